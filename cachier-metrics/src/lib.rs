@@ -1,0 +1,1 @@
+//! Exact counters, sampled timings, windows and exporters for cached functions.

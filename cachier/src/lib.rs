@@ -1,0 +1,1 @@
+//! Persistent memoization with observability built in.

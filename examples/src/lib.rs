@@ -1,0 +1,1 @@
+//! Runnable programs that show cachier at work.
