@@ -1,0 +1,106 @@
+//! The right to compute an entry.
+
+use std::any::Any;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::EntryVersion;
+use crate::key::Key;
+
+/// The right of one owner to compute and store an entry.
+///
+/// Storing consumes it; an owner that has nothing to store gives it back. One that is dropped ends
+/// by itself, at the latest when its period is over.
+pub struct Lease {
+    key: Key,
+    seen: Option<EntryVersion>,
+    period: Option<Duration>,
+    state: Arc<dyn Any + Send + Sync>,
+}
+
+/// The answer to the request for a lease.
+#[derive(Debug)]
+pub enum LeaseReply {
+    /// The caller is the owner now.
+    Granted(Lease),
+    /// Somebody else is the owner.
+    Held,
+    /// The entry is not the one that the caller has seen: load it again.
+    Changed,
+}
+
+/// The answer to the renewal of a lease.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Renewal {
+    /// The lease is valid for another period.
+    Renewed,
+    /// The lease is not valid any more: what its owner computes will not be stored.
+    Lost,
+}
+
+impl Lease {
+    /// A lease on `key` for the entry that was `seen`, with what the backend needs to know it
+    /// again: an owner token, a lock.
+    ///
+    /// It is valid as long as its owner lives; see [`expiring_after`](Self::expiring_after).
+    pub fn new(key: Key, seen: Option<EntryVersion>, state: impl Any + Send + Sync) -> Self {
+        Self {
+            key,
+            seen,
+            period: None,
+            state: Arc::new(state),
+        }
+    }
+
+    /// The same lease, valid for `period` from its granting and from each renewal.
+    #[must_use]
+    pub fn expiring_after(mut self, period: Duration) -> Self {
+        self.period = Some(period);
+        self
+    }
+
+    /// Whose entry its owner may compute.
+    #[must_use]
+    pub fn key(&self) -> &Key {
+        &self.key
+    }
+
+    /// The entry that it was granted for; `None` if there was none.
+    #[must_use]
+    pub fn seen(&self) -> Option<&EntryVersion> {
+        self.seen.as_ref()
+    }
+
+    /// How long it is valid without a renewal; `None` if it needs none.
+    #[must_use]
+    pub fn period(&self) -> Option<Duration> {
+        self.period
+    }
+
+    /// What the backend keeps in it, if it is a `T`.
+    #[must_use]
+    pub fn state<T: Any>(&self) -> Option<&T> {
+        self.state.downcast_ref()
+    }
+
+    /// The same lease once more, for a thread that renews it.
+    pub(crate) fn share(&self) -> Self {
+        Self {
+            key: self.key.clone(),
+            seen: self.seen.clone(),
+            period: self.period,
+            state: Arc::clone(&self.state),
+        }
+    }
+}
+
+impl fmt::Debug for Lease {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Lease")
+            .field("key", &format_args!("{}", self.key))
+            .field("seen", &self.seen)
+            .field("period", &self.period)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,240 @@
+//! Backends whose clients block.
+
+use std::cell::Cell;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use crate::backend::{
+    Backend, BoxFuture, Capabilities, EntryVersion, Lease, LeaseReply, Loaded, Renewal, StoreReply,
+    StoreRequest, Usage,
+};
+use crate::error::Error;
+use crate::key::{Key, Scope};
+
+/// A [`Backend`] whose operations block the thread. The methods are the same, and so is what they
+/// promise.
+///
+/// [`Blocking`] makes a [`Backend`] of it.
+#[expect(missing_docs, reason = "each method is documented on `Backend`")]
+pub trait BlockingBackend: Send + Sync + 'static {
+    fn kind(&self) -> &str;
+
+    fn store_name(&self) -> String;
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::NONE
+    }
+
+    fn load(&self, key: &Key) -> Result<Option<Loaded>, Error>;
+
+    fn store(&self, key: &Key, request: StoreRequest<'_>) -> Result<StoreReply, Error>;
+
+    fn remove(&self, key: &Key) -> Result<bool, Error>;
+
+    fn clear(&self, scope: &Arc<Scope>) -> Result<Option<u64>, Error>;
+
+    fn lease(
+        &self,
+        key: &Key,
+        seen: Option<&EntryVersion>,
+        period: Duration,
+    ) -> Result<LeaseReply, Error> {
+        let _ = period;
+        let lease = Lease::new(key.clone(), seen.cloned(), ());
+        Ok(LeaseReply::Granted(lease))
+    }
+
+    fn renew(&self, lease: &Lease) -> Result<Renewal, Error> {
+        let _ = lease;
+        Ok(Renewal::Renewed)
+    }
+
+    fn release(&self, lease: Lease) -> Result<(), Error> {
+        drop(lease);
+        Ok(())
+    }
+
+    fn clear_leases(&self, scope: &Arc<Scope>) -> Result<(), Error> {
+        let _ = scope;
+        Ok(())
+    }
+
+    fn cleanup(
+        &self,
+        scope: &Arc<Scope>,
+        created_before: SystemTime,
+    ) -> Result<Option<u64>, Error> {
+        let _ = (scope, created_before);
+        Ok(None)
+    }
+
+    fn usage(&self, scope: &Arc<Scope>) -> Result<Usage, Error> {
+        let _ = scope;
+        Ok(Usage::default())
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+/// Makes a [`Backend`] of a [`BlockingBackend`].
+///
+/// An operation that is first polled inside [`inline`] runs right there, on the polling thread; any
+/// other runs on a pool of threads that serves every executor.
+#[derive(Debug)]
+pub struct Blocking<B> {
+    backend: Arc<B>,
+}
+
+thread_local! {
+    static INLINE: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Lets blocking operations that `f` polls run on this thread, which may block.
+///
+/// ```
+/// use cachier_backends::blocking;
+///
+/// assert_eq!(blocking::inline(|| 6 * 7), 42);
+/// ```
+pub fn inline<R>(f: impl FnOnce() -> R) -> R {
+    struct Restore(bool);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            INLINE.set(self.0);
+        }
+    }
+    let _restore = Restore(INLINE.replace(true));
+    f()
+}
+
+impl<B> Blocking<B> {
+    /// The asynchronous flavour of `backend`.
+    pub fn new(backend: B) -> Self {
+        Self {
+            backend: Arc::new(backend),
+        }
+    }
+
+    /// The backend itself.
+    #[must_use]
+    pub fn get_ref(&self) -> &B {
+        &self.backend
+    }
+}
+
+impl<B: BlockingBackend> Blocking<B> {
+    /// Runs an operation here or on the pool.
+    fn run<'a, T, O>(&'a self, operation: O) -> BoxFuture<'a, T>
+    where
+        T: Send + 'static,
+        O: FnOnce(&B) -> Result<T, Error> + Send + 'static,
+    {
+        Box::pin(async move {
+            if INLINE.get() {
+                return operation(&self.backend);
+            }
+            let backend = Arc::clone(&self.backend);
+            ::blocking::unblock(move || operation(&backend)).await
+        })
+    }
+}
+
+impl<B: BlockingBackend> Backend for Blocking<B> {
+    fn kind(&self) -> &str {
+        self.backend.kind()
+    }
+
+    fn store_name(&self) -> String {
+        self.backend.store_name()
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        self.backend.capabilities()
+    }
+
+    fn load<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, Option<Loaded>> {
+        let key = key.clone();
+        self.run(move |backend| backend.load(&key))
+    }
+
+    fn store<'a>(&'a self, key: &'a Key, request: StoreRequest<'a>) -> BoxFuture<'a, StoreReply> {
+        Box::pin(async move {
+            if INLINE.get() {
+                return self.backend.store(key, request);
+            }
+            let (key, entry) = (key.clone(), request.entry.to_vec());
+            let StoreRequest {
+                created,
+                expires,
+                lease,
+                capacity_bytes,
+                ..
+            } = request;
+            self.run(move |backend| {
+                let request = StoreRequest {
+                    entry: &entry,
+                    created,
+                    expires,
+                    lease,
+                    capacity_bytes,
+                };
+                backend.store(&key, request)
+            })
+            .await
+        })
+    }
+
+    fn remove<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, bool> {
+        let key = key.clone();
+        self.run(move |backend| backend.remove(&key))
+    }
+
+    fn clear<'a>(&'a self, scope: &'a Arc<Scope>) -> BoxFuture<'a, Option<u64>> {
+        let scope = Arc::clone(scope);
+        self.run(move |backend| backend.clear(&scope))
+    }
+
+    fn lease<'a>(
+        &'a self,
+        key: &'a Key,
+        seen: Option<&'a EntryVersion>,
+        period: Duration,
+    ) -> BoxFuture<'a, LeaseReply> {
+        let (key, seen) = (key.clone(), seen.cloned());
+        self.run(move |backend| backend.lease(&key, seen.as_ref(), period))
+    }
+
+    fn renew<'a>(&'a self, lease: &'a Lease) -> BoxFuture<'a, Renewal> {
+        let lease = lease.share();
+        self.run(move |backend| backend.renew(&lease))
+    }
+
+    fn release(&self, lease: Lease) -> BoxFuture<'_, ()> {
+        self.run(move |backend| backend.release(lease))
+    }
+
+    fn clear_leases<'a>(&'a self, scope: &'a Arc<Scope>) -> BoxFuture<'a, ()> {
+        let scope = Arc::clone(scope);
+        self.run(move |backend| backend.clear_leases(&scope))
+    }
+
+    fn cleanup<'a>(
+        &'a self,
+        scope: &'a Arc<Scope>,
+        created_before: SystemTime,
+    ) -> BoxFuture<'a, Option<u64>> {
+        let scope = Arc::clone(scope);
+        self.run(move |backend| backend.cleanup(&scope, created_before))
+    }
+
+    fn usage<'a>(&'a self, scope: &'a Arc<Scope>) -> BoxFuture<'a, Usage> {
+        let scope = Arc::clone(scope);
+        self.run(move |backend| backend.usage(&scope))
+    }
+
+    fn check(&self) -> BoxFuture<'_, ()> {
+        self.run(|backend| backend.check())
+    }
+}

@@ -1,0 +1,83 @@
+//! The canonical serialization of arguments, from which keys are hashed.
+//!
+//! Its bytes are never stored and never read back: all that counts is that equal arguments give
+//! equal bytes everywhere, and unequal arguments unequal bytes. So every piece of it is tagged and
+//! ends recognizably, and beyond that:
+//!
+//! | argument | how it counts |
+//! |---|---|
+//! | integers | by value, whatever their width and sign: `1u8` is `1i128` |
+//! | floats | by value: `0.5f32` is `0.5f64`; every NaN is the same, `-0.0` is not `0.0`, `1.0` is not `1` |
+//! | options | `Some` is tagged: `Some(None)` is not `None`, `Some(1)` is not `1` |
+//! | maps | entries in the order of their encoded keys, whatever order they come in |
+//! | sequences | in their order; those inside [`Unordered`] in the order of their encoded elements |
+//! | structs and enums | with their names and those of their fields and variants |
+//!
+//! Sets look like sequences to serde, so that a `HashSet` must stand inside [`Unordered`], or be a
+//! `BTreeSet`.
+
+mod serializer;
+mod sink;
+
+use serde::{Serialize, Serializer};
+
+use crate::error::{Error, ErrorKind, Operation};
+use sink::HashSink;
+
+/// The canonical serialization of a value.
+///
+/// ```
+/// use cachier_backends::canonical;
+///
+/// assert_eq!(canonical::to_vec(&1u8)?, canonical::to_vec(&1i64)?);
+/// assert_ne!(canonical::to_vec(&("ab", "c"))?, canonical::to_vec(&("a", "bc"))?);
+/// # Ok::<(), cachier_backends::Error>(())
+/// ```
+///
+/// # Errors
+/// [`ErrorKind::Codec`] for a value that refuses to be serialized.
+pub fn to_vec<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, Error> {
+    let mut bytes = Vec::new();
+    serializer::write(value, &mut bytes).map_err(refused)?;
+    Ok(bytes)
+}
+
+/// The BLAKE3 hash of the canonical serialization of a value, which is not built for it.
+pub(crate) fn hash<T: Serialize + ?Sized>(
+    value: &T,
+    key: Option<&[u8; 32]>,
+) -> Result<[u8; 32], Error> {
+    let mut sink = HashSink::new(key);
+    serializer::write(value, &mut sink).map_err(refused)?;
+    Ok(sink.finish())
+}
+
+fn refused(refusal: serializer::Refusal) -> Error {
+    let message = "the arguments cannot be serialized, so the call has no key";
+    Error::new(ErrorKind::Codec, Operation::Load, message)
+        .with_source(refusal)
+        .with_hint("give the function a `key` of its own, or `skip` the argument")
+}
+
+/// A sequence whose order does not count, such as a `HashSet`.
+///
+/// Elements that occur twice count twice. To every serializer but the canonical one this is the
+/// plain value.
+///
+/// ```
+/// use cachier_backends::canonical::{self, Unordered};
+///
+/// assert_eq!(
+///     canonical::to_vec(&Unordered(&[1, 2, 3]))?,
+///     canonical::to_vec(&Unordered(&[3, 1, 2]))?,
+/// );
+/// # Ok::<(), cachier_backends::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Unordered<'a, T: ?Sized>(pub &'a T);
+
+impl<T: Serialize + ?Sized> Serialize for Unordered<'_, T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_newtype_struct(serializer::UNORDERED, self.0)
+    }
+}

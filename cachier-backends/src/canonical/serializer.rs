@@ -1,0 +1,468 @@
+//! The serializer behind [`canonical`](super).
+
+use std::fmt;
+
+use serde::ser::{self, Serialize};
+
+use super::sink::Sink;
+
+/// The newtype name by which [`Unordered`](super::Unordered) makes itself known.
+pub(super) const UNORDERED: &str = "$cachier::Unordered";
+
+/// Writes the canonical serialization of a value.
+pub(super) fn write<T: Serialize + ?Sized, S: Sink>(
+    value: &T,
+    sink: &mut S,
+) -> Result<(), Refusal> {
+    value.serialize(Canonical {
+        sink,
+        order: Order::Given,
+    })
+}
+
+/// Why a value could not be serialized, in the words of its `Serialize`.
+#[derive(Debug)]
+pub(super) struct Refusal(String);
+
+impl ser::Error for Refusal {
+    fn custom<T: fmt::Display>(message: T) -> Self {
+        Self(message.to_string())
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+/// What begins each piece. Their values are part of every key: never change one.
+mod tag {
+    pub(super) const END: u8 = 0;
+    pub(super) const UNIT: u8 = 1;
+    pub(super) const FALSE: u8 = 2;
+    pub(super) const TRUE: u8 = 3;
+    /// A non-negative integer below 2^64: 8 bytes, as all integers big end first.
+    pub(super) const NATURAL: u8 = 4;
+    /// A non-negative integer from 2^64 on: 16 bytes.
+    pub(super) const LARGE_NATURAL: u8 = 5;
+    /// A negative integer from -2^63 on: 8 bytes.
+    pub(super) const NEGATIVE: u8 = 6;
+    /// A negative integer below -2^63: 16 bytes.
+    pub(super) const LARGE_NEGATIVE: u8 = 7;
+    pub(super) const FLOAT: u8 = 8;
+    pub(super) const CHAR: u8 = 9;
+    /// The length in 8 bytes, then the text; bytes likewise.
+    pub(super) const TEXT: u8 = 10;
+    pub(super) const BYTES: u8 = 11;
+    pub(super) const NONE: u8 = 12;
+    pub(super) const SOME: u8 = 13;
+    /// The elements, then END.
+    pub(super) const SEQUENCE: u8 = 14;
+    pub(super) const UNORDERED: u8 = 15;
+    pub(super) const TUPLE: u8 = 16;
+    /// Key, value, key, value, then END.
+    pub(super) const MAP: u8 = 17;
+    /// The name of the type, then its content.
+    pub(super) const UNIT_STRUCT: u8 = 18;
+    pub(super) const NEWTYPE: u8 = 19;
+    pub(super) const TUPLE_STRUCT: u8 = 20;
+    pub(super) const STRUCT: u8 = 21;
+    /// The name of the enum, index and name of the variant, then its content.
+    pub(super) const UNIT_VARIANT: u8 = 22;
+    pub(super) const NEWTYPE_VARIANT: u8 = 23;
+    pub(super) const TUPLE_VARIANT: u8 = 24;
+    pub(super) const STRUCT_VARIANT: u8 = 25;
+}
+
+/// Whether the next sequence counts in the order in which it comes.
+#[derive(Clone, Copy)]
+enum Order {
+    Given,
+    Sorted,
+}
+
+struct Canonical<'s, S> {
+    sink: &'s mut S,
+    order: Order,
+}
+
+impl<'s, S: Sink> Canonical<'s, S> {
+    fn tag(&mut self, tag: u8) {
+        self.sink.put(&[tag]);
+    }
+
+    fn sized(&mut self, tag: u8, bytes: &[u8]) {
+        self.tag(tag);
+        self.sink.put(&(bytes.len() as u64).to_be_bytes());
+        self.sink.put(bytes);
+    }
+
+    fn natural(mut self, value: u64) -> Result<(), Refusal> {
+        self.tag(tag::NATURAL);
+        self.sink.put(&value.to_be_bytes());
+        Ok(())
+    }
+
+    fn variant(&mut self, tag: u8, name: &str, index: u32, variant: &str) {
+        self.sized(tag, name.as_bytes());
+        self.sink.put(&index.to_be_bytes());
+        self.sized(tag::TEXT, variant.as_bytes());
+    }
+
+    fn in_order(mut self, tag: u8) -> Compound<'s, S> {
+        self.tag(tag);
+        Compound {
+            sink: self.sink,
+            sorted: None,
+        }
+    }
+
+    fn sorted(mut self, tag: u8) -> Compound<'s, S> {
+        self.tag(tag);
+        Compound {
+            sink: self.sink,
+            sorted: Some(Vec::new()),
+        }
+    }
+}
+
+impl<'s, S: Sink> ser::Serializer for Canonical<'s, S> {
+    type Ok = ();
+    type Error = Refusal;
+    type SerializeSeq = Compound<'s, S>;
+    type SerializeTuple = Compound<'s, S>;
+    type SerializeTupleStruct = Compound<'s, S>;
+    type SerializeTupleVariant = Compound<'s, S>;
+    type SerializeMap = Compound<'s, S>;
+    type SerializeStruct = Compound<'s, S>;
+    type SerializeStructVariant = Compound<'s, S>;
+
+    fn is_human_readable(&self) -> bool {
+        false
+    }
+
+    fn serialize_bool(mut self, value: bool) -> Result<(), Refusal> {
+        self.tag(if value { tag::TRUE } else { tag::FALSE });
+        Ok(())
+    }
+
+    fn serialize_u8(self, value: u8) -> Result<(), Refusal> {
+        self.natural(value.into())
+    }
+
+    fn serialize_u16(self, value: u16) -> Result<(), Refusal> {
+        self.natural(value.into())
+    }
+
+    fn serialize_u32(self, value: u32) -> Result<(), Refusal> {
+        self.natural(value.into())
+    }
+
+    fn serialize_u64(self, value: u64) -> Result<(), Refusal> {
+        self.natural(value)
+    }
+
+    fn serialize_u128(mut self, value: u128) -> Result<(), Refusal> {
+        match u64::try_from(value) {
+            Ok(small) => self.natural(small),
+            Err(_) => {
+                self.tag(tag::LARGE_NATURAL);
+                self.sink.put(&value.to_be_bytes());
+                Ok(())
+            }
+        }
+    }
+
+    fn serialize_i8(self, value: i8) -> Result<(), Refusal> {
+        self.serialize_i64(value.into())
+    }
+
+    fn serialize_i16(self, value: i16) -> Result<(), Refusal> {
+        self.serialize_i64(value.into())
+    }
+
+    fn serialize_i32(self, value: i32) -> Result<(), Refusal> {
+        self.serialize_i64(value.into())
+    }
+
+    fn serialize_i64(mut self, value: i64) -> Result<(), Refusal> {
+        match u64::try_from(value) {
+            Ok(natural) => self.natural(natural),
+            Err(_) => {
+                self.tag(tag::NEGATIVE);
+                self.sink.put(&value.to_be_bytes());
+                Ok(())
+            }
+        }
+    }
+
+    fn serialize_i128(mut self, value: i128) -> Result<(), Refusal> {
+        if let Ok(natural) = u128::try_from(value) {
+            return self.serialize_u128(natural);
+        }
+        match i64::try_from(value) {
+            Ok(small) => self.serialize_i64(small),
+            Err(_) => {
+                self.tag(tag::LARGE_NEGATIVE);
+                self.sink.put(&value.to_be_bytes());
+                Ok(())
+            }
+        }
+    }
+
+    fn serialize_f32(self, value: f32) -> Result<(), Refusal> {
+        self.serialize_f64(value.into())
+    }
+
+    fn serialize_f64(mut self, value: f64) -> Result<(), Refusal> {
+        // Not the bits of `f64::NAN`, which Rust leaves open.
+        let bits = if value.is_nan() {
+            0x7ff8_0000_0000_0000
+        } else {
+            value.to_bits()
+        };
+        self.tag(tag::FLOAT);
+        self.sink.put(&bits.to_be_bytes());
+        Ok(())
+    }
+
+    fn serialize_char(mut self, value: char) -> Result<(), Refusal> {
+        self.tag(tag::CHAR);
+        self.sink.put(&u32::from(value).to_be_bytes());
+        Ok(())
+    }
+
+    fn serialize_str(mut self, value: &str) -> Result<(), Refusal> {
+        self.sized(tag::TEXT, value.as_bytes());
+        Ok(())
+    }
+
+    fn serialize_bytes(mut self, value: &[u8]) -> Result<(), Refusal> {
+        self.sized(tag::BYTES, value);
+        Ok(())
+    }
+
+    fn serialize_none(mut self) -> Result<(), Refusal> {
+        self.tag(tag::NONE);
+        Ok(())
+    }
+
+    fn serialize_some<T: Serialize + ?Sized>(mut self, value: &T) -> Result<(), Refusal> {
+        self.tag(tag::SOME);
+        value.serialize(self)
+    }
+
+    fn serialize_unit(mut self) -> Result<(), Refusal> {
+        self.tag(tag::UNIT);
+        Ok(())
+    }
+
+    fn serialize_unit_struct(mut self, name: &'static str) -> Result<(), Refusal> {
+        self.sized(tag::UNIT_STRUCT, name.as_bytes());
+        Ok(())
+    }
+
+    fn serialize_unit_variant(
+        mut self,
+        name: &'static str,
+        index: u32,
+        variant: &'static str,
+    ) -> Result<(), Refusal> {
+        self.variant(tag::UNIT_VARIANT, name, index, variant);
+        Ok(())
+    }
+
+    fn serialize_newtype_struct<T: Serialize + ?Sized>(
+        mut self,
+        name: &'static str,
+        value: &T,
+    ) -> Result<(), Refusal> {
+        if name == UNORDERED {
+            self.order = Order::Sorted;
+        } else {
+            self.sized(tag::NEWTYPE, name.as_bytes());
+        }
+        value.serialize(self)
+    }
+
+    fn serialize_newtype_variant<T: Serialize + ?Sized>(
+        mut self,
+        name: &'static str,
+        index: u32,
+        variant: &'static str,
+        value: &T,
+    ) -> Result<(), Refusal> {
+        self.variant(tag::NEWTYPE_VARIANT, name, index, variant);
+        write(value, self.sink)
+    }
+
+    fn serialize_seq(self, _len: Option<usize>) -> Result<Compound<'s, S>, Refusal> {
+        Ok(match self.order {
+            Order::Given => self.in_order(tag::SEQUENCE),
+            Order::Sorted => self.sorted(tag::UNORDERED),
+        })
+    }
+
+    fn serialize_tuple(self, _len: usize) -> Result<Compound<'s, S>, Refusal> {
+        // Arrays look like tuples to serde.
+        Ok(match self.order {
+            Order::Given => self.in_order(tag::TUPLE),
+            Order::Sorted => self.sorted(tag::UNORDERED),
+        })
+    }
+
+    fn serialize_tuple_struct(
+        mut self,
+        name: &'static str,
+        _len: usize,
+    ) -> Result<Compound<'s, S>, Refusal> {
+        self.sized(tag::TUPLE_STRUCT, name.as_bytes());
+        Ok(self.in_order(tag::TUPLE))
+    }
+
+    fn serialize_tuple_variant(
+        mut self,
+        name: &'static str,
+        index: u32,
+        variant: &'static str,
+        _len: usize,
+    ) -> Result<Compound<'s, S>, Refusal> {
+        self.variant(tag::TUPLE_VARIANT, name, index, variant);
+        Ok(self.in_order(tag::TUPLE))
+    }
+
+    fn serialize_map(self, _len: Option<usize>) -> Result<Compound<'s, S>, Refusal> {
+        Ok(self.sorted(tag::MAP))
+    }
+
+    fn serialize_struct(
+        mut self,
+        name: &'static str,
+        _len: usize,
+    ) -> Result<Compound<'s, S>, Refusal> {
+        self.sized(tag::STRUCT, name.as_bytes());
+        Ok(self.in_order(tag::MAP))
+    }
+
+    fn serialize_struct_variant(
+        mut self,
+        name: &'static str,
+        index: u32,
+        variant: &'static str,
+        _len: usize,
+    ) -> Result<Compound<'s, S>, Refusal> {
+        self.variant(tag::STRUCT_VARIANT, name, index, variant);
+        Ok(self.in_order(tag::MAP))
+    }
+}
+
+/// The inside of a sequence, tuple, struct or map: elements, then END.
+struct Compound<'s, S> {
+    sink: &'s mut S,
+    /// What is to be written in the order of its bytes. An item is an element, or a key with its
+    /// value: no canonical key is the beginning of another, so that keys alone decide.
+    sorted: Option<Vec<Vec<u8>>>,
+}
+
+impl<S: Sink> Compound<'_, S> {
+    fn element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Refusal> {
+        match &mut self.sorted {
+            None => write(value, self.sink),
+            Some(items) => {
+                let mut item = Vec::new();
+                write(value, &mut item)?;
+                items.push(item);
+                Ok(())
+            }
+        }
+    }
+
+    fn field<T: Serialize + ?Sized>(&mut self, name: &str, value: &T) -> Result<(), Refusal> {
+        write(name, self.sink)?;
+        write(value, self.sink)
+    }
+
+    fn end(self) -> Result<(), Refusal> {
+        if let Some(mut items) = self.sorted {
+            items.sort_unstable();
+            for item in items {
+                self.sink.put(&item);
+            }
+        }
+        self.sink.put(&[tag::END]);
+        Ok(())
+    }
+}
+
+impl<S: Sink> ser::SerializeMap for Compound<'_, S> {
+    type Ok = ();
+    type Error = Refusal;
+
+    fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), Refusal> {
+        self.element(key)
+    }
+
+    fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Refusal> {
+        let item = self.sorted.as_mut().and_then(|items| items.last_mut());
+        match item {
+            Some(item) => write(value, item),
+            None => Err(ser::Error::custom("a map gave a value before its key")),
+        }
+    }
+
+    fn end(self) -> Result<(), Refusal> {
+        self.end()
+    }
+}
+
+/// The elements of sequences and tuples.
+macro_rules! elements {
+    ($($trait:ident :: $method:ident),*) => {$(
+        impl<S: Sink> ser::$trait for Compound<'_, S> {
+            type Ok = ();
+            type Error = Refusal;
+
+            fn $method<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Refusal> {
+                self.element(value)
+            }
+
+            fn end(self) -> Result<(), Refusal> {
+                self.end()
+            }
+        }
+    )*};
+}
+
+elements!(
+    SerializeSeq::serialize_element,
+    SerializeTuple::serialize_element,
+    SerializeTupleStruct::serialize_field,
+    SerializeTupleVariant::serialize_field
+);
+
+/// The fields of structs, which come in the order of their declaration.
+macro_rules! fields {
+    ($($trait:ident),*) => {$(
+        impl<S: Sink> ser::$trait for Compound<'_, S> {
+            type Ok = ();
+            type Error = Refusal;
+
+            fn serialize_field<T: Serialize + ?Sized>(
+                &mut self,
+                name: &'static str,
+                value: &T,
+            ) -> Result<(), Refusal> {
+                self.field(name, value)
+            }
+
+            fn end(self) -> Result<(), Refusal> {
+                self.end()
+            }
+        }
+    )*};
+}
+
+fields!(SerializeStruct, SerializeStructVariant);

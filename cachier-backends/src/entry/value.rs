@@ -1,0 +1,80 @@
+//! The value of an entry, as CBOR.
+
+use std::io::{self, Write};
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::lossless::Lossless;
+use crate::error::{Error, ErrorKind, Operation};
+
+/// How deep a stored value may be nested, so that hostile bytes cannot exhaust the stack.
+const DEEPEST: usize = 128;
+
+/// Encodes a value, as CBOR.
+///
+/// # Errors
+/// [`ErrorKind::Codec`] for a value that refuses to be serialized, and for one that would not come
+/// back: CBOR writes `Some(None)` and `Some(())` as it writes `None`.
+///
+/// ```
+/// use cachier_backends::entry::encode_value;
+///
+/// assert!(encode_value(&Some(Some(1))).is_ok());
+/// assert!(encode_value(&Some(None::<u32>)).is_err());
+/// ```
+pub fn encode_value<V: Serialize + ?Sized>(value: &V) -> Result<Vec<u8>, Error> {
+    let mut bytes = Vec::new();
+    ciborium::into_writer(&Lossless::new(value), &mut bytes).map_err(|source| {
+        let message = "the value cannot be serialized, so it is not stored";
+        Error::new(ErrorKind::Codec, Operation::Store, message).with_source(source)
+    })?;
+    Ok(bytes)
+}
+
+/// Decodes a value from all of `bytes`.
+///
+/// # Errors
+/// [`ErrorKind::Codec`] for bytes that are not one such value: ordinary where versions of a program
+/// with different types share a store. What a hostile encoding claims to hold is not allocated
+/// before it is there, as far as the type's `Deserialize` keeps to that, as serde's own do.
+pub fn decode_value<V: DeserializeOwned>(mut bytes: &[u8]) -> Result<V, Error> {
+    let value = ciborium::de::from_reader_with_recursion_limit(&mut bytes, DEEPEST)
+        .map_err(|source| undecodable("the stored value is not of the type").with_source(source))?;
+    if bytes.is_empty() {
+        Ok(value)
+    } else {
+        Err(undecodable("something follows the stored value"))
+    }
+}
+
+/// How many bytes the encoded value has, without building them.
+///
+/// # Errors
+/// [`ErrorKind::Codec`] for a value that refuses to be serialized.
+pub fn measure<V: Serialize + ?Sized>(value: &V) -> Result<u64, Error> {
+    let mut counted = Counter(0);
+    ciborium::into_writer(value, &mut counted).map_err(|source| {
+        let message = "the value cannot be serialized, so its size is not known";
+        Error::new(ErrorKind::Codec, Operation::Store, message).with_source(source)
+    })?;
+    Ok(counted.0)
+}
+
+fn undecodable(message: &'static str) -> Error {
+    Error::new(ErrorKind::Codec, Operation::Load, message)
+}
+
+/// Counts what is written to it.
+struct Counter(u64);
+
+impl Write for Counter {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 += bytes.len() as u64;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

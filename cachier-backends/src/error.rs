@@ -1,0 +1,245 @@
+//! The one error type.
+
+use std::borrow::Cow;
+use std::error::Error as StdError;
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+
+/// What went wrong in a backend, in a key or in an entry.
+///
+/// `Display` says what happened, where, and what to do about it; `{:#}` adds the causes. Neither
+/// ever shows a credential, an argument or a stored value.
+///
+/// ```
+/// use cachier_backends::{Error, ErrorKind, Operation};
+///
+/// let error = Error::new(ErrorKind::Full, Operation::Store, "no room for the entry")
+///     .at("/var/cache/app")
+///     .with_hint("free some space or set `capacity_bytes`");
+/// assert_eq!(
+///     error.to_string(),
+///     "/var/cache/app: no room for the entry; free some space or set `capacity_bytes`",
+/// );
+/// assert!(!error.is_transient());
+/// ```
+#[derive(Clone)]
+pub struct Error {
+    inner: Arc<Inner>,
+}
+
+#[derive(Clone)]
+struct Inner {
+    kind: ErrorKind,
+    operation: Operation,
+    message: Cow<'static, str>,
+    place: Option<String>,
+    hint: Option<Cow<'static, str>>,
+    source: Option<Arc<dyn StdError + Send + Sync>>,
+}
+
+/// The kinds of [`Error`], as the metrics count them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The store cannot be reached.
+    Connect,
+    /// The store did not answer in time.
+    Timeout,
+    /// Reading or writing failed.
+    Io,
+    /// The store answered what it should never answer.
+    Protocol,
+    /// A value or an argument cannot be serialized, or stored bytes do not decode to the type.
+    Codec,
+    /// Stored bytes are not an intact entry.
+    Corrupt,
+    /// The store has no room.
+    Full,
+    /// The store does not permit the operation.
+    Denied,
+    /// The circuit breaker answered for a backend that failed repeatedly.
+    BreakerOpen,
+    /// Two functions claim one identity.
+    Identity,
+    /// No backend was registered under the name.
+    NotRegistered,
+}
+
+/// What was being done when an [`Error`] arose, as the metrics count it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Operation {
+    /// Reading: an entry, the usage, the health of the store; also making the key of a call.
+    Load,
+    /// Storing an entry.
+    Store,
+    /// Removing entries one by one: one that was invalidated, or the old ones in a cleanup.
+    Remove,
+    /// Removing all entries, or all leases, of a function.
+    Clear,
+    /// Taking, renewing or releasing a lease, or waiting for one.
+    Lease,
+}
+
+impl Error {
+    /// An error of a `kind` that arose in an `operation`.
+    ///
+    /// The `message` completes the sentence "what happened was: …" and holds no secret.
+    pub fn new(
+        kind: ErrorKind,
+        operation: Operation,
+        message: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        let inner = Inner {
+            kind,
+            operation,
+            message: message.into(),
+            place: None,
+            hint: None,
+            source: None,
+        };
+        Self {
+            inner: Arc::new(inner),
+        }
+    }
+
+    /// An error that `source` caused, its kind chosen by what the operating system says.
+    pub fn io(
+        operation: Operation,
+        message: impl Into<Cow<'static, str>>,
+        source: io::Error,
+    ) -> Self {
+        Self::new(kind_of_io(source.kind()), operation, message).with_source(source)
+    }
+
+    /// The same error, saying where: a path, or an address without its credentials.
+    #[must_use]
+    pub fn at(mut self, place: impl Into<String>) -> Self {
+        Arc::make_mut(&mut self.inner).place = Some(place.into());
+        self
+    }
+
+    /// The same error, saying what to do about it.
+    #[must_use]
+    pub fn with_hint(mut self, hint: impl Into<Cow<'static, str>>) -> Self {
+        Arc::make_mut(&mut self.inner).hint = Some(hint.into());
+        self
+    }
+
+    /// The same error, with what caused it.
+    #[must_use]
+    pub fn with_source(mut self, source: impl StdError + Send + Sync + 'static) -> Self {
+        Arc::make_mut(&mut self.inner).source = Some(Arc::new(source));
+        self
+    }
+
+    /// Which kind of error this is.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        self.inner.kind
+    }
+
+    /// What was being done.
+    #[must_use]
+    pub fn operation(&self) -> Operation {
+        self.inner.operation
+    }
+
+    /// Whether the same operation may succeed when it is tried again soon.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        use ErrorKind::{BreakerOpen, Connect, Timeout};
+        matches!(self.kind(), Connect | Timeout | BreakerOpen)
+    }
+}
+
+impl ErrorKind {
+    /// The kind as one lower-case word, as metrics label it: `breaker_open`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Connect => "connect",
+            Self::Timeout => "timeout",
+            Self::Io => "io",
+            Self::Protocol => "protocol",
+            Self::Codec => "codec",
+            Self::Corrupt => "corrupt",
+            Self::Full => "full",
+            Self::Denied => "denied",
+            Self::BreakerOpen => "breaker_open",
+            Self::Identity => "identity",
+            Self::NotRegistered => "not_registered",
+        }
+    }
+}
+
+impl Operation {
+    /// The operation as one lower-case word, as metrics label it: `load`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Load => "load",
+            Self::Store => "store",
+            Self::Remove => "remove",
+            Self::Clear => "clear",
+            Self::Lease => "lease",
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(place) = &self.inner.place {
+            write!(f, "{place}: ")?;
+        }
+        f.write_str(&self.inner.message)?;
+        if f.alternate() {
+            let mut cause = self.source();
+            while let Some(error) = cause {
+                write!(f, ": {error}")?;
+                cause = error.source();
+            }
+        }
+        match &self.inner.hint {
+            Some(hint) => write!(f, "; {hint}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Error")
+            .field("kind", &self.inner.kind)
+            .field("operation", &self.inner.operation)
+            .field("message", &format_args!("{self}"))
+            .field("source", &self.inner.source)
+            .finish()
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        let source = self.inner.source.as_deref()?;
+        Some(source)
+    }
+}
+
+fn kind_of_io(kind: io::ErrorKind) -> ErrorKind {
+    use io::ErrorKind as Io;
+    match kind {
+        Io::PermissionDenied | Io::ReadOnlyFilesystem => ErrorKind::Denied,
+        Io::StorageFull | Io::QuotaExceeded | Io::FileTooLarge => ErrorKind::Full,
+        Io::TimedOut => ErrorKind::Timeout,
+        Io::ConnectionRefused
+        | Io::ConnectionReset
+        | Io::ConnectionAborted
+        | Io::NotConnected
+        | Io::BrokenPipe
+        | Io::HostUnreachable
+        | Io::NetworkUnreachable
+        | Io::NetworkDown => ErrorKind::Connect,
+        _ => ErrorKind::Io,
+    }
+}

@@ -1,0 +1,221 @@
+//! What names an entry.
+
+use std::fmt;
+use std::sync::Arc;
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::Serialize;
+
+use crate::canonical;
+use crate::error::Error;
+
+/// The name of one entry: a function, the version of its code, and a hash of the arguments.
+///
+/// `Display` gives the name under which every store can keep it,
+/// `cachier/1/{namespace}/{function}/{version}/{hash}`: ASCII, at most 500 bytes or so, and without
+/// the arguments.
+///
+/// ```
+/// use std::sync::Arc;
+/// use cachier_backends::{Key, KeyHash, Scope, Version};
+///
+/// let scope = Arc::new(Scope::new("default", "weather::forecast"));
+/// let key = Key::new(scope, Version::Number(2), KeyHash::of(&("Oslo", 3), None)?);
+/// assert!(key.to_string().starts_with("cachier/1/default/weather::forecast/2/"));
+/// # Ok::<(), cachier_backends::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Key {
+    scope: Arc<Scope>,
+    version: Version,
+    hash: KeyHash,
+}
+
+/// All entries of one function in one namespace, of all versions.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Scope {
+    namespace: Box<str>,
+    function: Box<str>,
+}
+
+/// Which version of a function's code computed an entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Version {
+    /// The code does not count: entries outlive every change of it.
+    Unversioned,
+    /// A number that the author of the function keeps.
+    Number(u64),
+    /// A hash of the function's code.
+    Code(u64),
+}
+
+/// The hash of a call's arguments.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct KeyHash([u8; 32]);
+
+/// A secret that keys the hash of arguments, so that nobody without it can guess them from a key.
+#[derive(Clone)]
+pub struct KeySecret([u8; 32]);
+
+impl Key {
+    /// The key of one entry.
+    #[must_use]
+    pub fn new(scope: Arc<Scope>, version: Version, hash: KeyHash) -> Self {
+        Self {
+            scope,
+            version,
+            hash,
+        }
+    }
+
+    /// The function whose entry this is.
+    #[must_use]
+    pub fn scope(&self) -> &Arc<Scope> {
+        &self.scope
+    }
+
+    /// The version of the function's code.
+    #[must_use]
+    pub fn version(&self) -> Version {
+        self.version
+    }
+
+    /// The hash of the arguments.
+    #[must_use]
+    pub fn hash(&self) -> KeyHash {
+        self.hash
+    }
+}
+
+impl Scope {
+    /// The entries of `function` in `namespace`. Any text will do, an empty one included.
+    pub fn new(namespace: impl Into<Box<str>>, function: impl Into<Box<str>>) -> Self {
+        Self {
+            namespace: namespace.into(),
+            function: function.into(),
+        }
+    }
+
+    /// The namespace, as it was given.
+    #[must_use]
+    pub fn namespace(&self) -> &str {
+        &self.namespace
+    }
+
+    /// The function's identity, as it was given.
+    #[must_use]
+    pub fn function(&self) -> &str {
+        &self.function
+    }
+}
+
+impl KeyHash {
+    /// The hash of `arguments`: BLAKE3 of their [`canonical`] serialization, keyed with the `secret`
+    /// if there is one.
+    ///
+    /// Equal arguments give equal hashes in every process, on every platform; unequal ones do not.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Codec`](crate::ErrorKind::Codec) for arguments that refuse to be serialized.
+    pub fn of<T: Serialize + ?Sized>(
+        arguments: &T,
+        secret: Option<&KeySecret>,
+    ) -> Result<Self, Error> {
+        canonical::hash(arguments, secret.map(|secret| &secret.0)).map(Self)
+    }
+
+    /// A hash that was made elsewhere.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// The hash itself.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl KeySecret {
+    /// A secret made from text of any length, such as the value of an environment variable.
+    #[must_use]
+    pub fn new(secret: &[u8]) -> Self {
+        Self(blake3::derive_key("cachier 1 key secret", secret))
+    }
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}/{}", self.scope, self.version, self.hash)
+    }
+}
+
+/// `cachier/1/{namespace}/{function}`, the common beginning of a function's keys.
+impl fmt::Display for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (namespace, function) = (encoded(&self.namespace), encoded(&self.function));
+        write!(f, "cachier/1/{namespace}/{function}")
+    }
+}
+
+/// `none`, the number, or `code-` and 16 hexadecimal digits.
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unversioned => f.write_str("none"),
+            Self::Number(number) => write!(f, "{number}"),
+            Self::Code(hash) => write!(f, "code-{hash:016x}"),
+        }
+    }
+}
+
+/// 64 hexadecimal digits.
+impl fmt::Display for KeyHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&blake3::Hash::from_bytes(self.0).to_hex())
+    }
+}
+
+impl fmt::Debug for KeyHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "KeyHash({self})")
+    }
+}
+
+impl fmt::Debug for KeySecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("KeySecret(..)")
+    }
+}
+
+/// What stays readable in a key: letters, digits and what needs no escape in a path segment.
+const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'_')
+    .remove(b'.')
+    .remove(b':');
+
+/// The longest encoded name that is kept whole, in bytes.
+const LONGEST_NAME: usize = 180;
+
+/// A name as a segment of a key: percent-encoded, never empty, never `.` or `..`, and bounded: of a
+/// longer name the beginning stays, and after a `~`, which no encoded name holds, its hash.
+fn encoded(name: &str) -> String {
+    bounded(name, utf8_percent_encode(name, ESCAPED).to_string())
+}
+
+/// See [`encoded`].
+fn bounded(name: &str, mut encoded: String) -> String {
+    if encoded.bytes().all(|byte| byte == b'.') {
+        // Empty, or a name by which a path would leave its folder.
+        encoded.push('~');
+    }
+    if encoded.len() > LONGEST_NAME {
+        let hash = blake3::hash(name.as_bytes()).to_hex();
+        encoded.truncate(LONGEST_NAME - 33);
+        encoded.push('~');
+        encoded.push_str(&hash[..32]);
+    }
+    encoded
+}
