@@ -1,0 +1,166 @@
+//! A hash of a function's code, for `version = auto`.
+//!
+//! It must not move when the code only looks different, nor between platforms and compiler versions: it covers tokens, not
+//! text, and the hash function is written out here.
+
+use proc_macro2::{Delimiter, TokenStream, TokenTree};
+
+/// The hash of some code. Spaces, line breaks, comments, documentation and trailing commas do not count.
+pub(crate) fn fingerprint(code: TokenStream) -> u64 {
+    let mut hash = Fnv::new();
+    add_stream(&mut hash, code, Delimiter::None);
+    hash.0
+}
+
+fn add_stream(hash: &mut Fnv, stream: TokenStream, within: Delimiter) {
+    let tokens = without_docs(stream.into_iter().collect());
+    let kept = match tokens.split_last() {
+        Some((last, rest)) if is_comma(last) && is_layout(rest, within) => rest,
+        _ => &tokens,
+    };
+    for token in kept {
+        add_token(hash, token);
+    }
+}
+
+fn add_token(hash: &mut Fnv, token: &TokenTree) {
+    match token {
+        // Spacing is left out: `a+-b` and `a + -b` are the same code.
+        TokenTree::Punct(punct) => hash.word('p', &punct.as_char().to_string()),
+        TokenTree::Ident(ident) => hash.word('i', &ident.to_string()),
+        TokenTree::Literal(literal) => hash.word('l', &literal.to_string()),
+        TokenTree::Group(group) => {
+            let (open, close) = match group.delimiter() {
+                Delimiter::Parenthesis => ("(", ")"),
+                Delimiter::Brace => ("{", "}"),
+                Delimiter::Bracket => ("[", "]"),
+                // Invisible groups come and go with the compiler's version.
+                Delimiter::None => ("", ""),
+            };
+            hash.word('g', open);
+            add_stream(hash, group.stream(), group.delimiter());
+            hash.word('g', close);
+        }
+    }
+}
+
+/// Whether a comma at the end is there for the layout only; in `(x,)` it makes a tuple.
+fn is_layout(before: &[TokenTree], within: Delimiter) -> bool {
+    match within {
+        Delimiter::Brace | Delimiter::Bracket => true,
+        Delimiter::Parenthesis => before.iter().any(is_comma),
+        Delimiter::None => false,
+    }
+}
+
+fn is_comma(token: &TokenTree) -> bool {
+    matches!(token, TokenTree::Punct(punct) if punct.as_char() == ',')
+}
+
+/// Drops `#[doc ...]` and `#![doc ...]`, which is what doc comments are to a macro.
+fn without_docs(tokens: Vec<TokenTree>) -> Vec<TokenTree> {
+    let mut kept = Vec::with_capacity(tokens.len());
+    let mut rest = tokens.as_slice();
+    while let Some((first, tail)) = rest.split_first() {
+        if let Some(after) = after_doc(rest) {
+            rest = after;
+        } else {
+            kept.push(first.clone());
+            rest = tail;
+        }
+    }
+    kept
+}
+
+fn after_doc(tokens: &[TokenTree]) -> Option<&[TokenTree]> {
+    let is = |token: &TokenTree, char| matches!(token, TokenTree::Punct(punct) if punct.as_char() == char);
+    let (hash, rest) = tokens.split_first()?;
+    if !is(hash, '#') {
+        return None;
+    }
+    let rest = if is(rest.first()?, '!') {
+        &rest[1..]
+    } else {
+        rest
+    };
+    let (group, rest) = rest.split_first()?;
+    let TokenTree::Group(group) = group else {
+        return None;
+    };
+    let first = group.stream().into_iter().next()?;
+    let doc = group.delimiter() == Delimiter::Bracket && first.to_string() == "doc";
+    doc.then_some(rest)
+}
+
+/// FNV-1a with 64 bits (offset basis and prime as published by its authors, Fowler, Noll and Vo).
+struct Fnv(u64);
+
+impl Fnv {
+    const fn new() -> Self {
+        Self(0xcbf2_9ce4_8422_2325)
+    }
+
+    /// Adds a word with its kind, ended so that neighbours cannot merge.
+    fn word(&mut self, kind: char, text: &str) {
+        for byte in [kind as u8].iter().chain(text.as_bytes()).chain(&[0]) {
+            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    fn of(code: &str) -> u64 {
+        fingerprint(code.parse().unwrap())
+    }
+
+    #[test]
+    fn looks_do_not_count() {
+        let plain = of("fn f(a: u8, b: u8) -> Vec<u8> { vec![a + -b, 1] }");
+        assert_eq!(
+            plain,
+            of("fn f(\n  a: u8,\n  b: u8,\n) -> Vec<u8> {\n  // why\n  vec![a+-b, 1,]\n}")
+        );
+        assert_eq!(
+            plain,
+            of("fn f(a: u8, b: u8) -> Vec<u8> { /// doc\n vec![a + -b, 1] }")
+        );
+        assert_eq!(
+            plain,
+            of("fn f(a: u8, b: u8) -> Vec<u8> { //! doc\n vec![a + -b, 1] }")
+        );
+    }
+
+    #[test]
+    fn code_counts() {
+        let plain = of("fn f(a: u8) -> u8 { a + 1 }");
+        for other in [
+            "fn g(a: u8) -> u8 { a + 1 }",
+            "fn f(a: u16) -> u8 { a + 1 }",
+            "fn f(a: u8) -> u8 { a + 2 }",
+            "fn f(a: u8) -> u8 { a - 1 }",
+            "fn f(a: u8) -> u8 { (a + 1) }",
+            "fn f(a: u8) -> u8 { a + 1; }",
+            "fn f(a: u8) -> u8 { #[inline] a + 1 }",
+        ] {
+            assert_ne!(plain, of(other), "{other}");
+        }
+        assert_ne!(of("(x,)"), of("(x)"));
+        assert_ne!(of("ab c"), of("a bc"));
+        assert_ne!(of("\"a\""), of("a"));
+    }
+
+    /// Stored caches depend on these figures: a change here makes every program recompute.
+    #[test]
+    fn the_hash_never_moves() {
+        assert_eq!(of(""), 0xcbf2_9ce4_8422_2325);
+        assert_eq!(of("a"), 3138715478781215757);
+        let code = "async fn user<'a>(id: &'a str, (n, _): (u32, f64)) -> Result<r#type, E> \
+                    { let x = b\"\\x00\"; if n >= 0x1F { return Err(\"é\".into()) } call!(x..=1.5e3).await? }";
+        assert_eq!(of(code), 11385428385905588823);
+    }
+}

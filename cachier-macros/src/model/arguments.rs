@@ -1,0 +1,130 @@
+//! The table of arguments: one row for each, with its name, its aliases and its kind of value.
+
+use proc_macro2::Span;
+use syn::Ident;
+
+use super::choices::{Backend, OnBackendError};
+use super::values::{
+    Companion, Count, CratePath, Flag, Folder, KeyClosure, Kind, Name, Predicate, Rate, Size,
+    Skipped, Time, Version,
+};
+use crate::diagnostics::{Errors, did_you_mean};
+use crate::parse::Written;
+
+/// An argument that was given.
+pub(crate) struct Given<T> {
+    /// The name as it was written.
+    pub(crate) name: Ident,
+    pub(crate) value: T,
+}
+
+impl<T> Given<T> {
+    pub(crate) fn span(&self) -> Span {
+        self.name.span()
+    }
+}
+
+/// Declares [`Arguments`] from rows of `field: Kind = "name" | "alias";`.
+macro_rules! arguments {
+    ($($field:ident: $kind:ty = $name:literal $(| $alias:literal)*;)*) => {
+        /// The arguments of one attribute, each `None` where it was left out.
+        #[derive(Default)]
+        pub(crate) struct Arguments {
+            $(pub(crate) $field: Option<Given<$kind>>,)*
+        }
+
+        /// The names of all arguments.
+        const NAMES: &[&str] = &[$($name,)*];
+
+        impl Arguments {
+            /// Puts one written argument into its place.
+            fn accept(&mut self, written: &Written, errors: &mut Errors) {
+                match written.name.to_string().as_str() {
+                    $($name $(| $alias)* => put(&mut self.$field, written, errors),)*
+                    unknown => errors.at(written.name.span(), unknown_argument(unknown)),
+                }
+            }
+        }
+    };
+}
+
+arguments! {
+    backend: Backend = "backend";
+    stale_after: Time = "stale_after";
+    next_time: Flag = "next_time";
+    max_stale: Time = "max_stale";
+    stale_on_error: Time = "stale_on_error";
+    wait_for_calc_timeout: Time = "wait_for_calc_timeout";
+    allow_none: Flag = "allow_none";
+    cache_if: Predicate = "cache_if";
+    entry_size_limit: Size = "entry_size_limit";
+    cleanup_stale: Flag = "cleanup_stale";
+    cleanup_interval: Time = "cleanup_interval";
+    capacity: Count = "capacity";
+    capacity_bytes: Size = "capacity_bytes";
+    near_cache: Count = "near_cache";
+    near_stale_after: Time = "near_stale_after";
+    cache_dir: Folder = "cache_dir";
+    key: KeyClosure = "key";
+    skip: Skipped = "skip";
+    version: Version = "version";
+    name: Name = "name";
+    enable_metrics: Flag = "enable_metrics";
+    sampling_rate: Rate = "sampling_rate" | "metrics_sampling_rate";
+    operation_timeout: Time = "operation_timeout";
+    on_backend_error: OnBackendError = "on_backend_error";
+    in_impl: Flag = "in_impl";
+    companion: Companion = "companion";
+    krate: CratePath = "crate";
+}
+
+/// Words that other libraries use for what an argument here does.
+const SYNONYMS: &[(&str, &str)] = &[
+    ("ttl", "stale_after"),
+    ("ttl_secs", "stale_after"),
+    ("time", "stale_after"),
+    ("expire", "stale_after"),
+    ("size", "capacity"),
+    ("max_size", "capacity"),
+    ("max_entries", "capacity"),
+    ("convert", "key"),
+    ("hash_func", "key"),
+    ("metrics", "enable_metrics"),
+    ("dir", "cache_dir"),
+];
+
+impl Arguments {
+    /// Sorts what was written into the table; what does not fit is noted and left out.
+    pub(crate) fn new(written: &[Written], errors: &mut Errors) -> Self {
+        let mut arguments = Self::default();
+        for argument in written {
+            arguments.accept(argument, errors);
+        }
+        arguments
+    }
+}
+
+fn put<T: Kind>(place: &mut Option<Given<T>>, written: &Written, errors: &mut Errors) {
+    let name = &written.name;
+    if let Some(first) = place {
+        return errors.at(
+            name.span(),
+            format!("`{name}` repeats `{}`; give it once", first.name),
+        );
+    }
+    if let Some(value) = errors.note(T::read(written)) {
+        *place = Some(Given {
+            name: name.clone(),
+            value,
+        });
+    }
+}
+
+fn unknown_argument(name: &str) -> String {
+    let synonym = SYNONYMS.iter().find(|(word, _)| *word == name);
+    let hint = match synonym {
+        Some((_, argument)) => format!(", did you mean `{argument}`?"),
+        None => did_you_mean(name, NAMES.iter().copied()),
+    };
+    format!("unknown argument `{name}`{hint}")
+}

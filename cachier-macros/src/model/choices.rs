@@ -1,0 +1,122 @@
+//! Arguments that choose among words.
+
+use syn::punctuated::Punctuated;
+use syn::{Error, Expr, ExprCall, ExprLit, Lit, LitStr, Result};
+
+use super::values::{Kind, expression, message, wrong};
+use crate::diagnostics::did_you_mean;
+use crate::parse::Written;
+
+/// Where the values are kept.
+pub(crate) enum Backend {
+    BuiltIn(BuiltIn),
+    Registered(LitStr),
+}
+
+/// A backend that cachier brings.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum BuiltIn {
+    Memory,
+    File,
+    Redis,
+    Sql,
+    Mongo,
+    S3,
+}
+
+/// What a call does whose backend fails.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum OnBackendError {
+    Compute,
+    Propagate,
+}
+
+const BACKENDS: [(&str, BuiltIn); 6] = [
+    ("memory", BuiltIn::Memory),
+    ("file", BuiltIn::File),
+    ("redis", BuiltIn::Redis),
+    ("sql", BuiltIn::Sql),
+    ("mongo", BuiltIn::Mongo),
+    ("s3", BuiltIn::S3),
+];
+
+const REACTIONS: [(&str, OnBackendError); 2] = [
+    ("compute", OnBackendError::Compute),
+    ("propagate", OnBackendError::Propagate),
+];
+
+impl BuiltIn {
+    /// The name that users write.
+    pub(crate) fn name(self) -> &'static str {
+        BACKENDS
+            .iter()
+            .find(|(_, backend)| *backend == self)
+            .map_or("", |(name, _)| name)
+    }
+}
+
+impl Kind for Backend {
+    const WHAT: &'static str =
+        "\"memory\", \"file\", \"redis\", \"sql\", \"mongo\", \"s3\" or `registered(\"name\")`";
+    const EXAMPLE: &'static str = " = \"memory\"";
+
+    fn read(written: &Written) -> Result<Self> {
+        match expression::<Self>(written)? {
+            Expr::Call(call) => registered(call)
+                .map(Self::Registered)
+                .ok_or_else(|| wrong::<Self>(written)),
+            _ => choose::<Self, _>(written, &BACKENDS).map(Self::BuiltIn),
+        }
+    }
+}
+
+impl Kind for OnBackendError {
+    const WHAT: &'static str = "\"compute\" or \"propagate\"";
+    const EXAMPLE: &'static str = " = \"compute\"";
+
+    fn read(written: &Written) -> Result<Self> {
+        choose::<Self, _>(written, &REACTIONS)
+    }
+}
+
+/// The name in `registered("name")`.
+fn registered(call: &ExprCall) -> Option<LitStr> {
+    let Expr::Path(function) = &*call.func else {
+        return None;
+    };
+    if !function.path.is_ident("registered") {
+        return None;
+    }
+    match only(&call.args)? {
+        Expr::Lit(ExprLit {
+            lit: Lit::Str(name),
+            ..
+        }) if !name.value().is_empty() => Some(name.clone()),
+        _ => None,
+    }
+}
+
+fn only<T, P>(items: &Punctuated<T, P>) -> Option<&T> {
+    items.first().filter(|_| items.len() == 1)
+}
+
+/// The meaning of the literal that was written, or an error with the nearest word.
+fn choose<K: Kind, T: Copy>(written: &Written, words: &[(&str, T)]) -> Result<T> {
+    let Expr::Lit(ExprLit {
+        lit: Lit::Str(literal),
+        ..
+    }) = expression::<K>(written)?
+    else {
+        return Err(wrong::<K>(written));
+    };
+    let word = literal.value();
+    if let Some((_, choice)) = words.iter().find(|(name, _)| *name == word) {
+        return Ok(*choice);
+    }
+    let hint = did_you_mean(&word, words.iter().map(|(name, _)| *name));
+    let name = &written.name;
+    Err(Error::new(
+        literal.span(),
+        format!("unknown {name} \"{word}\"{hint}; {}", message::<K>(written)),
+    ))
+}

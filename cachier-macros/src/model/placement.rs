@@ -1,0 +1,108 @@
+//! Where a function stands. A macro sees the function only, so this is read off its tokens.
+
+use proc_macro2::{Delimiter, TokenStream, TokenTree};
+use quote::ToTokens as _;
+
+use super::Arguments;
+use crate::parse::Function;
+
+/// Where a function stands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Placement {
+    /// In a module or in a function.
+    Free,
+    /// In an impl: it has a receiver, speaks of `Self`, or says `in_impl`.
+    Associated,
+}
+
+impl Placement {
+    pub(crate) fn of(arguments: &Arguments, function: &Function) -> Self {
+        let said = arguments.in_impl.as_ref().is_some_and(|flag| flag.value.0);
+        let signature = &function.signature;
+        if said
+            || signature.receiver().is_some()
+            || has_self(signature.to_token_stream())
+            || speaks_of_self(function.body.stream())
+        {
+            Self::Associated
+        } else {
+            Self::Free
+        }
+    }
+}
+
+fn has_self(tokens: TokenStream) -> bool {
+    tokens.into_iter().any(|token| match token {
+        TokenTree::Ident(word) => word == "Self",
+        TokenTree::Group(group) => has_self(group.stream()),
+        _ => false,
+    })
+}
+
+/// Whether `Self` stands in a body, other than in a type or impl of their own, where it means that one.
+fn speaks_of_self(tokens: TokenStream) -> bool {
+    let mut in_own_item = false;
+    for token in tokens {
+        match token {
+            TokenTree::Ident(word) => match word.to_string().as_str() {
+                "impl" | "trait" | "struct" | "enum" => in_own_item = true,
+                "Self" if !in_own_item => return true,
+                _ => {}
+            },
+            TokenTree::Group(group) => {
+                if !in_own_item && speaks_of_self(group.stream()) {
+                    return true;
+                }
+                in_own_item &= group.delimiter() != Delimiter::Brace;
+            }
+            TokenTree::Punct(end) if end.as_char() == ';' => in_own_item = false,
+            _ => {}
+        }
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    fn placement(arguments: &str, function: &str) -> Placement {
+        let mut errors = crate::diagnostics::Errors::default();
+        let written = crate::parse::arguments(arguments.parse().unwrap(), &mut errors);
+        let arguments = Arguments::new(&written, &mut errors);
+        Placement::of(
+            &arguments,
+            &crate::parse::function(function.parse().unwrap()).unwrap(),
+        )
+    }
+
+    #[test]
+    fn a_receiver_or_self_or_in_impl_means_a_method() {
+        assert_eq!(placement("", "fn f(&self) {}"), Placement::Associated);
+        assert_eq!(
+            placement("", "fn f() -> Self { todo!() }"),
+            Placement::Associated
+        );
+        assert_eq!(
+            placement("", "fn f(a: impl Into<u8>, b: Self) {}"),
+            Placement::Associated
+        );
+        assert_eq!(
+            placement("", "fn f() { vec![{ Self::g() }] }"),
+            Placement::Associated
+        );
+        assert_eq!(placement("in_impl", "fn f() {}"), Placement::Associated);
+        assert_eq!(placement("in_impl = false", "fn f() {}"), Placement::Free);
+        assert_eq!(placement("", "fn f(a: u8) { a }"), Placement::Free);
+    }
+
+    #[test]
+    fn the_self_of_an_inner_item_is_not_the_functions() {
+        let own = "fn f() { struct A(Box<Self>); struct B { next: Option<Box<Self>> } impl A { fn new() -> Self { Self } } }";
+        assert_eq!(placement("", own), Placement::Free);
+        let both = "fn f() { struct A; impl A { fn new() -> Self { Self } } Self::g() }";
+        assert_eq!(placement("", both), Placement::Associated);
+    }
+}

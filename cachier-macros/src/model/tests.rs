@@ -1,0 +1,319 @@
+//! Each kind of value: what it accepts, and the message and place of each error.
+
+#![allow(clippy::unwrap_used)]
+
+use std::time::Duration;
+
+use super::*;
+use crate::diagnostics::Errors;
+
+fn read(source: &str) -> (Arguments, Vec<(String, String)>) {
+    let mut errors = Errors::default();
+    let written = crate::parse::arguments(source.parse().unwrap(), &mut errors);
+    let arguments = Arguments::new(&written, &mut errors);
+    (arguments, errors.described())
+}
+
+fn accepted(source: &str) -> Arguments {
+    let (arguments, errors) = read(source);
+    assert!(errors.is_empty(), "{source}: {errors:?}");
+    arguments
+}
+
+#[track_caller]
+fn refused(source: &str, message: &str, place: &str) {
+    let (_, errors) = read(source);
+    assert_eq!(errors, [(message.to_owned(), place.to_owned())], "{source}");
+}
+
+#[test]
+fn every_argument_is_accepted() {
+    accepted(
+        "backend = \"redis\", stale_after = \"10m\", next_time, max_stale = \"1d\", stale_on_error = \"1h\", \
+         wait_for_calc_timeout = \"5s\", allow_none, cache_if = |value| *value > 0, entry_size_limit = \"10KB\", \
+         cleanup_stale = true, cleanup_interval = \"1d\", capacity = 10, capacity_bytes = 1 << 20, near_cache = 10_000, \
+         near_stale_after = \"30s\", cache_dir = \"/tmp\", key = |a, b: &u8| (*a, *b), skip(c, self), version = none, \
+         name = \"users\", enable_metrics = true, metrics_sampling_rate = 0.1, operation_timeout = \"250ms\", \
+         on_backend_error = \"propagate\", in_impl, companion = other, crate = crate::cache",
+    );
+}
+
+#[test]
+fn flags_stand_alone_or_take_a_bool() {
+    let flag = |source| accepted(source).next_time.unwrap().value.0;
+    assert!(flag("next_time"));
+    assert!(flag("next_time = true"));
+    assert!(!flag("next_time = false"));
+    let message = "`next_time` expects nothing, `true` or `false`, such as `next_time`";
+    refused("next_time = \"yes\"", message, "\"yes\"");
+    refused("next_time(true)", message, "(true)");
+}
+
+#[test]
+fn durations_are_read_at_compile_time_or_left_to_an_expression() {
+    let time = |source| accepted(source).stale_after.unwrap().value;
+    assert!(
+        matches!(time("stale_after = \"1h30m\""), Time::Known(d) if d == Duration::from_secs(5400))
+    );
+    assert!(matches!(
+        time("stale_after = Duration::from_secs(3)"),
+        Time::Computed(_)
+    ));
+    let message = "`stale_after` expects a duration with its unit, such as `stale_after = \"10m\"`";
+    refused("stale_after = 10", message, "10");
+    refused("stale_after", message, "stale_after");
+    refused("stale_after = || 3", message, "|| 3");
+    refused("stale_after(\"3d\")", message, "(\"3d\")");
+    refused(
+        "stale_after = \"3 days\"",
+        "not a duration: unknown unit ` days`; write whole numbers with the units d, h, m, s, ms, such as \"90s\" or \"1h30m\"",
+        "\"3 days\"",
+    );
+}
+
+#[test]
+fn sizes_and_counts_are_numbers_or_expressions() {
+    let arguments = accepted(
+        "entry_size_limit = \"10KB\", capacity_bytes = LIMIT * 2, capacity = 3, near_cache = N",
+    );
+    assert!(matches!(
+        arguments.entry_size_limit.unwrap().value.0,
+        Amount::Known(10_240)
+    ));
+    assert!(matches!(
+        arguments.capacity_bytes.unwrap().value.0,
+        Amount::Computed(_)
+    ));
+    assert!(matches!(
+        arguments.capacity.unwrap().value.0,
+        Amount::Known(3)
+    ));
+    assert!(matches!(
+        arguments.near_cache.unwrap().value.0,
+        Amount::Computed(_)
+    ));
+    refused(
+        "entry_size_limit = \"10kb\"",
+        "not a size: unknown unit `kb`; write a whole number with B, KB, MB, GB or TB, such as \"10KB\"",
+        "\"10kb\"",
+    );
+    refused(
+        "entry_size_limit = 1.5",
+        "`entry_size_limit` expects a size, such as `entry_size_limit = \"10MB\"`",
+        "1.5",
+    );
+    let message = "`capacity` expects a number of entries, such as `capacity = 10_000`";
+    refused("capacity = \"10KB\"", message, "\"10KB\"");
+    refused("capacity = -1", message, "-1");
+    refused("capacity", message, "capacity");
+    refused(
+        "capacity = 99999999999999999999",
+        "number too large to fit in target type",
+        "99999999999999999999",
+    );
+}
+
+#[test]
+fn a_rate_is_between_0_and_1() {
+    let rate = |source| accepted(source).sampling_rate.unwrap().value;
+    assert!(matches!(rate("sampling_rate = 0.1"), Rate::Known(0.1)));
+    assert!(matches!(rate("sampling_rate = 0"), Rate::Known(0.0)));
+    assert!(matches!(
+        rate("metrics_sampling_rate = 1"),
+        Rate::Known(1.0)
+    ));
+    assert!(matches!(rate("sampling_rate = RATE"), Rate::Computed(_)));
+    let message = "`sampling_rate` expects a share between 0 and 1, such as `sampling_rate = 0.1`";
+    refused("sampling_rate = 1.1", message, "1.1");
+    refused("sampling_rate = 10", message, "10");
+    refused("sampling_rate = -0.5", message, "-0.5");
+    refused("sampling_rate = \"10%\"", message, "\"10%\"");
+}
+
+#[test]
+fn backends_are_known_names_or_registered_ones() {
+    let backend = |source| accepted(source).backend.unwrap().value;
+    assert!(matches!(
+        backend("backend = \"memory\""),
+        Backend::BuiltIn(BuiltIn::Memory)
+    ));
+    assert!(matches!(
+        backend("backend = \"s3\""),
+        Backend::BuiltIn(BuiltIn::S3)
+    ));
+    assert!(matches!(
+        backend("backend = registered(\"sessions\")"),
+        Backend::Registered(_)
+    ));
+    let message = "`backend` expects \"memory\", \"file\", \"redis\", \"sql\", \"mongo\", \"s3\" or `registered(\"name\")`, \
+                   such as `backend = \"memory\"`";
+    refused(
+        "backend = \"rediss\"",
+        &format!("unknown backend \"rediss\", did you mean `redis`?; {message}"),
+        "\"rediss\"",
+    );
+    refused(
+        "backend = \"cassandra\"",
+        &format!("unknown backend \"cassandra\"; {message}"),
+        "\"cassandra\"",
+    );
+    refused("backend = memory", message, "memory");
+    refused("backend = registered(\"\")", message, "registered(\"\")");
+    refused("backend = registered(name)", message, "registered(name)");
+    refused("backend = lookup(\"a\")", message, "lookup(\"a\")");
+    refused("backend", message, "backend");
+}
+
+#[test]
+fn on_backend_error_is_one_of_two_words() {
+    let reaction = accepted("on_backend_error = \"propagate\"")
+        .on_backend_error
+        .unwrap()
+        .value;
+    assert_eq!(reaction, OnBackendError::Propagate);
+    refused(
+        "on_backend_error = \"propogate\"",
+        "unknown on_backend_error \"propogate\", did you mean `propagate`?; `on_backend_error` expects \"compute\" or \
+         \"propagate\", such as `on_backend_error = \"compute\"`",
+        "\"propogate\"",
+    );
+}
+
+#[test]
+fn a_version_is_auto_none_or_a_number() {
+    let version = |source| accepted(source).version.unwrap().value;
+    assert!(matches!(version("version = auto"), Version::Auto));
+    assert!(matches!(version("version = none"), Version::None));
+    assert!(matches!(version("version = 2"), Version::Fixed(2)));
+    let message = "`version` expects `auto`, `none` or a number, such as `version = 2`";
+    refused(
+        "version = nome",
+        &format!("{message}, did you mean `none`?"),
+        "nome",
+    );
+    refused("version = \"2\"", message, "\"2\"");
+}
+
+#[test]
+fn names_and_folders_are_not_empty() {
+    refused(
+        "name = \"\"",
+        "`name` expects a string that is not empty, such as `name = \"users\"`",
+        "\"\"",
+    );
+    refused(
+        "name = users",
+        "`name` expects a string that is not empty, such as `name = \"users\"`",
+        "users",
+    );
+    accepted("cache_dir = std::env::temp_dir()");
+    refused(
+        "cache_dir = \"\"",
+        "`cache_dir` expects a folder, such as `cache_dir = \"/var/cache/app\"`",
+        "\"\"",
+    );
+    refused(
+        "cache_dir = 3",
+        "`cache_dir` expects a folder, such as `cache_dir = \"/var/cache/app\"`",
+        "3",
+    );
+}
+
+#[test]
+fn closures_are_closures() {
+    let message = "`key` expects a closure over the arguments that tell calls apart, such as `key = |id, day| (*id, *day)`";
+    refused("key = id", message, "id");
+    refused("key = async |id| id", "`key` cannot be async", "async");
+    let message = "`cache_if` expects a closure over the value, such as `cache_if = |value| !value.is_empty()`";
+    refused("cache_if = is_good", message, "is_good");
+    refused("cache_if = |a, b| a > b", message, "|a, b| a > b");
+    refused("cache_if", message, "cache_if");
+}
+
+#[test]
+fn skip_takes_a_list_of_names() {
+    let arguments = accepted("skip(self, connection)");
+    let skip = arguments.skip.unwrap().value;
+    assert!(skip.contains("self") && skip.contains("connection") && !skip.contains("id"));
+    let message = "`skip` expects the names of arguments, such as `skip(connection)`";
+    refused("skip = connection", message, "connection");
+    refused("skip()", message, "()");
+    refused("skip(\"a\")", message, "\"a\"");
+}
+
+#[test]
+fn a_companion_is_a_name_or_false() {
+    let companion = |source| accepted(source).companion.unwrap().value;
+    assert!(matches!(companion("companion = false"), Companion::Absent));
+    assert!(matches!(companion("companion = users"), Companion::Named(name) if name == "users"));
+    let message = "`companion` expects another name for the companion, or `false` for none, such as `companion = user_cache`";
+    refused("companion = true", message, "true");
+    refused("companion = a::b", message, "a::b");
+}
+
+#[test]
+fn crate_takes_a_path() {
+    assert_eq!(
+        accepted("crate = ::other::cachier")
+            .krate
+            .unwrap()
+            .value
+            .0
+            .segments
+            .len(),
+        2
+    );
+    refused(
+        "crate = \"cachier\"",
+        "`crate` expects the path of the runtime crate, such as `crate = ::cachier`",
+        "\"cachier\"",
+    );
+}
+
+#[test]
+fn unknown_arguments_are_answered_with_the_nearest_name() {
+    refused(
+        "stale_affter = \"1d\"",
+        "unknown argument `stale_affter`, did you mean `stale_after`?",
+        "stale_affter",
+    );
+    refused(
+        "ttl = \"1d\"",
+        "unknown argument `ttl`, did you mean `stale_after`?",
+        "ttl",
+    );
+    refused("colour = 3", "unknown argument `colour`", "colour");
+}
+
+#[test]
+fn an_argument_is_given_once() {
+    refused(
+        "next_time, next_time = false",
+        "`next_time` repeats `next_time`; give it once",
+        "next_time",
+    );
+    refused(
+        "sampling_rate = 0.1, metrics_sampling_rate = 0.2",
+        "`metrics_sampling_rate` repeats `sampling_rate`; give it once",
+        "metrics_sampling_rate",
+    );
+}
+
+#[test]
+fn all_errors_come_together() {
+    let (arguments, errors) = read("stale_after = 10, colour, capacity = \"x\", next_time");
+    assert_eq!(errors.len(), 3);
+    assert!(arguments.next_time.is_some());
+}
+
+#[test]
+fn values_from_macro_variables_are_seen_through_their_invisible_group() {
+    let hidden = proc_macro2::Group::new(proc_macro2::Delimiter::None, "\"10m\"".parse().unwrap());
+    let mut errors = Errors::default();
+    let written = crate::parse::arguments(quote::quote!(stale_after = #hidden), &mut errors);
+    let arguments = Arguments::new(&written, &mut errors);
+    assert!(matches!(
+        arguments.stale_after.unwrap().value,
+        Time::Known(_)
+    ));
+}

@@ -1,0 +1,151 @@
+//! The attribute's arguments as they are written, before anyone asks what they mean.
+
+use proc_macro2::{Span, TokenStream};
+use syn::ext::IdentExt as _;
+use syn::parse::{ParseStream, Parser as _};
+use syn::{Error, Expr, Ident, Result, Token, parenthesized, token};
+
+use crate::diagnostics::Errors;
+
+/// One argument: `name`, `name = value` or `name(items)`.
+pub(crate) struct Written {
+    pub(crate) name: Ident,
+    pub(crate) value: Value,
+}
+
+/// What follows an argument's name.
+pub(crate) enum Value {
+    Nothing,
+    Expr(Expr),
+    List {
+        parentheses: Span,
+        items: TokenStream,
+    },
+}
+
+/// Reads all arguments; one that cannot be read is noted and skipped, so that the others still count.
+pub(crate) fn arguments(tokens: TokenStream, errors: &mut Errors) -> Vec<Written> {
+    let read = |input: ParseStream| Ok(all(input, errors));
+    // The parser consumes everything and fails on nothing.
+    read.parse2(tokens).unwrap_or_default()
+}
+
+fn all(input: ParseStream, errors: &mut Errors) -> Vec<Written> {
+    let mut written = Vec::new();
+    while !input.is_empty() {
+        match one(input) {
+            Ok(argument) => written.push(argument),
+            Err(error) => {
+                errors.note::<()>(Err(error));
+                skip_to_comma(input);
+            }
+        }
+        if !input.is_empty() && input.parse::<Token![,]>().is_err() {
+            errors.at(input.span(), "expected `,` between arguments");
+            skip_to_comma(input);
+            let _ = input.parse::<Token![,]>();
+        }
+    }
+    written
+}
+
+fn one(input: ParseStream) -> Result<Written> {
+    let expected = "expected an argument, such as `stale_after = \"10m\"` or `next_time`";
+    // `crate` is a keyword, and an argument.
+    let name = Ident::parse_any(input).map_err(|error| Error::new(error.span(), expected))?;
+    let value = if let Some(equals) = input.parse::<Option<Token![=]>>()? {
+        Value::Expr(expression(input, &name, equals)?)
+    } else if input.peek(token::Paren) {
+        let items;
+        let parentheses = parenthesized!(items in input);
+        Value::List {
+            parentheses: parentheses.span.join(),
+            items: items.parse()?,
+        }
+    } else {
+        Value::Nothing
+    };
+    Ok(Written { name, value })
+}
+
+fn expression(input: ParseStream, name: &Ident, equals: Token![=]) -> Result<Expr> {
+    if input.is_empty() || input.peek(Token![,]) {
+        return Err(Error::new(
+            equals.span,
+            format!("expected a value after `{name} =`"),
+        ));
+    }
+    input.parse().map(ungrouped)
+}
+
+/// The expression itself where a `macro_rules!` variable wrapped it in an invisible group.
+fn ungrouped(expr: Expr) -> Expr {
+    match expr {
+        Expr::Group(group) => ungrouped(*group.expr),
+        expr => expr,
+    }
+}
+
+fn skip_to_comma(input: ParseStream) {
+    while !input.is_empty() && !input.peek(Token![,]) {
+        // Not empty, so there is a token tree to skip.
+        let _ = input.parse::<proc_macro2::TokenTree>();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    fn read(source: &str) -> (Vec<String>, Vec<(String, String)>) {
+        let mut errors = Errors::default();
+        let written = arguments(source.parse().unwrap(), &mut errors);
+        let names = written
+            .iter()
+            .map(|argument| argument.name.to_string())
+            .collect();
+        (names, errors.described())
+    }
+
+    #[test]
+    fn all_three_forms_are_read() {
+        let (names, errors) =
+            read("next_time, key = |a, b| (a, b), skip(c, d), crate = ::cachier,");
+        assert_eq!(names, ["next_time", "key", "skip", "crate"]);
+        assert!(errors.is_empty());
+    }
+
+    #[test]
+    fn an_argument_that_cannot_be_read_does_not_hide_the_others() {
+        let (names, errors) = read("stale_after =, \"x\", next_time, capacity = = 3, in_impl");
+        assert_eq!(names, ["next_time", "in_impl"]);
+        let expected = "expected an argument, such as `stale_after = \"10m\"` or `next_time`";
+        let messages: Vec<_> = errors
+            .iter()
+            .map(|(message, at)| (message.as_str(), at.as_str()))
+            .collect();
+        assert_eq!(
+            messages,
+            [
+                ("expected a value after `stale_after =`", "="),
+                (expected, "\"x\""),
+                ("expected an expression", "="),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_missing_comma_is_reported_where_it_is_missing() {
+        let (names, errors) = read("next_time allow_none, in_impl");
+        assert_eq!(names, ["next_time", "in_impl"]);
+        assert_eq!(
+            errors,
+            [(
+                "expected `,` between arguments".to_owned(),
+                "allow_none".to_owned()
+            )]
+        );
+    }
+}

@@ -1,0 +1,107 @@
+//! The annotated function: its signature as syntax, its body as the tokens that were written.
+
+use proc_macro2::{Group, TokenStream};
+use syn::parse::{ParseStream, Parser as _};
+use syn::{Attribute, Error, Result, Signature, Token, Visibility};
+
+/// A function with a body. The body stays unread: half-typed code must still expand, so that an editor keeps working.
+pub(crate) struct Function {
+    pub(crate) attributes: Vec<Attribute>,
+    pub(crate) visibility: Visibility,
+    pub(crate) signature: Signature,
+    pub(crate) body: Group,
+}
+
+/// Reads the annotated item.
+///
+/// # Errors
+/// Where it is something else than a function with a body.
+pub(crate) fn function(item: TokenStream) -> Result<Function> {
+    Function::parse.parse2(item)
+}
+
+impl Function {
+    fn parse(input: ParseStream) -> Result<Self> {
+        let attributes = input.call(Attribute::parse_outer)?;
+        let visibility = input.parse()?;
+        if !starts_function(input) {
+            return Err(Error::new(input.span(), not_a_function(input)));
+        }
+        let signature: Signature = input.parse()?;
+        if let Some(end) = input.parse::<Option<Token![;]>>()? {
+            return Err(Error::new(
+                end.span,
+                "`#[cachier]` needs a function with a body; annotate the methods of the impl",
+            ));
+        }
+        let body = input.parse()?;
+        Ok(Self {
+            attributes,
+            visibility,
+            signature,
+            body,
+        })
+    }
+}
+
+fn starts_function(input: ParseStream) -> bool {
+    let ahead = input.fork();
+    ahead.parse::<Option<Token![const]>>().is_ok()
+        && ahead.parse::<Option<Token![async]>>().is_ok()
+        && ahead.parse::<Option<Token![unsafe]>>().is_ok()
+        && ahead.parse::<Option<syn::Abi>>().is_ok()
+        && ahead.peek(Token![fn])
+}
+
+fn not_a_function(input: ParseStream) -> &'static str {
+    if input.peek(Token![impl]) || input.peek(Token![trait]) {
+        "`#[cachier]` goes on a function; annotate each method that is to be cached"
+    } else {
+        "`#[cachier]` goes on a function"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    fn problem(source: &str) -> (String, String) {
+        let error = function(source.parse().unwrap()).err().unwrap();
+        (error.to_string(), error.span().source_text().unwrap())
+    }
+
+    #[test]
+    fn a_body_that_is_not_rust_yet_is_kept_as_it_is() {
+        let function = function(
+            "pub(crate) async fn f<T>(a: &T) -> u8 where T: Sized { let x = ; a. }"
+                .parse()
+                .unwrap(),
+        );
+        assert_eq!(function.unwrap().body.to_string(), "{ let x = ; a . }");
+    }
+
+    #[test]
+    fn other_items_are_refused_where_they_start() {
+        let on_function = "`#[cachier]` goes on a function".to_owned();
+        assert_eq!(
+            problem("pub struct S;"),
+            (on_function.clone(), "struct".to_owned())
+        );
+        assert_eq!(
+            problem("const X: u8 = 3;"),
+            (on_function, "const".to_owned())
+        );
+        let each_method =
+            "`#[cachier]` goes on a function; annotate each method that is to be cached".to_owned();
+        assert_eq!(problem("impl S {}"), (each_method, "impl".to_owned()));
+    }
+
+    #[test]
+    fn a_function_without_a_body_is_refused() {
+        let message = "`#[cachier]` needs a function with a body; annotate the methods of the impl"
+            .to_owned();
+        assert_eq!(problem("fn f(&self) -> u8;"), (message, ";".to_owned()));
+    }
+}

@@ -1,0 +1,11 @@
+//! First phase: tokens become syntax. Nothing is judged here beyond what cannot be read at all.
+
+mod arguments;
+mod duration;
+mod function;
+mod size;
+
+pub(crate) use arguments::{Value, Written, arguments};
+pub(crate) use duration::duration;
+pub(crate) use function::{Function, function};
+pub(crate) use size::size;

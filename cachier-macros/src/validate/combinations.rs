@@ -1,0 +1,98 @@
+//! Arguments that need or exclude each other.
+//!
+//! Refused is what could only disappoint: a promise that nothing would keep. Arguments that have no effect yet but would have
+//! one after a change elsewhere stay allowed (`next_time` without `stale_after`, which the global params may give;
+//! `operation_timeout` or `version` with the memory backend).
+
+use proc_macro2::Span;
+
+use crate::diagnostics::Errors;
+use crate::model::{Arguments, Backend, BuiltIn, Flag, Given};
+
+/// An argument, when it is given, the condition that makes it wrong, and what to write instead.
+type Rule = (Option<Span>, bool, &'static str);
+
+pub(super) fn check(arguments: &Arguments, errors: &mut Errors) {
+    for (given, wrong, message) in rules(arguments) {
+        if let (Some(place), true) = (given, wrong) {
+            errors.at(place, message);
+        }
+    }
+}
+
+/// The table of combinations.
+fn rules(arguments: &Arguments) -> [Rule; 8] {
+    let a = arguments;
+    let backend = Chosen::of(a);
+    [
+        (
+            place(&a.skip),
+            a.key.is_some(),
+            "`skip` and `key` exclude each other: `key` already leaves out what it does not name",
+        ),
+        (
+            place(&a.sampling_rate),
+            !on(&a.enable_metrics),
+            "`sampling_rate` has nothing to sample without `enable_metrics`",
+        ),
+        (
+            place(&a.cleanup_interval),
+            !on(&a.cleanup_stale),
+            "`cleanup_interval` has no effect without `cleanup_stale`",
+        ),
+        (
+            place(&a.near_cache),
+            backend == Chosen::BuiltIn(BuiltIn::Memory),
+            "`near_cache` stands in front of a persistent backend; with `memory`, write `capacity` instead",
+        ),
+        (
+            place(&a.near_stale_after),
+            a.near_cache.is_none(),
+            "`near_stale_after` has no effect without `near_cache`",
+        ),
+        (
+            place(&a.cache_dir),
+            !matches!(backend, Chosen::Default | Chosen::BuiltIn(BuiltIn::File)),
+            "`cache_dir` is the folder of the file backend; write `backend = \"file\"`, or leave it out",
+        ),
+        (
+            place(&a.capacity),
+            backend != Chosen::BuiltIn(BuiltIn::Memory),
+            "`capacity` bounds the memory backend; write `backend = \"memory\"`, or `near_cache` for a bounded tier in front \
+             of another backend",
+        ),
+        (
+            place(&a.capacity_bytes),
+            !matches!(
+                backend,
+                Chosen::Default | Chosen::BuiltIn(BuiltIn::Memory | BuiltIn::File)
+            ),
+            "`capacity_bytes` bounds the memory and the file backend; this backend is bounded where it is set up",
+        ),
+    ]
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Chosen {
+    Default,
+    BuiltIn(BuiltIn),
+    Registered,
+}
+
+impl Chosen {
+    fn of(arguments: &Arguments) -> Self {
+        match arguments.backend.as_ref().map(|backend| &backend.value) {
+            None => Self::Default,
+            Some(Backend::BuiltIn(backend)) => Self::BuiltIn(*backend),
+            Some(Backend::Registered(_)) => Self::Registered,
+        }
+    }
+}
+
+fn place<T>(argument: &Option<Given<T>>) -> Option<Span> {
+    argument.as_ref().map(Given::span)
+}
+
+fn on(flag: &Option<Given<Flag>>) -> bool {
+    flag.as_ref().is_some_and(|flag| flag.value.0)
+}

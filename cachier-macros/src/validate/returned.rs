@@ -1,0 +1,63 @@
+//! Return types that cannot be kept beyond the call.
+
+use syn::visit::{self, Visit};
+use syn::{
+    Lifetime, ParenthesizedGenericArguments, ReturnType, TraitBound, TypeFnPtr, TypeImplTrait,
+    TypeNever, TypeReference,
+};
+
+use crate::diagnostics::Errors;
+
+pub(super) fn check(output: &ReturnType, errors: &mut Errors) {
+    Unkept(errors).visit_return_type(output);
+}
+
+/// Looks for parts of a type that borrow, or that have no name.
+struct Unkept<'e>(&'e mut Errors);
+
+const BORROWED: &str = "a cached value outlives the call, so it cannot borrow; return an owned type, such as `String` for `&str`, \
+                        `Vec<T>` for `&[T]`, or `Arc<T>`";
+
+impl<'ast> Visit<'ast> for Unkept<'_> {
+    fn visit_type_reference(&mut self, reference: &'ast TypeReference) {
+        if is_static(reference.lifetime.as_ref()) {
+            visit::visit_type(self, &reference.elem);
+        } else {
+            self.0.over(reference, BORROWED);
+        }
+    }
+
+    fn visit_lifetime(&mut self, lifetime: &'ast Lifetime) {
+        if !is_static(Some(lifetime)) {
+            self.0.over(lifetime, BORROWED);
+        }
+    }
+
+    fn visit_type_impl_trait(&mut self, opaque: &'ast TypeImplTrait) {
+        self.0.over(
+            opaque,
+            "a cached value needs a type that can be named, not `impl Trait`; return the type itself, or collect what is \
+             computed lazily, such as an iterator into a `Vec`",
+        );
+    }
+
+    fn visit_type_never(&mut self, never: &'ast TypeNever) {
+        self.0
+            .over(never, "a function that never returns has nothing to cache");
+    }
+
+    // The references of a function's own signature borrow nothing from this call.
+    fn visit_type_fn_ptr(&mut self, _: &'ast TypeFnPtr) {}
+    fn visit_parenthesized_generic_arguments(&mut self, _: &'ast ParenthesizedGenericArguments) {}
+
+    fn visit_trait_bound(&mut self, bound: &'ast TraitBound) {
+        // `for<'a>` declares lifetimes that are nobody's borrow.
+        if bound.lifetimes.is_none() {
+            visit::visit_trait_bound(self, bound);
+        }
+    }
+}
+
+fn is_static(lifetime: Option<&Lifetime>) -> bool {
+    lifetime.is_some_and(|lifetime| lifetime.ident == "static")
+}

@@ -1,0 +1,124 @@
+//! Functions that cannot be cached as they are.
+
+use syn::{FnArg, PatType, Receiver, ReceiverKind, Safety, Signature, Type};
+
+use crate::diagnostics::Errors;
+use crate::model::Arguments;
+use crate::parse::Function;
+
+pub(super) fn check(arguments: &Arguments, function: &Function, errors: &mut Errors) {
+    check_qualifiers(&function.signature, errors);
+    check_repetition(function, errors);
+    for input in &function.signature.inputs {
+        match input {
+            FnArg::Receiver(receiver) => check_receiver(receiver, arguments, errors),
+            FnArg::Typed(argument) => check_argument(argument, arguments, errors),
+        }
+    }
+}
+
+fn check_qualifiers(signature: &Signature, errors: &mut Errors) {
+    if let Some(token) = &signature.constness {
+        errors.at(
+            token.span,
+            "a `const fn` cannot be cached: it may run at compile time; remove `const`",
+        );
+    }
+    if let Safety::Unsafe(token) = &signature.safety {
+        errors.at(token.span, "an `unsafe fn` cannot be cached: its conditions may not hold when it is called later; cache a safe function around it");
+    }
+    if let Some(abi) = &signature.abi {
+        errors.over(abi, "an `extern` function cannot be cached; cache a Rust function and call it from this one");
+    }
+    if let Some(variadic) = &signature.variadic {
+        errors.over(
+            variadic.dots,
+            "a variadic function cannot be cached: its arguments cannot be told apart",
+        );
+    }
+}
+
+/// A second `#[cachier]` below the one that is being expanded.
+fn check_repetition(function: &Function, errors: &mut Errors) {
+    for attribute in &function.attributes {
+        if attribute
+            .path()
+            .segments
+            .last()
+            .is_some_and(|segment| segment.ident == "cachier")
+        {
+            errors.over(
+                attribute,
+                "the function has two `#[cachier]` attributes; merge their arguments into one",
+            );
+        }
+    }
+}
+
+fn check_receiver(receiver: &Receiver, arguments: &Arguments, errors: &mut Errors) {
+    let place = receiver.self_token.span;
+    let exclusive = match &receiver.kind {
+        ReceiverKind::Reference(_, _, mutability) => mutability.is_some(),
+        ReceiverKind::Typed(_, ty) => is_exclusive(ty),
+        _ => false,
+    };
+    if !decided(arguments, "self") {
+        errors.at(
+            place,
+            "say what `self` means for the key: `skip(self)` where the result does not depend on it, else \
+             `key = |self, ..| ..` with what it depends on",
+        );
+    } else if exclusive && next_time(arguments) {
+        errors.at(place, MUT_IN_BACKGROUND);
+    }
+}
+
+fn check_argument(argument: &PatType, arguments: &Arguments, errors: &mut Errors) {
+    for attribute in &argument.attrs {
+        if attribute.path().is_ident("cfg") || attribute.path().is_ident("cfg_attr") {
+            errors.over(attribute, "`#[cfg]` on an argument cannot be seen through; put it on two versions of the function");
+        }
+    }
+    if !is_exclusive(&argument.ty) {
+        return;
+    }
+    let name = match &*argument.pat {
+        syn::Pat::Ident(pattern) => pattern.ident.to_string(),
+        _ => String::new(),
+    };
+    if !decided(arguments, &name) {
+        errors.over(
+            &argument.ty,
+            format!("what is written through `&mut` would be missing on a hit; leave it out of the key with `skip({name})` where that is right"),
+        );
+    } else if next_time(arguments) {
+        errors.over(&argument.ty, MUT_IN_BACKGROUND);
+    }
+}
+
+const MUT_IN_BACKGROUND: &str = "`next_time` recomputes in the background, where a `&mut` argument cannot follow; take it behind a `Mutex`";
+
+fn is_exclusive(ty: &Type) -> bool {
+    match ty {
+        Type::Reference(reference) => reference.mutability.is_some(),
+        Type::Group(group) => is_exclusive(&group.elem),
+        Type::Paren(paren) => is_exclusive(&paren.elem),
+        _ => false,
+    }
+}
+
+/// Whether the user said what an argument means for the key.
+fn decided(arguments: &Arguments, name: &str) -> bool {
+    arguments.key.is_some()
+        || arguments
+            .skip
+            .as_ref()
+            .is_some_and(|skip| skip.value.contains(name))
+}
+
+fn next_time(arguments: &Arguments) -> bool {
+    arguments
+        .next_time
+        .as_ref()
+        .is_some_and(|flag| flag.value.0)
+}

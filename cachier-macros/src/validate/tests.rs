@@ -1,0 +1,342 @@
+//! Each fault between arguments and function, with its message and its place.
+
+#![allow(clippy::unwrap_used)]
+
+use crate::diagnostics::Errors;
+use crate::model::Arguments;
+
+fn faults(arguments: &str, function: &str) -> Vec<(String, String)> {
+    let mut errors = Errors::default();
+    let written = crate::parse::arguments(arguments.parse().unwrap(), &mut errors);
+    let arguments = Arguments::new(&written, &mut errors);
+    let function = crate::parse::function(function.parse().unwrap()).unwrap();
+    super::validate(&arguments, &function, &mut errors);
+    errors.described()
+}
+
+#[track_caller]
+fn fine(arguments: &str, function: &str) {
+    assert_eq!(faults(arguments, function), []);
+}
+
+#[track_caller]
+fn refused(arguments: &str, function: &str, start: &str, place: &str) {
+    let faults = faults(arguments, function);
+    assert_eq!(faults.len(), 1, "{faults:?}");
+    assert!(faults[0].0.starts_with(start), "{faults:?}");
+    assert_eq!(faults[0].1, place);
+}
+
+const F: &str = "fn f(a: u8, b: &str) -> u8 { 0 }";
+
+#[test]
+fn arguments_that_exclude_each_other() {
+    refused(
+        "key = |a| *a, skip(b)",
+        F,
+        "`skip` and `key` exclude each other",
+        "skip",
+    );
+    refused(
+        "backend = \"memory\", near_cache = 3",
+        F,
+        "`near_cache` stands in front",
+        "near_cache",
+    );
+    refused(
+        "backend = \"redis\", cache_dir = \"x\"",
+        F,
+        "`cache_dir` is the folder of the file backend",
+        "cache_dir",
+    );
+    refused(
+        "backend = registered(\"x\"), cache_dir = \"x\"",
+        F,
+        "`cache_dir` is the folder",
+        "cache_dir",
+    );
+    refused(
+        "capacity = 3",
+        F,
+        "`capacity` bounds the memory backend",
+        "capacity",
+    );
+    refused(
+        "backend = \"file\", near_cache = 3, capacity = 3",
+        F,
+        "`capacity` bounds the memory",
+        "capacity",
+    );
+    refused(
+        "backend = \"s3\", capacity_bytes = 3",
+        F,
+        "`capacity_bytes` bounds",
+        "capacity_bytes",
+    );
+    refused(
+        "backend = registered(\"x\"), capacity_bytes = 3",
+        F,
+        "`capacity_bytes` bounds",
+        "capacity_bytes",
+    );
+}
+
+#[test]
+fn arguments_that_need_another() {
+    refused(
+        "sampling_rate = 0.1",
+        F,
+        "`sampling_rate` has nothing to sample",
+        "sampling_rate",
+    );
+    refused(
+        "enable_metrics = false, metrics_sampling_rate = 0.1",
+        F,
+        "`sampling_rate` has",
+        "metrics_sampling_rate",
+    );
+    refused(
+        "cleanup_interval = \"1d\"",
+        F,
+        "`cleanup_interval` has no effect",
+        "cleanup_interval",
+    );
+    refused(
+        "near_stale_after = \"1s\"",
+        F,
+        "`near_stale_after` has no effect",
+        "near_stale_after",
+    );
+}
+
+#[test]
+fn combinations_that_make_sense() {
+    fine("next_time", F);
+    fine("cache_dir = \"x\", capacity_bytes = \"1GB\"", F);
+    fine(
+        "backend = \"file\", cache_dir = \"x\", near_cache = 3, near_stale_after = \"1s\"",
+        F,
+    );
+    fine(
+        "backend = \"memory\", capacity = 3, capacity_bytes = 3, operation_timeout = \"1s\", version = 2",
+        F,
+    );
+    fine(
+        "enable_metrics, sampling_rate = 0.1, cleanup_stale, cleanup_interval = \"1d\"",
+        F,
+    );
+}
+
+#[test]
+fn names_must_be_arguments_of_the_function() {
+    fine("skip(b)", F);
+    fine("key = |b, a: &u8| (*a, b.len())", F);
+    fine("skip(x)", "fn f(mut x: u8) {}");
+    refused(
+        "skip(connection)",
+        F,
+        "the function has no argument `connection`",
+        "connection",
+    );
+    refused(
+        "skip(bb)",
+        F,
+        "the function has no argument `bb`, did you mean `b`?",
+        "bb",
+    );
+    refused(
+        "skip(self)",
+        F,
+        "the function has no argument `self`",
+        "self",
+    );
+    refused("skip(a, a)", F, "`a` is named twice", "a");
+    refused("key = |c| *c", F, "the function has no argument `c`", "c");
+    refused(
+        "key = |(a, b)| 3",
+        F,
+        "a parameter of `key` is the name of one",
+        "(a, b)",
+    );
+    refused("key = |a, a| 3", F, "`a` is named twice", "a");
+    refused(
+        "skip(x)",
+        "fn f((x, y): (u8, u8)) {}",
+        "the function has no argument `x`",
+        "x",
+    );
+}
+
+#[test]
+fn self_needs_a_decision() {
+    refused(
+        "",
+        "fn f(&self) -> u8 { 0 }",
+        "say what `self` means for the key",
+        "self",
+    );
+    refused(
+        "next_time",
+        "fn f(&mut self) -> u8 { 0 }",
+        "say what `self` means for the key",
+        "self",
+    );
+    fine("skip(self)", "fn f(&self) -> u8 { 0 }");
+    fine(
+        "key = |id| *id",
+        "fn f(self: Arc<Self>, id: u8) -> u8 { 0 }",
+    );
+    fine("skip(self)", "fn f(&mut self) -> u8 { 0 }");
+}
+
+#[test]
+fn what_is_written_through_an_argument_is_not_cached() {
+    refused(
+        "",
+        "fn f(a: &mut Vec<u8>) -> u8 { 0 }",
+        "what is written through `&mut` would be missing",
+        "&mut Vec<u8>",
+    );
+    fine("skip(a)", "fn f(a: &mut Vec<u8>) -> u8 { 0 }");
+    refused(
+        "skip(a), next_time",
+        "fn f(a: &mut u8) {}",
+        "`next_time` recomputes in the background",
+        "&mut u8",
+    );
+    refused(
+        "skip(self), next_time",
+        "fn f(&mut self) {}",
+        "`next_time` recomputes in the background",
+        "self",
+    );
+    refused(
+        "skip(self), next_time",
+        "fn f(self: &mut Self) {}",
+        "`next_time` recomputes in the background",
+        "self",
+    );
+}
+
+#[test]
+fn qualifiers_that_cannot_be_kept() {
+    refused(
+        "",
+        "const fn f() -> u8 { 0 }",
+        "a `const fn` cannot be cached",
+        "const",
+    );
+    refused(
+        "",
+        "unsafe fn f() -> u8 { 0 }",
+        "an `unsafe fn` cannot be cached",
+        "unsafe",
+    );
+    refused(
+        "",
+        "extern \"C\" fn f() -> u8 { 0 }",
+        "an `extern` function cannot be cached",
+        "extern \"C\"",
+    );
+    refused(
+        "",
+        "fn f(a: u8, ...) -> u8 { 0 }",
+        "a variadic function cannot be cached",
+        "...",
+    );
+    let both = faults("", "const unsafe fn f() -> u8 { 0 }");
+    assert_eq!(both.len(), 2, "{both:?}");
+}
+
+#[test]
+fn an_argument_under_cfg_is_refused() {
+    refused(
+        "",
+        "fn f(#[cfg(unix)] a: u8) {}",
+        "`#[cfg]` on an argument",
+        "#[cfg(unix)]",
+    );
+    fine("", "fn f(#[allow(unused)] a: u8) {}");
+}
+
+#[test]
+fn a_second_attribute_is_refused() {
+    refused(
+        "",
+        "#[inline] #[cachier::cachier(next_time)] fn f() {}",
+        "the function has two",
+        "#[cachier::cachier(next_time)]",
+    );
+}
+
+#[test]
+fn a_value_that_borrows_is_refused_where_it_borrows() {
+    let borrowed = "a cached value outlives the call";
+    refused("", "fn f(a: &str) -> &str { a }", borrowed, "&str");
+    refused(
+        "",
+        "fn f<'a>(a: &'a str) -> Result<Cow<'a, str>, E> { a }",
+        borrowed,
+        "'a",
+    );
+    refused(
+        "",
+        "fn f(a: &str) -> Vec<(u8, &[u8])> { a }",
+        borrowed,
+        "&[u8]",
+    );
+    refused(
+        "",
+        "fn f(a: &str) -> Box<dyn Any + '_> { a }",
+        borrowed,
+        "'_",
+    );
+    refused("", "fn f() -> &'static [&u8] { a }", borrowed, "&u8");
+    fine("", "fn f() -> &'static str { \"\" }");
+    fine("", "fn f() -> Cow<'static, str> { x }");
+    fine("", "fn f() -> Arc<dyn Fn(&str) -> &str + Send> { x }");
+    fine("", "fn f() -> fn(&str) -> &str { x }");
+    fine("", "fn f() -> Arc<dyn for<'a> Visitor<'a>> { x }");
+}
+
+#[test]
+fn a_value_without_a_name_is_refused() {
+    let unnamed = "a cached value needs a type that can be named";
+    refused(
+        "",
+        "fn f() -> impl Iterator<Item = u8> { x }",
+        unnamed,
+        "impl Iterator<Item = u8>",
+    );
+    refused(
+        "",
+        "fn f() -> Option<impl Display> { x }",
+        unnamed,
+        "impl Display",
+    );
+    refused(
+        "",
+        "fn f() -> ! { x }",
+        "a function that never returns",
+        "!",
+    );
+}
+
+#[test]
+fn the_companion_of_a_method_does_not_take_the_methods_name() {
+    refused(
+        "skip(self), companion = f",
+        "fn f(&self) {}",
+        "the companion of a method needs a name of its own",
+        "f",
+    );
+    fine("companion = f", "fn f() {}");
+}
+
+#[test]
+fn faults_of_arguments_and_function_come_together() {
+    assert_eq!(
+        faults("skip(x), colour", "const fn f(a: &mut u8) -> &u8 { a }").len(),
+        5
+    );
+}
