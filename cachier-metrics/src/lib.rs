@@ -1,1 +1,40 @@
 //! Exact counters, sampled timings, windows and exporters for cached functions.
+//!
+//! [`CacheMetrics`] belongs to one function. Hits are counted in a block of their thread ([`Local`]); everything else
+//! goes through recorders ([`CallRecorder`], [`ComputeRecorder`]) that also notice panics and cancellations. Figures
+//! are read as [`Stats`], or merged over functions and processes as [`Snapshot`]s.
+
+mod block;
+mod clock;
+mod counter;
+mod distribution;
+mod gauges;
+mod histogram;
+mod labelled;
+mod labels;
+mod metrics;
+mod process;
+mod recorder;
+mod running;
+mod sampling;
+mod shared;
+mod snapshot;
+mod stats;
+mod sync;
+mod windows;
+
+pub use block::{Local, LocalSlot};
+pub use clock::Clock;
+pub use distribution::{Distribution, Unit};
+pub use gauges::{Gauges, Holding};
+pub use histogram::{Bucket, Histogram};
+pub use labelled::Labelled;
+pub use labels::{
+    AbandonReason, ComputeFailure, ErrorLabel, Label, NearResult, Operation, Outcome, Reason,
+    RemovalCause, StaleUse, Tier, WaitScope,
+};
+pub use metrics::{CacheMetrics, MetricsOptions};
+pub use recorder::{CallRecorder, ComputeRecorder, ComputeResult, OperationRecorder, WaitRecorder};
+pub use sampling::{InvalidRate, Sampled, SamplingRate};
+pub use snapshot::{Activity, Snapshot};
+pub use stats::Stats;

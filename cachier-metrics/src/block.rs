@@ -1,0 +1,286 @@
+//! What one thread counts of one function's hits, and how blocks pass from thread to thread.
+//!
+//! A block has one writer at a time, so counting is a load and a store. When its thread ends, the block goes back to
+//! the function's free list, counts and all, and the next thread carries on counting in it. Readers sum all blocks.
+
+use std::cell::{Cell, RefCell};
+use std::hash::{BuildHasher, RandomState};
+use std::marker::PhantomData;
+use std::sync::OnceLock;
+use std::sync::atomic::Ordering::Relaxed;
+use std::thread::LocalKey;
+
+use crate::counter::{Counter, Sum, Writers};
+use crate::histogram::{LiveHistogram, SECONDS};
+use crate::sampling::{EVERY, NEVER, Sampled, Sampler, SamplingRate, split_mix};
+use crate::sync::{AtomicU64, Mutex, lock};
+
+/// Counts of one thread; about 12 KB.
+#[repr(C, align(128))]
+pub(crate) struct Block {
+    pub(crate) hits: Counter,
+    /// Calls up to and including the next sampled one.
+    countdown: AtomicU64,
+    owner: &'static Blocks,
+    writers: Writers,
+    pub(crate) near_hits: Counter,
+    random: AtomicU64,
+    pub(crate) time_saved: Sum,
+    pub(crate) latency: LiveHistogram,
+    pub(crate) age: LiveHistogram,
+}
+
+/// All blocks of one function.
+pub(crate) struct Blocks {
+    sampler: Sampler,
+    lists: Mutex<Lists>,
+    /// For threads whose thread-locals are gone already.
+    shared: OnceLock<&'static Block>,
+}
+
+#[derive(Default)]
+struct Lists {
+    all: Vec<&'static Block>,
+    free: Vec<&'static Block>,
+}
+
+impl Blocks {
+    pub(crate) fn new(rate: SamplingRate) -> Self {
+        Self {
+            sampler: Sampler::new(rate),
+            lists: Mutex::default(),
+            shared: OnceLock::new(),
+        }
+    }
+
+    /// A block that nobody else writes: one that an ended thread left, or a new one.
+    pub(crate) fn acquire(&'static self) -> &'static Block {
+        let left = lock(&self.lists).free.pop();
+        left.unwrap_or_else(|| self.create(Writers::One))
+    }
+
+    /// Leaves a block, counts and all, to the next thread.
+    pub(crate) fn release(&self, block: &'static Block) {
+        lock(&self.lists).free.push(block);
+    }
+
+    /// The block that any number of threads may write, atomically.
+    fn shared(&'static self) -> &'static Block {
+        self.shared.get_or_init(|| self.create(Writers::Many))
+    }
+
+    /// All blocks ever made.
+    pub(crate) fn all(&self) -> Vec<&'static Block> {
+        lock(&self.lists).all.clone()
+    }
+
+    fn create(&'static self, writers: Writers) -> &'static Block {
+        let seed = RandomState::new().hash_one(0_u64);
+        let block: &'static Block = Box::leak(Box::new(Block::new(self, writers, seed)));
+        lock(&self.lists).all.push(block);
+        block
+    }
+}
+
+impl Block {
+    fn new(owner: &'static Blocks, writers: Writers, seed: u64) -> Self {
+        let (state, random) = split_mix(seed);
+        // Counting down takes a single writer; the shared block times all calls or none.
+        let gap = match (owner.sampler.gap(random), writers) {
+            (EVERY, _) => EVERY,
+            (_, Writers::Many) => NEVER,
+            (gap, Writers::One) => gap,
+        };
+        Self {
+            hits: Counter::default(),
+            countdown: AtomicU64::new(gap),
+            owner,
+            writers,
+            near_hits: Counter::default(),
+            random: AtomicU64::new(state),
+            time_saved: Sum::default(),
+            latency: LiveHistogram::new(&SECONDS),
+            age: LiveHistogram::new(&SECONDS),
+        }
+    }
+
+    pub(crate) fn owned_by(&self, blocks: &Blocks) -> bool {
+        std::ptr::eq(self.owner, blocks)
+    }
+
+    /// Grows with everything that is written here.
+    pub(crate) fn activity(&self) -> u64 {
+        let counted = self.hits.get().wrapping_add(self.near_hits.get());
+        counted
+            .wrapping_add(self.latency.samples())
+            .wrapping_add(self.age.samples())
+    }
+
+    /// A call that the countdown says is due.
+    fn due(&self, countdown: u64) -> Sampled {
+        if countdown == EVERY {
+            Sampled::ONE
+        } else {
+            self.draw()
+        }
+    }
+
+    #[cold]
+    fn draw(&self) -> Sampled {
+        let (state, random) = split_mix(self.random.load(Relaxed));
+        let sampled = self.owner.sampler.weigh(random);
+        let (state, random) = split_mix(state);
+        self.random.store(state, Relaxed);
+        self.countdown
+            .store(self.owner.sampler.gap(random), Relaxed);
+        sampled
+    }
+}
+
+/// The calling thread's place to count the hits of one function. Cheap to get, used at once, never kept.
+#[derive(Clone, Copy)]
+pub struct Local {
+    block: &'static Block,
+    /// Stays on its thread, whose block this is.
+    not_send: PhantomData<*const ()>,
+}
+
+impl Local {
+    pub(crate) fn of(block: &'static Block) -> Self {
+        Self {
+            block,
+            not_send: PhantomData,
+        }
+    }
+
+    /// Decides whether this call is timed: once for every call.
+    #[inline]
+    pub fn sample(self) -> Option<Sampled> {
+        let countdown = self.block.countdown.load(Relaxed);
+        if countdown > 1 {
+            self.block.countdown.store(countdown - 1, Relaxed);
+            return None;
+        }
+        Some(self.block.due(countdown))
+    }
+
+    /// Counts a call that was given a fresh value.
+    #[inline]
+    pub fn hit(self) {
+        self.block.hits.add(1, self.block.writers);
+    }
+
+    /// Counts a lookup that found a fresh entry in the near tier.
+    #[inline]
+    pub fn near_hit(self) {
+        self.block.near_hits.add(1, self.block.writers);
+    }
+
+    /// Records how long a sampled hit took, how old its value was, and how long computing that value had taken, all
+    /// in nanoseconds. [`hit`](Self::hit) still counts the call itself.
+    #[inline(never)]
+    pub fn sampled_hit(self, sampled: Sampled, latency: u64, age: u64, compute: Option<u64>) {
+        let Block {
+            writers,
+            time_saved,
+            latency: latencies,
+            age: ages,
+            ..
+        } = self.block;
+        let weight = sampled.weight();
+        latencies.record(latency, weight, *writers);
+        ages.record(age, weight, *writers);
+        if let Some(saved) = compute.and_then(|compute| compute.checked_sub(latency)) {
+            time_saved.add(saved as f64 * weight as f64, *writers);
+        }
+    }
+}
+
+/// Where a thread keeps its block of one function between calls.
+///
+/// ```
+/// use cachier_metrics::LocalSlot;
+///
+/// thread_local! {
+///     static SLOT: LocalSlot = const { LocalSlot::new() };
+/// }
+/// ```
+pub struct LocalSlot(Cell<Option<&'static Block>>);
+
+impl LocalSlot {
+    /// An empty slot.
+    pub const fn new() -> Self {
+        Self(Cell::new(None))
+    }
+
+    #[inline]
+    pub(crate) fn get(&self) -> Option<&'static Block> {
+        self.0.get()
+    }
+}
+
+impl Default for LocalSlot {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// The slow path of [`CacheMetrics::local`](crate::CacheMetrics::local): puts this thread's block into the slot.
+#[cold]
+pub(crate) fn attach(blocks: &'static Blocks, slot: &'static LocalKey<LocalSlot>) -> Local {
+    let block = HELD.try_with(|held| held.borrow_mut().attach(blocks, slot));
+    Local::of(block.unwrap_or_else(|_| blocks.shared()))
+}
+
+thread_local! {
+    /// What this thread must give back when it ends. Only the slow path touches it.
+    static HELD: RefCell<Held> = const { RefCell::new(Held::new()) };
+}
+
+struct Held {
+    blocks: Vec<&'static Block>,
+    slots: Vec<&'static LocalKey<LocalSlot>>,
+}
+
+impl Held {
+    const fn new() -> Self {
+        Self {
+            blocks: Vec::new(),
+            slots: Vec::new(),
+        }
+    }
+
+    fn attach(
+        &mut self,
+        blocks: &'static Blocks,
+        slot: &'static LocalKey<LocalSlot>,
+    ) -> &'static Block {
+        let held = self
+            .blocks
+            .iter()
+            .find(|block| block.owned_by(blocks))
+            .copied();
+        let block = held.unwrap_or_else(|| {
+            let block = blocks.acquire();
+            self.blocks.push(block);
+            block
+        });
+        if !self.slots.iter().any(|known| std::ptr::eq(*known, slot)) {
+            self.slots.push(slot);
+        }
+        slot.with(|slot| slot.0.set(Some(block)));
+        block
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        // Before another thread can get a block, this one must have forgotten it.
+        for slot in &self.slots {
+            slot.with(|slot| slot.0.set(None));
+        }
+        for block in &self.blocks {
+            block.owner.release(block);
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! A histogram as plain numbers: what snapshots keep, merge and subtract.
+
+use serde::{Deserialize, Serialize};
+
+use super::scale::Scale;
+
+/// A histogram in exponential buckets, as plain numbers that can be merged by addition.
+///
+/// Durations are in nanoseconds, sizes in bytes; bucket indices are those of OpenTelemetry at scale 4, in seconds or
+/// bytes. Sampled observations count with their weight.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct Histogram {
+    /// The buckets that hold something, by ascending index.
+    pub buckets: Vec<Bucket>,
+    /// Recorded observations, whatever their weight.
+    pub samples: u64,
+    /// Sum of the observations, by weight.
+    pub sum: u128,
+    /// Sum of w·(w − 1) over the observations' weights w: what sampling costs in accuracy.
+    pub excess: u128,
+    /// The smallest observation; `u64::MAX` where only its bucket is known.
+    pub min: u64,
+    /// The largest observation; 0 where only its bucket is known.
+    pub max: u64,
+}
+
+/// How much is in one bucket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bucket {
+    /// Covers (2^((index-1)/16), 2^(index/16)] seconds or bytes.
+    pub index: i32,
+    /// The weight of its observations.
+    pub count: u64,
+}
+
+impl Histogram {
+    /// The number of observations that the recorded ones stand for.
+    pub fn count(&self) -> u64 {
+        self.buckets
+            .iter()
+            .fold(0, |sum, bucket| sum.saturating_add(bucket.count))
+    }
+
+    /// Whether nothing has been observed.
+    pub fn is_empty(&self) -> bool {
+        self.buckets.is_empty()
+    }
+
+    /// Adds another histogram of the same unit.
+    pub fn merge(&mut self, other: &Self) {
+        self.buckets = merge_buckets(&self.buckets, &other.buckets);
+        self.samples = self.samples.saturating_add(other.samples);
+        self.sum = self.sum.saturating_add(other.sum);
+        self.excess = self.excess.saturating_add(other.excess);
+        self.min = self.min.min(other.min);
+        self.max = self.max.max(other.max);
+    }
+
+    /// What was observed after `earlier`, an older state of the same histogram.
+    ///
+    /// Of the smallest and largest value only the bucket remains known.
+    #[must_use]
+    pub fn since(&self, earlier: &Self) -> Self {
+        if earlier.is_empty() {
+            return self.clone();
+        }
+        Self {
+            buckets: subtract_buckets(&self.buckets, &earlier.buckets),
+            samples: self.samples.saturating_sub(earlier.samples),
+            sum: self.sum.saturating_sub(earlier.sum),
+            excess: self.excess.saturating_sub(earlier.excess),
+            ..Self::default()
+        }
+    }
+
+    /// The bucket of the observation at `rank` of `count()`, and where in the bucket it lies, from 0 to 1.
+    pub(crate) fn at_rank(&self, rank: f64) -> Option<(i32, f64)> {
+        let mut below = 0.0;
+        for bucket in &self.buckets {
+            let count = bucket.count as f64;
+            if below + count >= rank {
+                return Some((bucket.index, ((rank - below) / count).clamp(0.0, 1.0)));
+            }
+            below += count;
+        }
+        self.buckets.last().map(|bucket| (bucket.index, 1.0))
+    }
+
+    /// The smallest and the largest observation; the bounds of their buckets where these do not hold them.
+    pub(crate) fn extremes(&self, scale: &Scale) -> Option<(u64, u64)> {
+        let (lowest, least) = scale.bounds(self.buckets.first()?.index);
+        let (most, highest) = scale.bounds(self.buckets.last()?.index);
+        let min = if self.min <= least { self.min } else { lowest };
+        let max = if self.max >= most { self.max } else { highest };
+        Some((min, max))
+    }
+}
+
+impl Default for Histogram {
+    fn default() -> Self {
+        Self {
+            buckets: Vec::new(),
+            samples: 0,
+            sum: 0,
+            excess: 0,
+            min: u64::MAX,
+            max: 0,
+        }
+    }
+}
+
+fn merge_buckets(left: &[Bucket], right: &[Bucket]) -> Vec<Bucket> {
+    let mut merged: Vec<Bucket> = left.iter().chain(right).copied().collect();
+    merged.sort_by_key(|bucket| bucket.index);
+    merged.dedup_by(|next, kept| {
+        let same = next.index == kept.index;
+        if same {
+            kept.count = kept.count.saturating_add(next.count);
+        }
+        same
+    });
+    merged
+}
+
+fn subtract_buckets(later: &[Bucket], earlier: &[Bucket]) -> Vec<Bucket> {
+    let mut earlier = earlier.iter().peekable();
+    let mut rest = Vec::with_capacity(later.len());
+    for bucket in later {
+        while earlier.next_if(|old| old.index < bucket.index).is_some() {}
+        let old = earlier
+            .next_if(|old| old.index == bucket.index)
+            .map_or(0, |old| old.count);
+        let count = bucket.count.saturating_sub(old);
+        if count > 0 {
+            rest.push(Bucket {
+                index: bucket.index,
+                count,
+            });
+        }
+    }
+    rest
+}

@@ -1,0 +1,126 @@
+//! Which bucket a value belongs to.
+//!
+//! Bucket `i` covers (2^((i-1)/16), 2^(i/16)], in seconds or in bytes: schema 4 of Prometheus native histograms and
+//! scale 4 of OpenTelemetry exponential histograms. Values are whole nanoseconds or whole bytes, so a table of the
+//! bounds, rounded down to whole units, decides exactly.
+
+/// Number of buckets: 1 ns to a day, or 1 byte to 70 TB. What lies outside counts in the first or last bucket.
+pub(crate) const SLOTS: usize = 742;
+
+/// Durations, in nanoseconds.
+pub(crate) static SECONDS: Scale = Scale::new(1_000_000_000, -478);
+
+/// Sizes, in bytes.
+pub(crate) static BYTES: Scale = Scale::new(1, 0);
+
+/// The buckets of one unit.
+#[derive(Debug)]
+pub(crate) struct Scale {
+    /// Whole units in one base unit.
+    units: u64,
+    /// The index of the bucket in slot 0.
+    first: i32,
+    /// The largest value in each slot.
+    upper: [u64; SLOTS],
+    /// By the eight bits below the leading one: the slot of a value at the lower edge of that cell, as if its leading
+    /// bit were bit 0. No cell is wider than a bucket, so the value is in that slot or in the next one.
+    base: [i16; CELLS],
+}
+
+const CELLS: usize = 256;
+
+impl Scale {
+    /// The slot of a value.
+    #[inline]
+    pub(crate) fn slot(&self, value: u64) -> usize {
+        let value = value.max(1);
+        let exponent = value.ilog2();
+        let cell = ((value << (63 - exponent)) >> 55) as usize % CELLS;
+        let slot = 16 * exponent as usize;
+        let slot = slot
+            .saturating_add_signed(self.base[cell] as isize)
+            .min(SLOTS - 2);
+        slot + usize::from(value > self.upper[slot])
+    }
+
+    /// The index of the bucket in a slot.
+    pub(crate) fn index(&self, slot: usize) -> i32 {
+        self.first + slot as i32
+    }
+
+    /// The value at `position` within a bucket, on the logarithmic scale: 0 is its lower bound, 1 its upper bound.
+    pub(crate) fn value(&self, index: i32, position: f64) -> f64 {
+        let exponent = f64::from(index) - 1.0 + position;
+        (exponent / 16.0).exp2() * self.units as f64
+    }
+
+    /// The smallest and the largest value that belong in a bucket.
+    pub(crate) fn bounds(&self, index: i32) -> (u64, u64) {
+        let slot = (index - self.first).clamp(0, SLOTS as i32 - 1) as usize;
+        let lower = if slot == 0 {
+            0
+        } else {
+            self.upper[slot - 1] + 1
+        };
+        (lower, self.upper[slot])
+    }
+
+    const fn new(units: u64, first: i32) -> Self {
+        let upper = upper_bounds(units, first);
+        Self {
+            units,
+            first,
+            upper,
+            base: base_slots(&upper),
+        }
+    }
+}
+
+/// 2^(k/16) with 63 fractional bits.
+const ROOTS: [u64; 16] = [
+    0x8000_0000_0000_0000,
+    0x85aa_c367_cc48_7b14,
+    0x8b95_c1e3_ea8b_d6e6,
+    0x91c3_d373_ab11_c336,
+    0x9837_f051_8db8_a96f,
+    0x9ef5_3260_91a1_11ad,
+    0xa5fe_d6a9_b151_38ea,
+    0xad58_3eea_42a1_4ac6,
+    0xb504_f333_f9de_6484,
+    0xbd08_a39f_580c_36be,
+    0xc567_2a11_5506_dadd,
+    0xce24_8c15_1f84_80e3,
+    0xd744_fcca_d69d_6af4,
+    0xe0cc_deec_2a94_e111,
+    0xeac0_c6e7_dd24_392e,
+    0xf525_7d15_2486_cc2c,
+];
+
+const fn upper_bounds(units: u64, first: i32) -> [u64; SLOTS] {
+    let mut upper = [0; SLOTS];
+    let mut slot = 0;
+    while slot < SLOTS {
+        let index = first + slot as i32;
+        let root = ROOTS[index.rem_euclid(16) as usize] as u128;
+        upper[slot] = ((root * units as u128) >> (63 - index.div_euclid(16))) as u64;
+        slot += 1;
+    }
+    upper
+}
+
+const fn base_slots(upper: &[u64; SLOTS]) -> [i16; CELLS] {
+    // An exponent at which every edge is a whole number inside the range of the table.
+    const EXPONENT: u32 = 32;
+    let mut base = [0; CELLS];
+    let mut slot = 0;
+    let mut cell = 0;
+    while cell < CELLS {
+        let edge = ((CELLS + cell) as u64) << (EXPONENT - 8);
+        while upper[slot] < edge {
+            slot += 1;
+        }
+        base[cell] = slot as i16 - 16 * EXPONENT as i16;
+        cell += 1;
+    }
+    base
+}

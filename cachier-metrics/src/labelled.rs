@@ -1,0 +1,112 @@
+//! One value for each value of a label.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::ops::{Index, IndexMut};
+
+use serde::de::{Deserializer, MapAccess, Visitor};
+use serde::ser::{SerializeMap, Serializer};
+use serde::{Deserialize, Serialize};
+
+use crate::labels::Label;
+
+/// A value of `V` for each value of the label `L`; a map from label text to value for serde.
+///
+/// Labels that this version does not know are ignored when reading, missing ones are `V::default()`.
+///
+/// ```
+/// use cachier_metrics::{Labelled, Outcome};
+///
+/// let mut calls = Labelled::<Outcome, u64>::default();
+/// calls[Outcome::Hit] += 2;
+/// assert_eq!(calls.values().sum::<u64>(), 2);
+/// ```
+#[derive(Clone, PartialEq, Eq)]
+pub struct Labelled<L, V> {
+    values: Box<[V]>,
+    label: PhantomData<L>,
+}
+
+impl<L: Label, V> Labelled<L, V> {
+    /// One value for each label, made by `make`.
+    pub fn from_fn(make: impl FnMut(L) -> V) -> Self {
+        let values = L::ALL.iter().copied().map(make).collect();
+        Self {
+            values,
+            label: PhantomData,
+        }
+    }
+
+    /// Labels and values, in the order of the catalogue.
+    pub fn iter(&self) -> impl Iterator<Item = (L, &V)> {
+        L::ALL.iter().copied().zip(&self.values)
+    }
+
+    /// The values, in the order of the catalogue.
+    pub fn values(&self) -> std::slice::Iter<'_, V> {
+        self.values.iter()
+    }
+}
+
+impl<L: Label, V> Index<L> for Labelled<L, V> {
+    type Output = V;
+
+    #[inline]
+    fn index(&self, label: L) -> &V {
+        &self.values[label.index()]
+    }
+}
+
+impl<L: Label, V> IndexMut<L> for Labelled<L, V> {
+    fn index_mut(&mut self, label: L) -> &mut V {
+        &mut self.values[label.index()]
+    }
+}
+
+impl<L: Label, V: Default> Default for Labelled<L, V> {
+    fn default() -> Self {
+        Self::from_fn(|_| V::default())
+    }
+}
+
+impl<L: Label, V: fmt::Debug> fmt::Debug for Labelled<L, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.iter()).finish()
+    }
+}
+
+impl<L: Label, V: Serialize> Serialize for Labelled<L, V> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.values.len()))?;
+        for (label, value) in self.iter() {
+            map.serialize_entry(label.label(), value)?;
+        }
+        map.end()
+    }
+}
+
+impl<'de, L: Label, V: Default + Deserialize<'de>> Deserialize<'de> for Labelled<L, V> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(LabelledVisitor(PhantomData))
+    }
+}
+
+struct LabelledVisitor<L, V>(PhantomData<(L, V)>);
+
+impl<'de, L: Label, V: Default + Deserialize<'de>> Visitor<'de> for LabelledVisitor<L, V> {
+    type Value = Labelled<L, V>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a map from {} to value", L::KEY)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut labelled = Labelled::default();
+        while let Some((text, value)) = map.next_entry::<String, V>()? {
+            if let Some(label) = L::ALL.iter().find(|label| label.label() == text) {
+                labelled[*label] = value;
+            }
+        }
+        Ok(labelled)
+    }
+}

@@ -1,0 +1,208 @@
+//! Every label of the catalogue as a type, with its text in one place.
+
+use std::fmt;
+
+/// A closed set of label values. Implemented by the enums of this module only.
+pub trait Label: Copy + fmt::Debug + Eq + sealed::Sealed + 'static {
+    /// The name of the label, such as `outcome`.
+    const KEY: &'static str;
+    /// All values, in the order of the catalogue.
+    const ALL: &'static [Self];
+
+    /// The value's text, such as `hit`.
+    fn label(self) -> &'static str;
+    /// The value's place in [`ALL`](Self::ALL).
+    fn index(self) -> usize;
+}
+
+mod sealed {
+    pub trait Sealed {}
+}
+
+macro_rules! labels {
+    ($($(#[$doc:meta])* $name:ident($key:literal) {
+        $($(#[$variant_doc:meta])* $variant:ident = $text:literal,)*
+    })*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[non_exhaustive]
+        pub enum $name {
+            $($(#[$variant_doc])* $variant,)*
+        }
+
+        impl $name {
+            /// All values, in the order of the catalogue.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
+
+            /// The value's text in the metric catalogue.
+            pub const fn label(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $text,)*
+                }
+            }
+        }
+
+        impl Label for $name {
+            const KEY: &'static str = $key;
+            const ALL: &'static [Self] = Self::ALL;
+
+            fn label(self) -> &'static str {
+                self.label()
+            }
+
+            fn index(self) -> usize {
+                self as usize
+            }
+        }
+
+        impl sealed::Sealed for $name {}
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(self.label())
+            }
+        }
+    )*};
+}
+
+labels! {
+    /// What the caller of a finished call got; the outcomes are disjoint.
+    Outcome("outcome") {
+        /// A fresh stored value.
+        Hit = "hit",
+        /// A stale stored value.
+        Stale = "stale",
+        /// The result of a computation that another caller was running.
+        Coalesced = "coalesced",
+        /// The result of a computation of its own.
+        Miss = "miss",
+        /// The function's own result, the cache not consulted.
+        Bypass = "bypass",
+        /// The function's own result, or the error, because the backend failed.
+        Unavailable = "unavailable",
+    }
+
+    /// How a call ended without a value.
+    AbandonReason("reason") {
+        /// It panicked.
+        Panic = "panic",
+        /// Its future was dropped.
+        Cancelled = "cancelled",
+    }
+
+    /// Whether a lookup that met a stale entry gave it to its caller.
+    StaleUse("served") {
+        /// The caller got the stale value.
+        Served = "true",
+        /// The value was too old, or stale values are not wanted.
+        NotServed = "false",
+    }
+
+    /// Why the function's body was executed.
+    Reason("reason") {
+        /// Nothing was stored.
+        Absent = "absent",
+        /// What was stored was stale.
+        Stale = "stale",
+        /// The call asked to overwrite what is stored.
+        Overwrite = "overwrite",
+        /// A stale value is replaced in the background.
+        Refresh = "refresh",
+        /// The wait for another caller's computation took too long.
+        WaitTimeout = "wait_timeout",
+        /// Waiting would have been waiting for itself.
+        Reentrant = "reentrant",
+        /// The call bypasses the cache, or another's result could not be shared.
+        Uncacheable = "uncacheable",
+        /// The backend failed.
+        Unavailable = "unavailable",
+    }
+
+    /// How a computation gave no storable value.
+    ComputeFailure("result") {
+        /// It returned an error.
+        Error = "error",
+        /// It panicked.
+        Panic = "panic",
+        /// Its future was dropped.
+        Cancelled = "cancelled",
+    }
+
+    /// Why an entry was removed.
+    RemovalCause("cause") {
+        /// To make room.
+        Evicted = "evicted",
+        /// By age, in the store.
+        Expired = "expired",
+        /// One entry, by the program.
+        Invalidated = "invalidated",
+        /// All entries, by the program.
+        Cleared = "cleared",
+        /// By the background removal of stale entries.
+        Cleanup = "cleanup",
+    }
+
+    /// What a backend was asked to do.
+    Operation("operation") {
+        /// Read an entry.
+        Load = "load",
+        /// Write an entry.
+        Store = "store",
+        /// Remove an entry.
+        Remove = "remove",
+        /// Remove all entries of a function.
+        Clear = "clear",
+        /// Take, renew or give back a lease.
+        Lease = "lease",
+    }
+
+    /// What kind of failure a backend reported.
+    ErrorLabel("kind") {
+        /// No connection.
+        Connect = "connect",
+        /// No answer in time.
+        Timeout = "timeout",
+        /// Reading or writing failed.
+        Io = "io",
+        /// The server answered something else than expected.
+        Protocol = "protocol",
+        /// A value could not be encoded or decoded.
+        Codec = "codec",
+        /// An entry failed its checksum.
+        Corrupt = "corrupt",
+        /// No space left.
+        Full = "full",
+        /// No permission.
+        Denied = "denied",
+        /// The circuit breaker answered for the backend.
+        BreakerOpen = "breaker_open",
+        /// Two functions share one identity.
+        Identity = "identity",
+        /// No backend of this name was registered.
+        NotRegistered = "not_registered",
+    }
+
+    /// Whose computation a call waits for.
+    WaitScope("scope") {
+        /// That of another caller in this process.
+        Process = "process",
+        /// That of the owner of a lease, in any process.
+        Lease = "lease",
+    }
+
+    /// Where an entry is held.
+    Tier("tier") {
+        /// In the process, in front of a backend.
+        Near = "near",
+        /// In the backend.
+        Backend = "backend",
+    }
+
+    /// What a lookup in the near tier found.
+    NearResult("result") {
+        /// A fresh entry.
+        Hit = "hit",
+        /// None.
+        Miss = "miss",
+    }
+}

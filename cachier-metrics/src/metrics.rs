@@ -1,0 +1,371 @@
+//! The metrics of one function: where recording begins and where figures are read.
+
+use std::fmt;
+use std::sync::Arc;
+use std::thread::LocalKey;
+use std::time::{Duration, SystemTime};
+
+use crate::block::{Block, Blocks, Local, LocalSlot, attach};
+use crate::clock::{Clock, nanos};
+use crate::counter::Writers;
+use crate::gauges::Gauges;
+use crate::histogram::{Histogram, SECONDS, Totals};
+use crate::labelled::Labelled;
+use crate::labels::{ErrorLabel, NearResult, Operation, Outcome, Reason, RemovalCause, StaleUse};
+use crate::process;
+use crate::recorder::{CallRecorder, ComputeRecorder, OperationRecorder};
+use crate::sampling::{Sampled, SamplingRate};
+use crate::shared::Shared;
+use crate::snapshot::{Activity, Snapshot};
+use crate::stats::Stats;
+use crate::sync::{Mutex, lock};
+use crate::windows::Windows;
+
+/// The metrics of one cached function: exact counters, sampled timings, and windows over all of them.
+///
+/// ```
+/// use cachier_metrics::{CacheMetrics, LocalSlot, MetricsOptions, Outcome};
+///
+/// thread_local! {
+///     static SLOT: LocalSlot = const { LocalSlot::new() };
+/// }
+///
+/// let metrics = CacheMetrics::create(MetricsOptions::new("forecast", "memory"));
+/// metrics.local(&SLOT).hit();
+/// metrics.start_call(None, None).finish(Outcome::Miss, None, None);
+/// assert_eq!(metrics.stats().hit_rate(), Some(0.5));
+/// ```
+pub struct CacheMetrics {
+    name: String,
+    backend: String,
+    rate: SamplingRate,
+    clock: Clock,
+    created: u64,
+    created_wall: SystemTime,
+    blocks: Blocks,
+    pub(crate) shared: Shared,
+    history: Mutex<History>,
+    gauges: Mutex<Option<Arc<GaugeSource>>>,
+}
+
+/// What [`CacheMetrics::create`] needs to know.
+#[derive(Clone, Debug)]
+pub struct MetricsOptions {
+    /// The function's name, a label of everything exported.
+    pub function: String,
+    /// The backend's name, likewise.
+    pub backend: String,
+    /// The share of calls that are timed.
+    pub sampling: SamplingRate,
+    /// The source of time.
+    pub clock: Clock,
+    /// Whether the function joins the list of the process, which the ticker and `register_all` use.
+    pub listed: bool,
+}
+
+type GaugeSource = dyn Fn() -> Gauges + Send + Sync;
+
+/// Old states, and the newest one for as long as nothing happens.
+struct History {
+    windows: Windows,
+    latest: Arc<Snapshot>,
+    latest_activity: u64,
+}
+
+impl MetricsOptions {
+    /// Every call timed, by the system clock, in the list of the process.
+    pub fn new(function: impl Into<String>, backend: impl Into<String>) -> Self {
+        Self {
+            function: function.into(),
+            backend: backend.into(),
+            sampling: SamplingRate::ALL,
+            clock: Clock::system(),
+            listed: true,
+        }
+    }
+}
+
+/// Recording.
+impl CacheMetrics {
+    /// Makes the metrics of a function: once for each function, as they live until the process ends.
+    pub fn create(options: MetricsOptions) -> &'static Self {
+        let listed = options.listed;
+        let metrics: &'static Self = Box::leak(Box::new(Self::new(options)));
+        if listed {
+            process::join(metrics);
+        }
+        metrics
+    }
+
+    /// This thread's place to count hits. `slot` may be shared by several functions, at the price of a search
+    /// whenever a thread turns from one of them to another.
+    #[inline]
+    pub fn local(&'static self, slot: &'static LocalKey<LocalSlot>) -> Local {
+        match slot.with(LocalSlot::get) {
+            Some(block) if block.owned_by(&self.blocks) => Local::of(block),
+            _ => attach(&self.blocks, slot),
+        }
+    }
+
+    /// Starts a call off the hit path. `sampled` is what [`Local::sample`] decided, `started` when the call began if
+    /// the clock has been read already.
+    pub fn start_call(
+        &'static self,
+        sampled: Option<Sampled>,
+        started: Option<u64>,
+    ) -> CallRecorder {
+        CallRecorder::start(self, sampled, started)
+    }
+
+    /// Starts an execution of the function's body, by a call or in the background.
+    pub fn start_compute(&'static self, reason: Reason) -> ComputeRecorder {
+        ComputeRecorder::start(self, reason)
+    }
+
+    /// Starts an operation of the backend that no call waits for; those of a call start at its recorder.
+    pub fn start_operation(
+        &'static self,
+        operation: Operation,
+        sampled: Option<Sampled>,
+    ) -> OperationRecorder {
+        OperationRecorder::start(self, operation, sampled)
+    }
+
+    /// Records the serialized size of a stored value, if sampled.
+    pub fn stored(&self, bytes: u64, sampled: Option<Sampled>) {
+        if let Some(sampled) = sampled {
+            self.shared.entry_size.record(bytes, sampled.weight());
+        }
+    }
+
+    /// Counts a lookup that met a stale entry.
+    pub fn stale_met(&self, used: StaleUse) {
+        self.shared.stale_hits.add(used, 1);
+    }
+
+    /// Counts a wait that was ended by `wait_for_calc_timeout`.
+    pub fn wait_timeout(&self) {
+        self.shared.wait_timeouts.add(1, Writers::Many);
+    }
+
+    /// Counts a value of this size that was not stored because it was too large.
+    pub fn rejected(&self, bytes: u64) {
+        self.shared.rejected_bytes.add(bytes, Writers::Many);
+        self.shared.size_limit_rejections.add(1, Writers::Many);
+    }
+
+    /// Counts removed entries.
+    pub fn removed(&self, cause: RemovalCause, entries: u64) {
+        self.shared.removals.add(cause, entries);
+    }
+
+    /// Counts a failure of the backend.
+    pub fn backend_error(&self, operation: Operation, kind: ErrorLabel) {
+        self.shared.backend_errors[operation].add(kind, 1);
+    }
+
+    /// Counts a lookup in the near tier; [`Local::near_hit`] does it for the hit path.
+    pub fn near_lookup(&self, result: NearResult) {
+        self.shared.near_lookups.add(result, 1);
+    }
+
+    /// Says where the gauges come from; they are read for each snapshot.
+    pub fn set_gauges(&self, source: Box<dyn Fn() -> Gauges + Send + Sync>) {
+        *lock(&self.gauges) = Some(Arc::from(source));
+    }
+}
+
+/// Reading.
+impl CacheMetrics {
+    /// The function's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The backend's name.
+    pub fn backend(&self) -> &str {
+        &self.backend
+    }
+
+    /// The share of calls that are timed, from 0 to 1.
+    pub fn sampling_rate(&self) -> f64 {
+        self.rate.get()
+    }
+
+    /// When counting began.
+    pub fn start_time(&self) -> SystemTime {
+        self.created_wall
+    }
+
+    /// The figures since the beginning, or since the last [`reset`](Self::reset).
+    pub fn stats(&self) -> Stats {
+        Stats::from(&self.difference(|windows, _| windows.start()))
+    }
+
+    /// The figures of the last `window`.
+    pub fn stats_over(&self, window: Duration) -> Stats {
+        Stats::from(&self.snapshot_over(window))
+    }
+
+    /// The figures of the last `window`, mergeable.
+    ///
+    /// The window begins up to a sixteenth of its length, or a second, too early: [`Snapshot::covers`] says how long
+    /// it is. One longer than a day, or than the time since the beginning, begins there.
+    pub fn snapshot_over(&self, window: Duration) -> Snapshot {
+        self.difference(|windows, now| windows.before(now.saturating_sub(nanos(window))))
+    }
+
+    /// The figures since the beginning, whether reset or not: its counters never fall.
+    pub fn snapshot(&self) -> Snapshot {
+        let now = self.clock.now();
+        let latest = self.rotate(&mut lock(&self.history), now);
+        self.complete((*latest).clone(), now, self.created)
+    }
+
+    /// Begins anew: for [`stats`](Self::stats) and the windows, not for [`snapshot`](Self::snapshot).
+    pub fn reset(&self) {
+        let now = self.clock.now();
+        let mut history = lock(&self.history);
+        let latest = self.rotate(&mut history, now);
+        history.windows = Windows::starting(now, latest);
+    }
+
+    /// Keeps the state of now for the windows. The ticker of the process does it each second for listed functions on
+    /// the system clock; others call it after advancing their clock. Reading does it too.
+    pub fn tick(&self) {
+        self.rotate(&mut lock(&self.history), self.clock.now());
+    }
+
+    /// All functions of the process, in the order of their creation.
+    pub fn all() -> Vec<&'static Self> {
+        process::all()
+    }
+
+    pub(crate) fn clock(&self) -> &Clock {
+        &self.clock
+    }
+}
+
+impl CacheMetrics {
+    fn new(options: MetricsOptions) -> Self {
+        let created = options.clock.now();
+        let latest = Arc::<Snapshot>::default();
+        Self {
+            name: options.function,
+            backend: options.backend,
+            rate: options.sampling,
+            created,
+            created_wall: options.clock.wall(),
+            clock: options.clock,
+            blocks: Blocks::new(options.sampling),
+            shared: Shared::new(),
+            history: Mutex::new(History {
+                windows: Windows::starting(created, Arc::clone(&latest)),
+                latest,
+                latest_activity: 0,
+            }),
+            gauges: Mutex::default(),
+        }
+    }
+
+    /// What happened after the state that `choose` finds among the kept ones.
+    fn difference(&self, choose: impl Fn(&Windows, u64) -> &crate::windows::Kept) -> Snapshot {
+        let now = self.clock.now();
+        let mut history = lock(&self.history);
+        let latest = self.rotate(&mut history, now);
+        let earlier = choose(&history.windows, now);
+        let (difference, since) = (latest.since(&earlier.snapshot), earlier.at);
+        drop(history);
+        self.complete(difference, now, since)
+    }
+
+    /// The cumulative state of now, kept for the windows. Costs next to nothing when nothing has happened.
+    fn rotate(&self, history: &mut History, now: u64) -> Arc<Snapshot> {
+        let blocks = self.blocks.all();
+        let activity = blocks.iter().fold(self.shared.activity(), |sum, block| {
+            sum.wrapping_add(block.activity())
+        });
+        if activity != history.latest_activity {
+            history.latest = Arc::new(self.read(&blocks));
+            history.latest_activity = activity;
+        }
+        history.windows.push(now, &history.latest);
+        Arc::clone(&history.latest)
+    }
+
+    /// Adds what only a moment has: gauges, and the time covered.
+    fn complete(&self, mut snapshot: Snapshot, now: u64, since: u64) -> Snapshot {
+        let source = lock(&self.gauges).clone();
+        let running = &self.shared.running;
+        snapshot.covers = Duration::from_nanos(now.saturating_sub(since));
+        snapshot.time_saved =
+            (self.rate != SamplingRate::NONE).then(|| snapshot.time_saved.unwrap_or(0));
+        snapshot.gauges = source.map(|source| source()).unwrap_or_default();
+        snapshot.activity = Activity {
+            inflight_calls: self.shared.inflight_calls.get(),
+            inflight_computations: running.count(),
+            waiting_calls: self.shared.waiting_calls.get(),
+            oldest_computation: running
+                .oldest()
+                .map(|start| Duration::from_nanos(now.saturating_sub(start))),
+        };
+        snapshot
+    }
+
+    /// The sum of everything counted so far.
+    fn read(&self, blocks: &[&'static Block]) -> Snapshot {
+        let shared = &self.shared;
+        let mut snapshot = Snapshot {
+            calls: shared.calls.read(),
+            abandoned: shared.abandoned.read(),
+            stale_hits: shared.stale_hits.read(),
+            recalculations: shared.recalculations.read(),
+            recalculation_failures: shared.recalculation_failures.read(),
+            wait_timeouts: shared.wait_timeouts.get(),
+            size_limit_rejections: shared.size_limit_rejections.get(),
+            rejected_bytes: shared.rejected_bytes.get(),
+            removals: shared.removals.read(),
+            backend_errors: Labelled::from_fn(|operation| shared.backend_errors[operation].read()),
+            near_lookups: shared.near_lookups.read(),
+            time_saved: Some(shared.time_saved.get()),
+            call_duration: Labelled::from_fn(|outcome| shared.call_duration[outcome].read()),
+            compute_duration: shared.compute_duration.read(),
+            wait_duration: Labelled::from_fn(|scope| shared.wait_duration[scope].read()),
+            operation_duration: Labelled::from_fn(|operation| {
+                shared.operation_duration[operation].read()
+            }),
+            entry_size: shared.entry_size.read(),
+            entry_age: shared.entry_age.read(),
+            ..Snapshot::default()
+        };
+        add_blocks(&mut snapshot, blocks);
+        snapshot
+    }
+}
+
+fn add_blocks(snapshot: &mut Snapshot, blocks: &[&'static Block]) {
+    let total = |read: fn(&Block) -> u64| blocks.iter().map(|block| read(block)).sum::<u64>();
+    snapshot.calls[Outcome::Hit] += total(|block| block.hits.get());
+    snapshot.near_lookups[NearResult::Hit] += total(|block| block.near_hits.get());
+    let saved: u128 = blocks.iter().map(|block| block.time_saved.get()).sum();
+    snapshot.time_saved = snapshot.time_saved.map(|shared| shared + saved);
+    let latencies = blocks.iter().map(|block| &block.latency);
+    snapshot.call_duration[Outcome::Hit].merge(&sum(latencies));
+    let ages = blocks.iter().map(|block| &block.age);
+    snapshot.entry_age.merge(&sum(ages));
+}
+
+fn sum<'a>(histograms: impl Iterator<Item = &'a crate::histogram::LiveHistogram>) -> Histogram {
+    let mut totals = Totals::default();
+    histograms.for_each(|histogram| totals.add(histogram));
+    totals.finish(&SECONDS)
+}
+
+impl fmt::Debug for CacheMetrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CacheMetrics")
+            .field("name", &self.name)
+            .field("backend", &self.backend)
+            .finish_non_exhaustive()
+    }
+}

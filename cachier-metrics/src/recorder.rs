@@ -1,0 +1,228 @@
+//! Recorders: what a call, a wait, an operation or a computation has done by the time it ends, however it ends.
+
+use std::time::Duration;
+
+use crate::counter::{Place, Writers};
+use crate::labels::{AbandonReason, ComputeFailure, Operation, Outcome, Reason, WaitScope};
+use crate::metrics::CacheMetrics;
+use crate::sampling::Sampled;
+
+/// One call off the hit path. Counted under its outcome by [`finish`](Self::finish); dropped without it, as abandoned.
+#[derive(Debug)]
+#[must_use = "dropping it counts the call as abandoned"]
+pub struct CallRecorder {
+    metrics: &'static CacheMetrics,
+    timing: Option<Timing>,
+    finished: bool,
+}
+
+impl CallRecorder {
+    pub(crate) fn start(
+        metrics: &'static CacheMetrics,
+        sampled: Option<Sampled>,
+        started: Option<u64>,
+    ) -> Self {
+        metrics.shared.inflight_calls.up();
+        let timing = sampled.map(|sampled| Timing {
+            sampled,
+            started: started.unwrap_or_else(|| metrics.clock().now()),
+        });
+        Self {
+            metrics,
+            timing,
+            finished: false,
+        }
+    }
+
+    /// Ends the call with its outcome. `age` and `compute` are those of a stored value that it was given, in
+    /// nanoseconds: how old it was, and how long computing it had taken.
+    pub fn finish(mut self, outcome: Outcome, age: Option<u64>, compute: Option<u64>) {
+        self.finished = true;
+        let shared = &self.metrics.shared;
+        shared.calls.add(outcome, 1);
+        let Some(timing) = self.timing else { return };
+        let weight = timing.sampled.weight();
+        let elapsed = timing.elapsed(self.metrics);
+        shared.call_duration[outcome].record(elapsed, weight);
+        if let Some(age) = age {
+            shared.entry_age.record(age, weight);
+        }
+        if let Some(saved) = compute.and_then(|compute| compute.checked_sub(elapsed)) {
+            shared
+                .time_saved
+                .add(saved as f64 * weight as f64, Writers::Many);
+        }
+    }
+
+    /// Starts waiting for another's computation; the wait ends when the recorder is dropped.
+    pub fn wait(&self, scope: WaitScope) -> WaitRecorder {
+        self.metrics.shared.waiting_calls.up();
+        WaitRecorder {
+            metrics: self.metrics,
+            timing: Timing::start(self.metrics, self.sampled()),
+            scope,
+        }
+    }
+
+    /// Starts an operation of the backend, which ends when the recorder is dropped.
+    pub fn operation(&self, operation: Operation) -> OperationRecorder {
+        self.metrics.start_operation(operation, self.sampled())
+    }
+
+    /// Records the serialized size of a value that this call stored.
+    pub fn stored(&self, bytes: u64) {
+        self.metrics.stored(bytes, self.sampled());
+    }
+
+    /// Whether the call is timed.
+    pub fn sampled(&self) -> Option<Sampled> {
+        self.timing.map(|timing| timing.sampled)
+    }
+}
+
+impl Drop for CallRecorder {
+    fn drop(&mut self) {
+        let shared = &self.metrics.shared;
+        if !self.finished {
+            let reason = if std::thread::panicking() {
+                AbandonReason::Panic
+            } else {
+                AbandonReason::Cancelled
+            };
+            shared.abandoned.add(reason, 1);
+        }
+        shared.inflight_calls.down();
+    }
+}
+
+/// One wait of a call for another's computation.
+#[derive(Debug)]
+#[must_use = "dropping it ends the wait"]
+pub struct WaitRecorder {
+    metrics: &'static CacheMetrics,
+    timing: Option<Timing>,
+    scope: WaitScope,
+}
+
+impl Drop for WaitRecorder {
+    fn drop(&mut self) {
+        let shared = &self.metrics.shared;
+        if let Some(timing) = self.timing {
+            shared.wait_duration[self.scope]
+                .record(timing.elapsed(self.metrics), timing.sampled.weight());
+        }
+        shared.waiting_calls.down();
+    }
+}
+
+/// One operation of a backend.
+#[derive(Debug)]
+#[must_use = "dropping it ends the operation"]
+pub struct OperationRecorder {
+    metrics: &'static CacheMetrics,
+    timing: Option<Timing>,
+    operation: Operation,
+}
+
+impl OperationRecorder {
+    pub(crate) fn start(
+        metrics: &'static CacheMetrics,
+        operation: Operation,
+        sampled: Option<Sampled>,
+    ) -> Self {
+        Self {
+            metrics,
+            timing: Timing::start(metrics, sampled),
+            operation,
+        }
+    }
+}
+
+impl Drop for OperationRecorder {
+    fn drop(&mut self) {
+        if let Some(timing) = self.timing {
+            let histogram = &self.metrics.shared.operation_duration[self.operation];
+            histogram.record(timing.elapsed(self.metrics), timing.sampled.weight());
+        }
+    }
+}
+
+/// One execution of the function's body, always timed. Dropped without [`finish`](Self::finish), it counts as a
+/// failure by panic or cancellation.
+#[must_use = "dropping it counts the computation as failed"]
+pub struct ComputeRecorder {
+    metrics: &'static CacheMetrics,
+    started: u64,
+    place: &'static Place,
+    finished: bool,
+}
+
+/// What a computation returned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ComputeResult {
+    /// A value.
+    Value,
+    /// An error.
+    Error,
+}
+
+impl ComputeRecorder {
+    pub(crate) fn start(metrics: &'static CacheMetrics, reason: Reason) -> Self {
+        metrics.shared.recalculations.add(reason, 1);
+        let started = metrics.clock().now();
+        let place = metrics.shared.running.start(started.max(1));
+        Self {
+            metrics,
+            started,
+            place,
+            finished: false,
+        }
+    }
+
+    /// Ends the computation; how long it took.
+    pub fn finish(mut self, result: ComputeResult) -> Duration {
+        self.finished = true;
+        let shared = &self.metrics.shared;
+        let elapsed = self.metrics.clock().now().saturating_sub(self.started);
+        shared.compute_duration.record(elapsed, 1);
+        if result == ComputeResult::Error {
+            shared.recalculation_failures.add(ComputeFailure::Error, 1);
+        }
+        Duration::from_nanos(elapsed)
+    }
+}
+
+impl Drop for ComputeRecorder {
+    fn drop(&mut self) {
+        let shared = &self.metrics.shared;
+        if !self.finished {
+            let failure = if std::thread::panicking() {
+                ComputeFailure::Panic
+            } else {
+                ComputeFailure::Cancelled
+            };
+            shared.recalculation_failures.add(failure, 1);
+        }
+        shared.running.end(self.place);
+    }
+}
+
+/// When something sampled began.
+#[derive(Clone, Copy, Debug)]
+struct Timing {
+    sampled: Sampled,
+    started: u64,
+}
+
+impl Timing {
+    fn start(metrics: &CacheMetrics, sampled: Option<Sampled>) -> Option<Self> {
+        sampled.map(|sampled| Self {
+            sampled,
+            started: metrics.clock().now(),
+        })
+    }
+
+    fn elapsed(self, metrics: &CacheMetrics) -> u64 {
+        metrics.clock().now().saturating_sub(self.started)
+    }
+}

@@ -1,0 +1,54 @@
+//! The computations that are running now, and since when.
+
+use std::sync::OnceLock;
+
+use crate::counter::{Level, Place};
+
+/// The starts of running computations: a chain of fixed pages, taken and freed without a lock. It grows to the
+/// largest number that ever ran at once.
+#[derive(Default)]
+pub(crate) struct Running {
+    level: Level,
+    first: Page,
+}
+
+#[derive(Default)]
+struct Page {
+    starts: [Place; 32],
+    next: OnceLock<Box<Page>>,
+}
+
+impl Running {
+    /// Notes a computation that started at `now`, in nanoseconds other than zero.
+    pub(crate) fn start(&self, now: u64) -> &Place {
+        self.level.up();
+        let mut page = &self.first;
+        loop {
+            if let Some(place) = page.starts.iter().find(|place| place.take(now)) {
+                return place;
+            }
+            page = page.next.get_or_init(Box::default);
+        }
+    }
+
+    pub(crate) fn end(&self, place: &Place) {
+        place.free();
+        self.level.down();
+    }
+
+    /// How many are running.
+    pub(crate) fn count(&self) -> u64 {
+        self.level.get()
+    }
+
+    /// When the oldest of them started.
+    pub(crate) fn oldest(&self) -> Option<u64> {
+        let pages = std::iter::successors(Some(&self.first), |page| {
+            page.next.get().map(|next| &**next)
+        });
+        pages
+            .flat_map(|page| &page.starts)
+            .filter_map(Place::get)
+            .min()
+    }
+}

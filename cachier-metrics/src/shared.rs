@@ -1,0 +1,124 @@
+//! What all threads count together: everything that happens off the hit path.
+
+use crate::counter::{Counter, Level, Sum, Writers};
+use crate::histogram::{BYTES, LazyHistogram, SECONDS};
+use crate::labelled::Labelled;
+use crate::labels::{
+    AbandonReason, ComputeFailure, ErrorLabel, Label, NearResult, Operation, Outcome, Reason,
+    RemovalCause, StaleUse, WaitScope,
+};
+use crate::running::Running;
+
+/// The counters and histograms that any thread may write.
+pub(crate) struct Shared {
+    pub(crate) calls: Counters<Outcome>,
+    pub(crate) abandoned: Counters<AbandonReason>,
+    pub(crate) stale_hits: Counters<StaleUse>,
+    pub(crate) recalculations: Counters<Reason>,
+    pub(crate) recalculation_failures: Counters<ComputeFailure>,
+    pub(crate) wait_timeouts: Counter,
+    pub(crate) size_limit_rejections: Counter,
+    pub(crate) rejected_bytes: Counter,
+    pub(crate) removals: Counters<RemovalCause>,
+    pub(crate) backend_errors: Labelled<Operation, Counters<ErrorLabel>>,
+    pub(crate) near_lookups: Counters<NearResult>,
+    pub(crate) time_saved: Sum,
+    pub(crate) call_duration: Labelled<Outcome, LazyHistogram>,
+    pub(crate) compute_duration: LazyHistogram,
+    pub(crate) wait_duration: Labelled<WaitScope, LazyHistogram>,
+    pub(crate) operation_duration: Labelled<Operation, LazyHistogram>,
+    pub(crate) entry_size: LazyHistogram,
+    pub(crate) entry_age: LazyHistogram,
+    pub(crate) inflight_calls: Level,
+    pub(crate) waiting_calls: Level,
+    pub(crate) running: Running,
+}
+
+type Counters<L> = Labelled<L, Counter>;
+
+impl Shared {
+    pub(crate) fn new() -> Self {
+        Self {
+            calls: Labelled::default(),
+            abandoned: Labelled::default(),
+            stale_hits: Labelled::default(),
+            recalculations: Labelled::default(),
+            recalculation_failures: Labelled::default(),
+            wait_timeouts: Counter::default(),
+            size_limit_rejections: Counter::default(),
+            rejected_bytes: Counter::default(),
+            removals: Labelled::default(),
+            backend_errors: Labelled::default(),
+            near_lookups: Labelled::default(),
+            time_saved: Sum::default(),
+            call_duration: Labelled::from_fn(|_| LazyHistogram::new(&SECONDS)),
+            compute_duration: LazyHistogram::new(&SECONDS),
+            wait_duration: Labelled::from_fn(|_| LazyHistogram::new(&SECONDS)),
+            operation_duration: Labelled::from_fn(|_| LazyHistogram::new(&SECONDS)),
+            entry_size: LazyHistogram::new(&BYTES),
+            entry_age: LazyHistogram::new(&SECONDS),
+            inflight_calls: Level::default(),
+            waiting_calls: Level::default(),
+            running: Running::default(),
+        }
+    }
+
+    /// Grows with everything that is counted or recorded here.
+    pub(crate) fn activity(&self) -> u64 {
+        self.counted().wrapping_add(self.recorded())
+    }
+
+    fn counted(&self) -> u64 {
+        let errors = self
+            .backend_errors
+            .values()
+            .map(total)
+            .fold(0, u64::wrapping_add);
+        [
+            total(&self.calls),
+            total(&self.abandoned),
+            total(&self.stale_hits),
+            total(&self.recalculations),
+            total(&self.recalculation_failures),
+            self.wait_timeouts.get(),
+            self.size_limit_rejections.get(),
+            total(&self.removals),
+            errors,
+            total(&self.near_lookups),
+        ]
+        .into_iter()
+        .fold(0, u64::wrapping_add)
+    }
+
+    fn recorded(&self) -> u64 {
+        let single = [&self.compute_duration, &self.entry_size, &self.entry_age];
+        let calls = self.call_duration.values();
+        let waits = self.wait_duration.values();
+        let operations = self.operation_duration.values();
+        let all = single
+            .into_iter()
+            .chain(calls)
+            .chain(waits)
+            .chain(operations);
+        all.map(LazyHistogram::samples).fold(0, u64::wrapping_add)
+    }
+}
+
+impl<L: Label> Counters<L> {
+    /// Counts `n` under a label.
+    #[inline]
+    pub(crate) fn add(&self, label: L, n: u64) {
+        self[label].add(n, Writers::Many);
+    }
+
+    pub(crate) fn read(&self) -> Labelled<L, u64> {
+        Labelled::from_fn(|label| self[label].get())
+    }
+}
+
+fn total<L: Label>(counters: &Counters<L>) -> u64 {
+    counters
+        .values()
+        .map(Counter::get)
+        .fold(0, u64::wrapping_add)
+}

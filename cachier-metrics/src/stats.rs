@@ -1,0 +1,138 @@
+//! The figures of a function as a program reads them.
+
+use std::time::Duration;
+
+use crate::distribution::Distribution;
+use crate::histogram::Histogram;
+use crate::labelled::Labelled;
+use crate::labels::{Label, Operation, Outcome};
+use crate::snapshot::Snapshot;
+
+/// The figures of a function, or of several: counts, and how durations and sizes are distributed.
+///
+/// Counts are exact at every sampling rate. What is not known is absent, never zero. `Display` is a table for people.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Finished calls.
+    pub calls: u64,
+    /// Calls that got a fresh stored value.
+    pub hits: u64,
+    /// Calls that got a stale stored value.
+    pub stale: u64,
+    /// Calls that got the result of a computation that another caller was running.
+    pub coalesced: u64,
+    /// Calls that computed.
+    pub misses: u64,
+    /// Calls that did not consult the cache.
+    pub bypassed: u64,
+    /// Calls that the backend failed.
+    pub unavailable: u64,
+    /// Calls that panicked or were cancelled; they are not among the finished ones.
+    pub abandoned: u64,
+    /// Lookups that met a stale entry, served or not.
+    pub stale_hits: u64,
+    /// Executions of the function's body.
+    pub recalculations: u64,
+    /// Waits ended by `wait_for_calc_timeout`.
+    pub wait_timeouts: u64,
+    /// Values too large to be stored.
+    pub size_limit_rejections: u64,
+    /// Entries removed, for whatever cause.
+    pub removals: u64,
+    /// Failures of the backend.
+    pub backend_errors: u64,
+    /// Entries in the backend now.
+    pub entries: Option<u64>,
+    /// Their size.
+    pub size_bytes: Option<u64>,
+    /// The time that hits have saved, estimated from the sampled ones.
+    pub time_saved: Option<Duration>,
+    /// The time in which all this was counted.
+    pub covers: Duration,
+    /// Whole calls, as their callers see them.
+    pub latency: Distribution<Duration>,
+    /// Hits.
+    pub hit_latency: Distribution<Duration>,
+    /// Executions of the body.
+    pub compute: Distribution<Duration>,
+    /// Waiting for another's computation.
+    pub wait: Distribution<Duration>,
+    /// Loading from the backend.
+    pub load: Distribution<Duration>,
+    /// Storing in the backend.
+    pub store: Distribution<Duration>,
+    /// Removing from the backend.
+    pub remove: Distribution<Duration>,
+    /// Serialized size of stored values.
+    pub entry_size: Distribution<u64>,
+}
+
+impl Stats {
+    /// Hits as a share of all lookups; absent without lookups.
+    pub fn hit_rate(&self) -> Option<f64> {
+        self.share_of_lookups(self.hits)
+    }
+
+    /// Calls that did not have to compute, as a share of all lookups; absent without lookups.
+    pub fn served_rate(&self) -> Option<f64> {
+        self.share_of_lookups(self.hits + self.stale + self.coalesced)
+    }
+
+    fn share_of_lookups(&self, part: u64) -> Option<f64> {
+        let lookups = self.hits + self.stale + self.coalesced + self.misses;
+        (lookups > 0).then(|| part as f64 / lookups as f64)
+    }
+}
+
+impl From<&Snapshot> for Stats {
+    fn from(snapshot: &Snapshot) -> Self {
+        let operation =
+            |operation: Operation| Distribution::of(snapshot.operation_duration[operation].clone());
+        Self {
+            calls: snapshot.calls.values().sum(),
+            hits: snapshot.calls[Outcome::Hit],
+            stale: snapshot.calls[Outcome::Stale],
+            coalesced: snapshot.calls[Outcome::Coalesced],
+            misses: snapshot.calls[Outcome::Miss],
+            bypassed: snapshot.calls[Outcome::Bypass],
+            unavailable: snapshot.calls[Outcome::Unavailable],
+            abandoned: snapshot.abandoned.values().sum(),
+            stale_hits: snapshot.stale_hits.values().sum(),
+            recalculations: snapshot.recalculations.values().sum(),
+            wait_timeouts: snapshot.wait_timeouts,
+            size_limit_rejections: snapshot.size_limit_rejections,
+            removals: snapshot.removals.values().sum(),
+            backend_errors: snapshot
+                .backend_errors
+                .values()
+                .flat_map(Labelled::values)
+                .sum(),
+            entries: snapshot.gauges.backend.entries,
+            size_bytes: snapshot.gauges.backend.bytes,
+            time_saved: snapshot.time_saved.map(duration),
+            covers: snapshot.covers,
+            latency: Distribution::of(merged(&snapshot.call_duration)),
+            hit_latency: Distribution::of(snapshot.call_duration[Outcome::Hit].clone()),
+            compute: Distribution::of(snapshot.compute_duration.clone()),
+            wait: Distribution::of(merged(&snapshot.wait_duration)),
+            load: operation(Operation::Load),
+            store: operation(Operation::Store),
+            remove: operation(Operation::Remove),
+            entry_size: Distribution::of(snapshot.entry_size.clone()),
+        }
+    }
+}
+
+fn merged<L: Label>(histograms: &Labelled<L, Histogram>) -> Histogram {
+    histograms
+        .values()
+        .fold(Histogram::default(), |mut sum, histogram| {
+            sum.merge(histogram);
+            sum
+        })
+}
+
+fn duration(nanos: u128) -> Duration {
+    Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+}
