@@ -7,6 +7,7 @@
 //! - [`entry`] turns a value into the bytes that are stored, and hostile bytes back into a value.
 //! - [`Backend`] is the trait that every backend implements, and [`BlockingBackend`] the same for
 //!   clients that block; [`Blocking`] turns the second into the first.
+//! - `memory::MemoryStore` keeps values as they are, in the memory of the process.
 
 mod backend;
 pub mod blocking;
@@ -14,6 +15,8 @@ pub mod canonical;
 pub mod entry;
 mod error;
 mod key;
+#[cfg(feature = "memory")]
+pub mod memory;
 
 pub use crate::backend::{
     Backend, BoxFuture, Capabilities, Capability, EntryVersion, Lease, LeaseReply, Loaded, Renewal,

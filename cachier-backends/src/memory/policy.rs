@@ -1,0 +1,214 @@
+//! Which entry goes when the store is full: S3-FIFO, as plain logic over ids.
+//!
+//! New ids wait in a short first-in-first-out queue, on *probation*. Who was used by the time it
+//! reaches the end moves on to the *protected* queue; who was not is evicted, and only a trace of its
+//! hash stays. Who comes back while the trace lasts is protected at once. At the end of the
+//! protected queue a used id starts again at its front. So a scan, whose keys are used once, passes
+//! through the short queue and leaves the protected entries alone.
+//!
+//! Source: Yang, Zhang, Qiu, Yue, Vinayak: "FIFO queues are all you need for cache eviction",
+//! SOSP 2023. Here one bit stands for the uses of an entry, and the traces are an array in which a
+//! later trace may overwrite an earlier one.
+
+/// One in this many ids is on probation once the store is full.
+const PROBATION_SHARE: usize = 10;
+
+const NIL: u32 = u32::MAX;
+
+/// The order in which ids would be evicted.
+#[derive(Default)]
+pub(super) struct Policy {
+    links: Vec<Link>,
+    vacant: Vec<u32>,
+    probation: Queue,
+    protected: Queue,
+    traces: Traces,
+}
+
+/// Where an id stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Segment {
+    Probation,
+    Protected,
+}
+
+struct Link {
+    /// Towards the front, where ids enter.
+    newer: u32,
+    /// Towards the end, where they leave.
+    older: u32,
+    hash: u32,
+    segment: Segment,
+}
+
+struct Queue {
+    newest: u32,
+    oldest: u32,
+    len: usize,
+}
+
+/// Hashes of ids that were evicted from probation lately.
+#[derive(Default)]
+struct Traces(Vec<u32>);
+
+impl Policy {
+    /// Takes up a new id for a key of this hash.
+    pub(super) fn admit(&mut self, hash: u64) -> u32 {
+        let segment = match self.traces.forget(shorten(hash)) {
+            true => Segment::Protected,
+            false => Segment::Probation,
+        };
+        self.admit_to(segment, hash)
+    }
+
+    /// The same, in a known segment: for the successor of an id that was removed.
+    pub(super) fn admit_to(&mut self, segment: Segment, hash: u64) -> u32 {
+        let link = Link {
+            newer: NIL,
+            older: NIL,
+            hash: shorten(hash),
+            segment,
+        };
+        let id = match self.vacant.pop() {
+            Some(id) => {
+                self.links[id as usize] = link;
+                id
+            }
+            None => {
+                self.links.push(link);
+                u32::try_from(self.links.len() - 1).expect("fewer than 2^32 entries")
+            }
+        };
+        self.push(id, segment);
+        id
+    }
+
+    /// Takes out an id for another reason than lack of room; returns where it stood.
+    pub(super) fn remove(&mut self, id: u32) -> Segment {
+        let segment = self.unlink(id);
+        self.vacant.push(id);
+        segment
+    }
+
+    /// Takes out the id that can best be spared. `take_used` tells whether an id was used since the
+    /// last time it was asked about.
+    pub(super) fn evict(&mut self, take_used: &mut dyn FnMut(u32) -> bool) -> Option<u32> {
+        // Uses that go on while this runs must not keep it from ending.
+        let mut second_chances = self.len();
+        loop {
+            let segment = self.next_segment()?;
+            let id = self.queue(segment).oldest;
+            let spared = second_chances > 0 && take_used(id);
+            if !spared {
+                self.remove(id);
+                if segment == Segment::Probation {
+                    let room = self.len();
+                    self.traces.remember(self.links[id as usize].hash, room);
+                }
+                return Some(id);
+            }
+            second_chances -= 1;
+            self.unlink(id);
+            self.push(id, Segment::Protected);
+        }
+    }
+
+    fn len(&self) -> usize {
+        self.probation.len + self.protected.len
+    }
+
+    /// The segment to evict from, unless there is nothing left.
+    fn next_segment(&self) -> Option<Segment> {
+        let crowded = self.probation.len * PROBATION_SHARE >= self.len();
+        match (self.probation.len, self.protected.len) {
+            (0, 0) => None,
+            (1.., _) if crowded => Some(Segment::Probation),
+            (_, 0) => Some(Segment::Probation),
+            _ => Some(Segment::Protected),
+        }
+    }
+
+    fn queue(&mut self, segment: Segment) -> &mut Queue {
+        match segment {
+            Segment::Probation => &mut self.probation,
+            Segment::Protected => &mut self.protected,
+        }
+    }
+
+    fn push(&mut self, id: u32, segment: Segment) {
+        let queue = self.queue(segment);
+        let second = std::mem::replace(&mut queue.newest, id);
+        queue.len += 1;
+        if second == NIL {
+            queue.oldest = id;
+        } else {
+            self.links[second as usize].newer = id;
+        }
+        let link = &mut self.links[id as usize];
+        link.newer = NIL;
+        link.older = second;
+        link.segment = segment;
+    }
+
+    fn unlink(&mut self, id: u32) -> Segment {
+        let Link {
+            newer,
+            older,
+            segment,
+            ..
+        } = self.links[id as usize];
+        match older {
+            NIL => self.queue(segment).oldest = newer,
+            older => self.links[older as usize].newer = newer,
+        }
+        match newer {
+            NIL => self.queue(segment).newest = older,
+            newer => self.links[newer as usize].older = older,
+        }
+        self.queue(segment).len -= 1;
+        segment
+    }
+}
+
+impl Default for Queue {
+    fn default() -> Self {
+        Self {
+            newest: NIL,
+            oldest: NIL,
+            len: 0,
+        }
+    }
+}
+
+impl Traces {
+    /// Keeps a trace, in an array for at least `room` of them.
+    fn remember(&mut self, hash: u32, room: usize) {
+        if self.0.len() < room.max(1) {
+            self.0 = vec![0; room.max(1).next_power_of_two()];
+        }
+        let place = self.place(hash);
+        self.0[place] = hash;
+    }
+
+    /// Whether there is a trace; it is used up.
+    fn forget(&mut self, hash: u32) -> bool {
+        if self.0.is_empty() {
+            return false;
+        }
+        let place = self.place(hash);
+        let found = self.0[place] == hash;
+        if found {
+            self.0[place] = 0;
+        }
+        found
+    }
+
+    fn place(&self, hash: u32) -> usize {
+        hash as usize & (self.0.len() - 1)
+    }
+}
+
+/// The half of the hash that a trace keeps; 0 stands for none.
+fn shorten(hash: u64) -> u32 {
+    ((hash >> 32) as u32).max(1)
+}

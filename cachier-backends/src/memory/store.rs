@@ -1,0 +1,171 @@
+//! The store: entries under typed keys, with bounds.
+
+use std::fmt;
+use std::hash::{BuildHasher, Hash};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use equivalent::Equivalent;
+use foldhash::fast::RandomState;
+use sdd::Guard;
+
+use super::entry::{Bounds, Entry, Inserted, Node};
+use super::index::Index;
+use super::reclaim::reclaim;
+use super::writer::{Ledger, Writer};
+
+/// Typed entries of one function in the memory of the process.
+///
+/// A lookup takes no lock and writes to no memory that threads share, but for the first use of an
+/// entry. Changes take one lock for a short time; no code of the value's type runs under it, and of
+/// the key's only `Eq`.
+///
+/// **When values are dropped.** A removed value lives on until no lookup can still be cloning it. It
+/// is dropped by a call of the same thread to this or another store, mostly the one that removed it,
+/// and under no lock of the store, so that its `Drop` may use the store; see
+/// [`DeferDrops`](super::DeferDrops) for callers with locks of their own. A `Drop` that panics is
+/// ignored.
+pub struct MemoryStore<K, V> {
+    hasher: RandomState,
+    bounds: Bounds,
+    index: Index<Node<K, V>>,
+    ledger: Mutex<Ledger<K, V>>,
+}
+
+impl<K, V> MemoryStore<K, V>
+where
+    K: Eq + Hash + Send + Sync + 'static,
+    V: Clone + Send + Sync + 'static,
+{
+    /// An empty store.
+    pub fn new(bounds: Bounds) -> Self {
+        Self {
+            hasher: RandomState::default(),
+            bounds,
+            index: Index::new(),
+            ledger: Mutex::new(Ledger::new(bounds)),
+        }
+    }
+
+    /// The entry of this key, if there is one and `fresh` holds for the time it was created. Counts
+    /// as a use of the entry. A value that is not fresh is not cloned.
+    #[inline]
+    pub fn get<Q>(&self, key: &Q, fresh: impl FnOnce(u64) -> bool) -> Option<Entry<V>>
+    where
+        Q: Hash + Equivalent<K> + ?Sized,
+    {
+        let guard = Guard::new();
+        let node = self.find(key, &guard)?;
+        if !fresh(node.entry.created) {
+            return None;
+        }
+        node.used.set();
+        Some(node.entry.clone())
+    }
+
+    /// The entry of this key, fresh or not. Does not count as a use.
+    pub fn peek<Q>(&self, key: &Q) -> Option<Entry<V>>
+    where
+        Q: Hash + Equivalent<K> + ?Sized,
+    {
+        let guard = Guard::new();
+        self.find(key, &guard).map(|node| node.entry.clone())
+    }
+
+    /// Stores the entry in place of the one that the key may have, and evicts others that a bound
+    /// leaves no room for.
+    ///
+    /// An entry larger than the whole store, or of unknown size where the store is bounded in bytes,
+    /// is not kept. The key's former entry goes all the same: it is out of date.
+    pub fn insert(&self, key: K, entry: Entry<V>) -> Inserted {
+        let hash = self.hasher.hash_one(&key);
+        let guard = Guard::new();
+        let inserted = self.writer(&guard).insert(key, hash, entry);
+        if guard.has_garbage() {
+            guard.accelerate();
+        }
+        inserted
+    }
+
+    /// Removes the entry of this key; `false` if there is none.
+    pub fn remove<Q>(&self, key: &Q) -> bool
+    where
+        Q: Hash + Equivalent<K> + ?Sized,
+    {
+        let hash = self.hasher.hash_one(key);
+        let guard = Guard::new();
+        let is_match = |node: &Node<K, V>| key.equivalent(&node.key);
+        let removed = self.writer(&guard).remove(hash, is_match);
+        reclaim(guard);
+        removed
+    }
+
+    /// Removes all entries created before this time; returns how many.
+    pub fn remove_older_than(&self, created_before: u64) -> u64 {
+        let guard = Guard::new();
+        let removed = self.writer(&guard).remove_older_than(created_before);
+        reclaim(guard);
+        removed
+    }
+
+    /// How many entries there are.
+    pub fn entries(&self) -> u64 {
+        self.ledger().entries()
+    }
+
+    /// How many bytes they take, if the size of each is known.
+    pub fn bytes(&self) -> Option<u64> {
+        self.ledger().bytes()
+    }
+
+    #[inline]
+    fn find<'g, Q>(&self, key: &Q, guard: &'g Guard) -> Option<&'g Node<K, V>>
+    where
+        Q: Hash + Equivalent<K> + ?Sized,
+    {
+        let hash = self.hasher.hash_one(key);
+        let is_match = |node: &Node<K, V>| key.equivalent(&node.key);
+        self.index.find(hash, is_match, guard)
+    }
+}
+
+impl<K, V> MemoryStore<K, V>
+where
+    K: Eq + Send + Sync + 'static,
+    V: Send + Sync + 'static,
+{
+    /// Removes all entries; returns how many.
+    pub fn clear(&self) -> u64 {
+        let guard = Guard::new();
+        let cleared = self.writer(&guard).clear();
+        let removed = cleared.release();
+        reclaim(guard);
+        removed
+    }
+
+    fn writer<'a>(&'a self, guard: &'a Guard) -> Writer<'a, K, V> {
+        Writer {
+            bounds: self.bounds,
+            index: &self.index,
+            ledger: self.ledger(),
+            guard,
+        }
+    }
+}
+
+impl<K, V> MemoryStore<K, V> {
+    /// A writer panics only in the keys' `Eq`, and then has changed nothing yet.
+    fn ledger(&self) -> MutexGuard<'_, Ledger<K, V>> {
+        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<K, V> fmt::Debug for MemoryStore<K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ledger = self.ledger();
+        f.debug_struct("MemoryStore")
+            .field("bounds", &self.bounds)
+            .field("entries", &ledger.entries())
+            .field("bytes", &ledger.bytes())
+            .finish()
+    }
+}
