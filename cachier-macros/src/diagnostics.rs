@@ -47,23 +47,17 @@ impl Errors {
     }
 }
 
-/// `, did you mean ...?` where one of the candidates is close to what was written, else nothing.
+/// `, did you mean ...?` where one of the candidates is close to what was written.
 pub(crate) fn did_you_mean<'a>(
     written: &str,
     candidates: impl IntoIterator<Item = &'a str>,
-) -> String {
-    match closest(written, candidates) {
-        Some(candidate) => format!(", did you mean `{candidate}`?"),
-        None => String::new(),
-    }
+) -> Option<String> {
+    closest(written, candidates).map(|candidate| format!(", did you mean `{candidate}`?"))
 }
 
 /// The candidate nearest to what was written, if a slip of the keys explains the difference: at most a third of the
 /// letters, as in the compiler's own suggestions.
-pub(crate) fn closest<'a>(
-    written: &str,
-    candidates: impl IntoIterator<Item = &'a str>,
-) -> Option<&'a str> {
+fn closest<'a>(written: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let written = written.to_lowercase();
     candidates
         .into_iter()

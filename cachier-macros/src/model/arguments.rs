@@ -123,8 +123,9 @@ fn put<T: Kind>(place: &mut Option<Given<T>>, written: &Written, errors: &mut Er
 fn unknown_argument(name: &str) -> String {
     let synonym = SYNONYMS.iter().find(|(word, _)| *word == name);
     let hint = match synonym {
-        Some((_, argument)) => format!(", did you mean `{argument}`?"),
+        Some((_, argument)) => Some(format!(", did you mean `{argument}`?")),
         None => did_you_mean(name, NAMES.iter().copied()),
     };
+    let hint = hint.unwrap_or_default();
     format!("unknown argument `{name}`{hint}")
 }

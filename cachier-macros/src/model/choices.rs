@@ -113,10 +113,11 @@ fn choose<K: Kind, T: Copy>(written: &Written, words: &[(&str, T)]) -> Result<T>
     if let Some((_, choice)) = words.iter().find(|(name, _)| *name == word) {
         return Ok(*choice);
     }
-    let hint = did_you_mean(&word, words.iter().map(|(name, _)| *name));
-    let name = &written.name;
+    let known = words.iter().map(|(name, _)| *name);
+    let answer =
+        did_you_mean(&word, known).unwrap_or_else(|| format!("; {}", message::<K>(written)));
     Err(Error::new(
         literal.span(),
-        format!("unknown {name} \"{word}\"{hint}; {}", message::<K>(written)),
+        format!("unknown {} \"{word}\"{answer}", written.name),
     ))
 }

@@ -254,10 +254,12 @@ impl Kind for Version {
             Expr::Path(word) if word.path.is_ident("auto") => Ok(Self::Auto),
             Expr::Path(word) if word.path.is_ident("none") => Ok(Self::None),
             Expr::Path(word) => {
-                let hint = did_you_mean(&word.to_token_stream().to_string(), ["auto", "none"]);
+                let word = word.to_token_stream();
+                let answer = did_you_mean(&word.to_string(), ["auto", "none"])
+                    .unwrap_or_else(|| format!("; {}", message::<Self>(written)));
                 Err(Error::new_spanned(
-                    word,
-                    format!("{}{hint}", message::<Self>(written)),
+                    &word,
+                    format!("unknown version `{word}`{answer}"),
                 ))
             }
             _ => Err(wrong::<Self>(written)),

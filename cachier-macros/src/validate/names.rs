@@ -38,7 +38,7 @@ fn check_each<'a>(
             continue;
         };
         if !known.contains(&name) {
-            let hint = did_you_mean(&name, known.iter().map(String::as_str));
+            let hint = did_you_mean(&name, known.iter().map(String::as_str)).unwrap_or_default();
             errors.at(
                 place,
                 format!("the function has no argument `{name}`{hint}"),

@@ -1,0 +1,31 @@
+//! Durations have units, the larger ones first.
+
+use cachier::cachier;
+
+#[cachier(
+    stale_after = 10,
+    max_stale = "10",
+    stale_on_error = "3 days",
+    wait_for_calc_timeout = "1.5h",
+    operation_timeout = "30m1h"
+)]
+fn five_faults(id: u64) -> u64 {
+    id
+}
+
+#[cachier(stale_after = "", max_stale = "h", stale_on_error)]
+fn three_faults(id: u64) -> u64 {
+    id
+}
+
+#[cachier(stale_after = "99999999999999999999s", max_stale = "999999999999999d")]
+fn too_long(id: u64) -> u64 {
+    id
+}
+
+#[cachier(stale_after = 60 * 10)]
+fn not_a_duration(id: u64) -> u64 {
+    id
+}
+
+fn main() {}
