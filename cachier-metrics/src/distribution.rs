@@ -26,14 +26,12 @@ mod sealed {
 
     pub trait Sealed {
         #[doc(hidden)]
-        #[expect(private_interfaces, reason = "nobody outside can name it")]
         fn scale() -> &'static Scale;
         #[doc(hidden)]
         fn from_units(units: f64) -> Self;
     }
 
     impl Sealed for Duration {
-        #[expect(private_interfaces, reason = "nobody outside can name it")]
         fn scale() -> &'static Scale {
             &SECONDS
         }
@@ -44,7 +42,6 @@ mod sealed {
     }
 
     impl Sealed for u64 {
-        #[expect(private_interfaces, reason = "nobody outside can name it")]
         fn scale() -> &'static Scale {
             &BYTES
         }

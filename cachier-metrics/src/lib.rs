@@ -7,12 +7,17 @@
 mod block;
 mod clock;
 mod counter;
+mod display;
 mod distribution;
+#[cfg(feature = "prometheus")]
+mod exporters;
 mod gauges;
 mod histogram;
 mod labelled;
 mod labels;
 mod metrics;
+#[cfg(all(test, shuttle))]
+mod model;
 mod process;
 mod recorder;
 mod running;
@@ -26,6 +31,8 @@ mod windows;
 pub use block::{Local, LocalSlot};
 pub use clock::Clock;
 pub use distribution::{Distribution, Unit};
+#[cfg(feature = "prometheus")]
+pub use exporters::{ExportError, PrometheusBuilder, PrometheusExporter};
 pub use gauges::{Gauges, Holding};
 pub use histogram::{Bucket, Histogram};
 pub use labelled::Labelled;

@@ -42,7 +42,7 @@ pub struct CacheMetrics {
     clock: Clock,
     created: u64,
     created_wall: SystemTime,
-    blocks: Blocks,
+    pub(crate) blocks: Blocks,
     pub(crate) shared: Shared,
     history: Mutex<History>,
     gauges: Mutex<Option<Arc<GaugeSource>>>,

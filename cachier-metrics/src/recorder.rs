@@ -149,6 +149,7 @@ impl Drop for OperationRecorder {
 
 /// One execution of the function's body, always timed. Dropped without [`finish`](Self::finish), it counts as a
 /// failure by panic or cancellation.
+#[derive(Debug)]
 #[must_use = "dropping it counts the computation as failed"]
 pub struct ComputeRecorder {
     metrics: &'static CacheMetrics,

@@ -43,6 +43,15 @@ impl Histogram {
             .fold(0, |sum, bucket| sum.saturating_add(bucket.count))
     }
 
+    /// The number of observations in buckets up to this index.
+    pub fn count_up_to(&self, index: i32) -> u64 {
+        let within = self
+            .buckets
+            .iter()
+            .take_while(|bucket| bucket.index <= index);
+        within.fold(0, |sum, bucket| sum.saturating_add(bucket.count))
+    }
+
     /// Whether nothing has been observed.
     pub fn is_empty(&self) -> bool {
         self.buckets.is_empty()

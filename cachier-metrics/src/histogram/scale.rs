@@ -15,7 +15,7 @@ pub(crate) static BYTES: Scale = Scale::new(1, 0);
 
 /// The buckets of one unit.
 #[derive(Debug)]
-pub(crate) struct Scale {
+pub struct Scale {
     /// Whole units in one base unit.
     units: u64,
     /// The index of the bucket in slot 0.

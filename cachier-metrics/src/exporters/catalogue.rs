@@ -1,0 +1,396 @@
+//! The metric catalogue as a table: for each metric its name, unit, kind, meaning, and where its points come from.
+
+use std::time::{Duration, UNIX_EPOCH};
+
+use crate::histogram::Histogram;
+use crate::labelled::Labelled;
+use crate::labels::{Label, Operation, Tier};
+use crate::metrics::CacheMetrics;
+use crate::snapshot::Snapshot;
+
+/// Everything about one function at one moment.
+pub(crate) struct Reading {
+    pub(crate) function: &'static str,
+    pub(crate) backend: &'static str,
+    snapshot: Snapshot,
+    sampling_rate: f64,
+    /// Seconds since 1970.
+    start_time: f64,
+    /// By window: its label, hit rate and served rate.
+    ratios: Vec<(&'static str, Option<f64>, Option<f64>)>,
+}
+
+/// One row of the catalogue.
+pub(crate) struct Metric {
+    /// Without prefix, unit and `_total`.
+    pub(crate) name: &'static str,
+    pub(crate) unit: Unit,
+    pub(crate) kind: Kind,
+    pub(crate) help: &'static str,
+    /// Its points for one function, without the labels `function` and `backend`; unknown ones are left out.
+    pub(crate) points: fn(&Reading) -> Vec<Point<'_>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unit {
+    None,
+    Seconds,
+    Bytes,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Counter,
+    Gauge,
+    Histogram,
+}
+
+/// One figure, and what tells it from the others of its metric.
+pub(crate) struct Point<'a> {
+    pub(crate) labels: Vec<(&'static str, &'static str)>,
+    pub(crate) value: Value<'a>,
+}
+
+pub(crate) enum Value<'a> {
+    Count(u64),
+    /// In base units.
+    Number(f64),
+    Histogram(&'a Histogram),
+}
+
+impl Reading {
+    pub(crate) fn of(metrics: &'static CacheMetrics) -> Self {
+        let ratios = WINDOWS.iter().map(|(label, window)| {
+            let stats = metrics.stats_over(*window);
+            (*label, stats.hit_rate(), stats.served_rate())
+        });
+        let since_1970 = metrics.start_time().duration_since(UNIX_EPOCH);
+        Self {
+            function: metrics.name(),
+            backend: metrics.backend(),
+            ratios: ratios.collect(),
+            snapshot: metrics.snapshot(),
+            sampling_rate: metrics.sampling_rate(),
+            start_time: since_1970.unwrap_or_default().as_secs_f64(),
+        }
+    }
+}
+
+const WINDOWS: [(&str, Duration); 3] = [
+    ("1m", Duration::from_secs(60)),
+    ("1h", Duration::from_secs(3600)),
+    ("1d", Duration::from_secs(86_400)),
+];
+
+/// All metrics of a function, in the order of METRICS.md.
+pub(crate) static CATALOGUE: [Metric; 30] = [
+    counter("calls", Unit::None, "Finished calls by outcome.", |r| {
+        counts(&r.snapshot.calls)
+    }),
+    counter(
+        "calls_abandoned",
+        Unit::None,
+        "Calls that ended without a value.",
+        |r| counts(&r.snapshot.abandoned),
+    ),
+    counter(
+        "stale_hits",
+        Unit::None,
+        "Lookups that met a stale entry.",
+        |r| counts(&r.snapshot.stale_hits),
+    ),
+    counter(
+        "recalculations",
+        Unit::None,
+        "Executions of the function's body.",
+        |r| counts(&r.snapshot.recalculations),
+    ),
+    counter(
+        "recalculation_failures",
+        Unit::None,
+        "Executions that gave no storable value.",
+        |r| counts(&r.snapshot.recalculation_failures),
+    ),
+    counter(
+        "wait_timeouts",
+        Unit::None,
+        "Waits ended by wait_for_calc_timeout.",
+        |r| count(r.snapshot.wait_timeouts),
+    ),
+    counter(
+        "size_limit_rejections",
+        Unit::None,
+        "Values too large to be stored.",
+        |r| count(r.snapshot.size_limit_rejections),
+    ),
+    counter(
+        "rejected",
+        Unit::Bytes,
+        "Bytes of the values too large to be stored.",
+        |r| count(r.snapshot.rejected_bytes),
+    ),
+    counter("removals", Unit::None, "Entries removed.", |r| {
+        counts(&r.snapshot.removals)
+    }),
+    counter(
+        "backend_errors",
+        Unit::None,
+        "Failures of the backend.",
+        backend_errors,
+    ),
+    counter(
+        "time_saved",
+        Unit::Seconds,
+        "Time that hits have saved, estimated.",
+        |r| number(r.snapshot.time_saved.map(|nanos| nanos as f64 / 1e9)),
+    ),
+    histogram(
+        "call_duration",
+        Unit::Seconds,
+        "Whole calls, as the caller sees them.",
+        |r| histograms(&r.snapshot.call_duration),
+    ),
+    histogram(
+        "compute_duration",
+        Unit::Seconds,
+        "Executions of the function's body.",
+        |r| one_histogram(&r.snapshot.compute_duration),
+    ),
+    histogram(
+        "wait_duration",
+        Unit::Seconds,
+        "Waiting for another's computation.",
+        |r| histograms(&r.snapshot.wait_duration),
+    ),
+    histogram(
+        "backend_operation_duration",
+        Unit::Seconds,
+        "Operations of the backend.",
+        |r| histograms(&r.snapshot.operation_duration),
+    ),
+    histogram(
+        "entry_size",
+        Unit::Bytes,
+        "Serialized size of stored values.",
+        |r| one_histogram(&r.snapshot.entry_size),
+    ),
+    histogram(
+        "entry_age",
+        Unit::Seconds,
+        "Age of the stored values given to callers.",
+        |r| one_histogram(&r.snapshot.entry_age),
+    ),
+    gauge("entries", Unit::None, "Entries held now.", |r| {
+        let gauges = &r.snapshot.gauges;
+        tiers(gauges.near.entries, gauges.backend.entries)
+    }),
+    gauge("size", Unit::Bytes, "Bytes held now.", |r| {
+        tiers(
+            r.snapshot.gauges.near.bytes,
+            r.snapshot.gauges.backend.bytes,
+        )
+    }),
+    gauge(
+        "capacity_entries",
+        Unit::None,
+        "Configured bound in entries.",
+        |r| known(r.snapshot.gauges.capacity_entries),
+    ),
+    gauge("capacity", Unit::Bytes, "Configured bound in bytes.", |r| {
+        known(r.snapshot.gauges.capacity_bytes)
+    }),
+    gauge(
+        "inflight_calls",
+        Unit::None,
+        "Calls off the hit path that have not ended.",
+        |r| count(r.snapshot.activity.inflight_calls),
+    ),
+    gauge(
+        "inflight_computations",
+        Unit::None,
+        "Executions that have not ended.",
+        |r| count(r.snapshot.activity.inflight_computations),
+    ),
+    gauge(
+        "waiting_calls",
+        Unit::None,
+        "Calls that wait for another's computation.",
+        |r| count(r.snapshot.activity.waiting_calls),
+    ),
+    gauge(
+        "oldest_computation_age",
+        Unit::Seconds,
+        "Age of the oldest running execution.",
+        |r| {
+            number(
+                r.snapshot
+                    .activity
+                    .oldest_computation
+                    .map(|age| age.as_secs_f64()),
+            )
+        },
+    ),
+    counter(
+        "near_lookups",
+        Unit::None,
+        "Lookups in the near tier.",
+        |r| counts(&r.snapshot.near_lookups),
+    ),
+    gauge(
+        "hit_ratio",
+        Unit::None,
+        "Hits as a share of lookups, by window.",
+        |r| ratios(r.ratios.iter().map(|(window, hit, _)| (*window, *hit))),
+    ),
+    gauge(
+        "served_ratio",
+        Unit::None,
+        "Lookups answered without computing, by window.",
+        |r| {
+            ratios(
+                r.ratios
+                    .iter()
+                    .map(|(window, _, served)| (*window, *served)),
+            )
+        },
+    ),
+    gauge(
+        "sampling_ratio",
+        Unit::None,
+        "Share of calls that are timed.",
+        |r| number(Some(r.sampling_rate)),
+    ),
+    gauge(
+        "start_time",
+        Unit::Seconds,
+        "When counting began, since 1970.",
+        |r| number(Some(r.start_time)),
+    ),
+];
+
+type Points = fn(&Reading) -> Vec<Point<'_>>;
+
+const fn counter(name: &'static str, unit: Unit, help: &'static str, points: Points) -> Metric {
+    Metric {
+        name,
+        unit,
+        kind: Kind::Counter,
+        help,
+        points,
+    }
+}
+
+const fn gauge(name: &'static str, unit: Unit, help: &'static str, points: Points) -> Metric {
+    Metric {
+        name,
+        unit,
+        kind: Kind::Gauge,
+        help,
+        points,
+    }
+}
+
+const fn histogram(name: &'static str, unit: Unit, help: &'static str, points: Points) -> Metric {
+    Metric {
+        name,
+        unit,
+        kind: Kind::Histogram,
+        help,
+        points,
+    }
+}
+
+fn count<'a>(count: u64) -> Vec<Point<'a>> {
+    vec![Point {
+        labels: Vec::new(),
+        value: Value::Count(count),
+    }]
+}
+
+fn known<'a>(figure: Option<u64>) -> Vec<Point<'a>> {
+    figure.map(count).unwrap_or_default()
+}
+
+fn number<'a>(figure: Option<f64>) -> Vec<Point<'a>> {
+    figure
+        .map(|n| Point {
+            labels: Vec::new(),
+            value: Value::Number(n),
+        })
+        .into_iter()
+        .collect()
+}
+
+fn counts<L: Label>(counts: &Labelled<L, u64>) -> Vec<Point<'_>> {
+    let point = |(of, count): (L, &u64)| Point {
+        labels: vec![label(of)],
+        value: Value::Count(*count),
+    };
+    counts.iter().map(point).collect()
+}
+
+/// Every kind of error exists from the beginning, for loads; other operations join with their first error, or else
+/// they alone would take up the series budget.
+fn backend_errors(reading: &Reading) -> Vec<Point<'_>> {
+    let mut points = Vec::new();
+    for (operation, errors) in reading.snapshot.backend_errors.iter() {
+        for (kind, count) in errors.iter() {
+            if *count > 0 || operation == Operation::Load {
+                points.push(Point {
+                    labels: vec![label(operation), label(kind)],
+                    value: Value::Count(*count),
+                });
+            }
+        }
+    }
+    points
+}
+
+/// A histogram exists from its first observation on.
+fn one_histogram(histogram: &Histogram) -> Vec<Point<'_>> {
+    let observed = Some(histogram).filter(|histogram| !histogram.is_empty());
+    observed
+        .map(|h| Point {
+            labels: Vec::new(),
+            value: Value::Histogram(h),
+        })
+        .into_iter()
+        .collect()
+}
+
+fn histograms<L: Label>(histograms: &Labelled<L, Histogram>) -> Vec<Point<'_>> {
+    let observed = histograms
+        .iter()
+        .filter(|(_, histogram)| !histogram.is_empty());
+    let points = observed.map(|(outcome, histogram)| Point {
+        labels: vec![label(outcome)],
+        value: Value::Histogram(histogram),
+    });
+    points.collect()
+}
+
+fn tiers<'a>(near: Option<u64>, backend: Option<u64>) -> Vec<Point<'a>> {
+    let tiers = [(Tier::Near, near), (Tier::Backend, backend)];
+    let known = tiers
+        .into_iter()
+        .filter_map(|(tier, figure)| Some((tier, figure?)));
+    known
+        .map(|(tier, n)| Point {
+            labels: vec![label(tier)],
+            value: Value::Count(n),
+        })
+        .collect()
+}
+
+fn ratios<'a>(windows: impl Iterator<Item = (&'static str, Option<f64>)>) -> Vec<Point<'a>> {
+    let known = windows.filter_map(|(window, ratio)| Some((window, ratio?)));
+    let points = known.map(|(window, ratio)| Point {
+        labels: vec![("window", window)],
+        value: Value::Number(ratio),
+    });
+    points.collect()
+}
+
+fn label<L: Label>(label: L) -> (&'static str, &'static str) {
+    (L::KEY, label.label())
+}

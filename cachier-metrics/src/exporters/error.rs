@@ -1,0 +1,40 @@
+//! What can go wrong while an exporter is set up.
+
+use std::error::Error;
+use std::fmt;
+use std::io;
+
+/// Why an exporter could not be built, started, or take a function. `Display` says it in full.
+#[derive(Debug)]
+pub struct ExportError {
+    message: String,
+    source: Option<io::Error>,
+}
+
+impl ExportError {
+    pub(crate) fn new(message: impl Into<String>) -> Self {
+        Self {
+            message: message.into(),
+            source: None,
+        }
+    }
+
+    pub(crate) fn io(message: impl Into<String>, source: io::Error) -> Self {
+        Self {
+            message: message.into(),
+            source: Some(source),
+        }
+    }
+}
+
+impl fmt::Display for ExportError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl Error for ExportError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.source.as_ref().map(|source| source as _)
+    }
+}

@@ -1,0 +1,9 @@
+//! Exporters: each translates the one catalogue into the words of another system, none computes figures of its own.
+
+mod catalogue;
+mod error;
+mod prometheus;
+mod registry;
+
+pub use error::ExportError;
+pub use prometheus::{PrometheusBuilder, PrometheusExporter};

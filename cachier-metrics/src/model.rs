@@ -1,0 +1,146 @@
+//! Model checking: random schedules of the counting threads, the readers and the ticker. Run with
+//! `RUSTFLAGS="--cfg shuttle" cargo test -p cachier-metrics --lib model`.
+#![allow(clippy::unwrap_used)]
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering::SeqCst;
+use std::time::Duration;
+
+use shuttle::thread;
+
+use crate::block::{Blocks, Local};
+use crate::labels::{NearResult, Outcome};
+use crate::metrics::{CacheMetrics, MetricsOptions};
+use crate::sampling::SamplingRate;
+use crate::sync::{AtomicU64, Mutex, lock};
+use crate::{Clock, Stats};
+
+const SCHEDULES: usize = 1000;
+const HITS: u64 = 3;
+
+fn count_hits(blocks: &'static Blocks) {
+    let block = blocks.acquire();
+    (0..HITS).for_each(|_| Local::of(block).hit());
+    blocks.release(block);
+}
+
+fn total(blocks: &Blocks) -> u64 {
+    blocks.all().iter().map(|block| block.hits.get()).sum()
+}
+
+#[test]
+fn a_block_that_passes_from_thread_to_thread_keeps_its_counts() {
+    let check = || {
+        let blocks: &'static Blocks = Box::leak(Box::new(Blocks::new(SamplingRate::NONE)));
+        let writers = [(); 3].map(|()| thread::spawn(|| count_hits(blocks)));
+        let reader = thread::spawn(|| {
+            let (first, second) = (total(blocks), total(blocks));
+            assert!(first <= second, "a counter fell from {first} to {second}");
+        });
+        writers
+            .into_iter()
+            .for_each(|writer| writer.join().unwrap());
+        reader.join().unwrap();
+        assert_eq!(total(blocks), 3 * HITS);
+    };
+    shuttle::check_random(check, SCHEDULES);
+}
+
+#[test]
+#[should_panic = "counts were lost"]
+fn the_checker_notices_a_block_that_is_given_back_too_early() {
+    let check = || {
+        let blocks: &'static Blocks = Box::leak(Box::new(Blocks::new(SamplingRate::NONE)));
+        let count_after_release = || {
+            let block = blocks.acquire();
+            blocks.release(block);
+            (0..HITS).for_each(|_| Local::of(block).hit());
+        };
+        let writers = [(); 2].map(|()| thread::spawn(count_after_release));
+        writers
+            .into_iter()
+            .for_each(|writer| writer.join().unwrap());
+        assert!(total(blocks) == 2 * HITS, "counts were lost");
+    };
+    shuttle::check_random(check, SCHEDULES);
+}
+
+fn metrics(clock: &Clock) -> &'static CacheMetrics {
+    CacheMetrics::create(MetricsOptions {
+        clock: clock.clone(),
+        listed: false,
+        ..MetricsOptions::new("checked", "memory")
+    })
+}
+
+#[test]
+fn windows_conserve_counts_while_hits_misses_and_ticks_interleave() {
+    let check = || {
+        let clock = Clock::manual();
+        let metrics = metrics(&clock);
+        let hits = thread::spawn(|| {
+            let block = metrics.blocks.acquire();
+            (0..HITS).for_each(|_| Local::of(block).hit());
+        });
+        let misses = thread::spawn(|| {
+            metrics.near_lookup(NearResult::Miss);
+            metrics
+                .start_call(None, None)
+                .finish(Outcome::Miss, None, None);
+        });
+        let ticker = thread::spawn(move || {
+            let mut seen = 0;
+            for _ in 0..3 {
+                clock.advance(Duration::from_secs(1));
+                metrics.tick();
+                // The last second, and what came before it, make up the whole.
+                let (whole, last) = (metrics.stats(), metrics.stats_over(Duration::from_secs(1)));
+                assert!(whole.calls >= seen && last.calls >= whole.calls - whole.calls.min(seen));
+                seen = whole.calls;
+            }
+        });
+        [hits, misses, ticker]
+            .into_iter()
+            .for_each(|thread| thread.join().unwrap());
+        let all = Stats::from(&metrics.snapshot());
+        assert_eq!((all.hits, all.misses), (HITS, 1));
+        assert_eq!(metrics.stats_over(Duration::from_secs(60)).calls, HITS + 1);
+    };
+    shuttle::check_random(check, SCHEDULES);
+}
+
+/// What windows must not be: a slot that the first writer of a new second claims and clears.
+#[derive(Default)]
+struct SlotClearedInPlace {
+    second: AtomicU64,
+    count: AtomicU64,
+    cleared: Mutex<u64>,
+}
+
+impl SlotClearedInPlace {
+    fn hit(&self, second: u64) {
+        if self.second.swap(second, SeqCst) != second {
+            *lock(&self.cleared) += self.count.load(SeqCst);
+            self.count.store(0, SeqCst);
+        }
+        self.count.fetch_add(1, SeqCst);
+    }
+}
+
+#[test]
+#[should_panic = "counts were lost"]
+fn the_checker_notices_windows_that_tag_the_slot_and_then_store_zero() {
+    let check = || {
+        let slot = Arc::new(SlotClearedInPlace::default());
+        let writers = [1, 1, 2].map(|second| {
+            let slot = Arc::clone(&slot);
+            thread::spawn(move || slot.hit(second))
+        });
+        writers
+            .into_iter()
+            .for_each(|writer| writer.join().unwrap());
+        let counted = *lock(&slot.cleared) + slot.count.load(SeqCst);
+        assert!(counted == 3, "counts were lost");
+    };
+    shuttle::check_random(check, SCHEDULES);
+}
