@@ -7,13 +7,18 @@
 //! - [`entry`] turns a value into the bytes that are stored, and hostile bytes back into a value.
 //! - [`Backend`] is the trait that every backend implements, and [`BlockingBackend`] the same for
 //!   clients that block; [`Blocking`] turns the second into the first.
+//! - `file::FileBackend` keeps each entry in a file, shared by the processes of a machine.
 //! - `memory::MemoryStore` keeps values as they are, in the memory of the process.
 
 mod backend;
 pub mod blocking;
 pub mod canonical;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 pub mod entry;
 mod error;
+#[cfg(feature = "file")]
+pub mod file;
 mod key;
 #[cfg(feature = "memory")]
 pub mod memory;

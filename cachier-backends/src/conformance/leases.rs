@@ -1,0 +1,195 @@
+//! Leases: one owner at a time, and nothing stored that is not wanted any more.
+
+use std::time::Duration;
+
+use super::{LONG, Subject, entry, moment, succeeded, until};
+use crate::backend::{Capability, LeaseReply, Renewal, StoreReply, StoreRequest};
+
+pub(super) async fn one_lease_at_a_time(subject: &Subject) {
+    if !subject.has(Capability::Leases) {
+        return;
+    }
+    let key = subject.key(1);
+    let _lease = subject.lease(&key, None).await;
+    assert!(matches!(
+        subject.request(&key, None).await,
+        LeaseReply::Held
+    ));
+    let elsewhere = succeeded(subject.other.lease(&key, None, LONG).await);
+    assert!(matches!(elsewhere, LeaseReply::Held));
+}
+
+pub(super) async fn leases_on_other_keys_are_free(subject: &Subject) {
+    let _first = subject.lease(&subject.key(1), None).await;
+    let _second = subject.lease(&subject.key(2), None).await;
+}
+
+pub(super) async fn a_released_lease_is_free(subject: &Subject) {
+    let key = subject.key(1);
+    for _ in 0..3 {
+        let lease = subject.lease(&key, None).await;
+        succeeded(subject.backend.release(lease).await);
+    }
+    assert_eq!(subject.bytes(&key).await, None);
+}
+
+pub(super) async fn an_unattended_lease_ends(subject: &Subject) {
+    let key = subject.key(1);
+    let short = Duration::from_millis(100);
+    let lease = succeeded(subject.backend.lease(&key, None, short).await);
+    assert!(matches!(lease, LeaseReply::Granted(_)));
+    drop(lease);
+    let free = || async {
+        let reply = succeeded(subject.other.lease(&key, None, LONG).await);
+        matches!(reply, LeaseReply::Granted(_))
+    };
+    until("the lease of an owner that is gone is free", free).await;
+}
+
+pub(super) async fn a_renewed_lease_stays(subject: &Subject) {
+    let key = subject.key(1);
+    let lease = subject.lease(&key, None).await;
+    let renewed = succeeded(subject.backend.renew(&lease).await);
+    assert_eq!(renewed, Renewal::Renewed);
+    let stored = entry(b"one");
+    let request = StoreRequest::new(&stored, moment(0)).under(lease);
+    let reply = subject.try_store(request, &key).await;
+    assert_eq!(reply, StoreReply::Stored { evicted: 0 });
+}
+
+pub(super) async fn a_lease_leaves_the_entry_alone(subject: &Subject) {
+    let key = subject.key(1);
+    subject.store(&key, &entry(b"one")).await;
+    let before = succeeded(subject.backend.load(&key).await);
+    let seen = before.as_ref().map(|loaded| &loaded.version);
+    let lease = subject.lease(&key, seen).await;
+    assert_eq!(before, succeeded(subject.backend.load(&key).await));
+    succeeded(subject.backend.release(lease).await);
+    assert_eq!(before, succeeded(subject.backend.load(&key).await));
+}
+
+pub(super) async fn a_store_consumes_its_lease(subject: &Subject) {
+    let key = subject.key(1);
+    for value in [b"one", b"two"] {
+        let seen = subject.version(&key).await;
+        let lease = subject.lease(&key, seen.as_ref()).await;
+        let stored = entry(value);
+        let request = StoreRequest::new(&stored, moment(0)).under(lease);
+        let reply = subject.try_store(request, &key).await;
+        assert_eq!(reply, StoreReply::Stored { evicted: 0 });
+        assert_eq!(subject.bytes(&key).await, Some(stored));
+    }
+}
+
+pub(super) async fn a_lease_is_granted_for_what_was_seen(subject: &Subject) {
+    if !subject.has(Capability::Leases) {
+        return;
+    }
+    let key = subject.key(1);
+    let changed = |reply| matches!(reply, LeaseReply::Changed);
+    subject.store(&key, &entry(b"one")).await;
+    let first = subject.version(&key).await;
+    assert!(changed(subject.request(&key, None).await), "an unseen one");
+
+    subject.store(&key, &entry(b"two")).await;
+    let reply = subject.request(&key, first.as_ref()).await;
+    assert!(changed(reply), "another one");
+
+    let second = subject.version(&key).await;
+    succeeded(subject.backend.remove(&key).await);
+    let reply = subject.request(&key, second.as_ref()).await;
+    assert!(changed(reply), "one that is gone");
+
+    let _lease = subject.lease(&key, None).await;
+}
+
+pub(super) async fn remove_ends_the_lease(subject: &Subject) {
+    if !subject.has(Capability::Leases) {
+        return;
+    }
+    let key = subject.key(1);
+    // On nothing, and on an entry.
+    for _ in 0..2 {
+        let seen = subject.version(&key).await;
+        let lease = subject.lease(&key, seen.as_ref()).await;
+        succeeded(subject.other.remove(&key).await);
+        let next = subject.lease(&key, None).await;
+        let outdated = entry(b"outdated");
+        let request = StoreRequest::new(&outdated, moment(0)).under(lease);
+        let reply = subject.try_store(request, &key).await;
+        assert_eq!(reply, StoreReply::Superseded);
+        assert_eq!(subject.bytes(&key).await, None);
+
+        let new = entry(b"new");
+        let request = StoreRequest::new(&new, moment(0)).under(next);
+        let reply = subject.try_store(request, &key).await;
+        assert_eq!(reply, StoreReply::Stored { evicted: 0 });
+    }
+}
+
+pub(super) async fn clear_ends_the_leases(subject: &Subject) {
+    if !subject.has(Capability::Leases) {
+        return;
+    }
+    let (cold, warm) = (subject.key(1), subject.key(2));
+    subject.store(&warm, &entry(b"old")).await;
+    let seen = subject.version(&warm).await;
+    let on_cold = subject.lease(&cold, None).await;
+    let on_warm = subject.lease(&warm, seen.as_ref()).await;
+    succeeded(subject.other.clear(&subject.scope("function")).await);
+    for (key, lease) in [(&cold, on_cold), (&warm, on_warm)] {
+        let outdated = entry(b"outdated");
+        let request = StoreRequest::new(&outdated, moment(0)).under(lease);
+        assert_eq!(
+            subject.try_store(request, key).await,
+            StoreReply::Superseded
+        );
+        assert_eq!(subject.bytes(key).await, None);
+        let _lease = subject.lease(key, None).await;
+    }
+}
+
+pub(super) async fn clear_leases_ends_the_leases_alone(subject: &Subject) {
+    if !subject.has(Capability::Leases) {
+        return;
+    }
+    let key = subject.key(1);
+    subject.store(&key, &entry(b"old")).await;
+    let seen = subject.version(&key).await;
+    let lease = subject.lease(&key, seen.as_ref()).await;
+    let scope = subject.scope("function");
+    succeeded(subject.other.clear_leases(&scope).await);
+    assert_eq!(subject.bytes(&key).await, Some(entry(b"old")));
+    let _next = subject.lease(&key, seen.as_ref()).await;
+    let outdated = entry(b"outdated");
+    let request = StoreRequest::new(&outdated, moment(0)).under(lease);
+    let reply = subject.try_store(request, &key).await;
+    assert_eq!(reply, StoreReply::Superseded);
+    assert_eq!(subject.bytes(&key).await, Some(entry(b"old")));
+}
+
+pub(super) async fn a_newer_entry_is_not_overwritten(subject: &Subject) {
+    if !subject.has(Capability::Leases) {
+        return;
+    }
+    let key = subject.key(1);
+    let lease = subject.lease(&key, None).await;
+    subject.store(&key, &entry(b"newer")).await;
+    let outdated = entry(b"outdated");
+    let request = StoreRequest::new(&outdated, moment(0)).under(lease);
+    let reply = subject.try_store(request, &key).await;
+    assert_eq!(reply, StoreReply::Superseded);
+    assert_eq!(subject.bytes(&key).await, Some(entry(b"newer")));
+    let seen = subject.version(&key).await;
+    let _lease = subject.lease(&key, seen.as_ref()).await;
+}
+
+pub(super) async fn whoever_waits_learns_of_the_entry(subject: &Subject) {
+    let key = subject.key(1);
+    let Some(wait) = subject.other.wait(&key, None) else {
+        eprintln!("skipped: `{}` does not notify", subject.backend.kind());
+        return;
+    };
+    subject.store(&key, &entry(b"one")).await;
+    succeeded(wait.await);
+}

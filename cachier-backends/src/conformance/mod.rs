@@ -1,0 +1,227 @@
+//! The behaviour that every backend must show, as a suite to run on one's own.
+//!
+//! A property is a function on a [`Subject`]; it panics where the backend does not behave, and says
+//! that it skips what the backend declares that it cannot do. [`conformance_tests!`] makes a test of
+//! each.
+//!
+//! ```
+//! use std::sync::Arc;
+//! use cachier_backends::conformance::{Property, Subject};
+//! # use cachier_backends::{Blocking, file::FileBackend};
+//!
+//! /// Runs one property on a fresh store, on whatever executor the backend needs.
+//! fn run(property: Property) {
+//! #   let dir = std::env::temp_dir();
+//!     let subject = Subject::new(|| Arc::new(Blocking::new(FileBackend::new(&dir))));
+//!     futures_lite::future::block_on(property(&subject));
+//! }
+//!
+//! cachier_backends::conformance_tests!(run);
+//! # run(cachier_backends::conformance::PROPERTIES[0].1);
+//! ```
+//!
+//! [`conformance_tests!`]: crate::conformance_tests
+
+mod entries;
+mod leases;
+mod limits;
+
+use std::future::Future;
+use std::hash::{BuildHasher, RandomState};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use crate::backend::{
+    Backend, Capability, EntryVersion, Lease, LeaseReply, StoreReply, StoreRequest,
+};
+use crate::entry::{self, Header};
+use crate::key::{Key, KeyHash, Scope, Version};
+
+/// One thing that a backend must do.
+pub type Property = for<'a> fn(&'a Subject) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
+
+/// A backend to try, in a namespace that nobody else uses.
+pub struct Subject {
+    /// Two connections to one store, as two processes would have.
+    backend: Arc<dyn Backend>,
+    other: Arc<dyn Backend>,
+    namespace: String,
+}
+
+/// Calls a macro with the names of all properties, behind arguments of its own.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! for_each_conformance_property {
+    ($callback:path, $($argument:tt)*) => {
+        $callback! { ($($argument)*)
+            entries: absent_entries_are_none,
+            entries: entries_come_back_as_they_were,
+            entries: large_entries_come_back_or_are_refused,
+            entries: a_store_replaces_the_entry,
+            entries: a_version_is_that_of_one_entry,
+            entries: keys_do_not_meet,
+            entries: names_of_every_kind_are_told_apart,
+            entries: remove_says_whether_there_was_an_entry,
+            entries: clear_removes_one_function_in_all_versions,
+            entries: the_store_is_ready,
+            leases: one_lease_at_a_time,
+            leases: leases_on_other_keys_are_free,
+            leases: a_released_lease_is_free,
+            leases: an_unattended_lease_ends,
+            leases: a_renewed_lease_stays,
+            leases: a_lease_leaves_the_entry_alone,
+            leases: a_store_consumes_its_lease,
+            leases: a_lease_is_granted_for_what_was_seen,
+            leases: remove_ends_the_lease,
+            leases: clear_ends_the_leases,
+            leases: clear_leases_ends_the_leases_alone,
+            leases: a_newer_entry_is_not_overwritten,
+            leases: whoever_waits_learns_of_the_entry,
+            limits: the_oldest_go_when_it_is_full,
+            limits: what_exceeds_the_capacity_is_refused,
+            limits: cleanup_removes_the_old_ones,
+            limits: usage_follows_what_happens,
+        }
+    };
+}
+
+/// Makes a test of each property, run by a function `fn(Property)`; see
+/// [`conformance`](mod@crate::conformance).
+#[macro_export]
+macro_rules! conformance_tests {
+    ($run:path) => {
+        $crate::for_each_conformance_property!($crate::conformance_tests_of, $run);
+    };
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! conformance_tests_of {
+    (($run:path) $($module:ident: $property:ident,)*) => {$(
+        #[test]
+        fn $property() {
+            $run($crate::conformance::property(stringify!($property)));
+        }
+    )*};
+}
+
+macro_rules! list {
+    (() $($module:ident: $property:ident,)*) => {
+        /// Every property, with its name.
+        pub const PROPERTIES: &[(&str, Property)] = &[
+            $((stringify!($property), |subject| Box::pin($module::$property(subject))),)*
+        ];
+    };
+}
+
+crate::for_each_conformance_property!(list,);
+
+/// The property of a name.
+///
+/// # Panics
+/// If there is none of this name.
+#[must_use]
+pub fn property(name: &str) -> Property {
+    let found = PROPERTIES.iter().find(|(of, _)| *of == name);
+    found.map_or_else(|| panic!("no property `{name}`"), |(_, property)| *property)
+}
+
+impl Subject {
+    /// A backend to try; `connect` is called twice, for two connections to the same store.
+    pub fn new(connect: impl Fn() -> Arc<dyn Backend>) -> Self {
+        let random = RandomState::new().hash_one("conformance");
+        Self {
+            backend: connect(),
+            other: connect(),
+            namespace: format!("conformance-{random:016x}"),
+        }
+    }
+
+    /// Whether the backend can do something; says so where not.
+    fn has(&self, capability: Capability) -> bool {
+        let has = self.backend.capabilities().has(capability);
+        if !has {
+            eprintln!("skipped: `{}` has no {capability:?}", self.backend.kind());
+        }
+        has
+    }
+
+    fn scope(&self, function: &str) -> Arc<Scope> {
+        Arc::new(Scope::new(self.namespace.as_str(), function))
+    }
+
+    /// A key of the function that most properties are about.
+    fn key(&self, number: u8) -> Key {
+        key_of(&self.scope("function"), number)
+    }
+
+    async fn store(&self, key: &Key, entry: &[u8]) {
+        let reply = self.try_store(StoreRequest::new(entry, moment(0)), key);
+        assert_eq!(reply.await, StoreReply::Stored { evicted: 0 });
+    }
+
+    async fn try_store(&self, request: StoreRequest<'_>, key: &Key) -> StoreReply {
+        succeeded(self.backend.store(key, request).await)
+    }
+
+    async fn bytes(&self, key: &Key) -> Option<Vec<u8>> {
+        let loaded = succeeded(self.backend.load(key).await);
+        loaded.map(|loaded| loaded.bytes)
+    }
+
+    async fn version(&self, key: &Key) -> Option<EntryVersion> {
+        let loaded = succeeded(self.backend.load(key).await);
+        loaded.map(|loaded| loaded.version)
+    }
+
+    async fn request(&self, key: &Key, seen: Option<&EntryVersion>) -> LeaseReply {
+        succeeded(self.backend.lease(key, seen, LONG).await)
+    }
+
+    /// A lease that must be granted.
+    async fn lease(&self, key: &Key, seen: Option<&EntryVersion>) -> Lease {
+        match self.request(key, seen).await {
+            LeaseReply::Granted(lease) => lease,
+            reply => panic!("the lease was not granted: {reply:?}"),
+        }
+    }
+}
+
+/// A lease period that no property outlasts.
+const LONG: Duration = Duration::from_secs(60);
+
+fn key_of(scope: &Arc<Scope>, number: u8) -> Key {
+    let hash = KeyHash::from_bytes([number; 32]);
+    Key::new(Arc::clone(scope), Version::Number(1), hash)
+}
+
+/// An entry around some value.
+fn entry(value: &[u8]) -> Vec<u8> {
+    entry::encode(&Header::new(moment(0)), value)
+}
+
+/// A moment on a clock of our own: some days ago, and `seconds` later.
+fn moment(seconds: u64) -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000 + seconds)
+}
+
+#[track_caller]
+fn succeeded<T>(result: Result<T, crate::Error>) -> T {
+    match result {
+        Ok(value) => value,
+        Err(error) => panic!("the backend failed: {error:#}"),
+    }
+}
+
+/// Asks again and again until the answer is yes, under whatever executor this runs.
+async fn until<F: Future<Output = bool>>(what: &str, mut ask: impl FnMut() -> F) {
+    let started = std::time::Instant::now();
+    while !ask().await {
+        assert!(
+            started.elapsed() < Duration::from_secs(20),
+            "in vain: {what}"
+        );
+        ::blocking::unblock(|| std::thread::sleep(Duration::from_millis(5))).await;
+    }
+}

@@ -1,0 +1,144 @@
+//! Which file is what: paths, and nothing that touches them.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+use crate::key::{Key, Scope};
+
+/// The paths that belong to one key.
+pub(super) struct Place {
+    /// The folder of the function, with its ledger.
+    pub(super) scope: PathBuf,
+    /// The folder that holds the entry.
+    pub(super) shard: PathBuf,
+    pub(super) entry: PathBuf,
+    pub(super) lease: PathBuf,
+}
+
+/// What a file in a shard is, by its name.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum FileName<'a> {
+    Entry,
+    /// The lease on the entry of this name.
+    LeaseOn(&'a str),
+    /// An entry that began to be written then.
+    Temporary(SystemTime),
+    /// Not of this backend: left alone.
+    Foreign,
+}
+
+/// The name of the ledger in the folder of a function. No version is called so.
+pub(super) const LEDGER: &str = ".ledger";
+
+const LEASE_SUFFIX: &str = ".lease";
+const TEMPORARY_SUFFIX: &str = ".tmp";
+
+impl Place {
+    pub(super) fn new(dir: &Path, key: &Key) -> Self {
+        let hash = key.hash().to_string();
+        let scope = scope_folder(dir, key.scope());
+        let mut shard = scope.join(key.version().to_string());
+        shard.push(&hash[..2]);
+        let entry = shard.join(&hash);
+        let lease = lease_on(&entry);
+        Self {
+            scope,
+            shard,
+            entry,
+            lease,
+        }
+    }
+}
+
+/// The folder of a function.
+pub(super) fn scope_folder(dir: &Path, scope: &Scope) -> PathBuf {
+    let mut folder = dir.join(segment(scope.namespace()));
+    folder.push(segment(scope.function()));
+    folder
+}
+
+/// The lease that belongs to an entry.
+pub(super) fn lease_on(entry: &Path) -> PathBuf {
+    let mut path = entry.as_os_str().to_owned();
+    path.push(LEASE_SUFFIX);
+    path.into()
+}
+
+/// A name for an entry being written, by a writer that nobody else is.
+pub(super) fn temporary(started: SystemTime, writer: impl std::fmt::Display) -> String {
+    let seconds = started.duration_since(UNIX_EPOCH).unwrap_or_default();
+    format!(".{}-{writer}{TEMPORARY_SUFFIX}", seconds.as_secs())
+}
+
+impl<'a> FileName<'a> {
+    pub(super) fn of(name: &'a OsStr) -> Self {
+        let Some(name) = name.to_str() else {
+            return Self::Foreign;
+        };
+        if is_hash(name) {
+            return Self::Entry;
+        }
+        if let Some(entry) = name.strip_suffix(LEASE_SUFFIX)
+            && is_hash(entry)
+        {
+            return Self::LeaseOn(entry);
+        }
+        match started(name) {
+            Some(time) => Self::Temporary(time),
+            None => Self::Foreign,
+        }
+    }
+}
+
+fn is_hash(name: &str) -> bool {
+    let is_digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+    name.len() == 64 && name.bytes().all(is_digit)
+}
+
+/// When the writer of a temporary file began.
+fn started(name: &str) -> Option<SystemTime> {
+    let name = name.strip_prefix('.')?.strip_suffix(TEMPORARY_SUFFIX)?;
+    let (seconds, _writer) = name.split_once('-')?;
+    UNIX_EPOCH.checked_add(Duration::from_secs(seconds.parse().ok()?))
+}
+
+/// What stays readable in the name of a folder.
+const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.');
+
+/// The longest readable part of a folder's name, in bytes: some file systems take 143 in all.
+const LONGEST: usize = 100;
+
+/// The name of the folder for a namespace or a function.
+///
+/// Percent-encoded, and where that alone might meet another name, or a special one, on some file
+/// system, with a hash behind a `~`, which no encoded name holds.
+fn segment(name: &str) -> String {
+    let mut segment = utf8_percent_encode(name, ESCAPED).to_string();
+    if is_plain(name) && segment.len() <= LONGEST {
+        return segment;
+    }
+    let hash = blake3::hash(name.as_bytes()).to_hex();
+    segment.truncate(LONGEST);
+    segment.push('~');
+    segment.push_str(&hash[..32]);
+    segment
+}
+
+/// Whether an encoded name is safe: there are file systems that do not tell `a` from `A`, and ones
+/// that have names of their own, such as `..` and `con`.
+fn is_plain(name: &str) -> bool {
+    let first = name.bytes().next();
+    let stem = name.split('.').next().unwrap_or_default();
+    let device = match stem.get(..3) {
+        Some("con" | "prn" | "aux" | "nul") => stem.len() == 3,
+        Some("com" | "lpt") => stem.len() == 4,
+        _ => false,
+    };
+    first.is_some_and(|byte| byte != b'.')
+        && !device
+        && !name.ends_with('.')
+        && !name.bytes().any(|byte| byte.is_ascii_uppercase())
+}

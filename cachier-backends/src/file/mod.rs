@@ -1,0 +1,236 @@
+//! One file for each entry, shared by the processes of a machine.
+//!
+//! ```text
+//! {dir}/{namespace}/{function}/.ledger                        what the function's entries take
+//! {dir}/{namespace}/{function}/{version}/{2 hex}/{hash}       an entry
+//! {dir}/{namespace}/{function}/{version}/{2 hex}/{hash}.lease held by whoever computes it
+//! {dir}/{namespace}/{function}/{version}/{2 hex}/.{…}.tmp     an entry being written
+//! ```
+//!
+//! - An entry is written beside its place and moved there, so that a reader sees the old one or the
+//!   new one. It is not forced to disk: after a crash of the machine it may be torn, which its
+//!   checksum shows, and it is computed once more.
+//! - A lease is a lock of the operating system on its file, which ends with its owner, however that
+//!   ends. A stopped owner keeps it.
+//! - The ledger's lock is held for the moments in which an entry is put in place or files go, so
+//!   that between the look at a lease and the move nothing comes in between.
+//! - Folders are for the user alone (0700, and files 0600), where the system knows such a thing.
+//!   Locks need a file system that has them: a local one.
+
+mod default_folder;
+mod entry_file;
+mod files;
+mod layout;
+mod lease;
+mod ledger;
+mod lock;
+mod store;
+mod survey;
+mod sweep;
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use crate::backend::{
+    Capabilities, Capability, EntryVersion, Lease, LeaseReply, Loaded, StoreReply, StoreRequest,
+    Usage,
+};
+use crate::blocking::BlockingBackend;
+use crate::error::{Error, ErrorKind, Operation};
+use crate::key::{Key, Scope};
+use layout::Place;
+use lease::{FileLease, Request};
+
+/// Keeps each entry in a file of its own.
+///
+/// Nothing is touched before the first operation; a folder that cannot be used is an error of the
+/// operations.
+///
+/// ```
+/// use cachier_backends::{Blocking, file::FileBackend};
+///
+/// let of_this_user = Blocking::new(FileBackend::default());
+/// let elsewhere = Blocking::new(FileBackend::new("/var/cache/app"));
+/// ```
+#[derive(Clone, Debug)]
+pub struct FileBackend {
+    /// `None`: there is no home folder to put it in.
+    dir: Option<PathBuf>,
+}
+
+impl FileBackend {
+    /// Entries in `dir`, which is created when it is needed.
+    pub fn new(dir: impl Into<PathBuf>) -> Self {
+        let dir = Some(dir.into());
+        Self { dir }
+    }
+
+    /// The folder that holds all entries, if there is a place for it.
+    #[must_use]
+    pub fn dir(&self) -> Option<&Path> {
+        self.dir.as_deref()
+    }
+
+    /// The folder that holds the entries of one function, if there is a place for it.
+    #[must_use]
+    pub fn scope_dir(&self, scope: &Scope) -> Option<PathBuf> {
+        self.dir().map(|dir| layout::scope_folder(dir, scope))
+    }
+
+    fn place(&self, operation: Operation, key: &Key) -> Result<Place, Error> {
+        Ok(Place::new(self.used_dir(operation)?, key))
+    }
+
+    fn folder(&self, operation: Operation, scope: &Scope) -> Result<PathBuf, Error> {
+        Ok(layout::scope_folder(self.used_dir(operation)?, scope))
+    }
+
+    fn used_dir(&self, operation: Operation) -> Result<&Path, Error> {
+        self.dir().ok_or_else(|| {
+            let message = "there is no home folder to keep the cache in";
+            Error::new(ErrorKind::Io, operation, message)
+                .with_hint("set CACHIER_CACHE_DIR or `cache_dir`")
+        })
+    }
+}
+
+/// Entries in the user's cache folder: `$XDG_CACHE_HOME/cachier` or `~/.cache/cachier`,
+/// `~/Library/Caches/cachier` on macOS, `%LOCALAPPDATA%\cachier` on Windows.
+impl Default for FileBackend {
+    fn default() -> Self {
+        let dir = default_folder::of_this_user();
+        Self { dir }
+    }
+}
+
+impl BlockingBackend for FileBackend {
+    fn kind(&self) -> &str {
+        "file"
+    }
+
+    fn store_name(&self) -> String {
+        let dir = self.dir().map(|dir| dir.display().to_string());
+        dir.unwrap_or_else(|| "no folder".to_owned())
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::NONE
+            .with(Capability::Leases)
+            .with(Capability::Capacity)
+            .with(Capability::Cleanup)
+            .with(Capability::Usage)
+    }
+
+    fn load(&self, key: &Key) -> Result<Option<Loaded>, Error> {
+        let place = self.place(Operation::Load, key)?;
+        entry_file::load(&place.entry)
+            .map_err(|e| failed(Operation::Load, "cannot read the entry", &place.entry, e))
+    }
+
+    fn store(&self, key: &Key, request: StoreRequest<'_>) -> Result<StoreReply, Error> {
+        let place = self.place(Operation::Store, key)?;
+        store::store(&place, &request)
+            .map_err(|e| failed(Operation::Store, "cannot store the entry", &place.entry, e))
+    }
+
+    fn remove(&self, key: &Key) -> Result<bool, Error> {
+        let place = self.place(Operation::Remove, key)?;
+        sweep::remove(&place).map_err(|e| {
+            failed(
+                Operation::Remove,
+                "cannot remove the entry",
+                &place.entry,
+                e,
+            )
+        })
+    }
+
+    fn clear(&self, scope: &Arc<Scope>) -> Result<Option<u64>, Error> {
+        let folder = self.folder(Operation::Clear, scope)?;
+        sweep::clear(&folder)
+            .map(Some)
+            .map_err(|e| failed(Operation::Clear, "cannot clear the folder", &folder, e))
+    }
+
+    fn lease(
+        &self,
+        key: &Key,
+        seen: Option<&EntryVersion>,
+        _period: Duration,
+    ) -> Result<LeaseReply, Error> {
+        let place = self.place(Operation::Lease, key)?;
+        let request = FileLease::request(&place, seen)
+            .map_err(|e| failed(Operation::Lease, "cannot take the lease", &place.lease, e))?;
+        Ok(match request {
+            Request::Granted(lease) => {
+                LeaseReply::Granted(Lease::new(key.clone(), seen.cloned(), lease))
+            }
+            Request::Held => LeaseReply::Held,
+            Request::Changed => LeaseReply::Changed,
+        })
+    }
+
+    fn release(&self, lease: Lease) -> Result<(), Error> {
+        let Some(lease) = lease.state::<FileLease>() else {
+            return Ok(());
+        };
+        lease.end().map_err(|e| {
+            let message = "cannot release the lease";
+            failed(Operation::Lease, message, lease.path(), e)
+        })
+    }
+
+    fn clear_leases(&self, scope: &Arc<Scope>) -> Result<(), Error> {
+        let folder = self.folder(Operation::Clear, scope)?;
+        sweep::clear_leases(&folder)
+            .map_err(|e| failed(Operation::Clear, "cannot end the leases", &folder, e))
+    }
+
+    fn cleanup(
+        &self,
+        scope: &Arc<Scope>,
+        created_before: SystemTime,
+    ) -> Result<Option<u64>, Error> {
+        let folder = self.folder(Operation::Remove, scope)?;
+        sweep::cleanup(&folder, created_before)
+            .map(Some)
+            .map_err(|e| failed(Operation::Remove, "cannot clean up the folder", &folder, e))
+    }
+
+    fn usage(&self, scope: &Arc<Scope>) -> Result<Usage, Error> {
+        let folder = self.folder(Operation::Load, scope)?;
+        let totals = survey::totals(&folder)
+            .map_err(|e| failed(Operation::Load, "cannot tell what it holds", &folder, e))?;
+        Ok(Usage {
+            entries: Some(totals.entries),
+            bytes: Some(totals.bytes),
+        })
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        let dir = self.used_dir(Operation::Load)?;
+        entry_file::check(dir)
+            .map_err(|e| failed(Operation::Load, "cannot write to the folder", dir, e))
+    }
+}
+
+/// An error of the backend, from one of the operating system.
+#[cold]
+fn failed(operation: Operation, message: &'static str, path: &Path, source: io::Error) -> Error {
+    let error = match source.kind() {
+        io::ErrorKind::InvalidData => {
+            Error::new(ErrorKind::Corrupt, operation, message).with_source(source)
+        }
+        _ => Error::io(operation, message, source),
+    };
+    let hint = match error.kind() {
+        ErrorKind::Denied => "let this user write there, or set CACHIER_CACHE_DIR",
+        ErrorKind::Full => "free some space, or set `capacity_bytes`",
+        ErrorKind::Timeout => "another process holds the folder's lock: is it stopped?",
+        ErrorKind::Corrupt => "remove what stands in the entry's place",
+        _ => return error.at(path.display().to_string()),
+    };
+    error.at(path.display().to_string()).with_hint(hint)
+}

@@ -1,0 +1,77 @@
+//! Putting an entry in its place, and making room for it.
+
+use std::io;
+use std::time::SystemTime;
+
+use super::entry_file::{LARGEST, Temporary, version_at};
+use super::layout::Place;
+use super::lease::FileLease;
+use super::ledger::{Change, Ledger, Totals};
+use super::sweep;
+use crate::backend::{EntryVersion, StoreReply, StoreRequest};
+
+/// Stores an entry, under a lease or unconditionally.
+pub(super) fn store(place: &Place, request: &StoreRequest<'_>) -> io::Result<StoreReply> {
+    let length = request.entry.len() as u64;
+    let limit = request.capacity_bytes.unwrap_or(LARGEST).min(LARGEST);
+    if length > limit {
+        return Ok(StoreReply::TooLarge);
+    }
+    let permit = match &request.lease {
+        None => Permit::Always,
+        Some(lease) => match lease.state::<FileLease>() {
+            Some(of_file) => Permit::Under(of_file, lease.seen()),
+            None => return Err(io::Error::other("the lease is one of another backend")),
+        },
+    };
+    // Before the lock: writing may take long.
+    let written = Temporary::write(&place.shard, request.entry, request.created)?;
+    let Some(totals) = put(place, written, length, &permit)? else {
+        return Ok(StoreReply::Superseded);
+    };
+    let evicted = match (request.capacity_bytes, totals) {
+        (None, _) => 0,
+        (Some(capacity), Some(totals)) if totals.bytes <= capacity => 0,
+        (Some(capacity), _) => sweep::evict(&place.scope, capacity, SystemTime::now())?,
+    };
+    Ok(StoreReply::Stored { evicted })
+}
+
+/// Under what condition an entry may be put in its place.
+enum Permit<'a> {
+    Always,
+    /// While the lease is valid and the entry the one that was seen.
+    Under(&'a FileLease, Option<&'a EntryVersion>),
+}
+
+/// Moves a written entry to its place. `None`: the permit has ended; `Some(None)`: it is there, and
+/// what all entries take is not known.
+fn put(
+    place: &Place,
+    written: Temporary,
+    length: u64,
+    permit: &Permit<'_>,
+) -> io::Result<Option<Option<Totals>>> {
+    let ledger = Ledger::lock(&place.scope)?;
+    let before = match (version_at(&place.entry), permit) {
+        // What stands there and is no entry is replaced.
+        (Err(error), Permit::Always) if error.kind() == io::ErrorKind::InvalidData => None,
+        (before, _) => before?,
+    };
+    let (version, replaced) = before.unzip();
+    if let Permit::Under(lease, seen) = permit
+        && !(lease.is_valid()? && version.as_ref() == *seen)
+    {
+        lease.end_under(&ledger)?;
+        return Ok(None);
+    }
+    written.move_to(&place.entry)?;
+    if let Permit::Under(lease, _) = permit {
+        lease.end_under(&ledger)?;
+    }
+    let change = Change {
+        added: Totals::one(length),
+        gone: replaced.map(Totals::one).unwrap_or_default(),
+    };
+    ledger.note(change).map(Some)
+}
