@@ -1,5 +1,7 @@
 //! What a cache holds right now, as the program that owns it tells.
 
+use std::iter::Sum;
+
 use serde::{Deserialize, Serialize};
 
 /// What a cache holds and may hold; what is not known is absent.
@@ -43,6 +45,15 @@ impl Gauges {
         self.backend.merge(&other.backend);
         add(&mut self.capacity_entries, other.capacity_entries);
         add(&mut self.capacity_bytes, other.capacity_bytes);
+    }
+}
+
+impl Sum for Gauges {
+    fn sum<I: Iterator<Item = Self>>(gauges: I) -> Self {
+        gauges.fold(Self::default(), |mut sum, one| {
+            sum.merge(&one);
+            sum
+        })
     }
 }
 

@@ -1,0 +1,169 @@
+//! Work that no caller waits for: refreshes, large stores, clean-ups.
+//!
+//! Synchronous work runs on a few threads of its own; asynchronous work on the tokio runtime of the call that started
+//! it, else on those threads too. [`flush`](crate::flush) waits for all of it.
+
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::task::{Poll, Waker};
+use std::time::Duration;
+
+use futures_lite::future::block_on;
+
+#[cfg(feature = "tokio")]
+use crate::world::enter;
+use crate::world::{World, inside};
+
+/// Background work for a thread.
+type Job = Box<dyn FnOnce() + Send>;
+
+/// How many pieces of background work of one world are not done yet.
+#[derive(Default)]
+pub(crate) struct Pending {
+    state: Mutex<PendingState>,
+}
+
+#[derive(Default)]
+struct PendingState {
+    count: usize,
+    waiters: Vec<Waker>,
+}
+
+impl Pending {
+    /// Resolves once no background work is left.
+    pub(crate) async fn none(&self) {
+        poll_fn(|context| {
+            let mut state = self.state();
+            if state.count == 0 {
+                return Poll::Ready(());
+            }
+            state.waiters.push(context.waker().clone());
+            Poll::Pending
+        })
+        .await;
+    }
+
+    fn state(&self) -> MutexGuard<'_, PendingState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One piece of work, counted until it is dropped: done, panicked or cancelled.
+struct Counted(&'static World);
+
+impl Counted {
+    fn new(world: &'static World) -> Self {
+        world.pending.state().count += 1;
+        Self(world)
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        let waiters = {
+            let mut state = self.0.pending.state();
+            state.count -= 1;
+            if state.count > 0 {
+                return;
+            }
+            std::mem::take(&mut state.waiters)
+        };
+        waiters.into_iter().for_each(Waker::wake);
+    }
+}
+
+/// Runs the work on a thread of the background pool.
+pub(crate) fn run_on_thread(world: &'static World, job: impl FnOnce() + Send + 'static) {
+    let counted = Counted::new(world);
+    pool().submit(Box::new(move || {
+        let _counted = counted;
+        inside(world, job);
+    }));
+}
+
+/// Runs the work on the caller's tokio runtime, else on a thread of the background pool.
+pub(crate) fn run_as_task(world: &'static World, task: impl Future<Output = ()> + Send + 'static) {
+    #[cfg(feature = "tokio")]
+    if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+        let counted = Counted::new(world);
+        runtime.spawn(async move {
+            let _counted = counted;
+            enter(world, task).await;
+        });
+        return;
+    }
+    run_on_thread(world, || block_on(task));
+}
+
+/// A few threads that start when there is work and end when there is none.
+struct Pool {
+    state: Mutex<PoolState>,
+    arrived: Condvar,
+    max_workers: usize,
+}
+
+#[derive(Default)]
+struct PoolState {
+    queue: VecDeque<Job>,
+    workers: usize,
+    idle: usize,
+}
+
+/// How long a thread waits for more work before it ends.
+const LINGER: Duration = Duration::from_secs(10);
+
+fn pool() -> &'static Pool {
+    static POOL: OnceLock<Pool> = OnceLock::new();
+    POOL.get_or_init(|| Pool {
+        state: Mutex::default(),
+        arrived: Condvar::new(),
+        max_workers: crate::environment::max_workers(),
+    })
+}
+
+impl Pool {
+    fn submit(&'static self, job: Job) {
+        let mut state = self.state();
+        state.queue.push_back(job);
+        if state.idle >= state.queue.len() {
+            self.arrived.notify_one();
+        } else if state.workers < self.max_workers {
+            let thread = std::thread::Builder::new().name("cachier-worker".to_owned());
+            if thread.spawn(|| self.work()).is_ok() {
+                state.workers += 1;
+            }
+        }
+    }
+
+    fn work(&self) {
+        while let Some(job) = self.next() {
+            // A panic of the user's function has been counted by the guards it unwound through.
+            let _ = catch_unwind(AssertUnwindSafe(job));
+        }
+    }
+
+    /// The next job, or `None` when the thread has had nothing to do for a while.
+    fn next(&self) -> Option<Job> {
+        let mut state = self.state();
+        loop {
+            if let Some(job) = state.queue.pop_front() {
+                return Some(job);
+            }
+            state.idle += 1;
+            let (guard, timeout) =
+                self.arrived.wait_timeout(state, LINGER).unwrap_or_else(PoisonError::into_inner);
+            state = guard;
+            state.idle -= 1;
+            if timeout.timed_out() && state.queue.is_empty() {
+                state.workers -= 1;
+                return None;
+            }
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, PoolState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,89 @@
+//! One call: how the caller wants it, and what happened.
+
+use std::fmt;
+use std::time::Duration;
+
+use cachier_backends::Error;
+pub use cachier_metrics::{Outcome, Tier};
+
+use crate::decision::Intent;
+
+/// How one call wants the cache to be used.
+///
+/// ```
+/// # use std::time::Duration;
+/// # use cachier::CallOptions;
+/// // A value of at most a minute, whatever the function's own `stale_after` allows.
+/// let options = CallOptions::new().max_age(Duration::from_secs(60));
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[must_use]
+pub struct CallOptions {
+    pub(crate) max_age: Option<Duration>,
+    pub(crate) intent: Intent,
+}
+
+impl CallOptions {
+    /// Options that change nothing: a call with them is an ordinary call.
+    pub const fn new() -> Self {
+        Self { max_age: None, intent: Intent::Use }
+    }
+
+    /// Accepts only values up to this age; zero always recomputes.
+    ///
+    /// Applies beside the function's `stale_after`: the shorter one counts. An older value is not served by `next_time`
+    /// either.
+    pub const fn max_age(mut self, max_age: Duration) -> Self {
+        self.max_age = Some(max_age);
+        self
+    }
+
+    /// Calls the function without reading or writing the cache.
+    pub const fn skip_cache(mut self) -> Self {
+        self.intent = Intent::Skip;
+        self
+    }
+
+    /// Calls the function whatever is stored, and stores its result.
+    pub const fn overwrite_cache(mut self) -> Self {
+        self.intent = Intent::Overwrite;
+        self
+    }
+}
+
+/// A returned value together with how it came about.
+///
+/// Its `Display` explains the call in one line.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Call<R> {
+    /// What the function, or the cache in its place, returned.
+    pub value: R,
+    /// What the caller got.
+    pub outcome: Outcome,
+    /// Age of the value; `None` when it was computed by this very call.
+    pub age: Option<Duration>,
+    /// Where the value was found; `None` when it was not found but computed.
+    pub tier: Option<Tier>,
+    /// How long the call took.
+    pub elapsed: Duration,
+    /// The first failure of the backend that this call met.
+    pub backend_error: Option<Error>,
+}
+
+impl<R> fmt::Display for Call<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.outcome.label())?;
+        if let Some(tier) = self.tier {
+            write!(f, " from the {} tier", tier.label())?;
+        }
+        if let Some(age) = self.age {
+            write!(f, ", {age:.1?} old")?;
+        }
+        write!(f, ", in {:.1?}", self.elapsed)?;
+        if let Some(error) = &self.backend_error {
+            write!(f, "; backend: {error}")?;
+        }
+        Ok(())
+    }
+}

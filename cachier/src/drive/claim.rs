@@ -1,0 +1,172 @@
+//! Becoming the one that computes a key, or waiting for the one that does.
+
+use std::time::Duration;
+
+use cachier_metrics::{Outcome, Tier, WaitScope};
+
+use super::{Drive, Look, Served, Settled, Slot, Work};
+use crate::decision::{Running, is_fresh};
+use crate::flight::{ComputationId, Joined, Landing, current, depend};
+use crate::storage::{Claim, Found, Tiers};
+use crate::sync::Arc;
+
+/// Pauses between two looks at another process's lease grow from the one to the other.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(50));
+
+impl<T: Tiers> Drive<'_, T> {
+    /// Claims the key: first among the callers of this process, then among processes.
+    pub(super) async fn claim(&mut self) {
+        if self.leader.is_none() && !self.join() {
+            return;
+        }
+        let Some(seen) = &self.seen else {
+            // The storage failed to load; it is not asked for a lease either.
+            self.running = Running::Mine;
+            return;
+        };
+        match self.core.tiers.claim(self.session, self.key, seen).await {
+            Ok(Claim::Granted(lease)) => {
+                self.lease = Some(lease);
+                self.running = Running::Mine;
+            }
+            Ok(Claim::Held) => self.running = Running::Other,
+            Ok(Claim::Changed) => self.look = Look::Due,
+            Err(_) => self.look = Look::Failed,
+        }
+    }
+
+    /// Leads a flight; `false` when there is something else to do first.
+    fn join(&mut self) -> bool {
+        let core = self.core;
+        let seen = self.seen.as_ref();
+        let recheck = || seen.and_then(|seen| core.tiers.recheck(self.key, seen));
+        match core.flights.join(self.key, ComputationId::next(), recheck) {
+            Joined::Leads(leader) => {
+                self.leader = Some(leader);
+                return true;
+            }
+            Joined::Waits(flight) => {
+                self.flight = Some(flight);
+                self.running = Running::Other;
+            }
+            Joined::Found(_) => self.look = Look::Due,
+        }
+        false
+    }
+
+    /// Waits for whoever computes the key; the outcome, when its result is the result of this call too.
+    pub(super) async fn wait<W: Work<Value = T::Value>>(&mut self, work: &mut W) -> Option<Settled> {
+        let now = self.core.function.world.clock.now();
+        self.waiting_since.get_or_insert(now);
+        if self.leader.is_some() {
+            self.wait_for_lease().await;
+            return None;
+        }
+        let landing = self.wait_for_flight().await?;
+        self.running = Running::Unclaimed;
+        match landing {
+            Landing::Value(found) => return self.take_shared(found, work.slot()),
+            Landing::Failure(error) if work.slot().serve_error(&error) == Served::Yes => {
+                return Some(Settled::own(Outcome::Coalesced));
+            }
+            Landing::Failure(_) | Landing::NotShared => self.running = Running::NotShared,
+            Landing::Abandoned => self.look = Look::Due,
+        }
+        None
+    }
+
+    async fn wait_for_flight(&mut self) -> Option<Landing<Found<T::Value>>> {
+        let flight = Arc::clone(self.flight.as_ref()?);
+        let Ok(_needs) = depend(current(), flight.computation) else {
+            self.running = Running::Reentrant;
+            return None;
+        };
+        let _waiting = self.session.recorder.as_ref().map(|recorder| recorder.wait(WaitScope::Process));
+        let timer = &self.core.function.world.timer;
+        let landing = timer.within(self.patience(), flight.landing()).await;
+        if landing.is_none() {
+            self.wait_too_long();
+        }
+        landing
+    }
+
+    /// Takes what another flight of this process landed with.
+    fn take_shared(
+        &mut self,
+        found: Found<T::Value>,
+        slot: &mut dyn Slot<T::Value>,
+    ) -> Option<Settled> {
+        let age = self.age(&found);
+        let compute_nanos = Some(found.stamp.compute_nanos);
+        let max_age = self.session.options.max_age.filter(|max_age| !max_age.is_zero());
+        if !is_fresh(age, None, max_age) {
+            self.look = Look::Due;
+            return None;
+        }
+        let stale_after = self.session.policy.rules.stale_after.filter(|bound| !bound.is_zero());
+        let outcome = match is_fresh(age, stale_after, None) {
+            true => Outcome::Coalesced,
+            false => Outcome::Stale,
+        };
+        if let Err(error) = slot.serve(found) {
+            self.session.failed(&error);
+            self.running = Running::NotShared;
+            return None;
+        }
+        let tier = (outcome == Outcome::Stale).then_some(Tier::Backend);
+        Some(Settled { outcome, age: Some(age), tier, compute_nanos })
+    }
+
+    /// Looks at the lease of another process until it is free, its value has come, or patience has run out.
+    async fn wait_for_lease(&mut self) {
+        let core = self.core;
+        let Some(seen) = self.seen.clone() else {
+            self.running = Running::Unclaimed;
+            return;
+        };
+        let _waiting = self.session.recorder.as_ref().map(|recorder| recorder.wait(WaitScope::Lease));
+        let (mut pause, longest) = PAUSES;
+        loop {
+            let patience = self.patience();
+            if patience.is_some_and(|patience| patience.is_zero()) {
+                return self.wait_too_long();
+            }
+            core.function.world.timer.sleep(pause.min(patience.unwrap_or(pause))).await;
+            pause = (pause * 2).min(longest);
+            self.session.renew_budget();
+            match core.tiers.claim(self.session, self.key, &seen).await {
+                Ok(Claim::Granted(lease)) => {
+                    self.lease = Some(lease);
+                    self.running = Running::Mine;
+                    return;
+                }
+                Ok(Claim::Held) => {}
+                Ok(Claim::Changed) => {
+                    self.look = Look::Due;
+                    self.running = Running::Unclaimed;
+                    return;
+                }
+                Err(_) => {
+                    self.look = Look::Failed;
+                    self.running = Running::Mine;
+                    return;
+                }
+            }
+        }
+    }
+
+    fn wait_too_long(&mut self) {
+        self.running = Running::WaitedTooLong;
+        if let Some(metrics) = self.core.function.metrics {
+            metrics.wait_timeout();
+        }
+    }
+
+    /// How long this call may still wait for others; `None` is for ever.
+    fn patience(&self) -> Option<Duration> {
+        let timeout = self.session.policy.wait_for_calc_timeout?;
+        let now = self.core.function.world.clock.now();
+        let waited = now.saturating_sub(self.waiting_since.unwrap_or(now));
+        Some(timeout.saturating_sub(Duration::from_nanos(waited)))
+    }
+}

@@ -1,0 +1,245 @@
+//! The driver: carries out what [`decide`] says, one step after another.
+//!
+//! There is one driver. Asynchronous callers await it; synchronous ones block on it, and then every step either is done
+//! at once on their own thread or parks it.
+
+mod claim;
+mod compute;
+mod refresh;
+mod session;
+mod work;
+
+use std::time::Duration;
+
+use cachier_metrics::{Outcome, Reason, StaleUse, Tier};
+
+pub(crate) use self::refresh::{Refreshing, Ticket, refresh};
+pub(crate) use self::session::Flavour;
+pub use self::session::{Session, Start};
+pub use self::work::{Cacheable, Served, Slot, WantSize, Work};
+use crate::decision::{Action, Intent, Running, Stored, decide, is_fresh};
+use crate::flight::{ComputationId, Flight, Flights, Joined, Landing, Leader};
+use crate::function::Function;
+use crate::storage::{Found, Tiers};
+use crate::sync::Arc;
+
+/// A function together with its storage and its flights.
+pub struct Core<T: Tiers> {
+    pub(crate) function: Function,
+    pub(crate) tiers: T,
+    pub(crate) flights: Flights<T::Key, Found<T::Value>>,
+}
+
+/// How a call ended; its result is in the slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settled {
+    pub(crate) outcome: Outcome,
+    pub(crate) age: Option<Duration>,
+    pub(crate) tier: Option<Tier>,
+    /// How long the served value once took to compute.
+    pub(crate) compute_nanos: Option<u64>,
+}
+
+impl Settled {
+    /// The cache was not consulted.
+    pub(crate) const BYPASS: Self = Self::own(Outcome::Bypass);
+
+    const fn own(outcome: Outcome) -> Self {
+        Self { outcome, age: None, tier: None, compute_nanos: None }
+    }
+}
+
+/// Carries one call to its end.
+pub(crate) async fn run<T, W>(
+    core: &'static Core<T>,
+    session: &Session<'_>,
+    key: &T::Key,
+    work: &mut W,
+) -> Settled
+where
+    T: Tiers,
+    W: Work<Value = T::Value, Refresh = Refreshing<T>>,
+{
+    let mut drive = Drive::new(core, session, key);
+    let settled = drive.steps(work).await;
+    drive.count_stale(settled.outcome);
+    settled
+}
+
+/// One call on its way.
+struct Drive<'a, T: Tiers> {
+    core: &'static Core<T>,
+    session: &'a Session<'a>,
+    key: &'a T::Key,
+    look: Look,
+    found: Option<Found<T::Value>>,
+    seen: Option<T::Seen>,
+    running: Running,
+    /// The flight of another caller.
+    flight: Option<Arc<Flight<Found<T::Value>>>>,
+    /// The flight of this call.
+    leader: Option<Leader<'static, T::Key, Found<T::Value>>>,
+    lease: Option<T::Lease>,
+    waiting_since: Option<u64>,
+    met_stale: bool,
+}
+
+/// What is known about the stored value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Look {
+    /// Nothing yet, or nothing that still counts.
+    Due,
+    /// What [`Drive::found`] holds.
+    Done,
+    /// The storage failed.
+    Failed,
+}
+
+impl<'a, T: Tiers> Drive<'a, T> {
+    fn new(core: &'static Core<T>, session: &'a Session<'a>, key: &'a T::Key) -> Self {
+        Self {
+            core,
+            session,
+            key,
+            look: Look::Due,
+            found: None,
+            seen: None,
+            running: Running::Unclaimed,
+            flight: None,
+            leader: None,
+            lease: None,
+            waiting_since: None,
+            met_stale: false,
+        }
+    }
+
+    async fn steps<W>(&mut self, work: &mut W) -> Settled
+    where
+        W: Work<Value = T::Value, Refresh = Refreshing<T>>,
+    {
+        let options = &self.session.options;
+        loop {
+            if options.intent == Intent::Use {
+                self.look().await;
+            }
+            let rules = &self.session.policy.rules;
+            match decide(self.stored(), self.running, rules, options.max_age, options.intent) {
+                Action::Bypass => {
+                    work.compute(Cacheable::No).await;
+                    return Settled::BYPASS;
+                }
+                Action::Serve => {
+                    if let Some(settled) = self.serve(work.slot(), Freshness::Fresh) {
+                        return settled;
+                    }
+                }
+                Action::ServeStaleAndRefresh => {
+                    if let Some(settled) = self.serve(work.slot(), Freshness::Stale) {
+                        self.refresh(work.defer());
+                        return settled;
+                    }
+                }
+                Action::Claim => self.claim().await,
+                Action::Wait => {
+                    if let Some(settled) = self.wait(work).await {
+                        return settled;
+                    }
+                }
+                Action::Compute(Reason::Unavailable) if self.propagate(work.slot()) => {
+                    return Settled::own(Outcome::Unavailable);
+                }
+                Action::Compute(reason) => return self.compute(work, reason).await,
+            }
+        }
+    }
+
+    /// Asks the storage, unless what it said still counts.
+    async fn look(&mut self) {
+        if self.look != Look::Due {
+            return;
+        }
+        match self.core.tiers.load(self.session, self.key).await {
+            Ok((found, seen)) => {
+                self.look = Look::Done;
+                self.found = found;
+                self.seen = Some(seen);
+            }
+            Err(_) => self.look = Look::Failed,
+        }
+        self.met_stale |= self.is_stale();
+    }
+
+    fn stored(&self) -> Stored {
+        match (self.look, &self.found) {
+            (Look::Failed, _) => Stored::Unknown,
+            (_, None) => Stored::Absent,
+            (_, Some(found)) => Stored::Aged(self.age(found)),
+        }
+    }
+
+    fn age(&self, found: &Found<T::Value>) -> Duration {
+        self.core.tiers.age(&self.core.function, found.stamp.created)
+    }
+
+    fn is_stale(&self) -> bool {
+        let stale_after = self.session.policy.rules.stale_after;
+        self.found.as_ref().is_some_and(|found| !is_fresh(self.age(found), stale_after, None))
+    }
+
+    /// Makes the stored value the result; a value that does not decode is as good as none.
+    fn serve(&mut self, slot: &mut dyn Slot<T::Value>, freshness: Freshness) -> Option<Settled> {
+        let found = self.found.take()?;
+        let age = self.age(&found);
+        let shared = self.leader.is_some().then(|| found.clone());
+        let compute_nanos = Some(found.stamp.compute_nanos);
+        if let Err(error) = slot.serve(found) {
+            self.session.failed(&error);
+            return None;
+        }
+        let outcome = match freshness {
+            Freshness::Stale => Outcome::Stale,
+            Freshness::Fresh if self.waiting_since.is_some() => Outcome::Coalesced,
+            Freshness::Fresh => Outcome::Hit,
+        };
+        if let (Some(leader), Some(found)) = (self.leader.take(), shared) {
+            leader.land(|| (), || Landing::Value(found));
+        }
+        Some(Settled { outcome, age: Some(age), tier: Some(Tier::Backend), compute_nanos })
+    }
+
+    /// Starts a recomputation in the background, unless one is running.
+    fn refresh(&mut self, refreshing: Option<Refreshing<T>>) {
+        let (Some(refreshing), Some(seen)) = (refreshing, self.seen.clone()) else {
+            return;
+        };
+        let core = self.core;
+        let recheck = || core.tiers.recheck(self.key, &seen);
+        if let Joined::Leads(leader) = core.flights.join(self.key, ComputationId::next(), recheck) {
+            refreshing(Ticket { core, key: self.key.clone(), leader, seen });
+        }
+    }
+
+    fn propagate(&mut self, slot: &mut dyn Slot<T::Value>) -> bool {
+        let error = self.session.first_error();
+        error.is_some_and(|error| slot.propagate(&error) == Served::Yes)
+    }
+
+    /// Records, once for each call, that the stored value was stale.
+    fn count_stale(&self, outcome: Outcome) {
+        if let Some(metrics) = self.core.function.metrics
+            && self.met_stale
+        {
+            metrics.stale_met(match outcome {
+                Outcome::Stale => StaleUse::Served,
+                _ => StaleUse::NotServed,
+            });
+        }
+    }
+}
+
+/// Which kind of stored value is served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Freshness {
+    Fresh,
+    Stale,
+}

@@ -1,0 +1,43 @@
+//! Recomputing a stale value in the background.
+
+use cachier_metrics::Reason;
+
+use super::{Core, Drive, Flavour, Look, Session, Work};
+use crate::decision::Running;
+use crate::flight::Leader;
+use crate::storage::{Claim, Found, Tiers};
+
+/// Starts a recomputation: it holds the function and its arguments, and waits to be told for which flight.
+pub type Refreshing<T> = Box<dyn FnOnce(Ticket<T>) + Send>;
+
+/// The flight that a recomputation carries.
+pub struct Ticket<T: Tiers> {
+    pub(super) core: &'static Core<T>,
+    pub(super) key: T::Key,
+    pub(super) leader: Leader<'static, T::Key, Found<T::Value>>,
+    pub(super) seen: T::Seen,
+}
+
+impl<T: Tiers> Ticket<T> {
+    pub(crate) fn core(&self) -> &'static Core<T> {
+        self.core
+    }
+}
+
+/// Recomputes the value, unless another process does.
+pub(crate) async fn refresh<T: Tiers, W>(ticket: Ticket<T>, mut work: W, flavour: Flavour)
+where
+    W: Work<Value = T::Value>,
+{
+    let Ticket { core, key, leader, seen } = ticket;
+    let session = Session::unmeasured(&core.function, flavour);
+    let Ok(Claim::Granted(lease)) = core.tiers.claim(&session, &key, &seen).await else {
+        return;
+    };
+    let mut drive = Drive::new(core, &session, &key);
+    drive.look = Look::Done;
+    drive.running = Running::Mine;
+    drive.leader = Some(leader);
+    drive.lease = Some(lease);
+    drive.compute(&mut work, Reason::Refresh).await;
+}

@@ -1,0 +1,197 @@
+//! What one call carries along: its policy, its measurements, the time that its backend may still take.
+
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use cachier_backends::{Error, ErrorKind, Operation, blocking};
+use cachier_metrics::{CallRecorder, ComputeRecorder, ComputeResult, Reason, Sampled};
+
+use super::Settled;
+use crate::call::{Call, CallOptions};
+use crate::decision::Intent;
+use crate::function::Function;
+use crate::labels;
+use crate::options::Policy;
+use crate::timer::nanos;
+use crate::trace;
+
+/// How the caller waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Flavour {
+    /// On its thread, which may block.
+    Sync,
+    /// In a task, whose thread must not block.
+    Async,
+}
+
+/// One call, or one piece of background work.
+pub struct Session<'a> {
+    function: &'a Function,
+    pub(crate) flavour: Flavour,
+    pub(crate) policy: Arc<Policy>,
+    pub(crate) options: CallOptions,
+    pub(crate) recorder: Option<CallRecorder>,
+    pub(crate) started: u64,
+    first_error: Mutex<Option<Error>>,
+    /// What is left of the call's `operation_timeout`.
+    budget: Mutex<Duration>,
+}
+
+impl<'a> Session<'a> {
+    /// A session for work that no caller waits for, or that is not a call.
+    pub(crate) fn unmeasured(function: &'a Function, flavour: Flavour) -> Self {
+        Self::new(function, flavour, CallOptions::new(), None, function.world.clock.now())
+    }
+
+    /// A session for a call, which is measured when the function has metrics.
+    pub(crate) fn of_call(
+        function: &'a Function,
+        flavour: Flavour,
+        options: CallOptions,
+        start: Start,
+    ) -> Self {
+        let started = start.started.unwrap_or_else(|| function.world.clock.now());
+        let recorder = function.metrics.map(|metrics| metrics.start_call(start.sampled, Some(started)));
+        Self::new(function, flavour, options, recorder, started)
+    }
+
+    fn new(
+        function: &'a Function,
+        flavour: Flavour,
+        options: CallOptions,
+        recorder: Option<CallRecorder>,
+        started: u64,
+    ) -> Self {
+        let policy = function.policy();
+        Self {
+            function,
+            flavour,
+            budget: Mutex::new(policy.operation_timeout),
+            policy,
+            options,
+            recorder,
+            started,
+            first_error: Mutex::new(None),
+        }
+    }
+
+    /// The key, where there is one to be used.
+    pub(crate) fn usable<K>(&self, keyed: Option<Result<K, Error>>) -> Option<K> {
+        match keyed {
+            Some(Ok(keyed)) if self.options.intent != Intent::Skip => Some(keyed),
+            Some(Err(error)) => {
+                self.failed(&error);
+                None
+            }
+            _ => {
+                self.note_duplicate();
+                None
+            }
+        }
+    }
+
+    pub(crate) fn start_bypass(&self) -> Option<ComputeRecorder> {
+        Some(self.function.metrics?.start_compute(Reason::Uncacheable))
+    }
+
+    pub(crate) fn end_bypass(&self, recorder: Option<ComputeRecorder>) {
+        if let Some(recorder) = recorder {
+            recorder.finish(ComputeResult::Value);
+        }
+    }
+
+    /// Ends the call: counts it, and explains it to whoever listens.
+    pub(crate) fn end<R>(mut self, settled: Settled, value: R) -> Call<R> {
+        let call = Call {
+            value,
+            outcome: settled.outcome,
+            age: settled.age,
+            tier: settled.tier,
+            elapsed: self.elapsed(),
+            backend_error: self.first_error(),
+        };
+        if let Some(recorder) = self.recorder.take() {
+            recorder.finish(settled.outcome, settled.age.map(nanos), settled.compute_nanos);
+        }
+        trace::call(&self.function.name, &call);
+        call
+    }
+
+    fn note_duplicate(&self) {
+        if let Some(error) = self.function.duplicate() {
+            let mut first = self.first_error.lock().unwrap_or_else(PoisonError::into_inner);
+            first.get_or_insert_with(|| error.clone());
+        }
+    }
+
+    /// Starts the budget anew, after the call has waited for others.
+    pub(crate) fn renew_budget(&self) {
+        *self.budget.lock().unwrap_or_else(PoisonError::into_inner) = self.policy.operation_timeout;
+    }
+
+    pub(crate) fn function(&self) -> &'a Function {
+        self.function
+    }
+
+    /// Since the call began.
+    pub(crate) fn elapsed(&self) -> Duration {
+        Duration::from_nanos(self.function.world.clock.now().saturating_sub(self.started))
+    }
+
+    /// Runs one backend operation within what is left of the call's budget, timed and its failure counted.
+    pub(crate) async fn operate<R>(
+        &self,
+        operation: Operation,
+        work: impl Future<Output = Result<R, Error>>,
+    ) -> Result<R, Error> {
+        let world = self.function.world;
+        let _timed = self.recorder.as_ref().map(|recorder| recorder.operation(labels::operation(operation)));
+        let before = world.clock.now();
+        let left = *self.budget.lock().unwrap_or_else(PoisonError::into_inner);
+        let done = world.timer.within(Some(left), self.on_thread_if_sync(work)).await;
+        let took = Duration::from_nanos(world.clock.now().saturating_sub(before));
+        *self.budget.lock().unwrap_or_else(PoisonError::into_inner) = left.saturating_sub(took);
+        let result = done.unwrap_or_else(|| Err(timed_out(operation)));
+        if let Err(error) = &result {
+            self.failed(error);
+        }
+        result
+    }
+
+    /// Counts and logs a failure of the backend, and remembers the first.
+    pub(crate) fn failed(&self, error: &Error) {
+        self.function.report(error);
+        let mut first = self.first_error.lock().unwrap_or_else(PoisonError::into_inner);
+        first.get_or_insert_with(|| error.clone());
+    }
+
+    pub(crate) fn first_error(&self) -> Option<Error> {
+        self.first_error.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// A synchronous caller does blocking I/O itself; an asynchronous one leaves it to a pool of threads.
+    async fn on_thread_if_sync<R>(&self, work: impl Future<Output = R>) -> R {
+        match self.flavour {
+            Flavour::Async => work.await,
+            Flavour::Sync => {
+                let mut work = pin!(work);
+                poll_fn(|context| blocking::inline(|| work.as_mut().poll(context))).await
+            }
+        }
+    }
+}
+
+/// What was decided before the storage was asked: whether this call is measured, and since when.
+#[derive(Debug, Default)]
+pub struct Start {
+    pub(crate) sampled: Option<Sampled>,
+    pub(crate) started: Option<u64>,
+}
+
+fn timed_out(operation: Operation) -> Error {
+    Error::new(ErrorKind::Timeout, operation, "the backend did not answer in time")
+        .with_hint("the limit is `operation_timeout`")
+}

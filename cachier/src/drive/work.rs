@@ -1,0 +1,67 @@
+//! What the driver needs of a call's function: to run it, and to hand values to and fro. It never sees the result's type.
+
+use cachier_backends::Error;
+
+use crate::decision::Computed;
+use crate::private::SharedError;
+use crate::storage::{Found, Stamp};
+
+/// Where a call's result takes shape, in terms of the kept form `V` of values.
+pub trait Slot<V> {
+    /// Makes a kept value the result.
+    fn serve(&mut self, found: Found<V>) -> Result<(), Error>;
+    /// The computed result in kept form, with its size where that is known and asked for.
+    fn kept(&self, stamp: Stamp, size: WantSize) -> Result<Found<V>, Error>;
+    /// Learns that the computed result was stored under this stamp.
+    fn stored(&mut self, stamp: Stamp);
+    /// The computed error in a form that every waiter can have a clone of.
+    fn share_error(&self) -> Option<SharedError>;
+    /// Makes a shared error the result.
+    fn serve_error(&mut self, error: &SharedError) -> Served;
+    /// Makes a backend's failure the result, where the function asks for that.
+    fn propagate(&mut self, error: &Error) -> Served;
+}
+
+/// Whether the slot could make a result of what it was given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Served {
+    /// It did.
+    Yes,
+    /// It could not; the function must run.
+    No,
+}
+
+/// Whether measuring a value is worth its while.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WantSize {
+    /// A bound or a metric needs the size.
+    Yes,
+    /// Nobody asks.
+    No,
+}
+
+/// What may be cached of the function's results.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cacheable {
+    /// Nothing: the call bypasses the cache.
+    No,
+    /// Values, but not `None`.
+    Values,
+    /// Values and `None`.
+    ValuesAndNone,
+}
+
+/// The function of one call, not yet run.
+#[expect(async_fn_in_trait, reason = "never used as a bound outside this crate")]
+pub trait Work {
+    /// The kept form of values.
+    type Value;
+    /// Carries out a recomputation in the background, once told for which flight.
+    type Refresh;
+
+    fn slot(&mut self) -> &mut dyn Slot<Self::Value>;
+    /// Runs the function; its result is in the slot afterwards.
+    async fn compute(&mut self, cacheable: Cacheable) -> Computed;
+    /// Keeps the function for the background instead of running it.
+    fn defer(&mut self) -> Option<Self::Refresh>;
+}

@@ -1,0 +1,45 @@
+//! The environment variables that cachier reads, each in one place.
+
+use std::env;
+use std::path::PathBuf;
+use std::sync::OnceLock;
+
+use cachier_backends::KeySecret;
+
+/// `CACHIER_MAX_WORKERS`: threads for background work; 8 unless set to a positive number.
+pub(crate) fn max_workers() -> usize {
+    let workers = variable("CACHIER_MAX_WORKERS").and_then(|text| text.parse().ok());
+    workers.filter(|&workers| workers > 0).unwrap_or(8)
+}
+
+/// `CACHIER_CACHE_DIR`: folder of the file backend.
+pub(crate) fn cache_dir() -> Option<PathBuf> {
+    env::var_os("CACHIER_CACHE_DIR").filter(|dir| !dir.is_empty()).map(PathBuf::from)
+}
+
+/// `CACHIER_NAMESPACE`: part of every stored key.
+pub(crate) fn namespace() -> Option<String> {
+    variable("CACHIER_NAMESPACE")
+}
+
+/// `CACHIER_BACKEND`: the persistent backend of functions that name none.
+pub(crate) fn backend() -> Option<String> {
+    variable("CACHIER_BACKEND")
+}
+
+/// `CACHIER_DISABLED`: `1` for all functions, else patterns of names, separated by commas.
+pub(crate) fn disabled() -> Option<String> {
+    variable("CACHIER_DISABLED")
+}
+
+/// `CACHIER_KEY_SECRET`: keys the hash of arguments, so that nobody without it can guess them. Read once.
+pub(crate) fn key_secret() -> Option<&'static KeySecret> {
+    static SECRET: OnceLock<Option<KeySecret>> = OnceLock::new();
+    let read = || variable("CACHIER_KEY_SECRET").map(|secret| KeySecret::new(secret.as_bytes()));
+    SECRET.get_or_init(read).as_ref()
+}
+
+/// The variable's text, unless it is unset, empty or not Unicode.
+fn variable(name: &str) -> Option<String> {
+    env::var(name).ok().filter(|text| !text.is_empty())
+}

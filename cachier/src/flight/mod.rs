@@ -1,0 +1,258 @@
+//! Single flight in the process: one computation for each key, however many threads and tasks ask for it.
+//!
+//! The caller that finds no flight for its key leads one; the others wait for it to land. A leader that panics or is
+//! cancelled abandons its flight, and one of the waiters leads the next. Forgetting a key (invalidation) takes the
+//! flight out of the table, so that its result is still returned but no longer stored.
+
+mod computation;
+mod wait_graph;
+mod wait_list;
+
+use std::any::Any;
+use std::collections::HashMap;
+use std::future::poll_fn;
+use std::hash::{BuildHasher, Hash};
+use std::task::Poll;
+
+use foldhash::fast::RandomState;
+
+pub(crate) use self::computation::{ComputationId, current, within};
+pub(crate) use self::wait_graph::{Reentrant, depend};
+use self::wait_list::{Seat, WaitList};
+use crate::sync::{Arc, Mutex, MutexGuard, lock};
+
+const SHARDS: usize = 16;
+
+/// The flights of one function.
+pub(crate) struct Flights<K, V> {
+    shards: [Mutex<Shard<K, V>>; SHARDS],
+    hasher: RandomState,
+}
+
+/// What a caller finds when it asks to compute a key.
+pub(crate) enum Joined<'a, K: Eq + Hash, V, F> {
+    /// Nobody computes the key: this caller does.
+    Leads(Leader<'a, K, V>),
+    /// Another caller computes it.
+    Waits(Arc<Flight<V>>),
+    /// The last flight landed in the meantime: here is what it stored.
+    Found(F),
+}
+
+/// How a flight ended.
+#[derive(Clone, Debug)]
+pub(crate) enum Landing<V> {
+    /// With this value.
+    Value(V),
+    /// With an error that every waiter may have a clone of.
+    Failure(std::sync::Arc<dyn Any + Send + Sync>),
+    /// With a result that cannot be shared.
+    NotShared,
+    /// Without a result: its leader panicked or was cancelled.
+    Abandoned,
+}
+
+impl<K: Eq + Hash + Clone, V> Flights<K, V> {
+    pub(crate) fn new() -> Self {
+        Self {
+            shards: std::array::from_fn(|_| Mutex::new(Shard::new())),
+            hasher: RandomState::default(),
+        }
+    }
+
+    /// Leads a flight for the key, or finds the one that is under way.
+    ///
+    /// `recheck` looks for a value that was stored since the caller looked last. It runs under the lock that landing
+    /// takes too, so that no caller can miss both the flight and its result.
+    pub(crate) fn join<F>(
+        &self,
+        key: &K,
+        computation: ComputationId,
+        recheck: impl FnOnce() -> Option<F>,
+    ) -> Joined<'_, K, V, F> {
+        let mut shard = self.shard(key);
+        if let Some(flight) = shard.running.get(key) {
+            return Joined::Waits(Arc::clone(flight));
+        }
+        if let Some(found) = recheck() {
+            return Joined::Found(found);
+        }
+        let flight = Arc::new(Flight::new(computation));
+        shard.running.insert(key.clone(), Arc::clone(&flight));
+        Joined::Leads(Leader { flights: self, key: key.clone(), flight, landed: false })
+    }
+
+    /// Takes the key's flight out of the table: its result will not be stored, and the next caller leads a new one.
+    pub(crate) fn forget(&self, key: &K) {
+        let mut shard = self.shard(key);
+        shard.epoch += 1;
+        shard.running.remove(key);
+    }
+
+    /// Forgets every key.
+    pub(crate) fn forget_all(&self) {
+        for shard in &self.shards {
+            let mut shard = lock(shard);
+            shard.epoch += 1;
+            shard.running.clear();
+        }
+    }
+
+    /// The state of a key that a computation outside any flight starts from.
+    pub(crate) fn epoch(&self, key: &K) -> Epoch {
+        Epoch(self.shard(key).epoch)
+    }
+
+    /// Runs `store` unless the key was forgotten since `epoch`.
+    ///
+    /// Keys share epochs, so a value may go unstored because a neighbour was invalidated; never the other way round.
+    pub(crate) fn store_since(&self, key: &K, epoch: Epoch, store: impl FnOnce()) -> Storing {
+        let shard = self.shard(key);
+        if shard.epoch == epoch.0 {
+            store();
+            Storing::Done
+        } else {
+            Storing::Superseded
+        }
+    }
+
+    fn shard(&self, key: &K) -> MutexGuard<'_, Shard<K, V>> {
+        // The top bits: the low ones choose the bucket inside the shard's own table.
+        let index = (self.hasher.hash_one(key) >> 60) as usize % SHARDS;
+        lock(&self.shards[index])
+    }
+}
+
+/// Counts the invalidations which a key may have met.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Epoch(u64);
+
+/// Whether a result was still wanted when it was to be stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Storing {
+    /// It was, and it is stored.
+    Done,
+    /// The key was invalidated in the meantime.
+    Superseded,
+}
+
+struct Shard<K, V> {
+    running: HashMap<K, Arc<Flight<V>>, RandomState>,
+    epoch: u64,
+}
+
+impl<K, V> Shard<K, V> {
+    fn new() -> Self {
+        Self { running: HashMap::default(), epoch: 0 }
+    }
+}
+
+/// One computation under way, as its waiters see it.
+pub(crate) struct Flight<V> {
+    /// The computation that the flight carries.
+    pub(crate) computation: ComputationId,
+    state: Mutex<State<V>>,
+}
+
+struct State<V> {
+    landing: Option<Landing<V>>,
+    waiters: WaitList,
+}
+
+impl<V> Flight<V> {
+    fn new(computation: ComputationId) -> Self {
+        Self {
+            computation,
+            state: Mutex::new(State { landing: None, waiters: WaitList::new() }),
+        }
+    }
+
+    fn land(&self, landing: Landing<V>) {
+        let waiters = {
+            let mut state = lock(&self.state);
+            state.landing = Some(landing);
+            std::mem::take(&mut state.waiters)
+        };
+        waiters.wake_all();
+    }
+}
+
+impl<V: Clone> Flight<V> {
+    /// Waits until the flight lands, on a thread or in a task.
+    pub(crate) async fn landing(&self) -> Landing<V> {
+        let mut seat = Seat::none();
+        poll_fn(|context| {
+            let mut state = lock(&self.state);
+            match &state.landing {
+                Some(landing) => Poll::Ready(landing.clone()),
+                None => {
+                    state.waiters.sit(&mut seat, context.waker());
+                    Poll::Pending
+                }
+            }
+        })
+        .await
+    }
+}
+
+/// The right and the duty to end a flight. Dropped without landing, it abandons the flight.
+pub(crate) struct Leader<'a, K: Eq + Hash, V> {
+    flights: &'a Flights<K, V>,
+    key: K,
+    flight: Arc<Flight<V>>,
+    landed: bool,
+}
+
+impl<K: Eq + Hash + Clone, V> Leader<'_, K, V> {
+    pub(crate) fn computation(&self) -> ComputationId {
+        self.flight.computation
+    }
+
+    /// Whether the key was forgotten since the flight began.
+    pub(crate) fn is_superseded(&self) -> bool {
+        let shard = self.flights.shard(&self.key);
+        !self.is_current(&shard)
+    }
+
+    /// Ends the flight: stores the result if it is still wanted, and hands it to the waiters if there are any.
+    ///
+    /// `store` runs under the lock of the key, `share` outside it.
+    pub(crate) fn land(mut self, store: impl FnOnce(), share: impl FnOnce() -> Landing<V>) -> Storing {
+        let storing = self.leave(store);
+        // Out of the table nobody can join any more: a sole owner has no waiters.
+        if Arc::strong_count(&self.flight) > 1 {
+            self.flight.land(share());
+        }
+        storing
+    }
+
+    fn leave(&mut self, store: impl FnOnce()) -> Storing {
+        self.landed = true;
+        let mut shard = self.flights.shard(&self.key);
+        if !self.is_current(&shard) {
+            return Storing::Superseded;
+        }
+        store();
+        shard.running.remove(&self.key);
+        Storing::Done
+    }
+
+    fn is_current(&self, shard: &Shard<K, V>) -> bool {
+        shard.running.get(&self.key).is_some_and(|running| Arc::ptr_eq(running, &self.flight))
+    }
+}
+
+impl<K: Eq + Hash, V> Drop for Leader<'_, K, V> {
+    fn drop(&mut self) {
+        if self.landed {
+            return;
+        }
+        let index = (self.flights.hasher.hash_one(&self.key) >> 60) as usize % SHARDS;
+        let mut shard = lock(&self.flights.shards[index]);
+        if shard.running.get(&self.key).is_some_and(|running| Arc::ptr_eq(running, &self.flight)) {
+            shard.running.remove(&self.key);
+        }
+        drop(shard);
+        self.flight.land(Landing::Abandoned);
+    }
+}

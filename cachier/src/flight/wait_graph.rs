@@ -1,0 +1,118 @@
+//! Who waits for whom, so that a wait which could never end is refused.
+//!
+//! An edge leads from a computation to one whose end it needs: a nested call that it makes itself, or a flight which it
+//! waits for. A new edge that would close a circle is refused; the caller then computes for itself.
+
+use std::collections::HashMap;
+
+use super::computation::ComputationId;
+use crate::sync::{Mutex, lock};
+
+/// Waiting would close a circle.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Reentrant;
+
+/// An edge in the graph, taken out when dropped. Calls from outside any computation need none.
+pub(crate) struct Dependency(Option<(ComputationId, ComputationId)>);
+
+/// Records that `dependent` needs `needed` to end.
+pub(crate) fn depend(
+    dependent: Option<ComputationId>,
+    needed: ComputationId,
+) -> Result<Dependency, Reentrant> {
+    let Some(dependent) = dependent else {
+        return Ok(Dependency(None));
+    };
+    lock(&GRAPH).get_or_insert_default().insert(dependent, needed)?;
+    Ok(Dependency(Some((dependent, needed))))
+}
+
+impl Drop for Dependency {
+    fn drop(&mut self) {
+        if let Some((dependent, needed)) = self.0
+            && let Some(graph) = lock(&GRAPH).as_mut()
+        {
+            graph.remove(dependent, needed);
+        }
+    }
+}
+
+#[cfg(not(shuttle))]
+static GRAPH: Mutex<Option<WaitGraph>> = Mutex::new(None);
+
+#[cfg(shuttle)]
+shuttle::lazy_static! {
+    static ref GRAPH: Mutex<Option<WaitGraph>> = Mutex::new(None);
+}
+
+/// The edges. Pure: no locks, no threads.
+#[derive(Default)]
+struct WaitGraph {
+    needs: HashMap<ComputationId, Vec<ComputationId>>,
+}
+
+impl WaitGraph {
+    fn insert(&mut self, dependent: ComputationId, needed: ComputationId) -> Result<(), Reentrant> {
+        if self.reaches(needed, dependent) {
+            return Err(Reentrant);
+        }
+        self.needs.entry(dependent).or_default().push(needed);
+        Ok(())
+    }
+
+    fn remove(&mut self, dependent: ComputationId, needed: ComputationId) {
+        let Some(needs) = self.needs.get_mut(&dependent) else {
+            return;
+        };
+        if let Some(index) = needs.iter().position(|&other| other == needed) {
+            needs.swap_remove(index);
+        }
+        if needs.is_empty() {
+            self.needs.remove(&dependent);
+        }
+    }
+
+    fn reaches(&self, from: ComputationId, to: ComputationId) -> bool {
+        let mut pending = vec![from];
+        let mut seen = Vec::new();
+        while let Some(computation) = pending.pop() {
+            if computation == to {
+                return true;
+            }
+            if !seen.contains(&computation) {
+                seen.push(computation);
+                pending.extend(self.needs.get(&computation).into_iter().flatten());
+            }
+        }
+        false
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wait_that_closes_a_circle_is_refused() {
+        let [a, b, c] = std::array::from_fn(|_| ComputationId::next());
+        let mut graph = WaitGraph::default();
+        graph.insert(a, b).unwrap();
+        graph.insert(b, c).unwrap();
+        assert_eq!(graph.insert(c, a), Err(Reentrant));
+        assert_eq!(graph.insert(a, a), Err(Reentrant));
+        graph.remove(b, c);
+        assert_eq!(graph.insert(c, a), Ok(()));
+    }
+
+    #[test]
+    fn a_computation_may_need_the_same_one_twice() {
+        let [a, b] = std::array::from_fn(|_| ComputationId::next());
+        let mut graph = WaitGraph::default();
+        graph.insert(a, b).unwrap();
+        graph.insert(a, b).unwrap();
+        graph.remove(a, b);
+        assert_eq!(graph.insert(b, a), Err(Reentrant));
+        graph.remove(a, b);
+        assert!(graph.needs.is_empty());
+    }
+}

@@ -1,0 +1,185 @@
+//! What cachier knows of one annotated function, whatever its types: identity, options, policy, metrics.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::time::Duration;
+
+use cachier_backends::{Error, ErrorKind, Operation, Version};
+use cachier_metrics::CacheMetrics;
+
+use crate::identity;
+use crate::labels;
+use crate::drive::WantSize;
+use crate::options::{BackendName, Options, Policy};
+use crate::timer::nanos;
+use crate::trace;
+use crate::world::World;
+
+/// What an attribute says of its function, handed over at the first call.
+#[doc(hidden)]
+pub struct Definition {
+    /// The path of the function, type parameters included.
+    pub identity: String,
+    /// The arguments of the attribute.
+    pub options: Options,
+}
+
+/// One annotated function in one world.
+pub(crate) struct Function {
+    pub(crate) name: String,
+    /// Shared by all instantiations of a generic function.
+    pub(crate) metrics_name: String,
+    pub(crate) options: Options,
+    pub(crate) world: &'static World,
+    pub(crate) metrics: Option<&'static CacheMetrics>,
+    /// Whether calls consult the cache at all.
+    gate: AtomicBool,
+    /// Age in nanoseconds up to which a value in memory is fresh.
+    fresh_nanos: AtomicU64,
+    policy: RwLock<Arc<Policy>>,
+    duplicate: OnceLock<Error>,
+    cleaned_up: AtomicU64,
+    /// When a failure was logged last; zero for never.
+    warned: AtomicU64,
+}
+
+impl Function {
+    pub(crate) fn new(
+        definition: Definition,
+        world: &'static World,
+        metrics: Option<&'static CacheMetrics>,
+    ) -> Self {
+        let policy = Policy::resolve(&definition.options, &world.params());
+        Self {
+            name: identity::storage_name(&definition),
+            metrics_name: identity::metrics_name(&definition),
+            fresh_nanos: AtomicU64::new(fresh_nanos(&definition.options, &policy)),
+            options: definition.options,
+            policy: RwLock::new(Arc::new(policy)),
+            world,
+            metrics,
+            gate: AtomicBool::new(true),
+            duplicate: OnceLock::new(),
+            cleaned_up: AtomicU64::new(world.clock.now()),
+            warned: AtomicU64::new(0),
+        }
+    }
+
+    /// Whether calls consult the cache.
+    #[inline]
+    pub(crate) fn is_enabled(&self) -> bool {
+        self.gate.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_enabled(&self, enabled: bool) {
+        self.gate.store(enabled && self.duplicate.get().is_none(), Ordering::Relaxed);
+    }
+
+    /// Whether a value in memory that was created at this moment is fresh now.
+    #[inline]
+    pub(crate) fn is_fresh(&self, created: u64) -> bool {
+        /// Below this, the ticks of the coarse clock (1 to 4 ms) would show.
+        const PRECISE_BELOW: u64 = 1_000_000_000;
+        let fresh_nanos = self.fresh_nanos.load(Ordering::Relaxed);
+        if fresh_nanos == u64::MAX {
+            return true;
+        }
+        let clock = &self.world.clock;
+        let now = if fresh_nanos < PRECISE_BELOW { clock.now() } else { clock.coarse() };
+        now.saturating_sub(created) <= fresh_nanos && fresh_nanos > 0
+    }
+
+    #[cfg(feature = "memory")]
+    pub(crate) fn fresh_nanos(&self) -> u64 {
+        self.fresh_nanos.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn policy(&self) -> Arc<Policy> {
+        Arc::clone(&self.policy.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Takes up changed parameters of the program.
+    pub(crate) fn refresh(&self) {
+        let policy = Policy::resolve(&self.options, &self.world.params());
+        self.fresh_nanos.store(fresh_nanos(&self.options, &policy), Ordering::Relaxed);
+        *self.policy.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(policy);
+    }
+
+    /// Takes the function out of service because another one has its name.
+    pub(crate) fn mark_duplicate(&self) -> &Error {
+        let error = self.duplicate.get_or_init(|| {
+            let message = format!("two functions are named `{}`", self.name);
+            Error::new(ErrorKind::Identity, Operation::Load, message)
+                .with_hint("give one of them `name = \"…\"`; until then it is not cached")
+        });
+        self.set_enabled(false);
+        error
+    }
+
+    /// Whether the size of a value is of any use.
+    pub(crate) fn wants_size(&self) -> WantSize {
+        let options = &self.options;
+        let is_bounded = options.capacity_bytes.or(options.entry_size_limit).is_some();
+        if is_bounded || self.metrics.is_some() || self.policy().entry_size_limit.is_some() {
+            WantSize::Yes
+        } else {
+            WantSize::No
+        }
+    }
+
+    /// Counts a failure of the backend, and logs it unless one was logged lately.
+    pub(crate) fn report(&self, error: &Error) {
+        /// The shortest time between two messages of one function.
+        const INTERVAL: u64 = 10_000_000_000;
+        if let Some(metrics) = self.metrics {
+            metrics.backend_error(labels::operation(error.operation()), labels::error(error.kind()));
+        }
+        let now = self.world.clock.coarse().max(1);
+        let warned = self.warned.load(Ordering::Relaxed);
+        let is_due = warned == 0 || now.saturating_sub(warned) >= INTERVAL;
+        if is_due && self.warned.compare_exchange(warned, now, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
+            trace::backend_failed(&self.name, error);
+        }
+    }
+
+    /// Explains a hit to whoever listens.
+    #[inline]
+    pub(crate) fn explain_hit(&self) {
+        trace::hit(&self.name);
+    }
+
+    /// Why the function is out of service, if it is.
+    pub(crate) fn duplicate(&self) -> Option<&Error> {
+        self.duplicate.get()
+    }
+
+    /// The version part of the function's keys.
+    pub(crate) fn version(&self) -> Version {
+        self.options.version
+    }
+
+    /// Whether the function's values stay in the memory of the process.
+    pub(crate) fn is_in_memory(&self) -> bool {
+        self.options.backend == BackendName::Memory
+    }
+
+    /// Whether a clean-up is due, at most once for each interval; the answer `true` starts the next interval.
+    pub(crate) fn cleanup_is_due(&self, interval: Duration) -> bool {
+        let now = self.world.clock.coarse();
+        let last = self.cleaned_up.load(Ordering::Relaxed);
+        now.saturating_sub(last) >= nanos(interval)
+            && self
+                .cleaned_up
+                .compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed)
+                .is_ok()
+    }
+}
+
+/// The age up to which the fast path may serve a value that it finds in memory.
+fn fresh_nanos(options: &Options, policy: &Policy) -> u64 {
+    /// A near tier holds values for this long, so that what other processes store is seen.
+    const NEAR_STALE_AFTER: Duration = Duration::from_secs(30);
+    let near = options.near_cache.map(|_| options.near_stale_after.unwrap_or(NEAR_STALE_AFTER));
+    let bounds = [policy.rules.stale_after, near];
+    bounds.into_iter().flatten().min().map_or(u64::MAX, nanos)
+}

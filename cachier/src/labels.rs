@@ -1,0 +1,32 @@
+//! The words of the backends in the words of the metrics.
+
+use cachier_backends::{ErrorKind, Operation};
+use cachier_metrics::ErrorLabel;
+
+pub(crate) fn operation(operation: Operation) -> cachier_metrics::Operation {
+    match operation {
+        Operation::Store => cachier_metrics::Operation::Store,
+        Operation::Remove => cachier_metrics::Operation::Remove,
+        Operation::Clear => cachier_metrics::Operation::Clear,
+        Operation::Lease => cachier_metrics::Operation::Lease,
+        // The enum may grow; reading is what an unknown operation most likely is.
+        _ => cachier_metrics::Operation::Load,
+    }
+}
+
+pub(crate) fn error(kind: ErrorKind) -> ErrorLabel {
+    match kind {
+        ErrorKind::Connect => ErrorLabel::Connect,
+        ErrorKind::Timeout => ErrorLabel::Timeout,
+        ErrorKind::Protocol => ErrorLabel::Protocol,
+        ErrorKind::Codec => ErrorLabel::Codec,
+        ErrorKind::Corrupt => ErrorLabel::Corrupt,
+        ErrorKind::Full => ErrorLabel::Full,
+        ErrorKind::Denied => ErrorLabel::Denied,
+        ErrorKind::BreakerOpen => ErrorLabel::BreakerOpen,
+        ErrorKind::Identity => ErrorLabel::Identity,
+        ErrorKind::NotRegistered => ErrorLabel::NotRegistered,
+        // The enum may grow; a failure of an unknown kind is one of input and output in the widest sense.
+        _ => ErrorLabel::Io,
+    }
+}

@@ -1,0 +1,251 @@
+//! What an attribute says about its function, and what it leaves to the program.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use cachier_backends::Version;
+use cachier_metrics::SamplingRate;
+
+use crate::decision::{OnStale, Rules};
+
+/// Where a function keeps its values, as its attribute names it.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub enum BackendName {
+    /// The persistent backend that the program or its environment chose.
+    #[default]
+    Default,
+    /// The memory of the process.
+    Memory,
+    /// A backend that cachier brings, or that the program registered, under this name.
+    Named(&'static str),
+}
+
+/// What happens to a call whose backend fails (`on_backend_error`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum OnBackendError {
+    /// The function runs as if nothing were stored.
+    #[default]
+    Compute,
+    /// The call returns the error.
+    Propagate,
+}
+
+/// One field for each argument of the attribute; `None` where it was left out and the program's
+/// [`GlobalParams`](crate::GlobalParams) apply.
+#[derive(Clone, Debug)]
+#[doc(hidden)]
+#[expect(missing_docs, reason = "each field is the attribute argument of the same name")]
+pub struct Options {
+    pub backend: BackendName,
+    pub version: Version,
+    pub name: Option<&'static str>,
+    pub stale_after: Option<Duration>,
+    pub next_time: bool,
+    pub max_stale: Option<Duration>,
+    pub stale_on_error: Option<Duration>,
+    pub wait_for_calc_timeout: Option<Duration>,
+    pub allow_none: Option<bool>,
+    pub entry_size_limit: Option<u64>,
+    pub cleanup_stale: Option<bool>,
+    pub cleanup_interval: Option<Duration>,
+    pub capacity: Option<u64>,
+    pub capacity_bytes: Option<u64>,
+    pub near_cache: Option<u64>,
+    pub near_stale_after: Option<Duration>,
+    pub cache_dir: Option<PathBuf>,
+    pub operation_timeout: Option<Duration>,
+    pub on_backend_error: OnBackendError,
+    pub metrics: Option<SamplingRate>,
+}
+
+impl Options {
+    /// The options of a function whose attribute has no arguments.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            backend: BackendName::Default,
+            version: Version::Unversioned,
+            name: None,
+            stale_after: None,
+            next_time: false,
+            max_stale: None,
+            stale_on_error: None,
+            wait_for_calc_timeout: None,
+            allow_none: None,
+            entry_size_limit: None,
+            cleanup_stale: None,
+            cleanup_interval: None,
+            capacity: None,
+            capacity_bytes: None,
+            near_cache: None,
+            near_stale_after: None,
+            cache_dir: None,
+            operation_timeout: None,
+            on_backend_error: OnBackendError::Compute,
+            metrics: None,
+        }
+    }
+}
+
+/// Parameters of the program, used at call time wherever an attribute left the argument out.
+///
+/// ```
+/// # use std::time::Duration;
+/// # use cachier::GlobalParams;
+/// let params = GlobalParams::new().stale_after(Duration::from_secs(3600)).namespace("staging");
+/// cachier::set_global_params(params);
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct GlobalParams {
+    /// Age from which a value is stale; `None` means never.
+    pub stale_after: Option<Duration>,
+    /// Oldest stale value that may be served, and the native expiry in the store; `None` means unlimited.
+    pub max_stale: Option<Duration>,
+    /// Longest wait for another caller's computation; `None` means as long as its owner lives.
+    pub wait_for_calc_timeout: Option<Duration>,
+    /// Whether `None` is cached too.
+    pub allow_none: bool,
+    /// Values larger than this many bytes are returned, not stored; `None` means no limit.
+    pub entry_size_limit: Option<u64>,
+    /// Whether stale entries are removed in the background.
+    pub cleanup_stale: bool,
+    /// The shortest time between two clean-ups of one function.
+    pub cleanup_interval: Duration,
+    /// Folder of the file backend; `None` means `CACHIER_CACHE_DIR`, else the platform's cache folder.
+    pub cache_dir: Option<PathBuf>,
+    /// Part of every stored key, so that environments which share a store never meet.
+    pub namespace: String,
+    /// Budget of the foreground backend work of one call.
+    pub operation_timeout: Duration,
+    /// How long a lease lasts without a heartbeat of its owner.
+    pub lease_period: Duration,
+    /// Consecutive failures after which a backend's circuit breaker opens.
+    pub breaker_threshold: u32,
+    /// How long an open breaker answers for its backend before it lets a probe through.
+    pub breaker_pause: Duration,
+}
+
+impl Default for GlobalParams {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl GlobalParams {
+    /// The defaults that the documentation states.
+    pub fn new() -> Self {
+        Self {
+            stale_after: None,
+            max_stale: None,
+            wait_for_calc_timeout: None,
+            allow_none: false,
+            entry_size_limit: None,
+            cleanup_stale: false,
+            cleanup_interval: Duration::from_secs(24 * 60 * 60),
+            cache_dir: None,
+            namespace: "default".to_owned(),
+            operation_timeout: Duration::from_secs(1),
+            lease_period: Duration::from_secs(10),
+            breaker_threshold: 5,
+            breaker_pause: Duration::from_secs(1),
+        }
+    }
+}
+
+/// Setters of one field each, named as the field.
+macro_rules! setters {
+    ($($(#[$doc:meta])* $field:ident: $accepts:ty => $convert:expr;)*) => {
+        impl GlobalParams {
+            $(
+                $(#[$doc])*
+                #[must_use]
+                pub fn $field(mut self, $field: $accepts) -> Self {
+                    self.$field = $convert($field);
+                    self
+                }
+            )*
+        }
+    };
+}
+
+setters! {
+    /// Sets the age from which a value is stale.
+    stale_after: Duration => Some;
+    /// Sets the oldest stale value that may be served.
+    max_stale: Duration => Some;
+    /// Sets the longest wait for another caller's computation.
+    wait_for_calc_timeout: Duration => Some;
+    /// Sets whether `None` is cached too.
+    allow_none: bool => std::convert::identity;
+    /// Sets the size in bytes above which values are not stored.
+    entry_size_limit: u64 => Some;
+    /// Sets whether stale entries are removed in the background.
+    cleanup_stale: bool => std::convert::identity;
+    /// Sets the shortest time between two clean-ups of one function.
+    cleanup_interval: Duration => std::convert::identity;
+    /// Sets the folder of the file backend.
+    cache_dir: impl Into<PathBuf> => |dir| Some(Into::into(dir));
+    /// Sets the namespace of stored keys.
+    namespace: impl Into<String> => Into::into;
+    /// Sets the budget of the foreground backend work of one call.
+    operation_timeout: Duration => std::convert::identity;
+    /// Sets how long a lease lasts without a heartbeat of its owner.
+    lease_period: Duration => std::convert::identity;
+    /// Sets the number of consecutive failures after which a breaker opens.
+    breaker_threshold: u32 => std::convert::identity;
+    /// Sets how long an open breaker waits before it lets a probe through.
+    breaker_pause: Duration => std::convert::identity;
+}
+
+/// The options of a function with the program's parameters filled in: what holds for a call that starts now.
+#[derive(Clone, Debug)]
+pub(crate) struct Policy {
+    pub(crate) rules: Rules,
+    pub(crate) wait_for_calc_timeout: Option<Duration>,
+    pub(crate) allow_none: bool,
+    pub(crate) entry_size_limit: Option<u64>,
+    pub(crate) cleanup_interval: Option<Duration>,
+    pub(crate) operation_timeout: Duration,
+    pub(crate) lease_period: Duration,
+    pub(crate) cache_dir: Option<PathBuf>,
+    pub(crate) namespace: String,
+}
+
+impl Policy {
+    /// The age from which no call can be given a value any more; `None` while every age may be served.
+    pub(crate) fn useless_age(&self) -> Option<Duration> {
+        let Rules { stale_after, max_stale, stale_on_error, on_stale } = self.rules;
+        let stale = stale_after?.saturating_add(stale_on_error.unwrap_or_default());
+        match (on_stale, max_stale) {
+            (OnStale::ServeAndRefresh, Some(max_stale)) => Some(stale.max(max_stale)),
+            _ => Some(stale),
+        }
+    }
+
+    /// Resolves each argument: the attribute's, else the program's.
+    pub(crate) fn resolve(options: &Options, params: &GlobalParams) -> Self {
+        let cleanup_stale = options.cleanup_stale.unwrap_or(params.cleanup_stale);
+        Self {
+            rules: Rules {
+                stale_after: options.stale_after.or(params.stale_after),
+                max_stale: options.max_stale.or(params.max_stale),
+                stale_on_error: options.stale_on_error,
+                on_stale: if options.next_time {
+                    OnStale::ServeAndRefresh
+                } else {
+                    OnStale::Recompute
+                },
+            },
+            wait_for_calc_timeout: options.wait_for_calc_timeout.or(params.wait_for_calc_timeout),
+            allow_none: options.allow_none.unwrap_or(params.allow_none),
+            entry_size_limit: options.entry_size_limit.or(params.entry_size_limit),
+            cleanup_interval: cleanup_stale
+                .then(|| options.cleanup_interval.unwrap_or(params.cleanup_interval)),
+            operation_timeout: options.operation_timeout.unwrap_or(params.operation_timeout),
+            lease_period: params.lease_period,
+            cache_dir: options.cache_dir.clone().or_else(|| params.cache_dir.clone()),
+            namespace: params.namespace.clone(),
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! How a value takes its kept form, and its own again.
+
+#[cfg(feature = "memory")]
+use std::hash::Hash;
+use std::time::{Duration, SystemTime};
+
+use cachier_backends::Error;
+use cachier_backends::entry::{self, Header};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::drive::WantSize;
+#[cfg(feature = "memory")]
+use crate::function::Function;
+#[cfg(feature = "memory")]
+use crate::storage::near::{Near, NearEpoch, NearValue};
+use crate::storage::persistent::Encoded;
+#[cfg(feature = "memory")]
+use crate::storage::persistent::since_epoch;
+use crate::storage::{Found, Stamp};
+
+/// Measures a value, where its type can be measured.
+pub type Measure<V> = Option<fn(&V) -> Option<u64>>;
+
+/// The way between a value and its kept form.
+pub trait Form<V>: Clone + Send + Sync + 'static {
+    /// The kept form.
+    type Kept;
+
+    /// The value itself.
+    fn take(&self, found: Found<Self::Kept>) -> Result<V, Error>;
+    /// The kept form of a value that was just computed.
+    fn give(
+        &self,
+        value: &V,
+        stamp: Stamp,
+        size: WantSize,
+        measure: Measure<V>,
+    ) -> Result<Found<Self::Kept>, Error>;
+    /// Learns that the value was stored.
+    fn stored(&self, _: &V, _: Stamp) {}
+    /// Learns that the stored value is not valid any more.
+    fn invalidated(&self) {}
+}
+
+/// In memory a value is kept as it is.
+#[cfg(feature = "memory")]
+#[derive(Clone, Copy)]
+pub struct Cloned;
+
+#[cfg(feature = "memory")]
+impl<V: Clone> Form<V> for Cloned {
+    type Kept = V;
+
+    fn take(&self, found: Found<V>) -> Result<V, Error> {
+        Ok(found.value)
+    }
+
+    fn give(
+        &self,
+        value: &V,
+        stamp: Stamp,
+        size: WantSize,
+        measure: Measure<V>,
+    ) -> Result<Found<V>, Error> {
+        let bytes = match size {
+            WantSize::Yes => measure.and_then(|measure| measure(value)),
+            WantSize::No => None,
+        };
+        Ok(Found { value: value.clone(), stamp, bytes })
+    }
+}
+
+/// In a persistent backend a value is kept as CBOR.
+#[derive(Clone, Copy)]
+pub struct Cbor;
+
+impl<V: Serialize + DeserializeOwned> Form<V> for Cbor {
+    type Kept = Encoded;
+
+    fn take(&self, found: Found<Encoded>) -> Result<V, Error> {
+        entry::decode_value(found.value.value())
+    }
+
+    fn give(
+        &self,
+        value: &V,
+        stamp: Stamp,
+        _: WantSize,
+        _: Measure<V>,
+    ) -> Result<Found<Encoded>, Error> {
+        let value = entry::encode_value(value)?;
+        let mut header = Header::new(SystemTime::UNIX_EPOCH + Duration::from_nanos(stamp.created));
+        header.compute = Some(Duration::from_nanos(stamp.compute_nanos));
+        let bytes = Some(value.len() as u64);
+        Ok(Found { value: Encoded::new(&header, &value), stamp, bytes })
+    }
+}
+
+/// Behind a near tier a value is kept as CBOR, and a clone of it in the near tier.
+#[cfg(feature = "memory")]
+#[derive(Clone)]
+pub struct Fetched<K: 'static, V: 'static> {
+    pub(crate) function: &'static Function,
+    pub(crate) near: &'static Near<K, V>,
+    pub(crate) epoch: NearEpoch,
+    pub(crate) key: K,
+}
+
+#[cfg(feature = "memory")]
+impl<K, V> Form<V> for Fetched<K, V>
+where
+    K: Eq + Hash + Clone + Send + Sync + 'static,
+    V: Serialize + DeserializeOwned + Clone + Send + Sync + 'static,
+{
+    type Kept = Encoded;
+
+    fn take(&self, found: Found<Encoded>) -> Result<V, Error> {
+        let stamp = found.stamp;
+        let value: V = Cbor.take(found)?;
+        self.stored(&value, stamp);
+        Ok(value)
+    }
+
+    fn give(
+        &self,
+        value: &V,
+        stamp: Stamp,
+        size: WantSize,
+        measure: Measure<V>,
+    ) -> Result<Found<Encoded>, Error> {
+        Cbor.give(value, stamp, size, measure)
+    }
+
+    fn stored(&self, value: &V, stamp: Stamp) {
+        let clock = &self.function.world.clock;
+        let age = since_epoch(clock.wall()).saturating_sub(stamp.created);
+        let computed = clock.now().saturating_sub(age);
+        let near = NearValue { value: value.clone(), computed };
+        self.near.keep(self.function, self.epoch, &self.key, near, stamp.compute_nanos);
+    }
+
+    fn invalidated(&self) {
+        self.near.forget(&self.key);
+    }
+}
+
+/// Asks the compiler whether the values of a shape can be measured.
+pub struct SizeProbe<S>(pub S);
+
+impl<S: super::Shape<Value: Serialize>> SizeProbe<S> {
+    /// How to measure the values: their serialized size in bytes.
+    pub fn measure(&self) -> Measure<S::Value> {
+        Some(|value| entry::measure(value).ok())
+    }
+}
+
+/// The answer for values that cannot be serialized.
+pub trait Unmeasured {
+    type Value;
+    fn measure(&self) -> Measure<Self::Value>;
+}
+
+impl<S: super::Shape> Unmeasured for SizeProbe<S> {
+    type Value = S::Value;
+
+    fn measure(&self) -> Measure<S::Value> {
+        None
+    }
+}
+
+/// How to measure the values of a shape, if they can be measured.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __measure {
+    ($shape:expr) => {{
+        #[allow(unused_imports)]
+        use $crate::__private::Unmeasured as _;
+        $crate::__private::SizeProbe($shape).measure()
+    }};
+}
+

@@ -1,0 +1,301 @@
+//! One call's function body and its result, as the driver is shown them.
+
+use std::future::Future;
+
+use cachier_backends::{Error, ErrorKind, Operation};
+use futures_lite::future::block_on;
+
+use super::form::{Form, Measure};
+use super::shape::{Shape, SharedError};
+use crate::background::{run_as_task, run_on_thread};
+use crate::decision::Computed;
+use crate::drive::{Cacheable, Flavour, Refreshing, Served, Slot, Ticket, WantSize, Work, refresh};
+use crate::storage::{Found, Stamp, Tiers};
+
+/// What the attribute says about the values of its function.
+pub struct Recipe<S: Shape> {
+    pub shape: S,
+    /// Which values to cache.
+    pub cache_if: Option<fn(&S::Stored) -> bool>,
+    /// How to measure values.
+    pub measure: Measure<S::Value>,
+    /// How to return a backend's failure.
+    pub propagate: Option<fn(Error) -> S::Return>,
+}
+
+impl<S: Shape> Clone for Recipe<S> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<S: Shape> Copy for Recipe<S> {}
+
+impl<S: Shape> Recipe<S> {
+    /// A recipe that caches every value of the shape.
+    pub fn new(shape: S) -> Self {
+        Self { shape, cache_if: None, measure: None, propagate: None }
+    }
+}
+
+/// What to do with the function: run it for this call, or keep it for the background.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    Now,
+    Later,
+}
+
+/// What became of the function: `N` is its result (or the future of it), or it waits for the background.
+pub enum Step<N, L> {
+    Now(N),
+    Later(L),
+}
+
+/// A function that waits for the background.
+///
+/// A type of its own: the compiler loses its way in a naked box when it proves that a future can be sent.
+pub struct Later<T: Tiers, F>(Box<dyn FnOnce(Ticket<T>, F) + Send>);
+
+impl<S: Shape + Send + 'static> Recipe<S> {
+    /// Keeps a synchronous function for a background thread.
+    pub fn in_thread<T, F>(self, body: impl FnOnce() -> S::Return + Send + 'static) -> Later<T, F>
+    where
+        T: Tiers,
+        F: Form<S::Value, Kept = T::Value>,
+    {
+        Later(Box::new(move |ticket: Ticket<T>, form| {
+            let world = ticket.core().function.world;
+            run_on_thread(world, move || {
+                let mut work = SyncWork::new(Returned::new(self, form), |_| Step::Now(body()));
+                block_on(refresh(ticket, OnThread::<T>(&mut work), Flavour::Sync));
+            });
+        }))
+    }
+
+    /// Keeps an asynchronous function for a background task.
+    pub fn in_task<T, F, B>(self, body: B) -> Later<T, F>
+    where
+        T: Tiers,
+        F: Form<S::Value, Kept = T::Value>,
+        B: Future<Output = S::Return> + Send + 'static,
+        S::Return: Send,
+        S::Value: Send,
+    {
+        Later(Box::new(move |ticket: Ticket<T>, form| {
+            let world = ticket.core().function.world;
+            let run = |_| Step::<B, Later<T, F>>::Now(body);
+            let work = AsyncWork::<T, _, _, _>::new(Returned::new(self, form), run);
+            run_as_task(world, refresh(ticket, work, Flavour::Async));
+        }))
+    }
+}
+
+/// The result of one call, whether served or computed.
+pub(crate) struct Returned<S: Shape, F> {
+    recipe: Recipe<S>,
+    form: F,
+    value: Option<S::Value>,
+    /// A result that is never stored: an error. Set alone.
+    other: Option<S::Return>,
+}
+
+impl<S: Shape, F> Returned<S, F> {
+    pub(crate) fn new(recipe: Recipe<S>, form: F) -> Self {
+        Self { recipe, form, value: None, other: None }
+    }
+
+    /// The result, which there is once the driver has come to an end.
+    pub(crate) fn finish(self) -> S::Return {
+        match (self.value, self.other) {
+            (Some(value), _) => self.recipe.shape.join(value),
+            (None, Some(other)) => other,
+            (None, None) => unreachable!("the driver ends with a result"),
+        }
+    }
+
+    fn compute(&mut self, returned: S::Return, cacheable: Cacheable) -> Computed {
+        match self.recipe.shape.split(returned) {
+            Ok(value) => {
+                let storable = self.is_storable(&value, cacheable);
+                self.value = Some(value);
+                if storable { Computed::Storable } else { Computed::Unstorable }
+            }
+            Err(other) => {
+                self.other = Some(other);
+                Computed::Failed
+            }
+        }
+    }
+
+    fn is_storable(&self, value: &S::Value, cacheable: Cacheable) -> bool {
+        let wanted = |stored| self.recipe.cache_if.is_none_or(|cache_if| cache_if(stored));
+        match (cacheable, self.recipe.shape.judged(value)) {
+            (Cacheable::No, _) => false,
+            (_, Some(stored)) => wanted(stored),
+            (cacheable, None) => cacheable == Cacheable::ValuesAndNone,
+        }
+    }
+}
+
+impl<S: Shape, F: Form<S::Value>> Slot<F::Kept> for Returned<S, F> {
+    fn serve(&mut self, found: Found<F::Kept>) -> Result<(), Error> {
+        self.value = Some(self.form.take(found)?);
+        self.other = None;
+        Ok(())
+    }
+
+    fn kept(&self, stamp: Stamp, size: WantSize) -> Result<Found<F::Kept>, Error> {
+        let value = self.value.as_ref().ok_or_else(nothing_to_keep)?;
+        self.form.give(value, stamp, size, self.recipe.measure)
+    }
+
+    fn stored(&mut self, stamp: Stamp) {
+        if let Some(value) = &self.value {
+            self.form.stored(value, stamp);
+        }
+    }
+
+    fn share_error(&self) -> Option<SharedError> {
+        self.recipe.shape.share_error(self.other.as_ref()?)
+    }
+
+    fn serve_error(&mut self, error: &SharedError) -> Served {
+        self.other = self.recipe.shape.join_error(error);
+        if self.other.is_some() { Served::Yes } else { Served::No }
+    }
+
+    fn propagate(&mut self, error: &Error) -> Served {
+        self.other = self.recipe.propagate.map(|propagate| propagate(error.clone()));
+        if self.other.is_some() { Served::Yes } else { Served::No }
+    }
+}
+
+/// A synchronous function and its result.
+pub(crate) struct SyncWork<S: Shape, F, B> {
+    pub(crate) returned: Returned<S, F>,
+    body: Option<B>,
+}
+
+impl<S: Shape, F, B> SyncWork<S, F, B> {
+    pub(crate) fn new(returned: Returned<S, F>, body: B) -> Self {
+        Self { returned, body: Some(body) }
+    }
+}
+
+/// A synchronous function of any type: one driver serves all that share the types of key and value.
+pub(crate) trait RunOnThread<T: Tiers> {
+    fn slot(&mut self) -> &mut dyn Slot<T::Value>;
+    fn compute(&mut self, cacheable: Cacheable) -> Computed;
+    fn defer(&mut self) -> Option<Refreshing<T>>;
+}
+
+impl<T, S, F, B> RunOnThread<T> for SyncWork<S, F, B>
+where
+    T: Tiers,
+    S: Shape,
+    F: Form<S::Value, Kept = T::Value>,
+    B: FnOnce(Mode) -> Step<S::Return, Later<T, F>>,
+{
+    fn slot(&mut self) -> &mut dyn Slot<T::Value> {
+        &mut self.returned
+    }
+
+    fn compute(&mut self, cacheable: Cacheable) -> Computed {
+        let returned = run_now(take(&mut self.body));
+        self.returned.compute(returned, cacheable)
+    }
+
+    fn defer(&mut self) -> Option<Refreshing<T>> {
+        defer(&mut self.body, &self.returned.form)
+    }
+}
+
+/// Shows the driver a synchronous function: it is done as soon as it is awaited.
+pub(crate) struct OnThread<'a, T: Tiers>(pub(crate) &'a mut dyn RunOnThread<T>);
+
+impl<T: Tiers> Work for OnThread<'_, T> {
+    type Value = T::Value;
+    type Refresh = Refreshing<T>;
+
+    fn slot(&mut self) -> &mut dyn Slot<T::Value> {
+        self.0.slot()
+    }
+
+    async fn compute(&mut self, cacheable: Cacheable) -> Computed {
+        self.0.compute(cacheable)
+    }
+
+    fn defer(&mut self) -> Option<Refreshing<T>> {
+        self.0.defer()
+    }
+}
+
+/// An asynchronous function and its result.
+pub(crate) struct AsyncWork<T, S: Shape, F, B> {
+    pub(crate) returned: Returned<S, F>,
+    body: Option<B>,
+    tiers: std::marker::PhantomData<fn() -> T>,
+}
+
+impl<T, S: Shape, F, B> AsyncWork<T, S, F, B> {
+    pub(crate) fn new(returned: Returned<S, F>, body: B) -> Self {
+        Self { returned, body: Some(body), tiers: std::marker::PhantomData }
+    }
+}
+
+impl<T, S, F, B, N> Work for AsyncWork<T, S, F, B>
+where
+    T: Tiers,
+    S: Shape,
+    F: Form<S::Value, Kept = T::Value>,
+    B: FnOnce(Mode) -> Step<N, Later<T, F>>,
+    N: Future<Output = S::Return>,
+{
+    type Value = T::Value;
+    type Refresh = Refreshing<T>;
+
+    fn slot(&mut self) -> &mut dyn Slot<T::Value> {
+        &mut self.returned
+    }
+
+    async fn compute(&mut self, cacheable: Cacheable) -> Computed {
+        let returned = run_now(take(&mut self.body)).await;
+        self.returned.compute(returned, cacheable)
+    }
+
+    fn defer(&mut self) -> Option<Refreshing<T>> {
+        defer(&mut self.body, &self.returned.form)
+    }
+}
+
+/// Runs the function now.
+pub(crate) fn run_now<N, L>(body: impl FnOnce(Mode) -> Step<N, L>) -> N {
+    match body(Mode::Now) {
+        Step::Now(result) => result,
+        Step::Later(_) => unreachable!("a function that is told to run now runs now"),
+    }
+}
+
+fn take<B>(body: &mut Option<B>) -> B {
+    body.take().unwrap_or_else(|| unreachable!("a call runs its function once"))
+}
+
+fn nothing_to_keep() -> Error {
+    Error::new(ErrorKind::Codec, Operation::Store, "an error has no value to store")
+}
+
+/// Takes the function out of its call, if the attribute allows it to run in the background.
+fn defer<T, F, B, N>(body: &mut Option<B>, form: &F) -> Option<Refreshing<T>>
+where
+    T: Tiers,
+    F: Clone + Send + 'static,
+    B: FnOnce(Mode) -> Step<N, Later<T, F>>,
+{
+    match body.take()?(Mode::Later) {
+        Step::Later(later) => {
+            let form = form.clone();
+            Some(Box::new(move |ticket| (later.0)(ticket, form)))
+        }
+        Step::Now(_) => None,
+    }
+}

@@ -1,0 +1,40 @@
+//! What the attribute's expansion calls. Nobody else may: it changes without notice.
+#![expect(missing_docs, reason = "for the attribute only")]
+
+mod arguments;
+mod dispatch;
+mod form;
+mod job;
+mod part;
+mod shape;
+mod site;
+
+pub use std::option::Option;
+pub use std::result::Result;
+
+pub use cachier_backends::{KeyHash, Version};
+pub use cachier_metrics::{LocalSlot, SamplingRate};
+pub use futures_lite::future::block_on;
+
+#[cfg(feature = "memory")]
+pub use self::arguments::{MemoryArguments, NearArguments};
+pub use self::arguments::{Arguments, Storage, StoredArguments};
+pub use self::dispatch::{IsAsync, Operation, Prepared, Reply, dispatch, dispatch_async};
+pub use self::form::{SizeProbe, Unmeasured};
+pub use self::job::{Mode, Recipe, Step};
+pub use self::part::{ByRefProbe, OptionRef, OwnedPart, PartProbe};
+pub use self::shape::{ErrorProbe, PlainProbe, Probe, Shape, ShapeOf, SharedError, Unshared, WithNone, kind};
+pub use self::site::{Begun, ErasedSite, Instance, Site};
+pub use crate::drive::Start;
+pub use crate::function::Definition;
+pub use crate::options::{BackendName, OnBackendError, Options};
+#[cfg(feature = "memory")]
+pub use crate::storage::memory::Memory;
+#[cfg(feature = "memory")]
+pub use crate::storage::near::Near;
+pub use crate::storage::persistent::Persistent;
+
+/// The name of the type of a marker, which tells instantiations apart.
+pub fn name_of<M>(_: &M) -> &'static str {
+    std::any::type_name::<M>()
+}

@@ -1,0 +1,257 @@
+//! The arguments of a call as parts of a typed key: borrowed for a lookup, owned once something is kept.
+//!
+//! Most arguments take part by their own `Hash` and `Eq`. Floats have neither; they take part by their bits, every NaN
+//! equal, `-0.0` and `0.0` different. Which of the two an argument does is asked of the compiler, as in
+//! [`shape`](super::shape).
+
+use std::hash::{Hash, Hasher};
+
+use equivalent::Equivalent;
+
+/// One argument as part of a borrowed key.
+pub trait Part {
+    /// The part as it is kept.
+    type Owned: Hash + Eq + Send + Sync + Clone + 'static;
+
+    /// Feeds the same bytes to the hasher as the owned part does.
+    fn hash_part<H: Hasher>(&self, hasher: &mut H);
+    fn equals(&self, owned: &Self::Owned) -> bool;
+    fn to_owned_part(&self) -> Self::Owned;
+}
+
+/// All arguments of a call: the borrowed key.
+pub struct Query<'a, P>(&'a P);
+
+impl<'a, P> Query<'a, P> {
+    #[inline]
+    pub(crate) fn of(parts: &'a P) -> Self {
+        Self(parts)
+    }
+}
+
+/// A tuple of parts.
+pub trait Parts {
+    type Owned: Hash + Eq + Send + Sync + Clone + 'static;
+
+    fn hash_parts<H: Hasher>(&self, hasher: &mut H);
+    fn equal(&self, owned: &Self::Owned) -> bool;
+    fn to_owned_parts(&self) -> Self::Owned;
+}
+
+impl<P: Parts> Hash for Query<'_, P> {
+    #[inline]
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        self.0.hash_parts(hasher);
+    }
+}
+
+impl<P: Parts> Equivalent<P::Owned> for Query<'_, P> {
+    #[inline]
+    fn equivalent(&self, owned: &P::Owned) -> bool {
+        self.0.equal(owned)
+    }
+}
+
+macro_rules! tuples {
+    ($(($($part:ident $index:tt),*))*) => {$(
+        impl<$($part: Part),*> Parts for ($($part,)*) {
+            type Owned = ($($part::Owned,)*);
+
+            #[inline]
+            fn hash_parts<HH: Hasher>(&self, _hasher: &mut HH) {
+                $(self.$index.hash_part(_hasher);)*
+            }
+
+            #[inline]
+            fn equal(&self, _owned: &Self::Owned) -> bool {
+                true $(&& self.$index.equals(&_owned.$index))*
+            }
+
+            #[inline]
+            fn to_owned_parts(&self) -> Self::Owned {
+                ($(self.$index.to_owned_part(),)*)
+            }
+        }
+    )*};
+}
+
+tuples! {
+    ()
+    (A 0)
+    (A 0, B 1)
+    (A 0, B 1, C 2)
+    (A 0, B 1, C 2, D 3)
+    (A 0, B 1, C 2, D 3, E 4)
+    (A 0, B 1, C 2, D 3, E 4, F 5)
+    (A 0, B 1, C 2, D 3, E 4, F 5, G 6)
+    (A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7)
+    (A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8)
+    (A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8, J 9)
+    (A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8, J 9, K 10)
+    (A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8, J 9, K 10, L 11)
+}
+
+/// An argument that is hashed and compared as it is.
+pub struct ByRef<'a, T: ?Sized>(&'a T);
+
+impl<T> Part for ByRef<'_, T>
+where
+    T: ToOwned + Hash + Eq + ?Sized,
+    T::Owned: Hash + Eq + Send + Sync + Clone + 'static,
+{
+    type Owned = T::Owned;
+
+    #[inline]
+    fn hash_part<H: Hasher>(&self, hasher: &mut H) {
+        self.0.hash(hasher);
+    }
+
+    #[inline]
+    fn equals(&self, owned: &T::Owned) -> bool {
+        *self.0 == *std::borrow::Borrow::<T>::borrow(owned)
+    }
+
+    #[inline]
+    fn to_owned_part(&self) -> T::Owned {
+        self.0.to_owned()
+    }
+}
+
+/// An `Option<&T>`, kept as an `Option` of the owned value.
+pub struct OptionRef<'a, T: ?Sized>(pub Option<&'a T>);
+
+impl<T> Part for OptionRef<'_, T>
+where
+    T: ToOwned + Hash + Eq + ?Sized,
+    T::Owned: Hash + Eq + Send + Sync + Clone + 'static,
+{
+    type Owned = Option<T::Owned>;
+
+    #[inline]
+    fn hash_part<H: Hasher>(&self, hasher: &mut H) {
+        self.0.hash(hasher);
+    }
+
+    #[inline]
+    fn equals(&self, owned: &Self::Owned) -> bool {
+        self.0 == owned.as_ref().map(std::borrow::Borrow::borrow)
+    }
+
+    #[inline]
+    fn to_owned_part(&self) -> Self::Owned {
+        self.0.map(ToOwned::to_owned)
+    }
+}
+
+/// An argument made of floats, kept as their bits.
+pub struct ByBits<'a, T: ?Sized>(&'a T);
+
+/// The bits of a value made of floats: every NaN the same, each zero its own.
+pub trait Bits {
+    type Owned: Hash + Eq + Send + Sync + Clone + 'static;
+
+    fn to_bits(&self) -> Self::Owned;
+}
+
+impl<T: Bits + ?Sized> Part for ByBits<'_, T> {
+    type Owned = T::Owned;
+
+    #[inline]
+    fn hash_part<H: Hasher>(&self, hasher: &mut H) {
+        self.0.to_bits().hash(hasher);
+    }
+
+    #[inline]
+    fn equals(&self, owned: &T::Owned) -> bool {
+        self.0.to_bits() == *owned
+    }
+
+    #[inline]
+    fn to_owned_part(&self) -> T::Owned {
+        self.0.to_bits()
+    }
+}
+
+/// Asks the compiler how an argument takes part in a key.
+pub struct PartProbe<'a, T: ?Sized>(pub &'a T);
+
+/// The answer for every argument that is not made of floats.
+pub trait ByRefProbe<'a> {
+    type Part;
+    const BY_BITS: bool = false;
+    fn part(self) -> Self::Part;
+}
+
+impl<'a, T: ?Sized> ByRefProbe<'a> for PartProbe<'a, T> {
+    type Part = ByRef<'a, T>;
+
+    #[inline]
+    fn part(self) -> ByRef<'a, T> {
+        ByRef(self.0)
+    }
+}
+
+/// The kept form of an argument, where a type must be named before any value exists.
+pub trait OwnedPart<const BY_BITS: bool> {
+    type Owned;
+}
+
+impl<T: ToOwned + ?Sized> OwnedPart<false> for T {
+    type Owned = T::Owned;
+}
+
+impl<T: Bits + ?Sized> OwnedPart<true> for T {
+    type Owned = T::Owned;
+}
+
+/// Types made of floats.
+macro_rules! bits {
+    ($([$($generics:tt)*] $float:ty => $bits:ty, |$value:ident| $convert:expr;)*) => {$(
+        impl<$($generics)*> Bits for $float {
+            type Owned = $bits;
+
+            #[inline]
+            fn to_bits(&self) -> $bits {
+                let $value = self;
+                $convert
+            }
+        }
+
+        impl<'a, $($generics)*> PartProbe<'a, $float> {
+            pub const BY_BITS: bool = true;
+
+            #[inline]
+            pub fn part(self) -> ByBits<'a, $float> {
+                ByBits(self.0)
+            }
+        }
+    )*};
+}
+
+macro_rules! floats {
+    ($($float:ident $bits:ident)*) => {$(
+        bits! {
+            [] $float => $bits, |value| if value.is_nan() { $float::NAN.to_bits() } else { <$float>::to_bits(*value) };
+            [] [$float] => Vec<$bits>, |value| value.iter().map(Bits::to_bits).collect();
+            [] Vec<$float> => Vec<$bits>, |value| value.iter().map(Bits::to_bits).collect();
+            [] Option<$float> => Option<$bits>, |value| value.as_ref().map(Bits::to_bits);
+            [const N: usize] [$float; N] => [$bits; N], |value| std::array::from_fn(|index| Bits::to_bits(&value[index]));
+            [] ($float, $float) => ($bits, $bits), |value| (Bits::to_bits(&value.0), Bits::to_bits(&value.1));
+            [] ($float, $float, $float) => ($bits, $bits, $bits),
+                |value| (Bits::to_bits(&value.0), Bits::to_bits(&value.1), Bits::to_bits(&value.2));
+        }
+    )*};
+}
+
+floats! { f32 u32 f64 u64 }
+
+/// One argument as a part of a typed key.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __part {
+    ($argument:expr) => {{
+        #[allow(unused_imports)]
+        use $crate::__private::ByRefProbe as _;
+        $crate::__private::PartProbe($argument).part()
+    }};
+}

@@ -1,0 +1,312 @@
+//! What a function returns, seen as what is stored of it.
+//!
+//! Of a `Result` only the `Ok` is stored, of an `Option` a `None` only on request, of everything else all. Which of them a
+//! return type is cannot be read off its tokens (`io::Result<T>`, an alias, an associated type), so the compiler is asked:
+//! an inherent item of `Probe<Result<T, E>>` is preferred to the item of a trait that every `Probe` has.
+
+use std::any::Any;
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+/// A clone of an error for each waiter, where errors can be cloned.
+pub type SharedError = Arc<dyn Any + Send + Sync>;
+
+/// How a return type is taken apart and put together again.
+pub trait Shape: Copy {
+    /// The function's return type.
+    type Return;
+    /// What the cache keeps.
+    type Value;
+    /// What users store and read by hand.
+    type Stored;
+
+    /// Takes a result apart; what comes back as `Err` is returned to the caller and never stored.
+    fn split(self, returned: Self::Return) -> Result<Self::Value, Self::Return>;
+    /// The result that a cached value stands for.
+    fn join(self, value: Self::Value) -> Self::Return;
+    /// The value that is kept for what a user stores by hand.
+    fn keep(self, stored: Self::Stored) -> Self::Value;
+    /// What a user reads of a kept value; `None` where the value stands for nothing stored.
+    fn show(self, value: Self::Value) -> Option<Self::Stored>;
+    /// What `cache_if` is asked about; `None` where the value is a `None` that is only kept with `allow_none`.
+    fn judged(self, value: &Self::Value) -> Option<&Self::Stored>;
+    /// The error in a form that all waiters can share, if it has one.
+    fn share_error(self, returned: &Self::Return) -> Option<SharedError>;
+    /// The result that a shared error stands for.
+    fn join_error(self, error: &SharedError) -> Option<Self::Return>;
+}
+
+/// Asks the compiler what a return type is.
+pub struct Probe<R>(PhantomData<fn() -> R>);
+
+impl<R> Probe<R> {
+    #[expect(clippy::new_without_default, reason = "made by the attribute only")]
+    pub const fn new() -> Self {
+        Self(PhantomData)
+    }
+}
+
+/// The answer as a number, for places where a type must be named before any value exists.
+pub mod kind {
+    pub const PLAIN: u8 = 0;
+    pub const FALLIBLE: u8 = 1;
+    pub const OPTIONAL: u8 = 2;
+}
+
+impl<T, E> Probe<Result<T, E>> {
+    pub const KIND: u8 = kind::FALLIBLE;
+
+    pub fn shape(&self) -> Fallible<T, E> {
+        Fallible { sharing: None, types: PhantomData }
+    }
+}
+
+impl<T> Probe<Option<T>> {
+    pub const KIND: u8 = kind::OPTIONAL;
+
+    pub fn shape(&self) -> Optional<T> {
+        Optional(PhantomData)
+    }
+}
+
+/// The answer for every type that is neither a `Result` nor an `Option`.
+pub trait PlainProbe {
+    type Plain;
+    const KIND: u8 = kind::PLAIN;
+    fn shape(&self) -> Self::Plain;
+}
+
+impl<R> PlainProbe for Probe<R> {
+    type Plain = Plain<R>;
+
+    fn shape(&self) -> Plain<R> {
+        Plain(PhantomData)
+    }
+}
+
+/// The types behind each kind, by number.
+pub trait ShapeOf<const KIND: u8> {
+    type Value;
+    type Stored;
+}
+
+impl<T> ShapeOf<{ kind::PLAIN }> for T {
+    type Value = T;
+    type Stored = T;
+}
+
+impl<T, E> ShapeOf<{ kind::FALLIBLE }> for Result<T, E> {
+    type Value = T;
+    type Stored = T;
+}
+
+impl<T> ShapeOf<{ kind::OPTIONAL }> for Option<T> {
+    type Value = Option<T>;
+    type Stored = T;
+}
+
+/// A value that is stored as it is.
+pub struct Plain<T>(PhantomData<fn() -> T>);
+
+/// A `Result` whose `Ok` is stored.
+pub struct Fallible<T, E> {
+    sharing: Option<Sharing<E>>,
+    types: PhantomData<fn() -> T>,
+}
+
+/// How an error goes to each waiter.
+struct Sharing<E> {
+    share: fn(&E) -> SharedError,
+    join: fn(&SharedError) -> Option<E>,
+}
+
+/// An `Option` whose `None` is a result, but not one that users store by hand.
+pub struct Optional<T>(PhantomData<fn() -> T>);
+
+/// An `Option` whose `None` is stored like any other value (`allow_none`).
+pub struct OptionalWithNone<T>(PhantomData<fn() -> T>);
+
+macro_rules! copy {
+    ($($shape:ident<$($parameter:ident),*>),*) => {$(
+        impl<$($parameter),*> Clone for $shape<$($parameter),*> {
+            fn clone(&self) -> Self {
+                *self
+            }
+        }
+        impl<$($parameter),*> Copy for $shape<$($parameter),*> {}
+    )*};
+}
+
+copy!(Sharing<E>, Plain<T>, Fallible<T, E>, Optional<T>, OptionalWithNone<T>);
+
+impl<T> Optional<T> {
+    /// The shape with `allow_none` in the attribute.
+    pub fn with_none(self) -> OptionalWithNone<T> {
+        OptionalWithNone(PhantomData)
+    }
+}
+
+/// `allow_none` on a function that returns no `Option`: nothing changes.
+pub trait WithNone: Sized {
+    fn with_none(self) -> Self {
+        self
+    }
+}
+
+impl<T> WithNone for Plain<T> {}
+impl<T, E> WithNone for Fallible<T, E> {}
+
+impl<T> Shape for Plain<T> {
+    type Return = T;
+    type Value = T;
+    type Stored = T;
+
+    fn split(self, returned: T) -> Result<T, T> {
+        Ok(returned)
+    }
+
+    fn join(self, value: T) -> T {
+        value
+    }
+
+    fn keep(self, stored: T) -> T {
+        stored
+    }
+
+    fn show(self, value: T) -> Option<T> {
+        Some(value)
+    }
+
+    fn judged(self, value: &T) -> Option<&T> {
+        Some(value)
+    }
+
+    fn share_error(self, _: &T) -> Option<SharedError> {
+        None
+    }
+
+    fn join_error(self, _: &SharedError) -> Option<T> {
+        None
+    }
+}
+
+impl<T, E> Shape for Fallible<T, E> {
+    type Return = Result<T, E>;
+    type Value = T;
+    type Stored = T;
+
+    fn split(self, returned: Result<T, E>) -> Result<T, Result<T, E>> {
+        returned.map_err(Err)
+    }
+
+    fn join(self, value: T) -> Result<T, E> {
+        Ok(value)
+    }
+
+    fn keep(self, stored: T) -> T {
+        stored
+    }
+
+    fn show(self, value: T) -> Option<T> {
+        Some(value)
+    }
+
+    fn judged(self, value: &T) -> Option<&T> {
+        Some(value)
+    }
+
+    fn share_error(self, returned: &Result<T, E>) -> Option<SharedError> {
+        let error = returned.as_ref().err()?;
+        self.sharing.map(|sharing| (sharing.share)(error))
+    }
+
+    fn join_error(self, error: &SharedError) -> Option<Result<T, E>> {
+        (self.sharing?.join)(error).map(Err)
+    }
+}
+
+/// The two shapes of an `Option` differ only in what users see of it.
+macro_rules! optional {
+    ($shape:ident, $stored:ty, $keep:expr, $show:expr, $judged:expr) => {
+        impl<T> Shape for $shape<T> {
+            type Return = Option<T>;
+            type Value = Option<T>;
+            type Stored = $stored;
+
+            fn split(self, returned: Option<T>) -> Result<Option<T>, Option<T>> {
+                Ok(returned)
+            }
+
+            fn join(self, value: Option<T>) -> Option<T> {
+                value
+            }
+
+            fn keep(self, stored: $stored) -> Option<T> {
+                $keep(stored)
+            }
+
+            fn show(self, value: Option<T>) -> Option<$stored> {
+                $show(value)
+            }
+
+            fn judged(self, value: &Option<T>) -> Option<&$stored> {
+                $judged(value)
+            }
+
+            fn share_error(self, _: &Option<T>) -> Option<SharedError> {
+                None
+            }
+
+            fn join_error(self, _: &SharedError) -> Option<Option<T>> {
+                None
+            }
+        }
+    };
+}
+
+optional!(Optional, T, Some, std::convert::identity, Option::as_ref);
+optional!(OptionalWithNone, Option<T>, std::convert::identity, Some, Some);
+
+/// Asks the compiler whether the errors of a shape can be shared.
+pub struct ErrorProbe<S>(pub S);
+
+impl<T, E: Clone + Send + Sync + 'static> ErrorProbe<Fallible<T, E>> {
+    /// The shape, its errors shared.
+    pub fn sharing(self) -> Fallible<T, E> {
+        let sharing = Sharing {
+            share: |error: &E| Arc::new(error.clone()),
+            join: |shared| shared.downcast_ref::<E>().cloned(),
+        };
+        Fallible { sharing: Some(sharing), types: PhantomData }
+    }
+}
+
+/// The answer for shapes without errors, and for errors that cannot be shared.
+pub trait Unshared {
+    type Shape;
+    fn sharing(self) -> Self::Shape;
+}
+
+impl<S> Unshared for ErrorProbe<S> {
+    type Shape = S;
+
+    fn sharing(self) -> S {
+        self.0
+    }
+}
+
+/// The [`Shape`] of a return type; `allow_none` after a semicolon where the attribute has it.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __shape {
+    ($returned:ty) => {{
+        #[allow(unused_imports)]
+        use $crate::__private::{PlainProbe as _, Unshared as _};
+        $crate::__private::ErrorProbe($crate::__private::Probe::<$returned>::new().shape()).sharing()
+    }};
+    ($returned:ty; allow_none) => {{
+        #[allow(unused_imports)]
+        use $crate::__private::WithNone as _;
+        $crate::__shape!($returned).with_none()
+    }};
+}

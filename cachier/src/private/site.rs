@@ -1,0 +1,305 @@
+//! The place in a program where one annotated function lives: from its static to its state.
+
+use std::any::Any;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
+use std::thread::LocalKey;
+
+use cachier_metrics::{CacheMetrics, Gauges, Holding, LocalSlot, MetricsOptions};
+use futures_lite::future::block_on;
+
+use super::arguments::{Arguments, FrontHit, Storage};
+use super::shape::Shape;
+use crate::drive::{Core, Flavour, Session, Start};
+use crate::flight::Flights;
+use crate::function::{Definition, Function};
+use crate::identity;
+use crate::registry::CachedFunction;
+use crate::storage::Tiers;
+use crate::world::{self, World, WorldId};
+
+/// One annotated function in one world, with its storage.
+pub struct Instance<S: Storage> {
+    pub(crate) core: Core<S::Tiers>,
+    pub(crate) front: S::Front,
+}
+
+/// The static of a function whose types are known where it stands.
+pub struct Site<S: Storage> {
+    define: fn(&'static str) -> Definition,
+    /// The name of the instantiation; empty for a function that is not generic.
+    instantiation: &'static str,
+    main: OnceLock<&'static Instance<S>>,
+    isolated: Mutex<Vec<(WorldId, &'static Instance<S>)>>,
+    metrics: Option<&'static SharedMetrics>,
+}
+
+/// What a call finds before the driver is asked.
+pub enum Begun<R> {
+    /// The result.
+    Hit(R),
+    /// Nothing: the driver must be asked.
+    Miss(Start),
+}
+
+impl<S: Storage> Site<S> {
+    /// The site of a function that is not generic.
+    pub const fn new(define: fn(&'static str) -> Definition) -> Self {
+        Self {
+            define,
+            instantiation: "",
+            main: OnceLock::new(),
+            isolated: Mutex::new(Vec::new()),
+            metrics: None,
+        }
+    }
+
+    /// The function in the world of the calling code.
+    #[inline]
+    pub fn instance(&'static self) -> &'static Instance<S> {
+        match (world::isolated(), self.main.get()) {
+            (None, Some(instance)) => instance,
+            (None, None) => self.open_main(),
+            (Some(world), _) => self.open_isolated(world),
+        }
+    }
+
+    /// Begins a call: looks where a value can be had at once, and counts and times a hit.
+    #[inline]
+    pub fn begin<Sh: Shape, A>(
+        &'static self,
+        shape: Sh,
+        arguments: &A,
+        slot: Option<&'static LocalKey<LocalSlot>>,
+    ) -> Begun<Sh::Return>
+    where
+        A: Arguments<Sh, Storage = S>,
+    {
+        let instance = self.instance();
+        let function = &instance.core.function;
+        if !function.is_enabled() {
+            return Begun::Miss(Start::default());
+        }
+        let Some((slot, metrics)) = slot.zip(function.metrics) else {
+            return match arguments.hit(instance) {
+                Some(hit) => {
+                    function.explain_hit();
+                    Begun::Hit(shape.join(hit.value))
+                }
+                None => Begun::Miss(Start::default()),
+            };
+        };
+        let local = metrics.local(slot);
+        let sampled = local.sample();
+        let started = sampled.map(|_| function.world.clock.now());
+        let Some(hit) = arguments.hit(instance) else {
+            return Begun::Miss(Start { sampled, started });
+        };
+        local.hit();
+        if let (Some(sampled), Some(started)) = (sampled, started) {
+            let (latency, age) = measured(function, started, &hit);
+            local.sampled_hit(sampled, latency, age, Some(hit.compute_nanos));
+        }
+        function.explain_hit();
+        Begun::Hit(shape.join(hit.value))
+    }
+
+    /// The metrics of the function in the world of the calling code.
+    ///
+    /// # Panics
+    /// Without `enable_metrics`; the attribute calls this only with it.
+    pub fn metrics(&'static self) -> &'static CacheMetrics {
+        self.instance().core.function.metrics.expect("the attribute has `enable_metrics`")
+    }
+
+    #[cold]
+    fn open_main(&'static self) -> &'static Instance<S> {
+        self.main.get_or_init(|| self.open(world::current()))
+    }
+
+    #[cold]
+    fn open_isolated(&'static self, world: &'static World) -> &'static Instance<S> {
+        let mut isolated = self.isolated.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = isolated.iter().find(|(id, _)| *id == world.id);
+        if let Some((_, instance)) = known {
+            return instance;
+        }
+        let instance = self.open(world);
+        isolated.push((world.id, instance));
+        instance
+    }
+
+    /// Makes the function's state, for as long as the process lives, and makes it known.
+    fn open(&self, world: &'static World) -> &'static Instance<S> {
+        let definition = (self.define)(self.instantiation);
+        let metrics = match self.metrics {
+            Some(shared) => shared.of(&definition, world),
+            None => create_metrics(&definition, world),
+        };
+        let function = Function::new(definition, world, metrics);
+        let (front, tiers) = S::open(&function);
+        let core = Core { function, tiers, flights: Flights::new() };
+        let instance: &'static Instance<S> = Box::leak(Box::new(Instance { core, front }));
+        let function = &instance.core.function;
+        if world.register(CachedFunction::new(instance)).is_err() {
+            let error = function.mark_duplicate();
+            function.report(error);
+        }
+        if let Some(metrics) = metrics {
+            match self.metrics {
+                Some(shared) => shared.add_gauges(world, metrics, Box::new(|| instance.gauges())),
+                None => metrics.set_gauges(Box::new(|| instance.gauges())),
+            }
+        }
+        instance
+    }
+}
+
+impl<S: Storage> Instance<S> {
+    /// What the function holds right now.
+    fn gauges(&'static self) -> Gauges {
+        let options = &self.core.function.options;
+        let session = Session::unmeasured(&self.core.function, Flavour::Sync);
+        let usage = block_on(self.core.tiers.usage(&session)).unwrap_or_default();
+        Gauges {
+            near: Holding { entries: S::front_entries(&self.front), bytes: None },
+            backend: Holding { entries: usage.entries, bytes: usage.bytes },
+            capacity_entries: options.capacity.or(options.near_cache),
+            capacity_bytes: options.capacity_bytes,
+        }
+    }
+}
+
+#[cold]
+fn measured<V>(function: &Function, started: u64, hit: &FrontHit<V>) -> (u64, u64) {
+    let now = function.world.clock.now();
+    (now.saturating_sub(started), now.saturating_sub(hit.computed))
+}
+
+fn create_metrics(definition: &Definition, world: &'static World) -> Option<&'static CacheMetrics> {
+    let sampling = definition.options.metrics?;
+    Some(CacheMetrics::create(MetricsOptions {
+        function: identity::metrics_name(definition),
+        backend: world.backends.label(&definition.options.backend),
+        sampling,
+        clock: world.clock.clone(),
+        listed: world.id == WorldId::MAIN,
+    }))
+}
+
+/// The static of a function whose types differ from call to call: a generic one, or a method.
+pub struct ErasedSite {
+    define: fn(&'static str) -> Definition,
+    first: OnceLock<(&'static str, &'static (dyn Any + Send + Sync))>,
+    sites: RwLock<Vec<(&'static str, &'static (dyn Any + Send + Sync))>>,
+    metrics: SharedMetrics,
+}
+
+impl ErasedSite {
+    /// The site of a generic function or a method.
+    pub const fn new(define: fn(&'static str) -> Definition) -> Self {
+        Self {
+            define,
+            first: OnceLock::new(),
+            sites: RwLock::new(Vec::new()),
+            metrics: SharedMetrics(Mutex::new(Vec::new())),
+        }
+    }
+
+    /// The site of the instantiation that the marker belongs to: a closure in the function.
+    #[inline]
+    pub fn resolve<M, Sh: Shape, A: Arguments<Sh>>(
+        &'static self,
+        _: &M,
+        _: Sh,
+        _: &A,
+    ) -> &'static Site<A::Storage> {
+        let name = std::any::type_name::<M>();
+        match self.first.get() {
+            Some((first, site)) if std::ptr::eq(*first, name) || *first == name => {
+                match site.downcast_ref() {
+                    Some(site) => site,
+                    None => self.find(name),
+                }
+            }
+            _ => self.find(name),
+        }
+    }
+
+    #[cold]
+    fn find<S: Storage>(&'static self, name: &'static str) -> &'static Site<S> {
+        let known = |sites: &[(&'static str, &'static (dyn Any + Send + Sync))]| {
+            let same = sites.iter().filter(|(known, _)| identity::is_same(known, name));
+            same.filter_map(|(_, site)| site.downcast_ref::<Site<S>>()).next()
+        };
+        if let Some(site) = known(&self.sites.read().unwrap_or_else(PoisonError::into_inner)) {
+            return site;
+        }
+        let mut sites = self.sites.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(site) = known(&sites) {
+            return site;
+        }
+        let site: &'static Site<S> = Box::leak(Box::new(Site {
+            define: self.define,
+            instantiation: name,
+            main: OnceLock::new(),
+            isolated: Mutex::new(Vec::new()),
+            metrics: Some(&self.metrics),
+        }));
+        sites.push((name, site));
+        self.first.get_or_init(|| (name, site));
+        site
+    }
+
+    /// The metrics that all instantiations share. `marker` is any of them, or empty for a free function.
+    ///
+    /// # Panics
+    /// Without `enable_metrics`; the attribute calls this only with it.
+    pub fn metrics(&'static self, marker: &'static str) -> &'static CacheMetrics {
+        let metrics = self.metrics.of(&(self.define)(marker), world::current());
+        metrics.expect("the attribute has `enable_metrics`")
+    }
+
+    /// The instantiations that have been called in the world of the calling code.
+    pub(crate) fn instantiations(&'static self, marker: &'static str) -> Vec<CachedFunction> {
+        let name = identity::metrics_name(&(self.define)(marker));
+        let functions = world::current().functions();
+        let same = functions.values().filter(|known| known.function().metrics_name == name);
+        same.copied().collect()
+    }
+}
+
+type GaugeSource = Box<dyn Fn() -> Gauges + Send + Sync>;
+
+/// The metrics of all instantiations of one function, in each world.
+pub(crate) struct SharedMetrics(Mutex<Vec<OfWorld>>);
+
+struct OfWorld {
+    world: WorldId,
+    metrics: &'static CacheMetrics,
+    gauges: Arc<Mutex<Vec<GaugeSource>>>,
+}
+
+impl SharedMetrics {
+    fn of(&self, definition: &Definition, world: &'static World) -> Option<&'static CacheMetrics> {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(of_world) = known.iter().find(|of_world| of_world.world == world.id) {
+            return Some(of_world.metrics);
+        }
+        let metrics = create_metrics(definition, world)?;
+        known.push(OfWorld { world: world.id, metrics, gauges: Arc::default() });
+        Some(metrics)
+    }
+
+    fn add_gauges(&self, world: &World, metrics: &CacheMetrics, source: GaugeSource) {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(of_world) = known.iter().find(|of_world| of_world.world == world.id) else {
+            return;
+        };
+        let sources = Arc::clone(&of_world.gauges);
+        sources.lock().unwrap_or_else(PoisonError::into_inner).push(source);
+        metrics.set_gauges(Box::new(move || {
+            let sources = sources.lock().unwrap_or_else(PoisonError::into_inner);
+            sources.iter().map(|source| source()).sum()
+        }));
+    }
+}

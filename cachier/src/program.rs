@@ -1,0 +1,126 @@
+//! What a program says once, for all its cached functions.
+
+use std::fmt;
+use std::sync::Arc;
+
+use cachier_backends::{Backend, Error, ErrorKind, Operation};
+use futures_lite::future::block_on;
+
+use crate::options::GlobalParams;
+use crate::world;
+
+/// Sets the parameters that hold wherever an attribute leaves an argument out, from the next call on.
+pub fn set_global_params(params: GlobalParams) {
+    world::current().set_params(params);
+}
+
+/// The parameters as they stand.
+#[must_use]
+pub fn global_params() -> GlobalParams {
+    (*world::current().params()).clone()
+}
+
+/// Switches all caches on again, also those that were disabled by pattern or by `CACHIER_DISABLED`.
+pub fn enable_caching() {
+    world::current().switch(|switches| switches.enable_all());
+}
+
+/// Switches all caches off: every call runs its function, and nothing is stored.
+pub fn disable_caching() {
+    world::current().switch(|switches| switches.disable_all());
+}
+
+/// Switches off the caches of all functions whose name matches the pattern; `*` stands for any text.
+///
+/// ```
+/// cachier::disable("billing::*");
+/// ```
+pub fn disable(pattern: &str) {
+    world::current().switch(|switches| switches.disable(pattern));
+}
+
+/// Makes a backend known under a name, for `backend = registered("name")`.
+///
+/// The name of a backend that cachier brings, such as `file`, replaces its default instance.
+///
+/// # Errors
+/// [`ErrorKind::Identity`] for `memory`, whose entries are values and never pass through a [`Backend`].
+pub fn register_backend(name: &str, backend: impl Backend) -> Result<(), Error> {
+    if name == "memory" {
+        let message = "`memory` keeps typed values and cannot be replaced by a backend of bytes";
+        return Err(Error::new(ErrorKind::Identity, Operation::Load, message)
+            .with_hint("register it under another name"));
+    }
+    let world = world::current();
+    world.backends.register(name, Arc::new(backend));
+    world.changed();
+    Ok(())
+}
+
+/// Chooses the backend of functions whose attribute names none; it outranks `CACHIER_BACKEND`.
+pub fn set_default_backend(name: &str) {
+    let world = world::current();
+    world.backends.set_default(name);
+    world.changed();
+}
+
+/// Whether one backend can be used right now.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct BackendHealth {
+    /// The name that attributes use.
+    pub name: String,
+    /// Its path or address, without credentials.
+    pub store: String,
+    /// Whether the circuit breaker answers for it at the moment.
+    pub breaker_open: bool,
+    /// What is wrong; `None` when it works.
+    pub error: Option<Error>,
+}
+
+impl BackendHealth {
+    /// Whether calls can use it.
+    #[must_use]
+    pub fn is_healthy(&self) -> bool {
+        self.error.is_none()
+    }
+}
+
+impl fmt::Display for BackendHealth {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.error {
+            None => write!(f, "{} ({}): works", self.name, self.store),
+            Some(error) => write!(f, "{} ({}): {error}", self.name, self.store),
+        }
+    }
+}
+
+/// Asks every backend that is registered or in use whether it works, for readiness probes.
+///
+/// Blocks the thread; each backend has `operation_timeout` to answer.
+#[must_use]
+pub fn check() -> Vec<BackendHealth> {
+    let world = world::current();
+    let patience = world.params().operation_timeout;
+    let probe = |(name, store): (String, Arc<crate::backends::Guarded>)| {
+        let asked = world.timer.within(Some(patience), store.backend.check());
+        let error = match block_on(asked) {
+            Some(result) => result.err(),
+            None => Some(Error::new(ErrorKind::Timeout, Operation::Load, "the backend did not answer in time")),
+        };
+        BackendHealth { name, store: store.backend.store_name(), breaker_open: store.is_open(), error }
+    };
+    world.backends.all().into_iter().map(probe).collect()
+}
+
+/// Waits until all background work is done: refreshes, large stores, clean-ups.
+///
+/// Blocks the thread. In a task use [`flush_async`], since the work may need the thread of the task.
+pub fn flush() {
+    block_on(flush_async());
+}
+
+/// Waits until all background work is done, without blocking the thread.
+pub async fn flush_async() {
+    world::current().pending.none().await;
+}

@@ -1,0 +1,150 @@
+//! Cached functions by name, for tools that know no types.
+
+use std::fmt;
+
+use cachier_backends::{BoxFuture, Error, Usage};
+use cachier_metrics::{CacheMetrics, RemovalCause};
+use futures_lite::future::block_on;
+
+use crate::drive::{Flavour, Session};
+use crate::function::Function;
+use crate::private::{Instance, Storage};
+use crate::storage::Tiers;
+use crate::world;
+
+/// One cached function that has been called, whatever its types.
+///
+/// ```
+/// # use cachier::cachier;
+/// #[cachier(backend = "memory", name = "square")]
+/// fn square(n: u64) -> u64 {
+///     n * n
+/// }
+///
+/// square(4);
+/// let known = cachier::function("square").expect("it has been called");
+/// assert_eq!(known.usage()?.entries, Some(1));
+/// known.clear_cache()?;
+/// # Ok::<(), cachier::Error>(())
+/// ```
+#[derive(Clone, Copy)]
+pub struct CachedFunction(&'static dyn Registered);
+
+impl CachedFunction {
+    pub(crate) fn new(registered: &'static dyn Registered) -> Self {
+        Self(registered)
+    }
+
+    pub(crate) fn registered(self) -> &'static dyn Registered {
+        self.0
+    }
+
+    pub(crate) fn function(self) -> &'static Function {
+        self.0.function()
+    }
+
+    /// The function's name in storage, type arguments included.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        &self.function().name
+    }
+
+    /// The name of the function's backend.
+    #[must_use]
+    pub fn backend(self) -> String {
+        let function = self.function();
+        function.world.backends.label(&function.options.backend)
+    }
+
+    /// The function's metrics, if it has `enable_metrics`.
+    #[must_use]
+    pub fn metrics(self) -> Option<&'static CacheMetrics> {
+        self.function().metrics
+    }
+
+    /// Forgets all entries of the function, of all versions; how many, where the backend can tell.
+    ///
+    /// # Errors
+    /// What the backend failed with.
+    pub fn clear_cache(self) -> Result<Option<u64>, Error> {
+        block_on(self.0.clear(Flavour::Sync))
+    }
+
+    /// Drops all marks of running computations; what they compute is returned but not stored.
+    ///
+    /// # Errors
+    /// What the backend failed with.
+    pub fn clear_being_calculated(self) -> Result<(), Error> {
+        block_on(self.0.clear_leases(Flavour::Sync))
+    }
+
+    /// Entries and bytes held, where the backend can tell.
+    ///
+    /// # Errors
+    /// What the backend failed with.
+    pub fn usage(self) -> Result<Usage, Error> {
+        block_on(self.0.usage(Flavour::Sync))
+    }
+}
+
+impl fmt::Debug for CachedFunction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("CachedFunction").field(&self.name()).finish()
+    }
+}
+
+/// Every cached function that has been called, by name.
+#[must_use]
+pub fn functions() -> Vec<CachedFunction> {
+    world::current().functions().values().copied().collect()
+}
+
+/// The cached function of this name, if it has been called.
+#[must_use]
+pub fn function(name: &str) -> Option<CachedFunction> {
+    world::current().functions().get(name).copied()
+}
+
+/// What can be asked of a function without knowing its types.
+pub(crate) trait Registered: Send + Sync {
+    fn function(&self) -> &Function;
+    fn clear(&self, flavour: Flavour) -> BoxFuture<'_, Option<u64>>;
+    fn clear_leases(&self, flavour: Flavour) -> BoxFuture<'_, ()>;
+    fn usage(&self, flavour: Flavour) -> BoxFuture<'_, Usage>;
+}
+
+impl<S: Storage> Registered for Instance<S> {
+    fn function(&self) -> &Function {
+        &self.core.function
+    }
+
+    fn clear(&self, flavour: Flavour) -> BoxFuture<'_, Option<u64>> {
+        Box::pin(async move {
+            let session = Session::unmeasured(&self.core.function, flavour);
+            self.core.flights.forget_all();
+            S::forget_all(&self.front);
+            let cleared = self.core.tiers.clear(&session).await?;
+            // Fetches that began before the store was cleared end before or find the tier changed.
+            S::forget_all(&self.front);
+            if let (Some(metrics), Some(entries)) = (self.core.function.metrics, cleared) {
+                metrics.removed(RemovalCause::Cleared, entries);
+            }
+            Ok(cleared)
+        })
+    }
+
+    fn clear_leases(&self, flavour: Flavour) -> BoxFuture<'_, ()> {
+        Box::pin(async move {
+            let session = Session::unmeasured(&self.core.function, flavour);
+            self.core.flights.forget_all();
+            self.core.tiers.clear_leases(&session).await
+        })
+    }
+
+    fn usage(&self, flavour: Flavour) -> BoxFuture<'_, Usage> {
+        Box::pin(async move {
+            let session = Session::unmeasured(&self.core.function, flavour);
+            self.core.tiers.usage(&session).await
+        })
+    }
+}

@@ -1,0 +1,118 @@
+//! Where values are kept, as the driver sees it: the memory of the process, or a persistent backend.
+
+#[cfg(feature = "memory")]
+pub(crate) mod memory;
+#[cfg(feature = "memory")]
+pub(crate) mod near;
+pub(crate) mod persistent;
+
+use std::fmt::Debug;
+use std::hash::Hash;
+use std::time::Duration;
+
+use cachier_backends::{Error, Usage};
+
+use crate::drive::Session;
+use crate::function::Function;
+
+/// One value and where it comes from.
+#[derive(Clone, Debug)]
+pub struct Found<V> {
+    /// The value in its kept form.
+    pub(crate) value: V,
+    pub(crate) stamp: Stamp,
+    /// Size of the value in bytes, where it is known.
+    pub(crate) bytes: Option<u64>,
+}
+
+/// When and how long a value was computed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stamp {
+    /// When the computation ended, in nanoseconds of the clock that its storage counts by.
+    pub(crate) created: u64,
+    /// How long it took, in nanoseconds.
+    pub(crate) compute_nanos: u64,
+}
+
+/// Whether this call may compute, as the storage says.
+#[derive(Debug)]
+pub enum Claim<L> {
+    /// It may, and holds the lease.
+    Granted(L),
+    /// Another process computes the key.
+    Held,
+    /// The stored value is no longer the one that was seen: look again.
+    Changed,
+}
+
+/// A storage that the driver can work with.
+pub trait Tiers: Send + Sync + Sized + 'static {
+    /// What a value is kept under.
+    type Key: Clone + Eq + Hash + Send + Sync + 'static;
+    /// The kept form of a value.
+    type Value: Clone + Send + Sync + 'static;
+    /// The version of an entry that a claim is conditional on.
+    type Seen: Clone + Debug + Send + Sync + 'static;
+    /// The right to compute a key, against other processes.
+    type Lease: Send + Sync + 'static;
+
+    /// Whether storing may take long, so that a large value is stored in the background.
+    const IS_REMOTE: bool = false;
+
+    /// Now, in nanoseconds of the clock that creation times count by.
+    fn now(&self, function: &Function) -> u64;
+    /// Age of a value that was created at this moment.
+    fn age(&self, function: &Function, created: u64) -> Duration;
+
+    /// Reads the value and the version of its entry; no value may have a version too.
+    fn load(
+        &self,
+        session: &Session<'_>,
+        key: &Self::Key,
+    ) -> impl Future<Output = Result<(Option<Found<Self::Value>>, Self::Seen), Error>> + Send;
+    /// What was stored in this process since the version was seen; called under a lock, so it must not wait.
+    fn recheck(&self, key: &Self::Key, seen: &Self::Seen) -> Option<Found<Self::Value>>;
+    /// Asks for the right to compute.
+    fn claim(
+        &self,
+        session: &Session<'_>,
+        key: &Self::Key,
+        seen: &Self::Seen,
+    ) -> impl Future<Output = Result<Claim<Self::Lease>, Error>> + Send;
+    /// Gives the right to compute back without a result.
+    fn release(
+        &self,
+        session: &Session<'_>,
+        lease: Self::Lease,
+    ) -> impl Future<Output = ()> + Send;
+    /// Stores where other processes see it; the memory of the process has nothing to do here.
+    fn store(
+        &self,
+        session: &Session<'_>,
+        key: &Self::Key,
+        found: &Found<Self::Value>,
+        lease: Option<Self::Lease>,
+    ) -> impl Future<Output = Result<Stored, Error>> + Send;
+    /// Stores in the memory of the process; called under a lock, so it must not wait.
+    fn insert(&self, function: &Function, key: &Self::Key, found: Found<Self::Value>);
+
+    /// Removes one value; whether there was one.
+    fn remove(&self, session: &Session<'_>, key: &Self::Key) -> impl Future<Output = Result<bool, Error>> + Send;
+    /// Removes all values of the function; how many, where the storage can tell.
+    fn clear(&self, session: &Session<'_>) -> impl Future<Output = Result<Option<u64>, Error>> + Send;
+    /// Drops all marks of running computations that other processes see.
+    fn clear_leases(&self, session: &Session<'_>) -> impl Future<Output = Result<(), Error>> + Send;
+    /// Removes values of more than this age; how many.
+    fn cleanup(&self, session: &Session<'_>, older_than: Duration) -> impl Future<Output = Result<u64, Error>> + Send;
+    /// What the function's values occupy.
+    fn usage(&self, session: &Session<'_>) -> impl Future<Output = Result<Usage, Error>> + Send;
+}
+
+/// What became of a value that was to be stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stored {
+    /// It is stored.
+    Done,
+    /// It was not wanted any more: invalidated, or overtaken by a newer one.
+    Superseded,
+}

@@ -1,0 +1,284 @@
+//! Values in a persistent backend, as encoded entries.
+
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, SystemTime};
+
+use cachier_backends::entry::{self, Header};
+use cachier_backends::{
+    Error, EntryVersion, Key, KeyHash, Lease, LeaseReply, Operation, Scope, StoreReply, StoreRequest,
+    Usage, Version,
+};
+use cachier_metrics::RemovalCause;
+
+use super::{Claim, Found, Stamp, Stored, Tiers};
+use crate::backends::Guarded;
+use crate::drive::Session;
+use crate::function::Function;
+use crate::timer::nanos;
+
+/// How far a creation time may lie in the future, because clocks of machines differ, and still count as now.
+const CLOCK_SKEW: Duration = Duration::from_secs(5);
+
+/// The values of one function.
+pub struct Persistent {
+    target: RwLock<Option<(u64, Arc<Target>)>>,
+}
+
+/// Where the function's values go, as the program's parameters stand.
+struct Target {
+    store: Arc<Guarded>,
+    scope: Arc<Scope>,
+    version: Version,
+}
+
+/// An entry whose header has been read.
+#[derive(Clone)]
+pub struct Encoded {
+    entry: Arc<Vec<u8>>,
+    value_at: usize,
+}
+
+impl Encoded {
+    /// The entry for a value that was just computed.
+    pub(crate) fn new(header: &Header, value: &[u8]) -> Self {
+        let entry = entry::encode(header, value);
+        Self { value_at: entry.len() - value.len(), entry: Arc::new(entry) }
+    }
+
+    /// The encoded value.
+    pub(crate) fn value(&self) -> &[u8] {
+        &self.entry[self.value_at..]
+    }
+}
+
+impl Persistent {
+    pub(crate) fn open() -> Self {
+        Self { target: RwLock::new(None) }
+    }
+
+    /// The backend of the function.
+    pub(crate) fn store(&self, function: &Function) -> Result<Arc<Guarded>, Error> {
+        Ok(Arc::clone(&self.target(function)?.store))
+    }
+
+    fn target(&self, function: &Function) -> Result<Arc<Target>, Error> {
+        let revision = function.world.revision();
+        if let Some((known, target)) = &*self.target.read().unwrap_or_else(PoisonError::into_inner)
+            && *known == revision
+        {
+            return Ok(Arc::clone(target));
+        }
+        let policy = function.policy();
+        let target = Arc::new(Target {
+            store: function.world.backends.resolve(&function.options.backend, &policy)?,
+            scope: Arc::new(Scope::new(policy.namespace.as_str(), function.name.as_str())),
+            version: function.version(),
+        });
+        *self.target.write().unwrap_or_else(PoisonError::into_inner) =
+            Some((revision, Arc::clone(&target)));
+        Ok(target)
+    }
+
+    /// Runs one operation on the backend: unless the breaker is open, within the call's budget, and counted.
+    async fn operate<'t, R>(
+        &self,
+        session: &Session<'_>,
+        operation: Operation,
+        work: impl AsyncFnOnce(Arc<Target>) -> Result<R, Error>,
+    ) -> Result<R, Error> {
+        let function = session.function();
+        let world = function.world;
+        let asked = self.target(function).and_then(|target| {
+            target.store.ask(operation, world.clock.now())?;
+            Ok(target)
+        });
+        let target = asked.inspect_err(|error| session.failed(error))?;
+        let store = Arc::clone(&target.store);
+        let result = session.operate(operation, work(target)).await;
+        store.learn(&result, world.clock.now(), &world.params());
+        result
+    }
+}
+
+impl Target {
+    fn key(&self, hash: KeyHash) -> Key {
+        Key::new(Arc::clone(&self.scope), self.version, hash)
+    }
+}
+
+impl Tiers for Persistent {
+    type Key = KeyHash;
+    type Value = Encoded;
+    type Seen = Option<EntryVersion>;
+    type Lease = Lease;
+
+    const IS_REMOTE: bool = true;
+
+    fn now(&self, function: &Function) -> u64 {
+        since_epoch(function.world.clock.wall())
+    }
+
+    fn age(&self, function: &Function, created: u64) -> Duration {
+        age(self.now(function), created)
+    }
+
+    async fn load(
+        &self,
+        session: &Session<'_>,
+        key: &KeyHash,
+    ) -> Result<(Option<Found<Encoded>>, Option<EntryVersion>), Error> {
+        let loaded = self.operate(session, Operation::Load, async |target| {
+            target.store.backend.load(&target.key(*key)).await
+        });
+        let Some(loaded) = loaded.await? else {
+            return Ok((None, None));
+        };
+        let now = session.function().world.clock.wall();
+        let found = read(loaded.bytes, now).unwrap_or_else(|error| {
+            session.failed(&error);
+            None
+        });
+        Ok((found, Some(loaded.version)))
+    }
+
+    fn recheck(&self, _: &KeyHash, _: &Option<EntryVersion>) -> Option<Found<Encoded>> {
+        // The claim is conditional on what was seen, so nothing can be missed.
+        None
+    }
+
+    async fn claim(
+        &self,
+        session: &Session<'_>,
+        key: &KeyHash,
+        seen: &Option<EntryVersion>,
+    ) -> Result<Claim<Lease>, Error> {
+        let period = session.policy.lease_period;
+        let reply = self.operate(session, Operation::Lease, async |target| {
+            target.store.backend.lease(&target.key(*key), seen.as_ref(), period).await
+        });
+        Ok(match reply.await? {
+            LeaseReply::Granted(lease) => Claim::Granted(lease),
+            LeaseReply::Held => Claim::Held,
+            LeaseReply::Changed => Claim::Changed,
+        })
+    }
+
+    async fn release(&self, session: &Session<'_>, lease: Lease) {
+        let released = self.operate(session, Operation::Lease, async |target| {
+            target.store.backend.release(lease).await
+        });
+        // A failure has been counted, and the lease ends by itself.
+        let _ = released.await;
+    }
+
+    async fn store(
+        &self,
+        session: &Session<'_>,
+        key: &KeyHash,
+        found: &Found<Encoded>,
+        lease: Option<Lease>,
+    ) -> Result<Stored, Error> {
+        let created = SystemTime::UNIX_EPOCH + Duration::from_nanos(found.stamp.created);
+        let reply = self.operate(session, Operation::Store, async |target| {
+            let mut request = StoreRequest::new(&found.value.entry, created);
+            request.expires = session.policy.rules.max_stale.and_then(|age| created.checked_add(age));
+            request.lease = lease;
+            request.capacity_bytes = session.function().options.capacity_bytes;
+            target.store.backend.store(&target.key(*key), request).await
+        });
+        match reply.await? {
+            StoreReply::Stored { evicted } => {
+                if let Some(metrics) = session.function().metrics {
+                    metrics.removed(RemovalCause::Evicted, evicted);
+                }
+                Ok(Stored::Done)
+            }
+            _ => Ok(Stored::Superseded),
+        }
+    }
+
+    fn insert(&self, _: &Function, _: &KeyHash, _: Found<Encoded>) {}
+
+    async fn remove(&self, session: &Session<'_>, key: &KeyHash) -> Result<bool, Error> {
+        let removed = self.operate(session, Operation::Remove, async |target| {
+            target.store.backend.remove(&target.key(*key)).await
+        });
+        removed.await
+    }
+
+    async fn clear(&self, session: &Session<'_>) -> Result<Option<u64>, Error> {
+        let cleared = self.operate(session, Operation::Clear, async |target| {
+            target.store.backend.clear(&target.scope).await
+        });
+        cleared.await
+    }
+
+    async fn clear_leases(&self, session: &Session<'_>) -> Result<(), Error> {
+        let cleared = self.operate(session, Operation::Clear, async |target| {
+            target.store.backend.clear_leases(&target.scope).await
+        });
+        cleared.await
+    }
+
+    async fn cleanup(&self, session: &Session<'_>, older_than: Duration) -> Result<u64, Error> {
+        let now = session.function().world.clock.wall();
+        let Some(cutoff) = now.checked_sub(older_than) else {
+            return Ok(0);
+        };
+        let removed = self.operate(session, Operation::Remove, async |target| {
+            target.store.backend.cleanup(&target.scope, cutoff).await
+        });
+        Ok(removed.await?.unwrap_or(0))
+    }
+
+    async fn usage(&self, session: &Session<'_>) -> Result<Usage, Error> {
+        let usage = self.operate(session, Operation::Load, async |target| {
+            target.store.backend.usage(&target.scope).await
+        });
+        usage.await
+    }
+}
+
+/// Reads a stored entry; one that has expired, or that a newer cachier wrote, is as good as none.
+fn read(bytes: Vec<u8>, now: SystemTime) -> Result<Option<Found<Encoded>>, Error> {
+    let Some(entry) = entry::decode(&bytes)? else {
+        return Ok(None);
+    };
+    if entry.header.expires.is_some_and(|expires| expires <= now) {
+        return Ok(None);
+    }
+    let stamp = Stamp {
+        created: since_epoch(entry.header.created),
+        compute_nanos: entry.header.compute.map_or(0, nanos),
+    };
+    let size = entry.value.len();
+    let value_at = bytes.len() - size;
+    let value = Encoded { entry: Arc::new(bytes), value_at };
+    Ok(Some(Found { value, stamp, bytes: Some(size as u64) }))
+}
+
+/// Age by wall clocks that may differ a little; beyond that a future value counts as infinitely old.
+fn age(now: u64, created: u64) -> Duration {
+    match now.checked_sub(created) {
+        Some(age) => Duration::from_nanos(age),
+        None if created - now <= nanos(CLOCK_SKEW) => Duration::ZERO,
+        None => Duration::MAX,
+    }
+}
+
+pub(crate) fn since_epoch(moment: SystemTime) -> u64 {
+    moment.duration_since(SystemTime::UNIX_EPOCH).map_or(0, nanos)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_from_the_future_is_new_within_the_skew_and_stale_beyond_it() {
+        let skew = nanos(CLOCK_SKEW);
+        assert_eq!(age(100, 40), Duration::from_nanos(60));
+        assert_eq!(age(100, 100 + skew), Duration::ZERO);
+        assert_eq!(age(100, 101 + skew), Duration::MAX);
+    }
+}

@@ -1,0 +1,105 @@
+//! Which functions are switched off. Pure: the environment and the switches of the program are handed in.
+
+/// Everything that decides whether a function's cache is consulted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Switches {
+    everything_off: bool,
+    off: Vec<Pattern>,
+}
+
+impl Switches {
+    /// The switches as `CACHIER_DISABLED` sets them.
+    pub(crate) fn from_environment(disabled: Option<&str>) -> Self {
+        let mut switches = Self::default();
+        for part in disabled.unwrap_or_default().split(',').map(str::trim) {
+            match part {
+                "" | "0" => {}
+                "1" | "*" => switches.everything_off = true,
+                pattern => switches.disable(pattern),
+            }
+        }
+        switches
+    }
+
+    /// Switches everything on, also what was switched off by pattern.
+    pub(crate) fn enable_all(&mut self) {
+        *self = Self::default();
+    }
+
+    pub(crate) fn disable_all(&mut self) {
+        self.everything_off = true;
+    }
+
+    /// Switches off the functions whose name matches the pattern; `*` stands for any text.
+    pub(crate) fn disable(&mut self, pattern: &str) {
+        self.off.push(Pattern(pattern.to_owned()));
+    }
+
+    pub(crate) fn is_on(&self, function: &str) -> bool {
+        !self.everything_off && !self.off.iter().any(|pattern| pattern.matches(function))
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Pattern(String);
+
+impl Pattern {
+    fn matches(&self, name: &str) -> bool {
+        let mut pieces = self.0.split('*');
+        let first = pieces.next().unwrap_or_default();
+        let Some(mut rest) = name.strip_prefix(first) else {
+            return false;
+        };
+        let Some(last) = pieces.next_back() else {
+            return rest.is_empty();
+        };
+        for piece in pieces {
+            let Some(found) = rest.find(piece) else {
+                return false;
+            };
+            rest = &rest[found + piece.len()..];
+        }
+        rest.ends_with(last)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_match_whole_names() {
+        let cases = [
+            ("app::user", "app::user", true),
+            ("app::user", "app::users", false),
+            ("app::*", "app::user", true),
+            ("*user", "app::user", true),
+            ("*::us*r", "app::user", true),
+            ("a*b*c", "a-b-b-c", true),
+            ("a*b*c", "a-c-b", false),
+            ("ab*ba", "aba", false),
+            ("*", "", true),
+        ];
+        for (pattern, name, matches) in cases {
+            assert_eq!(Pattern(pattern.to_owned()).matches(name), matches, "{pattern} on {name}");
+        }
+    }
+
+    #[test]
+    fn the_environment_disables_all_or_by_pattern() {
+        assert!(Switches::from_environment(None).is_on("f"));
+        assert!(Switches::from_environment(Some("0")).is_on("f"));
+        assert!(!Switches::from_environment(Some("1")).is_on("f"));
+        let some = Switches::from_environment(Some("a::*, b::*"));
+        assert!(!some.is_on("a::f") && !some.is_on("b::f") && some.is_on("c::f"));
+    }
+
+    #[test]
+    fn enabling_undoes_everything() {
+        let mut switches = Switches::from_environment(Some("1,f"));
+        switches.enable_all();
+        assert!(switches.is_on("f"));
+        switches.disable("f");
+        assert!(!switches.is_on("f") && switches.is_on("g"));
+    }
+}

@@ -1,0 +1,45 @@
+//! Events that explain what happens; with the feature `tracing` only, else nothing at all.
+
+use cachier_backends::Error;
+
+use crate::call::Call;
+
+/// A hit on the fast path.
+#[inline]
+pub(crate) fn hit(function: &str) {
+    #[cfg(feature = "tracing")]
+    tracing::debug!(target: "cachier", function, outcome = "hit");
+    #[cfg(not(feature = "tracing"))]
+    let _ = function;
+}
+
+/// A call that the driver carried to its end.
+pub(crate) fn call<R>(function: &str, call: &Call<R>) {
+    #[cfg(feature = "tracing")]
+    tracing::debug!(
+        target: "cachier",
+        function,
+        outcome = call.outcome.label(),
+        age = call.age.map(tracing::field::debug),
+        elapsed = ?call.elapsed,
+        "{call}"
+    );
+    #[cfg(not(feature = "tracing"))]
+    let _ = (function, call);
+}
+
+/// A failure of a backend; the caller limits how often.
+pub(crate) fn backend_failed(function: &str, error: &Error) {
+    #[cfg(feature = "tracing")]
+    tracing::warn!(target: "cachier", function, kind = ?error.kind(), "{error:#}");
+    #[cfg(not(feature = "tracing"))]
+    let _ = (function, error);
+}
+
+/// A background recomputation that gave no value; the old one stays.
+pub(crate) fn refresh_failed(function: &str) {
+    #[cfg(feature = "tracing")]
+    tracing::warn!(target: "cachier", function, "a background recomputation failed; the old value stays");
+    #[cfg(not(feature = "tracing"))]
+    let _ = function;
+}

@@ -1,0 +1,179 @@
+//! Everything that cached functions share: parameters, switches, backends, the clock, background work.
+//!
+//! A program has one world. Each isolated test has one of its own, so that nothing leaks between parallel tests.
+
+use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
+
+use cachier_metrics::Clock;
+
+use crate::background::Pending;
+use crate::backends::Backends;
+use crate::environment;
+use crate::function::Function;
+use crate::options::GlobalParams;
+use crate::registry::CachedFunction;
+use crate::switches::Switches;
+use crate::timer::{Kind, Timer};
+
+/// The state that cached functions share.
+pub(crate) struct World {
+    pub(crate) id: WorldId,
+    pub(crate) clock: Clock,
+    pub(crate) timer: Timer,
+    pub(crate) pending: Pending,
+    pub(crate) backends: Backends,
+    params: RwLock<Arc<GlobalParams>>,
+    switches: Mutex<Switches>,
+    functions: Mutex<BTreeMap<String, CachedFunction>>,
+    /// Counts the changes of parameters and backends, so that functions notice them.
+    revision: AtomicU64,
+}
+
+/// Tells worlds apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct WorldId(u64);
+
+impl WorldId {
+    pub(crate) const MAIN: Self = Self(0);
+
+    #[cfg(feature = "testing")]
+    pub(crate) fn isolated() -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        Self(NEXT.fetch_add(1, Ordering::Relaxed))
+    }
+
+    #[cfg(feature = "testing")]
+    pub(crate) fn number(self) -> u64 {
+        self.0
+    }
+}
+
+thread_local! {
+    static CURRENT: Cell<Option<&'static World>> = const { Cell::new(None) };
+}
+
+/// The world of the calling code: the program's, or that of the isolated test it is part of.
+pub(crate) fn current() -> &'static World {
+    isolated().unwrap_or_else(main)
+}
+
+/// The world of the isolated test that the calling code is part of.
+#[inline]
+pub(crate) fn isolated() -> Option<&'static World> {
+    if cfg!(feature = "testing") { CURRENT.try_with(Cell::get).ok().flatten() } else { None }
+}
+
+fn main() -> &'static World {
+    static MAIN: OnceLock<World> = OnceLock::new();
+    MAIN.get_or_init(|| {
+        let params = match environment::namespace() {
+            Some(namespace) => GlobalParams::new().namespace(namespace),
+            None => GlobalParams::new(),
+        };
+        let switches = Switches::from_environment(environment::disabled().as_deref());
+        World::new(WorldId::MAIN, Clock::system(), Kind::Thread, params, switches)
+    })
+}
+
+/// Runs the future as part of the world, on whatever thread it is polled.
+pub(crate) async fn enter<F: Future>(world: &'static World, future: F) -> F::Output {
+    let mut future = pin!(future);
+    poll_fn(|context| inside(world, || future.as_mut().poll(context))).await
+}
+
+/// Runs the closure as part of the world.
+pub(crate) fn inside<R>(world: &'static World, run: impl FnOnce() -> R) -> R {
+    struct Leave(Option<&'static World>);
+    impl Drop for Leave {
+        fn drop(&mut self) {
+            // A thread that is being torn down has no world to return to.
+            let _ = CURRENT.try_with(|current| current.set(self.0));
+        }
+    }
+    let isolated = (world.id != WorldId::MAIN).then_some(world);
+    let _leave = Leave(CURRENT.try_with(|current| current.replace(isolated)).ok().flatten());
+    run()
+}
+
+impl World {
+    pub(crate) fn new(
+        id: WorldId,
+        clock: Clock,
+        timer: Kind,
+        params: GlobalParams,
+        switches: Switches,
+    ) -> Self {
+        Self {
+            id,
+            timer: Timer::new(clock.clone(), timer),
+            clock,
+            pending: Pending::default(),
+            backends: Backends::default(),
+            params: RwLock::new(Arc::new(params)),
+            switches: Mutex::new(switches),
+            functions: Mutex::default(),
+            revision: AtomicU64::new(1),
+        }
+    }
+
+    pub(crate) fn params(&self) -> Arc<GlobalParams> {
+        Arc::clone(&self.params.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(crate) fn set_params(&self, params: GlobalParams) {
+        *self.params.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(params);
+        self.changed();
+    }
+
+    /// How often parameters or backends have changed.
+    pub(crate) fn revision(&self) -> u64 {
+        self.revision.load(Ordering::Acquire)
+    }
+
+    /// Tells every function that parameters or backends have changed.
+    pub(crate) fn changed(&self) {
+        self.revision.fetch_add(1, Ordering::AcqRel);
+        for function in self.functions().values() {
+            function.function().refresh();
+        }
+    }
+
+    /// Changes the switches and opens or closes the gate of every function accordingly.
+    pub(crate) fn switch(&self, change: impl FnOnce(&mut Switches)) {
+        let functions = self.functions();
+        let mut switches = self.switches();
+        change(&mut switches);
+        for (name, function) in functions.iter() {
+            function.function().set_enabled(switches.is_on(name));
+        }
+    }
+
+    /// Makes the function known by its name. The second one of a name is not.
+    pub(crate) fn register(&self, function: CachedFunction) -> Result<(), DuplicateName> {
+        let mut functions = self.functions();
+        let state: &Function = function.function();
+        state.set_enabled(self.switches().is_on(&state.name));
+        if functions.contains_key(&state.name) {
+            return Err(DuplicateName);
+        }
+        functions.insert(state.name.clone(), function);
+        Ok(())
+    }
+
+    pub(crate) fn functions(&self) -> MutexGuard<'_, BTreeMap<String, CachedFunction>> {
+        self.functions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn switches(&self) -> MutexGuard<'_, Switches> {
+        self.switches.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Another live function has this name.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct DuplicateName;
