@@ -2,16 +2,26 @@
 
 use crate::function::Definition;
 
-/// What the attribute puts before the name of a method's hidden part.
-const HIDDEN_METHOD: &str = "__cachier_";
-/// The hidden part of a function, inside the companion that has the function's name.
-const HIDDEN_FUNCTION: &str = "::__dispatch";
+/// The path of the method that a marker stands in, or beside: `a::S<u8>::get` for `a::S<u8>::get_cache::{{closure}}`.
+pub fn identity_of_method(marker: &str, name: &str) -> String {
+    let path = without_closures(marker);
+    let (parent, last) = split_last_segment(path);
+    let type_arguments = last.find('<').map_or("", |start| &last[start..]);
+    format!("{parent}{name}{type_arguments}")
+}
+
+/// The path of the function whose companion is `companion`, with the type arguments of the marker.
+pub fn identity_of_function(companion: &str, marker: &str) -> String {
+    let (_, last) = split_last_segment(without_closures(marker));
+    let type_arguments = last.find('<').map_or("", |start| &last[start..]);
+    format!("{companion}{type_arguments}")
+}
 
 /// The name of a function in storage: its own, or the one that its attribute gives it, type arguments included.
 pub(crate) fn storage_name(definition: &Definition) -> String {
     match definition.options.name {
         Some(name) => format!("{name}{}", type_arguments(&definition.identity)),
-        None => clean(&definition.identity),
+        None => definition.identity.clone(),
     }
 }
 
@@ -19,22 +29,33 @@ pub(crate) fn storage_name(definition: &Definition) -> String {
 pub(crate) fn metrics_name(definition: &Definition) -> String {
     match definition.options.name {
         Some(name) => name.to_owned(),
-        None => without_type_arguments(&clean(&definition.identity)),
+        None => without_type_arguments(&definition.identity),
     }
 }
 
-/// Whether two markers belong to the same instantiation of a function.
-pub(crate) fn is_same(one: &str, other: &str) -> bool {
-    one == other || clean(one) == clean(other)
-}
-
-/// The path of the function that a marker stands in: `a::S<u8>::__cachier_get::{{closure}}` stands in `a::S<u8>::get`.
-fn clean(marker: &str) -> String {
+/// A marker is a closure in the function, possibly in its future.
+fn without_closures(marker: &str) -> &str {
     let mut path = marker;
     while let Some(shorter) = path.strip_suffix("::{{closure}}") {
         path = shorter;
     }
-    path.replace(HIDDEN_METHOD, "").replace(HIDDEN_FUNCTION, "")
+    path
+}
+
+/// The path up to and including its last `::` outside angle brackets, and what follows it.
+fn split_last_segment(path: &str) -> (&str, &str) {
+    let mut depth = 0_usize;
+    let mut start = 0;
+    for (index, pair) in path.as_bytes().windows(2).enumerate() {
+        match pair {
+            b"->" => {}
+            [b'<', _] => depth += 1,
+            [b'>', _] if index == 0 || path.as_bytes()[index - 1] != b'-' => depth = depth.saturating_sub(1),
+            b"::" if depth == 0 => start = index + 2,
+            _ => {}
+        }
+    }
+    path.split_at(start)
 }
 
 /// The path without the arguments of its types: `a::S::get` for `a::S<u8>::get`.
@@ -70,8 +91,7 @@ fn without_type_arguments(path: &str) -> String {
 }
 
 /// The arguments of the types in a path, as written there: `<u8>` for `a::S<u8>::get`.
-fn type_arguments(marker: &str) -> String {
-    let path = clean(marker);
+fn type_arguments(path: &str) -> String {
     match (path.find('<'), path.rfind('>')) {
         (Some(start), Some(end)) if start < end => path[start..=end].to_owned(),
         _ => String::new(),
@@ -88,34 +108,48 @@ mod tests {
     }
 
     #[test]
-    fn names_come_from_markers() {
+    fn the_identity_of_a_method_comes_from_any_marker_near_it() {
         let cases = [
-            ("app::forecast", "app::forecast", "app::forecast"),
-            ("app::f<u8>::{{closure}}", "app::f<u8>", "app::f"),
-            ("app::S<u8>::__cachier_get::{{closure}}::{{closure}}", "app::S<u8>::get", "app::S::get"),
-            ("app::f::__dispatch<a::B<u8>, c>::{{closure}}", "app::f<a::B<u8>, c>", "app::f"),
-            ("<app::S<u8> as app::Tr<u16>>::get::{{closure}}", "<app::S<u8> as app::Tr<u16>>::get", "<app::S as app::Tr>::get"),
-            ("app::f<fn(u8) -> u16>::{{closure}}", "app::f<fn(u8) -> u16>", "app::f"),
+            ("a::S<u8>::get::{{closure}}", "a::S<u8>::get"),
+            ("a::S<u8>::__cachier_get::{{closure}}::{{closure}}", "a::S<u8>::get"),
+            ("a::S<b::C>::get_cache<d::E<u8>>::{{closure}}", "a::S<b::C>::get<d::E<u8>>"),
+            ("<a::S<u8> as a::Tr<u16>>::get::{{closure}}", "<a::S<u8> as a::Tr<u16>>::get"),
+            ("<a::S<fn(u8) -> b::C> as a::Tr>::get", "<a::S<fn(u8) -> b::C> as a::Tr>::get"),
         ];
-        for (marker, storage, metrics) in cases {
-            assert_eq!(storage_name(&definition(marker, None)), storage);
-            assert_eq!(metrics_name(&definition(marker, None)), metrics);
+        for (marker, identity) in cases {
+            assert_eq!(identity_of_method(marker, "get"), identity);
+        }
+    }
+
+    #[test]
+    fn the_identity_of_a_generic_function_has_its_type_arguments() {
+        let identity = |marker| identity_of_function("a::f", marker);
+        assert_eq!(identity("a::f<u8>::{{closure}}"), "a::f<u8>");
+        assert_eq!(identity("a::f::__dispatch<b::C<u8>, d>::{{closure}}"), "a::f<b::C<u8>, d>");
+        assert_eq!(identity(""), "a::f");
+    }
+
+    #[test]
+    fn metrics_have_no_type_arguments() {
+        let cases = [
+            ("a::f", "a::f"),
+            ("a::S<b::C<u8>>::get<u16>", "a::S::get"),
+            ("<a::S<u8> as a::Tr<u16>>::get", "<a::S as a::Tr>::get"),
+            ("a::f<fn(u8) -> u16>", "a::f"),
+        ];
+        for (identity, name) in cases {
+            assert_eq!(metrics_name(&definition(identity, None)), name);
+            assert_eq!(storage_name(&definition(identity, None)), identity);
         }
     }
 
     #[test]
     fn a_given_name_keeps_instantiations_apart() {
-        let eight = definition("app::f<u8>::{{closure}}", Some("fetch"));
-        let sixteen = definition("app::f<u16>::{{closure}}", Some("fetch"));
+        let eight = definition("a::f<u8>", Some("fetch"));
+        let sixteen = definition("a::f<u16>", Some("fetch"));
         assert_eq!(storage_name(&eight), "fetch<u8>");
         assert_ne!(storage_name(&eight), storage_name(&sixteen));
         assert_eq!(metrics_name(&eight), "fetch");
-        assert_eq!(storage_name(&definition("app::f", Some("fetch"))), "fetch");
-    }
-
-    #[test]
-    fn markers_in_the_function_and_in_its_hidden_parts_are_the_same() {
-        assert!(is_same("a::S<u8>::get::{{closure}}", "a::S<u8>::__cachier_get::{{closure}}"));
-        assert!(!is_same("a::S<u8>::get::{{closure}}", "a::S<u16>::get::{{closure}}"));
+        assert_eq!(storage_name(&definition("a::f", Some("fetch"))), "fetch");
     }
 }

@@ -36,6 +36,7 @@ pub use cachier_macros::cachier;
 pub use cachier_metrics::{ExportError, PrometheusExporter};
 pub use cachier_metrics::{CacheMetrics, Distribution, Snapshot, Stats};
 
+pub use self::__private::{AsyncMethodCache, MethodCache};
 pub use self::call::{Call, CallOptions, Outcome, Tier};
 pub use self::options::GlobalParams;
 pub use self::program::{

@@ -36,27 +36,15 @@ impl join {
 
     fn __site() -> &'static ::cachier::__private::Site<
         ::cachier::__private::Memory<
-            (
-                <str as ::cachier::__private::OwnedPart<{
-                    #[allow(unused_imports)]
-                    use ::cachier::__private::ByRefProbe as _;
-                    ::cachier::__private::PartProbe::<'static, str>::BY_BITS
-                }>>::Owned,
-                <u32 as ::cachier::__private::OwnedPart<{
-                    #[allow(unused_imports)]
-                    use ::cachier::__private::ByRefProbe as _;
-                    ::cachier::__private::PartProbe::<'static, u32>::BY_BITS
-                }>>::Owned,
-            ),
-            <Result<String, u8> as ::cachier::__private::ShapeOf<{
-                #[allow(unused_imports)]
-                use ::cachier::__private::PlainProbe as _;
-                ::cachier::__private::Probe::<Result<String, u8>>::KIND
-            }>>::Value,
+            (::cachier::__owned!(str), ::cachier::__owned!(u32)),
+            ::cachier::__value!(Result<String, u8>),
         >,
     > {
         static SITE: ::cachier::__private::Site<
-            ::cachier::__private::Memory<(String, u32), String>,
+            ::cachier::__private::Memory<
+                (::cachier::__owned!(str), ::cachier::__owned!(u32)),
+                ::cachier::__value!(Result<String, u8>),
+            >,
         > = ::cachier::__private::Site::new(|_| ::cachier::__private::Definition {
             identity: ::std::any::type_name::<join>().to_owned(),
             options: ::cachier::__private::Options {
@@ -256,7 +244,7 @@ impl<T: Clone + Send + Sync + Eq + std::hash::Hash + 'static> Repo<T> {
     fn __cachier_get_site() -> &'static ::cachier::__private::ErasedSite {
         static SITE: ::cachier::__private::ErasedSite =
             ::cachier::__private::ErasedSite::new(|__marker| ::cachier::__private::Definition {
-                identity: __marker.to_owned(),
+                identity: ::cachier::__private::identity_of_method(__marker, "get"),
                 options: ::cachier::__private::Options {
                     backend: ::cachier::__private::BackendName::Memory,
                     ..::cachier::__private::Options::new()
@@ -287,6 +275,14 @@ impl<T: Clone + Send + Sync + Eq + std::hash::Hash + 'static> Repo<T> {
         })
     }
 
+    fn get_cache<'a>() -> ::cachier::MethodCache<(&'a Self, u64), (T, u64), (T, u64)> {
+        ::cachier::MethodCache::new(
+            Self::__cachier_get_site(),
+            ::cachier::__private::name_of(&|| ()),
+            |__operation, (__self, id)| Self::__cachier_get(__self, __operation, id),
+        )
+    }
+
     #[doc(hidden)]
     fn __cachier_body_get(&self, id: u64) -> (T, u64) {
         (self.0.clone(), id)
@@ -298,6 +294,8 @@ fn erased_method() {
     assert_eq!(Repo(1_u8).get(2), (1, 2));
     assert_eq!(Repo("x").get(2), ("x", 2));
     assert_eq!(Repo("x").get(2), ("x", 2));
+    assert_eq!(Repo::get_cache().peek(&Repo("x"), 2).unwrap(), Some(("x", 2)));
+    assert_eq!(Repo::<u8>::get_cache().peek(&Repo(2), 2).unwrap(), None);
     let names: Vec<_> = cachier::functions().into_iter().map(|f| f.name()).collect();
     assert!(names.contains(&"hand_expanded::Repo<&str>::get"), "{names:?}");
 }

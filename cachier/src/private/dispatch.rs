@@ -18,6 +18,7 @@ use crate::drive::{Core, Flavour, Session, Settled, Start, run};
 use crate::function::Function;
 use crate::registry::Registered;
 use crate::storage::{Stamp, Tiers};
+use crate::world;
 
 /// What the companion, or the function itself, asks for.
 pub enum Operation<Stored> {
@@ -133,6 +134,11 @@ impl ErasedSite {
             sum = sum.zip(cleared).map(|(sum, cleared)| sum + cleared);
         }
         Ok(sum)
+    }
+
+    /// The folder of the file backend.
+    pub fn cache_dir(&'static self, marker: &'static str) -> PathBuf {
+        cache_dir(&Function::new(self.definition(marker), world::current(), None))
     }
 
     /// Drops all marks of running computations of all instantiations.

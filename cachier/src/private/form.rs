@@ -180,3 +180,17 @@ macro_rules! __measure {
     }};
 }
 
+
+/// How to measure the values of a shape that the attribute bounds in bytes.
+pub fn measured<S: super::Shape<Value: Serialize>>(_: S) -> Measure<S::Value> {
+    Some(|value| entry::measure(value).ok())
+}
+
+/// How to return the failure of a backend, for `on_backend_error = "propagate"`.
+pub fn propagating<S, T, E>(_: S) -> Option<fn(Error) -> Result<T, E>>
+where
+    S: super::Shape<Return = Result<T, E>>,
+    E: From<Error>,
+{
+    Some(|error| Err(E::from(error)))
+}

@@ -255,3 +255,18 @@ macro_rules! __part {
         $crate::__private::PartProbe($argument).part()
     }};
 }
+
+/// The owned form of one argument of a typed key.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __owned {
+    ($argument:ty) => {
+        <$argument as $crate::__private::OwnedPart<
+            {
+                #[allow(unused_imports)]
+                use $crate::__private::ByRefProbe as _;
+                $crate::__private::PartProbe::<'static, $argument>::BY_BITS
+            },
+        >>::Owned
+    };
+}

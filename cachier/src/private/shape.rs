@@ -310,3 +310,37 @@ macro_rules! __shape {
         $crate::__shape!($returned).with_none()
     }};
 }
+
+/// The kept form of a return type.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __value {
+    ($returned:ty) => {
+        <$returned as $crate::__private::ShapeOf<
+            {
+                #[allow(unused_imports)]
+                use $crate::__private::PlainProbe as _;
+                $crate::__private::Probe::<$returned>::KIND
+            },
+        >>::Value
+    };
+}
+
+/// What users store and read by hand of a return type; all of it with `allow_none`.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __stored {
+    ($returned:ty) => {
+        <$returned as $crate::__private::ShapeOf<
+            {
+                #[allow(unused_imports)]
+                use $crate::__private::PlainProbe as _;
+                $crate::__private::Probe::<$returned>::KIND
+            },
+        >>::Stored
+    };
+    ($returned:ty; allow_none) => {
+        // The kept form of an `Option` is all of it, and that of a `Result` is what users store.
+        $crate::__value!($returned)
+    };
+}

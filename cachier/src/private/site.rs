@@ -228,7 +228,7 @@ impl ErasedSite {
     #[cold]
     fn find<S: Storage>(&'static self, name: &'static str) -> &'static Site<S> {
         let known = |sites: &[(&'static str, &'static (dyn Any + Send + Sync))]| {
-            let same = sites.iter().filter(|(known, _)| identity::is_same(known, name));
+            let same = sites.iter().filter(|(known, _)| *known == name || self.identity(known) == self.identity(name));
             same.filter_map(|(_, site)| site.downcast_ref::<Site<S>>()).next()
         };
         if let Some(site) = known(&self.sites.read().unwrap_or_else(PoisonError::into_inner)) {
@@ -248,6 +248,14 @@ impl ErasedSite {
         sites.push((name, site));
         self.first.get_or_init(|| (name, site));
         site
+    }
+
+    pub(crate) fn definition(&self, marker: &'static str) -> Definition {
+        (self.define)(marker)
+    }
+
+    fn identity(&self, marker: &'static str) -> String {
+        self.definition(marker).identity
     }
 
     /// The metrics that all instantiations share. `marker` is any of them, or empty for a free function.

@@ -1,0 +1,222 @@
+//! The companion of a method, which has no place for an enum of its name beside it.
+
+use std::path::PathBuf;
+use std::pin::Pin;
+
+use cachier_backends::{Error, Usage};
+use cachier_metrics::CacheMetrics;
+use futures_lite::future::block_on;
+
+use super::dispatch::{IsAsync, Operation, Reply};
+use super::site::ErasedSite;
+use crate::call::{Call, CallOptions};
+use crate::drive::Start;
+
+/// The companion of a method without `enable_metrics`.
+#[derive(Clone, Copy, Debug)]
+pub enum Unmetered {}
+
+/// The companion of a method with `enable_metrics`.
+#[derive(Clone, Copy, Debug)]
+pub enum Metered {}
+
+/// The operations on the cache of a method: what `my_fn_cache()` returns beside `my_fn`.
+///
+/// Each takes the arguments of the method, the receiver first.
+///
+/// ```
+/// # use cachier::cachier;
+/// struct Shop;
+///
+/// impl Shop {
+///     #[cachier(backend = "memory", skip(self))]
+///     fn price(&self, item: &str) -> usize {
+///         item.len() * 10
+///     }
+/// }
+///
+/// let shop = Shop;
+/// assert_eq!(shop.price("tea"), 30);
+/// assert_eq!(Shop::price_cache().peek(&shop, "tea")?, Some(30));
+/// # Ok::<(), cachier::Error>(())
+/// ```
+pub struct MethodCache<A, R, S = R, M = Unmetered> {
+    place: Place<M>,
+    dispatch: fn(Operation<S>, A) -> Reply<R, S>,
+}
+
+/// The operations on the cache of an `async` method, each asynchronous.
+pub struct AsyncMethodCache<'a, A, R, S = R, M = Unmetered> {
+    place: Place<M>,
+    dispatch: fn(Operation<S>, A) -> Replying<'a, R, S>,
+}
+
+/// A reply on its way.
+pub type Replying<'a, R, S> = Pin<Box<dyn Future<Output = Reply<R, S>> + Send + 'a>>;
+
+/// Which method it is.
+struct Place<M> {
+    site: &'static ErasedSite,
+    marker: &'static str,
+    metered: std::marker::PhantomData<fn() -> M>,
+}
+
+impl<M> Place<M> {
+    fn new(site: &'static ErasedSite, marker: &'static str) -> Self {
+        Self { site, marker, metered: std::marker::PhantomData }
+    }
+}
+
+/// What does not depend on the arguments, for both flavours.
+macro_rules! without_arguments {
+    ([$($lifetime:lifetime)?] $name:ident, $dispatch:ty) => {
+        impl<$($lifetime,)? A, R, S, M> $name<$($lifetime,)? A, R, S, M> {
+            #[doc(hidden)]
+            pub fn new(site: &'static ErasedSite, marker: &'static str, dispatch: $dispatch) -> Self {
+                Self { place: Place::new(site, marker), dispatch }
+            }
+
+            /// The folder of the file backend.
+            pub fn cache_dir(&self) -> PathBuf {
+                self.place.site.cache_dir(self.place.marker)
+            }
+        }
+
+        impl<$($lifetime,)? A, R, S> $name<$($lifetime,)? A, R, S, Metered> {
+            /// The metrics of the method, of all instantiations together.
+            pub fn metrics(&self) -> &'static CacheMetrics {
+                self.place.site.metrics(self.place.marker)
+            }
+        }
+    };
+}
+
+without_arguments!([] MethodCache, fn(Operation<S>, A) -> Reply<R, S>);
+without_arguments!(['a] AsyncMethodCache, fn(Operation<S>, A) -> Replying<'a, R, S>);
+
+impl<A, R, S, M> MethodCache<A, R, S, M> {
+    /// Forgets all entries of the method, of all versions; how many, where the backend can tell.
+    #[must_use = "the backend may have failed"]
+    pub fn clear_cache(&self) -> Result<Option<u64>, Error> {
+        block_on(self.place.site.clear(self.place.marker, IsAsync::No))
+    }
+
+    /// Drops all marks of running computations.
+    #[must_use = "the backend may have failed"]
+    pub fn clear_being_calculated(&self) -> Result<(), Error> {
+        block_on(self.place.site.clear_leases(self.place.marker, IsAsync::No))
+    }
+
+    /// Entries and bytes held, where the backend can tell.
+    #[must_use = "the backend may have failed"]
+    pub fn usage(&self) -> Result<Usage, Error> {
+        block_on(self.place.site.usage(self.place.marker, IsAsync::No))
+    }
+}
+
+impl<A, R, S, M> AsyncMethodCache<'_, A, R, S, M> {
+    /// Forgets all entries of the method, of all versions; how many, where the backend can tell.
+    #[must_use = "the backend may have failed"]
+    pub async fn clear_cache(&self) -> Result<Option<u64>, Error> {
+        self.place.site.clear(self.place.marker, IsAsync::Yes).await
+    }
+
+    /// Drops all marks of running computations.
+    #[must_use = "the backend may have failed"]
+    pub async fn clear_being_calculated(&self) -> Result<(), Error> {
+        self.place.site.clear_leases(self.place.marker, IsAsync::Yes).await
+    }
+
+    /// Entries and bytes held, where the backend can tell.
+    #[must_use = "the backend may have failed"]
+    pub async fn usage(&self) -> Result<Usage, Error> {
+        self.place.site.usage(self.place.marker, IsAsync::Yes).await
+    }
+}
+
+/// The operations that take the method's arguments, for one number of them.
+macro_rules! with_arguments {
+    ($(($($argument:ident: $type:ident),*))*) => {$(
+        #[expect(clippy::too_many_arguments, reason = "the method has as many")]
+        impl<$($type,)* R, S, M> MethodCache<($($type,)*), R, S, M> {
+            /// One call of the method, with options.
+            pub fn call_with(&self, options: CallOptions, $($argument: $type),*) -> R {
+                self.call_detailed(options, $($argument),*).value
+            }
+
+            /// One call of the method, with options, and what happened.
+            #[must_use]
+            pub fn call_detailed(&self, options: CallOptions, $($argument: $type),*) -> Call<R> {
+                (self.dispatch)(Operation::Call(options, Start::default()), ($($argument,)*)).call()
+            }
+
+            /// Forgets the entry of these arguments; whether there was one.
+            #[must_use = "the backend may have failed"]
+            pub fn invalidate(&self, $($argument: $type),*) -> Result<bool, Error> {
+                (self.dispatch)(Operation::Invalidate, ($($argument,)*)).invalidated()
+            }
+
+            /// Stores a value for these arguments without computing it.
+            #[must_use = "the backend may have failed"]
+            pub fn precache_value(&self, $($argument: $type,)* stored: S) -> Result<(), Error> {
+                (self.dispatch)(Operation::Precache(stored), ($($argument,)*)).precached()
+            }
+
+            /// Reads the entry of these arguments without computing it, and without touching metrics.
+            #[must_use = "the backend may have failed"]
+            pub fn peek(&self, $($argument: $type),*) -> Result<Option<S>, Error> {
+                (self.dispatch)(Operation::Peek, ($($argument,)*)).peeked()
+            }
+        }
+
+        #[expect(clippy::too_many_arguments, reason = "the method has as many")]
+        impl<'a, $($type,)* R, S, M> AsyncMethodCache<'a, ($($type,)*), R, S, M> {
+            /// One call of the method, with options.
+            pub async fn call_with(&self, options: CallOptions, $($argument: $type),*) -> R {
+                self.call_detailed(options, $($argument),*).await.value
+            }
+
+            /// One call of the method, with options, and what happened.
+            #[must_use]
+            pub async fn call_detailed(&self, options: CallOptions, $($argument: $type),*) -> Call<R> {
+                let operation = Operation::Call(options, Start::default());
+                (self.dispatch)(operation, ($($argument,)*)).await.call()
+            }
+
+            /// Forgets the entry of these arguments; whether there was one.
+            #[must_use = "the backend may have failed"]
+            pub async fn invalidate(&self, $($argument: $type),*) -> Result<bool, Error> {
+                (self.dispatch)(Operation::Invalidate, ($($argument,)*)).await.invalidated()
+            }
+
+            /// Stores a value for these arguments without computing it.
+            #[must_use = "the backend may have failed"]
+            pub async fn precache_value(&self, $($argument: $type,)* stored: S) -> Result<(), Error> {
+                (self.dispatch)(Operation::Precache(stored), ($($argument,)*)).await.precached()
+            }
+
+            /// Reads the entry of these arguments without computing it, and without touching metrics.
+            #[must_use = "the backend may have failed"]
+            pub async fn peek(&self, $($argument: $type),*) -> Result<Option<S>, Error> {
+                (self.dispatch)(Operation::Peek, ($($argument,)*)).await.peeked()
+            }
+        }
+    )*};
+}
+
+with_arguments! {
+    ()
+    (a: A)
+    (a: A, b: B)
+    (a: A, b: B, c: C)
+    (a: A, b: B, c: C, d: D)
+    (a: A, b: B, c: C, d: D, e: E)
+    (a: A, b: B, c: C, d: D, e: E, f: F)
+    (a: A, b: B, c: C, d: D, e: E, f: F, g: G)
+    (a: A, b: B, c: C, d: D, e: E, f: F, g: G, h: H)
+    (a: A, b: B, c: C, d: D, e: E, f: F, g: G, h: H, i: I)
+    (a: A, b: B, c: C, d: D, e: E, f: F, g: G, h: H, i: I, j: J)
+    (a: A, b: B, c: C, d: D, e: E, f: F, g: G, h: H, i: I, j: J, k: K)
+    (a: A, b: B, c: C, d: D, e: E, f: F, g: G, h: H, i: I, j: J, k: K, l: L)
+    (a: A, b: B, c: C, d: D, e: E, f: F, g: G, h: H, i: I, j: J, k: K, l: L, m: N)
+}
