@@ -284,3 +284,119 @@ impl Drop for Held {
         }
     }
 }
+
+#[cfg(all(test, not(shuttle)))]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::thread;
+
+    use super::*;
+    use crate::labels::Outcome;
+    use crate::metrics::{CacheMetrics, MetricsOptions};
+
+    thread_local! {
+        static SLOT: LocalSlot = const { LocalSlot::new() };
+        static OTHER: LocalSlot = const { LocalSlot::new() };
+        static LAST: RefCell<Option<AtTheEnd>> = const { RefCell::new(None) };
+    }
+
+    fn metrics(sampling: SamplingRate) -> &'static CacheMetrics {
+        let options = MetricsOptions::new("blocks", "memory");
+        CacheMetrics::create(MetricsOptions {
+            sampling,
+            listed: false,
+            ..options
+        })
+    }
+
+    fn hits(metrics: &CacheMetrics) -> u64 {
+        metrics.snapshot().calls[Outcome::Hit]
+    }
+
+    #[test]
+    fn threads_that_come_one_after_the_other_count_in_one_block() {
+        let metrics = metrics(SamplingRate::ALL);
+        for _ in 0..10 {
+            thread::spawn(|| (0..100).for_each(|_| metrics.local(&SLOT).hit()))
+                .join()
+                .unwrap();
+        }
+        assert_eq!(metrics.blocks.all().len(), 1);
+        assert_eq!(hits(metrics), 1000);
+    }
+
+    #[test]
+    fn functions_that_share_a_slot_are_counted_apart() {
+        let (one, two) = (metrics(SamplingRate::ALL), metrics(SamplingRate::ALL));
+        for _ in 0..10 {
+            one.local(&SLOT).hit();
+            two.local(&SLOT).hit();
+            two.local(&OTHER).hit();
+        }
+        assert_eq!((hits(one), hits(two)), (10, 20));
+        assert_eq!(two.blocks.all().len(), 1);
+    }
+
+    /// A thread-local of the program that calls a cached function when its thread ends.
+    struct AtTheEnd(&'static CacheMetrics);
+
+    impl Drop for AtTheEnd {
+        fn drop(&mut self) {
+            let local = self.0.local(&SLOT);
+            let sampled = local.sample();
+            local.hit();
+            local.near_hit();
+            if let Some(sampled) = sampled {
+                local.sampled_hit(sampled, 10, 20, Some(50));
+            }
+        }
+    }
+
+    /// Thread-locals are dropped in the reverse order of their first use: `LAST` after `HELD`.
+    fn call_while_the_thread_ends(metrics: &'static CacheMetrics) {
+        let thread = thread::spawn(move || {
+            LAST.with(|last| *last.borrow_mut() = Some(AtTheEnd(metrics)));
+            metrics.local(&SLOT).hit();
+        });
+        thread.join().unwrap();
+    }
+
+    #[test]
+    fn a_call_while_its_thread_ends_is_counted_in_the_shared_block() {
+        let metrics = metrics(SamplingRate::ALL);
+        (0..3).for_each(|_| call_while_the_thread_ends(metrics));
+        assert_eq!(hits(metrics), 6);
+        let shared = metrics
+            .blocks
+            .all()
+            .into_iter()
+            .filter(|block| block.writers == Writers::Many);
+        assert_eq!(
+            shared.map(|block| block.hits.get()).collect::<Vec<_>>(),
+            [3]
+        );
+        let snapshot = metrics.snapshot();
+        assert_eq!(snapshot.call_duration[Outcome::Hit].count(), 3);
+        assert_eq!(snapshot.time_saved, Some(120));
+    }
+
+    #[test]
+    fn below_full_sampling_such_a_call_is_counted_but_not_timed() {
+        let metrics = metrics(SamplingRate::new(0.9));
+        (0..20).for_each(|_| call_while_the_thread_ends(metrics));
+        assert_eq!(hits(metrics), 40);
+        assert_eq!(metrics.snapshot().call_duration[Outcome::Hit].count(), 0);
+    }
+
+    #[test]
+    fn the_share_of_sampled_calls_is_the_rate() {
+        let metrics = metrics(SamplingRate::new(0.25));
+        let sampled = (0..100_000)
+            .filter(|_| metrics.local(&SLOT).sample().is_some())
+            .count();
+        assert!((24_000..26_000).contains(&sampled), "{sampled} of 100000");
+        let none = self::metrics(SamplingRate::NONE);
+        assert!((0..1000).all(|_| none.local(&SLOT).sample().is_none()));
+        let _ = LocalSlot::default();
+    }
+}

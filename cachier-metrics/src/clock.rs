@@ -198,3 +198,56 @@ mod system {
         }
     }
 }
+
+#[cfg(all(test, not(shuttle)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_manual_clock_moves_only_when_it_is_moved_and_with_all_its_clones() {
+        let clock = Clock::manual();
+        let (now, wall, clone) = (clock.now(), clock.wall(), clock.clone());
+        assert_eq!(clock.now(), now);
+        clone.advance(Duration::from_millis(1500));
+        assert_eq!(clock.now() - now, 1_500_000_000);
+        assert_eq!(clock.coarse(), clock.now());
+        assert_eq!(
+            clock.wall().duration_since(wall).ok(),
+            Some(Duration::from_millis(1500))
+        );
+        assert_eq!(format!("{clock:?}"), "Clock::manual at 3601500000000 ns");
+    }
+
+    #[test]
+    fn both_readings_of_the_system_clock_agree_to_a_tick_before_and_after_calibration() {
+        let clock = Clock::default();
+        for _ in 0..2 {
+            let (before, coarse, after) = (clock.now(), clock.coarse(), clock.now());
+            assert!(before <= after);
+            assert!(
+                coarse <= after + 1_000_000,
+                "coarse is ahead by {} ns",
+                coarse - after
+            );
+            assert!(
+                coarse + 50_000_000 > before,
+                "coarse lags by {} ns",
+                before - coarse
+            );
+            calibrate();
+        }
+        assert!(clock.wall() > Clock::manual().wall());
+        assert_eq!(format!("{clock:?}"), "Clock::system");
+    }
+
+    #[test]
+    #[should_panic = "only a manual clock"]
+    fn nobody_moves_the_system_clock() {
+        Clock::system().advance(Duration::ZERO);
+    }
+
+    #[test]
+    fn a_duration_beyond_all_measure_is_the_longest_one() {
+        assert_eq!(nanos(Duration::MAX), u64::MAX);
+    }
+}

@@ -4,6 +4,8 @@
 //! goes through recorders ([`CallRecorder`], [`ComputeRecorder`]) that also notice panics and cancellations. Figures
 //! are read as [`Stats`], or merged over functions and processes as [`Snapshot`]s.
 
+#[cfg(all(test, not(shuttle)))]
+mod accuracy;
 mod block;
 mod clock;
 mod counter;

@@ -48,3 +48,21 @@ fn tick_all() {
         .filter(|metrics| metrics.clock().is_system())
         .for_each(|metrics| metrics.tick());
 }
+
+#[cfg(all(test, not(shuttle)))]
+mod tests {
+    use super::*;
+    use crate::labels::Outcome;
+    use crate::metrics::MetricsOptions;
+
+    #[test]
+    fn a_listed_function_is_ticked_and_stays_whole() {
+        let metrics = CacheMetrics::create(MetricsOptions::new("ticked", "memory"));
+        metrics
+            .start_call(None, None)
+            .finish(Outcome::Miss, None, None);
+        tick_all();
+        assert!(all().iter().any(|known| std::ptr::eq(*known, metrics)));
+        assert_eq!(metrics.stats().calls, 1);
+    }
+}

@@ -52,3 +52,25 @@ impl Running {
             .min()
     }
 }
+
+#[cfg(all(test, not(shuttle)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_oldest_is_known_however_many_run() {
+        let running = Running::default();
+        let places: Vec<_> = (1..=100).map(|start| running.start(start)).collect();
+        assert_eq!((running.count(), running.oldest()), (100, Some(1)));
+        for (ended, place) in (1..).zip(&places) {
+            running.end(place);
+            assert_eq!(
+                running.oldest(),
+                Some(ended + 1).filter(|next| *next <= 100)
+            );
+        }
+        assert_eq!(running.count(), 0);
+        running.start(7);
+        assert_eq!(running.oldest(), Some(7));
+    }
+}

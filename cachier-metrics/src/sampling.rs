@@ -112,6 +112,9 @@ pub(crate) struct Sampler {
     rate: f64,
     /// 1 / ln(1 - p)
     inverse_log: f64,
+    /// 1/p, rounded down, and what the rounding took away.
+    weight: u64,
+    remainder: f64,
 }
 
 /// Value of the countdown that says: every call.
@@ -121,9 +124,12 @@ pub(crate) const NEVER: u64 = u64::MAX;
 
 impl Sampler {
     pub(crate) fn new(rate: SamplingRate) -> Self {
+        let (rate, weight) = (rate.0, rate.0.recip());
         Self {
-            rate: rate.0,
-            inverse_log: (-rate.0).ln_1p().recip(),
+            rate,
+            inverse_log: (-rate).ln_1p().recip(),
+            weight: weight as u64,
+            remainder: weight.fract(),
         }
     }
 
@@ -134,15 +140,14 @@ impl Sampler {
         } else if self.rate <= 0.0 {
             NEVER
         } else {
-            ((unit(random).ln() * self.inverse_log).ceil() as u64).max(1)
+            (unit(random).ln() * self.inverse_log) as u64 + 1
         }
     }
 
     /// The weight of a sampled call.
     pub(crate) fn weigh(&self, random: u64) -> Sampled {
-        let mean = self.rate.recip();
-        let up = unit(random) <= mean.fract();
-        Sampled::of(mean as u64 + u64::from(up))
+        let up = unit(random) <= self.remainder;
+        Sampled::of(self.weight + u64::from(up))
     }
 }
 
@@ -158,4 +163,65 @@ pub(crate) fn split_mix(state: u64) -> (u64, u64) {
     mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     (next, mixed ^ (mixed >> 31))
+}
+
+#[cfg(all(test, not(shuttle)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rates_outside_zero_to_one_are_refused() {
+        for rate in [-0.1, 1.1, f64::NAN, f64::INFINITY] {
+            assert!(SamplingRate::try_from(rate).is_err(), "{rate} was taken");
+        }
+        let error = SamplingRate::try_from(2.0).map_err(|error| error.to_string());
+        assert_eq!(
+            error,
+            Err("a sampling rate is a number from 0 to 1, not 2".to_owned())
+        );
+        assert_eq!(SamplingRate::try_from(-0.0), Ok(SamplingRate::NONE));
+        assert_eq!(SamplingRate::new(1e-12).get(), SMALLEST);
+        assert_eq!(SamplingRate::default(), SamplingRate::ALL);
+    }
+
+    #[test]
+    #[should_panic = "a number from 0 to 1"]
+    fn a_constant_rate_outside_the_range_panics() {
+        let _ = SamplingRate::new(1.5);
+    }
+
+    #[test]
+    fn gaps_and_weights_have_the_means_that_the_rate_asks_for() {
+        for rate in [0.01, 0.1, 0.3, 0.7, 0.95] {
+            let sampler = Sampler::new(SamplingRate::new(rate));
+            let draws = 200_000;
+            let (mut state, mut random, mut gaps, mut weights) = (7, 0, 0, 0);
+            for _ in 0..draws {
+                (state, random) = split_mix(state);
+                gaps += sampler.gap(random);
+                (state, random) = split_mix(state);
+                weights += sampler.weigh(random).weight();
+            }
+            assert_ne!(random, 0);
+            let mean = |sum: u64| sum as f64 / f64::from(draws) * rate;
+            assert!(
+                (mean(gaps) - 1.0).abs() < 0.01,
+                "gaps at {rate}: {}",
+                mean(gaps)
+            );
+            assert!(
+                (mean(weights) - 1.0).abs() < 0.01,
+                "weights at {rate}: {}",
+                mean(weights)
+            );
+        }
+    }
+
+    #[test]
+    fn the_ends_of_the_range_need_no_chance() {
+        assert_eq!(Sampler::new(SamplingRate::ALL).gap(1), EVERY);
+        assert_eq!(Sampler::new(SamplingRate::NONE).gap(1), NEVER);
+        assert_eq!(unit(u64::MAX), 1.0);
+        assert!(unit(0) > 0.0);
+    }
 }

@@ -72,3 +72,93 @@ impl Windows {
         &self.start
     }
 }
+
+#[cfg(all(test, not(shuttle)))]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const HOUR: u64 = 3600;
+    const DAY: u64 = 24 * HOUR;
+
+    /// Windows that have been ticked in steps of `step(i)` nanoseconds until `end` seconds.
+    fn ticked(end: u64, step: impl Fn(u64) -> u64) -> (Windows, u64) {
+        let state = Arc::<Snapshot>::default();
+        let mut windows = Windows::starting(0, Arc::clone(&state));
+        let (mut now, mut ticks) = (0, 0);
+        while now < end * SECOND {
+            now += step(ticks);
+            ticks += 1;
+            windows.push(now, &state);
+        }
+        (windows, now)
+    }
+
+    fn too_early(windows: &Windows, now: u64, window: u64) -> f64 {
+        let begin = windows.before(now - window * SECOND).at;
+        (now - begin) as f64 / SECOND as f64 - window as f64
+    }
+
+    #[test]
+    fn any_window_up_to_a_day_begins_at_most_a_fifteenth_too_early() {
+        let (windows, now) = ticked(3 * DAY, |_| SECOND);
+        for window in (1..=60).chain([90, 600, HOUR, 2 * HOUR, 5 * HOUR, DAY / 2, DAY]) {
+            let error = too_early(&windows, now, window);
+            let limit = 1.0 + window as f64 / 15.0;
+            assert!(
+                (0.0..=limit).contains(&error),
+                "{window} s: {error} s too early"
+            );
+        }
+    }
+
+    #[test]
+    fn a_year_needs_no_more_room_than_three_days() {
+        let (three_days, _) = ticked(3 * DAY, |_| SECOND);
+        let (long, _) = ticked(20 * DAY, |_| SECOND);
+        assert!(
+            three_days.recent.len() < 300,
+            "{} are kept",
+            three_days.recent.len()
+        );
+        assert!(long.recent.len() <= three_days.recent.len() + 32);
+    }
+
+    #[test]
+    fn a_second_is_kept_once() {
+        let state = Arc::<Snapshot>::default();
+        let mut windows = Windows::starting(0, Arc::clone(&state));
+        for at in [SECOND, SECOND + 1, 2 * SECOND - 1] {
+            windows.push(at, &state);
+        }
+        assert_eq!(windows.recent.len(), 1);
+        assert_eq!(windows.before(u64::MAX).at, SECOND);
+    }
+
+    #[test]
+    fn a_window_longer_than_everything_begins_at_the_start() {
+        let (windows, now) = ticked(10, |_| SECOND);
+        assert_eq!(windows.before(0).at, windows.start().at);
+        assert_eq!(now, 10 * SECOND);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        /// A ticker that lags, or always wakes at odd seconds, still leaves the windows whole.
+        #[test]
+        fn uneven_ticks_widen_a_window_by_no_more_than_their_distance(
+            steps in prop::collection::vec(1..4_u64, 1..20),
+            window in 1..2 * HOUR,
+        ) {
+            let longest = 3.0;
+            let (windows, now) = ticked(3 * HOUR, |tick| {
+                steps[tick as usize % steps.len()] * SECOND
+            });
+            let limit = 1.0 + longest + (window as f64 + longest) / 15.0;
+            let error = too_early(&windows, now, window);
+            prop_assert!((0.0..=limit).contains(&error), "{error} s too early");
+        }
+    }
+}

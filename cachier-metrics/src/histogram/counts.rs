@@ -151,3 +151,62 @@ fn subtract_buckets(later: &[Bucket], earlier: &[Bucket]) -> Vec<Bucket> {
     }
     rest
 }
+
+#[cfg(all(test, not(shuttle)))]
+mod tests {
+    use super::super::scale::SECONDS;
+    use super::*;
+
+    fn histogram(buckets: &[(i32, u64)]) -> Histogram {
+        let buckets = buckets
+            .iter()
+            .map(|&(index, count)| Bucket { index, count })
+            .collect();
+        Histogram {
+            buckets,
+            ..Histogram::default()
+        }
+    }
+
+    #[test]
+    fn merging_adds_what_is_in_the_same_bucket() {
+        let mut merged = histogram(&[(-3, 1), (0, 2)]);
+        merged.merge(&histogram(&[(-5, 4), (0, 8), (7, 16)]));
+        assert_eq!(merged, histogram(&[(-5, 4), (-3, 1), (0, 10), (7, 16)]));
+        assert_eq!(merged.count(), 31);
+        assert_eq!(merged.count_up_to(0), 15);
+    }
+
+    #[test]
+    fn the_difference_of_two_states_is_what_came_between() {
+        let later = histogram(&[(-3, 1), (0, 10), (7, 16)]);
+        assert_eq!(
+            later.since(&histogram(&[(-5, 1), (0, 4), (7, 16)])),
+            histogram(&[(-3, 1), (0, 6)])
+        );
+        assert_eq!(later.since(&Histogram::default()), later);
+    }
+
+    #[test]
+    fn a_rank_is_found_in_its_bucket() {
+        let histogram = histogram(&[(1, 2), (5, 4)]);
+        assert_eq!(histogram.at_rank(1.0), Some((1, 0.5)));
+        assert_eq!(histogram.at_rank(2.0), Some((1, 1.0)));
+        assert_eq!(histogram.at_rank(3.0), Some((5, 0.25)));
+        assert_eq!(histogram.at_rank(6.5), Some((5, 1.0)));
+        assert_eq!(Histogram::default().at_rank(1.0), None);
+    }
+
+    #[test]
+    fn extremes_are_exact_where_they_are_known_and_bounds_where_not() {
+        let bounds = (SECONDS.bounds(-3).0, SECONDS.bounds(0).1);
+        let mut buckets = histogram(&[(-3, 1), (0, 1)]);
+        assert_eq!(buckets.extremes(&SECONDS), Some(bounds));
+        (buckets.min, buckets.max) = (bounds.0 + 7, bounds.1 - 7);
+        assert_eq!(
+            buckets.extremes(&SECONDS),
+            Some((bounds.0 + 7, bounds.1 - 7))
+        );
+        assert_eq!(Histogram::default().extremes(&SECONDS), None);
+    }
+}

@@ -124,3 +124,77 @@ const fn base_slots(upper: &[u64; SLOTS]) -> [i16; CELLS] {
     }
     base
 }
+
+#[cfg(all(test, not(shuttle)))]
+mod tests {
+    use num_bigint::BigUint;
+
+    use super::*;
+
+    /// Whether `value` units lie within 2^(index/16) base units, without any rounding: both to the 16th power.
+    fn within(scale: &Scale, value: u64, index: i32) -> bool {
+        let (mut left, mut right) = (
+            BigUint::from(value).pow(16),
+            BigUint::from(scale.units).pow(16),
+        );
+        if index < 0 {
+            left <<= index.unsigned_abs();
+        } else {
+            right <<= index.unsigned_abs();
+        }
+        left <= right
+    }
+
+    #[test]
+    fn every_bound_is_the_largest_whole_number_within_its_power() {
+        for scale in [&SECONDS, &BYTES] {
+            for slot in 0..SLOTS {
+                let (bound, index) = (scale.upper[slot], scale.index(slot));
+                assert!(
+                    within(scale, bound, index),
+                    "{bound} is above bucket {index}"
+                );
+                assert!(
+                    !within(scale, bound + 1, index),
+                    "{bound} + 1 fits into bucket {index}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_value_on_a_bound_is_below_it_and_the_next_one_above() {
+        for scale in [&SECONDS, &BYTES] {
+            for slot in 0..SLOTS - 1 {
+                let bound = scale.upper[slot];
+                let first = scale.upper.iter().position(|upper| *upper == bound);
+                if bound > 0 {
+                    assert_eq!(Some(scale.slot(bound)), first);
+                }
+                let after = scale.upper.iter().position(|upper| *upper > bound);
+                assert_eq!(Some(scale.slot(bound + 1)), after);
+            }
+        }
+    }
+
+    #[test]
+    fn values_outside_the_range_count_in_the_outermost_buckets() {
+        for scale in [&SECONDS, &BYTES] {
+            assert_eq!(scale.slot(0), 0);
+            assert_eq!(scale.slot(scale.upper[SLOTS - 1]), SLOTS - 1);
+            assert_eq!(scale.slot(scale.upper[SLOTS - 1] + 1), SLOTS - 1);
+            assert_eq!(scale.slot(u64::MAX), SLOTS - 1);
+        }
+        assert!(SECONDS.upper[SLOTS - 1] >= 86_400 * 1_000_000_000);
+    }
+
+    #[test]
+    fn bounds_and_values_of_a_bucket_agree() {
+        let (lower, upper) = SECONDS.bounds(0);
+        assert_eq!((lower, upper), (957_603_281, 1_000_000_000));
+        assert!((SECONDS.value(0, 1.0) - 1e9).abs() < 1e-3);
+        assert!((SECONDS.value(0, 0.0) - 957_603_280.7).abs() < 0.1);
+        assert_eq!(BYTES.bounds(0), (0, 1));
+        assert_eq!(BYTES.bounds(i32::MIN / 2).0, 0);
+    }
+}

@@ -128,15 +128,12 @@ fn answer<R: Fn() -> String>(
         *response.status_mut() = StatusCode::NOT_FOUND;
     } else if matches!(*request.method(), Method::GET | Method::HEAD) {
         *response.body_mut() = Full::from((site.render)());
-        let text = "text/plain; version=0.0.4; charset=utf-8".parse();
-        response
-            .headers_mut()
-            .extend(text.map(|text| (CONTENT_TYPE, text)));
+        response.headers_mut().insert(CONTENT_TYPE, TEXT_FORMAT);
     } else {
         *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
         response
             .headers_mut()
-            .extend("GET, HEAD".parse().map(|methods| (ALLOW, methods)));
+            .insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
     }
     Ok(response)
 }

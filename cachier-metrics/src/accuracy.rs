@@ -1,0 +1,145 @@
+//! Seeded trials of the whole way from sampler to estimate: what sampling may and may not do to the figures.
+
+use std::time::Duration;
+
+use crate::counter::Writers;
+use crate::distribution::Distribution;
+use crate::histogram::{Histogram, LiveHistogram, SECONDS};
+use crate::sampling::{EVERY, Sampled, Sampler, SamplingRate, split_mix};
+
+/// Durations in nanoseconds, spread over several powers of ten.
+fn durations(count: usize) -> Vec<u64> {
+    let mut state = 42;
+    let mut uniform = || {
+        let random;
+        (state, random) = split_mix(state);
+        ((random >> 11) + 1) as f64 / (1_u64 << 53) as f64
+    };
+    let mut normal = || (-2.0 * uniform().ln()).sqrt() * (std::f64::consts::TAU * uniform()).cos();
+    (0..count)
+        .map(|_| (1e6 * (1.5 * normal()).exp()) as u64)
+        .collect()
+}
+
+/// What a sampler with this seed records of these calls.
+fn observe(calls: &[u64], rate: f64, seed: u64) -> Histogram {
+    let sampler = Sampler::new(SamplingRate::new(rate));
+    let histogram = LiveHistogram::new(&SECONDS);
+    let (mut state, mut random) = split_mix(seed);
+    let mut countdown = sampler.gap(random);
+    for call in calls {
+        if countdown > 1 {
+            countdown -= 1;
+            continue;
+        }
+        let sampled = if countdown == EVERY {
+            Sampled::ONE
+        } else {
+            sampler.weigh(random)
+        };
+        histogram.record(*call, sampled.weight(), Writers::One);
+        (state, random) = split_mix(state);
+        countdown = sampler.gap(random);
+        (state, random) = split_mix(state);
+    }
+    histogram.read()
+}
+
+fn quantile(calls: &[u64], q: f64) -> u64 {
+    let mut sorted = calls.to_vec();
+    sorted.sort_unstable();
+    sorted[(q * calls.len() as f64).ceil().max(1.0) as usize - 1]
+}
+
+#[test]
+fn counts_and_sums_estimated_from_samples_are_unbiased() {
+    let calls = durations(5000);
+    let values: Vec<f64> = calls.iter().map(|call| *call as f64).collect();
+    for rate in [0.03, 0.1, 0.4, 0.9, 1.0] {
+        let observed: Vec<_> = (0..TRIALS)
+            .map(|seed| observe(&calls, rate, seed * 1_000_003))
+            .collect();
+        let counts = observed.iter().map(|histogram| histogram.count() as f64);
+        assert_unbiased(counts, &vec![1.0; calls.len()], rate);
+        assert_unbiased(
+            observed.iter().map(|histogram| histogram.sum as f64),
+            &values,
+            rate,
+        );
+    }
+}
+
+const TRIALS: u64 = 400;
+
+/// The mean of the estimated totals lies within four standard errors of the true total.
+fn assert_unbiased(estimates: impl Iterator<Item = f64>, values: &[f64], rate: f64) {
+    let weight = 1.0 / rate;
+    let rounding = weight.fract() * (1.0 - weight.fract());
+    let variance = rate * (weight * weight + rounding) - 1.0;
+    let squares: f64 = values.iter().map(|value| value * value).sum();
+    let standard_error = (variance.max(0.0) * squares / TRIALS as f64).sqrt();
+    let (total, mean) = (
+        values.iter().sum::<f64>(),
+        estimates.sum::<f64>() / TRIALS as f64,
+    );
+    let limit = 4.0 * standard_error + 1e-9 * total;
+    assert!(
+        (mean - total).abs() < limit,
+        "at rate {rate}: {mean} of {total}"
+    );
+}
+
+#[test]
+fn the_95_percent_interval_holds_the_quantile_in_93_to_97_percent_of_trials() {
+    let cases = [
+        (0.1, 0.5, 3000),
+        (0.1, 0.9, 6000),
+        (0.5, 0.5, 600),
+        (0.9, 0.5, 3000),
+        (0.05, 0.99, 20_000),
+    ];
+    for (rate, q, count) in cases {
+        let calls = durations(count);
+        let exact = Duration::from_nanos(quantile(&calls, q));
+        let trials = 2000;
+        let held = |seed: &u64| {
+            let distribution =
+                Distribution::<Duration>::of(observe(&calls, rate, seed * 1_000_003));
+            distribution
+                .interval(q)
+                .is_some_and(|(lower, upper)| (lower..=upper).contains(&exact))
+        };
+        let share = (0..trials).filter(held).count() as f64 / trials as f64;
+        assert!(
+            (0.93..=0.97).contains(&share),
+            "rate {rate}, q {q}: {share}"
+        );
+    }
+}
+
+#[test]
+fn when_every_call_is_timed_the_interval_is_the_bucket() {
+    let calls = durations(500);
+    let distribution = Distribution::<Duration>::of(observe(&calls, 1.0, 1));
+    for q in [0.0, 0.1, 0.5, 0.99, 1.0] {
+        let exact = Duration::from_nanos(quantile(&calls, q));
+        let interval = distribution.interval(q);
+        let holds = interval.is_some_and(|(lower, upper)| {
+            (lower..=upper).contains(&exact) && upper.as_secs_f64() < lower.as_secs_f64() * 1.0443
+        });
+        assert!(holds, "{exact:?} and {interval:?}");
+    }
+}
+
+#[test]
+fn too_few_samples_give_no_interval() {
+    let distribution = Distribution::<Duration>::of(observe(&durations(1000), 0.05, 3));
+    assert!(distribution.interval(0.5).is_some());
+    assert_eq!(distribution.interval(0.99), None);
+    assert_eq!(distribution.interval(0.01), None);
+    assert_eq!(distribution.interval(1.5), None);
+    assert_eq!(
+        Distribution::<Duration>::of(Histogram::default()).interval(0.5),
+        None
+    );
+}

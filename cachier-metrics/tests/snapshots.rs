@@ -1,0 +1,208 @@
+//! Snapshots form a commutative monoid, survive serialization, and read well as a table.
+#![cfg(not(shuttle))]
+#![allow(clippy::unwrap_used)]
+
+use std::time::Duration;
+
+use cachier_metrics::*;
+use proptest::prelude::*;
+
+/// A snapshot of a function with a random history.
+fn snapshot() -> impl Strategy<Value = Snapshot> {
+    let calls = prop::collection::vec(
+        (prop::sample::select(Outcome::ALL), 1..u64::from(u32::MAX)),
+        0..20,
+    );
+    let gauges = (any::<Option<u32>>(), any::<Option<u32>>());
+    (
+        calls,
+        gauges,
+        prop::sample::select(vec![0.0, 1.0]),
+        0..3_usize,
+    )
+        .prop_map(|(calls, gauges, rate, running)| take(&calls, gauges, rate, running))
+}
+
+fn take(
+    calls: &[(Outcome, u64)],
+    (entries, capacity): (Option<u32>, Option<u32>),
+    rate: f64,
+    running: usize,
+) -> Snapshot {
+    let clock = Clock::manual();
+    let metrics = CacheMetrics::create(MetricsOptions {
+        clock: clock.clone(),
+        sampling: SamplingRate::new(rate),
+        listed: false,
+        ..MetricsOptions::new("merged", "memory")
+    });
+    let near = Holding {
+        entries: entries.map(u64::from),
+        bytes: None,
+    };
+    let capacity_entries = capacity.map(u64::from);
+    metrics.set_gauges(Box::new(move || Gauges {
+        near,
+        capacity_entries,
+        ..Gauges::default()
+    }));
+    let computing: Vec<_> = (0..running)
+        .map(|_| metrics.start_compute(Reason::Absent))
+        .collect();
+    for (outcome, duration) in calls {
+        let call = metrics.start_call(Some(Sampled::ONE), None);
+        clock.advance(Duration::from_nanos(*duration));
+        metrics.backend_error(Operation::Store, ErrorLabel::Full);
+        call.finish(*outcome, Some(*duration), Some(2 * duration));
+    }
+    let snapshot = metrics.snapshot();
+    drop(computing);
+    snapshot
+}
+
+fn sum(snapshots: &[&Snapshot]) -> Snapshot {
+    snapshots.iter().copied().sum()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn merging_is_a_commutative_monoid(a in snapshot(), b in snapshot(), c in snapshot()) {
+        prop_assert_eq!(sum(&[&sum(&[&a, &b]), &c]), sum(&[&a, &sum(&[&b, &c])]));
+        prop_assert_eq!(sum(&[&a, &b]), sum(&[&b, &a]));
+        prop_assert_eq!(sum(&[&a, &Snapshot::default()]), a.clone());
+        prop_assert_eq!([a.clone(), b.clone()].into_iter().sum::<Snapshot>(), sum(&[&a, &b]));
+        let mut added = a.clone();
+        added += &b;
+        prop_assert_eq!(added, sum(&[&a, &b]));
+    }
+
+    #[test]
+    fn a_snapshot_survives_json(snapshot in snapshot()) {
+        let json = serde_json::to_string(&snapshot).unwrap();
+        prop_assert_eq!(serde_json::from_str::<Snapshot>(&json).unwrap(), snapshot);
+    }
+}
+
+#[test]
+fn ratios_are_computed_after_merging() {
+    let hits = take(&[(Outcome::Hit, 1); 9], (None, None), 1.0, 0);
+    let miss = take(&[(Outcome::Miss, 1)], (None, None), 1.0, 0);
+    assert_eq!(Stats::from(&sum(&[&hits, &miss])).hit_rate(), Some(0.9));
+}
+
+#[test]
+fn fields_and_labels_of_other_versions_do_no_harm() {
+    let json = r#"{"calls": {"hit": 3, "guessed": 9}, "invented": 1}"#;
+    let snapshot: Snapshot = serde_json::from_str(json).unwrap();
+    assert_eq!(snapshot.calls[Outcome::Hit], 3);
+    assert_eq!(Stats::from(&snapshot).calls, 3);
+    let error = serde_json::from_str::<Snapshot>(r#"{"calls": 7}"#).unwrap_err();
+    assert!(
+        error.to_string().contains("a map from outcome to value"),
+        "{error}"
+    );
+}
+
+#[test]
+fn labels_read_as_in_the_catalogue() {
+    let calls = Labelled::<AbandonReason, u64>::from_fn(|reason| reason.label().len() as u64);
+    assert_eq!(format!("{calls:?}"), "{Panic: 5, Cancelled: 9}");
+    assert_eq!(
+        format!("{:>6}|{}", Outcome::Hit, ErrorLabel::BreakerOpen),
+        "   hit|breaker_open"
+    );
+    let texts = |labels: &[Reason]| {
+        labels
+            .iter()
+            .map(|label| label.label())
+            .collect::<Vec<_>>()
+            .join(" ")
+    };
+    let reasons = "absent stale overwrite refresh wait_timeout reentrant uncacheable unavailable";
+    assert_eq!(texts(Reason::ALL), reasons);
+}
+
+#[test]
+fn statistics_read_as_a_table() {
+    let clock = Clock::manual();
+    let metrics = CacheMetrics::create(MetricsOptions {
+        clock: clock.clone(),
+        listed: false,
+        ..MetricsOptions::new("shown", "memory")
+    });
+    let backend = Holding {
+        entries: Some(2),
+        bytes: Some(3_000_000),
+    };
+    metrics.set_gauges(Box::new(move || Gauges {
+        backend,
+        ..Gauges::default()
+    }));
+    for (duration, bytes) in [
+        (500, 100),
+        (1_500, 2_000),
+        (2_000_000, 5 << 20),
+        (75_000_000, 3 << 30),
+    ] {
+        let call = metrics.start_call(Some(Sampled::ONE), None);
+        call.stored(bytes);
+        clock.advance(Duration::from_nanos(duration));
+        call.finish(Outcome::Miss, None, None);
+    }
+    let hit = metrics.start_call(Some(Sampled::ONE), None);
+    clock.advance(Duration::from_secs(2));
+    hit.finish(Outcome::Hit, None, Some(93_780_000_000_000));
+    let expected = "\
+calls                              5  in 2.08s
+  hit                              1
+  miss                             4
+hit rate                      20.0 %
+served rate                   20.0 %
+time saved                     1d02h
+entries                            2
+size                          2.86MB
+                   count     mean      p50      p90      p99      max
+latency                5    415ms   2.00ms    1.96s    1.96s    2.00s
+hit latency            1    2.00s    2.00s    2.00s    2.00s    2.00s
+entry size             4    769MB   1.96KB   3.00GB   3.00GB   3.00GB
+";
+    assert_eq!(metrics.stats().to_string(), expected);
+    assert_eq!(metrics.stats().entry_size.min(), Some(100));
+    let latency = format!("{:?}", metrics.stats().hit_latency.clone());
+    assert_eq!(
+        latency,
+        "Distribution { count: Some(1), mean: Some(2s), p50: Some(2s), p99: Some(2s), max: Some(2s) }"
+    );
+}
+
+#[test]
+fn long_times_are_shown_in_the_two_largest_units() {
+    let clock = Clock::manual();
+    let metrics = CacheMetrics::create(MetricsOptions {
+        clock: clock.clone(),
+        listed: false,
+        ..MetricsOptions::new("aged", "memory")
+    });
+    for (seconds, shown) in [
+        (0, "0ns"),
+        (59, "59.0s"),
+        (41, "1m40s"),
+        (7200, "2h01m"),
+        (86_400, "1d02h"),
+    ] {
+        clock.advance(Duration::from_secs(seconds));
+        let first = metrics
+            .stats()
+            .to_string()
+            .lines()
+            .next()
+            .unwrap_or_default()
+            .to_owned();
+        assert_eq!(
+            first,
+            format!("calls                              0  in {shown}")
+        );
+    }
+}
