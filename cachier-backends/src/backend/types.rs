@@ -24,7 +24,8 @@ pub struct EntryVersion(Box<[u8]>);
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct StoreRequest<'a> {
-    /// The bytes to store.
+    /// The bytes to store, as [`entry::encode`](crate::entry::encode) made them: a backend may tell
+    /// two entries apart by their length and their first 16 bytes, which hold a checksum of the rest.
     pub entry: &'a [u8],
     /// When its value was computed: the age by which old entries are removed.
     pub created: SystemTime,

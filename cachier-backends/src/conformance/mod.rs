@@ -4,7 +4,8 @@
 //! that it skips what the backend declares that it cannot do. [`conformance_tests!`] makes a test of
 //! each.
 //!
-//! ```
+#![cfg_attr(feature = "file", doc = "```")]
+#![cfg_attr(not(feature = "file"), doc = "```ignore")]
 //! use std::sync::Arc;
 //! use cachier_backends::conformance::{Property, Subject};
 //! # use cachier_backends::{Blocking, file::FileBackend};

@@ -1,7 +1,8 @@
-//! Refuses the options that CBOR would lose.
+//! Refuses what would not come back.
 //!
 //! CBOR writes `None` and `()` as null and `Some(x)` as `x`, so that `Some(None)` and `Some(())`
-//! would come back as `None`. This wraps any serializer and refuses them wherever they stand.
+//! would come back as `None`; and what is nested too deep is not read. This wraps any serializer
+//! and refuses both wherever they stand.
 
 use serde::ser::{self, Error as _, Serialize, Serializer};
 
@@ -11,16 +12,27 @@ pub(super) struct Lossless<'a, T: ?Sized> {
     place: Place,
 }
 
-/// Where a value stands: null is ambiguous directly inside `Some`.
+/// Where a value stands.
 #[derive(Clone, Copy)]
-enum Place {
-    InsideSome,
-    Elsewhere,
+struct Place {
+    /// How many levels of nesting are left.
+    levels: usize,
+    null: Null,
+}
+
+/// What null would be read as.
+#[derive(Clone, Copy)]
+enum Null {
+    Itself,
+    /// As the `None` around it that is not there.
+    NoneAround,
 }
 
 impl<'a, T: ?Sized> Lossless<'a, T> {
-    pub(super) fn new(value: &'a T) -> Self {
-        let place = Place::Elsewhere;
+    /// A value that may be nested as many levels deep as its reader follows.
+    pub(super) fn new(value: &'a T, levels: usize) -> Self {
+        let null = Null::Itself;
+        let place = Place { levels, null };
         Self { value, place }
     }
 }
@@ -40,11 +52,20 @@ struct Checked<S> {
 impl<S: Serializer> Checked<S> {
     /// The inner serializer, for something that is written as null.
     fn for_null(self) -> Result<S, S::Error> {
-        match self.place {
-            Place::Elsewhere => Ok(self.inner),
-            Place::InsideSome => Err(S::Error::custom(
+        match self.place.null {
+            Null::Itself => Ok(self.inner),
+            Null::NoneAround => Err(S::Error::custom(
                 "`Some(None)` and `Some(())` would come back as `None`",
             )),
+        }
+    }
+
+    /// The inner serializer, for something that is so many levels deep by itself, and how many
+    /// levels are left inside.
+    fn entering(self, levels: usize) -> Result<(S, usize), S::Error> {
+        match self.place.levels.checked_sub(levels) {
+            Some(left) => Ok((self.inner, left)),
+            None => Err(S::Error::custom("it is nested too deep to be read again")),
         }
     }
 }
@@ -105,7 +126,10 @@ impl<S: Serializer> Serializer for Checked<S> {
     }
 
     fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<S::Ok, S::Error> {
-        let place = Place::InsideSome;
+        let place = Place {
+            null: Null::NoneAround,
+            ..self.place
+        };
         self.inner.serialize_some(&Lossless { value, place })
     }
 
@@ -126,7 +150,8 @@ impl<S: Serializer> Serializer for Checked<S> {
         index: u32,
         variant: &'static str,
     ) -> Result<S::Ok, S::Error> {
-        self.inner.serialize_unit_variant(name, index, variant)
+        let (inner, _) = self.entering(1)?;
+        inner.serialize_unit_variant(name, index, variant)
     }
 
     fn serialize_newtype_variant<T: Serialize + ?Sized>(
@@ -136,17 +161,18 @@ impl<S: Serializer> Serializer for Checked<S> {
         variant: &'static str,
         value: &T,
     ) -> Result<S::Ok, S::Error> {
-        let value = &Lossless::new(value);
-        self.inner
-            .serialize_newtype_variant(name, index, variant, value)
+        let (inner, left) = self.entering(1)?;
+        inner.serialize_newtype_variant(name, index, variant, &Lossless::new(value, left))
     }
 
     fn serialize_seq(self, len: Option<usize>) -> Result<Self::SerializeSeq, S::Error> {
-        self.inner.serialize_seq(len).map(CheckedCompound)
+        let (inner, left) = self.entering(1)?;
+        Ok(CheckedCompound(inner.serialize_seq(len)?, left))
     }
 
     fn serialize_tuple(self, len: usize) -> Result<Self::SerializeTuple, S::Error> {
-        self.inner.serialize_tuple(len).map(CheckedCompound)
+        let (inner, left) = self.entering(1)?;
+        Ok(CheckedCompound(inner.serialize_tuple(len)?, left))
     }
 
     fn serialize_tuple_struct(
@@ -154,8 +180,9 @@ impl<S: Serializer> Serializer for Checked<S> {
         name: &'static str,
         len: usize,
     ) -> Result<Self::SerializeTupleStruct, S::Error> {
-        let compound = self.inner.serialize_tuple_struct(name, len);
-        compound.map(CheckedCompound)
+        let (inner, left) = self.entering(1)?;
+        let compound = inner.serialize_tuple_struct(name, len)?;
+        Ok(CheckedCompound(compound, left))
     }
 
     fn serialize_tuple_variant(
@@ -165,14 +192,15 @@ impl<S: Serializer> Serializer for Checked<S> {
         variant: &'static str,
         len: usize,
     ) -> Result<Self::SerializeTupleVariant, S::Error> {
-        let compound = self
-            .inner
-            .serialize_tuple_variant(name, index, variant, len);
-        compound.map(CheckedCompound)
+        // The variant, and the array in it.
+        let (inner, left) = self.entering(2)?;
+        let compound = inner.serialize_tuple_variant(name, index, variant, len)?;
+        Ok(CheckedCompound(compound, left))
     }
 
     fn serialize_map(self, len: Option<usize>) -> Result<Self::SerializeMap, S::Error> {
-        self.inner.serialize_map(len).map(CheckedCompound)
+        let (inner, left) = self.entering(1)?;
+        Ok(CheckedCompound(inner.serialize_map(len)?, left))
     }
 
     fn serialize_struct(
@@ -180,7 +208,8 @@ impl<S: Serializer> Serializer for Checked<S> {
         name: &'static str,
         len: usize,
     ) -> Result<Self::SerializeStruct, S::Error> {
-        self.inner.serialize_struct(name, len).map(CheckedCompound)
+        let (inner, left) = self.entering(1)?;
+        Ok(CheckedCompound(inner.serialize_struct(name, len)?, left))
     }
 
     fn serialize_struct_variant(
@@ -190,15 +219,15 @@ impl<S: Serializer> Serializer for Checked<S> {
         variant: &'static str,
         len: usize,
     ) -> Result<Self::SerializeStructVariant, S::Error> {
-        let compound = self
-            .inner
-            .serialize_struct_variant(name, index, variant, len);
-        compound.map(CheckedCompound)
+        // The variant, and the map in it.
+        let (inner, left) = self.entering(2)?;
+        let compound = inner.serialize_struct_variant(name, index, variant, len)?;
+        Ok(CheckedCompound(compound, left))
     }
 }
 
-/// The inside of a sequence, tuple, struct or map.
-struct CheckedCompound<C>(C);
+/// The inside of a sequence, tuple, struct or map, and how many levels are left in it.
+struct CheckedCompound<C>(C, usize);
 
 macro_rules! elements {
     ($($trait:ident { $($method:ident),* })*) => {$(
@@ -207,7 +236,7 @@ macro_rules! elements {
             type Error = C::Error;
 
             $(fn $method<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), C::Error> {
-                self.0.$method(&Lossless::new(value))
+                self.0.$method(&Lossless::new(value, self.1))
             })*
 
             fn end(self) -> Result<C::Ok, C::Error> {
@@ -236,7 +265,7 @@ macro_rules! fields {
                 name: &'static str,
                 value: &T,
             ) -> Result<(), C::Error> {
-                self.0.serialize_field(name, &Lossless::new(value))
+                self.0.serialize_field(name, &Lossless::new(value, self.1))
             }
 
             fn skip_field(&mut self, name: &'static str) -> Result<(), C::Error> {

@@ -8,14 +8,16 @@ use serde::de::DeserializeOwned;
 use super::lossless::Lossless;
 use crate::error::{Error, ErrorKind, Operation};
 
-/// How deep a stored value may be nested, so that hostile bytes cannot exhaust the stack.
+/// How many levels deep a stored value may be nested, so that hostile bytes cannot exhaust the
+/// stack. Of that, a level of `serde_json::Value` takes 3 KB in a debug build.
 const DEEPEST: usize = 128;
 
 /// Encodes a value, as CBOR.
 ///
 /// # Errors
 /// [`ErrorKind::Codec`] for a value that refuses to be serialized, and for one that would not come
-/// back: CBOR writes `Some(None)` and `Some(())` as it writes `None`.
+/// back: CBOR writes `Some(None)` and `Some(())` as it writes `None`, and what is nested more than 128
+/// levels deep is not read.
 ///
 /// ```
 /// use cachier_backends::entry::encode_value;
@@ -25,7 +27,7 @@ const DEEPEST: usize = 128;
 /// ```
 pub fn encode_value<V: Serialize + ?Sized>(value: &V) -> Result<Vec<u8>, Error> {
     let mut bytes = Vec::new();
-    ciborium::into_writer(&Lossless::new(value), &mut bytes).map_err(|source| {
+    ciborium::into_writer(&Lossless::new(value, DEEPEST), &mut bytes).map_err(|source| {
         let message = "the value cannot be serialized, so it is not stored";
         Error::new(ErrorKind::Codec, Operation::Store, message).with_source(source)
     })?;

@@ -38,11 +38,9 @@ const TEMPORARY_SUFFIX: &str = ".tmp";
 
 impl Place {
     pub(super) fn new(dir: &Path, key: &Key) -> Self {
-        let hash = key.hash().to_string();
         let scope = scope_folder(dir, key.scope());
-        let mut shard = scope.join(key.version().to_string());
-        shard.push(&hash[..2]);
-        let entry = shard.join(&hash);
+        let entry = entry_in(scope.clone(), key);
+        let shard = entry.parent().unwrap_or(&scope).to_owned();
         let lease = lease_on(&entry);
         Self {
             scope,
@@ -51,6 +49,20 @@ impl Place {
             lease,
         }
     }
+}
+
+/// The path of an entry: all that loading needs.
+pub(super) fn entry_path(dir: &Path, key: &Key) -> PathBuf {
+    entry_in(scope_folder(dir, key.scope()), key)
+}
+
+fn entry_in(mut path: PathBuf, key: &Key) -> PathBuf {
+    let hash = key.hash().to_string();
+    path.reserve(100);
+    path.push(key.version().to_string());
+    path.push(&hash[..2]);
+    path.push(&hash);
+    path
 }
 
 /// The folder of a function.

@@ -124,9 +124,9 @@ impl BlockingBackend for FileBackend {
     }
 
     fn load(&self, key: &Key) -> Result<Option<Loaded>, Error> {
-        let place = self.place(Operation::Load, key)?;
-        entry_file::load(&place.entry)
-            .map_err(|e| failed(Operation::Load, "cannot read the entry", &place.entry, e))
+        let path = layout::entry_path(self.used_dir(Operation::Load)?, key);
+        entry_file::load(&path)
+            .map_err(|e| failed(Operation::Load, "cannot read the entry", &path, e))
     }
 
     fn store(&self, key: &Key, request: StoreRequest<'_>) -> Result<StoreReply, Error> {

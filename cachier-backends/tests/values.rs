@@ -1,0 +1,253 @@
+//! Values come back as they were, or not at all.
+
+#![allow(clippy::unwrap_used)]
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt::Debug;
+
+use cachier_backends::ErrorKind;
+use cachier_backends::entry::{decode_value, encode_value, measure};
+use proptest::prelude::*;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use support::random::Random;
+
+mod support;
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Forecast {
+    city: String,
+    days: Vec<f64>,
+    wind: Option<Wind>,
+    notes: BTreeMap<String, Option<i128>>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+enum Wind {
+    Calm,
+    Breeze(u8),
+    Storm { force: u64, from: (char, bool) },
+}
+
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+struct Wrapper<T>(T);
+
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+struct Nothing;
+
+#[track_caller]
+fn comes_back<V: Serialize + DeserializeOwned + PartialEq + Debug>(value: V) {
+    let bytes = encode_value(&value).unwrap();
+    assert_eq!(decode_value::<V>(&bytes).unwrap(), value);
+    assert_eq!(measure(&value).unwrap(), bytes.len() as u64);
+}
+
+#[track_caller]
+fn is_refused<V: Serialize>(value: V) {
+    let error = encode_value(&value).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Codec);
+    assert!(format!("{error:#}").contains("Some(None)"), "{error:#}");
+}
+
+#[track_caller]
+fn does_not_decode<V: DeserializeOwned + Debug>(bytes: &[u8]) {
+    let error = decode_value::<V>(bytes).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Codec);
+}
+
+#[test]
+fn values_of_many_kinds_come_back() {
+    comes_back(());
+    comes_back(Nothing);
+    comes_back(u64::MAX);
+    comes_back((i128::MIN, u128::MAX));
+    comes_back((1.5f32, f64::MIN_POSITIVE, f64::INFINITY));
+    comes_back("é\0".to_owned());
+    comes_back(vec![Wind::Calm, Wind::Breeze(2)]);
+    comes_back(Ok::<u8, String>(1));
+    comes_back(Err::<u8, String>("no".to_owned()));
+    comes_back(HashMap::from([((1, 'a'), vec![()]), ((2, 'b'), vec![])]));
+    comes_back(Wrapper(Wrapper(None::<Wind>)));
+}
+
+#[test]
+fn options_that_cbor_keeps_apart_come_back() {
+    comes_back(None::<u8>);
+    comes_back(None::<Option<u8>>);
+    comes_back(Some(Some(1)));
+    comes_back(vec![None::<u8>, Some(1)]);
+    comes_back(Some(vec![None::<u8>]));
+    comes_back(Some((None::<u8>,)));
+    comes_back(Some(Wind::Calm));
+    comes_back(Some(Some("x".to_owned())));
+}
+
+#[test]
+fn options_that_cbor_would_lose_are_refused() {
+    is_refused(Some(None::<u8>));
+    is_refused(Some(()));
+    is_refused(Some(Nothing));
+    is_refused(Some(Some(())));
+    is_refused(Some(Some(None::<u8>)));
+    is_refused(Some(Wrapper(None::<u8>)));
+    is_refused(Some(Wrapper(Wrapper(Nothing))));
+}
+
+#[test]
+fn options_that_cbor_would_lose_are_refused_wherever_they_are() {
+    let lost = Some(None::<u8>);
+    is_refused(vec![lost]);
+    is_refused((1, lost));
+    is_refused(Wrapper(lost));
+    is_refused(HashMap::from([(1, lost)]));
+    is_refused(BTreeMap::from([(lost, 1)]));
+    is_refused(Ok::<_, ()>(lost));
+    #[derive(Serialize)]
+    struct Struct {
+        lost: Option<Option<u8>>,
+    }
+    #[derive(Serialize)]
+    enum Enum {
+        Tuple(u8, Option<Option<u8>>),
+        Struct { lost: Option<Option<u8>> },
+    }
+    #[derive(Serialize)]
+    struct Tuple(u8, Option<Option<u8>>);
+    is_refused(Struct { lost });
+    is_refused(Enum::Tuple(1, lost));
+    is_refused(Enum::Struct { lost });
+    is_refused(Tuple(1, lost));
+}
+
+#[test]
+fn what_is_nested_too_deep_to_be_read_is_refused() {
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    enum Tree {
+        Leaf,
+        Newtype(Box<Tree>),
+        Tuple(Box<Tree>, u8),
+        Struct { some: Option<Box<Tree>> },
+        List(Vec<Tree>),
+    }
+    let nest: [fn(Tree) -> Tree; 4] = [
+        |tree| Tree::Newtype(Box::new(tree)),
+        |tree| Tree::Tuple(Box::new(tree), 1),
+        |tree| Tree::Struct {
+            some: Some(Box::new(tree)),
+        },
+        |tree| Tree::List(vec![tree]),
+    ];
+    for nest in nest {
+        let mut tree = Tree::Leaf;
+        let mut depth = 0;
+        while let Ok(bytes) = encode_value(&tree) {
+            // What is stored can be read, down to the last level.
+            assert_eq!(decode_value::<Tree>(&bytes).unwrap(), tree);
+            tree = nest(tree);
+            depth += 1;
+        }
+        assert!((60..=128).contains(&depth), "{depth}");
+    }
+}
+
+#[test]
+fn a_field_that_was_added_with_a_default_does_not_break_old_values() {
+    #[derive(Serialize)]
+    struct Old {
+        a: u8,
+        gone: u8,
+    }
+    #[derive(Debug, PartialEq, Deserialize)]
+    struct New {
+        a: u8,
+        #[serde(default)]
+        b: Option<u8>,
+    }
+    let old = encode_value(&Old { a: 1, gone: 2 }).unwrap();
+    let new: New = decode_value(&old).unwrap();
+    assert_eq!(new, New { a: 1, b: None });
+}
+
+#[test]
+fn values_of_another_type_do_not_decode() {
+    does_not_decode::<u8>(&encode_value(&256).unwrap());
+    does_not_decode::<u8>(&encode_value("1").unwrap());
+    does_not_decode::<Forecast>(&encode_value(&(1, 2)).unwrap());
+    does_not_decode::<Wind>(&encode_value("Hurricane").unwrap());
+}
+
+#[test]
+fn what_follows_a_value_is_refused() {
+    does_not_decode::<u8>(b"");
+    does_not_decode::<u8>(&[1, 2]);
+    does_not_decode::<(u8, u8)>(&[0x82, 1, 2, 3]);
+}
+
+#[test]
+fn hostile_lengths_allocate_nothing_much() {
+    // An array, a map, a text, bytes, each of 2^62 elements, and one element.
+    for head in [0x9b, 0xbb, 0x7b, 0x5b] {
+        let hostile = [&[head][..], &(1u64 << 62).to_be_bytes(), &[1]].concat();
+        does_not_decode::<Vec<u64>>(&hostile);
+        does_not_decode::<String>(&hostile);
+        does_not_decode::<HashMap<u64, [u64; 32]>>(&hostile);
+        does_not_decode::<serde_json::Value>(&hostile);
+        does_not_decode::<Box<[()]>>(&hostile);
+    }
+}
+
+#[test]
+fn hostile_nesting_does_not_exhaust_the_stack() {
+    // Arrays, tags, arrays and texts without an end.
+    for head in [0x81, 0xc6, 0x9f, 0x7f] {
+        let deep = vec![head; 1_000_000];
+        does_not_decode::<serde_json::Value>(&deep);
+        does_not_decode::<String>(&deep);
+        does_not_decode::<Vec<u8>>(&deep);
+    }
+}
+
+#[test]
+fn a_hundred_thousand_mutations_end() {
+    let value = Forecast {
+        city: "Oslo".to_owned(),
+        days: vec![1.5, -0.0],
+        wind: Some(Wind::Storm {
+            force: u64::MAX,
+            from: ('N', true),
+        }),
+        notes: BTreeMap::from([("n".to_owned(), Some(i128::MIN)), ("m".to_owned(), None)]),
+    };
+    let whole = encode_value(&value).unwrap();
+    let mut random = Random(1);
+    for _ in 0..100_000 {
+        let mut bytes = whole.clone();
+        for _ in 0..=random.below(4) {
+            let place = random.below(bytes.len());
+            bytes[place] = random.next() as u8;
+        }
+        bytes.truncate(random.below(bytes.len() + 1));
+        let _ = decode_value::<Forecast>(&bytes);
+        let _ = decode_value::<serde_json::Value>(&bytes);
+    }
+}
+
+fn any_options() -> impl Strategy<Value = Vec<Option<Option<Option<u8>>>>> {
+    any::<Vec<Option<Option<Option<u8>>>>>()
+}
+
+proptest! {
+    #[test]
+    fn options_come_back_or_are_refused(value in any_options()) {
+        if let Ok(bytes) = encode_value(&value) {
+            prop_assert_eq!(decode_value::<Vec<Option<Option<Option<u8>>>>>(&bytes).unwrap(), value);
+        }
+    }
+
+    #[test]
+    fn noise_does_not_panic(noise: Vec<u8>) {
+        let _ = decode_value::<Forecast>(&noise);
+        let _ = decode_value::<serde_json::Value>(&noise);
+        let _ = decode_value::<Vec<Option<String>>>(&noise);
+    }
+}
