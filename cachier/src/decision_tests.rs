@@ -1,0 +1,181 @@
+use proptest::prelude::*;
+
+use super::*;
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+fn rules(stale_after: Option<Duration>) -> Rules {
+    Rules { stale_after, ..Rules::default() }
+}
+
+fn decide_plainly(stored: Stored, running: Running, rules: &Rules) -> Action {
+    decide(stored, running, rules, None, Intent::Use)
+}
+
+#[test]
+fn what_is_stored_and_who_is_running_decide() {
+    use Running::{Mine, NotShared, Other, Reentrant, Unclaimed, WaitedTooLong};
+    let fresh = Stored::Aged(HOUR);
+    let stale = Stored::Aged(HOUR * 3);
+    let rules = rules(Some(HOUR * 2));
+    let table = [
+        (fresh, Unclaimed, Action::Serve),
+        (fresh, Mine, Action::Serve),
+        (fresh, Other, Action::Serve),
+        (stale, Unclaimed, Action::Claim),
+        (stale, Mine, Action::Compute(Reason::Stale)),
+        (stale, Other, Action::Wait),
+        (stale, WaitedTooLong, Action::Compute(Reason::WaitTimeout)),
+        (stale, Reentrant, Action::Compute(Reason::Reentrant)),
+        (stale, NotShared, Action::Compute(Reason::Uncacheable)),
+        (Stored::Absent, Unclaimed, Action::Claim),
+        (Stored::Absent, Mine, Action::Compute(Reason::Absent)),
+        (Stored::Absent, Other, Action::Wait),
+        (Stored::Unknown, Unclaimed, Action::Claim),
+        (Stored::Unknown, Mine, Action::Compute(Reason::Unavailable)),
+        (Stored::Unknown, Other, Action::Wait),
+    ];
+    for (stored, running, action) in table {
+        assert_eq!(decide_plainly(stored, running, &rules), action, "{stored:?} {running:?}");
+    }
+}
+
+#[test]
+fn intents_outrank_what_is_stored() {
+    let rules = rules(None);
+    for stored in [Stored::Absent, Stored::Unknown, Stored::Aged(HOUR)] {
+        let decide = |intent| decide(stored, Running::Unclaimed, &rules, None, intent);
+        assert_eq!(decide(Intent::Skip), Action::Bypass);
+        assert_eq!(decide(Intent::Overwrite), Action::Compute(Reason::Overwrite));
+    }
+}
+
+#[test]
+fn a_max_age_of_zero_computes_at_once() {
+    let decide = |stored| {
+        decide(stored, Running::Unclaimed, &rules(None), Some(Duration::ZERO), Intent::Use)
+    };
+    assert_eq!(decide(Stored::Aged(Duration::ZERO)), Action::Compute(Reason::Stale));
+    assert_eq!(decide(Stored::Absent), Action::Compute(Reason::Absent));
+}
+
+#[test]
+fn next_time_serves_stale_values_up_to_max_stale() {
+    let rules = Rules {
+        stale_after: Some(HOUR),
+        max_stale: Some(HOUR * 2),
+        on_stale: OnStale::ServeAndRefresh,
+        ..Rules::default()
+    };
+    let decide = |age| decide_plainly(Stored::Aged(age), Running::Unclaimed, &rules);
+    assert_eq!(decide(HOUR), Action::Serve);
+    assert_eq!(decide(HOUR * 2), Action::ServeStaleAndRefresh);
+    assert_eq!(decide(HOUR * 2 + Duration::from_nanos(1)), Action::Claim);
+}
+
+#[test]
+fn next_time_serves_nothing_older_than_the_call_accepts() {
+    let rules = Rules {
+        stale_after: Some(HOUR),
+        on_stale: OnStale::ServeAndRefresh,
+        ..Rules::default()
+    };
+    let decide = |max_age| {
+        decide(Stored::Aged(HOUR * 2), Running::Unclaimed, &rules, Some(max_age), Intent::Use)
+    };
+    assert_eq!(decide(HOUR * 3), Action::ServeStaleAndRefresh);
+    assert_eq!(decide(HOUR), Action::Claim);
+}
+
+#[test]
+fn a_result_is_stored_shared_or_replaced_by_the_stale_value() {
+    let stale = Stored::Aged(HOUR * 3);
+    let patient = Rules {
+        stale_after: Some(HOUR * 2),
+        stale_on_error: Some(HOUR),
+        ..Rules::default()
+    };
+    let impatient = Rules { max_stale: Some(HOUR), ..patient.clone() };
+    let table = [
+        (Computed::Storable, stale, &patient, Settlement::Store),
+        (Computed::Unstorable, stale, &patient, Settlement::Share),
+        (Computed::Failed, stale, &patient, Settlement::ServeStale),
+        (Computed::Failed, stale, &impatient, Settlement::Share),
+        (Computed::Failed, Stored::Aged(HOUR * 4), &patient, Settlement::Share),
+        (Computed::Failed, Stored::Absent, &patient, Settlement::Share),
+        (Computed::Failed, Stored::Unknown, &patient, Settlement::Share),
+    ];
+    for (computed, stored, rules, settlement) in table {
+        assert_eq!(settle(computed, stored, rules), settlement, "{computed:?} {stored:?}");
+    }
+    let plain = Rules { stale_on_error: None, ..patient };
+    assert_eq!(settle(Computed::Failed, stale, &plain), Settlement::Share);
+    let ageless = Rules { stale_after: None, stale_on_error: Some(HOUR * 3), ..Rules::default() };
+    assert_eq!(settle(Computed::Failed, stale, &ageless), Settlement::ServeStale);
+}
+
+fn durations() -> impl Strategy<Value = Duration> {
+    (0_u64..6).prop_map(Duration::from_secs)
+}
+
+fn any_rules() -> impl Strategy<Value = Rules> {
+    let optional = || proptest::option::of(durations());
+    (optional(), optional(), optional(), any::<bool>()).prop_map(
+        |(stale_after, max_stale, stale_on_error, next_time)| Rules {
+            stale_after,
+            max_stale,
+            stale_on_error,
+            on_stale: if next_time { OnStale::ServeAndRefresh } else { OnStale::Recompute },
+        },
+    )
+}
+
+/// The same question answered by listing the ages, second by second, that each answer holds for.
+fn model(age: u64, rules: &Rules, max_age: Option<Duration>) -> (bool, bool) {
+    let seconds = |bound: Option<Duration>| bound.map_or(u64::MAX, |bound| bound.as_secs());
+    let within = |bound: u64| bound > 0 && (0..=bound.min(10)).contains(&age);
+    let fresh = within(seconds(rules.stale_after)) && within(seconds(max_age));
+    let servable = rules.on_stale == OnStale::ServeAndRefresh
+        && within(seconds(max_age))
+        && (0..=seconds(rules.max_stale).min(10)).contains(&age);
+    (fresh, servable)
+}
+
+proptest! {
+    #[test]
+    fn a_stored_value_is_served_exactly_when_the_model_says(
+        age in 0_u64..6,
+        rules in any_rules(),
+        max_age in proptest::option::of(durations()),
+    ) {
+        let stored = Stored::Aged(Duration::from_secs(age));
+        let action = decide(stored, Running::Mine, &rules, max_age, Intent::Use);
+        let expected = match model(age, &rules, max_age) {
+            (true, _) => Action::Serve,
+            (false, true) => Action::ServeStaleAndRefresh,
+            (false, false) => Action::Compute(Reason::Stale),
+        };
+        prop_assert_eq!(action, expected);
+    }
+
+    #[test]
+    fn nothing_is_ever_served_past_its_bounds(
+        age in 0_u64..6,
+        rules in any_rules(),
+        max_age in proptest::option::of(durations()),
+    ) {
+        let age = Duration::from_secs(age);
+        match decide(Stored::Aged(age), Running::Unclaimed, &rules, max_age, Intent::Use) {
+            Action::Serve => {
+                prop_assert!(rules.stale_after.is_none_or(|bound| age <= bound));
+                prop_assert!(max_age.is_none_or(|bound| age <= bound && !bound.is_zero()));
+            }
+            Action::ServeStaleAndRefresh => {
+                prop_assert!(rules.max_stale.is_none_or(|bound| age <= bound));
+                prop_assert!(max_age.is_none_or(|bound| age <= bound));
+            }
+            Action::Claim | Action::Compute(Reason::Stale) => {}
+            other => prop_assert!(false, "{:?}", other),
+        }
+    }
+}

@@ -9,6 +9,7 @@ mod method;
 mod part;
 mod shape;
 mod site;
+mod stored_part;
 
 pub use std::option::Option;
 pub use std::result::Result;
@@ -26,6 +27,7 @@ pub use self::method::{AsyncMethodCache, MethodCache, Metered, Unmetered};
 pub use self::job::{Mode, Recipe, Step};
 pub use self::part::{ByRefProbe, OptionRef, OwnedPart, PartProbe};
 pub use self::shape::{ErrorProbe, PlainProbe, Probe, Shape, ShapeOf, SharedError, Unshared, WithNone, kind};
+pub use self::stored_part::{OrderedProbe, StoredPartProbe};
 pub use self::site::{Begun, ErasedSite, Instance, Site};
 pub use crate::drive::Start;
 pub use crate::function::Definition;
