@@ -5,6 +5,8 @@
 //! flight out of the table, so that its result is still returned but no longer stored.
 
 mod computation;
+#[cfg(all(test, shuttle))]
+mod model;
 mod wait_graph;
 mod wait_list;
 
@@ -116,6 +118,9 @@ impl<K: Eq + Hash + Clone, V> Flights<K, V> {
         }
     }
 
+}
+
+impl<K: Eq + Hash, V> Flights<K, V> {
     fn shard(&self, key: &K) -> MutexGuard<'_, Shard<K, V>> {
         // The top bits: the low ones choose the bucket inside the shard's own table.
         let index = (self.hasher.hash_one(key) >> 60) as usize % SHARDS;
@@ -236,7 +241,9 @@ impl<K: Eq + Hash + Clone, V> Leader<'_, K, V> {
         shard.running.remove(&self.key);
         Storing::Done
     }
+}
 
+impl<K: Eq + Hash, V> Leader<'_, K, V> {
     fn is_current(&self, shard: &Shard<K, V>) -> bool {
         shard.running.get(&self.key).is_some_and(|running| Arc::ptr_eq(running, &self.flight))
     }
@@ -247,9 +254,8 @@ impl<K: Eq + Hash, V> Drop for Leader<'_, K, V> {
         if self.landed {
             return;
         }
-        let index = (self.flights.hasher.hash_one(&self.key) >> 60) as usize % SHARDS;
-        let mut shard = lock(&self.flights.shards[index]);
-        if shard.running.get(&self.key).is_some_and(|running| Arc::ptr_eq(running, &self.flight)) {
+        let mut shard = self.flights.shard(&self.key);
+        if self.is_current(&shard) {
             shard.running.remove(&self.key);
         }
         drop(shard);

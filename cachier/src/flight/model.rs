@@ -1,0 +1,209 @@
+//! Single flight under a model checker, which tries many interleavings:
+//! `RUSTFLAGS="--cfg shuttle" cargo test -p cachier --lib model`.
+//!
+//! Each property stands beside a broken variant that the checker must catch.
+
+use shuttle::future::block_on;
+use shuttle::thread;
+
+use super::{ComputationId, Flights, Joined, Landing, Storing, depend};
+use crate::sync::{Arc, Mutex, lock};
+
+const SCHEDULES: usize = 2_000;
+const KEY: u8 = 7;
+
+/// A cache of one key, and how often it was computed.
+struct Cache {
+    flights: Flights<u8, u64>,
+    stored: Mutex<Option<u64>>,
+    computed: Mutex<u64>,
+}
+
+/// Whether a caller that found no flight looks again before it leads one.
+#[derive(Clone, Copy)]
+enum Recheck {
+    Done,
+    Forgotten,
+}
+
+impl Cache {
+    fn new() -> Arc<Self> {
+        let (stored, computed) = (Mutex::new(None), Mutex::new(0));
+        Arc::new(Self { flights: Flights::new(), stored, computed })
+    }
+
+    fn get(&self, recheck: Recheck) -> u64 {
+        loop {
+            if let Some(value) = *lock(&self.stored) {
+                return value;
+            }
+            let stored = || match recheck {
+                Recheck::Done => *lock(&self.stored),
+                Recheck::Forgotten => None,
+            };
+            match self.flights.join(&KEY, ComputationId::next(), stored) {
+                Joined::Found(value) => return value,
+                Joined::Leads(leader) => {
+                    let value = self.compute();
+                    leader.land(|| *lock(&self.stored) = Some(value), || Landing::Value(value));
+                    return value;
+                }
+                Joined::Waits(flight) => {
+                    if let Landing::Value(value) = block_on(flight.landing()) {
+                        return value;
+                    }
+                }
+            }
+        }
+    }
+
+    fn compute(&self) -> u64 {
+        thread::yield_now();
+        let mut computed = lock(&self.computed);
+        *computed += 1;
+        *computed
+    }
+}
+
+fn all_get(recheck: Recheck) {
+    let cache = Cache::new();
+    let callers: Vec<_> = (0..3)
+        .map(|_| {
+            let cache = Arc::clone(&cache);
+            thread::spawn(move || cache.get(recheck))
+        })
+        .collect();
+    for caller in callers {
+        assert_eq!(caller.join().unwrap(), 1);
+    }
+    assert_eq!(*lock(&cache.computed), 1);
+}
+
+#[test]
+fn one_computation_serves_all_callers() {
+    shuttle::check_random(|| all_get(Recheck::Done), SCHEDULES);
+}
+
+#[test]
+#[should_panic(expected = "assertion")]
+fn without_a_second_look_the_checker_finds_two_computations() {
+    shuttle::check_random(|| all_get(Recheck::Forgotten), SCHEDULES);
+}
+
+#[test]
+fn an_abandoned_flight_is_taken_over() {
+    shuttle::check_random(
+        || {
+            let cache = Cache::new();
+            let first = {
+                let cache = Arc::clone(&cache);
+                thread::spawn(move || {
+                    let joined = cache.flights.join(&KEY, ComputationId::next(), || None::<u64>);
+                    thread::yield_now();
+                    drop(joined);
+                })
+            };
+            let second = {
+                let cache = Arc::clone(&cache);
+                thread::spawn(move || cache.get(Recheck::Done))
+            };
+            first.join().unwrap();
+            assert_eq!(second.join().unwrap(), 1);
+            assert_eq!(cache.get(Recheck::Done), 1);
+        },
+        SCHEDULES,
+    );
+}
+
+#[test]
+fn what_was_forgotten_while_it_was_computed_is_not_stored() {
+    shuttle::check_random(
+        || {
+            let cache = Cache::new();
+            let Joined::Leads(leader) =
+                cache.flights.join(&KEY, ComputationId::next(), || None::<u64>)
+            else {
+                unreachable!("nobody else is there yet");
+            };
+            let forgetting = {
+                let cache = Arc::clone(&cache);
+                thread::spawn(move || {
+                    cache.flights.forget(&KEY);
+                    *lock(&cache.stored) = None;
+                })
+            };
+            let storing = leader.land(|| *lock(&cache.stored) = Some(1), || Landing::Value(1));
+            forgetting.join().unwrap();
+            assert_eq!(*lock(&cache.stored), None, "{storing:?}");
+        },
+        SCHEDULES,
+    );
+}
+
+#[test]
+fn a_computation_outside_any_flight_does_not_outlive_an_invalidation() {
+    shuttle::check_random(
+        || {
+            let cache = Cache::new();
+            let epoch = cache.flights.epoch(&KEY);
+            let forgetting = {
+                let cache = Arc::clone(&cache);
+                thread::spawn(move || {
+                    cache.flights.forget_all();
+                    *lock(&cache.stored) = None;
+                })
+            };
+            let storing =
+                cache.flights.store_since(&KEY, epoch, || *lock(&cache.stored) = Some(1));
+            forgetting.join().unwrap();
+            assert_eq!(*lock(&cache.stored), None, "{storing:?}");
+            let epoch = cache.flights.epoch(&KEY);
+            assert_eq!(cache.flights.store_since(&KEY, epoch, || ()), Storing::Done);
+        },
+        SCHEDULES,
+    );
+}
+
+/// Whether a caller asks before it waits.
+#[derive(Clone, Copy)]
+enum Ask {
+    First,
+    Never,
+}
+
+/// Two computations, each of which needs the other's key.
+fn need_each_other(ask: Ask) {
+    let flights: Arc<Flights<u8, u64>> = Arc::new(Flights::new());
+    let callers: Vec<_> = [(1, 2), (2, 1)]
+        .map(|(own, other)| {
+            let flights = Arc::clone(&flights);
+            thread::spawn(move || {
+                let computation = ComputationId::next();
+                let joined = flights.join(&own, computation, || None::<u64>);
+                if let Joined::Waits(flight) = flights.join(&other, ComputationId::next(), || None::<u64>) {
+                    let needs = depend(Some(computation), flight.computation);
+                    if needs.is_ok() || matches!(ask, Ask::Never) {
+                        block_on(flight.landing());
+                    }
+                }
+                if let Joined::Leads(leader) = joined {
+                    leader.land(|| (), || Landing::Value(own.into()));
+                }
+            })
+        })
+        .into();
+    for caller in callers {
+        caller.join().unwrap();
+    }
+}
+
+#[test]
+fn computations_that_need_each_other_end() {
+    shuttle::check_random(|| need_each_other(Ask::First), SCHEDULES);
+}
+
+#[test]
+#[should_panic(expected = "deadlock")]
+fn without_the_question_the_checker_finds_the_deadlock() {
+    shuttle::check_random(|| need_each_other(Ask::Never), SCHEDULES);
+}
