@@ -1,167 +1,103 @@
 //! A hash table that many threads read without a lock while one at a time writes.
 //!
-//! Open addressing with linear probing. A slot is empty, holds an item, or holds the tombstone of a
-//! removed one. Three rules make a lookup that takes no lock right:
+//! Three rules make a lookup see each item that is there all along:
 //!
-//! - An item never moves within a table, and a slot that once held one never becomes empty while a
-//!   later slot may depend on it; so a probe cannot miss an item that is there all along.
-//! - An item is replaced in its slot by a single swap; so its key is never absent in between.
-//! - A table that fills up is rebuilt aside and published whole; readers of the old table see what
-//!   was there when they began.
+//! - An item stays in its slot of a table until it is removed.
+//! - A new item of the same key takes the place of the old one in a single step.
+//! - A table that is full is copied into a larger one, which then becomes the current one as a whole.
+//!   The old table does not change any more: who reads it sees what was there when they came.
 //!
-//! Removed items and replaced tables are freed by epoch-based reclamation once no reader can hold
-//! them. Writers prove that they are alone by lending the [`Occupancy`], which lives in a mutex.
+//! Removed items and old tables are freed by epoch-based reclamation, once no guard is left that may
+//! see them.
 
 use std::sync::atomic::Ordering::{AcqRel, Acquire};
 
-use sdd::{AtomicShared, Guard, Ptr, Shared, Tag};
+use sdd::{AtomicShared, Guard, Shared, Tag};
 
-const MIN_SLOTS: usize = 8;
-
-/// The tags of a slot without an item.
-const EMPTY: Tag = Tag::None;
-const TOMBSTONE: Tag = Tag::First;
-
-/// What a table holds: something that remembers the hash of its key.
-pub(super) trait Item: Send + Sync + 'static {
-    fn hash(&self) -> u64;
-}
+use super::catalog::{Catalog, Record};
+use super::table::Table;
 
 /// The table, as readers and writers share it.
 pub(super) struct Index<T> {
     table: AtomicShared<Table<T>>,
 }
 
-/// How full the table is: the state that writers alone need.
-#[derive(Default)]
-pub(super) struct Occupancy {
-    items: usize,
-    tombstones: usize,
-}
-
-/// Where an item stands in the current table; good until the next insertion.
-#[derive(Clone, Copy)]
-pub(super) struct Position(usize);
-
-/// A table that was taken out of use, with the items that it still holds.
+/// A table out of use, with the items that were removed with it.
 pub(super) struct Retired<T>(Shared<Table<T>>);
 
-struct Table<T> {
-    /// A power of two, of which at least one is empty.
-    slots: Box<[AtomicShared<T>]>,
-}
-
-enum Slot<'g, T> {
-    Empty,
-    Tombstone,
-    Item(&'g T),
-    /// An item whose hash differs already in the bits that the slot holds beside the pointer.
-    Other,
-}
-
-impl<T: Item> Index<T> {
+impl<T: Send + Sync + 'static> Index<T> {
     pub(super) fn new() -> Self {
         Self {
-            table: AtomicShared::new(Table::with_slots(MIN_SLOTS)),
+            table: AtomicShared::new(Table::new(1)),
         }
     }
 
-    /// The item of this hash for which `is_match` holds.
+    /// The item of the hash for which `is_match` holds.
     #[inline]
     pub(super) fn find<'g>(
         &self,
-        hash: u64,
+        hash: u32,
         is_match: impl Fn(&T) -> bool,
         guard: &'g Guard,
     ) -> Option<&'g T> {
-        let table = self.table(guard);
-        table.position(hash, is_match, guard).map(|(_, item)| item)
+        self.table(guard).find(hash, is_match, guard)
     }
 
-    /// The same, with the place where a writer can replace or remove it.
-    pub(super) fn locate<'g>(
+    pub(super) fn get<'g>(&self, catalog: &Catalog, id: u32, guard: &'g Guard) -> &'g T {
+        let item = self.table(guard).get(catalog.position(id), guard);
+        item.expect("a catalogued item is in its place")
+    }
+
+    /// Adds an item, made around its new id, whose key is not in the index.
+    pub(super) fn insert(
         &self,
-        hash: u64,
-        is_match: impl Fn(&T) -> bool,
-        _alone: &Occupancy,
-        guard: &'g Guard,
-    ) -> Option<(Position, &'g T)> {
-        self.table(guard).position(hash, is_match, guard)
-    }
-
-    /// All items, in no order.
-    pub(super) fn iter<'g>(
-        &self,
-        guard: &'g Guard,
-    ) -> impl Iterator<Item = (Position, &'g T)> + use<'g, T> {
-        let slots = self.table(guard).slots.iter().enumerate();
-        slots.filter_map(|(position, slot)| {
-            let item = slot.load(Acquire, guard).as_ref()?;
-            Some((Position(position), item))
-        })
-    }
-
-    /// Adds an item whose key the table does not hold.
-    pub(super) fn insert(&self, item: Shared<T>, alone: &mut Occupancy, guard: &Guard) {
-        if self.table(guard).is_full(alone) {
-            self.rebuild(alone, guard);
-        }
-        if self.table(guard).place(item, guard) == TOMBSTONE {
-            alone.tombstones -= 1;
-        }
-        alone.items += 1;
-    }
-
-    /// Puts an item of the same key in the place of the one that stands there.
-    pub(super) fn replace(
-        &self,
-        position: Position,
-        item: Shared<T>,
-        _alone: &mut Occupancy,
+        catalog: &mut Catalog,
+        hash: u32,
+        make: impl FnOnce(u32) -> T,
         guard: &Guard,
-    ) {
-        let tag = fingerprint(item.hash());
-        let slot = &self.table(guard).slots[position.0];
-        drop(slot.swap((Some(item), tag), AcqRel));
-    }
-
-    pub(super) fn remove(&self, position: Position, alone: &mut Occupancy, guard: &Guard) {
-        let table = self.table(guard);
-        let next = table.slots[(position.0 + 1) & table.mask()].load(Acquire, guard);
-        // No probe goes on from the last slot of a run, so that it can become empty.
-        let is_last = next.is_null() && next.tag() == EMPTY;
-        let left = if is_last { EMPTY } else { TOMBSTONE };
-        drop(table.slots[position.0].swap((None, left), AcqRel));
-        alone.items -= 1;
-        alone.tombstones += usize::from(!is_last);
-    }
-
-    /// Publishes an empty table and hands out the old one.
-    pub(super) fn clear(&self, alone: &mut Occupancy, guard: &Guard) -> Retired<T> {
-        *alone = Occupancy::default();
-        self.publish(Table::with_slots(MIN_SLOTS), guard)
-    }
-
-    fn rebuild(&self, alone: &mut Occupancy, guard: &Guard) {
-        let old = self.table(guard);
-        let roomy = ((alone.items + 1) * 2).next_power_of_two();
-        let new = Table::with_slots(roomy.max(MIN_SLOTS));
-        for item in old
-            .slots
-            .iter()
-            .filter_map(|s| s.get_shared(Acquire, guard))
-        {
-            new.place(item, guard);
+    ) -> u32 {
+        if self.table(guard).is_full(catalog.len()) {
+            self.grow(catalog, guard);
         }
-        alone.tombstones = 0;
+        let id = catalog.next_id();
+        let item = Shared::new(make(id));
+        let position = self.table(guard).place(hash, item);
+        catalog.enter(Record { hash, position });
+        id
+    }
+
+    /// Puts an item of the same key and id in the place of the one that is there.
+    pub(super) fn replace(&self, catalog: &mut Catalog, id: u32, item: T, guard: &Guard) {
+        let table = self.table(guard);
+        drop(table.replace(catalog.position(id), Shared::new(item)));
+    }
+
+    pub(super) fn remove(&self, catalog: &mut Catalog, id: u32, guard: &Guard) {
+        let Record { hash, position } = catalog.strike_out(id);
+        drop(self.table(guard).take(hash, position));
+    }
+
+    /// Removes all items at once.
+    pub(super) fn clear(&self, catalog: &mut Catalog, guard: &Guard) -> Retired<T> {
+        *catalog = Catalog::default();
+        self.publish(Table::new(1), guard)
+    }
+
+    fn grow(&self, catalog: &mut Catalog, guard: &Guard) {
+        let old = self.table(guard);
+        let new = Table::new(old.buckets() * 2);
+        for record in catalog.records_mut() {
+            let item = old.share(record.position, guard);
+            let item = item.expect("a catalogued item is in its place");
+            record.position = new.place(record.hash, item);
+        }
         self.publish(new, guard);
     }
 
     fn publish(&self, table: Table<T>, _guard: &Guard) -> Retired<T> {
-        let (old, _) = self
-            .table
-            .swap((Some(Shared::new(table)), Tag::None), AcqRel);
-        Retired(old.expect("an index always has a table"))
+        let table = Some(Shared::new(table));
+        let (former, _) = self.table.swap((table, Tag::None), AcqRel);
+        Retired(former.expect("an index always has a table"))
     }
 
     #[inline]
@@ -172,83 +108,9 @@ impl<T: Item> Index<T> {
 }
 
 impl<T> Retired<T> {
-    /// Lets go of the items one by one, so that they do not wait until the table itself is freed.
-    pub(super) fn drain(self) {
-        for slot in &self.0.slots {
-            drop(slot.swap((None, EMPTY), AcqRel));
-        }
-    }
-}
-
-impl<T: Item> Table<T> {
-    fn with_slots(slots: usize) -> Self {
-        debug_assert!(slots.is_power_of_two());
-        Self {
-            slots: (0..slots).map(|_| AtomicShared::null()).collect(),
-        }
-    }
-
-    #[inline]
-    fn mask(&self) -> usize {
-        self.slots.len() - 1
-    }
-
-    /// More than three quarters taken: probes would become long.
-    fn is_full(&self, alone: &Occupancy) -> bool {
-        (alone.items + alone.tombstones + 1) * 4 > self.slots.len() * 3
-    }
-
-    #[inline]
-    fn position<'g>(
-        &self,
-        hash: u64,
-        is_match: impl Fn(&T) -> bool,
-        guard: &'g Guard,
-    ) -> Option<(Position, &'g T)> {
-        let mut position = hash as usize & self.mask();
-        loop {
-            match Slot::read(self.slots[position].load(Acquire, guard), hash) {
-                Slot::Item(item) if item.hash() == hash && is_match(item) => {
-                    return Some((Position(position), item));
-                }
-                Slot::Empty => return None,
-                _ => position = (position + 1) & self.mask(),
-            }
-        }
-    }
-
-    /// Puts the item into the first slot of its run that holds none; returns the slot's former tag.
-    fn place(&self, item: Shared<T>, guard: &Guard) -> Tag {
-        let hash = item.hash();
-        let mut position = hash as usize & self.mask();
-        while !self.slots[position].load(Acquire, guard).is_null() {
-            position = (position + 1) & self.mask();
-        }
-        let new = (Some(item), fingerprint(hash));
-        self.slots[position].swap(new, AcqRel).1
-    }
-}
-
-impl<'g, T> Slot<'g, T> {
-    #[inline]
-    fn read(pointer: Ptr<'g, T>, hash: u64) -> Self {
-        match pointer.as_ref() {
-            Some(item) if pointer.tag() == fingerprint(hash) => Slot::Item(item),
-            Some(_) => Slot::Other,
-            None if pointer.tag() == EMPTY => Slot::Empty,
-            None => Slot::Tombstone,
-        }
-    }
-}
-
-/// The top two bits of the hash, kept in the slot: three of four strangers are told apart without
-/// following the pointer.
-#[inline]
-fn fingerprint(hash: u64) -> Tag {
-    match hash >> 62 {
-        0 => Tag::None,
-        1 => Tag::First,
-        2 => Tag::Second,
-        _ => Tag::Both,
+    /// Lets go of the items now, and not only when the table itself is freed. Takes time in
+    /// proportion to their number.
+    pub(super) fn release(self) {
+        self.0.wipe();
     }
 }

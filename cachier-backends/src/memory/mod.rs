@@ -4,30 +4,34 @@
 //! bytes. A hit takes no lock and writes to nothing that threads share; see [`MemoryStore::get`].
 //!
 //! ```
-//! use cachier_backends::memory::{Bounds, Entry, MemoryStore};
+//! use cachier_backends::memory::{Bounds, MemoryStore, NewEntry};
 //!
 //! let store: MemoryStore<String, u64> = MemoryStore::new(Bounds { entries: Some(2), bytes: None });
-//! store.insert("a".to_owned(), Entry { value: 1, created: 0, compute_nanos: 250, bytes: None });
+//! store.insert("a".to_owned(), NewEntry { value: 1, created: 0, compute_nanos: 250, bytes: None });
 //!
 //! // The lookup borrows its key, and asks about freshness before it clones the value.
 //! let hit = store.get("a", |created| created < 60).unwrap();
 //! assert_eq!((hit.value, hit.compute_nanos), (1, 250));
 //! ```
 //!
-//! - `index` finds an entry by its key: a hash table that is read without a lock.
-//! - `policy` chooses the entry that goes when a bound is reached: S3-FIFO, as plain logic;
-//!   `residents` keeps the entries in its order.
-//! - `writer` keeps both in step and within the bounds; `store` is the public face.
+//! - `index` finds an entry by its key: a hash table that is read without a lock, made of `table`s of
+//!   `bucket`s. `catalog` knows where each entry stands.
+//! - `policy` chooses the entry that goes when a bound is reached: S3-FIFO, as plain logic.
+//! - `writer` changes all of them in step and keeps to the bounds; `store` is the public face.
 //! - `reclaim` says when what was removed is dropped.
 
+mod bucket;
+mod catalog;
 mod entry;
 mod index;
+mod node;
 mod policy;
 mod reclaim;
-mod residents;
+mod sizes;
 mod store;
+mod table;
 mod writer;
 
-pub use entry::{Bounds, Entry, Inserted};
+pub use entry::{Bounds, Entry, Inserted, NewEntry};
 pub use reclaim::DeferDrops;
 pub use store::MemoryStore;

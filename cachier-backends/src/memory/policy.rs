@@ -19,19 +19,20 @@ const NIL: u32 = u32::MAX;
 #[derive(Default)]
 pub(super) struct Policy {
     links: Vec<Link>,
-    vacant: Vec<u32>,
     probation: Queue,
     protected: Queue,
     traces: Traces,
 }
 
 /// Where an id stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Segment {
+    #[default]
     Probation,
     Protected,
 }
 
+#[derive(Clone, Default)]
 struct Link {
     /// Towards the front, where ids enter.
     newer: u32,
@@ -47,47 +48,29 @@ struct Queue {
     len: usize,
 }
 
-/// Hashes of ids that were evicted from probation lately.
+/// Hashes of ids that were evicted from probation lately. A hash of 0 leaves no trace.
 #[derive(Default)]
 struct Traces(Vec<u32>);
 
 impl Policy {
-    /// Takes up a new id for a key of this hash.
-    pub(super) fn admit(&mut self, hash: u64) -> u32 {
-        let segment = match self.traces.forget(shorten(hash)) {
-            true => Segment::Protected,
-            false => Segment::Probation,
-        };
-        self.admit_to(segment, hash)
-    }
-
-    /// The same, in a known segment: for the successor of an id that was removed.
-    pub(super) fn admit_to(&mut self, segment: Segment, hash: u64) -> u32 {
-        let link = Link {
-            newer: NIL,
-            older: NIL,
-            hash: shorten(hash),
-            segment,
-        };
-        let id = match self.vacant.pop() {
-            Some(id) => {
-                self.links[id as usize] = link;
-                id
-            }
-            None => {
-                self.links.push(link);
-                u32::try_from(self.links.len() - 1).expect("fewer than 2^32 entries")
-            }
+    /// Takes up an id, for a key of this hash. Who comes in place of a removed id inherits its segment.
+    pub(super) fn enter(&mut self, id: u32, hash: u32, inherited: Option<Segment>) {
+        if self.links.len() <= id as usize {
+            self.links.resize(id as usize + 1, Link::default());
+        }
+        self.links[id as usize].hash = hash;
+        let returns = self.traces.forget(hash);
+        let segment = match inherited {
+            Some(segment) => segment,
+            None if returns => Segment::Protected,
+            None => Segment::Probation,
         };
         self.push(id, segment);
-        id
     }
 
     /// Takes out an id for another reason than lack of room; returns where it stood.
     pub(super) fn remove(&mut self, id: u32) -> Segment {
-        let segment = self.unlink(id);
-        self.vacant.push(id);
-        segment
+        self.unlink(id)
     }
 
     /// Takes out the id that can best be spared. `take_used` tells whether an id was used since the
@@ -100,7 +83,7 @@ impl Policy {
             let id = self.queue(segment).oldest;
             let spared = second_chances > 0 && take_used(id);
             if !spared {
-                self.remove(id);
+                self.unlink(id);
                 if segment == Segment::Probation {
                     let room = self.len();
                     self.traces.remember(self.links[id as usize].hash, room);
@@ -196,7 +179,7 @@ impl Traces {
             return false;
         }
         let place = self.place(hash);
-        let found = self.0[place] == hash;
+        let found = hash != 0 && self.0[place] == hash;
         if found {
             self.0[place] = 0;
         }
@@ -206,9 +189,4 @@ impl Traces {
     fn place(&self, hash: u32) -> usize {
         hash as usize & (self.0.len() - 1)
     }
-}
-
-/// The half of the hash that a trace keeps; 0 stands for none.
-fn shorten(hash: u64) -> u32 {
-    ((hash >> 32) as u32).max(1)
 }

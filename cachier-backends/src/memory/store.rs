@@ -8,8 +8,9 @@ use equivalent::Equivalent;
 use foldhash::fast::RandomState;
 use sdd::Guard;
 
-use super::entry::{Bounds, Entry, Inserted, Node};
+use super::entry::{Bounds, Entry, Inserted, NewEntry};
 use super::index::Index;
+use super::node::Node;
 use super::reclaim::reclaim;
 use super::writer::{Ledger, Writer};
 
@@ -28,7 +29,7 @@ pub struct MemoryStore<K, V> {
     hasher: RandomState,
     bounds: Bounds,
     index: Index<Node<K, V>>,
-    ledger: Mutex<Ledger<K, V>>,
+    ledger: Mutex<Ledger>,
 }
 
 impl<K, V> MemoryStore<K, V>
@@ -55,11 +56,11 @@ where
     {
         let guard = Guard::new();
         let node = self.find(key, &guard)?;
-        if !fresh(node.entry.created) {
+        if !fresh(node.created) {
             return None;
         }
         node.used.set();
-        Some(node.entry.clone())
+        Some(node.entry())
     }
 
     /// The entry of this key, fresh or not. Does not count as a use.
@@ -68,7 +69,7 @@ where
         Q: Hash + Equivalent<K> + ?Sized,
     {
         let guard = Guard::new();
-        self.find(key, &guard).map(|node| node.entry.clone())
+        self.find(key, &guard).map(Node::entry)
     }
 
     /// Stores the entry in place of the one that the key may have, and evicts others that a bound
@@ -76,10 +77,13 @@ where
     ///
     /// An entry larger than the whole store, or of unknown size where the store is bounded in bytes,
     /// is not kept. The key's former entry goes all the same: it is out of date.
-    pub fn insert(&self, key: K, entry: Entry<V>) -> Inserted {
-        let hash = self.hasher.hash_one(&key);
+    pub fn insert(&self, key: K, entry: NewEntry<V>) -> Inserted {
+        let hash = self.hash(&key);
         let guard = Guard::new();
-        let inserted = self.writer(&guard).insert(key, hash, entry);
+        let mut writer = self.writer(&guard);
+        let former = writer.find(hash, |k| *k == key);
+        let inserted = writer.insert(former, key, hash, entry);
+        drop(writer);
         if guard.has_garbage() {
             guard.accelerate();
         }
@@ -91,12 +95,16 @@ where
     where
         Q: Hash + Equivalent<K> + ?Sized,
     {
-        let hash = self.hasher.hash_one(key);
+        let hash = self.hash(key);
         let guard = Guard::new();
-        let is_match = |node: &Node<K, V>| key.equivalent(&node.key);
-        let removed = self.writer(&guard).remove(hash, is_match);
+        let mut writer = self.writer(&guard);
+        let found = writer.find(hash, |k| key.equivalent(k));
+        if let Some(id) = found {
+            writer.remove(id);
+        }
+        drop(writer);
         reclaim(guard);
-        removed
+        found.is_some()
     }
 
     /// Removes all entries created before this time; returns how many.
@@ -122,22 +130,30 @@ where
     where
         Q: Hash + Equivalent<K> + ?Sized,
     {
-        let hash = self.hasher.hash_one(key);
-        let is_match = |node: &Node<K, V>| key.equivalent(&node.key);
-        self.index.find(hash, is_match, guard)
+        let hash = self.hash(key);
+        self.index
+            .find(hash, |node| key.equivalent(&node.key), guard)
+    }
+
+    #[inline]
+    fn hash<Q: Hash + ?Sized>(&self, key: &Q) -> u32 {
+        self.hasher.hash_one(key) as u32
     }
 }
 
 impl<K, V> MemoryStore<K, V>
 where
-    K: Eq + Send + Sync + 'static,
+    K: Send + Sync + 'static,
     V: Send + Sync + 'static,
 {
     /// Removes all entries; returns how many.
     pub fn clear(&self) -> u64 {
         let guard = Guard::new();
-        let cleared = self.writer(&guard).clear();
-        let removed = cleared.release();
+        let mut writer = self.writer(&guard);
+        let removed = writer.ledger.entries();
+        let retired = writer.clear();
+        drop(writer);
+        retired.release();
         reclaim(guard);
         removed
     }
@@ -154,7 +170,7 @@ where
 
 impl<K, V> MemoryStore<K, V> {
     /// A writer panics only in the keys' `Eq`, and then has changed nothing yet.
-    fn ledger(&self) -> MutexGuard<'_, Ledger<K, V>> {
+    fn ledger(&self) -> MutexGuard<'_, Ledger> {
         self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

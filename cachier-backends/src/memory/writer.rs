@@ -2,56 +2,60 @@
 
 use std::sync::MutexGuard;
 
-use sdd::{Guard, Shared};
+use sdd::Guard;
 
-use super::entry::{Bounds, Entry, Inserted, Node, Used};
-use super::index::{Index, Occupancy, Position, Retired};
-use super::policy::Segment;
-use super::residents::Residents;
+use super::catalog::Catalog;
+use super::entry::{Bounds, Inserted, NewEntry};
+use super::index::{Index, Retired};
+use super::node::Node;
+use super::policy::{Policy, Segment};
+use super::sizes::Sizes;
 
-/// What writers alone need to know, under the lock.
-pub(super) struct Ledger<K, V> {
-    occupancy: Occupancy,
-    entries: u64,
-    bytes: u64,
-    /// How many entries have no known size.
-    unsized_entries: u64,
+/// What writers alone need to know, under the lock. It speaks of entries by their ids.
+pub(super) struct Ledger {
+    catalog: Catalog,
+    sizes: Sizes,
     /// Absent from a store without bounds.
-    residents: Option<Residents<Node<K, V>>>,
+    policy: Option<Policy>,
 }
 
 /// The one writer of a store, for as long as it holds the lock.
 ///
-/// What it removes is dropped when the outermost `guard` of the thread goes, or later: so the guard
-/// has to be older than the lock.
+/// What it removes is dropped when the outermost guard of the thread goes, or later: so the guard has
+/// to be older than the lock.
 pub(super) struct Writer<'a, K, V> {
     pub(super) bounds: Bounds,
     pub(super) index: &'a Index<Node<K, V>>,
-    pub(super) ledger: MutexGuard<'a, Ledger<K, V>>,
+    pub(super) ledger: MutexGuard<'a, Ledger>,
     pub(super) guard: &'a Guard,
 }
 
-/// What a store held when it was cleared.
-pub(super) struct Cleared<K, V> {
-    pub(super) entries: u64,
-    table: Retired<Node<K, V>>,
-    _residents: Option<Residents<Node<K, V>>>,
-}
-
-type Place<'a, K, V> = (Position, &'a Node<K, V>);
-
-impl<'a, K, V> Writer<'a, K, V>
+impl<K, V> Writer<'_, K, V>
 where
-    K: Eq + Send + Sync + 'static,
+    K: Send + Sync + 'static,
     V: Send + Sync + 'static,
 {
-    pub(super) fn insert(&mut self, key: K, hash: u64, entry: Entry<V>) -> Inserted {
-        let former = self.locate(hash, |node| node.key == key);
-        let kept = self.bounds.admit(&entry);
+    /// The id of the entry of this hash for which `is_match` holds.
+    pub(super) fn find(&self, hash: u32, is_match: impl Fn(&K) -> bool) -> Option<u32> {
+        let node = self
+            .index
+            .find(hash, |node| is_match(&node.key), self.guard);
+        node.map(|node| node.id)
+    }
+
+    /// Stores an entry in the place of its former one, if there is one.
+    pub(super) fn insert(
+        &mut self,
+        former: Option<u32>,
+        key: K,
+        hash: u32,
+        entry: NewEntry<V>,
+    ) -> Inserted {
+        let kept = self.bounds.admit(entry.bytes);
         let evicted = match former {
             _ if kept => self.put(former, key, hash, entry),
             Some(former) => {
-                self.take_out(former);
+                self.remove(former);
                 0
             }
             None => 0,
@@ -63,148 +67,99 @@ where
         }
     }
 
-    pub(super) fn remove(&mut self, hash: u64, is_match: impl Fn(&Node<K, V>) -> bool) -> bool {
-        let found = self.locate(hash, is_match);
-        found.map(|place| self.take_out(place)).is_some()
+    pub(super) fn remove(&mut self, id: u32) {
+        self.ledger.strike_out(id);
+        self.index.remove(&mut self.ledger.catalog, id, self.guard);
     }
 
     pub(super) fn remove_older_than(&mut self, created_before: u64) -> u64 {
-        let before = self.ledger.entries();
-        for (position, node) in self.index.iter(self.guard) {
-            if node.entry.created < created_before {
-                self.take_out((position, node));
-            }
-        }
-        before - self.ledger.entries()
+        let catalog = &self.ledger.catalog;
+        let created = |id: &u32| self.index.get(catalog, *id, self.guard).created;
+        let old = catalog.ids().filter(|id| created(id) < created_before);
+        let old: Vec<u32> = old.collect();
+        old.iter().for_each(|id| self.remove(*id));
+        old.len() as u64
     }
 
-    pub(super) fn clear(&mut self) -> Cleared<K, V> {
-        let entries = self.ledger.entries();
-        let table = self.index.clear(&mut self.ledger.occupancy, self.guard);
-        let old = std::mem::replace(&mut *self.ledger, Ledger::new(self.bounds));
-        Cleared {
-            entries,
-            table,
-            _residents: old.residents,
-        }
-    }
-
-    fn locate(&self, hash: u64, is_match: impl Fn(&Node<K, V>) -> bool) -> Option<Place<'a, K, V>> {
-        self.index
-            .locate(hash, is_match, &self.ledger.occupancy, self.guard)
+    /// Removes all entries; the lock should be free before they are released.
+    pub(super) fn clear(&mut self) -> Retired<Node<K, V>> {
+        let retired = self.index.clear(&mut self.ledger.catalog, self.guard);
+        *self.ledger = Ledger::new(self.bounds);
+        retired
     }
 
     /// Makes room for the entry and puts it in; returns how many others went.
-    fn put(&mut self, former: Option<Place<'a, K, V>>, key: K, hash: u64, entry: Entry<V>) -> u64 {
-        // The former entry leaves the ledger first, so that it is not evicted to make room for its
-        // successor; it stays in the index until the successor replaces it there.
-        let segment = former.and_then(|(_, node)| self.strike_out(node));
-        let evicted = self.make_room(entry.bytes.unwrap_or(0));
-        self.ledger.add(entry.bytes);
-        let make = |id| {
-            Shared::new(Node {
-                key,
-                entry,
-                hash,
-                id,
-                used: Used::default(),
-            })
-        };
-        let node = match &mut self.ledger.residents {
-            Some(residents) => residents.admit(hash, segment, make),
-            None => make(0),
-        };
-        match former {
-            Some((position, _)) => {
-                self.index
-                    .replace(position, node, &mut self.ledger.occupancy, self.guard)
+    fn put(&mut self, former: Option<u32>, key: K, hash: u32, new: NewEntry<V>) -> u64 {
+        // Struck out first, so that the former entry is not evicted to make room for its successor;
+        // it stays in the index until the successor replaces it there.
+        let segment = former.and_then(|former| self.ledger.strike_out(former));
+        let evicted = self.make_room(former.is_some(), new.bytes);
+        let size = new.bytes;
+        let make = |id| Node::new(id, key, new);
+        let catalog = &mut self.ledger.catalog;
+        let id = match former {
+            Some(id) => {
+                self.index.replace(catalog, id, make(id), self.guard);
+                id
             }
-            None => self
-                .index
-                .insert(node, &mut self.ledger.occupancy, self.guard),
-        }
+            None => self.index.insert(catalog, hash, make, self.guard),
+        };
+        self.ledger.enter(id, hash, size, segment);
         evicted
     }
 
-    fn make_room(&mut self, size: u64) -> u64 {
+    fn make_room(&mut self, replaces: bool, size: Option<u64>) -> u64 {
         let mut evicted = 0;
-        while !self
-            .bounds
-            .have_room(self.ledger.entries, self.ledger.bytes, size)
-        {
-            let residents = self.ledger.residents.as_mut();
-            let Some(victim) = residents.and_then(|r| r.evict(|node| node.used.take())) else {
+        loop {
+            let Ledger {
+                catalog,
+                sizes,
+                policy,
+            } = &mut *self.ledger;
+            let entries = catalog.len() - usize::from(replaces);
+            let Some(policy) = policy else { break };
+            if self.bounds.have_room(entries, sizes.sum(), size) {
+                break;
+            }
+            let mut take_used = |id| self.index.get(catalog, id, self.guard).used.take();
+            let Some(id) = policy.evict(&mut take_used) else {
                 break;
             };
-            let place = self.locate(victim.hash, |node| std::ptr::eq(node, &*victim));
-            let (position, _) = place.expect("a resident is in the index");
-            self.index
-                .remove(position, &mut self.ledger.occupancy, self.guard);
-            self.ledger.subtract(victim.entry.bytes);
+            sizes.remove(id);
+            self.index.remove(catalog, id, self.guard);
             evicted += 1;
         }
         evicted
     }
-
-    fn take_out(&mut self, (position, node): Place<'a, K, V>) {
-        self.strike_out(node);
-        self.index
-            .remove(position, &mut self.ledger.occupancy, self.guard);
-    }
-
-    /// Takes an entry out of the ledger; it is still in the index.
-    fn strike_out(&mut self, node: &Node<K, V>) -> Option<Segment> {
-        self.ledger.subtract(node.entry.bytes);
-        let residents = self.ledger.residents.as_mut();
-        residents.map(|residents| residents.remove(node.id))
-    }
 }
 
-impl<K, V> Ledger<K, V> {
+impl Ledger {
     pub(super) fn new(bounds: Bounds) -> Self {
         Self {
-            occupancy: Occupancy::default(),
-            entries: 0,
-            bytes: 0,
-            unsized_entries: 0,
-            residents: bounds.are_set().then(Residents::new),
+            catalog: Catalog::default(),
+            sizes: Sizes::default(),
+            policy: bounds.are_set().then(Policy::default),
         }
     }
 
     pub(super) fn entries(&self) -> u64 {
-        self.entries
+        self.catalog.len() as u64
     }
 
-    /// Absent while an entry's size is unknown.
     pub(super) fn bytes(&self) -> Option<u64> {
-        (self.unsized_entries == 0).then_some(self.bytes)
+        self.sizes.total(self.catalog.len())
     }
 
-    fn add(&mut self, bytes: Option<u64>) {
-        self.entries += 1;
-        match bytes {
-            Some(bytes) => self.bytes = self.bytes.saturating_add(bytes),
-            None => self.unsized_entries += 1,
+    fn enter(&mut self, id: u32, hash: u32, size: Option<u64>, segment: Option<Segment>) {
+        self.sizes.add(id, size);
+        if let Some(policy) = &mut self.policy {
+            policy.enter(id, hash, segment);
         }
     }
 
-    fn subtract(&mut self, bytes: Option<u64>) {
-        self.entries -= 1;
-        match bytes {
-            Some(bytes) => self.bytes = self.bytes.saturating_sub(bytes),
-            None => self.unsized_entries -= 1,
-        }
-    }
-}
-
-impl<K, V> Cleared<K, V>
-where
-    K: Send + Sync + 'static,
-    V: Send + Sync + 'static,
-{
-    /// Lets go of the entries; takes time in proportion, so the lock should be free by now.
-    pub(super) fn release(self) -> u64 {
-        self.table.drain();
-        self.entries
+    /// Forgets the size and rank of an entry.
+    fn strike_out(&mut self, id: u32) -> Option<Segment> {
+        self.sizes.remove(id);
+        self.policy.as_mut().map(|policy| policy.remove(id))
     }
 }

@@ -1,0 +1,83 @@
+//! Where each item of the index stands, by its id: what writers alone need to know.
+
+/// The items of an index.
+#[derive(Default)]
+pub(super) struct Catalog {
+    records: Vec<Record>,
+    vacant: Vec<u32>,
+}
+
+/// What is known about one item.
+#[derive(Clone, Copy)]
+pub(super) struct Record {
+    pub(super) hash: u32,
+    pub(super) position: Position,
+}
+
+/// A slot in a table.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct Position(u32);
+
+impl Catalog {
+    /// How many items there are.
+    pub(super) fn len(&self) -> usize {
+        self.records.len() - self.vacant.len()
+    }
+
+    /// The ids of all items.
+    pub(super) fn ids(&self) -> impl Iterator<Item = u32> {
+        let live = |(id, record): (usize, &Record)| {
+            (record.position != Position::NOWHERE).then_some(id as u32)
+        };
+        self.records.iter().enumerate().filter_map(live)
+    }
+
+    pub(super) fn position(&self, id: u32) -> Position {
+        self.records[id as usize].position
+    }
+
+    /// The records of all items, to be brought up to date when they move.
+    pub(super) fn records_mut(&mut self) -> impl Iterator<Item = &mut Record> {
+        let records = self.records.iter_mut();
+        records.filter(|record| record.position != Position::NOWHERE)
+    }
+
+    /// The id that the next item will have.
+    pub(super) fn next_id(&self) -> u32 {
+        let fresh = || u32::try_from(self.records.len()).expect("fewer than 2^32 entries");
+        self.vacant.last().copied().unwrap_or_else(fresh)
+    }
+
+    /// Enters an item under the next id.
+    pub(super) fn enter(&mut self, record: Record) {
+        match self.vacant.pop() {
+            Some(id) => self.records[id as usize] = record,
+            None => self.records.push(record),
+        }
+    }
+
+    /// Strikes an item out; its id is free again.
+    pub(super) fn strike_out(&mut self, id: u32) -> Record {
+        let record = self.records[id as usize];
+        self.records[id as usize].position = Position::NOWHERE;
+        self.vacant.push(id);
+        record
+    }
+}
+
+impl Position {
+    const NOWHERE: Self = Self(u32::MAX);
+
+    /// Buckets have fewer than eight slots, and tables fewer than 2^29 buckets.
+    pub(super) fn new(bucket: usize, slot: usize) -> Self {
+        Self((bucket << 3 | slot) as u32)
+    }
+
+    pub(super) fn bucket(self) -> usize {
+        self.0 as usize >> 3
+    }
+
+    pub(super) fn slot(self) -> usize {
+        self.0 as usize & 7
+    }
+}

@@ -1,0 +1,46 @@
+//! How many bytes the entries take.
+
+const UNKNOWN: u64 = u64::MAX;
+
+/// Sizes by id, and their sum.
+#[derive(Default)]
+pub(super) struct Sizes {
+    /// As long as needed for the ids whose size is known.
+    by_id: Vec<u64>,
+    known: usize,
+    sum: u64,
+}
+
+impl Sizes {
+    /// The sum of the known sizes.
+    pub(super) fn sum(&self) -> u64 {
+        self.sum
+    }
+
+    /// The sum of all sizes, of so many entries; absent while one of them is unknown.
+    pub(super) fn total(&self, entries: usize) -> Option<u64> {
+        (self.known == entries).then_some(self.sum)
+    }
+
+    pub(super) fn add(&mut self, id: u32, size: Option<u64>) {
+        let Some(size) = size else { return };
+        let place = id as usize;
+        if place >= self.by_id.len() {
+            self.by_id.resize(place + 1, UNKNOWN);
+        }
+        self.by_id[place] = size.min(UNKNOWN - 1);
+        self.known += 1;
+        self.sum = self.sum.saturating_add(self.by_id[place]);
+    }
+
+    pub(super) fn remove(&mut self, id: u32) {
+        let Some(size) = self.by_id.get_mut(id as usize) else {
+            return;
+        };
+        let size = std::mem::replace(size, UNKNOWN);
+        if size != UNKNOWN {
+            self.known -= 1;
+            self.sum = self.sum.saturating_sub(size);
+        }
+    }
+}

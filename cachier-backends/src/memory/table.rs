@@ -1,0 +1,109 @@
+//! One table of the index: buckets of a fixed number.
+//!
+//! An item belongs into the bucket that its hash names, or the next one that has a slot to spare. A
+//! bucket knows how many items passed it by, so that a lookup knows when to go on.
+
+use sdd::{Guard, Shared};
+
+use super::bucket::{Bucket, WIDTH};
+use super::catalog::Position;
+
+pub(super) struct Table<T> {
+    buckets: Box<[Bucket<T>]>,
+}
+
+impl<T> Table<T> {
+    /// An empty table; the number is a power of two.
+    pub(super) fn new(buckets: usize) -> Self {
+        Self {
+            buckets: (0..buckets).map(|_| Bucket::new()).collect(),
+        }
+    }
+
+    /// How many buckets there are.
+    pub(super) fn buckets(&self) -> usize {
+        self.buckets.len()
+    }
+
+    /// The item of the hash for which `is_match` holds.
+    #[inline]
+    pub(super) fn find<'g>(
+        &self,
+        hash: u32,
+        is_match: impl Fn(&T) -> bool,
+        guard: &'g Guard,
+    ) -> Option<&'g T> {
+        let mut bucket = self.home(hash);
+        loop {
+            let summary = self.buckets[bucket].summary();
+            for slot in summary.candidates(hash) {
+                let item = self.buckets[bucket].get(slot, guard);
+                if let Some(item) = item.filter(|item| is_match(item)) {
+                    return Some(item);
+                }
+            }
+            if !summary.goes_on() {
+                return None;
+            }
+            bucket = self.next(bucket);
+        }
+    }
+
+    pub(super) fn get<'g>(&self, position: Position, guard: &'g Guard) -> Option<&'g T> {
+        self.buckets[position.bucket()].get(position.slot(), guard)
+    }
+
+    /// The same, to be kept for longer than the guard.
+    pub(super) fn share(&self, position: Position, guard: &Guard) -> Option<Shared<T>> {
+        self.buckets[position.bucket()].share(position.slot(), guard)
+    }
+
+    /// Whether with one more item too many buckets would overflow.
+    pub(super) fn is_full(&self, items: usize) -> bool {
+        (items + 1) * 4 > self.buckets.len() * WIDTH * 3
+    }
+
+    /// Puts an item into the first bucket with a slot to spare.
+    pub(super) fn place(&self, hash: u32, item: Shared<T>) -> Position {
+        let mut bucket = self.home(hash);
+        loop {
+            if let Some(slot) = self.buckets[bucket].summary().vacant() {
+                self.buckets[bucket].put(slot, hash, item);
+                return Position::new(bucket, slot);
+            }
+            self.buckets[bucket].pass();
+            bucket = self.next(bucket);
+        }
+    }
+
+    /// Puts an item of the same key in the place of another.
+    pub(super) fn replace(&self, position: Position, item: Shared<T>) -> Option<Shared<T>> {
+        self.buckets[position.bucket()].replace(position.slot(), item)
+    }
+
+    /// Takes an item of this hash out of its place.
+    pub(super) fn take(&self, hash: u32, position: Position) -> Option<Shared<T>> {
+        let taken = self.buckets[position.bucket()].take(position.slot());
+        let mut bucket = self.home(hash);
+        while bucket != position.bucket() {
+            self.buckets[bucket].unpass();
+            bucket = self.next(bucket);
+        }
+        taken
+    }
+
+    /// Lets go of all items; nobody may look for them here any more.
+    pub(super) fn wipe(&self) {
+        self.buckets.iter().for_each(Bucket::wipe);
+    }
+
+    #[inline]
+    fn home(&self, hash: u32) -> usize {
+        hash as usize & (self.buckets.len() - 1)
+    }
+
+    #[inline]
+    fn next(&self, bucket: usize) -> usize {
+        (bucket + 1) & (self.buckets.len() - 1)
+    }
+}
