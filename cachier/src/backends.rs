@@ -6,9 +6,9 @@ use std::path::Path;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use cachier_backends::{Backend, Error, ErrorKind, Operation};
 #[cfg(feature = "file")]
 use cachier_backends::{Blocking, file::FileBackend};
-use cachier_backends::{Backend, Error, ErrorKind, Operation};
 
 use crate::breaker::{Breaker, Permit};
 use crate::environment;
@@ -22,7 +22,10 @@ pub(crate) struct Guarded {
 
 impl Guarded {
     fn new(backend: Arc<dyn Backend>) -> Arc<Self> {
-        Arc::new(Self { backend, breaker: Mutex::default() })
+        Arc::new(Self {
+            backend,
+            breaker: Mutex::default(),
+        })
     }
 
     /// Whether an operation may be sent to the backend now.
@@ -41,7 +44,8 @@ impl Guarded {
     pub(crate) fn learn<R>(&self, result: &Result<R, Error>, now: u64, params: &GlobalParams) {
         match result {
             Err(error) if speaks_against_the_store(error.kind()) => {
-                self.breaker().failed(now, params.breaker_threshold, params.breaker_pause);
+                self.breaker()
+                    .failed(now, params.breaker_threshold, params.breaker_pause);
             }
             _ => self.breaker().succeeded(),
         }
@@ -59,7 +63,10 @@ impl Guarded {
 /// Whether an error means that the store does not work, rather than that one entry is of no use.
 fn speaks_against_the_store(kind: ErrorKind) -> bool {
     use ErrorKind::{BreakerOpen, Codec, Corrupt, Identity, NotRegistered};
-    !matches!(kind, Codec | Corrupt | Identity | NotRegistered | BreakerOpen)
+    !matches!(
+        kind,
+        Codec | Corrupt | Identity | NotRegistered | BreakerOpen
+    )
 }
 
 /// The backends of one world.
@@ -77,7 +84,9 @@ struct State {
 
 impl Backends {
     pub(crate) fn register(&self, name: &str, backend: Arc<dyn Backend>) {
-        self.state().registered.insert(name.to_owned(), Guarded::new(backend));
+        self.state()
+            .registered
+            .insert(name.to_owned(), Guarded::new(backend));
     }
 
     pub(crate) fn set_default(&self, name: &str) {
@@ -87,7 +96,9 @@ impl Backends {
     /// What functions that name no backend use: the program's choice, else `CACHIER_BACKEND`, else files.
     pub(crate) fn default_name(&self) -> String {
         let chosen = self.state().default.clone();
-        chosen.or_else(environment::backend).unwrap_or_else(|| "file".to_owned())
+        chosen
+            .or_else(environment::backend)
+            .unwrap_or_else(|| "file".to_owned())
     }
 
     /// What metrics call the backend that a function means.
@@ -100,7 +111,11 @@ impl Backends {
     }
 
     /// The backend that a function means.
-    pub(crate) fn resolve(&self, name: &BackendName, policy: &Policy) -> Result<Arc<Guarded>, Error> {
+    pub(crate) fn resolve(
+        &self,
+        name: &BackendName,
+        policy: &Policy,
+    ) -> Result<Arc<Guarded>, Error> {
         let name = match name {
             BackendName::Named(name) => (*name).to_owned(),
             BackendName::Default | BackendName::Memory => self.default_name(),
@@ -117,9 +132,18 @@ impl Backends {
     /// Every backend that is in use or registered, by name.
     pub(crate) fn all(&self) -> Vec<(String, Arc<Guarded>)> {
         let state = self.state();
-        let registered = state.registered.iter().map(|(name, guarded)| (name.clone(), guarded));
-        let files = state.files.values().map(|guarded| ("file".to_owned(), guarded));
-        registered.chain(files).map(|(name, guarded)| (name, Arc::clone(guarded))).collect()
+        let registered = state
+            .registered
+            .iter()
+            .map(|(name, guarded)| (name.clone(), guarded));
+        let files = state
+            .files
+            .values()
+            .map(|guarded| ("file".to_owned(), guarded));
+        registered
+            .chain(files)
+            .map(|(name, guarded)| (name, Arc::clone(guarded)))
+            .collect()
     }
 
     /// The folder of the file backend.
@@ -136,7 +160,9 @@ impl Backends {
         if let Some(known) = state.files.get(&dir) {
             return Ok(Arc::clone(known));
         }
-        let backend = dir.as_ref().map_or_else(FileBackend::default, FileBackend::new);
+        let backend = dir
+            .as_ref()
+            .map_or_else(FileBackend::default, FileBackend::new);
         let guarded = Guarded::new(Arc::new(Blocking::new(backend)));
         state.files.insert(dir, Arc::clone(&guarded));
         Ok(guarded)

@@ -152,8 +152,10 @@ impl Pool {
                 return Some(job);
             }
             state.idle += 1;
-            let (guard, timeout) =
-                self.arrived.wait_timeout(state, LINGER).unwrap_or_else(PoisonError::into_inner);
+            let (guard, timeout) = self
+                .arrived
+                .wait_timeout(state, LINGER)
+                .unwrap_or_else(PoisonError::into_inner);
             state = guard;
             state.idle -= 1;
             if timeout.timed_out() && state.queue.is_empty() {

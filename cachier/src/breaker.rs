@@ -36,7 +36,10 @@ impl Breaker {
         match *self {
             Self::Closed { .. } => Permit::Granted,
             Self::Open { until, pause } | Self::Probing { until, pause } if now >= until => {
-                *self = Self::Probing { until: after(now, pause), pause };
+                *self = Self::Probing {
+                    until: after(now, pause),
+                    pause,
+                };
                 Permit::Granted
             }
             Self::Open { .. } | Self::Probing { .. } => Permit::Refused,
@@ -49,13 +52,19 @@ impl Breaker {
 
     pub(crate) fn failed(&mut self, now: u64, threshold: u32, first_pause: Duration) {
         *self = match *self {
-            Self::Closed { failures } if failures.saturating_add(1) < threshold => {
-                Self::Closed { failures: failures + 1 }
-            }
-            Self::Closed { .. } => Self::Open { until: after(now, first_pause), pause: first_pause },
+            Self::Closed { failures } if failures.saturating_add(1) < threshold => Self::Closed {
+                failures: failures + 1,
+            },
+            Self::Closed { .. } => Self::Open {
+                until: after(now, first_pause),
+                pause: first_pause,
+            },
             Self::Probing { pause, .. } => {
                 let pause = pause.saturating_mul(2).min(LONGEST_PAUSE.max(first_pause));
-                Self::Open { until: after(now, pause), pause }
+                Self::Open {
+                    until: after(now, pause),
+                    pause,
+                }
             }
             // An operation that began before the breaker opened.
             open @ Self::Open { .. } => open,

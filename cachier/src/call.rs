@@ -26,7 +26,10 @@ pub struct CallOptions {
 impl CallOptions {
     /// Options that change nothing: a call with them is an ordinary call.
     pub const fn new() -> Self {
-        Self { max_age: None, intent: Intent::Use }
+        Self {
+            max_age: None,
+            intent: Intent::Use,
+        }
     }
 
     /// Accepts only values up to this age; zero always recomputes.

@@ -181,7 +181,10 @@ fn may_stand_in(age: Duration, rules: &Rules) -> bool {
     let Some(grace) = rules.stale_on_error else {
         return false;
     };
-    let limit = rules.stale_after.unwrap_or(Duration::ZERO).saturating_add(grace);
+    let limit = rules
+        .stale_after
+        .unwrap_or(Duration::ZERO)
+        .saturating_add(grace);
     age <= limit && rules.max_stale.is_none_or(|max_stale| age <= max_stale)
 }
 

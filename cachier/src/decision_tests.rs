@@ -5,7 +5,10 @@ use super::*;
 const HOUR: Duration = Duration::from_secs(3600);
 
 fn rules(stale_after: Option<Duration>) -> Rules {
-    Rules { stale_after, ..Rules::default() }
+    Rules {
+        stale_after,
+        ..Rules::default()
+    }
 }
 
 fn decide_plainly(stored: Stored, running: Running, rules: &Rules) -> Action {
@@ -36,7 +39,11 @@ fn what_is_stored_and_who_is_running_decide() {
         (Stored::Unknown, Other, Action::Wait),
     ];
     for (stored, running, action) in table {
-        assert_eq!(decide_plainly(stored, running, &rules), action, "{stored:?} {running:?}");
+        assert_eq!(
+            decide_plainly(stored, running, &rules),
+            action,
+            "{stored:?} {running:?}"
+        );
     }
 }
 
@@ -46,16 +53,28 @@ fn intents_outrank_what_is_stored() {
     for stored in [Stored::Absent, Stored::Unknown, Stored::Aged(HOUR)] {
         let decide = |intent| decide(stored, Running::Unclaimed, &rules, None, intent);
         assert_eq!(decide(Intent::Skip), Action::Bypass);
-        assert_eq!(decide(Intent::Overwrite), Action::Compute(Reason::Overwrite));
+        assert_eq!(
+            decide(Intent::Overwrite),
+            Action::Compute(Reason::Overwrite)
+        );
     }
 }
 
 #[test]
 fn a_max_age_of_zero_computes_at_once() {
     let decide = |stored| {
-        decide(stored, Running::Unclaimed, &rules(None), Some(Duration::ZERO), Intent::Use)
+        decide(
+            stored,
+            Running::Unclaimed,
+            &rules(None),
+            Some(Duration::ZERO),
+            Intent::Use,
+        )
     };
-    assert_eq!(decide(Stored::Aged(Duration::ZERO)), Action::Compute(Reason::Stale));
+    assert_eq!(
+        decide(Stored::Aged(Duration::ZERO)),
+        Action::Compute(Reason::Stale)
+    );
     assert_eq!(decide(Stored::Absent), Action::Compute(Reason::Absent));
 }
 
@@ -81,7 +100,13 @@ fn next_time_serves_nothing_older_than_the_call_accepts() {
         ..Rules::default()
     };
     let decide = |max_age| {
-        decide(Stored::Aged(HOUR * 2), Running::Unclaimed, &rules, Some(max_age), Intent::Use)
+        decide(
+            Stored::Aged(HOUR * 2),
+            Running::Unclaimed,
+            &rules,
+            Some(max_age),
+            Intent::Use,
+        )
     };
     assert_eq!(decide(HOUR * 3), Action::ServeStaleAndRefresh);
     assert_eq!(decide(HOUR), Action::Claim);
@@ -95,23 +120,55 @@ fn a_result_is_stored_shared_or_replaced_by_the_stale_value() {
         stale_on_error: Some(HOUR),
         ..Rules::default()
     };
-    let impatient = Rules { max_stale: Some(HOUR), ..patient.clone() };
+    let impatient = Rules {
+        max_stale: Some(HOUR),
+        ..patient.clone()
+    };
     let table = [
         (Computed::Storable, stale, &patient, Settlement::Store),
         (Computed::Unstorable, stale, &patient, Settlement::Share),
         (Computed::Failed, stale, &patient, Settlement::ServeStale),
         (Computed::Failed, stale, &impatient, Settlement::Share),
-        (Computed::Failed, Stored::Aged(HOUR * 4), &patient, Settlement::Share),
-        (Computed::Failed, Stored::Absent, &patient, Settlement::Share),
-        (Computed::Failed, Stored::Unknown, &patient, Settlement::Share),
+        (
+            Computed::Failed,
+            Stored::Aged(HOUR * 4),
+            &patient,
+            Settlement::Share,
+        ),
+        (
+            Computed::Failed,
+            Stored::Absent,
+            &patient,
+            Settlement::Share,
+        ),
+        (
+            Computed::Failed,
+            Stored::Unknown,
+            &patient,
+            Settlement::Share,
+        ),
     ];
     for (computed, stored, rules, settlement) in table {
-        assert_eq!(settle(computed, stored, rules), settlement, "{computed:?} {stored:?}");
+        assert_eq!(
+            settle(computed, stored, rules),
+            settlement,
+            "{computed:?} {stored:?}"
+        );
     }
-    let plain = Rules { stale_on_error: None, ..patient };
+    let plain = Rules {
+        stale_on_error: None,
+        ..patient
+    };
     assert_eq!(settle(Computed::Failed, stale, &plain), Settlement::Share);
-    let ageless = Rules { stale_after: None, stale_on_error: Some(HOUR * 3), ..Rules::default() };
-    assert_eq!(settle(Computed::Failed, stale, &ageless), Settlement::ServeStale);
+    let ageless = Rules {
+        stale_after: None,
+        stale_on_error: Some(HOUR * 3),
+        ..Rules::default()
+    };
+    assert_eq!(
+        settle(Computed::Failed, stale, &ageless),
+        Settlement::ServeStale
+    );
 }
 
 fn durations() -> impl Strategy<Value = Duration> {
@@ -125,7 +182,11 @@ fn any_rules() -> impl Strategy<Value = Rules> {
             stale_after,
             max_stale,
             stale_on_error,
-            on_stale: if next_time { OnStale::ServeAndRefresh } else { OnStale::Recompute },
+            on_stale: if next_time {
+                OnStale::ServeAndRefresh
+            } else {
+                OnStale::Recompute
+            },
         },
     )
 }

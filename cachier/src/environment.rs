@@ -14,7 +14,9 @@ pub(crate) fn max_workers() -> usize {
 
 /// `CACHIER_CACHE_DIR`: folder of the file backend.
 pub(crate) fn cache_dir() -> Option<PathBuf> {
-    env::var_os("CACHIER_CACHE_DIR").filter(|dir| !dir.is_empty()).map(PathBuf::from)
+    env::var_os("CACHIER_CACHE_DIR")
+        .filter(|dir| !dir.is_empty())
+        .map(PathBuf::from)
 }
 
 /// `CACHIER_NAMESPACE`: part of every stored key.

@@ -7,9 +7,9 @@ use std::time::Duration;
 use cachier_backends::{Error, ErrorKind, Operation, Version};
 use cachier_metrics::CacheMetrics;
 
+use crate::drive::WantSize;
 use crate::identity;
 use crate::labels;
-use crate::drive::WantSize;
 use crate::options::{BackendName, Options, Policy};
 use crate::timer::nanos;
 use crate::trace;
@@ -72,7 +72,8 @@ impl Function {
     }
 
     pub(crate) fn set_enabled(&self, enabled: bool) {
-        self.gate.store(enabled && self.duplicate.get().is_none(), Ordering::Relaxed);
+        self.gate
+            .store(enabled && self.duplicate.get().is_none(), Ordering::Relaxed);
     }
 
     /// Whether a value in memory that was created at this moment is fresh now.
@@ -85,7 +86,11 @@ impl Function {
             return true;
         }
         let clock = &self.world.clock;
-        let now = if fresh_nanos < PRECISE_BELOW { clock.now() } else { clock.coarse() };
+        let now = if fresh_nanos < PRECISE_BELOW {
+            clock.now()
+        } else {
+            clock.coarse()
+        };
         now.saturating_sub(created) <= fresh_nanos && fresh_nanos > 0
     }
 
@@ -101,7 +106,8 @@ impl Function {
     /// Takes up changed parameters of the program.
     pub(crate) fn refresh(&self) {
         let policy = Policy::resolve(&self.options, &self.world.params());
-        self.fresh_nanos.store(fresh_nanos(&self.options, &policy), Ordering::Relaxed);
+        self.fresh_nanos
+            .store(fresh_nanos(&self.options, &policy), Ordering::Relaxed);
         *self.policy.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(policy);
     }
 
@@ -119,7 +125,10 @@ impl Function {
     /// Whether the size of a value is of any use.
     pub(crate) fn wants_size(&self) -> WantSize {
         let options = &self.options;
-        let is_bounded = options.capacity_bytes.or(options.entry_size_limit).is_some();
+        let is_bounded = options
+            .capacity_bytes
+            .or(options.entry_size_limit)
+            .is_some();
         if is_bounded || self.metrics.is_some() || self.policy().entry_size_limit.is_some() {
             WantSize::Yes
         } else {
@@ -132,12 +141,20 @@ impl Function {
         /// The shortest time between two messages of one function.
         const INTERVAL: u64 = 10_000_000_000;
         if let Some(metrics) = self.metrics {
-            metrics.backend_error(labels::operation(error.operation()), labels::error(error.kind()));
+            metrics.backend_error(
+                labels::operation(error.operation()),
+                labels::error(error.kind()),
+            );
         }
         let now = self.world.clock.coarse().max(1);
         let warned = self.warned.load(Ordering::Relaxed);
         let is_due = warned == 0 || now.saturating_sub(warned) >= INTERVAL;
-        if is_due && self.warned.compare_exchange(warned, now, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
+        if is_due
+            && self
+                .warned
+                .compare_exchange(warned, now, Ordering::Relaxed, Ordering::Relaxed)
+                .is_ok()
+        {
             trace::backend_failed(&self.name, error);
         }
     }
@@ -179,7 +196,9 @@ impl Function {
 fn fresh_nanos(options: &Options, policy: &Policy) -> u64 {
     /// A near tier holds values for this long, so that what other processes store is seen.
     const NEAR_STALE_AFTER: Duration = Duration::from_secs(30);
-    let near = options.near_cache.map(|_| options.near_stale_after.unwrap_or(NEAR_STALE_AFTER));
+    let near = options
+        .near_cache
+        .map(|_| options.near_stale_after.unwrap_or(NEAR_STALE_AFTER));
     let bounds = [policy.rules.stale_after, near];
     bounds.into_iter().flatten().min().map_or(u64::MAX, nanos)
 }

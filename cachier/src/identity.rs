@@ -50,7 +50,9 @@ fn split_last_segment(path: &str) -> (&str, &str) {
         match pair {
             b"->" => {}
             [b'<', _] => depth += 1,
-            [b'>', _] if index == 0 || path.as_bytes()[index - 1] != b'-' => depth = depth.saturating_sub(1),
+            [b'>', _] if index == 0 || path.as_bytes()[index - 1] != b'-' => {
+                depth = depth.saturating_sub(1)
+            }
             b"::" if depth == 0 => start = index + 2,
             _ => {}
         }
@@ -69,7 +71,8 @@ fn without_type_arguments(path: &str) -> String {
     for character in path.chars() {
         match character {
             '<' => {
-                let is_qualified = depth == 0 && !(previous.is_alphanumeric() || previous == '_' || previous == ':');
+                let is_qualified = depth == 0
+                    && !(previous.is_alphanumeric() || previous == '_' || previous == ':');
                 opened_by_path.push(is_qualified);
                 if is_qualified {
                     short.push('<');
@@ -104,17 +107,35 @@ mod tests {
     use crate::options::Options;
 
     fn definition(identity: &str, name: Option<&'static str>) -> Definition {
-        Definition { identity: identity.to_owned(), options: Options { name, ..Options::new() } }
+        Definition {
+            identity: identity.to_owned(),
+            options: Options {
+                name,
+                ..Options::new()
+            },
+        }
     }
 
     #[test]
     fn the_identity_of_a_method_comes_from_any_marker_near_it() {
         let cases = [
             ("a::S<u8>::get::{{closure}}", "a::S<u8>::get"),
-            ("a::S<u8>::__cachier_get::{{closure}}::{{closure}}", "a::S<u8>::get"),
-            ("a::S<b::C>::get_cache<d::E<u8>>::{{closure}}", "a::S<b::C>::get<d::E<u8>>"),
-            ("<a::S<u8> as a::Tr<u16>>::get::{{closure}}", "<a::S<u8> as a::Tr<u16>>::get"),
-            ("<a::S<fn(u8) -> b::C> as a::Tr>::get", "<a::S<fn(u8) -> b::C> as a::Tr>::get"),
+            (
+                "a::S<u8>::__cachier_get::{{closure}}::{{closure}}",
+                "a::S<u8>::get",
+            ),
+            (
+                "a::S<b::C>::get_cache<d::E<u8>>::{{closure}}",
+                "a::S<b::C>::get<d::E<u8>>",
+            ),
+            (
+                "<a::S<u8> as a::Tr<u16>>::get::{{closure}}",
+                "<a::S<u8> as a::Tr<u16>>::get",
+            ),
+            (
+                "<a::S<fn(u8) -> b::C> as a::Tr>::get",
+                "<a::S<fn(u8) -> b::C> as a::Tr>::get",
+            ),
         ];
         for (marker, identity) in cases {
             assert_eq!(identity_of_method(marker, "get"), identity);
@@ -125,7 +146,10 @@ mod tests {
     fn the_identity_of_a_generic_function_has_its_type_arguments() {
         let identity = |marker| identity_of_function("a::f", marker);
         assert_eq!(identity("a::f<u8>::{{closure}}"), "a::f<u8>");
-        assert_eq!(identity("a::f::__dispatch<b::C<u8>, d>::{{closure}}"), "a::f<b::C<u8>, d>");
+        assert_eq!(
+            identity("a::f::__dispatch<b::C<u8>, d>::{{closure}}"),
+            "a::f<b::C<u8>, d>"
+        );
         assert_eq!(identity(""), "a::f");
     }
 

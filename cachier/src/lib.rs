@@ -28,19 +28,17 @@ mod world;
 pub mod __private;
 use self::__private as private;
 
-pub use cachier_backends::{
-    Backend, Blocking, BlockingBackend, Error, ErrorKind, Usage,
-};
+pub use cachier_backends::{Backend, Blocking, BlockingBackend, Error, ErrorKind, Usage};
 pub use cachier_macros::cachier;
+pub use cachier_metrics::{CacheMetrics, Distribution, Snapshot, Stats};
 #[cfg(feature = "prometheus")]
 pub use cachier_metrics::{ExportError, PrometheusExporter};
-pub use cachier_metrics::{CacheMetrics, Distribution, Snapshot, Stats};
 
 pub use self::__private::{AsyncMethodCache, MethodCache};
 pub use self::call::{Call, CallOptions, Outcome, Tier};
 pub use self::options::GlobalParams;
 pub use self::program::{
-    BackendHealth, check, disable, disable_caching, enable_caching, flush, flush_async, global_params,
-    register_backend, set_default_backend, set_global_params,
+    BackendHealth, check, disable, disable_caching, enable_caching, flush, flush_async,
+    global_params, register_backend, set_default_backend, set_global_params,
 };
 pub use self::registry::{CachedFunction, function, functions};

@@ -34,7 +34,10 @@ pub enum OnBackendError {
 /// [`GlobalParams`](crate::GlobalParams) apply.
 #[derive(Clone, Debug)]
 #[doc(hidden)]
-#[expect(missing_docs, reason = "each field is the attribute argument of the same name")]
+#[expect(
+    missing_docs,
+    reason = "each field is the attribute argument of the same name"
+)]
 pub struct Options {
     pub backend: BackendName,
     pub version: Version,
@@ -215,7 +218,12 @@ pub(crate) struct Policy {
 impl Policy {
     /// The age from which no call can be given a value any more; `None` while every age may be served.
     pub(crate) fn useless_age(&self) -> Option<Duration> {
-        let Rules { stale_after, max_stale, stale_on_error, on_stale } = self.rules;
+        let Rules {
+            stale_after,
+            max_stale,
+            stale_on_error,
+            on_stale,
+        } = self.rules;
         let stale = stale_after?.saturating_add(stale_on_error.unwrap_or_default());
         match (on_stale, max_stale) {
             (OnStale::ServeAndRefresh, Some(max_stale)) => Some(stale.max(max_stale)),
@@ -237,14 +245,21 @@ impl Policy {
                     OnStale::Recompute
                 },
             },
-            wait_for_calc_timeout: options.wait_for_calc_timeout.or(params.wait_for_calc_timeout),
+            wait_for_calc_timeout: options
+                .wait_for_calc_timeout
+                .or(params.wait_for_calc_timeout),
             allow_none: options.allow_none.unwrap_or(params.allow_none),
             entry_size_limit: options.entry_size_limit.or(params.entry_size_limit),
             cleanup_interval: cleanup_stale
                 .then(|| options.cleanup_interval.unwrap_or(params.cleanup_interval)),
-            operation_timeout: options.operation_timeout.unwrap_or(params.operation_timeout),
+            operation_timeout: options
+                .operation_timeout
+                .unwrap_or(params.operation_timeout),
             lease_period: params.lease_period,
-            cache_dir: options.cache_dir.clone().or_else(|| params.cache_dir.clone()),
+            cache_dir: options
+                .cache_dir
+                .clone()
+                .or_else(|| params.cache_dir.clone()),
             namespace: params.namespace.clone(),
         }
     }

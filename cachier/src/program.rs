@@ -106,9 +106,18 @@ pub fn check() -> Vec<BackendHealth> {
         let asked = world.timer.within(Some(patience), store.backend.check());
         let error = match block_on(asked) {
             Some(result) => result.err(),
-            None => Some(Error::new(ErrorKind::Timeout, Operation::Load, "the backend did not answer in time")),
+            None => Some(Error::new(
+                ErrorKind::Timeout,
+                Operation::Load,
+                "the backend did not answer in time",
+            )),
         };
-        BackendHealth { name, store: store.backend.store_name(), breaker_open: store.is_open(), error }
+        BackendHealth {
+            name,
+            store: store.backend.store_name(),
+            breaker_open: store.is_open(),
+            error,
+        }
     };
     world.backends.all().into_iter().map(probe).collect()
 }

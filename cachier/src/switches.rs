@@ -81,7 +81,11 @@ mod tests {
             ("*", "", true),
         ];
         for (pattern, name, matches) in cases {
-            assert_eq!(Pattern(pattern.to_owned()).matches(name), matches, "{pattern} on {name}");
+            assert_eq!(
+                Pattern(pattern.to_owned()).matches(name),
+                matches,
+                "{pattern} on {name}"
+            );
         }
     }
 

@@ -11,5 +11,7 @@ pub(crate) use shuttle::sync::{Arc, Mutex, MutexGuard};
 /// No lock of this crate is held while code of the user runs, and each critical section leaves its data whole at every
 /// step, so that a poisoned lock says nothing.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    mutex
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner)
 }

@@ -81,7 +81,8 @@ impl Clock {
     /// # Panics
     /// Outside [`isolated`], where time passes by itself.
     pub fn advance(by: Duration) {
-        let world = world::isolated().expect("`Clock::advance` works inside `testing::isolated` only");
+        let world =
+            world::isolated().expect("`Clock::advance` works inside `testing::isolated` only");
         world.clock.advance(by);
         world.timer.fire();
     }
@@ -89,6 +90,13 @@ impl Clock {
 
 fn new_world() -> &'static World {
     let id = WorldId::isolated();
-    let params = GlobalParams::new().namespace(format!("isolated-{}-{}", std::process::id(), id.number()));
-    Box::leak(Box::new(World::new(id, Source::manual(), Kind::Manual, params, Switches::default())))
+    let params =
+        GlobalParams::new().namespace(format!("isolated-{}-{}", std::process::id(), id.number()));
+    Box::leak(Box::new(World::new(
+        id,
+        Source::manual(),
+        Kind::Manual,
+        params,
+        Switches::default(),
+    )))
 }

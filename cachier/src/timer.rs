@@ -59,7 +59,11 @@ impl Timer {
         };
         let mut future = pin!(future);
         let deadline = self.clock.now().saturating_add(nanos(patience));
-        let mut sleep = Sleep { timer: self, deadline, place: None };
+        let mut sleep = Sleep {
+            timer: self,
+            deadline,
+            place: None,
+        };
         poll_fn(|context| match future.as_mut().poll(context) {
             Poll::Ready(output) => Poll::Ready(Some(output)),
             Poll::Pending => sleep.poll(context).map(|()| None),
@@ -69,14 +73,17 @@ impl Timer {
 
     /// Waits for this long.
     pub(crate) async fn sleep(&'static self, duration: Duration) {
-        self.within(Some(duration), std::future::pending::<()>()).await;
+        self.within(Some(duration), std::future::pending::<()>())
+            .await;
     }
 
     /// Wakes everyone whose moment has come; returns how long until the next one's.
     pub(crate) fn fire(&self) -> Option<Duration> {
         let (due, next) = {
             let mut sleepers = self.sleepers();
-            let later = sleepers.queue.split_off(&(self.clock.now().saturating_add(1), 0));
+            let later = sleepers
+                .queue
+                .split_off(&(self.clock.now().saturating_add(1), 0));
             let due = std::mem::replace(&mut sleepers.queue, later);
             (due, sleepers.queue.keys().next().map(|&(moment, _)| moment))
         };
@@ -105,7 +112,11 @@ impl Timer {
             let sleepers = self.sleepers();
             let due = |sleepers: &Sleepers| {
                 let now = self.clock.now();
-                sleepers.queue.keys().next().is_some_and(|&(moment, _)| moment <= now)
+                sleepers
+                    .queue
+                    .keys()
+                    .next()
+                    .is_some_and(|&(moment, _)| moment <= now)
             };
             if !due(&sleepers) {
                 // Whoever adds an earlier moment notifies; a late wake-up is a loop more.
@@ -139,7 +150,11 @@ impl Sleep {
             self.timer.earlier.notify_one();
         }
         // The clock may have been advanced between the look at it and the insertion.
-        if self.timer.clock.now() >= self.deadline { Poll::Ready(()) } else { Poll::Pending }
+        if self.timer.clock.now() >= self.deadline {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
     }
 }
 

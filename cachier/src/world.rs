@@ -11,8 +11,8 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 
 use cachier_metrics::Clock;
 
-use crate::background::Pending;
 use crate::backends::Backends;
+use crate::background::Pending;
 use crate::environment;
 use crate::function::Function;
 use crate::options::GlobalParams;
@@ -65,7 +65,11 @@ pub(crate) fn current() -> &'static World {
 /// The world of the isolated test that the calling code is part of.
 #[inline]
 pub(crate) fn isolated() -> Option<&'static World> {
-    if cfg!(feature = "testing") { CURRENT.try_with(Cell::get).ok().flatten() } else { None }
+    if cfg!(feature = "testing") {
+        CURRENT.try_with(Cell::get).ok().flatten()
+    } else {
+        None
+    }
 }
 
 fn main() -> &'static World {
@@ -76,7 +80,13 @@ fn main() -> &'static World {
             None => GlobalParams::new(),
         };
         let switches = Switches::from_environment(environment::disabled().as_deref());
-        World::new(WorldId::MAIN, Clock::system(), Kind::Thread, params, switches)
+        World::new(
+            WorldId::MAIN,
+            Clock::system(),
+            Kind::Thread,
+            params,
+            switches,
+        )
     })
 }
 
@@ -96,7 +106,12 @@ pub(crate) fn inside<R>(world: &'static World, run: impl FnOnce() -> R) -> R {
         }
     }
     let isolated = (world.id != WorldId::MAIN).then_some(world);
-    let _leave = Leave(CURRENT.try_with(|current| current.replace(isolated)).ok().flatten());
+    let _leave = Leave(
+        CURRENT
+            .try_with(|current| current.replace(isolated))
+            .ok()
+            .flatten(),
+    );
     run()
 }
 
@@ -166,7 +181,9 @@ impl World {
     }
 
     pub(crate) fn functions(&self) -> MutexGuard<'_, BTreeMap<String, CachedFunction>> {
-        self.functions.lock().unwrap_or_else(PoisonError::into_inner)
+        self.functions
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     fn switches(&self) -> MutexGuard<'_, Switches> {

@@ -17,7 +17,8 @@ fn join(text: &str, n: u32) -> Result<String, u8> {
     match __begun {
         ::cachier::__private::Begun::Hit(__value) => __value,
         ::cachier::__private::Begun::Miss(__start) => {
-            let __call = ::cachier::__private::Operation::Call(::cachier::CallOptions::new(), __start);
+            let __call =
+                ::cachier::__private::Operation::Call(::cachier::CallOptions::new(), __start);
             join::__dispatch(__call, text, n).call().value
         }
     }
@@ -94,7 +95,8 @@ impl join {
     }
 
     fn call_detailed(options: CallOptions, text: &str, n: u32) -> Call<Result<String, u8>> {
-        let __call = ::cachier::__private::Operation::Call(options, ::cachier::__private::Start::default());
+        let __call =
+            ::cachier::__private::Operation::Call(options, ::cachier::__private::Start::default());
         Self::__dispatch(__call, text, n).call()
     }
 
@@ -129,7 +131,10 @@ fn typed_sync_memory() {
     join::precache_value("x", 1, "y".to_owned()).unwrap();
     assert_eq!(join("x", 1), Ok("y".to_owned()));
     let call = join::call_detailed(CallOptions::new().overwrite_cache(), "x", 1);
-    assert_eq!((call.outcome, call.value), (Outcome::Miss, Ok("x".to_owned())));
+    assert_eq!(
+        (call.outcome, call.value),
+        (Outcome::Miss, Ok("x".to_owned()))
+    );
     assert_eq!(join::clear_cache().unwrap(), Some(1));
 }
 
@@ -147,7 +152,8 @@ async fn fetch(id: u64) -> Option<u64> {
     match __begun {
         ::cachier::__private::Begun::Hit(__value) => __value,
         ::cachier::__private::Begun::Miss(__start) => {
-            let __call = ::cachier::__private::Operation::Call(::cachier::CallOptions::new(), __start);
+            let __call =
+                ::cachier::__private::Operation::Call(::cachier::CallOptions::new(), __start);
             fetch::__dispatch(__call, id).await.call().value
         }
     }
@@ -163,7 +169,9 @@ impl fetch {
                 options: ::cachier::__private::Options {
                     backend: ::cachier::__private::BackendName::Named("file"),
                     version: ::cachier::__private::Version::Code(12),
-                    cache_dir: Some(std::env::temp_dir().join(format!("cachier-{}", std::process::id()))),
+                    cache_dir: Some(
+                        std::env::temp_dir().join(format!("cachier-{}", std::process::id())),
+                    ),
                     stale_after: Some(Duration::from_secs(3600)),
                     next_time: true,
                     ..::cachier::__private::Options::new()
@@ -189,15 +197,16 @@ impl fetch {
         );
         ::cachier::__private::dispatch_async(__recipe, __prepared, move |__mode| match __mode {
             ::cachier::__private::Mode::Now => ::cachier::__private::Step::Now(__body(id)),
-            ::cachier::__private::Mode::Later => ::cachier::__private::Step::Later(
-                __recipe.in_task(async move { __body(id).await }),
-            ),
+            ::cachier::__private::Mode::Later => {
+                ::cachier::__private::Step::Later(__recipe.in_task(async move { __body(id).await }))
+            }
         })
         .await
     }
 
     async fn call_detailed(options: CallOptions, id: u64) -> Call<Option<u64>> {
-        let __call = ::cachier::__private::Operation::Call(options, ::cachier::__private::Start::default());
+        let __call =
+            ::cachier::__private::Operation::Call(options, ::cachier::__private::Start::default());
         Self::__dispatch(__call, id).await.call()
     }
 }
@@ -207,7 +216,12 @@ async fn typed_async_file() {
     let task = tokio::spawn(fetch(5));
     assert_eq!(task.await.unwrap(), Some(4));
     let call = fetch::call_detailed(CallOptions::new(), 5).await;
-    assert_eq!((call.outcome, call.value), (Outcome::Hit, Some(4)), "{:?}", call.backend_error);
+    assert_eq!(
+        (call.outcome, call.value),
+        (Outcome::Hit, Some(4)),
+        "{:?}",
+        call.backend_error
+    );
     assert_eq!(fetch(0).await, None);
     let call = fetch::call_detailed(CallOptions::new(), 0).await;
     assert_eq!((call.outcome, call.value), (Outcome::Miss, None));
@@ -225,16 +239,15 @@ impl<T: Clone + Send + Sync + Eq + std::hash::Hash + 'static> Repo<T> {
                 ::cachier::__part!(self),
                 ::cachier::__part!(&id),
             ));
-            Self::__cachier_get_site().resolve(&|| (), __shape, &__arguments).begin(
-                __shape,
-                &__arguments,
-                ::cachier::__private::Option::None,
-            )
+            Self::__cachier_get_site()
+                .resolve(&|| (), __shape, &__arguments)
+                .begin(__shape, &__arguments, ::cachier::__private::Option::None)
         };
         match __begun {
             ::cachier::__private::Begun::Hit(__value) => __value,
             ::cachier::__private::Begun::Miss(__start) => {
-                let __call = ::cachier::__private::Operation::Call(::cachier::CallOptions::new(), __start);
+                let __call =
+                    ::cachier::__private::Operation::Call(::cachier::CallOptions::new(), __start);
                 self.__cachier_get(__call, id).call().value
             }
         }
@@ -294,8 +307,14 @@ fn erased_method() {
     assert_eq!(Repo(1_u8).get(2), (1, 2));
     assert_eq!(Repo("x").get(2), ("x", 2));
     assert_eq!(Repo("x").get(2), ("x", 2));
-    assert_eq!(Repo::get_cache().peek(&Repo("x"), 2).unwrap(), Some(("x", 2)));
+    assert_eq!(
+        Repo::get_cache().peek(&Repo("x"), 2).unwrap(),
+        Some(("x", 2))
+    );
     assert_eq!(Repo::<u8>::get_cache().peek(&Repo(2), 2).unwrap(), None);
     let names: Vec<_> = cachier::functions().into_iter().map(|f| f.name()).collect();
-    assert!(names.contains(&"hand_expanded::Repo<&str>::get"), "{names:?}");
+    assert!(
+        names.contains(&"hand_expanded::Repo<&str>::get"),
+        "{names:?}"
+    );
 }

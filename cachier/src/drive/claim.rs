@@ -55,7 +55,10 @@ impl<T: Tiers> Drive<'_, T> {
     }
 
     /// Waits for whoever computes the key; the outcome, when its result is the result of this call too.
-    pub(super) async fn wait<W: Work<Value = T::Value>>(&mut self, work: &mut W) -> Option<Settled> {
+    pub(super) async fn wait<W: Work<Value = T::Value>>(
+        &mut self,
+        work: &mut W,
+    ) -> Option<Settled> {
         let now = self.core.function.world.clock.now();
         self.waiting_since.get_or_insert(now);
         if self.leader.is_some() {
@@ -81,7 +84,11 @@ impl<T: Tiers> Drive<'_, T> {
             self.running = Running::Reentrant;
             return None;
         };
-        let _waiting = self.session.recorder.as_ref().map(|recorder| recorder.wait(WaitScope::Process));
+        let _waiting = self
+            .session
+            .recorder
+            .as_ref()
+            .map(|recorder| recorder.wait(WaitScope::Process));
         let timer = &self.core.function.world.timer;
         let landing = timer.within(self.patience(), flight.landing()).await;
         if landing.is_none() {
@@ -98,12 +105,21 @@ impl<T: Tiers> Drive<'_, T> {
     ) -> Option<Settled> {
         let age = self.age(&found);
         let compute_nanos = Some(found.stamp.compute_nanos);
-        let max_age = self.session.options.max_age.filter(|max_age| !max_age.is_zero());
+        let max_age = self
+            .session
+            .options
+            .max_age
+            .filter(|max_age| !max_age.is_zero());
         if !is_fresh(age, None, max_age) {
             self.look = Look::Due;
             return None;
         }
-        let stale_after = self.session.policy.rules.stale_after.filter(|bound| !bound.is_zero());
+        let stale_after = self
+            .session
+            .policy
+            .rules
+            .stale_after
+            .filter(|bound| !bound.is_zero());
         let outcome = match is_fresh(age, stale_after, None) {
             true => Outcome::Coalesced,
             false => Outcome::Stale,
@@ -114,7 +130,12 @@ impl<T: Tiers> Drive<'_, T> {
             return None;
         }
         let tier = (outcome == Outcome::Stale).then_some(Tier::Backend);
-        Some(Settled { outcome, age: Some(age), tier, compute_nanos })
+        Some(Settled {
+            outcome,
+            age: Some(age),
+            tier,
+            compute_nanos,
+        })
     }
 
     /// Looks at the lease of another process until it is free, its value has come, or patience has run out.
@@ -124,14 +145,22 @@ impl<T: Tiers> Drive<'_, T> {
             self.running = Running::Unclaimed;
             return;
         };
-        let _waiting = self.session.recorder.as_ref().map(|recorder| recorder.wait(WaitScope::Lease));
+        let _waiting = self
+            .session
+            .recorder
+            .as_ref()
+            .map(|recorder| recorder.wait(WaitScope::Lease));
         let (mut pause, longest) = PAUSES;
         loop {
             let patience = self.patience();
             if patience.is_some_and(|patience| patience.is_zero()) {
                 return self.wait_too_long();
             }
-            core.function.world.timer.sleep(pause.min(patience.unwrap_or(pause))).await;
+            core.function
+                .world
+                .timer
+                .sleep(pause.min(patience.unwrap_or(pause)))
+                .await;
             pause = (pause * 2).min(longest);
             self.session.renew_budget();
             match core.tiers.claim(self.session, self.key, &seen).await {

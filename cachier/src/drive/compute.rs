@@ -12,6 +12,7 @@ use crate::background::{run_as_task, run_on_thread};
 use crate::decision::{Computed, Settlement, Stored, settle};
 use crate::flight::{ComputationId, Epoch, Landing, current, depend, within};
 use crate::storage::{self, Found, Stamp, Tiers};
+use crate::trace;
 
 /// Values of more bytes than this are stored in the background.
 const STORED_AT_ONCE: u64 = 1024 * 1024;
@@ -63,7 +64,9 @@ impl<T: Tiers> Drive<'_, T> {
             true => Cacheable::ValuesAndNone,
             false => Cacheable::Values,
         };
-        let recorder = function.metrics.map(|metrics| metrics.start_compute(reason));
+        let recorder = function
+            .metrics
+            .map(|metrics| metrics.start_compute(reason));
         let begun = function.world.clock.now();
         let computed = within(computation, work.compute(cacheable)).await;
         let took = Duration::from_nanos(function.world.clock.now().saturating_sub(begun));
@@ -72,6 +75,9 @@ impl<T: Tiers> Drive<'_, T> {
                 Computed::Storable | Computed::Unstorable => ComputeResult::Value,
                 Computed::Failed => ComputeResult::Error,
             });
+        }
+        if reason == Reason::Refresh && computed == Computed::Failed {
+            trace::refresh_failed(&function.name);
         }
         (computed, took)
     }
@@ -100,6 +106,7 @@ impl<T: Tiers> Drive<'_, T> {
             work.slot().stored(stamp);
         }
         let core = self.core;
+        let _drops = T::defer_drops();
         let insert = || core.tiers.insert(&core.function, self.key, found.clone());
         match self.leader.take() {
             Some(leader) => {
@@ -114,7 +121,8 @@ impl<T: Tiers> Drive<'_, T> {
     /// Stores a large value without holding up the caller; the flight lands when it is stored.
     fn store_later(&mut self, found: Found<T::Value>) {
         let (core, key) = (self.core, self.key.clone());
-        let (leader, lease, flavour) = (self.leader.take(), self.lease.take(), self.session.flavour);
+        let (leader, lease, flavour) =
+            (self.leader.take(), self.lease.take(), self.session.flavour);
         let world = core.function.world;
         let task = async move {
             let session = Session::unmeasured(&core.function, flavour);
@@ -169,7 +177,12 @@ impl<T: Tiers> Drive<'_, T> {
             return None;
         }
         self.land_unstored(found).await;
-        Some(Settled { outcome: Outcome::Stale, age, tier: Some(Tier::Backend), compute_nanos })
+        Some(Settled {
+            outcome: Outcome::Stale,
+            age,
+            tier: Some(Tier::Backend),
+            compute_nanos,
+        })
     }
 
     async fn release(&mut self) {

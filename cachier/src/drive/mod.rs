@@ -45,7 +45,12 @@ impl Settled {
     pub(crate) const BYPASS: Self = Self::own(Outcome::Bypass);
 
     const fn own(outcome: Outcome) -> Self {
-        Self { outcome, age: None, tier: None, compute_nanos: None }
+        Self {
+            outcome,
+            age: None,
+            tier: None,
+            compute_nanos: None,
+        }
     }
 }
 
@@ -123,7 +128,13 @@ impl<'a, T: Tiers> Drive<'a, T> {
                 self.look().await;
             }
             let rules = &self.session.policy.rules;
-            match decide(self.stored(), self.running, rules, options.max_age, options.intent) {
+            match decide(
+                self.stored(),
+                self.running,
+                rules,
+                options.max_age,
+                options.intent,
+            ) {
                 Action::Bypass => {
                     work.compute(Cacheable::No).await;
                     return Settled::BYPASS;
@@ -178,12 +189,16 @@ impl<'a, T: Tiers> Drive<'a, T> {
     }
 
     fn age(&self, found: &Found<T::Value>) -> Duration {
-        self.core.tiers.age(&self.core.function, found.stamp.created)
+        self.core
+            .tiers
+            .age(&self.core.function, found.stamp.created)
     }
 
     fn is_stale(&self) -> bool {
         let stale_after = self.session.policy.rules.stale_after;
-        self.found.as_ref().is_some_and(|found| !is_fresh(self.age(found), stale_after, None))
+        self.found
+            .as_ref()
+            .is_some_and(|found| !is_fresh(self.age(found), stale_after, None))
     }
 
     /// Makes the stored value the result; a value that does not decode is as good as none.
@@ -204,7 +219,12 @@ impl<'a, T: Tiers> Drive<'a, T> {
         if let (Some(leader), Some(found)) = (self.leader.take(), shared) {
             leader.land(|| (), || Landing::Value(found));
         }
-        Some(Settled { outcome, age: Some(age), tier: Some(Tier::Backend), compute_nanos })
+        Some(Settled {
+            outcome,
+            age: Some(age),
+            tier: Some(Tier::Backend),
+            compute_nanos,
+        })
     }
 
     /// Starts a recomputation in the background, unless one is running.
@@ -215,7 +235,12 @@ impl<'a, T: Tiers> Drive<'a, T> {
         let core = self.core;
         let recheck = || core.tiers.recheck(self.key, &seen);
         if let Joined::Leads(leader) = core.flights.join(self.key, ComputationId::next(), recheck) {
-            refreshing(Ticket { core, key: self.key.clone(), leader, seen });
+            refreshing(Ticket {
+                core,
+                key: self.key.clone(),
+                leader,
+                seen,
+            });
         }
     }
 

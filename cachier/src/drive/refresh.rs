@@ -29,7 +29,12 @@ pub(crate) async fn refresh<T: Tiers, W>(ticket: Ticket<T>, mut work: W, flavour
 where
     W: Work<Value = T::Value>,
 {
-    let Ticket { core, key, leader, seen } = ticket;
+    let Ticket {
+        core,
+        key,
+        leader,
+        seen,
+    } = ticket;
     let session = Session::unmeasured(&core.function, flavour);
     let Ok(Claim::Granted(lease)) = core.tiers.claim(&session, &key, &seen).await else {
         return;

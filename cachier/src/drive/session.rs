@@ -7,7 +7,9 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use cachier_backends::{Error, ErrorKind, Operation, blocking};
-use cachier_metrics::{CallRecorder, ComputeRecorder, ComputeResult, Reason, Sampled};
+use cachier_metrics::{
+    CacheMetrics, CallRecorder, ComputeRecorder, ComputeResult, LocalSlot, Reason, Sampled,
+};
 
 use super::Settled;
 use crate::call::{Call, CallOptions};
@@ -43,7 +45,13 @@ pub struct Session<'a> {
 impl<'a> Session<'a> {
     /// A session for work that no caller waits for, or that is not a call.
     pub(crate) fn unmeasured(function: &'a Function, flavour: Flavour) -> Self {
-        Self::new(function, flavour, CallOptions::new(), None, function.world.clock.now())
+        Self::new(
+            function,
+            flavour,
+            CallOptions::new(),
+            None,
+            function.world.clock.now(),
+        )
     }
 
     /// A session for a call, which is measured when the function has metrics.
@@ -53,8 +61,13 @@ impl<'a> Session<'a> {
         options: CallOptions,
         start: Start,
     ) -> Self {
-        let started = start.started.unwrap_or_else(|| function.world.clock.now());
-        let recorder = function.metrics.map(|metrics| metrics.start_call(start.sampled, Some(started)));
+        let (sampled, started) = function
+            .metrics
+            .map_or((None, None), |metrics| start.decide(metrics));
+        let started = started.unwrap_or_else(|| function.world.clock.now());
+        let recorder = function
+            .metrics
+            .map(|metrics| metrics.start_call(sampled, Some(started)));
         Self::new(function, flavour, options, recorder, started)
     }
 
@@ -114,7 +127,11 @@ impl<'a> Session<'a> {
             backend_error: self.first_error(),
         };
         if let Some(recorder) = self.recorder.take() {
-            recorder.finish(settled.outcome, settled.age.map(nanos), settled.compute_nanos);
+            recorder.finish(
+                settled.outcome,
+                settled.age.map(nanos),
+                settled.compute_nanos,
+            );
         }
         trace::call(&self.function.name, &call);
         call
@@ -122,7 +139,10 @@ impl<'a> Session<'a> {
 
     fn note_duplicate(&self) {
         if let Some(error) = self.function.duplicate() {
-            let mut first = self.first_error.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut first = self
+                .first_error
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
             first.get_or_insert_with(|| error.clone());
         }
     }
@@ -148,10 +168,16 @@ impl<'a> Session<'a> {
         work: impl Future<Output = Result<R, Error>>,
     ) -> Result<R, Error> {
         let world = self.function.world;
-        let _timed = self.recorder.as_ref().map(|recorder| recorder.operation(labels::operation(operation)));
+        let _timed = self
+            .recorder
+            .as_ref()
+            .map(|recorder| recorder.operation(labels::operation(operation)));
         let before = world.clock.now();
         let left = *self.budget.lock().unwrap_or_else(PoisonError::into_inner);
-        let done = world.timer.within(Some(left), self.on_thread_if_sync(work)).await;
+        let done = world
+            .timer
+            .within(Some(left), self.on_thread_if_sync(work))
+            .await;
         let took = Duration::from_nanos(world.clock.now().saturating_sub(before));
         *self.budget.lock().unwrap_or_else(PoisonError::into_inner) = left.saturating_sub(took);
         let result = done.unwrap_or_else(|| Err(timed_out(operation)));
@@ -164,12 +190,18 @@ impl<'a> Session<'a> {
     /// Counts and logs a failure of the backend, and remembers the first.
     pub(crate) fn failed(&self, error: &Error) {
         self.function.report(error);
-        let mut first = self.first_error.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut first = self
+            .first_error
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         first.get_or_insert_with(|| error.clone());
     }
 
     pub(crate) fn first_error(&self) -> Option<Error> {
-        self.first_error.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.first_error
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// A synchronous caller does blocking I/O itself; an asynchronous one leaves it to a pool of threads.
@@ -184,14 +216,40 @@ impl<'a> Session<'a> {
     }
 }
 
-/// What was decided before the storage was asked: whether this call is measured, and since when.
-#[derive(Debug, Default)]
-pub struct Start {
-    pub(crate) sampled: Option<Sampled>,
-    pub(crate) started: Option<u64>,
+/// Whether a call is measured, and since when: decided once for each call.
+#[derive(Clone, Copy, Debug, Default)]
+pub enum Start {
+    /// Not decided yet: the call comes from the companion, or its cache is switched off.
+    #[default]
+    Undecided,
+    /// Decided when the call began.
+    Decided {
+        /// How many calls this one stands for, if it is measured.
+        sampled: Option<Sampled>,
+        /// When it began, if the clock was read.
+        started: Option<u64>,
+    },
+}
+
+thread_local! {
+    /// Calls that begin off the fast path have no slot of their own function.
+    static SLOT: LocalSlot = const { LocalSlot::new() };
+}
+
+impl Start {
+    fn decide(self, metrics: &'static CacheMetrics) -> (Option<Sampled>, Option<u64>) {
+        match self {
+            Self::Undecided => (metrics.local(&SLOT).sample(), None),
+            Self::Decided { sampled, started } => (sampled, started),
+        }
+    }
 }
 
 fn timed_out(operation: Operation) -> Error {
-    Error::new(ErrorKind::Timeout, operation, "the backend did not answer in time")
-        .with_hint("the limit is `operation_timeout`")
+    Error::new(
+        ErrorKind::Timeout,
+        operation,
+        "the backend did not answer in time",
+    )
+    .with_hint("the limit is `operation_timeout`")
 }

@@ -45,7 +45,9 @@ struct Entered {
 impl Entered {
     fn new(computation: ComputationId) -> Self {
         let outer = CURRENT.try_with(|current| current.replace(Some(computation)));
-        Self { outer: outer.unwrap_or(None) }
+        Self {
+            outer: outer.unwrap_or(None),
+        }
     }
 }
 

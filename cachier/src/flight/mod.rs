@@ -81,7 +81,12 @@ impl<K: Eq + Hash + Clone, V> Flights<K, V> {
         }
         let flight = Arc::new(Flight::new(computation));
         shard.running.insert(key.clone(), Arc::clone(&flight));
-        Joined::Leads(Leader { flights: self, key: key.clone(), flight, landed: false })
+        Joined::Leads(Leader {
+            flights: self,
+            key: key.clone(),
+            flight,
+            landed: false,
+        })
     }
 
     /// Takes the key's flight out of the table: its result will not be stored, and the next caller leads a new one.
@@ -117,7 +122,6 @@ impl<K: Eq + Hash + Clone, V> Flights<K, V> {
             Storing::Superseded
         }
     }
-
 }
 
 impl<K: Eq + Hash, V> Flights<K, V> {
@@ -148,7 +152,10 @@ struct Shard<K, V> {
 
 impl<K, V> Shard<K, V> {
     fn new() -> Self {
-        Self { running: HashMap::default(), epoch: 0 }
+        Self {
+            running: HashMap::default(),
+            epoch: 0,
+        }
     }
 }
 
@@ -168,7 +175,10 @@ impl<V> Flight<V> {
     fn new(computation: ComputationId) -> Self {
         Self {
             computation,
-            state: Mutex::new(State { landing: None, waiters: WaitList::new() }),
+            state: Mutex::new(State {
+                landing: None,
+                waiters: WaitList::new(),
+            }),
         }
     }
 
@@ -222,7 +232,11 @@ impl<K: Eq + Hash + Clone, V> Leader<'_, K, V> {
     /// Ends the flight: stores the result if it is still wanted, and hands it to the waiters if there are any.
     ///
     /// `store` runs under the lock of the key, `share` outside it.
-    pub(crate) fn land(mut self, store: impl FnOnce(), share: impl FnOnce() -> Landing<V>) -> Storing {
+    pub(crate) fn land(
+        mut self,
+        store: impl FnOnce(),
+        share: impl FnOnce() -> Landing<V>,
+    ) -> Storing {
         let storing = self.leave(store);
         // Out of the table nobody can join any more: a sole owner has no waiters.
         if Arc::strong_count(&self.flight) > 1 {
@@ -245,7 +259,10 @@ impl<K: Eq + Hash + Clone, V> Leader<'_, K, V> {
 
 impl<K: Eq + Hash, V> Leader<'_, K, V> {
     fn is_current(&self, shard: &Shard<K, V>) -> bool {
-        shard.running.get(&self.key).is_some_and(|running| Arc::ptr_eq(running, &self.flight))
+        shard
+            .running
+            .get(&self.key)
+            .is_some_and(|running| Arc::ptr_eq(running, &self.flight))
     }
 }
 

@@ -29,7 +29,11 @@ enum Recheck {
 impl Cache {
     fn new() -> Arc<Self> {
         let (stored, computed) = (Mutex::new(None), Mutex::new(0));
-        Arc::new(Self { flights: Flights::new(), stored, computed })
+        Arc::new(Self {
+            flights: Flights::new(),
+            stored,
+            computed,
+        })
     }
 
     fn get(&self, recheck: Recheck) -> u64 {
@@ -45,7 +49,10 @@ impl Cache {
                 Joined::Found(value) => return value,
                 Joined::Leads(leader) => {
                     let value = self.compute();
-                    leader.land(|| *lock(&self.stored) = Some(value), || Landing::Value(value));
+                    leader.land(
+                        || *lock(&self.stored) = Some(value),
+                        || Landing::Value(value),
+                    );
                     return value;
                 }
                 Joined::Waits(flight) => {
@@ -98,7 +105,9 @@ fn an_abandoned_flight_is_taken_over() {
             let first = {
                 let cache = Arc::clone(&cache);
                 thread::spawn(move || {
-                    let joined = cache.flights.join(&KEY, ComputationId::next(), || None::<u64>);
+                    let joined = cache
+                        .flights
+                        .join(&KEY, ComputationId::next(), || None::<u64>);
                     thread::yield_now();
                     drop(joined);
                 })
@@ -120,8 +129,9 @@ fn what_was_forgotten_while_it_was_computed_is_not_stored() {
     shuttle::check_random(
         || {
             let cache = Cache::new();
-            let Joined::Leads(leader) =
-                cache.flights.join(&KEY, ComputationId::next(), || None::<u64>)
+            let Joined::Leads(leader) = cache
+                .flights
+                .join(&KEY, ComputationId::next(), || None::<u64>)
             else {
                 unreachable!("nobody else is there yet");
             };
@@ -153,8 +163,9 @@ fn a_computation_outside_any_flight_does_not_outlive_an_invalidation() {
                     *lock(&cache.stored) = None;
                 })
             };
-            let storing =
-                cache.flights.store_since(&KEY, epoch, || *lock(&cache.stored) = Some(1));
+            let storing = cache
+                .flights
+                .store_since(&KEY, epoch, || *lock(&cache.stored) = Some(1));
             forgetting.join().unwrap();
             assert_eq!(*lock(&cache.stored), None, "{storing:?}");
             let epoch = cache.flights.epoch(&KEY);
@@ -180,7 +191,9 @@ fn need_each_other(ask: Ask) {
             thread::spawn(move || {
                 let computation = ComputationId::next();
                 let joined = flights.join(&own, computation, || None::<u64>);
-                if let Joined::Waits(flight) = flights.join(&other, ComputationId::next(), || None::<u64>) {
+                if let Joined::Waits(flight) =
+                    flights.join(&other, ComputationId::next(), || None::<u64>)
+                {
                     let needs = depend(Some(computation), flight.computation);
                     if needs.is_ok() || matches!(ask, Ask::Never) {
                         block_on(flight.landing());

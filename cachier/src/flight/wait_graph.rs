@@ -23,7 +23,9 @@ pub(crate) fn depend(
     let Some(dependent) = dependent else {
         return Ok(Dependency(None));
     };
-    lock(&GRAPH).get_or_insert_default().insert(dependent, needed)?;
+    lock(&GRAPH)
+        .get_or_insert_default()
+        .insert(dependent, needed)?;
     Ok(Dependency(Some((dependent, needed))))
 }
 

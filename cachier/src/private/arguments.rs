@@ -28,6 +28,8 @@ pub trait Storage: Send + Sync + Sized + 'static {
     type Tiers: Tiers;
     /// What stands in front of it.
     type Front: Send + Sync + 'static;
+    /// Whether anything does.
+    const HAS_FRONT: bool = false;
 
     fn open(function: &Function) -> (Self::Front, Self::Tiers);
     /// Empties what stands in front.
@@ -110,6 +112,7 @@ where
 {
     type Tiers = Persistent;
     type Front = Self;
+    const HAS_FRONT: bool = true;
 
     fn open(function: &Function) -> (Self, Persistent) {
         (Self::open(function), Persistent::open())
@@ -136,13 +139,27 @@ where
 
     #[inline]
     fn hit(&self, instance: &'static Instance<Self::Storage>) -> Option<FrontHit<S::Value>> {
-        let Core { function, tiers, .. } = &instance.core;
-        let entry = tiers.store.get(&Query::of(&self.0), |created| function.is_fresh(created))?;
-        Some(FrontHit { value: entry.value, computed: entry.created, compute_nanos: entry.compute_nanos })
+        let Core {
+            function, tiers, ..
+        } = &instance.core;
+        let entry = tiers
+            .store
+            .get(&Query::of(&self.0), |created| function.is_fresh(created))?;
+        Some(FrontHit {
+            value: entry.value,
+            computed: entry.created,
+            compute_nanos: entry.compute_nanos,
+        })
     }
 
-    fn key(&self, _: &'static Instance<Self::Storage>) -> Result<Keyed<Self::Storage, Cloned>, Error> {
-        Ok(Keyed { key: self.0.to_owned_parts(), form: Cloned })
+    fn key(
+        &self,
+        _: &'static Instance<Self::Storage>,
+    ) -> Result<Keyed<Self::Storage, Cloned>, Error> {
+        Ok(Keyed {
+            key: self.0.to_owned_parts(),
+            form: Cloned,
+        })
     }
 }
 
@@ -161,7 +178,10 @@ where
     }
 
     fn key(&self, _: &'static Instance<Persistent>) -> Result<Keyed<Persistent, Cbor>, Error> {
-        Ok(Keyed { key: hash(&self.0)?, form: Cbor })
+        Ok(Keyed {
+            key: hash(&self.0)?,
+            form: Cbor,
+        })
     }
 }
 
@@ -179,9 +199,15 @@ where
     #[inline]
     fn hit(&self, instance: &'static Instance<Self::Storage>) -> Option<FrontHit<S::Value>> {
         let function = &instance.core.function;
-        let entry = instance.front.get(&Query::of(&self.0), |created| function.is_fresh(created))?;
+        let entry = instance
+            .front
+            .get(&Query::of(&self.0), |created| function.is_fresh(created))?;
         let NearValue { value, computed } = entry.value;
-        Some(FrontHit { value, computed, compute_nanos: entry.compute_nanos })
+        Some(FrontHit {
+            value,
+            computed,
+            compute_nanos: entry.compute_nanos,
+        })
     }
 
     fn key(
@@ -194,7 +220,10 @@ where
             epoch: instance.front.epoch(),
             key: self.0.to_owned_parts(),
         };
-        Ok(Keyed { key: hash(&self.1)?, form })
+        Ok(Keyed {
+            key: hash(&self.1)?,
+            form,
+        })
     }
 }
 

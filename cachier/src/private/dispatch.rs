@@ -2,18 +2,20 @@
 
 use std::future::Future;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use cachier_backends::{Error, Usage};
-use cachier_metrics::RemovalCause;
+use cachier_metrics::{Outcome, RemovalCause, Tier};
 use futures_lite::future::block_on;
 
-use super::arguments::{Arguments, Keyed, Storage};
+use super::arguments::{Arguments, FrontHit, Keyed, Storage};
 use super::form::Form;
 use super::job::{AsyncWork, Later, Mode, OnThread, Recipe, Returned, Step, SyncWork, run_now};
 use super::shape::Shape;
 use super::site::{ErasedSite, Instance, Site};
 use crate::background::{run_as_task, run_on_thread};
 use crate::call::{Call, CallOptions};
+use crate::decision::{Intent, is_fresh};
 use crate::drive::{Core, Flavour, Session, Settled, Start, run};
 use crate::function::Function;
 use crate::registry::Registered;
@@ -64,9 +66,11 @@ replies! {
 }
 
 /// An operation and what it needs of the arguments, taken before the arguments go to the function.
-pub struct Prepared<S: Storage, Stored, F> {
+pub struct Prepared<S: Storage, Sh: Shape, F> {
     instance: &'static Instance<S>,
-    operation: Operation<Stored>,
+    operation: Operation<Sh::Stored>,
+    /// What a call of the companion can be given at once; other calls have looked already.
+    hit: Option<FrontHit<Sh::Value>>,
     /// `None` when the call bypasses the cache.
     keyed: Option<Result<Keyed<S, F>, Error>>,
 }
@@ -78,14 +82,32 @@ impl<S: Storage> Site<S> {
         _: Sh,
         operation: Operation<Sh::Stored>,
         arguments: &A,
-    ) -> Prepared<S, Sh::Stored, A::Form>
+    ) -> Prepared<S, Sh, A::Form>
     where
         A: Arguments<Sh, Storage = S>,
     {
         let instance = self.instance();
-        let is_bypass = matches!(operation, Operation::Call(..)) && !instance.core.function.is_enabled();
-        let keyed = (!is_bypass).then(|| arguments.key(instance));
-        Prepared { instance, operation, keyed }
+        let function = &instance.core.function;
+        let (mut hit, mut keyed) = (None, None);
+        match &operation {
+            Operation::Call(..) if !function.is_enabled() => {}
+            Operation::Call(options, Start::Undecided) if options.intent == Intent::Use => {
+                let wanted =
+                    |hit: &FrontHit<Sh::Value>| is_fresh(hit.age(function), None, options.max_age);
+                hit = arguments.hit(instance).filter(wanted);
+            }
+            _ => {}
+        }
+        let is_bypass = matches!(operation, Operation::Call(..)) && !function.is_enabled();
+        if hit.is_none() && !is_bypass {
+            keyed = Some(arguments.key(instance));
+        }
+        Prepared {
+            instance,
+            operation,
+            hit,
+            keyed,
+        }
     }
 
     /// Forgets all entries.
@@ -127,7 +149,11 @@ impl From<IsAsync> for Flavour {
 
 impl ErasedSite {
     /// Forgets all entries of all instantiations; how many, if each can tell.
-    pub async fn clear(&'static self, marker: &'static str, flavour: IsAsync) -> Result<Option<u64>, Error> {
+    pub async fn clear(
+        &'static self,
+        marker: &'static str,
+        flavour: IsAsync,
+    ) -> Result<Option<u64>, Error> {
         let mut sum = Some(0);
         for function in self.instantiations(marker) {
             let cleared = function.registered().clear(flavour.into()).await?;
@@ -138,11 +164,19 @@ impl ErasedSite {
 
     /// The folder of the file backend.
     pub fn cache_dir(&'static self, marker: &'static str) -> PathBuf {
-        cache_dir(&Function::new(self.definition(marker), world::current(), None))
+        cache_dir(&Function::new(
+            self.definition(marker),
+            world::current(),
+            None,
+        ))
     }
 
     /// Drops all marks of running computations of all instantiations.
-    pub async fn clear_leases(&'static self, marker: &'static str, flavour: IsAsync) -> Result<(), Error> {
+    pub async fn clear_leases(
+        &'static self,
+        marker: &'static str,
+        flavour: IsAsync,
+    ) -> Result<(), Error> {
         for function in self.instantiations(marker) {
             function.registered().clear_leases(flavour.into()).await?;
         }
@@ -150,11 +184,21 @@ impl ErasedSite {
     }
 
     /// Entries and bytes held by all instantiations together.
-    pub async fn usage(&'static self, marker: &'static str, flavour: IsAsync) -> Result<Usage, Error> {
-        let mut sum = Usage { entries: Some(0), bytes: Some(0) };
+    pub async fn usage(
+        &'static self,
+        marker: &'static str,
+        flavour: IsAsync,
+    ) -> Result<Usage, Error> {
+        let mut sum = Usage {
+            entries: Some(0),
+            bytes: Some(0),
+        };
         for function in self.instantiations(marker) {
             let usage = function.registered().usage(flavour.into()).await?;
-            sum.entries = sum.entries.zip(usage.entries).map(|(sum, entries)| sum + entries);
+            sum.entries = sum
+                .entries
+                .zip(usage.entries)
+                .map(|(sum, entries)| sum + entries);
             sum.bytes = sum.bytes.zip(usage.bytes).map(|(sum, bytes)| sum + bytes);
         }
         Ok(sum)
@@ -164,7 +208,7 @@ impl ErasedSite {
 /// Carries out an operation of a synchronous function.
 pub fn dispatch<S, Sh, F, B>(
     recipe: Recipe<Sh>,
-    prepared: Prepared<S, Sh::Stored, F>,
+    prepared: Prepared<S, Sh, F>,
     body: B,
 ) -> Reply<Sh::Return, Sh::Stored>
 where
@@ -173,11 +217,26 @@ where
     F: Form<Sh::Value, Kept = <S::Tiers as Tiers>::Value>,
     B: FnOnce(Mode) -> Step<Sh::Return, Later<S::Tiers, F>>,
 {
-    let Prepared { instance, operation, keyed } = prepared;
+    let Prepared {
+        instance,
+        operation,
+        hit,
+        keyed,
+    } = prepared;
     let Operation::Call(options, start) = operation else {
-        return block_on(operate(instance, Flavour::Sync, recipe.shape, operation, keyed));
+        return block_on(operate(
+            instance,
+            Flavour::Sync,
+            recipe.shape,
+            operation,
+            keyed,
+        ));
     };
     let session = Session::of_call(&instance.core.function, Flavour::Sync, options, start);
+    if let Some(hit) = hit {
+        let settled = hit.settled::<S>(&instance.core.function);
+        return Reply::Call(session.end(settled, recipe.shape.join(hit.value)));
+    }
     let Some(Keyed { key, form }) = session.usable(keyed) else {
         let computing = session.start_bypass();
         let value = run_now(body);
@@ -185,7 +244,12 @@ where
         return Reply::Call(session.end(Settled::BYPASS, value));
     };
     let mut work = SyncWork::new(Returned::new(recipe, form), body);
-    let settled = block_on(run(&instance.core, &session, &key, &mut OnThread(&mut work)));
+    let settled = block_on(run(
+        &instance.core,
+        &session,
+        &key,
+        &mut OnThread(&mut work),
+    ));
     clean_up(instance, &session);
     Reply::Call(session.end(settled, work.returned.finish()))
 }
@@ -193,7 +257,7 @@ where
 /// Carries out an operation of an asynchronous function.
 pub async fn dispatch_async<S, Sh, F, B, N>(
     recipe: Recipe<Sh>,
-    prepared: Prepared<S, Sh::Stored, F>,
+    prepared: Prepared<S, Sh, F>,
     body: B,
 ) -> Reply<Sh::Return, Sh::Stored>
 where
@@ -203,11 +267,20 @@ where
     B: FnOnce(Mode) -> Step<N, Later<S::Tiers, F>>,
     N: Future<Output = Sh::Return>,
 {
-    let Prepared { instance, operation, keyed } = prepared;
+    let Prepared {
+        instance,
+        operation,
+        hit,
+        keyed,
+    } = prepared;
     let Operation::Call(options, start) = operation else {
         return operate(instance, Flavour::Async, recipe.shape, operation, keyed).await;
     };
     let session = Session::of_call(&instance.core.function, Flavour::Async, options, start);
+    if let Some(hit) = hit {
+        let settled = hit.settled::<S>(&instance.core.function);
+        return Reply::Call(session.end(settled, recipe.shape.join(hit.value)));
+    }
     let Some(Keyed { key, form }) = session.usable(keyed) else {
         let computing = session.start_bypass();
         let value = run_now(body).await;
@@ -218,6 +291,25 @@ where
     let settled = run(&instance.core, &session, &key, &mut work).await;
     clean_up(instance, &session);
     Reply::Call(session.end(settled, work.returned.finish()))
+}
+
+impl<V> FrontHit<V> {
+    fn age(&self, function: &Function) -> Duration {
+        Duration::from_nanos(function.world.clock.now().saturating_sub(self.computed))
+    }
+
+    fn settled<S: Storage>(&self, function: &Function) -> Settled {
+        Settled {
+            outcome: Outcome::Hit,
+            age: Some(self.age(function)),
+            tier: Some(if S::HAS_FRONT {
+                Tier::Near
+            } else {
+                Tier::Backend
+            }),
+            compute_nanos: Some(self.compute_nanos),
+        }
+    }
 }
 
 /// Carries out an operation that runs no function.
@@ -297,8 +389,15 @@ where
     F: Form<V, Kept = <S::Tiers as Tiers>::Value>,
 {
     let Keyed { key, form } = keyed;
-    let Core { function, tiers, flights } = &instance.core;
-    let stamp = Stamp { created: tiers.now(function), compute_nanos: 0 };
+    let Core {
+        function,
+        tiers,
+        flights,
+    } = &instance.core;
+    let stamp = Stamp {
+        created: tiers.now(function),
+        compute_nanos: 0,
+    };
     let found = form.give(&value, stamp, function.wants_size(), None)?;
     drop(value);
     flights.forget(&key);
@@ -322,7 +421,12 @@ fn clean_up<S: Storage>(instance: &'static Instance<S>, session: &Session<'_>) {
     let task = async move {
         let session = Session::unmeasured(function, flavour);
         // A failure has been counted; the next clean-up comes after another interval.
-        let removed = instance.core.tiers.cleanup(&session, age).await.unwrap_or(0);
+        let removed = instance
+            .core
+            .tiers
+            .cleanup(&session, age)
+            .await
+            .unwrap_or(0);
         if let Some(metrics) = function.metrics {
             metrics.removed(RemovalCause::Cleanup, removed);
         }

@@ -67,7 +67,11 @@ impl<V: Clone> Form<V> for Cloned {
             WantSize::Yes => measure.and_then(|measure| measure(value)),
             WantSize::No => None,
         };
-        Ok(Found { value: value.clone(), stamp, bytes })
+        Ok(Found {
+            value: value.clone(),
+            stamp,
+            bytes,
+        })
     }
 }
 
@@ -93,7 +97,11 @@ impl<V: Serialize + DeserializeOwned> Form<V> for Cbor {
         let mut header = Header::new(SystemTime::UNIX_EPOCH + Duration::from_nanos(stamp.created));
         header.compute = Some(Duration::from_nanos(stamp.compute_nanos));
         let bytes = Some(value.len() as u64);
-        Ok(Found { value: Encoded::new(&header, &value), stamp, bytes })
+        Ok(Found {
+            value: Encoded::new(&header, &value),
+            stamp,
+            bytes,
+        })
     }
 }
 
@@ -136,8 +144,17 @@ where
         let clock = &self.function.world.clock;
         let age = since_epoch(clock.wall()).saturating_sub(stamp.created);
         let computed = clock.now().saturating_sub(age);
-        let near = NearValue { value: value.clone(), computed };
-        self.near.keep(self.function, self.epoch, &self.key, near, stamp.compute_nanos);
+        let near = NearValue {
+            value: value.clone(),
+            computed,
+        };
+        self.near.keep(
+            self.function,
+            self.epoch,
+            &self.key,
+            near,
+            stamp.compute_nanos,
+        );
     }
 
     fn invalidated(&self) {
@@ -179,7 +196,6 @@ macro_rules! __measure {
         $crate::__private::SizeProbe($shape).measure()
     }};
 }
-
 
 /// How to measure the values of a shape that the attribute bounds in bytes.
 pub fn measured<S: super::Shape<Value: Serialize>>(_: S) -> Measure<S::Value> {

@@ -34,7 +34,12 @@ impl<S: Shape> Copy for Recipe<S> {}
 impl<S: Shape> Recipe<S> {
     /// A recipe that caches every value of the shape.
     pub fn new(shape: S) -> Self {
-        Self { shape, cache_if: None, measure: None, propagate: None }
+        Self {
+            shape,
+            cache_if: None,
+            measure: None,
+            propagate: None,
+        }
     }
 }
 
@@ -101,7 +106,12 @@ pub(crate) struct Returned<S: Shape, F> {
 
 impl<S: Shape, F> Returned<S, F> {
     pub(crate) fn new(recipe: Recipe<S>, form: F) -> Self {
-        Self { recipe, form, value: None, other: None }
+        Self {
+            recipe,
+            form,
+            value: None,
+            other: None,
+        }
     }
 
     /// The result, which there is once the driver has come to an end.
@@ -118,7 +128,11 @@ impl<S: Shape, F> Returned<S, F> {
             Ok(value) => {
                 let storable = self.is_storable(&value, cacheable);
                 self.value = Some(value);
-                if storable { Computed::Storable } else { Computed::Unstorable }
+                if storable {
+                    Computed::Storable
+                } else {
+                    Computed::Unstorable
+                }
             }
             Err(other) => {
                 self.other = Some(other);
@@ -161,12 +175,23 @@ impl<S: Shape, F: Form<S::Value>> Slot<F::Kept> for Returned<S, F> {
 
     fn serve_error(&mut self, error: &SharedError) -> Served {
         self.other = self.recipe.shape.join_error(error);
-        if self.other.is_some() { Served::Yes } else { Served::No }
+        if self.other.is_some() {
+            Served::Yes
+        } else {
+            Served::No
+        }
     }
 
     fn propagate(&mut self, error: &Error) -> Served {
-        self.other = self.recipe.propagate.map(|propagate| propagate(error.clone()));
-        if self.other.is_some() { Served::Yes } else { Served::No }
+        self.other = self
+            .recipe
+            .propagate
+            .map(|propagate| propagate(error.clone()));
+        if self.other.is_some() {
+            Served::Yes
+        } else {
+            Served::No
+        }
     }
 }
 
@@ -178,7 +203,10 @@ pub(crate) struct SyncWork<S: Shape, F, B> {
 
 impl<S: Shape, F, B> SyncWork<S, F, B> {
     pub(crate) fn new(returned: Returned<S, F>, body: B) -> Self {
-        Self { returned, body: Some(body) }
+        Self {
+            returned,
+            body: Some(body),
+        }
     }
 }
 
@@ -239,7 +267,11 @@ pub(crate) struct AsyncWork<T, S: Shape, F, B> {
 
 impl<T, S: Shape, F, B> AsyncWork<T, S, F, B> {
     pub(crate) fn new(returned: Returned<S, F>, body: B) -> Self {
-        Self { returned, body: Some(body), tiers: std::marker::PhantomData }
+        Self {
+            returned,
+            body: Some(body),
+            tiers: std::marker::PhantomData,
+        }
     }
 }
 
@@ -277,11 +309,16 @@ pub(crate) fn run_now<N, L>(body: impl FnOnce(Mode) -> Step<N, L>) -> N {
 }
 
 fn take<B>(body: &mut Option<B>) -> B {
-    body.take().unwrap_or_else(|| unreachable!("a call runs its function once"))
+    body.take()
+        .unwrap_or_else(|| unreachable!("a call runs its function once"))
 }
 
 fn nothing_to_keep() -> Error {
-    Error::new(ErrorKind::Codec, Operation::Store, "an error has no value to store")
+    Error::new(
+        ErrorKind::Codec,
+        Operation::Store,
+        "an error has no value to store",
+    )
 }
 
 /// Takes the function out of its call, if the attribute allows it to run in the background.

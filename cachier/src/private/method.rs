@@ -63,7 +63,11 @@ struct Place<M> {
 
 impl<M> Place<M> {
     fn new(site: &'static ErasedSite, marker: &'static str) -> Self {
-        Self { site, marker, metered: std::marker::PhantomData }
+        Self {
+            site,
+            marker,
+            metered: std::marker::PhantomData,
+        }
     }
 }
 
@@ -124,7 +128,10 @@ impl<A, R, S, M> AsyncMethodCache<'_, A, R, S, M> {
     /// Drops all marks of running computations.
     #[must_use = "the backend may have failed"]
     pub async fn clear_being_calculated(&self) -> Result<(), Error> {
-        self.place.site.clear_leases(self.place.marker, IsAsync::Yes).await
+        self.place
+            .site
+            .clear_leases(self.place.marker, IsAsync::Yes)
+            .await
     }
 
     /// Entries and bytes held, where the backend can tell.

@@ -18,17 +18,19 @@ pub use cachier_backends::{KeyHash, Version};
 pub use cachier_metrics::{LocalSlot, SamplingRate};
 pub use futures_lite::future::block_on;
 
+pub use self::arguments::{Arguments, Storage, StoredArguments};
 #[cfg(feature = "memory")]
 pub use self::arguments::{MemoryArguments, NearArguments};
-pub use self::arguments::{Arguments, Storage, StoredArguments};
 pub use self::dispatch::{IsAsync, Operation, Prepared, Reply, dispatch, dispatch_async};
 pub use self::form::{SizeProbe, Unmeasured, measured, propagating};
-pub use self::method::{AsyncMethodCache, MethodCache, Metered, Unmetered};
 pub use self::job::{Mode, Recipe, Step};
+pub use self::method::{AsyncMethodCache, Metered, MethodCache, Unmetered};
 pub use self::part::{ByRefProbe, OptionRef, OwnedPart, PartProbe};
-pub use self::shape::{ErrorProbe, PlainProbe, Probe, Shape, ShapeOf, SharedError, Unshared, WithNone, kind};
-pub use self::stored_part::{OrderedProbe, StoredPartProbe};
+pub use self::shape::{
+    ErrorProbe, PlainProbe, Probe, Shape, ShapeOf, SharedError, Unshared, WithNone, kind,
+};
 pub use self::site::{Begun, ErasedSite, Instance, Site};
+pub use self::stored_part::{OrderedProbe, StoredPartProbe};
 pub use crate::drive::Start;
 pub use crate::function::Definition;
 pub use crate::identity::{identity_of_function, identity_of_method};

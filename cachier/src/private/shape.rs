@@ -57,7 +57,10 @@ impl<T, E> Probe<Result<T, E>> {
     pub const KIND: u8 = kind::FALLIBLE;
 
     pub fn shape(&self) -> Fallible<T, E> {
-        Fallible { sharing: None, types: PhantomData }
+        Fallible {
+            sharing: None,
+            types: PhantomData,
+        }
     }
 }
 
@@ -265,7 +268,13 @@ macro_rules! optional {
 }
 
 optional!(Optional, T, Some, std::convert::identity, Option::as_ref);
-optional!(OptionalWithNone, Option<T>, std::convert::identity, Some, Some);
+optional!(
+    OptionalWithNone,
+    Option<T>,
+    std::convert::identity,
+    Some,
+    Some
+);
 
 /// Asks the compiler whether the errors of a shape can be shared.
 pub struct ErrorProbe<S>(pub S);
@@ -277,7 +286,10 @@ impl<T, E: Clone + Send + Sync + 'static> ErrorProbe<Fallible<T, E>> {
             share: |error: &E| Arc::new(error.clone()),
             join: |shared| shared.downcast_ref::<E>().cloned(),
         };
-        Fallible { sharing: Some(sharing), types: PhantomData }
+        Fallible {
+            sharing: Some(sharing),
+            types: PhantomData,
+        }
     }
 }
 
@@ -302,7 +314,8 @@ macro_rules! __shape {
     ($returned:ty) => {{
         #[allow(unused_imports)]
         use $crate::__private::{PlainProbe as _, Unshared as _};
-        $crate::__private::ErrorProbe($crate::__private::Probe::<$returned>::new().shape()).sharing()
+        $crate::__private::ErrorProbe($crate::__private::Probe::<$returned>::new().shape())
+            .sharing()
     }};
     ($returned:ty; allow_none) => {{
         #[allow(unused_imports)]

@@ -4,7 +4,7 @@ use std::any::Any;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::thread::LocalKey;
 
-use cachier_metrics::{CacheMetrics, Gauges, Holding, LocalSlot, MetricsOptions};
+use cachier_metrics::{CacheMetrics, Gauges, Holding, LocalSlot, MetricsOptions, NearResult};
 use futures_lite::future::block_on;
 
 use super::arguments::{Arguments, FrontHit, Storage};
@@ -92,9 +92,15 @@ impl<S: Storage> Site<S> {
         let sampled = local.sample();
         let started = sampled.map(|_| function.world.clock.now());
         let Some(hit) = arguments.hit(instance) else {
-            return Begun::Miss(Start { sampled, started });
+            if S::HAS_FRONT {
+                metrics.near_lookup(NearResult::Miss);
+            }
+            return Begun::Miss(Start::Decided { sampled, started });
         };
         local.hit();
+        if S::HAS_FRONT {
+            local.near_hit();
+        }
         if let (Some(sampled), Some(started)) = (sampled, started) {
             let (latency, age) = measured(function, started, &hit);
             local.sampled_hit(sampled, latency, age, Some(hit.compute_nanos));
@@ -108,7 +114,11 @@ impl<S: Storage> Site<S> {
     /// # Panics
     /// Without `enable_metrics`; the attribute calls this only with it.
     pub fn metrics(&'static self) -> &'static CacheMetrics {
-        self.instance().core.function.metrics.expect("the attribute has `enable_metrics`")
+        self.instance()
+            .core
+            .function
+            .metrics
+            .expect("the attribute has `enable_metrics`")
     }
 
     #[cold]
@@ -137,7 +147,11 @@ impl<S: Storage> Site<S> {
         };
         let function = Function::new(definition, world, metrics);
         let (front, tiers) = S::open(&function);
-        let core = Core { function, tiers, flights: Flights::new() };
+        let core = Core {
+            function,
+            tiers,
+            flights: Flights::new(),
+        };
         let instance: &'static Instance<S> = Box::leak(Box::new(Instance { core, front }));
         let function = &instance.core.function;
         if world.register(CachedFunction::new(instance)).is_err() {
@@ -161,8 +175,14 @@ impl<S: Storage> Instance<S> {
         let session = Session::unmeasured(&self.core.function, Flavour::Sync);
         let usage = block_on(self.core.tiers.usage(&session)).unwrap_or_default();
         Gauges {
-            near: Holding { entries: S::front_entries(&self.front), bytes: None },
-            backend: Holding { entries: usage.entries, bytes: usage.bytes },
+            near: Holding {
+                entries: S::front_entries(&self.front),
+                bytes: None,
+            },
+            backend: Holding {
+                entries: usage.entries,
+                bytes: usage.bytes,
+            },
             capacity_entries: options.capacity.or(options.near_cache),
             capacity_bytes: options.capacity_bytes,
         }
@@ -172,7 +192,10 @@ impl<S: Storage> Instance<S> {
 #[cold]
 fn measured<V>(function: &Function, started: u64, hit: &FrontHit<V>) -> (u64, u64) {
     let now = function.world.clock.now();
-    (now.saturating_sub(started), now.saturating_sub(hit.computed))
+    (
+        now.saturating_sub(started),
+        now.saturating_sub(hit.computed),
+    )
 }
 
 fn create_metrics(definition: &Definition, world: &'static World) -> Option<&'static CacheMetrics> {
@@ -228,8 +251,11 @@ impl ErasedSite {
     #[cold]
     fn find<S: Storage>(&'static self, name: &'static str) -> &'static Site<S> {
         let known = |sites: &[(&'static str, &'static (dyn Any + Send + Sync))]| {
-            let same = sites.iter().filter(|(known, _)| *known == name || self.identity(known) == self.identity(name));
-            same.filter_map(|(_, site)| site.downcast_ref::<Site<S>>()).next()
+            let same = sites
+                .iter()
+                .filter(|(known, _)| *known == name || self.identity(known) == self.identity(name));
+            same.filter_map(|(_, site)| site.downcast_ref::<Site<S>>())
+                .next()
         };
         if let Some(site) = known(&self.sites.read().unwrap_or_else(PoisonError::into_inner)) {
             return site;
@@ -271,7 +297,9 @@ impl ErasedSite {
     pub(crate) fn instantiations(&'static self, marker: &'static str) -> Vec<CachedFunction> {
         let name = identity::metrics_name(&(self.define)(marker));
         let functions = world::current().functions();
-        let same = functions.values().filter(|known| known.function().metrics_name == name);
+        let same = functions
+            .values()
+            .filter(|known| known.function().metrics_name == name);
         same.copied().collect()
     }
 }
@@ -294,7 +322,11 @@ impl SharedMetrics {
             return Some(of_world.metrics);
         }
         let metrics = create_metrics(definition, world)?;
-        known.push(OfWorld { world: world.id, metrics, gauges: Arc::default() });
+        known.push(OfWorld {
+            world: world.id,
+            metrics,
+            gauges: Arc::default(),
+        });
         Some(metrics)
     }
 
@@ -304,7 +336,10 @@ impl SharedMetrics {
             return;
         };
         let sources = Arc::clone(&of_world.gauges);
-        sources.lock().unwrap_or_else(PoisonError::into_inner).push(source);
+        sources
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(source);
         metrics.set_gauges(Box::new(move || {
             let sources = sources.lock().unwrap_or_else(PoisonError::into_inner);
             sources.iter().map(|source| source()).sum()

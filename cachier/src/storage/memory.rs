@@ -3,7 +3,7 @@
 use std::hash::Hash;
 use std::time::Duration;
 
-use cachier_backends::memory::{Bounds, MemoryStore, NewEntry};
+use cachier_backends::memory::{Bounds, DeferDrops, MemoryStore, NewEntry};
 use cachier_backends::{Error, Usage};
 use cachier_metrics::RemovalCause;
 
@@ -23,8 +23,13 @@ where
 {
     pub(crate) fn open(function: &Function) -> Self {
         let options = &function.options;
-        let bounds = Bounds { entries: options.capacity, bytes: options.capacity_bytes };
-        Self { store: MemoryStore::new(bounds) }
+        let bounds = Bounds {
+            entries: options.capacity,
+            bytes: options.capacity_bytes,
+        };
+        Self {
+            store: MemoryStore::new(bounds),
+        }
     }
 }
 
@@ -58,7 +63,8 @@ where
     }
 
     fn recheck(&self, key: &K, seen: &Option<u64>) -> Option<Found<V>> {
-        self.find(key).filter(|found| Some(found.stamp.created) != *seen)
+        self.find(key)
+            .filter(|found| Some(found.stamp.created) != *seen)
     }
 
     async fn claim(&self, _: &Session<'_>, _: &K, _: &Option<u64>) -> Result<Claim<()>, Error> {
@@ -78,12 +84,31 @@ where
     }
 
     fn insert(&self, function: &Function, key: &K, found: Found<V>) {
-        let Found { value, stamp, bytes } = found;
-        let Stamp { created, compute_nanos } = stamp;
-        let inserted = self.store.insert(key.clone(), NewEntry { value, created, compute_nanos, bytes });
+        let Found {
+            value,
+            stamp,
+            bytes,
+        } = found;
+        let Stamp {
+            created,
+            compute_nanos,
+        } = stamp;
+        let inserted = self.store.insert(
+            key.clone(),
+            NewEntry {
+                value,
+                created,
+                compute_nanos,
+                bytes,
+            },
+        );
         if let Some(metrics) = function.metrics {
             metrics.removed(RemovalCause::Evicted, inserted.evicted);
         }
+    }
+
+    fn defer_drops() -> impl Sized {
+        DeferDrops::new()
     }
 
     async fn remove(&self, _: &Session<'_>, key: &K) -> Result<bool, Error> {
@@ -105,7 +130,10 @@ where
     }
 
     async fn usage(&self, _: &Session<'_>) -> Result<Usage, Error> {
-        Ok(Usage { entries: Some(self.store.entries()), bytes: self.store.bytes() })
+        Ok(Usage {
+            entries: Some(self.store.entries()),
+            bytes: self.store.bytes(),
+        })
     }
 }
 
@@ -116,7 +144,14 @@ where
 {
     fn find(&self, key: &K) -> Option<Found<V>> {
         let entry = self.store.peek(key)?;
-        let stamp = Stamp { created: entry.created, compute_nanos: entry.compute_nanos };
-        Some(Found { value: entry.value, stamp, bytes: None })
+        let stamp = Stamp {
+            created: entry.created,
+            compute_nanos: entry.compute_nanos,
+        };
+        Some(Found {
+            value: entry.value,
+            stamp,
+            bytes: None,
+        })
     }
 }

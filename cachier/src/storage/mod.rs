@@ -80,11 +80,8 @@ pub trait Tiers: Send + Sync + Sized + 'static {
         seen: &Self::Seen,
     ) -> impl Future<Output = Result<Claim<Self::Lease>, Error>> + Send;
     /// Gives the right to compute back without a result.
-    fn release(
-        &self,
-        session: &Session<'_>,
-        lease: Self::Lease,
-    ) -> impl Future<Output = ()> + Send;
+    fn release(&self, session: &Session<'_>, lease: Self::Lease)
+    -> impl Future<Output = ()> + Send;
     /// Stores where other processes see it; the memory of the process has nothing to do here.
     fn store(
         &self,
@@ -96,14 +93,29 @@ pub trait Tiers: Send + Sync + Sized + 'static {
     /// Stores in the memory of the process; called under a lock, so it must not wait.
     fn insert(&self, function: &Function, key: &Self::Key, found: Found<Self::Value>);
 
+    /// What to hold while inserting, so that no value is dropped under the lock.
+    fn defer_drops() -> impl Sized {}
+
     /// Removes one value; whether there was one.
-    fn remove(&self, session: &Session<'_>, key: &Self::Key) -> impl Future<Output = Result<bool, Error>> + Send;
+    fn remove(
+        &self,
+        session: &Session<'_>,
+        key: &Self::Key,
+    ) -> impl Future<Output = Result<bool, Error>> + Send;
     /// Removes all values of the function; how many, where the storage can tell.
-    fn clear(&self, session: &Session<'_>) -> impl Future<Output = Result<Option<u64>, Error>> + Send;
+    fn clear(
+        &self,
+        session: &Session<'_>,
+    ) -> impl Future<Output = Result<Option<u64>, Error>> + Send;
     /// Drops all marks of running computations that other processes see.
-    fn clear_leases(&self, session: &Session<'_>) -> impl Future<Output = Result<(), Error>> + Send;
+    fn clear_leases(&self, session: &Session<'_>)
+    -> impl Future<Output = Result<(), Error>> + Send;
     /// Removes values of more than this age; how many.
-    fn cleanup(&self, session: &Session<'_>, older_than: Duration) -> impl Future<Output = Result<u64, Error>> + Send;
+    fn cleanup(
+        &self,
+        session: &Session<'_>,
+        older_than: Duration,
+    ) -> impl Future<Output = Result<u64, Error>> + Send;
     /// What the function's values occupy.
     fn usage(&self, session: &Session<'_>) -> impl Future<Output = Result<Usage, Error>> + Send;
 }

@@ -34,12 +34,22 @@ where
     V: Clone + Send + Sync + 'static,
 {
     pub(crate) fn open(function: &Function) -> Self {
-        let bounds = Bounds { entries: function.options.near_cache, bytes: None };
-        Self { store: MemoryStore::new(bounds), epoch: AtomicU64::new(0) }
+        let bounds = Bounds {
+            entries: function.options.near_cache,
+            bytes: None,
+        };
+        Self {
+            store: MemoryStore::new(bounds),
+            epoch: AtomicU64::new(0),
+        }
     }
 
     #[inline]
-    pub(crate) fn get<Q>(&self, key: &Q, fresh: impl FnOnce(u64) -> bool) -> Option<Entry<NearValue<V>>>
+    pub(crate) fn get<Q>(
+        &self,
+        key: &Q,
+        fresh: impl FnOnce(u64) -> bool,
+    ) -> Option<Entry<NearValue<V>>>
     where
         Q: Hash + Equivalent<K> + ?Sized,
     {
@@ -51,9 +61,21 @@ where
     }
 
     /// Keeps a value that was fetched or computed since `epoch`, unless something was invalidated meanwhile.
-    pub(crate) fn keep(&self, function: &Function, epoch: NearEpoch, key: &K, near: NearValue<V>, compute_nanos: u64) {
+    pub(crate) fn keep(
+        &self,
+        function: &Function,
+        epoch: NearEpoch,
+        key: &K,
+        near: NearValue<V>,
+        compute_nanos: u64,
+    ) {
         let created = near_moment(function, near.computed);
-        let entry = NewEntry { value: near, created, compute_nanos, bytes: None };
+        let entry = NewEntry {
+            value: near,
+            created,
+            compute_nanos,
+            bytes: None,
+        };
         let inserted = self.store.insert(key.clone(), entry);
         if let Some(metrics) = function.metrics {
             metrics.removed(RemovalCause::Evicted, inserted.evicted);

@@ -5,8 +5,8 @@ use std::time::{Duration, SystemTime};
 
 use cachier_backends::entry::{self, Header};
 use cachier_backends::{
-    Error, EntryVersion, Key, KeyHash, Lease, LeaseReply, Operation, Scope, StoreReply, StoreRequest,
-    Usage, Version,
+    EntryVersion, Error, Key, KeyHash, Lease, LeaseReply, Operation, Scope, StoreReply,
+    StoreRequest, Usage, Version,
 };
 use cachier_metrics::RemovalCause;
 
@@ -42,7 +42,10 @@ impl Encoded {
     /// The entry for a value that was just computed.
     pub(crate) fn new(header: &Header, value: &[u8]) -> Self {
         let entry = entry::encode(header, value);
-        Self { value_at: entry.len() - value.len(), entry: Arc::new(entry) }
+        Self {
+            value_at: entry.len() - value.len(),
+            entry: Arc::new(entry),
+        }
     }
 
     /// The encoded value.
@@ -53,7 +56,9 @@ impl Encoded {
 
 impl Persistent {
     pub(crate) fn open() -> Self {
-        Self { target: RwLock::new(None) }
+        Self {
+            target: RwLock::new(None),
+        }
     }
 
     /// The backend of the function.
@@ -70,8 +75,14 @@ impl Persistent {
         }
         let policy = function.policy();
         let target = Arc::new(Target {
-            store: function.world.backends.resolve(&function.options.backend, &policy)?,
-            scope: Arc::new(Scope::new(policy.namespace.as_str(), function.name.as_str())),
+            store: function
+                .world
+                .backends
+                .resolve(&function.options.backend, &policy)?,
+            scope: Arc::new(Scope::new(
+                policy.namespace.as_str(),
+                function.name.as_str(),
+            )),
             version: function.version(),
         });
         *self.target.write().unwrap_or_else(PoisonError::into_inner) =
@@ -154,7 +165,11 @@ impl Tiers for Persistent {
     ) -> Result<Claim<Lease>, Error> {
         let period = session.policy.lease_period;
         let reply = self.operate(session, Operation::Lease, async |target| {
-            target.store.backend.lease(&target.key(*key), seen.as_ref(), period).await
+            target
+                .store
+                .backend
+                .lease(&target.key(*key), seen.as_ref(), period)
+                .await
         });
         Ok(match reply.await? {
             LeaseReply::Granted(lease) => Claim::Granted(lease),
@@ -181,7 +196,11 @@ impl Tiers for Persistent {
         let created = SystemTime::UNIX_EPOCH + Duration::from_nanos(found.stamp.created);
         let reply = self.operate(session, Operation::Store, async |target| {
             let mut request = StoreRequest::new(&found.value.entry, created);
-            request.expires = session.policy.rules.max_stale.and_then(|age| created.checked_add(age));
+            request.expires = session
+                .policy
+                .rules
+                .max_stale
+                .and_then(|age| created.checked_add(age));
             request.lease = lease;
             request.capacity_bytes = session.function().options.capacity_bytes;
             target.store.backend.store(&target.key(*key), request).await
@@ -253,8 +272,15 @@ fn read(bytes: Vec<u8>, now: SystemTime) -> Result<Option<Found<Encoded>>, Error
     };
     let size = entry.value.len();
     let value_at = bytes.len() - size;
-    let value = Encoded { entry: Arc::new(bytes), value_at };
-    Ok(Some(Found { value, stamp, bytes: Some(size as u64) }))
+    let value = Encoded {
+        entry: Arc::new(bytes),
+        value_at,
+    };
+    Ok(Some(Found {
+        value,
+        stamp,
+        bytes: Some(size as u64),
+    }))
 }
 
 /// Age by wall clocks that may differ a little; beyond that a future value counts as infinitely old.
@@ -267,7 +293,9 @@ fn age(now: u64, created: u64) -> Duration {
 }
 
 pub(crate) fn since_epoch(moment: SystemTime) -> u64 {
-    moment.duration_since(SystemTime::UNIX_EPOCH).map_or(0, nanos)
+    moment
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .map_or(0, nanos)
 }
 
 #[cfg(test)]
