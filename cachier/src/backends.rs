@@ -154,6 +154,12 @@ impl Backends {
         backend.dir().map(Path::to_owned).unwrap_or_default()
     }
 
+    /// Without the file backend there is no folder.
+    #[cfg(not(feature = "file"))]
+    pub(crate) fn cache_dir(&self, _: &Policy) -> PathBuf {
+        PathBuf::new()
+    }
+
     #[cfg(feature = "file")]
     fn file(&self, dir: Option<PathBuf>) -> Result<Arc<Guarded>, Error> {
         let mut state = self.state();

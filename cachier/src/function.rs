@@ -25,7 +25,7 @@ pub struct Definition {
 }
 
 /// One annotated function in one world.
-pub(crate) struct Function {
+pub struct Function {
     pub(crate) name: String,
     /// Shared by all instantiations of a generic function.
     pub(crate) metrics_name: String,
@@ -77,6 +77,7 @@ impl Function {
     }
 
     /// Whether a value in memory that was created at this moment is fresh now.
+    #[cfg(feature = "memory")]
     #[inline]
     pub(crate) fn is_fresh(&self, created: u64) -> bool {
         /// Below this, the ticks of the coarse clock (1 to 4 ms) would show.
@@ -173,11 +174,6 @@ impl Function {
     /// The version part of the function's keys.
     pub(crate) fn version(&self) -> Version {
         self.options.version
-    }
-
-    /// Whether the function's values stay in the memory of the process.
-    pub(crate) fn is_in_memory(&self) -> bool {
-        self.options.backend == BackendName::Memory
     }
 
     /// Whether a clean-up is due, at most once for each interval; the answer `true` starts the next interval.

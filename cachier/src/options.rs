@@ -63,6 +63,10 @@ pub struct Options {
 
 impl Options {
     /// The options of a function whose attribute has no arguments.
+    #[expect(
+        clippy::new_without_default,
+        reason = "made by the attribute only, in constants"
+    )]
     #[must_use]
     pub const fn new() -> Self {
         Self {

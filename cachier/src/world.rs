@@ -4,10 +4,13 @@
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
-use std::future::{Future, poll_fn};
-use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
+#[cfg(any(feature = "tokio", feature = "testing"))]
+use std::{
+    future::{Future, poll_fn},
+    pin::pin,
+};
 
 use cachier_metrics::Clock;
 
@@ -91,6 +94,7 @@ fn main() -> &'static World {
 }
 
 /// Runs the future as part of the world, on whatever thread it is polled.
+#[cfg(any(feature = "tokio", feature = "testing"))]
 pub(crate) async fn enter<F: Future>(world: &'static World, future: F) -> F::Output {
     let mut future = pin!(future);
     poll_fn(|context| inside(world, || future.as_mut().poll(context))).await

@@ -7,7 +7,7 @@ use futures_lite::future::block_on;
 
 use cachier_metrics::{ComputeResult, Outcome, Reason, Tier};
 
-use super::{Cacheable, Core, Drive, Flavour, Session, Settled, Slot, WantSize, Work};
+use super::{Cacheable, Core, Drive, Flavour, Session, Settled, WantSize, Work};
 use crate::background::{run_as_task, run_on_thread};
 use crate::decision::{Computed, Settlement, Stored, settle};
 use crate::flight::{ComputationId, Epoch, Landing, current, depend, within};

@@ -1,7 +1,5 @@
 //! How a value takes its kept form, and its own again.
 
-#[cfg(feature = "memory")]
-use std::hash::Hash;
 use std::time::{Duration, SystemTime};
 
 use cachier_backends::Error;
@@ -10,13 +8,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::drive::WantSize;
-#[cfg(feature = "memory")]
-use crate::function::Function;
-#[cfg(feature = "memory")]
-use crate::storage::near::{Near, NearEpoch, NearValue};
 use crate::storage::persistent::Encoded;
-#[cfg(feature = "memory")]
-use crate::storage::persistent::since_epoch;
 use crate::storage::{Found, Stamp};
 
 /// Measures a value, where its type can be measured.
@@ -41,38 +33,6 @@ pub trait Form<V>: Clone + Send + Sync + 'static {
     fn stored(&self, _: &V, _: Stamp) {}
     /// Learns that the stored value is not valid any more.
     fn invalidated(&self) {}
-}
-
-/// In memory a value is kept as it is.
-#[cfg(feature = "memory")]
-#[derive(Clone, Copy)]
-pub struct Cloned;
-
-#[cfg(feature = "memory")]
-impl<V: Clone> Form<V> for Cloned {
-    type Kept = V;
-
-    fn take(&self, found: Found<V>) -> Result<V, Error> {
-        Ok(found.value)
-    }
-
-    fn give(
-        &self,
-        value: &V,
-        stamp: Stamp,
-        size: WantSize,
-        measure: Measure<V>,
-    ) -> Result<Found<V>, Error> {
-        let bytes = match size {
-            WantSize::Yes => measure.and_then(|measure| measure(value)),
-            WantSize::No => None,
-        };
-        Ok(Found {
-            value: value.clone(),
-            stamp,
-            bytes,
-        })
-    }
 }
 
 /// In a persistent backend a value is kept as CBOR.
@@ -102,63 +62,6 @@ impl<V: Serialize + DeserializeOwned> Form<V> for Cbor {
             stamp,
             bytes,
         })
-    }
-}
-
-/// Behind a near tier a value is kept as CBOR, and a clone of it in the near tier.
-#[cfg(feature = "memory")]
-#[derive(Clone)]
-pub struct Fetched<K: 'static, V: 'static> {
-    pub(crate) function: &'static Function,
-    pub(crate) near: &'static Near<K, V>,
-    pub(crate) epoch: NearEpoch,
-    pub(crate) key: K,
-}
-
-#[cfg(feature = "memory")]
-impl<K, V> Form<V> for Fetched<K, V>
-where
-    K: Eq + Hash + Clone + Send + Sync + 'static,
-    V: Serialize + DeserializeOwned + Clone + Send + Sync + 'static,
-{
-    type Kept = Encoded;
-
-    fn take(&self, found: Found<Encoded>) -> Result<V, Error> {
-        let stamp = found.stamp;
-        let value: V = Cbor.take(found)?;
-        self.stored(&value, stamp);
-        Ok(value)
-    }
-
-    fn give(
-        &self,
-        value: &V,
-        stamp: Stamp,
-        size: WantSize,
-        measure: Measure<V>,
-    ) -> Result<Found<Encoded>, Error> {
-        Cbor.give(value, stamp, size, measure)
-    }
-
-    fn stored(&self, value: &V, stamp: Stamp) {
-        let clock = &self.function.world.clock;
-        let age = since_epoch(clock.wall()).saturating_sub(stamp.created);
-        let computed = clock.now().saturating_sub(age);
-        let near = NearValue {
-            value: value.clone(),
-            computed,
-        };
-        self.near.keep(
-            self.function,
-            self.epoch,
-            &self.key,
-            near,
-            stamp.compute_nanos,
-        );
-    }
-
-    fn invalidated(&self) {
-        self.near.forget(&self.key);
     }
 }
 

@@ -6,10 +6,13 @@ mod dispatch;
 mod form;
 mod job;
 mod method;
+#[cfg(feature = "memory")]
 mod part;
 mod shape;
 mod site;
 mod stored_part;
+#[cfg(feature = "memory")]
+mod typed;
 
 pub use std::option::Option;
 pub use std::result::Result;
@@ -19,18 +22,19 @@ pub use cachier_metrics::{LocalSlot, SamplingRate};
 pub use futures_lite::future::block_on;
 
 pub use self::arguments::{Arguments, Storage, StoredArguments};
-#[cfg(feature = "memory")]
-pub use self::arguments::{MemoryArguments, NearArguments};
 pub use self::dispatch::{IsAsync, Operation, Prepared, Reply, dispatch, dispatch_async};
 pub use self::form::{SizeProbe, Unmeasured, measured, propagating};
 pub use self::job::{Mode, Recipe, Step};
 pub use self::method::{AsyncMethodCache, Metered, MethodCache, Unmetered};
+#[cfg(feature = "memory")]
 pub use self::part::{ByRefProbe, OptionRef, OwnedPart, PartProbe};
 pub use self::shape::{
     ErrorProbe, PlainProbe, Probe, Shape, ShapeOf, SharedError, Unshared, WithNone, kind,
 };
 pub use self::site::{Begun, ErasedSite, Instance, Site};
 pub use self::stored_part::{OrderedProbe, StoredPartProbe};
+#[cfg(feature = "memory")]
+pub use self::typed::{MemoryArguments, NearArguments};
 pub use crate::drive::Start;
 pub use crate::function::Definition;
 pub use crate::identity::{identity_of_function, identity_of_method};

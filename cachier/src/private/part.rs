@@ -58,13 +58,13 @@ macro_rules! tuples {
             type Owned = ($($part::Owned,)*);
 
             #[inline]
-            fn hash_parts<HH: Hasher>(&self, _hasher: &mut HH) {
-                $(self.$index.hash_part(_hasher);)*
+            fn hash_parts<HH: Hasher>(&self, hasher: &mut HH) {
+                $(self.$index.hash_part(hasher);)*
             }
 
             #[inline]
-            fn equal(&self, _owned: &Self::Owned) -> bool {
-                true $(&& self.$index.equals(&_owned.$index))*
+            fn equal(&self, owned: &Self::Owned) -> bool {
+                true $(&& self.$index.equals(&owned.$index))*
             }
 
             #[inline]
@@ -76,7 +76,6 @@ macro_rules! tuples {
 }
 
 tuples! {
-    ()
     (A 0)
     (A 0, B 1)
     (A 0, B 1, C 2)
@@ -89,6 +88,19 @@ tuples! {
     (A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8, J 9)
     (A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8, J 9, K 10)
     (A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8, J 9, K 10, L 11)
+}
+
+/// A function without arguments has one entry.
+impl Parts for () {
+    type Owned = ();
+
+    fn hash_parts<H: Hasher>(&self, _: &mut H) {}
+
+    fn equal(&self, (): &()) -> bool {
+        true
+    }
+
+    fn to_owned_parts(&self) {}
 }
 
 /// An argument that is hashed and compared as it is.

@@ -61,11 +61,6 @@ impl Persistent {
         }
     }
 
-    /// The backend of the function.
-    pub(crate) fn store(&self, function: &Function) -> Result<Arc<Guarded>, Error> {
-        Ok(Arc::clone(&self.target(function)?.store))
-    }
-
     fn target(&self, function: &Function) -> Result<Arc<Target>, Error> {
         let revision = function.world.revision();
         if let Some((known, target)) = &*self.target.read().unwrap_or_else(PoisonError::into_inner)
@@ -91,7 +86,7 @@ impl Persistent {
     }
 
     /// Runs one operation on the backend: unless the breaker is open, within the call's budget, and counted.
-    async fn operate<'t, R>(
+    async fn operate<R>(
         &self,
         session: &Session<'_>,
         operation: Operation,

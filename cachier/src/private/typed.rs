@@ -1,0 +1,221 @@
+//! Typed arguments: for values in the memory of the process, alone or in front of a persistent backend.
+
+use std::hash::Hash;
+
+use cachier_backends::Error;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::arguments::{Arguments, FrontHit, Keyed, Storage, hash};
+use super::form::{Cbor, Form, Measure};
+use super::part::{Parts, Query};
+use super::shape::Shape;
+use super::site::Instance;
+use crate::drive::{Core, WantSize};
+use crate::function::Function;
+use crate::storage::memory::Memory;
+use crate::storage::near::{Near, NearEpoch, NearValue};
+use crate::storage::persistent::{Encoded, Persistent, since_epoch};
+use crate::storage::{Found, Stamp};
+
+/// Arguments for the memory of the process.
+pub struct MemoryArguments<P>(pub P);
+
+/// Arguments for a near tier in front of a persistent backend.
+pub struct NearArguments<P, A>(pub P, pub A);
+
+impl<S, P> Arguments<S> for MemoryArguments<P>
+where
+    S: Shape,
+    S::Value: Clone + Send + Sync + 'static,
+    P: Parts,
+{
+    type Storage = Memory<P::Owned, S::Value>;
+    type Form = Cloned;
+
+    #[inline]
+    fn hit(&self, instance: &'static Instance<Self::Storage>) -> Option<FrontHit<S::Value>> {
+        let Core {
+            function, tiers, ..
+        } = &instance.core;
+        let entry = tiers
+            .store
+            .get(&Query::of(&self.0), |created| function.is_fresh(created))?;
+        Some(FrontHit {
+            value: entry.value,
+            computed: entry.created,
+            compute_nanos: entry.compute_nanos,
+        })
+    }
+
+    fn key(
+        &self,
+        _: &'static Instance<Self::Storage>,
+    ) -> Result<Keyed<Self::Storage, Cloned>, Error> {
+        Ok(Keyed {
+            key: self.0.to_owned_parts(),
+            form: Cloned,
+        })
+    }
+}
+
+impl<S, P, A> Arguments<S> for NearArguments<P, A>
+where
+    S: Shape,
+    S::Value: Serialize + DeserializeOwned + Clone + Send + Sync + 'static,
+    P: Parts,
+    A: Serialize,
+{
+    type Storage = Near<P::Owned, S::Value>;
+    type Form = Fetched<P::Owned, S::Value>;
+
+    #[inline]
+    fn hit(&self, instance: &'static Instance<Self::Storage>) -> Option<FrontHit<S::Value>> {
+        let function = &instance.core.function;
+        let entry = instance
+            .front
+            .get(&Query::of(&self.0), |created| function.is_fresh(created))?;
+        let NearValue { value, computed } = entry.value;
+        Some(FrontHit {
+            value,
+            computed,
+            compute_nanos: entry.compute_nanos,
+        })
+    }
+
+    fn key(
+        &self,
+        instance: &'static Instance<Self::Storage>,
+    ) -> Result<Keyed<Self::Storage, Self::Form>, Error> {
+        let form = Fetched {
+            function: &instance.core.function,
+            near: &instance.front,
+            epoch: instance.front.epoch(),
+            key: self.0.to_owned_parts(),
+        };
+        Ok(Keyed {
+            key: hash(&self.1)?,
+            form,
+        })
+    }
+}
+
+impl<K, V> Storage for Memory<K, V>
+where
+    K: Eq + Hash + Clone + Send + Sync + 'static,
+    V: Clone + Send + Sync + 'static,
+{
+    type Tiers = Self;
+    type Front = ();
+
+    fn open(function: &Function) -> ((), Self) {
+        ((), Self::open(function))
+    }
+}
+
+impl<K, V> Storage for Near<K, V>
+where
+    K: Eq + Hash + Clone + Send + Sync + 'static,
+    V: Clone + Send + Sync + 'static,
+{
+    type Tiers = Persistent;
+    type Front = Self;
+    const HAS_FRONT: bool = true;
+
+    fn open(function: &Function) -> (Self, Persistent) {
+        (Self::open(function), Persistent::open())
+    }
+
+    fn forget_all(front: &Self) {
+        front.forget_all();
+    }
+
+    fn front_entries(front: &Self) -> Option<u64> {
+        Some(front.entries())
+    }
+}
+
+/// In memory a value is kept as it is.
+#[derive(Clone, Copy)]
+pub struct Cloned;
+
+impl<V: Clone> Form<V> for Cloned {
+    type Kept = V;
+
+    fn take(&self, found: Found<V>) -> Result<V, Error> {
+        Ok(found.value)
+    }
+
+    fn give(
+        &self,
+        value: &V,
+        stamp: Stamp,
+        size: WantSize,
+        measure: Measure<V>,
+    ) -> Result<Found<V>, Error> {
+        let bytes = match size {
+            WantSize::Yes => measure.and_then(|measure| measure(value)),
+            WantSize::No => None,
+        };
+        Ok(Found {
+            value: value.clone(),
+            stamp,
+            bytes,
+        })
+    }
+}
+
+/// Behind a near tier a value is kept as CBOR, and a clone of it in the near tier.
+#[derive(Clone)]
+pub struct Fetched<K: 'static, V: 'static> {
+    pub(crate) function: &'static Function,
+    pub(crate) near: &'static Near<K, V>,
+    pub(crate) epoch: NearEpoch,
+    pub(crate) key: K,
+}
+
+impl<K, V> Form<V> for Fetched<K, V>
+where
+    K: Eq + Hash + Clone + Send + Sync + 'static,
+    V: Serialize + DeserializeOwned + Clone + Send + Sync + 'static,
+{
+    type Kept = Encoded;
+
+    fn take(&self, found: Found<Encoded>) -> Result<V, Error> {
+        let stamp = found.stamp;
+        let value: V = Cbor.take(found)?;
+        self.stored(&value, stamp);
+        Ok(value)
+    }
+
+    fn give(
+        &self,
+        value: &V,
+        stamp: Stamp,
+        size: WantSize,
+        measure: Measure<V>,
+    ) -> Result<Found<Encoded>, Error> {
+        Cbor.give(value, stamp, size, measure)
+    }
+
+    fn stored(&self, value: &V, stamp: Stamp) {
+        let clock = &self.function.world.clock;
+        let age = since_epoch(clock.wall()).saturating_sub(stamp.created);
+        let computed = clock.now().saturating_sub(age);
+        let near = NearValue {
+            value: value.clone(),
+            computed,
+        };
+        self.near.keep(
+            self.function,
+            self.epoch,
+            &self.key,
+            near,
+            stamp.compute_nanos,
+        );
+    }
+
+    fn invalidated(&self) {
+        self.near.forget(&self.key);
+    }
+}
