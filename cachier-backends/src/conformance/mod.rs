@@ -12,8 +12,8 @@
 //!
 //! /// Runs one property on a fresh store, on whatever executor the backend needs.
 //! fn run(property: Property) {
-//! #   let dir = std::env::temp_dir();
-//!     let subject = Subject::new(|| Arc::new(Blocking::new(FileBackend::new(&dir))));
+//!     let dir = tempfile::tempdir().expect("a folder");
+//!     let subject = Subject::new(|| Arc::new(Blocking::new(FileBackend::new(dir.path()))));
 //!     futures_lite::future::block_on(property(&subject));
 //! }
 //!

@@ -12,18 +12,18 @@ use crate::key::{Key, Scope};
 pub(super) struct Place {
     /// The folder of the function, with its ledger.
     pub(super) scope: PathBuf,
+    pub(super) shard: Shard,
     /// The folder that holds the entry.
-    pub(super) shard: PathBuf,
+    pub(super) folder: PathBuf,
     pub(super) entry: PathBuf,
     pub(super) lease: PathBuf,
 }
 
 /// What a file in a shard is, by its name.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum FileName<'a> {
+pub(super) enum FileName {
     Entry,
-    /// The lease on the entry of this name.
-    LeaseOn(&'a str),
+    Lease,
     /// An entry that began to be written then.
     Temporary(SystemTime),
     /// Not of this backend: left alone.
@@ -36,33 +36,66 @@ pub(super) const LEDGER: &str = ".ledger";
 const LEASE_SUFFIX: &str = ".lease";
 const TEMPORARY_SUFFIX: &str = ".tmp";
 
+/// One of the parts into which the entries of a function are divided, by the first byte of their
+/// hash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Shard(u8);
+
 impl Place {
     pub(super) fn new(dir: &Path, key: &Key) -> Self {
         let scope = scope_folder(dir, key.scope());
-        let entry = entry_in(scope.clone(), key);
-        let shard = entry.parent().unwrap_or(&scope).to_owned();
-        let lease = lease_on(&entry);
+        let (shard, hash) = (Shard::of_key(key), key.hash().to_string());
+        let folder = shard.folder(&scope.join(key.version().to_string()));
         Self {
-            scope,
             shard,
-            entry,
-            lease,
+            entry: folder.join(&hash),
+            lease: folder.join(hash + LEASE_SUFFIX),
+            folder,
+            scope,
         }
     }
 }
 
 /// The path of an entry: all that loading needs.
 pub(super) fn entry_path(dir: &Path, key: &Key) -> PathBuf {
-    entry_in(scope_folder(dir, key.scope()), key)
-}
-
-fn entry_in(mut path: PathBuf, key: &Key) -> PathBuf {
-    let hash = key.hash().to_string();
+    let mut path = scope_folder(dir, key.scope());
     path.reserve(100);
     path.push(key.version().to_string());
-    path.push(&hash[..2]);
-    path.push(&hash);
+    path.push(Shard::of_key(key).name());
+    path.push(key.hash().to_string());
     path
+}
+
+impl Shard {
+    pub(super) const COUNT: usize = 256;
+
+    pub(super) fn all() -> impl Iterator<Item = Self> {
+        (0..=u8::MAX).map(Self)
+    }
+
+    fn of_key(key: &Key) -> Self {
+        Self(key.hash().as_bytes()[0])
+    }
+
+    /// The shard whose folder this is, if it is one.
+    pub(super) fn of(folder: &Path) -> Option<Self> {
+        let name = folder.file_name()?.to_str()?;
+        let shard = Self(u8::from_str_radix(name, 16).ok()?);
+        (shard.name() == name).then_some(shard)
+    }
+
+    pub(super) fn index(self) -> usize {
+        self.0.into()
+    }
+
+    /// Its folder in that of a version.
+    pub(super) fn folder(self, version: &Path) -> PathBuf {
+        version.join(self.name())
+    }
+
+    fn name(self) -> String {
+        format!("{:02x}", self.0)
+    }
 }
 
 /// The folder of a function.
@@ -72,36 +105,24 @@ pub(super) fn scope_folder(dir: &Path, scope: &Scope) -> PathBuf {
     folder
 }
 
-/// The lease that belongs to an entry.
-pub(super) fn lease_on(entry: &Path) -> PathBuf {
-    let mut path = entry.as_os_str().to_owned();
-    path.push(LEASE_SUFFIX);
-    path.into()
-}
-
 /// A name for an entry being written, by a writer that nobody else is.
 pub(super) fn temporary(started: SystemTime, writer: impl std::fmt::Display) -> String {
     let seconds = started.duration_since(UNIX_EPOCH).unwrap_or_default();
     format!(".{}-{writer}{TEMPORARY_SUFFIX}", seconds.as_secs())
 }
 
-impl<'a> FileName<'a> {
-    pub(super) fn of(name: &'a OsStr) -> Self {
-        let Some(name) = name.to_str() else {
+impl FileName {
+    pub(super) fn of(path: &Path) -> Self {
+        let Some(name) = path.file_name().and_then(OsStr::to_str) else {
             return Self::Foreign;
         };
         if is_hash(name) {
             return Self::Entry;
         }
-        if let Some(entry) = name.strip_suffix(LEASE_SUFFIX)
-            && is_hash(entry)
-        {
-            return Self::LeaseOn(entry);
+        if name.strip_suffix(LEASE_SUFFIX).is_some_and(is_hash) {
+            return Self::Lease;
         }
-        match started(name) {
-            Some(time) => Self::Temporary(time),
-            None => Self::Foreign,
-        }
+        started(name).map_or(Self::Foreign, Self::Temporary)
     }
 }
 

@@ -38,7 +38,7 @@ impl FileLease {
             return Ok(Request::Changed);
         }
         for _ in 0..ATTEMPTS {
-            let file = in_folder(&place.shard, || open_or_create(&place.lease))?;
+            let file = in_folder(&place.folder, || open_or_create(&place.lease))?;
             if !lock::try_lock(&file)? {
                 return Ok(Request::Held);
             }

@@ -1,12 +1,12 @@
-//! What the entries of a function take in all, and the lock under which that changes.
+//! What the entries of a function take, shard by shard, and the lock under which that changes.
 
 use std::fs::File;
-use std::io::{self, Read, Seek, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::files::{existing, in_folder, open_or_create};
-use super::layout::LEDGER;
+use super::layout::{LEDGER, Shard};
 use super::lock;
 
 /// How many entries there are and how many bytes they take.
@@ -16,15 +16,8 @@ pub(super) struct Totals {
     pub(super) bytes: u64,
 }
 
-/// A change of the totals.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Change {
-    pub(super) added: Totals,
-    pub(super) gone: Totals,
-}
-
-/// The locked ledger of a function. While it exists, no other process puts an entry of the function
-/// in place or removes one.
+/// The locked ledger of a function. While it exists, nobody else puts an entry of the function in
+/// place or removes one.
 pub(super) struct Ledger {
     file: File,
 }
@@ -33,8 +26,8 @@ pub(super) struct Ledger {
 /// removes files leave them wrong.
 const TRUSTED: Duration = Duration::from_secs(600);
 
-/// Entries, bytes, when they were counted in seconds since 1970; then a checksum of these.
-const LENGTH: usize = 4 * 8;
+/// A line holds entries, bytes, when they were counted in seconds since 1970, and a check of these.
+const LINE: usize = 4 * 8;
 
 impl Ledger {
     /// Locks the ledger of a function whose folder there is or will be.
@@ -58,58 +51,58 @@ impl Ledger {
         }
     }
 
-    /// The totals, if they are known and were counted lately.
-    pub(super) fn trusted(&self, now: SystemTime) -> io::Result<Option<Totals>> {
-        let known = self.read()?;
-        Ok(known.and_then(|(totals, counted)| {
-            // A clock that was set back also ends the trust.
-            let age = now.duration_since(counted).ok()?;
-            (age < TRUSTED).then_some(totals)
-        }))
-    }
-
-    /// The totals, if they are known at all.
-    pub(super) fn totals(&self) -> io::Result<Option<Totals>> {
-        Ok(self.read()?.map(|(totals, _)| totals))
-    }
-
-    /// Notes a change; gives the new totals, if they are known.
-    pub(super) fn note(&self, change: Change) -> io::Result<Option<Totals>> {
-        let Some((totals, counted)) = self.read()? else {
-            return Ok(None);
-        };
-        let totals = change.of(totals);
-        self.write(totals, counted)?;
+    /// What all shards hold, if that is known and was counted lately.
+    pub(super) fn totals(&self, now: SystemTime) -> io::Result<Option<Totals>> {
+        let bytes = self.read(0, LINE * Shard::COUNT)?;
+        let mut totals = Totals::default();
+        for shard in Shard::all() {
+            let line = bytes.get(line_of(shard)..).and_then(parse);
+            match line.filter(|line| line.is_trusted(now)) {
+                Some(line) => totals.add(line.totals),
+                None => return Ok(None),
+            }
+        }
         Ok(Some(totals))
     }
 
-    /// Notes totals that were counted.
-    pub(super) fn counted(&self, totals: Totals, now: SystemTime) -> io::Result<()> {
-        self.write(totals, now)
+    /// Whether what a shard holds is known and was counted lately.
+    pub(super) fn is_known(&self, shard: Shard, now: SystemTime) -> io::Result<bool> {
+        let line = self.line(shard)?;
+        Ok(line.is_some_and(|line| line.is_trusted(now)))
     }
 
-    fn read(&self) -> io::Result<Option<(Totals, SystemTime)>> {
+    /// Notes what has been added to a shard and what is gone from it.
+    pub(super) fn note(&self, shard: Shard, added: Totals, gone: Totals) -> io::Result<()> {
+        let Some(mut line) = self.line(shard)? else {
+            return Ok(());
+        };
+        line.totals.add(added);
+        line.totals.subtract(gone);
+        self.write(shard, line)
+    }
+
+    /// Notes what a shard holds, counted under this lock.
+    pub(super) fn counted(&self, shard: Shard, totals: Totals, now: SystemTime) -> io::Result<()> {
+        let counted = now;
+        self.write(shard, Line { totals, counted })
+    }
+
+    fn line(&self, shard: Shard) -> io::Result<Option<Line>> {
+        Ok(parse(&self.read(line_of(shard), LINE)?))
+    }
+
+    fn read(&self, start: usize, length: usize) -> io::Result<Vec<u8>> {
         let mut file = &self.file;
-        let mut bytes = Vec::with_capacity(LENGTH);
-        file.rewind()?;
-        file.take(LENGTH as u64).read_to_end(&mut bytes)?;
-        Ok(parse(&bytes))
+        let mut bytes = Vec::with_capacity(length);
+        file.seek(SeekFrom::Start(start as u64))?;
+        file.take(length as u64).read_to_end(&mut bytes)?;
+        Ok(bytes)
     }
 
-    fn write(&self, totals: Totals, counted: SystemTime) -> io::Result<()> {
+    fn write(&self, shard: Shard, line: Line) -> io::Result<()> {
         let mut file = &self.file;
-        file.rewind()?;
-        file.write_all(&format(totals, counted))
-    }
-}
-
-impl Change {
-    pub(super) fn of(self, totals: Totals) -> Totals {
-        let change = |total: u64, added, gone| total.saturating_add(added).saturating_sub(gone);
-        Totals {
-            entries: change(totals.entries, self.added.entries, self.gone.entries),
-            bytes: change(totals.bytes, self.added.bytes, self.gone.bytes),
-        }
+        file.seek(SeekFrom::Start(line_of(shard) as u64))?;
+        file.write_all(&format(line))
     }
 }
 
@@ -118,37 +111,64 @@ impl Totals {
         Self { entries: 1, bytes }
     }
 
-    pub(super) fn add(&mut self, bytes: u64) {
-        self.entries += 1;
-        self.bytes = self.bytes.saturating_add(bytes);
+    pub(super) fn add(&mut self, other: Self) {
+        self.entries = self.entries.saturating_add(other.entries);
+        self.bytes = self.bytes.saturating_add(other.bytes);
+    }
+
+    pub(super) fn subtract(&mut self, other: Self) {
+        self.entries = self.entries.saturating_sub(other.entries);
+        self.bytes = self.bytes.saturating_sub(other.bytes);
     }
 }
 
-fn format(totals: Totals, counted: SystemTime) -> [u8; LENGTH] {
-    let counted = counted.duration_since(UNIX_EPOCH).unwrap_or_default();
-    let numbers = [totals.entries, totals.bytes, counted.as_secs()];
-    let mut bytes = [0; LENGTH];
-    for (place, number) in bytes.chunks_exact_mut(8).zip(numbers) {
+/// What the ledger says of one shard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Line {
+    totals: Totals,
+    counted: SystemTime,
+}
+
+impl Line {
+    fn is_trusted(&self, now: SystemTime) -> bool {
+        // A clock that was set back also ends the trust.
+        now.duration_since(self.counted)
+            .is_ok_and(|age| age < TRUSTED)
+    }
+}
+
+fn line_of(shard: Shard) -> usize {
+    LINE * shard.index()
+}
+
+fn format(line: Line) -> [u8; LINE] {
+    let counted = line.counted.duration_since(UNIX_EPOCH).unwrap_or_default();
+    let numbers = [line.totals.entries, line.totals.bytes, counted.as_secs()];
+    let mut bytes = [0; LINE];
+    let all = numbers.into_iter().chain([check(numbers)]);
+    for (place, number) in bytes.chunks_exact_mut(8).zip(all) {
         place.copy_from_slice(&number.to_le_bytes());
     }
-    let checksum = checksum(&bytes[..24]);
-    bytes[24..].copy_from_slice(&checksum);
     bytes
 }
 
-fn parse(bytes: &[u8]) -> Option<(Totals, SystemTime)> {
-    let bytes: &[u8; LENGTH] = bytes.try_into().ok()?;
-    if bytes[24..] != checksum(&bytes[..24]) {
+/// Reads a line; `None` if there is none, as in a new ledger and in one that is not ours.
+fn parse(bytes: &[u8]) -> Option<Line> {
+    let number = |at: usize| Some(u64::from_le_bytes(*bytes.get(8 * at..)?.first_chunk()?));
+    let numbers = [number(0)?, number(1)?, number(2)?];
+    if number(3)? != check(numbers) {
         return None;
     }
-    let number = |at: usize| Some(u64::from_le_bytes(*bytes[at..].first_chunk()?));
-    let (entries, bytes, counted) = (number(0)?, number(8)?, number(16)?);
-    let counted = UNIX_EPOCH.checked_add(Duration::from_secs(counted))?;
-    Some((Totals { entries, bytes }, counted))
+    let [entries, bytes, counted] = numbers;
+    Some(Line {
+        totals: Totals { entries, bytes },
+        counted: UNIX_EPOCH.checked_add(Duration::from_secs(counted))?,
+    })
 }
 
-fn checksum(bytes: &[u8]) -> [u8; 8] {
-    let mut checksum = [0; 8];
-    checksum.copy_from_slice(&blake3::hash(bytes).as_bytes()[..8]);
-    checksum
+/// Tells a line from what was never written, not from what was written to deceive.
+fn check([entries, bytes, counted]: [u64; 3]) -> u64 {
+    const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
+    let mixed = (entries ^ ODD).wrapping_mul(ODD) ^ bytes;
+    (mixed.wrapping_mul(ODD) ^ counted).wrapping_mul(ODD) ^ 1
 }

@@ -149,7 +149,7 @@ impl BlockingBackend for FileBackend {
 
     fn clear(&self, scope: &Arc<Scope>) -> Result<Option<u64>, Error> {
         let folder = self.folder(Operation::Clear, scope)?;
-        sweep::clear(&folder)
+        sweep::clear(&folder, SystemTime::now())
             .map(Some)
             .map_err(|e| failed(Operation::Clear, "cannot clear the folder", &folder, e))
     }
@@ -194,14 +194,14 @@ impl BlockingBackend for FileBackend {
         created_before: SystemTime,
     ) -> Result<Option<u64>, Error> {
         let folder = self.folder(Operation::Remove, scope)?;
-        sweep::cleanup(&folder, created_before)
+        sweep::cleanup(&folder, created_before, SystemTime::now())
             .map(Some)
             .map_err(|e| failed(Operation::Remove, "cannot clean up the folder", &folder, e))
     }
 
     fn usage(&self, scope: &Arc<Scope>) -> Result<Usage, Error> {
         let folder = self.folder(Operation::Load, scope)?;
-        let totals = survey::totals(&folder)
+        let totals = survey::totals(&folder, SystemTime::now())
             .map_err(|e| failed(Operation::Load, "cannot tell what it holds", &folder, e))?;
         Ok(Usage {
             entries: Some(totals.entries),

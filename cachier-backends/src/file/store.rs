@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use super::entry_file::{LARGEST, Temporary, version_at};
 use super::layout::Place;
 use super::lease::FileLease;
-use super::ledger::{Change, Ledger, Totals};
+use super::ledger::{Ledger, Totals};
 use super::sweep;
 use crate::backend::{EntryVersion, StoreReply, StoreRequest};
 
@@ -25,14 +25,21 @@ pub(super) fn store(place: &Place, request: &StoreRequest<'_>) -> io::Result<Sto
         },
     };
     // Before the lock: writing may take long.
-    let written = Temporary::write(&place.shard, request.entry, request.created)?;
-    let Some(totals) = put(place, written, length, &permit)? else {
+    let written = Temporary::write(&place.folder, request.entry, request.created)?;
+    let ledger = Ledger::lock(&place.scope)?;
+    if !put(&ledger, place, written, length, &permit)? {
         return Ok(StoreReply::Superseded);
+    }
+    let Some(capacity) = request.capacity_bytes else {
+        return Ok(StoreReply::Stored { evicted: 0 });
     };
-    let evicted = match (request.capacity_bytes, totals) {
-        (None, _) => 0,
-        (Some(capacity), Some(totals)) if totals.bytes <= capacity => 0,
-        (Some(capacity), _) => sweep::evict(&place.scope, capacity, SystemTime::now())?,
+    let now = SystemTime::now();
+    let fits = |totals: Totals| totals.bytes <= capacity;
+    let evicted = if ledger.totals(now)?.is_some_and(fits) {
+        0
+    } else {
+        drop(ledger);
+        sweep::evict(&place.scope, capacity, now)?
     };
     Ok(StoreReply::Stored { evicted })
 }
@@ -44,34 +51,31 @@ enum Permit<'a> {
     Under(&'a FileLease, Option<&'a EntryVersion>),
 }
 
-/// Moves a written entry to its place. `None`: the permit has ended; `Some(None)`: it is there, and
-/// what all entries take is not known.
+/// Moves a written entry to its place; whether it was permitted.
 fn put(
+    ledger: &Ledger,
     place: &Place,
     written: Temporary,
     length: u64,
     permit: &Permit<'_>,
-) -> io::Result<Option<Option<Totals>>> {
-    let ledger = Ledger::lock(&place.scope)?;
+) -> io::Result<bool> {
     let before = match (version_at(&place.entry), permit) {
         // What stands there and is no entry is replaced.
-        (Err(error), Permit::Always) if error.kind() == io::ErrorKind::InvalidData => None,
+        (Err(_), Permit::Always) => None,
         (before, _) => before?,
     };
     let (version, replaced) = before.unzip();
     if let Permit::Under(lease, seen) = permit
         && !(lease.is_valid()? && version.as_ref() == *seen)
     {
-        lease.end_under(&ledger)?;
-        return Ok(None);
+        lease.end_under(ledger)?;
+        return Ok(false);
     }
     written.move_to(&place.entry)?;
     if let Permit::Under(lease, _) = permit {
-        lease.end_under(&ledger)?;
+        lease.end_under(ledger)?;
     }
-    let change = Change {
-        added: Totals::one(length),
-        gone: replaced.map(Totals::one).unwrap_or_default(),
-    };
-    ledger.note(change).map(Some)
+    let gone = replaced.map(Totals::one).unwrap_or_default();
+    ledger.note(place.shard, Totals::one(length), gone)?;
+    Ok(true)
 }

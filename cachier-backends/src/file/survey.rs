@@ -1,94 +1,95 @@
 //! Looking through the folder of a function.
 
-use std::ffi::{OsStr, OsString};
+use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use super::files::existing;
-use super::layout::FileName;
-use super::ledger::{Change, Ledger, Totals};
+use super::layout::{FileName, Shard};
+use super::ledger::{Ledger, Totals};
 
 /// An entry's file.
 pub(super) struct Found {
     pub(super) path: PathBuf,
+    pub(super) shard: Shard,
     pub(super) created: SystemTime,
     pub(super) bytes: u64,
 }
 
 /// What a function holds: from the ledger, or counted where that does not know.
-pub(super) fn totals(scope: &Path) -> io::Result<Totals> {
-    let now = SystemTime::now();
-    let Some(ledger) = Ledger::lock_existing(scope)? else {
-        return Ok(Totals::default());
-    };
-    if let Some(totals) = ledger.trusted(now)? {
-        return Ok(totals);
-    }
-    drop(ledger);
-    count(scope, now, |_| ())
-}
-
-/// Counts what a function holds, shows each entry, and tells the ledger.
-///
-/// Others go on meanwhile. What they add and remove is taken from the ledger, where it may have
-/// been seen as well: the next count puts that right.
-pub(super) fn count(
-    scope: &Path,
-    now: SystemTime,
-    mut show: impl FnMut(Found),
-) -> io::Result<Totals> {
-    let Some(ledger) = Ledger::lock_existing(scope)? else {
-        return Ok(Totals::default());
-    };
-    let before = ledger.totals()?;
-    drop(ledger);
-    let mut counted = Totals::default();
-    for shard in shards(scope)? {
-        for name in names(&shard)? {
-            if FileName::of(&name) == FileName::Entry
-                && let Some(found) = Found::at(shard.join(name))?
-            {
-                counted.add(found.bytes);
-                show(found);
+pub(super) fn totals(scope: &Path, now: SystemTime) -> io::Result<Totals> {
+    loop {
+        let Some(ledger) = Ledger::lock_existing(scope)? else {
+            return Ok(Totals::default());
+        };
+        if let Some(totals) = ledger.totals(now)? {
+            return Ok(totals);
+        }
+        drop(ledger);
+        for shard in Shard::all() {
+            // One lock for each: others wait for a moment only.
+            let ledger = Ledger::lock(scope)?;
+            if !ledger.is_known(shard, now)? {
+                count(&ledger, scope, shard, now)?;
             }
         }
     }
-    let ledger = Ledger::lock(scope)?;
-    if let (Some(before), Some(after)) = (before, ledger.totals()?) {
-        let meanwhile = Change {
-            added: after,
-            gone: before,
-        };
-        counted = meanwhile.of(counted);
-    }
-    ledger.counted(counted, now)?;
-    Ok(counted)
 }
 
-/// The folders that hold a function's entries, of all versions.
-pub(super) fn shards(scope: &Path) -> io::Result<Vec<PathBuf>> {
-    let mut shards = Vec::new();
+/// Counts what a shard holds, and notes it.
+pub(super) fn count(
+    ledger: &Ledger,
+    scope: &Path,
+    shard: Shard,
+    now: SystemTime,
+) -> io::Result<()> {
+    let mut totals = Totals::default();
+    for path in files(scope, shard)? {
+        if let Some(found) = Found::at(path, shard)? {
+            totals.add(Totals::one(found.bytes));
+        }
+    }
+    ledger.counted(shard, totals, now)
+}
+
+/// The shards that a function has, in whatever version.
+pub(super) fn shards(scope: &Path) -> io::Result<BTreeSet<Shard>> {
+    let mut shards = BTreeSet::new();
     for version in folders(scope)? {
-        shards.extend(folders(&version)?);
+        let folders = folders(&version)?;
+        shards.extend(folders.iter().filter_map(|folder| Shard::of(folder)));
     }
     Ok(shards)
 }
 
-/// The names of what a folder holds; none if it is gone.
-pub(super) fn names(folder: &Path) -> io::Result<Vec<OsString>> {
-    let Some(found) = existing(fs::read_dir(folder))? else {
-        return Ok(Vec::new());
-    };
-    found
-        .map(|item| item.map(|item| item.file_name()))
-        .collect()
+/// The folders of a shard, one for each version.
+pub(super) fn shard_folders(scope: &Path, shard: Shard) -> io::Result<Vec<PathBuf>> {
+    let versions = folders(scope)?;
+    let folders = versions.iter().map(|version| shard.folder(version));
+    Ok(folders.collect())
+}
+
+/// All that is in a shard, in whatever version.
+pub(super) fn files(scope: &Path, shard: Shard) -> io::Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for folder in shard_folders(scope, shard)? {
+        if let Some(found) = existing(fs::read_dir(folder))? {
+            for item in found {
+                files.push(item?.path());
+            }
+        }
+    }
+    Ok(files)
 }
 
 impl Found {
-    /// What there is at the path of an entry, if there still is something.
-    pub(super) fn at(path: PathBuf) -> io::Result<Option<Self>> {
+    /// The entry at a path, if there still is one.
+    pub(super) fn at(path: PathBuf, shard: Shard) -> io::Result<Option<Self>> {
+        if FileName::of(&path) != FileName::Entry {
+            return Ok(None);
+        }
         let Some(metadata) = existing(fs::symlink_metadata(&path))? else {
             return Ok(None);
         };
@@ -96,25 +97,20 @@ impl Found {
             created: metadata.modified()?,
             bytes: metadata.len(),
             path,
+            shard,
         }))
     }
 }
 
 fn folders(folder: &Path) -> io::Result<Vec<PathBuf>> {
-    let Some(found) = existing(fs::read_dir(folder))? else {
-        return Ok(Vec::new());
-    };
     let mut folders = Vec::new();
-    for item in found {
-        let item = item?;
-        // Hidden ones are not ours.
-        if item.file_type()?.is_dir() && !is_hidden(&item.file_name()) {
-            folders.push(item.path());
+    if let Some(found) = existing(fs::read_dir(folder))? {
+        for item in found {
+            let item = item?;
+            if item.file_type()?.is_dir() {
+                folders.push(item.path());
+            }
         }
     }
     Ok(folders)
-}
-
-fn is_hidden(name: &OsStr) -> bool {
-    name.as_encoded_bytes().starts_with(b".")
 }

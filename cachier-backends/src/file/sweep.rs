@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use super::files::{existing, open_or_create};
-use super::layout::{FileName, Place};
-use super::ledger::{Change, Ledger, Totals};
+use super::layout::{FileName, Place, Shard};
+use super::ledger::{Ledger, Totals};
 use super::lock;
 use super::survey::{self, Found};
 
@@ -23,32 +23,29 @@ pub(super) fn remove(place: &Place) -> io::Result<bool> {
     let Some(ledger) = Ledger::lock_existing(&place.scope)? else {
         return Ok(false);
     };
-    let removed = remove_under(&ledger, &place.entry)?;
+    let removed = remove_entry(&ledger, place.shard, &place.entry)?;
     existing(fs::remove_file(&place.lease))?;
     Ok(removed.is_some())
 }
 
 /// Removes all entries of a function and ends all leases on them; how many entries there were.
-pub(super) fn clear(scope: &Path) -> io::Result<u64> {
-    let now = SystemTime::now();
+pub(super) fn clear(scope: &Path, now: SystemTime) -> io::Result<u64> {
     let mut cleared = 0;
     for shard in survey::shards(scope)? {
-        // The whole shard under one lock: an owner that stores its entry now has done so before we
+        // A whole shard under one lock: an owner that stores its entry now has done so before we
         // look, or finds its lease ended.
-        let Some(ledger) = Ledger::lock_existing(scope)? else {
-            break;
-        };
-        for name in survey::names(&shard)? {
-            let path = shard.join(&name);
-            match FileName::of(&name) {
-                FileName::Entry => cleared += u64::from(remove_under(&ledger, &path)?.is_some()),
-                FileName::LeaseOn(_) => drop(existing(fs::remove_file(path))?),
+        let ledger = Ledger::lock(scope)?;
+        for path in survey::files(scope, shard)? {
+            match FileName::of(&path) {
+                FileName::Entry => {
+                    cleared += u64::from(remove_entry(&ledger, shard, &path)?.is_some());
+                }
+                FileName::Lease => drop(existing(fs::remove_file(path))?),
                 FileName::Temporary(started) => remove_abandoned(&path, started, now)?,
                 FileName::Foreign => {}
             }
         }
-        drop(ledger);
-        remove_if_empty(&shard);
+        remove_if_empty(scope, shard)?;
     }
     Ok(cleared)
 }
@@ -56,12 +53,10 @@ pub(super) fn clear(scope: &Path) -> io::Result<u64> {
 /// Ends all leases on entries of a function.
 pub(super) fn clear_leases(scope: &Path) -> io::Result<()> {
     for shard in survey::shards(scope)? {
-        let Some(_ledger) = Ledger::lock_existing(scope)? else {
-            break;
-        };
-        for name in survey::names(&shard)? {
-            if let FileName::LeaseOn(_) = FileName::of(&name) {
-                existing(fs::remove_file(shard.join(&name)))?;
+        let _ledger = Ledger::lock(scope)?;
+        for path in survey::files(scope, shard)? {
+            if FileName::of(&path) == FileName::Lease {
+                existing(fs::remove_file(path))?;
             }
         }
     }
@@ -70,28 +65,27 @@ pub(super) fn clear_leases(scope: &Path) -> io::Result<()> {
 
 /// Removes the entries of a function that were created before a moment, and what writers and owners
 /// left that died; how many entries there were.
-pub(super) fn cleanup(scope: &Path, created_before: SystemTime) -> io::Result<u64> {
-    let now = SystemTime::now();
+pub(super) fn cleanup(
+    scope: &Path,
+    created_before: SystemTime,
+    now: SystemTime,
+) -> io::Result<u64> {
     let mut removed = 0;
     for shard in survey::shards(scope)? {
-        let Some(ledger) = Ledger::lock_existing(scope)? else {
-            break;
-        };
-        for name in survey::names(&shard)? {
-            let path = shard.join(&name);
-            match FileName::of(&name) {
-                FileName::Entry if is_older(&path, created_before)? => {
-                    removed += u64::from(remove_under(&ledger, &path)?.is_some());
+        let ledger = Ledger::lock(scope)?;
+        for path in survey::files(scope, shard)? {
+            match FileName::of(&path) {
+                FileName::Entry if is_older(&path, shard, created_before)? => {
+                    removed += u64::from(remove_entry(&ledger, shard, &path)?.is_some());
                 }
-                FileName::LeaseOn(_) => remove_unheld(&ledger, &path)?,
+                FileName::Lease => remove_unheld(&ledger, &path)?,
                 FileName::Temporary(started) => remove_abandoned(&path, started, now)?,
                 FileName::Entry | FileName::Foreign => {}
             }
         }
-        drop(ledger);
-        remove_if_empty(&shard);
+        survey::count(&ledger, scope, shard, now)?;
+        remove_if_empty(scope, shard)?;
     }
-    survey::count(scope, now, |_| ())?;
     Ok(removed)
 }
 
@@ -101,32 +95,51 @@ pub(super) fn cleanup(scope: &Path, created_before: SystemTime) -> io::Result<u6
 /// Entries that are being computed again stay. A sixteenth is left free, so that the next look
 /// through the whole folder is not due with the next entry.
 pub(super) fn evict(scope: &Path, capacity: u64, now: SystemTime) -> io::Result<u64> {
-    let mut candidates = Vec::new();
-    let totals = survey::count(scope, now, |found| candidates.push(found))?;
-    if totals.bytes <= capacity {
+    if survey::totals(scope, now)?.bytes <= capacity {
         return Ok(0);
     }
-    let leased = leased(scope)?;
-    candidates.retain(|found| !leased.contains(&found.path));
-    candidates.sort_by_key(|found| found.created);
     let target = capacity - capacity / 16;
     let mut evicted = 0;
-    for some in candidates.chunks(EVICTED_AT_ONCE) {
+    for some in evictable(scope)?.chunks(EVICTED_AT_ONCE) {
         let ledger = Ledger::lock(scope)?;
+        let Some(mut totals) = ledger.totals(now)? else {
+            break;
+        };
         for found in some {
-            if ledger.totals()?.is_none_or(|totals| totals.bytes <= target) {
+            if totals.bytes <= target {
                 return Ok(evicted);
             }
-            if !is_replaced(found)? {
-                evicted += u64::from(remove_under(&ledger, &found.path)?.is_some());
+            if !is_replaced(found)?
+                && let Some(gone) = remove_entry(&ledger, found.shard, &found.path)?
+            {
+                totals.subtract(gone);
+                evicted += 1;
             }
         }
     }
     Ok(evicted)
 }
 
-/// Removes an entry under the lock; how many bytes it had, if there was one.
-fn remove_under(ledger: &Ledger, entry: &Path) -> io::Result<Option<u64>> {
+/// The entries of a function on which there is no lease, the oldest first.
+fn evictable(scope: &Path) -> io::Result<Vec<Found>> {
+    let mut entries = Vec::new();
+    let mut leases = BTreeSet::new();
+    for shard in survey::shards(scope)? {
+        for path in survey::files(scope, shard)? {
+            if FileName::of(&path) == FileName::Lease {
+                leases.insert(path.with_extension(""));
+            } else {
+                entries.extend(Found::at(path, shard)?);
+            }
+        }
+    }
+    entries.retain(|found| !leases.contains::<PathBuf>(&found.path));
+    entries.sort_by_key(|found| found.created);
+    Ok(entries)
+}
+
+/// Removes an entry under the lock; what is gone with it, if there was one.
+fn remove_entry(ledger: &Ledger, shard: Shard, entry: &Path) -> io::Result<Option<Totals>> {
     let Some(metadata) = existing(fs::symlink_metadata(entry))? else {
         return Ok(None);
     };
@@ -134,11 +147,8 @@ fn remove_under(ledger: &Ledger, entry: &Path) -> io::Result<Option<u64>> {
         return Ok(None);
     }
     let gone = Totals::one(metadata.len());
-    ledger.note(Change {
-        added: Totals::default(),
-        gone,
-    })?;
-    Ok(Some(metadata.len()))
+    ledger.note(shard, Totals::default(), gone)?;
+    Ok(Some(gone))
 }
 
 /// Removes the lease of an owner that died.
@@ -159,39 +169,26 @@ fn remove_abandoned(path: &Path, started: SystemTime, now: SystemTime) -> io::Re
     Ok(())
 }
 
-/// Removes a shard that holds nothing any more, and its version if that holds no other.
-fn remove_if_empty(shard: &Path) {
-    // The system refuses to remove a folder that holds something, which is no failure here.
-    if fs::remove_dir(shard).is_ok()
-        && let Some(version) = shard.parent()
-    {
-        let _ = fs::remove_dir(version);
+/// Removes the folders of a shard that hold nothing any more, and the versions that hold no other.
+fn remove_if_empty(scope: &Path, shard: Shard) -> io::Result<()> {
+    for folder in survey::shard_folders(scope, shard)? {
+        // The system refuses to remove a folder that holds something, which is no failure here.
+        if fs::remove_dir(&folder).is_ok()
+            && let Some(version) = folder.parent()
+        {
+            let _ = fs::remove_dir(version);
+        }
     }
+    Ok(())
 }
 
-fn is_older(entry: &Path, moment: SystemTime) -> io::Result<bool> {
-    let metadata = existing(fs::symlink_metadata(entry))?;
-    match metadata {
-        Some(metadata) => Ok(metadata.modified()? < moment),
-        None => Ok(false),
-    }
+fn is_older(entry: &Path, shard: Shard, moment: SystemTime) -> io::Result<bool> {
+    let found = Found::at(entry.to_owned(), shard)?;
+    Ok(found.is_some_and(|found| found.created < moment))
 }
 
 /// Whether another entry has taken the place of one that was found.
 fn is_replaced(found: &Found) -> io::Result<bool> {
-    let there = Found::at(found.path.clone())?;
+    let there = Found::at(found.path.clone(), found.shard)?;
     Ok(there.is_none_or(|there| there.created != found.created))
-}
-
-/// The entries of a function on which there is a lease.
-fn leased(scope: &Path) -> io::Result<BTreeSet<PathBuf>> {
-    let mut leased = BTreeSet::new();
-    for shard in survey::shards(scope)? {
-        for name in survey::names(&shard)? {
-            if let FileName::LeaseOn(entry) = FileName::of(&name) {
-                leased.insert(shard.join(entry));
-            }
-        }
-    }
-    Ok(leased)
 }

@@ -3,5 +3,7 @@
 #![allow(dead_code, unreachable_pub, reason = "each test uses a part")]
 
 pub mod data;
+#[cfg(feature = "file")]
+pub mod files;
 pub mod golden;
 pub mod random;

@@ -1,0 +1,315 @@
+//! Several processes, some of which are stopped or killed.
+
+#![cfg(unix)]
+#![allow(clippy::unwrap_used)]
+
+use std::collections::{HashMap, HashSet};
+use std::env;
+use std::fs::{self, OpenOptions};
+use std::io::{BufRead, BufReader, Write, stdin};
+use std::path::Path;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use cachier_backends::canonical::Unordered;
+use cachier_backends::{BlockingBackend, KeyHash, LeaseReply, StoreReply, entry};
+use rustix::process::{Pid, Signal, kill_process};
+use support::files::{self, Files, PERIOD, moment};
+use support::random::Random;
+use tempfile::tempdir;
+
+mod support;
+
+/// How many processes want one value.
+const CALLERS: usize = 8;
+
+#[test]
+fn of_eight_processes_one_computes() {
+    let dir = tempdir().unwrap();
+    for round in 0..5 {
+        let dir = dir.path().join(round.to_string());
+        fs::create_dir_all(dir.join("present")).unwrap();
+        let callers: Vec<_> = (0..CALLERS).map(|_| Process::start("call", &dir)).collect();
+        for mut caller in callers {
+            assert_eq!(caller.line(), "value");
+            caller.finish();
+        }
+        let computed = fs::read_to_string(dir.join("computed")).unwrap();
+        assert_eq!(computed, "computed\n");
+        let files = Files::at(&dir.join("cache"));
+        assert_eq!(files.all_but_ledgers(), [files.path(&files.key(1))]);
+    }
+}
+
+#[test]
+fn a_killed_owner_frees_its_lease_at_once_and_loses_nothing() {
+    let dir = tempdir().unwrap();
+    let files = Files::at(&dir.path().join("cache"));
+    let key = files.key(1);
+    files.store(&key, b"stale");
+    let mut owner = Process::start("own", dir.path());
+    assert_eq!(owner.line(), "granted");
+    assert!(matches!(files.lease(&key), LeaseReply::Held));
+
+    owner.kill();
+    assert_eq!(files.load(&key), Some(files::entry(b"stale")));
+    let stored = files.store_under(files.granted(&key), b"fresh");
+    assert_eq!(stored, StoreReply::Stored { evicted: 0 });
+    assert_eq!(files.all_but_ledgers(), [files.path(&key)]);
+}
+
+#[test]
+fn a_stopped_owner_keeps_its_lease() {
+    let dir = tempdir().unwrap();
+    let files = Files::at(&dir.path().join("cache"));
+    let key = files.key(1);
+    let mut owner = Process::start("own", dir.path());
+    assert_eq!(owner.line(), "granted");
+    owner.signal(Signal::STOP);
+    for _ in 0..100 {
+        assert!(matches!(files.lease(&key), LeaseReply::Held));
+    }
+    owner.signal(Signal::CONT);
+    owner.tell("store");
+    assert_eq!(owner.line(), "Stored { evicted: 0 }");
+    owner.finish();
+    assert_eq!(files.load(&key), Some(files::entry(b"of the owner")));
+}
+
+#[test]
+fn a_stopped_owner_that_goes_on_does_not_overwrite_what_is_newer() {
+    let dir = tempdir().unwrap();
+    let files = Files::at(&dir.path().join("cache"));
+    let key = files.key(1);
+    for how in ["remove", "clear", "clear_leases", "store"] {
+        let mut owner = Process::start("own", dir.path());
+        assert_eq!(owner.line(), "granted");
+        owner.signal(Signal::STOP);
+        match how {
+            "remove" => assert!(files.backend.remove(&key).is_ok()),
+            "clear" => assert!(files.backend.clear(&files.scope).is_ok()),
+            "clear_leases" => assert!(files.backend.clear_leases(&files.scope).is_ok()),
+            _ => assert_eq!(files.store(&key, b"new"), StoreReply::Stored { evicted: 0 }),
+        }
+        if how != "store" {
+            let stored = files.store_under(files.granted(&key), b"newer");
+            assert_eq!(stored, StoreReply::Stored { evicted: 0 });
+        }
+        let newer = files.load(&key);
+        assert!(newer.is_some());
+        owner.signal(Signal::CONT);
+        owner.tell("store");
+        assert_eq!(owner.line(), "Superseded", "after {how}");
+        owner.finish();
+        assert_eq!(files.load(&key), newer);
+        assert_eq!(files.all_but_ledgers(), [files.path(&key)]);
+    }
+}
+
+#[test]
+fn whoever_is_killed_at_whatever_moment_leaves_nothing_broken() {
+    let dir = tempdir().unwrap();
+    let files = Files::at(&dir.path().join("cache"));
+    let mut random = Random(7);
+    for _ in 0..25 {
+        let mut busy = Process::start("busy", dir.path());
+        assert_eq!(busy.line(), "begun");
+        let moment = Instant::now() + Duration::from_micros(random.next() % 5000);
+        while Instant::now() < moment {
+            thread::yield_now();
+        }
+        busy.kill();
+        for number in 0..KEYS {
+            let key = files.key(number);
+            if let Some(bytes) = files.load(&key) {
+                let entry = entry::decode(&bytes).unwrap().unwrap();
+                assert_eq!(entry.value, vec![number; LENGTH]);
+            }
+            files.backend.release(files.granted(&key)).unwrap();
+        }
+    }
+    files.backend.cleanup(&files.scope, moment(0)).unwrap();
+    let held = files.all_but_ledgers();
+    let usage = files.backend.usage(&files.scope).unwrap();
+    let entries = held.iter().filter(|path| path.extension().is_none());
+    assert_eq!(usage.entries, Some(entries.count() as u64));
+    assert!(
+        !held
+            .iter()
+            .any(|path| path.extension().is_some_and(|e| e == "lease"))
+    );
+}
+
+#[test]
+fn equal_arguments_give_equal_keys_in_every_process() {
+    let dir = tempdir().unwrap();
+    let hashes: HashSet<String> = (0..4)
+        .map(|_| {
+            let mut process = Process::start("hash", dir.path());
+            let hash = process.line();
+            process.finish();
+            hash
+        })
+        .collect();
+    assert_eq!(hashes, HashSet::from([hash_of_arguments()]));
+}
+
+/// The keys and the size of the values in the test of kills.
+const KEYS: u8 = 4;
+const LENGTH: usize = 20_000;
+
+/// A process of this very program, doing one of the parts below.
+struct Process {
+    child: Child,
+    input: Option<ChildStdin>,
+    output: BufReader<ChildStdout>,
+}
+
+impl Process {
+    fn start(part: &str, dir: &Path) -> Self {
+        let mut child = Command::new(env::current_exe().unwrap())
+            .args(["--exact", "part", "--nocapture"])
+            .env("CACHIER_TEST_PART", part)
+            .env("CACHIER_TEST_DIR", dir)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        Self {
+            input: child.stdin.take(),
+            output: BufReader::new(child.stdout.take().unwrap()),
+            child,
+        }
+    }
+
+    /// The next line that the part says, past what the test harness says.
+    fn line(&mut self) -> String {
+        loop {
+            let mut line = String::new();
+            assert_ne!(self.output.read_line(&mut line).unwrap(), 0, "it ended");
+            if let Some((_, said)) = line.split_once(SAYS) {
+                return said.trim_end().to_owned();
+            }
+        }
+    }
+
+    fn tell(&mut self, line: &str) {
+        let input = self.input.as_mut().unwrap();
+        writeln!(input, "{line}").unwrap();
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    fn finish(mut self) {
+        drop(self.input.take());
+        assert!(self.child.wait().unwrap().success());
+    }
+}
+
+/// A part whose test has failed does not outlive it.
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+const SAYS: &str = "part says: ";
+
+#[allow(clippy::print_stdout)]
+fn say(line: &str) {
+    println!("{SAYS}{line}");
+}
+
+/// Not a test: what the other processes do.
+#[test]
+fn part() {
+    let Ok(part) = env::var("CACHIER_TEST_PART") else {
+        return;
+    };
+    let dir = env::var_os("CACHIER_TEST_DIR").unwrap();
+    let dir = Path::new(&dir);
+    let files = Files::at(&dir.join("cache"));
+    match part.as_str() {
+        "call" => call(&files, dir),
+        "own" => own(&files),
+        "busy" => busy(&files),
+        "hash" => say(&hash_of_arguments()),
+        part => panic!("no part {part}"),
+    }
+}
+
+/// Calls a cached function that takes until all callers are present.
+fn call(files: &Files, dir: &Path) {
+    fs::write(dir.join("present").join(std::process::id().to_string()), "").unwrap();
+    let key = files.key(1);
+    loop {
+        if let Some(bytes) = files.load(&key) {
+            let entry = entry::decode(&bytes).unwrap().unwrap();
+            return say(&String::from_utf8_lossy(entry.value));
+        }
+        match files.backend.lease(&key, None, PERIOD).unwrap() {
+            LeaseReply::Granted(lease) => {
+                while fs::read_dir(dir.join("present")).unwrap().count() < CALLERS {
+                    thread::yield_now();
+                }
+                let computed = dir.join("computed");
+                let mut log = OpenOptions::new()
+                    .create(true)
+                    .append(true)
+                    .open(computed)
+                    .unwrap();
+                log.write_all(b"computed\n").unwrap();
+                let stored = files.store_under(lease, b"value");
+                assert_eq!(stored, StoreReply::Stored { evicted: 0 });
+            }
+            LeaseReply::Held => thread::yield_now(),
+            LeaseReply::Changed => {}
+        }
+    }
+}
+
+/// Takes the lease, and stores when it is told to.
+fn own(files: &Files) {
+    let lease = files.granted(&files.key(1));
+    say("granted");
+    let mut line = String::new();
+    stdin().read_line(&mut line).unwrap();
+    assert_eq!(line, "store\n");
+    say(&format!("{:?}", files.store_under(lease, b"of the owner")));
+}
+
+/// Does everything at once, until it is killed.
+fn busy(files: &Files) {
+    say("begun");
+    loop {
+        for number in 0..KEYS {
+            let key = files.key(number);
+            let value = vec![number; LENGTH];
+            if let LeaseReply::Granted(lease) = files.lease(&key) {
+                files.store_under(lease, &value);
+            }
+            files.store(&key, &value);
+            files.backend.remove(&key).unwrap();
+            files.store(&key, &value);
+        }
+        files.backend.cleanup(&files.scope, moment(0)).unwrap();
+    }
+}
+
+fn hash_of_arguments() -> String {
+    let map: HashMap<String, Vec<f64>> = (0..100)
+        .map(|number| (number.to_string(), vec![f64::from(number), f64::NAN]))
+        .collect();
+    let set: HashSet<i64> = (-100..100).collect();
+    let arguments = ("Oslo", map, Unordered(&set), -0.0, Some(None::<u8>));
+    KeyHash::of(&arguments, None).unwrap().to_string()
+}

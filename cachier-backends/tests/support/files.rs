@@ -1,0 +1,120 @@
+//! A file backend in a folder of the test.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use cachier_backends::entry::{Header, encode};
+use cachier_backends::file::FileBackend;
+use cachier_backends::{
+    BlockingBackend, EntryVersion, Key, KeyHash, Lease, LeaseReply, Scope, StoreReply,
+    StoreRequest, Version,
+};
+
+/// A period that means nothing to files.
+pub const PERIOD: Duration = Duration::from_secs(1);
+
+pub struct Files {
+    pub backend: FileBackend,
+    pub scope: Arc<Scope>,
+}
+
+impl Files {
+    pub fn at(dir: &Path) -> Self {
+        Self {
+            backend: FileBackend::new(dir),
+            scope: Arc::new(Scope::new("default", "weather::forecast")),
+        }
+    }
+
+    pub fn key(&self, number: u8) -> Key {
+        self.long_key(u64::from(number))
+    }
+
+    pub fn long_key(&self, number: u64) -> Key {
+        // Spread over the shards, as real hashes are.
+        let hash = blake3::hash(&number.to_le_bytes());
+        let hash = KeyHash::from_bytes(*hash.as_bytes());
+        Key::new(Arc::clone(&self.scope), Version::Number(1), hash)
+    }
+
+    pub fn store(&self, key: &Key, value: &[u8]) -> StoreReply {
+        let entry = entry(value);
+        let request = StoreRequest::new(&entry, moment(0));
+        self.backend.store(key, request).unwrap()
+    }
+
+    pub fn store_under(&self, lease: Lease, value: &[u8]) -> StoreReply {
+        let (key, entry) = (lease.key().clone(), entry(value));
+        let request = StoreRequest::new(&entry, moment(0)).under(lease);
+        self.backend.store(&key, request).unwrap()
+    }
+
+    pub fn load(&self, key: &Key) -> Option<Vec<u8>> {
+        let loaded = self.backend.load(key).unwrap();
+        loaded.map(|loaded| loaded.bytes)
+    }
+
+    pub fn version(&self, key: &Key) -> Option<EntryVersion> {
+        let loaded = self.backend.load(key).unwrap();
+        loaded.map(|loaded| loaded.version)
+    }
+
+    pub fn lease(&self, key: &Key) -> LeaseReply {
+        let seen = self.version(key);
+        self.backend.lease(key, seen.as_ref(), PERIOD).unwrap()
+    }
+
+    #[track_caller]
+    pub fn granted(&self, key: &Key) -> Lease {
+        match self.lease(key) {
+            LeaseReply::Granted(lease) => lease,
+            reply => panic!("{reply:?}"),
+        }
+    }
+
+    /// The path of an entry, as the documentation of the backend says.
+    pub fn path(&self, key: &Key) -> PathBuf {
+        let hash = key.hash().to_string();
+        let scope = self.backend.scope_dir(&self.scope).unwrap();
+        scope.join("1").join(&hash[..2]).join(hash)
+    }
+
+    /// All files below the folder, in order.
+    pub fn all(&self) -> Vec<PathBuf> {
+        let mut files = Vec::new();
+        collect(self.backend.dir().unwrap(), &mut files);
+        files.sort();
+        files
+    }
+
+    /// All files but the ledgers.
+    pub fn all_but_ledgers(&self) -> Vec<PathBuf> {
+        let mut files = self.all();
+        files.retain(|path| !path.ends_with(".ledger"));
+        files
+    }
+}
+
+pub fn entry(value: &[u8]) -> Vec<u8> {
+    encode(&Header::new(moment(0)), value)
+}
+
+pub fn moment(seconds: u64) -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000 + seconds)
+}
+
+fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
+    let Ok(found) = fs::read_dir(folder) else {
+        return;
+    };
+    for item in found {
+        let item = item.unwrap();
+        if item.file_type().unwrap().is_dir() {
+            collect(&item.path(), files);
+        } else {
+            files.push(item.path());
+        }
+    }
+}
