@@ -234,22 +234,16 @@ pub(crate) fn attach(blocks: &'static Blocks, slot: &'static LocalKey<LocalSlot>
 
 thread_local! {
     /// What this thread must give back when it ends. Only the slow path touches it.
-    static HELD: RefCell<Held> = const { RefCell::new(Held::new()) };
+    static HELD: RefCell<Held> = RefCell::default();
 }
 
+#[derive(Default)]
 struct Held {
     blocks: Vec<&'static Block>,
     slots: Vec<&'static LocalKey<LocalSlot>>,
 }
 
 impl Held {
-    const fn new() -> Self {
-        Self {
-            blocks: Vec::new(),
-            slots: Vec::new(),
-        }
-    }
-
     fn attach(
         &mut self,
         blocks: &'static Blocks,

@@ -44,13 +44,9 @@ impl Sum {
         match writers {
             Writers::One => self.0.store(plus(self.0.load(Relaxed)), Relaxed),
             Writers::Many => {
-                let mut bits = self.0.load(Relaxed);
-                while let Err(now) =
-                    self.0
-                        .compare_exchange_weak(bits, plus(bits), Relaxed, Relaxed)
-                {
-                    bits = now;
-                }
+                let _ = self
+                    .0
+                    .fetch_update(Relaxed, Relaxed, |bits| Some(plus(bits)));
             }
         }
     }

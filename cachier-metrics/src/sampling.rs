@@ -203,17 +203,10 @@ mod tests {
                 weights += sampler.weigh(random).weight();
             }
             assert_ne!(random, 0);
-            let mean = |sum: u64| sum as f64 / f64::from(draws) * rate;
-            assert!(
-                (mean(gaps) - 1.0).abs() < 0.01,
-                "gaps at {rate}: {}",
-                mean(gaps)
-            );
-            assert!(
-                (mean(weights) - 1.0).abs() < 0.01,
-                "weights at {rate}: {}",
-                mean(weights)
-            );
+            let share = |sum: u64| sum as f64 / f64::from(draws) * rate;
+            let (gaps, weights) = (share(gaps), share(weights));
+            assert!((gaps - 1.0).abs() < 0.01, "gaps at {rate}: {gaps}");
+            assert!((weights - 1.0).abs() < 0.01, "weights at {rate}: {weights}");
         }
     }
 

@@ -177,6 +177,35 @@ entry size             4    769MB   1.96KB   3.00GB   3.00GB   3.00GB
     );
 }
 
+/// Takes so many bytes and no more.
+struct Full(usize);
+
+impl std::fmt::Write for Full {
+    fn write_str(&mut self, text: &str) -> std::fmt::Result {
+        self.0 = self.0.checked_sub(text.len()).ok_or(std::fmt::Error)?;
+        Ok(())
+    }
+}
+
+#[test]
+fn a_table_that_cannot_be_written_is_an_error_wherever_it_ends() {
+    use std::fmt::Write;
+    let stats = Stats::from(&take(&[(Outcome::Hit, 5)], (None, None), 1.0, 0));
+    let length = stats.to_string().len();
+    assert!((0..length).all(|room| write!(Full(room), "{stats}").is_err()));
+    assert!(write!(Full(length), "{stats}").is_ok());
+}
+
+#[test]
+fn gauges_add_up_where_they_are_known() {
+    let one = Gauges {
+        capacity_bytes: Some(5),
+        ..Gauges::default()
+    };
+    let sum: Gauges = [one, Gauges::default(), one].into_iter().sum();
+    assert_eq!((sum.capacity_bytes, sum.capacity_entries), (Some(10), None));
+}
+
 #[test]
 fn long_times_are_shown_in_the_two_largest_units() {
     let clock = Clock::manual();
@@ -185,14 +214,16 @@ fn long_times_are_shown_in_the_two_largest_units() {
         listed: false,
         ..MetricsOptions::new("aged", "memory")
     });
-    for (seconds, shown) in [
-        (0, "0ns"),
-        (59, "59.0s"),
-        (41, "1m40s"),
-        (7200, "2h01m"),
-        (86_400, "1d02h"),
-    ] {
-        clock.advance(Duration::from_secs(seconds));
+    let advances = [
+        (Duration::ZERO, "0ns"),
+        (Duration::from_nanos(12_345), "12.3µs"),
+        (Duration::from_secs(59), "59.0s"),
+        (Duration::from_secs(41), "1m40s"),
+        (Duration::from_secs(7200), "2h01m"),
+        (Duration::from_secs(86_400), "1d02h"),
+    ];
+    for (by, shown) in advances {
+        clock.advance(by);
         let first = metrics
             .stats()
             .to_string()

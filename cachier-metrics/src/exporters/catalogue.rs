@@ -82,195 +82,228 @@ const WINDOWS: [(&str, Duration); 3] = [
     ("1d", Duration::from_secs(86_400)),
 ];
 
-/// All metrics of a function, in the order of METRICS.md.
-pub(crate) static CATALOGUE: [Metric; 30] = [
-    counter("calls", Unit::None, "Finished calls by outcome.", |r| {
-        counts(&r.snapshot.calls)
-    }),
-    counter(
-        "calls_abandoned",
-        Unit::None,
-        "Calls that ended without a value.",
-        |r| counts(&r.snapshot.abandoned),
-    ),
-    counter(
-        "stale_hits",
-        Unit::None,
-        "Lookups that met a stale entry.",
-        |r| counts(&r.snapshot.stale_hits),
-    ),
-    counter(
-        "recalculations",
-        Unit::None,
-        "Executions of the function's body.",
-        |r| counts(&r.snapshot.recalculations),
-    ),
-    counter(
-        "recalculation_failures",
-        Unit::None,
-        "Executions that gave no storable value.",
-        |r| counts(&r.snapshot.recalculation_failures),
-    ),
-    counter(
-        "wait_timeouts",
-        Unit::None,
-        "Waits ended by wait_for_calc_timeout.",
-        |r| count(r.snapshot.wait_timeouts),
-    ),
-    counter(
-        "size_limit_rejections",
-        Unit::None,
-        "Values too large to be stored.",
-        |r| count(r.snapshot.size_limit_rejections),
-    ),
-    counter(
-        "rejected",
-        Unit::Bytes,
-        "Bytes of the values too large to be stored.",
-        |r| count(r.snapshot.rejected_bytes),
-    ),
-    counter("removals", Unit::None, "Entries removed.", |r| {
-        counts(&r.snapshot.removals)
-    }),
-    counter(
-        "backend_errors",
-        Unit::None,
-        "Failures of the backend.",
-        backend_errors,
-    ),
-    counter(
-        "time_saved",
-        Unit::Seconds,
-        "Time that hits have saved, estimated.",
-        |r| number(r.snapshot.time_saved.map(|nanos| nanos as f64 / 1e9)),
-    ),
-    histogram(
-        "call_duration",
-        Unit::Seconds,
-        "Whole calls, as the caller sees them.",
-        |r| histograms(&r.snapshot.call_duration),
-    ),
-    histogram(
-        "compute_duration",
-        Unit::Seconds,
-        "Executions of the function's body.",
-        |r| one_histogram(&r.snapshot.compute_duration),
-    ),
-    histogram(
-        "wait_duration",
-        Unit::Seconds,
-        "Waiting for another's computation.",
-        |r| histograms(&r.snapshot.wait_duration),
-    ),
-    histogram(
-        "backend_operation_duration",
-        Unit::Seconds,
-        "Operations of the backend.",
-        |r| histograms(&r.snapshot.operation_duration),
-    ),
-    histogram(
-        "entry_size",
-        Unit::Bytes,
-        "Serialized size of stored values.",
-        |r| one_histogram(&r.snapshot.entry_size),
-    ),
-    histogram(
-        "entry_age",
-        Unit::Seconds,
-        "Age of the stored values given to callers.",
-        |r| one_histogram(&r.snapshot.entry_age),
-    ),
-    gauge("entries", Unit::None, "Entries held now.", |r| {
-        let gauges = &r.snapshot.gauges;
-        tiers(gauges.near.entries, gauges.backend.entries)
-    }),
-    gauge("size", Unit::Bytes, "Bytes held now.", |r| {
-        tiers(
-            r.snapshot.gauges.near.bytes,
-            r.snapshot.gauges.backend.bytes,
-        )
-    }),
-    gauge(
-        "capacity_entries",
-        Unit::None,
-        "Configured bound in entries.",
-        |r| known(r.snapshot.gauges.capacity_entries),
-    ),
-    gauge("capacity", Unit::Bytes, "Configured bound in bytes.", |r| {
-        known(r.snapshot.gauges.capacity_bytes)
-    }),
-    gauge(
-        "inflight_calls",
-        Unit::None,
-        "Calls off the hit path that have not ended.",
-        |r| count(r.snapshot.activity.inflight_calls),
-    ),
-    gauge(
-        "inflight_computations",
-        Unit::None,
-        "Executions that have not ended.",
-        |r| count(r.snapshot.activity.inflight_computations),
-    ),
-    gauge(
-        "waiting_calls",
-        Unit::None,
-        "Calls that wait for another's computation.",
-        |r| count(r.snapshot.activity.waiting_calls),
-    ),
-    gauge(
-        "oldest_computation_age",
-        Unit::Seconds,
-        "Age of the oldest running execution.",
-        |r| {
-            number(
-                r.snapshot
-                    .activity
-                    .oldest_computation
-                    .map(|age| age.as_secs_f64()),
+/// All metrics of a function; METRICS.md of the project says the same in words.
+pub(crate) fn catalogue() -> impl Iterator<Item = Metric> {
+    [calls(), entries(), distributions(), present(), ratios()]
+        .into_iter()
+        .flatten()
+}
+
+/// What calls and computations counted.
+fn calls() -> Vec<Metric> {
+    vec![
+        counter("calls", Unit::None, "Finished calls by outcome.", |r| {
+            counts(&r.snapshot.calls)
+        }),
+        counter(
+            "calls_abandoned",
+            Unit::None,
+            "Calls that ended without a value.",
+            |r| counts(&r.snapshot.abandoned),
+        ),
+        counter(
+            "stale_hits",
+            Unit::None,
+            "Lookups that met a stale entry.",
+            |r| counts(&r.snapshot.stale_hits),
+        ),
+        counter(
+            "recalculations",
+            Unit::None,
+            "Executions of the function's body.",
+            |r| counts(&r.snapshot.recalculations),
+        ),
+        counter(
+            "recalculation_failures",
+            Unit::None,
+            "Executions that gave no storable value.",
+            |r| counts(&r.snapshot.recalculation_failures),
+        ),
+        counter(
+            "wait_timeouts",
+            Unit::None,
+            "Waits ended by wait_for_calc_timeout.",
+            |r| count(r.snapshot.wait_timeouts),
+        ),
+        counter(
+            "time_saved",
+            Unit::Seconds,
+            "Time that hits have saved, estimated.",
+            |r| number(r.snapshot.time_saved.map(|nanos| nanos as f64 / 1e9)),
+        ),
+        counter(
+            "near_lookups",
+            Unit::None,
+            "Lookups in the near tier.",
+            |r| counts(&r.snapshot.near_lookups),
+        ),
+    ]
+}
+
+/// What happened to entries and in the backend.
+fn entries() -> Vec<Metric> {
+    vec![
+        counter(
+            "size_limit_rejections",
+            Unit::None,
+            "Values too large to be stored.",
+            |r| count(r.snapshot.size_limit_rejections),
+        ),
+        counter(
+            "rejected",
+            Unit::Bytes,
+            "Bytes of the values too large to be stored.",
+            |r| count(r.snapshot.rejected_bytes),
+        ),
+        counter("removals", Unit::None, "Entries removed.", |r| {
+            counts(&r.snapshot.removals)
+        }),
+        counter(
+            "backend_errors",
+            Unit::None,
+            "Failures of the backend.",
+            backend_errors,
+        ),
+    ]
+}
+
+/// Durations, sizes and ages.
+fn distributions() -> Vec<Metric> {
+    vec![
+        histogram(
+            "call_duration",
+            Unit::Seconds,
+            "Whole calls, as the caller sees them.",
+            |r| histograms(&r.snapshot.call_duration),
+        ),
+        histogram(
+            "compute_duration",
+            Unit::Seconds,
+            "Executions of the function's body.",
+            |r| one_histogram(&r.snapshot.compute_duration),
+        ),
+        histogram(
+            "wait_duration",
+            Unit::Seconds,
+            "Waiting for another's computation.",
+            |r| histograms(&r.snapshot.wait_duration),
+        ),
+        histogram(
+            "backend_operation_duration",
+            Unit::Seconds,
+            "Operations of the backend.",
+            |r| histograms(&r.snapshot.operation_duration),
+        ),
+        histogram(
+            "entry_size",
+            Unit::Bytes,
+            "Serialized size of stored values.",
+            |r| one_histogram(&r.snapshot.entry_size),
+        ),
+        histogram(
+            "entry_age",
+            Unit::Seconds,
+            "Age of the stored values given to callers.",
+            |r| one_histogram(&r.snapshot.entry_age),
+        ),
+    ]
+}
+
+/// What is held and going on right now.
+fn present() -> Vec<Metric> {
+    vec![
+        gauge("entries", Unit::None, "Entries held now.", |r| {
+            let gauges = &r.snapshot.gauges;
+            tiers(gauges.near.entries, gauges.backend.entries)
+        }),
+        gauge("size", Unit::Bytes, "Bytes held now.", |r| {
+            tiers(
+                r.snapshot.gauges.near.bytes,
+                r.snapshot.gauges.backend.bytes,
             )
-        },
-    ),
-    counter(
-        "near_lookups",
-        Unit::None,
-        "Lookups in the near tier.",
-        |r| counts(&r.snapshot.near_lookups),
-    ),
-    gauge(
-        "hit_ratio",
-        Unit::None,
-        "Hits as a share of lookups, by window.",
-        |r| ratios(r.ratios.iter().map(|(window, hit, _)| (*window, *hit))),
-    ),
-    gauge(
-        "served_ratio",
-        Unit::None,
-        "Lookups answered without computing, by window.",
-        |r| {
-            ratios(
-                r.ratios
-                    .iter()
-                    .map(|(window, _, served)| (*window, *served)),
-            )
-        },
-    ),
-    gauge(
-        "sampling_ratio",
-        Unit::None,
-        "Share of calls that are timed.",
-        |r| number(Some(r.sampling_rate)),
-    ),
-    gauge(
-        "start_time",
-        Unit::Seconds,
-        "When counting began, since 1970.",
-        |r| number(Some(r.start_time)),
-    ),
-];
+        }),
+        gauge(
+            "capacity_entries",
+            Unit::None,
+            "Configured bound in entries.",
+            |r| known(r.snapshot.gauges.capacity_entries),
+        ),
+        gauge("capacity", Unit::Bytes, "Configured bound in bytes.", |r| {
+            known(r.snapshot.gauges.capacity_bytes)
+        }),
+        gauge(
+            "inflight_calls",
+            Unit::None,
+            "Calls off the hit path that have not ended.",
+            |r| count(r.snapshot.activity.inflight_calls),
+        ),
+        gauge(
+            "inflight_computations",
+            Unit::None,
+            "Executions that have not ended.",
+            |r| count(r.snapshot.activity.inflight_computations),
+        ),
+        gauge(
+            "waiting_calls",
+            Unit::None,
+            "Calls that wait for another's computation.",
+            |r| count(r.snapshot.activity.waiting_calls),
+        ),
+        gauge(
+            "oldest_computation_age",
+            Unit::Seconds,
+            "Age of the oldest running execution.",
+            |r| {
+                number(
+                    r.snapshot
+                        .activity
+                        .oldest_computation
+                        .map(|age| age.as_secs_f64()),
+                )
+            },
+        ),
+    ]
+}
+
+/// Ratios by window, and about the metrics themselves.
+fn ratios() -> Vec<Metric> {
+    vec![
+        gauge(
+            "hit_ratio",
+            Unit::None,
+            "Hits as a share of lookups, by window.",
+            |r| by_window(r.ratios.iter().map(|(window, hit, _)| (*window, *hit))),
+        ),
+        gauge(
+            "served_ratio",
+            Unit::None,
+            "Lookups answered without computing, by window.",
+            |r| {
+                by_window(
+                    r.ratios
+                        .iter()
+                        .map(|(window, _, served)| (*window, *served)),
+                )
+            },
+        ),
+        gauge(
+            "sampling_ratio",
+            Unit::None,
+            "Share of calls that are timed.",
+            |r| number(Some(r.sampling_rate)),
+        ),
+        gauge(
+            "start_time",
+            Unit::Seconds,
+            "When counting began, since 1970.",
+            |r| number(Some(r.start_time)),
+        ),
+    ]
+}
 
 type Points = fn(&Reading) -> Vec<Point<'_>>;
 
-const fn counter(name: &'static str, unit: Unit, help: &'static str, points: Points) -> Metric {
+fn counter(name: &'static str, unit: Unit, help: &'static str, points: Points) -> Metric {
     Metric {
         name,
         unit,
@@ -280,7 +313,7 @@ const fn counter(name: &'static str, unit: Unit, help: &'static str, points: Poi
     }
 }
 
-const fn gauge(name: &'static str, unit: Unit, help: &'static str, points: Points) -> Metric {
+fn gauge(name: &'static str, unit: Unit, help: &'static str, points: Points) -> Metric {
     Metric {
         name,
         unit,
@@ -290,7 +323,7 @@ const fn gauge(name: &'static str, unit: Unit, help: &'static str, points: Point
     }
 }
 
-const fn histogram(name: &'static str, unit: Unit, help: &'static str, points: Points) -> Metric {
+fn histogram(name: &'static str, unit: Unit, help: &'static str, points: Points) -> Metric {
     Metric {
         name,
         unit,
@@ -382,7 +415,7 @@ fn tiers<'a>(near: Option<u64>, backend: Option<u64>) -> Vec<Point<'a>> {
         .collect()
 }
 
-fn ratios<'a>(windows: impl Iterator<Item = (&'static str, Option<f64>)>) -> Vec<Point<'a>> {
+fn by_window<'a>(windows: impl Iterator<Item = (&'static str, Option<f64>)>) -> Vec<Point<'a>> {
     let known = windows.filter_map(|(window, ratio)| Some((window, ratio?)));
     let points = known.map(|(window, ratio)| Point {
         labels: vec![("window", window)],

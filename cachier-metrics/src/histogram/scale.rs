@@ -146,6 +146,13 @@ mod tests {
     }
 
     #[test]
+    fn the_tables_are_those_of_their_units() {
+        let (seconds, bytes) = (Scale::new(1_000_000_000, -478), Scale::new(1, 0));
+        assert_eq!((seconds.upper, seconds.base), (SECONDS.upper, SECONDS.base));
+        assert_eq!((bytes.upper, bytes.base), (BYTES.upper, BYTES.base));
+    }
+
+    #[test]
     fn every_bound_is_the_largest_whole_number_within_its_power() {
         for scale in [&SECONDS, &BYTES] {
             for slot in 0..SLOTS {
@@ -168,9 +175,7 @@ mod tests {
             for slot in 0..SLOTS - 1 {
                 let bound = scale.upper[slot];
                 let first = scale.upper.iter().position(|upper| *upper == bound);
-                if bound > 0 {
-                    assert_eq!(Some(scale.slot(bound)), first);
-                }
+                assert_eq!(Some(scale.slot(bound)), first);
                 let after = scale.upper.iter().position(|upper| *upper > bound);
                 assert_eq!(Some(scale.slot(bound + 1)), after);
             }

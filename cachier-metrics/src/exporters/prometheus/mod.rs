@@ -86,17 +86,17 @@ impl PrometheusExporter {
                 "the Prometheus exporter has been started already",
             ));
         }
-        let listener = TcpListener::bind(&self.address).map_err(|error| {
-            let message = format!("cannot serve metrics at {}: {error}", self.address);
-            ExportError::io(message, error)
-        })?;
         let registry = Arc::clone(&self.registry);
-        let started = Server::start(listener, &self.path, move || {
-            text::render(&registry.select())
-        });
-        *server = Some(started.map_err(|error| {
-            ExportError::io(format!("cannot start the metrics server: {error}"), error)
-        })?);
+        let render = move || text::render(&registry.select());
+        let started = TcpListener::bind(&self.address)
+            .and_then(|listener| Server::start(listener, &self.path, render))
+            .map_err(|error| {
+                ExportError::io(
+                    format!("cannot serve metrics at {}: {error}", self.address),
+                    error,
+                )
+            });
+        *server = Some(started?);
         Ok(())
     }
 

@@ -32,8 +32,8 @@ const HEADER_TIME: Duration = Duration::from_secs(5);
 const CONNECTION_TIME: Duration = Duration::from_secs(10);
 const HEADERS: usize = 64;
 const HEADER_BYTES: usize = 16 * 1024;
-/// Before accepting is tried again, where the process has run out of file descriptors.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// Between failed attempts to accept a connection.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 const TEXT_FORMAT: HeaderValue =
     HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
@@ -66,7 +66,7 @@ impl Server {
         let thread = thread::Builder::new()
             .name("cachier-prometheus".to_owned())
             .spawn(move || {
-                runtime.spawn(accept(listener, site));
+                runtime.spawn(serve(listener, site));
                 // Dropping the runtime afterwards drops its connections.
                 let _ = runtime.block_on(ended);
             })?;
@@ -91,17 +91,14 @@ impl Drop for Server {
     }
 }
 
-async fn accept<R>(listener: tokio::net::TcpListener, site: Arc<Site<R>>)
+async fn serve<R>(listener: tokio::net::TcpListener, site: Arc<Site<R>>)
 where
     R: Fn() -> String + Send + Sync + 'static,
 {
     let places = Arc::new(Semaphore::new(CONNECTIONS));
-    // The semaphore is never closed.
-    while let Ok(place) = Arc::clone(&places).acquire_owned().await {
-        let Ok((stream, _)) = listener.accept().await else {
-            tokio::time::sleep(ACCEPT_PAUSE).await;
-            continue;
-        };
+    loop {
+        let place = Arc::clone(&places).acquire_owned().await;
+        let (stream, _) = persist(|| listener.accept()).await;
         let site = Arc::clone(&site);
         tokio::spawn(async move {
             let service = service_fn(|request| std::future::ready(answer(&request, &site)));
@@ -116,6 +113,19 @@ where
             let _ = tokio::time::timeout(CONNECTION_TIME, connection).await;
             drop(place);
         });
+    }
+}
+
+/// Tries until it succeeds: accepting fails while the process has no file descriptors left.
+async fn persist<T, F>(mut accept: impl FnMut() -> F) -> T
+where
+    F: Future<Output = io::Result<T>>,
+{
+    loop {
+        match accept().await {
+            Ok(accepted) => return accepted,
+            Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
+        }
     }
 }
 
@@ -136,4 +146,21 @@ fn answer<R: Fn() -> String>(
             .insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
     }
     Ok(response)
+}
+
+#[cfg(all(test, not(shuttle)))]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn accepting_goes_on_after_the_process_was_out_of_file_descriptors() {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build()
+            .unwrap();
+        let mut outcomes = [Err(io::Error::other("too many open files")), Ok(7)].into_iter();
+        let accepted = runtime.block_on(persist(|| std::future::ready(outcomes.next().unwrap())));
+        assert_eq!(accepted, 7);
+    }
 }

@@ -1,9 +1,9 @@
 //! The text format 0.0.4 of Prometheus.
 
-use std::fmt::{self, Write};
+use std::fmt::{Arguments, Write};
 use std::ops::RangeInclusive;
 
-use crate::exporters::catalogue::{CATALOGUE, Kind, Metric, Point, Reading, Unit, Value};
+use crate::exporters::catalogue::{Kind, Metric, Point, Reading, Unit, Value, catalogue};
 use crate::exporters::registry::Selection;
 use crate::histogram::Histogram;
 
@@ -15,88 +15,77 @@ pub(super) fn render(selection: &Selection) -> String {
         .copied()
         .map(Reading::of)
         .collect();
-    let mut text = String::new();
-    // Writing to a string cannot fail.
-    let _ = write_all(&mut text, &readings, selection.dropped);
-    text
-}
-
-fn write_all(text: &mut String, readings: &[Reading], dropped: u64) -> fmt::Result {
-    for metric in &CATALOGUE {
-        let points: Vec<_> = readings
-            .iter()
-            .flat_map(|reading| {
-                (metric.points)(reading)
-                    .into_iter()
-                    .map(move |point| (reading, point))
-            })
-            .collect();
-        if !points.is_empty() {
-            write_family(text, metric, &points)?;
-        }
+    let mut text = Text::default();
+    for metric in catalogue() {
+        text.family(&metric, &readings);
     }
-    let version = env!("CARGO_PKG_VERSION");
-    write_head(
-        text,
-        "cachier_build_info",
-        "gauge",
-        "The version of cachier.",
-    )?;
-    writeln!(text, "cachier_build_info{{version=\"{version}\"}} 1")?;
-    write_head(
-        text,
-        "cachier_export_dropped_total",
-        "counter",
-        "Functions left out of an export.",
-    )?;
-    writeln!(
-        text,
-        "cachier_export_dropped_total{{exporter=\"prometheus\"}} {dropped}"
-    )
+    text.about_itself(selection.dropped);
+    text.0
 }
 
-fn write_family(
-    text: &mut String,
-    metric: &Metric,
-    points: &[(&Reading, Point<'_>)],
-) -> fmt::Result {
-    let name = full_name(metric);
-    write_head(text, &name, type_name(metric.kind), metric.help)?;
-    for (reading, point) in points {
-        let labels = labels(reading, point);
-        match point.value {
-            Value::Count(count) => writeln!(text, "{name}{{{labels}}} {count}")?,
-            Value::Number(number) => writeln!(text, "{name}{{{labels}}} {number}")?,
-            Value::Histogram(histogram) => {
-                write_histogram(text, &name, &labels, histogram, metric.unit)?;
+#[derive(Default)]
+struct Text(String);
+
+impl Text {
+    fn family(&mut self, metric: &Metric, readings: &[Reading]) {
+        let name = full_name(metric);
+        let mut headed = false;
+        for reading in readings {
+            for point in (metric.points)(reading) {
+                if !headed {
+                    self.head(&name, type_name(metric.kind), metric.help);
+                    headed = true;
+                }
+                self.point(&name, metric.unit, &labels(reading, &point), &point.value);
             }
         }
     }
-    Ok(())
-}
 
-fn write_head(text: &mut String, name: &str, kind: &str, help: &str) -> fmt::Result {
-    writeln!(text, "# HELP {name} {help}")?;
-    writeln!(text, "# TYPE {name} {kind}")
-}
-
-fn write_histogram(
-    text: &mut String,
-    name: &str,
-    labels: &str,
-    histogram: &Histogram,
-    unit: Unit,
-) -> fmt::Result {
-    for power in classic_powers(unit) {
-        let bound = 4_f64.powi(power);
-        let count = histogram.count_up_to(power * INDICES_PER_POWER);
-        writeln!(text, "{name}_bucket{{{labels},le=\"{bound}\"}} {count}")?;
+    fn about_itself(&mut self, dropped: u64) {
+        self.head("cachier_build_info", "gauge", "The version of cachier.");
+        let version = env!("CARGO_PKG_VERSION");
+        self.line(format_args!(
+            "cachier_build_info{{version=\"{version}\"}} 1"
+        ));
+        let name = "cachier_export_dropped_total";
+        self.head(name, "counter", "Functions left out of an export.");
+        self.line(format_args!("{name}{{exporter=\"prometheus\"}} {dropped}"));
     }
-    let count = histogram.count();
-    let sum = histogram.sum as f64 / units_per_base(unit);
-    writeln!(text, "{name}_bucket{{{labels},le=\"+Inf\"}} {count}")?;
-    writeln!(text, "{name}_sum{{{labels}}} {sum}")?;
-    writeln!(text, "{name}_count{{{labels}}} {count}")
+
+    fn head(&mut self, name: &str, kind: &str, help: &str) {
+        self.line(format_args!("# HELP {name} {help}"));
+        self.line(format_args!("# TYPE {name} {kind}"));
+    }
+
+    fn point(&mut self, name: &str, unit: Unit, labels: &str, value: &Value<'_>) {
+        match value {
+            Value::Count(count) => self.line(format_args!("{name}{{{labels}}} {count}")),
+            Value::Number(number) => self.line(format_args!("{name}{{{labels}}} {number}")),
+            Value::Histogram(histogram) => self.histogram(name, unit, labels, histogram),
+        }
+    }
+
+    fn histogram(&mut self, name: &str, unit: Unit, labels: &str, histogram: &Histogram) {
+        for power in classic_powers(unit) {
+            let bound = 4_f64.powi(power);
+            let count = histogram.count_up_to(power * INDICES_PER_POWER);
+            self.line(format_args!(
+                "{name}_bucket{{{labels},le=\"{bound}\"}} {count}"
+            ));
+        }
+        let count = histogram.count();
+        let sum = histogram.sum as f64 / units_per_base(unit);
+        self.line(format_args!(
+            "{name}_bucket{{{labels},le=\"+Inf\"}} {count}"
+        ));
+        self.line(format_args!("{name}_sum{{{labels}}} {sum}"));
+        self.line(format_args!("{name}_count{{{labels}}} {count}"));
+    }
+
+    fn line(&mut self, line: Arguments<'_>) {
+        // Writing to a string cannot fail.
+        let _ = writeln!(self.0, "{line}");
+    }
 }
 
 /// The powers of four at which classic buckets stand: 1 µs to 4 s, or 64 bytes to 4 MB.
