@@ -10,7 +10,7 @@ use cachier_metrics::CacheMetrics;
 use crate::drive::WantSize;
 use crate::identity;
 use crate::labels;
-use crate::options::{BackendName, Options, Policy};
+use crate::options::{Options, Policy};
 use crate::timer::nanos;
 use crate::trace;
 use crate::world::World;

@@ -15,12 +15,13 @@ use cachier_metrics::{Outcome, Reason, StaleUse, Tier};
 
 pub(crate) use self::refresh::{Refreshing, Ticket, refresh};
 pub(crate) use self::session::Flavour;
-pub use self::session::{Session, Start};
-pub use self::work::{Cacheable, Served, Slot, WantSize, Work};
+pub(crate) use self::session::Session;
+pub use self::session::Start;
+pub(crate) use self::work::{Cacheable, Served, Slot, WantSize, Work};
 use crate::decision::{Action, Intent, Running, Stored, decide, is_fresh};
 use crate::flight::{ComputationId, Flight, Flights, Joined, Landing, Leader};
 use crate::function::Function;
-use crate::storage::{Found, Tiers};
+use crate::storage::{Found, Loaded, Tiers};
 use crate::sync::Arc;
 
 /// A function together with its storage and its flights.
@@ -170,7 +171,7 @@ impl<'a, T: Tiers> Drive<'a, T> {
             return;
         }
         match self.core.tiers.load(self.session, self.key).await {
-            Ok((found, seen)) => {
+            Ok(Loaded { found, seen }) => {
                 self.look = Look::Done;
                 self.found = found;
                 self.seen = Some(seen);

@@ -19,7 +19,7 @@ use crate::decision::{Intent, is_fresh};
 use crate::drive::{Core, Flavour, Session, Settled, Start, run};
 use crate::function::Function;
 use crate::registry::Registered;
-use crate::storage::{Stamp, Tiers};
+use crate::storage::{Loaded, Stamp, Tiers};
 use crate::world;
 
 /// What the companion, or the function itself, asks for.
@@ -372,7 +372,7 @@ async fn peek<S: Storage, Sh: Shape, F>(
 where
     F: Form<Sh::Value, Kept = <S::Tiers as Tiers>::Value>,
 {
-    let (found, _) = instance.core.tiers.load(session, &keyed.key).await?;
+    let Loaded { found, .. } = instance.core.tiers.load(session, &keyed.key).await?;
     match found {
         Some(found) => Ok(shape.show(keyed.form.take(found)?)),
         None => session.first_error().map_or(Ok(None), Err),

@@ -7,7 +7,7 @@ use cachier_backends::memory::{Bounds, DeferDrops, MemoryStore, NewEntry};
 use cachier_backends::{Error, Usage};
 use cachier_metrics::RemovalCause;
 
-use super::{Claim, Found, Stamp, Stored, Tiers};
+use super::{Claim, Found, Loaded, Stamp, Stored, Tiers};
 use crate::drive::Session;
 use crate::function::Function;
 
@@ -52,14 +52,10 @@ where
         Duration::from_nanos(self.now(function).saturating_sub(created))
     }
 
-    async fn load(
-        &self,
-        _: &Session<'_>,
-        key: &K,
-    ) -> Result<(Option<Found<V>>, Option<u64>), Error> {
+    async fn load(&self, _: &Session<'_>, key: &K) -> Result<Loaded<V, Option<u64>>, Error> {
         let found = self.find(key);
         let seen = found.as_ref().map(|found| found.stamp.created);
-        Ok((found, seen))
+        Ok(Loaded { found, seen })
     }
 
     fn recheck(&self, key: &K, seen: &Option<u64>) -> Option<Found<V>> {

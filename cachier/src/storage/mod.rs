@@ -25,6 +25,13 @@ pub struct Found<V> {
     pub(crate) bytes: Option<u64>,
 }
 
+/// What a storage has under a key.
+pub struct Loaded<V, Seen> {
+    pub(crate) found: Option<Found<V>>,
+    /// The version of the entry; no value may have a version too.
+    pub(crate) seen: Seen,
+}
+
 /// When and how long a value was computed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stamp {
@@ -64,12 +71,12 @@ pub trait Tiers: Send + Sync + Sized + 'static {
     /// Age of a value that was created at this moment.
     fn age(&self, function: &Function, created: u64) -> Duration;
 
-    /// Reads the value and the version of its entry; no value may have a version too.
+    /// Reads the value and the version of its entry.
     fn load(
         &self,
         session: &Session<'_>,
         key: &Self::Key,
-    ) -> impl Future<Output = Result<(Option<Found<Self::Value>>, Self::Seen), Error>> + Send;
+    ) -> impl Future<Output = Result<Loaded<Self::Value, Self::Seen>, Error>> + Send;
     /// What was stored in this process since the version was seen; called under a lock, so it must not wait.
     fn recheck(&self, key: &Self::Key, seen: &Self::Seen) -> Option<Found<Self::Value>>;
     /// Asks for the right to compute.

@@ -10,7 +10,7 @@ use cachier_backends::{
 };
 use cachier_metrics::RemovalCause;
 
-use super::{Claim, Found, Stamp, Stored, Tiers};
+use super::{Claim, Found, Loaded, Stamp, Stored, Tiers};
 use crate::backends::Guarded;
 use crate::drive::Session;
 use crate::function::Function;
@@ -132,19 +132,25 @@ impl Tiers for Persistent {
         &self,
         session: &Session<'_>,
         key: &KeyHash,
-    ) -> Result<(Option<Found<Encoded>>, Option<EntryVersion>), Error> {
+    ) -> Result<Loaded<Encoded, Option<EntryVersion>>, Error> {
         let loaded = self.operate(session, Operation::Load, async |target| {
             target.store.backend.load(&target.key(*key)).await
         });
         let Some(loaded) = loaded.await? else {
-            return Ok((None, None));
+            return Ok(Loaded {
+                found: None,
+                seen: None,
+            });
         };
         let now = session.function().world.clock.wall();
         let found = read(loaded.bytes, now).unwrap_or_else(|error| {
             session.failed(&error);
             None
         });
-        Ok((found, Some(loaded.version)))
+        Ok(Loaded {
+            found,
+            seen: Some(loaded.version),
+        })
     }
 
     fn recheck(&self, _: &KeyHash, _: &Option<EntryVersion>) -> Option<Found<Encoded>> {
