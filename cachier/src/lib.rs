@@ -1,5 +1,10 @@
 //! Persistent memoization with observability built in.
 
+#![allow(
+    unreachable_pub,
+    reason = "what the attribute's expansion names is public, though its module is not"
+)]
+
 mod backends;
 mod background;
 mod breaker;

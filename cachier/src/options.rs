@@ -34,10 +34,6 @@ pub enum OnBackendError {
 /// [`GlobalParams`](crate::GlobalParams) apply.
 #[derive(Clone, Debug)]
 #[doc(hidden)]
-#[expect(
-    missing_docs,
-    reason = "each field is the attribute argument of the same name"
-)]
 pub struct Options {
     pub backend: BackendName,
     pub version: Version,

@@ -52,7 +52,6 @@ pub enum Cacheable {
 }
 
 /// The function of one call, not yet run.
-#[expect(async_fn_in_trait, reason = "never used as a bound outside this crate")]
 pub trait Work {
     /// The kept form of values.
     type Value;

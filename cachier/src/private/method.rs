@@ -144,7 +144,7 @@ impl<A, R, S, M> AsyncMethodCache<'_, A, R, S, M> {
 /// The operations that take the method's arguments, for one number of them.
 macro_rules! with_arguments {
     ($(($($argument:ident: $type:ident),*))*) => {$(
-        #[expect(clippy::too_many_arguments, reason = "the method has as many")]
+        #[allow(clippy::too_many_arguments, reason = "the method has as many")]
         impl<$($type,)* R, S, M> MethodCache<($($type,)*), R, S, M> {
             /// One call of the method, with options.
             pub fn call_with(&self, options: CallOptions, $($argument: $type),*) -> R {
@@ -176,7 +176,7 @@ macro_rules! with_arguments {
             }
         }
 
-        #[expect(clippy::too_many_arguments, reason = "the method has as many")]
+        #[allow(clippy::too_many_arguments, reason = "the method has as many")]
         impl<'a, $($type,)* R, S, M> AsyncMethodCache<'a, ($($type,)*), R, S, M> {
             /// One call of the method, with options.
             pub async fn call_with(&self, options: CallOptions, $($argument: $type),*) -> R {

@@ -1,5 +1,4 @@
 //! What the attribute's expansion calls. Nobody else may: it changes without notice.
-#![expect(missing_docs, reason = "for the attribute only")]
 
 mod arguments;
 mod dispatch;

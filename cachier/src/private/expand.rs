@@ -1,0 +1,159 @@
+//! Macros that the attribute's expansion is made of, so that it stays short.
+
+/// The function's counters of this thread.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __slot {
+    () => {{
+        ::std::thread_local! {
+            static SLOT: $crate::__private::LocalSlot = const { $crate::__private::LocalSlot::new() };
+        }
+        $crate::__private::Option::Some(&SLOT)
+    }};
+}
+
+/// Tells an `async` block what it returns.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __returns {
+    ($returned:ty) => {
+        #[allow(unreachable_code, clippy::diverging_sub_expression)]
+        if false {
+            let returned: $returned = loop {};
+            return returned;
+        }
+    };
+}
+
+/// The operations of a free function's companion: visibility, `async`, generics, type arguments, parameters, `where`
+/// clause, return type, stored type, and what an erased site is told in place of its types.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __operations {
+    (
+        [$visibility:vis] [$($async:ident)?] [$($generics:tt)*] [$($types:tt)*]
+        ($($argument:ident: $type:ty,)*) [$($where:tt)*] [$returned:ty] [$stored:ty] [$($marker:literal)?]
+    ) => {
+        $visibility $($async)? fn call_with $($generics)* (
+            options: $crate::CallOptions, $($argument: $type,)*
+        ) -> $returned $($where)* {
+            let operation = $crate::__private::Operation::with(options);
+            $crate::__reply!([$($async)?] Self::__dispatch $($types)* (operation, $($argument,)*)).call().value
+        }
+
+        #[must_use]
+        $visibility $($async)? fn call_detailed $($generics)* (
+            options: $crate::CallOptions, $($argument: $type,)*
+        ) -> $crate::Call<$returned> $($where)* {
+            let operation = $crate::__private::Operation::with(options);
+            $crate::__reply!([$($async)?] Self::__dispatch $($types)* (operation, $($argument,)*)).call()
+        }
+
+        #[must_use = "the backend may have failed"]
+        $visibility $($async)? fn invalidate $($generics)* (
+            $($argument: $type,)*
+        ) -> $crate::__private::Result<bool, $crate::Error> $($where)* {
+            let operation = $crate::__private::Operation::Invalidate;
+            $crate::__reply!([$($async)?] Self::__dispatch $($types)* (operation, $($argument,)*)).invalidated()
+        }
+
+        #[must_use = "the backend may have failed"]
+        $visibility $($async)? fn precache_value $($generics)* (
+            $($argument: $type,)* stored: $stored,
+        ) -> $crate::__private::Result<(), $crate::Error> $($where)* {
+            let operation = $crate::__private::Operation::Precache(stored);
+            $crate::__reply!([$($async)?] Self::__dispatch $($types)* (operation, $($argument,)*)).precached()
+        }
+
+        #[must_use = "the backend may have failed"]
+        $visibility $($async)? fn peek $($generics)* (
+            $($argument: $type,)*
+        ) -> $crate::__private::Result<$crate::__private::Option<$stored>, $crate::Error> $($where)* {
+            let operation = $crate::__private::Operation::Peek;
+            $crate::__reply!([$($async)?] Self::__dispatch $($types)* (operation, $($argument,)*)).peeked()
+        }
+
+        #[must_use = "the backend may have failed"]
+        $visibility $($async)? fn clear_cache() -> $crate::__private::Result<
+            $crate::__private::Option<u64>,
+            $crate::Error,
+        > {
+            $crate::__of_site!([$($async)?] clear($($marker,)?))
+        }
+
+        #[must_use = "the backend may have failed"]
+        $visibility $($async)? fn clear_being_calculated() -> $crate::__private::Result<(), $crate::Error> {
+            $crate::__of_site!([$($async)?] clear_leases($($marker,)?))
+        }
+
+        #[must_use = "the backend may have failed"]
+        $visibility $($async)? fn usage() -> $crate::__private::Result<$crate::Usage, $crate::Error> {
+            $crate::__of_site!([$($async)?] usage($($marker,)?))
+        }
+    };
+}
+
+/// What a dispatching function replies, awaited where it is `async`.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __reply {
+    ([] $($dispatched:tt)*) => { $($dispatched)* };
+    ([async] $($dispatched:tt)*) => { $($dispatched)*.await };
+}
+
+/// One operation of the site, awaited or blocked on.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __of_site {
+    ([] $operation:ident($($marker:literal,)?)) => {
+        $crate::__private::block_on(Self::__site().$operation($($marker,)? $crate::__private::IsAsync::No))
+    };
+    ([async] $operation:ident($($marker:literal,)?)) => {
+        Self::__site().$operation($($marker,)? $crate::__private::IsAsync::Yes).await
+    };
+}
+
+/// The operations of a function whose attribute has errors: they take anything, so that they add none.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __no_operations {
+    ([$visibility:vis] [$($async:ident)?] $($type:ident)*) => {
+        $visibility fn metrics() -> &'static $crate::CacheMetrics {
+            ::core::unreachable!()
+        }
+        $visibility fn cache_dir() -> ::std::path::PathBuf {
+            ::core::unreachable!()
+        }
+        $visibility $($async)? fn call_with<$($type,)* R>(_: $crate::CallOptions, $(_: $type,)*) -> R {
+            ::core::unreachable!()
+        }
+        $visibility $($async)? fn call_detailed<$($type,)* R>(_: $crate::CallOptions, $(_: $type,)*) -> $crate::Call<R> {
+            ::core::unreachable!()
+        }
+        $visibility $($async)? fn invalidate<$($type,)*>($(_: $type,)*) -> $crate::__private::Result<bool, $crate::Error> {
+            ::core::unreachable!()
+        }
+        $visibility $($async)? fn precache_value<$($type,)* S>(
+            $(_: $type,)* _: S,
+        ) -> $crate::__private::Result<(), $crate::Error> {
+            ::core::unreachable!()
+        }
+        $visibility $($async)? fn peek<$($type,)* S>(
+            $(_: $type,)*
+        ) -> $crate::__private::Result<$crate::__private::Option<S>, $crate::Error> {
+            ::core::unreachable!()
+        }
+        $visibility $($async)? fn clear_cache() -> $crate::__private::Result<
+            $crate::__private::Option<u64>,
+            $crate::Error,
+        > {
+            ::core::unreachable!()
+        }
+        $visibility $($async)? fn clear_being_calculated() -> $crate::__private::Result<(), $crate::Error> {
+            ::core::unreachable!()
+        }
+        $visibility $($async)? fn usage() -> $crate::__private::Result<$crate::Usage, $crate::Error> {
+            ::core::unreachable!()
+        }
+    };
+}
