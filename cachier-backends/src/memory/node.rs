@@ -1,6 +1,6 @@
 //! An entry under its key, as the index holds it.
 
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
 
 use super::entry::{Entry, NewEntry};
 
@@ -9,7 +9,7 @@ use super::entry::{Entry, NewEntry};
 pub(super) struct Node<K, V> {
     pub(super) key: K,
     pub(super) id: u32,
-    pub(super) used: Used,
+    pub(super) uses: Uses,
     pub(super) created: u64,
     pub(super) value: V,
     pub(super) compute_nanos: u64,
@@ -20,7 +20,7 @@ impl<K, V> Node<K, V> {
         Self {
             key,
             id,
-            used: Used::default(),
+            uses: Uses::default(),
             created: entry.created,
             value: entry.value,
             compute_nanos: entry.compute_nanos,
@@ -39,21 +39,31 @@ impl<K, V: Clone> Node<K, V> {
     }
 }
 
-/// Whether an entry was used lately: set by hits, taken back by the policy.
+/// How often an entry was used lately, up to three times: counted by hits, spent by the policy.
+///
+/// Counting is not exact where threads meet, and need not be.
 #[derive(Default)]
-pub(super) struct Used(AtomicBool);
+pub(super) struct Uses(AtomicU8);
 
-impl Used {
+impl Uses {
+    const MOST: u8 = 3;
+
     /// Writes only where there is something to change, so that hits on a popular entry share its cache
     /// line in peace.
     #[inline]
-    pub(super) fn set(&self) {
-        if !self.0.load(Relaxed) {
-            self.0.store(true, Relaxed);
+    pub(super) fn count(&self) {
+        let uses = self.0.load(Relaxed);
+        if uses < Self::MOST {
+            self.0.store(uses + 1, Relaxed);
         }
     }
 
-    pub(super) fn take(&self) -> bool {
-        self.0.load(Relaxed) && self.0.swap(false, Relaxed)
+    /// Takes a use away; `false` if there is none.
+    pub(super) fn spend(&self) -> bool {
+        let uses = self.0.load(Relaxed);
+        if uses > 0 {
+            self.0.store(uses - 1, Relaxed);
+        }
+        uses > 0
     }
 }

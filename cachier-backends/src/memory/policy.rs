@@ -3,15 +3,18 @@
 //! New ids wait in a short first-in-first-out queue, on *probation*. Who was used by the time it
 //! reaches the end moves on to the *protected* queue; who was not is evicted, and only a trace of its
 //! hash stays. Who comes back while the trace lasts is protected at once. At the end of the
-//! protected queue a used id starts again at its front. So a scan, whose keys are used once, passes
-//! through the short queue and leaves the protected entries alone.
+//! protected queue an id that has uses left spends one and starts again at the front. So a scan, whose
+//! keys are used once, passes through the short queue and leaves the protected ids alone.
 //!
 //! Source: Yang, Zhang, Qiu, Yue, Vinayak: "FIFO queues are all you need for cache eviction",
-//! SOSP 2023. Here one bit stands for the uses of an entry, and the traces are an array in which a
-//! later trace may overwrite an earlier one.
+//! SOSP 2023. Different here: probation is shorter, one use is enough to leave it, and traces are an
+//! array in which a later one may overwrite an earlier one.
 
 /// One in this many ids is on probation once the store is full.
-const PROBATION_SHARE: usize = 10;
+const PROBATION_SHARE: usize = 20;
+
+/// The most ids that are spared in one eviction: else one insertion might visit all ids.
+const MOST_SPARED: usize = 128;
 
 const NIL: u32 = u32::MAX;
 
@@ -24,9 +27,17 @@ pub(super) struct Policy {
     traces: Traces,
 }
 
-/// Where an id stands.
+/// How an id comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Arrival {
+    /// Its key was not there.
+    New,
+    /// It takes the place of a removed id of the same key.
+    Again,
+}
+
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Segment {
+enum Segment {
     #[default]
     Probation,
     Protected,
@@ -53,61 +64,62 @@ struct Queue {
 struct Traces(Vec<u32>);
 
 impl Policy {
-    /// Takes up an id, for a key of this hash. Who comes in place of a removed id inherits its segment.
-    pub(super) fn enter(&mut self, id: u32, hash: u32, inherited: Option<Segment>) {
+    /// Takes up an id whose key has this hash.
+    pub(super) fn enter(&mut self, id: u32, hash: u32, arrival: Arrival) {
         if self.links.len() <= id as usize {
             self.links.resize(id as usize + 1, Link::default());
         }
         self.links[id as usize].hash = hash;
-        let returns = self.traces.forget(hash);
-        let segment = match inherited {
-            Some(segment) => segment,
-            None if returns => Segment::Protected,
-            None => Segment::Probation,
+        let known = self.traces.forget(hash) || arrival == Arrival::Again;
+        let segment = match known {
+            true => Segment::Protected,
+            false => Segment::Probation,
         };
         self.push(id, segment);
     }
 
-    /// Takes out an id for another reason than lack of room; returns where it stood.
-    pub(super) fn remove(&mut self, id: u32) -> Segment {
-        self.unlink(id)
+    /// Takes out an id for another reason than lack of room.
+    pub(super) fn remove(&mut self, id: u32) {
+        self.unlink(id);
     }
 
-    /// Takes out the id that can best be spared. `take_used` tells whether an id was used since the
-    /// last time it was asked about.
-    pub(super) fn evict(&mut self, take_used: &mut dyn FnMut(u32) -> bool) -> Option<u32> {
-        // Uses that go on while this runs must not keep it from ending.
-        let mut second_chances = self.len();
-        loop {
-            let segment = self.next_segment()?;
-            let id = self.queue(segment).oldest;
-            let spared = second_chances > 0 && take_used(id);
-            if !spared {
-                self.unlink(id);
-                if segment == Segment::Probation {
-                    let room = self.len();
-                    self.traces.remember(self.links[id as usize].hash, room);
-                }
-                return Some(id);
+    /// Takes out the id that can best be spared, if there is any. `spend_use` says whether an id has a
+    /// use left, and takes it away.
+    pub(super) fn evict(&mut self, spend_use: &mut dyn FnMut(u32) -> bool) -> Option<u32> {
+        for _ in 0..MOST_SPARED {
+            let id = self.oldest()?;
+            if !spend_use(id) {
+                break;
             }
-            second_chances -= 1;
             self.unlink(id);
             self.push(id, Segment::Protected);
         }
+        let id = self.oldest()?;
+        if self.unlink(id) == Segment::Probation {
+            let hash = self.links[id as usize].hash;
+            self.traces.remember(hash, self.len());
+        }
+        Some(id)
+    }
+
+    /// The next id to leave or to be spared.
+    fn oldest(&mut self) -> Option<u32> {
+        let segment = self.next_segment()?;
+        Some(self.queue(segment).oldest)
     }
 
     fn len(&self) -> usize {
         self.probation.len + self.protected.len
     }
 
-    /// The segment to evict from, unless there is nothing left.
+    /// The segment to take from, unless there is nothing left.
     fn next_segment(&self) -> Option<Segment> {
-        let crowded = self.probation.len * PROBATION_SHARE >= self.len();
-        match (self.probation.len, self.protected.len) {
-            (0, 0) => None,
-            (1.., _) if crowded => Some(Segment::Probation),
-            (_, 0) => Some(Segment::Probation),
-            _ => Some(Segment::Protected),
+        if self.len() == 0 {
+            None
+        } else if self.probation.len * PROBATION_SHARE >= self.len() {
+            Some(Segment::Probation)
+        } else {
+            Some(Segment::Protected)
         }
     }
 

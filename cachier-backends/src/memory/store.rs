@@ -59,7 +59,7 @@ where
         if !fresh(node.created) {
             return None;
         }
-        node.used.set();
+        node.uses.count();
         Some(node.entry())
     }
 

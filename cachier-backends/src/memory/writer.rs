@@ -8,7 +8,7 @@ use super::catalog::Catalog;
 use super::entry::{Bounds, Inserted, NewEntry};
 use super::index::{Index, Retired};
 use super::node::Node;
-use super::policy::{Policy, Segment};
+use super::policy::{Arrival, Policy};
 use super::sizes::Sizes;
 
 /// What writers alone need to know, under the lock. It speaks of entries by their ids.
@@ -92,44 +92,41 @@ where
     fn put(&mut self, former: Option<u32>, key: K, hash: u32, new: NewEntry<V>) -> u64 {
         // Struck out first, so that the former entry is not evicted to make room for its successor;
         // it stays in the index until the successor replaces it there.
-        let segment = former.and_then(|former| self.ledger.strike_out(former));
-        let evicted = self.make_room(former.is_some(), new.bytes);
+        if let Some(id) = former {
+            self.ledger.strike_out(id);
+        }
+        let evicted = self.make_room(former, new.bytes);
         let size = new.bytes;
         let make = |id| Node::new(id, key, new);
         let catalog = &mut self.ledger.catalog;
-        let id = match former {
-            Some(id) => {
-                self.index.replace(catalog, id, make(id), self.guard);
-                id
-            }
-            None => self.index.insert(catalog, hash, make, self.guard),
-        };
-        self.ledger.enter(id, hash, size, segment);
+        if let Some(id) = former {
+            self.index.replace(catalog, id, make(id), self.guard);
+            self.ledger.enter(id, hash, size, Arrival::Again);
+        } else {
+            let id = self.index.insert(catalog, hash, make, self.guard);
+            self.ledger.enter(id, hash, size, Arrival::New);
+        }
         evicted
     }
 
-    fn make_room(&mut self, replaces: bool, size: Option<u64>) -> u64 {
+    /// Evicts until there is room for one more entry, not counting the former one.
+    fn make_room(&mut self, former: Option<u32>, size: Option<u64>) -> u64 {
         let mut evicted = 0;
-        loop {
-            let Ledger {
-                catalog,
-                sizes,
-                policy,
-            } = &mut *self.ledger;
-            let entries = catalog.len() - usize::from(replaces);
-            let Some(policy) = policy else { break };
-            if self.bounds.have_room(entries, sizes.sum(), size) {
-                break;
-            }
-            let mut take_used = |id| self.index.get(catalog, id, self.guard).used.take();
-            let Some(id) = policy.evict(&mut take_used) else {
-                break;
-            };
-            sizes.remove(id);
-            self.index.remove(catalog, id, self.guard);
+        while !self.ledger.has_room(&self.bounds, former, size) {
+            let Some(id) = self.evict() else { break };
+            self.ledger.sizes.remove(id);
+            self.index.remove(&mut self.ledger.catalog, id, self.guard);
             evicted += 1;
         }
         evicted
+    }
+
+    fn evict(&mut self) -> Option<u32> {
+        let Ledger {
+            catalog, policy, ..
+        } = &mut *self.ledger;
+        let mut spend_use = |id| self.index.get(catalog, id, self.guard).uses.spend();
+        policy.as_mut()?.evict(&mut spend_use)
     }
 }
 
@@ -150,16 +147,23 @@ impl Ledger {
         self.sizes.total(self.catalog.len())
     }
 
-    fn enter(&mut self, id: u32, hash: u32, size: Option<u64>, segment: Option<Segment>) {
+    fn has_room(&self, bounds: &Bounds, former: Option<u32>, size: Option<u64>) -> bool {
+        let entries = self.catalog.len() - usize::from(former.is_some());
+        bounds.have_room(entries, self.sizes.sum(), size)
+    }
+
+    fn enter(&mut self, id: u32, hash: u32, size: Option<u64>, arrival: Arrival) {
         self.sizes.add(id, size);
         if let Some(policy) = &mut self.policy {
-            policy.enter(id, hash, segment);
+            policy.enter(id, hash, arrival);
         }
     }
 
     /// Forgets the size and rank of an entry.
-    fn strike_out(&mut self, id: u32) -> Option<Segment> {
+    fn strike_out(&mut self, id: u32) {
         self.sizes.remove(id);
-        self.policy.as_mut().map(|policy| policy.remove(id))
+        if let Some(policy) = &mut self.policy {
+            policy.remove(id);
+        }
     }
 }
