@@ -43,3 +43,12 @@ pub(crate) fn refresh_failed(function: &str) {
     #[cfg(not(feature = "tracing"))]
     let _ = function;
 }
+
+/// An unbounded cache in memory that has grown large.
+#[cfg(feature = "memory")]
+pub(crate) fn memory_is_large(function: &str, entries: u64) {
+    #[cfg(feature = "tracing")]
+    tracing::warn!(target: "cachier", function, entries, "a cache without bounds has grown large; set `capacity`");
+    #[cfg(not(feature = "tracing"))]
+    let _ = (function, entries);
+}

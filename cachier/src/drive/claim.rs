@@ -31,7 +31,10 @@ impl<T: Tiers> Drive<'_, T> {
             }
             Ok(Claim::Held) => self.running = Running::Other,
             Ok(Claim::Changed) => self.look = Look::Due,
-            Err(_) => self.look = Look::Failed,
+            Err(_) => {
+                self.look = Look::Failed;
+                self.running = Running::Mine;
+            }
         }
     }
 

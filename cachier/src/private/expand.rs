@@ -1,5 +1,21 @@
 //! Macros that the attribute's expansion is made of, so that it stays short.
 
+use super::dispatch::Operation;
+use crate::call::CallOptions;
+use crate::drive::Start;
+
+impl<S> Operation<S> {
+    /// An ordinary call, which found nothing at once.
+    pub fn first(start: Start) -> Self {
+        Self::Call(CallOptions::new(), start)
+    }
+
+    /// A call of the companion.
+    pub fn with(options: CallOptions) -> Self {
+        Self::Call(options, Start::default())
+    }
+}
+
 /// The function's counters of this thread.
 #[doc(hidden)]
 #[macro_export]

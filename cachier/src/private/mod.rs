@@ -2,6 +2,8 @@
 
 mod arguments;
 mod dispatch;
+mod expand;
+mod features;
 mod form;
 mod job;
 mod method;

@@ -1,6 +1,7 @@
 //! Values in the memory of the process, under typed keys.
 
 use std::hash::Hash;
+use std::sync::Once;
 use std::time::Duration;
 
 use cachier_backends::memory::{Bounds, DeferDrops, MemoryStore, NewEntry};
@@ -10,11 +11,17 @@ use cachier_metrics::RemovalCause;
 use super::{Claim, Found, Loaded, Stamp, Stored, Tiers};
 use crate::drive::Session;
 use crate::function::Function;
+use crate::trace;
 
 /// The values of one function.
 pub struct Memory<K, V> {
     pub(crate) store: MemoryStore<K, V>,
+    /// Whether the program has been told that the store is large.
+    warned: Once,
 }
+
+/// From so many entries on a store without bounds is worth a warning.
+const MANY: u64 = 1_000_000;
 
 impl<K, V> Memory<K, V>
 where
@@ -29,6 +36,7 @@ where
         };
         Self {
             store: MemoryStore::new(bounds),
+            warned: Once::new(),
         }
     }
 }
@@ -89,17 +97,21 @@ where
             created,
             compute_nanos,
         } = stamp;
-        let inserted = self.store.insert(
-            key.clone(),
-            NewEntry {
-                value,
-                created,
-                compute_nanos,
-                bytes,
-            },
-        );
+        let entry = NewEntry {
+            value,
+            created,
+            compute_nanos,
+            bytes,
+        };
+        let inserted = self.store.insert(key.clone(), entry);
         if let Some(metrics) = function.metrics {
             metrics.removed(RemovalCause::Evicted, inserted.evicted);
+        }
+        let options = &function.options;
+        let is_bounded = options.capacity.or(options.capacity_bytes).is_some();
+        if inserted.entries >= MANY && !is_bounded {
+            self.warned
+                .call_once(|| trace::memory_is_large(&function.name, inserted.entries));
         }
     }
 
