@@ -1,4 +1,43 @@
 //! Persistent memoization with observability built in.
+//!
+//! One attribute turns a function, sync or async, into a cached one: in the memory of the process, or in files that
+//! survive it and are shared by processes. Each key is computed once at a time, however many threads, tasks and
+//! processes ask for it, and each function has live metrics of its own.
+//!
+//! ```
+//! use cachier::cachier;
+//!
+//! /// Recomputed when older than ten minutes.
+//! #[cachier(backend = "memory", stale_after = "10m", enable_metrics, sampling_rate = 0.1)]
+//! fn forecast(city: &str, day: u32) -> String {
+//!     format!("{city}, day {day}: rain")
+//! }
+//!
+//! forecast("Oslo", 3);
+//! forecast("Oslo", 3);
+//! let stats = forecast::metrics().stats();
+//! assert_eq!(stats.hit_rate(), Some(0.5));
+//! ```
+//!
+//! Without `backend` the values go to files in the user's cache folder, or wherever [`set_default_backend`] says.
+//!
+//! # Where to look
+//!
+//! - [`macro@cachier`]: the attribute and its arguments.
+//! - The companion, an empty enum of the function's name: `forecast::metrics()`, `forecast::invalidate("Oslo", 3)?`,
+//!   `forecast::clear_cache()?`, `forecast::peek(…)`, `forecast::precache_value(…)`, `forecast::call_detailed(…)`.
+//!   For methods it is a [`MethodCache`].
+//! - [`CallOptions`] and [`Call`]: how one call uses the cache, and what happened.
+//! - [`GlobalParams`], [`disable`], [`flush`], [`check`]: what a program says once.
+//! - [`CacheMetrics`], [`Stats`], [`Snapshot`]: the figures; `PrometheusExporter` brings them to a monitoring system.
+//! - [`Backend`]: for a store of your own.
+//! - `testing`: isolation and a clock that obeys, for tests.
+//!
+//! # When something fails
+//!
+//! A call never fails because of its cache: when a backend is down, slow, full or returns garbage, the function runs,
+//! the failure is counted by kind and logged, and after some failures in a row a circuit breaker answers at once until a
+//! probe succeeds. The operations of the companion do report failures, as [`Error`].
 
 #![allow(
     unreachable_pub,
