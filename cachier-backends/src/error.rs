@@ -243,3 +243,45 @@ fn kind_of_io(kind: io::ErrorKind) -> ErrorKind {
         _ => ErrorKind::Io,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn the_operating_system_says_which_kind_it_is() {
+        let kind = |kind: io::ErrorKind| Error::io(Operation::Store, "x", kind.into()).kind();
+        assert_eq!(kind(io::ErrorKind::PermissionDenied), ErrorKind::Denied);
+        assert_eq!(kind(io::ErrorKind::ReadOnlyFilesystem), ErrorKind::Denied);
+        assert_eq!(kind(io::ErrorKind::StorageFull), ErrorKind::Full);
+        assert_eq!(kind(io::ErrorKind::QuotaExceeded), ErrorKind::Full);
+        assert_eq!(kind(io::ErrorKind::TimedOut), ErrorKind::Timeout);
+        assert_eq!(kind(io::ErrorKind::ConnectionRefused), ErrorKind::Connect);
+        assert_eq!(kind(io::ErrorKind::NotADirectory), ErrorKind::Io);
+    }
+
+    #[test]
+    fn it_says_what_where_and_what_to_do_and_on_demand_why() {
+        let cause = io::Error::other("the cause");
+        let error = Error::io(Operation::Load, "it failed", cause)
+            .at("/there")
+            .with_hint("do this");
+        assert_eq!(error.to_string(), "/there: it failed; do this");
+        assert_eq!(
+            format!("{error:#}"),
+            "/there: it failed: the cause; do this"
+        );
+        assert_eq!(error.source().unwrap().to_string(), "the cause");
+    }
+
+    #[test]
+    fn a_clone_is_the_same_error_and_stays_as_it_was() {
+        let error = Error::new(ErrorKind::Io, Operation::Clear, "it failed");
+        let elsewhere = error.clone().at("/there");
+        assert_eq!(error.to_string(), "it failed");
+        assert_eq!(elsewhere.to_string(), "/there: it failed");
+        assert_eq!(elsewhere.operation(), Operation::Clear);
+    }
+}
