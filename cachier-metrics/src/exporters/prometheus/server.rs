@@ -63,13 +63,13 @@ impl Server {
             render,
         });
         let (running, ended) = oneshot::channel();
-        let thread = thread::Builder::new()
-            .name("cachier-prometheus".to_owned())
-            .spawn(move || {
-                runtime.spawn(serve(listener, site));
-                // Dropping the runtime afterwards drops its connections.
-                let _ = runtime.block_on(ended);
-            })?;
+        let run = move || {
+            runtime.spawn(serve(listener, site));
+            // Dropping the runtime afterwards drops its connections.
+            let _ = runtime.block_on(ended);
+        };
+        let thread = thread::Builder::new().name("cachier-prometheus".to_owned());
+        let thread = thread.spawn(run)?;
         Ok(Self {
             address,
             running: Some(running),
@@ -85,9 +85,7 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         drop(self.running.take());
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
+        let _ = self.thread.take().map(JoinHandle::join);
     }
 }
 
@@ -98,7 +96,10 @@ where
     let places = Arc::new(Semaphore::new(CONNECTIONS));
     loop {
         let place = Arc::clone(&places).acquire_owned().await;
-        let (stream, _) = persist(|| listener.accept()).await;
+        let accepted = listener.accept().await;
+        // No file descriptors left, most likely: not again at once.
+        tokio::time::sleep(ACCEPT_PAUSE * u32::from(accepted.is_err())).await;
+        let Ok((stream, _)) = accepted else { continue };
         let site = Arc::clone(&site);
         tokio::spawn(async move {
             let service = service_fn(|request| std::future::ready(answer(&request, &site)));
@@ -113,19 +114,6 @@ where
             let _ = tokio::time::timeout(CONNECTION_TIME, connection).await;
             drop(place);
         });
-    }
-}
-
-/// Tries until it succeeds: accepting fails while the process has no file descriptors left.
-async fn persist<T, F>(mut accept: impl FnMut() -> F) -> T
-where
-    F: Future<Output = io::Result<T>>,
-{
-    loop {
-        match accept().await {
-            Ok(accepted) => return accepted,
-            Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
-        }
     }
 }
 
@@ -146,21 +134,4 @@ fn answer<R: Fn() -> String>(
             .insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
     }
     Ok(response)
-}
-
-#[cfg(all(test, not(shuttle)))]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use super::*;
-
-    #[test]
-    fn accepting_goes_on_after_the_process_was_out_of_file_descriptors() {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_time()
-            .build()
-            .unwrap();
-        let mut outcomes = [Err(io::Error::other("too many open files")), Ok(7)].into_iter();
-        let accepted = runtime.block_on(persist(|| std::future::ready(outcomes.next().unwrap())));
-        assert_eq!(accepted, 7);
-    }
 }
