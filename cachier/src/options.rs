@@ -7,6 +7,7 @@ use cachier_backends::Version;
 use cachier_metrics::SamplingRate;
 
 use crate::decision::{OnStale, Rules};
+use crate::environment;
 
 /// Where a function keeps its values, as its attribute names it.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
@@ -117,8 +118,9 @@ pub struct GlobalParams {
     pub cleanup_interval: Duration,
     /// Folder of the file backend; `None` means `CACHIER_CACHE_DIR`, else the platform's cache folder.
     pub cache_dir: Option<PathBuf>,
-    /// Part of every stored key, so that environments which share a store never meet.
-    pub namespace: String,
+    /// Part of every stored key, so that environments which share a store never meet; `None` means
+    /// `CACHIER_NAMESPACE`, else `default`.
+    pub namespace: Option<String>,
     /// Budget of the foreground backend work of one call.
     pub operation_timeout: Duration,
     /// How long a lease lasts without a heartbeat of its owner.
@@ -147,7 +149,7 @@ impl GlobalParams {
             cleanup_stale: false,
             cleanup_interval: Duration::from_secs(24 * 60 * 60),
             cache_dir: None,
-            namespace: "default".to_owned(),
+            namespace: None,
             operation_timeout: Duration::from_secs(1),
             lease_period: Duration::from_secs(10),
             breaker_threshold: 5,
@@ -190,7 +192,7 @@ setters! {
     /// Sets the folder of the file backend.
     cache_dir: impl Into<PathBuf> => |dir| Some(Into::into(dir));
     /// Sets the namespace of stored keys.
-    namespace: impl Into<String> => Into::into;
+    namespace: impl Into<String> => |namespace| Some(Into::into(namespace));
     /// Sets the budget of the foreground backend work of one call.
     operation_timeout: Duration => std::convert::identity;
     /// Sets how long a lease lasts without a heartbeat of its owner.
@@ -260,7 +262,11 @@ impl Policy {
                 .cache_dir
                 .clone()
                 .or_else(|| params.cache_dir.clone()),
-            namespace: params.namespace.clone(),
+            namespace: params
+                .namespace
+                .clone()
+                .or_else(environment::namespace)
+                .unwrap_or_else(|| "default".to_owned()),
         }
     }
 }

@@ -78,16 +78,12 @@ pub(crate) fn isolated() -> Option<&'static World> {
 fn main() -> &'static World {
     static MAIN: OnceLock<World> = OnceLock::new();
     MAIN.get_or_init(|| {
-        let params = match environment::namespace() {
-            Some(namespace) => GlobalParams::new().namespace(namespace),
-            None => GlobalParams::new(),
-        };
         let switches = Switches::from_environment(environment::disabled().as_deref());
         World::new(
             WorldId::MAIN,
             Clock::system(),
             Kind::Thread,
-            params,
+            GlobalParams::new(),
             switches,
         )
     })
