@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::counter::Writers;
 use crate::distribution::Distribution;
 use crate::histogram::{Histogram, LiveHistogram, SECONDS};
-use crate::sampling::{EVERY, Sampled, Sampler, SamplingRate, split_mix};
+use crate::sampling::{Sampled, Sampler, SamplingRate, split_mix};
 
 /// Durations in nanoseconds, spread over several powers of ten.
 fn durations(count: usize) -> Vec<u64> {
@@ -26,20 +26,16 @@ fn observe(calls: &[u64], rate: f64, seed: u64) -> Histogram {
     let sampler = Sampler::new(SamplingRate::new(rate));
     let histogram = LiveHistogram::new(&SECONDS);
     let (mut state, mut random) = split_mix(seed);
-    let mut countdown = sampler.gap(random);
-    for call in calls {
-        if countdown > 1 {
-            countdown -= 1;
-            continue;
-        }
-        let sampled = if countdown == EVERY {
+    let mut calls = calls.iter();
+    // The gap counts the calls up to and including the sampled one.
+    while let Some(call) = calls.nth(sampler.gap(random).max(1) as usize - 1) {
+        (state, random) = split_mix(state);
+        let sampled = if rate == 1.0 {
             Sampled::ONE
         } else {
             sampler.weigh(random)
         };
         histogram.record(*call, sampled.weight(), Writers::One);
-        (state, random) = split_mix(state);
-        countdown = sampler.gap(random);
         (state, random) = split_mix(state);
     }
     histogram.read()
@@ -138,6 +134,11 @@ fn too_few_samples_give_no_interval() {
     assert_eq!(distribution.interval(0.99), None);
     assert_eq!(distribution.interval(0.01), None);
     assert_eq!(distribution.interval(1.5), None);
+    // Nothing is known of the extremes of what was not seen.
+    assert_eq!(
+        (distribution.interval(0.0), distribution.interval(1.0)),
+        (None, None)
+    );
     assert_eq!(
         Distribution::<Duration>::of(Histogram::default()).interval(0.5),
         None

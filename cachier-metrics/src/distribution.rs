@@ -119,7 +119,8 @@ impl<T: Unit> Distribution<T> {
         let rank = self.rank(q)?;
         let margin = Z * (q * (1.0 - q) * self.histogram.excess as f64).sqrt();
         let total = self.histogram.count() as f64;
-        if rank - margin < 0.0 || rank + margin > total {
+        let bounded = rank - margin > 0.0 && rank + margin < total;
+        if self.histogram.excess > 0 && !bounded {
             return None;
         }
         let (index, _) = self.histogram.at_rank(rank.ceil().max(1.0))?;

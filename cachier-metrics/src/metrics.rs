@@ -23,6 +23,9 @@ use crate::windows::Windows;
 
 /// The metrics of one cached function: exact counters, sampled timings, and windows over all of them.
 ///
+/// Memory: about 12 KB for each thread that calls the function at the same time, 6 KB for each kind of duration that
+/// was ever observed, and up to 230 old states for the windows, which an idle function shares with one another.
+///
 /// ```
 /// use cachier_metrics::{CacheMetrics, LocalSlot, MetricsOptions, Outcome};
 ///
