@@ -4,13 +4,14 @@
 //! finds what does not fit together, [`expand`] writes the code. All errors are reported together.
 
 mod diagnostics;
+mod expand;
 mod fingerprint;
 mod model;
 mod parse;
 mod validate;
 
 use diagnostics::Errors;
-use model::Arguments;
+use model::{Arguments, Cached};
 use proc_macro2::TokenStream;
 
 /// Makes a function a cached one.
@@ -34,9 +35,10 @@ fn attribute(arguments: TokenStream, item: TokenStream) -> TokenStream {
             .collect();
     };
     validate::validate(&arguments, &function, &mut errors);
-    errors
-        .into_compile_errors()
-        .into_iter()
-        .chain(item)
-        .collect()
+    let cached = Cached::new(&arguments, &function);
+    if errors.is_empty() {
+        expand::expand(&cached)
+    } else {
+        expand::fallback(&cached, errors.into_compile_errors(), item)
+    }
 }

@@ -1,13 +1,18 @@
-//! Second phase: syntax becomes meaning. The table of arguments and the kinds of their values.
+//! Second phase: syntax becomes meaning. The table of arguments, the kinds of their values, and what they mean together
+//! with their function.
 
 mod arguments;
+mod cached;
 mod choices;
+mod parameters;
 mod placement;
 #[cfg(test)]
 mod tests;
 mod values;
 
 pub(crate) use arguments::{Arguments, Given};
+pub(crate) use cached::{Beside, Cached, Store, Typing, is_on};
 pub(crate) use choices::{Backend, BuiltIn, OnBackendError};
+pub(crate) use parameters::{Parameter, Passing, Role};
 pub(crate) use placement::Placement;
-pub(crate) use values::{Amount, Companion, Flag, KeyClosure, Rate, Skipped, Time, Version};
+pub(crate) use values::{Amount, Companion, Flag, KeyClosure, Rate, Time, Version};

@@ -1,13 +1,16 @@
 //! The arguments of the annotated function, as the wrapper and the companion deal with them.
 
-use proc_macro2::Span;
-use quote::format_ident;
-use syn::{Attribute, FnArg, Ident, Pat, PatType, Receiver, Type, TypeReference};
+use proc_macro2::{Span, TokenStream};
+use quote::{format_ident, quote};
+use syn::{
+    AngleBracketedGenericArguments, Attribute, FnArg, GenericArgument, Ident, Pat, PatType,
+    PathArguments, Type,
+};
 
 use super::Arguments;
 use crate::parse::Function;
 
-/// An argument with a type of its own.
+/// An argument other than the receiver.
 pub(crate) struct Parameter {
     pub(crate) attributes: Vec<Attribute>,
     /// What the user wrote before the colon; it stays with the body.
@@ -15,7 +18,15 @@ pub(crate) struct Parameter {
     /// The name outside of the body.
     pub(crate) name: Ident,
     pub(crate) ty: Type,
+    pub(crate) passing: Passing,
     pub(crate) role: Role,
+}
+
+/// How an argument comes, as far as its tokens tell, with the type behind the reference.
+pub(crate) enum Passing {
+    Value,
+    Reference(Type),
+    OptionalReference(Type),
 }
 
 /// What an argument is to the key.
@@ -26,47 +37,86 @@ pub(crate) enum Role {
 }
 
 impl Parameter {
-    /// The type behind the reference, where the argument is one.
-    pub(crate) fn referent(&self) -> Option<&Type> {
-        referent(&self.ty)
+    /// All arguments but the receiver, in order.
+    pub(crate) fn all(arguments: &Arguments, function: &Function) -> Vec<Self> {
+        let typed = function
+            .signature
+            .inputs
+            .iter()
+            .filter_map(|input| match input {
+                FnArg::Typed(argument) => Some(argument),
+                FnArg::Receiver(_) => None,
+            });
+        typed
+            .enumerate()
+            .map(|(index, argument)| Self::new(index, argument, arguments))
+            .collect()
+    }
+
+    fn new(index: usize, argument: &PatType, arguments: &Arguments) -> Self {
+        let name = match &*argument.pat {
+            Pat::Ident(pattern) => pattern.ident.clone(),
+            // No name of the user's can meet this one: it belongs to the macro.
+            _ => format_ident!("arg{index}", span = Span::mixed_site()),
+        };
+        let skip = arguments.skip.as_ref();
+        let is_skipped = skip.is_some_and(|skip| skip.value.contains(&name.to_string()));
+        Self {
+            attributes: argument.attrs.clone(),
+            pattern: (*argument.pat).clone(),
+            role: if is_skipped {
+                Role::Skipped
+            } else {
+                Role::Keyed
+            },
+            passing: Passing::of(&argument.ty),
+            ty: (*argument.ty).clone(),
+            name,
+        }
+    }
+
+    /// An expression that borrows the argument.
+    pub(crate) fn borrowed(&self) -> TokenStream {
+        let name = &self.name;
+        match self.passing {
+            Passing::Reference(_) => quote!(#name),
+            Passing::Value | Passing::OptionalReference(_) => quote!(&#name),
+        }
+    }
+
+    /// The part of the type that the outermost reference leaves, and that a key has to own.
+    pub(crate) fn kept_type(&self) -> &Type {
+        match &self.passing {
+            Passing::Value => &self.ty,
+            Passing::Reference(referent) | Passing::OptionalReference(referent) => referent,
+        }
     }
 }
 
-/// All arguments but the receiver, in order.
-pub(crate) fn parameters(arguments: &Arguments, function: &Function) -> Vec<Parameter> {
-    let typed = function.signature.inputs.iter().filter_map(|input| match input {
-        FnArg::Typed(argument) => Some(argument),
-        FnArg::Receiver(_) => None,
-    });
-    typed.enumerate().map(|(index, argument)| parameter(index, argument, arguments)).collect()
-}
-
-/// The receiver, if the function is a method.
-pub(crate) fn receiver(function: &Function) -> Option<&Receiver> {
-    function.signature.receiver()
-}
-
-fn parameter(index: usize, argument: &PatType, arguments: &Arguments) -> Parameter {
-    let name = match &*argument.pat {
-        Pat::Ident(pattern) => pattern.ident.clone(),
-        // Other names of the function cannot meet this one: it belongs to the macro.
-        _ => format_ident!("arg{index}", span = Span::mixed_site()),
-    };
-    let skipped = arguments.skip.as_ref().is_some_and(|skip| skip.value.contains(&name.to_string()));
-    Parameter {
-        attributes: argument.attrs.clone(),
-        pattern: (*argument.pat).clone(),
-        role: if skipped { Role::Skipped } else { Role::Keyed },
-        ty: (*argument.ty).clone(),
-        name,
+impl Passing {
+    fn of(ty: &Type) -> Self {
+        match ty {
+            Type::Reference(reference) => Self::Reference((*reference.elem).clone()),
+            Type::Group(group) => Self::of(&group.elem),
+            Type::Paren(paren) => Self::of(&paren.elem),
+            Type::Path(path) => match path.path.segments.last() {
+                Some(last) if last.ident == "Option" => Self::of_option(&last.arguments),
+                _ => Self::Value,
+            },
+            _ => Self::Value,
+        }
     }
-}
 
-fn referent(ty: &Type) -> Option<&Type> {
-    match ty {
-        Type::Reference(TypeReference { elem, .. }) => Some(elem),
-        Type::Group(group) => referent(&group.elem),
-        Type::Paren(paren) => referent(&paren.elem),
-        _ => None,
+    fn of_option(arguments: &PathArguments) -> Self {
+        let PathArguments::AngleBracketed(AngleBracketedGenericArguments { args, .. }) = arguments
+        else {
+            return Self::Value;
+        };
+        match args.first() {
+            Some(GenericArgument::Type(Type::Reference(reference))) => {
+                Self::OptionalReference((*reference.elem).clone())
+            }
+            _ => Self::Value,
+        }
     }
 }

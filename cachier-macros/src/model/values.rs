@@ -2,12 +2,10 @@
 
 use std::time::Duration;
 
-use proc_macro2::Span;
 use quote::ToTokens;
 use syn::parse::Parser as _;
 use syn::punctuated::Punctuated;
-use syn::spanned::Spanned as _;
-use syn::{Error, Expr, ExprClosure, ExprLit, Ident, Lit, LitStr, Path, Result, Token, UnOp};
+use syn::{Error, Expr, ExprClosure, ExprLit, Ident, Lit, LitStr, Pat, Path, Result, Token, UnOp};
 
 use crate::diagnostics::did_you_mean;
 use crate::parse::{self, Value, Written};
@@ -363,19 +361,19 @@ impl Skipped {
 }
 
 impl KeyClosure {
-    /// The parameters with the place of each; a parameter that is more than a name has none.
-    pub(crate) fn parameters(&self) -> impl Iterator<Item = (Option<&Ident>, Span)> {
+    /// The parameters with the name of each; one that is more than a name has none.
+    pub(crate) fn parameters(&self) -> impl Iterator<Item = (&Pat, Option<&Ident>)> {
         self.0
             .inputs
             .iter()
-            .map(|pattern| (named(pattern), pattern.span()))
+            .map(|pattern| (pattern, named(pattern)))
     }
 }
 
-fn named(pattern: &syn::Pat) -> Option<&Ident> {
+fn named(pattern: &Pat) -> Option<&Ident> {
     match pattern {
-        syn::Pat::Ident(name) if name.subpat.is_none() => Some(&name.ident),
-        syn::Pat::Type(typed) => named(&typed.pat),
+        Pat::Ident(name) if name.subpat.is_none() => Some(&name.ident),
+        Pat::Type(typed) => named(&typed.pat),
         _ => None,
     }
 }

@@ -1,6 +1,6 @@
 //! The annotated function: its signature as syntax, its body as the tokens that were written.
 
-use proc_macro2::{Group, TokenStream};
+use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 use syn::parse::{ParseStream, Parser as _};
 use syn::{Attribute, Error, Result, Signature, Token, Visibility};
 
@@ -34,13 +34,29 @@ impl Function {
                 "`#[cachier]` needs a function with a body; annotate the methods of the impl",
             ));
         }
-        let body = input.parse()?;
+        let body = ungrouped(input.parse()?);
         Ok(Self {
             attributes,
             visibility,
             signature,
             body,
         })
+    }
+}
+
+/// The braces themselves where a `macro_rules!` variable wrapped them in an invisible group.
+fn ungrouped(body: TokenTree) -> Group {
+    match body {
+        TokenTree::Group(group) if group.delimiter() == Delimiter::None => {
+            let mut inside = group.stream().into_iter();
+            match (inside.next(), inside.next()) {
+                (Some(only), None) => ungrouped(only),
+                _ => group,
+            }
+        }
+        TokenTree::Group(group) => group,
+        // Nothing else can stand where the compiler found a body.
+        other => Group::new(Delimiter::Brace, other.into()),
     }
 }
 
@@ -80,6 +96,13 @@ mod tests {
                 .unwrap(),
         );
         assert_eq!(function.unwrap().body.to_string(), "{ let x = ; a . }");
+    }
+
+    #[test]
+    fn a_body_from_a_macro_variable_is_seen_through_its_invisible_group() {
+        let body = Group::new(Delimiter::None, "{ 3 }".parse().unwrap());
+        let function = function(quote::quote!(fn f() -> u8 #body)).unwrap();
+        assert_eq!(function.body.to_string(), "{ 3 }");
     }
 
     #[test]

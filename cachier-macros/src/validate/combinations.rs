@@ -7,7 +7,7 @@
 use proc_macro2::Span;
 
 use crate::diagnostics::Errors;
-use crate::model::{Arguments, Backend, BuiltIn, Flag, Given};
+use crate::model::{Arguments, Backend, BuiltIn, Given, is_on};
 
 /// An argument, when it is given, the condition that makes it wrong, and what to write instead.
 type Rule = (Option<Span>, bool, &'static str);
@@ -32,12 +32,12 @@ fn rules(arguments: &Arguments) -> [Rule; 8] {
         ),
         (
             place(&a.sampling_rate),
-            !on(&a.enable_metrics),
+            !is_on(&a.enable_metrics),
             "`sampling_rate` has nothing to sample without `enable_metrics`",
         ),
         (
             place(&a.cleanup_interval),
-            !on(&a.cleanup_stale),
+            !is_on(&a.cleanup_stale),
             "`cleanup_interval` has no effect without `cleanup_stale`",
         ),
         (
@@ -91,8 +91,4 @@ impl Chosen {
 
 fn place<T>(argument: &Option<Given<T>>) -> Option<Span> {
     argument.as_ref().map(Given::span)
-}
-
-fn on(flag: &Option<Given<Flag>>) -> bool {
-    flag.as_ref().is_some_and(|flag| flag.value.0)
 }

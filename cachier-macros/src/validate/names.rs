@@ -1,6 +1,7 @@
 //! Names in the attribute that must be names of the function's arguments, and names that must not collide.
 
 use proc_macro2::Span;
+use syn::spanned::Spanned as _;
 use syn::{FnArg, Ident, Pat};
 
 use crate::diagnostics::{Errors, did_you_mean};
@@ -17,7 +18,12 @@ pub(super) fn check(arguments: &Arguments, function: &Function, errors: &mut Err
         );
     }
     if let Some(key) = &arguments.key {
-        check_each(key.value.parameters(), &known, errors);
+        let parameters = key.value.parameters();
+        check_each(
+            parameters.map(|(pattern, name)| (name, pattern.span())),
+            &known,
+            errors,
+        );
     }
     check_companion(arguments, function, errors);
 }

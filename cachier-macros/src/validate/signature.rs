@@ -3,7 +3,7 @@
 use syn::{FnArg, PatType, Receiver, ReceiverKind, Safety, Signature, Type};
 
 use crate::diagnostics::Errors;
-use crate::model::Arguments;
+use crate::model::{Arguments, is_on};
 use crate::parse::Function;
 
 pub(super) fn check(arguments: &Arguments, function: &Function, errors: &mut Errors) {
@@ -68,7 +68,7 @@ fn check_receiver(receiver: &Receiver, arguments: &Arguments, errors: &mut Error
             "say what `self` means for the key: `skip(self)` where the result does not depend on it, else \
              `key = |self, ..| ..` with what it depends on",
         );
-    } else if exclusive && next_time(arguments) {
+    } else if exclusive && is_on(&arguments.next_time) {
         errors.at(place, MUT_IN_BACKGROUND);
     }
 }
@@ -91,7 +91,7 @@ fn check_argument(argument: &PatType, arguments: &Arguments, errors: &mut Errors
             &argument.ty,
             format!("what is written through `&mut` would be missing on a hit; leave it out of the key with `skip({name})` where that is right"),
         );
-    } else if next_time(arguments) {
+    } else if is_on(&arguments.next_time) {
         errors.over(&argument.ty, MUT_IN_BACKGROUND);
     }
 }
@@ -114,11 +114,4 @@ fn decided(arguments: &Arguments, name: &str) -> bool {
             .skip
             .as_ref()
             .is_some_and(|skip| skip.value.contains(name))
-}
-
-fn next_time(arguments: &Arguments) -> bool {
-    arguments
-        .next_time
-        .as_ref()
-        .is_some_and(|flag| flag.value.0)
 }

@@ -16,6 +16,25 @@ impl<S> Operation<S> {
     }
 }
 
+/// The static of the function, alone or in a function that returns it.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __site {
+    (static $name:ident: $type:ty, |$marker:tt| $identity:expr, $options:expr) => {
+        static $name: $type = <$type>::new(|$marker| $crate::__private::Definition {
+            identity: ::std::string::String::from($identity),
+            options: $options,
+        });
+    };
+    (fn $name:ident(): $type:ty, |$marker:tt| $identity:expr, $options:expr) => {
+        #[doc(hidden)]
+        fn $name() -> &'static $type {
+            $crate::__site! { static SITE: $type, |$marker| $identity, $options }
+            &SITE
+        }
+    };
+}
+
 /// The function's counters of this thread.
 #[doc(hidden)]
 #[macro_export]
@@ -47,10 +66,10 @@ macro_rules! __returns {
 #[macro_export]
 macro_rules! __operations {
     (
-        [$visibility:vis] [$($async:ident)?] [$($generics:tt)*] [$($types:tt)*]
+        [$($visibility:tt)*] [$($async:ident)?] [$($generics:tt)*] [$($types:tt)*]
         ($($argument:ident: $type:ty,)*) [$($where:tt)*] [$returned:ty] [$stored:ty] [$($marker:literal)?]
     ) => {
-        $visibility $($async)? fn call_with $($generics)* (
+        $($visibility)* $($async)? fn call_with $($generics)* (
             options: $crate::CallOptions, $($argument: $type,)*
         ) -> $returned $($where)* {
             let operation = $crate::__private::Operation::with(options);
@@ -58,7 +77,7 @@ macro_rules! __operations {
         }
 
         #[must_use]
-        $visibility $($async)? fn call_detailed $($generics)* (
+        $($visibility)* $($async)? fn call_detailed $($generics)* (
             options: $crate::CallOptions, $($argument: $type,)*
         ) -> $crate::Call<$returned> $($where)* {
             let operation = $crate::__private::Operation::with(options);
@@ -66,7 +85,7 @@ macro_rules! __operations {
         }
 
         #[must_use = "the backend may have failed"]
-        $visibility $($async)? fn invalidate $($generics)* (
+        $($visibility)* $($async)? fn invalidate $($generics)* (
             $($argument: $type,)*
         ) -> $crate::__private::Result<bool, $crate::Error> $($where)* {
             let operation = $crate::__private::Operation::Invalidate;
@@ -74,7 +93,7 @@ macro_rules! __operations {
         }
 
         #[must_use = "the backend may have failed"]
-        $visibility $($async)? fn precache_value $($generics)* (
+        $($visibility)* $($async)? fn precache_value $($generics)* (
             $($argument: $type,)* stored: $stored,
         ) -> $crate::__private::Result<(), $crate::Error> $($where)* {
             let operation = $crate::__private::Operation::Precache(stored);
@@ -82,7 +101,7 @@ macro_rules! __operations {
         }
 
         #[must_use = "the backend may have failed"]
-        $visibility $($async)? fn peek $($generics)* (
+        $($visibility)* $($async)? fn peek $($generics)* (
             $($argument: $type,)*
         ) -> $crate::__private::Result<$crate::__private::Option<$stored>, $crate::Error> $($where)* {
             let operation = $crate::__private::Operation::Peek;
@@ -90,7 +109,7 @@ macro_rules! __operations {
         }
 
         #[must_use = "the backend may have failed"]
-        $visibility $($async)? fn clear_cache() -> $crate::__private::Result<
+        $($visibility)* $($async)? fn clear_cache() -> $crate::__private::Result<
             $crate::__private::Option<u64>,
             $crate::Error,
         > {
@@ -98,12 +117,12 @@ macro_rules! __operations {
         }
 
         #[must_use = "the backend may have failed"]
-        $visibility $($async)? fn clear_being_calculated() -> $crate::__private::Result<(), $crate::Error> {
+        $($visibility)* $($async)? fn clear_being_calculated() -> $crate::__private::Result<(), $crate::Error> {
             $crate::__of_site!([$($async)?] clear_leases($($marker,)?))
         }
 
         #[must_use = "the backend may have failed"]
-        $visibility $($async)? fn usage() -> $crate::__private::Result<$crate::Usage, $crate::Error> {
+        $($visibility)* $($async)? fn usage() -> $crate::__private::Result<$crate::Usage, $crate::Error> {
             $crate::__of_site!([$($async)?] usage($($marker,)?))
         }
     };
@@ -133,42 +152,42 @@ macro_rules! __of_site {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __no_operations {
-    ([$visibility:vis] [$($async:ident)?] $($type:ident)*) => {
-        $visibility fn metrics() -> &'static $crate::CacheMetrics {
+    ([$($visibility:tt)*] [$($async:ident)?] $($type:ident)*) => {
+        $($visibility)* fn metrics() -> &'static $crate::CacheMetrics {
             ::core::unreachable!()
         }
-        $visibility fn cache_dir() -> ::std::path::PathBuf {
+        $($visibility)* fn cache_dir() -> ::std::path::PathBuf {
             ::core::unreachable!()
         }
-        $visibility $($async)? fn call_with<$($type,)* R>(_: $crate::CallOptions, $(_: $type,)*) -> R {
+        $($visibility)* $($async)? fn call_with<$($type,)* R>(_: $crate::CallOptions, $(_: $type,)*) -> R {
             ::core::unreachable!()
         }
-        $visibility $($async)? fn call_detailed<$($type,)* R>(_: $crate::CallOptions, $(_: $type,)*) -> $crate::Call<R> {
+        $($visibility)* $($async)? fn call_detailed<$($type,)* R>(_: $crate::CallOptions, $(_: $type,)*) -> $crate::Call<R> {
             ::core::unreachable!()
         }
-        $visibility $($async)? fn invalidate<$($type,)*>($(_: $type,)*) -> $crate::__private::Result<bool, $crate::Error> {
+        $($visibility)* $($async)? fn invalidate<$($type,)*>($(_: $type,)*) -> $crate::__private::Result<bool, $crate::Error> {
             ::core::unreachable!()
         }
-        $visibility $($async)? fn precache_value<$($type,)* S>(
+        $($visibility)* $($async)? fn precache_value<$($type,)* S>(
             $(_: $type,)* _: S,
         ) -> $crate::__private::Result<(), $crate::Error> {
             ::core::unreachable!()
         }
-        $visibility $($async)? fn peek<$($type,)* S>(
+        $($visibility)* $($async)? fn peek<$($type,)* S>(
             $(_: $type,)*
         ) -> $crate::__private::Result<$crate::__private::Option<S>, $crate::Error> {
             ::core::unreachable!()
         }
-        $visibility $($async)? fn clear_cache() -> $crate::__private::Result<
+        $($visibility)* $($async)? fn clear_cache() -> $crate::__private::Result<
             $crate::__private::Option<u64>,
             $crate::Error,
         > {
             ::core::unreachable!()
         }
-        $visibility $($async)? fn clear_being_calculated() -> $crate::__private::Result<(), $crate::Error> {
+        $($visibility)* $($async)? fn clear_being_calculated() -> $crate::__private::Result<(), $crate::Error> {
             ::core::unreachable!()
         }
-        $visibility $($async)? fn usage() -> $crate::__private::Result<$crate::Usage, $crate::Error> {
+        $($visibility)* $($async)? fn usage() -> $crate::__private::Result<$crate::Usage, $crate::Error> {
             ::core::unreachable!()
         }
     };

@@ -1,0 +1,106 @@
+//! The arguments of a call as its key: the type they are kept in, and the expression that makes them.
+
+use proc_macro2::{Span, TokenStream};
+use quote::quote_spanned;
+use syn::spanned::Spanned as _;
+
+use super::code;
+use crate::model::{Cached, KeyClosure, Parameter, Passing, Store};
+
+/// The statements that make `arguments`.
+pub(super) fn arguments(cached: &Cached) -> TokenStream {
+    let krate = &cached.krate;
+    let key = cached
+        .arguments
+        .key
+        .as_ref()
+        .map(|given| own_key(cached, &given.value));
+    let arguments = match cached.store {
+        Store::Memory => {
+            let parts = parts(cached);
+            code!(#krate::__private::MemoryArguments((#parts)))
+        }
+        Store::Persistent => {
+            let stored = stored_parts(cached);
+            code!(#krate::__private::StoredArguments((#stored)))
+        }
+        Store::Near => {
+            let (parts, stored) = (parts(cached), stored_parts(cached));
+            code!(#krate::__private::NearArguments((#parts), (#stored)))
+        }
+    };
+    code!(#key let arguments = #arguments;)
+}
+
+/// The type of the storage, where the types of key and value can be named.
+pub(super) fn storage(cached: &Cached) -> TokenStream {
+    let (krate, returned) = (&cached.krate, cached.returned());
+    let store = match cached.store {
+        Store::Persistent => return code!(#krate::__private::Persistent),
+        Store::Memory => code!(Memory),
+        Store::Near => code!(Near),
+    };
+    let owned = cached.keyed().map(|parameter| {
+        let kept = parameter.kept_type();
+        match parameter.passing {
+            Passing::OptionalReference(_) => {
+                code!(#krate::__private::Option<#krate::__owned!(#kept)>)
+            }
+            _ => code!(#krate::__owned!(#kept)),
+        }
+    });
+    code!(#krate::__private::#store<(#(#owned,)*), #krate::__value!(#returned)>)
+}
+
+/// The parts of a key in memory.
+fn parts(cached: &Cached) -> TokenStream {
+    let krate = &cached.krate;
+    if cached.arguments.key.is_some() {
+        return code!(#krate::__part!(&key),);
+    }
+    let part = |parameter: &Parameter| {
+        let borrowed = parameter.borrowed();
+        match parameter.passing {
+            Passing::OptionalReference(_) => {
+                let name = &parameter.name;
+                code!(#krate::__private::OptionRef(#name),)
+            }
+            _ => quote_spanned!(at_type(parameter)=> #krate::__part!(#borrowed),),
+        }
+    };
+    cached.keyed().map(part).collect()
+}
+
+/// The parts of a stored key.
+fn stored_parts(cached: &Cached) -> TokenStream {
+    let krate = &cached.krate;
+    if cached.arguments.key.is_some() {
+        return code!(#krate::__stored_part!(&key),);
+    }
+    let part = |parameter: &Parameter| {
+        let borrowed = parameter.borrowed();
+        quote_spanned!(at_type(parameter)=> #krate::__stored_part!(#borrowed),)
+    };
+    cached.keyed().map(part).collect()
+}
+
+/// Lets what the compiler says about a part point at the argument's type.
+fn at_type(parameter: &Parameter) -> Span {
+    parameter.ty.span().resolved_at(Span::mixed_site())
+}
+
+/// The statement that makes `key` of the user's closure, whose parameters are names of arguments.
+fn own_key(cached: &Cached, closure: &KeyClosure) -> TokenStream {
+    let bindings = closure.parameters().filter_map(|(pattern, name)| {
+        // `self` is within reach as it is.
+        let parameter = cached
+            .parameters
+            .iter()
+            .find(|parameter| Some(&parameter.name) == name)?;
+        let borrowed = parameter.borrowed();
+        Some(code!(let #pattern = #borrowed;))
+    });
+    let body = &closure.0.body;
+    // A closure without parameters: types are known inside, and `return` stays inside.
+    code!(let key = (|| { #(#bindings)* #body })();)
+}

@@ -1,0 +1,64 @@
+//! The user's own attributes on the function, and where each belongs.
+
+use proc_macro2::TokenStream;
+use quote::quote;
+use syn::Attribute;
+
+use super::code;
+use crate::model::{Beside, Cached};
+
+/// Those of the wrapper: all, with a line for the documentation about the companion.
+pub(super) fn of_wrapper(cached: &Cached) -> TokenStream {
+    let attributes = cached.function.attributes.iter().map(|attribute| {
+        match (is(attribute, &["expect"]), &attribute.meta) {
+            // What is expected happens in the body, which has the attribute too.
+            (true, syn::Meta::List(list)) => {
+                let lints = &list.tokens;
+                quote!(#[allow(#lints)])
+            }
+            _ => quote!(#attribute),
+        }
+    });
+    // A line on an undocumented function would only silence `missing_docs`.
+    let is_documented = cached
+        .function
+        .attributes
+        .iter()
+        .any(|attribute| is(attribute, &["doc"]));
+    let line = is_documented.then(|| companion_line(cached)).flatten();
+    quote!(#(#attributes)* #line)
+}
+
+/// Those of everything else that stands beside the wrapper.
+pub(super) fn of_companion(cached: &Cached) -> TokenStream {
+    only(cached, &["cfg"])
+}
+
+/// Those of the body, where it is a function of its own.
+pub(super) fn of_body(cached: &Cached) -> TokenStream {
+    only(cached, &["allow", "expect", "warn", "deny", "forbid"])
+}
+
+fn only(cached: &Cached, names: &[&str]) -> TokenStream {
+    cached
+        .function
+        .attributes
+        .iter()
+        .filter(|attribute| is(attribute, names))
+        .map(|attribute| quote!(#attribute))
+        .collect()
+}
+
+fn is(attribute: &Attribute, names: &[&str]) -> bool {
+    names.iter().any(|name| attribute.path().is_ident(name))
+}
+
+fn companion_line(cached: &Cached) -> Option<TokenStream> {
+    let operations = match &cached.beside {
+        Beside::Enum(name) => format!("`{name}::invalidate(…)`, `{name}::clear_cache()` and more"),
+        Beside::Sibling(name) => format!("`{name}()` and its operations"),
+        Beside::Nothing => return None,
+    };
+    let line = format!(" Cached: {operations} work on what is stored.");
+    Some(code!(#[doc = ""] #[doc = #line]))
+}

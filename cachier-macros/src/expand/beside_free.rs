@@ -1,0 +1,87 @@
+//! What stands beside a free function: an empty enum of its name, with the operations on its cache.
+
+use proc_macro2::TokenStream;
+use quote::format_ident;
+use syn::Ident;
+
+use super::{attributes, code, dispatch, returned, signature, site};
+use crate::model::{Backend, BuiltIn, Cached, Typing};
+
+/// The companion.
+pub(super) fn companion(cached: &Cached, name: &Ident) -> TokenStream {
+    let visibility = &cached.function.visibility;
+    let attributes = attributes::of_companion(cached);
+    let site = site::item(cached, &code!(fn __site()));
+    let turbofish = signature::turbofish(cached);
+    let dispatch = dispatch::function(
+        cached,
+        &format_ident!("__dispatch"),
+        &code!(Self::__site()),
+        &code!(Self::__body #turbofish),
+    );
+    let body = dispatch::body_function(cached, &format_ident!("__body"));
+    let (metrics, operations, cache_dir) = (metrics(cached), operations(cached), cache_dir(cached));
+    code! {
+        #attributes
+        #[doc(hidden)]
+        #[allow(non_camel_case_types, dead_code)]
+        #visibility enum #name {}
+
+        #attributes
+        #[doc(hidden)]
+        #[allow(dead_code)]
+        impl #name {
+            #site
+            #dispatch
+            #body
+            #metrics
+            #operations
+            #cache_dir
+        }
+    }
+}
+
+/// The operations that every companion has, as the runtime's macro writes them.
+fn operations(cached: &Cached) -> TokenStream {
+    let (krate, visibility) = (&cached.krate, &cached.function.visibility);
+    let asyncness = &cached.function.signature.asyncness;
+    let (generics, _, clause) = cached.function.signature.generics.split_for_impl();
+    let (parameters, turbofish) = (signature::parameters(cached), signature::turbofish(cached));
+    let (returned, stored, marker) = (cached.returned(), returned::stored(cached), marker(cached));
+    code! {
+        #krate::__operations! {
+            [#visibility] [#asyncness] [#generics] [#turbofish] (#parameters) [#clause] [#returned] [#stored] [#marker]
+        }
+    }
+}
+
+fn metrics(cached: &Cached) -> Option<TokenStream> {
+    let (krate, visibility, marker) = (&cached.krate, &cached.function.visibility, marker(cached));
+    cached.has_metrics().then(|| {
+        code! {
+            #[must_use]
+            #visibility fn metrics() -> &'static #krate::CacheMetrics {
+                Self::__site().metrics(#marker)
+            }
+        }
+    })
+}
+
+/// Where the file backend keeps the values, if that is the backend, or may be.
+fn cache_dir(cached: &Cached) -> Option<TokenStream> {
+    let (visibility, marker) = (&cached.function.visibility, marker(cached));
+    let backend = cached.arguments.backend.as_ref().map(|given| &given.value);
+    matches!(backend, None | Some(Backend::BuiltIn(BuiltIn::File))).then(|| {
+        code! {
+            #[must_use]
+            #visibility fn cache_dir() -> ::std::path::PathBuf {
+                Self::__site().cache_dir(#marker)
+            }
+        }
+    })
+}
+
+/// What an erased site is told in place of type arguments, when all instantiations are meant.
+fn marker(cached: &Cached) -> Option<TokenStream> {
+    (cached.typing == Typing::Erased).then(|| code!(""))
+}

@@ -1,0 +1,50 @@
+//! The wrapper that takes the function's place: a look at what can be had at once, then the runtime.
+
+use proc_macro2::TokenStream;
+
+use super::{arguments, attributes, code, returned, signature, site};
+use crate::model::Cached;
+
+/// The wrapper of a function whose site and dispatch stand beside it.
+pub(super) fn wrapper(cached: &Cached, site: &TokenStream, dispatch: &TokenStream) -> TokenStream {
+    let krate = &cached.krate;
+    let begun = begun(cached, site);
+    let (this, names) = (signature::this(cached), signature::names(cached));
+    let (turbofish, wait) = (signature::turbofish(cached), wait(cached));
+    around(
+        cached,
+        &code! {
+            let begun = #begun;
+            match begun {
+                #krate::__private::Begun::Hit(value) => value,
+                #krate::__private::Begun::Miss(start) => {
+                    let operation = #krate::__private::Operation::first(start);
+                    #dispatch #turbofish(#this operation, #names) #wait.call().value
+                }
+            }
+        },
+    )
+}
+
+/// The user's function with another body.
+pub(super) fn around(cached: &Cached, body: &TokenStream) -> TokenStream {
+    let (attributes, visibility) = (attributes::of_wrapper(cached), &cached.function.visibility);
+    let signature = signature::of_wrapper(cached);
+    code!(#attributes #visibility #signature { #body })
+}
+
+/// `.await` in an async function.
+pub(super) fn wait(cached: &Cached) -> Option<TokenStream> {
+    cached.is_async().then(|| code!(.await))
+}
+
+/// The look at what can be had at once. A block, so that nothing of it lives across an `.await`.
+fn begun(cached: &Cached, site: &TokenStream) -> TokenStream {
+    let (shape, arguments) = (returned::shape(cached), arguments::arguments(cached));
+    let (site, slot) = (site::resolved(cached, site), site::slot(cached));
+    code!({
+        let shape = #shape;
+        #arguments
+        #site.begin(shape, &arguments, #slot)
+    })
+}

@@ -1,0 +1,106 @@
+//! A function with nothing beside it (`companion = false`), as the methods of a trait impl must be: everything is inside.
+
+use proc_macro2::TokenStream;
+use syn::Pat;
+
+use super::{arguments, call, code, dispatch, returned, signature, site};
+use crate::model::Cached;
+
+/// The whole function.
+pub(super) fn whole(cached: &Cached) -> TokenStream {
+    let prepared = prepared(cached);
+    let (shape, recipe) = (returned::shape(cached), returned::recipe(cached));
+    let (body, carried) = match cached.is_next_time() {
+        true => {
+            let (now, later) = (
+                dispatch::now(cached, &code!(body)),
+                dispatch::later(cached, &code!(body)),
+            );
+            (
+                body_with_parameters(cached),
+                dispatch::carried(cached, &now, Some(&later)),
+            )
+        }
+        false if cached.is_async() => (
+            future(cached),
+            dispatch::carried(cached, &code!(body), None),
+        ),
+        false => (
+            body_with_captures(cached),
+            dispatch::carried(cached, &code!(body()), None),
+        ),
+    };
+    call::around(
+        cached,
+        &code! {
+            let prepared = #prepared;
+            match prepared {
+                ::core::result::Result::Ok(value) => value,
+                ::core::result::Result::Err(prepared) => {
+                    let shape = #shape;
+                    #recipe
+                    let body = #body;
+                    #carried.call().value
+                }
+            }
+        },
+    )
+}
+
+/// What can be had at once, or what the runtime needs. A block, so that nothing of it lives across an `.await`.
+fn prepared(cached: &Cached) -> TokenStream {
+    let krate = &cached.krate;
+    let (static_item, slot) = (site::item(cached, &code!(static SITE)), site::slot(cached));
+    let (shape, arguments) = (returned::shape(cached), arguments::arguments(cached));
+    let site = site::resolved(cached, &code!(SITE));
+    code!({
+        #static_item
+        let shape = #shape;
+        #arguments
+        let site = #site;
+        match site.begin(shape, &arguments, #slot) {
+            #krate::__private::Begun::Hit(value) => ::core::result::Result::Ok(value),
+            #krate::__private::Begun::Miss(start) => {
+                let operation = #krate::__private::Operation::first(start);
+                ::core::result::Result::Err(site.prepare(shape, operation, &arguments))
+            }
+        }
+    })
+}
+
+/// The body as a closure that has the arguments, and `self`, from around it.
+fn body_with_captures(cached: &Cached) -> TokenStream {
+    let (returned, body, bindings) = (cached.returned(), &cached.function.body, bindings(cached));
+    code!(move || -> #returned { #bindings #body })
+}
+
+/// The body as a future. Its type is told, since `?` and `return` do not tell it.
+fn future(cached: &Cached) -> TokenStream {
+    let krate = &cached.krate;
+    let (returned, body, bindings) = (cached.returned(), &cached.function.body, bindings(cached));
+    code!(async move { #krate::__returns!(#returned); #bindings #body })
+}
+
+/// The body as a closure that can be called here or in the background.
+fn body_with_parameters(cached: &Cached) -> TokenStream {
+    let (returned, body) = (cached.returned(), &cached.function.body);
+    let asyncness = &cached.function.signature.asyncness;
+    let parameters = cached.parameters.iter().map(|parameter| {
+        let (pattern, ty) = (
+            &parameter.pattern,
+            signature::without_lifetimes(cached, &parameter.ty),
+        );
+        code!(#pattern: #ty)
+    });
+    code!(#asyncness |#(#parameters),*| -> #returned #body)
+}
+
+/// The user's patterns, where they are more than the names that the wrapper has already.
+fn bindings(cached: &Cached) -> TokenStream {
+    let bindings = cached.parameters.iter().filter_map(|parameter| {
+        let (pattern, name) = (&parameter.pattern, &parameter.name);
+        let is_name = matches!(pattern, Pat::Ident(ident) if ident.mutability.is_none() && ident.subpat.is_none());
+        (!is_name).then(|| code!(let #pattern = #name;))
+    });
+    bindings.collect()
+}

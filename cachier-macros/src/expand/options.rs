@@ -1,0 +1,163 @@
+//! The attribute's arguments as the runtime's options: one field for each that was given.
+
+use proc_macro2::TokenStream;
+use quote::{format_ident, quote, quote_spanned};
+use syn::spanned::Spanned as _;
+
+use crate::fingerprint::fingerprint;
+use crate::model::{
+    Amount, Backend, BuiltIn, Cached, Flag, Given, OnBackendError, Rate, Store, Time, Version,
+};
+
+/// The expression of the function's options.
+pub(super) fn options(cached: &Cached) -> TokenStream {
+    let a = cached.arguments;
+    let private = &private(cached);
+    let fields = [
+        (
+            "backend",
+            a.backend
+                .as_ref()
+                .map(|given| backend(&given.value, private)),
+        ),
+        ("version", version(cached, private)),
+        ("name", a.name.as_ref().map(|given| some(&given.value.0))),
+        ("stale_after", time(&a.stale_after)),
+        ("next_time", flag(&a.next_time)),
+        ("max_stale", time(&a.max_stale)),
+        ("stale_on_error", time(&a.stale_on_error)),
+        ("wait_for_calc_timeout", time(&a.wait_for_calc_timeout)),
+        ("allow_none", flag(&a.allow_none).map(some)),
+        (
+            "entry_size_limit",
+            a.entry_size_limit
+                .as_ref()
+                .map(|given| amount(&given.value.0)),
+        ),
+        ("cleanup_stale", flag(&a.cleanup_stale).map(some)),
+        ("cleanup_interval", time(&a.cleanup_interval)),
+        (
+            "capacity",
+            a.capacity.as_ref().map(|given| amount(&given.value.0)),
+        ),
+        (
+            "capacity_bytes",
+            a.capacity_bytes
+                .as_ref()
+                .map(|given| amount(&given.value.0)),
+        ),
+        (
+            "near_cache",
+            a.near_cache.as_ref().map(|given| amount(&given.value.0)),
+        ),
+        ("near_stale_after", time(&a.near_stale_after)),
+        (
+            "cache_dir",
+            a.cache_dir.as_ref().map(|given| folder(&given.value.0)),
+        ),
+        ("operation_timeout", time(&a.operation_timeout)),
+        (
+            "on_backend_error",
+            a.on_backend_error
+                .as_ref()
+                .map(|given| reaction(given.value, private)),
+        ),
+        ("metrics", metrics(cached, private)),
+    ];
+    let fields = fields.into_iter().filter_map(|(name, value)| {
+        let (name, value) = (format_ident!("{name}"), value?);
+        Some(quote!(#name: #value,))
+    });
+    quote!(#private::Options { #(#fields)* ..#private::Options::new() })
+}
+
+fn backend(backend: &Backend, private: &TokenStream) -> TokenStream {
+    match backend {
+        Backend::BuiltIn(BuiltIn::Memory) => quote!(#private::BackendName::Memory),
+        Backend::BuiltIn(backend) => {
+            let name = backend.name();
+            quote!(#private::BackendName::Named(#name))
+        }
+        Backend::Registered(name) => quote!(#private::BackendName::Named(#name)),
+    }
+}
+
+/// The version part of stored keys; the memory of the process does not outlive the code.
+fn version(cached: &Cached, private: &TokenStream) -> Option<TokenStream> {
+    if cached.store == Store::Memory {
+        return None;
+    }
+    match cached.arguments.version.as_ref().map(|given| &given.value) {
+        Some(Version::None) => None,
+        Some(Version::Fixed(number)) => Some(quote!(#private::Version::Number(#number))),
+        None | Some(Version::Auto) => {
+            let (signature, body) = (&cached.function.signature, &cached.function.body);
+            let hash = fingerprint(quote!(#signature #body));
+            Some(quote!(#private::Version::Code(#hash)))
+        }
+    }
+}
+
+fn time(given: &Option<Given<Time>>) -> Option<TokenStream> {
+    let time = match &given.as_ref()?.value {
+        Time::Known(duration) => {
+            // Durations in the attribute are whole milliseconds, and few enough to fit.
+            let milliseconds = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+            quote!(::core::time::Duration::from_millis(#milliseconds))
+        }
+        Time::Computed(expr) => quote!(#expr),
+    };
+    Some(some(time))
+}
+
+fn amount(amount: &Amount) -> TokenStream {
+    match amount {
+        Amount::Known(number) => some(number),
+        Amount::Computed(expr) => some(expr),
+    }
+}
+
+fn flag(given: &Option<Given<Flag>>) -> Option<TokenStream> {
+    let value = given.as_ref()?.value.0;
+    Some(quote!(#value))
+}
+
+fn folder(folder: &syn::Expr) -> TokenStream {
+    some(quote_spanned!(folder.span()=> ::std::path::PathBuf::from(#folder)))
+}
+
+fn reaction(reaction: OnBackendError, private: &TokenStream) -> TokenStream {
+    match reaction {
+        OnBackendError::Compute => quote!(#private::OnBackendError::Compute),
+        OnBackendError::Propagate => quote!(#private::OnBackendError::Propagate),
+    }
+}
+
+fn metrics(cached: &Cached, private: &TokenStream) -> Option<TokenStream> {
+    if !cached.has_metrics() {
+        return None;
+    }
+    Some(some(
+        match cached
+            .arguments
+            .sampling_rate
+            .as_ref()
+            .map(|given| &given.value)
+        {
+            None => quote!(#private::SamplingRate::ALL),
+            Some(Rate::Known(rate)) => quote!(const { #private::SamplingRate::new(#rate) }),
+            Some(Rate::Computed(rate)) => {
+                quote_spanned!(rate.span()=> const { #private::SamplingRate::new(#rate) })
+            }
+        },
+    ))
+}
+
+fn some(value: impl quote::ToTokens) -> TokenStream {
+    quote!(::core::option::Option::Some(#value))
+}
+
+fn private(cached: &Cached) -> TokenStream {
+    let krate = &cached.krate;
+    quote!(#krate::__private)
+}

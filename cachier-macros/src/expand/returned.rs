@@ -1,0 +1,87 @@
+//! What the function returns, and what is stored of it.
+
+use proc_macro2::TokenStream;
+use syn::spanned::Spanned as _;
+use syn::{GenericArgument, PathArguments, ReturnType, Type};
+
+use super::code;
+use crate::model::{Cached, Store, Typing};
+
+/// The expression of the return type's shape.
+pub(super) fn shape(cached: &Cached) -> TokenStream {
+    let (krate, returned) = (&cached.krate, cached.returned());
+    let span = cached
+        .function
+        .signature
+        .output
+        .span()
+        .resolved_at(proc_macro2::Span::mixed_site());
+    let allow_none = cached.allows_none().then(|| code!(; allow_none));
+    quote::quote_spanned!(span=> #krate::__shape!(#returned #allow_none))
+}
+
+/// The type that users store and read by hand.
+///
+/// Where types cannot be asked for, it is read off the tokens: of a path that ends in `Result` or `Option`, the first argument.
+pub(super) fn stored(cached: &Cached) -> TokenStream {
+    let (krate, returned) = (&cached.krate, cached.returned());
+    if cached.typing == Typing::Typed {
+        let allow_none = cached.allows_none().then(|| code!(; allow_none));
+        return code!(#krate::__stored!(#returned #allow_none));
+    }
+    let ReturnType::Type(_, ty) = &cached.function.signature.output else {
+        return returned;
+    };
+    match content(ty) {
+        Some(("Option", _)) if cached.allows_none() => returned,
+        Some((_, content)) => code!(#content),
+        None => returned,
+    }
+}
+
+/// The statements that make `recipe` of `shape`.
+pub(super) fn recipe(cached: &Cached) -> TokenStream {
+    let (krate, a) = (&cached.krate, cached.arguments);
+    let cache_if = a.cache_if.as_ref().map(|given| {
+        let closure = &given.value.0;
+        code!(recipe.cache_if = #krate::__private::Option::Some(#closure);)
+    });
+    let must_measure = a.capacity_bytes.is_some() || a.entry_size_limit.is_some();
+    let measure = (cached.store == Store::Memory).then(|| match must_measure {
+        true => code!(recipe.measure = #krate::__private::measured(shape);),
+        false => code!(recipe.measure = #krate::__measure!(shape);),
+    });
+    let propagates = a
+        .on_backend_error
+        .as_ref()
+        .is_some_and(|given| given.value == crate::model::OnBackendError::Propagate);
+    let propagate =
+        propagates.then(|| code!(recipe.propagate = #krate::__private::propagating(shape);));
+    let mutable = (cache_if.is_some() || measure.is_some() || propagates).then(|| code!(mut));
+    code! {
+        let #mutable recipe = #krate::__private::Recipe::new(shape);
+        #cache_if #measure #propagate
+    }
+}
+
+/// The name and the first argument of a `Result` or an `Option`.
+fn content(ty: &Type) -> Option<(&'static str, &Type)> {
+    let path = match ty {
+        Type::Group(group) => return content(&group.elem),
+        Type::Paren(paren) => return content(&paren.elem),
+        Type::Path(path) => path,
+        _ => return None,
+    };
+    let last = path.path.segments.last()?;
+    let name = ["Result", "Option"]
+        .into_iter()
+        .find(|name| last.ident == name)?;
+    let PathArguments::AngleBracketed(arguments) = &last.arguments else {
+        return None;
+    };
+    let first = arguments.args.iter().find_map(|argument| match argument {
+        GenericArgument::Type(ty) => Some(ty),
+        _ => None,
+    });
+    Some((name, first?))
+}

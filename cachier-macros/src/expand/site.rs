@@ -1,0 +1,70 @@
+//! The static of the function, and how a call finds it.
+
+use proc_macro2::TokenStream;
+
+use super::{arguments, code, options};
+use crate::model::{Beside, Cached, Typing};
+
+/// The static, with what the attribute says of its function; `place` is `static NAME` or a function that returns it.
+pub(super) fn item(cached: &Cached, place: &TokenStream) -> TokenStream {
+    let krate = &cached.krate;
+    let (ty, options) = (ty(cached), options::options(cached));
+    let (marker, identity) = match cached.typing {
+        Typing::Typed => (code!(_), own_identity(cached)),
+        Typing::Erased => (code!(marker), identity_of_marker(cached)),
+    };
+    code!(#krate::__site! { #place: #ty, |#marker| #identity, #options })
+}
+
+/// The static, as one whose types are known: `shape` and `arguments` tell which one of an erased one.
+pub(super) fn resolved(cached: &Cached, site: &TokenStream) -> TokenStream {
+    match cached.typing {
+        Typing::Typed => site.clone(),
+        // The closure's type knows the function's type arguments.
+        Typing::Erased => code!(#site.resolve(&|| (), shape, &arguments)),
+    }
+}
+
+/// The thread's counters of the function, if it has metrics.
+pub(super) fn slot(cached: &Cached) -> TokenStream {
+    let krate = &cached.krate;
+    match cached.has_metrics() {
+        true => code!(#krate::__slot!()),
+        false => code!(#krate::__private::Option::None),
+    }
+}
+
+fn ty(cached: &Cached) -> TokenStream {
+    let krate = &cached.krate;
+    match cached.typing {
+        Typing::Typed => {
+            let storage = arguments::storage(cached);
+            code!(#krate::__private::Site<#storage>)
+        }
+        Typing::Erased => code!(#krate::__private::ErasedSite),
+    }
+}
+
+/// The path of a free function, which is the path of its companion but for the last name.
+fn own_identity(cached: &Cached) -> TokenStream {
+    let (krate, function) = (&cached.krate, &cached.function.signature.ident);
+    let Beside::Enum(companion) = &cached.beside else {
+        return TokenStream::new();
+    };
+    let path = code!(::core::any::type_name::<#companion>());
+    if companion == function {
+        return path;
+    }
+    let name = function.to_string();
+    code!(&#krate::__private::identity_of_method(#path, #name))
+}
+
+fn identity_of_marker(cached: &Cached) -> TokenStream {
+    let krate = &cached.krate;
+    if let Beside::Enum(_) = &cached.beside {
+        let own = own_identity(cached);
+        return code!(#krate::__private::identity_of_function(#own, marker));
+    }
+    let name = cached.function.signature.ident.to_string();
+    code!(&#krate::__private::identity_of_method(marker, #name))
+}

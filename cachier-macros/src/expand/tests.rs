@@ -1,0 +1,72 @@
+//! What some functions become, as text files to read.
+//!
+//! After a deliberate change: `UPDATE_SNAPSHOTS=1 cargo test -p cachier-macros`, and read the difference.
+
+#![allow(clippy::unwrap_used)]
+
+use std::path::Path;
+
+/// Compares an expansion with its file, or writes the file.
+#[track_caller]
+fn expands(name: &str, arguments: &str, function: &str) {
+    let code = crate::attribute(arguments.parse().unwrap(), function.parse().unwrap());
+    let expanded = prettyplease::unparse(&syn::parse2(code).unwrap());
+    let file = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/snapshots")
+        .join(name);
+    if std::env::var_os("UPDATE_SNAPSHOTS").is_some() {
+        std::fs::write(&file, &expanded).unwrap();
+    }
+    let kept = std::fs::read_to_string(&file).unwrap_or_default();
+    assert_eq!(
+        expanded,
+        kept,
+        "the expansion differs from {}",
+        file.display()
+    );
+}
+
+#[test]
+fn a_sync_function_in_memory() {
+    expands(
+        "sync_memory.rs",
+        "backend = \"memory\", stale_after = \"1h\"",
+        "/// Joins.\npub fn join(text: &str, (times, _): (u32, f64)) -> Result<String, Error> { todo!() }",
+    );
+}
+
+#[test]
+fn an_async_function_on_redis_with_metrics_and_next_time() {
+    expands(
+        "async_redis.rs",
+        "backend = \"redis\", stale_after = \"10m\", next_time, enable_metrics, sampling_rate = 0.1",
+        "async fn user(id: u64, locale: &str) -> Result<User, DbError> { todo!() }",
+    );
+}
+
+#[test]
+fn a_method() {
+    expands(
+        "method.rs",
+        "backend = \"memory\", key = |self, id| (self.tenant, *id)",
+        "fn name(&self, id: u64) -> Option<String> { self.names.get(&id).cloned() }",
+    );
+}
+
+#[test]
+fn a_generic_function() {
+    expands(
+        "generic.rs",
+        "backend = \"file\", near_cache = 10_000",
+        "fn parsed<T: FromStr, const N: usize>(text: &str) -> Option<[T; N]> where T: Part { todo!() }",
+    );
+}
+
+#[test]
+fn a_method_of_a_trait_impl() {
+    expands(
+        "trait_impl.rs",
+        "companion = false, skip(self), version = none",
+        "async fn fetch(&self, mut id: u64) -> Result<Page, Error> { id += 1; self.load(id).await }",
+    );
+}

@@ -1,0 +1,169 @@
+//! What the attribute and its function mean together: all that the expansion needs to know.
+
+use proc_macro2::TokenStream;
+use quote::{format_ident, quote};
+use syn::{FnArg, GenericParam, Ident, Receiver, ReturnType, Type};
+
+use super::{Arguments, Backend, BuiltIn, Companion, Flag, Given, Parameter, Placement, Role};
+use crate::parse::Function;
+
+/// A cached function.
+pub(crate) struct Cached<'a> {
+    pub(crate) arguments: &'a Arguments,
+    pub(crate) function: &'a Function,
+    pub(crate) receiver: Option<&'a Receiver>,
+    pub(crate) parameters: Vec<Parameter>,
+    pub(crate) beside: Beside,
+    pub(crate) store: Store,
+    pub(crate) typing: Typing,
+    /// The path of the runtime crate.
+    pub(crate) krate: TokenStream,
+}
+
+/// What stands beside the function.
+pub(crate) enum Beside {
+    /// An enum of this name, with the operations.
+    Enum(Ident),
+    /// A function of this name, which returns the operations.
+    Sibling(Ident),
+    /// Nothing: everything is in the function.
+    Nothing,
+}
+
+/// What holds the values, as far as types go.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Store {
+    Memory,
+    /// A persistent backend.
+    Persistent,
+    /// A persistent backend behind a near tier.
+    Near,
+}
+
+/// Whether the types of key and value can be named where the function stands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Typing {
+    Typed,
+    Erased,
+}
+
+impl<'a> Cached<'a> {
+    /// Puts together what was found to fit together.
+    pub(crate) fn new(arguments: &'a Arguments, function: &'a Function) -> Self {
+        let beside = Beside::of(arguments, function);
+        let is_typed = matches!(beside, Beside::Enum(_))
+            && arguments.key.is_none()
+            && !has_type_parameters(function);
+        Self {
+            receiver: function.signature.receiver(),
+            parameters: Parameter::all(arguments, function),
+            store: Store::of(arguments),
+            typing: if is_typed {
+                Typing::Typed
+            } else {
+                Typing::Erased
+            },
+            krate: match &arguments.krate {
+                Some(path) => {
+                    let path = &path.value.0;
+                    quote!(#path)
+                }
+                None => quote!(::cachier),
+            },
+            arguments,
+            function,
+            beside,
+        }
+    }
+
+    pub(crate) fn is_async(&self) -> bool {
+        self.function.signature.asyncness.is_some()
+    }
+
+    pub(crate) fn has_metrics(&self) -> bool {
+        is_on(&self.arguments.enable_metrics)
+    }
+
+    pub(crate) fn is_next_time(&self) -> bool {
+        is_on(&self.arguments.next_time)
+    }
+
+    pub(crate) fn allows_none(&self) -> bool {
+        is_on(&self.arguments.allow_none)
+    }
+
+    /// The arguments that make the key.
+    pub(crate) fn keyed(&self) -> impl Iterator<Item = &Parameter> {
+        self.parameters
+            .iter()
+            .filter(|parameter| parameter.role == Role::Keyed)
+    }
+
+    /// The return type, `()` where none is written.
+    pub(crate) fn returned(&self) -> TokenStream {
+        match &self.function.signature.output {
+            ReturnType::Default => quote!(()),
+            ReturnType::Type(_, ty) => quote!(#ty),
+        }
+    }
+}
+
+impl Beside {
+    pub(crate) fn of(arguments: &Arguments, function: &Function) -> Self {
+        let function_name = &function.signature.ident;
+        let named = arguments.companion.as_ref().map(|given| &given.value);
+        match (named, Placement::of(arguments, function)) {
+            (Some(Companion::Absent), _) => Self::Nothing,
+            (Some(Companion::Named(name)), Placement::Free) => Self::Enum(name.clone()),
+            (Some(Companion::Named(name)), Placement::Associated) => Self::Sibling(name.clone()),
+            (None, Placement::Free) => Self::Enum(function_name.clone()),
+            (None, Placement::Associated) => Self::Sibling(format_ident!("{function_name}_cache")),
+        }
+    }
+}
+
+impl Store {
+    pub(crate) fn of(arguments: &Arguments) -> Self {
+        let is_memory = arguments
+            .backend
+            .as_ref()
+            .is_some_and(|given| matches!(given.value, Backend::BuiltIn(BuiltIn::Memory)));
+        match (is_memory, &arguments.near_cache) {
+            (true, _) => Self::Memory,
+            (false, Some(_)) => Self::Near,
+            (false, None) => Self::Persistent,
+        }
+    }
+}
+
+/// Whether a flag is given and on.
+pub(crate) fn is_on(flag: &Option<Given<Flag>>) -> bool {
+    flag.as_ref().is_some_and(|flag| flag.value.0)
+}
+
+fn has_type_parameters(function: &Function) -> bool {
+    let signature = &function.signature;
+    let generic = signature
+        .generics
+        .params
+        .iter()
+        .any(|param| !matches!(param, GenericParam::Lifetime(_)));
+    generic
+        || signature.inputs.iter().any(|input| match input {
+            FnArg::Typed(argument) => has_impl_trait(&argument.ty),
+            FnArg::Receiver(_) => false,
+        })
+}
+
+/// Whether `impl Trait` stands somewhere in a type.
+fn has_impl_trait(ty: &Type) -> bool {
+    struct Found(bool);
+    impl<'ast> syn::visit::Visit<'ast> for Found {
+        fn visit_type_impl_trait(&mut self, _: &'ast syn::TypeImplTrait) {
+            self.0 = true;
+        }
+    }
+    let mut found = Found(false);
+    syn::visit::Visit::visit_type(&mut found, ty);
+    found.0
+}

@@ -1,0 +1,85 @@
+//! Arguments that cannot be told apart by a key, and functions with more of them than the runtime can hold.
+
+use syn::visit::{self, Visit};
+use syn::{Lifetime, ParenthesizedGenericArguments, TypeFnPtr, TypeReference};
+
+use crate::diagnostics::Errors;
+use crate::model::{Arguments, Beside, Parameter, Role, Store, is_on};
+use crate::parse::Function;
+
+/// The arguments that a key, and the companion of a method, can have.
+const MOST: usize = 12;
+
+pub(super) fn check(arguments: &Arguments, function: &Function, errors: &mut Errors) {
+    let parameters = Parameter::all(arguments, function);
+    let beside = Beside::of(arguments, function);
+    if arguments.key.is_none() {
+        check_keyed(arguments, &parameters, errors);
+    }
+    if let (Beside::Sibling(_), Some(extra)) = (&beside, parameters.get(MOST)) {
+        errors.over(
+            &extra.ty,
+            format!("the companion of a method holds {MOST} arguments; take several as one struct, or write `companion = false`"),
+        );
+    }
+    if let (Beside::Nothing, Some(receiver), true) = (
+        &beside,
+        function.signature.receiver(),
+        is_on(&arguments.next_time),
+    ) {
+        errors.at(
+            receiver.self_token.span,
+            "`next_time` needs to take `self` to the background, which works beside a companion only; move the body into an \
+             inherent method, and cache that",
+        );
+    }
+}
+
+fn check_keyed(arguments: &Arguments, parameters: &[Parameter], errors: &mut Errors) {
+    let keyed: Vec<_> = parameters
+        .iter()
+        .filter(|parameter| parameter.role == Role::Keyed)
+        .collect();
+    if let Some(extra) = keyed.get(MOST) {
+        errors.over(
+            &extra.ty,
+            format!("a key holds {MOST} arguments; write `key = |..| ..` with what tells calls apart, or `skip(..)` the others"),
+        );
+    }
+    if Store::of(arguments) != Store::Persistent {
+        for parameter in keyed {
+            Borrowing(errors).visit_type(parameter.kept_type());
+        }
+    }
+}
+
+/// Looks for what is still borrowed behind the outermost reference.
+struct Borrowing<'e>(&'e mut Errors);
+
+const BORROWED: &str = "a key in memory owns its parts, so only the outermost `&` of an argument is seen through; write \
+                        `key = |..| ..` with owned values";
+
+impl<'ast> Visit<'ast> for Borrowing<'_> {
+    fn visit_type_reference(&mut self, reference: &'ast TypeReference) {
+        if is_static(reference.lifetime.as_ref()) {
+            visit::visit_type(self, &reference.elem);
+        } else if reference.mutability.is_none() {
+            // `&mut` has an error of its own.
+            self.0.over(reference, BORROWED);
+        }
+    }
+
+    fn visit_lifetime(&mut self, lifetime: &'ast Lifetime) {
+        if !is_static(Some(lifetime)) {
+            self.0.over(lifetime, BORROWED);
+        }
+    }
+
+    // The references of a function's own signature borrow nothing.
+    fn visit_type_fn_ptr(&mut self, _: &'ast TypeFnPtr) {}
+    fn visit_parenthesized_generic_arguments(&mut self, _: &'ast ParenthesizedGenericArguments) {}
+}
+
+fn is_static(lifetime: Option<&Lifetime>) -> bool {
+    lifetime.is_some_and(|lifetime| lifetime.ident == "static")
+}

@@ -1,0 +1,75 @@
+fn name(&self, id: u64) -> Option<String> {
+    let begun = {
+        let shape = ::cachier::__shape!(Option < String >);
+        let key = (|| {
+            let id = &id;
+            (self.tenant, *id)
+        })();
+        let arguments = ::cachier::__private::MemoryArguments((
+            ::cachier::__part!(& key),
+        ));
+        Self::__cachier_name_site()
+            .resolve(&|| (), shape, &arguments)
+            .begin(shape, &arguments, ::cachier::__private::Option::None)
+    };
+    match begun {
+        ::cachier::__private::Begun::Hit(value) => value,
+        ::cachier::__private::Begun::Miss(start) => {
+            let operation = ::cachier::__private::Operation::first(start);
+            Self::__cachier_name(self, operation, id).call().value
+        }
+    }
+}
+::cachier::__site! {
+    fn __cachier_name_site() : ::cachier::__private::ErasedSite, | marker | &
+    ::cachier::__private::identity_of_method(marker, "name"),
+    ::cachier::__private::Options { backend : ::cachier::__private::BackendName::Memory,
+    .. ::cachier::__private::Options::new() }
+}
+#[doc(hidden)]
+#[allow(clippy::too_many_arguments, clippy::type_complexity)]
+fn __cachier_name(
+    &self,
+    operation: ::cachier::__private::Operation<String>,
+    id: u64,
+) -> ::cachier::__private::Reply<Option<String>, String> {
+    let shape = ::cachier::__shape!(Option < String >);
+    let mut recipe = ::cachier::__private::Recipe::new(shape);
+    recipe.measure = ::cachier::__measure!(shape);
+    let prepared = {
+        let key = (|| {
+            let id = &id;
+            (self.tenant, *id)
+        })();
+        let arguments = ::cachier::__private::MemoryArguments((
+            ::cachier::__part!(& key),
+        ));
+        Self::__cachier_name_site()
+            .resolve(&|| (), shape, &arguments)
+            .prepare(shape, operation, &arguments)
+    };
+    ::cachier::__private::dispatch(
+        recipe,
+        prepared,
+        move |_| ::cachier::__private::Step::Now(Self::__cachier_name_body(self, id)),
+    )
+}
+#[doc(hidden)]
+fn __cachier_name_body(&self, id: u64) -> Option<String> {
+    self.names.get(&id).cloned()
+}
+///The operations on the cache of `name`.
+#[must_use]
+#[allow(dead_code, clippy::type_complexity)]
+fn name_cache<'cachier>() -> ::cachier::MethodCache<
+    (&'cachier Self, u64),
+    Option<String>,
+    String,
+    ::cachier::__private::Unmetered,
+> {
+    ::cachier::MethodCache::new(
+        Self::__cachier_name_site(),
+        ::cachier::__private::name_of(&|| ()),
+        |operation, (this, id)| Self::__cachier_name(this, operation, id),
+    )
+}

@@ -1,0 +1,44 @@
+async fn fetch(&self, id: u64) -> Result<Page, Error> {
+    let prepared = {
+        ::cachier::__site! {
+            static SITE : ::cachier::__private::ErasedSite, | marker | &
+            ::cachier::__private::identity_of_method(marker, "fetch"),
+            ::cachier::__private::Options { .. ::cachier::__private::Options::new() }
+        }
+        let shape = ::cachier::__shape!(Result < Page, Error >);
+        let arguments = ::cachier::__private::StoredArguments((
+            ::cachier::__stored_part!(& id),
+        ));
+        let site = SITE.resolve(&|| (), shape, &arguments);
+        match site.begin(shape, &arguments, ::cachier::__private::Option::None) {
+            ::cachier::__private::Begun::Hit(value) => ::core::result::Result::Ok(value),
+            ::cachier::__private::Begun::Miss(start) => {
+                let operation = ::cachier::__private::Operation::first(start);
+                ::core::result::Result::Err(site.prepare(shape, operation, &arguments))
+            }
+        }
+    };
+    match prepared {
+        ::core::result::Result::Ok(value) => value,
+        ::core::result::Result::Err(prepared) => {
+            let shape = ::cachier::__shape!(Result < Page, Error >);
+            let recipe = ::cachier::__private::Recipe::new(shape);
+            let body = async move {
+                ::cachier::__returns!(Result < Page, Error >);
+                let mut id = id;
+                {
+                    id += 1;
+                    self.load(id).await
+                }
+            };
+            ::cachier::__private::dispatch_async(
+                    recipe,
+                    prepared,
+                    move |_| ::cachier::__private::Step::Now(body),
+                )
+                .await
+                .call()
+                .value
+        }
+    }
+}
