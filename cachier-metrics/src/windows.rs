@@ -116,7 +116,7 @@ mod tests {
     #[test]
     fn more_days_need_no_more_room() {
         let (two_days, _) = ticked(2 * DAY, |_| SECOND);
-        let (long, _) = ticked(5 * DAY, |_| SECOND);
+        let (long, _) = ticked(3 * DAY, |_| SECOND);
         let (two_days, long) = (two_days.recent.len(), long.recent.len());
         assert!(two_days < 300, "{two_days} are kept");
         assert!(long <= two_days + 32, "{long} are kept");

@@ -206,6 +206,26 @@ fn waits_operations_and_sizes_are_recorded_under_their_labels() {
     );
 }
 
+/// A snapshot is taken anew only when something has happened since the last one.
+#[test]
+fn a_duration_or_a_size_alone_is_something_that_has_happened() {
+    let (metrics, _) = metrics(1.0);
+    let call = metrics.start_call(ONE, None);
+    assert_eq!(metrics.snapshot().entry_size.count(), 0);
+    call.stored(100);
+    assert_eq!(metrics.snapshot().entry_size.count(), 1);
+    drop(call.operation(Operation::Load));
+    assert_eq!(
+        metrics.snapshot().operation_duration[Operation::Load].count(),
+        1
+    );
+    drop(call.wait(WaitScope::Process));
+    assert_eq!(
+        metrics.snapshot().wait_duration[WaitScope::Process].count(),
+        1
+    );
+}
+
 #[test]
 fn rare_events_are_counted_each() {
     let (metrics, _) = metrics(0.1);
