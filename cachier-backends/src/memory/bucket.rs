@@ -1,9 +1,8 @@
 //! Seven slots of the index in one cache line.
 
-use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 
-use sdd::{AtomicShared, Guard, Shared, Tag};
+use super::sync::{AtomicShared, AtomicU64, Guard, Shared, Tag};
 
 /// How many items a bucket takes.
 pub(super) const WIDTH: usize = 7;
@@ -34,7 +33,7 @@ pub(super) struct Summary(u64);
 /// Slots whose item may be the one that is looked for.
 pub(super) struct Candidates(u64);
 
-impl<T> Bucket<T> {
+impl<T: 'static> Bucket<T> {
     pub(super) fn new() -> Self {
         Self {
             summary: AtomicU64::new(0),

@@ -59,7 +59,8 @@ impl Bounds {
 
     /// Whether a store that holds this much has room for one more entry, of this size.
     pub(super) fn have_room(&self, entries: usize, bytes: u64, size: Option<u64>) -> bool {
-        let fits = |limit| bytes.saturating_add(size.unwrap_or(0)) <= limit;
+        let sum = bytes.checked_add(size.unwrap_or(0));
+        let fits = |limit| sum.is_some_and(|sum| sum <= limit);
         self.entries.is_none_or(|limit| (entries as u64) < limit) && self.bytes.is_none_or(fits)
     }
 }

@@ -12,9 +12,8 @@
 
 use std::sync::atomic::Ordering::{AcqRel, Acquire};
 
-use sdd::{AtomicShared, Guard, Shared, Tag};
-
 use super::catalog::{Catalog, Record};
+use super::sync::{AtomicShared, Guard, Shared, Tag};
 use super::table::Table;
 
 /// The table, as readers and writers share it.
@@ -107,7 +106,7 @@ impl<T: Send + Sync + 'static> Index<T> {
     }
 }
 
-impl<T> Retired<T> {
+impl<T: 'static> Retired<T> {
     /// Lets go of the items now, and not only when the table itself is freed. Takes time in
     /// proportion to their number.
     pub(super) fn release(self) {

@@ -18,7 +18,7 @@
 //!   `bucket`s. `catalog` knows where each entry stands.
 //! - `policy` chooses the entry that goes when a bound is reached: S3-FIFO, as plain logic.
 //! - `writer` changes all of them in step and keeps to the bounds; `store` is the public face.
-//! - `reclaim` says when what was removed is dropped.
+//! - `sync` names what synchronises; `reclaim` says when what was removed is dropped.
 
 mod bucket;
 mod catalog;
@@ -29,9 +29,13 @@ mod policy;
 mod reclaim;
 mod sizes;
 mod store;
+mod sync;
 mod table;
 mod writer;
 
 pub use entry::{Bounds, Entry, Inserted, NewEntry};
 pub use reclaim::DeferDrops;
 pub use store::MemoryStore;
+
+#[cfg(test)]
+mod tests;

@@ -1,8 +1,9 @@
 //! An entry under its key, as the index holds it.
 
-use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
+use std::sync::atomic::Ordering::Relaxed;
 
 use super::entry::{Entry, NewEntry};
+use super::sync::AtomicU8;
 
 /// What a hit reads stands together, so that it mostly takes one cache line.
 #[repr(C)]

@@ -1,6 +1,6 @@
 //! When removed values are dropped.
 
-use sdd::Guard;
+use super::sync::Guard;
 
 /// An epoch ends each time reclamation is urged on, unless a lookup in another thread is under way;
 /// what was removed is freed after three.

@@ -2,16 +2,16 @@
 
 use std::fmt;
 use std::hash::{BuildHasher, Hash};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::PoisonError;
 
 use equivalent::Equivalent;
 use foldhash::fast::RandomState;
-use sdd::Guard;
 
 use super::entry::{Bounds, Entry, Inserted, NewEntry};
 use super::index::Index;
 use super::node::Node;
 use super::reclaim::reclaim;
+use super::sync::{Guard, Mutex, MutexGuard};
 use super::writer::{Ledger, Writer};
 
 /// Typed entries of one function in the memory of the process.

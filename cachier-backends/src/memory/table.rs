@@ -3,16 +3,15 @@
 //! An item belongs into the bucket that its hash names, or the next one that has a slot to spare. A
 //! bucket knows how many items passed it by, so that a lookup knows when to go on.
 
-use sdd::{Guard, Shared};
-
 use super::bucket::{Bucket, WIDTH};
 use super::catalog::Position;
+use super::sync::{Guard, Shared};
 
 pub(super) struct Table<T> {
     buckets: Box<[Bucket<T>]>,
 }
 
-impl<T> Table<T> {
+impl<T: 'static> Table<T> {
     /// An empty table; the number is a power of two.
     pub(super) fn new(buckets: usize) -> Self {
         Self {
@@ -42,10 +41,11 @@ impl<T> Table<T> {
                     return Some(item);
                 }
             }
-            if !summary.goes_on() {
+            bucket = self.next(bucket);
+            // All buckets of a small table may have passed an item on.
+            if !summary.goes_on() || bucket == self.home(hash) {
                 return None;
             }
-            bucket = self.next(bucket);
         }
     }
 

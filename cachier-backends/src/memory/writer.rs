@@ -1,15 +1,12 @@
 //! The writing side of a store: what it holds, kept within its bounds.
 
-use std::sync::MutexGuard;
-
-use sdd::Guard;
-
 use super::catalog::Catalog;
 use super::entry::{Bounds, Inserted, NewEntry};
 use super::index::{Index, Retired};
 use super::node::Node;
 use super::policy::{Arrival, Policy};
 use super::sizes::Sizes;
+use super::sync::{Guard, MutexGuard};
 
 /// What writers alone need to know, under the lock. It speaks of entries by their ids.
 pub(super) struct Ledger {

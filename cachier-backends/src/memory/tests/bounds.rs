@@ -1,0 +1,143 @@
+//! Bounds at their edges, and what a lookup costs the entries.
+
+use super::super::{Bounds, MemoryStore, NewEntry};
+use super::{at_most, plain};
+
+fn sized(bytes: u64) -> NewEntry<u64> {
+    NewEntry {
+        bytes: Some(bytes),
+        ..plain(bytes)
+    }
+}
+
+fn at_most_bytes(bytes: u64) -> MemoryStore<u64, u64> {
+    MemoryStore::new(Bounds {
+        entries: None,
+        bytes: Some(bytes),
+    })
+}
+
+#[test]
+fn a_store_of_no_entries_keeps_nothing() {
+    let store = at_most(0);
+    let inserted = store.insert(1, plain(1));
+    assert!(!inserted.kept);
+    assert_eq!((inserted.evicted, inserted.entries), (0, 0));
+    assert_eq!(store.peek(&1), None);
+}
+
+#[test]
+fn a_store_of_one_entry_keeps_the_last_one_however_popular_the_one_before() {
+    let store = at_most(1);
+    for key in 0..10 {
+        let inserted = store.insert(key, plain(key));
+        assert_eq!((inserted.kept, inserted.entries), (true, 1));
+        for _ in 0..5 {
+            assert_eq!(store.get(&key, |_| true).unwrap().value, key);
+        }
+    }
+}
+
+#[test]
+fn a_full_store_keeps_the_entry_that_is_inserted() {
+    for capacity in 1..50 {
+        let store = at_most(capacity);
+        for key in 0..500 {
+            let _ = store.insert(key, plain(key));
+            assert!(store.get(&key, |_| true).is_some(), "{key} of {capacity}");
+            // Every third is popular, so that the store fills with protected entries.
+            for _ in 0..3 {
+                let _ = store.get(&(key - key % 3), |_| true);
+            }
+        }
+        assert_eq!(store.entries(), capacity);
+    }
+}
+
+#[test]
+fn an_entry_larger_than_the_store_is_not_kept_and_its_former_value_goes() {
+    let store = at_most_bytes(100);
+    let _ = store.insert(1, sized(60));
+    let _ = store.insert(2, sized(40));
+    let inserted = store.insert(1, sized(101));
+    assert!(!inserted.kept);
+    assert_eq!((inserted.evicted, inserted.entries), (0, 1));
+    assert_eq!(store.peek(&1), None);
+    assert_eq!(store.bytes(), Some(40));
+}
+
+#[test]
+fn an_entry_of_unknown_size_is_not_kept_within_a_bound_in_bytes() {
+    let store = at_most_bytes(100);
+    assert!(!store.insert(1, plain(1)).kept);
+    assert_eq!(store.bytes(), Some(0));
+}
+
+#[test]
+fn an_entry_as_large_as_the_store_takes_all_of_it() {
+    let store = at_most_bytes(100);
+    for key in 0..10 {
+        assert!(store.insert(key, sized(10)).kept);
+    }
+    let inserted = store.insert(99, sized(100));
+    assert_eq!(
+        (inserted.kept, inserted.evicted, inserted.entries),
+        (true, 10, 1)
+    );
+}
+
+#[test]
+fn a_grown_value_evicts_others_but_not_its_own_key() {
+    let store = at_most_bytes(100);
+    for key in 0..4 {
+        let _ = store.insert(key, sized(25));
+    }
+    let inserted = store.insert(0, sized(60));
+    assert_eq!((inserted.kept, inserted.evicted), (true, 3 - 1));
+    assert_eq!(store.peek(&0).unwrap().value, 60);
+    assert_eq!(store.bytes(), Some(85));
+}
+
+#[test]
+fn sizes_near_the_largest_number_do_not_overflow() {
+    let store = at_most_bytes(u64::MAX);
+    let _ = store.insert(1, sized(u64::MAX - 1));
+    let _ = store.insert(2, sized(u64::MAX - 1));
+    assert_eq!(store.entries(), 1);
+    let store: MemoryStore<u64, u64> = super::unbounded();
+    let _ = store.insert(1, sized(u64::MAX));
+    let _ = store.insert(2, sized(u64::MAX));
+    assert_eq!(store.bytes(), Some(u64::MAX));
+}
+
+#[test]
+fn the_total_is_unknown_while_one_size_is() {
+    let store: MemoryStore<u64, u64> = super::unbounded();
+    let _ = store.insert(1, sized(10));
+    let _ = store.insert(2, plain(0));
+    assert_eq!(store.bytes(), None);
+    assert!(store.remove(&2));
+    assert_eq!(store.bytes(), Some(10));
+}
+
+#[test]
+fn a_lookup_that_finds_a_stale_value_does_not_clone_it() {
+    #[derive(Debug)]
+    struct NotToBeCloned;
+    impl Clone for NotToBeCloned {
+        fn clone(&self) -> Self {
+            panic!("cloned")
+        }
+    }
+    let store = at_most(1);
+    let _ = store.insert(1, plain(NotToBeCloned));
+    assert!(store.get(&1, |_| false).is_none());
+}
+
+#[test]
+fn a_lookup_borrows_the_key() {
+    let store = at_most(2);
+    let _ = store.insert("a".to_owned(), plain(1));
+    assert_eq!(store.get("a", |_| true).unwrap().value, 1);
+    assert!(store.remove("a"));
+}

@@ -1,0 +1,215 @@
+//! When values are dropped, and what their code may do.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+
+use super::super::{DeferDrops, MemoryStore};
+use super::{at_most, plain, unbounded};
+
+/// A value that counts those alive.
+struct Counted(Arc<AtomicUsize>);
+
+impl Counted {
+    fn new(alive: &Arc<AtomicUsize>) -> Self {
+        alive.fetch_add(1, SeqCst);
+        Self(alive.clone())
+    }
+}
+
+impl Clone for Counted {
+    fn clone(&self) -> Self {
+        Self::new(&self.0)
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, SeqCst);
+    }
+}
+
+/// Uses stores until the condition holds: other tests delay reclamation while they look something up.
+fn until(condition: impl Fn() -> bool) {
+    let store = unbounded();
+    while !condition() {
+        let _ = store.insert(1, plain(1));
+        store.remove(&1);
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn what_is_removed_replaced_evicted_or_cleared_is_dropped_soon() {
+    let alive = Arc::new(AtomicUsize::new(0));
+    let store = at_most(50);
+    for key in 0..1000 {
+        let _ = store.insert(key, plain(Counted::new(&alive)));
+    }
+    until(|| alive.load(SeqCst) == 50);
+    for key in 950..975 {
+        let _ = store.insert(key, plain(Counted::new(&alive)));
+    }
+    until(|| alive.load(SeqCst) == 50);
+    assert!(store.remove(&999));
+    until(|| alive.load(SeqCst) == 49);
+    assert_eq!(store.clear(), 49);
+    until(|| alive.load(SeqCst) == 0);
+}
+
+#[test]
+fn what_a_store_holds_is_dropped_with_it() {
+    let alive = Arc::new(AtomicUsize::new(0));
+    let store = unbounded();
+    for key in 0..1000 {
+        let _ = store.insert(key, plain(Counted::new(&alive)));
+    }
+    drop(store);
+    until(|| alive.load(SeqCst) == 0);
+}
+
+#[test]
+fn what_a_thread_removed_before_it_ended_is_dropped_too() {
+    let alive = Arc::new(AtomicUsize::new(0));
+    let store = unbounded();
+    for key in 0..100 {
+        let _ = store.insert(key, plain(Counted::new(&alive)));
+    }
+    std::thread::scope(|scope| {
+        scope.spawn(|| (0..100).for_each(|key| assert!(store.remove(&key))));
+    });
+    until(|| alive.load(SeqCst) == 0);
+}
+
+#[test]
+fn a_value_stays_usable_while_it_is_removed() {
+    let store = unbounded();
+    let _ = store.insert(1, plain("held".to_owned()));
+    let found = store.get(&1, |_| {
+        assert!(store.remove(&1));
+        true
+    });
+    assert_eq!(found.unwrap().value, "held");
+    assert_eq!(store.peek(&1), None);
+}
+
+/// A value whose end changes the store that held it.
+#[derive(Clone)]
+struct Entangled {
+    store: &'static MemoryStore<u32, Entangled>,
+    key: u32,
+    dropped: &'static AtomicUsize,
+}
+
+impl Drop for Entangled {
+    fn drop(&mut self) {
+        if self.dropped.fetch_add(1, SeqCst) < 1000 {
+            let again = Entangled {
+                key: self.key + 1,
+                ..*self
+            };
+            let _ = self.store.get(&self.key, |_| true);
+            let _ = self.store.insert(self.key, plain(again));
+            self.store.remove(&(self.key + 1));
+        }
+    }
+}
+
+#[test]
+fn the_drop_of_a_value_may_use_the_store() {
+    let store = Box::leak(Box::new(at_most(3)));
+    let dropped = Box::leak(Box::new(AtomicUsize::new(0)));
+    for key in 0..100 {
+        let _ = store.insert(
+            key,
+            plain(Entangled {
+                store,
+                key,
+                dropped,
+            }),
+        );
+        let _ = store.insert(
+            key,
+            plain(Entangled {
+                store,
+                key,
+                dropped,
+            }),
+        );
+    }
+    store.clear();
+    until(|| dropped.load(SeqCst) > 200);
+    dropped.store(1000, SeqCst);
+}
+
+#[test]
+fn no_value_is_dropped_while_drops_are_deferred() {
+    let alive = Arc::new(AtomicUsize::new(0));
+    let store = unbounded();
+    let deferred = DeferDrops::new();
+    for key in 0..100 {
+        let _ = store.insert(key, plain(Counted::new(&alive)));
+    }
+    for key in 0..100 {
+        assert!(store.remove(&key));
+        let _ = store.get(&key, |_| true);
+    }
+    assert_eq!(alive.load(SeqCst), 100);
+    drop(deferred);
+    until(|| alive.load(SeqCst) == 0);
+}
+
+#[test]
+fn a_drop_that_panics_harms_nobody() {
+    struct Fragile(&'static AtomicBool);
+    impl Clone for Fragile {
+        fn clone(&self) -> Self {
+            Self(self.0)
+        }
+    }
+    impl Drop for Fragile {
+        fn drop(&mut self) {
+            self.0.store(true, SeqCst);
+            panic!("a value that panics when it is dropped");
+        }
+    }
+    static DROPPED: AtomicBool = AtomicBool::new(false);
+    let store = unbounded();
+    let _ = store.insert(1, plain(Fragile(&DROPPED)));
+    assert!(store.remove(&1));
+    until(|| DROPPED.load(SeqCst));
+    assert_eq!(store.entries(), 0);
+}
+
+#[test]
+fn a_clone_that_panics_harms_nobody() {
+    struct Uncloneable;
+    impl Clone for Uncloneable {
+        fn clone(&self) -> Self {
+            panic!("a value that panics when it is cloned")
+        }
+    }
+    let store = unbounded();
+    let _ = store.insert(1, plain(Uncloneable));
+    assert!(catch_unwind(AssertUnwindSafe(|| store.get(&1, |_| true))).is_err());
+    assert!(store.remove(&1));
+}
+
+#[test]
+fn a_key_whose_comparison_panics_harms_nobody() {
+    #[derive(Hash)]
+    struct Incomparable(u8);
+    impl PartialEq for Incomparable {
+        fn eq(&self, other: &Self) -> bool {
+            assert!(self.0 != other.0, "a key that panics when it is found");
+            false
+        }
+    }
+    impl Eq for Incomparable {}
+    let store = unbounded();
+    let _ = store.insert(Incomparable(1), plain(1));
+    let again = AssertUnwindSafe(|| store.insert(Incomparable(1), plain(2)));
+    assert!(catch_unwind(again).is_err());
+    let _ = store.insert(Incomparable(2), plain(2));
+    assert_eq!(store.entries(), 2);
+}

@@ -1,0 +1,46 @@
+//! The store against a model, in one thread and in many; `check` holds what a model checker runs.
+#![allow(clippy::unwrap_used)]
+
+#[cfg(not(shuttle))]
+mod bounds;
+#[cfg(shuttle)]
+mod check;
+#[cfg(not(shuttle))]
+mod drops;
+#[cfg(not(shuttle))]
+mod model;
+#[cfg(not(shuttle))]
+mod policy;
+#[cfg(not(shuttle))]
+mod threads;
+
+use super::{Bounds, MemoryStore, NewEntry};
+
+/// An entry of which only the value matters.
+fn plain<V>(value: V) -> NewEntry<V> {
+    NewEntry {
+        value,
+        created: 0,
+        compute_nanos: 0,
+        bytes: None,
+    }
+}
+
+fn unbounded<K, V>() -> MemoryStore<K, V>
+where
+    K: Eq + std::hash::Hash + Send + Sync + 'static,
+    V: Clone + Send + Sync + 'static,
+{
+    MemoryStore::new(Bounds::default())
+}
+
+fn at_most<K, V>(entries: u64) -> MemoryStore<K, V>
+where
+    K: Eq + std::hash::Hash + Send + Sync + 'static,
+    V: Clone + Send + Sync + 'static,
+{
+    MemoryStore::new(Bounds {
+        entries: Some(entries),
+        bytes: None,
+    })
+}

@@ -1,0 +1,164 @@
+//! The store against a plain map, one operation after the other.
+
+use std::collections::HashMap;
+
+use proptest::prelude::*;
+
+use super::super::{Bounds, Entry, MemoryStore, NewEntry};
+
+#[derive(Clone, Debug)]
+enum Step {
+    Get { key: u8, fresh_from: u64 },
+    Peek(u8),
+    Insert { key: u8, size: Option<u64> },
+    Remove(u8),
+    RemoveOlderThan(u64),
+    Clear,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    // The time of an entry is the number of its step.
+    let time = || 0..300u64;
+    let key = || 0..60u8;
+    prop_oneof![
+        6 => (key(), time()).prop_map(|(key, fresh_from)| Step::Get { key, fresh_from }),
+        1 => key().prop_map(Step::Peek),
+        8 => (key(), prop::option::weighted(0.9, 0..40u64))
+            .prop_map(|(key, size)| Step::Insert { key, size }),
+        2 => key().prop_map(Step::Remove),
+        1 => time().prop_map(Step::RemoveOlderThan),
+        1 => Just(Step::Clear),
+    ]
+}
+
+fn bounds() -> impl Strategy<Value = Bounds> {
+    let entries = prop::option::of(0..30u64);
+    let bytes = prop::option::of(0..200u64);
+    (entries, bytes).prop_map(|(entries, bytes)| Bounds { entries, bytes })
+}
+
+/// What is expected under each key.
+type Expected = HashMap<u8, NewEntry<String>>;
+
+proptest! {
+    #[test]
+    fn a_store_holds_what_a_map_would_hold_but_for_what_it_evicted(
+        bounds in bounds(),
+        steps in prop::collection::vec(step(), 1..300),
+    ) {
+        let store = MemoryStore::new(bounds);
+        let mut expected = Expected::new();
+        for (now, step) in (0..).zip(steps) {
+            apply(&store, &mut expected, now, step, bounds)?;
+            agree(&store, &expected, bounds)?;
+        }
+    }
+}
+
+fn apply(
+    store: &MemoryStore<u8, String>,
+    expected: &mut Expected,
+    now: u64,
+    step: Step,
+    bounds: Bounds,
+) -> Result<(), TestCaseError> {
+    match step {
+        Step::Get { key, fresh_from } => {
+            let fresh = expected
+                .get(&key)
+                .filter(|entry| entry.created >= fresh_from);
+            let got = store.get(&key, |created| created >= fresh_from);
+            prop_assert_eq!(got, fresh.map(shown));
+        }
+        Step::Peek(key) => prop_assert_eq!(store.peek(&key), expected.get(&key).map(shown)),
+        Step::Insert { key, size } => {
+            let entry = NewEntry {
+                value: format!("{key} at {now}"),
+                created: now,
+                compute_nanos: now + 1,
+                bytes: size,
+            };
+            insert(store, expected, key, entry, bounds)?;
+        }
+        Step::Remove(key) => {
+            prop_assert_eq!(store.remove(&key), expected.remove(&key).is_some());
+        }
+        Step::RemoveOlderThan(time) => {
+            let before = expected.len();
+            expected.retain(|_, entry| entry.created >= time);
+            let removed = store.remove_older_than(time);
+            prop_assert_eq!(removed, (before - expected.len()) as u64);
+        }
+        Step::Clear => {
+            prop_assert_eq!(store.clear(), expected.len() as u64);
+            expected.clear();
+        }
+    }
+    Ok(())
+}
+
+fn insert(
+    store: &MemoryStore<u8, String>,
+    expected: &mut Expected,
+    key: u8,
+    entry: NewEntry<String>,
+    bounds: Bounds,
+) -> Result<(), TestCaseError> {
+    let size = entry.bytes;
+    let fits = bounds.entries != Some(0)
+        && bounds
+            .bytes
+            .is_none_or(|limit| size.is_some_and(|size| size <= limit));
+    let inserted = store.insert(key, entry.clone());
+    prop_assert_eq!(inserted.kept, fits);
+    expected.remove(&key);
+    // Which entries go is the policy's affair; here it counts that none goes without need.
+    let (held, gone): (Expected, Expected) = expected
+        .drain()
+        .partition(|(key, _)| store.peek(key).is_some());
+    prop_assert_eq!(inserted.evicted, gone.len() as u64);
+    if let Some(largest) = gone.values().map(|entry| entry.bytes.unwrap_or(0)).max() {
+        let too_many = bounds
+            .entries
+            .is_some_and(|limit| held.len() as u64 + 2 > limit);
+        let needed = sum(&held) + largest + size.unwrap_or(0);
+        let too_large = bounds.bytes.is_some_and(|limit| needed > limit);
+        prop_assert!(too_many || too_large, "evicted without need");
+    }
+    *expected = held;
+    if fits {
+        expected.insert(key, entry);
+    }
+    prop_assert_eq!(inserted.entries, expected.len() as u64);
+    Ok(())
+}
+
+/// The store holds what is expected, counts it rightly, and keeps to its bounds.
+fn agree(
+    store: &MemoryStore<u8, String>,
+    expected: &Expected,
+    bounds: Bounds,
+) -> Result<(), TestCaseError> {
+    for key in 0..60 {
+        prop_assert_eq!(store.peek(&key), expected.get(&key).map(shown));
+    }
+    let entries = expected.len() as u64;
+    prop_assert_eq!(store.entries(), entries);
+    prop_assert!(bounds.entries.is_none_or(|limit| entries <= limit));
+    let all_known = expected.values().all(|entry| entry.bytes.is_some());
+    prop_assert_eq!(store.bytes(), all_known.then_some(sum(expected)));
+    prop_assert!(bounds.bytes.is_none_or(|limit| sum(expected) <= limit));
+    Ok(())
+}
+
+fn sum(entries: &Expected) -> u64 {
+    entries.values().filter_map(|entry| entry.bytes).sum()
+}
+
+fn shown(entry: &NewEntry<String>) -> Entry<String> {
+    Entry {
+        value: entry.value.clone(),
+        created: entry.created,
+        compute_nanos: entry.compute_nanos,
+    }
+}

@@ -1,0 +1,110 @@
+//! Many threads on one store.
+
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::thread;
+
+use super::super::{Bounds, MemoryStore, NewEntry};
+use super::{plain, unbounded};
+
+const THREADS: u64 = 4;
+const KEYS: u64 = 200;
+
+/// Numbers that look random, the same in each run.
+struct Numbers(u64);
+
+impl Numbers {
+    fn below(&mut self, limit: u64) -> u64 {
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        (self.0 >> 33) % limit
+    }
+}
+
+/// A value that shows for which key it was made.
+fn value(key: u64, numbers: &mut Numbers) -> NewEntry<Vec<u64>> {
+    let len = 1 + numbers.below(5);
+    NewEntry {
+        bytes: Some(8 * len),
+        ..plain(vec![key; len as usize])
+    }
+}
+
+fn work(store: &MemoryStore<u64, Vec<u64>>, bounds: Bounds, seed: u64) {
+    let mut numbers = Numbers(seed);
+    for _ in 0..20_000 {
+        let key = numbers.below(KEYS);
+        match numbers.below(100) {
+            0..60 => {
+                let found = store.get(&key, |_| true);
+                assert!(found.is_none_or(|entry| entry.value.iter().all(|k| *k == key)));
+            }
+            60..95 => {
+                let inserted = store.insert(key, value(key, &mut numbers));
+                assert!(bounds.entries.is_none_or(|limit| inserted.entries <= limit));
+            }
+            95..99 => drop(store.remove(&key)),
+            _ if numbers.below(20) == 0 => drop(store.clear()),
+            _ => assert!(
+                bounds
+                    .bytes
+                    .is_none_or(|limit| store.bytes().unwrap() <= limit)
+            ),
+        }
+    }
+}
+
+#[test]
+fn counts_agree_with_contents_when_all_threads_are_done() {
+    let entries = [None, Some(1), Some(50)];
+    let bytes = [None, Some(1000)];
+    for bounds in entries.iter().flat_map(|entries| {
+        bytes.map(|bytes| Bounds {
+            entries: *entries,
+            bytes,
+        })
+    }) {
+        let store = MemoryStore::new(bounds);
+        thread::scope(|scope| {
+            for seed in 0..THREADS {
+                let store = &store;
+                scope.spawn(move || work(store, bounds, seed));
+            }
+        });
+        let held: Vec<Vec<u64>> = (0..KEYS)
+            .filter_map(|k| Some(store.peek(&k)?.value))
+            .collect();
+        assert_eq!(store.entries(), held.len() as u64);
+        assert_eq!(
+            store.bytes(),
+            Some(held.iter().map(|v| 8 * v.len() as u64).sum())
+        );
+        assert_eq!(store.clear(), held.len() as u64);
+        assert_eq!((store.entries(), store.bytes()), (0, Some(0)));
+    }
+}
+
+#[test]
+fn an_entry_that_stays_is_found_while_the_table_grows_and_others_come_and_go() {
+    let store = unbounded();
+    let _ = store.insert(0, plain(0));
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                while !done.load(SeqCst) {
+                    assert!(store.get(&0, |_| true).is_some());
+                }
+            });
+        }
+        for key in 1..30_000u64 {
+            let _ = store.insert(key, plain(key));
+            let _ = store.insert(0, plain(key));
+            if key % 3 == 0 {
+                store.remove(&(key / 2));
+            }
+        }
+        done.store(true, SeqCst);
+    });
+}
