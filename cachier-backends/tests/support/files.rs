@@ -39,6 +39,14 @@ impl Files {
         Key::new(Arc::clone(&self.scope), Version::Number(1), hash)
     }
 
+    /// A key in the same shard as all other such keys.
+    pub fn crowded_key(&self, number: u64) -> Key {
+        let mut hash = *blake3::hash(&number.to_le_bytes()).as_bytes();
+        hash[0] = 0;
+        let hash = KeyHash::from_bytes(hash);
+        Key::new(Arc::clone(&self.scope), Version::Number(1), hash)
+    }
+
     pub fn store(&self, key: &Key, value: &[u8]) -> StoreReply {
         let entry = entry(value);
         let request = StoreRequest::new(&entry, moment(0));
