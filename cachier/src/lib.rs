@@ -73,6 +73,7 @@ pub mod __private;
 use self::__private as private;
 
 pub use cachier_backends::{Backend, Blocking, BlockingBackend, Error, ErrorKind, Usage};
+#[doc = include_str!("attribute.md")]
 pub use cachier_macros::cachier;
 pub use cachier_metrics::{CacheMetrics, Distribution, Snapshot, Stats};
 #[cfg(feature = "prometheus")]
