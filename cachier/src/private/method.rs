@@ -7,8 +7,9 @@ use cachier_backends::{Error, Usage};
 use cachier_metrics::CacheMetrics;
 use futures_lite::future::block_on;
 
-use super::dispatch::{IsAsync, Operation, Reply};
+use super::dispatch::{Operation, Reply};
 use super::site::ErasedSite;
+use super::whole::IsAsync;
 use crate::call::{Call, CallOptions};
 use crate::drive::Start;
 

@@ -7,6 +7,7 @@ mod features;
 mod form;
 mod job;
 mod method;
+mod operate;
 #[cfg(feature = "memory")]
 mod part;
 mod shape;
@@ -14,6 +15,7 @@ mod site;
 mod stored_part;
 #[cfg(feature = "memory")]
 mod typed;
+mod whole;
 
 pub use std::option::Option;
 pub use std::result::Result;
@@ -23,7 +25,7 @@ pub use cachier_metrics::{LocalSlot, SamplingRate};
 pub use futures_lite::future::block_on;
 
 pub use self::arguments::{Arguments, Storage, StoredArguments};
-pub use self::dispatch::{IsAsync, Operation, Prepared, Reply, dispatch, dispatch_async};
+pub use self::dispatch::{Operation, Prepared, Reply, dispatch, dispatch_async};
 pub use self::form::{SizeProbe, Unmeasured, measured, propagating};
 pub use self::job::{Mode, Recipe, Step};
 pub use self::method::{AsyncMethodCache, Metered, MethodCache, Unmetered};
@@ -36,6 +38,7 @@ pub use self::site::{Begun, ErasedSite, Instance, Site};
 pub use self::stored_part::{OrderedProbe, StoredPartProbe};
 #[cfg(feature = "memory")]
 pub use self::typed::{MemoryArguments, NearArguments};
+pub use self::whole::IsAsync;
 pub use crate::drive::Start;
 pub use crate::function::Definition;
 pub use crate::identity::{identity_of_function, identity_of_method};

@@ -204,11 +204,23 @@ impl<'a, T: ?Sized> ByRefProbe<'a> for PartProbe<'a, T> {
 }
 
 /// The kept form of an argument, where a type must be named before any value exists.
+///
+/// What a type lacks is said here, once: the types that are made of this one have no more to say.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be part of a key in memory",
+    label = "is not `Hash + Eq + Clone + Send + Sync + 'static`",
+    note = "leave the argument out with `skip(..)`, or write `key = |..| ..` with what tells calls apart"
+)]
 pub trait OwnedPart<const BY_BITS: bool> {
     type Owned;
 }
 
-impl<T: ToOwned + ?Sized> OwnedPart<false> for T {
+#[diagnostic::do_not_recommend]
+impl<T> OwnedPart<false> for T
+where
+    T: ToOwned + ?Sized,
+    T::Owned: Hash + Eq + Send + Sync + Clone + 'static,
+{
     type Owned = T::Owned;
 }
 

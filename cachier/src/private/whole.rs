@@ -1,0 +1,136 @@
+//! The operations of the companion on all entries of a function.
+
+use std::path::PathBuf;
+
+use cachier_backends::{Error, Usage};
+
+use super::arguments::Storage;
+use super::site::{ErasedSite, Site};
+use crate::drive::{Flavour, Session};
+use crate::function::Function;
+use crate::options::BackendName;
+use crate::registry::Registered;
+use crate::storage::Tiers;
+use crate::storage::persistent::Persistent;
+use crate::world;
+
+/// Whether the annotated function is an `async fn`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IsAsync {
+    No,
+    Yes,
+}
+
+impl From<IsAsync> for Flavour {
+    fn from(is_async: IsAsync) -> Self {
+        match is_async {
+            IsAsync::No => Self::Sync,
+            IsAsync::Yes => Self::Async,
+        }
+    }
+}
+
+impl<S: Storage> Site<S> {
+    /// Forgets all entries.
+    pub async fn clear(&'static self, flavour: IsAsync) -> Result<Option<u64>, Error> {
+        self.instance().clear(flavour.into()).await
+    }
+
+    /// Drops all marks of running computations.
+    pub async fn clear_leases(&'static self, flavour: IsAsync) -> Result<(), Error> {
+        self.instance().clear_leases(flavour.into()).await
+    }
+
+    /// Entries and bytes held.
+    pub async fn usage(&'static self, flavour: IsAsync) -> Result<Usage, Error> {
+        self.instance().usage(flavour.into()).await
+    }
+
+    /// The folder of the file backend.
+    pub fn cache_dir(&'static self) -> PathBuf {
+        cache_dir(&self.instance().core.function)
+    }
+}
+
+impl ErasedSite {
+    /// Forgets all entries of all instantiations; how many, if each can tell.
+    pub async fn clear(
+        &'static self,
+        marker: &'static str,
+        flavour: IsAsync,
+    ) -> Result<Option<u64>, Error> {
+        let mut sum = Some(0);
+        for function in self.instantiations(marker) {
+            let cleared = function.registered().clear(flavour.into()).await?;
+            sum = add(sum, cleared);
+        }
+        if let Some((function, tiers)) = self.never_called(marker) {
+            let session = Session::unmeasured(&function, flavour.into());
+            sum = add(sum, tiers.clear(&session).await?);
+        }
+        Ok(sum)
+    }
+
+    /// Drops all marks of running computations of all instantiations.
+    pub async fn clear_leases(
+        &'static self,
+        marker: &'static str,
+        flavour: IsAsync,
+    ) -> Result<(), Error> {
+        for function in self.instantiations(marker) {
+            function.registered().clear_leases(flavour.into()).await?;
+        }
+        if let Some((function, tiers)) = self.never_called(marker) {
+            let session = Session::unmeasured(&function, flavour.into());
+            tiers.clear_leases(&session).await?;
+        }
+        Ok(())
+    }
+
+    /// Entries and bytes held by all instantiations together.
+    pub async fn usage(
+        &'static self,
+        marker: &'static str,
+        flavour: IsAsync,
+    ) -> Result<Usage, Error> {
+        let (mut entries, mut bytes) = (Some(0), Some(0));
+        let mut count = |usage: Usage| {
+            entries = add(entries, usage.entries);
+            bytes = add(bytes, usage.bytes);
+        };
+        for function in self.instantiations(marker) {
+            count(function.registered().usage(flavour.into()).await?);
+        }
+        if let Some((function, tiers)) = self.never_called(marker) {
+            let session = Session::unmeasured(&function, flavour.into());
+            count(tiers.usage(&session).await?);
+        }
+        Ok(Usage { entries, bytes })
+    }
+
+    /// The folder of the file backend.
+    pub fn cache_dir(&'static self, marker: &'static str) -> PathBuf {
+        cache_dir(&self.detached(marker))
+    }
+
+    /// The function that the marker means, when this process has not called it: its entries may outlive processes.
+    fn never_called(&'static self, marker: &'static str) -> Option<(Function, Persistent)> {
+        let function = self.detached(marker);
+        let is_persistent = function.options.backend != BackendName::Memory;
+        let is_known = function.world.functions().contains_key(&function.name);
+        (is_persistent && !is_known).then(|| (function, Persistent::open()))
+    }
+
+    fn detached(&'static self, marker: &'static str) -> Function {
+        Function::new(self.definition(marker), world::current(), None)
+    }
+}
+
+/// The sum, as long as both are known.
+fn add(sum: Option<u64>, more: Option<u64>) -> Option<u64> {
+    Some(sum?.saturating_add(more?))
+}
+
+fn cache_dir(function: &Function) -> PathBuf {
+    function.world.backends.cache_dir(&function.policy())
+}
