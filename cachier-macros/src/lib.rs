@@ -39,6 +39,6 @@ fn attribute(arguments: TokenStream, item: TokenStream) -> TokenStream {
     if errors.is_empty() {
         expand::expand(&cached)
     } else {
-        expand::fallback(&cached, errors.into_compile_errors(), item)
+        expand::fallback(&cached, errors.into_compile_errors())
     }
 }

@@ -100,9 +100,14 @@ pub fn functions() -> Vec<CachedFunction> {
 }
 
 /// The cached function of this name, if it has been called.
+///
+/// Where types belong to the name, as they do of a generic function or a method of a trait impl, it may also be given
+/// without them; of several instantiations, one is found.
 #[must_use]
 pub fn function(name: &str) -> Option<CachedFunction> {
-    world::current().functions().get(name).copied()
+    let functions = world::current().functions();
+    let without_types = || functions.values().find(|known| known.function().metrics_name == name);
+    functions.get(name).or_else(without_types).copied()
 }
 
 /// What can be asked of a function without knowing its types.

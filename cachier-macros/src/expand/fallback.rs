@@ -6,9 +6,11 @@ use quote::format_ident;
 
 use super::{attributes, code};
 use crate::model::{Beside, Cached};
+use crate::parse::{Function, is_cachier};
 
-/// The errors, the annotated item, and what others may refer to.
-pub(crate) fn fallback(cached: &Cached, errors: TokenStream, item: TokenStream) -> TokenStream {
+/// The errors, the function as it is, and what others may refer to.
+pub(crate) fn fallback(cached: &Cached, errors: TokenStream) -> TokenStream {
+    let item = item(cached);
     let Beside::Enum(name) = &cached.beside else {
         return code!(#errors #item);
     };
@@ -29,4 +31,16 @@ pub(crate) fn fallback(cached: &Cached, errors: TokenStream, item: TokenStream) 
             #krate::__no_operations! { [#visibility] [#asyncness] #(#types)* }
         }
     }
+}
+
+/// The function without a second `#[cachier]`, which would add a companion of its own.
+fn item(cached: &Cached) -> TokenStream {
+    let Function {
+        attributes,
+        visibility,
+        signature,
+        body,
+    } = cached.function;
+    let attributes = attributes.iter().filter(|attribute| !is_cachier(attribute));
+    code!(#(#attributes)* #visibility #signature #body)
 }

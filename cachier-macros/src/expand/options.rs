@@ -147,7 +147,11 @@ fn metrics(cached: &Cached, private: &TokenStream) -> Option<TokenStream> {
             None => quote!(#private::SamplingRate::ALL),
             Some(Rate::Known(rate)) => quote!(const { #private::SamplingRate::new(#rate) }),
             Some(Rate::Computed(rate)) => {
-                quote_spanned!(rate.span()=> const { #private::SamplingRate::new(#rate) })
+                // A constant of its own is checked even where the function is never called.
+                quote_spanned!(rate.span()=> {
+                    const __RATE: #private::SamplingRate = #private::SamplingRate::new(#rate);
+                    __RATE
+                })
             }
         },
     ))

@@ -2,6 +2,8 @@
 
 use proc_macro2::TokenStream;
 
+use syn::ext::IdentExt as _;
+
 use super::{arguments, code, options};
 use crate::model::{Beside, Cached, Typing};
 
@@ -55,7 +57,7 @@ fn own_identity(cached: &Cached) -> TokenStream {
     if companion == function {
         return path;
     }
-    let name = function.to_string();
+    let name = function.unraw().to_string();
     code!(&#krate::__private::identity_of_method(#path, #name))
 }
 
@@ -65,6 +67,6 @@ fn identity_of_marker(cached: &Cached) -> TokenStream {
         let own = own_identity(cached);
         return code!(#krate::__private::identity_of_function(#own, marker));
     }
-    let name = cached.function.signature.ident.to_string();
+    let name = cached.function.signature.ident.unraw().to_string();
     code!(&#krate::__private::identity_of_method(marker, #name))
 }

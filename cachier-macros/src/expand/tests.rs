@@ -70,3 +70,37 @@ fn a_method_of_a_trait_impl() {
         "async fn fetch(&self, mut id: u64) -> Result<Page, Error> { id += 1; self.load(id).await }",
     );
 }
+
+#[test]
+fn a_half_typed_body_still_expands() {
+    let function = "fn f(a: u8) -> u8 { let x = ; a. }";
+    let code = crate::attribute(
+        "backend = \"memory\"".parse().unwrap(),
+        function.parse().unwrap(),
+    )
+    .to_string();
+    assert!(!code.contains("compile_error"), "{code}");
+    assert!(
+        code.contains("{ let x = ; a . }") && code.contains("enum f"),
+        "{code}"
+    );
+}
+
+#[test]
+fn with_errors_the_function_stays_as_it_is_and_the_companion_is_there_in_name() {
+    let function = "pub async fn f(a: u8) -> u8 { a }";
+    let code = crate::attribute(
+        "colour, size = 3".parse().unwrap(),
+        function.parse().unwrap(),
+    )
+    .to_string();
+    assert_eq!(code.matches("compile_error").count(), 2, "{code}");
+    assert!(
+        code.contains("pub async fn f (a : u8) -> u8 { a }"),
+        "{code}"
+    );
+    assert!(
+        code.contains("pub enum f { }") && code.contains("__no_operations"),
+        "{code}"
+    );
+}

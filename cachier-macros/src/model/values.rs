@@ -27,7 +27,7 @@ pub(crate) struct Flag(pub(crate) bool);
 /// `"10m"`, or an expression of type `Duration`.
 pub(crate) enum Time {
     Known(Duration),
-    Computed(Expr),
+    Computed(Box<Expr>),
 }
 
 /// `"10KB"`, or an integer expression in bytes.
@@ -39,13 +39,13 @@ pub(crate) struct Count(pub(crate) Amount);
 /// A whole number that the macro knows, or an expression.
 pub(crate) enum Amount {
     Known(u64),
-    Computed(Expr),
+    Computed(Box<Expr>),
 }
 
 /// A share between 0 and 1, or a constant expression of type `f64`.
 pub(crate) enum Rate {
     Known(f64),
-    Computed(Expr),
+    Computed(Box<Expr>),
 }
 
 /// A name that is not empty.
@@ -105,7 +105,7 @@ impl Kind for Time {
                 .map(Self::Known)
                 .map_err(|problem| Error::new(text.span(), format!("not a duration: {problem}"))),
             Expr::Lit(_) | Expr::Closure(_) => Err(wrong::<Self>(written)),
-            computed => Ok(Self::Computed(computed.clone())),
+            computed => Ok(Self::Computed(Box::new(computed.clone()))),
         }
     }
 }
@@ -156,7 +156,7 @@ impl Kind for Rate {
                 -1.0
             }
             Expr::Lit(_) | Expr::Closure(_) => return Err(wrong::<Self>(written)),
-            computed => return Ok(Self::Computed(computed.clone())),
+            computed => return Ok(Self::Computed(Box::new(computed.clone()))),
         };
         if (0.0..=1.0).contains(&rate) {
             Ok(Self::Known(rate))
@@ -336,7 +336,7 @@ fn amount<K: Kind>(value: &Expr, written: &Written) -> Result<Amount> {
             ..
         }) => number.base10_parse().map(Amount::Known),
         Expr::Lit(_) | Expr::Closure(_) | Expr::Unary(_) => Err(wrong::<K>(written)),
-        computed => Ok(Amount::Computed(computed.clone())),
+        computed => Ok(Amount::Computed(Box::new(computed.clone()))),
     }
 }
 

@@ -20,6 +20,15 @@ pub(crate) fn function(item: TokenStream) -> Result<Function> {
     Function::parse.parse2(item)
 }
 
+/// Whether an attribute is this macro.
+pub(crate) fn is_cachier(attribute: &Attribute) -> bool {
+    attribute
+        .path()
+        .segments
+        .last()
+        .is_some_and(|segment| segment.ident == "cachier")
+}
+
 impl Function {
     fn parse(input: ParseStream) -> Result<Self> {
         let attributes = input.call(Attribute::parse_outer)?;

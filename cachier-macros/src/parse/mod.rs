@@ -7,5 +7,5 @@ mod size;
 
 pub(crate) use arguments::{Value, Written, arguments};
 pub(crate) use duration::duration;
-pub(crate) use function::{Function, function};
+pub(crate) use function::{Function, function, is_cachier};
 pub(crate) use size::size;

@@ -4,7 +4,7 @@ use syn::{FnArg, PatType, Receiver, ReceiverKind, Safety, Signature, Type};
 
 use crate::diagnostics::Errors;
 use crate::model::{Arguments, is_on};
-use crate::parse::Function;
+use crate::parse::{Function, is_cachier};
 
 pub(super) fn check(arguments: &Arguments, function: &Function, errors: &mut Errors) {
     check_qualifiers(&function.signature, errors);
@@ -41,12 +41,7 @@ fn check_qualifiers(signature: &Signature, errors: &mut Errors) {
 /// A second `#[cachier]` below the one that is being expanded.
 fn check_repetition(function: &Function, errors: &mut Errors) {
     for attribute in &function.attributes {
-        if attribute
-            .path()
-            .segments
-            .last()
-            .is_some_and(|segment| segment.ident == "cachier")
-        {
+        if is_cachier(attribute) {
             errors.over(
                 attribute,
                 "the function has two `#[cachier]` attributes; merge their arguments into one",

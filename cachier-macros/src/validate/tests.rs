@@ -340,3 +340,63 @@ fn faults_of_arguments_and_function_come_together() {
         5
     );
 }
+
+#[test]
+fn a_key_in_memory_sees_through_one_reference_only() {
+    let borrowed = "a key in memory owns its parts";
+    let memory = "backend = \"memory\"";
+    refused(memory, "fn f(a: &[&str]) {}", borrowed, "&str");
+    refused(memory, "fn f(a: Cow<'_, str>) {}", borrowed, "'_");
+    refused(
+        "near_cache = 3",
+        "fn f<'a>(a: &Request<'a>) {}",
+        borrowed,
+        "'a",
+    );
+    refused(memory, "fn f(a: Option<&&str>) {}", borrowed, "&str");
+    fine(
+        memory,
+        "fn f(a: &str, b: Option<&[u8]>, c: &'static [&'static str]) {}",
+    );
+    fine(memory, "fn f(a: fn(&str) -> &str) {}");
+    fine("backend = \"memory\", skip(a)", "fn f(a: &[&str]) {}");
+    fine(
+        "backend = \"memory\", key = |a| a.len()",
+        "fn f(a: &[&str]) {}",
+    );
+    fine("backend = \"file\"", "fn f(a: &[&str]) {}");
+}
+
+#[test]
+fn a_key_holds_twelve_arguments() {
+    let arguments = |count: usize| {
+        (0..count)
+            .map(|n| format!("a{n}: U{n},"))
+            .collect::<String>()
+    };
+    let thirteen = format!("fn f({}) {{}}", arguments(13));
+    refused("", &thirteen, "a key holds 12 arguments", "U12");
+    fine("skip(a3)", &thirteen);
+    fine("key = |a3| *a3", &thirteen);
+    fine("", &format!("fn f({}) {{}}", arguments(12)));
+    let method = format!("fn f(&self, {}) {{}}", arguments(13));
+    refused(
+        "key = |a1| *a1",
+        &method,
+        "the companion of a method holds 12 arguments",
+        "U12",
+    );
+    fine("key = |a1| *a1, companion = false", &method);
+}
+
+#[test]
+fn a_receiver_goes_to_the_background_with_a_companion_only() {
+    let method = "fn f(&self) {}";
+    refused(
+        "skip(self), companion = false, next_time",
+        method,
+        "`next_time` needs to take `self`",
+        "self",
+    );
+    fine("skip(self), next_time", method);
+}
