@@ -1,0 +1,57 @@
+//! Finds the text files of a folder.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+
+/// A text file.
+pub(crate) struct Text {
+    /// Its path below the folder.
+    pub(crate) name: String,
+    pub(crate) content: String,
+}
+
+/// Larger files are not texts that somebody reads.
+const LARGEST: u64 = 512 * 1024;
+
+/// Folders of what was built or fetched.
+const PASSED_OVER: [&str; 2] = ["target", "node_modules"];
+
+/// The text files below a folder, by name. Hidden files, links and what cannot be read are left out.
+///
+/// # Errors
+/// When the folder itself cannot be read.
+pub(crate) fn texts(folder: &Path) -> Result<Vec<Text>, String> {
+    let mut texts = Vec::new();
+    collect(folder, "", &mut texts)
+        .map_err(|error| format!("cannot read {}: {error}", folder.display()))?;
+    texts.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(texts)
+}
+
+fn collect(folder: &Path, prefix: &str, texts: &mut Vec<Text>) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let Ok(entry) = entry else { continue };
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if name.starts_with('.') || PASSED_OVER.contains(&name.as_str()) {
+            continue;
+        }
+        let Ok(metadata) = entry.metadata() else {
+            continue;
+        };
+        let name = format!("{prefix}{name}");
+        if metadata.is_dir() {
+            // One folder that cannot be read does not spoil the others.
+            let _ = collect(&entry.path(), &format!("{name}/"), texts);
+        } else if metadata.is_file() && metadata.len() <= LARGEST {
+            texts.extend(text(&entry.path()).map(|content| Text { name, content }));
+        }
+    }
+    Ok(())
+}
+
+/// The content of a file, if it is text.
+fn text(path: &Path) -> Option<String> {
+    let content = fs::read_to_string(path).ok()?;
+    (!content.is_empty() && !content.contains('\0')).then_some(content)
+}

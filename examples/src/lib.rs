@@ -1,1 +1,0 @@
-//! Runnable programs that show cachier at work.

@@ -1,0 +1,117 @@
+//! Every example runs to its end, and shows what it is there to show.
+#![allow(clippy::unwrap_used)]
+
+use std::path::Path;
+use std::process::Command;
+
+/// Runs an example that must succeed; what it prints.
+#[track_caller]
+fn output(program: &str, arguments: &[&str], cache: &Path) -> String {
+    let output = Command::new(program)
+        .args(arguments)
+        .env("CACHIER_CACHE_DIR", cache)
+        .env_remove("CACHIER_DISABLED")
+        .env_remove("CACHIER_METRICS_ADDR")
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{program}: {text}{errors}");
+    text
+}
+
+#[track_caller]
+fn shows(program: &str, expected: &[&str]) {
+    let cache = tempfile::tempdir().unwrap();
+    let text = output(program, &[], cache.path());
+    for expected in expected {
+        assert!(text.contains(expected), "no `{expected}` in {text}");
+    }
+}
+
+#[test]
+fn the_second_quickstart_is_served_from_disk_and_a_changed_file_is_not() {
+    let (cache, folder) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    write("one.txt", "a cache remembers");
+    write("two.txt", "what a memory forgets");
+    let run = |arguments: &[&str]| {
+        let folder = folder.path().to_str().unwrap();
+        let arguments = [arguments, &[folder]].concat();
+        output(env!("CARGO_BIN_EXE_quickstart"), &arguments, cache.path())
+    };
+    let expect = |text: String, expected: &str| assert!(text.contains(expected), "{text}");
+    expect(run(&[]), "COMPUTED 2 analyses");
+    expect(run(&["--all"]), "SERVED FROM DISK: 2 of 2 analyses");
+    write("two.txt", "what a memory keeps");
+    expect(run(&[]), "SERVED FROM DISK: 1 of 2 analyses");
+    expect(run(&["--fresh"]), "COMPUTED 2 analyses");
+}
+
+#[test]
+fn the_quickstart_runs_although_its_cache_cannot_be_used() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("file.txt");
+    std::fs::write(&file, "a file is no folder").unwrap();
+    let arguments = [folder.path().to_str().unwrap()];
+    let text = output(env!("CARGO_BIN_EXE_quickstart"), &arguments, &file);
+    assert!(text.contains("THE CACHE COULD NOT BE USED"), "{text}");
+}
+
+#[test]
+fn metrics() {
+    shows(
+        env!("CARGO_BIN_EXE_metrics"),
+        &["hit rate", "== Windows", "within Some("],
+    );
+}
+
+#[test]
+fn prometheus() {
+    let counted =
+        "cachier_calls_total{function=\"prometheus::factors\",backend=\"memory\",outcome=\"hit\"}";
+    shows(
+        env!("CARGO_BIN_EXE_prometheus"),
+        &["HTTP/1.1 200 OK", counted],
+    );
+}
+
+#[test]
+fn async_axum() {
+    let expected = [
+        "1 computed",
+        "/weather/Oslo: HTTP/1.1 200 OK",
+        "404 Not Found",
+    ];
+    shows(env!("CARGO_BIN_EXE_async_axum"), &expected);
+}
+
+#[test]
+fn methods() {
+    let expected = [
+        "share it: 1 hit, 2 misses",
+        "3 misses, one for each type",
+        "cleared Some(1)",
+    ];
+    shows(env!("CARGO_BIN_EXE_methods"), &expected);
+}
+
+#[test]
+fn own_backend() {
+    shows(
+        env!("CARGO_BIN_EXE_own_backend"),
+        &[
+            "cachier/1/default/own_backend::anagram/1/",
+            "found no fault",
+        ],
+    );
+}
+
+#[test]
+fn testing() {
+    let expected = [
+        "the first call                         miss",
+        "again, the supplier out of reach       stale",
+    ];
+    shows(env!("CARGO_BIN_EXE_testing"), &expected);
+}
