@@ -37,7 +37,7 @@ impl<T: 'static> Bucket<T> {
     pub(super) fn new() -> Self {
         Self {
             summary: AtomicU64::new(0),
-            slots: [const { AtomicShared::null() }; WIDTH],
+            slots: std::array::from_fn(|_| AtomicShared::null()),
         }
     }
 

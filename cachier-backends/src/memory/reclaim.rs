@@ -25,12 +25,16 @@ const EPOCHS: usize = 4;
 ///
 /// Nothing that any store removes meanwhile, in any thread, is freed before it goes: keep it short.
 #[must_use]
-pub struct DeferDrops(#[expect(dead_code, reason = "held, not read")] Guard);
+pub struct DeferDrops {
+    _guard: Guard,
+}
 
 impl DeferDrops {
     /// Drops what is due, and nothing from now on.
     pub fn new() -> Self {
-        Self(Guard::new())
+        Self {
+            _guard: Guard::new(),
+        }
     }
 }
 

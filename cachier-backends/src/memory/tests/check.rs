@@ -1,1 +1,182 @@
+//! Model checking: random schedules of one writer and readers that take no lock. Run with
+//! `RUSTFLAGS="--cfg shuttle" cargo test -p cachier-backends --lib memory`.
 
+use std::sync::atomic::Ordering::{Acquire, Release};
+
+use shuttle::sync::atomic::AtomicBool;
+use shuttle::thread;
+
+use super::super::catalog::Catalog;
+use super::super::index::Index;
+use super::super::sync::Guard;
+use super::{at_most, plain};
+
+const SCHEDULES: usize = 1000;
+
+/// Hashes that name the same bucket, and have the same byte in its summary.
+const HASH: u32 = 0x0700_0000;
+
+#[derive(Clone, Copy)]
+struct Item {
+    key: u32,
+    version: u32,
+}
+
+/// An index with its writer's state, in which the item of key 0 is there from the beginning.
+struct Written {
+    index: &'static Index<Item>,
+    catalog: Catalog,
+}
+
+impl Written {
+    fn new() -> Self {
+        let index = Box::leak(Box::new(Index::new()));
+        let mut written = Self {
+            index,
+            catalog: Catalog::default(),
+        };
+        assert_eq!(written.insert(0), 0);
+        written
+    }
+
+    fn insert(&mut self, key: u32) -> u32 {
+        let item = Item { key, version: 0 };
+        self.index
+            .insert(&mut self.catalog, HASH, |_| item, &Guard::new())
+    }
+
+    fn replace(&mut self, id: u32, item: Item) {
+        self.index
+            .replace(&mut self.catalog, id, item, &Guard::new());
+    }
+
+    fn remove(&mut self, id: u32) {
+        self.index.remove(&mut self.catalog, id, &Guard::new());
+    }
+}
+
+fn find(index: &Index<Item>, key: u32) -> Option<Item> {
+    let guard = Guard::new();
+    index.find(HASH, |item| item.key == key, &guard).copied()
+}
+
+/// Runs `check` under many random schedules.
+fn explore(check: impl Fn() + Send + Sync + 'static) {
+    let mut config = shuttle::Config::new();
+    config.stack_size = 1 << 20;
+    let scheduler = shuttle::scheduler::RandomScheduler::new(SCHEDULES);
+    shuttle::Runner::new(scheduler, config).run(check);
+}
+
+/// Looks for the item of key 0 while `write` runs; it has to be there each time, and never older.
+fn explore_readers_beside(write: fn(&mut Written)) {
+    explore(move || {
+        let mut written = Written::new();
+        let index = written.index;
+        let readers = [(); 2].map(|()| {
+            thread::spawn(move || {
+                let mut last = 0;
+                for _ in 0..4 {
+                    let item = find(index, 0).expect("lost an item");
+                    assert!(item.version >= last, "went back in time");
+                    last = item.version;
+                }
+            })
+        });
+        write(&mut written);
+        readers
+            .into_iter()
+            .for_each(|reader| reader.join().unwrap());
+    });
+}
+
+#[test]
+fn an_item_that_stays_is_found_while_others_come_and_go() {
+    explore_readers_beside(|written| {
+        for _ in 0..3 {
+            let ids = [1, 2, 3].map(|key| written.insert(key));
+            ids.into_iter().for_each(|id| written.remove(id));
+        }
+    });
+}
+
+#[test]
+fn an_item_that_stays_is_found_while_the_table_grows() {
+    explore_readers_beside(|written| {
+        for key in 1..14 {
+            written.insert(key);
+        }
+    });
+}
+
+#[test]
+fn a_key_is_never_absent_while_its_item_is_replaced() {
+    explore_readers_beside(|written| {
+        (1..5).for_each(|version| written.replace(0, Item { key: 0, version }));
+    });
+}
+
+#[test]
+#[should_panic = "lost an item"]
+fn the_checker_notices_a_replacement_in_two_steps() {
+    explore_readers_beside(|written| {
+        written.remove(0);
+        written.insert(0);
+    });
+}
+
+#[test]
+#[should_panic = "lost an item"]
+fn the_checker_notices_a_table_that_is_filled_only_once_it_is_published() {
+    explore_readers_beside(|written| {
+        drop(written.index.clear(&mut written.catalog, &Guard::new()));
+        written.insert(0);
+    });
+}
+
+#[test]
+fn what_was_inserted_before_is_found_and_what_was_removed_before_is_not() {
+    explore(|| {
+        let mut written = Written::new();
+        let index = written.index;
+        let done: &'static AtomicBool = Box::leak(Box::new(AtomicBool::new(false)));
+        let reader = thread::spawn(move || {
+            let was_done = done.load(Acquire);
+            let (old, new) = (find(index, 0), find(index, 7));
+            if was_done {
+                assert!(old.is_none() && new.is_some());
+            }
+        });
+        for key in 1..8 {
+            written.insert(key);
+        }
+        written.remove(0);
+        done.store(true, Release);
+        reader.join().unwrap();
+    });
+}
+
+#[test]
+fn a_bound_holds_and_counts_agree_whoever_inserts() {
+    explore(|| {
+        let store = Box::leak(Box::new(at_most(2)));
+        let store = &*store;
+        let threads = [0u64, 1, 2].map(|thread| {
+            thread::spawn(move || {
+                for key in thread..thread + 3 {
+                    assert!(store.insert(key, plain(key)).entries <= 2);
+                    assert!(
+                        store
+                            .get(&key, |_| true)
+                            .is_none_or(|entry| entry.value == key)
+                    );
+                }
+            })
+        });
+        threads
+            .into_iter()
+            .for_each(|thread| thread.join().unwrap());
+        let held = (0..5).filter(|key| store.peek(key).is_some()).count();
+        assert_eq!((held as u64, held), (store.entries(), 2));
+    });
+}

@@ -1,5 +1,6 @@
 //! When values are dropped, and what their code may do.
 
+use std::hash::{Hash, Hasher};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
@@ -197,8 +198,12 @@ fn a_clone_that_panics_harms_nobody() {
 
 #[test]
 fn a_key_whose_comparison_panics_harms_nobody() {
-    #[derive(Hash)]
     struct Incomparable(u8);
+    impl Hash for Incomparable {
+        fn hash<H: Hasher>(&self, state: &mut H) {
+            self.0.hash(state);
+        }
+    }
     impl PartialEq for Incomparable {
         fn eq(&self, other: &Self) -> bool {
             assert!(self.0 != other.0, "a key that panics when it is found");

@@ -1,12 +1,12 @@
 //! The store against a model, in one thread and in many; `check` holds what a model checker runs.
 #![allow(clippy::unwrap_used)]
 
-#[cfg(not(shuttle))]
-mod bounds;
 #[cfg(shuttle)]
 mod check;
 #[cfg(not(shuttle))]
 mod drops;
+#[cfg(not(shuttle))]
+mod edges;
 #[cfg(not(shuttle))]
 mod model;
 #[cfg(not(shuttle))]
@@ -26,6 +26,7 @@ fn plain<V>(value: V) -> NewEntry<V> {
     }
 }
 
+#[cfg(not(shuttle))]
 fn unbounded<K, V>() -> MemoryStore<K, V>
 where
     K: Eq + std::hash::Hash + Send + Sync + 'static,

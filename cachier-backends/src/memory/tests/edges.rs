@@ -1,4 +1,6 @@
-//! Bounds at their edges, and what a lookup costs the entries.
+//! One thread: bounds at their edges, lookups, keys that collide.
+
+use std::hash::{Hash, Hasher};
 
 use super::super::{Bounds, MemoryStore, NewEntry};
 use super::{at_most, plain};
@@ -140,4 +142,27 @@ fn a_lookup_borrows_the_key() {
     let _ = store.insert("a".to_owned(), plain(1));
     assert_eq!(store.get("a", |_| true).unwrap().value, 1);
     assert!(store.remove("a"));
+}
+
+#[test]
+fn keys_of_one_hash_are_told_apart() {
+    #[derive(Clone, Copy, PartialEq, Eq)]
+    struct Colliding(u32);
+    impl Hash for Colliding {
+        fn hash<H: Hasher>(&self, state: &mut H) {
+            0.hash(state);
+        }
+    }
+    let store = super::unbounded();
+    // More than a bucket can count as passing by.
+    for key in 0..600 {
+        let _ = store.insert(Colliding(key), plain(key));
+    }
+    for key in (0..600).filter(|key| key % 3 != 0) {
+        assert!(store.remove(&Colliding(key)));
+    }
+    for key in 0..600 {
+        let found = store.peek(&Colliding(key)).map(|entry| entry.value);
+        assert_eq!(found, (key % 3 == 0).then_some(key));
+    }
 }
