@@ -4,7 +4,7 @@ use proc_macro2::{Span, TokenStream};
 use quote::quote_spanned;
 use syn::spanned::Spanned as _;
 
-use super::code;
+use super::{code, returned};
 use crate::model::{Cached, KeyClosure, Parameter, Passing, Store};
 
 /// The statements that make `arguments`.
@@ -42,14 +42,18 @@ pub(super) fn storage(cached: &Cached) -> TokenStream {
     };
     let owned = cached.keyed().map(|parameter| {
         let kept = parameter.kept_type();
+        let owned = quote_spanned! {at_type(parameter)=>
+            <#kept as #krate::__private::OwnedPart<{ #krate::__part_kind!(#kept) }>>::Owned
+        };
         match parameter.passing {
-            Passing::OptionalReference(_) => {
-                code!(#krate::__private::Option<#krate::__owned!(#kept)>)
-            }
-            _ => code!(#krate::__owned!(#kept)),
+            Passing::OptionalReference(_) => code!(#krate::__private::Option<#owned>),
+            _ => owned,
         }
     });
-    code!(#krate::__private::#store<(#(#owned,)*), #krate::__value!(#returned)>)
+    let value = quote_spanned! {returned::span(cached)=>
+        <#krate::__value!(#returned) as #krate::__private::Kept<{ #krate::__fits_memory!(#returned) }>>::Value
+    };
+    code!(#krate::__private::#store<(#(#owned,)*), #value>)
 }
 
 /// The parts of a key in memory.

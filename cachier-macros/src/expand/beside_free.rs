@@ -50,7 +50,7 @@ fn operations(cached: &Cached) -> TokenStream {
     let (returned, stored, marker) = (cached.returned(), returned::stored(cached), marker(cached));
     code! {
         #krate::__operations! {
-            [#visibility] [#asyncness] [#generics] [#turbofish] (#parameters) [#clause] [#returned] [#stored] [#marker]
+            [#visibility] [#asyncness] [#generics] [#turbofish] (#parameters) [#clause] [#returned] [#stored] [Self::__site()] [#marker]
         }
     }
 }

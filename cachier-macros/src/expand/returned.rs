@@ -1,23 +1,27 @@
 //! What the function returns, and what is stored of it.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Span, TokenStream};
+use quote::quote_spanned;
 use syn::spanned::Spanned as _;
 use syn::{GenericArgument, PathArguments, ReturnType, Type};
 
 use super::code;
 use crate::model::{Cached, Store, Typing};
 
+/// Where to point when something is wrong with the return type.
+pub(super) fn span(cached: &Cached) -> Span {
+    let span = match &cached.function.signature.output {
+        ReturnType::Default => cached.function.signature.ident.span(),
+        ReturnType::Type(_, ty) => ty.span(),
+    };
+    span.resolved_at(Span::mixed_site())
+}
+
 /// The expression of the return type's shape.
 pub(super) fn shape(cached: &Cached) -> TokenStream {
     let (krate, returned) = (&cached.krate, cached.returned());
-    let span = cached
-        .function
-        .signature
-        .output
-        .span()
-        .resolved_at(proc_macro2::Span::mixed_site());
     let allow_none = cached.allows_none().then(|| code!(; allow_none));
-    quote::quote_spanned!(span=> #krate::__shape!(#returned #allow_none))
+    quote_spanned!(span(cached)=> #krate::__shape!(#returned #allow_none))
 }
 
 /// The type that users store and read by hand.

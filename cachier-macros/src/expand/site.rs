@@ -15,7 +15,11 @@ pub(super) fn item(cached: &Cached, place: &TokenStream) -> TokenStream {
         Typing::Typed => (code!(_), own_identity(cached)),
         Typing::Erased => (code!(marker), identity_of_marker(cached)),
     };
-    code!(#krate::__site! { #place: #ty, |#marker| #identity, #options })
+    let new = match cached.typing {
+        Typing::Typed => code!(#krate::__private::Site::new),
+        Typing::Erased => code!(#krate::__private::ErasedSite::new),
+    };
+    code!(#krate::__site! { #place: #ty = #new, |#marker| #identity, #options })
 }
 
 /// The static, as one whose types are known: `shape` and `arguments` tell which one of an erased one.

@@ -22,9 +22,10 @@ enum user {}
 #[allow(dead_code)]
 impl user {
     ::cachier::__site! {
-        fn __site() : ::cachier::__private::Site < ::cachier::__private::Persistent >, |
-        _ | ::core::any::type_name:: < user > (), ::cachier::__private::Options { backend
-        : ::cachier::__private::BackendName::Named("redis"), version :
+        fn __site() : ::cachier::__private::Site < ::cachier::__private::Persistent > =
+        ::cachier::__private::Site::new, | _ | ::core::any::type_name:: < user > (),
+        ::cachier::__private::Options { backend :
+        ::cachier::__private::BackendName::Named("redis"), version :
         ::cachier::__private::Version::Code(2994340566025453904u64), stale_after :
         ::core::option::Option::Some(::core::time::Duration::from_millis(600000u64)),
         next_time : true, metrics : ::core::option::Option::Some(const {
@@ -78,6 +79,6 @@ impl user {
     }
     ::cachier::__operations! {
         [] [async] [] [] (id : u64, locale : & str,) [] [Result < User, DbError >]
-        [::cachier::__stored!(Result < User, DbError >)] []
+        [::cachier::__stored!(Result < User, DbError >)] [Self::__site()] []
     }
 }

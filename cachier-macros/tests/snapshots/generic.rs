@@ -27,7 +27,8 @@ enum parsed {}
 #[allow(dead_code)]
 impl parsed {
     ::cachier::__site! {
-        fn __site() : ::cachier::__private::ErasedSite, | marker |
+        fn __site() : ::cachier::__private::ErasedSite =
+        ::cachier::__private::ErasedSite::new, | marker |
         ::cachier::__private::identity_of_function(::core::any::type_name:: < parsed >
         (), marker), ::cachier::__private::Options { backend :
         ::cachier::__private::BackendName::Named("file"), version :
@@ -67,7 +68,7 @@ impl parsed {
     }
     ::cachier::__operations! {
         [] [] [< T : FromStr, const N : usize >] [:: < T, N, >] (text : & str,) [where T
-        : Part] [Option < [T; N] >] [[T; N]] [""]
+        : Part] [Option < [T; N] >] [[T; N]] [Self::__site()] [""]
     }
     #[must_use]
     fn cache_dir() -> ::std::path::PathBuf {

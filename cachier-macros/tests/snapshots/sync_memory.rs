@@ -25,10 +25,13 @@ pub enum join {}
 #[allow(dead_code)]
 impl join {
     ::cachier::__site! {
-        fn __site() : ::cachier::__private::Site < ::cachier::__private::Memory <
-        (::cachier::__owned!(str), ::cachier::__owned!((u32, f64)),),
-        ::cachier::__value!(Result < String, Error >) > >, | _ | ::core::any::type_name::
-        < join > (), ::cachier::__private::Options { backend :
+        fn __site() : ::cachier::__private::Site < ::cachier::__private::Memory < (< str
+        as ::cachier::__private::OwnedPart < { ::cachier::__part_kind!(str) } >> ::Owned,
+        < (u32, f64) as ::cachier::__private::OwnedPart < { ::cachier::__part_kind!((u32,
+        f64)) } >> ::Owned,), < ::cachier::__value!(Result < String, Error >) as
+        ::cachier::__private::Kept < { ::cachier::__fits_memory!(Result < String, Error
+        >) } >> ::Value > > = ::cachier::__private::Site::new, | _ |
+        ::core::any::type_name:: < join > (), ::cachier::__private::Options { backend :
         ::cachier::__private::BackendName::Memory, stale_after :
         ::core::option::Option::Some(::core::time::Duration::from_millis(3600000u64)), ..
         ::cachier::__private::Options::new() }
@@ -65,6 +68,6 @@ impl join {
     }
     ::cachier::__operations! {
         [pub] [] [] [] (text : & str, arg1 : (u32, f64),) [] [Result < String, Error >]
-        [::cachier::__stored!(Result < String, Error >)] []
+        [::cachier::__stored!(Result < String, Error >)] [Self::__site()] []
     }
 }

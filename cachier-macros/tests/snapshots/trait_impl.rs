@@ -1,7 +1,8 @@
 async fn fetch(&self, id: u64) -> Result<Page, Error> {
     let prepared = {
         ::cachier::__site! {
-            static SITE : ::cachier::__private::ErasedSite, | marker | &
+            static SITE : ::cachier::__private::ErasedSite =
+            ::cachier::__private::ErasedSite::new, | marker | &
             ::cachier::__private::identity_of_method(marker, "fetch"),
             ::cachier::__private::Options { .. ::cachier::__private::Options::new() }
         }

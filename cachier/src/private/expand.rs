@@ -20,16 +20,16 @@ impl<S> Operation<S> {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __site {
-    (static $name:ident: $type:ty, |$marker:tt| $identity:expr, $options:expr) => {
-        static $name: $type = <$type>::new(|$marker| $crate::__private::Definition {
+    (static $name:ident: $type:ty = $new:path, |$marker:tt| $identity:expr, $options:expr) => {
+        static $name: $type = $new(|$marker| $crate::__private::Definition {
             identity: ::std::string::String::from($identity),
             options: $options,
         });
     };
-    (fn $name:ident(): $type:ty, |$marker:tt| $identity:expr, $options:expr) => {
+    (fn $name:ident(): $type:ty = $new:path, |$marker:tt| $identity:expr, $options:expr) => {
         #[doc(hidden)]
         fn $name() -> &'static $type {
-            $crate::__site! { static SITE: $type, |$marker| $identity, $options }
+            $crate::__site! { static SITE: $type = $new, |$marker| $identity, $options }
             &SITE
         }
     };
@@ -61,13 +61,13 @@ macro_rules! __returns {
 }
 
 /// The operations of a free function's companion: visibility, `async`, generics, type arguments, parameters, `where`
-/// clause, return type, stored type, and what an erased site is told in place of its types.
+/// clause, return type, stored type, the site, and what an erased site is told in place of its types.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __operations {
     (
         [$($visibility:tt)*] [$($async:ident)?] [$($generics:tt)*] [$($types:tt)*]
-        ($($argument:ident: $type:ty,)*) [$($where:tt)*] [$returned:ty] [$stored:ty] [$($marker:literal)?]
+        ($($argument:ident: $type:ty,)*) [$($where:tt)*] [$returned:ty] [$stored:ty] [$site:expr] [$($marker:literal)?]
     ) => {
         $($visibility)* $($async)? fn call_with $($generics)* (
             options: $crate::CallOptions, $($argument: $type,)*
@@ -113,17 +113,17 @@ macro_rules! __operations {
             $crate::__private::Option<u64>,
             $crate::Error,
         > {
-            $crate::__of_site!([$($async)?] clear($($marker,)?))
+            $crate::__of_site!([$($async)?] $site, clear($($marker,)?))
         }
 
         #[must_use = "the backend may have failed"]
         $($visibility)* $($async)? fn clear_being_calculated() -> $crate::__private::Result<(), $crate::Error> {
-            $crate::__of_site!([$($async)?] clear_leases($($marker,)?))
+            $crate::__of_site!([$($async)?] $site, clear_leases($($marker,)?))
         }
 
         #[must_use = "the backend may have failed"]
         $($visibility)* $($async)? fn usage() -> $crate::__private::Result<$crate::Usage, $crate::Error> {
-            $crate::__of_site!([$($async)?] usage($($marker,)?))
+            $crate::__of_site!([$($async)?] $site, usage($($marker,)?))
         }
     };
 }
@@ -140,11 +140,11 @@ macro_rules! __reply {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __of_site {
-    ([] $operation:ident($($marker:literal,)?)) => {
-        $crate::__private::block_on(Self::__site().$operation($($marker,)? $crate::__private::IsAsync::No))
+    ([] $site:expr, $operation:ident($($marker:literal,)?)) => {
+        $crate::__private::block_on($site.$operation($($marker,)? $crate::__private::IsAsync::No))
     };
-    ([async] $operation:ident($($marker:literal,)?)) => {
-        Self::__site().$operation($($marker,)? $crate::__private::IsAsync::Yes).await
+    ([async] $site:expr, $operation:ident($($marker:literal,)?)) => {
+        $site.$operation($($marker,)? $crate::__private::IsAsync::Yes).await
     };
 }
 

@@ -30,9 +30,10 @@ pub use self::form::{SizeProbe, Unmeasured, measured, propagating};
 pub use self::job::{Mode, Recipe, Step};
 pub use self::method::{AsyncMethodCache, Metered, MethodCache, Unmetered};
 #[cfg(feature = "memory")]
-pub use self::part::{ByRefProbe, OptionRef, OwnedPart, PartProbe};
+pub use self::part::{ByRefProbe, FitProbe, OptionRef, OwnedPart, PartProbe, Unfit, part_kind};
 pub use self::shape::{
-    ErrorProbe, PlainProbe, Probe, Shape, ShapeOf, SharedError, Unshared, WithNone, kind,
+    ErrorProbe, Kept, KeptProbe, PlainProbe, Probe, Shape, ShapeOf, SharedError, Unkept, Unshared,
+    WithNone, kind,
 };
 pub use self::site::{Begun, ErasedSite, Instance, Site};
 pub use self::stored_part::{OrderedProbe, StoredPartProbe};

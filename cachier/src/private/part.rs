@@ -5,6 +5,7 @@
 //! [`shape`](super::shape).
 
 use std::hash::{Hash, Hasher};
+use std::marker::PhantomData;
 
 use equivalent::Equivalent;
 
@@ -203,30 +204,57 @@ impl<'a, T: ?Sized> ByRefProbe<'a> for PartProbe<'a, T> {
     }
 }
 
-/// The kept form of an argument, where a type must be named before any value exists.
+/// The kept form of an argument, where a type must be named before any value exists: by a number of [`part_kind`].
 ///
-/// What a type lacks is said here, once: the types that are made of this one have no more to say.
+/// A type without the means to be a part has none, so that it is said once, and not again of all that is made of it.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be part of a key in memory",
-    label = "is not `Hash + Eq + Clone + Send + Sync + 'static`",
+    label = "not `Hash + Eq + Clone + Send + Sync + 'static`",
     note = "leave the argument out with `skip(..)`, or write `key = |..| ..` with what tells calls apart"
 )]
-pub trait OwnedPart<const BY_BITS: bool> {
+pub trait OwnedPart<const KIND: u8> {
     type Owned;
 }
 
-#[diagnostic::do_not_recommend]
-impl<T> OwnedPart<false> for T
-where
-    T: ToOwned + ?Sized,
-    T::Owned: Hash + Eq + Send + Sync + Clone + 'static,
-{
+impl<T: ToOwned + ?Sized> OwnedPart<{ part_kind::BY_REF }> for T {
     type Owned = T::Owned;
 }
 
-impl<T: Bits + ?Sized> OwnedPart<true> for T {
+impl<T: Bits + ?Sized> OwnedPart<{ part_kind::BY_BITS }> for T {
     type Owned = T::Owned;
 }
+
+/// How an argument takes part in a key, as a number.
+pub mod part_kind {
+    pub const UNFIT: u8 = 0;
+    pub const BY_REF: u8 = 1;
+    pub const BY_BITS: u8 = 2;
+
+    pub const fn of(by_bits: bool, fits: bool) -> u8 {
+        match (by_bits, fits) {
+            (true, _) => BY_BITS,
+            (false, true) => BY_REF,
+            (false, false) => UNFIT,
+        }
+    }
+}
+
+/// Asks the compiler whether the owned form of an argument can be a part of a key.
+pub struct FitProbe<T: ?Sized>(PhantomData<T>);
+
+impl<T> FitProbe<T>
+where
+    T: ToOwned<Owned: Hash + Eq + Send + Sync + Clone + 'static> + ?Sized,
+{
+    pub const FITS: bool = true;
+}
+
+/// The answer for everything else.
+pub trait Unfit {
+    const FITS: bool = false;
+}
+
+impl<T: ?Sized> Unfit for FitProbe<T> {}
 
 /// Types made of floats.
 macro_rules! bits {
@@ -280,17 +308,25 @@ macro_rules! __part {
     }};
 }
 
+/// How an argument of a type takes part in a typed key, by number.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __part_kind {
+    ($argument:ty) => {{
+        #[allow(unused_imports)]
+        use $crate::__private::{ByRefProbe as _, Unfit as _};
+        $crate::__private::part_kind::of(
+            $crate::__private::PartProbe::<'static, $argument>::BY_BITS,
+            $crate::__private::FitProbe::<$argument>::FITS,
+        )
+    }};
+}
+
 /// The owned form of one argument of a typed key.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __owned {
     ($argument:ty) => {
-        <$argument as $crate::__private::OwnedPart<
-            {
-                #[allow(unused_imports)]
-                use $crate::__private::ByRefProbe as _;
-                $crate::__private::PartProbe::<'static, $argument>::BY_BITS
-            },
-        >>::Owned
+        <$argument as $crate::__private::OwnedPart<{ $crate::__part_kind!($argument) }>>::Owned
     };
 }

@@ -108,6 +108,36 @@ impl<T> ShapeOf<{ kind::OPTIONAL }> for Option<T> {
     type Stored = T;
 }
 
+/// The kept form of a value in memory, where a type must be named before any value exists.
+///
+/// A value that cannot be kept has none, so that it is said once, and not again of all that is made of it.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be kept in memory",
+    label = "not `Clone + Send + Sync + 'static`",
+    note = "return it in an `Arc`, or use a persistent backend"
+)]
+pub trait Kept<const FITS: bool> {
+    type Value;
+}
+
+impl<T> Kept<true> for T {
+    type Value = T;
+}
+
+/// Asks the compiler whether a value can be kept in memory.
+pub struct KeptProbe<T>(PhantomData<T>);
+
+impl<T: Clone + Send + Sync + 'static> KeptProbe<T> {
+    pub const FITS: bool = true;
+}
+
+/// The answer for everything else.
+pub trait Unkept {
+    const FITS: bool = false;
+}
+
+impl<T> Unkept for KeptProbe<T> {}
+
 /// A value that is stored as it is.
 pub struct Plain<T>(PhantomData<fn() -> T>);
 
@@ -337,6 +367,17 @@ macro_rules! __value {
             },
         >>::Value
     };
+}
+
+/// Whether the kept form of a return type can be kept in memory.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __fits_memory {
+    ($returned:ty) => {{
+        #[allow(unused_imports)]
+        use $crate::__private::Unkept as _;
+        $crate::__private::KeptProbe::<$crate::__value!($returned)>::FITS
+    }};
 }
 
 /// What users store and read by hand of a return type; all of it with `allow_none`.
