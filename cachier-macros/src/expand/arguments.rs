@@ -4,7 +4,7 @@ use proc_macro2::{Span, TokenStream};
 use quote::quote_spanned;
 use syn::spanned::Spanned as _;
 
-use super::{code, returned};
+use super::{code, krate_at, returned};
 use crate::model::{Cached, KeyClosure, Parameter, Passing, Store};
 
 /// The statements that make `arguments`.
@@ -42,7 +42,9 @@ pub(super) fn storage(cached: &Cached) -> TokenStream {
     };
     let owned = cached.keyed().map(|parameter| {
         let kept = parameter.kept_type();
-        let owned = quote_spanned! {at_type(parameter)=>
+        let place = at_type(parameter);
+        let krate = krate_at(cached, place);
+        let owned = quote_spanned! {place=>
             <#kept as #krate::__private::OwnedPart<{ #krate::__part_kind!(#kept) }>>::Owned
         };
         match parameter.passing {
@@ -50,8 +52,10 @@ pub(super) fn storage(cached: &Cached) -> TokenStream {
             _ => owned,
         }
     });
-    let value = quote_spanned! {returned::span(cached)=>
-        <#krate::__value!(#returned) as #krate::__private::Kept<{ #krate::__fits_memory!(#returned) }>>::Value
+    let place = returned::place(cached);
+    let here = krate_at(cached, place);
+    let value = quote_spanned! {place=>
+        <#here::__value!(#returned) as #here::__private::Kept<{ #here::__fits_memory!(#returned) }>>::Value
     };
     code!(#krate::__private::#store<(#(#owned,)*), #value>)
 }
@@ -69,7 +73,11 @@ fn parts(cached: &Cached) -> TokenStream {
                 let name = &parameter.name;
                 code!(#krate::__private::OptionRef(#name),)
             }
-            _ => quote_spanned!(at_type(parameter)=> #krate::__part!(#borrowed),),
+            _ => {
+                let place = at_type(parameter);
+                let krate = krate_at(cached, place);
+                quote_spanned!(place=> #krate::__part!(#borrowed),)
+            }
         }
     };
     cached.keyed().map(part).collect()
@@ -83,7 +91,9 @@ fn stored_parts(cached: &Cached) -> TokenStream {
     }
     let part = |parameter: &Parameter| {
         let borrowed = parameter.borrowed();
-        quote_spanned!(at_type(parameter)=> #krate::__stored_part!(#borrowed),)
+        let place = at_type(parameter);
+        let krate = krate_at(cached, place);
+        quote_spanned!(place=> #krate::__stored_part!(#borrowed),)
     };
     cached.keyed().map(part).collect()
 }

@@ -17,7 +17,7 @@ mod site;
 #[cfg(test)]
 mod tests;
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Span, TokenStream, TokenTree};
 
 pub(crate) use self::fallback::fallback;
 use crate::model::{Beside, Cached};
@@ -27,6 +27,15 @@ macro_rules! code {
     ($($tokens:tt)*) => { ::quote::quote_spanned!(::proc_macro2::Span::mixed_site()=> $($tokens)*) };
 }
 use code;
+
+/// The path of the runtime crate, for code that is to be blamed on a place of the user's.
+fn krate_at(cached: &Cached, place: Span) -> TokenStream {
+    let located = |mut token: TokenTree| {
+        token.set_span(token.span().located_at(place));
+        token
+    };
+    cached.krate.clone().into_iter().map(located).collect()
+}
 
 /// The function as a thin wrapper, with what stands beside it.
 pub(crate) fn expand(cached: &Cached) -> TokenStream {

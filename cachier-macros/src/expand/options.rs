@@ -1,8 +1,11 @@
 //! The attribute's arguments as the runtime's options: one field for each that was given.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
+use syn::Expr;
 use syn::spanned::Spanned as _;
+
+use super::krate_at;
 
 use crate::fingerprint::fingerprint;
 use crate::model::{
@@ -122,7 +125,7 @@ fn flag(given: &Option<Given<Flag>>) -> Option<TokenStream> {
     Some(quote!(#value))
 }
 
-fn folder(folder: &syn::Expr) -> TokenStream {
+fn folder(folder: &Expr) -> TokenStream {
     some(quote_spanned!(folder.span()=> ::std::path::PathBuf::from(#folder)))
 }
 
@@ -137,24 +140,26 @@ fn metrics(cached: &Cached, private: &TokenStream) -> Option<TokenStream> {
     if !cached.has_metrics() {
         return None;
     }
-    Some(some(
-        match cached
-            .arguments
-            .sampling_rate
-            .as_ref()
-            .map(|given| &given.value)
-        {
-            None => quote!(#private::SamplingRate::ALL),
-            Some(Rate::Known(rate)) => quote!(const { #private::SamplingRate::new(#rate) }),
-            Some(Rate::Computed(rate)) => {
-                // A constant of its own is checked even where the function is never called.
-                quote_spanned!(rate.span()=> {
-                    const __RATE: #private::SamplingRate = #private::SamplingRate::new(#rate);
-                    __RATE
-                })
-            }
-        },
-    ))
+    let rate = cached
+        .arguments
+        .sampling_rate
+        .as_ref()
+        .map(|given| &given.value);
+    Some(some(match rate {
+        None => quote!(#private::SamplingRate::ALL),
+        Some(Rate::Known(rate)) => quote!(const { #private::SamplingRate::new(#rate) }),
+        Some(Rate::Computed(rate)) => constant_rate(cached, rate),
+    }))
+}
+
+/// A constant of its own is checked even where the function is never called.
+fn constant_rate(cached: &Cached, rate: &Expr) -> TokenStream {
+    let place = rate.span().resolved_at(Span::mixed_site());
+    let krate = krate_at(cached, place);
+    quote_spanned! {place=> {
+        const __RATE: #krate::__private::SamplingRate = #krate::__private::SamplingRate::new(#rate);
+        __RATE
+    }}
 }
 
 fn some(value: impl quote::ToTokens) -> TokenStream {

@@ -5,11 +5,11 @@ use quote::quote_spanned;
 use syn::spanned::Spanned as _;
 use syn::{GenericArgument, PathArguments, ReturnType, Type};
 
-use super::code;
+use super::{code, krate_at};
 use crate::model::{Cached, Store, Typing};
 
 /// Where to point when something is wrong with the return type.
-pub(super) fn span(cached: &Cached) -> Span {
+pub(super) fn place(cached: &Cached) -> Span {
     let span = match &cached.function.signature.output {
         ReturnType::Default => cached.function.signature.ident.span(),
         ReturnType::Type(_, ty) => ty.span(),
@@ -19,9 +19,10 @@ pub(super) fn span(cached: &Cached) -> Span {
 
 /// The expression of the return type's shape.
 pub(super) fn shape(cached: &Cached) -> TokenStream {
-    let (krate, returned) = (&cached.krate, cached.returned());
+    let (place, returned) = (place(cached), cached.returned());
+    let krate = krate_at(cached, place);
     let allow_none = cached.allows_none().then(|| code!(; allow_none));
-    quote_spanned!(span(cached)=> #krate::__shape!(#returned #allow_none))
+    quote_spanned!(place=> #krate::__shape!(#returned #allow_none))
 }
 
 /// The type that users store and read by hand.
