@@ -77,22 +77,25 @@ impl Function {
     }
 
     /// Whether a value in memory that was created at this moment is fresh now.
-    #[cfg(feature = "memory")]
     #[inline]
     pub(crate) fn is_fresh(&self, created: u64) -> bool {
+        let fresh_nanos = self.fresh_nanos.load(Ordering::Relaxed);
+        fresh_nanos == u64::MAX || self.is_younger(created, fresh_nanos)
+    }
+
+    /// Whether at most this much time has passed since then. Not inlined: functions whose values stay fresh for ever
+    /// need no room for the clock in their hit path.
+    #[inline(never)]
+    fn is_younger(&self, created: u64, nanos: u64) -> bool {
         /// Below this, the ticks of the coarse clock (1 to 4 ms) would show.
         const PRECISE_BELOW: u64 = 1_000_000_000;
-        let fresh_nanos = self.fresh_nanos.load(Ordering::Relaxed);
-        if fresh_nanos == u64::MAX {
-            return true;
-        }
         let clock = &self.world.clock;
-        let now = if fresh_nanos < PRECISE_BELOW {
+        let now = if nanos < PRECISE_BELOW {
             clock.now()
         } else {
             clock.coarse()
         };
-        now.saturating_sub(created) <= fresh_nanos && fresh_nanos > 0
+        now.saturating_sub(created) <= nanos && nanos > 0
     }
 
     #[cfg(feature = "memory")]

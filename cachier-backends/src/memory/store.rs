@@ -49,7 +49,7 @@ where
 
     /// The entry of this key, if there is one and `fresh` holds for the time it was created. Counts
     /// as a use of the entry. A value that is not fresh is not cloned.
-    #[inline]
+    #[inline(always)]
     pub fn get<Q>(&self, key: &Q, fresh: impl FnOnce(u64) -> bool) -> Option<Entry<V>>
     where
         Q: Hash + Equivalent<K> + ?Sized,

@@ -4,7 +4,9 @@ use std::any::Any;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::thread::LocalKey;
 
-use cachier_metrics::{CacheMetrics, Gauges, Holding, LocalSlot, MetricsOptions, NearResult};
+use cachier_metrics::{
+    CacheMetrics, Gauges, Holding, Local, LocalSlot, MetricsOptions, NearResult, Sampled,
+};
 use futures_lite::future::block_on;
 
 use super::arguments::{Arguments, FrontHit, Storage};
@@ -64,7 +66,9 @@ impl<S: Storage> Site<S> {
     }
 
     /// Begins a call: looks where a value can be had at once, and counts and times a hit.
-    #[inline]
+    ///
+    /// Inlined, so that a hit makes no call and its result does not go through memory.
+    #[inline(always)]
     pub fn begin<Sh: Shape, A>(
         &'static self,
         shape: Sh,
@@ -79,34 +83,18 @@ impl<S: Storage> Site<S> {
         if !function.is_enabled() {
             return Begun::Miss(Start::default());
         }
-        let Some((slot, metrics)) = slot.zip(function.metrics) else {
-            return match arguments.hit(instance) {
-                Some(hit) => {
-                    function.explain_hit();
-                    Begun::Hit(shape.join(hit.value))
-                }
-                None => Begun::Miss(Start::default()),
-            };
-        };
-        let local = metrics.local(slot);
-        let sampled = local.sample();
-        let started = sampled.map(|_| function.world.clock.now());
-        let Some(hit) = arguments.hit(instance) else {
-            if S::HAS_FRONT {
-                metrics.near_lookup(NearResult::Miss);
-            }
-            return Begun::Miss(Start::Decided { sampled, started });
-        };
-        local.hit();
-        if S::HAS_FRONT {
-            local.near_hit();
+        let local = slot
+            .zip(function.metrics)
+            .map(|(slot, metrics)| metrics.local(slot));
+        if let Some(local) = local
+            && let Some(sampled) = local.sample()
+        {
+            return instance.begin_sampled(shape, arguments, local, sampled);
         }
-        if let (Some(sampled), Some(started)) = (sampled, started) {
-            let (latency, age) = measured(function, started, &hit);
-            local.sampled_hit(sampled, latency, age, Some(hit.compute_nanos));
+        match arguments.hit(instance) {
+            Some(hit) => instance.found(shape, hit, local),
+            None => instance.missed(local, None),
         }
-        function.explain_hit();
-        Begun::Hit(shape.join(hit.value))
     }
 
     /// The metrics of the function in the world of the calling code.
@@ -169,6 +157,60 @@ impl<S: Storage> Site<S> {
 }
 
 impl<S: Storage> Instance<S> {
+    /// Begins a call that is timed: apart from the others, so that they keep nothing of it in mind.
+    #[cold]
+    #[inline(never)]
+    fn begin_sampled<Sh: Shape, A>(
+        &'static self,
+        shape: Sh,
+        arguments: &A,
+        local: Local,
+        sampled: Sampled,
+    ) -> Begun<Sh::Return>
+    where
+        A: Arguments<Sh, Storage = S>,
+    {
+        let clock = &self.core.function.world.clock;
+        let started = clock.now();
+        let Some(hit) = arguments.hit(self) else {
+            return self.missed(Some(local), Some((sampled, started)));
+        };
+        let now = clock.now();
+        let latency = now.saturating_sub(started);
+        let age = now.saturating_sub(hit.computed);
+        local.sampled_hit(sampled, latency, age, Some(hit.compute_nanos));
+        self.found(shape, hit, Some(local))
+    }
+
+    #[inline(always)]
+    fn found<Sh: Shape>(
+        &self,
+        shape: Sh,
+        hit: FrontHit<Sh::Value>,
+        local: Option<Local>,
+    ) -> Begun<Sh::Return> {
+        if let Some(local) = local {
+            local.hit();
+            if S::HAS_FRONT {
+                local.near_hit();
+            }
+        }
+        self.core.function.explain_hit();
+        Begun::Hit(shape.join(hit.value))
+    }
+
+    #[inline]
+    fn missed<R>(&self, local: Option<Local>, timing: Option<(Sampled, u64)>) -> Begun<R> {
+        if local.is_none() {
+            return Begun::Miss(Start::default());
+        }
+        if S::HAS_FRONT && let Some(metrics) = self.core.function.metrics {
+            metrics.near_lookup(NearResult::Miss);
+        }
+        let (sampled, started) = timing.unzip();
+        Begun::Miss(Start::Decided { sampled, started })
+    }
+
     /// What the function holds right now.
     fn gauges(&'static self) -> Gauges {
         let options = &self.core.function.options;
@@ -187,15 +229,6 @@ impl<S: Storage> Instance<S> {
             capacity_bytes: options.capacity_bytes,
         }
     }
-}
-
-#[cold]
-fn measured<V>(function: &Function, started: u64, hit: &FrontHit<V>) -> (u64, u64) {
-    let now = function.world.clock.now();
-    (
-        now.saturating_sub(started),
-        now.saturating_sub(hit.computed),
-    )
 }
 
 fn create_metrics(definition: &Definition, world: &'static World) -> Option<&'static CacheMetrics> {

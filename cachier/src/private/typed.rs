@@ -33,7 +33,7 @@ where
     type Storage = Memory<P::Owned, S::Value>;
     type Form = Cloned;
 
-    #[inline]
+    #[inline(always)]
     fn hit(&self, instance: &'static Instance<Self::Storage>) -> Option<FrontHit<S::Value>> {
         let Core {
             function, tiers, ..
@@ -69,7 +69,7 @@ where
     type Storage = Near<P::Owned, S::Value>;
     type Form = Fetched<P::Owned, S::Value>;
 
-    #[inline]
+    #[inline(always)]
     fn hit(&self, instance: &'static Instance<Self::Storage>) -> Option<FrontHit<S::Value>> {
         let function = &instance.core.function;
         let entry = instance
