@@ -20,13 +20,14 @@
 //! ```
 
 use std::future::Future;
-use std::time::Duration;
+use std::sync::LazyLock;
+use std::time::{Duration, SystemTime};
 
 use cachier_metrics::Clock as Source;
 
 use crate::options::GlobalParams;
 use crate::switches::Switches;
-use crate::timer::Kind;
+use crate::timer::{Kind, Timer};
 use crate::world::{self, World, WorldId};
 
 /// Runs the closure in a world of its own: empty caches, default parameters, fresh metrics, and a clock that stands still
@@ -90,13 +91,24 @@ impl Clock {
 
 fn new_world() -> &'static World {
     let id = WorldId::isolated();
-    let params =
-        GlobalParams::new().namespace(format!("isolated-{}-{}", std::process::id(), id.number()));
+    let clock = Source::manual();
+    let timer = Box::leak(Box::new(Timer::new(clock.clone(), Kind::Manual)));
+    let params = GlobalParams::new().namespace(namespace(id));
     Box::leak(Box::new(World::new(
         id,
-        Source::manual(),
-        Kind::Manual,
+        clock,
+        timer,
         params,
         Switches::default(),
     )))
+}
+
+/// A namespace that no test has had before, not even one of an earlier process with the same number.
+fn namespace(id: WorldId) -> String {
+    static START: LazyLock<u128> = LazyLock::new(|| {
+        let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        since_epoch.map_or(0, |passed| passed.as_nanos())
+    });
+    let process = std::process::id();
+    format!("isolated-{:x}-{process}-{}", *START, id.number())
 }

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
-use std::sync::{Condvar, Mutex, MutexGuard, Once, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, Once, OnceLock, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -38,6 +38,12 @@ struct Sleepers {
 }
 
 impl Timer {
+    /// The timer of the system's clock, for the program and for what isolated tests share with other processes.
+    pub(crate) fn of_system() -> &'static Self {
+        static TIMER: OnceLock<Timer> = OnceLock::new();
+        TIMER.get_or_init(|| Self::new(Clock::system(), Kind::Thread))
+    }
+
     pub(crate) fn new(clock: Clock, kind: Kind) -> Self {
         Self {
             clock,
@@ -77,18 +83,16 @@ impl Timer {
             .await;
     }
 
-    /// Wakes everyone whose moment has come; returns how long until the next one's.
-    pub(crate) fn fire(&self) -> Option<Duration> {
-        let (due, next) = {
+    /// Wakes everyone whose moment has come.
+    pub(crate) fn fire(&self) {
+        let due = {
             let mut sleepers = self.sleepers();
             let later = sleepers
                 .queue
                 .split_off(&(self.clock.now().saturating_add(1), 0));
-            let due = std::mem::replace(&mut sleepers.queue, later);
-            (due, sleepers.queue.keys().next().map(|&(moment, _)| moment))
+            std::mem::replace(&mut sleepers.queue, later)
         };
         due.into_values().for_each(Waker::wake);
-        next.map(|moment| Duration::from_nanos(moment.saturating_sub(self.clock.now())))
     }
 
     fn sleepers(&self) -> MutexGuard<'_, Sleepers> {
@@ -108,18 +112,14 @@ impl Timer {
 
     fn run(&self) {
         loop {
-            let pause = self.fire().unwrap_or(Duration::from_secs(3600));
+            self.fire();
             let sleepers = self.sleepers();
-            let due = |sleepers: &Sleepers| {
-                let now = self.clock.now();
-                sleepers
-                    .queue
-                    .keys()
-                    .next()
-                    .is_some_and(|&(moment, _)| moment <= now)
-            };
-            if !due(&sleepers) {
-                // Whoever adds an earlier moment notifies; a late wake-up is a loop more.
+            // Read under the lock: whoever adds an earlier moment notifies, and must find this thread waiting.
+            let next = sleepers.queue.keys().next();
+            let pause = next.map_or(Duration::from_secs(3600), |&(moment, _)| {
+                Duration::from_nanos(moment.saturating_sub(self.clock.now()))
+            });
+            if !pause.is_zero() {
                 let _ = self.earlier.wait_timeout(sleepers, pause);
             }
         }

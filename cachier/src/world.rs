@@ -21,13 +21,13 @@ use crate::function::Function;
 use crate::options::GlobalParams;
 use crate::registry::CachedFunction;
 use crate::switches::Switches;
-use crate::timer::{Kind, Timer};
+use crate::timer::Timer;
 
 /// The state that cached functions share.
 pub(crate) struct World {
     pub(crate) id: WorldId,
     pub(crate) clock: Clock,
-    pub(crate) timer: Timer,
+    pub(crate) timer: &'static Timer,
     pub(crate) pending: Pending,
     pub(crate) backends: Backends,
     params: RwLock<Arc<GlobalParams>>,
@@ -82,7 +82,7 @@ fn main() -> &'static World {
         World::new(
             WorldId::MAIN,
             Clock::system(),
-            Kind::Thread,
+            Timer::of_system(),
             GlobalParams::new(),
             switches,
         )
@@ -119,14 +119,14 @@ impl World {
     pub(crate) fn new(
         id: WorldId,
         clock: Clock,
-        timer: Kind,
+        timer: &'static Timer,
         params: GlobalParams,
         switches: Switches,
     ) -> Self {
         Self {
             id,
-            timer: Timer::new(clock.clone(), timer),
             clock,
+            timer,
             pending: Pending::default(),
             backends: Backends::default(),
             params: RwLock::new(Arc::new(params)),

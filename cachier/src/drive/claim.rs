@@ -9,6 +9,7 @@ use crate::decision::{Running, is_fresh};
 use crate::flight::{ComputationId, Joined, Landing, current, depend};
 use crate::storage::{Claim, Found, Tiers};
 use crate::sync::Arc;
+use crate::timer::Timer;
 
 /// Pauses between two looks at another process's lease grow from the one to the other.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(50));
@@ -159,11 +160,9 @@ impl<T: Tiers> Drive<'_, T> {
             if patience.is_some_and(|patience| patience.is_zero()) {
                 return self.wait_too_long();
             }
-            core.function
-                .world
-                .timer
-                .sleep(pause.min(patience.unwrap_or(pause)))
-                .await;
+            // The owner lives by the system's clock, whatever clock this world has.
+            let timer = Timer::of_system();
+            timer.sleep(pause.min(patience.unwrap_or(pause))).await;
             pause = (pause * 2).min(longest);
             self.session.renew_budget();
             match core.tiers.claim(self.session, self.key, &seen).await {

@@ -83,9 +83,10 @@ struct Drive<'a, T: Tiers> {
     running: Running,
     /// The flight of another caller.
     flight: Option<Arc<Flight<Found<T::Value>>>>,
+    /// Dropped before the flight: whoever takes over after a panic or a cancellation needs it.
+    lease: Option<T::Lease>,
     /// The flight of this call.
     leader: Option<Leader<'static, T::Key, Found<T::Value>>>,
-    lease: Option<T::Lease>,
     waiting_since: Option<u64>,
     met_stale: bool,
 }
@@ -112,8 +113,8 @@ impl<'a, T: Tiers> Drive<'a, T> {
             seen: None,
             running: Running::Unclaimed,
             flight: None,
-            leader: None,
             lease: None,
+            leader: None,
             waiting_since: None,
             met_stale: false,
         }
@@ -147,7 +148,7 @@ impl<'a, T: Tiers> Drive<'a, T> {
                 }
                 Action::ServeStaleAndRefresh => {
                     if let Some(settled) = self.serve(work.slot(), Freshness::Stale) {
-                        self.refresh(work.defer());
+                        self.refresh(work);
                         return settled;
                     }
                 }
@@ -229,13 +230,19 @@ impl<'a, T: Tiers> Drive<'a, T> {
     }
 
     /// Starts a recomputation in the background, unless one is running.
-    fn refresh(&mut self, refreshing: Option<Refreshing<T>>) {
-        let (Some(refreshing), Some(seen)) = (refreshing, self.seen.clone()) else {
+    fn refresh<W>(&self, work: &mut W)
+    where
+        W: Work<Value = T::Value, Refresh = Refreshing<T>>,
+    {
+        let Some(seen) = self.seen.clone() else {
             return;
         };
         let core = self.core;
         let recheck = || core.tiers.recheck(self.key, &seen);
-        if let Joined::Leads(leader) = core.flights.join(self.key, ComputationId::next(), recheck) {
+        // The arguments are cloned only once there is a flight to carry them.
+        if let Joined::Leads(leader) = core.flights.join(self.key, ComputationId::next(), recheck)
+            && let Some(refreshing) = work.defer()
+        {
             refreshing(Ticket {
                 core,
                 key: self.key.clone(),

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::time::Duration;
 
 use cachier_backends::Error;
-use cachier_metrics::{Outcome, RemovalCause, Tier};
+use cachier_metrics::{NearResult, Outcome, RemovalCause, Tier};
 use futures_lite::future::block_on;
 
 use super::arguments::{Arguments, FrontHit, Keyed, Storage};
@@ -93,7 +93,18 @@ impl<S: Storage> Site<S> {
             {
                 let wanted =
                     |hit: &FrontHit<Sh::Value>| is_fresh(hit.age(function), None, options.max_age);
-                arguments.hit(instance).filter(wanted)
+                let hit = arguments.hit(instance).filter(wanted);
+                if S::HAS_FRONT
+                    && let Some(metrics) = function.metrics
+                {
+                    let is_hit = hit.is_some();
+                    metrics.near_lookup(if is_hit {
+                        NearResult::Hit
+                    } else {
+                        NearResult::Miss
+                    });
+                }
+                hit
             }
             _ => None,
         };
