@@ -87,3 +87,8 @@ pub use self::program::{
     global_params, register_backend, set_default_backend, set_global_params,
 };
 pub use self::registry::{CachedFunction, function, functions};
+
+/// The README, whose code blocks are tests.
+#[cfg(all(doctest, feature = "prometheus", feature = "testing"))]
+#[doc = include_str!("../../README.md")]
+pub struct Readme;
