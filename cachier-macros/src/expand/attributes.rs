@@ -26,7 +26,13 @@ pub(super) fn of_wrapper(cached: &Cached) -> TokenStream {
         .iter()
         .any(|attribute| is(attribute, &["doc"]));
     let line = is_documented.then(|| companion_line(cached)).flatten();
-    quote!(#(#attributes)* #line)
+    // The wrapper hands on what only the body ignores.
+    let ignores = cached
+        .parameters
+        .iter()
+        .any(|parameter| parameter.name.to_string().starts_with('_'));
+    let allow = ignores.then(|| quote!(#[allow(clippy::used_underscore_binding)]));
+    quote!(#(#attributes)* #line #allow)
 }
 
 /// Those of everything else that stands beside the wrapper.

@@ -70,14 +70,16 @@ fn prepared(cached: &Cached) -> TokenStream {
 
 /// The body as a closure that has the arguments, and `self`, from around it.
 fn body_with_captures(cached: &Cached) -> TokenStream {
-    let (returned, body, bindings) = (cached.returned(), &cached.function.body, bindings(cached));
+    let (returned, bindings) = (cached.returned(), bindings(cached));
+    let body = cached.function.body.stream();
     code!(move || -> #returned { #bindings #body })
 }
 
 /// The body as a future. Its type is told, since `?` and `return` do not tell it.
 fn future(cached: &Cached) -> TokenStream {
     let krate = &cached.krate;
-    let (returned, body, bindings) = (cached.returned(), &cached.function.body, bindings(cached));
+    let (returned, bindings) = (cached.returned(), bindings(cached));
+    let body = cached.function.body.stream();
     code!(async move { #krate::__returns!(#returned); #bindings #body })
 }
 

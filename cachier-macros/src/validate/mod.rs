@@ -1,6 +1,7 @@
 //! Third phase: whether arguments and function fit together. Every fault is noted; nothing is stopped at.
 
 mod combinations;
+mod features;
 mod keys;
 mod names;
 mod returned;
@@ -14,6 +15,7 @@ use crate::parse::Function;
 
 /// Notes all that is wrong with a function and the arguments of its attribute.
 pub(crate) fn validate(arguments: &Arguments, function: &Function, errors: &mut Errors) {
+    features::check(arguments, errors);
     combinations::check(arguments, errors);
     keys::check(arguments, function, errors);
     names::check(arguments, function, errors);

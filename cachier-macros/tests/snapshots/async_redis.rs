@@ -32,7 +32,11 @@ impl user {
         ::cachier::__private::SamplingRate::new(0.1f64) }), ..
         ::cachier::__private::Options::new() }
     }
-    #[allow(clippy::too_many_arguments, clippy::type_complexity)]
+    #[allow(
+        clippy::too_many_arguments,
+        clippy::type_complexity,
+        clippy::used_underscore_binding
+    )]
     async fn __dispatch(
         operation: ::cachier::__private::Operation<
             ::cachier::__stored!(Result < User, DbError >),

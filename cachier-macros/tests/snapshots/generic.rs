@@ -35,7 +35,11 @@ impl parsed {
         ::cachier::__private::Version::Code(8966658991693154504u64), near_cache :
         ::core::option::Option::Some(10000u64), .. ::cachier::__private::Options::new() }
     }
-    #[allow(clippy::too_many_arguments, clippy::type_complexity)]
+    #[allow(
+        clippy::too_many_arguments,
+        clippy::type_complexity,
+        clippy::used_underscore_binding
+    )]
     fn __dispatch<T: FromStr, const N: usize>(
         operation: ::cachier::__private::Operation<[T; N]>,
         text: &str,

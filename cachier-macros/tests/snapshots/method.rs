@@ -28,7 +28,11 @@ fn name(&self, id: u64) -> Option<String> {
     .. ::cachier::__private::Options::new() }
 }
 #[doc(hidden)]
-#[allow(clippy::too_many_arguments, clippy::type_complexity)]
+#[allow(
+    clippy::too_many_arguments,
+    clippy::type_complexity,
+    clippy::used_underscore_binding
+)]
 fn __cachier_name(
     &self,
     operation: ::cachier::__private::Operation<String>,

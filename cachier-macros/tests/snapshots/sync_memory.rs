@@ -36,7 +36,11 @@ impl join {
         ::core::option::Option::Some(::core::time::Duration::from_millis(3600000u64)), ..
         ::cachier::__private::Options::new() }
     }
-    #[allow(clippy::too_many_arguments, clippy::type_complexity)]
+    #[allow(
+        clippy::too_many_arguments,
+        clippy::type_complexity,
+        clippy::used_underscore_binding
+    )]
     fn __dispatch(
         operation: ::cachier::__private::Operation<
             ::cachier::__stored!(Result < String, Error >),

@@ -27,10 +27,8 @@ async fn fetch(&self, id: u64) -> Result<Page, Error> {
             let body = async move {
                 ::cachier::__returns!(Result < Page, Error >);
                 let mut id = id;
-                {
-                    id += 1;
-                    self.load(id).await
-                }
+                id += 1;
+                self.load(id).await
             };
             ::cachier::__private::dispatch_async(
                     recipe,

@@ -1,0 +1,64 @@
+//! Backends that the runtime was built without.
+
+use crate::diagnostics::Errors;
+use crate::model::{Arguments, Backend, BuiltIn};
+
+pub(super) fn check(arguments: &Arguments, errors: &mut Errors) {
+    check_against(is_enabled, arguments, errors);
+}
+
+/// Whether the runtime has the backend. Those that are not here yet have no feature to ask for.
+fn is_enabled(backend: BuiltIn) -> bool {
+    match backend {
+        BuiltIn::Memory => cfg!(feature = "memory"),
+        BuiltIn::File => cfg!(feature = "file"),
+        BuiltIn::Redis | BuiltIn::Sql | BuiltIn::Mongo | BuiltIn::S3 => true,
+    }
+}
+
+fn check_against(is_enabled: impl Fn(BuiltIn) -> bool, arguments: &Arguments, errors: &mut Errors) {
+    if let Some(given) = &arguments.backend
+        && let Backend::BuiltIn(backend) = given.value
+        && !is_enabled(backend)
+    {
+        let name = backend.name();
+        errors.at(
+            given.span(),
+            format!("the backend `{name}` needs the feature `{name}` of cachier"),
+        );
+    }
+    if let (Some(given), false) = (&arguments.near_cache, is_enabled(BuiltIn::Memory)) {
+        errors.at(
+            given.span(),
+            "`near_cache` needs the feature `memory` of cachier",
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    fn faults(arguments: &str) -> Vec<(String, String)> {
+        let mut errors = Errors::default();
+        let written = crate::parse::arguments(arguments.parse().unwrap(), &mut errors);
+        let arguments = Arguments::new(&written, &mut errors);
+        check_against(|backend| backend == BuiltIn::File, &arguments, &mut errors);
+        errors.described()
+    }
+
+    #[test]
+    fn a_backend_without_its_feature_is_refused_by_the_features_name() {
+        assert_eq!(faults("backend = \"file\""), []);
+        assert_eq!(faults("backend = registered(\"x\")"), []);
+        let needs = "the backend `memory` needs the feature `memory` of cachier".to_owned();
+        assert_eq!(
+            faults("backend = \"memory\""),
+            [(needs, "backend".to_owned())]
+        );
+        let needs = "`near_cache` needs the feature `memory` of cachier".to_owned();
+        assert_eq!(faults("near_cache = 3"), [(needs, "near_cache".to_owned())]);
+    }
+}
