@@ -1,1 +1,9 @@
-//! Conformance, end-to-end and compile-fail tests of cachier.
+//! What the end-to-end tests share: many callers at once, bodies that wait to be told, folders, processes, and a backend
+//! that fails on demand.
+
+pub mod backend;
+pub mod callers;
+pub mod gate;
+pub mod process;
+pub mod sandbox;
+pub mod wait;

@@ -1,0 +1,126 @@
+//! A backend of our own: a map that fails when a test says so.
+
+use std::collections::HashMap;
+use std::future::pending;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use cachier::{Backend, Error, ErrorKind};
+use cachier_backends::{
+    BoxFuture, EntryVersion, Key, Loaded, Operation, Scope, StoreReply, StoreRequest,
+};
+
+/// Entries in a map that all clones share.
+#[derive(Clone, Default)]
+pub struct MapBackend {
+    shared: Arc<Shared>,
+}
+
+#[derive(Default)]
+struct Shared {
+    entries: Mutex<HashMap<Key, Vec<u8>>>,
+    fault: Mutex<Fault>,
+    asked: AtomicU64,
+}
+
+/// What is wrong with a backend.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Fault {
+    /// Nothing.
+    #[default]
+    None,
+    /// Every operation fails with an error of this kind.
+    Fails(ErrorKind),
+    /// Storing fails with an error of this kind.
+    FailsToStore(ErrorKind),
+    /// No operation ever answers.
+    Hangs,
+    /// It loads bytes that nobody stored.
+    LoadsGarbage,
+}
+
+impl MapBackend {
+    /// From now on this is wrong with it.
+    pub fn set(&self, fault: Fault) {
+        *lock(&self.shared.fault) = fault;
+    }
+
+    /// How often it was asked for anything.
+    #[must_use]
+    pub fn asked(&self) -> u64 {
+        self.shared.asked.load(Ordering::SeqCst)
+    }
+
+    /// Answers as its fault allows.
+    async fn answer<T>(
+        &self,
+        operation: Operation,
+        answer: impl FnOnce(&mut HashMap<Key, Vec<u8>>) -> T,
+    ) -> Result<T, Error> {
+        self.shared.asked.fetch_add(1, Ordering::SeqCst);
+        let fault = *lock(&self.shared.fault);
+        match fault {
+            Fault::Fails(kind) => Err(on_purpose(kind, operation)),
+            Fault::FailsToStore(kind) if operation == Operation::Store => {
+                Err(on_purpose(kind, operation))
+            }
+            Fault::Hangs => pending().await,
+            _ => Ok(answer(&mut lock(&self.shared.entries))),
+        }
+    }
+}
+
+impl Backend for MapBackend {
+    fn kind(&self) -> &str {
+        "map"
+    }
+
+    fn store_name(&self) -> String {
+        "a map of the test".to_owned()
+    }
+
+    fn load<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, Option<Loaded>> {
+        Box::pin(async move {
+            let garbage = *lock(&self.shared.fault) == Fault::LoadsGarbage;
+            let load = |entries: &mut HashMap<Key, Vec<u8>>| match garbage {
+                true => Some(b"garbage".to_vec()),
+                false => entries.get(key).cloned(),
+            };
+            let bytes = self.answer(Operation::Load, load).await?;
+            Ok(bytes.map(|bytes| Loaded {
+                version: EntryVersion::of_content(&bytes),
+                bytes,
+            }))
+        })
+    }
+
+    fn store<'a>(&'a self, key: &'a Key, request: StoreRequest<'a>) -> BoxFuture<'a, StoreReply> {
+        Box::pin(async move {
+            let store = |entries: &mut HashMap<Key, Vec<u8>>| {
+                entries.insert(key.clone(), request.entry.to_vec());
+            };
+            self.answer(Operation::Store, store).await?;
+            Ok(StoreReply::Stored { evicted: 0 })
+        })
+    }
+
+    fn remove<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, bool> {
+        Box::pin(self.answer(Operation::Remove, |entries| entries.remove(key).is_some()))
+    }
+
+    fn clear<'a>(&'a self, scope: &'a Arc<Scope>) -> BoxFuture<'a, Option<u64>> {
+        Box::pin(self.answer(Operation::Clear, move |entries| {
+            let before = entries.len();
+            entries.retain(|key, _| key.scope() != scope);
+            Some((before - entries.len()) as u64)
+        }))
+    }
+}
+
+fn on_purpose(kind: ErrorKind, operation: Operation) -> Error {
+    Error::new(kind, operation, "the test wants it so")
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

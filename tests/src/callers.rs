@@ -1,0 +1,145 @@
+//! Many callers of one function at once, on threads, in tasks, or both.
+
+use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, OnceLock};
+use std::thread;
+
+use cachier::testing::IsolatedWorld;
+use futures_lite::FutureExt;
+use tokio::runtime::{Builder, Runtime};
+
+use crate::wait::PATIENCE;
+
+/// Callers that are on their way, in the world of the test that sent them.
+pub struct Callers<R> {
+    world: IsolatedWorld,
+    count: usize,
+    sender: Sender<thread::Result<R>>,
+    results: Receiver<thread::Result<R>>,
+}
+
+impl<R: Send + 'static> Callers<R> {
+    /// Nobody yet.
+    #[must_use]
+    pub fn new() -> Self {
+        let (sender, results) = channel();
+        Self {
+            world: IsolatedWorld::current(),
+            count: 0,
+            sender,
+            results,
+        }
+    }
+
+    /// So many more, each on a thread of its own.
+    #[must_use]
+    pub fn on_threads(
+        mut self,
+        count: usize,
+        call: impl Fn() -> R + Send + Sync + 'static,
+    ) -> Self {
+        let call = Arc::new(call);
+        for _ in 0..count {
+            let job = self.job(Arc::clone(&call));
+            thread::spawn(job);
+        }
+        self.count += count;
+        self
+    }
+
+    /// So many more, each on a thread that a runtime keeps for blocking calls.
+    #[must_use]
+    pub fn on_blocking_threads(
+        mut self,
+        count: usize,
+        call: impl Fn() -> R + Send + Sync + 'static,
+    ) -> Self {
+        let call = Arc::new(call);
+        for _ in 0..count {
+            runtime().spawn_blocking(self.job(Arc::clone(&call)));
+        }
+        self.count += count;
+        self
+    }
+
+    /// So many more, each in a task of a runtime with several threads.
+    #[must_use]
+    pub fn in_tasks<F>(mut self, count: usize, call: impl Fn() -> F) -> Self
+    where
+        F: Future<Output = R> + Send + 'static,
+    {
+        for _ in 0..count {
+            let (world, sender, future) = (self.world, self.sender.clone(), call());
+            runtime().spawn(async move {
+                let result = AssertUnwindSafe(in_world(world, future)).catch_unwind();
+                // Nobody listens any more when the test has failed.
+                let _ = sender.send(result.await);
+            });
+        }
+        self.count += count;
+        self
+    }
+
+    /// What each got, or the panic that it ended with.
+    ///
+    /// # Panics
+    /// When one of them hangs.
+    #[track_caller]
+    #[must_use]
+    pub fn results(self) -> Vec<thread::Result<R>> {
+        let result = |_| self.results.recv_timeout(PATIENCE);
+        (0..self.count)
+            .map(|caller| result(caller).expect("a caller hangs"))
+            .collect()
+    }
+
+    /// What each got.
+    ///
+    /// # Panics
+    /// When one of them hangs or has panicked.
+    #[track_caller]
+    #[must_use]
+    pub fn values(self) -> Vec<R> {
+        let results = self.results().into_iter();
+        results
+            .map(|result| result.unwrap_or_else(|_| panic!("a caller panicked")))
+            .collect()
+    }
+
+    fn job<C>(&self, call: Arc<C>) -> impl FnOnce() + Send + use<R, C>
+    where
+        C: Fn() -> R + Send + Sync + 'static,
+    {
+        let (world, sender) = (self.world, self.sender.clone());
+        move || {
+            let result = catch_unwind(AssertUnwindSafe(|| world.run(&*call)));
+            // Nobody listens any more when the test has failed.
+            let _ = sender.send(result);
+        }
+    }
+}
+
+impl<R: Send + 'static> Default for Callers<R> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// The future as part of a world, on whatever thread it is polled.
+pub async fn in_world<F: Future>(world: IsolatedWorld, future: F) -> F::Output {
+    let mut future = pin!(future);
+    poll_fn(|context| world.run(|| future.as_mut().poll(context))).await
+}
+
+/// A runtime of two threads for tasks, and of as many as it takes for blocking calls.
+pub fn runtime() -> &'static Runtime {
+    static RUNTIME: OnceLock<Runtime> = OnceLock::new();
+    RUNTIME.get_or_init(|| {
+        let mut builder = Builder::new_multi_thread();
+        builder.worker_threads(2).max_blocking_threads(1100);
+        builder.enable_all().build().expect("a runtime")
+    })
+}

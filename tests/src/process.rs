@@ -1,0 +1,188 @@
+//! Other processes: this very test program, started again with a part to play.
+//!
+//! A test that needs them calls [`part`] first. In the test itself that is `None`; in the processes that it starts it is
+//! what they are to do.
+
+use std::env;
+use std::io::{BufRead, BufReader, Write, stderr, stdin};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::wait::PATIENCE;
+
+const PART: &str = "CACHIER_TEST_PART";
+const SAYS: &str = "part says: ";
+
+/// The part of this process, if the test started it.
+#[must_use]
+pub fn part() -> Option<String> {
+    env::var(PART).ok()
+}
+
+/// Says something to the test.
+#[allow(clippy::print_stdout)]
+pub fn say(line: impl std::fmt::Display) {
+    println!("{SAYS}{line}");
+}
+
+/// Waits for the test to say something.
+///
+/// # Panics
+/// When the test is gone.
+#[must_use]
+pub fn hear() -> String {
+    let mut line = String::new();
+    stdin().read_line(&mut line).expect("a line of the test");
+    line.trim_end().to_owned()
+}
+
+/// Says on the screen that a test is skipped, and why, although the harness keeps what tests print to itself.
+pub fn skip(why: &str) {
+    // Nobody to tell is no reason to fail.
+    let _ = writeln!(stderr(), "skipped: {why}");
+}
+
+/// A process that plays a part. It ends with its test.
+#[derive(Debug)]
+pub struct Process {
+    child: Child,
+    input: Option<ChildStdin>,
+    lines: Receiver<String>,
+}
+
+impl Process {
+    /// Starts this program again, to run the test of this name only, which asks for its [`part`].
+    ///
+    /// `prepare` sets the variables and folders that the process finds.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    pub fn start(test: &str, part: &str, prepare: impl FnOnce(&mut Command)) -> Self {
+        let mut command = Command::new(this_program());
+        command.args(only(test));
+        prepare(&mut command);
+        Self::spawn(command, part)
+    }
+
+    /// As [`start`](Self::start), with a file system of its own at the folder that it caches in, mounted with these
+    /// options of `tmpfs`. `None` where this user may not mount anything.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    #[must_use]
+    pub fn start_with_mount(test: &str, part: &str, folder: &Path, options: &str) -> Option<Self> {
+        const MOUNT: &str = r#"mount -t tmpfs -o "$0" tmpfs "$CACHIER_CACHE_DIR" && exec "$@""#;
+        let mounted = || {
+            let mut command = Command::new("unshare");
+            command.args(["--mount", "--map-root-user", "sh", "-c", MOUNT, options]);
+            command.env("CACHIER_CACHE_DIR", folder);
+            command
+        };
+        let tried = mounted().arg("true").output();
+        if !tried.is_ok_and(|output| output.status.success()) {
+            return None;
+        }
+        let mut command = mounted();
+        command.arg(this_program()).args(only(test));
+        Some(Self::spawn(command, part))
+    }
+
+    fn spawn(mut command: Command, part: &str) -> Self {
+        command
+            .env(PART, part)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped());
+        let mut child = command.spawn().expect("this program starts again");
+        let output = BufReader::new(child.stdout.take().expect("its output is piped"));
+        let (sender, lines) = channel();
+        thread::spawn(move || {
+            for line in output.lines().map_while(Result::ok) {
+                // The harness does not end its line before the test has ended.
+                if let Some((_, said)) = line.split_once(SAYS) {
+                    let _ = sender.send(said.to_owned());
+                }
+            }
+        });
+        Self {
+            input: child.stdin.take(),
+            child,
+            lines,
+        }
+    }
+
+    /// What it says next.
+    ///
+    /// # Panics
+    /// When it says nothing more.
+    #[track_caller]
+    #[must_use]
+    pub fn line(&self) -> String {
+        self.lines
+            .recv_timeout(PATIENCE)
+            .expect("it says something")
+    }
+
+    /// What it has said by now, if anything.
+    #[must_use]
+    pub fn try_line(&self) -> Option<String> {
+        self.lines.try_recv().ok()
+    }
+
+    /// Says something to it.
+    ///
+    /// # Panics
+    /// When it does not listen.
+    #[track_caller]
+    pub fn tell(&mut self, line: &str) {
+        let input = self.input.as_mut().expect("it has not been finished");
+        writeln!(input, "{line}").expect("it listens");
+    }
+
+    /// Sends it a signal.
+    ///
+    /// # Panics
+    /// When it is gone.
+    #[track_caller]
+    pub fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).expect("it is there");
+    }
+
+    /// Kills it with SIGKILL, and waits until it is gone.
+    ///
+    /// # Panics
+    /// When it cannot be killed.
+    pub fn kill(mut self) {
+        self.child.kill().expect("it can be killed");
+        self.child.wait().expect("it ends");
+    }
+
+    /// Waits until it has ended well.
+    ///
+    /// # Panics
+    /// When it has not.
+    #[track_caller]
+    pub fn finish(mut self) {
+        drop(self.input.take());
+        assert!(self.child.wait().expect("it ends").success());
+    }
+}
+
+fn this_program() -> PathBuf {
+    env::current_exe().expect("this program has a path")
+}
+
+fn only(test: &str) -> [&str; 4] {
+    [test, "--exact", "--nocapture", "--test-threads=1"]
+}
+
+/// A process whose test has failed does not outlive it.
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

@@ -1,0 +1,33 @@
+//! Waiting for something to become true.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use cachier::CacheMetrics;
+
+/// The longest that a test waits for anything; only one that fails waits so long.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Waits until the condition holds.
+///
+/// # Panics
+/// When it does not within [`PATIENCE`].
+#[track_caller]
+pub fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let started = Instant::now();
+    while !holds() {
+        assert!(started.elapsed() < PATIENCE, "in vain: {what}");
+        thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// Waits until this many calls of the function wait for another's computation.
+///
+/// # Panics
+/// When they do not within [`PATIENCE`].
+#[track_caller]
+pub fn until_waiting(metrics: &CacheMetrics, calls: u64) {
+    until("the other callers wait", || {
+        metrics.snapshot().activity.waiting_calls == calls
+    });
+}

@@ -1,0 +1,257 @@
+//! A backend that is down, slow or broken never fails a call that the function itself would not fail.
+
+use std::time::Duration;
+
+use cachier::testing::{Clock, isolated};
+use cachier::{CallOptions, Error, ErrorKind, Outcome, cachier};
+use cachier_metrics::{ErrorLabel, Operation, Reason};
+use cachier_tests::backend::{Fault, MapBackend};
+use cachier_tests::callers::Callers;
+use cachier_tests::gate::Counter;
+use cachier_tests::wait::until;
+
+/// Runs a test in a world whose backend `map` is this one.
+fn with_map<R>(test: impl FnOnce(&MapBackend) -> R) -> R {
+    isolated(|| {
+        let map = MapBackend::default();
+        cachier::register_backend("map", map.clone()).unwrap();
+        test(&map)
+    })
+}
+
+#[test]
+fn while_it_fails_the_function_runs_and_the_errors_are_counted() {
+    #[cachier(backend = registered("map"), enable_metrics)]
+    fn double(number: u64) -> u64 {
+        number * 2
+    }
+
+    with_map(|map| {
+        map.set(Fault::Fails(ErrorKind::Connect));
+        let call = double::call_detailed(CallOptions::new(), 21);
+        assert_eq!((call.value, call.outcome), (42, Outcome::Unavailable));
+        assert_eq!(call.backend_error.unwrap().kind(), ErrorKind::Connect);
+        let snapshot = double::metrics().snapshot();
+        assert_eq!(snapshot.calls[Outcome::Unavailable], 1);
+        assert_eq!(snapshot.recalculations[Reason::Unavailable], 1);
+        assert_eq!(
+            snapshot.backend_errors[Operation::Load][ErrorLabel::Connect],
+            1
+        );
+        assert_eq!(
+            double::metrics().stats().backend_errors,
+            1,
+            "each failure counts once"
+        );
+
+        map.set(Fault::None);
+        double(21);
+        let call = double::call_detailed(CallOptions::new(), 21);
+        assert_eq!(call.outcome, Outcome::Hit, "it recovers by itself");
+    });
+}
+
+#[test]
+fn the_error_is_returned_where_the_attribute_wants_it_so() {
+    static RUNS: Counter = Counter::new();
+
+    #[derive(Debug)]
+    enum Failure {
+        OfTheCache(Error),
+    }
+
+    impl From<Error> for Failure {
+        fn from(error: Error) -> Self {
+            Self::OfTheCache(error)
+        }
+    }
+
+    #[cachier(backend = registered("map"), on_backend_error = "propagate", enable_metrics)]
+    fn double(number: u64) -> Result<u64, Failure> {
+        RUNS.next();
+        Ok(number * 2)
+    }
+
+    with_map(|map| {
+        map.set(Fault::Fails(ErrorKind::Denied));
+        let call = double::call_detailed(CallOptions::new(), 21);
+        let Err(Failure::OfTheCache(error)) = call.value else {
+            panic!("{:?}", call.value);
+        };
+        assert_eq!(
+            (error.kind(), call.outcome),
+            (ErrorKind::Denied, Outcome::Unavailable)
+        );
+        assert_eq!(RUNS.get(), 0);
+        map.set(Fault::None);
+        assert_eq!(double(21).unwrap(), 42);
+    });
+}
+
+#[test]
+fn a_value_that_cannot_be_stored_is_returned_nevertheless() {
+    #[cachier(backend = registered("map"), enable_metrics)]
+    fn double(number: u64) -> u64 {
+        number * 2
+    }
+
+    with_map(|map| {
+        map.set(Fault::FailsToStore(ErrorKind::Full));
+        let call = double::call_detailed(CallOptions::new(), 21);
+        assert_eq!((call.value, call.outcome), (42, Outcome::Miss));
+        assert_eq!(call.backend_error.unwrap().kind(), ErrorKind::Full);
+        let errors = double::metrics().snapshot().backend_errors;
+        assert_eq!(errors[Operation::Store][ErrorLabel::Full], 1);
+    });
+}
+
+#[test]
+fn one_that_never_answers_holds_a_call_no_longer_than_the_operation_timeout() {
+    #[cachier(backend = registered("map"), operation_timeout = "2s", enable_metrics)]
+    fn double(number: u64) -> u64 {
+        number * 2
+    }
+
+    with_map(|map| {
+        map.set(Fault::Hangs);
+        let caller = Callers::new().on_threads(1, || double::call_detailed(CallOptions::new(), 21));
+        until("it is asked", || map.asked() > 0);
+        Clock::advance(Duration::from_secs(2));
+        let call = caller.values().remove(0);
+        assert_eq!((call.value, call.outcome), (42, Outcome::Unavailable));
+        assert_eq!(call.elapsed, Duration::from_secs(2));
+        assert_eq!(call.backend_error.unwrap().kind(), ErrorKind::Timeout);
+        assert_eq!(
+            map.asked(),
+            1,
+            "the budget is the call's, not that of each operation"
+        );
+    });
+}
+
+#[test]
+fn garbage_is_a_miss_and_a_counted_error_and_is_replaced() {
+    #[cachier(backend = registered("map"), enable_metrics)]
+    fn double(number: u64) -> u64 {
+        number * 2
+    }
+
+    with_map(|map| {
+        map.set(Fault::LoadsGarbage);
+        let call = double::call_detailed(CallOptions::new(), 21);
+        assert_eq!((call.value, call.outcome), (42, Outcome::Miss));
+        assert_eq!(call.backend_error.unwrap().kind(), ErrorKind::Corrupt);
+        let errors = double::metrics().snapshot().backend_errors;
+        assert_eq!(errors[Operation::Load][ErrorLabel::Corrupt], 1);
+        map.set(Fault::None);
+        let call = double::call_detailed(CallOptions::new(), 21);
+        assert_eq!(call.outcome, Outcome::Hit);
+    });
+}
+
+#[test]
+fn after_repeated_failures_the_breaker_answers_until_a_probe_succeeds() {
+    #[cachier(backend = registered("map"), enable_metrics)]
+    fn double(number: u64) -> u64 {
+        number * 2
+    }
+
+    with_map(|map| {
+        map.set(Fault::Fails(ErrorKind::Io));
+        let threshold = u64::from(cachier::global_params().breaker_threshold);
+        for number in 0..threshold {
+            double(number);
+        }
+        let asked = map.asked();
+        let call = double::call_detailed(CallOptions::new(), 21);
+        assert_eq!((call.value, call.outcome), (42, Outcome::Unavailable));
+        assert_eq!(call.backend_error.unwrap().kind(), ErrorKind::BreakerOpen);
+        assert_eq!(map.asked(), asked);
+
+        map.set(Fault::None);
+        Clock::advance(cachier::global_params().breaker_pause);
+        assert_eq!(
+            double::call_detailed(CallOptions::new(), 21).outcome,
+            Outcome::Miss
+        );
+        assert_eq!(
+            double::call_detailed(CallOptions::new(), 21).outcome,
+            Outcome::Hit
+        );
+    });
+}
+
+#[test]
+fn a_backend_that_nobody_registered_is_reported_and_can_be_registered_later() {
+    #[cachier(backend = registered("later"), enable_metrics)]
+    fn double(number: u64) -> u64 {
+        number * 2
+    }
+
+    isolated(|| {
+        let call = double::call_detailed(CallOptions::new(), 21);
+        assert_eq!((call.value, call.outcome), (42, Outcome::Unavailable));
+        assert_eq!(call.backend_error.unwrap().kind(), ErrorKind::NotRegistered);
+        cachier::register_backend("later", MapBackend::default()).unwrap();
+        assert_eq!(
+            double::call_detailed(CallOptions::new(), 21).outcome,
+            Outcome::Miss
+        );
+        assert_eq!(
+            double::call_detailed(CallOptions::new(), 21).outcome,
+            Outcome::Hit
+        );
+    });
+}
+
+#[test]
+fn the_companion_reports_what_a_call_would_forgive() {
+    #[cachier(backend = registered("map"))]
+    fn double(number: u64) -> u64 {
+        number * 2
+    }
+
+    with_map(|map| {
+        map.set(Fault::Fails(ErrorKind::Denied));
+        let kinds = [
+            double::peek(1).unwrap_err().kind(),
+            double::invalidate(1).unwrap_err().kind(),
+            double::precache_value(1, 2).unwrap_err().kind(),
+            double::clear_cache().unwrap_err().kind(),
+        ];
+        assert_eq!(kinds, [ErrorKind::Denied; 4]);
+    });
+}
+
+#[test]
+fn readiness_probes_learn_which_backend_does_not_work() {
+    with_map(|_| {
+        let health = cachier::check();
+        assert_eq!((health.len(), health[0].name.as_str()), (1, "map"));
+        assert!(health[0].is_healthy());
+    });
+}
+
+#[test]
+fn arguments_that_do_not_serialize_bypass_the_cache_and_are_reported() {
+    /// Serde refuses it.
+    struct Unserializable;
+
+    impl serde::Serialize for Unserializable {
+        fn serialize<S: serde::Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
+            Err(serde::ser::Error::custom("on purpose"))
+        }
+    }
+
+    #[cachier(backend = registered("map"), enable_metrics)]
+    fn one(_key: &Unserializable) -> u64 {
+        1
+    }
+
+    with_map(|map| {
+        let call = one::call_detailed(CallOptions::new(), &Unserializable);
+        assert_eq!((call.value, call.outcome), (1, Outcome::Bypass));
+        assert_eq!(call.backend_error.unwrap().kind(), ErrorKind::Codec);
+        assert_eq!((one::metrics().stats().backend_errors, map.asked()), (1, 0));
+    });
+}

@@ -1,0 +1,203 @@
+//! Whatever becomes of the one that computes, nobody hangs, nobody gets a wrong value, and nobody waits for more than two
+//! runs of the body: the one that was under way, and one more.
+
+use cachier::{CacheMetrics, cachier};
+use cachier_tests::callers::{Callers, in_world, runtime};
+use cachier_tests::gate::{Counter, Gate, panic_silently};
+use cachier_tests::sandbox::in_folder;
+use cachier_tests::wait::until_waiting;
+
+const CALLERS: usize = 1000;
+const OTHERS: u64 = CALLERS as u64 - 1;
+
+/// An error that every waiter can have a clone of.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Sharable(u64);
+
+/// An error that belongs to one caller alone.
+#[derive(Debug, PartialEq)]
+struct OneOfAKind(u64);
+
+/// Lets the first computation end once all others wait for it.
+#[track_caller]
+fn let_go(gate: &Gate, metrics: &CacheMetrics) {
+    gate.until_arrived(1);
+    until_waiting(metrics, OTHERS);
+    gate.open();
+}
+
+macro_rules! fates {
+    ($($name:ident: ($($argument:tt)*), $start:ident, {$($function:tt)*}, {$($wait:tt)*};)*) => {$(
+        mod $name {
+            use super::*;
+
+            #[test]
+            fn after_a_panic_one_takes_over_for_all() {
+                static GATE: Gate = Gate::new();
+                static RUNS: Counter = Counter::new();
+
+                #[cachier($($argument)*, enable_metrics)]
+                $($function)* double(number: u64) -> u64 {
+                    if RUNS.next() == 1 {
+                        GATE.$($wait)*;
+                        panic_silently();
+                    }
+                    number * 2
+                }
+
+                in_folder(|_| {
+                    let callers = Callers::new().$start(CALLERS, || double(21));
+                    let_go(&GATE, double::metrics());
+                    let (values, panics): (Vec<_>, Vec<_>) =
+                        callers.results().into_iter().partition(Result::is_ok);
+                    assert_eq!(panics.len(), 1);
+                    assert!(values.into_iter().all(|value| value.unwrap() == 42));
+                    assert_eq!(RUNS.get(), 2);
+                    let stats = double::metrics().stats();
+                    assert_eq!((stats.abandoned, stats.misses), (1, 1));
+                    assert_eq!(stats.coalesced, OTHERS - 1);
+                });
+            }
+
+            #[test]
+            fn an_error_that_can_be_cloned_is_shared_by_all() {
+                static GATE: Gate = Gate::new();
+                static RUNS: Counter = Counter::new();
+
+                #[cachier($($argument)*, enable_metrics)]
+                $($function)* fail(number: u64) -> Result<u64, Sharable> {
+                    RUNS.next();
+                    GATE.$($wait)*;
+                    Err(Sharable(number))
+                }
+
+                in_folder(|_| {
+                    let callers = Callers::new().$start(CALLERS, || fail(7));
+                    let_go(&GATE, fail::metrics());
+                    assert_eq!(callers.values(), [Err(Sharable(7)); CALLERS]);
+                    assert_eq!(RUNS.get(), 1);
+                    let stats = fail::metrics().stats();
+                    assert_eq!((stats.misses, stats.coalesced), (1, OTHERS));
+                });
+            }
+
+            #[test]
+            fn after_an_error_that_cannot_be_cloned_all_compute_at_once() {
+                static GATE: Gate = Gate::new();
+                static TOGETHER: Gate = Gate::new();
+                static RUNS: Counter = Counter::new();
+
+                #[cachier($($argument)*, enable_metrics)]
+                $($function)* fail(number: u64) -> Result<u64, OneOfAKind> {
+                    if RUNS.next() == 1 {
+                        GATE.$($wait)*;
+                    } else {
+                        TOGETHER.$($wait)*;
+                    }
+                    Err(OneOfAKind(number))
+                }
+
+                in_folder(|_| {
+                    let callers = Callers::new().$start(CALLERS, || fail(7));
+                    let_go(&GATE, fail::metrics());
+                    // All others are in the body at the same time: none waits for another's run.
+                    TOGETHER.until_arrived(OTHERS);
+                    TOGETHER.open();
+                    let failures = callers.values();
+                    assert!(failures.into_iter().all(|failure| failure == Err(OneOfAKind(7))));
+                    assert_eq!(RUNS.get(), CALLERS as u64);
+                    assert_eq!(fail::metrics().stats().misses, CALLERS as u64);
+                });
+            }
+
+            #[test]
+            fn a_none_that_is_not_stored_is_shared_by_all() {
+                static GATE: Gate = Gate::new();
+                static RUNS: Counter = Counter::new();
+
+                #[cachier($($argument)*, enable_metrics)]
+                $($function)* nothing(_number: u64) -> Option<u64> {
+                    RUNS.next();
+                    GATE.$($wait)*;
+                    None
+                }
+
+                in_folder(|_| {
+                    let callers = Callers::new().$start(CALLERS, || nothing(7));
+                    let_go(&GATE, nothing::metrics());
+                    assert_eq!(callers.values(), [None; CALLERS]);
+                    assert_eq!(RUNS.get(), 1);
+                    assert_eq!(Callers::new().$start(1, || nothing(7)).values(), [None]);
+                    assert_eq!(RUNS.get(), 2, "`None` was stored");
+                });
+            }
+
+            #[test]
+            fn a_value_that_is_too_large_is_shared_by_all() {
+                static GATE: Gate = Gate::new();
+                static RUNS: Counter = Counter::new();
+
+                #[cachier($($argument)*, entry_size_limit = 10, enable_metrics)]
+                $($function)* repeat(number: usize) -> String {
+                    RUNS.next();
+                    GATE.$($wait)*;
+                    "x".repeat(number)
+                }
+
+                in_folder(|_| {
+                    let callers = Callers::new().$start(CALLERS, || repeat(100));
+                    let_go(&GATE, repeat::metrics());
+                    assert!(callers.values().into_iter().all(|value| value.len() == 100));
+                    assert_eq!(RUNS.get(), 1);
+                    assert_eq!(Callers::new().$start(1, || repeat(100)).values()[0].len(), 100);
+                    assert_eq!(RUNS.get(), 2, "it was stored");
+                    assert_eq!(repeat::metrics().stats().size_limit_rejections, 2);
+                });
+            }
+        }
+    )*};
+}
+
+fates! {
+    threads_on_memory: (backend = "memory"), on_threads, {fn}, {wait()};
+    threads_on_file: (backend = "file"), on_threads, {fn}, {wait()};
+    tasks_on_memory: (backend = "memory"), in_tasks, {async fn}, {wait_async().await};
+    tasks_on_file: (backend = "file"), in_tasks, {async fn}, {wait_async().await};
+}
+
+macro_rules! cancelled {
+    ($($name:ident: ($($argument:tt)*);)*) => {$(
+        #[test]
+        fn $name() {
+            static GATE: Gate = Gate::new();
+            static RUNS: Counter = Counter::new();
+
+            #[cachier($($argument)*, enable_metrics)]
+            async fn double(number: u64) -> u64 {
+                if RUNS.next() == 1 {
+                    GATE.wait_async().await;
+                }
+                number * 2
+            }
+
+            in_folder(|_| {
+                let world = cachier::testing::IsolatedWorld::current();
+                let owner = runtime().spawn(in_world(world, double(21)));
+                GATE.until_arrived(1);
+                let callers = Callers::new().in_tasks(CALLERS, || double(21));
+                until_waiting(double::metrics(), CALLERS as u64);
+                owner.abort();
+                assert_eq!(callers.values(), [42; CALLERS]);
+                assert_eq!(RUNS.get(), 2);
+                let stats = double::metrics().stats();
+                assert_eq!((stats.abandoned, stats.misses), (1, 1));
+                assert_eq!(stats.coalesced, OTHERS);
+            });
+        }
+    )*};
+}
+
+cancelled! {
+    after_a_cancellation_one_takes_over_for_all_on_memory: (backend = "memory");
+    after_a_cancellation_one_takes_over_for_all_on_file: (backend = "file");
+}

@@ -1,0 +1,246 @@
+//! Files that are damaged, foreign or hostile, and folders that cannot be used: the function runs, and the fault is counted.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::time::SystemTime;
+
+use cachier::{Call, CallOptions, ErrorKind, Outcome, cachier};
+use cachier_backends::entry::{self, Header};
+use cachier_metrics::{ErrorLabel, Operation};
+use cachier_tests::process::{Process, part, say, skip};
+use cachier_tests::sandbox::{entries, in_folder};
+
+#[cachier(backend = "file", enable_metrics)]
+fn double(number: u64) -> u64 {
+    number * 2
+}
+
+fn call(number: u64) -> Call<u64> {
+    double::call_detailed(CallOptions::new(), number)
+}
+
+/// Stores an entry, does something to its file, and sees that it is a miss with an error of this kind, and replaced.
+#[track_caller]
+fn is_a_counted_miss(kind: ErrorKind, label: ErrorLabel, damage: impl FnOnce(&Path)) {
+    in_folder(|folder| {
+        double(21);
+        damage(&entries(folder)[0]);
+        let call = call(21);
+        assert_eq!((call.value, call.outcome), (42, Outcome::Miss));
+        assert_eq!(call.backend_error.map(|error| error.kind()), Some(kind));
+        let errors = double::metrics().snapshot().backend_errors;
+        assert_eq!(errors[Operation::Load][label], 1);
+        assert_eq!(double::metrics().stats().backend_errors, 1);
+        assert_eq!(self::call(21).outcome, Outcome::Hit, "it is replaced");
+    });
+}
+
+#[test]
+fn a_torn_entry() {
+    for left in [0, 1, 10, 30] {
+        is_a_counted_miss(ErrorKind::Corrupt, ErrorLabel::Corrupt, |file| {
+            let bytes = fs::read(file).unwrap();
+            fs::write(file, &bytes[..left]).unwrap();
+        });
+    }
+}
+
+#[test]
+fn an_entry_that_is_too_long() {
+    is_a_counted_miss(ErrorKind::Corrupt, ErrorLabel::Corrupt, |file| {
+        let mut bytes = fs::read(file).unwrap();
+        bytes.push(0);
+        fs::write(file, bytes).unwrap();
+    });
+}
+
+#[test]
+fn an_entry_of_zeros_as_a_crash_may_leave_it() {
+    is_a_counted_miss(ErrorKind::Corrupt, ErrorLabel::Corrupt, |file| {
+        let length = fs::metadata(file).unwrap().len() as usize;
+        fs::write(file, vec![0; length]).unwrap();
+    });
+}
+
+#[test]
+fn a_file_of_somebody_else() {
+    is_a_counted_miss(ErrorKind::Corrupt, ErrorLabel::Corrupt, |file| {
+        fs::write(file, "Dear diary, today I learned about caches.").unwrap();
+    });
+}
+
+#[test]
+fn any_bit_that_is_flipped_is_a_miss_and_never_a_wrong_value() {
+    in_folder(|folder| {
+        double(21);
+        let file = entries(folder).remove(0);
+        let intact = fs::read(&file).unwrap();
+        for bit in 0..intact.len() * 8 {
+            let mut flipped = intact.clone();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            fs::write(&file, flipped).unwrap();
+            let call = call(21);
+            assert_eq!((call.value, call.outcome), (42, Outcome::Miss), "bit {bit}");
+        }
+        let errors = double::metrics().snapshot().backend_errors;
+        let corrupt = errors[Operation::Load][ErrorLabel::Corrupt];
+        // What says that another version of the format follows is a miss without an error.
+        assert!(
+            corrupt >= intact.len() as u64 * 8 - 16,
+            "{corrupt} of {}",
+            intact.len() * 8
+        );
+    });
+}
+
+#[test]
+fn an_intact_entry_with_a_value_of_another_type() {
+    hostile_value(b"\x64text");
+}
+
+#[test]
+fn an_intact_entry_whose_value_is_nested_without_end() {
+    hostile_value(&[0x81; 100_000]);
+}
+
+#[test]
+fn an_intact_entry_whose_value_claims_to_be_enormous() {
+    hostile_value(&[0x9b, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]);
+    hostile_value(&[0x5b, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]);
+}
+
+#[test]
+fn an_intact_entry_without_a_value() {
+    hostile_value(&[]);
+}
+
+#[track_caller]
+fn hostile_value(value: &[u8]) {
+    is_a_counted_miss(ErrorKind::Codec, ErrorLabel::Codec, |file| {
+        let created = SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_704_067_200);
+        fs::write(file, entry::encode(&Header::new(created), value)).unwrap();
+    });
+}
+
+#[test]
+fn a_folder_in_the_place_of_an_entry_makes_its_calls_compute() {
+    in_folder(|folder| {
+        double(21);
+        let file = entries(folder).remove(0);
+        fs::remove_file(&file).unwrap();
+        fs::create_dir(&file).unwrap();
+        let call = call(21);
+        assert_eq!(call.value, 42);
+        assert!(call.backend_error.is_some());
+        assert!(double::metrics().stats().backend_errors > 0);
+        assert_eq!(self::call(4).outcome, Outcome::Miss);
+        assert_eq!(
+            self::call(4).outcome,
+            Outcome::Hit,
+            "other entries are not concerned"
+        );
+    });
+}
+
+#[test]
+fn a_link_to_something_without_end_is_not_read_for_ever() {
+    in_folder(|folder| {
+        double(21);
+        let file = entries(folder).remove(0);
+        fs::remove_file(&file).unwrap();
+        symlink("/dev/zero", &file).unwrap();
+        let call = call(21);
+        assert_eq!(call.value, 42);
+        assert!(call.backend_error.is_some());
+    });
+}
+
+#[test]
+fn a_file_in_the_place_of_the_folder() {
+    in_folder(|folder| {
+        let file = folder.join("file");
+        fs::write(&file, "").unwrap();
+        cachier::set_global_params(cachier::global_params().cache_dir(&file));
+        let call = call(21);
+        assert_eq!((call.value, call.outcome), (42, Outcome::Unavailable));
+        assert!(call.backend_error.is_some());
+        assert_eq!(double::metrics().stats().unavailable, 1);
+        assert!(!cachier::check()[0].is_healthy());
+    });
+}
+
+/// The part of a process whose folder cannot be used.
+fn calls_in_vain() {
+    let text = |length| {
+        let call = repeat::call_detailed(CallOptions::new(), length);
+        assert_eq!(call.value.len(), length);
+        let kind = call.backend_error.map(|error| error.kind());
+        format!("{} {kind:?}", call.outcome)
+    };
+    say([text(200_000), text(200_000), text(10), text(10)].join(", "));
+    let errors = repeat::metrics().stats().backend_errors;
+    say(errors);
+}
+
+#[cachier(backend = "file", enable_metrics)]
+fn repeat(length: usize) -> String {
+    "x".repeat(length)
+}
+
+/// Starts the test again on a file system with these options.
+fn with_mount(test: &str, options: &str) -> Option<[String; 2]> {
+    let folder = tempfile::tempdir().unwrap();
+    let test = format!("file_faults::{test}");
+    let Some(process) = Process::start_with_mount(&test, "call", folder.path(), options) else {
+        skip("this user may not mount a file system");
+        return None;
+    };
+    let said = [process.line(), process.line()];
+    process.finish();
+    Some(said)
+}
+
+#[test]
+fn a_full_disk() {
+    if part().is_some() {
+        return calls_in_vain();
+    }
+    if let Some([outcomes, errors]) = with_mount("a_full_disk", "size=64k") {
+        // What does not fit is computed each time; what fits is stored.
+        assert_eq!(
+            outcomes,
+            "miss Some(Full), miss Some(Full), miss None, hit None"
+        );
+        assert_eq!(errors, "2");
+    }
+}
+
+#[test]
+fn a_folder_that_may_only_be_read() {
+    if part().is_some() {
+        return calls_in_vain();
+    }
+    if let Some([outcomes, errors]) = with_mount("a_folder_that_may_only_be_read", "ro") {
+        assert_eq!(outcomes, ["unavailable Some(Denied)"; 4].join(", "));
+        assert_eq!(errors, "4");
+    }
+}
+
+#[test]
+fn a_user_without_a_home() {
+    if part().is_some() {
+        return calls_in_vain();
+    }
+    let process = Process::start("file_faults::a_user_without_a_home", "call", |command| {
+        command
+            .env_remove("CACHIER_CACHE_DIR")
+            .env_remove("XDG_CACHE_HOME");
+        // A relative path is none.
+        command.env("HOME", "nowhere");
+    });
+    let outcomes = process.line();
+    assert_eq!(outcomes.matches("unavailable").count(), 4, "{outcomes}");
+    assert_eq!(process.line(), "4");
+    process.finish();
+}

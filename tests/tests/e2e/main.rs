@@ -1,0 +1,24 @@
+//! Cached functions from end to end, on the backends that need no server.
+#![allow(clippy::unwrap_used)]
+
+mod companion;
+mod conformance;
+mod failing_backend;
+mod fates;
+mod file_backend;
+mod file_faults;
+mod freshness;
+mod invalidation;
+mod isolation;
+mod keys;
+mod near;
+mod next_time;
+mod outcomes;
+mod prometheus;
+mod python_faults;
+mod registry;
+mod runtimes;
+mod single_flight;
+mod storing;
+mod switches;
+mod waiting;

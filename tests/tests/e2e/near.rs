@@ -1,0 +1,126 @@
+//! The near tier: a bounded memory in front of a persistent backend.
+
+use std::fs;
+use std::time::Duration;
+
+use cachier::testing::Clock;
+use cachier::{CallOptions, Outcome, Tier, cachier};
+use cachier_metrics::{NearResult, RemovalCause};
+use cachier_tests::gate::Counter;
+use cachier_tests::sandbox::{entries, in_folder};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+#[test]
+fn a_hit_comes_from_near_and_after_its_time_from_the_backend() {
+    #[cachier(
+        backend = "file",
+        near_cache = 10,
+        near_stale_after = "10s",
+        enable_metrics
+    )]
+    fn double(number: u64) -> u64 {
+        number * 2
+    }
+
+    in_folder(|_| {
+        let served = || {
+            let call = double::call_detailed(CallOptions::new(), 21);
+            assert_eq!(call.value, 42);
+            (call.outcome, call.tier)
+        };
+        assert_eq!(served(), (Outcome::Miss, None));
+        assert_eq!(served(), (Outcome::Hit, Some(Tier::Near)));
+        Clock::advance(11 * SECOND);
+        assert_eq!(served(), (Outcome::Hit, Some(Tier::Backend)));
+        assert_eq!(served(), (Outcome::Hit, Some(Tier::Near)));
+        let call = double::call_detailed(CallOptions::new(), 21);
+        assert_eq!(call.age, Some(11 * SECOND), "the age is that of the value");
+        double(21);
+        let snapshot = double::metrics().snapshot();
+        assert_eq!(snapshot.calls[Outcome::Hit], 5);
+        assert_eq!(snapshot.near_lookups[NearResult::Hit], 4);
+        assert_eq!(snapshot.near_lookups[NearResult::Miss], 2);
+    });
+}
+
+#[test]
+fn a_value_is_not_served_near_when_it_is_stale() {
+    static RUNS: Counter = Counter::new();
+
+    #[cachier(
+        backend = "file",
+        near_cache = 10,
+        near_stale_after = "1h",
+        stale_after = "10s"
+    )]
+    fn count(_key: u8) -> u64 {
+        RUNS.next()
+    }
+
+    in_folder(|_| {
+        count(1);
+        Clock::advance(11 * SECOND);
+        assert_eq!(count(1), 2);
+    });
+}
+
+#[test]
+fn it_holds_no_more_entries_than_it_may_and_the_backend_holds_all() {
+    #[cachier(backend = "file", near_cache = 5, enable_metrics)]
+    fn double(number: u64) -> u64 {
+        number * 2
+    }
+
+    in_folder(|_| {
+        for number in 0..20 {
+            double(number);
+        }
+        let snapshot = double::metrics().snapshot();
+        assert_eq!(snapshot.gauges.near.entries, Some(5));
+        assert_eq!(snapshot.gauges.backend.entries, Some(20));
+        assert_eq!(snapshot.gauges.capacity_entries, Some(5));
+        assert_eq!(snapshot.removals[RemovalCause::Evicted], 15);
+        (0..20).for_each(|number| assert_eq!(double(number), number * 2));
+        assert_eq!(double::metrics().stats().recalculations, 20);
+    });
+}
+
+#[test]
+fn invalidating_and_clearing_reach_both_tiers() {
+    static RUNS: Counter = Counter::new();
+
+    #[cachier(backend = "file", near_cache = 10)]
+    fn count(_key: u8) -> u64 {
+        RUNS.next()
+    }
+
+    in_folder(|folder| {
+        assert_eq!(count(1), 1);
+        assert!(count::invalidate(1).unwrap());
+        assert_eq!(entries(folder).len(), 0);
+        assert_eq!(count(1), 2);
+        assert_eq!(count::clear_cache().unwrap(), Some(1));
+        assert_eq!(entries(folder).len(), 0);
+        assert_eq!(count(1), 3);
+        count::precache_value(1, 100).unwrap();
+        assert_eq!(count(1), 100);
+    });
+}
+
+#[test]
+fn it_goes_on_serving_when_the_backend_has_lost_the_entry() {
+    #[cachier(backend = "file", near_cache = 10)]
+    fn double(number: u64) -> u64 {
+        number * 2
+    }
+
+    in_folder(|folder| {
+        double(21);
+        entries(folder)
+            .iter()
+            .for_each(|entry| fs::remove_file(entry).unwrap());
+        let call = double::call_detailed(CallOptions::new(), 21);
+        assert_eq!((call.outcome, call.tier), (Outcome::Hit, Some(Tier::Near)));
+    });
+}

@@ -1,0 +1,96 @@
+//! The figures of a cached function arrive where Prometheus asks for them.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+
+use cachier::{PrometheusExporter, cachier};
+use cachier_tests::gate::panic_silently;
+use cachier_tests::sandbox::in_folder;
+
+/// What a scrape gets.
+pub(crate) fn scrape(address: SocketAddr) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    let request = format!("GET /metrics HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    answer
+}
+
+/// The value of a series whose labels contain all of these.
+#[track_caller]
+fn value(scrape: &str, name: &str, labels: &[&str]) -> f64 {
+    let is_wanted = |line: &&str| {
+        let series = line.split_once('{').map_or(*line, |(name, _)| name);
+        series == name && labels.iter().all(|label| line.contains(label))
+    };
+    let line = scrape.lines().find(is_wanted);
+    let line = line.unwrap_or_else(|| panic!("no {name} with {labels:?} in\n{scrape}"));
+    line.rsplit(' ').next().unwrap().parse().unwrap()
+}
+
+#[test]
+fn figures_of_a_function_are_served_over_http_under_the_names_of_the_catalogue() {
+    #[cachier(backend = "file", name = "half", stale_after = "1h", enable_metrics)]
+    fn half(number: u64) -> Result<u64, &'static str> {
+        match number {
+            13 => panic_silently(),
+            number if number % 2 == 0 => Ok(number / 2),
+            _ => Err("odd"),
+        }
+    }
+
+    in_folder(|_| {
+        let _ = [half(2), half(2), half(2), half(4), half(5)];
+        assert!(std::panic::catch_unwind(|| half(13)).is_err());
+        half::invalidate(4).unwrap();
+
+        let exporter = PrometheusExporter::builder().port(0).build().unwrap();
+        exporter.register_function(half::metrics()).unwrap();
+        exporter.start().unwrap();
+        let scrape = scrape(exporter.local_addr().unwrap());
+
+        let of_half = |name, labels: &[&str]| {
+            let own = ["function=\"half\"", "backend=\"file\""];
+            value(&scrape, name, &[&own, labels].concat())
+        };
+        assert_eq!(of_half("cachier_calls_total", &["outcome=\"hit\""]), 2.0);
+        assert_eq!(of_half("cachier_calls_total", &["outcome=\"miss\""]), 3.0);
+        assert_eq!(of_half("cachier_calls_total", &["outcome=\"stale\""]), 0.0);
+        assert_eq!(
+            of_half("cachier_calls_abandoned_total", &["reason=\"panic\""]),
+            1.0
+        );
+        assert_eq!(
+            of_half("cachier_recalculations_total", &["reason=\"absent\""]),
+            4.0
+        );
+        assert_eq!(
+            of_half(
+                "cachier_recalculation_failures_total",
+                &["result=\"error\""]
+            ),
+            1.0
+        );
+        assert_eq!(
+            of_half("cachier_removals_total", &["cause=\"invalidated\""]),
+            1.0
+        );
+        assert_eq!(
+            of_half("cachier_backend_errors_total", &["kind=\"corrupt\""]),
+            0.0
+        );
+        assert_eq!(of_half("cachier_wait_timeouts_total", &[]), 0.0);
+        assert_eq!(of_half("cachier_entries", &["tier=\"backend\""]), 1.0);
+        assert_eq!(of_half("cachier_inflight_calls", &[]), 0.0);
+        assert_eq!(of_half("cachier_sampling_ratio", &[]), 1.0);
+        assert_eq!(
+            of_half("cachier_call_duration_seconds_count", &["outcome=\"hit\""]),
+            2.0
+        );
+        assert_eq!(of_half("cachier_compute_duration_seconds_count", &[]), 3.0);
+        assert_eq!(of_half("cachier_entry_size_bytes_count", &[]), 2.0);
+        exporter.stop();
+    });
+}

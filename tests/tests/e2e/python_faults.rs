@@ -1,0 +1,320 @@
+//! Faults that were found in the Python original of cachier, and in `cached` for Rust, each a test that it has not come
+//! back.
+//!
+//! Some that need other processes or a table of cases stand elsewhere: a killed owner in `file_backend`, what waiters get
+//! when the owner fails in `fates`.
+
+use std::io::Write;
+use std::net::TcpStream;
+use std::time::Duration;
+
+use cachier::testing::{Clock, isolated};
+use cachier::{CallOptions, ErrorKind, Outcome, PrometheusExporter, cachier};
+use cachier_metrics::StaleUse;
+use cachier_tests::backend::{Fault, MapBackend};
+use cachier_tests::callers::Callers;
+use cachier_tests::gate::{Counter, Gate};
+use cachier_tests::sandbox::{in_folder, in_folder_async};
+use cachier_tests::wait::until_waiting;
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+#[test]
+fn a_concurrent_caller_does_not_receive_a_placeholder_none_as_a_hit() {
+    static GATE: Gate = Gate::new();
+
+    #[cachier(backend = "file", allow_none, enable_metrics)]
+    fn find(number: u64) -> Option<u64> {
+        GATE.wait();
+        Some(number)
+    }
+
+    in_folder(|_| {
+        let callers = Callers::new().on_threads(10, || find(7));
+        until_waiting(find::metrics(), 9);
+        assert_eq!(
+            find::peek(7).unwrap(),
+            None,
+            "a running computation is not a value"
+        );
+        GATE.open();
+        assert_eq!(callers.values(), [Some(7); 10]);
+    });
+}
+
+macro_rules! stale_values {
+    ($($name:ident: ($($argument:tt)*);)*) => {$(
+        #[test]
+        fn $name() {
+            static GATE: Gate = Gate::new();
+            static RUNS: Counter = Counter::new();
+
+            #[cachier($($argument)*, stale_after = "1h", next_time, enable_metrics)]
+            fn count(_key: u8) -> Result<u64, String> {
+                match RUNS.next() {
+                    1 => Ok(1),
+                    _ => {
+                        GATE.wait();
+                        Err("down".to_owned())
+                    }
+                }
+            }
+
+            in_folder(|_| {
+                assert_eq!(count(1), Ok(1));
+                Clock::advance(2 * HOUR);
+                assert_eq!(count(1), Ok(1));
+                GATE.until_arrived(1);
+                let call = count::call_detailed(CallOptions::new(), 1);
+                assert_eq!((call.outcome, call.age), (Outcome::Stale, Some(2 * HOUR)));
+                assert_eq!(count::peek(1).unwrap(), Some(1));
+                GATE.open();
+                cachier::flush();
+                assert_eq!(count::peek(1).unwrap(), Some(1));
+                assert_eq!(count::metrics().stats().hits, 0);
+            });
+        }
+    )*};
+}
+
+stale_values! {
+    recomputing_does_not_refresh_hide_or_lose_the_stale_value_in_memory: (backend = "memory");
+    recomputing_does_not_refresh_hide_or_lose_the_stale_value_in_files: (backend = "file");
+    recomputing_does_not_refresh_hide_or_lose_the_stale_value_near: (backend = "file", near_cache = 10);
+}
+
+#[tokio::test]
+async fn fifty_async_callers_run_the_function_once() {
+    static RUNS: Counter = Counter::new();
+
+    #[cachier(backend = "file")]
+    async fn count(_key: u8) -> u64 {
+        tokio::task::yield_now().await;
+        RUNS.next()
+    }
+
+    in_folder_async(async |_| {
+        let callers = (0..50).map(|_| count(1));
+        assert_eq!(all(callers).await, [1; 50]);
+    })
+    .await;
+}
+
+/// The outputs of all futures, run at the same time.
+async fn all<F: Future<Output = u64>>(futures: impl Iterator<Item = F>) -> Vec<u64> {
+    let mut running: Vec<_> = futures.map(|future| (Box::pin(future), None)).collect();
+    std::future::poll_fn(|context| {
+        for (future, value) in &mut running {
+            if value.is_none()
+                && let std::task::Poll::Ready(ready) = future.as_mut().poll(context)
+            {
+                *value = Some(ready);
+            }
+        }
+        match running.iter().all(|(_, value)| value.is_some()) {
+            true => std::task::Poll::Ready(()),
+            false => std::task::Poll::Pending,
+        }
+    })
+    .await;
+    running.into_iter().filter_map(|(_, value)| value).collect()
+}
+
+#[test]
+fn methods_of_one_name_in_two_types_do_not_share_entries() {
+    #[derive(serde::Serialize)]
+    struct Celsius;
+    #[derive(serde::Serialize)]
+    struct Fahrenheit;
+
+    impl Celsius {
+        #[cachier(backend = "file", skip(self))]
+        fn boiling(&self) -> u32 {
+            100
+        }
+    }
+
+    impl Fahrenheit {
+        #[cachier(backend = "file", skip(self))]
+        fn boiling(&self) -> u32 {
+            212
+        }
+    }
+
+    in_folder(|_| {
+        assert_eq!((Celsius.boiling(), Fahrenheit.boiling()), (100, 212));
+        assert_eq!((Celsius.boiling(), Fahrenheit.boiling()), (100, 212));
+    });
+}
+
+#[tokio::test]
+async fn precaching_a_value_of_an_async_function_stores_it() {
+    #[cachier(backend = "file")]
+    async fn double(number: u64) -> u64 {
+        number * 2
+    }
+
+    in_folder_async(async |_| {
+        double::precache_value(21, 43).await.unwrap();
+        assert_eq!(double(21).await, 43);
+    })
+    .await;
+}
+
+#[test]
+fn sampling_does_not_change_the_counts_and_is_rescaled() {
+    #[cachier(backend = "memory", enable_metrics, sampling_rate = 0.1)]
+    fn double(number: u64) -> u64 {
+        number * 2
+    }
+
+    isolated(|| {
+        for _ in 0..=10_000 {
+            double(21);
+        }
+        let stats = double::metrics().stats();
+        assert_eq!((stats.hits, stats.misses), (10_000, 1));
+        let measured = stats.hit_latency.count().unwrap();
+        assert!((8_000..=12_000).contains(&measured), "{measured}");
+    });
+}
+
+#[test]
+fn waiters_are_counted_and_stale_values_count_as_served() {
+    static GATE: Gate = Gate::new();
+
+    #[cachier(backend = "memory", stale_after = "1h", next_time, enable_metrics)]
+    fn double(number: u64) -> u64 {
+        GATE.wait();
+        number * 2
+    }
+
+    isolated(|| {
+        let callers = Callers::new().on_threads(4, || double(21));
+        until_waiting(double::metrics(), 3);
+        GATE.open();
+        assert_eq!(callers.values(), [42; 4]);
+        assert_eq!(double::metrics().stats().coalesced, 3);
+        for _ in 0..12 {
+            Clock::advance(2 * HOUR);
+            double(21);
+            cachier::flush();
+        }
+        let stats = double::metrics().stats();
+        assert_eq!((stats.hits, stats.stale), (0, 12));
+        assert_eq!(
+            (stats.hit_rate(), stats.served_rate()),
+            (Some(0.0), Some(15.0 / 16.0))
+        );
+        assert_eq!(
+            double::metrics().snapshot().stale_hits[StaleUse::Served],
+            12
+        );
+    });
+}
+
+#[test]
+fn entries_and_their_size_are_known_for_files_too() {
+    #[cachier(backend = "file", enable_metrics)]
+    fn repeat(length: usize) -> String {
+        "x".repeat(length)
+    }
+
+    in_folder(|_| {
+        repeat(1000);
+        repeat(2000);
+        let stats = repeat::metrics().stats();
+        assert_eq!(stats.entries, Some(2));
+        assert!((3000..3500).contains(&stats.size_bytes.unwrap()));
+    });
+}
+
+#[test]
+fn the_exporter_refuses_two_functions_of_one_name_and_escapes_labels() {
+    mod one {
+        #[cachier::cachier(backend = "memory", name = "odd\"name\\", enable_metrics)]
+        pub(super) fn function() {}
+    }
+
+    mod two {
+        #[cachier::cachier(backend = "memory", name = "odd\"name\\", enable_metrics)]
+        pub(super) fn function() {}
+    }
+
+    isolated(|| {
+        let exporter = PrometheusExporter::builder().port(0).build().unwrap();
+        exporter
+            .register_function(one::function::metrics())
+            .unwrap();
+        assert!(
+            exporter
+                .register_function(two::function::metrics())
+                .is_err()
+        );
+        let text = exporter.render();
+        assert!(text.contains(r#"function="odd\"name\\""#), "{text}");
+    });
+}
+
+#[test]
+fn a_slow_client_does_not_block_the_endpoint() {
+    #[cachier(backend = "memory", enable_metrics)]
+    fn double(number: u64) -> u64 {
+        number * 2
+    }
+
+    isolated(|| {
+        let exporter = PrometheusExporter::builder().port(0).build().unwrap();
+        exporter.register_function(double::metrics()).unwrap();
+        exporter.start().unwrap();
+        let address = exporter.local_addr().unwrap();
+        let mut slow = TcpStream::connect(address).unwrap();
+        slow.write_all(b"GET /met").unwrap();
+        assert!(crate::prometheus::scrape(address).contains("cachier_calls_total"));
+        drop(slow);
+    });
+}
+
+#[test]
+fn an_unreachable_store_neither_panics_nor_poisons_the_function() {
+    #[cachier(backend = registered("map"))]
+    fn double(number: u64) -> u64 {
+        number * 2
+    }
+
+    isolated(|| {
+        let map = MapBackend::default();
+        map.set(Fault::Fails(ErrorKind::Connect));
+        cachier::register_backend("map", map.clone()).unwrap();
+        for number in 0..20 {
+            assert_eq!(double(number), number * 2);
+        }
+        map.set(Fault::None);
+        Clock::advance(HOUR);
+        double(21);
+        assert_eq!(
+            double::call_detailed(CallOptions::new(), 21).outcome,
+            Outcome::Hit
+        );
+    });
+}
+
+#[test]
+fn callers_of_many_keys_that_need_each_other_do_not_deadlock() {
+    #[cachier(backend = "memory")]
+    fn fibonacci(n: u64) -> u64 {
+        if n < 2 {
+            n
+        } else {
+            fibonacci(n - 1) + fibonacci(n - 2)
+        }
+    }
+
+    isolated(|| {
+        let mut callers = Callers::new();
+        for n in 53..=60 {
+            callers = callers.on_threads(1, move || fibonacci(n));
+        }
+        assert_eq!(callers.values().into_iter().max(), Some(1_548_008_755_920));
+    });
+}

@@ -1,0 +1,65 @@
+//! Cached functions by name, and what happens when two have the same.
+
+use cachier::testing::isolated;
+use cachier::{CallOptions, ErrorKind, Outcome, cachier};
+use cachier_tests::sandbox::in_folder;
+
+#[test]
+fn a_function_that_has_been_called_can_be_reached_by_its_name() {
+    #[cachier(backend = "memory", name = "square", enable_metrics)]
+    fn square(number: u64) -> u64 {
+        number * number
+    }
+
+    isolated(|| {
+        assert!(cachier::function("square").is_none());
+        square(4);
+        let known = cachier::function("square").unwrap();
+        assert_eq!(
+            (known.name(), known.backend().as_str()),
+            ("square", "memory")
+        );
+        assert_eq!(known.metrics().unwrap().stats().misses, 1);
+        assert_eq!(known.usage().unwrap().entries, Some(1));
+        known.clear_being_calculated().unwrap();
+        assert_eq!(known.clear_cache().unwrap(), Some(1));
+        assert_eq!(square::peek(4).unwrap(), None);
+        let names: Vec<_> = cachier::functions()
+            .iter()
+            .map(|known| known.name())
+            .collect();
+        assert_eq!(names, ["square"]);
+    });
+}
+
+#[test]
+fn the_second_function_of_a_name_bypasses_the_cache_and_reports_it() {
+    #[cachier(backend = "file", name = "twice", enable_metrics)]
+    fn one(number: u64) -> u64 {
+        number + 1
+    }
+
+    #[cachier(backend = "file", name = "twice", enable_metrics)]
+    fn two(number: u64) -> u64 {
+        number + 2
+    }
+
+    in_folder(|_| {
+        assert_eq!(one(1), 2);
+        for _ in 0..2 {
+            let call = two::call_detailed(CallOptions::new(), 1);
+            assert_eq!((call.value, call.outcome), (3, Outcome::Bypass));
+            assert_eq!(call.backend_error.unwrap().kind(), ErrorKind::Identity);
+        }
+        assert_eq!(two(1), 3);
+        let stats = two::metrics().stats();
+        assert_eq!((stats.bypassed, stats.backend_errors), (3, 1));
+        cachier::disable_caching();
+        cachier::enable_caching();
+        assert_eq!(two(1), 3, "switching on does not bring it back");
+        assert_eq!(
+            one::call_detailed(CallOptions::new(), 1).outcome,
+            Outcome::Hit
+        );
+    });
+}

@@ -1,0 +1,264 @@
+//! One static works from every runtime, from threads without one, and from a sync function inside a task.
+
+use std::time::Duration;
+
+use cachier::testing::{Clock, isolated_async};
+use cachier::{CallOptions, Outcome, cachier};
+use cachier_tests::callers::Callers;
+use cachier_tests::gate::{Counter, Gate};
+use cachier_tests::sandbox::{entries, in_folder, in_folder_async};
+use cachier_tests::wait::until_waiting;
+use tokio::runtime::{Builder, Runtime};
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+fn one_thread() -> Runtime {
+    Builder::new_current_thread().enable_all().build().unwrap()
+}
+
+macro_rules! everywhere {
+    ($($backend:ident: ($($argument:tt)*);)*) => {$(
+        mod $backend {
+            use super::*;
+
+            #[test]
+            fn runtimes_one_after_the_other_share_what_is_stored() {
+                #[cachier($($argument)*)]
+                async fn double(number: u64) -> u64 {
+                    tokio::task::yield_now().await;
+                    number * 2
+                }
+
+                in_folder(|_| {
+                    let outcomes: Vec<_> = (0..3)
+                        .map(|_| {
+                            let call = double::call_detailed(CallOptions::new(), 21);
+                            one_thread().block_on(call).outcome
+                        })
+                        .collect();
+                    assert_eq!(outcomes, [Outcome::Miss, Outcome::Hit, Outcome::Hit]);
+                    assert_eq!(one_thread().block_on(double(21)), 42);
+                });
+            }
+
+            #[test]
+            fn a_runtime_that_goes_away_with_its_owner_leaves_nobody_waiting() {
+                static RUNS: Counter = Counter::new();
+                static NEVER: Gate = Gate::new();
+
+                #[cachier($($argument)*, enable_metrics)]
+                async fn double(number: u64) -> u64 {
+                    if RUNS.next() == 1 {
+                        NEVER.wait_async().await;
+                    }
+                    number * 2
+                }
+
+                in_folder(|_| {
+                    let first = Builder::new_multi_thread().worker_threads(1).build().unwrap();
+                    let world = cachier::testing::IsolatedWorld::current();
+                    first.spawn(cachier_tests::callers::in_world(world, double(21)));
+                    NEVER.until_arrived(1);
+                    let waiter = Callers::new().in_tasks(1, || double(21));
+                    until_waiting(double::metrics(), 1);
+                    first.shutdown_background();
+                    assert_eq!(waiter.values(), [42]);
+                });
+            }
+
+            #[test]
+            fn executors_other_than_tokio_and_plain_threads() {
+                #[cachier($($argument)*)]
+                async fn double(number: u64) -> u64 {
+                    smol::future::yield_now().await;
+                    number * 2
+                }
+
+                in_folder(|_| {
+                    assert_eq!(smol::block_on(double(1)), 2);
+                    assert_eq!(smol::block_on(smol::spawn(double(2))), 4);
+                    let there = std::thread::spawn(|| futures_lite::future::block_on(double(3)));
+                    assert_eq!(there.join().unwrap(), 6);
+                });
+            }
+
+            #[tokio::test]
+            async fn a_sync_function_inside_a_task() {
+                #[cachier($($argument)*)]
+                fn double(number: u64) -> u64 {
+                    number * 2
+                }
+
+                in_folder_async(async |_| {
+                    assert_eq!([double(1), double(1)], [2, 2]);
+                    let call = double::call_detailed(CallOptions::new(), 1);
+                    assert_eq!(call.outcome, Outcome::Hit);
+                    assert!(double::invalidate(1).unwrap());
+                })
+                .await;
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn futures_can_be_sent_to_other_threads() {
+                #[cachier($($argument)*, stale_after = "1h", next_time)]
+                async fn double(number: u64) -> u64 {
+                    tokio::task::yield_now().await;
+                    number * 2
+                }
+
+                #[cachier($($argument)*)]
+                async fn show<T: ToString + Clone + Eq + std::hash::Hash + serde::Serialize + Send + Sync + 'static>(
+                    value: T,
+                ) -> String {
+                    tokio::task::yield_now().await;
+                    value.to_string()
+                }
+
+                struct Shop;
+
+                impl Shop {
+                    #[cachier($($argument)*, skip(self))]
+                    async fn price(&self, item: &str) -> usize {
+                        tokio::task::yield_now().await;
+                        item.len()
+                    }
+                }
+
+                let folder = tempfile::tempdir().unwrap();
+                let world = cachier::testing::isolated(cachier::testing::IsolatedWorld::current);
+                let params = world.run(cachier::global_params).cache_dir(folder.path());
+                world.run(|| cachier::set_global_params(params));
+                let task = async {
+                    let price = Shop.price("tea").await;
+                    double::precache_value(5, 11).await.unwrap();
+                    (double(5).await, show(5).await, price)
+                };
+                let task = tokio::spawn(cachier_tests::callers::in_world(world, task));
+                assert_eq!(task.await.unwrap(), (11, "5".to_owned(), 3));
+            }
+
+            #[test]
+            fn a_refresh_without_a_runtime_runs_on_a_thread_of_ours() {
+                static RUNS: Counter = Counter::new();
+
+                #[cachier($($argument)*, stale_after = "1h", next_time)]
+                async fn count(_key: u8) -> u64 {
+                    RUNS.next()
+                }
+
+                in_folder(|_| {
+                    smol::block_on(count(1));
+                    Clock::advance(2 * HOUR);
+                    assert_eq!(smol::block_on(count(1)), 1);
+                    cachier::flush();
+                    assert_eq!(smol::block_on(count(1)), 2);
+                });
+            }
+
+            #[test]
+            fn a_refresh_that_went_away_with_its_runtime_is_done_by_the_next_caller() {
+                static RUNS: Counter = Counter::new();
+                static NEVER: Gate = Gate::new();
+
+                #[cachier($($argument)*, stale_after = "1h", next_time)]
+                async fn count(_key: u8) -> u64 {
+                    let run = RUNS.next();
+                    if run == 2 {
+                        NEVER.wait_async().await;
+                    }
+                    run
+                }
+
+                in_folder(|_| {
+                    one_thread().block_on(count(1));
+                    Clock::advance(2 * HOUR);
+                    let first = one_thread();
+                    assert_eq!(first.block_on(count(1)), 1);
+                    first.block_on(async { until_async(|| RUNS.get() == 2).await });
+                    drop(first);
+                    let second = one_thread();
+                    assert_eq!(second.block_on(count(1)), 1);
+                    second.block_on(cachier::flush_async());
+                    assert_eq!(second.block_on(count(1)), 3);
+                });
+            }
+        }
+    )*};
+}
+
+/// Lets other tasks of the runtime go on until the condition holds.
+async fn until_async(mut holds: impl FnMut() -> bool) {
+    while !holds() {
+        tokio::task::yield_now().await;
+    }
+}
+
+everywhere! {
+    memory: (backend = "memory");
+    file: (backend = "file");
+    near: (backend = "file", near_cache = 10);
+}
+
+macro_rules! first_of_three {
+    ($($name:ident)*) => {$(
+        #[tokio::test]
+        async fn $name() {
+            // Each of these tests has a runtime of its own, and all use one static, in whatever order.
+            assert_eq!(shared_by_tests(21).await, 42);
+        }
+    )*};
+}
+
+#[cachier(backend = "memory")]
+async fn shared_by_tests(number: u64) -> u64 {
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    number * 2
+}
+
+first_of_three!(test_runtimes_share_a_static_1 test_runtimes_share_a_static_2 test_runtimes_share_a_static_3);
+
+macro_rules! large_values {
+    ($($name:ident: $start:ident, {$($function:tt)*};)*) => {$(
+        #[test]
+        fn $name() {
+            #[cachier(backend = "file")]
+            $($function)* repeat(length: usize) -> String {
+                "x".repeat(length)
+            }
+
+            in_folder(|folder| {
+                const LENGTH: usize = 2 << 20;
+                let lengths = || {
+                    let values = Callers::new().$start(20, || repeat(LENGTH)).values();
+                    values.into_iter().map(|value| value.len()).collect::<Vec<_>>()
+                };
+                assert_eq!(lengths(), [LENGTH; 20]);
+                cachier::flush();
+                assert_eq!(entries(folder).len(), 1);
+                assert_eq!(lengths(), [LENGTH; 20]);
+            });
+        }
+    )*};
+}
+
+large_values! {
+    a_large_value_is_stored_in_the_background_of_a_thread: on_threads, {fn};
+    a_large_value_is_stored_in_the_background_of_a_task: in_tasks, {async fn};
+}
+
+#[tokio::test]
+async fn an_isolated_future_can_wait_for_tasks_of_its_own() {
+    #[cachier(backend = "memory", enable_metrics)]
+    async fn double(number: u64) -> u64 {
+        tokio::task::yield_now().await;
+        number * 2
+    }
+
+    isolated_async(async {
+        let (one, other) = tokio::join!(double(21), double(21));
+        assert_eq!((one, other), (42, 42));
+        let stats = double::metrics().stats();
+        assert_eq!((stats.misses, stats.coalesced), (1, 1));
+    })
+    .await;
+}

@@ -1,0 +1,123 @@
+//! However many callers want one cold key at once, the function runs once.
+
+use cachier::{CacheMetrics, cachier};
+use cachier_tests::callers::Callers;
+use cachier_tests::gate::Gate;
+use cachier_tests::sandbox::in_folder;
+use cachier_tests::wait::until_waiting;
+
+const CALLERS: usize = 1000;
+
+/// Lets the computation end once all others wait for it, and sees that there was no other.
+#[track_caller]
+fn one_computes(callers: Callers<u64>, gate: &Gate, metrics: &CacheMetrics) {
+    until_waiting(metrics, CALLERS as u64 - 1);
+    gate.open();
+    assert_eq!(callers.values(), [42; CALLERS]);
+    let stats = metrics.stats();
+    assert_eq!((stats.recalculations, stats.misses), (1, 1));
+    assert_eq!(stats.coalesced, CALLERS as u64 - 1);
+}
+
+macro_rules! single_flight {
+    ($($backend:ident: ($($argument:tt)*);)*) => {$(
+        mod $backend {
+            use super::*;
+
+            #[test]
+            fn a_thousand_threads() {
+                static GATE: Gate = Gate::new();
+
+                #[cachier($($argument)*, enable_metrics)]
+                fn double(number: u64) -> u64 {
+                    GATE.wait();
+                    number * 2
+                }
+
+                in_folder(|_| {
+                    let callers = Callers::new().on_threads(CALLERS, || double(21));
+                    one_computes(callers, &GATE, double::metrics());
+                });
+            }
+
+            #[test]
+            fn threads_and_blocking_tasks() {
+                static GATE: Gate = Gate::new();
+
+                #[cachier($($argument)*, enable_metrics)]
+                fn double(number: u64) -> u64 {
+                    GATE.wait();
+                    number * 2
+                }
+
+                in_folder(|_| {
+                    let callers = Callers::new()
+                        .on_threads(CALLERS / 2, || double(21))
+                        .on_blocking_threads(CALLERS / 2, || double(21));
+                    one_computes(callers, &GATE, double::metrics());
+                });
+            }
+
+            #[test]
+            fn a_thousand_tasks() {
+                static GATE: Gate = Gate::new();
+
+                #[cachier($($argument)*, enable_metrics)]
+                async fn double(number: u64) -> u64 {
+                    GATE.wait_async().await;
+                    number * 2
+                }
+
+                in_folder(|_| {
+                    let callers = Callers::new().in_tasks(CALLERS, || double(21));
+                    one_computes(callers, &GATE, double::metrics());
+                });
+            }
+
+            #[test]
+            fn tasks_and_threads_that_block_on_them() {
+                static GATE: Gate = Gate::new();
+
+                #[cachier($($argument)*, enable_metrics)]
+                async fn double(number: u64) -> u64 {
+                    GATE.wait_async().await;
+                    number * 2
+                }
+
+                in_folder(|_| {
+                    let callers = Callers::new()
+                        .in_tasks(CALLERS / 2, || double(21))
+                        .on_threads(CALLERS / 2, || smol::block_on(double(21)));
+                    one_computes(callers, &GATE, double::metrics());
+                });
+            }
+        }
+    )*};
+}
+
+single_flight! {
+    memory: (backend = "memory");
+    file: (backend = "file");
+    near: (backend = "file", near_cache = 10);
+}
+
+#[test]
+fn callers_of_different_keys_do_not_wait_for_each_other() {
+    static GATE: Gate = Gate::new();
+
+    #[cachier(backend = "memory", enable_metrics)]
+    fn same(number: u64) -> u64 {
+        GATE.wait();
+        number
+    }
+
+    in_folder(|_| {
+        let mut callers = Callers::new();
+        for number in 0..50 {
+            callers = callers.on_threads(1, move || same(number));
+        }
+        GATE.until_arrived(50);
+        GATE.open();
+        assert_eq!(callers.values().into_iter().sum::<u64>(), 49 * 50 / 2);
+    });
+}

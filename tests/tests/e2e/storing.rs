@@ -1,0 +1,209 @@
+//! What is stored, how much of it, and what a call may ask for.
+
+use cachier::testing::isolated;
+use cachier::{CallOptions, Outcome, cachier};
+use cachier_metrics::RemovalCause;
+use cachier_tests::gate::Counter;
+use cachier_tests::sandbox::in_folder;
+
+macro_rules! storing {
+    ($($backend:ident: ($($argument:tt)*);)*) => {$(
+        mod $backend {
+            use super::*;
+
+            #[test]
+            fn none_is_stored_only_where_it_is_allowed() {
+                static RUNS: Counter = Counter::new();
+
+                #[cachier($($argument)*)]
+                fn without(_key: u8) -> Option<u8> {
+                    RUNS.next();
+                    None
+                }
+
+                #[cachier($($argument)*, allow_none)]
+                fn with(_key: u8) -> Option<u8> {
+                    RUNS.next();
+                    None
+                }
+
+                in_folder(|_| {
+                    assert_eq!([without(1), without(1)], [None, None]);
+                    assert_eq!(RUNS.get(), 2);
+                    assert_eq!([with(1), with(1)], [None, None]);
+                    assert_eq!(RUNS.get(), 3);
+                    assert_eq!(with::peek(1).unwrap(), Some(None));
+                });
+            }
+
+            #[test]
+            fn an_error_is_never_stored() {
+                static RUNS: Counter = Counter::new();
+
+                #[cachier($($argument)*)]
+                fn fails_first(_key: u8) -> std::io::Result<u64> {
+                    match RUNS.next() {
+                        1 => Err(std::io::Error::other("not yet")),
+                        run => Ok(run),
+                    }
+                }
+
+                in_folder(|_| {
+                    assert!(fails_first(1).is_err());
+                    assert_eq!(fails_first(1).unwrap(), 2);
+                    assert_eq!(fails_first(1).unwrap(), 2);
+                });
+            }
+
+            #[test]
+            fn only_values_that_the_condition_accepts_are_stored() {
+                static RUNS: Counter = Counter::new();
+
+                #[cachier($($argument)*, cache_if = |value| *value > 2)]
+                fn count(_key: u8) -> u64 {
+                    RUNS.next()
+                }
+
+                in_folder(|_| {
+                    let values: Vec<_> = (0..4).map(|_| count(1)).collect();
+                    assert_eq!(values, [1, 2, 3, 3]);
+                });
+            }
+
+            #[test]
+            fn a_larger_value_than_the_limit_is_returned_and_not_stored() {
+                #[cachier($($argument)*, entry_size_limit = "1KB", enable_metrics)]
+                fn repeat(length: usize) -> String {
+                    "x".repeat(length)
+                }
+
+                in_folder(|_| {
+                    for length in [1000, 1000, 2000, 2000] {
+                        assert_eq!(repeat(length).len(), length);
+                    }
+                    let snapshot = repeat::metrics().snapshot();
+                    assert_eq!(snapshot.calls[Outcome::Hit], 1);
+                    assert_eq!(snapshot.size_limit_rejections, 2);
+                    assert!((4000..4100).contains(&snapshot.rejected_bytes));
+                });
+            }
+
+            #[test]
+            fn a_call_may_leave_the_cache_alone() {
+                static RUNS: Counter = Counter::new();
+
+                #[cachier($($argument)*, enable_metrics)]
+                fn count(_key: u8) -> u64 {
+                    RUNS.next()
+                }
+
+                in_folder(|_| {
+                    let skip = || CallOptions::new().skip_cache();
+                    assert_eq!(count::call_with(skip(), 1), 1);
+                    assert_eq!(count::peek(1).unwrap(), None);
+                    assert_eq!(count(1), 2);
+                    let call = count::call_detailed(skip(), 1);
+                    assert_eq!((call.value, call.outcome), (3, Outcome::Bypass));
+                    assert_eq!(count(1), 2);
+                    assert_eq!(count::metrics().stats().bypassed, 2);
+                });
+            }
+
+            #[test]
+            fn a_call_may_replace_what_is_stored() {
+                static RUNS: Counter = Counter::new();
+
+                #[cachier($($argument)*)]
+                fn count(_key: u8) -> u64 {
+                    RUNS.next()
+                }
+
+                in_folder(|_| {
+                    assert_eq!(count(1), 1);
+                    let call = count::call_detailed(CallOptions::new().overwrite_cache(), 1);
+                    assert_eq!((call.value, call.outcome), (2, Outcome::Miss));
+                    assert_eq!(count(1), 2);
+                });
+            }
+        }
+    )*};
+}
+
+storing! {
+    memory: (backend = "memory");
+    file: (backend = "file");
+    near: (backend = "file", near_cache = 10);
+}
+
+#[test]
+fn a_bounded_function_never_holds_more_entries_than_its_capacity() {
+    #[cachier(backend = "memory", capacity = 10, enable_metrics)]
+    fn double(number: u64) -> u64 {
+        number * 2
+    }
+
+    isolated(|| {
+        for number in 0..100 {
+            assert_eq!(double(number), number * 2);
+            assert!(double::usage().unwrap().entries <= Some(10));
+        }
+        let snapshot = double::metrics().snapshot();
+        assert_eq!(snapshot.gauges.backend.entries, Some(10));
+        assert_eq!(snapshot.removals[RemovalCause::Evicted], 90);
+        assert_eq!(snapshot.gauges.capacity_entries, Some(10));
+    });
+}
+
+macro_rules! bounded_in_bytes {
+    ($($name:ident: ($($argument:tt)*);)*) => {$(
+        #[test]
+        fn $name() {
+            #[cachier($($argument)*, capacity_bytes = "10KB", enable_metrics)]
+            fn repeat(length: usize) -> String {
+                "x".repeat(length)
+            }
+
+            in_folder(|_| {
+                for length in 1000..1100 {
+                    assert_eq!(repeat(length).len(), length);
+                    assert!(repeat::usage().unwrap().bytes.unwrap() <= 10 * 1024);
+                }
+                let snapshot = repeat::metrics().snapshot();
+                let held = snapshot.gauges.backend.entries.unwrap();
+                assert!((5..=10).contains(&held), "{held}");
+                assert_eq!(snapshot.removals[RemovalCause::Evicted], 100 - held);
+                assert_eq!(repeat(20_000).len(), 20_000);
+                assert_eq!(repeat::peek(20_000).unwrap(), None, "it does not fit at all");
+            });
+        }
+    )*};
+}
+
+bounded_in_bytes! {
+    a_memory_bounded_in_bytes_never_takes_more: (backend = "memory");
+    a_folder_bounded_in_bytes_never_takes_more: (backend = "file");
+}
+
+#[test]
+fn a_folder_that_is_full_loses_its_oldest_entries_first() {
+    #[cachier(backend = "file", capacity_bytes = "10KB")]
+    fn repeat(length: usize) -> String {
+        "x".repeat(length)
+    }
+
+    in_folder(|_| {
+        for length in 1000..1020 {
+            repeat(length);
+            cachier::testing::Clock::advance(std::time::Duration::from_secs(1));
+        }
+        let held: Vec<_> = (1000..1020)
+            .filter(|&length| repeat::peek(length).unwrap().is_some())
+            .collect();
+        assert_eq!(held.last(), Some(&1019));
+        assert_eq!(
+            held.len(),
+            1020 - held[0],
+            "a younger one went before an older one: {held:?}"
+        );
+    });
+}

@@ -1,0 +1,169 @@
+//! What a program or its environment says for all functions.
+
+use std::time::Duration;
+
+use cachier::testing::{Clock, isolated};
+use cachier::{CallOptions, GlobalParams, Outcome, cachier, global_params, set_global_params};
+use cachier_tests::gate::Counter;
+use cachier_tests::process::{Process, part, say};
+use cachier_tests::sandbox::in_folder;
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+mod billing {
+    use super::*;
+
+    #[cachier(backend = "memory", enable_metrics)]
+    pub(super) fn invoice(number: u64) -> u64 {
+        number
+    }
+}
+
+mod shipping {
+    use super::*;
+
+    #[cachier(backend = "memory", enable_metrics)]
+    pub(super) fn label(number: u64) -> u64 {
+        number
+    }
+}
+
+/// The outcomes of two calls in a row of each.
+fn outcomes() -> [Outcome; 4] {
+    let options = CallOptions::new;
+    [
+        billing::invoice::call_detailed(options(), 1).outcome,
+        billing::invoice::call_detailed(options(), 1).outcome,
+        shipping::label::call_detailed(options(), 1).outcome,
+        shipping::label::call_detailed(options(), 1).outcome,
+    ]
+}
+
+#[test]
+fn all_caches_can_be_switched_off_and_on() {
+    use Outcome::{Bypass, Hit, Miss};
+    isolated(|| {
+        cachier::disable_caching();
+        assert_eq!(outcomes(), [Bypass; 4]);
+        assert_eq!(billing::invoice::metrics().stats().bypassed, 2);
+        cachier::enable_caching();
+        assert_eq!(outcomes(), [Miss, Hit, Miss, Hit]);
+        cachier::disable_caching();
+        // The ordinary call too, which looks in memory before anything else.
+        billing::invoice(1);
+        assert_eq!(billing::invoice::metrics().stats().bypassed, 3);
+    });
+}
+
+#[test]
+fn some_caches_can_be_switched_off_by_name() {
+    use Outcome::{Bypass, Hit, Miss};
+    isolated(|| {
+        cachier::disable("*::billing::*");
+        assert_eq!(outcomes(), [Bypass, Bypass, Miss, Hit]);
+        cachier::enable_caching();
+        assert_eq!(outcomes(), [Miss, Hit, Hit, Hit]);
+        cachier::disable("*::shipping::label");
+        assert_eq!(outcomes(), [Hit, Hit, Bypass, Bypass]);
+    });
+}
+
+#[test]
+fn the_environment_can_switch_caches_off() {
+    if part().is_some() {
+        return say(format!("{:?}", outcomes()));
+    }
+    let said = |disabled: &str| {
+        let test = "switches::the_environment_can_switch_caches_off";
+        let process = Process::start(test, "call", |command| {
+            command.env("CACHIER_DISABLED", disabled);
+        });
+        let line = process.line();
+        process.finish();
+        line
+    };
+    assert_eq!(said("1"), "[Bypass, Bypass, Bypass, Bypass]");
+    assert_eq!(
+        said("*::billing::*,*::nobody"),
+        "[Bypass, Bypass, Miss, Hit]"
+    );
+    assert_eq!(said("0"), "[Miss, Hit, Miss, Hit]");
+}
+
+#[test]
+fn parameters_of_the_program_apply_at_call_time_where_the_attribute_says_nothing() {
+    static RUNS: Counter = Counter::new();
+
+    #[cachier(backend = "memory")]
+    fn open(_key: u8) -> Option<u64> {
+        Some(RUNS.next()).filter(|run| *run > 1)
+    }
+
+    #[cachier(backend = "memory", stale_after = "100h", allow_none = false)]
+    fn decided(_key: u8) -> Option<u64> {
+        Some(RUNS.next()).filter(|run| *run > 5)
+    }
+
+    isolated(|| {
+        set_global_params(GlobalParams::new().stale_after(HOUR).allow_none(true));
+        assert_eq!([open(1), open(1)], [None, None]);
+        assert_eq!(RUNS.get(), 1, "`None` is allowed by the program");
+        Clock::advance(2 * HOUR);
+        assert_eq!(open(1), Some(2));
+        Clock::advance(2 * HOUR);
+        set_global_params(global_params().stale_after(9 * HOUR));
+        assert_eq!(
+            open(1),
+            Some(2),
+            "the new parameter holds for what is stored already"
+        );
+
+        for _ in 3..=5 {
+            assert_eq!(decided(1), None);
+        }
+        assert_eq!(decided(1), Some(6));
+        Clock::advance(50 * HOUR);
+        assert_eq!(decided(1), Some(6), "the attribute outranks the program");
+    });
+}
+
+#[test]
+fn namespaces_do_not_meet() {
+    static RUNS: Counter = Counter::new();
+
+    #[cachier(backend = "file")]
+    fn count(_key: u8) -> u64 {
+        RUNS.next()
+    }
+
+    in_folder(|_| {
+        let [staging, production] =
+            ["staging", "production"].map(|name| global_params().namespace(name));
+        set_global_params(staging.clone());
+        assert_eq!(count(1), 1);
+        set_global_params(production);
+        assert_eq!(count(1), 2);
+        assert_eq!(count::clear_cache().unwrap(), Some(1));
+        set_global_params(staging);
+        assert_eq!(count(1), 1);
+    });
+}
+
+#[test]
+fn the_program_chooses_the_default_backend() {
+    #[cachier]
+    fn double(number: u64) -> u64 {
+        number * 2
+    }
+
+    in_folder(|folder| {
+        let map = cachier_tests::backend::MapBackend::default();
+        cachier::register_backend("sessions", map.clone()).unwrap();
+        double(1);
+        assert_eq!((double::cache_dir(), map.asked()), (folder.to_owned(), 0));
+        cachier::set_default_backend("sessions");
+        double(1);
+        assert!(map.asked() > 0);
+        assert_eq!(cachier::functions()[0].backend(), "sessions");
+    });
+}

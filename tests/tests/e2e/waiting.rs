@@ -1,0 +1,186 @@
+//! Waits that could never end are not begun, and those that take too long end.
+
+use std::cell::Cell;
+use std::time::Duration;
+
+use cachier::testing::{Clock, isolated};
+use cachier::{CallOptions, Outcome, cachier};
+use cachier_metrics::Reason;
+use cachier_tests::callers::Callers;
+use cachier_tests::gate::{Counter, Gate};
+use cachier_tests::sandbox::in_folder;
+use cachier_tests::wait::until_waiting;
+
+macro_rules! recursion {
+    ($($name:ident: ($($argument:tt)*);)*) => {$(
+        #[test]
+        fn $name() {
+            static RUNS: Counter = Counter::new();
+
+            #[cachier($($argument)*, enable_metrics)]
+            fn itself(number: u64) -> u64 {
+                match RUNS.next() {
+                    1 => itself(number) + 1,
+                    _ => number,
+                }
+            }
+
+            in_folder(|_| {
+                assert_eq!(itself(7), 8);
+                let snapshot = itself::metrics().snapshot();
+                assert_eq!(snapshot.recalculations[Reason::Reentrant], 1);
+                assert_eq!(snapshot.recalculations[Reason::Absent], 1);
+            });
+        }
+    )*};
+}
+
+recursion! {
+    a_function_that_needs_its_own_key_computes_it_again_on_memory: (backend = "memory");
+    a_function_that_needs_its_own_key_computes_it_again_on_file: (backend = "file");
+}
+
+#[tokio::test]
+async fn an_async_function_that_needs_its_own_key_computes_it_again() {
+    static RUNS: Counter = Counter::new();
+
+    #[cachier(backend = "memory", enable_metrics)]
+    async fn itself(number: u64) -> u64 {
+        match RUNS.next() {
+            1 => Box::pin(itself(number)).await + 1,
+            _ => number,
+        }
+    }
+
+    assert_eq!(itself(7).await, 8);
+    assert_eq!(
+        itself::metrics().snapshot().recalculations[Reason::Reentrant],
+        1
+    );
+}
+
+#[test]
+fn recursion_over_other_keys_is_cached_at_every_depth() {
+    #[cachier(backend = "memory", enable_metrics)]
+    fn fibonacci(n: u64) -> u64 {
+        if n < 2 {
+            n
+        } else {
+            fibonacci(n - 1) + fibonacci(n - 2)
+        }
+    }
+
+    isolated(|| {
+        assert_eq!(fibonacci(50), 12_586_269_025);
+        assert_eq!(fibonacci::metrics().stats().recalculations, 51);
+    });
+}
+
+thread_local! {
+    /// Whether the calling thread computes for somebody who waits for it: then it must come to an end by itself.
+    static IS_NESTED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether this is the first computation of the thread.
+fn begins() -> bool {
+    !IS_NESTED.replace(true)
+}
+
+#[test]
+fn functions_that_need_each_other_on_two_threads_do_not_deadlock() {
+    static BOTH: Gate = Gate::new();
+
+    #[cachier(backend = "memory", enable_metrics)]
+    fn hen(number: u64) -> u64 {
+        if !begins() {
+            return number;
+        }
+        BOTH.wait();
+        egg(number) + 1
+    }
+
+    #[cachier(backend = "memory", enable_metrics)]
+    fn egg(number: u64) -> u64 {
+        if !begins() {
+            return number;
+        }
+        BOTH.wait();
+        hen(number) + 1
+    }
+
+    isolated(|| {
+        let callers = Callers::new()
+            .on_threads(1, || hen(5))
+            .on_threads(1, || egg(5));
+        BOTH.until_arrived(2);
+        BOTH.open();
+        let mut values = callers.values();
+        values.sort_unstable();
+        // One of them needs the other, which computed the first one's value itself.
+        assert_eq!(values, [6, 7]);
+        let [hens, eggs] = [hen::metrics(), egg::metrics()].map(|metrics| metrics.snapshot());
+        let reentrant =
+            hens.recalculations[Reason::Reentrant] + eggs.recalculations[Reason::Reentrant];
+        assert_eq!(reentrant, 1);
+    });
+}
+
+#[test]
+fn whoever_waits_longer_than_the_timeout_computes() {
+    static GATE: Gate = Gate::new();
+    static RUNS: Counter = Counter::new();
+
+    #[cachier(backend = "memory", wait_for_calc_timeout = "5s", enable_metrics)]
+    fn double(number: u64) -> u64 {
+        if RUNS.next() == 1 {
+            GATE.wait();
+        }
+        number * 2
+    }
+
+    isolated(|| {
+        let owner = Callers::new().on_threads(1, || double(21));
+        GATE.until_arrived(1);
+        let waiter = Callers::new().on_threads(1, || double::call_detailed(CallOptions::new(), 21));
+        until_waiting(double::metrics(), 1);
+        Clock::advance(Duration::from_secs(4));
+        until_waiting(double::metrics(), 1);
+        Clock::advance(Duration::from_secs(1));
+        let call = waiter.values().remove(0);
+        assert_eq!((call.value, call.outcome), (42, Outcome::Miss));
+        assert_eq!(call.elapsed, Duration::from_secs(5));
+        let snapshot = double::metrics().snapshot();
+        assert_eq!(snapshot.wait_timeouts, 1);
+        assert_eq!(snapshot.recalculations[Reason::WaitTimeout], 1);
+        GATE.open();
+        assert_eq!(owner.values(), [42]);
+    });
+}
+
+#[test]
+fn the_timeout_of_the_program_applies_where_the_attribute_names_none() {
+    static GATE: Gate = Gate::new();
+    static RUNS: Counter = Counter::new();
+
+    #[cachier(backend = "file", enable_metrics)]
+    async fn double(number: u64) -> u64 {
+        if RUNS.next() == 1 {
+            GATE.wait_async().await;
+        }
+        number * 2
+    }
+
+    in_folder(|_| {
+        let timeout = Duration::from_secs(5);
+        cachier::set_global_params(cachier::global_params().wait_for_calc_timeout(timeout));
+        let owner = Callers::new().in_tasks(1, || double(21));
+        GATE.until_arrived(1);
+        let waiter = Callers::new().in_tasks(1, || double(21));
+        until_waiting(double::metrics(), 1);
+        Clock::advance(timeout);
+        assert_eq!(waiter.values(), [42]);
+        assert_eq!(double::metrics().stats().wait_timeouts, 1);
+        GATE.open();
+        assert_eq!(owner.values(), [42]);
+    });
+}
