@@ -10,6 +10,7 @@ fn output(program: &str, arguments: &[&str], cache: &Path) -> String {
     let output = Command::new(program)
         .args(arguments)
         .env("CACHIER_CACHE_DIR", cache)
+        .env_remove("CACHIER_BACKEND")
         .env_remove("CACHIER_DISABLED")
         .env_remove("CACHIER_METRICS_ADDR")
         .output()

@@ -89,6 +89,9 @@ fn where_from(stats: &Stats, run: &Run) -> String {
     if stats.unavailable > 0 {
         return format!("THE CACHE COULD NOT BE USED:\n{}\n", health());
     }
+    if stats.bypassed > 0 {
+        return format!("CACHING IS DISABLED: everything was computed, in {took:.1?}.\n\n");
+    }
     if run.is_first {
         return format!(
             "COMPUTED {misses} analyses in {took:.1?}; {hits} more were of equal texts. They are in {dir} now:\n\
