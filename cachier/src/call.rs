@@ -77,8 +77,10 @@ pub struct Call<R> {
 impl<R> fmt::Display for Call<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.outcome.label())?;
-        if let Some(tier) = self.tier {
-            write!(f, " from the {} tier", tier.label())?;
+        match self.tier {
+            Some(Tier::Near) => f.write_str(" from the near tier")?,
+            Some(_) => f.write_str(" from the backend")?,
+            None => {}
         }
         if let Some(age) = self.age {
             write!(f, ", {age:.1?} old")?;

@@ -72,7 +72,11 @@ mod world;
 pub mod __private;
 use self::__private as private;
 
-pub use cachier_backends::{Backend, Blocking, BlockingBackend, Error, ErrorKind, Usage};
+pub use cachier_backends::{
+    Backend, Blocking, BlockingBackend, BoxFuture, Capabilities, Capability, EntryVersion, Error,
+    ErrorKind, Key, KeyHash, Lease, LeaseReply, Loaded, Operation, Renewal, Scope, StoreReply,
+    StoreRequest, Usage, Version,
+};
 #[doc = include_str!("attribute.md")]
 pub use cachier_macros::cachier;
 pub use cachier_metrics::{CacheMetrics, Distribution, Snapshot, Stats};
