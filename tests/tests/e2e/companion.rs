@@ -145,6 +145,6 @@ fn a_call_explains_itself_in_one_line() {
         let explain = || double::call_detailed(CallOptions::new(), 1).to_string();
         assert_eq!(explain(), "miss, in 0.0ns");
         cachier::testing::Clock::advance(std::time::Duration::from_secs(90));
-        assert_eq!(explain(), "hit from the backend tier, 90.0s old, in 0.0ns");
+        assert_eq!(explain(), "hit from the backend, 90.0s old, in 0.0ns");
     });
 }
