@@ -25,11 +25,11 @@ impl Catalog {
     }
 
     /// The ids of all items.
-    pub(super) fn ids(&self) -> impl Iterator<Item = u32> {
+    pub(super) fn ids(&self) -> Vec<u32> {
         let live = |(id, record): (usize, &Record)| {
             (record.position != Position::NOWHERE).then_some(id as u32)
         };
-        self.records.iter().enumerate().filter_map(live)
+        self.records.iter().enumerate().filter_map(live).collect()
     }
 
     pub(super) fn position(&self, id: u32) -> Position {

@@ -47,33 +47,24 @@ impl<T: Send + Sync + 'static> Index<T> {
         item.expect("a catalogued item is in its place")
     }
 
-    /// Adds an item, made around its new id, whose key is not in the index.
-    pub(super) fn insert(
-        &self,
-        catalog: &mut Catalog,
-        hash: u32,
-        make: impl FnOnce(u32) -> T,
-        guard: &Guard,
-    ) -> u32 {
+    /// Adds an item whose key is not in the index; the catalog's next id becomes its id.
+    pub(super) fn insert(&self, catalog: &mut Catalog, hash: u32, item: T, guard: &Guard) {
         if self.table(guard).is_full(catalog.len()) {
             self.grow(catalog, guard);
         }
-        let id = catalog.next_id();
-        let item = Shared::new(make(id));
-        let position = self.table(guard).place(hash, item);
+        let position = self.table(guard).place(hash, Shared::new(item));
         catalog.enter(Record { hash, position });
-        id
     }
 
     /// Puts an item of the same key and id in the place of the one that is there.
     pub(super) fn replace(&self, catalog: &mut Catalog, id: u32, item: T, guard: &Guard) {
         let table = self.table(guard);
-        drop(table.replace(catalog.position(id), Shared::new(item)));
+        table.replace(catalog.position(id), Shared::new(item));
     }
 
     pub(super) fn remove(&self, catalog: &mut Catalog, id: u32, guard: &Guard) {
         let Record { hash, position } = catalog.strike_out(id);
-        drop(self.table(guard).take(hash, position));
+        self.table(guard).take(hash, position);
     }
 
     /// Removes all items at once.
@@ -110,6 +101,6 @@ impl<T: 'static> Retired<T> {
     /// Lets go of the items now, and not only when the table itself is freed. Takes time in
     /// proportion to their number.
     pub(super) fn release(self) {
-        self.0.wipe();
+        self.0.abandon();
     }
 }

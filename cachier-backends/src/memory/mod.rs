@@ -29,6 +29,7 @@ mod policy;
 mod reclaim;
 mod sizes;
 mod store;
+mod summary;
 mod sync;
 mod table;
 mod writer;

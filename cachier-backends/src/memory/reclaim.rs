@@ -33,7 +33,7 @@ impl DeferDrops {
     /// Drops what is due, and nothing from now on.
     pub fn new() -> Self {
         Self {
-            _guard: Guard::new(),
+            _guard: pin(),
         }
     }
 }
@@ -44,11 +44,18 @@ impl Default for DeferDrops {
     }
 }
 
+/// A new guard. Hits take theirs themselves; for other operations the code is not worth a copy in
+/// each.
+#[inline(never)]
+pub(super) fn pin() -> Guard {
+    Guard::new()
+}
+
 /// Ends the guard, and has what was removed under it dropped soon.
 pub(super) fn reclaim(guard: Guard) {
     drop(guard);
     for _ in 0..EPOCHS {
-        let guard = Guard::new();
+        let guard = pin();
         if !guard.has_garbage() {
             break;
         }

@@ -10,7 +10,7 @@ use foldhash::fast::RandomState;
 use super::entry::{Bounds, Entry, Inserted, NewEntry};
 use super::index::Index;
 use super::node::Node;
-use super::reclaim::reclaim;
+use super::reclaim::{pin, reclaim};
 use super::sync::{Guard, Mutex, MutexGuard};
 use super::writer::{Ledger, Writer};
 
@@ -68,7 +68,7 @@ where
     where
         Q: Hash + Equivalent<K> + ?Sized,
     {
-        let guard = Guard::new();
+        let guard = pin();
         self.find(key, &guard).map(Node::entry)
     }
 
@@ -79,9 +79,9 @@ where
     /// is not kept. The key's former entry goes all the same: it is out of date.
     pub fn insert(&self, key: K, entry: NewEntry<V>) -> Inserted {
         let hash = self.hash(&key);
-        let guard = Guard::new();
+        let guard = pin();
         let mut writer = self.writer(&guard);
-        let former = writer.find(hash, |k| *k == key);
+        let former = writer.find(hash, &|k| *k == key);
         let inserted = writer.insert(former, key, hash, entry);
         drop(writer);
         if guard.has_garbage() {
@@ -96,9 +96,9 @@ where
         Q: Hash + Equivalent<K> + ?Sized,
     {
         let hash = self.hash(key);
-        let guard = Guard::new();
+        let guard = pin();
         let mut writer = self.writer(&guard);
-        let found = writer.find(hash, |k| key.equivalent(k));
+        let found = writer.find(hash, &|k| key.equivalent(k));
         if let Some(id) = found {
             writer.remove(id);
         }
@@ -109,7 +109,7 @@ where
 
     /// Removes all entries created before this time; returns how many.
     pub fn remove_older_than(&self, created_before: u64) -> u64 {
-        let guard = Guard::new();
+        let guard = pin();
         let removed = self.writer(&guard).remove_older_than(created_before);
         reclaim(guard);
         removed
@@ -148,7 +148,7 @@ where
 {
     /// Removes all entries; returns how many.
     pub fn clear(&self) -> u64 {
-        let guard = Guard::new();
+        let guard = pin();
         let mut writer = self.writer(&guard);
         let removed = writer.ledger.entries();
         let retired = writer.clear();

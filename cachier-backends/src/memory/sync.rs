@@ -65,7 +65,7 @@ mod modelled {
     }
 
     impl<T> AtomicShared<T> {
-        pub(crate) fn null() -> Self {
+        pub(crate) const fn null() -> Self {
             Self(Mutex::new(None))
         }
     }

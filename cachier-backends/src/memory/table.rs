@@ -3,20 +3,25 @@
 //! An item belongs into the bucket that its hash names, or the next one that has a slot to spare. A
 //! bucket knows how many items passed it by, so that a lookup knows when to go on.
 
-use super::bucket::{Bucket, WIDTH};
+use super::bucket::Bucket;
 use super::catalog::Position;
+use super::summary::WIDTH;
 use super::sync::{Guard, Shared};
 
 pub(super) struct Table<T> {
-    buckets: Box<[Bucket<T>]>,
+    buckets: Vec<Bucket<T>>,
 }
 
 impl<T: 'static> Table<T> {
     /// An empty table; the number is a power of two.
     pub(super) fn new(buckets: usize) -> Self {
-        Self {
-            buckets: (0..buckets).map(|_| Bucket::new()).collect(),
+        let mut table = Self {
+            buckets: Vec::with_capacity(buckets),
+        };
+        for _ in 0..buckets {
+            table.buckets.push(Bucket::new());
         }
+        table
     }
 
     /// How many buckets there are.
@@ -34,16 +39,17 @@ impl<T: 'static> Table<T> {
     ) -> Option<&'g T> {
         let mut bucket = self.home(hash);
         loop {
-            let summary = self.buckets[bucket].summary();
-            for slot in summary.candidates(hash) {
-                let item = self.buckets[bucket].get(slot, guard);
-                if let Some(item) = item.filter(|item| is_match(item)) {
+            let seen = self.buckets[bucket].summary.read();
+            for slot in seen.candidates(hash) {
+                if let Some(item) = self.buckets[bucket].get(slot, guard)
+                    && is_match(item)
+                {
                     return Some(item);
                 }
             }
             bucket = self.next(bucket);
             // All buckets of a small table may have passed an item on.
-            if !summary.goes_on() || bucket == self.home(hash) {
+            if !seen.goes_on() || bucket == self.home(hash) {
                 return None;
             }
         }
@@ -67,34 +73,36 @@ impl<T: 'static> Table<T> {
     pub(super) fn place(&self, hash: u32, item: Shared<T>) -> Position {
         let mut bucket = self.home(hash);
         loop {
-            if let Some(slot) = self.buckets[bucket].summary().vacant() {
+            let summary = &self.buckets[bucket].summary;
+            if let Some(slot) = summary.read().vacant() {
                 self.buckets[bucket].put(slot, hash, item);
                 return Position::new(bucket, slot);
             }
-            self.buckets[bucket].pass();
+            summary.pass();
             bucket = self.next(bucket);
         }
     }
 
     /// Puts an item of the same key in the place of another.
-    pub(super) fn replace(&self, position: Position, item: Shared<T>) -> Option<Shared<T>> {
-        self.buckets[position.bucket()].replace(position.slot(), item)
+    pub(super) fn replace(&self, position: Position, item: Shared<T>) {
+        self.buckets[position.bucket()].replace(position.slot(), item);
     }
 
-    /// Takes an item of this hash out of its place.
-    pub(super) fn take(&self, hash: u32, position: Position) -> Option<Shared<T>> {
-        let taken = self.buckets[position.bucket()].take(position.slot());
+    /// Takes the item of this hash out of its place.
+    pub(super) fn take(&self, hash: u32, position: Position) {
+        self.buckets[position.bucket()].take(position.slot());
         let mut bucket = self.home(hash);
         while bucket != position.bucket() {
-            self.buckets[bucket].unpass();
+            self.buckets[bucket].summary.unpass();
             bucket = self.next(bucket);
         }
-        taken
     }
 
     /// Lets go of all items; nobody may look for them here any more.
-    pub(super) fn wipe(&self) {
-        self.buckets.iter().for_each(Bucket::wipe);
+    pub(super) fn abandon(&self) {
+        for bucket in &self.buckets {
+            bucket.abandon();
+        }
     }
 
     #[inline]

@@ -33,11 +33,10 @@ where
     V: Send + Sync + 'static,
 {
     /// The id of the entry of this hash for which `is_match` holds.
-    pub(super) fn find(&self, hash: u32, is_match: impl Fn(&K) -> bool) -> Option<u32> {
-        let node = self
-            .index
-            .find(hash, |node| is_match(&node.key), self.guard);
-        node.map(|node| node.id)
+    pub(super) fn find(&self, hash: u32, is_match: &dyn Fn(&K) -> bool) -> Option<u32> {
+        let is_match = |node: &Node<K, V>| is_match(&node.key);
+        let node = self.index.find(hash, is_match, self.guard)?;
+        Some(node.id)
     }
 
     /// Stores an entry in the place of its former one, if there is one.
@@ -70,12 +69,15 @@ where
     }
 
     pub(super) fn remove_older_than(&mut self, created_before: u64) -> u64 {
-        let catalog = &self.ledger.catalog;
-        let created = |id: &u32| self.index.get(catalog, *id, self.guard).created;
-        let old = catalog.ids().filter(|id| created(id) < created_before);
-        let old: Vec<u32> = old.collect();
-        old.iter().for_each(|id| self.remove(*id));
-        old.len() as u64
+        let mut removed = 0;
+        for id in self.ledger.catalog.ids() {
+            let node = self.index.get(&self.ledger.catalog, id, self.guard);
+            if node.created < created_before {
+                self.remove(id);
+                removed += 1;
+            }
+        }
+        removed
     }
 
     /// Removes all entries; the lock should be free before they are released.
@@ -93,14 +95,14 @@ where
             self.ledger.strike_out(id);
         }
         let evicted = self.make_room(former, new.bytes);
-        let size = new.bytes;
-        let make = |id| Node::new(id, key, new);
-        let catalog = &mut self.ledger.catalog;
-        if let Some(id) = former {
-            self.index.replace(catalog, id, make(id), self.guard);
+        let (size, catalog) = (new.bytes, &mut self.ledger.catalog);
+        let id = former.unwrap_or_else(|| catalog.next_id());
+        let node = Node::new(id, key, new);
+        if former.is_some() {
+            self.index.replace(catalog, id, node, self.guard);
             self.ledger.enter(id, hash, size, Arrival::Again);
         } else {
-            let id = self.index.insert(catalog, hash, make, self.guard);
+            self.index.insert(catalog, hash, node, self.guard);
             self.ledger.enter(id, hash, size, Arrival::New);
         }
         evicted

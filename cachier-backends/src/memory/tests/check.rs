@@ -40,9 +40,10 @@ impl Written {
     }
 
     fn insert(&mut self, key: u32) -> u32 {
-        let item = Item { key, version: 0 };
+        let (id, item) = (self.catalog.next_id(), Item { key, version: 0 });
         self.index
-            .insert(&mut self.catalog, HASH, |_| item, &Guard::new())
+            .insert(&mut self.catalog, HASH, item, &Guard::new());
+        id
     }
 
     fn replace(&mut self, id: u32, item: Item) {
