@@ -17,11 +17,4 @@ fn percent(id: u64) -> u64 {
     id
 }
 
-const RATE: f64 = 2.0;
-
-#[cachier(enable_metrics, sampling_rate = RATE)]
-fn constant_above(id: u64) -> u64 {
-    id
-}
-
 fn main() {}

@@ -29,7 +29,7 @@ pub(super) fn companion(cached: &Cached, name: &Ident) -> TokenStream {
 
         #attributes
         #[doc(hidden)]
-        #[allow(dead_code)]
+        #[allow(dead_code, clippy::too_many_arguments, clippy::type_complexity, clippy::ptr_arg)]
         impl #name {
             #site
             #dispatch

@@ -20,7 +20,7 @@ pub(super) fn function(
     let (receiver, parameters) = (signature::receiver(cached), signature::parameters(cached));
     let statements = statements(cached, site, body);
     code! {
-        #[allow(clippy::too_many_arguments, clippy::type_complexity, clippy::used_underscore_binding)]
+        #[allow(clippy::too_many_arguments, clippy::type_complexity, clippy::ptr_arg, clippy::used_underscore_binding)]
         #asyncness fn #name #generics(
             #receiver operation: #krate::__private::Operation<#stored>, #parameters
         ) -> #krate::__private::Reply<#returned, #stored> #clause {

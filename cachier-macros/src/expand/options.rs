@@ -126,7 +126,7 @@ fn flag(given: &Option<Given<Flag>>) -> Option<TokenStream> {
 }
 
 fn folder(folder: &Expr) -> TokenStream {
-    some(quote_spanned!(folder.span()=> ::std::path::PathBuf::from(#folder)))
+    some(quote_spanned!(at(folder)=> ::std::path::PathBuf::from(#folder)))
 }
 
 fn reaction(reaction: OnBackendError, private: &TokenStream) -> TokenStream {
@@ -154,12 +154,17 @@ fn metrics(cached: &Cached, private: &TokenStream) -> Option<TokenStream> {
 
 /// A constant of its own is checked even where the function is never called.
 fn constant_rate(cached: &Cached, rate: &Expr) -> TokenStream {
-    let place = rate.span().resolved_at(Span::mixed_site());
+    let place = at(rate);
     let krate = krate_at(cached, place);
     quote_spanned! {place=> {
         const __RATE: #krate::__private::SamplingRate = #krate::__private::SamplingRate::new(#rate);
         __RATE
     }}
+}
+
+/// Lets what the compiler says about a value point at the user's expression.
+fn at(expr: &Expr) -> Span {
+    expr.span().resolved_at(Span::mixed_site())
 }
 
 fn some(value: impl quote::ToTokens) -> TokenStream {

@@ -19,7 +19,7 @@ async fn user(id: u64, locale: &str) -> Result<User, DbError> {
 #[allow(non_camel_case_types, dead_code)]
 enum user {}
 #[doc(hidden)]
-#[allow(dead_code)]
+#[allow(dead_code, clippy::too_many_arguments, clippy::type_complexity, clippy::ptr_arg)]
 impl user {
     ::cachier::__site! {
         fn __site() : ::cachier::__private::Site < ::cachier::__private::Persistent > =
@@ -35,6 +35,7 @@ impl user {
     #[allow(
         clippy::too_many_arguments,
         clippy::type_complexity,
+        clippy::ptr_arg,
         clippy::used_underscore_binding
     )]
     async fn __dispatch(

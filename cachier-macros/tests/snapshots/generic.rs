@@ -24,7 +24,7 @@ where
 #[allow(non_camel_case_types, dead_code)]
 enum parsed {}
 #[doc(hidden)]
-#[allow(dead_code)]
+#[allow(dead_code, clippy::too_many_arguments, clippy::type_complexity, clippy::ptr_arg)]
 impl parsed {
     ::cachier::__site! {
         fn __site() : ::cachier::__private::ErasedSite =
@@ -38,6 +38,7 @@ impl parsed {
     #[allow(
         clippy::too_many_arguments,
         clippy::type_complexity,
+        clippy::ptr_arg,
         clippy::used_underscore_binding
     )]
     fn __dispatch<T: FromStr, const N: usize>(

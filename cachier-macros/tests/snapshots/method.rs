@@ -31,6 +31,7 @@ fn name(&self, id: u64) -> Option<String> {
 #[allow(
     clippy::too_many_arguments,
     clippy::type_complexity,
+    clippy::ptr_arg,
     clippy::used_underscore_binding
 )]
 fn __cachier_name(
@@ -60,6 +61,7 @@ fn __cachier_name(
     )
 }
 #[doc(hidden)]
+#[allow(clippy::too_many_arguments, clippy::type_complexity, clippy::ptr_arg)]
 fn __cachier_name_body(&self, id: u64) -> Option<String> {
     self.names.get(&id).cloned()
 }

@@ -22,7 +22,7 @@ pub fn join(text: &str, arg1: (u32, f64)) -> Result<String, Error> {
 #[allow(non_camel_case_types, dead_code)]
 pub enum join {}
 #[doc(hidden)]
-#[allow(dead_code)]
+#[allow(dead_code, clippy::too_many_arguments, clippy::type_complexity, clippy::ptr_arg)]
 impl join {
     ::cachier::__site! {
         fn __site() : ::cachier::__private::Site < ::cachier::__private::Memory < (< str
@@ -39,6 +39,7 @@ impl join {
     #[allow(
         clippy::too_many_arguments,
         clippy::type_complexity,
+        clippy::ptr_arg,
         clippy::used_underscore_binding
     )]
     fn __dispatch(
