@@ -18,15 +18,15 @@
 //!   `bucket`s. `catalog` knows where each entry stands.
 //! - `policy` chooses the entry that goes when a bound is reached: S3-FIFO, as plain logic.
 //! - `writer` changes all of them in step and keeps to the bounds; `store` is the public face.
-//! - `sync` names what synchronises; `reclaim` says when what was removed is dropped.
+//! - `sync` names what synchronises; `guard` says when what was removed is dropped.
 
 mod bucket;
 mod catalog;
 mod entry;
+mod guard;
 mod index;
 mod node;
 mod policy;
-mod reclaim;
 mod sizes;
 mod store;
 mod summary;
@@ -35,7 +35,7 @@ mod table;
 mod writer;
 
 pub use entry::{Bounds, Entry, Inserted, NewEntry};
-pub use reclaim::DeferDrops;
+pub use guard::DeferDrops;
 pub use store::MemoryStore;
 
 #[cfg(test)]

@@ -8,9 +8,9 @@ use equivalent::Equivalent;
 use foldhash::fast::RandomState;
 
 use super::entry::{Bounds, Entry, Inserted, NewEntry};
+use super::guard::{pin, pin_inline, reclaim};
 use super::index::Index;
 use super::node::Node;
-use super::reclaim::{pin, reclaim};
 use super::sync::{Guard, Mutex, MutexGuard};
 use super::writer::{Ledger, Writer};
 
@@ -25,6 +25,9 @@ use super::writer::{Ledger, Writer};
 /// and under no lock of the store, so that its `Drop` may use the store; see
 /// [`DeferDrops`](super::DeferDrops) for callers with locks of their own. A `Drop` that panics is
 /// ignored.
+///
+/// **At the end of a thread.** In destructors of thread-local variables that were in use before the
+/// first store was, a store is as good as empty: it finds, keeps and removes nothing.
 pub struct MemoryStore<K, V> {
     hasher: RandomState,
     bounds: Bounds,
@@ -54,7 +57,7 @@ where
     where
         Q: Hash + Equivalent<K> + ?Sized,
     {
-        let guard = Guard::new();
+        let guard = pin_inline()?;
         let node = self.find(key, &guard)?;
         if !fresh(node.created) {
             return None;
@@ -68,7 +71,7 @@ where
     where
         Q: Hash + Equivalent<K> + ?Sized,
     {
-        let guard = pin();
+        let guard = pin()?;
         self.find(key, &guard).map(Node::entry)
     }
 
@@ -79,7 +82,13 @@ where
     /// is not kept. The key's former entry goes all the same: it is out of date.
     pub fn insert(&self, key: K, entry: NewEntry<V>) -> Inserted {
         let hash = self.hash(&key);
-        let guard = pin();
+        let Some(guard) = pin() else {
+            return Inserted {
+                kept: false,
+                evicted: 0,
+                entries: self.entries(),
+            };
+        };
         let mut writer = self.writer(&guard);
         let former = writer.find(hash, &|k| *k == key);
         let inserted = writer.insert(former, key, hash, entry);
@@ -96,7 +105,7 @@ where
         Q: Hash + Equivalent<K> + ?Sized,
     {
         let hash = self.hash(key);
-        let guard = pin();
+        let Some(guard) = pin() else { return false };
         let mut writer = self.writer(&guard);
         let found = writer.find(hash, &|k| key.equivalent(k));
         if let Some(id) = found {
@@ -109,7 +118,7 @@ where
 
     /// Removes all entries created before this time; returns how many.
     pub fn remove_older_than(&self, created_before: u64) -> u64 {
-        let guard = pin();
+        let Some(guard) = pin() else { return 0 };
         let removed = self.writer(&guard).remove_older_than(created_before);
         reclaim(guard);
         removed
@@ -148,7 +157,7 @@ where
 {
     /// Removes all entries; returns how many.
     pub fn clear(&self) -> u64 {
-        let guard = pin();
+        let Some(guard) = pin() else { return 0 };
         let mut writer = self.writer(&guard);
         let removed = writer.ledger.entries();
         let retired = writer.clear();

@@ -2,8 +2,8 @@
 
 use std::hash::{Hash, Hasher};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, LazyLock};
 
 use super::super::{DeferDrops, MemoryStore};
 use super::{at_most, plain, unbounded};
@@ -217,4 +217,34 @@ fn a_key_whose_comparison_panics_harms_nobody() {
     assert!(catch_unwind(again).is_err());
     let _ = store.insert(Incomparable(2), plain(2));
     assert_eq!(store.entries(), 2);
+}
+
+#[test]
+fn a_store_may_be_used_to_the_end_of_a_thread() {
+    static STORE: LazyLock<MemoryStore<u32, u32>> = LazyLock::new(unbounded);
+    static CALLED: AtomicUsize = AtomicUsize::new(0);
+    struct LastCall;
+    impl Drop for LastCall {
+        fn drop(&mut self) {
+            let _ = STORE.get(&1, |_| true);
+            let _ = STORE.peek(&1);
+            let _ = STORE.insert(2, plain(2));
+            let _ = DeferDrops::new();
+            STORE.remove(&2);
+            STORE.remove_older_than(0);
+            STORE.clear();
+            CALLED.fetch_add(1, SeqCst);
+        }
+    }
+    thread_local! {
+        static BEFORE: LastCall = const { LastCall };
+        static AFTER: LastCall = const { LastCall };
+    }
+    let thread = std::thread::spawn(|| {
+        BEFORE.with(|_| ());
+        let _ = STORE.insert(1, plain(1));
+        AFTER.with(|_| ());
+    });
+    thread.join().unwrap();
+    assert_eq!(CALLED.load(SeqCst), 2);
 }

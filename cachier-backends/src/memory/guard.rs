@@ -1,0 +1,104 @@
+//! What keeps an entry alive while it is read, and when removed values are dropped.
+
+use std::cell::Cell;
+
+use super::sync::Guard;
+
+/// An epoch ends each time reclamation is urged on, unless a lookup in another thread is under way;
+/// what was removed is freed after three.
+const EPOCHS: usize = 4;
+
+/// While it lives, no store drops a removed value in this thread.
+///
+/// Calls to a store may drop values that were removed earlier, and so run foreign code. Who calls a
+/// store under a lock of its own takes this first and lets go of it last:
+///
+/// ```
+/// # use cachier_backends::memory::{Bounds, DeferDrops, MemoryStore};
+/// # use std::sync::Mutex;
+/// # let store: MemoryStore<u32, String> = MemoryStore::new(Bounds::default());
+/// # let mutex = Mutex::new(());
+/// let deferred = DeferDrops::new();
+/// let lock = mutex.lock();
+/// store.remove(&1);
+/// drop(lock);
+/// drop(deferred);
+/// ```
+///
+/// Nothing that any store removes meanwhile, in any thread, is freed before it goes: keep it short.
+#[must_use]
+pub struct DeferDrops {
+    _guard: Option<Guard>,
+}
+
+impl DeferDrops {
+    /// Drops what is due, and nothing from now on.
+    pub fn new() -> Self {
+        Self { _guard: pin() }
+    }
+}
+
+impl Default for DeferDrops {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// A guard, but for threads so near their end that none can be had.
+#[inline(always)]
+pub(super) fn pin_inline() -> Option<Guard> {
+    match STAGE.get() {
+        Stage::Running => Some(Guard::new()),
+        Stage::Starting => begin(),
+        Stage::Ended => None,
+    }
+}
+
+/// The same as a call: but for hits, the code is not worth a copy for each type.
+#[inline(never)]
+pub(super) fn pin() -> Option<Guard> {
+    pin_inline()
+}
+
+/// Ends the guard, and has what was removed under it dropped soon.
+pub(super) fn reclaim(guard: Guard) {
+    drop(guard);
+    for _ in 0..EPOCHS {
+        let Some(guard) = pin().filter(Guard::has_garbage) else {
+            break;
+        };
+        guard.accelerate();
+    }
+}
+
+/// How far a thread is in its life. Destructors of thread-local variables may call a store when the
+/// variable that guards are made from is gone already; taking a guard would end the process then.
+#[derive(Clone, Copy)]
+enum Stage {
+    Starting,
+    Running,
+    Ended,
+}
+
+/// Notices the end of the thread.
+struct Farewell;
+
+thread_local! {
+    static STAGE: Cell<Stage> = const { Cell::new(Stage::Starting) };
+    static FAREWELL: Farewell = const { Farewell };
+}
+
+impl Drop for Farewell {
+    fn drop(&mut self) {
+        STAGE.set(Stage::Ended);
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn begin() -> Option<Guard> {
+    // The variable behind guards comes first: the later one is destroyed earlier.
+    let guard = Guard::new();
+    FAREWELL.with(|_| STAGE.set(Stage::Running));
+    Some(guard)
+}
