@@ -46,8 +46,13 @@ pub(super) fn in_folder<T>(
 ) -> io::Result<T> {
     for _ in 0..ATTEMPTS {
         match attempt() {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => create_folder(folder)?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             result => return result,
+        }
+        match create_folder(folder) {
+            // A folder above it went just when this one was to be created.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            result => result?,
         }
     }
     attempt()
