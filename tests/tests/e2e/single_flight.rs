@@ -2,7 +2,7 @@
 
 use cachier::{CacheMetrics, cachier};
 use cachier_tests::callers::Callers;
-use cachier_tests::gate::Gate;
+use cachier_tests::gate::{Counter, Gate};
 use cachier_tests::sandbox::in_folder;
 use cachier_tests::wait::until_waiting;
 
@@ -55,6 +55,25 @@ macro_rules! single_flight {
                         .on_threads(CALLERS / 2, || double(21))
                         .on_blocking_threads(CALLERS / 2, || double(21));
                     one_computes(callers, &GATE, double::metrics());
+                });
+            }
+
+            #[test]
+            fn threads_that_race_for_many_keys() {
+                const KEYS: usize = 300;
+                static RUNS: Counter = Counter::new();
+
+                #[cachier($($argument)*)]
+                fn double(number: usize) -> usize {
+                    RUNS.next();
+                    number * 2
+                }
+
+                in_folder(|_| {
+                    let all = || (0..KEYS).map(double).sum::<usize>();
+                    let callers = Callers::new().on_threads(4, all);
+                    assert_eq!(callers.values(), [KEYS * (KEYS - 1); 4]);
+                    assert_eq!(RUNS.get(), KEYS as u64);
                 });
             }
 

@@ -26,7 +26,7 @@ macro_rules! recursion {
             }
 
             in_folder(|_| {
-                assert_eq!(itself(7), 8);
+                assert_eq!(Callers::new().on_threads(1, || itself(7)).values(), [8]);
                 let snapshot = itself::metrics().snapshot();
                 assert_eq!(snapshot.recalculations[Reason::Reentrant], 1);
                 assert_eq!(snapshot.recalculations[Reason::Absent], 1);
@@ -40,8 +40,8 @@ recursion! {
     a_function_that_needs_its_own_key_computes_it_again_on_file: (backend = "file");
 }
 
-#[tokio::test]
-async fn an_async_function_that_needs_its_own_key_computes_it_again() {
+#[test]
+fn an_async_function_that_needs_its_own_key_computes_it_again() {
     static RUNS: Counter = Counter::new();
 
     #[cachier(backend = "memory", enable_metrics)]
@@ -52,11 +52,11 @@ async fn an_async_function_that_needs_its_own_key_computes_it_again() {
         }
     }
 
-    assert_eq!(itself(7).await, 8);
-    assert_eq!(
-        itself::metrics().snapshot().recalculations[Reason::Reentrant],
-        1
-    );
+    isolated(|| {
+        assert_eq!(Callers::new().in_tasks(1, || itself(7)).values(), [8]);
+        let snapshot = itself::metrics().snapshot();
+        assert_eq!(snapshot.recalculations[Reason::Reentrant], 1);
+    });
 }
 
 #[test]
