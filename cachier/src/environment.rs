@@ -37,7 +37,10 @@ pub(crate) fn disabled() -> Option<String> {
 /// `CACHIER_KEY_SECRET`: keys the hash of arguments, so that nobody without it can guess them. Read once.
 pub(crate) fn key_secret() -> Option<&'static KeySecret> {
     static SECRET: OnceLock<Option<KeySecret>> = OnceLock::new();
-    let read = || variable("CACHIER_KEY_SECRET").map(|secret| KeySecret::new(secret.as_bytes()));
+    let read = || {
+        let secret = env::var_os("CACHIER_KEY_SECRET").filter(|secret| !secret.is_empty())?;
+        Some(KeySecret::new(secret.as_encoded_bytes()))
+    };
     SECRET.get_or_init(read).as_ref()
 }
 

@@ -11,6 +11,7 @@ use crate::drive::WantSize;
 use crate::identity;
 use crate::labels;
 use crate::options::{Options, Policy};
+use crate::switches::Switches;
 use crate::timer::nanos;
 use crate::trace;
 use crate::world::World;
@@ -39,7 +40,7 @@ pub struct Function {
     policy: RwLock<Arc<Policy>>,
     duplicate: OnceLock<Error>,
     cleaned_up: AtomicU64,
-    /// When a failure was logged last; zero for never.
+    /// When a failure was logged last.
     warned: AtomicU64,
 }
 
@@ -60,8 +61,8 @@ impl Function {
             metrics,
             gate: AtomicBool::new(true),
             duplicate: OnceLock::new(),
-            cleaned_up: AtomicU64::new(world.clock.now()),
-            warned: AtomicU64::new(0),
+            cleaned_up: AtomicU64::new(NEVER),
+            warned: AtomicU64::new(NEVER),
         }
     }
 
@@ -101,6 +102,11 @@ impl Function {
     #[cfg(feature = "memory")]
     pub(crate) fn fresh_nanos(&self) -> u64 {
         self.fresh_nanos.load(Ordering::Relaxed)
+    }
+
+    /// Whether the switches leave the function on, by its name in storage or in metrics.
+    pub(crate) fn is_on(&self, switches: &Switches) -> bool {
+        switches.is_on(&self.name) && switches.is_on(&self.metrics_name)
     }
 
     pub(crate) fn policy(&self) -> Arc<Policy> {
@@ -152,7 +158,7 @@ impl Function {
         }
         let now = self.world.clock.coarse().max(1);
         let warned = self.warned.load(Ordering::Relaxed);
-        let is_due = warned == 0 || now.saturating_sub(warned) >= INTERVAL;
+        let is_due = warned == NEVER || now.saturating_sub(warned) >= INTERVAL;
         if is_due
             && self
                 .warned
@@ -181,15 +187,19 @@ impl Function {
 
     /// Whether a clean-up is due, at most once for each interval; the answer `true` starts the next interval.
     pub(crate) fn cleanup_is_due(&self, interval: Duration) -> bool {
-        let now = self.world.clock.coarse();
+        let now = self.world.clock.coarse().max(1);
         let last = self.cleaned_up.load(Ordering::Relaxed);
-        now.saturating_sub(last) >= nanos(interval)
+        let is_due = last == NEVER || now.saturating_sub(last) >= nanos(interval);
+        is_due
             && self
                 .cleaned_up
                 .compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed)
                 .is_ok()
     }
 }
+
+/// The moment of something that has not happened yet.
+const NEVER: u64 = 0;
 
 /// The age up to which the fast path may serve a value that it finds in memory.
 fn fresh_nanos(options: &Options, policy: &Policy) -> u64 {

@@ -218,6 +218,12 @@ pub(crate) struct Policy {
 }
 
 impl Policy {
+    /// The age from which the store itself may drop a value; `None` while it is of use for ever.
+    pub(crate) fn expiry_age(&self) -> Option<Duration> {
+        let (stale_after, max_stale) = self.rules.stale_after.zip(self.rules.max_stale)?;
+        Some(stale_after.max(max_stale))
+    }
+
     /// The age from which no call can be given a value any more; `None` while every age may be served.
     pub(crate) fn useless_age(&self) -> Option<Duration> {
         let Rules {

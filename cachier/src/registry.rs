@@ -106,7 +106,11 @@ pub fn functions() -> Vec<CachedFunction> {
 #[must_use]
 pub fn function(name: &str) -> Option<CachedFunction> {
     let functions = world::current().functions();
-    let without_types = || functions.values().find(|known| known.function().metrics_name == name);
+    let without_types = || {
+        functions
+            .values()
+            .find(|known| known.function().metrics_name == name)
+    };
     functions.get(name).or_else(without_types).copied()
 }
 

@@ -8,8 +8,8 @@ pub(crate) use shuttle::sync::{Arc, Mutex, MutexGuard};
 
 /// Locks, also when another thread panicked while it held the lock.
 ///
-/// No lock of this crate is held while code of the user runs, and each critical section leaves its data whole at every
-/// step, so that a poisoned lock says nothing.
+/// Of the user's code only `Hash` and `Eq` of keys runs under a lock, and each critical section leaves its data whole at
+/// every step, so that a poisoned lock says nothing.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex
         .lock()

@@ -32,6 +32,8 @@ pub(crate) enum Kind {
 
 #[derive(Default)]
 struct Sleepers {
+    /// When the thread will look again; it is woken for earlier moments only.
+    next_fire: Option<u64>,
     /// By moment in nanoseconds of the clock; the number tells sleepers of one moment apart.
     queue: BTreeMap<(u64, u64), Waker>,
     next: u64,
@@ -113,12 +115,14 @@ impl Timer {
     fn run(&self) {
         loop {
             self.fire();
-            let sleepers = self.sleepers();
+            let mut sleepers = self.sleepers();
             // Read under the lock: whoever adds an earlier moment notifies, and must find this thread waiting.
-            let next = sleepers.queue.keys().next();
-            let pause = next.map_or(Duration::from_secs(3600), |&(moment, _)| {
-                Duration::from_nanos(moment.saturating_sub(self.clock.now()))
-            });
+            sleepers.next_fire = sleepers.queue.keys().next().map(|&(moment, _)| moment);
+            let pause = sleepers
+                .next_fire
+                .map_or(Duration::from_secs(3600), |moment| {
+                    Duration::from_nanos(moment.saturating_sub(self.clock.now()))
+                });
             if !pause.is_zero() {
                 let _ = self.earlier.wait_timeout(sleepers, pause);
             }
@@ -143,10 +147,12 @@ impl Sleep {
             (self.deadline, sleepers.next)
         });
         sleepers.queue.insert(place, context.waker().clone());
-        let is_first = sleepers.queue.keys().next() == Some(&place);
+        let is_earlier = sleepers
+            .next_fire
+            .is_none_or(|next_fire| self.deadline < next_fire);
         drop(sleepers);
         self.timer.start_thread();
-        if is_first {
+        if is_earlier {
             self.timer.earlier.notify_one();
         }
         // The clock may have been advanced between the look at it and the insertion.

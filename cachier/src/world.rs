@@ -152,10 +152,11 @@ impl World {
 
     /// Tells every function that parameters or backends have changed.
     pub(crate) fn changed(&self) {
-        self.revision.fetch_add(1, Ordering::AcqRel);
         for function in self.functions().values() {
             function.function().refresh();
         }
+        // After the functions: whoever sees the new revision sees their new policies too.
+        self.revision.fetch_add(1, Ordering::AcqRel);
     }
 
     /// Changes the switches and opens or closes the gate of every function accordingly.
@@ -163,8 +164,9 @@ impl World {
         let functions = self.functions();
         let mut switches = self.switches();
         change(&mut switches);
-        for (name, function) in functions.iter() {
-            function.function().set_enabled(switches.is_on(name));
+        for function in functions.values() {
+            let function = function.function();
+            function.set_enabled(function.is_on(&switches));
         }
     }
 
@@ -172,7 +174,9 @@ impl World {
     pub(crate) fn register(&self, function: CachedFunction) -> Result<(), DuplicateName> {
         let mut functions = self.functions();
         let state: &Function = function.function();
-        state.set_enabled(self.switches().is_on(&state.name));
+        state.set_enabled(state.is_on(&self.switches()));
+        // The parameters may have changed since the function read them.
+        state.refresh();
         if functions.contains_key(&state.name) {
             return Err(DuplicateName);
         }

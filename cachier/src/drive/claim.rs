@@ -6,7 +6,7 @@ use cachier_metrics::{Outcome, Tier, WaitScope};
 
 use super::{Drive, Look, Served, Settled, Slot, Work};
 use crate::decision::{Running, is_fresh};
-use crate::flight::{ComputationId, Joined, Landing, current, depend};
+use crate::flight::{ComputationId, Joined, Landing, Recheck, current, depend};
 use crate::storage::{Claim, Found, Tiers};
 use crate::sync::Arc;
 use crate::timer::Timer;
@@ -43,7 +43,11 @@ impl<T: Tiers> Drive<'_, T> {
     fn join(&mut self) -> bool {
         let core = self.core;
         let seen = self.seen.as_ref();
-        let recheck = || seen.and_then(|seen| core.tiers.recheck(self.key, seen));
+        let recheck = || {
+            seen.map_or(Recheck::Unchanged, |seen| {
+                core.tiers.recheck(self.key, seen)
+            })
+        };
         match core.flights.join(self.key, ComputationId::next(), recheck) {
             Joined::Leads(leader) => {
                 self.leader = Some(leader);
@@ -53,7 +57,7 @@ impl<T: Tiers> Drive<'_, T> {
                 self.flight = Some(flight);
                 self.running = Running::Other;
             }
-            Joined::Found(_) => self.look = Look::Due,
+            Joined::Landed => self.look = Look::Due,
         }
         false
     }

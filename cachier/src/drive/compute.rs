@@ -33,7 +33,7 @@ impl<T: Tiers> Drive<'_, T> {
             created: self.core.tiers.now(&self.core.function),
             compute_nanos: crate::timer::nanos(took),
         };
-        match settle(computed, self.stored(), &self.session.policy.rules) {
+        match settle(computed, self.fallback(), &self.session.policy.rules) {
             Settlement::Store => self.store(work, stamp, epoch).await,
             Settlement::Share => self.share(work, stamp).await,
             Settlement::ServeStale => {
@@ -92,25 +92,26 @@ impl<T: Tiers> Drive<'_, T> {
                 return self.end_unshared().await;
             }
         };
-        if self.is_too_large(&found) || self.stored() == Stored::Unknown {
-            return self.land_unstored(found).await;
-        }
-        if self.is_superseded(epoch) {
+        let is_wanted = !self.is_too_large(&found) && !self.is_superseded(epoch);
+        if !is_wanted || self.stored() == Stored::Unknown {
             return self.land_unstored(found).await;
         }
         if found.bytes.is_some_and(|bytes| bytes > STORED_AT_ONCE) && T::IS_REMOTE {
-            return self.store_later(found);
+            return self.store_later(found, epoch);
         }
         let stored = put(self.core, self.session, self.key, &found, self.lease.take()).await;
         if stored.is_ok_and(|stored| stored == storage::Stored::Done) {
             work.slot().stored(stamp);
         }
-        let core = self.core;
+        let (core, key) = (self.core, self.key.clone());
         let _drops = T::defer_drops();
-        let insert = || core.tiers.insert(&core.function, self.key, found.clone());
+        let insert = || core.tiers.insert(&core.function, key, found);
         match self.leader.take() {
             Some(leader) => {
-                leader.land(insert, || Landing::Value(found.clone()));
+                leader.land(insert, || match work.slot().kept(stamp, WantSize::No) {
+                    Ok(found) => Landing::Value(found),
+                    Err(_) => Landing::NotShared,
+                });
             }
             None => {
                 core.flights.store_since(self.key, epoch, insert);
@@ -119,15 +120,17 @@ impl<T: Tiers> Drive<'_, T> {
     }
 
     /// Stores a large value without holding up the caller; the flight lands when it is stored.
-    fn store_later(&mut self, found: Found<T::Value>) {
+    fn store_later(&mut self, found: Found<T::Value>, epoch: Epoch) {
         let (core, key) = (self.core, self.key.clone());
         let (leader, lease, flavour) =
             (self.leader.take(), self.lease.take(), self.session.flavour);
         let world = core.function.world;
         let task = async move {
             let session = Session::unmeasured(&core.function, flavour);
-            // A failure has been counted; the caller has its value.
-            let _ = put(core, &session, &key, &found, lease).await;
+            if leader.is_some() || core.flights.epoch(&key) == epoch {
+                // A failure has been counted; the caller has its value.
+                let _ = put(core, &session, &key, &found, lease).await;
+            }
             if let Some(leader) = leader {
                 leader.land(|| (), || Landing::Value(found));
             }
@@ -185,6 +188,14 @@ impl<T: Tiers> Drive<'_, T> {
         })
     }
 
+    /// What could be served in place of a failure: also when the storage has failed since.
+    fn fallback(&self) -> Stored {
+        match &self.found {
+            Some(found) => Stored::Aged(self.age(found)),
+            None => Stored::Absent,
+        }
+    }
+
     async fn release(&mut self) {
         if let Some(lease) = self.lease.take() {
             self.core.tiers.release(self.session, lease).await;
@@ -220,7 +231,9 @@ async fn put<T: Tiers>(
     lease: Option<T::Lease>,
 ) -> Result<storage::Stored, Error> {
     let stored = core.tiers.store(session, key, found, lease).await;
-    if let (Some(recorder), Some(bytes)) = (&session.recorder, found.bytes) {
+    if let (Ok(storage::Stored::Done), Some(recorder), Some(bytes)) =
+        (&stored, &session.recorder, found.bytes)
+    {
         recorder.stored(bytes);
     }
     stored

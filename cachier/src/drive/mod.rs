@@ -19,7 +19,7 @@ pub(crate) use self::session::Session;
 pub use self::session::Start;
 pub(crate) use self::work::{Cacheable, Served, Slot, WantSize, Work};
 use crate::decision::{Action, Intent, Running, Stored, decide, is_fresh};
-use crate::flight::{ComputationId, Flight, Flights, Joined, Landing, Leader};
+use crate::flight::{Flight, Flights, Landing, Leader};
 use crate::function::Function;
 use crate::storage::{Found, Loaded, Tiers};
 use crate::sync::Arc;
@@ -208,10 +208,13 @@ impl<'a, T: Tiers> Drive<'a, T> {
         let found = self.found.take()?;
         let age = self.age(&found);
         let shared = self.leader.is_some().then(|| found.clone());
-        let compute_nanos = Some(found.stamp.compute_nanos);
+        let stamp = found.stamp;
         if let Err(error) = slot.serve(found) {
             self.session.failed(&error);
             return None;
+        }
+        if freshness == Freshness::Fresh {
+            slot.stored(stamp);
         }
         let outcome = match freshness {
             Freshness::Stale => Outcome::Stale,
@@ -225,7 +228,7 @@ impl<'a, T: Tiers> Drive<'a, T> {
             outcome,
             age: Some(age),
             tier: Some(Tier::Backend),
-            compute_nanos,
+            compute_nanos: Some(stamp.compute_nanos),
         })
     }
 
@@ -239,14 +242,14 @@ impl<'a, T: Tiers> Drive<'a, T> {
         };
         let core = self.core;
         let recheck = || core.tiers.recheck(self.key, &seen);
-        // The arguments are cloned only once there is a flight to carry them.
-        if let Joined::Leads(leader) = core.flights.join(self.key, ComputationId::next(), recheck)
+        // The arguments are cloned only once it is known that they are needed.
+        if let Some(announced) = core.flights.announce(self.key, recheck)
             && let Some(refreshing) = work.defer()
         {
             refreshing(Ticket {
                 core,
                 key: self.key.clone(),
-                leader,
+                announced,
                 seen,
             });
         }

@@ -4,17 +4,17 @@ use cachier_metrics::Reason;
 
 use super::{Core, Drive, Flavour, Look, Session, Work};
 use crate::decision::Running;
-use crate::flight::Leader;
+use crate::flight::Announced;
 use crate::storage::{Claim, Found, Tiers};
 
 /// Starts a recomputation: it holds the function and its arguments, and waits to be told for which flight.
 pub type Refreshing<T> = Box<dyn FnOnce(Ticket<T>) + Send>;
 
-/// The flight that a recomputation carries.
+/// The flight that a recomputation is to carry.
 pub struct Ticket<T: Tiers> {
     pub(super) core: &'static Core<T>,
     pub(super) key: T::Key,
-    pub(super) leader: Leader<'static, T::Key, Found<T::Value>>,
+    pub(super) announced: Announced<'static, T::Key, Found<T::Value>>,
     pub(super) seen: T::Seen,
 }
 
@@ -24,7 +24,7 @@ impl<T: Tiers> Ticket<T> {
     }
 }
 
-/// Recomputes the value, unless another process does.
+/// Recomputes the value, unless another caller or process does by now.
 pub(crate) async fn refresh<T: Tiers, W>(ticket: Ticket<T>, mut work: W, flavour: Flavour)
 where
     W: Work<Value = T::Value>,
@@ -32,9 +32,12 @@ where
     let Ticket {
         core,
         key,
-        leader,
+        announced,
         seen,
     } = ticket;
+    let Some(leader) = announced.lead(|| core.tiers.recheck(&key, &seen)) else {
+        return;
+    };
     let session = Session::unmeasured(&core.function, flavour);
     let Ok(Claim::Granted(lease)) = core.tiers.claim(&session, &key, &seen).await else {
         return;

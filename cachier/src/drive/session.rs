@@ -1,9 +1,11 @@
 //! What one call carries along: its policy, its measurements, the time that its backend may still take.
 
 use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::{Mutex, PoisonError};
+use std::task::Poll;
 use std::time::Duration;
 
 use cachier_backends::{Error, ErrorKind, Operation, blocking};
@@ -38,20 +40,22 @@ pub struct Session<'a> {
     pub(crate) recorder: Option<CallRecorder>,
     pub(crate) started: u64,
     first_error: Mutex<Option<Error>>,
-    /// What is left of the call's `operation_timeout`.
+    /// How long the backend may take in all.
+    allowance: Duration,
+    /// What is left of it.
     budget: Mutex<Duration>,
 }
 
 impl<'a> Session<'a> {
-    /// A session for work that no caller waits for, or that is not a call.
+    /// A session for work that no caller waits for, or that is not a call: not measured, and not in a hurry.
     pub(crate) fn unmeasured(function: &'a Function, flavour: Flavour) -> Self {
-        Self::new(
-            function,
-            flavour,
-            CallOptions::new(),
-            None,
-            function.world.clock.now(),
-        )
+        let now = function.world.clock.now();
+        let session = Self::new(function, flavour, CallOptions::new(), None, now);
+        Self {
+            allowance: UNHURRIED,
+            budget: Mutex::new(UNHURRIED),
+            ..session
+        }
     }
 
     /// A session for a call, which is measured when the function has metrics.
@@ -82,6 +86,7 @@ impl<'a> Session<'a> {
         Self {
             function,
             flavour,
+            allowance: policy.operation_timeout,
             budget: Mutex::new(policy.operation_timeout),
             policy,
             options,
@@ -149,7 +154,7 @@ impl<'a> Session<'a> {
 
     /// Starts the budget anew, after the call has waited for others.
     pub(crate) fn renew_budget(&self) {
-        *self.budget.lock().unwrap_or_else(PoisonError::into_inner) = self.policy.operation_timeout;
+        *self.budget.lock().unwrap_or_else(PoisonError::into_inner) = self.allowance;
     }
 
     pub(crate) fn function(&self) -> &'a Function {
@@ -176,7 +181,7 @@ impl<'a> Session<'a> {
         let left = *self.budget.lock().unwrap_or_else(PoisonError::into_inner);
         let done = world
             .timer
-            .within(Some(left), self.on_thread_if_sync(work))
+            .within(Some(left), self.on_thread_if_sync(operation, work))
             .await;
         let took = Duration::from_nanos(world.clock.now().saturating_sub(before));
         *self.budget.lock().unwrap_or_else(PoisonError::into_inner) = left.saturating_sub(took);
@@ -204,17 +209,27 @@ impl<'a> Session<'a> {
             .clone()
     }
 
-    /// A synchronous caller does blocking I/O itself; an asynchronous one leaves it to a pool of threads.
-    async fn on_thread_if_sync<R>(&self, work: impl Future<Output = R>) -> R {
-        match self.flavour {
-            Flavour::Async => work.await,
-            Flavour::Sync => {
-                let mut work = pin!(work);
-                poll_fn(|context| blocking::inline(|| work.as_mut().poll(context))).await
-            }
-        }
+    /// A synchronous caller does blocking I/O itself; an asynchronous one leaves it to a pool of threads. A backend that
+    /// panics has failed.
+    async fn on_thread_if_sync<R>(
+        &self,
+        operation: Operation,
+        work: impl Future<Output = Result<R, Error>>,
+    ) -> Result<R, Error> {
+        let mut work = pin!(work);
+        poll_fn(|context| {
+            let poll = AssertUnwindSafe(|| match self.flavour {
+                Flavour::Async => work.as_mut().poll(context),
+                Flavour::Sync => blocking::inline(|| work.as_mut().poll(context)),
+            });
+            catch_unwind(poll).unwrap_or_else(|_| Poll::Ready(Err(panicked(operation))))
+        })
+        .await
     }
 }
+
+/// How long the backend may take for work that nobody waits for, and for the companion.
+const UNHURRIED: Duration = Duration::from_secs(60);
 
 /// Whether a call is measured, and since when: decided once for each call.
 #[derive(Clone, Copy, Debug, Default)]
@@ -252,4 +267,8 @@ fn timed_out(operation: Operation) -> Error {
         "the backend did not answer in time",
     )
     .with_hint("the limit is `operation_timeout`")
+}
+
+fn panicked(operation: Operation) -> Error {
+    Error::new(ErrorKind::Io, operation, "the backend panicked")
 }

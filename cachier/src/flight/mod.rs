@@ -11,7 +11,7 @@ mod wait_graph;
 mod wait_list;
 
 use std::any::Any;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::future::poll_fn;
 use std::hash::{BuildHasher, Hash};
 use std::task::Poll;
@@ -32,13 +32,13 @@ pub(crate) struct Flights<K, V> {
 }
 
 /// What a caller finds when it asks to compute a key.
-pub(crate) enum Joined<'a, K: Eq + Hash, V, F> {
+pub(crate) enum Joined<'a, K: Eq + Hash, V> {
     /// Nobody computes the key: this caller does.
     Leads(Leader<'a, K, V>),
     /// Another caller computes it.
     Waits(Arc<Flight<V>>),
-    /// The last flight landed in the meantime: here is what it stored.
-    Found(F),
+    /// The last flight landed in the meantime: what it stored is there to be read.
+    Landed,
 }
 
 /// How a flight ended.
@@ -66,26 +66,47 @@ impl<K: Eq + Hash + Clone, V> Flights<K, V> {
     ///
     /// `recheck` looks for a value that was stored since the caller looked last. It runs under the lock that landing
     /// takes too, so that no caller can miss both the flight and its result.
-    pub(crate) fn join<F>(
+    pub(crate) fn join(
         &self,
         key: &K,
         computation: ComputationId,
-        recheck: impl FnOnce() -> Option<F>,
-    ) -> Joined<'_, K, V, F> {
+        recheck: impl FnOnce() -> Recheck,
+    ) -> Joined<'_, K, V> {
+        let (in_table, own) = (key.clone(), key.clone());
         let mut shard = self.shard(key);
         if let Some(flight) = shard.running.get(key) {
             return Joined::Waits(Arc::clone(flight));
         }
-        if let Some(found) = recheck() {
-            return Joined::Found(found);
+        if recheck() == Recheck::Stored {
+            return Joined::Landed;
         }
         let flight = Arc::new(Flight::new(computation));
-        shard.running.insert(key.clone(), Arc::clone(&flight));
+        shard.running.insert(in_table, Arc::clone(&flight));
         Joined::Leads(Leader {
             flights: self,
-            key: key.clone(),
+            key: own,
             flight,
             landed: false,
+        })
+    }
+
+    /// Announces a flight that will be led later, unless one is under way, announced or no longer needed.
+    ///
+    /// Nobody waits for an announced flight: whoever needs the key at once leads one of its own.
+    pub(crate) fn announce(
+        &self,
+        key: &K,
+        recheck: impl FnOnce() -> Recheck,
+    ) -> Option<Announced<'_, K, V>> {
+        let (in_table, own) = (key.clone(), key.clone());
+        let mut shard = self.shard(key);
+        if shard.running.contains_key(key) || recheck() == Recheck::Stored {
+            return None;
+        }
+        let is_first = shard.announced.insert(in_table);
+        is_first.then(|| Announced {
+            flights: self,
+            key: own,
         })
     }
 
@@ -145,8 +166,38 @@ pub(crate) enum Storing {
     Superseded,
 }
 
+/// Whether something was stored since the caller looked last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Recheck {
+    Stored,
+    Unchanged,
+}
+
+/// The promise of a flight, kept by [`lead`](Self::lead) or given up by dropping it.
+pub(crate) struct Announced<'a, K: Eq + Hash, V> {
+    flights: &'a Flights<K, V>,
+    key: K,
+}
+
+impl<'a, K: Eq + Hash + Clone, V> Announced<'a, K, V> {
+    /// Leads the flight, unless another caller does by now or it is no longer needed.
+    pub(crate) fn lead(self, recheck: impl FnOnce() -> Recheck) -> Option<Leader<'a, K, V>> {
+        match self.flights.join(&self.key, ComputationId::next(), recheck) {
+            Joined::Leads(leader) => Some(leader),
+            Joined::Waits(_) | Joined::Landed => None,
+        }
+    }
+}
+
+impl<K: Eq + Hash, V> Drop for Announced<'_, K, V> {
+    fn drop(&mut self) {
+        self.flights.shard(&self.key).announced.remove(&self.key);
+    }
+}
+
 struct Shard<K, V> {
     running: HashMap<K, Arc<Flight<V>>, RandomState>,
+    announced: HashSet<K, RandomState>,
     epoch: u64,
 }
 
@@ -154,6 +205,7 @@ impl<K, V> Shard<K, V> {
     fn new() -> Self {
         Self {
             running: HashMap::default(),
+            announced: HashSet::default(),
             epoch: 0,
         }
     }
@@ -242,11 +294,12 @@ impl<K: Eq + Hash + Clone, V> Leader<'_, K, V> {
         if Arc::strong_count(&self.flight) > 1 {
             self.flight.land(share());
         }
+        // Only now: a value whose `clone` panics on the way abandons the flight.
+        self.landed = true;
         storing
     }
 
-    fn leave(&mut self, store: impl FnOnce()) -> Storing {
-        self.landed = true;
+    fn leave(&self, store: impl FnOnce()) -> Storing {
         let mut shard = self.flights.shard(&self.key);
         if !self.is_current(&shard) {
             return Storing::Superseded;
@@ -277,5 +330,59 @@ impl<K: Eq + Hash, V> Drop for Leader<'_, K, V> {
         }
         drop(shard);
         self.flight.land(Landing::Abandoned);
+    }
+}
+
+#[cfg(all(test, not(shuttle)))]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    use super::*;
+
+    fn lead(flights: &Flights<u8, u8>) -> Option<Leader<'_, u8, u8>> {
+        match flights.join(&1, ComputationId::next(), || Recheck::Unchanged) {
+            Joined::Leads(leader) => Some(leader),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn a_store_that_panics_leaves_no_flight_behind() {
+        let flights = Flights::new();
+        let leader = lead(&flights).unwrap();
+        assert!(lead(&flights).is_none());
+        let landing = || leader.land(|| panic!("a clone that fails"), || Landing::NotShared);
+        assert!(catch_unwind(AssertUnwindSafe(landing)).is_err());
+        assert!(lead(&flights).is_some());
+    }
+
+    #[test]
+    fn sharing_that_panics_abandons_the_waiters() {
+        let flights = Flights::new();
+        let leader = lead(&flights).unwrap();
+        let Joined::Waits(flight) = flights.join(&1, ComputationId::next(), || Recheck::Unchanged)
+        else {
+            panic!("a flight is under way");
+        };
+        let landing = || leader.land(|| (), || panic!("a clone that fails"));
+        assert!(catch_unwind(AssertUnwindSafe(landing)).is_err());
+        let landing = futures_lite::future::block_on(flight.landing());
+        assert!(matches!(landing, Landing::Abandoned));
+    }
+
+    #[test]
+    fn an_announced_flight_keeps_nobody_waiting() {
+        let flights: Flights<u8, u8> = Flights::new();
+        let announced = flights.announce(&1, || Recheck::Unchanged).unwrap();
+        assert!(flights.announce(&1, || Recheck::Unchanged).is_none());
+        let leader = lead(&flights).unwrap();
+        assert!(announced.lead(|| Recheck::Unchanged).is_none());
+        assert!(flights.announce(&1, || Recheck::Unchanged).is_none());
+        drop(leader);
+        assert!(flights.announce(&1, || Recheck::Stored).is_none());
+        let announced = flights.announce(&1, || Recheck::Unchanged).unwrap();
+        assert!(announced.lead(|| Recheck::Unchanged).is_some());
     }
 }

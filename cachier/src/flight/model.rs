@@ -3,10 +3,12 @@
 //!
 //! Each property stands beside a broken variant that the checker must catch.
 
+#![allow(clippy::unwrap_used)]
+
 use shuttle::future::block_on;
 use shuttle::thread;
 
-use super::{ComputationId, Flights, Joined, Landing, Storing, depend};
+use super::{ComputationId, Flights, Joined, Landing, Recheck, Storing, depend};
 use crate::sync::{Arc, Mutex, lock};
 
 const SCHEDULES: usize = 2_000;
@@ -21,7 +23,7 @@ struct Cache {
 
 /// Whether a caller that found no flight looks again before it leads one.
 #[derive(Clone, Copy)]
-enum Recheck {
+enum SecondLook {
     Done,
     Forgotten,
 }
@@ -36,17 +38,17 @@ impl Cache {
         })
     }
 
-    fn get(&self, recheck: Recheck) -> u64 {
+    fn get(&self, second_look: SecondLook) -> u64 {
         loop {
             if let Some(value) = *lock(&self.stored) {
                 return value;
             }
-            let stored = || match recheck {
-                Recheck::Done => *lock(&self.stored),
-                Recheck::Forgotten => None,
+            let recheck = || match (second_look, *lock(&self.stored)) {
+                (SecondLook::Done, Some(_)) => Recheck::Stored,
+                _ => Recheck::Unchanged,
             };
-            match self.flights.join(&KEY, ComputationId::next(), stored) {
-                Joined::Found(value) => return value,
+            match self.flights.join(&KEY, ComputationId::next(), recheck) {
+                Joined::Landed => {}
                 Joined::Leads(leader) => {
                     let value = self.compute();
                     leader.land(
@@ -72,12 +74,12 @@ impl Cache {
     }
 }
 
-fn all_get(recheck: Recheck) {
+fn all_get(second_look: SecondLook) {
     let cache = Cache::new();
     let callers: Vec<_> = (0..3)
         .map(|_| {
             let cache = Arc::clone(&cache);
-            thread::spawn(move || cache.get(recheck))
+            thread::spawn(move || cache.get(second_look))
         })
         .collect();
     for caller in callers {
@@ -88,13 +90,13 @@ fn all_get(recheck: Recheck) {
 
 #[test]
 fn one_computation_serves_all_callers() {
-    shuttle::check_random(|| all_get(Recheck::Done), SCHEDULES);
+    shuttle::check_random(|| all_get(SecondLook::Done), SCHEDULES);
 }
 
 #[test]
 #[should_panic(expected = "assertion")]
 fn without_a_second_look_the_checker_finds_two_computations() {
-    shuttle::check_random(|| all_get(Recheck::Forgotten), SCHEDULES);
+    shuttle::check_random(|| all_get(SecondLook::Forgotten), SCHEDULES);
 }
 
 #[test]
@@ -107,18 +109,18 @@ fn an_abandoned_flight_is_taken_over() {
                 thread::spawn(move || {
                     let joined = cache
                         .flights
-                        .join(&KEY, ComputationId::next(), || None::<u64>);
+                        .join(&KEY, ComputationId::next(), || Recheck::Unchanged);
                     thread::yield_now();
                     drop(joined);
                 })
             };
             let second = {
                 let cache = Arc::clone(&cache);
-                thread::spawn(move || cache.get(Recheck::Done))
+                thread::spawn(move || cache.get(SecondLook::Done))
             };
             first.join().unwrap();
             assert_eq!(second.join().unwrap(), 1);
-            assert_eq!(cache.get(Recheck::Done), 1);
+            assert_eq!(cache.get(SecondLook::Done), 1);
         },
         SCHEDULES,
     );
@@ -131,7 +133,7 @@ fn what_was_forgotten_while_it_was_computed_is_not_stored() {
             let cache = Cache::new();
             let Joined::Leads(leader) = cache
                 .flights
-                .join(&KEY, ComputationId::next(), || None::<u64>)
+                .join(&KEY, ComputationId::next(), || Recheck::Unchanged)
             else {
                 unreachable!("nobody else is there yet");
             };
@@ -190,9 +192,9 @@ fn need_each_other(ask: Ask) {
             let flights = Arc::clone(&flights);
             thread::spawn(move || {
                 let computation = ComputationId::next();
-                let joined = flights.join(&own, computation, || None::<u64>);
+                let joined = flights.join(&own, computation, || Recheck::Unchanged);
                 if let Joined::Waits(flight) =
-                    flights.join(&other, ComputationId::next(), || None::<u64>)
+                    flights.join(&other, ComputationId::next(), || Recheck::Unchanged)
                 {
                     let needs = depend(Some(computation), flight.computation);
                     if needs.is_ok() || matches!(ask, Ask::Never) {

@@ -70,7 +70,7 @@ pub struct Prepared<S: Storage, Sh: Shape, F> {
     /// What a call of the companion can be given at once; other calls have looked already.
     hit: Option<FrontHit<Sh::Value>>,
     /// `None` when the call bypasses the cache.
-    keyed: Option<Result<Keyed<S, F>, Error>>,
+    keyed: MaybeKeyed<S, F>,
 }
 
 impl<S: Storage> Site<S> {
@@ -130,41 +130,35 @@ where
     F: Form<Sh::Value, Kept = <S::Tiers as Tiers>::Value>,
     B: FnOnce(Mode) -> Step<Sh::Return, Later<S::Tiers, F>>,
 {
-    let Prepared {
-        instance,
-        operation,
-        hit,
-        keyed,
-    } = prepared;
-    let Operation::Call(options, start) = operation else {
-        return block_on(operate(
-            instance,
-            Flavour::Sync,
-            recipe.shape,
-            operation,
-            keyed,
-        ));
+    let instance = prepared.instance;
+    let (session, way) = match prepared.open(Flavour::Sync, recipe.shape) {
+        Opened::Call(session, way) => (session, way),
+        Opened::Other(operation, keyed) => {
+            return block_on(operate(
+                instance,
+                Flavour::Sync,
+                recipe.shape,
+                operation,
+                keyed,
+            ));
+        }
     };
-    let session = Session::of_call(&instance.core.function, Flavour::Sync, options, start);
-    if let Some(hit) = hit {
-        let settled = hit.settled::<S>(&instance.core.function);
-        return Reply::Call(session.end(settled, recipe.shape.join(hit.value)));
-    }
-    let Some(Keyed { key, form }) = session.usable(keyed) else {
-        let computing = session.start_bypass();
-        let value = run_now(body);
-        session.end_bypass(computing);
-        return Reply::Call(session.end(Settled::BYPASS, value));
-    };
-    let mut work = SyncWork::new(Returned::new(recipe, form), body);
-    let settled = block_on(run(
-        &instance.core,
-        &session,
-        &key,
-        &mut OnThread(&mut work),
-    ));
-    clean_up(instance, &session);
-    Reply::Call(session.end(settled, work.returned.finish()))
+    Reply::Call(match way {
+        Way::Given(settled, value) => session.end(settled, value),
+        Way::Bypass => {
+            let computing = session.start_bypass();
+            let value = run_now(body);
+            session.end_bypass(computing);
+            session.end(Settled::BYPASS, value)
+        }
+        Way::Driven(Keyed { key, form }) => {
+            let mut work = SyncWork::new(Returned::new(recipe, form), body);
+            let mut on_thread = OnThread(&mut work);
+            let settled = block_on(run(&instance.core, &session, &key, &mut on_thread));
+            clean_up(instance, &session);
+            session.end(settled, work.returned.finish())
+        }
+    })
 }
 
 /// Carries out an operation of an asynchronous function.
@@ -180,30 +174,64 @@ where
     B: FnOnce(Mode) -> Step<N, Later<S::Tiers, F>>,
     N: Future<Output = Sh::Return>,
 {
-    let Prepared {
-        instance,
-        operation,
-        hit,
-        keyed,
-    } = prepared;
-    let Operation::Call(options, start) = operation else {
-        return operate(instance, Flavour::Async, recipe.shape, operation, keyed).await;
+    let instance = prepared.instance;
+    let (session, way) = match prepared.open(Flavour::Async, recipe.shape) {
+        Opened::Call(session, way) => (session, way),
+        Opened::Other(operation, keyed) => {
+            return operate(instance, Flavour::Async, recipe.shape, operation, keyed).await;
+        }
     };
-    let session = Session::of_call(&instance.core.function, Flavour::Async, options, start);
-    if let Some(hit) = hit {
-        let settled = hit.settled::<S>(&instance.core.function);
-        return Reply::Call(session.end(settled, recipe.shape.join(hit.value)));
+    Reply::Call(match way {
+        Way::Given(settled, value) => session.end(settled, value),
+        Way::Bypass => {
+            let computing = session.start_bypass();
+            let value = run_now(body).await;
+            session.end_bypass(computing);
+            session.end(Settled::BYPASS, value)
+        }
+        Way::Driven(Keyed { key, form }) => {
+            let mut work = AsyncWork::new(Returned::new(recipe, form), body);
+            let settled = run(&instance.core, &session, &key, &mut work).await;
+            clean_up(instance, &session);
+            session.end(settled, work.returned.finish())
+        }
+    })
+}
+
+/// A key, an error in making one, or none for a call that bypasses the cache.
+pub(super) type MaybeKeyed<S, F> = Option<Result<Keyed<S, F>, Error>>;
+
+/// An operation on its way.
+enum Opened<S: Storage, Sh: Shape, F> {
+    Call(Session<'static>, Way<S, Sh, F>),
+    Other(Operation<Sh::Stored>, MaybeKeyed<S, F>),
+}
+
+/// How a call comes to its result.
+enum Way<S: Storage, Sh: Shape, F> {
+    /// It was found in memory.
+    Given(Settled, Sh::Return),
+    /// The function runs, and nothing else.
+    Bypass,
+    /// The driver knows.
+    Driven(Keyed<S, F>),
+}
+
+impl<S: Storage, Sh: Shape, F> Prepared<S, Sh, F> {
+    /// Decides the way of a call, the same for both flavours.
+    fn open(self, flavour: Flavour, shape: Sh) -> Opened<S, Sh, F> {
+        let function = &self.instance.core.function;
+        let Operation::Call(options, start) = self.operation else {
+            return Opened::Other(self.operation, self.keyed);
+        };
+        let session = Session::of_call(function, flavour, options, start);
+        let way = match (self.hit, session.usable(self.keyed)) {
+            (Some(hit), _) => Way::Given(hit.settled::<S>(function), shape.join(hit.value)),
+            (None, Some(keyed)) => Way::Driven(keyed),
+            (None, None) => Way::Bypass,
+        };
+        Opened::Call(session, way)
     }
-    let Some(Keyed { key, form }) = session.usable(keyed) else {
-        let computing = session.start_bypass();
-        let value = run_now(body).await;
-        session.end_bypass(computing);
-        return Reply::Call(session.end(Settled::BYPASS, value));
-    };
-    let mut work = AsyncWork::new(Returned::new(recipe, form), body);
-    let settled = run(&instance.core, &session, &key, &mut work).await;
-    clean_up(instance, &session);
-    Reply::Call(session.end(settled, work.returned.finish()))
 }
 
 impl<V> FrontHit<V> {

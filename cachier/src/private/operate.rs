@@ -4,7 +4,7 @@ use cachier_backends::Error;
 use cachier_metrics::RemovalCause;
 
 use super::arguments::{Keyed, Storage};
-use super::dispatch::{Operation, Reply};
+use super::dispatch::{MaybeKeyed, Operation, Reply};
 use super::form::Form;
 use super::shape::Shape;
 use super::site::Instance;
@@ -17,7 +17,7 @@ pub(super) async fn operate<S, Sh, F>(
     flavour: Flavour,
     shape: Sh,
     operation: Operation<Sh::Stored>,
-    keyed: Option<Result<Keyed<S, F>, Error>>,
+    keyed: MaybeKeyed<S, F>,
 ) -> Reply<Sh::Return, Sh::Stored>
 where
     S: Storage,
@@ -102,6 +102,6 @@ where
     flights.forget(&key);
     tiers.store(session, &key, &found, None).await?;
     form.invalidated();
-    tiers.insert(function, &key, found);
+    tiers.insert(function, key, found);
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! The place in a program where one annotated function lives: from its static to its state.
 
 use std::any::Any;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::LocalKey;
 
 use cachier_metrics::{
@@ -202,9 +202,12 @@ impl<S: Storage> Instance<S> {
     #[inline]
     fn missed<R>(&self, local: Option<Local>, timing: Option<(Sampled, u64)>) -> Begun<R> {
         if local.is_none() {
-            return Begun::Miss(Start::default());
+            let (sampled, started) = (None, None);
+            return Begun::Miss(Start::Decided { sampled, started });
         }
-        if S::HAS_FRONT && let Some(metrics) = self.core.function.metrics {
+        if S::HAS_FRONT
+            && let Some(metrics) = self.core.function.metrics
+        {
             metrics.near_lookup(NearResult::Miss);
         }
         let (sampled, started) = timing.unzip();
@@ -245,9 +248,17 @@ fn create_metrics(definition: &Definition, world: &'static World) -> Option<&'st
 /// The static of a function whose types differ from call to call: a generic one, or a method.
 pub struct ErasedSite {
     define: fn(&'static str) -> Definition,
-    first: OnceLock<(&'static str, &'static (dyn Any + Send + Sync))>,
-    sites: RwLock<Vec<(&'static str, &'static (dyn Any + Send + Sync))>>,
+    /// The sites by the markers that they were asked for with: a list that only grows, read without a lock.
+    known: OnceLock<Box<Known>>,
+    growing: Mutex<()>,
     metrics: SharedMetrics,
+}
+
+/// One marker and its site.
+struct Known {
+    marker: &'static str,
+    site: &'static (dyn Any + Send + Sync),
+    next: OnceLock<Box<Known>>,
 }
 
 impl ErasedSite {
@@ -255,8 +266,8 @@ impl ErasedSite {
     pub const fn new(define: fn(&'static str) -> Definition) -> Self {
         Self {
             define,
-            first: OnceLock::new(),
-            sites: RwLock::new(Vec::new()),
+            known: OnceLock::new(),
+            growing: Mutex::new(()),
             metrics: SharedMetrics(Mutex::new(Vec::new())),
         }
     }
@@ -269,43 +280,52 @@ impl ErasedSite {
         _: Sh,
         _: &A,
     ) -> &'static Site<A::Storage> {
-        let name = std::any::type_name::<M>();
-        match self.first.get() {
-            Some((first, site)) if std::ptr::eq(*first, name) || *first == name => {
-                match site.downcast_ref() {
-                    Some(site) => site,
-                    None => self.find(name),
-                }
+        let marker = std::any::type_name::<M>();
+        let mut known = self.known.get();
+        while let Some(Known {
+            marker: other,
+            site,
+            next,
+        }) = known.map(Box::as_ref)
+        {
+            if (std::ptr::eq(*other, marker) || *other == marker)
+                && let Some(site) = site.downcast_ref()
+            {
+                return site;
             }
-            _ => self.find(name),
+            known = next.get();
         }
+        self.find(marker)
     }
 
+    /// Finds the site by the function that the marker means, or makes it, and adds it to the list.
     #[cold]
-    fn find<S: Storage>(&'static self, name: &'static str) -> &'static Site<S> {
-        let known = |sites: &[(&'static str, &'static (dyn Any + Send + Sync))]| {
-            let same = sites
-                .iter()
-                .filter(|(known, _)| *known == name || self.identity(known) == self.identity(name));
-            same.filter_map(|(_, site)| site.downcast_ref::<Site<S>>())
-                .next()
-        };
-        if let Some(site) = known(&self.sites.read().unwrap_or_else(PoisonError::into_inner)) {
-            return site;
+    fn find<S: Storage>(&'static self, marker: &'static str) -> &'static Site<S> {
+        let _growing = self.growing.lock().unwrap_or_else(PoisonError::into_inner);
+        let identity = self.identity(marker);
+        let (mut end, mut same) = (&self.known, None);
+        while let Some(known) = end.get() {
+            if self.identity(known.marker) == identity {
+                same = same.or(known.site.downcast_ref::<Site<S>>());
+            }
+            end = &known.next;
         }
-        let mut sites = self.sites.write().unwrap_or_else(PoisonError::into_inner);
-        if let Some(site) = known(&sites) {
-            return site;
-        }
-        let site: &'static Site<S> = Box::leak(Box::new(Site {
-            define: self.define,
-            instantiation: name,
-            main: OnceLock::new(),
-            isolated: Mutex::new(Vec::new()),
-            metrics: Some(&self.metrics),
-        }));
-        sites.push((name, site));
-        self.first.get_or_init(|| (name, site));
+        let site = same.unwrap_or_else(|| {
+            Box::leak(Box::new(Site {
+                define: self.define,
+                instantiation: marker,
+                main: OnceLock::new(),
+                isolated: Mutex::new(Vec::new()),
+                metrics: Some(&self.metrics),
+            }))
+        });
+        end.get_or_init(|| {
+            Box::new(Known {
+                marker,
+                site,
+                next: OnceLock::new(),
+            })
+        });
         site
     }
 

@@ -182,10 +182,7 @@ where
     type Kept = Encoded;
 
     fn take(&self, found: Found<Encoded>) -> Result<V, Error> {
-        let stamp = found.stamp;
-        let value: V = Cbor.take(found)?;
-        self.stored(&value, stamp);
-        Ok(value)
+        Cbor.take(found)
     }
 
     fn give(

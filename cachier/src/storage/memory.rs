@@ -10,6 +10,7 @@ use cachier_metrics::RemovalCause;
 
 use super::{Claim, Found, Loaded, Stamp, Stored, Tiers};
 use crate::drive::Session;
+use crate::flight::Recheck;
 use crate::function::Function;
 use crate::trace;
 
@@ -66,9 +67,15 @@ where
         Ok(Loaded { found, seen })
     }
 
-    fn recheck(&self, key: &K, seen: &Option<u64>) -> Option<Found<V>> {
-        self.find(key)
-            .filter(|found| Some(found.stamp.created) != *seen)
+    fn recheck(&self, key: &K, seen: &Option<u64>) -> Recheck {
+        let mut recheck = Recheck::Unchanged;
+        self.store.get(key, |created| {
+            if Some(created) != *seen {
+                recheck = Recheck::Stored;
+            }
+            false
+        });
+        recheck
     }
 
     async fn claim(&self, _: &Session<'_>, _: &K, _: &Option<u64>) -> Result<Claim<()>, Error> {
@@ -87,7 +94,7 @@ where
         Ok(Stored::Done)
     }
 
-    fn insert(&self, function: &Function, key: &K, found: Found<V>) {
+    fn insert(&self, function: &Function, key: K, found: Found<V>) {
         let Found {
             value,
             stamp,
@@ -103,7 +110,7 @@ where
             compute_nanos,
             bytes,
         };
-        let inserted = self.store.insert(key.clone(), entry);
+        let inserted = self.store.insert(key, entry);
         if let Some(metrics) = function.metrics {
             metrics.removed(RemovalCause::Evicted, inserted.evicted);
         }

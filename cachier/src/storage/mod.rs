@@ -13,6 +13,7 @@ use std::time::Duration;
 use cachier_backends::{Error, Usage};
 
 use crate::drive::Session;
+use crate::flight::Recheck;
 use crate::function::Function;
 
 /// One value and where it comes from.
@@ -77,8 +78,8 @@ pub trait Tiers: Send + Sync + Sized + 'static {
         session: &Session<'_>,
         key: &Self::Key,
     ) -> impl Future<Output = Result<Loaded<Self::Value, Self::Seen>, Error>> + Send;
-    /// What was stored in this process since the version was seen; called under a lock, so it must not wait.
-    fn recheck(&self, key: &Self::Key, seen: &Self::Seen) -> Option<Found<Self::Value>>;
+    /// Whether this process has stored something since the version was seen; called under a lock, so it must not wait.
+    fn recheck(&self, key: &Self::Key, seen: &Self::Seen) -> Recheck;
     /// Asks for the right to compute.
     fn claim(
         &self,
@@ -98,7 +99,7 @@ pub trait Tiers: Send + Sync + Sized + 'static {
         lease: Option<Self::Lease>,
     ) -> impl Future<Output = Result<Stored, Error>> + Send;
     /// Stores in the memory of the process; called under a lock, so it must not wait.
-    fn insert(&self, function: &Function, key: &Self::Key, found: Found<Self::Value>);
+    fn insert(&self, function: &Function, key: Self::Key, found: Found<Self::Value>);
 
     /// What to hold while inserting, so that no value is dropped under the lock.
     fn defer_drops() -> impl Sized {}
@@ -132,6 +133,6 @@ pub trait Tiers: Send + Sync + Sized + 'static {
 pub enum Stored {
     /// It is stored.
     Done,
-    /// It was not wanted any more: invalidated, or overtaken by a newer one.
-    Superseded,
+    /// It is not: invalidated or overtaken by a newer one meanwhile, or too large for the store.
+    Refused,
 }

@@ -13,6 +13,7 @@ use cachier_metrics::RemovalCause;
 use super::{Claim, Found, Loaded, Stamp, Stored, Tiers};
 use crate::backends::Guarded;
 use crate::drive::Session;
+use crate::flight::Recheck;
 use crate::function::Function;
 use crate::timer::nanos;
 
@@ -153,9 +154,9 @@ impl Tiers for Persistent {
         })
     }
 
-    fn recheck(&self, _: &KeyHash, _: &Option<EntryVersion>) -> Option<Found<Encoded>> {
+    fn recheck(&self, _: &KeyHash, _: &Option<EntryVersion>) -> Recheck {
         // The claim is conditional on what was seen, so nothing can be missed.
-        None
+        Recheck::Unchanged
     }
 
     async fn claim(
@@ -199,8 +200,7 @@ impl Tiers for Persistent {
             let mut request = StoreRequest::new(&found.value.entry, created);
             request.expires = session
                 .policy
-                .rules
-                .max_stale
+                .expiry_age()
                 .and_then(|age| created.checked_add(age));
             request.lease = lease;
             request.capacity_bytes = session.function().options.capacity_bytes;
@@ -213,11 +213,17 @@ impl Tiers for Persistent {
                 }
                 Ok(Stored::Done)
             }
-            _ => Ok(Stored::Superseded),
+            StoreReply::TooLarge => {
+                if let Some(metrics) = session.function().metrics {
+                    metrics.rejected(found.bytes.unwrap_or_default());
+                }
+                Ok(Stored::Refused)
+            }
+            _ => Ok(Stored::Refused),
         }
     }
 
-    fn insert(&self, _: &Function, _: &KeyHash, _: Found<Encoded>) {}
+    fn insert(&self, _: &Function, _: KeyHash, _: Found<Encoded>) {}
 
     async fn remove(&self, session: &Session<'_>, key: &KeyHash) -> Result<bool, Error> {
         let removed = self.operate(session, Operation::Remove, async |target| {
