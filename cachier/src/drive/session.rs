@@ -51,9 +51,10 @@ impl<'a> Session<'a> {
     pub(crate) fn unmeasured(function: &'a Function, flavour: Flavour) -> Self {
         let now = function.world.clock.now();
         let session = Self::new(function, flavour, CallOptions::new(), None, now);
+        let allowance = session.allowance.max(UNHURRIED);
         Self {
-            allowance: UNHURRIED,
-            budget: Mutex::new(UNHURRIED),
+            allowance,
+            budget: Mutex::new(allowance),
             ..session
         }
     }
@@ -228,7 +229,7 @@ impl<'a> Session<'a> {
     }
 }
 
-/// How long the backend may take for work that nobody waits for, and for the companion.
+/// How long the backend may take at least for work that nobody waits for, and for the companion.
 const UNHURRIED: Duration = Duration::from_secs(60);
 
 /// Whether a call is measured, and since when: decided once for each call.

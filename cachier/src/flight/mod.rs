@@ -72,6 +72,10 @@ impl<K: Eq + Hash + Clone, V> Flights<K, V> {
         computation: ComputationId,
         recheck: impl FnOnce() -> Recheck,
     ) -> Joined<'_, K, V> {
+        if let Some(flight) = self.shard(key).running.get(key) {
+            return Joined::Waits(Arc::clone(flight));
+        }
+        // Cloned outside the lock, and only by those who may need it.
         let (in_table, own) = (key.clone(), key.clone());
         let mut shard = self.shard(key);
         if let Some(flight) = shard.running.get(key) {
@@ -98,13 +102,17 @@ impl<K: Eq + Hash + Clone, V> Flights<K, V> {
         key: &K,
         recheck: impl FnOnce() -> Recheck,
     ) -> Option<Announced<'_, K, V>> {
-        let (in_table, own) = (key.clone(), key.clone());
-        let mut shard = self.shard(key);
-        if shard.running.contains_key(key) || recheck() == Recheck::Stored {
+        if self.shard(key).is_taken(key) {
             return None;
         }
-        let is_first = shard.announced.insert(in_table);
-        is_first.then(|| Announced {
+        let (in_table, own) = (key.clone(), key.clone());
+        let mut shard = self.shard(key);
+        if shard.is_taken(key) || recheck() == Recheck::Stored {
+            return None;
+        }
+        shard.announced.insert(in_table);
+        drop(shard);
+        Some(Announced {
             flights: self,
             key: own,
         })
@@ -199,6 +207,13 @@ struct Shard<K, V> {
     running: HashMap<K, Arc<Flight<V>>, RandomState>,
     announced: HashSet<K, RandomState>,
     epoch: u64,
+}
+
+impl<K: Eq + Hash, V> Shard<K, V> {
+    /// Whether somebody computes the key, or is going to.
+    fn is_taken(&self, key: &K) -> bool {
+        self.running.contains_key(key) || self.announced.contains(key)
+    }
 }
 
 impl<K, V> Shard<K, V> {
