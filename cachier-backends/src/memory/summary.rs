@@ -138,6 +138,21 @@ mod tests {
     }
 
     #[test]
+    fn a_stranger_is_rarely_a_candidate() {
+        let summary = Summary::default();
+        let hash = |n: u32| n.wrapping_mul(0x9e37_79b9);
+        (0..WIDTH).for_each(|slot| summary.add(slot, hash(slot as u32)));
+        let strangers = (1000..11_000).map(hash);
+        let taken: usize = strangers
+            .map(|n| summary.read().candidates(n).count())
+            .sum();
+        assert!(
+            taken < 500,
+            "{taken} of 70,000, where one in 256 is to be expected"
+        );
+    }
+
+    #[test]
     fn passers_by_are_counted_until_the_count_is_full() {
         let summary = Summary::default();
         (0..254).for_each(|_| summary.pass());

@@ -4,6 +4,7 @@ use std::hash::{Hash, Hasher};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, LazyLock};
+use std::time::{Duration, Instant};
 
 use super::super::{DeferDrops, MemoryStore};
 use super::{at_most, plain, unbounded};
@@ -32,8 +33,12 @@ impl Drop for Counted {
 
 /// Uses stores until the condition holds: other tests delay reclamation while they look something up.
 fn until(condition: impl Fn() -> bool) {
-    let store = unbounded();
+    let (store, begin) = (unbounded(), Instant::now());
     while !condition() {
+        assert!(
+            begin.elapsed() < Duration::from_secs(60),
+            "it never came true"
+        );
         let _ = store.insert(1, plain(1));
         store.remove(&1);
         std::thread::yield_now();

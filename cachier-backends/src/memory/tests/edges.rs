@@ -166,3 +166,44 @@ fn keys_of_one_hash_are_told_apart() {
         assert_eq!(found, (key % 3 == 0).then_some(key));
     }
 }
+
+/// Fills a store of 100 entries, looks the first half up, and inserts 100 more; how many of the first
+/// half are left.
+fn survivors(look_up: fn(&MemoryStore<u32, u32>, u32)) -> usize {
+    let store = at_most(100);
+    for key in 0..100 {
+        let _ = store.insert(key, plain(key));
+    }
+    (0..50).for_each(|key| look_up(&store, key));
+    for key in 100..200 {
+        let _ = store.insert(key, plain(key));
+    }
+    (0..50).filter(|key| store.peek(key).is_some()).count()
+}
+
+#[test]
+fn hits_keep_entries_from_being_evicted() {
+    let hit = |store: &MemoryStore<u32, u32>, key: u32| {
+        assert!(store.get(&key, |_| true).is_some());
+    };
+    assert_eq!(survivors(hit), 50);
+}
+
+#[test]
+fn neither_a_peek_nor_a_stale_value_counts_as_a_use() {
+    let peek = |store: &MemoryStore<u32, u32>, key: u32| {
+        assert!(store.peek(&key).is_some());
+    };
+    let stale = |store: &MemoryStore<u32, u32>, key: u32| {
+        assert!(store.get(&key, |_| false).is_none());
+    };
+    assert_eq!((survivors(peek), survivors(stale)), (0, 0));
+}
+
+#[test]
+fn a_replaced_entry_counts_as_used() {
+    let refresh = |store: &MemoryStore<u32, u32>, key: u32| {
+        let _ = store.insert(key, plain(key));
+    };
+    assert_eq!(survivors(refresh), 50);
+}
