@@ -50,12 +50,19 @@ pub(super) fn in_folder<T>(
             result => return result,
         }
         match create_folder(folder) {
-            // A folder above it went just when this one was to be created.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            // It, or one above it, went just when it was to be created, or just after it was found to be there.
+            Err(error) if is_passing(&error) => {}
             result => result?,
         }
     }
     attempt()
+}
+
+fn is_passing(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::NotFound | io::ErrorKind::AlreadyExists
+    )
 }
 
 /// Creates a folder and those above it.
