@@ -1,7 +1,7 @@
 //! The `#[cachier]` attribute. Users reach it as `cachier::cachier`, where it is documented.
 //!
-//! An expansion goes through four phases: [`parse`] makes syntax of tokens, [`model`] makes meaning of syntax, [`validate`]
-//! finds what does not fit together, [`expand`] writes the code. All errors are reported together.
+//! An expansion goes through four phases: `parse` makes syntax of tokens, `model` makes meaning of syntax, `validate`
+//! finds what does not fit together, `expand` writes the code. All errors are reported together.
 
 mod diagnostics;
 mod expand;
