@@ -1,0 +1,55 @@
+//! What a hit allocates: counted exactly, so the limit is judged in every mode.
+#![allow(missing_docs)]
+
+use std::fmt::Write;
+
+use allocation_counter::measure;
+use cachier_bench::case::{Case, Mode};
+use cachier_bench::report::publish;
+use cachier_bench::subjects::{asynchronous, numbers, pairs, words};
+
+fn main() {
+    let mut table = Table(String::from(
+        "# What a hit allocates\n\nAllocations for each hit. The value of the last case is a `String`, whose clone is one.\n\n\
+         | call | subject | metrics | allocations |\n|---|---|---|--:|\n",
+    ));
+    table.add(&numbers::unbounded());
+    table.add(&numbers::bounded());
+    table.add(&numbers::aging());
+    table.add(&asynchronous::unbounded());
+    let words = table.add(&words::unbounded());
+    let pairs = table.add(&pairs::unbounded());
+    publish("allocations", &table.0, Mode::chosen());
+    assert_eq!(words, 0.0, "a hit with a `&str` allocates");
+    assert_eq!(
+        pairs, 1.0,
+        "a hit allocates more than the clone of its value"
+    );
+}
+
+struct Table(String);
+
+impl Table {
+    /// Adds a row for each subject; the most that one of ours allocates for each hit.
+    fn add<A>(&mut self, case: &Case<A>) -> f64 {
+        let mut ours: f64 = 0.0;
+        for subject in &case.subjects {
+            // The second time, so that what threads set up once is set up.
+            (subject.run)(&case.keys);
+            (subject.run)(&case.keys);
+            let counted = measure(|| {
+                (subject.run)(&case.keys);
+            });
+            let allocations = counted.count_total as f64 / case.keys.len() as f64;
+            let _ = writeln!(
+                self.0,
+                "| {} | {} | {} | {allocations:.2} |",
+                case.title, subject.name, subject.metrics
+            );
+            if subject.name.starts_with("**cachier**") {
+                ours = ours.max(allocations);
+            }
+        }
+        ours
+    }
+}

@@ -1,0 +1,222 @@
+//! Nanoseconds for each hit, beside the peers, and the limits.
+#![allow(missing_docs)]
+
+use std::fmt::Write;
+
+use cachier_bench::case::{Measured, Mode, Threads};
+use cachier_bench::report::{Verdict, publish, table, verdicts};
+use cachier_bench::subjects::files::BY_HAND;
+use cachier_bench::subjects::sizes::PLAIN_MAP;
+use cachier_bench::subjects::{asynchronous, files, numbers, pairs, sizes, words};
+use cachier_bench::{machine, workload};
+
+fn main() {
+    let mode = Mode::chosen();
+    let load = machine::load();
+    let results = Results {
+        unbounded: numbers::unbounded().measure(mode),
+        bounded: numbers::bounded().measure(mode),
+        aging: numbers::aging().measure(mode),
+        both: numbers::bounded_and_aging().measure(mode),
+        words: words::unbounded().measure(mode),
+        pairs: pairs::unbounded().measure(mode),
+        asynchronous: asynchronous::unbounded().measure(mode),
+        files: files::reports().measure(mode),
+        thousand: sizes::thousand().measure(mode),
+        million: sizes::million().measure(mode),
+    };
+    publish("hits", &report(&results, load), mode);
+}
+
+struct Results {
+    unbounded: Measured,
+    bounded: Measured,
+    aging: Measured,
+    both: Measured,
+    words: Measured,
+    pairs: Measured,
+    asynchronous: Measured,
+    files: Measured,
+    thousand: Measured,
+    million: Measured,
+}
+
+fn report(results: &Results, load: Option<f64>) -> String {
+    let mut text = String::from("# What a hit costs\n\n");
+    text.push_str(&setting(load));
+    text.push_str("\n## Limits\n\n");
+    text.push_str(&verdicts(&limits(results)));
+    text.push_str("\n## Figures\n");
+    let Results {
+        unbounded,
+        bounded,
+        aging,
+        both,
+        words,
+        pairs,
+        asynchronous,
+        files,
+        thousand,
+        million,
+    } = results;
+    for case in [
+        unbounded,
+        bounded,
+        aging,
+        both,
+        words,
+        pairs,
+        asynchronous,
+        files,
+        thousand,
+        million,
+    ] {
+        text.push_str(&table(case));
+    }
+    text
+}
+
+fn setting(load: Option<f64>) -> String {
+    let mut text = format!(
+        "Written by `cargo bench -p cachier-bench --bench hits` on {}, thin LTO, one codegen unit.\n\
+         {} resident keys asked for by a seeded Zipf stream of skew {}; the subjects of a table run in turns, in one\n\
+         process, in an order that changes from round to round. Medians of 101 rounds; ratios are medians of the ratios of\n\
+         the single rounds. With two threads, nanoseconds for each call of each thread.\n\n\
+         Ours count every outcome exactly at every rate; the rate is the share of calls that are timed. `hits`: the peer\n\
+         counts hits and misses; `none`: it counts nothing. Peers: cached 4.1, memoize 0.6, moka 0.12, quick_cache 0.7,\n\
+         hitbox-fn 0.2.\n\n",
+        machine::describe(),
+        workload::KEYS,
+        workload::SKEW,
+    );
+    for (what, nanos) in machine::primitives() {
+        let _ = write!(text, "{what}: {nanos:.1} ns; ");
+    }
+    let loads = load.zip(machine::load());
+    if let Some((before, after)) = loads {
+        let _ = write!(text, "load of the machine: {before} before, {after} after.");
+    }
+    text + "\n"
+}
+
+fn limits(results: &Results) -> Vec<Verdict> {
+    use Threads::{One, Two};
+    let Results {
+        unbounded,
+        bounded,
+        aging,
+        words,
+        asynchronous,
+        files,
+        ..
+    } = results;
+    let tenth = ("**cachier**", "rate 0.1");
+    let cached = ("cached, `#[cached]`", "hits");
+    let capacity = ("**cachier**, `capacity`", "rate 0.1");
+    let max_size = ("cached, `#[cached(max_size)]`", "hits");
+    vec![
+        limit(
+            "`u64` unbounded, rate 0.1 : `#[cached]`",
+            unbounded,
+            One,
+            tenth,
+            cached,
+            1.0,
+        ),
+        limit("the same, two threads", unbounded, Two, tenth, cached, 0.45),
+        limit(
+            "`u64` bounded, rate 0.1 : `#[cached(max_size)]`",
+            bounded,
+            One,
+            capacity,
+            max_size,
+            0.85,
+        ),
+        limit(
+            "the same, two threads",
+            bounded,
+            Two,
+            capacity,
+            max_size,
+            0.6,
+        ),
+        limit(
+            "`u64` with `stale_after`, rate 0.1 : `#[cached(ttl_secs)]`",
+            aging,
+            One,
+            ("**cachier**, `stale_after`", "rate 0.1"),
+            ("cached, `#[cached(ttl_secs)]`", "hits"),
+            0.45,
+        ),
+        limit(
+            "`&str`, rate 0.1 : `#[cached]`",
+            words,
+            One,
+            tenth,
+            cached,
+            0.75,
+        ),
+        limit(
+            "async `u64`, rate 0.1 : async `#[cached]`",
+            asynchronous,
+            One,
+            tenth,
+            cached,
+            0.2,
+        ),
+        limit(
+            "async `u64`, rate 0.1 : hitbox-fn",
+            asynchronous,
+            One,
+            tenth,
+            ("hitbox-fn on moka, bounded", "none"),
+            0.02,
+        ),
+        limit(
+            "rate 0 : metrics off",
+            unbounded,
+            One,
+            ("**cachier**", "rate 0"),
+            ("**cachier**", "off"),
+            1.15,
+        ),
+        limit(
+            "file hit, metrics off : the same file read and decoded by hand",
+            files,
+            One,
+            ("**cachier**, `backend = \"file\"`", "off"),
+            (BY_HAND, "none"),
+            1.3,
+        ),
+        growth(&results.thousand, &results.million),
+    ]
+}
+
+fn limit(
+    what: &str,
+    case: &Measured,
+    threads: Threads,
+    (ours, metrics): (&str, &str),
+    (peer, counts): (&str, &str),
+    at_most: f64,
+) -> Verdict {
+    let (ours, peer) = (case.row(ours, metrics), case.row(peer, counts));
+    Verdict {
+        what: what.to_owned(),
+        at_most,
+        measured: ours.timings(threads).ratio(peer.timings(threads)),
+    }
+}
+
+/// What a million entries cost more than a thousand, without what a plain map pays for the processor's cache misses.
+fn growth(thousand: &Measured, million: &Measured) -> Verdict {
+    let median =
+        |case: &Measured, name, metrics| case.row(name, metrics).timings(Threads::One).median();
+    let misses = median(million, PLAIN_MAP, "none") - median(thousand, PLAIN_MAP, "none");
+    let ours = |case| median(case, "**cachier**", "rate 0.1");
+    Verdict {
+        what: "1,000,000 entries, less the misses of a plain map : 1,000 entries".to_owned(),
+        at_most: 1.3,
+        measured: (ours(million) - misses) / ours(thousand),
+    }
+}

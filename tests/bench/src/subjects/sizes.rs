@@ -1,0 +1,69 @@
+//! `u64 -> u64` with a thousand entries and with a million, beside a plain map that nobody writes.
+
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use cachier::cachier;
+use foldhash::fast::RandomState;
+
+use super::{compute, subject};
+use crate::case::Case;
+
+const CALLS: usize = 20_000;
+/// The plain map's name.
+pub const PLAIN_MAP: &str = "plain map, read only";
+
+/// Few entries.
+pub fn thousand() -> Case<u64> {
+    Case {
+        title: "`u64`, 1,000 entries",
+        keys: (0..1_000).collect(),
+        calls: CALLS,
+        reference: PLAIN_MAP,
+        subjects: vec![
+            subject!("**cachier**", "off", |id| small_off(id)),
+            subject!("**cachier**", "rate 0.1", |id| small_tenth(id)),
+            subject!("plain map, read only", "none", |id| SMALL_MAP[&id]),
+        ],
+    }
+}
+
+/// Many entries.
+pub fn million() -> Case<u64> {
+    Case {
+        title: "`u64`, 1,000,000 entries",
+        keys: (0..1_000_000).collect(),
+        calls: CALLS,
+        reference: PLAIN_MAP,
+        subjects: vec![
+            subject!("**cachier**", "off", |id| large_off(id)),
+            subject!("**cachier**", "rate 0.1", |id| large_tenth(id)),
+            subject!("plain map, read only", "none", |id| LARGE_MAP[&id]),
+        ],
+    }
+}
+
+static SMALL_MAP: LazyLock<HashMap<u64, u64, RandomState>> =
+    LazyLock::new(|| (0..1_000).zip(7..).collect());
+static LARGE_MAP: LazyLock<HashMap<u64, u64, RandomState>> =
+    LazyLock::new(|| (0..1_000_000).zip(7..).collect());
+
+#[cachier(backend = "memory")]
+fn small_off(id: u64) -> u64 {
+    compute(id)
+}
+
+#[cachier(backend = "memory", enable_metrics, sampling_rate = 0.1)]
+fn small_tenth(id: u64) -> u64 {
+    compute(id)
+}
+
+#[cachier(backend = "memory")]
+fn large_off(id: u64) -> u64 {
+    compute(id)
+}
+
+#[cachier(backend = "memory", enable_metrics, sampling_rate = 0.1)]
+fn large_tenth(id: u64) -> u64 {
+    compute(id)
+}
