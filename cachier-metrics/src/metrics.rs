@@ -212,7 +212,7 @@ impl CacheMetrics {
 
     /// The figures of the last `window`, mergeable.
     ///
-    /// The window begins up to a sixteenth of its length, or a second, too early: [`Snapshot::covers`] says how long
+    /// The window begins up to a fifteenth of its length, or a second, too early: [`Snapshot::covers`] says how long
     /// it is. One longer than a day, or than the time since the beginning, begins there.
     pub fn snapshot_over(&self, window: Duration) -> Snapshot {
         self.difference(|windows, now| windows.before(now.saturating_sub(nanos(window))))

@@ -8,7 +8,7 @@ use crate::snapshot::Snapshot;
 /// Cumulative snapshots, dense for the last half minute and ever sparser for older times.
 ///
 /// A snapshot's level says how round its second is: between it and the one before lies a multiple of 2^level. It is
-/// kept for 32 · 2^level seconds. Hence a window of any length up to a day begins at most a sixteenth of that length
+/// kept for 32 · 2^level seconds. Hence a window of any length up to a day begins at most a fifteenth of that length
 /// (or a second, if that is more) too early.
 pub(crate) struct Windows {
     /// The state at the beginning, where nothing newer reaches back far enough.

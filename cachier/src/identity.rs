@@ -7,14 +7,14 @@ pub fn identity_of_method(marker: &str, name: &str) -> String {
     let path = without_closures(marker);
     let (parent, last) = split_last_segment(path);
     let type_arguments = last.find('<').map_or("", |start| &last[start..]);
-    format!("{parent}{name}{type_arguments}")
+    without_lifetimes(&format!("{parent}{name}{type_arguments}"))
 }
 
 /// The path of the function whose companion is `companion`, with the type arguments of the marker.
 pub fn identity_of_function(companion: &str, marker: &str) -> String {
     let (_, last) = split_last_segment(without_closures(marker));
     let type_arguments = last.find('<').map_or("", |start| &last[start..]);
-    format!("{companion}{type_arguments}")
+    without_lifetimes(&format!("{companion}{type_arguments}"))
 }
 
 /// The name of a function in storage: its own, or the one that its attribute gives it, type arguments included.
@@ -31,6 +31,11 @@ pub(crate) fn metrics_name(definition: &Definition) -> String {
         Some(name) => name.to_owned(),
         None => without_type_arguments(&definition.identity),
     }
+}
+
+/// The path without lifetimes, which the compiler shows in some functions and not in others beside them.
+fn without_lifetimes(path: &str) -> String {
+    path.replace("'_, ", "").replace("<'_>", "")
 }
 
 /// A marker is a closure in the function, possibly in its future.
@@ -128,6 +133,8 @@ mod tests {
                 "a::S<b::C>::get_cache<d::E<u8>>::{{closure}}",
                 "a::S<b::C>::get<d::E<u8>>",
             ),
+            ("a::S::get_cache<'_>::{{closure}}", "a::S::get"),
+            ("a::S::get_cache<'_, u8>::{{closure}}", "a::S::get<u8>"),
             (
                 "<a::S<u8> as a::Tr<u16>>::get::{{closure}}",
                 "<a::S<u8> as a::Tr<u16>>::get",

@@ -4,7 +4,9 @@ use std::collections::HashMap;
 use std::future::pending;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
+use cachier::testing::Clock;
 use cachier::{Backend, Error, ErrorKind};
 use cachier_backends::{
     BoxFuture, EntryVersion, Key, Loaded, Operation, Scope, StoreReply, StoreRequest,
@@ -35,6 +37,8 @@ pub enum Fault {
     FailsToStore(ErrorKind),
     /// No operation ever answers.
     Hangs,
+    /// Loading takes so long, on the clock of the test, and nothing else ever answers.
+    LoadsSlowly(Duration),
     /// It loads bytes that nobody stored.
     LoadsGarbage,
 }
@@ -64,7 +68,11 @@ impl MapBackend {
             Fault::FailsToStore(kind) if operation == Operation::Store => {
                 Err(on_purpose(kind, operation))
             }
-            Fault::Hangs => pending().await,
+            Fault::LoadsSlowly(duration) if operation == Operation::Load => {
+                Clock::advance(duration);
+                Ok(answer(&mut lock(&self.shared.entries)))
+            }
+            Fault::Hangs | Fault::LoadsSlowly(_) => pending().await,
             _ => Ok(answer(&mut lock(&self.shared.entries))),
         }
     }

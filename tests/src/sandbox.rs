@@ -31,6 +31,15 @@ pub async fn in_folder_async<R>(test: impl AsyncFnOnce(&Path) -> R) -> R {
     .await
 }
 
+/// Runs something as another process would that shares folder and namespace: in a world of its own, with its own clock.
+pub fn in_another_process<R>(run: impl FnOnce() -> R) -> R {
+    let params = global_params();
+    isolated(|| {
+        set_global_params(params);
+        run()
+    })
+}
+
 /// All files below a folder, in order.
 #[must_use]
 pub fn files(folder: &Path) -> Vec<PathBuf> {

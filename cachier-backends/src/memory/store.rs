@@ -91,12 +91,23 @@ where
         };
         let mut writer = self.writer(&guard);
         let former = writer.find(hash, &|k| *k == key);
-        let inserted = writer.insert(former, key, hash, entry);
+        let kept = self.bounds.admit(entry.bytes);
+        let mut evicted = 0;
+        if kept {
+            evicted = writer.insert(former, key, hash, entry);
+        } else if let Some(former) = former {
+            writer.remove(former);
+        }
+        let entries = writer.ledger.entries();
         drop(writer);
         if guard.has_garbage() {
             guard.accelerate();
         }
-        inserted
+        Inserted {
+            kept,
+            evicted,
+            entries,
+        }
     }
 
     /// Removes the entry of this key; `false` if there is none.

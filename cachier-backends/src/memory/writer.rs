@@ -1,7 +1,7 @@
 //! The writing side of a store: what it holds, kept within its bounds.
 
 use super::catalog::Catalog;
-use super::entry::{Bounds, Inserted, NewEntry};
+use super::entry::{Bounds, NewEntry};
 use super::index::{Index, Retired};
 use super::node::Node;
 use super::policy::{Arrival, Policy};
@@ -39,30 +39,6 @@ where
         Some(node.id)
     }
 
-    /// Stores an entry in the place of its former one, if there is one.
-    pub(super) fn insert(
-        &mut self,
-        former: Option<u32>,
-        key: K,
-        hash: u32,
-        entry: NewEntry<V>,
-    ) -> Inserted {
-        let kept = self.bounds.admit(entry.bytes);
-        let evicted = match former {
-            _ if kept => self.put(former, key, hash, entry),
-            Some(former) => {
-                self.remove(former);
-                0
-            }
-            None => 0,
-        };
-        Inserted {
-            kept,
-            evicted,
-            entries: self.ledger.entries(),
-        }
-    }
-
     pub(super) fn remove(&mut self, id: u32) {
         self.ledger.strike_out(id);
         self.index.remove(&mut self.ledger.catalog, id, self.guard);
@@ -87,8 +63,15 @@ where
         retired
     }
 
-    /// Makes room for the entry and puts it in; returns how many others went.
-    fn put(&mut self, former: Option<u32>, key: K, hash: u32, new: NewEntry<V>) -> u64 {
+    /// Puts an entry in the place of its former one, if there is one; returns how many others went to
+    /// make room for it.
+    pub(super) fn insert(
+        &mut self,
+        former: Option<u32>,
+        key: K,
+        hash: u32,
+        new: NewEntry<V>,
+    ) -> u64 {
         // Struck out first, so that the former entry is not evicted to make room for its successor;
         // it stays in the index until the successor replaces it there.
         if let Some(id) = former {

@@ -48,7 +48,9 @@ fn statements(cached: &Cached, site: &TokenStream, body: &TokenStream) -> TokenS
     );
     let site = site::resolved(cached, site);
     let later = cached.is_next_time().then(|| later(cached, body));
-    let carried = carried(cached, &now(cached, body), later.as_ref());
+    let carried = carried(cached, &given(cached), &now(cached, body), later.as_ref());
+    let this = cached.receiver.map(|receiver| receiver.self_token);
+    let this = this.map(|this| code!(let this = #this;));
     code! {
         let shape = #shape;
         #recipe
@@ -56,50 +58,67 @@ fn statements(cached: &Cached, site: &TokenStream, body: &TokenStream) -> TokenS
             #arguments
             #site.prepare(shape, operation, &arguments)
         };
+        #this
         #carried
     }
 }
 
 /// The call of the runtime with `recipe`, `prepared` and the function, for now or for the background.
+///
+/// The body of a synchronous function reaches the runtime without its type, so what it is given is handed over inside.
 pub(super) fn carried(
     cached: &Cached,
+    given: &TokenStream,
     now: &TokenStream,
     later: Option<&TokenStream>,
 ) -> TokenStream {
     let krate = &cached.krate;
-    let dispatch = if cached.is_async() {
-        code!(dispatch_async)
-    } else {
-        code!(dispatch)
+    let (mode, step) = match later {
+        None => (code!(_), code!(#krate::__private::Step::Now(#now))),
+        Some(later) => (
+            code!(mode),
+            code! {
+                match mode {
+                    #krate::__private::Mode::Now => #krate::__private::Step::Now(#now),
+                    #krate::__private::Mode::Later => #later
+                }
+            },
+        ),
     };
-    let wait = super::call::wait(cached);
-    let closure = match later {
-        None => code!(move |_| #krate::__private::Step::Now(#now)),
-        Some(later) => code! {
-            move |mode| match mode {
-                #krate::__private::Mode::Now => #krate::__private::Step::Now(#now),
-                #krate::__private::Mode::Later => #later
-            }
-        },
-    };
-    code!(#krate::__private::#dispatch(recipe, prepared, #closure) #wait)
+    if cached.is_async() {
+        return code!(#krate::__private::dispatch_async(recipe, prepared, move |#mode| #step).await);
+    }
+    code! {
+        let mut given = ::core::option::Option::Some((#given));
+        #krate::__private::dispatch(recipe, prepared, &mut |#mode| {
+            let (#given) = #krate::__private::once(&mut given);
+            #step
+        })
+    }
 }
 
-/// The function, run with the arguments as they came.
+/// What the function is given, as the contents of a tuple: the receiver under the name `this`, and the arguments.
+pub(super) fn given(cached: &Cached) -> TokenStream {
+    let names = signature::names(cached);
+    let this = cached.receiver.map(|_| code!(this,));
+    code!(#this #names)
+}
+
+/// The function, run with what it is given.
 pub(super) fn now(cached: &Cached, body: &TokenStream) -> TokenStream {
-    let (this, names) = (signature::this(cached), signature::names(cached));
-    code!(#body(#this #names))
+    let given = given(cached);
+    code!(#body(#given))
 }
 
 /// The function, kept for the background with arguments of its own.
 pub(super) fn later(cached: &Cached, body: &TokenStream) -> TokenStream {
     let krate = &cached.krate;
     let owned = cached.parameters.iter().filter_map(owned);
-    let given = cached.parameters.iter().map(given);
+    let lent = cached.parameters.iter().map(lent);
     let (own_this, this) = own_receiver(cached).unzip();
     let run = match cached.is_async() {
-        true => code!(in_task(async move { #body(#this #(#given,)*).await })),
-        false => code!(in_thread(move || #body(#this #(#given,)*))),
+        true => code!(in_task(async move { #body(#this #(#lent,)*).await })),
+        false => code!(in_thread(move || #body(#this #(#lent,)*))),
     };
     code!({
         #own_this #(#owned)*
@@ -120,7 +139,7 @@ fn owned(parameter: &Parameter) -> Option<TokenStream> {
 }
 
 /// The owned argument as the function takes it.
-fn given(parameter: &Parameter) -> TokenStream {
+fn lent(parameter: &Parameter) -> TokenStream {
     let name = &parameter.name;
     match parameter.passing {
         Passing::Value => code!(#name),
@@ -132,7 +151,6 @@ fn given(parameter: &Parameter) -> TokenStream {
 /// The statement that makes the receiver the background's own, and the receiver for the call.
 fn own_receiver(cached: &Cached) -> Option<(TokenStream, TokenStream)> {
     let receiver = cached.receiver?;
-    let this = receiver.self_token;
     let is_borrowed = match &receiver.kind {
         ReceiverKind::Reference(..) => true,
         ReceiverKind::Typed(_, ty) => matches!(**ty, Type::Reference(_)),
@@ -140,9 +158,9 @@ fn own_receiver(cached: &Cached) -> Option<(TokenStream, TokenStream)> {
     };
     Some(match is_borrowed {
         true => (
-            code!(let this = ::std::borrow::ToOwned::to_owned(#this);),
+            code!(let this = ::std::borrow::ToOwned::to_owned(this);),
             code!(&this,),
         ),
-        false => (TokenStream::new(), code!(#this,)),
+        false => (TokenStream::new(), code!(this,)),
     })
 }

@@ -10,26 +10,7 @@ use crate::model::Cached;
 pub(super) fn whole(cached: &Cached) -> TokenStream {
     let prepared = prepared(cached);
     let (shape, recipe) = (returned::shape(cached), returned::recipe(cached));
-    let (body, carried) = match cached.is_next_time() {
-        true => {
-            let (now, later) = (
-                dispatch::now(cached, &code!(body)),
-                dispatch::later(cached, &code!(body)),
-            );
-            (
-                body_with_parameters(cached),
-                dispatch::carried(cached, &now, Some(&later)),
-            )
-        }
-        false if cached.is_async() => (
-            future(cached),
-            dispatch::carried(cached, &code!(body), None),
-        ),
-        false => (
-            body_with_captures(cached),
-            dispatch::carried(cached, &code!(body()), None),
-        ),
-    };
+    let (body, carried) = carried(cached);
     call::around(
         cached,
         &code! {
@@ -40,11 +21,33 @@ pub(super) fn whole(cached: &Cached) -> TokenStream {
                     let shape = #shape;
                     #recipe
                     let body = #body;
-                    #carried.call().value
+                    let reply = { #carried };
+                    reply.call().value
                 }
             }
         },
     )
+}
+
+/// The function's body, and the call of the runtime with it.
+fn carried(cached: &Cached) -> (TokenStream, TokenStream) {
+    if cached.is_next_time() {
+        let body = code!(body);
+        let (now, later) = (dispatch::now(cached, &body), dispatch::later(cached, &body));
+        let carried = dispatch::carried(cached, &dispatch::given(cached), &now, Some(&later));
+        return (body_with_parameters(cached), carried);
+    }
+    let given = code!(body,);
+    match cached.is_async() {
+        true => (
+            future(cached),
+            dispatch::carried(cached, &given, &code!(body), None),
+        ),
+        false => (
+            body_with_captures(cached),
+            dispatch::carried(cached, &given, &code!(body()), None),
+        ),
+    }
 }
 
 /// What can be had at once, or what the runtime needs. A block, so that nothing of it lives across an `.await`.

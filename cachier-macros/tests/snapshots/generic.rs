@@ -59,10 +59,14 @@ impl parsed {
                 .resolve(&|| (), shape, &arguments)
                 .prepare(shape, operation, &arguments)
         };
+        let mut given = ::core::option::Option::Some((text,));
         ::cachier::__private::dispatch(
             recipe,
             prepared,
-            move |_| ::cachier::__private::Step::Now(Self::__body::<T, N>(text)),
+            &mut |_| {
+                let (text,) = ::cachier::__private::once(&mut given);
+                ::cachier::__private::Step::Now(Self::__body::<T, N>(text))
+            },
         )
     }
     fn __body<T: FromStr, const N: usize>(text: &str) -> Option<[T; N]>

@@ -54,10 +54,15 @@ fn __cachier_name(
             .resolve(&|| (), shape, &arguments)
             .prepare(shape, operation, &arguments)
     };
+    let this = self;
+    let mut given = ::core::option::Option::Some((this, id));
     ::cachier::__private::dispatch(
         recipe,
         prepared,
-        move |_| ::cachier::__private::Step::Now(Self::__cachier_name_body(self, id)),
+        &mut |_| {
+            let (this, id) = ::cachier::__private::once(&mut given);
+            ::cachier::__private::Step::Now(Self::__cachier_name_body(this, id))
+        },
     )
 }
 #[doc(hidden)]

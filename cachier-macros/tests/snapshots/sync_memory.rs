@@ -62,10 +62,14 @@ impl join {
             ));
             Self::__site().prepare(shape, operation, &arguments)
         };
+        let mut given = ::core::option::Option::Some((text, arg1));
         ::cachier::__private::dispatch(
             recipe,
             prepared,
-            move |_| ::cachier::__private::Step::Now(Self::__body(text, arg1)),
+            &mut |_| {
+                let (text, arg1) = ::cachier::__private::once(&mut given);
+                ::cachier::__private::Step::Now(Self::__body(text, arg1))
+            },
         )
     }
     fn __body(text: &str, (times, _): (u32, f64)) -> Result<String, Error> {

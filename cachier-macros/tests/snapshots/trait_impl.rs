@@ -30,14 +30,15 @@ async fn fetch(&self, id: u64) -> Result<Page, Error> {
                 id += 1;
                 self.load(id).await
             };
-            ::cachier::__private::dispatch_async(
-                    recipe,
-                    prepared,
-                    move |_| ::cachier::__private::Step::Now(body),
-                )
-                .await
-                .call()
-                .value
+            let reply = {
+                ::cachier::__private::dispatch_async(
+                        recipe,
+                        prepared,
+                        move |_| ::cachier::__private::Step::Now(body),
+                    )
+                    .await
+            };
+            reply.call().value
         }
     }
 }

@@ -9,7 +9,9 @@ use futures_lite::future::block_on;
 
 use super::arguments::{Arguments, FrontHit, Keyed, Storage};
 use super::form::Form;
-use super::job::{AsyncWork, Later, Mode, OnThread, Recipe, Returned, Step, SyncWork, run_now};
+use super::job::{
+    AsyncWork, Later, Mode, OnThread, Recipe, Returned, Step, SyncBody, SyncWork, run_now,
+};
 use super::operate::operate;
 use super::shape::Shape;
 use super::site::{Instance, Site};
@@ -119,16 +121,15 @@ impl<S: Storage> Site<S> {
 }
 
 /// Carries out an operation of a synchronous function.
-pub fn dispatch<S, Sh, F, B>(
+pub fn dispatch<S, Sh, F>(
     recipe: Recipe<Sh>,
     prepared: Prepared<S, Sh, F>,
-    body: B,
+    body: SyncBody<'_, S::Tiers, Sh, F>,
 ) -> Reply<Sh::Return, Sh::Stored>
 where
     S: Storage,
     Sh: Shape,
     F: Form<Sh::Value, Kept = <S::Tiers as Tiers>::Value>,
-    B: FnOnce(Mode) -> Step<Sh::Return, Later<S::Tiers, F>>,
 {
     let instance = prepared.instance;
     let (session, way) = match prepared.open(Flavour::Sync, recipe.shape) {

@@ -71,7 +71,9 @@ impl<S: Shape + Send + 'static> Recipe<S> {
         Later(Box::new(move |ticket: Ticket<T>, form| {
             let world = ticket.core().function.world;
             run_on_thread(world, move || {
-                let mut work = SyncWork::new(Returned::new(self, form), |_| Step::Now(body()));
+                let mut body = Some(body);
+                let mut run = |_| Step::Now(once(&mut body)());
+                let mut work = SyncWork::<T, _, _>::new(Returned::new(self, form), &mut run);
                 block_on(refresh(ticket, OnThread::<T>(&mut work), Flavour::Sync));
             });
         }))
@@ -195,14 +197,18 @@ impl<S: Shape, F: Form<S::Value>> Slot<F::Kept> for Returned<S, F> {
     }
 }
 
+/// A synchronous function, called at most once. Its type is forgotten, so that all functions with the same types of key
+/// and value share one body of code.
+pub type SyncBody<'b, T, S, F> = &'b mut dyn FnMut(Mode) -> Step<<S as Shape>::Return, Later<T, F>>;
+
 /// A synchronous function and its result.
-pub(crate) struct SyncWork<S: Shape, F, B> {
+pub(crate) struct SyncWork<'b, T: Tiers, S: Shape, F> {
     pub(crate) returned: Returned<S, F>,
-    body: Option<B>,
+    body: Option<SyncBody<'b, T, S, F>>,
 }
 
-impl<S: Shape, F, B> SyncWork<S, F, B> {
-    pub(crate) fn new(returned: Returned<S, F>, body: B) -> Self {
+impl<'b, T: Tiers, S: Shape, F> SyncWork<'b, T, S, F> {
+    pub(crate) fn new(returned: Returned<S, F>, body: SyncBody<'b, T, S, F>) -> Self {
         Self {
             returned,
             body: Some(body),
@@ -217,19 +223,18 @@ pub(crate) trait RunOnThread<T: Tiers> {
     fn defer(&mut self) -> Option<Refreshing<T>>;
 }
 
-impl<T, S, F, B> RunOnThread<T> for SyncWork<S, F, B>
+impl<T, S, F> RunOnThread<T> for SyncWork<'_, T, S, F>
 where
     T: Tiers,
     S: Shape,
     F: Form<S::Value, Kept = T::Value>,
-    B: FnOnce(Mode) -> Step<S::Return, Later<T, F>>,
 {
     fn slot(&mut self) -> &mut dyn Slot<T::Value> {
         &mut self.returned
     }
 
     fn compute(&mut self, cacheable: Cacheable) -> Computed {
-        let returned = run_now(take(&mut self.body));
+        let returned = run_now(once(&mut self.body));
         self.returned.compute(returned, cacheable)
     }
 
@@ -291,7 +296,7 @@ where
     }
 
     async fn compute(&mut self, cacheable: Cacheable) -> Computed {
-        let returned = run_now(take(&mut self.body)).await;
+        let returned = run_now(once(&mut self.body)).await;
         self.returned.compute(returned, cacheable)
     }
 
@@ -308,9 +313,12 @@ pub(crate) fn run_now<N, L>(body: impl FnOnce(Mode) -> Step<N, L>) -> N {
     }
 }
 
-fn take<B>(body: &mut Option<B>) -> B {
-    body.take()
-        .unwrap_or_else(|| unreachable!("a call runs its function once"))
+/// What a call gives to its function, which it does once.
+pub fn once<T>(given: &mut Option<T>) -> T {
+    match given.take() {
+        Some(given) => given,
+        None => unreachable!("a call runs its function once"),
+    }
 }
 
 fn nothing_to_keep() -> Error {

@@ -27,7 +27,7 @@ pub use futures_lite::future::block_on;
 pub use self::arguments::{Arguments, Storage, StoredArguments};
 pub use self::dispatch::{Operation, Prepared, Reply, dispatch, dispatch_async};
 pub use self::form::{SizeProbe, Unmeasured, measured, propagating};
-pub use self::job::{Mode, Recipe, Step};
+pub use self::job::{Mode, Recipe, Step, once};
 pub use self::method::{AsyncMethodCache, Metered, MethodCache, Unmetered};
 #[cfg(feature = "memory")]
 pub use self::part::{ByRefProbe, FitProbe, OptionRef, OwnedPart, PartProbe, Unfit, part_kind};

@@ -121,11 +121,26 @@ fn one_that_never_answers_holds_a_call_no_longer_than_the_operation_timeout() {
         assert_eq!((call.value, call.outcome), (42, Outcome::Unavailable));
         assert_eq!(call.elapsed, Duration::from_secs(2));
         assert_eq!(call.backend_error.unwrap().kind(), ErrorKind::Timeout);
-        assert_eq!(
-            map.asked(),
-            1,
-            "the budget is the call's, not that of each operation"
-        );
+        assert_eq!(map.asked(), 1, "it is not asked again");
+    });
+}
+
+#[test]
+fn the_operation_timeout_is_one_budget_for_all_operations_of_a_call() {
+    #[cachier(backend = registered("map"), operation_timeout = "2s", enable_metrics)]
+    fn double(number: u64) -> u64 {
+        number * 2
+    }
+
+    with_map(|map| {
+        let [slow, rest] = [1500, 500].map(Duration::from_millis);
+        map.set(Fault::LoadsSlowly(slow));
+        let caller = Callers::new().on_threads(1, || double::call_detailed(CallOptions::new(), 21));
+        until("it is asked to store", || map.asked() == 2);
+        Clock::advance(rest);
+        let call = caller.values().remove(0);
+        assert_eq!((call.value, call.outcome), (42, Outcome::Miss));
+        assert_eq!(call.elapsed, slow + rest);
     });
 }
 

@@ -18,6 +18,7 @@ mod prometheus;
 mod python_faults;
 mod registry;
 mod runtimes;
+mod shared_store;
 mod single_flight;
 mod storing;
 mod switches;

@@ -5,8 +5,9 @@ use std::pin::pin;
 use std::time::Duration;
 
 use cachier::testing::{Clock, IsolatedWorld};
-use cachier::{CacheMetrics, CallOptions, cachier};
+use cachier::{CacheMetrics, CallOptions, Error, ErrorKind, cachier};
 use cachier_metrics::{AbandonReason, Activity};
+use cachier_tests::backend::{Fault, MapBackend};
 use cachier_tests::callers::{Callers, in_world, runtime};
 use cachier_tests::gate::panic_silently;
 use cachier_tests::sandbox::in_folder;
@@ -48,6 +49,8 @@ enum Step {
     },
     /// Time passes, so that what is stored becomes stale.
     Wait,
+    /// Something else is wrong with the backend from now on, if it is ours.
+    Break(Fault),
 }
 
 /// How one call ended, as its caller saw it.
@@ -72,6 +75,15 @@ fn options() -> impl Strategy<Value = CallOptions> {
     ]
 }
 
+fn faults() -> impl Strategy<Value = Fault> {
+    prop_oneof![
+        2 => Just(Fault::None),
+        1 => Just(Fault::Fails(ErrorKind::Connect)),
+        1 => Just(Fault::FailsToStore(ErrorKind::Full)),
+        1 => Just(Fault::LoadsGarbage),
+    ]
+}
+
 fn steps() -> impl Strategy<Value = Step> {
     let key = 0..3_u8;
     prop_oneof![
@@ -81,6 +93,7 @@ fn steps() -> impl Strategy<Value = Step> {
         1 => Just(Step::Clear),
         1 => key.prop_map(|key| Step::Precache { key }),
         1 => Just(Step::Wait),
+        1 => faults().prop_map(Step::Break),
     ]
 }
 
@@ -95,12 +108,26 @@ fn always_the_same(cases: u32) -> ProptestConfig {
 }
 
 /// Runs a test in a world whose time passes in leaps, none of which is too long for the backend.
-fn in_patient_folder<R>(test: impl FnOnce() -> R) -> R {
+fn in_patient_folder<R>(test: impl FnOnce(&MapBackend) -> R) -> R {
     in_folder(|_| {
         let patience = Duration::from_secs(1 << 30);
         cachier::set_global_params(cachier::global_params().operation_timeout(patience));
-        test()
+        let map = MapBackend::default();
+        cachier::register_backend("map", map.clone()).unwrap();
+        test(&map)
     })
+}
+
+/// Only our own backend fails, and only as it is told to.
+#[track_caller]
+fn may_fail<T>(result: Result<T, Error>) {
+    if let Err(error) = result {
+        let is_ours = matches!(
+            error.kind(),
+            ErrorKind::Connect | ErrorKind::Full | ErrorKind::BreakerOpen
+        );
+        assert!(is_ours, "{error:#}");
+    }
 }
 
 /// The result that a fate leads to.
@@ -165,7 +192,7 @@ macro_rules! outcomes {
                 result(key, fate)
             }
 
-            fn on_a_thread(step: Step) -> End {
+            fn on_a_thread(map: &MapBackend, step: Step) -> End {
                 match step {
                     Step::Call { key, fate, options } => {
                         let call = AssertUnwindSafe(|| sync::call_with(options, key, fate));
@@ -175,19 +202,18 @@ macro_rules! outcomes {
                         let call = std::panic::catch_unwind(|| sync(key, fate));
                         return ended(call.map(Some), key);
                     }
-                    Step::Invalidate { key } => {
- sync::invalidate(key, Fate::Value).unwrap();
-}
-                    Step::Clear => {
- sync::clear_cache().unwrap();
-}
-                    Step::Precache { key } => sync::precache_value(key, Fate::Value, Some(key)).unwrap(),
+                    Step::Invalidate { key } => may_fail(sync::invalidate(key, Fate::Value)),
+                    Step::Clear => may_fail(sync::clear_cache()),
+                    Step::Precache { key } => {
+                        may_fail(sync::precache_value(key, Fate::Value, Some(key)));
+                    }
                     Step::Wait => Clock::advance(Duration::from_secs(4000)),
+                    Step::Break(fault) => map.set(fault),
                 }
                 End::NoCall
             }
 
-            async fn in_a_task(step: Step) -> End {
+            async fn in_a_task(map: MapBackend, step: Step) -> End {
                 match step {
                     Step::Call { key, fate, options } => {
                         let call = AssertUnwindSafe(asynchronous::call_with(options, key, fate));
@@ -198,16 +224,15 @@ macro_rules! outcomes {
                         return ended(AssertUnwindSafe(call).catch_unwind().await, key);
                     }
                     Step::Invalidate { key } => {
-                        asynchronous::invalidate(key, Fate::Value).await.unwrap();
+                        may_fail(asynchronous::invalidate(key, Fate::Value).await);
                     }
-                    Step::Clear => {
- asynchronous::clear_cache().await.unwrap();
-}
+                    Step::Clear => may_fail(asynchronous::clear_cache().await),
                     Step::Precache { key } => {
                         let given = asynchronous::precache_value(key, Fate::Value, Some(key));
-                        given.await.unwrap();
+                        may_fail(given.await);
                     }
                     Step::Wait => Clock::advance(Duration::from_secs(4000)),
+                    Step::Break(fault) => map.set(fault),
                 }
                 End::NoCall
             }
@@ -217,10 +242,14 @@ macro_rules! outcomes {
 
                 #[test]
                 fn sum_to_the_finished_calls_of_threads(scripts in vec(vec(steps(), 1..12), 1..6)) {
-                    in_patient_folder(|| {
+                    in_patient_folder(|map| {
                         let mut callers = Callers::new();
                         for script in scripts {
-                            let run = move || script.iter().cloned().map(on_a_thread).collect::<Vec<_>>();
+                            let map = map.clone();
+                            let run = move || {
+                                let steps = script.iter().cloned();
+                                steps.map(|step| on_a_thread(&map, step)).collect::<Vec<_>>()
+                            };
                             callers = callers.on_threads(1, run);
                         }
                         let ends = callers.values().concat();
@@ -231,9 +260,10 @@ macro_rules! outcomes {
 
                 #[test]
                 fn sum_to_the_finished_calls_of_tasks(script in vec(steps(), 1..40)) {
-                    in_patient_folder(|| {
+                    in_patient_folder(|map| {
                         let world = IsolatedWorld::current();
-                        let start = |step| runtime().spawn(in_world(world, in_a_task(step)));
+                        let start =
+                            |step| runtime().spawn(in_world(world, in_a_task(map.clone(), step)));
                         let tasks: Vec<_> = script.into_iter().map(start).collect();
                         let wait = |task: JoinHandle<End>| runtime().block_on(task).unwrap();
                         let ends: Vec<_> = tasks.into_iter().map(wait).collect();
@@ -265,4 +295,5 @@ outcomes! {
     memory: (backend = "memory");
     file: (backend = "file");
     near: (backend = "file", near_cache = 2);
+    failing: (backend = registered("map"));
 }

@@ -94,3 +94,32 @@ fn figures_of_a_function_are_served_over_http_under_the_names_of_the_catalogue()
         exporter.stop();
     });
 }
+
+#[test]
+fn what_is_served_is_what_is_rendered() {
+    #[cachier(backend = "memory", enable_metrics)]
+    fn double(number: u64) -> u64 {
+        number * 2
+    }
+
+    in_folder(|_| {
+        double(1);
+        let exporter = PrometheusExporter::builder().port(0).build().unwrap();
+        exporter.register_function(double::metrics()).unwrap();
+        exporter.start().unwrap();
+        let scrape = scrape(exporter.local_addr().unwrap());
+        let (_, served) = scrape.split_once("\r\n\r\n").unwrap();
+        assert_eq!(series(served), series(&exporter.render()));
+    });
+}
+
+/// The names and labels of all series, without their values.
+fn series(text: &str) -> Vec<&str> {
+    let lines = text.lines().filter(|line| !line.is_empty());
+    lines
+        .map(|line| match line.starts_with('#') {
+            true => line,
+            false => line.rsplit_once(' ').map_or(line, |(series, _)| series),
+        })
+        .collect()
+}

@@ -1,8 +1,13 @@
 //! Faults that were found in the Python original of cachier, and in `cached` for Rust, each a test that it has not come
 //! back.
 //!
-//! Some that need other processes or a table of cases stand elsewhere: a killed owner in `file_backend`, what waiters get
-//! when the owner fails in `fates`.
+//! Some stand among their like:
+//!
+//! - a computation that raises or whose result is too large makes waiters fail: `fates`
+//! - `wait_for_calc_timeout` is ignored in memory: `waiting::whoever_waits_longer_than_the_timeout_computes`
+//! - 50 stale calls start 50 recomputations: `next_time`, `one_for_fifty_stale_callers`
+//! - waiters of files wait for ever after a missed event, and a killed owner leaves its mark: `file_backend`
+//! - a failed write discards the computed value: `failing_backend`
 
 use std::io::Write;
 use std::net::TcpStream;

@@ -90,6 +90,46 @@ fn the_environment_can_switch_caches_off() {
     assert_eq!(said("0"), "[Miss, Hit, Miss, Hit]");
 }
 
+/// Which backend a call met, and what came of it.
+#[cachier]
+fn stored(number: u64) -> u64 {
+    number
+}
+
+#[test]
+fn the_environment_tells_apart_namespaces_secrets_and_backends() {
+    if part().is_some() {
+        let call = stored::call_detailed(CallOptions::new(), 1);
+        let error = call.backend_error.map(|error| error.kind());
+        return say(format!("{} {error:?}", call.outcome));
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let said = |variables: &[(&str, &str)]| {
+        let test = "switches::the_environment_tells_apart_namespaces_secrets_and_backends";
+        let process = Process::start(test, "call", |command| {
+            let variables = variables.iter().copied();
+            command
+                .env("CACHIER_CACHE_DIR", folder.path())
+                .envs(variables);
+        });
+        let line = process.line();
+        process.finish();
+        line
+    };
+    for variables in [
+        [("CACHIER_NAMESPACE", "staging")],
+        [("CACHIER_NAMESPACE", "production")],
+        [("CACHIER_KEY_SECRET", "one")],
+        [("CACHIER_KEY_SECRET", "another")],
+        [("CACHIER_KEY_SECRET", "")],
+    ] {
+        assert_eq!(said(&variables), "miss None", "{variables:?}");
+        assert_eq!(said(&variables), "hit None", "{variables:?}");
+    }
+    let unknown = [("CACHIER_BACKEND", "nobody")];
+    assert_eq!(said(&unknown), "unavailable Some(NotRegistered)");
+}
+
 #[test]
 fn parameters_of_the_program_apply_at_call_time_where_the_attribute_says_nothing() {
     static RUNS: Counter = Counter::new();

@@ -149,6 +149,19 @@ fn the_drop_of_a_value_may_use_the_store() {
 }
 
 #[test]
+fn the_drop_of_a_value_that_is_not_kept_may_use_the_store() {
+    let store = Box::leak(Box::new(at_most(0)));
+    let dropped = Box::leak(Box::new(AtomicUsize::new(900)));
+    let entry = plain(Entangled {
+        store,
+        key: 1,
+        dropped,
+    });
+    assert!(!store.insert(1, entry).kept);
+    assert!(dropped.load(SeqCst) > 900);
+}
+
+#[test]
 fn no_value_is_dropped_while_drops_are_deferred() {
     let alive = Arc::new(AtomicUsize::new(0));
     let store = unbounded();

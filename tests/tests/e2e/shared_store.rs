@@ -1,0 +1,200 @@
+//! Processes that share a store, played by worlds of one process: each has its own flights, near tier and clock.
+
+use std::time::Duration;
+
+use cachier::testing::Clock;
+use cachier::{CallOptions, Outcome, cachier};
+use cachier_metrics::{Reason, WaitScope};
+use cachier_tests::callers::Callers;
+use cachier_tests::gate::{Counter, Gate};
+use cachier_tests::sandbox::{in_another_process, in_folder};
+use cachier_tests::wait::until_waiting;
+
+const SECOND: Duration = Duration::from_secs(1);
+const HOUR: Duration = Duration::from_secs(3600);
+
+#[test]
+fn what_one_stores_the_other_serves() {
+    #[cachier(backend = "file")]
+    fn double(number: u64) -> u64 {
+        number * 2
+    }
+
+    in_folder(|_| {
+        double(21);
+        let call = in_another_process(|| double::call_detailed(CallOptions::new(), 21));
+        assert_eq!((call.value, call.outcome), (42, Outcome::Hit));
+        assert!(in_another_process(|| double::invalidate(21)).unwrap());
+        assert_eq!(double::peek(21).unwrap(), None);
+    });
+}
+
+#[test]
+fn while_one_computes_the_other_waits_for_its_value() {
+    static GATE: Gate = Gate::new();
+    static RUNS: Counter = Counter::new();
+
+    #[cachier(backend = "file", enable_metrics)]
+    fn double(number: u64) -> u64 {
+        RUNS.next();
+        GATE.wait();
+        number * 2
+    }
+
+    in_folder(|_| {
+        let owner = Callers::new().on_threads(1, || double(21));
+        GATE.until_arrived(1);
+        in_another_process(|| {
+            let call = || double::call_detailed(CallOptions::new(), 21);
+            let waiter = Callers::new().on_threads(1, call);
+            until_waiting(double::metrics(), 1);
+            GATE.open();
+            let call = waiter.values().remove(0);
+            assert_eq!((call.value, call.outcome), (42, Outcome::Coalesced));
+            let waits = &double::metrics().snapshot().wait_duration;
+            assert_eq!(waits[WaitScope::Lease].count(), 1);
+        });
+        assert_eq!((owner.values(), RUNS.get()), (vec![42], 1));
+    });
+}
+
+#[test]
+fn whoever_waits_for_another_process_too_long_computes() {
+    static GATE: Gate = Gate::new();
+    static RUNS: Counter = Counter::new();
+
+    #[cachier(backend = "file", wait_for_calc_timeout = "5s", enable_metrics)]
+    fn double(number: u64) -> u64 {
+        if RUNS.next() == 1 {
+            GATE.wait();
+        }
+        number * 2
+    }
+
+    in_folder(|_| {
+        let owner = Callers::new().on_threads(1, || double(21));
+        GATE.until_arrived(1);
+        in_another_process(|| {
+            let waiter = Callers::new().on_threads(1, || double(21));
+            until_waiting(double::metrics(), 1);
+            Clock::advance(5 * SECOND);
+            assert_eq!(waiter.values(), [42]);
+            let snapshot = double::metrics().snapshot();
+            assert_eq!(snapshot.recalculations[Reason::WaitTimeout], 1);
+        });
+        GATE.open();
+        assert_eq!(owner.values(), [42]);
+    });
+}
+
+#[test]
+fn one_refresh_serves_both_and_until_then_the_value_is_stale_for_both() {
+    static GATE: Gate = Gate::new();
+    static RUNS: Counter = Counter::new();
+
+    #[cachier(backend = "file", stale_after = "1h", next_time)]
+    fn count(_key: u8) -> u64 {
+        let run = RUNS.next();
+        if run > 1 {
+            GATE.wait();
+        }
+        run
+    }
+
+    let stale = || {
+        let call = count::call_detailed(CallOptions::new(), 1);
+        assert_eq!((call.value, call.outcome), (1, Outcome::Stale));
+        assert_eq!(call.age, Some(2 * HOUR));
+    };
+    in_folder(|_| {
+        count(1);
+        Clock::advance(2 * HOUR);
+        stale();
+        GATE.until_arrived(1);
+        in_another_process(|| {
+            Clock::advance(2 * HOUR);
+            stale();
+            cachier::flush();
+            stale();
+            GATE.open();
+        });
+        cachier::flush();
+        assert_eq!((count(1), RUNS.get()), (2, 2));
+    });
+}
+
+#[test]
+fn a_value_from_a_clock_that_is_ahead_is_new_for_seconds_and_stale_beyond() {
+    static RUNS: Counter = Counter::new();
+
+    #[cachier(backend = "file", stale_after = "1h")]
+    fn count(_key: u8) -> u64 {
+        RUNS.next()
+    }
+
+    in_folder(|_| {
+        in_another_process(|| {
+            Clock::advance(4 * SECOND);
+            count(1);
+            Clock::advance(4 * SECOND);
+            count(2);
+        });
+        let call = count::call_detailed(CallOptions::new(), 1);
+        assert_eq!((call.value, call.age), (1, Some(Duration::ZERO)));
+        assert_eq!(count(2), 3);
+    });
+}
+
+#[test]
+fn a_near_tier_sees_what_others_invalidate_when_its_copy_is_too_old() {
+    static RUNS: Counter = Counter::new();
+
+    #[cachier(backend = "file", near_cache = 10, near_stale_after = "10s")]
+    fn count(_key: u8) -> u64 {
+        RUNS.next()
+    }
+
+    in_folder(|_| {
+        assert_eq!(count(1), 1);
+        assert!(in_another_process(|| count::invalidate(1)).unwrap());
+        assert_eq!(count(1), 1);
+        Clock::advance(11 * SECOND);
+        assert_eq!(count(1), 2);
+    });
+}
+
+#[test]
+fn what_others_have_stored_can_be_cleared_before_the_first_call() {
+    #[cachier(backend = "file")]
+    fn plain(number: u64) -> u64 {
+        number
+    }
+
+    #[cachier(backend = "file", key = |number| number % 10)]
+    fn keyed(number: u64) -> u64 {
+        number
+    }
+
+    struct Shop;
+
+    impl Shop {
+        #[cachier(backend = "file", skip(self))]
+        fn price(&self, item: &str) -> usize {
+            item.len()
+        }
+    }
+
+    in_folder(|_| {
+        assert_eq!((plain(1), keyed(1), Shop.price("tea")), (1, 1, 3));
+        in_another_process(|| {
+            assert_eq!(plain::clear_cache().unwrap(), Some(1));
+            assert_eq!(keyed::clear_cache().unwrap(), Some(1));
+            assert_eq!(Shop::price_cache().clear_cache().unwrap(), Some(1));
+        });
+        assert_eq!(
+            (plain::peek(1).unwrap(), keyed::peek(1).unwrap()),
+            (None, None)
+        );
+        assert_eq!(Shop::price_cache().peek(&Shop, "tea").unwrap(), None);
+    });
+}
