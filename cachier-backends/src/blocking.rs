@@ -88,25 +88,35 @@ pub struct Blocking<B> {
 }
 
 thread_local! {
-    static INLINE: Cell<bool> = const { Cell::new(false) };
+    /// How long an operation may block this thread, if it may.
+    static ALLOWANCE: Cell<Option<Duration>> = const { Cell::new(None) };
 }
 
-/// Lets blocking operations that `f` polls run on this thread, which may block.
+/// Lets operations that `f` polls run on this thread, which may block.
+///
+/// An operation that waits for a network gives up after `allowance`; one that waits for the operating
+/// system cannot.
 ///
 /// ```
+/// use std::time::Duration;
 /// use cachier_backends::blocking;
 ///
-/// assert_eq!(blocking::inline(|| 6 * 7), 42);
+/// assert_eq!(blocking::inline(Duration::from_secs(1), || 6 * 7), 42);
 /// ```
-pub fn inline<R>(f: impl FnOnce() -> R) -> R {
-    struct Restore(bool);
+pub fn inline<R>(allowance: Duration, f: impl FnOnce() -> R) -> R {
+    struct Restore(Option<Duration>);
     impl Drop for Restore {
         fn drop(&mut self) {
-            INLINE.set(self.0);
+            ALLOWANCE.set(self.0);
         }
     }
-    let _restore = Restore(INLINE.replace(true));
+    let _restore = Restore(ALLOWANCE.replace(Some(allowance)));
     f()
+}
+
+/// How long an operation that is polled now may block this thread; `None` if it may not.
+pub(crate) fn allowance() -> Option<Duration> {
+    ALLOWANCE.get()
 }
 
 impl<B> Blocking<B> {
@@ -132,7 +142,7 @@ impl<B: BlockingBackend> Blocking<B> {
         O: FnOnce(&B) -> Result<T, Error> + Send + 'static,
     {
         Box::pin(async move {
-            if INLINE.get() {
+            if allowance().is_some() {
                 return operation(&self.backend);
             }
             let backend = Arc::clone(&self.backend);
@@ -161,7 +171,7 @@ impl<B: BlockingBackend> Backend for Blocking<B> {
 
     fn store<'a>(&'a self, key: &'a Key, request: StoreRequest<'a>) -> BoxFuture<'a, StoreReply> {
         Box::pin(async move {
-            if INLINE.get() {
+            if allowance().is_some() {
                 return self.backend.store(key, request);
             }
             let (key, entry) = (key.clone(), request.entry.to_vec());
@@ -252,6 +262,8 @@ mod tests {
     use super::*;
     use crate::key::{KeyHash, Version};
 
+    const AMPLE: Duration = Duration::from_secs(1);
+
     /// Notes on which threads it works.
     #[derive(Default)]
     struct Threads(Mutex<Vec<ThreadId>>);
@@ -330,7 +342,7 @@ mod tests {
     fn inline_operations_run_on_the_thread_that_polls() {
         let backend = Blocking::new(Threads::default());
         let here = thread::current().id();
-        assert_eq!(inline(|| use_all(&backend)), [here; 5]);
+        assert_eq!(inline(AMPLE, || use_all(&backend)), [here; 5]);
     }
 
     #[test]
@@ -345,10 +357,10 @@ mod tests {
     fn the_first_poll_decides_and_not_the_creation() {
         let backend = Blocking::new(Threads::default());
         let key = key();
-        let load = inline(|| backend.load(&key));
+        let load = inline(AMPLE, || backend.load(&key));
         block_on(load).unwrap();
         let load = backend.load(&key);
-        inline(|| block_on(load)).unwrap();
+        inline(AMPLE, || block_on(load)).unwrap();
         let threads = backend.get_ref().0.lock().unwrap();
         let here = thread::current().id();
         assert_eq!([threads[0] == here, threads[1] == here], [false, true]);
@@ -356,9 +368,9 @@ mod tests {
 
     #[test]
     fn inline_ends_with_its_closure_even_in_a_panic() {
-        inline(|| inline(|| ()));
-        assert!(!INLINE.get());
-        assert!(catch_unwind(|| inline(|| panic!("on purpose"))).is_err());
-        assert!(!INLINE.get());
+        inline(AMPLE, || inline(AMPLE, || ()));
+        assert!(allowance().is_none());
+        assert!(catch_unwind(|| inline(AMPLE, || panic!("on purpose"))).is_err());
+        assert!(allowance().is_none());
     }
 }

@@ -175,6 +175,15 @@ impl ErrorKind {
 }
 
 impl Operation {
+    /// All of them, in the order of their declaration.
+    pub const ALL: [Self; 5] = [
+        Self::Load,
+        Self::Store,
+        Self::Remove,
+        Self::Clear,
+        Self::Lease,
+    ];
+
     /// The operation as one lower-case word, as metrics label it: `load`.
     #[must_use]
     pub fn as_str(self) -> &'static str {

@@ -9,6 +9,8 @@
 //!   clients that block; [`Blocking`] turns the second into the first.
 //! - `file::FileBackend` keeps each entry in a file, shared by the processes of a machine.
 //! - `memory::MemoryStore` keeps values as they are, in the memory of the process.
+//! - `redis::RedisBackend`, `sql::SqlBackend`, `mongo::MongoBackend` and `s3::S3Backend` keep them on servers, shared by
+//!   machines.
 
 mod backend;
 pub mod blocking;
@@ -22,10 +24,27 @@ pub mod file;
 mod key;
 #[cfg(feature = "memory")]
 pub mod memory;
+#[cfg(feature = "mongo")]
+pub mod mongo;
+#[cfg(any(
+    feature = "redis",
+    feature = "sqlite",
+    feature = "postgres",
+    feature = "mysql",
+    feature = "mongo",
+    feature = "s3"
+))]
+mod network;
+#[cfg(feature = "redis")]
+pub mod redis;
+#[cfg(feature = "s3")]
+pub mod s3;
+#[cfg(any(feature = "sqlite", feature = "postgres", feature = "mysql"))]
+pub mod sql;
 
 pub use crate::backend::{
-    Backend, BoxFuture, Capabilities, Capability, EntryVersion, Lease, LeaseReply, Loaded, Renewal,
-    StoreReply, StoreRequest, Usage,
+    Backend, BoxFuture, Capabilities, Capability, Change, EntryVersion, Figures, Lease, LeaseReply,
+    Loaded, Pool, Renewal, StoreReply, StoreRequest, Usage, Watch, Watcher,
 };
 pub use crate::blocking::{Blocking, BlockingBackend};
 pub use crate::error::{Error, ErrorKind, Operation};

@@ -265,7 +265,7 @@ fn has(fault: Fault, property: Property) -> bool {
             kept: Mutex::default(),
         }))
     });
-    let run = || blocking::inline(|| block_on(property(&subject)));
+    let run = || blocking::inline(Duration::from_secs(60), || block_on(property(&subject)));
     catch_unwind(AssertUnwindSafe(run)).is_ok()
 }
 

@@ -1,6 +1,7 @@
 //! The file backend behaves as every backend must.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use cachier_backends::conformance::{Property, Subject};
 use cachier_backends::file::FileBackend;
@@ -13,7 +14,7 @@ mod on_the_calling_thread {
     fn run(property: Property) {
         let dir = tempfile::tempdir().expect("a folder for the test");
         let subject = Subject::new(|| Arc::new(Blocking::new(FileBackend::new(dir.path()))));
-        blocking::inline(|| block_on(property(&subject)));
+        blocking::inline(Duration::from_secs(60), || block_on(property(&subject)));
     }
 
     cachier_backends::conformance_tests!(run);

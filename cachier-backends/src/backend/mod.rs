@@ -1,6 +1,8 @@
 //! The trait that every backend implements.
 
 mod capability;
+mod change;
+mod figures;
 mod lease;
 mod types;
 
@@ -11,6 +13,8 @@ use std::time::{Duration, SystemTime};
 use crate::error::Error;
 use crate::key::{Key, Scope};
 pub use capability::{Capabilities, Capability};
+pub use change::{Change, Watch, Watcher};
+pub use figures::{Figures, Pool};
 pub use lease::{Lease, LeaseReply, Renewal};
 pub use types::{EntryVersion, Loaded, StoreReply, StoreRequest, Usage};
 
@@ -175,6 +179,15 @@ pub trait Backend: Send + Sync + 'static {
         None
     }
 
+    /// Has `watcher` told of what others do to the entries of a function, until the watch is dropped.
+    ///
+    /// Others are other instances of the backend, in this process or elsewhere. `None` if the store
+    /// does not notify.
+    fn watch(&self, scope: &Arc<Scope>, watcher: Arc<Watcher>) -> Option<Watch> {
+        let _ = (scope, watcher);
+        None
+    }
+
     /// Ends all leases on entries of a function, of all versions.
     fn clear_leases<'a>(&'a self, scope: &'a Arc<Scope>) -> BoxFuture<'a, ()> {
         let _ = scope;
@@ -197,6 +210,11 @@ pub trait Backend: Send + Sync + 'static {
     fn usage<'a>(&'a self, scope: &'a Arc<Scope>) -> BoxFuture<'a, Usage> {
         let _ = scope;
         Box::pin(async { Ok(Usage::default()) })
+    }
+
+    /// What there is to tell about requests and connections.
+    fn figures(&self) -> Figures {
+        Figures::default()
     }
 
     /// Whether the store can be used right now, for readiness probes.

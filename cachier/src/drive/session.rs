@@ -182,7 +182,7 @@ impl<'a> Session<'a> {
         let left = *self.budget.lock().unwrap_or_else(PoisonError::into_inner);
         let done = world
             .timer
-            .within(Some(left), self.on_thread_if_sync(operation, work))
+            .within(Some(left), self.on_thread_if_sync(operation, left, work))
             .await;
         let took = Duration::from_nanos(world.clock.now().saturating_sub(before));
         *self.budget.lock().unwrap_or_else(PoisonError::into_inner) = left.saturating_sub(took);
@@ -215,13 +215,14 @@ impl<'a> Session<'a> {
     async fn on_thread_if_sync<R>(
         &self,
         operation: Operation,
+        left: Duration,
         work: impl Future<Output = Result<R, Error>>,
     ) -> Result<R, Error> {
         let mut work = pin!(work);
         poll_fn(|context| {
             let poll = AssertUnwindSafe(|| match self.flavour {
                 Flavour::Async => work.as_mut().poll(context),
-                Flavour::Sync => blocking::inline(|| work.as_mut().poll(context)),
+                Flavour::Sync => blocking::inline(left, || work.as_mut().poll(context)),
             });
             catch_unwind(poll).unwrap_or_else(|_| Poll::Ready(Err(panicked(operation))))
         })

@@ -1,0 +1,115 @@
+//! Who wants to know of changes, and how they learn of them.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::Notify;
+
+use crate::backend::{Change, Watch, Watcher};
+use crate::key::{Key, Scope};
+
+/// The watchers of one store, by function. A subscription of the backend tells it what happens.
+#[derive(Default)]
+pub(crate) struct Changes {
+    watchers: Mutex<HashMap<Arc<Scope>, Vec<Registered>>>,
+}
+
+struct Registered {
+    id: Arc<()>,
+    watcher: Arc<Watcher>,
+}
+
+impl Changes {
+    /// Has `watcher` told of changes of a function's entries until the watch is dropped.
+    pub(crate) fn watch(self: &Arc<Self>, scope: &Arc<Scope>, watcher: Arc<Watcher>) -> Watch {
+        let id = Arc::new(());
+        let registered = Registered {
+            id: Arc::clone(&id),
+            watcher,
+        };
+        self.watchers()
+            .entry(Arc::clone(scope))
+            .or_default()
+            .push(registered);
+        Watch::new(Unwatch {
+            changes: Arc::clone(self),
+            scope: Arc::clone(scope),
+            id,
+        })
+    }
+
+    /// Waits for a change of one entry. What happens from this call on is not missed, whenever the future is polled.
+    pub(crate) fn of_entry(self: &Arc<Self>, key: &Key) -> impl Future<Output = ()> + Send + use<> {
+        let changed = Arc::new(Notify::new());
+        let (hash, notify) = (key.hash(), Arc::clone(&changed));
+        let watch = self.watch(
+            key.scope(),
+            Arc::new(move |change: &Change| {
+                if change.concerns(hash) {
+                    notify.notify_one();
+                }
+            }),
+        );
+        async move {
+            let _watch = watch;
+            changed.notified().await;
+        }
+    }
+
+    /// Tells the watchers of a function.
+    pub(crate) fn announce(&self, scope: &Scope, change: &Change) {
+        let watchers: Vec<_> = match self.watchers().get(scope) {
+            Some(registered) => registered.iter().map(Registered::watcher).collect(),
+            None => return,
+        };
+        // Outside the lock: a watcher may do what it likes.
+        watchers.iter().for_each(|watcher| watcher(change));
+    }
+
+    /// Tells every watcher that anything may have happened: the subscription was interrupted.
+    pub(crate) fn announce_gap(&self) {
+        let scopes = self.scopes();
+        scopes
+            .iter()
+            .for_each(|scope| self.announce(scope, &Change::All));
+    }
+
+    /// The functions that somebody watches.
+    pub(crate) fn scopes(&self) -> Vec<Arc<Scope>> {
+        self.watchers().keys().cloned().collect()
+    }
+
+    fn watchers(&self) -> MutexGuard<'_, HashMap<Arc<Scope>, Vec<Registered>>> {
+        self.watchers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Registered {
+    fn watcher(&self) -> Arc<Watcher> {
+        Arc::clone(&self.watcher)
+    }
+}
+
+/// Ends a watch when dropped.
+struct Unwatch {
+    changes: Arc<Changes>,
+    scope: Arc<Scope>,
+    id: Arc<()>,
+}
+
+impl Drop for Unwatch {
+    fn drop(&mut self) {
+        let mut watchers = self.changes.watchers();
+        let Some(registered) = watchers.get_mut(&self.scope) else {
+            return;
+        };
+        let gone: Vec<_> = registered
+            .extract_if(.., |one| Arc::ptr_eq(&one.id, &self.id))
+            .collect();
+        if registered.is_empty() {
+            watchers.remove(&self.scope);
+        }
+        drop(watchers);
+        drop(gone);
+    }
+}

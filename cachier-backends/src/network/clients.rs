@@ -1,0 +1,247 @@
+//! One client for each runtime that uses a store: its connections live and die with the runtime that opened them.
+
+use std::collections::HashMap;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::runtime::{Handle, Id, Runtime};
+use tokio::sync::OnceCell;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+use super::runtime::{self, Place};
+use crate::backend::BoxFuture;
+use crate::error::{Error, ErrorKind, Operation};
+
+/// Whom a client serves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Home {
+    /// The tasks of a runtime.
+    Tasks,
+    /// One synchronous caller at a time.
+    Thread,
+}
+
+/// The clients of one store, each connected when it is first needed.
+pub(crate) struct Clients<C>(Arc<Inner<C>>);
+
+struct Inner<C> {
+    source: Source<C>,
+    by_runtime: Mutex<HashMap<Id, Arc<OnceCell<C>>>>,
+    /// Runtimes of synchronous callers, none of which is using them now; the last one used goes first.
+    idle: Mutex<Vec<ThreadHome<C>>>,
+}
+
+type Connect<C> = dyn Fn(Home) -> Connecting<C> + Send + Sync;
+type Connecting<C> = Pin<Box<dyn Future<Output = Result<C, Error>> + Send>>;
+
+enum Source<C> {
+    /// Each runtime has a client of its own.
+    Connect(Box<Connect<C>>),
+    /// The program's client, and the runtime in which it was handed over.
+    Given(C, Option<Handle>),
+}
+
+/// A runtime for synchronous callers, and its client.
+struct ThreadHome<C> {
+    runtime: Runtime,
+    client: Arc<OnceCell<C>>,
+}
+
+impl<C: Clone + Send + Sync + 'static> Clients<C> {
+    /// Clients that `connect` makes, which must not wait for longer than it takes to connect.
+    pub(crate) fn new<F>(connect: impl Fn(Home) -> F + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output = Result<C, Error>> + Send + 'static,
+    {
+        Self::of(Source::Connect(Box::new(move |home| {
+            Box::pin(connect(home))
+        })))
+    }
+
+    /// The program's own client, for all. Its connections belong to the runtime of the calling code, if there is one.
+    pub(crate) fn given(client: C) -> Self {
+        Self::of(Source::Given(client, Handle::try_current().ok()))
+    }
+
+    fn of(source: Source<C>) -> Self {
+        Self(Arc::new(Inner {
+            source,
+            by_runtime: Mutex::default(),
+            idle: Mutex::default(),
+        }))
+    }
+
+    /// Runs an operation with the client of the place where it is first polled.
+    ///
+    /// It is cancelled when the returned future is dropped.
+    pub(crate) fn run<'a, T, O, F>(&self, operation: Operation, work: O) -> BoxFuture<'a, T>
+    where
+        T: Send + 'static,
+        O: FnOnce(C) -> F + Send + 'static,
+        F: Future<Output = Result<T, Error>> + Send + 'static,
+    {
+        let clients = Arc::clone(&self.0);
+        Box::pin(async move {
+            if let Source::Given(client, runtime) = &clients.source {
+                return given(client.clone(), runtime.as_ref(), work).await;
+            }
+            match Place::here() {
+                Place::Caller(runtime) => {
+                    let client = clients.of_runtime(&runtime);
+                    clients.with(client, Home::Tasks, work).await
+                }
+                Place::Thread(allowance) => {
+                    let home = clients.thread_home()?;
+                    let client = Arc::clone(&home.client);
+                    let work = clients.with(client, Home::Thread, work);
+                    let done = home
+                        .runtime
+                        .block_on(async { timeout(allowance, work).await });
+                    clients.idle().push(home);
+                    done.unwrap_or_else(|_| Err(too_late(operation)))
+                }
+                Place::Own => {
+                    let runtime = runtime::own()?;
+                    let client = clients.of_runtime(runtime);
+                    let clients = Arc::clone(&clients);
+                    joined(
+                        runtime.spawn(async move { clients.with(client, Home::Tasks, work).await }),
+                    )
+                    .await
+                }
+            }
+        })
+    }
+
+    /// The clients that are connected now.
+    pub(crate) fn connected(&self) -> Vec<C> {
+        if let Source::Given(client, _) = &self.0.source {
+            return vec![client.clone()];
+        }
+        let tasks: Vec<_> = self.0.by_runtime().values().cloned().collect();
+        let threads: Vec<_> = self
+            .0
+            .idle()
+            .iter()
+            .map(|home| Arc::clone(&home.client))
+            .collect();
+        let all = tasks.into_iter().chain(threads);
+        all.filter_map(|client| client.get().cloned()).collect()
+    }
+}
+
+/// Runs an operation with the program's client: right here in a runtime, else on the client's own, else on cachier's.
+async fn given<C, T, O, F>(client: C, runtime: Option<&Handle>, work: O) -> Result<T, Error>
+where
+    T: Send + 'static,
+    O: FnOnce(C) -> F,
+    F: Future<Output = Result<T, Error>> + Send + 'static,
+{
+    let work = work(client);
+    match (Place::here(), runtime) {
+        (Place::Caller(_), _) => work.await,
+        (_, Some(runtime)) => joined(runtime.spawn(work)).await,
+        (_, None) => joined(runtime::own()?.spawn(work)).await,
+    }
+}
+
+impl<C: Clone + Send + Sync + 'static> Inner<C> {
+    async fn with<T, O, F>(&self, client: Arc<OnceCell<C>>, home: Home, work: O) -> Result<T, Error>
+    where
+        O: FnOnce(C) -> F,
+        F: Future<Output = Result<T, Error>>,
+    {
+        let Source::Connect(connect) = &self.source else {
+            unreachable!("the program's client needs no connecting");
+        };
+        let client = client.get_or_try_init(|| connect(home)).await?;
+        work(client.clone()).await
+    }
+
+    /// The client of a runtime, which is forgotten when the runtime ends.
+    fn of_runtime(self: &Arc<Self>, runtime: &Handle) -> Arc<OnceCell<C>> {
+        let id = runtime.id();
+        let mut by_runtime = self.by_runtime();
+        if let Some(known) = by_runtime.get(&id) {
+            return Arc::clone(known);
+        }
+        let forget = Forget {
+            clients: Arc::downgrade(self),
+            id,
+        };
+        runtime.spawn(async move {
+            let _forget = forget;
+            std::future::pending::<()>().await;
+        });
+        Arc::clone(by_runtime.entry(id).or_default())
+    }
+
+    fn thread_home(&self) -> Result<ThreadHome<C>, Error> {
+        if let Some(home) = self.idle().pop() {
+            return Ok(home);
+        }
+        Ok(ThreadHome {
+            runtime: runtime::of_a_thread()?,
+            client: Arc::default(),
+        })
+    }
+
+    fn by_runtime(&self) -> MutexGuard<'_, HashMap<Id, Arc<OnceCell<C>>>> {
+        self.by_runtime
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Vec<ThreadHome<C>>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Forgets the client of a runtime when dropped, together with the runtime's tasks.
+struct Forget<C> {
+    clients: std::sync::Weak<Inner<C>>,
+    id: Id,
+}
+
+impl<C> Drop for Forget<C> {
+    fn drop(&mut self) {
+        if let Some(clients) = self.clients.upgrade() {
+            let mut by_runtime = clients
+                .by_runtime
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            let client = by_runtime.remove(&self.id);
+            drop(by_runtime);
+            drop(client);
+        }
+    }
+}
+
+/// What a task on another runtime comes to; it is aborted when this is dropped.
+async fn joined<T>(task: JoinHandle<Result<T, Error>>) -> Result<T, Error> {
+    struct AbortOnDrop<T>(JoinHandle<T>);
+    impl<T> Drop for AbortOnDrop<T> {
+        fn drop(&mut self) {
+            self.0.abort();
+        }
+    }
+    let mut task = AbortOnDrop(task);
+    (&mut task.0).await.unwrap_or_else(|ended| {
+        let error = Error::new(
+            ErrorKind::Io,
+            Operation::Load,
+            "the runtime of the backend has ended",
+        );
+        Err(error.with_source(ended))
+    })
+}
+
+fn too_late(operation: Operation) -> Error {
+    Error::new(
+        ErrorKind::Timeout,
+        operation,
+        "the store did not answer in time",
+    )
+    .with_hint("the limit is `operation_timeout`")
+}

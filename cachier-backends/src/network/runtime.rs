@@ -1,0 +1,67 @@
+//! The runtimes on which the I/O of a client runs.
+
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::task::JoinHandle;
+
+use crate::blocking;
+use crate::error::{Error, ErrorKind, Operation};
+
+/// Where an operation runs that is polled for the first time now.
+pub(super) enum Place {
+    /// On the tokio runtime that polls it.
+    Caller(Handle),
+    /// On the polling thread, which blocks for so long at most.
+    Thread(Duration),
+    /// On the runtime that cachier keeps: for other executors, and for synchronous callers on a thread of a runtime,
+    /// which may be the only one that this has.
+    Own,
+}
+
+impl Place {
+    pub(super) fn here() -> Self {
+        match (blocking::allowance(), Handle::try_current()) {
+            (None, Ok(runtime)) => Self::Caller(runtime),
+            (Some(allowance), Err(_)) => Self::Thread(allowance),
+            _ => Self::Own,
+        }
+    }
+}
+
+/// The runtime that cachier keeps, started when it is first needed.
+pub(super) fn own() -> Result<&'static Handle, Error> {
+    static OWN: OnceLock<Result<Runtime, Error>> = OnceLock::new();
+    let start = || {
+        let mut builder = Builder::new_multi_thread();
+        builder.worker_threads(1).thread_name("cachier-io");
+        builder.enable_all().build().map_err(not_started)
+    };
+    match OWN.get_or_init(start) {
+        Ok(runtime) => Ok(runtime.handle()),
+        Err(error) => Err(error.clone()),
+    }
+}
+
+/// Starts a task that belongs to no caller: a subscription.
+pub(crate) fn spawn_on_own(
+    task: impl Future<Output = ()> + Send + 'static,
+) -> Result<JoinHandle<()>, Error> {
+    Ok(own()?.spawn(task))
+}
+
+/// A runtime for a thread that blocks.
+pub(super) fn of_a_thread() -> Result<Runtime, Error> {
+    let mut builder = Builder::new_current_thread();
+    builder.enable_all().build().map_err(not_started)
+}
+
+fn not_started(error: std::io::Error) -> Error {
+    Error::new(
+        ErrorKind::Io,
+        Operation::Load,
+        "no runtime could be started",
+    )
+    .with_source(error)
+}

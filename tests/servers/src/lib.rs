@@ -1,0 +1,150 @@
+//! Real servers for tests: started privately on free loopback ports, in temporary folders, and ended by process id.
+//!
+//! Where an environment variable names a server that is there already, that one is used.
+
+use std::env;
+use std::io::Read;
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+
+pub mod mariadb;
+pub mod mongo;
+pub mod postgres;
+pub mod redis;
+pub mod s3;
+
+/// How long a server may take until it answers.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A server that ends, and whose folder goes, when this is dropped.
+#[derive(Debug)]
+pub struct Server {
+    child: Child,
+    port: u16,
+    folder: TempDir,
+}
+
+/// A port that was free a moment ago.
+///
+/// # Panics
+/// When there is none.
+#[must_use]
+pub fn free_port() -> u16 {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+    listener.local_addr().expect("it is bound").port()
+}
+
+/// A folder for a server, which every user can reach.
+///
+/// # Panics
+/// When it cannot be made.
+#[must_use]
+pub fn folder() -> TempDir {
+    tempfile::Builder::new()
+        .prefix("cachier-server-")
+        .tempdir()
+        .expect("a temporary folder")
+}
+
+/// The first of these programs that is there: on the path, or under this name.
+#[must_use]
+pub fn program(names: &[&str]) -> Option<PathBuf> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let folders: Vec<_> = env::split_paths(&path).collect();
+    let found = |name: &&str| {
+        let everywhere = folders.iter().map(|folder| folder.join(name));
+        everywhere
+            .chain([PathBuf::from(name)])
+            .find(|path| path.is_file())
+    };
+    names.iter().find_map(found)
+}
+
+impl Server {
+    /// Starts a server and waits until `answers`, which is asked again and again.
+    ///
+    /// # Panics
+    /// When it ends or does not answer in time; its output is shown.
+    #[track_caller]
+    pub fn start(
+        command: &mut Command,
+        port: u16,
+        folder: TempDir,
+        mut answers: impl FnMut() -> bool,
+    ) -> Self {
+        let log = folder.path().join("output");
+        let output = std::fs::File::create(&log).expect("a file for its output");
+        let errors = output.try_clone().expect("the same file once more");
+        let child = command
+            .stdin(Stdio::null())
+            .stdout(output)
+            .stderr(errors)
+            .spawn();
+        let child = child.unwrap_or_else(|error| panic!("{command:?} does not start: {error}"));
+        let mut server = Self {
+            child,
+            port,
+            folder,
+        };
+        let started = Instant::now();
+        while !answers() {
+            let ended = server.child.try_wait().expect("it can be asked");
+            let is_late = started.elapsed() > PATIENCE;
+            assert!(
+                ended.is_none() && !is_late,
+                "{command:?} does not answer: {}",
+                text(&log)
+            );
+            thread::sleep(Duration::from_millis(10));
+        }
+        server
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Its folder.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Sends it a signal: `STOP` and `CONT`, for a server that hangs for a while.
+    ///
+    /// # Panics
+    /// When it is gone.
+    pub fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).expect("it is there");
+    }
+
+    /// Kills it, and waits until it is gone; its folder stays.
+    ///
+    /// # Panics
+    /// When it cannot be killed.
+    pub fn kill(&mut self) {
+        self.child.kill().expect("it can be killed");
+        self.child.wait().expect("it ends");
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn text(path: &Path) -> String {
+    let mut text = String::new();
+    let read = std::fs::File::open(path).and_then(|mut file| file.read_to_string(&mut text));
+    read.map_or_else(|error| error.to_string(), |_| text)
+}
