@@ -1,9 +1,7 @@
 //! Which backend a name means: what the program registered, else what its environment and the platform say.
 
 use std::collections::HashMap;
-#[cfg(feature = "file")]
-use std::path::Path;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use cachier_backends::{Backend, Error, ErrorKind, Operation};
@@ -11,6 +9,7 @@ use cachier_backends::{Backend, Error, ErrorKind, Operation};
 use cachier_backends::{Blocking, file::FileBackend};
 
 use crate::breaker::{Breaker, Permit};
+use crate::builtin;
 use crate::environment;
 use crate::options::{BackendName, GlobalParams, Policy};
 
@@ -78,7 +77,8 @@ pub(crate) struct Backends {
 #[derive(Default)]
 struct State {
     registered: HashMap<String, Arc<Guarded>>,
-    files: HashMap<Option<PathBuf>, Arc<Guarded>>,
+    /// The built-in ones that are in use, by name and, for files, by folder.
+    opened: HashMap<(String, Option<PathBuf>), Arc<Guarded>>,
     default: Option<String>,
 }
 
@@ -123,10 +123,11 @@ impl Backends {
         if let Some(registered) = self.state().registered.get(&name) {
             return Ok(Arc::clone(registered));
         }
-        match name.as_str() {
-            "file" => self.file(policy.cache_dir.clone().or_else(environment::cache_dir)),
-            _ => Err(not_registered(&name)),
-        }
+        let folder = match name.as_str() {
+            "file" => policy.cache_dir.clone().or_else(environment::cache_dir),
+            _ => None,
+        };
+        self.built_in(name, folder)
     }
 
     /// Every backend that is in use or registered, by name.
@@ -136,12 +137,12 @@ impl Backends {
             .registered
             .iter()
             .map(|(name, guarded)| (name.clone(), guarded));
-        let files = state
-            .files
-            .values()
-            .map(|guarded| ("file".to_owned(), guarded));
+        let opened = state
+            .opened
+            .iter()
+            .map(|((name, _), guarded)| (name.clone(), guarded));
         registered
-            .chain(files)
+            .chain(opened)
             .map(|(name, guarded)| (name, Arc::clone(guarded)))
             .collect()
     }
@@ -160,28 +161,37 @@ impl Backends {
         PathBuf::new()
     }
 
-    #[cfg(feature = "file")]
-    fn file(&self, dir: Option<PathBuf>) -> Result<Arc<Guarded>, Error> {
+    /// The instance of a backend that cachier brings, made when it is first needed.
+    fn built_in(&self, name: String, folder: Option<PathBuf>) -> Result<Arc<Guarded>, Error> {
         let mut state = self.state();
-        if let Some(known) = state.files.get(&dir) {
+        let id = (name, folder);
+        if let Some(known) = state.opened.get(&id) {
             return Ok(Arc::clone(known));
         }
-        let backend = dir
-            .as_ref()
-            .map_or_else(FileBackend::default, FileBackend::new);
-        let guarded = Guarded::new(Arc::new(Blocking::new(backend)));
-        state.files.insert(dir, Arc::clone(&guarded));
+        let (name, folder) = &id;
+        let backend = match name.as_str() {
+            "file" => file(folder.as_deref()),
+            _ => builtin::open(name).unwrap_or_else(|| Err(not_registered(name))),
+        };
+        let guarded = Guarded::new(backend?);
+        state.opened.insert(id, Arc::clone(&guarded));
         Ok(guarded)
-    }
-
-    #[cfg(not(feature = "file"))]
-    fn file(&self, _: Option<PathBuf>) -> Result<Arc<Guarded>, Error> {
-        Err(not_registered("file").with_hint("enable the feature `file` of cachier"))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+#[cfg(feature = "file")]
+fn file(folder: Option<&Path>) -> Result<Arc<dyn Backend>, Error> {
+    let backend = folder.map_or_else(FileBackend::default, FileBackend::new);
+    Ok(Arc::new(Blocking::new(backend)))
+}
+
+#[cfg(not(feature = "file"))]
+fn file(_: Option<&Path>) -> Result<Arc<dyn Backend>, Error> {
+    Err(not_registered("file").with_hint("enable the feature `file` of cachier"))
 }
 
 fn not_registered(name: &str) -> Error {

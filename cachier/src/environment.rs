@@ -44,7 +44,13 @@ pub(crate) fn key_secret() -> Option<&'static KeySecret> {
     SECRET.get_or_init(read).as_ref()
 }
 
+/// `CACHIER_STRICT`: a store whose address nobody has given is an error, not the usual one of this machine.
+#[cfg(any(feature = "redis", feature = "mongo"))]
+pub(crate) fn is_strict() -> bool {
+    variable("CACHIER_STRICT").is_some_and(|text| text != "0")
+}
+
 /// The variable's text, unless it is unset, empty or not Unicode.
-fn variable(name: &str) -> Option<String> {
+pub(crate) fn variable(name: &str) -> Option<String> {
     env::var(name).ok().filter(|text| !text.is_empty())
 }

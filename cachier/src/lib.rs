@@ -47,12 +47,14 @@
 mod backends;
 mod background;
 mod breaker;
+mod builtin;
 mod call;
 mod decision;
 mod drive;
 mod environment;
 mod flight;
 mod function;
+mod heartbeat;
 mod identity;
 mod labels;
 mod options;
@@ -72,10 +74,20 @@ mod world;
 pub mod __private;
 use self::__private as private;
 
+#[cfg(feature = "file")]
+pub use cachier_backends::file::FileBackend;
+#[cfg(feature = "mongo")]
+pub use cachier_backends::mongo::MongoBackend;
+#[cfg(feature = "redis")]
+pub use cachier_backends::redis::RedisBackend;
+#[cfg(feature = "s3")]
+pub use cachier_backends::s3::S3Backend;
+#[cfg(any(feature = "sqlite", feature = "postgres", feature = "mysql"))]
+pub use cachier_backends::sql::SqlBackend;
 pub use cachier_backends::{
-    Backend, Blocking, BlockingBackend, BoxFuture, Capabilities, Capability, EntryVersion, Error,
-    ErrorKind, Key, KeyHash, Lease, LeaseReply, Loaded, Operation, Renewal, Scope, StoreReply,
-    StoreRequest, Usage, Version,
+    Backend, Blocking, BlockingBackend, BoxFuture, Capabilities, Capability, Change, EntryVersion,
+    Error, ErrorKind, Figures, Key, KeyHash, Lease, LeaseReply, Loaded, Operation, Pool, Renewal,
+    Scope, StoreReply, StoreRequest, Usage, Version, Watch, Watcher,
 };
 #[doc = include_str!("attribute.md")]
 pub use cachier_macros::cachier;

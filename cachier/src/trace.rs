@@ -52,3 +52,12 @@ pub(crate) fn memory_is_large(function: &str, entries: u64) {
     #[cfg(not(feature = "tracing"))]
     let _ = (function, entries);
 }
+
+/// A backend whose address nobody has given.
+#[cfg(any(feature = "redis", feature = "mongo"))]
+pub(crate) fn address_assumed(variable: &str, address: &str) {
+    #[cfg(feature = "tracing")]
+    tracing::warn!(target: "cachier", variable, address, "no address of the store is set, the usual one is tried");
+    #[cfg(not(feature = "tracing"))]
+    let _ = (variable, address);
+}

@@ -84,8 +84,9 @@ impl Lease {
         self.state.downcast_ref()
     }
 
-    /// The same lease once more, for a thread that renews it.
-    pub(crate) fn share(&self) -> Self {
+    /// The same lease once more, for whoever renews it or tries again to store under it.
+    #[must_use]
+    pub fn share(&self) -> Self {
         Self {
             key: self.key.clone(),
             seen: self.seen.clone(),

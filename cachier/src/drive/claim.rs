@@ -1,5 +1,6 @@
 //! Becoming the one that computes a key, or waiting for the one that does.
 
+use std::future::pending;
 use std::time::Duration;
 
 use cachier_metrics::{Outcome, Tier, WaitScope};
@@ -7,12 +8,15 @@ use cachier_metrics::{Outcome, Tier, WaitScope};
 use super::{Drive, Look, Served, Settled, Slot, Work};
 use crate::decision::{Running, is_fresh};
 use crate::flight::{ComputationId, Joined, Landing, Recheck, current, depend};
-use crate::storage::{Claim, Found, Tiers};
+use crate::storage::{Claim, Found, Notice, Tiers};
 use crate::sync::Arc;
 use crate::timer::Timer;
 
 /// Pauses between two looks at another process's lease grow from the one to the other.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(50));
+
+/// The pause between two looks when changes are notified: an owner that dies is not.
+const NOTIFIED: Duration = Duration::from_millis(500);
 
 impl<T: Tiers> Drive<'_, T> {
     /// Claims the key: first among the callers of this process, then among processes.
@@ -158,16 +162,13 @@ impl<T: Tiers> Drive<'_, T> {
             .recorder
             .as_ref()
             .map(|recorder| recorder.wait(WaitScope::Lease));
-        let (mut pause, longest) = PAUSES;
+        let mut pause = PAUSES.0;
         loop {
             let patience = self.patience();
             if patience.is_some_and(|patience| patience.is_zero()) {
                 return self.wait_too_long();
             }
-            // The owner lives by the system's clock, whatever clock this world has.
-            let timer = Timer::of_system();
-            timer.sleep(pause.min(patience.unwrap_or(pause))).await;
-            pause = (pause * 2).min(longest);
+            pause = self.pause(&seen, pause, patience).await;
             self.session.renew_budget();
             match core.tiers.claim(self.session, self.key, &seen).await {
                 Ok(Claim::Granted(lease)) => {
@@ -187,6 +188,21 @@ impl<T: Tiers> Drive<'_, T> {
                     return;
                 }
             }
+        }
+    }
+
+    /// Waits for a notice, or for a while where there is none; the next pause.
+    async fn pause(&self, seen: &T::Seen, pause: Duration, patience: Option<Duration>) -> Duration {
+        // The owner lives by the system's clock, whatever clock this world has.
+        let timer = Timer::of_system();
+        let at_most = |pause: Duration| Some(pause.min(patience.unwrap_or(pause)));
+        let change = self.core.tiers.change(self.session, self.key, seen);
+        match timer.within(at_most(NOTIFIED), change).await {
+            Some(Notice::None) => {
+                timer.within(at_most(pause), pending::<()>()).await;
+                (pause * 2).min(PAUSES.1)
+            }
+            Some(Notice::Given) | None => pause,
         }
     }
 

@@ -6,7 +6,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::sync::{Mutex, PoisonError};
 use std::task::Poll;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use cachier_backends::{Error, ErrorKind, Operation, blocking};
 use cachier_metrics::{
@@ -57,6 +57,12 @@ impl<'a> Session<'a> {
             budget: Mutex::new(allowance),
             ..session
         }
+    }
+
+    /// A session for a look at what the backend holds: not measured, and no longer than a call may take.
+    pub(crate) fn of_gauges(function: &'a Function) -> Self {
+        let now = function.world.clock.now();
+        Self::new(function, Flavour::Sync, CallOptions::new(), None, now)
     }
 
     /// A session for a call, which is measured when the function has metrics.
@@ -219,10 +225,14 @@ impl<'a> Session<'a> {
         work: impl Future<Output = Result<R, Error>>,
     ) -> Result<R, Error> {
         let mut work = pin!(work);
+        let started = Instant::now();
         poll_fn(|context| {
             let poll = AssertUnwindSafe(|| match self.flavour {
                 Flavour::Async => work.as_mut().poll(context),
-                Flavour::Sync => blocking::inline(left, || work.as_mut().poll(context)),
+                Flavour::Sync => {
+                    let allowance = left.saturating_sub(started.elapsed());
+                    blocking::inline(allowance, || work.as_mut().poll(context))
+                }
             });
             catch_unwind(poll).unwrap_or_else(|_| Poll::Ready(Err(panicked(operation))))
         })

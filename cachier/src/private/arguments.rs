@@ -22,6 +22,8 @@ pub trait Storage: Send + Sync + Sized + 'static {
     const HAS_FRONT: bool = false;
 
     fn open(function: &Function) -> (Self::Front, Self::Tiers);
+    /// Has what stands in front told of what other processes do to the entries.
+    fn watch(_: &'static Instance<Self>) {}
     /// Empties what stands in front.
     fn forget_all(_: &Self::Front) {}
     /// How many entries stand in front; `None` where nothing can.

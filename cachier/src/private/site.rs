@@ -11,7 +11,7 @@ use futures_lite::future::block_on;
 
 use super::arguments::{Arguments, FrontHit, Storage};
 use super::shape::Shape;
-use crate::drive::{Core, Flavour, Session, Start};
+use crate::drive::{Core, Session, Start};
 use crate::flight::Flights;
 use crate::function::{Definition, Function};
 use crate::identity;
@@ -141,6 +141,7 @@ impl<S: Storage> Site<S> {
             flights: Flights::new(),
         };
         let instance: &'static Instance<S> = Box::leak(Box::new(Instance { core, front }));
+        S::watch(instance);
         let function = &instance.core.function;
         if world.register(CachedFunction::new(instance)).is_err() {
             let error = function.mark_duplicate();
@@ -217,7 +218,7 @@ impl<S: Storage> Instance<S> {
     /// What the function holds right now.
     fn gauges(&'static self) -> Gauges {
         let options = &self.core.function.options;
-        let session = Session::unmeasured(&self.core.function, Flavour::Sync);
+        let session = Session::of_gauges(&self.core.function);
         let usage = block_on(self.core.tiers.usage(&session)).unwrap_or_default();
         Gauges {
             near: Holding {

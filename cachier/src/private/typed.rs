@@ -1,8 +1,9 @@
 //! Typed arguments: for values in the memory of the process, alone or in front of a persistent backend.
 
 use std::hash::Hash;
+use std::sync::Arc;
 
-use cachier_backends::Error;
+use cachier_backends::{Change, Error};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -14,7 +15,7 @@ use super::site::Instance;
 use crate::drive::{Core, WantSize};
 use crate::function::Function;
 use crate::storage::memory::Memory;
-use crate::storage::near::{Near, NearEpoch, NearValue};
+use crate::storage::near::{Near, NearEpoch, NearKey, NearValue};
 use crate::storage::persistent::{Encoded, Persistent, since_epoch};
 use crate::storage::{Found, Stamp};
 
@@ -87,16 +88,17 @@ where
         &self,
         instance: &'static Instance<Self::Storage>,
     ) -> Result<Keyed<Self::Storage, Self::Form>, Error> {
+        let hash = hash(&self.1)?;
         let form = Fetched {
             function: &instance.core.function,
             near: &instance.front,
             epoch: instance.front.epoch(),
-            key: self.0.to_owned_parts(),
+            key: NearKey {
+                key: self.0.to_owned_parts(),
+                hash,
+            },
         };
-        Ok(Keyed {
-            key: hash(&self.1)?,
-            form,
-        })
+        Ok(Keyed { key: hash, form })
     }
 }
 
@@ -127,7 +129,12 @@ where
     }
 
     fn forget_all(front: &Self) {
-        front.forget_all();
+        front.changed(&Change::All);
+    }
+
+    fn watch(instance: &'static Instance<Self>) {
+        let changed = |change: &Change| instance.front.changed(change);
+        instance.core.tiers.watch(Arc::new(changed));
     }
 
     fn front_entries(front: &Self) -> Option<u64> {
@@ -171,7 +178,7 @@ pub struct Fetched<K: 'static, V: 'static> {
     pub(crate) function: &'static Function,
     pub(crate) near: &'static Near<K, V>,
     pub(crate) epoch: NearEpoch,
-    pub(crate) key: K,
+    pub(crate) key: NearKey<K>,
 }
 
 impl<K, V> Form<V> for Fetched<K, V>
@@ -213,6 +220,6 @@ where
     }
 
     fn invalidated(&self) {
-        self.near.forget(&self.key);
+        self.near.changed(&Change::Entry(self.key.hash));
     }
 }

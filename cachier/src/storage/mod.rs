@@ -53,6 +53,15 @@ pub enum Claim<L> {
     Changed,
 }
 
+/// Whether a storage tells of changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Notice {
+    /// Something may have changed.
+    Given,
+    /// It does not tell: look again and again.
+    None,
+}
+
 /// A storage that the driver can work with.
 pub trait Tiers: Send + Sync + Sized + 'static {
     /// What a value is kept under.
@@ -87,6 +96,16 @@ pub trait Tiers: Send + Sync + Sized + 'static {
         key: &Self::Key,
         seen: &Self::Seen,
     ) -> impl Future<Output = Result<Claim<Self::Lease>, Error>> + Send;
+    /// Waits until another process has changed the value, or its lease may be free, where the storage notifies.
+    fn change(
+        &self,
+        session: &Session<'_>,
+        key: &Self::Key,
+        seen: &Self::Seen,
+    ) -> impl Future<Output = Notice> + Send {
+        let _ = (session, key, seen);
+        async { Notice::None }
+    }
     /// Gives the right to compute back without a result.
     fn release(&self, session: &Session<'_>, lease: Self::Lease)
     -> impl Future<Output = ()> + Send;

@@ -1,9 +1,11 @@
 //! A bounded tier in the process, in front of a persistent backend.
 
+use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use cachier_backends::memory::{Bounds, Entry, MemoryStore, NewEntry};
+use cachier_backends::{Change, KeyHash};
 use cachier_metrics::RemovalCause;
 use equivalent::Equivalent;
 
@@ -12,8 +14,9 @@ use crate::function::Function;
 /// What the near tier of one function holds.
 pub struct Near<K, V> {
     store: MemoryStore<K, NearValue<V>>,
-    /// Counts invalidations, so that a value which was fetched before one is not kept after it.
-    epoch: AtomicU64,
+    log: Mutex<Log<K>>,
+    /// From so many known hashes on, those are forgotten whose entries are gone.
+    many: usize,
 }
 
 /// A value and when it was computed; the entry around it counts from when it came near.
@@ -22,6 +25,13 @@ pub(crate) struct NearValue<V> {
     pub(crate) value: V,
     /// Nanoseconds of the monotonic clock.
     pub(crate) computed: u64,
+}
+
+/// An entry of the near tier, as the function and as the backend name it.
+#[derive(Clone)]
+pub struct NearKey<K> {
+    pub(crate) key: K,
+    pub(crate) hash: KeyHash,
 }
 
 /// The state of the tier when a fetch began.
@@ -34,13 +44,15 @@ where
     V: Clone + Send + Sync + 'static,
 {
     pub(crate) fn open(function: &Function) -> Self {
+        let entries = function.options.near_cache;
         let bounds = Bounds {
-            entries: function.options.near_cache,
+            entries,
             bytes: None,
         };
         Self {
             store: MemoryStore::new(bounds),
-            epoch: AtomicU64::new(0),
+            log: Mutex::new(Log::default()),
+            many: 2 * usize::try_from(entries.unwrap_or_default()).unwrap_or(usize::MAX / 2) + 64,
         }
     }
 
@@ -57,15 +69,15 @@ where
     }
 
     pub(crate) fn epoch(&self) -> NearEpoch {
-        NearEpoch(self.epoch.load(Ordering::Acquire))
+        NearEpoch(self.log().changes)
     }
 
-    /// Keeps a value that was fetched or computed since `epoch`, unless something was invalidated meanwhile.
+    /// Keeps a value that was fetched or computed since `epoch`, unless its entry has changed meanwhile.
     pub(crate) fn keep(
         &self,
         function: &Function,
         epoch: NearEpoch,
-        key: &K,
+        key: &NearKey<K>,
         near: NearValue<V>,
         compute_nanos: u64,
     ) {
@@ -76,30 +88,97 @@ where
             compute_nanos,
             bytes: None,
         };
-        let inserted = self.store.insert(key.clone(), entry);
+        let inserted = self.store.insert(key.key.clone(), entry);
         if let Some(metrics) = function.metrics {
             metrics.removed(RemovalCause::Evicted, inserted.evicted);
         }
-        if self.epoch() != epoch {
-            self.store.remove(key);
+        let mut log = self.log();
+        if log.concerns_since(epoch, key.hash) {
+            drop(log);
+            self.store.remove(&key.key);
+            return;
+        }
+        log.keys.insert(key.hash, key.key.clone());
+        if log.keys.len() > self.many {
+            let is_there = |key: &K| {
+                let mut found = false;
+                self.store.get(key, |_| {
+                    found = true;
+                    false
+                });
+                found
+            };
+            log.keys.retain(|_, key| is_there(key));
         }
     }
 
-    pub(crate) fn forget<Q>(&self, key: &Q)
-    where
-        Q: Hash + Equivalent<K> + ?Sized,
-    {
-        self.epoch.fetch_add(1, Ordering::AcqRel);
-        self.store.remove(key);
-    }
-
-    pub(crate) fn forget_all(&self) {
-        self.epoch.fetch_add(1, Ordering::AcqRel);
-        self.store.clear();
+    /// Forgets what has changed in the backend.
+    pub(crate) fn changed(&self, change: &Change) {
+        let mut log = self.log();
+        log.note(*change);
+        match change {
+            Change::Entry(hash) => {
+                let key = log.keys.remove(hash);
+                drop(log);
+                if let Some(key) = key {
+                    self.store.remove(&key);
+                }
+            }
+            _ => {
+                let keys = std::mem::take(&mut log.keys);
+                drop(log);
+                drop(keys);
+                self.store.clear();
+            }
+        }
     }
 
     pub(crate) fn entries(&self) -> u64 {
         self.store.entries()
+    }
+
+    fn log(&self) -> MutexGuard<'_, Log<K>> {
+        self.log.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What has changed lately, so that a value which was fetched before a change of its entry is not kept after it.
+struct Log<K> {
+    /// How many changes there were.
+    changes: u64,
+    /// The last of them.
+    recent: VecDeque<Change>,
+    /// The entries, and some that have gone since, by the hash by which the backend knows them.
+    keys: HashMap<KeyHash, K>,
+}
+
+impl<K> Default for Log<K> {
+    fn default() -> Self {
+        Self {
+            changes: 0,
+            recent: VecDeque::new(),
+            keys: HashMap::new(),
+        }
+    }
+}
+
+impl<K> Log<K> {
+    /// How many changes are remembered one by one.
+    const RECENT: usize = 256;
+
+    fn note(&mut self, change: Change) {
+        self.changes += 1;
+        if self.recent.len() == Self::RECENT {
+            self.recent.pop_front();
+        }
+        self.recent.push_back(change);
+    }
+
+    /// Whether the entry of this hash may have changed since then.
+    fn concerns_since(&self, NearEpoch(epoch): NearEpoch, hash: KeyHash) -> bool {
+        let since = usize::try_from(self.changes - epoch).unwrap_or(usize::MAX);
+        let mut latest = self.recent.iter().rev().take(since);
+        since > self.recent.len() || latest.any(|change| change.concerns(hash))
     }
 }
 
@@ -114,4 +193,43 @@ fn near_moment(function: &Function, computed: u64) -> u64 {
     };
     // Fresh while now - moment <= near_for, that is until moment + near_for.
     now.min(usable_until.saturating_sub(near_for))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hash(byte: u8) -> KeyHash {
+        KeyHash::from_bytes([byte; 32])
+    }
+
+    fn after(changes: impl IntoIterator<Item = Change>) -> Log<u8> {
+        let mut log = Log::default();
+        changes.into_iter().for_each(|change| log.note(change));
+        log
+    }
+
+    #[test]
+    fn a_change_concerns_its_entry_and_fetches_that_began_before_it() {
+        let log = after([Change::Entry(hash(1)), Change::Entry(hash(2))]);
+        assert!(log.concerns_since(NearEpoch(0), hash(1)));
+        assert!(!log.concerns_since(NearEpoch(1), hash(1)));
+        assert!(log.concerns_since(NearEpoch(1), hash(2)));
+        assert!(!log.concerns_since(NearEpoch(0), hash(3)));
+        assert!(!log.concerns_since(NearEpoch(2), hash(2)));
+    }
+
+    #[test]
+    fn a_clearance_concerns_every_entry() {
+        let log = after([Change::All]);
+        assert!(log.concerns_since(NearEpoch(0), hash(1)));
+        assert!(!log.concerns_since(NearEpoch(1), hash(1)));
+    }
+
+    #[test]
+    fn more_changes_than_are_remembered_concern_every_entry() {
+        let log = after((0..1000).map(|_| Change::Entry(hash(1))));
+        assert!(log.concerns_since(NearEpoch(1000 - 257), hash(2)));
+        assert!(!log.concerns_since(NearEpoch(1000 - 256), hash(2)));
+    }
 }

@@ -1,21 +1,22 @@
 //! Values in a persistent backend, as encoded entries.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
 
 use cachier_backends::entry::{self, Header};
 use cachier_backends::{
-    EntryVersion, Error, Key, KeyHash, Lease, LeaseReply, Operation, Scope, StoreReply,
-    StoreRequest, Usage, Version,
+    EntryVersion, Error, ErrorKind, Key, KeyHash, Lease, LeaseReply, Operation, Scope, StoreReply,
+    StoreRequest, Usage, Version, Watch, Watcher,
 };
 use cachier_metrics::RemovalCause;
 
-use super::{Claim, Found, Loaded, Stamp, Stored, Tiers};
+use super::{Claim, Found, Loaded, Notice, Stamp, Stored, Tiers};
 use crate::backends::Guarded;
 use crate::drive::Session;
 use crate::flight::Recheck;
 use crate::function::Function;
-use crate::timer::nanos;
+use crate::heartbeat::Heartbeat;
+use crate::timer::{Timer, nanos};
 
 /// How far a creation time may lie in the future, because clocks of machines differ, and still count as now.
 const CLOCK_SKEW: Duration = Duration::from_secs(5);
@@ -23,6 +24,14 @@ const CLOCK_SKEW: Duration = Duration::from_secs(5);
 /// The values of one function.
 pub struct Persistent {
     target: RwLock<Option<(u64, Arc<Target>)>>,
+    /// Who is told of what other processes do to the entries.
+    watcher: OnceLock<Arc<Watcher>>,
+}
+
+/// A lease, kept alive until it is used or dropped.
+pub struct Held {
+    lease: Lease,
+    _heartbeat: Option<Heartbeat>,
 }
 
 /// Where the function's values go, as the program's parameters stand.
@@ -30,6 +39,7 @@ struct Target {
     store: Arc<Guarded>,
     scope: Arc<Scope>,
     version: Version,
+    _watch: Option<Watch>,
 }
 
 /// An entry whose header has been read.
@@ -59,7 +69,15 @@ impl Persistent {
     pub(crate) fn open() -> Self {
         Self {
             target: RwLock::new(None),
+            watcher: OnceLock::new(),
         }
+    }
+
+    /// Has `watcher` told of what other processes do to the entries, where the backend notifies.
+    #[cfg(feature = "memory")]
+    pub(crate) fn watch(&self, watcher: Arc<Watcher>) {
+        // Once for each function, before its first call.
+        let _ = self.watcher.set(watcher);
     }
 
     fn target(&self, function: &Function) -> Result<Arc<Target>, Error> {
@@ -70,15 +88,15 @@ impl Persistent {
             return Ok(Arc::clone(target));
         }
         let policy = function.policy();
+        let backends = &function.world.backends;
+        let store = backends.resolve(&function.options.backend, &policy)?;
+        let scope = Scope::new(policy.namespace.as_str(), function.name.as_str());
+        let scope = Arc::new(scope);
+        let watch = |watcher: &Arc<Watcher>| store.backend.watch(&scope, Arc::clone(watcher));
         let target = Arc::new(Target {
-            store: function
-                .world
-                .backends
-                .resolve(&function.options.backend, &policy)?,
-            scope: Arc::new(Scope::new(
-                policy.namespace.as_str(),
-                function.name.as_str(),
-            )),
+            _watch: self.watcher.get().and_then(watch),
+            store,
+            scope,
             version: function.version(),
         });
         *self.target.write().unwrap_or_else(PoisonError::into_inner) =
@@ -105,6 +123,27 @@ impl Persistent {
         store.learn(&result, world.clock.now(), &world.params());
         result
     }
+
+    /// As [`operate`](Self::operate), for work that may be done twice: it is tried once more when a connection was lost.
+    async fn operate_twice<R>(
+        &self,
+        session: &Session<'_>,
+        operation: Operation,
+        work: impl AsyncFnOnce(Arc<Target>) -> Result<R, Error> + Clone,
+    ) -> Result<R, Error> {
+        self.operate(session, operation, async |target| {
+            match work.clone()(Arc::clone(&target)).await {
+                Err(error) if error.kind() == ErrorKind::Connect => {
+                    // Not all at once: many callers may have lost the same connection.
+                    let pause = Duration::from_millis(fastrand::u64(5..25));
+                    Timer::of_system().sleep(pause).await;
+                    work(target).await
+                }
+                done => done,
+            }
+        })
+        .await
+    }
 }
 
 impl Target {
@@ -117,7 +156,7 @@ impl Tiers for Persistent {
     type Key = KeyHash;
     type Value = Encoded;
     type Seen = Option<EntryVersion>;
-    type Lease = Lease;
+    type Lease = Held;
 
     const IS_REMOTE: bool = true;
 
@@ -134,7 +173,7 @@ impl Tiers for Persistent {
         session: &Session<'_>,
         key: &KeyHash,
     ) -> Result<Loaded<Encoded, Option<EntryVersion>>, Error> {
-        let loaded = self.operate(session, Operation::Load, async |target| {
+        let loaded = self.operate_twice(session, Operation::Load, async move |target| {
             target.store.backend.load(&target.key(*key)).await
         });
         let Some(loaded) = loaded.await? else {
@@ -164,23 +203,44 @@ impl Tiers for Persistent {
         session: &Session<'_>,
         key: &KeyHash,
         seen: &Option<EntryVersion>,
-    ) -> Result<Claim<Lease>, Error> {
+    ) -> Result<Claim<Held>, Error> {
         let period = session.policy.lease_period;
-        let reply = self.operate(session, Operation::Lease, async |target| {
-            target
-                .store
-                .backend
-                .lease(&target.key(*key), seen.as_ref(), period)
-                .await
+        // Once only: a lease that was granted and whose answer was lost would stand in its own way.
+        let claim = self.operate(session, Operation::Lease, async |target| {
+            let backend = &target.store.backend;
+            let key = target.key(*key);
+            Ok(match backend.lease(&key, seen.as_ref(), period).await? {
+                LeaseReply::Granted(lease) => Claim::Granted(Held {
+                    _heartbeat: Heartbeat::start(backend, &lease),
+                    lease,
+                }),
+                LeaseReply::Held => Claim::Held,
+                LeaseReply::Changed => Claim::Changed,
+            })
         });
-        Ok(match reply.await? {
-            LeaseReply::Granted(lease) => Claim::Granted(lease),
-            LeaseReply::Held => Claim::Held,
-            LeaseReply::Changed => Claim::Changed,
-        })
+        claim.await
     }
 
-    async fn release(&self, session: &Session<'_>, lease: Lease) {
+    async fn change(
+        &self,
+        session: &Session<'_>,
+        key: &KeyHash,
+        seen: &Option<EntryVersion>,
+    ) -> Notice {
+        let Ok(target) = self.target(session.function()) else {
+            return Notice::None;
+        };
+        let key = target.key(*key);
+        let Some(wait) = target.store.backend.wait(&key, seen.as_ref()) else {
+            return Notice::None;
+        };
+        match wait.await {
+            Ok(()) => Notice::Given,
+            Err(_) => Notice::None,
+        }
+    }
+
+    async fn release(&self, session: &Session<'_>, Held { lease, .. }: Held) {
         let released = self.operate(session, Operation::Lease, async |target| {
             target.store.backend.release(lease).await
         });
@@ -193,16 +253,17 @@ impl Tiers for Persistent {
         session: &Session<'_>,
         key: &KeyHash,
         found: &Found<Encoded>,
-        lease: Option<Lease>,
+        lease: Option<Held>,
     ) -> Result<Stored, Error> {
         let created = SystemTime::UNIX_EPOCH + Duration::from_nanos(found.stamp.created);
-        let reply = self.operate(session, Operation::Store, async |target| {
+        let lease = lease.as_ref();
+        let reply = self.operate_twice(session, Operation::Store, async move |target| {
             let mut request = StoreRequest::new(&found.value.entry, created);
             request.expires = session
                 .policy
                 .expiry_age()
                 .and_then(|age| created.checked_add(age));
-            request.lease = lease;
+            request.lease = lease.map(|held| held.lease.share());
             request.capacity_bytes = session.function().options.capacity_bytes;
             target.store.backend.store(&target.key(*key), request).await
         });
@@ -226,21 +287,21 @@ impl Tiers for Persistent {
     fn insert(&self, _: &Function, _: KeyHash, _: Found<Encoded>) {}
 
     async fn remove(&self, session: &Session<'_>, key: &KeyHash) -> Result<bool, Error> {
-        let removed = self.operate(session, Operation::Remove, async |target| {
+        let removed = self.operate_twice(session, Operation::Remove, async move |target| {
             target.store.backend.remove(&target.key(*key)).await
         });
         removed.await
     }
 
     async fn clear(&self, session: &Session<'_>) -> Result<Option<u64>, Error> {
-        let cleared = self.operate(session, Operation::Clear, async |target| {
+        let cleared = self.operate_twice(session, Operation::Clear, async move |target| {
             target.store.backend.clear(&target.scope).await
         });
         cleared.await
     }
 
     async fn clear_leases(&self, session: &Session<'_>) -> Result<(), Error> {
-        let cleared = self.operate(session, Operation::Clear, async |target| {
+        let cleared = self.operate_twice(session, Operation::Clear, async move |target| {
             target.store.backend.clear_leases(&target.scope).await
         });
         cleared.await
@@ -251,14 +312,14 @@ impl Tiers for Persistent {
         let Some(cutoff) = now.checked_sub(older_than) else {
             return Ok(0);
         };
-        let removed = self.operate(session, Operation::Remove, async |target| {
+        let removed = self.operate_twice(session, Operation::Remove, async move |target| {
             target.store.backend.cleanup(&target.scope, cutoff).await
         });
         Ok(removed.await?.unwrap_or(0))
     }
 
     async fn usage(&self, session: &Session<'_>) -> Result<Usage, Error> {
-        let usage = self.operate(session, Operation::Load, async |target| {
+        let usage = self.operate_twice(session, Operation::Load, async move |target| {
             target.store.backend.usage(&target.scope).await
         });
         usage.await

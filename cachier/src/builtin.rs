@@ -1,0 +1,115 @@
+//! The instances of the backends that cachier brings, made from the environment when they are first needed.
+
+use std::sync::Arc;
+
+use cachier_backends::{Backend, Error, ErrorKind, Operation};
+
+#[cfg(any(
+    feature = "redis",
+    feature = "sqlite",
+    feature = "postgres",
+    feature = "mysql",
+    feature = "mongo",
+    feature = "s3"
+))]
+use crate::environment;
+
+/// The backend of a built-in name other than `file`; `None` for any other name.
+pub(crate) fn open(name: &str) -> Option<Result<Arc<dyn Backend>, Error>> {
+    Some(match name {
+        "redis" => redis(),
+        "sql" => sql(),
+        "mongo" => mongo(),
+        "s3" => s3(),
+        _ => return None,
+    })
+}
+
+#[cfg(feature = "redis")]
+fn redis() -> Result<Arc<dyn Backend>, Error> {
+    let url = url("CACHIER_REDIS_URL", "redis://127.0.0.1:6379")?;
+    let backend = cachier_backends::redis::RedisBackend::from_url(&url)?;
+    Ok(Arc::new(backend))
+}
+
+#[cfg(any(feature = "sqlite", feature = "postgres", feature = "mysql"))]
+fn sql() -> Result<Arc<dyn Backend>, Error> {
+    use cachier_backends::sql::SqlBackend;
+
+    if let Some(url) = environment::variable("CACHIER_SQL_URL") {
+        return Ok(Arc::new(SqlBackend::from_url(&url)?));
+    }
+    #[cfg(feature = "sqlite")]
+    return Ok(Arc::new(SqlBackend::sqlite_default()?));
+    #[cfg(not(feature = "sqlite"))]
+    Err(unset("CACHIER_SQL_URL", "`postgres://…` or `mysql://…`"))
+}
+
+#[cfg(feature = "mongo")]
+fn mongo() -> Result<Arc<dyn Backend>, Error> {
+    let url = url("CACHIER_MONGO_URL", "mongodb://127.0.0.1:27017/cachier")?;
+    let backend = cachier_backends::mongo::MongoBackend::from_url(&url)?;
+    Ok(Arc::new(backend))
+}
+
+#[cfg(feature = "s3")]
+fn s3() -> Result<Arc<dyn Backend>, Error> {
+    let bucket = environment::variable("CACHIER_S3_BUCKET")
+        .ok_or_else(|| unset("CACHIER_S3_BUCKET", "the name of a bucket"))?;
+    let mut backend = cachier_backends::s3::S3Backend::new(bucket);
+    if let Some(prefix) = environment::variable("CACHIER_S3_PREFIX") {
+        backend = backend.prefix(prefix);
+    }
+    if let Some(endpoint) = environment::variable("CACHIER_S3_ENDPOINT") {
+        backend = backend.endpoint(endpoint);
+    }
+    Ok(Arc::new(backend))
+}
+
+/// Backends of this build that are not there.
+macro_rules! missing {
+    ($($name:ident: $condition:meta, $features:literal;)*) => {
+        $(
+            #[cfg(not($condition))]
+            fn $name() -> Result<Arc<dyn Backend>, Error> {
+                let message = concat!("this program was built without the backend `", stringify!($name), "`");
+                Err(Error::new(ErrorKind::NotRegistered, Operation::Load, message)
+                    .with_hint(concat!("enable the feature ", $features, " of cachier")))
+            }
+        )*
+    };
+}
+
+missing! {
+    redis: feature = "redis", "`redis`";
+    sql: any(feature = "sqlite", feature = "postgres", feature = "mysql"), "`sqlite`, `postgres` or `mysql`";
+    mongo: feature = "mongo", "`mongo`";
+    s3: feature = "s3", "`s3`";
+}
+
+/// The URL that the environment names, else the usual one of this machine.
+#[cfg(any(feature = "redis", feature = "mongo"))]
+fn url(variable: &'static str, usual: &'static str) -> Result<String, Error> {
+    if let Some(url) = environment::variable(variable) {
+        return Ok(url);
+    }
+    if environment::is_strict() {
+        return Err(unset(variable, "the address of the server"));
+    }
+    crate::trace::address_assumed(variable, usual);
+    Ok(usual.to_owned())
+}
+
+#[cfg(any(
+    feature = "redis",
+    feature = "postgres",
+    feature = "mysql",
+    feature = "mongo",
+    feature = "s3"
+))]
+#[allow(dead_code, reason = "with `sqlite` the SQL backend has a default")]
+fn unset(variable: &'static str, what: &'static str) -> Error {
+    let message = format!("nothing says where the store is: {variable} is not set");
+    Error::new(ErrorKind::NotRegistered, Operation::Load, message)
+        .with_hint(format!("set it to {what}, or register a backend"))
+}

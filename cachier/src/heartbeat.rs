@@ -1,0 +1,59 @@
+//! Keeping leases alive while their owners compute: one thread beats for all of them.
+
+use std::future::pending;
+use std::panic::AssertUnwindSafe;
+use std::sync::{Arc, Once};
+
+use async_executor::{Executor, Task};
+use cachier_backends::{Backend, Lease, Renewal};
+use futures_lite::FutureExt;
+use futures_lite::future::block_on;
+
+use crate::timer::Timer;
+
+/// Renews a lease until it is dropped.
+pub(crate) struct Heartbeat {
+    _task: Task<()>,
+}
+
+impl Heartbeat {
+    /// Starts to renew the lease; `None` for one that needs no renewal.
+    pub(crate) fn start(backend: &Arc<dyn Backend>, lease: &Lease) -> Option<Self> {
+        lease.period()?;
+        start_thread();
+        let beats = beat(Arc::clone(backend), lease.share());
+        // A backend that panics has failed to renew.
+        let beats = AssertUnwindSafe(beats).catch_unwind();
+        let task = HEARTBEATS.spawn(async {
+            let _ = beats.await;
+        });
+        Some(Self { _task: task })
+    }
+}
+
+static HEARTBEATS: Executor<'static> = Executor::new();
+
+/// Beats three times in each period, so that a lease survives one beat that fails.
+async fn beat(backend: Arc<dyn Backend>, lease: Lease) {
+    let Some(pause) = lease.period().map(|period| period / 3) else {
+        return;
+    };
+    let timer = Timer::of_system();
+    loop {
+        timer.sleep(pause).await;
+        let renewed = timer.within(Some(pause), backend.renew(&lease)).await;
+        if let Some(Ok(Renewal::Lost)) = renewed {
+            // Storing under it will be refused.
+            return;
+        }
+    }
+}
+
+fn start_thread() {
+    static START: Once = Once::new();
+    START.call_once(|| {
+        let thread = std::thread::Builder::new().name("cachier-heartbeat".to_owned());
+        // Without a thread a lease lasts one period, and whoever takes over is safe: the store is refused.
+        let _ = thread.spawn(|| block_on(HEARTBEATS.run(pending::<()>())));
+    });
+}
