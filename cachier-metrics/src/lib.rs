@@ -27,6 +27,7 @@ mod sampling;
 mod shared;
 mod snapshot;
 mod stats;
+mod stores;
 mod sync;
 mod windows;
 
@@ -47,3 +48,4 @@ pub use recorder::{CallRecorder, ComputeRecorder, ComputeResult, OperationRecord
 pub use sampling::{InvalidRate, Sampled, SamplingRate};
 pub use snapshot::{Activity, Snapshot};
 pub use stats::Stats;
+pub use stores::{StoreFigures, StoreSource};

@@ -401,3 +401,40 @@ fn the_environment_overrides_the_address() {
         assert!(status.unwrap().success(), "{address}");
     }
 }
+
+#[test]
+fn stores_tell_their_figures_once_and_without_the_functions_that_use_them() {
+    let metrics = CacheMetrics::create(MetricsOptions {
+        listed: false,
+        ..MetricsOptions::new("figures", "store-test")
+    });
+    let exporter = exporter();
+    exporter.register_function(metrics).unwrap();
+    let source = || {
+        StoreSource::listed(|| {
+            let mut figures = StoreFigures::new("store-test", "host:\"1\"");
+            figures.round_trips = vec![(Operation::Load, 12), (Operation::Store, 3)];
+            figures.breaker_open = true;
+            figures.idle_connections = Some(4);
+            vec![figures, StoreFigures::new("unused", "elsewhere")]
+        })
+    };
+    let sources = [source(), source()];
+    let text = exporter.render();
+    let store = r#"backend="store-test",store="host:\"1\"""#;
+    for line in [
+        format!("cachier_backend_round_trips_total{{{store},operation=\"load\"}} 12"),
+        format!("cachier_backend_round_trips_total{{{store},operation=\"store\"}} 3"),
+        format!("cachier_breaker_open{{{store}}} 1"),
+        format!("cachier_pool_connections{{{store},state=\"idle\"}} 4"),
+    ] {
+        assert_eq!(
+            text.matches(&format!("\n{line}\n")).count(),
+            1,
+            "{line} in {text}"
+        );
+    }
+    assert!(!text.contains("unused") && !text.contains("state=\"busy\""));
+    drop(sources);
+    assert!(!exporter.render().contains("cachier_breaker_open"));
+}

@@ -4,13 +4,16 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use cachier_backends::{Backend, Error, ErrorKind, Operation};
+use cachier_backends::{Backend, Error, ErrorKind, Figures, Operation};
 #[cfg(feature = "file")]
 use cachier_backends::{Blocking, file::FileBackend};
+
+use cachier_metrics::StoreFigures;
 
 use crate::breaker::{Breaker, Permit};
 use crate::builtin;
 use crate::environment;
+use crate::labels;
 use crate::options::{BackendName, GlobalParams, Policy};
 
 /// A backend and the breaker that stands before it.
@@ -52,6 +55,21 @@ impl Guarded {
 
     pub(crate) fn is_open(&self) -> bool {
         self.breaker().is_open()
+    }
+
+    /// What the backend tells of its store, under the name that functions use.
+    fn figures(&self, name: String) -> StoreFigures {
+        let Figures {
+            round_trips, pool, ..
+        } = self.backend.figures();
+        let mut figures = StoreFigures::new(name, self.backend.store_name());
+        let labelled = |(operation, count)| (labels::operation(operation), count);
+        figures.round_trips = round_trips.into_iter().map(labelled).collect();
+        figures.breaker_open = self.is_open();
+        figures.idle_connections = pool.map(|pool| pool.idle);
+        figures.busy_connections = pool.map(|pool| pool.busy);
+        figures.max_connections = pool.and_then(|pool| pool.max);
+        figures
     }
 
     fn breaker(&self) -> MutexGuard<'_, Breaker> {
@@ -145,6 +163,12 @@ impl Backends {
             .chain(opened)
             .map(|(name, guarded)| (name, Arc::clone(guarded)))
             .collect()
+    }
+
+    /// What every backend that is in use or registered tells of its store.
+    pub(crate) fn figures(&self) -> Vec<StoreFigures> {
+        let all = self.all().into_iter();
+        all.map(|(name, guarded)| guarded.figures(name)).collect()
     }
 
     /// The folder of the file backend.

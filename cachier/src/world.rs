@@ -12,7 +12,7 @@ use std::{
     pin::pin,
 };
 
-use cachier_metrics::Clock;
+use cachier_metrics::{Clock, StoreSource};
 
 use crate::backends::Backends;
 use crate::background::Pending;
@@ -77,7 +77,14 @@ pub(crate) fn isolated() -> Option<&'static World> {
 
 fn main() -> &'static World {
     static MAIN: OnceLock<World> = OnceLock::new();
+    static STORES: OnceLock<StoreSource> = OnceLock::new();
     MAIN.get_or_init(|| {
+        STORES.get_or_init(|| {
+            StoreSource::listed(|| {
+                MAIN.get()
+                    .map_or_else(Vec::new, |main| main.backends.figures())
+            })
+        });
         let switches = Switches::from_environment(environment::disabled().as_deref());
         World::new(
             WorldId::MAIN,

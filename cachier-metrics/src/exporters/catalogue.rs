@@ -7,6 +7,7 @@ use crate::labelled::Labelled;
 use crate::labels::{Label, Operation, Tier};
 use crate::metrics::CacheMetrics;
 use crate::snapshot::Snapshot;
+use crate::stores::StoreFigures;
 
 /// Everything about one function at one moment.
 pub(crate) struct Reading {
@@ -20,15 +21,33 @@ pub(crate) struct Reading {
     ratios: Vec<(&'static str, Option<f64>, Option<f64>)>,
 }
 
-/// One row of the catalogue.
-pub(crate) struct Metric {
+/// What figures are about: a function, or a store.
+pub(crate) trait Subject {
+    /// The labels that all its figures carry.
+    fn labels(&self) -> [(&'static str, &str); 2];
+}
+
+impl Subject for Reading {
+    fn labels(&self) -> [(&'static str, &str); 2] {
+        [("function", self.function), ("backend", self.backend)]
+    }
+}
+
+impl Subject for StoreFigures {
+    fn labels(&self) -> [(&'static str, &str); 2] {
+        [("backend", &self.backend), ("store", &self.store)]
+    }
+}
+
+/// One row of the catalogue, with figures about an `S`.
+pub(crate) struct Metric<S> {
     /// Without prefix, unit and `_total`.
     pub(crate) name: &'static str,
     pub(crate) unit: Unit,
     pub(crate) kind: Kind,
     pub(crate) help: &'static str,
-    /// Its points for one function, without the labels `function` and `backend`; unknown ones are left out.
-    pub(crate) points: fn(&Reading) -> Vec<Point<'_>>,
+    /// Its points for one subject, without the subject's labels; unknown ones are left out.
+    pub(crate) points: Points<S>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,14 +102,38 @@ const WINDOWS: [(&str, Duration); 3] = [
 ];
 
 /// All metrics of a function; METRICS.md of the project says the same in words.
-pub(crate) fn catalogue() -> impl Iterator<Item = Metric> {
+pub(crate) fn catalogue() -> impl Iterator<Item = Metric<Reading>> {
     [calls(), entries(), distributions(), present(), ratios()]
         .into_iter()
         .flatten()
 }
 
+/// All metrics of a store.
+pub(crate) fn store_catalogue() -> Vec<Metric<StoreFigures>> {
+    vec![
+        counter(
+            "backend_round_trips",
+            Unit::None,
+            "Requests sent to the store.",
+            round_trips,
+        ),
+        gauge(
+            "breaker_open",
+            Unit::None,
+            "1 while the circuit breaker answers for the store.",
+            |store| count(store.breaker_open.into()),
+        ),
+        gauge(
+            "pool_connections",
+            Unit::None,
+            "Connections to the store by state.",
+            connections,
+        ),
+    ]
+}
+
 /// What calls and computations counted.
-fn calls() -> Vec<Metric> {
+fn calls() -> Vec<Metric<Reading>> {
     vec![
         counter("calls", Unit::None, "Finished calls by outcome.", |r| {
             counts(&r.snapshot.calls)
@@ -141,7 +184,7 @@ fn calls() -> Vec<Metric> {
 }
 
 /// What happened to entries and in the backend.
-fn entries() -> Vec<Metric> {
+fn entries() -> Vec<Metric<Reading>> {
     vec![
         counter(
             "size_limit_rejections",
@@ -168,7 +211,7 @@ fn entries() -> Vec<Metric> {
 }
 
 /// Durations, sizes and ages.
-fn distributions() -> Vec<Metric> {
+fn distributions() -> Vec<Metric<Reading>> {
     vec![
         histogram(
             "call_duration",
@@ -210,7 +253,7 @@ fn distributions() -> Vec<Metric> {
 }
 
 /// What is held and going on right now.
-fn present() -> Vec<Metric> {
+fn present() -> Vec<Metric<Reading>> {
     vec![
         gauge("entries", Unit::None, "Entries held now.", |r| {
             let gauges = &r.snapshot.gauges;
@@ -266,7 +309,7 @@ fn present() -> Vec<Metric> {
 }
 
 /// Ratios by window, and about the metrics themselves.
-fn ratios() -> Vec<Metric> {
+fn ratios() -> Vec<Metric<Reading>> {
     vec![
         gauge(
             "hit_ratio",
@@ -301,9 +344,9 @@ fn ratios() -> Vec<Metric> {
     ]
 }
 
-type Points = fn(&Reading) -> Vec<Point<'_>>;
+type Points<S> = fn(&S) -> Vec<Point<'_>>;
 
-fn counter(name: &'static str, unit: Unit, help: &'static str, points: Points) -> Metric {
+fn counter<S>(name: &'static str, unit: Unit, help: &'static str, points: Points<S>) -> Metric<S> {
     Metric {
         name,
         unit,
@@ -313,7 +356,7 @@ fn counter(name: &'static str, unit: Unit, help: &'static str, points: Points) -
     }
 }
 
-fn gauge(name: &'static str, unit: Unit, help: &'static str, points: Points) -> Metric {
+fn gauge<S>(name: &'static str, unit: Unit, help: &'static str, points: Points<S>) -> Metric<S> {
     Metric {
         name,
         unit,
@@ -323,7 +366,12 @@ fn gauge(name: &'static str, unit: Unit, help: &'static str, points: Points) -> 
     }
 }
 
-fn histogram(name: &'static str, unit: Unit, help: &'static str, points: Points) -> Metric {
+fn histogram<S>(
+    name: &'static str,
+    unit: Unit,
+    help: &'static str,
+    points: Points<S>,
+) -> Metric<S> {
     Metric {
         name,
         unit,
@@ -400,6 +448,31 @@ fn histograms<L: Label>(histograms: &Labelled<L, Histogram>) -> Vec<Point<'_>> {
         value: Value::Histogram(histogram),
     });
     points.collect()
+}
+
+fn round_trips(store: &StoreFigures) -> Vec<Point<'_>> {
+    let point = |&(operation, count): &(Operation, u64)| Point {
+        labels: vec![label(operation)],
+        value: Value::Count(count),
+    };
+    store.round_trips.iter().map(point).collect()
+}
+
+fn connections(store: &StoreFigures) -> Vec<Point<'_>> {
+    let states = [
+        ("idle", store.idle_connections),
+        ("busy", store.busy_connections),
+        ("max", store.max_connections),
+    ];
+    let known = states
+        .into_iter()
+        .filter_map(|(state, n)| Some((state, n?)));
+    known
+        .map(|(state, n)| Point {
+            labels: vec![("state", state)],
+            value: Value::Count(n),
+        })
+        .collect()
 }
 
 fn tiers<'a>(near: Option<u64>, backend: Option<u64>) -> Vec<Point<'a>> {

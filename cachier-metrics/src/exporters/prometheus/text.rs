@@ -3,11 +3,14 @@
 use std::fmt::{Arguments, Write};
 use std::ops::RangeInclusive;
 
-use crate::exporters::catalogue::{Kind, Metric, Point, Reading, Unit, Value, catalogue};
+use crate::exporters::catalogue::{
+    Kind, Metric, Point, Reading, Subject, Unit, Value, catalogue, store_catalogue,
+};
 use crate::exporters::registry::Selection;
 use crate::histogram::Histogram;
+use crate::stores::{StoreFigures, stores};
 
-/// All metrics of the selected functions.
+/// All metrics of the selected functions, and of the stores that they use.
 pub(super) fn render(selection: &Selection) -> String {
     let readings: Vec<_> = selection
         .functions
@@ -19,6 +22,11 @@ pub(super) fn render(selection: &Selection) -> String {
     for metric in catalogue() {
         text.family(&metric, &readings);
     }
+    let is_used = |store: &StoreFigures| readings.iter().any(|r| r.backend == store.backend);
+    let stores: Vec<_> = stores().into_iter().filter(is_used).collect();
+    for metric in store_catalogue() {
+        text.family(&metric, &stores);
+    }
     text.about_itself(selection.dropped);
     text.0
 }
@@ -27,16 +35,16 @@ pub(super) fn render(selection: &Selection) -> String {
 struct Text(String);
 
 impl Text {
-    fn family(&mut self, metric: &Metric, readings: &[Reading]) {
+    fn family<S: Subject>(&mut self, metric: &Metric<S>, subjects: &[S]) {
         let name = full_name(metric);
         let mut headed = false;
-        for reading in readings {
-            for point in (metric.points)(reading) {
+        for subject in subjects {
+            for point in (metric.points)(subject) {
                 if !headed {
                     self.head(&name, type_name(metric.kind), metric.help);
                     headed = true;
                 }
-                self.point(&name, metric.unit, &labels(reading, &point), &point.value);
+                self.point(&name, metric.unit, &labels(subject, &point), &point.value);
             }
         }
     }
@@ -100,7 +108,7 @@ fn units_per_base(unit: Unit) -> f64 {
     if unit == Unit::Seconds { 1e9 } else { 1.0 }
 }
 
-fn full_name(metric: &Metric) -> String {
+fn full_name<S>(metric: &Metric<S>) -> String {
     let unit = match metric.unit {
         Unit::None => "",
         Unit::Seconds => "_seconds",
@@ -122,9 +130,9 @@ fn type_name(kind: Kind) -> &'static str {
     }
 }
 
-fn labels(reading: &Reading, point: &Point<'_>) -> String {
-    let (function, backend) = (escape(reading.function), escape(reading.backend));
-    let mut labels = format!("function=\"{function}\",backend=\"{backend}\"");
+fn labels(subject: &impl Subject, point: &Point<'_>) -> String {
+    let [(first, one), (second, other)] = subject.labels();
+    let mut labels = format!("{first}=\"{}\",{second}=\"{}\"", escape(one), escape(other));
     for (key, value) in &point.labels {
         labels.extend([",", key, "=\"", value, "\""]);
     }

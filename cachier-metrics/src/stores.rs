@@ -1,0 +1,95 @@
+//! What stores tell of themselves: figures of one backend instance, whichever functions use it.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::labels::Operation;
+
+/// The figures of one store at one moment; what is not known is absent.
+///
+/// ```
+/// use cachier_metrics::{Operation, StoreFigures};
+///
+/// let mut figures = StoreFigures::new("redis", "redis.internal:6379");
+/// figures.round_trips = vec![(Operation::Load, 12)];
+/// assert!(!figures.breaker_open);
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct StoreFigures {
+    /// The kind of backend: `redis`.
+    pub backend: String,
+    /// Its configured name or address, without credentials.
+    pub store: String,
+    /// Requests sent, by what they were for.
+    pub round_trips: Vec<(Operation, u64)>,
+    /// Whether the circuit breaker answers for the backend.
+    pub breaker_open: bool,
+    /// Connections that nobody uses.
+    pub idle_connections: Option<u64>,
+    /// Connections in use.
+    pub busy_connections: Option<u64>,
+    /// The most connections that there may be.
+    pub max_connections: Option<u64>,
+}
+
+impl StoreFigures {
+    /// The figures of a store of which nothing is known yet.
+    pub fn new(backend: impl Into<String>, store: impl Into<String>) -> Self {
+        Self {
+            backend: backend.into(),
+            store: store.into(),
+            round_trips: Vec::new(),
+            breaker_open: false,
+            idle_connections: None,
+            busy_connections: None,
+            max_connections: None,
+        }
+    }
+}
+
+/// Where the figures of a group of stores come from. Exporters ask it as long as this value lives.
+pub struct StoreSource {
+    source: Arc<Source>,
+}
+
+type Source = dyn Fn() -> Vec<StoreFigures> + Send + Sync;
+
+static SOURCES: Mutex<Vec<Arc<Source>>> = Mutex::new(Vec::new());
+
+impl StoreSource {
+    /// Has every exporter of the process ask `figures` for stores.
+    pub fn listed(figures: impl Fn() -> Vec<StoreFigures> + Send + Sync + 'static) -> Self {
+        let source: Arc<Source> = Arc::new(figures);
+        sources().push(Arc::clone(&source));
+        Self { source }
+    }
+}
+
+impl Drop for StoreSource {
+    fn drop(&mut self) {
+        sources().retain(|source| !Arc::ptr_eq(source, &self.source));
+    }
+}
+
+impl fmt::Debug for StoreSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StoreSource").finish_non_exhaustive()
+    }
+}
+
+/// The figures of all stores of the process, sorted, each store once.
+#[cfg(feature = "prometheus")]
+pub(crate) fn stores() -> Vec<StoreFigures> {
+    // Asked outside the lock: a source may take a while.
+    let sources = sources().clone();
+    let mut stores: Vec<_> = sources.iter().flat_map(|source| source()).collect();
+    let name = |store: &StoreFigures| (store.backend.clone(), store.store.clone());
+    stores.sort_by_key(name);
+    stores.dedup_by_key(|store| name(store));
+    stores
+}
+
+fn sources() -> MutexGuard<'static, Vec<Arc<Source>>> {
+    SOURCES.lock().unwrap_or_else(PoisonError::into_inner)
+}
