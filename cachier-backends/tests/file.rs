@@ -401,41 +401,40 @@ fn torn_and_foreign_files_are_loaded_and_replaced() {
 
 #[cfg(unix)]
 #[test]
-fn what_is_no_file_is_an_error_and_does_not_hang() {
+fn what_is_no_file_is_no_entry_and_is_replaced_by_one() {
     let dir = tempdir().unwrap();
     let files = Files::at(dir.path());
     let key = files.key(1);
     let path = files.path(&key);
     fs::create_dir_all(path.parent().unwrap()).unwrap();
-    let assert_fails = || {
-        let error = files.backend.load(&key).unwrap_err();
-        assert_eq!(error.operation(), Operation::Load);
-        assert!(
-            error.to_string().contains(path.to_str().unwrap()),
-            "{error}"
-        );
-        error.kind()
+    let is_replaced = |what: &str| {
+        let found = files.backend.load(&key).unwrap().unwrap();
+        let error = entry::decode(&found.bytes).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Corrupt, "{what}");
+        let lease = files.backend.lease(&key, Some(&found.version), PERIOD);
+        let LeaseReply::Granted(lease) = lease.unwrap() else {
+            panic!("no lease on {what}");
+        };
+        let entry = files::entry(b"value");
+        let request = StoreRequest::new(&entry, moment(0)).under(lease);
+        let stored = files.backend.store(&key, request).unwrap();
+        assert_eq!(stored, StoreReply::Stored { evicted: 0 }, "{what}");
+        assert_eq!(files.load(&key), Some(entry), "{what}");
+        fs::remove_file(&path).unwrap();
     };
 
     fs::create_dir(&path).unwrap();
-    assert_eq!(assert_fails(), ErrorKind::Corrupt);
-    fs::remove_dir(&path).unwrap();
+    fs::write(path.join("inside"), "something").unwrap();
+    is_replaced("a folder");
 
     rustix::fs::mkfifoat(rustix::fs::CWD, &path, rustix::fs::Mode::RUSR).unwrap();
-    assert_eq!(assert_fails(), ErrorKind::Corrupt);
-    fs::remove_file(&path).unwrap();
+    is_replaced("a pipe");
 
     std::os::unix::fs::symlink("/dev/zero", &path).unwrap();
-    assert_eq!(assert_fails(), ErrorKind::Io);
-    files.store(&key, b"value");
-    assert_eq!(files.load(&key), Some(files::entry(b"value")));
-    fs::remove_file(&path).unwrap();
+    is_replaced("a link");
 
     fs::File::create(&path).unwrap().set_len(1 << 40).unwrap();
-    assert_eq!(assert_fails(), ErrorKind::Corrupt);
-    // What is no entry is replaced by one.
-    files.store(&key, b"value");
-    assert_eq!(files.load(&key), Some(files::entry(b"value")));
+    is_replaced("a file of a terabyte");
 }
 
 #[test]

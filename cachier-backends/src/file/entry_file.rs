@@ -20,8 +20,14 @@ const FINGERPRINT: usize = 16;
 
 /// Reads an entry.
 pub(super) fn load(path: &Path) -> io::Result<Option<Loaded>> {
-    let Some((file, length)) = open(path)? else {
-        return Ok(None);
+    let (file, length) = match open(path)? {
+        None => return Ok(None),
+        Some(Found::Obstacle) => {
+            // As good as an entry that was torn: an error for whoever decodes it, and replaced by the next store.
+            let (bytes, version) = (Vec::new(), obstacle());
+            return Ok(Some(Loaded { bytes, version }));
+        }
+        Some(Found::Entry(file, length)) => (file, length),
     };
     let bytes = read(&file, usize::try_from(length).unwrap_or(usize::MAX))?;
     let version = version(&bytes[..FINGERPRINT.min(bytes.len())], length);
@@ -30,8 +36,10 @@ pub(super) fn load(path: &Path) -> io::Result<Option<Loaded>> {
 
 /// Which version of an entry there is, and how many bytes it has.
 pub(super) fn version_at(path: &Path) -> io::Result<Option<(EntryVersion, u64)>> {
-    let Some((file, length)) = open(path)? else {
-        return Ok(None);
+    let (file, length) = match open(path)? {
+        None => return Ok(None),
+        Some(Found::Obstacle) => return Ok(Some((obstacle(), 0))),
+        Some(Found::Entry(file, length)) => (file, length),
     };
     let start = read(&file, FINGERPRINT)?;
     Ok(Some((version(&start, length), length)))
@@ -42,17 +50,44 @@ pub(super) fn check(folder: &Path) -> io::Result<()> {
     Temporary::write(folder, b"", SystemTime::now()).map(drop)
 }
 
-fn open(path: &Path) -> io::Result<Option<(File, u64)>> {
-    let Some(file) = open_entry(path)? else {
+/// What stands in the place of an entry.
+enum Found {
+    /// A file, and its length.
+    Entry(File, u64),
+    /// Something that cannot be an entry: a folder, a pipe, a link, a file of terabytes.
+    Obstacle,
+}
+
+fn open(path: &Path) -> io::Result<Option<Found>> {
+    let file = match open_entry(path) {
+        Err(error) if is_link(&error) => return Ok(Some(Found::Obstacle)),
+        opened => opened?,
+    };
+    let Some(file) = file else {
         return Ok(None);
     };
     let metadata = file.metadata()?;
-    if metadata.is_file() && metadata.len() <= LARGEST {
-        Ok(Some((file, metadata.len())))
+    Ok(Some(if metadata.is_file() && metadata.len() <= LARGEST {
+        Found::Entry(file, metadata.len())
     } else {
-        let message = "this is not the file of an entry";
-        Err(io::Error::new(io::ErrorKind::InvalidData, message))
-    }
+        Found::Obstacle
+    }))
+}
+
+/// Whether a file was not opened because it is a symbolic link.
+#[cfg(unix)]
+fn is_link(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error())
+}
+
+#[cfg(not(unix))]
+fn is_link(_: &io::Error) -> bool {
+    false
+}
+
+/// The version of all obstacles: no entry has one so short.
+fn obstacle() -> EntryVersion {
+    EntryVersion::new(*b"obstacle")
 }
 
 /// Reads up to `length` bytes, in one go: `read_to_end` would ask the system more often.
@@ -93,10 +128,16 @@ impl Temporary {
         Ok(temporary)
     }
 
-    /// Puts the entry in its place.
+    /// Puts the entry in its place, and removes a folder that stands there.
     pub(super) fn move_to(mut self, entry: &Path) -> io::Result<()> {
         if let Some(path) = &self.path {
-            fs::rename(path, entry)?;
+            match fs::rename(path, entry) {
+                Err(error) if error.kind() == io::ErrorKind::IsADirectory => {
+                    fs::remove_dir_all(entry)?;
+                    fs::rename(path, entry)?;
+                }
+                moved => moved?,
+            }
             self.path = None;
         }
         Ok(())
