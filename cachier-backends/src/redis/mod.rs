@@ -1,1 +1,477 @@
-//! To come.
+//! Entries on a Redis or Valkey server, shared by machines.
+//!
+//! # What is on the server
+//! The entries of a function are spread over 16 *shards*, each in one slot of a cluster. All names of a shard begin
+//! with `cachier:{cachier/1/{namespace}/{function}#{shard}}`:
+//!
+//! | name | what |
+//! |---|---|
+//! | `…/{version}/{hash}` | an entry: a string, with a native expiry if its value has one |
+//! | `…/lease/{version}/{hash}` | a lease: the generation it belongs to and its owner's token, with a native expiry |
+//! | `…/generation` | how often leases were cleared lately: a lease of an older generation is not valid any more |
+//! | `…/index`, `…/expiry`, `…/sizes` | the books: when each entry was created, when it expires, how large it is |
+//!
+//! An entry, its lease and its books change together, in scripts; what they change is published on
+//! `cachier:changes/cachier/1/{namespace}/{function}`. A hit is one `GET`.
+//!
+//! The server should have a `maxmemory-policy` of `noeviction` or `volatile-*`. One of `allkeys-*` may drop the books,
+//! and then [`clear`](Backend::clear) does not find all entries.
+
+mod address;
+mod error;
+mod link;
+mod names;
+mod scripts;
+mod source;
+mod subscribe;
+
+use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime};
+
+use redis::aio::ConnectionManager;
+use redis::{Client, Value};
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+
+use self::link::{Failure, Link, Server};
+use self::names::Shard;
+use self::scripts::{Call, Script};
+use self::source::Source;
+use self::subscribe::Listener;
+use crate::backend::{
+    Backend, BoxFuture, Capabilities, Capability, EntryVersion, Figures, Lease, LeaseReply, Loaded,
+    Pool, Renewal, StoreReply, StoreRequest, Usage, Watch, Watcher,
+};
+use crate::blocking;
+use crate::error::{Error, Operation};
+use crate::key::{Key, Scope};
+use crate::network::{Clients, RoundTrips};
+
+/// The largest string that the server takes, unless its `proto-max-bulk-len` says otherwise.
+const LARGEST_ENTRY: usize = 512 << 20;
+
+/// How many entries one script removes: some milliseconds of the server's time.
+const BATCH: u64 = 500;
+
+/// How long a waiter that cannot be told of changes waits before it looks again.
+const POLL: Duration = Duration::from_millis(50);
+
+/// Entries on a Redis or Valkey server: a single one, a master that Sentinel watches, or a cluster.
+///
+/// ```
+/// use cachier_backends::Backend;
+/// use cachier_backends::redis::RedisBackend;
+///
+/// let backend = RedisBackend::from_url("redis://:secret@127.0.0.1:6379/2")?;
+/// assert_eq!(backend.store_name(), "redis://127.0.0.1:6379/2");
+/// # Ok::<(), cachier_backends::Error>(())
+/// ```
+///
+/// It connects when it is first used, with one connection for each tokio runtime and one more for notifications.
+pub struct RedisBackend {
+    server: Arc<Server>,
+    clients: Clients<Link>,
+    listener: Listener,
+    /// Unlike that of any other backend: what it publishes and the tokens of its leases begin with it.
+    origin: String,
+    leases: AtomicU64,
+}
+
+/// What the backend keeps in a lease.
+struct Owner {
+    token: String,
+}
+
+impl RedisBackend {
+    /// The server, the master or the cluster that a URL names.
+    ///
+    /// - `redis://user:password@host:6379/0` for a single server, `rediss://…` with TLS;
+    /// - `redis+sentinel://user:password@host:26379,host:26379/master/0`, the credentials being those of the master;
+    /// - `redis+cluster://user:password@host:6379,host:6379`.
+    ///
+    /// TLS trusts the certificates that the operating system trusts, and uses the cryptography that the program chose
+    /// for rustls, else that of ring.
+    ///
+    /// # Errors
+    /// For a URL that is none of these. Whether the server is there is not looked at.
+    pub fn from_url(url: &str) -> Result<Self, Error> {
+        let (source, name) = address::parse(url)?;
+        Ok(Self::new(source, name))
+    }
+
+    /// The server of the program's own client, from which connections are made.
+    #[must_use]
+    pub fn with_client(client: Client) -> Self {
+        let name = address::name_of(client.get_connection_info());
+        Self::new(Source::Single(client), name)
+    }
+
+    /// The server of the program's own connection, which all runtimes share.
+    ///
+    /// It does not notify: those that wait for another's computation ask again and again, and near tiers learn of
+    /// changes by the age of what they hold. Its response timeout bounds what an operation takes.
+    #[must_use]
+    pub fn with_connection_manager(manager: ConnectionManager) -> Self {
+        let server = Self::server(
+            Source::Manager(manager),
+            "redis, a connection of the program".to_owned(),
+        );
+        let clients = Clients::given(Link::new(Arc::clone(&server)));
+        Self::of(server, clients)
+    }
+
+    fn new(source: Source, name: String) -> Self {
+        let server = Self::server(source, name);
+        let of_runtime = Arc::clone(&server);
+        let clients = Clients::new(move |_| {
+            let link = Link::new(Arc::clone(&of_runtime));
+            async { Ok(link) }
+        });
+        Self::of(server, clients)
+    }
+
+    fn server(source: Source, name: String) -> Arc<Server> {
+        Arc::new(Server {
+            source,
+            name,
+            round_trips: RoundTrips::default(),
+        })
+    }
+
+    fn of(server: Arc<Server>, clients: Clients<Link>) -> Self {
+        let origin = format!("{:016x}", RandomState::new().hash_one("origin"));
+        Self {
+            listener: Listener::new(Arc::clone(&server), origin.clone()),
+            server,
+            clients,
+            origin,
+            leases: AtomicU64::new(0),
+        }
+    }
+
+    /// A call of a script about one entry.
+    fn about(&self, key: &Key, operation: Operation, script: &'static Script) -> Call {
+        let member = names::member(key);
+        script.call(operation, &Shard::of(key), &self.origin, &member)
+    }
+
+    /// Runs a script again and again on each shard of a function, until it says that this was all; the sum of the first
+    /// numbers that it returns.
+    fn exhaust(
+        &self,
+        scope: &Arc<Scope>,
+        operation: Operation,
+        script: &'static Script,
+        before: Option<SystemTime>,
+    ) -> BoxFuture<'_, u64> {
+        let origin = self.origin.clone();
+        let each = self.on_all_shards(scope, operation, move |link, shard| {
+            let origin = origin.clone();
+            async move {
+                let mut total = 0;
+                loop {
+                    let call = script.call(operation, &shard, &origin, "");
+                    let call = match before {
+                        Some(moment) => call.arg(micros(moment)),
+                        None => call,
+                    };
+                    let [count, more] = call.arg(BATCH).numbers(&link).await?;
+                    total += count;
+                    if more == 0 {
+                        return Ok(total);
+                    }
+                }
+            }
+        });
+        Box::pin(async { Ok(each.await?.into_iter().sum()) })
+    }
+
+    /// Works on all shards of a function at once.
+    fn on_all_shards<T, F>(
+        &self,
+        scope: &Arc<Scope>,
+        operation: Operation,
+        work: impl Fn(Link, Shard) -> F + Send + 'static,
+    ) -> BoxFuture<'_, Vec<T>>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, Error>> + Send + 'static,
+    {
+        let shards: Vec<_> = Shard::all(scope).collect();
+        self.clients.run(operation, move |link| async move {
+            let mut tasks = JoinSet::new();
+            for shard in shards {
+                tasks.spawn(work(link.clone(), shard));
+            }
+            let mut all = Vec::new();
+            while let Some(done) = tasks.join_next().await {
+                all.push(done.map_err(|ended| link.fault(operation).with_source(ended))??);
+            }
+            Ok(all)
+        })
+    }
+
+    fn token(&self) -> String {
+        let number = self.leases.fetch_add(1, Ordering::Relaxed);
+        format!("{}{number:016x}", self.origin)
+    }
+}
+
+impl Backend for RedisBackend {
+    fn kind(&self) -> &str {
+        "redis"
+    }
+
+    fn store_name(&self) -> String {
+        self.server.name.clone()
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        use Capability::{Cleanup, Leases, Usage};
+        Capabilities::NONE.with(Leases).with(Cleanup).with(Usage)
+    }
+
+    fn load<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, Option<Loaded>> {
+        let mut get = redis::cmd("GET");
+        get.arg(names::entry(key));
+        self.clients.run(Operation::Load, |link| async move {
+            match link.ask(Operation::Load, &get).await? {
+                Value::Nil => Ok(None),
+                Value::BulkString(bytes) => Ok(Some(Loaded {
+                    version: names::version(&bytes),
+                    bytes,
+                })),
+                _ => Err(link.fault(Operation::Load)),
+            }
+        })
+    }
+
+    fn store<'a>(&'a self, key: &'a Key, request: StoreRequest<'a>) -> BoxFuture<'a, StoreReply> {
+        if request.entry.len() > LARGEST_ENTRY {
+            return answer(StoreReply::TooLarge);
+        }
+        let token = match &request.lease {
+            None => "",
+            Some(lease) => match lease.state::<Owner>() {
+                Some(owner) => &owner.token,
+                None => return answer(StoreReply::Superseded),
+            },
+        };
+        let call = self
+            .about(key, Operation::Store, &scripts::STORE)
+            .arg(token)
+            .arg(micros(request.created))
+            .arg(request.expires.map_or(String::new(), expiry))
+            .arg(request.entry);
+        self.clients.run(Operation::Store, |link| async move {
+            match call.try_run(&link).await {
+                Ok(Value::Int(0)) => Ok(StoreReply::Superseded),
+                Ok(_) => Ok(StoreReply::Stored { evicted: 0 }),
+                Err(Failure::Refused(refused)) if error::is_too_large(&refused) => {
+                    Ok(StoreReply::TooLarge)
+                }
+                Err(failure) => Err(link.error(Operation::Store, failure)),
+            }
+        })
+    }
+
+    fn remove<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, bool> {
+        let call = self.about(key, Operation::Remove, &scripts::REMOVE);
+        self.clients.run(Operation::Remove, |link| async move {
+            Ok(call.number(&link).await? > 0)
+        })
+    }
+
+    fn clear<'a>(&'a self, scope: &'a Arc<Scope>) -> BoxFuture<'a, Option<u64>> {
+        let cleared = self.exhaust(scope, Operation::Clear, &scripts::CLEAR, None);
+        Box::pin(async { cleared.await.map(Some) })
+    }
+
+    fn lease<'a>(
+        &'a self,
+        key: &'a Key,
+        seen: Option<&'a EntryVersion>,
+        period: Duration,
+    ) -> BoxFuture<'a, LeaseReply> {
+        let token = self.token();
+        let call = self
+            .about(key, Operation::Lease, &scripts::LEASE)
+            .arg(names::seen(seen))
+            .arg(&token)
+            .arg(millis(period));
+        let lease = Lease::new(key.clone(), seen.cloned(), Owner { token });
+        self.clients.run(Operation::Lease, move |link| async move {
+            match call.run(&link).await? {
+                Value::BulkString(reply) if reply == b"granted" => {
+                    Ok(LeaseReply::Granted(lease.expiring_after(period)))
+                }
+                Value::BulkString(reply) if reply == b"held" => Ok(LeaseReply::Held),
+                Value::BulkString(reply) if reply == b"changed" => Ok(LeaseReply::Changed),
+                _ => Err(link.fault(Operation::Lease)),
+            }
+        })
+    }
+
+    fn renew<'a>(&'a self, lease: &'a Lease) -> BoxFuture<'a, Renewal> {
+        let (Some(owner), Some(period)) = (lease.state::<Owner>(), lease.period()) else {
+            return answer(Renewal::Lost);
+        };
+        let call = self
+            .about(lease.key(), Operation::Lease, &scripts::RENEW)
+            .arg(&owner.token)
+            .arg(millis(period));
+        self.clients.run(Operation::Lease, |link| async move {
+            Ok(match call.number(&link).await? {
+                0 => Renewal::Lost,
+                _ => Renewal::Renewed,
+            })
+        })
+    }
+
+    fn release(&self, lease: Lease) -> BoxFuture<'_, ()> {
+        let Some(owner) = lease.state::<Owner>() else {
+            return answer(());
+        };
+        let call = self
+            .about(lease.key(), Operation::Lease, &scripts::RELEASE)
+            .arg(&owner.token);
+        self.clients.run(Operation::Lease, |link| async move {
+            call.number(&link).await.map(drop)
+        })
+    }
+
+    fn wait<'a>(
+        &'a self,
+        key: &'a Key,
+        seen: Option<&'a EntryVersion>,
+    ) -> Option<BoxFuture<'a, ()>> {
+        if self.listener.is_deaf() {
+            return None;
+        }
+        let call = self
+            .about(key, Operation::Lease, &scripts::WAIT)
+            .arg(names::seen(seen));
+        // In this order: what happens after the look at the server is told.
+        let changed = self.listener.waiters().of_entry(key);
+        self.listener.want(key.scope());
+        let subscribed = self.listener.subscribed(key.scope());
+        Some(Box::pin(async move {
+            // A synchronous caller is not kept for longer than an operation may take.
+            let most = blocking::allowance().map_or(Duration::MAX, |allowance| allowance / 2);
+            let waiting = self.clients.run(Operation::Lease, move |link| async move {
+                let told = async {
+                    if !subscribed.await {
+                        sleep(POLL).await;
+                        return Ok(());
+                    }
+                    let leased = Duration::from_millis(call.number(&link).await?);
+                    // A lease that ends by itself is not published.
+                    let _ = timeout(leased, changed).await;
+                    Ok(())
+                };
+                timeout(most, told).await.unwrap_or(Ok(()))
+            });
+            waiting.await
+        }))
+    }
+
+    fn watch(&self, scope: &Arc<Scope>, watcher: Arc<Watcher>) -> Option<Watch> {
+        if !self.server.source.can_subscribe() {
+            return None;
+        }
+        let watch = self.listener.watchers().watch(scope, watcher);
+        self.listener.want(scope);
+        Some(watch)
+    }
+
+    fn clear_leases<'a>(&'a self, scope: &'a Arc<Scope>) -> BoxFuture<'a, ()> {
+        let origin = self.origin.clone();
+        let cleared = self.on_all_shards(scope, Operation::Clear, move |link, shard| {
+            let call = scripts::CLEAR_LEASES.call(Operation::Clear, &shard, &origin, "");
+            async move { call.number(&link).await }
+        });
+        Box::pin(async { cleared.await.map(drop) })
+    }
+
+    fn cleanup<'a>(
+        &'a self,
+        scope: &'a Arc<Scope>,
+        created_before: SystemTime,
+    ) -> BoxFuture<'a, Option<u64>> {
+        let before = Some(created_before);
+        let removed = self.exhaust(scope, Operation::Remove, &scripts::CLEANUP, before);
+        Box::pin(async { removed.await.map(Some) })
+    }
+
+    fn usage<'a>(&'a self, scope: &'a Arc<Scope>) -> BoxFuture<'a, Usage> {
+        let origin = self.origin.clone();
+        let each = self.on_all_shards(scope, Operation::Load, move |link, shard| {
+            let origin = origin.clone();
+            async move {
+                loop {
+                    let call = scripts::USAGE.call(Operation::Load, &shard, &origin, "");
+                    let [entries, bytes, more] = call.arg(BATCH).numbers(&link).await?;
+                    if more == 0 {
+                        return Ok((entries, bytes));
+                    }
+                }
+            }
+        });
+        Box::pin(async {
+            let each = each.await?;
+            Ok(Usage {
+                entries: Some(each.iter().map(|(entries, _)| entries).sum()),
+                bytes: Some(each.iter().map(|(_, bytes)| bytes).sum()),
+            })
+        })
+    }
+
+    fn figures(&self) -> Figures {
+        let links = self.clients.connected();
+        let of = |busy| {
+            links
+                .iter()
+                .filter(move |link| link.is_busy() == Some(busy))
+        };
+        Figures {
+            round_trips: self.server.round_trips.totals(),
+            pool: Some(Pool::new(
+                of(false).count() as u64,
+                of(true).count() as u64,
+                None,
+            )),
+        }
+    }
+
+    fn check(&self) -> BoxFuture<'_, ()> {
+        self.clients.run(Operation::Load, |link| async move {
+            let ping = redis::cmd("PING");
+            link.ask(Operation::Load, &ping).await.map(drop)
+        })
+    }
+}
+
+/// An answer that needs no server.
+fn answer<'a, T: Send + 'a>(answer: T) -> BoxFuture<'a, T> {
+    Box::pin(async { Ok(answer) })
+}
+
+/// Microseconds since 1970, by which the index is sorted: exact in the server's floating-point numbers until 2255.
+fn micros(moment: SystemTime) -> u64 {
+    let since = moment.duration_since(SystemTime::UNIX_EPOCH);
+    since.map_or(0, |since| {
+        u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
+    })
+}
+
+/// Milliseconds since 1970, as the server takes an expiry.
+fn expiry(moment: SystemTime) -> String {
+    (micros(moment) / 1000).max(1).to_string()
+}
+
+/// A period in milliseconds, as the server takes it: at least one.
+fn millis(period: Duration) -> u64 {
+    u64::try_from(period.as_millis().clamp(1, 1 << 40)).unwrap_or(1)
+}

@@ -1,1 +1,217 @@
-//! To come.
+//! Redis: a single server, one that Sentinel watches, and a cluster.
+
+use std::env;
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, TcpStream};
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use crate::{Server, folder, free_port, program};
+
+/// Names a server that is there already.
+const VARIABLE: &str = "CACHIER_TEST_REDIS_URL";
+
+/// A server: one that was started here, or one that was there.
+#[derive(Debug)]
+pub struct Redis {
+    url: String,
+    server: Option<Server>,
+}
+
+/// The server that `CACHIER_TEST_REDIS_URL` names, else a new one; `None`, said on the error output, if there is neither.
+#[must_use]
+pub fn start() -> Option<Redis> {
+    if let Ok(url) = env::var(VARIABLE) {
+        return Some(Redis { url, server: None });
+    }
+    start_private(free_port(), &[])
+}
+
+/// A new server on a port, with some options more.
+#[must_use]
+pub fn start_private(port: u16, options: &[&str]) -> Option<Redis> {
+    let server = serve("redis-server", port, options)?;
+    Some(Redis {
+        url: format!("redis://127.0.0.1:{port}"),
+        server: Some(server),
+    })
+}
+
+impl Redis {
+    /// Its address.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The process, if it was started here.
+    pub fn server(&mut self) -> Option<&mut Server> {
+        self.server.as_mut()
+    }
+}
+
+/// A cluster of three.
+#[derive(Debug)]
+pub struct Cluster {
+    nodes: Vec<Server>,
+}
+
+/// A new cluster; `None` if the programs are not installed.
+///
+/// # Panics
+/// When the servers do not form one.
+#[must_use]
+pub fn start_cluster() -> Option<Cluster> {
+    let client = installed("redis-cli")?;
+    let node = |_| {
+        serve(
+            "redis-server",
+            cluster_port(),
+            &["--cluster-enabled", "yes"],
+        )
+    };
+    let nodes: Vec<_> = (0..3).map(node).collect::<Option<_>>()?;
+    let addresses = nodes.iter().map(address);
+    let created = Command::new(client)
+        .args(["--cluster", "create"])
+        .args(addresses)
+        .args(["--cluster-replicas", "0", "--cluster-yes"])
+        .output()
+        .expect("redis-cli runs");
+    assert!(created.status.success(), "{created:?}");
+    nodes.iter().for_each(until_joined);
+    Some(Cluster { nodes })
+}
+
+impl Cluster {
+    /// The address of all nodes.
+    #[must_use]
+    pub fn url(&self) -> String {
+        let nodes: Vec<_> = self.nodes.iter().map(address).collect();
+        format!("redis+cluster://{}", nodes.join(","))
+    }
+}
+
+/// A master, its replica, and a sentinel that watches them.
+#[derive(Debug)]
+pub struct Watched {
+    sentinel: Server,
+    /// The master at first.
+    pub master: Server,
+    /// The replica at first.
+    pub replica: Server,
+}
+
+/// New servers; `None` if the programs are not installed.
+///
+/// # Panics
+/// When they do not start.
+#[must_use]
+pub fn start_watched() -> Option<Watched> {
+    let master = serve("redis-server", free_port(), &[])?;
+    let of_master = format!("127.0.0.1 {}", master.port());
+    let replica = serve("redis-server", free_port(), &["--replicaof", &of_master])?;
+    let program = installed("redis-sentinel")?;
+    let (folder, port) = (folder(), free_port());
+    let configuration = folder.path().join("sentinel.conf");
+    let text = format!(
+        "port {port}\nbind 127.0.0.1\nsentinel monitor main {of_master} 1\n\
+         sentinel down-after-milliseconds main 500\nsentinel failover-timeout main 2000\n"
+    );
+    std::fs::write(&configuration, text).expect("the configuration of the sentinel");
+    let mut command = mortal(&program);
+    command.arg(&configuration);
+    let sentinel = Server::start(&mut command, port, folder, || {
+        let masters = ask(port, "SENTINEL MASTER main\r\n");
+        masters.is_some_and(|text| text.contains("num-slaves\r\n$1\r\n1"))
+    });
+    Some(Watched {
+        sentinel,
+        master,
+        replica,
+    })
+}
+
+impl Watched {
+    /// The address of the sentinel, which knows the others.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("redis+sentinel://{}/main/0", address(&self.sentinel))
+    }
+}
+
+/// Waits until a node knows the others.
+fn until_joined(node: &Server) {
+    let is_joined = || {
+        let state = ask(node.port(), "CLUSTER INFO\r\n");
+        state.is_some_and(|text| text.contains("cluster_state:ok"))
+    };
+    while !is_joined() {
+        thread::sleep(Duration::from_millis(10));
+    }
+}
+
+fn address(server: &Server) -> String {
+    format!("127.0.0.1:{}", server.port())
+}
+
+/// A free port whose 10000th successor exists: nodes of a cluster talk to each other there.
+fn cluster_port() -> u16 {
+    loop {
+        let port = free_port();
+        if port < 55_000 {
+            return port;
+        }
+    }
+}
+
+fn serve(name: &str, port: u16, options: &[&str]) -> Option<Server> {
+    let (program, folder) = (installed(name)?, folder());
+    let mut command = mortal(&program);
+    command
+        .args(["--port", &port.to_string(), "--bind", "127.0.0.1"])
+        .args(["--save", "", "--appendonly", "no", "--daemonize", "no"])
+        .arg("--dir")
+        .arg(folder.path())
+        .args(options);
+    let answers = || ask(port, "PING\r\n").is_some();
+    Some(Server::start(&mut command, port, folder, answers))
+}
+
+/// What a server answers to one line.
+fn ask(port: u16, line: &str) -> Option<String> {
+    let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).ok()?;
+    stream.set_read_timeout(Some(Duration::from_secs(1))).ok()?;
+    stream.write_all(line.as_bytes()).ok()?;
+    let mut answer = [0; 8192];
+    let length = stream.read(&mut answer).ok()?;
+    (length > 0).then(|| String::from_utf8_lossy(&answer[..length]).into_owned())
+}
+
+fn installed(name: &str) -> Option<PathBuf> {
+    let found = program(&[name]);
+    if found.is_none() {
+        let _ = writeln!(
+            std::io::stderr(),
+            "skipped: {name} is not installed (`apt install redis-server redis-sentinel redis-tools`, or name a server \
+             in {VARIABLE})"
+        );
+    }
+    found
+}
+
+/// Starts a program so that it ends, where that is possible, with the thread that started it.
+fn mortal(program: &std::path::Path) -> Command {
+    let mut command = match crate::program(&["setpriv"]) {
+        Some(setpriv) => {
+            let mut command = Command::new(setpriv);
+            command.args(["--pdeathsig", "KILL"]).arg(program);
+            command
+        }
+        None => Command::new(program),
+    };
+    command.stdin(Stdio::null());
+    command
+}

@@ -1,0 +1,181 @@
+//! What the URL of a server says.
+
+use redis::sentinel::SentinelNodeConnectionInfo;
+use redis::{Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, RedisResult, TlsMode};
+
+use super::source::Source;
+use crate::error::{Error, ErrorKind, Operation};
+
+/// The source that a URL describes, and its name without credentials.
+pub(super) fn parse(url: &str) -> Result<(Source, String), Error> {
+    let (scheme, rest) = url.split_once("://").ok_or_else(not_an_address)?;
+    let parsed = match scheme.split_once('+') {
+        Some((base, "sentinel")) => sentinel(base, &Parts::of(rest)),
+        Some((base, "cluster")) => cluster(base, &Parts::of(rest)),
+        _ => Client::open(url).map(|client| {
+            let name = name_of(client.get_connection_info());
+            (Source::Single(client), name)
+        }),
+    };
+    parsed.map_err(|error| not_an_address().with_source(error))
+}
+
+/// The address of a server, without credentials.
+pub(super) fn name_of(server: &ConnectionInfo) -> String {
+    let database = server.redis_settings().db();
+    match server.addr() {
+        ConnectionAddr::TcpTls { .. } => format!("rediss://{}/{database}", server.addr()),
+        ConnectionAddr::Unix(_) => format!("unix://{}", server.addr()),
+        address => format!("redis://{address}/{database}"),
+    }
+}
+
+/// What stands behind the scheme: `user:password@one:1,two:2/path?query`.
+struct Parts<'a> {
+    credentials: &'a str,
+    hosts: &'a str,
+    path: &'a str,
+    query: &'a str,
+}
+
+impl<'a> Parts<'a> {
+    fn of(rest: &'a str) -> Self {
+        let at = |text: &'a str, mark| match text.find(mark) {
+            Some(position) => text.split_at(position),
+            None => (text, ""),
+        };
+        let (rest, query) = at(rest, '?');
+        let (authority, path) = at(rest, '/');
+        let hosts = authority.rfind('@').map_or(0, |position| position + 1);
+        let (credentials, hosts) = authority.split_at(hosts);
+        Self {
+            credentials,
+            hosts,
+            path: path.trim_matches('/'),
+            query,
+        }
+    }
+
+    fn hosts(&self) -> impl Iterator<Item = &'a str> {
+        self.hosts.split(',').map(str::trim)
+    }
+}
+
+/// `redis+sentinel://user:password@sentinel:26379,…/master/db`: the credentials are those of the master.
+fn sentinel(base: &str, parts: &Parts<'_>) -> RedisResult<(Source, String)> {
+    let (master, database) = parts.path.split_once('/').unwrap_or((parts.path, "0"));
+    let server = |host: &str| {
+        let port = if has_port(host) { "" } else { ":26379" };
+        format!("{base}://{host}{port}").into_connection_info()
+    };
+    let sentinels = parts.hosts().map(server).collect::<RedisResult<Vec<_>>>()?;
+    // The host is a stand-in: only what is said of the master counts.
+    let of_master = format!(
+        "{base}://{}master/{database}{}",
+        parts.credentials, parts.query
+    )
+    .into_connection_info()?;
+    let mut node = SentinelNodeConnectionInfo::default()
+        .set_redis_connection_info(of_master.redis_settings().clone());
+    if matches!(of_master.addr(), ConnectionAddr::TcpTls { .. }) {
+        node = node.set_tls_mode(TlsMode::Secure);
+    }
+    if master.is_empty() {
+        return Err(missing("the name of the master is missing"));
+    }
+    let name = format!("{base}+sentinel://{}/{master}/{database}", parts.hosts);
+    let source = Source::Sentinel {
+        sentinels,
+        master: master.to_owned(),
+        node,
+    };
+    Ok((source, name))
+}
+
+/// `redis+cluster://user:password@node:6379,…`
+fn cluster(base: &str, parts: &Parts<'_>) -> RedisResult<(Source, String)> {
+    let server = |host: &str| {
+        format!("{base}://{}{host}{}", parts.credentials, parts.query).into_connection_info()
+    };
+    if !parts.path.is_empty() {
+        return Err(missing("a cluster has no numbered databases"));
+    }
+    let nodes = parts.hosts().map(server).collect::<RedisResult<Vec<_>>>()?;
+    let name = format!("{base}+cluster://{}", parts.hosts);
+    Ok((Source::Cluster(nodes), name))
+}
+
+/// Whether a host, perhaps an IPv6 address in brackets, has a port behind it.
+fn has_port(host: &str) -> bool {
+    host.rsplit(']').next().is_some_and(|end| end.contains(':'))
+}
+
+fn missing(what: &'static str) -> redis::RedisError {
+    (redis::ErrorKind::InvalidClientConfig, what).into()
+}
+
+/// The URL itself is not shown: it may hold a password.
+fn not_an_address() -> Error {
+    Error::new(
+        ErrorKind::Connect,
+        Operation::Load,
+        "the URL does not name a Redis server",
+    )
+    .with_hint(
+        "write `redis://host:6379/0`, `rediss://…` for TLS, `redis+sentinel://host:26379,host:26379/master/0` or \
+         `redis+cluster://host:6379,host:6379`, each with `user:password@` before the first host if need be",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    fn name(url: &str) -> String {
+        parse(url).map(|(_, name)| name).unwrap()
+    }
+
+    #[test]
+    fn names_show_where_the_server_is_and_no_credentials() {
+        for (url, shown) in [
+            ("redis://127.0.0.1", "redis://127.0.0.1:6379/0"),
+            ("redis://me:secret@db:7/3", "redis://db:7/3"),
+            ("rediss://:secret@db:7", "rediss://db:7/0"),
+            (
+                "redis+sentinel://me:secret@a:1,b/main/2",
+                "redis+sentinel://a:1,b/main/2",
+            ),
+            ("redis+sentinel://a:1/main", "redis+sentinel://a:1/main/0"),
+            ("rediss+cluster://:p@a:1,b:2", "rediss+cluster://a:1,b:2"),
+        ] {
+            assert_eq!(name(url), shown);
+        }
+    }
+
+    #[test]
+    fn a_wrong_url_is_an_error_that_shows_none_of_it() {
+        for url in [
+            "",
+            "secret",
+            "http://me:secret@host",
+            "redis://me:secret@host/secret",
+            "redis://me:secret@host:secret",
+            "redis+sentinel://me:secret@host",
+            "redis+cluster://me:secret@host/1",
+            "redis+cluster://",
+            "redis+secret://me:secret@host",
+        ] {
+            let error = parse(url).map(|(_, name)| name).unwrap_err();
+            assert!(error.to_string().contains("write `redis://"), "{url}");
+            assert!(!format!("{error:#} {error:?}").contains("secret"), "{url}");
+        }
+    }
+
+    #[test]
+    fn hosts_may_have_ports() {
+        assert!(has_port("a:1") && has_port("[::1]:1"));
+        assert!(!has_port("a") && !has_port("[::1]"));
+    }
+}

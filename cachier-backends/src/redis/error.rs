@@ -1,0 +1,97 @@
+//! What the errors of the driver mean.
+
+use redis::{ErrorKind as Driver, RedisError, ServerErrorKind as Server};
+
+use crate::error::{Error, ErrorKind, Operation};
+
+/// A connection that was not made.
+pub(super) fn connecting(operation: Operation, error: RedisError) -> Error {
+    match kind_of(&error) {
+        ErrorKind::Denied => describe(ErrorKind::Denied, operation, error),
+        _ => Error::new(
+            ErrorKind::Connect,
+            operation,
+            "the server cannot be reached",
+        )
+        .with_source(error),
+    }
+}
+
+/// A request that was not answered, or refused.
+pub(super) fn asking(operation: Operation, error: RedisError) -> Error {
+    describe(kind_of(&error), operation, error)
+}
+
+/// Whether the server refuses an entry of this size.
+pub(super) fn is_too_large(error: &RedisError) -> bool {
+    let says = |text| error.detail().is_some_and(|detail| detail.contains(text));
+    says("invalid bulk length") || says("string exceeds maximum allowed size")
+}
+
+/// Whether the connection is of no use any more: broken, or to a server that is not the master now.
+pub(super) fn is_fatal(error: &RedisError) -> bool {
+    error.is_io_error()
+        || error.is_unrecoverable_error()
+        || matches!(
+            error.kind(),
+            Driver::Server(Server::ReadOnly | Server::MasterDown)
+        )
+}
+
+fn kind_of(error: &RedisError) -> ErrorKind {
+    match error.kind() {
+        Driver::Io if error.is_timeout() => ErrorKind::Timeout,
+        Driver::Io | Driver::ClusterConnectionNotFound | Driver::MasterNameNotFoundBySentinel => {
+            ErrorKind::Connect
+        }
+        Driver::AuthenticationFailed | Driver::Server(Server::NoPerm) => ErrorKind::Denied,
+        Driver::Server(
+            Server::BusyLoading
+            | Server::TryAgain
+            | Server::ClusterDown
+            | Server::MasterDown
+            | Server::ReadOnly
+            | Server::Moved
+            | Server::Ask,
+        ) => ErrorKind::Connect,
+        _ => kind_of_code(error),
+    }
+}
+
+/// Errors that the driver has no name for, and those that a script passes on.
+fn kind_of_code(error: &RedisError) -> ErrorKind {
+    let detail = error.detail().unwrap_or_default();
+    match error.code().unwrap_or_default() {
+        "NOAUTH" | "WRONGPASS" => ErrorKind::Denied,
+        "OOM" | "MISCONF" => ErrorKind::Full,
+        "WRONGTYPE" => ErrorKind::Corrupt,
+        "BUSY" | "NOREPLICAS" => ErrorKind::Connect,
+        _ if detail.contains("ACL failure") => ErrorKind::Denied,
+        _ if detail.contains("max number of clients") => ErrorKind::Connect,
+        _ => ErrorKind::Protocol,
+    }
+}
+
+fn describe(kind: ErrorKind, operation: Operation, error: RedisError) -> Error {
+    let (message, hint) = match kind {
+        ErrorKind::Timeout => ("the server did not answer in time", None),
+        ErrorKind::Connect => ("the server cannot be used right now", None),
+        ErrorKind::Denied => (
+            "the server does not permit it",
+            Some(
+                "the user needs `~cachier:* &cachier:* +@read +@write +@scripting +@pubsub +ping`",
+            ),
+        ),
+        ErrorKind::Full => (
+            "the server has no room",
+            Some("raise its `maxmemory`, or choose a `maxmemory-policy` that is `volatile-*`"),
+        ),
+        ErrorKind::Corrupt => ("what is stored is not an entry", None),
+        _ => ("the server refused the request", None),
+    };
+    let described = Error::new(kind, operation, message).with_source(error);
+    match hint {
+        Some(hint) => described.with_hint(hint),
+        None => described,
+    }
+}

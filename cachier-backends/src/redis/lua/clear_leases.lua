@@ -1,0 +1,3 @@
+end_leases()
+publish('leases')
+return 1

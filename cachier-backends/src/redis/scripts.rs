@@ -1,0 +1,150 @@
+//! The scripts that run on the server, each in one step: what is true when one begins is true until it ends.
+
+use std::sync::LazyLock;
+
+use redis::{Arg, Cmd, ToRedisArgs, Value};
+
+use super::link::{Failure, Link};
+use super::names::Shard;
+use crate::error::{Error, ErrorKind, Operation};
+
+/// A script, known to the server by its hash once it has run there.
+pub(super) struct Script {
+    code: &'static str,
+    hash: String,
+}
+
+/// A request to run a script.
+pub(super) struct Call {
+    script: &'static Script,
+    operation: Operation,
+    command: Cmd,
+}
+
+macro_rules! scripts {
+    ($($name:ident = $file:literal;)*) => {$(
+        pub(super) static $name: LazyLock<Script> = LazyLock::new(|| {
+            Script::new(concat!(include_str!("lua/shared.lua"), include_str!($file)))
+        });
+    )*};
+}
+
+scripts! {
+    STORE = "lua/store.lua";
+    REMOVE = "lua/remove.lua";
+    CLEAR = "lua/clear.lua";
+    LEASE = "lua/lease.lua";
+    RENEW = "lua/renew.lua";
+    RELEASE = "lua/release.lua";
+    WAIT = "lua/wait.lua";
+    CLEAR_LEASES = "lua/clear_leases.lua";
+    CLEANUP = "lua/cleanup.lua";
+    USAGE = "lua/usage.lua";
+}
+
+impl Script {
+    fn new(code: &'static str) -> Self {
+        let hash = redis::Script::new(code).get_hash().to_owned();
+        Self { code, hash }
+    }
+
+    /// A request to run this on a shard, about the entry of `member`, or about all if that is empty.
+    ///
+    /// What it publishes says that `origin` did it.
+    pub(super) fn call(
+        &'static self,
+        operation: Operation,
+        shard: &Shard,
+        origin: &str,
+        member: &str,
+    ) -> Call {
+        let mut command = redis::cmd("EVALSHA");
+        command.arg(&self.hash).arg(1).arg(shard.name());
+        command.arg(shard.channel()).arg(origin).arg(member);
+        Call {
+            script: self,
+            operation,
+            command,
+        }
+    }
+}
+
+impl Call {
+    /// The same call with one more argument.
+    pub(super) fn arg(mut self, argument: impl ToRedisArgs) -> Self {
+        self.command.arg(argument);
+        self
+    }
+
+    /// Runs it: one round trip, once the server knows the script.
+    pub(super) async fn run(self, link: &Link) -> Result<Value, Error> {
+        let operation = self.operation;
+        let reply = self.try_run(link).await;
+        reply.map_err(|failure| link.error(operation, failure))
+    }
+
+    /// The same, for callers that look at the refusal.
+    pub(super) async fn try_run(self, link: &Link) -> Result<Value, Failure> {
+        match link.try_ask(self.operation, &self.command).await {
+            Err(Failure::Refused(refused)) if is_unknown_script(&refused) => {
+                link.try_ask(self.operation, &self.with_code()).await
+            }
+            reply => reply,
+        }
+    }
+
+    /// Runs it; the reply is one number.
+    pub(super) async fn number(self, link: &Link) -> Result<u64, Error> {
+        let operation = self.operation;
+        match self.run(link).await? {
+            Value::Int(number) => Ok(u64::try_from(number).unwrap_or(0)),
+            _ => Err(link.fault(operation)),
+        }
+    }
+
+    /// Runs it; the reply is `N` numbers.
+    pub(super) async fn numbers<const N: usize>(self, link: &Link) -> Result<[u64; N], Error> {
+        let operation = self.operation;
+        let numbers: Option<Vec<u64>> = match self.run(link).await? {
+            Value::Array(values) => values.iter().map(number).collect(),
+            _ => None,
+        };
+        let numbers = numbers.and_then(|numbers| numbers.try_into().ok());
+        numbers.ok_or_else(|| link.fault(operation))
+    }
+
+    /// The same request with the whole script in it, after which the server knows it.
+    fn with_code(&self) -> Cmd {
+        let mut command = redis::cmd("EVAL");
+        command.arg(self.script.code);
+        for argument in self.command.args_iter().skip(2) {
+            if let Arg::Simple(bytes) = argument {
+                command.arg(bytes);
+            }
+        }
+        command
+    }
+}
+
+impl Link {
+    /// The error of a server that answers what no script returns.
+    pub(super) fn fault(&self, operation: Operation) -> Error {
+        Error::new(
+            ErrorKind::Protocol,
+            operation,
+            "the server answered something unexpected",
+        )
+        .at(self.name())
+    }
+}
+
+fn number(value: &Value) -> Option<u64> {
+    match value {
+        Value::Int(number) => u64::try_from(*number).ok(),
+        _ => None,
+    }
+}
+
+fn is_unknown_script(error: &redis::RedisError) -> bool {
+    error.kind() == redis::ErrorKind::Server(redis::ServerErrorKind::NoScript)
+}

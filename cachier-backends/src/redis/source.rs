@@ -1,0 +1,182 @@
+//! Where the server is, and how a connection to it is made.
+
+use std::time::Duration;
+
+use redis::aio::{AsyncPushSender, ConnectionManager, MultiplexedConnection};
+use redis::cluster::ClusterClient;
+use redis::cluster_async::ClusterConnection;
+use redis::sentinel::{Sentinel, SentinelNodeConnectionInfo};
+use redis::{
+    AsyncConnectionConfig, Client, Cmd, ConnectionAddr, ConnectionInfo, ErrorKind,
+    IntoConnectionInfo, ProtocolVersion, RedisError, RedisResult, Value,
+};
+use tokio::time::timeout;
+
+/// How long connecting may take, finding the server included.
+const CONNECT_WITHIN: Duration = Duration::from_secs(2);
+
+/// How long a node of a cluster may take for an answer. Callers have shorter limits of their own.
+const ANSWER_WITHIN: Duration = Duration::from_secs(60);
+
+/// Where connections come from.
+pub(super) enum Source {
+    Single(Client),
+    Sentinel {
+        sentinels: Vec<ConnectionInfo>,
+        master: String,
+        node: SentinelNodeConnectionInfo,
+    },
+    Cluster(Vec<ConnectionInfo>),
+    /// The program's own, which reconnects by itself.
+    Manager(ConnectionManager),
+}
+
+/// A connection that many callers use at once.
+#[derive(Clone)]
+pub(super) enum Connection {
+    Single(MultiplexedConnection),
+    Cluster(ClusterConnection),
+    Manager(ConnectionManager),
+}
+
+impl Connection {
+    /// Sends a request and waits for the answer to it.
+    pub(super) async fn ask(self, command: &Cmd) -> RedisResult<Value> {
+        match self {
+            Self::Single(mut connection) => command.query_async(&mut connection).await,
+            Self::Cluster(mut connection) => command.query_async(&mut connection).await,
+            Self::Manager(mut connection) => command.query_async(&mut connection).await,
+        }
+    }
+}
+
+impl Source {
+    /// A new connection, for the runtime on which this runs.
+    pub(super) async fn connect(&self) -> RedisResult<Connection> {
+        let connecting = async {
+            match self {
+                Self::Single(client) => Ok(Connection::Single(single(client, config()).await?)),
+                Self::Sentinel { .. } => {
+                    let client = self.master().await?;
+                    Ok(Connection::Single(single(&client, config()).await?))
+                }
+                Self::Cluster(nodes) => Ok(Connection::Cluster(cluster(nodes).await?)),
+                Self::Manager(manager) => Ok(Connection::Manager(manager.clone())),
+            }
+        };
+        within(connecting).await
+    }
+
+    /// A connection of its own for subscriptions, whose messages go to `push`.
+    pub(super) async fn subscribe(
+        &self,
+        push: impl AsyncPushSender,
+    ) -> RedisResult<MultiplexedConnection> {
+        let config = config().set_push_sender(push);
+        let connecting = async {
+            match self {
+                Self::Single(client) => single(&with_push(client)?, config).await,
+                Self::Sentinel { .. } => single(&with_push(&self.master().await?)?, config).await,
+                Self::Cluster(nodes) => any_of(nodes, &config).await,
+                Self::Manager(_) => Err(unsupported("a connection manager cannot subscribe")),
+            }
+        };
+        within(connecting).await
+    }
+
+    /// Whether [`subscribe`](Self::subscribe) can work at all.
+    pub(super) fn can_subscribe(&self) -> bool {
+        !matches!(self, Self::Manager(_))
+    }
+
+    /// The server that the sentinels call master now.
+    async fn master(&self) -> RedisResult<Client> {
+        let Self::Sentinel {
+            sentinels,
+            master,
+            node,
+        } = self
+        else {
+            return Err(unsupported("there are no sentinels"));
+        };
+        prepare_tls(sentinels);
+        let mut sentinel = Sentinel::build(sentinels.clone())?;
+        sentinel.async_master_for(master, Some(node)).await
+    }
+}
+
+async fn single(
+    client: &Client,
+    config: AsyncConnectionConfig,
+) -> RedisResult<MultiplexedConnection> {
+    prepare_tls(std::slice::from_ref(client.get_connection_info()));
+    client
+        .get_multiplexed_async_connection_with_config(&config)
+        .await
+}
+
+async fn cluster(nodes: &[ConnectionInfo]) -> RedisResult<ClusterConnection> {
+    prepare_tls(nodes);
+    ClusterClient::builder(nodes.iter().cloned())
+        .connection_timeout(CONNECT_WITHIN)
+        .response_timeout(ANSWER_WITHIN)
+        .overall_response_timeout(Some(ANSWER_WITHIN))
+        .retries(3)
+        .min_retry_wait(20)
+        .max_retry_wait(200)
+        .build()?
+        .get_async_connection()
+        .await
+}
+
+/// A connection to the first node that answers: what is published reaches all of them.
+async fn any_of(
+    nodes: &[ConnectionInfo],
+    config: &AsyncConnectionConfig,
+) -> RedisResult<MultiplexedConnection> {
+    let mut refused = unsupported("the cluster has no nodes");
+    for node in nodes {
+        let client = with_push(&Client::open(node.clone())?)?;
+        match single(&client, config.clone()).await {
+            Ok(connection) => return Ok(connection),
+            Err(error) => refused = error,
+        }
+    }
+    Err(refused)
+}
+
+/// The same server, talked to in the protocol that can push messages.
+fn with_push(client: &Client) -> RedisResult<Client> {
+    let info = client.get_connection_info().clone();
+    let settings = info.redis_settings().clone();
+    let settings = settings.set_protocol(ProtocolVersion::RESP3);
+    Client::open(info.set_redis_settings(settings).into_connection_info()?)
+}
+
+/// Answers may take as long as the caller waits for them.
+fn config() -> AsyncConnectionConfig {
+    AsyncConnectionConfig::new()
+        .set_connection_timeout(Some(CONNECT_WITHIN))
+        .set_response_timeout(None)
+}
+
+async fn within<T>(connecting: impl Future<Output = RedisResult<T>>) -> RedisResult<T> {
+    let late = |_| Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into());
+    timeout(CONNECT_WITHIN, connecting)
+        .await
+        .unwrap_or_else(late)
+}
+
+/// Chooses the cryptography for TLS where the program has not: the driver relies on a choice.
+fn prepare_tls(servers: &[ConnectionInfo]) {
+    let needs_tls =
+        |server: &ConnectionInfo| matches!(server.addr(), ConnectionAddr::TcpTls { .. });
+    if servers.iter().any(needs_tls) {
+        // Fails if the choice has been made.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+    }
+}
+
+fn unsupported(what: &'static str) -> RedisError {
+    RedisError::from((ErrorKind::InvalidClientConfig, what))
+}

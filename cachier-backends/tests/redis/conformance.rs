@@ -1,0 +1,78 @@
+//! It behaves as every backend must, wherever it runs.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use cachier_backends::blocking;
+use cachier_backends::conformance::{Property, Subject};
+use cachier_backends::redis::RedisBackend;
+use futures_lite::future::block_on;
+
+use crate::support;
+
+fn subject(url: &str) -> Subject {
+    Subject::new(|| Arc::new(support::backend(url)))
+}
+
+mod in_a_runtime {
+    use super::*;
+
+    fn run(property: Property) {
+        let Some(url) = support::url() else { return };
+        support::runtime().block_on(property(&subject(url)));
+    }
+
+    cachier_backends::conformance_tests!(run);
+}
+
+mod on_a_thread {
+    use super::*;
+
+    fn run(property: Property) {
+        let Some(url) = support::url() else { return };
+        let subject = subject(url);
+        blocking::inline(Duration::from_secs(60), || block_on(property(&subject)));
+    }
+
+    cachier_backends::conformance_tests!(run);
+}
+
+mod on_another_executor {
+    use super::*;
+
+    fn run(property: Property) {
+        let Some(url) = support::url() else { return };
+        block_on(property(&subject(url)));
+    }
+
+    cachier_backends::conformance_tests!(run);
+}
+
+mod on_a_cluster {
+    use super::*;
+
+    fn run(property: Property) {
+        let Some(url) = support::cluster_url() else {
+            return;
+        };
+        support::runtime().block_on(property(&subject(&url)));
+    }
+
+    cachier_backends::conformance_tests!(run);
+}
+
+mod with_a_connection_of_the_program {
+    use super::*;
+
+    fn run(property: Property) {
+        let Some(url) = support::url() else { return };
+        let client = redis::Client::open(url).unwrap();
+        let runtime = support::runtime();
+        let manager = runtime.block_on(client.get_connection_manager()).unwrap();
+        let connect = || RedisBackend::with_connection_manager(manager.clone());
+        let subject = Subject::new(|| Arc::new(connect()));
+        runtime.block_on(property(&subject));
+    }
+
+    cachier_backends::conformance_tests!(run);
+}

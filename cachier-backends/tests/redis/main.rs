@@ -1,0 +1,5 @@
+//! The redis backend on real servers: a single one, one that Sentinel watches, a cluster.
+#![allow(clippy::unwrap_used)]
+
+mod conformance;
+mod support;
