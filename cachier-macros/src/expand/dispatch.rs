@@ -86,7 +86,10 @@ pub(super) fn carried(
         ),
     };
     if cached.is_async() {
-        return code!(#krate::__private::dispatch_async(recipe, prepared, move |#mode| #step).await);
+        // In a box, so that the future of a hit, which is made and moved for each call, stays small.
+        return code! {
+            ::std::boxed::Box::pin(#krate::__private::dispatch_async(recipe, prepared, move |#mode| #step)).await
+        };
     }
     code! {
         let mut given = ::core::option::Option::Some((#given));

@@ -57,21 +57,23 @@ impl user {
             ));
             Self::__site().prepare(shape, operation, &arguments)
         };
-        ::cachier::__private::dispatch_async(
-                recipe,
-                prepared,
-                move |mode| match mode {
-                    ::cachier::__private::Mode::Now => {
-                        ::cachier::__private::Step::Now(Self::__body(id, locale))
-                    }
-                    ::cachier::__private::Mode::Later => {
-                        let locale = ::std::borrow::ToOwned::to_owned(locale);
-                        ::cachier::__private::Step::Later(
-                            recipe
-                                .in_task(async move { Self::__body(id, &locale).await }),
-                        )
-                    }
-                },
+        ::std::boxed::Box::pin(
+                ::cachier::__private::dispatch_async(
+                    recipe,
+                    prepared,
+                    move |mode| match mode {
+                        ::cachier::__private::Mode::Now => {
+                            ::cachier::__private::Step::Now(Self::__body(id, locale))
+                        }
+                        ::cachier::__private::Mode::Later => {
+                            let locale = ::std::borrow::ToOwned::to_owned(locale);
+                            ::cachier::__private::Step::Later(
+                                recipe
+                                    .in_task(async move { Self::__body(id, &locale).await }),
+                            )
+                        }
+                    },
+                ),
             )
             .await
     }

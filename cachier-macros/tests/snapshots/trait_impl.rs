@@ -31,10 +31,12 @@ async fn fetch(&self, id: u64) -> Result<Page, Error> {
                 self.load(id).await
             };
             let reply = {
-                ::cachier::__private::dispatch_async(
-                        recipe,
-                        prepared,
-                        move |_| ::cachier::__private::Step::Now(body),
+                ::std::boxed::Box::pin(
+                        ::cachier::__private::dispatch_async(
+                            recipe,
+                            prepared,
+                            move |_| ::cachier::__private::Step::Now(body),
+                        ),
                     )
                     .await
             };

@@ -21,7 +21,7 @@ pub fn unbounded() -> Case<u64> {
     Case {
         title: "`async`, `u64`, unbounded",
         keys: (0..KEYS as u64).collect(),
-        calls: 2_000,
+        calls: 20_000,
         reference: "cached, `#[cached]`",
         subjects: vec![
             subject!("**cachier**", "off", |id| off(id)),
