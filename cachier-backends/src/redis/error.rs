@@ -24,14 +24,15 @@ pub(super) fn asking(operation: Operation, error: RedisError) -> Error {
 
 /// Whether the server refuses an entry of this size.
 pub(super) fn is_too_large(error: &RedisError) -> bool {
-    let says = |text| error.detail().is_some_and(|detail| detail.contains(text));
-    says("invalid bulk length") || says("string exceeds maximum allowed size")
+    says(error, "invalid bulk length") || says(error, "string exceeds maximum allowed size")
 }
 
-/// Whether the connection is of no use any more: broken, or to a server that is not the master now.
+/// Whether the connection is of no use any more: broken, about to be closed by the server, or to one that is not the
+/// master now.
 pub(super) fn is_fatal(error: &RedisError) -> bool {
     error.is_io_error()
         || error.is_unrecoverable_error()
+        || says(error, "Protocol error")
         || matches!(
             error.kind(),
             Driver::Server(Server::ReadOnly | Server::MasterDown)
@@ -60,16 +61,23 @@ fn kind_of(error: &RedisError) -> ErrorKind {
 
 /// Errors that the driver has no name for, and those that a script passes on.
 fn kind_of_code(error: &RedisError) -> ErrorKind {
-    let detail = error.detail().unwrap_or_default();
     match error.code().unwrap_or_default() {
         "NOAUTH" | "WRONGPASS" => ErrorKind::Denied,
         "OOM" | "MISCONF" => ErrorKind::Full,
         "WRONGTYPE" => ErrorKind::Corrupt,
         "BUSY" | "NOREPLICAS" => ErrorKind::Connect,
-        _ if detail.contains("ACL failure") => ErrorKind::Denied,
-        _ if detail.contains("max number of clients") => ErrorKind::Connect,
+        // Of commands in scripts, and of long requests without a password.
+        _ if says(error, "ACL failure") || says(error, "The user executing the script") => {
+            ErrorKind::Denied
+        }
+        _ if says(error, "unauthenticated") => ErrorKind::Denied,
+        _ if says(error, "max number of clients") => ErrorKind::Connect,
         _ => ErrorKind::Protocol,
     }
+}
+
+fn says(error: &RedisError, text: &str) -> bool {
+    error.detail().is_some_and(|detail| detail.contains(text))
 }
 
 fn describe(kind: ErrorKind, operation: Operation, error: RedisError) -> Error {

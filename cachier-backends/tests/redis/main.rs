@@ -2,4 +2,9 @@
 #![allow(clippy::unwrap_used)]
 
 mod conformance;
+mod contents;
+mod cost;
+mod notifications;
 mod support;
+mod topology;
+mod trouble;

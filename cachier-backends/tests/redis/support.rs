@@ -3,9 +3,14 @@
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, OnceLock};
 use std::thread;
+use std::time::{Duration, Instant, SystemTime};
 
+use ::redis as redis_client;
+use cachier_backends::entry::Header;
 use cachier_backends::redis::RedisBackend;
-use cachier_backends::{Key, KeyHash, Scope, Version};
+use cachier_backends::{
+    Backend, Key, KeyHash, Lease, LeaseReply, Scope, StoreReply, StoreRequest, Version,
+};
 use cachier_servers::redis::{self, Cluster, Redis};
 use tokio::runtime::{Builder, Runtime};
 
@@ -61,4 +66,62 @@ pub(crate) fn runtime() -> Runtime {
         .enable_all()
         .build()
         .unwrap()
+}
+
+/// A server of one test's own, and its address.
+pub(crate) fn private(options: &[&str]) -> Option<Redis> {
+    redis::start_private(cachier_servers::free_port(), options)
+}
+
+/// An entry around some bytes.
+pub(crate) fn entry(value: &[u8]) -> Vec<u8> {
+    cachier_backends::entry::encode(&Header::new(created()), value)
+}
+
+/// When entries were created, if that does not count.
+pub(crate) fn created() -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000)
+}
+
+pub(crate) async fn store(backend: &RedisBackend, key: &Key, value: &[u8]) {
+    let stored = entry(value);
+    let reply = backend.store(key, StoreRequest::new(&stored, created()));
+    assert_eq!(reply.await.unwrap(), StoreReply::Stored { evicted: 0 });
+}
+
+pub(crate) async fn load(backend: &RedisBackend, key: &Key) -> Option<Vec<u8>> {
+    let loaded = backend.load(key).await.unwrap();
+    loaded.map(|loaded| loaded.bytes)
+}
+
+pub(crate) async fn lease(backend: &RedisBackend, key: &Key, period: Duration) -> Lease {
+    let seen = backend.load(key).await.unwrap();
+    let seen = seen.as_ref().map(|loaded| &loaded.version);
+    match backend.lease(key, seen, period).await.unwrap() {
+        LeaseReply::Granted(lease) => lease,
+        reply => panic!("{reply:?}"),
+    }
+}
+
+/// Asks again and again until the answer is yes.
+pub(crate) async fn until<F: Future<Output = bool>>(what: &str, mut ask: impl FnMut() -> F) {
+    let started = Instant::now();
+    while !ask().await {
+        assert!(
+            started.elapsed() < Duration::from_secs(20),
+            "in vain: {what}"
+        );
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+}
+
+/// Sends a server one command, past the backend.
+pub(crate) fn command(url: &str, command: &[&str]) -> redis_client::Value {
+    let mut connection = redis_client::Client::open(url)
+        .unwrap()
+        .get_connection()
+        .unwrap();
+    let mut request = redis_client::cmd(command[0]);
+    request.arg(&command[1..]);
+    request.query(&mut connection).unwrap()
 }

@@ -1,0 +1,131 @@
+//! What is on the server: its books, what expires, and what others write there.
+
+use std::time::{Duration, SystemTime};
+
+use cachier_backends::{Backend, ErrorKind, LeaseReply, Renewal, StoreReply, StoreRequest};
+
+use crate::support::{
+    backend, command, created, entry, key, lease, load, private, runtime, scope, store, until, url,
+};
+
+#[test]
+fn expired_entries_leave_the_books() {
+    let Some(url) = url() else { return };
+    let (backend, scope) = (backend(url), scope("expiring"));
+    runtime().block_on(async {
+        let stored = entry(b"value");
+        for number in 0..40 {
+            let mut request = StoreRequest::new(&stored, created());
+            request.expires = Some(SystemTime::now() + Duration::from_millis(100));
+            backend.store(&key(&scope, number), request).await.unwrap();
+        }
+        store(&backend, &key(&scope, 99), b"kept").await;
+        let is_one = || async { backend.usage(&scope).await.unwrap().entries == Some(1) };
+        until("expired entries are not counted", is_one).await;
+        let usage = backend.usage(&scope).await.unwrap();
+        assert_eq!(usage.bytes, Some(entry(b"kept").len() as u64));
+        assert_eq!(load(&backend, &key(&scope, 1)).await, None);
+        assert_eq!(backend.clear(&scope).await.unwrap(), Some(1));
+    });
+}
+
+#[test]
+fn an_entry_that_does_not_expire_any_more_stays_in_the_books() {
+    let Some(url) = url() else { return };
+    let (backend, scope) = (backend(url), scope("kept"));
+    runtime().block_on(async {
+        let (key, stored) = (key(&scope, 1), entry(b"value"));
+        let mut request = StoreRequest::new(&stored, created());
+        request.expires = Some(SystemTime::now() + Duration::from_secs(60));
+        backend.store(&key, request).await.unwrap();
+        store(&backend, &key, b"for good").await;
+        assert_eq!(backend.usage(&scope).await.unwrap().entries, Some(1));
+        let mut request = StoreRequest::new(&stored, created());
+        request.expires = Some(SystemTime::UNIX_EPOCH);
+        backend.store(&key, request).await.unwrap();
+        assert_eq!(load(&backend, &key).await, None);
+        assert_eq!(backend.usage(&scope).await.unwrap().entries, Some(0));
+    });
+}
+
+#[test]
+fn nothing_is_left_of_a_cleared_function_but_what_ends_by_itself() {
+    let Some(server) = private(&[]) else { return };
+    let (backend, scope) = (backend(server.url()), scope("cleared"));
+    runtime().block_on(async {
+        for number in 0..100 {
+            store(&backend, &key(&scope, number), b"value").await;
+        }
+        backend.clear(&scope).await.unwrap();
+        let names = command(server.url(), &["KEYS", "*"]);
+        let names: Vec<String> = redis::from_redis_value(names).unwrap();
+        for name in names {
+            let left = command(server.url(), &["PTTL", &name]);
+            assert!(matches!(left, redis::Value::Int(1..)), "{name}: {left:?}");
+        }
+    });
+}
+
+#[test]
+fn garbage_comes_back_as_it_is_or_as_an_error_and_is_replaced() {
+    let Some(server) = private(&[]) else { return };
+    let (url, backend, key) = (
+        server.url(),
+        backend(server.url()),
+        key(&scope("garbage"), 1),
+    );
+    runtime().block_on(async {
+        store(&backend, &key, b"value").await;
+        let names = command(url, &["KEYS", &format!("*/{}", key.hash())]);
+        let names: Vec<String> = redis::from_redis_value(names).unwrap();
+        let [name] = &names[..] else {
+            panic!("{names:?}")
+        };
+        for garbage in ["", "x", "not an entry at all, but long enough to be one"] {
+            command(url, &["SET", name, garbage]);
+            assert_eq!(load(&backend, &key).await.unwrap(), garbage.as_bytes());
+            let _lease = lease(&backend, &key, Duration::from_millis(1)).await;
+            backend.clear_leases(key.scope()).await.unwrap();
+        }
+        command(url, &["DEL", name]);
+        command(url, &["RPUSH", name, "a list"]);
+        let error = backend.load(&key).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Corrupt, "{error:#}");
+        let granted = backend.lease(&key, None, Duration::from_secs(9)).await;
+        let LeaseReply::Granted(lease) = granted.unwrap() else {
+            panic!("not granted");
+        };
+        let stored = entry(b"new");
+        let request = StoreRequest::new(&stored, created()).under(lease);
+        backend.store(&key, request).await.unwrap();
+        assert_eq!(load(&backend, &key).await, Some(stored));
+    });
+}
+
+#[test]
+fn an_owner_whose_lease_has_ended_changes_nothing() {
+    let Some(url) = url() else { return };
+    let (backend, other, key) = (backend(url), backend(url), key(&scope("late"), 1));
+    runtime().block_on(async {
+        let late = lease(&backend, &key, Duration::from_millis(50)).await;
+        let free = async || match other.lease(&key, None, Duration::from_secs(9)).await {
+            Ok(LeaseReply::Granted(lease)) => Some(lease),
+            _ => None,
+        };
+        let next = loop {
+            if let Some(lease) = free().await {
+                break lease;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        };
+        assert_eq!(backend.renew(&late).await.unwrap(), Renewal::Lost);
+        let (newer, outdated) = (entry(b"newer"), entry(b"outdated"));
+        let request = StoreRequest::new(&newer, created()).under(next);
+        let reply = other.store(&key, request).await.unwrap();
+        assert_eq!(reply, StoreReply::Stored { evicted: 0 });
+        let request = StoreRequest::new(&outdated, created()).under(late);
+        let reply = backend.store(&key, request).await.unwrap();
+        assert_eq!(reply, StoreReply::Superseded);
+        assert_eq!(load(&backend, &key).await, Some(newer));
+    });
+}

@@ -1,0 +1,131 @@
+//! How many requests an operation is, and how large it may be.
+
+use std::time::{Duration, Instant};
+
+use cachier_backends::{Backend, StoreReply, StoreRequest};
+
+use crate::support::{
+    backend, command, created, entry, key, lease, load, private, runtime, scope, store, url,
+};
+
+/// How often the server has run a command so far.
+fn calls(url: &str, name: &str) -> u64 {
+    let stats = command(url, &["INFO", "commandstats"]);
+    let stats: String = redis::from_redis_value(stats).unwrap();
+    let start = format!("cmdstat_{name}:calls=");
+    let line = stats.lines().find_map(|line| line.strip_prefix(&start));
+    line.map_or(0, |line| line.split(',').next().unwrap().parse().unwrap())
+}
+
+#[test]
+fn a_hit_is_one_request_and_a_miss_is_three() {
+    let Some(server) = private(&[]) else { return };
+    let (url, backend, scope) = (server.url(), backend(server.url()), scope("cost"));
+    runtime().block_on(async {
+        let sent = || {
+            let totals = backend.figures().round_trips;
+            totals.iter().map(|(_, count)| count).sum::<u64>()
+        };
+        let counted = || ["evalsha", "eval", "get"].map(|name| calls(url, name));
+        let miss = async |number| {
+            let key = key(&scope, number);
+            let lease = lease(&backend, &key, Duration::from_secs(9)).await;
+            let stored = entry(b"value");
+            let request = StoreRequest::new(&stored, created()).under(lease);
+            backend.store(&key, request).await.unwrap();
+        };
+        miss(0).await;
+
+        let (before, [scripts, codes, _]) = (sent(), counted());
+        miss(1).await;
+        let [scripts_after, codes_after, gets] = counted();
+        assert_eq!(sent() - before, 3);
+        assert_eq!((scripts_after - scripts, codes_after - codes), (2, 0));
+
+        let before = sent();
+        assert!(load(&backend, &key(&scope, 1)).await.is_some());
+        assert_eq!(sent() - before, 1);
+        assert_eq!(counted(), [scripts_after, codes_after, gets + 1]);
+    });
+}
+
+#[test]
+fn a_server_that_forgot_the_scripts_is_told_them_again() {
+    let Some(server) = private(&[]) else { return };
+    let (backend, scope) = (backend(server.url()), scope("forgotten"));
+    runtime().block_on(async {
+        store(&backend, &key(&scope, 1), b"one").await;
+        command(server.url(), &["SCRIPT", "FLUSH"]);
+        store(&backend, &key(&scope, 2), b"two").await;
+        assert_eq!(load(&backend, &key(&scope, 2)).await, Some(entry(b"two")));
+    });
+}
+
+#[test]
+fn values_may_be_empty_or_large() {
+    let Some(url) = url() else { return };
+    let (backend, scope) = (backend(url), scope("sizes"));
+    runtime().block_on(async {
+        for (number, size) in [(1, 0), (2, 64 << 20)] {
+            let (key, value) = (key(&scope, number), vec![7; size]);
+            store(&backend, &key, &value).await;
+            assert!(load(&backend, &key).await == Some(entry(&value)), "{size}");
+        }
+        backend.clear(&scope).await.unwrap();
+    });
+}
+
+#[test]
+fn what_is_larger_than_the_server_takes_is_refused() {
+    let Some(server) = private(&["--proto-max-bulk-len", "1mb"]) else {
+        return;
+    };
+    let (backend, key) = (backend(server.url()), key(&scope("refused"), 1));
+    runtime().block_on(async {
+        store(&backend, &key, b"small").await;
+        let large = vec![7; 2 << 20];
+        let request = StoreRequest::new(&large, created());
+        // The server hangs up on such a request, at times before its refusal can be read.
+        match backend.store(&key, request).await {
+            Ok(reply) => assert_eq!(reply, StoreReply::TooLarge),
+            Err(error) => assert!(error.is_transient(), "{error:#}"),
+        }
+        assert_eq!(load(&backend, &key).await, Some(entry(b"small")));
+    });
+}
+
+#[test]
+fn many_entries_are_counted_and_cleared() {
+    const MANY: u32 = 100_000;
+    let Some(url) = url() else { return };
+    let (backend, scope, neighbour) = (backend(url), scope("many"), scope("neighbour"));
+    let backend = std::sync::Arc::new(backend);
+    runtime().block_on(async {
+        store(&backend, &key(&neighbour, 1), b"kept").await;
+        let mut tasks = tokio::task::JoinSet::new();
+        for task in 0..50 {
+            let (backend, scope) = (std::sync::Arc::clone(&backend), scope.clone());
+            tasks.spawn(async move {
+                for number in (task..MANY).step_by(50) {
+                    store(&backend, &key(&scope, number), b"value").await;
+                }
+            });
+        }
+        while let Some(done) = tasks.join_next().await {
+            done.unwrap();
+        }
+        let started = Instant::now();
+        let usage = backend.usage(&scope).await.unwrap();
+        assert_eq!(usage.entries, Some(u64::from(MANY)));
+        let size = entry(b"value").len() as u64;
+        assert_eq!(usage.bytes, Some(u64::from(MANY) * size));
+        let counted = started.elapsed();
+        assert_eq!(backend.clear(&scope).await.unwrap(), Some(u64::from(MANY)));
+        eprintln!(
+            "counted in {counted:?}, cleared in {:?}",
+            started.elapsed() - counted
+        );
+        assert_eq!(backend.usage(&scope).await.unwrap().entries, Some(0));
+        assert_eq!(backend.usage(&neighbour).await.unwrap().entries, Some(1));
+    });
+}

@@ -1,0 +1,182 @@
+//! Learning of changes: those who wait, and those who watch.
+
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use cachier_backends::redis::RedisBackend;
+use cachier_backends::{Backend, Change, Key, Scope, StoreRequest, Watch};
+use futures_lite::future::block_on;
+
+use crate::support::{
+    backend, command, created, entry, key, lease, private, runtime, scope, store, until, url,
+};
+
+const LONG: Duration = Duration::from_secs(30);
+
+#[test]
+fn a_waiter_learns_of_the_result_at_once() {
+    const ROUNDS: u32 = 200;
+    let Some(url) = url() else { return };
+    let (backend, scope) = (backend(url), scope("woken"));
+    let other = Arc::new(crate::support::backend(url));
+    runtime().block_on(async {
+        let mut delays = Vec::new();
+        for number in 0..ROUNDS {
+            let key = key(&scope, number);
+            let lease = lease(&backend, &key, LONG).await;
+            let (waiter, wanted) = (Arc::clone(&other), key.clone());
+            let waiting = tokio::spawn(async move {
+                waiter.wait(&wanted, None).unwrap().await.unwrap();
+                Instant::now()
+            });
+            // Time enough for it to wait; if it were not, it would end all the same.
+            tokio::time::sleep(Duration::from_millis(3)).await;
+            let stored = entry(b"value");
+            let request = StoreRequest::new(&stored, created()).under(lease);
+            backend.store(&key, request).await.unwrap();
+            let done = Instant::now();
+            delays.push(waiting.await.unwrap().saturating_duration_since(done));
+        }
+        delays.sort();
+        let p99 = delays[ROUNDS as usize * 99 / 100];
+        eprintln!("woken after {:?}, p99 {p99:?}", delays[ROUNDS as usize / 2]);
+        assert!(p99 <= Duration::from_millis(20), "{p99:?}");
+    });
+}
+
+#[test]
+fn whoever_waits_in_vain_is_told_when_the_lease_is_free() {
+    let Some(url) = url() else { return };
+    let (backend, other, scope) = (backend(url), backend(url), scope("freed"));
+    runtime().block_on(async {
+        // Given back.
+        let given_back = key(&scope, 1);
+        let held = lease(&backend, &given_back, LONG).await;
+        let waiting = other.wait(&given_back, None).unwrap();
+        let (released, waited) = tokio::join!(backend.release(held), waiting);
+        assert!(released.is_ok() && waited.is_ok());
+        // Left behind.
+        let left = key(&scope, 2);
+        drop(lease(&backend, &left, Duration::from_millis(100)).await);
+        other.wait(&left, None).unwrap().await.unwrap();
+        // Cleared.
+        let cleared = key(&scope, 3);
+        let _held = lease(&backend, &cleared, LONG).await;
+        let waiting = other.wait(&cleared, None).unwrap();
+        let (done, waited) = tokio::join!(backend.clear_leases(&scope), waiting);
+        assert!(done.is_ok() && waited.is_ok());
+        // Not held at all.
+        other.wait(&key(&scope, 4), None).unwrap().await.unwrap();
+    });
+}
+
+#[test]
+fn a_synchronous_caller_waits_no_longer_than_it_may() {
+    let Some(url) = url() else { return };
+    let (backend, key) = (backend(url), key(&scope("sync"), 1));
+    let held = block_on(lease(&backend, &key, LONG));
+    let may = Duration::from_millis(200);
+    let started = Instant::now();
+    let waited =
+        cachier_backends::blocking::inline(may, || block_on(backend.wait(&key, None).unwrap()));
+    waited.unwrap();
+    assert!(started.elapsed() < LONG / 2);
+    block_on(backend.release(held)).unwrap();
+}
+
+/// What one backend is told about a function.
+struct Told(
+    Arc<Mutex<Vec<Change>>>,
+    #[expect(dead_code, reason = "ends when dropped")] Watch,
+);
+
+impl Told {
+    /// Watches, and waits until nothing is missed from now on.
+    async fn about(backend: &RedisBackend, scope: &Arc<Scope>) -> Self {
+        let told = Arc::new(Mutex::new(Vec::new()));
+        let all = Arc::clone(&told);
+        let watcher = Arc::new(move |change: &Change| all.lock().unwrap().push(*change));
+        let watch = backend.watch(scope, watcher).unwrap();
+        let told = Self(told, watch);
+        until("the subscription holds", || async { told.has(Change::All) }).await;
+        told.0.lock().unwrap().clear();
+        told
+    }
+
+    fn has(&self, change: Change) -> bool {
+        self.0.lock().unwrap().contains(&change)
+    }
+
+    fn has_of(&self, key: &Key) -> bool {
+        self.has(Change::Entry(key.hash()))
+    }
+}
+
+#[test]
+fn a_watcher_is_told_what_others_do_and_not_what_it_does_itself() {
+    let Some(url) = url() else { return };
+    let (backend, other, scope) = (backend(url), backend(url), scope("watched"));
+    let [stored, removed, own, released] = [1, 2, 3, 4].map(|number| key(&scope, number));
+    runtime().block_on(async {
+        let told = Told::about(&backend, &scope).await;
+        store(&backend, &own, b"value").await;
+        let held = lease(&other, &released, LONG).await;
+        other.release(held).await.unwrap();
+        store(&other, &stored, b"value").await;
+        other.remove(&removed).await.unwrap();
+        until("told of both", || async {
+            told.has_of(&stored) && told.has_of(&removed)
+        })
+        .await;
+        assert!(!told.has_of(&own) && !told.has_of(&released) && !told.has(Change::All));
+        other.clear(&scope).await.unwrap();
+        until("told of the clear", || async { told.has(Change::All) }).await;
+    });
+}
+
+#[test]
+fn after_an_interruption_a_watcher_is_told_that_it_may_have_missed_something() {
+    let Some(server) = private(&[]) else { return };
+    let (url, scope) = (server.url(), scope("interrupted"));
+    let (backend, other, key) = (backend(url), backend(url), key(&scope, 1));
+    runtime().block_on(async {
+        let told = Told::about(&backend, &scope).await;
+        command(url, &["CLIENT", "KILL", "TYPE", "pubsub"]);
+        until("told of the gap", || async { told.has(Change::All) }).await;
+        store(&other, &key, b"value").await;
+        until("told as before", || async { told.has_of(&key) }).await;
+        let held = lease(&other, &crate::support::key(&scope, 2), LONG).await;
+        let waiting = backend.wait(held.key(), None).unwrap();
+        command(url, &["CLIENT", "KILL", "TYPE", "pubsub"]);
+        waiting.await.unwrap();
+    });
+}
+
+#[test]
+fn who_may_not_subscribe_asks_again_and_again() {
+    let Some(server) = private(&[]) else { return };
+    command(
+        server.url(),
+        &[
+            "ACL",
+            "SETUSER",
+            "deaf",
+            "on",
+            ">pw",
+            "~*",
+            "resetchannels",
+            "+@all",
+        ],
+    );
+    let url = server.url().replace("://", "://deaf:pw@");
+    let (backend, scope) = (backend(&url), scope("deaf"));
+    let key = key(&scope, 1);
+    runtime().block_on(async {
+        store(&backend, &key, b"value").await;
+        let seen = backend.load(&key).await.unwrap().unwrap().version;
+        let _held = lease(&backend, &key, LONG).await;
+        let wait = backend.wait(&key, Some(&seen)).unwrap();
+        wait.await.unwrap();
+        assert!(backend.wait(&key, Some(&seen)).is_none());
+    });
+}

@@ -1,0 +1,233 @@
+//! Servers that are not there, hang, come back, have no room, or do not permit.
+
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use cachier_backends::redis::RedisBackend;
+use cachier_backends::{Backend, Error, ErrorKind, StoreRequest};
+use cachier_servers::redis::start_private;
+use futures_lite::future::block_on;
+use rustix::process::Signal;
+use tokio::time::timeout;
+
+use crate::support::{
+    backend, command, created, entry, key, lease, load, private, runtime, scope, store, until, url,
+};
+
+/// What each operation comes to.
+async fn failures(backend: &RedisBackend) -> Vec<Error> {
+    let (scope, stored) = (scope("trouble"), entry(b"value"));
+    let key = key(&scope, 1);
+    let request = StoreRequest::new(&stored, created());
+    vec![
+        backend.load(&key).await.unwrap_err(),
+        backend.store(&key, request).await.unwrap_err(),
+        backend.remove(&key).await.unwrap_err(),
+        backend.clear(&scope).await.unwrap_err(),
+        backend.clear_leases(&scope).await.unwrap_err(),
+        backend
+            .lease(&key, None, Duration::from_secs(9))
+            .await
+            .unwrap_err(),
+        backend.cleanup(&scope, created()).await.unwrap_err(),
+        backend.usage(&scope).await.unwrap_err(),
+        backend.check().await.unwrap_err(),
+    ]
+}
+
+#[test]
+fn a_server_that_is_not_there_is_an_error_of_each_operation() {
+    let port = cachier_servers::free_port();
+    for url in [
+        format!("redis://me:hidden@127.0.0.1:{port}"),
+        format!("rediss://me:hidden@127.0.0.1:{port}"),
+        format!("redis+sentinel://me:hidden@127.0.0.1:{port}/main"),
+        format!("redis+cluster://me:hidden@127.0.0.1:{port}"),
+    ] {
+        let backend = backend(&url);
+        let started = Instant::now();
+        for error in runtime().block_on(failures(&backend)) {
+            assert_eq!(error.kind(), ErrorKind::Connect, "{error:#}");
+            assert!(error.is_transient());
+            let shown = format!("{error} {error:#} {error:?}");
+            assert!(!shown.contains("hidden"), "{shown}");
+        }
+        assert!(started.elapsed() < Duration::from_secs(20), "{url}");
+    }
+}
+
+#[test]
+fn wrong_credentials_are_denied_and_not_shown() {
+    let Some(server) = private(&["--requirepass", "right"]) else {
+        return;
+    };
+    for credentials in ["", ":wrong@", "somebody:wrong@"] {
+        let url = server.url().replace("://", &format!("://{credentials}"));
+        for error in runtime().block_on(failures(&backend(&url))) {
+            assert_eq!(error.kind(), ErrorKind::Denied, "{error:#}");
+            let shown = format!("{error} {error:#} {error:?}");
+            assert!(!shown.contains("wrong") || shown.contains("WRONGPASS"));
+            assert!(!shown.contains(":wrong"), "{shown}");
+        }
+    }
+    let url = server.url().replace("://", "://:right@");
+    runtime().block_on(backend(&url).check()).unwrap();
+}
+
+#[test]
+fn a_user_who_may_only_read_reads() {
+    let Some(server) = private(&[]) else { return };
+    let (scope, url) = (scope("reader"), server.url());
+    let user = [
+        "ACL",
+        "SETUSER",
+        "reader",
+        "on",
+        ">pw",
+        "~cachier:*",
+        "+@read",
+    ];
+    command(url, &user);
+    let more = ["+@connection", "+@scripting"];
+    command(url, &[&user[..], &more[..1]].concat());
+    let reader = backend(&url.replace("://", "://reader:pw@"));
+    runtime().block_on(async {
+        let key = key(&scope, 1);
+        store(&backend(url), &key, b"value").await;
+        for rights in 0..2 {
+            assert_eq!(load(&reader, &key).await, Some(entry(b"value")));
+            let stored = entry(b"other");
+            let request = StoreRequest::new(&stored, created());
+            let error = reader.store(&key, request).await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Denied, "{error:#}");
+            let seen = reader.load(&key).await.unwrap().unwrap().version;
+            let error = reader
+                .lease(&key, Some(&seen), Duration::from_secs(9))
+                .await;
+            let error = error.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Denied, "{rights} {error:#}");
+            // Now scripts may run, and yet not write.
+            command(url, &[&user[..], &more[..]].concat());
+        }
+        assert_eq!(load(&reader, &key).await, Some(entry(b"value")));
+    });
+}
+
+#[test]
+fn a_server_without_room_says_so_and_frees_the_lease() {
+    let Some(server) = private(&["--maxmemory", "1mb"]) else {
+        return;
+    };
+    let (backend, key) = (backend(server.url()), key(&scope("full"), 1));
+    runtime().block_on(async {
+        command(server.url(), &["CONFIG", "SET", "maxmemory", "100mb"]);
+        let held = lease(&backend, &key, Duration::from_secs(60)).await;
+        store(&backend, &crate::support::key(key.scope(), 2), b"x").await;
+        command(server.url(), &["CONFIG", "SET", "maxmemory", "1"]);
+        let stored = entry(&[0; 1000]);
+        let request = StoreRequest::new(&stored, created()).under(held);
+        let error = backend.store(&key, request).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Full, "{error:#}");
+        command(server.url(), &["CONFIG", "SET", "maxmemory", "0"]);
+        let _free = lease(&backend, &key, Duration::from_secs(60)).await;
+    });
+}
+
+#[test]
+fn when_the_server_comes_back_so_does_the_service() {
+    let Some(mut server) = private(&[]) else {
+        return;
+    };
+    let (backend, scope) = (backend(server.url()), scope("again"));
+    let key = key(&scope, 1);
+    runtime().block_on(async {
+        store(&backend, &key, b"value").await;
+        let process = server.server().unwrap();
+        let port = process.port();
+        process.kill();
+        for _ in 0..3 {
+            let error = backend.load(&key).await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Connect, "{error:#}");
+        }
+        let _again = start_private(port, &[]).unwrap();
+        assert_eq!(load(&backend, &key).await, None);
+        store(&backend, &key, b"new").await;
+        assert_eq!(load(&backend, &key).await, Some(entry(b"new")));
+    });
+}
+
+#[test]
+fn a_server_that_hung_is_used_again() {
+    let Some(mut server) = private(&[]) else {
+        return;
+    };
+    let (backend, scope) = (backend(server.url()), scope("hung"));
+    let (key, limit) = (key(&scope, 1), Duration::from_millis(400));
+    runtime().block_on(async {
+        store(&backend, &key, b"value").await;
+        server.server().unwrap().signal(Signal::STOP);
+        for _ in 0..2 {
+            assert!(timeout(limit, backend.load(&key)).await.is_err());
+        }
+        server.server().unwrap().signal(Signal::CONT);
+        assert_eq!(load(&backend, &key).await, Some(entry(b"value")));
+        command(server.url(), &["CLIENT", "PAUSE", "600"]);
+        assert!(timeout(limit, backend.load(&key)).await.is_err());
+        assert_eq!(load(&backend, &key).await, Some(entry(b"value")));
+    });
+}
+
+#[test]
+fn a_connection_that_was_closed_is_replaced() {
+    let Some(server) = private(&[]) else { return };
+    let (backend, key) = (backend(server.url()), key(&scope("closed"), 1));
+    let load_twice = async || {
+        // The first one may find the connection closed.
+        let _ = backend.load(&key).await;
+        backend.load(&key).await.map(drop)
+    };
+    runtime().block_on(async {
+        for _ in 0..20 {
+            load_twice().await.unwrap();
+            command(server.url(), &["CLIENT", "KILL", "TYPE", "normal"]);
+        }
+    });
+    cachier_backends::blocking::inline(Duration::from_secs(9), || {
+        for _ in 0..20 {
+            block_on(load_twice()).unwrap();
+            command(server.url(), &["CLIENT", "KILL", "TYPE", "normal"]);
+        }
+    });
+}
+
+#[test]
+fn one_backend_serves_runtimes_in_turn_threads_and_other_executors() {
+    let Some(url) = url() else { return };
+    let (backend, scope) = (Arc::new(backend(url)), scope("everywhere"));
+    let work = async |number| {
+        let key = key(&scope, number);
+        store(&backend, &key, b"value").await;
+        assert_eq!(load(&backend, &key).await, Some(entry(b"value")));
+    };
+    for number in 0..3 {
+        runtime().block_on(work(number));
+    }
+    block_on(work(3));
+    thread::scope(|threads| {
+        for number in 4..8 {
+            let limit = Duration::from_secs(9);
+            threads.spawn(move || {
+                cachier_backends::blocking::inline(limit, || block_on(work(number)));
+            });
+        }
+    });
+    runtime().block_on(async {
+        cachier_backends::blocking::inline(Duration::from_secs(9), || block_on(work(8)));
+        until("all connections are idle", || async {
+            backend.figures().pool.is_some_and(|pool| pool.busy == 0)
+        })
+        .await;
+        assert_eq!(backend.usage(&scope).await.unwrap().entries, Some(9));
+    });
+}
