@@ -16,6 +16,7 @@ use tempfile::TempDir;
 pub mod mariadb;
 pub mod mongo;
 pub mod postgres;
+pub mod proxy;
 pub mod redis;
 pub mod s3;
 

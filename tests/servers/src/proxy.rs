@@ -1,0 +1,145 @@
+//! A proxy on the loopback interface that does to connections what networks do to them.
+
+use std::io::{self, Read, Write};
+use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+/// Passes on everything between clients and a server, as slowly and unreliably as it is told to.
+#[derive(Debug)]
+pub struct Proxy {
+    port: u16,
+    state: Arc<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    delay_millis: AtomicU64,
+    is_hung: AtomicBool,
+    refuses: AtomicBool,
+    /// A connection breaks after so many pieces; 0 is never.
+    break_after: AtomicU64,
+    pieces: AtomicU64,
+    is_closed: AtomicBool,
+    connections: Mutex<Vec<TcpStream>>,
+}
+
+impl Proxy {
+    /// A proxy before the server at this port of the loopback interface.
+    ///
+    /// # Panics
+    /// When no port can be had.
+    #[must_use]
+    pub fn to(server: u16) -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+        let port = listener.local_addr().expect("it is bound").port();
+        let state = Arc::<State>::default();
+        let of_listener = Arc::clone(&state);
+        thread::spawn(move || {
+            for client in listener.incoming().map_while(Result::ok) {
+                if of_listener.is_closed.load(Ordering::Relaxed) {
+                    return;
+                }
+                if of_listener.refuses.load(Ordering::Relaxed) {
+                    continue;
+                }
+                // A server that is not there closes the connection to the client, too.
+                let _ = of_listener.connect(client, server);
+            }
+        });
+        Self { port, state }
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Holds back each piece, in both directions together, for so long.
+    pub fn delay(&self, delay: Duration) {
+        let millis = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
+        self.state.delay_millis.store(millis, Ordering::Relaxed);
+    }
+
+    /// Holds back everything until told otherwise, as a server that is stopped does.
+    pub fn hang(&self, hang: bool) {
+        self.state.is_hung.store(hang, Ordering::Relaxed);
+    }
+
+    /// Breaks all connections and accepts no new ones until told otherwise, as a server that is gone does.
+    pub fn refuse(&self, refuse: bool) {
+        self.state.refuses.store(refuse, Ordering::Relaxed);
+        if refuse {
+            self.break_all();
+        }
+    }
+
+    /// Breaks a connection with every so many pieces that pass; 0 breaks none.
+    pub fn break_after(&self, pieces: u64) {
+        self.state.break_after.store(pieces, Ordering::Relaxed);
+    }
+
+    /// Breaks all connections that there are.
+    pub fn break_all(&self) {
+        let mut connections = self.state.connections.lock().unwrap_or_else(PoisonError::into_inner);
+        for connection in connections.drain(..) {
+            // It may be broken already.
+            let _ = connection.shutdown(Shutdown::Both);
+        }
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.state.is_closed.store(true, Ordering::Relaxed);
+        self.break_all();
+        // Wakes the listener, which then sees that it is over.
+        let _ = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port));
+    }
+}
+
+impl State {
+    fn connect(self: &Arc<Self>, client: TcpStream, server: u16) -> io::Result<()> {
+        let server = TcpStream::connect((Ipv4Addr::LOCALHOST, server))?;
+        client.set_nodelay(true)?;
+        server.set_nodelay(true)?;
+        let mut connections = self.connections.lock().unwrap_or_else(PoisonError::into_inner);
+        connections.extend([client.try_clone()?, server.try_clone()?]);
+        drop(connections);
+        for (from, to) in [(client.try_clone()?, server.try_clone()?), (server, client)] {
+            let state = Arc::clone(self);
+            thread::spawn(move || {
+                let _ = state.pass_on(&from, &to);
+                let _ = to.shutdown(Shutdown::Both);
+                let _ = from.shutdown(Shutdown::Both);
+            });
+        }
+        Ok(())
+    }
+
+    fn pass_on(&self, mut from: &TcpStream, mut to: &TcpStream) -> io::Result<()> {
+        let mut piece = vec![0; 64 * 1024];
+        loop {
+            let length = from.read(&mut piece)?;
+            if length == 0 {
+                return Ok(());
+            }
+            let delay = self.delay_millis.load(Ordering::Relaxed) / 2;
+            if delay > 0 {
+                thread::sleep(Duration::from_millis(delay));
+            }
+            while self.is_hung.load(Ordering::Relaxed) {
+                thread::sleep(Duration::from_millis(5));
+            }
+            let passed = self.pieces.fetch_add(1, Ordering::Relaxed) + 1;
+            let break_after = self.break_after.load(Ordering::Relaxed);
+            if break_after > 0 && passed.is_multiple_of(break_after) {
+                return Ok(());
+            }
+            to.write_all(&piece[..length])?;
+        }
+    }
+}

@@ -1,0 +1,221 @@
+//! What callers see, whatever the store and wherever they call from.
+
+use std::time::Duration;
+
+use cachier::testing::Clock;
+use cachier::{CallOptions, ErrorKind, Outcome, cachier};
+use cachier_tests::callers::runtime;
+
+use crate::store::Subject;
+
+crate::on_every_store! {
+    a_value_is_computed_once_and_then_found
+    an_async_function_behaves_the_same
+    every_kind_of_caller_is_served
+    what_is_stale_is_computed_again
+    next_time_serves_what_is_stale_and_refreshes_it
+    an_invalidated_value_is_computed_again
+    a_clear_forgets_all_entries_and_counts_them
+    what_was_invalidated_while_it_was_computed_is_not_stored
+    keys_and_names_of_any_unicode
+    an_empty_value_and_a_large_one
+    usage_tells_entries_and_bytes
+    garbage_is_a_counted_miss
+}
+
+#[cachier(backend = registered("store"), stale_after = "1h", enable_metrics)]
+fn double(number: u64) -> u64 {
+    number * 2
+}
+
+#[cachier(backend = registered("store"), stale_after = "1h", enable_metrics)]
+async fn triple(number: u64) -> u64 {
+    number * 3
+}
+
+fn outcome(number: u64) -> Outcome {
+    let call = double::call_detailed(CallOptions::new(), number);
+    assert_eq!(call.value, number * 2);
+    assert!(call.backend_error.is_none(), "{call}");
+    call.outcome
+}
+
+async fn outcome_async(number: u64) -> Outcome {
+    let call = triple::call_detailed(CallOptions::new(), number).await;
+    assert_eq!(call.value, number * 3);
+    assert!(call.backend_error.is_none(), "{call}");
+    call.outcome
+}
+
+fn a_value_is_computed_once_and_then_found(_: &Subject) {
+    assert_eq!(outcome(1), Outcome::Miss);
+    assert_eq!(outcome(1), Outcome::Hit);
+    assert_eq!(outcome(2), Outcome::Miss);
+    assert_eq!(double::peek(1).unwrap(), Some(2));
+    assert_eq!(double::peek(3).unwrap(), None);
+}
+
+fn an_async_function_behaves_the_same(_: &Subject) {
+    runtime().block_on(cachier_tests::callers::in_world(
+        cachier::testing::IsolatedWorld::current(),
+        async {
+            assert_eq!(outcome_async(1).await, Outcome::Miss);
+            assert_eq!(outcome_async(1).await, Outcome::Hit);
+            assert!(triple::invalidate(1).await.unwrap());
+            assert_eq!(outcome_async(1).await, Outcome::Miss);
+            triple::precache_value(2, 6).await.unwrap();
+            assert_eq!(outcome_async(2).await, Outcome::Hit);
+        },
+    ));
+}
+
+fn every_kind_of_caller_is_served(_: &Subject) {
+    let world = cachier::testing::IsolatedWorld::current();
+    let in_world = |future| cachier_tests::callers::in_world(world, future);
+    // Several runtimes, one after the other, each with one thread.
+    for number in 0..3 {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.block_on(in_world(Box::pin(async move {
+            assert_eq!(outcome_async(number).await, Outcome::Miss);
+            assert_eq!(outcome_async(number).await, Outcome::Hit);
+            // A synchronous function inside a task blocks the only thread of this runtime.
+            outcome(number);
+        })
+            as std::pin::Pin<Box<dyn Future<Output = ()> + Send>>));
+    }
+    // Another executor.
+    smol::block_on(in_world(Box::pin(async {
+        assert_eq!(outcome_async(0).await, Outcome::Hit);
+        assert_eq!(outcome_async(10).await, Outcome::Miss);
+    })));
+    assert_eq!(outcome(1), Outcome::Hit);
+}
+
+fn what_is_stale_is_computed_again(_: &Subject) {
+    assert_eq!(outcome(1), Outcome::Miss);
+    Clock::advance(Duration::from_secs(3601));
+    assert_eq!(outcome(1), Outcome::Miss);
+    assert_eq!(outcome(1), Outcome::Hit);
+    assert_eq!(double::metrics().stats().stale_hits, 1);
+}
+
+fn next_time_serves_what_is_stale_and_refreshes_it(_: &Subject) {
+    #[cachier(backend = registered("store"), stale_after = "1h", next_time)]
+    fn square(number: u64) -> u64 {
+        number * number
+    }
+    let outcome = || square::call_detailed(CallOptions::new(), 4).outcome;
+    assert_eq!(outcome(), Outcome::Miss);
+    Clock::advance(Duration::from_secs(3601));
+    assert_eq!(outcome(), Outcome::Stale);
+    cachier::flush();
+    assert_eq!(outcome(), Outcome::Hit);
+}
+
+fn an_invalidated_value_is_computed_again(_: &Subject) {
+    assert!(!double::invalidate(1).unwrap());
+    outcome(1);
+    outcome(2);
+    assert!(double::invalidate(1).unwrap());
+    assert_eq!(outcome(1), Outcome::Miss);
+    assert_eq!(outcome(2), Outcome::Hit);
+}
+
+fn a_clear_forgets_all_entries_and_counts_them(_: &Subject) {
+    for number in 0..50 {
+        outcome(number);
+    }
+    assert!(
+        double::clear_cache()
+            .unwrap()
+            .is_none_or(|count| count == 50)
+    );
+    assert_eq!(outcome(1), Outcome::Miss);
+}
+
+fn what_was_invalidated_while_it_was_computed_is_not_stored(_: &Subject) {
+    #[cachier(backend = registered("store"))]
+    fn slow(clears: bool) -> u64 {
+        if clears {
+            slow::clear_cache().unwrap();
+        } else {
+            slow::invalidate(false).unwrap();
+        }
+        42
+    }
+    for clears in [true, false] {
+        let call = slow::call_detailed(CallOptions::new(), clears);
+        assert_eq!((call.value, call.outcome), (42, Outcome::Miss));
+        assert_eq!(slow::peek(clears).unwrap(), None, "clears: {clears}");
+    }
+}
+
+fn keys_and_names_of_any_unicode(_: &Subject) {
+    #[cachier(backend = registered("store"), name = "größe/日本語 '; -- 🦀\u{0}%")]
+    fn length(text: &str) -> usize {
+        text.len()
+    }
+    for text in [
+        "",
+        "\0",
+        "'; DROP TABLE cachier;--",
+        "日本語",
+        "🦀",
+        "a\u{301}",
+        "á",
+    ] {
+        let call = || length::call_detailed(CallOptions::new(), text);
+        assert_eq!(
+            (call().value, call().outcome),
+            (text.len(), Outcome::Hit),
+            "{text}"
+        );
+    }
+    assert!(
+        length::clear_cache()
+            .unwrap()
+            .is_none_or(|count| count == 7)
+    );
+}
+
+fn an_empty_value_and_a_large_one(_: &Subject) {
+    #[cachier(backend = registered("store"), operation_timeout = "60s")]
+    fn zeros(length: usize) -> Vec<u8> {
+        vec![0; length]
+    }
+    for length in [0, 1, 3 << 20] {
+        let call = || zeros::call_detailed(CallOptions::new(), length);
+        assert_eq!(call().value.len(), length);
+        // A large value is stored in the background.
+        cachier::flush();
+        assert_eq!((call().value.len(), call().outcome), (length, Outcome::Hit));
+    }
+}
+
+fn usage_tells_entries_and_bytes(_: &Subject) {
+    for number in 0..10 {
+        outcome(number);
+    }
+    let usage = double::usage().unwrap();
+    assert_eq!(usage.entries, Some(10));
+    assert!(usage.bytes.is_some_and(|bytes| bytes > 100), "{usage:?}");
+    assert_eq!(double::metrics().stats().entries, Some(10));
+}
+
+fn garbage_is_a_counted_miss(subject: &Subject) {
+    for garbage in [&b""[..], b"garbage", &[0xff; 1000]] {
+        outcome(1);
+        subject.overwrite(garbage);
+        let call = double::call_detailed(CallOptions::new(), 1);
+        assert_eq!((call.value, call.outcome), (2, Outcome::Miss));
+        assert_eq!(
+            call.backend_error.map(|error| error.kind()),
+            Some(ErrorKind::Corrupt)
+        );
+        assert_eq!(outcome(1), Outcome::Hit, "it is replaced");
+    }
+    assert_eq!(double::metrics().stats().backend_errors, 3);
+}

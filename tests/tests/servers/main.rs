@@ -1,0 +1,28 @@
+//! Cached functions on real servers: one behaviour, one computation across processes, and no call that a broken store
+//! holds up.
+#![allow(clippy::unwrap_used)]
+
+mod calls;
+mod faults;
+mod near;
+mod processes;
+mod store;
+
+/// Makes a module of tests for each store; a test is a function of a `Store`.
+macro_rules! on_every_store {
+    ($($test:ident)*) => {
+        $crate::on_every_store!(@ file: File, [$($test)*]);
+        $crate::on_every_store!(@ redis: Redis, [$($test)*]);
+    };
+    (@ $module:ident: $store:ident, [$($test:ident)*]) => {
+        mod $module {
+            $(
+                #[test]
+                fn $test() {
+                    $crate::store::Store::$store.run(concat!(module_path!(), "::", stringify!($test)), super::$test);
+                }
+            )*
+        }
+    };
+}
+use on_every_store;

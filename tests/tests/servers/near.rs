@@ -1,0 +1,86 @@
+//! Near tiers hear of what other processes do.
+
+use std::time::{Duration, Instant};
+
+use cachier::{CallOptions, Tier, cachier};
+use cachier_tests::sandbox::in_another_process;
+use cachier_tests::wait::until;
+
+use crate::store::Subject;
+
+crate::on_every_store!(@ redis: Redis, [
+    an_invalidation_reaches_the_near_tiers_of_others_within_a_second
+    a_new_value_reaches_the_near_tiers_of_others_within_a_second
+    a_clear_reaches_the_near_tiers_of_others_within_a_second
+    what_this_process_stores_stays_near
+]);
+#[cachier(backend = registered("store"), near_cache = 100, near_stale_after = "1d", enable_metrics)]
+fn double(number: u64) -> u64 {
+    number * 2
+}
+
+/// Where a value comes from now; `None` for one that is computed.
+fn tier(number: u64) -> Option<Tier> {
+    double::call_detailed(CallOptions::new(), number).tier
+}
+
+/// Waits until the subscription stands: what happens before it does is not heard of.
+fn near(number: u64) {
+    double(number);
+    until("it is near", || tier(number) == Some(Tier::Near));
+}
+
+/// Has another process do something, and waits until the value is near no longer.
+#[track_caller]
+fn reaches_us(subject: &Subject, number: u64, act: impl Fn()) {
+    let mut waited = Duration::MAX;
+    // The first change may come before the subscription stands.
+    for _ in 0..5 {
+        near(number);
+        in_another_process(|| {
+            subject.register();
+            act();
+        });
+        let acted = Instant::now();
+        while acted.elapsed() < Duration::from_secs(1) {
+            if tier(number) != Some(Tier::Near) {
+                waited = acted.elapsed();
+                break;
+            }
+        }
+        if waited != Duration::MAX {
+            break;
+        }
+    }
+    assert!(waited < Duration::from_secs(1), "nothing was heard of it");
+}
+
+fn an_invalidation_reaches_the_near_tiers_of_others_within_a_second(subject: &Subject) {
+    reaches_us(subject, 1, || {
+        double::invalidate(1).unwrap();
+    });
+}
+
+fn a_new_value_reaches_the_near_tiers_of_others_within_a_second(subject: &Subject) {
+    reaches_us(subject, 1, || double::precache_value(1, 20).unwrap());
+    assert_eq!(double(1), 20);
+}
+
+fn a_clear_reaches_the_near_tiers_of_others_within_a_second(subject: &Subject) {
+    reaches_us(subject, 1, || {
+        double::clear_cache().unwrap();
+    });
+}
+
+fn what_this_process_stores_stays_near(subject: &Subject) {
+    // From now on changes are heard of, one's own too.
+    reaches_us(subject, 1000, || {
+        double::invalidate(1000).unwrap();
+    });
+    for number in 0..20 {
+        double(number);
+    }
+    for number in 0..20 {
+        assert_eq!(tier(number), Some(Tier::Near), "{number}");
+    }
+}

@@ -1,0 +1,199 @@
+//! Several processes, one store: one computation, and owners that die, stop or are overtaken.
+
+use std::process::id;
+use std::time::{Duration, Instant};
+
+use cachier::{CallOptions, Snapshot, cachier, global_params, set_global_params};
+use cachier_tests::callers::Callers;
+use cachier_tests::process::{Process, hear, part, say};
+use cachier_tests::wait::until;
+use rustix::process::Signal;
+
+use crate::store::{Store, Subject, unique};
+
+crate::on_every_store! {
+    eight_processes_of_fifty_callers_compute_once
+    a_killed_owner_is_followed_by_another
+    a_stopped_owner_does_not_overwrite_a_newer_value
+    what_another_process_invalidates_during_a_computation_is_not_stored
+}
+
+/// How long a lease lasts here without a heartbeat.
+const PERIOD: Duration = Duration::from_secs(2);
+
+/// Computes when it is told to; tells by its value which process computed.
+#[cachier(backend = registered("store"), operation_timeout = "5s", enable_metrics)]
+fn owner(number: u8) -> u32 {
+    say("computing");
+    while hear() != "go" {}
+    let _ = number;
+    id()
+}
+
+#[cachier(backend = registered("store"), name = "owner_async", operation_timeout = "5s", enable_metrics)]
+async fn sleeper(number: u8) -> u8 {
+    number
+}
+
+/// In a process that a test has started: does what it is told.
+fn plays_a_part() -> bool {
+    let Some(part) = part() else {
+        return false;
+    };
+    set_global_params(global_params().lease_period(PERIOD));
+    match part.as_str() {
+        "fifty callers" => fifty_callers(),
+        "call" => {
+            let call = owner::call_detailed(CallOptions::new(), 1);
+            say(format!("{} {}", call.value, call.outcome));
+        }
+        "peek" => say(format!("{:?}", owner::peek(1).unwrap())),
+        "invalidate" => say(owner::invalidate(1).unwrap()),
+        part => panic!("no part `{part}`"),
+    }
+    true
+}
+
+fn fifty_callers() {
+    let callers = Callers::new()
+        .on_threads(25, || owner(1))
+        .on_blocking_threads(25, || owner(1));
+    until("all of them wait or compute", || {
+        let activity = owner::metrics().snapshot().activity;
+        activity.waiting_calls + activity.inflight_computations == 50
+    });
+    say("ready");
+    let values = callers.values();
+    assert_eq!(values.len(), 50);
+    assert!(values.iter().all(|value| *value == values[0]), "{values:?}");
+    // Two hits more, so that what is stored is what was handed out.
+    say(format!(
+        "{} {}",
+        values[0],
+        serde_json::to_string(&owner::metrics().snapshot()).unwrap()
+    ));
+}
+
+fn eight_processes_of_fifty_callers_compute_once(subject: &Subject) {
+    if plays_a_part() {
+        return;
+    }
+    let namespace = unique("fifty");
+    let mut processes: Vec<_> = (0..8)
+        .map(|_| subject.start("fifty callers", &namespace))
+        .collect();
+    let mut owner = None;
+    for (number, process) in processes.iter().enumerate() {
+        let mut line = process.line();
+        if line == "computing" {
+            assert_eq!(owner.replace(number), None, "two of them compute");
+            line = process.line();
+        }
+        assert_eq!(line, "ready");
+    }
+    let owner = owner.expect("one of them computes");
+    processes[owner].tell("go");
+    let mut merged = Snapshot::default();
+    let mut values = Vec::new();
+    for process in processes {
+        let line = process.line();
+        let (value, snapshot) = line.split_once(' ').expect("a value and a snapshot");
+        values.push(value.to_owned());
+        merged.merge(&serde_json::from_str(snapshot).unwrap());
+        process.finish();
+    }
+    assert!(values.iter().all(|value| *value == values[0]), "{values:?}");
+    let stats = cachier::Stats::from(&merged);
+    assert_eq!(
+        (stats.calls, stats.misses, stats.recalculations),
+        (400, 1, 1)
+    );
+    assert_eq!(stats.hits + stats.coalesced, 399);
+}
+
+/// Starts callers until one computes and the others wait; the owner comes first.
+fn start_callers(subject: &Subject, count: usize, namespace: &str) -> Vec<Process> {
+    let owner = subject.start("call", namespace);
+    assert_eq!(owner.line(), "computing");
+    let others = (1..count).map(|_| subject.start("call", namespace));
+    std::iter::once(owner).chain(others).collect()
+}
+
+fn a_killed_owner_is_followed_by_another(subject: &Subject) {
+    if plays_a_part() {
+        return;
+    }
+    let mut callers = start_callers(subject, 3, &unique("killed"));
+    callers.remove(0).kill();
+    let killed = Instant::now();
+    let mut next = None;
+    until("another one computes", || {
+        next = callers
+            .iter()
+            .position(|caller| caller.try_line().is_some());
+        next.is_some()
+    });
+    // One lease period at most, and some time to start the processes and to look.
+    assert!(
+        killed.elapsed() < PERIOD + Duration::from_secs(3),
+        "{:?}",
+        killed.elapsed()
+    );
+    callers[next.unwrap()].tell("go");
+    let said: Vec<_> = callers.iter().map(Process::line).collect();
+    let values: Vec<_> = said
+        .iter()
+        .map(|line| line.split(' ').next().unwrap())
+        .collect();
+    assert_eq!(values[0], values[1], "{said:?}");
+    callers.into_iter().for_each(Process::finish);
+}
+
+fn a_stopped_owner_does_not_overwrite_a_newer_value(subject: &Subject) {
+    if plays_a_part() {
+        return;
+    }
+    if subject.store == Store::File {
+        // The lock of a file stays with an owner that is stopped.
+        return;
+    }
+    let namespace = unique("stopped");
+    let mut callers = start_callers(subject, 2, &namespace);
+    callers[0].signal(Signal::STOP);
+    // The next owner follows when the lease is over.
+    assert_eq!(callers[1].line(), "computing");
+    callers[1].tell("go");
+    let newer = callers[1].line();
+    let newer = newer.split(' ').next().unwrap();
+    callers[0].signal(Signal::CONT);
+    callers[0].tell("go");
+    let older = callers[0].line();
+    assert_ne!(
+        older.split(' ').next().unwrap(),
+        newer,
+        "each has its own value"
+    );
+    let peek = subject.start("peek", &namespace);
+    assert_eq!(peek.line(), format!("Some({newer})"));
+    peek.finish();
+    callers.into_iter().for_each(Process::finish);
+}
+
+fn what_another_process_invalidates_during_a_computation_is_not_stored(subject: &Subject) {
+    if plays_a_part() {
+        return;
+    }
+    let namespace = unique("invalidated");
+    let mut callers = start_callers(subject, 1, &namespace);
+    let ask = |part: &str| {
+        let process = subject.start(part, &namespace);
+        let line = process.line();
+        process.finish();
+        line
+    };
+    assert_eq!(ask("invalidate"), "false");
+    callers[0].tell("go");
+    assert!(callers[0].line().ends_with("miss"));
+    assert_eq!(ask("peek"), "None");
+    callers.into_iter().for_each(Process::finish);
+}

@@ -1,0 +1,267 @@
+//! The stores that the tests run on, each a private server that is started when it is first needed.
+
+use std::any::Any;
+use std::sync::mpsc::channel;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
+
+use cachier::testing::isolated;
+use cachier::{
+    Backend, Blocking, BoxFuture, Capabilities, EntryVersion, Figures, FileBackend, Key, Lease,
+    LeaseReply, Loaded, RedisBackend, Renewal, Scope, StoreReply, StoreRequest, Usage, Watch,
+    Watcher, register_backend,
+};
+use cachier_tests::process::{Process, part, skip};
+use futures_lite::future::block_on;
+
+/// A kind of store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Store {
+    File,
+    Redis,
+}
+
+/// A store to try, registered as `store`.
+pub(crate) struct Subject {
+    pub(crate) store: Store,
+    pub(crate) address: String,
+    /// The name of the test, by which processes are started.
+    test: &'static str,
+    last_key: Arc<Mutex<Option<Key>>>,
+}
+
+impl Store {
+    /// Runs a test in a world of its own; in a process that the test has started, in the world of that process.
+    pub(crate) fn run(self, test: &'static str, run: fn(&Subject)) {
+        let test = test.split_once("::").map_or(test, |(_, path)| path);
+        let subject = |address| Subject {
+            store: self,
+            address,
+            test,
+            last_key: Arc::default(),
+        };
+        if part().is_some() {
+            let subject = subject(std::env::var(ADDRESS).unwrap());
+            subject.register();
+            return run(&subject);
+        }
+        let Some(address) = self.address() else {
+            return skip(&format!(
+                "{self:?}: its server is not installed; `tests/run` does that"
+            ));
+        };
+        isolated(|| {
+            let subject = subject(address);
+            subject.register();
+            run(&subject);
+        });
+    }
+}
+
+impl Store {
+    /// Where its private server is, started when it is first needed; `None` if it is not installed.
+    fn address(self) -> Option<String> {
+        static SERVERS: Mutex<Vec<(Store, Option<String>)>> = Mutex::new(Vec::new());
+        let mut servers = SERVERS.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, address)) = servers.iter().find(|(store, _)| *store == self) {
+            return address.clone();
+        }
+        // Servers end with the thread that started them; this one stays as long as the program.
+        let (sender, started) = channel();
+        std::thread::spawn(move || {
+            let kept = self.start();
+            sender
+                .send(kept.as_ref().map(|(address, _)| address.clone()))
+                .unwrap();
+            std::thread::park();
+            drop(kept);
+        });
+        let address = started.recv().expect("the server starts");
+        servers.push((self, address.clone()));
+        address
+    }
+
+    /// A server of its own, ended when the second part is dropped.
+    fn start(self) -> Option<(String, Box<dyn Any>)> {
+        Some(match self {
+            Self::File => {
+                let folder = cachier_servers::folder();
+                let path = folder.path().join("cache");
+                (path.display().to_string(), Box::new(folder))
+            }
+            Self::Redis => {
+                let server = cachier_servers::redis::start()?;
+                (server.url().to_owned(), Box::new(server))
+            }
+        })
+    }
+
+    /// A backend for the store at an address.
+    fn connect(self, address: &str) -> Arc<dyn Backend> {
+        match self {
+            Self::File => Arc::new(Blocking::new(FileBackend::new(address))),
+            Self::Redis => Arc::new(RedisBackend::from_url(address).unwrap()),
+        }
+    }
+}
+
+/// The variable that tells processes where the store is.
+const ADDRESS: &str = "CACHIER_TEST_ADDRESS";
+
+impl Subject {
+    /// Makes the store known to the world of the calling code, through a connection of its own.
+    pub(crate) fn register(&self) {
+        self.register_at(&self.address);
+    }
+
+    /// The same store under another address.
+    pub(crate) fn register_at(&self, address: &str) {
+        let spied = Spied {
+            backend: self.store.connect(address),
+            last_key: Arc::clone(&self.last_key),
+        };
+        register_backend("store", spied).unwrap();
+    }
+
+    /// The port of its server.
+    pub(crate) fn port(&self) -> u16 {
+        let (_, from_port) = self.split();
+        let digits = from_port
+            .find(|c: char| !c.is_ascii_digit())
+            .unwrap_or(from_port.len());
+        from_port[..digits].parse().unwrap()
+    }
+
+    /// The address of the same store behind another port.
+    pub(crate) fn at(&self, port: u16) -> String {
+        let (before, from_port) = self.split();
+        let digits = from_port
+            .find(|c: char| !c.is_ascii_digit())
+            .unwrap_or(from_port.len());
+        format!("{before}{port}{}", &from_port[digits..])
+    }
+
+    /// The address before and from its port on.
+    fn split(&self) -> (&str, &str) {
+        const HOST: &str = "127.0.0.1:";
+        let port = self.address.find(HOST).expect("the address of a server") + HOST.len();
+        self.address.split_at(port)
+    }
+
+    /// Starts a process that runs this test, with a part to play, in the namespace of that name.
+    pub(crate) fn start(&self, part: &str, namespace: &str) -> Process {
+        Process::start(self.test, part, |command| {
+            command.env(ADDRESS, &self.address);
+            command.env("CACHIER_NAMESPACE", namespace);
+        })
+    }
+
+    /// Writes bytes in the place of the entry that was asked for last.
+    pub(crate) fn overwrite(&self, bytes: &[u8]) {
+        let key = self
+            .last_key
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        let key = key.expect("an entry was asked for");
+        let backend = self.store.connect(&self.address);
+        let request = StoreRequest::new(bytes, SystemTime::now());
+        block_on(backend.store(&key, request)).unwrap();
+    }
+}
+
+/// A name that no other test uses.
+pub(crate) fn unique(name: &str) -> String {
+    use std::hash::{BuildHasher, RandomState};
+    format!("{name}-{:016x}", RandomState::new().hash_one(name))
+}
+
+/// A backend that remembers the key it was asked for last.
+struct Spied {
+    backend: Arc<dyn Backend>,
+    last_key: Arc<Mutex<Option<Key>>>,
+}
+
+impl Backend for Spied {
+    fn kind(&self) -> &str {
+        self.backend.kind()
+    }
+
+    fn store_name(&self) -> String {
+        self.backend.store_name()
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        self.backend.capabilities()
+    }
+
+    fn load<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, Option<Loaded>> {
+        *self.last_key.lock().unwrap_or_else(PoisonError::into_inner) = Some(key.clone());
+        self.backend.load(key)
+    }
+
+    fn store<'a>(&'a self, key: &'a Key, request: StoreRequest<'a>) -> BoxFuture<'a, StoreReply> {
+        self.backend.store(key, request)
+    }
+
+    fn remove<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, bool> {
+        self.backend.remove(key)
+    }
+
+    fn clear<'a>(&'a self, scope: &'a Arc<Scope>) -> BoxFuture<'a, Option<u64>> {
+        self.backend.clear(scope)
+    }
+
+    fn lease<'a>(
+        &'a self,
+        key: &'a Key,
+        seen: Option<&'a EntryVersion>,
+        period: std::time::Duration,
+    ) -> BoxFuture<'a, LeaseReply> {
+        self.backend.lease(key, seen, period)
+    }
+
+    fn renew<'a>(&'a self, lease: &'a Lease) -> BoxFuture<'a, Renewal> {
+        self.backend.renew(lease)
+    }
+
+    fn release(&self, lease: Lease) -> BoxFuture<'_, ()> {
+        self.backend.release(lease)
+    }
+
+    fn wait<'a>(
+        &'a self,
+        key: &'a Key,
+        seen: Option<&'a EntryVersion>,
+    ) -> Option<BoxFuture<'a, ()>> {
+        self.backend.wait(key, seen)
+    }
+
+    fn watch(&self, scope: &Arc<Scope>, watcher: Arc<Watcher>) -> Option<Watch> {
+        self.backend.watch(scope, watcher)
+    }
+
+    fn clear_leases<'a>(&'a self, scope: &'a Arc<Scope>) -> BoxFuture<'a, ()> {
+        self.backend.clear_leases(scope)
+    }
+
+    fn cleanup<'a>(
+        &'a self,
+        scope: &'a Arc<Scope>,
+        before: SystemTime,
+    ) -> BoxFuture<'a, Option<u64>> {
+        self.backend.cleanup(scope, before)
+    }
+
+    fn usage<'a>(&'a self, scope: &'a Arc<Scope>) -> BoxFuture<'a, Usage> {
+        self.backend.usage(scope)
+    }
+
+    fn figures(&self) -> Figures {
+        self.backend.figures()
+    }
+
+    fn check(&self) -> BoxFuture<'_, ()> {
+        self.backend.check()
+    }
+}
