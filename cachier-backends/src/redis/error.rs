@@ -87,7 +87,7 @@ fn describe(kind: ErrorKind, operation: Operation, error: RedisError) -> Error {
         ErrorKind::Denied => (
             "the server does not permit it",
             Some(
-                "the user needs `~cachier:* &cachier:* +@read +@write +@scripting +@pubsub +ping`",
+                "the user needs `~cachier:* &cachier:* +@read +@write +@scripting +@pubsub +@connection +time`",
             ),
         ),
         ErrorKind::Full => (

@@ -134,6 +134,8 @@ async fn any_of(
     nodes: &[ConnectionInfo],
     config: &AsyncConnectionConfig,
 ) -> RedisResult<MultiplexedConnection> {
+    let share = CONNECT_WITHIN / u32::try_from(nodes.len().max(1)).unwrap_or(u32::MAX);
+    let config = config.clone().set_connection_timeout(Some(share));
     let mut refused = unsupported("the cluster has no nodes");
     for node in nodes {
         let client = with_push(&Client::open(node.clone())?)?;

@@ -14,6 +14,25 @@ fn subject(url: &str) -> Subject {
     Subject::new(|| Arc::new(support::backend(url)))
 }
 
+/// With the rights that the errors of the backend ask for, and no others.
+mod with_as_few_rights_as_it_needs {
+    use super::*;
+
+    const RIGHTS: &str =
+        "~cachier:* &cachier:* +@read +@write +@scripting +@pubsub +@connection +time";
+
+    fn run(property: Property) {
+        let Some(url) = support::url() else { return };
+        let user = ["ACL", "SETUSER", "modest", "on", ">pw", "resetchannels"];
+        let rights: Vec<_> = RIGHTS.split(' ').collect();
+        support::command(url, &[&user[..], &rights].concat());
+        let url = url.replace("://", "://modest:pw@");
+        support::runtime().block_on(property(&subject(&url)));
+    }
+
+    cachier_backends::conformance_tests!(run);
+}
+
 mod in_a_runtime {
     use super::*;
 

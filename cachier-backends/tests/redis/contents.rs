@@ -2,7 +2,9 @@
 
 use std::time::{Duration, SystemTime};
 
-use cachier_backends::{Backend, ErrorKind, LeaseReply, Renewal, StoreReply, StoreRequest};
+use cachier_backends::{
+    Backend, ErrorKind, Key, LeaseReply, Renewal, StoreReply, StoreRequest, Version,
+};
 
 use crate::support::{
     backend, command, created, entry, key, lease, load, private, runtime, scope, store, until, url,
@@ -45,6 +47,40 @@ fn an_entry_that_does_not_expire_any_more_stays_in_the_books() {
         backend.store(&key, request).await.unwrap();
         assert_eq!(load(&backend, &key).await, None);
         assert_eq!(backend.usage(&scope).await.unwrap().entries, Some(0));
+    });
+}
+
+#[test]
+fn books_end_with_the_last_of_their_entries() {
+    let Some(server) = private(&[]) else { return };
+    let (url, backend, key) = (server.url(), backend(server.url()), key(&scope("books"), 1));
+    let lives = |period| Some(SystemTime::now() + Duration::from_millis(period));
+    let index = || {
+        let names = command(url, &["KEYS", "*/index"]);
+        let names: Vec<String> = redis::from_redis_value(names).unwrap();
+        let left = names.first().map(|name| command(url, &["PTTL", name]));
+        left.map(|left| redis::from_redis_value::<i64>(left).unwrap())
+    };
+    runtime().block_on(async {
+        let stored = entry(b"value");
+        let neighbour = Key::new(key.scope().clone(), Version::Unversioned, key.hash());
+        let keep = async |key: &Key, expires| {
+            let mut request = StoreRequest::new(&stored, created());
+            request.expires = expires;
+            backend.store(key, request).await.unwrap();
+        };
+        keep(&key, lives(60_000)).await;
+        keep(&neighbour, lives(1_000)).await;
+        assert!(index().is_some_and(|left| left > 50_000));
+        keep(&key, None).await;
+        assert_eq!(index(), Some(-1));
+        keep(&neighbour, lives(60_000)).await;
+        assert_eq!(index(), Some(-1));
+        backend.remove(&neighbour).await.unwrap();
+        keep(&key, lives(100)).await;
+        until("nothing is left", || async { index().is_none() }).await;
+        let names = command(url, &["KEYS", "*/expiry"]);
+        assert_eq!(names, redis::Value::Array(vec![]));
     });
 }
 

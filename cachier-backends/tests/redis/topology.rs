@@ -2,8 +2,9 @@
 
 use std::collections::HashSet;
 
+use cachier_backends::redis::RedisBackend;
 use cachier_backends::{Backend, ErrorKind};
-use cachier_servers::redis::start_watched;
+use cachier_servers::redis::{start_tls, start_watched};
 
 use crate::support::{
     backend, cluster_url, command, entry, key, load, runtime, scope, store, until,
@@ -60,11 +61,22 @@ fn when_the_master_is_gone_the_next_one_serves() {
 }
 
 #[test]
-fn a_server_that_proves_nothing_is_not_talked_to() {
-    let Some(url) = crate::support::url() else {
-        return;
+fn a_server_is_talked_to_under_tls_if_it_proves_who_it_is() {
+    let Some(server) = start_tls() else { return };
+    let certificates = redis::TlsCertificates {
+        client_tls: None,
+        root_cert: Some(server.certificate.clone()),
     };
-    let backend = backend(&url.replace("redis://", "rediss://"));
-    let error = runtime().block_on(backend.check()).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Connect, "{error:#}");
+    let key = key(&scope("tls"), 1);
+    runtime().block_on(async {
+        let client = redis::Client::build_with_tls(server.url.as_str(), certificates).unwrap();
+        let trusting = RedisBackend::with_client(client);
+        store(&trusting, &key, b"value").await;
+        assert_eq!(load(&trusting, &key).await, Some(entry(b"value")));
+        trusting.wait(&key, None).unwrap().await.unwrap();
+
+        let error = backend(&server.url).check().await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Connect, "{error:#}");
+        assert!(format!("{error:#}").contains("certificate"), "{error:#}");
+    });
 }

@@ -39,6 +39,45 @@ pub fn start_private(port: u16, options: &[&str]) -> Option<Redis> {
     })
 }
 
+/// A server that speaks TLS.
+#[derive(Debug)]
+pub struct Tls {
+    _server: Server,
+    /// Its address.
+    pub url: String,
+    /// The certificate that proves it, as PEM.
+    pub certificate: Vec<u8>,
+}
+
+/// A new server with a certificate of its own; `None` if the programs are not installed.
+///
+/// # Panics
+/// When no certificate can be made.
+#[must_use]
+pub fn start_tls() -> Option<Tls> {
+    let (openssl, made) = (installed("openssl")?, folder());
+    let path = |name| made.path().join(name).to_string_lossy().into_owned();
+    let (key, certificate) = (path("key.pem"), path("certificate.pem"));
+    let request = "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost \
+                   -addext subjectAltName=DNS:localhost -addext basicConstraints=critical,CA:FALSE";
+    let done = Command::new(openssl)
+        .args(request.split_whitespace())
+        .args(["-keyout", &key, "-out", &certificate])
+        .output()
+        .expect("openssl runs");
+    assert!(done.status.success(), "{done:?}");
+    let port = free_port();
+    let (tls_port, tls) = (port.to_string(), ["--tls-auth-clients", "no"]);
+    let files = ["--tls-cert-file", &certificate, "--tls-key-file", &key];
+    let options = [&["--tls-port", &tls_port], &tls, &files[..2], &files[2..]].concat();
+    let server = serve("redis-server", free_port(), &options)?;
+    Some(Tls {
+        _server: server,
+        url: format!("rediss://localhost:{port}"),
+        certificate: std::fs::read(&certificate).expect("the certificate"),
+    })
+}
+
 impl Redis {
     /// Its address.
     #[must_use]
@@ -195,7 +234,7 @@ fn installed(name: &str) -> Option<PathBuf> {
     if found.is_none() {
         let _ = writeln!(
             std::io::stderr(),
-            "skipped: {name} is not installed (`apt install redis-server redis-sentinel redis-tools`, or name a server \
+            "skipped: {name} is not installed (`apt install redis-server redis-sentinel redis-tools openssl`, or name a server \
              in {VARIABLE})"
         );
     }

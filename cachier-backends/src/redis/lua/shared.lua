@@ -59,11 +59,15 @@ local function forget(gone)
   if redis.call('EXISTS', index) == 0 then redis.call('DEL', sizes) end
 end
 
+-- The time in milliseconds since 1970.
+local function now()
+  local time = redis.call('TIME')
+  return time[1] * 1000 + math.floor(time[2] / 1000)
+end
+
 -- Forgets entries that the server has dropped in time, this many at most; how many.
 local function forget_expired(limit)
-  local now = redis.call('TIME')
-  local milliseconds = now[1] * 1000 + math.floor(now[2] / 1000)
-  local gone = redis.call('ZRANGEBYSCORE', expiry, '-inf', milliseconds, 'LIMIT', 0, limit)
+  local gone = redis.call('ZRANGEBYSCORE', expiry, '-inf', now(), 'LIMIT', 0, limit)
   for _, one in ipairs(gone) do forget(one) end
   return #gone
 end

@@ -1,3 +1,16 @@
+-- Books all of whose entries expire end with the last of these; a function may never be called again.
+local function keep_books(expires)
+  local books, left = { index, expiry, sizes }, redis.call('PTTL', index)
+  if expires == '' then
+    if left >= 0 then
+      for _, book in ipairs(books) do redis.call('PERSIST', book) end
+    end
+  elseif left >= 0 or redis.call('ZCARD', index) == 1 then
+    local last = math.max(expires, left >= 0 and now() + left or 0)
+    for _, book in ipairs(books) do redis.call('PEXPIREAT', book, string.format('%.0f', last)) end
+  end
+end
+
 local token, created, expires, bytes = ARGV[4], ARGV[5], ARGV[6], ARGV[7]
 if token ~= '' and not is_owner(token) then return 0 end
 
@@ -22,6 +35,7 @@ if expires == '' then
 else
   redis.call('ZADD', expiry, expires, member)
 end
+keep_books(expires)
 forget_expired(16)
 publish_of('entry')
 return 1
