@@ -1,1 +1,149 @@
-//! To come.
+//! The SQL backend on SQLite behaves as every backend must.
+#![allow(clippy::unwrap_used)]
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use cachier_backends::conformance::{Property, Subject};
+use cachier_backends::sql::SqlBackend;
+use cachier_backends::{Backend, ErrorKind, StoreRequest, blocking};
+use futures_lite::future::block_on;
+
+mod sql_support;
+use sql_support::{created, key, large_and_many, late_owners, round_trips, scope};
+
+fn url(folder: &Path) -> String {
+    format!("sqlite:{}", folder.join("cache.db").display())
+}
+
+fn backend(folder: &Path) -> SqlBackend {
+    SqlBackend::from_url(&url(folder)).unwrap()
+}
+
+mod in_a_task {
+    use super::*;
+
+    fn run(property: Property) {
+        let folder = tempfile::tempdir().unwrap();
+        let subject = Subject::new(|| Arc::new(backend(folder.path())));
+        sql_support::runtime().block_on(property(&subject));
+    }
+
+    cachier_backends::conformance_tests!(run);
+}
+
+mod on_a_thread {
+    use super::*;
+
+    fn run(property: Property) {
+        let folder = tempfile::tempdir().unwrap();
+        let subject = Subject::new(|| Arc::new(backend(folder.path())));
+        blocking::inline(Duration::from_secs(60), || block_on(property(&subject)));
+    }
+
+    cachier_backends::conformance_tests!(run);
+}
+
+#[test]
+fn a_pool_of_the_program_serves() {
+    let folder = tempfile::tempdir().unwrap();
+    block_on(backend(folder.path()).check()).unwrap();
+    sql_support::runtime().block_on(async {
+        let pool = sqlx::SqlitePool::connect(&url(folder.path()))
+            .await
+            .unwrap();
+        let backend = SqlBackend::with_sqlite_pool(pool).table("other").unwrap();
+        backend
+            .store(&key(1), StoreRequest::new(b"one", created()))
+            .await
+            .unwrap();
+        assert_eq!(backend.load(&key(1)).await.unwrap().unwrap().bytes, b"one");
+        assert_eq!(backend.usage(&scope()).await.unwrap().entries, Some(1));
+    });
+}
+
+#[test]
+fn a_hit_is_one_request_and_a_miss_three() {
+    let folder = tempfile::tempdir().unwrap();
+    sql_support::runtime().block_on(round_trips(&backend(folder.path())));
+}
+
+#[test]
+fn entries_may_be_large_and_many() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = url(folder.path());
+    sql_support::runtime().block_on(large_and_many(&backend(folder.path()), async |many| {
+        let pool = sqlx::SqlitePool::connect(&url).await.unwrap();
+        let many = format!(
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {many}) \
+             INSERT INTO cachier_entries (scope, code, hash, entry, revision, created, size) \
+             SELECT '{}', '1', randomblob(32), x'00', randomblob(16), 1, 1 FROM n",
+            scope()
+        );
+        sqlx::query(sqlx::AssertSqlSafe(many))
+            .execute(&pool)
+            .await
+            .unwrap();
+    }));
+}
+
+#[test]
+fn a_late_owner_stores_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    block_on(late_owners(&backend(folder.path())));
+}
+
+#[test]
+fn who_may_only_read_loads_and_is_denied_the_rest() {
+    let folder = tempfile::tempdir().unwrap();
+    block_on(async {
+        let writer = backend(folder.path());
+        writer
+            .store(&key(1), StoreRequest::new(b"one", created()))
+            .await
+            .unwrap();
+        let reader = SqlBackend::from_url(&format!("{}?mode=ro", url(folder.path()))).unwrap();
+        assert_eq!(reader.load(&key(1)).await.unwrap().unwrap().bytes, b"one");
+        let refused = reader
+            .store(&key(1), StoreRequest::new(b"two", created()))
+            .await;
+        assert_eq!(refused.unwrap_err().kind(), ErrorKind::Denied);
+    });
+}
+
+#[test]
+fn what_is_no_database_is_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("cache.db"), [7; 4096]).unwrap();
+    let error = block_on(backend(folder.path()).load(&key(1))).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Corrupt, "{error:?}");
+
+    let nowhere = SqlBackend::from_url("sqlite:/nowhere/at/all.db").unwrap();
+    let error = block_on(nowhere.load(&key(1))).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Connect, "{error:?}");
+}
+
+#[test]
+fn addresses_that_cannot_be_say_what_to_write() {
+    for url in [
+        "sqlite::memory:",
+        "sqlite:x?mode=memory",
+        "oracle:x",
+        "",
+        "postgres://a:s3cret@[x",
+    ] {
+        let error = SqlBackend::from_url(url).unwrap_err();
+        let text = format!("{error:#} {error:?}");
+        assert!(!text.contains("s3cret"), "{text}");
+        assert!(text.contains("; "), "no hint: {text}");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    assert!(backend(folder.path()).table("x; DROP TABLE y").is_err());
+}
+
+#[test]
+fn one_backend_serves_runtimes_in_turn_and_other_executors() {
+    let folder = tempfile::tempdir().unwrap();
+    sql_support::everywhere(&backend(folder.path()));
+}

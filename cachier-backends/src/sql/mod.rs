@@ -1,1 +1,436 @@
-//! To come.
+//! One row for each entry, in a table of SQLite, PostgreSQL, MySQL or MariaDB.
+//!
+//! The table, `cachier_entries` unless the program says otherwise, is made when it is first needed, and beside it
+//! `cachier_entries_schema`, which says which version of the table it is. A user who may only read needs both to be there
+//! already.
+//!
+//! | column | what |
+//! |---|---|
+//! | `scope`, `code`, `hash` | the key: function, version of its code, hash of the arguments |
+//! | `entry`, `size` | the entry and its length; null while there is none |
+//! | `revision` | 16 random bytes that tell one entry from the next |
+//! | `created`, `expires` | microseconds since 1970 |
+//! | `owner`, `owned_until` | the lease on the entry, on the clock of the server |
+//!
+//! - A lease is taken, and an entry stored under it, by one statement that tests and changes the row: no transaction is
+//!   ever open between two requests.
+//! - A hit is one request, a miss three. The first use of a connection costs some more: statements are prepared.
+//! - Whatever changes an entry takes the owner away, so that a late owner changes nothing.
+//! - PostgreSQL notifies those who wait. Elsewhere they ask again and again.
+
+mod connections;
+mod database;
+mod dialect;
+mod error;
+#[cfg(feature = "mysql")]
+mod mysql;
+#[cfg(feature = "postgres")]
+mod postgres;
+#[cfg(feature = "sqlite")]
+mod sqlite;
+mod store;
+#[cfg(feature = "postgres")]
+mod subscribe;
+
+#[cfg(feature = "sqlite")]
+#[path = "../file/default_folder.rs"]
+mod default_folder;
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use crate::backend::{
+    Backend, BoxFuture, Capabilities, Capability, EntryVersion, Figures, Lease, LeaseReply, Loaded,
+    Pool, Renewal, StoreReply, StoreRequest, Usage, Watch, Watcher,
+};
+use crate::error::{Error, ErrorKind, Operation};
+use crate::key::{Key, Scope};
+use crate::network::Clients;
+use connections::Source;
+use database::{Address, Database};
+use dialect::Statements;
+use store::{Asked, NewEntry, Shared, Store, Token};
+
+/// Keeps each entry in a row of a table.
+///
+/// Nothing is opened before the first operation.
+///
+/// ```
+/// use cachier_backends::sql::SqlBackend;
+///
+/// # #[cfg(feature = "sqlite")]
+/// let in_a_file = SqlBackend::from_url("sqlite:/var/cache/app.db")?;
+/// # #[cfg(feature = "postgres")]
+/// let on_a_server = SqlBackend::from_url("postgres://user:secret@db/app")?.table("app_cache")?;
+/// # Ok::<(), cachier_backends::Error>(())
+/// ```
+pub struct SqlBackend {
+    address: Address,
+    clients: Clients<Database>,
+    shared: Arc<Shared>,
+    #[cfg(feature = "postgres")]
+    subscription: Option<subscribe::Subscription>,
+}
+
+/// The table, if the program names no other.
+const TABLE: &str = "cachier_entries";
+
+/// How long a waiter waits for the subscription before it asks again.
+#[cfg(feature = "postgres")]
+const UNTIL_LISTENING: Duration = Duration::from_millis(100);
+
+impl SqlBackend {
+    /// Entries in the database of a URL: `sqlite:path`, `postgres://…`, `mysql://…` or `mariadb://…`.
+    ///
+    /// What follows a `?` is for [sqlx](https://docs.rs/sqlx); `mode=ro` has a file of SQLite only read.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Protocol`] for a URL that does not parse, that names SQLite's memory, or whose database belongs to a
+    /// feature that is off.
+    pub fn from_url(url: &str) -> Result<Self, Error> {
+        let address = address(url)?;
+        let opened = address.clone();
+        let clients = Clients::new(move |home| {
+            let database = Database::open(&opened, home);
+            async move { Ok(database) }
+        });
+        Ok(Self::of(address, clients, TABLE))
+    }
+
+    /// Entries in `sql.db` in the user's cache folder, which is made if need be: `$XDG_CACHE_HOME/cachier` or
+    /// `~/.cache/cachier`, `~/Library/Caches/cachier` on macOS, `%LOCALAPPDATA%\cachier` on Windows.
+    ///
+    /// # Errors
+    /// When the user has no home folder, or the cache folder cannot be made.
+    #[cfg(feature = "sqlite")]
+    pub fn sqlite_default() -> Result<Self, Error> {
+        let Some(folder) = default_folder::of_this_user() else {
+            let message = "there is no home folder to keep the cache in";
+            let error = Error::new(ErrorKind::Io, Operation::Load, message);
+            return Err(error.with_hint("set CACHIER_SQL_URL"));
+        };
+        private_folder(&folder).map_err(|error| {
+            let error = Error::io(Operation::Load, "cannot make the folder", error);
+            error.at(folder.display().to_string())
+        })?;
+        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(folder.join("sql.db"));
+        let address = Address::Sqlite(sqlite::writable(options));
+        let opened = address.clone();
+        let clients = Clients::new(move |home| {
+            let database = Database::open(&opened, home);
+            async move { Ok(database) }
+        });
+        Ok(Self::of(address, clients, TABLE))
+    }
+
+    /// Entries in the database of the program's own pool.
+    ///
+    /// A pool tests each connection that it hands out, by default, and each that comes back: a hit takes some requests more
+    /// than with [`from_url`](Self::from_url).
+    #[cfg(feature = "sqlite")]
+    #[must_use]
+    pub fn with_sqlite_pool(pool: sqlx::SqlitePool) -> Self {
+        let address = Address::Sqlite((*pool.connect_options()).clone());
+        let database = Database::Sqlite(Source::Given(pool));
+        Self::of(address, Clients::given(database), TABLE)
+    }
+
+    /// Entries in the database of the program's own pool.
+    ///
+    /// A pool tests each connection that it hands out, by default, and each that comes back: a hit takes some requests more
+    /// than with [`from_url`](Self::from_url). Notifications come over one connection more, outside the pool.
+    #[cfg(feature = "postgres")]
+    #[must_use]
+    pub fn with_postgres_pool(pool: sqlx::PgPool) -> Self {
+        let address = Address::Postgres((*pool.connect_options()).clone());
+        let database = Database::Postgres(Source::Given(pool));
+        Self::of(address, Clients::given(database), TABLE)
+    }
+
+    /// Entries in the database of the program's own pool.
+    ///
+    /// A pool tests each connection that it hands out, by default, and each that comes back: a hit takes some requests more
+    /// than with [`from_url`](Self::from_url).
+    #[cfg(feature = "mysql")]
+    #[must_use]
+    pub fn with_mysql_pool(pool: sqlx::MySqlPool) -> Self {
+        let address = Address::MySql((*pool.connect_options()).clone());
+        let database = Database::MySql(Source::Given(pool));
+        Self::of(address, Clients::given(database), TABLE)
+    }
+
+    /// The same, with the entries in another table; beside it there is one of this name and `_schema`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Protocol`] unless the name is of lower-case ASCII letters, digits and underscores, 48 at most, the first
+    /// no digit.
+    pub fn table(self, name: &str) -> Result<Self, Error> {
+        if !dialect::is_table_name(name) {
+            return Err(unusable("the name of the table is not plain")
+                .with_hint("write lower-case letters, digits and underscores, 48 at most"));
+        }
+        Ok(Self::of(self.address, self.clients, name))
+    }
+
+    fn of(address: Address, clients: Clients<Database>, table: &str) -> Self {
+        let statements = Statements::new(address.dialect(), table);
+        let shared = Arc::new(Shared::new(
+            format!("{}#{table}", address.name()),
+            statements,
+        ));
+        Self {
+            #[cfg(feature = "postgres")]
+            subscription: subscription(&address, &shared),
+            address,
+            clients,
+            shared,
+        }
+    }
+
+    /// Has a client do something.
+    fn run<'a, T, F>(
+        &self,
+        operation: Operation,
+        work: impl FnOnce(Store) -> F + Send + 'static,
+    ) -> BoxFuture<'a, T>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, Error>> + Send + 'static,
+    {
+        let shared = Arc::clone(&self.shared);
+        self.clients.run(operation, move |database| {
+            work(Store {
+                shared,
+                database,
+                operation,
+            })
+        })
+    }
+}
+
+impl Backend for SqlBackend {
+    fn kind(&self) -> &str {
+        "sql"
+    }
+
+    fn store_name(&self) -> String {
+        self.shared.name.clone()
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::NONE
+            .with(Capability::Leases)
+            .with(Capability::Cleanup)
+            .with(Capability::Usage)
+    }
+
+    fn load<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, Option<Loaded>> {
+        let key = key.clone();
+        self.run(
+            Operation::Load,
+            |store| async move { store.load(&key).await },
+        )
+    }
+
+    fn store<'a>(&'a self, key: &'a Key, request: StoreRequest<'a>) -> BoxFuture<'a, StoreReply> {
+        let key = key.clone();
+        let entry = NewEntry {
+            bytes: request.entry.into(),
+            created: request.created,
+            expires: request.expires,
+        };
+        let lease = request.lease;
+        self.run(Operation::Store, |store| async move {
+            let Some(lease) = lease else {
+                return store.store(&key, entry).await;
+            };
+            let Some(&owner) = lease.state::<Token>() else {
+                return Ok(StoreReply::Superseded);
+            };
+            store.store_leased(&key, entry, owner, lease.seen()).await
+        })
+    }
+
+    fn remove<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, bool> {
+        let key = key.clone();
+        self.run(Operation::Remove, |store| async move {
+            store.remove(&key).await
+        })
+    }
+
+    fn clear<'a>(&'a self, scope: &'a Arc<Scope>) -> BoxFuture<'a, Option<u64>> {
+        let scope = Arc::clone(scope);
+        self.run(Operation::Clear, |store| async move {
+            store.clear(&scope).await.map(Some)
+        })
+    }
+
+    fn lease<'a>(
+        &'a self,
+        key: &'a Key,
+        seen: Option<&'a EntryVersion>,
+        period: Duration,
+    ) -> BoxFuture<'a, LeaseReply> {
+        let (key, seen) = (key.clone(), seen.cloned());
+        self.run(Operation::Lease, move |store| async move {
+            let owner = store::token();
+            Ok(
+                match store.lease(&key, seen.as_ref(), owner, period).await? {
+                    Asked::Granted => {
+                        LeaseReply::Granted(Lease::new(key, seen, owner).expiring_after(period))
+                    }
+                    Asked::Held => LeaseReply::Held,
+                    Asked::Changed => LeaseReply::Changed,
+                },
+            )
+        })
+    }
+
+    fn renew<'a>(&'a self, lease: &'a Lease) -> BoxFuture<'a, Renewal> {
+        let lease = lease.share();
+        self.run(Operation::Lease, |store| async move {
+            let (Some(&owner), Some(period)) = (lease.state::<Token>(), lease.period()) else {
+                return Ok(Renewal::Lost);
+            };
+            store.renew(lease.key(), owner, period).await
+        })
+    }
+
+    fn release(&self, lease: Lease) -> BoxFuture<'_, ()> {
+        self.run(Operation::Lease, |store| async move {
+            match lease.state::<Token>() {
+                Some(&owner) => store.release(lease.key(), owner, lease.seen()).await,
+                None => Ok(()),
+            }
+        })
+    }
+
+    #[cfg(feature = "postgres")]
+    fn wait<'a>(
+        &'a self,
+        key: &'a Key,
+        seen: Option<&'a EntryVersion>,
+    ) -> Option<BoxFuture<'a, ()>> {
+        let subscription = self.subscription.as_ref()?;
+        let changed = subscription.of_entry(key);
+        let listening = subscription.is_listening(UNTIL_LISTENING);
+        let (key, seen) = (key.clone(), seen.cloned());
+        Some(self.run(Operation::Lease, |store| async move {
+            if !listening.await {
+                return Ok(());
+            }
+            // What happened before it listened is there to be seen.
+            let (there, owner) = store.look(&key).await?;
+            let is_as_seen = there.as_deref() == seen.as_ref().map(EntryVersion::as_bytes);
+            if is_as_seen && owner.is_some() {
+                changed.await;
+            }
+            Ok(())
+        }))
+    }
+
+    #[cfg(feature = "postgres")]
+    fn watch(&self, scope: &Arc<Scope>, watcher: Arc<Watcher>) -> Option<Watch> {
+        self.subscription.as_ref()?.watch(scope, watcher)
+    }
+
+    fn clear_leases<'a>(&'a self, scope: &'a Arc<Scope>) -> BoxFuture<'a, ()> {
+        let scope = Arc::clone(scope);
+        self.run(Operation::Clear, |store| async move {
+            store.clear_leases(&scope).await
+        })
+    }
+
+    fn cleanup<'a>(
+        &'a self,
+        scope: &'a Arc<Scope>,
+        created_before: SystemTime,
+    ) -> BoxFuture<'a, Option<u64>> {
+        let scope = Arc::clone(scope);
+        self.run(Operation::Remove, move |store| async move {
+            store.cleanup(&scope, created_before).await.map(Some)
+        })
+    }
+
+    fn usage<'a>(&'a self, scope: &'a Arc<Scope>) -> BoxFuture<'a, Usage> {
+        let scope = Arc::clone(scope);
+        self.run(
+            Operation::Load,
+            |store| async move { store.usage(&scope).await },
+        )
+    }
+
+    fn figures(&self) -> Figures {
+        let clients = self.clients.connected();
+        let pools = clients.iter().map(Database::figures);
+        let pool = pools.reduce(|one, other| {
+            let max = one.max.zip(other.max).map(|(one, other)| one + other);
+            Pool::new(one.idle + other.idle, one.busy + other.busy, max)
+        });
+        Figures {
+            round_trips: self.shared.trips.totals(),
+            pool,
+        }
+    }
+
+    fn check(&self) -> BoxFuture<'_, ()> {
+        self.run(Operation::Load, |store| async move { store.check().await })
+    }
+}
+
+impl std::fmt::Debug for SqlBackend {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let name = &self.shared.name;
+        f.debug_struct("SqlBackend")
+            .field("store", name)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The database of a URL.
+fn address(url: &str) -> Result<Address, Error> {
+    let scheme = url.split_once(':').map_or("", |(scheme, _)| scheme);
+    let address: Result<Address, &'static str> = match scheme {
+        #[cfg(feature = "sqlite")]
+        "sqlite" => sqlite::options(url).map(Address::Sqlite),
+        #[cfg(not(feature = "sqlite"))]
+        "sqlite" => Err("the feature `sqlite` of cachier is off"),
+        #[cfg(feature = "postgres")]
+        "postgres" | "postgresql" => postgres::options(url).map(Address::Postgres),
+        #[cfg(not(feature = "postgres"))]
+        "postgres" | "postgresql" => Err("the feature `postgres` of cachier is off"),
+        #[cfg(feature = "mysql")]
+        "mysql" | "mariadb" => mysql::options(url).map(Address::MySql),
+        #[cfg(not(feature = "mysql"))]
+        "mysql" | "mariadb" => Err("the feature `mysql` of cachier is off"),
+        _ => Err("write sqlite:path, postgres://… or mysql://…"),
+    };
+    // The URL may hold credentials, so the error does not.
+    address.map_err(|hint| unusable("the URL of the database cannot be used").with_hint(hint))
+}
+
+fn unusable(message: &'static str) -> Error {
+    Error::new(ErrorKind::Protocol, Operation::Load, message)
+}
+
+#[cfg(feature = "postgres")]
+fn subscription(address: &Address, shared: &Arc<Shared>) -> Option<subscribe::Subscription> {
+    #[allow(
+        irrefutable_let_patterns,
+        reason = "other features add other databases"
+    )]
+    let Address::Postgres(options) = address else {
+        return None;
+    };
+    let shared = Arc::clone(shared);
+    Some(subscribe::Subscription::new(shared, options.clone()))
+}
+
+/// Makes a folder for the user alone, where the system knows such a thing.
+#[cfg(feature = "sqlite")]
+fn private_folder(folder: &std::path::Path) -> std::io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.recursive(true).create(folder)
+}

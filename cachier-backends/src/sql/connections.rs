@@ -1,0 +1,135 @@
+//! Connections to a database: cachier's own, or those of the program's pool.
+
+use std::ops::DerefMut;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use sqlx::pool::PoolConnection;
+use sqlx::{ConnectOptions, Connection};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
+
+use crate::backend::Pool;
+
+/// How long opening a connection, or waiting for one, may take; the operation's budget may end it before.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+type Options<D> = <<D as sqlx::Database>::Connection as Connection>::Options;
+
+/// Where the connections of a client come from.
+pub(super) enum Source<D: sqlx::Database> {
+    /// Kept here and not in a pool of sqlx, which sends a request more whenever a connection comes back to it.
+    Own(Arc<Own<D>>),
+    /// The program's.
+    Given(sqlx::Pool<D>),
+}
+
+/// Connections of one client, opened when they are needed.
+pub(super) struct Own<D: sqlx::Database> {
+    options: Options<D>,
+    idle: Mutex<Vec<D::Connection>>,
+    free: Arc<Semaphore>,
+    max: usize,
+}
+
+/// A connection in use. One that is not [kept](Self::keep) is closed.
+pub(super) enum Taken<D: sqlx::Database> {
+    Own {
+        connection: D::Connection,
+        from: Arc<Own<D>>,
+        _permit: OwnedSemaphorePermit,
+    },
+    Given(PoolConnection<D>),
+}
+
+impl<D: sqlx::Database> Source<D> {
+    pub(super) fn own(options: Options<D>, max: usize) -> Self {
+        Self::Own(Arc::new(Own {
+            options,
+            idle: Mutex::default(),
+            free: Arc::new(Semaphore::new(max)),
+            max,
+        }))
+    }
+
+    /// A connection that is idle, else a new one.
+    pub(super) async fn take(&self) -> Result<Taken<D>, sqlx::Error> {
+        match self {
+            Self::Own(own) => timeout(PATIENCE, Arc::clone(own).take())
+                .await
+                .unwrap_or(Err(sqlx::Error::PoolTimedOut)),
+            Self::Given(pool) => Ok(Taken::Given(pool.acquire().await?)),
+        }
+    }
+
+    pub(super) fn figures(&self) -> Pool {
+        match self {
+            Self::Own(own) => {
+                let busy = own.max - own.free.available_permits();
+                Pool::new(own.idle().len() as u64, busy as u64, Some(own.max as u64))
+            }
+            Self::Given(pool) => {
+                let (size, idle) = (u64::from(pool.size()), pool.num_idle() as u64);
+                let max = pool.options().get_max_connections();
+                Pool::new(idle, size.saturating_sub(idle), Some(u64::from(max)))
+            }
+        }
+    }
+}
+
+impl<D: sqlx::Database> Clone for Source<D> {
+    fn clone(&self) -> Self {
+        match self {
+            Self::Own(own) => Self::Own(Arc::clone(own)),
+            Self::Given(pool) => Self::Given(pool.clone()),
+        }
+    }
+}
+
+impl<D: sqlx::Database> Own<D> {
+    async fn take(self: Arc<Self>) -> Result<Taken<D>, sqlx::Error> {
+        let permit = Arc::clone(&self.free).acquire_owned().await;
+        let permit = permit.map_err(|_| sqlx::Error::PoolClosed)?;
+        let idle = self.idle().pop();
+        let connection = match idle {
+            Some(connection) => connection,
+            None => self.options.connect().await?,
+        };
+        Ok(Taken::Own {
+            connection,
+            from: self,
+            _permit: permit,
+        })
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Vec<D::Connection>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<D: sqlx::Database> Taken<D> {
+    pub(super) fn connection(&mut self) -> &mut D::Connection {
+        match self {
+            Self::Own { connection, .. } => connection,
+            Self::Given(connection) => connection.deref_mut(),
+        }
+    }
+
+    /// Keeps the connection for others, unless what it came to says that it is broken.
+    pub(super) fn keep(self, came_to: Option<&sqlx::Error>) {
+        let is_sound = came_to.is_none_or(|error| matches!(error, sqlx::Error::Database(_)));
+        let Self::Own {
+            connection, from, ..
+        } = self
+        else {
+            return;
+        };
+        if is_sound {
+            from.idle().push(connection);
+        } else {
+            // The server has gone, and with it the others.
+            let broken = std::mem::take(&mut *from.idle());
+            drop(broken);
+        }
+    }
+}

@@ -1,0 +1,230 @@
+//! The databases, and the few things that are asked of one.
+
+use std::sync::Arc;
+
+use sqlx::SqlStr;
+
+use super::connections::Source;
+use super::dialect::Dialect;
+use crate::backend::Pool;
+use crate::network::Home;
+
+/// One client of a database.
+#[derive(Clone)]
+pub(super) enum Database {
+    #[cfg(feature = "sqlite")]
+    Sqlite(Source<sqlx::Sqlite>),
+    #[cfg(feature = "postgres")]
+    Postgres(Source<sqlx::Postgres>),
+    #[cfg(feature = "mysql")]
+    MySql(Source<sqlx::MySql>),
+}
+
+/// How to reach a database.
+#[derive(Clone)]
+pub(super) enum Address {
+    #[cfg(feature = "sqlite")]
+    Sqlite(sqlx::sqlite::SqliteConnectOptions),
+    #[cfg(feature = "postgres")]
+    Postgres(sqlx::postgres::PgConnectOptions),
+    #[cfg(feature = "mysql")]
+    MySql(sqlx::mysql::MySqlConnectOptions),
+}
+
+/// What stands in the place of a placeholder.
+#[derive(Clone)]
+pub(super) enum Argument {
+    Text(Arc<str>),
+    Bytes(Arc<[u8]>),
+    Number(Option<i64>),
+}
+
+/// What a statement did.
+#[derive(Clone, Copy)]
+pub(super) struct Done {
+    /// How many rows it changed.
+    pub(super) rows: u64,
+    /// Whether it says that it refused to change the row.
+    pub(super) is_refused: bool,
+}
+
+/// A row of two columns of bytes, null or not.
+pub(super) type Pair = (Option<Vec<u8>>, Option<Vec<u8>>);
+
+/// The same work on whichever database it is; in `$work`, `$source` is the source of its connections.
+macro_rules! on_each {
+    ($database:expr, $source:ident => $work:expr) => {
+        match $database {
+            #[cfg(feature = "sqlite")]
+            Database::Sqlite($source) => $work,
+            #[cfg(feature = "postgres")]
+            Database::Postgres($source) => $work,
+            #[cfg(feature = "mysql")]
+            Database::MySql($source) => $work,
+        }
+    };
+}
+
+/// A query with its arguments.
+macro_rules! query {
+    ($statement:expr, $arguments:expr) => {
+        $arguments
+            .iter()
+            .cloned()
+            .fold(
+                sqlx::query($statement.clone()),
+                |query, argument| match argument {
+                    Argument::Text(text) => query.bind(text),
+                    Argument::Bytes(bytes) => query.bind(bytes),
+                    Argument::Number(number) => query.bind(number),
+                },
+            )
+    };
+}
+
+/// Takes a connection for the work and gives it back.
+macro_rules! with_connection {
+    ($source:expr, $connection:ident => $work:expr) => {{
+        let mut taken = $source.take().await?;
+        let $connection = taken.connection();
+        let result = $work.await;
+        taken.keep(result.as_ref().err());
+        result
+    }};
+}
+
+impl Database {
+    /// A client for one home.
+    pub(super) fn open(address: &Address, home: Home) -> Self {
+        let max = |for_tasks| match home {
+            Home::Tasks => for_tasks,
+            Home::Thread => 1,
+        };
+        match address {
+            #[cfg(feature = "sqlite")]
+            Address::Sqlite(options) => Self::Sqlite(Source::own(options.clone(), max(4))),
+            #[cfg(feature = "postgres")]
+            Address::Postgres(options) => Self::Postgres(Source::own(options.clone(), max(8))),
+            #[cfg(feature = "mysql")]
+            Address::MySql(options) => Self::MySql(Source::own(options.clone(), max(8))),
+        }
+    }
+
+    /// Carries out a statement.
+    pub(super) async fn execute(
+        &self,
+        statement: &SqlStr,
+        arguments: &[Argument],
+    ) -> Result<Done, sqlx::Error> {
+        on_each!(self, source => {
+            let result = with_connection!(source, connection =>
+                query!(statement, arguments).execute(connection))?;
+            Ok(done(&result))
+        })
+    }
+
+    /// The row that a statement finds, of two columns of bytes.
+    pub(super) async fn pair(
+        &self,
+        statement: &SqlStr,
+        arguments: &[Argument],
+    ) -> Result<Option<Pair>, sqlx::Error> {
+        use sqlx::Row;
+        on_each!(self, source => {
+            let row = with_connection!(source, connection =>
+                query!(statement, arguments).fetch_optional(connection))?;
+            row.map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).transpose()
+        })
+    }
+
+    /// The row that a statement finds, of two numbers.
+    pub(super) async fn numbers(
+        &self,
+        statement: &SqlStr,
+        arguments: &[Argument],
+    ) -> Result<Option<(i64, i64)>, sqlx::Error> {
+        use sqlx::Row;
+        on_each!(self, source => {
+            let row = with_connection!(source, connection =>
+                query!(statement, arguments).fetch_optional(connection))?;
+            row.map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).transpose()
+        })
+    }
+
+    /// Carries out several statements without arguments, in one request.
+    pub(super) async fn script(&self, script: &SqlStr) -> Result<(), sqlx::Error> {
+        on_each!(self, source => {
+            with_connection!(source, connection =>
+                sqlx::raw_sql(script.clone()).execute(connection)).map(|_| ())
+        })
+    }
+
+    pub(super) fn figures(&self) -> Pool {
+        on_each!(self, source => source.figures())
+    }
+}
+
+/// Results of the databases, told as one.
+trait Told {
+    fn done(&self) -> Done;
+}
+
+fn done(result: &impl Told) -> Done {
+    result.done()
+}
+
+#[cfg(feature = "sqlite")]
+impl Told for sqlx::sqlite::SqliteQueryResult {
+    fn done(&self) -> Done {
+        Done {
+            rows: self.rows_affected(),
+            is_refused: false,
+        }
+    }
+}
+
+#[cfg(feature = "postgres")]
+impl Told for sqlx::postgres::PgQueryResult {
+    fn done(&self) -> Done {
+        Done {
+            rows: self.rows_affected(),
+            is_refused: false,
+        }
+    }
+}
+
+#[cfg(feature = "mysql")]
+impl Told for sqlx::mysql::MySqlQueryResult {
+    fn done(&self) -> Done {
+        Done {
+            rows: self.rows_affected(),
+            // See `or_lease` in the dialect.
+            is_refused: self.last_insert_id() == 2,
+        }
+    }
+}
+
+impl Address {
+    pub(super) fn dialect(&self) -> &'static Dialect {
+        match self {
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(_) => &super::sqlite::DIALECT,
+            #[cfg(feature = "postgres")]
+            Self::Postgres(_) => &super::postgres::DIALECT,
+            #[cfg(feature = "mysql")]
+            Self::MySql(_) => &super::mysql::DIALECT,
+        }
+    }
+
+    /// The address without credentials.
+    pub(super) fn name(&self) -> String {
+        match self {
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(options) => super::sqlite::name(options),
+            #[cfg(feature = "postgres")]
+            Self::Postgres(options) => super::postgres::name(options),
+            #[cfg(feature = "mysql")]
+            Self::MySql(options) => super::mysql::name(options),
+        }
+    }
+}

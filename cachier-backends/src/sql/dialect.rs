@@ -1,0 +1,192 @@
+//! What is said to a database: the statements, and what differs from one database to another.
+
+use sqlx::{AssertSqlSafe, SqlSafeStr, SqlStr};
+
+/// What a database says in its own way.
+pub(super) struct Dialect {
+    /// Microseconds since 1970 on the clock of the server.
+    pub(super) now: &'static str,
+    /// The type of 64 bits to which numbers are cast.
+    pub(super) integer: &'static str,
+    /// Makes or migrates the tables, step by step: the step at index 0 leads to version 1.
+    ///
+    /// Each may run when others run it at the same time, and when it has run before.
+    pub(super) migrations: &'static [&'static str],
+    /// Behind an `INSERT` of a whole entry: replaces the one that is there.
+    pub(super) or_replace: &'static str,
+    /// Behind an `INSERT` of an owner: takes the lease of a row without an entry.
+    pub(super) or_lease: &'static str,
+    /// Deletes the rows of a table `{where}` something holds, some at a time if that is better.
+    pub(super) delete_some: &'static str,
+    /// The most bytes of a request, if there is a limit.
+    pub(super) request_limit: Option<&'static str>,
+    /// Placeholders are `$1`, `$2` …, and others can be notified.
+    pub(super) is_postgres: bool,
+}
+
+/// How many rows one statement deletes where it deletes some at a time.
+pub(super) const SOME: u64 = 5_000;
+
+/// The statements on one table, ready to be sent.
+pub(super) struct Statements {
+    pub(super) table: Box<str>,
+    pub(super) schema_version: SqlStr,
+    pub(super) migrations: Vec<SqlStr>,
+    pub(super) request_limit: Option<SqlStr>,
+    pub(super) load: SqlStr,
+    pub(super) look: SqlStr,
+    pub(super) store: SqlStr,
+    pub(super) store_leased: SqlStr,
+    pub(super) lease_cold: SqlStr,
+    pub(super) lease_warm: SqlStr,
+    pub(super) renew: SqlStr,
+    pub(super) release_cold: SqlStr,
+    pub(super) release_warm: SqlStr,
+    pub(super) remove_entry: SqlStr,
+    pub(super) remove_any: SqlStr,
+    pub(super) clear_cold: SqlStr,
+    pub(super) clear_some: SqlStr,
+    pub(super) clear_leases: SqlStr,
+    pub(super) cleanup_cold: SqlStr,
+    pub(super) cleanup_some: SqlStr,
+    pub(super) usage: SqlStr,
+    pub(super) notify: Option<SqlStr>,
+}
+
+impl Statements {
+    /// The statements in a dialect on a table, whose name holds nothing but letters, digits and underscores.
+    pub(super) fn new(dialect: &Dialect, table: &str) -> Self {
+        let ready = |text: &str| ready(dialect, table, text);
+        // What changes an entry or ends a lease tells others, in the same request.
+        let told = |text: &str| {
+            if dialect.is_postgres {
+                ready(&format!(
+                    "WITH done AS ({text} RETURNING 1) SELECT pg_notify(?, ?) FROM done"
+                ))
+            } else {
+                ready(text)
+            }
+        };
+        let some = |condition: &str| ready(&dialect.delete_some.replace("{where}", condition));
+        Self {
+            table: table.into(),
+            schema_version: ready(SCHEMA_VERSION),
+            migrations: dialect
+                .migrations
+                .iter()
+                .map(|step| fill(dialect, table, step))
+                .collect(),
+            request_limit: dialect.request_limit.map(ready),
+            load: ready(LOAD),
+            look: ready(LOOK),
+            store: told(&format!("{STORE} {}", dialect.or_replace)),
+            store_leased: told(STORE_LEASED),
+            lease_cold: ready(&format!("{LEASE_COLD} {}", dialect.or_lease)),
+            lease_warm: ready(LEASE_WARM),
+            renew: ready(RENEW),
+            release_cold: told(RELEASE_COLD),
+            release_warm: told(RELEASE_WARM),
+            remove_entry: told(REMOVE_ENTRY),
+            remove_any: told(REMOVE_ANY),
+            clear_cold: ready(CLEAR_COLD),
+            clear_some: some("scope = ? AND created IS NOT NULL"),
+            clear_leases: ready(CLEAR_LEASES),
+            cleanup_cold: ready(CLEANUP_COLD),
+            cleanup_some: some("scope = ? AND created < ?"),
+            usage: ready(USAGE),
+            notify: dialect.is_postgres.then(|| ready("SELECT pg_notify(?, ?)")),
+        }
+    }
+}
+
+// A row is an entry, with or without a lease on it, or a lease on an entry that is not there yet: then `created` and
+// everything else of the entry is null. Whatever changes the entry takes the owner away, so that the owner's token alone
+// tells whether the entry is the one that the lease was granted for.
+
+const SCHEMA_VERSION: &str =
+    "SELECT CAST(version AS {integer}), CAST(0 AS {integer}) FROM {table}_schema";
+const LOAD: &str = "SELECT revision, entry FROM {table} WHERE {key} AND created IS NOT NULL";
+const LOOK: &str =
+    "SELECT revision, CASE WHEN owned_until > {now} THEN owner END FROM {table} WHERE {key}";
+const STORE: &str = "INSERT INTO {table} (scope, code, hash, entry, revision, created, expires, size) \
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
+const STORE_LEASED: &str = "UPDATE {table} SET entry = ?, revision = ?, created = ?, expires = ?, size = ?, \
+     owner = NULL, owned_until = NULL WHERE {key} AND owner = ? AND owned_until > {now}";
+const LEASE_COLD: &str =
+    "INSERT INTO {table} (scope, code, hash, owner, owned_until) VALUES (?, ?, ?, ?, {now} + ?)";
+const LEASE_WARM: &str = "UPDATE {table} SET owner = ?, owned_until = {now} + ? \
+     WHERE {key} AND revision = ? AND (owner IS NULL OR owned_until <= {now})";
+const RENEW: &str =
+    "UPDATE {table} SET owned_until = {now} + ? WHERE {key} AND owner = ? AND owned_until > {now}";
+const RELEASE_COLD: &str = "DELETE FROM {table} WHERE {key} AND owner = ? AND created IS NULL";
+const RELEASE_WARM: &str =
+    "UPDATE {table} SET owner = NULL, owned_until = NULL WHERE {key} AND owner = ?";
+const REMOVE_ENTRY: &str = "DELETE FROM {table} WHERE {key} AND created IS NOT NULL";
+const REMOVE_ANY: &str = "DELETE FROM {table} WHERE {key}";
+const CLEAR_COLD: &str = "DELETE FROM {table} WHERE scope = ? AND created IS NULL";
+const CLEAR_LEASES: &str = "UPDATE {table} SET owner = NULL, owned_until = NULL \
+     WHERE scope = ? AND owner IS NOT NULL";
+const CLEANUP_COLD: &str = "DELETE FROM {table} WHERE scope = ? AND created IS NULL \
+     AND (owner IS NULL OR owned_until <= {now})";
+const USAGE: &str = "SELECT COUNT(*), CAST(COALESCE(SUM(size), 0) AS {integer}) FROM {table} \
+     WHERE scope = ? AND created IS NOT NULL";
+
+fn ready(dialect: &Dialect, table: &str, text: &str) -> SqlStr {
+    let filled = fill(dialect, table, text);
+    if dialect.is_postgres {
+        numbered(filled.as_str())
+    } else {
+        filled
+    }
+}
+
+fn fill(dialect: &Dialect, table: &str, text: &str) -> SqlStr {
+    let text = text
+        .replace("{key}", "scope = ? AND code = ? AND hash = ?")
+        .replace("{integer}", dialect.integer)
+        .replace("{now}", dialect.now)
+        .replace("{some}", &SOME.to_string())
+        .replace("{table}", table);
+    shared(text)
+}
+
+/// The same statement with numbered placeholders.
+fn numbered(text: &str) -> SqlStr {
+    let mut parts = text.split('?');
+    let mut numbered = parts.next().unwrap_or_default().to_owned();
+    for (index, part) in parts.enumerate() {
+        numbered.push_str(&format!("${}{part}", index + 1));
+    }
+    shared(numbered)
+}
+
+/// Cheap to clone. Safe: all that is not a constant here is the checked name of the table.
+fn shared(text: String) -> SqlStr {
+    AssertSqlSafe(std::sync::Arc::<str>::from(text)).into_sql_str()
+}
+
+/// Whether a name can be that of a table everywhere, without quotes and with room for suffixes.
+pub(super) fn is_table_name(name: &str) -> bool {
+    let starts = name.starts_with(|first: char| first.is_ascii_lowercase() || first == '_');
+    let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+    starts && name.len() <= 48 && name.bytes().all(is_plain)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_tables_need_no_quotes() {
+        assert!(is_table_name("cachier_entries"));
+        assert!(is_table_name("_2"));
+        for name in ["", "2", "a b", "a;--", "A", "é", "a.b", &"a".repeat(49)] {
+            assert!(!is_table_name(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn placeholders_are_numbered_in_their_order() {
+        assert_eq!(numbered("a = ? AND b = ?").as_str(), "a = $1 AND b = $2");
+    }
+}

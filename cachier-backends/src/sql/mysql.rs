@@ -1,0 +1,53 @@
+//! MySQL and MariaDB.
+
+use std::str::FromStr;
+
+use sqlx::mysql::MySqlConnectOptions;
+
+use super::dialect::Dialect;
+
+pub(super) const DIALECT: Dialect = Dialect {
+    now: "TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6))",
+    integer: "SIGNED",
+    migrations: &["CREATE TABLE IF NOT EXISTS {table} (\
+            scope VARCHAR(400) CHARACTER SET ascii COLLATE ascii_bin NOT NULL, \
+            code VARCHAR(32) CHARACTER SET ascii COLLATE ascii_bin NOT NULL, \
+            hash BINARY(32) NOT NULL, \
+            revision BINARY(16), created BIGINT, expires BIGINT, size BIGINT, \
+            owner BINARY(16), owned_until BIGINT, entry LONGBLOB, \
+            PRIMARY KEY (scope, code, hash), \
+            KEY {table}_by_age (scope, created, size)) ENGINE=InnoDB ROW_FORMAT=DYNAMIC; \
+        CREATE TABLE IF NOT EXISTS {table}_schema (id INT PRIMARY KEY, version INT NOT NULL) ENGINE=InnoDB; \
+        INSERT IGNORE INTO {table}_schema (id, version) VALUES (1, 1)"],
+    or_replace: "ON DUPLICATE KEY UPDATE entry = VALUES(entry), revision = VALUES(revision), created = VALUES(created), \
+        expires = VALUES(expires), size = VALUES(size), owner = NULL, owned_until = NULL",
+    // Neither has `RETURNING` for updates, and the number of affected rows does not tell an insertion from an update that
+    // changed nothing. What `LAST_INSERT_ID` is given comes back with the answer: 0 for an insertion, 1 for a lease that
+    // was free, 2 for a refusal. Assignments are made from left to right, and each sees the ones before.
+    or_lease: "ON DUPLICATE KEY UPDATE \
+        owner = IF(LAST_INSERT_ID(IF(created IS NULL AND (owner IS NULL OR owned_until <= {now}), 1, 2)) = 1, \
+            VALUES(owner), owner), \
+        owned_until = IF(owner = VALUES(owner), VALUES(owned_until), owned_until)",
+    // A deletion holds up writers of the rows between the ones it deletes.
+    delete_some: "DELETE FROM {table} WHERE {where} LIMIT {some}",
+    request_limit: Some("SELECT CAST(@@max_allowed_packet AS SIGNED), CAST(0 AS SIGNED)"),
+    is_postgres: false,
+};
+
+/// The server of a URL. `Err` says what is wrong.
+pub(super) fn options(url: &str) -> Result<MySqlConnectOptions, &'static str> {
+    let options = MySqlConnectOptions::from_str(url);
+    options.map_err(|_| "write mysql://user:password@host:port/database")
+}
+
+pub(super) fn name(options: &MySqlConnectOptions) -> String {
+    let database = options.get_database().unwrap_or_default();
+    match options.get_socket() {
+        Some(socket) => format!("mysql:{}/{database}", socket.display()),
+        None => format!(
+            "mysql://{}:{}/{database}",
+            options.get_host(),
+            options.get_port()
+        ),
+    }
+}

@@ -1,0 +1,48 @@
+//! PostgreSQL.
+
+use std::str::FromStr;
+
+use sqlx::postgres::PgConnectOptions;
+
+use super::dialect::Dialect;
+
+pub(super) const DIALECT: Dialect = Dialect {
+    now: "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint",
+    integer: "bigint",
+    // One transaction, as it is one request; the lock keeps others from making the same at the same time.
+    migrations: &["SELECT pg_advisory_xact_lock(7161092340251); \
+        CREATE TABLE IF NOT EXISTS {table} (\
+            scope text COLLATE \"C\" NOT NULL, code text COLLATE \"C\" NOT NULL, hash bytea NOT NULL, \
+            revision bytea, created bigint, expires bigint, size bigint, \
+            owner bytea, owned_until bigint, entry bytea, \
+            PRIMARY KEY (scope, code, hash)) WITH (fillfactor = 80); \
+        ALTER TABLE {table} ALTER COLUMN entry SET STORAGE EXTERNAL; \
+        CREATE INDEX IF NOT EXISTS {table}_by_age ON {table} (scope, created, size); \
+        CREATE TABLE IF NOT EXISTS {table}_schema (id int PRIMARY KEY, version int NOT NULL); \
+        INSERT INTO {table}_schema (id, version) VALUES (1, 1) ON CONFLICT DO NOTHING"],
+    or_replace: "ON CONFLICT (scope, code, hash) DO UPDATE SET entry = excluded.entry, revision = excluded.revision, \
+        created = excluded.created, expires = excluded.expires, size = excluded.size, owner = NULL, owned_until = NULL",
+    or_lease: "ON CONFLICT (scope, code, hash) DO UPDATE SET owner = excluded.owner, owned_until = excluded.owned_until \
+        WHERE {table}.created IS NULL AND ({table}.owner IS NULL OR {table}.owned_until <= {now})",
+    // It holds up nobody but writers of the same rows.
+    delete_some: "DELETE FROM {table} WHERE {where}",
+    request_limit: None,
+    is_postgres: true,
+};
+
+/// The server of a URL. `Err` says what is wrong.
+pub(super) fn options(url: &str) -> Result<PgConnectOptions, &'static str> {
+    PgConnectOptions::from_str(url).map_err(|_| "write postgres://user:password@host:port/database")
+}
+
+pub(super) fn name(options: &PgConnectOptions) -> String {
+    let database = options.get_database().unwrap_or_default();
+    match options.get_socket() {
+        Some(socket) => format!("postgres:{}/{database}", socket.display()),
+        None => format!(
+            "postgres://{}:{}/{database}",
+            options.get_host(),
+            options.get_port()
+        ),
+    }
+}

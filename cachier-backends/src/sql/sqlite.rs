@@ -1,0 +1,64 @@
+//! SQLite: a file, in the process.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
+
+use super::dialect::Dialect;
+
+pub(super) const DIALECT: Dialect = Dialect {
+    now: "CAST(unixepoch('subsec') * 1000000 AS INTEGER)",
+    integer: "INTEGER",
+    migrations: &["BEGIN IMMEDIATE; \
+        CREATE TABLE IF NOT EXISTS {table} (\
+            scope TEXT NOT NULL, code TEXT NOT NULL, hash BLOB NOT NULL, \
+            revision BLOB, created INTEGER, expires INTEGER, size INTEGER, \
+            owner BLOB, owned_until INTEGER, entry BLOB, \
+            PRIMARY KEY (scope, code, hash)); \
+        CREATE INDEX IF NOT EXISTS {table}_by_age ON {table} (scope, created, size); \
+        CREATE TABLE IF NOT EXISTS {table}_schema (id INTEGER PRIMARY KEY, version INTEGER NOT NULL); \
+        INSERT OR IGNORE INTO {table}_schema (id, version) VALUES (1, 1); \
+        COMMIT"],
+    or_replace: "ON CONFLICT (scope, code, hash) DO UPDATE SET entry = excluded.entry, revision = excluded.revision, \
+        created = excluded.created, expires = excluded.expires, size = excluded.size, owner = NULL, owned_until = NULL",
+    or_lease: "ON CONFLICT (scope, code, hash) DO UPDATE SET owner = excluded.owner, owned_until = excluded.owned_until \
+        WHERE {table}.created IS NULL AND ({table}.owner IS NULL OR {table}.owned_until <= {now})",
+    // There is one writer at a time: each has its turn.
+    delete_some: "DELETE FROM {table} WHERE rowid IN (SELECT rowid FROM {table} WHERE {where} LIMIT {some})",
+    request_limit: None,
+    is_postgres: false,
+};
+
+/// How long a writer waits for its turn.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How to open the file of a URL. `Err` says what is wrong.
+pub(super) fn options(url: &str) -> Result<SqliteConnectOptions, &'static str> {
+    if url.contains(":memory:") || url.contains("mode=memory") {
+        return Err(
+            "each connection would have a store of its own; name a file, or use the memory backend",
+        );
+    }
+    let options = SqliteConnectOptions::from_str(url).map_err(|_| "write sqlite:folder/file.db")?;
+    let is_read_only = url.contains("mode=ro") || url.contains("immutable=");
+    let options = options.busy_timeout(BUSY_TIMEOUT);
+    Ok(if is_read_only {
+        options
+    } else {
+        writable(options)
+    })
+}
+
+/// Made when it is missing; after a crash of the machine the last entries may be gone, which a cache can bear.
+pub(super) fn writable(options: SqliteConnectOptions) -> SqliteConnectOptions {
+    options
+        .busy_timeout(BUSY_TIMEOUT)
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Normal)
+}
+
+pub(super) fn name(options: &SqliteConnectOptions) -> String {
+    format!("sqlite:{}", options.get_filename().display())
+}

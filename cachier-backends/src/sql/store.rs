@@ -1,0 +1,474 @@
+//! What the operations of the backend ask of a database.
+
+use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use sqlx::SqlStr;
+use tokio::sync::OnceCell;
+
+use super::database::{Argument, Database, Done, Pair};
+use super::dialect::{SOME, Statements};
+use super::error::{failed, is_conflict, is_too_large};
+use crate::backend::{EntryVersion, Loaded, Renewal, StoreReply, Usage};
+use crate::error::{Error, ErrorKind, Operation};
+use crate::key::{Key, Scope};
+use crate::network::RoundTrips;
+
+/// What all clients of one backend share.
+pub(super) struct Shared {
+    pub(super) name: String,
+    pub(super) statements: Statements,
+    pub(super) trips: RoundTrips,
+    /// Tells what this backend did from what others did.
+    pub(super) origin: String,
+    ready: OnceCell<Ready>,
+}
+
+/// What is known since the table is there.
+struct Ready {
+    request_limit: Option<u64>,
+}
+
+/// One client in one operation.
+pub(super) struct Store {
+    pub(super) shared: Arc<Shared>,
+    pub(super) database: Database,
+    pub(super) operation: Operation,
+}
+
+/// The answer to the request for a lease.
+pub(super) enum Asked {
+    Granted,
+    Held,
+    Changed,
+}
+
+/// The entry to store.
+pub(super) struct NewEntry {
+    pub(super) bytes: Arc<[u8]>,
+    pub(super) created: SystemTime,
+    pub(super) expires: Option<SystemTime>,
+}
+
+/// The token of an owner, or what tells one entry from every other under its key.
+pub(super) type Token = [u8; 16];
+
+/// What a request needs beside the entry: more than the statement and the other arguments take.
+const BESIDE_THE_ENTRY: u64 = 4096;
+
+/// How often a statement is tried again when somebody else's came first.
+const ATTEMPTS: u32 = 5;
+
+impl Shared {
+    pub(super) fn new(name: String, statements: Statements) -> Self {
+        Self {
+            name,
+            statements,
+            trips: RoundTrips::default(),
+            origin: hex(&token()),
+            ready: OnceCell::new(),
+        }
+    }
+}
+
+impl Store {
+    pub(super) async fn load(&self, key: &Key) -> Result<Option<Loaded>, Error> {
+        self.ready().await?;
+        let found = self.pair(&self.statements().load, of_key(key)).await?;
+        Ok(found.map(|(revision, entry)| Loaded {
+            bytes: entry.unwrap_or_default(),
+            version: EntryVersion::new(revision.unwrap_or_default()),
+        }))
+    }
+
+    pub(super) async fn store(&self, key: &Key, entry: NewEntry) -> Result<StoreReply, Error> {
+        if self.exceeds_limit(&entry).await? {
+            return Ok(StoreReply::TooLarge);
+        }
+        let [bytes, rest @ ..] = of_entry(entry);
+        let mut arguments = of_key(key);
+        arguments.push(bytes);
+        arguments.extend(rest);
+        arguments.extend(self.told(key));
+        let stored = self.try_execute(&self.statements().store, &arguments).await;
+        self.stored(stored)
+    }
+
+    /// Stores under a lease, and ends it.
+    pub(super) async fn store_leased(
+        &self,
+        key: &Key,
+        entry: NewEntry,
+        owner: Token,
+        seen: Option<&EntryVersion>,
+    ) -> Result<StoreReply, Error> {
+        if self.exceeds_limit(&entry).await? {
+            self.release(key, owner, seen).await?;
+            return Ok(StoreReply::TooLarge);
+        }
+        let mut arguments = of_entry(entry).to_vec();
+        arguments.extend(of_key(key));
+        arguments.push(Argument::bytes(&owner));
+        arguments.extend(self.told(key));
+        let stored = self
+            .try_execute(&self.statements().store_leased, &arguments)
+            .await;
+        let reply = self.stored(stored)?;
+        if reply == StoreReply::TooLarge {
+            self.release(key, owner, seen).await?;
+        }
+        Ok(reply)
+    }
+
+    pub(super) async fn lease(
+        &self,
+        key: &Key,
+        seen: Option<&EntryVersion>,
+        owner: Token,
+        period: Duration,
+    ) -> Result<Asked, Error> {
+        self.ready().await?;
+        let (owner, period) = (Argument::bytes(&owner), of_period(period));
+        let done = match seen {
+            None => {
+                let arguments = [of_key(key), vec![owner, period]].concat();
+                self.execute(&self.statements().lease_cold, arguments)
+                    .await?
+            }
+            Some(seen) => {
+                let seen = vec![Argument::bytes(seen.as_bytes())];
+                let arguments = [vec![owner, period], of_key(key), seen].concat();
+                self.execute(&self.statements().lease_warm, arguments)
+                    .await?
+            }
+        };
+        if done.rows > 0 && !done.is_refused {
+            return Ok(Asked::Granted);
+        }
+        let (there, _) = self.look(key).await?;
+        let is_as_seen = there.as_deref() == seen.map(EntryVersion::as_bytes);
+        Ok(if is_as_seen {
+            Asked::Held
+        } else {
+            Asked::Changed
+        })
+    }
+
+    /// The revision that is there, and the owner of a lease that is valid.
+    pub(super) async fn look(&self, key: &Key) -> Result<Pair, Error> {
+        self.ready().await?;
+        let found = self.pair(&self.statements().look, of_key(key)).await?;
+        Ok(found.unwrap_or_default())
+    }
+
+    pub(super) async fn renew(
+        &self,
+        key: &Key,
+        owner: Token,
+        period: Duration,
+    ) -> Result<Renewal, Error> {
+        self.ready().await?;
+        let mut arguments = vec![of_period(period)];
+        arguments.extend(of_key(key));
+        arguments.push(Argument::bytes(&owner));
+        let done = self.execute(&self.statements().renew, arguments).await?;
+        Ok(match done.rows {
+            0 => Renewal::Lost,
+            _ => Renewal::Renewed,
+        })
+    }
+
+    pub(super) async fn release(
+        &self,
+        key: &Key,
+        owner: Token,
+        seen: Option<&EntryVersion>,
+    ) -> Result<(), Error> {
+        self.ready().await?;
+        let mut arguments = of_key(key);
+        arguments.push(Argument::bytes(&owner));
+        arguments.extend(self.told(key));
+        let statement = match seen {
+            None => &self.statements().release_cold,
+            Some(_) => &self.statements().release_warm,
+        };
+        self.execute(statement, arguments).await.map(|_| ())
+    }
+
+    pub(super) async fn remove(&self, key: &Key) -> Result<bool, Error> {
+        self.ready().await?;
+        let mut arguments = of_key(key);
+        arguments.extend(self.told(key));
+        let removed = self.execute(&self.statements().remove_entry, arguments.clone());
+        if removed.await?.rows > 0 {
+            return Ok(true);
+        }
+        // A lease, or what its owner has stored in this moment.
+        self.execute(&self.statements().remove_any, arguments)
+            .await?;
+        Ok(false)
+    }
+
+    pub(super) async fn clear(&self, scope: &Scope) -> Result<u64, Error> {
+        self.ready().await?;
+        // First the leases on nothing: what is stored under one before that goes with the entries.
+        let arguments = vec![Argument::text(scope)];
+        self.execute(&self.statements().clear_cold, arguments.clone())
+            .await?;
+        let removed = self
+            .delete(&self.statements().clear_some, arguments)
+            .await?;
+        self.tell(scope).await?;
+        Ok(removed)
+    }
+
+    pub(super) async fn clear_leases(&self, scope: &Scope) -> Result<(), Error> {
+        self.ready().await?;
+        let arguments = vec![Argument::text(scope)];
+        self.execute(&self.statements().clear_leases, arguments)
+            .await?;
+        self.tell(scope).await
+    }
+
+    pub(super) async fn cleanup(
+        &self,
+        scope: &Scope,
+        created_before: SystemTime,
+    ) -> Result<u64, Error> {
+        self.ready().await?;
+        let scope = Argument::text(scope);
+        let arguments = vec![
+            scope.clone(),
+            Argument::Number(Some(micros(created_before))),
+        ];
+        let removed = self
+            .delete(&self.statements().cleanup_some, arguments)
+            .await?;
+        // What owners left that are gone.
+        self.execute(&self.statements().cleanup_cold, vec![scope])
+            .await?;
+        Ok(removed)
+    }
+
+    pub(super) async fn usage(&self, scope: &Scope) -> Result<Usage, Error> {
+        self.ready().await?;
+        let arguments = [Argument::text(scope)];
+        let found = self.numbers(&self.statements().usage, &arguments).await?;
+        let (entries, bytes) = found.unwrap_or_default();
+        Ok(Usage {
+            entries: u64::try_from(entries).ok(),
+            bytes: u64::try_from(bytes).ok(),
+        })
+    }
+
+    pub(super) async fn check(&self) -> Result<(), Error> {
+        self.ready().await?;
+        self.schema_version().await.map(|_| ())
+    }
+
+    /// Has the table made or migrated, once.
+    async fn ready(&self) -> Result<&Ready, Error> {
+        self.shared.ready.get_or_try_init(|| self.prepare()).await
+    }
+
+    async fn prepare(&self) -> Result<Ready, Error> {
+        let known = self.statements().migrations.len() as i64;
+        // Whatever is wrong with the table that it should be read from: making it shows whether it can be helped.
+        let version = match self.schema_version().await {
+            Ok(version) => version.unwrap_or(0),
+            Err(error) if error.kind() == ErrorKind::Protocol => 0,
+            Err(error) => return Err(error),
+        };
+        if version > known {
+            let message = "a newer cachier has made the table";
+            let error = Error::new(ErrorKind::Protocol, self.operation, message);
+            return Err(error
+                .with_hint("give this program another `table`")
+                .at(&self.shared.name));
+        }
+        for step in &self.statements().migrations[usize::try_from(version).unwrap_or(0)..] {
+            self.migrate(step).await?;
+        }
+        let request_limit = match &self.statements().request_limit {
+            Some(statement) => self.numbers(statement, &[]).await?,
+            None => None,
+        };
+        Ok(Ready {
+            request_limit: request_limit.and_then(|(limit, _)| u64::try_from(limit).ok()),
+        })
+    }
+
+    async fn schema_version(&self) -> Result<Option<i64>, Error> {
+        let found = self.numbers(&self.statements().schema_version, &[]).await?;
+        Ok(found.map(|(version, _)| version))
+    }
+
+    async fn migrate(&self, step: &SqlStr) -> Result<(), Error> {
+        self.count();
+        self.database
+            .script(step)
+            .await
+            .map_err(|error| self.error(error))
+    }
+
+    async fn exceeds_limit(&self, entry: &NewEntry) -> Result<bool, Error> {
+        let limit = self.ready().await?.request_limit;
+        Ok(limit.is_some_and(|limit| entry.bytes.len() as u64 + BESIDE_THE_ENTRY > limit))
+    }
+
+    fn stored(&self, done: Result<Done, sqlx::Error>) -> Result<StoreReply, Error> {
+        match done {
+            Ok(Done { rows: 0, .. }) => Ok(StoreReply::Superseded),
+            Ok(_) => Ok(StoreReply::Stored { evicted: 0 }),
+            Err(error) if is_too_large(&error) => Ok(StoreReply::TooLarge),
+            Err(error) => Err(self.error(error)),
+        }
+    }
+
+    /// Deletes until there is no more.
+    async fn delete(&self, statement: &SqlStr, arguments: Vec<Argument>) -> Result<u64, Error> {
+        let mut removed = 0;
+        loop {
+            let done = self.execute(statement, arguments.clone()).await?;
+            removed += done.rows;
+            // More than some: all at once.
+            if done.rows != SOME {
+                return Ok(removed);
+            }
+        }
+    }
+
+    /// Tells others that anything may have happened to the entries of a function, where they can be told.
+    async fn tell(&self, scope: &Scope) -> Result<(), Error> {
+        let Some(notify) = &self.statements().notify else {
+            return Ok(());
+        };
+        let message = format!("{} {scope} *", self.shared.origin);
+        let arguments = vec![self.channel(), Argument::Text(message.into())];
+        self.execute(notify, arguments).await.map(|_| ())
+    }
+
+    /// The arguments by which a statement tells others, where they can be told.
+    fn told(&self, key: &Key) -> Vec<Argument> {
+        if self.statements().notify.is_none() {
+            return Vec::new();
+        }
+        let message = format!("{} {} {}", self.shared.origin, key.scope(), key.hash());
+        vec![self.channel(), Argument::Text(message.into())]
+    }
+
+    fn channel(&self) -> Argument {
+        Argument::Text(Arc::from(&*self.statements().table))
+    }
+
+    async fn execute(&self, statement: &SqlStr, arguments: Vec<Argument>) -> Result<Done, Error> {
+        let done = self.try_execute(statement, &arguments).await;
+        done.map_err(|error| self.error(error))
+    }
+
+    async fn try_execute(
+        &self,
+        statement: &SqlStr,
+        arguments: &[Argument],
+    ) -> Result<Done, sqlx::Error> {
+        let mut attempt = 1;
+        loop {
+            self.count();
+            match self.database.execute(statement, arguments).await {
+                Err(error) if is_conflict(&error) && attempt < ATTEMPTS => attempt += 1,
+                done => return done,
+            }
+        }
+    }
+
+    async fn pair(
+        &self,
+        statement: &SqlStr,
+        arguments: Vec<Argument>,
+    ) -> Result<Option<Pair>, Error> {
+        self.count();
+        let found = self.database.pair(statement, &arguments).await;
+        found.map_err(|error| self.error(error))
+    }
+
+    async fn numbers(
+        &self,
+        statement: &SqlStr,
+        arguments: &[Argument],
+    ) -> Result<Option<(i64, i64)>, Error> {
+        self.count();
+        let found = self.database.numbers(statement, arguments).await;
+        found.map_err(|error| self.error(error))
+    }
+
+    fn statements(&self) -> &Statements {
+        &self.shared.statements
+    }
+
+    fn count(&self) {
+        self.shared.trips.count(self.operation);
+    }
+
+    fn error(&self, error: sqlx::Error) -> Error {
+        failed(self.operation, error).at(&self.shared.name)
+    }
+}
+
+impl Argument {
+    fn text(text: &impl std::fmt::Display) -> Self {
+        Self::Text(text.to_string().into())
+    }
+
+    fn bytes(bytes: &[u8]) -> Self {
+        Self::Bytes(bytes.into())
+    }
+}
+
+/// 128 random bits.
+pub(super) fn token() -> Token {
+    let half = || RandomState::new().hash_one("cachier");
+    ((u128::from(half()) << 64) | u128::from(half())).to_be_bytes()
+}
+
+fn hex(token: &Token) -> String {
+    format!("{:032x}", u128::from_be_bytes(*token))
+}
+
+/// In the order of `{key}`.
+fn of_key(key: &Key) -> Vec<Argument> {
+    vec![
+        Argument::text(&**key.scope()),
+        Argument::text(&key.version()),
+        Argument::bytes(key.hash().as_bytes()),
+    ]
+}
+
+/// In the order of the columns in the statements that store.
+fn of_entry(entry: NewEntry) -> [Argument; 5] {
+    let size = i64::try_from(entry.bytes.len()).unwrap_or(i64::MAX);
+    [
+        Argument::Bytes(entry.bytes),
+        Argument::bytes(&token()),
+        Argument::Number(Some(micros(entry.created))),
+        Argument::Number(entry.expires.map(micros)),
+        Argument::Number(Some(size)),
+    ]
+}
+
+fn of_period(period: Duration) -> Argument {
+    // A century is as good as for ever, and the sum with any clock has room.
+    const LONGEST: i64 = 100 * 366 * 86_400 * 1_000_000;
+    let period = i64::try_from(period.as_micros()).unwrap_or(LONGEST);
+    Argument::Number(Some(period.min(LONGEST)))
+}
+
+/// Microseconds since 1970.
+fn micros(moment: SystemTime) -> i64 {
+    match moment.duration_since(SystemTime::UNIX_EPOCH) {
+        Ok(since) => i64::try_from(since.as_micros()).unwrap_or(i64::MAX),
+        Err(before) => {
+            i64::try_from(before.duration().as_micros()).map_or(i64::MIN, |until| -until)
+        }
+    }
+}

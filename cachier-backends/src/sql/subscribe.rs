@@ -1,0 +1,189 @@
+//! Learning of changes from PostgreSQL: one connection of each backend listens.
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use sqlx::postgres::{PgConnectOptions, PgListener, PgNotification, PgPoolOptions};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::{sleep, timeout};
+
+use super::store::Shared;
+use crate::backend::{Change, Watch, Watcher};
+use crate::key::{Key, KeyHash, Scope};
+use crate::network::{Changes, spawn_on_own};
+
+/// What one backend hears; it starts to listen when somebody wants to know.
+pub(super) struct Subscription {
+    ears: Arc<Ears>,
+    task: OnceLock<Option<JoinHandle<()>>>,
+}
+
+struct Ears {
+    shared: Arc<Shared>,
+    options: PgConnectOptions,
+    /// Who wants to know what others do.
+    watchers: Arc<Changes>,
+    /// Who wants to know what anybody does.
+    waiters: Arc<Changes>,
+    is_listening: watch::Sender<bool>,
+}
+
+/// After how long without a word the connection is tried, and how long it may take to answer.
+const SILENCE: Duration = Duration::from_secs(10);
+const ANSWER: Duration = Duration::from_secs(5);
+
+/// How long to wait before connecting again; it doubles with each failure.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+impl Subscription {
+    pub(super) fn new(shared: Arc<Shared>, options: PgConnectOptions) -> Self {
+        let ears = Ears {
+            shared,
+            options,
+            watchers: Arc::default(),
+            waiters: Arc::default(),
+            is_listening: watch::Sender::new(false),
+        };
+        Self {
+            ears: Arc::new(ears),
+            task: OnceLock::new(),
+        }
+    }
+
+    pub(super) fn watch(&self, scope: &Arc<Scope>, watcher: Arc<Watcher>) -> Option<Watch> {
+        let watch = self.ears.watchers.watch(scope, watcher);
+        self.listen().then_some(watch)
+    }
+
+    /// Waits for a change of one entry, from this call on.
+    pub(super) fn of_entry(&self, key: &Key) -> impl Future<Output = ()> + Send + use<> {
+        self.listen();
+        self.ears.waiters.of_entry(key)
+    }
+
+    /// Waits until it listens, or for a while; whether it does.
+    pub(super) fn is_listening(
+        &self,
+        limit: Duration,
+    ) -> impl Future<Output = bool> + Send + use<> {
+        let mut listening = self.ears.is_listening.subscribe();
+        async move {
+            let listens = timeout(limit, listening.wait_for(|listens| *listens));
+            matches!(listens.await, Ok(Ok(_)))
+        }
+    }
+
+    fn listen(&self) -> bool {
+        let start = || spawn_on_own(Arc::clone(&self.ears).listen()).ok();
+        self.task.get_or_init(start).is_some()
+    }
+}
+
+impl Drop for Subscription {
+    fn drop(&mut self) {
+        if let Some(Some(task)) = self.task.get() {
+            task.abort();
+        }
+    }
+}
+
+impl Ears {
+    async fn listen(self: Arc<Self>) {
+        let mut pause = FIRST_PAUSE;
+        loop {
+            if let Ok(Ok(listener)) = timeout(ANSWER, self.connect()).await {
+                pause = FIRST_PAUSE;
+                self.is_listening.send_replace(true);
+                self.tell_gap();
+                self.hear(listener).await;
+                self.is_listening.send_replace(false);
+                // Whoever waits looks again, and then for itself.
+                self.tell_gap();
+            }
+            sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+
+    async fn connect(&self) -> Result<PgListener, sqlx::Error> {
+        let pool = PgPoolOptions::new().max_connections(1);
+        let pool = pool.connect_lazy_with(self.options.clone());
+        let mut listener = PgListener::connect_with(&pool).await?;
+        listener.ignore_pool_close_event(true);
+        listener.listen(&self.shared.statements.table).await?;
+        Ok(listener)
+    }
+
+    /// Hears until the connection is lost.
+    async fn hear(&self, mut listener: PgListener) {
+        loop {
+            match timeout(SILENCE, listener.try_recv()).await {
+                Ok(Ok(Some(notification))) => self.tell(&notification),
+                Ok(Ok(None) | Err(_)) => return,
+                Err(_silent) => {
+                    let asked = sqlx::raw_sql("SELECT 1").execute(&mut listener);
+                    if !matches!(timeout(ANSWER, asked).await, Ok(Ok(_))) {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    fn tell(&self, notification: &PgNotification) {
+        let mut words = notification.payload().splitn(3, ' ');
+        let (Some(origin), Some(scope), Some(what)) = (words.next(), words.next(), words.next())
+        else {
+            return;
+        };
+        let Some(change) = change(what) else { return };
+        announce(&self.waiters, scope, &change);
+        if origin != self.shared.origin {
+            announce(&self.watchers, scope, &change);
+        }
+    }
+
+    fn tell_gap(&self) {
+        self.waiters.announce_gap();
+        self.watchers.announce_gap();
+    }
+}
+
+fn announce(changes: &Changes, name: &str, change: &Change) {
+    let scopes = changes.scopes();
+    let of_name = scopes.iter().filter(|scope| scope.to_string() == name);
+    of_name.for_each(|scope| changes.announce(scope, change));
+}
+
+/// The hash of an entry, or `*` for all of a function.
+fn change(what: &str) -> Option<Change> {
+    if what == "*" {
+        return Some(Change::All);
+    }
+    let digits = what.as_bytes().as_chunks::<2>();
+    let (pairs, []) = digits else { return None };
+    let bytes = pairs.iter().map(|pair| {
+        let pair = std::str::from_utf8(pair).ok()?;
+        u8::from_str_radix(pair, 16).ok()
+    });
+    let bytes: Vec<u8> = bytes.collect::<Option<_>>()?;
+    let hash = bytes.try_into().ok()?;
+    Some(Change::Entry(KeyHash::from_bytes(hash)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_is_a_hash_or_everything_or_nothing() {
+        let hash = KeyHash::from_bytes([0xa7; 32]);
+        assert_eq!(change(&hash.to_string()), Some(Change::Entry(hash)));
+        assert_eq!(change("*"), Some(Change::All));
+        for nothing in ["", "a", "zz", "é", "a7a7"] {
+            assert_eq!(change(nothing), None, "{nothing}");
+        }
+    }
+}

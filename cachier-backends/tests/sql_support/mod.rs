@@ -1,0 +1,171 @@
+//! What the tests of the SQL backend ask of it on every database.
+
+#![allow(dead_code, unreachable_pub, reason = "each test uses a part")]
+#![allow(clippy::unwrap_used)]
+
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use cachier_backends::sql::SqlBackend;
+use cachier_backends::{
+    Backend, Key, KeyHash, LeaseReply, Operation, Renewal, Scope, StoreReply, StoreRequest,
+    Version, blocking,
+};
+use futures_lite::future::block_on;
+
+/// A runtime as programs have it.
+pub fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .unwrap()
+}
+
+pub fn scope() -> Arc<Scope> {
+    Arc::new(Scope::new("test", "function"))
+}
+
+pub fn key(number: u8) -> Key {
+    let hash = KeyHash::from_bytes([number; 32]);
+    Key::new(scope(), Version::Number(1), hash)
+}
+
+pub fn created() -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000)
+}
+
+/// A hit is one request, a miss is three: load, lease, store.
+pub async fn round_trips(backend: &SqlBackend) {
+    let totals = || {
+        let figures = backend.figures();
+        let of = |operation| {
+            figures
+                .round_trips
+                .iter()
+                .find(|(of, _)| *of == operation)
+                .unwrap()
+                .1
+        };
+        [
+            of(Operation::Load),
+            of(Operation::Lease),
+            of(Operation::Store),
+        ]
+    };
+    backend.check().await.unwrap();
+    let before = totals();
+    assert_eq!(backend.load(&key(1)).await.unwrap(), None);
+    store_leased(backend, b"one").await;
+    let after_miss = totals();
+    assert_eq!(after_miss, before.map(|count| count + 1));
+    assert!(backend.load(&key(1)).await.unwrap().is_some());
+    let [loads, leases, stores] = after_miss;
+    assert_eq!(totals(), [loads + 1, leases, stores]);
+    let pool = backend.figures().pool.unwrap();
+    assert_eq!((pool.idle, pool.busy), (1, 0));
+}
+
+async fn store_leased(backend: &SqlBackend, entry: &[u8]) {
+    let reply = backend
+        .lease(&key(1), None, Duration::from_secs(60))
+        .await
+        .unwrap();
+    let LeaseReply::Granted(lease) = reply else {
+        panic!("{reply:?}");
+    };
+    let request = StoreRequest::new(entry, created()).under(lease);
+    let reply = backend.store(&key(1), request).await.unwrap();
+    assert_eq!(reply, StoreReply::Stored { evicted: 0 });
+}
+
+/// Values of 0 bytes and 64 MiB, and 100,000 entries, which `insert_many` puts there.
+pub async fn large_and_many(backend: &SqlBackend, insert_many: impl AsyncFnOnce(u64)) {
+    const MANY: u64 = 100_000;
+    let large = vec![7; 64 << 20];
+    for entry in [&[][..], &large] {
+        let reply = backend
+            .store(&key(1), StoreRequest::new(entry, created()))
+            .await
+            .unwrap();
+        let there = backend.load(&key(1)).await.unwrap().unwrap().bytes;
+        match reply {
+            StoreReply::Stored { .. } => assert!(there == entry),
+            StoreReply::TooLarge => assert!(there.is_empty(), "refused, and still stored"),
+            reply => panic!("{reply:?}"),
+        }
+        eprintln!("{} bytes: {reply:?}", entry.len());
+    }
+    backend.clear(&scope()).await.unwrap();
+    insert_many(MANY).await;
+
+    let started = Instant::now();
+    let usage = backend.usage(&scope()).await.unwrap();
+    assert_eq!((usage.entries, usage.bytes), (Some(MANY), Some(MANY)));
+    eprintln!("{MANY} entries counted in {:?}", started.elapsed());
+    let lease = backend
+        .lease(&key(1), None, Duration::from_secs(60))
+        .await
+        .unwrap();
+    let LeaseReply::Granted(lease) = lease else {
+        panic!("{lease:?}")
+    };
+    let started = Instant::now();
+    assert_eq!(backend.clear(&scope()).await.unwrap(), Some(MANY));
+    eprintln!("{MANY} entries cleared in {:?}", started.elapsed());
+    let request = StoreRequest::new(b"late", created()).under(lease);
+    assert_eq!(
+        backend.store(&key(1), request).await.unwrap(),
+        StoreReply::Superseded
+    );
+}
+
+/// Owners whose lease has expired neither renew it nor store, whether somebody else came or not.
+pub async fn late_owners(backend: &SqlBackend) {
+    let lease = backend.lease(&key(1), None, Duration::ZERO).await.unwrap();
+    let LeaseReply::Granted(late) = lease else {
+        panic!("{lease:?}")
+    };
+    assert_eq!(backend.renew(&late).await.unwrap(), Renewal::Lost);
+    let request = StoreRequest::new(b"late", created()).under(late.share());
+    assert_eq!(
+        backend.store(&key(1), request).await.unwrap(),
+        StoreReply::Superseded
+    );
+    store_leased(backend, b"newer").await;
+    let request = StoreRequest::new(b"late", created()).under(late.share());
+    assert_eq!(
+        backend.store(&key(1), request).await.unwrap(),
+        StoreReply::Superseded
+    );
+    backend.release(late).await.unwrap();
+    assert_eq!(
+        backend.load(&key(1)).await.unwrap().unwrap().bytes,
+        b"newer"
+    );
+}
+
+/// One value is used from two runtimes in turn, another executor, and a thread.
+pub fn everywhere(backend: &SqlBackend) {
+    let again = || async {
+        let request = StoreRequest::new(b"one", created());
+        backend.store(&key(1), request).await.unwrap();
+        assert_eq!(backend.load(&key(1)).await.unwrap().unwrap().bytes, b"one");
+    };
+    for _ in 0..2 {
+        runtime().block_on(again());
+    }
+    block_on(again());
+    blocking::inline(Duration::from_secs(10), || block_on(again()));
+}
+
+/// Any bytes under the name of an entry come back as they are.
+pub async fn garbage_comes_back(backend: &SqlBackend, overwrite: impl AsyncFnOnce()) {
+    backend
+        .store(&key(1), StoreRequest::new(b"one", created()))
+        .await
+        .unwrap();
+    overwrite().await;
+    let loaded = backend.load(&key(1)).await.unwrap().unwrap();
+    assert_eq!(loaded.bytes, [0xff, 0, 0xfe]);
+}
