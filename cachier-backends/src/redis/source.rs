@@ -1,5 +1,8 @@
 //! Where the server is, and how a connection to it is made.
 
+use std::future::poll_fn;
+use std::pin::pin;
+use std::task::Poll;
 use std::time::Duration;
 
 use redis::aio::{AsyncPushSender, ConnectionManager, MultiplexedConnection};
@@ -16,7 +19,10 @@ use tokio::time::timeout;
 const CONNECT_WITHIN: Duration = Duration::from_secs(2);
 
 /// How long a node of a cluster may take for an answer. Callers have shorter limits of their own.
-const ANSWER_WITHIN: Duration = Duration::from_secs(60);
+const ANSWER_WITHIN: Duration = Duration::from_secs(20);
+
+/// From when on it is asked whether an answer will come at all.
+const SLOW: Duration = Duration::from_millis(250);
 
 /// Where connections come from.
 pub(super) enum Source {
@@ -43,11 +49,39 @@ impl Connection {
     /// Sends a request and waits for the answer to it.
     pub(super) async fn ask(self, command: &Cmd) -> RedisResult<Value> {
         match self {
-            Self::Single(mut connection) => command.query_async(&mut connection).await,
+            Self::Single(connection) => ask(connection, command).await,
             Self::Cluster(mut connection) => command.query_async(&mut connection).await,
             Self::Manager(mut connection) => command.query_async(&mut connection).await,
         }
     }
+}
+
+/// Sends a request and waits for the answer to it, or until it is clear that there will be none.
+///
+/// The driver loses a request without a word that comes in the very moment in which it gives up the connection. So when
+/// an answer takes long, another request is sent: it fails at once if that has happened, and else is answered later.
+async fn ask(mut connection: MultiplexedConnection, command: &Cmd) -> RedisResult<Value> {
+    let mut once_more = connection.clone();
+    let mut answer = pin!(command.query_async(&mut connection));
+    if let Ok(answer) = timeout(SLOW, &mut answer).await {
+        return answer;
+    }
+    let ping = redis::cmd("PING");
+    let mut later = pin!(ping.query_async::<Value>(&mut once_more));
+    poll_fn(|context| {
+        let later = later.as_mut().poll(context);
+        match (answer.as_mut().poll(context), later) {
+            (Poll::Ready(answer), _) => Poll::Ready(answer),
+            (Poll::Pending, Poll::Ready(Err(lost))) => Poll::Ready(Err(lost)),
+            (Poll::Pending, Poll::Ready(Ok(_))) => Poll::Ready(Err(lost())),
+            (Poll::Pending, Poll::Pending) => Poll::Pending,
+        }
+    })
+    .await
+}
+
+fn lost() -> RedisError {
+    std::io::Error::from(std::io::ErrorKind::BrokenPipe).into()
 }
 
 impl Source {
