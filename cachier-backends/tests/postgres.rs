@@ -1,1 +1,241 @@
-//! To come.
+//! The SQL backend on PostgreSQL behaves as every backend must.
+#![allow(clippy::unwrap_used)]
+
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use cachier_backends::conformance::{Property, Subject};
+use cachier_backends::sql::SqlBackend;
+use cachier_backends::{Backend, ErrorKind, LeaseReply, StoreRequest, blocking};
+use cachier_servers::postgres;
+use futures_lite::future::block_on;
+use sqlx::{AssertSqlSafe, PgPool};
+
+mod sql_support;
+use sql_support::{
+    created, garbage_comes_back, key, large_and_many, late_owners, round_trips, scope,
+};
+
+/// The one server of this program.
+fn url() -> Option<String> {
+    sql_support::server::url(postgres::start, |server| server.url().to_owned())
+}
+
+fn backend(url: &str, table: &str) -> SqlBackend {
+    SqlBackend::from_url(url).unwrap().table(table).unwrap()
+}
+
+async fn execute(url: &str, statements: String) {
+    let pool = PgPool::connect(url).await.unwrap();
+    sqlx::raw_sql(AssertSqlSafe(statements))
+        .execute(&pool)
+        .await
+        .unwrap();
+    pool.close().await;
+}
+
+mod in_a_task {
+    use super::*;
+
+    fn run(property: Property) {
+        let Some(url) = url() else { return };
+        let subject = Subject::new(|| Arc::new(SqlBackend::from_url(&url).unwrap()));
+        sql_support::runtime().block_on(property(&subject));
+    }
+
+    cachier_backends::conformance_tests!(run);
+}
+
+mod on_a_thread {
+    use super::*;
+
+    fn run(property: Property) {
+        let Some(url) = url() else { return };
+        let subject = Subject::new(|| Arc::new(SqlBackend::from_url(&url).unwrap()));
+        blocking::inline(Duration::from_secs(60), || block_on(property(&subject)));
+    }
+
+    cachier_backends::conformance_tests!(run);
+}
+
+#[test]
+fn a_pool_of_the_program_serves() {
+    let Some(url) = url() else { return };
+    sql_support::runtime().block_on(async {
+        let pool = PgPool::connect(&url).await.unwrap();
+        let backend = SqlBackend::with_postgres_pool(pool)
+            .table("pooled")
+            .unwrap();
+        backend
+            .store(&key(1), StoreRequest::new(b"one", created()))
+            .await
+            .unwrap();
+        assert_eq!(backend.load(&key(1)).await.unwrap().unwrap().bytes, b"one");
+        assert_eq!(backend.usage(&scope()).await.unwrap().entries, Some(1));
+    });
+}
+
+#[test]
+fn a_hit_is_one_request_and_a_miss_three() {
+    let Some(url) = url() else { return };
+    sql_support::runtime().block_on(round_trips(&backend(&url, "trips")));
+}
+
+#[test]
+fn entries_may_be_large_and_many() {
+    let Some(url) = url() else { return };
+    sql_support::runtime().block_on(large_and_many(&backend(&url, "large"), async |many| {
+        let many = format!(
+            "INSERT INTO large (scope, code, hash, entry, revision, created, size) \
+             SELECT '{}', '1', decode(md5(i::text) || md5('x' || i::text), 'hex'), '\\x00', decode(md5(i::text), 'hex'), 1, 1 \
+             FROM generate_series(1, {many}) i",
+            scope()
+        );
+        execute(&url, many).await;
+    }));
+}
+
+#[test]
+fn a_late_owner_stores_nothing() {
+    let Some(url) = url() else { return };
+    block_on(late_owners(&backend(&url, "late")));
+}
+
+#[test]
+fn garbage_is_not_looked_into() {
+    let Some(url) = url() else { return };
+    sql_support::runtime().block_on(garbage_comes_back(&backend(&url, "garbage"), async || {
+        execute(
+            &url,
+            "UPDATE garbage SET entry = '\\xff00fe', revision = '\\x'".to_owned(),
+        )
+        .await;
+    }));
+}
+
+#[test]
+fn one_backend_serves_runtimes_in_turn_and_other_executors() {
+    let Some(url) = url() else { return };
+    sql_support::everywhere(&backend(&url, "everywhere"));
+}
+
+#[test]
+fn who_may_only_read_loads_and_is_denied_the_rest() {
+    let Some(url) = url() else { return };
+    sql_support::runtime().block_on(async {
+        let writer = backend(&url, "guarded");
+        writer
+            .store(&key(1), StoreRequest::new(b"one", created()))
+            .await
+            .unwrap();
+        let user = "DROP ROLE IF EXISTS reader; CREATE ROLE reader LOGIN PASSWORD 's3cret'; \
+                    GRANT SELECT ON guarded, guarded_schema TO reader";
+        execute(&url, user.to_owned()).await;
+        let reader = backend(&url.replace("postgres@", "reader:s3cret@"), "guarded");
+        assert_eq!(reader.load(&key(1)).await.unwrap().unwrap().bytes, b"one");
+        let refused = reader
+            .store(&key(1), StoreRequest::new(b"two", created()))
+            .await;
+        let error = refused.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Denied, "{error:?}");
+        assert!(!format!("{error:#} {error:?} {}", reader.store_name()).contains("s3cret"));
+        let _ = execute(&url, "DROP OWNED BY reader; DROP ROLE reader".to_owned()).await;
+    });
+}
+
+#[test]
+fn a_server_that_cannot_be_reached_is_an_error_without_credentials() {
+    let port = cachier_servers::free_port();
+    let url = format!("postgres://me:s3cret@{}:{port}/db", Ipv4Addr::LOCALHOST);
+    let backend = SqlBackend::from_url(&url).unwrap();
+    let started = Instant::now();
+    let error = block_on(backend.load(&key(1))).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Connect, "{error:?}");
+    assert!(started.elapsed() < Duration::from_secs(6));
+    assert!(!format!("{error:#} {error:?} {backend:?}").contains("s3cret"));
+}
+
+#[test]
+fn a_connection_that_the_server_closed_is_replaced() {
+    let Some(url) = url() else { return };
+    sql_support::runtime().block_on(async {
+        let named = format!("{url}?application_name=interrupted");
+        let backend = backend(&named, "interrupted");
+        backend.store(&key(1), StoreRequest::new(b"one", created())).await.unwrap();
+        let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'interrupted'";
+        execute(&url, end.to_owned()).await;
+        let error = backend.load(&key(1)).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Connect, "{error:?}");
+        assert!(backend.load(&key(1)).await.unwrap().is_some());
+    });
+}
+
+/// 200 rounds; the slowest but one in a hundred counts.
+#[test]
+fn a_waiter_is_woken_within_20_ms() {
+    let Some(url) = url() else { return };
+    let (owner, waiter) = (backend(&url, "woken"), Arc::new(backend(&url, "woken")));
+    sql_support::runtime().block_on(async {
+        let mut delays = Vec::new();
+        for round in 0..201 {
+            let key = key(round as u8);
+            let lease = owner
+                .lease(&key, None, Duration::from_secs(60))
+                .await
+                .unwrap();
+            let LeaseReply::Granted(lease) = lease else {
+                panic!("{lease:?}")
+            };
+            let (here, waited) = (Arc::clone(&waiter), key.clone());
+            let waiting = tokio::spawn(async move {
+                // It may end early, and is then asked for again.
+                while here.load(&waited).await.unwrap().is_none() {
+                    here.wait(&waited, None).unwrap().await.unwrap();
+                }
+                Instant::now()
+            });
+            // Some rounds store before it listens, most while it waits.
+            tokio::time::sleep(Duration::from_millis(5)).await;
+            let request = StoreRequest::new(b"one", created()).under(lease);
+            owner.store(&key, request).await.unwrap();
+            let stored = Instant::now();
+            delays.push(waiting.await.unwrap().saturating_duration_since(stored));
+        }
+        // The first is the one that connects.
+        delays.remove(0);
+        delays.sort();
+        eprintln!(
+            "a waiter is woken after {:?}, 99 % within {:?}",
+            delays[100], delays[197]
+        );
+        assert!(delays[197] < Duration::from_millis(20), "{:?}", delays[197]);
+    });
+}
+
+#[test]
+fn watchers_hear_of_others_and_not_of_their_own() {
+    let Some(url) = url() else { return };
+    let (own, other) = (backend(&url, "watched"), backend(&url, "watched"));
+    sql_support::runtime().block_on(async {
+        let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
+        let watcher = Arc::new(move |change: &_| tell.send(*change).unwrap());
+        let _watch = own.watch(&scope(), watcher).unwrap();
+        // Once it listens.
+        assert_eq!(told.recv().await, Some(cachier_backends::Change::All));
+        own.store(&key(1), StoreRequest::new(b"one", created()))
+            .await
+            .unwrap();
+        other
+            .store(&key(2), StoreRequest::new(b"two", created()))
+            .await
+            .unwrap();
+        let change = told.recv().await.unwrap();
+        assert_eq!(change, cachier_backends::Change::Entry(key(2).hash()));
+        other.remove(&key(1)).await.unwrap();
+        let change = told.recv().await.unwrap();
+        assert_eq!(change, cachier_backends::Change::Entry(key(1).hash()));
+        other.clear(&scope()).await.unwrap();
+        assert_eq!(told.recv().await, Some(cachier_backends::Change::All));
+    });
+}

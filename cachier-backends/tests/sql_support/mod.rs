@@ -3,6 +3,8 @@
 #![allow(dead_code, unreachable_pub, reason = "each test uses a part")]
 #![allow(clippy::unwrap_used)]
 
+pub mod server;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 

@@ -1,1 +1,132 @@
-//! To come.
+//! PostgreSQL.
+
+use std::env;
+use std::fs;
+use std::io::Write;
+use std::net::{Ipv4Addr, TcpStream};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use tempfile::TempDir;
+
+use crate::{Server, folder, free_port, program};
+
+/// Names a server that is there already.
+const VARIABLE: &str = "CACHIER_TEST_POSTGRES_URL";
+
+/// A server: one that was started here, or one that was there.
+#[derive(Debug)]
+pub struct Postgres {
+    url: String,
+    server: Option<Server>,
+}
+
+/// The server that `CACHIER_TEST_POSTGRES_URL` names, else a new one; `None`, said on the error output, if there is neither.
+#[must_use]
+pub fn start() -> Option<Postgres> {
+    if let Ok(url) = env::var(VARIABLE) {
+        return Some(Postgres { url, server: None });
+    }
+    start_private()
+}
+
+/// A new server.
+///
+/// # Panics
+/// When it does not start.
+#[must_use]
+pub fn start_private() -> Option<Postgres> {
+    let Some(programs) = programs() else {
+        let _ = writeln!(
+            std::io::stderr(),
+            "skipped: postgres is not installed (`apt install postgresql`, or name a server in {VARIABLE})"
+        );
+        return None;
+    };
+    let (folder, port) = (made(&programs), free_port());
+    let server = serve(&programs, folder, port);
+    Some(Postgres {
+        url: format!("postgres://postgres@127.0.0.1:{port}/postgres"),
+        server: Some(server),
+    })
+}
+
+impl Postgres {
+    /// Its address.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The process, if it was started here.
+    pub fn server(&mut self) -> Option<&mut Server> {
+        self.server.as_mut()
+    }
+}
+
+/// Where the programs are: on the path, or where Debian has them.
+fn programs() -> Option<PathBuf> {
+    if let Some(postgres) = program(&["postgres"]) {
+        return postgres.parent().map(Path::to_owned);
+    }
+    let versions = fs::read_dir("/usr/lib/postgresql").ok()?;
+    let folders = versions.flatten().map(|version| version.path().join("bin"));
+    folders.filter(|bin| bin.join("postgres").is_file()).max()
+}
+
+/// A folder with a new database.
+fn made(programs: &Path) -> TempDir {
+    let folder = folder();
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777)).expect("it is ours");
+    let data = folder.path().join("data");
+    let done = as_its_user(&programs.join("initdb"))
+        .args([
+            "--auth=trust",
+            "--username=postgres",
+            "--no-sync",
+            "--locale=C",
+            "--encoding=UTF8",
+            "-D",
+        ])
+        .arg(&data)
+        .output()
+        .expect("initdb runs");
+    assert!(done.status.success(), "{done:?}");
+    folder
+}
+
+fn serve(programs: &Path, folder: TempDir, port: u16) -> Server {
+    let data = folder.path().join("data");
+    let mut command = as_its_user(&programs.join("postgres"));
+    command.arg("-D").arg(data).args(["-p", &port.to_string()]);
+    for setting in [
+        "listen_addresses=127.0.0.1",
+        "unix_socket_directories=",
+        "fsync=off",
+        "max_connections=200",
+    ] {
+        command.args(["-c", setting]);
+    }
+    let ready = programs.join("pg_isready");
+    Server::start(&mut command, port, folder, || {
+        TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok()
+            && Command::new(&ready)
+                .args(["-q", "-h", "127.0.0.1", "-p", &port.to_string()])
+                .status()
+                .is_ok_and(|status| status.success())
+    })
+}
+
+/// A program that ends with the thread that started it, and does not run as root, which PostgreSQL refuses.
+fn as_its_user(program: &Path) -> Command {
+    let Some(setpriv) = crate::program(&["setpriv"]) else {
+        return Command::new(program);
+    };
+    let mut command = Command::new(setpriv);
+    if rustix::process::getuid().is_root() {
+        command.args(["--reuid=postgres", "--regid=postgres", "--clear-groups"]);
+    }
+    command.args(["--pdeathsig", "KILL"]).arg(program);
+    command
+}
