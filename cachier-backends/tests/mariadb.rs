@@ -1,1 +1,172 @@
-//! To come.
+//! The SQL backend on MariaDB behaves as every backend must.
+#![allow(clippy::unwrap_used)]
+
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use cachier_backends::conformance::{Property, Subject};
+use cachier_backends::sql::SqlBackend;
+use cachier_backends::{Backend, ErrorKind, StoreRequest, blocking};
+use cachier_servers::mariadb;
+use futures_lite::future::block_on;
+use sqlx::{AssertSqlSafe, MySqlPool};
+
+mod sql_support;
+use sql_support::{
+    created, garbage_comes_back, key, large_and_many, late_owners, round_trips, scope,
+};
+
+/// The one server of this program.
+fn url() -> Option<String> {
+    sql_support::server::url(mariadb::start, |server| server.url().to_owned())
+}
+
+fn backend(url: &str, table: &str) -> SqlBackend {
+    SqlBackend::from_url(url).unwrap().table(table).unwrap()
+}
+
+async fn execute(url: &str, statements: String) {
+    let pool = MySqlPool::connect(url).await.unwrap();
+    sqlx::raw_sql(AssertSqlSafe(statements))
+        .execute(&pool)
+        .await
+        .unwrap();
+    pool.close().await;
+}
+
+mod in_a_task {
+    use super::*;
+
+    fn run(property: Property) {
+        let Some(url) = url() else { return };
+        let subject = Subject::new(|| Arc::new(SqlBackend::from_url(&url).unwrap()));
+        sql_support::runtime().block_on(property(&subject));
+    }
+
+    cachier_backends::conformance_tests!(run);
+}
+
+mod on_a_thread {
+    use super::*;
+
+    fn run(property: Property) {
+        let Some(url) = url() else { return };
+        let subject = Subject::new(|| Arc::new(SqlBackend::from_url(&url).unwrap()));
+        blocking::inline(Duration::from_secs(60), || block_on(property(&subject)));
+    }
+
+    cachier_backends::conformance_tests!(run);
+}
+
+#[test]
+fn a_pool_of_the_program_serves() {
+    let Some(url) = url() else { return };
+    sql_support::runtime().block_on(async {
+        let pool = MySqlPool::connect(&url).await.unwrap();
+        let backend = SqlBackend::with_mysql_pool(pool).table("pooled").unwrap();
+        backend
+            .store(&key(1), StoreRequest::new(b"one", created()))
+            .await
+            .unwrap();
+        assert_eq!(backend.load(&key(1)).await.unwrap().unwrap().bytes, b"one");
+        assert_eq!(backend.usage(&scope()).await.unwrap().entries, Some(1));
+    });
+}
+
+#[test]
+fn a_hit_is_one_request_and_a_miss_three() {
+    let Some(url) = url() else { return };
+    sql_support::runtime().block_on(round_trips(&backend(&url, "trips")));
+}
+
+#[test]
+fn entries_may_be_large_and_many() {
+    let Some(url) = url() else { return };
+    sql_support::runtime().block_on(large_and_many(&backend(&url, "large"), async |many| {
+        let many = format!(
+            "INSERT INTO large (scope, code, hash, entry, revision, created, size) \
+             SELECT '{}', '1', UNHEX(SHA2(seq, 256)), x'00', UNHEX(MD5(seq)), 1, 1 FROM seq_1_to_{many}",
+            scope()
+        );
+        execute(&url, many).await;
+    }));
+}
+
+#[test]
+fn a_late_owner_stores_nothing() {
+    let Some(url) = url() else { return };
+    block_on(late_owners(&backend(&url, "late")));
+}
+
+#[test]
+fn garbage_is_not_looked_into() {
+    let Some(url) = url() else { return };
+    sql_support::runtime().block_on(garbage_comes_back(&backend(&url, "garbage"), async || {
+        execute(
+            &url,
+            "UPDATE garbage SET entry = x'ff00fe', revision = x'01'".to_owned(),
+        )
+        .await;
+    }));
+}
+
+#[test]
+fn one_backend_serves_runtimes_in_turn_and_other_executors() {
+    let Some(url) = url() else { return };
+    sql_support::everywhere(&backend(&url, "everywhere"));
+}
+
+#[test]
+fn who_may_only_read_loads_and_is_denied_the_rest() {
+    let Some(url) = url() else { return };
+    sql_support::runtime().block_on(async {
+        let writer = backend(&url, "guarded");
+        writer
+            .store(&key(1), StoreRequest::new(b"one", created()))
+            .await
+            .unwrap();
+        let user = "CREATE OR REPLACE USER reader@'%' IDENTIFIED BY 's3cret'; \
+                    GRANT SELECT ON guarded TO reader@'%'; GRANT SELECT ON guarded_schema TO reader@'%'";
+        execute(&url, user.to_owned()).await;
+        let reader = backend(&url.replace("root@", "reader:s3cret@"), "guarded");
+        assert_eq!(reader.load(&key(1)).await.unwrap().unwrap().bytes, b"one");
+        let refused = reader
+            .store(&key(1), StoreRequest::new(b"two", created()))
+            .await;
+        let error = refused.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Denied, "{error:?}");
+        assert!(!format!("{error:#} {error:?} {}", reader.store_name()).contains("s3cret"));
+    });
+}
+
+#[test]
+fn a_server_that_cannot_be_reached_is_an_error_without_credentials() {
+    let port = cachier_servers::free_port();
+    let url = format!("mysql://me:s3cret@{}:{port}/db", Ipv4Addr::LOCALHOST);
+    let backend = SqlBackend::from_url(&url).unwrap();
+    let started = Instant::now();
+    let error = block_on(backend.load(&key(1))).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Connect, "{error:?}");
+    assert!(started.elapsed() < Duration::from_secs(6));
+    assert!(!format!("{error:#} {error:?} {backend:?}").contains("s3cret"));
+}
+
+#[test]
+fn a_connection_that_the_server_closed_is_replaced() {
+    let Some(url) = url() else { return };
+    sql_support::runtime().block_on(async {
+        let user =
+            "CREATE OR REPLACE USER interrupted@'%'; GRANT ALL ON cachier.* TO interrupted@'%'";
+        execute(&url, user.to_owned()).await;
+        let backend = backend(&url.replace("root@", "interrupted@"), "interrupted");
+        backend
+            .store(&key(1), StoreRequest::new(b"one", created()))
+            .await
+            .unwrap();
+        execute(&url, "KILL HARD USER interrupted".to_owned()).await;
+        let error = backend.load(&key(1)).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Connect, "{error:?}");
+        assert!(backend.load(&key(1)).await.unwrap().is_some());
+    });
+}
