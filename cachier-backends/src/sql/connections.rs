@@ -9,6 +9,7 @@ use sqlx::{ConnectOptions, Connection};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
+use super::error::is_broken;
 use crate::backend::Pool;
 
 /// How long opening a connection, or waiting for one, may take; the operation's budget may end it before.
@@ -117,7 +118,7 @@ impl<D: sqlx::Database> Taken<D> {
 
     /// Keeps the connection for others, unless what it came to says that it is broken.
     pub(super) fn keep(self, came_to: Option<&sqlx::Error>) {
-        let is_sound = came_to.is_none_or(|error| matches!(error, sqlx::Error::Database(_)));
+        let is_sound = !came_to.is_some_and(is_broken);
         let Self::Own {
             connection, from, ..
         } = self

@@ -36,6 +36,12 @@ pub(super) fn failed(operation: Operation, error: sqlx::Error) -> Error {
     }
 }
 
+/// Whether the connection cannot be used any more.
+pub(super) fn is_broken(error: &sqlx::Error) -> bool {
+    let is_answer = matches!(error, sqlx::Error::Database(_));
+    !is_answer || kind_of(error) == ErrorKind::Connect || is_too_large(error)
+}
+
 /// Whether the same statement may succeed at once: somebody else's came first.
 pub(super) fn is_conflict(error: &sqlx::Error) -> bool {
     let Some(error) = error.as_database_error() else {

@@ -20,7 +20,7 @@ pub fn url<S: Send + 'static>(
                 thread::park();
             }
         });
-        told.recv().ok().flatten()
+        told.recv().expect("the server starts")
     };
     URL.get_or_init(started).clone()
 }

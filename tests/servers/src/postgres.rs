@@ -67,12 +67,21 @@ impl Postgres {
 
 /// Where the programs are: on the path, or where Debian has them.
 fn programs() -> Option<PathBuf> {
-    if let Some(postgres) = program(&["postgres"]) {
-        return postgres.parent().map(Path::to_owned);
+    let all = |folder: &Path| {
+        let needed = ["initdb", "pg_isready", "postgres"];
+        needed.iter().all(|program| folder.join(program).is_file())
+    };
+    let on_path = program(&["postgres"]).and_then(|postgres| fs::canonicalize(postgres).ok());
+    if let Some(folder) = on_path
+        .as_deref()
+        .and_then(Path::parent)
+        .filter(|folder| all(folder))
+    {
+        return Some(folder.to_owned());
     }
     let versions = fs::read_dir("/usr/lib/postgresql").ok()?;
     let folders = versions.flatten().map(|version| version.path().join("bin"));
-    folders.filter(|bin| bin.join("postgres").is_file()).max()
+    folders.filter(|bin| all(bin)).max()
 }
 
 /// A folder with a new database.
