@@ -74,13 +74,10 @@ impl Link {
         command: &Cmd,
     ) -> Result<Value, Failure> {
         let attempt = Arc::clone(&self.0.current());
-        let connected = attempt
-            .get_or_init(|| self.0.server.source.connect())
-            .await
-            .clone();
-        let connection = connected.map_err(|refused| {
+        let connected = attempt.get_or_init(|| self.0.server.source.connect()).await;
+        let connection = connected.as_ref().map_err(|refused| {
             self.0.replace(&attempt);
-            Failure::Unreachable(refused)
+            Failure::Unreachable(refused.clone())
         })?;
         self.0.server.round_trips.count(operation);
         let pending = Pending::new(&self.0, &attempt);

@@ -47,11 +47,11 @@ pub(super) enum Connection {
 
 impl Connection {
     /// Sends a request and waits for the answer to it.
-    pub(super) async fn ask(self, command: &Cmd) -> RedisResult<Value> {
+    pub(super) async fn ask(&self, command: &Cmd) -> RedisResult<Value> {
         match self {
             Self::Single(connection) => ask(connection, command).await,
-            Self::Cluster(mut connection) => command.query_async(&mut connection).await,
-            Self::Manager(mut connection) => command.query_async(&mut connection).await,
+            Self::Cluster(connection) => command.query_async(&mut connection.clone()).await,
+            Self::Manager(connection) => command.query_async(&mut connection.clone()).await,
         }
     }
 }
@@ -60,13 +60,13 @@ impl Connection {
 ///
 /// The driver loses a request without a word that comes in the very moment in which it gives up the connection. So when
 /// an answer takes long, another request is sent: it fails at once if that has happened, and else is answered later.
-async fn ask(mut connection: MultiplexedConnection, command: &Cmd) -> RedisResult<Value> {
-    let mut once_more = connection.clone();
-    let mut answer = pin!(command.query_async(&mut connection));
+async fn ask(connection: &MultiplexedConnection, command: &Cmd) -> RedisResult<Value> {
+    let mut first = connection.clone();
+    let mut answer = pin!(command.query_async(&mut first));
     if let Ok(answer) = timeout(SLOW, &mut answer).await {
         return answer;
     }
-    let ping = redis::cmd("PING");
+    let (mut once_more, ping) = (connection.clone(), redis::cmd("PING"));
     let mut later = pin!(ping.query_async::<Value>(&mut once_more));
     poll_fn(|context| {
         let later = later.as_mut().poll(context);
