@@ -41,8 +41,10 @@ use std::time::{Duration, SystemTime};
 
 use crate::backend::{
     Backend, BoxFuture, Capabilities, Capability, EntryVersion, Figures, Lease, LeaseReply, Loaded,
-    Pool, Renewal, StoreReply, StoreRequest, Usage, Watch, Watcher,
+    Pool, Renewal, StoreReply, StoreRequest, Usage,
 };
+#[cfg(feature = "postgres")]
+use crate::backend::{Watch, Watcher};
 use crate::error::{Error, ErrorKind, Operation};
 use crate::key::{Key, Scope};
 use crate::network::Clients;
