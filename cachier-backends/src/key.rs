@@ -36,6 +36,8 @@ pub struct Key {
 pub struct Scope {
     namespace: Box<str>,
     function: Box<str>,
+    /// How `Display` shows it, encoded once: it is part of every key.
+    path: Box<str>,
 }
 
 /// Which version of a function's code computed an entry.
@@ -90,9 +92,12 @@ impl Key {
 impl Scope {
     /// The entries of `function` in `namespace`. Any text will do, an empty one included.
     pub fn new(namespace: impl Into<Box<str>>, function: impl Into<Box<str>>) -> Self {
+        let (namespace, function) = (namespace.into(), function.into());
+        let path = format!("cachier/1/{}/{}", encoded(&namespace), encoded(&function));
         Self {
-            namespace: namespace.into(),
-            function: function.into(),
+            namespace,
+            function,
+            path: path.into(),
         }
     }
 
@@ -154,8 +159,7 @@ impl fmt::Display for Key {
 /// `cachier/1/{namespace}/{function}`, the common beginning of a function's keys.
 impl fmt::Display for Scope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (namespace, function) = (encoded(&self.namespace), encoded(&self.function));
-        write!(f, "cachier/1/{namespace}/{function}")
+        f.write_str(&self.path)
     }
 }
 

@@ -1,1 +1,253 @@
-//! To come.
+//! The MongoDB backend behaves as every backend must, and fails as it should.
+#![allow(clippy::unwrap_used)]
+
+use std::sync::mpsc::channel;
+use std::sync::{Arc, OnceLock};
+use std::thread;
+use std::time::{Duration, Instant, SystemTime};
+
+use cachier_backends::conformance::{Property, Subject};
+use cachier_backends::mongo::MongoBackend;
+use cachier_backends::{
+    Backend, ErrorKind, Key, KeyHash, LeaseReply, Operation, Scope, StoreReply, StoreRequest,
+    Version, blocking,
+};
+use cachier_servers::mongo::start_private;
+use cachier_servers::{free_port, mongo};
+use futures_lite::future::block_on;
+use tokio::runtime::Builder;
+
+/// The server of this program; `None` if there is none to be had.
+fn url() -> Option<&'static str> {
+    static URL: OnceLock<Option<String>> = OnceLock::new();
+    let start = || {
+        let (sender, started) = channel();
+        // The server ends with the thread that started it, which stays as long as the program.
+        thread::spawn(move || {
+            let server = mongo::start();
+            sender
+                .send(server.as_ref().map(|server| server.url().to_owned()))
+                .unwrap();
+            thread::park();
+            drop(server);
+        });
+        started.recv().unwrap()
+    };
+    URL.get_or_init(start).as_deref()
+}
+
+fn backend(url: &str) -> MongoBackend {
+    MongoBackend::from_url(url).unwrap()
+}
+
+fn key(function: &str, number: u8) -> Key {
+    let scope = Arc::new(Scope::new("mongo", function));
+    Key::new(scope, Version::Number(1), KeyHash::from_bytes([number; 32]))
+}
+
+fn here<T>(run: impl FnOnce() -> T) -> T {
+    blocking::inline(Duration::from_secs(60), run)
+}
+
+mod in_a_task {
+    use super::*;
+
+    fn run(property: Property) {
+        let Some(url) = url() else { return };
+        let subject = Subject::new(|| Arc::new(backend(url)));
+        let runtime = Builder::new_multi_thread().enable_all().build().unwrap();
+        runtime.block_on(property(&subject));
+    }
+
+    cachier_backends::conformance_tests!(run);
+}
+
+mod on_a_thread {
+    use super::*;
+
+    fn run(property: Property) {
+        let Some(url) = url() else { return };
+        let subject = Subject::new(|| Arc::new(backend(url)));
+        here(|| block_on(property(&subject)));
+    }
+
+    cachier_backends::conformance_tests!(run);
+}
+
+#[test]
+fn a_hit_is_one_request_and_a_miss_three() {
+    let Some(url) = url() else { return };
+    let (backend, key) = (backend(url), key("requests", 1));
+    let sent = || {
+        backend
+            .figures()
+            .round_trips
+            .iter()
+            .map(|(_, count)| count)
+            .sum::<u64>()
+    };
+    here(|| {
+        block_on(async {
+            assert_eq!(backend.load(&key).await.unwrap(), None);
+            let lease = backend
+                .lease(&key, None, Duration::from_secs(9))
+                .await
+                .unwrap();
+            let LeaseReply::Granted(lease) = lease else {
+                panic!("{lease:?}")
+            };
+            let request = StoreRequest::new(b"entry", SystemTime::now()).under(lease);
+            let stored = backend.store(&key, request).await.unwrap();
+            assert_eq!(stored, StoreReply::Stored { evicted: 0 });
+            assert_eq!(sent(), 3);
+            assert!(backend.load(&key).await.unwrap().is_some());
+            assert_eq!(sent(), 4);
+        });
+    });
+    let pool = backend.figures().pool.unwrap();
+    assert!(pool.idle + pool.busy >= 1, "{pool:?}");
+}
+
+#[test]
+fn an_owner_whose_lease_is_over_stores_nothing() {
+    let Some(url) = url() else { return };
+    let (backend, key) = (backend(url), key("late", 1));
+    here(|| {
+        block_on(async {
+            let period = Duration::from_millis(50);
+            let LeaseReply::Granted(late) = backend.lease(&key, None, period).await.unwrap() else {
+                panic!("it is free");
+            };
+            let next = loop {
+                let next = backend
+                    .lease(&key, None, Duration::from_secs(9))
+                    .await
+                    .unwrap();
+                if let LeaseReply::Granted(lease) = next {
+                    break lease;
+                }
+            };
+            let store = async |bytes, lease| {
+                let request = StoreRequest::new(bytes, SystemTime::now()).under(lease);
+                backend.store(&key, request).await.unwrap()
+            };
+            assert_eq!(store(b"late", late).await, StoreReply::Superseded);
+            assert_eq!(
+                store(b"next", next).await,
+                StoreReply::Stored { evicted: 0 }
+            );
+        });
+    });
+}
+
+#[test]
+fn a_server_that_is_not_there_is_an_error_in_time_and_without_credentials() {
+    let url = format!("mongodb://app:geheim@127.0.0.1:{}/caches", free_port());
+    let (backend, key) = (backend(&url), key("nowhere", 1));
+    let started = Instant::now();
+    let error = here(|| block_on(backend.load(&key)).unwrap_err());
+    assert!(
+        started.elapsed() < Duration::from_secs(5),
+        "{:?}",
+        started.elapsed()
+    );
+    assert_eq!(
+        (error.kind(), error.operation()),
+        (ErrorKind::Connect, Operation::Load)
+    );
+    let said = format!("{error:#} {error:?} {}", backend.store_name());
+    assert!(
+        !said.contains("geheim") && said.contains("127.0.0.1"),
+        "{said}"
+    );
+}
+
+#[test]
+fn service_resumes_when_the_server_does() {
+    let port = free_port();
+    let Some(mut server) = start_private(port, &[]) else {
+        return;
+    };
+    let (backend, key) = (backend(server.url()), key("again", 1));
+    let load = || here(|| block_on(backend.load(&key)));
+    assert_eq!(load().unwrap(), None);
+    server.server().unwrap().kill();
+    assert_eq!(load().unwrap_err().kind(), ErrorKind::Connect);
+    let _server = start_private(port, &[]).unwrap();
+    let started = Instant::now();
+    while let Err(error) = load() {
+        assert_eq!(error.kind(), ErrorKind::Connect);
+        assert!(started.elapsed() < Duration::from_secs(30), "{error:#}");
+    }
+}
+
+#[test]
+fn one_backend_serves_runtimes_in_turn_and_other_executors() {
+    let Some(url) = url() else { return };
+    let (backend, key) = (backend(url), key("runtimes", 1));
+    for _ in 0..3 {
+        let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+        assert_eq!(runtime.block_on(backend.load(&key)).unwrap(), None);
+    }
+    assert_eq!(block_on(backend.load(&key)).unwrap(), None);
+    assert_eq!(here(|| block_on(backend.load(&key))).unwrap(), None);
+}
+
+#[test]
+fn values_of_every_size_are_stored_or_refused() {
+    let Some(url) = url() else { return };
+    let (backend, key) = (backend(url), key("sizes", 1));
+    for size in [0, 1, 1 << 20, 15 << 20, 16 << 20, 64 << 20] {
+        let bytes = vec![7; size];
+        here(|| {
+            let request = StoreRequest::new(&bytes, SystemTime::now());
+            match block_on(backend.store(&key, request)).unwrap() {
+                StoreReply::Stored { .. } => {
+                    assert!(size < 16 << 20);
+                    let loaded = block_on(backend.load(&key)).unwrap().unwrap();
+                    assert!(loaded.bytes == bytes, "{size}");
+                }
+                reply => assert_eq!((reply, size >= 16 << 20), (StoreReply::TooLarge, true)),
+            }
+        });
+    }
+}
+
+#[test]
+fn a_hundred_thousand_entries_are_counted_and_cleared() {
+    let Some(url) = url() else { return };
+    let (backend, scope) = (backend(url), Arc::new(Scope::new("mongo", "many")));
+    let runtime = Builder::new_multi_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let backend = &backend;
+        let store = |number: u32| {
+            let mut hash = [0; 32];
+            hash[..4].copy_from_slice(&number.to_le_bytes());
+            let key = Key::new(
+                Arc::clone(&scope),
+                Version::Number(1),
+                KeyHash::from_bytes(hash),
+            );
+            async move {
+                let request = StoreRequest::new(b"entry", SystemTime::now());
+                backend.store(&key, request).await.unwrap();
+            }
+        };
+        for batch in 0..1000 {
+            let stores = (0..100).map(|number| store(batch * 100 + number));
+            let mut stores: Vec<_> = stores.map(Box::pin).collect();
+            std::future::poll_fn(|context| {
+                stores.retain_mut(|store| store.as_mut().poll(context).is_pending());
+                if stores.is_empty() {
+                    std::task::Poll::Ready(())
+                } else {
+                    std::task::Poll::Pending
+                }
+            })
+            .await;
+        }
+        assert_eq!(backend.usage(&scope).await.unwrap().entries, Some(100_000));
+        assert_eq!(backend.clear(&scope).await.unwrap(), Some(100_000));
+        assert_eq!(backend.usage(&scope).await.unwrap().entries, Some(0));
+    });
+}

@@ -1,1 +1,401 @@
-//! To come.
+//! Entries in a MongoDB collection, shared by machines.
+//!
+//! One document for each key holds the entry and the lease on it, so that each change is one request that the server
+//! carries out as a whole. Two indexes besides that of the keys: by function and age, which clean-ups and figures use
+//! without reading documents, and one by which the server drops what has expired.
+//!
+//! The server takes documents of 16 MiB; larger entries are refused ([`StoreReply::TooLarge`]).
+
+mod connect;
+mod documents;
+mod error;
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use futures_lite::StreamExt;
+use mongodb::bson::oid::ObjectId;
+use mongodb::bson::{Document, doc};
+use mongodb::options::ReturnDocument;
+use mongodb::{Client, Collection};
+
+use self::connect::{Gauge, Place};
+use crate::backend::{
+    Backend, BoxFuture, Capabilities, Capability, EntryVersion, Figures, Lease, LeaseReply, Loaded,
+    Renewal, StoreReply, StoreRequest, Usage,
+};
+use crate::error::{Error, ErrorKind, Operation};
+use crate::key::{Key, Scope};
+use crate::network::{Clients, RoundTrips};
+
+/// The largest entry, in bytes: a document of the server's 16 MiB, less what stands beside the entry.
+const LARGEST: usize = (16 << 20) - (16 << 10);
+
+const DATABASE: &str = "cachier";
+const COLLECTION: &str = "cachier_entries";
+
+/// Entries in a MongoDB collection.
+///
+/// ```
+/// use cachier_backends::Backend;
+/// use cachier_backends::mongo::MongoBackend;
+///
+/// let backend = MongoBackend::from_url("mongodb://app:secret@127.0.0.1:27017/caches")?;
+/// assert_eq!(backend.store_name(), "mongodb://127.0.0.1:27017/caches.cachier_entries");
+/// # Ok::<(), cachier_backends::Error>(())
+/// ```
+///
+/// It connects when it is first used.
+pub struct MongoBackend {
+    shared: Arc<Shared>,
+    clients: Clients<Collection<Document>>,
+}
+
+struct Shared {
+    store_name: String,
+    round_trips: RoundTrips,
+    gauge: Arc<Gauge>,
+}
+
+impl MongoBackend {
+    /// The server of this address, `mongodb://…` or `mongodb+srv://…`, and the database that it names, else `cachier`.
+    ///
+    /// # Errors
+    /// For an address that is none of these. Whether the server is there is not looked at.
+    pub fn from_url(url: &str) -> Result<Self, Error> {
+        Self::from_url_and_collection(url, COLLECTION)
+    }
+
+    /// The same, with another collection than `cachier_entries`.
+    ///
+    /// # Errors
+    /// As for [`from_url`](Self::from_url).
+    pub fn from_url_and_collection(url: &str, collection: &str) -> Result<Self, Error> {
+        let place = Arc::new(parse(url, collection)?);
+        let gauge = Arc::<Gauge>::default();
+        let store_name = place.store_name.clone();
+        let of_clients = Arc::clone(&gauge);
+        let clients = Clients::new(move |home| {
+            connect::connect(Arc::clone(&place), home, Arc::clone(&of_clients))
+        });
+        Ok(Self::new(store_name, gauge, clients))
+    }
+
+    /// The program's own client, the database `cachier` and the collection `cachier_entries`.
+    #[must_use]
+    pub fn with_client(client: &Client) -> Self {
+        Self::with_collection(client.database(DATABASE).collection(COLLECTION))
+    }
+
+    /// The program's own collection, which should hold nothing else. Its indexes are the program's to make; see the
+    /// description of the module.
+    #[must_use]
+    pub fn with_collection(collection: Collection<Document>) -> Self {
+        let store_name = format!("mongodb, {}", collection.namespace());
+        Self::new(store_name, Arc::default(), Clients::given(collection))
+    }
+
+    fn new(store_name: String, gauge: Arc<Gauge>, clients: Clients<Collection<Document>>) -> Self {
+        let shared = Arc::new(Shared {
+            store_name,
+            round_trips: RoundTrips::default(),
+            gauge,
+        });
+        Self { shared, clients }
+    }
+
+    /// Runs one request, or several.
+    fn run<'a, T, F>(
+        &'a self,
+        operation: Operation,
+        work: impl FnOnce(Requests) -> F + Send + 'static,
+    ) -> BoxFuture<'a, T>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, mongodb::error::Error>> + Send + 'static,
+    {
+        let shared = Arc::clone(&self.shared);
+        self.clients.run(operation, move |entries| async move {
+            let requests = Requests {
+                entries,
+                shared: Arc::clone(&shared),
+                operation,
+            };
+            work(requests)
+                .await
+                .map_err(|error| error::failed(operation, &shared.store_name, &error))
+        })
+    }
+}
+
+/// The collection, for the requests of one operation, which are counted.
+struct Requests {
+    entries: Collection<Document>,
+    shared: Arc<Shared>,
+    operation: Operation,
+}
+
+impl Requests {
+    /// The collection, for one request.
+    fn send(&self) -> &Collection<Document> {
+        self.shared.round_trips.count(self.operation);
+        &self.entries
+    }
+
+    async fn delete(&self, documents: Document) -> Result<u64, mongodb::error::Error> {
+        Ok(self.send().delete_many(documents).await?.deleted_count)
+    }
+}
+
+impl Backend for MongoBackend {
+    fn kind(&self) -> &str {
+        "mongo"
+    }
+
+    fn store_name(&self) -> String {
+        self.shared.store_name.clone()
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        use Capability::{Cleanup, Leases, Usage};
+        Capabilities::NONE.with(Leases).with(Cleanup).with(Usage)
+    }
+
+    fn load<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, Option<Loaded>> {
+        let document = documents::of(key);
+        self.run(Operation::Load, |requests| async move {
+            let fields = doc! { "_id": 0, "entry": 1, "version": 1 };
+            let found = requests
+                .send()
+                .find_one(document)
+                .projection(fields)
+                .await?;
+            Ok(found.and_then(|mut document| {
+                let version = documents::version_in(&document)?;
+                // An entry that is not binary is no entry: its bytes are as good as torn.
+                let bytes = documents::entry_in(&mut document).unwrap_or_default();
+                Some(Loaded { bytes, version })
+            }))
+        })
+    }
+
+    fn store<'a>(&'a self, key: &'a Key, request: StoreRequest<'a>) -> BoxFuture<'a, StoreReply> {
+        if request.entry.len() > LARGEST {
+            return Box::pin(async { Ok(StoreReply::TooLarge) });
+        }
+        let update = documents::store(key, &request);
+        let (document, is_conditional) = match &request.lease {
+            None => (documents::of(key), false),
+            Some(lease) => match lease.state::<ObjectId>() {
+                Some(owner) => (documents::owned(key, *owner, lease.seen()), true),
+                None => return Box::pin(async { Ok(StoreReply::Superseded) }),
+            },
+        };
+        self.run(Operation::Store, move |requests| async move {
+            let stored = requests
+                .send()
+                .update_one(document, update)
+                .upsert(!is_conditional);
+            match stored.await {
+                Ok(updated) if is_conditional && updated.matched_count == 0 => {
+                    Ok(StoreReply::Superseded)
+                }
+                Ok(_) => Ok(StoreReply::Stored { evicted: 0 }),
+                Err(error) if error::is_too_large(&error) => Ok(StoreReply::TooLarge),
+                Err(error) => Err(error),
+            }
+        })
+    }
+
+    fn remove<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, bool> {
+        let document = documents::of(key);
+        self.run(Operation::Remove, |requests| async move {
+            let removed = requests
+                .send()
+                .find_one_and_delete(document)
+                .projection(doc! { "version": 1 });
+            Ok(removed
+                .await?
+                .is_some_and(|document| documents::version_in(&document).is_some()))
+        })
+    }
+
+    fn clear<'a>(&'a self, scope: &'a Arc<Scope>) -> BoxFuture<'a, Option<u64>> {
+        let (entries, all) = (documents::entries_of(scope), documents::of_function(scope));
+        self.run(Operation::Clear, |requests| async move {
+            let count = requests.delete(entries).await?;
+            // Leases, and what their owners have stored meanwhile: they began before the clear.
+            requests.delete(all).await?;
+            Ok(Some(count))
+        })
+    }
+
+    fn lease<'a>(
+        &'a self,
+        key: &'a Key,
+        seen: Option<&'a EntryVersion>,
+        period: Duration,
+    ) -> BoxFuture<'a, LeaseReply> {
+        let owner = ObjectId::new();
+        let (document, update) = (
+            documents::of(key),
+            documents::lease(key, owner, seen, period),
+        );
+        let lease = Lease::new(key.clone(), seen.cloned(), owner).expiring_after(period);
+        self.run(Operation::Lease, move |requests| async move {
+            let request = || {
+                let asked = requests
+                    .send()
+                    .find_one_and_update(document.clone(), update.clone());
+                let asked = asked.upsert(lease.seen().is_none());
+                let fields = doc! { "version": 1, "lease": 1 };
+                asked
+                    .return_document(ReturnDocument::After)
+                    .projection(fields)
+            };
+            let found = match request().await {
+                // Somebody else inserted the document at the same moment; now it is there.
+                Err(error) if error::is_duplicate(&error) => request().await?,
+                asked => asked?,
+            };
+            Ok(match found {
+                Some(document) if documents::owner_in(&document) == Some(owner) => {
+                    LeaseReply::Granted(lease)
+                }
+                Some(document) if documents::version_in(&document).as_ref() == lease.seen() => {
+                    LeaseReply::Held
+                }
+                _ => LeaseReply::Changed,
+            })
+        })
+    }
+
+    fn renew<'a>(&'a self, lease: &'a Lease) -> BoxFuture<'a, Renewal> {
+        let (Some(owner), Some(period)) = (lease.state::<ObjectId>(), lease.period()) else {
+            return Box::pin(async { Ok(Renewal::Lost) });
+        };
+        let document = documents::owned(lease.key(), *owner, lease.seen());
+        self.run(Operation::Lease, move |requests| async move {
+            let renewed = requests
+                .send()
+                .update_one(document, documents::renew(period))
+                .await?;
+            Ok(match renewed.matched_count {
+                0 => Renewal::Lost,
+                _ => Renewal::Renewed,
+            })
+        })
+    }
+
+    fn release(&self, lease: Lease) -> BoxFuture<'_, ()> {
+        let Some(owner) = lease.state::<ObjectId>().copied() else {
+            return Box::pin(async { Ok(()) });
+        };
+        let document = documents::owned(lease.key(), owner, lease.seen());
+        let is_bare = lease.seen().is_none();
+        self.run(Operation::Lease, move |requests| async move {
+            if is_bare {
+                requests.send().delete_one(document).await?;
+            } else {
+                requests
+                    .send()
+                    .update_one(document, doc! { "$unset": { "lease": "" } })
+                    .await?;
+            }
+            Ok(())
+        })
+    }
+
+    fn clear_leases<'a>(&'a self, scope: &'a Arc<Scope>) -> BoxFuture<'a, ()> {
+        let (bare, all) = (
+            documents::bare_leases_of(scope),
+            documents::of_function(scope),
+        );
+        self.run(Operation::Clear, |requests| async move {
+            requests.delete(bare).await?;
+            requests
+                .send()
+                .update_many(all, doc! { "$unset": { "lease": "" } })
+                .await?;
+            Ok(())
+        })
+    }
+
+    fn cleanup<'a>(
+        &'a self,
+        scope: &'a Arc<Scope>,
+        created_before: SystemTime,
+    ) -> BoxFuture<'a, Option<u64>> {
+        let old = documents::entries_before(scope, created_before);
+        self.run(Operation::Remove, |requests| async move {
+            requests.delete(old).await.map(Some)
+        })
+    }
+
+    fn usage<'a>(&'a self, scope: &'a Arc<Scope>) -> BoxFuture<'a, Usage> {
+        let matching = doc! { "$match": documents::entries_of(scope) };
+        let sums = doc! { "$group": { "_id": null, "entries": { "$sum": 1_i64 }, "bytes": { "$sum": "$size" } } };
+        self.run(Operation::Load, |requests| async move {
+            let mut sums = requests.send().aggregate([matching, sums]).await?;
+            let sum = sums.next().await.transpose()?.unwrap_or_default();
+            let figure = |name| {
+                Some(
+                    sum.get_i64(name)
+                        .map_or(0, |sum| sum.max(0).cast_unsigned()),
+                )
+            };
+            Ok(Usage {
+                entries: figure("entries"),
+                bytes: figure("bytes"),
+            })
+        })
+    }
+
+    fn figures(&self) -> Figures {
+        Figures {
+            round_trips: self.shared.round_trips.totals(),
+            pool: Some(self.shared.gauge.pool()),
+        }
+    }
+
+    fn check(&self) -> BoxFuture<'_, ()> {
+        self.run(Operation::Load, |requests| async move {
+            requests.send().find_one(doc! { "_id": "" }).await.map(drop)
+        })
+    }
+}
+
+/// The parts of an address that tell where the entries are.
+fn parse(url: &str, collection: &str) -> Result<Place, Error> {
+    let invalid = || {
+        Error::new(
+            ErrorKind::Connect,
+            Operation::Load,
+            "this is not the address of a MongoDB server",
+        )
+        .with_hint("write `mongodb://user:password@host:27017/database`")
+    };
+    let (scheme, rest) = url.split_once("://").ok_or_else(invalid)?;
+    if !matches!(scheme, "mongodb" | "mongodb+srv") {
+        return Err(invalid());
+    }
+    let rest = rest.split('?').next().unwrap_or_default();
+    let (authority, database) = rest.split_once('/').unwrap_or((rest, ""));
+    let hosts = authority
+        .rsplit_once('@')
+        .map_or(authority, |(_, hosts)| hosts);
+    if hosts.is_empty() {
+        return Err(invalid());
+    }
+    let database = if database.is_empty() {
+        DATABASE
+    } else {
+        database
+    };
+    Ok(Place {
+        url: url.to_owned(),
+        database: database.to_owned(),
+        collection: collection.to_owned(),
+        store_name: format!("{scheme}://{hosts}/{database}.{collection}"),
+    })
+}

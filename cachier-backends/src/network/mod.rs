@@ -1,11 +1,22 @@
 //! What the backends of networked stores share: where their I/O runs, and what they count and announce.
 
+#[cfg(any(feature = "redis", feature = "postgres"))]
 mod changes;
 mod clients;
 mod round_trips;
 mod runtime;
 
+#[cfg(any(feature = "redis", feature = "postgres"))]
 pub(crate) use changes::Changes;
-pub(crate) use clients::{Clients, Home};
+pub(crate) use clients::Clients;
+#[cfg(any(
+    feature = "sqlite",
+    feature = "postgres",
+    feature = "mysql",
+    feature = "mongo",
+    feature = "s3"
+))]
+pub(crate) use clients::Home;
 pub(crate) use round_trips::RoundTrips;
+#[cfg(any(feature = "redis", feature = "postgres"))]
 pub(crate) use runtime::spawn_on_own;

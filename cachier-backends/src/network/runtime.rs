@@ -4,6 +4,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use tokio::runtime::{Builder, Handle, Runtime};
+#[cfg(any(feature = "redis", feature = "postgres"))]
 use tokio::task::JoinHandle;
 
 use crate::blocking;
@@ -45,6 +46,7 @@ pub(super) fn own() -> Result<&'static Handle, Error> {
 }
 
 /// Starts a task that belongs to no caller: a subscription.
+#[cfg(any(feature = "redis", feature = "postgres"))]
 pub(crate) fn spawn_on_own(
     task: impl Future<Output = ()> + Send + 'static,
 ) -> Result<JoinHandle<()>, Error> {

@@ -67,6 +67,16 @@ pub fn program(names: &[&str]) -> Option<PathBuf> {
     names.iter().find_map(found)
 }
 
+/// A program that ends, where that is possible, with the thread that started it.
+pub(crate) fn mortal(program: &Path) -> Command {
+    let Some(setpriv) = crate::program(&["setpriv"]) else {
+        return Command::new(program);
+    };
+    let mut command = Command::new(setpriv);
+    command.args(["--pdeathsig", "KILL"]).arg(program);
+    command
+}
+
 impl Server {
     /// Starts a server and waits until `answers`, which is asked again and again.
     ///

@@ -2,10 +2,9 @@
 
 use std::env;
 use std::io::Write;
-use std::path::Path;
 use std::process::Command;
 
-use crate::{Server, folder, free_port, program};
+use crate::{Server, folder, free_port, mortal, program};
 
 /// Names a server that is there already.
 const VARIABLE: &str = "CACHIER_TEST_MARIADB_URL";
@@ -108,14 +107,4 @@ impl MariaDb {
     pub fn server(&mut self) -> Option<&mut Server> {
         self.server.as_mut()
     }
-}
-
-/// A program that ends, where that is possible, with the thread that started it.
-fn mortal(program: &Path) -> Command {
-    let Some(setpriv) = crate::program(&["setpriv"]) else {
-        return Command::new(program);
-    };
-    let mut command = Command::new(setpriv);
-    command.args(["--pdeathsig", "KILL"]).arg(program);
-    command
 }

@@ -4,11 +4,11 @@ use std::env;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
-use crate::{Server, folder, free_port, program};
+use crate::{Server, folder, free_port, mortal, program};
 
 /// Names a server that is there already.
 const VARIABLE: &str = "CACHIER_TEST_REDIS_URL";
@@ -239,18 +239,4 @@ fn installed(name: &str) -> Option<PathBuf> {
         );
     }
     found
-}
-
-/// Starts a program so that it ends, where that is possible, with the thread that started it.
-fn mortal(program: &std::path::Path) -> Command {
-    let mut command = match crate::program(&["setpriv"]) {
-        Some(setpriv) => {
-            let mut command = Command::new(setpriv);
-            command.args(["--pdeathsig", "KILL"]).arg(program);
-            command
-        }
-        None => Command::new(program),
-    };
-    command.stdin(Stdio::null());
-    command
 }

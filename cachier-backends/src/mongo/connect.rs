@@ -1,0 +1,111 @@
+//! Connecting, and what the connections tell.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use mongodb::bson::{Document, doc};
+use mongodb::event::EventHandler;
+use mongodb::event::cmap::CmapEvent;
+use mongodb::options::{ClientOptions, IndexOptions};
+use mongodb::{Client, Collection, IndexModel};
+
+use super::error;
+use crate::backend::Pool;
+use crate::error::{Error, Operation};
+use crate::network::Home;
+
+/// How long it takes at most to find out that no server is there.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// The most connections of one runtime, unless the address says otherwise.
+const CONNECTIONS: u32 = 16;
+
+/// Where the entries are.
+#[derive(Clone, Debug)]
+pub(super) struct Place {
+    /// With credentials: never shown.
+    pub(super) url: String,
+    pub(super) database: String,
+    pub(super) collection: String,
+    /// Without credentials.
+    pub(super) store_name: String,
+}
+
+/// Connects, and sees to the indexes.
+pub(super) async fn connect(
+    place: Arc<Place>,
+    home: Home,
+    gauge: Arc<Gauge>,
+) -> Result<Collection<Document>, Error> {
+    let failed = |error| error::failed(Operation::Load, &place.store_name, &error);
+    let mut options = ClientOptions::parse(&place.url).await.map_err(failed)?;
+    options.server_selection_timeout.get_or_insert(PATIENCE);
+    options.connect_timeout.get_or_insert(PATIENCE);
+    options.app_name.get_or_insert_with(|| "cachier".to_owned());
+    options.max_pool_size = Some(match home {
+        Home::Thread => 1,
+        Home::Tasks => options.max_pool_size.unwrap_or(CONNECTIONS),
+    });
+    options.cmap_event_handler = Some(EventHandler::callback(move |event| gauge.note(&event)));
+    let client = Client::with_options(options).map_err(failed)?;
+    let entries = client
+        .database(&place.database)
+        .collection(&place.collection);
+    prepare(&entries).await.map_err(failed)?;
+    Ok(entries)
+}
+
+/// Creates the indexes where they are missing; a user who may only read goes without.
+pub(super) async fn prepare(entries: &Collection<Document>) -> Result<(), mongodb::error::Error> {
+    let by_age = IndexModel::builder()
+        .keys(doc! { "function": 1, "created": 1, "size": 1 })
+        .build();
+    let expiry = IndexOptions::builder().expire_after(Duration::ZERO).build();
+    let expiry = IndexModel::builder()
+        .keys(doc! { "drop_at": 1 })
+        .options(expiry)
+        .build();
+    match entries.create_indexes([by_age, expiry]).await {
+        Err(error) if error::is_denied(&error) => Ok(()),
+        created => created.map(drop),
+    }
+}
+
+/// Connections of all runtimes, counted by the driver's events.
+#[derive(Debug, Default)]
+pub(super) struct Gauge {
+    open: AtomicU64,
+    busy: AtomicU64,
+}
+
+impl Gauge {
+    fn note(&self, event: &CmapEvent) {
+        match event {
+            CmapEvent::ConnectionCreated(_) => add(&self.open),
+            CmapEvent::ConnectionClosed(_) => subtract(&self.open),
+            CmapEvent::ConnectionCheckedOut(_) => add(&self.busy),
+            CmapEvent::ConnectionCheckedIn(_) => subtract(&self.busy),
+            _ => {}
+        }
+    }
+
+    pub(super) fn pool(&self) -> Pool {
+        let (open, busy) = (
+            self.open.load(Ordering::Relaxed),
+            self.busy.load(Ordering::Relaxed),
+        );
+        Pool::new(open.saturating_sub(busy), busy, None)
+    }
+}
+
+fn add(count: &AtomicU64) {
+    count.fetch_add(1, Ordering::Relaxed);
+}
+
+fn subtract(count: &AtomicU64) {
+    // Events of a runtime that has ended may be missing.
+    let _ = count.try_update(Ordering::Relaxed, Ordering::Relaxed, |count| {
+        count.checked_sub(1)
+    });
+}

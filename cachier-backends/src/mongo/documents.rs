@@ -1,0 +1,152 @@
+//! What documents look like, and the requests that change them.
+//!
+//! ```text
+//! { _id: "cachier/1/{namespace}/{function}/{version}/{hash}", function: "cachier/1/{namespace}/{function}",
+//!   entry: …, version: ObjectId, size: …, created: …, drop_at: …,
+//!   lease: { owner: ObjectId, until: … } }
+//! ```
+//!
+//! A document without `version` is the lease on an entry that is not there yet. The server's clock counts.
+
+use std::time::{Duration, SystemTime};
+
+use mongodb::bson::oid::ObjectId;
+use mongodb::bson::spec::BinarySubtype;
+use mongodb::bson::{Binary, Bson, DateTime, Document, doc};
+
+use crate::backend::{EntryVersion, StoreRequest};
+use crate::key::{Key, Scope};
+
+/// How long a lease without an entry stays at least after it has ended, until the server drops it.
+const LINGER_MILLIS: i64 = 60_000;
+
+/// The document of a key.
+pub(super) fn of(key: &Key) -> Document {
+    doc! { "_id": key.to_string() }
+}
+
+/// The documents of a function.
+pub(super) fn of_function(scope: &Scope) -> Document {
+    doc! { "function": scope.to_string() }
+}
+
+/// Those of them that hold entries; in the index, so that no document is read.
+pub(super) fn entries_of(scope: &Scope) -> Document {
+    doc! { "function": scope.to_string(), "created": { "$gte": DateTime::MIN } }
+}
+
+/// Those that were created before.
+pub(super) fn entries_before(scope: &Scope, moment: SystemTime) -> Document {
+    doc! {
+        "function": scope.to_string(),
+        "created": { "$gte": DateTime::MIN, "$lt": DateTime::from_system_time(moment) },
+    }
+}
+
+/// Those that hold leases only.
+pub(super) fn bare_leases_of(scope: &Scope) -> Document {
+    doc! { "function": scope.to_string(), "version": { "$exists": false } }
+}
+
+/// The document of a key, while this owner holds its lease and nothing has changed since.
+pub(super) fn owned(key: &Key, owner: ObjectId, seen: Option<&EntryVersion>) -> Document {
+    doc! {
+        "_id": key.to_string(),
+        // `null` matches a field that is not there.
+        "version": seen.map_or(Bson::Null, version),
+        "lease.owner": owner,
+        "$expr": { "$gt": ["$lease.until", "$$NOW"] },
+    }
+}
+
+/// Stores an entry, and ends whatever lease there is.
+pub(super) fn store(key: &Key, request: &StoreRequest<'_>) -> Document {
+    let entry = Binary {
+        subtype: BinarySubtype::Generic,
+        bytes: request.entry.to_vec(),
+    };
+    let mut fields = doc! {
+        "function": key.scope().to_string(),
+        "entry": entry,
+        "version": ObjectId::new(),
+        "size": i64::try_from(request.entry.len()).unwrap_or(i64::MAX),
+        "created": DateTime::from_system_time(request.created),
+    };
+    match request.expires {
+        Some(expires) => {
+            fields.insert("drop_at", DateTime::from_system_time(expires));
+            doc! { "$set": fields, "$unset": { "lease": "" } }
+        }
+        None => doc! { "$set": fields, "$unset": { "lease": "", "drop_at": "" } },
+    }
+}
+
+/// Gives the lease to an owner if the entry is the one that was seen and nobody else has it.
+pub(super) fn lease(
+    key: &Key,
+    owner: ObjectId,
+    seen: Option<&EntryVersion>,
+    period: Duration,
+) -> Vec<Document> {
+    let seen = seen.map_or(Bson::Null, version);
+    let is_seen = doc! { "$eq": [{ "$ifNull": ["$version", null] }, seen] };
+    // A date that is not there is less than any other.
+    let is_free = doc! { "$lte": ["$lease.until", "$$NOW"] };
+    let granted = doc! { "owner": owner, "until": after(period) };
+    vec![doc! { "$set": {
+        "function": key.scope().to_string(),
+        "lease": { "$cond": [{ "$and": [is_seen, is_free] }, granted, "$lease"] },
+        "drop_at": drop_at(period),
+    } }]
+}
+
+/// Prolongs a lease.
+pub(super) fn renew(period: Duration) -> Vec<Document> {
+    vec![doc! { "$set": { "lease.until": after(period), "drop_at": drop_at(period) } }]
+}
+
+/// When the server may drop a document: an entry as its header says, a lease without one when it has long ended.
+fn drop_at(period: Duration) -> Document {
+    let end = doc! { "$add": ["$$NOW", millis(period) + LINGER_MILLIS] };
+    doc! { "$cond": [{ "$eq": [{ "$type": "$version" }, "missing"] }, end, "$drop_at"] }
+}
+
+fn after(period: Duration) -> Document {
+    doc! { "$add": ["$$NOW", millis(period)] }
+}
+
+fn millis(period: Duration) -> i64 {
+    i64::try_from(period.as_millis()).unwrap_or(i64::MAX / 2)
+}
+
+/// The version of an entry, as it is stored.
+fn version(seen: &EntryVersion) -> Bson {
+    match <[u8; 12]>::try_from(seen.as_bytes()) {
+        Ok(bytes) => Bson::ObjectId(ObjectId::from_bytes(bytes)),
+        // Of another backend: no document has it.
+        Err(_) => Bson::Boolean(false),
+    }
+}
+
+/// The version that a document says.
+pub(super) fn version_in(document: &Document) -> Option<EntryVersion> {
+    let version = document.get_object_id("version").ok()?;
+    Some(EntryVersion::new(version.bytes()))
+}
+
+/// The entry in a document, taken out of it.
+pub(super) fn entry_in(document: &mut Document) -> Option<Vec<u8>> {
+    match document.remove("entry") {
+        Some(Bson::Binary(binary)) => Some(binary.bytes),
+        _ => None,
+    }
+}
+
+/// The owner of the lease in a document.
+pub(super) fn owner_in(document: &Document) -> Option<ObjectId> {
+    document
+        .get_document("lease")
+        .ok()?
+        .get_object_id("owner")
+        .ok()
+}

@@ -1,0 +1,92 @@
+//! Errors of the driver, as those of cachier.
+
+use mongodb::error::{Error as Driver, ErrorKind as Kind, WriteFailure};
+
+use crate::error::{Error, ErrorKind, Operation};
+
+/// An error of an operation on the store of that name.
+#[cold]
+pub(super) fn failed(operation: Operation, store: &str, error: &Driver) -> Error {
+    let kind = kind_of(error);
+    let message = match kind {
+        ErrorKind::Connect => "the server cannot be reached",
+        ErrorKind::Timeout => "the server did not answer in time",
+        ErrorKind::Denied => "the server does not permit it",
+        ErrorKind::Full => "the server has no room",
+        _ => "the server failed",
+    };
+    let failed = Error::new(kind, operation, message).at(store);
+    let failed = match kind {
+        ErrorKind::Denied => failed.with_hint("the user needs the role `readWrite`"),
+        ErrorKind::Connect => failed.with_hint("is it running, and is its address right?"),
+        _ => failed,
+    };
+    // The driver's own error may hold addresses and parts of documents; a code says as much.
+    match code(error) {
+        Some(code) => failed.with_source(Code(code)),
+        None => failed,
+    }
+}
+
+/// Whether another client inserted the same document at the same moment.
+pub(super) fn is_duplicate(error: &Driver) -> bool {
+    code(error) == Some(11000)
+}
+
+/// Whether the user may not do it.
+pub(super) fn is_denied(error: &Driver) -> bool {
+    kind_of(error) == ErrorKind::Denied
+}
+
+/// Whether the document is larger than the server takes.
+pub(super) fn is_too_large(error: &Driver) -> bool {
+    matches!(code(error), Some(10334 | 17419 | 17420))
+}
+
+fn kind_of(error: &Driver) -> ErrorKind {
+    match &*error.kind {
+        Kind::Authentication { .. } => ErrorKind::Denied,
+        Kind::Io(_)
+        | Kind::ServerSelection { .. }
+        | Kind::ConnectionPoolCleared { .. }
+        | Kind::DnsResolve { .. } => ErrorKind::Connect,
+        Kind::InvalidResponse { .. } => ErrorKind::Protocol,
+        _ => code(error).map_or(ErrorKind::Io, kind_of_code),
+    }
+}
+
+/// By the codes of <https://github.com/mongodb/mongo/blob/master/src/mongo/base/error_codes.yml>.
+fn kind_of_code(code: i32) -> ErrorKind {
+    match code {
+        // Unauthorized, AuthenticationFailed, and what Atlas says of a user without rights.
+        13 | 18 | 8000 => ErrorKind::Denied,
+        // HostUnreachable, NetworkTimeout, primaries that step down, servers that shut down.
+        6 | 7 | 89 | 91 | 189 | 9001 | 10107 | 11600 | 11602 | 13435 | 13436 => ErrorKind::Connect,
+        // ExceededTimeLimit, MaxTimeMSExpired.
+        50 | 262 => ErrorKind::Timeout,
+        // OutOfDiskSpace, and a quota that is used up.
+        14031 | 12501 => ErrorKind::Full,
+        _ => ErrorKind::Io,
+    }
+}
+
+fn code(error: &Driver) -> Option<i32> {
+    match &*error.kind {
+        Kind::Command(command) => Some(command.code),
+        Kind::Write(WriteFailure::WriteError(write)) => Some(write.code),
+        Kind::Write(WriteFailure::WriteConcernError(concern)) => Some(concern.code),
+        _ => None,
+    }
+}
+
+/// What the server said.
+#[derive(Debug)]
+struct Code(i32);
+
+impl std::fmt::Display for Code {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "error code {} of MongoDB", self.0)
+    }
+}
+
+impl std::error::Error for Code {}
