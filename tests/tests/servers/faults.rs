@@ -14,6 +14,9 @@ use crate::store::{Subject, unique};
 macro_rules! on_every_server {
     ($($test:ident)*) => {
         crate::on_every_store!(@ redis: Redis, [$($test)*]);
+        crate::on_every_store!(@ postgres: Postgres, [$($test)*]);
+        crate::on_every_store!(@ mariadb: MariaDb, [$($test)*]);
+        crate::on_every_store!(@ mongo: Mongo, [$($test)*]);
     };
 }
 

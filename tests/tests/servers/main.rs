@@ -13,6 +13,10 @@ macro_rules! on_every_store {
     ($($test:ident)*) => {
         $crate::on_every_store!(@ file: File, [$($test)*]);
         $crate::on_every_store!(@ redis: Redis, [$($test)*]);
+        $crate::on_every_store!(@ sqlite: Sqlite, [$($test)*]);
+        $crate::on_every_store!(@ postgres: Postgres, [$($test)*]);
+        $crate::on_every_store!(@ mariadb: MariaDb, [$($test)*]);
+        $crate::on_every_store!(@ mongo: Mongo, [$($test)*]);
     };
     (@ $module:ident: $store:ident, [$($test:ident)*]) => {
         mod $module {

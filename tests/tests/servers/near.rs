@@ -14,6 +14,13 @@ crate::on_every_store!(@ redis: Redis, [
     a_clear_reaches_the_near_tiers_of_others_within_a_second
     what_this_process_stores_stays_near
 ]);
+crate::on_every_store!(@ postgres: Postgres, [
+    an_invalidation_reaches_the_near_tiers_of_others_within_a_second
+    a_new_value_reaches_the_near_tiers_of_others_within_a_second
+    a_clear_reaches_the_near_tiers_of_others_within_a_second
+    what_this_process_stores_stays_near
+]);
+
 #[cachier(backend = registered("store"), near_cache = 100, near_stale_after = "1d", enable_metrics)]
 fn double(number: u64) -> u64 {
     number * 2

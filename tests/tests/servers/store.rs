@@ -8,8 +8,8 @@ use std::time::SystemTime;
 use cachier::testing::isolated;
 use cachier::{
     Backend, Blocking, BoxFuture, Capabilities, EntryVersion, Figures, FileBackend, Key, Lease,
-    LeaseReply, Loaded, RedisBackend, Renewal, Scope, StoreReply, StoreRequest, Usage, Watch,
-    Watcher, register_backend,
+    LeaseReply, Loaded, MongoBackend, RedisBackend, Renewal, Scope, SqlBackend, StoreReply,
+    StoreRequest, Usage, Watch, Watcher, register_backend,
 };
 use cachier_tests::process::{Process, part, skip};
 use futures_lite::future::block_on;
@@ -19,6 +19,10 @@ use futures_lite::future::block_on;
 pub(crate) enum Store {
     File,
     Redis,
+    Sqlite,
+    Postgres,
+    MariaDb,
+    Mongo,
 }
 
 /// A store to try, registered as `store`.
@@ -89,8 +93,25 @@ impl Store {
                 let path = folder.path().join("cache");
                 (path.display().to_string(), Box::new(folder))
             }
+            Self::Sqlite => {
+                let folder = cachier_servers::folder();
+                let path = folder.path().join("cache.db");
+                (format!("sqlite:{}", path.display()), Box::new(folder))
+            }
             Self::Redis => {
                 let server = cachier_servers::redis::start()?;
+                (server.url().to_owned(), Box::new(server))
+            }
+            Self::Postgres => {
+                let server = cachier_servers::postgres::start()?;
+                (server.url().to_owned(), Box::new(server))
+            }
+            Self::MariaDb => {
+                let server = cachier_servers::mariadb::start()?;
+                (server.url().to_owned(), Box::new(server))
+            }
+            Self::Mongo => {
+                let server = cachier_servers::mongo::start()?;
                 (server.url().to_owned(), Box::new(server))
             }
         })
@@ -101,6 +122,10 @@ impl Store {
         match self {
             Self::File => Arc::new(Blocking::new(FileBackend::new(address))),
             Self::Redis => Arc::new(RedisBackend::from_url(address).unwrap()),
+            Self::Sqlite | Self::Postgres | Self::MariaDb => {
+                Arc::new(SqlBackend::from_url(address).unwrap())
+            }
+            Self::Mongo => Arc::new(MongoBackend::from_url(address).unwrap()),
         }
     }
 }
