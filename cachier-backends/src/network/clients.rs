@@ -3,13 +3,15 @@
 use std::collections::HashMap;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
-use tokio::runtime::{Handle, Id, Runtime};
+use tokio::runtime::{Handle, Id};
 use tokio::sync::OnceCell;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::runtime::{self, Place};
+use super::thread_homes::ThreadHomes;
 use crate::backend::BoxFuture;
 use crate::error::{Error, ErrorKind, Operation};
 
@@ -28,8 +30,7 @@ pub(crate) struct Clients<C>(Arc<Inner<C>>);
 struct Inner<C> {
     source: Source<C>,
     by_runtime: Mutex<HashMap<Id, Arc<OnceCell<C>>>>,
-    /// Runtimes of synchronous callers, none of which is using them now; the last one used goes first.
-    idle: Mutex<Vec<ThreadHome<C>>>,
+    threads: ThreadHomes<C>,
 }
 
 type Connect<C> = dyn Fn(Home) -> Connecting<C> + Send + Sync;
@@ -40,12 +41,6 @@ enum Source<C> {
     Connect(Box<Connect<C>>),
     /// The program's client, and the runtime in which it was handed over.
     Given(C, Option<Handle>),
-}
-
-/// A runtime for synchronous callers, and its client.
-struct ThreadHome<C> {
-    runtime: Runtime,
-    client: Arc<OnceCell<C>>,
 }
 
 impl<C: Clone + Send + Sync + 'static> Clients<C> {
@@ -68,7 +63,7 @@ impl<C: Clone + Send + Sync + 'static> Clients<C> {
         Self(Arc::new(Inner {
             source,
             by_runtime: Mutex::default(),
-            idle: Mutex::default(),
+            threads: ThreadHomes::new(),
         }))
     }
 
@@ -92,13 +87,17 @@ impl<C: Clone + Send + Sync + 'static> Clients<C> {
                     clients.with(client, Home::Tasks, work).await
                 }
                 Place::Thread(allowance) => {
-                    let home = clients.thread_home()?;
+                    let started = Instant::now();
+                    let Some(home) = clients.threads.borrow(allowance)? else {
+                        return Err(too_late(operation));
+                    };
+                    let allowance = allowance.saturating_sub(started.elapsed());
                     let client = Arc::clone(&home.client);
                     let work = clients.with(client, Home::Thread, work);
                     let done = home
                         .runtime
                         .block_on(async { timeout(allowance, work).await });
-                    clients.idle().push(home);
+                    drop(home);
                     done.unwrap_or_else(|_| Err(too_late(operation)))
                 }
                 Place::Own => {
@@ -115,18 +114,18 @@ impl<C: Clone + Send + Sync + 'static> Clients<C> {
     }
 
     /// The clients that are connected now.
+    #[cfg(any(
+        feature = "redis",
+        feature = "sqlite",
+        feature = "postgres",
+        feature = "mysql"
+    ))]
     pub(crate) fn connected(&self) -> Vec<C> {
         if let Source::Given(client, _) = &self.0.source {
             return vec![client.clone()];
         }
         let tasks: Vec<_> = self.0.by_runtime().values().cloned().collect();
-        let threads: Vec<_> = self
-            .0
-            .idle()
-            .iter()
-            .map(|home| Arc::clone(&home.client))
-            .collect();
-        let all = tasks.into_iter().chain(threads);
+        let all = tasks.into_iter().chain(self.0.threads.idle_clients());
         all.filter_map(|client| client.get().cloned()).collect()
     }
 }
@@ -177,24 +176,10 @@ impl<C: Clone + Send + Sync + 'static> Inner<C> {
         Arc::clone(by_runtime.entry(id).or_default())
     }
 
-    fn thread_home(&self) -> Result<ThreadHome<C>, Error> {
-        if let Some(home) = self.idle().pop() {
-            return Ok(home);
-        }
-        Ok(ThreadHome {
-            runtime: runtime::of_a_thread()?,
-            client: Arc::default(),
-        })
-    }
-
     fn by_runtime(&self) -> MutexGuard<'_, HashMap<Id, Arc<OnceCell<C>>>> {
         self.by_runtime
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn idle(&self) -> MutexGuard<'_, Vec<ThreadHome<C>>> {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

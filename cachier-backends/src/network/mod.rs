@@ -5,6 +5,7 @@ mod changes;
 mod clients;
 mod round_trips;
 mod runtime;
+mod thread_homes;
 
 #[cfg(any(feature = "redis", feature = "postgres"))]
 pub(crate) use changes::Changes;

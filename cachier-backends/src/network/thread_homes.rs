@@ -1,0 +1,148 @@
+//! Runtimes for synchronous callers: a bounded number of them, lent to one caller at a time.
+
+use std::ops::Deref;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::runtime::Runtime;
+use tokio::sync::OnceCell;
+
+use super::runtime;
+use crate::error::Error;
+
+/// How many synchronous callers of one store can be served at once; each has a connection of its own, and servers do not
+/// take any number of those.
+const MOST: usize = 8;
+
+/// The homes of one store, made when they are needed.
+pub(super) struct ThreadHomes<C> {
+    state: Mutex<State<C>>,
+    returned: Condvar,
+}
+
+struct State<C> {
+    /// Those that nobody uses now; the last one used goes first.
+    idle: Vec<ThreadHome<C>>,
+    made: usize,
+}
+
+/// A runtime, and its client.
+pub(super) struct ThreadHome<C> {
+    pub(super) runtime: Runtime,
+    pub(super) client: Arc<OnceCell<C>>,
+}
+
+/// A home that goes back when this is dropped.
+pub(super) struct Borrowed<'a, C> {
+    homes: &'a ThreadHomes<C>,
+    home: Option<ThreadHome<C>>,
+}
+
+impl<C> ThreadHomes<C> {
+    pub(super) fn new() -> Self {
+        let state = State {
+            idle: Vec::new(),
+            made: 0,
+        };
+        Self {
+            state: Mutex::new(state),
+            returned: Condvar::new(),
+        }
+    }
+
+    /// Lends a home; `None` if all were in use for so long.
+    pub(super) fn borrow(&self, patience: Duration) -> Result<Option<Borrowed<'_, C>>, Error> {
+        let mut state = self.state();
+        if state.idle.is_empty() && state.made >= MOST {
+            let started = Instant::now();
+            while state.idle.is_empty() && state.made >= MOST {
+                let left = patience.saturating_sub(started.elapsed());
+                if left.is_zero() {
+                    return Ok(None);
+                }
+                let waited = self.returned.wait_timeout(state, left);
+                state = waited.unwrap_or_else(PoisonError::into_inner).0;
+            }
+        }
+        let home = match state.idle.pop() {
+            Some(home) => home,
+            None => {
+                let runtime = runtime::of_a_thread()?;
+                state.made += 1;
+                let client = Arc::default();
+                ThreadHome { runtime, client }
+            }
+        };
+        Ok(Some(Borrowed {
+            homes: self,
+            home: Some(home),
+        }))
+    }
+
+    /// The clients of those that nobody uses now.
+    #[cfg(any(
+        test,
+        feature = "redis",
+        feature = "sqlite",
+        feature = "postgres",
+        feature = "mysql"
+    ))]
+    pub(super) fn idle_clients(&self) -> Vec<Arc<OnceCell<C>>> {
+        let state = self.state();
+        state
+            .idle
+            .iter()
+            .map(|home| Arc::clone(&home.client))
+            .collect()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State<C>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<C> Deref for Borrowed<'_, C> {
+    type Target = ThreadHome<C>;
+
+    fn deref(&self) -> &ThreadHome<C> {
+        match &self.home {
+            Some(home) => home,
+            None => unreachable!("it goes back when this is dropped"),
+        }
+    }
+}
+
+impl<C> Drop for Borrowed<'_, C> {
+    fn drop(&mut self) {
+        let mut state = self.homes.state();
+        state.idle.extend(self.home.take());
+        drop(state);
+        self.homes.returned.notify_one();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::thread;
+
+    use super::*;
+
+    #[test]
+    fn there_are_no_more_than_so_many_and_whoever_waits_gets_the_next() {
+        let homes = ThreadHomes::<()>::new();
+        let mut lent: Vec<_> = (0..MOST)
+            .map(|_| homes.borrow(Duration::ZERO).unwrap().unwrap())
+            .collect();
+        assert!(homes.borrow(Duration::ZERO).unwrap().is_none());
+        assert!(homes.borrow(Duration::from_millis(5)).unwrap().is_none());
+        thread::scope(|scope| {
+            let waits = scope.spawn(|| homes.borrow(Duration::from_secs(60)).unwrap().is_some());
+            lent.pop();
+            assert!(waits.join().unwrap());
+        });
+        drop(lent);
+        assert_eq!(homes.idle_clients().len(), MOST);
+    }
+}
