@@ -1,1 +1,297 @@
-//! To come.
+//! One object for each entry, in a bucket of S3 or of what speaks its protocol.
+//!
+//! An object is named as its key is, `cachier/1/namespace/function/version/hash`, behind a prefix if the program has one.
+//! Its `ETag` is the version of the entry, and its metadata say when that was created.
+//!
+//! - A lease on nothing is a small object in the place of the entry, put there on the condition that there is none. The
+//!   entry then replaces it on the condition that it is still the same.
+//! - A lease on an entry is a small object beside it, whose name ends with `.lease-` and the `ETag` of that entry. The new
+//!   entry replaces the old one on the condition that it is still the same.
+//! - A hit is one request, a miss three. To replace an entry takes five, load included: its `ETag` is read before a lease
+//!   on it is asked for, and the lease before the entry is stored.
+//! - A lease is over when the clock of whoever asks for it says so: the clocks of the machines must agree, to within a
+//!   part of the lease period.
+//!
+//! The server must know conditional writes (`If-Match`, `If-None-Match`), as S3, MinIO, Ceph and R2 do.
+
+mod bucket;
+mod connect;
+mod error;
+mod leases;
+mod listing;
+mod names;
+mod store;
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use aws_sdk_s3::Client;
+use aws_sdk_s3::primitives::ByteStream;
+
+use crate::backend::{
+    Backend, BoxFuture, Capabilities, Capability, EntryVersion, Figures, Lease, LeaseReply, Loaded,
+    Renewal, StoreReply, StoreRequest, Usage,
+};
+use crate::error::{Error, Operation};
+use crate::key::{Key, Scope};
+use crate::network::Clients;
+use bucket::{Bucket, Shared};
+use connect::{Addressing, Settings};
+use leases::Owned;
+use store::NewEntry;
+
+/// Keeps each entry in an object of a bucket.
+///
+/// Nothing is sent before the first operation. Region and credentials are those that every program of AWS finds: in the
+/// environment, in `~/.aws`, from the machine. The bucket must be there.
+///
+/// ```
+/// use cachier_backends::s3::S3Backend;
+///
+/// let on_aws = S3Backend::new("my-bucket").prefix("my-app").region("eu-north-1");
+/// let elsewhere = S3Backend::new("my-bucket")
+///     .endpoint("https://minio.example.com")
+///     .credentials("access-key", "secret");
+/// ```
+pub struct S3Backend {
+    settings: Settings,
+    clients: Clients<Client>,
+    shared: Arc<Shared>,
+}
+
+impl S3Backend {
+    /// Entries in a bucket of AWS, if no [`endpoint`](Self::endpoint) is named.
+    #[must_use]
+    pub fn new(bucket: impl Into<String>) -> Self {
+        Self::of(Settings::default(), Shared::new(bucket.into()))
+    }
+
+    /// Entries in a bucket that the program's own client reaches, with the region, timeouts and retries of that client.
+    #[must_use]
+    pub fn with_client(bucket: impl Into<String>, client: Client) -> Self {
+        let settings = Settings::of_client(client);
+        Self::of(settings, Shared::new(bucket.into()))
+    }
+
+    /// The same, with all names of objects behind `prefix` and a slash.
+    #[must_use]
+    pub fn prefix(self, prefix: impl AsRef<str>) -> Self {
+        let shared = Shared {
+            prefix: names::prefix(prefix.as_ref()),
+            ..self.shared.renewed()
+        };
+        Self::of(self.settings, shared)
+    }
+
+    /// The same, in this region. Without it, the environment tells, and `us-east-1` is taken for an endpoint of one's own.
+    ///
+    /// Of no effect on a client of the program, as are the following.
+    #[must_use]
+    pub fn region(self, region: impl Into<String>) -> Self {
+        self.set(|settings| settings.region = Some(region.into()))
+    }
+
+    /// The same, on the server of this address: `https://…` or `http://…`.
+    ///
+    /// The bucket is then in the path of its URLs, unless [`virtual_hosts`](Self::virtual_hosts) says otherwise.
+    #[must_use]
+    pub fn endpoint(self, endpoint: impl Into<String>) -> Self {
+        let endpoint = endpoint.into();
+        let place = names::without_credentials(&endpoint);
+        let shared = Shared {
+            place: Some(place),
+            ..self.shared.renewed()
+        };
+        Self::of(self.settings, shared).set(|settings| settings.endpoint = Some(endpoint))
+    }
+
+    /// The same, with the bucket in the path of URLs: `https://host/bucket/…`.
+    #[must_use]
+    pub fn path_style(self) -> Self {
+        self.set(|settings| settings.addressing = Some(Addressing::Path))
+    }
+
+    /// The same, with the bucket in the host of URLs: `https://bucket.host/…`.
+    #[must_use]
+    pub fn virtual_hosts(self) -> Self {
+        self.set(|settings| settings.addressing = Some(Addressing::Host))
+    }
+
+    /// The same, with these credentials, whatever the environment says.
+    #[must_use]
+    pub fn credentials(self, access_key: impl Into<String>, secret: impl Into<String>) -> Self {
+        let credentials = connect::credentials(access_key.into(), secret.into());
+        self.set(|settings| settings.credentials = Some(credentials))
+    }
+
+    fn set(self, change: impl FnOnce(&mut Settings)) -> Self {
+        let mut settings = self.settings;
+        change(&mut settings);
+        Self::of(settings, self.shared.renewed())
+    }
+
+    fn of(settings: Settings, shared: Shared) -> Self {
+        Self {
+            clients: settings.clients(),
+            settings,
+            shared: Arc::new(shared),
+        }
+    }
+
+    /// Has a client do something.
+    fn run<'a, T, F>(
+        &self,
+        operation: Operation,
+        work: impl FnOnce(Bucket) -> F + Send + 'static,
+    ) -> BoxFuture<'a, T>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, Error>> + Send + 'static,
+    {
+        let shared = Arc::clone(&self.shared);
+        self.clients.run(operation, move |client| {
+            work(Bucket {
+                shared,
+                client,
+                operation,
+            })
+        })
+    }
+}
+
+impl Backend for S3Backend {
+    fn kind(&self) -> &str {
+        "s3"
+    }
+
+    fn store_name(&self) -> String {
+        self.shared.store_name()
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::NONE
+            .with(Capability::Leases)
+            .with(Capability::Cleanup)
+            .with(Capability::Usage)
+    }
+
+    fn load<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, Option<Loaded>> {
+        let name = self.shared.name(key);
+        self.run(
+            Operation::Load,
+            |bucket| async move { bucket.load(&name).await },
+        )
+    }
+
+    fn store<'a>(&'a self, key: &'a Key, request: StoreRequest<'a>) -> BoxFuture<'a, StoreReply> {
+        let name = self.shared.name(key);
+        let entry = NewEntry {
+            size: request.entry.len() as u64,
+            body: ByteStream::from(request.entry.to_vec()),
+            created: request.created,
+        };
+        let lease = request.lease;
+        self.run(Operation::Store, |bucket| async move {
+            match lease {
+                None => bucket.store(&name, entry).await,
+                Some(lease) => match lease.state::<Owned>() {
+                    Some(owned) => bucket.store_leased(&name, entry, owned).await,
+                    None => Ok(StoreReply::Superseded),
+                },
+            }
+        })
+    }
+
+    fn remove<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, bool> {
+        let name = self.shared.name(key);
+        self.run(Operation::Remove, |bucket| async move {
+            bucket.remove(&name).await
+        })
+    }
+
+    fn clear<'a>(&'a self, scope: &'a Arc<Scope>) -> BoxFuture<'a, Option<u64>> {
+        let folder = self.shared.folder(scope);
+        self.run(Operation::Clear, |bucket| async move {
+            bucket.clear(&folder).await.map(Some)
+        })
+    }
+
+    fn lease<'a>(
+        &'a self,
+        key: &'a Key,
+        seen: Option<&'a EntryVersion>,
+        period: Duration,
+    ) -> BoxFuture<'a, LeaseReply> {
+        let (name, key, seen) = (self.shared.name(key), key.clone(), seen.cloned());
+        self.run(Operation::Lease, move |bucket| async move {
+            let asked = bucket.lease(&name, seen.as_ref(), period).await?;
+            Ok(asked.reply(|owned| Lease::new(key, seen, owned).expiring_after(period)))
+        })
+    }
+
+    fn renew<'a>(&'a self, lease: &'a Lease) -> BoxFuture<'a, Renewal> {
+        let lease = lease.share();
+        self.run(Operation::Lease, |bucket| async move {
+            match (lease.state::<Owned>(), lease.period()) {
+                (Some(owned), Some(period)) => bucket.renew(owned, period).await,
+                _ => Ok(Renewal::Lost),
+            }
+        })
+    }
+
+    fn release(&self, lease: Lease) -> BoxFuture<'_, ()> {
+        self.run(Operation::Lease, |bucket| async move {
+            match lease.state::<Owned>() {
+                Some(owned) => bucket.release(owned).await,
+                None => Ok(()),
+            }
+        })
+    }
+
+    fn clear_leases<'a>(&'a self, scope: &'a Arc<Scope>) -> BoxFuture<'a, ()> {
+        let folder = self.shared.folder(scope);
+        self.run(Operation::Clear, |bucket| async move {
+            bucket.clear_leases(&folder).await
+        })
+    }
+
+    fn cleanup<'a>(
+        &'a self,
+        scope: &'a Arc<Scope>,
+        created_before: SystemTime,
+    ) -> BoxFuture<'a, Option<u64>> {
+        let folder = self.shared.folder(scope);
+        self.run(Operation::Remove, move |bucket| async move {
+            bucket.cleanup(&folder, created_before).await.map(Some)
+        })
+    }
+
+    fn usage<'a>(&'a self, scope: &'a Arc<Scope>) -> BoxFuture<'a, Usage> {
+        let folder = self.shared.folder(scope);
+        self.run(Operation::Load, |bucket| async move {
+            bucket.usage(&folder).await
+        })
+    }
+
+    fn figures(&self) -> Figures {
+        Figures {
+            round_trips: self.shared.trips.totals(),
+            ..Figures::default()
+        }
+    }
+
+    fn check(&self) -> BoxFuture<'_, ()> {
+        self.run(
+            Operation::Load,
+            |bucket| async move { bucket.check().await },
+        )
+    }
+}
+
+impl std::fmt::Debug for S3Backend {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("S3Backend")
+            .field("store", &self.store_name())
+            .finish_non_exhaustive()
+    }
+}

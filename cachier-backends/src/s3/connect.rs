@@ -1,0 +1,118 @@
+//! Where the server is, and who asks.
+
+use std::time::Duration;
+
+use aws_config::BehaviorVersion;
+use aws_config::environment::EnvironmentVariableRegionProvider;
+use aws_config::meta::region::RegionProviderChain;
+use aws_config::profile::ProfileFileRegionProvider;
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_sdk_s3::Client;
+use aws_sdk_s3::config::{
+    Credentials, Region, RequestChecksumCalculation, ResponseChecksumValidation,
+};
+use aws_smithy_http_client::tls::{self, rustls_provider::CryptoMode};
+
+use crate::network::Clients;
+
+/// How long connecting may take.
+const CONNECT: Duration = Duration::from_secs(1);
+/// How long the server may take until it begins to answer.
+const ANSWER: Duration = Duration::from_secs(30);
+/// How long a request may take, with all that is sent.
+const REQUEST: Duration = Duration::from_secs(120);
+
+/// What the program said of the server.
+#[derive(Clone, Default)]
+pub(super) struct Settings {
+    pub(super) region: Option<String>,
+    pub(super) endpoint: Option<String>,
+    pub(super) addressing: Option<Addressing>,
+    pub(super) credentials: Option<Credentials>,
+    given: Option<Client>,
+}
+
+/// Where a URL names the bucket.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Addressing {
+    Path,
+    Host,
+}
+
+impl Settings {
+    pub(super) fn of_client(client: Client) -> Self {
+        Self {
+            given: Some(client),
+            ..Self::default()
+        }
+    }
+
+    pub(super) fn clients(&self) -> Clients<Client> {
+        if let Some(client) = &self.given {
+            return Clients::given(client.clone());
+        }
+        let settings = self.clone();
+        Clients::new(move |_| {
+            let settings = settings.clone();
+            async move { Ok(settings.client().await) }
+        })
+    }
+
+    /// A client with connections of its own.
+    async fn client(self) -> Client {
+        let tls = tls::Provider::Rustls(CryptoMode::Ring);
+        let http = aws_smithy_http_client::Builder::new()
+            .tls_provider(tls)
+            .build_https();
+        let mut config = aws_config::defaults(BehaviorVersion::latest())
+            .http_client(http)
+            .region(self.regions())
+            // Retrying is the business of those who call the backend.
+            .retry_config(RetryConfig::disabled())
+            .timeout_config(timeouts());
+        if let Some(credentials) = self.credentials {
+            config = config.credentials_provider(credentials);
+        }
+        if let Some(endpoint) = &self.endpoint {
+            config = config.endpoint_url(endpoint);
+        }
+        let config = config.load().await;
+        let addressing = self.addressing.unwrap_or(match self.endpoint {
+            Some(_) => Addressing::Path,
+            None => Addressing::Host,
+        });
+        let config = aws_sdk_s3::config::Builder::from(&config)
+            .force_path_style(addressing == Addressing::Path)
+            // Entries have checksums already, and not every server knows those of AWS.
+            .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
+            .response_checksum_validation(ResponseChecksumValidation::WhenRequired);
+        Client::from_conf(config.build())
+    }
+
+    fn regions(&self) -> RegionProviderChain {
+        match (&self.region, &self.endpoint) {
+            (Some(region), _) => RegionProviderChain::first_try(Region::new(region.clone())),
+            (None, None) => RegionProviderChain::default_provider(),
+            // A server of one's own seldom cares, and no machine of AWS need be asked.
+            (None, Some(_)) => {
+                RegionProviderChain::first_try(EnvironmentVariableRegionProvider::new())
+                    .or_else(ProfileFileRegionProvider::new())
+                    .or_else("us-east-1")
+            }
+        }
+    }
+}
+
+/// Credentials that the program gave.
+pub(super) fn credentials(access_key: String, secret: String) -> Credentials {
+    Credentials::new(access_key, secret, None, None, "cachier")
+}
+
+fn timeouts() -> TimeoutConfig {
+    TimeoutConfig::builder()
+        .connect_timeout(CONNECT)
+        .read_timeout(ANSWER)
+        .operation_timeout(REQUEST)
+        .build()
+}

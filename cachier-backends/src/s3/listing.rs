@@ -1,0 +1,214 @@
+//! All objects of a function, page by page.
+
+use std::time::{Duration, SystemTime};
+
+use aws_sdk_s3::operation::list_objects_v2::ListObjectsV2Output;
+use aws_sdk_s3::types::{Delete, Object, ObjectIdentifier};
+use tokio::task::JoinSet;
+
+use super::bucket::{Bucket, millis};
+use super::error::{self, Failure};
+use super::{leases, names};
+use crate::backend::Usage;
+use crate::error::{Error, ErrorKind};
+
+/// After how long a lease is nobody's.
+const LEFT_OVER: Duration = Duration::from_secs(24 * 60 * 60);
+/// How many objects are asked about at a time.
+const AT_A_TIME: usize = 16;
+
+/// The objects of a function, as the server lists them: a thousand at a time, in the order of their names.
+struct Pages<'a> {
+    bucket: &'a Bucket,
+    folder: &'a str,
+    next: Next,
+}
+
+enum Next {
+    First,
+    After(String),
+    Done,
+}
+
+/// An object in a listing.
+struct Listed {
+    name: String,
+    size: u64,
+    changed: Option<SystemTime>,
+}
+
+impl Bucket {
+    /// Removes all entries and leases. How many entries there were.
+    pub(super) async fn clear(&self, folder: &str) -> Result<u64, Error> {
+        let (mut pages, mut entries) = (self.pages(folder), 0);
+        while let Some(page) = pages.next().await? {
+            entries += page.iter().filter(|listed| listed.is_entry()).count() as u64;
+            self.delete_all(page.into_iter().map(|listed| listed.name))
+                .await?;
+        }
+        Ok(entries)
+    }
+
+    /// Removes all leases.
+    pub(super) async fn clear_leases(&self, folder: &str) -> Result<(), Error> {
+        let mut pages = self.pages(folder);
+        while let Some(page) = pages.next().await? {
+            let leases = page.into_iter().filter(|listed| !listed.is_entry());
+            self.delete_all(leases.map(|listed| listed.name)).await?;
+        }
+        Ok(())
+    }
+
+    /// Removes entries that were created before a moment, and leases that nobody can own any more. How many entries there
+    /// were.
+    pub(super) async fn cleanup(
+        &self,
+        folder: &str,
+        created_before: SystemTime,
+    ) -> Result<u64, Error> {
+        let leases_before = SystemTime::now().checked_sub(LEFT_OVER);
+        let (mut pages, mut removed) = (self.pages(folder), 0);
+        while let Some(page) = pages.next().await? {
+            let (entries, leases): (Vec<_>, Vec<_>) = page.into_iter().partition(Listed::is_entry);
+            // An entry is created before it is stored.
+            let (mut old, others): (Vec<_>, Vec<_>) = entries
+                .into_iter()
+                .partition(|listed| listed.changed.is_some_and(|at| at < created_before));
+            old.extend(self.created_before(others, created_before).await?);
+            removed += old.len() as u64;
+            let left_over = leases.into_iter().filter(|lease| {
+                let changed = lease.changed.zip(leases_before);
+                changed.is_some_and(|(changed, before)| changed < before)
+            });
+            self.delete_all(old.into_iter().chain(left_over).map(|listed| listed.name))
+                .await?;
+        }
+        Ok(removed)
+    }
+
+    /// How many entries there are, and how many bytes they take.
+    pub(super) async fn usage(&self, folder: &str) -> Result<Usage, Error> {
+        let (mut pages, mut entries, mut bytes) = (self.pages(folder), 0, 0);
+        while let Some(page) = pages.next().await? {
+            for entry in page.iter().filter(|listed| listed.is_entry()) {
+                entries += 1;
+                bytes += entry.size;
+            }
+        }
+        Ok(Usage {
+            entries: Some(entries),
+            bytes: Some(bytes),
+        })
+    }
+
+    fn pages<'a>(&'a self, folder: &'a str) -> Pages<'a> {
+        Pages {
+            bucket: self,
+            folder,
+            next: Next::First,
+        }
+    }
+
+    /// Those that say that they were created before a moment.
+    async fn created_before(
+        &self,
+        listed: Vec<Listed>,
+        moment: SystemTime,
+    ) -> Result<Vec<Listed>, Error> {
+        let (mut asked, mut old) = (JoinSet::new(), Vec::new());
+        let mut listed = listed.into_iter();
+        loop {
+            while asked.len() < AT_A_TIME
+                && let Some(one) = listed.next()
+            {
+                let bucket = self.clone();
+                asked.spawn(async move {
+                    let head = bucket.head(&one.name).await?;
+                    let created = head.and_then(|head| head.created_millis);
+                    let is_old = created.is_some_and(|created| created < millis(moment));
+                    Ok::<_, Error>(is_old.then_some(one))
+                });
+            }
+            match asked.join_next().await {
+                None => return Ok(old),
+                Some(Ok(one)) => old.extend(one?),
+                Some(Err(ended)) => {
+                    let message = "the runtime of the backend has ended";
+                    let error = Error::new(ErrorKind::Io, self.operation, message);
+                    return Err(self.at(error.with_source(ended)));
+                }
+            }
+        }
+    }
+
+    /// Deletes at most a page of objects.
+    async fn delete_all(&self, names: impl Iterator<Item = String>) -> Result<(), Error> {
+        let objects: Vec<_> = names
+            .filter_map(|name| ObjectIdentifier::builder().key(name).build().ok())
+            .collect();
+        if objects.is_empty() {
+            return Ok(());
+        }
+        let delete = Delete::builder().set_objects(Some(objects)).quiet(true);
+        let delete = delete.build().map_err(|error| {
+            let message = "the request cannot be made";
+            let error = Error::new(ErrorKind::Protocol, self.operation, message).with_source(error);
+            self.at(error)
+        })?;
+        self.count();
+        let request = self.client.delete_objects().bucket(self.name());
+        let answer = request.delete(delete).send().await;
+        let answer = answer.map_err(|error| self.failed(Failure::from(error)))?;
+        let gone = |code: &str| code == "NoSuchKey";
+        let mut failed = answer.errors().iter();
+        match failed.find(|failed| !failed.code().is_some_and(gone)) {
+            None => Ok(()),
+            Some(failed) => {
+                let (code, message) = (failed.code(), failed.message());
+                let (code, message) = (code.unwrap_or_default(), message.unwrap_or_default());
+                Err(self.at(error::not_deleted(self.operation, code, message)))
+            }
+        }
+    }
+}
+
+impl Pages<'_> {
+    async fn next(&mut self) -> Result<Option<Vec<Listed>>, Error> {
+        let bucket = self.bucket;
+        let token = match std::mem::replace(&mut self.next, Next::Done) {
+            Next::Done => return Ok(None),
+            Next::First => None,
+            Next::After(token) => Some(token),
+        };
+        bucket.count();
+        let request = bucket.client.list_objects_v2().bucket(bucket.name());
+        let request = request.prefix(self.folder).set_continuation_token(token);
+        let page = request.send().await;
+        let page = page.map_err(|error| bucket.failed(Failure::from(error)))?;
+        if let Some(token) = following(&page) {
+            self.next = Next::After(token);
+        }
+        let contents = page.contents.unwrap_or_default();
+        Ok(Some(contents.into_iter().filter_map(listed).collect()))
+    }
+}
+
+impl Listed {
+    fn is_entry(&self) -> bool {
+        self.size != leases::SIZE && !names::is_lease(&self.name)
+    }
+}
+
+fn following(page: &ListObjectsV2Output) -> Option<String> {
+    let token = page.next_continuation_token()?;
+    page.is_truncated()?.then(|| token.to_owned())
+}
+
+fn listed(object: Object) -> Option<Listed> {
+    let changed = object.last_modified.and_then(|at| at.try_into().ok());
+    Some(Listed {
+        name: object.key?,
+        size: u64::try_from(object.size.unwrap_or_default()).unwrap_or_default(),
+        changed,
+    })
+}
