@@ -84,7 +84,11 @@ impl Proxy {
 
     /// Breaks all connections that there are.
     pub fn break_all(&self) {
-        let mut connections = self.state.connections.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut connections = self
+            .state
+            .connections
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         for connection in connections.drain(..) {
             // It may be broken already.
             let _ = connection.shutdown(Shutdown::Both);
@@ -106,7 +110,10 @@ impl State {
         let server = TcpStream::connect((Ipv4Addr::LOCALHOST, server))?;
         client.set_nodelay(true)?;
         server.set_nodelay(true)?;
-        let mut connections = self.connections.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut connections = self
+            .connections
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         connections.extend([client.try_clone()?, server.try_clone()?]);
         drop(connections);
         for (from, to) in [(client.try_clone()?, server.try_clone()?), (server, client)] {
