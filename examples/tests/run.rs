@@ -116,3 +116,43 @@ fn testing() {
     ];
     shows(env!("CARGO_BIN_EXE_testing"), &expected);
 }
+
+#[test]
+fn sql() {
+    let cache = tempfile::tempdir().unwrap();
+    let run = || output(env!("CARGO_BIN_EXE_sql"), &[], cache.path());
+    assert!(run().contains("2024: 366 days — miss"));
+    let again = run();
+    assert!(
+        again.contains("2025: 365 days — hit") && !again.contains("miss after"),
+        "{again}"
+    );
+}
+
+#[test]
+fn shared_computation() {
+    let cache = tempfile::tempdir().unwrap();
+    let text = output(env!("CARGO_BIN_EXE_shared_computation"), &[], cache.path());
+    assert_eq!(text.matches("COMPUTING").count(), 1, "{text}");
+    assert_eq!(text.matches("has 42").count(), 6, "{text}");
+}
+
+#[test]
+fn redis() {
+    if cachier_servers::redis::start().is_some() {
+        shows(
+            env!("CARGO_BIN_EXE_redis"),
+            &["2 computations in all", "hit rate"],
+        );
+    }
+}
+
+#[test]
+fn mongo() {
+    if cachier_servers::mongo::start().is_some() {
+        shows(
+            env!("CARGO_BIN_EXE_mongo"),
+            &["1 entries", "hit rate"].map(|text| text),
+        );
+    }
+}
