@@ -17,7 +17,6 @@
 //! - Folders are for the user alone (0700, and files 0600), where the system knows such a thing.
 //!   Locks need a file system that has them: a local one.
 
-mod default_folder;
 mod entry_file;
 mod files;
 mod layout;
@@ -100,7 +99,7 @@ impl FileBackend {
 /// `~/Library/Caches/cachier` on macOS, `%LOCALAPPDATA%\cachier` on Windows.
 impl Default for FileBackend {
     fn default() -> Self {
-        let dir = default_folder::of_this_user();
+        let dir = crate::default_folder::of_this_user();
         Self { dir }
     }
 }

@@ -14,8 +14,7 @@ pub(crate) use clients::Clients;
     feature = "sqlite",
     feature = "postgres",
     feature = "mysql",
-    feature = "mongo",
-    feature = "s3"
+    feature = "mongo"
 ))]
 pub(crate) use clients::Home;
 pub(crate) use round_trips::RoundTrips;

@@ -32,10 +32,6 @@ mod store;
 #[cfg(feature = "postgres")]
 mod subscribe;
 
-#[cfg(feature = "sqlite")]
-#[path = "../file/default_folder.rs"]
-mod default_folder;
-
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -106,7 +102,7 @@ impl SqlBackend {
     /// When the user has no home folder, or the cache folder cannot be made.
     #[cfg(feature = "sqlite")]
     pub fn sqlite_default() -> Result<Self, Error> {
-        let Some(folder) = default_folder::of_this_user() else {
+        let Some(folder) = crate::default_folder::of_this_user() else {
             let message = "there is no home folder to keep the cache in";
             let error = Error::new(ErrorKind::Io, Operation::Load, message);
             return Err(error.with_hint("set CACHIER_SQL_URL"));

@@ -4,7 +4,7 @@ use std::env;
 use std::path::PathBuf;
 
 /// `None`: the user has no home.
-pub(super) fn of_this_user() -> Option<PathBuf> {
+pub(crate) fn of_this_user() -> Option<PathBuf> {
     let variable = |name| env::var_os(name).map(PathBuf::from);
     let caches = if cfg!(windows) {
         chosen(variable("LOCALAPPDATA"), env::home_dir(), "AppData/Local")
