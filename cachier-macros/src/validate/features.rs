@@ -7,12 +7,23 @@ pub(super) fn check(arguments: &Arguments, errors: &mut Errors) {
     check_against(is_enabled, arguments, errors);
 }
 
-/// Whether the runtime has the backend. Those that are not here yet have no feature to ask for.
+/// Whether the runtime has the backend.
 fn is_enabled(backend: BuiltIn) -> bool {
     match backend {
         BuiltIn::Memory => cfg!(feature = "memory"),
         BuiltIn::File => cfg!(feature = "file"),
-        BuiltIn::Redis | BuiltIn::Sql | BuiltIn::Mongo | BuiltIn::S3 => true,
+        BuiltIn::Redis => cfg!(feature = "redis"),
+        BuiltIn::Sql => cfg!(feature = "sql"),
+        BuiltIn::Mongo => cfg!(feature = "mongo"),
+        BuiltIn::S3 => cfg!(feature = "s3"),
+    }
+}
+
+/// The feature of cachier that brings a backend.
+fn feature(backend: BuiltIn) -> String {
+    match backend {
+        BuiltIn::Sql => "`sqlite`, `postgres` or `mysql`".to_owned(),
+        _ => format!("`{}`", backend.name()),
     }
 }
 
@@ -21,10 +32,10 @@ fn check_against(is_enabled: impl Fn(BuiltIn) -> bool, arguments: &Arguments, er
         && let Backend::BuiltIn(backend) = given.value
         && !is_enabled(backend)
     {
-        let name = backend.name();
+        let (name, feature) = (backend.name(), feature(backend));
         errors.at(
             given.span(),
-            format!("the backend `{name}` needs the feature `{name}` of cachier"),
+            format!("the backend `{name}` needs the feature {feature} of cachier"),
         );
     }
     if let (Some(given), false) = (&arguments.near_cache, is_enabled(BuiltIn::Memory)) {
@@ -57,6 +68,12 @@ mod tests {
         assert_eq!(
             faults("backend = \"memory\""),
             [(needs, "backend".to_owned())]
+        );
+        let needs =
+            "the backend `sql` needs the feature `sqlite`, `postgres` or `mysql` of cachier";
+        assert_eq!(
+            faults("backend = \"sql\""),
+            [(needs.to_owned(), "backend".to_owned())]
         );
         let needs = "`near_cache` needs the feature `memory` of cachier".to_owned();
         assert_eq!(faults("near_cache = 3"), [(needs, "near_cache".to_owned())]);

@@ -3,7 +3,6 @@
 mod arguments;
 mod dispatch;
 mod expand;
-mod features;
 mod form;
 mod job;
 mod method;
