@@ -1,4 +1,4 @@
-//! Values in a MongoDB collection, shared by programs and machines: `cargo run --release --bin mongo`.
+//! Values in a MongoDB collection, shared by programs and machines: `cargo run --release --features mongo --bin mongo`.
 //!
 //! On the server that `CACHIER_MONGO_URL` names; without it, on a private one that ends with this program.
 #![expect(clippy::print_stdout, reason = "a program that tells what it does")]

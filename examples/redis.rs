@@ -1,4 +1,4 @@
-//! Values on a Redis server, shared by programs and machines: `cargo run --release --bin redis`.
+//! Values on a Redis server, shared by programs and machines: `cargo run --release --features redis --bin redis`.
 //!
 //! On the server that `CACHIER_REDIS_URL` names; without it, on a private one that ends with this program.
 #![expect(clippy::print_stdout, reason = "a program that tells what it does")]

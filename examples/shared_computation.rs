@@ -1,4 +1,5 @@
-//! Several processes ask for one value at once, and one of them computes it: `cargo run --release --bin shared_computation`.
+//! Several processes ask for one value at once, and one of them computes it:
+//! `cargo run --release --features sql --bin shared_computation`.
 //!
 //! On the SQL backend, that is a SQLite file, unless `CACHIER_BACKEND` names another one that processes share.
 #![expect(clippy::print_stdout, reason = "a program that tells what it does")]

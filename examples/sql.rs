@@ -1,4 +1,4 @@
-//! Values in a database, shared by programs and machines: `cargo run --release --bin sql`.
+//! Values in a database, shared by programs and machines: `cargo run --release --features sql --bin sql`.
 //!
 //! A SQLite file in the user's cache folder unless `CACHIER_SQL_URL` names another database, such as
 //! `postgres://user@host/database` or `mysql://user@host/database`. Run it twice: the second time nothing is computed.

@@ -117,6 +117,7 @@ fn testing() {
     shows(env!("CARGO_BIN_EXE_testing"), &expected);
 }
 
+#[cfg(feature = "sql")]
 #[test]
 fn sql() {
     let cache = tempfile::tempdir().unwrap();
@@ -129,6 +130,7 @@ fn sql() {
     );
 }
 
+#[cfg(feature = "sql")]
 #[test]
 fn shared_computation() {
     let cache = tempfile::tempdir().unwrap();
@@ -137,6 +139,7 @@ fn shared_computation() {
     assert_eq!(text.matches("has 42").count(), 6, "{text}");
 }
 
+#[cfg(feature = "redis")]
 #[test]
 fn redis() {
     if cachier_servers::redis::start().is_some() {
@@ -147,6 +150,7 @@ fn redis() {
     }
 }
 
+#[cfg(feature = "mongo")]
 #[test]
 fn mongo() {
     if cachier_servers::mongo::start().is_some() {
