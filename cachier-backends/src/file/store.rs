@@ -7,7 +7,7 @@ use super::entry_file::{LARGEST, Temporary, version_at};
 use super::layout::Place;
 use super::lease::FileLease;
 use super::ledger::{Ledger, Totals};
-use super::sweep;
+use super::{survey, sweep};
 use crate::backend::{EntryVersion, StoreReply, StoreRequest};
 
 /// Stores an entry, under a lease or unconditionally.
@@ -33,15 +33,24 @@ pub(super) fn store(place: &Place, request: &StoreRequest<'_>) -> io::Result<Sto
     let Some(capacity) = request.capacity_bytes else {
         return Ok(StoreReply::Stored { evicted: 0 });
     };
-    let now = SystemTime::now();
-    let fits = |totals: Totals| totals.bytes <= capacity;
-    let evicted = if ledger.totals(now)?.is_some_and(fits) {
-        0
-    } else {
-        drop(ledger);
-        sweep::evict(&place.scope, capacity, now)?
-    };
+    let evicted = make_room(ledger, place, capacity, SystemTime::now())?;
     Ok(StoreReply::Stored { evicted })
+}
+
+/// Evicts entries until the others take at most `capacity` bytes; how many there were.
+///
+/// A count that is too old to be trusted is renewed for the shard of the entry alone: to count the whole folder would hold
+/// up the caller, and the other shards have their turn with their own entries.
+fn make_room(ledger: Ledger, place: &Place, capacity: u64, now: SystemTime) -> io::Result<u64> {
+    if !ledger.is_known(place.shard, now)? {
+        survey::count(&ledger, &place.scope, place.shard, now)?;
+    }
+    let fits = |totals: Totals| totals.bytes <= capacity;
+    if ledger.noted_totals()?.is_some_and(fits) {
+        return Ok(0);
+    }
+    drop(ledger);
+    sweep::evict(&place.scope, capacity, now)
 }
 
 /// Under what condition an entry may be put in its place.
@@ -78,4 +87,52 @@ fn put(
     let gone = replaced.map(Totals::one).unwrap_or_default();
     ledger.note(place.shard, Totals::one(length), gone)?;
     Ok(true)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use super::super::layout::Shard;
+    use super::*;
+    use crate::key::{Key, KeyHash, Scope, Version};
+
+    const DAY: Duration = Duration::from_secs(86_400);
+
+    #[test]
+    fn a_count_that_is_too_old_is_renewed_for_one_shard_with_each_entry() {
+        let dir = tempfile::tempdir().unwrap();
+        let place = |shard| {
+            let hash = KeyHash::from_bytes([shard; 32]);
+            let scope = Arc::new(Scope::new("default", "function"));
+            Place::new(dir.path(), &Key::new(scope, Version::Unversioned, hash))
+        };
+        let put = |shard| {
+            let mut request = StoreRequest::new(&[0; 10], SystemTime::now());
+            request.capacity_bytes = Some(1_000_000);
+            store(&place(shard), &request).unwrap();
+        };
+        put(1);
+        let scope = place(1).scope;
+        let now = SystemTime::now();
+        let wrong = Totals {
+            entries: 3,
+            bytes: 30,
+        };
+        let ledger = Ledger::lock(&scope).unwrap();
+        Shard::all().for_each(|shard| ledger.counted(shard, wrong, now - DAY).unwrap());
+        drop(ledger);
+
+        put(2);
+
+        let ledger = Ledger::lock(&scope).unwrap();
+        let known = Shard::all().filter(|shard| ledger.is_known(*shard, now).unwrap());
+        assert_eq!(known.count(), 1, "only where the entry is");
+        let noted = ledger.noted_totals().unwrap().unwrap();
+        assert_eq!(noted.entries, 3 * 255 + 1);
+        assert_eq!(ledger.totals(now).unwrap(), None);
+    }
 }
