@@ -6,4 +6,5 @@ pub mod data;
 #[cfg(feature = "file")]
 pub mod files;
 pub mod golden;
+pub mod hostile;
 pub mod random;

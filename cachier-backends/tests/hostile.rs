@@ -1,0 +1,100 @@
+//! A million mutations of entries and values: none makes reading panic, none passes for what it is not.
+//!
+//! The fuzz target `stored` tries the same for as long as one likes.
+
+#![allow(clippy::unwrap_used)]
+
+use std::collections::HashMap;
+use std::time::{Duration, SystemTime};
+
+use cachier_backends::entry::{Header, decode, encode, encode_value};
+use support::hostile::{Kind, Value, try_stored};
+use support::random::Random;
+
+mod support;
+
+/// The mutations that one test tries.
+const EACH: usize = 250_000;
+
+/// Several tests, so that they run side by side.
+macro_rules! mutations {
+    ($($name:ident: $seed:literal;)*) => {$(
+        #[test]
+        fn $name() {
+            try_mutations(Random($seed));
+        }
+    )*};
+}
+
+mutations! {
+    the_first_quarter_of_a_million: 1;
+    the_second_quarter_of_a_million: 2;
+    the_third_quarter_of_a_million: 3;
+    the_fourth_quarter_of_a_million: 4;
+}
+
+fn try_mutations(mut random: Random) {
+    let wholes = wholes();
+    for _ in 0..EACH {
+        let mutated = mutate(&wholes[random.below(wholes.len())], &mut random);
+        if let Ok(Some(entry)) = decode(&mutated) {
+            assert!(
+                wholes.contains(&mutated),
+                "only an intact entry is one: {entry:?}"
+            );
+        }
+        try_stored(&mutated);
+    }
+}
+
+/// Entries, and values alone.
+fn wholes() -> Vec<Vec<u8>> {
+    let inner = Value {
+        text: String::new(),
+        list: vec![],
+        map: HashMap::new(),
+    };
+    let value = Value {
+        text: "Oslo".to_owned(),
+        list: vec![
+            None,
+            Some(Kind::Unit),
+            Some(Kind::Tuple(7, -7)),
+            Some(Kind::Newtype(Box::new(inner))),
+        ],
+        map: HashMap::from([("fjord".to_owned(), (i128::MIN, 'ø'))]),
+    };
+    let options = Value {
+        text: "x".repeat(30),
+        list: vec![Some(Kind::Struct {
+            number: Some(Some(7)),
+            unit: (),
+        })],
+        map: HashMap::new(),
+    };
+    let mut header = Header::new(SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000));
+    header.compute = Some(Duration::from_nanos(42));
+    header.expires = Some(SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000));
+    let values = [value, options].map(|value| encode_value(&value).unwrap());
+    let entries = values.iter().map(|value| encode(&header, value));
+    entries.chain(values.iter().cloned()).collect()
+}
+
+/// Some bytes changed, cut out, doubled or put in; now and then none.
+fn mutate(whole: &[u8], random: &mut Random) -> Vec<u8> {
+    let mut bytes = whole.to_vec();
+    for _ in 0..random.below(4) {
+        let place = random.below(bytes.len().max(1)).min(bytes.len());
+        let end = (place + random.below(9)).min(bytes.len());
+        match random.below(5) {
+            0 => bytes[place..end]
+                .iter_mut()
+                .for_each(|byte| *byte = random.next() as u8),
+            1 => drop(bytes.drain(place..end)),
+            2 => bytes.extend_from_within(place..end),
+            3 => bytes.truncate(place),
+            _ => bytes.insert(place, random.next() as u8),
+        }
+    }
+    bytes
+}
