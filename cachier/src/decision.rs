@@ -139,7 +139,7 @@ pub(crate) fn is_fresh(
 
 /// How the function ended, as far as storing and serving care.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Computed {
+pub enum Computed {
     /// A value that may be stored.
     Storable,
     /// A value that must not be stored (`None`, `cache_if`), but may be shared with waiters.

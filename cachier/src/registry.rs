@@ -3,12 +3,12 @@
 use std::fmt;
 
 use cachier_backends::{BoxFuture, Error, Usage};
-use cachier_metrics::{CacheMetrics, RemovalCause};
+use cachier_metrics::{CacheMetrics, Gauges, Holding, RemovalCause};
 use futures_lite::future::block_on;
 
-use crate::drive::{Flavour, Session};
+use crate::drive::{Core, Flavour, Session};
 use crate::function::Function;
-use crate::private::{Instance, Storage};
+use crate::private::{Front, Instance, Storage};
 use crate::storage::Tiers;
 use crate::world;
 
@@ -120,6 +120,7 @@ pub(crate) trait Registered: Send + Sync {
     fn clear(&self, flavour: Flavour) -> BoxFuture<'_, Option<u64>>;
     fn clear_leases(&self, flavour: Flavour) -> BoxFuture<'_, ()>;
     fn usage(&self, flavour: Flavour) -> BoxFuture<'_, Usage>;
+    fn gauges(&self) -> Gauges;
 }
 
 impl<S: Storage> Registered for Instance<S> {
@@ -128,32 +129,65 @@ impl<S: Storage> Registered for Instance<S> {
     }
 
     fn clear(&self, flavour: Flavour) -> BoxFuture<'_, Option<u64>> {
-        Box::pin(async move {
-            let session = Session::unmeasured(&self.core.function, flavour);
-            self.core.flights.forget_all();
-            S::forget_all(&self.front);
-            let cleared = self.core.tiers.clear(&session).await?;
-            // Fetches that began before the store was cleared end before or find the tier changed.
-            S::forget_all(&self.front);
-            if let (Some(metrics), Some(entries)) = (self.core.function.metrics, cleared) {
-                metrics.removed(RemovalCause::Cleared, entries);
-            }
-            Ok(cleared)
-        })
+        Box::pin(clear(&self.core, &self.front, flavour))
     }
 
     fn clear_leases(&self, flavour: Flavour) -> BoxFuture<'_, ()> {
-        Box::pin(async move {
-            let session = Session::unmeasured(&self.core.function, flavour);
-            self.core.flights.forget_all();
-            self.core.tiers.clear_leases(&session).await
-        })
+        Box::pin(clear_leases(&self.core, flavour))
     }
 
     fn usage(&self, flavour: Flavour) -> BoxFuture<'_, Usage> {
-        Box::pin(async move {
-            let session = Session::unmeasured(&self.core.function, flavour);
-            self.core.tiers.usage(&session).await
-        })
+        Box::pin(usage(&self.core, flavour))
+    }
+
+    fn gauges(&self) -> Gauges {
+        gauges(&self.core, self.front.entries())
+    }
+}
+
+async fn clear<T: Tiers>(
+    core: &Core<T>,
+    front: &dyn Front,
+    flavour: Flavour,
+) -> Result<Option<u64>, Error> {
+    let session = Session::unmeasured(&core.function, flavour);
+    core.flights.forget_all();
+    front.forget_all();
+    let cleared = core.tiers.clear(&session).await?;
+    // Fetches that began before the store was cleared end before or find the tier changed.
+    front.forget_all();
+    if let (Some(metrics), Some(entries)) = (core.function.metrics, cleared) {
+        metrics.removed(RemovalCause::Cleared, entries);
+    }
+    Ok(cleared)
+}
+
+async fn clear_leases<T: Tiers>(core: &Core<T>, flavour: Flavour) -> Result<(), Error> {
+    let session = Session::unmeasured(&core.function, flavour);
+    core.flights.forget_all();
+    core.tiers.clear_leases(&session).await
+}
+
+async fn usage<T: Tiers>(core: &Core<T>, flavour: Flavour) -> Result<Usage, Error> {
+    let session = Session::unmeasured(&core.function, flavour);
+    core.tiers.usage(&session).await
+}
+
+/// What the function holds right now.
+fn gauges<T: Tiers>(core: &Core<T>, near_entries: Option<u64>) -> Gauges {
+    let options = &core.function.options;
+    let session = Session::of_gauges(&core.function);
+    let usage = block_on(core.tiers.usage(&session)).unwrap_or_default();
+    Gauges {
+        near: Holding {
+            entries: near_entries,
+            bytes: None,
+        },
+        backend: Holding {
+            entries: usage.entries,
+            bytes: usage.bytes,
+        },
+        capacity_entries: options.capacity.or(options.near_cache),
+        capacity_bytes: options.capacity_bytes,
     }
 }

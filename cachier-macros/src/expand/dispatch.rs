@@ -19,7 +19,10 @@ pub(super) fn function(
     let (generics, _, clause) = cached.function.signature.generics.split_for_impl();
     let (receiver, parameters) = (signature::receiver(cached), signature::parameters(cached));
     let statements = statements(cached, site, body);
+    // Apart from the function, so that a hit drags nothing of a miss along.
+    let apart = (!cached.is_async()).then(|| code!(#[cold] #[inline(never)]));
     code! {
+        #apart
         #[allow(clippy::too_many_arguments, clippy::type_complexity, clippy::ptr_arg, clippy::used_underscore_binding)]
         #asyncness fn #name #generics(
             #receiver operation: #krate::__private::Operation<#stored>, #parameters

@@ -35,6 +35,8 @@ impl parsed {
         ::cachier::__private::Version::Code(8966658991693154504u64), near_cache :
         ::core::option::Option::Some(10000u64), .. ::cachier::__private::Options::new() }
     }
+    #[cold]
+    #[inline(never)]
     #[allow(
         clippy::too_many_arguments,
         clippy::type_complexity,

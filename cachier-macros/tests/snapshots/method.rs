@@ -28,6 +28,8 @@ fn name(&self, id: u64) -> Option<String> {
     .. ::cachier::__private::Options::new() }
 }
 #[doc(hidden)]
+#[cold]
+#[inline(never)]
 #[allow(
     clippy::too_many_arguments,
     clippy::type_complexity,

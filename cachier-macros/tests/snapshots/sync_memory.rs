@@ -36,6 +36,8 @@ impl join {
         ::core::option::Option::Some(::core::time::Duration::from_millis(3600000u64)), ..
         ::cachier::__private::Options::new() }
     }
+    #[cold]
+    #[inline(never)]
     #[allow(
         clippy::too_many_arguments,
         clippy::type_complexity,

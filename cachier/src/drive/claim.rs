@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use cachier_metrics::{Outcome, Tier, WaitScope};
 
-use super::{Drive, Look, Served, Settled, Slot, Work};
+use super::{Drive, Look, Served, Settled, Slot};
 use crate::decision::{Running, is_fresh};
 use crate::flight::{ComputationId, Joined, Landing, Recheck, current, depend};
 use crate::storage::{Claim, Found, Notice, Tiers};
@@ -66,22 +66,27 @@ impl<T: Tiers> Drive<'_, T> {
         false
     }
 
-    /// Waits for whoever computes the key; the outcome, when its result is the result of this call too.
-    pub(super) async fn wait<W: Work<Value = T::Value>>(
-        &mut self,
-        work: &mut W,
-    ) -> Option<Settled> {
+    /// Waits for whoever computes the key; what its flight landed with, if it is one of this process.
+    pub(super) async fn wait(&mut self) -> Option<Landing<Found<T::Value>>> {
         let now = self.core.function.world.clock.now();
         self.waiting_since.get_or_insert(now);
         if self.leader.is_some() {
             self.wait_for_lease().await;
             return None;
         }
-        let landing = self.wait_for_flight().await?;
+        self.wait_for_flight().await
+    }
+
+    /// Takes what another flight landed with; the outcome, when that is the result of this call too.
+    pub(super) fn take(
+        &mut self,
+        landing: Landing<Found<T::Value>>,
+        slot: &mut dyn Slot<T::Value>,
+    ) -> Option<Settled> {
         self.running = Running::Unclaimed;
         match landing {
-            Landing::Value(found) => return self.take_shared(found, work.slot()),
-            Landing::Failure(error) if work.slot().serve_error(&error) == Served::Yes => {
+            Landing::Value(found) => return self.take_shared(found, slot),
+            Landing::Failure(error) if slot.serve_error(&error) == Served::Yes => {
                 return Some(Settled::own(Outcome::Coalesced));
             }
             Landing::Failure(_) | Landing::NotShared => self.running = Running::NotShared,

@@ -1,16 +1,13 @@
 //! Running the function, and what becomes of its result.
 
-use std::time::Duration;
-
-use cachier_backends::Error;
 use futures_lite::future::block_on;
 
-use cachier_metrics::{ComputeResult, Outcome, Reason, Tier};
+use cachier_metrics::{ComputeRecorder, ComputeResult, Outcome, Reason, Tier};
 
-use super::{Cacheable, Core, Drive, Flavour, Session, Settled, WantSize, Work};
+use super::{Cacheable, Core, Drive, Flavour, Session, Settled, Slot, WantSize, Work};
 use crate::background::{run_as_task, run_on_thread};
 use crate::decision::{Computed, Settlement, Stored, settle};
-use crate::flight::{ComputationId, Epoch, Landing, current, depend, within};
+use crate::flight::{ComputationId, Dependency, Epoch, Landing, current, depend, within};
 use crate::storage::{self, Found, Stamp, Tiers};
 use crate::trace;
 
@@ -23,24 +20,21 @@ impl<T: Tiers> Drive<'_, T> {
     where
         W: Work<Value = T::Value>,
     {
-        if reason == Reason::Overwrite {
-            // What is being computed now began earlier than this call; it must not replace this result.
-            self.core.flights.forget(self.key);
-        }
-        let epoch = self.core.flights.epoch(self.key);
-        let (computed, took) = self.execute(work, reason).await;
-        let stamp = Stamp {
-            created: self.core.tiers.now(&self.core.function),
-            compute_nanos: crate::timer::nanos(took),
-        };
-        match settle(computed, self.fallback(), &self.session.policy.rules) {
-            Settlement::Store => self.store(work, stamp, epoch).await,
-            Settlement::Share => self.share(work, stamp).await,
-            Settlement::ServeStale => {
-                if let Some(settled) = self.stand_in(work).await {
-                    return settled;
-                }
-                self.share(work, stamp).await;
+        let execution = self.begin(reason);
+        let work_done = work.compute(self.cacheable());
+        let computed = within(execution.computation, work_done).await;
+        let epoch = execution.epoch;
+        let stamp = self.end(execution, computed);
+        match self.conclude(work.slot(), computed, stamp, epoch) {
+            Conclusion::Store(found) => {
+                let stored = self.put(&found).await;
+                self.land_stored(work.slot(), found, stored, stamp, epoch);
+            }
+            Conclusion::StoreLater(found) => self.store_later(found, epoch),
+            Conclusion::Land(landing) => self.land(landing).await,
+            Conclusion::ServeStale(found, settled) => {
+                self.land(Landing::Value(found)).await;
+                return settled;
             }
         }
         Settled::own(match reason {
@@ -49,66 +43,115 @@ impl<T: Tiers> Drive<'_, T> {
         })
     }
 
-    /// Runs the function, so that calls in its body know what they are part of.
-    async fn execute<W>(&self, work: &mut W, reason: Reason) -> (Computed, Duration)
-    where
-        W: Work<Value = T::Value>,
-    {
+    /// Begins to run the function, so that calls in its body know what they are part of.
+    fn begin(&self, reason: Reason) -> Execution {
         let function = &self.core.function;
+        if reason == Reason::Overwrite {
+            // What is being computed now began earlier than this call; it must not replace this result.
+            self.core.flights.forget(self.key);
+        }
         let computation = match &self.leader {
             Some(leader) => leader.computation(),
             None => ComputationId::next(),
         };
-        let _needed = depend(current(), computation);
-        let cacheable = match self.session.policy.allow_none {
-            true => Cacheable::ValuesAndNone,
-            false => Cacheable::Values,
-        };
-        let recorder = function
-            .metrics
-            .map(|metrics| metrics.start_compute(reason));
-        let begun = function.world.clock.now();
-        let computed = within(computation, work.compute(cacheable)).await;
-        let took = Duration::from_nanos(function.world.clock.now().saturating_sub(begun));
-        if let Some(recorder) = recorder {
+        Execution {
+            reason,
+            computation,
+            epoch: self.core.flights.epoch(self.key),
+            _needed: depend(current(), computation).ok(),
+            recorder: function
+                .metrics
+                .map(|metrics| metrics.start_compute(reason)),
+            begun: function.world.clock.now(),
+        }
+    }
+
+    /// The function has run: when that was, and how long it took.
+    fn end(&self, execution: Execution, computed: Computed) -> Stamp {
+        let function = &self.core.function;
+        let compute_nanos = function.world.clock.now().saturating_sub(execution.begun);
+        if let Some(recorder) = execution.recorder {
             recorder.finish(match computed {
                 Computed::Storable | Computed::Unstorable => ComputeResult::Value,
                 Computed::Failed => ComputeResult::Error,
             });
         }
-        if reason == Reason::Refresh && computed == Computed::Failed {
+        if execution.reason == Reason::Refresh && computed == Computed::Failed {
             trace::refresh_failed(&function.name);
         }
-        (computed, took)
+        Stamp {
+            created: self.core.tiers.now(function),
+            compute_nanos,
+        }
     }
 
-    /// Stores the result where it is still wanted, and lands the flight.
-    async fn store<W: Work<Value = T::Value>>(&mut self, work: &mut W, stamp: Stamp, epoch: Epoch) {
+    /// What is to become of the result.
+    fn conclude(
+        &mut self,
+        slot: &mut dyn Slot<T::Value>,
+        computed: Computed,
+        stamp: Stamp,
+        epoch: Epoch,
+    ) -> Conclusion<Found<T::Value>> {
+        match settle(computed, self.fallback(), &self.session.policy.rules) {
+            Settlement::Store => self.conclude_value(slot, stamp, epoch),
+            Settlement::Share => Conclusion::Land(share(slot, stamp)),
+            Settlement::ServeStale => match self.stand_in(slot) {
+                Some((found, settled)) => Conclusion::ServeStale(found, settled),
+                None => Conclusion::Land(share(slot, stamp)),
+            },
+        }
+    }
+
+    /// A result that may be stored is, where it is still wanted.
+    fn conclude_value(
+        &mut self,
+        slot: &mut dyn Slot<T::Value>,
+        stamp: Stamp,
+        epoch: Epoch,
+    ) -> Conclusion<Found<T::Value>> {
         let want_size = self.core.function.wants_size();
-        let found = match work.slot().kept(stamp, want_size) {
+        let found = match slot.kept(stamp, want_size) {
             Ok(found) => found,
             Err(error) => {
                 self.session.failed(&error);
-                return self.end_unshared().await;
+                return Conclusion::Land(Landing::NotShared);
             }
         };
         let is_wanted = !self.is_too_large(&found) && !self.is_superseded(epoch);
         if !is_wanted || self.stored() == Stored::Unknown {
-            return self.land_unstored(found).await;
+            Conclusion::Land(Landing::Value(found))
+        } else if found.bytes.is_some_and(|bytes| bytes > STORED_AT_ONCE) && T::IS_REMOTE {
+            Conclusion::StoreLater(found)
+        } else {
+            Conclusion::Store(found)
         }
-        if found.bytes.is_some_and(|bytes| bytes > STORED_AT_ONCE) && T::IS_REMOTE {
-            return self.store_later(found, epoch);
+    }
+
+    /// Stores in the tiers that other processes see.
+    async fn put(&mut self, found: &Found<T::Value>) -> storage::Stored {
+        let lease = self.lease.take();
+        put(self.core, self.session, self.key, found, lease).await
+    }
+
+    /// Stores in the memory of the process, and lands the flight.
+    fn land_stored(
+        &mut self,
+        slot: &mut dyn Slot<T::Value>,
+        found: Found<T::Value>,
+        stored: storage::Stored,
+        stamp: Stamp,
+        epoch: Epoch,
+    ) {
+        if stored == storage::Stored::Done {
+            slot.stored(stamp);
         }
-        let stored = put(self.core, self.session, self.key, &found, self.lease.take()).await;
-        if stored.is_ok_and(|stored| stored == storage::Stored::Done) {
-            work.slot().stored(stamp);
-        }
-        let (core, key) = (self.core, self.key.clone());
+        let core = self.core;
         let _drops = T::defer_drops();
-        let insert = || core.tiers.insert(&core.function, key, found);
+        let insert = core.tiers.insertion(&core.function, self.key, found);
         match self.leader.take() {
             Some(leader) => {
-                leader.land(insert, || match work.slot().kept(stamp, WantSize::No) {
+                leader.land(insert, || match slot.kept(stamp, WantSize::No) {
                     Ok(found) => Landing::Value(found),
                     Err(_) => Landing::NotShared,
                 });
@@ -129,7 +172,7 @@ impl<T: Tiers> Drive<'_, T> {
             let session = Session::unmeasured(&core.function, flavour);
             if leader.is_some() || core.flights.epoch(&key) == epoch {
                 // A failure has been counted; the caller has its value.
-                let _ = put(core, &session, &key, &found, lease).await;
+                put(core, &session, &key, &found, lease).await;
             }
             if let Some(leader) = leader {
                 leader.land(|| (), || Landing::Value(found));
@@ -142,50 +185,29 @@ impl<T: Tiers> Drive<'_, T> {
     }
 
     /// Hands a result that is not stored to the waiters of this flight.
-    async fn share<W: Work<Value = T::Value>>(&mut self, work: &mut W, stamp: Stamp) {
-        if let Some(error) = work.slot().share_error() {
-            self.release().await;
-            if let Some(leader) = self.leader.take() {
-                leader.land(|| (), || Landing::Failure(error));
-            }
-            return;
+    async fn land(&mut self, landing: Landing<Found<T::Value>>) {
+        if let Some(lease) = self.lease.take() {
+            self.core.tiers.release(self.session, lease).await;
         }
-        match work.slot().kept(stamp, WantSize::No) {
-            Ok(found) => self.land_unstored(found).await,
-            Err(_) => self.end_unshared().await,
-        }
-    }
-
-    async fn land_unstored(&mut self, found: Found<T::Value>) {
-        self.release().await;
         if let Some(leader) = self.leader.take() {
-            leader.land(|| (), || Landing::Value(found));
-        }
-    }
-
-    async fn end_unshared(&mut self) {
-        self.release().await;
-        if let Some(leader) = self.leader.take() {
-            leader.land(|| (), || Landing::NotShared);
+            leader.land(|| (), || landing);
         }
     }
 
     /// Serves the stale value instead of the failure.
-    async fn stand_in<W: Work<Value = T::Value>>(&mut self, work: &mut W) -> Option<Settled> {
+    fn stand_in(&mut self, slot: &mut dyn Slot<T::Value>) -> Option<(Found<T::Value>, Settled)> {
         let found = self.found.take()?;
-        let age = Some(self.age(&found));
-        let compute_nanos = Some(found.stamp.compute_nanos);
-        if let Err(error) = work.slot().serve(found.clone()) {
+        if let Err(error) = slot.serve(found.clone()) {
             self.session.failed(&error);
             return None;
         }
-        self.land_unstored(found).await;
-        Some(Settled {
+        let settled = Settled {
             outcome: Outcome::Stale,
-            age,
+            age: Some(self.age(&found)),
             tier: Some(Tier::Backend),
-            compute_nanos,
-        })
+            compute_nanos: Some(found.stamp.compute_nanos),
+        };
+        Some((found, settled))
     }
 
     /// What could be served in place of a failure: also when the storage has failed since.
@@ -196,9 +218,10 @@ impl<T: Tiers> Drive<'_, T> {
         }
     }
 
-    async fn release(&mut self) {
-        if let Some(lease) = self.lease.take() {
-            self.core.tiers.release(self.session, lease).await;
+    fn cacheable(&self) -> Cacheable {
+        match self.session.policy.allow_none {
+            true => Cacheable::ValuesAndNone,
+            false => Cacheable::Values,
         }
     }
 
@@ -222,19 +245,53 @@ impl<T: Tiers> Drive<'_, T> {
     }
 }
 
-/// Stores in the tiers that other processes see.
+/// The function at work.
+struct Execution {
+    reason: Reason,
+    computation: ComputationId,
+    /// The state of the key when it began.
+    epoch: Epoch,
+    _needed: Option<Dependency>,
+    recorder: Option<ComputeRecorder>,
+    begun: u64,
+}
+
+/// What becomes of a result.
+enum Conclusion<Found> {
+    /// It is stored, and shared.
+    Store(Found),
+    /// It is stored in the background.
+    StoreLater(Found),
+    /// It is only shared, as far as it can be.
+    Land(Landing<Found>),
+    /// This value, which is stale, takes its place.
+    ServeStale(Found, Settled),
+}
+
+/// What the waiters get of a result that is not stored.
+fn share<V>(slot: &mut dyn Slot<V>, stamp: Stamp) -> Landing<Found<V>> {
+    if let Some(error) = slot.share_error() {
+        return Landing::Failure(error);
+    }
+    match slot.kept(stamp, WantSize::No) {
+        Ok(found) => Landing::Value(found),
+        Err(_) => Landing::NotShared,
+    }
+}
+
+/// Stores in the tiers that other processes see; a failure has been counted then.
 async fn put<T: Tiers>(
     core: &Core<T>,
     session: &Session<'_>,
     key: &T::Key,
     found: &Found<T::Value>,
     lease: Option<T::Lease>,
-) -> Result<storage::Stored, Error> {
+) -> storage::Stored {
     let stored = core.tiers.store(session, key, found, lease).await;
     if let (Ok(storage::Stored::Done), Some(recorder), Some(bytes)) =
         (&stored, &session.recorder, found.bytes)
     {
         recorder.stored(bytes);
     }
-    stored
+    stored.unwrap_or(storage::Stored::Refused)
 }

@@ -4,7 +4,9 @@
 //! at once on their own thread or parks it.
 
 mod claim;
+mod clean_up;
 mod compute;
+mod on_thread;
 mod refresh;
 mod session;
 mod work;
@@ -13,6 +15,8 @@ use std::time::Duration;
 
 use cachier_metrics::{Outcome, Reason, StaleUse, Tier};
 
+pub(crate) use self::clean_up::clean_up;
+pub(crate) use self::on_thread::{OnThread, RunOnThread, drive_on_thread};
 pub(crate) use self::refresh::{Refreshing, Ticket, refresh};
 pub(crate) use self::session::Flavour;
 pub(crate) use self::session::Session;
@@ -120,10 +124,39 @@ impl<'a, T: Tiers> Drive<'a, T> {
         }
     }
 
+    /// What knows the function is thin, for there is one of it for each: the rest is the same for all.
     async fn steps<W>(&mut self, work: &mut W) -> Settled
     where
         W: Work<Value = T::Value, Refresh = Refreshing<T>>,
     {
+        loop {
+            let settled = match self.advance().await {
+                Step::Bypass => {
+                    work.compute(Cacheable::No).await;
+                    Some(Settled::BYPASS)
+                }
+                Step::Serve => self.serve(work.slot(), Freshness::Fresh),
+                Step::ServeStale => {
+                    let settled = self.serve(work.slot(), Freshness::Stale);
+                    if settled.is_some() {
+                        self.refresh(&mut || work.defer());
+                    }
+                    settled
+                }
+                Step::Take(landing) => self.take(landing, work.slot()),
+                Step::Compute(Reason::Unavailable) if self.propagate(work.slot()) => {
+                    Some(Settled::own(Outcome::Unavailable))
+                }
+                Step::Compute(reason) => Some(self.compute(work, reason).await),
+            };
+            if let Some(settled) = settled {
+                return settled;
+            }
+        }
+    }
+
+    /// Goes on until the function is needed, or its result.
+    async fn advance(&mut self) -> Step<Found<T::Value>> {
         let options = &self.session.options;
         loop {
             if options.intent == Intent::Use {
@@ -137,31 +170,16 @@ impl<'a, T: Tiers> Drive<'a, T> {
                 options.max_age,
                 options.intent,
             ) {
-                Action::Bypass => {
-                    work.compute(Cacheable::No).await;
-                    return Settled::BYPASS;
-                }
-                Action::Serve => {
-                    if let Some(settled) = self.serve(work.slot(), Freshness::Fresh) {
-                        return settled;
-                    }
-                }
-                Action::ServeStaleAndRefresh => {
-                    if let Some(settled) = self.serve(work.slot(), Freshness::Stale) {
-                        self.refresh(work);
-                        return settled;
-                    }
-                }
+                Action::Bypass => return Step::Bypass,
+                Action::Serve => return Step::Serve,
+                Action::ServeStaleAndRefresh => return Step::ServeStale,
                 Action::Claim => self.claim().await,
                 Action::Wait => {
-                    if let Some(settled) = self.wait(work).await {
-                        return settled;
+                    if let Some(landing) = self.wait().await {
+                        return Step::Take(landing);
                     }
                 }
-                Action::Compute(Reason::Unavailable) if self.propagate(work.slot()) => {
-                    return Settled::own(Outcome::Unavailable);
-                }
-                Action::Compute(reason) => return self.compute(work, reason).await,
+                Action::Compute(reason) => return Step::Compute(reason),
             }
         }
     }
@@ -233,10 +251,7 @@ impl<'a, T: Tiers> Drive<'a, T> {
     }
 
     /// Starts a recomputation in the background, unless one is running.
-    fn refresh<W>(&self, work: &mut W)
-    where
-        W: Work<Value = T::Value, Refresh = Refreshing<T>>,
-    {
+    fn refresh(&self, defer: &mut dyn FnMut() -> Option<Refreshing<T>>) {
         let Some(seen) = self.seen.clone() else {
             return;
         };
@@ -244,7 +259,7 @@ impl<'a, T: Tiers> Drive<'a, T> {
         let recheck = || core.tiers.recheck(self.key, &seen);
         // The arguments are cloned only once it is known that they are needed.
         if let Some(announced) = core.flights.announce(self.key, recheck)
-            && let Some(refreshing) = work.defer()
+            && let Some(refreshing) = defer()
         {
             refreshing(Ticket {
                 core,
@@ -271,6 +286,20 @@ impl<'a, T: Tiers> Drive<'a, T> {
             });
         }
     }
+}
+
+/// What is to be done with the function, or with its result.
+enum Step<Found> {
+    /// Run it as if there were no cache.
+    Bypass,
+    /// Return the stored value, which is fresh.
+    Serve,
+    /// Return the stored value, which is stale, and recompute it in the background.
+    ServeStale,
+    /// Return what another flight landed with, if this call can.
+    Take(Landing<Found>),
+    /// Run it for this reason.
+    Compute(Reason),
 }
 
 /// Which kind of stored value is served.

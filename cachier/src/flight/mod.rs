@@ -19,7 +19,7 @@ use std::task::Poll;
 use foldhash::fast::RandomState;
 
 pub(crate) use self::computation::{ComputationId, current, within};
-pub(crate) use self::wait_graph::depend;
+pub(crate) use self::wait_graph::{Dependency, depend};
 use self::wait_list::{Seat, WaitList};
 use crate::sync::{Arc, Mutex, MutexGuard, lock};
 

@@ -16,21 +16,27 @@ use crate::storage::persistent::Persistent;
 pub trait Storage: Send + Sync + Sized + 'static {
     /// What the driver works with.
     type Tiers: Tiers;
-    /// What stands in front of it.
-    type Front: Send + Sync + 'static;
-    /// Whether anything does.
+    /// What a call looks at before.
+    type Front: Front;
+    /// Whether that is a tier of its own, in front of a persistent backend.
     const HAS_FRONT: bool = false;
 
     fn open(function: &Function) -> (Self::Front, Self::Tiers);
-    /// Has what stands in front told of what other processes do to the entries.
-    fn watch(_: &'static Instance<Self>) {}
-    /// Empties what stands in front.
-    fn forget_all(_: &Self::Front) {}
-    /// How many entries stand in front; `None` where nothing can.
-    fn front_entries(_: &Self::Front) -> Option<u64> {
+    /// Makes the two known to each other, before the first call.
+    fn connect(_: &'static Instance<Self>) {}
+}
+
+/// What a call looks at before the driver is asked, as far as it is a tier of its own.
+pub trait Front: Send + Sync + 'static {
+    /// Empties the tier.
+    fn forget_all(&self) {}
+    /// How many entries the tier holds; `None` where there is none.
+    fn entries(&self) -> Option<u64> {
         None
     }
 }
+
+impl Front for () {}
 
 /// A value that was found without asking the driver.
 pub struct FrontHit<V> {
@@ -53,14 +59,17 @@ pub trait Arguments<S: Shape> {
     fn key(
         &self,
         instance: &'static Instance<Self::Storage>,
-    ) -> Result<Keyed<Self::Storage, Self::Form>, Error>;
+    ) -> Result<KeyedFor<Self::Storage, Self::Form>, Error>;
 }
 
 /// A key for the driver, and the form of the values under it.
-pub struct Keyed<S: Storage, F> {
-    pub(crate) key: <S::Tiers as Tiers>::Key,
+pub struct Keyed<T: Tiers, F> {
+    pub(crate) key: T::Key,
     pub(crate) form: F,
 }
+
+/// As the storage of a function wants it.
+pub(super) type KeyedFor<S, F> = Keyed<<S as Storage>::Tiers, F>;
 
 /// Arguments for a persistent backend.
 pub struct StoredArguments<A>(pub A);

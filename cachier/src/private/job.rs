@@ -9,7 +9,10 @@ use super::form::{Form, Measure};
 use super::shape::{Shape, SharedError};
 use crate::background::{run_as_task, run_on_thread};
 use crate::decision::Computed;
-use crate::drive::{Cacheable, Flavour, Refreshing, Served, Slot, Ticket, WantSize, Work, refresh};
+use crate::drive::{
+    Cacheable, Flavour, OnThread, Refreshing, RunOnThread, Served, Slot, Ticket, WantSize, Work,
+    refresh,
+};
 use crate::storage::{Found, Stamp, Tiers};
 
 /// What the attribute says about the values of its function.
@@ -216,13 +219,6 @@ impl<'b, T: Tiers, S: Shape, F> SyncWork<'b, T, S, F> {
     }
 }
 
-/// A synchronous function of any type: one driver serves all that share the types of key and value.
-pub(crate) trait RunOnThread<T: Tiers> {
-    fn slot(&mut self) -> &mut dyn Slot<T::Value>;
-    fn compute(&mut self, cacheable: Cacheable) -> Computed;
-    fn defer(&mut self) -> Option<Refreshing<T>>;
-}
-
 impl<T, S, F> RunOnThread<T> for SyncWork<'_, T, S, F>
 where
     T: Tiers,
@@ -240,26 +236,6 @@ where
 
     fn defer(&mut self) -> Option<Refreshing<T>> {
         defer(&mut self.body, &self.returned.form)
-    }
-}
-
-/// Shows the driver a synchronous function: it is done as soon as it is awaited.
-pub(crate) struct OnThread<'a, T: Tiers>(pub(crate) &'a mut dyn RunOnThread<T>);
-
-impl<T: Tiers> Work for OnThread<'_, T> {
-    type Value = T::Value;
-    type Refresh = Refreshing<T>;
-
-    fn slot(&mut self) -> &mut dyn Slot<T::Value> {
-        self.0.slot()
-    }
-
-    async fn compute(&mut self, cacheable: Cacheable) -> Computed {
-        self.0.compute(cacheable)
-    }
-
-    fn defer(&mut self) -> Option<Refreshing<T>> {
-        self.0.defer()
     }
 }
 

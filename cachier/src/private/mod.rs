@@ -23,7 +23,7 @@ pub use cachier_backends::{KeyHash, Version};
 pub use cachier_metrics::{LocalSlot, SamplingRate};
 pub use futures_lite::future::block_on;
 
-pub use self::arguments::{Arguments, Storage, StoredArguments};
+pub use self::arguments::{Arguments, Front, Storage, StoredArguments};
 pub use self::dispatch::{Operation, Prepared, Reply, dispatch, dispatch_async};
 pub use self::form::{SizeProbe, Unmeasured, measured, propagating};
 pub use self::job::{Mode, Recipe, Step, once};
@@ -44,7 +44,7 @@ pub use crate::function::Definition;
 pub use crate::identity::{identity_of_function, identity_of_method};
 pub use crate::options::{BackendName, OnBackendError, Options};
 #[cfg(feature = "memory")]
-pub use crate::storage::memory::Memory;
+pub use crate::storage::memory::{InMemory, Memory};
 #[cfg(feature = "memory")]
 pub use crate::storage::near::Near;
 pub use crate::storage::persistent::Persistent;

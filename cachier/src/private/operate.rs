@@ -3,96 +3,95 @@
 use cachier_backends::Error;
 use cachier_metrics::RemovalCause;
 
-use super::arguments::{Keyed, Storage};
+use super::arguments::Keyed;
 use super::dispatch::{MaybeKeyed, Operation, Reply};
 use super::form::Form;
 use super::shape::Shape;
-use super::site::Instance;
 use crate::drive::{Core, Flavour, Session};
 use crate::storage::{Loaded, Stamp, Tiers};
 
 /// Carries out an operation that runs no function.
-pub(super) async fn operate<S, Sh, F>(
-    instance: &'static Instance<S>,
+pub(super) async fn operate<T, Sh, F>(
+    core: &'static Core<T>,
     flavour: Flavour,
     shape: Sh,
     operation: Operation<Sh::Stored>,
-    keyed: MaybeKeyed<S, F>,
+    keyed: MaybeKeyed<T, F>,
 ) -> Reply<Sh::Return, Sh::Stored>
 where
-    S: Storage,
+    T: Tiers,
     Sh: Shape,
-    F: Form<Sh::Value, Kept = <S::Tiers as Tiers>::Value>,
+    F: Form<Sh::Value, Kept = T::Value>,
 {
-    let session = Session::unmeasured(&instance.core.function, flavour);
+    let session = Session::unmeasured(&core.function, flavour);
     let keyed = keyed.unwrap_or_else(|| unreachable!("only calls go without a key"));
     match operation {
         Operation::Invalidate => Reply::Invalidated(match keyed {
-            Ok(keyed) => invalidate(instance, &session, keyed).await,
+            Ok(keyed) => invalidate(core, &session, keyed).await,
             Err(error) => Err(error),
         }),
         Operation::Peek => Reply::Peeked(match keyed {
-            Ok(keyed) => peek(instance, &session, shape, keyed).await,
+            Ok(keyed) => peek(core, &session, shape, keyed).await,
             Err(error) => Err(error),
         }),
         Operation::Precache(stored) => Reply::Precached(match keyed {
-            Ok(keyed) => precache(instance, &session, shape.keep(stored), keyed).await,
+            Ok(keyed) => precache(core, &session, shape.keep(stored), keyed).await,
             Err(error) => Err(error),
         }),
         Operation::Call(..) => unreachable!("calls are carried out by `dispatch`"),
     }
 }
 
-async fn invalidate<S: Storage, V, F>(
-    instance: &'static Instance<S>,
+async fn invalidate<T: Tiers, V, F>(
+    core: &'static Core<T>,
     session: &Session<'_>,
-    keyed: Keyed<S, F>,
+    keyed: Keyed<T, F>,
 ) -> Result<bool, Error>
 where
-    F: Form<V, Kept = <S::Tiers as Tiers>::Value>,
+    F: Form<V, Kept = T::Value>,
 {
     let Keyed { key, form } = keyed;
-    instance.core.flights.forget(&key);
-    let removed = instance.core.tiers.remove(session, &key).await;
+    core.flights.forget(&key);
+    let removed = core.tiers.remove(session, &key).await;
     form.invalidated();
     let removed = removed?;
-    if let Some(metrics) = instance.core.function.metrics {
+    if let Some(metrics) = core.function.metrics {
         metrics.removed(RemovalCause::Invalidated, removed.into());
     }
     Ok(removed)
 }
 
-async fn peek<S: Storage, Sh: Shape, F>(
-    instance: &'static Instance<S>,
+async fn peek<T: Tiers, Sh: Shape, F>(
+    core: &'static Core<T>,
     session: &Session<'_>,
     shape: Sh,
-    keyed: Keyed<S, F>,
+    keyed: Keyed<T, F>,
 ) -> Result<Option<Sh::Stored>, Error>
 where
-    F: Form<Sh::Value, Kept = <S::Tiers as Tiers>::Value>,
+    F: Form<Sh::Value, Kept = T::Value>,
 {
-    let Loaded { found, .. } = instance.core.tiers.load(session, &keyed.key).await?;
+    let Loaded { found, .. } = core.tiers.load(session, &keyed.key).await?;
     match found {
         Some(found) => Ok(shape.show(keyed.form.take(found)?)),
         None => session.first_error().map_or(Ok(None), Err),
     }
 }
 
-async fn precache<S: Storage, V, F>(
-    instance: &'static Instance<S>,
+async fn precache<T: Tiers, V, F>(
+    core: &'static Core<T>,
     session: &Session<'_>,
     value: V,
-    keyed: Keyed<S, F>,
+    keyed: Keyed<T, F>,
 ) -> Result<(), Error>
 where
-    F: Form<V, Kept = <S::Tiers as Tiers>::Value>,
+    F: Form<V, Kept = T::Value>,
 {
     let Keyed { key, form } = keyed;
     let Core {
         function,
         tiers,
         flights,
-    } = &instance.core;
+    } = core;
     let stamp = Stamp {
         created: tiers.now(function),
         compute_nanos: 0,
@@ -102,6 +101,6 @@ where
     flights.forget(&key);
     tiers.store(session, &key, &found, None).await?;
     form.invalidated();
-    tiers.insert(function, key, found);
+    tiers.insertion(function, &key, found)();
     Ok(())
 }

@@ -5,18 +5,16 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::LocalKey;
 
 use cachier_metrics::{
-    CacheMetrics, Gauges, Holding, Local, LocalSlot, MetricsOptions, NearResult, Sampled,
+    CacheMetrics, Gauges, Local, LocalSlot, MetricsOptions, NearResult, Sampled,
 };
-use futures_lite::future::block_on;
 
 use super::arguments::{Arguments, FrontHit, Storage};
 use super::shape::Shape;
-use crate::drive::{Core, Session, Start};
+use crate::drive::{Core, Start};
 use crate::flight::Flights;
 use crate::function::{Definition, Function};
 use crate::identity;
 use crate::registry::CachedFunction;
-use crate::storage::Tiers;
 use crate::world::{self, World, WorldId};
 
 /// One annotated function in one world, with its storage.
@@ -128,12 +126,7 @@ impl<S: Storage> Site<S> {
 
     /// Makes the function's state, for as long as the process lives, and makes it known.
     fn open(&self, world: &'static World) -> &'static Instance<S> {
-        let definition = (self.define)(self.instantiation);
-        let metrics = match self.metrics {
-            Some(shared) => shared.of(&definition, world),
-            None => create_metrics(&definition, world),
-        };
-        let function = Function::new(definition, world, metrics);
+        let function = open_function((self.define)(self.instantiation), self.metrics, world);
         let (front, tiers) = S::open(&function);
         let core = Core {
             function,
@@ -141,19 +134,39 @@ impl<S: Storage> Site<S> {
             flights: Flights::new(),
         };
         let instance: &'static Instance<S> = Box::leak(Box::new(Instance { core, front }));
-        S::watch(instance);
-        let function = &instance.core.function;
-        if world.register(CachedFunction::new(instance)).is_err() {
-            let error = function.mark_duplicate();
-            function.report(error);
-        }
-        if let Some(metrics) = metrics {
-            match self.metrics {
-                Some(shared) => shared.add_gauges(world, metrics, Box::new(|| instance.gauges())),
-                None => metrics.set_gauges(Box::new(|| instance.gauges())),
-            }
-        }
+        S::connect(instance);
+        introduce(CachedFunction::new(instance), self.metrics);
         instance
+    }
+}
+
+/// The part of a function's state that knows no types.
+fn open_function(
+    definition: Definition,
+    shared: Option<&'static SharedMetrics>,
+    world: &'static World,
+) -> Function {
+    let metrics = match shared {
+        Some(shared) => shared.of(&definition, world),
+        None => create_metrics(&definition, world),
+    };
+    Function::new(definition, world, metrics)
+}
+
+/// Makes a function known to its world, and what it holds to its metrics.
+fn introduce(known: CachedFunction, shared: Option<&'static SharedMetrics>) {
+    let function = known.function();
+    if function.world.register(known).is_err() {
+        let error = function.mark_duplicate();
+        function.report(error);
+    }
+    let Some(metrics) = function.metrics else {
+        return;
+    };
+    let gauges = Box::new(move || known.registered().gauges());
+    match shared {
+        Some(shared) => shared.add_gauges(function.world, metrics, gauges),
+        None => metrics.set_gauges(gauges),
     }
 }
 
@@ -213,25 +226,6 @@ impl<S: Storage> Instance<S> {
         }
         let (sampled, started) = timing.unzip();
         Begun::Miss(Start::Decided { sampled, started })
-    }
-
-    /// What the function holds right now.
-    fn gauges(&'static self) -> Gauges {
-        let options = &self.core.function.options;
-        let session = Session::of_gauges(&self.core.function);
-        let usage = block_on(self.core.tiers.usage(&session)).unwrap_or_default();
-        Gauges {
-            near: Holding {
-                entries: S::front_entries(&self.front),
-                bytes: None,
-            },
-            backend: Holding {
-                entries: usage.entries,
-                bytes: usage.bytes,
-            },
-            capacity_entries: options.capacity.or(options.near_cache),
-            capacity_bytes: options.capacity_bytes,
-        }
     }
 }
 

@@ -7,14 +7,15 @@ use cachier_backends::{Change, Error};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::arguments::{Arguments, FrontHit, Keyed, Storage, hash};
+use super::arguments::{Arguments, Front, FrontHit, Keyed, Storage, hash};
 use super::form::{Cbor, Form, Measure};
 use super::part::{Parts, Query};
 use super::shape::Shape;
 use super::site::Instance;
-use crate::drive::{Core, WantSize};
+use crate::drive::WantSize;
 use crate::function::Function;
-use crate::storage::memory::Memory;
+use crate::storage::any::{AnyKey, AnyValue};
+use crate::storage::memory::{InMemory, Memory};
 use crate::storage::near::{Near, NearEpoch, NearKey, NearValue};
 use crate::storage::persistent::{Encoded, Persistent, since_epoch};
 use crate::storage::{Found, Stamp};
@@ -36,10 +37,9 @@ where
 
     #[inline(always)]
     fn hit(&self, instance: &'static Instance<Self::Storage>) -> Option<FrontHit<S::Value>> {
-        let Core {
-            function, tiers, ..
-        } = &instance.core;
-        let entry = tiers
+        let function = &instance.core.function;
+        let entry = instance
+            .front
             .store
             .get(&Query::of(&self.0), |created| function.is_fresh(created))?;
         Some(FrontHit {
@@ -49,12 +49,9 @@ where
         })
     }
 
-    fn key(
-        &self,
-        _: &'static Instance<Self::Storage>,
-    ) -> Result<Keyed<Self::Storage, Cloned>, Error> {
+    fn key(&self, _: &'static Instance<Self::Storage>) -> Result<Keyed<InMemory, Cloned>, Error> {
         Ok(Keyed {
-            key: self.0.to_owned_parts(),
+            key: AnyKey::new(self.0.to_owned_parts()),
             form: Cloned,
         })
     }
@@ -87,7 +84,7 @@ where
     fn key(
         &self,
         instance: &'static Instance<Self::Storage>,
-    ) -> Result<Keyed<Self::Storage, Self::Form>, Error> {
+    ) -> Result<Keyed<Persistent, Self::Form>, Error> {
         let hash = hash(&self.1)?;
         let form = Fetched {
             function: &instance.core.function,
@@ -107,11 +104,15 @@ where
     K: Eq + Hash + Clone + Send + Sync + 'static,
     V: Clone + Send + Sync + 'static,
 {
-    type Tiers = Self;
-    type Front = ();
+    type Tiers = InMemory;
+    type Front = Self;
 
-    fn open(function: &Function) -> ((), Self) {
-        ((), Self::open(function))
+    fn open(function: &Function) -> (Self, InMemory) {
+        (Self::open(function), InMemory::default())
+    }
+
+    fn connect(instance: &'static Instance<Self>) {
+        instance.core.tiers.connect(&instance.front);
     }
 }
 
@@ -128,17 +129,30 @@ where
         (Self::open(function), Persistent::open())
     }
 
-    fn forget_all(front: &Self) {
-        front.changed(&Change::All);
-    }
-
-    fn watch(instance: &'static Instance<Self>) {
+    fn connect(instance: &'static Instance<Self>) {
         let changed = |change: &Change| instance.front.changed(change);
         instance.core.tiers.watch(Arc::new(changed));
     }
+}
 
-    fn front_entries(front: &Self) -> Option<u64> {
-        Some(front.entries())
+impl<K, V> Front for Memory<K, V>
+where
+    K: Eq + Hash + Clone + Send + Sync + 'static,
+    V: Clone + Send + Sync + 'static,
+{
+}
+
+impl<K, V> Front for Near<K, V>
+where
+    K: Eq + Hash + Clone + Send + Sync + 'static,
+    V: Clone + Send + Sync + 'static,
+{
+    fn forget_all(&self) {
+        self.changed(&Change::All);
+    }
+
+    fn entries(&self) -> Option<u64> {
+        Some(self.entries())
     }
 }
 
@@ -146,11 +160,11 @@ where
 #[derive(Clone, Copy)]
 pub struct Cloned;
 
-impl<V: Clone> Form<V> for Cloned {
-    type Kept = V;
+impl<V: Clone + Send + Sync + 'static> Form<V> for Cloned {
+    type Kept = AnyValue;
 
-    fn take(&self, found: Found<V>) -> Result<V, Error> {
-        Ok(found.value)
+    fn take(&self, found: Found<AnyValue>) -> Result<V, Error> {
+        Ok(found.value.into_inner())
     }
 
     fn give(
@@ -159,13 +173,13 @@ impl<V: Clone> Form<V> for Cloned {
         stamp: Stamp,
         size: WantSize,
         measure: Measure<V>,
-    ) -> Result<Found<V>, Error> {
+    ) -> Result<Found<AnyValue>, Error> {
         let bytes = match size {
             WantSize::Yes => measure.and_then(|measure| measure(value)),
             WantSize::No => None,
         };
         Ok(Found {
-            value: value.clone(),
+            value: AnyValue::new(value.clone()),
             stamp,
             bytes,
         })

@@ -1,15 +1,16 @@
 //! Values in the memory of the process, under typed keys.
 
 use std::hash::Hash;
-use std::sync::Once;
+use std::sync::{Once, OnceLock};
 use std::time::Duration;
 
 use cachier_backends::memory::{Bounds, DeferDrops, MemoryStore, NewEntry};
 use cachier_backends::{Error, Usage};
 use cachier_metrics::RemovalCause;
 
+use super::any::{AnyKey, AnyValue};
 use super::{Claim, Found, Loaded, Stamp, Stored, Tiers};
-use crate::drive::Session;
+use crate::drive::{Core, RunOnThread, Session, Settled, drive_on_thread};
 use crate::flight::Recheck;
 use crate::function::Function;
 use crate::trace;
@@ -42,13 +43,27 @@ where
     }
 }
 
-impl<K, V> Tiers for Memory<K, V>
-where
-    K: Eq + Hash + Clone + Send + Sync + 'static,
-    V: Clone + Send + Sync + 'static,
-{
-    type Key = K;
-    type Value = V;
+/// The values of one function as the driver sees them: it knows no types.
+#[derive(Default)]
+pub struct InMemory(OnceLock<&'static dyn Values>);
+
+impl InMemory {
+    /// Says where the values are; once, before the first call.
+    pub(crate) fn connect(&self, values: &'static dyn Values) {
+        self.0.get_or_init(|| values);
+    }
+
+    fn values(&self) -> &'static dyn Values {
+        match self.0.get() {
+            Some(values) => *values,
+            None => unreachable!("a function is connected before its first call"),
+        }
+    }
+}
+
+impl Tiers for InMemory {
+    type Key = AnyKey;
+    type Value = AnyValue;
     /// When the value that was seen was created.
     type Seen = Option<u64>;
     type Lease = ();
@@ -61,24 +76,29 @@ where
         Duration::from_nanos(self.now(function).saturating_sub(created))
     }
 
-    async fn load(&self, _: &Session<'_>, key: &K) -> Result<Loaded<V, Option<u64>>, Error> {
-        let found = self.find(key);
+    async fn load(
+        &self,
+        _: &Session<'_>,
+        key: &AnyKey,
+    ) -> Result<Loaded<AnyValue, Option<u64>>, Error> {
+        let found = self.values().find(key);
         let seen = found.as_ref().map(|found| found.stamp.created);
         Ok(Loaded { found, seen })
     }
 
-    fn recheck(&self, key: &K, seen: &Option<u64>) -> Recheck {
-        let mut recheck = Recheck::Unchanged;
-        self.store.get(key, |created| {
-            if Some(created) != *seen {
-                recheck = Recheck::Stored;
-            }
-            false
-        });
-        recheck
+    fn recheck(&self, key: &AnyKey, seen: &Option<u64>) -> Recheck {
+        match self.values().created(key) {
+            Some(created) if Some(created) != *seen => Recheck::Stored,
+            _ => Recheck::Unchanged,
+        }
     }
 
-    async fn claim(&self, _: &Session<'_>, _: &K, _: &Option<u64>) -> Result<Claim<()>, Error> {
+    async fn claim(
+        &self,
+        _: &Session<'_>,
+        _: &AnyKey,
+        _: &Option<u64>,
+    ) -> Result<Claim<()>, Error> {
         Ok(Claim::Granted(()))
     }
 
@@ -87,51 +107,32 @@ where
     async fn store(
         &self,
         _: &Session<'_>,
-        _: &K,
-        _: &Found<V>,
+        _: &AnyKey,
+        _: &Found<AnyValue>,
         _: Option<()>,
     ) -> Result<Stored, Error> {
         Ok(Stored::Done)
     }
 
-    fn insert(&self, function: &Function, key: K, found: Found<V>) {
-        let Found {
-            value,
-            stamp,
-            bytes,
-        } = found;
-        let Stamp {
-            created,
-            compute_nanos,
-        } = stamp;
-        let entry = NewEntry {
-            value,
-            created,
-            compute_nanos,
-            bytes,
-        };
-        let inserted = self.store.insert(key, entry);
-        if let Some(metrics) = function.metrics {
-            metrics.removed(RemovalCause::Evicted, inserted.evicted);
-        }
-        let options = &function.options;
-        let is_bounded = options.capacity.or(options.capacity_bytes).is_some();
-        if inserted.entries >= MANY && !is_bounded {
-            self.warned
-                .call_once(|| trace::memory_is_large(&function.name, inserted.entries));
-        }
+    fn insertion<'a>(
+        &'a self,
+        function: &'a Function,
+        key: &AnyKey,
+        found: Found<AnyValue>,
+    ) -> impl FnOnce() + 'a {
+        self.values().insertion(function, key, found)
     }
 
     fn defer_drops() -> impl Sized {
         DeferDrops::new()
     }
 
-    async fn remove(&self, _: &Session<'_>, key: &K) -> Result<bool, Error> {
-        Ok(self.store.remove(key))
+    async fn remove(&self, _: &Session<'_>, key: &AnyKey) -> Result<bool, Error> {
+        Ok(self.values().remove(key))
     }
 
     async fn clear(&self, _: &Session<'_>) -> Result<Option<u64>, Error> {
-        Ok(Some(self.store.clear()))
+        Ok(Some(self.values().clear()))
     }
 
     async fn clear_leases(&self, _: &Session<'_>) -> Result<(), Error> {
@@ -141,32 +142,114 @@ where
     async fn cleanup(&self, session: &Session<'_>, older_than: Duration) -> Result<u64, Error> {
         let now = self.now(session.function());
         let cutoff = now.saturating_sub(crate::timer::nanos(older_than));
-        Ok(self.store.remove_older_than(cutoff))
+        Ok(self.values().remove_older_than(cutoff))
+    }
+
+    fn drive_on_thread(
+        core: &'static Core<Self>,
+        session: &Session<'_>,
+        key: &AnyKey,
+        work: &mut dyn RunOnThread<Self>,
+    ) -> Settled {
+        drive_on_thread(core, session, key, work)
     }
 
     async fn usage(&self, _: &Session<'_>) -> Result<Usage, Error> {
-        Ok(Usage {
-            entries: Some(self.store.entries()),
-            bytes: self.store.bytes(),
-        })
+        Ok(self.values().usage())
     }
 }
 
-impl<K, V> Memory<K, V>
+/// What the driver does with the values of a function.
+pub(crate) trait Values: Send + Sync {
+    fn find(&self, key: &AnyKey) -> Option<Found<AnyValue>>;
+    /// When the value was created, if there is one.
+    fn created(&self, key: &AnyKey) -> Option<u64>;
+    fn insertion<'a>(
+        &'a self,
+        function: &'a Function,
+        key: &AnyKey,
+        found: Found<AnyValue>,
+    ) -> Box<dyn FnOnce() + 'a>;
+    fn remove(&self, key: &AnyKey) -> bool;
+    fn remove_older_than(&self, cutoff: u64) -> u64;
+    fn clear(&self) -> u64;
+    fn usage(&self) -> Usage;
+}
+
+impl<K, V> Values for Memory<K, V>
 where
     K: Eq + Hash + Clone + Send + Sync + 'static,
     V: Clone + Send + Sync + 'static,
 {
-    fn find(&self, key: &K) -> Option<Found<V>> {
-        let entry = self.store.peek(key)?;
+    fn find(&self, key: &AnyKey) -> Option<Found<AnyValue>> {
+        let entry = self.store.peek(key.get::<K>())?;
         let stamp = Stamp {
             created: entry.created,
             compute_nanos: entry.compute_nanos,
         };
         Some(Found {
-            value: entry.value,
+            value: AnyValue::new(entry.value),
             stamp,
             bytes: None,
         })
+    }
+
+    fn created(&self, key: &AnyKey) -> Option<u64> {
+        let mut created = None;
+        self.store.get(key.get::<K>(), |moment| {
+            created = Some(moment);
+            false
+        });
+        created
+    }
+
+    fn insertion<'a>(
+        &'a self,
+        function: &'a Function,
+        key: &AnyKey,
+        found: Found<AnyValue>,
+    ) -> Box<dyn FnOnce() + 'a> {
+        let key = key.get::<K>().clone();
+        let entry = NewEntry {
+            value: found.value.into_inner::<V>(),
+            created: found.stamp.created,
+            compute_nanos: found.stamp.compute_nanos,
+            bytes: found.bytes,
+        };
+        Box::new(move || {
+            let inserted = self.store.insert(key, entry);
+            note(function, &self.warned, inserted.evicted, inserted.entries);
+        })
+    }
+
+    fn remove(&self, key: &AnyKey) -> bool {
+        self.store.remove(key.get::<K>())
+    }
+
+    fn remove_older_than(&self, cutoff: u64) -> u64 {
+        self.store.remove_older_than(cutoff)
+    }
+
+    fn clear(&self) -> u64 {
+        self.store.clear()
+    }
+
+    fn usage(&self) -> Usage {
+        Usage {
+            entries: Some(self.store.entries()),
+            bytes: self.store.bytes(),
+        }
+    }
+}
+
+/// Counts what an insertion evicted; tells the program, once, of a store that grows without bounds.
+fn note(function: &Function, warned: &Once, evicted: u64, entries: u64) {
+    if let Some(metrics) = function.metrics {
+        metrics.removed(RemovalCause::Evicted, evicted);
+    }
+    let options = &function.options;
+    let is_bounded = options.capacity.or(options.capacity_bytes).is_some();
+    if entries >= MANY && !is_bounded {
+        warned.call_once(|| trace::memory_is_large(&function.name, entries));
     }
 }

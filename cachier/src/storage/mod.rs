@@ -1,6 +1,8 @@
 //! Where values are kept, as the driver sees it: the memory of the process, or a persistent backend.
 
 #[cfg(feature = "memory")]
+pub(crate) mod any;
+#[cfg(feature = "memory")]
 pub(crate) mod memory;
 #[cfg(feature = "memory")]
 pub(crate) mod near;
@@ -12,7 +14,7 @@ use std::time::Duration;
 
 use cachier_backends::{Error, Usage};
 
-use crate::drive::Session;
+use crate::drive::{Core, RunOnThread, Session, Settled};
 use crate::flight::Recheck;
 use crate::function::Function;
 
@@ -117,8 +119,14 @@ pub trait Tiers: Send + Sync + Sized + 'static {
         found: &Found<Self::Value>,
         lease: Option<Self::Lease>,
     ) -> impl Future<Output = Result<Stored, Error>> + Send;
-    /// Stores in the memory of the process; called under a lock, so it must not wait.
-    fn insert(&self, function: &Function, key: Self::Key, found: Found<Self::Value>);
+    /// Prepares to store in the memory of the process. What it returns does so; it is called under a lock, so it must not
+    /// wait.
+    fn insertion<'a>(
+        &'a self,
+        function: &'a Function,
+        key: &Self::Key,
+        found: Found<Self::Value>,
+    ) -> impl FnOnce() + 'a;
 
     /// What to hold while inserting, so that no value is dropped under the lock.
     fn defer_drops() -> impl Sized {}
@@ -143,6 +151,15 @@ pub trait Tiers: Send + Sync + Sized + 'static {
         session: &Session<'_>,
         older_than: Duration,
     ) -> impl Future<Output = Result<u64, Error>> + Send;
+    /// Drives a call of a synchronous function to its end.
+    ///
+    /// Each storage does it, so that the driver is compiled once here, and not with every program.
+    fn drive_on_thread(
+        core: &'static Core<Self>,
+        session: &Session<'_>,
+        key: &Self::Key,
+        work: &mut dyn RunOnThread<Self>,
+    ) -> Settled;
     /// What the function's values occupy.
     fn usage(&self, session: &Session<'_>) -> impl Future<Output = Result<Usage, Error>> + Send;
 }

@@ -12,7 +12,7 @@ use cachier_metrics::RemovalCause;
 
 use super::{Claim, Found, Loaded, Notice, Stamp, Stored, Tiers};
 use crate::backends::Guarded;
-use crate::drive::Session;
+use crate::drive::{Core, RunOnThread, Session, Settled, drive_on_thread};
 use crate::flight::Recheck;
 use crate::function::Function;
 use crate::heartbeat::Heartbeat;
@@ -284,7 +284,14 @@ impl Tiers for Persistent {
         }
     }
 
-    fn insert(&self, _: &Function, _: KeyHash, _: Found<Encoded>) {}
+    fn insertion<'a>(
+        &'a self,
+        _: &'a Function,
+        _: &KeyHash,
+        _: Found<Encoded>,
+    ) -> impl FnOnce() + 'a {
+        || ()
+    }
 
     async fn remove(&self, session: &Session<'_>, key: &KeyHash) -> Result<bool, Error> {
         let removed = self.operate_twice(session, Operation::Remove, async move |target| {
@@ -316,6 +323,15 @@ impl Tiers for Persistent {
             target.store.backend.cleanup(&target.scope, cutoff).await
         });
         Ok(removed.await?.unwrap_or(0))
+    }
+
+    fn drive_on_thread(
+        core: &'static Core<Self>,
+        session: &Session<'_>,
+        key: &KeyHash,
+        work: &mut dyn RunOnThread<Self>,
+    ) -> Settled {
+        drive_on_thread(core, session, key, work)
     }
 
     async fn usage(&self, session: &Session<'_>) -> Result<Usage, Error> {

@@ -1,0 +1,78 @@
+//! Keys and values whose types are forgotten, so that one driver serves all functions that keep their values in memory.
+//!
+//! A hit knows its types and comes by none of this.
+
+use std::any::Any;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
+/// The arguments of a call, of any type.
+#[derive(Clone)]
+pub struct AnyKey(Arc<dyn Key>);
+
+/// A value of any type.
+#[derive(Clone)]
+pub struct AnyValue(Arc<dyn Any + Send + Sync>);
+
+impl AnyKey {
+    pub(crate) fn new<K: Eq + Hash + Clone + Send + Sync + 'static>(key: K) -> Self {
+        Self(Arc::new(key))
+    }
+
+    /// The key with its type, which is the one that its function has.
+    pub(crate) fn get<K: 'static>(&self) -> &K {
+        match self.0.as_any().downcast_ref() {
+            Some(key) => key,
+            None => unreachable!("all keys of a function are of one type"),
+        }
+    }
+}
+
+impl AnyValue {
+    pub(crate) fn new<V: Send + Sync + 'static>(value: V) -> Self {
+        Self(Arc::new(value))
+    }
+
+    /// The value with its type, which is the one that its function has: cloned only where others have it too.
+    pub(crate) fn into_inner<V: Clone + Send + Sync + 'static>(self) -> V {
+        match self.0.downcast() {
+            Ok(value) => Arc::unwrap_or_clone(value),
+            Err(_) => unreachable!("all values of a function are of one type"),
+        }
+    }
+}
+
+impl PartialEq for AnyKey {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.equals(&*other.0)
+    }
+}
+
+impl Eq for AnyKey {}
+
+impl Hash for AnyKey {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.hash_into(state);
+    }
+}
+
+/// What the driver asks of a key.
+trait Key: Send + Sync {
+    fn equals(&self, other: &dyn Key) -> bool;
+    fn hash_into(&self, state: &mut dyn Hasher);
+    fn as_any(&self) -> &dyn Any;
+}
+
+impl<K: Eq + Hash + Send + Sync + 'static> Key for K {
+    fn equals(&self, other: &dyn Key) -> bool {
+        other.as_any().downcast_ref() == Some(self)
+    }
+
+    fn hash_into(&self, mut state: &mut dyn Hasher) {
+        self.hash(&mut state);
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
