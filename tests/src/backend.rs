@@ -9,7 +9,8 @@ use std::time::Duration;
 use cachier::testing::Clock;
 use cachier::{Backend, Error, ErrorKind};
 use cachier_backends::{
-    BoxFuture, EntryVersion, Key, Loaded, Operation, Scope, StoreReply, StoreRequest,
+    BoxFuture, EntryVersion, Key, Lease, LeaseReply, Loaded, Operation, Scope, StoreReply,
+    StoreRequest,
 };
 
 /// Entries in a map that all clones share.
@@ -23,6 +24,7 @@ struct Shared {
     entries: Mutex<HashMap<Key, Vec<u8>>>,
     fault: Mutex<Fault>,
     asked: AtomicU64,
+    asked_for_leases: AtomicU64,
 }
 
 /// What is wrong with a backend.
@@ -41,6 +43,8 @@ pub enum Fault {
     LoadsSlowly(Duration),
     /// It loads bytes that nobody stored.
     LoadsGarbage,
+    /// Nothing, but other processes compute every key.
+    OthersCompute,
 }
 
 impl MapBackend {
@@ -53,6 +57,12 @@ impl MapBackend {
     #[must_use]
     pub fn asked(&self) -> u64 {
         self.shared.asked.load(Ordering::SeqCst)
+    }
+
+    /// How often it was asked for a lease.
+    #[must_use]
+    pub fn asked_for_leases(&self) -> u64 {
+        self.shared.asked_for_leases.load(Ordering::SeqCst)
     }
 
     /// Answers as its fault allows.
@@ -110,6 +120,20 @@ impl Backend for MapBackend {
             self.answer(Operation::Store, store).await?;
             Ok(StoreReply::Stored { evicted: 0 })
         })
+    }
+
+    fn lease<'a>(
+        &'a self,
+        key: &'a Key,
+        seen: Option<&'a EntryVersion>,
+        _: Duration,
+    ) -> BoxFuture<'a, LeaseReply> {
+        self.shared.asked_for_leases.fetch_add(1, Ordering::SeqCst);
+        let reply = match *lock(&self.shared.fault) {
+            Fault::OthersCompute => LeaseReply::Held,
+            _ => LeaseReply::Granted(Lease::new(key.clone(), seen.cloned(), ())),
+        };
+        Box::pin(async { Ok(reply) })
     }
 
     fn remove<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, bool> {

@@ -256,6 +256,9 @@ impl<'a, T: Tiers> Drive<'a, T> {
             return;
         };
         let core = self.core;
+        if core.tiers.is_computed_elsewhere(&core.function, self.key) {
+            return;
+        }
         let recheck = || core.tiers.recheck(self.key, &seen);
         // The arguments are cloned only once it is known that they are needed.
         if let Some(announced) = core.flights.announce(self.key, recheck)

@@ -39,8 +39,10 @@ where
         return;
     };
     let session = Session::unmeasured(&core.function, flavour);
-    let Ok(Claim::Granted(lease)) = core.tiers.claim(&session, &key, &seen).await else {
-        return;
+    let lease = match core.tiers.claim(&session, &key, &seen).await {
+        Ok(Claim::Granted(lease)) => lease,
+        Ok(Claim::Held) => return core.tiers.note_computed_elsewhere(&core.function, &key),
+        Ok(Claim::Changed) | Err(_) => return,
     };
     let mut drive = Drive::new(core, &session, &key);
     drive.look = Look::Done;

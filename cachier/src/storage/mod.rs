@@ -2,6 +2,7 @@
 
 #[cfg(feature = "memory")]
 pub(crate) mod any;
+mod elsewhere;
 #[cfg(feature = "memory")]
 pub(crate) mod memory;
 #[cfg(feature = "memory")]
@@ -98,6 +99,15 @@ pub trait Tiers: Send + Sync + Sized + 'static {
         key: &Self::Key,
         seen: &Self::Seen,
     ) -> impl Future<Output = Result<Claim<Self::Lease>, Error>> + Send;
+    /// Learns that another process computes the key.
+    fn note_computed_elsewhere(&self, function: &Function, key: &Self::Key) {
+        let _ = (function, key);
+    }
+    /// Whether another process computed the key a moment ago, so that there is no use in asking for the right to.
+    fn is_computed_elsewhere(&self, function: &Function, key: &Self::Key) -> bool {
+        let _ = (function, key);
+        false
+    }
     /// Waits until another process has changed the value, or its lease may be free, where the storage notifies.
     fn change(
         &self,

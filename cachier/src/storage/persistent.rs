@@ -10,6 +10,7 @@ use cachier_backends::{
 };
 use cachier_metrics::RemovalCause;
 
+use super::elsewhere::Elsewhere;
 use super::{Claim, Found, Loaded, Notice, Stamp, Stored, Tiers};
 use crate::backends::Guarded;
 use crate::drive::{Core, RunOnThread, Session, Settled, drive_on_thread};
@@ -26,6 +27,7 @@ pub struct Persistent {
     target: RwLock<Option<(u64, Arc<Target>)>>,
     /// Who is told of what other processes do to the entries.
     watcher: OnceLock<Arc<Watcher>>,
+    elsewhere: Elsewhere,
 }
 
 /// A lease, kept alive until it is used or dropped.
@@ -70,6 +72,7 @@ impl Persistent {
         Self {
             target: RwLock::new(None),
             watcher: OnceLock::new(),
+            elsewhere: Elsewhere::default(),
         }
     }
 
@@ -219,6 +222,14 @@ impl Tiers for Persistent {
             })
         });
         claim.await
+    }
+
+    fn note_computed_elsewhere(&self, function: &Function, key: &KeyHash) {
+        self.elsewhere.note(*key, function.world.clock.now());
+    }
+
+    fn is_computed_elsewhere(&self, function: &Function, key: &KeyHash) -> bool {
+        self.elsewhere.holds(key, function.world.clock.now())
     }
 
     async fn change(

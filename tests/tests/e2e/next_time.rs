@@ -5,6 +5,7 @@ use std::time::Duration;
 use cachier::testing::{Clock, isolated, isolated_async};
 use cachier::{CallOptions, Outcome, cachier};
 use cachier_metrics::{ComputeFailure, Reason, StaleUse};
+use cachier_tests::backend::{Fault, MapBackend};
 use cachier_tests::callers::Callers;
 use cachier_tests::gate::{Counter, Gate, panic_silently};
 use cachier_tests::sandbox::in_folder;
@@ -90,6 +91,32 @@ refreshes! {
     async_on_memory: (backend = "memory"), in_tasks, {async fn}, {wait_async().await};
     async_on_file: (backend = "file"), in_tasks, {async fn}, {wait_async().await};
     async_on_near: (backend = "file", near_cache = 10), in_tasks, {async fn}, {wait_async().await};
+}
+
+#[test]
+fn while_another_process_recomputes_not_every_stale_call_asks_for_the_lease() {
+    #[cachier(backend = registered("map"), stale_after = "1h", next_time)]
+    fn double(number: u64) -> u64 {
+        number * 2
+    }
+
+    isolated(|| {
+        let map = MapBackend::default();
+        cachier::register_backend("map", map.clone()).unwrap();
+        double(21);
+        Clock::advance(2 * HOUR);
+        map.set(Fault::OthersCompute);
+        let before = map.asked_for_leases();
+        let stale = || {
+            let call = double::call_detailed(CallOptions::new(), 21);
+            assert_eq!(call.outcome, Outcome::Stale);
+            cachier::flush();
+            map.asked_for_leases() - before
+        };
+        (0..10).for_each(|_| assert_eq!(stale(), 1));
+        Clock::advance(Duration::from_secs(1));
+        assert_eq!(stale(), 2, "that process may have died");
+    });
 }
 
 #[test]
