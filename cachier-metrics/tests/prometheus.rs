@@ -435,6 +435,7 @@ fn stores_tell_their_figures_once_and_without_the_functions_that_use_them() {
         );
     }
     assert!(!text.contains("unused") && !text.contains("state=\"busy\""));
+    assert!(!format!("{sources:?}").contains("host"), "it may be secret");
     drop(sources);
     assert!(!exporter.render().contains("cachier_breaker_open"));
 }
