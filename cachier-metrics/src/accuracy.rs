@@ -5,15 +5,14 @@ use std::time::Duration;
 use crate::counter::Writers;
 use crate::distribution::Distribution;
 use crate::histogram::{Histogram, LiveHistogram, SECONDS};
-use crate::sampling::{Sampled, Sampler, SamplingRate, split_mix};
+use crate::sampling::{Sampler, SamplingRate, mixed, next_draw, unit};
 
 /// Durations in nanoseconds, spread over several powers of ten.
 fn durations(count: usize) -> Vec<u64> {
-    let mut state = 42;
+    let mut draw = 42;
     let mut uniform = || {
-        let random;
-        (state, random) = split_mix(state);
-        ((random >> 11) + 1) as f64 / (1_u64 << 53) as f64
+        draw = next_draw(draw);
+        unit(mixed(draw))
     };
     let mut normal = || (-2.0 * uniform().ln()).sqrt() * (std::f64::consts::TAU * uniform()).cos();
     (0..count)
@@ -25,18 +24,13 @@ fn durations(count: usize) -> Vec<u64> {
 fn observe(calls: &[u64], rate: f64, seed: u64) -> Histogram {
     let sampler = Sampler::new(SamplingRate::new(rate));
     let histogram = LiveHistogram::new(&SECONDS);
-    let (mut state, mut random) = split_mix(seed);
-    let mut calls = calls.iter();
-    // The gap counts the calls up to and including the sampled one.
-    while let Some(call) = calls.nth(sampler.gap(random).max(1) as usize - 1) {
-        (state, random) = split_mix(state);
-        let sampled = if rate == 1.0 {
-            Sampled::ONE
-        } else {
-            sampler.weigh(random)
-        };
-        histogram.record(*call, sampled.weight(), Writers::One);
-        (state, random) = split_mix(state);
+    let mut draw = seed;
+    for call in calls {
+        draw = next_draw(draw);
+        if sampler.threshold().admits(draw) {
+            let weight = sampler.weigh(draw).weight();
+            histogram.record(*call, weight, Writers::One);
+        }
     }
     histogram.read()
 }

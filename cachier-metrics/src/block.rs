@@ -12,19 +12,18 @@ use std::thread::LocalKey;
 
 use crate::counter::{Counter, Sum, Writers};
 use crate::histogram::{LiveHistogram, SECONDS};
-use crate::sampling::{EVERY, NEVER, Sampled, Sampler, SamplingRate, split_mix};
+use crate::sampling::{Sampled, Sampler, SamplingRate, Threshold, next_draw};
 use crate::sync::{AtomicU64, Mutex, lock};
 
 /// Counts of one thread; about 12 KB.
 #[repr(C, align(128))]
 pub(crate) struct Block {
     pub(crate) hits: Counter,
-    /// Calls up to and including the next sampled one.
-    countdown: AtomicU64,
+    draw: AtomicU64,
+    threshold: Threshold,
     owner: &'static Blocks,
     writers: Writers,
     pub(crate) near_hits: Counter,
-    random: AtomicU64,
     pub(crate) time_saved: Sum,
     pub(crate) latency: LiveHistogram,
     pub(crate) age: LiveHistogram,
@@ -84,20 +83,19 @@ impl Blocks {
 
 impl Block {
     fn new(owner: &'static Blocks, writers: Writers, seed: u64) -> Self {
-        let (state, random) = split_mix(seed);
-        // Counting down takes a single writer; the shared block times all calls or none.
-        let gap = match (owner.sampler.gap(random), writers) {
-            (EVERY, _) => EVERY,
-            (_, Writers::Many) => NEVER,
-            (gap, Writers::One) => gap,
+        // Drawing takes a single writer; the shared block times all calls or none.
+        let threshold = match (owner.sampler.threshold(), writers) {
+            (Threshold::ALWAYS, _) => Threshold::ALWAYS,
+            (_, Writers::Many) => Threshold::NEVER,
+            (threshold, Writers::One) => threshold,
         };
         Self {
             hits: Counter::default(),
-            countdown: AtomicU64::new(gap),
+            draw: AtomicU64::new(seed),
+            threshold,
             owner,
             writers,
             near_hits: Counter::default(),
-            random: AtomicU64::new(state),
             time_saved: Sum::default(),
             latency: LiveHistogram::new(&SECONDS),
             age: LiveHistogram::new(&SECONDS),
@@ -114,26 +112,6 @@ impl Block {
         counted
             .wrapping_add(self.latency.samples())
             .wrapping_add(self.age.samples())
-    }
-
-    /// A call that the countdown says is due.
-    fn due(&self, countdown: u64) -> Sampled {
-        if countdown == EVERY {
-            Sampled::ONE
-        } else {
-            self.draw()
-        }
-    }
-
-    #[cold]
-    fn draw(&self) -> Sampled {
-        let (state, random) = split_mix(self.random.load(Relaxed));
-        let sampled = self.owner.sampler.weigh(random);
-        let (state, random) = split_mix(state);
-        self.random.store(state, Relaxed);
-        self.countdown
-            .store(self.owner.sampler.gap(random), Relaxed);
-        sampled
     }
 }
 
@@ -156,12 +134,15 @@ impl Local {
     /// Decides whether this call is timed: once for every call.
     #[inline]
     pub fn sample(self) -> Option<Sampled> {
-        let countdown = self.block.countdown.load(Relaxed);
-        if countdown > 1 {
-            self.block.countdown.store(countdown - 1, Relaxed);
-            return None;
-        }
-        Some(self.block.due(countdown))
+        let Block {
+            draw,
+            threshold,
+            owner,
+            ..
+        } = self.block;
+        let drawn = next_draw(draw.load(Relaxed));
+        draw.store(drawn, Relaxed);
+        threshold.admits(drawn).then(|| owner.sampler.weigh(drawn))
     }
 
     /// Counts a call that was given a fresh value.

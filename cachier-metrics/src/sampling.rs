@@ -103,66 +103,77 @@ impl Sampled {
     }
 }
 
-/// Draws gaps and weights for one rate.
+/// Draws for one rate which calls are sampled, and what they weigh.
 ///
-/// Every call is sampled with probability p, independently of the others: the gap from one sampled call to the next
-/// is geometric, so most calls only count down. A sampled call weighs 1/p, rounded up or down at random so that the
-/// mean is exactly 1/p. Hence each sum of weights is an unbiased estimate (Horvitz and Thompson 1952).
+/// Every call is sampled with probability p, independently of the others. A sampled call weighs 1/p, rounded up or down
+/// at random so that the mean is exactly 1/p. Hence each sum of weights is an unbiased estimate (Horvitz and Thompson
+/// 1952).
 pub(crate) struct Sampler {
-    rate: f64,
-    /// 1 / ln(1 - p)
-    inverse_log: f64,
+    threshold: Threshold,
     /// 1/p, rounded down, and what the rounding took away.
     weight: u64,
     remainder: f64,
 }
 
-/// Value of the countdown that says: every call.
-pub(crate) const EVERY: u64 = 0;
-/// Value of the countdown that is never reached.
-pub(crate) const NEVER: u64 = u64::MAX;
+/// A call is sampled whose draw, of 63 bits, lies below.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Threshold(u64);
+
+impl Threshold {
+    /// No call is sampled, whatever is drawn.
+    pub(crate) const NEVER: Self = Self(0);
+    /// Every call is.
+    pub(crate) const ALWAYS: Self = Self(1 << 63);
+
+    /// Whether the call with this draw is sampled: see [`next_draw`].
+    #[inline]
+    pub(crate) fn admits(self, draw: u64) -> bool {
+        draw >> 1 < self.0
+    }
+}
 
 impl Sampler {
-    pub(crate) fn new(rate: SamplingRate) -> Self {
-        let (rate, weight) = (rate.0, rate.0.recip());
+    pub(crate) fn new(SamplingRate(rate): SamplingRate) -> Self {
+        let weight = rate.recip();
         Self {
-            rate,
-            inverse_log: (-rate).ln_1p().recip(),
+            threshold: Threshold((rate * Threshold::ALWAYS.0 as f64) as u64),
             weight: weight as u64,
             remainder: weight.fract(),
         }
     }
 
-    /// Calls up to and including the next sampled one, at least 1; [`EVERY`] and [`NEVER`] at the ends of the range.
-    pub(crate) fn gap(&self, random: u64) -> u64 {
-        if self.rate >= 1.0 {
-            EVERY
-        } else if self.rate <= 0.0 {
-            NEVER
-        } else {
-            (unit(random).ln() * self.inverse_log) as u64 + 1
-        }
+    pub(crate) fn threshold(&self) -> Threshold {
+        self.threshold
     }
 
-    /// The weight of a sampled call.
-    pub(crate) fn weigh(&self, random: u64) -> Sampled {
-        let up = unit(random) <= self.remainder;
+    /// The weight of a call that was sampled with this draw.
+    #[inline]
+    pub(crate) fn weigh(&self, draw: u64) -> Sampled {
+        // The draw itself is small, or it would not have been sampled: so it is mixed anew.
+        let up = self.remainder > 0.0 && unit(mixed(draw)) <= self.remainder;
         Sampled::of(self.weight + u64::from(up))
     }
 }
 
+/// The draw after this one: a step of a linear congruential generator (multiplier and increment of Knuth's MMIX), whose
+/// high bits are random enough to sample by.
+#[inline]
+pub(crate) fn next_draw(draw: u64) -> u64 {
+    draw.wrapping_mul(6_364_136_223_846_793_005)
+        .wrapping_add(1_442_695_040_888_963_407)
+}
+
 /// A number in (0, 1] from 53 random bits.
-fn unit(random: u64) -> f64 {
+pub(crate) fn unit(random: u64) -> f64 {
     ((random >> 11) + 1) as f64 / (1_u64 << 53) as f64
 }
 
-/// One step of SplitMix64 (Steele, Lea, Flood 2014): the next state and its random number.
-pub(crate) fn split_mix(state: u64) -> (u64, u64) {
-    let next = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let mut mixed = next;
+/// The number, stirred until no bit tells of another: the output of SplitMix64 (Steele, Lea, Flood 2014).
+pub(crate) fn mixed(number: u64) -> u64 {
+    let mut mixed = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
     mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    (next, mixed ^ (mixed >> 31))
+    mixed ^ (mixed >> 31)
 }
 
 #[cfg(all(test, not(shuttle)))]
@@ -191,29 +202,59 @@ mod tests {
     }
 
     #[test]
-    fn gaps_and_weights_have_the_means_that_the_rate_asks_for() {
+    fn shares_and_weights_have_the_means_that_the_rate_asks_for() {
         for rate in [0.01, 0.1, 0.3, 0.7, 0.95] {
             let sampler = Sampler::new(SamplingRate::new(rate));
-            let draws = 200_000;
-            let (mut state, mut random, mut gaps, mut weights) = (7, 0, 0, 0);
-            for _ in 0..draws {
-                (state, random) = split_mix(state);
-                gaps += sampler.gap(random);
-                (state, random) = split_mix(state);
-                weights += sampler.weigh(random).weight();
+            let calls = 500_000;
+            let (mut draw, mut sampled, mut weights) = (7, 0, 0);
+            for _ in 0..calls {
+                draw = next_draw(draw);
+                if sampler.threshold().admits(draw) {
+                    sampled += 1;
+                    weights += sampler.weigh(draw).weight();
+                }
             }
-            assert_ne!(random, 0);
-            let share = |sum: u64| sum as f64 / f64::from(draws) * rate;
-            let (gaps, weights) = (share(gaps), share(weights));
-            assert!((gaps - 1.0).abs() < 0.01, "gaps at {rate}: {gaps}");
-            assert!((weights - 1.0).abs() < 0.01, "weights at {rate}: {weights}");
+            let share = f64::from(sampled) / f64::from(calls) / rate;
+            assert!((share - 1.0).abs() < 0.03, "share at {rate}: {share}");
+            let weight = weights as f64 / f64::from(sampled) * rate;
+            assert!((weight - 1.0).abs() < 0.01, "weight at {rate}: {weight}");
         }
     }
 
     #[test]
+    fn one_call_tells_nothing_of_the_next() {
+        let threshold = Sampler::new(SamplingRate::new(0.1)).threshold();
+        let (mut draw, mut both) = (3, [0; 8]);
+        let calls = 1_000_000;
+        let sampled: Vec<bool> = (0..calls)
+            .map(|_| {
+                draw = next_draw(draw);
+                threshold.admits(draw)
+            })
+            .collect();
+        for (distance, both) in (1..).zip(&mut both) {
+            let pairs = sampled.iter().zip(&sampled[distance..]);
+            *both = pairs.filter(|(one, other)| **one && **other).count();
+        }
+        // A hundredth of the pairs, give or take five standard deviations.
+        assert!(
+            both.iter().all(|both| (9_500..10_500).contains(both)),
+            "{both:?}"
+        );
+    }
+
+    #[test]
     fn the_ends_of_the_range_need_no_chance() {
-        assert_eq!(Sampler::new(SamplingRate::ALL).gap(1), EVERY);
-        assert_eq!(Sampler::new(SamplingRate::NONE).gap(1), NEVER);
+        let (all, none) = (
+            Sampler::new(SamplingRate::ALL),
+            Sampler::new(SamplingRate::NONE),
+        );
+        assert_eq!(all.threshold(), Threshold::ALWAYS);
+        assert_eq!(none.threshold(), Threshold::NEVER);
+        for draw in [0, 1, u64::MAX] {
+            assert!(Threshold::ALWAYS.admits(draw) && !Threshold::NEVER.admits(draw));
+            assert_eq!(all.weigh(draw), Sampled::ONE);
+        }
         assert_eq!(unit(u64::MAX), 1.0);
         assert!(unit(0) > 0.0);
     }

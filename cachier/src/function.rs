@@ -77,11 +77,11 @@ impl Function {
             .store(enabled && self.duplicate.get().is_none(), Ordering::Relaxed);
     }
 
-    /// Whether a value in memory that was created at this moment is fresh now.
+    /// What tells whether a value in memory that counts from a moment is fresh now; `None` where all are.
     #[inline]
-    pub(crate) fn is_fresh(&self, created: u64) -> bool {
+    pub(crate) fn freshness(&self) -> Option<impl Fn(u64) -> bool> {
         let fresh_nanos = self.fresh_nanos.load(Ordering::Relaxed);
-        fresh_nanos == u64::MAX || self.is_younger(created, fresh_nanos)
+        (fresh_nanos != u64::MAX).then_some(move |since| self.is_younger(since, fresh_nanos))
     }
 
     /// Whether at most this much time has passed since then. Not inlined: functions whose values stay fresh for ever

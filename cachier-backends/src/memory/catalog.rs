@@ -36,10 +36,10 @@ impl Catalog {
         self.records[id as usize].position
     }
 
-    /// The records of all items, to be brought up to date when they move.
-    pub(super) fn records_mut(&mut self) -> impl Iterator<Item = &mut Record> {
-        let records = self.records.iter_mut();
-        records.filter(|record| record.position != Position::NOWHERE)
+    /// The ids and records of all items, to be brought up to date when they move.
+    pub(super) fn records_mut(&mut self) -> impl Iterator<Item = (u32, &mut Record)> {
+        let records = (0..).zip(self.records.iter_mut());
+        records.filter(|(_, record)| record.position != Position::NOWHERE)
     }
 
     /// The id that the next item will have.

@@ -20,6 +20,13 @@ pub struct Entry<V> {
     pub compute_nanos: u64,
 }
 
+/// When a value was computed, and how long that took, in nanoseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Times {
+    pub(super) created: u64,
+    pub(super) compute_nanos: u64,
+}
+
 /// An entry on its way into a store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NewEntry<V> {
@@ -27,6 +34,8 @@ pub struct NewEntry<V> {
     pub value: V,
     /// When it was computed, in nanoseconds of the caller's clock.
     pub created: u64,
+    /// Since when it counts as fresh: when it was computed, or when it came into this store.
+    pub since: u64,
     /// How long computing it took, in nanoseconds.
     pub compute_nanos: u64,
     /// Its size, where the caller can tell.
@@ -45,7 +54,27 @@ pub struct Inserted {
     pub entries: u64,
 }
 
+impl<V> Entry<V> {
+    pub(super) fn new(value: V, times: Times) -> Self {
+        Self {
+            value,
+            created: times.created,
+            compute_nanos: times.compute_nanos,
+        }
+    }
+}
+
+impl<V> NewEntry<V> {
+    pub(super) fn times(&self) -> Times {
+        Times {
+            created: self.created,
+            compute_nanos: self.compute_nanos,
+        }
+    }
+}
+
 impl Bounds {
+    #[inline]
     pub(super) fn are_set(&self) -> bool {
         self.entries.is_some() || self.bytes.is_some()
     }

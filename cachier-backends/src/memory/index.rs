@@ -76,7 +76,7 @@ impl<T: Send + Sync + 'static> Index<T> {
     fn grow(&self, catalog: &mut Catalog, guard: &Guard) {
         let old = self.table(guard);
         let new = Table::new(old.buckets() * 2);
-        for record in catalog.records_mut() {
+        for (_, record) in catalog.records_mut() {
             let item = old.share(record.position, guard);
             let item = item.expect("a catalogued item is in its place");
             record.position = new.place(record.hash, item);

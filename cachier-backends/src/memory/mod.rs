@@ -7,21 +7,24 @@
 //! use cachier_backends::memory::{Bounds, MemoryStore, NewEntry};
 //!
 //! let store: MemoryStore<String, u64> = MemoryStore::new(Bounds { entries: Some(2), bytes: None });
-//! store.insert("a".to_owned(), NewEntry { value: 1, created: 0, compute_nanos: 250, bytes: None });
+//! store.insert("a".to_owned(), NewEntry { value: 1, created: 0, since: 0, compute_nanos: 250, bytes: None });
 //!
 //! // The lookup borrows its key, and asks about freshness before it clones the value.
-//! let hit = store.get("a", |created| created < 60).unwrap();
-//! assert_eq!((hit.value, hit.compute_nanos), (1, 250));
+//! assert_eq!(store.get("a", Some(|since| since < 60)), Some(1));
+//! assert_eq!(store.peek("a").unwrap().compute_nanos, 250);
 //! ```
 //!
 //! - `index` finds an entry by its key: a hash table that is read without a lock, made of `table`s of
 //!   `bucket`s. `catalog` knows where each entry stands.
+//! - `word_index` does the same for keys and values that are one machine word each (`word`), which stand in its
+//!   `word_bucket`s themselves. `contents` is either of the two.
 //! - `policy` chooses the entry that goes when a bound is reached: S3-FIFO, as plain logic.
 //! - `writer` changes all of them in step and keeps to the bounds; `store` is the public face.
 //! - `sync` names what synchronises; `guard` says when what was removed is dropped.
 
 mod bucket;
 mod catalog;
+mod contents;
 mod entry;
 mod guard;
 mod index;
@@ -32,11 +35,14 @@ mod store;
 mod summary;
 mod sync;
 mod table;
+pub mod word;
+mod word_bucket;
+mod word_index;
 mod writer;
 
 pub use entry::{Bounds, Entry, Inserted, NewEntry};
 pub use guard::DeferDrops;
-pub use store::MemoryStore;
+pub use store::{BorrowedKey, MemoryStore};
 
 #[cfg(test)]
 mod tests;

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
-use super::entry::{Entry, NewEntry};
+use super::entry::{NewEntry, Times};
 use super::sync::AtomicU8;
 
 /// What a hit reads stands together, so that it mostly takes one cache line.
@@ -11,9 +11,9 @@ pub(super) struct Node<K, V> {
     pub(super) key: K,
     pub(super) id: u32,
     pub(super) uses: Uses,
-    pub(super) created: u64,
+    pub(super) since: u64,
     pub(super) value: V,
-    pub(super) compute_nanos: u64,
+    pub(super) times: Times,
 }
 
 impl<K, V> Node<K, V> {
@@ -22,20 +22,9 @@ impl<K, V> Node<K, V> {
             key,
             id,
             uses: Uses::default(),
-            created: entry.created,
+            since: entry.since,
+            times: entry.times(),
             value: entry.value,
-            compute_nanos: entry.compute_nanos,
-        }
-    }
-}
-
-impl<K, V: Clone> Node<K, V> {
-    #[inline]
-    pub(super) fn entry(&self) -> Entry<V> {
-        Entry {
-            value: self.value.clone(),
-            created: self.created,
-            compute_nanos: self.compute_nanos,
         }
     }
 }
@@ -57,6 +46,14 @@ impl Uses {
         if uses < Self::MOST {
             self.0.store(uses + 1, Relaxed);
         }
+    }
+
+    pub(super) fn copy(&self) -> u8 {
+        self.0.load(Relaxed)
+    }
+
+    pub(super) fn set(&self, uses: u8) {
+        self.0.store(uses, Relaxed);
     }
 
     /// Takes a use away; `false` if there is none.

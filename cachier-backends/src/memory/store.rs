@@ -1,5 +1,6 @@
 //! The store: entries under typed keys, with bounds.
 
+use std::cell::Cell;
 use std::fmt;
 use std::hash::{BuildHasher, Hash};
 use std::sync::PoisonError;
@@ -7,11 +8,14 @@ use std::sync::PoisonError;
 use equivalent::Equivalent;
 use foldhash::fast::RandomState;
 
-use super::entry::{Bounds, Entry, Inserted, NewEntry};
+use super::contents::{Contents, Wanted};
+use super::entry::{Bounds, Entry, Inserted, NewEntry, Times};
 use super::guard::{pin, pin_inline, reclaim};
 use super::index::Index;
 use super::node::Node;
 use super::sync::{Guard, Mutex, MutexGuard};
+use super::word;
+use super::word_index::{Place, Unsteady, WordIndex};
 use super::writer::{Ledger, Writer};
 
 /// Typed entries of one function in the memory of the process.
@@ -31,9 +35,26 @@ use super::writer::{Ledger, Writer};
 pub struct MemoryStore<K, V> {
     hasher: RandomState,
     bounds: Bounds,
-    index: Index<Node<K, V>>,
+    contents: Contents<K, V>,
     ledger: Mutex<Ledger>,
 }
+
+/// What a key is looked for by: the key itself, or a borrowed form of it with the same hash.
+pub trait BorrowedKey<K>: Hash + Equivalent<K> {
+    /// The key as one machine word, where it is one: see [`word`](super::word).
+    fn word(&self) -> Option<u64> {
+        None
+    }
+}
+
+impl<K: Eq + Hash + 'static> BorrowedKey<K> for K {
+    #[inline]
+    fn word(&self) -> Option<u64> {
+        word::of(self)
+    }
+}
+
+impl BorrowedKey<String> for str {}
 
 impl<K, V> MemoryStore<K, V>
 where
@@ -45,34 +66,68 @@ where
         Self {
             hasher: RandomState::default(),
             bounds,
-            index: Index::new(),
+            contents: Contents::new(),
             ledger: Mutex::new(Ledger::new(bounds)),
         }
     }
 
-    /// The entry of this key, if there is one and `fresh` holds for the time it was created. Counts
-    /// as a use of the entry. A value that is not fresh is not cloned.
+    /// The value under this key, if there is one and `fresh` holds for the time since which it counts as fresh; without
+    /// `fresh`, every value is. Counts as a use of the entry. A value that is not fresh is not cloned.
     #[inline(always)]
-    pub fn get<Q>(&self, key: &Q, fresh: impl FnOnce(u64) -> bool) -> Option<Entry<V>>
+    pub fn get<Q>(&self, key: &Q, fresh: Option<impl Fn(u64) -> bool>) -> Option<V>
     where
-        Q: Hash + Equivalent<K> + ?Sized,
+        Q: BorrowedKey<K> + ?Sized,
     {
-        let guard = pin_inline()?;
-        let node = self.find(key, &guard)?;
-        if !fresh(node.created) {
-            return None;
-        }
-        node.uses.count();
-        Some(node.entry())
+        self.hit(key, fresh, |value, _| value)
+    }
+
+    /// The same, with what else is known of the entry.
+    pub fn get_entry<Q>(&self, key: &Q, fresh: Option<impl Fn(u64) -> bool>) -> Option<Entry<V>>
+    where
+        Q: BorrowedKey<K> + ?Sized,
+    {
+        self.hit(key, fresh, |value, times| Entry::new(value, times()))
     }
 
     /// The entry of this key, fresh or not. Does not count as a use.
     pub fn peek<Q>(&self, key: &Q) -> Option<Entry<V>>
     where
-        Q: Hash + Equivalent<K> + ?Sized,
+        Q: BorrowedKey<K> + ?Sized,
     {
-        let guard = pin()?;
-        self.find(key, &guard).map(Node::entry)
+        match &self.contents {
+            Contents::Words(index) => {
+                let any = None::<fn(u64) -> bool>;
+                let (value, place) = self.find_word(index, key, any)?;
+                Some(Entry::new(word::from(value)?, place.times()))
+            }
+            Contents::Nodes(index) => {
+                let guard = pin()?;
+                let node = self.find_node(index, key, &guard)?;
+                Some(Entry::new(node.value.clone(), node.times))
+            }
+        }
+    }
+
+    /// Since when the value under this key counts as fresh, if there is one. Clones nothing, and does not count as a use.
+    pub fn since<Q>(&self, key: &Q) -> Option<u64>
+    where
+        Q: BorrowedKey<K> + ?Sized,
+    {
+        match &self.contents {
+            Contents::Words(index) => {
+                let since = Cell::new(None);
+                let note = |moment| {
+                    since.set(Some(moment));
+                    true
+                };
+                self.find_word(index, key, Some(note))?;
+                since.get()
+            }
+            Contents::Nodes(index) => {
+                let guard = pin()?;
+                Some(self.find_node(index, key, &guard)?.since)
+            }
+        }
     }
 
     /// Stores the entry in place of the one that the key may have, and evicts others that a bound
@@ -90,7 +145,11 @@ where
             };
         };
         let mut writer = self.writer(&guard);
-        let former = writer.find(hash, &|k| *k == key);
+        let former = writer.find(&Wanted {
+            hash,
+            word: word::of(&key),
+            is_match: &|k| *k == key,
+        });
         let kept = self.bounds.admit(entry.bytes);
         let mut evicted = 0;
         if kept {
@@ -113,12 +172,16 @@ where
     /// Removes the entry of this key; `false` if there is none.
     pub fn remove<Q>(&self, key: &Q) -> bool
     where
-        Q: Hash + Equivalent<K> + ?Sized,
+        Q: BorrowedKey<K> + ?Sized,
     {
         let hash = self.hash(key);
         let Some(guard) = pin() else { return false };
         let mut writer = self.writer(&guard);
-        let found = writer.find(hash, &|k| key.equivalent(k));
+        let found = writer.find(&Wanted {
+            hash,
+            word: key.word(),
+            is_match: &|k| key.equivalent(k),
+        });
         if let Some(id) = found {
             writer.remove(id);
         }
@@ -145,14 +208,67 @@ where
         self.ledger().bytes()
     }
 
-    #[inline]
-    fn find<'g, Q>(&self, key: &Q, guard: &'g Guard) -> Option<&'g Node<K, V>>
+    /// Takes what it needs of a fresh entry, and counts a use.
+    #[inline(always)]
+    fn hit<Q, R>(
+        &self,
+        key: &Q,
+        fresh: Option<impl Fn(u64) -> bool>,
+        take: impl FnOnce(V, &dyn Fn() -> Times) -> R,
+    ) -> Option<R>
     where
-        Q: Hash + Equivalent<K> + ?Sized,
+        Q: BorrowedKey<K> + ?Sized,
     {
-        let hash = self.hash(key);
-        self.index
-            .find(hash, |node| key.equivalent(&node.key), guard)
+        match &self.contents {
+            Contents::Words(index) => {
+                let (value, place) = self.find_word(index, key, fresh)?;
+                if self.bounds.are_set() {
+                    place.count_use();
+                }
+                Some(take(word::from(value)?, &|| place.times()))
+            }
+            Contents::Nodes(index) => {
+                let guard = pin_inline()?;
+                let node = self.find_node(index, key, &guard)?;
+                if fresh.is_some_and(|fresh| !fresh(node.since)) {
+                    return None;
+                }
+                node.uses.count();
+                Some(take(node.value.clone(), &|| node.times))
+            }
+        }
+    }
+
+    #[inline]
+    fn find_node<'g, Q>(
+        &self,
+        index: &Index<Node<K, V>>,
+        key: &Q,
+        guard: &'g Guard,
+    ) -> Option<&'g Node<K, V>>
+    where
+        Q: BorrowedKey<K> + ?Sized,
+    {
+        index.find(self.hash(key), |node| key.equivalent(&node.key), guard)
+    }
+
+    #[inline(always)]
+    fn find_word<'a, Q>(
+        &self,
+        index: &'a WordIndex,
+        key: &Q,
+        fresh: Option<impl Fn(u64) -> bool>,
+    ) -> Option<(u64, Place<'a>)>
+    where
+        Q: BorrowedKey<K> + ?Sized,
+    {
+        let (hash, word) = (self.hash(key), key.word()?);
+        let found = index.find_fresh(hash, word, fresh.as_ref());
+        found.unwrap_or_else(|Unsteady| {
+            // While the lock is held, no writer can be at work.
+            let _ledger = self.ledger();
+            index.find_fresh(hash, word, fresh.as_ref()).ok().flatten()
+        })
     }
 
     #[inline]
@@ -173,7 +289,9 @@ where
         let removed = writer.ledger.entries();
         let retired = writer.clear();
         drop(writer);
-        retired.release();
+        if let Some(retired) = retired {
+            retired.release();
+        }
         reclaim(guard);
         removed
     }
@@ -181,7 +299,7 @@ where
     fn writer<'a>(&'a self, guard: &'a Guard) -> Writer<'a, K, V> {
         Writer {
             bounds: self.bounds,
-            index: &self.index,
+            contents: &self.contents,
             ledger: self.ledger(),
             guard,
         }

@@ -3,7 +3,7 @@
 #[cfg(not(shuttle))]
 pub(super) use std::sync::{
     Mutex, MutexGuard,
-    atomic::{AtomicU8, AtomicU64},
+    atomic::{AtomicU8, AtomicU32, AtomicU64, AtomicUsize, fence},
 };
 
 #[cfg(not(shuttle))]
@@ -12,7 +12,7 @@ pub(super) use sdd::{AtomicShared, Guard, Shared, Tag};
 #[cfg(shuttle)]
 pub(super) use shuttle::sync::{
     Mutex, MutexGuard,
-    atomic::{AtomicU8, AtomicU64},
+    atomic::{AtomicU8, AtomicU32, AtomicU64, AtomicUsize, fence},
 };
 
 #[cfg(shuttle)]

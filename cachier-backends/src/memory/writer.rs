@@ -1,8 +1,9 @@
 //! The writing side of a store: what it holds, kept within its bounds.
 
 use super::catalog::Catalog;
+use super::contents::{Contents, Wanted};
 use super::entry::{Bounds, NewEntry};
-use super::index::{Index, Retired};
+use super::index::Retired;
 use super::node::Node;
 use super::policy::{Arrival, Policy};
 use super::sizes::Sizes;
@@ -22,7 +23,7 @@ pub(super) struct Ledger {
 /// to be older than the lock.
 pub(super) struct Writer<'a, K, V> {
     pub(super) bounds: Bounds,
-    pub(super) index: &'a Index<Node<K, V>>,
+    pub(super) contents: &'a Contents<K, V>,
     pub(super) ledger: MutexGuard<'a, Ledger>,
     pub(super) guard: &'a Guard,
 }
@@ -32,23 +33,22 @@ where
     K: Send + Sync + 'static,
     V: Send + Sync + 'static,
 {
-    /// The id of the entry of this hash for which `is_match` holds.
-    pub(super) fn find(&self, hash: u32, is_match: &dyn Fn(&K) -> bool) -> Option<u32> {
-        let is_match = |node: &Node<K, V>| is_match(&node.key);
-        let node = self.index.find(hash, is_match, self.guard)?;
-        Some(node.id)
+    /// The id of the entry of this key.
+    pub(super) fn find(&self, wanted: &Wanted<'_, K>) -> Option<u32> {
+        self.contents.find(wanted, self.guard)
     }
 
     pub(super) fn remove(&mut self, id: u32) {
         self.ledger.strike_out(id);
-        self.index.remove(&mut self.ledger.catalog, id, self.guard);
+        let catalog = &mut self.ledger.catalog;
+        self.contents.remove(catalog, id, self.guard);
     }
 
     pub(super) fn remove_older_than(&mut self, created_before: u64) -> u64 {
         let mut removed = 0;
         for id in self.ledger.catalog.ids() {
-            let node = self.index.get(&self.ledger.catalog, id, self.guard);
-            if node.created < created_before {
+            let since = self.contents.since(&self.ledger.catalog, id, self.guard);
+            if since < created_before {
                 self.remove(id);
                 removed += 1;
             }
@@ -57,8 +57,9 @@ where
     }
 
     /// Removes all entries; the lock should be free before they are released.
-    pub(super) fn clear(&mut self) -> Retired<Node<K, V>> {
-        let retired = self.index.clear(&mut self.ledger.catalog, self.guard);
+    pub(super) fn clear(&mut self) -> Option<Retired<Node<K, V>>> {
+        let catalog = &mut self.ledger.catalog;
+        let retired = self.contents.clear(catalog, self.guard);
         *self.ledger = Ledger::new(self.bounds);
         retired
     }
@@ -80,12 +81,11 @@ where
         let evicted = self.make_room(former, new.bytes);
         let (size, catalog) = (new.bytes, &mut self.ledger.catalog);
         let id = former.unwrap_or_else(|| catalog.next_id());
-        let node = Node::new(id, key, new);
         if former.is_some() {
-            self.index.replace(catalog, id, node, self.guard);
+            self.contents.replace(catalog, id, key, new, self.guard);
             self.ledger.enter(id, hash, size, Arrival::Again);
         } else {
-            self.index.insert(catalog, hash, node, self.guard);
+            self.contents.insert(catalog, hash, key, new, self.guard);
             self.ledger.enter(id, hash, size, Arrival::New);
         }
         evicted
@@ -97,7 +97,8 @@ where
         while !self.ledger.has_room(&self.bounds, former, size) {
             let Some(id) = self.evict() else { break };
             self.ledger.sizes.remove(id);
-            self.index.remove(&mut self.ledger.catalog, id, self.guard);
+            self.contents
+                .remove(&mut self.ledger.catalog, id, self.guard);
             evicted += 1;
         }
         evicted
@@ -107,7 +108,7 @@ where
         let Ledger {
             catalog, policy, ..
         } = &mut *self.ledger;
-        let mut spend_use = |id| self.index.get(catalog, id, self.guard).uses.spend();
+        let mut spend_use = |id| self.contents.spend_use(catalog, id, self.guard);
         policy.as_mut()?.evict(&mut spend_use)
     }
 }

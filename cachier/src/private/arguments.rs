@@ -38,7 +38,7 @@ pub trait Front: Send + Sync + 'static {
 
 impl Front for () {}
 
-/// A value that was found without asking the driver.
+/// A value that was found without asking the driver, with what is known of it.
 pub struct FrontHit<V> {
     pub(crate) value: V,
     /// Monotonic nanoseconds.
@@ -54,7 +54,12 @@ pub trait Arguments<S: Shape> {
     type Form: Form<S::Value, Kept = <<Self::Storage as Storage>::Tiers as Tiers>::Value>;
 
     /// A fresh value that can be had at once.
-    fn hit(&self, instance: &'static Instance<Self::Storage>) -> Option<FrontHit<S::Value>>;
+    fn hit(&self, instance: &'static Instance<Self::Storage>) -> Option<S::Value>;
+    /// The same, with what is known of it: for a call that is timed, or that tells what happened.
+    fn detailed_hit(
+        &self,
+        instance: &'static Instance<Self::Storage>,
+    ) -> Option<FrontHit<S::Value>>;
     /// What the call keeps of its arguments for the time when they are gone.
     fn key(
         &self,
@@ -93,7 +98,12 @@ where
     type Form = Cbor;
 
     #[inline]
-    fn hit(&self, _: &'static Instance<Persistent>) -> Option<FrontHit<S::Value>> {
+    fn hit(&self, _: &'static Instance<Persistent>) -> Option<S::Value> {
+        None
+    }
+
+    #[inline]
+    fn detailed_hit(&self, _: &'static Instance<Persistent>) -> Option<FrontHit<S::Value>> {
         None
     }
 

@@ -96,7 +96,8 @@ impl<S: Storage> Site<S> {
                     true => Tier::Near,
                     false => Tier::Backend,
                 };
-                give(&core.function, tier, arguments.hit(instance), options)
+                let hit = arguments.detailed_hit(instance);
+                give(&core.function, tier, hit, options)
             }
             _ => None,
         };

@@ -7,6 +7,7 @@
 use std::hash::{Hash, Hasher};
 use std::marker::PhantomData;
 
+use cachier_backends::memory::{BorrowedKey, word};
 use equivalent::Equivalent;
 
 /// One argument as part of a borrowed key.
@@ -18,6 +19,8 @@ pub trait Part {
     fn hash_part<H: Hasher>(&self, hasher: &mut H);
     fn equals(&self, owned: &Self::Owned) -> bool;
     fn to_owned_part(&self) -> Self::Owned;
+    /// The owned part as one machine word, where it is one.
+    fn word(&self) -> Option<u64>;
 }
 
 /// All arguments of a call: the borrowed key.
@@ -37,12 +40,21 @@ pub trait Parts {
     fn hash_parts<H: Hasher>(&self, hasher: &mut H);
     fn equal(&self, owned: &Self::Owned) -> bool;
     fn to_owned_parts(&self) -> Self::Owned;
+    /// The owned parts as one machine word, where they are one.
+    fn word(&self) -> Option<u64>;
 }
 
 impl<P: Parts> Hash for Query<'_, P> {
     #[inline]
     fn hash<H: Hasher>(&self, hasher: &mut H) {
         self.0.hash_parts(hasher);
+    }
+}
+
+impl<P: Parts> BorrowedKey<P::Owned> for Query<'_, P> {
+    #[inline]
+    fn word(&self) -> Option<u64> {
+        self.0.word()
     }
 }
 
@@ -71,6 +83,14 @@ macro_rules! tuples {
             #[inline]
             fn to_owned_parts(&self) -> Self::Owned {
                 ($(self.$index.to_owned_part(),)*)
+            }
+
+            #[inline]
+            fn word(&self) -> Option<u64> {
+                match [$(self.$index.word()),*].as_slice() {
+                    [word] => *word,
+                    _ => None,
+                }
             }
         }
     )*};
@@ -102,6 +122,20 @@ impl Parts for () {
     }
 
     fn to_owned_parts(&self) {}
+
+    fn word(&self) -> Option<u64> {
+        None
+    }
+}
+
+/// Nothing is made owned that is no word.
+#[inline]
+fn word_of<P: Part>(part: &P) -> Option<u64> {
+    if word::fits::<P::Owned>() {
+        word::of(&part.to_owned_part())
+    } else {
+        None
+    }
 }
 
 /// An argument that is hashed and compared as it is.
@@ -128,6 +162,11 @@ where
     fn to_owned_part(&self) -> T::Owned {
         self.0.to_owned()
     }
+
+    #[inline]
+    fn word(&self) -> Option<u64> {
+        word_of(self)
+    }
 }
 
 /// An `Option<&T>`, kept as an `Option` of the owned value.
@@ -153,6 +192,11 @@ where
     #[inline]
     fn to_owned_part(&self) -> Self::Owned {
         self.0.map(ToOwned::to_owned)
+    }
+
+    #[inline]
+    fn word(&self) -> Option<u64> {
+        None
     }
 }
 
@@ -182,6 +226,11 @@ impl<T: Bits + ?Sized> Part for ByBits<'_, T> {
     #[inline]
     fn to_owned_part(&self) -> T::Owned {
         self.0.to_bits()
+    }
+
+    #[inline]
+    fn word(&self) -> Option<u64> {
+        word_of(self)
     }
 }
 

@@ -8,7 +8,7 @@ use cachier_metrics::{
     CacheMetrics, Gauges, Local, LocalSlot, MetricsOptions, NearResult, Sampled,
 };
 
-use super::arguments::{Arguments, FrontHit, Storage};
+use super::arguments::{Arguments, Storage};
 use super::shape::Shape;
 use crate::drive::{Core, Start};
 use crate::flight::Flights;
@@ -90,7 +90,7 @@ impl<S: Storage> Site<S> {
             return instance.begin_sampled(shape, arguments, local, sampled);
         }
         match arguments.hit(instance) {
-            Some(hit) => instance.found(shape, hit, local),
+            Some(value) => instance.found(shape, value, local),
             None => instance.missed(local, None),
         }
     }
@@ -186,21 +186,21 @@ impl<S: Storage> Instance<S> {
     {
         let clock = &self.core.function.world.clock;
         let started = clock.now();
-        let Some(hit) = arguments.hit(self) else {
+        let Some(hit) = arguments.detailed_hit(self) else {
             return self.missed(Some(local), Some((sampled, started)));
         };
         let now = clock.now();
         let latency = now.saturating_sub(started);
         let age = now.saturating_sub(hit.computed);
         local.sampled_hit(sampled, latency, age, Some(hit.compute_nanos));
-        self.found(shape, hit, Some(local))
+        self.found(shape, hit.value, Some(local))
     }
 
     #[inline(always)]
     fn found<Sh: Shape>(
         &self,
         shape: Sh,
-        hit: FrontHit<Sh::Value>,
+        value: Sh::Value,
         local: Option<Local>,
     ) -> Begun<Sh::Return> {
         if let Some(local) = local {
@@ -210,7 +210,7 @@ impl<S: Storage> Instance<S> {
             }
         }
         self.core.function.explain_hit();
-        Begun::Hit(shape.join(hit.value))
+        Begun::Hit(shape.join(value))
     }
 
     #[inline]

@@ -3,6 +3,7 @@
 use std::hash::Hash;
 use std::sync::Arc;
 
+use cachier_backends::memory::Entry;
 use cachier_backends::{Change, Error};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -16,7 +17,7 @@ use crate::drive::WantSize;
 use crate::function::Function;
 use crate::storage::any::{AnyKey, AnyValue};
 use crate::storage::memory::{InMemory, Memory};
-use crate::storage::near::{Near, NearEpoch, NearKey, NearValue};
+use crate::storage::near::{Near, NearEpoch, NearKey};
 use crate::storage::persistent::{Encoded, Persistent, since_epoch};
 use crate::storage::{Found, Stamp};
 
@@ -36,17 +37,20 @@ where
     type Form = Cloned;
 
     #[inline(always)]
-    fn hit(&self, instance: &'static Instance<Self::Storage>) -> Option<FrontHit<S::Value>> {
+    fn hit(&self, instance: &'static Instance<Self::Storage>) -> Option<S::Value> {
         let function = &instance.core.function;
-        let entry = instance
-            .front
-            .store
-            .get(&Query::of(&self.0), |created| function.is_fresh(created))?;
-        Some(FrontHit {
-            value: entry.value,
-            computed: entry.created,
-            compute_nanos: entry.compute_nanos,
-        })
+        let key = Query::of(&self.0);
+        instance.front.store.get(&key, function.freshness())
+    }
+
+    fn detailed_hit(
+        &self,
+        instance: &'static Instance<Self::Storage>,
+    ) -> Option<FrontHit<S::Value>> {
+        let function = &instance.core.function;
+        let key = Query::of(&self.0);
+        let entry = instance.front.store.get_entry(&key, function.freshness());
+        entry.map(FrontHit::from)
     }
 
     fn key(&self, _: &'static Instance<Self::Storage>) -> Result<Keyed<InMemory, Cloned>, Error> {
@@ -68,17 +72,20 @@ where
     type Form = Fetched<P::Owned, S::Value>;
 
     #[inline(always)]
-    fn hit(&self, instance: &'static Instance<Self::Storage>) -> Option<FrontHit<S::Value>> {
+    fn hit(&self, instance: &'static Instance<Self::Storage>) -> Option<S::Value> {
         let function = &instance.core.function;
-        let entry = instance
-            .front
-            .get(&Query::of(&self.0), |created| function.is_fresh(created))?;
-        let NearValue { value, computed } = entry.value;
-        Some(FrontHit {
-            value,
-            computed,
-            compute_nanos: entry.compute_nanos,
-        })
+        let key = Query::of(&self.0);
+        instance.front.get(&key, function.freshness())
+    }
+
+    fn detailed_hit(
+        &self,
+        instance: &'static Instance<Self::Storage>,
+    ) -> Option<FrontHit<S::Value>> {
+        let function = &instance.core.function;
+        let key = Query::of(&self.0);
+        let entry = instance.front.get_entry(&key, function.freshness());
+        entry.map(FrontHit::from)
     }
 
     fn key(
@@ -156,6 +163,16 @@ where
     }
 }
 
+impl<V> From<Entry<V>> for FrontHit<V> {
+    fn from(entry: Entry<V>) -> Self {
+        Self {
+            value: entry.value,
+            computed: entry.created,
+            compute_nanos: entry.compute_nanos,
+        }
+    }
+}
+
 /// In memory a value is kept as it is.
 #[derive(Clone, Copy)]
 pub struct Cloned;
@@ -220,17 +237,13 @@ where
         let clock = &self.function.world.clock;
         let age = since_epoch(clock.wall()).saturating_sub(stamp.created);
         let computed = clock.now().saturating_sub(age);
-        let near = NearValue {
-            value: value.clone(),
-            computed,
+        let stamp = Stamp {
+            created: computed,
+            ..stamp
         };
-        self.near.keep(
-            self.function,
-            self.epoch,
-            &self.key,
-            near,
-            stamp.compute_nanos,
-        );
+        let value = value.clone();
+        self.near
+            .keep(self.function, self.epoch, &self.key, value, stamp);
     }
 
     fn invalidated(&self) {

@@ -195,12 +195,7 @@ where
     }
 
     fn created(&self, key: &AnyKey) -> Option<u64> {
-        let mut created = None;
-        self.store.get(key.get::<K>(), |moment| {
-            created = Some(moment);
-            false
-        });
-        created
+        self.store.since(key.get::<K>())
     }
 
     fn insertion<'a>(
@@ -213,6 +208,7 @@ where
         let entry = NewEntry {
             value: found.value.into_inner::<V>(),
             created: found.stamp.created,
+            since: found.stamp.created,
             compute_nanos: found.stamp.compute_nanos,
             bytes: found.bytes,
         };

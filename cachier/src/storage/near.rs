@@ -4,27 +4,19 @@ use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use cachier_backends::memory::{Bounds, Entry, MemoryStore, NewEntry};
+use cachier_backends::memory::{BorrowedKey, Bounds, Entry, MemoryStore, NewEntry};
 use cachier_backends::{Change, KeyHash};
 use cachier_metrics::RemovalCause;
-use equivalent::Equivalent;
 
+use super::Stamp;
 use crate::function::Function;
 
 /// What the near tier of one function holds.
 pub struct Near<K, V> {
-    store: MemoryStore<K, NearValue<V>>,
+    store: MemoryStore<K, V>,
     log: Mutex<Log<K>>,
     /// From so many known hashes on, those are forgotten whose entries are gone.
     many: usize,
-}
-
-/// A value and when it was computed; the entry around it counts from when it came near.
-#[derive(Clone)]
-pub(crate) struct NearValue<V> {
-    pub(crate) value: V,
-    /// Nanoseconds of the monotonic clock.
-    pub(crate) computed: u64,
 }
 
 /// An entry of the near tier, as the function and as the backend name it.
@@ -57,35 +49,43 @@ where
     }
 
     #[inline]
-    pub(crate) fn get<Q>(
-        &self,
-        key: &Q,
-        fresh: impl FnOnce(u64) -> bool,
-    ) -> Option<Entry<NearValue<V>>>
+    pub(crate) fn get<Q>(&self, key: &Q, fresh: Option<impl Fn(u64) -> bool>) -> Option<V>
     where
-        Q: Hash + Equivalent<K> + ?Sized,
+        Q: BorrowedKey<K> + ?Sized,
     {
         self.store.get(key, fresh)
+    }
+
+    pub(crate) fn get_entry<Q>(
+        &self,
+        key: &Q,
+        fresh: Option<impl Fn(u64) -> bool>,
+    ) -> Option<Entry<V>>
+    where
+        Q: BorrowedKey<K> + ?Sized,
+    {
+        self.store.get_entry(key, fresh)
     }
 
     pub(crate) fn epoch(&self) -> NearEpoch {
         NearEpoch(self.log().changes)
     }
 
-    /// Keeps a value that was fetched or computed since `epoch`, unless its entry has changed meanwhile.
+    /// Keeps a value that was fetched or computed since `epoch`, unless its entry has changed meanwhile. The stamp is in
+    /// nanoseconds of the monotonic clock.
     pub(crate) fn keep(
         &self,
         function: &Function,
         epoch: NearEpoch,
         key: &NearKey<K>,
-        near: NearValue<V>,
-        compute_nanos: u64,
+        value: V,
+        stamp: Stamp,
     ) {
-        let created = near_moment(function, near.computed);
         let entry = NewEntry {
-            value: near,
-            created,
-            compute_nanos,
+            value,
+            created: stamp.created,
+            since: near_moment(function, stamp.created),
+            compute_nanos: stamp.compute_nanos,
             bytes: None,
         };
         let inserted = self.store.insert(key.key.clone(), entry);
@@ -100,15 +100,7 @@ where
         }
         log.keys.insert(key.hash, key.key.clone());
         if log.keys.len() > self.many {
-            let is_there = |key: &K| {
-                let mut found = false;
-                self.store.get(key, |_| {
-                    found = true;
-                    false
-                });
-                found
-            };
-            log.keys.retain(|_, key| is_there(key));
+            log.keys.retain(|_, key| self.store.since(key).is_some());
         }
     }
 

@@ -7,9 +7,11 @@ use shuttle::sync::atomic::AtomicBool;
 use shuttle::thread;
 
 use super::super::catalog::Catalog;
+use super::super::entry::Times;
 use super::super::index::Index;
 use super::super::sync::Guard;
-use super::{at_most, plain};
+use super::super::word_index::{WordIndex, WordItem};
+use super::{ANY, at_most, plain};
 
 const SCHEDULES: usize = 1000;
 
@@ -166,11 +168,7 @@ fn a_bound_holds_and_counts_agree_whoever_inserts() {
             thread::spawn(move || {
                 for key in thread..thread + 3 {
                     assert!(store.insert(key, plain(key)).entries <= 2);
-                    assert!(
-                        store
-                            .get(&key, |_| true)
-                            .is_none_or(|entry| entry.value == key)
-                    );
+                    assert!(store.get(&key, ANY).is_none_or(|value| value == key));
                 }
             })
         });
@@ -180,4 +178,104 @@ fn a_bound_holds_and_counts_agree_whoever_inserts() {
         let held = (0..5).filter(|key| store.peek(key).is_some()).count();
         assert_eq!((held as u64, held), (store.entries(), 2));
     });
+}
+
+/// An index of words in which two entries stand in one bucket.
+fn explore_words(write: fn(&WordIndex, &mut Catalog), read: fn(&WordIndex)) {
+    explore(move || {
+        let index: &'static WordIndex = Box::leak(Box::new(WordIndex::new()));
+        let mut catalog = Catalog::default();
+        index.insert(&mut catalog, HASH, word_item(1, 10));
+        let reader = thread::spawn(move || (0..3).for_each(|_| read(index)));
+        write(index, &mut catalog);
+        reader.join().unwrap();
+    });
+}
+
+fn word_item(key: u64, value: u64) -> WordItem {
+    WordItem {
+        key,
+        value,
+        since: value,
+        times: Times {
+            created: value,
+            compute_nanos: 0,
+        },
+    }
+}
+
+/// A value and the moment since which it counts belong together, and to the key.
+fn read_word(index: &WordIndex) {
+    let Ok(found) = index.find(HASH, 1) else {
+        return;
+    };
+    if let Some((value, place)) = found {
+        assert_eq!(value % 10, 0, "the value of another key");
+        if let Ok(since) = place.since() {
+            assert_eq!(value, since, "torn");
+        }
+    }
+}
+
+#[test]
+fn words_of_different_entries_are_never_mixed() {
+    explore_words(
+        |index, catalog| {
+            index.replace(catalog, 0, word_item(1, 20));
+            index.remove(catalog, 0);
+            index.insert(catalog, HASH, word_item(2, 21));
+            index.insert(catalog, HASH, word_item(1, 30));
+        },
+        read_word,
+    );
+}
+
+#[test]
+fn a_word_that_stays_is_found_while_the_table_grows() {
+    explore_words(
+        |index, catalog| {
+            for key in 2..9 {
+                index.insert(catalog, HASH, word_item(key, 1));
+            }
+        },
+        |index| {
+            let found = index.find(HASH, 1);
+            assert!(
+                found.is_err() || found.is_ok_and(|found| found.is_some()),
+                "lost a word"
+            );
+        },
+    );
+}
+
+#[test]
+#[should_panic = "lost a word"]
+fn the_checker_notices_a_word_that_is_replaced_in_two_steps() {
+    explore_words(
+        |index, catalog| {
+            index.remove(catalog, 0);
+            index.insert(catalog, HASH, word_item(1, 20));
+        },
+        |index| {
+            let found = index.find(HASH, 1);
+            assert!(
+                found.is_err() || found.is_ok_and(|found| found.is_some()),
+                "lost a word"
+            );
+        },
+    );
+}
+
+#[test]
+#[should_panic = "torn"]
+fn the_checker_notices_a_reader_that_does_not_look_again() {
+    explore_words(
+        |index, catalog| index.replace(catalog, 0, word_item(1, 20)),
+        |index| {
+            let Ok(Some((value, place))) = index.find(HASH, 1) else {
+                return;
+            };
+            assert_eq!(place.times().created, value, "torn");
+        },
+    );
 }

@@ -7,7 +7,7 @@ use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 use super::super::{DeferDrops, MemoryStore};
-use super::{at_most, plain, unbounded};
+use super::{ANY, at_most, plain, unbounded};
 
 /// A value that counts those alive.
 struct Counted(Arc<AtomicUsize>);
@@ -91,11 +91,12 @@ fn what_a_thread_removed_before_it_ended_is_dropped_too() {
 fn a_value_stays_usable_while_it_is_removed() {
     let store = unbounded();
     let _ = store.insert(1, plain("held".to_owned()));
-    let found = store.get(&1, |_| {
+    let remove = |_| {
         assert!(store.remove(&1));
         true
-    });
-    assert_eq!(found.unwrap().value, "held");
+    };
+    let found = store.get(&1, Some(remove));
+    assert_eq!(found.unwrap(), "held");
     assert_eq!(store.peek(&1), None);
 }
 
@@ -114,7 +115,7 @@ impl Drop for Entangled {
                 key: self.key + 1,
                 ..*self
             };
-            let _ = self.store.get(&self.key, |_| true);
+            let _ = self.store.get(&self.key, ANY);
             let _ = self.store.insert(self.key, plain(again));
             self.store.remove(&(self.key + 1));
         }
@@ -171,7 +172,7 @@ fn no_value_is_dropped_while_drops_are_deferred() {
     }
     for key in 0..100 {
         assert!(store.remove(&key));
-        let _ = store.get(&key, |_| true);
+        let _ = store.get(&key, ANY);
     }
     assert_eq!(alive.load(SeqCst), 100);
     drop(deferred);
@@ -210,7 +211,7 @@ fn a_clone_that_panics_harms_nobody() {
     }
     let store = unbounded();
     let _ = store.insert(1, plain(Uncloneable));
-    assert!(catch_unwind(AssertUnwindSafe(|| store.get(&1, |_| true))).is_err());
+    assert!(catch_unwind(AssertUnwindSafe(|| store.get(&1, ANY))).is_err());
     assert!(store.remove(&1));
 }
 
@@ -244,7 +245,7 @@ fn a_store_may_be_used_to_the_end_of_a_thread() {
     struct LastCall;
     impl Drop for LastCall {
         fn drop(&mut self) {
-            let _ = STORE.get(&1, |_| true);
+            let _ = STORE.get(&1, ANY);
             let _ = STORE.peek(&1);
             let _ = STORE.insert(2, plain(2));
             let _ = DeferDrops::new();

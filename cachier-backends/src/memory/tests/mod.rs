@@ -16,11 +16,18 @@ mod threads;
 
 use super::{Bounds, MemoryStore, NewEntry};
 
+/// Every value is fresh.
+const ANY: Option<fn(u64) -> bool> = None;
+/// No value is.
+#[cfg(not(shuttle))]
+const NONE: Option<fn(u64) -> bool> = Some(|_| false);
+
 /// An entry of which only the value matters.
 fn plain<V>(value: V) -> NewEntry<V> {
     NewEntry {
         value,
         created: 0,
+        since: 0,
         compute_nanos: 0,
         bytes: None,
     }

@@ -38,7 +38,26 @@ fn bounds() -> impl Strategy<Value = Bounds> {
 }
 
 /// What is expected under each key.
-type Expected = HashMap<u8, NewEntry<String>>;
+type Expected<V> = HashMap<u8, NewEntry<V>>;
+
+/// A value that is made for a key at a time.
+trait Made: Clone + PartialEq + std::fmt::Debug + Send + Sync + 'static {
+    fn made(key: u8, now: u64) -> Self;
+}
+
+/// Behind a pointer.
+impl Made for String {
+    fn made(key: u8, now: u64) -> Self {
+        format!("{key} at {now}")
+    }
+}
+
+/// One word, in place.
+impl Made for u64 {
+    fn made(key: u8, now: u64) -> Self {
+        u64::from(key) << 32 | now
+    }
+}
 
 proptest! {
     #[test]
@@ -46,35 +65,40 @@ proptest! {
         bounds in bounds(),
         steps in prop::collection::vec(step(), 1..300),
     ) {
-        let store = MemoryStore::new(bounds);
-        let mut expected = Expected::new();
-        for (now, step) in (0..).zip(steps) {
-            apply(&store, &mut expected, now, step, bounds)?;
-            agree(&store, &expected, bounds)?;
-        }
+        try_all::<String>(bounds, &steps)?;
+        try_all::<u64>(bounds, &steps)?;
     }
 }
 
-fn apply(
-    store: &MemoryStore<u8, String>,
-    expected: &mut Expected,
+fn try_all<V: Made>(bounds: Bounds, steps: &[Step]) -> Result<(), TestCaseError> {
+    let store = MemoryStore::<u8, V>::new(bounds);
+    let mut expected = Expected::new();
+    for (now, step) in (0..).zip(steps) {
+        apply(&store, &mut expected, now, step.clone(), bounds)?;
+        agree(&store, &expected, bounds)?;
+    }
+    Ok(())
+}
+
+fn apply<V: Made>(
+    store: &MemoryStore<u8, V>,
+    expected: &mut Expected<V>,
     now: u64,
     step: Step,
     bounds: Bounds,
 ) -> Result<(), TestCaseError> {
     match step {
         Step::Get { key, fresh_from } => {
-            let fresh = expected
-                .get(&key)
-                .filter(|entry| entry.created >= fresh_from);
-            let got = store.get(&key, |created| created >= fresh_from);
-            prop_assert_eq!(got, fresh.map(shown));
+            let fresh = expected.get(&key).filter(|entry| entry.since >= fresh_from);
+            let got = store.get(&key, Some(|since| since >= fresh_from));
+            prop_assert_eq!(got, fresh.map(|entry| entry.value.clone()));
         }
         Step::Peek(key) => prop_assert_eq!(store.peek(&key), expected.get(&key).map(shown)),
         Step::Insert { key, size } => {
             let entry = NewEntry {
-                value: format!("{key} at {now}"),
-                created: now,
+                value: V::made(key, now),
+                created: now / 2,
+                since: now,
                 compute_nanos: now + 1,
                 bytes: size,
             };
@@ -85,7 +109,7 @@ fn apply(
         }
         Step::RemoveOlderThan(time) => {
             let before = expected.len();
-            expected.retain(|_, entry| entry.created >= time);
+            expected.retain(|_, entry| entry.since >= time);
             let removed = store.remove_older_than(time);
             prop_assert_eq!(removed, (before - expected.len()) as u64);
         }
@@ -97,11 +121,11 @@ fn apply(
     Ok(())
 }
 
-fn insert(
-    store: &MemoryStore<u8, String>,
-    expected: &mut Expected,
+fn insert<V: Made>(
+    store: &MemoryStore<u8, V>,
+    expected: &mut Expected<V>,
     key: u8,
-    entry: NewEntry<String>,
+    entry: NewEntry<V>,
     bounds: Bounds,
 ) -> Result<(), TestCaseError> {
     let size = entry.bytes;
@@ -113,7 +137,7 @@ fn insert(
     prop_assert_eq!(inserted.kept, fits);
     expected.remove(&key);
     // Which entries go is the policy's affair; here it counts that none goes without need.
-    let (held, gone): (Expected, Expected) = expected
+    let (held, gone): (Expected<V>, Expected<V>) = expected
         .drain()
         .partition(|(key, _)| store.peek(key).is_some());
     prop_assert_eq!(inserted.evicted, gone.len() as u64);
@@ -134,9 +158,9 @@ fn insert(
 }
 
 /// The store holds what is expected, counts it rightly, and keeps to its bounds.
-fn agree(
-    store: &MemoryStore<u8, String>,
-    expected: &Expected,
+fn agree<V: Made>(
+    store: &MemoryStore<u8, V>,
+    expected: &Expected<V>,
     bounds: Bounds,
 ) -> Result<(), TestCaseError> {
     for key in 0..60 {
@@ -151,11 +175,11 @@ fn agree(
     Ok(())
 }
 
-fn sum(entries: &Expected) -> u64 {
+fn sum<V>(entries: &Expected<V>) -> u64 {
     entries.values().filter_map(|entry| entry.bytes).sum()
 }
 
-fn shown(entry: &NewEntry<String>) -> Entry<String> {
+fn shown<V: Clone>(entry: &NewEntry<V>) -> Entry<V> {
     Entry {
         value: entry.value.clone(),
         created: entry.created,

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::thread;
 
 use super::super::{Bounds, MemoryStore, NewEntry};
-use super::{plain, unbounded};
+use super::{ANY, plain, unbounded};
 
 const THREADS: u64 = 4;
 const KEYS: u64 = 200;
@@ -37,8 +37,8 @@ fn work(store: &MemoryStore<u64, Vec<u64>>, bounds: Bounds, seed: u64) {
         let key = numbers.below(KEYS);
         match numbers.below(100) {
             0..60 => {
-                let found = store.get(&key, |_| true);
-                assert!(found.is_none_or(|entry| entry.value.iter().all(|k| *k == key)));
+                let found = store.get(&key, ANY);
+                assert!(found.is_none_or(|value| value.iter().all(|k| *k == key)));
             }
             60..95 => {
                 let inserted = store.insert(key, value(key, &mut numbers));
@@ -94,7 +94,7 @@ fn an_entry_that_stays_is_found_while_the_table_grows_and_others_come_and_go() {
         for _ in 0..2 {
             scope.spawn(|| {
                 while !done.load(SeqCst) {
-                    assert!(store.get(&0, |_| true).is_some());
+                    assert!(store.get(&0, ANY).is_some());
                 }
             });
         }
@@ -107,4 +107,41 @@ fn an_entry_that_stays_is_found_while_the_table_grows_and_others_come_and_go() {
         }
         done.store(true, SeqCst);
     });
+}
+
+#[test]
+fn a_value_of_one_word_is_never_that_of_another_key_while_others_come_and_go() {
+    for bounds in [None, Some(50)].map(|entries| Bounds {
+        entries,
+        bytes: None,
+    }) {
+        let store: &MemoryStore<u64, u64> = &MemoryStore::new(bounds);
+        let done = &AtomicBool::new(false);
+        thread::scope(|scope| {
+            for seed in 0..2 {
+                scope.spawn(move || {
+                    let mut numbers = Numbers(seed);
+                    while !done.load(SeqCst) {
+                        let key = numbers.below(KEYS);
+                        let value = store.get(&key, ANY);
+                        assert!(value.is_none_or(|value| value % KEYS == key));
+                        let entry = store.peek(&key);
+                        assert!(entry.is_none_or(|entry| entry.value % KEYS == key));
+                    }
+                });
+            }
+            let mut numbers = Numbers(7);
+            for round in 0..200_000 {
+                let key = numbers.below(KEYS);
+                if round % 5 == 0 {
+                    store.remove(&key);
+                } else {
+                    let _ = store.insert(key, plain(KEYS * round + key));
+                }
+            }
+            done.store(true, SeqCst);
+        });
+        let held = (0..KEYS).filter(|key| store.peek(key).is_some()).count();
+        assert_eq!(store.entries(), held as u64);
+    }
 }

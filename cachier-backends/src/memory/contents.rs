@@ -1,0 +1,131 @@
+//! The entries of a store, in the form that suits their types.
+
+use super::catalog::Catalog;
+use super::entry::NewEntry;
+use super::index::{Index, Retired};
+use super::node::Node;
+use super::sync::Guard;
+use super::word::{self, fits};
+use super::word_index::{WordIndex, WordItem};
+
+/// Nodes behind pointers; or, where key and value are one word each, the words themselves.
+pub(super) enum Contents<K, V> {
+    Nodes(Index<Node<K, V>>),
+    Words(WordIndex),
+}
+
+/// A key that is looked for: its hash, its word if it is one, and how it is told from others.
+pub(super) struct Wanted<'a, K> {
+    pub(super) hash: u32,
+    pub(super) word: Option<u64>,
+    pub(super) is_match: &'a dyn Fn(&K) -> bool,
+}
+
+impl<K, V> Contents<K, V>
+where
+    K: Send + Sync + 'static,
+    V: Send + Sync + 'static,
+{
+    pub(super) fn new() -> Self {
+        if fits::<K>() && fits::<V>() {
+            Self::Words(WordIndex::new())
+        } else {
+            Self::Nodes(Index::new())
+        }
+    }
+
+    /// The id of the entry of this key; for the writer.
+    pub(super) fn find(&self, wanted: &Wanted<'_, K>, guard: &Guard) -> Option<u32> {
+        match self {
+            Self::Nodes(index) => {
+                let is_match = |node: &Node<K, V>| (wanted.is_match)(&node.key);
+                Some(index.find(wanted.hash, is_match, guard)?.id)
+            }
+            Self::Words(index) => {
+                let (_, place) = index.find(wanted.hash, wanted.word?).ok()??;
+                Some(place.id())
+            }
+        }
+    }
+
+    /// Since when the entry of this id counts as fresh.
+    pub(super) fn since(&self, catalog: &Catalog, id: u32, guard: &Guard) -> u64 {
+        match self {
+            Self::Nodes(index) => index.get(catalog, id, guard).since,
+            Self::Words(index) => index.since(catalog, id),
+        }
+    }
+
+    /// Takes a use away from the entry of this id; `false` if it has none.
+    pub(super) fn spend_use(&self, catalog: &Catalog, id: u32, guard: &Guard) -> bool {
+        match self {
+            Self::Nodes(index) => index.get(catalog, id, guard).uses.spend(),
+            Self::Words(index) => index.uses(catalog, id).spend(),
+        }
+    }
+
+    /// Adds an entry whose key is not there; the catalog's next id becomes its id.
+    pub(super) fn insert(
+        &self,
+        catalog: &mut Catalog,
+        hash: u32,
+        key: K,
+        new: NewEntry<V>,
+        guard: &Guard,
+    ) {
+        match self {
+            Self::Nodes(index) => {
+                let node = Node::new(catalog.next_id(), key, new);
+                index.insert(catalog, hash, node, guard);
+            }
+            Self::Words(index) => index.insert(catalog, hash, item(&key, &new)),
+        }
+    }
+
+    /// Puts an entry in the place of the one that has this key and id.
+    pub(super) fn replace(
+        &self,
+        catalog: &mut Catalog,
+        id: u32,
+        key: K,
+        new: NewEntry<V>,
+        guard: &Guard,
+    ) {
+        match self {
+            Self::Nodes(index) => index.replace(catalog, id, Node::new(id, key, new), guard),
+            Self::Words(index) => index.replace(catalog, id, item(&key, &new)),
+        }
+    }
+
+    pub(super) fn remove(&self, catalog: &mut Catalog, id: u32, guard: &Guard) {
+        match self {
+            Self::Nodes(index) => index.remove(catalog, id, guard),
+            Self::Words(index) => index.remove(catalog, id),
+        }
+    }
+
+    /// Removes all entries. What is left of them should be released once the lock is free.
+    pub(super) fn clear(
+        &self,
+        catalog: &mut Catalog,
+        guard: &Guard,
+    ) -> Option<Retired<Node<K, V>>> {
+        match self {
+            Self::Nodes(index) => Some(index.clear(catalog, guard)),
+            Self::Words(index) => {
+                index.clear(catalog);
+                None
+            }
+        }
+    }
+}
+
+fn item<K: 'static, V: 'static>(key: &K, new: &NewEntry<V>) -> WordItem {
+    let word = "the contents are words only where keys and values are";
+    WordItem {
+        key: word::of(key).expect(word),
+        value: word::of(&new.value).expect(word),
+        since: new.since,
+        times: new.times(),
+    }
+}

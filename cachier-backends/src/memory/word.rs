@@ -1,0 +1,159 @@
+//! Keys and values that are one machine word: they need no place of their own in memory.
+
+use std::any::Any;
+
+/// A type whose values are one word.
+trait Word: Copy + 'static {
+    fn to_word(self) -> u64;
+    fn from_word(word: u64) -> Self;
+}
+
+/// Whether values of this type are one word. Decided when the program is built, as are the following.
+#[inline]
+pub fn fits<T: 'static>() -> bool {
+    from::<T>(0).is_some()
+}
+
+macro_rules! words {
+    ($($type:ty)*) => {
+        /// The value as one word, if it is one.
+        #[inline]
+        pub fn of<T: 'static>(value: &T) -> Option<u64> {
+            let value: &dyn Any = value;
+            $(
+                if let Some(value) = value.downcast_ref::<$type>() {
+                    return Some(value.to_word());
+                }
+                if let Some((value,)) = value.downcast_ref::<($type,)>() {
+                    return Some(value.to_word());
+                }
+            )*
+            None
+        }
+
+        /// The value that the word stands for, if values of this type are one word.
+        #[inline]
+        pub(super) fn from<T: 'static>(word: u64) -> Option<T> {
+            let mut result: Option<T> = None;
+            let place: &mut dyn Any = &mut result;
+            $(
+                if let Some(place) = place.downcast_mut::<Option<$type>>() {
+                    *place = Some(Word::from_word(word));
+                    return result;
+                }
+                if let Some(place) = place.downcast_mut::<Option<($type,)>>() {
+                    *place = Some((Word::from_word(word),));
+                    return result;
+                }
+            )*
+            None
+        }
+    };
+}
+
+words! { u8 u16 u32 u64 usize i8 i16 i32 i64 isize bool char f32 f64 }
+
+macro_rules! numbers {
+    ($($type:ty)*) => {$(
+        impl Word for $type {
+            #[inline]
+            fn to_word(self) -> u64 {
+                self as u64
+            }
+
+            #[inline]
+            fn from_word(word: u64) -> Self {
+                word as Self
+            }
+        }
+    )*};
+}
+
+numbers! { u8 u16 u32 u64 usize i8 i16 i32 i64 isize }
+
+impl Word for bool {
+    #[inline]
+    fn to_word(self) -> u64 {
+        u64::from(self)
+    }
+
+    #[inline]
+    fn from_word(word: u64) -> Self {
+        word != 0
+    }
+}
+
+impl Word for char {
+    #[inline]
+    fn to_word(self) -> u64 {
+        u64::from(self)
+    }
+
+    #[inline]
+    fn from_word(word: u64) -> Self {
+        char::from_u32(word as u32).unwrap_or_default()
+    }
+}
+
+impl Word for f32 {
+    #[inline]
+    fn to_word(self) -> u64 {
+        u64::from(self.to_bits())
+    }
+
+    #[inline]
+    fn from_word(word: u64) -> Self {
+        f32::from_bits(word as u32)
+    }
+}
+
+impl Word for f64 {
+    #[inline]
+    fn to_word(self) -> u64 {
+        self.to_bits()
+    }
+
+    #[inline]
+    fn from_word(word: u64) -> Self {
+        f64::from_bits(word)
+    }
+}
+
+#[cfg(all(test, not(shuttle)))]
+mod tests {
+    use super::*;
+
+    fn there_and_back<T: PartialEq + std::fmt::Debug + 'static>(value: T) {
+        let word = of(&value).expect("it is a word");
+        assert_eq!(from::<T>(word), Some(value));
+    }
+
+    #[test]
+    fn words_come_back_as_what_they_were() {
+        there_and_back(u64::MAX);
+        there_and_back(i8::MIN);
+        there_and_back((i64::MIN,));
+        there_and_back(isize::MIN);
+        there_and_back(true);
+        there_and_back((false,));
+        there_and_back('é');
+        there_and_back(f32::MIN_POSITIVE);
+        there_and_back(-0.0_f64);
+        let nan = of(&f64::NAN).and_then(from::<f64>);
+        assert!(nan.is_some_and(f64::is_nan));
+    }
+
+    #[test]
+    fn numbers_of_one_type_differ_as_words_where_they_differ() {
+        let words: std::collections::HashSet<_> = (i16::MIN..=i16::MAX).map(|n| of(&n)).collect();
+        assert_eq!(words.len(), 1 << 16);
+    }
+
+    #[test]
+    fn what_is_larger_or_owns_something_is_no_word() {
+        assert!(fits::<(u8,)>() && fits::<f64>());
+        assert!(!fits::<String>() && !fits::<u128>() && !fits::<(u8, u8)>());
+        assert_eq!(of(&"text"), None);
+        assert_eq!(of(&Some(1_u8)), None);
+    }
+}

@@ -1,0 +1,159 @@
+//! Three entries in one cache line, each a key and a value of one word.
+//!
+//! Readers take no lock and write nothing: they read the state of the bucket, the words, and the state once more. Words of
+//! a bucket that was being changed meanwhile are thrown away (a *sequence lock*; with atomics as in Boehm: "Can seqlocks
+//! get along with programming language memory models?", MSPC 2012).
+
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+
+use super::sync::{AtomicU64, fence};
+
+/// How many entries a bucket takes.
+pub(super) const SLOTS: usize = 3;
+
+/// One thread at a time writes.
+#[derive(Default)]
+#[repr(align(64))]
+pub(super) struct WordBucket {
+    state: AtomicU64,
+    slots: [Slot; SLOTS],
+}
+
+#[derive(Default)]
+struct Slot {
+    key: AtomicU64,
+    value: AtomicU64,
+}
+
+/// What a reader saw.
+pub(super) enum Seen {
+    /// A value, in which slot, and the state in which the bucket was.
+    Value(u64, usize, State),
+    /// The key is not here; it may be in a later bucket.
+    GoOn,
+    Absent,
+    /// A writer was at work: look again, under its lock.
+    Unsteady,
+}
+
+/// Which slots are taken, how many items went on to a later bucket, whether a writer is at work, and a version.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct State(u64);
+
+impl WordBucket {
+    #[inline(always)]
+    pub(super) fn find(&self, key: u64) -> Seen {
+        let before = State(self.state.load(Acquire));
+        let mut agreeing = 0;
+        for (number, slot) in self.slots.iter().enumerate() {
+            agreeing |= u64::from(slot.key.load(Relaxed) == key) << number;
+        }
+        let agreeing = agreeing & before.taken();
+        let number = agreeing.trailing_zeros() as usize;
+        let slot = self.slots.get(number);
+        let value = slot.map(|slot| slot.value.load(Relaxed));
+        if before.is_in_hand() || !self.is_still(before) {
+            return Seen::Unsteady;
+        }
+        match value {
+            Some(value) => Seen::Value(value, number, before),
+            None if before.passed() > 0 => Seen::GoOn,
+            None => Seen::Absent,
+        }
+    }
+
+    /// Whether nothing has changed since, so that what was read meanwhile belongs together.
+    #[inline(always)]
+    pub(super) fn is_still(&self, state: State) -> bool {
+        fence(Acquire);
+        State(self.state.load(Relaxed)) == state
+    }
+
+    pub(super) fn vacant(&self) -> Option<usize> {
+        let taken = self.now().taken();
+        (0..SLOTS).find(|slot| taken >> slot & 1 == 0)
+    }
+
+    /// Fills a vacant slot, or puts another value under the key that is there. What stands beside the slot is written by
+    /// `beside`, so that readers notice that too.
+    pub(super) fn put(&self, slot: usize, (key, value): (u64, u64), beside: impl FnOnce()) {
+        self.change(|slots, state| {
+            slots[slot].key.store(key, Relaxed);
+            slots[slot].value.store(value, Relaxed);
+            beside();
+            State(state.0 | 1 << slot)
+        });
+    }
+
+    pub(super) fn take(&self, slot: usize) {
+        self.change(|_, state| State(state.0 & !(1 << slot)));
+    }
+
+    /// The key and the value of a slot that is taken, for the writer.
+    pub(super) fn entry(&self, slot: usize) -> (u64, u64) {
+        let slot = &self.slots[slot];
+        (slot.key.load(Relaxed), slot.value.load(Relaxed))
+    }
+
+    /// Counts an item that goes on to a later bucket.
+    pub(super) fn pass(&self) {
+        self.change(|_, state| state.passing(state.passed().saturating_add(1)));
+    }
+
+    /// Counts it out again. A full count has lost track and stays.
+    pub(super) fn unpass(&self) {
+        self.change(|_, state| match state.passed() {
+            u8::MAX => state,
+            passed => state.passing(passed - 1),
+        });
+    }
+
+    /// Empties all slots, and forgets who went on.
+    pub(super) fn clear(&self) {
+        self.change(|_, state| State(state.0 & !(State::TAKEN | State::PASSED)));
+    }
+
+    fn change(&self, change: impl FnOnce(&[Slot; SLOTS], State) -> State) {
+        let before = self.now();
+        self.state.store(before.0 | State::IN_HAND, Relaxed);
+        fence(Release);
+        let after = change(&self.slots, before);
+        self.state.store(after.next().0, Release);
+    }
+
+    fn now(&self) -> State {
+        State(self.state.load(Relaxed))
+    }
+}
+
+impl State {
+    const TAKEN: u64 = (1 << SLOTS) - 1;
+    const PASSED_AT: u32 = 8;
+    const PASSED: u64 = 0xff << Self::PASSED_AT;
+    const IN_HAND: u64 = 1 << 16;
+    const VERSION: u64 = 1 << 17;
+
+    #[inline(always)]
+    fn taken(self) -> u64 {
+        self.0 & Self::TAKEN
+    }
+
+    #[inline(always)]
+    fn passed(self) -> u8 {
+        (self.0 >> Self::PASSED_AT) as u8
+    }
+
+    fn passing(self, passed: u8) -> Self {
+        Self(self.0 & !Self::PASSED | u64::from(passed) << Self::PASSED_AT)
+    }
+
+    #[inline(always)]
+    fn is_in_hand(self) -> bool {
+        self.0 & Self::IN_HAND != 0
+    }
+
+    /// The state after a change: readers that began before it notice.
+    fn next(self) -> Self {
+        Self(self.0.wrapping_add(Self::VERSION))
+    }
+}
