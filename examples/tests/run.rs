@@ -7,8 +7,20 @@ use std::process::Command;
 /// Runs an example that must succeed; what it prints.
 #[track_caller]
 fn output(program: &str, arguments: &[&str], cache: &Path) -> String {
+    output_in(program, arguments, cache, &[])
+}
+
+/// The same in an environment.
+#[track_caller]
+fn output_in(
+    program: &str,
+    arguments: &[&str],
+    cache: &Path,
+    environment: &[(&str, &str)],
+) -> String {
     let output = Command::new(program)
         .args(arguments)
+        .envs(environment.iter().copied())
         .env("CACHIER_CACHE_DIR", cache)
         .env_remove("CACHIER_BACKEND")
         .env_remove("CACHIER_DISABLED")
@@ -159,4 +171,30 @@ fn mongo() {
             &["1 entries", "hit rate"].map(|text| text),
         );
     }
+}
+
+#[test]
+fn s3() {
+    let Some(server) = cachier_servers::s3::start() else {
+        return;
+    };
+    shows(
+        env!("CARGO_BIN_EXE_s3"),
+        &["307200 bytes — miss", "307200 bytes — hit", "hit rate"],
+    );
+    // Once more on a server that the environment names.
+    let (cache, place) = (tempfile::tempdir().unwrap(), server.place());
+    let run = || {
+        let environment = [
+            ("CACHIER_S3_BUCKET", place.bucket.as_str()),
+            ("CACHIER_S3_PREFIX", "of/examples"),
+            ("CACHIER_S3_ENDPOINT", &place.endpoint),
+            ("AWS_ACCESS_KEY_ID", &place.access_key),
+            ("AWS_SECRET_ACCESS_KEY", &place.secret),
+        ];
+        output_in(env!("CARGO_BIN_EXE_s3"), &[], cache.path(), &environment)
+    };
+    assert!(run().contains("307200 bytes — miss"));
+    let again = run();
+    assert!(!again.contains("307200 bytes — miss"), "{again}");
 }

@@ -18,5 +18,5 @@ pub(crate) use clients::Clients;
 ))]
 pub(crate) use clients::Home;
 pub(crate) use round_trips::RoundTrips;
-#[cfg(any(feature = "redis", feature = "postgres"))]
+#[cfg(any(feature = "redis", feature = "postgres", feature = "s3"))]
 pub(crate) use runtime::spawn_on_own;

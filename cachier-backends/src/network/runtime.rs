@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use tokio::runtime::{Builder, Handle, Runtime};
-#[cfg(any(feature = "redis", feature = "postgres"))]
+#[cfg(any(feature = "redis", feature = "postgres", feature = "s3"))]
 use tokio::task::JoinHandle;
 
 use crate::blocking;
@@ -46,7 +46,7 @@ pub(super) fn own() -> Result<&'static Handle, Error> {
 }
 
 /// Starts a task that belongs to no caller: a subscription.
-#[cfg(any(feature = "redis", feature = "postgres"))]
+#[cfg(any(feature = "redis", feature = "postgres", feature = "s3"))]
 pub(crate) fn spawn_on_own(
     task: impl Future<Output = ()> + Send + 'static,
 ) -> Result<JoinHandle<()>, Error> {

@@ -1,12 +1,13 @@
 //! The requests to a bucket.
 
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::operation::head_object::HeadObjectOutput;
-use aws_sdk_s3::primitives::ByteStream;
+use aws_sdk_s3::primitives::{ByteStream, DateTime};
 
+use super::clock::ServerClock;
 use super::error::{self, Answer, Failure};
 use crate::error::{Error, Operation};
 use crate::key::{Key, Scope};
@@ -39,7 +40,23 @@ pub(super) struct Object {
 pub(super) struct Head {
     pub(super) size: u64,
     pub(super) etag: String,
-    pub(super) created_millis: Option<u128>,
+    /// When the entry in it was created.
+    pub(super) created: Option<SystemTime>,
+    /// Whose lease it is.
+    pub(super) owner: Option<u64>,
+    /// How long the lease that it is lasts.
+    pub(super) period: Option<Duration>,
+    /// For how long it has been as it is, at least, by the clock of the server.
+    pub(super) age: Duration,
+}
+
+/// What the metadata of an object say of it.
+#[derive(Clone, Copy)]
+pub(super) enum Told {
+    /// It is an entry that was created then.
+    Created(SystemTime),
+    /// It is the lease of an owner, and lasts for so long.
+    Lease(u64, Duration),
 }
 
 /// On which condition an object is put.
@@ -61,8 +78,12 @@ pub(super) enum Put {
     TooLarge,
 }
 
-/// The metadata that says when an entry was created, in milliseconds since 1970.
-const CREATED: &str = "created-millis";
+/// The metadata that say when an entry was created, in milliseconds since 1970.
+const CREATED: &str = "cachier-created-millis";
+/// The metadata that say whose a lease is.
+const OWNER: &str = "cachier-lease-owner";
+/// The metadata that say for how long it lasts, in milliseconds.
+const PERIOD: &str = "cachier-lease-millis";
 
 impl Shared {
     pub(super) fn new(bucket: String) -> Self {
@@ -122,16 +143,21 @@ impl Bucket {
     /// What is known of an object, if there is one.
     pub(super) async fn head(&self, name: &str) -> Result<Option<Head>, Error> {
         self.count();
-        let request = self.client.head_object().bucket(self.name()).key(name);
-        let Some(answer) = self.found(request.send().await)? else {
+        let (request, clock) = (self.client.head_object(), ServerClock::default());
+        let request = request.bucket(self.name()).key(name).customize();
+        let answer = request.interceptor(clock.clone()).send().await;
+        let Some(answer) = self.found(answer)? else {
             return Ok(None);
         };
-        let created_millis = created_millis(&answer);
         let size = answer.content_length.unwrap_or_default();
+        let millis = |name| told(&answer, name).map(Duration::from_millis);
         Ok(Some(Head {
             size: u64::try_from(size).unwrap_or_default(),
+            created: millis(CREATED).and_then(|since| SystemTime::UNIX_EPOCH.checked_add(since)),
+            owner: told(&answer, OWNER),
+            period: millis(PERIOD),
+            age: age(answer.last_modified, clock.now()),
             etag: answer.e_tag.ok_or_else(|| self.incomplete())?,
-            created_millis,
         }))
     }
 
@@ -139,8 +165,8 @@ impl Bucket {
     pub(super) async fn put(
         &self,
         name: &str,
-        body: ByteStream,
-        created: Option<SystemTime>,
+        body: impl Into<ByteStream>,
+        told: Told,
         condition: Condition<'_>,
     ) -> Result<Put, Error> {
         self.count();
@@ -150,10 +176,16 @@ impl Bucket {
             Condition::Missing => request.if_none_match("*"),
             Condition::Is(etag) => request.if_match(etag),
         };
-        if let Some(created) = created {
-            request = request.metadata(CREATED, millis(created).to_string());
-        }
-        let failure = match request.body(body).send().await {
+        request = match told {
+            Told::Created(at) => {
+                let since = at.duration_since(SystemTime::UNIX_EPOCH);
+                request.metadata(CREATED, millis(since.unwrap_or_default()))
+            }
+            Told::Lease(owner, period) => request
+                .metadata(OWNER, owner.to_string())
+                .metadata(PERIOD, millis(period)),
+        };
+        let failure = match request.body(body.into()).send().await {
             Ok(done) => {
                 let etag = done.e_tag.ok_or_else(|| self.incomplete())?;
                 return Ok(Put::Done(etag));
@@ -238,11 +270,16 @@ impl Bucket {
     }
 }
 
-pub(super) fn millis(time: SystemTime) -> u128 {
-    let since = time.duration_since(SystemTime::UNIX_EPOCH);
-    since.map_or(0, |since| since.as_millis())
+fn millis(duration: Duration) -> String {
+    duration.as_millis().to_string()
 }
 
-fn created_millis(answer: &HeadObjectOutput) -> Option<u128> {
-    answer.metadata()?.get(CREATED)?.parse().ok()
+fn told(answer: &HeadObjectOutput, name: &str) -> Option<u64> {
+    answer.metadata()?.get(name)?.parse().ok()
+}
+
+/// How long ago something was, at least: both times are cut off to seconds.
+fn age(at: Option<DateTime>, now: DateTime) -> Duration {
+    let seconds = at.map_or(0, |at| now.secs() - at.secs() - 1);
+    Duration::from_secs(u64::try_from(seconds).unwrap_or_default())
 }

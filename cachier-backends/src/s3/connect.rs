@@ -16,8 +16,8 @@ use aws_smithy_http_client::tls::{self, rustls_provider::CryptoMode};
 
 use crate::network::Clients;
 
-/// How long connecting may take.
-const CONNECT: Duration = Duration::from_secs(1);
+/// How long connecting may take: long enough for a packet that was lost to be sent again.
+const CONNECT: Duration = Duration::from_secs(3);
 /// How long the server may take until it begins to answer.
 const ANSWER: Duration = Duration::from_secs(30);
 /// How long a request may take, with all that is sent.

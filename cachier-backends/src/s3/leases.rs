@@ -1,30 +1,31 @@
 //! Leases: small objects that are put on conditions.
 //!
-//! Each holds `cachier:`, the token of its owner, and until when it is valid. No two are alike, so that their `ETag`s
-//! differ even where these are hashes of the content.
+//! Such an object holds a number that nobody else draws, so that its `ETag` differs from that of every other lease even
+//! where an `ETag` is a hash of what is in the object. An empty object would not do: all of them have the same.
+//!
+//! Its metadata say whose it is and for how long it lasts, and the server says how old it is. The owner knows its `ETag`,
+//! unless the answer to a renewal was lost: then it looks again.
 
 use std::hash::{BuildHasher, RandomState};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
-use aws_sdk_s3::primitives::ByteStream;
+use aws_sdk_s3::primitives::SdkBody;
 use tokio::sync::{Mutex, MutexGuard};
 
-use super::bucket::{Bucket, Condition, Put, millis};
+use super::bucket::{Bucket, Condition, Head, Put, Told};
 use super::names;
 use crate::backend::{EntryVersion, Lease, LeaseReply, Renewal};
 use crate::error::Error;
 
 const MAGIC: &[u8] = b"cachier:";
-/// How many digits tell until when: enough until the year 2286.
-const DIGITS: usize = 13;
-/// How many bytes a lease has: one less than the shortest entry, whose header alone has 55.
-pub(super) const SIZE: u64 = 54;
+/// How many bytes a lease has. No entry is as short: its header alone is longer.
+pub(super) const SIZE: u64 = 40;
 
 /// A lease that was granted.
 pub(super) struct Owned {
     name: String,
     place: Place,
-    token: u128,
+    number: u64,
     /// Locked while a request is under way, so that storing knows the outcome of a renewal.
     held: Mutex<Held>,
 }
@@ -62,14 +63,18 @@ impl Bucket {
             let name = name.to_owned();
             return self.lease_object(name, Place::OfTheEntry, period).await;
         };
-        let there = self.head(name).await?;
         let seen = String::from_utf8_lossy(seen.as_bytes()).into_owned();
-        if there.is_none_or(|there| there.etag != seen) {
-            return Ok(Asked::Changed);
+        let (lease, place) = (names::of_lease(name, &seen), Place::Beside { seen });
+        let asked = self.lease_object(lease, place, period).await?;
+        if let Asked::Granted(owned) = &asked {
+            // Only now: an earlier owner may have stored its entry since, and ended its lease.
+            let there = self.head(name).await?;
+            if !there.is_some_and(|there| owned.is_for(&there)) {
+                self.delete(&owned.name).await?;
+                return Ok(Asked::Changed);
+            }
         }
-        let lease = names::of_lease(name, &seen);
-        self.lease_object(lease, Place::Beside { seen }, period)
-            .await
+        Ok(asked)
     }
 
     /// Puts the object of a lease where there is none, or one that is over.
@@ -79,18 +84,18 @@ impl Bucket {
         place: Place,
         period: Duration,
     ) -> Result<Asked, Error> {
-        let (token, asked_at) = (token(), Instant::now());
+        let (asked_at, number) = (Instant::now(), random());
         let grant = |name, place, etag| {
             let valid_until = asked_at.checked_add(period);
             Asked::Granted(Owned {
                 name,
                 place,
-                token,
+                number,
                 held: Mutex::new(Held { etag, valid_until }),
             })
         };
-        let new = body(token, period);
-        let put = self.put(&name, new, None, Condition::Missing).await?;
+        let told = Told::Lease(number, period);
+        let put = self.put(&name, body(), told, Condition::Missing).await?;
         if let Put::Done(etag) = put {
             return Ok(grant(name, place, etag));
         }
@@ -100,12 +105,11 @@ impl Bucket {
         if there.size != SIZE {
             return Ok(Asked::Changed);
         }
-        let lease = self.get(&name).await?;
-        let Some(lease) = lease.filter(|lease| is_over(&lease.bytes)) else {
+        if !is_over(&there) {
             return Ok(Asked::Held);
-        };
-        let (new, condition) = (body(token, period), Condition::Is(&lease.etag));
-        Ok(match self.put(&name, new, None, condition).await? {
+        }
+        let condition = Condition::Is(&there.etag);
+        Ok(match self.put(&name, body(), told, condition).await? {
             Put::Done(etag) => grant(name, place, etag),
             Put::Unmet | Put::TooLarge => Asked::Held,
         })
@@ -117,8 +121,16 @@ impl Bucket {
             return Ok(Renewal::Lost);
         }
         let asked_at = Instant::now();
-        let (new, condition) = (body(owned.token, period), Condition::Is(&held.etag));
-        let Put::Done(etag) = self.put(&owned.name, new, None, condition).await? else {
+        let told = Told::Lease(owned.number, period);
+        let renew = async |held: &Held| {
+            let condition = Condition::Is(&held.etag);
+            self.put(&owned.name, body(), told, condition).await
+        };
+        let mut renewed = renew(&held).await?;
+        if matches!(renewed, Put::Unmet) && self.is_still_held(owned, &mut held).await? {
+            renewed = renew(&held).await?;
+        }
+        let Put::Done(etag) = renewed else {
             return Ok(Renewal::Lost);
         };
         *held = Held {
@@ -126,6 +138,21 @@ impl Bucket {
             valid_until: asked_at.checked_add(period),
         };
         Ok(Renewal::Renewed)
+    }
+
+    /// Whether a lease whose `ETag` is not the known one is its owner's nevertheless, which then knows it.
+    pub(super) async fn is_still_held(
+        &self,
+        owned: &Owned,
+        held: &mut Held,
+    ) -> Result<bool, Error> {
+        let there = self.head(&owned.name).await?;
+        let there = there.filter(|there| there.owner == Some(owned.number));
+        let is_held = there.is_some();
+        if let Some(there) = there {
+            held.etag = there.etag;
+        }
+        Ok(is_held)
     }
 
     pub(super) async fn release(&self, owned: &Owned) -> Result<(), Error> {
@@ -137,6 +164,11 @@ impl Bucket {
 impl Owned {
     pub(super) fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Whether this is the entry that it was asked for.
+    fn is_for(&self, entry: &Head) -> bool {
+        matches!(&self.place, Place::Beside { seen } if *seen == entry.etag)
     }
 
     pub(super) fn place(&self) -> &Place {
@@ -165,31 +197,23 @@ impl Asked {
     }
 }
 
-/// Until when a lease is valid, in milliseconds since 1970; `None` if these bytes are none.
-pub(super) fn read(bytes: &[u8]) -> Option<u128> {
-    if bytes.len() as u64 != SIZE {
-        return None;
-    }
-    let (_token, until) = bytes.strip_prefix(MAGIC)?.split_at_checked(32)?;
-    let until = until.strip_prefix(b" ")?;
-    std::str::from_utf8(until).ok()?.parse().ok()
+/// Whether these bytes are those of a lease.
+pub(super) fn is_lease(bytes: &[u8]) -> bool {
+    bytes.len() as u64 == SIZE && bytes.starts_with(MAGIC)
 }
 
-fn is_over(bytes: &[u8]) -> bool {
-    read(bytes).is_some_and(|until| until <= millis(SystemTime::now()))
+/// Whether a lease has ended, by the clock of the server. One that does not say how long it lasts has.
+fn is_over(lease: &Head) -> bool {
+    lease.age >= lease.period.unwrap_or_default()
 }
 
-fn body(token: u128, period: Duration) -> ByteStream {
-    // A period that is beyond all calendars ends with the digits.
-    let latest = 10_u128.pow(DIGITS as u32) - 1;
-    let until = millis(SystemTime::now()).saturating_add(period.as_millis());
+fn body() -> SdkBody {
     let magic = String::from_utf8_lossy(MAGIC);
-    let text = format!("{magic}{token:032x} {:0DIGITS$}", until.min(latest));
-    ByteStream::from(text.into_bytes())
+    let text = format!("{magic}{:016x}{:016x}", random(), random());
+    SdkBody::from(text)
 }
 
 /// A number that nobody else draws.
-fn token() -> u128 {
-    let random = || u128::from(RandomState::new().hash_one(Instant::now()));
-    random() << 64 | random()
+fn random() -> u64 {
+    RandomState::new().hash_one(Instant::now())
 }

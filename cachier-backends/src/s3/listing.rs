@@ -6,7 +6,7 @@ use aws_sdk_s3::operation::list_objects_v2::ListObjectsV2Output;
 use aws_sdk_s3::types::{Delete, Object, ObjectIdentifier};
 use tokio::task::JoinSet;
 
-use super::bucket::{Bucket, millis};
+use super::bucket::Bucket;
 use super::error::{self, Failure};
 use super::{leases, names};
 use crate::backend::Usage;
@@ -70,11 +70,7 @@ impl Bucket {
         let (mut pages, mut removed) = (self.pages(folder), 0);
         while let Some(page) = pages.next().await? {
             let (entries, leases): (Vec<_>, Vec<_>) = page.into_iter().partition(Listed::is_entry);
-            // An entry is created before it is stored.
-            let (mut old, others): (Vec<_>, Vec<_>) = entries
-                .into_iter()
-                .partition(|listed| listed.changed.is_some_and(|at| at < created_before));
-            old.extend(self.created_before(others, created_before).await?);
+            let old = self.created_before(entries, created_before).await?;
             removed += old.len() as u64;
             let left_over = leases.into_iter().filter(|lease| {
                 let changed = lease.changed.zip(leases_before);
@@ -124,8 +120,8 @@ impl Bucket {
                 let bucket = self.clone();
                 asked.spawn(async move {
                     let head = bucket.head(&one.name).await?;
-                    let created = head.and_then(|head| head.created_millis);
-                    let is_old = created.is_some_and(|created| created < millis(moment));
+                    let created = head.and_then(|head| head.created);
+                    let is_old = created.is_some_and(|created| created < moment);
                     Ok::<_, Error>(is_old.then_some(one))
                 });
             }

@@ -7,14 +7,19 @@
 //!   entry then replaces it on the condition that it is still the same.
 //! - A lease on an entry is a small object beside it, whose name ends with `.lease-` and the `ETag` of that entry. The new
 //!   entry replaces the old one on the condition that it is still the same.
-//! - A hit is one request, a miss three. To replace an entry takes five, load included: its `ETag` is read before a lease
-//!   on it is asked for, and the lease before the entry is stored.
-//! - A lease is over when the clock of whoever asks for it says so: the clocks of the machines must agree, to within a
-//!   part of the lease period.
+//! - A hit is one request, a miss three. To replace an entry takes five, load included: its `ETag` is read once more after
+//!   the lease is granted, and the lease before the entry is stored. The object of that lease is deleted in the background.
+//! - A lease is over when the server says so: its `Date`, compared with the `Last-Modified` of the object. Both count
+//!   seconds, so that an owner that is gone costs up to two seconds more than its lease period.
+//! - What an entry or a lease says of itself is in its metadata, so that only a load downloads anything: cleaning up asks
+//!   for the head of each entry, sixteen at a time, and counting lists names and sizes.
+//!
+//! An entry does not expire by itself: S3 knows that for all objects of a prefix only. It goes when it is cleaned up.
 //!
 //! The server must know conditional writes (`If-Match`, `If-None-Match`), as S3, MinIO, Ceph and R2 do.
 
 mod bucket;
+mod clock;
 mod connect;
 mod error;
 mod leases;
@@ -26,7 +31,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use aws_sdk_s3::Client;
-use aws_sdk_s3::primitives::ByteStream;
+use aws_sdk_s3::primitives::SdkBody;
 
 use crate::backend::{
     Backend, BoxFuture, Capabilities, Capability, EntryVersion, Figures, Lease, LeaseReply, Loaded,
@@ -34,7 +39,7 @@ use crate::backend::{
 };
 use crate::error::{Error, Operation};
 use crate::key::{Key, Scope};
-use crate::network::Clients;
+use crate::network::{Clients, spawn_on_own};
 use bucket::{Bucket, Shared};
 use connect::{Addressing, Settings};
 use leases::Owned;
@@ -91,15 +96,14 @@ impl S3Backend {
         self.set(|settings| settings.region = Some(region.into()))
     }
 
-    /// The same, on the server of this address: `https://…` or `http://…`.
+    /// The same, on the server of this address: `https://…` or `http://…`. What stands before an `@` in it is left out.
     ///
     /// The bucket is then in the path of its URLs, unless [`virtual_hosts`](Self::virtual_hosts) says otherwise.
     #[must_use]
     pub fn endpoint(self, endpoint: impl Into<String>) -> Self {
-        let endpoint = endpoint.into();
-        let place = names::without_credentials(&endpoint);
+        let endpoint = names::without_credentials(&endpoint.into());
         let shared = Shared {
-            place: Some(place),
+            place: Some(endpoint.clone()),
             ..self.shared.renewed()
         };
         Self::of(self.settings, shared).set(|settings| settings.endpoint = Some(endpoint))
@@ -159,6 +163,17 @@ impl S3Backend {
     }
 }
 
+impl S3Backend {
+    /// Deletes an object while nobody waits for it.
+    fn delete_later(&self, name: String) {
+        let deleted = self.run(Operation::Lease, |bucket| async move {
+            bucket.delete(&name).await
+        });
+        // A lease that stays is cleaned up one day.
+        let _ = spawn_on_own(async { drop(deleted.await) });
+    }
+}
+
 impl Backend for S3Backend {
     fn kind(&self) -> &str {
         "s3"
@@ -187,18 +202,28 @@ impl Backend for S3Backend {
         let name = self.shared.name(key);
         let entry = NewEntry {
             size: request.entry.len() as u64,
-            body: ByteStream::from(request.entry.to_vec()),
+            body: SdkBody::from(request.entry.to_vec()),
             created: request.created,
         };
-        let lease = request.lease;
-        self.run(Operation::Store, |bucket| async move {
-            match lease {
-                None => bucket.store(&name, entry).await,
-                Some(lease) => match lease.state::<Owned>() {
-                    Some(owned) => bucket.store_leased(&name, entry, owned).await,
-                    None => Ok(StoreReply::Superseded),
-                },
+        let Some(lease) = request.lease else {
+            return self.run(Operation::Store, |bucket| async move {
+                bucket.store(&name, entry).await
+            });
+        };
+        let stored = self.run(Operation::Store, |bucket| async move {
+            match lease.state::<Owned>() {
+                Some(owned) => bucket.store_leased(&name, entry, owned).await.map(Some),
+                None => Ok(None),
             }
+        });
+        Box::pin(async move {
+            let Some(stored) = stored.await? else {
+                return Ok(StoreReply::Superseded);
+            };
+            if let Some(lease) = stored.left_over {
+                self.delete_later(lease);
+            }
+            Ok(stored.reply)
         })
     }
 

@@ -28,10 +28,40 @@ pub(super) fn is_lease(name: &str) -> bool {
 /// An address without what stands before an `@`.
 pub(super) fn without_credentials(address: &str) -> String {
     let (scheme, rest) = address.split_once("://").unwrap_or(("", address));
-    let (authority, _) = rest.split_once('/').unwrap_or((rest, ""));
+    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
     let host = authority.rsplit('@').next().unwrap_or_default();
-    match scheme {
-        "" => host.to_owned(),
-        _ => format!("{scheme}://{host}"),
+    let slashes = if scheme.is_empty() { "" } else { "://" };
+    format!("{scheme}{slashes}{host}{path}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lease_is_told_from_an_entry_of_a_function_that_is_called_like_one() {
+        let entry = "team/cachier/1/default/a.lease-b/1/0123";
+        assert!(!is_lease(entry));
+        let lease = of_lease(entry, "\"9a-2\"");
+        assert_eq!(lease, format!("{entry}.lease-9a-2"));
+        assert!(is_lease(&lease));
+    }
+
+    #[test]
+    fn a_prefix_is_a_folder_or_nothing() {
+        for (given, meant) in [("", ""), ("/", ""), ("a", "a/"), ("/a/b/", "a/b/")] {
+            assert_eq!(prefix(given), meant);
+        }
+    }
+
+    #[test]
+    fn an_address_loses_its_credentials() {
+        for (given, kept) in [
+            ("http://me:hidden@host:9000/path@", "http://host:9000/path@"),
+            ("https://host", "https://host"),
+            ("me:hidden@host", "host"),
+        ] {
+            assert_eq!(without_credentials(given), kept);
+        }
     }
 }

@@ -10,7 +10,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 use tempfile::TempDir;
 
 pub mod mariadb;
@@ -22,6 +22,9 @@ pub mod s3;
 
 /// How long a server may take until it answers.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The file in the folder of a server that takes what it prints.
+const OUTPUT: &str = "output";
 
 /// A server that ends, and whose folder goes, when this is dropped.
 #[derive(Debug)]
@@ -67,6 +70,16 @@ pub fn program(names: &[&str]) -> Option<PathBuf> {
     names.iter().find_map(found)
 }
 
+/// Where the scripts beside this crate put what they fetch.
+pub(crate) fn fetched(name: &str) -> PathBuf {
+    let project = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let target =
+        env::var_os("CARGO_TARGET_DIR").map_or_else(|| project.join("target"), PathBuf::from);
+    let places = [target, project.join("target")].map(|target| target.join("servers").join(name));
+    let [first, second] = places;
+    if first.is_file() { first } else { second }
+}
+
 /// A program that ends, where that is possible, with the thread that started it.
 pub(crate) fn mortal(program: &Path) -> Command {
     let Some(setpriv) = crate::program(&["setpriv"]) else {
@@ -89,7 +102,7 @@ impl Server {
         folder: TempDir,
         mut answers: impl FnMut() -> bool,
     ) -> Self {
-        let log = folder.path().join("output");
+        let log = folder.path().join(OUTPUT);
         let output = std::fs::File::create(&log).expect("a file for its output");
         let errors = output.try_clone().expect("the same file once more");
         let child = command
@@ -129,12 +142,23 @@ impl Server {
         self.folder.path()
     }
 
-    /// Sends it a signal: `STOP` and `CONT`, for a server that hangs for a while.
+    /// What it has printed so far.
+    #[must_use]
+    pub fn output(&self) -> String {
+        text(&self.folder().join(OUTPUT))
+    }
+
+    /// Sends it a signal: `STOP` and `CONT`, for a server that hangs for a while. Once this returns, it hangs.
     ///
     /// # Panics
     /// When it is gone.
     pub fn signal(&self, signal: Signal) {
-        kill_process(Pid::from_child(&self.child), signal).expect("it is there");
+        let server = Pid::from_child(&self.child);
+        kill_process(server, signal).expect("it is there");
+        if signal == Signal::STOP {
+            // Stopping takes a moment, in which it might still answer.
+            waitpid(Some(server), WaitOptions::UNTRACED).expect("it is a child of this process");
+        }
     }
 
     /// Kills it, and waits until it is gone; its folder stays.

@@ -3,9 +3,9 @@
 use std::env;
 use std::io::Write;
 use std::net::{Ipv4Addr, TcpStream};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use crate::{Server, folder, free_port, mortal, program};
+use crate::{Server, fetched, folder, free_port, mortal, program};
 
 /// Names a server that is there already.
 const VARIABLE: &str = "CACHIER_TEST_MONGO_URL";
@@ -65,7 +65,7 @@ impl Mongo {
 }
 
 fn installed() -> Option<PathBuf> {
-    let fetched = fetched();
+    let fetched = fetched("mongod");
     let found = program(&["mongod", &fetched.display().to_string()]);
     if found.is_none() {
         // Nobody to tell is no reason to fail.
@@ -75,14 +75,4 @@ fn installed() -> Option<PathBuf> {
         );
     }
     found
-}
-
-/// Where `get-mongod` puts it.
-fn fetched() -> PathBuf {
-    let project = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let target =
-        env::var_os("CARGO_TARGET_DIR").map_or_else(|| project.join("target"), PathBuf::from);
-    let places = [target, project.join("target")].map(|target| target.join("servers/mongod"));
-    let [first, second] = places;
-    if first.is_file() { first } else { second }
 }

@@ -17,6 +17,8 @@ macro_rules! on_every_store {
         $crate::on_every_store!(@ postgres: Postgres, [$($test)*]);
         $crate::on_every_store!(@ mariadb: MariaDb, [$($test)*]);
         $crate::on_every_store!(@ mongo: Mongo, [$($test)*]);
+        $crate::on_every_store!(@ s3: S3, [$($test)*]);
+        $crate::on_every_store!(@ moto: Moto, [$($test)*]);
     };
     (@ $module:ident: $store:ident, [$($test:ident)*]) => {
         mod $module {

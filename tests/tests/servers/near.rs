@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use cachier::testing::Clock;
 use cachier::{CallOptions, Tier, cachier};
 use cachier_tests::sandbox::in_another_process;
 use cachier_tests::wait::until;
@@ -20,6 +21,8 @@ crate::on_every_store!(@ postgres: Postgres, [
     a_clear_reaches_the_near_tiers_of_others_within_a_second
     what_this_process_stores_stays_near
 ]);
+crate::on_every_store!(@ mongo: Mongo, [what_others_do_is_seen_when_the_near_tier_asks_again]);
+crate::on_every_store!(@ s3: S3, [what_others_do_is_seen_when_the_near_tier_asks_again]);
 
 #[cachier(backend = registered("store"), near_cache = 100, near_stale_after = "1d", enable_metrics)]
 fn double(number: u64) -> u64 {
@@ -90,4 +93,17 @@ fn what_this_process_stores_stays_near(subject: &Subject) {
     for number in 0..20 {
         assert_eq!(tier(number), Some(Tier::Near), "{number}");
     }
+}
+
+fn what_others_do_is_seen_when_the_near_tier_asks_again(subject: &Subject) {
+    assert_eq!((double(1), double(2)), (2, 4));
+    in_another_process(|| {
+        subject.register();
+        double::precache_value(1, 20).unwrap();
+        assert!(double::invalidate(2).unwrap());
+    });
+    assert_eq!([1, 2].map(tier), [Some(Tier::Near); 2]);
+    Clock::advance(Duration::from_secs(25 * 60 * 60));
+    assert_eq!(double(1), 20);
+    assert_eq!(tier(2), None, "it is computed again");
 }

@@ -8,9 +8,10 @@ use std::time::SystemTime;
 use cachier::testing::isolated;
 use cachier::{
     Backend, Blocking, BoxFuture, Capabilities, EntryVersion, Figures, FileBackend, Key, Lease,
-    LeaseReply, Loaded, MongoBackend, RedisBackend, Renewal, Scope, SqlBackend, StoreReply,
-    StoreRequest, Usage, Watch, Watcher, register_backend,
+    LeaseReply, Loaded, MongoBackend, RedisBackend, Renewal, S3Backend, Scope, SqlBackend,
+    StoreReply, StoreRequest, Usage, Watch, Watcher, register_backend,
 };
+use cachier_servers::s3::Place;
 use cachier_tests::process::{Process, part, skip};
 use futures_lite::future::block_on;
 
@@ -23,6 +24,8 @@ pub(crate) enum Store {
     Postgres,
     MariaDb,
     Mongo,
+    S3,
+    Moto,
 }
 
 /// A store to try, registered as `store`.
@@ -114,6 +117,14 @@ impl Store {
                 let server = cachier_servers::mongo::start()?;
                 (server.url().to_owned(), Box::new(server))
             }
+            Self::S3 => {
+                let server = cachier_servers::s3::start()?;
+                (server.place().url(), Box::new(server))
+            }
+            Self::Moto => {
+                let server = cachier_servers::s3::start_moto()?;
+                (server.place().url(), Box::new(server))
+            }
         })
     }
 
@@ -126,6 +137,11 @@ impl Store {
                 Arc::new(SqlBackend::from_url(address).unwrap())
             }
             Self::Mongo => Arc::new(MongoBackend::from_url(address).unwrap()),
+            Self::S3 | Self::Moto => {
+                let place = Place::parse(address).unwrap();
+                let backend = S3Backend::new(place.bucket).endpoint(place.endpoint);
+                Arc::new(backend.credentials(place.access_key, place.secret))
+            }
         }
     }
 }

@@ -1,0 +1,85 @@
+//! It behaves as every backend must, wherever it runs.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use cachier_backends::blocking;
+use cachier_backends::conformance::{Property, Subject};
+use cachier_backends::s3::S3Backend;
+use cachier_servers::s3::Place;
+use futures_lite::future::block_on;
+
+use crate::support;
+
+fn subject(place: &Place) -> Subject {
+    Subject::new(|| Arc::new(support::backend(place)))
+}
+
+mod in_a_runtime {
+    use super::*;
+
+    fn run(property: Property) {
+        let Some(place) = support::place() else {
+            return;
+        };
+        support::runtime().block_on(property(&subject(place)));
+    }
+
+    cachier_backends::conformance_tests!(run);
+}
+
+mod on_a_thread {
+    use super::*;
+
+    fn run(property: Property) {
+        let Some(place) = support::place() else {
+            return;
+        };
+        let subject = subject(place);
+        blocking::inline(Duration::from_secs(60), || block_on(property(&subject)));
+    }
+
+    cachier_backends::conformance_tests!(run);
+}
+
+mod on_another_executor {
+    use super::*;
+
+    fn run(property: Property) {
+        let Some(place) = support::place() else {
+            return;
+        };
+        block_on(property(&subject(place)));
+    }
+
+    cachier_backends::conformance_tests!(run);
+}
+
+mod with_a_client_of_the_program_and_a_prefix {
+    use super::*;
+
+    fn run(property: Property) {
+        let Some(place) = support::place() else {
+            return;
+        };
+        support::runtime().block_on(async {
+            let client = support::client(place);
+            let connect = || S3Backend::with_client(&place.bucket, client.clone());
+            let subject = Subject::new(|| Arc::new(connect().prefix("of/a team")));
+            property(&subject).await;
+        });
+    }
+
+    cachier_backends::conformance_tests!(run);
+}
+
+mod on_moto {
+    use super::*;
+
+    fn run(property: Property) {
+        let Some(place) = support::moto() else { return };
+        support::runtime().block_on(property(&subject(place)));
+    }
+
+    cachier_backends::conformance_tests!(run);
+}

@@ -1,0 +1,150 @@
+//! What is in a bucket.
+
+use std::time::Duration;
+
+use cachier_backends::s3::S3Backend;
+use cachier_backends::{Backend, LeaseReply, StoreReply, StoreRequest};
+
+use crate::support::{
+    backend, client, created, entry, key, lease, load, names, overwrite, place, private, runtime,
+    scope, store, store_under,
+};
+
+const LONG: Duration = Duration::from_secs(60);
+
+#[test]
+fn entries_of_a_prefix_are_apart() {
+    let Some(server) = private() else { return };
+    let scope = scope("prefix");
+    let (plain, key) = (backend(server.place()), key(&scope, 1));
+    let mine = backend(server.place()).prefix("/teams/mine/");
+    runtime().block_on(async {
+        store(&mine, &key, b"mine").await;
+        assert_eq!(names(server.place()).await, [format!("teams/mine/{key}")]);
+        assert_eq!(load(&plain, &key).await, None);
+        store(&plain, &key, b"plain").await;
+        assert_eq!(load(&mine, &key).await, Some(entry(b"mine")));
+        assert_eq!(plain.clear(&scope).await.unwrap(), Some(1));
+        assert_eq!(load(&mine, &key).await, Some(entry(b"mine")));
+        assert_eq!(mine.usage(&scope).await.unwrap().entries, Some(1));
+    });
+    assert!(mine.store_name().starts_with("s3://cachier/teams/mine at "));
+}
+
+#[test]
+fn an_object_says_when_its_entry_was_created() {
+    let Some(server) = private() else { return };
+    let scope = scope("metadata");
+    let (backend, key) = (backend(server.place()), key(&scope, 1));
+    runtime().block_on(async {
+        store(&backend, &key, b"value").await;
+        let head = client(server.place()).head_object().bucket("cachier");
+        let head = head.key(key.to_string()).send().await.unwrap();
+        let created = &head.metadata.unwrap()["cachier-created-millis"];
+        assert_eq!(created, "1700000000000");
+    });
+}
+
+#[test]
+fn a_lease_is_no_entry() {
+    let Some(server) = private() else { return };
+    let scope = scope("leases");
+    let (backend, cold, warm) = (backend(server.place()), key(&scope, 1), key(&scope, 2));
+    runtime().block_on(async {
+        let _on_nothing = lease(&backend, &cold, LONG).await;
+        store(&backend, &warm, b"value").await;
+        let _on_an_entry = lease(&backend, &warm, LONG).await;
+        assert_eq!(names(server.place()).await.len(), 3);
+
+        assert_eq!(load(&backend, &cold).await, None);
+        let usage = backend.usage(&scope).await.unwrap();
+        let size = entry(b"value").len() as u64;
+        assert_eq!((usage.entries, usage.bytes), (Some(1), Some(size)));
+        assert!(!backend.remove(&cold).await.unwrap());
+
+        let _again = lease(&backend, &cold, LONG).await;
+        let later = created() + LONG;
+        assert_eq!(backend.cleanup(&scope, later).await.unwrap(), Some(1));
+        assert_eq!(names(server.place()).await.len(), 2, "young leases stay");
+        assert_eq!(backend.clear(&scope).await.unwrap(), Some(0));
+        assert_eq!(names(server.place()).await.len(), 0);
+    });
+}
+
+#[test]
+fn leases_that_nobody_ended_are_cleaned_up_after_a_day() {
+    let Some(server) = private() else { return };
+    let scope = scope("left over");
+    let (backend, cold, warm) = (backend(server.place()), key(&scope, 1), key(&scope, 2));
+    runtime().block_on(async {
+        let _on_nothing = lease(&backend, &cold, LONG).await;
+        store(&backend, &warm, b"value").await;
+        let _on_an_entry = lease(&backend, &warm, LONG).await;
+        server.age(Duration::from_secs(25 * 60 * 60));
+        assert_eq!(backend.cleanup(&scope, created()).await.unwrap(), Some(0));
+        assert_eq!(names(server.place()).await, [warm.to_string()]);
+    });
+}
+
+#[test]
+fn what_is_no_entry_comes_back_as_it_is_and_is_replaced() {
+    let Some(place) = place() else { return };
+    let scope = scope("garbage");
+    let backend = backend(place);
+    let truncated = &entry(b"value")[..30];
+    // The third has the length of a lease.
+    let garbage = [&b""[..], b"garbage", &[0xff; 40], b"cachier:", truncated];
+    runtime().block_on(async {
+        for (number, bytes) in (0..).zip(garbage) {
+            let key = key(&scope, number);
+            overwrite(place, &key, bytes).await;
+            assert_eq!(load(&backend, &key).await.as_deref(), Some(bytes));
+            let lease = lease(&backend, &key, LONG).await;
+            let reply = store_under(&backend, &key, b"new", lease).await;
+            assert_eq!(reply, StoreReply::Stored { evicted: 0 });
+            assert_eq!(load(&backend, &key).await, Some(entry(b"new")));
+        }
+    });
+}
+
+#[test]
+fn values_may_be_empty_or_large() {
+    let Some(place) = place() else { return };
+    let (backend, scope) = (backend(place), scope("sizes"));
+    runtime().block_on(async {
+        for (number, size) in [(1, 0), (2, 64 << 20)] {
+            let (key, value) = (key(&scope, number), vec![7; size]);
+            store(&backend, &key, &value).await;
+            assert!(load(&backend, &key).await == Some(entry(&value)), "{size}");
+        }
+        backend.clear(&scope).await.unwrap();
+    });
+}
+
+#[test]
+fn a_bucket_may_be_named_by_the_host() {
+    let Some(place) = place() else { return };
+    let port = place.endpoint.rsplit(':').next().unwrap();
+    // Every name below `localhost` is this machine.
+    let backend = S3Backend::new("cachier")
+        .endpoint(format!("http://localhost:{port}"))
+        .credentials(&place.access_key, &place.secret);
+    runtime().block_on(async {
+        backend.check().await.unwrap();
+        let by_host = backend.virtual_hosts();
+        let error = by_host.check().await.unwrap_err();
+        // The server of the tests looks for it in the path.
+        assert!(
+            !error.is_transient() || format!("{error:#}").contains("dns"),
+            "{error:#}"
+        );
+        let by_path = by_host.path_style();
+        by_path.check().await.unwrap();
+        let stored = entry(b"value");
+        let key = key(&scope("style"), 1);
+        let request = StoreRequest::new(&stored, created());
+        by_path.store(&key, request).await.unwrap();
+        let reply = by_path.lease(&key, None, LONG).await.unwrap();
+        assert!(matches!(reply, LeaseReply::Changed), "{reply:?}");
+    });
+}

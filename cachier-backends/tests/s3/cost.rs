@@ -1,0 +1,147 @@
+//! How many requests an operation is, as the server counts them.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use cachier_backends::{Backend, StoreReply};
+use cachier_servers::s3::{S3, start_filled};
+
+use crate::support::{
+    backend, created, entry, key, lease, load, private, runtime, scope, store, store_under,
+};
+
+const LONG: Duration = Duration::from_secs(60);
+
+/// Counts the requests since it was last asked.
+struct Meter<'a> {
+    server: &'a S3,
+    before: BTreeMap<String, u64>,
+}
+
+impl<'a> Meter<'a> {
+    fn on(server: &'a S3) -> Self {
+        let before = server.requests();
+        Self { server, before }
+    }
+
+    fn since(&mut self) -> Vec<(String, u64)> {
+        let now = self.server.requests();
+        let before = std::mem::replace(&mut self.before, now.clone());
+        let since = |(name, count): (String, u64)| {
+            let more = count - before.get(&name).unwrap_or(&0);
+            (more > 0).then_some((name, more))
+        };
+        now.into_iter().filter_map(since).collect()
+    }
+}
+
+fn counts<const N: usize>(expected: [(&str, u64); N]) -> Vec<(String, u64)> {
+    expected
+        .into_iter()
+        .map(|(name, count)| (name.to_owned(), count))
+        .collect()
+}
+
+#[test]
+fn a_hit_is_one_request_and_a_miss_three() {
+    let Some(server) = private() else { return };
+    let scope = scope("cost");
+    let (backend, key) = (backend(server.place()), key(&scope, 1));
+    let mut meter = Meter::on(&server);
+    runtime().block_on(async {
+        let lease = lease(&backend, &key, LONG).await;
+        let reply = store_under(&backend, &key, b"value", lease).await;
+        assert_eq!(reply, StoreReply::Stored { evicted: 0 });
+        assert_eq!(meter.since(), counts([("GetObject", 1), ("PutObject", 2)]));
+        assert!(load(&backend, &key).await.is_some());
+        assert_eq!(meter.since(), counts([("GetObject", 1)]));
+    });
+    let told: u64 = backend
+        .figures()
+        .round_trips
+        .iter()
+        .map(|(_, count)| count)
+        .sum();
+    assert_eq!(told, 4);
+}
+
+#[test]
+fn to_replace_an_entry_takes_five_requests_and_one_that_nobody_waits_for() {
+    let Some(server) = private() else { return };
+    let scope = scope("replaced");
+    let (backend, key) = (backend(server.place()), key(&scope, 1));
+    runtime().block_on(async {
+        store(&backend, &key, b"old").await;
+        let mut meter = Meter::on(&server);
+        let lease = lease(&backend, &key, LONG).await;
+        store_under(&backend, &key, b"new", lease).await;
+        while !server.requests().contains_key("DeleteObject") {
+            tokio::task::yield_now().await;
+        }
+        let foreground = [("GetObject", 1), ("HeadObject", 2), ("PutObject", 2)];
+        let all = [&[("DeleteObject", 1)], &foreground[..]].concat();
+        assert_eq!(meter.since(), counts::<4>(all.try_into().unwrap()));
+    });
+}
+
+#[test]
+fn counting_clearing_and_cleaning_up_download_nothing() {
+    let scope = scope("pages");
+    // These do not say when they were created, and stay.
+    let names = (3..2500).map(|number| key(&scope, number).to_string());
+    let Some(server) = start_filled(names) else {
+        return;
+    };
+    let backend = backend(server.place());
+    runtime().block_on(async {
+        for number in 0..3 {
+            store(&backend, &key(&scope, number), &[0; 1000]).await;
+        }
+        let mut meter = Meter::on(&server);
+        let usage = backend.usage(&scope).await.unwrap();
+        let bytes = 3 * entry(&[0; 1000]).len() + 2497 * b"object".len();
+        assert_eq!(
+            (usage.entries, usage.bytes),
+            (Some(2500), Some(bytes as u64))
+        );
+        assert_eq!(meter.since(), counts([("ListObjectsV2", 3)]));
+
+        let removed = backend.cleanup(&scope, created() + LONG).await.unwrap();
+        assert_eq!(removed, Some(3));
+        let requests = [
+            ("DeleteObjects", 1),
+            ("HeadObject", 2500),
+            ("ListObjectsV2", 3),
+        ];
+        assert_eq!(meter.since(), counts(requests));
+
+        assert_eq!(backend.clear(&scope).await.unwrap(), Some(2497));
+        let requests = [("DeleteObjects", 3), ("ListObjectsV2", 3)];
+        assert_eq!(meter.since(), counts(requests));
+    });
+}
+
+#[test]
+fn many_entries_are_counted_and_cleared() {
+    const MANY: u32 = 100_000;
+    let (scope, neighbour) = (scope("many"), scope("many2"));
+    let names = (0..MANY).map(|number| key(&scope, number).to_string());
+    let Some(server) = start_filled(names) else {
+        return;
+    };
+    let backend = backend(server.place());
+    runtime().block_on(async {
+        store(&backend, &key(&neighbour, 1), b"kept").await;
+        let started = Instant::now();
+        let usage = backend.usage(&scope).await.unwrap();
+        assert_eq!(usage.entries, Some(u64::from(MANY)));
+        let counted = started.elapsed();
+        assert_eq!(backend.clear(&scope).await.unwrap(), Some(u64::from(MANY)));
+        eprintln!(
+            "counted in {counted:?}, cleared in {:?}",
+            started.elapsed() - counted
+        );
+        assert_eq!(backend.usage(&scope).await.unwrap().entries, Some(0));
+        assert_eq!(backend.usage(&neighbour).await.unwrap().entries, Some(1));
+    });
+}

@@ -1,0 +1,129 @@
+//! One owner at a time, by the clock of the server.
+
+use std::time::Duration;
+
+use aws_sdk_s3::types::Object;
+use cachier_backends::s3::S3Backend;
+use cachier_backends::{Backend, Lease, LeaseReply, Renewal, StoreReply};
+use cachier_servers::s3::S3;
+use rustix::process::Signal;
+use tokio::time::timeout;
+
+use crate::support::{
+    ask, backend, client, entry, key, lease, load, place, private, runtime, scope, store,
+    store_under,
+};
+
+const PERIOD: Duration = Duration::from_secs(60);
+
+#[test]
+fn the_clock_of_the_server_says_when_a_lease_is_over() {
+    let Some(server) = private() else { return };
+    let (backend, scope) = (backend(server.place()), scope("clock"));
+    let (cold, warm) = (key(&scope, 1), key(&scope, 2));
+    runtime().block_on(async {
+        store(&backend, &warm, b"old").await;
+        for key in [&cold, &warm] {
+            server.age(Duration::ZERO);
+            let before = load(&backend, key).await;
+            let late = lease(&backend, key, PERIOD).await;
+            server.age(PERIOD - Duration::from_secs(5));
+            let reply = ask(&backend, key, PERIOD).await;
+            assert!(matches!(reply, LeaseReply::Held), "{reply:?}");
+            server.age(PERIOD + Duration::from_secs(1));
+            let next = lease(&backend, key, PERIOD).await;
+
+            assert_eq!(backend.renew(&late).await.unwrap(), Renewal::Lost);
+            let reply = store_under(&backend, key, b"late", late).await;
+            assert_eq!(reply, StoreReply::Superseded);
+            assert_eq!(load(&backend, key).await, before);
+            let reply = store_under(&backend, key, b"next", next).await;
+            assert_eq!(reply, StoreReply::Stored { evicted: 0 });
+            assert_eq!(load(&backend, key).await, Some(entry(b"next")));
+        }
+    });
+}
+
+#[test]
+fn who_returns_after_the_lease_was_followed_by_another_stores_and_releases_nothing() {
+    let Some(place) = place() else { return };
+    let (backend, key) = (backend(place), key(&scope("late"), 1));
+    runtime().block_on(async {
+        let late = lease(&backend, &key, Duration::from_millis(50)).await;
+        let next = loop {
+            if let LeaseReply::Granted(lease) = ask(&backend, &key, PERIOD).await {
+                break lease;
+            }
+        };
+        backend.release(late.share()).await.unwrap();
+        let reply = ask(&backend, &key, PERIOD).await;
+        assert!(matches!(reply, LeaseReply::Held), "{reply:?}");
+        let reply = store_under(&backend, &key, b"late", late).await;
+        assert_eq!(reply, StoreReply::Superseded);
+        let reply = store_under(&backend, &key, b"next", next).await;
+        assert_eq!(reply, StoreReply::Stored { evicted: 0 });
+        assert_eq!(load(&backend, &key).await, Some(entry(b"next")));
+    });
+}
+
+#[test]
+fn of_many_that_ask_at_once_one_is_the_owner() {
+    let Some(place) = place() else { return };
+    let scope = scope("race");
+    runtime().block_on(async {
+        for number in 0..20 {
+            let key = key(&scope, number);
+            let asked = (0..16).map(|_| {
+                let (backend, key) = (backend(place), key.clone());
+                tokio::spawn(async move { ask(&backend, &key, PERIOD).await })
+            });
+            let mut granted = 0;
+            for reply in asked.collect::<Vec<_>>() {
+                granted += u32::from(matches!(reply.await.unwrap(), LeaseReply::Granted(_)));
+            }
+            assert_eq!(granted, 1);
+        }
+    });
+}
+
+#[test]
+fn an_owner_finds_its_lease_again_when_the_answer_to_a_renewal_was_lost() {
+    let Some(mut server) = private() else { return };
+    let (backend, scope) = (backend(server.place()), scope("lost answers"));
+    let (cold, warm) = (key(&scope, 1), key(&scope, 2));
+    runtime().block_on(async {
+        store(&backend, &warm, b"old").await;
+        for (key, object) in [(&cold, "/1/"), (&warm, ".lease-")] {
+            let lease = lease(&backend, key, PERIOD).await;
+            renew_unheard(&mut server, &backend, &lease, object).await;
+            assert_eq!(backend.renew(&lease).await.unwrap(), Renewal::Renewed);
+            renew_unheard(&mut server, &backend, &lease, object).await;
+            let reply = store_under(&backend, key, b"new", lease).await;
+            assert_eq!(reply, StoreReply::Stored { evicted: 0 });
+            assert_eq!(load(&backend, key).await, Some(entry(b"new")));
+        }
+    });
+}
+
+/// Has a lease renewed without its owner hearing of it. Its object has `name` in its name.
+async fn renew_unheard(server: &mut S3, backend: &S3Backend, lease: &Lease, name: &str) {
+    let client = client(server.place());
+    let etag = async || {
+        let listed = client.list_objects_v2().bucket("cachier").send().await;
+        let objects = listed.unwrap().contents.unwrap();
+        let is_lease = |object: &&Object| {
+            let key = object.key.as_deref().unwrap();
+            key.contains(&lease.key().to_string()) && key.contains(name)
+        };
+        objects.iter().find(is_lease).unwrap().e_tag.clone()
+    };
+    loop {
+        let before = etag().await;
+        server.server().unwrap().signal(Signal::STOP);
+        let unheard = timeout(Duration::from_millis(50), backend.renew(lease)).await;
+        server.server().unwrap().signal(Signal::CONT);
+        if unheard.is_err() && etag().await != before {
+            return;
+        }
+    }
+}

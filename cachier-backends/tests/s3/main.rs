@@ -1,0 +1,9 @@
+//! The S3 backend behaves as every backend must, costs what it says, and fails as it should.
+#![allow(clippy::unwrap_used)]
+
+mod conformance;
+mod contents;
+mod cost;
+mod leases;
+mod support;
+mod trouble;

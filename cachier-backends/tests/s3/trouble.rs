@@ -1,0 +1,259 @@
+//! Servers that are not there, hang, break connections, come back, or do not permit.
+
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use cachier_backends::s3::S3Backend;
+use cachier_backends::{Backend, Error, ErrorKind, StoreReply, StoreRequest, blocking};
+use cachier_servers::proxy::Proxy;
+use cachier_servers::s3::{Place, start_private};
+use futures_lite::future::block_on;
+use rustix::process::Signal;
+use tokio::time::timeout;
+
+use crate::support::{
+    backend, created, entry, key, lease, load, place, private, runtime, scope, store, store_under,
+};
+
+const LONG: Duration = Duration::from_secs(60);
+
+/// What each operation comes to.
+async fn failures(backend: &S3Backend) -> Vec<Error> {
+    let (scope, stored) = (scope("trouble"), entry(b"value"));
+    let key = key(&scope, 1);
+    let request = StoreRequest::new(&stored, created());
+    vec![
+        backend.load(&key).await.unwrap_err(),
+        backend.store(&key, request).await.unwrap_err(),
+        backend.remove(&key).await.unwrap_err(),
+        backend.clear(&scope).await.unwrap_err(),
+        backend.clear_leases(&scope).await.unwrap_err(),
+        backend.lease(&key, None, LONG).await.unwrap_err(),
+        backend.cleanup(&scope, created()).await.unwrap_err(),
+        backend.usage(&scope).await.unwrap_err(),
+        backend.check().await.unwrap_err(),
+    ]
+}
+
+fn says_nothing_of(secret: &str, backend: &S3Backend, error: &Error) {
+    let name = backend.store_name();
+    let said = format!("{error} {error:#} {error:?} {backend:?} {name}");
+    assert!(!said.contains(secret), "{said}");
+}
+
+/// The same place behind another port.
+fn at(place: &Place, port: u16) -> Place {
+    let endpoint = format!("http://127.0.0.1:{port}");
+    Place {
+        endpoint,
+        ..place.clone()
+    }
+}
+
+/// The same place behind a proxy.
+fn behind_a_proxy(place: &Place) -> (Proxy, Place) {
+    let (_, port) = place.endpoint.rsplit_once(':').unwrap();
+    let proxy = Proxy::to(port.parse().unwrap());
+    let port = proxy.port();
+    (proxy, at(place, port))
+}
+
+#[test]
+fn a_server_that_is_not_there_is_an_error_of_each_operation() {
+    let nowhere = cachier_servers::free_port();
+    for scheme in ["http", "https"] {
+        let backend = S3Backend::new("bucket")
+            .endpoint(format!("{scheme}://me:hidden@127.0.0.1:{nowhere}"))
+            .credentials("me", "hidden");
+        let started = Instant::now();
+        for error in runtime().block_on(failures(&backend)) {
+            assert_eq!(error.kind(), ErrorKind::Connect, "{error:#}");
+            assert!(error.is_transient());
+            says_nothing_of("hidden", &backend, &error);
+        }
+        assert!(started.elapsed() < Duration::from_secs(20));
+    }
+}
+
+#[test]
+fn wrong_credentials_are_denied_and_not_shown() {
+    let Some(place) = place() else { return };
+    for (access_key, secret) in [(place.access_key.as_str(), "wrong0"), ("nobody", "wrong0")] {
+        let place = Place {
+            access_key: access_key.to_owned(),
+            secret: secret.to_owned(),
+            ..place.clone()
+        };
+        let backend = backend(&place);
+        for error in runtime().block_on(failures(&backend)) {
+            assert_eq!(error.kind(), ErrorKind::Denied, "{error:#}");
+            says_nothing_of("wrong0", &backend, &error);
+            says_nothing_of(&place.secret, &backend, &error);
+        }
+    }
+}
+
+#[test]
+fn a_bucket_that_is_not_there_is_an_error_of_each_operation() {
+    let Some(place) = place() else { return };
+    let place = Place {
+        bucket: "another".to_owned(),
+        ..place.clone()
+    };
+    for error in runtime().block_on(failures(&backend(&place))) {
+        assert_eq!(error.kind(), ErrorKind::Protocol, "{error:#}");
+        assert!(!error.is_transient());
+        assert!(format!("{error:#}").contains("s3://another"), "{error:#}");
+    }
+}
+
+#[test]
+fn a_user_who_may_only_read_reads() {
+    let Some(server) = private() else { return };
+    let (writer, scope) = (backend(server.place()), scope("reader"));
+    let reader = backend(&server.place_of_reader());
+    runtime().block_on(async {
+        let key = key(&scope, 1);
+        store(&writer, &key, b"value").await;
+        let loaded = reader.load(&key).await.unwrap().unwrap();
+        assert_eq!(loaded.bytes, entry(b"value"));
+        let stored = entry(b"other");
+        let store = reader.store(&key, StoreRequest::new(&stored, created()));
+        let denied = [
+            store.await.unwrap_err(),
+            reader
+                .lease(&key, Some(&loaded.version), LONG)
+                .await
+                .unwrap_err(),
+            reader.remove(&key).await.unwrap_err(),
+            reader.clear(&scope).await.unwrap_err(),
+        ];
+        for error in denied {
+            assert_eq!(error.kind(), ErrorKind::Denied, "{error:#}");
+        }
+        assert_eq!(load(&reader, &key).await, Some(entry(b"value")));
+        assert_eq!(reader.usage(&scope).await.unwrap().entries, Some(1));
+    });
+}
+
+#[test]
+fn when_the_server_comes_back_so_does_the_service() {
+    let Some(mut server) = private() else { return };
+    let (backend, key) = (backend(server.place()), key(&scope("again"), 1));
+    runtime().block_on(async {
+        store(&backend, &key, b"value").await;
+        let process = server.server().unwrap();
+        let port = process.port();
+        process.kill();
+        for _ in 0..3 {
+            let error = backend.load(&key).await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Connect, "{error:#}");
+        }
+        let _again = start_private(port).unwrap();
+        assert_eq!(load(&backend, &key).await, None);
+        store(&backend, &key, b"new").await;
+        assert_eq!(load(&backend, &key).await, Some(entry(b"new")));
+    });
+}
+
+#[test]
+fn a_server_that_hung_is_used_again() {
+    let Some(mut server) = private() else { return };
+    let (backend, key) = (backend(server.place()), key(&scope("hung"), 1));
+    runtime().block_on(async {
+        store(&backend, &key, b"value").await;
+        server.server().unwrap().signal(Signal::STOP);
+        for _ in 0..2 {
+            let limit = Duration::from_millis(400);
+            assert!(timeout(limit, backend.load(&key)).await.is_err());
+        }
+        server.server().unwrap().signal(Signal::CONT);
+        assert_eq!(load(&backend, &key).await, Some(entry(b"value")));
+    });
+}
+
+#[test]
+fn a_connection_that_was_closed_is_replaced() {
+    let Some(place) = place() else { return };
+    let (proxy, place) = behind_a_proxy(place);
+    let (backend, key) = (backend(&place), key(&scope("closed"), 1));
+    let load_twice = async || {
+        // The first one may find the connection closed.
+        let _ = backend.load(&key).await;
+        backend.load(&key).await.map(drop)
+    };
+    runtime().block_on(async {
+        for _ in 0..10 {
+            load_twice().await.unwrap();
+            proxy.break_all();
+        }
+    });
+    blocking::inline(LONG, || {
+        for _ in 0..10 {
+            block_on(load_twice()).unwrap();
+            proxy.break_all();
+        }
+    });
+}
+
+#[test]
+fn an_answer_that_breaks_off_is_an_error_and_no_value() {
+    let Some(place) = place() else { return };
+    let (proxy, behind) = behind_a_proxy(place);
+    let key = key(&scope("torn"), 1);
+    runtime().block_on(async {
+        store(&backend(place), &key, &[7; 4 << 20]).await;
+        let backend = backend(&behind);
+        assert!(load(&backend, &key).await.is_some());
+        proxy.break_after(20);
+        let error = backend.load(&key).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Connect, "{error:#}");
+        proxy.break_after(0);
+        assert!(load(&backend, &key).await.is_some());
+    });
+}
+
+#[test]
+fn what_is_larger_than_the_server_takes_is_refused_and_the_lease_is_free() {
+    let Some(server) = private() else { return };
+    server.limit(1000);
+    let (backend, key) = (backend(server.place()), key(&scope("refused"), 1));
+    runtime().block_on(async {
+        let on_nothing = lease(&backend, &key, LONG).await;
+        let reply = store_under(&backend, &key, &[0; 1000], on_nothing).await;
+        assert_eq!(reply, StoreReply::TooLarge);
+        let on_nothing = lease(&backend, &key, LONG).await;
+        store_under(&backend, &key, b"small", on_nothing).await;
+
+        let on_an_entry = lease(&backend, &key, LONG).await;
+        let reply = store_under(&backend, &key, &[0; 1000], on_an_entry).await;
+        assert_eq!(reply, StoreReply::TooLarge);
+        assert_eq!(load(&backend, &key).await, Some(entry(b"small")));
+        let _free = lease(&backend, &key, LONG).await;
+    });
+}
+
+#[test]
+fn one_backend_serves_runtimes_in_turn_threads_and_other_executors() {
+    let Some(place) = place() else { return };
+    let (backend, scope) = (Arc::new(backend(place)), scope("everywhere"));
+    let work = async |number| {
+        let key = key(&scope, number);
+        store(&backend, &key, b"value").await;
+        assert_eq!(load(&backend, &key).await, Some(entry(b"value")));
+    };
+    for number in 0..3 {
+        runtime().block_on(work(number));
+    }
+    block_on(work(3));
+    thread::scope(|threads| {
+        for number in 4..8 {
+            threads.spawn(move || blocking::inline(LONG, || block_on(work(number))));
+        }
+    });
+    runtime().block_on(async {
+        blocking::inline(LONG, || block_on(work(8)));
+        assert_eq!(backend.usage(&scope).await.unwrap().entries, Some(9));
+    });
+}

@@ -1,0 +1,37 @@
+//! Who may ask for what.
+
+use s3s::access::{S3Access, S3AccessContext};
+use s3s::auth::{SecretKey, SimpleAuth};
+use s3s::{S3Result, s3_error};
+
+/// What proves who somebody is: a user who may do everything, and one who may only read.
+pub(crate) fn secrets() -> SimpleAuth {
+    let mut secrets = SimpleAuth::new();
+    for (access_key, secret) in [
+        (WRITER, "the-secret-of-the-writer"),
+        (READER, "the-secret-of-the-reader"),
+    ] {
+        secrets.register(access_key.to_owned(), SecretKey::from(secret));
+    }
+    secrets
+}
+
+const WRITER: &str = "writer";
+const READER: &str = "reader";
+const READS: [&str; 4] = ["GetObject", "HeadObject", "HeadBucket", "ListObjectsV2"];
+
+/// Asked about each request, which it prints.
+pub(crate) struct Rights;
+
+#[async_trait::async_trait]
+impl S3Access for Rights {
+    async fn check(&self, context: &mut S3AccessContext<'_>) -> S3Result<()> {
+        let request = context.s3_op().name();
+        println!("{request}");
+        match context.credentials().map(|who| who.access_key.as_str()) {
+            Some(WRITER) => Ok(()),
+            Some(READER) if READS.contains(&request) => Ok(()),
+            _ => Err(s3_error!(AccessDenied)),
+        }
+    }
+}

@@ -1,0 +1,205 @@
+//! S3: the server `s3-server` beside this crate, and `moto`, another make of the same protocol.
+
+mod moto;
+
+use std::collections::BTreeMap;
+use std::env;
+use std::fs;
+use std::io::Write;
+use std::net::{Ipv4Addr, TcpStream};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use crate::{Server, fetched, folder, free_port, mortal};
+pub use moto::{start_moto, start_private_moto};
+
+/// Names a server that is there already: `http://access-key:secret@host:port/bucket`.
+const VARIABLE: &str = "CACHIER_TEST_S3_URL";
+/// The bucket of a server that is started here.
+const BUCKET: &str = "cachier";
+
+/// A server: one that was started here, or one that was there.
+#[derive(Debug)]
+pub struct S3 {
+    place: Place,
+    server: Option<Server>,
+}
+
+/// A bucket of a server, and who asks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// `http://host:port`.
+    pub endpoint: String,
+    /// What it is called.
+    pub bucket: String,
+    /// The name of who asks.
+    pub access_key: String,
+    /// What proves it.
+    pub secret: String,
+}
+
+/// The server that `CACHIER_TEST_S3_URL` names, else a new one; `None`, said on the error output, if there is neither.
+///
+/// # Panics
+/// When the variable names none.
+#[must_use]
+pub fn start() -> Option<S3> {
+    match env::var(VARIABLE) {
+        Ok(url) => Some(S3::elsewhere(&url, VARIABLE)),
+        Err(_) => start_private(free_port()),
+    }
+}
+
+/// A new server on a port.
+#[must_use]
+pub fn start_private(port: u16) -> Option<S3> {
+    start_in(port, folder())
+}
+
+/// A new server whose bucket holds an object of each of these names.
+///
+/// # Panics
+/// When they cannot be written.
+#[must_use]
+pub fn start_filled(names: impl Iterator<Item = String>) -> Option<S3> {
+    let (folder, names) = (folder(), names.collect::<Vec<_>>().join("\n"));
+    fs::write(folder.path().join("names"), names).expect("a file for the names");
+    start_in(free_port(), folder)
+}
+
+fn start_in(port: u16, folder: TempDir) -> Option<S3> {
+    let mut command = mortal(&installed()?);
+    command.arg(port.to_string()).arg(folder.path());
+    let answers = || TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok();
+    let server = Server::start(&mut command, port, folder, answers);
+    Some(S3 {
+        place: Place::local(port),
+        server: Some(server),
+    })
+}
+
+impl S3 {
+    fn elsewhere(url: &str, variable: &str) -> Self {
+        let place = Place::parse(url);
+        Self {
+            place: place.unwrap_or_else(|| {
+                panic!("{variable} is not of the form http://access-key:secret@host:port/bucket")
+            }),
+            server: None,
+        }
+    }
+
+    /// Where it is, and who may do everything there.
+    #[must_use]
+    pub fn place(&self) -> &Place {
+        &self.place
+    }
+
+    /// The same for somebody who may only read, whom a server of `start_private` knows.
+    #[must_use]
+    pub fn place_of_reader(&self) -> Place {
+        Place {
+            access_key: "reader".to_owned(),
+            secret: "the-secret-of-the-reader".to_owned(),
+            ..self.place.clone()
+        }
+    }
+
+    /// How many requests of which kind a server of `start_private` was asked so far: `GetObject`, `PutObject`.
+    ///
+    /// # Panics
+    /// When its output cannot be read.
+    #[must_use]
+    pub fn requests(&self) -> BTreeMap<String, u64> {
+        let mut requests = BTreeMap::new();
+        for request in self.started().output().lines() {
+            *requests.entry(request.to_owned()).or_default() += 1;
+        }
+        requests
+    }
+
+    /// Has a server of `start_private` say that all objects are older than they are, as if so much time had passed.
+    ///
+    /// # Panics
+    /// When it cannot be told.
+    pub fn age(&self, by: Duration) {
+        self.tell("age", by.as_secs());
+    }
+
+    /// Has a server of `start_private` refuse objects of more bytes.
+    ///
+    /// # Panics
+    /// When it cannot be told.
+    pub fn limit(&self, bytes: u64) {
+        self.tell("limit", bytes);
+    }
+
+    fn tell(&self, what: &str, number: u64) {
+        let file = self.started().folder().join(what);
+        fs::write(file, number.to_string()).expect("a file for it to read");
+    }
+
+    fn started(&self) -> &Server {
+        self.server.as_ref().expect("it was started here")
+    }
+
+    /// The process, if it was started here.
+    pub fn server(&mut self) -> Option<&mut Server> {
+        self.server.as_mut()
+    }
+}
+
+impl Place {
+    /// The place of a server that was started here.
+    fn local(port: u16) -> Self {
+        Self {
+            endpoint: format!("http://127.0.0.1:{port}"),
+            bucket: BUCKET.to_owned(),
+            access_key: "writer".to_owned(),
+            secret: "the-secret-of-the-writer".to_owned(),
+        }
+    }
+
+    /// The place that a URL names: `http://access-key:secret@host:port/bucket`.
+    #[must_use]
+    pub fn parse(url: &str) -> Option<Self> {
+        let (scheme, rest) = url.split_once("://")?;
+        let (who, rest) = rest.split_once('@')?;
+        let (access_key, secret) = who.split_once(':')?;
+        let (host, bucket) = rest.split_once('/')?;
+        Some(Self {
+            endpoint: format!("{scheme}://{host}"),
+            bucket: bucket.to_owned(),
+            access_key: access_key.to_owned(),
+            secret: secret.to_owned(),
+        })
+    }
+
+    /// The URL that names it.
+    #[must_use]
+    pub fn url(&self) -> String {
+        let Self {
+            endpoint,
+            bucket,
+            access_key,
+            secret,
+        } = self;
+        let who = format!("://{access_key}:{secret}@");
+        format!("{}/{bucket}", endpoint.replacen("://", &who, 1))
+    }
+}
+
+fn installed() -> Option<PathBuf> {
+    let built = fetched("s3-server");
+    let found = built.is_file().then_some(built);
+    if found.is_none() {
+        // Nobody to tell is no reason to fail.
+        let _ = writeln!(
+            std::io::stderr(),
+            "skipped: no S3 server is built (run `tests/servers/get-s3-server`, or name a server in {VARIABLE})"
+        );
+    }
+    found
+}

@@ -1,0 +1,63 @@
+//! moto, as `get-moto` beside this crate has fetched it. It takes every credential.
+
+use std::env;
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, TcpStream};
+use std::path::PathBuf;
+
+use super::{BUCKET, Place, S3};
+use crate::{Server, fetched, folder, free_port, mortal};
+
+/// Names a server that is there already: `http://access-key:secret@host:port/bucket`.
+const VARIABLE: &str = "CACHIER_TEST_MOTO_URL";
+
+/// The server that `CACHIER_TEST_MOTO_URL` names, else a new one; `None`, said on the error output, if there is neither.
+///
+/// # Panics
+/// When the variable names none.
+#[must_use]
+pub fn start_moto() -> Option<S3> {
+    match env::var(VARIABLE) {
+        Ok(url) => Some(S3::elsewhere(&url, VARIABLE)),
+        Err(_) => start_private_moto(free_port()),
+    }
+}
+
+/// A new server on a port.
+#[must_use]
+pub fn start_private_moto(port: u16) -> Option<S3> {
+    let (python, folder) = (installed()?, folder());
+    let mut command = mortal(&python);
+    command
+        .args(["-c", include_str!("../../moto.py"), &port.to_string()])
+        .current_dir(folder.path());
+    let answers = || create_bucket(port).is_some();
+    let server = Server::start(&mut command, port, folder, answers);
+    Some(S3 {
+        place: Place::local(port),
+        server: Some(server),
+    })
+}
+
+fn create_bucket(port: u16) -> Option<()> {
+    let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).ok()?;
+    let request = format!(
+        "PUT /{BUCKET} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+    );
+    stream.write_all(request.as_bytes()).ok()?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).ok()?;
+    answer.starts_with("HTTP/1.1 200").then_some(())
+}
+
+fn installed() -> Option<PathBuf> {
+    let python = fetched("moto/bin/python");
+    let found = python.is_file().then_some(python);
+    if found.is_none() {
+        let _ = writeln!(
+            std::io::stderr(),
+            "skipped: moto is not installed (run `tests/servers/get-moto`, or name a server in {VARIABLE})"
+        );
+    }
+    found
+}
