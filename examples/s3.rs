@@ -1,4 +1,4 @@
-//! Values in a bucket of S3, or of what speaks its protocol: `cargo run --release --bin s3`.
+//! Values in a bucket of S3, or of what speaks its protocol: `cargo run --release --features s3 --bin s3`.
 //!
 //! In the bucket that `CACHIER_S3_BUCKET` names (with `CACHIER_S3_ENDPOINT` and the usual variables of AWS); without it,
 //! on a private server that ends with this program.

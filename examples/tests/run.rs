@@ -173,6 +173,7 @@ fn mongo() {
     }
 }
 
+#[cfg(feature = "s3")]
 #[test]
 fn s3() {
     let Some(server) = cachier_servers::s3::start() else {
