@@ -9,6 +9,10 @@ use super::word::{self, fits};
 use super::word_index::{WordIndex, WordItem};
 
 /// Nodes behind pointers; or, where key and value are one word each, the words themselves.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one for each function, and an indirection would cost every hit"
+)]
 pub(super) enum Contents<K, V> {
     Nodes(Index<Node<K, V>>),
     Words(WordIndex),
