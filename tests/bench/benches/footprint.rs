@@ -182,6 +182,8 @@ fn cargo(folder: &Path, release: bool) {
         .args(["build", "--offline", "--quiet"])
         .current_dir(folder);
     command.env("CARGO_TARGET_DIR", folder.join("target"));
+    // An incremental build of what has not changed would compile nothing.
+    command.env("CARGO_INCREMENTAL", "0");
     if release {
         command.arg("--release");
     }
