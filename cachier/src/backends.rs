@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use cachier_backends::{Backend, Error, ErrorKind, Figures, Operation};
@@ -14,12 +15,15 @@ use crate::breaker::{Breaker, Permit};
 use crate::builtin;
 use crate::environment;
 use crate::labels;
-use crate::options::{BackendName, GlobalParams, Policy};
+use crate::options::{BackendName, Policy};
+use crate::world::World;
 
 /// A backend and the breaker that stands before it.
 pub(crate) struct Guarded {
     pub(crate) backend: Arc<dyn Backend>,
     breaker: Mutex<Breaker>,
+    /// Whether the breaker has nothing to remember; then nobody needs its lock. Written under the lock.
+    is_calm: AtomicBool,
 }
 
 impl Guarded {
@@ -27,12 +31,16 @@ impl Guarded {
         Arc::new(Self {
             backend,
             breaker: Mutex::default(),
+            is_calm: AtomicBool::new(true),
         })
     }
 
     /// Whether an operation may be sent to the backend now.
-    pub(crate) fn ask(&self, operation: Operation, now: u64) -> Result<(), Error> {
-        match self.breaker().ask(now) {
+    pub(crate) fn ask(&self, operation: Operation, world: &World) -> Result<(), Error> {
+        if self.is_calm.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        match self.breaker().ask(world.clock.now()) {
             Permit::Granted => Ok(()),
             Permit::Refused => {
                 let message = "the backend failed repeatedly and is not asked for the time being";
@@ -43,14 +51,24 @@ impl Guarded {
     }
 
     /// Tells the breaker how an operation went.
-    pub(crate) fn learn<R>(&self, result: &Result<R, Error>, now: u64, params: &GlobalParams) {
+    pub(crate) fn learn<R>(&self, result: &Result<R, Error>, world: &World) {
         match result {
             Err(error) if speaks_against_the_store(error.kind()) => {
-                self.breaker()
-                    .failed(now, params.breaker_threshold, params.breaker_pause);
+                let (now, params) = (world.clock.now(), world.params());
+                self.tell(|breaker| {
+                    breaker.failed(now, params.breaker_threshold, params.breaker_pause);
+                });
             }
-            _ => self.breaker().succeeded(),
+            _ if self.is_calm.load(Ordering::Acquire) => {}
+            _ => self.tell(Breaker::succeeded),
         }
+    }
+
+    fn tell(&self, news: impl FnOnce(&mut Breaker)) {
+        let mut breaker = self.breaker();
+        news(&mut breaker);
+        let is_calm = *breaker == Breaker::default();
+        self.is_calm.store(is_calm, Ordering::Release);
     }
 
     pub(crate) fn is_open(&self) -> bool {

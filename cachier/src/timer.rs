@@ -62,11 +62,22 @@ impl Timer {
         patience: Option<Duration>,
         future: F,
     ) -> Option<F::Output> {
-        let Some(patience) = patience else {
-            return Some(future.await);
-        };
+        match patience {
+            Some(patience) => {
+                let deadline = self.clock.now().saturating_add(nanos(patience));
+                self.until(deadline, future).await
+            }
+            None => Some(future.await),
+        }
+    }
+
+    /// The future's output, or `None` when the deadline, in nanoseconds of the clock, has come first.
+    pub(crate) async fn until<F: Future>(
+        &'static self,
+        deadline: u64,
+        future: F,
+    ) -> Option<F::Output> {
         let mut future = pin!(future);
-        let deadline = self.clock.now().saturating_add(nanos(patience));
         let mut sleep = Sleep {
             timer: self,
             deadline,

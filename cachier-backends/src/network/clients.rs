@@ -1,9 +1,8 @@
 //! One client for each runtime that uses a store: its connections live and die with the runtime that opened them.
 
-use std::collections::HashMap;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::runtime::{Handle, Id};
 use tokio::sync::OnceCell;
@@ -29,7 +28,8 @@ pub(crate) struct Clients<C>(Arc<Inner<C>>);
 
 struct Inner<C> {
     source: Source<C>,
-    by_runtime: Mutex<HashMap<Id, Arc<OnceCell<C>>>>,
+    /// A few, of which one is looked for at every operation.
+    by_runtime: Mutex<Vec<(Id, Arc<OnceCell<C>>)>>,
     threads: ThreadHomes<C>,
 }
 
@@ -84,29 +84,16 @@ impl<C: Clone + Send + Sync + 'static> Clients<C> {
             match Place::here() {
                 Place::Caller(runtime) => {
                     let client = clients.of_runtime(&runtime);
-                    clients.with(client, Home::Tasks, work).await
+                    work(clients.connected(&client, Home::Tasks).await?).await
                 }
-                Place::Thread(allowance) => {
-                    let started = Instant::now();
-                    let Some(home) = clients.threads.borrow(allowance)? else {
-                        return Err(too_late(operation));
-                    };
-                    let allowance = allowance.saturating_sub(started.elapsed());
-                    let client = Arc::clone(&home.client);
-                    let work = clients.with(client, Home::Thread, work);
-                    let done = home
-                        .runtime
-                        .block_on(async { timeout(allowance, work).await });
-                    drop(home);
-                    done.unwrap_or_else(|_| Err(too_late(operation)))
-                }
+                Place::Thread(allowance) => clients.block_on(operation, allowance, work),
                 Place::Own => {
                     let runtime = runtime::own()?;
                     let client = clients.of_runtime(runtime);
                     let clients = Arc::clone(&clients);
-                    joined(
-                        runtime.spawn(async move { clients.with(client, Home::Tasks, work).await }),
-                    )
+                    joined(runtime.spawn(async move {
+                        work(clients.connected(&client, Home::Tasks).await?).await
+                    }))
                     .await
                 }
             }
@@ -124,7 +111,8 @@ impl<C: Clone + Send + Sync + 'static> Clients<C> {
         if let Source::Given(client, _) = &self.0.source {
             return vec![client.clone()];
         }
-        let tasks: Vec<_> = self.0.by_runtime().values().cloned().collect();
+        let of_tasks = |(_, client): &(Id, Arc<OnceCell<C>>)| Arc::clone(client);
+        let tasks: Vec<_> = self.0.by_runtime().iter().map(of_tasks).collect();
         let all = tasks.into_iter().chain(self.0.threads.idle_clients());
         all.filter_map(|client| client.get().cloned()).collect()
     }
@@ -146,25 +134,53 @@ where
 }
 
 impl<C: Clone + Send + Sync + 'static> Inner<C> {
-    async fn with<T, O, F>(&self, client: Arc<OnceCell<C>>, home: Home, work: O) -> Result<T, Error>
+    /// Runs an operation on this thread, which blocks for so long at most.
+    fn block_on<T, O, F>(
+        &self,
+        operation: Operation,
+        allowance: Duration,
+        work: O,
+    ) -> Result<T, Error>
     where
         O: FnOnce(C) -> F,
         F: Future<Output = Result<T, Error>>,
     {
+        let started = Instant::now();
+        let Some(home) = self.threads.borrow(allowance)? else {
+            return Err(too_late(operation));
+        };
+        // Boxed: a runtime moves what it blocks on.
+        let working = Box::pin(async {
+            let client = self.connected(&home.client, Home::Thread).await?;
+            work(client).await
+        });
+        let allowance = allowance.saturating_sub(started.elapsed());
+        let done = home
+            .runtime
+            .block_on(async { timeout(allowance, working).await });
+        done.unwrap_or_else(|_| Err(too_late(operation)))
+    }
+
+    /// The client of a home, which connects first if it never did.
+    async fn connected(&self, client: &OnceCell<C>, home: Home) -> Result<C, Error> {
         let Source::Connect(connect) = &self.source else {
             unreachable!("the program's client needs no connecting");
         };
         let client = client.get_or_try_init(|| connect(home)).await?;
-        work(client.clone()).await
+        Ok(client.clone())
     }
 
     /// The client of a runtime, which is forgotten when the runtime ends.
     fn of_runtime(self: &Arc<Self>, runtime: &Handle) -> Arc<OnceCell<C>> {
         let id = runtime.id();
         let mut by_runtime = self.by_runtime();
-        if let Some(known) = by_runtime.get(&id) {
+        if let Some((_, known)) = by_runtime.iter().find(|(known, _)| *known == id) {
             return Arc::clone(known);
         }
+        let client = Arc::default();
+        by_runtime.push((id, Arc::clone(&client)));
+        // Not under the lock: a runtime that has ended drops the task at once.
+        drop(by_runtime);
         let forget = Forget {
             clients: Arc::downgrade(self),
             id,
@@ -173,10 +189,12 @@ impl<C: Clone + Send + Sync + 'static> Inner<C> {
             let _forget = forget;
             std::future::pending::<()>().await;
         });
-        Arc::clone(by_runtime.entry(id).or_default())
+        client
     }
+}
 
-    fn by_runtime(&self) -> MutexGuard<'_, HashMap<Id, Arc<OnceCell<C>>>> {
+impl<C> Inner<C> {
+    fn by_runtime(&self) -> MutexGuard<'_, Vec<(Id, Arc<OnceCell<C>>)>> {
         self.by_runtime
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -192,13 +210,12 @@ struct Forget<C> {
 impl<C> Drop for Forget<C> {
     fn drop(&mut self) {
         if let Some(clients) = self.clients.upgrade() {
-            let mut by_runtime = clients
-                .by_runtime
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
-            let client = by_runtime.remove(&self.id);
+            let mut by_runtime = clients.by_runtime();
+            let forgotten: Vec<_> = by_runtime
+                .extract_if(.., |(id, _)| *id == self.id)
+                .collect();
             drop(by_runtime);
-            drop(client);
+            drop(forgotten);
         }
     }
 }

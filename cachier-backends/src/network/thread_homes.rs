@@ -24,6 +24,8 @@ struct State<C> {
     /// Those that nobody uses now; the last one used goes first.
     idle: Vec<ThreadHome<C>>,
     made: usize,
+    /// Callers that wait for one to be returned.
+    waiting: usize,
 }
 
 /// A runtime, and its client.
@@ -43,6 +45,7 @@ impl<C> ThreadHomes<C> {
         let state = State {
             idle: Vec::new(),
             made: 0,
+            waiting: 0,
         };
         Self {
             state: Mutex::new(state),
@@ -53,16 +56,16 @@ impl<C> ThreadHomes<C> {
     /// Lends a home; `None` if all were in use for so long.
     pub(super) fn borrow(&self, patience: Duration) -> Result<Option<Borrowed<'_, C>>, Error> {
         let mut state = self.state();
-        if state.idle.is_empty() && state.made >= MOST {
-            let started = Instant::now();
-            while state.idle.is_empty() && state.made >= MOST {
-                let left = patience.saturating_sub(started.elapsed());
-                if left.is_zero() {
-                    return Ok(None);
-                }
-                let waited = self.returned.wait_timeout(state, left);
-                state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        let started = Instant::now();
+        while state.idle.is_empty() && state.made >= MOST {
+            let left = patience.saturating_sub(started.elapsed());
+            if left.is_zero() {
+                return Ok(None);
             }
+            state.waiting += 1;
+            let waited = self.returned.wait_timeout(state, left);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+            state.waiting -= 1;
         }
         let home = match state.idle.pop() {
             Some(home) => home,
@@ -116,8 +119,12 @@ impl<C> Drop for Borrowed<'_, C> {
     fn drop(&mut self) {
         let mut state = self.homes.state();
         state.idle.extend(self.home.take());
+        let is_awaited = state.waiting > 0;
         drop(state);
-        self.homes.returned.notify_one();
+        if is_awaited {
+            // Only then: it asks the operating system.
+            self.homes.returned.notify_one();
+        }
     }
 }
 

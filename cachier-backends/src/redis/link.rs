@@ -74,7 +74,9 @@ impl Link {
         command: &Cmd,
     ) -> Result<Value, Failure> {
         let attempt = Arc::clone(&self.0.current());
-        let connected = attempt.get_or_init(|| self.0.server.source.connect()).await;
+        // Boxed: the many requests that need no connecting keep no room for it.
+        let connect = || Box::pin(self.0.server.source.connect());
+        let connected = attempt.get_or_init(connect).await;
         let connection = connected.as_ref().map_err(|refused| {
             self.0.replace(&attempt);
             Failure::Unreachable(refused.clone())

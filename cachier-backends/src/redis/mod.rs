@@ -31,7 +31,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use redis::aio::ConnectionManager;
-use redis::{Client, Value};
+use redis::{Client, Cmd, Value};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
@@ -234,8 +234,9 @@ impl Backend for RedisBackend {
     }
 
     fn load<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, Option<Loaded>> {
-        let mut get = redis::cmd("GET");
-        get.arg(names::entry(key));
+        let name = names::entry(key);
+        let mut get = Cmd::with_capacity(2, "GET".len() + name.len());
+        get.arg("GET").arg(name);
         self.clients.run(Operation::Load, |link| async move {
             match link.ask(Operation::Load, &get).await? {
                 Value::Nil => Ok(None),

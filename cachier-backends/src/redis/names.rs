@@ -3,6 +3,7 @@
 //! The entries of a function are spread over [`SHARDS`] shards. A shard's name holds a hash tag, so that all that
 //! belongs to it lies in one slot of a cluster, where scripts can use it together.
 
+use std::fmt::Write;
 use std::sync::Arc;
 
 use crate::backend::EntryVersion;
@@ -12,6 +13,9 @@ use crate::key::{Key, KeyHash, Scope};
 ///
 /// Part of the stored format: with another number, entries are not found again.
 pub(super) const SHARDS: u8 = 16;
+
+/// The length of most names, and more: the parts of a key are bounded.
+const LONGEST_NAME: usize = 512;
 
 /// A part of a function's entries.
 pub(super) struct Shard {
@@ -61,11 +65,11 @@ pub(super) fn member(key: &Key) -> String {
 /// The name of an entry.
 pub(super) fn entry(key: &Key) -> String {
     let (scope, number) = (key.scope(), key.hash().as_bytes()[0] % SHARDS);
-    format!(
-        "cachier:{{{scope}#{number:x}}}/{}/{}",
-        key.version(),
-        key.hash()
-    )
+    let (version, hash) = (key.version(), key.hash());
+    let mut name = String::with_capacity(LONGEST_NAME);
+    // Writing to a string does not fail.
+    let _ = write!(name, "cachier:{{{scope}#{number:x}}}/{version}/{hash}");
+    name
 }
 
 /// Which version of an entry some bytes are, as the scripts see it: its length and its beginning, which holds a

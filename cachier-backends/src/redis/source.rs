@@ -1,7 +1,7 @@
 //! Where the server is, and how a connection to it is made.
 
 use std::future::poll_fn;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -57,17 +57,25 @@ impl Connection {
 }
 
 /// Sends a request and waits for the answer to it, or until it is clear that there will be none.
-///
-/// The driver loses a request without a word that comes in the very moment in which it gives up the connection. So when
-/// an answer takes long, another request is sent: it fails at once if that has happened, and else is answered later.
 async fn ask(connection: &MultiplexedConnection, command: &Cmd) -> RedisResult<Value> {
-    let mut first = connection.clone();
-    let mut answer = pin!(command.query_async(&mut first));
-    if let Ok(answer) = timeout(SLOW, &mut answer).await {
-        return answer;
+    let mut asked = connection.clone();
+    let mut answer = pin!(command.query_async(&mut asked));
+    match timeout(SLOW, &mut answer).await {
+        Ok(answer) => answer,
+        Err(_) => Box::pin(unless_lost(answer, connection.clone())).await,
     }
-    let (mut once_more, ping) = (connection.clone(), redis::cmd("PING"));
-    let mut later = pin!(ping.query_async::<Value>(&mut once_more));
+}
+
+/// Waits for an answer that takes long.
+///
+/// The driver loses a request without a word that comes in the very moment in which it gives up the connection. So
+/// another request is sent: it fails at once if that has happened, and else is answered later.
+async fn unless_lost(
+    mut answer: Pin<&mut impl Future<Output = RedisResult<Value>>>,
+    mut connection: MultiplexedConnection,
+) -> RedisResult<Value> {
+    let ping = redis::cmd("PING");
+    let mut later = pin!(ping.query_async::<Value>(&mut connection));
     poll_fn(|context| {
         let later = later.as_mut().poll(context);
         match (answer.as_mut().poll(context), later) {

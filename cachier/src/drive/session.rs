@@ -188,7 +188,10 @@ impl<'a> Session<'a> {
         let left = *self.budget.lock().unwrap_or_else(PoisonError::into_inner);
         let done = world
             .timer
-            .within(Some(left), self.on_thread_if_sync(operation, left, work))
+            .until(
+                before.saturating_add(nanos(left)),
+                self.on_thread_if_sync(operation, left, work),
+            )
             .await;
         let took = Duration::from_nanos(world.clock.now().saturating_sub(before));
         *self.budget.lock().unwrap_or_else(PoisonError::into_inner) = left.saturating_sub(took);
@@ -225,12 +228,15 @@ impl<'a> Session<'a> {
         work: impl Future<Output = Result<R, Error>>,
     ) -> Result<R, Error> {
         let mut work = pin!(work);
-        let started = Instant::now();
+        let mut started = None;
         poll_fn(|context| {
             let poll = AssertUnwindSafe(|| match self.flavour {
                 Flavour::Async => work.as_mut().poll(context),
                 Flavour::Sync => {
-                    let allowance = left.saturating_sub(started.elapsed());
+                    let elapsed =
+                        started.map_or(Duration::ZERO, |started: Instant| started.elapsed());
+                    started.get_or_insert_with(Instant::now);
+                    let allowance = left.saturating_sub(elapsed);
                     blocking::inline(allowance, || work.as_mut().poll(context))
                 }
             });

@@ -112,18 +112,16 @@ impl Persistent {
         &self,
         session: &Session<'_>,
         operation: Operation,
-        work: impl AsyncFnOnce(Arc<Target>) -> Result<R, Error>,
+        work: impl AsyncFnOnce(&Target) -> Result<R, Error>,
     ) -> Result<R, Error> {
         let function = session.function();
-        let world = function.world;
         let asked = self.target(function).and_then(|target| {
-            target.store.ask(operation, world.clock.now())?;
+            target.store.ask(operation, function.world)?;
             Ok(target)
         });
         let target = asked.inspect_err(|error| session.failed(error))?;
-        let store = Arc::clone(&target.store);
-        let result = session.operate(operation, work(target)).await;
-        store.learn(&result, world.clock.now(), &world.params());
+        let result = session.operate(operation, work(&target)).await;
+        target.store.learn(&result, function.world);
         result
     }
 
@@ -132,10 +130,10 @@ impl Persistent {
         &self,
         session: &Session<'_>,
         operation: Operation,
-        work: impl AsyncFnOnce(Arc<Target>) -> Result<R, Error> + Clone,
+        work: impl AsyncFnOnce(&Target) -> Result<R, Error> + Clone,
     ) -> Result<R, Error> {
         self.operate(session, operation, async |target| {
-            match work.clone()(Arc::clone(&target)).await {
+            match work.clone()(target).await {
                 Err(error) if error.kind() == ErrorKind::Connect => {
                     // Not all at once: many callers may have lost the same connection.
                     let pause = Duration::from_millis(fastrand::u64(5..25));
