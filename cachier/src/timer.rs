@@ -149,9 +149,6 @@ struct Sleep {
 
 impl Sleep {
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        if self.timer.clock.now() >= self.deadline {
-            return Poll::Ready(());
-        }
         let mut sleepers = self.timer.sleepers();
         let place = *self.place.get_or_insert_with(|| {
             sleepers.next += 1;
@@ -166,7 +163,7 @@ impl Sleep {
         if is_earlier {
             self.timer.earlier.notify_one();
         }
-        // The clock may have been advanced between the look at it and the insertion.
+        // After the insertion: what advances the clock from now on finds this one in the queue.
         if self.timer.clock.now() >= self.deadline {
             Poll::Ready(())
         } else {

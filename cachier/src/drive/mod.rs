@@ -125,6 +125,8 @@ impl<'a, T: Tiers> Drive<'a, T> {
     }
 
     /// What knows the function is thin, for there is one of it for each: the rest is the same for all.
+    ///
+    /// What a hit does not come to is in boxes of its own, so that the future of a hit stays small.
     async fn steps<W>(&mut self, work: &mut W) -> Settled
     where
         W: Work<Value = T::Value, Refresh = Refreshing<T>>,
@@ -132,7 +134,7 @@ impl<'a, T: Tiers> Drive<'a, T> {
         loop {
             let settled = match self.advance().await {
                 Step::Bypass => {
-                    work.compute(Cacheable::No).await;
+                    Box::pin(work.compute(Cacheable::No)).await;
                     Some(Settled::BYPASS)
                 }
                 Step::Serve => self.serve(work.slot(), Freshness::Fresh),
@@ -147,7 +149,7 @@ impl<'a, T: Tiers> Drive<'a, T> {
                 Step::Compute(Reason::Unavailable) if self.propagate(work.slot()) => {
                     Some(Settled::own(Outcome::Unavailable))
                 }
-                Step::Compute(reason) => Some(self.compute(work, reason).await),
+                Step::Compute(reason) => Some(Box::pin(self.compute(work, reason)).await),
             };
             if let Some(settled) = settled {
                 return settled;
@@ -173,9 +175,9 @@ impl<'a, T: Tiers> Drive<'a, T> {
                 Action::Bypass => return Step::Bypass,
                 Action::Serve => return Step::Serve,
                 Action::ServeStaleAndRefresh => return Step::ServeStale,
-                Action::Claim => self.claim().await,
+                Action::Claim => Box::pin(self.claim()).await,
                 Action::Wait => {
-                    if let Some(landing) = self.wait().await {
+                    if let Some(landing) = Box::pin(self.wait()).await {
                         return Step::Take(landing);
                     }
                 }
@@ -215,10 +217,10 @@ impl<'a, T: Tiers> Drive<'a, T> {
     }
 
     fn is_stale(&self) -> bool {
-        let stale_after = self.session.policy.rules.stale_after;
-        self.found
-            .as_ref()
-            .is_some_and(|found| !is_fresh(self.age(found), stale_after, None))
+        match (self.session.policy.rules.stale_after, &self.found) {
+            (Some(stale_after), Some(found)) => !is_fresh(self.age(found), Some(stale_after), None),
+            _ => false,
+        }
     }
 
     /// Makes the stored value the result; a value that does not decode is as good as none.

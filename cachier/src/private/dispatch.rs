@@ -192,14 +192,15 @@ where
     let (session, way) = match prepared.open(Flavour::Async, recipe.shape) {
         Opened::Call(session, way) => (session, way),
         Opened::Other(operation, keyed) => {
-            return operate(core, Flavour::Async, recipe.shape, operation, keyed).await;
+            let operated = operate(core, Flavour::Async, recipe.shape, operation, keyed);
+            return Box::pin(operated).await;
         }
     };
     Reply::Call(match way {
         Way::Given(settled, value) => session.end(settled, value),
         Way::Bypass => {
             let computing = session.start_bypass();
-            let value = run_now(body).await;
+            let value = Box::pin(run_now(body)).await;
             session.end_bypass(computing);
             session.end(Settled::BYPASS, value)
         }
