@@ -1,0 +1,57 @@
+//! A hit on a store, beside the bare client that reads the same bytes over a connection of the same kind, and decodes
+//! them.
+//!
+//! Names of stores on the command line leave the others out; then nothing is kept.
+#![allow(missing_docs)]
+
+mod compare;
+mod mongo;
+mod redis;
+mod report;
+mod s3;
+mod sql;
+mod value;
+mod waiting;
+
+use cachier_bench::case::Mode;
+use cachier_bench::report::publish;
+
+use self::compare::{Effort, Row};
+
+/// The stores, and what measures hits on them; nothing where the server is not installed.
+const STORES: [(&str, fn(Effort) -> Vec<Row>); 6] = [
+    ("redis", redis::rows),
+    ("sqlite", sql::sqlite),
+    ("postgres", sql::postgres),
+    ("mariadb", sql::mariadb),
+    ("mongo", mongo::rows),
+    ("s3", s3::rows),
+];
+
+fn main() {
+    let arguments: Vec<_> = std::env::args().skip(1).collect();
+    if let [role, url] = &arguments[..]
+        && role == waiting::ROLE
+    {
+        return waiting::answer(url);
+    }
+    let mode = Mode::chosen();
+    let effort = match mode {
+        Mode::Full => Effort {
+            rounds: 41,
+            calls: 2_000,
+        },
+        Mode::Quick => Effort {
+            rounds: 5,
+            calls: 200,
+        },
+    };
+    let is_named = |store: &str| arguments.iter().any(|argument| argument == store);
+    let is_choice = STORES.iter().any(|(store, _)| is_named(store));
+    let is_wanted = |store: &str| !is_choice || is_named(store);
+    let hits = STORES.iter().filter(|(store, _)| is_wanted(store));
+    let hits: Vec<_> = hits.flat_map(|(_, rows)| rows(effort)).collect();
+    let waits = waiting::rows(is_wanted, effort);
+    let keep = if is_choice { Mode::Quick } else { mode };
+    publish("stores", &report::text(&hits, &waits), keep);
+}

@@ -1,0 +1,49 @@
+//! What is stored: some 250 bytes.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use serde::{Deserialize, Serialize};
+
+/// How many entries there are.
+pub(crate) const KEYS: u64 = 100;
+
+/// How many values cached functions have computed.
+pub(crate) static COMPUTED: AtomicU64 = AtomicU64::new(0);
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Report {
+    id: u64,
+    title: String,
+    words: Vec<u32>,
+}
+
+impl Report {
+    /// What a cached function returns.
+    pub(crate) fn computed(id: u64) -> Self {
+        COMPUTED.fetch_add(1, Ordering::Relaxed);
+        Self::new(id)
+    }
+
+    fn new(id: u64) -> Self {
+        Self {
+            id,
+            title: format!(
+                "Report {id} on the state of the shores of the northern lakes in autumn"
+            ),
+            words: (0..40).map(|word| word * 977 % 65_000).collect(),
+        }
+    }
+
+    pub(crate) fn decoded(bytes: &[u8]) -> Self {
+        ciborium::from_reader(bytes).expect("it is what was stored")
+    }
+}
+
+/// The keys and bytes that the bare client reads.
+pub(crate) fn stored() -> impl Iterator<Item = (u64, Vec<u8>)> {
+    (0..KEYS).map(|id| {
+        let mut bytes = Vec::new();
+        ciborium::into_writer(&Report::new(id), &mut bytes).expect("it is serialized");
+        (id, bytes)
+    })
+}
