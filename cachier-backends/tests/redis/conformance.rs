@@ -67,6 +67,19 @@ mod on_another_executor {
     cachier_backends::conformance_tests!(run);
 }
 
+mod on_valkey {
+    use super::*;
+
+    fn run(property: Property) {
+        let Some(url) = support::valkey_url() else {
+            return;
+        };
+        support::runtime().block_on(property(&subject(url)));
+    }
+
+    cachier_backends::conformance_tests!(run);
+}
+
 mod on_a_cluster {
     use super::*;
 

@@ -11,16 +11,26 @@ use cachier_backends::redis::RedisBackend;
 use cachier_backends::{
     Backend, Key, KeyHash, Lease, LeaseReply, Scope, StoreReply, StoreRequest, Version,
 };
-use cachier_servers::redis::{self, Cluster, Redis};
+use cachier_servers::StoreServer;
+use cachier_servers::redis::{self, Cluster};
 use tokio::runtime::{Builder, Runtime};
 
 /// The address of the server that the tests share.
 pub(crate) fn url() -> Option<&'static str> {
-    static SHARED: OnceLock<Option<Redis>> = OnceLock::new();
+    static SHARED: OnceLock<Option<StoreServer>> = OnceLock::new();
     SHARED
         .get_or_init(|| kept(redis::start))
         .as_ref()
-        .map(Redis::url)
+        .map(StoreServer::url)
+}
+
+/// The address of a server of Valkey that the tests share.
+pub(crate) fn valkey_url() -> Option<&'static str> {
+    static SHARED: OnceLock<Option<StoreServer>> = OnceLock::new();
+    SHARED
+        .get_or_init(|| kept(redis::start_valkey))
+        .as_ref()
+        .map(StoreServer::url)
 }
 
 /// The address of the cluster that the tests share.
@@ -69,7 +79,7 @@ pub(crate) fn runtime() -> Runtime {
 }
 
 /// A server of one test's own, and its address.
-pub(crate) fn private(options: &[&str]) -> Option<Redis> {
+pub(crate) fn private(options: &[&str]) -> Option<StoreServer> {
     redis::start_private(cachier_servers::free_port(), options)
 }
 

@@ -29,10 +29,22 @@ const OUTPUT: &str = "output";
 /// A server that ends, and whose folder goes, when this is dropped.
 #[derive(Debug)]
 pub struct Server {
-    child: Child,
+    process: Running,
     port: u16,
     folder: TempDir,
 }
+
+/// A store of one server: one that was started here, or one that was there.
+#[derive(Debug)]
+pub struct StoreServer {
+    url: String,
+    server: Option<Server>,
+    serve: fn(TempDir, u16) -> Server,
+}
+
+/// A process that is killed when this is dropped.
+#[derive(Debug)]
+struct Running(Child);
 
 /// A port that was free a moment ago.
 ///
@@ -80,6 +92,11 @@ pub(crate) fn fetched(name: &str) -> PathBuf {
     if first.is_file() { first } else { second }
 }
 
+/// A program that is on the path, or that a script beside this crate has fetched.
+pub(crate) fn program_or_fetched(name: &str) -> Option<PathBuf> {
+    program(&[name]).or_else(|| Some(fetched(name)).filter(|path| path.is_file()))
+}
+
 /// A program that ends, where that is possible, with the thread that started it.
 pub(crate) fn mortal(program: &Path) -> Command {
     let Some(setpriv) = crate::program(&["setpriv"]) else {
@@ -88,6 +105,47 @@ pub(crate) fn mortal(program: &Path) -> Command {
     let mut command = Command::new(setpriv);
     command.args(["--pdeathsig", "KILL"]).arg(program);
     command
+}
+
+impl StoreServer {
+    /// One that was there.
+    pub(crate) fn found(url: String) -> Self {
+        Self {
+            url,
+            server: None,
+            serve: |_, _| unreachable!("it is not ours"),
+        }
+    }
+
+    /// One that was started here; `serve` starts another one in its folder, on its port.
+    pub(crate) fn started(url: String, server: Server, serve: fn(TempDir, u16) -> Server) -> Self {
+        Self {
+            url,
+            server: Some(server),
+            serve,
+        }
+    }
+
+    /// Its address.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The process, if it was started here.
+    pub fn server(&mut self) -> Option<&mut Server> {
+        self.server.as_mut()
+    }
+
+    /// Kills it and starts it again, with what it keeps in its folder.
+    ///
+    /// # Panics
+    /// When it was not started here.
+    pub fn start_again(&mut self) {
+        let gone = self.server.take().expect("it was started here");
+        let (folder, port) = gone.into_remains();
+        self.server = Some((self.serve)(folder, port));
+    }
 }
 
 impl Server {
@@ -112,13 +170,13 @@ impl Server {
             .spawn();
         let child = child.unwrap_or_else(|error| panic!("{command:?} does not start: {error}"));
         let mut server = Self {
-            child,
+            process: Running(child),
             port,
             folder,
         };
         let started = Instant::now();
         while !answers() {
-            let ended = server.child.try_wait().expect("it can be asked");
+            let ended = server.process.0.try_wait().expect("it can be asked");
             let is_late = started.elapsed() > PATIENCE;
             assert!(
                 ended.is_none() && !is_late,
@@ -148,13 +206,18 @@ impl Server {
         text(&self.folder().join(OUTPUT))
     }
 
-    /// Sends it a signal: `STOP` and `CONT`, for a server that hangs for a while. Once this returns, it hangs.
+    /// Sends it and the processes that it has started a signal: `STOP` and `CONT`, for a server that hangs for a while.
+    /// Once this returns, it hangs.
     ///
     /// # Panics
     /// When it is gone.
     pub fn signal(&self, signal: Signal) {
-        let server = Pid::from_child(&self.child);
+        let server = self.process.pid();
         kill_process(server, signal).expect("it is there");
+        for child in self.process.children() {
+            // It may have ended meanwhile.
+            let _ = kill_process(child, signal);
+        }
         if signal == Signal::STOP {
             // Stopping takes a moment, in which it might still answer.
             waitpid(Some(server), WaitOptions::UNTRACED).expect("it is a child of this process");
@@ -166,15 +229,44 @@ impl Server {
     /// # Panics
     /// When it cannot be killed.
     pub fn kill(&mut self) {
-        self.child.kill().expect("it can be killed");
-        self.child.wait().expect("it ends");
+        self.process.kill().expect("it can be killed");
+    }
+
+    /// Kills it, and leaves what it takes to start it again: its folder and its port.
+    pub(crate) fn into_remains(self) -> (TempDir, u16) {
+        (self.folder, self.port)
     }
 }
 
-impl Drop for Server {
+impl Running {
+    fn pid(&self) -> Pid {
+        Pid::from_child(&self.0)
+    }
+
+    /// The processes that it has started, where the system tells.
+    fn children(&self) -> Vec<Pid> {
+        let pid = self.0.id();
+        let listed = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
+        let listed = listed.unwrap_or_default();
+        let pids = listed.split_whitespace().filter_map(|pid| pid.parse().ok());
+        pids.filter_map(Pid::from_raw).collect()
+    }
+
+    fn kill(&mut self) -> std::io::Result<()> {
+        let children = self.children();
+        self.0.kill()?;
+        for child in children {
+            // It may have ended with its parent.
+            let _ = kill_process(child, Signal::KILL);
+        }
+        self.0.wait().map(drop)
+    }
+}
+
+impl Drop for Running {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        // Who is gone already need not be killed.
+        let _ = self.kill();
     }
 }
 

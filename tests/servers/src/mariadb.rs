@@ -2,25 +2,21 @@
 
 use std::env;
 use std::io::Write;
+use std::path::PathBuf;
 use std::process::Command;
 
-use crate::{Server, folder, free_port, mortal, program};
+use tempfile::TempDir;
+
+use crate::{Server, StoreServer, folder, free_port, mortal, program};
 
 /// Names a server that is there already.
 const VARIABLE: &str = "CACHIER_TEST_MARIADB_URL";
 
-/// A server: one that was started here, or one that was there.
-#[derive(Debug)]
-pub struct MariaDb {
-    url: String,
-    server: Option<Server>,
-}
-
 /// The server that `CACHIER_TEST_MARIADB_URL` names, else a new one; `None`, said on the error output, if there is neither.
 #[must_use]
-pub fn start() -> Option<MariaDb> {
+pub fn start() -> Option<StoreServer> {
     if let Ok(url) = env::var(VARIABLE) {
-        return Some(MariaDb { url, server: None });
+        return Some(StoreServer::found(url));
     }
     start_private()
 }
@@ -30,81 +26,91 @@ pub fn start() -> Option<MariaDb> {
 /// # Panics
 /// When it does not start.
 #[must_use]
-pub fn start_private() -> Option<MariaDb> {
-    let programs = (
-        program(&["mariadbd", "/usr/sbin/mariadbd"]),
-        program(&["mariadb-install-db"]),
-        program(&["mariadb"]),
-    );
-    let (Some(mariadbd), Some(install), Some(client)) = programs else {
+pub fn start_private() -> Option<StoreServer> {
+    let Some(programs) = Programs::find() else {
         let _ = writeln!(
             std::io::stderr(),
             "skipped: mariadbd is not installed (`apt install mariadb-server`, or name a server in {VARIABLE})"
         );
         return None;
     };
-    let (folder, port) = (folder(), free_port());
-    let (data, socket) = (folder.path().join("data"), folder.path().join("socket"));
-    let done = Command::new(install)
-        .args([
-            "--no-defaults",
-            "--auth-root-authentication-method=normal",
-            "--user=root",
-        ])
-        .args(["--skip-test-db", "--skip-name-resolve"])
-        .arg(format!("--datadir={}", data.display()))
-        .output()
-        .expect("mariadb-install-db runs");
-    assert!(done.status.success(), "{done:?}");
-    let mut command = mortal(&mariadbd);
-    command
-        .args([
-            "--no-defaults",
-            "--user=root",
-            "--bind-address=127.0.0.1",
-            "--skip-name-resolve",
-        ])
-        .args([
-            "--innodb-flush-log-at-trx-commit=0",
-            "--performance-schema=OFF",
-        ])
-        .arg(format!("--port={port}"))
-        .arg(format!("--datadir={}", data.display()))
-        .arg(format!("--socket={}", socket.display()))
-        .arg(format!(
-            "--pid-file={}",
-            folder.path().join("pid").display()
-        ));
-    let port_option = format!("--port={port}");
-    let server = Server::start(&mut command, port, folder, || {
-        let statement = "CREATE DATABASE IF NOT EXISTS cachier";
-        Command::new(&client)
-            .args([
-                "--no-defaults",
-                "--host=127.0.0.1",
-                "--user=root",
-                &port_option,
-                "-e",
-                statement,
-            ])
-            .output()
-            .is_ok_and(|done| done.status.success())
-    });
-    Some(MariaDb {
-        url: format!("mysql://root@127.0.0.1:{port}/cachier"),
-        server: Some(server),
-    })
+    let port = free_port();
+    let server = programs.serve(programs.made(), port);
+    let url = format!("mysql://root@127.0.0.1:{port}/cachier");
+    Some(StoreServer::started(url, server, |folder, port| {
+        let programs = Programs::find().expect("they were there");
+        programs.serve(folder, port)
+    }))
 }
 
-impl MariaDb {
-    /// Its address.
-    #[must_use]
-    pub fn url(&self) -> &str {
-        &self.url
+struct Programs {
+    mariadbd: PathBuf,
+    install: PathBuf,
+    client: PathBuf,
+}
+
+impl Programs {
+    fn find() -> Option<Self> {
+        Some(Self {
+            mariadbd: program(&["mariadbd", "/usr/sbin/mariadbd"])?,
+            install: program(&["mariadb-install-db"])?,
+            client: program(&["mariadb"])?,
+        })
     }
 
-    /// The process, if it was started here.
-    pub fn server(&mut self) -> Option<&mut Server> {
-        self.server.as_mut()
+    /// A folder with no database yet.
+    fn made(&self) -> TempDir {
+        let folder = folder();
+        let done = Command::new(&self.install)
+            .args([
+                "--no-defaults",
+                "--auth-root-authentication-method=normal",
+                "--user=root",
+            ])
+            .args(["--skip-test-db", "--skip-name-resolve"])
+            .arg(format!(
+                "--datadir={}",
+                folder.path().join("data").display()
+            ))
+            .output()
+            .expect("mariadb-install-db runs");
+        assert!(done.status.success(), "{done:?}");
+        folder
+    }
+
+    fn serve(&self, folder: TempDir, port: u16) -> Server {
+        let path =
+            |option: &str, name: &str| format!("--{option}={}", folder.path().join(name).display());
+        let port_option = format!("--port={port}");
+        let mut command = mortal(&self.mariadbd);
+        command
+            .args([
+                "--no-defaults",
+                "--user=root",
+                "--bind-address=127.0.0.1",
+                "--skip-name-resolve",
+            ])
+            .args([
+                "--innodb-flush-log-at-trx-commit=0",
+                "--performance-schema=OFF",
+            ])
+            .arg(&port_option)
+            .args([
+                path("datadir", "data"),
+                path("socket", "socket"),
+                path("pid-file", "pid"),
+            ]);
+        Server::start(&mut command, port, folder, || {
+            Command::new(&self.client)
+                .args([
+                    "--no-defaults",
+                    "--host=127.0.0.1",
+                    "--user=root",
+                    &port_option,
+                ])
+                .args(["-e", "CREATE DATABASE IF NOT EXISTS cachier"])
+                .output()
+                .is_ok_and(|done| done.status.success())
+        })
     }
 }

@@ -3,34 +3,36 @@
 use std::env;
 use std::io::Write;
 use std::net::{Ipv4Addr, TcpStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use crate::{Server, fetched, folder, free_port, mortal, program};
+use tempfile::TempDir;
+
+use crate::{Server, StoreServer, folder, free_port, mortal, program_or_fetched};
 
 /// Names a server that is there already.
 const VARIABLE: &str = "CACHIER_TEST_MONGO_URL";
 
-/// A server: one that was started here, or one that was there.
-#[derive(Debug)]
-pub struct Mongo {
-    url: String,
-    server: Option<Server>,
-}
-
 /// The server that `CACHIER_TEST_MONGO_URL` names, else a new one; `None`, said on the error output, if there is neither.
 #[must_use]
-pub fn start() -> Option<Mongo> {
+pub fn start() -> Option<StoreServer> {
     if let Ok(url) = env::var(VARIABLE) {
-        return Some(Mongo { url, server: None });
+        return Some(StoreServer::found(url));
     }
     start_private(free_port(), &[])
 }
 
 /// A new server on a port, with some options more.
 #[must_use]
-pub fn start_private(port: u16, options: &[&str]) -> Option<Mongo> {
-    let (program, folder) = (installed()?, folder());
-    let mut command = mortal(&program);
+pub fn start_private(port: u16, options: &[&str]) -> Option<StoreServer> {
+    let server = serve(&installed()?, folder(), port, options);
+    let url = format!("mongodb://127.0.0.1:{port}/cachier");
+    Some(StoreServer::started(url, server, |folder, port| {
+        serve(&installed().expect("it was there"), folder, port, &[])
+    }))
+}
+
+fn serve(program: &Path, folder: TempDir, port: u16, options: &[&str]) -> Server {
+    let mut command = mortal(program);
     command
         .args(["--port", &port.to_string(), "--bind_ip", "127.0.0.1"])
         .args([
@@ -44,29 +46,11 @@ pub fn start_private(port: u16, options: &[&str]) -> Option<Mongo> {
         .arg(folder.path())
         .args(options);
     let answers = || TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok();
-    let server = Server::start(&mut command, port, folder, answers);
-    Some(Mongo {
-        url: format!("mongodb://127.0.0.1:{port}/cachier"),
-        server: Some(server),
-    })
-}
-
-impl Mongo {
-    /// Its address.
-    #[must_use]
-    pub fn url(&self) -> &str {
-        &self.url
-    }
-
-    /// The process, if it was started here.
-    pub fn server(&mut self) -> Option<&mut Server> {
-        self.server.as_mut()
-    }
+    Server::start(&mut command, port, folder, answers)
 }
 
 fn installed() -> Option<PathBuf> {
-    let fetched = fetched("mongod");
-    let found = program(&["mongod", &fetched.display().to_string()]);
+    let found = program_or_fetched("mongod");
     if found.is_none() {
         // Nobody to tell is no reason to fail.
         let _ = writeln!(

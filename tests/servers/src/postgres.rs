@@ -10,23 +10,16 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-use crate::{Server, folder, free_port, program};
+use crate::{Server, StoreServer, folder, free_port, program};
 
 /// Names a server that is there already.
 const VARIABLE: &str = "CACHIER_TEST_POSTGRES_URL";
 
-/// A server: one that was started here, or one that was there.
-#[derive(Debug)]
-pub struct Postgres {
-    url: String,
-    server: Option<Server>,
-}
-
 /// The server that `CACHIER_TEST_POSTGRES_URL` names, else a new one; `None`, said on the error output, if there is neither.
 #[must_use]
-pub fn start() -> Option<Postgres> {
+pub fn start() -> Option<StoreServer> {
     if let Ok(url) = env::var(VARIABLE) {
-        return Some(Postgres { url, server: None });
+        return Some(StoreServer::found(url));
     }
     start_private()
 }
@@ -36,8 +29,8 @@ pub fn start() -> Option<Postgres> {
 /// # Panics
 /// When it does not start.
 #[must_use]
-pub fn start_private() -> Option<Postgres> {
-    let Some(programs) = programs() else {
+pub fn start_private() -> Option<StoreServer> {
+    let Some(programs) = installed() else {
         let _ = writeln!(
             std::io::stderr(),
             "skipped: postgres is not installed (`apt install postgresql`, or name a server in {VARIABLE})"
@@ -46,27 +39,14 @@ pub fn start_private() -> Option<Postgres> {
     };
     let (folder, port) = (made(&programs), free_port());
     let server = serve(&programs, folder, port);
-    Some(Postgres {
-        url: format!("postgres://postgres@127.0.0.1:{port}/postgres"),
-        server: Some(server),
-    })
-}
-
-impl Postgres {
-    /// Its address.
-    #[must_use]
-    pub fn url(&self) -> &str {
-        &self.url
-    }
-
-    /// The process, if it was started here.
-    pub fn server(&mut self) -> Option<&mut Server> {
-        self.server.as_mut()
-    }
+    let url = format!("postgres://postgres@127.0.0.1:{port}/postgres");
+    Some(StoreServer::started(url, server, |folder, port| {
+        serve(&installed().expect("they were there"), folder, port)
+    }))
 }
 
 /// Where the programs are: on the path, or where Debian has them.
-fn programs() -> Option<PathBuf> {
+fn installed() -> Option<PathBuf> {
     let all = |folder: &Path| {
         let needed = ["initdb", "pg_isready", "postgres"];
         needed.iter().all(|program| folder.join(program).is_file())

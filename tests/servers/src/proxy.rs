@@ -19,11 +19,20 @@ struct State {
     delay_millis: AtomicU64,
     is_hung: AtomicBool,
     refuses: AtomicBool,
+    is_mute: AtomicBool,
     /// A connection breaks after so many pieces; 0 is never.
     break_after: AtomicU64,
     pieces: AtomicU64,
+    round_trips: AtomicU64,
     is_closed: AtomicBool,
     connections: Mutex<Vec<TcpStream>>,
+}
+
+/// One end of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Speaker {
+    Client,
+    Server,
 }
 
 impl Proxy {
@@ -69,6 +78,11 @@ impl Proxy {
         self.state.is_hung.store(hang, Ordering::Relaxed);
     }
 
+    /// Keeps what the server says to itself until told otherwise: answers are lost.
+    pub fn mute(&self, mute: bool) {
+        self.state.is_mute.store(mute, Ordering::Relaxed);
+    }
+
     /// Breaks all connections and accepts no new ones until told otherwise, as a server that is gone does.
     pub fn refuse(&self, refuse: bool) {
         self.state.refuses.store(refuse, Ordering::Relaxed);
@@ -80,6 +94,12 @@ impl Proxy {
     /// Breaks a connection with every so many pieces that pass; 0 breaks none.
     pub fn break_after(&self, pieces: u64) {
         self.state.break_after.store(pieces, Ordering::Relaxed);
+    }
+
+    /// How often a client has spoken after the server had: the requests of a client that waits for each answer.
+    #[must_use]
+    pub fn round_trips(&self) -> u64 {
+        self.state.round_trips.load(Ordering::SeqCst)
     }
 
     /// Breaks all connections that there are.
@@ -116,10 +136,16 @@ impl State {
             .unwrap_or_else(PoisonError::into_inner);
         connections.extend([client.try_clone()?, server.try_clone()?]);
         drop(connections);
-        for (from, to) in [(client.try_clone()?, server.try_clone()?), (server, client)] {
-            let state = Arc::clone(self);
+        let last = Arc::new(Mutex::new(Speaker::Server));
+        let upwards = (client.try_clone()?, server.try_clone()?, Speaker::Client);
+        for (from, to, speaker) in [upwards, (server, client, Speaker::Server)] {
+            let (state, last) = (Arc::clone(self), Arc::clone(&last));
             thread::spawn(move || {
-                let _ = state.pass_on(&from, &to);
+                let passes = || {
+                    state.note(&last, speaker);
+                    speaker == Speaker::Client || !state.is_mute.load(Ordering::Relaxed)
+                };
+                let _ = state.pass_on(&from, &to, passes);
                 let _ = to.shutdown(Shutdown::Both);
                 let _ = from.shutdown(Shutdown::Both);
             });
@@ -127,12 +153,29 @@ impl State {
         Ok(())
     }
 
-    fn pass_on(&self, mut from: &TcpStream, mut to: &TcpStream) -> io::Result<()> {
+    /// Notes who speaks now, and who has spoken last.
+    fn note(&self, last: &Mutex<Speaker>, speaker: Speaker) {
+        let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = std::mem::replace(&mut *last, speaker);
+        if (before, speaker) == (Speaker::Server, Speaker::Client) {
+            self.round_trips.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    fn pass_on(
+        &self,
+        mut from: &TcpStream,
+        mut to: &TcpStream,
+        passes: impl Fn() -> bool,
+    ) -> io::Result<()> {
         let mut piece = vec![0; 64 * 1024];
         loop {
             let length = from.read(&mut piece)?;
             if length == 0 {
                 return Ok(());
+            }
+            if !passes() {
+                continue;
             }
             let delay = self.delay_millis.load(Ordering::Relaxed) / 2;
             if delay > 0 {

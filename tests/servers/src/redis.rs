@@ -3,39 +3,56 @@
 use std::env;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
-use crate::{Server, folder, free_port, mortal, program};
+use tempfile::TempDir;
+
+use crate::{Server, StoreServer, folder, free_port, mortal, program, program_or_fetched};
 
 /// Names a server that is there already.
 const VARIABLE: &str = "CACHIER_TEST_REDIS_URL";
 
-/// A server: one that was started here, or one that was there.
-#[derive(Debug)]
-pub struct Redis {
-    url: String,
-    server: Option<Server>,
-}
-
 /// The server that `CACHIER_TEST_REDIS_URL` names, else a new one; `None`, said on the error output, if there is neither.
 #[must_use]
-pub fn start() -> Option<Redis> {
+pub fn start() -> Option<StoreServer> {
     if let Ok(url) = env::var(VARIABLE) {
-        return Some(Redis { url, server: None });
+        return Some(StoreServer::found(url));
     }
     start_private(free_port(), &[])
 }
 
 /// A new server on a port, with some options more.
 #[must_use]
-pub fn start_private(port: u16, options: &[&str]) -> Option<Redis> {
-    let server = serve("redis-server", port, options)?;
-    Some(Redis {
-        url: format!("redis://127.0.0.1:{port}"),
-        server: Some(server),
+pub fn start_private(port: u16, options: &[&str]) -> Option<StoreServer> {
+    serve("redis-server", port, options).map(started)
+}
+
+/// The server that `CACHIER_TEST_VALKEY_URL` names, else a new one: of Valkey.
+#[must_use]
+pub fn start_valkey() -> Option<StoreServer> {
+    if let Ok(url) = env::var("CACHIER_TEST_VALKEY_URL") {
+        return Some(StoreServer::found(url));
+    }
+    let Some(program) = program_or_fetched("valkey-server") else {
+        let _ = writeln!(
+            std::io::stderr(),
+            "skipped: valkey-server is not installed (run `tests/servers/get-valkey`, or name a server in \
+             CACHIER_TEST_VALKEY_URL)"
+        );
+        return None;
+    };
+    let server = serve_program(&program, folder(), free_port(), &[]);
+    Some(started(server))
+}
+
+fn started(server: Server) -> StoreServer {
+    let url = format!("redis://127.0.0.1:{}", server.port());
+    StoreServer::started(url, server, |folder, port| {
+        let program = installed("redis-server").expect("it was there");
+        serve_program(&program, folder, port, &[])
     })
 }
 
@@ -76,19 +93,6 @@ pub fn start_tls() -> Option<Tls> {
         url: format!("rediss://localhost:{port}"),
         certificate: std::fs::read(&certificate).expect("the certificate"),
     })
-}
-
-impl Redis {
-    /// Its address.
-    #[must_use]
-    pub fn url(&self) -> &str {
-        &self.url
-    }
-
-    /// The process, if it was started here.
-    pub fn server(&mut self) -> Option<&mut Server> {
-        self.server.as_mut()
-    }
 }
 
 /// A cluster of three.
@@ -207,8 +211,11 @@ fn cluster_port() -> u16 {
 }
 
 fn serve(name: &str, port: u16, options: &[&str]) -> Option<Server> {
-    let (program, folder) = (installed(name)?, folder());
-    let mut command = mortal(&program);
+    Some(serve_program(&installed(name)?, folder(), port, options))
+}
+
+fn serve_program(program: &Path, folder: TempDir, port: u16, options: &[&str]) -> Server {
+    let mut command = mortal(program);
     command
         .args(["--port", &port.to_string(), "--bind", "127.0.0.1"])
         .args(["--save", "", "--appendonly", "no", "--daemonize", "no"])
@@ -216,7 +223,7 @@ fn serve(name: &str, port: u16, options: &[&str]) -> Option<Server> {
         .arg(folder.path())
         .args(options);
     let answers = || ask(port, "PING\r\n").is_some();
-    Some(Server::start(&mut command, port, folder, answers))
+    Server::start(&mut command, port, folder, answers)
 }
 
 /// What a server answers to one line.
