@@ -46,7 +46,7 @@ pub mod sql;
 
 pub use crate::backend::{
     Backend, BoxFuture, Capabilities, Capability, Change, EntryVersion, Figures, Lease, LeaseReply,
-    Loaded, Pool, Renewal, StoreReply, StoreRequest, Usage, Watch, Watcher,
+    Loaded, Pool, Renewal, StoreReply, StoreRequest, Usage, WaitObserver, Watch, Watcher,
 };
 pub use crate::blocking::{Blocking, BlockingBackend};
 pub use crate::error::{Error, ErrorKind, Operation};

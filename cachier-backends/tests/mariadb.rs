@@ -14,7 +14,8 @@ use sqlx::{AssertSqlSafe, MySqlPool};
 
 mod sql_support;
 use sql_support::{
-    created, garbage_comes_back, key, large_and_many, late_owners, round_trips, scope,
+    a_newer_table, created, garbage_comes_back, key, large_and_many, late_owners,
+    made_by_many_at_once, round_trips, scope, waits_are_told,
 };
 
 /// The one server of this program.
@@ -109,6 +110,27 @@ fn garbage_is_not_looked_into() {
         )
         .await;
     }));
+}
+
+#[test]
+fn many_may_make_the_table_at_once() {
+    let Some(url) = url() else { return };
+    let connect = || backend(&url, "made");
+    sql_support::runtime().block_on(made_by_many_at_once(connect));
+}
+
+#[test]
+fn a_table_of_a_newer_cachier_is_left_alone() {
+    let Some(url) = url() else { return };
+    let newer = "UPDATE newer_schema SET version = 99".to_owned();
+    let age = async || execute(&url, newer).await;
+    sql_support::runtime().block_on(a_newer_table(|| backend(&url, "newer"), age));
+}
+
+#[test]
+fn waiting_for_a_connection_is_told() {
+    let Some(url) = url() else { return };
+    waits_are_told(&backend(&url, "waited"));
 }
 
 #[test]

@@ -15,7 +15,9 @@ use cachier_backends::{
 use cachier_servers::mongo::start_private;
 use cachier_servers::{free_port, mongo};
 use futures_lite::future::block_on;
-use tokio::runtime::Builder;
+use mongodb::bson::{Document, doc};
+use mongodb::{Client, Collection};
+use tokio::runtime::{Builder, Runtime};
 
 /// The server of this program; `None` if there is none to be had.
 fn url() -> Option<&'static str> {
@@ -55,8 +57,22 @@ mod in_a_task {
     fn run(property: Property) {
         let Some(url) = url() else { return };
         let subject = Subject::new(|| Arc::new(backend(url)));
-        let runtime = Builder::new_multi_thread().enable_all().build().unwrap();
-        runtime.block_on(property(&subject));
+        runtime().block_on(property(&subject));
+    }
+
+    cachier_backends::conformance_tests!(run);
+}
+
+mod with_a_collection_of_the_program {
+    use super::*;
+
+    fn run(property: Property) {
+        let Some(url) = url() else { return };
+        runtime().block_on(async {
+            let entries = bare(url).await;
+            let connect = || MongoBackend::with_collection(entries.clone());
+            property(&Subject::new(|| Arc::new(connect()))).await;
+        });
     }
 
     cachier_backends::conformance_tests!(run);
@@ -215,39 +231,92 @@ fn values_of_every_size_are_stored_or_refused() {
 
 #[test]
 fn a_hundred_thousand_entries_are_counted_and_cleared() {
+    const MANY: u32 = 100_000;
     let Some(url) = url() else { return };
-    let (backend, scope) = (backend(url), Arc::new(Scope::new("mongo", "many")));
-    let runtime = Builder::new_multi_thread().enable_all().build().unwrap();
-    runtime.block_on(async {
-        let backend = &backend;
-        let store = |number: u32| {
-            let mut hash = [0; 32];
-            hash[..4].copy_from_slice(&number.to_le_bytes());
-            let key = Key::new(
-                Arc::clone(&scope),
-                Version::Number(1),
-                KeyHash::from_bytes(hash),
-            );
-            async move {
-                let request = StoreRequest::new(b"entry", SystemTime::now());
-                backend.store(&key, request).await.unwrap();
-            }
-        };
-        for batch in 0..1000 {
-            let stores = (0..100).map(|number| store(batch * 100 + number));
-            let mut stores: Vec<_> = stores.map(Box::pin).collect();
-            std::future::poll_fn(|context| {
-                stores.retain_mut(|store| store.as_mut().poll(context).is_pending());
-                if stores.is_empty() {
-                    std::task::Poll::Ready(())
-                } else {
-                    std::task::Poll::Pending
-                }
-            })
-            .await;
+    let (backend, key) = (backend(url), key("many", 1));
+    runtime().block_on(async {
+        store(&backend, &key, b"entry").await;
+        let entries = bare(url).await;
+        let own = doc! { "_id": key.to_string() };
+        let like = entries.find_one(own).await.unwrap().unwrap();
+        let others = (1..MANY).map(|number| {
+            let mut document = like.clone();
+            document.insert("_id", format!("{}/{number}", key.scope()));
+            document
+        });
+        let others: Vec<_> = others.collect();
+        for some in others.chunks(20_000) {
+            entries.insert_many(some).await.unwrap();
         }
-        assert_eq!(backend.usage(&scope).await.unwrap().entries, Some(100_000));
-        assert_eq!(backend.clear(&scope).await.unwrap(), Some(100_000));
-        assert_eq!(backend.usage(&scope).await.unwrap().entries, Some(0));
+        let usage = async || backend.usage(key.scope()).await.unwrap();
+        let (count, bytes) = (u64::from(MANY), 5 * u64::from(MANY));
+        let there = usage().await;
+        assert_eq!((there.entries, there.bytes), (Some(count), Some(bytes)));
+        assert_eq!(backend.clear(key.scope()).await.unwrap(), Some(count));
+        assert_eq!(usage().await.entries, Some(0));
     });
+}
+
+#[test]
+fn what_has_expired_is_dropped_by_the_server() {
+    let Some(url) = url() else { return };
+    let (backend, kept, expiring) = (backend(url), key("expiry", 1), key("expiry", 2));
+    runtime().block_on(async {
+        store(&backend, &kept, b"kept").await;
+        let mut request = StoreRequest::new(b"expiring", SystemTime::now());
+        request.expires = Some(SystemTime::now() + Duration::from_millis(100));
+        backend.store(&expiring, request).await.unwrap();
+        let started = Instant::now();
+        while backend.usage(kept.scope()).await.unwrap().entries != Some(1) {
+            assert!(started.elapsed() < Duration::from_secs(30), "it stays");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        assert_eq!(backend.load(&expiring).await.unwrap(), None);
+        assert!(backend.load(&kept).await.unwrap().is_some());
+    });
+}
+
+#[test]
+fn what_is_no_entry_comes_back_as_one_that_is_not_intact() {
+    let Some(url) = url() else { return };
+    let (backend, key) = (backend(url), key("garbage", 1));
+    runtime().block_on(async {
+        let entries = bare(url).await;
+        let no_bytes = [doc! { "entry": "text" }, doc! { "entry": { "a": [1] } }];
+        for no_bytes in no_bytes {
+            store(&backend, &key, b"entry").await;
+            let own = doc! { "_id": key.to_string() };
+            let update = entries.update_one(own, doc! { "$set": no_bytes });
+            assert_eq!(update.await.unwrap().modified_count, 1);
+            let loaded = backend.load(&key).await.unwrap().unwrap();
+            assert_eq!(loaded.bytes, b"");
+        }
+    });
+}
+
+#[test]
+fn the_client_of_the_program_serves() {
+    let Some(url) = url() else { return };
+    runtime().block_on(async {
+        let client = Client::with_uri_str(url).await.unwrap();
+        let (backend, key) = (MongoBackend::with_client(&client), key("client", 1));
+        store(&backend, &key, b"entry").await;
+        assert!(backend.load(&key).await.unwrap().is_some());
+    });
+}
+
+fn runtime() -> Runtime {
+    Builder::new_multi_thread().enable_all().build().unwrap()
+}
+
+async fn store(backend: &MongoBackend, key: &Key, entry: &[u8]) {
+    let request = StoreRequest::new(entry, SystemTime::now());
+    let reply = backend.store(key, request).await.unwrap();
+    assert_eq!(reply, StoreReply::Stored { evicted: 0 });
+}
+
+/// The collection, past the backend.
+async fn bare(url: &str) -> Collection<Document> {
+    let client = Client::with_uri_str(url).await.unwrap();
+    client.database("cachier").collection("cachier_entries")
 }

@@ -11,7 +11,10 @@ use cachier_backends::{Backend, ErrorKind, StoreRequest, blocking};
 use futures_lite::future::block_on;
 
 mod sql_support;
-use sql_support::{created, key, large_and_many, late_owners, round_trips, scope};
+use sql_support::{
+    a_newer_table, created, garbage_comes_back, key, large_and_many, late_owners,
+    made_by_many_at_once, round_trips, scope, waits_are_told,
+};
 
 fn url(folder: &Path) -> String {
     format!("sqlite:{}", folder.join("cache.db").display())
@@ -86,6 +89,42 @@ fn entries_may_be_large_and_many() {
             .await
             .unwrap();
     }));
+}
+
+async fn execute(folder: &Path, statements: &'static str) {
+    let pool = sqlx::SqlitePool::connect(&url(folder)).await.unwrap();
+    sqlx::raw_sql(statements).execute(&pool).await.unwrap();
+    pool.close().await;
+}
+
+#[test]
+fn many_may_make_the_table_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let connect = || backend(folder.path());
+    sql_support::runtime().block_on(made_by_many_at_once(connect));
+}
+
+#[test]
+fn a_table_of_a_newer_cachier_is_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let newer = "UPDATE cachier_entries_schema SET version = 99";
+    let age = async || execute(folder.path(), newer).await;
+    sql_support::runtime().block_on(a_newer_table(|| backend(folder.path()), age));
+}
+
+#[test]
+fn garbage_is_not_looked_into() {
+    let folder = tempfile::tempdir().unwrap();
+    let garbage = "UPDATE cachier_entries SET entry = x'ff00fe', revision = x'01'";
+    let overwrite = async || execute(folder.path(), garbage).await;
+    let backend = backend(folder.path());
+    sql_support::runtime().block_on(garbage_comes_back(&backend, overwrite));
+}
+
+#[test]
+fn waiting_for_a_connection_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    waits_are_told(&backend(folder.path()));
 }
 
 #[test]

@@ -48,4 +48,4 @@ pub use recorder::{CallRecorder, ComputeRecorder, ComputeResult, OperationRecord
 pub use sampling::{InvalidRate, Sampled, SamplingRate};
 pub use snapshot::{Activity, Snapshot};
 pub use stats::Stats;
-pub use stores::{StoreFigures, StoreSource};
+pub use stores::{Durations, StoreFigures, StoreSource};

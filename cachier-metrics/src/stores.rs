@@ -2,7 +2,9 @@
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
+use crate::histogram::{Histogram, LazyHistogram, SECONDS};
 use crate::labels::Operation;
 
 /// The figures of one store at one moment; what is not known is absent.
@@ -31,6 +33,8 @@ pub struct StoreFigures {
     pub busy_connections: Option<u64>,
     /// The most connections that there may be.
     pub max_connections: Option<u64>,
+    /// How long operations waited for a connection, in nanoseconds.
+    pub pool_waits: Histogram,
 }
 
 impl StoreFigures {
@@ -44,7 +48,47 @@ impl StoreFigures {
             idle_connections: None,
             busy_connections: None,
             max_connections: None,
+            pool_waits: Histogram::default(),
         }
+    }
+}
+
+/// Durations that any thread records, as a histogram.
+///
+/// ```
+/// use std::time::Duration;
+/// use cachier_metrics::Durations;
+///
+/// let waits = Durations::new();
+/// waits.record(Duration::from_millis(2));
+/// assert_eq!(waits.read().count(), 1);
+/// ```
+#[derive(Debug)]
+pub struct Durations(LazyHistogram);
+
+impl Durations {
+    /// None yet.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self(LazyHistogram::new(&SECONDS))
+    }
+
+    /// Adds one.
+    pub fn record(&self, duration: Duration) {
+        let nanos = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
+        self.0.record(nanos, 1);
+    }
+
+    /// What has been recorded so far, in nanoseconds.
+    #[must_use]
+    pub fn read(&self) -> Histogram {
+        self.0.read()
+    }
+}
+
+impl Default for Durations {
+    fn default() -> Self {
+        Self::new()
     }
 }
 

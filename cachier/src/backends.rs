@@ -9,7 +9,7 @@ use cachier_backends::{Backend, Error, ErrorKind, Figures, Operation};
 #[cfg(feature = "file")]
 use cachier_backends::{Blocking, file::FileBackend};
 
-use cachier_metrics::StoreFigures;
+use cachier_metrics::{Durations, StoreFigures};
 
 use crate::breaker::{Breaker, Permit};
 use crate::builtin;
@@ -24,14 +24,19 @@ pub(crate) struct Guarded {
     breaker: Mutex<Breaker>,
     /// Whether the breaker has nothing to remember; then nobody needs its lock. Written under the lock.
     is_calm: AtomicBool,
+    waits: Arc<Durations>,
 }
 
 impl Guarded {
     fn new(backend: Arc<dyn Backend>) -> Arc<Self> {
+        let waits = Arc::new(Durations::new());
+        let of_backend = Arc::clone(&waits);
+        backend.observe_waits(Arc::new(move |waited| of_backend.record(waited)));
         Arc::new(Self {
             backend,
             breaker: Mutex::default(),
             is_calm: AtomicBool::new(true),
+            waits,
         })
     }
 
@@ -53,7 +58,7 @@ impl Guarded {
     /// Tells the breaker how an operation went.
     pub(crate) fn learn<R>(&self, result: &Result<R, Error>, world: &World) {
         match result {
-            Err(error) if speaks_against_the_store(error.kind()) => {
+            Err(error) if speaks_against_the_store(error) => {
                 let (now, params) = (world.clock.now(), world.params());
                 self.tell(|breaker| {
                     breaker.failed(now, params.breaker_threshold, params.breaker_pause);
@@ -87,6 +92,7 @@ impl Guarded {
         figures.idle_connections = pool.map(|pool| pool.idle);
         figures.busy_connections = pool.map(|pool| pool.busy);
         figures.max_connections = pool.and_then(|pool| pool.max);
+        figures.pool_waits = self.waits.read();
         figures
     }
 
@@ -95,13 +101,15 @@ impl Guarded {
     }
 }
 
-/// Whether an error means that the store does not work, rather than that one entry is of no use.
-fn speaks_against_the_store(kind: ErrorKind) -> bool {
-    use ErrorKind::{BreakerOpen, Codec, Corrupt, Identity, NotRegistered};
-    !matches!(
-        kind,
-        Codec | Corrupt | Identity | NotRegistered | BreakerOpen
-    )
+/// Whether an error means that the store does not work, rather than that one entry is of no use, or that entries may be
+/// read and not written.
+fn speaks_against_the_store(error: &Error) -> bool {
+    use ErrorKind::{BreakerOpen, Codec, Corrupt, Denied, Full, Identity, NotRegistered};
+    match error.kind() {
+        Codec | Corrupt | Identity | NotRegistered | BreakerOpen => false,
+        Denied | Full => error.operation() == Operation::Load,
+        _ => true,
+    }
 }
 
 /// The backends of one world.

@@ -3,6 +3,7 @@
 use std::future::pending;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Once};
+use std::time::Instant;
 
 use async_executor::{Executor, Task};
 use cachier_backends::{Backend, Lease, Renewal};
@@ -33,19 +34,22 @@ impl Heartbeat {
 
 static HEARTBEATS: Executor<'static> = Executor::new();
 
-/// Beats three times in each period, so that a lease survives one beat that fails.
+/// Beats three times in each period, so that a lease survives one beat that fails, or is never answered.
 async fn beat(backend: Arc<dyn Backend>, lease: Lease) {
     let Some(pause) = lease.period().map(|period| period / 3) else {
         return;
     };
     let timer = Timer::of_system();
+    let mut next = pause;
     loop {
-        timer.sleep(pause).await;
+        timer.sleep(next).await;
+        let begun = Instant::now();
         let renewed = timer.within(Some(pause), backend.renew(&lease)).await;
         if let Some(Ok(Renewal::Lost)) = renewed {
             // Storing under it will be refused.
             return;
         }
+        next = pause.saturating_sub(begun.elapsed());
     }
 }
 

@@ -35,6 +35,8 @@ pub enum Fault {
     None,
     /// Every operation fails with an error of this kind.
     Fails(ErrorKind),
+    /// The next operation fails with an error of this kind, and no other.
+    FailsOnce(ErrorKind),
     /// Storing fails with an error of this kind.
     FailsToStore(ErrorKind),
     /// No operation ever answers.
@@ -75,6 +77,10 @@ impl MapBackend {
         let fault = *lock(&self.shared.fault);
         match fault {
             Fault::Fails(kind) => Err(on_purpose(kind, operation)),
+            Fault::FailsOnce(kind) => {
+                self.set(Fault::None);
+                Err(on_purpose(kind, operation))
+            }
             Fault::FailsToStore(kind) if operation == Operation::Store => {
                 Err(on_purpose(kind, operation))
             }

@@ -1,5 +1,7 @@
 //! What a backend tells about its work.
 
+use std::time::Duration;
+
 use crate::error::Operation;
 
 /// What a backend tells about its requests and connections. What it cannot tell is absent.
@@ -11,6 +13,9 @@ pub struct Figures {
     /// The connections.
     pub pool: Option<Pool>,
 }
+
+/// Is told how long an operation has waited for a connection; zero if one was free.
+pub type WaitObserver = dyn Fn(Duration) + Send + Sync;
 
 /// The connections of a client, of all runtimes together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -14,7 +14,7 @@ use crate::error::Error;
 use crate::key::{Key, Scope};
 pub use capability::{Capabilities, Capability};
 pub use change::{Change, Watch, Watcher};
-pub use figures::{Figures, Pool};
+pub use figures::{Figures, Pool, WaitObserver};
 pub use lease::{Lease, LeaseReply, Renewal};
 pub use types::{EntryVersion, Loaded, StoreReply, StoreRequest, Usage};
 
@@ -215,6 +215,11 @@ pub trait Backend: Send + Sync + 'static {
     /// What there is to tell about requests and connections.
     fn figures(&self) -> Figures {
         Figures::default()
+    }
+
+    /// Has `observer` told how long operations wait for a connection, where the client tells. The first observer stays.
+    fn observe_waits(&self, observer: Arc<WaitObserver>) {
+        drop(observer);
     }
 
     /// Whether the store can be used right now, for readiness probes.

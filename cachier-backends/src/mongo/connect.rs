@@ -13,7 +13,7 @@ use mongodb::{Client, Collection, IndexModel};
 use super::error;
 use crate::backend::Pool;
 use crate::error::{Error, Operation};
-use crate::network::Home;
+use crate::network::{Home, Waits};
 
 /// How long it takes at most to find out that no server is there.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -47,7 +47,9 @@ pub(super) async fn connect(
         Home::Thread => 1,
         Home::Tasks => options.max_pool_size.unwrap_or(CONNECTIONS),
     });
-    options.cmap_event_handler = Some(EventHandler::callback(move |event| gauge.note(&event)));
+    options.cmap_event_handler = Some(EventHandler::callback(move |event| {
+        gauge.note(&event, home)
+    }));
     let client = Client::with_options(options).map_err(failed)?;
     let entries = client
         .database(&place.database)
@@ -73,18 +75,25 @@ pub(super) async fn prepare(entries: &Collection<Document>) -> Result<(), mongod
 }
 
 /// Connections of all runtimes, counted by the driver's events.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Gauge {
     open: AtomicU64,
     busy: AtomicU64,
+    pub(super) waits: Waits,
 }
 
 impl Gauge {
-    fn note(&self, event: &CmapEvent) {
+    fn note(&self, event: &CmapEvent, home: Home) {
         match event {
             CmapEvent::ConnectionCreated(_) => add(&self.open),
             CmapEvent::ConnectionClosed(_) => subtract(&self.open),
-            CmapEvent::ConnectionCheckedOut(_) => add(&self.busy),
+            CmapEvent::ConnectionCheckedOut(event) => {
+                add(&self.busy);
+                // A client that serves one synchronous caller at a time has nobody waiting.
+                if home == Home::Tasks {
+                    self.waits.note(event.duration);
+                }
+            }
             CmapEvent::ConnectionCheckedIn(_) => subtract(&self.busy),
             _ => {}
         }

@@ -22,7 +22,7 @@ use mongodb::{Client, Collection};
 use self::connect::{Gauge, Place};
 use crate::backend::{
     Backend, BoxFuture, Capabilities, Capability, EntryVersion, Figures, Lease, LeaseReply, Loaded,
-    Renewal, StoreReply, StoreRequest, Usage,
+    Renewal, StoreReply, StoreRequest, Usage, WaitObserver,
 };
 use crate::error::{Error, ErrorKind, Operation};
 use crate::key::{Key, Scope};
@@ -116,14 +116,9 @@ impl MongoBackend {
     {
         let shared = Arc::clone(&self.shared);
         self.clients.run(operation, move |entries| async move {
-            let requests = Requests {
-                entries,
-                shared: Arc::clone(&shared),
-                operation,
-            };
-            work(requests)
-                .await
-                .map_err(|error| error::failed(operation, &shared.store_name, &error))
+            let requests = Requests::new(entries, &shared, operation);
+            let done = work(requests).await;
+            done.map_err(|error| shared.error(operation, &error))
         })
     }
 }
@@ -135,7 +130,33 @@ struct Requests {
     operation: Operation,
 }
 
+impl Shared {
+    fn error(&self, operation: Operation, error: &mongodb::error::Error) -> Error {
+        error::failed(operation, &self.store_name, error)
+    }
+}
+
 impl Requests {
+    fn new(entries: Collection<Document>, shared: &Arc<Shared>, operation: Operation) -> Self {
+        Self {
+            entries,
+            shared: Arc::clone(shared),
+            operation,
+        }
+    }
+
+    /// Ends the lease of an owner.
+    async fn release(&self, lease: &Lease, owner: ObjectId) -> Result<(), mongodb::error::Error> {
+        let document = documents::owned(lease.key(), owner, lease.seen());
+        if lease.seen().is_none() {
+            self.send().delete_one(document).await?;
+        } else {
+            let unset = doc! { "$unset": { "lease": "" } };
+            self.send().update_one(document, unset).await?;
+        }
+        Ok(())
+    }
+
     /// The collection, for one request.
     fn send(&self) -> &Collection<Document> {
         self.shared.round_trips.count(self.operation);
@@ -242,7 +263,13 @@ impl Backend for MongoBackend {
             documents::lease(key, owner, seen, period),
         );
         let lease = Lease::new(key.clone(), seen.cloned(), owner).expiring_after(period);
-        self.run(Operation::Lease, move |requests| async move {
+        let (lost, shared) = (lease.share(), Arc::clone(&self.shared));
+        let undo = self.clients.undo(move |entries| async move {
+            let requests = Requests::new(entries, &shared, Operation::Lease);
+            let released = requests.release(&lost, owner).await;
+            released.map_err(|error| shared.error(Operation::Lease, &error))
+        });
+        let asked = self.run(Operation::Lease, move |requests| async move {
             let request = || {
                 let asked = requests
                     .send()
@@ -267,6 +294,11 @@ impl Backend for MongoBackend {
                 }
                 _ => LeaseReply::Changed,
             })
+        });
+        Box::pin(async move {
+            let asked = asked.await;
+            undo.unless_lost(&asked);
+            asked
         })
     }
 
@@ -291,18 +323,8 @@ impl Backend for MongoBackend {
         let Some(owner) = lease.state::<ObjectId>().copied() else {
             return Box::pin(async { Ok(()) });
         };
-        let document = documents::owned(lease.key(), owner, lease.seen());
-        let is_bare = lease.seen().is_none();
         self.run(Operation::Lease, move |requests| async move {
-            if is_bare {
-                requests.send().delete_one(document).await?;
-            } else {
-                requests
-                    .send()
-                    .update_one(document, doc! { "$unset": { "lease": "" } })
-                    .await?;
-            }
-            Ok(())
+            requests.release(&lease, owner).await
         })
     }
 
@@ -356,6 +378,11 @@ impl Backend for MongoBackend {
             round_trips: self.shared.round_trips.totals(),
             pool: Some(self.shared.gauge.pool()),
         }
+    }
+
+    fn observe_waits(&self, observer: Arc<WaitObserver>) {
+        self.clients.observe_waits(Arc::clone(&observer));
+        self.shared.gauge.waits.observe(observer);
     }
 
     fn check(&self) -> BoxFuture<'_, ()> {

@@ -5,13 +5,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::runtime::{Handle, Id};
-use tokio::sync::OnceCell;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
+use super::lazily::Lazily;
 use super::runtime::{self, Place};
 use super::thread_homes::ThreadHomes;
-use crate::backend::BoxFuture;
+use super::undo::Undo;
+use crate::backend::{BoxFuture, WaitObserver};
 use crate::error::{Error, ErrorKind, Operation};
 
 /// Whom a client serves.
@@ -29,7 +30,7 @@ pub(crate) struct Clients<C>(Arc<Inner<C>>);
 struct Inner<C> {
     source: Source<C>,
     /// A few, of which one is looked for at every operation.
-    by_runtime: Mutex<Vec<(Id, Arc<OnceCell<C>>)>>,
+    by_runtime: Mutex<Vec<(Id, Arc<Lazily<C>>)>>,
     threads: ThreadHomes<C>,
 }
 
@@ -100,6 +101,30 @@ impl<C: Clone + Send + Sync + 'static> Clients<C> {
         })
     }
 
+    /// Has `work` undo a request in the background, unless it is answered first.
+    pub(crate) fn undo<F>(&self, work: impl FnOnce(C) -> F + Send + 'static) -> Undo
+    where
+        F: Future<Output = Result<(), Error>> + Send + 'static,
+    {
+        let clients = Arc::clone(&self.0);
+        let runtime = match &self.0.source {
+            Source::Given(_, runtime) => runtime.clone(),
+            Source::Connect(_) => None,
+        };
+        Undo::on(runtime, move || async move {
+            if let Source::Given(client, _) = &clients.source {
+                return work(client.clone()).await;
+            }
+            let client = clients.of_runtime(runtime::own()?);
+            work(clients.connected(&client, Home::Tasks).await?).await
+        })
+    }
+
+    /// Has `observer` told how long synchronous callers wait for one of the connections that they share.
+    pub(crate) fn observe_waits(&self, observer: Arc<WaitObserver>) {
+        self.0.threads.waits.observe(observer);
+    }
+
     /// The clients that are connected now.
     #[cfg(any(
         feature = "redis",
@@ -111,7 +136,7 @@ impl<C: Clone + Send + Sync + 'static> Clients<C> {
         if let Source::Given(client, _) = &self.0.source {
             return vec![client.clone()];
         }
-        let of_tasks = |(_, client): &(Id, Arc<OnceCell<C>>)| Arc::clone(client);
+        let of_tasks = |(_, client): &(Id, Arc<Lazily<C>>)| Arc::clone(client);
         let tasks: Vec<_> = self.0.by_runtime().iter().map(of_tasks).collect();
         let all = tasks.into_iter().chain(self.0.threads.idle_clients());
         all.filter_map(|client| client.get().cloned()).collect()
@@ -136,7 +161,7 @@ where
 impl<C: Clone + Send + Sync + 'static> Inner<C> {
     /// Runs an operation on this thread, which blocks for so long at most.
     fn block_on<T, O, F>(
-        &self,
+        self: &Arc<Self>,
         operation: Operation,
         allowance: Duration,
         work: O,
@@ -162,16 +187,25 @@ impl<C: Clone + Send + Sync + 'static> Inner<C> {
     }
 
     /// The client of a home, which connects first if it never did.
-    async fn connected(&self, client: &OnceCell<C>, home: Home) -> Result<C, Error> {
+    async fn connected(self: &Arc<Self>, client: &Lazily<C>, home: Home) -> Result<C, Error> {
+        if let Some(client) = client.get() {
+            return Ok(client.clone());
+        }
+        let clients = Arc::clone(self);
+        // Boxed: the many operations that need no connecting keep no room for it.
+        let making = Box::pin(client.get_or_make(move || clients.connect(home)));
+        Ok(making.await?.clone())
+    }
+
+    fn connect(&self, home: Home) -> Connecting<C> {
         let Source::Connect(connect) = &self.source else {
             unreachable!("the program's client needs no connecting");
         };
-        let client = client.get_or_try_init(|| connect(home)).await?;
-        Ok(client.clone())
+        connect(home)
     }
 
     /// The client of a runtime, which is forgotten when the runtime ends.
-    fn of_runtime(self: &Arc<Self>, runtime: &Handle) -> Arc<OnceCell<C>> {
+    fn of_runtime(self: &Arc<Self>, runtime: &Handle) -> Arc<Lazily<C>> {
         let id = runtime.id();
         let mut by_runtime = self.by_runtime();
         if let Some((_, known)) = by_runtime.iter().find(|(known, _)| *known == id) {
@@ -194,7 +228,7 @@ impl<C: Clone + Send + Sync + 'static> Inner<C> {
 }
 
 impl<C> Inner<C> {
-    fn by_runtime(&self) -> MutexGuard<'_, Vec<(Id, Arc<OnceCell<C>>)>> {
+    fn by_runtime(&self) -> MutexGuard<'_, Vec<(Id, Arc<Lazily<C>>)>> {
         self.by_runtime
             .lock()
             .unwrap_or_else(PoisonError::into_inner)

@@ -3,9 +3,12 @@
 #[cfg(any(feature = "redis", feature = "postgres"))]
 mod changes;
 mod clients;
+mod lazily;
 mod round_trips;
 mod runtime;
 mod thread_homes;
+mod undo;
+mod waits;
 
 #[cfg(any(feature = "redis", feature = "postgres"))]
 pub(crate) use changes::Changes;
@@ -17,6 +20,11 @@ pub(crate) use clients::Clients;
     feature = "mongo"
 ))]
 pub(crate) use clients::Home;
+#[cfg(any(feature = "sqlite", feature = "postgres", feature = "mysql"))]
+pub(crate) use lazily::Lazily;
+#[cfg(feature = "redis")]
+pub(crate) use lazily::filled;
 pub(crate) use round_trips::RoundTrips;
 #[cfg(any(feature = "redis", feature = "postgres", feature = "s3"))]
 pub(crate) use runtime::spawn_on_own;
+pub(crate) use waits::Waits;

@@ -1,5 +1,6 @@
 //! The runtimes on which the I/O of a client runs.
 
+use std::ops::Deref;
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -53,10 +54,34 @@ pub(crate) fn spawn_on_own(
     Ok(own()?.spawn(task))
 }
 
-/// A runtime for a thread that blocks.
-pub(super) fn of_a_thread() -> Result<Runtime, Error> {
-    let mut builder = Builder::new_current_thread();
-    builder.enable_all().build().map_err(not_started)
+/// A runtime for a thread that blocks. It may be dropped anywhere, in a task too: it waits for nothing then.
+pub(super) struct ThreadRuntime(Option<Runtime>);
+
+impl ThreadRuntime {
+    pub(super) fn start() -> Result<Self, Error> {
+        let mut builder = Builder::new_current_thread();
+        let runtime = builder.enable_all().build().map_err(not_started)?;
+        Ok(Self(Some(runtime)))
+    }
+}
+
+impl Deref for ThreadRuntime {
+    type Target = Runtime;
+
+    fn deref(&self) -> &Runtime {
+        match &self.0 {
+            Some(runtime) => runtime,
+            None => unreachable!("it ends when this is dropped"),
+        }
+    }
+}
+
+impl Drop for ThreadRuntime {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
 }
 
 fn not_started(error: std::io::Error) -> Error {

@@ -4,10 +4,9 @@ use std::ops::Deref;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use tokio::runtime::Runtime;
-use tokio::sync::OnceCell;
-
-use super::runtime;
+use super::Waits;
+use super::lazily::Lazily;
+use super::runtime::ThreadRuntime;
 use crate::error::Error;
 
 /// How many synchronous callers of one store can be served at once; each has a connection of its own, and servers do not
@@ -18,6 +17,7 @@ const MOST: usize = 8;
 pub(super) struct ThreadHomes<C> {
     state: Mutex<State<C>>,
     returned: Condvar,
+    pub(super) waits: Waits,
 }
 
 struct State<C> {
@@ -30,8 +30,8 @@ struct State<C> {
 
 /// A runtime, and its client.
 pub(super) struct ThreadHome<C> {
-    pub(super) runtime: Runtime,
-    pub(super) client: Arc<OnceCell<C>>,
+    pub(super) runtime: ThreadRuntime,
+    pub(super) client: Arc<Lazily<C>>,
 }
 
 /// A home that goes back when this is dropped.
@@ -50,27 +50,33 @@ impl<C> ThreadHomes<C> {
         Self {
             state: Mutex::new(state),
             returned: Condvar::new(),
+            waits: Waits::default(),
         }
     }
 
     /// Lends a home; `None` if all were in use for so long.
     pub(super) fn borrow(&self, patience: Duration) -> Result<Option<Borrowed<'_, C>>, Error> {
         let mut state = self.state();
-        let started = Instant::now();
+        let (started, mut has_waited) = (Instant::now(), false);
         while state.idle.is_empty() && state.made >= MOST {
             let left = patience.saturating_sub(started.elapsed());
             if left.is_zero() {
                 return Ok(None);
             }
+            has_waited = true;
             state.waiting += 1;
             let waited = self.returned.wait_timeout(state, left);
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
             state.waiting -= 1;
         }
+        match has_waited {
+            true => self.waits.since(started),
+            false => self.waits.none(),
+        }
         let home = match state.idle.pop() {
             Some(home) => home,
             None => {
-                let runtime = runtime::of_a_thread()?;
+                let runtime = ThreadRuntime::start()?;
                 state.made += 1;
                 let client = Arc::default();
                 ThreadHome { runtime, client }
@@ -90,7 +96,7 @@ impl<C> ThreadHomes<C> {
         feature = "postgres",
         feature = "mysql"
     ))]
-    pub(super) fn idle_clients(&self) -> Vec<Arc<OnceCell<C>>> {
+    pub(super) fn idle_clients(&self) -> Vec<Arc<Lazily<C>>> {
         let state = self.state();
         state
             .idle
@@ -151,5 +157,16 @@ mod tests {
         });
         drop(lent);
         assert_eq!(homes.idle_clients().len(), MOST);
+    }
+
+    #[test]
+    fn they_may_be_dropped_in_a_task() {
+        let homes = ThreadHomes::<()>::new();
+        drop(homes.borrow(Duration::ZERO).unwrap());
+        let mut builder = tokio::runtime::Builder::new_current_thread();
+        builder
+            .build()
+            .unwrap()
+            .block_on(async move { drop(homes) });
     }
 }

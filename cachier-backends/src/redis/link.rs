@@ -8,9 +8,9 @@ use redis::{Cmd, RedisError, RedisResult, Value};
 use tokio::sync::OnceCell;
 
 use super::error;
-use super::source::{Connection, Source};
+use super::source::{self, Connection, Source};
 use crate::error::{Error, Operation};
-use crate::network::RoundTrips;
+use crate::network::{RoundTrips, filled};
 
 /// From when on a server that answers nobody is taken for gone, if the caller gives up.
 ///
@@ -74,9 +74,15 @@ impl Link {
         command: &Cmd,
     ) -> Result<Value, Failure> {
         let attempt = Arc::clone(&self.0.current());
-        // Boxed: the many requests that need no connecting keep no room for it.
-        let connect = || Box::pin(self.0.server.source.connect());
-        let connected = attempt.get_or_init(connect).await;
+        if attempt.get().is_none() {
+            let server = Arc::clone(&self.0.server);
+            let connect = || async move { server.source.connect().await };
+            // Boxed: the many requests that need no connecting keep no room for it.
+            Box::pin(filled(&attempt, connect)).await;
+        }
+        let Some(connected) = attempt.get() else {
+            return Err(Failure::Unreachable(source::lost()));
+        };
         let connection = connected.as_ref().map_err(|refused| {
             self.0.replace(&attempt);
             Failure::Unreachable(refused.clone())

@@ -42,7 +42,7 @@ use self::source::Source;
 use self::subscribe::Listener;
 use crate::backend::{
     Backend, BoxFuture, Capabilities, Capability, EntryVersion, Figures, Lease, LeaseReply, Loaded,
-    Pool, Renewal, StoreReply, StoreRequest, Usage, Watch, Watcher,
+    Pool, Renewal, StoreReply, StoreRequest, Usage, WaitObserver, Watch, Watcher,
 };
 use crate::blocking;
 use crate::error::{Error, Operation};
@@ -155,6 +155,12 @@ impl RedisBackend {
     fn about(&self, key: &Key, operation: Operation, script: &'static Script) -> Call {
         let member = names::member(key);
         script.call(operation, &Shard::of(key), &self.origin, &member)
+    }
+
+    /// Gives back the lease of this token.
+    fn releasing(&self, key: &Key, token: &str) -> Call {
+        self.about(key, Operation::Lease, &scripts::RELEASE)
+            .arg(token)
     }
 
     /// Runs a script again and again on each shard of a function, until it says that this was all; the sum of the first
@@ -302,9 +308,15 @@ impl Backend for RedisBackend {
             .arg(names::seen(seen))
             .arg(&token)
             .arg(millis(period));
+        let release = self.releasing(key, &token);
+        let undo = self
+            .clients
+            .undo(|link| async move { release.number(&link).await.map(drop) });
         let lease = Lease::new(key.clone(), seen.cloned(), Owner { token });
         self.clients.run(Operation::Lease, move |link| async move {
-            match call.run(&link).await? {
+            let asked = call.run(&link).await;
+            undo.unless_lost(&asked);
+            match asked? {
                 Value::BulkString(reply) if reply == b"granted" => {
                     Ok(LeaseReply::Granted(lease.expiring_after(period)))
                 }
@@ -335,9 +347,7 @@ impl Backend for RedisBackend {
         let Some(owner) = lease.state::<Owner>() else {
             return answer(());
         };
-        let call = self
-            .about(lease.key(), Operation::Lease, &scripts::RELEASE)
-            .arg(&owner.token);
+        let call = self.releasing(lease.key(), &owner.token);
         self.clients.run(Operation::Lease, |link| async move {
             call.number(&link).await.map(drop)
         })
@@ -444,6 +454,10 @@ impl Backend for RedisBackend {
                 None,
             )),
         }
+    }
+
+    fn observe_waits(&self, observer: Arc<WaitObserver>) {
+        self.clients.observe_waits(observer);
     }
 
     fn check(&self) -> BoxFuture<'_, ()> {

@@ -88,7 +88,8 @@ async fn unless_lost(
     .await
 }
 
-fn lost() -> RedisError {
+/// The connection is of no use any more.
+pub(super) fn lost() -> RedisError {
     std::io::Error::from(std::io::ErrorKind::BrokenPipe).into()
 }
 

@@ -2,15 +2,16 @@
 
 use std::ops::DerefMut;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sqlx::pool::PoolConnection;
 use sqlx::{ConnectOptions, Connection};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::time::timeout;
 
 use super::error::is_broken;
 use crate::backend::Pool;
+use crate::network::Waits;
 
 /// How long opening a connection, or waiting for one, may take; the operation's budget may end it before.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -22,7 +23,7 @@ pub(super) enum Source<D: sqlx::Database> {
     /// Kept here and not in a pool of sqlx, which sends a request more whenever a connection comes back to it.
     Own(Arc<Own<D>>),
     /// The program's.
-    Given(sqlx::Pool<D>),
+    Given(sqlx::Pool<D>, Waits),
 }
 
 /// Connections of one client, opened when they are needed.
@@ -31,6 +32,7 @@ pub(super) struct Own<D: sqlx::Database> {
     idle: Mutex<Vec<D::Connection>>,
     free: Arc<Semaphore>,
     max: usize,
+    waits: Waits,
 }
 
 /// A connection in use. One that is not [kept](Self::keep) is closed.
@@ -44,12 +46,13 @@ pub(super) enum Taken<D: sqlx::Database> {
 }
 
 impl<D: sqlx::Database> Source<D> {
-    pub(super) fn own(options: Options<D>, max: usize) -> Self {
+    pub(super) fn own(options: Options<D>, max: usize, waits: Waits) -> Self {
         Self::Own(Arc::new(Own {
             options,
             idle: Mutex::default(),
             free: Arc::new(Semaphore::new(max)),
             max,
+            waits,
         }))
     }
 
@@ -59,7 +62,12 @@ impl<D: sqlx::Database> Source<D> {
             Self::Own(own) => timeout(PATIENCE, Arc::clone(own).take())
                 .await
                 .unwrap_or(Err(sqlx::Error::PoolTimedOut)),
-            Self::Given(pool) => Ok(Taken::Given(pool.acquire().await?)),
+            Self::Given(pool, waits) => {
+                let started = Instant::now();
+                let connection = pool.acquire().await?;
+                waits.since(started);
+                Ok(Taken::Given(connection))
+            }
         }
     }
 
@@ -69,7 +77,7 @@ impl<D: sqlx::Database> Source<D> {
                 let busy = own.max - own.free.available_permits();
                 Pool::new(own.idle().len() as u64, busy as u64, Some(own.max as u64))
             }
-            Self::Given(pool) => {
+            Self::Given(pool, _) => {
                 let (size, idle) = (u64::from(pool.size()), pool.num_idle() as u64);
                 let max = pool.options().get_max_connections();
                 Pool::new(idle, size.saturating_sub(idle), Some(u64::from(max)))
@@ -82,25 +90,55 @@ impl<D: sqlx::Database> Clone for Source<D> {
     fn clone(&self) -> Self {
         match self {
             Self::Own(own) => Self::Own(Arc::clone(own)),
-            Self::Given(pool) => Self::Given(pool.clone()),
+            Self::Given(pool, waits) => Self::Given(pool.clone(), waits.clone()),
         }
     }
 }
 
 impl<D: sqlx::Database> Own<D> {
     async fn take(self: Arc<Self>) -> Result<Taken<D>, sqlx::Error> {
-        let permit = Arc::clone(&self.free).acquire_owned().await;
-        let permit = permit.map_err(|_| sqlx::Error::PoolClosed)?;
+        let permit = self.permit().await?;
         let idle = self.idle().pop();
-        let connection = match idle {
-            Some(connection) => connection,
-            None => self.options.connect().await?,
-        };
-        Ok(Taken::Own {
-            connection,
-            from: self,
-            _permit: permit,
-        })
+        match idle {
+            Some(connection) => Ok(Taken::Own {
+                connection,
+                from: self,
+                _permit: permit,
+            }),
+            None => self.open(permit).await,
+        }
+    }
+
+    /// A new connection. It is opened in a task of its own, which goes on when this is dropped: what takes longer than a
+    /// call may take is there for the next one.
+    async fn open(self: Arc<Self>, permit: OwnedSemaphorePermit) -> Result<Taken<D>, sqlx::Error> {
+        let (hand_over, opened) = oneshot::channel();
+        tokio::spawn(async move {
+            let connected = timeout(PATIENCE, self.options.connect()).await;
+            let taken = connected
+                .unwrap_or(Err(sqlx::Error::PoolTimedOut))
+                .map(|connection| Taken::Own {
+                    connection,
+                    from: self,
+                    _permit: permit,
+                });
+            if let Err(Ok(unwanted)) = hand_over.send(taken) {
+                unwanted.keep(None);
+            }
+        });
+        opened.await.unwrap_or(Err(sqlx::Error::PoolClosed))
+    }
+
+    /// The right to use a connection, as soon as there is one.
+    async fn permit(&self) -> Result<OwnedSemaphorePermit, sqlx::Error> {
+        if let Ok(permit) = Arc::clone(&self.free).try_acquire_owned() {
+            self.waits.none();
+            return Ok(permit);
+        }
+        let started = Instant::now();
+        let permit = Arc::clone(&self.free).acquire_owned().await;
+        self.waits.since(started);
+        permit.map_err(|_| sqlx::Error::PoolClosed)
     }
 
     fn idle(&self) -> MutexGuard<'_, Vec<D::Connection>> {

@@ -7,7 +7,7 @@ use sqlx::SqlStr;
 use super::connections::Source;
 use super::dialect::Dialect;
 use crate::backend::Pool;
-use crate::network::Home;
+use crate::network::{Home, Waits};
 
 /// One client of a database.
 #[derive(Clone)]
@@ -94,19 +94,25 @@ macro_rules! with_connection {
 }
 
 impl Database {
-    /// A client for one home.
-    pub(super) fn open(address: &Address, home: Home) -> Self {
+    /// A client for one home. Of those that synchronous callers share, each serves one at a time: nobody waits there.
+    pub(super) fn open(address: &Address, home: Home, waits: &Waits) -> Self {
+        let waits = match home {
+            Home::Tasks => waits.clone(),
+            Home::Thread => Waits::default(),
+        };
         let max = |for_tasks| match home {
             Home::Tasks => for_tasks,
             Home::Thread => 1,
         };
         match address {
             #[cfg(feature = "sqlite")]
-            Address::Sqlite(options) => Self::Sqlite(Source::own(options.clone(), max(4))),
+            Address::Sqlite(options) => Self::Sqlite(Source::own(options.clone(), max(4), waits)),
             #[cfg(feature = "postgres")]
-            Address::Postgres(options) => Self::Postgres(Source::own(options.clone(), max(8))),
+            Address::Postgres(options) => {
+                Self::Postgres(Source::own(options.clone(), max(8), waits))
+            }
             #[cfg(feature = "mysql")]
-            Address::MySql(options) => Self::MySql(Source::own(options.clone(), max(8))),
+            Address::MySql(options) => Self::MySql(Source::own(options.clone(), max(8), waits)),
         }
     }
 

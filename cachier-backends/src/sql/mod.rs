@@ -37,13 +37,13 @@ use std::time::{Duration, SystemTime};
 
 use crate::backend::{
     Backend, BoxFuture, Capabilities, Capability, EntryVersion, Figures, Lease, LeaseReply, Loaded,
-    Pool, Renewal, StoreReply, StoreRequest, Usage,
+    Pool, Renewal, StoreReply, StoreRequest, Usage, WaitObserver,
 };
 #[cfg(feature = "postgres")]
 use crate::backend::{Watch, Watcher};
 use crate::error::{Error, ErrorKind, Operation};
 use crate::key::{Key, Scope};
-use crate::network::Clients;
+use crate::network::{Clients, Waits};
 use connections::Source;
 use database::{Address, Database};
 use dialect::Statements;
@@ -65,6 +65,7 @@ use store::{Asked, NewEntry, Shared, Store, Token};
 pub struct SqlBackend {
     address: Address,
     clients: Clients<Database>,
+    waits: Waits,
     shared: Arc<Shared>,
     #[cfg(feature = "postgres")]
     subscription: Option<subscribe::Subscription>,
@@ -87,12 +88,7 @@ impl SqlBackend {
     /// feature that is off.
     pub fn from_url(url: &str) -> Result<Self, Error> {
         let address = address(url)?;
-        let opened = address.clone();
-        let clients = Clients::new(move |home| {
-            let database = Database::open(&opened, home);
-            async move { Ok(database) }
-        });
-        Ok(Self::of(address, clients, TABLE))
+        Ok(Self::opening(address))
     }
 
     /// Entries in `sql.db` in the user's cache folder, which is made if need be: `$XDG_CACHE_HOME/cachier` or
@@ -113,12 +109,7 @@ impl SqlBackend {
         })?;
         let options = sqlx::sqlite::SqliteConnectOptions::new().filename(folder.join("sql.db"));
         let address = Address::Sqlite(sqlite::writable(options));
-        let opened = address.clone();
-        let clients = Clients::new(move |home| {
-            let database = Database::open(&opened, home);
-            async move { Ok(database) }
-        });
-        Ok(Self::of(address, clients, TABLE))
+        Ok(Self::opening(address))
     }
 
     /// Entries in the database of the program's own pool.
@@ -129,8 +120,9 @@ impl SqlBackend {
     #[must_use]
     pub fn with_sqlite_pool(pool: sqlx::SqlitePool) -> Self {
         let address = Address::Sqlite((*pool.connect_options()).clone());
-        let database = Database::Sqlite(Source::Given(pool));
-        Self::of(address, Clients::given(database), TABLE)
+        let waits = Waits::default();
+        let database = Database::Sqlite(Source::Given(pool, waits.clone()));
+        Self::of(address, Clients::given(database), waits, TABLE)
     }
 
     /// Entries in the database of the program's own pool.
@@ -141,8 +133,9 @@ impl SqlBackend {
     #[must_use]
     pub fn with_postgres_pool(pool: sqlx::PgPool) -> Self {
         let address = Address::Postgres((*pool.connect_options()).clone());
-        let database = Database::Postgres(Source::Given(pool));
-        Self::of(address, Clients::given(database), TABLE)
+        let waits = Waits::default();
+        let database = Database::Postgres(Source::Given(pool, waits.clone()));
+        Self::of(address, Clients::given(database), waits, TABLE)
     }
 
     /// Entries in the database of the program's own pool.
@@ -153,8 +146,9 @@ impl SqlBackend {
     #[must_use]
     pub fn with_mysql_pool(pool: sqlx::MySqlPool) -> Self {
         let address = Address::MySql((*pool.connect_options()).clone());
-        let database = Database::MySql(Source::Given(pool));
-        Self::of(address, Clients::given(database), TABLE)
+        let waits = Waits::default();
+        let database = Database::MySql(Source::Given(pool, waits.clone()));
+        Self::of(address, Clients::given(database), waits, TABLE)
     }
 
     /// The same, with the entries in another table; beside it there is one of this name and `_schema`.
@@ -167,10 +161,21 @@ impl SqlBackend {
             return Err(unusable("the name of the table is not plain")
                 .with_hint("write lower-case letters, digits and underscores, 48 at most"));
         }
-        Ok(Self::of(self.address, self.clients, name))
+        Ok(Self::of(self.address, self.clients, self.waits, name))
     }
 
-    fn of(address: Address, clients: Clients<Database>, table: &str) -> Self {
+    /// Clients of its own, which connect when they are needed.
+    fn opening(address: Address) -> Self {
+        let (opened, waits) = (address.clone(), Waits::default());
+        let of_clients = waits.clone();
+        let clients = Clients::new(move |home| {
+            let database = Database::open(&opened, home, &of_clients);
+            async move { Ok(database) }
+        });
+        Self::of(address, clients, waits, TABLE)
+    }
+
+    fn of(address: Address, clients: Clients<Database>, waits: Waits, table: &str) -> Self {
         let statements = Statements::new(address.dialect(), table);
         let shared = Arc::new(Shared::new(
             format!("{}#{table}", address.name()),
@@ -181,6 +186,7 @@ impl SqlBackend {
             subscription: subscription(&address, &shared),
             address,
             clients,
+            waits,
             shared,
         }
     }
@@ -269,18 +275,26 @@ impl Backend for SqlBackend {
         seen: Option<&'a EntryVersion>,
         period: Duration,
     ) -> BoxFuture<'a, LeaseReply> {
-        let (key, seen) = (key.clone(), seen.cloned());
+        let owner = store::token();
+        let lease = Lease::new(key.clone(), seen.cloned(), owner).expiring_after(period);
+        let (lost, shared) = (lease.share(), Arc::clone(&self.shared));
+        let undo = self.clients.undo(move |database| async move {
+            let operation = Operation::Lease;
+            let store = Store {
+                shared,
+                database,
+                operation,
+            };
+            store.release(lost.key(), owner, lost.seen()).await
+        });
         self.run(Operation::Lease, move |store| async move {
-            let owner = store::token();
-            Ok(
-                match store.lease(&key, seen.as_ref(), owner, period).await? {
-                    Asked::Granted => {
-                        LeaseReply::Granted(Lease::new(key, seen, owner).expiring_after(period))
-                    }
-                    Asked::Held => LeaseReply::Held,
-                    Asked::Changed => LeaseReply::Changed,
-                },
-            )
+            let asked = store.lease(lease.key(), lease.seen(), owner, period).await;
+            undo.unless_lost(&asked);
+            Ok(match asked? {
+                Asked::Granted => LeaseReply::Granted(lease),
+                Asked::Held => LeaseReply::Held,
+                Asked::Changed => LeaseReply::Changed,
+            })
         })
     }
 
@@ -369,6 +383,11 @@ impl Backend for SqlBackend {
             round_trips: self.shared.trips.totals(),
             pool,
         }
+    }
+
+    fn observe_waits(&self, observer: Arc<WaitObserver>) {
+        self.clients.observe_waits(Arc::clone(&observer));
+        self.waits.observe(observer);
     }
 
     fn check(&self) -> BoxFuture<'_, ()> {

@@ -36,8 +36,12 @@ pub(super) const DIALECT: Dialect = Dialect {
 
 /// The server of a URL. `Err` says what is wrong.
 pub(super) fn options(url: &str) -> Result<MySqlConnectOptions, &'static str> {
-    let options = MySqlConnectOptions::from_str(url);
-    options.map_err(|_| "write mysql://user:password@host:port/database")
+    const FORM: &str = "write mysql://user:password@host:port/database";
+    // Without slashes all of it would be the name of a database, and shown.
+    let options = url
+        .contains("://")
+        .then(|| MySqlConnectOptions::from_str(url));
+    options.ok_or(FORM)?.map_err(|_| FORM)
 }
 
 pub(super) fn name(options: &MySqlConnectOptions) -> String {

@@ -32,7 +32,10 @@ pub(super) const DIALECT: Dialect = Dialect {
 
 /// The server of a URL. `Err` says what is wrong.
 pub(super) fn options(url: &str) -> Result<PgConnectOptions, &'static str> {
-    PgConnectOptions::from_str(url).map_err(|_| "write postgres://user:password@host:port/database")
+    const FORM: &str = "write postgres://user:password@host:port/database";
+    // Without slashes all of it would be the name of a database, and shown.
+    let options = url.contains("://").then(|| PgConnectOptions::from_str(url));
+    options.ok_or(FORM)?.map_err(|_| FORM)
 }
 
 pub(super) fn name(options: &PgConnectOptions) -> String {

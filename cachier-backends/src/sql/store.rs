@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use sqlx::SqlStr;
-use tokio::sync::OnceCell;
 
 use super::database::{Argument, Database, Done, Pair};
 use super::dialect::{SOME, Statements};
@@ -13,7 +12,7 @@ use super::error::{failed, is_conflict, is_too_large};
 use crate::backend::{EntryVersion, Loaded, Renewal, StoreReply, Usage};
 use crate::error::{Error, ErrorKind, Operation};
 use crate::key::{Key, Scope};
-use crate::network::RoundTrips;
+use crate::network::{Lazily, RoundTrips};
 
 /// What all clients of one backend share.
 pub(super) struct Shared {
@@ -22,15 +21,17 @@ pub(super) struct Shared {
     pub(super) trips: RoundTrips,
     /// Tells what this backend did from what others did.
     pub(super) origin: String,
-    ready: OnceCell<Ready>,
+    ready: Lazily<Ready>,
 }
 
 /// What is known since the table is there.
+#[derive(Clone)]
 struct Ready {
     request_limit: Option<u64>,
 }
 
 /// One client in one operation.
+#[derive(Clone)]
 pub(super) struct Store {
     pub(super) shared: Arc<Shared>,
     pub(super) database: Database,
@@ -67,7 +68,7 @@ impl Shared {
             statements,
             trips: RoundTrips::default(),
             origin: hex(&token()),
-            ready: OnceCell::new(),
+            ready: Lazily::default(),
         }
     }
 }
@@ -269,7 +270,12 @@ impl Store {
 
     /// Has the table made or migrated, once.
     async fn ready(&self) -> Result<&Ready, Error> {
-        self.shared.ready.get_or_try_init(|| self.prepare()).await
+        if let Some(ready) = self.shared.ready.get() {
+            return Ok(ready);
+        }
+        let store = self.clone();
+        let prepare = move || async move { store.prepare().await };
+        self.shared.ready.get_or_make(prepare).await
     }
 
     async fn prepare(&self) -> Result<Ready, Error> {

@@ -6,12 +6,13 @@
 pub mod server;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use cachier_backends::sql::SqlBackend;
 use cachier_backends::{
-    Backend, Key, KeyHash, LeaseReply, Operation, Renewal, Scope, StoreReply, StoreRequest,
-    Version, blocking,
+    Backend, ErrorKind, Key, KeyHash, LeaseReply, Operation, Renewal, Scope, StoreReply,
+    StoreRequest, Version, blocking,
 };
 use futures_lite::future::block_on;
 
@@ -170,4 +171,47 @@ pub async fn garbage_comes_back(backend: &SqlBackend, overwrite: impl AsyncFnOnc
     overwrite().await;
     let loaded = backend.load(&key(1)).await.unwrap().unwrap();
     assert_eq!(loaded.bytes, [0xff, 0, 0xfe]);
+}
+
+/// Many processes may find no table at the same moment, and make it.
+pub async fn made_by_many_at_once(connect: impl Fn() -> SqlBackend) {
+    let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
+    for number in 0..8 {
+        let (backend, tell) = (connect(), tell.clone());
+        tokio::spawn(async move {
+            let request = StoreRequest::new(b"one", created());
+            let stored = backend.store(&key(number), request).await;
+            tell.send(stored.map(|_| ())).unwrap();
+        });
+    }
+    for _ in 0..8 {
+        told.recv().await.unwrap().unwrap();
+    }
+    assert_eq!(connect().usage(&scope()).await.unwrap().entries, Some(8));
+}
+
+/// A table that a newer cachier has changed is left alone.
+pub async fn a_newer_table(backend: impl Fn() -> SqlBackend, age: impl AsyncFnOnce()) {
+    backend().check().await.unwrap();
+    age().await;
+    let error = backend().load(&key(1)).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Protocol, "{error:?}");
+    assert!(error.to_string().contains("another `table`"), "{error}");
+}
+
+/// How long operations wait for a connection is told, to asynchronous callers and others.
+pub fn waits_are_told(backend: &SqlBackend) {
+    let told = Arc::new(AtomicU64::new(0));
+    let of_observer = Arc::clone(&told);
+    backend.observe_waits(Arc::new(move |_| {
+        of_observer.fetch_add(1, Ordering::SeqCst);
+    }));
+    let count = || told.load(Ordering::SeqCst);
+    runtime().block_on(async { backend.load(&key(1)).await.unwrap() });
+    let of_a_task = count();
+    assert!(of_a_task > 0);
+    blocking::inline(Duration::from_secs(10), || {
+        block_on(backend.load(&key(1))).unwrap()
+    });
+    assert_eq!(count(), of_a_task + 1);
 }

@@ -129,6 +129,12 @@ pub(crate) fn store_catalogue() -> Vec<Metric<StoreFigures>> {
             "Connections to the store by state.",
             connections,
         ),
+        histogram(
+            "pool_wait_duration",
+            Unit::Seconds,
+            "Waiting for a connection to the store.",
+            |store| one_histogram(&store.pool_waits),
+        ),
     ]
 }
 

@@ -197,6 +197,54 @@ fn after_repeated_failures_the_breaker_answers_until_a_probe_succeeds() {
 }
 
 #[test]
+fn what_failed_with_its_connection_is_tried_once_more_and_nothing_else_is() {
+    #[cachier(backend = registered("map"), enable_metrics)]
+    fn double(number: u64) -> u64 {
+        number * 2
+    }
+
+    with_map(|map| {
+        let call = || double::call_detailed(CallOptions::new(), 21);
+        map.set(Fault::FailsOnce(ErrorKind::Connect));
+        let served = call();
+        assert_eq!((served.value, served.outcome), (42, Outcome::Miss));
+        assert!(served.backend_error.is_none(), "{served}");
+        assert_eq!(map.asked(), 3, "load, load, store");
+        map.set(Fault::FailsOnce(ErrorKind::Connect));
+        assert_eq!(call().outcome, Outcome::Hit);
+
+        for (kind, attempts) in [(ErrorKind::Connect, 2), (ErrorKind::Io, 1)] {
+            map.set(Fault::Fails(kind));
+            let before = map.asked();
+            assert_eq!(call().outcome, Outcome::Unavailable);
+            assert_eq!(map.asked() - before, attempts, "{kind:?}");
+        }
+        assert_eq!(double::metrics().stats().backend_errors, 2);
+    });
+}
+
+#[test]
+fn a_store_that_only_refuses_to_write_is_still_read() {
+    #[cachier(backend = registered("map"))]
+    fn double(number: u64) -> u64 {
+        number * 2
+    }
+
+    with_map(|map| {
+        double(0);
+        let failures = u64::from(2 * cachier::global_params().breaker_threshold);
+        for kind in [ErrorKind::Denied, ErrorKind::Full] {
+            map.set(Fault::FailsToStore(kind));
+            for number in 0..failures {
+                double::precache_value(number, 0).unwrap_err();
+            }
+            let call = double::call_detailed(CallOptions::new(), 0);
+            assert_eq!((call.value, call.outcome), (0, Outcome::Hit), "{kind:?}");
+        }
+    });
+}
+
+#[test]
 fn a_backend_that_nobody_registered_is_reported_and_can_be_registered_later() {
     #[cachier(backend = registered("later"), enable_metrics)]
     fn double(number: u64) -> u64 {

@@ -1,0 +1,144 @@
+//! What is made when it is first needed, and takes a while: connections.
+
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use tokio::sync::OnceCell;
+
+use crate::error::{Error, ErrorKind, Operation};
+
+/// Made when it is first needed and then kept; tried again as long as that fails.
+pub(crate) struct Lazily<T> {
+    made: OnceLock<T>,
+    attempt: Mutex<Attempt<T>>,
+}
+
+/// One attempt, which all callers of the time share, and what it came to.
+type Attempt<T> = Arc<OnceCell<Result<T, Error>>>;
+
+impl<T> Default for Lazily<T> {
+    fn default() -> Self {
+        Self {
+            made: OnceLock::new(),
+            attempt: Mutex::default(),
+        }
+    }
+}
+
+impl<T: Clone + Send + Sync + 'static> Lazily<T> {
+    /// What has been made.
+    pub(crate) fn get(&self) -> Option<&T> {
+        self.made.get()
+    }
+
+    /// What has been made, else what `make` comes to.
+    pub(crate) async fn get_or_make<F>(
+        &self,
+        make: impl FnOnce() -> F + Send + 'static,
+    ) -> Result<&T, Error>
+    where
+        F: Future<Output = Result<T, Error>> + Send + 'static,
+    {
+        if let Some(made) = self.made.get() {
+            return Ok(made);
+        }
+        let attempt = Arc::clone(&self.attempt.lock().unwrap_or_else(PoisonError::into_inner));
+        match filled(&attempt, make).await {
+            Some(Ok(made)) => Ok(self.made.get_or_init(|| made.clone())),
+            Some(Err(error)) => {
+                self.give_up(&attempt);
+                Err(error.clone())
+            }
+            None => {
+                self.give_up(&attempt);
+                let message = "the runtime of the backend has ended";
+                Err(Error::new(ErrorKind::Io, Operation::Load, message))
+            }
+        }
+    }
+
+    /// Has the next caller try anew, unless another one did that already.
+    fn give_up(&self, failed: &Attempt<T>) {
+        let mut attempt = self.attempt.lock().unwrap_or_else(PoisonError::into_inner);
+        if Arc::ptr_eq(&attempt, failed) {
+            *attempt = Attempt::default();
+        }
+    }
+}
+
+/// What a cell holds, filled by `make` if need be; `None` if the runtime ended before that.
+///
+/// It is filled in a task of its own, which goes on when this is dropped: what takes longer than a call may take comes
+/// about nevertheless, for the next one.
+pub(crate) async fn filled<T, F>(
+    cell: &Arc<OnceCell<T>>,
+    make: impl FnOnce() -> F + Send + 'static,
+) -> Option<&T>
+where
+    T: Send + Sync + 'static,
+    F: Future<Output = T> + Send + 'static,
+{
+    if cell.get().is_none() {
+        let of_task = Arc::clone(cell);
+        let task = tokio::spawn(async move {
+            of_task.get_or_init(make).await;
+        });
+        // Whether it has done its work shows in the cell.
+        let _ = task.await;
+    }
+    cell.get()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::sync::atomic::{AtomicU32, Ordering};
+    use std::time::Duration;
+
+    use tokio::sync::Notify;
+    use tokio::time::timeout;
+
+    use super::*;
+
+    fn runtime() -> tokio::runtime::Runtime {
+        let mut builder = tokio::runtime::Builder::new_current_thread();
+        builder.enable_all().build().unwrap()
+    }
+
+    #[test]
+    fn what_takes_longer_than_a_caller_waits_is_there_for_the_next() {
+        let (lazily, go) = (Lazily::default(), Arc::new(Notify::new()));
+        let slowly = || {
+            let go = Arc::clone(&go);
+            move || async move {
+                go.notified().await;
+                Ok(7)
+            }
+        };
+        runtime().block_on(async {
+            let early = timeout(Duration::from_millis(5), lazily.get_or_make(slowly())).await;
+            assert!(early.is_err() && lazily.get().is_none());
+            go.notify_one();
+            assert_eq!(*lazily.get_or_make(slowly()).await.unwrap(), 7);
+        });
+        assert_eq!(lazily.get(), Some(&7));
+    }
+
+    #[test]
+    fn a_failure_is_told_and_tried_again() {
+        static ATTEMPTS: AtomicU32 = AtomicU32::new(0);
+        let lazily = Lazily::default();
+        let make = || async {
+            match ATTEMPTS.fetch_add(1, Ordering::SeqCst) {
+                0 => Err(Error::new(ErrorKind::Connect, Operation::Load, "not yet")),
+                made => Ok(made),
+            }
+        };
+        runtime().block_on(async {
+            let failed = lazily.get_or_make(make).await;
+            assert_eq!(failed.unwrap_err().kind(), ErrorKind::Connect);
+            assert_eq!(*lazily.get_or_make(make).await.unwrap(), 1);
+            assert_eq!(*lazily.get_or_make(make).await.unwrap(), 1);
+        });
+    }
+}
