@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use cachier::testing::Clock;
-use cachier::{CallOptions, ErrorKind, Outcome, cachier};
+use cachier::{CallOptions, Outcome, cachier};
 use cachier_tests::callers::runtime;
 
 use crate::store::Subject;
@@ -18,9 +18,7 @@ crate::on_every_store! {
     a_clear_forgets_all_entries_and_counts_them
     what_was_invalidated_while_it_was_computed_is_not_stored
     keys_and_names_of_any_unicode
-    an_empty_value_and_a_large_one
     usage_tells_entries_and_bytes
-    garbage_is_a_counted_miss
 }
 
 #[cachier(backend = registered("store"), stale_after = "1h", enable_metrics)]
@@ -181,20 +179,6 @@ fn keys_and_names_of_any_unicode(_: &Subject) {
     );
 }
 
-fn an_empty_value_and_a_large_one(_: &Subject) {
-    #[cachier(backend = registered("store"), operation_timeout = "60s")]
-    fn zeros(length: usize) -> Vec<u8> {
-        vec![0; length]
-    }
-    for length in [0, 1, 3 << 20] {
-        let call = || zeros::call_detailed(CallOptions::new(), length);
-        assert_eq!(call().value.len(), length);
-        // A large value is stored in the background.
-        cachier::flush();
-        assert_eq!((call().value.len(), call().outcome), (length, Outcome::Hit));
-    }
-}
-
 fn usage_tells_entries_and_bytes(_: &Subject) {
     for number in 0..10 {
         outcome(number);
@@ -203,19 +187,4 @@ fn usage_tells_entries_and_bytes(_: &Subject) {
     assert_eq!(usage.entries, Some(10));
     assert!(usage.bytes.is_some_and(|bytes| bytes > 100), "{usage:?}");
     assert_eq!(double::metrics().stats().entries, Some(10));
-}
-
-fn garbage_is_a_counted_miss(subject: &Subject) {
-    for garbage in [&b""[..], b"garbage", &[0xff; 1000]] {
-        outcome(1);
-        subject.overwrite(garbage);
-        let call = double::call_detailed(CallOptions::new(), 1);
-        assert_eq!((call.value, call.outcome), (2, Outcome::Miss));
-        assert_eq!(
-            call.backend_error.map(|error| error.kind()),
-            Some(ErrorKind::Corrupt)
-        );
-        assert_eq!(outcome(1), Outcome::Hit, "it is replaced");
-    }
-    assert_eq!(double::metrics().stats().backend_errors, 3);
 }

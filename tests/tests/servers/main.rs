@@ -3,9 +3,13 @@
 #![allow(clippy::unwrap_used)]
 
 mod calls;
+mod cost;
+mod entries;
 mod faults;
 mod near;
 mod processes;
+mod rights;
+mod secrets;
 mod store;
 
 /// Makes a module of tests for each store; a test is a function of a `Store`.
@@ -32,3 +36,14 @@ macro_rules! on_every_store {
     };
 }
 use on_every_store;
+
+/// The same for each store that is a server.
+macro_rules! on_every_server {
+    ($($test:ident)*) => {
+        $crate::on_every_store!(@ redis: Redis, [$($test)*]);
+        $crate::on_every_store!(@ postgres: Postgres, [$($test)*]);
+        $crate::on_every_store!(@ mariadb: MariaDb, [$($test)*]);
+        $crate::on_every_store!(@ mongo: Mongo, [$($test)*]);
+    };
+}
+use on_every_server;

@@ -7,11 +7,12 @@ use std::time::SystemTime;
 
 use cachier::testing::isolated;
 use cachier::{
-    Backend, Blocking, BoxFuture, Capabilities, EntryVersion, Figures, FileBackend, Key, Lease,
-    LeaseReply, Loaded, MongoBackend, RedisBackend, Renewal, S3Backend, Scope, SqlBackend,
-    StoreReply, StoreRequest, Usage, Watch, Watcher, register_backend,
+    Backend, Blocking, BoxFuture, Capabilities, EntryVersion, Error, Figures, FileBackend, Key,
+    Lease, LeaseReply, Loaded, MongoBackend, RedisBackend, Renewal, S3Backend, Scope, SqlBackend,
+    StoreReply, StoreRequest, Usage, WaitObserver, Watch, Watcher, register_backend,
 };
 use cachier_servers::s3::Place;
+use cachier_servers::{StoreServer, free_port};
 use cachier_tests::process::{Process, part, skip};
 use futures_lite::future::block_on;
 
@@ -90,59 +91,61 @@ impl Store {
 
     /// A server of its own, ended when the second part is dropped.
     fn start(self) -> Option<(String, Box<dyn Any>)> {
-        Some(match self {
-            Self::File => {
-                let folder = cachier_servers::folder();
-                let path = folder.path().join("cache");
-                (path.display().to_string(), Box::new(folder))
-            }
-            Self::Sqlite => {
-                let folder = cachier_servers::folder();
-                let path = folder.path().join("cache.db");
-                (format!("sqlite:{}", path.display()), Box::new(folder))
-            }
-            Self::Redis => {
-                let server = cachier_servers::redis::start()?;
-                (server.url().to_owned(), Box::new(server))
-            }
-            Self::Postgres => {
-                let server = cachier_servers::postgres::start()?;
-                (server.url().to_owned(), Box::new(server))
-            }
-            Self::MariaDb => {
-                let server = cachier_servers::mariadb::start()?;
-                (server.url().to_owned(), Box::new(server))
-            }
-            Self::Mongo => {
-                let server = cachier_servers::mongo::start()?;
-                (server.url().to_owned(), Box::new(server))
-            }
+        let in_folder = |scheme: &str, name: &str| -> (String, Box<dyn Any>) {
+            let folder = cachier_servers::folder();
+            let path = folder.path().join(name);
+            (format!("{scheme}{}", path.display()), Box::new(folder))
+        };
+        let server = match self {
+            Self::File => return Some(in_folder("", "cache")),
+            Self::Sqlite => return Some(in_folder("sqlite:", "cache.db")),
+            Self::Redis => cachier_servers::redis::start()?,
+            Self::Postgres => cachier_servers::postgres::start()?,
+            Self::MariaDb => cachier_servers::mariadb::start()?,
+            Self::Mongo => cachier_servers::mongo::start()?,
             Self::S3 => {
                 let server = cachier_servers::s3::start()?;
-                (server.place().url(), Box::new(server))
+                return Some((server.place().url(), Box::new(server)));
             }
             Self::Moto => {
                 let server = cachier_servers::s3::start_moto()?;
-                (server.place().url(), Box::new(server))
+                return Some((server.place().url(), Box::new(server)));
             }
-        })
+        };
+        Some((server.url().to_owned(), Box::new(server)))
+    }
+
+    /// A server that a test has for itself, to stop and to kill.
+    pub(crate) fn private(self) -> Option<StoreServer> {
+        match self {
+            Self::File | Self::Sqlite | Self::S3 | Self::Moto => None,
+            Self::Redis => cachier_servers::redis::start_private(free_port(), &[]),
+            Self::Postgres => cachier_servers::postgres::start_private(),
+            Self::MariaDb => cachier_servers::mariadb::start_private(),
+            Self::Mongo => cachier_servers::mongo::start_private(free_port(), &[]),
+        }
     }
 
     /// A backend for the store at an address.
     fn connect(self, address: &str) -> Arc<dyn Backend> {
-        match self {
+        self.try_connect(address).unwrap()
+    }
+
+    /// The same for an address that may be none.
+    pub(crate) fn try_connect(self, address: &str) -> Result<Arc<dyn Backend>, Error> {
+        Ok(match self {
             Self::File => Arc::new(Blocking::new(FileBackend::new(address))),
-            Self::Redis => Arc::new(RedisBackend::from_url(address).unwrap()),
+            Self::Redis => Arc::new(RedisBackend::from_url(address)?),
             Self::Sqlite | Self::Postgres | Self::MariaDb => {
-                Arc::new(SqlBackend::from_url(address).unwrap())
+                Arc::new(SqlBackend::from_url(address)?)
             }
-            Self::Mongo => Arc::new(MongoBackend::from_url(address).unwrap()),
+            Self::Mongo => Arc::new(MongoBackend::from_url(address)?),
             Self::S3 | Self::Moto => {
                 let place = Place::parse(address).unwrap();
                 let backend = S3Backend::new(place.bucket).endpoint(place.endpoint);
                 Arc::new(backend.credentials(place.access_key, place.secret))
             }
-        }
+        })
     }
 }
 
@@ -162,6 +165,26 @@ impl Subject {
             last_key: Arc::clone(&self.last_key),
         };
         register_backend("store", spied).unwrap();
+    }
+
+    /// The same kind of store on another server, for a user of it.
+    pub(crate) fn elsewhere(&self, user: &str, url: &str) -> Self {
+        Self {
+            store: self.store,
+            address: url.replace("://", &format!("://{user}@")) + "?authSource=admin",
+            test: self.test,
+            last_key: Arc::default(),
+        }
+    }
+
+    /// Whether this is the process that tries it. The clock of an isolated test stands still, and timeouts with it, and
+    /// what it tells of its stores is not exported; so the test starts a process of its own.
+    pub(crate) fn is_tried_here(&self) -> bool {
+        if part().is_none() {
+            self.start("try it", &unique("tried")).finish();
+            return false;
+        }
+        true
     }
 
     /// The port of its server.
@@ -199,15 +222,24 @@ impl Subject {
 
     /// Writes bytes in the place of the entry that was asked for last.
     pub(crate) fn overwrite(&self, bytes: &[u8]) {
-        let key = self
-            .last_key
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
-        let key = key.expect("an entry was asked for");
-        let backend = self.store.connect(&self.address);
         let request = StoreRequest::new(bytes, SystemTime::now());
-        block_on(backend.store(&key, request)).unwrap();
+        block_on(self.bare().store(&self.last_key(), request)).unwrap();
+    }
+
+    /// The bytes of the entry that was asked for last.
+    pub(crate) fn stored(&self) -> Vec<u8> {
+        let loaded = block_on(self.bare().load(&self.last_key())).unwrap();
+        loaded.expect("it is stored").bytes
+    }
+
+    /// The store, past the cached functions.
+    fn bare(&self) -> Arc<dyn Backend> {
+        self.store.connect(&self.address)
+    }
+
+    fn last_key(&self) -> Key {
+        let key = self.last_key.lock().unwrap_or_else(PoisonError::into_inner);
+        key.clone().expect("an entry was asked for")
     }
 }
 
@@ -300,6 +332,10 @@ impl Backend for Spied {
 
     fn figures(&self) -> Figures {
         self.backend.figures()
+    }
+
+    fn observe_waits(&self, observer: Arc<WaitObserver>) {
+        self.backend.observe_waits(observer);
     }
 
     fn check(&self) -> BoxFuture<'_, ()> {

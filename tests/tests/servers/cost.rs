@@ -1,0 +1,103 @@
+//! How often the store is asked, counted between the program and its server.
+
+use std::time::Duration;
+
+use cachier::testing::IsolatedWorld;
+use cachier::{
+    CallOptions, Outcome, PrometheusExporter, cachier, global_params, set_global_params,
+};
+use cachier_servers::proxy::Proxy;
+use cachier_tests::callers::{in_world, runtime};
+
+use crate::store::{Store, Subject};
+
+crate::on_every_server! {
+    a_hit_is_one_request_and_a_miss_three
+}
+mod figures {
+    use super::the_store_tells_its_figures;
+
+    crate::on_every_store! {
+        the_store_tells_its_figures
+    }
+}
+
+#[cachier(backend = registered("store"), enable_metrics)]
+fn double(number: u64) -> u64 {
+    number * 2
+}
+
+#[cachier(backend = registered("store"))]
+async fn triple(number: u64) -> u64 {
+    number * 3
+}
+
+/// One call that must end so.
+fn call(outcome: Outcome, number: u64) {
+    let call = double::call_detailed(CallOptions::new(), number);
+    assert_eq!(call.outcome, outcome, "{call}");
+}
+
+/// The same by an asynchronous caller.
+fn call_async(outcome: Outcome, number: u64) {
+    let called = in_world(
+        IsolatedWorld::current(),
+        triple::call_detailed(CallOptions::new(), number),
+    );
+    let call = runtime().block_on(called);
+    assert_eq!(call.outcome, outcome, "{call}");
+}
+
+fn a_hit_is_one_request_and_a_miss_three(subject: &Subject) {
+    let proxy = Proxy::to(subject.port());
+    subject.register_at(&subject.at(proxy.port()));
+    for call in [call, call_async] {
+        // Connects, and has the server know the statements.
+        call(Outcome::Miss, 0);
+        call(Outcome::Hit, 0);
+        // Clients look after their servers now and then, in the middle of a call too: the least of some counts.
+        let least = |outcome, numbers: std::ops::Range<u64>| {
+            let requests = numbers.map(|number| {
+                let before = proxy.round_trips();
+                call(outcome, number);
+                proxy.round_trips() - before
+            });
+            requests.min().unwrap()
+        };
+        assert_eq!(least(Outcome::Miss, 1..8), 3);
+        assert_eq!(least(Outcome::Hit, 1..8), 1);
+    }
+}
+
+fn the_store_tells_its_figures(subject: &Subject) {
+    if !subject.is_tried_here() {
+        return;
+    }
+    set_global_params(global_params().operation_timeout(Duration::from_secs(20)));
+    call(Outcome::Miss, 1);
+    call(Outcome::Hit, 1);
+    let called = runtime().block_on(triple::call_detailed(CallOptions::new(), 1));
+    assert_eq!(called.outcome, Outcome::Miss);
+    let exporter = PrometheusExporter::builder().port(0).build().unwrap();
+    exporter.register_function(double::metrics()).unwrap();
+    let text = exporter.render();
+    let has = |series: &str| assert!(text.contains(series), "no `{series}` in\n{text}");
+    for operation in ["load", "lease", "store"] {
+        has(&format!("operation=\"{operation}\",le="));
+    }
+    has("cachier_entries{");
+    has("cachier_size_bytes{");
+    has("cachier_breaker_open{");
+    if subject.store == Store::File {
+        // There are no requests and no connections to count.
+        return;
+    }
+    has("cachier_backend_round_trips_total{");
+    if matches!(subject.store, Store::S3 | Store::Moto) {
+        // The client does not tell of its connections.
+        return;
+    }
+    has("state=\"idle\"");
+    has("state=\"busy\"");
+    has("cachier_pool_wait_duration_seconds_count{");
+}

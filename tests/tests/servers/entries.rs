@@ -1,0 +1,78 @@
+//! What is stored: values of every size, and bytes that are no value.
+
+use std::iter::once;
+
+use cachier::{CallOptions, ErrorKind, Outcome, cachier};
+
+use crate::store::Subject;
+
+crate::on_every_store! {
+    values_of_every_size_are_stored_or_clearly_refused
+    whatever_is_not_an_intact_entry_is_a_miss_and_counted_as_corrupt
+}
+
+#[cachier(backend = registered("store"), operation_timeout = "60s", enable_metrics)]
+fn blanks(length: usize) -> String {
+    " ".repeat(length)
+}
+
+fn values_of_every_size_are_stored_or_clearly_refused(_: &Subject) {
+    let mut refused = 0;
+    for length in [0, 1, 3 << 20, 64 << 20] {
+        let call = || blanks::call_detailed(CallOptions::new(), length);
+        assert_eq!(call().value.len(), length);
+        // A large value is stored in the background.
+        cachier::flush();
+        let again = call();
+        assert_eq!(again.value.len(), length);
+        if again.outcome != Outcome::Hit {
+            // Some servers take 16 MiB.
+            assert!(length > 16 << 20, "{again}");
+            refused += 1;
+            let rejections = blanks::metrics().stats().size_limit_rejections;
+            cachier::flush();
+            assert!(rejections >= refused, "{rejections} of {refused}");
+        }
+    }
+    blanks::clear_cache().unwrap();
+    assert_eq!(blanks::metrics().stats().backend_errors, 0);
+}
+
+#[cachier(backend = registered("store"), enable_metrics)]
+fn double(number: u64) -> u64 {
+    number * 2
+}
+
+fn whatever_is_not_an_intact_entry_is_a_miss_and_counted_as_corrupt(subject: &Subject) {
+    assert_eq!(double(1), 2);
+    let intact = subject.stored();
+    let truncated = [1, 7, 16, 20, intact.len() - 1].map(|length| intact[..length].to_vec());
+    let flipped = (0..intact.len()).map(|at| {
+        let mut bytes = intact.clone();
+        bytes[at] ^= 1 << (at % 8);
+        bytes
+    });
+    let foreign = {
+        let mut bytes = intact.clone();
+        bytes[4] += 1;
+        bytes
+    };
+    let garbage = [Vec::new(), b"garbage".to_vec(), vec![0xff; 1000]];
+    let all = garbage.into_iter().chain(truncated).chain(once(foreign));
+    let mut count = 0;
+    for bytes in all.chain(flipped) {
+        subject.overwrite(&bytes);
+        let call = double::call_detailed(CallOptions::new(), 1);
+        assert_eq!((call.value, call.outcome), (2, Outcome::Miss), "{bytes:x?}");
+        let kind = call.backend_error.map(|error| error.kind());
+        assert_eq!(kind, Some(ErrorKind::Corrupt), "{bytes:x?}");
+        count += 1;
+        assert_eq!(double::metrics().stats().backend_errors, count);
+        let call = double::call_detailed(CallOptions::new(), 1);
+        assert_eq!(
+            (call.value, call.outcome),
+            (2, Outcome::Hit),
+            "it is replaced"
+        );
+    }
+}

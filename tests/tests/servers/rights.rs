@@ -1,0 +1,153 @@
+//! A user who may only read is served what is there, and no call of his fails.
+
+use cachier::{CallOptions, ErrorKind, Outcome, cachier};
+use cachier_metrics::{ErrorLabel, Operation};
+use cachier_tests::callers::{Callers, runtime};
+use sqlx::{AssertSqlSafe, Connection, MySqlConnection, PgConnection};
+
+use crate::store::{Store, Subject};
+
+crate::on_every_server! {
+    who_may_only_read_is_served_and_computes_the_rest
+}
+crate::on_every_store!(@ sqlite: Sqlite, [
+    who_may_only_read_is_served_and_computes_the_rest
+]);
+
+#[cachier(backend = registered("store"), enable_metrics)]
+fn double(number: u64) -> u64 {
+    number * 2
+}
+
+fn who_may_only_read_is_served_and_computes_the_rest(subject: &Subject) {
+    let own;
+    let subject = if subject.store == Store::Mongo {
+        // Only a server that asks who one is has rights to give.
+        let Some(server) = guarded_mongo::server() else {
+            return;
+        };
+        own = (
+            subject.elsewhere(guarded_mongo::ADMIN, server.url()),
+            server,
+        );
+        &own.0
+    } else {
+        subject
+    };
+    subject.register();
+    assert_eq!(double(1), 2);
+    subject.register_at(&reader(subject));
+    let call = |number| double::call_detailed(CallOptions::new(), number);
+    let served = call(1);
+    assert_eq!(
+        (served.value, served.outcome),
+        (2, Outcome::Hit),
+        "{served}"
+    );
+
+    let denied = call(2);
+    assert_eq!(
+        (denied.value, denied.outcome),
+        (4, Outcome::Unavailable),
+        "{denied}"
+    );
+    assert_eq!(denied.backend_error.unwrap().kind(), ErrorKind::Denied);
+    let callers = Callers::new().on_threads(20, || double(3));
+    assert!(callers.values().iter().all(|value| *value == 6));
+    let errors = double::metrics().snapshot().backend_errors;
+    assert!(errors[Operation::Lease][ErrorLabel::Denied] >= 2);
+    assert_eq!(
+        errors
+            .values()
+            .flat_map(|kinds| kinds.values())
+            .sum::<u64>(),
+        errors[Operation::Lease][ErrorLabel::Denied]
+    );
+    assert_eq!(double::invalidate(1).unwrap_err().kind(), ErrorKind::Denied);
+    assert_eq!(call(1).outcome, Outcome::Hit, "what works is still used");
+}
+
+/// The address of the store for a user who may only read.
+fn reader(subject: &Subject) -> String {
+    let address = &subject.address;
+    let with = |user: &str| {
+        let (scheme, rest) = address.split_once("://").unwrap();
+        let server = rest.split_once('@').map_or(rest, |(_, server)| server);
+        format!("{scheme}://{user}@{server}")
+    };
+    match subject.store {
+        Store::File | Store::S3 | Store::Moto => unreachable!("their rights are not tried here"),
+        Store::Sqlite => format!("{address}?mode=ro"),
+        Store::Redis => {
+            let mut client = ::redis::Client::open(address.as_str()).unwrap();
+            let rights = [
+                "SETUSER",
+                "reader",
+                "on",
+                ">pw",
+                "~cachier:*",
+                "+@read",
+                "+@connection",
+            ];
+            ::redis::cmd("ACL")
+                .arg(&rights)
+                .query::<()>(&mut client)
+                .unwrap();
+            with("reader:pw")
+        }
+        Store::Postgres => {
+            let user = "CREATE ROLE reading LOGIN PASSWORD 'pw'; \
+                        GRANT SELECT ON cachier_entries, cachier_entries_schema TO reading";
+            runtime().block_on(async {
+                let mut connection = PgConnection::connect(address).await.unwrap();
+                let done = sqlx::raw_sql(AssertSqlSafe(user)).execute(&mut connection);
+                done.await.unwrap();
+            });
+            with("reading:pw")
+        }
+        Store::MariaDb => {
+            let user = "CREATE USER reading@'%' IDENTIFIED BY 'pw'; \
+                        GRANT SELECT ON cachier_entries TO reading@'%'; \
+                        GRANT SELECT ON cachier_entries_schema TO reading@'%'";
+            runtime().block_on(async {
+                let mut connection = MySqlConnection::connect(address).await.unwrap();
+                let done = sqlx::raw_sql(AssertSqlSafe(user)).execute(&mut connection);
+                done.await.unwrap();
+            });
+            with("reading:pw")
+        }
+        Store::Mongo => with(guarded_mongo::READER).replace("?authSource=admin", ""),
+    }
+}
+
+mod guarded_mongo {
+    use cachier_servers::{StoreServer, free_port};
+    use cachier_tests::callers::runtime;
+    use mongodb::Client;
+    use mongodb::bson::doc;
+
+    pub(super) const ADMIN: &str = "admin:pw";
+    pub(super) const READER: &str = "reader:pw";
+
+    /// A server that asks who one is, with one user who may do everything and one who may read.
+    pub(super) fn server() -> Option<StoreServer> {
+        let server = cachier_servers::mongo::start_private(free_port(), &["--auth"])?;
+        let url = server.url().to_owned();
+        let user = |name: &str, role: &str, database: &str| {
+            doc! { "createUser": name, "pwd": "pw", "roles": [{ "role": role, "db": database }] }
+        };
+        runtime().block_on(async {
+            // The first user may be made from the same machine without being asked.
+            let client = Client::with_uri_str(&url).await.unwrap();
+            let database = client.database("admin");
+            let made = database.run_command(user("admin", "root", "admin"));
+            made.await.unwrap();
+            let url = url.replace("://", &format!("://{ADMIN}@")) + "?authSource=admin";
+            let client = Client::with_uri_str(&url).await.unwrap();
+            let database = client.database("cachier");
+            let made = database.run_command(user("reader", "read", "cachier"));
+            made.await.unwrap();
+        });
+        Some(server)
+    }
+}

@@ -1,0 +1,183 @@
+//! No credential is ever shown: not in errors, not in logs, not in metrics.
+
+use std::error::Error as _;
+use std::fmt::{Debug, Write};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use cachier::{CallOptions, Error, PrometheusExporter, cachier};
+use cachier_servers::free_port;
+use cachier_tests::callers::runtime;
+use tracing::field::{Field, Visit};
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Event, Metadata};
+
+use crate::store::{Store, Subject};
+
+crate::on_every_server! {
+    credentials_are_never_shown
+}
+
+/// Plain, and as a URL writes it.
+const SECRETS: [&str; 2] = ["s3cr3t/pass", "s3cr3t%2Fpass"];
+
+#[cachier(backend = registered("store"), enable_metrics)]
+fn double(number: u64) -> u64 {
+    number * 2
+}
+
+#[cachier(backend = registered("store"), enable_metrics)]
+async fn triple(number: u64) -> u64 {
+    number * 3
+}
+
+fn credentials_are_never_shown(subject: &Subject) {
+    if !subject.is_tried_here() {
+        return;
+    }
+    let shown = Shown::default();
+    tracing::subscriber::set_global_default(Log(shown.clone())).unwrap();
+    for address in addresses(subject) {
+        match subject.store.try_connect(&address) {
+            Ok(backend) => {
+                shown.add(backend.store_name());
+                subject.register_at(&address);
+                use_it(&shown);
+            }
+            Err(error) => shown.error(&error),
+        }
+    }
+    let text = shown.0.lock().unwrap_or_else(PoisonError::into_inner);
+    assert!(
+        text.contains("cannot be reached"),
+        "nothing was logged: {text}"
+    );
+    for secret in SECRETS {
+        let shows = text.lines().find(|line| line.contains(secret));
+        assert_eq!(shows, None);
+    }
+}
+
+/// Addresses with credentials: of nobody, of this server, and some that are none.
+fn addresses(subject: &Subject) -> Vec<String> {
+    let user = format!("somebody:{}@", SECRETS[1]);
+    let with_user = |address: &str| {
+        let (scheme, rest) = address.split_once("://").unwrap();
+        let server = rest.split_once('@').map_or(rest, |(_, server)| server);
+        format!("{scheme}://{user}{server}")
+    };
+    let nowhere = with_user(&subject.at(free_port()));
+    let scheme = nowhere.split_once("://").unwrap().0;
+    let mut addresses = vec![
+        nowhere.clone(),
+        with_user(&subject.address),
+        format!("{scheme}://{user}"),
+        format!("{scheme}://{user}127.0.0.1:port/x"),
+        format!("{scheme}://{user}[::1/x"),
+        format!("oracle://{user}127.0.0.1/x"),
+        format!("{scheme}:{user}127.0.0.1/x"),
+    ];
+    if subject.store == Store::Redis {
+        let servers = format!("{user}127.0.0.1:{}", free_port());
+        addresses.push(format!("redis+sentinel://{servers}/main"));
+        addresses.push(format!("redis+cluster://{servers}"));
+        addresses.push(format!("rediss://{servers}"));
+    }
+    if subject.store == Store::Postgres {
+        addresses.push(format!(
+            "{}?password={}",
+            subject.at(free_port()),
+            SECRETS[1]
+        ));
+        addresses.push(format!("{nowhere}?sslmode={}", SECRETS[1]));
+    }
+    addresses
+}
+
+/// Shows everything that there is to be shown of a store.
+fn use_it(shown: &Shown) {
+    let call = double::call_detailed(CallOptions::new(), 1);
+    shown.add(format!("{call} {call:?}"));
+    call.backend_error
+        .iter()
+        .for_each(|error| shown.error(error));
+    let call = runtime().block_on(triple::call_detailed(CallOptions::new(), 1));
+    shown.add(format!("{call} {call:?}"));
+    call.backend_error
+        .iter()
+        .for_each(|error| shown.error(error));
+    let failed = double::clear_cache().err();
+    failed.iter().for_each(|error| shown.error(error));
+    shown.add(format!("{:?}", cachier::check()));
+    let exporter = PrometheusExporter::builder().port(0).build().unwrap();
+    exporter.register_function(double::metrics()).unwrap();
+    shown.add(exporter.render());
+    shown.add(format!(
+        "{:?} {}",
+        double::metrics().snapshot(),
+        double::metrics().stats()
+    ));
+}
+
+/// All that was shown so far.
+#[derive(Clone, Default)]
+struct Shown(Arc<Mutex<String>>);
+
+impl Shown {
+    fn add(&self, text: String) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.push_str(&text);
+        all.push('\n');
+    }
+
+    fn error(&self, error: &Error) {
+        self.add(format!("{error} {error:#} {error:?} {error:#?}"));
+        let mut cause = error.source();
+        while let Some(error) = cause {
+            self.add(format!("{error} {error:?}"));
+            cause = error.source();
+        }
+    }
+}
+
+/// Keeps every event and span of every library.
+struct Log(Shown);
+
+impl tracing::Subscriber for Log {
+    fn enabled(&self, _: &Metadata<'_>) -> bool {
+        true
+    }
+
+    fn new_span(&self, span: &Attributes<'_>) -> Id {
+        let mut line = Line::default();
+        span.record(&mut line);
+        self.0.add(line.0);
+        Id::from_u64(1)
+    }
+
+    fn record(&self, _: &Id, values: &Record<'_>) {
+        let mut line = Line::default();
+        values.record(&mut line);
+        self.0.add(line.0);
+    }
+
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+    fn event(&self, event: &Event<'_>) {
+        let mut line = Line::default();
+        event.record(&mut line);
+        self.0.add(line.0);
+    }
+
+    fn enter(&self, _: &Id) {}
+
+    fn exit(&self, _: &Id) {}
+}
+
+#[derive(Default)]
+struct Line(String);
+
+impl Visit for Line {
+    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+        let _ = write!(self.0, "{field}={value:?} ");
+    }
+}
