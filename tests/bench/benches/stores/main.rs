@@ -19,7 +19,10 @@ use cachier_bench::report::publish;
 use self::compare::{Effort, Row};
 
 /// The stores, and what measures hits on them; nothing where the server is not installed.
-const STORES: [(&str, fn(Effort) -> Vec<Row>); 6] = [
+/// Measures the hits of one store.
+type Measure = fn(Effort) -> Vec<Row>;
+
+const STORES: [(&str, Measure); 6] = [
     ("redis", redis::rows),
     ("sqlite", sql::sqlite),
     ("postgres", sql::postgres),

@@ -11,19 +11,19 @@ use crate::value::{Report, stored};
 macro_rules! cached {
     ($store:tt, $of_task:ident, $of_thread:ident) => {
         #[cachier(
-                                    backend = registered($store),
-                                    enable_metrics,
-                                    sampling_rate = 0.1
-                                )]
+                                            backend = registered($store),
+                                            enable_metrics,
+                                            sampling_rate = 0.1
+                                        )]
         async fn $of_task(id: u64) -> Report {
             Report::computed(id)
         }
 
         #[cachier(
-                                    backend = registered($store),
-                                    enable_metrics,
-                                    sampling_rate = 0.1
-                                )]
+                                            backend = registered($store),
+                                            enable_metrics,
+                                            sampling_rate = 0.1
+                                        )]
         fn $of_thread(id: u64) -> Report {
             Report::computed(id)
         }
