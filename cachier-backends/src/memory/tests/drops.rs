@@ -39,7 +39,8 @@ fn until(condition: impl Fn() -> bool) {
             begin.elapsed() < Duration::from_secs(60),
             "it never came true"
         );
-        let _ = store.insert(1, plain(1));
+        // Behind a pointer, so that there is something to reclaim.
+        let _ = store.insert(1, plain(String::new()));
         store.remove(&1);
         std::thread::yield_now();
     }

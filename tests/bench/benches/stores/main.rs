@@ -18,8 +18,7 @@ use cachier_bench::report::publish;
 
 use self::compare::{Effort, Row};
 
-/// The stores, and what measures hits on them; nothing where the server is not installed.
-/// Measures the hits of one store.
+/// Measures the hits on a store; nothing where its server is not installed.
 type Measure = fn(Effort) -> Vec<Row>;
 
 const STORES: [(&str, Measure); 6] = [

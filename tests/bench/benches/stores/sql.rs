@@ -8,22 +8,15 @@ use crate::compare::{Effort, Row, one_task, one_thread, runtime};
 use crate::value::{Report, stored};
 
 /// The cached functions, asynchronous and not, of the backend of this name.
+#[rustfmt::skip] // It would indent the attributes more each time.
 macro_rules! cached {
     ($store:tt, $of_task:ident, $of_thread:ident) => {
-        #[cachier(
-                                            backend = registered($store),
-                                            enable_metrics,
-                                            sampling_rate = 0.1
-                                        )]
+        #[cachier(backend = registered($store), enable_metrics, sampling_rate = 0.1)]
         async fn $of_task(id: u64) -> Report {
             Report::computed(id)
         }
 
-        #[cachier(
-                                            backend = registered($store),
-                                            enable_metrics,
-                                            sampling_rate = 0.1
-                                        )]
+        #[cachier(backend = registered($store), enable_metrics, sampling_rate = 0.1)]
         fn $of_thread(id: u64) -> Report {
             Report::computed(id)
         }
