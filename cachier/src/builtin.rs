@@ -40,7 +40,10 @@ fn sql() -> Result<Arc<dyn Backend>, Error> {
         return Ok(Arc::new(SqlBackend::from_url(&url)?));
     }
     #[cfg(feature = "sqlite")]
-    return Ok(Arc::new(SqlBackend::sqlite_default()?));
+    return Ok(Arc::new(match environment::cache_dir() {
+        Some(folder) => SqlBackend::sqlite_in(folder)?,
+        None => SqlBackend::sqlite_default()?,
+    }));
     #[cfg(not(feature = "sqlite"))]
     Err(unset("CACHIER_SQL_URL", "`postgres://…` or `mysql://…`"))
 }

@@ -12,7 +12,7 @@ pub(crate) fn max_workers() -> usize {
     workers.filter(|&workers| workers > 0).unwrap_or(8)
 }
 
-/// `CACHIER_CACHE_DIR`: folder of the file backend.
+/// `CACHIER_CACHE_DIR`: folder of the file backend, and of the SQLite file of the SQL backend.
 pub(crate) fn cache_dir() -> Option<PathBuf> {
     env::var_os("CACHIER_CACHE_DIR")
         .filter(|dir| !dir.is_empty())

@@ -103,7 +103,17 @@ impl SqlBackend {
             let error = Error::new(ErrorKind::Io, Operation::Load, message);
             return Err(error.with_hint("set CACHIER_SQL_URL"));
         };
-        private_folder(&folder).map_err(|error| {
+        Self::sqlite_in(folder)
+    }
+
+    /// Entries in `sql.db` in this folder, which is made if need be.
+    ///
+    /// # Errors
+    /// When the folder cannot be made.
+    #[cfg(feature = "sqlite")]
+    pub fn sqlite_in(folder: impl AsRef<std::path::Path>) -> Result<Self, Error> {
+        let folder = folder.as_ref();
+        private_folder(folder).map_err(|error| {
             let error = Error::io(Operation::Load, "cannot make the folder", error);
             error.at(folder.display().to_string())
         })?;
