@@ -78,6 +78,7 @@ impl Function {
     }
 
     /// What tells whether a value in memory that counts from a moment is fresh now; `None` where all are.
+    #[cfg(feature = "memory")]
     #[inline]
     pub(crate) fn freshness(&self) -> Option<impl Fn(u64) -> bool> {
         let fresh_nanos = self.fresh_nanos.load(Ordering::Relaxed);
@@ -86,6 +87,7 @@ impl Function {
 
     /// Whether at most this much time has passed since then. Not inlined: functions whose values stay fresh for ever
     /// need no room for the clock in their hit path.
+    #[cfg(feature = "memory")]
     #[inline(never)]
     fn is_younger(&self, created: u64, nanos: u64) -> bool {
         /// Below this, the ticks of the coarse clock (1 to 4 ms) would show.

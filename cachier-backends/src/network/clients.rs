@@ -11,6 +11,13 @@ use tokio::time::timeout;
 use super::lazily::Lazily;
 use super::runtime::{self, Place};
 use super::thread_homes::ThreadHomes;
+#[cfg(any(
+    feature = "redis",
+    feature = "sqlite",
+    feature = "postgres",
+    feature = "mysql",
+    feature = "mongo"
+))]
 use super::undo::Undo;
 use crate::backend::{BoxFuture, WaitObserver};
 use crate::error::{Error, ErrorKind, Operation};
@@ -102,6 +109,13 @@ impl<C: Clone + Send + Sync + 'static> Clients<C> {
     }
 
     /// Has `work` undo a request in the background, unless it is answered first.
+    #[cfg(any(
+        feature = "redis",
+        feature = "sqlite",
+        feature = "postgres",
+        feature = "mysql",
+        feature = "mongo"
+    ))]
     pub(crate) fn undo<F>(&self, work: impl FnOnce(C) -> F + Send + 'static) -> Undo
     where
         F: Future<Output = Result<(), Error>> + Send + 'static,

@@ -7,6 +7,13 @@ mod lazily;
 mod round_trips;
 mod runtime;
 mod thread_homes;
+#[cfg(any(
+    feature = "redis",
+    feature = "sqlite",
+    feature = "postgres",
+    feature = "mysql",
+    feature = "mongo"
+))]
 mod undo;
 mod waits;
 

@@ -35,7 +35,7 @@ use aws_sdk_s3::primitives::SdkBody;
 
 use crate::backend::{
     Backend, BoxFuture, Capabilities, Capability, EntryVersion, Figures, Lease, LeaseReply, Loaded,
-    Renewal, StoreReply, StoreRequest, Usage,
+    Renewal, StoreReply, StoreRequest, Usage, WaitObserver,
 };
 use crate::error::{Error, Operation};
 use crate::key::{Key, Scope};
@@ -303,6 +303,10 @@ impl Backend for S3Backend {
             round_trips: self.shared.trips.totals(),
             ..Figures::default()
         }
+    }
+
+    fn observe_waits(&self, observer: Arc<WaitObserver>) {
+        self.clients.observe_waits(observer);
     }
 
     fn check(&self) -> BoxFuture<'_, ()> {
