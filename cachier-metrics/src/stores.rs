@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use crate::clock::nanos;
 use crate::histogram::{Histogram, LazyHistogram, SECONDS};
 use crate::labels::Operation;
 
@@ -75,8 +76,7 @@ impl Durations {
 
     /// Adds one.
     pub fn record(&self, duration: Duration) {
-        let nanos = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
-        self.0.record(nanos, 1);
+        self.0.record(nanos(duration), 1);
     }
 
     /// What has been recorded so far, in nanoseconds.

@@ -416,6 +416,9 @@ fn stores_tell_their_figures_once_and_without_the_functions_that_use_them() {
             figures.round_trips = vec![(Operation::Load, 12), (Operation::Store, 3)];
             figures.breaker_open = true;
             figures.idle_connections = Some(4);
+            let waits = Durations::default();
+            waits.record(Duration::from_millis(250));
+            figures.pool_waits = waits.read();
             vec![figures, StoreFigures::new("unused", "elsewhere")]
         })
     };
@@ -427,6 +430,8 @@ fn stores_tell_their_figures_once_and_without_the_functions_that_use_them() {
         format!("cachier_backend_round_trips_total{{{store},operation=\"store\"}} 3"),
         format!("cachier_breaker_open{{{store}}} 1"),
         format!("cachier_pool_connections{{{store},state=\"idle\"}} 4"),
+        format!("cachier_pool_wait_duration_seconds_count{{{store}}} 1"),
+        format!("cachier_pool_wait_duration_seconds_sum{{{store}}} 0.25"),
     ] {
         assert_eq!(
             text.matches(&format!("\n{line}\n")).count(),
