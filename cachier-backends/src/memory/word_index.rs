@@ -24,7 +24,9 @@ const TABLES: usize = 29;
 /// slot to spare.
 struct Table {
     buckets: Vec<WordBucket>,
+    // Beside each slot, apart from it and from each other: a hit touches only what it asks for.
     uses: Vec<Uses>,
+    since: Vec<AtomicU64>,
     notes: Vec<Note>,
 }
 
@@ -32,7 +34,6 @@ struct Table {
 #[derive(Default)]
 struct Note {
     id: AtomicU32,
-    since: AtomicU64,
     created: AtomicU64,
     compute_nanos: AtomicU64,
 }
@@ -117,8 +118,7 @@ impl WordIndex {
 
     /// Since when the entry of this id counts as fresh.
     pub(super) fn since(&self, catalog: &Catalog, id: u32) -> u64 {
-        let note = &self.table().notes[flat(catalog.position(id))];
-        note.since.load(Relaxed)
+        self.table().since[flat(catalog.position(id))].load(Relaxed)
     }
 
     pub(super) fn uses(&self, catalog: &Catalog, id: u32) -> &Uses {
@@ -186,7 +186,7 @@ impl Place<'_> {
     /// Since when the value that was found counts as fresh.
     #[inline(always)]
     pub(super) fn since(self) -> Result<u64, Unsteady> {
-        let since = self.note().since.load(Relaxed);
+        let since = self.table.since[flat(self.position)].load(Relaxed);
         let bucket = &self.table.buckets[self.position.bucket()];
         match bucket.is_still(self.state) {
             true => Ok(since),
@@ -203,7 +203,6 @@ impl Place<'_> {
         self.note().id.load(Relaxed)
     }
 
-    #[inline(always)]
     fn note(&self) -> &Note {
         &self.table.notes[flat(self.position)]
     }
@@ -217,6 +216,7 @@ impl Table {
         Self {
             buckets: filled(buckets),
             uses: filled(buckets * SLOTS),
+            since: filled(buckets * SLOTS),
             notes: filled(buckets * SLOTS),
         }
     }
@@ -242,23 +242,20 @@ impl Table {
     }
 
     fn put(&self, position: Position, id: u32, item: WordItem) {
-        let (bucket, note) = (
-            &self.buckets[position.bucket()],
-            &self.notes[flat(position)],
-        );
+        let (bucket, beside) = (&self.buckets[position.bucket()], flat(position));
         bucket.put(position.slot(), (item.key, item.value), || {
-            note.set(id, item)
+            self.since[beside].store(item.since, Relaxed);
+            self.notes[beside].set(id, item.times);
         });
     }
 
     fn item(&self, position: Position) -> WordItem {
         let (key, value) = self.buckets[position.bucket()].entry(position.slot());
-        let note = &self.notes[flat(position)];
         WordItem {
             key,
             value,
-            since: note.since.load(Relaxed),
-            times: note.times(),
+            since: self.since[flat(position)].load(Relaxed),
+            times: self.notes[flat(position)].times(),
         }
     }
 
@@ -287,11 +284,10 @@ impl Table {
 }
 
 impl Note {
-    fn set(&self, id: u32, item: WordItem) {
+    fn set(&self, id: u32, times: Times) {
         self.id.store(id, Relaxed);
-        self.since.store(item.since, Relaxed);
-        self.created.store(item.times.created, Relaxed);
-        self.compute_nanos.store(item.times.compute_nanos, Relaxed);
+        self.created.store(times.created, Relaxed);
+        self.compute_nanos.store(times.compute_nanos, Relaxed);
     }
 
     fn times(&self) -> Times {
