@@ -3,15 +3,14 @@
 use std::time::Duration;
 
 use aws_sdk_s3::types::Object;
-use cachier_backends::s3::S3Backend;
-use cachier_backends::{Backend, Lease, LeaseReply, Renewal, StoreReply};
-use cachier_servers::s3::S3;
-use rustix::process::Signal;
-use tokio::time::timeout;
+use cachier_backends::{Backend, Key, LeaseReply, Renewal, StoreReply};
+use cachier_servers::s3::Place;
+use futures_lite::future::or;
+use tokio::time::sleep;
 
 use crate::support::{
-    ask, backend, client, entry, key, lease, load, place, private, runtime, scope, store,
-    store_under,
+    ask, backend, behind_a_proxy, client, entry, key, lease, load, place, private, runtime, scope,
+    store, store_under,
 };
 
 const PERIOD: Duration = Duration::from_secs(60);
@@ -88,16 +87,30 @@ fn of_many_that_ask_at_once_one_is_the_owner() {
 
 #[test]
 fn an_owner_finds_its_lease_again_when_the_answer_to_a_renewal_was_lost() {
-    let Some(mut server) = private() else { return };
-    let (backend, scope) = (backend(server.place()), scope("lost answers"));
+    let Some(place) = place() else { return };
+    let (proxy, behind) = behind_a_proxy(place);
+    let (backend, scope) = (backend(&behind), scope("lost answers"));
     let (cold, warm) = (key(&scope, 1), key(&scope, 2));
     runtime().block_on(async {
         store(&backend, &warm, b"old").await;
         for (key, object) in [(&cold, "/1/"), (&warm, ".lease-")] {
             let lease = lease(&backend, key, PERIOD).await;
-            renew_unheard(&mut server, &backend, &lease, object).await;
+            let renew_unheard = async || {
+                let before = etag_of_lease(place, key, object).await;
+                proxy.mute(true);
+                let heard =
+                    async { panic!("an answer was heard: {:?}", backend.renew(&lease).await) };
+                let renewed = async {
+                    while etag_of_lease(place, key, object).await == before {
+                        sleep(Duration::from_millis(1)).await;
+                    }
+                };
+                or(heard, renewed).await;
+                proxy.mute(false);
+            };
+            renew_unheard().await;
             assert_eq!(backend.renew(&lease).await.unwrap(), Renewal::Renewed);
-            renew_unheard(&mut server, &backend, &lease, object).await;
+            renew_unheard().await;
             let reply = store_under(&backend, key, b"new", lease).await;
             assert_eq!(reply, StoreReply::Stored { evicted: 0 });
             assert_eq!(load(&backend, key).await, Some(entry(b"new")));
@@ -105,25 +118,13 @@ fn an_owner_finds_its_lease_again_when_the_answer_to_a_renewal_was_lost() {
     });
 }
 
-/// Has a lease renewed without its owner hearing of it. Its object has `name` in its name.
-async fn renew_unheard(server: &mut S3, backend: &S3Backend, lease: &Lease, name: &str) {
-    let client = client(server.place());
-    let etag = async || {
-        let listed = client.list_objects_v2().bucket("cachier").send().await;
-        let objects = listed.unwrap().contents.unwrap();
-        let is_lease = |object: &&Object| {
-            let key = object.key.as_deref().unwrap();
-            key.contains(&lease.key().to_string()) && key.contains(name)
-        };
-        objects.iter().find(is_lease).unwrap().e_tag.clone()
+/// The `ETag` of the lease on a key, which has `name` in the name of its object.
+async fn etag_of_lease(place: &Place, key: &Key, name: &str) -> Option<String> {
+    let listed = client(place).list_objects_v2().bucket(&place.bucket);
+    let objects = listed.send().await.unwrap().contents.unwrap();
+    let is_lease = |object: &&Object| {
+        let object = object.key.as_deref().unwrap();
+        object.contains(&key.to_string()) && object.contains(name)
     };
-    loop {
-        let before = etag().await;
-        server.server().unwrap().signal(Signal::STOP);
-        let unheard = timeout(Duration::from_millis(50), backend.renew(lease)).await;
-        server.server().unwrap().signal(Signal::CONT);
-        if unheard.is_err() && etag().await != before {
-            return;
-        }
-    }
+    objects.iter().find(is_lease).unwrap().e_tag.clone()
 }

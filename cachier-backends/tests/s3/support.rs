@@ -12,6 +12,7 @@ use cachier_backends::s3::S3Backend;
 use cachier_backends::{
     Backend, Key, KeyHash, Lease, LeaseReply, Scope, StoreReply, StoreRequest, Version,
 };
+use cachier_servers::proxy::Proxy;
 use cachier_servers::s3::{self, Place, S3};
 use tokio::runtime::{Builder, Runtime};
 
@@ -54,6 +55,23 @@ pub(crate) fn backend(place: &Place) -> S3Backend {
     S3Backend::new(&place.bucket)
         .endpoint(&place.endpoint)
         .credentials(&place.access_key, &place.secret)
+}
+
+/// The same place behind another port.
+fn at(place: &Place, port: u16) -> Place {
+    let endpoint = format!("http://127.0.0.1:{port}");
+    Place {
+        endpoint,
+        ..place.clone()
+    }
+}
+
+/// The same place behind a proxy.
+pub(crate) fn behind_a_proxy(place: &Place) -> (Proxy, Place) {
+    let (_, port) = place.endpoint.rsplit_once(':').unwrap();
+    let proxy = Proxy::to(port.parse().unwrap());
+    let port = proxy.port();
+    (proxy, at(place, port))
 }
 
 /// A client that knows nothing of the backend.

@@ -6,14 +6,14 @@ use std::time::{Duration, Instant};
 
 use cachier_backends::s3::S3Backend;
 use cachier_backends::{Backend, Error, ErrorKind, StoreReply, StoreRequest, blocking};
-use cachier_servers::proxy::Proxy;
 use cachier_servers::s3::{Place, start_private};
 use futures_lite::future::block_on;
 use rustix::process::Signal;
 use tokio::time::timeout;
 
 use crate::support::{
-    backend, created, entry, key, lease, load, place, private, runtime, scope, store, store_under,
+    backend, behind_a_proxy, created, entry, key, lease, load, place, private, runtime, scope,
+    store, store_under,
 };
 
 const LONG: Duration = Duration::from_secs(60);
@@ -40,23 +40,6 @@ fn says_nothing_of(secret: &str, backend: &S3Backend, error: &Error) {
     let name = backend.store_name();
     let said = format!("{error} {error:#} {error:?} {backend:?} {name}");
     assert!(!said.contains(secret), "{said}");
-}
-
-/// The same place behind another port.
-fn at(place: &Place, port: u16) -> Place {
-    let endpoint = format!("http://127.0.0.1:{port}");
-    Place {
-        endpoint,
-        ..place.clone()
-    }
-}
-
-/// The same place behind a proxy.
-fn behind_a_proxy(place: &Place) -> (Proxy, Place) {
-    let (_, port) = place.endpoint.rsplit_once(':').unwrap();
-    let proxy = Proxy::to(port.parse().unwrap());
-    let port = proxy.port();
-    (proxy, at(place, port))
 }
 
 #[test]
