@@ -4,7 +4,7 @@ use proc_macro2::TokenStream;
 use quote::format_ident;
 use syn::Ident;
 
-use super::{attributes, code, dispatch, returned, signature, site};
+use super::{attributes, code, dispatch, signature, site, stored};
 use crate::model::{Backend, BuiltIn, Cached, Typing};
 
 /// The companion.
@@ -47,7 +47,7 @@ fn operations(cached: &Cached) -> TokenStream {
     let asyncness = &cached.function.signature.asyncness;
     let (generics, _, clause) = cached.function.signature.generics.split_for_impl();
     let (parameters, turbofish) = (signature::parameters(cached), signature::turbofish(cached));
-    let (returned, stored, marker) = (cached.returned(), returned::stored(cached), marker(cached));
+    let (returned, stored, marker) = (cached.returned(), stored::stored(cached), marker(cached));
     code! {
         #krate::__operations! {
             [#visibility] [#asyncness] [#generics] [#turbofish] (#parameters) [#clause] [#returned] [#stored] [Self::__site()] [#marker]

@@ -5,7 +5,7 @@ use quote::format_ident;
 use syn::Ident;
 
 use super::signature::OneLifetime;
-use super::{attributes, code, dispatch, returned, signature, site};
+use super::{attributes, code, dispatch, signature, site, stored};
 use crate::model::Cached;
 
 /// The names of the hidden functions.
@@ -62,7 +62,7 @@ fn companion_function(cached: &Cached, names: &Names, name: &Ident) -> TokenStre
         types,
     } = OneLifetime::new(cached);
     let (generics, _, clause) = generics.split_for_impl();
-    let (returned, stored) = (cached.returned(), returned::stored(cached));
+    let (returned, stored) = (cached.returned(), stored::stored(cached));
     let metered = if cached.has_metrics() {
         code!(Metered)
     } else {

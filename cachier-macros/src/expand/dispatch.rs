@@ -3,7 +3,7 @@
 use proc_macro2::TokenStream;
 use syn::{Ident, ReceiverKind, Type};
 
-use super::{arguments, attributes, code, returned, signature, site};
+use super::{arguments, attributes, code, returned, signature, site, stored};
 use crate::model::{Cached, Parameter, Passing};
 
 /// The dispatching function.
@@ -14,7 +14,7 @@ pub(super) fn function(
     body: &TokenStream,
 ) -> TokenStream {
     let krate = &cached.krate;
-    let (returned, stored) = (cached.returned(), returned::stored(cached));
+    let (returned, stored) = (cached.returned(), stored::stored(cached));
     let asyncness = &cached.function.signature.asyncness;
     let (generics, _, clause) = cached.function.signature.generics.split_for_impl();
     let (receiver, parameters) = (signature::receiver(cached), signature::parameters(cached));
@@ -45,7 +45,7 @@ pub(super) fn body_function(cached: &Cached, name: &Ident) -> TokenStream {
 
 fn statements(cached: &Cached, site: &TokenStream, body: &TokenStream) -> TokenStream {
     let (shape, recipe, arguments) = (
-        returned::shape(cached),
+        stored::agreeing_shape(cached),
         returned::recipe(cached),
         arguments::arguments(cached),
     );

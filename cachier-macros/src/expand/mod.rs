@@ -14,6 +14,7 @@ mod options;
 mod returned;
 mod signature;
 mod site;
+mod stored;
 #[cfg(test)]
 mod tests;
 

@@ -1,12 +1,12 @@
-//! What the function returns, and what is stored of it.
+//! What the function returns, and what is done with it.
 
 use proc_macro2::{Span, TokenStream};
 use quote::quote_spanned;
+use syn::ReturnType;
 use syn::spanned::Spanned as _;
-use syn::{GenericArgument, PathArguments, ReturnType, Type};
 
 use super::{code, krate_at};
-use crate::model::{Cached, Store, Typing};
+use crate::model::{Cached, Store};
 
 /// Where to point when something is wrong with the return type.
 pub(super) fn place(cached: &Cached) -> Span {
@@ -23,25 +23,6 @@ pub(super) fn shape(cached: &Cached) -> TokenStream {
     let krate = krate_at(cached, place);
     let allow_none = cached.allows_none().then(|| code!(; allow_none));
     quote_spanned!(place=> #krate::__shape!(#returned #allow_none))
-}
-
-/// The type that users store and read by hand.
-///
-/// Where types cannot be asked for, it is read off the tokens: of a path that ends in `Result` or `Option`, the first argument.
-pub(super) fn stored(cached: &Cached) -> TokenStream {
-    let (krate, returned) = (&cached.krate, cached.returned());
-    if cached.typing == Typing::Typed {
-        let allow_none = cached.allows_none().then(|| code!(; allow_none));
-        return code!(#krate::__stored!(#returned #allow_none));
-    }
-    let ReturnType::Type(_, ty) = &cached.function.signature.output else {
-        return returned;
-    };
-    match content(ty) {
-        Some(("Option", _)) if cached.allows_none() => returned,
-        Some((_, content)) => code!(#content),
-        None => returned,
-    }
 }
 
 /// The statements that make `recipe` of `shape`.
@@ -67,26 +48,4 @@ pub(super) fn recipe(cached: &Cached) -> TokenStream {
         let #mutable recipe = #krate::__private::Recipe::new(shape);
         #cache_if #measure #propagate
     }
-}
-
-/// The name and the first argument of a `Result` or an `Option`.
-fn content(ty: &Type) -> Option<(&'static str, &Type)> {
-    let path = match ty {
-        Type::Group(group) => return content(&group.elem),
-        Type::Paren(paren) => return content(&paren.elem),
-        Type::Path(path) => path,
-        _ => return None,
-    };
-    let last = path.path.segments.last()?;
-    let name = ["Result", "Option"]
-        .into_iter()
-        .find(|name| last.ident == name)?;
-    let PathArguments::AngleBracketed(arguments) = &last.arguments else {
-        return None;
-    };
-    let first = arguments.args.iter().find_map(|argument| match argument {
-        GenericArgument::Type(ty) => Some(ty),
-        _ => None,
-    });
-    Some((name, first?))
 }

@@ -83,7 +83,8 @@ pub(super) fn turbofish(cached: &Cached) -> TokenStream {
     }
 }
 
-fn type_parameters(generics: &Generics) -> Vec<&syn::Ident> {
+/// The names of the type parameters, constants among them.
+pub(super) fn type_parameters(generics: &Generics) -> Vec<&syn::Ident> {
     let params = generics.params.iter();
     params
         .filter_map(|param| match param {

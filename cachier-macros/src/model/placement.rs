@@ -4,7 +4,7 @@ use proc_macro2::{Delimiter, TokenStream, TokenTree};
 use quote::ToTokens as _;
 
 use super::Arguments;
-use crate::parse::Function;
+use crate::parse::{Function, has_word};
 
 /// Where a function stands.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -21,7 +21,7 @@ impl Placement {
         let signature = &function.signature;
         if said
             || signature.receiver().is_some()
-            || has_self(signature.to_token_stream())
+            || has_word(signature.to_token_stream(), &|word| word == "Self")
             || speaks_of_self(function.body.stream())
         {
             Self::Associated
@@ -29,14 +29,6 @@ impl Placement {
             Self::Free
         }
     }
-}
-
-fn has_self(tokens: TokenStream) -> bool {
-    tokens.into_iter().any(|token| match token {
-        TokenTree::Ident(word) => word == "Self",
-        TokenTree::Group(group) => has_self(group.stream()),
-        _ => false,
-    })
 }
 
 /// Whether `Self` stands in a body, other than in a type or impl of their own, where it means that one.

@@ -4,8 +4,10 @@ mod arguments;
 mod duration;
 mod function;
 mod size;
+mod words;
 
 pub(crate) use arguments::{Value, Written, arguments};
 pub(crate) use duration::duration;
 pub(crate) use function::{Function, function, is_cachier};
 pub(crate) use size::size;
+pub(crate) use words::has_word;

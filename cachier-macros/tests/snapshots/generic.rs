@@ -50,7 +50,9 @@ impl parsed {
     where
         T: Part,
     {
-        let shape = ::cachier::__shape!(Option < [T; N] >);
+        let shape = ::cachier::__private::StoredAs::<
+            [T; N],
+        >::agreed(::cachier::__shape!(Option < [T; N] >));
         let recipe = ::cachier::__private::Recipe::new(shape);
         let prepared = {
             let arguments = ::cachier::__private::NearArguments(

@@ -41,7 +41,9 @@ fn __cachier_name(
     operation: ::cachier::__private::Operation<String>,
     id: u64,
 ) -> ::cachier::__private::Reply<Option<String>, String> {
-    let shape = ::cachier::__shape!(Option < String >);
+    let shape = ::cachier::__private::StoredAs::<
+        String,
+    >::agreed(::cachier::__shape!(Option < String >));
     let mut recipe = ::cachier::__private::Recipe::new(shape);
     recipe.measure = ::cachier::__measure!(shape);
     let prepared = {

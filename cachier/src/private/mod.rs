@@ -31,8 +31,8 @@ pub use self::method::{AsyncMethodCache, Metered, MethodCache, Unmetered};
 #[cfg(feature = "memory")]
 pub use self::part::{ByRefProbe, FitProbe, OptionRef, OwnedPart, PartProbe, Unfit, part_kind};
 pub use self::shape::{
-    ErrorProbe, Kept, KeptProbe, PlainProbe, Probe, Shape, ShapeOf, SharedError, Unkept, Unshared,
-    WithNone, kind,
+    ErrorProbe, Kept, KeptProbe, PlainProbe, Probe, Shape, ShapeOf, SharedError, StoredAs, Unkept,
+    Unshared, WithNone, kind,
 };
 pub use self::site::{Begun, ErasedSite, Instance, Site};
 pub use self::stored_part::{OrderedProbe, StoredPartProbe};

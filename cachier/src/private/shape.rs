@@ -337,6 +337,32 @@ impl<S> Unshared for ErrorProbe<S> {
     }
 }
 
+/// A shape of which users store values of a type, as far as the attribute could read it off the tokens.
+#[diagnostic::on_unimplemented(
+    message = "the attribute takes this return type for something else than it is",
+    label = "an alias of a `Result` or an `Option`",
+    note = "beside a type parameter, an alias cannot be seen through; write the `Result<..>` or `Option<..>` that it stands for"
+)]
+pub trait StoredAs<Stored> {
+    /// The shape itself. A shape that does not agree has none, so that it is said once.
+    type Agreed;
+    fn agreed(self) -> Self::Agreed;
+}
+
+macro_rules! stored_as {
+    ($($shape:ident<$($parameter:ident),*> as $stored:ty),* $(,)?) => {$(
+        impl<$($parameter),*> StoredAs<$stored> for $shape<$($parameter),*> {
+            type Agreed = Self;
+
+            fn agreed(self) -> Self {
+                self
+            }
+        }
+    )*};
+}
+
+stored_as!(Plain<T> as T, Fallible<T, E> as T, Optional<T> as T, OptionalWithNone<T> as Option<T>);
+
 /// The [`Shape`] of a return type; `allow_none` after a semicolon where the attribute has it.
 #[doc(hidden)]
 #[macro_export]

@@ -1,11 +1,12 @@
 //! Every kind of result.
 
 use std::borrow::Cow;
-use std::io;
+use std::hash::Hash;
 use std::sync::Arc;
+use std::{fmt, io};
 
 use cachier::cachier;
-use cachier_tests::sandbox::in_folder;
+use cachier_tests::sandbox::{in_folder, in_folder_async};
 
 #[cachier(backend = "memory")]
 fn fallible(n: u8) -> io::Result<u8> {
@@ -78,6 +79,100 @@ fn none_is_cached_only_with_allow_none() {
         );
         assert_eq!(optional_in_files::peek(0).unwrap(), Some(None));
     });
+}
+
+type Fallible<T> = Result<T, NotClone>;
+
+type Perhaps = Option<Found>;
+
+#[derive(Clone, Debug, PartialEq)]
+struct Found(u8);
+
+#[cachier(backend = "memory", key = |n| *n)]
+fn aliased_with_key(n: u8) -> fmt::Result {
+    if n == 0 { Err(fmt::Error) } else { Ok(()) }
+}
+
+#[cachier(backend = "memory")]
+fn aliased_and_generic<T: Into<u64> + Clone + Hash + Eq + Send + Sync + 'static>(
+    n: T,
+) -> Fallible<u64> {
+    Ok(n.into())
+}
+
+struct Shelf;
+
+impl Shelf {
+    #[cachier(backend = "memory", skip(self))]
+    fn fallible(&self, n: u8) -> Fallible<Found> {
+        n.checked_sub(1).map(Found).ok_or(NotClone)
+    }
+
+    #[cachier(backend = "memory", skip(self))]
+    async fn optional(&self, n: u8) -> Perhaps {
+        n.checked_sub(1).map(Found)
+    }
+
+    #[cachier(backend = "memory", skip(self), allow_none)]
+    fn optional_with_none(&self, n: u8) -> Perhaps {
+        n.checked_sub(1).map(Found)
+    }
+}
+
+struct Pair<T>(T, T);
+
+impl<Item: Clone + Send + Sync + 'static> Pair<Item> {
+    #[cachier(backend = "memory", skip(self), companion = false)]
+    fn first(&self) -> Fallible<Item> {
+        Ok(self.0.clone())
+    }
+
+    #[cachier(backend = "memory", skip(self))]
+    fn both(&self) -> Vec<Item> {
+        vec![self.0.clone(), self.1.clone()]
+    }
+
+    #[cachier(backend = "memory", skip(self))]
+    fn number(&self) -> Fallible<u8> {
+        Ok(2)
+    }
+}
+
+#[tokio::test]
+async fn an_alias_counts_as_what_it_is_where_the_types_of_a_call_are_not_known() {
+    in_folder_async(async |_| {
+        assert_eq!(
+            (aliased_with_key(0), aliased_with_key(1)),
+            (Err(fmt::Error), Ok(()))
+        );
+        assert_eq!(aliased_with_key::usage().unwrap().entries, Some(1));
+        assert_eq!(aliased_and_generic(3_u8), Ok(3));
+        assert_eq!(aliased_and_generic::peek(3_u8).unwrap(), Some(3));
+        assert_eq!(
+            (Shelf.fallible(0), Shelf.fallible(1)),
+            (Err(NotClone), Ok(Found(0)))
+        );
+        assert_eq!(
+            Shelf::fallible_cache().peek(&Shelf, 1).unwrap(),
+            Some(Found(0))
+        );
+        assert_eq!(Shelf::fallible_cache().usage().unwrap().entries, Some(1));
+        assert_eq!(Shelf.optional(1).await, Some(Found(0)));
+        let cache = Shelf::optional_cache();
+        cache.precache_value(&Shelf, 0, Found(7)).await.unwrap();
+        assert_eq!(Shelf.optional(0).await, Some(Found(7)));
+        assert_eq!(Shelf.optional_with_none(0), None);
+        let peeked = Shelf::optional_with_none_cache().peek(&Shelf, 0);
+        assert_eq!(peeked.unwrap(), Some(None));
+        let pair = Pair(1_u8, 2);
+        assert_eq!(
+            (pair.first(), pair.both(), pair.number()),
+            (Ok(1), vec![1, 2], Ok(2))
+        );
+        let number = Pair::<u8>::number_cache().peek(&pair);
+        assert_eq!(number.unwrap(), Some(2));
+    })
+    .await;
 }
 
 #[cachier(backend = "memory")]

@@ -1,0 +1,132 @@
+//! The type that users store and read by hand.
+//!
+//! The compiler knows it, whatever aliases the return type is written with; but a type that depends on a type parameter
+//! cannot be asked for in a signature. There it is read off the tokens, and the compiler is told to check what was read.
+
+use proc_macro2::TokenStream;
+use quote::{ToTokens as _, quote_spanned};
+use syn::{GenericArgument, Ident, PathArguments, ReturnType, Type};
+
+use super::{code, krate_at, returned, signature};
+use crate::model::{Beside, Cached};
+use crate::parse::has_word;
+
+/// The type.
+pub(super) fn stored(cached: &Cached) -> TokenStream {
+    let (krate, returned) = (&cached.krate, cached.returned());
+    match Source::of(cached) {
+        Source::Compiler => {
+            let allow_none = cached.allows_none().then(|| code!(; allow_none));
+            code!(#krate::__stored!(#returned #allow_none))
+        }
+        Source::Tokens(ty) => match content(ty) {
+            Some(("Option", _)) if cached.allows_none() => returned,
+            Some((_, content)) => code!(#content),
+            None => returned,
+        },
+    }
+}
+
+/// The expression of the return type's shape, where it must agree with the type that users store.
+pub(super) fn agreeing_shape(cached: &Cached) -> TokenStream {
+    let shape = returned::shape(cached);
+    match Source::of(cached) {
+        Source::Compiler => shape,
+        Source::Tokens(_) => {
+            let (place, stored) = (returned::place(cached), stored(cached));
+            let krate = krate_at(cached, place);
+            quote_spanned!(place=> #krate::__private::StoredAs::<#stored>::agreed(#shape))
+        }
+    }
+}
+
+/// Who tells the type.
+enum Source<'a> {
+    Compiler,
+    Tokens(&'a Type),
+}
+
+impl<'a> Source<'a> {
+    fn of(cached: &Cached<'a>) -> Self {
+        let ReturnType::Type(_, ty) = &cached.function.signature.output else {
+            return Self::Compiler;
+        };
+        let is_known = match cached.beside {
+            // Nothing but its own parameters is generic about a free function.
+            Beside::Enum(_) => !depends_on(ty, &own_parameters(cached)),
+            _ => may_be_alias(ty) && !depends_on(ty, &own_or_of_impl(cached)),
+        };
+        if is_known {
+            Self::Compiler
+        } else {
+            Self::Tokens(ty)
+        }
+    }
+}
+
+/// Whether a word is the name of a type parameter of the function.
+fn own_parameters(cached: &Cached) -> impl Fn(&Ident) -> bool {
+    let own = signature::type_parameters(&cached.function.signature.generics);
+    move |word| own.contains(&word)
+}
+
+/// Whether a word is, or looks like, the name of a type parameter of a method or of its impl, which the macro cannot see:
+/// `Self`, `T`, `K2`.
+fn own_or_of_impl(cached: &Cached) -> impl Fn(&Ident) -> bool {
+    let is_own = own_parameters(cached);
+    move |word| {
+        let name = word.to_string();
+        let mut letters = name.chars();
+        let is_short = letters
+            .next()
+            .is_some_and(|first| first.is_ascii_uppercase())
+            && letters.all(|other| other.is_ascii_digit());
+        is_short || name == "Self" || is_own(word)
+    }
+}
+
+fn depends_on(ty: &Type, is_parameter: &impl Fn(&Ident) -> bool) -> bool {
+    has_word(ty.to_token_stream(), is_parameter)
+}
+
+/// What nobody calls an alias of a `Result` or an `Option`: these may hold a type parameter of an impl under any name.
+const PLAIN: [&str; 8] = [
+    "Arc", "BTreeMap", "BTreeSet", "Box", "HashMap", "HashSet", "Vec", "VecDeque",
+];
+
+/// Whether a type may be something else than its tokens say.
+fn may_be_alias(ty: &Type) -> bool {
+    match ty {
+        Type::Group(group) => may_be_alias(&group.elem),
+        Type::Paren(paren) => may_be_alias(&paren.elem),
+        Type::Macro(_) => true,
+        Type::Path(path) => {
+            let last = path.path.segments.last();
+            content(ty).is_none()
+                && !last.is_some_and(|last| PLAIN.iter().any(|name| last.ident == name))
+        }
+        _ => false,
+    }
+}
+
+/// The name and the first argument of a `Result` or an `Option`.
+fn content(ty: &Type) -> Option<(&'static str, &Type)> {
+    let path = match ty {
+        Type::Group(group) => return content(&group.elem),
+        Type::Paren(paren) => return content(&paren.elem),
+        Type::Path(path) => path,
+        _ => return None,
+    };
+    let last = path.path.segments.last()?;
+    let name = ["Result", "Option"]
+        .into_iter()
+        .find(|name| last.ident == name)?;
+    let PathArguments::AngleBracketed(arguments) = &last.arguments else {
+        return None;
+    };
+    let first = arguments.args.iter().find_map(|argument| match argument {
+        GenericArgument::Type(ty) => Some(ty),
+        _ => None,
+    });
+    Some((name, first?))
+}
