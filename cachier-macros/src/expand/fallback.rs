@@ -3,6 +3,7 @@
 
 use proc_macro2::TokenStream;
 use quote::format_ident;
+use syn::Ident;
 
 use super::{attributes, code};
 use crate::model::{Beside, Cached};
@@ -11,16 +12,22 @@ use crate::parse::{Function, is_cachier};
 /// The errors, the function as it is, and what others may refer to.
 pub(crate) fn fallback(cached: &Cached, errors: TokenStream) -> TokenStream {
     let item = item(cached);
-    let Beside::Enum(name) = &cached.beside else {
-        return code!(#errors #item);
+    let companion = match &cached.beside {
+        Beside::Enum(name) => companion(cached, name),
+        // Its name may be what is wrong.
+        Beside::Sibling(name) if *name != cached.function.signature.ident => sibling(cached, name),
+        Beside::Sibling(_) | Beside::Nothing => TokenStream::new(),
     };
+    code!(#errors #item #companion)
+}
+
+/// The companion of a free function.
+fn companion(cached: &Cached, name: &Ident) -> TokenStream {
     let (krate, visibility) = (&cached.krate, &cached.function.visibility);
     let asyncness = &cached.function.signature.asyncness;
     let attributes = attributes::of_companion(cached);
     let types = (0..cached.parameters.len()).map(|index| format_ident!("T{index}"));
     code! {
-        #errors
-        #item
         #attributes
         #[doc(hidden)]
         #[allow(non_camel_case_types, dead_code)]
@@ -28,7 +35,26 @@ pub(crate) fn fallback(cached: &Cached, errors: TokenStream) -> TokenStream {
         #attributes
         #[allow(dead_code)]
         impl #name {
-            #krate::__no_operations! { [#visibility] [#asyncness] #(#types)* }
+            #krate::__no_operations! { [#visibility] [#asyncness] [] #(#types)* }
+        }
+    }
+}
+
+/// The companion of a method.
+fn sibling(cached: &Cached, name: &Ident) -> TokenStream {
+    let (krate, visibility) = (&cached.krate, &cached.function.visibility);
+    let attributes = attributes::of_companion(cached);
+    let arguments = cached.parameters.len() + usize::from(cached.receiver.is_some());
+    let ty = match cached.is_async() {
+        true => code!(NoAsyncMethodCache),
+        false => code!(NoMethodCache),
+    };
+    code! {
+        #attributes
+        #[doc(hidden)]
+        #[allow(dead_code)]
+        #visibility fn #name() -> #krate::__private::#ty<#arguments> {
+            ::core::unreachable!()
         }
     }
 }

@@ -104,3 +104,20 @@ fn with_errors_the_function_stays_as_it_is_and_the_companion_is_there_in_name() 
         "{code}"
     );
 }
+
+#[test]
+fn with_errors_the_companion_of_a_method_is_there_in_name_too() {
+    let function = "pub async fn f(&self, a: u8) -> u8 { a }";
+    let code = crate::attribute(
+        "colour, skip(self)".parse().unwrap(),
+        function.parse().unwrap(),
+    )
+    .to_string();
+    assert_eq!(code.matches("compile_error").count(), 1, "{code}");
+    assert!(
+        code.contains(
+            "pub fn f_cache () -> :: cachier :: __private :: NoAsyncMethodCache < 2usize >"
+        ),
+        "{code}"
+    );
+}

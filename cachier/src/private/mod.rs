@@ -6,6 +6,7 @@ mod expand;
 mod form;
 mod job;
 mod method;
+mod no_operations;
 mod operate;
 #[cfg(feature = "memory")]
 mod part;
@@ -28,6 +29,7 @@ pub use self::dispatch::{Operation, Prepared, Reply, dispatch, dispatch_async};
 pub use self::form::{SizeProbe, Unmeasured, measured, propagating};
 pub use self::job::{Mode, Recipe, Step, once};
 pub use self::method::{AsyncMethodCache, Metered, MethodCache, Unmetered};
+pub use self::no_operations::{NoAsyncMethodCache, NoMethodCache};
 #[cfg(feature = "memory")]
 pub use self::part::{ByRefProbe, FitProbe, OptionRef, OwnedPart, PartProbe, Unfit, part_kind};
 pub use self::shape::{
