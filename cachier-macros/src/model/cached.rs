@@ -141,6 +141,11 @@ pub(crate) fn is_on(flag: &Option<Given<Flag>>) -> bool {
     flag.as_ref().is_some_and(|flag| flag.value.0)
 }
 
+/// Whether a flag is given and off, so that nothing else can turn it on.
+pub(crate) fn is_off(flag: &Option<Given<Flag>>) -> bool {
+    flag.as_ref().is_some_and(|flag| !flag.value.0)
+}
+
 fn has_type_parameters(function: &Function) -> bool {
     let signature = &function.signature;
     let generic = signature

@@ -11,7 +11,7 @@ mod tests;
 mod values;
 
 pub(crate) use arguments::{Arguments, Given};
-pub(crate) use cached::{Beside, Cached, Store, Typing, is_on};
+pub(crate) use cached::{Beside, Cached, Store, Typing, is_off, is_on};
 pub(crate) use choices::{Backend, BuiltIn, OnBackendError};
 pub(crate) use parameters::{Parameter, Passing, Role};
 pub(crate) use placement::Placement;

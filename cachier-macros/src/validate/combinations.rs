@@ -1,13 +1,13 @@
 //! Arguments that need or exclude each other.
 //!
 //! Refused is what could only disappoint: a promise that nothing would keep. Arguments that have no effect yet but would have
-//! one after a change elsewhere stay allowed (`next_time` without `stale_after`, which the global params may give;
-//! `operation_timeout` or `version` with the memory backend).
+//! one after a change elsewhere stay allowed (`next_time` without `stale_after`, or `cleanup_interval` without `cleanup_stale`,
+//! which the global params may give; `operation_timeout` or `version` with the memory backend).
 
 use proc_macro2::Span;
 
 use crate::diagnostics::Errors;
-use crate::model::{Arguments, Backend, BuiltIn, Given, is_on};
+use crate::model::{Arguments, Backend, BuiltIn, Given, is_off, is_on};
 
 /// An argument, when it is given, the condition that makes it wrong, and what to write instead.
 type Rule = (Option<Span>, bool, &'static str);
@@ -37,8 +37,8 @@ fn rules(arguments: &Arguments) -> [Rule; 8] {
         ),
         (
             place(&a.cleanup_interval),
-            !is_on(&a.cleanup_stale),
-            "`cleanup_interval` has no effect without `cleanup_stale`",
+            is_off(&a.cleanup_stale),
+            "`cleanup_interval` has no effect with `cleanup_stale = false`",
         ),
         (
             place(&a.near_cache),

@@ -96,7 +96,7 @@ fn arguments_that_need_another() {
         "metrics_sampling_rate",
     );
     refused(
-        "cleanup_interval = \"1d\"",
+        "cleanup_stale = false, cleanup_interval = \"1d\"",
         F,
         "`cleanup_interval` has no effect",
         "cleanup_interval",
@@ -112,6 +112,7 @@ fn arguments_that_need_another() {
 #[test]
 fn combinations_that_make_sense() {
     fine("next_time", F);
+    fine("cleanup_interval = \"1d\"", F);
     fine("cache_dir = \"x\", capacity_bytes = \"1GB\"", F);
     fine(
         "backend = \"file\", cache_dir = \"x\", near_cache = 3, near_stale_after = \"1s\"",

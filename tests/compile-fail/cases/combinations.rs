@@ -12,7 +12,7 @@ fn rate_without_metrics(id: u64) -> u64 {
     id
 }
 
-#[cachier(cleanup_interval = "1d")]
+#[cachier(cleanup_stale = false, cleanup_interval = "1d")]
 fn interval_without_cleanup(id: u64) -> u64 {
     id
 }
