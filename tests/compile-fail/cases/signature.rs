@@ -22,4 +22,9 @@ fn under_cfg(id: u64, #[cfg(all())] day: u64) -> u64 {
     id + day
 }
 
+#[cachier]
+fn variadic(id: u64, ...) -> u64 {
+    id
+}
+
 fn main() {}
