@@ -19,10 +19,12 @@ use crate::sync::{AtomicU64, Mutex, lock};
 #[repr(C, align(128))]
 pub(crate) struct Block {
     pub(crate) hits: Counter,
-    draw: AtomicU64,
-    threshold: Threshold,
+    /// From so many hits on, the next one is timed: drawn ahead, so that the others have nothing to draw.
+    timed_from: AtomicU64,
     owner: &'static Blocks,
     writers: Writers,
+    threshold: Threshold,
+    draw: AtomicU64,
     pub(crate) near_hits: Counter,
     pub(crate) time_saved: Sum,
     pub(crate) latency: LiveHistogram,
@@ -89,12 +91,17 @@ impl Block {
             (_, Writers::Many) => Threshold::NEVER,
             (threshold, Writers::One) => threshold,
         };
+        let first = match threshold {
+            Threshold::NEVER => u64::MAX,
+            _ => owner.sampler.gap(seed),
+        };
         Self {
             hits: Counter::default(),
-            draw: AtomicU64::new(seed),
-            threshold,
+            timed_from: AtomicU64::new(first),
             owner,
             writers,
+            threshold,
+            draw: AtomicU64::new(seed),
             near_hits: Counter::default(),
             time_saved: Sum::default(),
             latency: LiveHistogram::new(&SECONDS),
@@ -104,6 +111,22 @@ impl Block {
 
     pub(crate) fn owned_by(&self, blocks: &Blocks) -> bool {
         std::ptr::eq(self.owner, blocks)
+    }
+
+    /// Draws a number; for the one writer.
+    fn draw(&self) -> u64 {
+        let drawn = next_draw(self.draw.load(Relaxed));
+        self.draw.store(drawn, Relaxed);
+        drawn
+    }
+
+    /// Draws which hit after this one is timed. Where all are or none is, that is so already.
+    fn draw_next(&self) {
+        if self.threshold != Threshold::ALWAYS {
+            let passed = self.owner.sampler.gap(self.draw());
+            let next = self.hits.get().saturating_add(1).saturating_add(passed);
+            self.timed_from.store(next, Relaxed);
+        }
     }
 
     /// Grows with everything that is written here.
@@ -131,18 +154,25 @@ impl Local {
         }
     }
 
-    /// Decides whether this call is timed: once for every call.
+    /// Whether this call is timed, if it turns out to be a hit.
     #[inline]
+    pub fn times_hit(self) -> bool {
+        self.block.hits.get() >= self.block.timed_from.load(Relaxed)
+    }
+
+    /// Decides whether a call is timed that is no hit: once for every such call.
     pub fn sample(self) -> Option<Sampled> {
         let Block {
-            draw,
-            threshold,
-            owner,
-            ..
+            threshold, owner, ..
         } = self.block;
-        let drawn = next_draw(draw.load(Relaxed));
-        draw.store(drawn, Relaxed);
-        threshold.admits(drawn).then(|| owner.sampler.weigh(drawn))
+        match *threshold {
+            Threshold::NEVER => None,
+            Threshold::ALWAYS => Some(Sampled::ONE),
+            threshold => {
+                let drawn = self.block.draw();
+                threshold.admits(drawn).then(|| owner.sampler.weigh(drawn))
+            }
+        }
     }
 
     /// Counts a call that was given a fresh value.
@@ -157,23 +187,29 @@ impl Local {
         self.block.near_hits.add(1, self.block.writers);
     }
 
-    /// Records how long a sampled hit took, how old its value was, and how long computing that value had taken, all
-    /// in nanoseconds. [`hit`](Self::hit) still counts the call itself.
+    /// Records how long a timed hit took, how old its value was, and how long computing that value had taken, all in
+    /// nanoseconds. [`hit`](Self::hit) still counts the call itself.
     #[inline(never)]
-    pub fn sampled_hit(self, sampled: Sampled, latency: u64, age: u64, compute: Option<u64>) {
+    pub fn timed_hit(self, latency: u64, age: u64, compute: Option<u64>) {
         let Block {
+            owner,
             writers,
+            threshold,
             time_saved,
             latency: latencies,
             age: ages,
             ..
         } = self.block;
-        let weight = sampled.weight();
+        let weight = match *threshold {
+            Threshold::ALWAYS => 1,
+            _ => owner.sampler.weigh(self.block.draw()).weight(),
+        };
         latencies.record(latency, weight, *writers);
         ages.record(age, weight, *writers);
         if let Some(saved) = compute.and_then(|compute| compute.checked_sub(latency)) {
             time_saved.add(saved as f64 * weight as f64, *writers);
         }
+        self.block.draw_next();
     }
 }
 
@@ -318,12 +354,15 @@ mod tests {
     impl Drop for AtTheEnd {
         fn drop(&mut self) {
             let local = self.0.local(&SLOT);
-            let sampled = local.sample();
+            if local.times_hit() {
+                local.timed_hit(10, 20, Some(50));
+            }
             local.hit();
             local.near_hit();
-            if let Some(sampled) = sampled {
-                local.sampled_hit(sampled, 10, 20, Some(50));
-            }
+            assert_eq!(
+                local.sample().is_some(),
+                local.block.threshold == Threshold::ALWAYS
+            );
         }
     }
 
@@ -364,14 +403,35 @@ mod tests {
     }
 
     #[test]
-    fn the_share_of_sampled_calls_is_the_rate() {
+    fn the_share_of_timed_calls_is_the_rate_whatever_they_come_to() {
         let metrics = metrics(SamplingRate::new(0.25));
-        let sampled = (0..100_000)
-            .filter(|_| metrics.local(&SLOT).sample().is_some())
-            .count();
-        assert!((24_000..26_000).contains(&sampled), "{sampled} of 100000");
-        let none = self::metrics(SamplingRate::NONE);
-        assert!((0..1000).all(|_| none.local(&SLOT).sample().is_none()));
+        let (mut hits, mut others) = (0, 0);
+        for _ in 0..100_000 {
+            let local = metrics.local(&SLOT);
+            if local.times_hit() {
+                local.timed_hit(1, 1, None);
+                hits += 1;
+            }
+            local.hit();
+            // Asked again and again before the next hit: calls that are none do not use up what is drawn.
+            let _ = local.times_hit();
+            others += u32::from(local.sample().is_some());
+        }
+        assert!((24_000..26_000).contains(&hits), "{hits} of 100000");
+        assert!((24_000..26_000).contains(&others), "{others} of 100000");
+        let latency = &metrics.snapshot().call_duration[Outcome::Hit];
+        assert_eq!(latency.samples, hits);
+        assert_eq!(latency.count(), 4 * hits);
+    }
+
+    #[test]
+    fn at_rate_zero_no_call_is_timed() {
+        let metrics = metrics(SamplingRate::NONE);
+        for _ in 0..1000 {
+            let local = metrics.local(&SLOT);
+            assert!(!local.times_hit() && local.sample().is_none());
+            local.hit();
+        }
         let _ = LocalSlot::default();
     }
 }

@@ -113,6 +113,8 @@ pub(crate) struct Sampler {
     /// 1/p, rounded down, and what the rounding took away.
     weight: u64,
     remainder: f64,
+    /// 1/ln(1 - p), which makes a gap of a random number.
+    gap: f64,
 }
 
 /// A call is sampled whose draw, of 63 bits, lies below.
@@ -139,6 +141,7 @@ impl Sampler {
             threshold: Threshold((rate * Threshold::ALWAYS.0 as f64) as u64),
             weight: weight as u64,
             remainder: weight.fract(),
+            gap: (-rate).ln_1p().recip(),
         }
     }
 
@@ -152,6 +155,16 @@ impl Sampler {
         // The draw itself is small, or it would not have been sampled: so it is mixed anew.
         let up = self.remainder > 0.0 && unit(mixed(draw)) <= self.remainder;
         Sampled::of(self.weight + u64::from(up))
+    }
+
+    /// How many calls are passed over before the next that is sampled: as many as if each had been decided by itself,
+    /// for which one draw will do (the geometric distribution by inversion, Devroye 1986, chapter X.2).
+    pub(crate) fn gap(&self, draw: u64) -> u64 {
+        match self.threshold {
+            Threshold::NEVER => u64::MAX,
+            Threshold::ALWAYS => 0,
+            Threshold(_) => (unit(mixed(draw)).ln() * self.gap) as u64,
+        }
     }
 }
 
@@ -244,6 +257,33 @@ mod tests {
     }
 
     #[test]
+    fn gaps_are_as_long_as_if_each_call_were_decided_by_itself() {
+        for rate in [0.001, 0.1, 0.5, 0.95] {
+            let sampler = Sampler::new(SamplingRate::new(rate));
+            let (mut draw, mut longer) = (11, [0; 6]);
+            let gaps = 200_000;
+            for _ in 0..gaps {
+                draw = next_draw(draw);
+                let gap = sampler.gap(draw);
+                (0..)
+                    .zip(&mut longer)
+                    .for_each(|(length, longer)| *longer += u32::from(gap > length));
+            }
+            for (length, longer) in (1..).zip(longer) {
+                let (share, expected) = (
+                    f64::from(longer) / f64::from(gaps),
+                    (1.0 - rate).powi(length),
+                );
+                let error = 5.0 * (expected * (1.0 - expected) / f64::from(gaps)).sqrt();
+                assert!(
+                    (share - expected).abs() <= error,
+                    "{share} beside {expected}, rate {rate}"
+                );
+            }
+        }
+    }
+
+    #[test]
     fn the_ends_of_the_range_need_no_chance() {
         let (all, none) = (
             Sampler::new(SamplingRate::ALL),
@@ -254,6 +294,7 @@ mod tests {
         for draw in [0, 1, u64::MAX] {
             assert!(Threshold::ALWAYS.admits(draw) && !Threshold::NEVER.admits(draw));
             assert_eq!(all.weigh(draw), Sampled::ONE);
+            assert_eq!((all.gap(draw), none.gap(draw)), (0, u64::MAX));
         }
         assert_eq!(unit(u64::MAX), 1.0);
         assert!(unit(0) > 0.0);

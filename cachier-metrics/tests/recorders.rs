@@ -73,6 +73,7 @@ fn at_rate_zero_everything_is_counted_and_what_was_not_measured_is_absent() {
     thread_local!(static SLOT: LocalSlot = const { LocalSlot::new() });
     for _ in 0..1000 {
         let local = metrics.local(&SLOT);
+        assert!(!local.times_hit());
         assert_eq!(local.sample(), None);
         local.hit();
     }

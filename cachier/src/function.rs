@@ -80,7 +80,7 @@ impl Function {
     /// What tells whether a value in memory that counts from a moment is fresh now; `None` where all are.
     #[cfg(feature = "memory")]
     #[inline]
-    pub(crate) fn freshness(&self) -> Option<impl Fn(u64) -> bool> {
+    pub(crate) fn freshness(&self) -> Option<impl Fn(u64) -> bool + Copy> {
         let fresh_nanos = self.fresh_nanos.load(Ordering::Relaxed);
         (fresh_nanos != u64::MAX).then_some(move |since| self.is_younger(since, fresh_nanos))
     }

@@ -31,10 +31,28 @@ where
     V: Send + Sync + 'static,
 {
     pub(super) fn new() -> Self {
-        if fits::<K>() && fits::<V>() {
+        if are_words::<K, V>() {
             Self::Words(WordIndex::new())
         } else {
             Self::Nodes(Index::new())
+        }
+    }
+
+    /// The words, if it is words.
+    #[inline(always)]
+    pub(super) fn words(&self) -> Option<&WordIndex> {
+        match self {
+            Self::Words(index) if are_words::<K, V>() => Some(index),
+            _ => None,
+        }
+    }
+
+    /// The nodes, if it is nodes.
+    #[inline(always)]
+    pub(super) fn nodes(&self) -> Option<&Index<Node<K, V>>> {
+        match self {
+            Self::Nodes(index) if !are_words::<K, V>() => Some(index),
+            _ => None,
         }
     }
 
@@ -122,6 +140,13 @@ where
             }
         }
     }
+}
+
+/// Whether a store of these types is words: decided when the program is built, so that hits are compiled for one of the
+/// two alone.
+#[inline(always)]
+fn are_words<K: 'static, V: 'static>() -> bool {
+    fits::<K>() && fits::<V>()
 }
 
 fn item<K: 'static, V: 'static>(key: &K, new: &NewEntry<V>) -> WordItem {

@@ -1,6 +1,5 @@
 //! The store: entries under typed keys, with bounds.
 
-use std::cell::Cell;
 use std::fmt;
 use std::hash::{BuildHasher, Hash};
 use std::sync::PoisonError;
@@ -35,8 +34,25 @@ use super::writer::{Ledger, Writer};
 pub struct MemoryStore<K, V> {
     hasher: RandomState,
     bounds: Bounds,
+    /// Only a store with bounds asks which entries were used.
+    counts_uses: bool,
     contents: Contents<K, V>,
     ledger: Mutex<Ledger>,
+}
+
+/// Where it is noted when a value was computed.
+enum Noted<'a> {
+    In(Times),
+    Beside(Place<'a>),
+}
+
+impl Noted<'_> {
+    fn times(self) -> Times {
+        match self {
+            Self::In(times) => times,
+            Self::Beside(place) => place.times(),
+        }
+    }
 }
 
 /// What a key is looked for by: the key itself, or a borrowed form of it with the same hash.
@@ -66,6 +82,7 @@ where
         Self {
             hasher: RandomState::default(),
             bounds,
+            counts_uses: bounds.are_set(),
             contents: Contents::new(),
             ledger: Mutex::new(Ledger::new(bounds)),
         }
@@ -74,7 +91,7 @@ where
     /// The value under this key, if there is one and `fresh` holds for the time since which it counts as fresh; without
     /// `fresh`, every value is. Counts as a use of the entry. A value that is not fresh is not cloned.
     #[inline(always)]
-    pub fn get<Q>(&self, key: &Q, fresh: Option<impl Fn(u64) -> bool>) -> Option<V>
+    pub fn get<Q>(&self, key: &Q, fresh: Option<impl Fn(u64) -> bool + Copy>) -> Option<V>
     where
         Q: BorrowedKey<K> + ?Sized,
     {
@@ -82,11 +99,16 @@ where
     }
 
     /// The same, with what else is known of the entry.
-    pub fn get_entry<Q>(&self, key: &Q, fresh: Option<impl Fn(u64) -> bool>) -> Option<Entry<V>>
+    #[inline(always)]
+    pub fn get_entry<Q>(
+        &self,
+        key: &Q,
+        fresh: Option<impl Fn(u64) -> bool + Copy>,
+    ) -> Option<Entry<V>>
     where
         Q: BorrowedKey<K> + ?Sized,
     {
-        self.hit(key, fresh, |value, times| Entry::new(value, times()))
+        self.hit(key, fresh, |value, noted| Entry::new(value, noted.times()))
     }
 
     /// The entry of this key, fresh or not. Does not count as a use.
@@ -97,8 +119,9 @@ where
         match &self.contents {
             Contents::Words(index) => {
                 let any = None::<fn(u64) -> bool>;
-                let (value, place) = self.find_word(index, key, any)?;
-                Some(Entry::new(word::from(value)?, place.times()))
+                self.take_word(index, key, any, |value, place| {
+                    Entry::new(value, place.times())
+                })
             }
             Contents::Nodes(index) => {
                 let guard = pin()?;
@@ -115,13 +138,8 @@ where
     {
         match &self.contents {
             Contents::Words(index) => {
-                let since = Cell::new(None);
-                let note = |moment| {
-                    since.set(Some(moment));
-                    true
-                };
-                self.find_word(index, key, Some(note))?;
-                since.get()
+                let any = None::<fn(u64) -> bool>;
+                self.take_word(index, key, any, |_, place| place.since().ok())?
             }
             Contents::Nodes(index) => {
                 let guard = pin()?;
@@ -213,30 +231,31 @@ where
     fn hit<Q, R>(
         &self,
         key: &Q,
-        fresh: Option<impl Fn(u64) -> bool>,
-        take: impl FnOnce(V, &dyn Fn() -> Times) -> R,
+        fresh: Option<impl Fn(u64) -> bool + Copy>,
+        take: impl FnOnce(V, Noted<'_>) -> R,
     ) -> Option<R>
     where
         Q: BorrowedKey<K> + ?Sized,
     {
-        match &self.contents {
-            Contents::Words(index) => {
-                let (value, place) = self.find_word(index, key, fresh)?;
-                if self.bounds.are_set() {
+        let counts_uses = self.counts_uses;
+        if let Some(index) = self.contents.words() {
+            return self.take_word(index, key, fresh, |value, place| {
+                if counts_uses {
                     place.count_use();
                 }
-                Some(take(word::from(value)?, &|| place.times()))
-            }
-            Contents::Nodes(index) => {
-                let guard = pin_inline()?;
-                let node = self.find_node(index, key, &guard)?;
-                if fresh.is_some_and(|fresh| !fresh(node.since)) {
-                    return None;
-                }
-                node.uses.count();
-                Some(take(node.value.clone(), &|| node.times))
-            }
+                take(value, Noted::Beside(place))
+            });
         }
+        let index = self.contents.nodes()?;
+        let guard = pin_inline()?;
+        let node = self.find_node(index, key, &guard)?;
+        if fresh.is_some_and(|fresh| !fresh(node.since)) {
+            return None;
+        }
+        if counts_uses {
+            node.uses.count();
+        }
+        Some(take(node.value.clone(), Noted::In(node.times)))
     }
 
     #[inline]
@@ -252,23 +271,40 @@ where
         index.find(self.hash(key), |node| key.equivalent(&node.key), guard)
     }
 
+    /// Takes what it needs of a fresh word.
     #[inline(always)]
-    fn find_word<'a, Q>(
+    fn take_word<Q, R>(
         &self,
-        index: &'a WordIndex,
+        index: &WordIndex,
         key: &Q,
-        fresh: Option<impl Fn(u64) -> bool>,
-    ) -> Option<(u64, Place<'a>)>
+        fresh: Option<impl Fn(u64) -> bool + Copy>,
+        take: impl FnOnce(V, Place<'_>) -> R,
+    ) -> Option<R>
     where
         Q: BorrowedKey<K> + ?Sized,
     {
         let (hash, word) = (self.hash(key), key.word()?);
-        let found = index.find_fresh(hash, word, fresh.as_ref());
-        found.unwrap_or_else(|Unsteady| {
-            // While the lock is held, no writer can be at work.
-            let _ledger = self.ledger();
-            index.find_fresh(hash, word, fresh.as_ref()).ok().flatten()
-        })
+        match index.find_fresh(hash, word, fresh) {
+            Ok(Some((value, place))) => Some(take(word::from(value)?, place)),
+            Ok(None) => None,
+            Err(Unsteady) => self.take_word_at_rest(index, hash, word, fresh, take),
+        }
+    }
+
+    /// The same while the lock is held, so that no writer can be at work.
+    #[cold]
+    #[inline(never)]
+    fn take_word_at_rest<R>(
+        &self,
+        index: &WordIndex,
+        hash: u32,
+        word: u64,
+        fresh: Option<impl Fn(u64) -> bool + Copy>,
+        take: impl FnOnce(V, Place<'_>) -> R,
+    ) -> Option<R> {
+        let _ledger = self.ledger();
+        let (value, place) = index.find_fresh(hash, word, fresh).ok()??;
+        Some(take(word::from(value)?, place))
     }
 
     #[inline]

@@ -44,21 +44,24 @@ impl WordBucket {
     #[inline(always)]
     pub(super) fn find(&self, key: u64) -> Seen {
         let before = State(self.state.load(Acquire));
-        let mut agreeing = 0;
-        for (number, slot) in self.slots.iter().enumerate() {
-            agreeing |= u64::from(slot.key.load(Relaxed) == key) << number;
+        // A slot that was emptied still has its key. Of several slots with one key, the lowest is meant: an item goes into
+        // the lowest slot that is vacant, so that those below had other keys then, and have other keys for as long as it
+        // stays.
+        let mut number = SLOTS;
+        for lower in (0..SLOTS).rev() {
+            if self.slots[lower].key.load(Relaxed) == key {
+                number = lower;
+            }
         }
-        let agreeing = agreeing & before.taken();
-        let number = agreeing.trailing_zeros() as usize;
         let slot = self.slots.get(number);
         let value = slot.map(|slot| slot.value.load(Relaxed));
         if before.is_in_hand() || !self.is_still(before) {
             return Seen::Unsteady;
         }
         match value {
-            Some(value) => Seen::Value(value, number, before),
-            None if before.passed() > 0 => Seen::GoOn,
-            None => Seen::Absent,
+            Some(value) if before.has(number) => Seen::Value(value, number, before),
+            _ if before.passed() > 0 => Seen::GoOn,
+            _ => Seen::Absent,
         }
     }
 
@@ -70,8 +73,8 @@ impl WordBucket {
     }
 
     pub(super) fn vacant(&self) -> Option<usize> {
-        let taken = self.now().taken();
-        (0..SLOTS).find(|slot| taken >> slot & 1 == 0)
+        let now = self.now();
+        (0..SLOTS).find(|slot| !now.has(*slot))
     }
 
     /// Fills a vacant slot, or puts another value under the key that is there. What stands beside the slot is written by
@@ -133,9 +136,10 @@ impl State {
     const IN_HAND: u64 = 1 << 16;
     const VERSION: u64 = 1 << 17;
 
+    /// Whether a slot is taken.
     #[inline(always)]
-    fn taken(self) -> u64 {
-        self.0 & Self::TAKEN
+    fn has(self, slot: usize) -> bool {
+        self.0 >> slot & 1 != 0
     }
 
     #[inline(always)]

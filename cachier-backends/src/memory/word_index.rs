@@ -105,7 +105,7 @@ impl WordIndex {
         &self,
         hash: u32,
         key: u64,
-        fresh: Option<impl Fn(u64) -> bool>,
+        fresh: Option<impl Fn(u64) -> bool + Copy>,
     ) -> Found<'_> {
         let Some((value, place)) = self.find(hash, key)? else {
             return Ok(None);

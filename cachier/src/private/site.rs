@@ -4,9 +4,7 @@ use std::any::Any;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::LocalKey;
 
-use cachier_metrics::{
-    CacheMetrics, Gauges, Local, LocalSlot, MetricsOptions, NearResult, Sampled,
-};
+use cachier_metrics::{CacheMetrics, Gauges, Local, LocalSlot, MetricsOptions, NearResult};
 
 use super::arguments::{Arguments, Storage};
 use super::shape::Shape;
@@ -81,13 +79,11 @@ impl<S: Storage> Site<S> {
         if !function.is_enabled() {
             return Begun::Miss(Start::default());
         }
-        let local = slot
-            .zip(function.metrics)
-            .map(|(slot, metrics)| metrics.local(slot));
+        let local = slot.map(|slot| instance.metrics().local(slot));
         if let Some(local) = local
-            && let Some(sampled) = local.sample()
+            && local.times_hit()
         {
-            return instance.begin_sampled(shape, arguments, local, sampled);
+            return instance.begin_timed(shape, arguments, local);
         }
         match arguments.hit(instance) {
             Some(value) => instance.found(shape, value, local),
@@ -100,11 +96,7 @@ impl<S: Storage> Site<S> {
     /// # Panics
     /// Without `enable_metrics`; the attribute calls this only with it.
     pub fn metrics(&'static self) -> &'static CacheMetrics {
-        self.instance()
-            .core
-            .function
-            .metrics
-            .expect("the attribute has `enable_metrics`")
+        self.instance().metrics()
     }
 
     #[cold]
@@ -171,15 +163,20 @@ fn introduce(known: CachedFunction, shared: Option<&'static SharedMetrics>) {
 }
 
 impl<S: Storage> Instance<S> {
+    #[inline]
+    fn metrics(&self) -> &'static CacheMetrics {
+        let metrics = self.core.function.metrics;
+        metrics.expect("the attribute has `enable_metrics`")
+    }
+
     /// Begins a call that is timed: apart from the others, so that they keep nothing of it in mind.
     #[cold]
     #[inline(never)]
-    fn begin_sampled<Sh: Shape, A>(
+    fn begin_timed<Sh: Shape, A>(
         &'static self,
         shape: Sh,
         arguments: &A,
         local: Local,
-        sampled: Sampled,
     ) -> Begun<Sh::Return>
     where
         A: Arguments<Sh, Storage = S>,
@@ -187,12 +184,12 @@ impl<S: Storage> Instance<S> {
         let clock = &self.core.function.world.clock;
         let started = clock.now();
         let Some(hit) = arguments.detailed_hit(self) else {
-            return self.missed(Some(local), Some((sampled, started)));
+            return self.missed(Some(local), Some(started));
         };
         let now = clock.now();
         let latency = now.saturating_sub(started);
         let age = now.saturating_sub(hit.computed);
-        local.sampled_hit(sampled, latency, age, Some(hit.compute_nanos));
+        local.timed_hit(latency, age, Some(hit.compute_nanos));
         self.found(shape, hit.value, Some(local))
     }
 
@@ -213,19 +210,16 @@ impl<S: Storage> Instance<S> {
         Begun::Hit(shape.join(value))
     }
 
-    #[inline]
-    fn missed<R>(&self, local: Option<Local>, timing: Option<(Sampled, u64)>) -> Begun<R> {
-        if local.is_none() {
-            let (sampled, started) = (None, None);
-            return Begun::Miss(Start::Decided { sampled, started });
-        }
+    fn missed<R>(&self, local: Option<Local>, started: Option<u64>) -> Begun<R> {
         if S::HAS_FRONT
             && let Some(metrics) = self.core.function.metrics
         {
             metrics.near_lookup(NearResult::Miss);
         }
-        let (sampled, started) = timing.unzip();
-        Begun::Miss(Start::Decided { sampled, started })
+        Begun::Miss(Start::Decided {
+            sampled: local.and_then(Local::sample),
+            started,
+        })
     }
 }
 

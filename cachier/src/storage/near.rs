@@ -49,7 +49,7 @@ where
     }
 
     #[inline]
-    pub(crate) fn get<Q>(&self, key: &Q, fresh: Option<impl Fn(u64) -> bool>) -> Option<V>
+    pub(crate) fn get<Q>(&self, key: &Q, fresh: Option<impl Fn(u64) -> bool + Copy>) -> Option<V>
     where
         Q: BorrowedKey<K> + ?Sized,
     {
@@ -59,7 +59,7 @@ where
     pub(crate) fn get_entry<Q>(
         &self,
         key: &Q,
-        fresh: Option<impl Fn(u64) -> bool>,
+        fresh: Option<impl Fn(u64) -> bool + Copy>,
     ) -> Option<Entry<V>>
     where
         Q: BorrowedKey<K> + ?Sized,
