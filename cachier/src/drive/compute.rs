@@ -118,7 +118,7 @@ impl<T: Tiers> Drive<'_, T> {
                 return Conclusion::Land(Landing::NotShared);
             }
         };
-        let is_wanted = !self.is_too_large(&found) && !self.is_superseded(epoch);
+        let is_wanted = !self.session.is_too_large(found.bytes) && !self.is_superseded(epoch);
         if !is_wanted || self.stored() == Stored::Unknown {
             Conclusion::Land(Landing::Value(found))
         } else if found.bytes.is_some_and(|bytes| bytes > STORED_AT_ONCE) && T::IS_REMOTE {
@@ -148,7 +148,9 @@ impl<T: Tiers> Drive<'_, T> {
         }
         let core = self.core;
         let _drops = T::defer_drops();
-        let insert = core.tiers.insertion(&core.function, self.key, found);
+        let insertion = core.tiers.insertion(&core.function, self.key, found);
+        // Shared and returned all the same where the memory has no room for it.
+        let insert = || _ = insertion();
         match self.leader.take() {
             Some(leader) => {
                 leader.land(insert, || match slot.kept(stamp, WantSize::No) {
@@ -223,18 +225,6 @@ impl<T: Tiers> Drive<'_, T> {
             true => Cacheable::ValuesAndNone,
             false => Cacheable::Values,
         }
-    }
-
-    fn is_too_large(&self, found: &Found<T::Value>) -> bool {
-        let Some((limit, bytes)) = self.session.policy.entry_size_limit.zip(found.bytes) else {
-            return false;
-        };
-        if bytes > limit
-            && let Some(metrics) = self.core.function.metrics
-        {
-            metrics.rejected(bytes);
-        }
-        bytes > limit
     }
 
     fn is_superseded(&self, epoch: Epoch) -> bool {

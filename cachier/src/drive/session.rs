@@ -202,6 +202,19 @@ impl<'a> Session<'a> {
         result
     }
 
+    /// Whether a value of this size is larger than `entry_size_limit`; it is counted then.
+    pub(crate) fn is_too_large(&self, bytes: Option<u64>) -> bool {
+        let Some((limit, bytes)) = self.policy.entry_size_limit.zip(bytes) else {
+            return false;
+        };
+        if bytes > limit
+            && let Some(metrics) = self.function.metrics
+        {
+            metrics.rejected(bytes);
+        }
+        bytes > limit
+    }
+
     /// Counts and logs a failure of the backend, and remembers the first.
     pub(crate) fn failed(&self, error: &Error) {
         self.function.report(error);

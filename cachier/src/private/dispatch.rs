@@ -155,7 +155,7 @@ where
     let (session, way) = match prepared.open(Flavour::Sync, recipe.shape) {
         Opened::Call(session, way) => (session, way),
         Opened::Other(operation, keyed) => {
-            let operated = operate(core, Flavour::Sync, recipe.shape, operation, keyed);
+            let operated = operate(core, Flavour::Sync, recipe, operation, keyed);
             return block_on(operated);
         }
     };
@@ -192,7 +192,7 @@ where
     let (session, way) = match prepared.open(Flavour::Async, recipe.shape) {
         Opened::Call(session, way) => (session, way),
         Opened::Other(operation, keyed) => {
-            let operated = operate(core, Flavour::Async, recipe.shape, operation, keyed);
+            let operated = operate(core, Flavour::Async, recipe, operation, keyed);
             return Box::pin(operated).await;
         }
     };

@@ -164,7 +164,7 @@ macro_rules! with_arguments {
                 (self.dispatch)(Operation::Invalidate, ($($argument,)*)).invalidated()
             }
 
-            /// Stores a value for these arguments without computing it.
+            /// Stores a value for these arguments without computing it; an error (`Full`) where it is too large for a bound.
             #[must_use = "the backend may have failed"]
             pub fn precache_value(&self, $($argument: $type,)* stored: S) -> Result<(), Error> {
                 (self.dispatch)(Operation::Precache(stored), ($($argument,)*)).precached()
@@ -197,7 +197,7 @@ macro_rules! with_arguments {
                 (self.dispatch)(Operation::Invalidate, ($($argument,)*)).await.invalidated()
             }
 
-            /// Stores a value for these arguments without computing it.
+            /// Stores a value for these arguments without computing it; an error (`Full`) where it is too large for a bound.
             #[must_use = "the backend may have failed"]
             pub async fn precache_value(&self, $($argument: $type,)* stored: S) -> Result<(), Error> {
                 (self.dispatch)(Operation::Precache(stored), ($($argument,)*)).await.precached()

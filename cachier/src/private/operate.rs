@@ -1,20 +1,21 @@
 //! The operations of the companion on one entry.
 
-use cachier_backends::Error;
+use cachier_backends::{Error, ErrorKind, Operation as BackendOperation};
 use cachier_metrics::RemovalCause;
 
 use super::arguments::Keyed;
 use super::dispatch::{MaybeKeyed, Operation, Reply};
-use super::form::Form;
+use super::form::{Form, Measure};
+use super::job::Recipe;
 use super::shape::Shape;
 use crate::drive::{Core, Flavour, Session};
-use crate::storage::{Loaded, Stamp, Tiers};
+use crate::storage::{Loaded, Stamp, Stored, Tiers};
 
 /// Carries out an operation that runs no function.
 pub(super) async fn operate<T, Sh, F>(
     core: &'static Core<T>,
     flavour: Flavour,
-    shape: Sh,
+    Recipe { shape, measure, .. }: Recipe<Sh>,
     operation: Operation<Sh::Stored>,
     keyed: MaybeKeyed<T, F>,
 ) -> Reply<Sh::Return, Sh::Stored>
@@ -35,7 +36,7 @@ where
             Err(error) => Err(error),
         }),
         Operation::Precache(stored) => Reply::Precached(match keyed {
-            Ok(keyed) => precache(core, &session, shape.keep(stored), keyed).await,
+            Ok(keyed) => precache(core, &session, shape.keep(stored), measure, keyed).await,
             Err(error) => Err(error),
         }),
         Operation::Call(..) => unreachable!("calls are carried out by `dispatch`"),
@@ -81,6 +82,7 @@ async fn precache<T: Tiers, V, F>(
     core: &'static Core<T>,
     session: &Session<'_>,
     value: V,
+    measure: Measure<V>,
     keyed: Keyed<T, F>,
 ) -> Result<(), Error>
 where
@@ -96,11 +98,23 @@ where
         created: tiers.now(function),
         compute_nanos: 0,
     };
-    let found = form.give(&value, stamp, function.wants_size(), None)?;
+    let found = form.give(&value, stamp, function.wants_size(), measure)?;
     drop(value);
+    if session.is_too_large(found.bytes) {
+        let hint = "the limit is `entry_size_limit`";
+        return Err(too_large().with_hint(hint));
+    }
     flights.forget(&key);
-    tiers.store(session, &key, &found, None).await?;
+    let stored = tiers.store(session, &key, &found, None).await?;
     form.invalidated();
-    tiers.insertion(function, &key, found)();
-    Ok(())
+    match (stored, tiers.insertion(function, &key, found)()) {
+        (Stored::Done, Stored::Done) => Ok(()),
+        _ => Err(too_large().with_hint("see `capacity_bytes`, and the limits of the backend")),
+    }
+}
+
+/// Unlike a call, which returns its value all the same, storing a value has failed where it is not stored.
+fn too_large() -> Error {
+    let message = "the value is too large to be stored";
+    Error::new(ErrorKind::Full, BackendOperation::Store, message)
 }

@@ -119,7 +119,7 @@ impl Tiers for InMemory {
         function: &'a Function,
         key: &AnyKey,
         found: Found<AnyValue>,
-    ) -> impl FnOnce() + 'a {
+    ) -> impl FnOnce() -> Stored + 'a {
         self.values().insertion(function, key, found)
     }
 
@@ -169,7 +169,7 @@ pub(crate) trait Values: Send + Sync {
         function: &'a Function,
         key: &AnyKey,
         found: Found<AnyValue>,
-    ) -> Box<dyn FnOnce() + 'a>;
+    ) -> Box<dyn FnOnce() -> Stored + 'a>;
     fn remove(&self, key: &AnyKey) -> bool;
     fn remove_older_than(&self, cutoff: u64) -> u64;
     fn clear(&self) -> u64;
@@ -203,7 +203,7 @@ where
         function: &'a Function,
         key: &AnyKey,
         found: Found<AnyValue>,
-    ) -> Box<dyn FnOnce() + 'a> {
+    ) -> Box<dyn FnOnce() -> Stored + 'a> {
         let key = key.get::<K>().clone();
         let entry = NewEntry {
             value: found.value.into_inner::<V>(),
@@ -215,6 +215,10 @@ where
         Box::new(move || {
             let inserted = self.store.insert(key, entry);
             note(function, &self.warned, inserted.evicted, inserted.entries);
+            match inserted.kept {
+                true => Stored::Done,
+                false => Stored::Refused,
+            }
         })
     }
 

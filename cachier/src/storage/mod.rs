@@ -129,14 +129,14 @@ pub trait Tiers: Send + Sync + Sized + 'static {
         found: &Found<Self::Value>,
         lease: Option<Self::Lease>,
     ) -> impl Future<Output = Result<Stored, Error>> + Send;
-    /// Prepares to store in the memory of the process. What it returns does so; it is called under a lock, so it must not
-    /// wait.
+    /// Prepares to store in the memory of the process. What it returns does so, and tells what became of it; it is called
+    /// under a lock, so it must not wait.
     fn insertion<'a>(
         &'a self,
         function: &'a Function,
         key: &Self::Key,
         found: Found<Self::Value>,
-    ) -> impl FnOnce() + 'a;
+    ) -> impl FnOnce() -> Stored + 'a;
 
     /// What to hold while inserting, so that no value is dropped under the lock.
     fn defer_drops() -> impl Sized {}

@@ -298,8 +298,8 @@ impl Tiers for Persistent {
         _: &'a Function,
         _: &KeyHash,
         _: Found<Encoded>,
-    ) -> impl FnOnce() + 'a {
-        || ()
+    ) -> impl FnOnce() -> Stored + 'a {
+        || Stored::Done
     }
 
     async fn remove(&self, session: &Session<'_>, key: &KeyHash) -> Result<bool, Error> {

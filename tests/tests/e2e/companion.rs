@@ -1,6 +1,6 @@
 //! Every operation of the companion, on every backend, of sync and of async functions, with caching on and off.
 
-use cachier::{CallOptions, Outcome, Usage, cachier};
+use cachier::{CallOptions, ErrorKind, Outcome, Usage, cachier};
 use cachier_metrics::RemovalCause;
 use cachier_tests::sandbox::{in_folder, in_folder_async};
 
@@ -65,8 +65,11 @@ macro_rules! sync_companions {
 
 sync_companions! {
     of_a_function_on_memory: (backend = "memory");
+    of_a_function_on_memory_bounded_in_bytes: (backend = "memory", capacity_bytes = "10KB");
     of_a_function_on_file: (backend = "file");
+    of_a_function_on_file_bounded_in_bytes: (backend = "file", capacity_bytes = "10KB");
     of_a_function_on_near: (backend = "file", near_cache = 10);
+    of_a_function_on_near_bounded_in_bytes: (backend = "file", near_cache = 10, capacity_bytes = "10KB");
 }
 
 macro_rules! async_companions {
@@ -120,8 +123,53 @@ macro_rules! async_companions {
 
 async_companions! {
     of_an_async_function_on_memory: (backend = "memory");
+    of_an_async_function_on_memory_bounded_in_bytes: (backend = "memory", capacity_bytes = "10KB");
     of_an_async_function_on_file: (backend = "file");
     of_an_async_function_on_near: (backend = "file", near_cache = 10);
+}
+
+macro_rules! too_large_values {
+    ($($name:ident: ($($argument:tt)*);)*) => {$(
+        #[test]
+        fn $name() {
+            #[cachier($($argument)*, enable_metrics)]
+            fn repeat(times: usize) -> String {
+                "x".repeat(times)
+            }
+
+            in_folder(|_| {
+                assert_eq!(repeat(2), "xx");
+                let error = repeat::precache_value(1, "x".repeat(2000)).unwrap_err();
+                assert_eq!(error.kind(), ErrorKind::Full, "{error}");
+                assert_eq!(repeat::peek(1).unwrap(), None);
+                assert_eq!(repeat::metrics().stats().backend_errors, 0, "the backend did not fail");
+            });
+        }
+    )*};
+}
+
+too_large_values! {
+    what_memory_has_no_room_for_is_not_said_to_be_stored: (backend = "memory", capacity_bytes = "1KB");
+    what_files_have_no_room_for_is_not_said_to_be_stored: (backend = "file", capacity_bytes = "1KB");
+    what_near_has_no_room_for_is_not_said_to_be_stored: (backend = "file", near_cache = 10, capacity_bytes = "1KB");
+    what_is_over_the_limit_in_memory_is_not_said_to_be_stored: (backend = "memory", entry_size_limit = "1KB");
+    what_is_over_the_limit_in_files_is_not_said_to_be_stored: (backend = "file", entry_size_limit = "1KB");
+}
+
+#[test]
+fn a_value_that_was_given_counts_towards_the_size_as_a_computed_one_does() {
+    #[cachier(backend = "memory", enable_metrics)]
+    fn double(number: u64) -> u64 {
+        number * 2
+    }
+
+    in_folder(|_| {
+        double(1);
+        let one = double::usage().unwrap().bytes.unwrap();
+        double::precache_value(2, 4).unwrap();
+        assert_eq!(double::usage().unwrap().bytes, Some(2 * one));
+        assert_eq!(double::metrics().stats().size_bytes, Some(2 * one));
+    });
 }
 
 #[test]
