@@ -1,32 +1,38 @@
 //! What a cache holds right now, as the program that owns it tells.
 
+use std::collections::BTreeMap;
 use std::iter::Sum;
 
 use serde::{Deserialize, Serialize};
 
 /// What a cache holds and may hold; what is not known is absent.
 ///
-/// ```
-/// use cachier_metrics::{Gauges, Holding};
+/// What each process has for itself adds up when snapshots are merged. What processes share does not: it goes by a name,
+/// and of what several of them tell under one name, the largest counts.
 ///
-/// let gauges = Gauges {
-///     backend: Holding { entries: Some(12), bytes: None },
-///     capacity_entries: Some(1000),
-///     ..Gauges::default()
-/// };
-/// assert_eq!(gauges.near.entries, None);
 /// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// use cachier_metrics::{Gauges, Holding, Shared};
+///
+/// let holding = Holding { entries: Some(12), bytes: None };
+/// let shared = Shared { holding, capacity_bytes: None };
+/// let mut one = Gauges::default();
+/// one.shared.insert("redis.internal/default/forecast".to_owned(), shared);
+/// let processes: Gauges = [one.clone(), one].into_iter().sum();
+/// assert_eq!(processes.backend().entries, Some(12));
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Gauges {
     /// In the near tier.
     pub near: Holding,
-    /// In the backend.
-    pub backend: Holding,
-    /// The configured bound in entries.
+    /// In the memory of the process, where that is the backend.
+    pub memory: Holding,
+    /// In backends that processes share, by a name that is the same in each of them.
+    pub shared: BTreeMap<String, Shared>,
+    /// The configured bound in entries, of memory or of the near tier.
     pub capacity_entries: Option<u64>,
-    /// The configured bound in bytes.
-    pub capacity_bytes: Option<u64>,
+    /// The configured bound in bytes of memory.
+    pub memory_capacity_bytes: Option<u64>,
 }
 
 /// What one tier holds.
@@ -39,12 +45,40 @@ pub struct Holding {
     pub bytes: Option<u64>,
 }
 
+/// What a function has in a backend that processes share.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Shared {
+    /// What it holds.
+    pub holding: Holding,
+    /// The configured bound in bytes.
+    pub capacity_bytes: Option<u64>,
+}
+
 impl Gauges {
+    /// What the backends hold, shared or not.
+    #[must_use]
+    pub fn backend(&self) -> Holding {
+        let shared = self.shared.values().map(|shared| shared.holding);
+        shared.fold(self.memory, Holding::plus)
+    }
+
+    /// The configured bounds in bytes, of all that is held.
+    #[must_use]
+    pub fn capacity_bytes(&self) -> Option<u64> {
+        let shared = self.shared.values().map(|shared| shared.capacity_bytes);
+        shared.fold(self.memory_capacity_bytes, plus)
+    }
+
     pub(crate) fn merge(&mut self, other: &Self) {
-        self.near.merge(&other.near);
-        self.backend.merge(&other.backend);
-        add(&mut self.capacity_entries, other.capacity_entries);
-        add(&mut self.capacity_bytes, other.capacity_bytes);
+        self.near = self.near.plus(other.near);
+        self.memory = self.memory.plus(other.memory);
+        for (name, other) in &other.shared {
+            let shared = self.shared.entry(name.clone()).or_default();
+            *shared = shared.or_larger(other);
+        }
+        self.capacity_entries = plus(self.capacity_entries, other.capacity_entries);
+        self.memory_capacity_bytes = plus(self.memory_capacity_bytes, other.memory_capacity_bytes);
     }
 }
 
@@ -58,15 +92,30 @@ impl Sum for Gauges {
 }
 
 impl Holding {
-    fn merge(&mut self, other: &Self) {
-        add(&mut self.entries, other.entries);
-        add(&mut self.bytes, other.bytes);
+    fn plus(self, other: Self) -> Self {
+        Self {
+            entries: plus(self.entries, other.entries),
+            bytes: plus(self.bytes, other.bytes),
+        }
+    }
+}
+
+impl Shared {
+    fn or_larger(self, other: &Self) -> Self {
+        Self {
+            holding: Holding {
+                entries: self.holding.entries.max(other.holding.entries),
+                bytes: self.holding.bytes.max(other.holding.bytes),
+            },
+            capacity_bytes: self.capacity_bytes.max(other.capacity_bytes),
+        }
     }
 }
 
 /// The sum of what is known.
-fn add(sum: &mut Option<u64>, other: Option<u64>) {
-    if let Some(other) = other {
-        *sum = Some(sum.unwrap_or(0).saturating_add(other));
+fn plus(one: Option<u64>, other: Option<u64>) -> Option<u64> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.saturating_add(other)),
+        (one, other) => one.or(other),
     }
 }

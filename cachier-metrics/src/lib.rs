@@ -36,7 +36,7 @@ pub use clock::Clock;
 pub use distribution::{Distribution, Unit};
 #[cfg(feature = "prometheus")]
 pub use exporters::{ExportError, PrometheusBuilder, PrometheusExporter};
-pub use gauges::{Gauges, Holding};
+pub use gauges::{Gauges, Holding, Shared};
 pub use histogram::{Bucket, Histogram};
 pub use labelled::Labelled;
 pub use labels::{

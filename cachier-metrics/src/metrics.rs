@@ -17,9 +17,11 @@ use crate::recorder::{CallRecorder, ComputeRecorder, OperationRecorder};
 use crate::sampling::{Sampled, SamplingRate};
 use crate::shared::Shared;
 use crate::snapshot::{Activity, Snapshot};
+#[cfg(feature = "prometheus")]
+use crate::stats::Lookups;
 use crate::stats::Stats;
 use crate::sync::{Mutex, lock};
-use crate::windows::Windows;
+use crate::windows::{Kept, Windows};
 
 /// The metrics of one cached function: exact counters, sampled timings, and windows over all of them.
 ///
@@ -73,6 +75,14 @@ struct History {
     windows: Windows,
     latest: Arc<Snapshot>,
     latest_activity: u64,
+}
+
+/// The states at the beginning and at the end of some time.
+struct Span {
+    latest: Arc<Snapshot>,
+    earlier: Arc<Snapshot>,
+    since: u64,
+    until: u64,
 }
 
 impl MetricsOptions {
@@ -172,7 +182,7 @@ impl CacheMetrics {
         self.shared.near_lookups.add(result, 1);
     }
 
-    /// Says where the gauges come from; they are read for each snapshot.
+    /// Says where the gauges come from. They are read for each snapshot, so that telling them must not wait.
     pub fn set_gauges(&self, source: Box<dyn Fn() -> Gauges + Send + Sync>) {
         *lock(&self.gauges) = Some(Arc::from(source));
     }
@@ -201,6 +211,10 @@ impl CacheMetrics {
     }
 
     /// The figures since the beginning, or since the last [`reset`](Self::reset).
+    ///
+    /// Reading figures never waits. What a backend that processes share holds is therefore told as it was when the
+    /// backend was last asked, and absent before that: reading has it asked again in the background when that was more
+    /// than ten seconds ago. The companion's `usage()` asks it at once.
     pub fn stats(&self) -> Stats {
         Stats::from(&self.difference(|windows, _| windows.start()))
     }
@@ -208,6 +222,13 @@ impl CacheMetrics {
     /// The figures of the last `window`.
     pub fn stats_over(&self, window: Duration) -> Stats {
         Stats::from(&self.snapshot_over(window))
+    }
+
+    /// What came of the lookups of the last `window`.
+    #[cfg(feature = "prometheus")]
+    pub(crate) fn lookups_over(&self, window: Duration) -> Lookups {
+        let span = self.span(|windows, now| windows.before(now.saturating_sub(nanos(window))));
+        Lookups::since(&span.latest.calls, &span.earlier.calls)
     }
 
     /// The figures of the last `window`, mergeable.
@@ -272,14 +293,24 @@ impl CacheMetrics {
     }
 
     /// What happened after the state that `choose` finds among the kept ones.
-    fn difference(&self, choose: impl Fn(&Windows, u64) -> &crate::windows::Kept) -> Snapshot {
-        let now = self.clock.now();
+    fn difference(&self, choose: impl Fn(&Windows, u64) -> &Kept) -> Snapshot {
+        let span = self.span(choose);
+        let difference = span.latest.since(&span.earlier);
+        self.complete(difference, span.until, span.since)
+    }
+
+    /// The time from the state that `choose` finds among the kept ones until now.
+    fn span(&self, choose: impl Fn(&Windows, u64) -> &Kept) -> Span {
+        let until = self.clock.now();
         let mut history = lock(&self.history);
-        let latest = self.rotate(&mut history, now);
-        let earlier = choose(&history.windows, now);
-        let (difference, since) = (latest.since(&earlier.snapshot), earlier.at);
-        drop(history);
-        self.complete(difference, now, since)
+        let latest = self.rotate(&mut history, until);
+        let earlier = choose(&history.windows, until);
+        Span {
+            latest,
+            earlier: Arc::clone(&earlier.snapshot),
+            since: earlier.at,
+            until,
+        }
     }
 
     /// The cumulative state of now, kept for the windows. Costs next to nothing when nothing has happened.

@@ -42,9 +42,10 @@ pub struct Stats {
     pub removals: u64,
     /// Failures of the backend.
     pub backend_errors: u64,
-    /// Entries in the backend now.
+    /// Entries in the backend: exact in memory; of a backend that processes share, as of when it was last asked, see
+    /// [`CacheMetrics::stats`](crate::CacheMetrics::stats).
     pub entries: Option<u64>,
-    /// Their size.
+    /// Their size, likewise.
     pub size_bytes: Option<u64>,
     /// The time that hits have saved, estimated from the sampled ones.
     pub time_saved: Option<Duration>,
@@ -71,22 +72,62 @@ pub struct Stats {
 impl Stats {
     /// Hits as a share of all lookups; absent without lookups.
     pub fn hit_rate(&self) -> Option<f64> {
-        self.share_of_lookups(self.hits)
+        self.lookups().hit_rate()
     }
 
     /// Calls that did not have to compute, as a share of all lookups; absent without lookups.
     pub fn served_rate(&self) -> Option<f64> {
-        self.share_of_lookups(self.hits + self.stale + self.coalesced)
+        self.lookups().served_rate()
     }
 
-    fn share_of_lookups(&self, part: u64) -> Option<f64> {
-        let lookups = self.hits + self.stale + self.coalesced + self.misses;
-        (lookups > 0).then(|| part as f64 / lookups as f64)
+    fn lookups(&self) -> Lookups {
+        Lookups {
+            hits: self.hits,
+            served: self.hits + self.stale + self.coalesced,
+            misses: self.misses,
+        }
+    }
+}
+
+/// What came of the calls that consulted the cache.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Lookups {
+    hits: u64,
+    /// Hits and all others that did not compute.
+    served: u64,
+    misses: u64,
+}
+
+impl Lookups {
+    /// Those of one state of the counters that an earlier state does not have.
+    #[cfg(feature = "prometheus")]
+    pub(crate) fn since(later: &Labelled<Outcome, u64>, earlier: &Labelled<Outcome, u64>) -> Self {
+        let calls = |outcome| later[outcome].saturating_sub(earlier[outcome]);
+        let hits = calls(Outcome::Hit);
+        Self {
+            hits,
+            served: hits + calls(Outcome::Stale) + calls(Outcome::Coalesced),
+            misses: calls(Outcome::Miss),
+        }
+    }
+
+    pub(crate) fn hit_rate(self) -> Option<f64> {
+        self.share(self.hits)
+    }
+
+    pub(crate) fn served_rate(self) -> Option<f64> {
+        self.share(self.served)
+    }
+
+    fn share(self, part: u64) -> Option<f64> {
+        let all = self.served + self.misses;
+        (all > 0).then(|| part as f64 / all as f64)
     }
 }
 
 impl From<&Snapshot> for Stats {
     fn from(snapshot: &Snapshot) -> Self {
+        let held = snapshot.gauges.backend();
         let operation =
             |operation: Operation| Distribution::of(snapshot.operation_duration[operation].clone());
         Self {
@@ -108,8 +149,8 @@ impl From<&Snapshot> for Stats {
                 .values()
                 .flat_map(Labelled::values)
                 .sum(),
-            entries: snapshot.gauges.backend.entries,
-            size_bytes: snapshot.gauges.backend.bytes,
+            entries: held.entries,
+            size_bytes: held.bytes,
             time_saved: snapshot.time_saved.map(duration),
             covers: snapshot.covers,
             latency: Distribution::of(merged(&snapshot.call_duration)),

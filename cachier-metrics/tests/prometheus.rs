@@ -27,14 +27,16 @@ fn exporter() -> PrometheusExporter {
 /// A function that has seen what a function on a persistent backend sees: hits, misses, waits, an error.
 fn in_use(name: &str) -> &'static CacheMetrics {
     let (metrics, clock) = metrics(name);
-    let backend = Holding {
+    let holding = Holding {
         entries: Some(7),
         bytes: Some(1 << 20),
     };
-    let capacity_bytes = Some(1 << 30);
+    let shared = Shared {
+        holding,
+        capacity_bytes: Some(1 << 30),
+    };
     metrics.set_gauges(Box::new(move || Gauges {
-        backend,
-        capacity_bytes,
+        shared: [("store/function".to_owned(), shared)].into(),
         ..Gauges::default()
     }));
     for outcome in [Outcome::Hit, Outcome::Miss, Outcome::Coalesced] {

@@ -268,12 +268,12 @@ fn gauges_come_from_their_source_and_are_absent_without_one() {
         (metrics.stats().entries, metrics.stats().size_bytes),
         (None, None)
     );
-    let backend = Holding {
+    let memory = Holding {
         entries: Some(3),
         bytes: Some(99),
     };
     metrics.set_gauges(Box::new(move || Gauges {
-        backend,
+        memory,
         ..Gauges::default()
     }));
     assert_eq!(

@@ -41,9 +41,15 @@ fn take(
         bytes: None,
     };
     let capacity_entries = capacity.map(u64::from);
+    let shared = Shared {
+        holding: near,
+        capacity_bytes: capacity_entries,
+    };
+    let name = format!("store/{}", entries.is_some());
     metrics.set_gauges(Box::new(move || Gauges {
         near,
         capacity_entries,
+        shared: [(name.clone(), shared)].into(),
         ..Gauges::default()
     }));
     let computing: Vec<_> = (0..running)
@@ -132,12 +138,12 @@ fn statistics_read_as_a_table() {
         listed: false,
         ..MetricsOptions::new("shown", "memory")
     });
-    let backend = Holding {
+    let memory = Holding {
         entries: Some(2),
         bytes: Some(3_000_000),
     };
     metrics.set_gauges(Box::new(move || Gauges {
-        backend,
+        memory,
         ..Gauges::default()
     }));
     for (duration, bytes) in [
@@ -199,11 +205,49 @@ fn a_table_that_cannot_be_written_is_an_error_wherever_it_ends() {
 #[test]
 fn gauges_add_up_where_they_are_known() {
     let one = Gauges {
-        capacity_bytes: Some(5),
+        memory_capacity_bytes: Some(5),
         ..Gauges::default()
     };
-    let sum: Gauges = [one, Gauges::default(), one].into_iter().sum();
-    assert_eq!((sum.capacity_bytes, sum.capacity_entries), (Some(10), None));
+    let sum: Gauges = [one.clone(), Gauges::default(), one].into_iter().sum();
+    assert_eq!(
+        (sum.capacity_bytes(), sum.capacity_entries),
+        (Some(10), None)
+    );
+}
+
+/// What a process tells that has these entries in memory, and those in a store under this name.
+fn process(in_memory: u64, name: &str, entries: Option<u64>) -> Snapshot {
+    let holding = |entries| Holding {
+        entries,
+        bytes: None,
+    };
+    let shared = Shared {
+        holding: holding(entries),
+        capacity_bytes: Some(100),
+    };
+    let mut snapshot = Snapshot::default();
+    snapshot.gauges.memory = holding(Some(in_memory));
+    snapshot.gauges.near = holding(Some(in_memory));
+    snapshot.gauges.shared.insert(name.to_owned(), shared);
+    snapshot
+}
+
+#[test]
+fn what_processes_share_counts_once_and_what_each_has_adds_up() {
+    let processes = [
+        process(0, "store/one", Some(7)),
+        process(2, "store/one", Some(8)),
+        process(3, "store/one", None),
+    ];
+    let merged: Snapshot = processes.iter().sum();
+    assert_eq!(merged.gauges.near.entries, Some(5));
+    assert_eq!(merged.gauges.backend().entries, Some(5 + 8));
+    assert_eq!(merged.gauges.capacity_bytes(), Some(100));
+    assert_eq!(Stats::from(&merged).entries, Some(5 + 8));
+
+    let functions: Snapshot = [merged, process(0, "store/other", Some(10))].iter().sum();
+    assert_eq!(functions.gauges.backend().entries, Some(5 + 8 + 10));
+    assert_eq!(functions.gauges.capacity_bytes(), Some(200));
 }
 
 #[test]

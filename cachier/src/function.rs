@@ -11,6 +11,7 @@ use crate::drive::WantSize;
 use crate::identity;
 use crate::labels;
 use crate::options::{Options, Policy};
+use crate::storage::known_usage::KnownUsage;
 use crate::switches::Switches;
 use crate::timer::nanos;
 use crate::trace;
@@ -40,6 +41,8 @@ pub struct Function {
     policy: RwLock<Arc<Policy>>,
     duplicate: OnceLock<Error>,
     cleaned_up: AtomicU64,
+    /// What a persistent backend last said that it holds.
+    pub(crate) known_usage: KnownUsage,
     /// When a failure was logged last.
     warned: AtomicU64,
 }
@@ -62,6 +65,7 @@ impl Function {
             gate: AtomicBool::new(true),
             duplicate: OnceLock::new(),
             cleaned_up: AtomicU64::new(NEVER),
+            known_usage: KnownUsage::default(),
             warned: AtomicU64::new(NEVER),
         }
     }

@@ -3,13 +3,15 @@
 use std::fmt;
 
 use cachier_backends::{BoxFuture, Error, Usage};
-use cachier_metrics::{CacheMetrics, Gauges, Holding, RemovalCause};
+use cachier_metrics::{CacheMetrics, Gauges, Holding, RemovalCause, Shared};
 use futures_lite::future::block_on;
 
+use crate::background::run_on_thread;
 use crate::drive::{Core, Flavour, Session};
 use crate::function::Function;
 use crate::private::{Front, Instance, Storage};
 use crate::storage::Tiers;
+use crate::storage::known_usage::Turn;
 use crate::world;
 
 /// One cached function that has been called, whatever its types.
@@ -120,7 +122,8 @@ pub(crate) trait Registered: Send + Sync {
     fn clear(&self, flavour: Flavour) -> BoxFuture<'_, Option<u64>>;
     fn clear_leases(&self, flavour: Flavour) -> BoxFuture<'_, ()>;
     fn usage(&self, flavour: Flavour) -> BoxFuture<'_, Usage>;
-    fn gauges(&self) -> Gauges;
+    /// What the function holds, as far as that is known without waiting.
+    fn gauges(&'static self) -> Gauges;
 }
 
 impl<S: Storage> Registered for Instance<S> {
@@ -140,7 +143,7 @@ impl<S: Storage> Registered for Instance<S> {
         Box::pin(usage(&self.core, flavour))
     }
 
-    fn gauges(&self) -> Gauges {
+    fn gauges(&'static self) -> Gauges {
         gauges(&self.core, self.front.entries())
     }
 }
@@ -153,7 +156,9 @@ async fn clear<T: Tiers>(
     let session = Session::unmeasured(&core.function, flavour);
     core.flights.forget_all();
     front.forget_all();
-    let cleared = core.tiers.clear(&session).await?;
+    let cleared = core.tiers.clear(&session).await;
+    core.function.known_usage.forget();
+    let cleared = cleared?;
     // Fetches that began before the store was cleared end before or find the tier changed.
     front.forget_all();
     if let (Some(metrics), Some(entries)) = (core.function.metrics, cleared) {
@@ -170,24 +175,53 @@ async fn clear_leases<T: Tiers>(core: &Core<T>, flavour: Flavour) -> Result<(), 
 
 async fn usage<T: Tiers>(core: &Core<T>, flavour: Flavour) -> Result<Usage, Error> {
     let session = Session::unmeasured(&core.function, flavour);
-    core.tiers.usage(&session).await
+    let usage = core.tiers.usage(&session).await;
+    let known = usage.as_ref().copied().unwrap_or_default();
+    let now = core.function.world.clock.now();
+    core.function.known_usage.learn(known, now);
+    usage
 }
 
-/// What the function holds right now.
-fn gauges<T: Tiers>(core: &Core<T>, near_entries: Option<u64>) -> Gauges {
+/// What the function holds: asks the backend only in the background, and then for those who look later.
+fn gauges<T: Tiers>(core: &'static Core<T>, near_entries: Option<u64>) -> Gauges {
     let options = &core.function.options;
-    let session = Session::of_gauges(&core.function);
-    let usage = block_on(core.tiers.usage(&session)).unwrap_or_default();
-    Gauges {
+    let mut gauges = Gauges {
         near: Holding {
             entries: near_entries,
             bytes: None,
         },
-        backend: Holding {
-            entries: usage.entries,
-            bytes: usage.bytes,
-        },
         capacity_entries: options.capacity.or(options.near_cache),
-        capacity_bytes: options.capacity_bytes,
+        ..Gauges::default()
+    };
+    if let Some(usage) = core.tiers.usage_at_hand() {
+        gauges.memory = holding(usage);
+        gauges.memory_capacity_bytes = options.capacity_bytes;
+    } else if let Some(name) = core.tiers.shared_as(&core.function) {
+        let shared = Shared {
+            holding: holding(known_usage(core)),
+            capacity_bytes: options.capacity_bytes,
+        };
+        gauges.shared.insert(name, shared);
     }
+    gauges
+}
+
+fn holding(usage: Usage) -> Holding {
+    Holding {
+        entries: usage.entries,
+        bytes: usage.bytes,
+    }
+}
+
+/// What the backend last said, after seeing to it that it is asked again when that is a while ago.
+fn known_usage<T: Tiers>(core: &'static Core<T>) -> Usage {
+    let function = &core.function;
+    let (known, turn) = function.known_usage.look(function.world.clock.now());
+    if turn == Turn::Mine {
+        run_on_thread(function.world, || {
+            // A failure has been counted; nothing is known then.
+            let _ = block_on(usage(core, Flavour::Sync));
+        });
+    }
+    known
 }

@@ -10,7 +10,7 @@ use cachier::testing::Clock;
 use cachier::{Backend, Error, ErrorKind};
 use cachier_backends::{
     BoxFuture, EntryVersion, Key, Lease, LeaseReply, Loaded, Operation, Scope, StoreReply,
-    StoreRequest,
+    StoreRequest, Usage,
 };
 
 /// Entries in a map that all clones share.
@@ -25,6 +25,7 @@ struct Shared {
     fault: Mutex<Fault>,
     asked: AtomicU64,
     asked_for_leases: AtomicU64,
+    asked_for_usage: AtomicU64,
 }
 
 /// What is wrong with a backend.
@@ -55,7 +56,7 @@ impl MapBackend {
         *lock(&self.shared.fault) = fault;
     }
 
-    /// How often it was asked for anything.
+    /// How often it was asked for anything but what it holds.
     #[must_use]
     pub fn asked(&self) -> u64 {
         self.shared.asked.load(Ordering::SeqCst)
@@ -67,13 +68,27 @@ impl MapBackend {
         self.shared.asked_for_leases.load(Ordering::SeqCst)
     }
 
-    /// Answers as its fault allows.
+    /// How often it was asked what it holds.
+    #[must_use]
+    pub fn asked_for_usage(&self) -> u64 {
+        self.shared.asked_for_usage.load(Ordering::SeqCst)
+    }
+
+    /// Answers as its fault allows, and counts that it was asked.
     async fn answer<T>(
         &self,
         operation: Operation,
         answer: impl FnOnce(&mut HashMap<Key, Vec<u8>>) -> T,
     ) -> Result<T, Error> {
         self.shared.asked.fetch_add(1, Ordering::SeqCst);
+        self.try_to(operation, answer).await
+    }
+
+    async fn try_to<T>(
+        &self,
+        operation: Operation,
+        answer: impl FnOnce(&mut HashMap<Key, Vec<u8>>) -> T,
+    ) -> Result<T, Error> {
         let fault = *lock(&self.shared.fault);
         match fault {
             Fault::Fails(kind) => Err(on_purpose(kind, operation)),
@@ -144,6 +159,18 @@ impl Backend for MapBackend {
 
     fn remove<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, bool> {
         Box::pin(self.answer(Operation::Remove, |entries| entries.remove(key).is_some()))
+    }
+
+    fn usage<'a>(&'a self, scope: &'a Arc<Scope>) -> BoxFuture<'a, Usage> {
+        self.shared.asked_for_usage.fetch_add(1, Ordering::SeqCst);
+        Box::pin(self.try_to(Operation::Load, move |entries| {
+            let held = entries.iter().filter(|(key, _)| key.scope() == scope);
+            let sizes: Vec<_> = held.map(|(_, entry)| entry.len() as u64).collect();
+            Usage {
+                entries: Some(sizes.len() as u64),
+                bytes: Some(sizes.iter().sum()),
+            }
+        }))
     }
 
     fn clear<'a>(&'a self, scope: &'a Arc<Scope>) -> BoxFuture<'a, Option<u64>> {

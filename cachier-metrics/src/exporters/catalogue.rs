@@ -2,9 +2,10 @@
 
 use std::time::{Duration, UNIX_EPOCH};
 
-use crate::histogram::Histogram;
-use crate::labelled::Labelled;
-use crate::labels::{Label, Operation, Tier};
+use super::points::{
+    Point, backend_errors, by_window, connections, count, counts, histograms, known, number,
+    one_histogram, round_trips, tiers,
+};
 use crate::metrics::CacheMetrics;
 use crate::snapshot::Snapshot;
 use crate::stores::StoreFigures;
@@ -64,24 +65,11 @@ pub(crate) enum Kind {
     Histogram,
 }
 
-/// One figure, and what tells it from the others of its metric.
-pub(crate) struct Point<'a> {
-    pub(crate) labels: Vec<(&'static str, &'static str)>,
-    pub(crate) value: Value<'a>,
-}
-
-pub(crate) enum Value<'a> {
-    Count(u64),
-    /// In base units.
-    Number(f64),
-    Histogram(&'a Histogram),
-}
-
 impl Reading {
     pub(crate) fn of(metrics: &'static CacheMetrics) -> Self {
         let ratios = WINDOWS.iter().map(|(label, window)| {
-            let stats = metrics.stats_over(*window);
-            (*label, stats.hit_rate(), stats.served_rate())
+            let lookups = metrics.lookups_over(*window);
+            (*label, lookups.hit_rate(), lookups.served_rate())
         });
         let since_1970 = metrics.start_time().duration_since(UNIX_EPOCH);
         Self {
@@ -211,7 +199,7 @@ fn entries() -> Vec<Metric<Reading>> {
             "backend_errors",
             Unit::None,
             "Failures of the backend.",
-            backend_errors,
+            |r| backend_errors(&r.snapshot.backend_errors),
         ),
     ]
 }
@@ -263,13 +251,11 @@ fn present() -> Vec<Metric<Reading>> {
     vec![
         gauge("entries", Unit::None, "Entries held now.", |r| {
             let gauges = &r.snapshot.gauges;
-            tiers(gauges.near.entries, gauges.backend.entries)
+            tiers(gauges.near.entries, gauges.backend().entries)
         }),
         gauge("size", Unit::Bytes, "Bytes held now.", |r| {
-            tiers(
-                r.snapshot.gauges.near.bytes,
-                r.snapshot.gauges.backend.bytes,
-            )
+            let gauges = &r.snapshot.gauges;
+            tiers(gauges.near.bytes, gauges.backend().bytes)
         }),
         gauge(
             "capacity_entries",
@@ -278,7 +264,7 @@ fn present() -> Vec<Metric<Reading>> {
             |r| known(r.snapshot.gauges.capacity_entries),
         ),
         gauge("capacity", Unit::Bytes, "Configured bound in bytes.", |r| {
-            known(r.snapshot.gauges.capacity_bytes)
+            known(r.snapshot.gauges.capacity_bytes())
         }),
         gauge(
             "inflight_calls",
@@ -385,124 +371,4 @@ fn histogram<S>(
         help,
         points,
     }
-}
-
-fn count<'a>(count: u64) -> Vec<Point<'a>> {
-    vec![Point {
-        labels: Vec::new(),
-        value: Value::Count(count),
-    }]
-}
-
-fn known<'a>(figure: Option<u64>) -> Vec<Point<'a>> {
-    figure.map(count).unwrap_or_default()
-}
-
-fn number<'a>(figure: Option<f64>) -> Vec<Point<'a>> {
-    figure
-        .map(|n| Point {
-            labels: Vec::new(),
-            value: Value::Number(n),
-        })
-        .into_iter()
-        .collect()
-}
-
-fn counts<L: Label>(counts: &Labelled<L, u64>) -> Vec<Point<'_>> {
-    let point = |(of, count): (L, &u64)| Point {
-        labels: vec![label(of)],
-        value: Value::Count(*count),
-    };
-    counts.iter().map(point).collect()
-}
-
-/// Every kind of error exists from the beginning, for loads; other operations join with their first error, or else
-/// they alone would take up the series budget.
-fn backend_errors(reading: &Reading) -> Vec<Point<'_>> {
-    let mut points = Vec::new();
-    for (operation, errors) in reading.snapshot.backend_errors.iter() {
-        for (kind, count) in errors.iter() {
-            if *count > 0 || operation == Operation::Load {
-                points.push(Point {
-                    labels: vec![label(operation), label(kind)],
-                    value: Value::Count(*count),
-                });
-            }
-        }
-    }
-    points
-}
-
-/// A histogram exists from its first observation on.
-fn one_histogram(histogram: &Histogram) -> Vec<Point<'_>> {
-    let observed = Some(histogram).filter(|histogram| !histogram.is_empty());
-    observed
-        .map(|h| Point {
-            labels: Vec::new(),
-            value: Value::Histogram(h),
-        })
-        .into_iter()
-        .collect()
-}
-
-fn histograms<L: Label>(histograms: &Labelled<L, Histogram>) -> Vec<Point<'_>> {
-    let observed = histograms
-        .iter()
-        .filter(|(_, histogram)| !histogram.is_empty());
-    let points = observed.map(|(outcome, histogram)| Point {
-        labels: vec![label(outcome)],
-        value: Value::Histogram(histogram),
-    });
-    points.collect()
-}
-
-fn round_trips(store: &StoreFigures) -> Vec<Point<'_>> {
-    let point = |&(operation, count): &(Operation, u64)| Point {
-        labels: vec![label(operation)],
-        value: Value::Count(count),
-    };
-    store.round_trips.iter().map(point).collect()
-}
-
-fn connections(store: &StoreFigures) -> Vec<Point<'_>> {
-    let states = [
-        ("idle", store.idle_connections),
-        ("busy", store.busy_connections),
-        ("max", store.max_connections),
-    ];
-    let known = states
-        .into_iter()
-        .filter_map(|(state, n)| Some((state, n?)));
-    known
-        .map(|(state, n)| Point {
-            labels: vec![("state", state)],
-            value: Value::Count(n),
-        })
-        .collect()
-}
-
-fn tiers<'a>(near: Option<u64>, backend: Option<u64>) -> Vec<Point<'a>> {
-    let tiers = [(Tier::Near, near), (Tier::Backend, backend)];
-    let known = tiers
-        .into_iter()
-        .filter_map(|(tier, figure)| Some((tier, figure?)));
-    known
-        .map(|(tier, n)| Point {
-            labels: vec![label(tier)],
-            value: Value::Count(n),
-        })
-        .collect()
-}
-
-fn by_window<'a>(windows: impl Iterator<Item = (&'static str, Option<f64>)>) -> Vec<Point<'a>> {
-    let known = windows.filter_map(|(window, ratio)| Some((window, ratio?)));
-    let points = known.map(|(window, ratio)| Point {
-        labels: vec![("window", window)],
-        value: Value::Number(ratio),
-    });
-    points.collect()
-}
-
-fn label<L: Label>(label: L) -> (&'static str, &'static str) {
-    (L::KEY, label.label())
 }

@@ -2,6 +2,7 @@
 
 mod catalogue;
 mod error;
+mod points;
 mod prometheus;
 mod registry;
 

@@ -59,12 +59,6 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// A session for a look at what the backend holds: not measured, and no longer than a call may take.
-    pub(crate) fn of_gauges(function: &'a Function) -> Self {
-        let now = function.world.clock.now();
-        Self::new(function, Flavour::Sync, CallOptions::new(), None, now)
-    }
-
     /// A session for a call, which is measured when the function has metrics.
     pub(crate) fn of_call(
         function: &'a Function,

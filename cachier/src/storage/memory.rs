@@ -154,6 +154,10 @@ impl Tiers for InMemory {
         drive_on_thread(core, session, key, work)
     }
 
+    fn usage_at_hand(&self) -> Option<Usage> {
+        Some(self.values().usage())
+    }
+
     async fn usage(&self, _: &Session<'_>) -> Result<Usage, Error> {
         Ok(self.values().usage())
     }

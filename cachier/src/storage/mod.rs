@@ -3,6 +3,7 @@
 #[cfg(feature = "memory")]
 pub(crate) mod any;
 mod elsewhere;
+pub(crate) mod known_usage;
 #[cfg(feature = "memory")]
 pub(crate) mod memory;
 #[cfg(feature = "memory")]
@@ -170,6 +171,15 @@ pub trait Tiers: Send + Sync + Sized + 'static {
         key: &Self::Key,
         work: &mut dyn RunOnThread<Self>,
     ) -> Settled;
+    /// What the function's values occupy, where that can be told without asking anyone.
+    fn usage_at_hand(&self) -> Option<Usage> {
+        None
+    }
+    /// What names the function's values among the processes that share them.
+    fn shared_as(&self, function: &Function) -> Option<String> {
+        let _ = function;
+        None
+    }
     /// What the function's values occupy.
     fn usage(&self, session: &Session<'_>) -> impl Future<Output = Result<Usage, Error>> + Send;
 }

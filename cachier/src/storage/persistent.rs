@@ -343,6 +343,16 @@ impl Tiers for Persistent {
         drive_on_thread(core, session, key, work)
     }
 
+    fn shared_as(&self, function: &Function) -> Option<String> {
+        let target = self.target(function).ok()?;
+        let (store, scope) = (target.store.backend.store_name(), &target.scope);
+        Some(format!(
+            "{store}/{}/{}",
+            scope.namespace(),
+            scope.function()
+        ))
+    }
+
     async fn usage(&self, session: &Session<'_>) -> Result<Usage, Error> {
         let usage = self.operate_twice(session, Operation::Load, async move |target| {
             target.store.backend.usage(&target.scope).await

@@ -8,6 +8,7 @@ mod fates;
 mod file_backend;
 mod file_faults;
 mod freshness;
+mod held;
 mod invalidation;
 mod isolation;
 mod keys;

@@ -76,9 +76,10 @@ fn it_holds_no_more_entries_than_it_may_and_the_backend_holds_all() {
         for number in 0..20 {
             double(number);
         }
+        double::usage().unwrap();
         let snapshot = double::metrics().snapshot();
         assert_eq!(snapshot.gauges.near.entries, Some(5));
-        assert_eq!(snapshot.gauges.backend.entries, Some(20));
+        assert_eq!(snapshot.gauges.backend().entries, Some(20));
         assert_eq!(snapshot.gauges.capacity_entries, Some(5));
         assert_eq!(snapshot.removals[RemovalCause::Evicted], 15);
         (0..20).for_each(|number| assert_eq!(double(number), number * 2));

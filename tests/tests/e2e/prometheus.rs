@@ -30,6 +30,25 @@ fn value(scrape: &str, name: &str, labels: &[&str]) -> f64 {
     line.rsplit(' ').next().unwrap().parse().unwrap()
 }
 
+/// Two hits, two values and an error that were computed, a panic, an entry that went again.
+const FIGURES_OF_HALF: [(&str, &str, f64); 15] = [
+    ("calls_total", "outcome=\"hit\"", 2.0),
+    ("calls_total", "outcome=\"miss\"", 3.0),
+    ("calls_total", "outcome=\"stale\"", 0.0),
+    ("calls_abandoned_total", "reason=\"panic\"", 1.0),
+    ("recalculations_total", "reason=\"absent\"", 4.0),
+    ("recalculation_failures_total", "result=\"error\"", 1.0),
+    ("removals_total", "cause=\"invalidated\"", 1.0),
+    ("backend_errors_total", "kind=\"corrupt\"", 0.0),
+    ("wait_timeouts_total", "", 0.0),
+    ("entries", "tier=\"backend\"", 1.0),
+    ("inflight_calls", "", 0.0),
+    ("sampling_ratio", "", 1.0),
+    ("call_duration_seconds_count", "outcome=\"hit\"", 2.0),
+    ("compute_duration_seconds_count", "", 3.0),
+    ("entry_size_bytes_count", "", 2.0),
+];
+
 #[test]
 fn figures_of_a_function_are_served_over_http_under_the_names_of_the_catalogue() {
     #[cachier(backend = "file", name = "half", stale_after = "1h", enable_metrics)]
@@ -45,52 +64,18 @@ fn figures_of_a_function_are_served_over_http_under_the_names_of_the_catalogue()
         let _ = [half(2), half(2), half(2), half(4), half(5)];
         assert!(std::panic::catch_unwind(|| half(13)).is_err());
         half::invalidate(4).unwrap();
+        half::usage().unwrap();
 
         let exporter = PrometheusExporter::builder().port(0).build().unwrap();
         exporter.register_function(half::metrics()).unwrap();
         exporter.start().unwrap();
         let scrape = scrape(exporter.local_addr().unwrap());
 
-        let of_half = |name, labels: &[&str]| {
-            let own = ["function=\"half\"", "backend=\"file\""];
-            value(&scrape, name, &[&own, labels].concat())
-        };
-        assert_eq!(of_half("cachier_calls_total", &["outcome=\"hit\""]), 2.0);
-        assert_eq!(of_half("cachier_calls_total", &["outcome=\"miss\""]), 3.0);
-        assert_eq!(of_half("cachier_calls_total", &["outcome=\"stale\""]), 0.0);
-        assert_eq!(
-            of_half("cachier_calls_abandoned_total", &["reason=\"panic\""]),
-            1.0
-        );
-        assert_eq!(
-            of_half("cachier_recalculations_total", &["reason=\"absent\""]),
-            4.0
-        );
-        assert_eq!(
-            of_half(
-                "cachier_recalculation_failures_total",
-                &["result=\"error\""]
-            ),
-            1.0
-        );
-        assert_eq!(
-            of_half("cachier_removals_total", &["cause=\"invalidated\""]),
-            1.0
-        );
-        assert_eq!(
-            of_half("cachier_backend_errors_total", &["kind=\"corrupt\""]),
-            0.0
-        );
-        assert_eq!(of_half("cachier_wait_timeouts_total", &[]), 0.0);
-        assert_eq!(of_half("cachier_entries", &["tier=\"backend\""]), 1.0);
-        assert_eq!(of_half("cachier_inflight_calls", &[]), 0.0);
-        assert_eq!(of_half("cachier_sampling_ratio", &[]), 1.0);
-        assert_eq!(
-            of_half("cachier_call_duration_seconds_count", &["outcome=\"hit\""]),
-            2.0
-        );
-        assert_eq!(of_half("cachier_compute_duration_seconds_count", &[]), 3.0);
-        assert_eq!(of_half("cachier_entry_size_bytes_count", &[]), 2.0);
+        for (name, label, expected) in FIGURES_OF_HALF {
+            let labels = ["function=\"half\"", "backend=\"file\"", label];
+            let figure = value(&scrape, &format!("cachier_{name}"), &labels);
+            assert_eq!(figure, expected, "{name} {label}");
+        }
         exporter.stop();
     });
 }

@@ -228,6 +228,8 @@ fn entries_and_their_size_are_known_for_files_too() {
     in_folder(|_| {
         repeat(1000);
         repeat(2000);
+        repeat::metrics().stats();
+        cachier::flush();
         let stats = repeat::metrics().stats();
         assert_eq!(stats.entries, Some(2));
         assert!((3000..3500).contains(&stats.size_bytes.unwrap()));

@@ -148,7 +148,7 @@ fn a_bounded_function_never_holds_more_entries_than_its_capacity() {
             assert!(double::usage().unwrap().entries <= Some(10));
         }
         let snapshot = double::metrics().snapshot();
-        assert_eq!(snapshot.gauges.backend.entries, Some(10));
+        assert_eq!(snapshot.gauges.backend().entries, Some(10));
         assert_eq!(snapshot.removals[RemovalCause::Evicted], 90);
         assert_eq!(snapshot.gauges.capacity_entries, Some(10));
     });
@@ -169,7 +169,7 @@ macro_rules! bounded_in_bytes {
                     assert!(repeat::usage().unwrap().bytes.unwrap() <= 10 * 1024);
                 }
                 let snapshot = repeat::metrics().snapshot();
-                let held = snapshot.gauges.backend.entries.unwrap();
+                let held = snapshot.gauges.backend().entries.unwrap();
                 assert!((5..=10).contains(&held), "{held}");
                 assert_eq!(snapshot.removals[RemovalCause::Evicted], 100 - held);
                 assert_eq!(repeat(20_000).len(), 20_000);

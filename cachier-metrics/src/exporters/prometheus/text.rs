@@ -4,8 +4,9 @@ use std::fmt::{Arguments, Write};
 use std::ops::RangeInclusive;
 
 use crate::exporters::catalogue::{
-    Kind, Metric, Point, Reading, Subject, Unit, Value, catalogue, store_catalogue,
+    Kind, Metric, Reading, Subject, Unit, catalogue, store_catalogue,
 };
+use crate::exporters::points::{Point, Value};
 use crate::exporters::registry::Selection;
 use crate::histogram::Histogram;
 use crate::stores::{StoreFigures, stores};

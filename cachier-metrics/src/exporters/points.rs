@@ -1,0 +1,143 @@
+//! How figures become the points of a metric: unknown ones are left out.
+
+use crate::histogram::Histogram;
+use crate::labelled::Labelled;
+use crate::labels::{ErrorLabel, Label, Operation, Tier};
+use crate::stores::StoreFigures;
+
+/// One figure, and what tells it from the others of its metric.
+pub(crate) struct Point<'a> {
+    pub(crate) labels: Vec<(&'static str, &'static str)>,
+    pub(crate) value: Value<'a>,
+}
+
+pub(crate) enum Value<'a> {
+    Count(u64),
+    /// In base units.
+    Number(f64),
+    Histogram(&'a Histogram),
+}
+
+pub(super) fn count<'a>(count: u64) -> Vec<Point<'a>> {
+    vec![Point {
+        labels: Vec::new(),
+        value: Value::Count(count),
+    }]
+}
+
+pub(super) fn known<'a>(figure: Option<u64>) -> Vec<Point<'a>> {
+    figure.map(count).unwrap_or_default()
+}
+
+pub(super) fn number<'a>(figure: Option<f64>) -> Vec<Point<'a>> {
+    figure
+        .map(|n| Point {
+            labels: Vec::new(),
+            value: Value::Number(n),
+        })
+        .into_iter()
+        .collect()
+}
+
+pub(super) fn counts<L: Label>(counts: &Labelled<L, u64>) -> Vec<Point<'_>> {
+    let point = |(of, count): (L, &u64)| Point {
+        labels: vec![label(of)],
+        value: Value::Count(*count),
+    };
+    counts.iter().map(point).collect()
+}
+
+/// Every kind of error exists from the beginning, for loads; other operations join with their first error, or else
+/// they alone would take up the series budget.
+pub(super) fn backend_errors(
+    errors: &Labelled<Operation, Labelled<ErrorLabel, u64>>,
+) -> Vec<Point<'_>> {
+    let mut points = Vec::new();
+    for (operation, errors) in errors.iter() {
+        for (kind, count) in errors.iter() {
+            if *count > 0 || operation == Operation::Load {
+                points.push(Point {
+                    labels: vec![label(operation), label(kind)],
+                    value: Value::Count(*count),
+                });
+            }
+        }
+    }
+    points
+}
+
+/// A histogram exists from its first observation on.
+pub(super) fn one_histogram(histogram: &Histogram) -> Vec<Point<'_>> {
+    let observed = Some(histogram).filter(|histogram| !histogram.is_empty());
+    observed
+        .map(|h| Point {
+            labels: Vec::new(),
+            value: Value::Histogram(h),
+        })
+        .into_iter()
+        .collect()
+}
+
+pub(super) fn histograms<L: Label>(histograms: &Labelled<L, Histogram>) -> Vec<Point<'_>> {
+    let observed = histograms
+        .iter()
+        .filter(|(_, histogram)| !histogram.is_empty());
+    let points = observed.map(|(outcome, histogram)| Point {
+        labels: vec![label(outcome)],
+        value: Value::Histogram(histogram),
+    });
+    points.collect()
+}
+
+pub(super) fn round_trips(store: &StoreFigures) -> Vec<Point<'_>> {
+    let point = |&(operation, count): &(Operation, u64)| Point {
+        labels: vec![label(operation)],
+        value: Value::Count(count),
+    };
+    store.round_trips.iter().map(point).collect()
+}
+
+pub(super) fn connections(store: &StoreFigures) -> Vec<Point<'_>> {
+    let states = [
+        ("idle", store.idle_connections),
+        ("busy", store.busy_connections),
+        ("max", store.max_connections),
+    ];
+    let known = states
+        .into_iter()
+        .filter_map(|(state, n)| Some((state, n?)));
+    known
+        .map(|(state, n)| Point {
+            labels: vec![("state", state)],
+            value: Value::Count(n),
+        })
+        .collect()
+}
+
+pub(super) fn tiers<'a>(near: Option<u64>, backend: Option<u64>) -> Vec<Point<'a>> {
+    let tiers = [(Tier::Near, near), (Tier::Backend, backend)];
+    let known = tiers
+        .into_iter()
+        .filter_map(|(tier, figure)| Some((tier, figure?)));
+    known
+        .map(|(tier, n)| Point {
+            labels: vec![label(tier)],
+            value: Value::Count(n),
+        })
+        .collect()
+}
+
+pub(super) fn by_window<'a>(
+    windows: impl Iterator<Item = (&'static str, Option<f64>)>,
+) -> Vec<Point<'a>> {
+    let known = windows.filter_map(|(window, ratio)| Some((window, ratio?)));
+    let points = known.map(|(window, ratio)| Point {
+        labels: vec![("window", window)],
+        value: Value::Number(ratio),
+    });
+    points.collect()
+}
+
+fn label<L: Label>(label: L) -> (&'static str, &'static str) {
+    (L::KEY, label.label())
+}

@@ -1,0 +1,125 @@
+//! What metrics tell of what is held: at once, without making anyone wait for a store.
+
+use std::time::Duration;
+
+use cachier::testing::{Clock, isolated};
+use cachier::{ErrorKind, PrometheusExporter, Snapshot, cachier};
+use cachier_tests::backend::{Fault, MapBackend};
+use cachier_tests::sandbox::{in_another_process, in_folder};
+use cachier_tests::wait::until;
+
+const INTERVAL: Duration = Duration::from_secs(10);
+
+#[test]
+fn reading_metrics_asks_the_store_once_in_an_interval_and_never_waits_for_it() {
+    #[cachier(backend = registered("map"), enable_metrics)]
+    fn double(number: u64) -> u64 {
+        number * 2
+    }
+
+    let entries = || double::metrics().stats().entries;
+    isolated(|| {
+        let map = MapBackend::default();
+        cachier::register_backend("map", map.clone()).unwrap();
+        let exporter = PrometheusExporter::builder().port(0).build().unwrap();
+        exporter.register_function(double::metrics()).unwrap();
+        double(1);
+        assert_eq!(entries(), None, "nobody has asked the store yet");
+        cachier::flush();
+        double(2);
+        exporter.render();
+        exporter.render();
+        assert_eq!(entries(), Some(1), "that was asked for a moment ago");
+        assert_eq!(map.asked_for_usage(), 1);
+
+        Clock::advance(INTERVAL);
+        exporter.render();
+        cachier::flush();
+        assert_eq!(entries(), Some(2));
+        assert!(exporter.render().contains("tier=\"backend\"} 2"));
+        assert_eq!(map.asked_for_usage(), 2);
+
+        double(3);
+        double::usage().unwrap();
+        assert_eq!(
+            entries(),
+            Some(3),
+            "whoever asks the store tells the metrics"
+        );
+
+        map.set(Fault::Hangs);
+        Clock::advance(INTERVAL);
+        exporter.render();
+        assert_eq!(entries(), Some(3), "it is still being asked");
+        until("it is asked", || map.asked_for_usage() == 4);
+        Clock::advance(Duration::from_secs(3600));
+        cachier::flush();
+    });
+}
+
+#[test]
+fn what_a_store_holds_that_fails_is_not_known() {
+    #[cachier(backend = registered("map"), enable_metrics)]
+    fn double(number: u64) -> u64 {
+        number * 2
+    }
+
+    let entries = || double::metrics().stats().entries;
+    isolated(|| {
+        let map = MapBackend::default();
+        cachier::register_backend("map", map.clone()).unwrap();
+        double(1);
+        double::usage().unwrap();
+        assert_eq!(entries(), Some(1));
+        map.set(Fault::Fails(ErrorKind::Io));
+        Clock::advance(INTERVAL);
+        entries();
+        cachier::flush();
+        assert_eq!(entries(), None);
+        assert_eq!(double::metrics().stats().backend_errors, 1);
+    });
+}
+
+#[test]
+fn what_was_held_before_everything_was_cleared_is_forgotten() {
+    #[cachier(backend = "file", enable_metrics)]
+    fn double(number: u64) -> u64 {
+        number * 2
+    }
+
+    in_folder(|_| {
+        double(1);
+        double::usage().unwrap();
+        double::clear_cache().unwrap();
+        assert_eq!(double::metrics().stats().entries, None);
+        cachier::flush();
+        assert_eq!(double::metrics().stats().entries, Some(0));
+    });
+}
+
+#[test]
+fn entries_that_processes_share_count_once_when_their_snapshots_are_merged() {
+    #[cachier(
+        backend = "file",
+        near_cache = 10,
+        capacity_bytes = "1MB",
+        enable_metrics
+    )]
+    fn double(number: u64) -> u64 {
+        number * 2
+    }
+
+    in_folder(|_| {
+        let process = || {
+            in_another_process(|| {
+                double(1);
+                double::usage().unwrap();
+                double::metrics().snapshot()
+            })
+        };
+        let merged: Snapshot = (0..8).map(|_| process()).sum();
+        assert_eq!(merged.gauges.backend().entries, Some(1));
+        assert_eq!(merged.gauges.capacity_bytes(), Some(1 << 20));
+        assert_eq!(merged.gauges.near.entries, Some(8), "each has its own");
+    });
+}
