@@ -93,12 +93,76 @@ impl FileLease {
 
 impl Drop for FileLease {
     fn drop(&mut self) {
-        // If the file cannot be removed it stays, unlocked, for the next owner or a cleanup.
-        let _ = self.end();
+        // Whoever drops it may be a task, or a caller out of time, and cannot wait for the ledger. If the file cannot be
+        // removed at once it stays, unlocked, for the next owner or a cleanup.
+        if let Ok(true) = self.is_valid()
+            && let Ok(Some(ledger)) = Ledger::try_lock(&self.scope)
+        {
+            let _ = self.end_under(&ledger);
+        }
     }
 }
 
 fn is_changed(place: &Place, seen: Option<&EntryVersion>) -> io::Result<bool> {
     let there = version_at(&place.entry)?;
     Ok(there.as_ref().map(|(version, _)| version) != seen)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::sync::Arc;
+    use std::time::{Duration, Instant};
+
+    use super::*;
+    use crate::blocking;
+    use crate::error::ErrorKind;
+    use crate::file::FileBackend;
+    use crate::key::{Key, KeyHash, Scope, Version};
+    use crate::{BlockingBackend, LeaseReply};
+
+    /// Half the time for which an operation waits for the ledger that may take its time.
+    const MOMENT: Duration = Duration::from_millis(250);
+
+    fn key() -> Key {
+        let scope = Arc::new(Scope::new("default", "function"));
+        Key::new(scope, Version::Unversioned, KeyHash::from_bytes([7; 32]))
+    }
+
+    #[test]
+    fn a_lease_is_dropped_without_waiting_for_the_ledger_and_can_be_had_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let place = Place::new(dir.path(), &key());
+        let request = || FileLease::request(&place, None).unwrap();
+        let Request::Granted(lease) = request() else {
+            panic!("nobody else wants it");
+        };
+        let ledger = Ledger::lock(&place.scope).unwrap();
+        let dropped = Instant::now();
+        drop(lease);
+        assert!(dropped.elapsed() < MOMENT);
+        assert!(place.lease.exists(), "nothing goes without the ledger");
+        drop(ledger);
+
+        let Request::Granted(lease) = request() else {
+            panic!("nobody holds it");
+        };
+        drop(lease);
+        assert!(!place.lease.exists());
+    }
+
+    #[test]
+    fn an_operation_waits_for_the_ledger_no_longer_than_it_is_allowed_to() {
+        let dir = tempfile::tempdir().unwrap();
+        let backend = FileBackend::new(dir.path());
+        let LeaseReply::Granted(lease) = backend.lease(&key(), None, MOMENT).unwrap() else {
+            panic!("nobody else wants it");
+        };
+        let _ledger = Ledger::lock(&Place::new(dir.path(), &key()).scope).unwrap();
+        let began = Instant::now();
+        let released = blocking::inline(Duration::from_millis(1), || backend.release(lease));
+        assert!(began.elapsed() < MOMENT);
+        assert_eq!(released.unwrap_err().kind(), ErrorKind::Timeout);
+    }
 }

@@ -40,6 +40,16 @@ impl Ledger {
         existing(Self::lock_in(scope))
     }
 
+    /// Locks the ledger of a function, if the function has a folder and nobody has locked it right now.
+    pub(super) fn try_lock(scope: &Path) -> io::Result<Option<Self>> {
+        let path = scope.join(LEDGER);
+        let Some(file) = existing(open_or_create(&path))? else {
+            return Ok(None);
+        };
+        let is_ours = lock::try_lock(&file)? && lock::is_at(&file, &path)?;
+        Ok(is_ours.then_some(Self { file }))
+    }
+
     fn lock_in(scope: &Path) -> io::Result<Self> {
         let path = scope.join(LEDGER);
         loop {

@@ -7,6 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::files::existing;
+use crate::blocking;
 
 /// How long to wait for a lock that is held for moments. Its owner may have been stopped.
 const PATIENCE: Duration = Duration::from_millis(500);
@@ -24,12 +25,13 @@ pub(super) fn try_lock(file: &File) -> io::Result<bool> {
     }
 }
 
-/// Locks a file that nobody holds for long.
+/// Locks a file that nobody holds for long; waits no longer than this thread may block.
 pub(super) fn lock_soon(file: &File) -> io::Result<()> {
     let started = Instant::now();
+    let patience = blocking::allowance().map_or(PATIENCE, |allowance| allowance.min(PATIENCE));
     let mut sleep = SHORTEST_SLEEP;
     while !try_lock(file)? {
-        if started.elapsed() > PATIENCE {
+        if started.elapsed() > patience {
             return Err(io::ErrorKind::TimedOut.into());
         }
         thread::sleep(sleep);

@@ -3,13 +3,13 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
-use std::time::SystemTime;
+use std::time::{Duration, Instant, SystemTime};
 
 use cachier::{Call, CallOptions, ErrorKind, Outcome, cachier};
 use cachier_backends::entry::{self, Header};
 use cachier_metrics::{ErrorLabel, Operation};
 use cachier_tests::process::{Process, part, say, skip};
-use cachier_tests::sandbox::{entries, in_folder};
+use cachier_tests::sandbox::{entries, files, in_folder};
 
 #[cachier(backend = "file", enable_metrics)]
 fn double(number: u64) -> u64 {
@@ -221,4 +221,33 @@ fn a_user_without_a_home() {
     assert_eq!(outcomes.matches("unavailable").count(), 4, "{outcomes}");
     assert_eq!(process.line(), "4");
     process.finish();
+}
+
+#[test]
+fn a_folder_whose_lock_is_held_costs_a_call_no_more_than_its_budget() {
+    #[cachier(backend = "file", operation_timeout = "50ms", enable_metrics)]
+    fn triple(number: u64) -> u64 {
+        number * 3
+    }
+
+    in_folder(|folder| {
+        triple(1);
+        let ledger = files(folder)
+            .into_iter()
+            .find(|path| path.ends_with(".ledger"));
+        let ledger = fs::File::open(ledger.unwrap()).unwrap();
+        ledger.lock().unwrap();
+        let began = Instant::now();
+        let call = triple::call_detailed(CallOptions::new(), 2);
+        assert!(began.elapsed() < Duration::from_millis(400));
+        assert_eq!((call.value, call.outcome), (6, Outcome::Miss));
+        let error = call.backend_error.unwrap();
+        assert_eq!(error.kind(), ErrorKind::Timeout, "{error}");
+        ledger.unlock().unwrap();
+        assert_eq!(triple(2), 6);
+        assert_eq!(
+            triple::call_detailed(CallOptions::new(), 2).outcome,
+            Outcome::Hit
+        );
+    });
 }
