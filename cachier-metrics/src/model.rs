@@ -6,12 +6,13 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 
+use shuttle::scheduler::{PctScheduler, RandomScheduler, Scheduler};
 use shuttle::thread;
 
 use crate::block::{Blocks, Local};
 use crate::labels::{NearResult, Outcome};
 use crate::metrics::{CacheMetrics, MetricsOptions};
-use crate::sampling::SamplingRate;
+use crate::sampling::{Sampled, SamplingRate};
 use crate::sync::{AtomicU64, Mutex, lock};
 use crate::{Clock, Stats};
 
@@ -20,9 +21,12 @@ const HITS: u64 = 3;
 
 /// Runs `check` under many random schedules. Blocks are made on the stack, and large there.
 fn explore(check: impl Fn() + Send + Sync + 'static) {
+    explore_by(RandomScheduler::new(SCHEDULES), check);
+}
+
+fn explore_by(scheduler: impl Scheduler + 'static, check: impl Fn() + Send + Sync + 'static) {
     let mut config = shuttle::Config::new();
     config.stack_size = 4 << 20;
-    let scheduler = shuttle::scheduler::RandomScheduler::new(SCHEDULES);
     shuttle::Runner::new(scheduler, config).run(check);
 }
 
@@ -115,6 +119,27 @@ fn windows_conserve_counts_while_hits_misses_and_ticks_interleave() {
         assert_eq!(metrics.stats_over(Duration::from_secs(60)).calls, HITS + 1);
     };
     explore(check);
+}
+
+#[test]
+fn nothing_that_a_call_has_recorded_is_missed_once_it_has_ended() {
+    let check = || {
+        let clock = Clock::manual();
+        let metrics = metrics(&clock);
+        let caller = thread::spawn(move || {
+            let call = metrics.start_call(Some(Sampled::ONE), None);
+            call.finish(Outcome::Hit, Some(1), Some(1_000_000_000));
+        });
+        let reader = thread::spawn(move || metrics.tick());
+        [caller, reader]
+            .into_iter()
+            .for_each(|thread| thread.join().unwrap());
+        let stats = metrics.stats();
+        assert_eq!(stats.latency.count(), Some(1));
+        assert_eq!(stats.time_saved, Some(Duration::from_secs(1)));
+    };
+    // Few turns at rare places: the reader must come by as a whole between two steps of the caller.
+    explore_by(PctScheduler::new(2, 2 * SCHEDULES), check);
 }
 
 /// What windows must not be: a slot that the first writer of a new second claims and clears.

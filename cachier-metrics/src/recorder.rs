@@ -43,15 +43,16 @@ impl CallRecorder {
         let Some(timing) = self.timing else { return };
         let weight = timing.sampled.weight();
         let elapsed = timing.elapsed(self.metrics);
-        shared.call_duration[outcome].record(elapsed, weight);
-        if let Some(age) = age {
-            shared.entry_age.record(age, weight);
-        }
+        // First: a reader notices no change of this sum, but of what is recorded after it.
         if let Some(saved) = compute.and_then(|compute| compute.checked_sub(elapsed)) {
             shared
                 .time_saved
                 .add(saved as f64 * weight as f64, Writers::Many);
         }
+        if let Some(age) = age {
+            shared.entry_age.record(age, weight);
+        }
+        shared.call_duration[outcome].record(elapsed, weight);
     }
 
     /// Starts waiting for another's computation; the wait ends when the recorder is dropped.
