@@ -5,6 +5,7 @@
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Poll, Waker};
@@ -102,6 +103,7 @@ struct Pool {
     state: Mutex<PoolState>,
     arrived: Condvar,
     max_workers: usize,
+    start: fn(&'static Pool) -> io::Result<()>,
 }
 
 #[derive(Default)]
@@ -120,7 +122,18 @@ fn pool() -> &'static Pool {
         state: Mutex::default(),
         arrived: Condvar::new(),
         max_workers: crate::environment::max_workers(),
+        start: start_thread,
     })
+}
+
+fn start_thread(pool: &'static Pool) -> io::Result<()> {
+    let thread = std::thread::Builder::new().name("cachier-worker".to_owned());
+    thread.spawn(|| pool.work()).map(drop)
+}
+
+/// A panic of the user's function has been counted by the guards it unwound through.
+fn run(job: Job) {
+    let _ = catch_unwind(AssertUnwindSafe(job));
 }
 
 impl Pool {
@@ -129,18 +142,20 @@ impl Pool {
         state.queue.push_back(job);
         if state.idle >= state.queue.len() {
             self.arrived.notify_one();
-        } else if state.workers < self.max_workers {
-            let thread = std::thread::Builder::new().name("cachier-worker".to_owned());
-            if thread.spawn(|| self.work()).is_ok() {
-                state.workers += 1;
-            }
+        } else if state.workers < self.max_workers && (self.start)(self).is_ok() {
+            state.workers += 1;
+        }
+        if state.workers == 0 {
+            // There is no thread to be had: better late for the caller than never.
+            let jobs = std::mem::take(&mut state.queue);
+            drop(state);
+            jobs.into_iter().for_each(run);
         }
     }
 
     fn work(&self) {
         while let Some(job) = self.next() {
-            // A panic of the user's function has been counted by the guards it unwound through.
-            let _ = catch_unwind(AssertUnwindSafe(job));
+            run(job);
         }
     }
 
@@ -167,5 +182,32 @@ impl Pool {
 
     fn state(&self) -> MutexGuard<'_, PoolState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    static DONE: AtomicUsize = AtomicUsize::new(0);
+
+    #[test]
+    fn work_is_done_by_the_caller_when_no_thread_can_be_had() {
+        static POOL: OnceLock<Pool> = OnceLock::new();
+        let pool = POOL.get_or_init(|| Pool {
+            state: Mutex::default(),
+            arrived: Condvar::new(),
+            max_workers: 2,
+            start: |_| Err(io::ErrorKind::OutOfMemory.into()),
+        });
+        pool.submit(Box::new(|| {
+            std::panic::resume_unwind(Box::new("on purpose"))
+        }));
+        pool.submit(Box::new(|| {
+            DONE.fetch_add(1, Ordering::SeqCst);
+        }));
+        assert_eq!(DONE.load(Ordering::SeqCst), 1);
     }
 }
