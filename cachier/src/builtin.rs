@@ -40,12 +40,15 @@ fn sql() -> Result<Arc<dyn Backend>, Error> {
         return Ok(Arc::new(SqlBackend::from_url(&url)?));
     }
     #[cfg(feature = "sqlite")]
-    return Ok(Arc::new(match environment::cache_dir() {
-        Some(folder) => SqlBackend::sqlite_in(folder)?,
-        None => SqlBackend::sqlite_default()?,
-    }));
-    #[cfg(not(feature = "sqlite"))]
-    Err(unset("CACHIER_SQL_URL", "`postgres://…` or `mysql://…`"))
+    if !environment::is_strict() {
+        let backend = match environment::cache_dir() {
+            Some(folder) => SqlBackend::sqlite_in(folder)?,
+            None => SqlBackend::sqlite_default()?,
+        };
+        crate::trace::address_assumed("CACHIER_SQL_URL", &backend.store_name());
+        return Ok(Arc::new(backend));
+    }
+    Err(unset("CACHIER_SQL_URL", "the URL of the database"))
 }
 
 #[cfg(feature = "mongo")]
@@ -105,12 +108,12 @@ fn url(variable: &'static str, usual: &'static str) -> Result<String, Error> {
 
 #[cfg(any(
     feature = "redis",
+    feature = "sqlite",
     feature = "postgres",
     feature = "mysql",
     feature = "mongo",
     feature = "s3"
 ))]
-#[allow(dead_code, reason = "with `sqlite` the SQL backend has a default")]
 fn unset(variable: &'static str, what: &'static str) -> Error {
     let message = format!("nothing says where the store is: {variable} is not set");
     Error::new(ErrorKind::NotRegistered, Operation::Load, message)

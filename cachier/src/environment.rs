@@ -45,7 +45,7 @@ pub(crate) fn key_secret() -> Option<&'static KeySecret> {
 }
 
 /// `CACHIER_STRICT`: a store whose address nobody has given is an error, not the usual one of this machine.
-#[cfg(any(feature = "redis", feature = "mongo"))]
+#[cfg(any(feature = "redis", feature = "sqlite", feature = "mongo"))]
 pub(crate) fn is_strict() -> bool {
     variable("CACHIER_STRICT").is_some_and(|text| text != "0")
 }

@@ -54,7 +54,7 @@ pub(crate) fn memory_is_large(function: &str, entries: u64) {
 }
 
 /// A backend whose address nobody has given.
-#[cfg(any(feature = "redis", feature = "mongo"))]
+#[cfg(any(feature = "redis", feature = "sqlite", feature = "mongo"))]
 pub(crate) fn address_assumed(variable: &str, address: &str) {
     #[cfg(feature = "tracing")]
     tracing::warn!(target: "cachier", variable, address, "no address of the store is set, the usual one is tried");

@@ -207,3 +207,47 @@ fn the_program_chooses_the_default_backend() {
         assert_eq!(cachier::functions()[0].backend(), "sessions");
     });
 }
+
+#[test]
+fn a_strict_program_uses_no_store_whose_address_nobody_has_given() {
+    #[cachier(backend = "sql")]
+    fn in_sql(number: u64) -> u64 {
+        number
+    }
+
+    #[cachier(backend = "redis")]
+    fn in_redis(number: u64) -> u64 {
+        number
+    }
+
+    #[cachier(backend = "mongo")]
+    fn in_mongo(number: u64) -> u64 {
+        number
+    }
+
+    if part().is_some() {
+        let errors = [in_sql::peek(1), in_redis::peek(1), in_mongo::peek(1)];
+        for error in errors {
+            say(error.map_or_else(|error| error.to_string(), |_| "no error".to_owned()));
+        }
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let test = "switches::a_strict_program_uses_no_store_whose_address_nobody_has_given";
+    let strict = Process::start(test, "caller", |command| {
+        command.env("CACHIER_STRICT", "1");
+        command.env("CACHIER_CACHE_DIR", folder.path());
+        for kind in ["SQL", "REDIS", "MONGO"] {
+            command.env_remove(format!("CACHIER_{kind}_URL"));
+        }
+    });
+    for kind in ["SQL", "REDIS", "MONGO"] {
+        let error = strict.line();
+        assert!(
+            error.contains(&format!("CACHIER_{kind}_URL is not set")),
+            "{error}"
+        );
+    }
+    strict.finish();
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+}
