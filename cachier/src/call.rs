@@ -21,6 +21,7 @@ use crate::decision::Intent;
 pub struct CallOptions {
     pub(crate) max_age: Option<Duration>,
     pub(crate) intent: Intent,
+    pub(crate) bypasses: bool,
 }
 
 impl CallOptions {
@@ -29,6 +30,7 @@ impl CallOptions {
         Self {
             max_age: None,
             intent: Intent::Use,
+            bypasses: false,
         }
     }
 
@@ -43,13 +45,14 @@ impl CallOptions {
 
     /// Calls the function without reading or writing the cache.
     pub const fn skip_cache(mut self) -> Self {
-        self.intent = Intent::Skip;
+        self.bypasses = true;
         self
     }
 
     /// Calls the function whatever is stored, and stores its result.
     pub const fn overwrite_cache(mut self) -> Self {
         self.intent = Intent::Overwrite;
+        self.bypasses = false;
         self
     }
 }

@@ -30,14 +30,12 @@ pub(crate) enum OnStale {
     ServeAndRefresh,
 }
 
-/// How one call wants the cache to be used.
+/// How a call that consults the cache wants it to be used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Intent {
     /// Read and write.
     #[default]
     Use,
-    /// Neither read nor write.
-    Skip,
     /// Write without reading.
     Overwrite,
 }
@@ -73,8 +71,6 @@ pub(crate) enum Running {
 /// What the driver must do next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Action {
-    /// Call the function as if there were no cache.
-    Bypass,
     /// Return the stored value, which is fresh.
     Serve,
     /// Return the stored value, which is stale; start a recomputation unless one is running.
@@ -95,10 +91,8 @@ pub(crate) fn decide(
     max_age: Option<Duration>,
     intent: Intent,
 ) -> Action {
-    match intent {
-        Intent::Skip => return Action::Bypass,
-        Intent::Overwrite => return Action::Compute(Reason::Overwrite),
-        Intent::Use => {}
+    if intent == Intent::Overwrite {
+        return Action::Compute(Reason::Overwrite);
     }
     let reason = match stored {
         Stored::Unknown => Reason::Unavailable,

@@ -48,11 +48,10 @@ fn what_is_stored_and_who_is_running_decide() {
 }
 
 #[test]
-fn intents_outrank_what_is_stored() {
+fn an_overwriting_call_computes_whatever_is_stored() {
     let rules = rules(None);
     for stored in [Stored::Absent, Stored::Unknown, Stored::Aged(HOUR)] {
         let decide = |intent| decide(stored, Running::Unclaimed, &rules, None, intent);
-        assert_eq!(decide(Intent::Skip), Action::Bypass);
         assert_eq!(
             decide(Intent::Overwrite),
             Action::Compute(Reason::Overwrite)

@@ -224,19 +224,22 @@ impl Policy {
         Some(stale_after.max(max_stale))
     }
 
-    /// The age from which no call can be given a value any more; `None` while every age may be served.
-    pub(crate) fn useless_age(&self) -> Option<Duration> {
+    /// The age from which a clean-up removes a value: it is stale, and past every stated bound up to which it may be
+    /// served all the same. `next_time` without `max_stale` states none, so that its stale values go too.
+    pub(crate) fn cleanup_age(&self) -> Option<Duration> {
         let Rules {
             stale_after,
             max_stale,
             stale_on_error,
             on_stale,
         } = self.rules;
-        let stale = stale_after?.saturating_add(stale_on_error.unwrap_or_default());
-        match (on_stale, max_stale) {
-            (OnStale::ServeAndRefresh, Some(max_stale)) => Some(stale.max(max_stale)),
-            _ => Some(stale),
-        }
+        let stale_after = stale_after?;
+        let grace = stale_after.saturating_add(stale_on_error.unwrap_or_default());
+        Some(match (on_stale, max_stale) {
+            (_, None) => grace,
+            (OnStale::ServeAndRefresh, Some(max_stale)) => stale_after.max(max_stale),
+            (OnStale::Recompute, Some(max_stale)) => grace.min(stale_after.max(max_stale)),
+        })
     }
 
     /// Resolves each argument: the attribute's, else the program's.
@@ -273,6 +276,62 @@ impl Policy {
                 .clone()
                 .or_else(environment::namespace)
                 .unwrap_or_else(|| "default".to_owned()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    fn policy(rules: Rules) -> Policy {
+        let mut policy = Policy::resolve(&Options::new(), &GlobalParams::new());
+        policy.rules = rules;
+        policy
+    }
+
+    #[test]
+    fn values_expire_and_are_cleaned_up_when_no_stated_bound_lets_them_be_served() {
+        use OnStale::{Recompute, ServeAndRefresh};
+        let hours = |hours: u32| Some(HOUR * hours);
+        // stale_after, max_stale, stale_on_error, next_time; expiry, clean-up
+        let table = [
+            (None, None, None, Recompute, None, None),
+            (None, hours(9), None, ServeAndRefresh, None, None),
+            (hours(1), None, None, Recompute, None, hours(1)),
+            (hours(1), None, hours(2), Recompute, None, hours(3)),
+            (hours(1), None, None, ServeAndRefresh, None, hours(1)),
+            (
+                hours(1),
+                hours(5),
+                None,
+                ServeAndRefresh,
+                hours(5),
+                hours(5),
+            ),
+            (
+                hours(1),
+                hours(5),
+                hours(2),
+                ServeAndRefresh,
+                hours(5),
+                hours(5),
+            ),
+            (hours(1), hours(5), hours(2), Recompute, hours(5), hours(3)),
+            (hours(1), hours(2), hours(9), Recompute, hours(2), hours(2)),
+            (hours(4), hours(2), hours(9), Recompute, hours(4), hours(4)),
+        ];
+        for (stale_after, max_stale, stale_on_error, on_stale, expiry, cleanup) in table {
+            let policy = policy(Rules {
+                stale_after,
+                max_stale,
+                stale_on_error,
+                on_stale,
+            });
+            assert_eq!(policy.expiry_age(), expiry, "{policy:?}");
+            assert_eq!(policy.cleanup_age(), cleanup, "{policy:?}");
         }
     }
 }

@@ -92,7 +92,7 @@ impl Statements {
             clear_some: some("scope = ? AND created IS NOT NULL"),
             clear_leases: ready(CLEAR_LEASES),
             cleanup_cold: ready(CLEANUP_COLD),
-            cleanup_some: some("scope = ? AND created < ?"),
+            cleanup_some: some("scope = ? AND (created < ? OR expires <= {now})"),
             usage: ready(USAGE),
             notify: dialect.is_postgres.then(|| ready("SELECT pg_notify(?, ?)")),
         }

@@ -11,7 +11,7 @@ use crate::storage::Tiers;
 pub(crate) fn clean_up<T: Tiers>(core: &'static Core<T>, session: &Session<'_>) {
     let function = &core.function;
     let policy = &session.policy;
-    let (Some(interval), Some(age)) = (policy.cleanup_interval, policy.useless_age()) else {
+    let (Some(interval), Some(age)) = (policy.cleanup_interval, policy.cleanup_age()) else {
         return;
     };
     if !function.cleanup_is_due(interval) {

@@ -79,10 +79,8 @@ impl<T: Tiers> Drive<'_, T> {
         if execution.reason == Reason::Refresh && computed == Computed::Failed {
             trace::refresh_failed(&function.name);
         }
-        Stamp {
-            created: self.core.tiers.now(function),
-            compute_nanos,
-        }
+        let created = self.core.tiers.now(function);
+        self.session.stamp(created, compute_nanos)
     }
 
     /// What is to become of the result.
@@ -170,8 +168,8 @@ impl<T: Tiers> Drive<'_, T> {
         let (leader, lease, flavour) =
             (self.leader.take(), self.lease.take(), self.session.flavour);
         let world = core.function.world;
+        let session = Session::after(&core.function, self.session);
         let task = async move {
-            let session = Session::unmeasured(&core.function, flavour);
             if leader.is_some() || core.flights.epoch(&key) == epoch {
                 // A failure has been counted; the caller has its value.
                 put(core, &session, &key, &found, lease).await;
@@ -278,10 +276,10 @@ async fn put<T: Tiers>(
     lease: Option<T::Lease>,
 ) -> storage::Stored {
     let stored = core.tiers.store(session, key, found, lease).await;
-    if let (Ok(storage::Stored::Done), Some(recorder), Some(bytes)) =
-        (&stored, &session.recorder, found.bytes)
+    if let (Ok(storage::Stored::Done), Some(metrics), Some(bytes)) =
+        (&stored, core.function.metrics, found.bytes)
     {
-        recorder.stored(bytes);
+        metrics.stored(bytes, session.sampled());
     }
     stored.unwrap_or(storage::Stored::Refused)
 }

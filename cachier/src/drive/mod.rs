@@ -133,10 +133,6 @@ impl<'a, T: Tiers> Drive<'a, T> {
     {
         loop {
             let settled = match self.advance().await {
-                Step::Bypass => {
-                    Box::pin(work.compute(Cacheable::No)).await;
-                    Some(Settled::BYPASS)
-                }
                 Step::Serve => self.serve(work.slot(), Freshness::Fresh),
                 Step::ServeStale => {
                     let settled = self.serve(work.slot(), Freshness::Stale);
@@ -172,7 +168,6 @@ impl<'a, T: Tiers> Drive<'a, T> {
                 options.max_age,
                 options.intent,
             ) {
-                Action::Bypass => return Step::Bypass,
                 Action::Serve => return Step::Serve,
                 Action::ServeStaleAndRefresh => return Step::ServeStale,
                 Action::Claim => Box::pin(self.claim()).await,
@@ -295,8 +290,6 @@ impl<'a, T: Tiers> Drive<'a, T> {
 
 /// What is to be done with the function, or with its result.
 enum Step<Found> {
-    /// Run it as if there were no cache.
-    Bypass,
     /// Return the stored value, which is fresh.
     Serve,
     /// Return the stored value, which is stale, and recompute it in the background.

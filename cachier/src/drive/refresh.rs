@@ -38,7 +38,7 @@ where
     let Some(leader) = announced.lead(|| core.tiers.recheck(&key, &seen)) else {
         return;
     };
-    let session = Session::unmeasured(&core.function, flavour);
+    let session = Session::of_refresh(&core.function, flavour);
     let lease = match core.tiers.claim(&session, &key, &seen).await {
         Ok(Claim::Granted(lease)) => lease,
         Ok(Claim::Held) => return core.tiers.note_computed_elsewhere(&core.function, &key),

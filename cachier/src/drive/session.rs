@@ -3,22 +3,20 @@
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
-use std::sync::Arc;
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use cachier_backends::{Error, ErrorKind, Operation, blocking};
-use cachier_metrics::{
-    CacheMetrics, CallRecorder, ComputeRecorder, ComputeResult, LocalSlot, Reason, Sampled,
-};
+use cachier_metrics::{CacheMetrics, CallRecorder, ComputeRecorder, LocalSlot, Reason, Sampled};
 
 use super::Settled;
 use crate::call::{Call, CallOptions};
-use crate::decision::Intent;
 use crate::function::Function;
 use crate::labels;
 use crate::options::Policy;
+use crate::storage::Stamp;
 use crate::timer::nanos;
 use crate::trace;
 
@@ -38,8 +36,12 @@ pub struct Session<'a> {
     pub(crate) policy: Arc<Policy>,
     pub(crate) options: CallOptions,
     pub(crate) recorder: Option<CallRecorder>,
+    /// How much what is measured of the backend's work weighs, if it is.
+    sampled: Option<Sampled>,
     pub(crate) started: u64,
     first_error: Mutex<Option<Error>>,
+    /// Whether there is an entry that has expired.
+    met_expired: AtomicBool,
     /// How long the backend may take in all.
     allowance: Duration,
     /// What is left of it.
@@ -56,6 +58,24 @@ impl<'a> Session<'a> {
             allowance,
             budget: Mutex::new(allowance),
             ..session
+        }
+    }
+
+    /// A session for a recomputation in the background: measured as often as a call.
+    pub(crate) fn of_refresh(function: &'a Function, flavour: Flavour) -> Self {
+        let metrics = function.metrics;
+        Self {
+            sampled: metrics.and_then(|metrics| metrics.local(&SLOT).sample()),
+            ..Self::unmeasured(function, flavour)
+        }
+    }
+
+    /// A session for what is left to do in the background after a call: measured if the call is.
+    pub(crate) fn after(function: &'a Function, call: &Session<'_>) -> Self {
+        Self {
+            sampled: call.sampled,
+            met_expired: AtomicBool::new(call.replaces_expired()),
+            ..Self::unmeasured(function, call.flavour)
         }
     }
 
@@ -91,16 +111,18 @@ impl<'a> Session<'a> {
             budget: Mutex::new(policy.operation_timeout),
             policy,
             options,
+            sampled: recorder.as_ref().and_then(CallRecorder::sampled),
             recorder,
             started,
             first_error: Mutex::new(None),
+            met_expired: AtomicBool::new(false),
         }
     }
 
     /// The key, where there is one to be used.
     pub(crate) fn usable<K>(&self, keyed: Option<Result<K, Error>>) -> Option<K> {
         match keyed {
-            Some(Ok(keyed)) if self.options.intent != Intent::Skip => Some(keyed),
+            Some(Ok(keyed)) => Some(keyed),
             Some(Err(error)) => {
                 self.failed(&error);
                 None
@@ -114,12 +136,6 @@ impl<'a> Session<'a> {
 
     pub(crate) fn start_bypass(&self) -> Option<ComputeRecorder> {
         Some(self.function.metrics?.start_compute(Reason::Uncacheable))
-    }
-
-    pub(crate) fn end_bypass(&self, recorder: Option<ComputeRecorder>) {
-        if let Some(recorder) = recorder {
-            recorder.finish(ComputeResult::Value);
-        }
     }
 
     /// Ends the call: counts it, and explains it to whoever listens.
@@ -175,9 +191,9 @@ impl<'a> Session<'a> {
     ) -> Result<R, Error> {
         let world = self.function.world;
         let _timed = self
-            .recorder
-            .as_ref()
-            .map(|recorder| recorder.operation(labels::operation(operation)));
+            .function
+            .metrics
+            .map(|metrics| metrics.start_operation(labels::operation(operation), self.sampled));
         let before = world.clock.now();
         let left = *self.budget.lock().unwrap_or_else(PoisonError::into_inner);
         let done = world
@@ -194,6 +210,31 @@ impl<'a> Session<'a> {
             self.failed(error);
         }
         result
+    }
+
+    /// What is to be kept of a value that was computed then.
+    pub(crate) fn stamp(&self, created: u64, compute_nanos: u64) -> Stamp {
+        let age = self.policy.expiry_age();
+        Stamp {
+            created,
+            compute_nanos,
+            expires: age.map(|age| created.saturating_add(nanos(age))),
+        }
+    }
+
+    /// The stored entry is as good as none, because it has expired.
+    pub(crate) fn meet_expired(&self) {
+        self.met_expired.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether what is stored now takes the place of an entry that had expired.
+    pub(crate) fn replaces_expired(&self) -> bool {
+        self.met_expired.load(Ordering::Relaxed)
+    }
+
+    /// How much the call weighs, if it is measured.
+    pub(crate) fn sampled(&self) -> Option<Sampled> {
+        self.sampled
     }
 
     /// Whether a value of this size is larger than `entry_size_limit`; it is counted then.

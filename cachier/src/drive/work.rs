@@ -43,8 +43,6 @@ pub enum WantSize {
 /// What may be cached of the function's results.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cacheable {
-    /// Nothing: the call bypasses the cache.
-    No,
     /// Values, but not `None`.
     Values,
     /// Values and `None`.

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::time::Duration;
 
 use cachier_backends::Error;
-use cachier_metrics::{NearResult, Outcome, Tier};
+use cachier_metrics::{ComputeRecorder, ComputeResult, NearResult, Outcome, Tier};
 use futures_lite::future::block_on;
 
 use super::arguments::{Arguments, FrontHit, Keyed, Storage};
@@ -87,10 +87,13 @@ impl<S: Storage> Site<S> {
     {
         let instance = self.instance();
         let core = &instance.core;
-        let is_off = matches!(operation, Operation::Call(..)) && !core.function.is_enabled();
+        let bypasses = match &operation {
+            Operation::Call(options, _) => options.bypasses || !core.function.is_enabled(),
+            _ => false,
+        };
         let given = match &operation {
             Operation::Call(options, Start::Undecided)
-                if options.intent == Intent::Use && !is_off =>
+                if options.intent == Intent::Use && !bypasses =>
             {
                 let tier = match S::HAS_FRONT {
                     true => Tier::Near,
@@ -101,7 +104,7 @@ impl<S: Storage> Site<S> {
             }
             _ => None,
         };
-        let keyed = (given.is_none() && !is_off).then(|| arguments.key(instance));
+        let keyed = (given.is_none() && !bypasses).then(|| arguments.key(instance));
         Prepared {
             core,
             operation,
@@ -164,7 +167,7 @@ where
         Way::Bypass => {
             let computing = session.start_bypass();
             let value = run_now(body);
-            session.end_bypass(computing);
+            let value = end_bypass(recipe.shape, computing, value);
             session.end(Settled::BYPASS, value)
         }
         Way::Driven(Keyed { key, form }) => {
@@ -201,7 +204,7 @@ where
         Way::Bypass => {
             let computing = session.start_bypass();
             let value = Box::pin(run_now(body)).await;
-            session.end_bypass(computing);
+            let value = end_bypass(recipe.shape, computing, value);
             session.end(Settled::BYPASS, value)
         }
         Way::Driven(Keyed { key, form }) => {
@@ -211,6 +214,23 @@ where
             session.end(settled, work.returned.finish())
         }
     })
+}
+
+/// A call that bypasses the cache has run its function, which may have failed.
+fn end_bypass<Sh: Shape>(
+    shape: Sh,
+    computing: Option<ComputeRecorder>,
+    returned: Sh::Return,
+) -> Sh::Return {
+    let Some(computing) = computing else {
+        return returned;
+    };
+    let (result, returned) = match shape.split(returned) {
+        Ok(value) => (ComputeResult::Value, shape.join(value)),
+        Err(other) => (ComputeResult::Error, other),
+    };
+    computing.finish(result);
+    returned
 }
 
 /// A key, an error in making one, or none for a call that bypasses the cache.

@@ -1,6 +1,6 @@
 //! How a value takes its kept form, and its own again.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use cachier_backends::Error;
 use cachier_backends::entry::{self, Header};
@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::drive::WantSize;
-use crate::storage::persistent::Encoded;
+use crate::storage::persistent::{Encoded, moment};
 use crate::storage::{Found, Stamp};
 
 /// Measures a value, where its type can be measured.
@@ -54,8 +54,9 @@ impl<V: Serialize + DeserializeOwned> Form<V> for Cbor {
         _: Measure<V>,
     ) -> Result<Found<Encoded>, Error> {
         let value = entry::encode_value(value)?;
-        let mut header = Header::new(SystemTime::UNIX_EPOCH + Duration::from_nanos(stamp.created));
+        let mut header = Header::new(moment(stamp.created));
         header.compute = Some(Duration::from_nanos(stamp.compute_nanos));
+        header.expires = stamp.expires.map(moment);
         let bytes = Some(value.len() as u64);
         Ok(Found {
             value: Encoded::new(&header, &value),

@@ -9,7 +9,7 @@ use super::form::{Form, Measure};
 use super::job::Recipe;
 use super::shape::Shape;
 use crate::drive::{Core, Flavour, Session};
-use crate::storage::{Loaded, Stamp, Stored, Tiers};
+use crate::storage::{Loaded, Stored, Tiers};
 
 /// Carries out an operation that runs no function.
 pub(super) async fn operate<T, Sh, F>(
@@ -94,10 +94,7 @@ where
         tiers,
         flights,
     } = core;
-    let stamp = Stamp {
-        created: tiers.now(function),
-        compute_nanos: 0,
-    };
+    let stamp = session.stamp(tiers.now(function), 0);
     let found = form.give(&value, stamp, function.wants_size(), measure)?;
     drop(value);
     if session.is_too_large(found.bytes) {

@@ -190,6 +190,7 @@ where
         let stamp = Stamp {
             created: entry.created,
             compute_nanos: entry.compute_nanos,
+            expires: None,
         };
         Some(Found {
             value: AnyValue::new(entry.value),

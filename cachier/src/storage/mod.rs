@@ -44,6 +44,8 @@ pub struct Stamp {
     pub(crate) created: u64,
     /// How long it took, in nanoseconds.
     pub(crate) compute_nanos: u64,
+    /// From when on nobody can be given it, by the same clock.
+    pub(crate) expires: Option<u64>,
 }
 
 /// Whether this call may compute, as the storage says.

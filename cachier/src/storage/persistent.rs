@@ -184,10 +184,18 @@ impl Tiers for Persistent {
             });
         };
         let now = session.function().world.clock.wall();
-        let found = read(loaded.bytes, now).unwrap_or_else(|error| {
-            session.failed(&error);
-            None
-        });
+        let found = match read(loaded.bytes, now) {
+            Ok(Read::Value(found)) => Some(found),
+            Ok(Read::Newer) => None,
+            Ok(Read::Expired) => {
+                session.meet_expired();
+                None
+            }
+            Err(error) => {
+                session.failed(&error);
+                None
+            }
+        };
         Ok(Loaded {
             found,
             seen: Some(loaded.version),
@@ -264,14 +272,11 @@ impl Tiers for Persistent {
         found: &Found<Encoded>,
         lease: Option<Held>,
     ) -> Result<Stored, Error> {
-        let created = SystemTime::UNIX_EPOCH + Duration::from_nanos(found.stamp.created);
+        let stamp = found.stamp;
         let lease = lease.as_ref();
         let reply = self.operate_twice(session, Operation::Store, async move |target| {
-            let mut request = StoreRequest::new(&found.value.entry, created);
-            request.expires = session
-                .policy
-                .expiry_age()
-                .and_then(|age| created.checked_add(age));
+            let mut request = StoreRequest::new(&found.value.entry, moment(stamp.created));
+            request.expires = stamp.expires.map(moment);
             request.lease = lease.map(|held| held.lease.share());
             request.capacity_bytes = session.function().options.capacity_bytes;
             target.store.backend.store(&target.key(*key), request).await
@@ -280,6 +285,7 @@ impl Tiers for Persistent {
             StoreReply::Stored { evicted } => {
                 if let Some(metrics) = session.function().metrics {
                     metrics.removed(RemovalCause::Evicted, evicted);
+                    metrics.removed(RemovalCause::Expired, session.replaces_expired().into());
                 }
                 Ok(Stored::Done)
             }
@@ -361,17 +367,27 @@ impl Tiers for Persistent {
     }
 }
 
-/// Reads a stored entry; one that has expired, or that a newer cachier wrote, is as good as none.
-fn read(bytes: Vec<u8>, now: SystemTime) -> Result<Option<Found<Encoded>>, Error> {
+/// What a stored entry is good for.
+enum Read {
+    /// Its value.
+    Value(Found<Encoded>),
+    /// Nothing: no call can be given it any more.
+    Expired,
+    /// Nothing: a newer cachier wrote it.
+    Newer,
+}
+
+fn read(bytes: Vec<u8>, now: SystemTime) -> Result<Read, Error> {
     let Some(entry) = entry::decode(&bytes)? else {
-        return Ok(None);
+        return Ok(Read::Newer);
     };
-    if entry.header.expires.is_some_and(|expires| expires <= now) {
-        return Ok(None);
+    if entry.header.expires.is_some_and(|expires| expires < now) {
+        return Ok(Read::Expired);
     }
     let stamp = Stamp {
         created: since_epoch(entry.header.created),
         compute_nanos: entry.header.compute.map_or(0, nanos),
+        expires: entry.header.expires.map(since_epoch),
     };
     let size = entry.value.len();
     let value_at = bytes.len() - size;
@@ -379,7 +395,7 @@ fn read(bytes: Vec<u8>, now: SystemTime) -> Result<Option<Found<Encoded>>, Error
         entry: Arc::new(bytes),
         value_at,
     };
-    Ok(Some(Found {
+    Ok(Read::Value(Found {
         value,
         stamp,
         bytes: Some(size as u64),
@@ -393,6 +409,11 @@ fn age(now: u64, created: u64) -> Duration {
         None if created - now <= nanos(CLOCK_SKEW) => Duration::ZERO,
         None => Duration::MAX,
     }
+}
+
+/// The moment of a stamp.
+pub(crate) fn moment(nanos: u64) -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_nanos(nanos)
 }
 
 pub(crate) fn since_epoch(moment: SystemTime) -> u64 {

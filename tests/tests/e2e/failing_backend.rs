@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use cachier::testing::{Clock, isolated};
 use cachier::{CallOptions, Error, ErrorKind, Outcome, cachier};
-use cachier_metrics::{ErrorLabel, Operation, Reason};
+use cachier_metrics::{ComputeFailure, ErrorLabel, Operation, Reason};
 use cachier_tests::backend::{Fault, MapBackend};
 use cachier_tests::callers::Callers;
 use cachier_tests::gate::Counter;
@@ -316,5 +316,39 @@ fn arguments_that_do_not_serialize_bypass_the_cache_and_are_reported() {
         assert_eq!((call.value, call.outcome), (1, Outcome::Bypass));
         assert_eq!(call.backend_error.unwrap().kind(), ErrorKind::Codec);
         assert_eq!((one::metrics().stats().backend_errors, map.asked()), (1, 0));
+        let call = one::call_detailed(CallOptions::new().skip_cache(), &Unserializable);
+        assert!(
+            call.backend_error.is_none(),
+            "a call without a cache needs no key"
+        );
+        assert_eq!(one::metrics().stats().backend_errors, 1);
+    });
+}
+
+#[test]
+fn a_call_without_a_cache_that_fails_counts_as_a_failed_computation() {
+    #[cachier(backend = "memory", enable_metrics)]
+    fn fail(number: u64) -> Result<u64, String> {
+        Err(format!("not {number}"))
+    }
+
+    #[cachier(backend = "memory", enable_metrics)]
+    async fn fail_later(number: u64) -> Result<u64, String> {
+        Err(format!("not {number}"))
+    }
+
+    isolated(|| {
+        let skip = || CallOptions::new().skip_cache();
+        assert_eq!(fail::call_with(skip(), 1), Err("not 1".to_owned()));
+        let later = fail_later::call_with(skip(), 1);
+        assert_eq!(
+            futures_lite::future::block_on(later),
+            Err("not 1".to_owned())
+        );
+        for metrics in [fail::metrics(), fail_later::metrics()] {
+            let snapshot = metrics.snapshot();
+            assert_eq!(snapshot.calls[Outcome::Bypass], 1);
+            assert_eq!(snapshot.recalculation_failures[ComputeFailure::Error], 1);
+        }
     });
 }

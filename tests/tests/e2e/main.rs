@@ -3,6 +3,7 @@
 
 mod companion;
 mod conformance;
+mod expiry;
 mod failing_backend;
 mod fates;
 mod file_backend;

@@ -207,3 +207,26 @@ fn a_folder_that_is_full_loses_its_oldest_entries_first() {
         );
     });
 }
+
+#[test]
+fn what_is_stored_in_the_background_is_measured_like_everything_else() {
+    #[cachier(backend = "file", stale_after = "1h", next_time, enable_metrics)]
+    fn repeat(length: usize) -> String {
+        "x".repeat(length)
+    }
+
+    let stored = || {
+        cachier::flush();
+        let stats = repeat::metrics().stats();
+        (stats.entry_size.count(), stats.store.count())
+    };
+    in_folder(|_| {
+        repeat(10);
+        assert_eq!(stored(), (Some(1), Some(1)));
+        repeat(2_000_000);
+        assert_eq!(stored(), (Some(2), Some(2)), "a large value");
+        cachier::testing::Clock::advance(std::time::Duration::from_secs(7200));
+        repeat(10);
+        assert_eq!(stored(), (Some(3), Some(3)), "one that was recomputed");
+    });
+}

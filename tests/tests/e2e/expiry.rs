@@ -1,0 +1,69 @@
+//! `max_stale` is the hard expiry of what is stored.
+
+use std::time::Duration;
+
+use cachier::testing::Clock;
+use cachier::{CallOptions, Outcome, cachier};
+use cachier_metrics::RemovalCause;
+use cachier_tests::sandbox::in_folder;
+
+const HOUR: Duration = Duration::from_secs(3600);
+const SECOND: Duration = Duration::from_secs(1);
+
+macro_rules! expires {
+    ($($name:ident: $length:literal;)*) => {$(
+        #[test]
+        fn $name() {
+            #[cachier(
+                backend = "file",
+                stale_after = "1h",
+                max_stale = "2h",
+                next_time,
+                enable_metrics
+            )]
+            fn repeat(length: usize) -> String {
+                "x".repeat(length)
+            }
+
+            let expired = || repeat::metrics().snapshot().removals[RemovalCause::Expired];
+            in_folder(|_| {
+                repeat($length);
+                cachier::flush();
+                Clock::advance(2 * HOUR);
+                assert!(repeat::peek($length).unwrap().is_some(), "it may still be served");
+                Clock::advance(SECOND);
+                assert!(repeat::peek($length).unwrap().is_none());
+                assert_eq!(expired(), 0, "it is still there");
+                let call = || repeat::call_detailed(CallOptions::new(), $length);
+                assert_eq!(call().outcome, Outcome::Miss);
+                cachier::flush();
+                assert_eq!(expired(), 1, "another has taken its place");
+                assert_eq!(call().outcome, Outcome::Hit);
+                assert_eq!(expired(), 1);
+                assert_eq!(repeat::metrics().stats().removals, 1);
+            });
+        }
+    )*};
+}
+
+expires! {
+    an_entry_that_has_expired_is_as_good_as_none_and_counts_when_it_is_replaced: 10;
+    a_large_one_that_is_replaced_in_the_background_counts_too: 2_000_000;
+}
+
+#[test]
+fn a_fresh_entry_does_not_expire_however_short_max_stale_is() {
+    #[cachier(backend = "file", stale_after = "2h", max_stale = "1h", next_time)]
+    fn double(number: u64) -> u64 {
+        number * 2
+    }
+
+    in_folder(|_| {
+        double(1);
+        Clock::advance(2 * HOUR);
+        let outcome = || double::call_detailed(CallOptions::new(), 1).outcome;
+        assert_eq!(outcome(), Outcome::Hit);
+        Clock::advance(SECOND);
+        assert_eq!(outcome(), Outcome::Miss);
+    });
+}
