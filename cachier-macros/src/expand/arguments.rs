@@ -7,14 +7,10 @@ use syn::spanned::Spanned as _;
 use super::{code, krate_at, returned};
 use crate::model::{Cached, KeyClosure, Parameter, Passing, Store};
 
-/// The statements that make `arguments`.
-pub(super) fn arguments(cached: &Cached) -> TokenStream {
+/// The statement that makes `key`, where it is the user's own, and the expression of the arguments.
+pub(super) fn arguments(cached: &Cached) -> (Option<TokenStream>, TokenStream) {
     let krate = &cached.krate;
-    let key = cached
-        .arguments
-        .key
-        .as_ref()
-        .map(|given| own_key(cached, &given.value));
+    let key = cached.arguments.key.as_ref();
     let arguments = match cached.store {
         Store::Memory => {
             let parts = parts(cached);
@@ -29,7 +25,7 @@ pub(super) fn arguments(cached: &Cached) -> TokenStream {
             code!(#krate::__private::NearArguments((#parts), (#stored)))
         }
     };
-    code!(#key let arguments = #arguments;)
+    (key.map(|given| own_key(cached, &given.value)), arguments)
 }
 
 /// The type of the storage, where the types of key and value can be named.
@@ -44,9 +40,7 @@ pub(super) fn storage(cached: &Cached) -> TokenStream {
         let kept = parameter.kept_type();
         let place = at_type(parameter);
         let krate = krate_at(cached, place);
-        let owned = quote_spanned! {place=>
-            <#kept as #krate::__private::OwnedPart<{ #krate::__part_kind!(#kept) }>>::Owned
-        };
+        let owned = quote_spanned!(place=> #krate::__owned!(#kept));
         match parameter.passing {
             Passing::OptionalReference(_) => code!(#krate::__private::Option<#owned>),
             _ => owned,
@@ -54,9 +48,7 @@ pub(super) fn storage(cached: &Cached) -> TokenStream {
     });
     let place = returned::place(cached);
     let here = krate_at(cached, place);
-    let value = quote_spanned! {place=>
-        <#here::__value!(#returned) as #here::__private::Kept<{ #here::__fits_memory!(#returned) }>>::Value
-    };
+    let value = quote_spanned!(place=> #here::__kept!(#returned));
     code!(#krate::__private::#store<(#(#owned,)*), #value>)
 }
 

@@ -57,28 +57,17 @@ fn operations(cached: &Cached) -> TokenStream {
 
 fn metrics(cached: &Cached) -> Option<TokenStream> {
     let (krate, visibility, marker) = (&cached.krate, &cached.function.visibility, marker(cached));
-    cached.has_metrics().then(|| {
-        code! {
-            #[must_use]
-            #visibility fn metrics() -> &'static #krate::CacheMetrics {
-                Self::__site().metrics(#marker)
-            }
-        }
-    })
+    cached
+        .has_metrics()
+        .then(|| code!(#krate::__metrics! { [#visibility] Self::__site(), #marker }))
 }
 
 /// Where the file backend keeps the values, if that is the backend, or may be.
 fn cache_dir(cached: &Cached) -> Option<TokenStream> {
-    let (visibility, marker) = (&cached.function.visibility, marker(cached));
+    let (krate, visibility, marker) = (&cached.krate, &cached.function.visibility, marker(cached));
     let backend = cached.arguments.backend.as_ref().map(|given| &given.value);
-    matches!(backend, None | Some(Backend::BuiltIn(BuiltIn::File))).then(|| {
-        code! {
-            #[must_use]
-            #visibility fn cache_dir() -> ::std::path::PathBuf {
-                Self::__site().cache_dir(#marker)
-            }
-        }
-    })
+    matches!(backend, None | Some(Backend::BuiltIn(BuiltIn::File)))
+        .then(|| code!(#krate::__cache_dir! { [#visibility] Self::__site(), #marker }))
 }
 
 /// What an erased site is told in place of type arguments, when all instantiations are meant.

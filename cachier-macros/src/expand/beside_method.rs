@@ -46,7 +46,7 @@ pub(super) fn siblings(cached: &Cached, names: &Names, companion: &Ident) -> Tok
     let companion = companion_function(cached, names, companion);
     code! {
         #attributes #static_item
-        #attributes #[doc(hidden)] #dispatch_function
+        #attributes #dispatch_function
         #attributes #[doc(hidden)] #[allow(clippy::too_many_arguments, clippy::type_complexity, clippy::ptr_arg)] #body_function
         #attributes #companion
     }

@@ -38,13 +38,10 @@ pub(super) fn wait(cached: &Cached) -> Option<TokenStream> {
     cached.is_async().then(|| code!(.await))
 }
 
-/// The look at what can be had at once. A block, so that nothing of it lives across an `.await`.
+/// The look at what can be had at once.
 fn begun(cached: &Cached, site: &TokenStream) -> TokenStream {
-    let (shape, arguments) = (returned::shape(cached), arguments::arguments(cached));
-    let (site, slot) = (site::resolved(cached, site), site::slot(cached));
-    code!({
-        let shape = #shape;
-        #arguments
-        #site.begin(shape, &arguments, #slot)
-    })
+    let krate = &cached.krate;
+    let (shape, (key, arguments)) = (returned::shape(cached), arguments::arguments(cached));
+    let (typing, slot) = (site::typing(cached), site::slot(cached));
+    code!(#krate::__begin!(#typing #site, #shape, [#key] #arguments, #slot))
 }

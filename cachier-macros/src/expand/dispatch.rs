@@ -18,16 +18,16 @@ pub(super) fn function(
     let asyncness = &cached.function.signature.asyncness;
     let (generics, _, clause) = cached.function.signature.generics.split_for_impl();
     let (receiver, parameters) = (signature::receiver(cached), signature::parameters(cached));
-    let statements = statements(cached, site, body);
     // Apart from the function, so that a hit drags nothing of a miss along.
     let apart = (!cached.is_async()).then(|| code!(#[cold] #[inline(never)]));
+    let recipe = returned::recipe(cached, &stored::agreeing_shape(cached));
+    let (typing, (key, arguments)) = (site::typing(cached), arguments::arguments(cached));
+    let run = run(cached, body);
     code! {
-        #apart
-        #[allow(clippy::too_many_arguments, clippy::type_complexity, clippy::ptr_arg, clippy::used_underscore_binding)]
-        #asyncness fn #name #generics(
-            #receiver operation: #krate::__private::Operation<#stored>, #parameters
-        ) -> #krate::__private::Reply<#returned, #stored> #clause {
-            #statements
+        #krate::__dispatch! {
+            #apart
+            [#asyncness] #name [#generics] [#receiver] (#parameters) [#clause] [#returned] [#stored]
+            #typing #site, #recipe, [#key] #arguments, #run
         }
     }
 }
@@ -43,93 +43,32 @@ pub(super) fn body_function(cached: &Cached, name: &Ident) -> TokenStream {
     code!(#attributes #asyncness fn #name #generics(#receiver #patterns) #output #clause #body)
 }
 
-fn statements(cached: &Cached, site: &TokenStream, body: &TokenStream) -> TokenStream {
-    let (shape, recipe, arguments) = (
-        stored::agreeing_shape(cached),
-        returned::recipe(cached),
-        arguments::arguments(cached),
-    );
-    let site = site::resolved(cached, site);
+/// What the function is given, how it runs now, and how in the background if it may, for the runtime's macro.
+pub(super) fn run(cached: &Cached, body: &TokenStream) -> TokenStream {
+    let (this, names) = (signature::this(cached), signature::names(cached));
+    let given = given(cached);
     let later = cached.is_next_time().then(|| later(cached, body));
-    let carried = carried(cached, &given(cached), &now(cached, body), later.as_ref());
-    let this = cached.receiver.map(|receiver| receiver.self_token);
-    let this = this.map(|this| code!(let this = #this;));
-    code! {
-        let shape = #shape;
-        #recipe
-        let prepared = {
-            #arguments
-            #site.prepare(shape, operation, &arguments)
-        };
-        #this
-        #carried
-    }
+    let later = later.map(|later| code!(, later #later));
+    code!((#this #names) => (#given), #body(#given) #later)
 }
 
-/// The call of the runtime with `recipe`, `prepared` and the function, for now or for the background.
-///
-/// The body of a synchronous function reaches the runtime without its type, so what it is given is handed over inside.
-pub(super) fn carried(
-    cached: &Cached,
-    given: &TokenStream,
-    now: &TokenStream,
-    later: Option<&TokenStream>,
-) -> TokenStream {
-    let krate = &cached.krate;
-    let (mode, step) = match later {
-        None => (code!(_), code!(#krate::__private::Step::Now(#now))),
-        Some(later) => (
-            code!(mode),
-            code! {
-                match mode {
-                    #krate::__private::Mode::Now => #krate::__private::Step::Now(#now),
-                    #krate::__private::Mode::Later => #later
-                }
-            },
-        ),
-    };
-    if cached.is_async() {
-        // In a box, so that the future of a hit, which is made and moved for each call, stays small.
-        return code! {
-            ::std::boxed::Box::pin(#krate::__private::dispatch_async(recipe, prepared, move |#mode| #step)).await
-        };
-    }
-    code! {
-        let mut given = ::core::option::Option::Some((#given));
-        #krate::__private::dispatch(recipe, prepared, &mut |#mode| {
-            let (#given) = #krate::__private::once(&mut given);
-            #step
-        })
-    }
-}
-
-/// What the function is given, as the contents of a tuple: the receiver under the name `this`, and the arguments.
-pub(super) fn given(cached: &Cached) -> TokenStream {
+/// The names of what the function is given: `this` for the receiver, and the arguments.
+fn given(cached: &Cached) -> TokenStream {
     let names = signature::names(cached);
     let this = cached.receiver.map(|_| code!(this,));
     code!(#this #names)
 }
 
-/// The function, run with what it is given.
-pub(super) fn now(cached: &Cached, body: &TokenStream) -> TokenStream {
-    let given = given(cached);
-    code!(#body(#given))
-}
-
-/// The function, kept for the background with arguments of its own.
-pub(super) fn later(cached: &Cached, body: &TokenStream) -> TokenStream {
-    let krate = &cached.krate;
+/// The function with arguments of its own, for the background.
+fn later(cached: &Cached, body: &TokenStream) -> TokenStream {
     let owned = cached.parameters.iter().filter_map(owned);
     let lent = cached.parameters.iter().map(lent);
     let (own_this, this) = own_receiver(cached).unzip();
     let run = match cached.is_async() {
-        true => code!(in_task(async move { #body(#this #(#lent,)*).await })),
-        false => code!(in_thread(move || #body(#this #(#lent,)*))),
+        true => code!(async move { #body(#this #(#lent,)*).await }),
+        false => code!(move || #body(#this #(#lent,)*)),
     };
-    code!({
-        #own_this #(#owned)*
-        #krate::__private::Step::Later(recipe.#run)
-    })
+    code!({ #own_this #(#owned)* #run })
 }
 
 /// The statement that turns a borrowed argument into one of the background's own.

@@ -8,9 +8,10 @@ use crate::model::Cached;
 
 /// The whole function.
 pub(super) fn whole(cached: &Cached) -> TokenStream {
+    let (krate, asyncness) = (&cached.krate, &cached.function.signature.asyncness);
     let prepared = prepared(cached);
-    let (shape, recipe) = (returned::shape(cached), returned::recipe(cached));
-    let (body, carried) = carried(cached);
+    let recipe = returned::recipe(cached, &returned::shape(cached));
+    let (body, run) = run(cached);
     call::around(
         cached,
         &code! {
@@ -18,10 +19,9 @@ pub(super) fn whole(cached: &Cached) -> TokenStream {
             match prepared {
                 ::core::result::Result::Ok(value) => value,
                 ::core::result::Result::Err(prepared) => {
-                    let shape = #shape;
-                    #recipe
+                    let recipe = #recipe;
                     let body = #body;
-                    let reply = { #carried };
+                    let reply = #krate::__run!([#asyncness] recipe, prepared, #run);
                     reply.call().value
                 }
             }
@@ -29,24 +29,15 @@ pub(super) fn whole(cached: &Cached) -> TokenStream {
     )
 }
 
-/// The function's body, and the call of the runtime with it.
-fn carried(cached: &Cached) -> (TokenStream, TokenStream) {
+/// The function's body, and how the runtime runs it.
+fn run(cached: &Cached) -> (TokenStream, TokenStream) {
     if cached.is_next_time() {
-        let body = code!(body);
-        let (now, later) = (dispatch::now(cached, &body), dispatch::later(cached, &body));
-        let carried = dispatch::carried(cached, &dispatch::given(cached), &now, Some(&later));
-        return (body_with_parameters(cached), carried);
+        let run = dispatch::run(cached, &code!(body));
+        return (body_with_parameters(cached), run);
     }
-    let given = code!(body,);
     match cached.is_async() {
-        true => (
-            future(cached),
-            dispatch::carried(cached, &given, &code!(body), None),
-        ),
-        false => (
-            body_with_captures(cached),
-            dispatch::carried(cached, &given, &code!(body()), None),
-        ),
+        true => (future(cached), code!(body => body, body)),
+        false => (body_with_captures(cached), code!(body => body, body())),
     }
 }
 
@@ -54,13 +45,13 @@ fn carried(cached: &Cached) -> (TokenStream, TokenStream) {
 fn prepared(cached: &Cached) -> TokenStream {
     let krate = &cached.krate;
     let (static_item, slot) = (site::item(cached, &code!(static SITE)), site::slot(cached));
-    let (shape, arguments) = (returned::shape(cached), arguments::arguments(cached));
-    let site = site::resolved(cached, &code!(SITE));
+    let (shape, (key, arguments)) = (returned::shape(cached), arguments::arguments(cached));
     code!({
         #static_item
         let shape = #shape;
-        #arguments
-        let site = #site;
+        #key
+        let arguments = #arguments;
+        let site = SITE.resolve(&|| (), shape, &arguments);
         match site.begin(shape, &arguments, #slot) {
             #krate::__private::Begun::Hit(value) => ::core::result::Result::Ok(value),
             #krate::__private::Begun::Miss(start) => {

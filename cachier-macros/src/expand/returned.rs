@@ -6,7 +6,7 @@ use syn::ReturnType;
 use syn::spanned::Spanned as _;
 
 use super::{code, krate_at};
-use crate::model::{Cached, Store};
+use crate::model::{Cached, OnBackendError, Store};
 
 /// Where to point when something is wrong with the return type.
 pub(super) fn place(cached: &Cached) -> Span {
@@ -25,27 +25,28 @@ pub(super) fn shape(cached: &Cached) -> TokenStream {
     quote_spanned!(place=> #krate::__shape!(#returned #allow_none))
 }
 
-/// The statements that make `recipe` of `shape`.
-pub(super) fn recipe(cached: &Cached) -> TokenStream {
+/// The expression of the recipe for values of a shape.
+pub(super) fn recipe(cached: &Cached, shape: &TokenStream) -> TokenStream {
     let (krate, a) = (&cached.krate, cached.arguments);
+    let is_bounded = a.capacity_bytes.is_some() || a.entry_size_limit.is_some();
+    let (recipe, measured) = match (cached.store, is_bounded) {
+        (Store::Memory, false) => (code!(#krate::__measuring!(#shape)), None),
+        (Store::Memory, true) => (new_recipe(cached, shape), Some(code!(.measured()))),
+        _ => (new_recipe(cached, shape), None),
+    };
     let cache_if = a.cache_if.as_ref().map(|given| {
         let closure = &given.value.0;
-        code!(recipe.cache_if = #krate::__private::Option::Some(#closure);)
-    });
-    let must_measure = a.capacity_bytes.is_some() || a.entry_size_limit.is_some();
-    let measure = (cached.store == Store::Memory).then(|| match must_measure {
-        true => code!(recipe.measure = #krate::__private::measured(shape);),
-        false => code!(recipe.measure = #krate::__measure!(shape);),
+        code!(.cache_if(#closure))
     });
     let propagates = a
         .on_backend_error
         .as_ref()
-        .is_some_and(|given| given.value == crate::model::OnBackendError::Propagate);
-    let propagate =
-        propagates.then(|| code!(recipe.propagate = #krate::__private::propagating(shape);));
-    let mutable = (cache_if.is_some() || measure.is_some() || propagates).then(|| code!(mut));
-    code! {
-        let #mutable recipe = #krate::__private::Recipe::new(shape);
-        #cache_if #measure #propagate
-    }
+        .is_some_and(|given| given.value == OnBackendError::Propagate);
+    let propagating = propagates.then(|| code!(.propagating()));
+    code!(#recipe #measured #cache_if #propagating)
+}
+
+fn new_recipe(cached: &Cached, shape: &TokenStream) -> TokenStream {
+    let krate = &cached.krate;
+    code!(#krate::__private::Recipe::new(#shape))
 }

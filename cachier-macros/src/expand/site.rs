@@ -22,12 +22,11 @@ pub(super) fn item(cached: &Cached, place: &TokenStream) -> TokenStream {
     code!(#krate::__site! { #place: #ty = #new, |#marker| #identity, #options })
 }
 
-/// The static, as one whose types are known: `shape` and `arguments` tell which one of an erased one.
-pub(super) fn resolved(cached: &Cached, site: &TokenStream) -> TokenStream {
+/// How a call finds the site whose types are known, as a word for the runtime's macros.
+pub(super) fn typing(cached: &Cached) -> TokenStream {
     match cached.typing {
-        Typing::Typed => site.clone(),
-        // The closure's type knows the function's type arguments.
-        Typing::Erased => code!(#site.resolve(&|| (), shape, &arguments)),
+        Typing::Typed => code!([typed]),
+        Typing::Erased => code!([erased]),
     }
 }
 

@@ -6,11 +6,16 @@
 
 use std::path::Path;
 
+/// The lines that an expansion has at most, so that it can be read at one glance.
+const SCREEN: usize = 55;
+
 /// Compares an expansion with its file, or writes the file.
 #[track_caller]
 fn expands(name: &str, arguments: &str, function: &str) {
     let code = crate::attribute(arguments.parse().unwrap(), function.parse().unwrap());
     let expanded = prettyplease::unparse(&syn::parse2(code).unwrap());
+    let lines = expanded.lines().count();
+    assert!(lines <= SCREEN, "{lines} lines:\n{expanded}");
     let file = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("tests/snapshots")
         .join(name);

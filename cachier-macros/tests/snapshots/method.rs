@@ -1,17 +1,10 @@
 fn name(&self, id: u64) -> Option<String> {
-    let begun = {
-        let shape = ::cachier::__shape!(Option < String >);
-        let key = (|| {
-            let id = &id;
-            (self.tenant, *id)
-        })();
-        let arguments = ::cachier::__private::MemoryArguments((
-            ::cachier::__part!(& key),
-        ));
-        Self::__cachier_name_site()
-            .resolve(&|| (), shape, &arguments)
-            .begin(shape, &arguments, ::cachier::__private::Option::None)
-    };
+    let begun = ::cachier::__begin!(
+        [erased] Self::__cachier_name_site(), ::cachier::__shape!(Option < String >),
+        [let key = (|| { let id = & id; (self.tenant, * id) }) ();]
+        ::cachier::__private::MemoryArguments((::cachier::__part!(& key),)),
+        ::cachier::__private::Option::None
+    );
     match begun {
         ::cachier::__private::Begun::Hit(value) => value,
         ::cachier::__private::Begun::Miss(start) => {
@@ -27,47 +20,14 @@ fn name(&self, id: u64) -> Option<String> {
     ::cachier::__private::Options { backend : ::cachier::__private::BackendName::Memory,
     .. ::cachier::__private::Options::new() }
 }
-#[doc(hidden)]
-#[cold]
-#[inline(never)]
-#[allow(
-    clippy::too_many_arguments,
-    clippy::type_complexity,
-    clippy::ptr_arg,
-    clippy::used_underscore_binding
-)]
-fn __cachier_name(
-    &self,
-    operation: ::cachier::__private::Operation<String>,
-    id: u64,
-) -> ::cachier::__private::Reply<Option<String>, String> {
-    let shape = ::cachier::__private::StoredAs::<
-        String,
-    >::agreed(::cachier::__shape!(Option < String >));
-    let mut recipe = ::cachier::__private::Recipe::new(shape);
-    recipe.measure = ::cachier::__measure!(shape);
-    let prepared = {
-        let key = (|| {
-            let id = &id;
-            (self.tenant, *id)
-        })();
-        let arguments = ::cachier::__private::MemoryArguments((
-            ::cachier::__part!(& key),
-        ));
-        Self::__cachier_name_site()
-            .resolve(&|| (), shape, &arguments)
-            .prepare(shape, operation, &arguments)
-    };
-    let this = self;
-    let mut given = ::core::option::Option::Some((this, id));
-    ::cachier::__private::dispatch(
-        recipe,
-        prepared,
-        &mut |_| {
-            let (this, id) = ::cachier::__private::once(&mut given);
-            ::cachier::__private::Step::Now(Self::__cachier_name_body(this, id))
-        },
-    )
+::cachier::__dispatch! {
+    #[cold] #[inline(never)] [] __cachier_name[] [& self,] (id : u64,) [] [Option <
+    String >] [String] [erased] Self::__cachier_name_site(),
+    ::cachier::__measuring!(::cachier::__private::StoredAs:: < String >
+    ::agreed(::cachier::__shape!(Option < String >))), [let key = (|| { let id = & id;
+    (self.tenant, * id) }) ();]
+    ::cachier::__private::MemoryArguments((::cachier::__part!(& key),)), (self, id,) =>
+    (this, id,), Self::__cachier_name_body(this, id,)
 }
 #[doc(hidden)]
 #[allow(clippy::too_many_arguments, clippy::type_complexity, clippy::ptr_arg)]

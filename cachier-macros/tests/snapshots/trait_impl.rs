@@ -22,24 +22,16 @@ async fn fetch(&self, id: u64) -> Result<Page, Error> {
     match prepared {
         ::core::result::Result::Ok(value) => value,
         ::core::result::Result::Err(prepared) => {
-            let shape = ::cachier::__shape!(Result < Page, Error >);
-            let recipe = ::cachier::__private::Recipe::new(shape);
+            let recipe = ::cachier::__private::Recipe::new(
+                ::cachier::__shape!(Result < Page, Error >),
+            );
             let body = async move {
                 ::cachier::__returns!(Result < Page, Error >);
                 let mut id = id;
                 id += 1;
                 self.load(id).await
             };
-            let reply = {
-                ::std::boxed::Box::pin(
-                        ::cachier::__private::dispatch_async(
-                            recipe,
-                            prepared,
-                            move |_| ::cachier::__private::Step::Now(body),
-                        ),
-                    )
-                    .await
-            };
+            let reply = ::cachier::__run!([async] recipe, prepared, body => body, body);
             reply.call().value
         }
     }

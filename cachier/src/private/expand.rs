@@ -47,6 +47,124 @@ macro_rules! __slot {
     }};
 }
 
+/// What a call finds at once: how the site is found, the site, the shape, what makes the arguments, and the thread's counters.
+///
+/// A block, so that nothing of it lives across an `.await`.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __begin {
+    ([$typing:ident] $site:expr, $shape:expr, [$($key:stmt;)?] $arguments:expr, $slot:expr) => {{
+        let shape = $shape;
+        $($key;)?
+        let arguments = $arguments;
+        $crate::__resolved!([$typing] $site, shape, arguments).begin(shape, &arguments, $slot)
+    }};
+}
+
+/// The site whose types are known: shape and arguments tell which one of an erased one.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __resolved {
+    ([typed] $site:expr, $shape:expr, $arguments:ident) => {
+        $site
+    };
+    // The closure's type knows the function's type arguments.
+    ([erased] $site:expr, $shape:expr, $arguments:ident) => {
+        $site.resolve(&|| (), $shape, &$arguments)
+    };
+}
+
+/// The hidden function that carries an operation to the runtime, and the function's body with it: its signature in parts,
+/// the site, the recipe, the arguments of the key, and what [`__run`](crate::__run) takes.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __dispatch {
+    (
+        $(#[$attribute:meta])*
+        [$($async:ident)?] $name:ident [$($generics:tt)*] [$($receiver:tt)*] ($($parameters:tt)*) [$($where:tt)*]
+        [$returned:ty] [$stored:ty]
+        [$typing:ident] $site:expr, $recipe:expr, [$($key:stmt;)?] $arguments:expr, $($run:tt)*
+    ) => {
+        $(#[$attribute])*
+        #[doc(hidden)]
+        #[allow(clippy::too_many_arguments, clippy::type_complexity, clippy::ptr_arg, clippy::used_underscore_binding)]
+        $($async)? fn $name $($generics)* (
+            $($receiver)* operation: $crate::__private::Operation<$stored>, $($parameters)*
+        ) -> $crate::__private::Reply<$returned, $stored> $($where)* {
+            let recipe = $recipe;
+            let prepared = {
+                $($key;)?
+                let arguments = $arguments;
+                $crate::__resolved!([$typing] $site, recipe.shape, arguments)
+                    .prepare(recipe.shape, operation, &arguments)
+            };
+            $crate::__run!([$($async)?] recipe, prepared, $($run)*)
+        }
+    };
+}
+
+/// Hands a function to the runtime: what it is given, under which names, how it runs now, and how in the background.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __run {
+    // The body of a synchronous function reaches the runtime without its type, so what it is given is handed over inside.
+    ([] $recipe:ident, $prepared:ident, $given:expr => $names:pat, $now:expr $(, later $later:expr)?) => {{
+        let mut given = $crate::__private::Option::Some($given);
+        $crate::__private::dispatch($recipe, $prepared, &mut |mode| {
+            let $names = $crate::__private::once(&mut given);
+            $crate::__step!(mode, $now $(, $recipe.in_thread($later))?)
+        })
+    }};
+    // In a box, so that the future of a hit, which is made and moved for each call, stays small.
+    ([async] $recipe:ident, $prepared:ident, $given:expr => $names:pat, $now:expr $(, later $later:expr)?) => {{
+        let $names = $given;
+        ::std::boxed::Box::pin($crate::__private::dispatch_async($recipe, $prepared, move |mode| {
+            $crate::__step!(mode, $now $(, $recipe.in_task($later))?)
+        }))
+        .await
+    }};
+}
+
+/// The function run, or kept for the background where the attribute allows it.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __step {
+    ($mode:ident, $now:expr) => {{
+        let _ = $mode;
+        $crate::__private::Step::Now($now)
+    }};
+    ($mode:ident, $now:expr, $later:expr) => {
+        match $mode {
+            $crate::__private::Mode::Now => $crate::__private::Step::Now($now),
+            $crate::__private::Mode::Later => $crate::__private::Step::Later($later),
+        }
+    };
+}
+
+/// The metrics of a free function with `enable_metrics`.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __metrics {
+    ([$($visibility:tt)*] $site:expr, $($marker:literal)?) => {
+        #[must_use]
+        $($visibility)* fn metrics() -> &'static $crate::CacheMetrics {
+            $site.metrics($($marker)?)
+        }
+    };
+}
+
+/// Where the file backend keeps the values of a free function, if that is the backend, or may be.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __cache_dir {
+    ([$($visibility:tt)*] $site:expr, $($marker:literal)?) => {
+        #[must_use]
+        $($visibility)* fn cache_dir() -> ::std::path::PathBuf {
+            $site.cache_dir($($marker)?)
+        }
+    };
+}
+
 /// Tells an `async` block what it returns.
 #[doc(hidden)]
 #[macro_export]

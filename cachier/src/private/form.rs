@@ -90,27 +90,16 @@ impl<S: super::Shape> Unmeasured for SizeProbe<S> {
     }
 }
 
-/// How to measure the values of a shape, if they can be measured.
+/// The recipe for values of a shape that are measured if they can be.
 #[doc(hidden)]
 #[macro_export]
-macro_rules! __measure {
+macro_rules! __measuring {
     ($shape:expr) => {{
         #[allow(unused_imports)]
         use $crate::__private::Unmeasured as _;
-        $crate::__private::SizeProbe($shape).measure()
+        let shape = $shape;
+        let mut recipe = $crate::__private::Recipe::new(shape);
+        recipe.measure = $crate::__private::SizeProbe(shape).measure();
+        recipe
     }};
-}
-
-/// How to measure the values of a shape that the attribute bounds in bytes.
-pub fn measured<S: super::Shape<Value: Serialize>>(_: S) -> Measure<S::Value> {
-    Some(|value| entry::measure(value).ok())
-}
-
-/// How to return the failure of a backend, for `on_backend_error = "propagate"`.
-pub fn propagating<S, T, E>(_: S) -> Option<fn(Error) -> Result<T, E>>
-where
-    S: super::Shape<Return = Result<T, E>>,
-    E: From<Error>,
-{
-    Some(|error| Err(E::from(error)))
 }

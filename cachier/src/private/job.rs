@@ -2,8 +2,10 @@
 
 use std::future::Future;
 
+use cachier_backends::entry;
 use cachier_backends::{Error, ErrorKind, Operation};
 use futures_lite::future::block_on;
+use serde::Serialize;
 
 use super::form::{Form, Measure};
 use super::shape::{Shape, SharedError};
@@ -43,6 +45,31 @@ impl<S: Shape> Recipe<S> {
             measure: None,
             propagate: None,
         }
+    }
+
+    /// Caches only values for which this holds.
+    pub fn cache_if(mut self, holds: fn(&S::Stored) -> bool) -> Self {
+        self.cache_if = Some(holds);
+        self
+    }
+
+    /// Measures values, which the attribute bounds in bytes.
+    pub fn measured(mut self) -> Self
+    where
+        S::Value: Serialize,
+    {
+        self.measure = Some(|value| entry::measure(value).ok());
+        self
+    }
+
+    /// Returns the failure of a backend, for `on_backend_error = "propagate"`.
+    pub fn propagating<T, E>(mut self) -> Self
+    where
+        S: Shape<Return = Result<T, E>>,
+        E: From<Error>,
+    {
+        self.propagate = Some(|error| Err(E::from(error)));
+        self
     }
 }
 

@@ -395,15 +395,19 @@ macro_rules! __value {
     };
 }
 
-/// Whether the kept form of a return type can be kept in memory.
+/// The kept form of a return type in memory.
 #[doc(hidden)]
 #[macro_export]
-macro_rules! __fits_memory {
-    ($returned:ty) => {{
-        #[allow(unused_imports)]
-        use $crate::__private::Unkept as _;
-        $crate::__private::KeptProbe::<$crate::__value!($returned)>::FITS
-    }};
+macro_rules! __kept {
+    ($returned:ty) => {
+        <$crate::__value!($returned) as $crate::__private::Kept<
+            {
+                #[allow(unused_imports)]
+                use $crate::__private::Unkept as _;
+                $crate::__private::KeptProbe::<$crate::__value!($returned)>::FITS
+            },
+        >>::Value
+    };
 }
 
 /// What users store and read by hand of a return type; all of it with `allow_none`.
