@@ -3,6 +3,7 @@
 use syn::visit::{self, Visit};
 use syn::{Lifetime, ParenthesizedGenericArguments, TypeFnPtr, TypeReference};
 
+use super::is_static;
 use crate::diagnostics::Errors;
 use crate::model::{Arguments, Beside, Parameter, Role, Store, is_on};
 use crate::parse::Function;
@@ -78,8 +79,4 @@ impl<'ast> Visit<'ast> for Borrowing<'_> {
     // The references of a function's own signature borrow nothing.
     fn visit_type_fn_ptr(&mut self, _: &'ast TypeFnPtr) {}
     fn visit_parenthesized_generic_arguments(&mut self, _: &'ast ParenthesizedGenericArguments) {}
-}
-
-fn is_static(lifetime: Option<&Lifetime>) -> bool {
-    lifetime.is_some_and(|lifetime| lifetime.ident == "static")
 }

@@ -6,6 +6,7 @@ use syn::{
     TypeNever, TypeReference,
 };
 
+use super::is_static;
 use crate::diagnostics::Errors;
 
 pub(super) fn check(output: &ReturnType, errors: &mut Errors) {
@@ -56,8 +57,4 @@ impl<'ast> Visit<'ast> for Unkept<'_> {
             visit::visit_trait_bound(self, bound);
         }
     }
-}
-
-fn is_static(lifetime: Option<&Lifetime>) -> bool {
-    lifetime.is_some_and(|lifetime| lifetime.ident == "static")
 }
