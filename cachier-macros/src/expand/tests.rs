@@ -92,6 +92,42 @@ fn a_half_typed_body_still_expands() {
 }
 
 #[test]
+fn the_runtime_is_reached_by_the_path_of_the_attribute_alone() {
+    let functions = [
+        (
+            "near_cache = 3, next_time",
+            "fn f(a: &str, b: Option<&u8>) -> u8 { 0 }",
+        ),
+        (
+            "backend = \"memory\", capacity_bytes = 3, enable_metrics, sampling_rate = RATE",
+            "async fn f(a: u8) -> Option<u8> { None }",
+        ),
+        (
+            "version = none, on_backend_error = \"propagate\", key = |a| a",
+            "fn f<T>(a: u8) -> Fallible<T> { todo!() }",
+        ),
+        (
+            "skip(self), cache_if = |_| true",
+            "fn f(&self, a: u8) -> Fallible<T> { todo!() }",
+        ),
+        (
+            "companion = false, in_impl, next_time",
+            "async fn f(a: u8) -> Self { todo!() }",
+        ),
+        ("skip(self), colour", "fn f(&self) {}"),
+        ("colour", "fn f() {}"),
+    ];
+    for (arguments, function) in functions {
+        let arguments = format!("{arguments}, crate = my::cache");
+        let code = crate::attribute(arguments.parse().unwrap(), function.parse().unwrap());
+        let code = code.to_string();
+        assert!(code.contains("my :: cache :: "), "{code}");
+        let elsewhere = code.matches("cachier :: ").count();
+        assert_eq!(elsewhere, 0, "{code}");
+    }
+}
+
+#[test]
 fn with_errors_the_function_stays_as_it_is_and_the_companion_is_there_in_name() {
     let function = "pub async fn f(a: u8) -> u8 { a }";
     let code = crate::attribute(

@@ -53,6 +53,50 @@ fn all_arguments_of_the_memory_backend() {
     });
 }
 
+mod facade {
+    /// As a crate would bring it that users depend on instead.
+    pub(super) mod memo {
+        pub(in super::super) use ::cachier::*;
+    }
+}
+
+#[cachier(backend = "memory", enable_metrics, crate = facade::memo)]
+fn through_another_crate(n: u64) -> Option<u64> {
+    Some(n)
+}
+
+struct Service;
+
+impl Service {
+    #[cachier(backend = "file", skip(self), next_time, crate = self::facade::memo)]
+    async fn through_another_crate(&self, n: u64) -> u64 {
+        n
+    }
+}
+
+impl Clone for Service {
+    fn clone(&self) -> Self {
+        Self
+    }
+}
+
+#[tokio::test]
+async fn the_runtime_is_where_the_attribute_says() {
+    in_folder_async(async |_| {
+        assert_eq!(
+            (through_another_crate(1), through_another_crate(1)),
+            (Some(1), Some(1))
+        );
+        assert_eq!(through_another_crate::metrics().stats().hits, 1);
+        assert_eq!(Service.through_another_crate(2).await, 2);
+        let peeked = Service::through_another_crate_cache()
+            .peek(&Service, 2)
+            .await;
+        assert_eq!(peeked.unwrap(), Some(2));
+    })
+    .await;
+}
+
 #[derive(Debug, PartialEq)]
 struct Failure(String);
 
