@@ -1,0 +1,154 @@
+//! Torn, foreign and hostile files; folders and locks that cannot be had.
+
+use std::fs;
+use std::thread;
+
+use cachier_backends::{
+    BlockingBackend, ErrorKind, LeaseReply, Operation, StoreReply, StoreRequest, entry,
+};
+use tempfile::tempdir;
+
+use crate::support::files::{self, Files, PERIOD, moment};
+
+#[test]
+fn readers_see_whole_entries_while_writers_replace_them() {
+    let dir = tempdir().unwrap();
+    let files = Files::at(dir.path());
+    let key = files.key(1);
+    files.store(&key, &[0; 10_000]);
+    thread::scope(|scope| {
+        let writer = scope.spawn(|| {
+            for n in 1..200 {
+                files.store(&key, &vec![n; 10_000]);
+            }
+        });
+        while !writer.is_finished() {
+            let bytes = files.load(&key).unwrap();
+            let value = entry::decode(&bytes).unwrap().unwrap().value;
+            assert!(value.len() == 10_000 && value.iter().all(|byte| *byte == value[0]));
+        }
+    });
+}
+
+#[test]
+fn torn_and_foreign_files_are_loaded_and_replaced() {
+    let dir = tempdir().unwrap();
+    let files = Files::at(dir.path());
+    let key = files.key(1);
+    files.store(&key, b"value");
+    let whole = fs::read(files.path(&key)).unwrap();
+    for hostile in [&b""[..], b"x", &whole[..whole.len() - 1], &[0xff; 100_000]] {
+        fs::write(files.path(&key), hostile).unwrap();
+        let bytes = files.load(&key).unwrap();
+        assert_eq!(bytes, hostile);
+        assert_eq!(
+            entry::decode(&bytes).unwrap_err().kind(),
+            ErrorKind::Corrupt
+        );
+        files.store_under(files.granted(&key), b"value");
+        assert_eq!(files.load(&key).as_ref(), Some(&whole));
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn what_is_no_file_is_no_entry_and_is_replaced_by_one() {
+    let dir = tempdir().unwrap();
+    let files = Files::at(dir.path());
+    let key = files.key(1);
+    let path = files.path(&key);
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    let is_replaced = |what: &str| {
+        let found = files.backend.load(&key).unwrap().unwrap();
+        let error = entry::decode(&found.bytes).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Corrupt, "{what}");
+        let lease = files.backend.lease(&key, Some(&found.version), PERIOD);
+        let LeaseReply::Granted(lease) = lease.unwrap() else {
+            panic!("no lease on {what}");
+        };
+        let entry = files::entry(b"value");
+        let request = StoreRequest::new(&entry, moment(0)).under(lease);
+        let stored = files.backend.store(&key, request).unwrap();
+        assert_eq!(stored, StoreReply::Stored { evicted: 0 }, "{what}");
+        assert_eq!(files.load(&key), Some(entry), "{what}");
+        fs::remove_file(&path).unwrap();
+    };
+
+    fs::create_dir(&path).unwrap();
+    fs::write(path.join("inside"), "something").unwrap();
+    is_replaced("a folder");
+
+    rustix::fs::mkfifoat(rustix::fs::CWD, &path, rustix::fs::Mode::RUSR).unwrap();
+    is_replaced("a pipe");
+
+    std::os::unix::fs::symlink("/dev/zero", &path).unwrap();
+    is_replaced("a link");
+
+    fs::File::create(&path).unwrap().set_len(1 << 40).unwrap();
+    is_replaced("a file of a terabyte");
+}
+
+#[test]
+fn a_folder_that_cannot_be_made_is_an_error_of_each_operation() {
+    let dir = tempdir().unwrap();
+    let file = dir.path().join("file");
+    fs::write(&file, b"").unwrap();
+    let files = Files::at(&file.join("cache"));
+    let key = files.key(1);
+    let stored = files::entry(b"value");
+    let request = StoreRequest::new(&stored, moment(0));
+    let store = files.backend.store(&key, request).unwrap_err();
+    assert_eq!(
+        (store.operation(), store.kind()),
+        (Operation::Store, ErrorKind::Io)
+    );
+    let lease = files.backend.lease(&key, None, PERIOD).unwrap_err();
+    assert_eq!(lease.operation(), Operation::Lease);
+    let load = files.backend.load(&key).unwrap_err();
+    assert_eq!(load.operation(), Operation::Load);
+    assert!(files.backend.check().is_err());
+    assert!(files.backend.usage(&files.scope).is_err());
+}
+
+#[cfg(unix)]
+#[test]
+fn a_read_only_folder_is_denied() {
+    use std::os::unix::fs::PermissionsExt;
+    let dir = tempdir().unwrap();
+    let files = Files::at(dir.path());
+    files.store(&files.key(1), b"value");
+    let read_only = fs::Permissions::from_mode(0o500);
+    let shard = files.path(&files.key(1)).parent().unwrap().to_owned();
+    let scope = files.backend.scope_dir(&files.scope).unwrap();
+    for folder in [&shard, &scope.join("1"), &scope] {
+        fs::set_permissions(folder, read_only.clone()).unwrap();
+    }
+    let stored = files::entry(b"value");
+    let result = files
+        .backend
+        .store(&files.key(1), StoreRequest::new(&stored, moment(0)));
+    for folder in [&scope, &scope.join("1"), &shard] {
+        fs::set_permissions(folder, fs::Permissions::from_mode(0o700)).unwrap();
+    }
+    match result {
+        Err(error) => assert_eq!(error.kind(), ErrorKind::Denied),
+        Ok(_) => eprintln!("skipped: this user may write everywhere"),
+    }
+    assert!(files.load(&files.key(1)).is_some());
+}
+
+#[test]
+fn a_lock_that_is_never_released_is_a_timeout() {
+    let dir = tempdir().unwrap();
+    let files = Files::at(dir.path());
+    files.store(&files.key(1), b"value");
+    let ledger = fs::File::open(&files.all()[0]).unwrap();
+    ledger.lock().unwrap();
+    let error = files.backend.remove(&files.key(1)).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Timeout);
+    assert!(error.is_transient());
+    // A hit needs no lock.
+    assert!(files.load(&files.key(1)).is_some());
+    drop(ledger);
+    assert!(files.backend.remove(&files.key(1)).unwrap());
+}

@@ -1,0 +1,168 @@
+//! What is held, how it is bounded, and what is swept.
+
+use std::fs;
+use std::thread;
+
+use cachier_backends::{BlockingBackend, StoreReply, StoreRequest, Usage};
+use tempfile::tempdir;
+
+use crate::support::files::{self, Files, moment};
+
+#[test]
+fn usage_needs_no_scan_and_stays_exact_over_many_threads() {
+    let dir = tempdir().unwrap();
+    let files = Files::at(dir.path());
+    let usage = || files.backend.usage(&files.scope).unwrap();
+    files.store(&files.key(0), b"value");
+    // From here on it is known, and only what changes is noted.
+    assert_eq!(usage().entries, Some(1));
+    thread::scope(|scope| {
+        for thread in 0..3 {
+            let files = &files;
+            scope.spawn(move || {
+                for number in 0..100 {
+                    files.store(&files.crowded_key(thread * 1000 + number), &[0; 100]);
+                    files.store(&files.crowded_key(number % 10), &[0; 200]);
+                    files.backend.remove(&files.crowded_key(number)).unwrap();
+                }
+            });
+        }
+    });
+    let held = files.all_but_ledgers();
+    let lengths = held.iter().map(|path| fs::metadata(path).unwrap().len());
+    let (entries, bytes) = (held.len() as u64, lengths.sum());
+    assert!(entries >= 200);
+    assert_eq!(
+        (usage().entries, usage().bytes),
+        (Some(entries), Some(bytes))
+    );
+    // It is told, not counted: a file that goes behind our back is still in it, until a cleanup.
+    fs::remove_file(&files.all_but_ledgers()[0]).unwrap();
+    assert_eq!(usage().entries, Some(entries));
+    files.backend.cleanup(&files.scope, moment(0)).unwrap();
+    assert_eq!(usage().entries, Some(entries - 1));
+}
+
+#[test]
+fn a_broken_ledger_is_counted_anew() {
+    let dir = tempdir().unwrap();
+    let files = Files::at(dir.path());
+    files.store(&files.key(1), b"one");
+    files.store(&files.key(2), b"two");
+    let ledger = files.all()[0].clone();
+    let expected = Usage {
+        entries: Some(2),
+        bytes: Some(2 * files::entry(b"one").len() as u64),
+    };
+    for broken in [&b""[..], b"short", &[0xff; 32], &[0; 5000]] {
+        fs::write(&ledger, broken).unwrap();
+        assert_eq!(files.backend.usage(&files.scope).unwrap(), expected);
+    }
+    fs::remove_file(&ledger).unwrap();
+    assert_eq!(files.backend.usage(&files.scope).unwrap(), expected);
+}
+
+#[test]
+fn the_capacity_holds_over_several_writers_and_versions() {
+    let dir = tempdir().unwrap();
+    let length = files::entry(&[0; 1000]).len() as u64;
+    let capacity = 50 * length;
+    thread::scope(|scope| {
+        for writer in 0..4 {
+            let files = Files::at(dir.path());
+            scope.spawn(move || {
+                for number in 0..100 {
+                    let entry = files::entry(&[0; 1000]);
+                    let mut request = StoreRequest::new(&entry, moment(number));
+                    request.capacity_bytes = Some(capacity);
+                    let key = files.long_key(writer * 1000 + number);
+                    files.backend.store(&key, request).unwrap();
+                }
+            });
+        }
+    });
+    let files = Files::at(dir.path());
+    let kept = files.all_but_ledgers();
+    let bytes: u64 = kept
+        .iter()
+        .map(|path| fs::metadata(path).unwrap().len())
+        .sum();
+    assert!(bytes <= capacity, "{} entries", kept.len());
+    assert!(kept.len() >= 40, "{} entries", kept.len());
+    assert_eq!(
+        files.backend.usage(&files.scope).unwrap().bytes,
+        Some(bytes)
+    );
+}
+
+#[test]
+fn an_entry_that_is_being_computed_again_is_not_evicted() {
+    let dir = tempdir().unwrap();
+    let files = Files::at(dir.path());
+    let stored = files::entry(&[0; 1000]);
+    let store = |number: u8| {
+        let mut request = StoreRequest::new(&stored, moment(number.into()));
+        request.capacity_bytes = Some(10 * stored.len() as u64);
+        files.backend.store(&files.key(number), request).unwrap()
+    };
+    store(0);
+    let lease = files.granted(&files.key(0));
+    for number in 1..50 {
+        store(number);
+    }
+    assert_eq!(files.load(&files.key(0)), Some(stored.clone()));
+    let stored_again = files.store_under(lease, b"new");
+    assert_eq!(stored_again, StoreReply::Stored { evicted: 0 });
+}
+
+#[test]
+fn cleanup_sweeps_what_the_dead_left_and_nothing_else() {
+    let dir = tempdir().unwrap();
+    let files = Files::at(dir.path());
+    let (kept, left, held) = (files.key(1), files.key(2), files.key(3));
+    files.store(&kept, b"value");
+    drop(files.granted(&left));
+    let lease = files.granted(&held);
+    let shard = |key| files.path(key).parent().unwrap().to_owned();
+    let abandoned = [
+        shard(&kept).join(".1000-0123456789abcdef-0.tmp"),
+        files.path(&left).with_extension("lease"),
+    ];
+    let others = [
+        shard(&kept).join(".99999999999-0123456789abcdef-0.tmp"),
+        shard(&kept).join("README"),
+        shard(&kept).join(".1000.tmp"),
+        shard(&kept).join(format!("{}.lease", "x".repeat(64))),
+    ];
+    for path in abandoned.iter().chain(&others) {
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, b"").unwrap();
+    }
+    assert_eq!(
+        files.backend.cleanup(&files.scope, moment(0)).unwrap(),
+        Some(0)
+    );
+    for path in &abandoned {
+        assert!(!path.exists(), "{}", path.display());
+    }
+    for path in &others {
+        assert!(path.exists(), "{}", path.display());
+    }
+    assert_eq!(files.load(&kept), Some(files::entry(b"value")));
+    let stored = files.store_under(lease, b"value");
+    assert_eq!(stored, StoreReply::Stored { evicted: 0 });
+}
+
+#[test]
+fn clear_leaves_no_folders_of_old_versions() {
+    let dir = tempdir().unwrap();
+    let files = Files::at(dir.path());
+    for number in 0..20 {
+        files.store(&files.key(number), b"value");
+    }
+    assert_eq!(files.backend.clear(&files.scope).unwrap(), Some(20));
+    let scope = files.backend.scope_dir(&files.scope).unwrap();
+    assert_eq!(fs::read_dir(scope).unwrap().count(), 1, "the ledger alone");
+    files.store(&files.key(1), b"value");
+    assert!(files.load(&files.key(1)).is_some());
+}
