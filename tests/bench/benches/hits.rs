@@ -99,107 +99,46 @@ fn setting(load: Option<f64>) -> String {
     text + "\n"
 }
 
+/// A row of a case, by name and metrics.
+type Row = (&'static str, &'static str);
+
+const TENTH: Row = ("**cachier**", "rate 0.1");
+const CACHED: Row = ("cached, `#[cached]`", "hits");
+const CAPACITY: Row = ("**cachier**, `capacity`", "rate 0.1");
+const MAX_SIZE: Row = ("cached, `#[cached(max_size)]`", "hits");
+const STALE_AFTER: Row = ("**cachier**, `stale_after`", "rate 0.1");
+const TTL: Row = ("cached, `#[cached(ttl_secs)]`", "hits");
+const HITBOX: Row = ("hitbox-fn on moka, bounded", "none");
+const RATE_0: Row = ("**cachier**", "rate 0");
+const OFF: Row = ("**cachier**", "off");
+const IN_FILES: Row = ("**cachier**, `backend = \"file\"`", "off");
+const READ_BY_HAND: Row = (BY_HAND, "none");
+
+/// A limit on what one row of a case takes, divided by what another takes.
+struct Limit<'a>(&'static str, &'a Measured, Threads, Row, Row, f64);
+
+#[rustfmt::skip]
 fn limits(results: &Results) -> Vec<Verdict> {
     use Threads::{One, Two};
-    let Results {
-        unbounded,
-        bounded,
-        aging,
-        words,
-        asynchronous,
-        files,
-        ..
-    } = results;
-    let tenth = ("**cachier**", "rate 0.1");
-    let cached = ("cached, `#[cached]`", "hits");
-    let capacity = ("**cachier**, `capacity`", "rate 0.1");
-    let max_size = ("cached, `#[cached(max_size)]`", "hits");
-    vec![
-        limit(
-            "`u64` unbounded, rate 0.1 : `#[cached]`",
-            unbounded,
-            One,
-            tenth,
-            cached,
-            1.0,
-        ),
-        limit("the same, two threads", unbounded, Two, tenth, cached, 0.45),
-        limit(
-            "`u64` bounded, rate 0.1 : `#[cached(max_size)]`",
-            bounded,
-            One,
-            capacity,
-            max_size,
-            0.85,
-        ),
-        limit(
-            "the same, two threads",
-            bounded,
-            Two,
-            capacity,
-            max_size,
-            0.6,
-        ),
-        limit(
-            "`u64` with `stale_after`, rate 0.1 : `#[cached(ttl_secs)]`",
-            aging,
-            One,
-            ("**cachier**, `stale_after`", "rate 0.1"),
-            ("cached, `#[cached(ttl_secs)]`", "hits"),
-            0.45,
-        ),
-        limit(
-            "`&str`, rate 0.1 : `#[cached]`",
-            words,
-            One,
-            tenth,
-            cached,
-            0.75,
-        ),
-        limit(
-            "async `u64`, rate 0.1 : async `#[cached]`",
-            asynchronous,
-            One,
-            tenth,
-            cached,
-            0.2,
-        ),
-        limit(
-            "async `u64`, rate 0.1 : hitbox-fn",
-            asynchronous,
-            One,
-            tenth,
-            ("hitbox-fn on moka, bounded", "none"),
-            0.02,
-        ),
-        limit(
-            "rate 0 : metrics off",
-            unbounded,
-            One,
-            ("**cachier**", "rate 0"),
-            ("**cachier**", "off"),
-            1.15,
-        ),
-        limit(
-            "file hit, metrics off : the same file read and decoded by hand",
-            files,
-            One,
-            ("**cachier**, `backend = \"file\"`", "off"),
-            (BY_HAND, "none"),
-            1.3,
-        ),
-        growth(&results.thousand, &results.million),
-    ]
+    let Results { unbounded, bounded, aging, words, asynchronous, files, .. } = results;
+    let limits = [
+        Limit("`u64` unbounded, rate 0.1 : `#[cached]`", unbounded, One, TENTH, CACHED, 1.0),
+        Limit("the same, two threads", unbounded, Two, TENTH, CACHED, 0.45),
+        Limit("`u64` bounded, rate 0.1 : `#[cached(max_size)]`", bounded, One, CAPACITY, MAX_SIZE, 0.85),
+        Limit("the same, two threads", bounded, Two, CAPACITY, MAX_SIZE, 0.6),
+        Limit("`u64` with `stale_after`, rate 0.1 : `#[cached(ttl_secs)]`", aging, One, STALE_AFTER, TTL, 0.45),
+        Limit("`&str`, rate 0.1 : `#[cached]`", words, One, TENTH, CACHED, 0.75),
+        Limit("async `u64`, rate 0.1 : async `#[cached]`", asynchronous, One, TENTH, CACHED, 0.2),
+        Limit("async `u64`, rate 0.1 : hitbox-fn", asynchronous, One, TENTH, HITBOX, 0.02),
+        Limit("rate 0 : metrics off", unbounded, One, RATE_0, OFF, 1.15),
+        Limit("file hit, metrics off : the same file read and decoded by hand", files, One, IN_FILES, READ_BY_HAND, 1.3),
+    ];
+    let growth = growth(&results.thousand, &results.million);
+    limits.iter().map(verdict).chain([growth]).collect()
 }
 
-fn limit(
-    what: &str,
-    case: &Measured,
-    threads: Threads,
-    (ours, metrics): (&str, &str),
-    (peer, counts): (&str, &str),
-    at_most: f64,
-) -> Verdict {
+fn verdict(limit: &Limit) -> Verdict {
+    let &Limit(what, case, threads, (ours, metrics), (peer, counts), at_most) = limit;
     let (ours, peer) = (case.row(ours, metrics), case.row(peer, counts));
     Verdict {
         what: what.to_owned(),
