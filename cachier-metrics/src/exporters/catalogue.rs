@@ -89,7 +89,7 @@ const WINDOWS: [(&str, Duration); 3] = [
     ("1d", Duration::from_secs(86_400)),
 ];
 
-/// All metrics of a function; METRICS.md of the project says the same in words.
+/// All metrics of a function.
 pub(crate) fn catalogue() -> impl Iterator<Item = Metric<Reading>> {
     [calls(), entries(), distributions(), present(), ratios()]
         .into_iter()
