@@ -1,8 +1,8 @@
 //! Persistent memoization with observability built in.
 //!
 //! One attribute turns a function, sync or async, into a cached one: in the memory of the process, in files that survive
-//! it and are shared by processes, or in Redis, SQL, MongoDB or S3, shared by machines. Each key is computed once at a time, however many threads, tasks and
-//! processes ask for it, and each function has live metrics of its own.
+//! it and are shared by processes, or in Redis, SQL, MongoDB or S3, shared by machines. Each key is computed once at a time,
+//! however many threads, tasks and processes ask for it, and each function has live metrics of its own.
 //!
 //! ```
 //! use cachier::cachier;
