@@ -37,7 +37,7 @@ pub struct Scope {
     namespace: Box<str>,
     function: Box<str>,
     /// How `Display` shows it, encoded once: it is part of every key.
-    path: Box<str>,
+    path: Arc<str>,
 }
 
 /// Which version of a function's code computed an entry.
@@ -111,6 +111,12 @@ impl Scope {
     #[must_use]
     pub fn function(&self) -> &str {
         &self.function
+    }
+
+    /// What `Display` shows.
+    #[cfg(any(feature = "sqlite", feature = "postgres", feature = "mysql"))]
+    pub(crate) fn path(&self) -> &Arc<str> {
+        &self.path
     }
 }
 

@@ -58,6 +58,17 @@ impl<D: sqlx::Database> Source<D> {
 
     /// A connection that is idle, else a new one.
     pub(super) async fn take(&self) -> Result<Taken<D>, sqlx::Error> {
+        if let Self::Own(own) = self
+            && let Some(idle) = own.take_idle()
+        {
+            return Ok(idle);
+        }
+        // Boxed: the many operations that find an idle one keep no room for opening another, which is a lot.
+        Box::pin(self.wait()).await
+    }
+
+    /// A connection that is waited for.
+    async fn wait(&self) -> Result<Taken<D>, sqlx::Error> {
         match self {
             Self::Own(own) => timeout(PATIENCE, Arc::clone(own).take())
                 .await
@@ -96,16 +107,32 @@ impl<D: sqlx::Database> Clone for Source<D> {
 }
 
 impl<D: sqlx::Database> Own<D> {
+    /// A connection that is there to be used at once.
+    fn take_idle(self: &Arc<Self>) -> Option<Taken<D>> {
+        let permit = Arc::clone(&self.free).try_acquire_owned().ok()?;
+        let connection = self.idle().pop()?;
+        self.waits.none();
+        Some(self.taken(connection, permit))
+    }
+
     async fn take(self: Arc<Self>) -> Result<Taken<D>, sqlx::Error> {
         let permit = self.permit().await?;
         let idle = self.idle().pop();
         match idle {
-            Some(connection) => Ok(Taken::Own {
-                connection,
-                from: self,
-                _permit: permit,
-            }),
+            Some(connection) => Ok(self.taken(connection, permit)),
             None => self.open(permit).await,
+        }
+    }
+
+    fn taken(
+        self: &Arc<Self>,
+        connection: D::Connection,
+        permit: OwnedSemaphorePermit,
+    ) -> Taken<D> {
+        Taken::Own {
+            connection,
+            from: Arc::clone(self),
+            _permit: permit,
         }
     }
 
@@ -117,11 +144,7 @@ impl<D: sqlx::Database> Own<D> {
             let connected = timeout(PATIENCE, self.options.connect()).await;
             let taken = connected
                 .unwrap_or(Err(sqlx::Error::PoolTimedOut))
-                .map(|connection| Taken::Own {
-                    connection,
-                    from: self,
-                    _permit: permit,
-                });
+                .map(|connection| self.taken(connection, permit));
             if let Err(Ok(unwanted)) = hand_over.send(taken) {
                 unwanted.keep(None);
             }

@@ -135,10 +135,10 @@ impl Database {
         statement: &SqlStr,
         arguments: &[Argument],
     ) -> Result<Option<Pair>, sqlx::Error> {
-        use sqlx::Row;
+        use sqlx::{Executor, Row};
         on_each!(self, source => {
             let row = with_connection!(source, connection =>
-                query!(statement, arguments).fetch_optional(connection))?;
+                connection.fetch_optional(query!(statement, arguments)))?;
             row.map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).transpose()
         })
     }
@@ -149,10 +149,10 @@ impl Database {
         statement: &SqlStr,
         arguments: &[Argument],
     ) -> Result<Option<(i64, i64)>, sqlx::Error> {
-        use sqlx::Row;
+        use sqlx::{Executor, Row};
         on_each!(self, source => {
             let row = with_connection!(source, connection =>
-                query!(statement, arguments).fetch_optional(connection))?;
+                connection.fetch_optional(query!(statement, arguments)))?;
             row.map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).transpose()
         })
     }

@@ -214,7 +214,7 @@ impl Store {
     pub(super) async fn clear(&self, scope: &Scope) -> Result<u64, Error> {
         self.ready().await?;
         // First the leases on nothing: what is stored under one before that goes with the entries.
-        let arguments = vec![Argument::text(scope)];
+        let arguments = vec![Argument::of_scope(scope)];
         self.execute(&self.statements().clear_cold, arguments.clone())
             .await?;
         let removed = self
@@ -226,7 +226,7 @@ impl Store {
 
     pub(super) async fn clear_leases(&self, scope: &Scope) -> Result<(), Error> {
         self.ready().await?;
-        let arguments = vec![Argument::text(scope)];
+        let arguments = vec![Argument::of_scope(scope)];
         self.execute(&self.statements().clear_leases, arguments)
             .await?;
         self.tell(scope).await
@@ -238,7 +238,7 @@ impl Store {
         created_before: SystemTime,
     ) -> Result<u64, Error> {
         self.ready().await?;
-        let scope = Argument::text(scope);
+        let scope = Argument::of_scope(scope);
         let arguments = vec![
             scope.clone(),
             Argument::Number(Some(micros(created_before))),
@@ -254,7 +254,7 @@ impl Store {
 
     pub(super) async fn usage(&self, scope: &Scope) -> Result<Usage, Error> {
         self.ready().await?;
-        let arguments = [Argument::text(scope)];
+        let arguments = [Argument::of_scope(scope)];
         let found = self.numbers(&self.statements().usage, &arguments).await?;
         let (entries, bytes) = found.unwrap_or_default();
         Ok(Usage {
@@ -422,8 +422,8 @@ impl Store {
 }
 
 impl Argument {
-    fn text(text: &impl std::fmt::Display) -> Self {
-        Self::Text(text.to_string().into())
+    fn of_scope(scope: &Scope) -> Self {
+        Self::Text(Arc::clone(scope.path()))
     }
 
     fn bytes(bytes: &[u8]) -> Self {
@@ -444,8 +444,8 @@ fn hex(token: &Token) -> String {
 /// In the order of `{key}`.
 fn of_key(key: &Key) -> Vec<Argument> {
     vec![
-        Argument::text(&**key.scope()),
-        Argument::text(&key.version()),
+        Argument::of_scope(key.scope()),
+        Argument::Text(key.version().to_string().into()),
         Argument::bytes(key.hash().as_bytes()),
     ]
 }
