@@ -196,13 +196,9 @@ impl<'a> Session<'a> {
             .map(|metrics| metrics.start_operation(labels::operation(operation), self.sampled));
         let before = world.clock.now();
         let left = *self.budget.lock().unwrap_or_else(PoisonError::into_inner);
-        let done = world
-            .timer
-            .until(
-                before.saturating_add(nanos(left)),
-                self.on_thread_if_sync(operation, left, work),
-            )
-            .await;
+        let deadline = before.saturating_add(nanos(left));
+        let work = pin!(self.on_thread_if_sync(operation, left, work));
+        let done = world.timer.until(deadline, work).await;
         let took = Duration::from_nanos(world.clock.now().saturating_sub(before));
         *self.budget.lock().unwrap_or_else(PoisonError::into_inner) = left.saturating_sub(took);
         let result = done.unwrap_or_else(|| Err(timed_out(operation)));

@@ -1,5 +1,6 @@
 //! Values in a persistent backend, as encoded entries.
 
+use std::pin::pin;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
 
@@ -120,7 +121,9 @@ impl Persistent {
             Ok(target)
         });
         let target = asked.inspect_err(|error| session.failed(error))?;
-        let result = session.operate(operation, work(&target)).await;
+        // Pinned here: what is handed on by value would be kept twice at each step.
+        let work = pin!(work(&target));
+        let result = session.operate(operation, work).await;
         target.store.learn(&result, function.world);
         result
     }
@@ -134,11 +137,15 @@ impl Persistent {
     ) -> Result<R, Error> {
         self.operate(session, operation, async |target| {
             match work.clone()(target).await {
+                // Boxed: the many operations that succeed at once keep no room for it.
                 Err(error) if error.kind() == ErrorKind::Connect => {
-                    // Not all at once: many callers may have lost the same connection.
-                    let pause = Duration::from_millis(fastrand::u64(5..25));
-                    Timer::of_system().sleep(pause).await;
-                    work(target).await
+                    Box::pin(async {
+                        // Not all at once: many callers may have lost the same connection.
+                        let pause = Duration::from_millis(fastrand::u64(5..25));
+                        Timer::of_system().sleep(pause).await;
+                        work(target).await
+                    })
+                    .await
                 }
                 done => done,
             }
