@@ -166,9 +166,12 @@ impl<'a> Pending<'a> {
 impl Drop for Pending<'_> {
     fn drop(&mut self) {
         self.link.busy.fetch_sub(1, Ordering::Relaxed);
+        if self.is_answered {
+            return;
+        }
         let waited = Duration::from_millis(self.link.now().saturating_sub(self.since));
         let answered = self.link.answered.load(Ordering::Relaxed);
-        if !self.is_answered && waited >= SILENCE && answered <= self.since {
+        if waited >= SILENCE && answered <= self.since {
             self.link.replace(self.attempt);
         }
     }

@@ -17,6 +17,9 @@ pub(super) const SHARDS: u8 = 16;
 /// The length of most names, and more: the parts of a key are bounded.
 const LONGEST_NAME: usize = 512;
 
+/// How many characters the length of an entry takes at most, with what follows it.
+const LONGEST_LENGTH: usize = 21;
+
 /// A part of a function's entries.
 pub(super) struct Shard {
     name: String,
@@ -75,8 +78,12 @@ pub(super) fn entry(key: &Key) -> String {
 /// Which version of an entry some bytes are, as the scripts see it: its length and its beginning, which holds a
 /// checksum.
 pub(super) fn version(entry: &[u8]) -> EntryVersion {
-    let mut version = format!("{}:", entry.len()).into_bytes();
-    version.extend_from_slice(&entry[..entry.len().min(16)]);
+    let beginning = &entry[..entry.len().min(16)];
+    let mut version = String::with_capacity(LONGEST_LENGTH + beginning.len());
+    // Writing to a string does not fail.
+    let _ = write!(version, "{}:", entry.len());
+    let mut version = version.into_bytes();
+    version.extend_from_slice(beginning);
     EntryVersion::new(version)
 }
 
