@@ -29,7 +29,7 @@
 //!   For methods it is a [`MethodCache`].
 //! - [`CallOptions`] and [`Call`]: how one call uses the cache, and what happened.
 //! - [`GlobalParams`], [`disable`], [`flush`], [`check`]: what a program says once.
-//! - [`CacheMetrics`], [`Stats`], [`Snapshot`]: the figures; `PrometheusExporter` brings them to a monitoring system.
+//! - [`CacheMetrics`], [`Stats`], [`Snapshot`] and [`metrics`]: the figures; `PrometheusExporter` brings them to a monitoring system.
 //! - [`Backend`]: for a store of your own.
 //! - `testing`: isolation and a clock that obeys, for tests.
 //!
@@ -95,12 +95,37 @@ pub use cachier_metrics::{CacheMetrics, Distribution, Snapshot, Stats};
 #[cfg(feature = "prometheus")]
 pub use cachier_metrics::{ExportError, PrometheusExporter};
 
+/// What the figures of a [`Snapshot`] are told apart by.
+///
+/// ```
+/// use cachier::cachier;
+/// use cachier::metrics::{ErrorLabel, Operation, Outcome, RemovalCause};
+///
+/// #[cachier(backend = "memory", enable_metrics)]
+/// fn double(n: u64) -> u64 {
+///     2 * n
+/// }
+///
+/// double(4);
+/// let snapshot = double::metrics().snapshot();
+/// assert_eq!(snapshot.calls[Outcome::Miss], 1);
+/// assert_eq!(snapshot.removals[RemovalCause::Evicted], 0);
+/// assert_eq!(snapshot.backend_errors[Operation::Load][ErrorLabel::Timeout], 0);
+/// ```
+pub mod metrics {
+    pub use cachier_metrics::{
+        AbandonReason, Activity, Bucket, ComputeFailure, ErrorLabel, Gauges, Histogram, Holding,
+        Label, Labelled, NearResult, Operation, Outcome, Reason, RemovalCause, Shared, StaleUse,
+        Tier, WaitScope,
+    };
+}
+
 pub use self::__private::{AsyncMethodCache, MethodCache};
 pub use self::call::{Call, CallOptions, Outcome, Tier};
 pub use self::options::GlobalParams;
 pub use self::program::{
-    BackendHealth, check, disable, disable_caching, enable_caching, flush, flush_async,
-    global_params, register_backend, set_default_backend, set_global_params,
+    BackendHealth, check, check_async, disable, disable_caching, enable_caching, flush,
+    flush_async, global_params, register_backend, set_default_backend, set_global_params,
 };
 pub use self::registry::{CachedFunction, function, functions};
 

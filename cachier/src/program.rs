@@ -6,8 +6,9 @@ use std::sync::Arc;
 use cachier_backends::{Backend, Error, ErrorKind, Operation};
 use futures_lite::future::block_on;
 
+use crate::backends::Guarded;
 use crate::options::GlobalParams;
-use crate::world;
+use crate::world::{self, World};
 
 /// Sets the parameters that hold wherever an attribute leaves an argument out, from the next call on.
 pub fn set_global_params(params: GlobalParams) {
@@ -97,29 +98,40 @@ impl fmt::Display for BackendHealth {
 
 /// Asks every backend that is registered or in use whether it works, for readiness probes.
 ///
-/// Blocks the thread; each backend has `operation_timeout` to answer.
+/// Blocks the thread; each backend has `operation_timeout` to answer. In a task use [`check_async`].
 #[must_use]
 pub fn check() -> Vec<BackendHealth> {
+    block_on(check_async())
+}
+
+/// Asks every backend that is registered or in use whether it works, one after another, without blocking the thread.
+#[must_use]
+pub async fn check_async() -> Vec<BackendHealth> {
     let world = world::current();
+    let mut all = Vec::new();
+    for (name, store) in world.backends.all() {
+        all.push(probe(world, name, &store).await);
+    }
+    all
+}
+
+async fn probe(world: &'static World, name: String, store: &Guarded) -> BackendHealth {
     let patience = world.params().operation_timeout;
-    let probe = |(name, store): (String, Arc<crate::backends::Guarded>)| {
-        let asked = world.timer.within(Some(patience), store.backend.check());
-        let error = match block_on(asked) {
-            Some(result) => result.err(),
-            None => Some(Error::new(
-                ErrorKind::Timeout,
-                Operation::Load,
-                "the backend did not answer in time",
-            )),
-        };
-        BackendHealth {
-            name,
-            store: store.backend.store_name(),
-            breaker_open: store.is_open(),
-            error,
-        }
+    let asked = world.timer.within(Some(patience), store.backend.check());
+    let error = match asked.await {
+        Some(result) => result.err(),
+        None => Some(Error::new(
+            ErrorKind::Timeout,
+            Operation::Load,
+            "the backend did not answer in time",
+        )),
     };
-    world.backends.all().into_iter().map(probe).collect()
+    BackendHealth {
+        name,
+        store: store.backend.store_name(),
+        breaker_open: store.is_open(),
+        error,
+    }
 }
 
 /// Waits until all background work is done: refreshes, large stores, clean-ups.

@@ -64,7 +64,7 @@ impl CachedFunction {
         self.function().metrics
     }
 
-    /// Forgets all entries of the function, of all versions; how many, where the backend can tell.
+    /// Forgets all entries of the function, of all versions; how many, where the backend can tell. Blocks the thread.
     ///
     /// # Errors
     /// What the backend failed with.
@@ -72,7 +72,15 @@ impl CachedFunction {
         block_on(self.0.clear(Flavour::Sync))
     }
 
-    /// Drops all marks of running computations; what they compute is returned but not stored.
+    /// [`clear_cache`](Self::clear_cache), without blocking the thread.
+    ///
+    /// # Errors
+    /// What the backend failed with.
+    pub async fn clear_cache_async(self) -> Result<Option<u64>, Error> {
+        self.0.clear(Flavour::Async).await
+    }
+
+    /// Drops all marks of running computations; what they compute is returned but not stored. Blocks the thread.
     ///
     /// # Errors
     /// What the backend failed with.
@@ -80,12 +88,28 @@ impl CachedFunction {
         block_on(self.0.clear_leases(Flavour::Sync))
     }
 
-    /// Entries and bytes held, where the backend can tell.
+    /// [`clear_being_calculated`](Self::clear_being_calculated), without blocking the thread.
+    ///
+    /// # Errors
+    /// What the backend failed with.
+    pub async fn clear_being_calculated_async(self) -> Result<(), Error> {
+        self.0.clear_leases(Flavour::Async).await
+    }
+
+    /// Entries and bytes held, where the backend can tell. Blocks the thread.
     ///
     /// # Errors
     /// What the backend failed with.
     pub fn usage(self) -> Result<Usage, Error> {
         block_on(self.0.usage(Flavour::Sync))
+    }
+
+    /// [`usage`](Self::usage), without blocking the thread.
+    ///
+    /// # Errors
+    /// What the backend failed with.
+    pub async fn usage_async(self) -> Result<Usage, Error> {
+        self.0.usage(Flavour::Async).await
     }
 }
 

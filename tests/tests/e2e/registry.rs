@@ -2,7 +2,7 @@
 
 use cachier::testing::isolated;
 use cachier::{CallOptions, ErrorKind, Outcome, cachier};
-use cachier_tests::sandbox::in_folder;
+use cachier_tests::sandbox::{in_folder, in_folder_async};
 
 #[test]
 fn a_function_that_has_been_called_can_be_reached_by_its_name() {
@@ -30,6 +30,28 @@ fn a_function_that_has_been_called_can_be_reached_by_its_name() {
             .collect();
         assert_eq!(names, ["square"]);
     });
+}
+
+#[tokio::test]
+async fn a_task_reaches_functions_by_name_and_checks_backends_without_blocking_its_thread() {
+    #[cachier(backend = "file", name = "cube")]
+    async fn cube(number: u64) -> u64 {
+        number.pow(3)
+    }
+
+    in_folder_async(async |folder| {
+        cube(4).await;
+        let known = cachier::function("cube").unwrap();
+        assert_eq!(known.usage_async().await.unwrap().entries, Some(1));
+        known.clear_being_calculated_async().await.unwrap();
+        assert_eq!(known.clear_cache_async().await.unwrap(), Some(1));
+        assert_eq!(cube::peek(4).await.unwrap(), None);
+
+        let health = cachier::check_async().await;
+        assert!(health[0].is_healthy(), "{}", health[0]);
+        assert_eq!(health[0].store, folder.display().to_string());
+    })
+    .await;
 }
 
 #[test]
