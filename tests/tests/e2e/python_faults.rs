@@ -7,6 +7,7 @@
 //! - `wait_for_calc_timeout` is ignored in memory: `waiting::whoever_waits_longer_than_the_timeout_computes`
 //! - 50 stale calls start 50 recomputations: `next_time`, `one_for_fifty_stale_callers`
 //! - waiters of files wait for ever after a missed event, and a killed owner leaves its mark: `file_backend`
+//! - the two Prometheus paths export different metrics: `prometheus::what_is_served_is_what_is_rendered`
 //! - a failed write discards the computed value: `failing_backend`
 
 use std::io::Write;
@@ -236,6 +237,36 @@ fn entries_and_their_size_are_known_for_files_too() {
     });
 }
 
+/// A value that tells how often any was measured.
+#[derive(Clone)]
+struct Weighed(u64);
+
+static WEIGHINGS: Counter = Counter::new();
+
+impl serde::Serialize for Weighed {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        WEIGHINGS.next();
+        self.0.serialize(serializer)
+    }
+}
+
+#[test]
+fn entry_count_and_size_in_memory_cost_no_look_at_the_other_entries_on_an_insert() {
+    #[cachier(backend = "memory", enable_metrics)]
+    fn weigh(number: u64) -> Weighed {
+        Weighed(number)
+    }
+
+    isolated(|| {
+        for number in 0..500 {
+            weigh(number);
+            assert_eq!(weigh::metrics().stats().entries, Some(number + 1));
+            assert!(weigh::usage().unwrap().bytes > Some(number));
+        }
+        assert_eq!(WEIGHINGS.get(), 500, "each value once");
+    });
+}
+
 #[test]
 fn the_exporter_refuses_two_functions_of_one_name_and_escapes_labels() {
     mod one {
@@ -323,5 +354,48 @@ fn callers_of_many_keys_that_need_each_other_do_not_deadlock() {
             callers = callers.on_threads(1, move || fibonacci(n));
         }
         assert_eq!(callers.values().into_iter().max(), Some(1_548_008_755_920));
+    });
+}
+
+static SLOWLY: Gate = Gate::new();
+
+/// A value whose clones take their time, once it is stored.
+struct Slow {
+    number: u64,
+    is_stored: bool,
+}
+
+impl Clone for Slow {
+    fn clone(&self) -> Self {
+        if self.is_stored && self.number == 1 {
+            SLOWLY.wait();
+        }
+        Self {
+            number: self.number,
+            is_stored: true,
+        }
+    }
+}
+
+#[test]
+fn a_hit_takes_no_lock_that_others_need() {
+    #[cachier(backend = "memory", enable_metrics)]
+    fn slow(number: u64) -> Slow {
+        Slow {
+            number,
+            is_stored: false,
+        }
+    }
+
+    isolated(|| {
+        slow(1);
+        slow(2);
+        let held_up = Callers::new().on_threads(1, || slow(1).number);
+        SLOWLY.until_arrived(1);
+        let others = Callers::new().on_threads(4, || [slow(2).number, slow(3).number]);
+        assert_eq!(others.values(), [[2, 3]; 4]);
+        assert_eq!(slow::metrics().stats().misses, 3);
+        SLOWLY.open();
+        assert_eq!(held_up.values(), [1]);
     });
 }
