@@ -1,6 +1,7 @@
 //! Free functions: sync and async, beside and inside of others, with their companions.
 
 use std::cell::Cell;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
@@ -37,7 +38,12 @@ fn a_sync_function_and_all_of_its_companion() {
     });
 }
 
-#[cachier(cache_dir = std::env::temp_dir())]
+/// A folder of this test alone, below what a clean build removes.
+fn own_folder() -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join("thrice")
+}
+
+#[cachier(cache_dir = own_folder())]
 async fn thrice(n: u64) -> Result<u64, String> {
     tokio::task::yield_now().await;
     n.checked_mul(3).ok_or_else(|| "too much".to_owned())
@@ -60,7 +66,8 @@ async fn an_async_function_and_all_of_its_companion() {
         thrice::clear_being_calculated().await.unwrap();
         assert!(thrice::clear_cache().await.is_ok());
         assert_eq!(thrice::usage().await.unwrap().entries, Some(0));
-        assert_eq!(thrice::cache_dir(), std::env::temp_dir());
+        assert_eq!(thrice::cache_dir(), own_folder());
+        std::fs::remove_dir_all(own_folder()).unwrap();
     })
     .await;
 }
