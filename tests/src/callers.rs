@@ -9,6 +9,7 @@ use std::thread;
 
 use cachier::testing::IsolatedWorld;
 use futures_lite::FutureExt;
+use futures_lite::future::block_on;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::wait::PATIENCE;
@@ -81,6 +82,22 @@ impl<R: Send + 'static> Callers<R> {
         }
         self.count += count;
         self
+    }
+
+    /// So many more, half of them in tasks and half on threads that block on the future.
+    #[must_use]
+    pub fn mixed<F>(
+        self,
+        count: usize,
+        call: impl Fn() -> F + Clone + Send + Sync + 'static,
+    ) -> Self
+    where
+        F: Future<Output = R> + Send + 'static,
+    {
+        let in_tasks = count / 2;
+        let blocking = call.clone();
+        self.in_tasks(in_tasks, call)
+            .on_threads(count - in_tasks, move || block_on(blocking()))
     }
 
     /// What each got, or the panic that it ended with.

@@ -258,3 +258,33 @@ fn note(function: &Function, warned: &Once, evicted: u64, entries: u64) {
         warned.call_once(|| trace::memory_is_large(&function.name, entries));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::function::Definition;
+    use crate::options::{BackendName, Options};
+    use crate::world;
+
+    #[test]
+    fn a_store_that_grows_without_bounds_is_told_of_once_it_is_large() {
+        let is_told = |options: Options, entries| {
+            let identity = "grown".to_owned();
+            let function = Function::new(Definition { identity, options }, world::current(), None);
+            let warned = Once::new();
+            note(&function, &warned, 0, entries);
+            warned.is_completed()
+        };
+        let unbounded = || Options {
+            backend: BackendName::Memory,
+            ..Options::new()
+        };
+        assert!(!is_told(unbounded(), MANY - 1));
+        assert!(is_told(unbounded(), MANY));
+        let bounded = Options {
+            capacity: Some(2 * MANY),
+            ..unbounded()
+        };
+        assert!(!is_told(bounded, MANY));
+    }
+}

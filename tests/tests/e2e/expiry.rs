@@ -1,11 +1,16 @@
 //! `max_stale` is the hard expiry of what is stored.
 
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use cachier::testing::Clock;
-use cachier::{CallOptions, Outcome, cachier};
+use cachier::{
+    Backend, CallOptions, Key, KeyHash, Outcome, Scope, SqlBackend, StoreRequest, Version, cachier,
+};
+use cachier_backends::entry::{self, Header};
 use cachier_metrics::RemovalCause;
 use cachier_tests::sandbox::in_folder;
+use futures_lite::future::block_on;
 
 const HOUR: Duration = Duration::from_secs(3600);
 const SECOND: Duration = Duration::from_secs(1);
@@ -66,4 +71,23 @@ fn a_fresh_entry_does_not_expire_however_short_max_stale_is() {
         Clock::advance(SECOND);
         assert_eq!(outcome(), Outcome::Miss);
     });
+}
+
+#[test]
+fn a_clean_up_of_a_database_takes_what_has_expired_however_young_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let backend = SqlBackend::sqlite_in(folder.path()).unwrap();
+    let scope = Arc::new(Scope::new("default", "function"));
+    let now = SystemTime::now();
+    for (number, expires) in [(1, None), (2, Some(now - HOUR)), (3, Some(now + HOUR))] {
+        let hash = KeyHash::from_bytes([number; 32]);
+        let key = Key::new(Arc::clone(&scope), Version::Unversioned, hash);
+        let entry = entry::encode(&Header::new(now), &[number]);
+        let mut request = StoreRequest::new(&entry, now);
+        request.expires = expires;
+        block_on(backend.store(&key, request)).unwrap();
+    }
+    let removed = block_on(backend.cleanup(&scope, now - HOUR)).unwrap();
+    assert_eq!(removed, Some(1));
+    assert_eq!(block_on(backend.usage(&scope)).unwrap().entries, Some(2));
 }

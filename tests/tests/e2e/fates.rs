@@ -163,10 +163,12 @@ fates! {
     threads_on_file: (backend = "file"), on_threads, {fn}, {wait()};
     tasks_on_memory: (backend = "memory"), in_tasks, {async fn}, {wait_async().await};
     tasks_on_file: (backend = "file"), in_tasks, {async fn}, {wait_async().await};
+    mixed_on_memory: (backend = "memory"), mixed, {async fn}, {wait_async().await};
+    mixed_on_file: (backend = "file"), mixed, {async fn}, {wait_async().await};
 }
 
 macro_rules! cancelled {
-    ($($name:ident: ($($argument:tt)*);)*) => {$(
+    ($($name:ident: ($($argument:tt)*), $start:ident;)*) => {$(
         #[test]
         fn $name() {
             static GATE: Gate = Gate::new();
@@ -184,7 +186,7 @@ macro_rules! cancelled {
                 let world = cachier::testing::IsolatedWorld::current();
                 let owner = runtime().spawn(in_world(world, double(21)));
                 GATE.until_arrived(1);
-                let callers = Callers::new().in_tasks(CALLERS, || double(21));
+                let callers = Callers::new().$start(CALLERS, || double(21));
                 until_waiting(double::metrics(), CALLERS as u64);
                 owner.abort();
                 assert_eq!(callers.values(), [42; CALLERS]);
@@ -198,6 +200,8 @@ macro_rules! cancelled {
 }
 
 cancelled! {
-    after_a_cancellation_one_takes_over_for_all_on_memory: (backend = "memory");
-    after_a_cancellation_one_takes_over_for_all_on_file: (backend = "file");
+    after_a_cancellation_one_takes_over_for_all_on_memory: (backend = "memory"), in_tasks;
+    after_a_cancellation_one_takes_over_for_all_on_file: (backend = "file"), in_tasks;
+    after_a_cancellation_one_takes_over_for_tasks_and_threads_on_memory: (backend = "memory"), mixed;
+    after_a_cancellation_one_takes_over_for_tasks_and_threads_on_file: (backend = "file"), mixed;
 }

@@ -1,10 +1,12 @@
 //! What a program or its environment says for all functions.
 
+use std::collections::BTreeSet;
+use std::sync::Mutex;
 use std::time::Duration;
 
 use cachier::testing::{Clock, isolated};
 use cachier::{CallOptions, GlobalParams, Outcome, cachier, global_params, set_global_params};
-use cachier_tests::gate::Counter;
+use cachier_tests::gate::{Counter, Gate};
 use cachier_tests::process::{Process, part, say};
 use cachier_tests::sandbox::in_folder;
 
@@ -250,4 +252,44 @@ fn a_strict_program_uses_no_store_whose_address_nobody_has_given() {
     }
     strict.finish();
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn the_environment_bounds_the_threads_of_background_work() {
+    static BODIES: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+    static TOGETHER: Gate = Gate::new();
+
+    #[cachier(backend = "memory", stale_after = "1h", next_time)]
+    fn double(number: u64) -> u64 {
+        let thread = format!("{:?}", std::thread::current().id());
+        BODIES.lock().unwrap().insert(thread);
+        if part().as_deref() == Some("many threads") && BODIES.lock().unwrap().len() > 1 {
+            TOGETHER.wait();
+        }
+        number * 2
+    }
+
+    let Some(part) = part() else {
+        let test = "switches::the_environment_bounds_the_threads_of_background_work";
+        for (part, workers) in [("one thread", "1"), ("many threads", "3")] {
+            let process = Process::start(test, part, |command| {
+                command.env("CACHIER_MAX_WORKERS", workers);
+            });
+            assert_eq!(process.line(), workers);
+            process.finish();
+        }
+        return;
+    };
+    isolated(|| {
+        (0..20).for_each(|number| _ = double(number));
+        Clock::advance(2 * HOUR);
+        (0..20).for_each(|number| _ = double(number));
+        if part == "many threads" {
+            TOGETHER.until_arrived(3);
+            TOGETHER.open();
+        }
+        cachier::flush();
+        // One of them is the caller's own, which computed first.
+        say(BODIES.lock().unwrap().len() - 1);
+    });
 }

@@ -168,3 +168,51 @@ fn no_arguments_at_all() {
         assert_eq!(by_default::peek(1).unwrap(), Some(2));
     });
 }
+
+mod renamed {
+    /// The runtime under another name, as a crate re-exports it that has the attribute in its own interface.
+    pub(crate) mod deep {
+        pub(crate) use cachier as memory_of_things;
+    }
+}
+
+#[renamed::deep::memory_of_things::cachier(
+    crate = crate::options::renamed::deep::memory_of_things,
+    backend = "memory",
+    allow_none,
+    enable_metrics
+)]
+fn elsewhere(n: u64) -> Option<u64> {
+    (n > 1).then_some(n)
+}
+
+#[renamed::deep::memory_of_things::cachier(
+    crate = renamed::deep::memory_of_things,
+    backend = "file",
+    next_time,
+    stale_after = "1h"
+)]
+async fn later_elsewhere<T: Into<u64> + serde::Serialize + Clone + Send + 'static>(
+    n: T,
+) -> Result<u64, String> {
+    Ok(n.into())
+}
+
+#[tokio::test]
+async fn the_runtime_crate_may_be_found_under_another_path() {
+    in_folder_async(async |_| {
+        assert_eq!(
+            (elsewhere(1), elsewhere(1), elsewhere(2)),
+            (None, None, Some(2))
+        );
+        assert_eq!(elsewhere::metrics().stats().hits, 1);
+        assert_eq!(later_elsewhere(7_u32).await, Ok(7));
+        assert_eq!(
+            later_elsewhere::call_detailed(CallOptions::new(), 7_u32)
+                .await
+                .outcome,
+            Outcome::Hit
+        );
+    })
+    .await;
+}

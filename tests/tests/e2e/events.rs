@@ -1,0 +1,148 @@
+//! What those are told who listen to `tracing`.
+
+use std::fmt::{Debug, Write};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use cachier::testing::{Clock, isolated};
+use cachier::{CallOptions, ErrorKind, cachier};
+use cachier_tests::backend::{Fault, MapBackend};
+use tracing::field::{Field, Visit};
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Event, Level, Metadata};
+
+#[test]
+fn each_call_is_explained() {
+    #[cachier(backend = "memory", name = "explained", stale_after = "1h", next_time)]
+    fn double(number: u64) -> u64 {
+        number * 2
+    }
+
+    isolated(|| {
+        let events = listening(|| {
+            double(1);
+            double(1);
+            double::call_with(CallOptions::new().skip_cache(), 1);
+            Clock::advance(Duration::from_secs(7200));
+            double(1);
+        });
+        let expected = ["miss", "hit", "bypass", "stale"];
+        assert_eq!(events.len(), expected.len(), "{events:?}");
+        for ((level, text), outcome) in events.iter().zip(expected) {
+            assert_eq!(*level, Level::DEBUG);
+            assert!(text.contains("function=\"explained\""), "{text}");
+            assert!(text.contains(&format!("outcome=\"{outcome}\"")), "{text}");
+        }
+        let (_, stale) = &events[3];
+        assert!(
+            stale.contains("stale from the backend, 7200.0s old"),
+            "{stale}"
+        );
+    });
+}
+
+#[test]
+fn a_failing_backend_is_told_of_once_in_an_interval() {
+    #[cachier(backend = registered("map"), name = "failing")]
+    fn double(number: u64) -> u64 {
+        number * 2
+    }
+
+    let warnings = |calls: u64| {
+        let events = listening(|| (0..calls).for_each(|number| _ = double(number)));
+        let warnings = events
+            .into_iter()
+            .filter(|(level, _)| *level == Level::WARN);
+        warnings.map(|(_, text)| text).collect::<Vec<_>>()
+    };
+    isolated(|| {
+        let map = MapBackend::default();
+        map.set(Fault::Fails(ErrorKind::Denied));
+        cachier::register_backend("map", map).unwrap();
+        let first = warnings(5);
+        assert_eq!(first.len(), 1, "{first:?}");
+        assert!(
+            first[0].contains("function=\"failing\" kind=Denied"),
+            "{first:?}"
+        );
+        Clock::advance(Duration::from_secs(9));
+        assert!(warnings(5).is_empty());
+        Clock::advance(Duration::from_secs(1));
+        assert_eq!(warnings(5).len(), 1);
+    });
+}
+
+#[test]
+fn a_recomputation_that_fails_in_the_background_is_told_of() {
+    #[cachier(backend = "memory", name = "refreshed", stale_after = "1h", next_time)]
+    async fn fails_later(is_first: bool) -> Result<u64, String> {
+        static RUNS: cachier_tests::gate::Counter = cachier_tests::gate::Counter::new();
+        match (is_first, RUNS.next()) {
+            (true, 1) => Ok(1),
+            _ => Err("later".to_owned()),
+        }
+    }
+
+    isolated(|| {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap();
+        let events = listening(|| {
+            runtime.block_on(async {
+                fails_later(true).await.unwrap();
+                Clock::advance(Duration::from_secs(7200));
+                assert_eq!(fails_later(true).await, Ok(1));
+                cachier::flush_async().await;
+            });
+        });
+        let is_warning = |(level, text): &&(Level, String)| {
+            *level == Level::WARN && text.contains("the old value stays")
+        };
+        assert_eq!(events.iter().filter(is_warning).count(), 1, "{events:?}");
+    });
+}
+
+/// The events of cachier on this thread.
+fn listening(run: impl FnOnce()) -> Vec<(Level, String)> {
+    let log = Log::default();
+    tracing::subscriber::with_default(log.clone(), run);
+    let mut events = log.0.lock().unwrap_or_else(PoisonError::into_inner);
+    std::mem::take(&mut *events)
+}
+
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<(Level, String)>>>);
+
+impl tracing::Subscriber for Log {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.target() == "cachier"
+    }
+
+    fn new_span(&self, _: &Attributes<'_>) -> Id {
+        Id::from_u64(1)
+    }
+
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+    fn event(&self, event: &Event<'_>) {
+        let mut text = Text::default();
+        event.record(&mut text);
+        let mut events = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        events.push((*event.metadata().level(), text.0));
+    }
+
+    fn enter(&self, _: &Id) {}
+
+    fn exit(&self, _: &Id) {}
+}
+
+#[derive(Default)]
+struct Text(String);
+
+impl Visit for Text {
+    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+        let _ = write!(self.0, "{field}={value:?} ");
+    }
+}
