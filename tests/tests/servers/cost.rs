@@ -78,6 +78,8 @@ fn the_store_tells_its_figures(subject: &Subject) {
     call(Outcome::Hit, 1);
     let called = runtime().block_on(triple::call_detailed(CallOptions::new(), 1));
     assert_eq!(called.outcome, Outcome::Miss);
+    // Reading figures does not wait for the store.
+    double::usage().unwrap();
     let exporter = PrometheusExporter::builder().port(0).build().unwrap();
     exporter.register_function(double::metrics()).unwrap();
     let text = exporter.render();
