@@ -26,7 +26,7 @@ use crate::backend::{
 };
 use crate::error::{Error, ErrorKind, Operation};
 use crate::key::{Key, Scope};
-use crate::network::{Clients, RoundTrips};
+use crate::network::{Clients, RoundTrips, ServerUrl};
 
 /// The largest entry, in bytes: a document of the server's 16 MiB, less what stands beside the entry.
 const LARGEST: usize = (16 << 20) - (16 << 10);
@@ -400,25 +400,20 @@ fn parse(url: &str, collection: &str) -> Result<Place, Error> {
             Operation::Load,
             "this is not the address of a MongoDB server",
         )
-        .with_hint("write `mongodb://user:password@host:27017/database`")
+        .with_hint(
+            "write `mongodb://user:password@host:27017/database`; in user and password, `@` is `%40`, `/` is `%2F` and `?` \
+             is `%3F`",
+        )
     };
-    let (scheme, rest) = url.split_once("://").ok_or_else(invalid)?;
-    if !matches!(scheme, "mongodb" | "mongodb+srv") {
+    let parts = ServerUrl::parse(url).ok_or_else(invalid)?;
+    if !matches!(parts.scheme, "mongodb" | "mongodb+srv") || parts.hosts.is_empty() {
         return Err(invalid());
     }
-    let rest = rest.split('?').next().unwrap_or_default();
-    let (authority, database) = rest.split_once('/').unwrap_or((rest, ""));
-    let hosts = authority
-        .rsplit_once('@')
-        .map_or(authority, |(_, hosts)| hosts);
-    if hosts.is_empty() {
-        return Err(invalid());
-    }
-    let database = if database.is_empty() {
-        DATABASE
-    } else {
-        database
+    let database = match parts.path {
+        "" => DATABASE,
+        path => path,
     };
+    let (scheme, hosts) = (parts.scheme, parts.hosts);
     Ok(Place {
         url: url.to_owned(),
         database: database.to_owned(),

@@ -6,6 +6,13 @@ mod clients;
 mod lazily;
 mod round_trips;
 mod runtime;
+#[cfg(any(
+    feature = "redis",
+    feature = "postgres",
+    feature = "mysql",
+    feature = "mongo"
+))]
+mod server_url;
 mod thread_homes;
 #[cfg(any(
     feature = "redis",
@@ -34,4 +41,11 @@ pub(crate) use lazily::filled;
 pub(crate) use round_trips::RoundTrips;
 #[cfg(any(feature = "redis", feature = "postgres", feature = "s3"))]
 pub(crate) use runtime::spawn_on_own;
+#[cfg(any(
+    feature = "redis",
+    feature = "postgres",
+    feature = "mysql",
+    feature = "mongo"
+))]
+pub(crate) use server_url::ServerUrl;
 pub(crate) use waits::Waits;

@@ -5,17 +5,28 @@ use redis::{Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, RedisRes
 
 use super::source::Source;
 use crate::error::{Error, ErrorKind, Operation};
+use crate::network::ServerUrl;
 
 /// The source that a URL describes, and its name without credentials.
 pub(super) fn parse(url: &str) -> Result<(Source, String), Error> {
-    let (scheme, rest) = url.split_once("://").ok_or_else(not_an_address)?;
-    let parsed = match scheme.split_once('+') {
-        Some((base, "sentinel")) => sentinel(base, &Parts::of(rest)),
-        Some((base, "cluster")) => cluster(base, &Parts::of(rest)),
-        _ => Client::open(url).map(|client| {
-            let name = name_of(client.get_connection_info());
-            (Source::Single(client), name)
-        }),
+    let single = || {
+        let client = Client::open(url)?;
+        let name = name_of(client.get_connection_info());
+        Ok((Source::Single(client), name))
+    };
+    // A socket has a path, in which everything may stand.
+    let is_socket = url
+        .split_once("://")
+        .is_some_and(|(scheme, _)| scheme.ends_with("unix"));
+    let parsed = if is_socket {
+        single()
+    } else {
+        let url = ServerUrl::parse(url).ok_or_else(not_an_address)?;
+        match url.scheme.split_once('+') {
+            Some((base, "sentinel")) => sentinel(base, &url),
+            Some((base, "cluster")) => cluster(base, &url),
+            _ => single(),
+        }
     };
     parsed.map_err(|error| not_an_address().with_source(error))
 }
@@ -30,51 +41,17 @@ pub(super) fn name_of(server: &ConnectionInfo) -> String {
     }
 }
 
-/// What stands behind the scheme: `user:password@one:1,two:2/path?query`.
-struct Parts<'a> {
-    credentials: &'a str,
-    hosts: &'a str,
-    path: &'a str,
-    query: &'a str,
-}
-
-impl<'a> Parts<'a> {
-    fn of(rest: &'a str) -> Self {
-        let at = |text: &'a str, mark| match text.find(mark) {
-            Some(position) => text.split_at(position),
-            None => (text, ""),
-        };
-        let (rest, query) = at(rest, '?');
-        let (authority, path) = at(rest, '/');
-        let hosts = authority.rfind('@').map_or(0, |position| position + 1);
-        let (credentials, hosts) = authority.split_at(hosts);
-        Self {
-            credentials,
-            hosts,
-            path: path.trim_matches('/'),
-            query,
-        }
-    }
-
-    fn hosts(&self) -> impl Iterator<Item = &'a str> {
-        self.hosts.split(',').map(str::trim)
-    }
-}
-
 /// `redis+sentinel://user:password@sentinel:26379,…/master/db`: the credentials are those of the master.
-fn sentinel(base: &str, parts: &Parts<'_>) -> RedisResult<(Source, String)> {
-    let (master, database) = parts.path.split_once('/').unwrap_or((parts.path, "0"));
+fn sentinel(base: &str, url: &ServerUrl<'_>) -> RedisResult<(Source, String)> {
+    let (master, database) = url.path.split_once('/').unwrap_or((url.path, "0"));
     let server = |host: &str| {
         let port = if has_port(host) { "" } else { ":26379" };
         format!("{base}://{host}{port}").into_connection_info()
     };
-    let sentinels = parts.hosts().map(server).collect::<RedisResult<Vec<_>>>()?;
+    let sentinels = url.hosts().map(server).collect::<RedisResult<Vec<_>>>()?;
     // The host is a stand-in: only what is said of the master counts.
-    let of_master = format!(
-        "{base}://{}master/{database}{}",
-        parts.credentials, parts.query
-    )
-    .into_connection_info()?;
+    let of_master = format!("{base}://{}master/{database}{}", url.credentials, url.query)
+        .into_connection_info()?;
     let mut node = SentinelNodeConnectionInfo::default()
         .set_redis_connection_info(of_master.redis_settings().clone());
     if matches!(of_master.addr(), ConnectionAddr::TcpTls { .. }) {
@@ -83,7 +60,7 @@ fn sentinel(base: &str, parts: &Parts<'_>) -> RedisResult<(Source, String)> {
     if master.is_empty() {
         return Err(missing("the name of the master is missing"));
     }
-    let name = format!("{base}+sentinel://{}/{master}/{database}", parts.hosts);
+    let name = format!("{base}+sentinel://{}/{master}/{database}", url.hosts);
     let source = Source::Sentinel {
         sentinels,
         master: master.to_owned(),
@@ -93,15 +70,15 @@ fn sentinel(base: &str, parts: &Parts<'_>) -> RedisResult<(Source, String)> {
 }
 
 /// `redis+cluster://user:password@node:6379,…`
-fn cluster(base: &str, parts: &Parts<'_>) -> RedisResult<(Source, String)> {
+fn cluster(base: &str, url: &ServerUrl<'_>) -> RedisResult<(Source, String)> {
     let server = |host: &str| {
-        format!("{base}://{}{host}{}", parts.credentials, parts.query).into_connection_info()
+        format!("{base}://{}{host}{}", url.credentials, url.query).into_connection_info()
     };
-    if !parts.path.is_empty() {
+    if !url.path.is_empty() {
         return Err(missing("a cluster has no numbered databases"));
     }
-    let nodes = parts.hosts().map(server).collect::<RedisResult<Vec<_>>>()?;
-    let name = format!("{base}+cluster://{}", parts.hosts);
+    let nodes = url.hosts().map(server).collect::<RedisResult<Vec<_>>>()?;
+    let name = format!("{base}+cluster://{}", url.hosts);
     Ok((Source::Cluster(nodes), name))
 }
 
@@ -123,7 +100,7 @@ fn not_an_address() -> Error {
     )
     .with_hint(
         "write `redis://host:6379/0`, `rediss://…` for TLS, `redis+sentinel://host:26379,host:26379/master/0` or \
-         `redis+cluster://host:6379,host:6379`, each with `user:password@` before the first host if need be",
+         `redis+cluster://host:6379,host:6379`, each with `user:password@` before the first host if need be; in these, `@` is `%40`, `/` is `%2F` and `?` is `%3F`",
     )
 }
 
@@ -166,6 +143,10 @@ mod tests {
             "redis+cluster://me:secret@host/1",
             "redis+cluster://",
             "redis+secret://me:secret@host",
+            "redis://me:6/secret@host",
+            "redis://me:6/3?secret@host",
+            "redis+cluster://me:6?secret@host",
+            "redis+sentinel://me:6/secret@host/main",
         ] {
             let error = parse(url).map(|(_, name)| name).unwrap_err();
             assert!(error.to_string().contains("write `redis://"), "{url}");

@@ -28,10 +28,10 @@ pub(super) fn is_lease(name: &str) -> bool {
 /// An address without what stands before an `@`.
 pub(super) fn without_credentials(address: &str) -> String {
     let (scheme, rest) = address.split_once("://").unwrap_or(("", address));
-    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-    let host = authority.rsplit('@').next().unwrap_or_default();
+    // The last one: a password may hold everything. In a path it is written as `%40`.
+    let host = rest.rsplit('@').next().unwrap_or_default();
     let slashes = if scheme.is_empty() { "" } else { "://" };
-    format!("{scheme}{slashes}{host}{path}")
+    format!("{scheme}{slashes}{host}")
 }
 
 #[cfg(test)]
@@ -57,7 +57,9 @@ mod tests {
     #[test]
     fn an_address_loses_its_credentials() {
         for (given, kept) in [
-            ("http://me:hidden@host:9000/path@", "http://host:9000/path@"),
+            ("http://me:hidden@host:9000/path", "http://host:9000/path"),
+            ("http://me:hid/den@host", "http://host"),
+            ("http://me:hid?d@en@host/path", "http://host/path"),
             ("https://host", "https://host"),
             ("me:hidden@host", "host"),
         ] {

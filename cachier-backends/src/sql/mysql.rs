@@ -5,6 +5,7 @@ use std::str::FromStr;
 use sqlx::mysql::MySqlConnectOptions;
 
 use super::dialect::Dialect;
+use crate::network::ServerUrl;
 
 pub(super) const DIALECT: Dialect = Dialect {
     now: "TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6))",
@@ -36,11 +37,10 @@ pub(super) const DIALECT: Dialect = Dialect {
 
 /// The server of a URL. `Err` says what is wrong.
 pub(super) fn options(url: &str) -> Result<MySqlConnectOptions, &'static str> {
-    const FORM: &str = "write mysql://user:password@host:port/database";
-    // Without slashes all of it would be the name of a database, and shown.
-    let options = url
-        .contains("://")
-        .then(|| MySqlConnectOptions::from_str(url));
+    const FORM: &str = "write mysql://user:password@host:port/database; in user, password and options, `@` is `%40`, \
+        `/` is `%2F` and `?` is `%3F`";
+    // Else what is secret might count as the name of a database, and be shown.
+    let options = ServerUrl::parse(url).map(|_| MySqlConnectOptions::from_str(url));
     options.ok_or(FORM)?.map_err(|_| FORM)
 }
 

@@ -160,8 +160,13 @@ impl Subject {
 
     /// The same store under another address.
     pub(crate) fn register_at(&self, address: &str) {
+        self.register_backend(self.store.connect(address));
+    }
+
+    /// This backend in its place.
+    pub(crate) fn register_backend(&self, backend: Arc<dyn Backend>) {
         let spied = Spied {
-            backend: self.store.connect(address),
+            backend,
             last_key: Arc::clone(&self.last_key),
         };
         register_backend("store", spied).unwrap();
