@@ -8,14 +8,15 @@
 //! |---|---|
 //! | `…/{version}/{hash}` | an entry: a string, with a native expiry if its value has one |
 //! | `…/lease/{version}/{hash}` | a lease: the generation it belongs to and its owner's token, with a native expiry |
-//! | `…/generation` | how often leases were cleared lately: a lease of an older generation is not valid any more |
+//! | `…/generation` | a mark that is renewed when leases are cleared: a lease of another generation is not valid any more |
 //! | `…/index`, `…/expiry`, `…/sizes` | the books: when each entry was created, when it expires, how large it is |
 //!
 //! An entry, its lease and its books change together, in scripts; what they change is published on
 //! `cachier:changes/cachier/1/{namespace}/{function}`. A hit is one `GET`.
 //!
-//! The server should have a `maxmemory-policy` of `noeviction` or `volatile-*`. One of `allkeys-*` may drop the books,
-//! and then [`clear`](Backend::clear) does not find all entries.
+//! The server should have a `maxmemory-policy` of `noeviction`. Any other may drop the books, which expire with the last of
+//! their entries, and then [`clear`](Backend::clear) does not find all entries and [`usage`](Backend::usage) counts too few;
+//! or leases, and then something is computed twice.
 
 mod address;
 mod error;
@@ -112,6 +113,9 @@ impl RedisBackend {
     ///
     /// It does not notify: those that wait for another's computation ask again and again, and near tiers learn of
     /// changes by the age of what they hold. Its response timeout bounds what an operation takes.
+    ///
+    /// It belongs to the tokio runtime in which it is handed over: one with several threads serves every kind of caller,
+    /// one with a single thread all but synchronous callers on that very thread, who get an error at once.
     #[must_use]
     pub fn with_connection_manager(manager: ConnectionManager) -> Self {
         let server = Self::server(

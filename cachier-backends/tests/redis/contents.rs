@@ -165,3 +165,46 @@ fn an_owner_whose_lease_has_ended_changes_nothing() {
         assert_eq!(load(&backend, &key).await, Some(newer));
     });
 }
+
+/// A cluster sends a request again whose answer was lost.
+#[test]
+fn an_owner_that_asks_again_is_granted_its_lease() {
+    let Some(url) = url() else { return };
+    let script = redis::Script::new(concat!(
+        include_str!("../../src/redis/lua/shared.lua"),
+        include_str!("../../src/redis/lua/lease.lua"),
+    ));
+    let mut server = redis::Client::open(url).unwrap().get_connection().unwrap();
+    let mut ask = |token: &str| -> String {
+        let shard = format!("cachier:{{{}#0}}", scope("twice"));
+        let mut call = script.key(shard);
+        for argument in ["channel", "origin", "1/hash", "", token, "60000"] {
+            call.arg(argument);
+        }
+        call.invoke(&mut server).unwrap()
+    };
+    assert_eq!(ask("one"), "granted");
+    assert_eq!(ask("one"), "granted");
+    assert_eq!(ask("other"), "held");
+}
+
+#[test]
+fn a_lease_of_a_generation_that_is_lost_does_not_come_back() {
+    let Some(url) = url() else { return };
+    let (backend, scope) = (backend(url), scope("generation"));
+    let key = key(&scope, 1);
+    runtime().block_on(async {
+        let late = lease(&backend, &key, Duration::from_secs(60)).await;
+        backend.clear(&scope).await.unwrap();
+        let pattern = format!("cachier:{{{scope}#*}}/generation");
+        let names = command(url, &["KEYS", &pattern]);
+        for name in redis::from_redis_value::<Vec<String>>(names).unwrap() {
+            command(url, &["DEL", &name]);
+        }
+        let stored = entry(b"late");
+        let request = StoreRequest::new(&stored, created()).under(late);
+        let reply = backend.store(&key, request).await.unwrap();
+        assert_eq!(reply, StoreReply::Superseded);
+        assert_eq!(load(&backend, &key).await, None);
+    });
+}

@@ -1,6 +1,6 @@
 -- Clears some of the shard's entries; how many there were, and whether there may be more.
 local limit = tonumber(ARGV[4])
-end_leases()
+begin_generation()
 local popped = redis.call('ZPOPMIN', index, limit)
 local removed = 0
 for i = 1, #popped, 2 do

@@ -1,3 +1,3 @@
-end_leases()
+begin_generation()
 publish('leases')
 return 1

@@ -13,9 +13,9 @@ local function version()
   return length .. ':' .. redis.call('GETRANGE', entry, 0, 15)
 end
 
--- What a valid lease of an owner looks like: a new generation ends all older ones.
+-- What a valid lease of an owner looks like. One of another generation has ended; without any, all have.
 local function valid(token)
-  return (redis.call('GET', generation) or '0') .. ' ' .. token
+  return (redis.call('GET', generation) or '') .. ' ' .. token
 end
 
 local function is_owner(token)
@@ -33,9 +33,10 @@ local function keep_generation()
   redis.call('EXPIRE', generation, 86400)
 end
 
-local function end_leases()
-  redis.call('INCR', generation)
-  keep_generation()
+-- Named after the time: one that is lost must not come back.
+local function begin_generation()
+  local time = redis.call('TIME')
+  redis.call('SET', generation, time[1] .. '.' .. time[2], 'EX', 86400)
 end
 
 -- A user who may not publish may store all the same.
