@@ -10,6 +10,7 @@ use cachier_backends::sql::SqlBackend;
 use cachier_backends::{Backend, ErrorKind, StoreRequest, blocking};
 use futures_lite::future::block_on;
 
+mod own_client;
 mod sql_support;
 use sql_support::{
     a_newer_table, created, garbage_comes_back, key, large_and_many, late_owners,
@@ -52,18 +53,39 @@ mod on_a_thread {
 fn a_pool_of_the_program_serves() {
     let folder = tempfile::tempdir().unwrap();
     block_on(backend(folder.path()).check()).unwrap();
-    sql_support::runtime().block_on(async {
+    let hand_over = async || {
         let pool = sqlx::SqlitePool::connect(&url(folder.path()))
             .await
             .unwrap();
-        let backend = SqlBackend::with_sqlite_pool(pool).table("other").unwrap();
-        backend
-            .store(&key(1), StoreRequest::new(b"one", created()))
-            .await
-            .unwrap();
-        assert_eq!(backend.load(&key(1)).await.unwrap().unwrap().bytes, b"one");
-        assert_eq!(backend.usage(&scope()).await.unwrap().entries, Some(1));
-    });
+        SqlBackend::with_sqlite_pool(pool).table("other").unwrap()
+    };
+    own_client::serves(hand_over, &key(1));
+}
+
+#[cfg(unix)]
+#[test]
+fn files_are_made_for_the_user_alone_and_left_as_they_are() {
+    use std::fs::{Permissions, metadata, read_dir, set_permissions};
+    use std::os::unix::fs::PermissionsExt;
+    let mode = |path: &Path| metadata(path).unwrap().permissions().mode() & 0o777;
+    let folder = tempfile::tempdir().unwrap();
+    let stores = || {
+        let (backend, key) = (backend(folder.path()), key(1));
+        let request = StoreRequest::new(b"one", created());
+        block_on(backend.store(&key, request)).unwrap();
+        let files = read_dir(folder.path()).unwrap();
+        let files: Vec<_> = files.map(|file| file.unwrap().path()).collect();
+        (files, backend)
+    };
+    let (files, _backend) = stores();
+    // The write-ahead log and the index of it are beside the database.
+    assert_eq!(files.len(), 3, "{files:?}");
+    assert!(files.iter().all(|file| mode(file) == 0o600), "{files:?}");
+    for file in &files {
+        set_permissions(file, Permissions::from_mode(0o640)).unwrap();
+    }
+    let (files, _backend) = stores();
+    assert!(files.iter().all(|file| mode(file) == 0o640), "{files:?}");
 }
 
 #[test]

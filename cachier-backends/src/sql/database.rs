@@ -24,7 +24,7 @@ pub(super) enum Database {
 #[derive(Clone)]
 pub(super) enum Address {
     #[cfg(feature = "sqlite")]
-    Sqlite(sqlx::sqlite::SqliteConnectOptions),
+    Sqlite(super::sqlite::File),
     #[cfg(feature = "postgres")]
     Postgres(sqlx::postgres::PgConnectOptions),
     #[cfg(feature = "mysql")]
@@ -106,7 +106,7 @@ impl Database {
         };
         match address {
             #[cfg(feature = "sqlite")]
-            Address::Sqlite(options) => Self::Sqlite(Source::own(options.clone(), max(4), waits)),
+            Address::Sqlite(file) => Self::Sqlite(Source::own(file.options(), max(4), waits)),
             #[cfg(feature = "postgres")]
             Address::Postgres(options) => {
                 Self::Postgres(Source::own(options.clone(), max(8), waits))
@@ -226,7 +226,7 @@ impl Address {
     pub(super) fn name(&self) -> String {
         match self {
             #[cfg(feature = "sqlite")]
-            Self::Sqlite(options) => super::sqlite::name(options),
+            Self::Sqlite(file) => file.name(),
             #[cfg(feature = "postgres")]
             Self::Postgres(options) => super::postgres::name(options),
             #[cfg(feature = "mysql")]

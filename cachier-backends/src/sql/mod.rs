@@ -81,7 +81,8 @@ const UNTIL_LISTENING: Duration = Duration::from_millis(100);
 impl SqlBackend {
     /// Entries in the database of a URL: `sqlite:path`, `postgres://…`, `mysql://…` or `mariadb://…`.
     ///
-    /// What follows a `?` is for [sqlx](https://docs.rs/sqlx); `mode=ro` has a file of SQLite only read.
+    /// What follows a `?` is for [sqlx](https://docs.rs/sqlx); `mode=ro` has a file of SQLite only read. A file that is
+    /// missing is made, for the user alone.
     ///
     /// # Errors
     /// [`ErrorKind::Protocol`] for a URL that does not parse, that names SQLite's memory, or whose database belongs to a
@@ -106,7 +107,7 @@ impl SqlBackend {
         Self::sqlite_in(folder)
     }
 
-    /// Entries in `sql.db` in this folder, which is made if need be.
+    /// Entries in `sql.db` in this folder; both are made if need be, for the user alone.
     ///
     /// # Errors
     /// When the folder cannot be made.
@@ -118,7 +119,7 @@ impl SqlBackend {
             error.at(folder.display().to_string())
         })?;
         let options = sqlx::sqlite::SqliteConnectOptions::new().filename(folder.join("sql.db"));
-        let address = Address::Sqlite(sqlite::writable(options));
+        let address = Address::Sqlite(sqlite::File::writable(options));
         Ok(Self::opening(address))
     }
 
@@ -126,10 +127,14 @@ impl SqlBackend {
     ///
     /// A pool tests each connection that it hands out, by default, and each that comes back: a hit takes some requests more
     /// than with [`from_url`](Self::from_url).
+    ///
+    /// It belongs to the tokio runtime in which it is handed over: one with several threads serves every kind of caller,
+    /// one with a single thread all but synchronous callers on that very thread, who get an error at once.
     #[cfg(feature = "sqlite")]
     #[must_use]
     pub fn with_sqlite_pool(pool: sqlx::SqlitePool) -> Self {
-        let address = Address::Sqlite((*pool.connect_options()).clone());
+        let file = sqlite::File::of_program((*pool.connect_options()).clone());
+        let address = Address::Sqlite(file);
         let waits = Waits::default();
         let database = Database::Sqlite(Source::Given(pool, waits.clone()));
         Self::of(address, Clients::given(database), waits, TABLE)
@@ -139,6 +144,9 @@ impl SqlBackend {
     ///
     /// A pool tests each connection that it hands out, by default, and each that comes back: a hit takes some requests more
     /// than with [`from_url`](Self::from_url). Notifications come over one connection more, outside the pool.
+    ///
+    /// It belongs to the tokio runtime in which it is handed over: one with several threads serves every kind of caller,
+    /// one with a single thread all but synchronous callers on that very thread, who get an error at once.
     #[cfg(feature = "postgres")]
     #[must_use]
     pub fn with_postgres_pool(pool: sqlx::PgPool) -> Self {
@@ -152,6 +160,9 @@ impl SqlBackend {
     ///
     /// A pool tests each connection that it hands out, by default, and each that comes back: a hit takes some requests more
     /// than with [`from_url`](Self::from_url).
+    ///
+    /// It belongs to the tokio runtime in which it is handed over: one with several threads serves every kind of caller,
+    /// one with a single thread all but synchronous callers on that very thread, who get an error at once.
     #[cfg(feature = "mysql")]
     #[must_use]
     pub fn with_mysql_pool(pool: sqlx::MySqlPool) -> Self {
@@ -419,7 +430,7 @@ fn address(url: &str) -> Result<Address, Error> {
     let scheme = url.split_once(':').map_or("", |(scheme, _)| scheme);
     let address: Result<Address, &'static str> = match scheme {
         #[cfg(feature = "sqlite")]
-        "sqlite" => sqlite::options(url).map(Address::Sqlite),
+        "sqlite" => sqlite::file(url).map(Address::Sqlite),
         #[cfg(not(feature = "sqlite"))]
         "sqlite" => Err("the feature `sqlite` of cachier is off"),
         #[cfg(feature = "postgres")]

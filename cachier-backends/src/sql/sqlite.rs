@@ -1,5 +1,6 @@
 //! SQLite: a file, in the process.
 
+use std::fs::OpenOptions;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -33,8 +34,16 @@ pub(super) const DIALECT: Dialect = Dialect {
 /// How long a writer waits for its turn.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How to open the file of a URL. `Err` says what is wrong.
-pub(super) fn options(url: &str) -> Result<SqliteConnectOptions, &'static str> {
+/// A file, and how it is opened.
+#[derive(Clone)]
+pub(super) struct File {
+    options: SqliteConnectOptions,
+    /// Whether it is made when it is missing.
+    is_made: bool,
+}
+
+/// The file of a URL. `Err` says what is wrong.
+pub(super) fn file(url: &str) -> Result<File, &'static str> {
     if url.contains(":memory:") || url.contains("mode=memory") {
         return Err(
             "each connection would have a store of its own; name a file, or use the memory backend",
@@ -42,23 +51,48 @@ pub(super) fn options(url: &str) -> Result<SqliteConnectOptions, &'static str> {
     }
     let options = SqliteConnectOptions::from_str(url).map_err(|_| "write sqlite:folder/file.db")?;
     let is_read_only = url.contains("mode=ro") || url.contains("immutable=");
-    let options = options.busy_timeout(BUSY_TIMEOUT);
     Ok(if is_read_only {
-        options
+        File::of_program(options.busy_timeout(BUSY_TIMEOUT))
     } else {
-        writable(options)
+        File::writable(options)
     })
 }
 
-/// Made when it is missing; after a crash of the machine the last entries may be gone, which a cache can bear.
-pub(super) fn writable(options: SqliteConnectOptions) -> SqliteConnectOptions {
-    options
-        .busy_timeout(BUSY_TIMEOUT)
-        .create_if_missing(true)
-        .journal_mode(SqliteJournalMode::Wal)
-        .synchronous(SqliteSynchronous::Normal)
-}
+impl File {
+    /// One that is as the program wants it.
+    pub(super) fn of_program(options: SqliteConnectOptions) -> Self {
+        let is_made = false;
+        Self { options, is_made }
+    }
 
-pub(super) fn name(options: &SqliteConnectOptions) -> String {
-    format!("sqlite:{}", options.get_filename().display())
+    /// Made when it is missing; after a crash of the machine the last entries may be gone, which a cache can bear.
+    pub(super) fn writable(options: SqliteConnectOptions) -> Self {
+        let options = options
+            .busy_timeout(BUSY_TIMEOUT)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Normal);
+        let is_made = true;
+        Self { options, is_made }
+    }
+
+    /// How it is opened. A file that is missing is made for the user alone: values may be private, and SQLite would ask
+    /// the umask. What it keeps beside the file is then as private.
+    pub(super) fn options(&self) -> SqliteConnectOptions {
+        if self.is_made {
+            let mut file = OpenOptions::new();
+            #[cfg(unix)]
+            std::os::unix::fs::OpenOptionsExt::mode(&mut file, 0o600);
+            // It may be there; and who opens it says what is wrong.
+            let _ = file
+                .write(true)
+                .create_new(true)
+                .open(self.options.get_filename());
+        }
+        self.options.clone()
+    }
+
+    pub(super) fn name(&self) -> String {
+        format!("sqlite:{}", self.options.get_filename().display())
+    }
 }
