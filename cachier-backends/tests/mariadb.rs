@@ -12,6 +12,7 @@ use cachier_servers::mariadb;
 use futures_lite::future::block_on;
 use sqlx::{AssertSqlSafe, MySqlPool};
 
+mod own_client;
 mod sql_support;
 use sql_support::{
     a_newer_table, created, garbage_comes_back, key, large_and_many, late_owners,
@@ -63,16 +64,11 @@ mod on_a_thread {
 #[test]
 fn a_pool_of_the_program_serves() {
     let Some(url) = url() else { return };
-    sql_support::runtime().block_on(async {
+    let hand_over = async || {
         let pool = MySqlPool::connect(&url).await.unwrap();
-        let backend = SqlBackend::with_mysql_pool(pool).table("pooled").unwrap();
-        backend
-            .store(&key(1), StoreRequest::new(b"one", created()))
-            .await
-            .unwrap();
-        assert_eq!(backend.load(&key(1)).await.unwrap().unwrap().bytes, b"one");
-        assert_eq!(backend.usage(&scope()).await.unwrap().entries, Some(1));
-    });
+        SqlBackend::with_mysql_pool(pool).table("pooled").unwrap()
+    };
+    own_client::serves(hand_over, &key(1));
 }
 
 #[test]

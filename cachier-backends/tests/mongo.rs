@@ -19,6 +19,8 @@ use mongodb::bson::{Document, doc};
 use mongodb::{Client, Collection};
 use tokio::runtime::{Builder, Runtime};
 
+mod own_client;
+
 /// The server of this program; `None` if there is none to be had.
 fn url() -> Option<&'static str> {
     static URL: OnceLock<Option<String>> = OnceLock::new();
@@ -297,11 +299,23 @@ fn what_is_no_entry_comes_back_as_one_that_is_not_intact() {
 #[test]
 fn the_client_of_the_program_serves() {
     let Some(url) = url() else { return };
+    let hand_over = async || MongoBackend::with_client(Client::with_uri_str(url).await.unwrap());
+    own_client::serves(hand_over, &key("client", 1));
+}
+
+#[test]
+fn the_indexes_of_a_collection_of_the_program_are_made_when_it_says_so() {
+    let Some(url) = url() else { return };
     runtime().block_on(async {
         let client = Client::with_uri_str(url).await.unwrap();
-        let (backend, key) = (MongoBackend::with_client(&client), key("client", 1));
-        store(&backend, &key, b"entry").await;
-        assert!(backend.load(&key).await.unwrap().is_some());
+        let collection = client.database("cachier").collection("of_the_program");
+        let backend = MongoBackend::with_collection(collection.clone());
+        for _ in 0..2 {
+            backend.create_indexes().await.unwrap();
+        }
+        let mut names = collection.list_index_names().await.unwrap();
+        names.sort_unstable();
+        assert_eq!(names, ["_id_", "drop_at_1", "function_1_created_1_size_1"]);
     });
 }
 

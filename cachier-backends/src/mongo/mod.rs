@@ -81,18 +81,43 @@ impl MongoBackend {
         Ok(Self::new(store_name, gauge, clients))
     }
 
-    /// The program's own client, the database `cachier` and the collection `cachier_entries`.
+    /// The program's own client, the database `cachier` and the collection `cachier_entries`, whose
+    /// [indexes](Self::create_indexes) are the program's to make.
+    ///
+    /// It belongs to the tokio runtime in which it is handed over: one with several threads serves every kind of caller,
+    /// one with a single thread all but synchronous callers on that very thread, who get an error at once.
     #[must_use]
-    pub fn with_client(client: &Client) -> Self {
+    #[allow(
+        clippy::needless_pass_by_value,
+        reason = "as every other backend takes a client"
+    )]
+    pub fn with_client(client: Client) -> Self {
         Self::with_collection(client.database(DATABASE).collection(COLLECTION))
     }
 
-    /// The program's own collection, which should hold nothing else. Its indexes are the program's to make; see the
-    /// description of the module.
+    /// The program's own collection, which should hold nothing else. Its [indexes](Self::create_indexes) are the program's
+    /// to make.
+    ///
+    /// It belongs to the tokio runtime in which it is handed over: one with several threads serves every kind of caller,
+    /// one with a single thread all but synchronous callers on that very thread, who get an error at once.
     #[must_use]
     pub fn with_collection(collection: Collection<Document>) -> Self {
         let store_name = format!("mongodb, {}", collection.namespace());
         Self::new(store_name, Arc::default(), Clients::given(collection))
+    }
+
+    /// Creates the indexes where they are missing; a backend [from a URL](Self::from_url) does so when it connects.
+    ///
+    /// They are `{function: 1, created: 1, size: 1}`, which clean-ups and figures use, and `{drop_at: 1}` with an
+    /// `expireAfterSeconds` of 0, by which the server drops what has expired.
+    ///
+    /// # Errors
+    /// When the server cannot be reached or refuses. A user who may not create indexes is no error.
+    pub async fn create_indexes(&self) -> Result<(), Error> {
+        self.run(Operation::Store, |requests| async move {
+            connect::prepare(requests.send()).await
+        })
+        .await
     }
 
     fn new(store_name: String, gauge: Arc<Gauge>, clients: Clients<Collection<Document>>) -> Self {

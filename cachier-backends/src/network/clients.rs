@@ -2,8 +2,10 @@
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
 
+use tokio::runtime::RuntimeFlavor::CurrentThread;
 use tokio::runtime::{Handle, Id};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -47,8 +49,15 @@ type Connecting<C> = Pin<Box<dyn Future<Output = Result<C, Error>> + Send>>;
 enum Source<C> {
     /// Each runtime has a client of its own.
     Connect(Box<Connect<C>>),
-    /// The program's client, and the runtime in which it was handed over.
-    Given(C, Option<Handle>),
+    Given(Given<C>),
+}
+
+/// The program's client.
+struct Given<C> {
+    client: C,
+    /// Where it was handed over, and so where its connections live.
+    runtime: Option<Handle>,
+    thread: ThreadId,
 }
 
 impl<C: Clone + Send + Sync + 'static> Clients<C> {
@@ -62,9 +71,14 @@ impl<C: Clone + Send + Sync + 'static> Clients<C> {
         })))
     }
 
-    /// The program's own client, for all. Its connections belong to the runtime of the calling code, if there is one.
+    /// The program's own client, for all. Its connections belong to the runtime of the calling code, if there is one; if
+    /// that has but one thread, a synchronous caller on that thread is told that it cannot be served.
     pub(crate) fn given(client: C) -> Self {
-        Self::of(Source::Given(client, Handle::try_current().ok()))
+        Self::of(Source::Given(Given {
+            client,
+            runtime: Handle::try_current().ok(),
+            thread: thread::current().id(),
+        }))
     }
 
     fn of(source: Source<C>) -> Self {
@@ -86,8 +100,8 @@ impl<C: Clone + Send + Sync + 'static> Clients<C> {
     {
         let clients = Arc::clone(&self.0);
         Box::pin(async move {
-            if let Source::Given(client, runtime) = &clients.source {
-                return given(client.clone(), runtime.as_ref(), work).await;
+            if let Source::Given(given) = &clients.source {
+                return given.run(operation, work).await;
             }
             match Place::here() {
                 Place::Caller(runtime) => {
@@ -122,12 +136,12 @@ impl<C: Clone + Send + Sync + 'static> Clients<C> {
     {
         let clients = Arc::clone(&self.0);
         let runtime = match &self.0.source {
-            Source::Given(_, runtime) => runtime.clone(),
+            Source::Given(given) => given.runtime.clone(),
             Source::Connect(_) => None,
         };
         Undo::on(runtime, move || async move {
-            if let Source::Given(client, _) = &clients.source {
-                return work(client.clone()).await;
+            if let Source::Given(given) = &clients.source {
+                return work(given.client.clone()).await;
             }
             let client = clients.of_runtime(runtime::own()?);
             work(clients.connected(&client, Home::Tasks).await?).await
@@ -147,8 +161,8 @@ impl<C: Clone + Send + Sync + 'static> Clients<C> {
         feature = "mysql"
     ))]
     pub(crate) fn connected(&self) -> Vec<C> {
-        if let Source::Given(client, _) = &self.0.source {
-            return vec![client.clone()];
+        if let Source::Given(given) = &self.0.source {
+            return vec![given.client.clone()];
         }
         let of_tasks = |(_, client): &(Id, Arc<Lazily<C>>)| Arc::clone(client);
         let tasks: Vec<_> = self.0.by_runtime().iter().map(of_tasks).collect();
@@ -157,18 +171,34 @@ impl<C: Clone + Send + Sync + 'static> Clients<C> {
     }
 }
 
-/// Runs an operation with the program's client: right here in a runtime, else on the client's own, else on cachier's.
-async fn given<C, T, O, F>(client: C, runtime: Option<&Handle>, work: O) -> Result<T, Error>
-where
-    T: Send + 'static,
-    O: FnOnce(C) -> F,
-    F: Future<Output = Result<T, Error>> + Send + 'static,
-{
-    let work = work(client);
-    match (Place::here(), runtime) {
-        (Place::Caller(_), _) => work.await,
-        (_, Some(runtime)) => joined(runtime.spawn(work)).await,
-        (_, None) => joined(runtime::own()?.spawn(work)).await,
+impl<C: Clone> Given<C> {
+    /// Runs an operation: right here in a runtime, else on the client's own, else on cachier's.
+    async fn run<T, O, F>(&self, operation: Operation, work: O) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        O: FnOnce(C) -> F,
+        F: Future<Output = Result<T, Error>> + Send + 'static,
+    {
+        let place = Place::here();
+        if !matches!(place, Place::Caller(_)) && self.is_driven_by_this_thread() {
+            return Err(waits_for_itself(operation));
+        }
+        let work = work(self.client.clone());
+        match (place, self.runtime.clone()) {
+            (Place::Caller(_), _) => work.await,
+            // By way of cachier's: what a thread of the client's runtime itself adds there waits for that very thread.
+            (_, Some(runtime)) => {
+                joined(runtime::own()?.spawn(async move { joined(runtime.spawn(work)).await }))
+                    .await
+            }
+            (_, None) => joined(runtime::own()?.spawn(work)).await,
+        }
+    }
+
+    /// Whether the connections come to a standstill while this thread waits for them.
+    fn is_driven_by_this_thread(&self) -> bool {
+        let has_one_thread = |runtime: &Handle| runtime.runtime_flavor() == CurrentThread;
+        self.runtime.as_ref().is_some_and(has_one_thread) && self.thread == thread::current().id()
     }
 }
 
@@ -285,6 +315,17 @@ async fn joined<T>(task: JoinHandle<Result<T, Error>>) -> Result<T, Error> {
         );
         Err(error.with_source(ended))
     })
+}
+
+fn waits_for_itself(operation: Operation) -> Error {
+    Error::new(
+        ErrorKind::Io,
+        operation,
+        "this thread waits for the store, and should drive the program's connections to it meanwhile",
+    )
+    .with_hint(
+        "hand the client over in a multi-thread runtime, call a function that is async, or let cachier connect by itself",
+    )
 }
 
 fn too_late(operation: Operation) -> Error {

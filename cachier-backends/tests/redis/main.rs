@@ -5,6 +5,8 @@ mod conformance;
 mod contents;
 mod cost;
 mod notifications;
+#[path = "../own_client/mod.rs"]
+mod own_client;
 mod support;
 mod topology;
 mod trouble;

@@ -11,6 +11,7 @@ use futures_lite::future::block_on;
 use rustix::process::Signal;
 use tokio::time::timeout;
 
+use crate::own_client;
 use crate::support::{
     backend, command, created, entry, key, lease, load, private, runtime, scope, store, until, url,
 };
@@ -230,4 +231,14 @@ fn one_backend_serves_runtimes_in_turn_threads_and_other_executors() {
         .await;
         assert_eq!(backend.usage(&scope).await.unwrap().entries, Some(9));
     });
+}
+
+#[test]
+fn a_connection_of_the_program_serves() {
+    let Some(url) = url() else { return };
+    let hand_over = async || {
+        let client = redis::Client::open(url).unwrap();
+        RedisBackend::with_connection_manager(client.get_connection_manager().await.unwrap())
+    };
+    own_client::serves(hand_over, &key(&scope("own"), 1));
 }

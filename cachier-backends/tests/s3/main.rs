@@ -5,5 +5,7 @@ mod conformance;
 mod contents;
 mod cost;
 mod leases;
+#[path = "../own_client/mod.rs"]
+mod own_client;
 mod support;
 mod trouble;

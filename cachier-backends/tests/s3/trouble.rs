@@ -11,9 +11,10 @@ use futures_lite::future::block_on;
 use rustix::process::Signal;
 use tokio::time::timeout;
 
+use crate::own_client;
 use crate::support::{
-    backend, behind_a_proxy, created, entry, key, lease, load, place, private, runtime, scope,
-    store, store_under,
+    backend, behind_a_proxy, client, created, entry, key, lease, load, place, private, runtime,
+    scope, store, store_under,
 };
 
 const LONG: Duration = Duration::from_secs(60);
@@ -239,4 +240,11 @@ fn one_backend_serves_runtimes_in_turn_threads_and_other_executors() {
         blocking::inline(LONG, || block_on(work(8)));
         assert_eq!(backend.usage(&scope).await.unwrap().entries, Some(9));
     });
+}
+
+#[test]
+fn a_client_of_the_program_serves() {
+    let Some(place) = place() else { return };
+    let hand_over = async || S3Backend::with_client(&place.bucket, client(place)).prefix("own");
+    own_client::serves(hand_over, &key(&scope("own"), 1));
 }
