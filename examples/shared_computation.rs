@@ -14,7 +14,9 @@ use cachier::{CallOptions, cachier};
 const PROCESSES: usize = 6;
 
 /// What is worth sharing. The argument makes each run of this program start cold.
-#[cachier(enable_metrics)]
+///
+/// Processes that find no database make it, one after the other, which may take longer than the usual second.
+#[cachier(enable_metrics, operation_timeout = "20s")]
 fn answer(run: &str) -> String {
     say("nobody has it: COMPUTING for two seconds");
     sleep(Duration::from_secs(2));

@@ -136,7 +136,9 @@ fn an_owner_whose_lease_is_over_stores_nothing() {
             let LeaseReply::Granted(late) = backend.lease(&key, None, period).await.unwrap() else {
                 panic!("it is free");
             };
+            let started = Instant::now();
             let next = loop {
+                assert!(started.elapsed() < Duration::from_secs(30), "it never ends");
                 let next = backend
                     .lease(&key, None, Duration::from_secs(9))
                     .await

@@ -12,7 +12,7 @@ use std::thread;
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::wait::PATIENCE;
+use crate::wait::{PATIENCE, until};
 
 const PART: &str = "CACHIER_TEST_PART";
 const SAYS: &str = "part says: ";
@@ -36,7 +36,8 @@ pub fn say(line: impl std::fmt::Display) {
 #[must_use]
 pub fn hear() -> String {
     let mut line = String::new();
-    stdin().read_line(&mut line).expect("a line of the test");
+    let length = stdin().read_line(&mut line).expect("a line of the test");
+    assert!(length > 0, "the test is gone");
     line.trim_end().to_owned()
 }
 
@@ -163,11 +164,16 @@ impl Process {
     /// Waits until it has ended well.
     ///
     /// # Panics
-    /// When it has not.
+    /// When it has not, or does not end.
     #[track_caller]
     pub fn finish(mut self) {
         drop(self.input.take());
-        assert!(self.child.wait().expect("it ends").success());
+        let mut ended = None;
+        until("the process ends", || {
+            ended = self.child.try_wait().expect("it can be asked");
+            ended.is_some()
+        });
+        assert!(ended.is_some_and(|status| status.success()), "{ended:?}");
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{LONG, Subject, entry, moment, succeeded, until};
+use super::{LONG, Subject, entry, moment, skip, succeeded, until};
 use crate::backend::{Capability, LeaseReply, Renewal, StoreReply, StoreRequest};
 
 pub(super) async fn one_lease_at_a_time(subject: &Subject) {
@@ -187,7 +187,7 @@ pub(super) async fn a_newer_entry_is_not_overwritten(subject: &Subject) {
 pub(super) async fn whoever_waits_learns_of_the_entry(subject: &Subject) {
     let key = subject.key(1);
     let Some(wait) = subject.other.wait(&key, None) else {
-        eprintln!("skipped: `{}` does not notify", subject.backend.kind());
+        skip(&format!("`{}` does not notify", subject.backend.kind()));
         return;
     };
     subject.store(&key, &entry(b"one")).await;

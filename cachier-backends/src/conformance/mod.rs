@@ -29,6 +29,7 @@ mod limits;
 
 use std::future::Future;
 use std::hash::{BuildHasher, RandomState};
+use std::io::Write;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -143,7 +144,7 @@ impl Subject {
     fn has(&self, capability: Capability) -> bool {
         let has = self.backend.capabilities().has(capability);
         if !has {
-            eprintln!("skipped: `{}` has no {capability:?}", self.backend.kind());
+            skip(&format!("`{}` has no {capability:?}", self.backend.kind()));
         }
         has
     }
@@ -213,6 +214,12 @@ fn succeeded<T>(result: Result<T, crate::Error>) -> T {
         Ok(value) => value,
         Err(error) => panic!("the backend failed: {error:#}"),
     }
+}
+
+/// Says on the screen what is skipped, although the harness keeps what tests print to itself.
+fn skip(what: &str) {
+    // Nobody to tell is no reason to fail.
+    let _ = writeln!(std::io::stderr(), "skipped: {what}");
 }
 
 /// Asks again and again until the answer is yes, under whatever executor this runs.

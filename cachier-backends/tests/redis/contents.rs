@@ -148,12 +148,13 @@ fn an_owner_whose_lease_has_ended_changes_nothing() {
             Ok(LeaseReply::Granted(lease)) => Some(lease),
             _ => None,
         };
-        let next = loop {
-            if let Some(lease) = free().await {
-                break lease;
-            }
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        };
+        let mut next = None;
+        until("the lease ends", async || {
+            next = free().await;
+            next.is_some()
+        })
+        .await;
+        let next = next.unwrap();
         assert_eq!(backend.renew(&late).await.unwrap(), Renewal::Lost);
         let (newer, outdated) = (entry(b"newer"), entry(b"outdated"));
         let request = StoreRequest::new(&newer, created()).under(next);

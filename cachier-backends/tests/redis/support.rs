@@ -114,7 +114,7 @@ pub(crate) async fn lease(backend: &RedisBackend, key: &Key, period: Duration) -
 }
 
 /// Asks again and again until the answer is yes.
-pub(crate) async fn until<F: Future<Output = bool>>(what: &str, mut ask: impl FnMut() -> F) {
+pub(crate) async fn until(what: &str, mut ask: impl AsyncFnMut() -> bool) {
     let started = Instant::now();
     while !ask().await {
         assert!(

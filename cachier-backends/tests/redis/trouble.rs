@@ -173,7 +173,7 @@ fn a_server_that_hung_is_used_again() {
         }
         server.server().unwrap().signal(Signal::CONT);
         assert_eq!(load(&backend, &key).await, Some(entry(b"value")));
-        command(server.url(), &["CLIENT", "PAUSE", "600"]);
+        command(server.url(), &["CLIENT", "PAUSE", "3000"]);
         assert!(timeout(limit, backend.load(&key)).await.is_err());
         assert_eq!(load(&backend, &key).await, Some(entry(b"value")));
     });

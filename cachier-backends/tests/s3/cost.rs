@@ -75,7 +75,9 @@ fn to_replace_an_entry_takes_five_requests_and_one_that_nobody_waits_for() {
         let mut meter = Meter::on(&server);
         let lease = lease(&backend, &key, LONG).await;
         store_under(&backend, &key, b"new", lease).await;
+        let started = std::time::Instant::now();
         while !server.requests().contains_key("DeleteObject") {
+            assert!(started.elapsed() < LONG, "the lease stays");
             tokio::task::yield_now().await;
         }
         let foreground = [("GetObject", 1), ("HeadObject", 2), ("PutObject", 2)];

@@ -1,6 +1,6 @@
 //! One owner at a time, by the clock of the server.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use aws_sdk_s3::types::Object;
 use cachier_backends::{Backend, Key, LeaseReply, Renewal, StoreReply};
@@ -49,7 +49,9 @@ fn who_returns_after_the_lease_was_followed_by_another_stores_and_releases_nothi
     let (backend, key) = (backend(place), key(&scope("late"), 1));
     runtime().block_on(async {
         let late = lease(&backend, &key, Duration::from_millis(50)).await;
+        let started = Instant::now();
         let next = loop {
+            assert!(started.elapsed() < PERIOD / 2, "it never ends");
             if let LeaseReply::Granted(lease) = ask(&backend, &key, PERIOD).await {
                 break lease;
             }
@@ -101,7 +103,9 @@ fn an_owner_finds_its_lease_again_when_the_answer_to_a_renewal_was_lost() {
                 let heard =
                     async { panic!("an answer was heard: {:?}", backend.renew(&lease).await) };
                 let renewed = async {
+                    let started = Instant::now();
                     while etag_of_lease(place, key, object).await == before {
+                        assert!(started.elapsed() < PERIOD / 2, "it is never renewed");
                         sleep(Duration::from_millis(1)).await;
                     }
                 };

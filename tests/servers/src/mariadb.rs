@@ -1,13 +1,12 @@
 //! MariaDB.
 
 use std::env;
-use std::io::Write;
 use std::path::PathBuf;
 use std::process::Command;
 
 use tempfile::TempDir;
 
-use crate::{Server, StoreServer, folder, free_port, mortal, program};
+use crate::{Server, StoreServer, folder, free_port, mortal, program, skip};
 
 /// Names a server that is there already.
 const VARIABLE: &str = "CACHIER_TEST_MARIADB_URL";
@@ -28,10 +27,9 @@ pub fn start() -> Option<StoreServer> {
 #[must_use]
 pub fn start_private() -> Option<StoreServer> {
     let Some(programs) = Programs::find() else {
-        let _ = writeln!(
-            std::io::stderr(),
-            "skipped: mariadbd is not installed (`apt install mariadb-server`, or name a server in {VARIABLE})"
-        );
+        skip(&format!(
+            "mariadbd is not installed (`apt install mariadb-server`, or name a server in {VARIABLE})"
+        ));
         return None;
     };
     let port = free_port();
@@ -93,6 +91,7 @@ impl Programs {
             .args([
                 "--innodb-flush-log-at-trx-commit=0",
                 "--performance-schema=OFF",
+                "--max-connections=1000",
             ])
             .arg(&port_option)
             .args([

@@ -1,13 +1,12 @@
 //! MongoDB: a `mongod` on the path, or the one that `get-mongod` beside this crate has fetched.
 
 use std::env;
-use std::io::Write;
 use std::net::{Ipv4Addr, TcpStream};
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
-use crate::{Server, StoreServer, folder, free_port, mortal, program_or_fetched};
+use crate::{Server, StoreServer, folder, free_port, mortal, program_or_fetched, skip};
 
 /// Names a server that is there already.
 const VARIABLE: &str = "CACHIER_TEST_MONGO_URL";
@@ -52,11 +51,9 @@ fn serve(program: &Path, folder: TempDir, port: u16, options: &[&str]) -> Server
 fn installed() -> Option<PathBuf> {
     let found = program_or_fetched("mongod");
     if found.is_none() {
-        // Nobody to tell is no reason to fail.
-        let _ = writeln!(
-            std::io::stderr(),
-            "skipped: mongod is not installed (run `tests/servers/get-mongod`, or name a server in {VARIABLE})"
-        );
+        skip(&format!(
+            "mongod is not installed (run `tests/servers/get-mongod`, or name a server in {VARIABLE})"
+        ));
     }
     found
 }

@@ -2,7 +2,6 @@
 
 use std::env;
 use std::fs;
-use std::io::Write;
 use std::net::{Ipv4Addr, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -10,7 +9,7 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-use crate::{Server, StoreServer, folder, free_port, program};
+use crate::{Server, StoreServer, folder, free_port, program, skip};
 
 /// Names a server that is there already.
 const VARIABLE: &str = "CACHIER_TEST_POSTGRES_URL";
@@ -31,10 +30,9 @@ pub fn start() -> Option<StoreServer> {
 #[must_use]
 pub fn start_private() -> Option<StoreServer> {
     let Some(programs) = installed() else {
-        let _ = writeln!(
-            std::io::stderr(),
-            "skipped: postgres is not installed (`apt install postgresql`, or name a server in {VARIABLE})"
-        );
+        skip(&format!(
+            "postgres is not installed (`apt install postgresql`, or name a server in {VARIABLE})"
+        ));
         return None;
     };
     let (folder, port) = (made(&programs), free_port());
@@ -93,7 +91,7 @@ fn serve(programs: &Path, folder: TempDir, port: u16) -> Server {
         "listen_addresses=127.0.0.1",
         "unix_socket_directories=",
         "fsync=off",
-        "max_connections=200",
+        "max_connections=1000",
     ] {
         command.args(["-c", setting]);
     }

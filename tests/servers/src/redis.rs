@@ -6,11 +6,13 @@ use std::net::{Ipv4Addr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-use crate::{Server, StoreServer, folder, free_port, mortal, program, program_or_fetched};
+use crate::{
+    PATIENCE, Server, StoreServer, folder, free_port, mortal, program, program_or_fetched, skip,
+};
 
 /// Names a server that is there already.
 const VARIABLE: &str = "CACHIER_TEST_REDIS_URL";
@@ -37,11 +39,10 @@ pub fn start_valkey() -> Option<StoreServer> {
         return Some(StoreServer::found(url));
     }
     let Some(program) = program_or_fetched("valkey-server") else {
-        let _ = writeln!(
-            std::io::stderr(),
-            "skipped: valkey-server is not installed (run `tests/servers/get-valkey`, or name a server in \
+        skip(&format!(
+            "valkey-server is not installed (run `tests/servers/get-valkey`, or name a server in \
              CACHIER_TEST_VALKEY_URL)"
-        );
+        ));
         return None;
     };
     let server = serve_program(&program, folder(), free_port(), &[]);
@@ -108,13 +109,7 @@ pub struct Cluster {
 #[must_use]
 pub fn start_cluster() -> Option<Cluster> {
     let client = installed("redis-cli")?;
-    let node = |_| {
-        serve(
-            "redis-server",
-            cluster_port(),
-            &["--cluster-enabled", "yes"],
-        )
-    };
+    let node = |_| serve("redis-server", free_port(), &["--cluster-enabled", "yes"]);
     let nodes: Vec<_> = (0..3).map(node).collect::<Option<_>>()?;
     let addresses = nodes.iter().map(address);
     let created = Command::new(client)
@@ -191,23 +186,15 @@ fn until_joined(node: &Server) {
         let state = ask(node.port(), "CLUSTER INFO\r\n");
         state.is_some_and(|text| text.contains("cluster_state:ok"))
     };
+    let started = Instant::now();
     while !is_joined() {
+        assert!(started.elapsed() < PATIENCE, "the nodes form no cluster");
         thread::sleep(Duration::from_millis(10));
     }
 }
 
 fn address(server: &Server) -> String {
     format!("127.0.0.1:{}", server.port())
-}
-
-/// A free port whose 10000th successor exists: nodes of a cluster talk to each other there.
-fn cluster_port() -> u16 {
-    loop {
-        let port = free_port();
-        if port < 55_000 {
-            return port;
-        }
-    }
 }
 
 fn serve(name: &str, port: u16, options: &[&str]) -> Option<Server> {
@@ -239,11 +226,10 @@ fn ask(port: u16, line: &str) -> Option<String> {
 fn installed(name: &str) -> Option<PathBuf> {
     let found = program(&[name]);
     if found.is_none() {
-        let _ = writeln!(
-            std::io::stderr(),
-            "skipped: {name} is not installed (`apt install redis-server redis-sentinel redis-tools openssl`, or name a server \
+        skip(&format!(
+            "{name} is not installed (`apt install redis-server redis-sentinel redis-tools openssl`, or name a server \
              in {VARIABLE})"
-        );
+        ));
     }
     found
 }

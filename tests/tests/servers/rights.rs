@@ -96,7 +96,10 @@ fn reader(subject: &Subject) -> String {
             with("reader:pw")
         }
         Store::Postgres => {
-            let user = "CREATE ROLE reading LOGIN PASSWORD 'pw'; \
+            // A server that was there may know the user already.
+            let user = "DO $$ BEGIN IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'reading') \
+                        THEN DROP OWNED BY reading; DROP ROLE reading; END IF; END $$; \
+                        CREATE ROLE reading LOGIN PASSWORD 'pw'; \
                         GRANT SELECT ON cachier_entries, cachier_entries_schema TO reading";
             runtime().block_on(async {
                 let mut connection = PgConnection::connect(address).await.unwrap();
@@ -106,7 +109,7 @@ fn reader(subject: &Subject) -> String {
             with("reading:pw")
         }
         Store::MariaDb => {
-            let user = "CREATE USER reading@'%' IDENTIFIED BY 'pw'; \
+            let user = "CREATE OR REPLACE USER reading@'%' IDENTIFIED BY 'pw'; \
                         GRANT SELECT ON cachier_entries TO reading@'%'; \
                         GRANT SELECT ON cachier_entries_schema TO reading@'%'";
             runtime().block_on(async {

@@ -3,13 +3,14 @@
 use std::any::Any;
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use cachier::testing::isolated;
 use cachier::{
     Backend, Blocking, BoxFuture, Capabilities, EntryVersion, Error, Figures, FileBackend, Key,
     Lease, LeaseReply, Loaded, MongoBackend, RedisBackend, Renewal, S3Backend, Scope, SqlBackend,
-    StoreReply, StoreRequest, Usage, WaitObserver, Watch, Watcher, register_backend,
+    StoreReply, StoreRequest, Usage, WaitObserver, Watch, Watcher, global_params, register_backend,
+    set_global_params,
 };
 use cachier_servers::s3::Place;
 use cachier_servers::{StoreServer, free_port};
@@ -59,6 +60,9 @@ impl Store {
             ));
         };
         isolated(|| {
+            // The first use of a store takes long while other servers start, and a busy machine more: what is not about
+            // time has enough of it.
+            set_global_params(global_params().operation_timeout(Duration::from_secs(60)));
             let subject = subject(address);
             subject.register();
             run(&subject);
@@ -212,9 +216,13 @@ impl Subject {
 
     /// The address before and from its port on.
     fn split(&self) -> (&str, &str) {
-        const HOST: &str = "127.0.0.1:";
-        let port = self.address.find(HOST).expect("the address of a server") + HOST.len();
-        self.address.split_at(port)
+        let hosts = ["127.0.0.1:", "localhost:"];
+        let port = hosts
+            .iter()
+            .find_map(|host| Some(self.address.find(host)? + host.len()));
+        self.address.split_at(
+            port.expect("a server on this machine, with its port: a proxy stands before it"),
+        )
     }
 
     /// Starts a process that runs this test, with a part to play, in the namespace of that name.
@@ -294,7 +302,7 @@ impl Backend for Spied {
         &'a self,
         key: &'a Key,
         seen: Option<&'a EntryVersion>,
-        period: std::time::Duration,
+        period: Duration,
     ) -> BoxFuture<'a, LeaseReply> {
         self.backend.lease(key, seen, period)
     }

@@ -5,14 +5,13 @@ mod moto;
 use std::collections::BTreeMap;
 use std::env;
 use std::fs;
-use std::io::Write;
 use std::net::{Ipv4Addr, TcpStream};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use tempfile::TempDir;
 
-use crate::{Server, fetched, folder, free_port, mortal};
+use crate::{Server, fetched, folder, free_port, mortal, skip};
 pub use moto::{start_moto, start_private_moto};
 
 /// Names a server that is there already: `http://access-key:secret@host:port/bucket`.
@@ -195,11 +194,9 @@ fn installed() -> Option<PathBuf> {
     let built = fetched("s3-server");
     let found = built.is_file().then_some(built);
     if found.is_none() {
-        // Nobody to tell is no reason to fail.
-        let _ = writeln!(
-            std::io::stderr(),
-            "skipped: no S3 server is built (run `tests/servers/get-s3-server`, or name a server in {VARIABLE})"
-        );
+        skip(&format!(
+            "no S3 server is built (run `tests/servers/get-s3-server`, or name a server in {VARIABLE})"
+        ));
     }
     found
 }

@@ -6,7 +6,7 @@ use std::net::{Ipv4Addr, TcpStream};
 use std::path::PathBuf;
 
 use super::{BUCKET, Place, S3};
-use crate::{Server, fetched, folder, free_port, mortal};
+use crate::{Server, fetched, folder, free_port, mortal, skip};
 
 /// Names a server that is there already: `http://access-key:secret@host:port/bucket`.
 const VARIABLE: &str = "CACHIER_TEST_MOTO_URL";
@@ -54,10 +54,9 @@ fn installed() -> Option<PathBuf> {
     let python = fetched("moto/bin/python");
     let found = python.is_file().then_some(python);
     if found.is_none() {
-        let _ = writeln!(
-            std::io::stderr(),
-            "skipped: moto is not installed (run `tests/servers/get-moto`, or name a server in {VARIABLE})"
-        );
+        skip(&format!(
+            "moto is not installed (run `tests/servers/get-moto`, or name a server in {VARIABLE})"
+        ));
     }
     found
 }
