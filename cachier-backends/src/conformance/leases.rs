@@ -1,8 +1,9 @@
 //! Leases: one owner at a time, and nothing stored that is not wanted any more.
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
-use super::{LONG, Subject, entry, moment, skip, succeeded, until};
+use super::{LONG, Subject, all, entry, moment, skip, succeeded, until};
 use crate::backend::{Capability, LeaseReply, Renewal, StoreReply, StoreRequest};
 
 pub(super) async fn one_lease_at_a_time(subject: &Subject) {
@@ -182,6 +183,72 @@ pub(super) async fn a_newer_entry_is_not_overwritten(subject: &Subject) {
     assert_eq!(subject.bytes(&key).await, Some(entry(b"newer")));
     let seen = subject.version(&key).await;
     let _lease = subject.lease(&key, seen.as_ref()).await;
+}
+
+pub(super) async fn of_many_that_ask_at_once_one_is_the_owner(subject: &Subject) {
+    if !subject.has(Capability::Leases) {
+        return;
+    }
+    for number in 0..4 {
+        let key = subject.key(number);
+        let backends = [&subject.backend, &subject.other];
+        let asking = (0..16).map(|asker| backends[asker % 2].lease(&key, None, LONG));
+        let replies: Vec<_> = all(asking.collect())
+            .await
+            .into_iter()
+            .map(succeeded)
+            .collect();
+        let granted = |reply: &&LeaseReply| matches!(reply, LeaseReply::Granted(_));
+        assert_eq!(replies.iter().filter(granted).count(), 1, "{replies:?}");
+    }
+}
+
+pub(super) async fn who_was_followed_by_another_stores_and_releases_nothing(subject: &Subject) {
+    if !subject.has(Capability::Leases) {
+        return;
+    }
+    let key = subject.key(1);
+    // On nothing, and on an entry.
+    for value in [b"one", b"two"] {
+        let before = succeeded(subject.backend.load(&key).await);
+        let seen = before.as_ref().map(|loaded| &loaded.version);
+        let late = subject
+            .backend
+            .lease(&key, seen, Duration::from_millis(100))
+            .await;
+        let LeaseReply::Granted(late) = succeeded(late) else {
+            panic!("the lease was not granted");
+        };
+        if late.period().is_none() {
+            return skip("its leases do not end by themselves");
+        }
+        let next = OnceLock::new();
+        until("the lease ends", || async {
+            let reply = succeeded(subject.other.lease(&key, seen, LONG).await);
+            if let LeaseReply::Granted(lease) = reply {
+                return next.set(lease).is_ok();
+            }
+            false
+        })
+        .await;
+        let Some(next) = next.into_inner() else {
+            panic!("it was granted")
+        };
+        assert_eq!(succeeded(subject.backend.renew(&late).await), Renewal::Lost);
+        succeeded(subject.backend.release(late.share()).await);
+        let third = subject.request(&key, seen).await;
+        assert!(matches!(third, LeaseReply::Held), "{third:?}");
+        let outdated = entry(b"outdated");
+        let request = StoreRequest::new(&outdated, moment(0)).under(late);
+        let reply = subject.try_store(request, &key).await;
+        assert_eq!(reply, StoreReply::Superseded);
+        assert_eq!(before, succeeded(subject.backend.load(&key).await));
+        let newer = entry(value);
+        let request = StoreRequest::new(&newer, moment(0)).under(next);
+        let reply = succeeded(subject.other.store(&key, request).await);
+        assert_eq!(reply, StoreReply::Stored { evicted: 0 });
+        assert_eq!(subject.bytes(&key).await, Some(newer));
+    }
 }
 
 pub(super) async fn whoever_waits_learns_of_the_entry(subject: &Subject) {

@@ -27,15 +27,16 @@ mod entries;
 mod leases;
 mod limits;
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::hash::{BuildHasher, RandomState};
 use std::io::Write;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::{Duration, SystemTime};
 
 use crate::backend::{
-    Backend, Capability, EntryVersion, Lease, LeaseReply, StoreReply, StoreRequest,
+    Backend, BoxFuture, Capability, EntryVersion, Lease, LeaseReply, StoreReply, StoreRequest,
 };
 use crate::entry::{self, Header};
 use crate::key::{Key, KeyHash, Scope, Version};
@@ -79,6 +80,8 @@ macro_rules! for_each_conformance_property {
             leases: clear_ends_the_leases,
             leases: clear_leases_ends_the_leases_alone,
             leases: a_newer_entry_is_not_overwritten,
+            leases: of_many_that_ask_at_once_one_is_the_owner,
+            leases: who_was_followed_by_another_stores_and_releases_nothing,
             leases: whoever_waits_learns_of_the_entry,
             limits: the_oldest_go_when_it_is_full,
             limits: what_exceeds_the_capacity_is_refused,
@@ -214,6 +217,26 @@ fn succeeded<T>(result: Result<T, crate::Error>) -> T {
         Ok(value) => value,
         Err(error) => panic!("the backend failed: {error:#}"),
     }
+}
+
+/// What all of these come to, under whatever executor this runs.
+async fn all<T>(mut waiting: Vec<BoxFuture<'_, T>>) -> Vec<Result<T, crate::Error>> {
+    let mut done = Vec::new();
+    poll_fn(|context| {
+        waiting.retain_mut(|future| match future.as_mut().poll(context) {
+            Poll::Ready(reply) => {
+                done.push(reply);
+                false
+            }
+            Poll::Pending => true,
+        });
+        match waiting.is_empty() {
+            true => Poll::Ready(()),
+            false => Poll::Pending,
+        }
+    })
+    .await;
+    done
 }
 
 /// Says on the screen what is skipped, although the harness keeps what tests print to itself.
