@@ -190,10 +190,10 @@ fn an_answer_that_breaks_off_is_an_error_and_no_value() {
         store(&backend(place), &key, &[7; 4 << 20]).await;
         let backend = backend(&behind);
         assert!(load(&backend, &key).await.is_some());
-        proxy.break_after(20);
+        proxy.break_one_in(20);
         let error = backend.load(&key).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Connect, "{error:#}");
-        proxy.break_after(0);
+        proxy.break_one_in(0);
         assert!(load(&backend, &key).await.is_some());
     });
 }

@@ -20,9 +20,10 @@ struct State {
     is_hung: AtomicBool,
     refuses: AtomicBool,
     is_mute: AtomicBool,
-    /// A connection breaks after so many pieces; 0 is never.
-    break_after: AtomicU64,
+    /// A connection breaks with one piece in so many; 0 is never.
+    break_one_in: AtomicU64,
     pieces: AtomicU64,
+    broken: AtomicU64,
     round_trips: AtomicU64,
     is_closed: AtomicBool,
     connections: Mutex<Vec<TcpStream>>,
@@ -91,9 +92,15 @@ impl Proxy {
         }
     }
 
-    /// Breaks a connection with every so many pieces that pass; 0 breaks none.
-    pub fn break_after(&self, pieces: u64) {
-        self.state.break_after.store(pieces, Ordering::Relaxed);
+    /// Breaks a connection with one piece in so many, as if by chance, and yet the same ones each time; 0 breaks none.
+    pub fn break_one_in(&self, pieces: u64) {
+        self.state.break_one_in.store(pieces, Ordering::Relaxed);
+    }
+
+    /// How many connections it has broken so.
+    #[must_use]
+    pub fn broken(&self) -> u64 {
+        self.state.broken.load(Ordering::Relaxed)
     }
 
     /// How often a client has spoken after the server had: the requests of a client that waits for each answer.
@@ -162,6 +169,19 @@ impl State {
         }
     }
 
+    /// Whether the connection breaks at this piece.
+    fn is_to_break(&self) -> bool {
+        let one_in = self.break_one_in.load(Ordering::Relaxed);
+        if one_in == 0 {
+            return false;
+        }
+        let piece = self.pieces.fetch_add(1, Ordering::Relaxed);
+        // The upper bits of a multiple of the golden ratio are spread evenly, without a pattern that a client could meet.
+        let spread = piece.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let mixed = (spread ^ (spread >> 29)).wrapping_mul(0xbf58_476d_1ce4_e5b9) >> 32;
+        mixed.is_multiple_of(one_in)
+    }
+
     fn pass_on(
         &self,
         mut from: &TcpStream,
@@ -184,9 +204,8 @@ impl State {
             while self.is_hung.load(Ordering::Relaxed) {
                 thread::sleep(Duration::from_millis(5));
             }
-            let passed = self.pieces.fetch_add(1, Ordering::Relaxed) + 1;
-            let break_after = self.break_after.load(Ordering::Relaxed);
-            if break_after > 0 && passed.is_multiple_of(break_after) {
+            if self.is_to_break() {
+                self.broken.fetch_add(1, Ordering::Relaxed);
                 return Ok(());
             }
             to.write_all(&piece[..length])?;

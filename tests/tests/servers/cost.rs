@@ -14,6 +14,9 @@ use crate::store::{Store, Subject};
 crate::on_every_server! {
     a_hit_is_one_request_and_a_miss_three
 }
+crate::on_every_store!(@ s3: S3, [
+    a_hit_is_one_request_and_a_miss_three
+]);
 mod figures {
     use super::the_store_tells_its_figures;
 

@@ -36,35 +36,49 @@ fn tier(number: u64) -> Option<Tier> {
     double::call_detailed(CallOptions::new(), number).tier
 }
 
-/// Waits until the subscription stands: what happens before it does is not heard of.
 fn near(number: u64) {
     double(number);
     until("it is near", || tier(number) == Some(Tier::Near));
 }
 
-/// Has another process do something, and waits until the value is near no longer.
-#[track_caller]
-fn reaches_us(subject: &Subject, number: u64, act: impl Fn()) {
-    let mut waited = Duration::MAX;
-    // The first change may come before the subscription stands.
-    for _ in 0..5 {
-        near(number);
-        in_another_process(|| {
-            subject.register();
-            act();
-        });
+/// Has another process do something; when it did.
+fn elsewhere(subject: &Subject, act: impl Fn()) -> Instant {
+    in_another_process(|| {
+        subject.register();
         let acted = Instant::now();
+        act();
+        acted
+    })
+}
+
+/// Waits until changes are heard of. That the subscription stands is heard of as a change, too.
+fn listens(subject: &Subject) {
+    const SENTINEL: u64 = u64::MAX >> 1;
+    until("changes are heard of", || {
+        near(SENTINEL);
+        let acted = elsewhere(subject, || drop(double::invalidate(SENTINEL)));
         while acted.elapsed() < Duration::from_secs(1) {
-            if tier(number) != Some(Tier::Near) {
-                waited = acted.elapsed();
-                break;
+            if tier(SENTINEL) != Some(Tier::Near) {
+                return true;
             }
         }
-        if waited != Duration::MAX {
-            break;
-        }
-    }
-    assert!(waited < Duration::from_secs(1), "nothing was heard of it");
+        false
+    });
+}
+
+/// Has another process do something again and again, and waits each time until the value is near no longer.
+#[track_caller]
+fn reaches_us(subject: &Subject, number: u64, act: impl Fn()) {
+    listens(subject);
+    let mut waited = [(); 5].map(|()| {
+        near(number);
+        let acted = elsewhere(subject, &act);
+        until("it is heard of", || tier(number) != Some(Tier::Near));
+        acted.elapsed()
+    });
+    waited.sort_unstable();
+    // A busy machine may be late now and then.
+    assert!(waited[2] < Duration::from_secs(1), "{waited:?}");
 }
 
 fn an_invalidation_reaches_the_near_tiers_of_others_within_a_second(subject: &Subject) {
@@ -86,9 +100,7 @@ fn a_clear_reaches_the_near_tiers_of_others_within_a_second(subject: &Subject) {
 
 fn what_this_process_stores_stays_near(subject: &Subject) {
     // From now on changes are heard of, one's own too.
-    reaches_us(subject, 1000, || {
-        double::invalidate(1000).unwrap();
-    });
+    listens(subject);
     for number in 0..20 {
         double(number);
     }

@@ -18,6 +18,7 @@ crate::on_every_store! {
     eight_processes_of_fifty_tasks_compute_once
     a_killed_owner_is_followed_by_another
     a_stopped_owner_does_not_overwrite_a_newer_value
+    a_stopped_owner_does_not_overwrite_what_replaced_a_stale_value
     what_another_process_forgets_during_a_computation_is_not_stored
 }
 
@@ -65,21 +66,26 @@ fn plays_a_part() -> bool {
             let callers = Callers::new().in_tasks(50, || owner_async(1));
             fifty(callers, owner_async::metrics());
         }
-        "call" => {
-            set_global_params(global_params().lease_period(PERIOD));
-            thread::spawn(|| {
-                until_waiting(owner::metrics(), 1);
-                say("waiting");
-            });
-            let call = owner::call_detailed(CallOptions::new(), 1);
-            say(format!("{} {}", call.value, call.outcome));
-        }
+        "call" => call(CallOptions::new()),
+        // What is stored is stale for this one.
+        "call anew" => call(CallOptions::new().max_age(Duration::from_millis(1))),
+        "precache" => say(format!("{:?}", owner::precache_value(1, 0))),
         "peek" => say(format!("{:?}", owner::peek(1).unwrap())),
         "invalidate" => say(owner::invalidate(1).unwrap()),
         "clear" => say(format!("{:?}", owner::clear_cache().unwrap())),
         part => panic!("no part `{part}`"),
     }
     true
+}
+
+fn call(options: CallOptions) {
+    set_global_params(global_params().lease_period(PERIOD));
+    thread::spawn(|| {
+        until_waiting(owner::metrics(), 1);
+        say("waiting");
+    });
+    let call = owner::call_detailed(options, 1);
+    say(format!("{} {}", call.value, call.outcome));
 }
 
 fn fifty(callers: Callers<u32>, metrics: &CacheMetrics) {
@@ -142,12 +148,10 @@ fn compute_once(subject: &Subject, part: &str) {
 }
 
 /// Starts callers until one computes and the others wait; the owner comes first.
-fn start_callers(subject: &Subject, count: usize, namespace: &str) -> Vec<Process> {
-    let owner = subject.start("call", namespace);
+fn start_callers(subject: &Subject, part: &str, count: usize, namespace: &str) -> Vec<Process> {
+    let owner = subject.start(part, namespace);
     assert_eq!(owner.line(), "computing");
-    let others: Vec<_> = (1..count)
-        .map(|_| subject.start("call", namespace))
-        .collect();
+    let others: Vec<_> = (1..count).map(|_| subject.start(part, namespace)).collect();
     for other in &others {
         assert_eq!(other.line(), "waiting");
     }
@@ -158,7 +162,7 @@ fn a_killed_owner_is_followed_by_another(subject: &Subject) {
     if plays_a_part() {
         return;
     }
-    let mut callers = start_callers(subject, 3, &unique("killed"));
+    let mut callers = start_callers(subject, "call", 3, &unique("killed"));
     callers.remove(0).kill();
     let killed = Instant::now();
     let mut next = None;
@@ -192,8 +196,23 @@ fn a_stopped_owner_does_not_overwrite_a_newer_value(subject: &Subject) {
         // The lock of a file stays with an owner that is stopped.
         return;
     }
-    let namespace = unique("stopped");
-    let mut callers = start_callers(subject, 2, &namespace);
+    is_overtaken(subject, "call", &unique("stopped"));
+}
+
+fn a_stopped_owner_does_not_overwrite_what_replaced_a_stale_value(subject: &Subject) {
+    if plays_a_part() || subject.store == Store::File {
+        return;
+    }
+    let namespace = unique("stopped anew");
+    let precache = subject.start("precache", &namespace);
+    assert_eq!(precache.line(), "Ok(())");
+    precache.finish();
+    is_overtaken(subject, "call anew", &namespace);
+}
+
+/// An owner is stopped, another one follows, and the first goes on.
+fn is_overtaken(subject: &Subject, part: &str, namespace: &str) {
+    let mut callers = start_callers(subject, part, 2, namespace);
     callers[0].signal(Signal::STOP);
     // The next owner follows when the lease is over.
     assert_eq!(callers[1].line(), "computing");
@@ -208,7 +227,7 @@ fn a_stopped_owner_does_not_overwrite_a_newer_value(subject: &Subject) {
         newer,
         "each has its own value"
     );
-    let peek = subject.start("peek", &namespace);
+    let peek = subject.start("peek", namespace);
     assert_eq!(peek.line(), format!("Some({newer})"));
     peek.finish();
     callers.into_iter().for_each(Process::finish);
@@ -223,7 +242,7 @@ fn what_another_process_forgets_during_a_computation_is_not_stored(subject: &Sub
         ("clear", &["Some(0)", "None"]),
     ] {
         let namespace = unique(part);
-        let mut owner = start_callers(subject, 1, &namespace).remove(0);
+        let mut owner = start_callers(subject, "call", 1, &namespace).remove(0);
         let ask = |part: &str| {
             let process = subject.start(part, &namespace);
             let line = process.line();

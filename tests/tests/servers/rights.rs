@@ -2,6 +2,7 @@
 
 use cachier::{CallOptions, ErrorKind, Outcome, cachier};
 use cachier_metrics::{ErrorLabel, Operation};
+use cachier_servers::s3::Place;
 use cachier_tests::callers::{Callers, runtime};
 use sqlx::{AssertSqlSafe, Connection, MySqlConnection, PgConnection};
 
@@ -10,6 +11,9 @@ use crate::store::{Store, Subject};
 crate::on_every_server! {
     who_may_only_read_is_served_and_computes_the_rest
 }
+crate::on_every_store!(@ s3: S3, [
+    who_may_only_read_is_served_and_computes_the_rest
+]);
 crate::on_every_store!(@ sqlite: Sqlite, [
     who_may_only_read_is_served_and_computes_the_rest
 ]);
@@ -76,7 +80,13 @@ fn reader(subject: &Subject) -> String {
         format!("{scheme}://{user}@{server}")
     };
     match subject.store {
-        Store::File | Store::S3 | Store::Moto => unreachable!("their rights are not tried here"),
+        Store::S3 => {
+            let mut place = Place::parse(address).unwrap();
+            // Whom the server knows.
+            place.access_key = "reader".to_owned();
+            place.secret = "the-secret-of-the-reader".to_owned();
+            place.url()
+        }
         Store::Sqlite => format!("{address}?mode=ro"),
         Store::Redis => {
             let mut client = ::redis::Client::open(address.as_str()).unwrap();
@@ -120,6 +130,7 @@ fn reader(subject: &Subject) -> String {
             with("reading:pw")
         }
         Store::Mongo => with(guarded_mongo::READER).replace("?authSource=admin", ""),
+        store => unreachable!("the rights of {store:?} are not tried here"),
     }
 }
 

@@ -22,6 +22,9 @@ use futures_lite::future::block_on;
 pub(crate) enum Store {
     File,
     Redis,
+    Cluster,
+    Sentinel,
+    Valkey,
     Sqlite,
     Postgres,
     MariaDb,
@@ -104,6 +107,15 @@ impl Store {
             Self::File => return Some(in_folder("", "cache")),
             Self::Sqlite => return Some(in_folder("sqlite:", "cache.db")),
             Self::Redis => cachier_servers::redis::start()?,
+            Self::Valkey => cachier_servers::redis::start_valkey()?,
+            Self::Cluster => {
+                let servers = cachier_servers::redis::start_cluster()?;
+                return Some((servers.url(), Box::new(servers)));
+            }
+            Self::Sentinel => {
+                let servers = cachier_servers::redis::start_watched()?;
+                return Some((servers.url(), Box::new(servers)));
+            }
             Self::Postgres => cachier_servers::postgres::start()?,
             Self::MariaDb => cachier_servers::mariadb::start()?,
             Self::Mongo => cachier_servers::mongo::start()?,
@@ -122,7 +134,9 @@ impl Store {
     /// A server that a test has for itself, to stop and to kill.
     pub(crate) fn private(self) -> Option<StoreServer> {
         match self {
-            Self::File | Self::Sqlite | Self::S3 | Self::Moto => None,
+            Self::File | Self::Sqlite | Self::Moto => None,
+            Self::Cluster | Self::Sentinel | Self::Valkey => None,
+            Self::S3 => cachier_servers::s3::start_private_store(),
             Self::Redis => cachier_servers::redis::start_private(free_port(), &[]),
             Self::Postgres => cachier_servers::postgres::start_private(),
             Self::MariaDb => cachier_servers::mariadb::start_private(),
@@ -139,7 +153,9 @@ impl Store {
     pub(crate) fn try_connect(self, address: &str) -> Result<Arc<dyn Backend>, Error> {
         Ok(match self {
             Self::File => Arc::new(Blocking::new(FileBackend::new(address))),
-            Self::Redis => Arc::new(RedisBackend::from_url(address)?),
+            Self::Redis | Self::Cluster | Self::Sentinel | Self::Valkey => {
+                Arc::new(RedisBackend::from_url(address)?)
+            }
             Self::Sqlite | Self::Postgres | Self::MariaDb => {
                 Arc::new(SqlBackend::from_url(address)?)
             }

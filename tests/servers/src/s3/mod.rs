@@ -6,12 +6,12 @@ use std::collections::BTreeMap;
 use std::env;
 use std::fs;
 use std::net::{Ipv4Addr, TcpStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tempfile::TempDir;
 
-use crate::{Server, fetched, folder, free_port, mortal, skip};
+use crate::{Server, StoreServer, fetched, folder, free_port, mortal, skip};
 pub use moto::{start_moto, start_private_moto};
 
 /// Names a server that is there already: `http://access-key:secret@host:port/bucket`.
@@ -68,15 +68,32 @@ pub fn start_filled(names: impl Iterator<Item = String>) -> Option<S3> {
     start_in(free_port(), folder)
 }
 
+/// A new server that can be killed and started again.
+#[must_use]
+pub fn start_private_store() -> Option<StoreServer> {
+    let (program, port) = (installed()?, free_port());
+    let server = serve(&program, folder(), port);
+    let again = |folder, port| serve(&installed().expect("it was there"), folder, port);
+    Some(StoreServer::started(
+        Place::local(port).url(),
+        server,
+        again,
+    ))
+}
+
 fn start_in(port: u16, folder: TempDir) -> Option<S3> {
-    let mut command = mortal(&installed()?);
-    command.arg(port.to_string()).arg(folder.path());
-    let answers = || TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok();
-    let server = Server::start(&mut command, port, folder, answers);
+    let server = serve(&installed()?, folder, port);
     Some(S3 {
         place: Place::local(port),
         server: Some(server),
     })
+}
+
+fn serve(program: &Path, folder: TempDir, port: u16) -> Server {
+    let mut command = mortal(program);
+    command.arg(port.to_string()).arg(folder.path());
+    let answers = || TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok();
+    Server::start(&mut command, port, folder, answers)
 }
 
 impl S3 {
