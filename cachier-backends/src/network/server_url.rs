@@ -1,6 +1,7 @@
 //! The parts of the address of a server.
 
 /// `scheme://user:password@one:1,two:2/path?query`
+#[allow(dead_code, reason = "each kind of server asks for some of the parts")]
 pub(crate) struct ServerUrl<'a> {
     pub(crate) scheme: &'a str,
     /// With the `@` behind them.

@@ -39,10 +39,10 @@ pub fn start_valkey() -> Option<StoreServer> {
         return Some(StoreServer::found(url));
     }
     let Some(program) = program_or_fetched("valkey-server") else {
-        skip(&format!(
+        skip(
             "valkey-server is not installed (run `tests/servers/get-valkey`, or name a server in \
-             CACHIER_TEST_VALKEY_URL)"
-        ));
+             CACHIER_TEST_VALKEY_URL)",
+        );
         return None;
     };
     let server = serve_program(&program, folder(), free_port(), &[]);
