@@ -284,9 +284,14 @@ fn a_file_that_another_program_holds_or_removes(subject: &Subject) {
     if !is_tried_here(subject) {
         return;
     }
+    // Other tests use that of the subject.
+    let folder = cachier_servers::folder();
+    let file = folder.path().join("own.db").display().to_string();
+    let address = format!("sqlite:{file}");
+    subject.register_at(&address);
     resumes();
     let held = runtime().block_on(async {
-        let mut held = SqliteConnection::connect(&subject.address).await.unwrap();
+        let mut held = SqliteConnection::connect(&address).await.unwrap();
         sqlx::query("BEGIN IMMEDIATE")
             .execute(&mut held)
             .await
@@ -299,7 +304,6 @@ fn a_file_that_another_program_holds_or_removes(subject: &Subject) {
     runtime().block_on(held.close()).unwrap();
     resumes();
     assert!(calls(10).iter().all(|call| call.backend_error.is_none()));
-    let file = subject.address.strip_prefix("sqlite:").unwrap();
     for end in ["", "-wal", "-shm"] {
         let _ = std::fs::remove_file(format!("{file}{end}"));
     }
@@ -307,7 +311,7 @@ fn a_file_that_another_program_holds_or_removes(subject: &Subject) {
         calls(number);
     }
     // Whoever opens the file anew makes it anew.
-    subject.register();
+    subject.register_at(&address);
     resumes();
 }
 
