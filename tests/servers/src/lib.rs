@@ -17,12 +17,15 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 use tempfile::TempDir;
 
+mod folder;
 pub mod mariadb;
 pub mod mongo;
 pub mod postgres;
 pub mod proxy;
 pub mod redis;
 pub mod s3;
+
+pub use folder::folder;
 
 /// How long a server may take until it answers.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -81,18 +84,6 @@ pub(crate) fn skip(what: &str) {
     let _ = writeln!(std::io::stderr(), "skipped: {what}");
     let is_required = env::var_os("CACHIER_TEST_REQUIRE").is_some();
     assert!(!is_required, "CACHIER_TEST_REQUIRE is set, and {what}");
-}
-
-/// A folder for a server, which every user can reach.
-///
-/// # Panics
-/// When it cannot be made.
-#[must_use]
-pub fn folder() -> TempDir {
-    tempfile::Builder::new()
-        .prefix("cachier-server-")
-        .tempdir()
-        .expect("a temporary folder")
 }
 
 /// The first of these programs that is there: on the path, or under this name.

@@ -1,0 +1,78 @@
+//! Folders for servers, and what becomes of those that programs left behind.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Once;
+
+use rustix::process::{Pid, test_kill_process};
+use tempfile::TempDir;
+
+const PREFIX: &str = "cachier-server-";
+
+/// A folder for a server, which every user can reach.
+///
+/// # Panics
+/// When it cannot be made.
+#[must_use]
+pub fn folder() -> TempDir {
+    static SWEPT: Once = Once::new();
+    let parent = std::env::temp_dir();
+    SWEPT.call_once(|| sweep(&parent));
+    tempfile::Builder::new()
+        .prefix(&format!("{PREFIX}{}-", std::process::id()))
+        .tempdir_in(parent)
+        .expect("a temporary folder")
+}
+
+/// Removes the folders of programs that are gone: those of servers that a whole program shares outlive it, as nothing drops
+/// what is static.
+fn sweep(parent: &Path) {
+    let entries = fs::read_dir(parent).into_iter().flatten().flatten();
+    for entry in entries {
+        let is_left = entry
+            .file_name()
+            .to_str()
+            .and_then(program_of)
+            .is_some_and(is_gone);
+        if is_left {
+            // Another program may be about it too, or may be another user's.
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
+/// The program that made the folder of this name.
+fn program_of(name: &str) -> Option<Pid> {
+    let (program, _) = name.strip_prefix(PREFIX)?.split_once('-')?;
+    Pid::from_raw(program.parse().ok()?)
+}
+
+fn is_gone(program: Pid) -> bool {
+    test_kill_process(program) == Err(rustix::io::Errno::SRCH)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn what_programs_that_are_gone_left_behind_is_removed() {
+        let parent = tempfile::tempdir().unwrap();
+        let mut child = std::process::Command::new("true").spawn().unwrap();
+        child.wait().unwrap();
+        let names = [
+            (format!("{PREFIX}{}-left", child.id()), false),
+            (format!("{PREFIX}{}-kept", std::process::id()), true),
+            (format!("{PREFIX}other"), true),
+            ("another".to_owned(), true),
+        ];
+        for (name, _) in &names {
+            fs::create_dir(parent.path().join(name)).unwrap();
+        }
+        sweep(parent.path());
+        for (name, is_kept) in names {
+            assert_eq!(parent.path().join(&name).exists(), is_kept, "{name}");
+        }
+    }
+}
