@@ -36,6 +36,7 @@ struct Inner {
     place: Option<String>,
     hint: Option<Cow<'static, str>>,
     source: Option<Arc<dyn StdError + Send + Sync>>,
+    is_of_the_caller: bool,
 }
 
 /// The kinds of [`Error`], as the metrics count them.
@@ -98,6 +99,7 @@ impl Error {
             place: None,
             hint: None,
             source: None,
+            is_of_the_caller: false,
         };
         Self {
             inner: Arc::new(inner),
@@ -132,6 +134,19 @@ impl Error {
     pub fn with_source(mut self, source: impl StdError + Send + Sync + 'static) -> Self {
         Arc::make_mut(&mut self.inner).source = Some(Arc::new(source));
         self
+    }
+
+    /// The same error, saying that whoever called could not be served where it is, and that the store serves others.
+    #[must_use]
+    pub fn of_the_caller(mut self) -> Self {
+        Arc::make_mut(&mut self.inner).is_of_the_caller = true;
+        self
+    }
+
+    /// Whether the store would have served another caller: see [`of_the_caller`](Self::of_the_caller).
+    #[must_use]
+    pub fn is_of_the_caller(&self) -> bool {
+        self.inner.is_of_the_caller
     }
 
     /// Which kind of error this is.

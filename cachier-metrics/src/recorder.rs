@@ -43,7 +43,7 @@ impl CallRecorder {
         let Some(timing) = self.timing else { return };
         let weight = timing.sampled.weight();
         let elapsed = timing.elapsed(self.metrics);
-        // First: a reader notices no change of this sum, but of what is recorded after it.
+        // First: readers look again when a later part has changed, and not when this sum has.
         if let Some(saved) = compute.and_then(|compute| compute.checked_sub(elapsed)) {
             shared
                 .time_saved

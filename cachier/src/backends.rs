@@ -101,10 +101,13 @@ impl Guarded {
     }
 }
 
-/// Whether an error means that the store does not work, rather than that one entry is of no use, or that entries may be
-/// read and not written.
+/// Whether an error means that the store does not work, rather than that one entry is of no use, that one caller cannot be
+/// served, or that entries may be read and not written.
 fn speaks_against_the_store(error: &Error) -> bool {
     use ErrorKind::{BreakerOpen, Codec, Corrupt, Denied, Full, Identity, NotRegistered};
+    if error.is_of_the_caller() {
+        return false;
+    }
     match error.kind() {
         Codec | Corrupt | Identity | NotRegistered | BreakerOpen => false,
         Denied | Full => error.operation() == Operation::Load,
@@ -248,4 +251,25 @@ fn not_registered(name: &str) -> Error {
     let message = format!("no backend is registered as `{name}`");
     Error::new(ErrorKind::NotRegistered, Operation::Load, message)
         .with_hint("call `cachier::register_backend` before the first call")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_keeps_a_store_from_serving_anybody_speaks_against_it() {
+        let error = |kind, operation| Error::new(kind, operation, "it failed");
+        let io = error(ErrorKind::Io, Operation::Load);
+        assert!(speaks_against_the_store(&io));
+        assert!(!speaks_against_the_store(&io.of_the_caller()));
+        for (operation, speaks) in [(Operation::Load, true), (Operation::Store, false)] {
+            let denied = error(ErrorKind::Denied, operation);
+            assert_eq!(speaks_against_the_store(&denied), speaks);
+        }
+        assert!(!speaks_against_the_store(&error(
+            ErrorKind::Corrupt,
+            Operation::Load
+        )));
+    }
 }

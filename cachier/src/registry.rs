@@ -11,7 +11,7 @@ use crate::drive::{Core, Flavour, Session};
 use crate::function::Function;
 use crate::private::{Front, Instance, Storage};
 use crate::storage::Tiers;
-use crate::storage::known_usage::Turn;
+use crate::storage::known_usage::{GOOD_FOR, Turn};
 use crate::world;
 
 /// One cached function that has been called, whatever its types.
@@ -164,7 +164,10 @@ impl<S: Storage> Registered for Instance<S> {
     }
 
     fn usage(&self, flavour: Flavour) -> BoxFuture<'_, Usage> {
-        Box::pin(usage(&self.core, flavour))
+        Box::pin(async move {
+            let session = Session::unmeasured(&self.core.function, flavour);
+            usage(&self.core, &session).await
+        })
     }
 
     fn gauges(&'static self) -> Gauges {
@@ -197,12 +200,14 @@ async fn clear_leases<T: Tiers>(core: &Core<T>, flavour: Flavour) -> Result<(), 
     core.tiers.clear_leases(&session).await
 }
 
-async fn usage<T: Tiers>(core: &Core<T>, flavour: Flavour) -> Result<Usage, Error> {
-    let session = Session::unmeasured(&core.function, flavour);
-    let usage = core.tiers.usage(&session).await;
+async fn usage<T: Tiers>(core: &Core<T>, session: &Session<'_>) -> Result<Usage, Error> {
+    let function = &core.function;
+    let question = function.known_usage.ask();
+    let usage = core.tiers.usage(session).await;
     let known = usage.as_ref().copied().unwrap_or_default();
-    let now = core.function.world.clock.now();
-    core.function.known_usage.learn(known, now);
+    function
+        .known_usage
+        .learn(question, known, function.world.clock.now());
     usage
 }
 
@@ -243,8 +248,9 @@ fn known_usage<T: Tiers>(core: &'static Core<T>) -> Usage {
     let (known, turn) = function.known_usage.look(function.world.clock.now());
     if turn == Turn::Mine {
         run_on_thread(function.world, || {
+            let session = Session::within(function, Flavour::Sync, GOOD_FOR);
             // A failure has been counted; nothing is known then.
-            let _ = block_on(usage(core, Flavour::Sync));
+            let _ = block_on(usage(core, &session));
         });
     }
     known

@@ -122,8 +122,17 @@ mod tests {
     use crate::key::{Key, KeyHash, Scope, Version};
     use crate::{BlockingBackend, LeaseReply};
 
-    /// Half the time for which an operation waits for the ledger that may take its time.
+    /// Half the time for which an operation that may take its time waits for the ledger.
     const MOMENT: Duration = Duration::from_millis(250);
+
+    /// Whether something takes less than that, if not each time: the machine may be busy.
+    fn is_quick(mut run: impl FnMut()) -> bool {
+        (0..5).any(|_| {
+            let began = Instant::now();
+            run();
+            began.elapsed() < MOMENT
+        })
+    }
 
     fn key() -> Key {
         let scope = Arc::new(Scope::new("default", "function"));
@@ -135,15 +144,14 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let place = Place::new(dir.path(), &key());
         let request = || FileLease::request(&place, None).unwrap();
-        let Request::Granted(lease) = request() else {
-            panic!("nobody else wants it");
-        };
-        let ledger = Ledger::lock(&place.scope).unwrap();
-        let dropped = Instant::now();
-        drop(lease);
-        assert!(dropped.elapsed() < MOMENT);
+        assert!(is_quick(|| {
+            let Request::Granted(lease) = request() else {
+                panic!("nobody else wants it");
+            };
+            let _ledger = Ledger::lock(&place.scope).unwrap();
+            drop(lease);
+        }));
         assert!(place.lease.exists(), "nothing goes without the ledger");
-        drop(ledger);
 
         let Request::Granted(lease) = request() else {
             panic!("nobody holds it");
@@ -156,13 +164,13 @@ mod tests {
     fn an_operation_waits_for_the_ledger_no_longer_than_it_is_allowed_to() {
         let dir = tempfile::tempdir().unwrap();
         let backend = FileBackend::new(dir.path());
-        let LeaseReply::Granted(lease) = backend.lease(&key(), None, MOMENT).unwrap() else {
-            panic!("nobody else wants it");
-        };
-        let _ledger = Ledger::lock(&Place::new(dir.path(), &key()).scope).unwrap();
-        let began = Instant::now();
-        let released = blocking::inline(Duration::from_millis(1), || backend.release(lease));
-        assert!(began.elapsed() < MOMENT);
-        assert_eq!(released.unwrap_err().kind(), ErrorKind::Timeout);
+        assert!(is_quick(|| {
+            let LeaseReply::Granted(lease) = backend.lease(&key(), None, MOMENT).unwrap() else {
+                panic!("nobody else wants it");
+            };
+            let _ledger = Ledger::lock(&Place::new(dir.path(), &key()).scope).unwrap();
+            let released = blocking::inline(Duration::from_millis(1), || backend.release(lease));
+            assert_eq!(released.unwrap_err().kind(), ErrorKind::Timeout);
+        }));
     }
 }

@@ -148,6 +148,12 @@ where
         }
     }
 
+    /// Whether there is room for an entry of this size, others gone. One whose size is unknown has none where the store is
+    /// bounded in bytes.
+    pub fn admits(&self, bytes: Option<u64>) -> bool {
+        self.bounds.admit(bytes)
+    }
+
     /// Stores the entry in place of the one that the key may have, and evicts others that a bound
     /// leaves no room for.
     ///

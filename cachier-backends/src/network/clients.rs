@@ -166,7 +166,7 @@ impl<C: Clone + Send + Sync + 'static> Clients<C> {
         }
         let of_tasks = |(_, client): &(Id, Arc<Lazily<C>>)| Arc::clone(client);
         let tasks: Vec<_> = self.0.by_runtime().iter().map(of_tasks).collect();
-        let all = tasks.into_iter().chain(self.0.threads.idle_clients());
+        let all = tasks.into_iter().chain(self.0.threads.clients());
         all.filter_map(|client| client.get().cloned()).collect()
     }
 }
@@ -326,6 +326,7 @@ fn waits_for_itself(operation: Operation) -> Error {
     .with_hint(
         "hand the client over in a multi-thread runtime, call a function that is async, or let cachier connect by itself",
     )
+    .of_the_caller()
 }
 
 fn too_late(operation: Operation) -> Error {

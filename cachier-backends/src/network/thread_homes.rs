@@ -23,7 +23,8 @@ pub(super) struct ThreadHomes<C> {
 struct State<C> {
     /// Those that nobody uses now; the last one used goes first.
     idle: Vec<ThreadHome<C>>,
-    made: usize,
+    /// The clients of all that were made, in use or not.
+    clients: Vec<Arc<Lazily<C>>>,
     /// Callers that wait for one to be returned.
     waiting: usize,
 }
@@ -44,7 +45,7 @@ impl<C> ThreadHomes<C> {
     pub(super) fn new() -> Self {
         let state = State {
             idle: Vec::new(),
-            made: 0,
+            clients: Vec::new(),
             waiting: 0,
         };
         Self {
@@ -58,7 +59,7 @@ impl<C> ThreadHomes<C> {
     pub(super) fn borrow(&self, patience: Duration) -> Result<Option<Borrowed<'_, C>>, Error> {
         let mut state = self.state();
         let (started, mut has_waited) = (Instant::now(), false);
-        while state.idle.is_empty() && state.made >= MOST {
+        while state.idle.is_empty() && state.clients.len() >= MOST {
             let left = patience.saturating_sub(started.elapsed());
             if left.is_zero() {
                 return Ok(None);
@@ -77,8 +78,8 @@ impl<C> ThreadHomes<C> {
             Some(home) => home,
             None => {
                 let runtime = ThreadRuntime::start()?;
-                state.made += 1;
                 let client = Arc::default();
+                state.clients.push(Arc::clone(&client));
                 ThreadHome { runtime, client }
             }
         };
@@ -88,7 +89,7 @@ impl<C> ThreadHomes<C> {
         }))
     }
 
-    /// The clients of those that nobody uses now.
+    /// The clients of all of them, in use or not.
     #[cfg(any(
         test,
         feature = "redis",
@@ -96,13 +97,8 @@ impl<C> ThreadHomes<C> {
         feature = "postgres",
         feature = "mysql"
     ))]
-    pub(super) fn idle_clients(&self) -> Vec<Arc<Lazily<C>>> {
-        let state = self.state();
-        state
-            .idle
-            .iter()
-            .map(|home| Arc::clone(&home.client))
-            .collect()
+    pub(super) fn clients(&self) -> Vec<Arc<Lazily<C>>> {
+        self.state().clients.clone()
     }
 
     fn state(&self) -> MutexGuard<'_, State<C>> {
@@ -150,13 +146,18 @@ mod tests {
             .collect();
         assert!(homes.borrow(Duration::ZERO).unwrap().is_none());
         assert!(homes.borrow(Duration::from_millis(5)).unwrap().is_none());
+        assert_eq!(
+            homes.clients().len(),
+            MOST,
+            "one that is lent counts as well"
+        );
         thread::scope(|scope| {
             let waits = scope.spawn(|| homes.borrow(Duration::from_secs(60)).unwrap().is_some());
             lent.pop();
             assert!(waits.join().unwrap());
         });
         drop(lent);
-        assert_eq!(homes.idle_clients().len(), MOST);
+        assert_eq!(homes.clients().len(), MOST);
     }
 
     #[test]

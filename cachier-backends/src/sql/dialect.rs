@@ -48,7 +48,8 @@ pub(super) struct Statements {
     pub(super) clear_some: SqlStr,
     pub(super) clear_leases: SqlStr,
     pub(super) cleanup_cold: SqlStr,
-    pub(super) cleanup_some: SqlStr,
+    pub(super) cleanup_old: SqlStr,
+    pub(super) cleanup_expired: SqlStr,
     pub(super) usage: SqlStr,
     pub(super) notify: Option<SqlStr>,
 }
@@ -92,7 +93,9 @@ impl Statements {
             clear_some: some("scope = ? AND created IS NOT NULL"),
             clear_leases: ready(CLEAR_LEASES),
             cleanup_cold: ready(CLEANUP_COLD),
-            cleanup_some: some("scope = ? AND (created < ? OR expires <= {now})"),
+            // Apart, as the index knows the age alone.
+            cleanup_old: some("scope = ? AND created < ?"),
+            cleanup_expired: some("scope = ? AND expires <= {now}"),
             usage: ready(USAGE),
             notify: dialect.is_postgres.then(|| ready("SELECT pg_notify(?, ?)")),
         }

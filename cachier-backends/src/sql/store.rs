@@ -239,17 +239,15 @@ impl Store {
     ) -> Result<u64, Error> {
         self.ready().await?;
         let scope = Argument::of_scope(scope);
-        let arguments = vec![
-            scope.clone(),
-            Argument::Number(Some(micros(created_before))),
-        ];
-        let removed = self
-            .delete(&self.statements().cleanup_some, arguments)
-            .await?;
+        let cutoff = Argument::Number(Some(micros(created_before)));
+        let statements = self.statements();
+        let old = vec![scope.clone(), cutoff];
+        let old = self.delete(&statements.cleanup_old, old).await?;
+        let expired = vec![scope.clone()];
+        let expired = self.delete(&statements.cleanup_expired, expired).await?;
         // What owners left that are gone.
-        self.execute(&self.statements().cleanup_cold, vec![scope])
-            .await?;
-        Ok(removed)
+        self.execute(&statements.cleanup_cold, vec![scope]).await?;
+        Ok(old + expired)
     }
 
     pub(super) async fn usage(&self, scope: &Scope) -> Result<Usage, Error> {

@@ -51,9 +51,14 @@ pub struct Session<'a> {
 impl<'a> Session<'a> {
     /// A session for work that no caller waits for, or that is not a call: not measured, and not in a hurry.
     pub(crate) fn unmeasured(function: &'a Function, flavour: Flavour) -> Self {
+        Self::within(function, flavour, UNHURRIED)
+    }
+
+    /// The same, for which the backend may take so long, if that is more than it may for a call.
+    pub(crate) fn within(function: &'a Function, flavour: Flavour, allowance: Duration) -> Self {
         let now = function.world.clock.now();
         let session = Self::new(function, flavour, CallOptions::new(), None, now);
-        let allowance = session.allowance.max(UNHURRIED);
+        let allowance = session.allowance.max(allowance);
         Self {
             allowance,
             budget: Mutex::new(allowance),

@@ -7,8 +7,8 @@ use cachier_backends::Usage;
 
 use crate::timer::nanos;
 
-/// How long an answer is good enough before the backend is asked again.
-const GOOD_FOR: Duration = Duration::from_secs(10);
+/// How long an answer is good enough before the backend is asked again, and how long it may take to answer.
+pub(crate) const GOOD_FOR: Duration = Duration::from_secs(10);
 
 /// What a backend last said that it holds of one function.
 ///
@@ -21,6 +21,10 @@ struct State {
     usage: Usage,
     /// When the backend was asked last.
     asked: Option<u64>,
+    /// Whether somebody who looked has had it asked, and no answer has come.
+    is_asked: bool,
+    /// Grows with everything that is learned or forgotten.
+    revision: u64,
 }
 
 /// Who has to ask the backend.
@@ -28,31 +32,48 @@ struct State {
 pub(crate) enum Turn {
     /// Whoever looked.
     Mine,
-    /// Nobody: the answer is good enough, or somebody asks right now.
+    /// Nobody: the answer is good enough, or one is awaited.
     Nobodys,
 }
 
+/// What was known when the backend was asked. An answer counts unless something newer is known by then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Question(u64);
+
 impl KnownUsage {
-    /// What is known, and whether the caller must have the backend asked again: one of those who look in an interval.
+    /// What is known, and whether the caller must have the backend asked again: one of those who look in an interval, and
+    /// nobody while an answer is awaited.
     pub(crate) fn look(&self, now: u64) -> (Usage, Turn) {
         let mut state = self.state();
         let is_good = |asked: u64| now.saturating_sub(asked) < nanos(GOOD_FOR);
-        if state.asked.is_some_and(is_good) {
+        if state.is_asked || state.asked.is_some_and(is_good) {
             return (state.usage, Turn::Nobodys);
         }
-        state.asked = Some(now);
+        state.is_asked = true;
         (state.usage, Turn::Mine)
     }
 
-    /// Learns what the backend said just now; nothing if it failed.
-    pub(crate) fn learn(&self, usage: Usage, now: u64) {
-        let asked = Some(now);
-        *self.state() = State { usage, asked };
+    /// Begins to ask the backend.
+    pub(crate) fn ask(&self) -> Question {
+        Question(self.state().revision)
     }
 
-    /// Learns that what is known is wrong by now.
+    /// Learns what the backend answered; nothing if it failed.
+    pub(crate) fn learn(&self, Question(revision): Question, usage: Usage, now: u64) {
+        let mut state = self.state();
+        state.is_asked = false;
+        if state.revision == revision {
+            state.usage = usage;
+            state.asked = Some(now);
+            state.revision += 1;
+        }
+    }
+
+    /// Learns that what is known is wrong by now, and so are answers to those who ask already.
     pub(crate) fn forget(&self) {
-        *self.state() = State::default();
+        let mut state = self.state();
+        (state.usage, state.asked) = (Usage::default(), None);
+        state.revision += 1;
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -72,28 +93,22 @@ mod tests {
     }
 
     #[test]
-    fn one_of_those_who_look_asks_in_each_interval_even_if_no_answer_comes() {
-        let known = KnownUsage::default();
-        let interval = nanos(GOOD_FOR);
+    fn nobody_asks_while_an_answer_is_awaited_and_then_one_in_each_interval() {
+        let (known, interval) = (KnownUsage::default(), nanos(GOOD_FOR));
         assert_eq!(known.look(5), (Usage::default(), Turn::Mine));
+        let question = known.ask();
+        assert_eq!(known.look(5 + 3 * interval).1, Turn::Nobodys);
+        let answered = 6 + 3 * interval;
+        known.learn(question, entries(3), answered);
         assert_eq!(
-            known.look(5 + interval - 1),
-            (Usage::default(), Turn::Nobodys)
+            known.look(answered + interval - 1),
+            (entries(3), Turn::Nobodys)
         );
-        assert_eq!(known.look(5 + interval), (Usage::default(), Turn::Mine));
-    }
-
-    #[test]
-    fn an_answer_is_known_until_the_next_one_and_good_for_an_interval() {
-        let known = KnownUsage::default();
-        known.learn(entries(3), 5);
-        let interval = nanos(GOOD_FOR);
-        assert_eq!(known.look(5 + interval - 1), (entries(3), Turn::Nobodys));
-        assert_eq!(known.look(5 + interval), (entries(3), Turn::Mine));
-        assert_eq!(known.look(5 + interval), (entries(3), Turn::Nobodys));
-        known.learn(Usage::default(), 6 + interval);
+        assert_eq!(known.look(answered + interval), (entries(3), Turn::Mine));
+        known.learn(known.ask(), Usage::default(), answered + interval);
+        let failed = known.look(answered + interval + 1);
         assert_eq!(
-            known.look(7 + interval),
+            failed,
             (Usage::default(), Turn::Nobodys),
             "a failed backend tells nothing"
         );
@@ -102,8 +117,21 @@ mod tests {
     #[test]
     fn what_is_wrong_is_forgotten_and_asked_for_at_once() {
         let known = KnownUsage::default();
-        known.learn(entries(3), 5);
+        known.learn(known.ask(), entries(3), 5);
         known.forget();
         assert_eq!(known.look(5), (Usage::default(), Turn::Mine));
+    }
+
+    #[test]
+    fn an_answer_that_something_overtook_counts_no_more() {
+        let known = KnownUsage::default();
+        let (slow, quick) = (known.ask(), known.ask());
+        known.learn(quick, entries(2), 5);
+        known.learn(slow, entries(3), 6);
+        assert_eq!(known.look(7).0, entries(2));
+        let before = known.ask();
+        known.forget();
+        known.learn(before, entries(2), 8);
+        assert_eq!(known.look(9), (Usage::default(), Turn::Mine));
     }
 }

@@ -104,14 +104,21 @@ impl Tiers for InMemory {
 
     async fn release(&self, _: &Session<'_>, (): ()) {}
 
+    /// Decides whether there is room; [`insertion`](Tiers::insertion) then stores.
     async fn store(
         &self,
-        _: &Session<'_>,
+        session: &Session<'_>,
         _: &AnyKey,
-        _: &Found<AnyValue>,
+        found: &Found<AnyValue>,
         _: Option<()>,
     ) -> Result<Stored, Error> {
-        Ok(Stored::Done)
+        if self.values().admits(found.bytes) {
+            return Ok(Stored::Done);
+        }
+        if let Some(metrics) = session.function().metrics {
+            metrics.rejected(found.bytes.unwrap_or_default());
+        }
+        Ok(Stored::Refused)
     }
 
     fn insertion<'a>(
@@ -168,6 +175,8 @@ pub(crate) trait Values: Send + Sync {
     fn find(&self, key: &AnyKey) -> Option<Found<AnyValue>>;
     /// When the value was created, if there is one.
     fn created(&self, key: &AnyKey) -> Option<u64>;
+    /// Whether there is room for a value of this size.
+    fn admits(&self, bytes: Option<u64>) -> bool;
     fn insertion<'a>(
         &'a self,
         function: &'a Function,
@@ -201,6 +210,10 @@ where
 
     fn created(&self, key: &AnyKey) -> Option<u64> {
         self.store.since(key.get::<K>())
+    }
+
+    fn admits(&self, bytes: Option<u64>) -> bool {
+        self.store.admits(bytes)
     }
 
     fn insertion<'a>(

@@ -70,9 +70,10 @@ pub fn free_port() -> u16 {
         AtomicU16::new(u16::try_from(random % 10_000).unwrap_or(0))
     });
     let count = PORTS.end - PORTS.start;
-    let candidates = (0..count).map(|_| PORTS.start + next.fetch_add(1, Ordering::Relaxed) % count);
+    let mut candidates =
+        (0..count).map(|_| PORTS.start + next.fetch_add(1, Ordering::Relaxed) % count);
     let is_free = |port: &u16| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok();
-    candidates.into_iter().find(is_free).expect("a free port")
+    candidates.find(is_free).expect("a free port")
 }
 
 /// Says on the screen that a server is missing, although the harness keeps what tests print to itself.

@@ -230,3 +230,21 @@ fn what_is_stored_in_the_background_is_measured_like_everything_else() {
         assert_eq!(stored(), (Some(3), Some(3)), "one that was recomputed");
     });
 }
+
+#[test]
+fn a_value_that_memory_has_no_room_for_is_counted_as_rejected_and_not_as_stored() {
+    #[cachier(backend = "memory", capacity_bytes = "1KB", enable_metrics)]
+    fn repeat(length: usize) -> String {
+        "x".repeat(length)
+    }
+
+    in_folder(|_| {
+        for length in [100, 2000, 2000] {
+            assert_eq!(repeat(length).len(), length);
+        }
+        let snapshot = repeat::metrics().snapshot();
+        assert_eq!(snapshot.calls[Outcome::Miss], 3);
+        assert_eq!(snapshot.size_limit_rejections, 2);
+        assert_eq!(snapshot.entry_size.count(), 1);
+    });
+}

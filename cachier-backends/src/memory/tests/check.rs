@@ -184,8 +184,8 @@ fn a_bound_holds_and_counts_agree_whoever_inserts() {
     });
 }
 
-/// Changes an index of words while a reader looks for one of them. Few of the schedules have a whole change between two steps of the reader:
-/// hence many.
+/// Changes an index of words while a reader looks for one of them. Few schedules have a whole change between two steps of
+/// the reader: hence many.
 fn explore_words(write: fn(&WordIndex, &mut Catalog), read: fn(&WordIndex)) {
     explore_under(30 * SCHEDULES, move || {
         let index: &'static WordIndex = Box::leak(Box::new(WordIndex::new()));
