@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 /// What a cache holds and may hold; what is not known is absent.
 ///
 /// What each process has for itself adds up when snapshots are merged. What processes share does not: it goes by a name,
-/// and of what several of them tell under one name, the largest counts.
+/// and of what several of them tell under one name, the largest counts. Two stores that go by one name, such as folders of
+/// the same path on two machines, count as one.
 ///
 /// ```
 /// use cachier_metrics::{Gauges, Holding, Shared};

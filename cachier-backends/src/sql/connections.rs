@@ -28,7 +28,8 @@ pub(super) enum Source<D: sqlx::Database> {
 
 /// Connections of one client, opened when they are needed.
 pub(super) struct Own<D: sqlx::Database> {
-    options: Options<D>,
+    /// How one is opened; asked for each of them.
+    options: Box<dyn Fn() -> Options<D> + Send + Sync>,
     idle: Mutex<Vec<D::Connection>>,
     free: Arc<Semaphore>,
     max: usize,
@@ -46,9 +47,13 @@ pub(super) enum Taken<D: sqlx::Database> {
 }
 
 impl<D: sqlx::Database> Source<D> {
-    pub(super) fn own(options: Options<D>, max: usize, waits: Waits) -> Self {
+    pub(super) fn own(
+        options: impl Fn() -> Options<D> + Send + Sync + 'static,
+        max: usize,
+        waits: Waits,
+    ) -> Self {
         Self::Own(Arc::new(Own {
-            options,
+            options: Box::new(options),
             idle: Mutex::default(),
             free: Arc::new(Semaphore::new(max)),
             max,
@@ -141,7 +146,8 @@ impl<D: sqlx::Database> Own<D> {
     async fn open(self: Arc<Self>, permit: OwnedSemaphorePermit) -> Result<Taken<D>, sqlx::Error> {
         let (hand_over, opened) = oneshot::channel();
         tokio::spawn(async move {
-            let connected = timeout(PATIENCE, self.options.connect()).await;
+            let options = (self.options)();
+            let connected = timeout(PATIENCE, options.connect()).await;
             let taken = connected
                 .unwrap_or(Err(sqlx::Error::PoolTimedOut))
                 .map(|connection| self.taken(connection, permit));

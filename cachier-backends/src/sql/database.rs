@@ -106,13 +106,20 @@ impl Database {
         };
         match address {
             #[cfg(feature = "sqlite")]
-            Address::Sqlite(file) => Self::Sqlite(Source::own(file.options(), max(4), waits)),
+            Address::Sqlite(file) => {
+                let file = file.clone();
+                Self::Sqlite(Source::own(move || file.options(), max(4), waits))
+            }
             #[cfg(feature = "postgres")]
             Address::Postgres(options) => {
-                Self::Postgres(Source::own(options.clone(), max(8), waits))
+                let options = options.clone();
+                Self::Postgres(Source::own(move || options.clone(), max(8), waits))
             }
             #[cfg(feature = "mysql")]
-            Address::MySql(options) => Self::MySql(Source::own(options.clone(), max(8), waits)),
+            Address::MySql(options) => {
+                let options = options.clone();
+                Self::MySql(Source::own(move || options.clone(), max(8), waits))
+            }
         }
     }
 
