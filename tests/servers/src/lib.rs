@@ -30,6 +30,9 @@ pub use folder::folder;
 /// How long a server may take until it answers.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// How often a server is started that ends at once: the one before it, which was killed, may not be gone altogether.
+const STARTS: u32 = 10;
+
 /// The file in the folder of a server that takes what it prints.
 const OUTPUT: &str = "output";
 
@@ -167,6 +170,19 @@ impl StoreServer {
     }
 }
 
+impl Running {
+    fn start(command: &mut Command, log: &Path) -> Self {
+        let output = std::fs::File::create(log).expect("a file for its output");
+        let errors = output.try_clone().expect("the same file once more");
+        let child = command
+            .stdin(Stdio::null())
+            .stdout(output)
+            .stderr(errors)
+            .spawn();
+        Self(child.unwrap_or_else(|error| panic!("{command:?} does not start: {error}")))
+    }
+}
+
 impl Server {
     /// Starts a server and waits until `answers`, which is asked again and again.
     ///
@@ -180,29 +196,31 @@ impl Server {
         mut answers: impl FnMut() -> bool,
     ) -> Self {
         let log = folder.path().join(OUTPUT);
-        let output = std::fs::File::create(&log).expect("a file for its output");
-        let errors = output.try_clone().expect("the same file once more");
-        let child = command
-            .stdin(Stdio::null())
-            .stdout(output)
-            .stderr(errors)
-            .spawn();
-        let child = child.unwrap_or_else(|error| panic!("{command:?} does not start: {error}"));
         let mut server = Self {
-            process: Running(child),
+            process: Running::start(command, &log),
             port,
             folder,
         };
-        let started = Instant::now();
+        let (started, mut starts) = (Instant::now(), 1);
         while !answers() {
-            let ended = server.process.0.try_wait().expect("it can be asked");
+            let has_ended = server
+                .process
+                .0
+                .try_wait()
+                .expect("it can be asked")
+                .is_some();
             let is_late = started.elapsed() > PATIENCE;
             assert!(
-                ended.is_none() && !is_late,
+                !(is_late || has_ended && starts == STARTS),
                 "{command:?} does not answer: {}",
                 text(&log)
             );
             thread::sleep(Duration::from_millis(10));
+            if has_ended {
+                thread::sleep(Duration::from_millis(200));
+                server.process = Running::start(command, &log);
+                starts += 1;
+            }
         }
         server
     }
