@@ -62,6 +62,25 @@ fn a_pool_of_the_program_serves() {
     own_client::serves(hand_over, &key(1));
 }
 
+#[test]
+fn all_of_many_that_open_a_new_file_at_once_can_use_it() {
+    for _ in 0..100 {
+        let folder = tempfile::tempdir().unwrap();
+        let barrier = std::sync::Barrier::new(8);
+        std::thread::scope(|scope| {
+            for number in 0..8 {
+                let (folder, barrier) = (&folder, &barrier);
+                scope.spawn(move || {
+                    let backend = backend(folder.path());
+                    barrier.wait();
+                    let request = StoreRequest::new(b"one", created());
+                    block_on(backend.store(&key(number), request)).unwrap();
+                });
+            }
+        });
+    }
+}
+
 #[cfg(unix)]
 #[test]
 fn files_are_made_for_the_user_alone_and_left_as_they_are() {

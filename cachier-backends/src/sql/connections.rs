@@ -7,14 +7,17 @@ use std::time::{Duration, Instant};
 use sqlx::pool::PoolConnection;
 use sqlx::{ConnectOptions, Connection};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
-use super::error::is_broken;
+use super::error::{is_broken, is_busy};
 use crate::backend::Pool;
 use crate::network::Waits;
 
 /// How long opening a connection, or waiting for one, may take; the operation's budget may end it before.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How long others have who are in the way.
+const A_MOMENT: Duration = Duration::from_millis(5);
 
 type Options<D> = <<D as sqlx::Database>::Connection as Connection>::Options;
 
@@ -141,13 +144,23 @@ impl<D: sqlx::Database> Own<D> {
         }
     }
 
+    /// Connects; again and again where others are in the way, who set up the same file: SQLite waits for them not always.
+    async fn connect(&self) -> Result<D::Connection, sqlx::Error> {
+        loop {
+            let options = (self.options)();
+            match options.connect().await {
+                Err(error) if is_busy(&error) => sleep(A_MOMENT).await,
+                connected => return connected,
+            }
+        }
+    }
+
     /// A new connection. It is opened in a task of its own, which goes on when this is dropped: what takes longer than a
     /// call may take is there for the next one.
     async fn open(self: Arc<Self>, permit: OwnedSemaphorePermit) -> Result<Taken<D>, sqlx::Error> {
         let (hand_over, opened) = oneshot::channel();
         tokio::spawn(async move {
-            let options = (self.options)();
-            let connected = timeout(PATIENCE, options.connect()).await;
+            let connected = timeout(PATIENCE, self.connect()).await;
             let taken = connected
                 .unwrap_or(Err(sqlx::Error::PoolTimedOut))
                 .map(|connection| self.taken(connection, permit));

@@ -125,6 +125,11 @@ fn of_state(state: &str) -> ErrorKind {
     }
 }
 
+/// Whether somebody else is at work on the same file of SQLite.
+pub(super) fn is_busy(error: &sqlx::Error) -> bool {
+    error.as_database_error().and_then(sqlite_code) == Some(5)
+}
+
 /// The primary result code.
 fn sqlite_code(error: &dyn DatabaseError) -> Option<u32> {
     #[cfg(feature = "sqlite")]
