@@ -25,6 +25,8 @@ pub(crate) struct Block {
     writers: Writers,
     threshold: Threshold,
     draw: AtomicU64,
+    /// How many hits will be passed over after the next timed one: drawn one ahead once more, as drawing takes a while.
+    passed_then: AtomicU64,
     pub(crate) near_hits: Counter,
     pub(crate) time_saved: Sum,
     pub(crate) latency: LiveHistogram,
@@ -101,7 +103,8 @@ impl Block {
             owner,
             writers,
             threshold,
-            draw: AtomicU64::new(seed),
+            draw: AtomicU64::new(next_draw(seed)),
+            passed_then: AtomicU64::new(owner.sampler.gap(next_draw(seed))),
             near_hits: Counter::default(),
             time_saved: Sum::default(),
             latency: LiveHistogram::new(&SECONDS),
@@ -123,9 +126,11 @@ impl Block {
     /// Draws which hit after this one is timed. Where all are or none is, that is so already.
     fn draw_next(&self) {
         if self.threshold != Threshold::ALWAYS {
-            let passed = self.owner.sampler.gap(self.draw());
+            let passed = self.passed_then.load(Relaxed);
             let next = self.hits.get().saturating_add(1).saturating_add(passed);
             self.timed_from.store(next, Relaxed);
+            let then = self.owner.sampler.gap(self.draw());
+            self.passed_then.store(then, Relaxed);
         }
     }
 

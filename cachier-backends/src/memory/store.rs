@@ -99,7 +99,6 @@ where
     }
 
     /// The same, with what else is known of the entry.
-    #[inline(always)]
     pub fn get_entry<Q>(
         &self,
         key: &Q,

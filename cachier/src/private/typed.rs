@@ -43,7 +43,6 @@ where
         instance.front.store.get(&key, function.freshness())
     }
 
-    #[inline(always)]
     fn detailed_hit(
         &self,
         instance: &'static Instance<Self::Storage>,
