@@ -8,7 +8,17 @@ use cachier_tests::callers::runtime;
 
 use crate::store::Subject;
 
-crate::on_every_store! {
+/// On every store, and on Redis in its other forms.
+macro_rules! on_every_form {
+    ($($property:ident)*) => {
+        crate::on_every_store! { $($property)* }
+        crate::on_every_store!(@ cluster: Cluster, [$($property)*]);
+        crate::on_every_store!(@ sentinel: Sentinel, [$($property)*]);
+        crate::on_every_store!(@ valkey: Valkey, [$($property)*]);
+    };
+}
+
+on_every_form! {
     a_value_is_computed_once_and_then_found
     an_async_function_behaves_the_same
     every_kind_of_caller_is_served
@@ -20,42 +30,6 @@ crate::on_every_store! {
     keys_and_names_of_any_unicode
     usage_tells_entries_and_bytes
 }
-crate::on_every_store!(@ cluster: Cluster, [
-    a_value_is_computed_once_and_then_found
-    an_async_function_behaves_the_same
-    every_kind_of_caller_is_served
-    what_is_stale_is_computed_again
-    next_time_serves_what_is_stale_and_refreshes_it
-    an_invalidated_value_is_computed_again
-    a_clear_forgets_all_entries_and_counts_them
-    what_was_invalidated_while_it_was_computed_is_not_stored
-    keys_and_names_of_any_unicode
-    usage_tells_entries_and_bytes
-]);
-crate::on_every_store!(@ sentinel: Sentinel, [
-    a_value_is_computed_once_and_then_found
-    an_async_function_behaves_the_same
-    every_kind_of_caller_is_served
-    what_is_stale_is_computed_again
-    next_time_serves_what_is_stale_and_refreshes_it
-    an_invalidated_value_is_computed_again
-    a_clear_forgets_all_entries_and_counts_them
-    what_was_invalidated_while_it_was_computed_is_not_stored
-    keys_and_names_of_any_unicode
-    usage_tells_entries_and_bytes
-]);
-crate::on_every_store!(@ valkey: Valkey, [
-    a_value_is_computed_once_and_then_found
-    an_async_function_behaves_the_same
-    every_kind_of_caller_is_served
-    what_is_stale_is_computed_again
-    next_time_serves_what_is_stale_and_refreshes_it
-    an_invalidated_value_is_computed_again
-    a_clear_forgets_all_entries_and_counts_them
-    what_was_invalidated_while_it_was_computed_is_not_stored
-    keys_and_names_of_any_unicode
-    usage_tells_entries_and_bytes
-]);
 
 #[cachier(backend = registered("store"), stale_after = "1h", enable_metrics)]
 fn double(number: u64) -> u64 {
