@@ -77,6 +77,28 @@ pub struct Call<R> {
     pub backend_error: Option<Error>,
 }
 
+impl Call<()> {
+    /// The same call, with its value.
+    pub(crate) fn with<R>(self, value: R) -> Call<R> {
+        let Self {
+            value: (),
+            outcome,
+            age,
+            tier,
+            elapsed,
+            backend_error,
+        } = self;
+        Call {
+            value,
+            outcome,
+            age,
+            tier,
+            elapsed,
+            backend_error,
+        }
+    }
+}
+
 impl<R> fmt::Display for Call<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.outcome.label())?;

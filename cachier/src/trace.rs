@@ -14,7 +14,7 @@ pub(crate) fn hit(function: &str) {
 }
 
 /// A call that the driver carried to its end.
-pub(crate) fn call<R>(function: &str, call: &Call<R>) {
+pub(crate) fn call(function: &str, call: &Call<()>) {
     #[cfg(feature = "tracing")]
     tracing::debug!(
         target: "cachier",

@@ -18,7 +18,7 @@ const PAUSES: (Duration, Duration) = (Duration::from_millis(1), Duration::from_m
 /// The pause between two looks when changes are notified: an owner that dies is not.
 const NOTIFIED: Duration = Duration::from_millis(500);
 
-impl<T: Tiers> Drive<'_, T> {
+impl<T: Tiers> Drive<T> {
     /// Claims the key: first among the callers of this process, then among processes.
     pub(super) async fn claim(&mut self) {
         if self.leader.is_none() && !self.join() {
@@ -29,7 +29,7 @@ impl<T: Tiers> Drive<'_, T> {
             self.running = Running::Mine;
             return;
         };
-        match self.core.tiers.claim(self.session, self.key, seen).await {
+        match self.core.tiers.claim(&self.session, &self.key, seen).await {
             Ok(Claim::Granted(lease)) => {
                 self.lease = Some(lease);
                 self.running = Running::Mine;
@@ -49,10 +49,10 @@ impl<T: Tiers> Drive<'_, T> {
         let seen = self.seen.as_ref();
         let recheck = || {
             seen.map_or(Recheck::Unchanged, |seen| {
-                core.tiers.recheck(self.key, seen)
+                core.tiers.recheck(&self.key, seen)
             })
         };
-        match core.flights.join(self.key, ComputationId::next(), recheck) {
+        match core.flights.join(&self.key, ComputationId::next(), recheck) {
             Joined::Leads(leader) => {
                 self.leader = Some(leader);
                 return true;
@@ -175,7 +175,7 @@ impl<T: Tiers> Drive<'_, T> {
             }
             pause = self.pause(&seen, pause, patience).await;
             self.session.renew_budget();
-            match core.tiers.claim(self.session, self.key, &seen).await {
+            match core.tiers.claim(&self.session, &self.key, &seen).await {
                 Ok(Claim::Granted(lease)) => {
                     self.lease = Some(lease);
                     self.running = Running::Mine;
@@ -201,7 +201,7 @@ impl<T: Tiers> Drive<'_, T> {
         // The owner lives by the system's clock, whatever clock this world has.
         let timer = Timer::of_system();
         let at_most = |pause: Duration| Some(pause.min(patience.unwrap_or(pause)));
-        let change = self.core.tiers.change(self.session, self.key, seen);
+        let change = self.core.tiers.change(&self.session, &self.key, seen);
         match timer.within(at_most(NOTIFIED), change).await {
             Some(Notice::None) => {
                 timer.within(at_most(pause), pending::<()>()).await;

@@ -4,70 +4,169 @@ use futures_lite::future::block_on;
 
 use cachier_metrics::{ComputeRecorder, ComputeResult, Outcome, Reason, Tier};
 
-use super::{Cacheable, Core, Drive, Flavour, Session, Settled, Slot, WantSize, Work};
+use super::{Cacheable, Core, Drive, Flavour, Session, Settled, Slot, ToRun, Turn, WantSize};
 use crate::background::{run_as_task, run_on_thread};
-use crate::decision::{Computed, Settlement, Stored, settle};
-use crate::flight::{ComputationId, Dependency, Epoch, Landing, current, depend, within};
+use crate::decision::{self, Computed, Settlement};
+use crate::flight::{ComputationId, Dependency, Epoch, Landing, current, depend};
 use crate::storage::{self, Found, Stamp, Tiers};
 use crate::trace;
 
 /// Values of more bytes than this are stored in the background.
 const STORED_AT_ONCE: u64 = 1024 * 1024;
 
-impl<T: Tiers> Drive<'_, T> {
-    /// Calls the function, then stores, shares and returns its result as [`settle`] says.
-    pub(super) async fn compute<W>(&mut self, work: &mut W, reason: Reason) -> Settled
-    where
-        W: Work<Value = T::Value>,
-    {
-        let execution = self.begin(reason);
-        let work_done = work.compute(self.cacheable());
-        let computed = within(execution.computation, work_done).await;
-        let epoch = execution.epoch;
-        let stamp = self.end(execution, computed);
-        match self.conclude(work.slot(), computed, stamp, epoch) {
-            Conclusion::Store(found) => {
-                let stored = self.put(&found).await;
-                self.land_stored(work.slot(), found, stored, stamp, epoch);
-            }
-            Conclusion::StoreLater(found) => self.store_later(found, epoch),
-            Conclusion::Land(landing) => self.land(landing).await,
-            Conclusion::ServeStale(found, settled) => {
-                self.land(Landing::Value(found)).await;
-                return settled;
-            }
-        }
-        Settled::own(match reason {
+/// The function at work.
+pub(super) struct Execution {
+    reason: Reason,
+    /// The state of the key when it began.
+    epoch: Epoch,
+    _needed: Option<Dependency>,
+    recorder: Option<ComputeRecorder>,
+    begun: u64,
+}
+
+/// What becomes of a result, and what is known of the computation.
+pub(super) struct Conclusive<Found> {
+    conclusion: Conclusion<Found>,
+    computation: Concluded,
+}
+
+/// A computation that has come to its end.
+#[derive(Clone, Copy)]
+struct Concluded {
+    reason: Reason,
+    epoch: Epoch,
+    stamp: Stamp,
+}
+
+/// A result that other processes can see, where they are to.
+pub(super) struct Stored<Found> {
+    found: Found,
+    stored: storage::Stored,
+    computation: Concluded,
+}
+
+impl Concluded {
+    /// How a call ends that has this result.
+    fn settled(self) -> Settled {
+        Settled::own(match self.reason {
             Reason::Unavailable => Outcome::Unavailable,
             _ => Outcome::Miss,
         })
     }
+}
 
+impl<T: Tiers> Drive<T> {
     /// Begins to run the function, so that calls in its body know what they are part of.
-    fn begin(&self, reason: Reason) -> Execution {
+    pub(super) fn begin(&mut self, reason: Reason) -> ToRun {
         let function = &self.core.function;
         if reason == Reason::Overwrite {
             // What is being computed now began earlier than this call; it must not replace this result.
-            self.core.flights.forget(self.key);
+            self.core.flights.forget(&self.key);
         }
         let computation = match &self.leader {
             Some(leader) => leader.computation(),
             None => ComputationId::next(),
         };
-        Execution {
+        self.turn = Turn::Run(Execution {
             reason,
-            computation,
-            epoch: self.core.flights.epoch(self.key),
+            epoch: self.core.flights.epoch(&self.key),
             _needed: depend(current(), computation).ok(),
             recorder: function
                 .metrics
                 .map(|metrics| metrics.start_compute(reason)),
             begun: function.world.clock.now(),
+        });
+        ToRun {
+            computation: Some(computation),
+            cacheable: self.cacheable(),
         }
     }
 
+    /// Decides what is to become of the result.
+    pub(super) fn conclude(
+        &mut self,
+        execution: Execution,
+        computed: Computed,
+        slot: &mut dyn Slot<T::Value>,
+    ) -> Conclusive<Found<T::Value>> {
+        let computation = self.finish(execution, computed);
+        let rules = &self.session.policy.rules;
+        let conclusion = match decision::settle(computed, self.fallback(), rules) {
+            Settlement::Store => self.conclude_value(slot, computation),
+            Settlement::Share => Conclusion::Land(share(slot, computation.stamp)),
+            Settlement::ServeStale => match self.stand_in(slot) {
+                Some((found, settled)) => Conclusion::ServeStale(found, settled),
+                None => Conclusion::Land(share(slot, computation.stamp)),
+            },
+        };
+        Conclusive {
+            conclusion,
+            computation,
+        }
+    }
+
+    /// Stores the result, and shares it with those who wait for it.
+    pub(super) async fn settle(&mut self, conclusive: Conclusive<Found<T::Value>>) -> Turn<T> {
+        let Conclusive {
+            conclusion,
+            computation,
+        } = conclusive;
+        match conclusion {
+            Conclusion::Store(found) => {
+                let lease = self.lease.take();
+                let stored = put(self.core, &self.session, &self.key, &found, lease).await;
+                return Turn::Land(Stored {
+                    found,
+                    stored,
+                    computation,
+                });
+            }
+            Conclusion::StoreLater(found) => self.store_later(found, computation.epoch),
+            Conclusion::Land(landing) => self.land(landing).await,
+            Conclusion::ServeStale(found, settled) => {
+                self.land(Landing::Value(found)).await;
+                return Turn::End(settled);
+            }
+        }
+        Turn::End(computation.settled())
+    }
+
+    /// Stores in the memory of the process, and lands the flight.
+    pub(super) fn land_stored(
+        &mut self,
+        stored: Stored<Found<T::Value>>,
+        slot: &mut dyn Slot<T::Value>,
+    ) -> Settled {
+        let Stored {
+            found,
+            stored,
+            computation,
+        } = stored;
+        let stamp = computation.stamp;
+        if stored == storage::Stored::Done {
+            slot.stored(stamp);
+        }
+        let (core, key) = (self.core, &self.key);
+        let _drops = T::defer_drops();
+        let insertion = core.tiers.insertion(&core.function, key, found);
+        // Shared and returned all the same where the memory has no room for it.
+        let insert = || _ = insertion();
+        match self.leader.take() {
+            Some(leader) => {
+                leader.land(insert, || match slot.kept(stamp, WantSize::No) {
+                    Ok(found) => Landing::Value(found),
+                    Err(_) => Landing::NotShared,
+                });
+            }
+            None => {
+                core.flights.store_since(key, computation.epoch, insert);
+            }
+        }
+        computation.settled()
+    }
+
     /// The function has run: when that was, and how long it took.
-    fn end(&self, execution: Execution, computed: Computed) -> Stamp {
+    fn finish(&self, execution: Execution, computed: Computed) -> Concluded {
         let function = &self.core.function;
         let compute_nanos = function.world.clock.now().saturating_sub(execution.begun);
         if let Some(recorder) = execution.recorder {
@@ -80,24 +179,10 @@ impl<T: Tiers> Drive<'_, T> {
             trace::refresh_failed(&function.name);
         }
         let created = self.core.tiers.now(function);
-        self.session.stamp(created, compute_nanos)
-    }
-
-    /// What is to become of the result.
-    fn conclude(
-        &mut self,
-        slot: &mut dyn Slot<T::Value>,
-        computed: Computed,
-        stamp: Stamp,
-        epoch: Epoch,
-    ) -> Conclusion<Found<T::Value>> {
-        match settle(computed, self.fallback(), &self.session.policy.rules) {
-            Settlement::Store => self.conclude_value(slot, stamp, epoch),
-            Settlement::Share => Conclusion::Land(share(slot, stamp)),
-            Settlement::ServeStale => match self.stand_in(slot) {
-                Some((found, settled)) => Conclusion::ServeStale(found, settled),
-                None => Conclusion::Land(share(slot, stamp)),
-            },
+        Concluded {
+            reason: execution.reason,
+            epoch: execution.epoch,
+            stamp: self.session.stamp(created, compute_nanos),
         }
     }
 
@@ -105,60 +190,24 @@ impl<T: Tiers> Drive<'_, T> {
     fn conclude_value(
         &mut self,
         slot: &mut dyn Slot<T::Value>,
-        stamp: Stamp,
-        epoch: Epoch,
+        computation: Concluded,
     ) -> Conclusion<Found<T::Value>> {
         let want_size = self.core.function.wants_size();
-        let found = match slot.kept(stamp, want_size) {
+        let found = match slot.kept(computation.stamp, want_size) {
             Ok(found) => found,
             Err(error) => {
                 self.session.failed(&error);
                 return Conclusion::Land(Landing::NotShared);
             }
         };
-        let is_wanted = !self.session.is_too_large(found.bytes) && !self.is_superseded(epoch);
-        if !is_wanted || self.stored() == Stored::Unknown {
+        let is_wanted =
+            !self.session.is_too_large(found.bytes) && !self.is_superseded(computation.epoch);
+        if !is_wanted || self.stored() == decision::Stored::Unknown {
             Conclusion::Land(Landing::Value(found))
         } else if found.bytes.is_some_and(|bytes| bytes > STORED_AT_ONCE) && T::IS_REMOTE {
             Conclusion::StoreLater(found)
         } else {
             Conclusion::Store(found)
-        }
-    }
-
-    /// Stores in the tiers that other processes see.
-    async fn put(&mut self, found: &Found<T::Value>) -> storage::Stored {
-        let lease = self.lease.take();
-        put(self.core, self.session, self.key, found, lease).await
-    }
-
-    /// Stores in the memory of the process, and lands the flight.
-    fn land_stored(
-        &mut self,
-        slot: &mut dyn Slot<T::Value>,
-        found: Found<T::Value>,
-        stored: storage::Stored,
-        stamp: Stamp,
-        epoch: Epoch,
-    ) {
-        if stored == storage::Stored::Done {
-            slot.stored(stamp);
-        }
-        let core = self.core;
-        let _drops = T::defer_drops();
-        let insertion = core.tiers.insertion(&core.function, self.key, found);
-        // Shared and returned all the same where the memory has no room for it.
-        let insert = || _ = insertion();
-        match self.leader.take() {
-            Some(leader) => {
-                leader.land(insert, || match slot.kept(stamp, WantSize::No) {
-                    Ok(found) => Landing::Value(found),
-                    Err(_) => Landing::NotShared,
-                });
-            }
-            None => {
-                core.flights.store_since(self.key, epoch, insert);
-            }
         }
     }
 
@@ -168,7 +217,7 @@ impl<T: Tiers> Drive<'_, T> {
         let (leader, lease, flavour) =
             (self.leader.take(), self.lease.take(), self.session.flavour);
         let world = core.function.world;
-        let session = Session::after(&core.function, self.session);
+        let session = Session::after(&core.function, &self.session);
         let task = async move {
             if leader.is_some() || core.flights.epoch(&key) == epoch {
                 // A failure has been counted; the caller has its value.
@@ -187,7 +236,7 @@ impl<T: Tiers> Drive<'_, T> {
     /// Hands a result that is not stored to the waiters of this flight.
     async fn land(&mut self, landing: Landing<Found<T::Value>>) {
         if let Some(lease) = self.lease.take() {
-            self.core.tiers.release(self.session, lease).await;
+            self.core.tiers.release(&self.session, lease).await;
         }
         if let Some(leader) = self.leader.take() {
             leader.land(|| (), || landing);
@@ -211,10 +260,10 @@ impl<T: Tiers> Drive<'_, T> {
     }
 
     /// What could be served in place of a failure: also when the storage has failed since.
-    fn fallback(&self) -> Stored {
+    fn fallback(&self) -> decision::Stored {
         match &self.found {
-            Some(found) => Stored::Aged(self.age(found)),
-            None => Stored::Absent,
+            Some(found) => decision::Stored::Aged(self.age(found)),
+            None => decision::Stored::Absent,
         }
     }
 
@@ -228,20 +277,9 @@ impl<T: Tiers> Drive<'_, T> {
     fn is_superseded(&self, epoch: Epoch) -> bool {
         match &self.leader {
             Some(leader) => leader.is_superseded(),
-            None => self.core.flights.epoch(self.key) != epoch,
+            None => self.core.flights.epoch(&self.key) != epoch,
         }
     }
-}
-
-/// The function at work.
-struct Execution {
-    reason: Reason,
-    computation: ComputationId,
-    /// The state of the key when it began.
-    epoch: Epoch,
-    _needed: Option<Dependency>,
-    recorder: Option<ComputeRecorder>,
-    begun: u64,
 }
 
 /// What becomes of a result.

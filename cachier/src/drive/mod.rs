@@ -6,23 +6,30 @@
 mod claim;
 mod clean_up;
 mod compute;
+mod entry;
+mod errand;
 mod on_thread;
 mod refresh;
 mod session;
 mod work;
 
+use std::mem;
 use std::time::Duration;
 
 use cachier_metrics::{Outcome, Reason, StaleUse, Tier};
 
-pub(crate) use self::clean_up::clean_up;
-pub(crate) use self::on_thread::{OnThread, RunOnThread, drive_on_thread};
+use self::clean_up::clean_up;
+use self::compute::{Conclusive, Execution};
+pub(crate) use self::errand::{Asked, Ended, Errand, Plan, carry_out};
+use self::errand::{Met, ToRun};
+pub(crate) use self::on_thread::{OnThread, RunOnThread, carry_out_on_thread};
 pub(crate) use self::refresh::{Refreshing, Ticket, refresh};
 pub(crate) use self::session::Flavour;
 pub(crate) use self::session::Session;
 pub use self::session::Start;
-pub(crate) use self::work::{Cacheable, Served, Slot, WantSize, Work};
-use crate::decision::{Action, Intent, Running, Stored, decide, is_fresh};
+pub(crate) use self::work::{Cacheable, Compute, Served, Slot, WantSize, Work};
+use crate::call::Call;
+use crate::decision::{Action, Computed, Intent, Running, Stored, decide, is_fresh};
 use crate::flight::{Flight, Flights, Landing, Leader};
 use crate::function::Function;
 use crate::storage::{Found, Loaded, Tiers};
@@ -59,28 +66,12 @@ impl Settled {
     }
 }
 
-/// Carries one call to its end.
-pub(crate) async fn run<T, W>(
+/// One call on its way, in turns: one that may wait ([`proceed`](Self::proceed)), then one that meets the function and its
+/// result ([`meet`](Self::meet)).
+pub(crate) struct Drive<T: Tiers> {
     core: &'static Core<T>,
-    session: &Session<'_>,
-    key: &T::Key,
-    work: &mut W,
-) -> Settled
-where
-    T: Tiers,
-    W: Work<Value = T::Value, Refresh = Refreshing<T>>,
-{
-    let mut drive = Drive::new(core, session, key);
-    let settled = drive.steps(work).await;
-    drive.count_stale(settled.outcome);
-    settled
-}
-
-/// One call on its way.
-struct Drive<'a, T: Tiers> {
-    core: &'static Core<T>,
-    session: &'a Session<'a>,
-    key: &'a T::Key,
+    key: T::Key,
+    turn: Turn<T>,
     look: Look,
     found: Option<Found<T::Value>>,
     seen: Option<T::Seen>,
@@ -93,6 +84,23 @@ struct Drive<'a, T: Tiers> {
     leader: Option<Leader<'static, T::Key, Found<T::Value>>>,
     waiting_since: Option<u64>,
     met_stale: bool,
+    session: Session<'static>,
+}
+
+/// What is to be done next.
+enum Turn<T: Tiers> {
+    /// Look for the value, or wait for it.
+    Seek,
+    /// Act upon what that came to.
+    Act(Step<Found<T::Value>>),
+    /// Take the result of the function, which is running.
+    Run(Execution),
+    /// Store and share the result.
+    Settle(Conclusive<Found<T::Value>>),
+    /// Keep the stored result in the memory of the process, and land.
+    Land(compute::Stored<Found<T::Value>>),
+    /// Tell how it ended.
+    End(Settled),
 }
 
 /// What is known about the stored value.
@@ -106,12 +114,12 @@ enum Look {
     Failed,
 }
 
-impl<'a, T: Tiers> Drive<'a, T> {
-    fn new(core: &'static Core<T>, session: &'a Session<'a>, key: &'a T::Key) -> Self {
+impl<T: Tiers> Drive<T> {
+    pub(crate) fn new(core: &'static Core<T>, session: Session<'static>, key: T::Key) -> Self {
         Self {
             core,
-            session,
             key,
+            turn: Turn::Seek,
             look: Look::Due,
             found: None,
             seen: None,
@@ -121,53 +129,83 @@ impl<'a, T: Tiers> Drive<'a, T> {
             leader: None,
             waiting_since: None,
             met_stale: false,
+            session,
         }
     }
 
-    /// What knows the function is thin, for there is one of it for each: the rest is the same for all.
+    /// Takes the turns that may wait, up to one that meets the function.
     ///
     /// What a hit does not come to is in boxes of its own, so that the future of a hit stays small.
-    async fn steps<W>(&mut self, work: &mut W) -> Settled
-    where
-        W: Work<Value = T::Value, Refresh = Refreshing<T>>,
-    {
-        loop {
-            let settled = match self.advance().await {
-                Step::Serve => self.serve(work.slot(), Freshness::Fresh),
-                Step::ServeStale => {
-                    let settled = self.serve(work.slot(), Freshness::Stale);
-                    if settled.is_some() {
-                        self.refresh(&mut || work.defer());
-                    }
-                    settled
-                }
-                Step::Take(landing) => self.take(landing, work.slot()),
-                Step::Compute(Reason::Unavailable) if self.propagate(work.slot()) => {
-                    Some(Settled::own(Outcome::Unavailable))
-                }
-                Step::Compute(reason) => Some(Box::pin(self.compute(work, reason)).await),
-            };
-            if let Some(settled) = settled {
-                return settled;
+    async fn proceed(&mut self) {
+        self.turn = match mem::replace(&mut self.turn, Turn::Seek) {
+            Turn::Seek => Turn::Act(self.seek().await),
+            Turn::Settle(conclusive) => Box::pin(self.settle(conclusive)).await,
+            due => due,
+        };
+    }
+
+    /// Takes a turn that meets the function or its result, which never waits.
+    fn meet(&mut self, work: &mut dyn Work<T>) -> Met<Settled> {
+        match mem::replace(&mut self.turn, Turn::Seek) {
+            Turn::Act(step) => self.act(step, work),
+            Turn::Land(stored) => Met::End(self.land_stored(stored, work.slot())),
+            Turn::End(settled) => Met::End(settled),
+            due => {
+                self.turn = due;
+                Met::Nothing
             }
         }
+    }
+
+    /// The function has run.
+    fn computed(&mut self, computed: Computed, slot: &mut dyn Slot<T::Value>) {
+        self.turn = match mem::replace(&mut self.turn, Turn::Seek) {
+            Turn::Run(execution) => Turn::Settle(self.conclude(execution, computed, slot)),
+            due => due,
+        };
+    }
+
+    /// Ends the call: counts it, and starts what is to follow it.
+    fn end(&mut self, settled: Settled) -> Call<()> {
+        self.count_stale(settled.outcome);
+        clean_up(self.core, &self.session);
+        self.session.end(settled)
+    }
+
+    /// Ends a recomputation, which is no call.
+    fn leave(&self, settled: Settled) -> Call<()> {
+        self.session.report(settled)
+    }
+
+    fn act(&mut self, step: Step<Found<T::Value>>, work: &mut dyn Work<T>) -> Met<Settled> {
+        let settled = match step {
+            Step::Serve => self.serve(work.slot(), Freshness::Fresh),
+            Step::ServeStale => {
+                let settled = self.serve(work.slot(), Freshness::Stale);
+                if settled.is_some() {
+                    self.refresh(work);
+                }
+                settled
+            }
+            Step::Take(landing) => self.take(landing, work.slot()),
+            Step::Compute(Reason::Unavailable) if self.propagate(work.slot()) => {
+                Some(Settled::own(Outcome::Unavailable))
+            }
+            Step::Compute(reason) => return Met::Function(self.begin(reason)),
+        };
+        settled.map_or(Met::Nothing, Met::End)
     }
 
     /// Goes on until the function is needed, or its result.
-    async fn advance(&mut self) -> Step<Found<T::Value>> {
-        let options = &self.session.options;
+    async fn seek(&mut self) -> Step<Found<T::Value>> {
         loop {
-            if options.intent == Intent::Use {
+            let options = &self.session.options;
+            let (max_age, intent) = (options.max_age, options.intent);
+            if intent == Intent::Use {
                 self.look().await;
             }
             let rules = &self.session.policy.rules;
-            match decide(
-                self.stored(),
-                self.running,
-                rules,
-                options.max_age,
-                options.intent,
-            ) {
+            match decide(self.stored(), self.running, rules, max_age, intent) {
                 Action::Serve => return Step::Serve,
                 Action::ServeStaleAndRefresh => return Step::ServeStale,
                 Action::Claim => Box::pin(self.claim()).await,
@@ -186,7 +224,7 @@ impl<'a, T: Tiers> Drive<'a, T> {
         if self.look != Look::Due {
             return;
         }
-        match self.core.tiers.load(self.session, self.key).await {
+        match self.core.tiers.load(&self.session, &self.key).await {
             Ok(Loaded { found, seen }) => {
                 self.look = Look::Done;
                 self.found = found;
@@ -248,22 +286,22 @@ impl<'a, T: Tiers> Drive<'a, T> {
     }
 
     /// Starts a recomputation in the background, unless one is running.
-    fn refresh(&self, defer: &mut dyn FnMut() -> Option<Refreshing<T>>) {
+    fn refresh(&self, work: &mut dyn Work<T>) {
         let Some(seen) = self.seen.clone() else {
             return;
         };
-        let core = self.core;
-        if core.tiers.is_computed_elsewhere(&core.function, self.key) {
+        let (core, key) = (self.core, &self.key);
+        if core.tiers.is_computed_elsewhere(&core.function, key) {
             return;
         }
-        let recheck = || core.tiers.recheck(self.key, &seen);
+        let recheck = || core.tiers.recheck(key, &seen);
         // The arguments are cloned only once it is known that they are needed.
-        if let Some(announced) = core.flights.announce(self.key, recheck)
-            && let Some(refreshing) = defer()
+        if let Some(announced) = core.flights.announce(key, recheck)
+            && let Some(refreshing) = work.defer()
         {
             refreshing(Ticket {
                 core,
-                key: self.key.clone(),
+                key: key.clone(),
                 announced,
                 seen,
             });
@@ -288,7 +326,7 @@ impl<'a, T: Tiers> Drive<'a, T> {
     }
 }
 
-/// What is to be done with the function, or with its result.
+/// What seeking the value came to.
 enum Step<Found> {
     /// Return the stored value, which is fresh.
     Serve,

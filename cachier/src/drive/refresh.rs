@@ -2,7 +2,7 @@
 
 use cachier_metrics::Reason;
 
-use super::{Core, Drive, Flavour, Look, Session, Work};
+use super::{Compute, Core, Drive, Errand, Flavour, Look, Session, Step, Turn, carry_out};
 use crate::decision::Running;
 use crate::flight::Announced;
 use crate::storage::{Claim, Found, Tiers};
@@ -25,29 +25,39 @@ impl<T: Tiers> Ticket<T> {
 }
 
 /// Recomputes the value, unless another caller or process does by now.
-pub(crate) async fn refresh<T: Tiers, W>(ticket: Ticket<T>, mut work: W, flavour: Flavour)
-where
-    W: Work<Value = T::Value>,
-{
+pub(crate) async fn refresh<T: Tiers>(
+    ticket: Ticket<T>,
+    mut work: impl Compute<T>,
+    flavour: Flavour,
+) {
+    if let Some(drive) = lead(ticket, flavour).await {
+        carry_out(Errand::Refresh(drive), &mut work).await;
+    }
+}
+
+/// Leads the flight that was announced, as the owner of the lease.
+async fn lead<T: Tiers>(ticket: Ticket<T>, flavour: Flavour) -> Option<Drive<T>> {
     let Ticket {
         core,
         key,
         announced,
         seen,
     } = ticket;
-    let Some(leader) = announced.lead(|| core.tiers.recheck(&key, &seen)) else {
-        return;
-    };
+    let leader = announced.lead(|| core.tiers.recheck(&key, &seen))?;
     let session = Session::of_refresh(&core.function, flavour);
     let lease = match core.tiers.claim(&session, &key, &seen).await {
         Ok(Claim::Granted(lease)) => lease,
-        Ok(Claim::Held) => return core.tiers.note_computed_elsewhere(&core.function, &key),
-        Ok(Claim::Changed) | Err(_) => return,
+        Ok(Claim::Held) => {
+            core.tiers.note_computed_elsewhere(&core.function, &key);
+            return None;
+        }
+        Ok(Claim::Changed) | Err(_) => return None,
     };
-    let mut drive = Drive::new(core, &session, &key);
+    let mut drive = Drive::new(core, session, key);
+    drive.turn = Turn::Act(Step::Compute(Reason::Refresh));
     drive.look = Look::Done;
     drive.running = Running::Mine;
     drive.leader = Some(leader);
     drive.lease = Some(lease);
-    drive.compute(&mut work, Reason::Refresh).await;
+    Some(drive)
 }

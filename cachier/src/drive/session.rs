@@ -144,15 +144,8 @@ impl<'a> Session<'a> {
     }
 
     /// Ends the call: counts it, and explains it to whoever listens.
-    pub(crate) fn end<R>(mut self, settled: Settled, value: R) -> Call<R> {
-        let call = Call {
-            value,
-            outcome: settled.outcome,
-            age: settled.age,
-            tier: settled.tier,
-            elapsed: self.elapsed(),
-            backend_error: self.first_error(),
-        };
+    pub(crate) fn end(&mut self, settled: Settled) -> Call<()> {
+        let call = self.report(settled);
         if let Some(recorder) = self.recorder.take() {
             recorder.finish(
                 settled.outcome,
@@ -162,6 +155,18 @@ impl<'a> Session<'a> {
         }
         trace::call(&self.function.name, &call);
         call
+    }
+
+    /// What there is to tell of a call that ended so.
+    pub(crate) fn report(&self, settled: Settled) -> Call<()> {
+        Call {
+            value: (),
+            outcome: settled.outcome,
+            age: settled.age,
+            tier: settled.tier,
+            elapsed: self.elapsed(),
+            backend_error: self.first_error(),
+        }
     }
 
     fn note_duplicate(&self) {

@@ -2,9 +2,10 @@
 
 use cachier_backends::Error;
 
+use super::Refreshing;
 use crate::decision::Computed;
 use crate::private::SharedError;
-use crate::storage::{Found, Stamp};
+use crate::storage::{Found, Stamp, Tiers};
 
 /// Where a call's result takes shape, in terms of the kept form `V` of values.
 pub trait Slot<V> {
@@ -20,6 +21,8 @@ pub trait Slot<V> {
     fn serve_error(&mut self, error: &SharedError) -> Served;
     /// Makes a backend's failure the result, where the function asks for that.
     fn propagate(&mut self, error: &Error) -> Served;
+    /// Learns that what is stored is not valid any more.
+    fn invalidated(&self);
 }
 
 /// Whether the slot could make a result of what it was given.
@@ -43,22 +46,23 @@ pub enum WantSize {
 /// What may be cached of the function's results.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cacheable {
+    /// Nothing: the call bypasses the cache.
+    Nothing,
     /// Values, but not `None`.
     Values,
     /// Values and `None`.
     ValuesAndNone,
 }
 
-/// The function of one call, not yet run.
-pub trait Work {
-    /// The kept form of values.
-    type Value;
-    /// Carries out a recomputation in the background, once told for which flight.
-    type Refresh;
+/// The function of one call, not yet run, and the place for its result.
+pub trait Work<T: Tiers> {
+    fn slot(&mut self) -> &mut dyn Slot<T::Value>;
+    /// Keeps the function for the background instead of running it.
+    fn defer(&mut self) -> Option<Refreshing<T>>;
+}
 
-    fn slot(&mut self) -> &mut dyn Slot<Self::Value>;
+/// A function that is awaited.
+pub trait Compute<T: Tiers>: Work<T> {
     /// Runs the function; its result is in the slot afterwards.
     async fn compute(&mut self, cacheable: Cacheable) -> Computed;
-    /// Keeps the function for the background instead of running it.
-    fn defer(&mut self) -> Option<Self::Refresh>;
 }

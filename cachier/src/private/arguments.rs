@@ -1,6 +1,7 @@
 //! The arguments of one call, in the forms that the function's storage asks for.
 
 use cachier_backends::{Error, KeyHash};
+use cachier_metrics::Tier;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -9,8 +10,8 @@ use super::shape::Shape;
 use super::site::Instance;
 use crate::environment;
 use crate::function::Function;
-use crate::storage::Tiers;
 use crate::storage::persistent::Persistent;
+use crate::storage::{Stamp, Tiers};
 
 /// Where the values of one function are kept: what the driver works with, and what stands in front of it.
 pub trait Storage: Send + Sync + Sized + 'static {
@@ -20,6 +21,11 @@ pub trait Storage: Send + Sync + Sized + 'static {
     type Front: Front;
     /// Whether that is a tier of its own, in front of a persistent backend.
     const HAS_FRONT: bool = false;
+    /// Where a call finds what it looks at before.
+    const TIER: Tier = match Self::HAS_FRONT {
+        true => Tier::Near,
+        false => Tier::Backend,
+    };
 
     fn open(function: &Function) -> (Self::Front, Self::Tiers);
     /// Makes the two known to each other, before the first call.
@@ -60,21 +66,29 @@ pub trait Arguments<S: Shape> {
         &self,
         instance: &'static Instance<Self::Storage>,
     ) -> Option<FrontHit<S::Value>>;
-    /// What the call keeps of its arguments for the time when they are gone.
-    fn key(
+    /// The key for the driver.
+    fn key(&self) -> Result<KeyOf<Self::Storage>, Error>;
+    /// The form of the values under the key: what the call keeps of its arguments for the time when they are gone.
+    fn form(
         &self,
         instance: &'static Instance<Self::Storage>,
-    ) -> Result<KeyedFor<Self::Storage, Self::Form>, Error>;
+        key: &KeyOf<Self::Storage>,
+    ) -> Self::Form;
 }
 
-/// A key for the driver, and the form of the values under it.
-pub struct Keyed<T: Tiers, F> {
-    pub(crate) key: T::Key,
-    pub(crate) form: F,
-}
+/// The key of a storage.
+pub(super) type KeyOf<S> = <<S as Storage>::Tiers as Tiers>::Key;
 
-/// As the storage of a function wants it.
-pub(super) type KeyedFor<S, F> = Keyed<<S as Storage>::Tiers, F>;
+impl<V> FrontHit<V> {
+    /// When and how long the value was computed.
+    pub(super) fn stamp(&self) -> Stamp {
+        Stamp {
+            created: self.computed,
+            compute_nanos: self.compute_nanos,
+            expires: None,
+        }
+    }
+}
 
 /// Arguments for a persistent backend.
 pub struct StoredArguments<A>(pub A);
@@ -107,11 +121,12 @@ where
         None
     }
 
-    fn key(&self, _: &'static Instance<Persistent>) -> Result<Keyed<Persistent, Cbor>, Error> {
-        Ok(Keyed {
-            key: hash(&self.0)?,
-            form: Cbor,
-        })
+    fn key(&self) -> Result<KeyHash, Error> {
+        hash(&self.0)
+    }
+
+    fn form(&self, _: &'static Instance<Persistent>, _: &KeyHash) -> Cbor {
+        Cbor
     }
 }
 

@@ -4,20 +4,18 @@ use std::future::Future;
 use std::time::Duration;
 
 use cachier_backends::Error;
-use cachier_metrics::{ComputeRecorder, ComputeResult, NearResult, Outcome, Tier};
-use futures_lite::future::block_on;
+use cachier_metrics::{NearResult, Outcome, Tier};
 
-use super::arguments::{Arguments, FrontHit, Keyed, Storage};
+use super::arguments::{Arguments, FrontHit, Storage};
 use super::form::Form;
-use super::job::{AsyncWork, Later, Mode, Recipe, Returned, Step, SyncBody, SyncWork, run_now};
-use super::operate::operate;
+use super::job::{AsyncWork, Later, Mode, Recipe, Returned, Step, SyncBody, SyncWork};
 use super::shape::Shape;
 use super::site::Site;
 use crate::call::{Call, CallOptions};
-use crate::decision::{Intent, is_fresh};
-use crate::drive::{Core, Flavour, Session, Settled, Start, clean_up, run};
+use crate::decision::is_fresh;
+use crate::drive::{Asked, Ended, Errand, Flavour, Plan, Settled, Start, Work, carry_out};
 use crate::function::Function;
-use crate::storage::Tiers;
+use crate::storage::{Stamp, Tiers};
 
 /// What the companion, or the function itself, asks for.
 pub enum Operation<Stored> {
@@ -29,6 +27,18 @@ pub enum Operation<Stored> {
     Peek,
     /// Store one entry.
     Precache(Stored),
+}
+
+impl<Stored> Operation<Stored> {
+    /// What is asked for, and the value that comes with it.
+    fn apart(self) -> (Asked, Option<Stored>) {
+        match self {
+            Self::Call(options, start) => (Asked::Call(options, start), None),
+            Self::Invalidate => (Asked::Invalidate, None),
+            Self::Peek => (Asked::Peek, None),
+            Self::Precache(stored) => (Asked::Precache, Some(stored)),
+        }
+    }
 }
 
 /// What came of an [`Operation`], variant by variant.
@@ -66,19 +76,18 @@ replies! {
 ///
 /// From here on the types of the arguments are forgotten: functions that return the same share their code.
 pub struct Prepared<T: Tiers, Sh: Shape, F> {
-    core: &'static Core<T>,
-    operation: Operation<Sh::Stored>,
-    /// What a call of the companion can be given at once; other calls have looked already.
-    given: Option<(Settled, Sh::Value)>,
-    /// `None` when the call bypasses the cache.
-    keyed: MaybeKeyed<T, F>,
+    plan: Plan<T>,
+    /// The form of values under the key, where there is one.
+    form: Option<F>,
+    /// The value to store; or what a call of the companion can be given at once (other calls have looked already).
+    value: Option<Sh::Value>,
 }
 
 impl<S: Storage> Site<S> {
     /// Takes what the operation needs of the arguments.
     pub fn prepare<Sh: Shape, A>(
         &'static self,
-        _: Sh,
+        shape: Sh,
         operation: Operation<Sh::Stored>,
         arguments: &A,
     ) -> Prepared<S::Tiers, Sh, A::Form>
@@ -86,61 +95,70 @@ impl<S: Storage> Site<S> {
         A: Arguments<Sh, Storage = S>,
     {
         let instance = self.instance();
-        let core = &instance.core;
-        let bypasses = match &operation {
-            Operation::Call(options, _) => options.bypasses || !core.function.is_enabled(),
-            _ => false,
-        };
-        let given = match &operation {
-            Operation::Call(options, Start::Undecided)
-                if options.intent == Intent::Use && !bypasses =>
-            {
-                let tier = match S::HAS_FRONT {
-                    true => Tier::Near,
-                    false => Tier::Backend,
-                };
-                let hit = arguments.detailed_hit(instance);
-                give(&core.function, tier, hit, options)
-            }
+        let function = &instance.core.function;
+        let (asked, stored) = operation.apart();
+        let mut value = stored.map(|stored| shape.keep(stored));
+        let given = asked.max_age_at_hand(function).and_then(|max_age| {
+            let hit = arguments.detailed_hit(instance);
+            let given = give(
+                function,
+                S::TIER,
+                hit.as_ref().map(FrontHit::stamp),
+                max_age,
+            );
+            value = hit.filter(|_| given.is_some()).map(|hit| hit.value);
+            given
+        });
+        let needs_key = given.is_none() && !asked.bypasses(function);
+        let key = needs_key.then(|| arguments.key());
+        let form = match &key {
+            Some(Ok(key)) => Some(arguments.form(instance, key)),
             _ => None,
         };
-        let keyed = (given.is_none() && !bypasses).then(|| arguments.key(instance));
         Prepared {
-            core,
-            operation,
-            given,
-            keyed,
+            plan: Plan {
+                core: &instance.core,
+                asked,
+                given,
+                key,
+            },
+            form,
+            value,
         }
     }
 }
 
+impl<T: Tiers, Sh: Shape, F> Prepared<T, Sh, F> {
+    /// What the driver is told, and the place for the result.
+    fn apart(self, recipe: Recipe<Sh>) -> (Plan<T>, Returned<Sh, F>) {
+        (self.plan, Returned::new(recipe, self.form, self.value))
+    }
+}
+
 /// What a call of the companion is given of a value at hand.
-fn give<V>(
+fn give(
     function: &Function,
     tier: Tier,
-    hit: Option<FrontHit<V>>,
-    options: &CallOptions,
-) -> Option<(Settled, V)> {
-    let age = |hit: &FrontHit<V>| {
-        Duration::from_nanos(function.world.clock.now().saturating_sub(hit.computed))
-    };
-    let hit = hit.filter(|hit| is_fresh(age(hit), None, options.max_age));
+    stamp: Option<Stamp>,
+    max_age: Option<Duration>,
+) -> Option<Settled> {
+    let now = function.world.clock.now();
+    let age = |stamp: &Stamp| Duration::from_nanos(now.saturating_sub(stamp.created));
+    let stamp = stamp.filter(|stamp| is_fresh(age(stamp), None, max_age));
     if tier == Tier::Near
         && let Some(metrics) = function.metrics
     {
-        metrics.near_lookup(match hit {
+        metrics.near_lookup(match stamp {
             Some(_) => NearResult::Hit,
             None => NearResult::Miss,
         });
     }
-    let hit = hit?;
-    let settled = Settled {
+    stamp.map(|stamp| Settled {
         outcome: Outcome::Hit,
-        age: Some(age(&hit)),
+        age: Some(age(&stamp)),
         tier: Some(tier),
-        compute_nanos: Some(hit.compute_nanos),
-    };
-    Some((settled, hit.value))
+        compute_nanos: Some(stamp.compute_nanos),
+    })
 }
 
 /// Carries out an operation of a synchronous function.
@@ -154,28 +172,10 @@ where
     Sh: Shape,
     F: Form<Sh::Value, Kept = T::Value>,
 {
-    let core = prepared.core;
-    let (session, way) = match prepared.open(Flavour::Sync, recipe.shape) {
-        Opened::Call(session, way) => (session, way),
-        Opened::Other(operation, keyed) => {
-            let operated = operate(core, Flavour::Sync, recipe, operation, keyed);
-            return block_on(operated);
-        }
-    };
-    Reply::Call(match way {
-        Way::Given(settled, value) => session.end(settled, value),
-        Way::Bypass => {
-            let computing = session.start_bypass();
-            let value = run_now(body);
-            let value = end_bypass(recipe.shape, computing, value);
-            session.end(Settled::BYPASS, value)
-        }
-        Way::Driven(Keyed { key, form }) => {
-            let mut work = SyncWork::new(Returned::new(recipe, form), body);
-            let settled = T::drive_on_thread(core, &session, &key, &mut work);
-            session.end(settled, work.returned.finish())
-        }
-    })
+    let (plan, returned) = prepared.apart(recipe);
+    let mut work = SyncWork::new(returned, body);
+    let ended = T::carry_out_on_thread(plan, &mut work);
+    work.returned.reply(ended)
 }
 
 /// Carries out an operation of an asynchronous function.
@@ -191,79 +191,21 @@ where
     B: FnOnce(Mode) -> Step<N, Later<T, F>>,
     N: Future<Output = Sh::Return>,
 {
-    let core = prepared.core;
-    let (session, way) = match prepared.open(Flavour::Async, recipe.shape) {
-        Opened::Call(session, way) => (session, way),
-        Opened::Other(operation, keyed) => {
-            let operated = operate(core, Flavour::Async, recipe, operation, keyed);
-            return Box::pin(operated).await;
+    let (plan, returned) = prepared.apart(recipe);
+    let mut work = AsyncWork::new(returned, body);
+    let errand = Errand::open(plan, Flavour::Async, work.slot());
+    let ended = carry_out(errand, &mut work).await;
+    work.returned.reply(ended)
+}
+
+impl<Sh: Shape, F> Returned<Sh, F> {
+    /// What the companion is told.
+    fn reply(self, ended: Ended) -> Reply<Sh::Return, Sh::Stored> {
+        match ended {
+            Ended::Call(call) => Reply::Call(call.with(self.finish())),
+            Ended::Invalidated(removed) => Reply::Invalidated(removed),
+            Ended::Peeked(found) => Reply::Peeked(found.map(|_| self.show())),
+            Ended::Precached(stored) => Reply::Precached(stored),
         }
-    };
-    Reply::Call(match way {
-        Way::Given(settled, value) => session.end(settled, value),
-        Way::Bypass => {
-            let computing = session.start_bypass();
-            let value = Box::pin(run_now(body)).await;
-            let value = end_bypass(recipe.shape, computing, value);
-            session.end(Settled::BYPASS, value)
-        }
-        Way::Driven(Keyed { key, form }) => {
-            let mut work = AsyncWork::new(Returned::new(recipe, form), body);
-            let settled = run(core, &session, &key, &mut work).await;
-            clean_up(core, &session);
-            session.end(settled, work.returned.finish())
-        }
-    })
-}
-
-/// A call that bypasses the cache has run its function, which may have failed.
-fn end_bypass<Sh: Shape>(
-    shape: Sh,
-    computing: Option<ComputeRecorder>,
-    returned: Sh::Return,
-) -> Sh::Return {
-    let Some(computing) = computing else {
-        return returned;
-    };
-    let (result, returned) = match shape.split(returned) {
-        Ok(value) => (ComputeResult::Value, shape.join(value)),
-        Err(other) => (ComputeResult::Error, other),
-    };
-    computing.finish(result);
-    returned
-}
-
-/// A key, an error in making one, or none for a call that bypasses the cache.
-pub(super) type MaybeKeyed<T, F> = Option<Result<Keyed<T, F>, Error>>;
-
-/// An operation on its way.
-enum Opened<T: Tiers, Sh: Shape, F> {
-    Call(Session<'static>, Way<T, Sh, F>),
-    Other(Operation<Sh::Stored>, MaybeKeyed<T, F>),
-}
-
-/// How a call comes to its result.
-enum Way<T: Tiers, Sh: Shape, F> {
-    /// It was found in memory.
-    Given(Settled, Sh::Return),
-    /// The function runs, and nothing else.
-    Bypass,
-    /// The driver knows.
-    Driven(Keyed<T, F>),
-}
-
-impl<T: Tiers, Sh: Shape, F> Prepared<T, Sh, F> {
-    /// Decides the way of a call, the same for both flavours.
-    fn open(self, flavour: Flavour, shape: Sh) -> Opened<T, Sh, F> {
-        let Operation::Call(options, start) = self.operation else {
-            return Opened::Other(self.operation, self.keyed);
-        };
-        let session = Session::of_call(&self.core.function, flavour, options, start);
-        let way = match (self.given, session.usable(self.keyed)) {
-            (Some((settled, value)), _) => Way::Given(settled, shape.join(value)),
-            (None, Some(keyed)) => Way::Driven(keyed),
-            (None, None) => Way::Bypass,
-        };
-        Opened::Call(session, way)
     }
 }

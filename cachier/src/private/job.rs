@@ -12,8 +12,8 @@ use super::shape::{Shape, SharedError};
 use crate::background::{run_as_task, run_on_thread};
 use crate::decision::Computed;
 use crate::drive::{
-    Cacheable, Flavour, OnThread, Refreshing, RunOnThread, Served, Slot, Ticket, WantSize, Work,
-    refresh,
+    Cacheable, Compute, Flavour, OnThread, Refreshing, RunOnThread, Served, Slot, Ticket, WantSize,
+    Work, refresh,
 };
 use crate::storage::{Found, Stamp, Tiers};
 
@@ -103,7 +103,8 @@ impl<S: Shape + Send + 'static> Recipe<S> {
             run_on_thread(world, move || {
                 let mut body = Some(body);
                 let mut run = |_| Step::Now(once(&mut body)());
-                let mut work = SyncWork::<T, _, _>::new(Returned::new(self, form), &mut run);
+                let mut work =
+                    SyncWork::<T, _, _>::new(Returned::new(self, Some(form), None), &mut run);
                 block_on(refresh(ticket, OnThread::<T>(&mut work), Flavour::Sync));
             });
         }))
@@ -121,7 +122,7 @@ impl<S: Shape + Send + 'static> Recipe<S> {
         Later(Box::new(move |ticket: Ticket<T>, form| {
             let world = ticket.core().function.world;
             let run = |_| Step::<B, Later<T, F>>::Now(body);
-            let work = AsyncWork::<T, _, _, _>::new(Returned::new(self, form), run);
+            let work = AsyncWork::<T, _, _, _>::new(Returned::new(self, Some(form), None), run);
             run_as_task(world, refresh(ticket, work, Flavour::Async));
         }))
     }
@@ -130,18 +131,19 @@ impl<S: Shape + Send + 'static> Recipe<S> {
 /// The result of one call, whether served or computed.
 pub(crate) struct Returned<S: Shape, F> {
     recipe: Recipe<S>,
-    form: F,
+    /// `None` for a call without a key, which neither loads nor stores.
+    form: Option<F>,
     value: Option<S::Value>,
     /// A result that is never stored: an error. Set alone.
     other: Option<S::Return>,
 }
 
 impl<S: Shape, F> Returned<S, F> {
-    pub(crate) fn new(recipe: Recipe<S>, form: F) -> Self {
+    pub(crate) fn new(recipe: Recipe<S>, form: Option<F>, value: Option<S::Value>) -> Self {
         Self {
             recipe,
             form,
-            value: None,
+            value,
             other: None,
         }
     }
@@ -155,7 +157,19 @@ impl<S: Shape, F> Returned<S, F> {
         }
     }
 
-    fn compute(&mut self, returned: S::Return, cacheable: Cacheable) -> Computed {
+    /// What users read of the value.
+    pub(crate) fn show(self) -> Option<S::Stored> {
+        self.recipe.shape.show(self.value?)
+    }
+
+    fn form(&self) -> &F {
+        match &self.form {
+            Some(form) => form,
+            None => unreachable!("values are loaded and stored under a key"),
+        }
+    }
+
+    fn computed(&mut self, returned: S::Return, cacheable: Cacheable) -> Computed {
         match self.recipe.shape.split(returned) {
             Ok(value) => {
                 let storable = self.is_storable(&value, cacheable);
@@ -176,6 +190,7 @@ impl<S: Shape, F> Returned<S, F> {
     fn is_storable(&self, value: &S::Value, cacheable: Cacheable) -> bool {
         let wanted = |stored| self.recipe.cache_if.is_none_or(|cache_if| cache_if(stored));
         match (cacheable, self.recipe.shape.judged(value)) {
+            (Cacheable::Nothing, _) => false,
             (_, Some(stored)) => wanted(stored),
             (cacheable, None) => cacheable == Cacheable::ValuesAndNone,
         }
@@ -184,19 +199,19 @@ impl<S: Shape, F> Returned<S, F> {
 
 impl<S: Shape, F: Form<S::Value>> Slot<F::Kept> for Returned<S, F> {
     fn serve(&mut self, found: Found<F::Kept>) -> Result<(), Error> {
-        self.value = Some(self.form.take(found)?);
+        self.value = Some(self.form().take(found)?);
         self.other = None;
         Ok(())
     }
 
     fn kept(&self, stamp: Stamp, size: WantSize) -> Result<Found<F::Kept>, Error> {
         let value = self.value.as_ref().ok_or_else(nothing_to_keep)?;
-        self.form.give(value, stamp, size, self.recipe.measure)
+        self.form().give(value, stamp, size, self.recipe.measure)
     }
 
     fn stored(&mut self, stamp: Stamp) {
         if let Some(value) = &self.value {
-            self.form.stored(value, stamp);
+            self.form().stored(value, stamp);
         }
     }
 
@@ -224,6 +239,12 @@ impl<S: Shape, F: Form<S::Value>> Slot<F::Kept> for Returned<S, F> {
             Served::No
         }
     }
+
+    fn invalidated(&self) {
+        if let Some(form) = &self.form {
+            form.invalidated();
+        }
+    }
 }
 
 /// A synchronous function, called at most once. Its type is forgotten, so that all functions with the same types of key
@@ -245,7 +266,7 @@ impl<'b, T: Tiers, S: Shape, F> SyncWork<'b, T, S, F> {
     }
 }
 
-impl<T, S, F> RunOnThread<T> for SyncWork<'_, T, S, F>
+impl<T, S, F> Work<T> for SyncWork<'_, T, S, F>
 where
     T: Tiers,
     S: Shape,
@@ -255,13 +276,20 @@ where
         &mut self.returned
     }
 
-    fn compute(&mut self, cacheable: Cacheable) -> Computed {
-        let returned = run_now(once(&mut self.body));
-        self.returned.compute(returned, cacheable)
-    }
-
     fn defer(&mut self) -> Option<Refreshing<T>> {
-        defer(&mut self.body, &self.returned.form)
+        defer(&mut self.body, self.returned.form())
+    }
+}
+
+impl<T, S, F> RunOnThread<T> for SyncWork<'_, T, S, F>
+where
+    T: Tiers,
+    S: Shape,
+    F: Form<S::Value, Kept = T::Value>,
+{
+    fn run(&mut self, cacheable: Cacheable) -> Computed {
+        let returned = run_now(once(&mut self.body));
+        self.returned.computed(returned, cacheable)
     }
 }
 
@@ -282,7 +310,23 @@ impl<T, S: Shape, F, B> AsyncWork<T, S, F, B> {
     }
 }
 
-impl<T, S, F, B, N> Work for AsyncWork<T, S, F, B>
+impl<T, S, F, B, N> Work<T> for AsyncWork<T, S, F, B>
+where
+    T: Tiers,
+    S: Shape,
+    F: Form<S::Value, Kept = T::Value>,
+    B: FnOnce(Mode) -> Step<N, Later<T, F>>,
+{
+    fn slot(&mut self) -> &mut dyn Slot<T::Value> {
+        &mut self.returned
+    }
+
+    fn defer(&mut self) -> Option<Refreshing<T>> {
+        defer(&mut self.body, self.returned.form())
+    }
+}
+
+impl<T, S, F, B, N> Compute<T> for AsyncWork<T, S, F, B>
 where
     T: Tiers,
     S: Shape,
@@ -290,20 +334,9 @@ where
     B: FnOnce(Mode) -> Step<N, Later<T, F>>,
     N: Future<Output = S::Return>,
 {
-    type Value = T::Value;
-    type Refresh = Refreshing<T>;
-
-    fn slot(&mut self) -> &mut dyn Slot<T::Value> {
-        &mut self.returned
-    }
-
     async fn compute(&mut self, cacheable: Cacheable) -> Computed {
         let returned = run_now(once(&mut self.body)).await;
-        self.returned.compute(returned, cacheable)
-    }
-
-    fn defer(&mut self) -> Option<Refreshing<T>> {
-        defer(&mut self.body, &self.returned.form)
+        self.returned.computed(returned, cacheable)
     }
 }
 

@@ -7,7 +7,6 @@ mod form;
 mod job;
 mod method;
 mod no_operations;
-mod operate;
 #[cfg(feature = "memory")]
 mod part;
 mod shape;

@@ -4,11 +4,11 @@ use std::hash::Hash;
 use std::sync::Arc;
 
 use cachier_backends::memory::Entry;
-use cachier_backends::{Change, Error};
+use cachier_backends::{Change, Error, KeyHash};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::arguments::{Arguments, Front, FrontHit, Keyed, Storage, hash};
+use super::arguments::{Arguments, Front, FrontHit, Storage, hash};
 use super::form::{Cbor, Form, Measure};
 use super::part::{Parts, Query};
 use super::shape::Shape;
@@ -53,11 +53,12 @@ where
         entry.map(FrontHit::from)
     }
 
-    fn key(&self, _: &'static Instance<Self::Storage>) -> Result<Keyed<InMemory, Cloned>, Error> {
-        Ok(Keyed {
-            key: AnyKey::new(self.0.to_owned_parts()),
-            form: Cloned,
-        })
+    fn key(&self) -> Result<AnyKey, Error> {
+        Ok(AnyKey::new(self.0.to_owned_parts()))
+    }
+
+    fn form(&self, _: &'static Instance<Self::Storage>, _: &AnyKey) -> Cloned {
+        Cloned
     }
 }
 
@@ -88,21 +89,20 @@ where
         entry.map(FrontHit::from)
     }
 
-    fn key(
-        &self,
-        instance: &'static Instance<Self::Storage>,
-    ) -> Result<Keyed<Persistent, Self::Form>, Error> {
-        let hash = hash(&self.1)?;
-        let form = Fetched {
+    fn key(&self) -> Result<KeyHash, Error> {
+        hash(&self.1)
+    }
+
+    fn form(&self, instance: &'static Instance<Self::Storage>, hash: &KeyHash) -> Self::Form {
+        Fetched {
             function: &instance.core.function,
             near: &instance.front,
             epoch: instance.front.epoch(),
             key: NearKey {
                 key: self.0.to_owned_parts(),
-                hash,
+                hash: *hash,
             },
-        };
-        Ok(Keyed { key: hash, form })
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use cachier_metrics::RemovalCause;
 
 use super::any::{AnyKey, AnyValue};
 use super::{Claim, Found, Loaded, Stamp, Stored, Tiers};
-use crate::drive::{Core, RunOnThread, Session, Settled, drive_on_thread};
+use crate::drive::{Ended, Plan, RunOnThread, Session, carry_out_on_thread};
 use crate::flight::Recheck;
 use crate::function::Function;
 use crate::trace;
@@ -152,13 +152,8 @@ impl Tiers for InMemory {
         Ok(self.values().remove_older_than(cutoff))
     }
 
-    fn drive_on_thread(
-        core: &'static Core<Self>,
-        session: &Session<'_>,
-        key: &AnyKey,
-        work: &mut dyn RunOnThread<Self>,
-    ) -> Settled {
-        drive_on_thread(core, session, key, work)
+    fn carry_out_on_thread(plan: Plan<Self>, work: &mut dyn RunOnThread<Self>) -> Ended {
+        carry_out_on_thread(plan, work)
     }
 
     fn usage_at_hand(&self) -> Option<Usage> {

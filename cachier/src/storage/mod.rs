@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use cachier_backends::{Error, Usage};
 
-use crate::drive::{Core, RunOnThread, Session, Settled};
+use crate::drive::{Ended, Plan, RunOnThread, Session};
 use crate::flight::Recheck;
 use crate::function::Function;
 
@@ -164,15 +164,10 @@ pub trait Tiers: Send + Sync + Sized + 'static {
         session: &Session<'_>,
         older_than: Duration,
     ) -> impl Future<Output = Result<u64, Error>> + Send;
-    /// Drives a call of a synchronous function to its end.
+    /// Carries out what is asked of a synchronous function.
     ///
     /// Each storage does it, so that the driver is compiled once here, and not with every program.
-    fn drive_on_thread(
-        core: &'static Core<Self>,
-        session: &Session<'_>,
-        key: &Self::Key,
-        work: &mut dyn RunOnThread<Self>,
-    ) -> Settled;
+    fn carry_out_on_thread(plan: Plan<Self>, work: &mut dyn RunOnThread<Self>) -> Ended;
     /// What the function's values occupy, where that can be told without asking anyone.
     fn usage_at_hand(&self) -> Option<Usage> {
         None

@@ -14,7 +14,7 @@ use cachier_metrics::RemovalCause;
 use super::elsewhere::Elsewhere;
 use super::{Claim, Found, Loaded, Notice, Stamp, Stored, Tiers};
 use crate::backends::Guarded;
-use crate::drive::{Core, RunOnThread, Session, Settled, drive_on_thread};
+use crate::drive::{Ended, Plan, RunOnThread, Session, carry_out_on_thread};
 use crate::flight::Recheck;
 use crate::function::Function;
 use crate::heartbeat::Heartbeat;
@@ -347,13 +347,8 @@ impl Tiers for Persistent {
         Ok(removed.await?.unwrap_or(0))
     }
 
-    fn drive_on_thread(
-        core: &'static Core<Self>,
-        session: &Session<'_>,
-        key: &KeyHash,
-        work: &mut dyn RunOnThread<Self>,
-    ) -> Settled {
-        drive_on_thread(core, session, key, work)
+    fn carry_out_on_thread(plan: Plan<Self>, work: &mut dyn RunOnThread<Self>) -> Ended {
+        carry_out_on_thread(plan, work)
     }
 
     fn shared_as(&self, function: &Function) -> Option<String> {

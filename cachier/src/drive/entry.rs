@@ -1,0 +1,159 @@
+//! The operations of the companion on one entry.
+
+use cachier_backends::{Error, ErrorKind, Operation};
+use cachier_metrics::RemovalCause;
+
+use super::errand::{Asked, Ended, Met};
+use super::{Core, Flavour, Session, Slot};
+use crate::storage::{Found, Loaded, Stored, Tiers};
+
+/// One operation on its way.
+pub(crate) struct Entry<T: Tiers> {
+    core: &'static Core<T>,
+    session: Session<'static>,
+    /// `None` when it has ended.
+    turn: Option<Turn<T>>,
+}
+
+/// What is to be done next: ask the storage, or tell what it said.
+enum Turn<T: Tiers> {
+    Invalidate(T::Key),
+    Invalidated(Result<bool, Error>),
+    Peek(T::Key),
+    Peeked(Result<Option<Found<T::Value>>, Error>),
+    Precache(T::Key, Found<T::Value>),
+    Precached(Result<Put<T>, Error>),
+}
+
+/// A value that other processes can see, where they are to.
+struct Put<T: Tiers> {
+    key: T::Key,
+    found: Found<T::Value>,
+    stored: Stored,
+}
+
+impl<T: Tiers> Entry<T> {
+    pub(super) fn new(
+        core: &'static Core<T>,
+        flavour: Flavour,
+        asked: Asked,
+        key: Result<T::Key, Error>,
+        slot: &dyn Slot<T::Value>,
+    ) -> Self {
+        let session = Session::unmeasured(&core.function, flavour);
+        let turn = match asked {
+            Asked::Invalidate => {
+                key.map_or_else(|error| Turn::Invalidated(Err(error)), Turn::Invalidate)
+            }
+            Asked::Precache => {
+                match key.and_then(|key| Ok((key, fitting(core, &session, slot)?))) {
+                    Ok((key, found)) => Turn::Precache(key, found),
+                    Err(error) => Turn::Precached(Err(error)),
+                }
+            }
+            Asked::Peek | Asked::Call(..) => {
+                key.map_or_else(|error| Turn::Peeked(Err(error)), Turn::Peek)
+            }
+        };
+        Self {
+            core,
+            session,
+            turn: Some(turn),
+        }
+    }
+
+    /// Asks the storage.
+    pub(super) async fn proceed(&mut self) {
+        let Core { tiers, flights, .. } = self.core;
+        let session = &self.session;
+        self.turn = match self.turn.take() {
+            Some(Turn::Invalidate(key)) => {
+                flights.forget(&key);
+                Some(Turn::Invalidated(tiers.remove(session, &key).await))
+            }
+            Some(Turn::Peek(key)) => {
+                let loaded = tiers.load(session, &key).await;
+                Some(Turn::Peeked(loaded.map(|Loaded { found, .. }| found)))
+            }
+            Some(Turn::Precache(key, found)) => {
+                flights.forget(&key);
+                let stored = tiers.store(session, &key, &found, None).await;
+                let put = stored.map(|stored| Put { key, found, stored });
+                Some(Turn::Precached(put))
+            }
+            due => due,
+        };
+    }
+
+    /// Takes over what the storage said.
+    pub(super) fn meet(&mut self, slot: &mut dyn Slot<T::Value>) -> Met<Ended> {
+        match self.turn.take() {
+            Some(Turn::Invalidated(removed)) => {
+                slot.invalidated();
+                Met::End(Ended::Invalidated(
+                    removed.inspect(|removed| self.count(*removed)),
+                ))
+            }
+            Some(Turn::Peeked(loaded)) => Met::End(Ended::Peeked(
+                loaded.and_then(|found| self.show(found, slot)),
+            )),
+            Some(Turn::Precached(put)) => {
+                Met::End(Ended::Precached(put.and_then(|put| self.keep(put, slot))))
+            }
+            due => {
+                self.turn = due;
+                Met::Nothing
+            }
+        }
+    }
+
+    fn count(&self, removed: bool) {
+        if let Some(metrics) = self.core.function.metrics {
+            metrics.removed(RemovalCause::Invalidated, removed.into());
+        }
+    }
+
+    fn show(
+        &self,
+        found: Option<Found<T::Value>>,
+        slot: &mut dyn Slot<T::Value>,
+    ) -> Result<bool, Error> {
+        match found {
+            Some(found) => slot.serve(found).map(|()| true),
+            None => self.session.first_error().map_or(Ok(false), Err),
+        }
+    }
+
+    /// Stores in the memory of the process.
+    fn keep(&self, put: Put<T>, slot: &dyn Slot<T::Value>) -> Result<(), Error> {
+        let Core {
+            tiers, function, ..
+        } = self.core;
+        slot.invalidated();
+        let insertion = tiers.insertion(function, &put.key, put.found);
+        match (put.stored, insertion()) {
+            (Stored::Done, Stored::Done) => Ok(()),
+            _ => Err(too_large().with_hint("see `capacity_bytes`, and the limits of the backend")),
+        }
+    }
+}
+
+/// The value to store, unless it is larger than the function allows.
+fn fitting<T: Tiers>(
+    core: &Core<T>,
+    session: &Session<'_>,
+    slot: &dyn Slot<T::Value>,
+) -> Result<Found<T::Value>, Error> {
+    let stamp = session.stamp(core.tiers.now(&core.function), 0);
+    let found = slot.kept(stamp, core.function.wants_size())?;
+    if session.is_too_large(found.bytes) {
+        return Err(too_large().with_hint("the limit is `entry_size_limit`"));
+    }
+    Ok(found)
+}
+
+/// Unlike a call, which returns its value all the same, storing a value has failed where it is not stored.
+fn too_large() -> Error {
+    let message = "the value is too large to be stored";
+    Error::new(ErrorKind::Full, Operation::Store, message)
+}
