@@ -5,7 +5,7 @@ use super::entry::NewEntry;
 use super::index::{Index, Retired};
 use super::node::Node;
 use super::sync::Guard;
-use super::word::{self, fits};
+use super::word::{self, fits, may_fit};
 use super::word_index::{WordIndex, WordItem};
 
 /// Nodes behind pointers; or, where key and value are one word each, the words themselves.
@@ -38,8 +38,11 @@ where
         }
     }
 
+    /// Whether the types can be words at all: what is done with words is compiled only where they can.
+    pub(super) const MAY_BE_WORDS: bool = may_fit::<K>() && may_fit::<V>();
+
     /// The words, if it is words.
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     pub(super) fn words(&self) -> Option<&WordIndex> {
         match self {
             Self::Words(index) if are_words::<K, V>() => Some(index),
@@ -48,7 +51,7 @@ where
     }
 
     /// The nodes, if it is nodes.
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     pub(super) fn nodes(&self) -> Option<&Index<Node<K, V>>> {
         match self {
             Self::Nodes(index) if !are_words::<K, V>() => Some(index),
@@ -144,7 +147,7 @@ where
 
 /// Whether a store of these types is words: decided when the program is built, so that hits are compiled for one of the
 /// two alone.
-#[inline(always)]
+#[cfg_attr(not(debug_assertions), inline(always))]
 fn are_words<K: 'static, V: 'static>() -> bool {
     fits::<K>() && fits::<V>()
 }

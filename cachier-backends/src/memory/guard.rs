@@ -45,7 +45,7 @@ impl Default for DeferDrops {
 }
 
 /// A guard, but for threads so near their end that none can be had.
-#[inline(always)]
+#[cfg_attr(not(debug_assertions), inline(always))]
 pub(super) fn pin_inline() -> Option<Guard> {
     match STAGE.get() {
         Stage::Running => Some(Guard::new()),

@@ -90,12 +90,12 @@ where
 
     /// The value under this key, if there is one and `fresh` holds for the time since which it counts as fresh; without
     /// `fresh`, every value is. Counts as a use of the entry. A value that is not fresh is not cloned.
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     pub fn get<Q>(&self, key: &Q, fresh: Option<impl Fn(u64) -> bool + Copy>) -> Option<V>
     where
         Q: BorrowedKey<K> + ?Sized,
     {
-        self.hit(key, fresh, |value, _| value)
+        self.hit(key, fresh, pin_inline, |value, _| value)
     }
 
     /// The same, with what else is known of the entry.
@@ -107,7 +107,9 @@ where
     where
         Q: BorrowedKey<K> + ?Sized,
     {
-        self.hit(key, fresh, |value, noted| Entry::new(value, noted.times()))
+        self.hit(key, fresh, pin, |value, noted| {
+            Entry::new(value, noted.times())
+        })
     }
 
     /// The entry of this key, fresh or not. Does not count as a use.
@@ -115,19 +117,18 @@ where
     where
         Q: BorrowedKey<K> + ?Sized,
     {
-        match &self.contents {
-            Contents::Words(index) => {
-                let any = None::<fn(u64) -> bool>;
-                self.take_word(index, key, any, |value, place| {
-                    Entry::new(value, place.times())
-                })
-            }
-            Contents::Nodes(index) => {
-                let guard = pin()?;
-                let node = self.find_node(index, key, &guard)?;
-                Some(Entry::new(node.value.clone(), node.times))
-            }
+        if const { Contents::<K, V>::MAY_BE_WORDS }
+            && let Some(index) = self.contents.words()
+        {
+            let any = None::<fn(u64) -> bool>;
+            return self.take_word(index, key, any, |value, place| {
+                Entry::new(value, place.times())
+            });
         }
+        let index = self.contents.nodes()?;
+        let guard = pin()?;
+        let node = self.find_node(index, key, &guard)?;
+        Some(Entry::new(node.value.clone(), node.times))
     }
 
     /// Since when the value under this key counts as fresh, if there is one. Clones nothing, and does not count as a use.
@@ -135,16 +136,15 @@ where
     where
         Q: BorrowedKey<K> + ?Sized,
     {
-        match &self.contents {
-            Contents::Words(index) => {
-                let any = None::<fn(u64) -> bool>;
-                self.take_word(index, key, any, |_, place| place.since().ok())?
-            }
-            Contents::Nodes(index) => {
-                let guard = pin()?;
-                Some(self.find_node(index, key, &guard)?.since)
-            }
+        if const { Contents::<K, V>::MAY_BE_WORDS }
+            && let Some(index) = self.contents.words()
+        {
+            let any = None::<fn(u64) -> bool>;
+            return self.take_word(index, key, any, |_, place| place.since().ok())?;
         }
+        let index = self.contents.nodes()?;
+        let guard = pin()?;
+        Some(self.find_node(index, key, &guard)?.since)
     }
 
     /// Whether there is room for an entry of this size, others gone. One whose size is unknown has none where the store is
@@ -232,18 +232,21 @@ where
     }
 
     /// Takes what it needs of a fresh entry, and counts a use.
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     fn hit<Q, R>(
         &self,
         key: &Q,
         fresh: Option<impl Fn(u64) -> bool + Copy>,
+        pin: fn() -> Option<Guard>,
         take: impl FnOnce(V, Noted<'_>) -> R,
     ) -> Option<R>
     where
         Q: BorrowedKey<K> + ?Sized,
     {
         let counts_uses = self.counts_uses;
-        if let Some(index) = self.contents.words() {
+        if const { Contents::<K, V>::MAY_BE_WORDS }
+            && let Some(index) = self.contents.words()
+        {
             return self.take_word(index, key, fresh, |value, place| {
                 if counts_uses {
                     place.count_use();
@@ -252,7 +255,7 @@ where
             });
         }
         let index = self.contents.nodes()?;
-        let guard = pin_inline()?;
+        let guard = pin()?;
         let node = self.find_node(index, key, &guard)?;
         if fresh.is_some_and(|fresh| !fresh(node.since)) {
             return None;
@@ -277,7 +280,7 @@ where
     }
 
     /// Takes what it needs of a fresh word.
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     fn take_word<Q, R>(
         &self,
         index: &WordIndex,

@@ -8,18 +8,42 @@ trait Word: Copy + 'static {
     fn from_word(word: u64) -> Self;
 }
 
+/// Whether values of this type can be one word at all: what is larger, or owns something, is told without code for it.
+pub(super) const fn may_fit<T>() -> bool {
+    size_of::<T>() <= size_of::<u64>() && !std::mem::needs_drop::<T>()
+}
+
 /// Whether values of this type are one word. Decided when the program is built, as are the following.
 #[inline]
 pub fn fits<T: 'static>() -> bool {
     from::<T>(0).is_some()
 }
 
+/// The value as one word, if it is one.
+#[inline]
+pub fn of<T: 'static>(value: &T) -> Option<u64> {
+    if const { may_fit::<T>() } {
+        read(value)
+    } else {
+        None
+    }
+}
+
+/// The value that the word stands for, if values of this type are one word.
+#[inline]
+pub(super) fn from<T: 'static>(word: u64) -> Option<T> {
+    let mut result: Option<T> = None;
+    if const { may_fit::<T>() } {
+        write(&mut result, word);
+    }
+    result
+}
+
+// Inlined into the two above, where the type is known and one of the branches is left.
 macro_rules! words {
     ($($type:ty)*) => {
-        /// The value as one word, if it is one.
-        #[inline]
-        pub fn of<T: 'static>(value: &T) -> Option<u64> {
-            let value: &dyn Any = value;
+        #[cfg_attr(not(debug_assertions), inline(always))]
+        fn read(value: &dyn Any) -> Option<u64> {
             $(
                 if let Some(value) = value.downcast_ref::<$type>() {
                     return Some(value.to_word());
@@ -31,22 +55,18 @@ macro_rules! words {
             None
         }
 
-        /// The value that the word stands for, if values of this type are one word.
-        #[inline]
-        pub(super) fn from<T: 'static>(word: u64) -> Option<T> {
-            let mut result: Option<T> = None;
-            let place: &mut dyn Any = &mut result;
+        #[cfg_attr(not(debug_assertions), inline(always))]
+        fn write(place: &mut dyn Any, word: u64) {
             $(
                 if let Some(place) = place.downcast_mut::<Option<$type>>() {
                     *place = Some(Word::from_word(word));
-                    return result;
+                    return;
                 }
                 if let Some(place) = place.downcast_mut::<Option<($type,)>>() {
                     *place = Some((Word::from_word(word),));
-                    return result;
+                    return;
                 }
             )*
-            None
         }
     };
 }

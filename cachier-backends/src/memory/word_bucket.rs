@@ -41,7 +41,7 @@ pub(super) enum Seen {
 pub(super) struct State(u64);
 
 impl WordBucket {
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     pub(super) fn find(&self, key: u64) -> Seen {
         let before = State(self.state.load(Acquire));
         // A slot that was emptied still has its key. Of several slots with one key, the lowest is meant: an item goes into
@@ -66,7 +66,7 @@ impl WordBucket {
     }
 
     /// Whether nothing has changed since, so that what was read meanwhile belongs together.
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     pub(super) fn is_still(&self, state: State) -> bool {
         fence(Acquire);
         State(self.state.load(Relaxed)) == state
@@ -137,12 +137,12 @@ impl State {
     const VERSION: u64 = 1 << 17;
 
     /// Whether a slot is taken.
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     fn has(self, slot: usize) -> bool {
         self.0 >> slot & 1 != 0
     }
 
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     fn passed(self) -> u8 {
         (self.0 >> Self::PASSED_AT) as u8
     }
@@ -151,7 +151,7 @@ impl State {
         Self(self.0 & !Self::PASSED | u64::from(passed) << Self::PASSED_AT)
     }
 
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     fn is_in_hand(self) -> bool {
         self.0 & Self::IN_HAND != 0
     }

@@ -72,7 +72,7 @@ impl WordIndex {
         index
     }
 
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     pub(super) fn find(&self, hash: u32, key: u64) -> Found<'_> {
         let table = self.table();
         let home = table.home(hash);
@@ -100,7 +100,7 @@ impl WordIndex {
     }
 
     /// The same, unless the value is not fresh.
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     pub(super) fn find_fresh(
         &self,
         hash: u32,
@@ -170,7 +170,7 @@ impl WordIndex {
         self.tables[number].get_or_init(|| Table::new(1 << number))
     }
 
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     fn table(&self) -> &Table {
         let table = self.tables[self.current.load(Acquire)].get();
         table.expect("the table in use was opened")
@@ -178,13 +178,13 @@ impl WordIndex {
 }
 
 impl Place<'_> {
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     pub(super) fn count_use(self) {
         self.table.uses[flat(self.position)].count();
     }
 
     /// Since when the value that was found counts as fresh.
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     pub(super) fn since(self) -> Result<u64, Unsteady> {
         let since = self.table.since[flat(self.position)].load(Relaxed);
         let bucket = &self.table.buckets[self.position.bucket()];
@@ -272,12 +272,12 @@ impl Table {
         self.buckets.iter().for_each(WordBucket::clear);
     }
 
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     fn home(&self, hash: u32) -> usize {
         hash as usize & (self.buckets.len() - 1)
     }
 
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     fn next(&self, bucket: usize) -> usize {
         (bucket + 1) & (self.buckets.len() - 1)
     }

@@ -85,6 +85,9 @@ pub struct Prepared<T: Tiers, Sh: Shape, F> {
 
 impl<S: Storage> Site<S> {
     /// Takes what the operation needs of the arguments.
+    ///
+    /// Not inlined: functions with the same types share it.
+    #[inline(never)]
     pub fn prepare<Sh: Shape, A>(
         &'static self,
         shape: Sh,

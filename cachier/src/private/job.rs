@@ -169,6 +169,7 @@ impl<S: Shape, F> Returned<S, F> {
         }
     }
 
+    #[inline(never)]
     fn computed(&mut self, returned: S::Return, cacheable: Cacheable) -> Computed {
         match self.recipe.shape.split(returned) {
             Ok(value) => {

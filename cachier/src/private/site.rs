@@ -64,7 +64,7 @@ impl<S: Storage> Site<S> {
     /// Begins a call: looks where a value can be had at once, and counts and times a hit.
     ///
     /// Inlined, so that a hit makes no call and its result does not go through memory.
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     pub fn begin<Sh: Shape, A>(
         &'static self,
         shape: Sh,
@@ -193,7 +193,7 @@ impl<S: Storage> Instance<S> {
         self.found(shape, hit.value, Some(local))
     }
 
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     fn found<Sh: Shape>(
         &self,
         shape: Sh,

@@ -36,7 +36,7 @@ where
     type Storage = Memory<P::Owned, S::Value>;
     type Form = Cloned;
 
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     fn hit(&self, instance: &'static Instance<Self::Storage>) -> Option<S::Value> {
         let function = &instance.core.function;
         let key = Query::of(&self.0);
@@ -72,7 +72,7 @@ where
     type Storage = Near<P::Owned, S::Value>;
     type Form = Fetched<P::Owned, S::Value>;
 
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     fn hit(&self, instance: &'static Instance<Self::Storage>) -> Option<S::Value> {
         let function = &instance.core.function;
         let key = Query::of(&self.0);
