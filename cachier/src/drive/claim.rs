@@ -31,7 +31,7 @@ impl<T: Tiers> Drive<T> {
         };
         match self.core.tiers.claim(&self.session, &self.key, seen).await {
             Ok(Claim::Granted(lease)) => {
-                self.lease = Some(lease);
+                self.lease = Some(Box::new(lease));
                 self.running = Running::Mine;
             }
             Ok(Claim::Held) => self.running = Running::Other,
@@ -177,7 +177,7 @@ impl<T: Tiers> Drive<T> {
             self.session.renew_budget();
             match core.tiers.claim(&self.session, &self.key, &seen).await {
                 Ok(Claim::Granted(lease)) => {
-                    self.lease = Some(lease);
+                    self.lease = Some(Box::new(lease));
                     self.running = Running::Mine;
                     return;
                 }

@@ -1,5 +1,7 @@
 //! Running the function, and what becomes of its result.
 
+use std::mem;
+
 use futures_lite::future::block_on;
 
 use cachier_metrics::{ComputeRecorder, ComputeResult, Outcome, Reason, Tier};
@@ -67,7 +69,7 @@ impl<T: Tiers> Drive<T> {
             Some(leader) => leader.computation(),
             None => ComputationId::next(),
         };
-        self.turn = Turn::Run(Execution {
+        self.turn = Turn::Run(Box::new(Execution {
             reason,
             epoch: self.core.flights.epoch(&self.key),
             _needed: depend(current(), computation).ok(),
@@ -75,7 +77,7 @@ impl<T: Tiers> Drive<T> {
                 .metrics
                 .map(|metrics| metrics.start_compute(reason)),
             begun: function.world.clock.now(),
-        });
+        }));
         ToRun {
             computation: Some(computation),
             cacheable: self.cacheable(),
@@ -106,29 +108,37 @@ impl<T: Tiers> Drive<T> {
     }
 
     /// Stores the result, and shares it with those who wait for it.
-    pub(super) async fn settle(&mut self, conclusive: Conclusive<Found<T::Value>>) -> Turn<T> {
+    pub(super) async fn settle(&mut self) {
+        let Turn::Settle(conclusive) = mem::replace(&mut self.turn, Turn::Seek) else {
+            return;
+        };
         let Conclusive {
             conclusion,
             computation,
-        } = conclusive;
-        match conclusion {
+        } = *conclusive;
+        self.turn = match conclusion {
             Conclusion::Store(found) => {
                 let lease = self.lease.take();
                 let stored = put(self.core, &self.session, &self.key, &found, lease).await;
-                return Turn::Land(Stored {
+                Turn::Land(Box::new(Stored {
                     found,
                     stored,
                     computation,
-                });
+                }))
             }
-            Conclusion::StoreLater(found) => self.store_later(found, computation.epoch),
-            Conclusion::Land(landing) => self.land(landing).await,
+            Conclusion::StoreLater(found) => {
+                self.store_later(found, computation.epoch);
+                Turn::End(computation.settled())
+            }
+            Conclusion::Land(landing) => {
+                self.land(landing).await;
+                Turn::End(computation.settled())
+            }
             Conclusion::ServeStale(found, settled) => {
                 self.land(Landing::Value(found)).await;
-                return Turn::End(settled);
+                Turn::End(settled)
             }
-        }
-        Turn::End(computation.settled())
+        };
     }
 
     /// Stores in the memory of the process, and lands the flight.
@@ -236,7 +246,7 @@ impl<T: Tiers> Drive<T> {
     /// Hands a result that is not stored to the waiters of this flight.
     async fn land(&mut self, landing: Landing<Found<T::Value>>) {
         if let Some(lease) = self.lease.take() {
-            self.core.tiers.release(&self.session, lease).await;
+            self.core.tiers.release(&self.session, *lease).await;
         }
         if let Some(leader) = self.leader.take() {
             leader.land(|| (), || landing);
@@ -311,8 +321,9 @@ async fn put<T: Tiers>(
     session: &Session<'_>,
     key: &T::Key,
     found: &Found<T::Value>,
-    lease: Option<T::Lease>,
+    lease: Option<Box<T::Lease>>,
 ) -> storage::Stored {
+    let lease = lease.map(|lease| *lease);
     let stored = core.tiers.store(session, key, found, lease).await;
     if let (Ok(storage::Stored::Done), Some(metrics), Some(bytes)) =
         (&stored, core.function.metrics, found.bytes)

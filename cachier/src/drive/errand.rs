@@ -99,7 +99,7 @@ pub(super) struct ToRun {
 
 /// Carries out what is asked for.
 pub(crate) async fn carry_out<T: Tiers>(
-    mut errand: Errand<T>,
+    errand: &mut Errand<T>,
     work: &mut impl Compute<T>,
 ) -> Ended {
     loop {

@@ -79,7 +79,7 @@ pub(crate) struct Drive<T: Tiers> {
     /// The flight of another caller.
     flight: Option<Arc<Flight<Found<T::Value>>>>,
     /// Dropped before the flight: whoever takes over after a panic or a cancellation needs it.
-    lease: Option<T::Lease>,
+    lease: Option<Box<T::Lease>>,
     /// The flight of this call.
     leader: Option<Leader<'static, T::Key, Found<T::Value>>>,
     waiting_since: Option<u64>,
@@ -93,12 +93,12 @@ enum Turn<T: Tiers> {
     Seek,
     /// Act upon what that came to.
     Act(Step<Found<T::Value>>),
-    /// Take the result of the function, which is running.
-    Run(Execution),
+    /// Take the result of the function, which is running. In a box, as are the next two, so that a hit's turns are small.
+    Run(Box<Execution>),
     /// Store and share the result.
-    Settle(Conclusive<Found<T::Value>>),
+    Settle(Box<Conclusive<Found<T::Value>>>),
     /// Keep the stored result in the memory of the process, and land.
-    Land(compute::Stored<Found<T::Value>>),
+    Land(Box<compute::Stored<Found<T::Value>>>),
     /// Tell how it ended.
     End(Settled),
 }
@@ -137,18 +137,18 @@ impl<T: Tiers> Drive<T> {
     ///
     /// What a hit does not come to is in boxes of its own, so that the future of a hit stays small.
     async fn proceed(&mut self) {
-        self.turn = match mem::replace(&mut self.turn, Turn::Seek) {
-            Turn::Seek => Turn::Act(self.seek().await),
-            Turn::Settle(conclusive) => Box::pin(self.settle(conclusive)).await,
-            due => due,
-        };
+        match self.turn {
+            Turn::Seek => self.turn = Turn::Act(self.seek().await),
+            Turn::Settle(_) => Box::pin(self.settle()).await,
+            _ => {}
+        }
     }
 
     /// Takes a turn that meets the function or its result, which never waits.
     fn meet(&mut self, work: &mut dyn Work<T>) -> Met<Settled> {
         match mem::replace(&mut self.turn, Turn::Seek) {
             Turn::Act(step) => self.act(step, work),
-            Turn::Land(stored) => Met::End(self.land_stored(stored, work.slot())),
+            Turn::Land(stored) => Met::End(self.land_stored(*stored, work.slot())),
             Turn::End(settled) => Met::End(settled),
             due => {
                 self.turn = due;
@@ -160,7 +160,9 @@ impl<T: Tiers> Drive<T> {
     /// The function has run.
     fn computed(&mut self, computed: Computed, slot: &mut dyn Slot<T::Value>) {
         self.turn = match mem::replace(&mut self.turn, Turn::Seek) {
-            Turn::Run(execution) => Turn::Settle(self.conclude(execution, computed, slot)),
+            Turn::Run(execution) => {
+                Turn::Settle(Box::new(self.conclude(*execution, computed, slot)))
+            }
             due => due,
         };
     }

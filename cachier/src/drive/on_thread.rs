@@ -17,8 +17,8 @@ pub(crate) struct OnThread<'a, T: Tiers>(pub(crate) &'a mut dyn RunOnThread<T>);
 
 /// Carries out what is asked for on the calling thread.
 pub(crate) fn carry_out_on_thread<T: Tiers>(plan: Plan<T>, work: &mut dyn RunOnThread<T>) -> Ended {
-    let errand = Errand::open(plan, Flavour::Sync, work.slot());
-    block_on(carry_out(errand, &mut OnThread(work)))
+    let mut errand = Errand::open(plan, Flavour::Sync, work.slot());
+    block_on(carry_out(&mut errand, &mut OnThread(work)))
 }
 
 impl<T: Tiers> Work<T> for OnThread<'_, T> {

@@ -31,7 +31,7 @@ pub(crate) async fn refresh<T: Tiers>(
     flavour: Flavour,
 ) {
     if let Some(drive) = lead(ticket, flavour).await {
-        carry_out(Errand::Refresh(drive), &mut work).await;
+        carry_out(&mut Errand::Refresh(drive), &mut work).await;
     }
 }
 
@@ -58,6 +58,6 @@ async fn lead<T: Tiers>(ticket: Ticket<T>, flavour: Flavour) -> Option<Drive<T>>
     drive.look = Look::Done;
     drive.running = Running::Mine;
     drive.leader = Some(leader);
-    drive.lease = Some(lease);
+    drive.lease = Some(Box::new(lease));
     Some(drive)
 }

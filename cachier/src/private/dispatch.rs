@@ -182,11 +182,13 @@ where
 }
 
 /// Carries out an operation of an asynchronous function.
-pub async fn dispatch_async<T, Sh, F, B, N>(
+///
+/// What it is given is used up before the future is made, which is the smaller for it.
+pub fn dispatch_async<T, Sh, F, B, N>(
     recipe: Recipe<Sh>,
     prepared: Prepared<T, Sh, F>,
     body: B,
-) -> Reply<Sh::Return, Sh::Stored>
+) -> impl Future<Output = Reply<Sh::Return, Sh::Stored>>
 where
     T: Tiers,
     Sh: Shape,
@@ -196,9 +198,11 @@ where
 {
     let (plan, returned) = prepared.apart(recipe);
     let mut work = AsyncWork::new(returned, body);
-    let errand = Errand::open(plan, Flavour::Async, work.slot());
-    let ended = carry_out(errand, &mut work).await;
-    work.returned.reply(ended)
+    let mut errand = Errand::open(plan, Flavour::Async, work.slot());
+    async move {
+        let ended = carry_out(&mut errand, &mut work).await;
+        work.returned.reply(ended)
+    }
 }
 
 impl<Sh: Shape, F> Returned<Sh, F> {
