@@ -111,7 +111,8 @@ impl Bucket {
         let condition = Condition::Is(&there.etag);
         Ok(match self.put(&name, body(), told, condition).await? {
             Put::Done(etag) => grant(name, place, etag),
-            Put::Unmet | Put::TooLarge => Asked::Held,
+            // Somebody else is about to take it.
+            Put::Unmet | Put::Conflict(_) | Put::TooLarge => Asked::Held,
         })
     }
 
@@ -130,8 +131,10 @@ impl Bucket {
         if matches!(renewed, Put::Unmet) && self.is_still_held(owned, &mut held).await? {
             renewed = renew(&held).await?;
         }
-        let Put::Done(etag) = renewed else {
-            return Ok(Renewal::Lost);
+        let etag = match renewed {
+            Put::Done(etag) => etag,
+            Put::Conflict(failure) => return Err(self.failed(failure)),
+            Put::Unmet | Put::TooLarge => return Ok(Renewal::Lost),
         };
         *held = Held {
             etag,
