@@ -32,7 +32,15 @@ crate::on_every_server! {
     a_lost_connection_is_replaced_within_the_call
     a_lease_whose_answer_was_lost_is_given_back
 }
-crate::on_every_store!(@ s3: S3, [
+/// On S3, and on moto, another make of it.
+macro_rules! on_every_s3 {
+    ($($test:ident)*) => {
+        crate::on_every_store!(@ s3: S3, [$($test)*]);
+        crate::on_every_store!(@ moto: Moto, [$($test)*]);
+    };
+}
+
+on_every_s3! {
     a_server_that_is_not_there_makes_calls_compute_or_fail_as_the_function_wants
     a_server_that_goes_away_and_comes_back
     a_server_that_hangs_costs_no_more_than_the_operation_timeout
@@ -43,7 +51,7 @@ crate::on_every_store!(@ s3: S3, [
     connections_that_break_at_random
     a_lost_connection_is_replaced_within_the_call
     storing_that_meets_another_request_is_tried_again
-]);
+}
 crate::on_every_store!(@ sqlite: Sqlite, [
     a_file_that_another_program_holds_or_removes
 ]);

@@ -134,9 +134,10 @@ impl Store {
     /// A server that a test has for itself, to stop and to kill.
     pub(crate) fn private(self) -> Option<StoreServer> {
         match self {
-            Self::File | Self::Sqlite | Self::Moto => None,
+            Self::File | Self::Sqlite => None,
             Self::Cluster | Self::Sentinel | Self::Valkey => None,
             Self::S3 => cachier_servers::s3::start_private_store(),
+            Self::Moto => cachier_servers::s3::start_private_moto_store(),
             Self::Redis => cachier_servers::redis::start_private(free_port(), &[]),
             Self::Postgres => cachier_servers::postgres::start_private(),
             Self::MariaDb => cachier_servers::mariadb::start_private(),
@@ -192,11 +193,11 @@ impl Subject {
         register_backend("store", spied).unwrap();
     }
 
-    /// The same kind of store on another server, for a user of it.
-    pub(crate) fn elsewhere(&self, user: &str, url: &str) -> Self {
+    /// The same kind of store on another server.
+    pub(crate) fn elsewhere(&self, address: impl Into<String>) -> Self {
         Self {
             store: self.store,
-            address: url.replace("://", &format!("://{user}@")) + "?authSource=admin",
+            address: address.into(),
             test: self.test,
             last_key: Arc::default(),
         }

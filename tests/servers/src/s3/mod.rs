@@ -13,7 +13,7 @@ use tempfile::TempDir;
 
 use crate::proxy::Proxy;
 use crate::{Server, StoreServer, fetched, folder, free_port, mortal, skip};
-pub use moto::{start_moto, start_private_moto};
+pub use moto::{start_moto, start_private_moto_store};
 
 /// Names a server that is there already: `http://access-key:secret@host:port/bucket`.
 const VARIABLE: &str = "CACHIER_TEST_S3_URL";
