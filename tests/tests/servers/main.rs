@@ -9,6 +9,7 @@ mod faults;
 mod near;
 mod processes;
 mod rights;
+mod room;
 mod secrets;
 mod store;
 

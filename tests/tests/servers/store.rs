@@ -1,6 +1,7 @@
 //! The stores that the tests run on, each a private server that is started when it is first needed.
 
 use std::any::Any;
+use std::path::Path;
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -247,6 +248,14 @@ impl Subject {
         Process::start(self.test, part, |command| {
             command.env(ADDRESS, &self.address);
             command.env("CACHIER_NAMESPACE", namespace);
+        })
+    }
+
+    /// Starts a process that tries this, with a file system of its own at a folder, mounted with these options of `tmpfs`.
+    /// `None` where this user may not mount anything.
+    pub(crate) fn start_on_a_disk(&self, folder: &Path, options: &str) -> Option<Process> {
+        Process::start_with_mount(self.test, "try it", folder, options, |command| {
+            command.env(ADDRESS, &self.address);
         })
     }
 
