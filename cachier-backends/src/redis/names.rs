@@ -49,6 +49,11 @@ impl Shard {
         &self.name
     }
 
+    /// The name of the first of its books.
+    pub(super) fn index(&self) -> String {
+        format!("{}/index", self.name)
+    }
+
     /// Where changes of its entries are published.
     pub(super) fn channel(&self) -> &str {
         &self.channel

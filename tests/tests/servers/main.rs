@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod calls;
+mod cluster;
 mod cost;
 mod entries;
 mod faults;

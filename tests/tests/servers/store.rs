@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::path::Path;
+use std::process::Command;
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -245,9 +246,16 @@ impl Subject {
 
     /// Starts a process that runs this test, with a part to play, in the namespace of that name.
     pub(crate) fn start(&self, part: &str, namespace: &str) -> Process {
+        self.start_with(part, |command| {
+            command.env("CACHIER_NAMESPACE", namespace);
+        })
+    }
+
+    /// Starts a process that runs this test, with a part to play, and with what `prepare` adds to its environment.
+    pub(crate) fn start_with(&self, part: &str, prepare: impl FnOnce(&mut Command)) -> Process {
         Process::start(self.test, part, |command| {
             command.env(ADDRESS, &self.address);
-            command.env("CACHIER_NAMESPACE", namespace);
+            prepare(command);
         })
     }
 
