@@ -92,15 +92,13 @@ fn fails(number: u64) -> bool {
 fn fill(file: &Path) -> PathBuf {
     let filler = file.with_file_name("filler");
     let mut written = File::create(&filler).unwrap();
-    loop {
-        match written.write(&[0; 4096]) {
-            Ok(_) => {}
-            Err(error) => {
-                assert_eq!(error.kind(), Io::StorageFull);
-                return filler;
-            }
+    let full = loop {
+        if let Err(error) = written.write_all(&[0; 4096]) {
+            break error;
         }
-    }
+    };
+    assert_eq!(full.kind(), Io::StorageFull);
+    filler
 }
 
 fn is_intact(address: &str) {
