@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::lazily::Lazily;
-use super::runtime::{self, Place};
+use super::runtime::{self, AbortOnDrop, Place};
 use super::thread_homes::ThreadHomes;
 #[cfg(any(
     feature = "redis",
@@ -300,12 +300,6 @@ impl<C> Drop for Forget<C> {
 
 /// What a task on another runtime comes to; it is aborted when this is dropped.
 async fn joined<T>(task: JoinHandle<Result<T, Error>>) -> Result<T, Error> {
-    struct AbortOnDrop<T>(JoinHandle<T>);
-    impl<T> Drop for AbortOnDrop<T> {
-        fn drop(&mut self) {
-            self.0.abort();
-        }
-    }
     let mut task = AbortOnDrop(task);
     (&mut task.0).await.unwrap_or_else(|ended| {
         let error = Error::new(

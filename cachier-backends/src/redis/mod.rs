@@ -26,7 +26,6 @@ mod scripts;
 mod source;
 mod subscribe;
 
-use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
@@ -49,6 +48,7 @@ use crate::blocking;
 use crate::error::{Error, Operation};
 use crate::key::{Key, Scope};
 use crate::network::{Clients, RoundTrips};
+use crate::unique::unique;
 
 /// The largest string that the server takes, unless its `proto-max-bulk-len` says otherwise.
 const LARGEST_ENTRY: usize = 512 << 20;
@@ -145,7 +145,7 @@ impl RedisBackend {
     }
 
     fn of(server: Arc<Server>, clients: Clients<Link>) -> Self {
-        let origin = format!("{:016x}", RandomState::new().hash_one("origin"));
+        let origin = format!("{:016x}", unique());
         Self {
             listener: Listener::new(Arc::clone(&server), origin.clone()),
             server,
