@@ -106,7 +106,10 @@ where
     form.invalidated();
     match (stored, tiers.insertion(function, &key, found)()) {
         (Stored::Done, Stored::Done) => Ok(()),
-        _ => Err(too_large().with_hint("see `capacity_bytes`, and the limits of the backend")),
+        (Stored::TooLarge, _) | (_, Stored::TooLarge) => {
+            Err(too_large().with_hint("see `capacity_bytes`, and the limits of the backend"))
+        }
+        (Stored::Refused, _) | (_, Stored::Refused) => Err(overtaken()),
     }
 }
 
@@ -114,4 +117,9 @@ where
 fn too_large() -> Error {
     let message = "the value is too large to be stored";
     Error::new(ErrorKind::Full, BackendOperation::Store, message)
+}
+
+fn overtaken() -> Error {
+    let message = "the value was not stored: the entry was changed or forgotten at the same time";
+    Error::new(ErrorKind::Io, BackendOperation::Store, message)
 }
