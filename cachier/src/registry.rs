@@ -214,32 +214,21 @@ async fn usage<T: Tiers>(core: &Core<T>, session: &Session<'_>) -> Result<Usage,
 /// What the function holds: asks the backend only in the background, and then for those who look later.
 fn gauges<T: Tiers>(core: &'static Core<T>, near_entries: Option<u64>) -> Gauges {
     let options = &core.function.options;
-    let mut gauges = Gauges {
-        near: Holding {
-            entries: near_entries,
-            bytes: None,
-        },
-        capacity_entries: options.capacity.or(options.near_cache),
-        ..Gauges::default()
-    };
+    let mut gauges = Gauges::default();
+    gauges.near = Holding::new(near_entries, None);
+    gauges.capacity_entries = options.capacity.or(options.near_cache);
     if let Some(usage) = core.tiers.usage_at_hand() {
         gauges.memory = holding(usage);
         gauges.memory_capacity_bytes = options.capacity_bytes;
     } else if let Some(name) = core.tiers.shared_as(&core.function) {
-        let shared = Shared {
-            holding: holding(known_usage(core)),
-            capacity_bytes: options.capacity_bytes,
-        };
+        let shared = Shared::new(holding(known_usage(core)), options.capacity_bytes);
         gauges.shared.insert(name, shared);
     }
     gauges
 }
 
 fn holding(usage: Usage) -> Holding {
-    Holding {
-        entries: usage.entries,
-        bytes: usage.bytes,
-    }
+    Holding::new(usage.entries, usage.bytes)
 }
 
 /// What the backend last said, after seeing to it that it is asked again when that is a while ago.
