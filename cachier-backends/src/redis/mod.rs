@@ -14,6 +14,9 @@
 //! An entry, its lease and its books change together, in scripts; what they change is published on
 //! `cachier:changes/cachier/1/{namespace}/{function}`. A hit is one `GET`.
 //!
+//! While a cluster moves a slot to another node, it refuses the scripts of that slot, which are tried again until all has
+//! moved; hits go on.
+//!
 //! The server should have a `maxmemory-policy` of `noeviction`. Any other may drop the books, which expire with the last of
 //! their entries, and then [`clear`](Backend::clear) does not find all entries and [`usage`](Backend::usage) counts too few;
 //! or leases, and then something is computed twice.
