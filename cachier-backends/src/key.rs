@@ -114,7 +114,12 @@ impl Scope {
     }
 
     /// What `Display` shows.
-    #[cfg(any(feature = "sqlite", feature = "postgres", feature = "mysql"))]
+    #[cfg(any(
+        feature = "redis",
+        feature = "sqlite",
+        feature = "postgres",
+        feature = "mysql"
+    ))]
     pub(crate) fn path(&self) -> &Arc<str> {
         &self.path
     }
@@ -139,6 +144,13 @@ impl KeyHash {
     #[must_use]
     pub const fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)
+    }
+
+    /// The hash that 64 hexadecimal digits stand for, as `Display` shows it.
+    #[cfg(any(feature = "redis", feature = "postgres"))]
+    pub(crate) fn parse(digits: &str) -> Option<Self> {
+        let hash = blake3::Hash::from_hex(digits).ok()?;
+        Some(Self(*hash.as_bytes()))
     }
 
     /// The hash itself.

@@ -43,6 +43,16 @@ pub mod redis;
 pub mod s3;
 #[cfg(any(feature = "sqlite", feature = "postgres", feature = "mysql"))]
 pub mod sql;
+#[cfg(any(
+    feature = "conformance",
+    feature = "file",
+    feature = "redis",
+    feature = "sqlite",
+    feature = "postgres",
+    feature = "mysql",
+    feature = "s3"
+))]
+mod unique;
 
 pub use crate::backend::{
     Backend, BoxFuture, Capabilities, Capability, Change, EntryVersion, Figures, Lease, LeaseReply,

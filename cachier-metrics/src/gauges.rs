@@ -14,8 +14,7 @@ use serde::{Deserialize, Serialize};
 /// ```
 /// use cachier_metrics::{Gauges, Holding, Shared};
 ///
-/// let holding = Holding { entries: Some(12), bytes: None };
-/// let shared = Shared { holding, capacity_bytes: None };
+/// let shared = Shared::new(Holding::new(Some(12), None), None);
 /// let mut one = Gauges::default();
 /// one.shared.insert("redis.internal/default/forecast".to_owned(), shared);
 /// let processes: Gauges = [one.clone(), one].into_iter().sum();
@@ -23,6 +22,7 @@ use serde::{Deserialize, Serialize};
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
+#[non_exhaustive]
 pub struct Gauges {
     /// In the near tier.
     pub near: Holding,
@@ -39,6 +39,7 @@ pub struct Gauges {
 /// What one tier holds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
+#[non_exhaustive]
 pub struct Holding {
     /// How many entries.
     pub entries: Option<u64>,
@@ -49,6 +50,7 @@ pub struct Holding {
 /// What a function has in a backend that processes share.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
+#[non_exhaustive]
 pub struct Shared {
     /// What it holds.
     pub holding: Holding,
@@ -93,6 +95,12 @@ impl Sum for Gauges {
 }
 
 impl Holding {
+    /// So many entries of so many bytes in all, as far as that is known.
+    #[must_use]
+    pub fn new(entries: Option<u64>, bytes: Option<u64>) -> Self {
+        Self { entries, bytes }
+    }
+
     fn plus(self, other: Self) -> Self {
         Self {
             entries: plus(self.entries, other.entries),
@@ -102,6 +110,15 @@ impl Holding {
 }
 
 impl Shared {
+    /// What is held, and the bound in bytes if there is one.
+    #[must_use]
+    pub fn new(holding: Holding, capacity_bytes: Option<u64>) -> Self {
+        Self {
+            holding,
+            capacity_bytes,
+        }
+    }
+
     fn or_larger(self, other: &Self) -> Self {
         Self {
             holding: Holding {

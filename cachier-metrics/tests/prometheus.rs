@@ -27,18 +27,11 @@ fn exporter() -> PrometheusExporter {
 /// A function that has seen what a function on a persistent backend sees: hits, misses, waits, an error.
 fn in_use(name: &str) -> &'static CacheMetrics {
     let (metrics, clock) = metrics(name);
-    let holding = Holding {
-        entries: Some(7),
-        bytes: Some(1 << 20),
-    };
-    let shared = Shared {
-        holding,
-        capacity_bytes: Some(1 << 30),
-    };
-    metrics.set_gauges(Box::new(move || Gauges {
-        shared: [("store/function".to_owned(), shared)].into(),
-        ..Gauges::default()
-    }));
+    let holding = Holding::new(Some(7), Some(1 << 20));
+    let mut gauges = Gauges::default();
+    let shared = Shared::new(holding, Some(1 << 30));
+    gauges.shared = [("store/function".to_owned(), shared)].into();
+    metrics.set_gauges(Box::new(move || gauges.clone()));
     for outcome in [Outcome::Hit, Outcome::Miss, Outcome::Coalesced] {
         let call = metrics.start_call(Some(Sampled::ONE), None);
         let running = (

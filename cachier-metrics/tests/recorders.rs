@@ -268,14 +268,9 @@ fn gauges_come_from_their_source_and_are_absent_without_one() {
         (metrics.stats().entries, metrics.stats().size_bytes),
         (None, None)
     );
-    let memory = Holding {
-        entries: Some(3),
-        bytes: Some(99),
-    };
-    metrics.set_gauges(Box::new(move || Gauges {
-        memory,
-        ..Gauges::default()
-    }));
+    let mut gauges = Gauges::default();
+    gauges.memory = Holding::new(Some(3), Some(99));
+    metrics.set_gauges(Box::new(move || gauges.clone()));
     assert_eq!(
         (metrics.stats().entries, metrics.stats().size_bytes),
         (Some(3), Some(99))

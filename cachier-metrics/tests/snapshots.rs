@@ -36,22 +36,12 @@ fn take(
         listed: false,
         ..MetricsOptions::new("merged", "memory")
     });
-    let near = Holding {
-        entries: entries.map(u64::from),
-        bytes: None,
-    };
-    let capacity_entries = capacity.map(u64::from);
-    let shared = Shared {
-        holding: near,
-        capacity_bytes: capacity_entries,
-    };
-    let name = format!("store/{}", entries.is_some());
-    metrics.set_gauges(Box::new(move || Gauges {
-        near,
-        capacity_entries,
-        shared: [(name.clone(), shared)].into(),
-        ..Gauges::default()
-    }));
+    let mut gauges = Gauges::default();
+    gauges.near = Holding::new(entries.map(u64::from), None);
+    gauges.capacity_entries = capacity.map(u64::from);
+    let shared = Shared::new(gauges.near, gauges.capacity_entries);
+    gauges.shared = [(format!("store/{}", entries.is_some()), shared)].into();
+    metrics.set_gauges(Box::new(move || gauges.clone()));
     let computing: Vec<_> = (0..running)
         .map(|_| metrics.start_compute(Reason::Absent))
         .collect();
@@ -138,14 +128,9 @@ fn statistics_read_as_a_table() {
         listed: false,
         ..MetricsOptions::new("shown", "memory")
     });
-    let memory = Holding {
-        entries: Some(2),
-        bytes: Some(3_000_000),
-    };
-    metrics.set_gauges(Box::new(move || Gauges {
-        memory,
-        ..Gauges::default()
-    }));
+    let mut gauges = Gauges::default();
+    gauges.memory = Holding::new(Some(2), Some(3_000_000));
+    metrics.set_gauges(Box::new(move || gauges.clone()));
     for (duration, bytes) in [
         (500, 100),
         (1_500, 2_000),
@@ -204,10 +189,8 @@ fn a_table_that_cannot_be_written_is_an_error_wherever_it_ends() {
 
 #[test]
 fn gauges_add_up_where_they_are_known() {
-    let one = Gauges {
-        memory_capacity_bytes: Some(5),
-        ..Gauges::default()
-    };
+    let mut one = Gauges::default();
+    one.memory_capacity_bytes = Some(5);
     let sum: Gauges = [one.clone(), Gauges::default(), one].into_iter().sum();
     assert_eq!(
         (sum.capacity_bytes(), sum.capacity_entries),
@@ -217,17 +200,10 @@ fn gauges_add_up_where_they_are_known() {
 
 /// What a process tells that has these entries in memory, and those in a store under this name.
 fn process(in_memory: u64, name: &str, entries: Option<u64>) -> Snapshot {
-    let holding = |entries| Holding {
-        entries,
-        bytes: None,
-    };
-    let shared = Shared {
-        holding: holding(entries),
-        capacity_bytes: Some(100),
-    };
+    let shared = Shared::new(Holding::new(entries, None), Some(100));
     let mut snapshot = Snapshot::default();
-    snapshot.gauges.memory = holding(Some(in_memory));
-    snapshot.gauges.near = holding(Some(in_memory));
+    snapshot.gauges.memory = Holding::new(Some(in_memory), None);
+    snapshot.gauges.near = Holding::new(Some(in_memory), None);
     snapshot.gauges.shared.insert(name.to_owned(), shared);
     snapshot
 }

@@ -75,13 +75,31 @@ impl Drop for Counted {
     }
 }
 
-/// Runs the work on a thread of the background pool.
+/// Runs the work on a thread of the background pool. Where there is none to be had, the caller does it: better late for
+/// the caller than never.
 pub(crate) fn run_on_thread(world: &'static World, job: impl FnOnce() + Send + 'static) {
+    if let Err(NoThread(job)) = pool().submit(counted(world, job)) {
+        run(job);
+    }
+}
+
+/// Runs the work on a thread of the background pool, or not at all.
+pub(crate) fn run_on_thread_if_any(
+    world: &'static World,
+    job: impl FnOnce() + Send + 'static,
+) -> Result<(), NoThread> {
+    pool().submit(counted(world, job))
+}
+
+/// There is no thread to be had for this.
+pub(crate) struct NoThread(Job);
+
+fn counted(world: &'static World, job: impl FnOnce() + Send + 'static) -> Job {
     let counted = Counted::new(world);
-    pool().submit(Box::new(move || {
+    Box::new(move || {
         let _counted = counted;
         inside(world, job);
-    }));
+    })
 }
 
 /// Runs the work on the caller's tokio runtime, else on a thread of the background pool.
@@ -137,20 +155,20 @@ fn run(job: Job) {
 }
 
 impl Pool {
-    fn submit(&'static self, job: Job) {
+    fn submit(&'static self, job: Job) -> Result<(), NoThread> {
         let mut state = self.state();
-        state.queue.push_back(job);
-        if state.idle >= state.queue.len() {
-            self.arrived.notify_one();
-        } else if state.workers < self.max_workers && (self.start)(self).is_ok() {
+        let is_awaited = state.idle > state.queue.len();
+        if !is_awaited && state.workers < self.max_workers && (self.start)(self).is_ok() {
             state.workers += 1;
         }
         if state.workers == 0 {
-            // There is no thread to be had: better late for the caller than never.
-            let jobs = std::mem::take(&mut state.queue);
-            drop(state);
-            jobs.into_iter().for_each(run);
+            return Err(NoThread(job));
         }
+        state.queue.push_back(job);
+        if is_awaited {
+            self.arrived.notify_one();
+        }
+        Ok(())
     }
 
     fn work(&self) {
@@ -187,14 +205,10 @@ impl Pool {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
-
     use super::*;
 
-    static DONE: AtomicUsize = AtomicUsize::new(0);
-
     #[test]
-    fn work_is_done_by_the_caller_when_no_thread_can_be_had() {
+    fn work_comes_back_undone_when_no_thread_can_be_had() {
         static POOL: OnceLock<Pool> = OnceLock::new();
         let pool = POOL.get_or_init(|| Pool {
             state: Mutex::default(),
@@ -202,12 +216,12 @@ mod tests {
             max_workers: 2,
             start: |_| Err(io::ErrorKind::OutOfMemory.into()),
         });
-        pool.submit(Box::new(|| {
-            std::panic::resume_unwind(Box::new("on purpose"))
-        }));
-        pool.submit(Box::new(|| {
-            DONE.fetch_add(1, Ordering::SeqCst);
-        }));
-        assert_eq!(DONE.load(Ordering::SeqCst), 1);
+        let panics = || std::panic::resume_unwind(Box::new("on purpose"));
+        let Err(NoThread(job)) = pool.submit(Box::new(panics)) else {
+            panic!("there is a thread");
+        };
+        // Whoever does it then has no part in its panic.
+        run(job);
+        assert!(pool.state().queue.is_empty());
     }
 }

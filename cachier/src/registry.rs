@@ -6,7 +6,7 @@ use cachier_backends::{BoxFuture, Error, Usage};
 use cachier_metrics::{CacheMetrics, Gauges, Holding, RemovalCause, Shared};
 use futures_lite::future::block_on;
 
-use crate::background::run_on_thread;
+use crate::background::run_on_thread_if_any;
 use crate::drive::{Core, Flavour, Session};
 use crate::function::Function;
 use crate::private::{Front, Instance, Storage};
@@ -214,32 +214,21 @@ async fn usage<T: Tiers>(core: &Core<T>, session: &Session<'_>) -> Result<Usage,
 /// What the function holds: asks the backend only in the background, and then for those who look later.
 fn gauges<T: Tiers>(core: &'static Core<T>, near_entries: Option<u64>) -> Gauges {
     let options = &core.function.options;
-    let mut gauges = Gauges {
-        near: Holding {
-            entries: near_entries,
-            bytes: None,
-        },
-        capacity_entries: options.capacity.or(options.near_cache),
-        ..Gauges::default()
-    };
+    let mut gauges = Gauges::default();
+    gauges.near = Holding::new(near_entries, None);
+    gauges.capacity_entries = options.capacity.or(options.near_cache);
     if let Some(usage) = core.tiers.usage_at_hand() {
         gauges.memory = holding(usage);
         gauges.memory_capacity_bytes = options.capacity_bytes;
     } else if let Some(name) = core.tiers.shared_as(&core.function) {
-        let shared = Shared {
-            holding: holding(known_usage(core)),
-            capacity_bytes: options.capacity_bytes,
-        };
+        let shared = Shared::new(holding(known_usage(core)), options.capacity_bytes);
         gauges.shared.insert(name, shared);
     }
     gauges
 }
 
 fn holding(usage: Usage) -> Holding {
-    Holding {
-        entries: usage.entries,
-        bytes: usage.bytes,
-    }
+    Holding::new(usage.entries, usage.bytes)
 }
 
 /// What the backend last said, after seeing to it that it is asked again when that is a while ago.
@@ -247,11 +236,15 @@ fn known_usage<T: Tiers>(core: &'static Core<T>) -> Usage {
     let function = &core.function;
     let (known, turn) = function.known_usage.look(function.world.clock.now());
     if turn == Turn::Mine {
-        run_on_thread(function.world, || {
+        let asked = run_on_thread_if_any(function.world, || {
             let session = Session::within(function, Flavour::Sync, GOOD_FOR);
             // A failure has been counted; nothing is known then.
             let _ = block_on(usage(core, &session));
         });
+        if asked.is_err() {
+            // Whoever looks next tries again.
+            function.known_usage.not_asked();
+        }
     }
     known
 }

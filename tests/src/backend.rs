@@ -48,6 +48,8 @@ pub enum Fault {
     LoadsGarbage,
     /// Nothing, but other processes compute every key.
     OthersCompute,
+    /// It takes every value for one that a newer one has overtaken.
+    Refuses,
 }
 
 impl MapBackend {
@@ -138,6 +140,9 @@ impl Backend for MapBackend {
             let store = |entries: &mut HashMap<Key, Vec<u8>>| {
                 entries.insert(key.clone(), request.entry.to_vec());
             };
+            if *lock(&self.shared.fault) == Fault::Refuses {
+                return Ok(StoreReply::Superseded);
+            }
             self.answer(Operation::Store, store).await?;
             Ok(StoreReply::Stored { evicted: 0 })
         })

@@ -69,13 +69,19 @@ impl Process {
         Self::spawn(command, part)
     }
 
-    /// As [`start`](Self::start), with a file system of its own at the folder that it caches in, mounted with these
-    /// options of `tmpfs`. `None` where this user may not mount anything.
+    /// As [`start`](Self::start), with a file system of its own at a folder, in which the file backend caches, mounted with
+    /// these options of `tmpfs`. `None` where this user may not mount anything.
     ///
     /// # Panics
     /// When it cannot be started.
     #[must_use]
-    pub fn start_with_mount(test: &str, part: &str, folder: &Path, options: &str) -> Option<Self> {
+    pub fn start_with_mount(
+        test: &str,
+        part: &str,
+        folder: &Path,
+        options: &str,
+        prepare: impl FnOnce(&mut Command),
+    ) -> Option<Self> {
         const MOUNT: &str = r#"mount -t tmpfs -o "$0" tmpfs "$CACHIER_CACHE_DIR" && exec "$@""#;
         let mounted = || {
             let mut command = Command::new("unshare");
@@ -89,6 +95,7 @@ impl Process {
         }
         let mut command = mounted();
         command.arg(this_program()).args(only(test));
+        prepare(&mut command);
         Some(Self::spawn(command, part))
     }
 

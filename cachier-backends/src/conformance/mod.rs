@@ -28,7 +28,6 @@ mod leases;
 mod limits;
 
 use std::future::{Future, poll_fn};
-use std::hash::{BuildHasher, RandomState};
 use std::io::Write;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -40,6 +39,7 @@ use crate::backend::{
 };
 use crate::entry::{self, Header};
 use crate::key::{Key, KeyHash, Scope, Version};
+use crate::unique::unique;
 
 /// One thing that a backend must do.
 pub type Property = for<'a> fn(&'a Subject) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
@@ -135,11 +135,10 @@ pub fn property(name: &str) -> Property {
 impl Subject {
     /// A backend to try; `connect` is called twice, for two connections to the same store.
     pub fn new(connect: impl Fn() -> Arc<dyn Backend>) -> Self {
-        let random = RandomState::new().hash_one("conformance");
         Self {
             backend: connect(),
             other: connect(),
-            namespace: format!("conformance-{random:016x}"),
+            namespace: format!("conformance-{:016x}", unique()),
         }
     }
 

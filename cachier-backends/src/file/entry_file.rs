@@ -1,7 +1,6 @@
 //! One entry in its file.
 
 use std::fs::{self, File};
-use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
@@ -11,6 +10,7 @@ use std::time::SystemTime;
 use super::files::{create_new, in_folder, open_entry};
 use super::layout;
 use crate::backend::{EntryVersion, Loaded};
+use crate::unique::unique;
 
 /// The largest file that is read, in bytes. A larger one is not an entry.
 pub(super) const LARGEST: u64 = 512 << 20;
@@ -161,11 +161,7 @@ struct Writer {
 
 impl Writer {
     fn next() -> Self {
-        static PROCESS: LazyLock<u64> = LazyLock::new(|| {
-            let mut hasher = RandomState::new().build_hasher();
-            hasher.write_u32(std::process::id());
-            hasher.finish()
-        });
+        static PROCESS: LazyLock<u64> = LazyLock::new(unique);
         static COUNT: AtomicU64 = AtomicU64::new(0);
         Self {
             process: *PROCESS,

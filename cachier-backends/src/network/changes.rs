@@ -11,7 +11,8 @@ use crate::key::{Key, Scope};
 /// The watchers of one store, by function. A subscription of the backend tells it what happens.
 #[derive(Default)]
 pub(crate) struct Changes {
-    watchers: Mutex<HashMap<Arc<Scope>, Vec<Registered>>>,
+    /// By the path of the function's scope.
+    watchers: Mutex<HashMap<Arc<str>, Vec<Registered>>>,
 }
 
 struct Registered {
@@ -28,12 +29,12 @@ impl Changes {
             watcher,
         };
         self.watchers()
-            .entry(Arc::clone(scope))
+            .entry(Arc::clone(scope.path()))
             .or_default()
             .push(registered);
         Watch::new(Unwatch {
             changes: Arc::clone(self),
-            scope: Arc::clone(scope),
+            scope: Arc::clone(scope.path()),
             id,
         })
     }
@@ -56,8 +57,8 @@ impl Changes {
         }
     }
 
-    /// Tells the watchers of a function.
-    pub(crate) fn announce(&self, scope: &Scope, change: &Change) {
+    /// Tells the watchers of the function whose scope has this path.
+    pub(crate) fn announce(&self, scope: &str, change: &Change) {
         let watchers: Vec<_> = match self.watchers().get(scope) {
             Some(registered) => registered.iter().map(Registered::watcher).collect(),
             None => return,
@@ -68,18 +69,13 @@ impl Changes {
 
     /// Tells every watcher that anything may have happened: the subscription was interrupted.
     pub(crate) fn announce_gap(&self) {
-        let scopes = self.scopes();
+        let scopes: Vec<_> = self.watchers().keys().cloned().collect();
         scopes
             .iter()
             .for_each(|scope| self.announce(scope, &Change::All));
     }
 
-    /// The functions that somebody watches.
-    pub(crate) fn scopes(&self) -> Vec<Arc<Scope>> {
-        self.watchers().keys().cloned().collect()
-    }
-
-    fn watchers(&self) -> MutexGuard<'_, HashMap<Arc<Scope>, Vec<Registered>>> {
+    fn watchers(&self) -> MutexGuard<'_, HashMap<Arc<str>, Vec<Registered>>> {
         self.watchers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -93,7 +89,7 @@ impl Registered {
 /// Ends a watch when dropped.
 struct Unwatch {
     changes: Arc<Changes>,
-    scope: Arc<Scope>,
+    scope: Arc<str>,
     id: Arc<()>,
 }
 

@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::lazily::Lazily;
-use super::runtime::{self, Place};
+use super::runtime::{self, AbortOnDrop, Place};
 use super::thread_homes::ThreadHomes;
 #[cfg(any(
     feature = "redis",
@@ -57,7 +57,8 @@ struct Given<C> {
     client: C,
     /// Where it was handed over, and so where its connections live.
     runtime: Option<Handle>,
-    thread: ThreadId,
+    /// The thread that was last seen to drive the runtime, if that has but one.
+    driver: Arc<Mutex<ThreadId>>,
 }
 
 impl<C: Clone + Send + Sync + 'static> Clients<C> {
@@ -74,11 +75,13 @@ impl<C: Clone + Send + Sync + 'static> Clients<C> {
     /// The program's own client, for all. Its connections belong to the runtime of the calling code, if there is one; if
     /// that has but one thread, a synchronous caller on that thread is told that it cannot be served.
     pub(crate) fn given(client: C) -> Self {
-        Self::of(Source::Given(Given {
+        let given = Given {
             client,
             runtime: Handle::try_current().ok(),
-            thread: thread::current().id(),
-        }))
+            driver: Arc::new(Mutex::new(thread::current().id())),
+        };
+        given.look_who_drives();
+        Self::of(Source::Given(given))
     }
 
     fn of(source: Source<C>) -> Self {
@@ -171,6 +174,37 @@ impl<C: Clone + Send + Sync + 'static> Clients<C> {
     }
 }
 
+impl<C> Given<C> {
+    /// Whether the connections come to a standstill while this thread waits for them.
+    fn is_driven_by_this_thread(&self) -> bool {
+        let Some(runtime) = self.of_one_thread() else {
+            return false;
+        };
+        // Another thread may have begun to drive it, and is seen then by the next caller.
+        self.look_who_drives();
+        Handle::try_current().is_ok_and(|current| current.id() == runtime.id())
+            || *driver(&self.driver) == thread::current().id()
+    }
+
+    /// Has the thread noted that drives the runtime, as soon as one does.
+    fn look_who_drives(&self) {
+        if let Some(runtime) = self.of_one_thread() {
+            let driven_by = Arc::clone(&self.driver);
+            runtime.spawn(async move { *driver(&driven_by) = thread::current().id() });
+        }
+    }
+
+    /// The runtime, if it has but one thread.
+    fn of_one_thread(&self) -> Option<&Handle> {
+        let runtime = self.runtime.as_ref();
+        runtime.filter(|runtime| runtime.runtime_flavor() == CurrentThread)
+    }
+}
+
+fn driver(driver: &Mutex<ThreadId>) -> MutexGuard<'_, ThreadId> {
+    driver.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 impl<C: Clone> Given<C> {
     /// Runs an operation: right here in a runtime, else on the client's own, else on cachier's.
     async fn run<T, O, F>(&self, operation: Operation, work: O) -> Result<T, Error>
@@ -193,12 +227,6 @@ impl<C: Clone> Given<C> {
             }
             (_, None) => joined(runtime::own()?.spawn(work)).await,
         }
-    }
-
-    /// Whether the connections come to a standstill while this thread waits for them.
-    fn is_driven_by_this_thread(&self) -> bool {
-        let has_one_thread = |runtime: &Handle| runtime.runtime_flavor() == CurrentThread;
-        self.runtime.as_ref().is_some_and(has_one_thread) && self.thread == thread::current().id()
     }
 }
 
@@ -300,12 +328,6 @@ impl<C> Drop for Forget<C> {
 
 /// What a task on another runtime comes to; it is aborted when this is dropped.
 async fn joined<T>(task: JoinHandle<Result<T, Error>>) -> Result<T, Error> {
-    struct AbortOnDrop<T>(JoinHandle<T>);
-    impl<T> Drop for AbortOnDrop<T> {
-        fn drop(&mut self) {
-            self.0.abort();
-        }
-    }
     let mut task = AbortOnDrop(task);
     (&mut task.0).await.unwrap_or_else(|ended| {
         let error = Error::new(

@@ -13,6 +13,8 @@ mod runtime;
     feature = "mongo"
 ))]
 mod server_url;
+#[cfg(any(feature = "redis", feature = "postgres"))]
+mod subscription;
 mod thread_homes;
 #[cfg(any(
     feature = "redis",
@@ -39,6 +41,8 @@ pub(crate) use lazily::Lazily;
 #[cfg(feature = "redis")]
 pub(crate) use lazily::filled;
 pub(crate) use round_trips::RoundTrips;
+#[cfg(any(feature = "redis", feature = "postgres"))]
+pub(crate) use runtime::AbortOnDrop;
 #[cfg(any(feature = "redis", feature = "postgres", feature = "s3"))]
 pub(crate) use runtime::spawn_on_own;
 #[cfg(any(
@@ -48,4 +52,6 @@ pub(crate) use runtime::spawn_on_own;
     feature = "mongo"
 ))]
 pub(crate) use server_url::ServerUrl;
+#[cfg(any(feature = "redis", feature = "postgres"))]
+pub(crate) use subscription::{Audience, Pauses};
 pub(crate) use waits::Waits;

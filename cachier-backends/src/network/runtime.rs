@@ -5,7 +5,6 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use tokio::runtime::{Builder, Handle, Runtime};
-#[cfg(any(feature = "redis", feature = "postgres", feature = "s3"))]
 use tokio::task::JoinHandle;
 
 use crate::blocking;
@@ -46,12 +45,21 @@ pub(super) fn own() -> Result<&'static Handle, Error> {
     }
 }
 
-/// Starts a task that belongs to no caller: a subscription.
+/// Starts a task that belongs to no caller.
 #[cfg(any(feature = "redis", feature = "postgres", feature = "s3"))]
 pub(crate) fn spawn_on_own(
     task: impl Future<Output = ()> + Send + 'static,
 ) -> Result<JoinHandle<()>, Error> {
     Ok(own()?.spawn(task))
+}
+
+/// A task that ends when this is dropped.
+pub(crate) struct AbortOnDrop<T>(pub(crate) JoinHandle<T>);
+
+impl<T> Drop for AbortOnDrop<T> {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }
 
 /// A runtime for a thread that blocks. It may be dropped anywhere, in a task too: it waits for nothing then.

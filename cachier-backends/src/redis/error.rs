@@ -42,6 +42,8 @@ pub(super) fn is_fatal(error: &RedisError) -> bool {
 fn kind_of(error: &RedisError) -> ErrorKind {
     match error.kind() {
         Driver::Io if error.is_timeout() => ErrorKind::Timeout,
+        // Of a cluster none of whose nodes lets one in: the driver passes on in words what the last of them said.
+        Driver::Io if says(error, "AuthenticationFailed") => ErrorKind::Denied,
         Driver::Io | Driver::ClusterConnectionNotFound | Driver::MasterNameNotFoundBySentinel => {
             ErrorKind::Connect
         }
@@ -87,7 +89,8 @@ fn describe(kind: ErrorKind, operation: Operation, error: RedisError) -> Error {
         ErrorKind::Denied => (
             "the server does not permit it",
             Some(
-                "the user needs `~cachier:* &cachier:* +@read +@write +@scripting +@pubsub +@connection +time`",
+                "the user needs `~cachier:* &cachier:* +@read +@write +@scripting +@pubsub +@connection +time`, and \
+                 `+cluster|slots` in a cluster",
             ),
         ),
         ErrorKind::Full => (

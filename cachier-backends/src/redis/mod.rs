@@ -14,6 +14,9 @@
 //! An entry, its lease and its books change together, in scripts; what they change is published on
 //! `cachier:changes/cachier/1/{namespace}/{function}`. A hit is one `GET`.
 //!
+//! While a cluster moves a slot to another node, it refuses the scripts of that slot, which are tried again until all has
+//! moved; hits go on.
+//!
 //! The server should have a `maxmemory-policy` of `noeviction`. Any other may drop the books, which expire with the last of
 //! their entries, and then [`clear`](Backend::clear) does not find all entries and [`usage`](Backend::usage) counts too few;
 //! or leases, and then something is computed twice.
@@ -26,7 +29,6 @@ mod scripts;
 mod source;
 mod subscribe;
 
-use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
@@ -49,6 +51,7 @@ use crate::blocking;
 use crate::error::{Error, Operation};
 use crate::key::{Key, Scope};
 use crate::network::{Clients, RoundTrips};
+use crate::unique::unique;
 
 /// The largest string that the server takes, unless its `proto-max-bulk-len` says otherwise.
 const LARGEST_ENTRY: usize = 512 << 20;
@@ -145,7 +148,7 @@ impl RedisBackend {
     }
 
     fn of(server: Arc<Server>, clients: Clients<Link>) -> Self {
-        let origin = format!("{:016x}", RandomState::new().hash_one("origin"));
+        let origin = format!("{:016x}", unique());
         Self {
             listener: Listener::new(Arc::clone(&server), origin.clone()),
             server,

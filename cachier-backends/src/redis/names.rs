@@ -7,7 +7,7 @@ use std::fmt::Write;
 use std::sync::Arc;
 
 use crate::backend::EntryVersion;
-use crate::key::{Key, KeyHash, Scope};
+use crate::key::{Key, Scope};
 
 /// Into how many slots of a cluster the entries of one function go.
 ///
@@ -47,6 +47,11 @@ impl Shard {
     /// `cachier:{cachier/1/…#0}`
     pub(super) fn name(&self) -> &str {
         &self.name
+    }
+
+    /// The name of the first of its books.
+    pub(super) fn index(&self) -> String {
+        format!("{}/index", self.name)
     }
 
     /// Where changes of its entries are published.
@@ -90,10 +95,4 @@ pub(super) fn version(entry: &[u8]) -> EntryVersion {
 /// What the scripts take for "the version that was seen".
 pub(super) fn seen(version: Option<&EntryVersion>) -> &[u8] {
     version.map_or(&[], EntryVersion::as_bytes)
-}
-
-/// The hash that 64 hexadecimal digits stand for.
-pub(super) fn hash(digits: &str) -> Option<KeyHash> {
-    let hash = blake3::Hash::from_hex(digits).ok()?;
-    Some(KeyHash::from_bytes(*hash.as_bytes()))
 }

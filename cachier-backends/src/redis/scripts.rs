@@ -59,7 +59,8 @@ impl Script {
         member: &str,
     ) -> Call {
         let mut command = redis::cmd("EVALSHA");
-        command.arg(&self.hash).arg(1).arg(shard.name());
+        command.arg(&self.hash).arg(2).arg(shard.name());
+        command.arg(shard.index());
         command.arg(shard.channel()).arg(origin).arg(member);
         Call {
             script: self,

@@ -8,21 +8,17 @@ use redis::aio::MultiplexedConnection;
 use redis::{Msg, PushInfo, PushKind, RedisResult};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 
 use super::error;
 use super::link::Server;
 use super::names;
 use crate::backend::Change;
-use crate::key::Scope;
-use crate::network::{Changes, spawn_on_own};
+use crate::key::{KeyHash, Scope};
+use crate::network::{AbortOnDrop, Audience, Changes, Pauses, spawn_on_own};
 
 /// After this long without a message the server is asked whether it is still there, and given as long to answer.
 const QUIET: Duration = Duration::from_secs(5);
-
-/// The first pause before a lost subscription is made again, and the longest.
-const PAUSES: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(5));
 
 /// Tells watchers and waiters what is published, from when somebody first wants to know.
 pub(super) struct Listener {
@@ -33,17 +29,12 @@ pub(super) struct Listener {
 
 struct Running {
     events: UnboundedSender<Event>,
-    task: JoinHandle<()>,
+    _task: AbortOnDrop<()>,
 }
 
 /// Who is told, and how far the subscription is.
 struct Heard {
-    /// What this backend calls itself in what it publishes.
-    origin: String,
-    /// Told of what others do to entries.
-    watchers: Arc<Changes>,
-    /// Told of what anybody does to entries and leases.
-    waiters: Arc<Changes>,
+    audience: Audience,
     state: watch::Sender<State>,
 }
 
@@ -62,9 +53,7 @@ enum Event {
 impl Listener {
     pub(super) fn new(server: Arc<Server>, origin: String) -> Self {
         let heard = Heard {
-            origin,
-            watchers: Arc::default(),
-            waiters: Arc::default(),
+            audience: Audience::new(origin),
             state: watch::Sender::default(),
         };
         Self {
@@ -75,11 +64,11 @@ impl Listener {
     }
 
     pub(super) fn watchers(&self) -> &Arc<Changes> {
-        &self.heard.watchers
+        &self.heard.audience.watchers
     }
 
     pub(super) fn waiters(&self) -> &Arc<Changes> {
-        &self.heard.waiters
+        &self.heard.audience.waiters
     }
 
     /// Whether changes cannot be learned of at the moment.
@@ -128,18 +117,15 @@ impl Listener {
             session: 0,
         };
         match spawn_on_own(task.run()) {
-            Ok(task) => Some(Running { events, task }),
+            Ok(task) => Some(Running {
+                events,
+                _task: AbortOnDrop(task),
+            }),
             Err(_) => {
                 self.heard.failing();
                 None
             }
         }
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.task.abort();
     }
 }
 
@@ -156,16 +142,15 @@ struct Task {
 
 impl Task {
     async fn run(mut self) {
-        let (mut pause, longest) = PAUSES;
+        let mut pauses = Pauses::new();
         loop {
             if let Ok(connection) = self.connect().await {
-                pause = PAUSES.0;
+                pauses.begin_anew();
                 // Nothing is left to do about an error but to connect again.
                 let _ = self.listen(connection).await;
             }
             self.heard.failing();
-            sleep(pause).await;
-            pause = (2 * pause).min(longest);
+            pauses.pause().await;
         }
     }
 
@@ -237,17 +222,13 @@ impl Heard {
     fn tell(&self, scope: &Scope, message: &str) {
         let mut words = message.split(' ');
         let (origin, what, hash) = (words.next(), words.next(), words.next());
-        let of_entry = || hash.and_then(names::hash).map(Change::Entry);
-        let (change, is_of_leases) = match what {
-            Some("entry") => (of_entry(), false),
-            Some("lease") => (of_entry(), true),
-            Some("leases") => (Some(Change::All), true),
-            _ => (Some(Change::All), false),
-        };
+        let change = hash.and_then(KeyHash::parse).map(Change::Entry);
         let change = change.unwrap_or(Change::All);
-        self.waiters.announce(scope, &change);
-        if !is_of_leases && origin != Some(&self.origin) {
-            self.watchers.announce(scope, &change);
+        match what {
+            Some("lease" | "leases") => self.audience.waiters.announce(scope.path(), &change),
+            _ => self
+                .audience
+                .tell(scope.path(), origin.unwrap_or_default(), &change),
         }
     }
 
@@ -257,7 +238,8 @@ impl Heard {
             state.is_failing = false;
             state.subscribed.extend(scopes.clone().cloned());
         });
-        scopes.for_each(|scope| self.watchers.announce(scope, &Change::All));
+        let watchers = &self.audience.watchers;
+        scopes.for_each(|scope| watchers.announce(scope.path(), &Change::All));
     }
 
     /// Whoever waits has to look for himself.
@@ -266,7 +248,7 @@ impl Heard {
             state.is_failing = true;
             state.subscribed.clear();
         });
-        self.waiters.announce_gap();
+        self.audience.waiters.announce_gap();
     }
 }
 

@@ -75,6 +75,8 @@ pub(super) enum Put {
     Done(String),
     /// The condition does not hold.
     Unmet,
+    /// Another request was changing the object at that moment: whether the condition holds was not told.
+    Conflict(Failure),
     TooLarge,
 }
 
@@ -196,6 +198,7 @@ impl Bucket {
             (Answer::TooLarge, _) => Ok(Put::TooLarge),
             (Answer::Unmet, Condition::Missing | Condition::Is(_))
             | (Answer::Missing, Condition::Is(_)) => Ok(Put::Unmet),
+            (Answer::Conflict, _) => Ok(Put::Conflict(failure)),
             _ => Err(self.failed(failure)),
         }
     }

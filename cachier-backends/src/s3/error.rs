@@ -23,6 +23,8 @@ pub(super) enum Answer {
     Missing,
     /// The condition of a request does not hold.
     Unmet,
+    /// Another request is changing the object at this moment: whether the condition holds is not told.
+    Conflict,
     /// The object is larger than the server takes.
     TooLarge,
     /// There is no such bucket.
@@ -48,6 +50,10 @@ impl Failure {
             (_, Answer::NoBucket) => (
                 "there is no such bucket",
                 Some("create it, or name another"),
+            ),
+            (_, Answer::Conflict) => (
+                "another request was changing the object at that moment",
+                None,
             ),
             (ErrorKind::Connect, _) => ("the server cannot be used right now", None),
             (ErrorKind::Timeout, _) => ("the server did not answer in time", None),
@@ -131,7 +137,8 @@ fn kind_of(status: u16, code: &str) -> ErrorKind {
         | (507, _) => ErrorKind::Full,
         (401 | 403, _) => ErrorKind::Denied,
         (_, "RequestTimeout") | (408, _) => ErrorKind::Timeout,
-        (429 | 500 | 502..=504, _) => ErrorKind::Connect,
+        // What meets another request may be tried again, as what meets no server.
+        (409 | 429 | 500 | 502..=504, _) => ErrorKind::Connect,
         _ => ErrorKind::Protocol,
     }
 }
@@ -140,8 +147,8 @@ fn answer_of(status: u16, code: &str) -> Answer {
     match (status, code) {
         (_, "NoSuchBucket") => Answer::NoBucket,
         (404, _) => Answer::Missing,
-        // 409: somebody else is changing the object at this moment.
-        (409 | 412, _) => Answer::Unmet,
+        (409, _) => Answer::Conflict,
+        (412, _) => Answer::Unmet,
         (413, _) | (_, "EntityTooLarge") => Answer::TooLarge,
         (501, _) => Answer::Unknown,
         _ => Answer::Failed,

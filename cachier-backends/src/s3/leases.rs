@@ -6,7 +6,6 @@
 //! Its metadata say whose it is and for how long it lasts, and the server says how old it is. The owner knows its `ETag`,
 //! unless the answer to a renewal was lost: then it looks again.
 
-use std::hash::{BuildHasher, RandomState};
 use std::time::{Duration, Instant};
 
 use aws_sdk_s3::primitives::SdkBody;
@@ -16,6 +15,7 @@ use super::bucket::{Bucket, Condition, Head, Put, Told};
 use super::names;
 use crate::backend::{EntryVersion, Lease, LeaseReply, Renewal};
 use crate::error::Error;
+use crate::unique::unique;
 
 const MAGIC: &[u8] = b"cachier:";
 /// How many bytes a lease has. No entry is as short: its header alone is longer.
@@ -84,7 +84,7 @@ impl Bucket {
         place: Place,
         period: Duration,
     ) -> Result<Asked, Error> {
-        let (asked_at, number) = (Instant::now(), random());
+        let (asked_at, number) = (Instant::now(), unique());
         let grant = |name, place, etag| {
             let valid_until = asked_at.checked_add(period);
             Asked::Granted(Owned {
@@ -111,7 +111,8 @@ impl Bucket {
         let condition = Condition::Is(&there.etag);
         Ok(match self.put(&name, body(), told, condition).await? {
             Put::Done(etag) => grant(name, place, etag),
-            Put::Unmet | Put::TooLarge => Asked::Held,
+            // Somebody else is about to take it.
+            Put::Unmet | Put::Conflict(_) | Put::TooLarge => Asked::Held,
         })
     }
 
@@ -130,8 +131,10 @@ impl Bucket {
         if matches!(renewed, Put::Unmet) && self.is_still_held(owned, &mut held).await? {
             renewed = renew(&held).await?;
         }
-        let Put::Done(etag) = renewed else {
-            return Ok(Renewal::Lost);
+        let etag = match renewed {
+            Put::Done(etag) => etag,
+            Put::Conflict(failure) => return Err(self.failed(failure)),
+            Put::Unmet | Put::TooLarge => return Ok(Renewal::Lost),
         };
         *held = Held {
             etag,
@@ -209,11 +212,6 @@ fn is_over(lease: &Head) -> bool {
 
 fn body() -> SdkBody {
     let magic = String::from_utf8_lossy(MAGIC);
-    let text = format!("{magic}{:016x}{:016x}", random(), random());
+    let text = format!("{magic}{:016x}{:016x}", unique(), unique());
     SdkBody::from(text)
-}
-
-/// A number that nobody else draws.
-fn random() -> u64 {
-    RandomState::new().hash_one(Instant::now())
 }

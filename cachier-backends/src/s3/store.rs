@@ -114,6 +114,7 @@ impl Bucket {
         Ok(match self.put(name, body, told, condition).await? {
             Put::Done(_) => StoreReply::Stored { evicted: 0 },
             Put::Unmet => StoreReply::Superseded,
+            Put::Conflict(failure) => return Err(self.failed(failure)),
             Put::TooLarge => StoreReply::TooLarge,
         })
     }

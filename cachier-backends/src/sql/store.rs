@@ -1,6 +1,5 @@
 //! What the operations of the backend ask of a database.
 
-use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -13,6 +12,7 @@ use crate::backend::{EntryVersion, Loaded, Renewal, StoreReply, Usage};
 use crate::error::{Error, ErrorKind, Operation};
 use crate::key::{Key, Scope};
 use crate::network::{Lazily, RoundTrips};
+use crate::unique::unique;
 
 /// What all clients of one backend share.
 pub(super) struct Shared {
@@ -67,7 +67,7 @@ impl Shared {
             name,
             statements,
             trips: RoundTrips::default(),
-            origin: hex(&token()),
+            origin: format!("{:016x}", unique()),
             ready: Lazily::default(),
         }
     }
@@ -431,12 +431,7 @@ impl Argument {
 
 /// 128 random bits.
 pub(super) fn token() -> Token {
-    let half = || RandomState::new().hash_one("cachier");
-    ((u128::from(half()) << 64) | u128::from(half())).to_be_bytes()
-}
-
-fn hex(token: &Token) -> String {
-    format!("{:032x}", u128::from_be_bytes(*token))
+    ((u128::from(unique()) << 64) | u128::from(unique())).to_be_bytes()
 }
 
 /// In the order of `{key}`.

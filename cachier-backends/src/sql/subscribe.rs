@@ -5,27 +5,23 @@ use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgListener, PgNotification, PgPoolOptions};
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 
 use super::store::Shared;
 use crate::backend::{Change, Watch, Watcher};
 use crate::key::{Key, KeyHash, Scope};
-use crate::network::{Changes, spawn_on_own};
+use crate::network::{AbortOnDrop, Audience, Pauses, spawn_on_own};
 
 /// What one backend hears; it starts to listen when somebody wants to know.
 pub(super) struct Subscription {
     ears: Arc<Ears>,
-    task: OnceLock<Option<JoinHandle<()>>>,
+    task: OnceLock<Option<AbortOnDrop<()>>>,
 }
 
 struct Ears {
     shared: Arc<Shared>,
     options: PgConnectOptions,
-    /// Who wants to know what others do.
-    watchers: Arc<Changes>,
-    /// Who wants to know what anybody does.
-    waiters: Arc<Changes>,
+    audience: Audience,
     is_listening: watch::Sender<bool>,
 }
 
@@ -33,17 +29,12 @@ struct Ears {
 const SILENCE: Duration = Duration::from_secs(10);
 const ANSWER: Duration = Duration::from_secs(5);
 
-/// How long to wait before connecting again; it doubles with each failure.
-const FIRST_PAUSE: Duration = Duration::from_millis(50);
-const LONGEST_PAUSE: Duration = Duration::from_secs(5);
-
 impl Subscription {
     pub(super) fn new(shared: Arc<Shared>, options: PgConnectOptions) -> Self {
         let ears = Ears {
+            audience: Audience::new(shared.origin.clone()),
             shared,
             options,
-            watchers: Arc::default(),
-            waiters: Arc::default(),
             is_listening: watch::Sender::new(false),
         };
         Self {
@@ -53,14 +44,14 @@ impl Subscription {
     }
 
     pub(super) fn watch(&self, scope: &Arc<Scope>, watcher: Arc<Watcher>) -> Option<Watch> {
-        let watch = self.ears.watchers.watch(scope, watcher);
+        let watch = self.ears.audience.watchers.watch(scope, watcher);
         self.listen().then_some(watch)
     }
 
     /// Waits for a change of one entry, from this call on.
     pub(super) fn of_entry(&self, key: &Key) -> impl Future<Output = ()> + Send + use<> {
         self.listen();
-        self.ears.waiters.of_entry(key)
+        self.ears.audience.waiters.of_entry(key)
     }
 
     /// Waits until it listens, or for a while; whether it does.
@@ -76,34 +67,23 @@ impl Subscription {
     }
 
     fn listen(&self) -> bool {
-        let start = || spawn_on_own(Arc::clone(&self.ears).listen()).ok();
+        let start = || {
+            let task = spawn_on_own(Arc::clone(&self.ears).listen());
+            task.ok().map(AbortOnDrop)
+        };
         self.task.get_or_init(start).is_some()
-    }
-}
-
-impl Drop for Subscription {
-    fn drop(&mut self) {
-        if let Some(Some(task)) = self.task.get() {
-            task.abort();
-        }
     }
 }
 
 impl Ears {
     async fn listen(self: Arc<Self>) {
-        let mut pause = FIRST_PAUSE;
+        let mut pauses = Pauses::new();
         loop {
             if let Ok(Ok(listener)) = timeout(ANSWER, self.connect()).await {
-                pause = FIRST_PAUSE;
-                self.is_listening.send_replace(true);
-                self.tell_gap();
+                pauses.begin_anew();
                 self.hear(listener).await;
-                self.is_listening.send_replace(false);
-                // Whoever waits looks again, and then for itself.
-                self.tell_gap();
             }
-            sleep(pause).await;
-            pause = (pause * 2).min(LONGEST_PAUSE);
+            pauses.pause().await;
         }
     }
 
@@ -118,18 +98,24 @@ impl Ears {
 
     /// Hears until the connection is lost.
     async fn hear(&self, mut listener: PgListener) {
+        self.is_listening.send_replace(true);
+        // What happened before was missed.
+        self.audience.watchers.announce_gap();
         loop {
             match timeout(SILENCE, listener.try_recv()).await {
                 Ok(Ok(Some(notification))) => self.tell(&notification),
-                Ok(Ok(None) | Err(_)) => return,
+                Ok(Ok(None) | Err(_)) => break,
                 Err(_silent) => {
                     let asked = sqlx::raw_sql("SELECT 1").execute(&mut listener);
                     if !matches!(timeout(ANSWER, asked).await, Ok(Ok(_))) {
-                        return;
+                        break;
                     }
                 }
             }
         }
+        self.is_listening.send_replace(false);
+        // Whoever waits looks again, and then for itself.
+        self.audience.waiters.announce_gap();
     }
 
     fn tell(&self, notification: &PgNotification) {
@@ -138,39 +124,18 @@ impl Ears {
         else {
             return;
         };
-        let Some(change) = change(what) else { return };
-        announce(&self.waiters, scope, &change);
-        if origin != self.shared.origin {
-            announce(&self.watchers, scope, &change);
+        if let Some(change) = change(what) {
+            self.audience.tell(scope, origin, &change);
         }
     }
-
-    fn tell_gap(&self) {
-        self.waiters.announce_gap();
-        self.watchers.announce_gap();
-    }
-}
-
-fn announce(changes: &Changes, name: &str, change: &Change) {
-    let scopes = changes.scopes();
-    let of_name = scopes.iter().filter(|scope| scope.to_string() == name);
-    of_name.for_each(|scope| changes.announce(scope, change));
 }
 
 /// The hash of an entry, or `*` for all of a function.
 fn change(what: &str) -> Option<Change> {
-    if what == "*" {
-        return Some(Change::All);
+    match what {
+        "*" => Some(Change::All),
+        digits => KeyHash::parse(digits).map(Change::Entry),
     }
-    let digits = what.as_bytes().as_chunks::<2>();
-    let (pairs, []) = digits else { return None };
-    let bytes = pairs.iter().map(|pair| {
-        let pair = std::str::from_utf8(pair).ok()?;
-        u8::from_str_radix(pair, 16).ok()
-    });
-    let bytes: Vec<u8> = bytes.collect::<Option<_>>()?;
-    let hash = bytes.try_into().ok()?;
-    Some(Change::Entry(KeyHash::from_bytes(hash)))
 }
 
 #[cfg(test)]

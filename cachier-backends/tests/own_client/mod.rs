@@ -1,11 +1,14 @@
 //! A client or a pool that the program has handed over serves every kind of caller, or says why it cannot.
 
 use std::sync::Arc;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use cachier_backends::{Backend, Key, LeaseReply, StoreReply, StoreRequest, blocking};
 use futures_lite::future::block_on;
 use tokio::runtime::Builder;
+use tokio::sync::oneshot;
+use tokio::task::yield_now;
 
 const LIMIT: Duration = Duration::from_secs(30);
 
@@ -13,6 +16,7 @@ const LIMIT: Duration = Duration::from_secs(30);
 pub(crate) fn serves<B: Backend + 'static>(hand_over: impl AsyncFn() -> B, key: &Key) {
     serves_all_of_a_runtime_with_threads(&hand_over, key);
     says_that_one_thread_cannot_wait_for_itself(&hand_over, key);
+    looks_who_drives_a_runtime_of_one_thread(&hand_over, key);
 }
 
 fn serves_all_of_a_runtime_with_threads<B: Backend + 'static>(
@@ -56,6 +60,39 @@ fn says_that_one_thread_cannot_wait_for_itself<B: Backend>(
         assert!(!error.is_transient(), "trying again does not help");
         assert!(started.elapsed() < LIMIT / 2);
         used(&backend, key).await;
+    });
+}
+
+/// The client is handed over on one thread, and another one drives its connections.
+fn looks_who_drives_a_runtime_of_one_thread<B: Backend>(
+    hand_over: &impl AsyncFn() -> B,
+    key: &Key,
+) {
+    let runtime = one_thread();
+    let backend = runtime.block_on(async {
+        let backend = hand_over().await;
+        // This thread is seen to drive them now.
+        yield_now().await;
+        backend
+    });
+    let waits = || blocking::inline(LIMIT, || block_on(backend.load(key)));
+    let (end, ended) = oneshot::channel();
+    thread::scope(|threads| {
+        let runtime = &runtime;
+        threads.spawn(move || runtime.block_on(ended));
+        let started = Instant::now();
+        // Until the other thread is seen to drive them, this one is thought to.
+        while let Err(error) = waits() {
+            assert!(error.to_string().contains("multi-thread"), "{error}");
+            assert!(started.elapsed() < LIMIT, "it is never seen");
+        }
+        blocking::inline(LIMIT, || block_on(used(&backend, key)));
+        end.send(()).unwrap();
+    });
+    thread::scope(|threads| {
+        let drives = || runtime.block_on(async { waits().unwrap_err() });
+        let error = threads.spawn(drives).join().unwrap();
+        assert!(error.to_string().contains("multi-thread"), "{error}");
     });
 }
 

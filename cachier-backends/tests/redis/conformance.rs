@@ -14,12 +14,11 @@ fn subject(url: &str) -> Subject {
     Subject::new(|| Arc::new(support::backend(url)))
 }
 
-/// With the rights that the errors of the backend ask for, and no others.
+/// The rights that the errors of the backend ask for.
+const RIGHTS: &str = "~cachier:* &cachier:* +@read +@write +@scripting +@pubsub +@connection +time";
+
 mod with_as_few_rights_as_it_needs {
     use super::*;
-
-    const RIGHTS: &str =
-        "~cachier:* &cachier:* +@read +@write +@scripting +@pubsub +@connection +time";
 
     fn run(property: Property) {
         let Some(url) = support::url() else { return };
@@ -85,6 +84,20 @@ mod on_a_cluster {
 
     fn run(property: Property) {
         let Some(url) = support::cluster_url() else {
+            return;
+        };
+        support::runtime().block_on(property(&subject(&url)));
+    }
+
+    cachier_backends::conformance_tests!(run);
+}
+
+mod on_a_cluster_with_as_few_rights_as_it_needs {
+    use super::*;
+
+    fn run(property: Property) {
+        let rights = format!("{RIGHTS} +cluster|slots");
+        let Some(url) = support::guarded_cluster_url(rights) else {
             return;
         };
         support::runtime().block_on(property(&subject(&url)));

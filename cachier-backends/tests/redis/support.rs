@@ -12,7 +12,7 @@ use cachier_backends::{
     Backend, Key, KeyHash, Lease, LeaseReply, Scope, StoreReply, StoreRequest, Version,
 };
 use cachier_servers::StoreServer;
-use cachier_servers::redis::{self, Cluster};
+use cachier_servers::redis::{self, Cluster, USER_OF_CLUSTER};
 use tokio::runtime::{Builder, Runtime};
 
 /// The address of the server that the tests share.
@@ -42,8 +42,16 @@ pub(crate) fn cluster_url() -> Option<String> {
         .map(Cluster::url)
 }
 
+/// The address of a cluster that the tests share, for a user who has these rights only.
+pub(crate) fn guarded_cluster_url(rights: String) -> Option<String> {
+    static SHARED: OnceLock<Option<Cluster>> = OnceLock::new();
+    let cluster = SHARED.get_or_init(|| kept(move || redis::start_cluster_with_password(&rights)));
+    let url = cluster.as_ref()?.url();
+    Some(url.replace("://", &format!("://{USER_OF_CLUSTER}@")))
+}
+
 /// What `start` starts, on a thread that lives as long as the program: servers end with the thread that started them.
-fn kept<T: Send + 'static>(start: fn() -> T) -> T {
+fn kept<T: Send + 'static>(start: impl FnOnce() -> T + Send + 'static) -> T {
     let (send, receive): (Sender<T>, _) = channel();
     thread::spawn(move || {
         let _ = send.send(start());

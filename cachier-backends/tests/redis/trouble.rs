@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use cachier_backends::redis::RedisBackend;
 use cachier_backends::{Backend, Error, ErrorKind, StoreRequest};
-use cachier_servers::redis::start_private;
+use cachier_servers::redis::{start_cluster_with_password, start_private};
 use futures_lite::future::block_on;
 use rustix::process::Signal;
 use tokio::time::timeout;
@@ -73,6 +73,23 @@ fn wrong_credentials_are_denied_and_not_shown() {
         }
     }
     let url = server.url().replace("://", "://:right@");
+    runtime().block_on(backend(&url).check()).unwrap();
+}
+
+#[test]
+fn wrong_credentials_of_a_cluster_are_denied_and_not_shown() {
+    let Some(cluster) = start_cluster_with_password("+@connection") else {
+        return;
+    };
+    for credentials in ["", ":wrong@", "modest:wrong@"] {
+        let url = cluster.url().replace("://", &format!("://{credentials}"));
+        for error in runtime().block_on(failures(&backend(&url))) {
+            assert_eq!(error.kind(), ErrorKind::Denied, "{error:#}");
+            let shown = format!("{error} {error:#} {error:?}");
+            assert!(!shown.contains(":wrong"), "{shown}");
+        }
+    }
+    let url = cluster.url().replace("://", "://:pw@");
     runtime().block_on(backend(&url).check()).unwrap();
 }
 

@@ -1,6 +1,7 @@
 //! The S3 backend behaves as every backend must, costs what it says, and fails as it should.
 #![allow(clippy::unwrap_used)]
 
+mod conflicts;
 mod conformance;
 mod contents;
 mod cost;

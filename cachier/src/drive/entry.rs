@@ -133,7 +133,10 @@ impl<T: Tiers> Entry<T> {
         let insertion = tiers.insertion(function, &put.key, put.found);
         match (put.stored, insertion()) {
             (Stored::Done, Stored::Done) => Ok(()),
-            _ => Err(too_large().with_hint("see `capacity_bytes`, and the limits of the backend")),
+            (Stored::TooLarge, _) | (_, Stored::TooLarge) => {
+                Err(too_large().with_hint("see `capacity_bytes`, and the limits of the backend"))
+            }
+            (Stored::Refused, _) | (_, Stored::Refused) => Err(overtaken()),
         }
     }
 }
@@ -156,4 +159,9 @@ fn fitting<T: Tiers>(
 fn too_large() -> Error {
     let message = "the value is too large to be stored";
     Error::new(ErrorKind::Full, Operation::Store, message)
+}
+
+fn overtaken() -> Error {
+    let message = "the value was not stored: the entry was changed or forgotten at the same time";
+    Error::new(ErrorKind::Io, Operation::Store, message)
 }

@@ -14,6 +14,10 @@ use crate::storage::persistent::Persistent;
 use crate::storage::{Stamp, Tiers};
 
 /// Where the values of one function are kept: what the driver works with, and what stands in front of it.
+#[diagnostic::on_unimplemented(
+    message = "the function cannot be cached as it is",
+    label = "another error says which of its types is unfit"
+)]
 pub trait Storage: Send + Sync + Sized + 'static {
     /// What the driver works with.
     type Tiers: Tiers;

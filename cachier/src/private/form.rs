@@ -15,6 +15,10 @@ use crate::storage::{Found, Stamp};
 pub type Measure<V> = Option<fn(&V) -> Option<u64>>;
 
 /// The way between a value and its kept form.
+#[diagnostic::on_unimplemented(
+    message = "the function cannot be cached as it is",
+    label = "another error says which of its types is unfit"
+)]
 pub trait Form<V>: Clone + Send + Sync + 'static {
     /// The kept form.
     type Kept;

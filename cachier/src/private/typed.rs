@@ -106,6 +106,7 @@ where
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<K, V> Storage for Memory<K, V>
 where
     K: Eq + Hash + Clone + Send + Sync + 'static,
@@ -123,6 +124,7 @@ where
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<K, V> Storage for Near<K, V>
 where
     K: Eq + Hash + Clone + Send + Sync + 'static,
@@ -177,6 +179,7 @@ impl<V> From<Entry<V>> for FrontHit<V> {
 #[derive(Clone, Copy)]
 pub struct Cloned;
 
+#[diagnostic::do_not_recommend]
 impl<V: Clone + Send + Sync + 'static> Form<V> for Cloned {
     type Kept = AnyValue;
 
@@ -212,6 +215,7 @@ pub struct Fetched<K: 'static, V: 'static> {
     pub(crate) key: NearKey<K>,
 }
 
+#[diagnostic::do_not_recommend]
 impl<K, V> Form<V> for Fetched<K, V>
 where
     K: Eq + Hash + Clone + Send + Sync + 'static,

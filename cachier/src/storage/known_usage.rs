@@ -53,6 +53,11 @@ impl KnownUsage {
         (state.usage, Turn::Mine)
     }
 
+    /// It came to nobody's asking the backend.
+    pub(crate) fn not_asked(&self) {
+        self.state().is_asked = false;
+    }
+
     /// Begins to ask the backend.
     pub(crate) fn ask(&self) -> Question {
         Question(self.state().revision)
@@ -112,6 +117,15 @@ mod tests {
             (Usage::default(), Turn::Nobodys),
             "a failed backend tells nothing"
         );
+    }
+
+    #[test]
+    fn whoever_looks_next_asks_if_nobody_did() {
+        let known = KnownUsage::default();
+        assert_eq!(known.look(5).1, Turn::Mine);
+        known.not_asked();
+        assert_eq!(known.look(6).1, Turn::Mine);
+        assert_eq!(known.look(7).1, Turn::Nobodys);
     }
 
     #[test]

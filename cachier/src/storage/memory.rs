@@ -118,7 +118,7 @@ impl Tiers for InMemory {
         if let Some(metrics) = session.function().metrics {
             metrics.rejected(found.bytes.unwrap_or_default());
         }
-        Ok(Stored::Refused)
+        Ok(Stored::TooLarge)
     }
 
     fn insertion<'a>(

@@ -186,6 +186,8 @@ pub trait Tiers: Send + Sync + Sized + 'static {
 pub enum Stored {
     /// It is stored.
     Done,
-    /// It is not: invalidated or overtaken by a newer one meanwhile, or too large for the store.
+    /// It is not: too large for the store.
+    TooLarge,
+    /// It is not: invalidated or overtaken by a newer one meanwhile.
     Refused,
 }

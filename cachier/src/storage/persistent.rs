@@ -300,7 +300,7 @@ impl Tiers for Persistent {
                 if let Some(metrics) = session.function().metrics {
                     metrics.rejected(found.bytes.unwrap_or_default());
                 }
-                Ok(Stored::Refused)
+                Ok(Stored::TooLarge)
             }
             _ => Ok(Stored::Refused),
         }

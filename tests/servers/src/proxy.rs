@@ -3,7 +3,7 @@
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -25,8 +25,16 @@ struct State {
     pieces: AtomicU64,
     broken: AtomicU64,
     round_trips: AtomicU64,
+    own_answer: Mutex<Option<OwnAnswer>>,
     is_closed: AtomicBool,
     connections: Mutex<Vec<TcpStream>>,
+}
+
+/// What the proxy says itself, to a request that contains all of some words.
+#[derive(Debug)]
+struct OwnAnswer {
+    to: Vec<String>,
+    answer: String,
 }
 
 /// One end of a connection.
@@ -82,6 +90,21 @@ impl Proxy {
     /// Keeps what the server says to itself until told otherwise: answers are lost.
     pub fn mute(&self, mute: bool) {
         self.state.is_mute.store(mute, Ordering::Relaxed);
+    }
+
+    /// Answers the next request that contains all of these words itself, by closing the connection after `answer`; the
+    /// server never hears of it.
+    pub fn answer_once(&self, to: &[&str], answer: &str) {
+        *self.state.own_answer() = Some(OwnAnswer {
+            to: to.iter().map(|word| (*word).to_owned()).collect(),
+            answer: answer.to_owned(),
+        });
+    }
+
+    /// Whether it has given the answer that it was told to give.
+    #[must_use]
+    pub fn has_answered(&self) -> bool {
+        self.state.own_answer().is_none()
     }
 
     /// Breaks all connections and accepts no new ones until told otherwise, as a server that is gone does.
@@ -148,9 +171,12 @@ impl State {
         for (from, to, speaker) in [upwards, (server, client, Speaker::Server)] {
             let (state, last) = (Arc::clone(self), Arc::clone(&last));
             thread::spawn(move || {
-                let passes = || {
+                let passes = |piece: &[u8]| {
                     state.note(&last, speaker);
-                    speaker == Speaker::Client || !state.is_mute.load(Ordering::Relaxed)
+                    match speaker {
+                        Speaker::Client => !state.answers(piece, &from),
+                        Speaker::Server => !state.is_mute.load(Ordering::Relaxed),
+                    }
                 };
                 let _ = state.pass_on(&from, &to, passes);
                 let _ = to.shutdown(Shutdown::Both);
@@ -167,6 +193,24 @@ impl State {
         if (before, speaker) == (Speaker::Server, Speaker::Client) {
             self.round_trips.fetch_add(1, Ordering::SeqCst);
         }
+    }
+
+    /// Whether it answers this piece of what a client says itself. The rest of the request is then heard and kept.
+    fn answers(&self, piece: &[u8], mut client: &TcpStream) -> bool {
+        let request = String::from_utf8_lossy(piece);
+        let answers_it = |own: &mut OwnAnswer| own.to.iter().all(|word| request.contains(word));
+        let Some(own) = self.own_answer().take_if(answers_it) else {
+            return false;
+        };
+        let answered = client.write_all(own.answer.as_bytes());
+        let _ = answered.and_then(|()| io::copy(&mut client, &mut io::sink()));
+        true
+    }
+
+    fn own_answer(&self) -> MutexGuard<'_, Option<OwnAnswer>> {
+        self.own_answer
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether the connection breaks at this piece.
@@ -186,7 +230,7 @@ impl State {
         &self,
         mut from: &TcpStream,
         mut to: &TcpStream,
-        passes: impl Fn() -> bool,
+        passes: impl Fn(&[u8]) -> bool,
     ) -> io::Result<()> {
         let mut piece = vec![0; 64 * 1024];
         loop {
@@ -194,7 +238,7 @@ impl State {
             if length == 0 {
                 return Ok(());
             }
-            if !passes() {
+            if !passes(&piece[..length]) {
                 continue;
             }
             let delay = self.delay_millis.load(Ordering::Relaxed) / 2;

@@ -287,6 +287,22 @@ fn the_companion_reports_what_a_call_would_forgive() {
 }
 
 #[test]
+fn a_value_that_is_overtaken_while_it_is_given_is_said_to_be() {
+    #[cachier(backend = registered("map"))]
+    fn double(number: u64) -> u64 {
+        number * 2
+    }
+
+    with_map(|map| {
+        map.set(Fault::Refuses);
+        let error = double::precache_value(1, 2).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Io);
+        assert!(error.to_string().contains("at the same time"), "{error}");
+        assert_eq!(double::peek(1).unwrap(), None);
+    });
+}
+
+#[test]
 fn readiness_probes_learn_which_backend_does_not_work() {
     with_map(|_| {
         let health = cachier::check();

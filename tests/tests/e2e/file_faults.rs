@@ -170,7 +170,8 @@ fn repeat(length: usize) -> String {
 fn with_mount(test: &str, options: &str) -> Option<[String; 2]> {
     let folder = tempfile::tempdir().unwrap();
     let test = format!("file_faults::{test}");
-    let Some(process) = Process::start_with_mount(&test, "call", folder.path(), options) else {
+    let process = Process::start_with_mount(&test, "call", folder.path(), options, |_| {});
+    let Some(process) = process else {
         skip("this user may not mount a file system");
         return None;
     };

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use cachier::testing::Clock;
 use cachier::{
     Backend, Call, CallOptions, Error, ErrorKind, Key, KeyHash, LeaseReply, Outcome, Scope,
     Version, cachier, global_params, set_global_params,
@@ -11,6 +12,7 @@ use cachier::{
 use cachier_metrics::{ErrorLabel, Operation};
 use cachier_servers::free_port;
 use cachier_servers::proxy::Proxy;
+use cachier_servers::s3::conflict;
 use cachier_tests::callers::{Callers, runtime};
 use cachier_tests::wait::{PATIENCE, until};
 use rustix::process::Signal;
@@ -30,7 +32,15 @@ crate::on_every_server! {
     a_lost_connection_is_replaced_within_the_call
     a_lease_whose_answer_was_lost_is_given_back
 }
-crate::on_every_store!(@ s3: S3, [
+/// On S3, and on moto, another make of it.
+macro_rules! on_every_s3 {
+    ($($test:ident)*) => {
+        crate::on_every_store!(@ s3: S3, [$($test)*]);
+        crate::on_every_store!(@ moto: Moto, [$($test)*]);
+    };
+}
+
+on_every_s3! {
     a_server_that_is_not_there_makes_calls_compute_or_fail_as_the_function_wants
     a_server_that_goes_away_and_comes_back
     a_server_that_hangs_costs_no_more_than_the_operation_timeout
@@ -40,7 +50,8 @@ crate::on_every_store!(@ s3: S3, [
     a_server_that_answers_slowly
     connections_that_break_at_random
     a_lost_connection_is_replaced_within_the_call
-]);
+    storing_that_meets_another_request_is_tried_again
+}
 crate::on_every_store!(@ sqlite: Sqlite, [
     a_file_that_another_program_holds_or_removes
 ]);
@@ -378,6 +389,27 @@ fn a_lost_connection_is_replaced_within_the_call(subject: &Subject) {
             assert_eq!(call.outcome, Outcome::Hit, "{call}");
         }
     }
+}
+
+fn storing_that_meets_another_request_is_tried_again(subject: &Subject) {
+    let proxy = Proxy::to(subject.port());
+    subject.register_at(&subject.at(proxy.port()));
+    let call = |options| {
+        let call = double::call_detailed(options, 1);
+        assert!(call.backend_error.is_none(), "{call}");
+        (call.outcome, double::peek(1).unwrap())
+    };
+    // Once where nothing is stored, and once where there is an entry, which the lease is then beside.
+    for max_age in [Duration::from_secs(60), Duration::from_nanos(1)] {
+        conflict(&proxy, &["PUT /", "cachier-created", "if-match: "]);
+        Clock::advance(Duration::from_secs(1));
+        let first = call(CallOptions::new().max_age(max_age));
+        assert_eq!(first, (Outcome::Miss, Some(2)));
+        assert!(proxy.has_answered());
+        assert_eq!(call(CallOptions::new()).0, Outcome::Hit);
+    }
+    let age = double::call_detailed(CallOptions::new(), 1).age;
+    assert_eq!(age, Some(Duration::ZERO), "the newer value is stored");
 }
 
 fn a_lease_whose_answer_was_lost_is_given_back(subject: &Subject) {

@@ -3,12 +3,14 @@
 #![allow(clippy::unwrap_used)]
 
 mod calls;
+mod cluster;
 mod cost;
 mod entries;
 mod faults;
 mod near;
 mod processes;
 mod rights;
+mod room;
 mod secrets;
 mod store;
 

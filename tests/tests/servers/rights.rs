@@ -24,17 +24,15 @@ fn double(number: u64) -> u64 {
 }
 
 fn who_may_only_read_is_served_and_computes_the_rest(subject: &Subject) {
-    let own;
+    let (own, _server);
     let subject = if subject.store == Store::Mongo {
         // Only a server that asks who one is has rights to give.
         let Some(server) = guarded_mongo::server() else {
             return;
         };
-        own = (
-            subject.elsewhere(guarded_mongo::ADMIN, server.url()),
-            server,
-        );
-        &own.0
+        own = subject.elsewhere(guarded_mongo::address(&server));
+        _server = server;
+        &own
     } else {
         subject
     };
@@ -74,11 +72,6 @@ fn who_may_only_read_is_served_and_computes_the_rest(subject: &Subject) {
 /// The address of the store for a user who may only read.
 fn reader(subject: &Subject) -> String {
     let address = &subject.address;
-    let with = |user: &str| {
-        let (scheme, rest) = address.split_once("://").unwrap();
-        let server = rest.split_once('@').map_or(rest, |(_, server)| server);
-        format!("{scheme}://{user}@{server}")
-    };
     match subject.store {
         Store::S3 => {
             let mut place = Place::parse(address).unwrap();
@@ -89,49 +82,59 @@ fn reader(subject: &Subject) -> String {
         }
         Store::Sqlite => format!("{address}?mode=ro"),
         Store::Redis => {
-            let mut client = ::redis::Client::open(address.as_str()).unwrap();
-            let rights = [
-                "SETUSER",
-                "reader",
-                "on",
-                ">pw",
-                "~cachier:*",
-                "+@read",
-                "+@connection",
-            ];
-            ::redis::cmd("ACL")
-                .arg(&rights)
-                .query::<()>(&mut client)
-                .unwrap();
-            with("reader:pw")
+            make_reader_of_redis(address);
+            of("reader:pw", address)
         }
         Store::Postgres => {
-            // A server that was there may know the user already.
-            let user = "DO $$ BEGIN IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'reading') \
-                        THEN DROP OWNED BY reading; DROP ROLE reading; END IF; END $$; \
-                        CREATE ROLE reading LOGIN PASSWORD 'pw'; \
-                        GRANT SELECT ON cachier_entries, cachier_entries_schema TO reading";
-            runtime().block_on(async {
-                let mut connection = PgConnection::connect(address).await.unwrap();
-                let done = sqlx::raw_sql(AssertSqlSafe(user)).execute(&mut connection);
-                done.await.unwrap();
-            });
-            with("reading:pw")
+            make_reader_of_postgres(address);
+            of("reading:pw", address)
         }
         Store::MariaDb => {
-            let user = "CREATE OR REPLACE USER reading@'%' IDENTIFIED BY 'pw'; \
-                        GRANT SELECT ON cachier_entries TO reading@'%'; \
-                        GRANT SELECT ON cachier_entries_schema TO reading@'%'";
-            runtime().block_on(async {
-                let mut connection = MySqlConnection::connect(address).await.unwrap();
-                let done = sqlx::raw_sql(AssertSqlSafe(user)).execute(&mut connection);
-                done.await.unwrap();
-            });
-            with("reading:pw")
+            make_reader_of_mariadb(address);
+            of("reading:pw", address)
         }
-        Store::Mongo => with(guarded_mongo::READER).replace("?authSource=admin", ""),
+        Store::Mongo => of(guarded_mongo::READER, address).replace("?authSource=admin", ""),
         store => unreachable!("the rights of {store:?} are not tried here"),
     }
+}
+
+/// The address for this user.
+fn of(user: &str, address: &str) -> String {
+    let (scheme, rest) = address.split_once("://").unwrap();
+    let server = rest.split_once('@').map_or(rest, |(_, server)| server);
+    format!("{scheme}://{user}@{server}")
+}
+
+fn make_reader_of_redis(address: &str) {
+    let mut client = ::redis::Client::open(address).unwrap();
+    let rights = "SETUSER reader on >pw ~cachier:* +@read +@connection";
+    let rights: Vec<_> = rights.split(' ').collect();
+    let mut command = ::redis::cmd("ACL");
+    command.arg(&rights).query::<()>(&mut client).unwrap();
+}
+
+fn make_reader_of_postgres(address: &str) {
+    // A server that was there may know the user already.
+    let user = "DO $$ BEGIN IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'reading') \
+                THEN DROP OWNED BY reading; DROP ROLE reading; END IF; END $$; \
+                CREATE ROLE reading LOGIN PASSWORD 'pw'; \
+                GRANT SELECT ON cachier_entries, cachier_entries_schema TO reading";
+    runtime().block_on(async {
+        let mut connection = PgConnection::connect(address).await.unwrap();
+        let done = sqlx::raw_sql(AssertSqlSafe(user)).execute(&mut connection);
+        done.await.unwrap();
+    });
+}
+
+fn make_reader_of_mariadb(address: &str) {
+    let user = "CREATE OR REPLACE USER reading@'%' IDENTIFIED BY 'pw'; \
+                GRANT SELECT ON cachier_entries TO reading@'%'; \
+                GRANT SELECT ON cachier_entries_schema TO reading@'%'";
+    runtime().block_on(async {
+        let mut connection = MySqlConnection::connect(address).await.unwrap();
+        let done = sqlx::raw_sql(AssertSqlSafe(user)).execute(&mut connection);
+        done.await.unwrap();
+    });
 }
 
 mod guarded_mongo {
@@ -140,24 +143,27 @@ mod guarded_mongo {
     use mongodb::Client;
     use mongodb::bson::doc;
 
-    pub(super) const ADMIN: &str = "admin:pw";
+    const ADMIN: &str = "admin:pw";
     pub(super) const READER: &str = "reader:pw";
+
+    /// The address of a server for the user who may do everything.
+    pub(super) fn address(server: &StoreServer) -> String {
+        super::of(ADMIN, server.url()) + "?authSource=admin"
+    }
 
     /// A server that asks who one is, with one user who may do everything and one who may read.
     pub(super) fn server() -> Option<StoreServer> {
         let server = cachier_servers::mongo::start_private(free_port(), &["--auth"])?;
-        let url = server.url().to_owned();
         let user = |name: &str, role: &str, database: &str| {
             doc! { "createUser": name, "pwd": "pw", "roles": [{ "role": role, "db": database }] }
         };
         runtime().block_on(async {
             // The first user may be made from the same machine without being asked.
-            let client = Client::with_uri_str(&url).await.unwrap();
+            let client = Client::with_uri_str(server.url()).await.unwrap();
             let database = client.database("admin");
             let made = database.run_command(user("admin", "root", "admin"));
             made.await.unwrap();
-            let url = url.replace("://", &format!("://{ADMIN}@")) + "?authSource=admin";
-            let client = Client::with_uri_str(&url).await.unwrap();
+            let client = Client::with_uri_str(address(&server)).await.unwrap();
             let database = client.database("cachier");
             let made = database.run_command(user("reader", "read", "cachier"));
             made.await.unwrap();

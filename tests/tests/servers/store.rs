@@ -1,6 +1,8 @@
 //! The stores that the tests run on, each a private server that is started when it is first needed.
 
 use std::any::Any;
+use std::path::Path;
+use std::process::Command;
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -134,9 +136,10 @@ impl Store {
     /// A server that a test has for itself, to stop and to kill.
     pub(crate) fn private(self) -> Option<StoreServer> {
         match self {
-            Self::File | Self::Sqlite | Self::Moto => None,
+            Self::File | Self::Sqlite => None,
             Self::Cluster | Self::Sentinel | Self::Valkey => None,
             Self::S3 => cachier_servers::s3::start_private_store(),
+            Self::Moto => cachier_servers::s3::start_private_moto_store(),
             Self::Redis => cachier_servers::redis::start_private(free_port(), &[]),
             Self::Postgres => cachier_servers::postgres::start_private(),
             Self::MariaDb => cachier_servers::mariadb::start_private(),
@@ -192,11 +195,11 @@ impl Subject {
         register_backend("store", spied).unwrap();
     }
 
-    /// The same kind of store on another server, for a user of it.
-    pub(crate) fn elsewhere(&self, user: &str, url: &str) -> Self {
+    /// The same kind of store on another server.
+    pub(crate) fn elsewhere(&self, address: impl Into<String>) -> Self {
         Self {
             store: self.store,
-            address: url.replace("://", &format!("://{user}@")) + "?authSource=admin",
+            address: address.into(),
             test: self.test,
             last_key: Arc::default(),
         }
@@ -243,9 +246,24 @@ impl Subject {
 
     /// Starts a process that runs this test, with a part to play, in the namespace of that name.
     pub(crate) fn start(&self, part: &str, namespace: &str) -> Process {
+        self.start_with(part, |command| {
+            command.env("CACHIER_NAMESPACE", namespace);
+        })
+    }
+
+    /// Starts a process that runs this test, with a part to play, and with what `prepare` adds to its environment.
+    pub(crate) fn start_with(&self, part: &str, prepare: impl FnOnce(&mut Command)) -> Process {
         Process::start(self.test, part, |command| {
             command.env(ADDRESS, &self.address);
-            command.env("CACHIER_NAMESPACE", namespace);
+            prepare(command);
+        })
+    }
+
+    /// Starts a process that tries this, with a file system of its own at a folder, mounted with these options of `tmpfs`.
+    /// `None` where this user may not mount anything.
+    pub(crate) fn start_on_a_disk(&self, folder: &Path, options: &str) -> Option<Process> {
+        Process::start_with_mount(self.test, "try it", folder, options, |command| {
+            command.env(ADDRESS, &self.address);
         })
     }
 

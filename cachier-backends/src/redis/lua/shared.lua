@@ -1,9 +1,11 @@
--- What all scripts begin with. Every name begins with the shard's, KEYS[1], and so shares its slot.
+-- What all scripts begin with. Every name begins with the shard's, KEYS[1], and so shares its slot. Nothing is kept under
+-- that very name, and there is a second one: so a cluster that moves the slot to another node refuses to run the script
+-- (TRYAGAIN) until all has moved. It would find a part of what is there, and write what stands in the way of the rest.
 local shard, channel, origin, member = KEYS[1], ARGV[1], ARGV[2], ARGV[3]
 local entry, lease = shard .. '/' .. member, shard .. '/lease/' .. member
 local generation = shard .. '/generation'
 -- By member: when its entry was created (µs), when it expires (ms), and how many bytes it takes; '' is the sum of these.
-local index, expiry, sizes = shard .. '/index', shard .. '/expiry', shard .. '/sizes'
+local index, expiry, sizes = KEYS[2], shard .. '/expiry', shard .. '/sizes'
 
 -- Which version of the entry there is; '' if there is none, or something that no entry is.
 local function version()

@@ -11,8 +11,9 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
+use crate::proxy::Proxy;
 use crate::{Server, StoreServer, fetched, folder, free_port, mortal, skip};
-pub use moto::{start_moto, start_private_moto};
+pub use moto::{start_moto, start_private_moto_store};
 
 /// Names a server that is there already: `http://access-key:secret@host:port/bucket`.
 const VARIABLE: &str = "CACHIER_TEST_S3_URL";
@@ -79,6 +80,14 @@ pub fn start_private_store() -> Option<StoreServer> {
         server,
         again,
     ))
+}
+
+/// Has the next request of these words meet another one, as the proxy before a server tells: S3 answers 409 then.
+pub fn conflict(proxy: &Proxy, request: &[&str]) {
+    let said = "<Error><Code>ConditionalRequestConflict</Code></Error>";
+    let head = "HTTP/1.1 409 Conflict\r\nconnection: close\r\ncontent-length";
+    let answer = format!("{head}: {}\r\n\r\n{said}", said.len());
+    proxy.answer_once(request, &answer);
 }
 
 fn start_in(port: u16, folder: TempDir) -> Option<S3> {

@@ -3,10 +3,12 @@
 use std::env;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
 
 use super::{BUCKET, Place, S3};
-use crate::{Server, fetched, folder, free_port, mortal, skip};
+use crate::{Server, StoreServer, fetched, folder, free_port, mortal, skip};
 
 /// Names a server that is there already: `http://access-key:secret@host:port/bucket`.
 const VARIABLE: &str = "CACHIER_TEST_MOTO_URL";
@@ -17,26 +19,36 @@ const VARIABLE: &str = "CACHIER_TEST_MOTO_URL";
 /// When the variable names none.
 #[must_use]
 pub fn start_moto() -> Option<S3> {
-    match env::var(VARIABLE) {
-        Ok(url) => Some(S3::elsewhere(&url, VARIABLE)),
-        Err(_) => start_private_moto(free_port()),
+    if let Ok(url) = env::var(VARIABLE) {
+        return Some(S3::elsewhere(&url, VARIABLE));
     }
-}
-
-/// A new server on a port.
-#[must_use]
-pub fn start_private_moto(port: u16) -> Option<S3> {
-    let (python, folder) = (installed()?, folder());
-    let mut command = mortal(&python);
-    command
-        .args(["-c", include_str!("../../moto.py"), &port.to_string()])
-        .current_dir(folder.path());
-    let answers = || create_bucket(port).is_some();
-    let server = Server::start(&mut command, port, folder, answers);
+    let port = free_port();
+    let server = serve(&installed()?, folder(), port);
     Some(S3 {
         place: Place::local(port),
         server: Some(server),
     })
+}
+
+/// A new server that can be killed and started again.
+#[must_use]
+pub fn start_private_moto_store() -> Option<StoreServer> {
+    let (python, port) = (installed()?, free_port());
+    let server = serve(&python, folder(), port);
+    let again = |folder, port| serve(&installed().expect("it was there"), folder, port);
+    Some(StoreServer::started(
+        Place::local(port).url(),
+        server,
+        again,
+    ))
+}
+
+fn serve(python: &Path, folder: TempDir, port: u16) -> Server {
+    let mut command = mortal(python);
+    command
+        .args(["-c", include_str!("../../moto.py"), &port.to_string()])
+        .current_dir(folder.path());
+    Server::start(&mut command, port, folder, || create_bucket(port).is_some())
 }
 
 fn create_bucket(port: u16) -> Option<()> {

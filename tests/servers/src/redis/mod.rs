@@ -1,17 +1,21 @@
 //! Redis: a single server, one that Sentinel watches, and a cluster.
 
+mod certificate;
+mod cluster;
+
 use std::env;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tempfile::TempDir;
 
-use crate::{
-    PATIENCE, Server, StoreServer, folder, free_port, mortal, program, program_or_fetched, skip,
+use crate::{Server, StoreServer, folder, free_port, mortal, program, program_or_fetched, skip};
+use certificate::Certificate;
+pub use cluster::{
+    Cluster, USER_OF_CLUSTER, start_cluster, start_cluster_with_password,
+    start_cluster_with_replicas, start_cluster_with_tls,
 };
 
 /// Names a server that is there already.
@@ -73,63 +77,15 @@ pub struct Tls {
 /// When no certificate can be made.
 #[must_use]
 pub fn start_tls() -> Option<Tls> {
-    let (openssl, made) = (installed("openssl")?, folder());
-    let path = |name| made.path().join(name).to_string_lossy().into_owned();
-    let (key, certificate) = (path("key.pem"), path("certificate.pem"));
-    let request = "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost \
-                   -addext subjectAltName=DNS:localhost -addext basicConstraints=critical,CA:FALSE";
-    let done = Command::new(openssl)
-        .args(request.split_whitespace())
-        .args(["-keyout", &key, "-out", &certificate])
-        .output()
-        .expect("openssl runs");
-    assert!(done.status.success(), "{done:?}");
-    let port = free_port();
-    let (tls_port, tls) = (port.to_string(), ["--tls-auth-clients", "no"]);
-    let files = ["--tls-cert-file", &certificate, "--tls-key-file", &key];
-    let options = [&["--tls-port", &tls_port], &tls, &files[..2], &files[2..]].concat();
+    let (certificate, port) = (Certificate::new()?, free_port());
+    let options = certificate.options(port);
+    let options: Vec<_> = options.iter().map(String::as_str).collect();
     let server = serve("redis-server", free_port(), &options)?;
     Some(Tls {
         _server: server,
         url: format!("rediss://localhost:{port}"),
-        certificate: std::fs::read(&certificate).expect("the certificate"),
+        certificate: std::fs::read(certificate.path()).expect("the certificate"),
     })
-}
-
-/// A cluster of three.
-#[derive(Debug)]
-pub struct Cluster {
-    nodes: Vec<Server>,
-}
-
-/// A new cluster; `None` if the programs are not installed.
-///
-/// # Panics
-/// When the servers do not form one.
-#[must_use]
-pub fn start_cluster() -> Option<Cluster> {
-    let client = installed("redis-cli")?;
-    let node = |_| serve("redis-server", free_port(), &["--cluster-enabled", "yes"]);
-    let nodes: Vec<_> = (0..3).map(node).collect::<Option<_>>()?;
-    let addresses = nodes.iter().map(address);
-    let created = Command::new(client)
-        .args(["--cluster", "create"])
-        .args(addresses)
-        .args(["--cluster-replicas", "0", "--cluster-yes"])
-        .output()
-        .expect("redis-cli runs");
-    assert!(created.status.success(), "{created:?}");
-    nodes.iter().for_each(until_joined);
-    Some(Cluster { nodes })
-}
-
-impl Cluster {
-    /// The address of all nodes.
-    #[must_use]
-    pub fn url(&self) -> String {
-        let nodes: Vec<_> = self.nodes.iter().map(address).collect();
-        format!("redis+cluster://{}", nodes.join(","))
-    }
 }
 
 /// A master, its replica, and a sentinel that watches them.
@@ -177,19 +133,6 @@ impl Watched {
     #[must_use]
     pub fn url(&self) -> String {
         format!("redis+sentinel://{}/main/0", address(&self.sentinel))
-    }
-}
-
-/// Waits until a node knows the others.
-fn until_joined(node: &Server) {
-    let is_joined = || {
-        let state = ask(node.port(), "CLUSTER INFO\r\n");
-        state.is_some_and(|text| text.contains("cluster_state:ok"))
-    };
-    let started = Instant::now();
-    while !is_joined() {
-        assert!(started.elapsed() < PATIENCE, "the nodes form no cluster");
-        thread::sleep(Duration::from_millis(10));
     }
 }
 

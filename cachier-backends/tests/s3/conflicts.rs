@@ -1,0 +1,105 @@
+//! S3 answers 409 to a conditional request that meets another one, and does not tell then whether the condition holds.
+
+use std::time::Duration;
+
+use cachier_backends::s3::S3Backend;
+use cachier_backends::{
+    Backend, Error, ErrorKind, Key, LeaseReply, Renewal, StoreReply, StoreRequest,
+};
+use cachier_servers::proxy::Proxy;
+use cachier_servers::s3::conflict;
+
+use crate::support::{
+    ask, backend, behind_a_proxy, created, entry, key, lease, load, place, private, runtime, scope,
+    store,
+};
+
+const PERIOD: Duration = Duration::from_secs(60);
+
+fn is_a_conflict(error: &Error) {
+    assert_eq!(error.kind(), ErrorKind::Connect, "{error:#}");
+    assert!(error.is_transient());
+    let said = format!("{error:#}");
+    assert!(said.contains("another request was changing"), "{said}");
+    assert!(said.contains("ConditionalRequestConflict"), "{said}");
+}
+
+/// A backend behind a proxy, a key without an entry, and one with.
+async fn cold_and_warm(name: &str) -> Option<(S3Backend, Proxy, [Key; 2])> {
+    let (proxy, behind) = behind_a_proxy(place()?);
+    let (backend, scope) = (backend(&behind), scope(name));
+    let keys = [key(&scope, 1), key(&scope, 2)];
+    store(&backend, &keys[1], b"old").await;
+    Some((backend, proxy, keys))
+}
+
+#[test]
+fn an_entry_that_meets_another_request_may_be_stored_again_under_its_lease() {
+    runtime().block_on(async {
+        let Some((backend, proxy, keys)) = cold_and_warm("storing").await else {
+            return;
+        };
+        for key in &keys {
+            let lease = lease(&backend, key, PERIOD).await;
+            let stored = entry(b"new");
+            let store = async || {
+                let request = StoreRequest::new(&stored, created()).under(lease.share());
+                backend.store(key, request).await
+            };
+            conflict(&proxy, &["PUT /", "cachier-created", "if-match: "]);
+            is_a_conflict(&store().await.unwrap_err());
+            assert!(proxy.has_answered());
+            assert_eq!(store().await.unwrap(), StoreReply::Stored { evicted: 0 });
+            assert_eq!(load(&backend, key).await, Some(entry(b"new")));
+        }
+    });
+}
+
+#[test]
+fn who_asks_for_a_lease_as_another_does_finds_it_held() {
+    runtime().block_on(async {
+        let Some((backend, proxy, keys)) = cold_and_warm("leasing").await else {
+            return;
+        };
+        for key in &keys {
+            conflict(&proxy, &["PUT /", "cachier-lease", "if-none-match: "]);
+            let reply = ask(&backend, key, PERIOD).await;
+            assert!(matches!(reply, LeaseReply::Held), "{reply:?}");
+            assert!(proxy.has_answered());
+            // The other one was no lease.
+            let _granted = lease(&backend, key, PERIOD).await;
+        }
+    });
+}
+
+#[test]
+fn who_follows_an_owner_as_another_does_finds_its_lease_held() {
+    let Some(server) = private() else { return };
+    let (proxy, behind) = behind_a_proxy(server.place());
+    let (backend, key) = (backend(&behind), key(&scope("following"), 1));
+    runtime().block_on(async {
+        let _gone = lease(&backend, &key, PERIOD).await;
+        server.age(PERIOD + Duration::from_secs(1));
+        conflict(&proxy, &["PUT /", "cachier-lease", "if-match: "]);
+        let reply = ask(&backend, &key, PERIOD).await;
+        assert!(matches!(reply, LeaseReply::Held), "{reply:?}");
+        assert!(proxy.has_answered());
+        let _follows = lease(&backend, &key, PERIOD).await;
+    });
+}
+
+#[test]
+fn a_renewal_that_meets_another_request_loses_nothing() {
+    runtime().block_on(async {
+        let Some((backend, proxy, keys)) = cold_and_warm("renewing").await else {
+            return;
+        };
+        for key in &keys {
+            let lease = lease(&backend, key, PERIOD).await;
+            conflict(&proxy, &["PUT /", "cachier-lease", "if-match: "]);
+            is_a_conflict(&backend.renew(&lease).await.unwrap_err());
+            assert!(proxy.has_answered());
+            assert_eq!(backend.renew(&lease).await.unwrap(), Renewal::Renewed);
+        }
+    });
+}

@@ -1,0 +1,195 @@
+//! A cluster of Redis whose nodes speak TLS, die, and hand over their slots while calls go on.
+
+use std::collections::HashSet;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use cachier::{Call, CallOptions, Outcome, cachier, global_params, set_global_params};
+use cachier_servers::redis::{start_cluster, start_cluster_with_replicas, start_cluster_with_tls};
+use cachier_tests::callers::runtime;
+use cachier_tests::process::{Process, hear, part, say};
+use cachier_tests::wait::until;
+
+use crate::store::{Subject, unique};
+
+crate::on_every_store!(@ redis: Cluster, [
+    under_tls_nodes_prove_who_they_are
+    a_node_that_dies_costs_the_results_of_some_calls_and_no_more
+    entries_move_from_node_to_node_while_calls_go_on
+]);
+
+const TIMEOUT: Duration = Duration::from_secs(2);
+
+/// What a call may take beside its budget on a loaded machine.
+const SLACK: Duration = Duration::from_millis(1900);
+
+/// How many entries there are from the start: some in each shard, and so on each node.
+const ENTRIES: u64 = 100;
+
+#[cachier(backend = registered("store"))]
+fn double(number: u64) -> u64 {
+    number * 2
+}
+
+#[cachier(backend = registered("store"))]
+async fn triple(number: u64) -> u64 {
+    number * 3
+}
+
+/// A call that is sync or async, with the right value and in time.
+fn call(number: u64) -> Call<u64> {
+    let (started, options) = (Instant::now(), CallOptions::new());
+    let call = match number % 2 {
+        0 => double::call_detailed(options, number),
+        _ => runtime().block_on(triple::call_detailed(options, number)),
+    };
+    let took = started.elapsed();
+    assert_eq!(call.value, number * (2 + number % 2), "{call}");
+    assert!(took < TIMEOUT + SLACK, "{took:?}: {call}");
+    call
+}
+
+fn is_served(number: u64) -> bool {
+    let call = call(number);
+    call.outcome == Outcome::Hit && call.backend_error.is_none()
+}
+
+/// All entries are there, or come to be.
+fn all_are_served() {
+    for number in 0..ENTRIES {
+        until("it is served", || is_served(number));
+    }
+}
+
+/// In a process that tries it: each call asks the store, for so long at most.
+fn prepare() {
+    let params = global_params().operation_timeout(TIMEOUT);
+    set_global_params(params.breaker_threshold(u32::MAX));
+}
+
+fn under_tls_nodes_prove_who_they_are(subject: &Subject) {
+    if let Some(part) = part() {
+        prepare();
+        return match part.as_str() {
+            "trust" => all_are_served(),
+            _ => {
+                let error = call(1).backend_error.expect("the nodes are not trusted");
+                assert!(format!("{error:#}").contains("certificate"), "{error:#}");
+            }
+        };
+    }
+    let Some(cluster) = start_cluster_with_tls() else {
+        return;
+    };
+    let own = subject.elsewhere(cluster.url());
+    let certificate = cluster.certificate().unwrap();
+    own.start_with("trust", |command| {
+        command.env("SSL_CERT_FILE", certificate);
+    })
+    .finish();
+    own.start("do not trust", &unique("tls")).finish();
+}
+
+fn a_node_that_dies_costs_the_results_of_some_calls_and_no_more(subject: &Subject) {
+    if !subject.is_tried_here() {
+        return;
+    }
+    let Some(mut cluster) = start_cluster_with_replicas() else {
+        return;
+    };
+    prepare();
+    subject.elsewhere(cluster.url()).register();
+    all_are_served();
+    cluster.until_replicated();
+    let (next, lost) = (AtomicU64::new(ENTRIES), AtomicU64::new(0));
+    let is_over = AtomicBool::new(false);
+    thread::scope(|threads| {
+        for _ in 0..4 {
+            threads.spawn(|| {
+                while !is_over.load(Ordering::Relaxed) {
+                    let number = next.fetch_add(1, Ordering::Relaxed);
+                    let calls = [call(number % ENTRIES), call(number)];
+                    let failed = calls.iter().filter(|call| call.backend_error.is_some());
+                    lost.fetch_add(failed.count() as u64, Ordering::Relaxed);
+                }
+            });
+        }
+        let _over = Over(&is_over);
+        cluster.kill_master();
+        until("calls miss the node", || lost.load(Ordering::Relaxed) > 0);
+        all_are_served();
+    });
+    assert!((0..ENTRIES).all(is_served));
+}
+
+/// Ends something when it is dropped, by a panic too.
+struct Over<'a>(&'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+fn entries_move_from_node_to_node_while_calls_go_on(subject: &Subject) {
+    if part().is_some() {
+        return calls_go_on();
+    }
+    let Some(cluster) = start_cluster() else {
+        return;
+    };
+    let (own, namespace) = (subject.elsewhere(cluster.url()), unique("moving"));
+    let mut callers = [0; 2].map(|_| own.start("call", &namespace));
+    for caller in &callers {
+        assert_eq!(caller.line(), "ready");
+    }
+    for caller in &mut callers {
+        caller.tell("go");
+    }
+    cluster.reshard();
+    for caller in &mut callers {
+        caller.tell("stop");
+    }
+    let computed: Vec<Vec<u64>> = callers
+        .iter()
+        .map(|caller| serde_json::from_str(&caller.line()).unwrap())
+        .collect();
+    let first: HashSet<_> = computed[0].iter().collect();
+    let both: Vec<_> = computed[1]
+        .iter()
+        .filter(|number| first.contains(number))
+        .collect();
+    assert!(both.is_empty(), "computed by both: {both:?}");
+    callers.into_iter().for_each(Process::finish);
+}
+
+/// Calls until the test says stop, then tells what was computed and stored here.
+fn calls_go_on() {
+    prepare();
+    all_are_served();
+    say("ready");
+    assert_eq!(hear(), "go");
+    let is_over = AtomicBool::new(false);
+    let mut computed = Vec::new();
+    thread::scope(|threads| {
+        threads.spawn(|| {
+            let _over = Over(&is_over);
+            assert_eq!(hear(), "stop");
+        });
+        for number in ENTRIES.. {
+            if is_over.load(Ordering::Relaxed) {
+                break;
+            }
+            let here = call(number);
+            call(number % ENTRIES);
+            if here.outcome == Outcome::Miss && here.backend_error.is_none() {
+                computed.push(number);
+            }
+        }
+    });
+    for number in &computed {
+        assert!(is_served(*number), "{number} was lost");
+    }
+    say(serde_json::to_string(&computed).unwrap());
+}
