@@ -43,6 +43,7 @@ where
         instance.front.store.get(&key, function.freshness())
     }
 
+    #[inline(always)]
     fn detailed_hit(
         &self,
         instance: &'static Instance<Self::Storage>,
@@ -78,6 +79,7 @@ where
         instance.front.get(&key, function.freshness())
     }
 
+    #[inline(always)]
     fn detailed_hit(
         &self,
         instance: &'static Instance<Self::Storage>,

@@ -56,6 +56,7 @@ where
         self.store.get(key, fresh)
     }
 
+    #[inline(always)]
     pub(crate) fn get_entry<Q>(
         &self,
         key: &Q,
