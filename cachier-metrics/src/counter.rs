@@ -66,21 +66,26 @@ pub(crate) struct Extremes {
 impl Extremes {
     #[inline]
     pub(crate) fn add(&self, value: u64, writers: Writers) {
-        if value < self.min.load(Relaxed) {
-            match writers {
-                Writers::One => self.min.store(value, Relaxed),
-                Writers::Many => drop(self.min.fetch_min(value, Relaxed)),
+        let (min, max) = self.get();
+        match writers {
+            // Without a branch, which nobody could predict for ages that grow.
+            Writers::One => {
+                self.min.store(min.min(value), Relaxed);
+                self.max.store(max.max(value), Relaxed);
             }
-        }
-        if value > self.max.load(Relaxed) {
-            match writers {
-                Writers::One => self.max.store(value, Relaxed),
-                Writers::Many => drop(self.max.fetch_max(value, Relaxed)),
+            Writers::Many => {
+                if value < min {
+                    self.min.fetch_min(value, Relaxed);
+                }
+                if value > max {
+                    self.max.fetch_max(value, Relaxed);
+                }
             }
         }
     }
 
     /// (`u64::MAX`, 0) before the first value.
+    #[inline]
     pub(crate) fn get(&self) -> (u64, u64) {
         (self.min.load(Relaxed), self.max.load(Relaxed))
     }

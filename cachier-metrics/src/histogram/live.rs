@@ -30,7 +30,7 @@ impl LiveHistogram {
     }
 
     /// Adds an observation that stands for `weight` of them.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn record(&self, value: u64, weight: u64, writers: Writers) {
         self.extremes.add(value, writers);
         self.sum.add(value as f64 * weight as f64, writers);
