@@ -131,7 +131,7 @@ impl Block {
         self.latency.record(latency, weight, writers);
         self.age.record(age, weight, writers);
         if let Some(saved) = compute.and_then(|compute| compute.checked_sub(latency)) {
-            self.time_saved.add(saved as f64 * weight as f64, writers);
+            self.time_saved.add(saved, weight, writers);
         }
         self.draw_next();
     }
@@ -345,11 +345,11 @@ mod tests {
     }
 
     #[test]
-    fn a_thread_without_a_block_does_not_know_whether_its_first_hit_is_timed() {
-        let metrics = metrics(SamplingRate::NONE);
-        assert!(metrics.untimed(&SLOT).is_none());
+    fn a_thread_has_its_place_once_it_has_asked_for_it() {
+        let metrics = metrics(SamplingRate::ALL);
+        assert!(metrics.attached(&SLOT).is_none());
         metrics.local(&SLOT).hit();
-        assert!(metrics.untimed(&SLOT).is_some());
+        assert!(metrics.attached(&SLOT).is_some());
     }
 
     #[test]
@@ -359,7 +359,7 @@ mod tests {
             one.local(&SLOT).hit();
             two.local(&SLOT).hit();
             two.local(&OTHER).hit();
-            assert!(one.untimed(&OTHER).is_none());
+            assert!(one.attached(&OTHER).is_none());
         }
         assert_eq!((hits(one), hits(two)), (10, 20));
         assert_eq!(two.blocks.all().len(), 1);
@@ -418,7 +418,6 @@ mod tests {
         let (mut hits, mut others) = (0, 0);
         for _ in 0..100_000 {
             let local = metrics.local(&SLOT);
-            assert_eq!(metrics.untimed(&SLOT).is_none(), local.times_hit());
             if local.times_hit() {
                 local.timed_hit(1, 1, None);
                 hits += 1;

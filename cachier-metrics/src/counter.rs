@@ -38,9 +38,14 @@ impl Counter {
 pub(crate) struct Sum(AtomicU64);
 
 impl Sum {
+    /// Adds a value that stands for `weight` of its kind.
     #[inline]
-    pub(crate) fn add(&self, value: f64, writers: Writers) {
-        let plus = |bits| (f64::from_bits(bits) + value).to_bits();
+    pub(crate) fn add(&self, value: u64, weight: u64, writers: Writers) {
+        /// More than any duration or size. Processors convert up to here in one step.
+        const MOST: u64 = i64::MAX as u64;
+        let float = |n: u64| n.min(MOST) as i64 as f64;
+        let weighted = float(value) * float(weight);
+        let plus = |bits| (f64::from_bits(bits) + weighted).to_bits();
         match writers {
             Writers::One => self.0.store(plus(self.0.load(Relaxed)), Relaxed),
             Writers::Many => {

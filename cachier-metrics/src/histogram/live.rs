@@ -33,7 +33,7 @@ impl LiveHistogram {
     #[inline(always)]
     pub(crate) fn record(&self, value: u64, weight: u64, writers: Writers) {
         self.extremes.add(value, writers);
-        self.sum.add(value as f64 * weight as f64, writers);
+        self.sum.add(value, weight, writers);
         if weight > 1 {
             self.excess.add(weight * (weight - 1), writers);
         }

@@ -79,11 +79,11 @@ impl<S: Storage> Site<S> {
         if !function.is_enabled() {
             return Begun::Miss(Start::default());
         }
-        let local = slot.and_then(|slot| instance.metrics().untimed(slot));
+        let local = slot.and_then(|slot| instance.metrics().attached(slot));
         if let Some(slot) = slot
-            && local.is_none()
+            && local.is_none_or(Local::times_hit)
         {
-            return instance.begin_apart(shape, arguments, slot);
+            return instance.begin_apart(shape, arguments, local, slot);
         }
         match arguments.hit(instance) {
             Some(value) => instance.found(shape, value, local),
@@ -177,12 +177,13 @@ impl<S: Storage> Instance<S> {
         &'static self,
         shape: Sh,
         arguments: &A,
+        local: Option<Local>,
         slot: &'static LocalKey<LocalSlot>,
     ) -> Begun<Sh::Return>
     where
         A: Arguments<Sh, Storage = S>,
     {
-        let local = self.metrics().local(slot);
+        let local = local.unwrap_or_else(|| self.metrics().local(slot));
         let clock = &self.core.function.world.clock;
         let started = local.times_hit().then(|| clock.now());
         let Some(hit) = arguments.detailed_hit(self) else {
