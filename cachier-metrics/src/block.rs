@@ -22,7 +22,6 @@ pub(crate) struct Block {
     /// From so many hits on, the next one is timed: drawn ahead, so that the others have nothing to draw.
     timed_from: AtomicU64,
     owner: &'static Blocks,
-    writers: Writers,
     threshold: Threshold,
     draw: AtomicU64,
     /// How many hits will be passed over after the next timed one: drawn one ahead once more, as drawing takes a while.
@@ -101,7 +100,6 @@ impl Block {
             hits: Counter::default(),
             timed_from: AtomicU64::new(first),
             owner,
-            writers,
             threshold,
             draw: AtomicU64::new(next_draw(seed)),
             passed_then: AtomicU64::new(owner.sampler.gap(next_draw(seed))),
@@ -121,6 +119,21 @@ impl Block {
         let drawn = next_draw(self.draw.load(Relaxed));
         self.draw.store(drawn, Relaxed);
         drawn
+    }
+
+    /// Records a timed hit; inlined, so that it is compiled for one writer and for many by itself.
+    #[cfg_attr(not(debug_assertions), inline(always))]
+    fn record(&self, latency: u64, age: u64, compute: Option<u64>, writers: Writers) {
+        let weight = match self.threshold {
+            Threshold::ALWAYS => 1,
+            _ => self.owner.sampler.weigh(self.draw()).weight(),
+        };
+        self.latency.record(latency, weight, writers);
+        self.age.record(age, weight, writers);
+        if let Some(saved) = compute.and_then(|compute| compute.checked_sub(latency)) {
+            self.time_saved.add(saved, weight, writers);
+        }
+        self.draw_next();
     }
 
     /// Draws which hit after this one is timed. Where all are or none is, that is so already.
@@ -147,14 +160,17 @@ impl Block {
 #[derive(Clone, Copy)]
 pub struct Local {
     block: &'static Block,
+    writers: Writers,
     /// Stays on its thread, whose block this is.
     not_send: PhantomData<*const ()>,
 }
 
 impl Local {
-    pub(crate) fn of(block: &'static Block) -> Self {
+    #[inline]
+    pub(crate) fn of(block: &'static Block, writers: Writers) -> Self {
         Self {
             block,
+            writers,
             not_send: PhantomData,
         }
     }
@@ -183,38 +199,23 @@ impl Local {
     /// Counts a call that was given a fresh value.
     #[inline]
     pub fn hit(self) {
-        self.block.hits.add(1, self.block.writers);
+        self.block.hits.add(1, self.writers);
     }
 
     /// Counts a lookup that found a fresh entry in the near tier.
     #[inline]
     pub fn near_hit(self) {
-        self.block.near_hits.add(1, self.block.writers);
+        self.block.near_hits.add(1, self.writers);
     }
 
     /// Records how long a timed hit took, how old its value was, and how long computing that value had taken, all in
     /// nanoseconds. [`hit`](Self::hit) still counts the call itself.
     #[inline(never)]
     pub fn timed_hit(self, latency: u64, age: u64, compute: Option<u64>) {
-        let Block {
-            owner,
-            writers,
-            threshold,
-            time_saved,
-            latency: latencies,
-            age: ages,
-            ..
-        } = self.block;
-        let weight = match *threshold {
-            Threshold::ALWAYS => 1,
-            _ => owner.sampler.weigh(self.block.draw()).weight(),
-        };
-        latencies.record(latency, weight, *writers);
-        ages.record(age, weight, *writers);
-        if let Some(saved) = compute.and_then(|compute| compute.checked_sub(latency)) {
-            time_saved.add(saved as f64 * weight as f64, *writers);
+        match self.writers {
+            Writers::One => self.block.record(latency, age, compute, Writers::One),
+            Writers::Many => self.block.record(latency, age, compute, Writers::Many),
         }
-        self.block.draw_next();
     }
 }
 
@@ -250,8 +251,10 @@ impl Default for LocalSlot {
 /// The slow path of [`CacheMetrics::local`](crate::CacheMetrics::local): puts this thread's block into the slot.
 #[cold]
 pub(crate) fn attach(blocks: &'static Blocks, slot: &'static LocalKey<LocalSlot>) -> Local {
-    let block = HELD.try_with(|held| held.borrow_mut().attach(blocks, slot));
-    Local::of(block.unwrap_or_else(|_| blocks.shared()))
+    match HELD.try_with(|held| held.borrow_mut().attach(blocks, slot)) {
+        Ok(block) => Local::of(block, Writers::One),
+        Err(_) => Local::of(blocks.shared(), Writers::Many),
+    }
 }
 
 thread_local! {
@@ -342,12 +345,21 @@ mod tests {
     }
 
     #[test]
+    fn a_thread_has_its_place_once_it_has_asked_for_it() {
+        let metrics = metrics(SamplingRate::ALL);
+        assert!(metrics.attached(&SLOT).is_none());
+        metrics.local(&SLOT).hit();
+        assert!(metrics.attached(&SLOT).is_some());
+    }
+
+    #[test]
     fn functions_that_share_a_slot_are_counted_apart() {
         let (one, two) = (metrics(SamplingRate::ALL), metrics(SamplingRate::ALL));
         for _ in 0..10 {
             one.local(&SLOT).hit();
             two.local(&SLOT).hit();
             two.local(&OTHER).hit();
+            assert!(one.attached(&OTHER).is_none());
         }
         assert_eq!((hits(one), hits(two)), (10, 20));
         assert_eq!(two.blocks.all().len(), 1);
@@ -385,15 +397,8 @@ mod tests {
         let metrics = metrics(SamplingRate::ALL);
         (0..3).for_each(|_| call_while_the_thread_ends(metrics));
         assert_eq!(hits(metrics), 6);
-        let shared = metrics
-            .blocks
-            .all()
-            .into_iter()
-            .filter(|block| block.writers == Writers::Many);
-        assert_eq!(
-            shared.map(|block| block.hits.get()).collect::<Vec<_>>(),
-            [3]
-        );
+        let shared = metrics.blocks.shared.get();
+        assert_eq!(shared.map(|block| block.hits.get()), Some(3));
         let snapshot = metrics.snapshot();
         assert_eq!(snapshot.call_duration[Outcome::Hit].count(), 3);
         assert_eq!(snapshot.time_saved, Some(120));

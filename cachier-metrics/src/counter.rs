@@ -38,9 +38,14 @@ impl Counter {
 pub(crate) struct Sum(AtomicU64);
 
 impl Sum {
+    /// Adds a value that stands for `weight` of its kind.
     #[inline]
-    pub(crate) fn add(&self, value: f64, writers: Writers) {
-        let plus = |bits| (f64::from_bits(bits) + value).to_bits();
+    pub(crate) fn add(&self, value: u64, weight: u64, writers: Writers) {
+        /// More than any duration or size. Processors convert up to here in one step.
+        const MOST: u64 = i64::MAX as u64;
+        let float = |n: u64| n.min(MOST) as i64 as f64;
+        let weighted = float(value) * float(weight);
+        let plus = |bits| (f64::from_bits(bits) + weighted).to_bits();
         match writers {
             Writers::One => self.0.store(plus(self.0.load(Relaxed)), Relaxed),
             Writers::Many => {
@@ -66,21 +71,26 @@ pub(crate) struct Extremes {
 impl Extremes {
     #[inline]
     pub(crate) fn add(&self, value: u64, writers: Writers) {
-        if value < self.min.load(Relaxed) {
-            match writers {
-                Writers::One => self.min.store(value, Relaxed),
-                Writers::Many => drop(self.min.fetch_min(value, Relaxed)),
+        let (min, max) = self.get();
+        match writers {
+            // Without a branch, which nobody could predict for ages that grow.
+            Writers::One => {
+                self.min.store(min.min(value), Relaxed);
+                self.max.store(max.max(value), Relaxed);
             }
-        }
-        if value > self.max.load(Relaxed) {
-            match writers {
-                Writers::One => self.max.store(value, Relaxed),
-                Writers::Many => drop(self.max.fetch_max(value, Relaxed)),
+            Writers::Many => {
+                if value < min {
+                    self.min.fetch_min(value, Relaxed);
+                }
+                if value > max {
+                    self.max.fetch_max(value, Relaxed);
+                }
             }
         }
     }
 
     /// (`u64::MAX`, 0) before the first value.
+    #[inline]
     pub(crate) fn get(&self) -> (u64, u64) {
         (self.min.load(Relaxed), self.max.load(Relaxed))
     }

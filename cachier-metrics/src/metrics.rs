@@ -110,14 +110,33 @@ impl CacheMetrics {
         metrics
     }
 
+    /// This thread's place to count hits, once [`local`](Self::local) has found it.
+    ///
+    /// ```
+    /// use cachier_metrics::{CacheMetrics, LocalSlot, MetricsOptions};
+    ///
+    /// thread_local! {
+    ///     static SLOT: LocalSlot = const { LocalSlot::new() };
+    /// }
+    ///
+    /// let metrics = CacheMetrics::create(MetricsOptions::new("forecast", "memory"));
+    /// assert!(metrics.attached(&SLOT).is_none());
+    /// metrics.local(&SLOT).hit();
+    /// assert!(metrics.attached(&SLOT).is_some());
+    /// ```
+    #[inline]
+    pub fn attached(&'static self, slot: &'static LocalKey<LocalSlot>) -> Option<Local> {
+        let block = slot.with(LocalSlot::get)?;
+        let is_ours = block.owned_by(&self.blocks);
+        is_ours.then(|| Local::of(block, Writers::One))
+    }
+
     /// This thread's place to count hits. `slot` may be shared by several functions, at the price of a search
     /// whenever a thread turns from one of them to another.
     #[inline]
     pub fn local(&'static self, slot: &'static LocalKey<LocalSlot>) -> Local {
-        match slot.with(LocalSlot::get) {
-            Some(block) if block.owned_by(&self.blocks) => Local::of(block),
-            _ => attach(&self.blocks, slot),
-        }
+        let attached = self.attached(slot);
+        attached.unwrap_or_else(|| attach(&self.blocks, slot))
     }
 
     /// Starts a call off the hit path. `sampled` is what [`Local::sample`] decided, `started` when the call began if

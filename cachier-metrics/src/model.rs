@@ -10,6 +10,7 @@ use shuttle::scheduler::{PctScheduler, RandomScheduler, Scheduler};
 use shuttle::thread;
 
 use crate::block::{Blocks, Local};
+use crate::counter::Writers;
 use crate::labels::{NearResult, Outcome};
 use crate::metrics::{CacheMetrics, MetricsOptions};
 use crate::sampling::{Sampled, SamplingRate};
@@ -32,7 +33,7 @@ fn explore_by(scheduler: impl Scheduler + 'static, check: impl Fn() + Send + Syn
 
 fn count_hits(blocks: &'static Blocks) {
     let block = blocks.acquire();
-    (0..HITS).for_each(|_| Local::of(block).hit());
+    (0..HITS).for_each(|_| Local::of(block, Writers::One).hit());
     blocks.release(block);
 }
 
@@ -66,7 +67,7 @@ fn the_checker_notices_a_block_that_is_given_back_too_early() {
         let count_after_release = move || {
             let block = blocks.acquire();
             blocks.release(block);
-            (0..HITS).for_each(|_| Local::of(block).hit());
+            (0..HITS).for_each(|_| Local::of(block, Writers::One).hit());
         };
         let writers = [(); 2].map(|()| thread::spawn(count_after_release));
         writers
@@ -92,7 +93,7 @@ fn windows_conserve_counts_while_hits_misses_and_ticks_interleave() {
         let metrics = metrics(&clock);
         let hits = thread::spawn(move || {
             let block = metrics.blocks.acquire();
-            (0..HITS).for_each(|_| Local::of(block).hit());
+            (0..HITS).for_each(|_| Local::of(block, Writers::One).hit());
         });
         let misses = thread::spawn(move || {
             metrics.near_lookup(NearResult::Miss);

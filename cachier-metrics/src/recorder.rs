@@ -45,9 +45,7 @@ impl CallRecorder {
         let elapsed = timing.elapsed(self.metrics);
         // First: readers look again when a later part has changed, and not when this sum has.
         if let Some(saved) = compute.and_then(|compute| compute.checked_sub(elapsed)) {
-            shared
-                .time_saved
-                .add(saved as f64 * weight as f64, Writers::Many);
+            shared.time_saved.add(saved, weight, Writers::Many);
         }
         if let Some(age) = age {
             shared.entry_age.record(age, weight);

@@ -99,6 +99,7 @@ where
     }
 
     /// The same, with what else is known of the entry.
+    #[cfg_attr(not(debug_assertions), inline(always))]
     pub fn get_entry<Q>(
         &self,
         key: &Q,
@@ -243,12 +244,11 @@ where
     where
         Q: BorrowedKey<K> + ?Sized,
     {
-        let counts_uses = self.counts_uses;
         if const { Contents::<K, V>::MAY_BE_WORDS }
             && let Some(index) = self.contents.words()
         {
             return self.take_word(index, key, fresh, |value, place| {
-                if counts_uses {
+                if self.counts_uses {
                     place.count_use();
                 }
                 take(value, Noted::Beside(place))
@@ -260,7 +260,7 @@ where
         if fresh.is_some_and(|fresh| !fresh(node.since)) {
             return None;
         }
-        if counts_uses {
+        if self.counts_uses {
             node.uses.count();
         }
         Some(take(node.value.clone(), Noted::In(node.times)))
@@ -295,21 +295,24 @@ where
         match index.find_fresh(hash, word, fresh) {
             Ok(Some((value, place))) => Some(take(word::from(value)?, place)),
             Ok(None) => None,
-            Err(Unsteady) => self.take_word_at_rest(index, hash, word, fresh, take),
+            Err(Unsteady) => self.take_word_at_rest(key, fresh, take),
         }
     }
 
-    /// The same while the lock is held, so that no writer can be at work.
+    /// The same while the lock is held, so that no writer can be at work. Finds out anew what the caller knew already,
+    /// which therefore need not keep it.
     #[cold]
     #[inline(never)]
-    fn take_word_at_rest<R>(
+    fn take_word_at_rest<Q, R>(
         &self,
-        index: &WordIndex,
-        hash: u32,
-        word: u64,
+        key: &Q,
         fresh: Option<impl Fn(u64) -> bool + Copy>,
         take: impl FnOnce(V, Place<'_>) -> R,
-    ) -> Option<R> {
+    ) -> Option<R>
+    where
+        Q: BorrowedKey<K> + ?Sized,
+    {
+        let (hash, word, index) = (self.hash(key), key.word()?, self.contents.words()?);
         let _ledger = self.ledger();
         let (value, place) = index.find_fresh(hash, word, fresh).ok()??;
         Some(take(word::from(value)?, place))

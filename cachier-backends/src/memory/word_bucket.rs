@@ -6,6 +6,7 @@
 
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
+use super::node::Uses;
 use super::sync::{AtomicU64, fence};
 
 /// How many entries a bucket takes.
@@ -17,6 +18,8 @@ pub(super) const SLOTS: usize = 3;
 pub(super) struct WordBucket {
     state: AtomicU64,
     slots: [Slot; SLOTS],
+    /// In what the slots leave of the line, so that counting a use costs no other. Not part of what the state guards.
+    uses: [Uses; SLOTS],
 }
 
 #[derive(Default)]
@@ -70,6 +73,11 @@ impl WordBucket {
     pub(super) fn is_still(&self, state: State) -> bool {
         fence(Acquire);
         State(self.state.load(Relaxed)) == state
+    }
+
+    #[cfg_attr(not(debug_assertions), inline(always))]
+    pub(super) fn uses(&self, slot: usize) -> &Uses {
+        &self.uses[slot]
     }
 
     pub(super) fn vacant(&self) -> Option<usize> {

@@ -25,15 +25,15 @@ const TABLES: usize = 29;
 struct Table {
     buckets: Vec<WordBucket>,
     // Beside each slot, apart from it and from each other: a hit touches only what it asks for.
-    uses: Vec<Uses>,
     since: Vec<AtomicU64>,
     notes: Vec<Note>,
+    ids: Vec<AtomicU32>,
 }
 
-/// What few hits ask for, beside each slot.
+/// What timed hits ask for, beside each slot: in one cache line, and few of them for all slots.
 #[derive(Default)]
+#[repr(align(16))]
 struct Note {
-    id: AtomicU32,
     created: AtomicU64,
     compute_nanos: AtomicU64,
 }
@@ -122,7 +122,7 @@ impl WordIndex {
     }
 
     pub(super) fn uses(&self, catalog: &Catalog, id: u32) -> &Uses {
-        &self.table().uses[flat(catalog.position(id))]
+        self.table().uses(catalog.position(id))
     }
 
     /// Adds an item whose key is not in the index; the catalog's next id becomes its id.
@@ -158,9 +158,9 @@ impl WordIndex {
         let new = self.open(next);
         for (id, record) in catalog.records_mut() {
             let item = old.item(record.position);
-            let uses = old.uses[flat(record.position)].copy();
+            let uses = old.uses(record.position).copy();
             record.position = new.place(record.hash, id, item);
-            new.uses[flat(record.position)].set(uses);
+            new.uses(record.position).set(uses);
         }
         self.current.store(next, Release);
     }
@@ -180,7 +180,7 @@ impl WordIndex {
 impl Place<'_> {
     #[cfg_attr(not(debug_assertions), inline(always))]
     pub(super) fn count_use(self) {
-        self.table.uses[flat(self.position)].count();
+        self.table.uses(self.position).count();
     }
 
     /// Since when the value that was found counts as fresh.
@@ -196,15 +196,11 @@ impl Place<'_> {
 
     /// Those of the value that was found, or of one that has come in its place since.
     pub(super) fn times(self) -> Times {
-        self.note().times()
+        self.table.notes[flat(self.position)].times()
     }
 
     pub(super) fn id(self) -> u32 {
-        self.note().id.load(Relaxed)
-    }
-
-    fn note(&self) -> &Note {
-        &self.table.notes[flat(self.position)]
+        self.table.ids[flat(self.position)].load(Relaxed)
     }
 }
 
@@ -215,9 +211,9 @@ impl Table {
         }
         Self {
             buckets: filled(buckets),
-            uses: filled(buckets * SLOTS),
             since: filled(buckets * SLOTS),
             notes: filled(buckets * SLOTS),
+            ids: filled(buckets * SLOTS),
         }
     }
 
@@ -232,7 +228,7 @@ impl Table {
         loop {
             if let Some(slot) = self.buckets[bucket].vacant() {
                 let position = Position::new(bucket, slot);
-                self.uses[flat(position)].set(0);
+                self.uses(position).set(0);
                 self.put(position, id, item);
                 return position;
             }
@@ -245,7 +241,8 @@ impl Table {
         let (bucket, beside) = (&self.buckets[position.bucket()], flat(position));
         bucket.put(position.slot(), (item.key, item.value), || {
             self.since[beside].store(item.since, Relaxed);
-            self.notes[beside].set(id, item.times);
+            self.notes[beside].set(item.times);
+            self.ids[beside].store(id, Relaxed);
         });
     }
 
@@ -268,6 +265,11 @@ impl Table {
         }
     }
 
+    #[cfg_attr(not(debug_assertions), inline(always))]
+    fn uses(&self, position: Position) -> &Uses {
+        self.buckets[position.bucket()].uses(position.slot())
+    }
+
     fn clear(&self) {
         self.buckets.iter().for_each(WordBucket::clear);
     }
@@ -284,8 +286,7 @@ impl Table {
 }
 
 impl Note {
-    fn set(&self, id: u32, times: Times) {
-        self.id.store(id, Relaxed);
+    fn set(&self, times: Times) {
         self.created.store(times.created, Relaxed);
         self.compute_nanos.store(times.compute_nanos, Relaxed);
     }

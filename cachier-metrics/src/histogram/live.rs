@@ -30,10 +30,10 @@ impl LiveHistogram {
     }
 
     /// Adds an observation that stands for `weight` of them.
-    #[inline]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     pub(crate) fn record(&self, value: u64, weight: u64, writers: Writers) {
         self.extremes.add(value, writers);
-        self.sum.add(value as f64 * weight as f64, writers);
+        self.sum.add(value, weight, writers);
         if weight > 1 {
             self.excess.add(weight * (weight - 1), writers);
         }

@@ -36,10 +36,8 @@ impl Scale {
         let value = value.max(1);
         let exponent = value.ilog2();
         let cell = ((value << (63 - exponent)) >> 55) as usize % CELLS;
-        let slot = 16 * exponent as usize;
-        let slot = slot
-            .saturating_add_signed(self.base[cell] as isize)
-            .min(SLOTS - 2);
+        let slot = 16 * exponent as i32 + i32::from(self.base[cell]);
+        let slot = slot.clamp(0, SLOTS as i32 - 2) as usize;
         slot + usize::from(value > self.upper[slot])
     }
 

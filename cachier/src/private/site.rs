@@ -79,11 +79,11 @@ impl<S: Storage> Site<S> {
         if !function.is_enabled() {
             return Begun::Miss(Start::default());
         }
-        let local = slot.map(|slot| instance.metrics().local(slot));
-        if let Some(local) = local
-            && local.times_hit()
+        let local = slot.and_then(|slot| instance.metrics().attached(slot));
+        if let Some(slot) = slot
+            && local.is_none_or(Local::times_hit)
         {
-            return instance.begin_timed(shape, arguments, local);
+            return instance.begin_apart(shape, arguments, local, slot);
         }
         match arguments.hit(instance) {
             Some(value) => instance.found(shape, value, local),
@@ -169,27 +169,32 @@ impl<S: Storage> Instance<S> {
         metrics.expect("the attribute has `enable_metrics`")
     }
 
-    /// Begins a call that is timed: apart from the others, so that they keep nothing of it in mind.
+    /// Begins a call that is timed, or the first one of its thread: apart from the others, so that they keep nothing of it
+    /// in mind.
     #[cold]
     #[inline(never)]
-    fn begin_timed<Sh: Shape, A>(
+    fn begin_apart<Sh: Shape, A>(
         &'static self,
         shape: Sh,
         arguments: &A,
-        local: Local,
+        local: Option<Local>,
+        slot: &'static LocalKey<LocalSlot>,
     ) -> Begun<Sh::Return>
     where
         A: Arguments<Sh, Storage = S>,
     {
+        let local = local.unwrap_or_else(|| self.metrics().local(slot));
         let clock = &self.core.function.world.clock;
-        let started = clock.now();
+        let started = local.times_hit().then(|| clock.now());
         let Some(hit) = arguments.detailed_hit(self) else {
-            return self.missed(Some(local), Some(started));
+            return self.missed(Some(local), started);
         };
-        let now = clock.now();
-        let latency = now.saturating_sub(started);
-        let age = now.saturating_sub(hit.computed);
-        local.timed_hit(latency, age, Some(hit.compute_nanos));
+        if let Some(started) = started {
+            let now = clock.now();
+            let latency = now.saturating_sub(started);
+            let age = now.saturating_sub(hit.computed);
+            local.timed_hit(latency, age, Some(hit.compute_nanos));
+        }
         self.found(shape, hit.value, Some(local))
     }
 

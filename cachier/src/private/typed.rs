@@ -43,6 +43,7 @@ where
         instance.front.store.get(&key, function.freshness())
     }
 
+    #[cfg_attr(not(debug_assertions), inline(always))]
     fn detailed_hit(
         &self,
         instance: &'static Instance<Self::Storage>,
@@ -79,6 +80,7 @@ where
         instance.front.get(&key, function.freshness())
     }
 
+    #[cfg_attr(not(debug_assertions), inline(always))]
     fn detailed_hit(
         &self,
         instance: &'static Instance<Self::Storage>,

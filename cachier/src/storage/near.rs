@@ -56,6 +56,7 @@ where
         self.store.get(key, fresh)
     }
 
+    #[cfg_attr(not(debug_assertions), inline(always))]
     pub(crate) fn get_entry<Q>(
         &self,
         key: &Q,
