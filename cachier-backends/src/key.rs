@@ -114,7 +114,12 @@ impl Scope {
     }
 
     /// What `Display` shows.
-    #[cfg(any(feature = "sqlite", feature = "postgres", feature = "mysql"))]
+    #[cfg(any(
+        feature = "redis",
+        feature = "sqlite",
+        feature = "postgres",
+        feature = "mysql"
+    ))]
     pub(crate) fn path(&self) -> &Arc<str> {
         &self.path
     }
@@ -145,6 +150,12 @@ impl KeyHash {
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; 32] {
         &self.0
+    }
+
+    /// What `Display` shows.
+    #[cfg(feature = "redis")]
+    pub(crate) fn to_hex(self) -> impl std::ops::Deref<Target = str> {
+        blake3::Hash::from_bytes(self.0).to_hex()
     }
 }
 

@@ -217,11 +217,11 @@ impl SqlBackend {
     }
 
     /// Has a client do something.
-    fn run<'a, T, F>(
+    fn run<T, F>(
         &self,
         operation: Operation,
         work: impl FnOnce(Store) -> F + Send + 'static,
-    ) -> BoxFuture<'a, T>
+    ) -> BoxFuture<'_, T>
     where
         T: Send + 'static,
         F: Future<Output = Result<T, Error>> + Send + 'static,
