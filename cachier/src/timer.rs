@@ -251,37 +251,51 @@ pub(crate) fn nanos(duration: Duration) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::mpsc::channel;
+    use std::pin::pin;
+    use std::sync::mpsc::{RecvTimeoutError, channel};
     use std::thread;
 
-    use futures_lite::future::block_on;
+    use futures_lite::future::{block_on, poll_once};
 
     use super::*;
 
+    /// Longer than anything here takes, if it works.
+    const LONG: Duration = Duration::from_secs(60);
+
     #[test]
-    fn sleepers_of_many_threads_wake_in_time_while_others_sleep_on() {
+    fn sleepers_of_many_threads_wake_in_time() {
         let timer = Timer::of_system();
-        let (tell, told) = channel();
-        for thread in 0..40 {
+        let (tell, told) = channel::<()>();
+        for number in 0..40 {
             let tell = tell.clone();
             thread::spawn(move || {
-                let later = timer.sleep(Duration::from_secs(3600));
                 for nap in 0..50 {
-                    let pause = Duration::from_micros(1 + thread * 131 + nap * 37 % 1000);
+                    let pause = Duration::from_micros(1 + number * 131 + nap * 37 % 1000);
                     let before = timer.clock.now();
                     block_on(timer.sleep(pause));
                     assert!(timer.clock.now() >= before + nanos(pause));
                 }
                 drop(tell);
-                block_on(later);
             });
         }
         drop(tell);
-        // Every thread has let go of its end, and sleeps for an hour from now on.
-        let done = told.recv_timeout(Duration::from_secs(60));
-        assert_eq!(
-            done,
-            Err::<(), _>(std::sync::mpsc::RecvTimeoutError::Disconnected)
-        );
+        assert_eq!(told.recv_timeout(LONG), Err(RecvTimeoutError::Disconnected));
+    }
+
+    #[test]
+    fn a_moment_before_all_others_is_noticed() {
+        let timer: &Timer = Box::leak(Box::new(Timer::new(Clock::system(), Kind::Thread)));
+        let mut later = pin!(timer.sleep(LONG * 60));
+        assert_eq!(block_on(poll_once(&mut later)), None);
+        // Until the thread waits for nothing but that.
+        while timer.next_fire.load(Ordering::SeqCst) >= AWAKE - 1 {
+            thread::yield_now();
+        }
+        let (tell, told) = channel();
+        thread::spawn(move || {
+            block_on(timer.sleep(Duration::from_millis(1)));
+            tell.send(())
+        });
+        assert_eq!(told.recv_timeout(LONG), Ok(()));
     }
 }
