@@ -15,8 +15,8 @@ use sqlx::{AssertSqlSafe, MySqlPool};
 mod own_client;
 mod sql_support;
 use sql_support::{
-    a_newer_table, created, garbage_comes_back, key, large_and_many, late_owners,
-    made_by_many_at_once, round_trips, scope, waits_are_told,
+    a_foreign_table, a_newer_table, an_older_table, created, garbage_comes_back, key,
+    large_and_many, late_owners, made_by_many_at_once, round_trips, scope, waits_are_told,
 };
 
 /// The one server of this program.
@@ -29,12 +29,16 @@ fn backend(url: &str, table: &str) -> SqlBackend {
 }
 
 async fn execute(url: &str, statements: String) {
-    let pool = MySqlPool::connect(url).await.unwrap();
-    sqlx::raw_sql(AssertSqlSafe(statements))
+    try_execute(url, statements).await.unwrap();
+}
+
+async fn try_execute(url: &str, statements: String) -> Result<(), sqlx::Error> {
+    let pool = MySqlPool::connect(url).await?;
+    let done = sqlx::raw_sql(AssertSqlSafe(statements))
         .execute(&pool)
-        .await
-        .unwrap();
+        .await;
     pool.close().await;
+    done.map(drop)
 }
 
 mod in_a_task {
@@ -82,8 +86,8 @@ fn entries_may_be_large_and_many() {
     let Some(url) = url() else { return };
     sql_support::runtime().block_on(large_and_many(&backend(&url, "large"), async |many| {
         let many = format!(
-            "INSERT INTO large (scope, code, hash, entry, revision, created, size) \
-             SELECT '{}', '1', UNHEX(SHA2(seq, 256)), x'00', UNHEX(MD5(seq)), 1, 1 FROM seq_1_to_{many}",
+            "INSERT INTO large (scope, id, entry, revision, created, size) \
+             SELECT '{}', UNHEX(SHA2(seq, 256)), x'00', UNHEX(MD5(seq)), 1, 1 FROM seq_1_to_{many}",
             scope()
         );
         execute(&url, many).await;
@@ -113,6 +117,30 @@ fn many_may_make_the_table_at_once() {
     let Some(url) = url() else { return };
     let connect = || backend(&url, "made");
     sql_support::runtime().block_on(made_by_many_at_once(connect));
+}
+
+/// What the first version of the table was made by.
+const OLDER: &str = "CREATE TABLE older (scope VARCHAR(400) CHARACTER SET ascii COLLATE ascii_bin NOT NULL, \
+    code VARCHAR(32) CHARACTER SET ascii COLLATE ascii_bin NOT NULL, hash BINARY(32) NOT NULL, revision BINARY(16), \
+    created BIGINT, expires BIGINT, size BIGINT, owner BINARY(16), owned_until BIGINT, entry LONGBLOB, \
+    PRIMARY KEY (scope, code, hash), KEY older_by_age (scope, created, size)) ENGINE=InnoDB ROW_FORMAT=DYNAMIC; \
+    CREATE TABLE older_schema (id INT PRIMARY KEY, version INT NOT NULL) ENGINE=InnoDB; \
+    INSERT INTO older_schema (id, version) VALUES (1, 1)";
+
+#[test]
+fn a_table_of_an_older_cachier_is_made_anew() {
+    let Some(url) = url() else { return };
+    let connect = || backend(&url, "older");
+    let execute = async |statements| try_execute(&url, statements).await;
+    sql_support::runtime().block_on(an_older_table(connect, execute, OLDER, "older"));
+}
+
+#[test]
+fn a_table_that_cachier_did_not_make_is_left_alone() {
+    let Some(url) = url() else { return };
+    let backend = backend(&url, "foreigner");
+    let execute = async |statements| try_execute(&url, statements).await;
+    sql_support::runtime().block_on(a_foreign_table(&backend, execute, "foreigner"));
 }
 
 #[test]

@@ -15,8 +15,8 @@ use sqlx::{AssertSqlSafe, PgPool};
 mod own_client;
 mod sql_support;
 use sql_support::{
-    a_newer_table, created, garbage_comes_back, key, large_and_many, late_owners,
-    made_by_many_at_once, round_trips, scope, waits_are_told,
+    a_foreign_table, a_newer_table, an_older_table, created, garbage_comes_back, key,
+    large_and_many, late_owners, made_by_many_at_once, round_trips, scope, waits_are_told,
 };
 
 /// The one server of this program.
@@ -29,12 +29,16 @@ fn backend(url: &str, table: &str) -> SqlBackend {
 }
 
 async fn execute(url: &str, statements: String) {
-    let pool = PgPool::connect(url).await.unwrap();
-    sqlx::raw_sql(AssertSqlSafe(statements))
+    try_execute(url, statements).await.unwrap();
+}
+
+async fn try_execute(url: &str, statements: String) -> Result<(), sqlx::Error> {
+    let pool = PgPool::connect(url).await?;
+    let done = sqlx::raw_sql(AssertSqlSafe(statements))
         .execute(&pool)
-        .await
-        .unwrap();
+        .await;
     pool.close().await;
+    done.map(drop)
 }
 
 mod in_a_task {
@@ -84,8 +88,8 @@ fn entries_may_be_large_and_many() {
     let Some(url) = url() else { return };
     sql_support::runtime().block_on(large_and_many(&backend(&url, "large"), async |many| {
         let many = format!(
-            "INSERT INTO large (scope, code, hash, entry, revision, created, size) \
-             SELECT '{}', '1', decode(md5(i::text) || md5('x' || i::text), 'hex'), '\\x00', decode(md5(i::text), 'hex'), 1, 1 \
+            "INSERT INTO large (scope, id, entry, revision, created, size) \
+             SELECT '{}', decode(md5(i::text) || md5('x' || i::text), 'hex'), '\\x00', decode(md5(i::text), 'hex'), 1, 1 \
              FROM generate_series(1, {many}) i",
             scope()
         );
@@ -116,6 +120,30 @@ fn many_may_make_the_table_at_once() {
     let Some(url) = url() else { return };
     let connect = || backend(&url, "made");
     sql_support::runtime().block_on(made_by_many_at_once(connect));
+}
+
+/// What the first version of the table was made by.
+const OLDER: &str = "CREATE TABLE older (scope text COLLATE \"C\" NOT NULL, code text COLLATE \"C\" NOT NULL, hash bytea NOT NULL, \
+    revision bytea, created bigint, expires bigint, size bigint, owner bytea, owned_until bigint, entry bytea, \
+    PRIMARY KEY (scope, code, hash)) WITH (fillfactor = 80); \
+    CREATE INDEX older_by_age ON older (scope, created, size); \
+    CREATE TABLE older_schema (id int PRIMARY KEY, version int NOT NULL); \
+    INSERT INTO older_schema (id, version) VALUES (1, 1)";
+
+#[test]
+fn a_table_of_an_older_cachier_is_made_anew() {
+    let Some(url) = url() else { return };
+    let connect = || backend(&url, "older");
+    let execute = async |statements| try_execute(&url, statements).await;
+    sql_support::runtime().block_on(an_older_table(connect, execute, OLDER, "older"));
+}
+
+#[test]
+fn a_table_that_cachier_did_not_make_is_left_alone() {
+    let Some(url) = url() else { return };
+    let backend = backend(&url, "foreigner");
+    let execute = async |statements| try_execute(&url, statements).await;
+    sql_support::runtime().block_on(a_foreign_table(&backend, execute, "foreigner"));
 }
 
 #[test]

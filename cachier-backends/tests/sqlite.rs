@@ -13,8 +13,8 @@ use futures_lite::future::block_on;
 mod own_client;
 mod sql_support;
 use sql_support::{
-    a_newer_table, created, garbage_comes_back, key, large_and_many, late_owners,
-    made_by_many_at_once, round_trips, scope, waits_are_told,
+    a_foreign_table, a_newer_table, an_older_table, created, garbage_comes_back, key,
+    large_and_many, late_owners, made_by_many_at_once, round_trips, scope, waits_are_told,
 };
 
 fn url(folder: &Path) -> String {
@@ -121,8 +121,8 @@ fn entries_may_be_large_and_many() {
         let pool = sqlx::SqlitePool::connect(&url).await.unwrap();
         let many = format!(
             "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {many}) \
-             INSERT INTO cachier_entries (scope, code, hash, entry, revision, created, size) \
-             SELECT '{}', '1', randomblob(32), x'00', randomblob(16), 1, 1 FROM n",
+             INSERT INTO cachier_entries (scope, id, entry, revision, created, size) \
+             SELECT '{}', randomblob(32), x'00', randomblob(16), 1, 1 FROM n",
             scope()
         );
         sqlx::query(sqlx::AssertSqlSafe(many))
@@ -132,10 +132,18 @@ fn entries_may_be_large_and_many() {
     }));
 }
 
-async fn execute(folder: &Path, statements: &'static str) {
-    let pool = sqlx::SqlitePool::connect(&url(folder)).await.unwrap();
-    sqlx::raw_sql(statements).execute(&pool).await.unwrap();
+async fn execute(folder: &Path, statements: impl Into<String>) {
+    try_execute(folder, statements.into()).await.unwrap();
+}
+
+async fn try_execute(folder: &Path, statements: String) -> Result<(), sqlx::Error> {
+    let url = format!("{}?mode=rwc", url(folder));
+    let pool = sqlx::SqlitePool::connect(&url).await?;
+    let done = sqlx::raw_sql(sqlx::AssertSqlSafe(statements))
+        .execute(&pool)
+        .await;
     pool.close().await;
+    done.map(drop)
 }
 
 #[test]
@@ -143,6 +151,31 @@ fn many_may_make_the_table_at_once() {
     let folder = tempfile::tempdir().unwrap();
     let connect = || backend(folder.path());
     sql_support::runtime().block_on(made_by_many_at_once(connect));
+}
+
+/// What the first version of the table was made by.
+const OLDER: &str = "CREATE TABLE cachier_entries (scope TEXT NOT NULL, code TEXT NOT NULL, hash BLOB NOT NULL, revision BLOB, \
+    created INTEGER, expires INTEGER, size INTEGER, owner BLOB, owned_until INTEGER, entry BLOB, \
+    PRIMARY KEY (scope, code, hash)); \
+    CREATE INDEX cachier_entries_by_age ON cachier_entries (scope, created, size); \
+    CREATE TABLE cachier_entries_schema (id INTEGER PRIMARY KEY, version INTEGER NOT NULL); \
+    INSERT INTO cachier_entries_schema (id, version) VALUES (1, 1)";
+
+#[test]
+fn a_table_of_an_older_cachier_is_made_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let connect = || backend(folder.path());
+    let execute = async |statements| try_execute(folder.path(), statements).await;
+    let table = "cachier_entries";
+    sql_support::runtime().block_on(an_older_table(connect, execute, OLDER, table));
+}
+
+#[test]
+fn a_table_that_cachier_did_not_make_is_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let backend = backend(folder.path());
+    let execute = async |statements| try_execute(folder.path(), statements).await;
+    sql_support::runtime().block_on(a_foreign_table(&backend, execute, "cachier_entries"));
 }
 
 #[test]

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, Once, OnceLock, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -13,13 +14,25 @@ use std::time::Duration;
 use cachier_metrics::Clock;
 
 /// Everyone who waits for a moment of one clock.
+///
+/// Each thread queues its sleepers apart: every hit on a store sleeps, if only to be woken by the answer.
 pub(crate) struct Timer {
     clock: Clock,
     kind: Kind,
-    sleepers: Mutex<Sleepers>,
+    queues: [Queue; QUEUES],
+    /// When the thread will look again; it is woken for earlier moments only. [`AWAKE`] while it looks.
+    next_fire: AtomicU64,
+    /// Held by the thread from its look at the queues until it waits.
+    waiting: Mutex<()>,
     earlier: Condvar,
     thread: Once,
 }
+
+/// Among how many queues the threads are spread.
+const QUEUES: usize = 16;
+
+/// Later than every moment, so that every moment is told.
+const AWAKE: u64 = u64::MAX;
 
 /// Who notices that a moment has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,12 +43,15 @@ pub(crate) enum Kind {
     Manual,
 }
 
+/// Sleepers of some threads, in cache lines of their own.
+#[derive(Default)]
+#[repr(align(128))]
+struct Queue(Mutex<Sleepers>);
+
 #[derive(Default)]
 struct Sleepers {
-    /// When the thread will look again; it is woken for earlier moments only.
-    next_fire: Option<u64>,
     /// By moment in nanoseconds of the clock; the number tells sleepers of one moment apart.
-    queue: BTreeMap<(u64, u64), Waker>,
+    by_moment: BTreeMap<(u64, u64), Waker>,
     next: u64,
 }
 
@@ -50,7 +66,9 @@ impl Timer {
         Self {
             clock,
             kind,
-            sleepers: Mutex::new(Sleepers::default()),
+            queues: Default::default(),
+            next_fire: AtomicU64::new(AWAKE),
+            waiting: Mutex::default(),
             earlier: Condvar::new(),
             thread: Once::new(),
         }
@@ -98,18 +116,10 @@ impl Timer {
 
     /// Wakes everyone whose moment has come.
     pub(crate) fn fire(&self) {
-        let due = {
-            let mut sleepers = self.sleepers();
-            let later = sleepers
-                .queue
-                .split_off(&(self.clock.now().saturating_add(1), 0));
-            std::mem::replace(&mut sleepers.queue, later)
-        };
-        due.into_values().for_each(Waker::wake);
-    }
-
-    fn sleepers(&self) -> MutexGuard<'_, Sleepers> {
-        self.sleepers.lock().unwrap_or_else(PoisonError::into_inner)
+        for queue in &self.queues {
+            let due = queue.sleepers().until(self.clock.now());
+            due.into_values().for_each(Waker::wake);
+        }
     }
 
     fn start_thread(&'static self) {
@@ -125,44 +135,97 @@ impl Timer {
 
     fn run(&self) {
         loop {
+            // First of all: whoever comes to a queue behind the look sees this, and tells of its moment.
+            self.next_fire.store(AWAKE, Ordering::SeqCst);
             self.fire();
-            let mut sleepers = self.sleepers();
-            // Read under the lock: whoever adds an earlier moment notifies, and must find this thread waiting.
-            sleepers.next_fire = sleepers.queue.keys().next().map(|&(moment, _)| moment);
-            let pause = sleepers
-                .next_fire
-                .map_or(Duration::from_secs(3600), |moment| {
-                    Duration::from_nanos(moment.saturating_sub(self.clock.now()))
-                });
+            let waiting = self.waiting();
+            let moments = self
+                .queues
+                .iter()
+                .filter_map(|queue| queue.sleepers().first());
+            let next_fire = moments.min().unwrap_or(AWAKE - 1);
+            self.next_fire.store(next_fire, Ordering::SeqCst);
+            let pause = Duration::from_nanos(next_fire.saturating_sub(self.clock.now()));
             if !pause.is_zero() {
-                let _ = self.earlier.wait_timeout(sleepers, pause);
+                let _ = self.earlier.wait_timeout(waiting, pause.min(LONGEST_PAUSE));
             }
         }
     }
+
+    fn waiting(&self) -> MutexGuard<'_, ()> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Has the thread look again before this moment, unless it will anyway.
+    fn tell(&self, moment: u64) {
+        if moment < self.next_fire.load(Ordering::SeqCst) {
+            // Once it waits; until then it could not be woken.
+            drop(self.waiting());
+            self.earlier.notify_one();
+        }
+    }
+}
+
+/// The longest time for which the thread waits.
+const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
+
+impl Queue {
+    fn sleepers(&self) -> MutexGuard<'_, Sleepers> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Sleepers {
+    /// Takes out those whose moment has come by now.
+    fn until(&mut self, now: u64) -> BTreeMap<(u64, u64), Waker> {
+        let later = self.by_moment.split_off(&(now.saturating_add(1), 0));
+        std::mem::replace(&mut self.by_moment, later)
+    }
+
+    fn first(&self) -> Option<u64> {
+        self.by_moment.keys().next().map(|&(moment, _)| moment)
+    }
+}
+
+/// The queue of the calling thread.
+fn own_queue() -> usize {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    thread_local! {
+        static OWN: usize = NEXT.fetch_add(1, Ordering::Relaxed) % QUEUES;
+    }
+    // A thread that is being torn down can use any.
+    OWN.try_with(|own| *own).unwrap_or(0)
 }
 
 struct Sleep {
     timer: &'static Timer,
     deadline: u64,
-    place: Option<(u64, u64)>,
+    place: Option<Place>,
+}
+
+/// Where a sleeper waits.
+#[derive(Clone, Copy)]
+struct Place {
+    queue: usize,
+    number: u64,
 }
 
 impl Sleep {
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        let mut sleepers = self.timer.sleepers();
-        let place = *self.place.get_or_insert_with(|| {
+        let queue = self.place.map_or_else(own_queue, |place| place.queue);
+        let mut sleepers = self.timer.queues[queue].sleepers();
+        let place = self.place.get_or_insert_with(|| {
             sleepers.next += 1;
-            (self.deadline, sleepers.next)
+            let number = sleepers.next;
+            Place { queue, number }
         });
-        sleepers.queue.insert(place, context.waker().clone());
-        let is_earlier = sleepers
-            .next_fire
-            .is_none_or(|next_fire| self.deadline < next_fire);
+        let waker = context.waker().clone();
+        sleepers
+            .by_moment
+            .insert((self.deadline, place.number), waker);
         drop(sleepers);
         self.timer.start_thread();
-        if is_earlier {
-            self.timer.earlier.notify_one();
-        }
+        self.timer.tell(self.deadline);
         // After the insertion: what advances the clock from now on finds this one in the queue.
         if self.timer.clock.now() >= self.deadline {
             Poll::Ready(())
@@ -174,8 +237,9 @@ impl Sleep {
 
 impl Drop for Sleep {
     fn drop(&mut self) {
-        if let Some(place) = self.place {
-            self.timer.sleepers().queue.remove(&place);
+        if let Some(Place { queue, number }) = self.place {
+            let mut sleepers = self.timer.queues[queue].sleepers();
+            sleepers.by_moment.remove(&(self.deadline, number));
         }
     }
 }
@@ -183,4 +247,55 @@ impl Drop for Sleep {
 /// Nanoseconds, saturating after 584 years.
 pub(crate) fn nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+    use std::sync::mpsc::{RecvTimeoutError, channel};
+    use std::thread;
+
+    use futures_lite::future::{block_on, poll_once};
+
+    use super::*;
+
+    /// Longer than anything here takes, if it works.
+    const LONG: Duration = Duration::from_secs(60);
+
+    #[test]
+    fn sleepers_of_many_threads_wake_in_time() {
+        let timer = Timer::of_system();
+        let (tell, told) = channel::<()>();
+        for number in 0..40 {
+            let tell = tell.clone();
+            thread::spawn(move || {
+                for nap in 0..50 {
+                    let pause = Duration::from_micros(1 + number * 131 + nap * 37 % 1000);
+                    let before = timer.clock.now();
+                    block_on(timer.sleep(pause));
+                    assert!(timer.clock.now() >= before + nanos(pause));
+                }
+                drop(tell);
+            });
+        }
+        drop(tell);
+        assert_eq!(told.recv_timeout(LONG), Err(RecvTimeoutError::Disconnected));
+    }
+
+    #[test]
+    fn a_moment_before_all_others_is_noticed() {
+        let timer: &Timer = Box::leak(Box::new(Timer::new(Clock::system(), Kind::Thread)));
+        let mut later = pin!(timer.sleep(LONG * 60));
+        assert_eq!(block_on(poll_once(&mut later)), None);
+        // Until the thread waits for nothing but that.
+        while timer.next_fire.load(Ordering::SeqCst) >= AWAKE - 1 {
+            thread::yield_now();
+        }
+        let (tell, told) = channel();
+        thread::spawn(move || {
+            block_on(timer.sleep(Duration::from_millis(1)));
+            tell.send(())
+        });
+        assert_eq!(told.recv_timeout(LONG), Ok(()));
+    }
 }

@@ -30,6 +30,7 @@
 
 mod fields;
 mod lossless;
+mod quick;
 mod value;
 
 use std::time::{Duration, SystemTime};

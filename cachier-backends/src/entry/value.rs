@@ -6,6 +6,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::lossless::Lossless;
+use super::quick;
 use crate::error::{Error, ErrorKind, Operation};
 
 /// How many levels deep a stored value may be nested, so that hostile bytes cannot exhaust the
@@ -40,7 +41,13 @@ pub fn encode_value<V: Serialize + ?Sized>(value: &V) -> Result<Vec<u8>, Error> 
 /// [`ErrorKind::Codec`] for bytes that are not one such value: ordinary where versions of a program
 /// with different types share a store. What a hostile encoding claims to hold is not allocated
 /// before it is there, as far as the type's `Deserialize` keeps to that, as serde's own do.
-pub fn decode_value<V: DeserializeOwned>(mut bytes: &[u8]) -> Result<V, Error> {
+pub fn decode_value<V: DeserializeOwned>(bytes: &[u8]) -> Result<V, Error> {
+    quick::read(bytes, DEEPEST).map_or_else(|| decode_anything(bytes), Ok)
+}
+
+/// The same, for what is not read quickly, or not at all.
+#[cold]
+fn decode_anything<V: DeserializeOwned>(mut bytes: &[u8]) -> Result<V, Error> {
     let value = ciborium::de::from_reader_with_recursion_limit(&mut bytes, DEEPEST)
         .map_err(|source| undecodable("the stored value is not of the type").with_source(source))?;
     if bytes.is_empty() {

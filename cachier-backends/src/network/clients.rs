@@ -95,31 +95,31 @@ impl<C: Clone + Send + Sync + 'static> Clients<C> {
     /// Runs an operation with the client of the place where it is first polled.
     ///
     /// It is cancelled when the returned future is dropped.
-    pub(crate) fn run<'a, T, O, F>(&self, operation: Operation, work: O) -> BoxFuture<'a, T>
+    pub(crate) fn run<T, O, F>(&self, operation: Operation, work: O) -> BoxFuture<'_, T>
     where
         T: Send + 'static,
         O: FnOnce(C) -> F + Send + 'static,
         F: Future<Output = Result<T, Error>> + Send + 'static,
     {
-        let clients = Arc::clone(&self.0);
+        let clients = &self.0;
         Box::pin(async move {
             if let Source::Given(given) = &clients.source {
                 return given.run(operation, work).await;
             }
             match Place::here() {
                 Place::Caller(runtime) => {
-                    let client = clients.of_runtime(&runtime);
-                    work(clients.connected(&client, Home::Tasks).await?).await
+                    let client = match clients.made(&runtime) {
+                        Some(client) => client,
+                        None => Box::pin(clients.make(&runtime)).await?,
+                    };
+                    work(client).await
                 }
                 Place::Thread(allowance) => clients.block_on(operation, allowance, work),
                 Place::Own => {
                     let runtime = runtime::own()?;
-                    let client = clients.of_runtime(runtime);
-                    let clients = Arc::clone(&clients);
-                    joined(runtime.spawn(async move {
-                        work(clients.connected(&client, Home::Tasks).await?).await
-                    }))
-                    .await
+                    let clients = Arc::clone(clients);
+                    joined(runtime.spawn(async move { work(clients.make(runtime).await?).await }))
+                        .await
                 }
             }
         })
@@ -146,8 +146,7 @@ impl<C: Clone + Send + Sync + 'static> Clients<C> {
             if let Source::Given(given) = &clients.source {
                 return work(given.client.clone()).await;
             }
-            let client = clients.of_runtime(runtime::own()?);
-            work(clients.connected(&client, Home::Tasks).await?).await
+            work(clients.make(runtime::own()?).await?).await
         })
     }
 
@@ -276,7 +275,21 @@ impl<C: Clone + Send + Sync + 'static> Inner<C> {
         connect(home)
     }
 
-    /// The client of a runtime, which is forgotten when the runtime ends.
+    /// The client of a runtime, if there is one already.
+    fn made(&self, runtime: &Handle) -> Option<C> {
+        let id = runtime.id();
+        let by_runtime = self.by_runtime();
+        let (_, client) = by_runtime.iter().find(|(known, _)| *known == id)?;
+        client.get().cloned()
+    }
+
+    /// The client of a runtime, which is made if need be.
+    async fn make(self: &Arc<Self>, runtime: &Handle) -> Result<C, Error> {
+        let client = self.of_runtime(runtime);
+        self.connected(&client, Home::Tasks).await
+    }
+
+    /// The client of a runtime, made or not, which is forgotten when the runtime ends.
     fn of_runtime(self: &Arc<Self>, runtime: &Handle) -> Arc<Lazily<C>> {
         let id = runtime.id();
         let mut by_runtime = self.by_runtime();
@@ -296,6 +309,12 @@ impl<C: Clone + Send + Sync + 'static> Inner<C> {
             std::future::pending::<()>().await;
         });
         client
+    }
+}
+
+impl<C> Clone for Clients<C> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
     }
 }
 

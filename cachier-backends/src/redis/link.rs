@@ -35,7 +35,6 @@ struct Inner {
     started: Instant,
     /// When the server answered last, in milliseconds since `started`.
     answered: AtomicU64,
-    busy: AtomicU64,
 }
 
 /// One attempt to connect, which all callers of the time share, and what it came to.
@@ -57,7 +56,6 @@ impl Link {
             current: Mutex::default(),
             started: Instant::now(),
             answered: AtomicU64::new(0),
-            busy: AtomicU64::new(0),
         }))
     }
 
@@ -110,9 +108,10 @@ impl Link {
 
     /// Whether it is connected, and if so, whether somebody waits for an answer.
     pub(super) fn is_busy(&self) -> Option<bool> {
-        let attempt = Arc::clone(&self.0.current());
+        let attempt = self.0.current();
         let is_connected = matches!(attempt.get(), Some(Ok(_)));
-        is_connected.then(|| self.0.busy.load(Ordering::Relaxed) > 0)
+        // Every request shares it until it ends.
+        is_connected.then(|| Arc::strong_count(&attempt) > 1)
     }
 }
 
@@ -144,7 +143,6 @@ struct Pending<'a> {
 
 impl<'a> Pending<'a> {
     fn new(link: &'a Inner, attempt: &'a Attempt) -> Self {
-        link.busy.fetch_add(1, Ordering::Relaxed);
         Self {
             link,
             attempt,
@@ -165,7 +163,6 @@ impl<'a> Pending<'a> {
 
 impl Drop for Pending<'_> {
     fn drop(&mut self) {
-        self.link.busy.fetch_sub(1, Ordering::Relaxed);
         if self.is_answered {
             return;
         }

@@ -75,8 +75,11 @@ pub(super) fn entry(key: &Key) -> String {
     let (scope, number) = (key.scope(), key.hash().as_bytes()[0] % SHARDS);
     let (version, hash) = (key.version(), key.hash());
     let mut name = String::with_capacity(LONGEST_NAME);
-    // Writing to a string does not fail.
-    let _ = write!(name, "cachier:{{{scope}#{number:x}}}/{version}/{hash}");
+    // Every hit needs one: what takes no formatting is not formatted. Writing to a string does not fail.
+    name.push_str("cachier:{");
+    name.push_str(scope.path());
+    let _ = write!(name, "#{number:x}}}/{version}/");
+    name.push_str(&hash.to_hex());
     name
 }
 

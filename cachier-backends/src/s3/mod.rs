@@ -146,11 +146,11 @@ impl S3Backend {
     }
 
     /// Has a client do something.
-    fn run<'a, T, F>(
+    fn run<T, F>(
         &self,
         operation: Operation,
         work: impl FnOnce(Bucket) -> F + Send + 'static,
-    ) -> BoxFuture<'a, T>
+    ) -> BoxFuture<'_, T>
     where
         T: Send + 'static,
         F: Future<Output = Result<T, Error>> + Send + 'static,
@@ -169,11 +169,18 @@ impl S3Backend {
 impl S3Backend {
     /// Deletes an object while nobody waits for it.
     fn delete_later(&self, name: String) {
-        let deleted = self.run(Operation::Lease, |bucket| async move {
+        let (clients, shared) = (self.clients.clone(), Arc::clone(&self.shared));
+        let operation = Operation::Lease;
+        let delete = move |client| async move {
+            let bucket = Bucket {
+                shared,
+                client,
+                operation,
+            };
             bucket.delete(&name).await
-        });
+        };
         // A lease that stays is cleaned up one day.
-        let _ = spawn_on_own(async { drop(deleted.await) });
+        let _ = spawn_on_own(async move { drop(clients.run(operation, delete).await) });
     }
 }
 

@@ -213,4 +213,11 @@ impl<D: sqlx::Database> Taken<D> {
             drop(broken);
         }
     }
+
+    /// Closes the connection, so that nobody finds it as it was left.
+    pub(super) fn close(self) {
+        if let Self::Given(mut connection) = self {
+            connection.close_on_drop();
+        }
+    }
 }

@@ -167,8 +167,11 @@ impl Database {
     /// Carries out several statements without arguments, in one request.
     pub(super) async fn script(&self, script: &SqlStr) -> Result<(), sqlx::Error> {
         on_each!(self, source => {
-            with_connection!(source, connection =>
-                sqlx::raw_sql(script.clone()).execute(connection)).map(|_| ())
+            let mut taken = source.take().await?;
+            let done = sqlx::raw_sql(script.clone()).execute(taken.connection()).await;
+            // What it began before it failed ends with the connection: a transaction, a lock.
+            if done.is_ok() { taken.keep(None) } else { taken.close() }
+            done.map(|_| ())
         })
     }
 

@@ -10,7 +10,7 @@ pub(super) struct Dialect {
     pub(super) integer: &'static str,
     /// Makes or migrates the tables, step by step: the step at index 0 leads to version 1.
     ///
-    /// Each may run when others run it at the same time, and when it has run before.
+    /// Each may run when others run it at the same time, and when it has run before; then it may fail, and changes nothing.
     pub(super) migrations: &'static [&'static str],
     /// Behind an `INSERT` of a whole entry: replaces the one that is there.
     pub(super) or_replace: &'static str,
@@ -108,24 +108,25 @@ impl Statements {
 
 const SCHEMA_VERSION: &str =
     "SELECT CAST(version AS {integer}), CAST(0 AS {integer}) FROM {table}_schema";
-const LOAD: &str = "SELECT revision, entry FROM {table} WHERE {key} AND created IS NOT NULL";
+// Without a condition on `created`, which would be dear: of a lease alone, the revision is null.
+const LOAD: &str = "SELECT revision, entry FROM {table} WHERE id = ?";
 const LOOK: &str =
-    "SELECT revision, CASE WHEN owned_until > {now} THEN owner END FROM {table} WHERE {key}";
-const STORE: &str = "INSERT INTO {table} (scope, code, hash, entry, revision, created, expires, size) \
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
+    "SELECT revision, CASE WHEN owned_until > {now} THEN owner END FROM {table} WHERE id = ?";
+const STORE: &str = "INSERT INTO {table} (id, scope, entry, revision, created, expires, size) \
+     VALUES (?, ?, ?, ?, ?, ?, ?)";
 const STORE_LEASED: &str = "UPDATE {table} SET entry = ?, revision = ?, created = ?, expires = ?, size = ?, \
-     owner = NULL, owned_until = NULL WHERE {key} AND owner = ? AND owned_until > {now}";
+     owner = NULL, owned_until = NULL WHERE id = ? AND owner = ? AND owned_until > {now}";
 const LEASE_COLD: &str =
-    "INSERT INTO {table} (scope, code, hash, owner, owned_until) VALUES (?, ?, ?, ?, {now} + ?)";
+    "INSERT INTO {table} (id, scope, owner, owned_until) VALUES (?, ?, ?, {now} + ?)";
 const LEASE_WARM: &str = "UPDATE {table} SET owner = ?, owned_until = {now} + ? \
-     WHERE {key} AND revision = ? AND (owner IS NULL OR owned_until <= {now})";
+     WHERE id = ? AND revision = ? AND (owner IS NULL OR owned_until <= {now})";
 const RENEW: &str =
-    "UPDATE {table} SET owned_until = {now} + ? WHERE {key} AND owner = ? AND owned_until > {now}";
-const RELEASE_COLD: &str = "DELETE FROM {table} WHERE {key} AND owner = ? AND created IS NULL";
+    "UPDATE {table} SET owned_until = {now} + ? WHERE id = ? AND owner = ? AND owned_until > {now}";
+const RELEASE_COLD: &str = "DELETE FROM {table} WHERE id = ? AND owner = ? AND created IS NULL";
 const RELEASE_WARM: &str =
-    "UPDATE {table} SET owner = NULL, owned_until = NULL WHERE {key} AND owner = ?";
-const REMOVE_ENTRY: &str = "DELETE FROM {table} WHERE {key} AND created IS NOT NULL";
-const REMOVE_ANY: &str = "DELETE FROM {table} WHERE {key}";
+    "UPDATE {table} SET owner = NULL, owned_until = NULL WHERE id = ? AND owner = ?";
+const REMOVE_ENTRY: &str = "DELETE FROM {table} WHERE id = ? AND created IS NOT NULL";
+const REMOVE_ANY: &str = "DELETE FROM {table} WHERE id = ?";
 const CLEAR_COLD: &str = "DELETE FROM {table} WHERE scope = ? AND created IS NULL";
 const CLEAR_LEASES: &str = "UPDATE {table} SET owner = NULL, owned_until = NULL \
      WHERE scope = ? AND owner IS NOT NULL";
@@ -145,7 +146,6 @@ fn ready(dialect: &Dialect, table: &str, text: &str) -> SqlStr {
 
 fn fill(dialect: &Dialect, table: &str, text: &str) -> SqlStr {
     let text = text
-        .replace("{key}", "scope = ? AND code = ? AND hash = ?")
         .replace("{integer}", dialect.integer)
         .replace("{now}", dialect.now)
         .replace("{some}", &SOME.to_string())

@@ -4,9 +4,13 @@
 //! `cachier_entries_schema`, which says which version of the table it is. A user who may only read needs both to be there
 //! already.
 //!
+//! Where it is older than this cachier, it is made anew, and its entries are gone. Programs with an older cachier then find
+//! that it is not theirs any more: they compute, store nothing, and are never given what is in it.
+//!
 //! | column | what |
 //! |---|---|
-//! | `scope`, `code`, `hash` | the key: function, version of its code, hash of the arguments |
+//! | `id` | the BLAKE3 hash of the key, the latter written `cachier/1/{namespace}/{function}/{version}/{hash}` |
+//! | `scope` | the function, `cachier/1/{namespace}/{function}` |
 //! | `entry`, `size` | the entry and its length; null while there is none |
 //! | `revision` | 16 random bytes that tell one entry from the next |
 //! | `created`, `expires` | microseconds since 1970 |
@@ -213,11 +217,11 @@ impl SqlBackend {
     }
 
     /// Has a client do something.
-    fn run<'a, T, F>(
+    fn run<T, F>(
         &self,
         operation: Operation,
         work: impl FnOnce(Store) -> F + Send + 'static,
-    ) -> BoxFuture<'a, T>
+    ) -> BoxFuture<'_, T>
     where
         T: Send + 'static,
         F: Future<Output = Result<T, Error>> + Send + 'static,

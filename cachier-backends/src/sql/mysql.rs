@@ -10,7 +10,12 @@ use crate::network::ServerUrl;
 pub(super) const DIALECT: Dialect = Dialect {
     now: "TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6))",
     integer: "SIGNED",
-    migrations: &["CREATE TABLE IF NOT EXISTS {table} (\
+    // Changes of tables are in no transaction: each step can be taken again where it was broken off, and the lock, which
+    // ends with the connection, keeps others from taking it at the same time.
+    migrations: &[
+        // Nothing is found, but the names of the columns tell cachier's table from one that was there.
+        "SELECT GET_LOCK('{table}', 60); \
+        CREATE TABLE IF NOT EXISTS {table} (\
             scope VARCHAR(400) CHARACTER SET ascii COLLATE ascii_bin NOT NULL, \
             code VARCHAR(32) CHARACTER SET ascii COLLATE ascii_bin NOT NULL, \
             hash BINARY(32) NOT NULL, \
@@ -18,8 +23,23 @@ pub(super) const DIALECT: Dialect = Dialect {
             owner BINARY(16), owned_until BIGINT, entry LONGBLOB, \
             PRIMARY KEY (scope, code, hash), \
             KEY {table}_by_age (scope, created, size)) ENGINE=InnoDB ROW_FORMAT=DYNAMIC; \
+        SELECT scope, created, size, owned_until FROM {table} LIMIT 0; \
         CREATE TABLE IF NOT EXISTS {table}_schema (id INT PRIMARY KEY, version INT NOT NULL) ENGINE=InnoDB; \
-        INSERT IGNORE INTO {table}_schema (id, version) VALUES (1, 1)"],
+        INSERT IGNORE INTO {table}_schema (id, version) VALUES (1, 1); \
+        SELECT RELEASE_LOCK('{table}')",
+        // The first insertion fails when this has been done.
+        "SELECT GET_LOCK('{table}', 60); \
+        INSERT INTO {table}_schema (id, version) SELECT id, version FROM {table}_schema WHERE version >= 2; \
+        DROP TABLE IF EXISTS {table}; \
+        CREATE TABLE {table} (\
+            id BINARY(32) PRIMARY KEY, \
+            scope VARCHAR(400) CHARACTER SET ascii COLLATE ascii_bin NOT NULL, \
+            revision BINARY(16), created BIGINT, expires BIGINT, size BIGINT, \
+            owner BINARY(16), owned_until BIGINT, entry LONGBLOB, \
+            KEY {table}_by_age (scope, created, size)) ENGINE=InnoDB ROW_FORMAT=DYNAMIC; \
+        UPDATE {table}_schema SET version = 2; \
+        SELECT RELEASE_LOCK('{table}')",
+    ],
     or_replace: "ON DUPLICATE KEY UPDATE entry = VALUES(entry), revision = VALUES(revision), created = VALUES(created), \
         expires = VALUES(expires), size = VALUES(size), owner = NULL, owned_until = NULL",
     // Neither has `RETURNING` for updates, and the number of affected rows does not tell an insertion from an update that

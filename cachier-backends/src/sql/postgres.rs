@@ -10,8 +10,9 @@ use crate::network::ServerUrl;
 pub(super) const DIALECT: Dialect = Dialect {
     now: "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint",
     integer: "bigint",
-    // One transaction, as it is one request; the lock keeps others from making the same at the same time.
-    migrations: &["SELECT pg_advisory_xact_lock(7161092340251); \
+    // Each is one transaction, as it is one request; the lock keeps others from making the same at the same time.
+    migrations: &[
+        "SELECT pg_advisory_xact_lock(7161092340251); \
         CREATE TABLE IF NOT EXISTS {table} (\
             scope text COLLATE \"C\" NOT NULL, code text COLLATE \"C\" NOT NULL, hash bytea NOT NULL, \
             revision bytea, created bigint, expires bigint, size bigint, \
@@ -20,10 +21,22 @@ pub(super) const DIALECT: Dialect = Dialect {
         ALTER TABLE {table} ALTER COLUMN entry SET STORAGE EXTERNAL; \
         CREATE INDEX IF NOT EXISTS {table}_by_age ON {table} (scope, created, size); \
         CREATE TABLE IF NOT EXISTS {table}_schema (id int PRIMARY KEY, version int NOT NULL); \
-        INSERT INTO {table}_schema (id, version) VALUES (1, 1) ON CONFLICT DO NOTHING"],
-    or_replace: "ON CONFLICT (scope, code, hash) DO UPDATE SET entry = excluded.entry, revision = excluded.revision, \
+        INSERT INTO {table}_schema (id, version) VALUES (1, 1) ON CONFLICT DO NOTHING",
+        // The first insertion fails when this has been done.
+        "SELECT pg_advisory_xact_lock(7161092340251); \
+        INSERT INTO {table}_schema (id, version) SELECT id, version FROM {table}_schema WHERE version >= 2; \
+        DROP TABLE {table}; \
+        CREATE TABLE {table} (\
+            id bytea PRIMARY KEY, scope text COLLATE \"C\" NOT NULL, \
+            revision bytea, created bigint, expires bigint, size bigint, \
+            owner bytea, owned_until bigint, entry bytea) WITH (fillfactor = 80); \
+        ALTER TABLE {table} ALTER COLUMN entry SET STORAGE EXTERNAL; \
+        CREATE INDEX {table}_by_age ON {table} (scope, created, size); \
+        UPDATE {table}_schema SET version = 2",
+    ],
+    or_replace: "ON CONFLICT (id) DO UPDATE SET entry = excluded.entry, revision = excluded.revision, \
         created = excluded.created, expires = excluded.expires, size = excluded.size, owner = NULL, owned_until = NULL",
-    or_lease: "ON CONFLICT (scope, code, hash) DO UPDATE SET owner = excluded.owner, owned_until = excluded.owned_until \
+    or_lease: "ON CONFLICT (id) DO UPDATE SET owner = excluded.owner, owned_until = excluded.owned_until \
         WHERE {table}.created IS NULL AND ({table}.owner IS NULL OR {table}.owned_until <= {now})",
     // It holds up nobody but writers of the same rows.
     delete_some: "DELETE FROM {table} WHERE {where}",

@@ -11,7 +11,8 @@ use super::dialect::Dialect;
 pub(super) const DIALECT: Dialect = Dialect {
     now: "CAST(unixepoch('subsec') * 1000000 AS INTEGER)",
     integer: "INTEGER",
-    migrations: &["BEGIN IMMEDIATE; \
+    migrations: &[
+        "BEGIN IMMEDIATE; \
         CREATE TABLE IF NOT EXISTS {table} (\
             scope TEXT NOT NULL, code TEXT NOT NULL, hash BLOB NOT NULL, \
             revision BLOB, created INTEGER, expires INTEGER, size INTEGER, \
@@ -20,10 +21,22 @@ pub(super) const DIALECT: Dialect = Dialect {
         CREATE INDEX IF NOT EXISTS {table}_by_age ON {table} (scope, created, size); \
         CREATE TABLE IF NOT EXISTS {table}_schema (id INTEGER PRIMARY KEY, version INTEGER NOT NULL); \
         INSERT OR IGNORE INTO {table}_schema (id, version) VALUES (1, 1); \
-        COMMIT"],
-    or_replace: "ON CONFLICT (scope, code, hash) DO UPDATE SET entry = excluded.entry, revision = excluded.revision, \
+        COMMIT",
+        // The first insertion fails when this has been done.
+        "BEGIN IMMEDIATE; \
+        INSERT INTO {table}_schema (id, version) SELECT id, version FROM {table}_schema WHERE version >= 2; \
+        DROP TABLE {table}; \
+        CREATE TABLE {table} (\
+            id BLOB PRIMARY KEY NOT NULL, scope TEXT NOT NULL, \
+            revision BLOB, created INTEGER, expires INTEGER, size INTEGER, \
+            owner BLOB, owned_until INTEGER, entry BLOB); \
+        CREATE INDEX {table}_by_age ON {table} (scope, created, size); \
+        UPDATE {table}_schema SET version = 2; \
+        COMMIT",
+    ],
+    or_replace: "ON CONFLICT (id) DO UPDATE SET entry = excluded.entry, revision = excluded.revision, \
         created = excluded.created, expires = excluded.expires, size = excluded.size, owner = NULL, owned_until = NULL",
-    or_lease: "ON CONFLICT (scope, code, hash) DO UPDATE SET owner = excluded.owner, owned_until = excluded.owned_until \
+    or_lease: "ON CONFLICT (id) DO UPDATE SET owner = excluded.owner, owned_until = excluded.owned_until \
         WHERE {table}.created IS NULL AND ({table}.owner IS NULL OR {table}.owned_until <= {now})",
     // There is one writer at a time: each has its turn.
     delete_some: "DELETE FROM {table} WHERE rowid IN (SELECT rowid FROM {table} WHERE {where} LIMIT {some})",

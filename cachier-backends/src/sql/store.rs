@@ -76,10 +76,11 @@ impl Shared {
 impl Store {
     pub(super) async fn load(&self, key: &Key) -> Result<Option<Loaded>, Error> {
         self.ready().await?;
-        let found = self.pair(&self.statements().load, of_key(key)).await?;
-        Ok(found.map(|(revision, entry)| Loaded {
+        let found = self.pair(&self.statements().load, vec![id(key)]).await?;
+        let (revision, entry) = found.unwrap_or_default();
+        Ok(revision.map(|revision| Loaded {
             bytes: entry.unwrap_or_default(),
-            version: EntryVersion::new(revision.unwrap_or_default()),
+            version: EntryVersion::new(revision),
         }))
     }
 
@@ -87,10 +88,8 @@ impl Store {
         if self.exceeds_limit(&entry).await? {
             return Ok(StoreReply::TooLarge);
         }
-        let [bytes, rest @ ..] = of_entry(entry);
-        let mut arguments = of_key(key);
-        arguments.push(bytes);
-        arguments.extend(rest);
+        let mut arguments = vec![id(key), Argument::of_scope(key.scope())];
+        arguments.extend(of_entry(entry));
         arguments.extend(self.told(key));
         let stored = self.try_execute(&self.statements().store, &arguments).await;
         self.stored(stored)
@@ -109,8 +108,7 @@ impl Store {
             return Ok(StoreReply::TooLarge);
         }
         let mut arguments = of_entry(entry).to_vec();
-        arguments.extend(of_key(key));
-        arguments.push(Argument::bytes(&owner));
+        arguments.extend([id(key), Argument::bytes(&owner)]);
         arguments.extend(self.told(key));
         let stored = self
             .try_execute(&self.statements().store_leased, &arguments)
@@ -133,13 +131,13 @@ impl Store {
         let (owner, period) = (Argument::bytes(&owner), of_period(period));
         let done = match seen {
             None => {
-                let arguments = [of_key(key), vec![owner, period]].concat();
+                let arguments = vec![id(key), Argument::of_scope(key.scope()), owner, period];
                 self.execute(&self.statements().lease_cold, arguments)
                     .await?
             }
             Some(seen) => {
-                let seen = vec![Argument::bytes(seen.as_bytes())];
-                let arguments = [vec![owner, period], of_key(key), seen].concat();
+                let seen = Argument::bytes(seen.as_bytes());
+                let arguments = vec![owner, period, id(key), seen];
                 self.execute(&self.statements().lease_warm, arguments)
                     .await?
             }
@@ -159,7 +157,7 @@ impl Store {
     /// The revision that is there, and the owner of a lease that is valid.
     pub(super) async fn look(&self, key: &Key) -> Result<Pair, Error> {
         self.ready().await?;
-        let found = self.pair(&self.statements().look, of_key(key)).await?;
+        let found = self.pair(&self.statements().look, vec![id(key)]).await?;
         Ok(found.unwrap_or_default())
     }
 
@@ -170,9 +168,7 @@ impl Store {
         period: Duration,
     ) -> Result<Renewal, Error> {
         self.ready().await?;
-        let mut arguments = vec![of_period(period)];
-        arguments.extend(of_key(key));
-        arguments.push(Argument::bytes(&owner));
+        let arguments = vec![of_period(period), id(key), Argument::bytes(&owner)];
         let done = self.execute(&self.statements().renew, arguments).await?;
         Ok(match done.rows {
             0 => Renewal::Lost,
@@ -187,8 +183,7 @@ impl Store {
         seen: Option<&EntryVersion>,
     ) -> Result<(), Error> {
         self.ready().await?;
-        let mut arguments = of_key(key);
-        arguments.push(Argument::bytes(&owner));
+        let mut arguments = vec![id(key), Argument::bytes(&owner)];
         arguments.extend(self.told(key));
         let statement = match seen {
             None => &self.statements().release_cold,
@@ -199,7 +194,7 @@ impl Store {
 
     pub(super) async fn remove(&self, key: &Key) -> Result<bool, Error> {
         self.ready().await?;
-        let mut arguments = of_key(key);
+        let mut arguments = vec![id(key)];
         arguments.extend(self.told(key));
         let removed = self.execute(&self.statements().remove_entry, arguments.clone());
         if removed.await?.rows > 0 {
@@ -277,10 +272,10 @@ impl Store {
     }
 
     async fn prepare(&self) -> Result<Ready, Error> {
-        let known = self.statements().migrations.len() as i64;
+        let known = self.statements().migrations.len();
         // Whatever is wrong with the table that it should be read from: making it shows whether it can be helped.
-        let version = match self.schema_version().await {
-            Ok(version) => version.unwrap_or(0),
+        let mut version = match self.schema_version().await {
+            Ok(version) => version,
             Err(error) if error.kind() == ErrorKind::Protocol => 0,
             Err(error) => return Err(error),
         };
@@ -291,8 +286,9 @@ impl Store {
                 .with_hint("give this program another `table`")
                 .at(&self.shared.name));
         }
-        for step in &self.statements().migrations[usize::try_from(version).unwrap_or(0)..] {
-            self.migrate(step).await?;
+        while let Some(step) = self.statements().migrations.get(version) {
+            self.migrate(step, version).await?;
+            version += 1;
         }
         let request_limit = match &self.statements().request_limit {
             Some(statement) => self.numbers(statement, &[]).await?,
@@ -303,17 +299,19 @@ impl Store {
         })
     }
 
-    async fn schema_version(&self) -> Result<Option<i64>, Error> {
+    /// The version of the table; 0 if there is none.
+    async fn schema_version(&self) -> Result<usize, Error> {
         let found = self.numbers(&self.statements().schema_version, &[]).await?;
-        Ok(found.map(|(version, _)| version))
+        Ok(found.map_or(0, |(version, _)| usize::try_from(version).unwrap_or(0)))
     }
 
-    async fn migrate(&self, step: &SqlStr) -> Result<(), Error> {
+    /// Takes the step that leads on from this version, unless somebody else does.
+    async fn migrate(&self, step: &SqlStr, version: usize) -> Result<(), Error> {
         self.count();
-        self.database
-            .script(step)
-            .await
-            .map_err(|error| self.error(error))
+        match self.database.script(step).await {
+            Err(_) if self.schema_version().await.is_ok_and(|now| now > version) => Ok(()),
+            done => done.map_err(|error| self.error(error)),
+        }
     }
 
     async fn exceeds_limit(&self, entry: &NewEntry) -> Result<bool, Error> {
@@ -434,13 +432,9 @@ pub(super) fn token() -> Token {
     ((u128::from(unique()) << 64) | u128::from(unique())).to_be_bytes()
 }
 
-/// In the order of `{key}`.
-fn of_key(key: &Key) -> Vec<Argument> {
-    vec![
-        Argument::of_scope(key.scope()),
-        Argument::Text(key.version().to_string().into()),
-        Argument::bytes(key.hash().as_bytes()),
-    ]
+/// What a row is found by: short, and of one column, as databases compare several more slowly.
+fn id(key: &Key) -> Argument {
+    Argument::bytes(blake3::hash(key.to_string().as_bytes()).as_bytes())
 }
 
 /// In the order of the columns in the statements that store.

@@ -199,6 +199,44 @@ pub async fn a_newer_table(backend: impl Fn() -> SqlBackend, age: impl AsyncFnOn
     assert!(error.to_string().contains("another `table`"), "{error}");
 }
 
+/// A table that an older cachier made is made anew by the first of many that find it. What is stored from then on stays;
+/// what the older one sends, who may still run, is refused.
+pub async fn an_older_table(
+    connect: impl Fn() -> SqlBackend,
+    execute: impl AsyncFn(String) -> Result<(), sqlx::Error>,
+    older: &str,
+    table: &str,
+) {
+    let row = format!("VALUES ('{}', '1', 'hash', 'old', 'r', 1, 1)", scope());
+    let insert =
+        format!("INSERT INTO {table} (scope, code, hash, entry, revision, created, size) {row}");
+    execute(format!("{older}; {insert}")).await.unwrap();
+    made_by_many_at_once(connect).await;
+    let find = format!("SELECT revision, entry FROM {table} WHERE scope = 'x' AND code = '1'");
+    for refused in [insert, find] {
+        execute(refused).await.unwrap_err();
+    }
+}
+
+/// A table of that name that cachier did not make is left as it is.
+pub async fn a_foreign_table(
+    backend: &SqlBackend,
+    execute: impl AsyncFn(String) -> Result<(), sqlx::Error>,
+    table: &str,
+) {
+    let row = |number| format!("INSERT INTO {table} VALUES ({number})");
+    execute(format!("CREATE TABLE {table} (code INT PRIMARY KEY)"))
+        .await
+        .unwrap();
+    execute(row(7)).await.unwrap();
+    for _ in 0..2 {
+        let error = backend.load(&key(1)).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Protocol, "{error:?}");
+    }
+    execute(row(7)).await.unwrap_err();
+    execute(row(8)).await.unwrap();
+}
+
 /// How long operations wait for a connection is told, to asynchronous callers and others.
 pub fn waits_are_told(backend: &SqlBackend) {
     let told = Arc::new(AtomicU64::new(0));
