@@ -30,7 +30,7 @@
 
 mod fields;
 mod lossless;
-mod quick;
+mod slice;
 mod value;
 
 use std::time::{Duration, SystemTime};

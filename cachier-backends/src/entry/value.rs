@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::lossless::Lossless;
-use super::quick;
+use super::slice;
 use crate::error::{Error, ErrorKind, Operation};
 
 /// How many levels deep a stored value may be nested, so that hostile bytes cannot exhaust the
@@ -42,10 +42,10 @@ pub fn encode_value<V: Serialize + ?Sized>(value: &V) -> Result<Vec<u8>, Error> 
 /// with different types share a store. What a hostile encoding claims to hold is not allocated
 /// before it is there, as far as the type's `Deserialize` keeps to that, as serde's own do.
 pub fn decode_value<V: DeserializeOwned>(bytes: &[u8]) -> Result<V, Error> {
-    quick::read(bytes, DEEPEST).map_or_else(|| decode_anything(bytes), Ok)
+    slice::read(bytes, DEEPEST).map_or_else(|| decode_anything(bytes), Ok)
 }
 
-/// The same, for what is not read quickly, or not at all.
+/// The same, of whatever ciborium writes.
 #[cold]
 fn decode_anything<V: DeserializeOwned>(mut bytes: &[u8]) -> Result<V, Error> {
     let value = ciborium::de::from_reader_with_recursion_limit(&mut bytes, DEEPEST)

@@ -29,8 +29,8 @@ struct Forecast {
 enum Wind {
     Calm,
     Breeze(u8),
-    Gusts(i8, f32),
-    Storm { force: u64, unit: () },
+    Gusts(i8, u16),
+    Storm { force: u64, names: [String; 1] },
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -39,15 +39,15 @@ struct Level(u128);
 fn forecast() -> Forecast {
     Forecast {
         city: "Tromsø".to_owned(),
-        days: vec![1.5, -0.0, 1e300, f64::INFINITY, 0.1f32.into()],
+        days: vec![0.1, 1e300],
         wind: vec![
             None,
             Some(Wind::Calm),
             Some(Wind::Breeze(200)),
-            Some(Wind::Gusts(-7, 2.5)),
+            Some(Wind::Gusts(-7, 300)),
             Some(Wind::Storm {
                 force: u64::MAX,
-                unit: (),
+                names: ["Ylva".to_owned()],
             }),
         ],
         notes: BTreeMap::from([('ø', Some(i64::MIN)), ('m', None)]),
@@ -80,12 +80,12 @@ fn agrees<V: DeserializeOwned + Debug>(bytes: &[u8]) -> bool {
 fn what_is_common_is_read() {
     assert_eq!(read(&encoded(&forecast()), LEVELS), Some(forecast()));
     assert!(agrees::<ciborium::Value>(&encoded(&forecast())));
-    assert!(agrees::<(Vec<u8>, [i16; 2], ())>(&encoded(&(
+    assert!(agrees::<(Vec<u8>, [i16; 2], u128)>(&encoded(&(
         vec![7u8],
         [-300, 300],
-        ()
+        u128::MAX
     ))));
-    let unknown_fields = encoded(&(("text", 1.5, [true]), HashMap::from([(1, None::<u8>)])));
+    let unknown_fields = encoded(&(("text", 0.1, [true]), HashMap::from([(1, None::<u8>)])));
     assert!(agrees::<(serde::de::IgnoredAny, HashMap<u8, Option<u8>>)>(
         &unknown_fields
     ));
@@ -93,7 +93,8 @@ fn what_is_common_is_read() {
 
 #[test]
 fn what_is_rare_or_of_another_type_is_left_to_ciborium() {
-    assert_eq!(read::<u128>(&encoded(&u128::MAX), LEVELS), None);
+    assert_eq!(read::<()>(&encoded(&()), LEVELS), None);
+    assert_eq!(read::<f64>(&encoded(&1.5), LEVELS), None);
     assert_eq!(read::<u8>(&encoded(&256), LEVELS), None);
     assert_eq!(read::<u8>(&encoded(&-1), LEVELS), None);
     assert_eq!(read::<char>(&encoded(&"ab"), LEVELS), None);
@@ -107,16 +108,6 @@ fn nesting_has_an_end() {
     assert!(read::<serde::de::IgnoredAny>(&nested(LEVELS - 1), LEVELS).is_some());
     assert!(read::<serde::de::IgnoredAny>(&nested(LEVELS), LEVELS).is_none());
     assert!(read::<serde::de::IgnoredAny>(&nested(1_000_000), LEVELS).is_none());
-}
-
-#[test]
-fn every_small_float_is_what_ciborium_makes_of_it() {
-    for bits in 0..=u16::MAX {
-        let bytes = [&[0xf9][..], &bits.to_be_bytes()].concat();
-        let ours: f64 = read(&bytes, LEVELS).unwrap();
-        let theirs: f64 = ciborium::from_reader(&bytes[..]).unwrap();
-        assert!(ours.to_bits() == theirs.to_bits() || ours.is_nan() && theirs.is_nan());
-    }
 }
 
 #[test]
