@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use tokio::runtime::{Builder, Runtime};
 
+use crate::place::Places;
 use crate::value::{COMPUTED, KEYS, Report};
 
 #[derive(Clone, Copy)]
@@ -14,6 +15,7 @@ pub(crate) struct Effort {
     pub(crate) rounds: usize,
     /// How many calls it makes then.
     pub(crate) calls: usize,
+    pub(crate) places: Places,
 }
 
 /// One comparison, and the limit that it is held to.
@@ -53,18 +55,20 @@ pub(crate) fn compare(
     ours(effort.calls);
     theirs(effort.calls);
     let computed = COMPUTED.load(Ordering::Relaxed);
-    for round in 0..effort.rounds {
-        let (a, b) = if round % 2 == 0 {
-            (
-                time(&mut ours, effort.calls),
-                time(&mut theirs, effort.calls),
-            )
-        } else {
-            let b = time(&mut theirs, effort.calls);
-            (time(&mut ours, effort.calls), b)
-        };
-        timings.push((a, b, a / b));
-    }
+    effort.places.timed(|| {
+        for round in 0..effort.rounds {
+            let (a, b) = if round % 2 == 0 {
+                (
+                    time(&mut ours, effort.calls),
+                    time(&mut theirs, effort.calls),
+                )
+            } else {
+                let b = time(&mut theirs, effort.calls);
+                (time(&mut ours, effort.calls), b)
+            };
+            timings.push((a, b, a / b));
+        }
+    });
     assert_eq!(
         COMPUTED.load(Ordering::Relaxed),
         computed,

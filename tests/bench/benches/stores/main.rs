@@ -6,6 +6,7 @@
 
 mod compare;
 mod mongo;
+mod place;
 mod redis;
 mod report;
 mod s3;
@@ -17,6 +18,7 @@ use cachier_bench::case::Mode;
 use cachier_bench::report::publish;
 
 use self::compare::{Effort, Row};
+use self::place::Places;
 
 /// Measures the hits on a store; nothing where its server is not installed.
 type Measure = fn(Effort) -> Vec<Row>;
@@ -42,10 +44,12 @@ fn main() {
         Mode::Full => Effort {
             rounds: 41,
             calls: 2_000,
+            places: Places::choose(),
         },
         Mode::Quick => Effort {
             rounds: 5,
             calls: 200,
+            places: Places::choose(),
         },
     };
     let is_named = |store: &str| arguments.iter().any(|argument| argument == store);

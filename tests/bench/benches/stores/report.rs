@@ -13,7 +13,7 @@ pub(crate) fn text(hits: &[Row], waits: &[Waits]) -> String {
     let mut text = format!(
         "# What a hit on a store costs\n\nWritten by `cargo bench -p cachier-bench --features stores --bench stores` on {}. \
          Ours and the bare client take turns in one process, on a private server on the loopback interface; SQLite in a \
-         file with a write-ahead log. Values of some 250 bytes, 100 keys; metrics on at rate 0.1. The bare client sends \
+         file with a write-ahead log. Callers have one processor, servers another. Values of some 250 bytes, 100 keys; metrics on at rate 0.1. The bare client sends \
          the least that finds the same bytes by a short key, through the same driver: a prepared statement, a cached \
          `find_one`, one kept connection for each kind of caller. It has no header, no checksum, no deadline but its \
          driver's, and decodes the same CBOR.\n\n",

@@ -1,0 +1,42 @@
+//! Which processor runs what.
+//!
+//! Left to the system, a client and its server meet on one processor in one run and not in the next, and that changes the
+//! time of a hit by more than what is compared.
+
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+
+/// The processors for callers and for servers: the first and the last that this process may use.
+#[derive(Clone, Copy)]
+pub(crate) struct Places {
+    callers: usize,
+    servers: usize,
+}
+
+impl Places {
+    /// From now on this thread, and all that it starts, are where servers are.
+    pub(crate) fn choose() -> Self {
+        let allowed = sched_getaffinity(None).expect("the system tells");
+        let mut processors = (0..CpuSet::MAX_CPU).filter(|processor| allowed.is_set(*processor));
+        let callers = processors.next().expect("it runs somewhere");
+        let places = Self {
+            callers,
+            servers: processors.last().unwrap_or(callers),
+        };
+        stay(places.servers);
+        places
+    }
+
+    /// Runs what is timed where callers are.
+    pub(crate) fn timed<R>(&self, run: impl FnOnce() -> R) -> R {
+        stay(self.callers);
+        let done = run();
+        stay(self.servers);
+        done
+    }
+}
+
+fn stay(processor: usize) {
+    let mut place = CpuSet::new();
+    place.set(processor);
+    sched_setaffinity(None, &place).expect("the processor is one of those allowed");
+}
