@@ -1,7 +1,9 @@
-//! The words of the backends in the words of the metrics.
+//! The words of the backends and of the decision in the words of the metrics.
 
 use cachier_backends::{ErrorKind, Operation};
-use cachier_metrics::ErrorLabel;
+use cachier_metrics::{ComputeResult, ErrorLabel};
+
+use crate::decision::Computed;
 
 pub(crate) fn operation(operation: Operation) -> cachier_metrics::Operation {
     match operation {
@@ -11,6 +13,13 @@ pub(crate) fn operation(operation: Operation) -> cachier_metrics::Operation {
         Operation::Lease => cachier_metrics::Operation::Lease,
         // The enum may grow; reading is what an unknown operation most likely is.
         _ => cachier_metrics::Operation::Load,
+    }
+}
+
+pub(crate) fn computed(computed: Computed) -> ComputeResult {
+    match computed {
+        Computed::Storable | Computed::Unstorable => ComputeResult::Value,
+        Computed::Failed => ComputeResult::Error,
     }
 }
 

@@ -1,6 +1,7 @@
 //! One client for each runtime that uses a store: its connections live and die with the runtime that opened them.
 
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
@@ -57,8 +58,15 @@ struct Given<C> {
     client: C,
     /// Where it was handed over, and so where its connections live.
     runtime: Option<Handle>,
-    /// The thread that was last seen to drive the runtime, if that has but one.
-    driver: Arc<Mutex<ThreadId>>,
+    driver: Arc<Driver>,
+}
+
+/// Who drives a runtime that has but one thread.
+struct Driver {
+    /// The thread that was last seen to drive it.
+    last: Mutex<ThreadId>,
+    /// Whether a task of the runtime is to look once more.
+    is_looked_for: AtomicBool,
 }
 
 impl<C: Clone + Send + Sync + 'static> Clients<C> {
@@ -78,7 +86,10 @@ impl<C: Clone + Send + Sync + 'static> Clients<C> {
         let given = Given {
             client,
             runtime: Handle::try_current().ok(),
-            driver: Arc::new(Mutex::new(thread::current().id())),
+            driver: Arc::new(Driver {
+                last: Mutex::new(thread::current().id()),
+                is_looked_for: AtomicBool::new(false),
+            }),
         };
         given.look_who_drives();
         Self::of(Source::Given(given))
@@ -176,20 +187,33 @@ impl<C: Clone + Send + Sync + 'static> Clients<C> {
 impl<C> Given<C> {
     /// Whether the connections come to a standstill while this thread waits for them.
     fn is_driven_by_this_thread(&self) -> bool {
-        let Some(runtime) = self.of_one_thread() else {
-            return false;
-        };
-        // Another thread may have begun to drive it, and is seen then by the next caller.
-        self.look_who_drives();
-        Handle::try_current().is_ok_and(|current| current.id() == runtime.id())
-            || *driver(&self.driver) == thread::current().id()
+        let is_driven = self.of_one_thread().is_some() && self.driver.is_this_thread();
+        if is_driven {
+            // Another thread may have begun to drive it, and is seen then by the next caller.
+            self.look_who_drives();
+        }
+        is_driven
+    }
+
+    /// A task of a runtime runs here. Whoever runs a task of the client's own drives that runtime.
+    fn note_task_of(&self, runtime: &Handle) {
+        let own = self.of_one_thread();
+        if own.is_some_and(|own| own.id() == runtime.id()) {
+            self.driver.note();
+        }
     }
 
     /// Has the thread noted that drives the runtime, as soon as one does.
     fn look_who_drives(&self) {
-        if let Some(runtime) = self.of_one_thread() {
-            let driven_by = Arc::clone(&self.driver);
-            runtime.spawn(async move { *driver(&driven_by) = thread::current().id() });
+        let Some(runtime) = self.of_one_thread() else {
+            return;
+        };
+        if !self.driver.is_looked_for.swap(true, Ordering::Relaxed) {
+            let driver = Arc::clone(&self.driver);
+            runtime.spawn(async move {
+                driver.is_looked_for.store(false, Ordering::Relaxed);
+                driver.note();
+            });
         }
     }
 
@@ -200,8 +224,18 @@ impl<C> Given<C> {
     }
 }
 
-fn driver(driver: &Mutex<ThreadId>) -> MutexGuard<'_, ThreadId> {
-    driver.lock().unwrap_or_else(PoisonError::into_inner)
+impl Driver {
+    fn note(&self) {
+        *self.last() = thread::current().id();
+    }
+
+    fn is_this_thread(&self) -> bool {
+        *self.last() == thread::current().id()
+    }
+
+    fn last(&self) -> MutexGuard<'_, ThreadId> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl<C: Clone> Given<C> {
@@ -213,8 +247,10 @@ impl<C: Clone> Given<C> {
         F: Future<Output = Result<T, Error>> + Send + 'static,
     {
         let place = Place::here();
-        if !matches!(place, Place::Caller(_)) && self.is_driven_by_this_thread() {
-            return Err(waits_for_itself(operation));
+        match &place {
+            Place::Caller(runtime) => self.note_task_of(runtime),
+            _ if self.is_driven_by_this_thread() => return Err(waits_for_itself(operation)),
+            _ => {}
         }
         let work = work(self.client.clone());
         match (place, self.runtime.clone()) {

@@ -223,7 +223,8 @@ impl Bucket {
         };
         let failure = Failure::from(error);
         match failure.answer() {
-            Answer::Missing | Answer::Unmet => Ok(()),
+            // Whoever was changing it has it changed.
+            Answer::Missing | Answer::Unmet | Answer::Conflict => Ok(()),
             Answer::Unknown => self.delete(name).await,
             _ => Err(self.failed(failure)),
         }

@@ -67,9 +67,11 @@ impl Failure {
             _ => ("the request failed", None),
         };
         let error = Error::new(self.kind, operation, message).with_source(self.cause);
-        match hint {
-            Some(hint) => error.with_hint(hint),
-            None => error,
+        match (hint, self.answer) {
+            (Some(hint), _) => error.with_hint(hint),
+            // The store works, however often requests meet.
+            (None, Answer::Conflict) => error.of_the_caller(),
+            (None, _) => error,
         }
     }
 }

@@ -17,6 +17,7 @@ pub(crate) fn serves<B: Backend + 'static>(hand_over: impl AsyncFn() -> B, key: 
     serves_all_of_a_runtime_with_threads(&hand_over, key);
     says_that_one_thread_cannot_wait_for_itself(&hand_over, key);
     looks_who_drives_a_runtime_of_one_thread(&hand_over, key);
+    serves_threads_beside_a_runtime_of_one_thread(&hand_over, key);
 }
 
 fn serves_all_of_a_runtime_with_threads<B: Backend + 'static>(
@@ -60,6 +61,31 @@ fn says_that_one_thread_cannot_wait_for_itself<B: Backend>(
         assert!(!error.is_transient(), "trying again does not help");
         assert!(started.elapsed() < LIMIT / 2);
         used(&backend, key).await;
+    });
+}
+
+/// Threads for what blocks belong to a runtime, and do not drive it; nor does who only enters it.
+fn serves_threads_beside_a_runtime_of_one_thread<B: Backend + 'static>(
+    hand_over: &impl AsyncFn() -> B,
+    key: &Key,
+) {
+    let runtime = one_thread();
+    runtime.block_on(async {
+        let backend = Arc::new(hand_over().await);
+        let waits =
+            |backend: &B, key: &Key| blocking::inline(LIMIT, || block_on(used(backend, key)));
+        let (of_task, key_of_task) = (Arc::clone(&backend), key.clone());
+        let task = tokio::task::spawn_blocking(move || waits(&of_task, &key_of_task));
+        task.await.unwrap();
+        let (of_thread, key_of_thread) = (Arc::clone(&backend), key.clone());
+        let (handle, (end, ended)) = (tokio::runtime::Handle::current(), oneshot::channel());
+        let entering = thread::spawn(move || {
+            let _entered = handle.enter();
+            waits(&of_thread, &key_of_thread);
+            end.send(()).unwrap();
+        });
+        ended.await.unwrap();
+        entering.join().unwrap();
     });
 }
 

@@ -19,6 +19,7 @@ const PERIOD: Duration = Duration::from_secs(60);
 fn is_a_conflict(error: &Error) {
     assert_eq!(error.kind(), ErrorKind::Connect, "{error:#}");
     assert!(error.is_transient());
+    assert!(error.is_of_the_caller(), "the store works");
     let said = format!("{error:#}");
     assert!(said.contains("another request was changing"), "{said}");
     assert!(said.contains("ConditionalRequestConflict"), "{said}");
@@ -100,6 +101,21 @@ fn a_renewal_that_meets_another_request_loses_nothing() {
             is_a_conflict(&backend.renew(&lease).await.unwrap_err());
             assert!(proxy.has_answered());
             assert_eq!(backend.renew(&lease).await.unwrap(), Renewal::Renewed);
+        }
+    });
+}
+
+#[test]
+fn a_lease_that_another_request_is_changing_is_let_go_of() {
+    runtime().block_on(async {
+        let Some((backend, proxy, keys)) = cold_and_warm("releasing").await else {
+            return;
+        };
+        for key in &keys {
+            let lease = lease(&backend, key, PERIOD).await;
+            conflict(&proxy, &["DELETE /", "if-match: "]);
+            backend.release(lease).await.unwrap();
+            assert!(proxy.has_answered());
         }
     });
 }

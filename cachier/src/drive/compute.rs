@@ -4,12 +4,13 @@ use std::mem;
 
 use futures_lite::future::block_on;
 
-use cachier_metrics::{ComputeRecorder, ComputeResult, Outcome, Reason, Tier};
+use cachier_metrics::{ComputeRecorder, Outcome, Reason, Tier};
 
 use super::{Cacheable, Core, Drive, Flavour, Session, Settled, Slot, ToRun, Turn, WantSize};
 use crate::background::{run_as_task, run_on_thread};
 use crate::decision::{self, Computed, Settlement};
 use crate::flight::{ComputationId, Dependency, Epoch, Landing, current, depend};
+use crate::labels;
 use crate::storage::{self, Found, Stamp, Tiers};
 use crate::trace;
 
@@ -41,7 +42,7 @@ struct Concluded {
 }
 
 /// A result that other processes can see, where they are to.
-pub(super) struct Stored<Found> {
+pub(super) struct Put<Found> {
     found: Found,
     stored: storage::Stored,
     computation: Concluded,
@@ -110,7 +111,7 @@ impl<T: Tiers> Drive<T> {
     /// Stores the result, and shares it with those who wait for it.
     pub(super) async fn settle(&mut self) {
         let Turn::Settle(conclusive) = mem::replace(&mut self.turn, Turn::Seek) else {
-            return;
+            unreachable!("it is the turn to settle");
         };
         let Conclusive {
             conclusion,
@@ -120,7 +121,7 @@ impl<T: Tiers> Drive<T> {
             Conclusion::Store(found) => {
                 let lease = self.lease.take();
                 let stored = put(self.core, &self.session, &self.key, &found, lease).await;
-                Turn::Land(Box::new(Stored {
+                Turn::Land(Box::new(Put {
                     found,
                     stored,
                     computation,
@@ -144,14 +145,14 @@ impl<T: Tiers> Drive<T> {
     /// Stores in the memory of the process, and lands the flight.
     pub(super) fn land_stored(
         &mut self,
-        stored: Stored<Found<T::Value>>,
+        put: Put<Found<T::Value>>,
         slot: &mut dyn Slot<T::Value>,
     ) -> Settled {
-        let Stored {
+        let Put {
             found,
             stored,
             computation,
-        } = stored;
+        } = put;
         let stamp = computation.stamp;
         if stored == storage::Stored::Done {
             slot.stored(stamp);
@@ -180,10 +181,7 @@ impl<T: Tiers> Drive<T> {
         let function = &self.core.function;
         let compute_nanos = function.world.clock.now().saturating_sub(execution.begun);
         if let Some(recorder) = execution.recorder {
-            recorder.finish(match computed {
-                Computed::Storable | Computed::Unstorable => ComputeResult::Value,
-                Computed::Failed => ComputeResult::Error,
-            });
+            recorder.finish(labels::computed(computed));
         }
         if execution.reason == Reason::Refresh && computed == Computed::Failed {
             trace::refresh_failed(&function.name);

@@ -3,9 +3,20 @@
 use cachier_backends::{Error, ErrorKind, Operation};
 use cachier_metrics::RemovalCause;
 
-use super::errand::{Asked, Ended, Met};
+use super::errand::{Ended, Met};
 use super::{Core, Flavour, Session, Slot};
 use crate::storage::{Found, Loaded, Stored, Tiers};
+
+/// What the companion asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EntryOperation {
+    /// Forget the entry.
+    Invalidate,
+    /// Read the entry into the slot.
+    Peek,
+    /// Store what is in the slot.
+    Precache,
+}
 
 /// One operation on its way.
 pub(crate) struct Entry<T: Tiers> {
@@ -36,24 +47,22 @@ impl<T: Tiers> Entry<T> {
     pub(super) fn new(
         core: &'static Core<T>,
         flavour: Flavour,
-        asked: Asked,
+        operation: EntryOperation,
         key: Result<T::Key, Error>,
         slot: &dyn Slot<T::Value>,
     ) -> Self {
         let session = Session::unmeasured(&core.function, flavour);
-        let turn = match asked {
-            Asked::Invalidate => {
+        let turn = match operation {
+            EntryOperation::Invalidate => {
                 key.map_or_else(|error| Turn::Invalidated(Err(error)), Turn::Invalidate)
             }
-            Asked::Precache => {
+            EntryOperation::Precache => {
                 match key.and_then(|key| Ok((key, fitting(core, &session, slot)?))) {
                     Ok((key, found)) => Turn::Precache(key, found),
                     Err(error) => Turn::Precached(Err(error)),
                 }
             }
-            Asked::Peek | Asked::Call(..) => {
-                key.map_or_else(|error| Turn::Peeked(Err(error)), Turn::Peek)
-            }
+            EntryOperation::Peek => key.map_or_else(|error| Turn::Peeked(Err(error)), Turn::Peek),
         };
         Self {
             core,
@@ -100,10 +109,7 @@ impl<T: Tiers> Entry<T> {
             Some(Turn::Precached(put)) => {
                 Met::End(Ended::Precached(put.and_then(|put| self.keep(put, slot))))
             }
-            due => {
-                self.turn = due;
-                Met::Nothing
-            }
+            _ => unreachable!("the storage is asked first, and once"),
         }
     }
 

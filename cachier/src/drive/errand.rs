@@ -7,26 +7,23 @@
 use std::time::Duration;
 
 use cachier_backends::Error;
-use cachier_metrics::{ComputeRecorder, ComputeResult};
+use cachier_metrics::ComputeRecorder;
 
-use super::entry::Entry;
+use super::entry::{Entry, EntryOperation};
 use super::{Cacheable, Compute, Core, Drive, Flavour, Session, Settled, Slot, Start, Work};
 use crate::call::{Call, CallOptions};
 use crate::decision::{Computed, Intent};
-use crate::flight::{ComputationId, current, within};
+use crate::flight::{ComputationId, within};
 use crate::function::Function;
+use crate::labels;
 use crate::storage::Tiers;
 
 /// What the companion, or the function itself, asks for.
 pub enum Asked {
     /// One call.
     Call(CallOptions, Start),
-    /// Forget one entry.
-    Invalidate,
-    /// Read one entry into the slot.
-    Peek,
-    /// Store what is in the slot.
-    Precache,
+    /// An operation on one entry.
+    Entry(EntryOperation),
 }
 
 impl Asked {
@@ -34,7 +31,7 @@ impl Asked {
     pub(crate) fn bypasses(&self, function: &Function) -> bool {
         match self {
             Self::Call(options, _) => options.bypasses || !function.is_enabled(),
-            _ => false,
+            Self::Entry(_) => false,
         }
     }
 
@@ -92,7 +89,7 @@ pub(super) enum Met<E> {
 
 /// How the function is to run.
 pub(super) struct ToRun {
-    /// What it is part of.
+    /// The computation that its execution is; `None` for one of a call that bypasses the cache.
     pub(super) computation: Option<ComputationId>,
     pub(super) cacheable: Cacheable,
 }
@@ -125,9 +122,12 @@ impl<T: Tiers> Errand<T> {
             given,
             key,
         } = plan;
-        let Asked::Call(options, start) = asked else {
-            let key = key.unwrap_or_else(|| unreachable!("only calls go without a key"));
-            return Self::Entry(Entry::new(core, flavour, asked, key, slot));
+        let (options, start) = match asked {
+            Asked::Call(options, start) => (options, start),
+            Asked::Entry(operation) => {
+                let key = key.unwrap_or_else(|| unreachable!("only calls go without a key"));
+                return Self::Entry(Entry::new(core, flavour, operation, key, slot));
+            }
         };
         let session = Session::of_call(&core.function, flavour, options, start);
         match session.usable(key) {
@@ -168,7 +168,7 @@ impl<T: Tiers> Errand<T> {
         match self {
             Self::Aside(aside) => aside.computed(computed),
             Self::Call(drive) | Self::Refresh(drive) => drive.computed(computed, slot),
-            Self::Entry(_) => {}
+            Self::Entry(_) => unreachable!("an operation on an entry runs no function"),
         }
     }
 }
@@ -198,17 +198,14 @@ impl Aside {
         }
         self.running = self.session.start_bypass();
         Met::Function(ToRun {
-            computation: current(),
+            computation: None,
             cacheable: Cacheable::Nothing,
         })
     }
 
     fn computed(&mut self, computed: Computed) {
         if let Some(running) = self.running.take() {
-            running.finish(match computed {
-                Computed::Failed => ComputeResult::Error,
-                Computed::Storable | Computed::Unstorable => ComputeResult::Value,
-            });
+            running.finish(labels::computed(computed));
         }
         self.settled = Some(Settled::BYPASS);
     }

@@ -19,7 +19,8 @@ use std::time::Duration;
 use cachier_metrics::{Outcome, Reason, StaleUse, Tier};
 
 use self::clean_up::clean_up;
-use self::compute::{Conclusive, Execution};
+use self::compute::{Conclusive, Execution, Put};
+pub(crate) use self::entry::EntryOperation;
 pub(crate) use self::errand::{Asked, Ended, Errand, Plan, carry_out};
 use self::errand::{Met, ToRun};
 pub(crate) use self::on_thread::{OnThread, RunOnThread, carry_out_on_thread};
@@ -98,7 +99,7 @@ enum Turn<T: Tiers> {
     /// Store and share the result.
     Settle(Box<Conclusive<Found<T::Value>>>),
     /// Keep the stored result in the memory of the process, and land.
-    Land(Box<compute::Stored<Found<T::Value>>>),
+    Land(Box<Put<Found<T::Value>>>),
     /// Tell how it ended.
     End(Settled),
 }
@@ -140,7 +141,7 @@ impl<T: Tiers> Drive<T> {
         match self.turn {
             Turn::Seek => self.turn = Turn::Act(self.seek().await),
             Turn::Settle(_) => Box::pin(self.settle()).await,
-            _ => {}
+            Turn::Act(_) | Turn::Run(_) | Turn::Land(_) | Turn::End(_) => {}
         }
     }
 
@@ -148,11 +149,10 @@ impl<T: Tiers> Drive<T> {
     fn meet(&mut self, work: &mut dyn Work<T>) -> Met<Settled> {
         match mem::replace(&mut self.turn, Turn::Seek) {
             Turn::Act(step) => self.act(step, work),
-            Turn::Land(stored) => Met::End(self.land_stored(*stored, work.slot())),
+            Turn::Land(put) => Met::End(self.land_stored(*put, work.slot())),
             Turn::End(settled) => Met::End(settled),
-            due => {
-                self.turn = due;
-                Met::Nothing
+            Turn::Seek | Turn::Run(_) | Turn::Settle(_) => {
+                unreachable!("what may wait comes first")
             }
         }
     }
@@ -163,7 +163,7 @@ impl<T: Tiers> Drive<T> {
             Turn::Run(execution) => {
                 Turn::Settle(Box::new(self.conclude(*execution, computed, slot)))
             }
-            due => due,
+            _ => unreachable!("the function was not asked to run"),
         };
     }
 

@@ -28,11 +28,11 @@ pub(crate) fn current() -> Option<ComputationId> {
     CURRENT.try_with(Cell::get).unwrap_or(None)
 }
 
-/// Runs the future as part of the computation, or of none: on whatever thread it is polled.
+/// Runs the future as part of the computation, on whatever thread it is polled; without one, as part of what is around it.
 pub(crate) async fn within<F: Future>(computation: Option<ComputationId>, future: F) -> F::Output {
     let mut future = pin!(future);
     poll_fn(|context| {
-        let _entered = Entered::new(computation);
+        let _entered = computation.map(Entered::new);
         future.as_mut().poll(context)
     })
     .await
@@ -43,8 +43,8 @@ struct Entered {
 }
 
 impl Entered {
-    fn new(computation: Option<ComputationId>) -> Self {
-        let outer = CURRENT.try_with(|current| current.replace(computation));
+    fn new(computation: ComputationId) -> Self {
+        let outer = CURRENT.try_with(|current| current.replace(Some(computation)));
         Self {
             outer: outer.unwrap_or(None),
         }

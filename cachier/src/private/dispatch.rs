@@ -13,7 +13,9 @@ use super::shape::Shape;
 use super::site::Site;
 use crate::call::{Call, CallOptions};
 use crate::decision::is_fresh;
-use crate::drive::{Asked, Ended, Errand, Flavour, Plan, Settled, Start, Work, carry_out};
+use crate::drive::{
+    Asked, Ended, EntryOperation, Errand, Flavour, Plan, Settled, Start, Work, carry_out,
+};
 use crate::function::Function;
 use crate::storage::{Stamp, Tiers};
 
@@ -34,9 +36,9 @@ impl<Stored> Operation<Stored> {
     fn apart(self) -> (Asked, Option<Stored>) {
         match self {
             Self::Call(options, start) => (Asked::Call(options, start), None),
-            Self::Invalidate => (Asked::Invalidate, None),
-            Self::Peek => (Asked::Peek, None),
-            Self::Precache(stored) => (Asked::Precache, Some(stored)),
+            Self::Invalidate => (Asked::Entry(EntryOperation::Invalidate), None),
+            Self::Peek => (Asked::Entry(EntryOperation::Peek), None),
+            Self::Precache(stored) => (Asked::Entry(EntryOperation::Precache), Some(stored)),
         }
     }
 }
@@ -183,7 +185,8 @@ where
 
 /// Carries out an operation of an asynchronous function.
 ///
-/// What it is given is used up before the future is made, which is the smaller for it.
+/// What it is given is used up before the future is made, which is the smaller for it: so the call begins here, and the
+/// future must be awaited at once.
 pub fn dispatch_async<T, Sh, F, B, N>(
     recipe: Recipe<Sh>,
     prepared: Prepared<T, Sh, F>,

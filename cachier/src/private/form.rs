@@ -43,6 +43,7 @@ pub trait Form<V>: Clone + Send + Sync + 'static {
 #[derive(Clone, Copy)]
 pub struct Cbor;
 
+#[diagnostic::do_not_recommend]
 impl<V: Serialize + DeserializeOwned> Form<V> for Cbor {
     type Kept = Encoded;
 

@@ -189,11 +189,12 @@ impl<S: Shape, F> Returned<S, F> {
     }
 
     fn is_storable(&self, value: &S::Value, cacheable: Cacheable) -> bool {
-        let wanted = |stored| self.recipe.cache_if.is_none_or(|cache_if| cache_if(stored));
-        match (cacheable, self.recipe.shape.judged(value)) {
-            (Cacheable::Nothing, _) => false,
-            (_, Some(stored)) => wanted(stored),
-            (cacheable, None) => cacheable == Cacheable::ValuesAndNone,
+        if cacheable == Cacheable::Nothing {
+            return false;
+        }
+        match self.recipe.shape.judged(value) {
+            Some(stored) => self.recipe.cache_if.is_none_or(|cache_if| cache_if(stored)),
+            None => cacheable == Cacheable::ValuesAndNone,
         }
     }
 }

@@ -230,7 +230,7 @@ where
             note(function, &self.warned, inserted.evicted, inserted.entries);
             match inserted.kept {
                 true => Stored::Done,
-                false => Stored::Refused,
+                false => Stored::TooLarge,
             }
         })
     }

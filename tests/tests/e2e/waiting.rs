@@ -1,6 +1,7 @@
 //! Waits that could never end are not begun, and those that take too long end.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::pin::Pin;
 use std::time::Duration;
 
 use cachier::testing::{Clock, isolated};
@@ -10,6 +11,7 @@ use cachier_tests::callers::Callers;
 use cachier_tests::gate::{Counter, Gate};
 use cachier_tests::sandbox::in_folder;
 use cachier_tests::wait::until_waiting;
+use futures_lite::future::{block_on, poll_once, yield_now};
 
 macro_rules! recursion {
     ($($name:ident: ($($argument:tt)*);)*) => {$(
@@ -55,6 +57,71 @@ fn an_async_function_that_needs_its_own_key_computes_it_again() {
     isolated(|| {
         assert_eq!(Callers::new().in_tasks(1, || itself(7)).values(), [8]);
         let snapshot = itself::metrics().snapshot();
+        assert_eq!(snapshot.recalculations[Reason::Reentrant], 1);
+    });
+}
+
+#[test]
+fn a_bypassed_call_in_between_does_not_hide_that_a_function_needs_its_own_key() {
+    static RUNS: Counter = Counter::new();
+
+    #[cachier(backend = "memory", enable_metrics)]
+    fn outer(number: u64) -> u64 {
+        match RUNS.next() {
+            1 => inner::call_with(CallOptions::new().skip_cache(), number) + 1,
+            _ => number,
+        }
+    }
+
+    #[cachier(backend = "memory")]
+    fn inner(number: u64) -> u64 {
+        outer(number)
+    }
+
+    isolated(|| {
+        assert_eq!(Callers::new().on_threads(1, || outer(7)).values(), [8]);
+        let snapshot = outer::metrics().snapshot();
+        assert_eq!(snapshot.recalculations[Reason::Reentrant], 1);
+    });
+}
+
+/// The bypassed call is first polled where no computation is, and awaited in one.
+#[test]
+fn an_async_bypass_is_part_of_what_awaits_it() {
+    static RUNS: Counter = Counter::new();
+
+    #[cachier(backend = "memory", enable_metrics)]
+    async fn outer(number: u64) -> u64 {
+        match RUNS.next() {
+            1 => {
+                let begun = BEGUN.with(|begun| begun.borrow_mut().take());
+                begun.expect("the test has begun it").await + 1
+            }
+            _ => number,
+        }
+    }
+
+    #[cachier(backend = "memory")]
+    async fn inner(number: u64) -> u64 {
+        yield_now().await;
+        Box::pin(outer(number)).await
+    }
+
+    type Begun = Pin<Box<dyn Future<Output = u64>>>;
+    thread_local! {
+        static BEGUN: RefCell<Option<Begun>> = const { RefCell::new(None) };
+    }
+
+    isolated(|| {
+        let value = block_on(async {
+            let mut bypassed: Begun =
+                Box::pin(inner::call_with(CallOptions::new().skip_cache(), 7));
+            assert!(poll_once(&mut bypassed).await.is_none());
+            BEGUN.with(|begun| *begun.borrow_mut() = Some(bypassed));
+            outer(7).await
+        });
+        assert_eq!(value, 8);
+        let snapshot = outer::metrics().snapshot();
         assert_eq!(snapshot.recalculations[Reason::Reentrant], 1);
     });
 }

@@ -78,6 +78,22 @@ fn futures_of_cached_functions_are_send() {
     is_send(&thrice(1));
     is_send(&thrice::peek(1));
     is_send(&thrice::call_with(CallOptions::new(), 1));
+    is_send(&in_memory("text"));
+    is_send(&in_memory::call_detailed(CallOptions::new(), "text"));
+    is_send(&in_memory::invalidate("text"));
+    is_send(&in_front("text"));
+    is_send(&in_front::precache_value("text", 4));
+    is_send(&in_front::clear_cache());
+}
+
+#[cachier(backend = "memory", stale_after = "1h", next_time)]
+async fn in_memory(text: &str) -> usize {
+    text.len()
+}
+
+#[cachier(backend = "file", near_cache = 10, stale_after = "1h", next_time)]
+async fn in_front(text: &str) -> usize {
+    text.len()
 }
 
 #[test]

@@ -20,7 +20,7 @@ impl Places {
         let callers = processors.next().expect("it runs somewhere");
         let places = Self {
             callers,
-            servers: processors.last().unwrap_or(callers),
+            servers: processors.next_back().unwrap_or(callers),
         };
         stay(places.servers);
         places
