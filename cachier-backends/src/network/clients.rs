@@ -61,6 +61,9 @@ struct Given<C> {
     driver: Arc<Driver>,
 }
 
+/// How long a runtime that another thread drives takes at most to run a task.
+const LOOK: Duration = Duration::from_millis(100);
+
 /// Who drives a runtime that has but one thread.
 struct Driver {
     /// The thread that was last seen to drive it.
@@ -186,21 +189,29 @@ impl<C: Clone + Send + Sync + 'static> Clients<C> {
 
 impl<C> Given<C> {
     /// Whether the connections come to a standstill while this thread waits for them.
-    fn is_driven_by_this_thread(&self) -> bool {
-        let is_driven = self.of_one_thread().is_some() && self.driver.is_this_thread();
-        if is_driven {
+    async fn is_driven_by_this_thread(&self) -> Result<bool, Error> {
+        let Some(runtime) = self.of_one_thread() else {
+            return Ok(false);
+        };
+        if self.driver.is_this_thread() {
             // Another thread may have begun to drive it, and is seen then by the next caller.
             self.look_who_drives();
+            return Ok(true);
         }
-        is_driven
+        // One of the runtime's threads for what blocks, or the one that drives it by now.
+        let belongs = Handle::try_current().is_ok_and(|current| current.id() == runtime.id());
+        Ok(belongs && !self.is_driven_by_another(runtime).await?)
     }
 
-    /// A task of a runtime runs here. Whoever runs a task of the client's own drives that runtime.
-    fn note_task_of(&self, runtime: &Handle) {
-        let own = self.of_one_thread();
-        if own.is_some_and(|own| own.id() == runtime.id()) {
-            self.driver.note();
-        }
+    /// Whether the runtime comes to run a task while this thread waits.
+    async fn is_driven_by_another(&self, runtime: &Handle) -> Result<bool, Error> {
+        let driver = Arc::clone(&self.driver);
+        let look = AbortOnDrop(runtime.spawn(async move { driver.note() }));
+        let seen = runtime::own()?.spawn(async move {
+            let AbortOnDrop(look) = &mut { look };
+            timeout(LOOK, look).await.is_ok()
+        });
+        Ok(seen.await.unwrap_or(false))
     }
 
     /// Has the thread noted that drives the runtime, as soon as one does.
@@ -247,10 +258,8 @@ impl<C: Clone> Given<C> {
         F: Future<Output = Result<T, Error>> + Send + 'static,
     {
         let place = Place::here();
-        match &place {
-            Place::Caller(runtime) => self.note_task_of(runtime),
-            _ if self.is_driven_by_this_thread() => return Err(waits_for_itself(operation)),
-            _ => {}
+        if !matches!(place, Place::Caller(_)) && self.is_driven_by_this_thread().await? {
+            return Err(waits_for_itself(operation));
         }
         let work = work(self.client.clone());
         match (place, self.runtime.clone()) {
