@@ -95,7 +95,7 @@ where
     where
         Q: BorrowedKey<K> + ?Sized,
     {
-        self.hit(key, fresh, pin_inline, |value, _| value)
+        self.hit(key, fresh, |value, _| value)
     }
 
     /// The same, with what else is known of the entry.
@@ -108,9 +108,7 @@ where
     where
         Q: BorrowedKey<K> + ?Sized,
     {
-        self.hit(key, fresh, pin, |value, noted| {
-            Entry::new(value, noted.times())
-        })
+        self.hit(key, fresh, |value, noted| Entry::new(value, noted.times()))
     }
 
     /// The entry of this key, fresh or not. Does not count as a use.
@@ -238,7 +236,6 @@ where
         &self,
         key: &Q,
         fresh: Option<impl Fn(u64) -> bool + Copy>,
-        pin: fn() -> Option<Guard>,
         take: impl FnOnce(V, Noted<'_>) -> R,
     ) -> Option<R>
     where
@@ -255,7 +252,7 @@ where
             });
         }
         let index = self.contents.nodes()?;
-        let guard = pin()?;
+        let guard = pin_inline()?;
         let node = self.find_node(index, key, &guard)?;
         if fresh.is_some_and(|fresh| !fresh(node.since)) {
             return None;
