@@ -57,15 +57,17 @@ impl Guarded {
 
     /// Tells the breaker how an operation went.
     pub(crate) fn learn<R>(&self, result: &Result<R, Error>, world: &World) {
-        match result {
-            Err(error) if speaks_against_the_store(error) => {
+        match verdict(result) {
+            Some(Verdict::Fails) => {
                 let (now, params) = (world.clock.now(), world.params());
                 self.tell(|breaker| {
                     breaker.failed(now, params.breaker_threshold, params.breaker_pause);
                 });
             }
-            _ if self.is_calm.load(Ordering::Acquire) => {}
-            _ => self.tell(Breaker::succeeded),
+            Some(Verdict::Works) if !self.is_calm.load(Ordering::Acquire) => {
+                self.tell(Breaker::succeeded);
+            }
+            _ => {}
         }
     }
 
@@ -101,13 +103,26 @@ impl Guarded {
     }
 }
 
-/// Whether an error means that the store does not work, rather than that one entry is of no use, that one caller cannot be
-/// served, or that entries may be read and not written.
+/// What an operation says of its store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Verdict {
+    Works,
+    Fails,
+}
+
+/// The verdict of an operation; `None` where one caller could not be served, which says nothing.
+fn verdict<R>(result: &Result<R, Error>) -> Option<Verdict> {
+    match result {
+        Err(error) if error.is_of_the_caller() => None,
+        Err(error) if speaks_against_the_store(error) => Some(Verdict::Fails),
+        _ => Some(Verdict::Works),
+    }
+}
+
+/// Whether an error means that the store does not work, rather than that one entry is of no use, or that entries may be read
+/// and not written.
 fn speaks_against_the_store(error: &Error) -> bool {
     use ErrorKind::{BreakerOpen, Codec, Corrupt, Denied, Full, Identity, NotRegistered};
-    if error.is_of_the_caller() {
-        return false;
-    }
     match error.kind() {
         Codec | Corrupt | Identity | NotRegistered | BreakerOpen => false,
         Denied | Full => error.operation() == Operation::Load,
@@ -260,16 +275,15 @@ mod tests {
     #[test]
     fn only_what_keeps_a_store_from_serving_anybody_speaks_against_it() {
         let error = |kind, operation| Error::new(kind, operation, "it failed");
+        let of = |error: Error| verdict(&Err::<(), _>(error));
         let io = error(ErrorKind::Io, Operation::Load);
-        assert!(speaks_against_the_store(&io));
-        assert!(!speaks_against_the_store(&io.of_the_caller()));
-        for (operation, speaks) in [(Operation::Load, true), (Operation::Store, false)] {
-            let denied = error(ErrorKind::Denied, operation);
-            assert_eq!(speaks_against_the_store(&denied), speaks);
-        }
-        assert!(!speaks_against_the_store(&error(
-            ErrorKind::Corrupt,
-            Operation::Load
-        )));
+        assert_eq!(of(io.clone()), Some(Verdict::Fails));
+        assert_eq!(of(io.of_the_caller()), None);
+        let corrupt = error(ErrorKind::Corrupt, Operation::Load);
+        assert_eq!(of(corrupt), Some(Verdict::Works));
+        let denied = |operation| of(error(ErrorKind::Denied, operation));
+        assert_eq!(denied(Operation::Load), Some(Verdict::Fails));
+        assert_eq!(denied(Operation::Store), Some(Verdict::Works));
+        assert_eq!(verdict(&Ok(())), Some(Verdict::Works));
     }
 }

@@ -211,7 +211,12 @@ impl<C> Given<C> {
             let AbortOnDrop(look) = &mut { look };
             timeout(LOOK, look).await.is_ok()
         });
-        Ok(seen.await.unwrap_or(false))
+        let is_seen = seen.await.unwrap_or(false);
+        if !is_seen {
+            // If it is this thread that drives it, the next caller need not look for as long.
+            self.look_who_drives();
+        }
+        Ok(is_seen)
     }
 
     /// Has the thread noted that drives the runtime, as soon as one does.

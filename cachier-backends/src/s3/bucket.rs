@@ -212,20 +212,28 @@ impl Bucket {
 
     /// Deletes an object if it is the one of this `ETag`.
     pub(super) async fn delete_if(&self, name: &str, etag: &str) -> Result<(), Error> {
+        if self.try_delete_if(name, etag).await? == Answer::Conflict {
+            // Whoever was changing it has done so now, or has failed.
+            self.try_delete_if(name, etag).await?;
+        }
+        Ok(())
+    }
+
+    /// The same, unless another request is changing it.
+    async fn try_delete_if(&self, name: &str, etag: &str) -> Result<Answer, Error> {
         // Some servers pass over the condition, so that it is not enough.
         if self.head(name).await?.is_none_or(|head| head.etag != etag) {
-            return Ok(());
+            return Ok(Answer::Unmet);
         }
         self.count();
         let request = self.client.delete_object().bucket(self.name()).key(name);
         let Err(error) = request.if_match(etag).send().await else {
-            return Ok(());
+            return Ok(Answer::Missing);
         };
         let failure = Failure::from(error);
         match failure.answer() {
-            // Whoever was changing it has it changed.
-            Answer::Missing | Answer::Unmet | Answer::Conflict => Ok(()),
-            Answer::Unknown => self.delete(name).await,
+            Answer::Unknown => self.delete(name).await.map(|()| Answer::Missing),
+            answer @ (Answer::Missing | Answer::Unmet | Answer::Conflict) => Ok(answer),
             _ => Err(self.failed(failure)),
         }
     }

@@ -149,7 +149,7 @@ fn answer_of(status: u16, code: &str) -> Answer {
     match (status, code) {
         (_, "NoSuchBucket") => Answer::NoBucket,
         (404, _) => Answer::Missing,
-        (409, _) => Answer::Conflict,
+        (409, "ConditionalRequestConflict" | "OperationAborted") => Answer::Conflict,
         (412, _) => Answer::Unmet,
         (413, _) | (_, "EntityTooLarge") => Answer::TooLarge,
         (501, _) => Answer::Unknown,

@@ -8,7 +8,8 @@ pub(super) struct Dialect {
     pub(super) now: &'static str,
     /// The type of 64 bits to which numbers are cast.
     pub(super) integer: &'static str,
-    /// Makes or migrates the tables, step by step: the step at index 0 leads to version 1.
+    /// Makes the tables of today: the step at index 0 where there are none, the others from the version of their index. The
+    /// number of steps is the version of today.
     ///
     /// Each may run when others run it at the same time, and when it has run before; then it may fail, and changes nothing.
     pub(super) migrations: &'static [&'static str],

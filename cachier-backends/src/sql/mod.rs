@@ -2,7 +2,7 @@
 //!
 //! The table, `cachier_entries` unless the program says otherwise, is made when it is first needed, and beside it
 //! `cachier_entries_schema`, which says which version of the table it is. A user who may only read needs both to be there
-//! already.
+//! already, in the version of this cachier.
 //!
 //! Where it is older than this cachier, it is made anew, and its entries are gone. Programs with an older cachier then find
 //! that it is not theirs any more: they compute, store nothing, and are never given what is in it.

@@ -16,16 +16,14 @@ pub(super) const DIALECT: Dialect = Dialect {
         // Nothing is found, but the names of the columns tell cachier's table from one that was there.
         "SELECT GET_LOCK('{table}', 60); \
         CREATE TABLE IF NOT EXISTS {table} (\
+            id BINARY(32) PRIMARY KEY, \
             scope VARCHAR(400) CHARACTER SET ascii COLLATE ascii_bin NOT NULL, \
-            code VARCHAR(32) CHARACTER SET ascii COLLATE ascii_bin NOT NULL, \
-            hash BINARY(32) NOT NULL, \
             revision BINARY(16), created BIGINT, expires BIGINT, size BIGINT, \
             owner BINARY(16), owned_until BIGINT, entry LONGBLOB, \
-            PRIMARY KEY (scope, code, hash), \
             KEY {table}_by_age (scope, created, size)) ENGINE=InnoDB ROW_FORMAT=DYNAMIC; \
-        SELECT scope, created, size, owned_until FROM {table} LIMIT 0; \
+        SELECT id, scope, created, size, owned_until FROM {table} LIMIT 0; \
         CREATE TABLE IF NOT EXISTS {table}_schema (id INT PRIMARY KEY, version INT NOT NULL) ENGINE=InnoDB; \
-        INSERT IGNORE INTO {table}_schema (id, version) VALUES (1, 1); \
+        INSERT IGNORE INTO {table}_schema (id, version) VALUES (1, 2); \
         SELECT RELEASE_LOCK('{table}')",
         // The first insertion fails when this has been done.
         "SELECT GET_LOCK('{table}', 60); \

@@ -12,26 +12,22 @@ pub(super) const DIALECT: Dialect = Dialect {
     integer: "bigint",
     // Each is one transaction, as it is one request; the lock keeps others from making the same at the same time.
     migrations: &[
+        // Nothing is found, but the names of the columns tell cachier's table from one that was there.
         "SELECT pg_advisory_xact_lock(7161092340251); \
         CREATE TABLE IF NOT EXISTS {table} (\
-            scope text COLLATE \"C\" NOT NULL, code text COLLATE \"C\" NOT NULL, hash bytea NOT NULL, \
-            revision bytea, created bigint, expires bigint, size bigint, \
-            owner bytea, owned_until bigint, entry bytea, \
-            PRIMARY KEY (scope, code, hash)) WITH (fillfactor = 80); \
-        ALTER TABLE {table} ALTER COLUMN entry SET STORAGE EXTERNAL; \
-        CREATE INDEX IF NOT EXISTS {table}_by_age ON {table} (scope, created, size); \
-        CREATE TABLE IF NOT EXISTS {table}_schema (id int PRIMARY KEY, version int NOT NULL); \
-        INSERT INTO {table}_schema (id, version) VALUES (1, 1) ON CONFLICT DO NOTHING",
-        // The first insertion fails when this has been done.
-        "SELECT pg_advisory_xact_lock(7161092340251); \
-        INSERT INTO {table}_schema (id, version) SELECT id, version FROM {table}_schema WHERE version >= 2; \
-        DROP TABLE {table}; \
-        CREATE TABLE {table} (\
             id bytea PRIMARY KEY, scope text COLLATE \"C\" NOT NULL, \
             revision bytea, created bigint, expires bigint, size bigint, \
             owner bytea, owned_until bigint, entry bytea) WITH (fillfactor = 80); \
+        SELECT id, scope, created, size, owned_until FROM {table} LIMIT 0; \
         ALTER TABLE {table} ALTER COLUMN entry SET STORAGE EXTERNAL; \
-        CREATE INDEX {table}_by_age ON {table} (scope, created, size); \
+        CREATE INDEX IF NOT EXISTS {table}_by_age ON {table} (scope, created, size); \
+        CREATE TABLE IF NOT EXISTS {table}_schema (id int PRIMARY KEY, version int NOT NULL); \
+        INSERT INTO {table}_schema (id, version) VALUES (1, 2) ON CONFLICT DO NOTHING",
+        // The first insertion fails when this has been done. Whoever was granted something on the table keeps it.
+        "SELECT pg_advisory_xact_lock(7161092340251); \
+        INSERT INTO {table}_schema (id, version) SELECT id, version FROM {table}_schema WHERE version >= 2; \
+        TRUNCATE {table}; \
+        ALTER TABLE {table} DROP COLUMN code, DROP COLUMN hash, ADD COLUMN id bytea PRIMARY KEY; \
         UPDATE {table}_schema SET version = 2",
     ],
     or_replace: "ON CONFLICT (id) DO UPDATE SET entry = excluded.entry, revision = excluded.revision, \

@@ -12,15 +12,16 @@ pub(super) const DIALECT: Dialect = Dialect {
     now: "CAST(unixepoch('subsec') * 1000000 AS INTEGER)",
     integer: "INTEGER",
     migrations: &[
+        // Nothing is found, but the names of the columns tell cachier's table from one that was there.
         "BEGIN IMMEDIATE; \
         CREATE TABLE IF NOT EXISTS {table} (\
-            scope TEXT NOT NULL, code TEXT NOT NULL, hash BLOB NOT NULL, \
+            id BLOB PRIMARY KEY NOT NULL, scope TEXT NOT NULL, \
             revision BLOB, created INTEGER, expires INTEGER, size INTEGER, \
-            owner BLOB, owned_until INTEGER, entry BLOB, \
-            PRIMARY KEY (scope, code, hash)); \
+            owner BLOB, owned_until INTEGER, entry BLOB); \
+        SELECT id, scope, created, size, owned_until FROM {table} LIMIT 0; \
         CREATE INDEX IF NOT EXISTS {table}_by_age ON {table} (scope, created, size); \
         CREATE TABLE IF NOT EXISTS {table}_schema (id INTEGER PRIMARY KEY, version INTEGER NOT NULL); \
-        INSERT OR IGNORE INTO {table}_schema (id, version) VALUES (1, 1); \
+        INSERT OR IGNORE INTO {table}_schema (id, version) VALUES (1, 2); \
         COMMIT",
         // The first insertion fails when this has been done.
         "BEGIN IMMEDIATE; \

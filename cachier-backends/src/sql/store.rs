@@ -274,7 +274,7 @@ impl Store {
     async fn prepare(&self) -> Result<Ready, Error> {
         let known = self.statements().migrations.len();
         // Whatever is wrong with the table that it should be read from: making it shows whether it can be helped.
-        let mut version = match self.schema_version().await {
+        let version = match self.schema_version().await {
             Ok(version) => version,
             Err(error) if error.kind() == ErrorKind::Protocol => 0,
             Err(error) => return Err(error),
@@ -286,9 +286,8 @@ impl Store {
                 .with_hint("give this program another `table`")
                 .at(&self.shared.name));
         }
-        while let Some(step) = self.statements().migrations.get(version) {
+        if let Some(step) = self.statements().migrations.get(version) {
             self.migrate(step, version).await?;
-            version += 1;
         }
         let request_limit = match &self.statements().request_limit {
             Some(statement) => self.numbers(statement, &[]).await?,
@@ -305,7 +304,7 @@ impl Store {
         Ok(found.map_or(0, |(version, _)| usize::try_from(version).unwrap_or(0)))
     }
 
-    /// Takes the step that leads on from this version, unless somebody else does.
+    /// Takes the step that leads on from this version, unless somebody else did.
     async fn migrate(&self, step: &SqlStr, version: usize) -> Result<(), Error> {
         self.count();
         match self.database.script(step).await {

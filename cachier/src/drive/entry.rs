@@ -33,11 +33,11 @@ enum Turn<T: Tiers> {
     Peek(T::Key),
     Peeked(Result<Option<Found<T::Value>>, Error>),
     Precache(T::Key, Found<T::Value>),
-    Precached(Result<Put<T>, Error>),
+    Precached(Result<Kept<T>, Error>),
 }
 
 /// A value that other processes can see, where they are to.
-struct Put<T: Tiers> {
+struct Kept<T: Tiers> {
     key: T::Key,
     found: Found<T::Value>,
     stored: Stored,
@@ -87,8 +87,8 @@ impl<T: Tiers> Entry<T> {
             Some(Turn::Precache(key, found)) => {
                 flights.forget(&key);
                 let stored = tiers.store(session, &key, &found, None).await;
-                let put = stored.map(|stored| Put { key, found, stored });
-                Some(Turn::Precached(put))
+                let kept = stored.map(|stored| Kept { key, found, stored });
+                Some(Turn::Precached(kept))
             }
             due => due,
         };
@@ -106,9 +106,9 @@ impl<T: Tiers> Entry<T> {
             Some(Turn::Peeked(loaded)) => Met::End(Ended::Peeked(
                 loaded.and_then(|found| self.show(found, slot)),
             )),
-            Some(Turn::Precached(put)) => {
-                Met::End(Ended::Precached(put.and_then(|put| self.keep(put, slot))))
-            }
+            Some(Turn::Precached(kept)) => Met::End(Ended::Precached(
+                kept.and_then(|kept| self.keep(kept, slot)),
+            )),
             _ => unreachable!("the storage is asked first, and once"),
         }
     }
@@ -131,13 +131,13 @@ impl<T: Tiers> Entry<T> {
     }
 
     /// Stores in the memory of the process.
-    fn keep(&self, put: Put<T>, slot: &dyn Slot<T::Value>) -> Result<(), Error> {
+    fn keep(&self, kept: Kept<T>, slot: &dyn Slot<T::Value>) -> Result<(), Error> {
         let Core {
             tiers, function, ..
         } = self.core;
         slot.invalidated();
-        let insertion = tiers.insertion(function, &put.key, put.found);
-        match (put.stored, insertion()) {
+        let insertion = tiers.insertion(function, &kept.key, kept.found);
+        match (kept.stored, insertion()) {
             (Stored::Done, Stored::Done) => Ok(()),
             (Stored::TooLarge, _) | (_, Stored::TooLarge) => {
                 Err(too_large().with_hint("see `capacity_bytes`, and the limits of the backend"))
