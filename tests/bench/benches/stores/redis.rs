@@ -89,11 +89,11 @@ fn by_thread(url: &str, effort: Effort) -> Compared {
 
 fn by_many_tasks(url: &str, effort: Effort) -> Compared {
     const TASKS: usize = 64;
-    let runtime = Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .expect("a runtime can be had");
+    let mut builder = Builder::new_multi_thread();
+    builder.worker_threads(2).enable_all();
+    // Its threads are callers, too.
+    let runtime = effort.places.timed(|| builder.build());
+    let runtime = runtime.expect("a runtime can be had");
     let connection = runtime.block_on(connected(url));
     let all = |tasks: Vec<tokio::task::JoinHandle<()>>| {
         runtime.block_on(async {
