@@ -4,7 +4,7 @@
 //! `cachier_entries_schema`, which says which version of the table it is. A user who may only read needs both to be there
 //! already, in the version of this cachier.
 //!
-//! Where it is older than this cachier, it is made anew, and its entries are gone. Programs with an older cachier then find
+//! Where it is older than this cachier, it is emptied and changed. Programs with an older cachier then find
 //! that it is not theirs any more: they compute, store nothing, and are never given what is in it.
 //!
 //! | column | what |
