@@ -193,9 +193,18 @@ impl fmt::Display for Version {
         match self {
             Self::Unversioned => f.write_str("none"),
             Self::Number(number) => write!(f, "{number}"),
-            Self::Code(hash) => write!(f, "code-{hash:016x}"),
+            Self::Code(hash) => {
+                f.write_str("code-")?;
+                // Part of every name: not formatted, which would take longer than all else in it.
+                f.write_str(str::from_utf8(&hex(*hash)).unwrap_or_default())
+            }
         }
     }
+}
+
+/// All digits of a number, zeros in front included.
+fn hex(number: u64) -> [u8; 16] {
+    std::array::from_fn(|place| b"0123456789abcdef"[(number >> (60 - 4 * place)) as usize & 15])
 }
 
 /// 64 hexadecimal digits.

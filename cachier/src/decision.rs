@@ -51,6 +51,16 @@ pub(crate) enum Stored {
     Unknown,
 }
 
+impl Stored {
+    /// How old the value is, if there is one.
+    pub(crate) fn age(self) -> Option<Duration> {
+        match self {
+            Self::Aged(age) => Some(age),
+            Self::Absent | Self::Unknown => None,
+        }
+    }
+}
+
 /// Who is computing the key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Running {

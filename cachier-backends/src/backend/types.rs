@@ -18,7 +18,19 @@ pub struct Loaded {
 ///
 /// Only its backend knows what is in it: a checksum, a counter, an `ETag`.
 #[derive(Clone, PartialEq, Eq, Hash)]
-pub struct EntryVersion(Box<[u8]>);
+pub struct EntryVersion(Token);
+
+/// Every load makes a version, and most are short: those are kept in place. Each has one form only, so that equal ones
+/// compare equal.
+#[derive(Clone, PartialEq, Eq, Hash)]
+enum Token {
+    /// So many bytes, and zeros behind them.
+    Short(u8, [u8; SHORT]),
+    Long(Box<[u8]>),
+}
+
+/// The length of a hash.
+const SHORT: usize = 32;
 
 /// An entry to store.
 #[derive(Debug)]
@@ -63,8 +75,17 @@ pub struct Usage {
 
 impl EntryVersion {
     /// A version that the store tells.
-    pub fn new(version: impl Into<Box<[u8]>>) -> Self {
-        Self(version.into())
+    pub fn new(version: impl AsRef<[u8]>) -> Self {
+        let version = version.as_ref();
+        let mut short = [0; SHORT];
+        Self(match short.get_mut(..version.len()) {
+            Some(place) => {
+                place.copy_from_slice(version);
+                // At most `SHORT`, as there is a place for it.
+                Token::Short(version.len() as u8, short)
+            }
+            None => Token::Long(version.into()),
+        })
     }
 
     /// A version made from the entry itself, for stores that tell none.
@@ -72,13 +93,16 @@ impl EntryVersion {
     /// An entry says when it was created, so that two with the same bytes are the same.
     #[must_use]
     pub fn of_content(entry: &[u8]) -> Self {
-        Self::new(*blake3::hash(entry).as_bytes())
+        Self::new(blake3::hash(entry).as_bytes())
     }
 
     /// What the backend put into it.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
-        &self.0
+        match &self.0 {
+            Token::Short(length, bytes) => &bytes[..usize::from(*length)],
+            Token::Long(bytes) => bytes,
+        }
     }
 }
 
@@ -105,6 +129,6 @@ impl<'a> StoreRequest<'a> {
 
 impl fmt::Debug for EntryVersion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "EntryVersion({})", self.0.escape_ascii())
+        write!(f, "EntryVersion({})", self.as_bytes().escape_ascii())
     }
 }

@@ -11,7 +11,7 @@ use tokio::runtime::{Handle, Id};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use super::lazily::Lazily;
+use super::lazily::{Lazily, apart};
 use super::runtime::{self, AbortOnDrop, Place};
 use super::thread_homes::ThreadHomes;
 #[cfg(any(
@@ -124,7 +124,7 @@ impl<C: Clone + Send + Sync + 'static> Clients<C> {
                 Place::Caller(runtime) => {
                     let client = match clients.made(&runtime) {
                         Some(client) => client,
-                        None => Box::pin(clients.make(&runtime)).await?,
+                        None => apart(|| clients.make(&runtime)).await?,
                     };
                     work(client).await
                 }
@@ -313,8 +313,7 @@ impl<C: Clone + Send + Sync + 'static> Inner<C> {
             return Ok(client.clone());
         }
         let clients = Arc::clone(self);
-        // Boxed: the many operations that need no connecting keep no room for it.
-        let making = Box::pin(client.get_or_make(move || clients.connect(home)));
+        let making = apart(|| client.get_or_make(move || clients.connect(home)));
         Ok(making.await?.clone())
     }
 

@@ -39,7 +39,7 @@ pub(crate) use clients::Home;
 #[cfg(any(feature = "sqlite", feature = "postgres", feature = "mysql"))]
 pub(crate) use lazily::Lazily;
 #[cfg(feature = "redis")]
-pub(crate) use lazily::filled;
+pub(crate) use lazily::{apart, filled};
 pub(crate) use round_trips::RoundTrips;
 #[cfg(any(feature = "redis", feature = "postgres"))]
 pub(crate) use runtime::AbortOnDrop;

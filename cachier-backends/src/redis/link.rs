@@ -10,12 +10,15 @@ use tokio::sync::OnceCell;
 use super::error;
 use super::source::{self, Connection, Source};
 use crate::error::{Error, Operation};
-use crate::network::{RoundTrips, filled};
+use crate::network::{RoundTrips, apart, filled};
 
 /// From when on a server that answers nobody is taken for gone, if the caller gives up.
 ///
 /// A connection that was lost without notice otherwise looks alive for many minutes.
 const SILENCE: Duration = Duration::from_millis(250);
+
+/// From so many requests on that wait for an answer, those for entries are sent together.
+const MANY: usize = 10;
 
 /// What the links of all runtimes share.
 pub(super) struct Server {
@@ -32,9 +35,8 @@ pub(super) struct Link(Arc<Inner>);
 struct Inner {
     server: Arc<Server>,
     current: Mutex<Attempt>,
-    started: Instant,
-    /// When the server answered last, in milliseconds since `started`.
-    answered: AtomicU64,
+    /// How often the server has answered.
+    answers: AtomicU64,
 }
 
 /// One attempt to connect, which all callers of the time share, and what it came to.
@@ -54,8 +56,7 @@ impl Link {
         Self(Arc::new(Inner {
             server,
             current: Mutex::default(),
-            started: Instant::now(),
-            answered: AtomicU64::new(0),
+            answers: AtomicU64::new(0),
         }))
     }
 
@@ -71,25 +72,37 @@ impl Link {
         operation: Operation,
         command: &Cmd,
     ) -> Result<Value, Failure> {
+        let attempt = self.attempt().await;
+        let connection = self.0.made(&attempt)?;
+        let pending = Pending::new(&self.0, &attempt, operation);
+        pending.ended(connection.ask(command).await)
+    }
+
+    /// Asks for an entry: together with others, where many wait for an answer.
+    pub(super) async fn load(&self, command: Cmd) -> Result<Value, Error> {
+        let attempt = self.attempt().await;
+        let answer = match self.0.made(&attempt) {
+            Ok(connection) => {
+                let pending = Pending::new(&self.0, &attempt, Operation::Load);
+                pending.ended(match Arc::strong_count(&attempt) < MANY {
+                    true => connection.ask(&command).await,
+                    false => connection.ask_with_others(command).await,
+                })
+            }
+            Err(unreachable) => Err(unreachable),
+        };
+        answer.map_err(|failure| self.error(Operation::Load, failure))
+    }
+
+    /// The attempt of the time, at its end.
+    async fn attempt(&self) -> Attempt {
         let attempt = Arc::clone(&self.0.current());
         if attempt.get().is_none() {
             let server = Arc::clone(&self.0.server);
             let connect = || async move { server.source.connect().await };
-            // Boxed: the many requests that need no connecting keep no room for it.
-            Box::pin(filled(&attempt, connect)).await;
+            apart(|| filled(&attempt, connect)).await;
         }
-        let Some(connected) = attempt.get() else {
-            return Err(Failure::Unreachable(source::lost()));
-        };
-        let connection = connected.as_ref().map_err(|refused| {
-            self.0.replace(&attempt);
-            Failure::Unreachable(refused.clone())
-        })?;
-        self.0.server.round_trips.count(operation);
-        let pending = Pending::new(&self.0, &attempt);
-        let answer = connection.ask(command).await;
-        pending.ended(answer.as_ref().err());
-        answer.map_err(Failure::Refused)
+        attempt
     }
 
     /// What a failure means.
@@ -120,6 +133,19 @@ impl Inner {
         self.current.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The connection that an attempt has made.
+    fn made<'a>(&self, attempt: &'a Attempt) -> Result<&'a Connection, Failure> {
+        match attempt.get() {
+            Some(Ok(connection)) => Ok(connection),
+            Some(Err(refused)) => {
+                self.replace(attempt);
+                Err(Failure::Unreachable(refused.clone()))
+            }
+            // The runtime has ended.
+            None => Err(Failure::Unreachable(source::lost())),
+        }
+    }
+
     /// Has the next request connect anew, unless another one did that already.
     fn replace(&self, broken: &Attempt) {
         let mut current = self.current();
@@ -127,48 +153,45 @@ impl Inner {
             *current = Attempt::default();
         }
     }
-
-    fn now(&self) -> u64 {
-        u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
-    }
 }
 
 /// A request that is not answered yet.
 struct Pending<'a> {
     link: &'a Inner,
     attempt: &'a Attempt,
-    since: u64,
+    since: Instant,
+    /// How often the server had answered when the request was sent.
+    answers: u64,
     is_answered: bool,
 }
 
 impl<'a> Pending<'a> {
-    fn new(link: &'a Inner, attempt: &'a Attempt) -> Self {
+    fn new(link: &'a Inner, attempt: &'a Attempt, operation: Operation) -> Self {
+        link.server.round_trips.count(operation);
         Self {
             link,
             attempt,
-            since: link.now(),
+            since: Instant::now(),
+            answers: link.answers.load(Ordering::Relaxed),
             is_answered: false,
         }
     }
 
-    fn ended(mut self, failure: Option<&RedisError>) {
+    fn ended(mut self, answer: RedisResult<Value>) -> Result<Value, Failure> {
         self.is_answered = true;
-        if failure.is_some_and(error::is_fatal) {
+        if answer.as_ref().is_err_and(error::is_fatal) {
             self.link.replace(self.attempt);
         } else {
-            self.link.answered.store(self.link.now(), Ordering::Relaxed);
+            self.link.answers.fetch_add(1, Ordering::Relaxed);
         }
+        answer.map_err(Failure::Refused)
     }
 }
 
 impl Drop for Pending<'_> {
     fn drop(&mut self) {
-        if self.is_answered {
-            return;
-        }
-        let waited = Duration::from_millis(self.link.now().saturating_sub(self.since));
-        let answered = self.link.answered.load(Ordering::Relaxed);
-        if waited >= SILENCE && answered <= self.since {
+        let is_silent = || self.link.answers.load(Ordering::Relaxed) == self.answers;
+        if !self.is_answered && self.since.elapsed() >= SILENCE && is_silent() {
             self.link.replace(self.attempt);
         }
     }

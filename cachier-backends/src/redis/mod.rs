@@ -26,6 +26,7 @@ mod error;
 mod link;
 mod names;
 mod scripts;
+mod single;
 mod source;
 mod subscribe;
 
@@ -34,7 +35,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use redis::aio::ConnectionManager;
-use redis::{Client, Cmd, Value};
+use redis::{Client, Cmd, RedisWrite, Value};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
@@ -247,11 +248,12 @@ impl Backend for RedisBackend {
     }
 
     fn load<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, Option<Loaded>> {
-        let name = names::entry(key);
-        let mut get = Cmd::with_capacity(2, "GET".len() + name.len());
-        get.arg("GET").arg(name);
+        let mut get = Cmd::with_capacity(2, "GET".len() + names::LONGEST_NAME);
+        get.arg("GET");
+        // Writing to memory does not fail.
+        let _ = names::write_entry(&mut get.writer_for_next_arg(), key);
         self.clients.run(Operation::Load, |link| async move {
-            match link.ask(Operation::Load, &get).await? {
+            match link.load(get).await? {
                 Value::Nil => Ok(None),
                 Value::BulkString(bytes) => Ok(Some(Loaded {
                     version: names::version(&bytes),

@@ -3,7 +3,7 @@
 //! The entries of a function are spread over [`SHARDS`] shards. A shard's name holds a hash tag, so that all that
 //! belongs to it lies in one slot of a cluster, where scripts can use it together.
 
-use std::fmt::Write;
+use std::io::{self, Write};
 use std::sync::Arc;
 
 use crate::backend::EntryVersion;
@@ -15,10 +15,11 @@ use crate::key::{Key, Scope};
 pub(super) const SHARDS: u8 = 16;
 
 /// The length of most names, and more: the parts of a key are bounded.
-const LONGEST_NAME: usize = 512;
+pub(super) const LONGEST_NAME: usize = 512;
 
-/// How many characters the length of an entry takes at most, with what follows it.
-const LONGEST_LENGTH: usize = 21;
+/// How many bytes of a version are the length of the entry, and how many at most its beginning.
+const LENGTH: usize = size_of::<usize>();
+const BEGINNING: usize = 16;
 
 /// A part of a function's entries.
 pub(super) struct Shard {
@@ -29,7 +30,7 @@ pub(super) struct Shard {
 impl Shard {
     /// The shard of an entry.
     pub(super) fn of(key: &Key) -> Self {
-        Self::new(key.scope(), key.hash().as_bytes()[0] % SHARDS)
+        Self::new(key.scope(), shard_of(key))
     }
 
     /// All shards of a function.
@@ -60,6 +61,10 @@ impl Shard {
     }
 }
 
+fn shard_of(key: &Key) -> u8 {
+    key.hash().as_bytes()[0] % SHARDS
+}
+
 /// Where changes of a function's entries are published.
 pub(super) fn channel(scope: &Scope) -> String {
     format!("cachier:changes/{scope}")
@@ -70,32 +75,32 @@ pub(super) fn member(key: &Key) -> String {
     format!("{}/{}", key.version(), key.hash())
 }
 
-/// The name of an entry.
-pub(super) fn entry(key: &Key) -> String {
-    let (scope, number) = (key.scope(), key.hash().as_bytes()[0] % SHARDS);
-    let (version, hash) = (key.version(), key.hash());
-    let mut name = String::with_capacity(LONGEST_NAME);
-    // Every hit needs one: what takes no formatting is not formatted. Writing to a string does not fail.
-    name.push_str("cachier:{");
-    name.push_str(scope.path());
-    let _ = write!(name, "#{number:x}}}/{version}/");
-    name.push_str(&hash.to_hex());
-    name
+/// Writes the name of an entry. Every hit needs one: what takes no formatting is not formatted.
+pub(super) fn write_entry(name: &mut impl Write, key: &Key) -> io::Result<()> {
+    name.write_all(b"cachier:{")?;
+    name.write_all(key.scope().path().as_bytes())?;
+    let number = char::from_digit(shard_of(key).into(), 16).unwrap_or_default();
+    write!(name, "#{number}}}/{}/", key.version())?;
+    name.write_all(key.hash().to_hex().as_bytes())
 }
 
-/// Which version of an entry some bytes are, as the scripts see it: its length and its beginning, which holds a
-/// checksum.
+/// Which version of an entry some bytes are: its length and its beginning, which holds a checksum.
 pub(super) fn version(entry: &[u8]) -> EntryVersion {
-    let beginning = &entry[..entry.len().min(16)];
-    let mut version = String::with_capacity(LONGEST_LENGTH + beginning.len());
-    // Writing to a string does not fail.
-    let _ = write!(version, "{}:", entry.len());
-    let mut version = version.into_bytes();
-    version.extend_from_slice(beginning);
-    EntryVersion::new(version)
+    let beginning = &entry[..entry.len().min(BEGINNING)];
+    let mut version = [0; LENGTH + BEGINNING];
+    version[..LENGTH].copy_from_slice(&entry.len().to_le_bytes());
+    version[LENGTH..][..beginning.len()].copy_from_slice(beginning);
+    EntryVersion::new(&version[..LENGTH + beginning.len()])
 }
 
-/// What the scripts take for "the version that was seen".
-pub(super) fn seen(version: Option<&EntryVersion>) -> &[u8] {
-    version.map_or(&[], EntryVersion::as_bytes)
+/// What the scripts take for "the version that was seen": the length in digits, a colon, and the beginning.
+pub(super) fn seen(version: Option<&EntryVersion>) -> Vec<u8> {
+    let Some((length, beginning)) =
+        version.and_then(|version| version.as_bytes().split_first_chunk())
+    else {
+        return Vec::new();
+    };
+    let mut seen = format!("{}:", usize::from_le_bytes(*length)).into_bytes();
+    seen.extend_from_slice(beginning);
+    seen
 }

@@ -1,8 +1,5 @@
 //! Where the server is, and how a connection to it is made.
 
-use std::future::poll_fn;
-use std::pin::{Pin, pin};
-use std::task::Poll;
 use std::time::Duration;
 
 use redis::aio::{AsyncPushSender, ConnectionManager, MultiplexedConnection};
@@ -15,14 +12,13 @@ use redis::{
 };
 use tokio::time::timeout;
 
+use super::single::Single;
+
 /// How long connecting may take, finding the server included.
 const CONNECT_WITHIN: Duration = Duration::from_secs(2);
 
 /// How long a node of a cluster may take for an answer. Callers have shorter limits of their own.
 const ANSWER_WITHIN: Duration = Duration::from_secs(20);
-
-/// From when on it is asked whether an answer will come at all.
-const SLOW: Duration = Duration::from_millis(250);
 
 /// Where connections come from.
 pub(super) enum Source {
@@ -38,54 +34,33 @@ pub(super) enum Source {
 }
 
 /// A connection that many callers use at once.
-#[derive(Clone)]
 pub(super) enum Connection {
-    Single(MultiplexedConnection),
+    Single(Single),
     Cluster(ClusterConnection),
     Manager(ConnectionManager),
 }
 
 impl Connection {
+    fn of(connection: MultiplexedConnection) -> Self {
+        Self::Single(Single::new(connection))
+    }
+
     /// Sends a request and waits for the answer to it.
     pub(super) async fn ask(&self, command: &Cmd) -> RedisResult<Value> {
         match self {
-            Self::Single(connection) => ask(connection, command).await,
+            Self::Single(connection) => connection.ask(command).await,
             Self::Cluster(connection) => command.query_async(&mut connection.clone()).await,
             Self::Manager(connection) => command.query_async(&mut connection.clone()).await,
         }
     }
-}
 
-/// Sends a request and waits for the answer to it, or until it is clear that there will be none.
-async fn ask(connection: &MultiplexedConnection, command: &Cmd) -> RedisResult<Value> {
-    let mut asked = connection.clone();
-    let mut answer = pin!(command.query_async(&mut asked));
-    match timeout(SLOW, &mut answer).await {
-        Ok(answer) => answer,
-        Err(_) => Box::pin(unless_lost(answer, connection.clone())).await,
-    }
-}
-
-/// Waits for an answer that takes long.
-///
-/// The driver loses a request without a word that comes in the very moment in which it gives up the connection. So
-/// another request is sent: it fails at once if that has happened, and else is answered later.
-async fn unless_lost(
-    mut answer: Pin<&mut impl Future<Output = RedisResult<Value>>>,
-    mut connection: MultiplexedConnection,
-) -> RedisResult<Value> {
-    let ping = redis::cmd("PING");
-    let mut later = pin!(ping.query_async::<Value>(&mut connection));
-    poll_fn(|context| {
-        let later = later.as_mut().poll(context);
-        match (answer.as_mut().poll(context), later) {
-            (Poll::Ready(answer), _) => Poll::Ready(answer),
-            (Poll::Pending, Poll::Ready(Err(lost))) => Poll::Ready(Err(lost)),
-            (Poll::Pending, Poll::Ready(Ok(_))) => Poll::Ready(Err(lost())),
-            (Poll::Pending, Poll::Pending) => Poll::Pending,
+    /// The same for one of many requests for which a moment does not count.
+    pub(super) async fn ask_with_others(&self, command: Cmd) -> RedisResult<Value> {
+        match self {
+            Self::Single(connection) => connection.ask_with_others(command).await,
+            Self::Cluster(_) | Self::Manager(_) => self.ask(&command).await,
         }
-    })
-    .await
+    }
 }
 
 /// The connection is of no use any more.
@@ -98,10 +73,10 @@ impl Source {
     pub(super) async fn connect(&self) -> RedisResult<Connection> {
         let connecting = async {
             match self {
-                Self::Single(client) => Ok(Connection::Single(single(client, config()).await?)),
+                Self::Single(client) => single(client, config()).await.map(Connection::of),
                 Self::Sentinel { .. } => {
                     let client = self.master().await?;
-                    Ok(Connection::Single(single(&client, config()).await?))
+                    single(&client, config()).await.map(Connection::of)
                 }
                 Self::Cluster(nodes) => Ok(Connection::Cluster(cluster(nodes).await?)),
                 Self::Manager(manager) => Ok(Connection::Manager(manager.clone())),

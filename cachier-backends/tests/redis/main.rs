@@ -8,5 +8,6 @@ mod notifications;
 #[path = "../own_client/mod.rs"]
 mod own_client;
 mod support;
+mod together;
 mod topology;
 mod trouble;

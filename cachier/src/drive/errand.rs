@@ -10,7 +10,7 @@ use cachier_backends::Error;
 use cachier_metrics::ComputeRecorder;
 
 use super::entry::{Entry, EntryOperation};
-use super::{Cacheable, Compute, Core, Drive, Flavour, Session, Settled, Slot, Start, Work};
+use super::{Cacheable, Compute, Core, Drive, Flavour, Session, Settled, Slot, Start, Work, apart};
 use crate::call::{Call, CallOptions};
 use crate::decision::{Computed, Intent};
 use crate::flight::{ComputationId, within};
@@ -145,7 +145,7 @@ impl<T: Tiers> Errand<T> {
         match self {
             Self::Aside(_) => {}
             Self::Call(drive) | Self::Refresh(drive) => drive.proceed().await,
-            Self::Entry(entry) => Box::pin(entry.proceed()).await,
+            Self::Entry(entry) => apart(|| entry.proceed()).await,
         }
     }
 

@@ -14,6 +14,7 @@ mod session;
 mod work;
 
 use std::mem;
+use std::pin::Pin;
 use std::time::Duration;
 
 use cachier_metrics::{Outcome, Reason, StaleUse, Tier};
@@ -140,7 +141,7 @@ impl<T: Tiers> Drive<T> {
     async fn proceed(&mut self) {
         match self.turn {
             Turn::Seek => self.turn = Turn::Act(self.seek().await),
-            Turn::Settle(_) => Box::pin(self.settle()).await,
+            Turn::Settle(_) => apart(|| self.settle()).await,
             Turn::Act(_) | Turn::Run(_) | Turn::Land(_) | Turn::End(_) => {}
         }
     }
@@ -181,10 +182,9 @@ impl<T: Tiers> Drive<T> {
 
     fn act(&mut self, step: Step<Found<T::Value>>, work: &mut dyn Work<T>) -> Met<Settled> {
         let settled = match step {
-            Step::Serve => self.serve(work.slot(), Freshness::Fresh),
-            Step::ServeStale => {
-                let settled = self.serve(work.slot(), Freshness::Stale);
-                if settled.is_some() {
+            Step::Serve(freshness, age) => {
+                let settled = self.serve(work.slot(), freshness, age);
+                if freshness == Freshness::Stale && settled.is_some() {
                     self.refresh(work);
                 }
                 settled
@@ -206,13 +206,17 @@ impl<T: Tiers> Drive<T> {
             if intent == Intent::Use {
                 self.look().await;
             }
+            let stored = self.stored();
+            self.met_stale |= self.is_stale(stored);
             let rules = &self.session.policy.rules;
-            match decide(self.stored(), self.running, rules, max_age, intent) {
-                Action::Serve => return Step::Serve,
-                Action::ServeStaleAndRefresh => return Step::ServeStale,
-                Action::Claim => Box::pin(self.claim()).await,
+            match decide(stored, self.running, rules, max_age, intent) {
+                Action::Serve => return Step::Serve(Freshness::Fresh, stored.age()),
+                Action::ServeStaleAndRefresh => {
+                    return Step::Serve(Freshness::Stale, stored.age());
+                }
+                Action::Claim => apart(|| self.claim()).await,
                 Action::Wait => {
-                    if let Some(landing) = Box::pin(self.wait()).await {
+                    if let Some(landing) = apart(|| self.wait()).await {
                         return Step::Take(landing);
                     }
                 }
@@ -234,7 +238,6 @@ impl<T: Tiers> Drive<T> {
             }
             Err(_) => self.look = Look::Failed,
         }
-        self.met_stale |= self.is_stale();
     }
 
     fn stored(&self) -> Stored {
@@ -251,17 +254,21 @@ impl<T: Tiers> Drive<T> {
             .age(&self.core.function, found.stamp.created)
     }
 
-    fn is_stale(&self) -> bool {
-        match (self.session.policy.rules.stale_after, &self.found) {
-            (Some(stale_after), Some(found)) => !is_fresh(self.age(found), Some(stale_after), None),
-            _ => false,
-        }
+    fn is_stale(&self, stored: Stored) -> bool {
+        let stale_after = self.session.policy.rules.stale_after;
+        stored
+            .age()
+            .is_some_and(|age| !is_fresh(age, stale_after, None))
     }
 
     /// Makes the stored value the result; a value that does not decode is as good as none.
-    fn serve(&mut self, slot: &mut dyn Slot<T::Value>, freshness: Freshness) -> Option<Settled> {
+    fn serve(
+        &mut self,
+        slot: &mut dyn Slot<T::Value>,
+        freshness: Freshness,
+        age: Option<Duration>,
+    ) -> Option<Settled> {
         let found = self.found.take()?;
-        let age = self.age(&found);
         let shared = self.leader.is_some().then(|| found.clone());
         let stamp = found.stamp;
         if let Err(error) = slot.serve(found) {
@@ -281,7 +288,7 @@ impl<T: Tiers> Drive<T> {
         }
         Some(Settled {
             outcome,
-            age: Some(age),
+            age,
             tier: Some(Tier::Backend),
             compute_nanos: Some(stamp.compute_nanos),
         })
@@ -328,12 +335,23 @@ impl<T: Tiers> Drive<T> {
     }
 }
 
+/// A future that is seldom needed, in a box that shows nothing of it: it takes room neither in the future of a hit nor on
+/// its stack.
+#[cold]
+#[inline(never)]
+fn apart<'a, F>(make: impl FnOnce() -> F) -> BoxFuture<'a, F::Output>
+where
+    F: Future<Output: 'a> + Send + 'a,
+{
+    Box::pin(make())
+}
+
+type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
 /// What seeking the value came to.
 enum Step<Found> {
-    /// Return the stored value, which is fresh.
-    Serve,
-    /// Return the stored value, which is stale, and recompute it in the background.
-    ServeStale,
+    /// Return the stored value, of this age; recompute one that is stale in the background.
+    Serve(Freshness, Option<Duration>),
     /// Return what another flight landed with, if this call can.
     Take(Landing<Found>),
     /// Run it for this reason.

@@ -3,8 +3,8 @@
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
@@ -39,13 +39,13 @@ pub struct Session<'a> {
     /// How much what is measured of the backend's work weighs, if it is.
     sampled: Option<Sampled>,
     pub(crate) started: u64,
-    first_error: Mutex<Option<Error>>,
+    first_error: OnceLock<Error>,
     /// Whether there is an entry that has expired.
     met_expired: AtomicBool,
     /// How long the backend may take in all.
     allowance: Duration,
-    /// What is left of it.
-    budget: Mutex<Duration>,
+    /// What is left of it, in nanoseconds. One operation at a time draws on it.
+    budget: AtomicU64,
 }
 
 impl<'a> Session<'a> {
@@ -61,7 +61,7 @@ impl<'a> Session<'a> {
         let allowance = session.allowance.max(allowance);
         Self {
             allowance,
-            budget: Mutex::new(allowance),
+            budget: AtomicU64::new(nanos(allowance)),
             ..session
         }
     }
@@ -113,13 +113,13 @@ impl<'a> Session<'a> {
             function,
             flavour,
             allowance: policy.operation_timeout,
-            budget: Mutex::new(policy.operation_timeout),
+            budget: AtomicU64::new(nanos(policy.operation_timeout)),
             policy,
             options,
             sampled: recorder.as_ref().and_then(CallRecorder::sampled),
             recorder,
             started,
-            first_error: Mutex::new(None),
+            first_error: OnceLock::new(),
             met_expired: AtomicBool::new(false),
         }
     }
@@ -171,17 +171,13 @@ impl<'a> Session<'a> {
 
     fn note_duplicate(&self) {
         if let Some(error) = self.function.duplicate() {
-            let mut first = self
-                .first_error
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
-            first.get_or_insert_with(|| error.clone());
+            self.first_error.get_or_init(|| error.clone());
         }
     }
 
     /// Starts the budget anew, after the call has waited for others.
     pub(crate) fn renew_budget(&self) {
-        *self.budget.lock().unwrap_or_else(PoisonError::into_inner) = self.allowance;
+        self.budget.store(nanos(self.allowance), Ordering::Relaxed);
     }
 
     pub(crate) fn function(&self) -> &'a Function {
@@ -205,12 +201,14 @@ impl<'a> Session<'a> {
             .metrics
             .map(|metrics| metrics.start_operation(labels::operation(operation), self.sampled));
         let before = world.clock.now();
-        let left = *self.budget.lock().unwrap_or_else(PoisonError::into_inner);
-        let deadline = before.saturating_add(nanos(left));
-        let work = pin!(self.on_thread_if_sync(operation, left, work));
+        let left = self.budget.load(Ordering::Relaxed);
+        let deadline = before.saturating_add(left);
+        let work = self.on_thread_if_sync(operation, Duration::from_nanos(left), work);
+        let work = pin!(work);
         let done = world.timer.until(deadline, work).await;
-        let took = Duration::from_nanos(world.clock.now().saturating_sub(before));
-        *self.budget.lock().unwrap_or_else(PoisonError::into_inner) = left.saturating_sub(took);
+        let took = world.clock.now().saturating_sub(before);
+        self.budget
+            .store(left.saturating_sub(took), Ordering::Relaxed);
         let result = done.unwrap_or_else(|| Err(timed_out(operation)));
         if let Err(error) = &result {
             self.failed(error);
@@ -259,18 +257,11 @@ impl<'a> Session<'a> {
     /// Counts and logs a failure of the backend, and remembers the first.
     pub(crate) fn failed(&self, error: &Error) {
         self.function.report(error);
-        let mut first = self
-            .first_error
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        first.get_or_insert_with(|| error.clone());
+        self.first_error.get_or_init(|| error.clone());
     }
 
     pub(crate) fn first_error(&self) -> Option<Error> {
-        self.first_error
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.first_error.get().cloned()
     }
 
     /// A synchronous caller does blocking I/O itself; an asynchronous one leaves it to a pool of threads. A backend that

@@ -190,7 +190,7 @@ impl Tiers for Persistent {
                 seen: None,
             });
         };
-        let now = session.function().world.clock.wall();
+        let now = || session.function().world.clock.wall();
         let found = match read(loaded.bytes, now) {
             Ok(Read::Value(found)) => Some(found),
             Ok(Read::Newer) => None,
@@ -379,11 +379,12 @@ enum Read {
     Newer,
 }
 
-fn read(bytes: Vec<u8>, now: SystemTime) -> Result<Read, Error> {
+/// Asks for the time of day only where there is a moment to compare it with.
+fn read(bytes: Vec<u8>, now: impl FnOnce() -> SystemTime) -> Result<Read, Error> {
     let Some(entry) = entry::decode(&bytes)? else {
         return Ok(Read::Newer);
     };
-    if entry.header.expires.is_some_and(|expires| expires < now) {
+    if entry.header.expires.is_some_and(|expires| expires < now()) {
         return Ok(Read::Expired);
     }
     let stamp = Stamp {

@@ -1,0 +1,102 @@
+//! Loads that many callers ask for at once, and that are sent together.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use cachier_backends::redis::RedisBackend;
+use cachier_backends::{Backend, Error, ErrorKind, Key};
+use rustix::process::Signal;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+use crate::support::{
+    backend, command, entry, key, load, private, runtime, scope, store, until, url,
+};
+
+type Loading = JoinHandle<Result<Option<Vec<u8>>, Error>>;
+
+/// A task that loads an entry.
+fn loading(backend: &Arc<RedisBackend>, key: Key) -> Loading {
+    let backend = Arc::clone(backend);
+    tokio::spawn(async move {
+        let loaded = backend.load(&key).await?;
+        Ok(loaded.map(|loaded| loaded.bytes))
+    })
+}
+
+#[test]
+fn each_of_many_callers_is_given_its_own_entry() {
+    let Some(url) = url() else { return };
+    let (backend, scope) = (Arc::new(backend(url)), scope("together"));
+    let value = |number: u32| number.to_string().into_bytes();
+    runtime().block_on(async {
+        for number in (0..200).step_by(2) {
+            store(&backend, &key(&scope, number), &value(number)).await;
+        }
+        for round in 0..20 {
+            let all: Vec<Loading> = (0..200)
+                .map(|number| loading(&backend, key(&scope, number)))
+                .collect();
+            for (number, loading) in (0..).zip(all) {
+                if number % 7 == round % 7 {
+                    // Callers that go away take nobody else's answer with them.
+                    loading.abort();
+                    continue;
+                }
+                let expected = (number % 2 == 0).then(|| entry(&value(number)));
+                assert_eq!(loading.await.unwrap().unwrap(), expected, "{number}");
+            }
+        }
+    });
+}
+
+#[test]
+fn what_is_no_entry_is_an_error_of_its_own_caller_alone() {
+    let Some(server) = private(&[]) else { return };
+    let (backend, scope) = (Arc::new(backend(server.url())), scope("mixed"));
+    runtime().block_on(async {
+        store(&backend, &key(&scope, 0), b"value").await;
+        let names = command(server.url(), &["KEYS", "*}/1/*"]);
+        let [name]: [String; 1] = redis::from_redis_value(names).unwrap();
+        let name = name.as_str();
+        command(server.url(), &["DEL", name]);
+        command(server.url(), &["LPUSH", name, "an item"]);
+        store(&backend, &key(&scope, 1), b"another").await;
+        let all: Vec<Loading> = (0..100)
+            .map(|number| loading(&backend, key(&scope, number % 2)))
+            .collect();
+        for (number, loading) in (0..).zip(all) {
+            match (number % 2, loading.await.unwrap()) {
+                (0, Err(error)) => assert_eq!(error.kind(), ErrorKind::Corrupt),
+                (1, loaded) => assert_eq!(loaded.unwrap(), Some(entry(b"another"))),
+                (_, loaded) => panic!("{loaded:?}"),
+            }
+        }
+    });
+}
+
+#[test]
+fn all_who_wait_are_told_that_the_server_is_gone() {
+    let Some(mut server) = private(&[]) else {
+        return;
+    };
+    let (backend, scope) = (Arc::new(backend(server.url())), scope("gone together"));
+    runtime().block_on(async {
+        store(&backend, &key(&scope, 0), b"value").await;
+        assert!(load(&backend, &key(&scope, 0)).await.is_some());
+        server.server().unwrap().signal(Signal::STOP);
+        let all: Vec<Loading> = (0..100)
+            .map(|_| loading(&backend, key(&scope, 0)))
+            .collect();
+        until("all have asked", async || {
+            let totals = backend.figures().round_trips;
+            totals.iter().map(|(_, count)| count).sum::<u64>() >= 102
+        })
+        .await;
+        drop(server);
+        for loading in all {
+            let told = timeout(Duration::from_secs(9), loading).await.unwrap();
+            assert_eq!(told.unwrap().unwrap_err().kind(), ErrorKind::Connect);
+        }
+    });
+}
