@@ -18,19 +18,19 @@ pub struct Loaded {
 ///
 /// Only its backend knows what is in it: a checksum, a counter, an `ETag`.
 #[derive(Clone, PartialEq, Eq, Hash)]
-pub struct EntryVersion(Token);
+pub struct EntryVersion(Kept);
 
 /// Every load makes a version, and most are short: those are kept in place. Each has one form only, so that equal ones
 /// compare equal.
 #[derive(Clone, PartialEq, Eq, Hash)]
-enum Token {
+enum Kept {
     /// So many bytes, and zeros behind them.
     Short(u8, [u8; SHORT]),
     Long(Box<[u8]>),
 }
 
-/// The length of a hash.
-const SHORT: usize = 32;
+/// What makes 40 bytes of it all: enough for a hash, or an `ETag` in its quotes.
+const SHORT: usize = 38;
 
 /// An entry to store.
 #[derive(Debug)]
@@ -82,9 +82,9 @@ impl EntryVersion {
             Some(place) => {
                 place.copy_from_slice(version);
                 // At most `SHORT`, as there is a place for it.
-                Token::Short(version.len() as u8, short)
+                Kept::Short(version.len() as u8, short)
             }
-            None => Token::Long(version.into()),
+            None => Kept::Long(version.into()),
         })
     }
 
@@ -100,8 +100,8 @@ impl EntryVersion {
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         match &self.0 {
-            Token::Short(length, bytes) => &bytes[..usize::from(*length)],
-            Token::Long(bytes) => bytes,
+            Kept::Short(length, bytes) => &bytes[..usize::from(*length)],
+            Kept::Long(bytes) => bytes,
         }
     }
 }

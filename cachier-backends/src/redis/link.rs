@@ -17,9 +17,6 @@ use crate::network::{RoundTrips, apart, filled};
 /// A connection that was lost without notice otherwise looks alive for many minutes.
 const SILENCE: Duration = Duration::from_millis(250);
 
-/// From so many requests on that wait for an answer, those for entries are sent together.
-const MANY: usize = 10;
-
 /// What the links of all runtimes share.
 pub(super) struct Server {
     pub(super) source: Source,
@@ -35,7 +32,7 @@ pub(super) struct Link(Arc<Inner>);
 struct Inner {
     server: Arc<Server>,
     current: Mutex<Attempt>,
-    /// How often the server has answered.
+    /// How often the server has answered somebody who waited.
     answers: AtomicU64,
 }
 
@@ -78,16 +75,15 @@ impl Link {
         pending.ended(connection.ask(command).await)
     }
 
-    /// Asks for an entry: together with others, where many wait for an answer.
-    pub(super) async fn load(&self, command: Cmd) -> Result<Value, Error> {
+    /// Asks for an entry.
+    pub(super) async fn load(&self, get: Cmd) -> Result<Value, Error> {
         let attempt = self.attempt().await;
         let answer = match self.0.made(&attempt) {
             Ok(connection) => {
+                // Each request shares the attempt, as do this one and the link.
+                let others = Arc::strong_count(&attempt).saturating_sub(2);
                 let pending = Pending::new(&self.0, &attempt, Operation::Load);
-                pending.ended(match Arc::strong_count(&attempt) < MANY {
-                    true => connection.ask(&command).await,
-                    false => connection.ask_with_others(command).await,
-                })
+                pending.ended(connection.load(get, others).await)
             }
             Err(unreachable) => Err(unreachable),
         };

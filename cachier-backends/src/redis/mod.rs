@@ -12,7 +12,8 @@
 //! | `…/index`, `…/expiry`, `…/sizes` | the books: when each entry was created, when it expires, how large it is |
 //!
 //! An entry, its lease and its books change together, in scripts; what they change is published on
-//! `cachier:changes/cachier/1/{namespace}/{function}`. A hit is one `GET`.
+//! `cachier:changes/cachier/1/{namespace}/{function}`. A hit is one `GET`; where many wait already, on a connection to a
+//! single server, it lets others come first and is written together with theirs.
 //!
 //! While a cluster moves a slot to another node, it refuses the scripts of that slot, which are tried again until all has
 //! moved; hits go on.

@@ -2,25 +2,34 @@
 //!
 //! The driver writes as soon as it has something to write. With many callers on a runtime of several threads that is a
 //! system call for each request, which costs more than all that is done for it in the process. So where many wait
-//! already, a request for an entry lets others come first, and goes out with theirs.
+//! already, a request for an entry lets others come first, and goes out with theirs in one pipeline. Its answer comes with
+//! the last of theirs, which is a matter of microseconds as long as entries are small.
 
 use std::future::poll_fn;
 use std::mem;
 use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
 use redis::{Cmd, Pipeline, RedisResult, Value};
+use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use super::source::lost;
 use crate::network::apart;
 
-/// So many requests are sent together at most: the first of them is answered with the last.
+/// From so many requests on that wait for an answer, those for entries are sent together.
+const MANY: usize = 8;
+
+/// So many are sent together at most.
 const TOGETHER: usize = 32;
+
+/// Entries of this size, in bytes, are asked for one by one.
+const LARGE: usize = 16 << 10;
 
 /// From when on it is asked whether an answer will come at all.
 const SLOW: Duration = Duration::from_millis(250);
@@ -34,8 +43,12 @@ pub(super) struct Single(Arc<Inner>);
 
 struct Inner {
     connection: MultiplexedConnection,
+    /// The runtime that drives the connection.
+    runtime: Handle,
     /// Requests that let others come first.
     waiting: Mutex<Vec<Request>>,
+    /// The size of the largest of the newest entries, in bytes.
+    largest: AtomicUsize,
 }
 
 /// A request that is sent together with others.
@@ -45,10 +58,13 @@ struct Request {
 }
 
 impl Single {
+    /// A connection of the runtime in which this is called.
     pub(super) fn new(connection: MultiplexedConnection) -> Self {
         Self(Arc::new(Inner {
             connection,
+            runtime: Handle::current(),
             waiting: Mutex::default(),
+            largest: AtomicUsize::new(0),
         }))
     }
 
@@ -59,14 +75,37 @@ impl Single {
         self.unless_lost(answer).await
     }
 
-    /// Sends a request together with those that others have meanwhile, and waits for the answer.
-    pub(super) async fn ask_with_others(&self, command: Cmd) -> RedisResult<Value> {
+    /// Asks for an entry, while so many other requests wait for an answer.
+    pub(super) async fn load(&self, get: Cmd, others: usize) -> RedisResult<Value> {
+        // The only thread of a runtime comes to the driver when all callers have asked.
+        let is_alone = others < MANY || self.0.runtime.metrics().num_workers() == 1;
+        let loaded = match is_alone || self.0.largest.load(Ordering::Relaxed) >= LARGE {
+            true => self.ask(&get).await,
+            false => self.ask_with_others(get).await,
+        };
+        if let Ok(Value::BulkString(entry)) = &loaded {
+            self.note_size(entry.len());
+        }
+        loaded
+    }
+
+    /// Notes the size of an entry. Larger ones are forgotten little by little.
+    fn note_size(&self, bytes: usize) {
+        let largest = self.0.largest.load(Ordering::Relaxed);
+        let remembered = largest - largest / 64;
+        self.0
+            .largest
+            .store(bytes.max(remembered), Ordering::Relaxed);
+    }
+
+    /// Sends a request together with those that others make meanwhile, and waits for the answer.
+    async fn ask_with_others(&self, command: Cmd) -> RedisResult<Value> {
         let (answer, answered) = oneshot::channel();
         self.add(Request { command, answer });
         answered.await.unwrap_or_else(|_| Err(lost()))
     }
 
-    /// The requests are sent by a task of their own: a caller may be dropped, or never go on.
+    /// Requests are sent by a task of their own: a caller may be dropped, or never go on.
     fn add(&self, request: Request) {
         let mut waiting = self.waiting();
         waiting.push(request);
@@ -75,34 +114,63 @@ impl Single {
         drop(waiting);
         let connection = self.clone();
         if let Some(full) = full {
-            tokio::spawn(async move { connection.send(full).await });
+            self.0
+                .runtime
+                .spawn(async move { connection.send(full).await });
         } else if is_first {
-            tokio::spawn(async move {
+            let turn = Turn(Some(connection));
+            self.0.runtime.spawn(async move {
                 let_others_run().await;
-                let waiting = mem::take(&mut *connection.waiting());
-                connection.send(waiting).await;
+                turn.send().await;
             });
         }
     }
 
+    /// Sends requests, and answers them, unless nobody waits any more.
     async fn send(&self, requests: Vec<Request>) {
-        let mut commands = Pipeline::with_capacity(requests.len());
-        let mut askers = Vec::with_capacity(requests.len());
-        for Request { command, answer } in requests {
-            commands.add_command(command);
-            askers.push(answer);
+        let (mut commands, mut callers) = (Pipeline::new(), Vec::new());
+        let wanted = |request: &Request| !request.answer.is_closed();
+        for request in requests.into_iter().filter(wanted) {
+            commands.add_command(request.command);
+            callers.push(request.answer);
         }
+        if callers.is_empty() {
+            return;
+        }
+        match self.ask_for_all(&commands, &mut callers).await {
+            None => {}
+            Some(Ok(answers)) => callers
+                .into_iter()
+                .zip(answers)
+                .for_each(|(caller, answer)| {
+                    // The caller may have gone just now.
+                    let _ = caller.send(answer.extract_error());
+                }),
+            Some(Err(error)) => callers.into_iter().for_each(|caller| {
+                let _ = caller.send(Err(error.clone()));
+            }),
+        }
+    }
+
+    /// Sends commands and waits for the answers; `None` when all callers have gone before.
+    async fn ask_for_all(
+        &self,
+        commands: &Pipeline,
+        callers: &mut [oneshot::Sender<RedisResult<Value>>],
+    ) -> Option<RedisResult<Vec<Value>>> {
         let mut connection = self.0.connection.clone();
-        let answers = pin!(connection.send_packed_commands(&commands, 0, askers.len()));
-        match self.unless_lost(answers).await {
-            Ok(answers) => askers.into_iter().zip(answers).for_each(|(asker, answer)| {
-                // Nobody may be there any more.
-                let _ = asker.send(answer.extract_error());
-            }),
-            Err(error) => askers.into_iter().for_each(|asker| {
-                let _ = asker.send(Err(error.clone()));
-            }),
-        }
+        let answers = pin!(connection.send_packed_commands(commands, 0, callers.len()));
+        let mut answers = pin!(self.unless_lost(answers));
+        let mut all_gone = pin!(async {
+            for caller in callers {
+                caller.closed().await;
+            }
+        });
+        poll_fn(|context| match answers.as_mut().poll(context) {
+            Poll::Ready(answers) => Poll::Ready(Some(answers)),
+            Poll::Pending => all_gone.as_mut().poll(context).map(|()| None),
+        })
+        .await
     }
 
     /// Waits for what the server answers, or until it is clear that it will not.
@@ -137,6 +205,27 @@ impl Single {
             .waiting
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The first request's part: to send all that have come when others have run. If that does not come about, because the
+/// runtime ends, they are not left to wait.
+struct Turn(Option<Single>);
+
+impl Turn {
+    async fn send(mut self) {
+        if let Some(connection) = self.0.take() {
+            let requests = mem::take(&mut *connection.waiting());
+            connection.send(requests).await;
+        }
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        if let Some(connection) = &self.0 {
+            mem::take(&mut *connection.waiting());
+        }
     }
 }
 

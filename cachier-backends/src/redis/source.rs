@@ -54,11 +54,11 @@ impl Connection {
         }
     }
 
-    /// The same for one of many requests for which a moment does not count.
-    pub(super) async fn ask_with_others(&self, command: Cmd) -> RedisResult<Value> {
+    /// Asks for an entry, while so many other requests wait for an answer.
+    pub(super) async fn load(&self, get: Cmd, others: usize) -> RedisResult<Value> {
         match self {
-            Self::Single(connection) => connection.ask_with_others(command).await,
-            Self::Cluster(_) | Self::Manager(_) => self.ask(&command).await,
+            Self::Single(connection) => connection.load(get, others).await,
+            Self::Cluster(_) | Self::Manager(_) => self.ask(&get).await,
         }
     }
 }

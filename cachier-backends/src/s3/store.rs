@@ -33,7 +33,7 @@ impl Bucket {
         let entry = object.filter(|object| !leases::is_lease(&object.bytes));
         Ok(entry.map(|entry| Loaded {
             bytes: entry.bytes,
-            version: EntryVersion::new(entry.etag.into_bytes()),
+            version: EntryVersion::new(entry.etag),
         }))
     }
 

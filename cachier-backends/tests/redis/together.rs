@@ -1,6 +1,7 @@
 //! Loads that many callers ask for at once, and that are sent together.
 
 use std::sync::Arc;
+use std::sync::mpsc::channel;
 use std::time::Duration;
 
 use cachier_backends::redis::RedisBackend;
@@ -37,17 +38,87 @@ fn each_of_many_callers_is_given_its_own_entry() {
             let all: Vec<Loading> = (0..200)
                 .map(|number| loading(&backend, key(&scope, number)))
                 .collect();
+            let is_gone = |number: u32| number % 7 == round % 7;
+            tokio::task::yield_now().await;
+            // Callers that go away take nobody else's answer with them.
+            let numbered = || (0..).zip(&all);
+            numbered()
+                .filter(|(number, _)| is_gone(*number))
+                .for_each(|(_, loading)| loading.abort());
             for (number, loading) in (0..).zip(all) {
-                if number % 7 == round % 7 {
-                    // Callers that go away take nobody else's answer with them.
-                    loading.abort();
-                    continue;
+                if !is_gone(number) {
+                    let expected = (number % 2 == 0).then(|| entry(&value(number)));
+                    assert_eq!(loading.await.unwrap().unwrap(), expected, "{number}");
                 }
-                let expected = (number % 2 == 0).then(|| entry(&value(number)));
-                assert_eq!(loading.await.unwrap().unwrap(), expected, "{number}");
             }
         }
     });
+}
+
+/// How often the server has read from its connections.
+fn reads(url: &str) -> u64 {
+    let stats: String = redis::from_redis_value(command(url, &["INFO", "stats"])).unwrap();
+    let mut lines = stats.lines();
+    let reads = lines.find_map(|line| line.strip_prefix("total_reads_processed:"));
+    reads.unwrap().parse().unwrap()
+}
+
+/// The driver writes whenever a task that made a request has to wait, so that with one thread at work, of two, each is
+/// written by itself: unless they wait for each other.
+#[test]
+fn many_requests_are_written_in_one_go() {
+    let Some(server) = private(&[]) else { return };
+    let (backend, scope) = (Arc::new(backend(server.url())), scope("written"));
+    let (release, released) = channel::<()>();
+    runtime().block_on(async {
+        store(&backend, &key(&scope, 0), b"value").await;
+        tokio::spawn(async move { released.recv().is_ok() });
+        let before = reads(server.url());
+        let ask = async |backend: Arc<RedisBackend>, key: Key| {
+            for _ in 0..50 {
+                assert!(load(&backend, &key).await.is_some());
+            }
+        };
+        let callers = (0..64).map(|_| tokio::spawn(ask(Arc::clone(&backend), key(&scope, 0))));
+        for caller in callers.collect::<Vec<_>>() {
+            caller.await.unwrap();
+        }
+        let reads = reads(server.url()) - before;
+        assert!(reads < 64 * 50 / 4, "{reads}");
+        drop(release);
+    });
+}
+
+#[test]
+fn requests_for_callers_that_have_gone_end() {
+    let Some(mut server) = private(&[]) else {
+        return;
+    };
+    let (backend, scope) = (Arc::new(backend(server.url())), scope("left"));
+    runtime().block_on(async {
+        store(&backend, &key(&scope, 0), b"value").await;
+        let tasks = || {
+            tokio::runtime::Handle::current()
+                .metrics()
+                .num_alive_tasks()
+        };
+        let before = tasks();
+        server.server().unwrap().signal(Signal::STOP);
+        let all: Vec<Loading> = (0..100)
+            .map(|_| loading(&backend, key(&scope, 0)))
+            .collect();
+        until("all have asked", async || asked(&backend) >= 101).await;
+        all.iter().for_each(JoinHandle::abort);
+        until("nothing is waited for", async || tasks() <= before).await;
+        server.server().unwrap().signal(Signal::CONT);
+        assert!(load(&backend, &key(&scope, 0)).await.is_some());
+    });
+}
+
+/// How many requests have been sent, or are about to be.
+fn asked(backend: &RedisBackend) -> u64 {
+    let totals = backend.figures().round_trips;
+    totals.iter().map(|(_, count)| count).sum()
 }
 
 #[test]
@@ -88,11 +159,7 @@ fn all_who_wait_are_told_that_the_server_is_gone() {
         let all: Vec<Loading> = (0..100)
             .map(|_| loading(&backend, key(&scope, 0)))
             .collect();
-        until("all have asked", async || {
-            let totals = backend.figures().round_trips;
-            totals.iter().map(|(_, count)| count).sum::<u64>() >= 102
-        })
-        .await;
+        until("all have asked", async || asked(&backend) >= 102).await;
         drop(server);
         for loading in all {
             let told = timeout(Duration::from_secs(9), loading).await.unwrap();
