@@ -137,10 +137,11 @@ impl<T: Tiers> Drive<T> {
 
     /// Takes the turns that may wait, up to one that meets the function.
     ///
-    /// What a hit does not come to is in boxes of its own, so that the future of a hit stays small.
+    /// What a hit does not come to is in boxes of its own, so that the future of a hit stays small. Even so it takes two
+    /// boxes: allocators keep what is freed at hand only up to a certain size, of 1 KB with glibc.
     async fn proceed(&mut self) {
         match self.turn {
-            Turn::Seek => self.turn = Turn::Act(self.seek().await),
+            Turn::Seek => self.turn = Turn::Act(Box::pin(self.seek()).await),
             Turn::Settle(_) => apart(|| self.settle()).await,
             Turn::Act(_) | Turn::Run(_) | Turn::Land(_) | Turn::End(_) => {}
         }
