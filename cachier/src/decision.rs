@@ -51,16 +51,6 @@ pub(crate) enum Stored {
     Unknown,
 }
 
-impl Stored {
-    /// How old the value is, if there is one.
-    pub(crate) fn age(self) -> Option<Duration> {
-        match self {
-            Self::Aged(age) => Some(age),
-            Self::Absent | Self::Unknown => None,
-        }
-    }
-}
-
 /// Who is computing the key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Running {
@@ -81,10 +71,10 @@ pub(crate) enum Running {
 /// What the driver must do next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Action {
-    /// Return the stored value, which is fresh.
-    Serve,
-    /// Return the stored value, which is stale; start a recomputation unless one is running.
-    ServeStaleAndRefresh,
+    /// Return the stored value, of this age, which is fresh.
+    Serve(Duration),
+    /// Return the stored value, of this age, which is stale; start a recomputation unless one is running.
+    ServeStaleAndRefresh(Duration),
     /// Become the one that computes this key, or learn who is.
     Claim,
     /// Wait for the one that computes this key.
@@ -107,9 +97,11 @@ pub(crate) fn decide(
     let reason = match stored {
         Stored::Unknown => Reason::Unavailable,
         Stored::Absent => Reason::Absent,
-        Stored::Aged(age) if is_fresh(age, rules.stale_after, max_age) => return Action::Serve,
+        Stored::Aged(age) if is_fresh(age, rules.stale_after, max_age) => {
+            return Action::Serve(age);
+        }
         Stored::Aged(age) if may_serve_stale(age, rules, max_age) => {
-            return Action::ServeStaleAndRefresh;
+            return Action::ServeStaleAndRefresh(age);
         }
         Stored::Aged(_) => Reason::Stale,
     };

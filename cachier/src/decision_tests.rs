@@ -22,9 +22,9 @@ fn what_is_stored_and_who_is_running_decide() {
     let stale = Stored::Aged(HOUR * 3);
     let rules = rules(Some(HOUR * 2));
     let table = [
-        (fresh, Unclaimed, Action::Serve),
-        (fresh, Mine, Action::Serve),
-        (fresh, Other, Action::Serve),
+        (fresh, Unclaimed, Action::Serve(HOUR)),
+        (fresh, Mine, Action::Serve(HOUR)),
+        (fresh, Other, Action::Serve(HOUR)),
         (stale, Unclaimed, Action::Claim),
         (stale, Mine, Action::Compute(Reason::Stale)),
         (stale, Other, Action::Wait),
@@ -86,8 +86,8 @@ fn next_time_serves_stale_values_up_to_max_stale() {
         ..Rules::default()
     };
     let decide = |age| decide_plainly(Stored::Aged(age), Running::Unclaimed, &rules);
-    assert_eq!(decide(HOUR), Action::Serve);
-    assert_eq!(decide(HOUR * 2), Action::ServeStaleAndRefresh);
+    assert_eq!(decide(HOUR), Action::Serve(HOUR));
+    assert_eq!(decide(HOUR * 2), Action::ServeStaleAndRefresh(HOUR * 2));
     assert_eq!(decide(HOUR * 2 + Duration::from_nanos(1)), Action::Claim);
 }
 
@@ -107,7 +107,7 @@ fn next_time_serves_nothing_older_than_the_call_accepts() {
             Intent::Use,
         )
     };
-    assert_eq!(decide(HOUR * 3), Action::ServeStaleAndRefresh);
+    assert_eq!(decide(HOUR * 3), Action::ServeStaleAndRefresh(HOUR * 2));
     assert_eq!(decide(HOUR), Action::Claim);
 }
 
@@ -208,11 +208,11 @@ proptest! {
         rules in any_rules(),
         max_age in proptest::option::of(durations()),
     ) {
-        let stored = Stored::Aged(Duration::from_secs(age));
-        let action = decide(stored, Running::Mine, &rules, max_age, Intent::Use);
+        let aged = Duration::from_secs(age);
+        let action = decide(Stored::Aged(aged), Running::Mine, &rules, max_age, Intent::Use);
         let expected = match model(age, &rules, max_age) {
-            (true, _) => Action::Serve,
-            (false, true) => Action::ServeStaleAndRefresh,
+            (true, _) => Action::Serve(aged),
+            (false, true) => Action::ServeStaleAndRefresh(aged),
             (false, false) => Action::Compute(Reason::Stale),
         };
         prop_assert_eq!(action, expected);
@@ -226,11 +226,13 @@ proptest! {
     ) {
         let age = Duration::from_secs(age);
         match decide(Stored::Aged(age), Running::Unclaimed, &rules, max_age, Intent::Use) {
-            Action::Serve => {
+            Action::Serve(served) => {
+                prop_assert_eq!(served, age);
                 prop_assert!(rules.stale_after.is_none_or(|bound| age <= bound));
                 prop_assert!(max_age.is_none_or(|bound| age <= bound && !bound.is_zero()));
             }
-            Action::ServeStaleAndRefresh => {
+            Action::ServeStaleAndRefresh(served) => {
+                prop_assert_eq!(served, age);
                 prop_assert!(rules.max_stale.is_none_or(|bound| age <= bound));
                 prop_assert!(max_age.is_none_or(|bound| age <= bound));
             }

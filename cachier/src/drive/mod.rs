@@ -211,10 +211,8 @@ impl<T: Tiers> Drive<T> {
             self.met_stale |= self.is_stale(stored);
             let rules = &self.session.policy.rules;
             match decide(stored, self.running, rules, max_age, intent) {
-                Action::Serve => return Step::Serve(Freshness::Fresh, stored.age()),
-                Action::ServeStaleAndRefresh => {
-                    return Step::Serve(Freshness::Stale, stored.age());
-                }
+                Action::Serve(age) => return Step::Serve(Freshness::Fresh, age),
+                Action::ServeStaleAndRefresh(age) => return Step::Serve(Freshness::Stale, age),
                 Action::Claim => apart(|| self.claim()).await,
                 Action::Wait => {
                     if let Some(landing) = apart(|| self.wait()).await {
@@ -257,9 +255,7 @@ impl<T: Tiers> Drive<T> {
 
     fn is_stale(&self, stored: Stored) -> bool {
         let stale_after = self.session.policy.rules.stale_after;
-        stored
-            .age()
-            .is_some_and(|age| !is_fresh(age, stale_after, None))
+        matches!(stored, Stored::Aged(age) if !is_fresh(age, stale_after, None))
     }
 
     /// Makes the stored value the result; a value that does not decode is as good as none.
@@ -267,7 +263,7 @@ impl<T: Tiers> Drive<T> {
         &mut self,
         slot: &mut dyn Slot<T::Value>,
         freshness: Freshness,
-        age: Option<Duration>,
+        age: Duration,
     ) -> Option<Settled> {
         let found = self.found.take()?;
         let shared = self.leader.is_some().then(|| found.clone());
@@ -289,7 +285,7 @@ impl<T: Tiers> Drive<T> {
         }
         Some(Settled {
             outcome,
-            age,
+            age: Some(age),
             tier: Some(Tier::Backend),
             compute_nanos: Some(stamp.compute_nanos),
         })
@@ -352,7 +348,7 @@ type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 /// What seeking the value came to.
 enum Step<Found> {
     /// Return the stored value, of this age; recompute one that is stale in the background.
-    Serve(Freshness, Option<Duration>),
+    Serve(Freshness, Duration),
     /// Return what another flight landed with, if this call can.
     Take(Landing<Found>),
     /// Run it for this reason.

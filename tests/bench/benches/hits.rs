@@ -46,6 +46,7 @@ fn report(results: &Results, load: Option<f64>) -> String {
     text.push_str(&setting(load));
     text.push_str("\n## Limits\n\n");
     text.push_str(&verdicts(&limits(results)));
+    text.push_str(&floors(results));
     text.push_str("\n## Figures\n");
     let Results {
         unbounded,
@@ -107,6 +108,7 @@ const CACHED: Row = ("cached, `#[cached]`", "hits");
 const CAPACITY: Row = ("**cachier**, `capacity`", "rate 0.1");
 const MAX_SIZE: Row = ("cached, `#[cached(max_size)]`", "hits");
 const STALE_AFTER: Row = ("**cachier**, `stale_after`", "rate 0.1");
+const STALE_AFTER_OFF: Row = ("**cachier**, `stale_after`", "off");
 const TTL: Row = ("cached, `#[cached(ttl_secs)]`", "hits");
 const HITBOX: Row = ("hitbox-fn on moka, bounded", "none");
 const RATE_0: Row = ("**cachier**", "rate 0");
@@ -145,6 +147,49 @@ fn verdict(limit: &Limit) -> Verdict {
         at_most,
         measured: ours.timings(threads).ratio(peer.timings(threads)),
     }
+}
+
+/// How low hits that are timed at a rate of 0.1 could come, if metrics took nothing but the readings of the clock.
+fn floors(results: &Results) -> String {
+    use Threads::{One, Two};
+    const RATE: f64 = 0.1;
+    let readings = machine::two_readings();
+    let mut text = format!(
+        "\n### Floors\n\n\
+         A timed hit reads the clock twice, which takes {readings:.1} ns. If metrics took nothing else, no record, no branch that\n\
+         cannot be predicted and no cache line, then at rate 0.1 there would be left:\n\n\
+         | ours, metrics off, and a tenth of two readings : peer | |\n|---|--:|\n"
+    );
+    let Results {
+        unbounded,
+        aging,
+        asynchronous,
+        ..
+    } = results;
+    let rows = [
+        ("`u64` unbounded : `#[cached]`", unbounded, One, OFF, CACHED),
+        ("the same, two threads", unbounded, Two, OFF, CACHED),
+        (
+            "`u64` with `stale_after` : `#[cached(ttl_secs)]`",
+            aging,
+            One,
+            STALE_AFTER_OFF,
+            TTL,
+        ),
+        (
+            "async `u64` : async `#[cached]`",
+            asynchronous,
+            One,
+            OFF,
+            CACHED,
+        ),
+    ];
+    for (what, case, threads, (ours, metrics), (peer, counts)) in rows {
+        let median = |name, metrics| case.row(name, metrics).timings(threads).median();
+        let least = (median(ours, metrics) + RATE * readings) / median(peer, counts);
+        let _ = writeln!(text, "| {what} | {least:.2} |");
+    }
+    text
 }
 
 /// What a million entries cost more than a thousand, without what a plain map pays for the processor's cache misses.

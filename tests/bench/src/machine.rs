@@ -6,6 +6,8 @@ use std::process::Command;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
+use cachier_metrics::Clock;
+
 /// The machine, in one line.
 pub fn describe() -> String {
     let cpus = std::thread::available_parallelism().map_or(1, usize::from);
@@ -38,6 +40,13 @@ fn processor() -> String {
         }
         _ => std::env::consts::ARCH.to_owned(),
     }
+}
+
+/// What the clock of the metrics takes for the two readings of a timed hit, in nanoseconds. It is the processor's counter
+/// once the first function with metrics has been called for a while.
+pub fn two_readings() -> f64 {
+    let clock = Clock::system();
+    lowest(|| clock.now().abs_diff(clock.now()))
 }
 
 /// What explains a machine's ratios: the costs of a locked instruction and of reading a clock, in nanoseconds.
