@@ -11,7 +11,8 @@ use tokio::runtime::{Handle, Id};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use super::lazily::{Lazily, apart};
+use super::apart::apart;
+use super::lazily::Lazily;
 use super::runtime::{self, AbortOnDrop, Place};
 use super::thread_homes::ThreadHomes;
 #[cfg(any(

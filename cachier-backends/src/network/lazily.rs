@@ -1,6 +1,5 @@
 //! What is made when it is first needed, and takes a while: connections.
 
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use tokio::sync::OnceCell;
@@ -64,19 +63,6 @@ impl<T: Clone + Send + Sync + 'static> Lazily<T> {
             *attempt = Attempt::default();
         }
     }
-}
-
-/// A future that is seldom needed, in a box that shows nothing of it: it takes room neither in the future of a request nor
-/// on its stack.
-#[cold]
-#[inline(never)]
-pub(crate) fn apart<'a, F>(
-    make: impl FnOnce() -> F,
-) -> Pin<Box<dyn Future<Output = F::Output> + Send + 'a>>
-where
-    F: Future + Send + 'a,
-{
-    Box::pin(make())
 }
 
 /// What a cell holds, filled by `make` if need be; `None` if the runtime ended before that.

@@ -1,5 +1,6 @@
 //! What the backends of networked stores share: where their I/O runs, and what they count and announce.
 
+mod apart;
 #[cfg(any(feature = "redis", feature = "postgres"))]
 mod changes;
 mod clients;
@@ -26,6 +27,8 @@ mod thread_homes;
 mod undo;
 mod waits;
 
+#[cfg(feature = "redis")]
+pub(crate) use apart::apart;
 #[cfg(any(feature = "redis", feature = "postgres"))]
 pub(crate) use changes::Changes;
 pub(crate) use clients::Clients;
@@ -39,7 +42,7 @@ pub(crate) use clients::Home;
 #[cfg(any(feature = "sqlite", feature = "postgres", feature = "mysql"))]
 pub(crate) use lazily::Lazily;
 #[cfg(feature = "redis")]
-pub(crate) use lazily::{apart, filled};
+pub(crate) use lazily::filled;
 pub(crate) use round_trips::RoundTrips;
 #[cfg(any(feature = "redis", feature = "postgres"))]
 pub(crate) use runtime::AbortOnDrop;

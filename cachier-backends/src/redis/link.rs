@@ -70,24 +70,24 @@ impl Link {
         command: &Cmd,
     ) -> Result<Value, Failure> {
         let attempt = self.attempt().await;
-        let connection = self.0.made(&attempt)?;
-        let pending = Pending::new(&self.0, &attempt, operation);
+        let connection = self.0.connection_of(&attempt)?;
+        let pending = Pending::start(&self.0, &attempt, operation);
         pending.ended(connection.ask(command).await)
     }
 
     /// Asks for an entry.
     pub(super) async fn load(&self, get: Cmd) -> Result<Value, Error> {
-        let attempt = self.attempt().await;
-        let answer = match self.0.made(&attempt) {
-            Ok(connection) => {
-                // Each request shares the attempt, as do this one and the link.
-                let others = Arc::strong_count(&attempt).saturating_sub(2);
-                let pending = Pending::new(&self.0, &attempt, Operation::Load);
-                pending.ended(connection.load(get, others).await)
-            }
-            Err(unreachable) => Err(unreachable),
-        };
+        let answer = self.try_load(get).await;
         answer.map_err(|failure| self.error(Operation::Load, failure))
+    }
+
+    async fn try_load(&self, get: Cmd) -> Result<Value, Failure> {
+        let attempt = self.attempt().await;
+        let connection = self.0.connection_of(&attempt)?;
+        // The attempt is shared by each request, this one included, and by the link.
+        let others = Arc::strong_count(&attempt).saturating_sub(2);
+        let pending = Pending::start(&self.0, &attempt, Operation::Load);
+        pending.ended(connection.load(get, others).await)
     }
 
     /// The attempt of the time, at its end.
@@ -129,8 +129,8 @@ impl Inner {
         self.current.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The connection that an attempt has made.
-    fn made<'a>(&self, attempt: &'a Attempt) -> Result<&'a Connection, Failure> {
+    /// The connection that an attempt has made; one that has failed is not tried by others again.
+    fn connection_of<'a>(&self, attempt: &'a Attempt) -> Result<&'a Connection, Failure> {
         match attempt.get() {
             Some(Ok(connection)) => Ok(connection),
             Some(Err(refused)) => {
@@ -162,7 +162,7 @@ struct Pending<'a> {
 }
 
 impl<'a> Pending<'a> {
-    fn new(link: &'a Inner, attempt: &'a Attempt, operation: Operation) -> Self {
+    fn start(link: &'a Inner, attempt: &'a Attempt, operation: Operation) -> Self {
         link.server.round_trips.count(operation);
         Self {
             link,

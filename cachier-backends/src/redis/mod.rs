@@ -13,7 +13,7 @@
 //!
 //! An entry, its lease and its books change together, in scripts; what they change is published on
 //! `cachier:changes/cachier/1/{namespace}/{function}`. A hit is one `GET`; where many wait already, on a connection to a
-//! single server, it lets others come first and is written together with theirs.
+//! single server, it is written together with those of others.
 //!
 //! While a cluster moves a slot to another node, it refuses the scripts of that slot, which are tried again until all has
 //! moved; hits go on.

@@ -2,8 +2,9 @@
 //!
 //! The driver writes as soon as it has something to write. With many callers on a runtime of several threads that is a
 //! system call for each request, which costs more than all that is done for it in the process. So where many wait
-//! already, a request for an entry lets others come first, and goes out with theirs in one pipeline. Its answer comes with
-//! the last of theirs, which is a matter of microseconds as long as entries are small.
+//! already, a request for an entry waits until the tasks that can run have run, and goes out in one pipeline with what they
+//! ask for. It is written later than by itself, if those tasks have much to do, and answered with the last of them, which
+//! is a matter of microseconds as long as entries are small.
 
 use std::future::poll_fn;
 use std::mem;
@@ -17,24 +18,25 @@ use redis::aio::MultiplexedConnection;
 use redis::{Cmd, Pipeline, RedisResult, Value};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
+use tokio::task::unconstrained;
 use tokio::time::timeout;
 
 use super::source::lost;
 use crate::network::apart;
 
-/// From so many requests on that wait for an answer, those for entries are sent together.
+/// Where at least so many other requests wait for an answer, those for entries are sent together.
 const MANY: usize = 8;
 
 /// So many are sent together at most.
 const TOGETHER: usize = 32;
 
-/// Entries of this size, in bytes, are asked for one by one.
+/// After an entry of this size, in bytes, all are asked for one by one for a while.
 const LARGE: usize = 16 << 10;
 
 /// From when on it is asked whether an answer will come at all.
 const SLOW: Duration = Duration::from_millis(250);
 
-/// What is waited for.
+/// What is waited for: without its type, so that waiting is compiled once for one answer and once for many.
 type Answer<'a, T> = Pin<&'a mut (dyn Future<Output = RedisResult<T>> + Send)>;
 
 /// The connection.
@@ -45,7 +47,8 @@ struct Inner {
     connection: MultiplexedConnection,
     /// The runtime that drives the connection.
     runtime: Handle,
-    /// Requests that let others come first.
+    has_one_thread: bool,
+    /// Requests that are to be sent together.
     waiting: Mutex<Vec<Request>>,
     /// The size of the largest of the newest entries, in bytes.
     largest: AtomicUsize,
@@ -60,9 +63,11 @@ struct Request {
 impl Single {
     /// A connection of the runtime in which this is called.
     pub(super) fn new(connection: MultiplexedConnection) -> Self {
+        let runtime = Handle::current();
         Self(Arc::new(Inner {
             connection,
-            runtime: Handle::current(),
+            has_one_thread: runtime.metrics().num_workers() == 1,
+            runtime,
             waiting: Mutex::default(),
             largest: AtomicUsize::new(0),
         }))
@@ -77,19 +82,21 @@ impl Single {
 
     /// Asks for an entry, while so many other requests wait for an answer.
     pub(super) async fn load(&self, get: Cmd, others: usize) -> RedisResult<Value> {
-        // The only thread of a runtime comes to the driver when all callers have asked.
-        let is_alone = others < MANY || self.0.runtime.metrics().num_workers() == 1;
-        let loaded = match is_alone || self.0.largest.load(Ordering::Relaxed) >= LARGE {
+        let are_large = self.0.largest.load(Ordering::Relaxed) >= LARGE;
+        // An only thread comes to the driver when all callers have asked, and so writes once anyway.
+        let loaded = match others < MANY || are_large || self.0.has_one_thread {
             true => self.ask(&get).await,
             false => self.ask_with_others(get).await,
         };
-        if let Ok(Value::BulkString(entry)) = &loaded {
-            self.note_size(entry.len());
+        match &loaded {
+            Ok(Value::BulkString(entry)) => self.note_size(entry.len()),
+            Ok(_) => self.note_size(0),
+            Err(_) => {}
         }
         loaded
     }
 
-    /// Notes the size of an entry. Larger ones are forgotten little by little.
+    /// Notes the size of an entry. Larger ones are forgotten little by little; that one is overlooked does no harm.
     fn note_size(&self, bytes: usize) {
         let largest = self.0.largest.load(Ordering::Relaxed);
         let remembered = largest - largest / 64;
@@ -183,9 +190,11 @@ impl Single {
 
     /// Waits for an answer that takes long.
     ///
-    /// The driver loses a request without a word that comes in the very moment in which it closes the connection. So another
-    /// request is sent: it fails at once if that has happened, and else is answered later.
-    async fn wait_and_see<T>(&self, mut answer: Answer<'_, T>) -> RedisResult<T> {
+    /// A request that comes in the very moment in which the driver closes the connection is lost without a word. So another
+    /// one is sent: it fails at once if that has happened, and else is answered later.
+    async fn wait_and_see<T>(&self, answer: Answer<'_, T>) -> RedisResult<T> {
+        // Not by tokio's budget for the task, which may suffice for the later one and not for this one.
+        let mut answer = pin!(unconstrained(answer));
         let (ping, mut connection) = (redis::cmd("PING"), self.0.connection.clone());
         let mut later = pin!(ping.query_async::<Value>(&mut connection));
         poll_fn(|context| {
@@ -224,7 +233,9 @@ impl Turn {
 impl Drop for Turn {
     fn drop(&mut self) {
         if let Some(connection) = &self.0 {
-            mem::take(&mut *connection.waiting());
+            let unsent = mem::take(&mut *connection.waiting());
+            // Not under the lock: callers are woken.
+            drop(unsent);
         }
     }
 }

@@ -1,11 +1,12 @@
 //! Loads that many callers ask for at once, and that are sent together.
 
-use std::sync::Arc;
 use std::sync::mpsc::channel;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use cachier_backends::redis::RedisBackend;
 use cachier_backends::{Backend, Error, ErrorKind, Key};
+use futures_lite::future::{block_on, poll_once};
 use rustix::process::Signal;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -63,15 +64,17 @@ fn reads(url: &str) -> u64 {
     reads.unwrap().parse().unwrap()
 }
 
-/// The driver writes whenever a task that made a request has to wait, so that with one thread at work, of two, each is
-/// written by itself: unless they wait for each other.
-#[test]
-fn many_requests_are_written_in_one_go() {
-    let Some(server) = private(&[]) else { return };
-    let (backend, scope) = (Arc::new(backend(server.url())), scope("written"));
+/// How often the server reads what 64 callers ask for, 50 times each, in a runtime of two threads of which one is busy.
+///
+/// The driver writes whenever a task that made a request has to wait: there each request is written by itself, unless they
+/// wait for each other.
+fn reads_of_many(name: &str, value: &[u8]) -> Option<u64> {
+    let server = private(&[])?;
+    let (backend, scope) = (Arc::new(backend(server.url())), scope(name));
     let (release, released) = channel::<()>();
     runtime().block_on(async {
-        store(&backend, &key(&scope, 0), b"value").await;
+        store(&backend, &key(&scope, 0), value).await;
+        assert!(load(&backend, &key(&scope, 0)).await.is_some());
         tokio::spawn(async move { released.recv().is_ok() });
         let before = reads(server.url());
         let ask = async |backend: Arc<RedisBackend>, key: Key| {
@@ -83,9 +86,58 @@ fn many_requests_are_written_in_one_go() {
         for caller in callers.collect::<Vec<_>>() {
             caller.await.unwrap();
         }
-        let reads = reads(server.url()) - before;
-        assert!(reads < 64 * 50 / 4, "{reads}");
         drop(release);
+        Some(reads(server.url()) - before)
+    })
+}
+
+#[test]
+fn many_requests_are_written_in_one_go() {
+    let Some(reads) = reads_of_many("written", b"value") else {
+        return;
+    };
+    assert!(reads < 64 * 50 / 4, "{reads}");
+}
+
+#[test]
+fn large_entries_are_asked_for_one_by_one() {
+    let Some(reads) = reads_of_many("large", &[7; 20_000]) else {
+        return;
+    };
+    assert!(reads > 64 * 50 / 8, "{reads}");
+}
+
+#[test]
+fn a_runtime_that_ends_leaves_nobody_waiting() {
+    let Some(url) = url() else { return };
+    let (backend, key) = (backend(url), key(&scope("ended"), 0));
+    let runtime = runtime();
+    runtime.block_on(async { assert_eq!(load(&backend, &key).await, None) });
+    let (release, released) = channel::<()>();
+    let released = Arc::new(Mutex::new(released));
+    for _ in 0..2 {
+        let released = Arc::clone(&released);
+        runtime.spawn(async move {
+            released
+                .lock()
+                .is_ok_and(|released| released.recv().is_ok())
+        });
+    }
+    let mut all: Vec<_> = (0..20).map(|_| backend.load(&key)).collect();
+    let entered = runtime.enter();
+    for loading in &mut all {
+        assert!(block_on(poll_once(loading)).is_none());
+    }
+    drop(entered);
+    // Those that were sent at once.
+    all.drain(..10);
+    runtime.shutdown_background();
+    drop(release);
+    crate::support::runtime().block_on(async {
+        for loading in all {
+            let ended = timeout(Duration::from_secs(9), loading).await.unwrap();
+            assert_eq!(ended.unwrap_err().kind(), ErrorKind::Connect);
+        }
     });
 }
 
@@ -102,12 +154,15 @@ fn requests_for_callers_that_have_gone_end() {
                 .metrics()
                 .num_alive_tasks()
         };
-        let before = tasks();
+        let (before, asked_before) = (tasks(), asked(&backend));
         server.server().unwrap().signal(Signal::STOP);
         let all: Vec<Loading> = (0..100)
             .map(|_| loading(&backend, key(&scope, 0)))
             .collect();
-        until("all have asked", async || asked(&backend) >= 101).await;
+        until("all have asked", async || {
+            asked(&backend) == asked_before + 100
+        })
+        .await;
         all.iter().for_each(JoinHandle::abort);
         until("nothing is waited for", async || tasks() <= before).await;
         server.server().unwrap().signal(Signal::CONT);
@@ -155,11 +210,12 @@ fn all_who_wait_are_told_that_the_server_is_gone() {
     runtime().block_on(async {
         store(&backend, &key(&scope, 0), b"value").await;
         assert!(load(&backend, &key(&scope, 0)).await.is_some());
+        let before = asked(&backend);
         server.server().unwrap().signal(Signal::STOP);
         let all: Vec<Loading> = (0..100)
             .map(|_| loading(&backend, key(&scope, 0)))
             .collect();
-        until("all have asked", async || asked(&backend) >= 102).await;
+        until("all have asked", async || asked(&backend) == before + 100).await;
         drop(server);
         for loading in all {
             let told = timeout(Duration::from_secs(9), loading).await.unwrap();

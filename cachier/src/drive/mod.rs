@@ -137,8 +137,8 @@ impl<T: Tiers> Drive<T> {
 
     /// Takes the turns that may wait, up to one that meets the function.
     ///
-    /// What a hit does not come to is in boxes of its own, so that the future of a hit stays small. Even so it takes two
-    /// boxes: allocators keep what is freed at hand only up to a certain size, of 1 KB with glibc.
+    /// What a hit does not come to is in boxes of its own, so that the future of a hit stays small. It is still split
+    /// into two boxes, as allocators keep freed blocks at hand only up to a certain size: 1 KB with glibc.
     async fn proceed(&mut self) {
         match self.turn {
             Turn::Seek => self.turn = Turn::Act(Box::pin(self.seek()).await),
@@ -336,14 +336,12 @@ impl<T: Tiers> Drive<T> {
 /// its stack.
 #[cold]
 #[inline(never)]
-fn apart<'a, F>(make: impl FnOnce() -> F) -> BoxFuture<'a, F::Output>
+fn apart<'a, F>(make: impl FnOnce() -> F) -> Pin<Box<dyn Future<Output = F::Output> + Send + 'a>>
 where
-    F: Future<Output: 'a> + Send + 'a,
+    F: Future + Send + 'a,
 {
     Box::pin(make())
 }
-
-type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// What seeking the value came to.
 enum Step<Found> {

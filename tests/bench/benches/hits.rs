@@ -155,10 +155,10 @@ fn floors(results: &Results) -> String {
     const RATE: f64 = 0.1;
     let readings = machine::two_readings();
     let mut text = format!(
-        "\n### Floors\n\n\
-         A timed hit reads the clock twice, which takes {readings:.1} ns. If metrics took nothing else, no record, no branch that\n\
-         cannot be predicted and no cache line, then at rate 0.1 there would be left:\n\n\
-         | ours, metrics off, and a tenth of two readings : peer | |\n|---|--:|\n"
+        "\n### Floors of limits that are missed\n\n\
+         A timed hit reads the clock twice, which takes {readings:.1} ns. If metrics cost nothing but these readings, the ratios at\n\
+         rate 0.1 would be, as medians divided:\n\n\
+         | metrics off, and a tenth of two readings : peer | |\n|---|--:|\n"
     );
     let Results {
         unbounded,

@@ -22,21 +22,31 @@ impl Places {
             callers,
             servers: processors.next_back().unwrap_or(callers),
         };
-        stay(places.servers);
+        stay(&[places.servers]);
         places
     }
 
     /// Runs what is timed where callers are.
     pub(crate) fn timed<R>(&self, run: impl FnOnce() -> R) -> R {
-        stay(self.callers);
+        stay(&[self.callers]);
         let done = run();
-        stay(self.servers);
+        stay(&[self.servers]);
+        done
+    }
+
+    /// Runs something, and the threads that it starts, where callers are and where servers are.
+    pub(crate) fn anywhere<R>(&self, run: impl FnOnce() -> R) -> R {
+        stay(&[self.callers, self.servers]);
+        let done = run();
+        stay(&[self.servers]);
         done
     }
 }
 
-fn stay(processor: usize) {
+fn stay(processors: &[usize]) {
     let mut place = CpuSet::new();
-    place.set(processor);
-    sched_setaffinity(None, &place).expect("the processor is one of those allowed");
+    processors
+        .iter()
+        .for_each(|processor| place.set(*processor));
+    sched_setaffinity(None, &place).expect("the processors are among those allowed");
 }

@@ -5,7 +5,7 @@ use std::hint::black_box;
 use cachier::{RedisBackend, cachier};
 use redis::AsyncCommands;
 use redis::aio::MultiplexedConnection;
-use tokio::runtime::Builder;
+use tokio::runtime::{Builder, Runtime};
 
 use crate::compare::{Compared, Effort, Row, compare, keys, one_task, one_thread, runtime};
 use crate::value::{Report, stored};
@@ -48,7 +48,12 @@ pub(crate) fn rows(effort: Effort) -> Vec<Row> {
         Row {
             what: "redis, 64 concurrent tasks : bare multiplexed client",
             at_most: 1.2,
-            compared: by_many_tasks(server.url(), effort),
+            compared: by_many_tasks(server.url(), effort, effort.places.timed(two_threads)),
+        },
+        Row {
+            what: "the same, callers also where the server is",
+            at_most: 1.2,
+            compared: by_many_tasks(server.url(), effort, effort.places.anywhere(two_threads)),
         },
         Row {
             what: "near tier over redis : memory",
@@ -87,13 +92,15 @@ fn by_thread(url: &str, effort: Effort) -> Compared {
     })
 }
 
-fn by_many_tasks(url: &str, effort: Effort) -> Compared {
-    const TASKS: usize = 64;
+/// A runtime whose threads are callers.
+fn two_threads() -> Runtime {
     let mut builder = Builder::new_multi_thread();
-    builder.worker_threads(2).enable_all();
-    // Its threads are callers, too.
-    let runtime = effort.places.timed(|| builder.build());
-    let runtime = runtime.expect("a runtime can be had");
+    let runtime = builder.worker_threads(2).enable_all().build();
+    runtime.expect("a runtime can be had")
+}
+
+fn by_many_tasks(url: &str, effort: Effort, runtime: Runtime) -> Compared {
+    const TASKS: usize = 64;
     let connection = runtime.block_on(connected(url));
     let all = |tasks: Vec<tokio::task::JoinHandle<()>>| {
         runtime.block_on(async {
