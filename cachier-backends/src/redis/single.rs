@@ -115,6 +115,9 @@ impl Single {
     /// Requests are sent by a task of their own: a caller may be dropped, or never go on.
     fn add(&self, request: Request) {
         let mut waiting = self.waiting();
+        if waiting.is_empty() {
+            waiting.reserve(TOGETHER);
+        }
         waiting.push(request);
         let full = (waiting.len() == TOGETHER).then(|| mem::take(&mut *waiting));
         let is_first = waiting.len() == 1;
@@ -135,7 +138,8 @@ impl Single {
 
     /// Sends requests, and answers them, unless nobody waits any more.
     async fn send(&self, requests: Vec<Request>) {
-        let (mut commands, mut callers) = (Pipeline::new(), Vec::new());
+        let mut commands = Pipeline::with_capacity(requests.len());
+        let mut callers = Vec::with_capacity(requests.len());
         let wanted = |request: &Request| !request.answer.is_closed();
         for request in requests.into_iter().filter(wanted) {
             commands.add_command(request.command);
