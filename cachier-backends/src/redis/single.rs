@@ -82,27 +82,20 @@ impl Single {
 
     /// Asks for an entry, while so many other requests wait for an answer.
     pub(super) async fn load(&self, get: Cmd, others: usize) -> RedisResult<Value> {
-        let are_large = self.0.largest.load(Ordering::Relaxed) >= LARGE;
-        // An only thread comes to the driver when all callers have asked, and so writes once anyway.
-        let loaded = match others < MANY || are_large || self.0.has_one_thread {
-            true => self.ask(&get).await,
-            false => self.ask_with_others(get).await,
-        };
-        match &loaded {
-            Ok(Value::BulkString(entry)) => self.note_size(entry.len()),
-            Ok(_) => self.note_size(0),
-            Err(_) => {}
-        }
-        loaded
-    }
-
-    /// Notes the size of an entry. Larger ones are forgotten little by little; that one is overlooked does no harm.
-    fn note_size(&self, bytes: usize) {
         let largest = self.0.largest.load(Ordering::Relaxed);
-        let remembered = largest - largest / 64;
-        self.0
-            .largest
-            .store(bytes.max(remembered), Ordering::Relaxed);
+        // An only thread comes to the driver when all callers have asked, and so writes once anyway.
+        let loaded = match is_worth_company(others, largest) && !self.0.has_one_thread {
+            true => self.ask_with_others(get).await,
+            false => self.ask(&get).await,
+        };
+        let bytes = match &loaded {
+            Ok(Value::BulkString(entry)) => entry.len(),
+            _ => 0,
+        };
+        // That one is overlooked now and then does no harm.
+        let largest = remembered(self.0.largest.load(Ordering::Relaxed), bytes);
+        self.0.largest.store(largest, Ordering::Relaxed);
+        loaded
     }
 
     /// Sends a request together with those that others make meanwhile, and waits for the answer.
@@ -221,6 +214,16 @@ impl Single {
     }
 }
 
+/// Whether a request is better sent with others: while so many wait, and the largest of the newest entries has this size.
+fn is_worth_company(others: usize, largest: usize) -> bool {
+    others >= MANY && largest < LARGE
+}
+
+/// The size of the largest of the newest entries after one more. Larger ones are forgotten little by little.
+fn remembered(largest: usize, bytes: usize) -> usize {
+    bytes.max(largest - largest.div_ceil(64))
+}
+
 /// The first request's part: to send all that have come when others have run. If that does not come about, because the
 /// runtime ends, they are not left to wait.
 struct Turn(Option<Single>);
@@ -255,4 +258,35 @@ async fn let_others_run() {
         Poll::Pending
     })
     .await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_many_ask_together_and_only_while_entries_are_small() {
+        assert!(is_worth_company(MANY, 0));
+        assert!(!is_worth_company(MANY - 1, 0));
+        assert!(is_worth_company(MANY, LARGE - 1));
+        assert!(!is_worth_company(MANY, LARGE));
+    }
+
+    #[test]
+    fn a_large_entry_counts_until_many_small_ones_have_come() {
+        let mut largest = remembered(100, 2 * LARGE);
+        assert_eq!(largest, 2 * LARGE);
+        for _ in 0..40 {
+            largest = remembered(largest, 100);
+        }
+        assert!(largest >= LARGE, "{largest}");
+        for _ in 0..10 {
+            largest = remembered(largest, 100);
+        }
+        assert!(largest < LARGE, "{largest}");
+        for _ in 0..1_000 {
+            largest = remembered(largest, 0);
+        }
+        assert_eq!(largest, 0);
+    }
 }
