@@ -60,6 +60,7 @@ fn a_pool_of_the_program_serves() {
         SqlBackend::with_sqlite_pool(pool).table("other").unwrap()
     };
     own_client::serves(hand_over, &key(1));
+    own_client::serves_when_its_runtime_has_ended(hand_over, &key(1));
 }
 
 #[test]

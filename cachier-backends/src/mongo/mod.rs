@@ -85,7 +85,8 @@ impl MongoBackend {
     /// [indexes](Self::create_indexes) are the program's to make.
     ///
     /// It belongs to the tokio runtime in which it is handed over: one with several threads serves every kind of caller,
-    /// one with a single thread all but synchronous callers on that very thread, who get an error at once.
+    /// one with a single thread all but synchronous callers on that very thread, who get an error at once. When that
+    /// has ended, all get errors: the driver watches its servers there.
     #[must_use]
     #[allow(
         clippy::needless_pass_by_value,
@@ -99,7 +100,8 @@ impl MongoBackend {
     /// to make.
     ///
     /// It belongs to the tokio runtime in which it is handed over: one with several threads serves every kind of caller,
-    /// one with a single thread all but synchronous callers on that very thread, who get an error at once.
+    /// one with a single thread all but synchronous callers on that very thread, who get an error at once. When that
+    /// has ended, all get errors: the driver watches its servers there.
     #[must_use]
     pub fn with_collection(collection: Collection<Document>) -> Self {
         let store_name = format!("mongodb, {}", collection.namespace());

@@ -1,19 +1,16 @@
 //! One client for each runtime that uses a store: its connections live and die with the runtime that opened them.
 
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
 
-use tokio::runtime::RuntimeFlavor::CurrentThread;
 use tokio::runtime::{Handle, Id};
-use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::apart::apart;
+use super::given::Given;
 use super::lazily::Lazily;
-use super::runtime::{self, AbortOnDrop, Place};
+use super::runtime::{self, Place, joined};
 use super::thread_homes::ThreadHomes;
 #[cfg(any(
     feature = "redis",
@@ -54,25 +51,6 @@ enum Source<C> {
     Given(Given<C>),
 }
 
-/// The program's client.
-struct Given<C> {
-    client: C,
-    /// Where it was handed over, and so where its connections live.
-    runtime: Option<Handle>,
-    driver: Arc<Driver>,
-}
-
-/// How long a runtime that another thread drives takes at most to run a task.
-const LOOK: Duration = Duration::from_millis(100);
-
-/// Who drives a runtime that has but one thread.
-struct Driver {
-    /// The thread that was last seen to drive it.
-    last: Mutex<ThreadId>,
-    /// Whether a task of the runtime is to look once more.
-    is_looked_for: AtomicBool,
-}
-
 impl<C: Clone + Send + Sync + 'static> Clients<C> {
     /// Clients that `connect` makes, which must not wait for longer than it takes to connect.
     pub(crate) fn new<F>(connect: impl Fn(Home) -> F + Send + Sync + 'static) -> Self
@@ -87,16 +65,7 @@ impl<C: Clone + Send + Sync + 'static> Clients<C> {
     /// The program's own client, for all. Its connections belong to the runtime of the calling code, if there is one; if
     /// that has but one thread, a synchronous caller on that thread is told that it cannot be served.
     pub(crate) fn given(client: C) -> Self {
-        let given = Given {
-            client,
-            runtime: Handle::try_current().ok(),
-            driver: Arc::new(Driver {
-                last: Mutex::new(thread::current().id()),
-                is_looked_for: AtomicBool::new(false),
-            }),
-        };
-        given.look_who_drives();
-        Self::of(Source::Given(given))
+        Self::of(Source::Given(Given::new(client)))
     }
 
     fn of(source: Source<C>) -> Self {
@@ -154,7 +123,7 @@ impl<C: Clone + Send + Sync + 'static> Clients<C> {
     {
         let clients = Arc::clone(&self.0);
         let runtime = match &self.0.source {
-            Source::Given(given) => given.runtime.clone(),
+            Source::Given(given) => given.runtime().cloned(),
             Source::Connect(_) => None,
         };
         Undo::on(runtime, move || async move {
@@ -185,98 +154,6 @@ impl<C: Clone + Send + Sync + 'static> Clients<C> {
         let tasks: Vec<_> = self.0.by_runtime().iter().map(of_tasks).collect();
         let all = tasks.into_iter().chain(self.0.threads.clients());
         all.filter_map(|client| client.get().cloned()).collect()
-    }
-}
-
-impl<C> Given<C> {
-    /// Whether the connections come to a standstill while this thread waits for them.
-    async fn is_driven_by_this_thread(&self) -> Result<bool, Error> {
-        let Some(runtime) = self.of_one_thread() else {
-            return Ok(false);
-        };
-        if self.driver.is_this_thread() {
-            // Another thread may have begun to drive it, and is seen then by the next caller.
-            self.look_who_drives();
-            return Ok(true);
-        }
-        // One of the runtime's threads for what blocks, or the one that drives it by now.
-        let belongs = Handle::try_current().is_ok_and(|current| current.id() == runtime.id());
-        Ok(belongs && !self.is_driven_by_another(runtime).await?)
-    }
-
-    /// Whether the runtime comes to run a task while this thread waits.
-    async fn is_driven_by_another(&self, runtime: &Handle) -> Result<bool, Error> {
-        let driver = Arc::clone(&self.driver);
-        let look = AbortOnDrop(runtime.spawn(async move { driver.note() }));
-        let seen = runtime::own()?.spawn(async move {
-            let AbortOnDrop(look) = &mut { look };
-            timeout(LOOK, look).await.is_ok()
-        });
-        let is_seen = seen.await.unwrap_or(false);
-        if !is_seen {
-            // If it is this thread that drives it, the next caller need not look for as long.
-            self.look_who_drives();
-        }
-        Ok(is_seen)
-    }
-
-    /// Has the thread noted that drives the runtime, as soon as one does.
-    fn look_who_drives(&self) {
-        let Some(runtime) = self.of_one_thread() else {
-            return;
-        };
-        if !self.driver.is_looked_for.swap(true, Ordering::Relaxed) {
-            let driver = Arc::clone(&self.driver);
-            runtime.spawn(async move {
-                driver.is_looked_for.store(false, Ordering::Relaxed);
-                driver.note();
-            });
-        }
-    }
-
-    /// The runtime, if it has but one thread.
-    fn of_one_thread(&self) -> Option<&Handle> {
-        let runtime = self.runtime.as_ref();
-        runtime.filter(|runtime| runtime.runtime_flavor() == CurrentThread)
-    }
-}
-
-impl Driver {
-    fn note(&self) {
-        *self.last() = thread::current().id();
-    }
-
-    fn is_this_thread(&self) -> bool {
-        *self.last() == thread::current().id()
-    }
-
-    fn last(&self) -> MutexGuard<'_, ThreadId> {
-        self.last.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl<C: Clone> Given<C> {
-    /// Runs an operation: right here in a runtime, else on the client's own, else on cachier's.
-    async fn run<T, O, F>(&self, operation: Operation, work: O) -> Result<T, Error>
-    where
-        T: Send + 'static,
-        O: FnOnce(C) -> F,
-        F: Future<Output = Result<T, Error>> + Send + 'static,
-    {
-        let place = Place::here();
-        if !matches!(place, Place::Caller(_)) && self.is_driven_by_this_thread().await? {
-            return Err(waits_for_itself(operation));
-        }
-        let work = work(self.client.clone());
-        match (place, self.runtime.clone()) {
-            (Place::Caller(_), _) => work.await,
-            // By way of cachier's: what a thread of the client's runtime itself adds there waits for that very thread.
-            (_, Some(runtime)) => {
-                joined(runtime::own()?.spawn(async move { joined(runtime.spawn(work)).await }))
-                    .await
-            }
-            (_, None) => joined(runtime::own()?.spawn(work)).await,
-        }
     }
 }
 
@@ -393,31 +270,6 @@ impl<C> Drop for Forget<C> {
             drop(forgotten);
         }
     }
-}
-
-/// What a task on another runtime comes to; it is aborted when this is dropped.
-async fn joined<T>(task: JoinHandle<Result<T, Error>>) -> Result<T, Error> {
-    let mut task = AbortOnDrop(task);
-    (&mut task.0).await.unwrap_or_else(|ended| {
-        let error = Error::new(
-            ErrorKind::Io,
-            Operation::Load,
-            "the runtime of the backend has ended",
-        );
-        Err(error.with_source(ended))
-    })
-}
-
-fn waits_for_itself(operation: Operation) -> Error {
-    Error::new(
-        ErrorKind::Io,
-        operation,
-        "this thread waits for the store, and should drive the program's connections to it meanwhile",
-    )
-    .with_hint(
-        "hand the client over in a multi-thread runtime, call a function that is async, or let cachier connect by itself",
-    )
-    .of_the_caller()
 }
 
 fn too_late(operation: Operation) -> Error {

@@ -4,6 +4,7 @@ mod apart;
 #[cfg(any(feature = "redis", feature = "postgres"))]
 mod changes;
 mod clients;
+mod given;
 mod lazily;
 mod round_trips;
 mod runtime;

@@ -62,6 +62,19 @@ impl<T> Drop for AbortOnDrop<T> {
     }
 }
 
+/// What a task on another runtime comes to; it is aborted when this is dropped.
+pub(super) async fn joined<T>(task: JoinHandle<Result<T, Error>>) -> Result<T, Error> {
+    let mut task = AbortOnDrop(task);
+    (&mut task.0).await.unwrap_or_else(|ended| {
+        let error = Error::new(
+            ErrorKind::Io,
+            Operation::Load,
+            "the runtime of the backend has ended",
+        );
+        Err(error.with_source(ended))
+    })
+}
+
 /// A runtime for a thread that blocks. It may be dropped anywhere, in a task too: it waits for nothing then.
 pub(super) struct ThreadRuntime(Option<Runtime>);
 

@@ -120,7 +120,8 @@ impl RedisBackend {
     /// changes by the age of what they hold. Its response timeout bounds what an operation takes.
     ///
     /// It belongs to the tokio runtime in which it is handed over: one with several threads serves every kind of caller,
-    /// one with a single thread all but synchronous callers on that very thread, who get an error at once.
+    /// one with a single thread all but synchronous callers on that very thread, who get an error at once. When that
+    /// has ended, it connects anew on the runtime of whoever asks, after an error for the first.
     #[must_use]
     pub fn with_connection_manager(manager: ConnectionManager) -> Self {
         let server = Self::server(

@@ -74,7 +74,8 @@ impl S3Backend {
     /// Entries in a bucket that the program's own client reaches, with the region, timeouts and retries of that client.
     ///
     /// It belongs to the tokio runtime in which it is handed over: one with several threads serves every kind of caller,
-    /// one with a single thread all but synchronous callers on that very thread, who get an error at once.
+    /// one with a single thread all but synchronous callers on that very thread, who get an error at once. When that
+    /// has ended, it connects anew on the runtime of whoever asks.
     #[must_use]
     pub fn with_client(bucket: impl Into<String>, client: Client) -> Self {
         let settings = Settings::of_client(client);

@@ -199,18 +199,18 @@ impl<D: sqlx::Database> Taken<D> {
     /// Keeps the connection for others, unless what it came to says that it is broken.
     pub(super) fn keep(self, came_to: Option<&sqlx::Error>) {
         let is_sound = !came_to.is_some_and(is_broken);
-        let Self::Own {
-            connection, from, ..
-        } = self
-        else {
-            return;
-        };
-        if is_sound {
-            from.idle().push(connection);
-        } else {
-            // The server has gone, and with it the others.
-            let broken = std::mem::take(&mut *from.idle());
-            drop(broken);
+        match self {
+            Self::Own {
+                connection, from, ..
+            } if is_sound => from.idle().push(connection),
+            Self::Own { from, .. } => {
+                // The server has gone, and with it the others.
+                let broken = std::mem::take(&mut *from.idle());
+                drop(broken);
+            }
+            // The pool keeps it when it is dropped.
+            Self::Given(_) if is_sound => {}
+            Self::Given(_) => self.close(),
         }
     }
 

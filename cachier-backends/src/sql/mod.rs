@@ -133,7 +133,8 @@ impl SqlBackend {
     /// than with [`from_url`](Self::from_url).
     ///
     /// It belongs to the tokio runtime in which it is handed over: one with several threads serves every kind of caller,
-    /// one with a single thread all but synchronous callers on that very thread, who get an error at once.
+    /// one with a single thread all but synchronous callers on that very thread, who get an error at once. When that
+    /// has ended, it connects anew on the runtime of whoever asks, after an error for each connection it had.
     #[cfg(feature = "sqlite")]
     #[must_use]
     pub fn with_sqlite_pool(pool: sqlx::SqlitePool) -> Self {
@@ -150,7 +151,8 @@ impl SqlBackend {
     /// than with [`from_url`](Self::from_url). Notifications come over one connection more, outside the pool.
     ///
     /// It belongs to the tokio runtime in which it is handed over: one with several threads serves every kind of caller,
-    /// one with a single thread all but synchronous callers on that very thread, who get an error at once.
+    /// one with a single thread all but synchronous callers on that very thread, who get an error at once. When that
+    /// has ended, it connects anew on the runtime of whoever asks, after an error for each connection it had.
     #[cfg(feature = "postgres")]
     #[must_use]
     pub fn with_postgres_pool(pool: sqlx::PgPool) -> Self {
@@ -166,7 +168,8 @@ impl SqlBackend {
     /// than with [`from_url`](Self::from_url).
     ///
     /// It belongs to the tokio runtime in which it is handed over: one with several threads serves every kind of caller,
-    /// one with a single thread all but synchronous callers on that very thread, who get an error at once.
+    /// one with a single thread all but synchronous callers on that very thread, who get an error at once. When that
+    /// has ended, it connects anew on the runtime of whoever asks, after an error for each connection it had.
     #[cfg(feature = "mysql")]
     #[must_use]
     pub fn with_mysql_pool(pool: sqlx::MySqlPool) -> Self {

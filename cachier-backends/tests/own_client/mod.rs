@@ -4,31 +4,52 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use cachier_backends::{Backend, Key, LeaseReply, StoreReply, StoreRequest, blocking};
+use cachier_backends::{Backend, Error, Key, LeaseReply, StoreReply, StoreRequest, blocking};
 use futures_lite::future::block_on;
 use tokio::runtime::Builder;
 use tokio::sync::oneshot;
-use tokio::task::yield_now;
+use tokio::task::{JoinSet, yield_now};
+use tokio::time::timeout;
 
 const LIMIT: Duration = Duration::from_secs(30);
 
 /// Tries what `hand_over` makes, on entries of this key.
 pub(crate) fn serves<B: Backend + 'static>(hand_over: impl AsyncFn() -> B, key: &Key) {
     serves_all_of_a_runtime_with_threads(&hand_over, key);
+    outlives_other_runtimes_that_used_it(&hand_over, key);
+    answers_in_time_when_its_runtime_has_ended(&hand_over, key);
     says_that_one_thread_cannot_wait_for_itself(&hand_over, key);
     looks_who_drives_a_runtime_of_one_thread(&hand_over, key);
     serves_threads_beside_a_runtime_of_one_thread(&hand_over, key);
+}
+
+/// Tries a client that connects anew on the runtime of its caller, when its own has ended.
+#[allow(dead_code, reason = "not every client does")]
+pub(crate) fn serves_when_its_runtime_has_ended<B: Backend>(
+    hand_over: impl AsyncFn() -> B,
+    key: &Key,
+) {
+    for ended in [with_threads(), one_thread()] {
+        let backend = ended.block_on(hand_over());
+        ended.block_on(used(&backend, key));
+        drop(ended);
+        let threads = with_threads();
+        threads.block_on(async {
+            // Each error takes a connection away that has ended with its runtime.
+            let mut errors = 0;
+            while let Err(error) = tried(&backend, key).await {
+                errors += 1;
+                assert!(errors < 10, "{error}");
+            }
+        });
+    }
 }
 
 fn serves_all_of_a_runtime_with_threads<B: Backend + 'static>(
     hand_over: &impl AsyncFn() -> B,
     key: &Key,
 ) {
-    let threads = Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .unwrap();
+    let threads = with_threads();
     let backend = Arc::new(threads.block_on(hand_over()));
     let waits = |backend: &B, key: &Key| blocking::inline(LIMIT, || block_on(used(backend, key)));
     threads.block_on(used(&*backend, key));
@@ -44,6 +65,39 @@ fn serves_all_of_a_runtime_with_threads<B: Backend + 'static>(
     let (of_task, key_of_task) = (Arc::clone(&backend), key.clone());
     let task = threads.spawn_blocking(move || waits(&of_task, &key_of_task));
     threads.block_on(task).unwrap();
+}
+
+/// What was opened for the tasks of a runtime does not end with it: others are given it.
+fn outlives_other_runtimes_that_used_it<B: Backend + 'static>(
+    hand_over: &impl AsyncFn() -> B,
+    key: &Key,
+) {
+    let threads = with_threads();
+    let backend = Arc::new(threads.block_on(hand_over()));
+    for _ in 0..10 {
+        one_thread().block_on(async {
+            let mut loads = JoinSet::new();
+            for _ in 0..8 {
+                let (backend, key) = (Arc::clone(&backend), key.clone());
+                loads.spawn(async move { backend.load(&key).await.unwrap() });
+            }
+            loads.join_all().await
+        });
+        block_on(used(&*backend, key));
+    }
+}
+
+/// Not every client can do without the runtime in which it was made; none keeps its callers waiting.
+fn answers_in_time_when_its_runtime_has_ended<B: Backend>(
+    hand_over: &impl AsyncFn() -> B,
+    key: &Key,
+) {
+    for ended in [with_threads(), one_thread()] {
+        let backend = ended.block_on(hand_over());
+        drop(ended);
+        let asked = async { timeout(LIMIT, backend.load(key)).await };
+        let _served_or_not = with_threads().block_on(asked).expect("an answer in time");
+    }
 }
 
 /// The thread that waits is the one that should drive the connections.
@@ -124,18 +178,28 @@ fn looks_who_drives_a_runtime_of_one_thread<B: Backend>(
 
 /// Every kind of operation of a call.
 async fn used(backend: &impl Backend, key: &Key) {
-    backend.remove(key).await.unwrap();
-    let lease = backend.lease(key, None, LIMIT).await.unwrap();
+    tried(backend, key).await.unwrap();
+}
+
+async fn tried(backend: &impl Backend, key: &Key) -> Result<(), Error> {
+    backend.remove(key).await?;
+    let lease = backend.lease(key, None, LIMIT).await?;
     let LeaseReply::Granted(lease) = lease else {
         panic!("{lease:?}");
     };
     let request = StoreRequest::new(b"entry", std::time::SystemTime::now()).under(lease);
-    let stored = backend.store(key, request).await.unwrap();
+    let stored = backend.store(key, request).await?;
     assert_eq!(stored, StoreReply::Stored { evicted: 0 });
-    let loaded = backend.load(key).await.unwrap();
+    let loaded = backend.load(key).await?;
     assert_eq!(loaded.unwrap().bytes, b"entry");
-    let usage = backend.usage(key.scope()).await.unwrap();
+    let usage = backend.usage(key.scope()).await?;
     assert_eq!(usage.entries, Some(1));
+    Ok(())
+}
+
+fn with_threads() -> tokio::runtime::Runtime {
+    let mut builder = Builder::new_multi_thread();
+    builder.worker_threads(2).enable_all().build().unwrap()
 }
 
 fn one_thread() -> tokio::runtime::Runtime {

@@ -258,4 +258,5 @@ fn a_connection_of_the_program_serves() {
         RedisBackend::with_connection_manager(client.get_connection_manager().await.unwrap())
     };
     own_client::serves(hand_over, &key(&scope("own"), 1));
+    own_client::serves_when_its_runtime_has_ended(hand_over, &key(&scope("own"), 1));
 }

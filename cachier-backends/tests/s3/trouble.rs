@@ -247,4 +247,5 @@ fn a_client_of_the_program_serves() {
     let Some(place) = place() else { return };
     let hand_over = async || S3Backend::with_client(&place.bucket, client(place)).prefix("own");
     own_client::serves(hand_over, &key(&scope("own"), 1));
+    own_client::serves_when_its_runtime_has_ended(hand_over, &key(&scope("own"), 1));
 }
