@@ -64,7 +64,7 @@ impl Clock {
     /// Monotonic nanoseconds since the origin of [`now`](Self::now), as of the last tick of the operating system.
     ///
     /// Costs about 4 ns and lags behind by 1 to 10 ms on Linux; elsewhere it is `now`. The two run on different
-    /// hardware and drift apart by some parts in a million: take differences between readings of the same kind.
+    /// hardware, so the ticker thread brings them together again once a second.
     #[inline]
     pub fn coarse(&self) -> u64 {
         match &self.0 {
@@ -113,57 +113,120 @@ pub(crate) fn nanos(duration: Duration) -> u64 {
 const MANUAL_START: u64 = 3_600_000_000_000;
 const MANUAL_DATE: Duration = Duration::from_secs(1_704_067_200);
 
-/// Calibrates the time stamp counter, which takes up to 200 ms: done by the ticker thread, never by a caller.
-pub(crate) fn calibrate() {
-    system::calibrate();
+/// Calibrates the time stamp counter at first, which takes up to 200 ms, and ties it to the operating system's clock once
+/// more: done by the ticker thread every second, never by a caller.
+pub(crate) fn tie() {
+    system::tie();
+}
+
+/// The time stamp counter and the operating system's clock, held together.
+///
+/// The pace of the counter is measured once and not quite right, and the operating system's clock is set right by its
+/// network: within a month the two may come apart by minutes. And a machine that sleeps may stop or reset the one and
+/// not the other.
+struct Tie {
+    /// What makes nanoseconds of the counter into time. Wraps around, as does the next.
+    offset: AtomicU64,
+    /// By how much this time is ahead of the operating system's.
+    lead: AtomicU64,
+}
+
+/// What comes apart by more than this in a second has not drifted: the machine has slept. In nanoseconds.
+const SLEPT: u64 = 1_000_000_000;
+
+impl Tie {
+    const fn new() -> Self {
+        Self {
+            offset: AtomicU64::new(0),
+            lead: AtomicU64::new(0),
+        }
+    }
+
+    #[inline]
+    fn of_counter(&self, nanos: u64) -> u64 {
+        nanos.wrapping_add(self.offset.load(Ordering::Relaxed))
+    }
+
+    #[inline]
+    fn of_system(&self, nanos: u64) -> u64 {
+        nanos.wrapping_add(self.lead.load(Ordering::Relaxed))
+    }
+
+    /// Both show the same moment: the counter's time begins as that of the system.
+    fn begin(&self, counter: u64, system: u64) {
+        self.offset
+            .store(system.wrapping_sub(counter), Ordering::Relaxed);
+    }
+
+    /// Both show the same moment: has them agree again. The counter's time goes on evenly, and the other one follows it,
+    /// unless it is the counter that cannot be relied on.
+    fn renew(&self, counter: u64, system: u64) {
+        let ahead = self
+            .of_counter(counter)
+            .wrapping_sub(self.of_system(system));
+        if ahead.cast_signed().unsigned_abs() > SLEPT {
+            self.offset.fetch_sub(ahead, Ordering::Relaxed);
+        } else {
+            self.lead.fetch_add(ahead, Ordering::Relaxed);
+        }
+    }
 }
 
 mod system {
     use std::sync::OnceLock;
 
-    /// The time stamp counter, tied to the operating system's clock at one moment.
+    use super::Tie;
+
+    /// The time stamp counter.
     struct Counter {
         quanta: quanta::Clock,
-        start_ticks: u64,
-        start_nanos: u64,
         /// Nanoseconds in 2^32 ticks: a power of two, so that a reading takes one multiplication and no division.
         pace: u64,
     }
 
     static COUNTER: OnceLock<Counter> = OnceLock::new();
+    static TIE: Tie = Tie::new();
 
-    pub(super) fn calibrate() {
-        COUNTER.get_or_init(|| {
-            let quanta = quanta::Clock::new();
-            let (start_ticks, start_nanos) = (quanta.raw(), os::now());
-            let pace = quanta.delta_as_nanos(0, 1 << 32);
-            Counter {
-                quanta,
-                start_ticks,
-                start_nanos,
-                pace,
-            }
-        });
+    pub(super) fn tie() {
+        if let Some(counter) = COUNTER.get() {
+            TIE.renew(counter.nanos(), os::now());
+            return;
+        }
+        let counter = Counter::calibrated();
+        TIE.begin(counter.nanos(), os::now());
+        // Only now, so that nobody reads it untied.
+        COUNTER.get_or_init(|| counter);
     }
 
     #[inline]
     pub(super) fn now() -> u64 {
         match COUNTER.get() {
-            Some(counter) => counter.now(),
+            Some(counter) => TIE.of_counter(counter.nanos()),
             None => os::now(),
         }
     }
 
     impl Counter {
+        fn calibrated() -> Self {
+            let quanta = quanta::Clock::new();
+            let pace = quanta.delta_as_nanos(0, 1 << 32);
+            Self { quanta, pace }
+        }
+
         #[inline]
-        fn now(&self) -> u64 {
-            // Processors may differ by some ticks.
-            let ticks = self.quanta.raw().saturating_sub(self.start_ticks);
-            self.start_nanos + ((u128::from(ticks) * u128::from(self.pace)) >> 32) as u64
+        fn nanos(&self) -> u64 {
+            ((u128::from(self.quanta.raw()) * u128::from(self.pace)) >> 32) as u64
         }
     }
 
-    pub(super) use os::coarse;
+    #[cfg(target_os = "linux")]
+    #[inline]
+    pub(super) fn coarse() -> u64 {
+        TIE.of_system(os::coarse())
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    pub(super) use now as coarse;
 
     #[cfg(target_os = "linux")]
     mod os {
@@ -195,10 +258,6 @@ mod system {
             static ORIGIN: OnceLock<Instant> = OnceLock::new();
             super::super::nanos(ORIGIN.get_or_init(Instant::now).elapsed())
         }
-
-        pub(crate) fn coarse() -> u64 {
-            super::now()
-        }
     }
 }
 
@@ -222,19 +281,52 @@ mod tests {
     }
 
     #[test]
-    fn both_readings_of_the_system_clock_agree_to_a_tick_before_and_after_calibration() {
+    fn both_readings_of_the_system_clock_agree_to_a_tick_whenever_they_are_tied() {
         let clock = Clock::default();
-        for _ in 0..2 {
+        for _ in 0..3 {
             let (before, coarse, after) = (clock.now(), clock.coarse(), clock.now());
             assert!(before <= after);
             let ahead = coarse.saturating_sub(after);
             assert!(ahead <= 1_000_000, "coarse is ahead by {ahead} ns");
             let behind = before.saturating_sub(coarse);
             assert!(behind < 50_000_000, "coarse lags by {behind} ns");
-            calibrate();
+            tie();
         }
         assert!(clock.wall() > Clock::manual().wall());
         assert_eq!(format!("{clock:?}"), "Clock::system");
+    }
+
+    const SECOND: u64 = 1_000_000_000;
+
+    #[test]
+    fn a_month_of_drift_does_not_part_the_readings_and_sets_none_of_them_back() {
+        for pace in [SECOND - 100_000, SECOND + 100_000] {
+            let tie = Tie::new();
+            let (mut counter, mut system) = (4 * SECOND + 77, 5 * SECOND - 77);
+            tie.begin(counter, system);
+            let mut before = tie.of_counter(counter);
+            assert_eq!(before, system);
+            for _ in 0..30 * 86_400 {
+                (counter, system) = (counter + pace, system + SECOND);
+                let now = tie.of_counter(counter);
+                assert_eq!(now - before, pace);
+                assert!(now.abs_diff(tie.of_system(system)) <= 100_000);
+                tie.renew(counter, system);
+                assert_eq!(tie.of_system(system), now);
+                before = now;
+            }
+        }
+    }
+
+    #[test]
+    fn a_counter_that_was_reset_or_went_on_while_the_machine_slept_goes_on_with_the_system() {
+        let tie = Tie::new();
+        tie.begin(1_000 * SECOND, 2_000 * SECOND);
+        for (counter, system) in [(0, 2_010 * SECOND), (5_000 * SECOND, 2_011 * SECOND)] {
+            tie.renew(counter, system);
+            assert_eq!(tie.of_counter(counter), system);
+            assert_eq!(tie.of_system(system), system);
+        }
     }
 
     #[test]

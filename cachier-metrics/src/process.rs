@@ -4,7 +4,7 @@ use std::sync::{Mutex, Once, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use crate::clock::calibrate;
+use crate::clock::tie;
 use crate::metrics::CacheMetrics;
 
 static FUNCTIONS: Mutex<Vec<&'static CacheMetrics>> = Mutex::new(Vec::new());
@@ -33,8 +33,8 @@ fn start_ticker() {
     STARTED.call_once(|| {
         let ticker = thread::Builder::new().name("cachier-ticker".to_owned());
         let _ = ticker.spawn(|| {
-            calibrate();
             loop {
+                tie();
                 tick_all();
                 thread::sleep(Duration::from_secs(1));
             }
