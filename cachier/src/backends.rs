@@ -40,19 +40,29 @@ impl Guarded {
         })
     }
 
-    /// Whether an operation may be sent to the backend now.
+    /// Whether an operation may be sent to the backend now; it may be the probe of a breaker that is open, so its outcome is
+    /// to be [learned](Self::learn).
     pub(crate) fn ask(&self, operation: Operation, world: &World) -> Result<(), Error> {
         if self.is_calm.load(Ordering::Acquire) {
             return Ok(());
         }
         match self.breaker().ask(world.clock.now()) {
             Permit::Granted => Ok(()),
-            Permit::Refused => {
-                let message = "the backend failed repeatedly and is not asked for the time being";
-                let error = Error::new(ErrorKind::BreakerOpen, operation, message);
-                Err(error.at(self.backend.store_name()))
-            }
+            Permit::Refused => Err(self.breaker_open(operation)),
         }
+    }
+
+    /// The same for an operation that is no probe, and of which nothing is learned.
+    pub(crate) fn ask_aside(&self, operation: Operation) -> Result<(), Error> {
+        if self.is_open() {
+            return Err(self.breaker_open(operation));
+        }
+        Ok(())
+    }
+
+    fn breaker_open(&self, operation: Operation) -> Error {
+        let message = "the backend failed repeatedly and is not asked for the time being";
+        Error::new(ErrorKind::BreakerOpen, operation, message).at(self.backend.store_name())
     }
 
     /// Tells the breaker how an operation went.

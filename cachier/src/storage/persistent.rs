@@ -115,48 +115,63 @@ impl Persistent {
         operation: Operation,
         work: impl AsyncFnOnce(&Target) -> Result<R, Error>,
     ) -> Result<R, Error> {
-        let function = session.function();
-        let asked = self.target(function).and_then(|target| {
-            target.store.ask(operation, function.world)?;
-            Ok(target)
-        });
-        let target = asked.inspect_err(|error| session.failed(error))?;
+        let world = session.function().world;
+        let ask = |store: &Guarded| store.ask(operation, world);
+        let target = self.asked(session, ask)?;
         // Pinned here: what is handed on by value would be kept twice at each step.
         let work = pin!(work(&target));
         let result = session.operate(operation, work).await;
-        target.store.learn(&result, function.world);
+        target.store.learn(&result, world);
         result
     }
 
-    /// As [`operate`](Self::operate), for work that may be done twice: it is tried once more when a connection was lost.
+    /// As [`operate`](Self::operate), for work that may be done twice.
     async fn operate_twice<R>(
         &self,
         session: &Session<'_>,
         operation: Operation,
         work: impl AsyncFnOnce(&Target) -> Result<R, Error> + Clone,
     ) -> Result<R, Error> {
-        self.operate(session, operation, async |target| {
-            match work.clone()(target).await {
-                // Boxed: the many operations that succeed at once keep no room for it.
-                Err(error) if error.kind() == ErrorKind::Connect => {
-                    Box::pin(async {
-                        // Not all at once: many callers may have lost the same connection.
-                        let pause = Duration::from_millis(fastrand::u64(5..25));
-                        Timer::of_system().sleep(pause).await;
-                        work(target).await
-                    })
-                    .await
-                }
-                done => done,
-            }
-        })
-        .await
+        self.operate(session, operation, async |target| target.twice(work).await)
+            .await
+    }
+
+    /// The target, if its store may be asked; that it may not is counted.
+    fn asked(
+        &self,
+        session: &Session<'_>,
+        ask: impl FnOnce(&Guarded) -> Result<(), Error>,
+    ) -> Result<Arc<Target>, Error> {
+        let target = self.target(session.function());
+        target
+            .and_then(|target| ask(&target.store).map(|()| target))
+            .inspect_err(|error| session.failed(error))
     }
 }
 
 impl Target {
     fn key(&self, hash: KeyHash) -> Key {
         Key::new(Arc::clone(&self.scope), self.version, hash)
+    }
+
+    /// Does the work, once more when a connection was lost.
+    async fn twice<R>(
+        &self,
+        work: impl AsyncFnOnce(&Self) -> Result<R, Error> + Clone,
+    ) -> Result<R, Error> {
+        match work.clone()(self).await {
+            // Boxed: the many operations that succeed at once keep no room for it.
+            Err(error) if error.kind() == ErrorKind::Connect => {
+                Box::pin(async {
+                    // Not all at once: many callers may have lost the same connection.
+                    let pause = Duration::from_millis(fastrand::u64(5..25));
+                    Timer::of_system().sleep(pause).await;
+                    work(self).await
+                })
+                .await
+            }
+            done => done,
+        }
     }
 }
 
@@ -361,11 +376,13 @@ impl Tiers for Persistent {
         ))
     }
 
+    /// The breaker learns nothing of how this goes: it may need rights that calls do without, and time that they do not
+    /// have.
     async fn usage(&self, session: &Session<'_>) -> Result<Usage, Error> {
-        let usage = self.operate_twice(session, Operation::Load, async move |target| {
-            target.store.backend.usage(&target.scope).await
-        });
-        usage.await
+        let target = self.asked(session, |store| store.ask_aside(Operation::Load))?;
+        let usage =
+            target.twice(async |target: &Target| target.store.backend.usage(&target.scope).await);
+        session.operate(Operation::Load, pin!(usage)).await
     }
 }
 

@@ -1,7 +1,7 @@
 //! What those are told who listen to `tracing`.
 
 use std::fmt::{Debug, Write};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use cachier::testing::{Clock, isolated};
@@ -9,7 +9,7 @@ use cachier::{CallOptions, ErrorKind, cachier};
 use cachier_tests::backend::{Fault, MapBackend};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
-use tracing::{Event, Level, Metadata};
+use tracing::{Dispatch, Event, Level, Metadata};
 
 #[test]
 fn each_call_is_explained() {
@@ -104,6 +104,10 @@ fn a_recomputation_that_fails_in_the_background_is_told_of() {
 
 /// The events of cachier on this thread.
 fn listening(run: impl FnOnce()) -> Vec<(Level, String)> {
+    // As long as there has been but one listener, tracing asks only the thread that first comes by whether it listens, and
+    // takes its answer for that of all.
+    static ANOTHER: OnceLock<Dispatch> = OnceLock::new();
+    ANOTHER.get_or_init(|| Dispatch::new(Log::default()));
     let log = Log::default();
     tracing::subscriber::with_default(log.clone(), run);
     let mut events = log.0.lock().unwrap_or_else(PoisonError::into_inner);

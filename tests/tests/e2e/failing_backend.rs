@@ -245,6 +245,39 @@ fn a_store_that_only_refuses_to_write_is_still_read() {
 }
 
 #[test]
+fn what_the_store_holds_is_asked_for_aside_from_the_breaker() {
+    #[cachier(backend = registered("map"))]
+    fn double(number: u64) -> u64 {
+        number * 2
+    }
+
+    with_map(|map| {
+        double(21);
+        map.set(Fault::Fails(ErrorKind::Denied));
+        for _ in 0..2 * cachier::global_params().breaker_threshold {
+            let error = double::usage().unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Denied, "the breaker stays closed");
+        }
+        map.set(Fault::None);
+        let call = double::call_detailed(CallOptions::new(), 21);
+        assert_eq!(call.outcome, Outcome::Hit);
+
+        map.set(Fault::Fails(ErrorKind::Io));
+        for number in 0..u64::from(cachier::global_params().breaker_threshold) {
+            double(number);
+        }
+        Clock::advance(cachier::global_params().breaker_pause);
+        let (asked, error) = (map.asked_for_usage(), double::usage().unwrap_err());
+        assert_eq!(error.kind(), ErrorKind::BreakerOpen, "it is no probe");
+        assert_eq!(map.asked_for_usage(), asked);
+        map.set(Fault::None);
+        let call = double::call_detailed(CallOptions::new(), 21);
+        assert_eq!(call.outcome, Outcome::Hit, "a call is");
+        assert_eq!(double::usage().unwrap().entries, Some(1));
+    });
+}
+
+#[test]
 fn a_backend_that_nobody_registered_is_reported_and_can_be_registered_later() {
     #[cachier(backend = registered("later"), enable_metrics)]
     fn double(number: u64) -> u64 {
