@@ -22,14 +22,24 @@ impl Heartbeat {
     pub(crate) fn start(backend: &Arc<dyn Backend>, lease: &Lease) -> Option<Self> {
         lease.period()?;
         start_thread();
-        let beats = beat(Arc::clone(backend), lease.share());
-        // A backend that panics has failed to renew.
-        let beats = AssertUnwindSafe(beats).catch_unwind();
-        let task = HEARTBEATS.spawn(async {
-            let _ = beats.await;
-        });
-        Some(Self { _task: task })
+        let _task = HEARTBEATS.spawn(beat(Arc::clone(backend), lease.share()));
+        Some(Self { _task })
     }
+}
+
+/// Gives a lease back that is not used, without holding up anybody. One that needs no renewal ends when it is dropped.
+pub(crate) fn give_back(backend: &Arc<dyn Backend>, lease: Lease) {
+    let Some(period) = lease.period() else {
+        return;
+    };
+    start_thread();
+    let backend = Arc::clone(backend);
+    let released = async move {
+        let release = unless_it_panics(async { backend.release(lease).await });
+        // After a period it has ended by itself.
+        Timer::of_system().within(Some(period), release).await;
+    };
+    HEARTBEATS.spawn(released).detach();
 }
 
 static HEARTBEATS: Executor<'static> = Executor::new();
@@ -44,13 +54,19 @@ async fn beat(backend: Arc<dyn Backend>, lease: Lease) {
     loop {
         timer.sleep(next).await;
         let begun = Instant::now();
-        let renewed = timer.within(Some(pause), backend.renew(&lease)).await;
-        if let Some(Ok(Renewal::Lost)) = renewed {
+        let renew = unless_it_panics(async { backend.renew(&lease).await });
+        let renewed = timer.within(Some(pause), renew).await;
+        if let Some(Some(Ok(Renewal::Lost))) = renewed {
             // Storing under it will be refused.
             return;
         }
         next = pause.saturating_sub(begun.elapsed());
     }
+}
+
+/// What a backend says; one that panics has said nothing.
+async fn unless_it_panics<T>(asked: impl Future<Output = T>) -> Option<T> {
+    AssertUnwindSafe(asked).catch_unwind().await.ok()
 }
 
 fn start_thread() {

@@ -6,8 +6,8 @@ use std::time::{Duration, SystemTime};
 
 use cachier_backends::entry::{self, Header};
 use cachier_backends::{
-    EntryVersion, Error, ErrorKind, Key, KeyHash, Lease, LeaseReply, Operation, Scope, StoreReply,
-    StoreRequest, Usage, Version, Watch, Watcher,
+    Backend, EntryVersion, Error, ErrorKind, Key, KeyHash, Lease, LeaseReply, Operation, Scope,
+    StoreReply, StoreRequest, Usage, Version, Watch, Watcher,
 };
 use cachier_metrics::RemovalCause;
 
@@ -17,7 +17,7 @@ use crate::backends::Guarded;
 use crate::drive::{Ended, Plan, RunOnThread, Session, carry_out_on_thread};
 use crate::flight::Recheck;
 use crate::function::Function;
-use crate::heartbeat::Heartbeat;
+use crate::heartbeat::{self, Heartbeat};
 use crate::timer::{Timer, nanos};
 
 /// How far a creation time may lie in the future, because clocks of machines differ, and still count as now.
@@ -31,10 +31,36 @@ pub struct Persistent {
     elsewhere: Elsewhere,
 }
 
-/// A lease, kept alive until it is used or dropped.
+/// A lease, kept alive until it is used. One that is dropped before, because its owner has panicked or was cancelled, is
+/// given back in the background.
 pub struct Held {
-    lease: Lease,
-    _heartbeat: Option<Heartbeat>,
+    /// `None` once it is used.
+    lease: Option<Lease>,
+    heartbeat: Option<Heartbeat>,
+    backend: Arc<dyn Backend>,
+}
+
+impl Held {
+    fn new(lease: Lease, backend: &Arc<dyn Backend>) -> Self {
+        Self {
+            heartbeat: Heartbeat::start(backend, &lease),
+            lease: Some(lease),
+            backend: Arc::clone(backend),
+        }
+    }
+
+    /// The lease, for whoever uses it, and what keeps it alive meanwhile.
+    fn used(mut self) -> (Option<Lease>, Option<Heartbeat>) {
+        (self.lease.take(), self.heartbeat.take())
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        if let Some(lease) = self.lease.take() {
+            heartbeat::give_back(&self.backend, lease);
+        }
+    }
 }
 
 /// Where the function's values go, as the program's parameters stand.
@@ -241,10 +267,7 @@ impl Tiers for Persistent {
             let backend = &target.store.backend;
             let key = target.key(*key);
             Ok(match backend.lease(&key, seen.as_ref(), period).await? {
-                LeaseReply::Granted(lease) => Claim::Granted(Held {
-                    _heartbeat: Heartbeat::start(backend, &lease),
-                    lease,
-                }),
+                LeaseReply::Granted(lease) => Claim::Granted(Held::new(lease, backend)),
                 LeaseReply::Held => Claim::Held,
                 LeaseReply::Changed => Claim::Changed,
             })
@@ -279,7 +302,10 @@ impl Tiers for Persistent {
         }
     }
 
-    async fn release(&self, session: &Session<'_>, Held { lease, .. }: Held) {
+    async fn release(&self, session: &Session<'_>, held: Held) {
+        let (Some(lease), _) = held.used() else {
+            return;
+        };
         let released = self.operate(session, Operation::Lease, async |target| {
             target.store.backend.release(lease).await
         });
@@ -295,11 +321,12 @@ impl Tiers for Persistent {
         lease: Option<Held>,
     ) -> Result<Stored, Error> {
         let stamp = found.stamp;
+        let (lease, _alive) = lease.map(Held::used).unwrap_or_default();
         let lease = lease.as_ref();
         let reply = self.operate_twice(session, Operation::Store, async move |target| {
             let mut request = StoreRequest::new(&found.value.entry, moment(stamp.created));
             request.expires = stamp.expires.map(moment);
-            request.lease = lease.map(|held| held.lease.share());
+            request.lease = lease.map(Lease::share);
             request.capacity_bytes = session.function().options.capacity_bytes;
             target.store.backend.store(&target.key(*key), request).await
         });

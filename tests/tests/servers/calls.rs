@@ -1,10 +1,13 @@
 //! What callers see, whatever the store and wherever they call from.
 
-use std::time::Duration;
+use std::panic::catch_unwind;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use cachier::testing::Clock;
-use cachier::{CallOptions, Outcome, cachier};
-use cachier_tests::callers::runtime;
+use cachier::testing::{Clock, IsolatedWorld};
+use cachier::{CallOptions, Outcome, cachier, global_params, set_global_params};
+use cachier_tests::callers::{in_world, runtime};
+use cachier_tests::gate::Gate;
 
 use crate::store::Subject;
 
@@ -27,6 +30,8 @@ on_every_form! {
     an_invalidated_value_is_computed_again
     a_clear_forgets_all_entries_and_counts_them
     what_was_invalidated_while_it_was_computed_is_not_stored
+    an_owner_that_is_cancelled_holds_up_nobody
+    an_owner_that_panics_holds_up_nobody
     keys_and_names_of_any_unicode
     usage_tells_entries_and_bytes
 }
@@ -159,6 +164,50 @@ fn what_was_invalidated_while_it_was_computed_is_not_stored(_: &Subject) {
         assert_eq!((call.value, call.outcome), (42, Outcome::Miss));
         assert_eq!(slow::peek(clears).unwrap(), None, "clears: {clears}");
     }
+}
+
+/// Longer than the tests below may take: a lease that was left lying shows.
+fn leases_last_long() {
+    set_global_params(global_params().lease_period(Duration::from_secs(120)));
+}
+
+fn soon<T>(call: impl FnOnce() -> T) -> T {
+    let started = Instant::now();
+    let result = call();
+    let took = started.elapsed();
+    assert!(took < Duration::from_secs(60), "it took {took:?}");
+    result
+}
+
+fn an_owner_that_is_cancelled_holds_up_nobody(_: &Subject) {
+    #[cachier(backend = registered("store"), skip(hangs))]
+    async fn double(number: u64, hangs: Option<Arc<Gate>>) -> u64 {
+        if let Some(hangs) = hangs {
+            hangs.wait_async().await;
+        }
+        number * 2
+    }
+
+    leases_last_long();
+    let world = IsolatedWorld::current;
+    let gate = Arc::new(Gate::new());
+    let owner = runtime().spawn(in_world(world(), double(21, Some(Arc::clone(&gate)))));
+    gate.until_arrived(1);
+    owner.abort();
+    let taken_over = || runtime().block_on(in_world(world(), double(21, None)));
+    assert_eq!(soon(taken_over), 42);
+}
+
+fn an_owner_that_panics_holds_up_nobody(_: &Subject) {
+    #[cachier(backend = registered("store"), skip(panics))]
+    fn double(number: u64, panics: bool) -> u64 {
+        assert!(!panics, "on purpose");
+        number * 2
+    }
+
+    leases_last_long();
+    catch_unwind(|| double(21, true)).unwrap_err();
+    assert_eq!(soon(|| double(21, false)), 42);
 }
 
 fn keys_and_names_of_any_unicode(_: &Subject) {
