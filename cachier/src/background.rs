@@ -75,10 +75,24 @@ impl Drop for Counted {
     }
 }
 
+/// Whose threads do a piece of work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Crew {
+    /// Those that run functions, which may wait for one another and for what is stored.
+    Functions,
+    /// Those that only use the storage, and wait for nobody: were they the same, work that ends a wait could stand in line
+    /// behind those who wait for it.
+    Storage,
+}
+
 /// Runs the work on a thread of the background pool. Where there is none to be had, the caller does it: better late for
 /// the caller than never.
-pub(crate) fn run_on_thread(world: &'static World, job: impl FnOnce() + Send + 'static) {
-    if let Err(NoThread(job)) = pool().submit(counted(world, job)) {
+pub(crate) fn run_on_thread(
+    world: &'static World,
+    crew: Crew,
+    job: impl FnOnce() + Send + 'static,
+) {
+    if let Err(NoThread(job)) = pool(crew).submit(counted(world, job)) {
         run(job);
     }
 }
@@ -86,9 +100,10 @@ pub(crate) fn run_on_thread(world: &'static World, job: impl FnOnce() + Send + '
 /// Runs the work on a thread of the background pool, or not at all.
 pub(crate) fn run_on_thread_if_any(
     world: &'static World,
+    crew: Crew,
     job: impl FnOnce() + Send + 'static,
 ) -> Result<(), NoThread> {
-    pool().submit(counted(world, job))
+    pool(crew).submit(counted(world, job))
 }
 
 /// There is no thread to be had for this.
@@ -103,7 +118,11 @@ fn counted(world: &'static World, job: impl FnOnce() + Send + 'static) -> Job {
 }
 
 /// Runs the work on the caller's tokio runtime, else on a thread of the background pool.
-pub(crate) fn run_as_task(world: &'static World, task: impl Future<Output = ()> + Send + 'static) {
+pub(crate) fn run_as_task(
+    world: &'static World,
+    crew: Crew,
+    task: impl Future<Output = ()> + Send + 'static,
+) {
     #[cfg(feature = "tokio")]
     if let Ok(runtime) = tokio::runtime::Handle::try_current() {
         let counted = Counted::new(world);
@@ -113,7 +132,7 @@ pub(crate) fn run_as_task(world: &'static World, task: impl Future<Output = ()> 
         });
         return;
     }
-    run_on_thread(world, || block_on(task));
+    run_on_thread(world, crew, || block_on(task));
 }
 
 /// A few threads that start when there is work and end when there is none.
@@ -134,9 +153,9 @@ struct PoolState {
 /// How long a thread waits for more work before it ends.
 const LINGER: Duration = Duration::from_secs(10);
 
-fn pool() -> &'static Pool {
-    static POOL: OnceLock<Pool> = OnceLock::new();
-    POOL.get_or_init(|| Pool {
+fn pool(crew: Crew) -> &'static Pool {
+    static POOLS: [OnceLock<Pool>; 2] = [OnceLock::new(), OnceLock::new()];
+    POOLS[crew as usize].get_or_init(|| Pool {
         state: Mutex::default(),
         arrived: Condvar::new(),
         max_workers: crate::environment::max_workers(),

@@ -6,7 +6,7 @@ use cachier_backends::{BoxFuture, Error, Usage};
 use cachier_metrics::{CacheMetrics, Gauges, Holding, RemovalCause, Shared};
 use futures_lite::future::block_on;
 
-use crate::background::run_on_thread_if_any;
+use crate::background::{Crew, run_on_thread_if_any};
 use crate::drive::{Core, Flavour, Session};
 use crate::function::Function;
 use crate::private::{Front, Instance, Storage};
@@ -236,7 +236,7 @@ fn known_usage<T: Tiers>(core: &'static Core<T>) -> Usage {
     let function = &core.function;
     let (known, turn) = function.known_usage.look(function.world.clock.now());
     if turn == Turn::Mine {
-        let asked = run_on_thread_if_any(function.world, || {
+        let asked = run_on_thread_if_any(function.world, Crew::Storage, || {
             let session = Session::within(function, Flavour::Sync, GOOD_FOR);
             // A failure has been counted; nothing is known then.
             let _ = block_on(usage(core, &session));

@@ -26,6 +26,7 @@ struct Shared {
     asked: AtomicU64,
     asked_for_leases: AtomicU64,
     asked_for_usage: AtomicU64,
+    before_storing: Mutex<Option<fn()>>,
 }
 
 /// What is wrong with a backend.
@@ -56,6 +57,11 @@ impl MapBackend {
     /// From now on this is wrong with it.
     pub fn set(&self, fault: Fault) {
         *lock(&self.shared.fault) = fault;
+    }
+
+    /// Has this happen while the next entry is on its way into the map.
+    pub fn before_storing(&self, happens: fn()) {
+        *lock(&self.shared.before_storing) = Some(happens);
     }
 
     /// How often it was asked for anything but what it holds.
@@ -142,6 +148,10 @@ impl Backend for MapBackend {
             };
             if *lock(&self.shared.fault) == Fault::Refuses {
                 return Ok(StoreReply::Superseded);
+            }
+            let happens = lock(&self.shared.before_storing).take();
+            if let Some(happens) = happens {
+                happens();
             }
             self.answer(Operation::Store, store).await?;
             Ok(StoreReply::Stored { evicted: 0 })

@@ -4,7 +4,7 @@ use cachier_metrics::RemovalCause;
 use futures_lite::future::block_on;
 
 use super::{Core, Flavour, Session};
-use crate::background::{run_as_task, run_on_thread};
+use crate::background::{Crew, run_as_task, run_on_thread};
 use crate::storage::Tiers;
 
 /// Starts the removal of stale entries in the background, when it is due.
@@ -27,7 +27,7 @@ pub(crate) fn clean_up<T: Tiers>(core: &'static Core<T>, session: &Session<'_>) 
         }
     };
     match flavour {
-        Flavour::Sync => run_on_thread(function.world, || block_on(task)),
-        Flavour::Async => run_as_task(function.world, task),
+        Flavour::Sync => run_on_thread(function.world, Crew::Storage, || block_on(task)),
+        Flavour::Async => run_as_task(function.world, Crew::Storage, task),
     }
 }

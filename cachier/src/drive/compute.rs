@@ -7,9 +7,9 @@ use futures_lite::future::block_on;
 use cachier_metrics::{ComputeRecorder, Outcome, Reason, Tier};
 
 use super::{Cacheable, Core, Drive, Flavour, Session, Settled, Slot, ToRun, Turn, WantSize};
-use crate::background::{run_as_task, run_on_thread};
+use crate::background::{Crew, run_as_task, run_on_thread};
 use crate::decision::{self, Computed, Settlement};
-use crate::flight::{ComputationId, Dependency, Epoch, Landing, current, depend};
+use crate::flight::{ComputationId, Dependency, Landing, Solo, current, depend};
 use crate::labels;
 use crate::storage::{self, Found, Stamp, Tiers};
 use crate::trace;
@@ -18,34 +18,39 @@ use crate::trace;
 const STORED_AT_ONCE: u64 = 1024 * 1024;
 
 /// The function at work.
-pub(super) struct Execution {
+pub(super) struct Execution<T: Tiers> {
     reason: Reason,
-    /// The state of the key when it began.
-    epoch: Epoch,
+    solo: Option<SoloOf<T>>,
     _needed: Option<Dependency>,
     recorder: Option<ComputeRecorder>,
     begun: u64,
 }
 
+/// A computation that no flight carries.
+type SoloOf<T> = Solo<'static, <T as Tiers>::Key, FoundOf<T>>;
+
+type FoundOf<T> = Found<<T as Tiers>::Value>;
+
 /// What becomes of a result, and what is known of the computation.
-pub(super) struct Conclusive<Found> {
-    conclusion: Conclusion<Found>,
+pub(super) struct Conclusive<T: Tiers> {
+    conclusion: Conclusion<FoundOf<T>>,
     computation: Concluded,
+    solo: Option<SoloOf<T>>,
 }
 
 /// A computation that has come to its end.
 #[derive(Clone, Copy)]
 struct Concluded {
     reason: Reason,
-    epoch: Epoch,
     stamp: Stamp,
 }
 
 /// A result that other processes can see, where they are to.
-pub(super) struct Put<Found> {
-    found: Found,
+pub(super) struct Put<T: Tiers> {
+    found: FoundOf<T>,
     stored: storage::Stored,
     computation: Concluded,
+    solo: Option<SoloOf<T>>,
 }
 
 impl Concluded {
@@ -66,13 +71,16 @@ impl<T: Tiers> Drive<T> {
             // What is being computed now began earlier than this call; it must not replace this result.
             self.core.flights.forget(&self.key);
         }
-        let computation = match &self.leader {
-            Some(leader) => leader.computation(),
-            None => ComputationId::next(),
+        let (computation, solo) = match &self.leader {
+            Some(leader) => (leader.computation(), None),
+            None => (
+                ComputationId::next(),
+                Some(self.core.flights.solo(&self.key)),
+            ),
         };
         self.turn = Turn::Run(Box::new(Execution {
             reason,
-            epoch: self.core.flights.epoch(&self.key),
+            solo,
             _needed: depend(current(), computation).ok(),
             recorder: function
                 .metrics
@@ -88,14 +96,15 @@ impl<T: Tiers> Drive<T> {
     /// Decides what is to become of the result.
     pub(super) fn conclude(
         &mut self,
-        execution: Execution,
+        mut execution: Execution<T>,
         computed: Computed,
         slot: &mut dyn Slot<T::Value>,
-    ) -> Conclusive<Found<T::Value>> {
+    ) -> Conclusive<T> {
+        let solo = execution.solo.take();
         let computation = self.finish(execution, computed);
         let rules = &self.session.policy.rules;
         let conclusion = match decision::settle(computed, self.fallback(), rules) {
-            Settlement::Store => self.conclude_value(slot, computation),
+            Settlement::Store => self.conclude_value(slot, computation, solo.as_ref()),
             Settlement::Share => Conclusion::Land(share(slot, computation.stamp)),
             Settlement::ServeStale => match self.stand_in(slot) {
                 Some((found, settled)) => Conclusion::ServeStale(found, settled),
@@ -105,6 +114,7 @@ impl<T: Tiers> Drive<T> {
         Conclusive {
             conclusion,
             computation,
+            solo,
         }
     }
 
@@ -116,19 +126,26 @@ impl<T: Tiers> Drive<T> {
         let Conclusive {
             conclusion,
             computation,
+            solo,
         } = *conclusive;
         self.turn = match conclusion {
             Conclusion::Store(found) => {
                 let lease = self.lease.take();
-                let stored = put(self.core, &self.session, &self.key, &found, lease).await;
+                let (core, session, key) = (self.core, &self.session, &self.key);
+                let stored = put(core, session, key, &found, lease, solo.as_ref()).await;
                 Turn::Land(Box::new(Put {
                     found,
                     stored,
                     computation,
+                    solo,
                 }))
             }
             Conclusion::StoreLater(found) => {
-                self.store_later(found, computation.epoch);
+                if computation.reason == Reason::Overwrite {
+                    // Nobody is to be given the old value meanwhile. A failure has been counted.
+                    let _ = self.core.tiers.remove(&self.session, &self.key).await;
+                }
+                self.store_later(found, solo);
                 Turn::End(computation.settled())
             }
             Conclusion::Land(landing) => {
@@ -143,15 +160,12 @@ impl<T: Tiers> Drive<T> {
     }
 
     /// Stores in the memory of the process, and lands the flight.
-    pub(super) fn land_stored(
-        &mut self,
-        put: Put<Found<T::Value>>,
-        slot: &mut dyn Slot<T::Value>,
-    ) -> Settled {
+    pub(super) fn land_stored(&mut self, put: Put<T>, slot: &mut dyn Slot<T::Value>) -> Settled {
         let Put {
             found,
             stored,
             computation,
+            solo,
         } = put;
         let stamp = computation.stamp;
         if stored == storage::Stored::Done {
@@ -162,22 +176,19 @@ impl<T: Tiers> Drive<T> {
         let insertion = core.tiers.insertion(&core.function, key, found);
         // Shared and returned all the same where the memory has no room for it.
         let insert = || _ = insertion();
-        match self.leader.take() {
-            Some(leader) => {
-                leader.land(insert, || match slot.kept(stamp, WantSize::No) {
-                    Ok(found) => Landing::Value(found),
-                    Err(_) => Landing::NotShared,
-                });
-            }
-            None => {
-                core.flights.store_since(key, computation.epoch, insert);
-            }
+        if let Some(leader) = self.leader.take() {
+            leader.land(insert, || match slot.kept(stamp, WantSize::No) {
+                Ok(found) => Landing::Value(found),
+                Err(_) => Landing::NotShared,
+            });
+        } else if let Some(solo) = solo {
+            solo.store(insert);
         }
         computation.settled()
     }
 
     /// The function has run: when that was, and how long it took.
-    fn finish(&self, execution: Execution, computed: Computed) -> Concluded {
+    fn finish(&self, execution: Execution<T>, computed: Computed) -> Concluded {
         let function = &self.core.function;
         let compute_nanos = function.world.clock.now().saturating_sub(execution.begun);
         if let Some(recorder) = execution.recorder {
@@ -189,7 +200,6 @@ impl<T: Tiers> Drive<T> {
         let created = self.core.tiers.now(function);
         Concluded {
             reason: execution.reason,
-            epoch: execution.epoch,
             stamp: self.session.stamp(created, compute_nanos),
         }
     }
@@ -199,7 +209,8 @@ impl<T: Tiers> Drive<T> {
         &mut self,
         slot: &mut dyn Slot<T::Value>,
         computation: Concluded,
-    ) -> Conclusion<Found<T::Value>> {
+        solo: Option<&SoloOf<T>>,
+    ) -> Conclusion<FoundOf<T>> {
         let want_size = self.core.function.wants_size();
         let found = match slot.kept(computation.stamp, want_size) {
             Ok(found) => found,
@@ -208,36 +219,45 @@ impl<T: Tiers> Drive<T> {
                 return Conclusion::Land(Landing::NotShared);
             }
         };
-        let is_wanted =
-            !self.session.is_too_large(found.bytes) && !self.is_superseded(computation.epoch);
+        let is_superseded = match &self.leader {
+            Some(leader) => leader.is_superseded(),
+            None => solo.is_some_and(Solo::is_superseded),
+        };
+        let is_wanted = !self.session.is_too_large(found.bytes) && !is_superseded;
         if !is_wanted || self.stored() == decision::Stored::Unknown {
             Conclusion::Land(Landing::Value(found))
         } else if found.bytes.is_some_and(|bytes| bytes > STORED_AT_ONCE) && T::IS_REMOTE {
+            // In front of the backend, too, the old value has had its day.
+            slot.invalidated();
             Conclusion::StoreLater(found)
         } else {
             Conclusion::Store(found)
         }
     }
 
-    /// Stores a large value without holding up the caller; the flight lands when it is stored.
-    fn store_later(&mut self, found: Found<T::Value>, epoch: Epoch) {
+    /// Stores a large value without holding up anybody: who waits has it now, and who comes before it is stored has it from
+    /// the flight.
+    fn store_later(&mut self, found: FoundOf<T>, solo: Option<SoloOf<T>>) {
         let (core, key) = (self.core, self.key.clone());
         let (leader, lease, flavour) =
             (self.leader.take(), self.lease.take(), self.session.flavour);
         let world = core.function.world;
         let session = Session::after(&core.function, &self.session);
+        if let Some(leader) = &leader {
+            leader.share(Landing::Value(found.clone()));
+        }
         let task = async move {
-            if leader.is_some() || core.flights.epoch(&key) == epoch {
+            if !solo.as_ref().is_some_and(Solo::is_superseded) {
                 // A failure has been counted; the caller has its value.
-                put(core, &session, &key, &found, lease).await;
+                put(core, &session, &key, &found, lease, solo.as_ref()).await;
             }
             if let Some(leader) = leader {
                 leader.land(|| (), || Landing::Value(found));
             }
         };
         match flavour {
-            Flavour::Sync => run_on_thread(world, || block_on(task)),
-            Flavour::Async => run_as_task(world, task),
+            Flavour::Sync => run_on_thread(world, Crew::Storage, || block_on(task)),
+            Flavour::Async => run_as_task(world, Crew::Storage, task),
         }
     }
 
@@ -281,13 +301,6 @@ impl<T: Tiers> Drive<T> {
             false => Cacheable::Values,
         }
     }
-
-    fn is_superseded(&self, epoch: Epoch) -> bool {
-        match &self.leader {
-            Some(leader) => leader.is_superseded(),
-            None => self.core.flights.epoch(&self.key) != epoch,
-        }
-    }
 }
 
 /// What becomes of a result.
@@ -318,8 +331,9 @@ async fn put<T: Tiers>(
     core: &Core<T>,
     session: &Session<'_>,
     key: &T::Key,
-    found: &Found<T::Value>,
+    found: &FoundOf<T>,
     lease: Option<Box<T::Lease>>,
+    solo: Option<&SoloOf<T>>,
 ) -> storage::Stored {
     let lease = lease.map(|lease| *lease);
     let stored = core.tiers.store(session, key, found, lease).await;
@@ -327,6 +341,11 @@ async fn put<T: Tiers>(
         (&stored, core.function.metrics, found.bytes)
     {
         metrics.stored(bytes, session.sampled());
+    }
+    if T::IS_REMOTE && solo.is_some_and(Solo::is_superseded) {
+        // No lease has kept it from arriving after an invalidation, so it goes again.
+        let _ = core.tiers.remove(session, key).await;
+        return storage::Stored::Refused;
     }
     stored.unwrap_or(storage::Stored::Refused)
 }

@@ -96,11 +96,11 @@ enum Turn<T: Tiers> {
     /// Act upon what that came to.
     Act(Step<Found<T::Value>>),
     /// Take the result of the function, which is running. In a box, as are the next two, so that a hit's turns are small.
-    Run(Box<Execution>),
+    Run(Box<Execution<T>>),
     /// Store and share the result.
-    Settle(Box<Conclusive<Found<T::Value>>>),
+    Settle(Box<Conclusive<T>>),
     /// Keep the stored result in the memory of the process, and land.
-    Land(Box<Put<Found<T::Value>>>),
+    Land(Box<Put<T>>),
     /// Tell how it ended.
     End(Settled),
 }

@@ -7,6 +7,7 @@
 mod computation;
 #[cfg(all(test, shuttle))]
 mod model;
+mod solo;
 mod wait_graph;
 mod wait_list;
 
@@ -19,6 +20,8 @@ use std::task::Poll;
 use foldhash::fast::RandomState;
 
 pub(crate) use self::computation::{ComputationId, current, within};
+pub(crate) use self::solo::Solo;
+use self::solo::Solos;
 pub(crate) use self::wait_graph::{Dependency, depend};
 use self::wait_list::{Seat, WaitList};
 use crate::sync::{Arc, Mutex, MutexGuard, lock};
@@ -118,10 +121,15 @@ impl<K: Eq + Hash + Clone, V> Flights<K, V> {
         })
     }
 
+    /// Begins a computation outside any flight.
+    pub(crate) fn solo(&self, key: &K) -> Solo<'_, K, V> {
+        Solo::begin(self, key.clone(), key.clone())
+    }
+
     /// Takes the key's flight out of the table: its result will not be stored, and the next caller leads a new one.
     pub(crate) fn forget(&self, key: &K) {
         let mut shard = self.shard(key);
-        shard.epoch += 1;
+        shard.solos.forget(key);
         shard.running.remove(key);
     }
 
@@ -129,26 +137,8 @@ impl<K: Eq + Hash + Clone, V> Flights<K, V> {
     pub(crate) fn forget_all(&self) {
         for shard in &self.shards {
             let mut shard = lock(shard);
-            shard.epoch += 1;
+            shard.solos.forget_all();
             shard.running.clear();
-        }
-    }
-
-    /// The state of a key that a computation outside any flight starts from.
-    pub(crate) fn epoch(&self, key: &K) -> Epoch {
-        Epoch(self.shard(key).epoch)
-    }
-
-    /// Runs `store` unless the key was forgotten since `epoch`.
-    ///
-    /// Keys share epochs, so a value may go unstored because a neighbour was invalidated; never the other way round.
-    pub(crate) fn store_since(&self, key: &K, epoch: Epoch, store: impl FnOnce()) -> Storing {
-        let shard = self.shard(key);
-        if shard.epoch == epoch.0 {
-            store();
-            Storing::Done
-        } else {
-            Storing::Superseded
         }
     }
 }
@@ -160,10 +150,6 @@ impl<K: Eq + Hash, V> Flights<K, V> {
         lock(&self.shards[index])
     }
 }
-
-/// Counts the invalidations which a key may have met.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Epoch(u64);
 
 /// Whether a result was still wanted when it was to be stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -206,7 +192,7 @@ impl<K: Eq + Hash, V> Drop for Announced<'_, K, V> {
 struct Shard<K, V> {
     running: HashMap<K, Arc<Flight<V>>, RandomState>,
     announced: HashSet<K, RandomState>,
-    epoch: u64,
+    solos: Solos<K>,
 }
 
 impl<K: Eq + Hash, V> Shard<K, V> {
@@ -221,7 +207,7 @@ impl<K, V> Shard<K, V> {
         Self {
             running: HashMap::default(),
             announced: HashSet::default(),
-            epoch: 0,
+            solos: Solos::new(),
         }
     }
 }
@@ -294,6 +280,11 @@ impl<K: Eq + Hash + Clone, V> Leader<'_, K, V> {
     pub(crate) fn is_superseded(&self) -> bool {
         let shard = self.flights.shard(&self.key);
         !self.is_current(&shard)
+    }
+
+    /// Hands the result to those who wait, and to those who join until the flight [ends](Self::land).
+    pub(crate) fn share(&self, landing: Landing<V>) {
+        self.flight.land(landing);
     }
 
     /// Ends the flight: stores the result if it is still wanted, and hands it to the waiters if there are any.

@@ -157,7 +157,7 @@ fn a_computation_outside_any_flight_does_not_outlive_an_invalidation() {
     shuttle::check_random(
         || {
             let cache = Cache::new();
-            let epoch = cache.flights.epoch(&KEY);
+            let solo = cache.flights.solo(&KEY);
             let forgetting = {
                 let cache = Arc::clone(&cache);
                 thread::spawn(move || {
@@ -165,13 +165,11 @@ fn a_computation_outside_any_flight_does_not_outlive_an_invalidation() {
                     *lock(&cache.stored) = None;
                 })
             };
-            let storing = cache
-                .flights
-                .store_since(&KEY, epoch, || *lock(&cache.stored) = Some(1));
+            let storing = solo.store(|| *lock(&cache.stored) = Some(1));
             forgetting.join().unwrap();
             assert_eq!(*lock(&cache.stored), None, "{storing:?}");
-            let epoch = cache.flights.epoch(&KEY);
-            assert_eq!(cache.flights.store_since(&KEY, epoch, || ()), Storing::Done);
+            let solo = cache.flights.solo(&KEY);
+            assert_eq!(solo.store(|| ()), Storing::Done);
         },
         SCHEDULES,
     );

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::form::{Form, Measure};
 use super::shape::{Shape, SharedError};
-use crate::background::{run_as_task, run_on_thread};
+use crate::background::{Crew, run_as_task, run_on_thread};
 use crate::decision::Computed;
 use crate::drive::{
     Cacheable, Compute, Flavour, OnThread, Refreshing, RunOnThread, Served, Slot, Ticket, WantSize,
@@ -100,7 +100,7 @@ impl<S: Shape + Send + 'static> Recipe<S> {
     {
         Later(Box::new(move |ticket: Ticket<T>, form| {
             let world = ticket.core().function.world;
-            run_on_thread(world, move || {
+            run_on_thread(world, Crew::Functions, move || {
                 let mut body = Some(body);
                 let mut run = |_| Step::Now(once(&mut body)());
                 let mut work =
@@ -123,7 +123,11 @@ impl<S: Shape + Send + 'static> Recipe<S> {
             let world = ticket.core().function.world;
             let run = |_| Step::<B, Later<T, F>>::Now(body);
             let work = AsyncWork::<T, _, _, _>::new(Returned::new(self, Some(form), None), run);
-            run_as_task(world, refresh(ticket, work, Flavour::Async));
+            run_as_task(
+                world,
+                Crew::Functions,
+                refresh(ticket, work, Flavour::Async),
+            );
         }))
     }
 }

@@ -2,7 +2,9 @@
 
 use std::convert::identity;
 
+use cachier::testing::isolated;
 use cachier::{CallOptions, cachier};
+use cachier_tests::backend::MapBackend;
 use cachier_tests::callers::Callers;
 use cachier_tests::gate::{Counter, Gate};
 use cachier_tests::sandbox::in_folder;
@@ -122,5 +124,24 @@ fn other_keys_stay() {
         assert!(double::invalidate(3).unwrap());
         let left = |number| double::peek(number).unwrap().is_some();
         assert_eq!((0..10).filter(|&number| left(number)).count(), 9);
+    });
+}
+
+#[test]
+fn what_was_invalidated_while_it_was_stored_without_a_lease_goes_again() {
+    #[cachier(backend = registered("map"))]
+    fn double(number: u64) -> u64 {
+        number * 2
+    }
+
+    isolated(|| {
+        let map = MapBackend::default();
+        cachier::register_backend("map", map.clone()).unwrap();
+        map.before_storing(|| assert!(!double::invalidate(21).unwrap()));
+        assert_eq!(
+            double::call_with(CallOptions::new().overwrite_cache(), 21),
+            42
+        );
+        assert_eq!(double::peek(21).unwrap(), None);
     });
 }

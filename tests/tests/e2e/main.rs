@@ -14,6 +14,7 @@ mod held;
 mod invalidation;
 mod isolation;
 mod keys;
+mod large_values;
 mod near;
 mod next_time;
 mod outcomes;

@@ -1,9 +1,11 @@
 //! What is stored, how much of it, and what a call may ask for.
 
-use cachier::testing::isolated;
+use std::thread;
+
+use cachier::testing::{IsolatedWorld, isolated};
 use cachier::{CallOptions, Outcome, cachier};
 use cachier_metrics::RemovalCause;
-use cachier_tests::gate::Counter;
+use cachier_tests::gate::{Counter, Gate};
 use cachier_tests::sandbox::in_folder;
 
 macro_rules! storing {
@@ -133,6 +135,47 @@ storing! {
     memory: (backend = "memory");
     file: (backend = "file");
     near: (backend = "file", near_cache = 10);
+}
+
+macro_rules! overwriting {
+    ($($name:ident: ($($argument:tt)*);)*) => {$(
+        #[test]
+        fn $name() {
+            const KEYS: u64 = 64;
+            static RUNS: Counter = Counter::new();
+            static GATE: Gate = Gate::new();
+
+            #[cachier($($argument)*)]
+            fn run(_key: u64) -> u64 {
+                let run = RUNS.next();
+                if run > KEYS {
+                    GATE.wait();
+                }
+                run
+            }
+
+            in_folder(|_| {
+                (0..KEYS).for_each(|key| _ = run(key));
+                let world = IsolatedWorld::current();
+                thread::scope(|threads| {
+                    for key in 0..KEYS {
+                        let world = world.clone();
+                        let overwrite = move || run::call_with(CallOptions::new().overwrite_cache(), key);
+                        threads.spawn(move || world.run(overwrite));
+                    }
+                    GATE.until_arrived(KEYS);
+                    GATE.open();
+                });
+                assert!((0..KEYS).all(|key| run(key) > KEYS), "none is lost");
+                assert_eq!(RUNS.get(), 2 * KEYS);
+            });
+        }
+    )*};
+}
+
+overwriting! {
+    values_that_are_overwritten_at_the_same_time_are_all_stored_in_memory: (backend = "memory");
+    values_that_are_overwritten_at_the_same_time_are_all_stored_in_files: (backend = "file");
 }
 
 #[test]

@@ -1,0 +1,77 @@
+//! Values of more than 1 MiB, which are stored in the background.
+
+use std::thread;
+use std::time::Duration;
+
+use cachier::testing::{Clock, IsolatedWorld, isolated};
+use cachier::{CallOptions, ErrorKind, Outcome, cachier};
+use cachier_tests::backend::{Fault, MapBackend};
+use cachier_tests::gate::{Counter, Gate};
+use cachier_tests::sandbox::in_folder;
+use cachier_tests::wait::{until, until_waiting};
+
+const LARGE: usize = 2 << 20;
+
+#[test]
+fn whoever_waits_for_one_is_given_it_before_it_is_stored() {
+    /// As many as there are threads for background work.
+    const WORKERS: u64 = 8;
+    static GATE: Gate = Gate::new();
+    static IS_GATED: Counter = Counter::new();
+
+    #[cachier(backend = "file", enable_metrics)]
+    fn data() -> String {
+        if IS_GATED.get() > 0 {
+            GATE.wait();
+        }
+        "7".repeat(LARGE)
+    }
+
+    #[cachier(backend = "memory", stale_after = "1h", next_time)]
+    fn report(number: u64) -> u64 {
+        number + data().len() as u64
+    }
+
+    in_folder(|_| {
+        let numbers = 0..2 * WORKERS;
+        numbers.clone().for_each(|number| _ = report(number));
+        cachier::flush();
+        assert!(data::invalidate().unwrap());
+        IS_GATED.next();
+        Clock::advance(Duration::from_secs(7200));
+        // Each thread refreshes a report. One of them computes the data and the others wait for it, while more reports
+        // stand in line before the storing of the data.
+        numbers.clone().for_each(|number| _ = report(number));
+        GATE.until_arrived(1);
+        until_waiting(data::metrics(), WORKERS - 1);
+        GATE.open();
+        let world = IsolatedWorld::current();
+        let flushed = thread::spawn(move || world.run(cachier::flush));
+        until("all work is done", || flushed.is_finished());
+        let fresh = |number| report::call_detailed(CallOptions::new(), number).outcome;
+        assert!(numbers.clone().all(|number| fresh(number) == Outcome::Hit));
+        assert_eq!(data::usage().unwrap().entries, Some(1));
+    });
+}
+
+#[test]
+fn one_that_is_overwritten_is_not_served_while_the_new_one_is_stored() {
+    static RUNS: Counter = Counter::new();
+
+    #[cachier(backend = registered("map"), near_cache = 10)]
+    fn data() -> String {
+        RUNS.next().to_string().repeat(LARGE)
+    }
+
+    isolated(|| {
+        let map = MapBackend::default();
+        cachier::register_backend("map", map.clone()).unwrap();
+        assert!(data().starts_with('1'));
+        cachier::flush();
+        assert!(data().starts_with('1'), "in the backend, and now before it");
+        map.set(Fault::FailsToStore(ErrorKind::Full));
+        let overwritten = data::call_with(CallOptions::new().overwrite_cache());
+        assert!(overwritten.starts_with('2'));
+        assert!(data().starts_with('3'));
+    });
+}
