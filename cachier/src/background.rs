@@ -40,7 +40,10 @@ impl Pending {
             if state.count == 0 {
                 return Poll::Ready(());
             }
-            state.waiters.push(context.waker().clone());
+            let is_known = |waiter: &Waker| waiter.will_wake(context.waker());
+            if !state.waiters.iter().any(is_known) {
+                state.waiters.push(context.waker().clone());
+            }
             Poll::Pending
         })
         .await;

@@ -54,7 +54,7 @@ pub fn register_backend(name: &str, backend: impl Backend) -> Result<(), Error> 
     }
     let world = world::current();
     world.backends.register(name, Arc::new(backend));
-    world.changed();
+    world.moved();
     Ok(())
 }
 
@@ -62,7 +62,7 @@ pub fn register_backend(name: &str, backend: impl Backend) -> Result<(), Error> 
 pub fn set_default_backend(name: &str) {
     let world = world::current();
     world.backends.set_default(name);
-    world.changed();
+    world.moved();
 }
 
 /// Whether one backend can be used right now.

@@ -145,6 +145,8 @@ pub(crate) trait Registered: Send + Sync {
     fn function(&self) -> &Function;
     fn clear(&self, flavour: Flavour) -> BoxFuture<'_, Option<u64>>;
     fn clear_leases(&self, flavour: Flavour) -> BoxFuture<'_, ()>;
+    /// Empties the near tier.
+    fn forget_near(&self);
     fn usage(&self, flavour: Flavour) -> BoxFuture<'_, Usage>;
     /// What the function holds, as far as that is known without waiting.
     fn gauges(&'static self) -> Gauges;
@@ -161,6 +163,10 @@ impl<S: Storage> Registered for Instance<S> {
 
     fn clear_leases(&self, flavour: Flavour) -> BoxFuture<'_, ()> {
         Box::pin(clear_leases(&self.core, flavour))
+    }
+
+    fn forget_near(&self) {
+        self.front.forget_all();
     }
 
     fn usage(&self, flavour: Flavour) -> BoxFuture<'_, Usage> {

@@ -4,6 +4,7 @@
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
+use std::mem;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 #[cfg(any(feature = "tokio", feature = "testing"))]
@@ -148,8 +149,16 @@ impl World {
     }
 
     pub(crate) fn set_params(&self, params: GlobalParams) {
-        *self.params.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(params);
-        self.changed();
+        let params = Arc::new(params);
+        let mut held = self.params.write().unwrap_or_else(PoisonError::into_inner);
+        let before = mem::replace(&mut *held, Arc::clone(&params));
+        drop(held);
+        let place = |params: &GlobalParams| (params.namespace.clone(), params.cache_dir.clone());
+        if place(&before) == place(&params) {
+            self.changed();
+        } else {
+            self.moved();
+        }
     }
 
     /// How often parameters or backends have changed.
@@ -164,6 +173,17 @@ impl World {
         }
         // After the functions: whoever sees the new revision sees their new policies too.
         self.revision.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// Tells every function that what it stores goes elsewhere from now on, so that none serves from before what was stored
+    /// where it went until now.
+    pub(crate) fn moved(&self) {
+        self.changed();
+        // Not under the lock of the functions: it is the user's code that drops values.
+        let functions: Vec<_> = self.functions().values().copied().collect();
+        for function in functions {
+            function.registered().forget_near();
+        }
     }
 
     /// Changes the switches and opens or closes the gate of every function accordingly.

@@ -52,6 +52,7 @@ impl<T: Tiers> Drive<T> {
                 core.tiers.recheck(&self.key, seen)
             })
         };
+        let _drops = T::defer_drops();
         match core.flights.join(&self.key, ComputationId::next(), recheck) {
             Joined::Leads(leader) => {
                 self.leader = Some(leader);

@@ -301,8 +301,11 @@ impl<T: Tiers> Drive<T> {
             return;
         }
         let recheck = || core.tiers.recheck(key, &seen);
+        let drops = T::defer_drops();
+        let announced = core.flights.announce(key, recheck);
+        drop(drops);
         // The arguments are cloned only once it is known that they are needed.
-        if let Some(announced) = core.flights.announce(key, recheck)
+        if let Some(announced) = announced
             && let Some(refreshing) = work.defer()
         {
             refreshing(Ticket {

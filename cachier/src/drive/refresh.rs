@@ -5,7 +5,9 @@ use cachier_metrics::Reason;
 use super::{Compute, Core, Drive, Errand, Flavour, Look, Session, Step, Turn, carry_out};
 use crate::decision::Running;
 use crate::flight::Announced;
+use crate::function::Function;
 use crate::storage::{Claim, Found, Tiers};
+use crate::trace;
 
 /// Starts a recomputation: it holds the function and its arguments, and waits to be told for which flight.
 pub type Refreshing<T> = Box<dyn FnOnce(Ticket<T>) + Send>;
@@ -30,8 +32,20 @@ pub(crate) async fn refresh<T: Tiers>(
     mut work: impl Compute<T>,
     flavour: Flavour,
 ) {
+    let _told = ToldOfPanic(&ticket.core.function);
     if let Some(drive) = lead(ticket, flavour).await {
         carry_out(&mut Errand::Refresh(drive), &mut work).await;
+    }
+}
+
+/// Tells of a recomputation that ends with a panic, which nobody else hears of.
+struct ToldOfPanic<'a>(&'a Function);
+
+impl Drop for ToldOfPanic<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            trace::refresh_failed(&self.0.name);
+        }
     }
 }
 
@@ -43,7 +57,10 @@ async fn lead<T: Tiers>(ticket: Ticket<T>, flavour: Flavour) -> Option<Drive<T>>
         announced,
         seen,
     } = ticket;
-    let leader = announced.lead(|| core.tiers.recheck(&key, &seen))?;
+    let leader = {
+        let _drops = T::defer_drops();
+        announced.lead(|| core.tiers.recheck(&key, &seen))?
+    };
     let session = Session::of_refresh(&core.function, flavour);
     let lease = match core.tiers.claim(&session, &key, &seen).await {
         Ok(Claim::Granted(lease)) => lease,

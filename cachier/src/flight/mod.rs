@@ -248,18 +248,34 @@ impl<V> Flight<V> {
 impl<V: Clone> Flight<V> {
     /// Waits until the flight lands, on a thread or in a task.
     pub(crate) async fn landing(&self) -> Landing<V> {
-        let mut seat = Seat::none();
+        let mut waiting = Waiting {
+            flight: self,
+            seat: Seat::default(),
+        };
         poll_fn(|context| {
             let mut state = lock(&self.state);
             match &state.landing {
                 Some(landing) => Poll::Ready(landing.clone()),
                 None => {
-                    state.waiters.sit(&mut seat, context.waker());
+                    state.waiters.sit(&mut waiting.seat, context.waker());
                     Poll::Pending
                 }
             }
         })
         .await
+    }
+}
+
+/// A waiter, which may give up.
+struct Waiting<'a, V> {
+    flight: &'a Flight<V>,
+    seat: Seat,
+}
+
+impl<V> Drop for Waiting<'_, V> {
+    fn drop(&mut self) {
+        let waker = lock(&self.flight.state).waiters.leave(&mut self.seat);
+        drop(waker);
     }
 }
 
@@ -344,6 +360,9 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use std::panic::{AssertUnwindSafe, catch_unwind};
+    use std::pin::pin;
+
+    use futures_lite::future::{block_on, poll_once};
 
     use super::*;
 
@@ -374,8 +393,24 @@ mod tests {
         };
         let landing = || leader.land(|| (), || panic!("a clone that fails"));
         assert!(catch_unwind(AssertUnwindSafe(landing)).is_err());
-        let landing = futures_lite::future::block_on(flight.landing());
+        let landing = block_on(flight.landing());
         assert!(matches!(landing, Landing::Abandoned));
+    }
+
+    #[test]
+    fn waiters_that_give_up_leave_nothing_behind() {
+        let flights = Flights::new();
+        let _leader = lead(&flights).unwrap();
+        let Joined::Waits(flight) = flights.join(&1, ComputationId::next(), || Recheck::Unchanged)
+        else {
+            panic!("a flight is under way");
+        };
+        let mut patient = pin!(flight.landing());
+        assert!(block_on(poll_once(patient.as_mut())).is_none());
+        for _ in 0..100 {
+            assert!(block_on(poll_once(flight.landing())).is_none());
+        }
+        assert_eq!(lock(&flight.state).waiters.seats(), 2);
     }
 
     #[test]

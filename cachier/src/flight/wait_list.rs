@@ -5,17 +5,14 @@ use std::task::Waker;
 /// The wakers of everyone who waits.
 #[derive(Default)]
 pub(crate) struct WaitList {
-    wakers: Vec<Waker>,
+    seats: Vec<Option<Waker>>,
+    /// The seats of those who have left.
+    free: Vec<usize>,
 }
 
 /// A waiter's place in the list, so that polling again replaces its waker.
+#[derive(Default)]
 pub(crate) struct Seat(Option<usize>);
-
-impl Seat {
-    pub(crate) fn none() -> Self {
-        Self(None)
-    }
-}
 
 impl WaitList {
     pub(crate) fn new() -> Self {
@@ -24,18 +21,33 @@ impl WaitList {
 
     /// Puts the waker in the waiter's seat.
     pub(crate) fn sit(&mut self, seat: &mut Seat, waker: &Waker) {
-        match seat.0 {
-            Some(index) => self.wakers[index].clone_from(waker),
-            None => {
-                seat.0 = Some(self.wakers.len());
-                self.wakers.push(waker.clone());
-            }
+        let index = *seat.0.get_or_insert_with(|| {
+            self.free.pop().unwrap_or_else(|| {
+                self.seats.push(None);
+                self.seats.len() - 1
+            })
+        });
+        match &mut self.seats[index] {
+            Some(sitting) => sitting.clone_from(waker),
+            empty => *empty = Some(waker.clone()),
         }
     }
 
+    /// Frees the seat of a waiter that gave up; its waker, to be dropped where no lock is held.
+    pub(crate) fn leave(&mut self, seat: &mut Seat) -> Option<Waker> {
+        let index = seat.0.take()?;
+        // After a landing the list is another one.
+        let waker = self.seats.get_mut(index)?.take();
+        self.free.push(index);
+        waker
+    }
+
     pub(crate) fn wake_all(self) {
-        for waker in self.wakers {
-            waker.wake();
-        }
+        self.seats.into_iter().flatten().for_each(Waker::wake);
+    }
+
+    #[cfg(all(test, not(shuttle)))]
+    pub(crate) fn seats(&self) -> usize {
+        self.seats.len()
     }
 }

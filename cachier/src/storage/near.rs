@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use cachier_backends::memory::{BorrowedKey, Bounds, Entry, MemoryStore, NewEntry};
+use cachier_backends::memory::{BorrowedKey, Bounds, DeferDrops, Entry, MemoryStore, NewEntry};
 use cachier_backends::{Change, KeyHash};
 use cachier_metrics::RemovalCause;
 
@@ -93,6 +93,7 @@ where
         if let Some(metrics) = function.metrics {
             metrics.removed(RemovalCause::Evicted, inserted.evicted);
         }
+        let _drops = DeferDrops::new();
         let mut log = self.log();
         if log.concerns_since(epoch, key.hash) {
             drop(log);

@@ -102,6 +102,39 @@ fn a_recomputation_that_fails_in_the_background_is_told_of() {
     });
 }
 
+#[test]
+fn a_recomputation_that_panics_in_the_background_is_told_of() {
+    #[cachier(
+        backend = "memory",
+        name = "panics later",
+        stale_after = "1h",
+        next_time
+    )]
+    async fn panics_later(is_first: bool) -> u64 {
+        static RUNS: cachier_tests::gate::Counter = cachier_tests::gate::Counter::new();
+        assert!(is_first && RUNS.next() == 1, "on purpose");
+        1
+    }
+
+    isolated(|| {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap();
+        let events = listening(|| {
+            runtime.block_on(async {
+                panics_later(true).await;
+                Clock::advance(Duration::from_secs(7200));
+                assert_eq!(panics_later(true).await, 1);
+                cachier::flush_async().await;
+            });
+        });
+        let is_warning = |(level, text): &&(Level, String)| {
+            *level == Level::WARN && text.contains("the old value stays")
+        };
+        assert_eq!(events.iter().filter(is_warning).count(), 1, "{events:?}");
+    });
+}
+
 /// The events of cachier on this thread.
 fn listening(run: impl FnOnce()) -> Vec<(Level, String)> {
     // As long as there has been but one listener, tracing asks only the thread that first comes by whether it listens, and

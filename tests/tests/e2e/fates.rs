@@ -1,11 +1,13 @@
 //! Whatever becomes of the one that computes, nobody hangs, nobody gets a wrong value, and nobody waits for more than two
 //! runs of the body: the one that was under way, and one more.
 
+use std::thread::JoinHandle;
+
 use cachier::{CacheMetrics, cachier};
 use cachier_tests::callers::{Callers, in_world, runtime};
 use cachier_tests::gate::{Counter, Gate, panic_silently};
 use cachier_tests::sandbox::in_folder;
-use cachier_tests::wait::until_waiting;
+use cachier_tests::wait::{until, until_waiting};
 
 const CALLERS: usize = 1000;
 const OTHERS: u64 = CALLERS as u64 - 1;
@@ -204,4 +206,36 @@ cancelled! {
     after_a_cancellation_one_takes_over_for_all_on_file: (backend = "file"), in_tasks;
     after_a_cancellation_one_takes_over_for_tasks_and_threads_on_memory: (backend = "memory"), mixed;
     after_a_cancellation_one_takes_over_for_tasks_and_threads_on_file: (backend = "file"), mixed;
+}
+
+#[test]
+fn a_value_that_uses_its_function_when_it_is_dropped_holds_up_nobody() {
+    #[derive(Clone)]
+    struct Restless(u64);
+
+    impl Drop for Restless {
+        fn drop(&mut self) {
+            let _ = restless::invalidate(self.0);
+        }
+    }
+
+    #[cachier(backend = "memory", capacity = 4)]
+    fn restless(number: u64) -> Restless {
+        Restless(number)
+    }
+
+    in_folder(|_| {
+        let world = cachier::testing::IsolatedWorld::current;
+        let calls = || (0..20_000).for_each(|number| drop(restless(number % 50)));
+        let callers = [(); 4].map(|()| {
+            let world = world();
+            std::thread::spawn(move || world.run(calls))
+        });
+        until("all calls end", || {
+            callers.iter().all(JoinHandle::is_finished)
+        });
+        for caller in callers {
+            caller.join().unwrap();
+        }
+    });
 }

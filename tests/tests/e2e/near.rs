@@ -6,6 +6,7 @@ use std::time::Duration;
 use cachier::testing::Clock;
 use cachier::{CallOptions, Outcome, Tier, cachier};
 use cachier_metrics::{NearResult, RemovalCause};
+use cachier_tests::backend::MapBackend;
 use cachier_tests::gate::Counter;
 use cachier_tests::sandbox::{entries, in_folder};
 
@@ -123,5 +124,23 @@ fn it_goes_on_serving_when_the_backend_has_lost_the_entry() {
             .for_each(|entry| fs::remove_file(entry).unwrap());
         let call = double::call_detailed(CallOptions::new(), 21);
         assert_eq!((call.outcome, call.tier), (Outcome::Hit, Some(Tier::Near)));
+    });
+}
+
+#[test]
+fn it_is_empty_once_the_entries_go_elsewhere() {
+    static RUNS: Counter = Counter::new();
+
+    #[cachier(backend = "file", near_cache = 10)]
+    fn count(_key: u8) -> u64 {
+        RUNS.next()
+    }
+
+    in_folder(|_| {
+        assert_eq!([count(1), count(1)], [1, 1]);
+        cachier::set_global_params(cachier::global_params().namespace("another"));
+        assert_eq!([count(1), count(1)], [2, 2]);
+        cachier::register_backend("file", MapBackend::default()).unwrap();
+        assert_eq!([count(1), count(1)], [3, 3]);
     });
 }
