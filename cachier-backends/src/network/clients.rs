@@ -272,7 +272,7 @@ impl<C> Drop for Forget<C> {
     }
 }
 
-fn too_late(operation: Operation) -> Error {
+pub(super) fn too_late(operation: Operation) -> Error {
     Error::new(
         ErrorKind::Timeout,
         operation,

@@ -6,6 +6,7 @@ mod changes;
 mod clients;
 mod given;
 mod lazily;
+mod origin;
 mod round_trips;
 mod runtime;
 #[cfg(any(

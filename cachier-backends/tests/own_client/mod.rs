@@ -1,6 +1,7 @@
 //! A client or a pool that the program has handed over serves every kind of caller, or says why it cannot.
 
-use std::sync::Arc;
+use std::sync::mpsc::channel;
+use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -8,7 +9,7 @@ use cachier_backends::{Backend, Error, Key, LeaseReply, StoreReply, StoreRequest
 use futures_lite::future::block_on;
 use tokio::runtime::Builder;
 use tokio::sync::oneshot;
-use tokio::task::{JoinSet, yield_now};
+use tokio::task::{JoinSet, LocalSet, yield_now};
 use tokio::time::timeout;
 
 const LIMIT: Duration = Duration::from_secs(30);
@@ -16,6 +17,7 @@ const LIMIT: Duration = Duration::from_secs(30);
 /// Tries what `hand_over` makes, on entries of this key.
 pub(crate) fn serves<B: Backend + 'static>(hand_over: impl AsyncFn() -> B, key: &Key) {
     serves_all_of_a_runtime_with_threads(&hand_over, key);
+    serves_synchronous_callers_on_all_workers_at_once(&hand_over, key);
     outlives_other_runtimes_that_used_it(&hand_over, key);
     answers_in_time_when_its_runtime_has_ended(&hand_over, key);
     says_that_one_thread_cannot_wait_for_itself(&hand_over, key);
@@ -65,6 +67,41 @@ fn serves_all_of_a_runtime_with_threads<B: Backend + 'static>(
     let (of_task, key_of_task) = (Arc::clone(&backend), key.clone());
     let task = threads.spawn_blocking(move || waits(&of_task, &key_of_task));
     threads.block_on(task).unwrap();
+    // Tasks that stay on one thread, which is none of the workers.
+    LocalSet::new().block_on(&threads, async { waits(&backend, key) });
+}
+
+/// While all threads of the runtime wait, somebody has to drive the connections.
+fn serves_synchronous_callers_on_all_workers_at_once<B: Backend + 'static>(
+    hand_over: &impl AsyncFn() -> B,
+    key: &Key,
+) {
+    for workers in [1, 2] {
+        let mut builder = Builder::new_multi_thread();
+        let runtime = builder.worker_threads(workers).enable_all().build();
+        let runtime = runtime.unwrap();
+        let backend = Arc::new(runtime.block_on(hand_over()));
+        let (tell, told) = channel();
+        let everybody = Arc::new(Barrier::new(workers));
+        for caller in 0..4 {
+            let (backend, key, tell) = (Arc::clone(&backend), key.clone(), tell.clone());
+            let everybody = Arc::clone(&everybody);
+            runtime.spawn(async move {
+                if caller < workers {
+                    // No worker is left over.
+                    everybody.wait();
+                }
+                let load = || block_on(backend.load(&key)).map(drop);
+                tell.send(blocking::inline(LIMIT, load)).unwrap();
+            });
+        }
+        let served: Vec<_> = (0..4).map(|_| told.recv_timeout(LIMIT / 6)).collect();
+        // It would wait for workers that wait.
+        runtime.shutdown_background();
+        for served in served {
+            served.expect("an answer in time").unwrap();
+        }
+    }
 }
 
 /// What was opened for the tasks of a runtime does not end with it: others are given it.
