@@ -23,6 +23,7 @@
 //! or leases, and then something is computed twice.
 
 mod address;
+mod all_shards;
 mod error;
 mod link;
 mod names;
@@ -37,7 +38,6 @@ use std::time::{Duration, SystemTime};
 
 use redis::aio::ConnectionManager;
 use redis::{Client, Cmd, RedisWrite, Value};
-use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use self::link::{Failure, Link, Server};
@@ -173,59 +173,38 @@ impl RedisBackend {
             .arg(token)
     }
 
-    /// Runs a script again and again on each shard of a function, until it says that this was all; the sum of the first
-    /// numbers that it returns.
-    fn exhaust(
-        &self,
-        scope: &Arc<Scope>,
-        operation: Operation,
-        script: &'static Script,
-        before: Option<SystemTime>,
-    ) -> BoxFuture<'_, u64> {
-        let origin = self.origin.clone();
-        let each = self.on_all_shards(scope, operation, move |link, shard| {
-            let origin = origin.clone();
-            async move {
-                let mut total = 0;
-                loop {
-                    let call = script.call(operation, &shard, &origin, "");
-                    let call = match before {
-                        Some(moment) => call.arg(micros(moment)),
-                        None => call,
-                    };
-                    let [count, more] = call.arg(BATCH).numbers(&link).await?;
-                    total += count;
-                    if more == 0 {
-                        return Ok(total);
-                    }
-                }
-            }
-        });
-        Box::pin(async { Ok(each.await?.into_iter().sum()) })
+    fn run_releasing(&self, key: &Key, token: &str) -> BoxFuture<'_, ()> {
+        let call = self.releasing(key, token);
+        self.clients.run(Operation::Lease, |link| async move {
+            call.number(&link).await.map(drop)
+        })
     }
 
-    /// Works on all shards of a function at once.
-    fn on_all_shards<T, F>(
+    /// Stores an entry if the lease of this token is valid, or in any case if that is empty.
+    fn store_under(
         &self,
-        scope: &Arc<Scope>,
-        operation: Operation,
-        work: impl Fn(Link, Shard) -> F + Send + 'static,
-    ) -> BoxFuture<'_, Vec<T>>
-    where
-        T: Send + 'static,
-        F: Future<Output = Result<T, Error>> + Send + 'static,
-    {
-        let shards: Vec<_> = Shard::all(scope).collect();
-        self.clients.run(operation, move |link| async move {
-            let mut tasks = JoinSet::new();
-            for shard in shards {
-                tasks.spawn(work(link.clone(), shard));
+        key: &Key,
+        request: &StoreRequest<'_>,
+        token: &str,
+    ) -> BoxFuture<'_, StoreReply> {
+        if request.entry.len() > LARGEST_ENTRY {
+            return answer(StoreReply::TooLarge);
+        }
+        let call = self
+            .about(key, Operation::Store, &scripts::STORE)
+            .arg(token)
+            .arg(micros(request.created))
+            .arg(request.expires.map_or(String::new(), expiry))
+            .arg(request.entry);
+        self.clients.run(Operation::Store, |link| async move {
+            match call.try_run(&link).await {
+                Ok(Value::Int(0)) => Ok(StoreReply::Superseded),
+                Ok(_) => Ok(StoreReply::Stored { evicted: 0 }),
+                Err(Failure::Refused(refused)) if error::is_too_large(&refused) => {
+                    Ok(StoreReply::TooLarge)
+                }
+                Err(failure) => Err(link.error(Operation::Store, failure)),
             }
-            let mut all = Vec::new();
-            while let Some(done) = tasks.join_next().await {
-                all.push(done.map_err(|ended| link.fault(operation).with_source(ended))??);
-            }
-            Ok(all)
         })
     }
 
@@ -267,31 +246,20 @@ impl Backend for RedisBackend {
     }
 
     fn store<'a>(&'a self, key: &'a Key, request: StoreRequest<'a>) -> BoxFuture<'a, StoreReply> {
-        if request.entry.len() > LARGEST_ENTRY {
-            return answer(StoreReply::TooLarge);
-        }
-        let token = match &request.lease {
-            None => "",
-            Some(lease) => match lease.state::<Owner>() {
-                Some(owner) => &owner.token,
-                None => return answer(StoreReply::Superseded),
-            },
-        };
-        let call = self
-            .about(key, Operation::Store, &scripts::STORE)
-            .arg(token)
-            .arg(micros(request.created))
-            .arg(request.expires.map_or(String::new(), expiry))
-            .arg(request.entry);
-        self.clients.run(Operation::Store, |link| async move {
-            match call.try_run(&link).await {
-                Ok(Value::Int(0)) => Ok(StoreReply::Superseded),
-                Ok(_) => Ok(StoreReply::Stored { evicted: 0 }),
-                Err(Failure::Refused(refused)) if error::is_too_large(&refused) => {
-                    Ok(StoreReply::TooLarge)
-                }
-                Err(failure) => Err(link.error(Operation::Store, failure)),
+        Box::pin(async move {
+            let token = match &request.lease {
+                None => "",
+                Some(lease) => match lease.state::<Owner>() {
+                    Some(owner) => &owner.token,
+                    None => return Ok(StoreReply::Superseded),
+                },
+            };
+            let reply = self.store_under(key, &request, token).await;
+            if matches!(reply, Ok(StoreReply::TooLarge)) && !token.is_empty() {
+                // The script did not run, which ends the lease otherwise. If this fails, it ends by itself.
+                let _ = self.run_releasing(key, token).await;
             }
+            reply
         })
     }
 
@@ -358,10 +326,7 @@ impl Backend for RedisBackend {
         let Some(owner) = lease.state::<Owner>() else {
             return answer(());
         };
-        let call = self.releasing(lease.key(), &owner.token);
-        self.clients.run(Operation::Lease, |link| async move {
-            call.number(&link).await.map(drop)
-        })
+        self.run_releasing(lease.key(), &owner.token)
     }
 
     fn wait<'a>(

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use cachier_backends::{Backend, StoreReply, StoreRequest};
 
 use crate::support::{
-    backend, command, created, entry, key, lease, load, private, runtime, scope, store, url,
+    backend, command, created, entry, key, lease, load, private, runtime, scope, store, until, url,
 };
 
 /// How often the server has run a command so far.
@@ -91,6 +91,41 @@ fn what_is_larger_than_the_server_takes_is_refused() {
             Err(error) => assert!(error.is_transient(), "{error:#}"),
         }
         assert_eq!(load(&backend, &key).await, Some(entry(b"small")));
+    });
+}
+
+#[test]
+fn what_is_too_large_ends_the_lease_all_the_same() {
+    let Some(server) = private(&["--proto-max-bulk-len", "1mb"]) else {
+        return;
+    };
+    let (backend, scope) = (backend(server.url()), scope("too large"));
+    runtime().block_on(async {
+        let mut number = 0;
+        // The one for the server to refuse, the other for nobody to send.
+        for size in [2 << 20, (512 << 20) + 1] {
+            let large = vec![0; size];
+            let refused = async |number| {
+                let key = key(&scope, number);
+                let held = lease(&backend, &key, Duration::from_secs(60)).await;
+                let request = StoreRequest::new(&large, created()).under(held);
+                match backend.store(&key, request).await {
+                    Ok(reply) => assert_eq!(reply, StoreReply::TooLarge),
+                    // The server has hung up before its refusal could be read.
+                    Err(error) => {
+                        assert!(error.is_transient(), "{error:#}");
+                        return false;
+                    }
+                }
+                let _free = lease(&backend, &key, Duration::from_secs(60)).await;
+                true
+            };
+            until("the refusal is read", async || {
+                number += 1;
+                refused(number).await
+            })
+            .await;
+        }
     });
 }
 
