@@ -27,6 +27,11 @@ pub(super) fn is_too_large(error: &RedisError) -> bool {
     says(error, "invalid bulk length") || says(error, "string exceeds maximum allowed size")
 }
 
+/// Whether what was asked for is something that no entry is.
+pub(super) fn is_no_entry(error: &RedisError) -> bool {
+    error.code() == Some("WRONGTYPE")
+}
+
 /// Whether the connection is of no use any more: broken, about to be closed by the server, or to one that is not the
 /// master now.
 pub(super) fn is_fatal(error: &RedisError) -> bool {

@@ -76,12 +76,7 @@ impl Link {
     }
 
     /// Asks for an entry.
-    pub(super) async fn load(&self, get: Cmd) -> Result<Value, Error> {
-        let answer = self.try_load(get).await;
-        answer.map_err(|failure| self.error(Operation::Load, failure))
-    }
-
-    async fn try_load(&self, get: Cmd) -> Result<Value, Failure> {
+    pub(super) async fn load(&self, get: Cmd) -> Result<Value, Failure> {
         let attempt = self.attempt().await;
         let connection = self.0.connection_of(&attempt)?;
         // The attempt is shared by each request, this one included, and by the link.

@@ -234,13 +234,21 @@ impl Backend for RedisBackend {
         // Writing to memory does not fail.
         let _ = names::write_entry(&mut get.writer_for_next_arg(), key);
         self.clients.run(Operation::Load, |link| async move {
-            match link.load(get).await? {
-                Value::Nil => Ok(None),
-                Value::BulkString(bytes) => Ok(Some(Loaded {
+            match link.load(get).await {
+                Ok(Value::Nil) => Ok(None),
+                Ok(Value::BulkString(bytes)) => Ok(Some(Loaded {
                     version: names::version(&bytes),
                     bytes,
                 })),
-                _ => Err(link.fault(Operation::Load)),
+                // As good as an entry that is damaged: it is a miss, and the next value takes its place.
+                Err(Failure::Refused(refused)) if error::is_no_entry(&refused) => {
+                    Ok(Some(Loaded {
+                        version: names::version_of_no_entry(),
+                        bytes: Vec::new(),
+                    }))
+                }
+                Err(failure) => Err(link.error(Operation::Load, failure)),
+                Ok(_) => Err(link.fault(Operation::Load)),
             }
         })
     }

@@ -93,6 +93,11 @@ pub(super) fn version(entry: &[u8]) -> EntryVersion {
     EntryVersion::new(&version[..LENGTH + beginning.len()])
 }
 
+/// The version of what is in an entry's place and is none: for the scripts it is nothing.
+pub(super) fn version_of_no_entry() -> EntryVersion {
+    EntryVersion::new([])
+}
+
 /// What the scripts take for "the version that was seen": the length in digits, a colon, and the beginning.
 pub(super) fn seen(version: Option<&EntryVersion>) -> Vec<u8> {
     let Some((length, beginning)) =
