@@ -3,14 +3,15 @@
 use redis::sentinel::SentinelNodeConnectionInfo;
 use redis::{Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, RedisResult, TlsMode};
 
-use super::source::Source;
+use super::source::{Source, tcp_settings};
 use crate::error::{Error, ErrorKind, Operation};
 use crate::network::ServerUrl;
 
 /// The source that a URL describes, and its name without credentials.
 pub(super) fn parse(url: &str) -> Result<(Source, String), Error> {
     let single = || {
-        let client = Client::open(url)?;
+        let server = url.into_connection_info()?;
+        let client = Client::open(server.set_tcp_settings(tcp_settings()))?;
         let name = name_of(client.get_connection_info());
         Ok((Source::Single(client), name))
     };
@@ -53,7 +54,8 @@ fn sentinel(base: &str, url: &ServerUrl<'_>) -> RedisResult<(Source, String)> {
     let of_master = format!("{base}://{}master/{database}{}", url.credentials, url.query)
         .into_connection_info()?;
     let mut node = SentinelNodeConnectionInfo::default()
-        .set_redis_connection_info(of_master.redis_settings().clone());
+        .set_redis_connection_info(of_master.redis_settings().clone())
+        .set_tcp_settings(tcp_settings());
     if matches!(of_master.addr(), ConnectionAddr::TcpTls { .. }) {
         node = node.set_tls_mode(TlsMode::Secure);
     }
@@ -72,7 +74,9 @@ fn sentinel(base: &str, url: &ServerUrl<'_>) -> RedisResult<(Source, String)> {
 /// `redis+cluster://user:password@node:6379,…`
 fn cluster(base: &str, url: &ServerUrl<'_>) -> RedisResult<(Source, String)> {
     let server = |host: &str| {
-        format!("{base}://{}{host}{}", url.credentials, url.query).into_connection_info()
+        let server = format!("{base}://{}{host}{}", url.credentials, url.query);
+        let server = server.into_connection_info()?;
+        Ok(server.set_tcp_settings(tcp_settings()))
     };
     if !url.path.is_empty() {
         return Err(missing("a cluster has no numbered databases"));
@@ -152,6 +156,20 @@ mod tests {
             assert!(error.to_string().contains("write `redis://"), "{url}");
             assert!(!format!("{error:#} {error:?}").contains("secret"), "{url}");
         }
+    }
+
+    #[test]
+    fn the_operating_system_is_to_notice_connections_that_are_lost() {
+        let is_watched = |server: &ConnectionInfo| server.tcp_settings().keepalive().is_some();
+        let source = |url| parse(url).map(|(source, _)| source).unwrap();
+        let Source::Single(client) = source("redis://host") else {
+            panic!("a single server");
+        };
+        assert!(is_watched(client.get_connection_info()));
+        let Source::Cluster(nodes) = source("redis+cluster://one,two") else {
+            panic!("a cluster");
+        };
+        assert!(nodes.iter().all(is_watched));
     }
 
     #[test]

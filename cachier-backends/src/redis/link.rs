@@ -2,20 +2,16 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use redis::{Cmd, RedisError, RedisResult, Value};
 use tokio::sync::OnceCell;
 
 use super::error;
+use super::silence::{InVain, Silence};
 use super::source::{self, Connection, Source};
 use crate::error::{Error, Operation};
 use crate::network::{RoundTrips, apart, filled};
-
-/// From when on a server that answers nobody is taken for gone, if the caller gives up.
-///
-/// A connection that was lost without notice otherwise looks alive for many minutes.
-const SILENCE: Duration = Duration::from_millis(250);
 
 /// What the links of all runtimes share.
 pub(super) struct Server {
@@ -31,13 +27,17 @@ pub(super) struct Link(Arc<Inner>);
 
 struct Inner {
     server: Arc<Server>,
-    current: Mutex<Attempt>,
-    /// How often the server has answered somebody who waited.
-    answers: AtomicU64,
+    current: Mutex<Arc<Attempt>>,
 }
 
-/// One attempt to connect, which all callers of the time share, and what it came to.
-type Attempt = Arc<OnceCell<RedisResult<Connection>>>;
+/// One attempt to connect, which all requests of the time share, and what it came to.
+#[derive(Default)]
+struct Attempt {
+    made: Arc<OnceCell<RedisResult<Connection>>>,
+    /// How often the server has answered somebody who waited.
+    answers: AtomicU64,
+    silence: Mutex<Silence>,
+}
 
 /// Why there is no answer.
 pub(super) enum Failure {
@@ -53,7 +53,6 @@ impl Link {
         Self(Arc::new(Inner {
             server,
             current: Mutex::default(),
-            answers: AtomicU64::new(0),
         }))
     }
 
@@ -79,19 +78,18 @@ impl Link {
     pub(super) async fn load(&self, get: Cmd) -> Result<Value, Failure> {
         let attempt = self.attempt().await;
         let connection = self.0.connection_of(&attempt)?;
-        // The attempt is shared by each request, this one included, and by the link.
-        let others = Arc::strong_count(&attempt).saturating_sub(2);
+        let others = requests(&attempt).saturating_sub(1);
         let pending = Pending::start(&self.0, &attempt, Operation::Load);
         pending.ended(connection.load(get, others).await)
     }
 
     /// The attempt of the time, at its end.
-    async fn attempt(&self) -> Attempt {
+    async fn attempt(&self) -> Arc<Attempt> {
         let attempt = Arc::clone(&self.0.current());
-        if attempt.get().is_none() {
+        if attempt.made.get().is_none() {
             let server = Arc::clone(&self.0.server);
             let connect = || async move { server.source.connect().await };
-            apart(|| filled(&attempt, connect)).await;
+            apart(|| filled(&attempt.made, connect)).await;
         }
         attempt
     }
@@ -113,20 +111,19 @@ impl Link {
     /// Whether it is connected, and if so, whether somebody waits for an answer.
     pub(super) fn is_busy(&self) -> Option<bool> {
         let attempt = self.0.current();
-        let is_connected = matches!(attempt.get(), Some(Ok(_)));
-        // Every request shares it until it ends.
-        is_connected.then(|| Arc::strong_count(&attempt) > 1)
+        let is_connected = matches!(attempt.made.get(), Some(Ok(_)));
+        is_connected.then(|| requests(&attempt) > 0)
     }
 }
 
 impl Inner {
-    fn current(&self) -> MutexGuard<'_, Attempt> {
+    fn current(&self) -> MutexGuard<'_, Arc<Attempt>> {
         self.current.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The connection that an attempt has made; one that has failed is not tried by others again.
-    fn connection_of<'a>(&self, attempt: &'a Attempt) -> Result<&'a Connection, Failure> {
-        match attempt.get() {
+    fn connection_of<'a>(&self, attempt: &'a Arc<Attempt>) -> Result<&'a Connection, Failure> {
+        match attempt.made.get() {
             Some(Ok(connection)) => Ok(connection),
             Some(Err(refused)) => {
                 self.replace(attempt);
@@ -138,18 +135,24 @@ impl Inner {
     }
 
     /// Has the next request connect anew, unless another one did that already.
-    fn replace(&self, broken: &Attempt) {
+    fn replace(&self, broken: &Arc<Attempt>) {
         let mut current = self.current();
         if Arc::ptr_eq(&current, broken) {
-            *current = Attempt::default();
+            *current = Arc::default();
         }
     }
+}
+
+/// How many requests share an attempt: each holds it until it ends, and so does the link.
+fn requests(attempt: &Arc<Attempt>) -> usize {
+    const OF_THE_LINK: usize = 1;
+    Arc::strong_count(attempt).saturating_sub(OF_THE_LINK)
 }
 
 /// A request that is not answered yet.
 struct Pending<'a> {
     link: &'a Inner,
-    attempt: &'a Attempt,
+    attempt: &'a Arc<Attempt>,
     since: Instant,
     /// How often the server had answered when the request was sent.
     answers: u64,
@@ -157,13 +160,13 @@ struct Pending<'a> {
 }
 
 impl<'a> Pending<'a> {
-    fn start(link: &'a Inner, attempt: &'a Attempt, operation: Operation) -> Self {
+    fn start(link: &'a Inner, attempt: &'a Arc<Attempt>, operation: Operation) -> Self {
         link.server.round_trips.count(operation);
         Self {
             link,
             attempt,
             since: Instant::now(),
-            answers: link.answers.load(Ordering::Relaxed),
+            answers: attempt.answers.load(Ordering::Relaxed),
             is_answered: false,
         }
     }
@@ -173,17 +176,35 @@ impl<'a> Pending<'a> {
         if answer.as_ref().is_err_and(error::is_fatal) {
             self.link.replace(self.attempt);
         } else {
-            self.link.answers.fetch_add(1, Ordering::Relaxed);
+            self.attempt.answers.fetch_add(1, Ordering::Relaxed);
         }
         answer.map_err(Failure::Refused)
+    }
+
+    /// The caller has given up.
+    #[cold]
+    fn is_in_vain(&self) {
+        let caller = InVain {
+            from: self.since,
+            until: Instant::now(),
+            answers: (self.answers, self.attempt.answers.load(Ordering::Relaxed)),
+        };
+        if self.attempt.silence().is_broken_off_by(caller) {
+            self.link.replace(self.attempt);
+        }
     }
 }
 
 impl Drop for Pending<'_> {
     fn drop(&mut self) {
-        let is_silent = || self.link.answers.load(Ordering::Relaxed) == self.answers;
-        if !self.is_answered && self.since.elapsed() >= SILENCE && is_silent() {
-            self.link.replace(self.attempt);
+        if !self.is_answered {
+            self.is_in_vain();
         }
+    }
+}
+
+impl Attempt {
+    fn silence(&self) -> MutexGuard<'_, Silence> {
+        self.silence.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -28,6 +28,7 @@ mod error;
 mod link;
 mod names;
 mod scripts;
+mod silence;
 mod single;
 mod source;
 mod subscribe;

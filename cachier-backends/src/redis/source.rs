@@ -5,6 +5,7 @@ use std::time::Duration;
 use redis::aio::{AsyncPushSender, ConnectionManager, MultiplexedConnection};
 use redis::cluster::ClusterClient;
 use redis::cluster_async::ClusterConnection;
+use redis::io::tcp::{TcpSettings, socket2};
 use redis::sentinel::{Sentinel, SentinelNodeConnectionInfo};
 use redis::{
     AsyncConnectionConfig, Client, Cmd, ConnectionAddr, ConnectionInfo, ErrorKind,
@@ -16,6 +17,14 @@ use super::single::Single;
 
 /// How long connecting may take, finding the server included.
 const CONNECT_WITHIN: Duration = Duration::from_secs(2);
+
+/// After this long the operating system gives up a connection whose other end confirms nothing of what it is sent.
+#[cfg(any(target_os = "android", target_os = "fuchsia", target_os = "linux"))]
+const CONFIRM_WITHIN: Duration = Duration::from_secs(5);
+
+/// After this long without a word the operating system asks whether the other end is there, and again and again: so an
+/// idle connection is neither forgotten on its way nor thought to be there for hours.
+const QUIET: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(5));
 
 /// How long a node of a cluster may take for an answer. Callers have shorter limits of their own.
 const ANSWER_WITHIN: Duration = Duration::from_secs(20);
@@ -61,6 +70,16 @@ impl Connection {
             Self::Cluster(_) | Self::Manager(_) => self.ask(&get).await,
         }
     }
+}
+
+/// What the operating system is told of connections, so that it notices those that were lost without notice.
+pub(super) fn tcp_settings() -> TcpSettings {
+    let (after, between) = QUIET;
+    let keepalive = socket2::TcpKeepalive::new().with_time(after);
+    let settings = TcpSettings::default().set_keepalive(keepalive.with_interval(between));
+    #[cfg(any(target_os = "android", target_os = "fuchsia", target_os = "linux"))]
+    let settings = settings.set_user_timeout(CONFIRM_WITHIN);
+    settings
 }
 
 /// The connection is of no use any more.
@@ -136,6 +155,7 @@ async fn single(
 async fn cluster(nodes: &[ConnectionInfo]) -> RedisResult<ClusterConnection> {
     prepare_tls(nodes);
     ClusterClient::builder(nodes.iter().cloned())
+        .tcp_settings(tcp_settings())
         .connection_timeout(CONNECT_WITHIN)
         .response_timeout(ANSWER_WITHIN)
         .overall_response_timeout(Some(ANSWER_WITHIN))

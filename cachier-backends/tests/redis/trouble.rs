@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use cachier_backends::redis::RedisBackend;
 use cachier_backends::{Backend, Error, ErrorKind, StoreRequest};
+use cachier_servers::proxy::Proxy;
 use cachier_servers::redis::{start_cluster_with_password, start_private};
 use futures_lite::future::block_on;
 use rustix::process::Signal;
@@ -193,6 +194,29 @@ fn a_server_that_hung_is_used_again() {
         command(server.url(), &["CLIENT", "PAUSE", "3000"]);
         assert!(timeout(limit, backend.load(&key)).await.is_err());
         assert_eq!(load(&backend, &key).await, Some(entry(b"value")));
+    });
+}
+
+/// Each caller waits for less time than it takes to tell that a server is gone.
+#[test]
+fn a_connection_that_was_lost_without_notice_is_replaced_for_callers_in_a_hurry() {
+    let Some(mut server) = private(&[]) else {
+        return;
+    };
+    let proxy = Proxy::to(server.server().unwrap().port());
+    let url = format!("redis://127.0.0.1:{}", proxy.port());
+    let (backend, key) = (backend(&url), key(&scope("hurry"), 1));
+    let hurried = async || timeout(Duration::from_millis(100), backend.load(&key)).await;
+    runtime().block_on(async {
+        store(&backend, &key, b"value").await;
+        proxy.lose_all();
+        let started = Instant::now();
+        until("another connection serves", async || {
+            matches!(hurried().await, Ok(Ok(Some(_))))
+        })
+        .await;
+        let took = started.elapsed();
+        assert!(took < Duration::from_secs(2), "{took:?}");
     });
 }
 

@@ -27,6 +27,9 @@ struct State {
     round_trips: AtomicU64,
     own_answer: Mutex<Option<OwnAnswer>>,
     is_closed: AtomicBool,
+    /// How many connections there have been, and how many of the first of them are lost.
+    made: AtomicU64,
+    lost: AtomicU64,
     connections: Mutex<Vec<TcpStream>>,
 }
 
@@ -90,6 +93,12 @@ impl Proxy {
     /// Keeps what the server says to itself until told otherwise: answers are lost.
     pub fn mute(&self, mute: bool) {
         self.state.is_mute.store(mute, Ordering::Relaxed);
+    }
+
+    /// Loses all connections that there are, without notice: they stay open, and nothing comes through. New ones serve.
+    pub fn lose_all(&self) {
+        let made = self.state.made.load(Ordering::SeqCst);
+        self.state.lost.store(made, Ordering::SeqCst);
     }
 
     /// Answers the next request that contains all of these words itself, by closing the connection after `answer`; the
@@ -166,12 +175,16 @@ impl State {
             .unwrap_or_else(PoisonError::into_inner);
         connections.extend([client.try_clone()?, server.try_clone()?]);
         drop(connections);
+        let number = self.made.fetch_add(1, Ordering::SeqCst);
         let last = Arc::new(Mutex::new(Speaker::Server));
         let upwards = (client.try_clone()?, server.try_clone()?, Speaker::Client);
         for (from, to, speaker) in [upwards, (server, client, Speaker::Server)] {
             let (state, last) = (Arc::clone(self), Arc::clone(&last));
             thread::spawn(move || {
                 let passes = |piece: &[u8]| {
+                    if number < state.lost.load(Ordering::SeqCst) {
+                        return false;
+                    }
                     state.note(&last, speaker);
                     match speaker {
                         Speaker::Client => !state.answers(piece, &from),
