@@ -1,6 +1,6 @@
 //! What is made when it is first needed, and takes a while: connections.
 
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use tokio::sync::OnceCell;
 
@@ -9,8 +9,11 @@ use crate::error::{Error, ErrorKind, Operation};
 /// Made when it is first needed and then kept; tried again as long as that fails.
 pub(crate) struct Lazily<T> {
     made: OnceLock<T>,
-    attempt: Mutex<Attempt<T>>,
+    attempts: Arc<Attempts<T>>,
 }
+
+/// The attempt of the time.
+struct Attempts<T>(Mutex<Attempt<T>>);
 
 /// One attempt, which all callers of the time share, and what it came to.
 type Attempt<T> = Arc<OnceCell<Result<T, Error>>>;
@@ -19,7 +22,7 @@ impl<T> Default for Lazily<T> {
     fn default() -> Self {
         Self {
             made: OnceLock::new(),
-            attempt: Mutex::default(),
+            attempts: Arc::new(Attempts(Mutex::default())),
         }
     }
 }
@@ -41,26 +44,38 @@ impl<T: Clone + Send + Sync + 'static> Lazily<T> {
         if let Some(made) = self.made.get() {
             return Ok(made);
         }
-        let attempt = Arc::clone(&self.attempt.lock().unwrap_or_else(PoisonError::into_inner));
+        let attempt = Arc::clone(&self.attempts.current());
+        let (attempts, of_task) = (Arc::clone(&self.attempts), Arc::clone(&attempt));
+        let make = || async move {
+            let made = make().await;
+            if made.is_err() {
+                // Those who wait are told. Whoever comes later tries anew, even if nobody waits any more.
+                attempts.give_up(&of_task);
+            }
+            made
+        };
         match filled(&attempt, make).await {
             Some(Ok(made)) => Ok(self.made.get_or_init(|| made.clone())),
-            Some(Err(error)) => {
-                self.give_up(&attempt);
-                Err(error.clone())
-            }
+            Some(Err(error)) => Err(error.clone()),
             None => {
-                self.give_up(&attempt);
+                self.attempts.give_up(&attempt);
                 let message = "the runtime of the backend has ended";
                 Err(Error::new(ErrorKind::Io, Operation::Load, message))
             }
         }
     }
+}
+
+impl<T> Attempts<T> {
+    fn current(&self) -> MutexGuard<'_, Attempt<T>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 
     /// Has the next caller try anew, unless another one did that already.
     fn give_up(&self, failed: &Attempt<T>) {
-        let mut attempt = self.attempt.lock().unwrap_or_else(PoisonError::into_inner);
-        if Arc::ptr_eq(&attempt, failed) {
-            *attempt = Attempt::default();
+        let mut current = self.current();
+        if Arc::ptr_eq(&current, failed) {
+            *current = Attempt::default();
         }
     }
 }
@@ -139,6 +154,25 @@ mod tests {
             assert_eq!(failed.unwrap_err().kind(), ErrorKind::Connect);
             assert_eq!(*lazily.get_or_make(make).await.unwrap(), 1);
             assert_eq!(*lazily.get_or_make(make).await.unwrap(), 1);
+        });
+    }
+
+    #[test]
+    fn a_failure_that_nobody_waited_for_is_not_told_later() {
+        let (lazily, go) = (Lazily::default(), Arc::new(Notify::new()));
+        let ended = Arc::new(Notify::new());
+        let (of_make, tell) = (Arc::clone(&go), Arc::clone(&ended));
+        let fail = || async move {
+            of_make.notified().await;
+            tell.notify_one();
+            Err(Error::new(ErrorKind::Connect, Operation::Load, "long ago"))
+        };
+        runtime().block_on(async {
+            let early = timeout(Duration::from_millis(5), lazily.get_or_make(fail)).await;
+            assert!(early.is_err());
+            go.notify_one();
+            ended.notified().await;
+            assert_eq!(*lazily.get_or_make(|| async { Ok(7) }).await.unwrap(), 7);
         });
     }
 }

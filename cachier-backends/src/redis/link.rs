@@ -69,7 +69,7 @@ impl Link {
         command: &Cmd,
     ) -> Result<Value, Failure> {
         let attempt = self.attempt().await;
-        let connection = self.0.connection_of(&attempt)?;
+        let connection = attempt.connection()?;
         let pending = Pending::start(&self.0, &attempt, operation);
         pending.ended(connection.ask(command).await)
     }
@@ -77,7 +77,7 @@ impl Link {
     /// Asks for an entry.
     pub(super) async fn load(&self, get: Cmd) -> Result<Value, Failure> {
         let attempt = self.attempt().await;
-        let connection = self.0.connection_of(&attempt)?;
+        let connection = attempt.connection()?;
         let others = requests(&attempt).saturating_sub(1);
         let pending = Pending::start(&self.0, &attempt, Operation::Load);
         pending.ended(connection.load(get, others).await)
@@ -87,8 +87,15 @@ impl Link {
     async fn attempt(&self) -> Arc<Attempt> {
         let attempt = Arc::clone(&self.0.current());
         if attempt.made.get().is_none() {
-            let server = Arc::clone(&self.0.server);
-            let connect = || async move { server.source.connect().await };
+            let (link, of_task) = (Arc::clone(&self.0), Arc::clone(&attempt));
+            let connect = || async move {
+                let made = link.server.source.connect().await;
+                if made.is_err() {
+                    // Those who wait are told. Whoever comes later tries anew, even if nobody waits any more.
+                    link.replace(&of_task);
+                }
+                made
+            };
             apart(|| filled(&attempt.made, connect)).await;
         }
         attempt
@@ -119,19 +126,6 @@ impl Link {
 impl Inner {
     fn current(&self) -> MutexGuard<'_, Arc<Attempt>> {
         self.current.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The connection that an attempt has made; one that has failed is not tried by others again.
-    fn connection_of<'a>(&self, attempt: &'a Arc<Attempt>) -> Result<&'a Connection, Failure> {
-        match attempt.made.get() {
-            Some(Ok(connection)) => Ok(connection),
-            Some(Err(refused)) => {
-                self.replace(attempt);
-                Err(Failure::Unreachable(refused.clone()))
-            }
-            // The runtime has ended.
-            None => Err(Failure::Unreachable(source::lost())),
-        }
     }
 
     /// Has the next request connect anew, unless another one did that already.
@@ -204,6 +198,15 @@ impl Drop for Pending<'_> {
 }
 
 impl Attempt {
+    fn connection(&self) -> Result<&Connection, Failure> {
+        match self.made.get() {
+            Some(Ok(connection)) => Ok(connection),
+            Some(Err(refused)) => Err(Failure::Unreachable(refused.clone())),
+            // The runtime has ended.
+            None => Err(Failure::Unreachable(source::lost())),
+        }
+    }
+
     fn silence(&self) -> MutexGuard<'_, Silence> {
         self.silence.lock().unwrap_or_else(PoisonError::into_inner)
     }

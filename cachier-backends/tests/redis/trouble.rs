@@ -10,6 +10,7 @@ use cachier_servers::proxy::Proxy;
 use cachier_servers::redis::{start_cluster_with_password, start_private};
 use futures_lite::future::block_on;
 use rustix::process::Signal;
+use tokio::runtime::Handle;
 use tokio::time::timeout;
 
 use crate::own_client;
@@ -217,6 +218,30 @@ fn a_connection_that_was_lost_without_notice_is_replaced_for_callers_in_a_hurry(
         .await;
         let took = started.elapsed();
         assert!(took < Duration::from_secs(2), "{took:?}");
+    });
+}
+
+#[test]
+fn a_failure_to_connect_that_nobody_waited_for_is_not_told_later() {
+    let Some(mut server) = private(&[]) else {
+        return;
+    };
+    let proxy = Proxy::to(server.server().unwrap().port());
+    let url = format!("redis://127.0.0.1:{}", proxy.port());
+    let (backend, key) = (backend(&url), key(&scope("long ago"), 1));
+    runtime().block_on(async {
+        let tasks = || Handle::current().metrics().num_alive_tasks();
+        let before = tasks();
+        proxy.hang(true);
+        let early = timeout(Duration::from_millis(50), backend.load(&key)).await;
+        assert!(early.is_err());
+        let guards = 1;
+        assert!(tasks() > before + guards, "it is being tried");
+        proxy.refuse(true);
+        until("it has failed", async || tasks() <= before + guards).await;
+        proxy.hang(false);
+        proxy.refuse(false);
+        assert_eq!(load(&backend, &key).await, None);
     });
 }
 
