@@ -3,6 +3,7 @@
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use cachier_backends::conformance::{Property, Subject};
@@ -10,7 +11,9 @@ use cachier_backends::sql::SqlBackend;
 use cachier_backends::{Backend, ErrorKind, LeaseReply, StoreRequest, blocking};
 use cachier_servers::postgres;
 use futures_lite::future::block_on;
+use rustix::process::Signal;
 use sqlx::{AssertSqlSafe, PgPool};
+use tokio::time::timeout;
 
 mod own_client;
 mod sql_support;
@@ -216,6 +219,30 @@ fn a_connection_that_the_server_closed_is_replaced() {
         assert_eq!(error.kind(), ErrorKind::Connect, "{error:?}");
         assert!(backend.load(&key(1)).await.unwrap().is_some());
     });
+}
+
+#[test]
+fn who_came_first_while_the_server_hung_holds_nobody_up_afterwards() {
+    let Some(mut server) = postgres::start_private() else {
+        return;
+    };
+    let backend = backend(server.url(), "hung");
+    let on_a_thread = |limit| blocking::inline(limit, || block_on(backend.load(&key(1))));
+    server.server().unwrap().signal(Signal::STOP);
+    let error = on_a_thread(Duration::from_millis(200)).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Timeout, "{error:?}");
+    server.server().unwrap().signal(Signal::CONT);
+    // The task that the first caller has begun stands still until a synchronous caller comes again.
+    sql_support::runtime().block_on(async {
+        let key = key(1);
+        let loaded = timeout(Duration::from_secs(20), backend.load(&key));
+        assert_eq!(loaded.await.unwrap().unwrap(), None);
+    });
+    let loaded = thread::scope(|threads| {
+        let loads = threads.spawn(|| on_a_thread(Duration::from_secs(60)));
+        loads.join().unwrap()
+    });
+    assert_eq!(loaded.unwrap(), None);
 }
 
 #[test]

@@ -30,6 +30,7 @@ mod error;
 mod mysql;
 #[cfg(feature = "postgres")]
 mod postgres;
+mod ready;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 mod store;
@@ -51,6 +52,7 @@ use crate::network::{Clients, Waits};
 use connections::Source;
 use database::{Address, Database};
 use dialect::Statements;
+use ready::Client;
 use store::{Asked, NewEntry, Shared, Store, Token};
 
 /// Keeps each entry in a row of a table.
@@ -68,7 +70,7 @@ use store::{Asked, NewEntry, Shared, Store, Token};
 /// ```
 pub struct SqlBackend {
     address: Address,
-    clients: Clients<Database>,
+    clients: Clients<Client>,
     waits: Waits,
     shared: Arc<Shared>,
     #[cfg(feature = "postgres")]
@@ -142,7 +144,7 @@ impl SqlBackend {
         let address = Address::Sqlite(file);
         let waits = Waits::default();
         let database = Database::Sqlite(Source::Given(pool, waits.clone()));
-        Self::of(address, Clients::given(database), waits, TABLE)
+        Self::of(address, Clients::given(Client::new(database)), waits, TABLE)
     }
 
     /// Entries in the database of the program's own pool.
@@ -159,7 +161,7 @@ impl SqlBackend {
         let address = Address::Postgres((*pool.connect_options()).clone());
         let waits = Waits::default();
         let database = Database::Postgres(Source::Given(pool, waits.clone()));
-        Self::of(address, Clients::given(database), waits, TABLE)
+        Self::of(address, Clients::given(Client::new(database)), waits, TABLE)
     }
 
     /// Entries in the database of the program's own pool.
@@ -176,7 +178,7 @@ impl SqlBackend {
         let address = Address::MySql((*pool.connect_options()).clone());
         let waits = Waits::default();
         let database = Database::MySql(Source::Given(pool, waits.clone()));
-        Self::of(address, Clients::given(database), waits, TABLE)
+        Self::of(address, Clients::given(Client::new(database)), waits, TABLE)
     }
 
     /// The same, with the entries in another table; beside it there is one of this name and `_schema`.
@@ -197,13 +199,13 @@ impl SqlBackend {
         let (opened, waits) = (address.clone(), Waits::default());
         let of_clients = waits.clone();
         let clients = Clients::new(move |home| {
-            let database = Database::open(&opened, home, &of_clients);
-            async move { Ok(database) }
+            let client = Client::new(Database::open(&opened, home, &of_clients));
+            async move { Ok(client) }
         });
         Self::of(address, clients, waits, TABLE)
     }
 
-    fn of(address: Address, clients: Clients<Database>, waits: Waits, table: &str) -> Self {
+    fn of(address: Address, clients: Clients<Client>, waits: Waits, table: &str) -> Self {
         let statements = Statements::new(address.dialect(), table);
         let shared = Arc::new(Shared::new(
             format!("{}#{table}", address.name()),
@@ -230,10 +232,10 @@ impl SqlBackend {
         F: Future<Output = Result<T, Error>> + Send + 'static,
     {
         let shared = Arc::clone(&self.shared);
-        self.clients.run(operation, move |database| {
+        self.clients.run(operation, move |client| {
             work(Store {
                 shared,
-                database,
+                client,
                 operation,
             })
         })
@@ -306,11 +308,11 @@ impl Backend for SqlBackend {
         let owner = store::token();
         let lease = Lease::new(key.clone(), seen.cloned(), owner).expiring_after(period);
         let (lost, shared) = (lease.share(), Arc::clone(&self.shared));
-        let undo = self.clients.undo(move |database| async move {
+        let undo = self.clients.undo(move |client| async move {
             let operation = Operation::Lease;
             let store = Store {
                 shared,
-                database,
+                client,
                 operation,
             };
             store.release(lost.key(), owner, lost.seen()).await
@@ -402,7 +404,7 @@ impl Backend for SqlBackend {
 
     fn figures(&self) -> Figures {
         let clients = self.clients.connected();
-        let pools = clients.iter().map(Database::figures);
+        let pools = clients.iter().map(|client| client.database.figures());
         let pool = pools.reduce(|one, other| {
             let max = one.max.zip(other.max).map(|(one, other)| one + other);
             Pool::new(one.idle + other.idle, one.busy + other.busy, max)

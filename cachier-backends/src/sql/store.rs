@@ -1,17 +1,18 @@
 //! What the operations of the backend ask of a database.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 
 use sqlx::SqlStr;
 
-use super::database::{Argument, Database, Done, Pair};
+use super::database::{Argument, Done, Pair};
 use super::dialect::{SOME, Statements};
 use super::error::{failed, is_conflict, is_too_large};
+use super::ready::{Client, Ready};
 use crate::backend::{EntryVersion, Loaded, Renewal, StoreReply, Usage};
-use crate::error::{Error, ErrorKind, Operation};
+use crate::error::{Error, Operation};
 use crate::key::{Key, Scope};
-use crate::network::{Lazily, RoundTrips};
+use crate::network::RoundTrips;
 use crate::unique::unique;
 
 /// What all clients of one backend share.
@@ -21,20 +22,14 @@ pub(super) struct Shared {
     pub(super) trips: RoundTrips,
     /// Tells what this backend did from what others did.
     pub(super) origin: String,
-    ready: Lazily<Ready>,
-}
-
-/// What is known since the table is there.
-#[derive(Clone)]
-struct Ready {
-    request_limit: Option<u64>,
+    pub(super) ready: OnceLock<Ready>,
 }
 
 /// One client in one operation.
 #[derive(Clone)]
 pub(super) struct Store {
     pub(super) shared: Arc<Shared>,
-    pub(super) database: Database,
+    pub(super) client: Client,
     pub(super) operation: Operation,
 }
 
@@ -68,7 +63,7 @@ impl Shared {
             statements,
             trips: RoundTrips::default(),
             origin: format!("{:016x}", unique()),
-            ready: Lazily::default(),
+            ready: OnceLock::new(),
         }
     }
 }
@@ -261,58 +256,6 @@ impl Store {
         self.schema_version().await.map(|_| ())
     }
 
-    /// Has the table made or migrated, once.
-    async fn ready(&self) -> Result<&Ready, Error> {
-        if let Some(ready) = self.shared.ready.get() {
-            return Ok(ready);
-        }
-        let store = self.clone();
-        let prepare = move || async move { store.prepare().await };
-        self.shared.ready.get_or_make(prepare).await
-    }
-
-    async fn prepare(&self) -> Result<Ready, Error> {
-        let known = self.statements().migrations.len();
-        // Whatever is wrong with the table that it should be read from: making it shows whether it can be helped.
-        let version = match self.schema_version().await {
-            Ok(version) => version,
-            Err(error) if error.kind() == ErrorKind::Protocol => 0,
-            Err(error) => return Err(error),
-        };
-        if version > known {
-            let message = "a newer cachier has made the table";
-            let error = Error::new(ErrorKind::Protocol, self.operation, message);
-            return Err(error
-                .with_hint("give this program another `table`")
-                .at(&self.shared.name));
-        }
-        if let Some(step) = self.statements().migrations.get(version) {
-            self.migrate(step, version).await?;
-        }
-        let request_limit = match &self.statements().request_limit {
-            Some(statement) => self.numbers(statement, &[]).await?,
-            None => None,
-        };
-        Ok(Ready {
-            request_limit: request_limit.and_then(|(limit, _)| u64::try_from(limit).ok()),
-        })
-    }
-
-    /// The version of the table; 0 if there is none.
-    async fn schema_version(&self) -> Result<usize, Error> {
-        let found = self.numbers(&self.statements().schema_version, &[]).await?;
-        Ok(found.map_or(0, |(version, _)| usize::try_from(version).unwrap_or(0)))
-    }
-
-    /// Takes the step that leads on from this version, unless somebody else did.
-    async fn migrate(&self, step: &SqlStr, version: usize) -> Result<(), Error> {
-        self.count();
-        match self.database.script(step).await {
-            Err(_) if self.schema_version().await.is_ok_and(|now| now > version) => Ok(()),
-            done => done.map_err(|error| self.error(error)),
-        }
-    }
-
     async fn exceeds_limit(&self, entry: &NewEntry) -> Result<bool, Error> {
         let limit = self.ready().await?.request_limit;
         Ok(limit.is_some_and(|limit| entry.bytes.len() as u64 + BESIDE_THE_ENTRY > limit))
@@ -376,7 +319,7 @@ impl Store {
         let mut attempt = 1;
         loop {
             self.count();
-            match self.database.execute(statement, arguments).await {
+            match self.client.database.execute(statement, arguments).await {
                 Err(error) if is_conflict(&error) && attempt < ATTEMPTS => attempt += 1,
                 done => return done,
             }
@@ -389,29 +332,29 @@ impl Store {
         arguments: Vec<Argument>,
     ) -> Result<Option<Pair>, Error> {
         self.count();
-        let found = self.database.pair(statement, &arguments).await;
+        let found = self.client.database.pair(statement, &arguments).await;
         found.map_err(|error| self.error(error))
     }
 
-    async fn numbers(
+    pub(super) async fn numbers(
         &self,
         statement: &SqlStr,
         arguments: &[Argument],
     ) -> Result<Option<(i64, i64)>, Error> {
         self.count();
-        let found = self.database.numbers(statement, arguments).await;
+        let found = self.client.database.numbers(statement, arguments).await;
         found.map_err(|error| self.error(error))
     }
 
-    fn statements(&self) -> &Statements {
+    pub(super) fn statements(&self) -> &Statements {
         &self.shared.statements
     }
 
-    fn count(&self) {
+    pub(super) fn count(&self) {
         self.shared.trips.count(self.operation);
     }
 
-    fn error(&self, error: sqlx::Error) -> Error {
+    pub(super) fn error(&self, error: sqlx::Error) -> Error {
         failed(self.operation, error).at(&self.shared.name)
     }
 }

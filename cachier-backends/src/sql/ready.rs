@@ -1,0 +1,113 @@
+//! Whether the table is there: it is made, or brought up to date, before it is first used.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use sqlx::SqlStr;
+use tokio::time::timeout;
+
+use super::database::Database;
+use super::store::Store;
+use crate::error::{Error, ErrorKind};
+use crate::network::Lazily;
+
+/// What is known since the table is there.
+#[derive(Clone, Copy)]
+pub(super) struct Ready {
+    pub(super) request_limit: Option<u64>,
+}
+
+/// One client of a database, and its attempt to make the table.
+///
+/// An attempt runs on the runtime of the caller that came first, and stands still when nobody drives that any more, as
+/// after a synchronous caller that gave up. So each client makes its own: those who wait for it drive the same runtime.
+#[derive(Clone)]
+pub(super) struct Client {
+    pub(super) database: Database,
+    attempt: Arc<Mutex<Arc<Lazily<Ready>>>>,
+}
+
+/// How long an attempt may take, from the first request to the last. A server that never answers one ends it too.
+const LONGEST: Duration = Duration::from_secs(30);
+
+impl Client {
+    pub(super) fn new(database: Database) -> Self {
+        Self {
+            database,
+            attempt: Arc::default(),
+        }
+    }
+
+    fn attempt(&self) -> MutexGuard<'_, Arc<Lazily<Ready>>> {
+        self.attempt.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Store {
+    /// Has the table made or migrated, once.
+    pub(super) async fn ready(&self) -> Result<Ready, Error> {
+        match self.shared.ready.get() {
+            Some(ready) => Ok(*ready),
+            // Boxed: the many operations that find the table there keep no room for making it.
+            None => Box::pin(self.make_ready()).await,
+        }
+    }
+
+    async fn make_ready(&self) -> Result<Ready, Error> {
+        let attempt = Arc::clone(&self.client.attempt());
+        let store = self.clone();
+        let prepare = move || async move {
+            let prepared = timeout(LONGEST, store.prepare()).await;
+            prepared.unwrap_or_else(|_| Err(store.too_late()))
+        };
+        let ready = *attempt.get_or_make(prepare).await?;
+        Ok(*self.shared.ready.get_or_init(|| ready))
+    }
+
+    async fn prepare(&self) -> Result<Ready, Error> {
+        let known = self.statements().migrations.len();
+        // Whatever is wrong with the table that it should be read from: making it shows whether it can be helped.
+        let version = match self.schema_version().await {
+            Ok(version) => version,
+            Err(error) if error.kind() == ErrorKind::Protocol => 0,
+            Err(error) => return Err(error),
+        };
+        if version > known {
+            let message = "a newer cachier has made the table";
+            let error = Error::new(ErrorKind::Protocol, self.operation, message);
+            return Err(error
+                .with_hint("give this program another `table`")
+                .at(&self.shared.name));
+        }
+        if let Some(step) = self.statements().migrations.get(version) {
+            self.migrate(step, version).await?;
+        }
+        let request_limit = match &self.statements().request_limit {
+            Some(statement) => self.numbers(statement, &[]).await?,
+            None => None,
+        };
+        Ok(Ready {
+            request_limit: request_limit.and_then(|(limit, _)| u64::try_from(limit).ok()),
+        })
+    }
+
+    /// The version of the table; 0 if there is none.
+    pub(super) async fn schema_version(&self) -> Result<usize, Error> {
+        let found = self.numbers(&self.statements().schema_version, &[]).await?;
+        Ok(found.map_or(0, |(version, _)| usize::try_from(version).unwrap_or(0)))
+    }
+
+    /// Takes the step that leads on from this version, unless somebody else did.
+    async fn migrate(&self, step: &SqlStr, version: usize) -> Result<(), Error> {
+        self.count();
+        match self.client.database.script(step).await {
+            Err(_) if self.schema_version().await.is_ok_and(|now| now > version) => Ok(()),
+            done => done.map_err(|error| self.error(error)),
+        }
+    }
+
+    fn too_late(&self) -> Error {
+        let message = "the table was not made in time";
+        Error::new(ErrorKind::Timeout, self.operation, message).at(&self.shared.name)
+    }
+}
