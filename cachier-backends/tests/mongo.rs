@@ -9,17 +9,20 @@ use std::time::{Duration, Instant, SystemTime};
 use cachier_backends::conformance::{Property, Subject};
 use cachier_backends::mongo::MongoBackend;
 use cachier_backends::{
-    Backend, ErrorKind, Key, KeyHash, LeaseReply, Operation, Scope, StoreReply, StoreRequest,
-    Version, blocking,
+    Backend, ErrorKind, Key, KeyHash, Lease, LeaseReply, Operation, Renewal, Scope, StoreReply,
+    StoreRequest, Version, blocking,
 };
 use cachier_servers::mongo::start_private;
 use cachier_servers::{free_port, mongo};
 use futures_lite::future::block_on;
-use mongodb::bson::{Document, doc};
+use mongodb::bson::{DateTime, Document, doc};
 use mongodb::{Client, Collection};
 use tokio::runtime::{Builder, Runtime};
 
 mod own_client;
+
+/// The period of a lease that no test outlasts.
+const PERIOD: Duration = Duration::from_secs(60);
 
 /// The server of this program; `None` if there is none to be had.
 fn url() -> Option<&'static str> {
@@ -270,13 +273,73 @@ fn what_has_expired_is_dropped_by_the_server() {
         let mut request = StoreRequest::new(b"expiring", SystemTime::now());
         request.expires = Some(SystemTime::now() + Duration::from_millis(100));
         backend.store(&expiring, request).await.unwrap();
-        let started = Instant::now();
-        while backend.usage(kept.scope()).await.unwrap().entries != Some(1) {
-            assert!(started.elapsed() < Duration::from_secs(30), "it stays");
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        until("the server drops what has expired", async || {
+            backend.usage(kept.scope()).await.unwrap().entries == Some(1)
+        })
+        .await;
         assert_eq!(backend.load(&expiring).await.unwrap(), None);
         assert!(backend.load(&kept).await.unwrap().is_some());
+    });
+}
+
+#[test]
+fn an_entry_that_has_expired_stays_as_long_as_it_is_leased() {
+    let Some(url) = url() else { return };
+    let (backend, leased, expiring) = (backend(url), key("leased", 1), key("leased", 2));
+    runtime().block_on(async {
+        let expires = Some(SystemTime::now() + Duration::from_millis(100));
+        for key in [&leased, &expiring] {
+            let mut request = StoreRequest::new(b"expiring", SystemTime::now());
+            request.expires = expires;
+            backend.store(key, request).await.unwrap();
+        }
+        let lease = granted(&backend, &leased).await;
+        until("the server drops what has expired", async || {
+            backend.load(&expiring).await.unwrap().is_none()
+        })
+        .await;
+        let request = StoreRequest::new(b"again", SystemTime::now()).under(lease);
+        let reply = backend.store(&leased, request).await.unwrap();
+        assert_eq!(reply, StoreReply::Stored { evicted: 0 });
+    });
+}
+
+#[test]
+fn a_lease_has_the_server_keep_its_document_and_a_refused_one_changes_nothing() {
+    let Some(url) = url() else { return };
+    let (backend, keys) = (backend(url), [1, 2, 3].map(|number| key("kept", number)));
+    let [_, warm, expiring] = &keys;
+    runtime().block_on(async {
+        let entries = bare(url).await;
+        let there = async |key: &Key| {
+            let own = doc! { "_id": key.to_string() };
+            entries.find_one(own).await.unwrap().unwrap()
+        };
+        store(&backend, warm, b"kept").await;
+        let mut request = StoreRequest::new(b"expiring", SystemTime::now());
+        request.expires = Some(SystemTime::now() + Duration::from_secs(3600));
+        backend.store(expiring, request).await.unwrap();
+        for key in &keys {
+            let before = backend.load(key).await.unwrap();
+            let seen = before.as_ref().map(|loaded| &loaded.version);
+            let lease = granted(&backend, key).await;
+            let document = there(key).await;
+            let refused = backend.lease(key, seen, Duration::from_secs(7200)).await;
+            assert!(matches!(refused, Ok(LeaseReply::Held)), "{refused:?}");
+            assert_eq!(there(key).await, document, "after a refusal");
+            assert_eq!(document.get("drop_at").is_none(), key == warm);
+            if key == warm {
+                continue;
+            }
+            let now = DateTime::now();
+            let own = doc! { "_id": key.to_string() };
+            let soon = doc! { "$set": { "drop_at": now.saturating_add_duration(PERIOD / 6) } };
+            entries.update_one(own, soon).await.unwrap();
+            assert_eq!(backend.renew(&lease).await.unwrap(), Renewal::Renewed);
+            let renewed = there(key).await;
+            let until = renewed.get_document("lease").unwrap().get_datetime("until");
+            assert!(renewed.get_datetime("drop_at").unwrap() >= until.unwrap());
+        }
     });
 }
 
@@ -323,6 +386,25 @@ fn the_indexes_of_a_collection_of_the_program_are_made_when_it_says_so() {
 
 fn runtime() -> Runtime {
     Builder::new_multi_thread().enable_all().build().unwrap()
+}
+
+/// The lease on what is there.
+async fn granted(backend: &MongoBackend, key: &Key) -> Lease {
+    let there = backend.load(key).await.unwrap();
+    let seen = there.as_ref().map(|loaded| &loaded.version);
+    match backend.lease(key, seen, PERIOD).await.unwrap() {
+        LeaseReply::Granted(lease) => lease,
+        reply => panic!("{reply:?}"),
+    }
+}
+
+/// Asks again and again until the answer is yes.
+async fn until(what: &str, ask: impl AsyncFn() -> bool) {
+    let started = Instant::now();
+    while !ask().await {
+        assert!(started.elapsed() < PERIOD / 2, "in vain: {what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }
 
 async fn store(backend: &MongoBackend, key: &Key, entry: &[u8]) {

@@ -17,7 +17,7 @@ use mongodb::bson::{Binary, Bson, DateTime, Document, doc};
 use crate::backend::{EntryVersion, StoreRequest};
 use crate::key::{Key, Scope};
 
-/// How long a lease without an entry stays at least after it has ended, until the server drops it.
+/// How long a document stays at least after the lease in it has ended, until the server drops it.
 const LINGER_MILLIS: i64 = 60_000;
 
 /// The document of a key.
@@ -81,7 +81,8 @@ pub(super) fn store(key: &Key, request: &StoreRequest<'_>) -> Document {
     }
 }
 
-/// Gives the lease to an owner if the entry is the one that was seen and nobody else has it.
+/// Gives the lease to an owner if the entry is the one that was seen and nobody else has it; else changes nothing, which the
+/// server then writes nowhere, however many ask.
 pub(super) fn lease(
     key: &Key,
     owner: ObjectId,
@@ -92,11 +93,12 @@ pub(super) fn lease(
     let is_seen = doc! { "$eq": [{ "$ifNull": ["$version", null] }, seen] };
     // A date that is not there is less than any other.
     let is_free = doc! { "$lte": ["$lease.until", "$$NOW"] };
+    let is_granted = doc! { "$and": [is_seen, is_free] };
     let granted = doc! { "owner": owner, "until": after(period) };
     vec![doc! { "$set": {
         "function": key.scope().to_string(),
-        "lease": { "$cond": [{ "$and": [is_seen, is_free] }, granted, "$lease"] },
-        "drop_at": drop_at(period),
+        "lease": { "$cond": [is_granted.clone(), granted, "$lease"] },
+        "drop_at": { "$cond": [is_granted, drop_at(period), "$drop_at"] },
     } }]
 }
 
@@ -105,10 +107,14 @@ pub(super) fn renew(period: Duration) -> Vec<Document> {
     vec![doc! { "$set": { "lease.until": after(period), "drop_at": drop_at(period) } }]
 }
 
-/// When the server may drop a document: an entry as its header says, a lease without one when it has long ended.
+/// When the server may drop a document that is leased now: not before the lease has ended, also if the entry in it expires
+/// earlier; it is not served then, as its header says when. An entry that never expires stays.
 fn drop_at(period: Duration) -> Document {
     let end = doc! { "$add": ["$$NOW", millis(period) + LINGER_MILLIS] };
-    doc! { "$cond": [{ "$eq": [{ "$type": "$version" }, "missing"] }, end, "$drop_at"] }
+    let is_there = |field| doc! { "$ne": [{ "$type": field }, "missing"] };
+    let never_expires = doc! { "$and": [is_there("$version"), { "$not": [is_there("$drop_at")] }] };
+    // A date that is not there does not count.
+    doc! { "$cond": [never_expires, "$drop_at", { "$max": ["$drop_at", end] }] }
 }
 
 fn after(period: Duration) -> Document {
