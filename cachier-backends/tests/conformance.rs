@@ -79,6 +79,7 @@ enum Fault {
     CountsOneTooMany,
     StoresWithoutItsLease,
     KeepsTheLeaseOfAStore,
+    KeepsTheLeaseOfWhatIsTooLarge,
     TakesEveryEntryForTheSeenOne,
     GrantsEveryLease,
     LetsLeasesOutliveRemove,
@@ -89,7 +90,7 @@ enum Fault {
 }
 
 /// Each fault, and a property that notices it.
-const FAULTS: [(Fault, &str); 14] = [
+const FAULTS: [(Fault, &str); 15] = [
     (Fault::ForgetsTheFunction, "keys_do_not_meet"),
     (Fault::ForgetsTheVersion, "keys_do_not_meet"),
     (
@@ -106,6 +107,10 @@ const FAULTS: [(Fault, &str); 14] = [
         "a_newer_entry_is_not_overwritten",
     ),
     (Fault::KeepsTheLeaseOfAStore, "a_store_consumes_its_lease"),
+    (
+        Fault::KeepsTheLeaseOfWhatIsTooLarge,
+        "a_store_ends_its_lease_also_where_the_entry_is_too_large",
+    ),
     (
         Fault::TakesEveryEntryForTheSeenOne,
         "a_lease_is_granted_for_what_was_seen",
@@ -176,6 +181,10 @@ impl BlockingBackend for Faulty {
         }
         if self.is(Fault::KeepsTheLeaseOfAStore) {
             self.keep(request.lease.take());
+        }
+        if self.is(Fault::KeepsTheLeaseOfWhatIsTooLarge) && request.entry.len() > 1 << 20 {
+            self.keep(request.lease);
+            return Ok(StoreReply::TooLarge);
         }
         if self.is(Fault::ForgetsTheCapacity) {
             request.capacity_bytes = None;

@@ -82,6 +82,27 @@ pub(super) async fn a_store_consumes_its_lease(subject: &Subject) {
     }
 }
 
+pub(super) async fn a_store_ends_its_lease_also_where_the_entry_is_too_large(subject: &Subject) {
+    if !subject.has(Capability::Leases) {
+        return;
+    }
+    let (key, large) = (subject.key(1), entry(&vec![7; 16 << 20]));
+    // On nothing, and on an entry.
+    for _ in 0..2 {
+        let seen = subject.version(&key).await;
+        let lease = subject.lease(&key, seen.as_ref()).await;
+        let request = StoreRequest::new(&large, moment(0)).under(lease);
+        let reply = subject.try_store(request, &key).await;
+        assert_ne!(reply, StoreReply::Superseded);
+        let seen = subject.version(&key).await;
+        let next = subject.lease(&key, seen.as_ref()).await;
+        let small = entry(b"small");
+        let request = StoreRequest::new(&small, moment(0)).under(next);
+        let reply = subject.try_store(request, &key).await;
+        assert_eq!(reply, StoreReply::Stored { evicted: 0 });
+    }
+}
+
 pub(super) async fn a_lease_is_granted_for_what_was_seen(subject: &Subject) {
     if !subject.has(Capability::Leases) {
         return;

@@ -75,6 +75,7 @@ macro_rules! for_each_conformance_property {
             leases: a_renewed_lease_stays,
             leases: a_lease_leaves_the_entry_alone,
             leases: a_store_consumes_its_lease,
+            leases: a_store_ends_its_lease_also_where_the_entry_is_too_large,
             leases: a_lease_is_granted_for_what_was_seen,
             leases: remove_ends_the_lease,
             leases: clear_ends_the_leases,

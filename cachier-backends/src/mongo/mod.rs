@@ -157,6 +157,15 @@ struct Requests {
     operation: Operation,
 }
 
+/// Which document an entry is stored in.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Existing {
+    /// One that is there.
+    Only,
+    /// One that is there, else a new one.
+    OrNew,
+}
+
 impl Shared {
     fn error(&self, operation: Operation, error: &mongodb::error::Error) -> Error {
         error::failed(operation, &self.store_name, error)
@@ -169,6 +178,24 @@ impl Requests {
             entries,
             shared: Arc::clone(shared),
             operation,
+        }
+    }
+
+    /// Stores an entry in a document.
+    async fn store(
+        &self,
+        document: Document,
+        update: Document,
+        existing: Existing,
+    ) -> Result<StoreReply, mongodb::error::Error> {
+        let stored = self.send().update_one(document, update);
+        match stored.upsert(existing == Existing::OrNew).await {
+            Ok(updated) if existing == Existing::Only && updated.matched_count == 0 => {
+                Ok(StoreReply::Superseded)
+            }
+            Ok(_) => Ok(StoreReply::Stored { evicted: 0 }),
+            Err(error) if error::is_too_large(&error) => Ok(StoreReply::TooLarge),
+            Err(error) => Err(error),
         }
     }
 
@@ -228,30 +255,30 @@ impl Backend for MongoBackend {
     }
 
     fn store<'a>(&'a self, key: &'a Key, request: StoreRequest<'a>) -> BoxFuture<'a, StoreReply> {
-        if request.entry.len() > LARGEST {
-            return Box::pin(async { Ok(StoreReply::TooLarge) });
-        }
-        let update = documents::store(key, &request);
-        let (document, is_conditional) = match &request.lease {
-            None => (documents::of(key), false),
-            Some(lease) => match lease.state::<ObjectId>() {
-                Some(owner) => (documents::owned(key, *owner, lease.seen()), true),
-                None => return Box::pin(async { Ok(StoreReply::Superseded) }),
-            },
-        };
-        self.run(Operation::Store, move |requests| async move {
-            let stored = requests
-                .send()
-                .update_one(document, update)
-                .upsert(!is_conditional);
-            match stored.await {
-                Ok(updated) if is_conditional && updated.matched_count == 0 => {
-                    Ok(StoreReply::Superseded)
-                }
-                Ok(_) => Ok(StoreReply::Stored { evicted: 0 }),
-                Err(error) if error::is_too_large(&error) => Ok(StoreReply::TooLarge),
-                Err(error) => Err(error),
+        let is_too_large = request.entry.len() > LARGEST;
+        let Some(lease) = request.lease.as_ref().map(Lease::share) else {
+            if is_too_large {
+                return Box::pin(async { Ok(StoreReply::TooLarge) });
             }
+            let (document, update) = (documents::of(key), documents::store(key, &request));
+            return self.run(Operation::Store, |requests| async move {
+                requests.store(document, update, Existing::OrNew).await
+            });
+        };
+        let Some(owner) = lease.state::<ObjectId>().copied() else {
+            return Box::pin(async { Ok(StoreReply::Superseded) });
+        };
+        let update = (!is_too_large).then(|| documents::store(key, &request));
+        self.run(Operation::Store, move |requests| async move {
+            let document = documents::owned(lease.key(), owner, lease.seen());
+            let reply = match update {
+                Some(update) => requests.store(document, update, Existing::Only).await?,
+                None => StoreReply::TooLarge,
+            };
+            if reply == StoreReply::TooLarge {
+                requests.release(&lease, owner).await?;
+            }
+            Ok(reply)
         })
     }
 
