@@ -35,9 +35,14 @@ fn run(cached: &Cached) -> (TokenStream, TokenStream) {
         let run = dispatch::run(cached, &code!(body));
         return (body_with_parameters(cached), run);
     }
+    let krate = &cached.krate;
     match cached.is_async() {
         true => (future(cached), code!(body => body, body)),
-        false => (body_with_captures(cached), code!(body => body, body())),
+        // Not called by its name, which would have to be `mut` for a body that writes to what it captures.
+        false => (
+            body_with_captures(cached),
+            code!(body => body, #krate::__private::call_once(body)),
+        ),
     }
 }
 

@@ -9,7 +9,7 @@ use syn::{
 };
 
 use super::code;
-use crate::model::Cached;
+use crate::model::{Beside, Cached};
 
 /// The signature of the wrapper: the user's, its patterns replaced by names.
 pub(super) fn of_wrapper(cached: &Cached) -> Signature {
@@ -17,6 +17,8 @@ pub(super) fn of_wrapper(cached: &Cached) -> Signature {
     let mut parameters = cached.parameters.iter();
     for input in &mut signature.inputs {
         match input {
+            // A body inside of the wrapper has the wrapper's `self`, which no `let` can make `mut`.
+            FnArg::Receiver(_) if matches!(cached.beside, Beside::Nothing) => {}
             FnArg::Receiver(receiver) => *receiver = immutable(receiver),
             FnArg::Typed(argument) => {
                 if let Some(parameter) = parameters.next() {

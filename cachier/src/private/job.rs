@@ -362,6 +362,11 @@ pub fn once<T>(given: &mut Option<T>) -> T {
     }
 }
 
+/// Calls a function that holds what it is given.
+pub fn call_once<R>(function: impl FnOnce() -> R) -> R {
+    function()
+}
+
 fn nothing_to_keep() -> Error {
     Error::new(
         ErrorKind::Codec,

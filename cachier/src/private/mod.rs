@@ -26,7 +26,7 @@ pub use futures_lite::future::block_on;
 pub use self::arguments::{Arguments, Front, Storage, StoredArguments};
 pub use self::dispatch::{Operation, Prepared, Reply, dispatch, dispatch_async};
 pub use self::form::{SizeProbe, Unmeasured};
-pub use self::job::{Mode, Recipe, Step, once};
+pub use self::job::{Mode, Recipe, Step, call_once, once};
 pub use self::method::{AsyncMethodCache, Metered, MethodCache, Unmetered};
 pub use self::no_operations::{NoAsyncMethodCache, NoMethodCache};
 #[cfg(feature = "memory")]

@@ -263,6 +263,61 @@ async fn methods_of_a_trait_impl() {
     .await;
 }
 
+trait Till {
+    fn ring(&mut self, id: u64) -> u64;
+    fn close(self, id: u64) -> u64;
+    fn tally(id: u64, runs: &mut u64) -> u64;
+    fn settle(&mut self, id: u64) -> impl Future<Output = u64> + Send;
+    fn shut(self, id: u64) -> impl Future<Output = u64> + Send;
+}
+
+impl Till for Shop {
+    #[cachier(backend = "memory", companion = false, skip(self))]
+    fn ring(&mut self, id: u64) -> u64 {
+        self.tenant += 1;
+        id
+    }
+
+    #[cachier(backend = "memory", companion = false, skip(self))]
+    fn close(mut self, id: u64) -> u64 {
+        self.tenant += id;
+        self.tenant
+    }
+
+    #[cachier(backend = "memory", companion = false, skip(runs))]
+    fn tally(id: u64, runs: &mut u64) -> u64 {
+        *runs += 1;
+        id
+    }
+
+    #[cachier(backend = "memory", companion = false, skip(self))]
+    async fn settle(&mut self, id: u64) -> u64 {
+        self.tenant += 1;
+        id
+    }
+
+    #[cachier(backend = "memory", companion = false, skip(self))]
+    async fn shut(mut self, id: u64) -> u64 {
+        self.tenant += id;
+        self.tenant
+    }
+}
+
+#[tokio::test]
+async fn methods_of_a_trait_impl_may_write_to_what_they_are_given() {
+    in_folder_async(async |_| {
+        let (mut shop, mut runs) = (Shop::default(), 0);
+        assert_eq!((shop.ring(1), shop.ring(1), shop.tenant), (1, 1, 1));
+        let counted = [1, 1, 2].map(|id| Shop::tally(id, &mut runs));
+        assert_eq!((counted, runs), ([1, 1, 2], 2));
+        assert_eq!((shop.settle(1).await, shop.settle(1).await), (1, 1));
+        assert_eq!(shop.tenant, 2);
+        assert_eq!((shop.close(5), Shop::default().close(5)), (7, 7));
+        assert_eq!(Shop::default().shut(5).await, 5);
+    })
+    .await;
+}
+
 trait Size {
     fn size(&self) -> u64;
 }
