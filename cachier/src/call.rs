@@ -36,8 +36,8 @@ impl CallOptions {
 
     /// Accepts only values up to this age; zero always recomputes.
     ///
-    /// Applies beside the function's `stale_after`: the shorter one counts. An older value is not served by `next_time`
-    /// either.
+    /// Applies beside the function's `stale_after`: the shorter one counts. An older value is served neither by
+    /// `next_time` nor by `stale_on_error`.
     pub const fn max_age(mut self, max_age: Duration) -> Self {
         self.max_age = Some(max_age);
         self

@@ -156,24 +156,27 @@ pub(crate) enum Settlement {
 }
 
 /// Decides what becomes of a computed result, given the value that was stored before.
-pub(crate) fn settle(computed: Computed, stored: Stored, rules: &Rules) -> Settlement {
+pub(crate) fn settle(
+    computed: Computed,
+    stored: Stored,
+    rules: &Rules,
+    max_age: Option<Duration>,
+) -> Settlement {
     match computed {
         Computed::Storable => Settlement::Store,
         Computed::Unstorable => Settlement::Share,
         Computed::Failed => match stored {
-            Stored::Aged(age) if may_stand_in(age, rules) => Settlement::ServeStale,
+            Stored::Aged(age) if may_stand_in(age, rules, max_age) => Settlement::ServeStale,
             _ => Settlement::Share,
         },
     }
 }
 
 fn may_serve_stale(age: Duration, rules: &Rules, max_age: Option<Duration>) -> bool {
-    rules.on_stale == OnStale::ServeAndRefresh
-        && max_age.is_none_or(|max_age| is_fresh(age, None, Some(max_age)))
-        && rules.max_stale.is_none_or(|max_stale| age <= max_stale)
+    rules.on_stale == OnStale::ServeAndRefresh && is_accepted(age, rules, max_age)
 }
 
-fn may_stand_in(age: Duration, rules: &Rules) -> bool {
+fn may_stand_in(age: Duration, rules: &Rules, max_age: Option<Duration>) -> bool {
     let Some(grace) = rules.stale_on_error else {
         return false;
     };
@@ -181,7 +184,12 @@ fn may_stand_in(age: Duration, rules: &Rules) -> bool {
         .stale_after
         .unwrap_or(Duration::ZERO)
         .saturating_add(grace);
-    age <= limit && rules.max_stale.is_none_or(|max_stale| age <= max_stale)
+    age <= limit && is_accepted(age, rules, max_age)
+}
+
+/// Whether a stale value of this age is within what the call and the function accept at most.
+fn is_accepted(age: Duration, rules: &Rules, max_age: Option<Duration>) -> bool {
+    is_fresh(age, None, max_age) && rules.max_stale.is_none_or(|max_stale| age <= max_stale)
 }
 
 #[cfg(test)]

@@ -113,6 +113,8 @@ fn next_time_serves_nothing_older_than_the_call_accepts() {
 
 #[test]
 fn a_result_is_stored_shared_or_replaced_by_the_stale_value() {
+    use Computed::{Failed, Storable, Unstorable};
+    use Settlement::{ServeStale, Share, Store};
     let stale = Stored::Aged(HOUR * 3);
     let patient = Rules {
         stale_after: Some(HOUR * 2),
@@ -123,51 +125,53 @@ fn a_result_is_stored_shared_or_replaced_by_the_stale_value() {
         max_stale: Some(HOUR),
         ..patient.clone()
     };
-    let table = [
-        (Computed::Storable, stale, &patient, Settlement::Store),
-        (Computed::Unstorable, stale, &patient, Settlement::Share),
-        (Computed::Failed, stale, &patient, Settlement::ServeStale),
-        (Computed::Failed, stale, &impatient, Settlement::Share),
-        (
-            Computed::Failed,
-            Stored::Aged(HOUR * 4),
-            &patient,
-            Settlement::Share,
-        ),
-        (
-            Computed::Failed,
-            Stored::Absent,
-            &patient,
-            Settlement::Share,
-        ),
-        (
-            Computed::Failed,
-            Stored::Unknown,
-            &patient,
-            Settlement::Share,
-        ),
-    ];
-    for (computed, stored, rules, settlement) in table {
-        assert_eq!(
-            settle(computed, stored, rules),
-            settlement,
-            "{computed:?} {stored:?}"
-        );
-    }
-    let plain = Rules {
-        stale_on_error: None,
-        ..patient
-    };
-    assert_eq!(settle(Computed::Failed, stale, &plain), Settlement::Share);
+    let plain = rules(patient.stale_after);
     let ageless = Rules {
         stale_after: None,
         stale_on_error: Some(HOUR * 3),
         ..Rules::default()
     };
-    assert_eq!(
-        settle(Computed::Failed, stale, &ageless),
-        Settlement::ServeStale
-    );
+    let table = [
+        (Storable, stale, &patient, Store),
+        (Unstorable, stale, &patient, Share),
+        (Failed, stale, &patient, ServeStale),
+        (Failed, stale, &impatient, Share),
+        (Failed, stale, &plain, Share),
+        (Failed, stale, &ageless, ServeStale),
+        (Failed, Stored::Aged(HOUR * 4), &patient, Share),
+        (Failed, Stored::Absent, &patient, Share),
+        (Failed, Stored::Unknown, &patient, Share),
+    ];
+    for (computed, stored, rules, settlement) in table {
+        assert_eq!(
+            settle(computed, stored, rules, None),
+            settlement,
+            "{computed:?} {stored:?} {rules:?}"
+        );
+    }
+}
+
+#[test]
+fn nothing_older_than_the_call_accepts_stands_in_for_a_failure() {
+    let rules = Rules {
+        stale_after: Some(HOUR),
+        stale_on_error: Some(HOUR),
+        ..Rules::default()
+    };
+    let half = HOUR / 2;
+    let table = [
+        (half, None, Settlement::ServeStale),
+        (half, Some(HOUR), Settlement::ServeStale),
+        (half, Some(half), Settlement::ServeStale),
+        (half, Some(Duration::from_secs(60)), Settlement::Share),
+        (half, Some(Duration::ZERO), Settlement::Share),
+        (Duration::ZERO, Some(Duration::ZERO), Settlement::Share),
+        (HOUR * 3, Some(HOUR * 4), Settlement::Share),
+    ];
+    for (age, max_age, settlement) in table {
+        let settled = settle(Computed::Failed, Stored::Aged(age), &rules, max_age);
+        assert_eq!(settled, settlement, "{age:?} {max_age:?}");
+    }
 }
 
 fn durations() -> impl Strategy<Value = Duration> {
@@ -190,15 +194,28 @@ fn any_rules() -> impl Strategy<Value = Rules> {
     )
 }
 
-/// The same question answered by listing the ages, second by second, that each answer holds for.
-fn model(age: u64, rules: &Rules, max_age: Option<Duration>) -> (bool, bool) {
+/// What may be done with a value of an age.
+struct Model {
+    fresh: bool,
+    /// It may be served although it is stale.
+    servable: bool,
+    /// It may be served in place of a failure.
+    standing_in: bool,
+}
+
+/// The same questions answered by listing the ages, second by second, that each answer holds for.
+fn model(age: u64, rules: &Rules, max_age: Option<Duration>) -> Model {
     let seconds = |bound: Option<Duration>| bound.map_or(u64::MAX, |bound| bound.as_secs());
-    let within = |bound: u64| bound > 0 && (0..=bound.min(10)).contains(&age);
-    let fresh = within(seconds(rules.stale_after)) && within(seconds(max_age));
-    let servable = rules.on_stale == OnStale::ServeAndRefresh
-        && within(seconds(max_age))
-        && (0..=seconds(rules.max_stale).min(10)).contains(&age);
-    (fresh, servable)
+    let up_to = |bound: u64| (0..=bound.min(20)).contains(&age);
+    let within = |bound: u64| bound > 0 && up_to(bound);
+    let accepted = within(seconds(max_age)) && up_to(seconds(rules.max_stale));
+    let grace = rules.stale_on_error.map(|grace| grace.as_secs());
+    let stale_after = rules.stale_after.map_or(0, |bound| bound.as_secs());
+    Model {
+        fresh: within(seconds(rules.stale_after)) && within(seconds(max_age)),
+        servable: accepted && rules.on_stale == OnStale::ServeAndRefresh,
+        standing_in: accepted && grace.is_some_and(|grace| up_to(stale_after + grace)),
+    }
 }
 
 proptest! {
@@ -210,12 +227,27 @@ proptest! {
     ) {
         let aged = Duration::from_secs(age);
         let action = decide(Stored::Aged(aged), Running::Mine, &rules, max_age, Intent::Use);
-        let expected = match model(age, &rules, max_age) {
+        let model = model(age, &rules, max_age);
+        let expected = match (model.fresh, model.servable) {
             (true, _) => Action::Serve(aged),
             (false, true) => Action::ServeStaleAndRefresh(aged),
             (false, false) => Action::Compute(Reason::Stale),
         };
         prop_assert_eq!(action, expected);
+    }
+
+    #[test]
+    fn a_stored_value_stands_in_for_a_failure_exactly_when_the_model_says(
+        age in 0_u64..16,
+        rules in any_rules(),
+        max_age in proptest::option::of(durations()),
+    ) {
+        let stored = Stored::Aged(Duration::from_secs(age));
+        let expected = match model(age, &rules, max_age).standing_in {
+            true => Settlement::ServeStale,
+            false => Settlement::Share,
+        };
+        prop_assert_eq!(settle(Computed::Failed, stored, &rules, max_age), expected);
     }
 
     #[test]

@@ -6,8 +6,9 @@ use std::time::Duration;
 use cachier_metrics::{Outcome, Tier, WaitScope};
 
 use super::{Drive, Look, Served, Settled, Slot};
-use crate::decision::{Running, is_fresh};
+use crate::decision::{Computed, Running, Settlement, is_fresh, settle};
 use crate::flight::{ComputationId, Joined, Landing, Recheck, current, depend};
+use crate::private::SharedError;
 use crate::storage::{Claim, Found, Notice, Tiers};
 use crate::sync::Arc;
 use crate::timer::Timer;
@@ -87,10 +88,8 @@ impl<T: Tiers> Drive<T> {
         self.running = Running::Unclaimed;
         match landing {
             Landing::Value(found) => return self.take_shared(found, slot),
-            Landing::Failure(error) if slot.serve_error(&error) == Served::Yes => {
-                return Some(Settled::own(Outcome::Coalesced));
-            }
-            Landing::Failure(_) | Landing::NotShared => self.running = Running::NotShared,
+            Landing::Failure(error) => return self.take_failure(&error, slot),
+            Landing::NotShared => self.running = Running::NotShared,
             Landing::Abandoned => self.look = Look::Due,
         }
         None
@@ -154,6 +153,27 @@ impl<T: Tiers> Drive<T> {
             tier,
             compute_nanos,
         })
+    }
+
+    /// Takes the failure that another flight of this process landed with, or the stale value, which this call may accept
+    /// although that one did not.
+    fn take_failure(
+        &mut self,
+        error: &SharedError,
+        slot: &mut dyn Slot<T::Value>,
+    ) -> Option<Settled> {
+        let (rules, max_age) = (&self.session.policy.rules, self.session.options.max_age);
+        let settlement = settle(Computed::Failed, self.fallback(), rules, max_age);
+        if settlement == Settlement::ServeStale
+            && let Some((_, settled)) = self.stand_in(slot)
+        {
+            return Some(settled);
+        }
+        if slot.serve_error(error) == Served::Yes {
+            return Some(Settled::own(Outcome::Coalesced));
+        }
+        self.running = Running::NotShared;
+        None
     }
 
     /// Looks at the lease of another process until it is free, its value has come, or patience has run out.

@@ -102,8 +102,8 @@ impl<T: Tiers> Drive<T> {
     ) -> Conclusive<T> {
         let solo = execution.solo.take();
         let computation = self.finish(execution, computed);
-        let rules = &self.session.policy.rules;
-        let conclusion = match decision::settle(computed, self.fallback(), rules) {
+        let (rules, max_age) = (&self.session.policy.rules, self.session.options.max_age);
+        let conclusion = match decision::settle(computed, self.fallback(), rules, max_age) {
             Settlement::Store => self.conclude_value(slot, computation, solo.as_ref()),
             Settlement::Share => Conclusion::Land(share(slot, computation.stamp)),
             Settlement::ServeStale => match self.stand_in(slot) {
@@ -272,7 +272,10 @@ impl<T: Tiers> Drive<T> {
     }
 
     /// Serves the stale value instead of the failure.
-    fn stand_in(&mut self, slot: &mut dyn Slot<T::Value>) -> Option<(Found<T::Value>, Settled)> {
+    pub(super) fn stand_in(
+        &mut self,
+        slot: &mut dyn Slot<T::Value>,
+    ) -> Option<(Found<T::Value>, Settled)> {
         let found = self.found.take()?;
         if let Err(error) = slot.serve(found.clone()) {
             self.session.failed(&error);
@@ -288,7 +291,7 @@ impl<T: Tiers> Drive<T> {
     }
 
     /// What could be served in place of a failure: also when the storage has failed since.
-    fn fallback(&self) -> decision::Stored {
+    pub(super) fn fallback(&self) -> decision::Stored {
         match &self.found {
             Some(found) => decision::Stored::Aged(self.age(found)),
             None => decision::Stored::Absent,

@@ -5,8 +5,10 @@ use std::time::Duration;
 use cachier::testing::{Clock, isolated};
 use cachier::{CallOptions, Outcome, cachier};
 use cachier_metrics::{RemovalCause, StaleUse};
-use cachier_tests::gate::{Counter, panic_silently};
+use cachier_tests::callers::Callers;
+use cachier_tests::gate::{Counter, Gate, panic_silently};
 use cachier_tests::sandbox::in_folder;
+use cachier_tests::wait::until_waiting;
 
 const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(3600);
@@ -101,6 +103,58 @@ macro_rules! freshness {
                     Clock::advance(SECOND);
                     let call = fails_later::call_detailed(CallOptions::new(), 1);
                     assert_eq!((call.value, call.outcome), (Err("down".to_owned()), Outcome::Miss));
+                });
+            }
+
+            #[test]
+            fn nothing_older_than_the_call_accepts_stands_in_for_an_error() {
+                static RUNS: Counter = Counter::new();
+
+                #[cachier($($argument)*, stale_after = "1h", stale_on_error = "1h")]
+                fn fails_later(_key: u8) -> Result<u64, String> {
+                    match RUNS.next() {
+                        1 => Ok(1),
+                        _ => Err("down".to_owned()),
+                    }
+                }
+
+                in_folder(|_| {
+                    assert_eq!(fails_later(1), Ok(1));
+                    Clock::advance(HOUR / 2);
+                    let within = |age| fails_later::call_with(CallOptions::new().max_age(age), 1);
+                    assert_eq!(within(60 * SECOND), Err("down".to_owned()));
+                    assert_eq!(within(Duration::ZERO), Err("down".to_owned()));
+                    assert_eq!(within(HOUR), Ok(1));
+                });
+            }
+
+            #[test]
+            fn who_waits_for_a_call_that_fails_is_given_the_stale_value_that_it_accepts_itself() {
+                static GATE: Gate = Gate::new();
+                static RUNS: Counter = Counter::new();
+
+                #[cachier($($argument)*, stale_after = "1h", stale_on_error = "2h", enable_metrics)]
+                fn fails_later(_key: u8) -> Result<u64, String> {
+                    if RUNS.next() == 1 {
+                        return Ok(1);
+                    }
+                    GATE.wait();
+                    Err("down".to_owned())
+                }
+
+                in_folder(|_| {
+                    assert_eq!(fails_later(1), Ok(1));
+                    Clock::advance(2 * HOUR);
+                    let strict = CallOptions::new().max_age(HOUR);
+                    let leader = Callers::new()
+                        .on_threads(1, move || fails_later::call_with(strict.clone(), 1));
+                    GATE.until_arrived(1);
+                    let waiter = Callers::new().on_threads(1, || fails_later(1));
+                    until_waiting(fails_later::metrics(), 1);
+                    GATE.open();
+                    assert_eq!(leader.values(), [Err("down".to_owned())]);
+                    assert_eq!(waiter.values(), [Ok(1)]);
+                    assert_eq!(RUNS.get(), 2);
                 });
             }
 
