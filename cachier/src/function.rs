@@ -22,6 +22,8 @@ use crate::world::World;
 pub struct Definition {
     /// The path of the function, type parameters included.
     pub identity: String,
+    /// The same path, whatever its type parameters are.
+    pub path: String,
     /// The arguments of the attribute.
     pub options: Options,
 }

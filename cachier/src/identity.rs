@@ -29,7 +29,7 @@ pub(crate) fn storage_name(definition: &Definition) -> String {
 pub(crate) fn metrics_name(definition: &Definition) -> String {
     match definition.options.name {
         Some(name) => name.to_owned(),
-        None => without_type_arguments(&definition.identity),
+        None => without_type_arguments(&definition.path),
     }
 }
 
@@ -38,9 +38,10 @@ fn without_lifetimes(path: &str) -> String {
     path.replace("'_, ", "").replace("<'_>", "")
 }
 
-/// A marker is a closure in the function, possibly in its future.
+/// A marker is a closure in the function, possibly in its future, or stands in the function's static.
 fn without_closures(marker: &str) -> &str {
-    let mut path = marker;
+    let in_static = "::SITE::{{closure}}::Place";
+    let mut path = marker.strip_suffix(in_static).unwrap_or(marker);
     while let Some(shorter) = path.strip_suffix("::{{closure}}") {
         path = shorter;
     }
@@ -67,25 +68,24 @@ fn split_last_segment(path: &str) -> (&str, &str) {
 
 /// The path without the arguments of its types: `a::S::get` for `a::S<u8>::get`.
 ///
-/// A path in angle brackets at the very start, `<a::S<u8> as a::Tr>::get`, stays one.
+/// What stands for an impl in angle brackets, `<a::S<u8> as a::Tr>::get` or `b::<impl a::S<u8>>::get`, stays.
 fn without_type_arguments(path: &str) -> String {
     let mut depth = 0_usize;
     let mut short = String::with_capacity(path.len());
     let mut previous = ' ';
-    let mut opened_by_path = Vec::new();
+    let mut opened_by_impl = Vec::new();
     for character in path.chars() {
         match character {
             '<' => {
-                let is_qualified = depth == 0
-                    && !(previous.is_alphanumeric() || previous == '_' || previous == ':');
-                opened_by_path.push(is_qualified);
-                if is_qualified {
+                let is_impl = depth == 0 && !(previous.is_alphanumeric() || previous == '_');
+                opened_by_impl.push(is_impl);
+                if is_impl {
                     short.push('<');
                 } else {
                     depth += 1;
                 }
             }
-            '>' if previous != '-' => match opened_by_path.pop() {
+            '>' if previous != '-' => match opened_by_impl.pop() {
                 Some(true) => short.push('>'),
                 Some(false) => depth -= 1,
                 None => {}
@@ -114,6 +114,7 @@ mod tests {
     fn definition(identity: &str, name: Option<&'static str>) -> Definition {
         Definition {
             identity: identity.to_owned(),
+            path: identity.to_owned(),
             options: Options {
                 name,
                 ..Options::new()
@@ -143,6 +144,18 @@ mod tests {
                 "<a::S<fn(u8) -> b::C> as a::Tr>::get",
                 "<a::S<fn(u8) -> b::C> as a::Tr>::get",
             ),
+            (
+                "b::<impl a::S<u8>>::get_cache::{{closure}}",
+                "b::<impl a::S<u8>>::get",
+            ),
+            (
+                "<_ as a::Tr>::get::{{closure}}::SITE::{{closure}}::Place",
+                "<_ as a::Tr>::get",
+            ),
+            (
+                "a::S<_>::__cachier_get_site::SITE::{{closure}}::Place",
+                "a::S<_>::get",
+            ),
         ];
         for (marker, identity) in cases {
             assert_eq!(identity_of_method(marker, "get"), identity);
@@ -167,6 +180,12 @@ mod tests {
             ("a::S<b::C<u8>>::get<u16>", "a::S::get"),
             ("<a::S<u8> as a::Tr<u16>>::get", "<a::S as a::Tr>::get"),
             ("a::f<fn(u8) -> u16>", "a::f"),
+            ("b::<impl a::S<u8>>::get<u16>", "b::<impl a::S>::get"),
+            (
+                "b::<impl a::Tr<u8> for c::V<u8>>::get",
+                "b::<impl a::Tr for c::V>::get",
+            ),
+            ("<(a::S<_>, _) as a::Tr>::get", "<(a::S, _) as a::Tr>::get"),
         ];
         for (identity, name) in cases {
             assert_eq!(metrics_name(&definition(identity, None)), name);

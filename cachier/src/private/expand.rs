@@ -21,9 +21,15 @@ impl<S> Operation<S> {
 #[macro_export]
 macro_rules! __site {
     (static $name:ident: $type:ty = $new:path, |$marker:tt| $identity:expr, $options:expr) => {
-        static $name: $type = $new(|$marker| $crate::__private::Definition {
-            identity: ::std::string::String::from($identity),
-            options: $options,
+        static $name: $type = $new(|marker| {
+            // Stands where the function stands, whatever the types of the call.
+            enum Place {}
+            let identity = |$marker: &str| ::std::string::String::from($identity);
+            $crate::__private::Definition {
+                identity: identity(marker),
+                path: identity(::core::any::type_name::<Place>()),
+                options: $options,
+            }
         });
     };
     (fn $name:ident(): $type:ty = $new:path, |$marker:tt| $identity:expr, $options:expr) => {

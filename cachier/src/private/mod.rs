@@ -3,6 +3,7 @@
 mod arguments;
 mod dispatch;
 mod expand;
+mod family;
 mod form;
 mod job;
 mod method;

@@ -1,17 +1,17 @@
 //! The place in a program where one annotated function lives: from its static to its state.
 
 use std::any::Any;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::thread::LocalKey;
 
-use cachier_metrics::{CacheMetrics, Gauges, Local, LocalSlot, MetricsOptions, NearResult};
+use cachier_metrics::{CacheMetrics, Local, LocalSlot, NearResult};
 
 use super::arguments::{Arguments, Storage};
+use super::family::{Family, create_metrics};
 use super::shape::Shape;
 use crate::drive::{Core, Start};
 use crate::flight::Flights;
 use crate::function::{Definition, Function};
-use crate::identity;
 use crate::registry::CachedFunction;
 use crate::world::{self, World, WorldId};
 
@@ -28,7 +28,7 @@ pub struct Site<S: Storage> {
     instantiation: &'static str,
     main: OnceLock<&'static Instance<S>>,
     isolated: Mutex<Vec<(WorldId, &'static Instance<S>)>>,
-    metrics: Option<&'static SharedMetrics>,
+    family: Option<&'static Family>,
 }
 
 /// What a call finds before the driver is asked.
@@ -47,7 +47,7 @@ impl<S: Storage> Site<S> {
             instantiation: "",
             main: OnceLock::new(),
             isolated: Mutex::new(Vec::new()),
-            metrics: None,
+            family: None,
         }
     }
 
@@ -118,7 +118,7 @@ impl<S: Storage> Site<S> {
 
     /// Makes the function's state, for as long as the process lives, and makes it known.
     fn open(&self, world: &'static World) -> &'static Instance<S> {
-        let function = open_function((self.define)(self.instantiation), self.metrics, world);
+        let function = open_function((self.define)(self.instantiation), self.family, world);
         let (front, tiers) = S::open(&function);
         let core = Core {
             function,
@@ -127,7 +127,7 @@ impl<S: Storage> Site<S> {
         };
         let instance: &'static Instance<S> = Box::leak(Box::new(Instance { core, front }));
         S::connect(instance);
-        introduce(CachedFunction::new(instance), self.metrics);
+        introduce(CachedFunction::new(instance), self.family);
         instance
     }
 }
@@ -135,30 +135,30 @@ impl<S: Storage> Site<S> {
 /// The part of a function's state that knows no types.
 fn open_function(
     definition: Definition,
-    shared: Option<&'static SharedMetrics>,
+    family: Option<&'static Family>,
     world: &'static World,
 ) -> Function {
-    let metrics = match shared {
-        Some(shared) => shared.of(&definition, world),
+    let metrics = match family {
+        Some(family) => family.metrics(&definition, world),
         None => create_metrics(&definition, world),
     };
     Function::new(definition, world, metrics)
 }
 
-/// Makes a function known to its world, and what it holds to its metrics.
-fn introduce(known: CachedFunction, shared: Option<&'static SharedMetrics>) {
+/// Makes a function known to its world and to its family, and what it holds to its metrics.
+fn introduce(known: CachedFunction, family: Option<&'static Family>) {
     let function = known.function();
     if function.world.register(known).is_err() {
         let error = function.mark_duplicate();
         function.report(error);
     }
-    let Some(metrics) = function.metrics else {
-        return;
-    };
-    let gauges = Box::new(move || known.registered().gauges());
-    match shared {
-        Some(shared) => shared.add_gauges(function.world, metrics, gauges),
-        None => metrics.set_gauges(gauges),
+    match family {
+        Some(family) => family.add(known),
+        None => {
+            if let Some(metrics) = function.metrics {
+                metrics.set_gauges(Box::new(move || known.registered().gauges()));
+            }
+        }
     }
 }
 
@@ -228,24 +228,13 @@ impl<S: Storage> Instance<S> {
     }
 }
 
-fn create_metrics(definition: &Definition, world: &'static World) -> Option<&'static CacheMetrics> {
-    let sampling = definition.options.metrics?;
-    Some(CacheMetrics::create(MetricsOptions {
-        function: identity::metrics_name(definition),
-        backend: world.backends.label(&definition.options.backend),
-        sampling,
-        clock: world.clock.clone(),
-        listed: world.id == WorldId::MAIN,
-    }))
-}
-
 /// The static of a function whose types differ from call to call: a generic one, or a method.
 pub struct ErasedSite {
     define: fn(&'static str) -> Definition,
     /// The sites by the markers that they were asked for with: a list that only grows, read without a lock.
     known: OnceLock<Box<Known>>,
     growing: Mutex<()>,
-    metrics: SharedMetrics,
+    family: Family,
 }
 
 /// One marker and its site.
@@ -262,7 +251,7 @@ impl ErasedSite {
             define,
             known: OnceLock::new(),
             growing: Mutex::new(()),
-            metrics: SharedMetrics(Mutex::new(Vec::new())),
+            family: Family::new(),
         }
     }
 
@@ -310,7 +299,7 @@ impl ErasedSite {
                 instantiation: marker,
                 main: OnceLock::new(),
                 isolated: Mutex::new(Vec::new()),
-                metrics: Some(&self.metrics),
+                family: Some(&self.family),
             }))
         });
         end.get_or_init(|| {
@@ -336,60 +325,14 @@ impl ErasedSite {
     /// # Panics
     /// Without `enable_metrics`; the attribute calls this only with it.
     pub fn metrics(&'static self, marker: &'static str) -> &'static CacheMetrics {
-        let metrics = self.metrics.of(&(self.define)(marker), world::current());
+        let metrics = self
+            .family
+            .metrics(&(self.define)(marker), world::current());
         metrics.expect("the attribute has `enable_metrics`")
     }
 
     /// The instantiations that have been called in the world of the calling code.
-    pub(crate) fn instantiations(&'static self, marker: &'static str) -> Vec<CachedFunction> {
-        let name = identity::metrics_name(&(self.define)(marker));
-        let functions = world::current().functions();
-        let same = functions
-            .values()
-            .filter(|known| known.function().metrics_name == name);
-        same.copied().collect()
-    }
-}
-
-type GaugeSource = Box<dyn Fn() -> Gauges + Send + Sync>;
-
-/// The metrics of all instantiations of one function, in each world.
-pub(crate) struct SharedMetrics(Mutex<Vec<OfWorld>>);
-
-struct OfWorld {
-    world: WorldId,
-    metrics: &'static CacheMetrics,
-    gauges: Arc<Mutex<Vec<GaugeSource>>>,
-}
-
-impl SharedMetrics {
-    fn of(&self, definition: &Definition, world: &'static World) -> Option<&'static CacheMetrics> {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(of_world) = known.iter().find(|of_world| of_world.world == world.id) {
-            return Some(of_world.metrics);
-        }
-        let metrics = create_metrics(definition, world)?;
-        known.push(OfWorld {
-            world: world.id,
-            metrics,
-            gauges: Arc::default(),
-        });
-        Some(metrics)
-    }
-
-    fn add_gauges(&self, world: &World, metrics: &CacheMetrics, source: GaugeSource) {
-        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(of_world) = known.iter().find(|of_world| of_world.world == world.id) else {
-            return;
-        };
-        let sources = Arc::clone(&of_world.gauges);
-        sources
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(source);
-        metrics.set_gauges(Box::new(move || {
-            let sources = sources.lock().unwrap_or_else(PoisonError::into_inner);
-            sources.iter().map(|source| source()).sum()
-        }));
+    pub(crate) fn instantiations(&'static self) -> Vec<CachedFunction> {
+        self.family.called_in(world::current())
     }
 }

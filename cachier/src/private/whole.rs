@@ -60,7 +60,7 @@ impl ErasedSite {
         flavour: IsAsync,
     ) -> Result<Option<u64>, Error> {
         let mut sum = Some(0);
-        for function in self.instantiations(marker) {
+        for function in self.instantiations() {
             let cleared = function.registered().clear(flavour.into()).await?;
             sum = add(sum, cleared);
         }
@@ -77,7 +77,7 @@ impl ErasedSite {
         marker: &'static str,
         flavour: IsAsync,
     ) -> Result<(), Error> {
-        for function in self.instantiations(marker) {
+        for function in self.instantiations() {
             function.registered().clear_leases(flavour.into()).await?;
         }
         if let Some((function, tiers)) = self.never_called(marker) {
@@ -98,7 +98,7 @@ impl ErasedSite {
             entries = add(entries, usage.entries);
             bytes = add(bytes, usage.bytes);
         };
-        for function in self.instantiations(marker) {
+        for function in self.instantiations() {
             count(function.registered().usage(flavour.into()).await?);
         }
         if let Some((function, tiers)) = self.never_called(marker) {

@@ -277,8 +277,12 @@ mod tests {
     #[test]
     fn a_store_that_grows_without_bounds_is_told_of_once_it_is_large() {
         let is_told = |options: Options, entries| {
-            let identity = "grown".to_owned();
-            let function = Function::new(Definition { identity, options }, world::current(), None);
+            let definition = Definition {
+                identity: "grown".to_owned(),
+                path: "grown".to_owned(),
+                options,
+            };
+            let function = Function::new(definition, world::current(), None);
             let warned = Once::new();
             note(&function, &warned, 0, entries);
             warned.is_completed()

@@ -323,7 +323,7 @@ trait Size {
 }
 
 impl<T: Into<u64> + Clone> Size for T {
-    #[cachier(backend = "memory", companion = false, key = |self| (self.clone().into(), std::mem::size_of::<T>()))]
+    #[cachier(backend = "memory", companion = false, enable_metrics, key = |self| (self.clone().into(), std::mem::size_of::<T>()))]
     fn size(&self) -> u64 {
         self.clone().into() * std::mem::size_of::<T>() as u64
     }
@@ -333,9 +333,68 @@ impl<T: Into<u64> + Clone> Size for T {
 fn a_blanket_impl() {
     in_folder(|_| {
         assert_eq!((2_u8.size(), 2_u8.size(), 2_u32.size()), (2, 2, 8));
-        let known = cachier::functions()
+        let known: Vec<_> = cachier::functions()
             .into_iter()
-            .filter(|function| function.name().ends_with("::size"));
-        assert_eq!(known.count(), 2);
+            .filter(|function| function.name().ends_with("::size"))
+            .collect();
+        assert_eq!(known.len(), 2);
+        for function in known {
+            let name = function.metrics().unwrap().name();
+            assert_eq!(name, "<_ as shapes::methods::Size>::size");
+        }
+    });
+}
+
+mod elsewhere {
+    use cachier::cachier;
+
+    #[derive(Default)]
+    pub(super) struct Ship<T>(pub(super) T);
+
+    #[derive(Default)]
+    pub(super) struct Cart;
+
+    mod service {
+        use super::*;
+
+        impl<T> Ship<T> {
+            #[cachier(backend = "memory", skip(self), enable_metrics)]
+            pub(in super::super) fn weight(&self, id: u64) -> u64 {
+                id
+            }
+        }
+
+        impl Cart {
+            #[cachier(backend = "memory", skip(self), enable_metrics)]
+            pub(in super::super) fn weight(&self, id: u64) -> u64 {
+                id
+            }
+        }
+    }
+}
+
+#[test]
+fn methods_in_impls_away_from_their_types_have_names_and_caches_of_their_own() {
+    use elsewhere::{Cart, Ship};
+
+    in_folder(|_| {
+        let (small, large) = (Ship(1_u8), Ship(1_u16));
+        assert_eq!(
+            (small.weight(1), large.weight(1), Cart.weight(1)),
+            (1, 1, 1)
+        );
+        let name = |of: &str| {
+            format!(
+                "shapes::methods::elsewhere::service::<impl shapes::methods::elsewhere::{of}>::weight"
+            )
+        };
+        assert_eq!(Ship::<u8>::weight_cache().metrics().name(), name("Ship"));
+        assert_eq!(Cart::weight_cache().metrics().name(), name("Cart"));
+        assert_eq!(Ship::<u8>::weight_cache().clear_cache().unwrap(), Some(2));
+        assert_eq!(Cart::weight_cache().peek(&Cart, 1).unwrap(), Some(1));
+        cachier::disable(&name("Ship"));
+        assert_eq!((small.weight(1), Cart.weight(1)), (1, 1));
+        assert_eq!(Ship::<u8>::weight_cache().metrics().stats().bypassed, 1);
+        assert_eq!(Cart::weight_cache().metrics().stats().hits, 1);
     });
 }

@@ -1,0 +1,103 @@
+//! What the instantiations of one function have in common.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use cachier_metrics::{CacheMetrics, Gauges, MetricsOptions};
+
+use crate::function::Definition;
+use crate::identity;
+use crate::registry::CachedFunction;
+use crate::world::{World, WorldId};
+
+type GaugeSource = Box<dyn Fn() -> Gauges + Send + Sync>;
+
+/// All instantiations of one function, in each world.
+pub(crate) struct Family {
+    called: Mutex<Vec<CachedFunction>>,
+    metrics: Mutex<Vec<OfWorld>>,
+}
+
+/// The metrics that the instantiations share in one world.
+struct OfWorld {
+    world: WorldId,
+    metrics: &'static CacheMetrics,
+    gauges: Arc<Mutex<Vec<GaugeSource>>>,
+}
+
+impl Family {
+    /// No instantiation has been called yet.
+    pub(crate) const fn new() -> Self {
+        Self {
+            called: Mutex::new(Vec::new()),
+            metrics: Mutex::new(Vec::new()),
+        }
+    }
+
+    /// The metrics of all instantiations, if the function has any.
+    pub(crate) fn metrics(
+        &self,
+        definition: &Definition,
+        world: &'static World,
+    ) -> Option<&'static CacheMetrics> {
+        let mut known = locked(&self.metrics);
+        if let Some(of_world) = known.iter().find(|of_world| of_world.world == world.id) {
+            return Some(of_world.metrics);
+        }
+        let metrics = create_metrics(definition, world)?;
+        known.push(OfWorld {
+            world: world.id,
+            metrics,
+            gauges: Arc::default(),
+        });
+        Some(metrics)
+    }
+
+    /// Takes in an instantiation that is called for the first time in its world.
+    pub(crate) fn add(&self, instantiation: CachedFunction) {
+        locked(&self.called).push(instantiation);
+        if let Some(metrics) = instantiation.function().metrics {
+            let gauges = Box::new(move || instantiation.registered().gauges());
+            self.add_gauges(instantiation.function().world, metrics, gauges);
+        }
+    }
+
+    /// The instantiations that have been called in a world.
+    pub(crate) fn called_in(&self, world: &World) -> Vec<CachedFunction> {
+        let called = locked(&self.called);
+        let in_world = called
+            .iter()
+            .filter(|known| known.function().world.id == world.id);
+        in_world.copied().collect()
+    }
+
+    fn add_gauges(&self, world: &World, metrics: &CacheMetrics, source: GaugeSource) {
+        let known = locked(&self.metrics);
+        let Some(of_world) = known.iter().find(|of_world| of_world.world == world.id) else {
+            return;
+        };
+        let sources = Arc::clone(&of_world.gauges);
+        locked(&sources).push(source);
+        metrics.set_gauges(Box::new(move || {
+            locked(&sources).iter().map(|source| source()).sum()
+        }));
+    }
+}
+
+/// The metrics of a function, if it is to have any.
+pub(super) fn create_metrics(
+    definition: &Definition,
+    world: &'static World,
+) -> Option<&'static CacheMetrics> {
+    let sampling = definition.options.metrics?;
+    Some(CacheMetrics::create(MetricsOptions {
+        function: identity::metrics_name(definition),
+        backend: world.backends.label(&definition.options.backend),
+        sampling,
+        clock: world.clock.clone(),
+        listed: world.id == WorldId::MAIN,
+    }))
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
