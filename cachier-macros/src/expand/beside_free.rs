@@ -72,5 +72,8 @@ fn cache_dir(cached: &Cached) -> Option<TokenStream> {
 
 /// What an erased site is told in place of type arguments, when all instantiations are meant.
 fn marker(cached: &Cached) -> Option<TokenStream> {
-    (cached.typing == Typing::Erased).then(|| code!(""))
+    (cached.typing == Typing::Erased).then(|| match cached.is_generic() {
+        true => code!("<_>"),
+        false => code!(""),
+    })
 }

@@ -80,6 +80,11 @@ impl<'a> Cached<'a> {
         self.function.signature.asyncness.is_some()
     }
 
+    /// Whether calls may differ in the function's own type parameters.
+    pub(crate) fn is_generic(&self) -> bool {
+        has_type_parameters(self.function)
+    }
+
     pub(crate) fn has_metrics(&self) -> bool {
         is_on(&self.arguments.enable_metrics)
     }

@@ -47,9 +47,9 @@ impl parsed {
     }
     ::cachier::__operations! {
         [] [] [< T : FromStr, const N : usize >] [:: < T, N, >] (text : & str,) [where T
-        : Part] [Option < [T; N] >] [[T; N]] [Self::__site()] [""]
+        : Part] [Option < [T; N] >] [[T; N]] [Self::__site()] ["<_>"]
     }
     ::cachier::__cache_dir! {
-        [] Self::__site(), ""
+        [] Self::__site(), "<_>"
     }
 }

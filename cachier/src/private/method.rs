@@ -100,7 +100,8 @@ without_arguments!([] MethodCache, fn(Operation<S>, A) -> Reply<R, S>);
 without_arguments!(['a] AsyncMethodCache, fn(Operation<S>, A) -> Replying<'a, R, S>);
 
 impl<A, R, S, M> MethodCache<A, R, S, M> {
-    /// Forgets all entries of the method, of all versions; how many, where the backend can tell.
+    /// Forgets all entries of the method, of all versions; how many, where that can be told. Where types are open, as in a
+    /// generic impl, these are the entries of the instantiations that this process has called.
     #[must_use = "the backend may have failed"]
     pub fn clear_cache(&self) -> Result<Option<u64>, Error> {
         block_on(self.place.site.clear(self.place.marker, IsAsync::No))
@@ -112,7 +113,7 @@ impl<A, R, S, M> MethodCache<A, R, S, M> {
         block_on(self.place.site.clear_leases(self.place.marker, IsAsync::No))
     }
 
-    /// Entries and bytes held, where the backend can tell.
+    /// Entries and bytes held, where that can be told: of a method whose types are open, only in memory.
     #[must_use = "the backend may have failed"]
     pub fn usage(&self) -> Result<Usage, Error> {
         block_on(self.place.site.usage(self.place.marker, IsAsync::No))
@@ -120,7 +121,8 @@ impl<A, R, S, M> MethodCache<A, R, S, M> {
 }
 
 impl<A, R, S, M> AsyncMethodCache<'_, A, R, S, M> {
-    /// Forgets all entries of the method, of all versions; how many, where the backend can tell.
+    /// Forgets all entries of the method, of all versions; how many, where that can be told. Where types are open, as in a
+    /// generic impl, these are the entries of the instantiations that this process has called.
     #[must_use = "the backend may have failed"]
     pub async fn clear_cache(&self) -> Result<Option<u64>, Error> {
         self.place.site.clear(self.place.marker, IsAsync::Yes).await
@@ -135,7 +137,7 @@ impl<A, R, S, M> AsyncMethodCache<'_, A, R, S, M> {
             .await
     }
 
-    /// Entries and bytes held, where the backend can tell.
+    /// Entries and bytes held, where that can be told: of a method whose types are open, only in memory.
     #[must_use = "the backend may have failed"]
     pub async fn usage(&self) -> Result<Usage, Error> {
         self.place.site.usage(self.place.marker, IsAsync::Yes).await

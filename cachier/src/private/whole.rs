@@ -14,6 +14,9 @@ use crate::storage::Tiers;
 use crate::storage::persistent::Persistent;
 use crate::world;
 
+/// What the companion of a generic free function says in place of its type arguments.
+const ANY: &str = "<_>";
+
 /// Whether the annotated function is an `async fn`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IsAsync {
@@ -53,13 +56,14 @@ impl<S: Storage> Site<S> {
 }
 
 impl ErasedSite {
-    /// Forgets all entries of all instantiations; how many, if each can tell.
+    /// Forgets all entries of the instantiations that this process has called; how many, if each can tell and there may be
+    /// no others.
     pub async fn clear(
         &'static self,
         marker: &'static str,
         flavour: IsAsync,
     ) -> Result<Option<u64>, Error> {
-        let mut sum = Some(0);
+        let mut sum = self.none_elsewhere(marker);
         for function in self.instantiations() {
             let cleared = function.registered().clear(flavour.into()).await?;
             sum = add(sum, cleared);
@@ -87,13 +91,13 @@ impl ErasedSite {
         Ok(())
     }
 
-    /// Entries and bytes held by all instantiations together.
+    /// Entries and bytes held by all instantiations together, where there may be none that this process has not called.
     pub async fn usage(
         &'static self,
         marker: &'static str,
         flavour: IsAsync,
     ) -> Result<Usage, Error> {
-        let (mut entries, mut bytes) = (Some(0), Some(0));
+        let (mut entries, mut bytes) = (self.none_elsewhere(marker), self.none_elsewhere(marker));
         let mut count = |usage: Usage| {
             entries = add(entries, usage.entries);
             bytes = add(bytes, usage.bytes);
@@ -113,8 +117,20 @@ impl ErasedSite {
         cache_dir(&self.detached(marker))
     }
 
+    /// What instantiations hold that this process has not called: nothing, or what cannot be told. A store knows names of
+    /// functions, not which of them are instantiations of one.
+    fn none_elsewhere(&self, marker: &'static str) -> Option<u64> {
+        let definition = self.definition(marker);
+        let is_generic = definition.identity != definition.path;
+        let is_in_memory = definition.options.backend == BackendName::Memory;
+        (is_in_memory || !is_generic).then_some(0)
+    }
+
     /// The function that the marker means, when this process has not called it: its entries may outlive processes.
     fn never_called(&'static self, marker: &'static str) -> Option<(Function, Persistent)> {
+        if marker == ANY {
+            return None;
+        }
         let function = self.detached(marker);
         let is_persistent = function.options.backend != BackendName::Memory;
         let is_known = function.world.functions().contains_key(&function.name);

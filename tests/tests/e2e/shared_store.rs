@@ -1,14 +1,16 @@
 //! Processes that share a store, played by worlds of one process: each has its own flights, near tier and clock.
 
+use std::fmt::Display;
 use std::time::Duration;
 
 use cachier::testing::Clock;
-use cachier::{CallOptions, Outcome, cachier};
+use cachier::{CallOptions, Outcome, Usage, cachier};
 use cachier_metrics::{Reason, WaitScope};
 use cachier_tests::callers::Callers;
 use cachier_tests::gate::{Counter, Gate};
 use cachier_tests::sandbox::{in_another_process, in_folder};
 use cachier_tests::wait::until_waiting;
+use serde::Serialize;
 
 const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(3600);
@@ -196,5 +198,47 @@ fn what_others_have_stored_can_be_cleared_before_the_first_call() {
             (None, None)
         );
         assert_eq!(Shop::price_cache().peek(&Shop, "tea").unwrap(), None);
+    });
+}
+
+#[test]
+fn what_a_store_holds_of_a_generic_function_is_not_told_where_it_cannot_be_known() {
+    #[cachier(backend = "file")]
+    fn text<T: Display + Serialize>(value: T) -> String {
+        value.to_string()
+    }
+
+    #[cachier(backend = "file", near_cache = 10, key = |number| number % 10)]
+    fn keyed(number: u64) -> u64 {
+        number
+    }
+
+    struct Shelf<T>(T);
+
+    impl<T: Display> Shelf<T> {
+        #[cachier(backend = "file", skip(self))]
+        fn label(&self, number: u64) -> String {
+            format!("{}{number}", self.0)
+        }
+    }
+
+    let unknown = Usage::default();
+    in_folder(|_| {
+        assert_eq!((text(1_u8), keyed(1)), ("1".to_owned(), 1));
+        assert_eq!(Shelf('a').label(1), "a1");
+        in_another_process(|| {
+            assert_eq!(text::usage().unwrap(), unknown);
+            assert_eq!(text::clear_cache().unwrap(), None);
+            assert_eq!(text::peek(1_u8).unwrap().as_deref(), Some("1"));
+            assert_eq!(Shelf::<char>::label_cache().usage().unwrap(), unknown);
+            assert_eq!(keyed::usage().unwrap().entries, Some(1));
+            assert_eq!(keyed::clear_cache().unwrap(), Some(1));
+        });
+        assert_eq!(text::usage().unwrap(), unknown);
+        assert_eq!(text::clear_cache().unwrap(), None);
+        assert_eq!(text::peek(1_u8).unwrap(), None, "it has been called here");
+        assert_eq!(Shelf::<char>::label_cache().clear_cache().unwrap(), None);
+        let shelf = Shelf('a');
+        assert_eq!(Shelf::label_cache().peek(&shelf, 1).unwrap(), None);
     });
 }
