@@ -188,6 +188,11 @@ impl Function {
         self.duplicate.get()
     }
 
+    /// Fails if the function is out of service: what is stored under its name is not its own.
+    pub(crate) fn in_service(&self) -> Result<(), Error> {
+        self.duplicate().map_or(Ok(()), |error| Err(error.clone()))
+    }
+
     /// The version part of the function's keys.
     pub(crate) fn version(&self) -> Version {
         self.options.version

@@ -186,6 +186,7 @@ async fn clear<T: Tiers>(
     front: &dyn Front,
     flavour: Flavour,
 ) -> Result<Option<u64>, Error> {
+    core.function.in_service()?;
     let session = Session::unmeasured(&core.function, flavour);
     core.flights.forget_all();
     front.forget_all();
@@ -201,6 +202,7 @@ async fn clear<T: Tiers>(
 }
 
 async fn clear_leases<T: Tiers>(core: &Core<T>, flavour: Flavour) -> Result<(), Error> {
+    core.function.in_service()?;
     let session = Session::unmeasured(&core.function, flavour);
     core.flights.forget_all();
     core.tiers.clear_leases(&session).await
@@ -208,6 +210,7 @@ async fn clear_leases<T: Tiers>(core: &Core<T>, flavour: Flavour) -> Result<(), 
 
 async fn usage<T: Tiers>(core: &Core<T>, session: &Session<'_>) -> Result<Usage, Error> {
     let function = &core.function;
+    function.in_service()?;
     let question = function.known_usage.ask();
     let usage = core.tiers.usage(session).await;
     let known = usage.as_ref().copied().unwrap_or_default();
@@ -221,6 +224,9 @@ async fn usage<T: Tiers>(core: &Core<T>, session: &Session<'_>) -> Result<Usage,
 fn gauges<T: Tiers>(core: &'static Core<T>, near_entries: Option<u64>) -> Gauges {
     let options = &core.function.options;
     let mut gauges = Gauges::default();
+    if core.function.duplicate().is_some() {
+        return gauges;
+    }
     gauges.near = Holding::new(near_entries, None);
     gauges.capacity_entries = options.capacity.or(options.near_cache);
     if let Some(usage) = core.tiers.usage_at_hand() {

@@ -52,6 +52,8 @@ impl<T: Tiers> Entry<T> {
         slot: &dyn Slot<T::Value>,
     ) -> Self {
         let session = Session::unmeasured(&core.function, flavour);
+        // The entries of the name are another function's.
+        let key = core.function.in_service().and(key);
         let turn = match operation {
             EntryOperation::Invalidate => {
                 key.map_or_else(|error| Turn::Invalidated(Err(error)), Turn::Invalidate)

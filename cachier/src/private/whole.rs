@@ -68,7 +68,7 @@ impl ErasedSite {
             let cleared = function.registered().clear(flavour.into()).await?;
             sum = add(sum, cleared);
         }
-        if let Some((function, tiers)) = self.never_called(marker) {
+        if let Some((function, tiers)) = self.never_called(marker)? {
             let session = Session::unmeasured(&function, flavour.into());
             sum = add(sum, tiers.clear(&session).await?);
         }
@@ -84,7 +84,7 @@ impl ErasedSite {
         for function in self.instantiations() {
             function.registered().clear_leases(flavour.into()).await?;
         }
-        if let Some((function, tiers)) = self.never_called(marker) {
+        if let Some((function, tiers)) = self.never_called(marker)? {
             let session = Session::unmeasured(&function, flavour.into());
             tiers.clear_leases(&session).await?;
         }
@@ -105,7 +105,7 @@ impl ErasedSite {
         for function in self.instantiations() {
             count(function.registered().usage(flavour.into()).await?);
         }
-        if let Some((function, tiers)) = self.never_called(marker) {
+        if let Some((function, tiers)) = self.never_called(marker)? {
             let session = Session::unmeasured(&function, flavour.into());
             count(tiers.usage(&session).await?);
         }
@@ -126,15 +126,25 @@ impl ErasedSite {
         (is_in_memory || !is_generic).then_some(0)
     }
 
-    /// The function that the marker means, when this process has not called it: its entries may outlive processes.
-    fn never_called(&'static self, marker: &'static str) -> Option<(Function, Persistent)> {
+    /// The function that the marker means, when this process has not called it: its entries may outlive processes. Fails if
+    /// another function has its name.
+    fn never_called(
+        &'static self,
+        marker: &'static str,
+    ) -> Result<Option<(Function, Persistent)>, Error> {
         if marker == ANY {
-            return None;
+            return Ok(None);
         }
         let function = self.detached(marker);
-        let is_persistent = function.options.backend != BackendName::Memory;
-        let is_known = function.world.functions().contains_key(&function.name);
-        (is_persistent && !is_known).then(|| (function, Persistent::open()))
+        if !function.world.functions().contains_key(&function.name) {
+            let is_persistent = function.options.backend != BackendName::Memory;
+            return Ok(is_persistent.then(|| (function, Persistent::open())));
+        }
+        let mut called = self.instantiations().into_iter();
+        match called.any(|known| known.name() == function.name) {
+            true => Ok(None),
+            false => Err(function.mark_duplicate().clone()),
+        }
     }
 
     fn detached(&'static self, marker: &'static str) -> Function {

@@ -85,3 +85,54 @@ fn the_second_function_of_a_name_bypasses_the_cache_and_reports_it() {
         );
     });
 }
+
+#[test]
+fn the_companion_of_the_second_function_of_a_name_leaves_the_entries_of_the_first_alone() {
+    #[cachier(backend = "file", name = "thrice")]
+    fn one(number: u64) -> u64 {
+        number + 1
+    }
+
+    #[cachier(backend = "file", name = "thrice")]
+    fn two(number: u64) -> u64 {
+        number + 2
+    }
+
+    in_folder(|_| {
+        assert_eq!((one(1), two(1)), (2, 3));
+        let kinds = [
+            two::peek(1).unwrap_err().kind(),
+            two::invalidate(1).unwrap_err().kind(),
+            two::precache_value(1, 9).unwrap_err().kind(),
+            two::clear_cache().unwrap_err().kind(),
+            two::clear_being_calculated().unwrap_err().kind(),
+            two::usage().unwrap_err().kind(),
+        ];
+        assert_eq!(kinds, [ErrorKind::Identity; 6]);
+        assert_eq!(one::peek(1).unwrap(), Some(2));
+        assert_eq!(one::usage().unwrap().entries, Some(1));
+    });
+}
+
+#[test]
+fn the_companion_of_a_function_whose_name_is_taken_is_out_of_service_before_the_first_call() {
+    #[cachier(backend = "file", name = "taken", key = |number| *number)]
+    fn one(number: u64) -> u64 {
+        number + 1
+    }
+
+    #[cachier(backend = "file", name = "taken", key = |number| *number)]
+    fn two(number: u64) -> u64 {
+        number + 2
+    }
+
+    in_folder(|_| {
+        assert_eq!(one(1), 2);
+        assert_eq!(two::clear_cache().unwrap_err().kind(), ErrorKind::Identity);
+        assert_eq!(one::clear_cache().unwrap(), Some(1));
+        assert_eq!(one(1), 2);
+        assert_eq!(two(1), 3);
+        assert_eq!(two::clear_cache().unwrap_err().kind(), ErrorKind::Identity);
+        assert_eq!(one::peek(1).unwrap(), Some(2));
+    });
+}
