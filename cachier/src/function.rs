@@ -154,11 +154,11 @@ impl Function {
         }
     }
 
-    /// Counts a failure of the backend, and logs it unless one was logged lately.
-    pub(crate) fn report(&self, error: &Error) {
+    /// Counts a failure of the backend, if it is to be counted, and logs it unless one was logged lately.
+    pub(crate) fn report(&self, error: &Error, metrics: Option<&CacheMetrics>) {
         /// The shortest time between two messages of one function.
         const INTERVAL: u64 = 10_000_000_000;
-        if let Some(metrics) = self.metrics {
+        if let Some(metrics) = metrics {
             metrics.backend_error(
                 labels::operation(error.operation()),
                 labels::error(error.kind()),

@@ -51,7 +51,10 @@ impl<T: Tiers> Entry<T> {
         key: Result<T::Key, Error>,
         slot: &dyn Slot<T::Value>,
     ) -> Self {
-        let session = Session::unmeasured(&core.function, flavour);
+        let session = match operation {
+            EntryOperation::Peek => Session::uncounted(&core.function, flavour),
+            _ => Session::unmeasured(&core.function, flavour),
+        };
         // The entries of the name are another function's.
         let key = core.function.in_service().and(key);
         let turn = match operation {

@@ -34,6 +34,8 @@ pub struct Session<'a> {
     function: &'a Function,
     pub(crate) flavour: Flavour,
     pub(crate) policy: Arc<Policy>,
+    /// What counts the backend's work and failures, if anything does.
+    metrics: Option<&'static CacheMetrics>,
     pub(crate) options: CallOptions,
     pub(crate) recorder: Option<CallRecorder>,
     /// How much what is measured of the backend's work weighs, if it is.
@@ -63,6 +65,14 @@ impl<'a> Session<'a> {
             allowance,
             budget: AtomicU64::new(nanos(allowance)),
             ..session
+        }
+    }
+
+    /// A session that leaves no trace in metrics.
+    pub(crate) fn uncounted(function: &'a Function, flavour: Flavour) -> Self {
+        Self {
+            metrics: None,
+            ..Self::unmeasured(function, flavour)
         }
     }
 
@@ -115,6 +125,7 @@ impl<'a> Session<'a> {
             allowance: policy.operation_timeout,
             budget: AtomicU64::new(nanos(policy.operation_timeout)),
             policy,
+            metrics: function.metrics,
             options,
             sampled: recorder.as_ref().and_then(CallRecorder::sampled),
             recorder,
@@ -197,7 +208,6 @@ impl<'a> Session<'a> {
     ) -> Result<R, Error> {
         let world = self.function.world;
         let _timed = self
-            .function
             .metrics
             .map(|metrics| metrics.start_operation(labels::operation(operation), self.sampled));
         let before = world.clock.now();
@@ -256,7 +266,7 @@ impl<'a> Session<'a> {
 
     /// Counts and logs a failure of the backend, and remembers the first.
     pub(crate) fn failed(&self, error: &Error) {
-        self.function.report(error);
+        self.function.report(error, self.metrics);
         self.first_error.get_or_init(|| error.clone());
     }
 

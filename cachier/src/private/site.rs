@@ -150,7 +150,7 @@ fn introduce(known: CachedFunction, family: Option<&'static Family>) {
     let function = known.function();
     if function.world.register(known).is_err() {
         let error = function.mark_duplicate();
-        function.report(error);
+        function.report(error, function.metrics);
     }
     match family {
         Some(family) => family.add(known),

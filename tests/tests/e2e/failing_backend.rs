@@ -320,6 +320,23 @@ fn the_companion_reports_what_a_call_would_forgive() {
 }
 
 #[test]
+fn a_peek_that_fails_is_not_counted() {
+    #[cachier(backend = registered("map"), enable_metrics)]
+    fn double(number: u64) -> u64 {
+        number * 2
+    }
+
+    with_map(|map| {
+        map.set(Fault::Fails(ErrorKind::Denied));
+        assert_eq!(double::peek(1).unwrap_err().kind(), ErrorKind::Denied);
+        double::invalidate(1).unwrap_err();
+        let errors = double::metrics().snapshot().backend_errors;
+        assert_eq!(errors[Operation::Load][ErrorLabel::Denied], 0);
+        assert_eq!(errors[Operation::Remove][ErrorLabel::Denied], 1);
+    });
+}
+
+#[test]
 fn a_value_that_is_overtaken_while_it_is_given_is_said_to_be() {
     #[cachier(backend = registered("map"))]
     fn double(number: u64) -> u64 {
