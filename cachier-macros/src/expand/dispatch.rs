@@ -4,7 +4,7 @@ use proc_macro2::TokenStream;
 use syn::{Ident, ReceiverKind, Type};
 
 use super::{arguments, attributes, code, returned, signature, site, stored};
-use crate::model::{Cached, Parameter, Passing};
+use crate::model::{Cached, Parameter, Passing, is_static};
 
 /// The dispatching function.
 pub(super) fn function(
@@ -74,7 +74,7 @@ fn later(cached: &Cached, body: &TokenStream) -> TokenStream {
 /// The statement that turns a borrowed argument into one of the background's own.
 fn owned(parameter: &Parameter) -> Option<TokenStream> {
     let name = &parameter.name;
-    match parameter.passing {
+    match parameter.passing_later() {
         Passing::Value => None,
         Passing::Reference(_) => Some(code!(let #name = ::std::borrow::ToOwned::to_owned(#name);)),
         Passing::OptionalReference(_) => {
@@ -86,7 +86,7 @@ fn owned(parameter: &Parameter) -> Option<TokenStream> {
 /// The owned argument as the function takes it.
 fn lent(parameter: &Parameter) -> TokenStream {
     let name = &parameter.name;
-    match parameter.passing {
+    match parameter.passing_later() {
         Passing::Value => code!(#name),
         Passing::Reference(_) => code!(&#name),
         Passing::OptionalReference(_) => code!(#name.as_ref().map(::core::borrow::Borrow::borrow)),
@@ -97,8 +97,10 @@ fn lent(parameter: &Parameter) -> TokenStream {
 fn own_receiver(cached: &Cached) -> Option<(TokenStream, TokenStream)> {
     let receiver = cached.receiver?;
     let is_borrowed = match &receiver.kind {
-        ReceiverKind::Reference(..) => true,
-        ReceiverKind::Typed(_, ty) => matches!(**ty, Type::Reference(_)),
+        ReceiverKind::Reference(_, lifetime, _) => !is_static(lifetime.as_ref()),
+        ReceiverKind::Typed(_, ty) => {
+            matches!(&**ty, Type::Reference(reference) if !is_static(reference.lifetime.as_ref()))
+        }
         _ => false,
     };
     Some(match is_borrowed {

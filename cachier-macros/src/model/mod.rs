@@ -13,6 +13,6 @@ mod values;
 pub(crate) use arguments::{Arguments, Given};
 pub(crate) use cached::{Beside, Cached, Store, Typing, is_off, is_on};
 pub(crate) use choices::{Backend, BuiltIn, OnBackendError};
-pub(crate) use parameters::{Parameter, Passing, Role};
+pub(crate) use parameters::{Parameter, Passing, Role, is_static};
 pub(crate) use placement::Placement;
 pub(crate) use values::{Amount, Companion, Flag, KeyClosure, Rate, Time, Version};

@@ -3,8 +3,8 @@
 use proc_macro2::{Span, TokenStream};
 use quote::{format_ident, quote};
 use syn::{
-    AngleBracketedGenericArguments, Attribute, FnArg, GenericArgument, Ident, Pat, PatType,
-    PathArguments, Type,
+    AngleBracketedGenericArguments, Attribute, FnArg, GenericArgument, Ident, Lifetime, Pat,
+    PatType, PathArguments, Type, TypeReference,
 };
 
 use super::Arguments;
@@ -22,11 +22,11 @@ pub(crate) struct Parameter {
     pub(crate) role: Role,
 }
 
-/// How an argument comes, as far as its tokens tell, with the type behind the reference.
+/// How an argument comes, as far as its tokens tell.
 pub(crate) enum Passing {
     Value,
-    Reference(Type),
-    OptionalReference(Type),
+    Reference(TypeReference),
+    OptionalReference(TypeReference),
 }
 
 /// What an argument is to the key.
@@ -88,7 +88,21 @@ impl Parameter {
     pub(crate) fn kept_type(&self) -> &Type {
         match &self.passing {
             Passing::Value => &self.ty,
-            Passing::Reference(referent) | Passing::OptionalReference(referent) => referent,
+            Passing::Reference(reference) | Passing::OptionalReference(reference) => {
+                &reference.elem
+            }
+        }
+    }
+
+    /// How the background is given the argument: a `'static` reference goes there as it is.
+    pub(crate) fn passing_later(&self) -> &Passing {
+        match &self.passing {
+            Passing::Reference(reference) | Passing::OptionalReference(reference)
+                if is_static(reference.lifetime.as_ref()) =>
+            {
+                &Passing::Value
+            }
+            passing => passing,
         }
     }
 }
@@ -96,7 +110,7 @@ impl Parameter {
 impl Passing {
     fn of(ty: &Type) -> Self {
         match ty {
-            Type::Reference(reference) => Self::Reference((*reference.elem).clone()),
+            Type::Reference(reference) => Self::Reference(reference.clone()),
             Type::Group(group) => Self::of(&group.elem),
             Type::Paren(paren) => Self::of(&paren.elem),
             Type::Path(path) => match path.path.segments.last() {
@@ -114,9 +128,14 @@ impl Passing {
         };
         match args.first() {
             Some(GenericArgument::Type(Type::Reference(reference))) => {
-                Self::OptionalReference((*reference.elem).clone())
+                Self::OptionalReference(reference.clone())
             }
             _ => Self::Value,
         }
     }
+}
+
+/// Whether what has this lifetime borrows from no call.
+pub(crate) fn is_static(lifetime: Option<&Lifetime>) -> bool {
+    lifetime.is_some_and(|lifetime| lifetime.ident == "static")
 }

@@ -3,9 +3,8 @@
 use syn::visit::{self, Visit};
 use syn::{Lifetime, ParenthesizedGenericArguments, TypeFnPtr, TypeReference};
 
-use super::is_static;
 use crate::diagnostics::Errors;
-use crate::model::{Arguments, Beside, Parameter, Role, Store, is_on};
+use crate::model::{Arguments, Beside, Parameter, Role, Store, is_on, is_static};
 use crate::parse::Function;
 
 /// The arguments that a key, and the companion of a method, can have.

@@ -9,8 +9,6 @@ mod signature;
 #[cfg(test)]
 mod tests;
 
-use syn::Lifetime;
-
 use crate::diagnostics::Errors;
 use crate::model::Arguments;
 use crate::parse::Function;
@@ -23,9 +21,4 @@ pub(crate) fn validate(arguments: &Arguments, function: &Function, errors: &mut 
     names::check(arguments, function, errors);
     signature::check(arguments, function, errors);
     returned::check(&function.signature.output, errors);
-}
-
-/// Whether what has this lifetime borrows from no call.
-fn is_static(lifetime: Option<&Lifetime>) -> bool {
-    lifetime.is_some_and(|lifetime| lifetime.ident == "static")
 }

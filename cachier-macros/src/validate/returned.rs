@@ -6,8 +6,8 @@ use syn::{
     TypeNever, TypeReference,
 };
 
-use super::is_static;
 use crate::diagnostics::Errors;
+use crate::model::is_static;
 
 pub(super) fn check(output: &ReturnType, errors: &mut Errors) {
     Unkept(errors).visit_return_type(output);

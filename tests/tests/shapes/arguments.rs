@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use cachier::cachier;
-use cachier_tests::sandbox::in_folder;
+use cachier_tests::sandbox::{in_folder, in_folder_async};
 
 /// The same function on both kinds of backend.
 macro_rules! on_both {
@@ -169,4 +169,44 @@ fn own_keys() {
         assert_eq!(keyed_in_files("xy", Connection), 4);
         assert_eq!(keyed_in_files::peek("cd", Connection).unwrap(), Some(4));
     });
+}
+
+#[cachier(backend = "memory", stale_after = "0s", next_time)]
+fn printed(text: &'static str, more: Option<&'static [u8]>) -> &'static str {
+    if more.is_some() { text } else { "" }
+}
+
+#[cachier(backend = "memory", stale_after = "0s", next_time, companion = false)]
+fn printed_alone(text: &'static str) -> &'static str {
+    text
+}
+
+#[cachier(backend = "file", stale_after = "0s", next_time)]
+async fn measured(text: &'static str) -> usize {
+    text.len()
+}
+
+struct Page;
+
+impl Page {
+    #[cachier(backend = "memory", stale_after = "0s", next_time, skip(self))]
+    fn number(&'static self, _text: &'static str) -> usize {
+        7
+    }
+}
+
+#[tokio::test]
+async fn references_to_statics_go_to_the_background_as_they_are() {
+    static PAGE: Page = Page;
+
+    in_folder_async(async |_| {
+        for _ in 0..2 {
+            assert_eq!(printed("a", Some(&[1])), "a");
+            assert_eq!(printed_alone("b"), "b");
+            assert_eq!(measured("abc").await, 3);
+            assert_eq!(PAGE.number("d"), 7);
+        }
+        cachier::flush_async().await;
+    })
+    .await;
 }
