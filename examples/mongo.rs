@@ -1,6 +1,7 @@
 //! Values in a MongoDB collection, shared by programs and machines: `cargo run --release --features mongo --bin mongo`.
 //!
-//! On the server that `CACHIER_MONGO_URL` names; without it, on a private one that ends with this program.
+//! On the server that `CACHIER_MONGO_URL` names; without it, on a private one that ends with this program. Where no `mongod`
+//! is installed, one is fetched first (42 MB, once); it needs `libcurl4`.
 #![expect(clippy::print_stdout, reason = "a program that tells what it does")]
 
 use std::error::Error;
@@ -36,13 +37,11 @@ async fn route(from: &str, to: &str) -> Result<Route, String> {
 async fn main() -> Result<(), Box<dyn Error>> {
     let server = match std::env::var_os("CACHIER_MONGO_URL") {
         Some(_) => None,
-        None => cachier_servers::mongo::start(),
+        None => Some(cachier_servers::mongo::start_or_fetch()?),
     };
     match &server {
         Some(server) => cachier::register_backend("mongo", MongoBackend::from_url(server.url())?)?,
-        None => println!(
-            "no private server: using CACHIER_MONGO_URL, or the usual address of this machine"
-        ),
+        None => println!("on the server that CACHIER_MONGO_URL names"),
     }
     for (from, to) in [("Oslo", "Bergen"), ("Oslo", "Bergen"), ("Oslo", "Oslo")] {
         let call = route::call_detailed(CallOptions::new(), from, to).await;

@@ -1,6 +1,7 @@
 //! Values on a Redis server, shared by programs and machines: `cargo run --release --features redis --bin redis`.
 //!
-//! On the server that `CACHIER_REDIS_URL` names; without it, on a private one that ends with this program.
+//! On the server that `CACHIER_REDIS_URL` names; without it, on a private one that ends with this program. Where no
+//! `redis-server` is installed, a Valkey is fetched first (2 MB, once).
 #![expect(clippy::print_stdout, reason = "a program that tells what it does")]
 
 use std::error::Error;
@@ -27,13 +28,11 @@ async fn user(id: u64) -> String {
 async fn main() -> Result<(), Box<dyn Error>> {
     let server = match std::env::var_os("CACHIER_REDIS_URL") {
         Some(_) => None,
-        None => cachier_servers::redis::start(),
+        None => Some(cachier_servers::redis::start_or_fetch()?),
     };
     match &server {
         Some(server) => cachier::register_backend("redis", RedisBackend::from_url(server.url())?)?,
-        None => println!(
-            "no private server: using CACHIER_REDIS_URL, or the usual address of this machine"
-        ),
+        None => println!("on the server that CACHIER_REDIS_URL names"),
     }
     for _ in 0..3 {
         let call = user::call_detailed(CallOptions::new(), 7).await;

@@ -1,7 +1,7 @@
 //! Values in a bucket of S3, or of what speaks its protocol: `cargo run --release --features s3 --bin s3`.
 //!
 //! In the bucket that `CACHIER_S3_BUCKET` names (with `CACHIER_S3_ENDPOINT` and the usual variables of AWS); without it,
-//! on a private server that ends with this program.
+//! on a private server that ends with this program, and that is built first (once, which takes minutes).
 #![expect(clippy::print_stdout, reason = "a program that tells what it does")]
 
 use std::error::Error;
@@ -23,7 +23,7 @@ async fn picture(width: usize, height: usize) -> Vec<u8> {
 async fn main() -> Result<(), Box<dyn Error>> {
     let server = match std::env::var_os("CACHIER_S3_BUCKET") {
         Some(_) => None,
-        None => cachier_servers::s3::start(),
+        None => Some(cachier_servers::s3::start_or_fetch()?),
     };
     match &server {
         Some(server) => {
@@ -33,7 +33,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
                 .credentials(&place.access_key, &place.secret);
             cachier::register_backend("s3", backend)?;
         }
-        None => println!("no private server: using CACHIER_S3_BUCKET"),
+        None => println!("in the bucket that CACHIER_S3_BUCKET names"),
     }
     for _ in 0..2 {
         let call = picture::call_detailed(CallOptions::new(), 640, 480).await;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
+use crate::fetch::Wanted;
 use crate::{Server, StoreServer, folder, free_port, mortal, program_or_fetched, skip};
 
 /// Names a server that is there already.
@@ -19,6 +20,23 @@ pub fn start() -> Option<StoreServer> {
     }
     start_private(free_port(), &[])
 }
+
+/// The same for a program that cannot do without: where no `mongod` is installed, one is fetched first.
+///
+/// # Errors
+/// Says what to do where none can be had.
+pub fn start_or_fetch() -> Result<StoreServer, String> {
+    if env::var_os(VARIABLE).is_none() && program_or_fetched("mongod").is_none() {
+        WANTED.fetch()?;
+    }
+    start().ok_or_else(|| "mongod is not where it was put".to_owned())
+}
+
+const WANTED: Wanted = Wanted {
+    script: "get-mongod",
+    variable: "CACHIER_MONGO_URL",
+    needs: "Python 3 with venv (`apt install python3-venv`) and the network",
+};
 
 /// A new server on a port, with some options more.
 #[must_use]

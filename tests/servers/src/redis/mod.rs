@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
+use crate::fetch::Wanted;
 use crate::{Server, StoreServer, folder, free_port, mortal, program, program_or_fetched, skip};
 use certificate::Certificate;
 pub use cluster::{
@@ -29,6 +30,27 @@ pub fn start() -> Option<StoreServer> {
     }
     start_private(free_port(), &[])
 }
+
+/// The same for a program that cannot do without: where no `redis-server` is installed, a Valkey, which is fetched first.
+///
+/// # Errors
+/// Says what to do where none can be had.
+pub fn start_or_fetch() -> Result<StoreServer, String> {
+    if env::var_os(VARIABLE).is_some() || program(&["redis-server"]).is_some() {
+        return start().ok_or_else(|| "redis-server is gone".to_owned());
+    }
+    if program_or_fetched("valkey-server").is_none() {
+        WANTED.fetch()?;
+    }
+    start_valkey().ok_or_else(|| "valkey-server is not where it was put".to_owned())
+}
+
+const WANTED: Wanted = Wanted {
+    script: "get-valkey",
+    variable: "CACHIER_REDIS_URL",
+    needs: "Python 3 with venv (`apt install python3-venv`) and the network, unless redis-server is installed \
+            (`apt install redis-server`)",
+};
 
 /// A new server on a port, with some options more.
 #[must_use]

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
+use crate::fetch::Wanted;
 use crate::proxy::Proxy;
 use crate::{Server, StoreServer, fetched, folder, free_port, mortal, skip};
 pub use moto::{start_moto, start_private_moto_store};
@@ -51,6 +52,23 @@ pub fn start() -> Option<S3> {
         Err(_) => start_private(free_port()),
     }
 }
+
+/// The same for a program that cannot do without: where it has not been built yet, it is built first.
+///
+/// # Errors
+/// Says what to do where it cannot be built.
+pub fn start_or_fetch() -> Result<S3, String> {
+    if env::var_os(VARIABLE).is_none() && !fetched("s3-server").is_file() {
+        WANTED.fetch()?;
+    }
+    start().ok_or_else(|| "the S3 server is not where it was put".to_owned())
+}
+
+const WANTED: Wanted = Wanted {
+    script: "get-s3-server",
+    variable: "CACHIER_S3_BUCKET and CACHIER_S3_ENDPOINT",
+    needs: "cargo and the network",
+};
 
 /// A new server on a port.
 #[must_use]

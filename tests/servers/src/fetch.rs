@@ -1,0 +1,100 @@
+//! Servers that no package brings are fetched or built by scripts beside this crate, for programs that cannot do without.
+
+use std::env;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Where a program is that a script may have to bring.
+pub(crate) struct Wanted {
+    /// The script beside this crate.
+    pub(crate) script: &'static str,
+    /// The variable that names a server for users, instead.
+    pub(crate) variable: &'static str,
+    /// What the script needs.
+    pub(crate) needs: &'static str,
+}
+
+impl Wanted {
+    /// Runs the script, which may take minutes.
+    ///
+    /// # Errors
+    /// Says what to install, or to set instead.
+    pub(crate) fn fetch(&self) -> Result<(), String> {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join(self.script);
+        let _ = writeln!(
+            std::io::stderr(),
+            "no server in {}: tests/servers/{} gets one, once, which may take minutes",
+            self.variable,
+            self.script
+        );
+        self.run(&script, &target())
+    }
+
+    fn run(&self, script: &Path, target: &Path) -> Result<(), String> {
+        let status = Command::new(script)
+            .env("CARGO_TARGET_DIR", target)
+            .status();
+        if status.is_ok_and(|status| status.success()) {
+            return Ok(());
+        }
+        Err(format!(
+            "tests/servers/{} has failed, which needs {}; or name a server in {}",
+            self.script, self.needs, self.variable
+        ))
+    }
+}
+
+/// The folder of what is built, whatever the folder that the script works in.
+fn target() -> PathBuf {
+    let project = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let target =
+        env::var_os("CARGO_TARGET_DIR").map_or_else(|| project.join("target"), PathBuf::from);
+    std::path::absolute(&target).unwrap_or(target)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    const WANTED: Wanted = Wanted {
+        script: "get-it",
+        variable: "CACHIER_IT_URL",
+        needs: "the network",
+    };
+
+    fn script(folder: &Path, text: &str) -> PathBuf {
+        let script = folder.join("get-it");
+        fs::write(&script, text).unwrap();
+        fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
+        script
+    }
+
+    #[test]
+    fn a_script_learns_where_to_put_what_it_fetches() {
+        let folder = tempfile::tempdir().unwrap();
+        let script = script(
+            folder.path(),
+            "#!/bin/sh\necho it > \"$CARGO_TARGET_DIR/it\"\n",
+        );
+        WANTED.run(&script, folder.path()).unwrap();
+        assert!(folder.path().join("it").is_file());
+    }
+
+    #[test]
+    fn a_script_that_fails_or_is_not_there_is_told_with_what_to_do() {
+        let folder = tempfile::tempdir().unwrap();
+        let failing = script(folder.path(), "#!/bin/sh\nexit 3\n");
+        for script in [failing, folder.path().join("none")] {
+            let error = WANTED.run(&script, folder.path()).unwrap_err();
+            assert_eq!(
+                error,
+                "tests/servers/get-it has failed, which needs the network; or name a server in CACHIER_IT_URL"
+            );
+        }
+    }
+}
