@@ -2,7 +2,8 @@
 //!
 //! One attribute turns a function, sync or async, into a cached one: in the memory of the process, in files that survive
 //! it and are shared by processes, or in Redis, SQL, MongoDB or S3, shared by machines. Each key is computed once at a time,
-//! however many threads, tasks and processes ask for it, and each function has live metrics of its own.
+//! however many threads, tasks and processes ask for it (after an error that is not `Clone`, by each caller that waited), and
+//! each function has live metrics of its own.
 //!
 //! ```
 //! use cachier::cachier;
