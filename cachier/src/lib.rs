@@ -37,8 +37,8 @@
 //! # When something fails
 //!
 //! A call never fails because of its cache: when a backend is down, slow, full or returns garbage, the function runs,
-//! the failure is counted by kind and logged, and after some failures in a row a circuit breaker answers at once until a
-//! probe succeeds. The operations of the companion do report failures, as [`Error`].
+//! the failure is counted by kind (and logged, with the feature `tracing`), and after some failures in a row a circuit breaker
+//! answers at once until a probe succeeds. The operations of the companion do report failures, as [`Error`].
 
 #![allow(
     unreachable_pub,
