@@ -104,7 +104,8 @@ impl Options {
 pub struct GlobalParams {
     /// Age from which a value is stale; `None` means never.
     pub stale_after: Option<Duration>,
-    /// Oldest stale value that may be served, and the native expiry in the store; `None` means unlimited.
+    /// Oldest stale value that may be served, and for functions with `stale_after` also the expiry in the store; `None` means
+    /// unlimited.
     pub max_stale: Option<Duration>,
     /// Longest wait for another caller's computation; `None` means as long as its owner lives.
     pub wait_for_calc_timeout: Option<Duration>,
