@@ -44,7 +44,8 @@ impl CallRecorder {
         let weight = timing.sampled.weight();
         let elapsed = timing.elapsed(self.metrics);
         // First: readers look again when a later part has changed, and not when this sum has.
-        if let Some(saved) = compute.and_then(|compute| compute.checked_sub(elapsed)) {
+        let saved = compute.and_then(|compute| compute.checked_sub(elapsed));
+        if let (Outcome::Hit, Some(saved)) = (outcome, saved) {
             shared.time_saved.add(saved, weight, Writers::Many);
         }
         if let Some(age) = age {

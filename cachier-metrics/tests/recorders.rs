@@ -50,12 +50,22 @@ fn a_sampled_call_records_how_long_it_took_how_old_its_value_was_and_what_it_sav
     let call = metrics.start_call(ONE, Some(started));
     assert_eq!(call.sampled(), ONE);
     clock.advance(MILLI);
-    call.finish(Outcome::Stale, Some(5_000_000_000), Some(7_000_000));
+    call.finish(Outcome::Hit, Some(5_000_000_000), Some(7_000_000));
     let snapshot = metrics.snapshot();
-    assert_eq!(snapshot.call_duration[Outcome::Stale].sum, 2_000_000);
+    assert_eq!(snapshot.call_duration[Outcome::Hit].sum, 2_000_000);
     assert_eq!(snapshot.entry_age.sum, 5_000_000_000);
     assert_eq!(snapshot.time_saved, Some(5_000_000));
     assert_eq!(metrics.stats().latency.mean(), Some(2 * MILLI));
+}
+
+#[test]
+fn only_hits_save_time() {
+    let (metrics, _) = metrics(1.0);
+    for outcome in Outcome::ALL {
+        let call = metrics.start_call(ONE, None);
+        call.finish(*outcome, None, Some(7_000_000));
+    }
+    assert_eq!(metrics.snapshot().time_saved, Some(7_000_000));
 }
 
 #[test]
