@@ -14,10 +14,11 @@ struct Functions {
     registered: Vec<&'static CacheMetrics>,
     /// Whether functions of the process join by themselves.
     all: bool,
-    dropped: u64,
+    /// Those that would have joined by themselves under a name that is taken, each once.
+    left_out: Vec<&'static CacheMetrics>,
 }
 
-/// The functions of one export, and how often one had to be left out so far.
+/// The functions of one export, and how many had to be left out.
 pub(crate) struct Selection {
     pub(crate) functions: Vec<&'static CacheMetrics>,
     pub(crate) dropped: u64,
@@ -44,14 +45,12 @@ impl Registry {
         let mut functions = self.lock();
         if functions.all {
             for metrics in CacheMetrics::all() {
-                if !functions.contains(metrics) && functions.register(metrics).is_err() {
-                    functions.dropped += 1;
-                }
+                functions.join(metrics);
             }
         }
         Selection {
             functions: functions.registered.clone(),
-            dropped: functions.dropped,
+            dropped: functions.left_out.len() as u64,
         }
     }
 
@@ -62,9 +61,16 @@ impl Registry {
 
 impl Functions {
     fn contains(&self, metrics: &CacheMetrics) -> bool {
-        self.registered
-            .iter()
-            .any(|known| std::ptr::eq(*known, metrics))
+        is_among(&self.registered, metrics)
+    }
+
+    /// Takes in a function that nobody has registered. Where its name is taken, nobody is there to hear of it: it is kept in
+    /// mind that it was left out.
+    fn join(&mut self, metrics: &'static CacheMetrics) {
+        let is_known = self.contains(metrics) || is_among(&self.left_out, metrics);
+        if !is_known && self.register(metrics).is_err() {
+            self.left_out.push(metrics);
+        }
     }
 
     fn register(&mut self, metrics: &'static CacheMetrics) -> Result<(), ExportError> {
@@ -82,4 +88,8 @@ impl Functions {
         self.registered.push(metrics);
         Ok(())
     }
+}
+
+fn is_among(functions: &[&'static CacheMetrics], metrics: &CacheMetrics) -> bool {
+    functions.iter().any(|known| std::ptr::eq(*known, metrics))
 }

@@ -67,10 +67,10 @@ impl PrometheusExporter {
     }
 
     /// Exports all functions of the process, those of now and those to come. One that comes later under a name that
-    /// is taken is left out, and counted in `cachier_export_dropped_total`.
+    /// is taken is left out, and counted once in `cachier_export_dropped_total`; calling this again says which one it is.
     ///
     /// # Errors
-    /// When two functions of now share a name.
+    /// When two functions of now share a name; the message has it.
     pub fn register_all(&self) -> Result<(), ExportError> {
         self.registry.register_all()
     }

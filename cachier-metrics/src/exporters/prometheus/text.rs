@@ -57,7 +57,11 @@ impl Text {
             "cachier_build_info{{version=\"{version}\"}} 1"
         ));
         let name = "cachier_export_dropped_total";
-        self.head(name, "counter", "Functions left out of an export.");
+        self.head(
+            name,
+            "counter",
+            "Functions left out, as their name is taken.",
+        );
         self.line(format_args!("{name}{{exporter=\"prometheus\"}} {dropped}"));
     }
 
