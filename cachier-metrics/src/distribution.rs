@@ -8,8 +8,9 @@ use crate::histogram::{BYTES, Histogram, SECONDS, Scale};
 
 /// How durations, or sizes in bytes, are distributed. Everything is absent where nothing was observed.
 ///
-/// Quantiles are right to 2.2 % of the value; the other figures are exact when every call is timed, and unbiased
-/// estimates otherwise.
+/// Quantiles are right to 2.2 % of the value from 8 ns to 8 days, and from one byte to 70 TB. What lies outside counts as the
+/// smallest or the largest of these, but never outside of what was observed. The other figures are exact when every call is
+/// timed, and unbiased estimates otherwise.
 pub struct Distribution<T> {
     histogram: Histogram,
     unit: PhantomData<fn() -> T>,

@@ -4,11 +4,16 @@
 //! scale 4 of OpenTelemetry exponential histograms. Values are whole nanoseconds or whole bytes, so a table of the
 //! bounds, rounded down to whole units, decides exactly.
 
-/// Number of buckets: 1 ns to a day, or 1 byte to 70 TB. What lies outside counts in the first or last bucket.
+/// Number of buckets: 8 ns to 8 days, or 1 byte to 70 TB. What lies outside counts in the first or last bucket.
+///
+/// Nothing that takes two looks at a clock takes less than 8 ns, while ages of values do come to days.
 pub(crate) const SLOTS: usize = 742;
 
 /// Durations, in nanoseconds.
-pub(crate) static SECONDS: Scale = Scale::new(1_000_000_000, -478);
+pub(crate) static SECONDS: Scale = Scale::new(1_000_000_000, SHORTEST);
+
+/// The bucket up to 8 ns.
+const SHORTEST: i32 = -430;
 
 /// Sizes, in bytes.
 pub(crate) static BYTES: Scale = Scale::new(1, 0);
@@ -145,7 +150,7 @@ mod tests {
 
     #[test]
     fn the_tables_are_those_of_their_units() {
-        let (seconds, bytes) = (Scale::new(1_000_000_000, -478), Scale::new(1, 0));
+        let (seconds, bytes) = (Scale::new(1_000_000_000, SHORTEST), Scale::new(1, 0));
         assert_eq!((seconds.upper, seconds.base), (SECONDS.upper, SECONDS.base));
         assert_eq!((bytes.upper, bytes.base), (BYTES.upper, BYTES.base));
     }
@@ -188,7 +193,17 @@ mod tests {
             assert_eq!(scale.slot(scale.upper[SLOTS - 1] + 1), SLOTS - 1);
             assert_eq!(scale.slot(u64::MAX), SLOTS - 1);
         }
-        assert!(SECONDS.upper[SLOTS - 1] >= 86_400 * 1_000_000_000);
+        assert!(SECONDS.upper[0] == 8 && SECONDS.upper[SLOTS - 1] >= 8 * 86_400 * 1_000_000_000);
+    }
+
+    #[test]
+    fn ages_of_days_are_told_apart() {
+        let days = |days: u64| days * 86_400 * 1_000_000_000;
+        for age in (1..=8).map(days) {
+            let (lower, upper) = SECONDS.bounds(SECONDS.index(SECONDS.slot(age)));
+            assert!((lower..=upper).contains(&age), "{age}");
+            assert!(upper as f64 <= lower as f64 * 1.0443, "{age}");
+        }
     }
 
     #[test]
