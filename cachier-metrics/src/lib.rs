@@ -35,7 +35,7 @@ pub use block::{Local, LocalSlot};
 pub use clock::Clock;
 pub use distribution::{Distribution, Unit};
 #[cfg(feature = "prometheus")]
-pub use exporters::{ExportError, PrometheusBuilder, PrometheusExporter};
+pub use exporters::{Detail, ExportError, PrometheusBuilder, PrometheusExporter};
 pub use gauges::{Gauges, Holding, Shared};
 pub use histogram::{Bucket, Histogram};
 pub use labelled::Labelled;

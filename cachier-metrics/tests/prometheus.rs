@@ -1,10 +1,9 @@
-//! The Prometheus exporter from outside: what it says, to whom, and how it stands up to bad clients.
+//! The Prometheus exporter from outside: what it says.
 #![cfg(all(feature = "prometheus", not(shuttle)))]
 #![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeSet;
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::io::Write;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -24,7 +23,7 @@ fn exporter() -> PrometheusExporter {
     PrometheusExporter::builder().port(0).build().unwrap()
 }
 
-/// A function that has seen what a function on a persistent backend sees: hits, misses, waits, an error.
+/// A function that has seen a few calls on a persistent backend.
 fn in_use(name: &str) -> &'static CacheMetrics {
     let (metrics, clock) = metrics(name);
     let holding = Holding::new(Some(7), Some(1 << 20));
@@ -51,6 +50,44 @@ fn in_use(name: &str) -> &'static CacheMetrics {
     metrics
 }
 
+/// A function that has seen everything that one on a persistent backend with a near tier sees, and each operation of whose
+/// backend has failed as it does when a server goes away. One computation is still running.
+fn in_use_for_long(name: &str) -> (&'static CacheMetrics, ComputeRecorder) {
+    let (metrics, clock) = metrics(name);
+    let holding = Holding::new(Some(7), Some(1 << 20));
+    let mut gauges = Gauges::default();
+    (gauges.near, gauges.capacity_entries) = (holding, Some(100));
+    let shared = Shared::new(holding, Some(1 << 30));
+    gauges.shared = [("store/function".to_owned(), shared)].into();
+    metrics.set_gauges(Box::new(move || gauges.clone()));
+    for outcome in Outcome::ALL {
+        let call = metrics.start_call(Some(Sampled::ONE), None);
+        let operations = Operation::ALL
+            .iter()
+            .map(|operation| call.operation(*operation));
+        let waits = WaitScope::ALL.iter().map(|scope| call.wait(*scope));
+        drop((operations.collect::<Vec<_>>(), waits.collect::<Vec<_>>()));
+        call.stored(2000);
+        call.finish(*outcome, Some(4_000_000_000), Some(1_000_000_000));
+    }
+    for reason in Reason::ALL {
+        let compute = metrics.start_compute(*reason);
+        clock.advance(Duration::from_millis(3));
+        compute.finish(ComputeResult::Error);
+    }
+    for operation in Operation::ALL {
+        for kind in [
+            ErrorLabel::Connect,
+            ErrorLabel::Timeout,
+            ErrorLabel::BreakerOpen,
+        ] {
+            metrics.backend_error(*operation, kind);
+        }
+    }
+    metrics.backend_error(Operation::Store, ErrorLabel::Full);
+    (metrics, metrics.start_compute(Reason::Absent))
+}
+
 fn render(functions: &[&'static CacheMetrics]) -> String {
     let exporter = exporter();
     exporter
@@ -69,10 +106,63 @@ fn series<'a>(text: &'a str, function: &str) -> Vec<&'a str> {
 
 #[test]
 fn an_idle_function_has_at_most_60_series_and_one_in_use_at_most_200() {
-    let text = render(&[metrics("idle").0, in_use("busy")]);
+    let (busy, _running) = in_use_for_long("busy");
+    let text = render(&[metrics("idle").0, busy]);
     let (idle, busy) = (series(&text, "idle").len(), series(&text, "busy").len());
     assert!((40..=60).contains(&idle), "{idle} series");
-    assert!((100..=200).contains(&busy), "{busy} series");
+    assert!((150..=200).contains(&busy), "{busy} series");
+}
+
+#[test]
+fn a_function_in_use_has_every_metric_of_functions() {
+    let (busy, _running) = in_use_for_long("busy");
+    let text = render(&[busy]);
+    let families: BTreeSet<_> = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("# TYPE "))
+        .collect();
+    assert_eq!(families.len(), 32, "{families:#?}");
+}
+
+#[test]
+fn full_detail_adds_a_bucket_at_each_power_of_four_in_between() {
+    let full = PrometheusExporter::builder().port(0).detail(Detail::Full);
+    let (full, brief) = (full.build().unwrap(), exporter());
+    let busy = in_use("busy");
+    for exporter in [&full, &brief] {
+        exporter.register_function(busy).unwrap();
+    }
+    let (full, brief) = (full.render(), brief.render());
+    let (full, brief) = (series(&full, "busy"), series(&brief, "busy"));
+    assert!(brief.iter().all(|series| full.contains(series)));
+    let between = r#"cachier_call_duration_seconds_bucket{function="busy",backend="file",outcome="hit",le="0.0009765625"} 0"#;
+    assert!(full.contains(&between) && !brief.contains(&between));
+}
+
+#[test]
+fn ages_of_days_and_long_computations_have_buckets() {
+    let (metrics, clock) = metrics("slow");
+    let day = 86_400_000_000_000;
+    for days in [2, 4] {
+        let call = metrics.start_call(Some(Sampled::ONE), None);
+        call.finish(Outcome::Hit, Some(days * day), None);
+    }
+    let compute = metrics.start_compute(Reason::Absent);
+    clock.advance(Duration::from_secs(600));
+    compute.finish(ComputeResult::Value);
+    let text = render(&[metrics]);
+    for (metric, bound, count) in [
+        ("entry_age", "16384", 0),
+        ("entry_age", "262144", 1),
+        ("entry_age", "+Inf", 2),
+        ("compute_duration", "64", 0),
+        ("compute_duration", "1024", 1),
+    ] {
+        let series = format!(
+            r#"cachier_{metric}_seconds_bucket{{function="slow",backend="file",le="{bound}"}} {count}"#
+        );
+        assert!(text.contains(&series), "{series} is not in\n{text}");
+    }
 }
 
 #[test]
@@ -101,7 +191,7 @@ fn a_function_in_use_shows_its_figures() {
     let version = env!("CARGO_PKG_VERSION");
     for series in [
         r#"cachier_calls_total{function="busy",backend="file",outcome="hit"} 1"#,
-        r#"cachier_call_duration_seconds_bucket{function="busy",backend="file",outcome="hit",le="0.0009765625"} 0"#,
+        r#"cachier_call_duration_seconds_bucket{function="busy",backend="file",outcome="hit",le="0.000244140625"} 0"#,
         r#"cachier_call_duration_seconds_bucket{function="busy",backend="file",outcome="hit",le="0.00390625"} 1"#,
         r#"cachier_call_duration_seconds_bucket{function="busy",backend="file",outcome="hit",le="+Inf"} 1"#,
         r#"cachier_call_duration_seconds_sum{function="busy",backend="file",outcome="hit"} 0.003"#,
@@ -167,7 +257,8 @@ fn promtool_finds_nothing_to_say() {
         eprintln!("SKIPPED promtool_finds_nothing_to_say: promtool is not installed");
         return;
     };
-    let text = render(&[metrics("idle").0, in_use("busy")]);
+    let (busy, _running) = in_use_for_long("busy");
+    let text = render(&[metrics("idle").0, busy]);
     tool.stdin
         .take()
         .unwrap()
@@ -229,175 +320,6 @@ fn all_functions_of_now_and_later_are_exported_and_a_taken_name_is_counted_as_dr
     }
     let error = exporter.register_all().unwrap_err().to_string();
     assert!(error.contains("`later`"), "{error}");
-}
-
-fn ask(address: SocketAddr, request: &str) -> String {
-    let mut stream = TcpStream::connect(address).unwrap();
-    stream.write_all(request.as_bytes()).unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    answer
-}
-
-fn get(address: SocketAddr, path: &str) -> String {
-    ask(
-        address,
-        &format!("GET {path} HTTP/1.1\r\nHost: here\r\n\r\n"),
-    )
-}
-
-fn serving(metrics: &'static CacheMetrics) -> (PrometheusExporter, SocketAddr) {
-    let exporter = exporter();
-    exporter.register_function(metrics).unwrap();
-    exporter.start().unwrap();
-    let address = exporter.local_addr().unwrap();
-    (exporter, address)
-}
-
-#[test]
-fn it_serves_get_and_head_at_its_path_and_nothing_else() {
-    let (exporter, address) = serving(in_use("served"));
-    let answer = get(address, "/metrics");
-    assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
-    assert!(answer.contains("content-type: text/plain; version=0.0.4; charset=utf-8"));
-    assert!(answer.ends_with(&exporter.render()));
-    let head = ask(address, "HEAD /metrics HTTP/1.1\r\nHost: here\r\n\r\n");
-    assert!(
-        head.starts_with("HTTP/1.1 200 OK") && head.ends_with("\r\n\r\n"),
-        "{head}"
-    );
-    let post = ask(
-        address,
-        "POST /metrics HTTP/1.1\r\nHost: here\r\nContent-Length: 0\r\n\r\n",
-    );
-    assert!(
-        post.starts_with("HTTP/1.1 405") && post.contains("allow: GET, HEAD"),
-        "{post}"
-    );
-    assert!(get(address, "/other").starts_with("HTTP/1.1 404"));
-    assert!(get(address, "/metrics?x=1").starts_with("HTTP/1.1 200"));
-}
-
-#[test]
-fn slow_and_broken_clients_block_nobody() {
-    let (_exporter, address) = serving(in_use("patient"));
-    let slow: Vec<_> = (0..20)
-        .map(|_| {
-            let mut stream = TcpStream::connect(address).unwrap();
-            stream.write_all(b"GET /metr").unwrap();
-            stream
-        })
-        .collect();
-    assert!(get(address, "/metrics").starts_with("HTTP/1.1 200"));
-    let long = format!(
-        "GET /metrics HTTP/1.1\r\nHost: {}\r\n\r\n",
-        "x".repeat(100_000)
-    );
-    let mut stream = TcpStream::connect(address).unwrap();
-    // The server may hang up before it has read everything.
-    let _ = stream.write_all(long.as_bytes());
-    let mut answer = Vec::new();
-    let _ = stream.read_to_end(&mut answer);
-    assert!(!answer.starts_with(b"HTTP/1.1 200"));
-    assert!(get(address, "/metrics").starts_with("HTTP/1.1 200"));
-    drop(slow);
-}
-
-#[test]
-fn it_can_be_stopped_and_started_again() {
-    let (exporter, address) = serving(metrics("restarted").0);
-    let error = exporter.start().unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "the Prometheus exporter has been started already"
-    );
-    assert!(std::error::Error::source(&error).is_none());
-    exporter.stop();
-    assert_eq!(exporter.local_addr(), None);
-    assert!(TcpStream::connect(address).is_err());
-    exporter.start().unwrap();
-    assert!(get(exporter.local_addr().unwrap(), "/metrics").starts_with("HTTP/1.1 200"));
-}
-
-#[test]
-fn an_address_that_cannot_be_had_is_an_error_that_names_it() {
-    let (_exporter, address) = serving(metrics("first").0);
-    let second = PrometheusExporter::builder()
-        .port(address.port())
-        .build()
-        .unwrap();
-    let error = second.start().unwrap_err();
-    assert!(
-        error
-            .to_string()
-            .starts_with(&format!("cannot serve metrics at {address}: ")),
-        "{error}"
-    );
-    assert!(std::error::Error::source(&error).is_some());
-    let path = PrometheusExporter::builder()
-        .path("metrics")
-        .build()
-        .unwrap_err();
-    assert_eq!(
-        path.to_string(),
-        "the path `metrics` of the metrics does not begin with `/`"
-    );
-}
-
-#[test]
-fn host_and_path_can_be_chosen() {
-    let exporter = PrometheusExporter::builder()
-        .host("::1")
-        .port(0)
-        .path("/m")
-        .build()
-        .unwrap();
-    match exporter.start() {
-        Ok(()) => {
-            let address = exporter.local_addr().unwrap();
-            assert!(address.is_ipv6() && get(address, "/m").starts_with("HTTP/1.1 200"));
-        }
-        Err(error) => assert!(
-            error
-                .to_string()
-                .starts_with("cannot serve metrics at [::1]:0: ")
-        ),
-    }
-}
-
-/// Environment variables are set for a process of its own: the test runs itself.
-#[test]
-fn the_environment_overrides_the_address() {
-    const INSIDE: &str = "CACHIER_TEST_EXPECTED";
-    if let Ok(expected) = std::env::var(INSIDE) {
-        let exporter = PrometheusExporter::builder().host("192.0.2.1").build();
-        let outcome = exporter.and_then(|exporter| exporter.start());
-        assert_eq!(
-            outcome
-                .err()
-                .map(|error| error.to_string())
-                .unwrap_or_default(),
-            expected
-        );
-        return;
-    }
-    for (address, expected) in [
-        ("127.0.0.1:0", ""),
-        ("9464", "CACHIER_METRICS_ADDR is `9464`, not `host:port`"),
-        (":9464", "CACHIER_METRICS_ADDR is `:9464`, not `host:port`"),
-        (
-            "localhost:99999",
-            "CACHIER_METRICS_ADDR is `localhost:99999`, not `host:port`",
-        ),
-    ] {
-        let this = std::env::current_exe().unwrap();
-        let status = Command::new(this)
-            .args(["--exact", "the_environment_overrides_the_address"])
-            .envs([("CACHIER_METRICS_ADDR", address), (INSIDE, expected)])
-            .stdout(Stdio::null())
-            .status();
-        assert!(status.unwrap().success(), "{address}");
-    }
 }
 
 #[test]

@@ -94,7 +94,7 @@ pub use cachier_backends::{
 pub use cachier_macros::cachier;
 pub use cachier_metrics::{CacheMetrics, Distribution, Snapshot, Stats};
 #[cfg(feature = "prometheus")]
-pub use cachier_metrics::{ExportError, PrometheusExporter};
+pub use cachier_metrics::{Detail, ExportError, PrometheusBuilder, PrometheusExporter};
 
 /// What the figures of a [`Snapshot`] are told apart by.
 ///

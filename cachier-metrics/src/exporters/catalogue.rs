@@ -2,6 +2,7 @@
 
 use std::time::{Duration, UNIX_EPOCH};
 
+use super::buckets;
 use super::points::{
     Point, backend_errors, by_window, connections, count, counts, histograms, known, number,
     one_histogram, round_trips, tiers,
@@ -46,6 +47,8 @@ pub(crate) struct Metric<S> {
     pub(crate) name: &'static str,
     pub(crate) unit: Unit,
     pub(crate) kind: Kind,
+    /// Of a histogram, the powers of four at which its classic buckets stand, in base units.
+    pub(crate) buckets: &'static [i32],
     pub(crate) help: &'static str,
     /// Its points for one subject, without the subject's labels; unknown ones are left out.
     pub(crate) points: Points<S>,
@@ -120,6 +123,7 @@ pub(crate) fn store_catalogue() -> Vec<Metric<StoreFigures>> {
         histogram(
             "pool_wait_duration",
             Unit::Seconds,
+            buckets::OPERATIONS,
             "Waiting for a connection to the store.",
             |store| one_histogram(&store.pool_waits),
         ),
@@ -210,36 +214,42 @@ fn distributions() -> Vec<Metric<Reading>> {
         histogram(
             "call_duration",
             Unit::Seconds,
+            buckets::CALLS,
             "Whole calls, as the caller sees them.",
             |r| histograms(&r.snapshot.call_duration),
         ),
         histogram(
             "compute_duration",
             Unit::Seconds,
+            buckets::COMPUTATIONS,
             "Executions of the function's body.",
             |r| one_histogram(&r.snapshot.compute_duration),
         ),
         histogram(
             "wait_duration",
             Unit::Seconds,
+            buckets::WAITS,
             "Waiting for another's computation.",
             |r| histograms(&r.snapshot.wait_duration),
         ),
         histogram(
             "backend_operation_duration",
             Unit::Seconds,
+            buckets::OPERATIONS,
             "Operations of the backend.",
             |r| histograms(&r.snapshot.operation_duration),
         ),
         histogram(
             "entry_size",
             Unit::Bytes,
+            buckets::SIZES,
             "Serialized size of stored values.",
             |r| one_histogram(&r.snapshot.entry_size),
         ),
         histogram(
             "entry_age",
             Unit::Seconds,
+            buckets::AGES,
             "Age of the stored values given to callers.",
             |r| one_histogram(&r.snapshot.entry_age),
         ),
@@ -343,6 +353,7 @@ fn counter<S>(name: &'static str, unit: Unit, help: &'static str, points: Points
         name,
         unit,
         kind: Kind::Counter,
+        buckets: &[],
         help,
         points,
     }
@@ -353,6 +364,7 @@ fn gauge<S>(name: &'static str, unit: Unit, help: &'static str, points: Points<S
         name,
         unit,
         kind: Kind::Gauge,
+        buckets: &[],
         help,
         points,
     }
@@ -361,6 +373,7 @@ fn gauge<S>(name: &'static str, unit: Unit, help: &'static str, points: Points<S
 fn histogram<S>(
     name: &'static str,
     unit: Unit,
+    buckets: &'static [i32],
     help: &'static str,
     points: Points<S>,
 ) -> Metric<S> {
@@ -368,6 +381,7 @@ fn histogram<S>(
         name,
         unit,
         kind: Kind::Histogram,
+        buckets,
         help,
         points,
     }

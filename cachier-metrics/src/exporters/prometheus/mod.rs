@@ -7,6 +7,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use self::server::Server;
+use super::buckets::Detail;
 use super::error::ExportError;
 use super::registry::Registry;
 use crate::metrics::CacheMetrics;
@@ -31,6 +32,7 @@ use crate::metrics::CacheMetrics;
 pub struct PrometheusExporter {
     address: String,
     path: String,
+    detail: Detail,
     registry: Arc<Registry>,
     server: Mutex<Option<Server>>,
 }
@@ -42,6 +44,7 @@ impl PrometheusExporter {
             host: "127.0.0.1".to_owned(),
             port: 9464,
             path: "/metrics".to_owned(),
+            detail: Detail::Brief,
         }
     }
 
@@ -87,7 +90,8 @@ impl PrometheusExporter {
             ));
         }
         let registry = Arc::clone(&self.registry);
-        let render = move || text::render(&registry.select());
+        let detail = self.detail;
+        let render = move || text::render(&registry.select(), detail);
         let started = TcpListener::bind(&self.address)
             .and_then(|listener| Server::start(listener, &self.path, render))
             .map_err(|error| {
@@ -112,7 +116,7 @@ impl PrometheusExporter {
 
     /// What a scrape gets, in the text format 0.0.4 of Prometheus.
     pub fn render(&self) -> String {
-        text::render(&self.registry.select())
+        text::render(&self.registry.select(), self.detail)
     }
 
     fn server(&self) -> MutexGuard<'_, Option<Server>> {
@@ -120,13 +124,14 @@ impl PrometheusExporter {
     }
 }
 
-/// Where a [`PrometheusExporter`] serves.
+/// Where a [`PrometheusExporter`] serves, and how much.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct PrometheusBuilder {
     host: String,
     port: u16,
     path: String,
+    detail: Detail,
 }
 
 impl PrometheusBuilder {
@@ -145,6 +150,12 @@ impl PrometheusBuilder {
     /// The path: `/metrics` unless set.
     pub fn path(mut self, path: impl Into<String>) -> Self {
         self.path = path.into();
+        self
+    }
+
+    /// How many classic buckets histograms have: few unless set.
+    pub fn detail(mut self, detail: Detail) -> Self {
+        self.detail = detail;
         self
     }
 
@@ -169,6 +180,7 @@ impl PrometheusBuilder {
         Ok(PrometheusExporter {
             address,
             path: self.path,
+            detail: self.detail,
             registry,
             server,
         })

@@ -1,8 +1,8 @@
 //! The text format 0.0.4 of Prometheus.
 
 use std::fmt::{Arguments, Write};
-use std::ops::RangeInclusive;
 
+use crate::exporters::buckets::Detail;
 use crate::exporters::catalogue::{
     Kind, Metric, Reading, Subject, Unit, catalogue, store_catalogue,
 };
@@ -12,14 +12,17 @@ use crate::histogram::Histogram;
 use crate::stores::{StoreFigures, stores};
 
 /// All metrics of the selected functions, and of the stores that they use.
-pub(super) fn render(selection: &Selection) -> String {
+pub(super) fn render(selection: &Selection, detail: Detail) -> String {
     let readings: Vec<_> = selection
         .functions
         .iter()
         .copied()
         .map(Reading::of)
         .collect();
-    let mut text = Text::default();
+    let mut text = Text {
+        text: String::new(),
+        detail,
+    };
     for metric in catalogue() {
         text.family(&metric, &readings);
     }
@@ -29,11 +32,13 @@ pub(super) fn render(selection: &Selection) -> String {
         text.family(&metric, &stores);
     }
     text.about_itself(selection.dropped);
-    text.0
+    text.text
 }
 
-#[derive(Default)]
-struct Text(String);
+struct Text {
+    text: String,
+    detail: Detail,
+}
 
 impl Text {
     fn family<S: Subject>(&mut self, metric: &Metric<S>, subjects: &[S]) {
@@ -45,7 +50,7 @@ impl Text {
                     self.head(&name, type_name(metric.kind), metric.help);
                     headed = true;
                 }
-                self.point(&name, metric.unit, &labels(subject, &point), &point.value);
+                self.point(&name, metric, &labels(subject, &point), &point.value);
             }
         }
     }
@@ -70,16 +75,22 @@ impl Text {
         self.line(format_args!("# TYPE {name} {kind}"));
     }
 
-    fn point(&mut self, name: &str, unit: Unit, labels: &str, value: &Value<'_>) {
+    fn point<S>(&mut self, name: &str, metric: &Metric<S>, labels: &str, value: &Value<'_>) {
         match value {
             Value::Count(count) => self.line(format_args!("{name}{{{labels}}} {count}")),
             Value::Number(number) => self.line(format_args!("{name}{{{labels}}} {number}")),
-            Value::Histogram(histogram) => self.histogram(name, unit, labels, histogram),
+            Value::Histogram(histogram) => self.histogram(name, metric, labels, histogram),
         }
     }
 
-    fn histogram(&mut self, name: &str, unit: Unit, labels: &str, histogram: &Histogram) {
-        for power in classic_powers(unit) {
+    fn histogram<S>(
+        &mut self,
+        name: &str,
+        metric: &Metric<S>,
+        labels: &str,
+        histogram: &Histogram,
+    ) {
+        for power in self.detail.powers(metric.buckets) {
             let bound = 4_f64.powi(power);
             let count = histogram.count_up_to(power * INDICES_PER_POWER);
             self.line(format_args!(
@@ -87,7 +98,7 @@ impl Text {
             ));
         }
         let count = histogram.count();
-        let sum = histogram.sum as f64 / units_per_base(unit);
+        let sum = histogram.sum as f64 / units_per_base(metric.unit);
         self.line(format_args!(
             "{name}_bucket{{{labels},le=\"+Inf\"}} {count}"
         ));
@@ -97,13 +108,8 @@ impl Text {
 
     fn line(&mut self, line: Arguments<'_>) {
         // Writing to a string cannot fail.
-        let _ = writeln!(self.0, "{line}");
+        let _ = writeln!(self.text, "{line}");
     }
-}
-
-/// The powers of four at which classic buckets stand: 1 µs to 4 s, or 64 bytes to 4 MB.
-fn classic_powers(unit: Unit) -> RangeInclusive<i32> {
-    if unit == Unit::Bytes { 3..=11 } else { -10..=1 }
 }
 
 /// 4 is 2^2, and 2 is 16 bucket indices.
