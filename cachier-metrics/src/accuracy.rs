@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::block::{Block, Blocks};
 use crate::counter::Writers;
 use crate::distribution::Distribution;
 use crate::histogram::{Histogram, LiveHistogram, SECONDS};
@@ -20,7 +21,10 @@ fn durations(count: usize) -> Vec<u64> {
         .collect()
 }
 
-/// What a sampler with this seed records of these calls.
+/// Records, at a rate and with a seed, what sampling leaves of these calls.
+type Observe = fn(&[u64], f64, u64) -> Histogram;
+
+/// Calls off the hit path, which are decided one by one.
 fn observe(calls: &[u64], rate: f64, seed: u64) -> Histogram {
     let sampler = Sampler::new(SamplingRate::new(rate));
     let histogram = LiveHistogram::new(&SECONDS);
@@ -35,6 +39,20 @@ fn observe(calls: &[u64], rate: f64, seed: u64) -> Histogram {
     histogram.read()
 }
 
+/// Hits, for which the distance to the next timed one is drawn ahead.
+fn observe_hits(hits: &[u64], rate: f64, seed: u64) -> Histogram {
+    let blocks = Box::leak(Box::new(Blocks::new(SamplingRate::new(rate))));
+    let block = Block::new(blocks, Writers::One, seed);
+    for hit in hits {
+        if block.times_hit() {
+            block.record(*hit, 0, None, Writers::One);
+        }
+        block.hits.add(1, Writers::One);
+    }
+    assert_eq!(block.hits.get(), hits.len() as u64);
+    block.latency.read()
+}
+
 fn quantile(calls: &[u64], q: f64) -> u64 {
     let mut sorted = calls.to_vec();
     sorted.sort_unstable();
@@ -43,6 +61,15 @@ fn quantile(calls: &[u64], q: f64) -> u64 {
 
 #[test]
 fn counts_and_sums_estimated_from_samples_are_unbiased() {
+    assert_all_unbiased(observe);
+}
+
+#[test]
+fn counts_and_sums_estimated_from_timed_hits_are_unbiased() {
+    assert_all_unbiased(observe_hits);
+}
+
+fn assert_all_unbiased(observe: Observe) {
     let calls = durations(5000);
     let values: Vec<f64> = calls.iter().map(|call| *call as f64).collect();
     for rate in [0.03, 0.1, 0.4, 0.9, 1.0] {
@@ -81,6 +108,15 @@ fn assert_unbiased(estimates: impl Iterator<Item = f64>, values: &[f64], rate: f
 
 #[test]
 fn the_95_percent_interval_holds_the_quantile_in_93_to_97_percent_of_trials() {
+    assert_covered(observe);
+}
+
+#[test]
+fn the_95_percent_interval_from_timed_hits_holds_the_quantile_in_93_to_97_percent_of_trials() {
+    assert_covered(observe_hits);
+}
+
+fn assert_covered(observe: Observe) {
     let cases = [
         (0.1, 0.5, 3000),
         (0.1, 0.9, 6000),

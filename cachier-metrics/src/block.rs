@@ -85,7 +85,7 @@ impl Blocks {
 }
 
 impl Block {
-    fn new(owner: &'static Blocks, writers: Writers, seed: u64) -> Self {
+    pub(crate) fn new(owner: &'static Blocks, writers: Writers, seed: u64) -> Self {
         // Drawing takes a single writer; the shared block times all calls or none.
         let threshold = match (owner.sampler.threshold(), writers) {
             (Threshold::ALWAYS, _) => Threshold::ALWAYS,
@@ -114,6 +114,12 @@ impl Block {
         std::ptr::eq(self.owner, blocks)
     }
 
+    /// Whether the next hit is timed.
+    #[inline]
+    pub(crate) fn times_hit(&self) -> bool {
+        self.hits.get() >= self.timed_from.load(Relaxed)
+    }
+
     /// Draws a number; for the one writer.
     fn draw(&self) -> u64 {
         let drawn = next_draw(self.draw.load(Relaxed));
@@ -123,7 +129,7 @@ impl Block {
 
     /// Records a timed hit; inlined, so that it is compiled for one writer and for many by itself.
     #[cfg_attr(not(debug_assertions), inline(always))]
-    fn record(&self, latency: u64, age: u64, compute: Option<u64>, writers: Writers) {
+    pub(crate) fn record(&self, latency: u64, age: u64, compute: Option<u64>, writers: Writers) {
         let weight = match self.threshold {
             Threshold::ALWAYS => 1,
             _ => self.owner.sampler.weigh(self.draw()).weight(),
@@ -178,7 +184,7 @@ impl Local {
     /// Whether this call is timed, if it turns out to be a hit.
     #[inline]
     pub fn times_hit(self) -> bool {
-        self.block.hits.get() >= self.block.timed_from.load(Relaxed)
+        self.block.times_hit()
     }
 
     /// Decides whether a call is timed that is no hit: once for every such call.
