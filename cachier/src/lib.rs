@@ -96,7 +96,11 @@ pub use cachier_metrics::{CacheMetrics, Distribution, Snapshot, Stats};
 #[cfg(feature = "prometheus")]
 pub use cachier_metrics::{Detail, ExportError, PrometheusBuilder, PrometheusExporter};
 
-/// What the figures of a [`Snapshot`] are told apart by.
+/// What the figures of a [`Snapshot`] are told apart by, and what its parts are made of.
+///
+/// [`metrics::Operation`] is the label under which figures are counted; [`Operation`], at the root of the crate, is what an
+/// [`Error`] arose in, for backends of one's own, and is counted under the label of the same name. [`Outcome`] and [`Tier`] are
+/// the same types at both places. [`metrics::Unit`] is what a [`Distribution`] may be of: durations, or bytes.
 ///
 /// ```
 /// use cachier::cachier;
@@ -117,7 +121,7 @@ pub mod metrics {
     pub use cachier_metrics::{
         AbandonReason, Activity, Bucket, ComputeFailure, ErrorLabel, Gauges, Histogram, Holding,
         Label, Labelled, NearResult, Operation, Outcome, Reason, RemovalCause, Shared, StaleUse,
-        Tier, WaitScope,
+        Tier, Unit, WaitScope,
     };
 }
 
