@@ -25,8 +25,10 @@ use crate::windows::{Kept, Windows};
 
 /// The metrics of one cached function: exact counters, sampled timings, and windows over all of them.
 ///
-/// Memory: about 12 KB for each thread that calls the function at the same time, 6 KB for each kind of duration that
-/// was ever observed, and up to 230 old states for the windows, which an idle function shares with one another.
+/// Memory: about 12 KB for each thread that calls the function at the same time, and 6 KB for each kind of duration that was
+/// ever observed. The windows keep up to 225 old states, of 2.5 KB and 16 bytes for each bucket in use: 1 MB where 100 buckets
+/// are, 2.8 MB where 630 are (a function in memory, its values minutes to an hour old), 4.5 MB where 1,100 are (the same on a
+/// store). In the resident memory of a process half as much again was seen. States between which nothing happened are one.
 ///
 /// ```
 /// use cachier_metrics::{CacheMetrics, LocalSlot, MetricsOptions, Outcome};
