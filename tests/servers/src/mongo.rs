@@ -3,6 +3,7 @@
 use std::env;
 use std::net::{Ipv4Addr, TcpStream};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use tempfile::TempDir;
 
@@ -29,7 +30,18 @@ pub fn start_or_fetch() -> Result<StoreServer, String> {
     if env::var_os(VARIABLE).is_none() && program_or_fetched("mongod").is_none() {
         WANTED.fetch()?;
     }
-    start().ok_or_else(|| "mongod is not where it was put".to_owned())
+    let runs = |program: &PathBuf| {
+        let said = Command::new(program).arg("--version").output();
+        said.is_ok_and(|said| said.status.success())
+    };
+    match program_or_fetched("mongod") {
+        Some(program) if env::var_os(VARIABLE).is_none() && !runs(&program) => Err(format!(
+            "{} does not run, which needs libcurl (`apt install libcurl4`); or name a server in {}",
+            program.display(),
+            WANTED.variable
+        )),
+        _ => start().ok_or_else(|| "mongod is not where it was put".to_owned()),
+    }
 }
 
 const WANTED: Wanted = Wanted {
