@@ -156,9 +156,11 @@ struct State {
 
 impl Backends {
     pub(crate) fn register(&self, name: &str, backend: Arc<dyn Backend>) {
-        self.state()
-            .registered
-            .insert(name.to_owned(), Guarded::new(backend));
+        let mut state = self.state();
+        // Whoever still uses the one that is replaced keeps it; nobody asks how it is any more.
+        state.opened.retain(|(opened, _), _| opened != name);
+        let registered = Guarded::new(backend);
+        state.registered.insert(name.to_owned(), registered);
     }
 
     pub(crate) fn set_default(&self, name: &str) {

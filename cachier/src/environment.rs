@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 
 use cachier_backends::KeySecret;
 
-/// `CACHIER_MAX_WORKERS`: threads for background work; 8 unless set to a positive number.
+/// `CACHIER_MAX_WORKERS`: threads of each crew for background work; 8 unless set to a positive number.
 pub(crate) fn max_workers() -> usize {
     let workers = variable("CACHIER_MAX_WORKERS").and_then(|text| text.parse().ok());
     workers.filter(|&workers| workers > 0).unwrap_or(8)

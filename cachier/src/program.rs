@@ -59,6 +59,8 @@ pub fn register_backend(name: &str, backend: impl Backend) -> Result<(), Error> 
 }
 
 /// Chooses the backend of functions whose attribute names none; it outranks `CACHIER_BACKEND`.
+///
+/// Best before the first call: the metrics of a function keep the name of the backend that it began with.
 pub fn set_default_backend(name: &str) {
     let world = world::current();
     world.backends.set_default(name);

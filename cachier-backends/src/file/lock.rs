@@ -9,8 +9,11 @@ use std::time::{Duration, Instant};
 use super::files::existing;
 use crate::blocking;
 
-/// How long to wait for a lock that is held for moments. Its owner may have been stopped.
+/// How long a caller waits for a lock that is held for moments, at most. Its owner may have been stopped.
 const PATIENCE: Duration = Duration::from_millis(500);
+
+/// The same where no caller waits on this thread: on a busy machine with many writers, one of them may be last for long.
+const UNHURRIED: Duration = Duration::from_secs(5);
 
 /// How long to sleep between two attempts.
 const SHORTEST_SLEEP: Duration = Duration::from_micros(50);
@@ -28,7 +31,7 @@ pub(super) fn try_lock(file: &File) -> io::Result<bool> {
 /// Locks a file that nobody holds for long; waits no longer than this thread may block.
 pub(super) fn lock_soon(file: &File) -> io::Result<()> {
     let started = Instant::now();
-    let patience = blocking::allowance().map_or(PATIENCE, |allowance| allowance.min(PATIENCE));
+    let patience = blocking::allowance().map_or(UNHURRIED, |allowance| allowance.min(PATIENCE));
     let mut sleep = SHORTEST_SLEEP;
     while !try_lock(file)? {
         if started.elapsed() > patience {

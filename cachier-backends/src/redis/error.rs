@@ -100,7 +100,7 @@ fn describe(kind: ErrorKind, operation: Operation, error: RedisError) -> Error {
         ),
         ErrorKind::Full => (
             "the server has no room",
-            Some("raise its `maxmemory`, or let entries expire with `max_stale`"),
+            Some("raise its `maxmemory`, or let entries expire: set `stale_after` and `max_stale`"),
         ),
         ErrorKind::Corrupt => ("what is stored is not an entry", None),
         _ => ("the server refused the request", None),

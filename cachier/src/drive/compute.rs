@@ -141,7 +141,8 @@ impl<T: Tiers> Drive<T> {
                 }))
             }
             Conclusion::StoreLater(found) => {
-                if computation.reason == Reason::Overwrite {
+                if solo.is_some() && matches!(computation.reason, Reason::Overwrite | Reason::Stale)
+                {
                     // Nobody is to be given the old value meanwhile. A failure has been counted.
                     let _ = self.core.tiers.remove(&self.session, &self.key).await;
                 }

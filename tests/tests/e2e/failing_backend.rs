@@ -8,6 +8,7 @@ use cachier_metrics::{ComputeFailure, ErrorLabel, Operation, Reason};
 use cachier_tests::backend::{Fault, MapBackend};
 use cachier_tests::callers::Callers;
 use cachier_tests::gate::Counter;
+use cachier_tests::sandbox::in_folder;
 use cachier_tests::wait::until;
 
 /// Runs a test in a world whose backend `map` is this one.
@@ -416,5 +417,22 @@ fn a_call_without_a_cache_that_fails_counts_as_a_failed_computation() {
             assert_eq!(snapshot.calls[Outcome::Bypass], 1);
             assert_eq!(snapshot.recalculation_failures[ComputeFailure::Error], 1);
         }
+    });
+}
+
+#[test]
+fn a_backend_that_was_replaced_is_not_checked_any_more() {
+    #[cachier(backend = "file")]
+    fn double(number: u64) -> u64 {
+        number * 2
+    }
+
+    in_folder(|_| {
+        double(21);
+        let stores = || cachier::check().into_iter().map(|health| health.store);
+        assert_eq!(stores().count(), 1);
+        cachier::register_backend("file", MapBackend::default()).unwrap();
+        double(21);
+        assert!(stores().eq(["a map of the test"]));
     });
 }

@@ -73,5 +73,13 @@ fn one_that_is_overwritten_is_not_served_while_the_new_one_is_stored() {
         let overwritten = data::call_with(CallOptions::new().overwrite_cache());
         assert!(overwritten.starts_with('2'));
         assert!(data().starts_with('3'));
+        cachier::flush();
+        map.set(Fault::None);
+        assert!(data().starts_with('4'));
+        cachier::flush();
+        map.set(Fault::FailsToStore(ErrorKind::Full));
+        let recent = data::call_with(CallOptions::new().max_age(Duration::ZERO));
+        assert!(recent.starts_with('5'));
+        assert!(data().starts_with('6'));
     });
 }
