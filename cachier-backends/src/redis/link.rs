@@ -1,10 +1,11 @@
 //! The connection of one runtime, replaced when it breaks.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use redis::{Cmd, RedisError, RedisResult, Value};
+use tokio::runtime::Handle;
 use tokio::sync::OnceCell;
 
 use super::error;
@@ -12,6 +13,9 @@ use super::silence::{InVain, Silence};
 use super::source::{self, Connection, Source};
 use crate::error::{Error, Operation};
 use crate::network::{RoundTrips, apart, filled};
+
+/// A connection to many servers is not renewed before this time, however many of them are gone.
+const LASTS: Duration = Duration::from_secs(1);
 
 /// What the links of all runtimes share.
 pub(super) struct Server {
@@ -31,9 +35,10 @@ struct Inner {
 }
 
 /// One attempt to connect, which all requests of the time share, and what it came to.
-#[derive(Default)]
 struct Attempt {
     made: Arc<OnceCell<RedisResult<Connection>>>,
+    begun: Instant,
+    is_being_renewed: AtomicBool,
     /// How often the server has answered somebody who waited.
     answers: AtomicU64,
     silence: Mutex<Silence>,
@@ -128,12 +133,49 @@ impl Inner {
         self.current.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Has a connection replaced that is lost, or seems to be.
+    fn mend(self: &Arc<Self>, broken: &Arc<Attempt>) {
+        match broken.made.get() {
+            Some(Ok(connection)) if connection.is_to_many() => self.renew(broken),
+            _ => self.replace(broken),
+        }
+    }
+
     /// Has the next request connect anew, unless another one did that already.
     fn replace(&self, broken: &Arc<Attempt>) {
+        self.replace_by(broken, Arc::default());
+    }
+
+    fn replace_by(&self, broken: &Arc<Attempt>, next: Arc<Attempt>) {
         let mut current = self.current();
         if Arc::ptr_eq(&current, broken) {
-            *current = Arc::default();
+            *current = next;
         }
+    }
+
+    /// Connects anew, and leaves requests the connection that there is until that is better: to all servers. Most may serve
+    /// while one is gone, and do so best by a connection that was made before.
+    fn renew(self: &Arc<Self>, broken: &Arc<Attempt>) {
+        let is_current = Arc::ptr_eq(&self.current(), broken);
+        let is_new = broken.begun.elapsed() < LASTS;
+        if !is_current || is_new || broken.is_being_renewed.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let Ok(runtime) = Handle::try_current() else {
+            // The runtime of the connection has ended.
+            return;
+        };
+        let (link, broken) = (Arc::clone(self), Arc::downgrade(broken));
+        runtime.spawn(async move {
+            let better = link.server.source.connect_to_all().await;
+            let Some(broken) = broken.upgrade() else {
+                return;
+            };
+            match better {
+                Ok(connection) => link.replace_by(&broken, Arc::new(Attempt::at(connection))),
+                Err(_) => broken.is_being_renewed.store(false, Ordering::Relaxed),
+            }
+        });
     }
 }
 
@@ -145,7 +187,7 @@ fn requests(attempt: &Arc<Attempt>) -> usize {
 
 /// A request that is not answered yet.
 struct Pending<'a> {
-    link: &'a Inner,
+    link: &'a Arc<Inner>,
     attempt: &'a Arc<Attempt>,
     since: Instant,
     /// How often the server had answered when the request was sent.
@@ -154,7 +196,7 @@ struct Pending<'a> {
 }
 
 impl<'a> Pending<'a> {
-    fn start(link: &'a Inner, attempt: &'a Arc<Attempt>, operation: Operation) -> Self {
+    fn start(link: &'a Arc<Inner>, attempt: &'a Arc<Attempt>, operation: Operation) -> Self {
         link.server.round_trips.count(operation);
         Self {
             link,
@@ -168,7 +210,7 @@ impl<'a> Pending<'a> {
     fn ended(mut self, answer: RedisResult<Value>) -> Result<Value, Failure> {
         self.is_answered = true;
         if answer.as_ref().is_err_and(error::is_fatal) {
-            self.link.replace(self.attempt);
+            self.link.mend(self.attempt);
         } else {
             self.attempt.answers.fetch_add(1, Ordering::Relaxed);
         }
@@ -183,8 +225,9 @@ impl<'a> Pending<'a> {
             until: Instant::now(),
             answers: (self.answers, self.attempt.answers.load(Ordering::Relaxed)),
         };
-        if self.attempt.silence().is_broken_off_by(caller) {
-            self.link.replace(self.attempt);
+        let is_gone = self.attempt.silence().is_broken_off_by(caller);
+        if is_gone {
+            self.link.mend(self.attempt);
         }
     }
 }
@@ -197,7 +240,27 @@ impl Drop for Pending<'_> {
     }
 }
 
+impl Default for Attempt {
+    fn default() -> Self {
+        Self {
+            made: Arc::default(),
+            begun: Instant::now(),
+            is_being_renewed: AtomicBool::new(false),
+            answers: AtomicU64::new(0),
+            silence: Mutex::default(),
+        }
+    }
+}
+
 impl Attempt {
+    /// What an attempt has come to.
+    fn at(connection: Connection) -> Self {
+        Self {
+            made: Arc::new(OnceCell::new_with(Some(Ok(connection)))),
+            ..Self::default()
+        }
+    }
+
     fn connection(&self) -> Result<&Connection, Failure> {
         match self.made.get() {
             Some(Ok(connection)) => Ok(connection),

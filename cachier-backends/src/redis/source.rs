@@ -1,6 +1,6 @@
 //! Where the server is, and how a connection to it is made.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use redis::aio::{AsyncPushSender, ConnectionManager, MultiplexedConnection};
 use redis::cluster::ClusterClient;
@@ -17,6 +17,10 @@ use super::single::Single;
 
 /// How long connecting may take, finding the server included.
 const CONNECT_WITHIN: Duration = Duration::from_secs(2);
+
+/// How long one node of a cluster may take for that: others wait for it, first for those that are named and then for those
+/// that they name.
+const NODE_CONNECTS_WITHIN: Duration = Duration::from_millis(300);
 
 /// After this long the operating system gives up a connection whose other end confirms nothing of what it is sent.
 #[cfg(any(target_os = "android", target_os = "fuchsia", target_os = "linux"))]
@@ -52,6 +56,11 @@ pub(super) enum Connection {
 impl Connection {
     fn of(connection: MultiplexedConnection) -> Self {
         Self::Single(Single::new(connection))
+    }
+
+    /// Whether it is to many servers, of which some may serve while another does not.
+    pub(super) fn is_to_many(&self) -> bool {
+        matches!(self, Self::Cluster(_))
     }
 
     /// Sends a request and waits for the answer to it.
@@ -104,6 +113,22 @@ impl Source {
         within(connecting).await
     }
 
+    /// A new connection, if names all over a cluster can be asked for.
+    pub(super) async fn connect_to_all(&self) -> RedisResult<Connection> {
+        // The driver has no request that reaches all masters, or else fails.
+        const NAMES: u32 = 64;
+        let connection = self.connect().await?;
+        let asked = async {
+            for number in 0..NAMES {
+                let name = format!("cachier:{{{number}}}");
+                connection.ask(redis::cmd("EXISTS").arg(name)).await?;
+            }
+            Ok(())
+        };
+        within(asked).await?;
+        Ok(connection)
+    }
+
     /// A connection of its own for subscriptions, whose messages go to `push`.
     pub(super) async fn subscribe(
         &self,
@@ -154,9 +179,23 @@ async fn single(
 
 async fn cluster(nodes: &[ConnectionInfo]) -> RedisResult<ClusterConnection> {
     prepare_tls(nodes);
+    let started = Instant::now();
+    match cluster_within(NODE_CONNECTS_WITHIN, nodes).await {
+        // All are slow, so that it is no use to go on without the slow ones.
+        Err(_) if started.elapsed() >= NODE_CONNECTS_WITHIN => {
+            cluster_within(CONNECT_WITHIN, nodes).await
+        }
+        connected => connected,
+    }
+}
+
+async fn cluster_within(
+    each: Duration,
+    nodes: &[ConnectionInfo],
+) -> RedisResult<ClusterConnection> {
     ClusterClient::builder(nodes.iter().cloned())
         .tcp_settings(tcp_settings())
-        .connection_timeout(CONNECT_WITHIN)
+        .connection_timeout(each)
         .response_timeout(ANSWER_WITHIN)
         .overall_response_timeout(Some(ANSWER_WITHIN))
         .retries(3)

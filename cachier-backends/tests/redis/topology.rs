@@ -1,10 +1,16 @@
 //! A cluster, a master that Sentinel watches, and TLS.
 
 use std::collections::HashSet;
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::time::Duration;
 
 use cachier_backends::redis::RedisBackend;
-use cachier_backends::{Backend, ErrorKind};
-use cachier_servers::redis::{start_tls, start_watched};
+use cachier_backends::{Backend, ErrorKind, Scope};
+use cachier_servers::redis::{start_cluster, start_tls, start_watched};
+use rustix::process::Signal;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 use crate::support::{
     backend, cluster_url, command, entry, key, load, runtime, scope, store, until,
@@ -34,6 +40,76 @@ fn the_entries_of_a_function_are_spread_over_the_nodes_of_a_cluster() {
             .collect();
         assert_eq!(slots.len(), 16);
         assert_eq!(backend.clear(&scope).await.unwrap(), Some(200));
+    });
+}
+
+/// How many of some entries are served to callers who ask all at once.
+async fn served(backend: &Arc<RedisBackend>, scope: &Arc<Scope>) -> usize {
+    let mut loads = JoinSet::new();
+    for number in 0..ENTRIES {
+        let (backend, key) = (Arc::clone(backend), key(scope, number));
+        let loading = async move {
+            backend
+                .load(&key)
+                .await
+                .is_ok_and(|loaded| loaded.is_some())
+        };
+        loads.spawn(timeout(Duration::from_secs(1), loading));
+    }
+    let is_served = |done: &Result<bool, _>| matches!(done, Ok(true));
+    loads
+        .join_all()
+        .await
+        .iter()
+        .filter(|done| is_served(done))
+        .count()
+}
+
+const ENTRIES: u32 = 48;
+
+#[test]
+fn a_cluster_serves_though_a_host_that_is_named_does_not_answer() {
+    let Some(url) = cluster_url() else { return };
+    let scope = scope("named");
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let backend = backend(&format!("{url},{}", silent.local_addr().unwrap()));
+    runtime().block_on(async {
+        let key = key(&scope, 1);
+        let asked = timeout(Duration::from_secs(5), backend.load(&key)).await;
+        assert_eq!(asked.unwrap().unwrap(), None);
+        store(&backend, &key, b"value").await;
+    });
+}
+
+#[test]
+fn the_other_nodes_of_a_cluster_serve_while_one_hangs() {
+    let Some(cluster) = start_cluster() else {
+        return;
+    };
+    let (connected, scope) = (Arc::new(backend(&cluster.url())), scope("hanging"));
+    runtime().block_on(async {
+        for number in 0..ENTRIES {
+            store(&connected, &key(&scope, number), b"value").await;
+        }
+        cluster.signal_first(Signal::STOP);
+        let later = Arc::new(backend(&cluster.url()));
+        let of_others = served(&connected, &scope).await;
+        assert!((1..48).contains(&of_others), "{of_others}");
+        // Callers who wait for the node that hangs take nothing from the others: not from a connection that was there.
+        for (backend, rounds) in [(&connected, 3), (&later, 1)] {
+            let mut in_a_row = 0;
+            until("the other nodes serve", async || {
+                let now = served(backend, &scope).await;
+                in_a_row = if now == of_others { in_a_row + 1 } else { 0 };
+                in_a_row == rounds
+            })
+            .await;
+        }
+        cluster.signal_first(Signal::CONT);
+        until("all serve again", async || {
+            served(&connected, &scope).await == 48
+        })
+        .await;
     });
 }
 

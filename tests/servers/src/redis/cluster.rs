@@ -5,6 +5,8 @@ use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rustix::process::Signal;
+
 use super::certificate::Certificate;
 use super::{installed, serve};
 use crate::{PATIENCE, Server, free_port};
@@ -133,6 +135,14 @@ impl Cluster {
         let master = self.nodes.remove(master.expect("a master"));
         let mut server = master.server;
         server.kill();
+    }
+
+    /// Sends the first node a signal.
+    ///
+    /// # Panics
+    /// When there is none.
+    pub fn signal_first(&self, signal: Signal) {
+        self.nodes.first().expect("a node").server.signal(signal);
     }
 
     /// Moves all slots of the first node to the second, with what is in them, as `redis-cli` does it.
