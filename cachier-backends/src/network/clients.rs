@@ -39,7 +39,7 @@ struct Inner<C> {
     source: Source<C>,
     /// A few, of which one is looked for at every operation.
     by_runtime: Mutex<Vec<(Id, Arc<Lazily<C>>)>>,
-    threads: ThreadHomes<C>,
+    threads: Arc<ThreadHomes<C>>,
 }
 
 type Connect<C> = dyn Fn(Home) -> Connecting<C> + Send + Sync;
@@ -72,7 +72,7 @@ impl<C: Clone + Send + Sync + 'static> Clients<C> {
         Self(Arc::new(Inner {
             source,
             by_runtime: Mutex::default(),
-            threads: ThreadHomes::new(),
+            threads: Arc::new(ThreadHomes::new()),
         }))
     }
 
@@ -179,9 +179,8 @@ impl<C: Clone + Send + Sync + 'static> Inner<C> {
             work(client).await
         });
         let allowance = allowance.saturating_sub(started.elapsed());
-        let done = home
-            .runtime
-            .block_on(async { timeout(allowance, working).await });
+        let done = home.block_on(async { timeout(allowance, working).await });
+        home.give_back();
         done.unwrap_or_else(|_| Err(too_late(operation)))
     }
 

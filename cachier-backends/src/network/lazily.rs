@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use tokio::sync::OnceCell;
 
+use super::under_way::to_the_end;
 use crate::error::{Error, ErrorKind, Operation};
 
 /// Made when it is first needed and then kept; tried again as long as that fails.
@@ -83,7 +84,7 @@ impl<T> Attempts<T> {
 /// What a cell holds, filled by `make` if need be; `None` if the runtime ended before that.
 ///
 /// It is filled in a task of its own, which goes on when this is dropped: what takes longer than a call may take comes
-/// about nevertheless, for the next one.
+/// about nevertheless, for the next one. Where the runtime is driven by synchronous callers only, it is driven on.
 pub(crate) async fn filled<T, F>(
     cell: &Arc<OnceCell<T>>,
     make: impl FnOnce() -> F + Send + 'static,
@@ -94,9 +95,9 @@ where
 {
     if cell.get().is_none() {
         let of_task = Arc::clone(cell);
-        let task = tokio::spawn(async move {
+        let task = tokio::spawn(to_the_end(async move {
             of_task.get_or_init(make).await;
-        });
+        }));
         // Whether it has done its work shows in the cell.
         let _ = task.await;
     }

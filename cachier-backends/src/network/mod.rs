@@ -19,6 +19,7 @@ mod server_url;
 #[cfg(any(feature = "redis", feature = "postgres"))]
 mod subscription;
 mod thread_homes;
+mod under_way;
 #[cfg(any(
     feature = "redis",
     feature = "sqlite",
@@ -59,4 +60,6 @@ pub(crate) use runtime::spawn_on_own;
 pub(crate) use server_url::ServerUrl;
 #[cfg(any(feature = "redis", feature = "postgres"))]
 pub(crate) use subscription::{Audience, Pauses};
+#[cfg(feature = "redis")]
+pub(crate) use under_way::to_the_end;
 pub(crate) use waits::Waits;

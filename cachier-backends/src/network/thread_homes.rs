@@ -2,16 +2,23 @@
 
 use std::ops::Deref;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
 use std::time::{Duration, Instant};
+
+use tokio::time::timeout;
 
 use super::Waits;
 use super::lazily::Lazily;
 use super::runtime::ThreadRuntime;
+use super::under_way::UnderWay;
 use crate::error::Error;
 
 /// How many synchronous callers of one store can be served at once; each has a connection of its own, and servers do not
 /// take any number of those.
 const MOST: usize = 8;
+
+/// How long a home is driven on at most for what is under way.
+const LONGEST: Duration = Duration::from_secs(10);
 
 /// The homes of one store, made when they are needed.
 pub(super) struct ThreadHomes<C> {
@@ -31,13 +38,14 @@ struct State<C> {
 
 /// A runtime, and its client.
 pub(super) struct ThreadHome<C> {
-    pub(super) runtime: ThreadRuntime,
+    runtime: ThreadRuntime,
     pub(super) client: Arc<Lazily<C>>,
+    under_way: Arc<UnderWay>,
 }
 
 /// A home that goes back when this is dropped.
-pub(super) struct Borrowed<'a, C> {
-    homes: &'a ThreadHomes<C>,
+pub(super) struct Borrowed<C> {
+    homes: Arc<ThreadHomes<C>>,
     home: Option<ThreadHome<C>>,
 }
 
@@ -56,7 +64,10 @@ impl<C> ThreadHomes<C> {
     }
 
     /// Lends a home; `None` if all were in use for so long.
-    pub(super) fn borrow(&self, patience: Duration) -> Result<Option<Borrowed<'_, C>>, Error> {
+    pub(super) fn borrow(
+        self: &Arc<Self>,
+        patience: Duration,
+    ) -> Result<Option<Borrowed<C>>, Error> {
         let mut state = self.state();
         let (started, mut has_waited) = (Instant::now(), false);
         while state.idle.is_empty() && state.clients.len() >= MOST {
@@ -80,11 +91,15 @@ impl<C> ThreadHomes<C> {
                 let runtime = ThreadRuntime::start()?;
                 let client = Arc::default();
                 state.clients.push(Arc::clone(&client));
-                ThreadHome { runtime, client }
+                ThreadHome {
+                    runtime,
+                    client,
+                    under_way: Arc::default(),
+                }
             }
         };
         Ok(Some(Borrowed {
-            homes: self,
+            homes: Arc::clone(self),
             home: Some(home),
         }))
     }
@@ -106,7 +121,32 @@ impl<C> ThreadHomes<C> {
     }
 }
 
-impl<C> Deref for Borrowed<'_, C> {
+impl<C> ThreadHome<C> {
+    /// Blocks this thread on some work.
+    pub(super) fn block_on<F: Future>(&self, work: F) -> F::Output {
+        self.under_way.counting(|| self.runtime.block_on(work))
+    }
+}
+
+impl<C: Send + Sync + 'static> Borrowed<C> {
+    /// Gives the home back, as soon as nothing is under way in it any more: a thread of its own drives it as long.
+    pub(super) fn give_back(self) {
+        if self.under_way.is_nothing() {
+            return;
+        }
+        let drive = move || {
+            // All that is made has limits of its own.
+            let ended = async { timeout(LONGEST, self.under_way.ended()).await };
+            let _ = self.runtime.block_on(ended);
+        };
+        // Without a thread it goes on when the next caller comes.
+        let _ = thread::Builder::new()
+            .name("cachier-connect".to_owned())
+            .spawn(drive);
+    }
+}
+
+impl<C> Deref for Borrowed<C> {
     type Target = ThreadHome<C>;
 
     fn deref(&self) -> &ThreadHome<C> {
@@ -117,7 +157,7 @@ impl<C> Deref for Borrowed<'_, C> {
     }
 }
 
-impl<C> Drop for Borrowed<'_, C> {
+impl<C> Drop for Borrowed<C> {
     fn drop(&mut self) {
         let mut state = self.homes.state();
         state.idle.extend(self.home.take());
@@ -134,13 +174,11 @@ impl<C> Drop for Borrowed<'_, C> {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
-    use std::thread;
-
     use super::*;
 
     #[test]
     fn there_are_no_more_than_so_many_and_whoever_waits_gets_the_next() {
-        let homes = ThreadHomes::<()>::new();
+        let homes = Arc::new(ThreadHomes::<()>::new());
         let mut lent: Vec<_> = (0..MOST)
             .map(|_| homes.borrow(Duration::ZERO).unwrap().unwrap())
             .collect();
@@ -162,7 +200,7 @@ mod tests {
 
     #[test]
     fn they_may_be_dropped_in_a_task() {
-        let homes = ThreadHomes::<()>::new();
+        let homes = Arc::new(ThreadHomes::<()>::new());
         drop(homes.borrow(Duration::ZERO).unwrap());
         let mut builder = tokio::runtime::Builder::new_current_thread();
         builder

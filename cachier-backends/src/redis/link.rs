@@ -12,7 +12,7 @@ use super::error;
 use super::silence::{InVain, Silence};
 use super::source::{self, Connection, Source};
 use crate::error::{Error, Operation};
-use crate::network::{RoundTrips, apart, filled};
+use crate::network::{RoundTrips, apart, filled, to_the_end};
 
 /// A connection to many servers is not renewed before this time, however many of them are gone.
 const LASTS: Duration = Duration::from_secs(1);
@@ -166,7 +166,7 @@ impl Inner {
             return;
         };
         let (link, broken) = (Arc::clone(self), Arc::downgrade(broken));
-        runtime.spawn(async move {
+        runtime.spawn(to_the_end(async move {
             let better = link.server.source.connect_to_all().await;
             let Some(broken) = broken.upgrade() else {
                 return;
@@ -175,7 +175,7 @@ impl Inner {
                 Ok(connection) => link.replace_by(&broken, Arc::new(Attempt::at(connection))),
                 Err(_) => broken.is_being_renewed.store(false, Ordering::Relaxed),
             }
-        });
+        }));
     }
 }
 

@@ -11,6 +11,7 @@ use redis::{
     AsyncConnectionConfig, Client, Cmd, ConnectionAddr, ConnectionInfo, ErrorKind,
     IntoConnectionInfo, ProtocolVersion, RedisError, RedisResult, Value,
 };
+use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::single::Single;
@@ -162,8 +163,21 @@ impl Source {
             return Err(unsupported("there are no sentinels"));
         };
         prepare_tls(sentinels);
-        let mut sentinel = Sentinel::build(sentinels.clone())?;
-        sentinel.async_master_for(master, Some(node)).await
+        // All at once: one that does not answer must not take the time of those that would.
+        let mut asked = JoinSet::new();
+        for sentinel in sentinels {
+            let mut sentinel = Sentinel::build(vec![sentinel.clone()])?;
+            let (master, node) = (master.clone(), node.clone());
+            asked.spawn(async move { sentinel.async_master_for(&master, Some(&node)).await });
+        }
+        let mut refused = unsupported("there are no sentinels");
+        while let Some(Ok(answer)) = asked.join_next().await {
+            match answer {
+                Ok(master) => return Ok(master),
+                Err(error) => refused = error,
+            }
+        }
+        Err(refused)
     }
 }
 

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cachier_backends::redis::RedisBackend;
-use cachier_backends::{Backend, ErrorKind, Scope};
+use cachier_backends::{Backend, ErrorKind, Scope, blocking};
 use cachier_servers::redis::{start_cluster, start_tls, start_watched};
+use futures_lite::future::block_on;
 use rustix::process::Signal;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -134,6 +135,23 @@ fn when_the_master_is_gone_the_next_one_serves() {
         assert_eq!(load(&backend, &before).await, Some(entry(b"before")));
         assert_eq!(load(&backend, &after).await, Some(entry(b"after")));
     });
+}
+
+#[test]
+fn a_sentinel_that_does_not_answer_is_not_waited_for() {
+    let Some(servers) = start_watched() else {
+        return;
+    };
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let first = format!("://{},", silent.local_addr().unwrap());
+    let (backend, key) = (
+        backend(&servers.url().replace("://", &first)),
+        key(&scope("silent"), 1),
+    );
+    // Less than the driver gives to each of them.
+    let allowance = Duration::from_millis(900);
+    let loaded = blocking::inline(allowance, || block_on(backend.load(&key)));
+    assert_eq!(loaded.unwrap(), None);
 }
 
 #[test]

@@ -245,6 +245,31 @@ fn a_failure_to_connect_that_nobody_waited_for_is_not_told_later() {
     });
 }
 
+/// A caller that blocks its thread drives its own connection, and has gone by the time that it is made.
+#[test]
+fn a_connection_that_takes_longer_than_its_caller_waits_is_there_for_the_next() {
+    let Some(mut server) = private(&[]) else {
+        return;
+    };
+    let proxy = Proxy::to(server.server().unwrap().port());
+    let url = format!("redis://127.0.0.1:{}", proxy.port());
+    let (backend, key) = (backend(&url), key(&scope("slowly"), 1));
+    proxy.hang(true);
+    let wait = |millis| {
+        let allowance = Duration::from_millis(millis);
+        cachier_backends::blocking::inline(allowance, || block_on(backend.load(&key)))
+    };
+    let error = wait(50).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Timeout, "{error:#}");
+    proxy.hang(false);
+    runtime().block_on(until("it is connected, and nobody waits", async || {
+        backend.figures().pool.is_some_and(|pool| pool.idle == 1)
+    }));
+    assert_eq!(wait(9_000).unwrap(), None);
+    let pool = backend.figures().pool.unwrap();
+    assert_eq!(pool.idle, 1, "it is the same one");
+}
+
 #[test]
 fn a_connection_that_was_closed_is_replaced() {
     let Some(server) = private(&[]) else { return };
