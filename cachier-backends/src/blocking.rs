@@ -88,8 +88,18 @@ pub struct Blocking<B> {
 }
 
 thread_local! {
-    /// How long an operation may block this thread, if it may.
-    static ALLOWANCE: Cell<Option<Duration>> = const { Cell::new(None) };
+    /// What operations may do with this thread, if anything was said.
+    static MODE: Cell<Option<Mode>> = const { Cell::new(None) };
+}
+
+/// What an operation that is polled now may do with the thread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// It may block it for so long.
+    Inline(Duration),
+    /// It must not count on it, nor on a runtime that is driven by it: the thread waits for the operation and for other
+    /// things.
+    Beside,
 }
 
 /// Lets operations that `f` polls run on this thread, which may block.
@@ -104,19 +114,55 @@ thread_local! {
 /// assert_eq!(blocking::inline(Duration::from_secs(1), || 6 * 7), 42);
 /// ```
 pub fn inline<R>(allowance: Duration, f: impl FnOnce() -> R) -> R {
-    struct Restore(Option<Duration>);
+    within(Mode::Inline(allowance), f)
+}
+
+/// Has operations that `f` polls done beside this thread, which waits for them, and may be the only one of a runtime.
+///
+/// That is for what a synchronous caller waits for longer than a moment, and may give up: on a thread that an operation
+/// has blocked it could not.
+///
+/// ```
+/// use cachier_backends::blocking;
+///
+/// assert_eq!(blocking::beside(|| 6 * 7), 42);
+/// ```
+pub fn beside<R>(f: impl FnOnce() -> R) -> R {
+    within(Mode::Beside, f)
+}
+
+fn within<R>(mode: Mode, f: impl FnOnce() -> R) -> R {
+    struct Restore(Option<Mode>);
     impl Drop for Restore {
         fn drop(&mut self) {
-            ALLOWANCE.set(self.0);
+            MODE.set(self.0);
         }
     }
-    let _restore = Restore(ALLOWANCE.replace(Some(allowance)));
+    let _restore = Restore(MODE.replace(Some(mode)));
     f()
+}
+
+#[cfg_attr(
+    not(any(
+        feature = "redis",
+        feature = "sqlite",
+        feature = "postgres",
+        feature = "mysql",
+        feature = "mongo",
+        feature = "s3"
+    )),
+    allow(dead_code, reason = "only what waits for a network asks")
+)]
+pub(crate) fn mode() -> Option<Mode> {
+    MODE.get()
 }
 
 /// How long an operation that is polled now may block this thread; `None` if it may not.
 pub(crate) fn allowance() -> Option<Duration> {
-    ALLOWANCE.get()
+    match MODE.get() {
+        Some(Mode::Inline(allowance)) => Some(allowance),
+        Some(Mode::Beside) | None => None,
+    }
 }
 
 impl<B> Blocking<B> {
@@ -364,6 +410,13 @@ mod tests {
         let threads = backend.get_ref().0.lock().unwrap();
         let here = thread::current().id();
         assert_eq!([threads[0] == here, threads[1] == here], [false, true]);
+    }
+
+    #[test]
+    fn operations_beside_a_thread_do_not_run_on_it() {
+        let backend = Blocking::new(Threads::default());
+        let threads = inline(AMPLE, || beside(|| use_all(&backend)));
+        assert!(!threads.contains(&thread::current().id()));
     }
 
     #[test]

@@ -63,7 +63,17 @@ impl<C: Clone> Given<C> {
             (_, None) => joined(runtime::own()?.spawn(work())).await,
             (_, Some(origin)) => match origin.role_of_this_thread().await? {
                 Role::Outsider => joined(origin.runtime.spawn(work())).await,
-                Role::Worker => replaced_meanwhile(operation, &origin.runtime, work()),
+                Role::Worker => match blocking::allowance() {
+                    Some(allowance) => {
+                        replaced_meanwhile(operation, allowance, &origin.runtime, work())
+                    }
+                    // By way of cachier's runtime: what a worker adds to its own waits for that very worker.
+                    None => {
+                        let (runtime, work) = (origin.runtime.clone(), work());
+                        let task = async move { joined(runtime.spawn(work)).await };
+                        joined(runtime::own()?.spawn(task)).await
+                    }
+                },
                 Role::Driver => Err(waits_for_itself(operation)),
             },
         }
@@ -72,13 +82,16 @@ impl<C: Clone> Given<C> {
 
 /// Waits on this thread, one of the runtime's workers, until the runtime has done the work: another thread takes its place
 /// meanwhile.
-fn replaced_meanwhile<T, F>(operation: Operation, runtime: &Handle, work: F) -> Result<T, Error>
+fn replaced_meanwhile<T, F>(
+    operation: Operation,
+    allowance: Duration,
+    runtime: &Handle,
+    work: F,
+) -> Result<T, Error>
 where
     T: Send + 'static,
     F: Future<Output = Result<T, Error>> + Send + 'static,
 {
-    // A caller that does not say for how long it may wait limits that by itself.
-    let allowance = blocking::allowance().unwrap_or(Duration::MAX);
     // The client's runtime may have no clock.
     let own = runtime::own()?;
     let done = block_in_place(|| {

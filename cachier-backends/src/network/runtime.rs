@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::task::JoinHandle;
 
-use crate::blocking;
+use crate::blocking::{self, Mode};
 use crate::error::{Error, ErrorKind, Operation};
 
 /// Where an operation runs that is polled for the first time now.
@@ -16,16 +16,16 @@ pub(super) enum Place {
     Caller(Handle),
     /// On the polling thread, which blocks for so long at most.
     Thread(Duration),
-    /// On the runtime that cachier keeps: for other executors, and for synchronous callers on a thread of a runtime,
-    /// which may be the only one that this has.
+    /// On the runtime that cachier keeps: for other executors, for synchronous callers on a thread of a runtime, which may
+    /// be the only one that this has, and for what they wait for beside other things.
     Own,
 }
 
 impl Place {
     pub(super) fn here() -> Self {
-        match (blocking::allowance(), Handle::try_current()) {
+        match (blocking::mode(), Handle::try_current()) {
             (None, Ok(runtime)) => Self::Caller(runtime),
-            (Some(allowance), Err(_)) => Self::Thread(allowance),
+            (Some(Mode::Inline(allowance)), Err(_)) => Self::Thread(allowance),
             _ => Self::Own,
         }
     }

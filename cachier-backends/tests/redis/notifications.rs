@@ -1,11 +1,14 @@
 //! Learning of changes: those who wait, and those who watch.
 
+use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use cachier_backends::redis::RedisBackend;
-use cachier_backends::{Backend, Change, Key, Scope, StoreRequest, Watch};
+use cachier_backends::{Backend, Change, Key, Operation, Scope, StoreRequest, Watch, blocking};
 use futures_lite::future::block_on;
+use tokio::runtime::Builder;
 
 use crate::support::{
     backend, command, created, entry, key, lease, private, runtime, scope, store, until, url,
@@ -181,4 +184,32 @@ fn who_may_not_subscribe_asks_again_and_again() {
         wait.await.unwrap();
         assert!(backend.wait(&key, Some(&seen)).is_none());
     });
+}
+
+/// A synchronous caller in a task blocks the thread that should drive the runtime's own connection.
+#[test]
+fn whoever_waits_on_the_only_thread_of_a_runtime_is_told() {
+    let Some(url) = url() else { return };
+    let (waiting, owner) = (Arc::new(backend(url)), backend(url));
+    let key = key(&scope("only"), 1);
+    let held = runtime().block_on(lease(&owner, &key, Duration::from_secs(60)));
+    let (tell, told) = channel();
+    let of_thread = Arc::clone(&waiting);
+    thread::spawn(move || {
+        let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+        let waited = runtime.block_on(async {
+            let wait = of_thread.wait(&key, None).unwrap();
+            blocking::beside(|| block_on(wait))
+        });
+        tell.send(waited).unwrap();
+    });
+    runtime().block_on(async {
+        until("it waits", async || {
+            let totals = waiting.figures().round_trips;
+            totals.contains(&(Operation::Lease, 1))
+        })
+        .await;
+        owner.release(held).await.unwrap();
+    });
+    told.recv_timeout(Duration::from_secs(9)).unwrap().unwrap();
 }

@@ -1,5 +1,6 @@
 //! Values in a persistent backend, as encoded entries.
 
+use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
@@ -7,14 +8,14 @@ use std::time::{Duration, SystemTime};
 use cachier_backends::entry::{self, Header};
 use cachier_backends::{
     Backend, EntryVersion, Error, ErrorKind, Key, KeyHash, Lease, LeaseReply, Operation, Scope,
-    StoreReply, StoreRequest, Usage, Version, Watch, Watcher,
+    StoreReply, StoreRequest, Usage, Version, Watch, Watcher, blocking,
 };
 use cachier_metrics::RemovalCause;
 
 use super::elsewhere::Elsewhere;
 use super::{Claim, Found, Loaded, Notice, Stamp, Stored, Tiers};
 use crate::backends::Guarded;
-use crate::drive::{Ended, Plan, RunOnThread, Session, carry_out_on_thread};
+use crate::drive::{Ended, Flavour, Plan, RunOnThread, Session, carry_out_on_thread};
 use crate::flight::Recheck;
 use crate::function::Function;
 use crate::heartbeat::{self, Heartbeat};
@@ -293,10 +294,15 @@ impl Tiers for Persistent {
             return Notice::None;
         };
         let key = target.key(*key);
-        let Some(wait) = target.store.backend.wait(&key, seen.as_ref()) else {
+        let Some(mut wait) = target.store.backend.wait(&key, seen.as_ref()) else {
             return Notice::None;
         };
-        match wait.await {
+        let changed = poll_fn(|context| match session.flavour {
+            Flavour::Async => wait.as_mut().poll(context),
+            // The thread may be the only one of a runtime, which stands still while it waits.
+            Flavour::Sync => blocking::beside(|| wait.as_mut().poll(context)),
+        });
+        match changed.await {
             Ok(()) => Notice::Given,
             Err(_) => Notice::None,
         }

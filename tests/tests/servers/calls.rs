@@ -5,9 +5,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use cachier::testing::{Clock, IsolatedWorld};
-use cachier::{CallOptions, Outcome, cachier, global_params, set_global_params};
-use cachier_tests::callers::{in_world, runtime};
+use cachier::{CallOptions, LeaseReply, Outcome, cachier, global_params, set_global_params};
+use cachier_tests::callers::{Callers, in_world, runtime};
 use cachier_tests::gate::Gate;
+use cachier_tests::wait::until_waiting;
+use futures_lite::future::block_on;
 
 use crate::store::Subject;
 
@@ -35,6 +37,9 @@ on_every_form! {
     keys_and_names_of_any_unicode
     usage_tells_entries_and_bytes
 }
+
+crate::on_every_store!(@ redis_notifies: Redis, [a_task_that_waits_on_the_only_thread_of_its_runtime_is_told]);
+crate::on_every_store!(@ postgres_notifies: Postgres, [a_task_that_waits_on_the_only_thread_of_its_runtime_is_told]);
 
 #[cachier(backend = registered("store"), stale_after = "1h", enable_metrics)]
 fn double(number: u64) -> u64 {
@@ -105,6 +110,32 @@ fn every_kind_of_caller_is_served(_: &Subject) {
         assert_eq!(outcome_async(10).await, Outcome::Miss);
     })));
     assert_eq!(outcome(1), Outcome::Hit);
+}
+
+/// Were it not told, it would look again after half a second.
+fn a_task_that_waits_on_the_only_thread_of_its_runtime_is_told(subject: &Subject) {
+    const ROUNDS: u32 = 8;
+    outcome(1);
+    let (owner, key) = (subject.bare(), subject.last_key());
+    let mut waited = Duration::ZERO;
+    for _ in 0..ROUNDS {
+        assert!(double::invalidate(1).unwrap());
+        let period = Duration::from_secs(60);
+        let Ok(LeaseReply::Granted(lease)) = block_on(owner.lease(&key, None, period)) else {
+            panic!("it is not granted");
+        };
+        let caller = Callers::new().on_threads(1, || {
+            let mut builder = tokio::runtime::Builder::new_current_thread();
+            let runtime = builder.enable_all().build().unwrap();
+            runtime.block_on(async { double(1) })
+        });
+        until_waiting(double::metrics(), 1);
+        let started = Instant::now();
+        block_on(owner.release(lease)).unwrap();
+        assert_eq!(caller.values(), [2]);
+        waited += started.elapsed();
+    }
+    assert!(waited < ROUNDS * Duration::from_millis(125), "{waited:?}");
 }
 
 fn what_is_stale_is_computed_again(_: &Subject) {

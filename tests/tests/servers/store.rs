@@ -280,11 +280,12 @@ impl Subject {
     }
 
     /// The store, past the cached functions.
-    fn bare(&self) -> Arc<dyn Backend> {
+    pub(crate) fn bare(&self) -> Arc<dyn Backend> {
         self.store.connect(&self.address)
     }
 
-    fn last_key(&self) -> Key {
+    /// The key of the entry that was asked for last.
+    pub(crate) fn last_key(&self) -> Key {
         let key = self.last_key.lock().unwrap_or_else(PoisonError::into_inner);
         key.clone().expect("an entry was asked for")
     }
