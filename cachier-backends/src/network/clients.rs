@@ -10,7 +10,7 @@ use tokio::time::timeout;
 use super::apart::apart;
 use super::given::Given;
 use super::lazily::Lazily;
-use super::runtime::{self, Place, joined};
+use super::runtime::{self, AbortOnDrop, Place, joined};
 use super::thread_homes::ThreadHomes;
 #[cfg(any(
     feature = "redis",
@@ -38,8 +38,17 @@ pub(crate) struct Clients<C>(Arc<Inner<C>>);
 struct Inner<C> {
     source: Source<C>,
     /// A few, of which one is looked for at every operation.
-    by_runtime: Mutex<Vec<(Id, Arc<Lazily<C>>)>>,
+    by_runtime: Mutex<Vec<OfRuntime<C>>>,
     threads: Arc<ThreadHomes<C>>,
+}
+
+/// The client of one runtime.
+struct OfRuntime<C> {
+    runtime: Id,
+    client: Arc<Lazily<C>>,
+    /// A task that lives as long as the runtime, or as long as the client is kept.
+    #[allow(dead_code, reason = "it ends when this is dropped")]
+    until_the_end: Option<AbortOnDrop<()>>,
 }
 
 type Connect<C> = dyn Fn(Home) -> Connecting<C> + Send + Sync;
@@ -150,7 +159,7 @@ impl<C: Clone + Send + Sync + 'static> Clients<C> {
         if let Source::Given(given) = &self.0.source {
             return vec![given.client.clone()];
         }
-        let of_tasks = |(_, client): &(Id, Arc<Lazily<C>>)| Arc::clone(client);
+        let of_tasks = |known: &OfRuntime<C>| Arc::clone(&known.client);
         let tasks: Vec<_> = self.0.by_runtime().iter().map(of_tasks).collect();
         let all = tasks.into_iter().chain(self.0.threads.clients());
         all.filter_map(|client| client.get().cloned()).collect()
@@ -205,8 +214,8 @@ impl<C: Clone + Send + Sync + 'static> Inner<C> {
     fn made(&self, runtime: &Handle) -> Option<C> {
         let id = runtime.id();
         let by_runtime = self.by_runtime();
-        let (_, client) = by_runtime.iter().find(|(known, _)| *known == id)?;
-        client.get().cloned()
+        let known = by_runtime.iter().find(|known| known.runtime == id)?;
+        known.client.get().cloned()
     }
 
     /// The client of a runtime, which is made if need be.
@@ -219,21 +228,29 @@ impl<C: Clone + Send + Sync + 'static> Inner<C> {
     fn of_runtime(self: &Arc<Self>, runtime: &Handle) -> Arc<Lazily<C>> {
         let id = runtime.id();
         let mut by_runtime = self.by_runtime();
-        if let Some((_, known)) = by_runtime.iter().find(|(known, _)| *known == id) {
-            return Arc::clone(known);
+        if let Some(known) = by_runtime.iter().find(|known| known.runtime == id) {
+            return Arc::clone(&known.client);
         }
         let client = Arc::default();
-        by_runtime.push((id, Arc::clone(&client)));
+        by_runtime.push(OfRuntime {
+            runtime: id,
+            client: Arc::clone(&client),
+            until_the_end: None,
+        });
         // Not under the lock: a runtime that has ended drops the task at once.
         drop(by_runtime);
         let forget = Forget {
             clients: Arc::downgrade(self),
             id,
         };
-        runtime.spawn(async move {
+        let until_the_end = AbortOnDrop(runtime.spawn(async move {
             let _forget = forget;
             std::future::pending::<()>().await;
-        });
+        }));
+        let mut by_runtime = self.by_runtime();
+        if let Some(known) = by_runtime.iter_mut().find(|known| known.runtime == id) {
+            known.until_the_end = Some(until_the_end);
+        }
         client
     }
 }
@@ -245,7 +262,7 @@ impl<C> Clone for Clients<C> {
 }
 
 impl<C> Inner<C> {
-    fn by_runtime(&self) -> MutexGuard<'_, Vec<(Id, Arc<Lazily<C>>)>> {
+    fn by_runtime(&self) -> MutexGuard<'_, Vec<OfRuntime<C>>> {
         self.by_runtime
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -263,7 +280,7 @@ impl<C> Drop for Forget<C> {
         if let Some(clients) = self.clients.upgrade() {
             let mut by_runtime = clients.by_runtime();
             let forgotten: Vec<_> = by_runtime
-                .extract_if(.., |(id, _)| *id == self.id)
+                .extract_if(.., |known| known.runtime == self.id)
                 .collect();
             drop(by_runtime);
             drop(forgotten);

@@ -325,6 +325,25 @@ fn one_backend_serves_runtimes_in_turn_threads_and_other_executors() {
 }
 
 #[test]
+fn a_backend_that_is_dropped_leaves_nothing_in_its_runtimes() {
+    let Some(url) = url() else { return };
+    let key = key(&scope("dropped"), 1);
+    runtime().block_on(async {
+        let tasks = || Handle::current().metrics().num_alive_tasks();
+        let client = redis::Client::open(url).unwrap();
+        let manager = client.get_connection_manager().await.unwrap();
+        let before = tasks();
+        for _ in 0..10 {
+            let own = RedisBackend::with_connection_manager(manager.clone());
+            for backend in [own, backend(url)] {
+                assert_eq!(load(&backend, &key).await, None);
+            }
+        }
+        until("all tasks have ended", async || tasks() <= before).await;
+    });
+}
+
+#[test]
 fn a_connection_of_the_program_serves() {
     let Some(url) = url() else { return };
     let hand_over = async || {
