@@ -60,6 +60,4 @@ pub(crate) use runtime::spawn_on_own;
 pub(crate) use server_url::ServerUrl;
 #[cfg(any(feature = "redis", feature = "postgres"))]
 pub(crate) use subscription::{Audience, Pauses};
-#[cfg(feature = "redis")]
-pub(crate) use under_way::to_the_end;
 pub(crate) use waits::Waits;

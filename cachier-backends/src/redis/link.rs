@@ -7,14 +7,16 @@ use std::time::{Duration, Instant};
 use redis::{Cmd, RedisError, RedisResult, Value};
 use tokio::runtime::Handle;
 use tokio::sync::OnceCell;
+use tokio::time::sleep;
 
 use super::error;
 use super::silence::{InVain, Silence};
 use super::source::{self, Connection, Source};
 use crate::error::{Error, Operation};
-use crate::network::{RoundTrips, apart, filled, to_the_end};
+use crate::network::{RoundTrips, apart, filled};
 
-/// A connection to many servers is not renewed before this time, however many of them are gone.
+/// A connection to many servers is left as it is for so long, and so is one that could not be renewed: a server may be gone
+/// for long.
 const LASTS: Duration = Duration::from_secs(1);
 
 /// What the links of all runtimes share.
@@ -38,6 +40,7 @@ struct Inner {
 struct Attempt {
     made: Arc<OnceCell<RedisResult<Connection>>>,
     begun: Instant,
+    /// Whether another one is on its way that is to take its place.
     is_being_renewed: AtomicBool,
     /// How often the server has answered somebody who waited.
     answers: AtomicU64,
@@ -166,8 +169,11 @@ impl Inner {
             return;
         };
         let (link, broken) = (Arc::clone(self), Arc::downgrade(broken));
-        runtime.spawn(to_the_end(async move {
+        runtime.spawn(async move {
             let better = link.server.source.connect_to_all().await;
+            if better.is_err() {
+                sleep(LASTS).await;
+            }
             let Some(broken) = broken.upgrade() else {
                 return;
             };
@@ -175,7 +181,7 @@ impl Inner {
                 Ok(connection) => link.replace_by(&broken, Arc::new(Attempt::at(connection))),
                 Err(_) => broken.is_being_renewed.store(false, Ordering::Relaxed),
             }
-        }));
+        });
     }
 }
 
