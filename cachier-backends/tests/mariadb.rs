@@ -16,7 +16,8 @@ mod own_client;
 mod sql_support;
 use sql_support::{
     a_foreign_table, a_newer_table, an_older_table, created, garbage_comes_back, key,
-    large_and_many, late_owners, made_by_many_at_once, round_trips, scope, waits_are_told,
+    large_and_many, late_owners, leaves_what_is_read_only, made_by_many_at_once, round_trips,
+    scope, waits_are_told,
 };
 
 /// The one server of this program.
@@ -197,6 +198,50 @@ fn a_server_that_cannot_be_reached_is_an_error_without_credentials() {
     assert_eq!(error.kind(), ErrorKind::Connect, "{error:?}");
     assert!(started.elapsed() < Duration::from_secs(6));
     assert!(!format!("{error:#} {error:?} {backend:?}").contains("s3cret"));
+}
+
+/// A trigger that has each insertion into a table answered with an error of this number.
+fn refusal(table: &str, number: u16) -> String {
+    format!(
+        "CREATE TRIGGER refusal_{table} BEFORE INSERT ON {table} FOR EACH ROW \
+         SIGNAL SQLSTATE 'HY000' SET MYSQL_ERRNO = {number}, MESSAGE_TEXT = 'refused'"
+    )
+}
+
+#[test]
+fn a_server_that_has_become_read_only_is_left_for_another() {
+    let Some(url) = url() else { return };
+    for number in [1290, 1836] {
+        let table = format!("refused_{number}");
+        let refuse = async || execute(&url, refusal(&table, number)).await;
+        let backend = backend(&url, &table);
+        sql_support::runtime().block_on(leaves_what_is_read_only(&backend, refuse));
+    }
+}
+
+#[test]
+fn a_session_that_the_server_ended_as_it_was_idle_is_replaced() {
+    let Some(url) = url() else { return };
+    let backend = backend(&url, "idle");
+    sql_support::runtime().block_on(async {
+        backend.check().await.unwrap();
+        // As MySQL answers; MariaDB says nothing.
+        execute(&url, refusal("idle", 4031)).await;
+        let sent = || {
+            backend
+                .figures()
+                .round_trips
+                .iter()
+                .map(|(_, sent)| sent)
+                .sum::<u64>()
+        };
+        let before = sent();
+        let (key, request) = (key(1), StoreRequest::new(b"one", created()));
+        let error = backend.store(&key, request).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Connect, "{error:?}");
+        assert!(sent() > before + 1, "it is tried again on new connections");
+        assert_eq!(backend.figures().pool.unwrap().idle, 0);
+    });
 }
 
 #[test]

@@ -19,7 +19,8 @@ mod own_client;
 mod sql_support;
 use sql_support::{
     a_foreign_table, a_newer_table, an_older_table, created, garbage_comes_back, key,
-    large_and_many, late_owners, made_by_many_at_once, round_trips, scope, waits_are_told,
+    large_and_many, late_owners, leaves_what_is_read_only, made_by_many_at_once, round_trips,
+    scope, waits_are_told,
 };
 
 /// The one server of this program.
@@ -207,17 +208,71 @@ fn a_server_that_cannot_be_reached_is_an_error_without_credentials() {
 }
 
 #[test]
-fn a_connection_that_the_server_closed_is_replaced() {
+fn a_session_that_the_server_ended_is_replaced_and_nobody_notices() {
     let Some(url) = url() else { return };
+    let end =
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'ended'";
+    let of_an_administrator = async || execute(&url, end.to_owned()).await;
+    let when_it_is_idle = async || {};
     sql_support::runtime().block_on(async {
-        let named = format!("{url}?application_name=interrupted");
-        let backend = backend(&named, "interrupted");
-        backend.store(&key(1), StoreRequest::new(b"one", created())).await.unwrap();
-        let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'interrupted'";
-        execute(&url, end.to_owned()).await;
-        let error = backend.load(&key(1)).await.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Connect, "{error:?}");
-        assert!(backend.load(&key(1)).await.unwrap().is_some());
+        let named = format!("{url}?application_name=ended");
+        is_replaced(&url, &named, of_an_administrator).await;
+        let short = format!("{named}&options[idle_session_timeout]=100");
+        is_replaced(&url, &short, when_it_is_idle).await;
+    });
+}
+
+/// Uses a backend whose sessions, all with the name `ended`, are ended in between.
+async fn is_replaced(url: &str, named: &str, end: impl AsyncFnOnce()) {
+    let (backend, pool) = (backend(named, "ended"), PgPool::connect(url).await.unwrap());
+    let request = StoreRequest::new(b"one", created());
+    backend.store(&key(1), request).await.unwrap();
+    assert_eq!(backend.figures().pool.unwrap().idle, 1);
+    end().await;
+    let count = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'ended'";
+    let started = Instant::now();
+    while sqlx::query_scalar::<_, i64>(count)
+        .fetch_one(&pool)
+        .await
+        .unwrap()
+        > 0
+    {
+        assert!(started.elapsed() < Duration::from_secs(20), "it goes on");
+    }
+    assert!(backend.load(&key(1)).await.unwrap().is_some());
+}
+
+#[test]
+fn a_server_that_has_become_read_only_is_left_for_another() {
+    let Some(url) = url() else { return };
+    let refuse = "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS \
+         $$ BEGIN RAISE EXCEPTION 'refused' USING ERRCODE = '25006'; END $$; \
+         CREATE TRIGGER refusal BEFORE INSERT ON refused FOR EACH ROW EXECUTE FUNCTION refuse()";
+    let refuse = async || execute(&url, refuse.to_owned()).await;
+    let backend = backend(&url, "refused");
+    sql_support::runtime().block_on(leaves_what_is_read_only(&backend, refuse));
+}
+
+#[test]
+fn when_an_operation_is_given_up_the_idle_connections_are_closed() {
+    let Some(mut server) = postgres::start_private() else {
+        return;
+    };
+    let (backend, key) = (backend(server.url(), "suspect"), key(1));
+    let idle = || backend.figures().pool.unwrap().idle;
+    sql_support::runtime().block_on(async {
+        backend.check().await.unwrap();
+        let load = || backend.load(&key);
+        while idle() < 3 {
+            let (one, two, three) = tokio::join!(load(), load(), load());
+            one.and(two).and(three).unwrap();
+        }
+        server.server().unwrap().signal(Signal::STOP);
+        let given_up = timeout(Duration::from_millis(300), backend.load(&key));
+        given_up.await.unwrap_err();
+        server.server().unwrap().signal(Signal::CONT);
+        assert_eq!(idle(), 0);
+        assert_eq!(backend.load(&key).await.unwrap(), None);
     });
 }
 

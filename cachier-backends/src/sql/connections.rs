@@ -1,7 +1,7 @@
 //! Connections to a database: cachier's own, or those of the program's pool.
 
 use std::ops::DerefMut;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use sqlx::pool::PoolConnection;
@@ -10,11 +10,15 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::time::{sleep, timeout};
 
 use super::error::{is_broken, is_busy};
+use super::idle::Idle;
 use crate::backend::Pool;
 use crate::network::Waits;
 
 /// How long opening a connection, or waiting for one, may take; the operation's budget may end it before.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// From when on an operation that nobody waits for any more says something about the server.
+const A_WHILE: Duration = Duration::from_millis(100);
 
 /// How long others have who are in the way.
 const A_MOMENT: Duration = Duration::from_millis(5);
@@ -33,7 +37,7 @@ pub(super) enum Source<D: sqlx::Database> {
 pub(super) struct Own<D: sqlx::Database> {
     /// How one is opened; asked for each of them.
     options: Box<dyn Fn() -> Options<D> + Send + Sync>,
-    idle: Mutex<Vec<D::Connection>>,
+    idle: Idle<D::Connection>,
     free: Arc<Semaphore>,
     max: usize,
     waits: Waits,
@@ -43,10 +47,18 @@ pub(super) struct Own<D: sqlx::Database> {
 pub(super) enum Taken<D: sqlx::Database> {
     Own {
         connection: D::Connection,
-        from: Arc<Own<D>>,
+        from: Lent<D>,
         _permit: OwnedSemaphorePermit,
     },
     Given(PoolConnection<D>),
+}
+
+/// To whom a connection goes back. If it does not, its operation was given up: when that had been under way for a while, the
+/// connections that were idle all the time are as suspect, and closed.
+pub(super) struct Lent<D: sqlx::Database> {
+    owner: Arc<Own<D>>,
+    since: Instant,
+    is_back: bool,
 }
 
 impl<D: sqlx::Database> Source<D> {
@@ -57,7 +69,7 @@ impl<D: sqlx::Database> Source<D> {
     ) -> Self {
         Self::Own(Arc::new(Own {
             options: Box::new(options),
-            idle: Mutex::default(),
+            idle: Idle::default(),
             free: Arc::new(Semaphore::new(max)),
             max,
             waits,
@@ -94,7 +106,7 @@ impl<D: sqlx::Database> Source<D> {
         match self {
             Self::Own(own) => {
                 let busy = own.max - own.free.available_permits();
-                Pool::new(own.idle().len() as u64, busy as u64, Some(own.max as u64))
+                Pool::new(own.idle.count() as u64, busy as u64, Some(own.max as u64))
             }
             Self::Given(pool, _) => {
                 let (size, idle) = (u64::from(pool.size()), pool.num_idle() as u64);
@@ -118,15 +130,14 @@ impl<D: sqlx::Database> Own<D> {
     /// A connection that is there to be used at once.
     fn take_idle(self: &Arc<Self>) -> Option<Taken<D>> {
         let permit = Arc::clone(&self.free).try_acquire_owned().ok()?;
-        let connection = self.idle().pop()?;
+        let connection = self.idle.pop(Instant::now())?;
         self.waits.none();
         Some(self.taken(connection, permit))
     }
 
     async fn take(self: Arc<Self>) -> Result<Taken<D>, sqlx::Error> {
         let permit = self.permit().await?;
-        let idle = self.idle().pop();
-        match idle {
+        match self.idle.pop(Instant::now()) {
             Some(connection) => Ok(self.taken(connection, permit)),
             None => self.open(permit).await,
         }
@@ -137,9 +148,14 @@ impl<D: sqlx::Database> Own<D> {
         connection: D::Connection,
         permit: OwnedSemaphorePermit,
     ) -> Taken<D> {
+        let from = Lent {
+            owner: Arc::clone(self),
+            since: Instant::now(),
+            is_back: false,
+        };
         Taken::Own {
             connection,
-            from: Arc::clone(self),
+            from,
             _permit: permit,
         }
     }
@@ -182,10 +198,6 @@ impl<D: sqlx::Database> Own<D> {
         self.waits.since(started);
         permit.map_err(|_| sqlx::Error::PoolClosed)
     }
-
-    fn idle(&self) -> MutexGuard<'_, Vec<D::Connection>> {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 impl<D: sqlx::Database> Taken<D> {
@@ -196,18 +208,15 @@ impl<D: sqlx::Database> Taken<D> {
         }
     }
 
-    /// Keeps the connection for others, unless what it came to says that it is broken.
+    /// Keeps the connection for others, unless what it came to says that it is of no use any more.
     pub(super) fn keep(self, came_to: Option<&sqlx::Error>) {
         let is_sound = !came_to.is_some_and(is_broken);
         match self {
             Self::Own {
                 connection, from, ..
-            } if is_sound => from.idle().push(connection),
-            Self::Own { from, .. } => {
-                // The server has gone, and with it the others.
-                let broken = std::mem::take(&mut *from.idle());
-                drop(broken);
-            }
+            } if is_sound => from.back().idle.push(connection, Instant::now()),
+            // The server has gone, and with it the others.
+            Self::Own { from, .. } => from.back().idle.close(Instant::now()),
             // The pool keeps it when it is dropped.
             Self::Given(_) if is_sound => {}
             Self::Given(_) => self.close(),
@@ -216,8 +225,25 @@ impl<D: sqlx::Database> Taken<D> {
 
     /// Closes the connection, so that nobody finds it as it was left.
     pub(super) fn close(self) {
-        if let Self::Given(mut connection) = self {
-            connection.close_on_drop();
+        match self {
+            Self::Own { from, .. } => drop(from.back()),
+            Self::Given(mut connection) => connection.close_on_drop(),
+        }
+    }
+}
+
+impl<D: sqlx::Database> Lent<D> {
+    /// The operation has come to its end.
+    fn back(mut self) -> Arc<Own<D>> {
+        self.is_back = true;
+        Arc::clone(&self.owner)
+    }
+}
+
+impl<D: sqlx::Database> Drop for Lent<D> {
+    fn drop(&mut self) {
+        if !self.is_back && self.since.elapsed() >= A_WHILE {
+            self.owner.idle.close(self.since);
         }
     }
 }

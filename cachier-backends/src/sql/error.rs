@@ -36,20 +36,31 @@ pub(super) fn failed(operation: Operation, error: sqlx::Error) -> Error {
     }
 }
 
-/// Whether the connection cannot be used any more.
+/// Whether the connection cannot be used any more, or leads where it is of no use.
 pub(super) fn is_broken(error: &sqlx::Error) -> bool {
     let is_answer = matches!(error, sqlx::Error::Database(_));
-    !is_answer || kind_of(error) == ErrorKind::Connect || is_too_large(error)
+    let is_of_no_use = is_too_large(error) || is_read_only(error);
+    !is_answer || kind_of(error) == ErrorKind::Connect || is_of_no_use
 }
 
-/// Whether the same statement may succeed at once: somebody else's came first.
-pub(super) fn is_conflict(error: &sqlx::Error) -> bool {
+/// Whether the server takes no changes at all: another one may have taken its place, which a new connection finds.
+fn is_read_only(error: &sqlx::Error) -> bool {
+    let Some(error) = error.as_database_error() else {
+        return false;
+    };
+    error.code().unwrap_or_default() == "25006" || matches!(mysql_number(error), Some(1290 | 1836))
+}
+
+/// Whether the same statement may succeed at once: somebody else's came first, or the server had ended the session before it
+/// could carry it out, as it does with those that are idle. A new connection is taken then.
+pub(super) fn has_passed(error: &sqlx::Error) -> bool {
     let Some(error) = error.as_database_error() else {
         return false;
     };
     let code = error.code().unwrap_or_default();
-    // Serialization failures and deadlocks.
-    matches!(code.as_ref(), "40001" | "40P01")
+    // Serialization failures and deadlocks; sessions that an administrator or a limit has ended.
+    matches!(code.as_ref(), "40001" | "40P01" | "57P01" | "57P05")
+        || mysql_number(error) == Some(4031)
 }
 
 /// Whether the entry was more than the database takes.
@@ -106,7 +117,9 @@ fn of_mysql(number: u16) -> ErrorKind {
     match number {
         1044 | 1045 | 1142 | 1143 | 1227 | 1290 | 1370 | 1698 | 1792 | 1836 => ErrorKind::Denied,
         3 | 1021 | 1037 | 1038 | 1041 | 1114 => ErrorKind::Full,
-        1040 | 1049 | 1053 | 1077 | 1152 | 1158..=1161 | 1203 | 1226 => ErrorKind::Connect,
+        1040 | 1049 | 1053 | 1077 | 1152 | 1158..=1161 | 1203 | 1226 | 1927 | 4031 => {
+            ErrorKind::Connect
+        }
         1205 | 1213 | 1969 | 3024 => ErrorKind::Timeout,
         _ => ErrorKind::Protocol,
     }
@@ -116,7 +129,7 @@ fn of_mysql(number: u16) -> ErrorKind {
 fn of_state(state: &str) -> ErrorKind {
     match state {
         "42501" | "25006" => ErrorKind::Denied,
-        "53300" | "57P01" | "57P02" | "57P03" | "3D000" => ErrorKind::Connect,
+        "53300" | "57P01" | "57P02" | "57P03" | "57P04" | "57P05" | "3D000" => ErrorKind::Connect,
         "57014" | "55P03" | "40001" | "40P01" => ErrorKind::Timeout,
         _ if state.starts_with("28") => ErrorKind::Denied,
         _ if state.starts_with("53") => ErrorKind::Full,

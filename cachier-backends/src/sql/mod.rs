@@ -26,6 +26,7 @@ mod connections;
 mod database;
 mod dialect;
 mod error;
+mod idle;
 #[cfg(feature = "mysql")]
 mod mysql;
 #[cfg(feature = "postgres")]

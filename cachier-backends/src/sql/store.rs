@@ -7,7 +7,7 @@ use sqlx::SqlStr;
 
 use super::database::{Argument, Done, Pair};
 use super::dialect::{SOME, Statements};
-use super::error::{failed, is_conflict, is_too_large};
+use super::error::{failed, has_passed, is_too_large};
 use super::ready::{Client, Ready};
 use crate::backend::{EntryVersion, Loaded, Renewal, StoreReply, Usage};
 use crate::error::{Error, Operation};
@@ -53,7 +53,7 @@ pub(super) type Token = [u8; 16];
 /// What a request needs beside the entry: more than the statement and the other arguments take.
 const BESIDE_THE_ENTRY: u64 = 4096;
 
-/// How often a statement is tried again when somebody else's came first.
+/// How often a statement is tried while what stood in its way has passed.
 const ATTEMPTS: u32 = 5;
 
 impl Shared {
@@ -316,14 +316,8 @@ impl Store {
         statement: &SqlStr,
         arguments: &[Argument],
     ) -> Result<Done, sqlx::Error> {
-        let mut attempt = 1;
-        loop {
-            self.count();
-            match self.client.database.execute(statement, arguments).await {
-                Err(error) if is_conflict(&error) && attempt < ATTEMPTS => attempt += 1,
-                done => return done,
-            }
-        }
+        let database = &self.client.database;
+        self.ask(|| database.execute(statement, arguments)).await
     }
 
     async fn pair(
@@ -331,8 +325,8 @@ impl Store {
         statement: &SqlStr,
         arguments: Vec<Argument>,
     ) -> Result<Option<Pair>, Error> {
-        self.count();
-        let found = self.client.database.pair(statement, &arguments).await;
+        let database = &self.client.database;
+        let found = self.ask(|| database.pair(statement, &arguments)).await;
         found.map_err(|error| self.error(error))
     }
 
@@ -341,9 +335,24 @@ impl Store {
         statement: &SqlStr,
         arguments: &[Argument],
     ) -> Result<Option<(i64, i64)>, Error> {
-        self.count();
-        let found = self.client.database.numbers(statement, arguments).await;
+        let database = &self.client.database;
+        let found = self.ask(|| database.numbers(statement, arguments)).await;
         found.map_err(|error| self.error(error))
+    }
+
+    /// Has a statement carried out, once more where it was not for a reason that has passed.
+    async fn ask<T, F>(&self, ask: impl Fn() -> F) -> Result<T, sqlx::Error>
+    where
+        F: Future<Output = Result<T, sqlx::Error>>,
+    {
+        let mut attempt = 1;
+        loop {
+            self.count();
+            match ask().await {
+                Err(error) if has_passed(&error) && attempt < ATTEMPTS => attempt += 1,
+                done => return done,
+            }
+        }
     }
 
     pub(super) fn statements(&self) -> &Statements {

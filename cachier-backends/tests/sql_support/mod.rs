@@ -237,6 +237,19 @@ pub async fn a_foreign_table(
     execute(row(8)).await.unwrap();
 }
 
+/// A server that refuses a change as one that is read only is denied, and left for another.
+pub async fn leaves_what_is_read_only(backend: &SqlBackend, refuse: impl AsyncFnOnce()) {
+    backend.check().await.unwrap();
+    refuse().await;
+    assert_eq!(backend.load(&key(1)).await.unwrap(), None);
+    let idle = || backend.figures().pool.unwrap().idle;
+    assert_eq!(idle(), 1);
+    let (key, request) = (key(1), StoreRequest::new(b"one", created()));
+    let error = backend.store(&key, request).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Denied, "{error:?}");
+    assert_eq!(idle(), 0);
+}
+
 /// How long operations wait for a connection is told, to asynchronous callers and others.
 pub fn waits_are_told(backend: &SqlBackend) {
     let told = Arc::new(AtomicU64::new(0));
