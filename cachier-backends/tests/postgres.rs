@@ -18,8 +18,8 @@ use tokio::time::timeout;
 mod own_client;
 mod sql_support;
 use sql_support::{
-    a_foreign_table, a_newer_table, an_older_table, created, garbage_comes_back, key,
-    large_and_many, late_owners, leaves_what_is_read_only, made_by_many_at_once, round_trips,
+    a_foreign_table, a_newer_table, a_removed_table, an_older_table, created, garbage_comes_back,
+    key, large_and_many, late_owners, leaves_what_is_read_only, made_by_many_at_once, round_trips,
     scope, waits_are_told,
 };
 
@@ -141,6 +141,14 @@ fn a_table_of_an_older_cachier_is_made_anew() {
     let connect = || backend(&url, "older");
     let execute = async |statements| try_execute(&url, statements).await;
     sql_support::runtime().block_on(an_older_table(connect, execute, OLDER, "older"));
+}
+
+#[test]
+fn a_table_that_was_removed_is_made_again() {
+    let Some(url) = url() else { return };
+    let backend = backend(&url, "removed");
+    let execute = async |statements| try_execute(&url, statements).await;
+    sql_support::runtime().block_on(a_removed_table(&backend, execute, "removed"));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use cachier_backends::conformance::{Property, Subject};
 use cachier_backends::sql::SqlBackend;
@@ -13,8 +13,8 @@ use futures_lite::future::block_on;
 mod own_client;
 mod sql_support;
 use sql_support::{
-    a_foreign_table, a_newer_table, an_older_table, created, garbage_comes_back, key,
-    large_and_many, late_owners, made_by_many_at_once, round_trips, scope, waits_are_told,
+    a_foreign_table, a_newer_table, a_removed_table, an_older_table, created, garbage_comes_back,
+    key, large_and_many, late_owners, made_by_many_at_once, round_trips, scope, waits_are_told,
 };
 
 fn url(folder: &Path) -> String {
@@ -169,6 +169,49 @@ fn a_table_of_an_older_cachier_is_made_anew() {
     let execute = async |statements| try_execute(folder.path(), statements).await;
     let table = "cachier_entries";
     sql_support::runtime().block_on(an_older_table(connect, execute, OLDER, table));
+}
+
+#[test]
+fn a_table_that_was_removed_is_made_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let backend = backend(folder.path());
+    let execute = async |statements| try_execute(folder.path(), statements).await;
+    sql_support::runtime().block_on(a_removed_table(&backend, execute, "cachier_entries"));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_file_that_was_removed_is_made_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = folder.path().join("cache");
+    let file = cache.join("sql.db");
+    let remove_folder = || std::fs::remove_dir_all(&cache).unwrap();
+    let remove_file = || std::fs::remove_file(&file).unwrap();
+    let backend = SqlBackend::sqlite_in(&cache).unwrap();
+    let at_its_path = || SqlBackend::sqlite_in(&cache).unwrap();
+    let is_stored = async |number| {
+        let request = StoreRequest::new(b"one", created());
+        // Until it is noticed, a log that is there without its file may be in the way.
+        let stored = backend.store(&key(number), request).await;
+        let loaded = at_its_path().load(&key(number)).await;
+        stored.is_ok() && loaded.is_ok_and(|loaded| loaded.is_some())
+    };
+    sql_support::runtime().block_on(async {
+        for remove in [&remove_folder as &dyn Fn(), &remove_file] {
+            assert!(is_stored(1).await);
+            remove();
+            let started = Instant::now();
+            while !is_stored(2).await {
+                assert!(
+                    started.elapsed() < Duration::from_secs(20),
+                    "nobody sees it"
+                );
+            }
+            assert_eq!(backend.load(&key(1)).await.unwrap(), None);
+        }
+    });
+    let on_a_thread = || block_on(is_stored(3));
+    assert!(blocking::inline(Duration::from_secs(60), on_a_thread));
 }
 
 #[test]

@@ -9,6 +9,7 @@ use sqlx::{ConnectOptions, Connection};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::time::{sleep, timeout};
 
+use super::destination::{Destination, Mark};
 use super::error::{is_broken, is_busy};
 use super::idle::Idle;
 use crate::backend::Pool;
@@ -37,6 +38,7 @@ pub(super) enum Source<D: sqlx::Database> {
 pub(super) struct Own<D: sqlx::Database> {
     /// How one is opened; asked for each of them.
     options: Box<dyn Fn() -> Options<D> + Send + Sync>,
+    destination: Destination,
     idle: Idle<D::Connection>,
     free: Arc<Semaphore>,
     max: usize,
@@ -58,17 +60,21 @@ pub(super) enum Taken<D: sqlx::Database> {
 pub(super) struct Lent<D: sqlx::Database> {
     owner: Arc<Own<D>>,
     since: Instant,
+    /// Where the connection leads.
+    mark: Mark,
     is_back: bool,
 }
 
 impl<D: sqlx::Database> Source<D> {
     pub(super) fn own(
         options: impl Fn() -> Options<D> + Send + Sync + 'static,
+        destination: Destination,
         max: usize,
         waits: Waits,
     ) -> Self {
         Self::Own(Arc::new(Own {
             options: Box::new(options),
+            destination,
             idle: Idle::default(),
             free: Arc::new(Semaphore::new(max)),
             max,
@@ -130,17 +136,26 @@ impl<D: sqlx::Database> Own<D> {
     /// A connection that is there to be used at once.
     fn take_idle(self: &Arc<Self>) -> Option<Taken<D>> {
         let permit = Arc::clone(&self.free).try_acquire_owned().ok()?;
-        let connection = self.idle.pop(Instant::now())?;
+        let connection = self.pop_idle()?;
         self.waits.none();
         Some(self.taken(connection, permit))
     }
 
     async fn take(self: Arc<Self>) -> Result<Taken<D>, sqlx::Error> {
         let permit = self.permit().await?;
-        match self.idle.pop(Instant::now()) {
+        match self.pop_idle() {
             Some(connection) => Ok(self.taken(connection, permit)),
             None => self.open(permit).await,
         }
+    }
+
+    /// An idle connection that leads where a new one would.
+    fn pop_idle(&self) -> Option<D::Connection> {
+        let now = Instant::now();
+        if self.destination.has_changed(now) {
+            self.idle.close(now);
+        }
+        self.idle.pop(now)
     }
 
     fn taken(
@@ -151,6 +166,7 @@ impl<D: sqlx::Database> Own<D> {
         let from = Lent {
             owner: Arc::clone(self),
             since: Instant::now(),
+            mark: self.destination.mark(),
             is_back: false,
         };
         Taken::Own {
@@ -166,7 +182,13 @@ impl<D: sqlx::Database> Own<D> {
             let options = (self.options)();
             match options.connect().await {
                 Err(error) if is_busy(&error) => sleep(A_MOMENT).await,
-                connected => return connected,
+                connected => {
+                    let now = Instant::now();
+                    if self.destination.look(now) {
+                        self.idle.close(now);
+                    }
+                    return connected;
+                }
             }
         }
     }
@@ -214,7 +236,7 @@ impl<D: sqlx::Database> Taken<D> {
         match self {
             Self::Own {
                 connection, from, ..
-            } if is_sound => from.back().idle.push(connection, Instant::now()),
+            } if is_sound => from.keep(connection),
             // The server has gone, and with it the others.
             Self::Own { from, .. } => from.back().idle.close(Instant::now()),
             // The pool keeps it when it is dropped.
@@ -233,6 +255,15 @@ impl<D: sqlx::Database> Taken<D> {
 }
 
 impl<D: sqlx::Database> Lent<D> {
+    /// The operation has come to its end, and the connection is sound.
+    fn keep(self, connection: D::Connection) {
+        let mark = self.mark;
+        let owner = self.back();
+        if mark == owner.destination.mark() {
+            owner.idle.push(connection, Instant::now());
+        }
+    }
+
     /// The operation has come to its end.
     fn back(mut self) -> Arc<Own<D>> {
         self.is_back = true;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use sqlx::SqlStr;
 
 use super::connections::Source;
+use super::destination::Destination;
 use super::dialect::Dialect;
 use crate::backend::Pool;
 use crate::network::{Home, Waits};
@@ -107,18 +108,34 @@ impl Database {
         match address {
             #[cfg(feature = "sqlite")]
             Address::Sqlite(file) => {
-                let file = file.clone();
-                Self::Sqlite(Source::own(move || file.options(), max(4), waits))
+                let (file, looked_at) = (file.clone(), file.clone());
+                let destination = Destination::file(move || looked_at.mark());
+                Self::Sqlite(Source::own(
+                    move || file.options(),
+                    destination,
+                    max(4),
+                    waits,
+                ))
             }
             #[cfg(feature = "postgres")]
             Address::Postgres(options) => {
                 let options = options.clone();
-                Self::Postgres(Source::own(move || options.clone(), max(8), waits))
+                Self::Postgres(Source::own(
+                    move || options.clone(),
+                    Destination::server(),
+                    max(8),
+                    waits,
+                ))
             }
             #[cfg(feature = "mysql")]
             Address::MySql(options) => {
                 let options = options.clone();
-                Self::MySql(Source::own(move || options.clone(), max(8), waits))
+                Self::MySql(Source::own(
+                    move || options.clone(),
+                    Destination::server(),
+                    max(8),
+                    waits,
+                ))
             }
         }
     }

@@ -107,8 +107,9 @@ impl Statements {
 // everything else of the entry is null. Whatever changes the entry takes the owner away, so that the owner's token alone
 // tells whether the entry is the one that the lease was granted for.
 
-const SCHEMA_VERSION: &str =
-    "SELECT CAST(version AS {integer}), CAST(0 AS {integer}) FROM {table}_schema";
+// Not without the table itself.
+const SCHEMA_VERSION: &str = "SELECT CAST(version AS {integer}), \
+     CAST((SELECT COUNT(*) FROM (SELECT 1 FROM {table} LIMIT 0) AS no_rows) AS {integer}) FROM {table}_schema";
 // Without a condition on `created`, which would be dear: of a lease alone, the revision is null.
 const LOAD: &str = "SELECT revision, entry FROM {table} WHERE id = ?";
 const LOOK: &str =

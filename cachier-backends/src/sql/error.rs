@@ -40,7 +40,9 @@ pub(super) fn failed(operation: Operation, error: sqlx::Error) -> Error {
 pub(super) fn is_broken(error: &sqlx::Error) -> bool {
     let is_answer = matches!(error, sqlx::Error::Database(_));
     let is_of_no_use = is_too_large(error) || is_read_only(error);
-    !is_answer || kind_of(error) == ErrorKind::Connect || is_of_no_use
+    // What a file of SQLite is not, the one in its place may be.
+    let is_lost = matches!(kind_of(error), ErrorKind::Connect | ErrorKind::Corrupt);
+    !is_answer || is_lost || is_of_no_use
 }
 
 /// Whether the server takes no changes at all: another one may have taken its place, which a new connection finds.
@@ -61,6 +63,17 @@ pub(super) fn has_passed(error: &sqlx::Error) -> bool {
     // Serialization failures and deadlocks; sessions that an administrator or a limit has ended.
     matches!(code.as_ref(), "40001" | "40P01" | "57P01" | "57P05")
         || mysql_number(error) == Some(4031)
+}
+
+/// Whether there is no such table.
+pub(super) fn is_table_missing(error: &sqlx::Error) -> bool {
+    let Some(error) = error.as_database_error() else {
+        return false;
+    };
+    if let Some(code) = sqlite_code(error) {
+        return code == 1 && error.message().starts_with("no such table");
+    }
+    error.code().unwrap_or_default() == "42P01" || mysql_number(error) == Some(1146)
 }
 
 /// Whether the entry was more than the database takes.

@@ -2,7 +2,7 @@
 //!
 //! The table, `cachier_entries` unless the program says otherwise, is made when it is first needed, and beside it
 //! `cachier_entries_schema`, which says which version of the table it is. A user who may only read needs both to be there
-//! already, in the version of this cachier.
+//! already, in the version of this cachier. A table, or a file of SQLite, that somebody removes is made again.
 //!
 //! Where it is older than this cachier, it is emptied and changed. Programs with an older cachier then find
 //! that it is not theirs any more: they compute, store nothing, and are never given what is in it.
@@ -24,6 +24,7 @@
 
 mod connections;
 mod database;
+mod destination;
 mod dialect;
 mod error;
 mod idle;
@@ -121,13 +122,11 @@ impl SqlBackend {
     #[cfg(feature = "sqlite")]
     pub fn sqlite_in(folder: impl AsRef<std::path::Path>) -> Result<Self, Error> {
         let folder = folder.as_ref();
-        private_folder(folder).map_err(|error| {
+        let file = sqlite::File::in_folder(folder, "sql.db").map_err(|error| {
             let error = Error::io(Operation::Load, "cannot make the folder", error);
             error.at(folder.display().to_string())
         })?;
-        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(folder.join("sql.db"));
-        let address = Address::Sqlite(sqlite::File::writable(options));
-        Ok(Self::opening(address))
+        Ok(Self::opening(Address::Sqlite(file)))
     }
 
     /// Entries in the database of the program's own pool.
@@ -472,13 +471,4 @@ fn subscription(address: &Address, shared: &Arc<Shared>) -> Option<subscribe::Su
     };
     let shared = Arc::clone(shared);
     Some(subscribe::Subscription::new(shared, options.clone()))
-}
-
-/// Makes a folder for the user alone, where the system knows such a thing.
-#[cfg(feature = "sqlite")]
-fn private_folder(folder: &std::path::Path) -> std::io::Result<()> {
-    let mut builder = std::fs::DirBuilder::new();
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.recursive(true).create(folder)
 }

@@ -1,6 +1,6 @@
 //! Whether the table is there: it is made, or brought up to date, before it is first used.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
 use sqlx::SqlStr;
@@ -17,6 +17,10 @@ pub(super) struct Ready {
     pub(super) request_limit: Option<u64>,
 }
 
+/// What all clients of a backend know of the table together.
+#[derive(Default)]
+pub(super) struct Readiness(RwLock<Option<Ready>>);
+
 /// One client of a database, and its attempt to make the table.
 ///
 /// An attempt runs on the runtime of the caller that came first, and stands still when nobody drives that any more, as
@@ -30,12 +34,26 @@ pub(super) struct Client {
 /// How long an attempt may take, from the first request to the last. A server that never answers one ends it too.
 const LONGEST: Duration = Duration::from_secs(30);
 
+impl Readiness {
+    fn get(&self) -> Option<Ready> {
+        *self.0.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn set(&self, ready: Option<Ready>) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = ready;
+    }
+}
+
 impl Client {
     pub(super) fn new(database: Database) -> Self {
         Self {
             database,
             attempt: Arc::default(),
         }
+    }
+
+    fn begin_anew(&self) {
+        *self.attempt() = Arc::default();
     }
 
     fn attempt(&self) -> MutexGuard<'_, Arc<Lazily<Ready>>> {
@@ -47,7 +65,7 @@ impl Store {
     /// Has the table made or migrated, once.
     pub(super) async fn ready(&self) -> Result<Ready, Error> {
         match self.shared.ready.get() {
-            Some(ready) => Ok(*ready),
+            Some(ready) => Ok(ready),
             // Boxed: the many operations that find the table there keep no room for making it.
             None => Box::pin(self.make_ready()).await,
         }
@@ -61,7 +79,17 @@ impl Store {
             prepared.unwrap_or_else(|_| Err(store.too_late()))
         };
         let ready = *attempt.get_or_make(prepare).await?;
-        Ok(*self.shared.ready.get_or_init(|| ready))
+        self.shared.ready.set(Some(ready));
+        // It may be wanted again, if somebody removes the table.
+        self.client.begin_anew();
+        Ok(ready)
+    }
+
+    /// Makes a table that was there and has gone; whether it is there again.
+    pub(super) async fn make_again(&self) -> bool {
+        self.shared.ready.set(None);
+        self.client.begin_anew();
+        Box::pin(self.make_ready()).await.is_ok()
     }
 
     async fn prepare(&self) -> Result<Ready, Error> {
@@ -83,7 +111,7 @@ impl Store {
             self.migrate(step, version).await?;
         }
         let request_limit = match &self.statements().request_limit {
-            Some(statement) => self.numbers(statement, &[]).await?,
+            Some(statement) => self.look_at(statement).await?,
             None => None,
         };
         Ok(Ready {
@@ -92,9 +120,16 @@ impl Store {
     }
 
     /// The version of the table; 0 if there is none.
-    pub(super) async fn schema_version(&self) -> Result<usize, Error> {
-        let found = self.numbers(&self.statements().schema_version, &[]).await?;
+    async fn schema_version(&self) -> Result<usize, Error> {
+        let found = self.look_at(&self.statements().schema_version).await?;
         Ok(found.map_or(0, |(version, _)| usize::try_from(version).unwrap_or(0)))
+    }
+
+    /// Two numbers that tell whether there is something to be made.
+    async fn look_at(&self, statement: &SqlStr) -> Result<Option<(i64, i64)>, Error> {
+        self.count();
+        let found = self.client.database.numbers(statement, &[]).await;
+        found.map_err(|error| self.error(error))
     }
 
     /// Takes the step that leads on from this version, unless somebody else did.

@@ -1,11 +1,13 @@
 //! SQLite: a file, in the process.
 
 use std::fs::OpenOptions;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 
+use super::destination::Mark;
 use super::dialect::Dialect;
 
 pub(super) const DIALECT: Dialect = Dialect {
@@ -54,6 +56,8 @@ pub(super) struct File {
     options: SqliteConnectOptions,
     /// Whether it is made when it is missing.
     is_made: bool,
+    /// The folder that is made with it.
+    folder: Option<PathBuf>,
 }
 
 /// The file of a URL. `Err` says what is wrong.
@@ -75,8 +79,11 @@ pub(super) fn file(url: &str) -> Result<File, &'static str> {
 impl File {
     /// One that is as the program wants it.
     pub(super) fn of_program(options: SqliteConnectOptions) -> Self {
-        let is_made = false;
-        Self { options, is_made }
+        Self {
+            options,
+            is_made: false,
+            folder: None,
+        }
     }
 
     /// Made when it is missing; after a crash of the machine the last entries may be gone, which a cache can bear.
@@ -86,13 +93,30 @@ impl File {
             .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Normal);
-        let is_made = true;
-        Self { options, is_made }
+        Self {
+            options,
+            is_made: true,
+            folder: None,
+        }
+    }
+
+    /// A file of this name in a folder of cachier's, which is made if need be.
+    pub(super) fn in_folder(folder: &Path, name: &str) -> std::io::Result<Self> {
+        private_folder(folder)?;
+        let options = SqliteConnectOptions::new().filename(folder.join(name));
+        Ok(Self {
+            folder: Some(folder.to_owned()),
+            ..Self::writable(options)
+        })
     }
 
     /// How it is opened. A file that is missing is made for the user alone: values may be private, and SQLite would ask
     /// the umask. What it keeps beside the file is then as private.
     pub(super) fn options(&self) -> SqliteConnectOptions {
+        if let Some(folder) = &self.folder {
+            // It may have been removed with all that was in it.
+            let _ = private_folder(folder);
+        }
         if self.is_made {
             let mut file = OpenOptions::new();
             #[cfg(unix)]
@@ -106,7 +130,27 @@ impl File {
         self.options.clone()
     }
 
+    /// Which file there is. Where systems keep open files from being removed, it does not matter.
+    pub(super) fn mark(&self) -> Mark {
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::MetadataExt;
+            let found = std::fs::metadata(self.options.get_filename()).ok()?;
+            Some((found.dev(), found.ino()))
+        }
+        #[cfg(not(unix))]
+        None
+    }
+
     pub(super) fn name(&self) -> String {
         format!("sqlite:{}", self.options.get_filename().display())
     }
+}
+
+/// Makes a folder for the user alone, where the system knows such a thing.
+fn private_folder(folder: &Path) -> std::io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.recursive(true).create(folder)
 }

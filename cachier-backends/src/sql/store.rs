@@ -1,14 +1,14 @@
 //! What the operations of the backend ask of a database.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use sqlx::SqlStr;
 
 use super::database::{Argument, Done, Pair};
 use super::dialect::{SOME, Statements};
-use super::error::{failed, has_passed, is_too_large};
-use super::ready::{Client, Ready};
+use super::error::{failed, has_passed, is_table_missing, is_too_large};
+use super::ready::{Client, Readiness};
 use crate::backend::{EntryVersion, Loaded, Renewal, StoreReply, Usage};
 use crate::error::{Error, Operation};
 use crate::key::{Key, Scope};
@@ -22,7 +22,7 @@ pub(super) struct Shared {
     pub(super) trips: RoundTrips,
     /// Tells what this backend did from what others did.
     pub(super) origin: String,
-    pub(super) ready: OnceLock<Ready>,
+    pub(super) ready: Readiness,
 }
 
 /// One client in one operation.
@@ -63,7 +63,7 @@ impl Shared {
             statements,
             trips: RoundTrips::default(),
             origin: format!("{:016x}", unique()),
-            ready: OnceLock::new(),
+            ready: Readiness::default(),
         }
     }
 }
@@ -253,7 +253,8 @@ impl Store {
 
     pub(super) async fn check(&self) -> Result<(), Error> {
         self.ready().await?;
-        self.schema_version().await.map(|_| ())
+        let version = &self.statements().schema_version;
+        self.numbers(version, &[]).await.map(|_| ())
     }
 
     async fn exceeds_limit(&self, entry: &NewEntry) -> Result<bool, Error> {
@@ -340,7 +341,7 @@ impl Store {
         found.map_err(|error| self.error(error))
     }
 
-    /// Has a statement carried out, once more where it was not for a reason that has passed.
+    /// Has a statement carried out, once more where it was not for a reason that has passed, or where the table had gone.
     async fn ask<T, F>(&self, ask: impl Fn() -> F) -> Result<T, sqlx::Error>
     where
         F: Future<Output = Result<T, sqlx::Error>>,
@@ -350,6 +351,12 @@ impl Store {
             self.count();
             match ask().await {
                 Err(error) if has_passed(&error) && attempt < ATTEMPTS => attempt += 1,
+                Err(error) if is_table_missing(&error) && attempt == 1 => {
+                    if !self.make_again().await {
+                        return Err(error);
+                    }
+                    attempt += 1;
+                }
                 done => return done,
             }
         }

@@ -237,6 +237,28 @@ pub async fn a_foreign_table(
     execute(row(8)).await.unwrap();
 }
 
+/// A table that somebody removes, with its neighbour or without it, is made again by whatever comes next.
+pub async fn a_removed_table(
+    backend: &SqlBackend,
+    execute: impl AsyncFn(String) -> Result<(), sqlx::Error>,
+    table: &str,
+) {
+    let remove = async |tables: &str| execute(format!("DROP TABLE {tables}")).await.unwrap();
+    let both = format!("{table}; DROP TABLE {table}_schema");
+    for tables in [table, &both] {
+        store_leased(backend, b"one").await;
+        remove(tables).await;
+        assert_eq!(backend.load(&key(1)).await.unwrap(), None);
+        store_leased(backend, b"one").await;
+        remove(tables).await;
+        backend.check().await.unwrap();
+        remove(tables).await;
+        store_leased(backend, b"one").await;
+        remove(tables).await;
+        assert_eq!(backend.clear(&scope()).await.unwrap(), Some(0));
+    }
+}
+
 /// A server that refuses a change as one that is read only is denied, and left for another.
 pub async fn leaves_what_is_read_only(backend: &SqlBackend, refuse: impl AsyncFnOnce()) {
     backend.check().await.unwrap();
