@@ -8,11 +8,14 @@ use std::time::{Duration, Instant};
 
 use cachier_backends::conformance::{Property, Subject};
 use cachier_backends::sql::SqlBackend;
-use cachier_backends::{Backend, ErrorKind, LeaseReply, StoreRequest, blocking};
+use cachier_backends::{Backend, Change, ErrorKind, LeaseReply, StoreRequest, Watch, blocking};
 use cachier_servers::postgres;
+use cachier_servers::proxy::Proxy;
 use futures_lite::future::block_on;
 use rustix::process::Signal;
+use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, PgPool};
+use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::timeout;
 
 mod own_client;
@@ -359,5 +362,61 @@ fn watchers_hear_of_others_and_not_of_their_own() {
         assert_eq!(change, cachier_backends::Change::Entry(key(1).hash()));
         other.clear(&scope()).await.unwrap();
         assert_eq!(told.recv().await, Some(cachier_backends::Change::All));
+    });
+}
+
+/// A backend that watches, and what it hears.
+fn watching(url: &str, table: &str) -> (SqlBackend, Watch, UnboundedReceiver<Change>) {
+    let backend = backend(url, table);
+    let (tell, told) = tokio::sync::mpsc::unbounded_channel();
+    let watcher = Arc::new(move |change: &_| tell.send(*change).unwrap());
+    let watch = backend.watch(&scope(), watcher).unwrap();
+    (backend, watch, told)
+}
+
+async fn heard(told: &mut UnboundedReceiver<Change>) -> Change {
+    let limit = Duration::from_secs(20);
+    timeout(limit, told.recv()).await.unwrap().unwrap()
+}
+
+#[test]
+fn watchers_whose_connection_was_ended_hear_that_they_may_have_missed_something() {
+    let Some(url) = url() else { return };
+    let other = backend(&url, "ended_watch");
+    sql_support::runtime().block_on(async {
+        let named = format!("{url}?application_name=watching");
+        let (_own, _watch, mut told) = watching(&named, "ended_watch");
+        assert_eq!(heard(&mut told).await, Change::All);
+        let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'watching'";
+        for number in 0..4 {
+            let request = StoreRequest::new(b"one", created());
+            other.store(&key(number), request).await.unwrap();
+            assert_eq!(heard(&mut told).await, Change::Entry(key(number).hash()));
+            execute(&url, end.to_owned()).await;
+            // It listens again some time after this.
+            other.remove(&key(number)).await.unwrap();
+            while heard(&mut told).await != Change::All {}
+        }
+    });
+}
+
+#[test]
+fn watchers_hear_of_a_gap_also_when_the_server_took_its_time_to_let_them_in_again() {
+    let Some(url) = url() else { return };
+    let port = url.parse::<PgConnectOptions>().unwrap().get_port();
+    let proxy = Proxy::to(port);
+    let other = backend(&url, "slow_watch");
+    sql_support::runtime().block_on(async {
+        let behind = url.replace(&port.to_string(), &proxy.port().to_string());
+        let (_own, _watch, mut told) = watching(&behind, "slow_watch");
+        assert_eq!(heard(&mut told).await, Change::All);
+        proxy.hang(true);
+        proxy.break_all();
+        let request = StoreRequest::new(b"one", created());
+        other.store(&key(1), request).await.unwrap();
+        // Longer than it takes until a connection is tried on which nothing was heard.
+        tokio::time::sleep(Duration::from_secs(11)).await;
+        proxy.hang(false);
+        assert_eq!(heard(&mut told).await, Change::All);
     });
 }

@@ -92,11 +92,13 @@ impl Ears {
         let pool = pool.connect_lazy_with(self.options.clone());
         let mut listener = PgListener::connect_with(&pool).await?;
         listener.ignore_pool_close_event(true);
+        // One that connects anew by itself may be interrupted in that, and then do it again unnoticed.
+        listener.eager_reconnect(false);
         listener.listen(&self.shared.statements.table).await?;
         Ok(listener)
     }
 
-    /// Hears until the connection is lost.
+    /// Hears until the connection is lost; the listener is of no use then, as it would connect anew without a word.
     async fn hear(&self, mut listener: PgListener) {
         self.is_listening.send_replace(true);
         // What happened before was missed.
