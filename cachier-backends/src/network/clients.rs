@@ -17,7 +17,8 @@ use super::thread_homes::ThreadHomes;
     feature = "sqlite",
     feature = "postgres",
     feature = "mysql",
-    feature = "mongo"
+    feature = "mongo",
+    feature = "s3"
 ))]
 use super::undo::Undo;
 use crate::backend::{BoxFuture, WaitObserver};
@@ -124,7 +125,8 @@ impl<C: Clone + Send + Sync + 'static> Clients<C> {
         feature = "sqlite",
         feature = "postgres",
         feature = "mysql",
-        feature = "mongo"
+        feature = "mongo",
+        feature = "s3"
     ))]
     pub(crate) fn undo<F>(&self, work: impl FnOnce(C) -> F + Send + 'static) -> Undo
     where

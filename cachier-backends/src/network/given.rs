@@ -33,7 +33,8 @@ impl<C> Given<C> {
         feature = "sqlite",
         feature = "postgres",
         feature = "mysql",
-        feature = "mongo"
+        feature = "mongo",
+        feature = "s3"
     ))]
     pub(super) fn runtime(&self) -> Option<&Handle> {
         self.origin().map(|origin| &origin.runtime)

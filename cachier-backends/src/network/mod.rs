@@ -25,7 +25,8 @@ mod under_way;
     feature = "sqlite",
     feature = "postgres",
     feature = "mysql",
-    feature = "mongo"
+    feature = "mongo",
+    feature = "s3"
 ))]
 mod undo;
 mod waits;

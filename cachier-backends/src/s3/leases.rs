@@ -52,20 +52,23 @@ pub(super) enum Asked {
 }
 
 impl Bucket {
-    /// Asks for the lease on what was seen.
+    /// Asks for the lease on what was seen, for the owner of a `number` that nobody else draws.
     pub(super) async fn lease(
         &self,
         name: &str,
         seen: Option<&EntryVersion>,
         period: Duration,
+        number: u64,
     ) -> Result<Asked, Error> {
-        let Some(seen) = seen else {
-            let name = name.to_owned();
-            return self.lease_object(name, Place::OfTheEntry, period).await;
+        let lease = name_of_lease(name, seen);
+        let place = match seen {
+            None => Place::OfTheEntry,
+            Some(seen) => Place::Beside { seen: etag(seen) },
         };
-        let seen = String::from_utf8_lossy(seen.as_bytes()).into_owned();
-        let (lease, place) = (names::of_lease(name, &seen), Place::Beside { seen });
-        let asked = self.lease_object(lease, place, period).await?;
+        let asked = self.lease_object(lease, place, period, number).await?;
+        if seen.is_none() {
+            return Ok(asked);
+        }
         if let Asked::Granted(owned) = &asked {
             // Only now: an earlier owner may have stored its entry since, and ended its lease.
             let there = self.head(name).await?;
@@ -83,8 +86,9 @@ impl Bucket {
         name: String,
         place: Place,
         period: Duration,
+        number: u64,
     ) -> Result<Asked, Error> {
-        let (asked_at, number) = (Instant::now(), unique());
+        let asked_at = Instant::now();
         let grant = |name, place, etag| {
             let valid_until = asked_at.checked_add(period);
             Asked::Granted(Owned {
@@ -162,6 +166,14 @@ impl Bucket {
         let held = owned.held().await;
         self.delete_if(&owned.name, &held.etag).await
     }
+
+    /// Ends a lease whose owner never heard that it was granted, if it was.
+    pub(super) async fn release_unheard(&self, lease: &str, number: u64) -> Result<(), Error> {
+        match self.head(lease).await? {
+            Some(there) if there.owner == Some(number) => self.delete_if(lease, &there.etag).await,
+            _ => Ok(()),
+        }
+    }
 }
 
 impl Owned {
@@ -198,6 +210,18 @@ impl Asked {
             Self::Changed => LeaseReply::Changed,
         }
     }
+}
+
+/// The name of the object that is the lease on what was seen of an entry.
+pub(super) fn name_of_lease(name: &str, seen: Option<&EntryVersion>) -> String {
+    match seen {
+        None => name.to_owned(),
+        Some(seen) => names::of_lease(name, &etag(seen)),
+    }
+}
+
+fn etag(seen: &EntryVersion) -> String {
+    String::from_utf8_lossy(seen.as_bytes()).into_owned()
 }
 
 /// Whether these bytes are those of a lease.

@@ -40,6 +40,7 @@ use crate::backend::{
 use crate::error::{Error, Operation};
 use crate::key::{Key, Scope};
 use crate::network::{Clients, spawn_on_own};
+use crate::unique::unique;
 use bucket::{Bucket, Shared};
 use connect::{Addressing, Settings};
 use leases::Owned;
@@ -259,9 +260,21 @@ impl Backend for S3Backend {
         period: Duration,
     ) -> BoxFuture<'a, LeaseReply> {
         let (name, key, seen) = (self.shared.name(key), key.clone(), seen.cloned());
+        let (number, lost) = (unique(), leases::name_of_lease(&name, seen.as_ref()));
+        let shared = Arc::clone(&self.shared);
+        let undo = self.clients.undo(move |client| async move {
+            let operation = Operation::Lease;
+            let bucket = Bucket {
+                shared,
+                client,
+                operation,
+            };
+            bucket.release_unheard(&lost, number).await
+        });
         self.run(Operation::Lease, move |bucket| async move {
-            let asked = bucket.lease(&name, seen.as_ref(), period).await?;
-            Ok(asked.reply(|owned| Lease::new(key, seen, owned).expiring_after(period)))
+            let asked = bucket.lease(&name, seen.as_ref(), period, number).await;
+            undo.unless_lost(&asked);
+            Ok(asked?.reply(|owned| Lease::new(key, seen, owned).expiring_after(period)))
         })
     }
 

@@ -122,13 +122,47 @@ fn an_owner_finds_its_lease_again_when_the_answer_to_a_renewal_was_lost() {
     });
 }
 
+#[test]
+fn a_lease_whose_owner_never_heard_of_it_is_free_again() {
+    let Some(place) = place() else { return };
+    let (proxy, behind) = behind_a_proxy(place);
+    let (backend, other, scope) = (backend(&behind), backend(place), scope("unheard"));
+    let (cold, warm) = (key(&scope, 1), key(&scope, 2));
+    runtime().block_on(async {
+        store(&other, &warm, b"old").await;
+        for (key, object) in [(&cold, "/1/"), (&warm, ".lease-")] {
+            let seen = backend.load(key).await.unwrap();
+            let seen = seen.map(|loaded| loaded.version);
+            proxy.mute(true);
+            let heard = async {
+                let reply = backend.lease(key, seen.as_ref(), PERIOD).await;
+                panic!("an answer was heard: {reply:?}")
+            };
+            let granted = async {
+                let started = Instant::now();
+                while etag_of_lease(place, key, object).await.is_none() {
+                    assert!(started.elapsed() < PERIOD / 2, "it is never granted");
+                    sleep(Duration::from_millis(1)).await;
+                }
+            };
+            or(heard, granted).await;
+            proxy.mute(false);
+            let started = Instant::now();
+            while !matches!(ask(&other, key, PERIOD).await, LeaseReply::Granted(_)) {
+                assert!(started.elapsed() < PERIOD / 2, "it stays");
+                sleep(Duration::from_millis(10)).await;
+            }
+        }
+    });
+}
+
 /// The `ETag` of the lease on a key, which has `name` in the name of its object.
 async fn etag_of_lease(place: &Place, key: &Key, name: &str) -> Option<String> {
     let listed = client(place).list_objects_v2().bucket(&place.bucket);
-    let objects = listed.send().await.unwrap().contents.unwrap();
+    let objects = listed.send().await.unwrap().contents.unwrap_or_default();
     let is_lease = |object: &&Object| {
         let object = object.key.as_deref().unwrap();
         object.contains(&key.to_string()) && object.contains(name)
     };
-    objects.iter().find(is_lease).unwrap().e_tag.clone()
+    objects.iter().find(is_lease)?.e_tag.clone()
 }
