@@ -1,6 +1,10 @@
 //! Functions that cannot be cached as they are.
 
-use syn::{FnArg, PatType, Receiver, ReceiverKind, Safety, Signature, Type};
+use syn::visit::{self, Visit};
+use syn::{
+    FnArg, ParenthesizedGenericArguments, PatType, Receiver, ReceiverKind, Safety, Signature, Type,
+    TypeFnPtr, TypeReference,
+};
 
 use crate::diagnostics::Errors;
 use crate::model::{Arguments, is_on};
@@ -79,7 +83,7 @@ fn check_argument(argument: &PatType, arguments: &Arguments, errors: &mut Errors
     }
     let name = match &*argument.pat {
         syn::Pat::Ident(pattern) => pattern.ident.to_string(),
-        _ => String::new(),
+        _ => "..".to_owned(),
     };
     if !decided(arguments, &name) {
         errors.over(
@@ -93,13 +97,24 @@ fn check_argument(argument: &PatType, arguments: &Arguments, errors: &mut Errors
 
 const MUT_IN_BACKGROUND: &str = "`next_time` recomputes in the background, where a `&mut` argument cannot follow; take it behind a `Mutex`";
 
+/// Whether `&mut` stands somewhere in a type.
 fn is_exclusive(ty: &Type) -> bool {
-    match ty {
-        Type::Reference(reference) => reference.mutability.is_some(),
-        Type::Group(group) => is_exclusive(&group.elem),
-        Type::Paren(paren) => is_exclusive(&paren.elem),
-        _ => false,
+    let mut found = Exclusive(false);
+    found.visit_type(ty);
+    found.0
+}
+
+struct Exclusive(bool);
+
+impl<'ast> Visit<'ast> for Exclusive {
+    fn visit_type_reference(&mut self, reference: &'ast TypeReference) {
+        self.0 |= reference.mutability.is_some();
+        visit::visit_type_reference(self, reference);
     }
+
+    // What another function takes is not taken here.
+    fn visit_type_fn_ptr(&mut self, _: &'ast TypeFnPtr) {}
+    fn visit_parenthesized_generic_arguments(&mut self, _: &'ast ParenthesizedGenericArguments) {}
 }
 
 /// Whether the user said what an argument means for the key.

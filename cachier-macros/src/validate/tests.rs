@@ -199,6 +199,20 @@ fn what_is_written_through_an_argument_is_not_cached() {
         "&mut Vec<u8>",
     );
     fine("skip(a)", "fn f(a: &mut Vec<u8>) -> u8 { 0 }");
+    for nested in ["Option<&mut u8>", "(u8, &'static mut u8)", "&[&mut u8]"] {
+        refused(
+            "",
+            &format!("fn f(a: {nested}) {{}}"),
+            "what is written through `&mut` would be missing on a hit; leave it out of the key with `skip(a)`",
+            nested,
+        );
+        fine("skip(a)", &format!("fn f(a: {nested}) {{}}"));
+    }
+    fine("skip(a)", "fn f(a: fn(&mut u8), b: u8) {}");
+    fine(
+        "backend = \"file\"",
+        "fn f(a: fn(&mut u8), b: Box<dyn Fn(&mut u8)>) {}",
+    );
     refused(
         "skip(a), next_time",
         "fn f(a: &mut u8) {}",

@@ -26,6 +26,11 @@ fn written(log: &mut Vec<u64>) -> usize {
     log.len()
 }
 
+#[cachier]
+fn written_if_given(log: Option<&mut Vec<u64>>, (id, other): (u64, &mut u64)) -> u64 {
+    id + *other + log.map_or(0, |log| log.len() as u64)
+}
+
 #[cachier(skip(log), next_time)]
 fn written_in_background(log: &mut Vec<u64>, id: u64) -> u64 {
     log.push(id);
