@@ -275,6 +275,11 @@ fn file(_: Option<&Path>) -> Result<Arc<dyn Backend>, Error> {
 }
 
 fn not_registered(name: &str) -> Error {
+    if name == "memory" {
+        let message = "`memory` keeps typed values, so it is no backend that a program chooses for its functions";
+        return Error::new(ErrorKind::NotRegistered, Operation::Load, message)
+            .with_hint("write `backend = \"memory\"` at the functions that are to use it");
+    }
     let message = format!("no backend is registered as `{name}`");
     Error::new(ErrorKind::NotRegistered, Operation::Load, message)
         .with_hint("call `cachier::register_backend` before the first call")

@@ -5,7 +5,9 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use cachier::testing::{Clock, isolated};
-use cachier::{CallOptions, GlobalParams, Outcome, cachier, global_params, set_global_params};
+use cachier::{
+    CallOptions, ErrorKind, GlobalParams, Outcome, cachier, global_params, set_global_params,
+};
 use cachier_tests::gate::{Counter, Gate};
 use cachier_tests::process::{Process, part, say};
 use cachier_tests::sandbox::in_folder;
@@ -207,6 +209,28 @@ fn the_program_chooses_the_default_backend() {
         double(1);
         assert!(map.asked() > 0);
         assert_eq!(cachier::functions()[0].backend(), "sessions");
+    });
+}
+
+#[test]
+fn memory_as_the_programs_default_says_where_memory_is_chosen() {
+    #[cachier]
+    fn double(number: u64) -> u64 {
+        number * 2
+    }
+
+    in_folder(|_| {
+        cachier::set_default_backend("memory");
+        let call = double::call_detailed(CallOptions::new(), 1);
+        assert_eq!((call.value, call.outcome), (2, Outcome::Unavailable));
+        let error = call.backend_error.unwrap();
+        assert_eq!(error.kind(), ErrorKind::NotRegistered);
+        let said = error.to_string();
+        assert!(
+            said.contains("write `backend = \"memory\"` at the functions"),
+            "{said}"
+        );
+        assert!(!said.contains("register_backend"), "{said}");
     });
 }
 
