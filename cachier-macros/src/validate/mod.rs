@@ -20,5 +20,5 @@ pub(crate) fn validate(arguments: &Arguments, function: &Function, errors: &mut 
     keys::check(arguments, function, errors);
     names::check(arguments, function, errors);
     signature::check(arguments, function, errors);
-    returned::check(&function.signature.output, errors);
+    returned::check(&function.signature, errors);
 }

@@ -2,16 +2,28 @@
 
 use syn::visit::{self, Visit};
 use syn::{
-    Lifetime, ParenthesizedGenericArguments, ReturnType, TraitBound, TypeFnPtr, TypeImplTrait,
+    Lifetime, ParenthesizedGenericArguments, Signature, TraitBound, TypeFnPtr, TypeImplTrait,
     TypeNever, TypeReference,
 };
 
 use crate::diagnostics::Errors;
 use crate::model::is_static;
 
-pub(super) fn check(output: &ReturnType, errors: &mut Errors) {
-    Unkept(errors).visit_return_type(output);
+pub(super) fn check(signature: &Signature, errors: &mut Errors) {
+    let is_rewritten = signature
+        .generics
+        .lifetimes()
+        .any(|param| param.lifetime.ident == "async_trait");
+    if is_rewritten {
+        errors.at(signature.ident.span(), REWRITTEN);
+    } else {
+        Unkept(errors).visit_return_type(&signature.output);
+    }
 }
+
+/// An attribute of the impl comes before those of its methods, in whatever order they are written.
+const REWRITTEN: &str = "`#[async_trait]` has made a boxed future of this method, which cannot be cached; move the body into \
+                         an inherent `async fn`, cache that, and call it from here";
 
 /// Looks for parts of a type that borrow, or that have no name.
 struct Unkept<'e>(&'e mut Errors);
