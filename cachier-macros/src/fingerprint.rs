@@ -13,7 +13,7 @@ pub(crate) fn fingerprint(code: TokenStream) -> u64 {
 }
 
 fn add_stream(hash: &mut Fnv, stream: TokenStream, within: Delimiter) {
-    let tokens = without_docs(stream.into_iter().collect());
+    let tokens = without_docs(visible(stream));
     let kept = match tokens.split_last() {
         Some((last, rest)) if is_comma(last) && is_layout(rest, within) => rest,
         _ => &tokens,
@@ -21,6 +21,20 @@ fn add_stream(hash: &mut Fnv, stream: TokenStream, within: Delimiter) {
     for token in kept {
         add_token(hash, token);
     }
+}
+
+/// The tokens without invisible groups, which come and go with the compiler's version and with macros around the code.
+fn visible(stream: TokenStream) -> Vec<TokenTree> {
+    let mut tokens = Vec::new();
+    for token in stream {
+        match token {
+            TokenTree::Group(group) if group.delimiter() == Delimiter::None => {
+                tokens.extend(visible(group.stream()));
+            }
+            token => tokens.push(token),
+        }
+    }
+    tokens
 }
 
 fn add_token(hash: &mut Fnv, token: &TokenTree) {
@@ -34,8 +48,7 @@ fn add_token(hash: &mut Fnv, token: &TokenTree) {
                 Delimiter::Parenthesis => ("(", ")"),
                 Delimiter::Brace => ("{", "}"),
                 Delimiter::Bracket => ("[", "]"),
-                // Invisible groups come and go with the compiler's version.
-                Delimiter::None => ("", ""),
+                Delimiter::None => unreachable!("invisible groups have been opened"),
             };
             hash.word('g', open);
             add_stream(hash, group.stream(), group.delimiter());
@@ -112,6 +125,9 @@ impl Fnv {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
+    use proc_macro2::Group;
+    use quote::quote;
+
     use super::*;
 
     fn of(code: &str) -> u64 {
@@ -132,6 +148,23 @@ mod tests {
         assert_eq!(
             plain,
             of("fn f(a: u8, b: u8) -> Vec<u8> { //! doc\n vec![a + -b, 1] }")
+        );
+    }
+
+    #[test]
+    fn invisible_groups_do_not_count() {
+        let group = |code: &str| -> TokenStream {
+            let stream = code.parse().unwrap();
+            TokenTree::from(Group::new(Delimiter::None, stream)).into()
+        };
+        let (ty, body) = (group("Vec<u8>"), group("1 + 2"));
+        let twice = TokenStream::from(TokenTree::from(Group::new(Delimiter::None, body)));
+        let grouped = quote!(fn f(a: #ty) -> u8 { #twice });
+        assert_eq!(fingerprint(grouped), of("fn f(a: Vec<u8>) -> u8 { 1 + 2 }"));
+        let (doc, list) = (group("/// doc"), group("1, 2,"));
+        assert_eq!(
+            fingerprint(quote!(#doc fn f() { [#list] })),
+            of("fn f() { [1, 2] }")
         );
     }
 
