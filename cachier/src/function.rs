@@ -131,10 +131,23 @@ impl Function {
 
     /// Takes the function out of service because another one has its name.
     pub(crate) fn mark_duplicate(&self) -> &Error {
+        self.take_out_of_service(
+            format!("two functions are named `{}`", self.name),
+            "give one of them `name = \"…\"`; until then it is not cached",
+        )
+    }
+
+    /// Takes the function out of service because it is called with types that differ and have one name.
+    pub(crate) fn mark_ambiguous(&self) -> &Error {
+        self.take_out_of_service(
+            format!("the types of `{}` stand for several that have one name, such as two closures", self.name),
+            "call it with types of different names, such as functions in place of closures; until then it is not cached",
+        )
+    }
+
+    fn take_out_of_service(&self, message: String, hint: &'static str) -> &Error {
         let error = self.duplicate.get_or_init(|| {
-            let message = format!("two functions are named `{}`", self.name);
-            Error::new(ErrorKind::Identity, Operation::Load, message)
-                .with_hint("give one of them `name = \"…\"`; until then it is not cached")
+            Error::new(ErrorKind::Identity, Operation::Load, message).with_hint(hint)
         });
         self.set_enabled(false);
         error

@@ -13,8 +13,15 @@ type GaugeSource = Box<dyn Fn() -> Gauges + Send + Sync>;
 
 /// All instantiations of one function, in each world.
 pub(crate) struct Family {
-    called: Mutex<Vec<CachedFunction>>,
+    called: Mutex<Called>,
     metrics: Mutex<Vec<OfWorld>>,
+}
+
+/// The instantiations that have been called.
+struct Called {
+    functions: Vec<CachedFunction>,
+    /// Names that several of them share.
+    ambiguous: Vec<String>,
 }
 
 /// The metrics that the instantiations share in one world.
@@ -28,7 +35,10 @@ impl Family {
     /// No instantiation has been called yet.
     pub(crate) const fn new() -> Self {
         Self {
-            called: Mutex::new(Vec::new()),
+            called: Mutex::new(Called {
+                functions: Vec::new(),
+                ambiguous: Vec::new(),
+            }),
             metrics: Mutex::new(Vec::new()),
         }
     }
@@ -54,10 +64,27 @@ impl Family {
 
     /// Takes in an instantiation that is called for the first time in its world.
     pub(crate) fn add(&self, instantiation: CachedFunction) {
-        locked(&self.called).push(instantiation);
+        {
+            let mut called = locked(&self.called);
+            called.functions.push(instantiation);
+            if called.ambiguous.contains(&instantiation.function().name) {
+                refuse(instantiation);
+            }
+        }
         if let Some(metrics) = instantiation.function().metrics {
             let gauges = Box::new(move || instantiation.registered().gauges());
             self.add_gauges(instantiation.function().world, metrics, gauges);
+        }
+    }
+
+    /// Takes all instantiations of a name out of service, since nothing tells which of them an entry belongs to.
+    pub(crate) fn refuse(&self, name: String) {
+        let mut called = locked(&self.called);
+        let same = called.functions.iter();
+        same.filter(|known| known.function().name == name)
+            .for_each(|known| refuse(*known));
+        if !called.ambiguous.contains(&name) {
+            called.ambiguous.push(name);
         }
     }
 
@@ -65,6 +92,7 @@ impl Family {
     pub(crate) fn called_in(&self, world: &World) -> Vec<CachedFunction> {
         let called = locked(&self.called);
         let in_world = called
+            .functions
             .iter()
             .filter(|known| known.function().world.id == world.id);
         in_world.copied().collect()
@@ -80,6 +108,13 @@ impl Family {
         metrics.set_gauges(Box::new(move || {
             locked(&sources).iter().map(|source| source()).sum()
         }));
+    }
+}
+
+fn refuse(instantiation: CachedFunction) {
+    let function = instantiation.function();
+    if function.duplicate().is_none() {
+        function.report(function.mark_ambiguous(), function.metrics);
     }
 }
 

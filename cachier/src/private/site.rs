@@ -1,6 +1,6 @@
 //! The place in a program where one annotated function lives: from its static to its state.
 
-use std::any::Any;
+use std::any::{Any, TypeId};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::thread::LocalKey;
 
@@ -12,6 +12,7 @@ use super::shape::Shape;
 use crate::drive::{Core, Start};
 use crate::flight::Flights;
 use crate::function::{Definition, Function};
+use crate::identity;
 use crate::registry::CachedFunction;
 use crate::world::{self, World, WorldId};
 
@@ -239,6 +240,8 @@ pub struct ErasedSite {
 
 /// One marker and its site.
 struct Known {
+    /// What the type of the marker is, lifetimes aside. Types that differ may share their name.
+    id: TypeId,
     marker: &'static str,
     site: &'static (dyn Any + Send + Sync),
     next: OnceLock<Box<Known>>,
@@ -263,35 +266,35 @@ impl ErasedSite {
         _: Sh,
         _: &A,
     ) -> &'static Site<A::Storage> {
-        let marker = std::any::type_name::<M>();
+        let marker = typeid::of::<M>();
         let mut known = self.known.get();
-        while let Some(Known {
-            marker: other,
-            site,
-            next,
-        }) = known.map(Box::as_ref)
-        {
-            if (std::ptr::eq(*other, marker) || *other == marker)
+        while let Some(Known { id, site, next, .. }) = known.map(Box::as_ref) {
+            if *id == marker
                 && let Some(site) = site.downcast_ref()
             {
                 return site;
             }
             known = next.get();
         }
-        self.find(marker)
+        self.find(marker, std::any::type_name::<M>())
     }
 
     /// Finds the site by the function that the marker means, or makes it, and adds it to the list.
     #[cold]
-    fn find<S: Storage>(&'static self, marker: &'static str) -> &'static Site<S> {
+    fn find<S: Storage>(&'static self, id: TypeId, marker: &'static str) -> &'static Site<S> {
         let _growing = self.growing.lock().unwrap_or_else(PoisonError::into_inner);
-        let identity = self.identity(marker);
+        let definition = self.definition(marker);
         let (mut end, mut same) = (&self.known, None);
+        let mut is_ambiguous = false;
         while let Some(known) = end.get() {
-            if self.identity(known.marker) == identity {
+            if self.definition(known.marker).identity == definition.identity {
                 same = same.or(known.site.downcast_ref::<Site<S>>());
+                is_ambiguous |= known.marker == marker && known.id != id;
             }
             end = &known.next;
+        }
+        if is_ambiguous {
+            self.family.refuse(identity::storage_name(&definition));
         }
         let site = same.unwrap_or_else(|| {
             Box::leak(Box::new(Site {
@@ -304,6 +307,7 @@ impl ErasedSite {
         });
         end.get_or_init(|| {
             Box::new(Known {
+                id,
                 marker,
                 site,
                 next: OnceLock::new(),
@@ -314,10 +318,6 @@ impl ErasedSite {
 
     pub(crate) fn definition(&self, marker: &'static str) -> Definition {
         (self.define)(marker)
-    }
-
-    fn identity(&self, marker: &'static str) -> String {
-        self.definition(marker).identity
     }
 
     /// The metrics that all instantiations share. `marker` is any of them, or empty for a free function.

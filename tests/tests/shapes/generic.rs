@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::hash::Hash;
 use std::str::FromStr;
 
-use cachier::cachier;
+use cachier::{CallOptions, ErrorKind, Outcome, cachier};
 use cachier_tests::sandbox::{in_folder, in_folder_async};
 
 #[cachier(backend = "memory", enable_metrics)]
@@ -105,4 +105,30 @@ async fn an_async_generic_function_in_the_background() {
         assert_eq!(joined::peek(&["a"], None).await.unwrap(), None);
     })
     .await;
+}
+
+#[cachier(backend = "memory", skip(function))]
+fn applied<F: Fn(u64) -> u64>(function: F, number: u64) -> u64 {
+    function(number)
+}
+
+#[test]
+fn types_that_share_their_name_share_no_entries() {
+    let (one, ten) = (|number| number + 1, |number| number + 10);
+    in_folder(|_| {
+        assert_eq!((applied(one, 1), applied(one, 1)), (2, 2));
+        assert_eq!(applied(ten, 1), 11);
+        for (function, value) in [(one as fn(u64) -> u64, 3), (ten, 12)] {
+            assert_eq!(applied(function, 2), value, "a type of another name");
+            assert!(applied::invalidate(function, 2).unwrap());
+        }
+        let call = applied::call_detailed(CallOptions::new(), one, 1);
+        assert_eq!((call.value, call.outcome), (2, Outcome::Bypass));
+        assert_eq!(call.backend_error.unwrap().kind(), ErrorKind::Identity);
+        let error = applied::precache_value(ten, 1, 5).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Identity);
+    });
+    in_folder(|_| {
+        assert_eq!((applied(ten, 1), applied(one, 1)), (11, 2));
+    });
 }
