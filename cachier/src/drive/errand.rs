@@ -95,16 +95,20 @@ pub(super) struct ToRun {
 }
 
 /// Carries out what is asked for.
-pub(crate) async fn carry_out<T: Tiers>(
+pub(crate) async fn carry_out<T: Tiers, F: Future>(
     errand: &mut Errand<T>,
-    work: &mut impl Compute<T>,
+    work: &mut impl Compute<T, F>,
 ) -> Ended {
     loop {
         errand.proceed().await;
         match errand.meet(work) {
             Met::Nothing => {}
             Met::Function(to_run) => {
-                let function = work.compute(to_run.cacheable);
+                let cacheable = to_run.cacheable;
+                let function = async {
+                    let returned = work.begin(cacheable).await;
+                    work.end(returned, cacheable)
+                };
                 let computed = within(to_run.computation, function).await;
                 errand.computed(computed, work.slot());
             }

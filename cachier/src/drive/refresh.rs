@@ -27,9 +27,9 @@ impl<T: Tiers> Ticket<T> {
 }
 
 /// Recomputes the value, unless another caller or process does by now.
-pub(crate) async fn refresh<T: Tiers>(
+pub(crate) async fn refresh<T: Tiers, F: Future>(
     ticket: Ticket<T>,
-    mut work: impl Compute<T>,
+    mut work: impl Compute<T, F>,
     flavour: Flavour,
 ) {
     let _told = ToldOfPanic(&ticket.core.function);

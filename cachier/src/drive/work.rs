@@ -62,7 +62,12 @@ pub trait Work<T: Tiers> {
 }
 
 /// A function that is awaited.
-pub trait Compute<T: Tiers>: Work<T> {
-    /// Runs the function; its result is in the slot afterwards.
-    async fn compute(&mut self, cacheable: Cacheable) -> Computed;
+///
+/// Its future is a parameter: one that a method made would be sendable only as far as the compiler can tell that the
+/// future's output is the function's result, and of types with `dyn` in them it cannot.
+pub trait Compute<T: Tiers, F: Future>: Work<T> {
+    /// The function at work.
+    fn begin(&mut self, cacheable: Cacheable) -> F;
+    /// Takes the result to the slot.
+    fn end(&mut self, returned: F::Output, cacheable: Cacheable) -> Computed;
 }

@@ -105,7 +105,11 @@ impl<S: Shape + Send + 'static> Recipe<S> {
                 let mut run = |_| Step::Now(once(&mut body)());
                 let mut work =
                     SyncWork::<T, _, _>::new(Returned::new(self, Some(form), None), &mut run);
-                block_on(refresh(ticket, OnThread::<T>(&mut work), Flavour::Sync));
+                block_on(refresh(
+                    ticket,
+                    OnThread::<T>::new(&mut work),
+                    Flavour::Sync,
+                ));
             });
         }))
     }
@@ -332,7 +336,7 @@ where
     }
 }
 
-impl<T, S, F, B, N> Compute<T> for AsyncWork<T, S, F, B>
+impl<T, S, F, B, N> Compute<T, N> for AsyncWork<T, S, F, B>
 where
     T: Tiers,
     S: Shape,
@@ -340,8 +344,11 @@ where
     B: FnOnce(Mode) -> Step<N, Later<T, F>>,
     N: Future<Output = S::Return>,
 {
-    async fn compute(&mut self, cacheable: Cacheable) -> Computed {
-        let returned = run_now(once(&mut self.body)).await;
+    fn begin(&mut self, _: Cacheable) -> N {
+        run_now(once(&mut self.body))
+    }
+
+    fn end(&mut self, returned: S::Return, cacheable: Cacheable) -> Computed {
         self.returned.computed(returned, cacheable)
     }
 }

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::hash::Hash;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::{fmt, io};
 
@@ -209,4 +210,58 @@ fn values_of_any_type() {
         assert!(Arc::ptr_eq(&shared(1), &shared(1)));
         assert_eq!(pointer(0)(" a "), "a");
     });
+}
+
+type Sendable = Box<dyn std::error::Error + Send + Sync>;
+
+#[cachier(backend = "memory")]
+async fn sendable(n: u64) -> Result<u64, Sendable> {
+    tokio::task::yield_now().await;
+    n.checked_sub(1).ok_or_else(|| "too small".into())
+}
+
+#[cachier(backend = "file")]
+async fn at_home(n: u64) -> Result<u64, Box<dyn std::error::Error>> {
+    let n = Rc::new(n);
+    tokio::task::yield_now().await;
+    n.checked_sub(1).ok_or_else(|| "too small".into())
+}
+
+#[cachier(backend = "file", stale_after = "0s", next_time)]
+async fn sendable_later(n: u64) -> Result<u64, Sendable> {
+    sendable(n).await
+}
+
+struct AtHome;
+
+impl AtHome {
+    #[cachier(backend = "memory", skip(self))]
+    async fn sendable(&self, n: u64) -> Result<u64, Sendable> {
+        sendable_later(n).await
+    }
+
+    #[cachier(backend = "memory", skip(self), companion = false)]
+    async fn method(&self, n: u64) -> Result<u64, Box<dyn std::error::Error>> {
+        at_home(n).await
+    }
+}
+
+#[tokio::test]
+async fn the_future_of_a_function_can_be_sent_where_it_and_its_result_can() {
+    fn sent<F: Future + Send>(future: F) -> F {
+        future
+    }
+
+    in_folder_async(async |_| {
+        assert_eq!(sent(sendable(3)).await.unwrap(), 2);
+        assert!(sent(sendable(0)).await.is_err());
+        assert_eq!(sent(sendable::peek(3)).await.unwrap(), Some(2));
+        assert_eq!(sent(AtHome.sendable(3)).await.unwrap(), 2);
+        assert_eq!(sent(sendable_later(3)).await.unwrap(), 2);
+        cachier::flush_async().await;
+        assert_eq!(AtHome.method(3).await.unwrap(), 2);
+        assert!(AtHome.method(0).await.is_err());
+        assert_eq!(at_home::peek(3).await.unwrap(), Some(2));
+    })
+    .await;
 }
