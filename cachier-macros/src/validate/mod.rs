@@ -3,6 +3,7 @@
 mod combinations;
 mod features;
 mod keys;
+mod lifetimes;
 mod names;
 mod returned;
 mod signature;
@@ -18,6 +19,7 @@ pub(crate) fn validate(arguments: &Arguments, function: &Function, errors: &mut 
     features::check(arguments, errors);
     combinations::check(arguments, errors);
     keys::check(arguments, function, errors);
+    lifetimes::check(arguments, function, errors);
     names::check(arguments, function, errors);
     signature::check(arguments, function, errors);
     returned::check(&function.signature, errors);

@@ -247,6 +247,19 @@ fn a_method_that_async_trait_has_rewritten() {
 }
 
 #[test]
+fn a_lifetime_that_the_companion_of_a_method_has_to_name() {
+    let message = "the companion of a method names the types of its arguments, with their lifetimes: write `Cow<'_, ..>`";
+    let hidden = "fn f(&self, a: Option<std::borrow::Cow<str>>) -> u8 { 0 }";
+    refused("skip(self)", hidden, message, "Cow<str>");
+    fine("skip(self), companion = false", hidden);
+    fine(
+        "skip(self)",
+        "fn f(&self, a: Cow<'_, str>, b: fn(Cow<str>), c: Cow) {}",
+    );
+    fine("", "fn f(a: Cow<str>) {}");
+}
+
+#[test]
 fn qualifiers_that_cannot_be_kept() {
     refused(
         "",

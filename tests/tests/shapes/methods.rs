@@ -1,5 +1,6 @@
 //! Methods, associated functions and methods of trait impls.
 
+use std::borrow::Cow;
 use std::hash::Hash;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -132,6 +133,31 @@ async fn receivers_of_every_kind() {
         assert_eq!(*shop.asked.get_mut(), 1);
     })
     .await;
+}
+
+struct Ticket<'a>(&'a str);
+
+impl Shop {
+    #[cachier(backend = "file", key = |text, ticket| (text.to_string(), ticket.0.to_owned()), companion = borrowing)]
+    fn borrowed(&self, text: Cow<'_, str>, ticket: Ticket<'_>) -> usize {
+        text.len() + ticket.0.len()
+    }
+
+    #[cachier(backend = "file", key = |ticket| ticket.0.to_owned(), companion = false)]
+    fn hidden(&self, ticket: Ticket) -> usize {
+        ticket.0.len()
+    }
+}
+
+#[test]
+fn arguments_whose_types_hold_references() {
+    in_folder(|_| {
+        let (shop, text) = (Shop::default(), "ab".to_owned());
+        assert_eq!(shop.borrowed(Cow::from(&text), Ticket("c")), 3);
+        let peeked = Shop::borrowing().peek(&shop, Cow::from("ab"), Ticket("c"));
+        assert_eq!(peeked.unwrap(), Some(3));
+        assert_eq!(shop.hidden(Ticket(&text)), 2);
+    });
 }
 
 #[test]

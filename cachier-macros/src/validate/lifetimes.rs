@@ -1,0 +1,46 @@
+//! Lifetimes that the companion of a method has to name, and that are not written.
+
+use syn::visit::{self, Visit};
+use syn::{
+    FnArg, GenericArgument, ParenthesizedGenericArguments, PathArguments, PathSegment, TypeFnPtr,
+};
+
+use crate::diagnostics::Errors;
+use crate::model::{Arguments, Beside};
+use crate::parse::Function;
+
+/// The one type of the standard library that arguments often have and whose lifetime may be left out. Of others nobody can
+/// tell here that they have one.
+const BORROWING: &str = "Cow";
+
+pub(super) fn check(arguments: &Arguments, function: &Function, errors: &mut Errors) {
+    if !matches!(Beside::of(arguments, function), Beside::Sibling(_)) {
+        return;
+    }
+    for input in &function.signature.inputs {
+        if let FnArg::Typed(argument) = input {
+            Hidden(errors).visit_type(&argument.ty);
+        }
+    }
+}
+
+struct Hidden<'e>(&'e mut Errors);
+
+impl<'ast> Visit<'ast> for Hidden<'_> {
+    fn visit_path_segment(&mut self, segment: &'ast PathSegment) {
+        if segment.ident == BORROWING
+            && let PathArguments::AngleBracketed(given) = &segment.arguments
+            && matches!(given.args.first(), Some(GenericArgument::Type(_)))
+        {
+            self.0.over(
+                segment,
+                "the companion of a method names the types of its arguments, with their lifetimes: write `Cow<'_, ..>`",
+            );
+        }
+        visit::visit_path_segment(self, segment);
+    }
+
+    // What another function takes has lifetimes of its own.
+    fn visit_type_fn_ptr(&mut self, _: &'ast TypeFnPtr) {}
+    fn visit_parenthesized_generic_arguments(&mut self, _: &'ast ParenthesizedGenericArguments) {}
+}
