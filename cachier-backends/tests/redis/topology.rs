@@ -112,6 +112,18 @@ fn the_other_nodes_of_a_cluster_serve_while_one_hangs() {
             },
         )
         .await;
+        let other = key(&scope, *others.first().unwrap());
+        until(
+            "the connection stays when all gave up who used it",
+            async || {
+                let hanging = (0..ENTRIES).filter(|number| !others.contains(number));
+                assert!(served(&connected, &scope, hanging).await.is_empty());
+                // Less than it takes to connect.
+                let load = timeout(Duration::from_millis(250), connected.load(&other));
+                load.await.is_ok_and(|loaded| loaded.is_ok())
+            },
+        )
+        .await;
         until("the other nodes serve by a new connection", async || {
             served(&later, &scope, others.clone()).await == others
         })
