@@ -1,7 +1,8 @@
 //! Typed entries in the memory of the process.
 //!
 //! [`MemoryStore`] holds the entries of one cached function: keys and values as they are, never as
-//! bytes. A hit takes no lock and writes to nothing that threads share; see [`MemoryStore::get`].
+//! bytes. A hit takes no lock, but for a rare case, and writes to nothing that threads share; see
+//! [`MemoryStore`].
 //!
 //! ```
 //! use cachier_backends::memory::{Bounds, MemoryStore, NewEntry};

@@ -20,7 +20,8 @@ use super::writer::{Ledger, Writer};
 /// Typed entries of one function in the memory of the process.
 ///
 /// A lookup takes no lock and writes to no memory that threads share, but for the first use of an
-/// entry. Changes take one lock for a short time; no code of the value's type runs under it, and of
+/// entry. In a store of machine words it takes the lock of the writers where it meets one that does
+/// not come to an end, which the system has put aside in the middle of a change. Changes take one lock for a short time; no code of the value's type runs under it, and of
 /// the key's only `Eq`.
 ///
 /// **When values are dropped.** A removed value lives on until no lookup can still be cloning it. It
