@@ -89,6 +89,24 @@ fn what_is_no_file_is_no_entry_and_is_replaced_by_one() {
 }
 
 #[test]
+fn an_entry_is_stored_also_if_no_room_can_be_made_for_the_next() {
+    let dir = tempdir().unwrap();
+    let files = Files::at(dir.path());
+    let key = files.crowded_key(1);
+    // The shard of another version that cannot be counted.
+    let other = files.backend.scope_dir(&files.scope).unwrap().join("2");
+    fs::create_dir_all(&other).unwrap();
+    fs::write(other.join("00"), b"").unwrap();
+    let entry = files::entry(b"value");
+    let lease = files.granted(&key);
+    let mut request = StoreRequest::new(&entry, moment(0)).under(lease);
+    request.capacity_bytes = Some(1_000_000);
+    let reply = files.backend.store(&key, request).unwrap();
+    assert_eq!(reply, StoreReply::Stored { evicted: 0 });
+    assert_eq!(files.load(&key), Some(entry));
+}
+
+#[test]
 fn a_folder_that_cannot_be_made_is_an_error_of_each_operation() {
     let dir = tempdir().unwrap();
     let file = dir.path().join("file");
