@@ -27,6 +27,11 @@ pub(super) fn create_new(path: &Path) -> io::Result<File> {
     private(OpenOptions::new().write(true).create_new(true)).open(path)
 }
 
+/// Opens a file that is there for its lock.
+pub(super) fn open(path: &Path) -> io::Result<File> {
+    OpenOptions::new().read(true).write(true).open(path)
+}
+
 /// Opens a file for its lock and for what little it holds, creating it where it is missing.
 pub(super) fn open_or_create(path: &Path) -> io::Result<File> {
     private(

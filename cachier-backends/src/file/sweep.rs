@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use super::files::{existing, open_or_create};
+use super::files::{existing, open};
 use super::layout::{FileName, Place, Shard};
 use super::ledger::{Ledger, Totals};
 use super::lock;
@@ -24,7 +24,7 @@ pub(super) fn remove(place: &Place) -> io::Result<bool> {
         return Ok(false);
     };
     let removed = remove_entry(&ledger, place.shard, &place.entry)?;
-    existing(fs::remove_file(&place.lease))?;
+    remove_path(&place.lease)?;
     Ok(removed.is_some())
 }
 
@@ -40,7 +40,7 @@ pub(super) fn clear(scope: &Path, now: SystemTime) -> io::Result<u64> {
                 FileName::Entry => {
                     cleared += u64::from(remove_entry(&ledger, shard, &path)?.is_some());
                 }
-                FileName::Lease => drop(existing(fs::remove_file(path))?),
+                FileName::Lease => drop(remove_path(&path)?),
                 FileName::Temporary(started) => remove_abandoned(&path, started, now)?,
                 FileName::Foreign => {}
             }
@@ -56,7 +56,7 @@ pub(super) fn clear_leases(scope: &Path) -> io::Result<()> {
         let _ledger = Ledger::lock(scope)?;
         for path in survey::files(scope, shard)? {
             if FileName::of(&path) == FileName::Lease {
-                existing(fs::remove_file(path))?;
+                remove_path(&path)?;
             }
         }
     }
@@ -143,7 +143,7 @@ fn remove_entry(ledger: &Ledger, shard: Shard, entry: &Path) -> io::Result<Optio
     let Some(metadata) = existing(fs::symlink_metadata(entry))? else {
         return Ok(None);
     };
-    if existing(fs::remove_file(entry))?.is_none() {
+    if remove_path(entry)?.is_none() {
         return Ok(None);
     }
     let gone = Totals::one(metadata.len());
@@ -151,20 +151,39 @@ fn remove_entry(ledger: &Ledger, shard: Shard, entry: &Path) -> io::Result<Optio
     Ok(Some(gone))
 }
 
+/// Removes what stands at a path, also a folder, which is no file of this backend and in the way; `None` if there is nothing.
+fn remove_path(path: &Path) -> io::Result<Option<()>> {
+    match existing(fs::symlink_metadata(path))? {
+        None => Ok(None),
+        Some(found) if found.is_dir() => existing(fs::remove_dir_all(path)),
+        Some(_) => existing(fs::remove_file(path)),
+    }
+}
+
 /// Removes the lease of an owner that died.
 fn remove_unheld(_ledger: &Ledger, lease: &Path) -> io::Result<()> {
-    let file = open_or_create(lease)?;
-    if lock::try_lock(&file)? {
-        existing(fs::remove_file(lease))?;
+    if !is_held(lease)? {
+        remove_path(lease)?;
     }
     Ok(())
+}
+
+/// Whether the file of a lease is locked by an owner.
+fn is_held(lease: &Path) -> io::Result<bool> {
+    match existing(fs::symlink_metadata(lease))? {
+        Some(found) if found.is_file() => match existing(open(lease))? {
+            Some(file) => Ok(!lock::try_lock(&file)?),
+            None => Ok(false),
+        },
+        _ => Ok(false),
+    }
 }
 
 /// Removes what a writer left that died.
 fn remove_abandoned(path: &Path, started: SystemTime, now: SystemTime) -> io::Result<()> {
     let age = now.duration_since(started).unwrap_or_default();
     if age > LONGEST_WRITING {
-        existing(fs::remove_file(path))?;
+        remove_path(path)?;
     }
     Ok(())
 }

@@ -89,6 +89,34 @@ fn what_is_no_file_is_no_entry_and_is_replaced_by_one() {
 }
 
 #[test]
+fn folders_where_files_should_be_are_removed_with_all_else() {
+    let dir = tempdir().unwrap();
+    let files = Files::at(dir.path());
+    let path = |number: u64| files.path(&files.crowded_key(number));
+    let put_folders = || {
+        for number in 0..4 {
+            files.store(&files.crowded_key(number), b"value");
+        }
+        let lease = path(2).with_extension("lease");
+        for folder in [path(8), path(9), lease.clone()] {
+            fs::create_dir(&folder).unwrap();
+            fs::write(folder.join("inside"), "something").unwrap();
+        }
+        lease
+    };
+    let is_there = |number| path(number).exists();
+    put_folders();
+    assert_eq!(files.backend.clear(&files.scope).unwrap(), Some(6));
+    assert!(![0, 1, 2, 3, 8, 9].into_iter().any(is_there));
+    let lease = put_folders();
+    files.backend.remove(&files.crowded_key(8)).unwrap();
+    assert!(!is_there(8) && is_there(9));
+    let later = std::time::SystemTime::now() + PERIOD;
+    assert_eq!(files.backend.cleanup(&files.scope, later).unwrap(), Some(5));
+    assert!(!lease.exists() && ![0, 1, 2, 3, 9].into_iter().any(is_there));
+}
+
+#[test]
 fn an_entry_is_stored_also_if_no_room_can_be_made_for_the_next() {
     let dir = tempdir().unwrap();
     let files = Files::at(dir.path());
