@@ -225,6 +225,15 @@ impl Bucket {
         if self.head(name).await?.is_none_or(|head| head.etag != etag) {
             return Ok(Answer::Unmet);
         }
+        self.request_delete_if(name, etag).await
+    }
+
+    /// Deletes an object that was seen a moment ago, if it is still the same; whether it is gone by that.
+    pub(super) async fn delete_seen(&self, name: &str, etag: &str) -> Result<bool, Error> {
+        Ok(self.request_delete_if(name, etag).await? == Answer::Missing)
+    }
+
+    async fn request_delete_if(&self, name: &str, etag: &str) -> Result<Answer, Error> {
         self.count();
         let request = self.client.delete_object().bucket(self.name()).key(name);
         let Err(error) = request.if_match(etag).send().await else {

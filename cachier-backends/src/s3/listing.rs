@@ -70,14 +70,12 @@ impl Bucket {
         let (mut pages, mut removed) = (self.pages(folder), 0);
         while let Some(page) = pages.next().await? {
             let (entries, leases): (Vec<_>, Vec<_>) = page.into_iter().partition(Listed::is_entry);
-            let old = self.created_before(entries, created_before).await?;
-            removed += old.len() as u64;
+            removed += self.delete_old(entries, created_before).await?;
             let left_over = leases.into_iter().filter(|lease| {
                 let changed = lease.changed.zip(leases_before);
                 changed.is_some_and(|(changed, before)| changed < before)
             });
-            self.delete_all(old.into_iter().chain(left_over).map(|listed| listed.name))
-                .await?;
+            self.delete_all(left_over.map(|lease| lease.name)).await?;
         }
         Ok(removed)
     }
@@ -105,29 +103,20 @@ impl Bucket {
         }
     }
 
-    /// Those that say that they were created before a moment.
-    async fn created_before(
-        &self,
-        listed: Vec<Listed>,
-        moment: SystemTime,
-    ) -> Result<Vec<Listed>, Error> {
-        let (mut asked, mut old) = (JoinSet::new(), Vec::new());
+    /// Deletes those that say that they were created before a moment; how many.
+    async fn delete_old(&self, listed: Vec<Listed>, moment: SystemTime) -> Result<u64, Error> {
+        let (mut asked, mut deleted) = (JoinSet::new(), 0);
         let mut listed = listed.into_iter();
         loop {
             while asked.len() < AT_A_TIME
                 && let Some(one) = listed.next()
             {
                 let bucket = self.clone();
-                asked.spawn(async move {
-                    let head = bucket.head(&one.name).await?;
-                    let created = head.and_then(|head| head.created);
-                    let is_old = created.is_some_and(|created| created < moment);
-                    Ok::<_, Error>(is_old.then_some(one))
-                });
+                asked.spawn(async move { bucket.delete_if_old(&one.name, moment).await });
             }
             match asked.join_next().await {
-                None => return Ok(old),
-                Some(Ok(one)) => old.extend(one?),
+                None => return Ok(deleted),
+                Some(Ok(one)) => deleted += u64::from(one?),
                 Some(Err(ended)) => {
                     let message = "the runtime of the backend has ended";
                     let error = Error::new(ErrorKind::Io, self.operation, message);
@@ -135,6 +124,19 @@ impl Bucket {
                 }
             }
         }
+    }
+
+    /// The same of one; whether it was.
+    async fn delete_if_old(&self, name: &str, moment: SystemTime) -> Result<bool, Error> {
+        let is_old = |created| created < moment;
+        let Some(entry) = self.head(name).await? else {
+            return Ok(false);
+        };
+        if !entry.created.is_some_and(is_old) {
+            return Ok(false);
+        }
+        // Right away, and on condition: another entry may take its place.
+        self.delete_seen(name, &entry.etag).await
     }
 
     /// Deletes at most a page of objects.

@@ -12,7 +12,8 @@
 //! - A lease is over when the server says so: its `Date`, compared with the `Last-Modified` of the object. Both count
 //!   seconds, so that an owner that is gone costs up to two seconds more than its lease period.
 //! - What an entry or a lease says of itself is in its metadata, so that only a load downloads anything: cleaning up asks
-//!   for the head of each entry, sixteen at a time, and counting lists names and sizes.
+//!   for the head of each entry, sixteen at a time, and deletes an old one on the condition that it is still the same.
+//!   Counting lists names and sizes.
 //!
 //! An entry does not expire by itself: S3 knows that for all objects of a prefix only. It goes when it is cleaned up.
 //!

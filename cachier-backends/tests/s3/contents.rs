@@ -1,13 +1,14 @@
 //! What is in a bucket.
 
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use cachier_backends::s3::S3Backend;
 use cachier_backends::{Backend, LeaseReply, StoreReply, StoreRequest};
 
 use crate::support::{
-    backend, client, created, entry, key, lease, load, names, overwrite, place, private, runtime,
-    scope, store, store_under,
+    backend, behind_a_proxy, client, created, entry, key, lease, load, names, overwrite, place,
+    private, runtime, scope, store, store_under,
 };
 
 const LONG: Duration = Duration::from_secs(60);
@@ -146,5 +147,46 @@ fn a_bucket_may_be_named_by_the_host() {
         by_path.store(&key, request).await.unwrap();
         let reply = by_path.lease(&key, None, LONG).await.unwrap();
         assert!(matches!(reply, LeaseReply::Changed), "{reply:?}");
+    });
+}
+
+#[test]
+fn what_is_stored_during_a_cleanup_stays() {
+    let Some(server) = private() else { return };
+    let (proxy, behind) = behind_a_proxy(server.place());
+    let (cleaner, backend, scope) = (
+        backend(&behind),
+        backend(server.place()),
+        scope("refreshed"),
+    );
+    runtime().block_on(async {
+        for number in 0..40 {
+            store(&backend, &key(&scope, number), b"old").await;
+        }
+        proxy.delay(Duration::from_millis(50));
+        let created_before = created() + Duration::from_secs(1);
+        let of_task = Arc::clone(&scope);
+        let cleanup =
+            tokio::spawn(async move { cleaner.cleanup(&of_task, created_before).await.unwrap() });
+        let started = Instant::now();
+        while !server.requests().contains_key("HeadObject") {
+            assert!(
+                started.elapsed() < Duration::from_secs(20),
+                "it never looks"
+            );
+            tokio::task::yield_now().await;
+        }
+        let new = entry(b"new");
+        for number in 0..40 {
+            let request = StoreRequest::new(&new, created_before);
+            backend.store(&key(&scope, number), request).await.unwrap();
+        }
+        cleanup.await.unwrap();
+        for number in 0..40 {
+            assert!(
+                load(&backend, &key(&scope, number)).await.is_some(),
+                "{number}"
+            );
+        }
     });
 }

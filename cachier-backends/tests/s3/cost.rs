@@ -111,7 +111,7 @@ fn counting_clearing_and_cleaning_up_download_nothing() {
         let removed = backend.cleanup(&scope, created() + LONG).await.unwrap();
         assert_eq!(removed, Some(3));
         let requests = [
-            ("DeleteObjects", 1),
+            ("DeleteObject", 3),
             ("HeadObject", 2500),
             ("ListObjectsV2", 3),
         ];
