@@ -85,12 +85,13 @@ enum Fault {
     LetsLeasesOutliveRemove,
     CutsEntriesOff,
     CleansUpNothing,
+    CleansUpLeases,
     ForgetsTheCapacity,
     InventsUsage,
 }
 
 /// Each fault, and a property that notices it.
-const FAULTS: [(Fault, &str); 15] = [
+const FAULTS: [(Fault, &str); 16] = [
     (Fault::ForgetsTheFunction, "keys_do_not_meet"),
     (Fault::ForgetsTheVersion, "keys_do_not_meet"),
     (
@@ -119,6 +120,7 @@ const FAULTS: [(Fault, &str); 15] = [
     (Fault::LetsLeasesOutliveRemove, "remove_ends_the_lease"),
     (Fault::CutsEntriesOff, "entries_come_back_as_they_were"),
     (Fault::CleansUpNothing, "cleanup_removes_the_old_ones"),
+    (Fault::CleansUpLeases, "cleanup_ends_no_lease"),
     (Fault::ForgetsTheCapacity, "the_oldest_go_when_it_is_full"),
     (Fault::InventsUsage, "usage_follows_what_happens"),
 ];
@@ -249,6 +251,10 @@ impl BlockingBackend for Faulty {
     ) -> Result<Option<u64>, Error> {
         match self.fault {
             Fault::CleansUpNothing => Ok(None),
+            Fault::CleansUpLeases => {
+                self.files.clear_leases(scope)?;
+                self.files.cleanup(scope, created_before)
+            }
             _ => self.files.cleanup(scope, created_before),
         }
     }

@@ -1,7 +1,7 @@
 //! Capacity, cleaning up, and what the store tells of itself.
 
 use super::{Subject, entry, moment, succeeded};
-use crate::backend::{Capability, StoreReply, StoreRequest, Usage};
+use crate::backend::{Capability, LeaseReply, Renewal, StoreReply, StoreRequest, Usage};
 
 pub(super) async fn the_oldest_go_when_it_is_full(subject: &Subject) {
     if !subject.has(Capability::Capacity) {
@@ -63,6 +63,32 @@ pub(super) async fn cleanup_removes_the_old_ones(subject: &Subject) {
         let there = subject.bytes(&subject.key(number)).await.is_some();
         assert_eq!(there, number >= 4, "entry {number}");
     }
+}
+
+pub(super) async fn cleanup_ends_no_lease(subject: &Subject) {
+    if !(subject.has(Capability::Cleanup) && subject.has(Capability::Leases)) {
+        return;
+    }
+    let (cold, warm, scope) = (subject.key(1), subject.key(2), subject.scope("function"));
+    subject.store(&warm, &entry(b"old")).await;
+    let seen = subject.version(&warm).await;
+    let on_cold = subject.lease(&cold, None).await;
+    let on_warm = subject.lease(&warm, seen.as_ref()).await;
+    succeeded(subject.other.cleanup(&scope, moment(9)).await);
+    for (key, lease) in [(&cold, on_cold), (&warm, on_warm)] {
+        let seen = subject.version(key).await;
+        let asked = subject.request(key, seen.as_ref()).await;
+        assert!(matches!(asked, LeaseReply::Held), "{asked:?}");
+        let renewed = succeeded(subject.backend.renew(&lease).await);
+        assert_eq!(renewed, Renewal::Renewed);
+        let new = entry(b"new");
+        let request = StoreRequest::new(&new, moment(10)).under(lease);
+        let reply = subject.try_store(request, key).await;
+        assert_eq!(reply, StoreReply::Stored { evicted: 0 });
+        assert_eq!(subject.bytes(key).await, Some(new));
+    }
+    succeeded(subject.other.cleanup(&scope, moment(11)).await);
+    assert_eq!(subject.bytes(&warm).await, None);
 }
 
 pub(super) async fn usage_follows_what_happens(subject: &Subject) {

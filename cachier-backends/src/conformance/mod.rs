@@ -87,6 +87,7 @@ macro_rules! for_each_conformance_property {
             limits: the_oldest_go_when_it_is_full,
             limits: what_exceeds_the_capacity_is_refused,
             limits: cleanup_removes_the_old_ones,
+            limits: cleanup_ends_no_lease,
             limits: usage_follows_what_happens,
         }
     };

@@ -66,6 +66,13 @@ pub(super) fn entry_path(dir: &Path, key: &Key) -> PathBuf {
     path
 }
 
+/// The path of the lease on an entry.
+pub(super) fn lease_of(entry: &Path) -> PathBuf {
+    let mut lease = entry.as_os_str().to_owned();
+    lease.push(LEASE_SUFFIX);
+    lease.into()
+}
+
 impl Shard {
     pub(super) const COUNT: usize = 256;
 

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use super::files::{existing, open};
-use super::layout::{FileName, Place, Shard};
+use super::layout::{self, FileName, Place, Shard};
 use super::ledger::{Ledger, Totals};
 use super::lock;
 use super::survey::{self, Found};
@@ -75,7 +75,9 @@ pub(super) fn cleanup(
         let ledger = Ledger::lock(scope)?;
         for path in survey::files(scope, shard)? {
             match FileName::of(&path) {
-                FileName::Entry if is_older(&path, shard, created_before)? => {
+                FileName::Entry
+                    if is_older(&path, shard, created_before)? && !is_leased(&path)? =>
+                {
                     removed += u64::from(remove_entry(&ledger, shard, &path)?.is_some());
                 }
                 FileName::Lease => remove_unheld(&ledger, &path)?,
@@ -166,6 +168,11 @@ fn remove_unheld(_ledger: &Ledger, lease: &Path) -> io::Result<()> {
         remove_path(lease)?;
     }
     Ok(())
+}
+
+/// Whether somebody computes an entry again.
+fn is_leased(entry: &Path) -> io::Result<bool> {
+    is_held(&layout::lease_of(entry))
 }
 
 /// Whether the file of a lease is locked by an owner.

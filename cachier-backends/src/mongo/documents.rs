@@ -35,11 +35,13 @@ pub(super) fn entries_of(scope: &Scope) -> Document {
     doc! { "function": scope.to_string(), "created": { "$gte": DateTime::MIN } }
 }
 
-/// Those that were created before.
+/// Those that were created before and are not leased: whoever computes one again has what it was granted the lease for.
 pub(super) fn entries_before(scope: &Scope, moment: SystemTime) -> Document {
     doc! {
         "function": scope.to_string(),
         "created": { "$gte": DateTime::MIN, "$lt": DateTime::from_system_time(moment) },
+        // A date that is not there is less than any other.
+        "$expr": { "$lte": ["$lease.until", "$$NOW"] },
     }
 }
 

@@ -167,6 +167,12 @@ impl Bucket {
         self.delete_if(&owned.name, &held.etag).await
     }
 
+    /// Whether somebody computes an entry again.
+    pub(super) async fn is_leased(&self, name: &str, entry: &Head) -> Result<bool, Error> {
+        let lease = self.head(&names::of_lease(name, &entry.etag)).await?;
+        Ok(lease.is_some_and(|lease| !is_over(&lease)))
+    }
+
     /// Ends a lease whose owner never heard that it was granted, if it was.
     pub(super) async fn release_unheard(&self, lease: &str, number: u64) -> Result<(), Error> {
         match self.head(lease).await? {

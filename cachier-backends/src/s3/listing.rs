@@ -103,7 +103,7 @@ impl Bucket {
         }
     }
 
-    /// Deletes those that say that they were created before a moment; how many.
+    /// Deletes those that say that they were created before a moment, and that nobody computes again; how many.
     async fn delete_old(&self, listed: Vec<Listed>, moment: SystemTime) -> Result<u64, Error> {
         let (mut asked, mut deleted) = (JoinSet::new(), 0);
         let mut listed = listed.into_iter();
@@ -132,7 +132,7 @@ impl Bucket {
         let Some(entry) = self.head(name).await? else {
             return Ok(false);
         };
-        if !entry.created.is_some_and(is_old) {
+        if !entry.created.is_some_and(is_old) || self.is_leased(name, &entry).await? {
             return Ok(false);
         }
         // Right away, and on condition: another entry may take its place.

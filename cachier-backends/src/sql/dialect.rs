@@ -94,9 +94,9 @@ impl Statements {
             clear_some: some("scope = ? AND created IS NOT NULL"),
             clear_leases: ready(CLEAR_LEASES),
             cleanup_cold: ready(CLEANUP_COLD),
-            // Apart, as the index knows the age alone.
-            cleanup_old: some("scope = ? AND created < ?"),
-            cleanup_expired: some("scope = ? AND expires <= {now}"),
+            // Apart, as the index knows the age alone. What is being computed again stays until then.
+            cleanup_old: some(&format!("scope = ? AND created < ? AND {IS_FREE}")),
+            cleanup_expired: some(&format!("scope = ? AND expires <= {{now}} AND {IS_FREE}")),
             usage: ready(USAGE),
             notify: dialect.is_postgres.then(|| ready("SELECT pg_notify(?, ?)")),
         }
@@ -107,6 +107,7 @@ impl Statements {
 // everything else of the entry is null. Whatever changes the entry takes the owner away, so that the owner's token alone
 // tells whether the entry is the one that the lease was granted for.
 
+const IS_FREE: &str = "(owned_until IS NULL OR owned_until <= {now})";
 // Not without the table itself.
 const SCHEMA_VERSION: &str = "SELECT CAST(version AS {integer}), \
      CAST((SELECT COUNT(*) FROM (SELECT 1 FROM {table} LIMIT 0) AS no_rows) AS {integer}) FROM {table}_schema";
