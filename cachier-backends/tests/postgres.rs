@@ -298,7 +298,6 @@ fn who_came_first_while_the_server_hung_holds_nobody_up_afterwards() {
     let error = on_a_thread(Duration::from_millis(200)).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Timeout, "{error:?}");
     server.server().unwrap().signal(Signal::CONT);
-    // The task that the first caller has begun stands still until a synchronous caller comes again.
     sql_support::runtime().block_on(async {
         let key = key(1);
         let loaded = timeout(Duration::from_secs(20), backend.load(&key));
@@ -309,6 +308,33 @@ fn who_came_first_while_the_server_hung_holds_nobody_up_afterwards() {
         loads.join().unwrap()
     });
     assert_eq!(loaded.unwrap(), None);
+}
+
+#[test]
+fn a_connection_that_a_synchronous_caller_has_begun_comes_about_though_it_gives_up() {
+    let Some(url) = url() else { return };
+    let port = url.parse::<PgConnectOptions>().unwrap().get_port();
+    let proxy = Proxy::to(port);
+    let backend = backend(
+        &url.replace(&port.to_string(), &proxy.port().to_string()),
+        "begun",
+    );
+    let on_this_thread = |limit| blocking::inline(limit, || block_on(backend.load(&key(1))));
+    assert_eq!(on_this_thread(Duration::from_secs(60)).unwrap(), None);
+    proxy.hang(true);
+    proxy.break_all();
+    // One finds the connection broken, and the next begins another.
+    for kind in [ErrorKind::Connect, ErrorKind::Timeout] {
+        let error = on_this_thread(Duration::from_millis(200)).unwrap_err();
+        assert_eq!(error.kind(), kind, "{error:?}");
+    }
+    assert_eq!(backend.figures().pool.unwrap().idle, 0);
+    proxy.hang(false);
+    let started = Instant::now();
+    while backend.figures().pool.unwrap().idle == 0 {
+        assert!(started.elapsed() < Duration::from_secs(20), "in vain");
+        thread::sleep(Duration::from_millis(5));
+    }
 }
 
 #[test]
@@ -391,7 +417,8 @@ fn watchers_whose_connection_was_ended_hear_that_they_may_have_missed_something(
         for number in 0..4 {
             let request = StoreRequest::new(b"one", created());
             other.store(&key(number), request).await.unwrap();
-            assert_eq!(heard(&mut told).await, Change::Entry(key(number).hash()));
+            // What came before may have been told after the gap.
+            while heard(&mut told).await != Change::Entry(key(number).hash()) {}
             execute(&url, end.to_owned()).await;
             // It listens again some time after this.
             other.remove(&key(number)).await.unwrap();

@@ -79,8 +79,12 @@ impl Function {
     }
 
     pub(crate) fn set_enabled(&self, enabled: bool) {
-        self.gate
-            .store(enabled && self.duplicate.get().is_none(), Ordering::Relaxed);
+        let gate = |open| self.gate.store(open, Ordering::SeqCst);
+        gate(enabled && self.duplicate.get().is_none());
+        if self.duplicate.get().is_some() {
+            // Noticed just now.
+            gate(false);
+        }
     }
 
     /// What tells whether a value in memory that counts from a moment is fresh now; `None` where all are.

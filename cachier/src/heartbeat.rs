@@ -3,7 +3,7 @@
 use std::future::pending;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Once};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use async_executor::{Executor, Task};
 use cachier_backends::{Backend, Lease, Renewal};
@@ -27,14 +27,17 @@ impl Heartbeat {
     }
 }
 
-/// Gives a lease back that is not used, without holding up anybody. One that needs no renewal ends when it is dropped.
-pub(crate) fn give_back(backend: &Arc<dyn Backend>, lease: Lease) {
+/// Gives a lease back after a moment, without holding up anybody. One that needs no renewal ends when it is dropped.
+pub(crate) fn give_back(backend: &Arc<dyn Backend>, lease: Lease, after: Duration) {
     let Some(period) = lease.period() else {
         return;
     };
     start_thread();
     let backend = Arc::clone(backend);
     let released = async move {
+        if !after.is_zero() {
+            Timer::of_system().sleep(after).await;
+        }
         let release = unless_it_panics(async { backend.release(lease).await });
         // After a period it has ended by itself.
         Timer::of_system().within(Some(period), release).await;

@@ -61,4 +61,6 @@ pub(crate) use runtime::spawn_on_own;
 pub(crate) use server_url::ServerUrl;
 #[cfg(any(feature = "redis", feature = "postgres"))]
 pub(crate) use subscription::{Audience, Pauses};
+#[cfg(any(feature = "sqlite", feature = "postgres", feature = "mysql"))]
+pub(crate) use under_way::to_the_end;
 pub(crate) use waits::Waits;

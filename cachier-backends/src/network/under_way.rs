@@ -51,7 +51,7 @@ impl UnderWay {
 }
 
 /// A task that is to end, even if all who wait for it give up: a home is driven on for it.
-pub(super) fn to_the_end<F: Future>(task: F) -> impl Future<Output = F::Output> {
+pub(crate) fn to_the_end<F: Future>(task: F) -> impl Future<Output = F::Output> {
     let counted = HERE.with_borrow(|here| here.clone().map(Counted::new));
     async move {
         let _counted = counted;

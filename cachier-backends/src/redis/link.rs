@@ -161,13 +161,13 @@ impl Inner {
     fn renew(self: &Arc<Self>, broken: &Arc<Attempt>) {
         let is_current = Arc::ptr_eq(&self.current(), broken);
         let is_new = broken.begun.elapsed() < LASTS;
+        let Ok(runtime) = Handle::try_current() else {
+            // Whoever gives up where nothing can be begun leaves it to the next.
+            return;
+        };
         if !is_current || is_new || broken.is_being_renewed.swap(true, Ordering::Relaxed) {
             return;
         }
-        let Ok(runtime) = Handle::try_current() else {
-            // The runtime of the connection has ended.
-            return;
-        };
         let (link, broken) = (Arc::clone(self), Arc::downgrade(broken));
         runtime.spawn(async move {
             let better = link.server.source.connect_to_all().await;

@@ -13,7 +13,7 @@ use super::destination::{Destination, Mark};
 use super::error::{is_broken, is_busy};
 use super::idle::Idle;
 use crate::backend::Pool;
-use crate::network::Waits;
+use crate::network::{Waits, to_the_end};
 
 /// How long opening a connection, or waiting for one, may take; the operation's budget may end it before.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -197,7 +197,7 @@ impl<D: sqlx::Database> Own<D> {
     /// call may take is there for the next one.
     async fn open(self: Arc<Self>, permit: OwnedSemaphorePermit) -> Result<Taken<D>, sqlx::Error> {
         let (hand_over, opened) = oneshot::channel();
-        tokio::spawn(async move {
+        tokio::spawn(to_the_end(async move {
             let connected = timeout(PATIENCE, self.connect()).await;
             let taken = connected
                 .unwrap_or(Err(sqlx::Error::PoolTimedOut))
@@ -205,7 +205,7 @@ impl<D: sqlx::Database> Own<D> {
             if let Err(Ok(unwanted)) = hand_over.send(taken) {
                 unwanted.keep(None);
             }
-        });
+        }));
         opened.await.unwrap_or(Err(sqlx::Error::PoolClosed))
     }
 

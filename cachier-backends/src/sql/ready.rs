@@ -23,8 +23,8 @@ pub(super) struct Readiness(RwLock<Option<Ready>>);
 
 /// One client of a database, and its attempt to make the table.
 ///
-/// An attempt runs on the runtime of the caller that came first, and stands still when nobody drives that any more, as
-/// after a synchronous caller that gave up. So each client makes its own: those who wait for it drive the same runtime.
+/// An attempt runs on the runtime of the caller that came first, and may stand still when nobody drives that any more. So
+/// each client makes its own: those who wait for it drive the same runtime.
 #[derive(Clone)]
 pub(super) struct Client {
     pub(super) database: Database,

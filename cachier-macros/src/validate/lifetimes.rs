@@ -34,7 +34,7 @@ impl<'ast> Visit<'ast> for Hidden<'_> {
         {
             self.0.over(
                 segment,
-                "the companion of a method names the types of its arguments, with their lifetimes: write `Cow<'_, ..>`",
+                "the companion of a method names the types of its arguments, with their lifetimes: write `Cow<'_, ..>`, or `companion = false`",
             );
         }
         visit::visit_path_segment(self, segment);

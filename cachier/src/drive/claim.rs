@@ -87,12 +87,26 @@ impl<T: Tiers> Drive<T> {
     ) -> Option<Settled> {
         self.running = Running::Unclaimed;
         match landing {
-            Landing::Value(found) => return self.take_shared(found, slot),
+            Landing::Storing(found) if !self.is_young(&found) => {
+                // It has been at hand for too long. To look again would lead to the same flight.
+                self.running = Running::NotShared;
+            }
+            Landing::Value(found) | Landing::Storing(found) => {
+                return self.take_shared(found, slot);
+            }
             Landing::Failure(error) => return self.take_failure(&error, slot),
             Landing::NotShared => self.running = Running::NotShared,
             Landing::Abandoned => self.look = Look::Due,
         }
         None
+    }
+
+    /// Whether a value is fresh enough for this call, which began before the value was there or a little later.
+    fn is_young(&self, found: &Found<T::Value>) -> bool {
+        let unless_zero = |bound: &Duration| !bound.is_zero();
+        let stale_after = self.session.policy.rules.stale_after.filter(unless_zero);
+        let max_age = self.session.options.max_age.filter(unless_zero);
+        is_fresh(self.age(found), stale_after, max_age)
     }
 
     async fn wait_for_flight(&mut self) -> Option<Landing<Found<T::Value>>> {

@@ -245,7 +245,7 @@ impl<T: Tiers> Drive<T> {
         let world = core.function.world;
         let session = Session::after(&core.function, &self.session);
         if let Some(leader) = &leader {
-            leader.share(Landing::Value(found.clone()));
+            leader.share(Landing::Storing(found.clone()));
         }
         let task = async move {
             if !solo.as_ref().is_some_and(Solo::is_superseded) {

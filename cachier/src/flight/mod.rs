@@ -49,6 +49,8 @@ pub(crate) enum Joined<'a, K: Eq + Hash, V> {
 pub(crate) enum Landing<V> {
     /// With this value.
     Value(V),
+    /// With this value, which is still being stored: the flight goes on until it is.
+    Storing(V),
     /// With an error that every waiter may have a clone of.
     Failure(std::sync::Arc<dyn Any + Send + Sync>),
     /// With a result that cannot be shared.
@@ -298,7 +300,8 @@ impl<K: Eq + Hash + Clone, V> Leader<'_, K, V> {
         !self.is_current(&shard)
     }
 
-    /// Hands the result to those who wait, and to those who join until the flight [ends](Self::land).
+    /// Hands the result to those who wait, and to those who join until the flight [ends](Self::land): as
+    /// [`Landing::Storing`].
     pub(crate) fn share(&self, landing: Landing<V>) {
         self.flight.land(landing);
     }

@@ -39,7 +39,12 @@ pub struct Held {
     lease: Option<Lease>,
     heartbeat: Option<Heartbeat>,
     backend: Arc<dyn Backend>,
+    /// How long what was sent under it may be on its way.
+    settles_in: Duration,
 }
+
+/// How long a store may be on its way whose caller has given up: a release should not overtake it.
+const ON_ITS_WAY: Duration = Duration::from_millis(100);
 
 impl Held {
     fn new(lease: Lease, backend: &Arc<dyn Backend>) -> Self {
@@ -47,7 +52,14 @@ impl Held {
             heartbeat: Heartbeat::start(backend, &lease),
             lease: Some(lease),
             backend: Arc::clone(backend),
+            settles_in: Duration::ZERO,
         }
+    }
+
+    /// The same lease, for a request to store under it, which may come to nothing.
+    fn for_storing(&mut self) -> Option<Lease> {
+        self.settles_in = ON_ITS_WAY;
+        self.lease.as_ref().map(Lease::share)
     }
 
     /// The lease, for whoever uses it, and what keeps it alive meanwhile.
@@ -59,7 +71,7 @@ impl Held {
 impl Drop for Held {
     fn drop(&mut self) {
         if let Some(lease) = self.lease.take() {
-            heartbeat::give_back(&self.backend, lease);
+            heartbeat::give_back(&self.backend, lease, self.settles_in);
         }
     }
 }
@@ -324,10 +336,10 @@ impl Tiers for Persistent {
         session: &Session<'_>,
         key: &KeyHash,
         found: &Found<Encoded>,
-        lease: Option<Held>,
+        mut held: Option<Held>,
     ) -> Result<Stored, Error> {
         let stamp = found.stamp;
-        let (lease, _alive) = lease.map(Held::used).unwrap_or_default();
+        let lease = held.as_mut().and_then(Held::for_storing);
         let lease = lease.as_ref();
         let reply = self.operate_twice(session, Operation::Store, async move |target| {
             let mut request = StoreRequest::new(&found.value.entry, moment(stamp.created));
@@ -336,7 +348,10 @@ impl Tiers for Persistent {
             request.capacity_bytes = session.function().options.capacity_bytes;
             target.store.backend.store(&target.key(*key), request).await
         });
-        match reply.await? {
+        let reply = reply.await?;
+        // An answer of whatever kind has ended the lease.
+        drop(held.map(Held::used));
+        match reply {
             StoreReply::Stored { evicted } => {
                 if let Some(metrics) = session.function().metrics {
                     metrics.removed(RemovalCause::Evicted, evicted);

@@ -83,3 +83,32 @@ fn one_that_is_overwritten_is_not_served_while_the_new_one_is_stored() {
         assert!(data().starts_with('6'));
     });
 }
+
+#[test]
+fn one_that_takes_long_to_store_is_shared_only_while_it_is_fresh() {
+    static GATE: Gate = Gate::new();
+    static RUNS: Counter = Counter::new();
+
+    #[cachier(backend = registered("map"), stale_after = "1h")]
+    fn data() -> String {
+        RUNS.next().to_string().repeat(LARGE)
+    }
+
+    isolated(|| {
+        let map = MapBackend::default();
+        cachier::register_backend("map", map.clone()).unwrap();
+        map.before_storing(|| GATE.wait());
+        assert!(data().starts_with('1'));
+        GATE.until_arrived(1);
+        let call = |options: CallOptions| data::call_detailed(options);
+        assert_eq!(call(CallOptions::new()).outcome, Outcome::Coalesced);
+        Clock::advance(Duration::from_secs(60));
+        let recent = call(CallOptions::new().max_age(Duration::from_secs(1)));
+        assert!(recent.value.starts_with('2'), "{recent}");
+        Clock::advance(Duration::from_secs(7200));
+        let fresh = call(CallOptions::new());
+        assert_eq!(fresh.outcome, Outcome::Miss);
+        GATE.open();
+        cachier::flush();
+    });
+}
