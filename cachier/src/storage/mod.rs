@@ -3,6 +3,7 @@
 #[cfg(feature = "memory")]
 pub(crate) mod any;
 mod elsewhere;
+mod held;
 pub(crate) mod known_usage;
 #[cfg(feature = "memory")]
 pub(crate) mod memory;

@@ -7,18 +7,18 @@ use std::time::{Duration, SystemTime};
 
 use cachier_backends::entry::{self, Header};
 use cachier_backends::{
-    Backend, EntryVersion, Error, ErrorKind, Key, KeyHash, Lease, LeaseReply, Operation, Scope,
-    StoreReply, StoreRequest, Usage, Version, Watch, Watcher, blocking,
+    EntryVersion, Error, ErrorKind, Key, KeyHash, Lease, LeaseReply, Operation, Scope, StoreReply,
+    StoreRequest, Usage, Version, Watch, Watcher, blocking,
 };
 use cachier_metrics::RemovalCause;
 
 use super::elsewhere::Elsewhere;
+use super::held::Held;
 use super::{Claim, Found, Loaded, Notice, Stamp, Stored, Tiers};
 use crate::backends::Guarded;
 use crate::drive::{Ended, Flavour, Plan, RunOnThread, Session, carry_out_on_thread};
 use crate::flight::Recheck;
 use crate::function::Function;
-use crate::heartbeat::{self, Heartbeat};
 use crate::timer::{Timer, nanos};
 
 /// How far a creation time may lie in the future, because clocks of machines differ, and still count as now.
@@ -30,50 +30,6 @@ pub struct Persistent {
     /// Who is told of what other processes do to the entries.
     watcher: OnceLock<Arc<Watcher>>,
     elsewhere: Elsewhere,
-}
-
-/// A lease, kept alive until it is used. One that is dropped before, because its owner has panicked or was cancelled, is
-/// given back in the background.
-pub struct Held {
-    /// `None` once it is used.
-    lease: Option<Lease>,
-    heartbeat: Option<Heartbeat>,
-    backend: Arc<dyn Backend>,
-    /// How long what was sent under it may be on its way.
-    settles_in: Duration,
-}
-
-/// How long a store may be on its way whose caller has given up: a release should not overtake it.
-const ON_ITS_WAY: Duration = Duration::from_millis(100);
-
-impl Held {
-    fn new(lease: Lease, backend: &Arc<dyn Backend>) -> Self {
-        Self {
-            heartbeat: Heartbeat::start(backend, &lease),
-            lease: Some(lease),
-            backend: Arc::clone(backend),
-            settles_in: Duration::ZERO,
-        }
-    }
-
-    /// The same lease, for a request to store under it, which may come to nothing.
-    fn for_storing(&mut self) -> Option<Lease> {
-        self.settles_in = ON_ITS_WAY;
-        self.lease.as_ref().map(Lease::share)
-    }
-
-    /// The lease, for whoever uses it, and what keeps it alive meanwhile.
-    fn used(mut self) -> (Option<Lease>, Option<Heartbeat>) {
-        (self.lease.take(), self.heartbeat.take())
-    }
-}
-
-impl Drop for Held {
-    fn drop(&mut self) {
-        if let Some(lease) = self.lease.take() {
-            heartbeat::give_back(&self.backend, lease, self.settles_in);
-        }
-    }
 }
 
 /// Where the function's values go, as the program's parameters stand.
@@ -321,7 +277,7 @@ impl Tiers for Persistent {
     }
 
     async fn release(&self, session: &Session<'_>, held: Held) {
-        let (Some(lease), _) = held.used() else {
+        let Some(lease) = held.used() else {
             return;
         };
         let released = self.operate(session, Operation::Lease, async |target| {
