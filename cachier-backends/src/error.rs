@@ -53,7 +53,7 @@ pub enum ErrorKind {
     Protocol,
     /// A value or an argument cannot be serialized, or stored bytes do not decode to the type.
     Codec,
-    /// Stored bytes are not an intact entry.
+    /// Stored bytes are not an intact entry of their key.
     Corrupt,
     /// The store has no room.
     Full,

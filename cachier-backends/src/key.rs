@@ -12,7 +12,7 @@ use crate::error::Error;
 /// The name of one entry: a function, the version of its code, and a hash of the arguments.
 ///
 /// `Display` gives the name under which every store can keep it,
-/// `cachier/1/{namespace}/{function}/{version}/{hash}`: ASCII, at most 500 bytes or so, and without
+/// `cachier/2/{namespace}/{function}/{version}/{hash}`: ASCII, at most 500 bytes or so, and without
 /// the arguments.
 ///
 /// ```
@@ -21,7 +21,7 @@ use crate::error::Error;
 ///
 /// let scope = Arc::new(Scope::new("default", "weather::forecast"));
 /// let key = Key::new(scope, Version::Number(2), KeyHash::of(&("Oslo", 3), None)?);
-/// assert!(key.to_string().starts_with("cachier/1/default/weather::forecast/2/"));
+/// assert!(key.to_string().starts_with("cachier/2/default/weather::forecast/2/"));
 /// # Ok::<(), cachier_backends::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -93,7 +93,7 @@ impl Scope {
     /// The entries of `function` in `namespace`. Any text will do, an empty one included.
     pub fn new(namespace: impl Into<Box<str>>, function: impl Into<Box<str>>) -> Self {
         let (namespace, function) = (namespace.into(), function.into());
-        let path = format!("cachier/1/{}/{}", encoded(&namespace), encoded(&function));
+        let path = format!("cachier/2/{}/{}", encoded(&namespace), encoded(&function));
         Self {
             namespace,
             function,
@@ -180,7 +180,7 @@ impl fmt::Display for Key {
     }
 }
 
-/// `cachier/1/{namespace}/{function}`, the common beginning of a function's keys.
+/// `cachier/2/{namespace}/{function}`, the common beginning of a function's keys.
 impl fmt::Display for Scope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.path)

@@ -2,19 +2,24 @@
 
 #![allow(clippy::unwrap_used)]
 
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use cachier_backends::ErrorKind;
-use cachier_backends::entry::{Header, decode, encode, encode_value};
+use cachier_backends::entry::{AgeLimit, Content, Header, Jitter, decode, encode, encode_value};
+use cachier_backends::{ErrorKind, Key, Scope, Version};
 use proptest::prelude::*;
 use support::golden::{assert_golden, bytes, hex};
-use support::hostile::with_right_checksum;
+use support::hostile::{key, with_right_checksum};
 
 mod support;
 
 const CREATED: u16 = 1;
 const CODEC: u16 = 4 | 0x8000;
 const LENGTH: u16 = 5;
+const AGE_LIMIT: u16 = 10;
+const JITTER: u16 = 11;
+const CONTENT: u16 = 12 | 0x8000;
+const STALE_SINCE: u16 = 13;
 
 fn at(nanos: u64) -> SystemTime {
     UNIX_EPOCH + Duration::from_nanos(nanos)
@@ -25,6 +30,10 @@ fn full_header() -> Header {
     let mut header = Header::new(at(1_700_000_000_123_456_789));
     header.compute = Some(Duration::from_nanos(42));
     header.expires = Some(at(1_800_000_000_000_000_000));
+    header.age_limit = Some(AgeLimit::Of(Duration::from_secs(60)));
+    header.jitter = Jitter(1 << 31);
+    header.content = Content::Error;
+    header.stale_since = Some(at(1_750_000_000_000_000_000));
     header
 }
 
@@ -36,26 +45,30 @@ fn entry_of(fields: &[(u16, &[u8])], value: &[u8]) -> Vec<u8> {
         map.extend((content.len() as u32).to_le_bytes());
         map.extend(*content);
     }
-    let mut entry = b"\xcachr\x01\0\0\0________".to_vec();
+    let mut entry = b"\xcachr\x02\0\0\0________".to_vec();
     entry.extend((map.len() as u32).to_le_bytes());
     entry.extend(map);
     entry.extend(value);
-    with_right_checksum(entry)
+    with_right_checksum(&key(1), entry)
 }
 
 #[track_caller]
 fn assert_corrupt(entry: &[u8]) {
-    let error = decode(entry).unwrap_err();
+    let error = decode(&key(1), entry).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");
 }
 
 #[test]
 fn the_format_is_pinned() {
     let plain = Header::new(at(1_700_000_000_123_456_789));
+    let mut without_limit = plain.clone();
+    without_limit.age_limit = Some(AgeLimit::Never);
     let lines = [
-        hex(&encode(&plain, &[])),
-        hex(&encode(&plain, b"value")),
+        hex(&encode(&key(1), &plain, &[])),
+        hex(&encode(&key(1), &plain, b"value")),
+        hex(&encode(&key(2), &without_limit, b"value")),
         hex(&encode(
+            &key(1),
             &full_header(),
             &encode_value(&("Oslo", 3)).unwrap(),
         )),
@@ -67,11 +80,65 @@ fn the_format_is_pinned() {
 fn entries_of_the_pinned_format_are_read() {
     let golden = include_str!("golden/entries.txt");
     let stored: Vec<Vec<u8>> = golden.lines().map(bytes).collect();
-    let last = decode(&stored[2]).unwrap().unwrap();
+    let last = decode(&key(1), &stored[3]).unwrap().unwrap();
     assert_eq!(last.header, full_header());
     assert_eq!(last.value, encode_value(&("Oslo", 3)).unwrap());
-    let first = decode(&stored[0]).unwrap().unwrap();
+    let first = decode(&key(1), &stored[0]).unwrap().unwrap();
     assert!(first.value.is_empty());
+    let third = decode(&key(2), &stored[2]).unwrap().unwrap();
+    assert_eq!(third.header.age_limit, Some(AgeLimit::Never));
+}
+
+/// Entries that cachier wrote before its format was bound to keys, whole and in part.
+const OF_FORMAT_1: [&str; 3] = [
+    "ca6368720100000017265443235b67792300000001000800000015cd853dfe9c97170480010000000105000800\
+     00000000000000000000",
+    "ca636872010000004ad7ebec65a5ade43f00000001000800000015cd853dfe9c97170200080000002a00000000\
+     0000000300080000000000b49376e2fa1804800100000001050008000000070000000000000082644f736c6f03",
+    "ca63687201000000",
+];
+
+#[test]
+fn an_entry_of_another_format_is_a_plain_miss() {
+    for hex in OF_FORMAT_1 {
+        let stored = bytes(hex);
+        assert_eq!(decode(&key(1), &stored).unwrap(), None);
+        // Neither is it looked into.
+        let damaged = [&stored[..8], b"damaged"].concat();
+        assert_eq!(decode(&key(1), &damaged).unwrap(), None);
+    }
+    let whole = encode(&key(1), &full_header(), b"value");
+    for (place, byte) in [(4, 0), (4, 1), (4, 3), (5, 1), (6, 1), (7, 255)] {
+        let mut other = whole.clone();
+        other[place] = byte;
+        assert_eq!(decode(&key(1), &other).unwrap(), None);
+    }
+}
+
+#[test]
+fn an_entry_of_another_key_is_corrupt() {
+    let stored = encode(&key(1), &full_header(), b"value");
+    assert!(decode(&key(1), &stored).unwrap().is_some());
+    assert_eq!(
+        decode(&key(2), &stored).unwrap_err().kind(),
+        ErrorKind::Corrupt
+    );
+    let others = [
+        ("default", "weather::forecast", Version::Number(3)),
+        ("default", "weather::forecast", Version::Unversioned),
+        ("default", "weather::forecast", Version::Code(2)),
+        ("default", "weather", Version::Number(2)),
+        ("staging", "weather::forecast", Version::Number(2)),
+        ("", "default/weather::forecast", Version::Number(2)),
+    ];
+    for (namespace, function, version) in others {
+        let scope = Arc::new(Scope::new(namespace, function));
+        let other = Key::new(scope, version, key(1).hash());
+        assert_eq!(
+            decode(&other, &stored).unwrap_err().kind(),
+            ErrorKind::Corrupt
+        );
+    }
 }
 
 #[test]
@@ -79,8 +146,8 @@ fn times_out_of_range_are_brought_into_it() {
     let mut header = Header::new(UNIX_EPOCH - Duration::from_secs(1));
     header.compute = Some(Duration::MAX);
     header.expires = Some(UNIX_EPOCH + Duration::from_secs(1 << 40));
-    let stored = encode(&header, b"");
-    let back = decode(&stored).unwrap().unwrap().header;
+    let stored = encode(&key(1), &header, b"");
+    let back = decode(&key(1), &stored).unwrap().unwrap().header;
     assert_eq!(back.created, UNIX_EPOCH);
     assert_eq!(back.compute, Some(Duration::from_nanos(u64::MAX)));
     assert_eq!(back.expires, Some(at(u64::MAX)));
@@ -97,7 +164,7 @@ fn an_unknown_field_is_passed_over() {
         ],
         b"v",
     );
-    let entry = decode(&stored).unwrap().unwrap();
+    let entry = decode(&key(1), &stored).unwrap().unwrap();
     assert_eq!(entry.header, Header::new(at(7)));
     assert_eq!(entry.value, b"v");
 }
@@ -108,17 +175,27 @@ fn an_unknown_critical_field_makes_the_entry_unusable_and_no_error() {
     let codec = (CODEC, &[1][..]);
     for critical in [7, 8, 900].map(|id| id | 0x8000) {
         let stored = entry_of(&[created, codec, (critical, b"")], b"v");
-        assert_eq!(decode(&stored).unwrap(), None);
+        assert_eq!(decode(&key(1), &stored).unwrap(), None);
     }
-    // Neither is a codec of tomorrow one, nor what else that one may leave out.
-    assert_eq!(decode(&entry_of(&[(CODEC, &[2])], b"v")).unwrap(), None);
+    // Neither is a codec of tomorrow one, nor a kind of content, nor what else those may leave out or write otherwise.
+    for fields in [
+        &[(CODEC, &[2][..])][..],
+        &[(CODEC, b"")],
+        &[created, codec, (CONTENT, &[2])],
+        &[created, codec, (CONTENT, &[1, 1])],
+        &[(CREATED, b"short"), codec, (900 | 0x8000, b"")],
+        &[(900 | 0x8000, b""), codec, created, created],
+        &[created, codec, (LENGTH, &[0; 8]), (900 | 0x8000, b"")],
+    ] {
+        assert_eq!(decode(&key(1), &entry_of(fields, b"v")).unwrap(), None);
+    }
 }
 
 #[test]
 fn fields_that_make_no_sense_are_corrupt() {
     let created = (CREATED, &7u64.to_le_bytes()[..]);
     let codec = (CODEC, &[1][..]);
-    assert!(decode(&entry_of(&[created, codec], b"v")).is_ok());
+    assert!(decode(&key(1), &entry_of(&[created, codec], b"v")).is_ok());
     assert_corrupt(&entry_of(&[], b"v"));
     assert_corrupt(&entry_of(&[created], b"v"));
     assert_corrupt(&entry_of(&[codec], b"v"));
@@ -126,6 +203,9 @@ fn fields_that_make_no_sense_are_corrupt() {
     assert_corrupt(&entry_of(&[created, created, codec], b"v"));
     assert_corrupt(&entry_of(&[(CREATED, b"short"), codec], b"v"));
     assert_corrupt(&entry_of(&[created, codec, (0, b"")], b"v"));
+    for field in [AGE_LIMIT, JITTER, STALE_SINCE] {
+        assert_corrupt(&entry_of(&[created, codec, (field, b"short")], b"v"));
+    }
     let length = (LENGTH, &2u64.to_le_bytes()[..]);
     assert_corrupt(&entry_of(&[created, codec, length], b"v"));
 }
@@ -136,30 +216,31 @@ fn lengths_beyond_the_end_are_corrupt() {
     for place in [16..20, 22..26] {
         let mut entry = whole.clone();
         entry[place].copy_from_slice(&u32::MAX.to_le_bytes());
-        assert_corrupt(&with_right_checksum(entry));
+        assert_corrupt(&with_right_checksum(&key(1), entry));
     }
 }
 
 #[test]
 fn foreign_bytes_are_corrupt() {
-    let whole = encode(&full_header(), b"value");
+    let whole = encode(&key(1), &full_header(), b"value");
     assert_corrupt(b"");
     assert_corrupt(b"hello");
     assert_corrupt(&[0; 1000]);
-    let mut of_another_format = whole.clone();
-    of_another_format[4] = 2;
-    assert_corrupt(&of_another_format);
     assert_corrupt(&[whole.clone(), b"tail".to_vec()].concat());
     assert_corrupt(&whole.repeat(2));
 }
 
 #[test]
 fn every_flipped_bit_and_every_cut_is_noticed() {
-    let whole = encode(&full_header(), b"a value of some length");
+    let whole = encode(&key(1), &full_header(), b"a value of some length");
     for bit in 0..8 * whole.len() {
         let mut flipped = whole.clone();
         flipped[bit / 8] ^= 1 << (bit % 8);
-        assert_corrupt(&flipped);
+        match bit / 8 {
+            // Another format.
+            4..8 => assert_eq!(decode(&key(1), &flipped).unwrap(), None),
+            _ => assert_corrupt(&flipped),
+        }
     }
     for length in 0..whole.len() {
         assert_corrupt(&whole[..length]);
@@ -172,22 +253,33 @@ proptest! {
         created: u64,
         compute: Option<u64>,
         expires: Option<u64>,
+        age_limit: Option<Option<u64>>,
+        jitter: u32,
+        is_error: bool,
+        stale_since: Option<u64>,
         value: Vec<u8>,
     ) {
         let mut header = Header::new(at(created));
         header.compute = compute.map(Duration::from_nanos);
         header.expires = expires.map(at);
-        let stored = encode(&header, &value);
-        let entry = decode(&stored).unwrap().unwrap();
+        header.age_limit = age_limit.map(|limit| match limit {
+            Some(limit) => AgeLimit::Of(Duration::from_nanos(limit)),
+            None => AgeLimit::Never,
+        });
+        header.jitter = Jitter(jitter);
+        header.content = if is_error { Content::Error } else { Content::Value };
+        header.stale_since = stale_since.map(at);
+        let stored = encode(&key(1), &header, &value);
+        let entry = decode(&key(1), &stored).unwrap().unwrap();
         prop_assert_eq!(entry.header, header);
         prop_assert_eq!(entry.value, value);
     }
 
     #[test]
     fn noise_is_never_an_entry(noise: Vec<u8>) {
-        prop_assert!(decode(&noise).is_err());
-        let framed = [b"\xcachr\x01\0\0\0________", noise.as_slice()].concat();
-        prop_assert!(decode(&framed).is_err());
-        let _ = decode(&with_right_checksum(framed));
+        prop_assert!(decode(&key(1), &noise).is_err());
+        let framed = [b"\xcachr\x02\0\0\0________", noise.as_slice()].concat();
+        prop_assert!(decode(&key(1), &framed).is_err());
+        let _ = decode(&key(1), &with_right_checksum(&key(1), framed));
     }
 }

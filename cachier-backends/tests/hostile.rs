@@ -1,4 +1,5 @@
-//! A million mutations of entries and values: none makes reading panic, none passes for what it is not.
+//! A million mutations of entries and values, and entries in the place of others: none makes reading panic, none passes
+//! for what it is not.
 //!
 //! The fuzz target `stored` tries the same for as long as one likes.
 
@@ -8,7 +9,7 @@ use std::collections::HashMap;
 use std::time::{Duration, SystemTime};
 
 use cachier_backends::entry::{Header, decode, encode, encode_value};
-use support::hostile::{Kind, Value, try_stored};
+use support::hostile::{Kind, Value, key, try_stored};
 use support::random::Random;
 
 mod support;
@@ -33,22 +34,37 @@ mutations! {
     the_fourth_quarter_of_a_million: 4;
 }
 
+/// Each is tried under a key that may be that of another entry: renamed, or swapped with it.
 fn try_mutations(mut random: Random) {
-    let wholes = wholes();
+    let (stored, values) = stored();
     for _ in 0..EACH {
-        let mutated = mutate(&wholes[random.below(wholes.len())], &mut random);
-        if let Ok(Some(entry)) = decode(&mutated) {
+        let looked_for = random.below(stored.len());
+        let found = random.below(stored.len() + values.len());
+        let whole = stored
+            .get(found)
+            .unwrap_or_else(|| &values[found - stored.len()]);
+        let mutated = match random.below(8) {
+            0 => spliced(whole, &stored[looked_for], &mut random),
+            _ => mutate(whole, &mut random),
+        };
+        if let Ok(Some(entry)) = decode(&key(looked_for as u8), &mutated) {
             assert!(
-                wholes.contains(&mutated),
-                "only an intact entry is one: {entry:?}"
+                mutated == stored[looked_for],
+                "only its own intact entry is one: {entry:?}"
             );
         }
         try_stored(&mutated);
     }
 }
 
-/// Entries, and values alone.
-fn wholes() -> Vec<Vec<u8>> {
+/// The beginning of one and the end of another.
+fn spliced(one: &[u8], other: &[u8], random: &mut Random) -> Vec<u8> {
+    let place = random.below(one.len().min(other.len()));
+    [&one[..place], &other[place..]].concat()
+}
+
+/// Entries, the first of the first key and so on, and values alone. Some entries differ in nothing but their key.
+fn stored() -> (Vec<Vec<u8>>, Vec<Vec<u8>>) {
     let inner = Value {
         text: String::new(),
         list: vec![],
@@ -76,8 +92,9 @@ fn wholes() -> Vec<Vec<u8>> {
     header.compute = Some(Duration::from_nanos(42));
     header.expires = Some(SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000));
     let values = [value, options].map(|value| encode_value(&value).unwrap());
-    let entries = values.iter().map(|value| encode(&header, value));
-    entries.chain(values.iter().cloned()).collect()
+    let entries =
+        (0..4).map(|number| encode(&key(number), &header, &values[usize::from(number) % 2]));
+    (entries.collect(), values.to_vec())
 }
 
 /// Some bytes changed, cut out, doubled or put in; now and then none.

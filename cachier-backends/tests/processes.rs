@@ -123,7 +123,9 @@ fn whoever_is_killed_at_whatever_moment_leaves_nothing_broken() {
         for number in 0..KEYS {
             let key = files.key(number);
             if let Some(bytes) = files.load(&key) {
-                let entry = entry::decode(&bytes).unwrap().unwrap();
+                let entry = entry::decode(&files::key_of_entries(), &bytes)
+                    .unwrap()
+                    .unwrap();
                 assert_eq!(entry.value, vec![number; LENGTH]);
             }
             files.backend.release(files.granted(&key)).unwrap();
@@ -253,7 +255,9 @@ fn call(files: &Files, dir: &Path) {
     let key = files.key(1);
     loop {
         if let Some(bytes) = files.load(&key) {
-            let entry = entry::decode(&bytes).unwrap().unwrap();
+            let entry = entry::decode(&files::key_of_entries(), &bytes)
+                .unwrap()
+                .unwrap();
             return say(&String::from_utf8_lossy(entry.value));
         }
         match files.backend.lease(&key, None, PERIOD).unwrap() {

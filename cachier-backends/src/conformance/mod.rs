@@ -202,9 +202,10 @@ fn key_of(scope: &Arc<Scope>, number: u8) -> Key {
     Key::new(Arc::clone(scope), Version::Number(1), hash)
 }
 
-/// An entry around some value.
+/// An entry around some value. A backend does not look into it: it may be of whatever key.
 fn entry(value: &[u8]) -> Vec<u8> {
-    entry::encode(&Header::new(moment(0)), value)
+    let scope = Arc::new(Scope::new("conformance", "entry"));
+    entry::encode(&key_of(&scope, 0), &Header::new(moment(0)), value)
 }
 
 /// A moment on a clock of our own: some days ago, and `seconds` later.

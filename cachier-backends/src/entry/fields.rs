@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::{Codec, Header, corrupt};
+use super::{AgeLimit, Codec, Content, Header, Jitter, corrupt};
 use crate::error::Error;
 
 /// Set in the id of a field that a reader must know.
@@ -13,11 +13,17 @@ const COMPUTE: u16 = 2;
 const EXPIRES: u16 = 3;
 const CODEC: u16 = 4 | CRITICAL;
 const LENGTH: u16 = 5;
+// Reserved: 6 for tags, 7 (critical) for compression, 8 (critical) for encryption, 9 for a type fingerprint.
+const AGE_LIMIT: u16 = 10;
+const JITTER: u16 = 11;
+const CONTENT: u16 = 12 | CRITICAL;
+const STALE_SINCE: u16 = 13;
 
 const CODEC_CBOR: u8 = 1;
+const CONTENT_ERROR: u8 = 1;
 
-/// The most bytes that [`write`] writes: four fields of 6 + 8 bytes, one of 6 + 1.
-pub(super) const LONGEST: usize = 4 * 14 + 7;
+/// The most bytes that [`write`] writes: six fields of 6 + 8 bytes, one of 6 + 4, two of 6 + 1.
+pub(super) const LONGEST: usize = 6 * 14 + 10 + 2 * 7;
 
 /// Appends the fields of an entry whose value has `value_len` bytes.
 pub(super) fn write(header: &Header, value_len: usize, bytes: &mut Vec<u8>) {
@@ -38,20 +44,49 @@ pub(super) fn write(header: &Header, value_len: usize, bytes: &mut Vec<u8>) {
     };
     field(CODEC, &[codec]);
     field(LENGTH, &(value_len as u64).to_le_bytes());
+    match header.age_limit {
+        None => {}
+        Some(AgeLimit::Of(limit)) => field(AGE_LIMIT, &nanos(limit).to_le_bytes()),
+        Some(AgeLimit::Never) => field(AGE_LIMIT, &[]),
+    }
+    if header.jitter != Jitter::default() {
+        field(JITTER, &header.jitter.0.to_le_bytes());
+    }
+    match header.content {
+        Content::Value => {}
+        Content::Error => field(CONTENT, &[CONTENT_ERROR]),
+    }
+    if let Some(since) = header.stale_since {
+        field(STALE_SINCE, &nanos_of(since).to_le_bytes());
+    }
 }
 
 /// Reads the fields of an entry whose value has `value_len` bytes.
 ///
-/// `None`: a critical field is not known.
-pub(super) fn read(mut bytes: &[u8], value_len: usize) -> Result<Option<Header>, Error> {
+/// `None`: a critical field is not known, so that nothing is to be made of the others.
+pub(super) fn read(bytes: &[u8], value_len: usize) -> Result<Option<Header>, Error> {
+    let mut is_usable = true;
+    for field in fields(bytes) {
+        let (id, content) = field?;
+        is_usable &= match (id, content) {
+            (CODEC, [CODEC_CBOR]) | (CONTENT, [CONTENT_ERROR]) => true,
+            _ => id & CRITICAL == 0,
+        };
+    }
+    match is_usable {
+        true => header(bytes, value_len).map(Some),
+        false => Ok(None),
+    }
+}
+
+/// The header that fields make which can all be used.
+fn header(bytes: &[u8], value_len: usize) -> Result<Header, Error> {
     let mut created = None;
-    let mut header = Header::new(UNIX_EPOCH);
     let mut codec = None;
+    let mut header = Header::new(UNIX_EPOCH);
     let mut last = 0;
-    let mut usable = true;
-    while !bytes.is_empty() {
-        let (id, content, rest) = next(bytes).ok_or_else(|| corrupt("a field is cut off"))?;
-        bytes = rest;
+    for field in fields(bytes) {
+        let (id, content) = field?;
         let number = id & !CRITICAL;
         if number <= last {
             return Err(corrupt("the fields are out of order"));
@@ -61,20 +96,37 @@ pub(super) fn read(mut bytes: &[u8], value_len: usize) -> Result<Option<Header>,
             CREATED => created = Some(time(content)?),
             COMPUTE => header.compute = Some(duration(content)?),
             EXPIRES => header.expires = Some(time(content)?),
-            CODEC if *content == [CODEC_CBOR] => codec = Some(Codec::Cbor),
+            CODEC => codec = Some(Codec::Cbor),
             LENGTH if number_of(content)? != value_len as u64 => {
                 return Err(corrupt("the value does not have its length"));
             }
-            _ => usable &= id & CRITICAL == 0,
+            AGE_LIMIT if content.is_empty() => header.age_limit = Some(AgeLimit::Never),
+            AGE_LIMIT => header.age_limit = Some(AgeLimit::Of(duration(content)?)),
+            JITTER => header.jitter = Jitter(u32::from_le_bytes(exactly(content)?)),
+            CONTENT => header.content = Content::Error,
+            STALE_SINCE => header.stale_since = Some(time(content)?),
+            _ => {}
         }
-    }
-    if !usable {
-        return Ok(None);
     }
     header.created =
         created.ok_or_else(|| corrupt("the entry does not say when it was created"))?;
     header.codec = codec.ok_or_else(|| corrupt("the entry does not say how it is encoded"))?;
-    Ok(Some(header))
+    Ok(header)
+}
+
+/// Id and content of each field.
+fn fields(mut bytes: &[u8]) -> impl Iterator<Item = Result<(u16, &[u8]), Error>> {
+    std::iter::from_fn(move || {
+        if bytes.is_empty() {
+            return None;
+        }
+        let Some((id, content, rest)) = next(bytes) else {
+            bytes = &[];
+            return Some(Err(corrupt("a field is cut off")));
+        };
+        bytes = rest;
+        Some(Ok((id, content)))
+    })
 }
 
 /// Id and content of the first field, and what follows it.
@@ -95,10 +147,13 @@ fn duration(content: &[u8]) -> Result<Duration, Error> {
 }
 
 fn number_of(content: &[u8]) -> Result<u64, Error> {
-    let bytes = content
+    exactly(content).map(u64::from_le_bytes)
+}
+
+fn exactly<const N: usize>(content: &[u8]) -> Result<[u8; N], Error> {
+    content
         .try_into()
-        .map_err(|_| corrupt("a field has the wrong length"))?;
-    Ok(u64::from_le_bytes(bytes))
+        .map_err(|_| corrupt("a field has the wrong length"))
 }
 
 fn nanos_of(time: SystemTime) -> u64 {

@@ -1,17 +1,21 @@
-//! What is stored: a value with a header in front of it.
+//! What is stored: a value with a header in front of it, bound to its key.
 //!
 //! ```text
 //! 0   magic          4 bytes  CA 63 68 72
-//! 4   format         2 bytes  1
+//! 4   format         2 bytes  2
 //! 6   reserved       2 bytes  0
-//! 8   checksum       8 bytes  the first bytes of the BLAKE3 hash of all that follows
+//! 8   checksum       8 bytes  the first bytes of a BLAKE3 hash, see below
 //! 16  fields         4 bytes  how many bytes of fields follow
 //! 20  field …                 id (2 bytes), length (4 bytes), content; ids ascend
 //!     value …                 to the end
 //! ```
 //!
+//! What is hashed is the name of the key, as its `Display` shows it, a zero byte, and all that follows the checksum. The
+//! key itself is not stored: who loads an entry knows under which key it looked, and an entry of another one, which a
+//! mixed-up answer or a renamed file would be, does not match.
+//!
 //! Numbers stand little end first. The highest bit of an id marks a critical field: who does not
-//! know it cannot use the entry. Other unknown fields are passed over, so that a newer cachier may
+//! know it, or its content, cannot use the entry. Other unknown fields are passed over, so that a newer cachier may
 //! add some.
 //!
 //! | id | field | content |
@@ -19,23 +23,32 @@
 //! | 1 | created | nanoseconds since 1970, 8 bytes |
 //! | 2 | compute | nanoseconds that computing took, 8 bytes |
 //! | 3 | expires | nanoseconds since 1970, 8 bytes |
-//! | 4, critical | codec | 1 byte: 1 is CBOR |
+//! | 4, critical | codec | 1 byte: 1 is CBOR as [`encode_value`] writes it |
 //! | 5 | length | of the value, 8 bytes |
 //! | 6 | tags | reserved |
 //! | 7, critical | compression | reserved |
 //! | 8, critical | encryption | reserved |
 //! | 9 | type fingerprint | reserved |
+//! | 10 | own age limit | nanoseconds, 8 bytes; no bytes: it has none, it never gets stale |
+//! | 11 | jitter share | the drawn share of the age limit that is taken off it, in 2⁻³²: 4 bytes |
+//! | 12, critical | kind of content | 1 byte: 1 is an error; left out for a value |
+//! | 13 | marked stale | since when, nanoseconds since 1970, 8 bytes |
 //!
-//! Stored bytes are hostile: whatever they are, reading them gives an error and never panics.
+//! An entry of another format, or with a critical field that is not known, is a plain miss, and no error: whatever else
+//! is in it. The former is not looked into; the latter must be intact, and of its key.
+//!
+//! Stored bytes are hostile: whatever they are, reading them gives an error or a miss and never panics.
 
 mod fields;
 mod lossless;
 mod slice;
 mod value;
 
+use std::io::Write as _;
 use std::time::{Duration, SystemTime};
 
 use crate::error::{Error, ErrorKind, Operation};
+use crate::key::Key;
 pub use value::{decode_value, encode_value, measure};
 
 /// What is known of a stored value.
@@ -50,6 +63,14 @@ pub struct Header {
     pub expires: Option<SystemTime>,
     /// How the value is encoded.
     pub codec: Codec,
+    /// The age limit that the value has of its own, if it has one.
+    pub age_limit: Option<AgeLimit>,
+    /// How much earlier than by its age limit the value gets stale.
+    pub jitter: Jitter,
+    /// What the value is.
+    pub content: Content,
+    /// Since when the value counts as stale, whatever its age.
+    pub stale_since: Option<SystemTime>,
 }
 
 /// How a value is encoded.
@@ -59,6 +80,30 @@ pub enum Codec {
     /// CBOR, RFC 8949.
     #[default]
     Cbor,
+}
+
+/// The age limit of a single value, which counts instead of that of its function.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AgeLimit {
+    /// The value is stale when it is older, to the nanosecond, up to 584 years.
+    Of(Duration),
+    /// The value never gets stale.
+    Never,
+}
+
+/// The share of an age limit that is taken off it, drawn when the value was stored: 0 to less than 1, in 2⁻³².
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Jitter(pub u32);
+
+/// What a stored value is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Content {
+    /// What the function returned.
+    #[default]
+    Value,
+    /// The error with which the function failed.
+    Error,
 }
 
 /// A stored entry, taken apart.
@@ -72,7 +117,7 @@ pub struct Entry<'a> {
 }
 
 const MAGIC: [u8; 4] = [0xCA, b'c', b'h', b'r'];
-const FORMAT: [u8; 4] = [1, 0, 0, 0];
+const FORMAT: u16 = 2;
 const CHECKSUM: std::ops::Range<usize> = 8..16;
 const FIELDS_LENGTH: std::ops::Range<usize> = 16..20;
 
@@ -85,57 +130,72 @@ impl Header {
             compute: None,
             expires: None,
             codec: Codec::Cbor,
+            age_limit: None,
+            jitter: Jitter::default(),
+            content: Content::Value,
+            stale_since: None,
         }
     }
 }
 
-/// The bytes to store for a value that [`encode_value`] made.
+/// The bytes to store under `key` for a value that [`encode_value`] made.
 ///
 /// ```
+/// use std::sync::Arc;
 /// use std::time::SystemTime;
 /// use cachier_backends::entry::{self, Header};
+/// use cachier_backends::{Key, KeyHash, Scope, Version};
 ///
+/// let scope = Arc::new(Scope::new("default", "forecast"));
+/// let key = Key::new(scope, Version::Number(1), KeyHash::of("Oslo", None)?);
 /// let value = entry::encode_value(&("Oslo", 3))?;
-/// let stored = entry::encode(&Header::new(SystemTime::now()), &value);
+/// let stored = entry::encode(&key, &Header::new(SystemTime::now()), &value);
 ///
-/// let entry = entry::decode(&stored)?.expect("written by this very version");
+/// let entry = entry::decode(&key, &stored)?.expect("written by this very version");
 /// let (city, day): (String, u32) = entry::decode_value(entry.value)?;
 /// assert_eq!((city.as_str(), day), ("Oslo", 3));
 /// # Ok::<(), cachier_backends::Error>(())
 /// ```
 #[must_use]
-pub fn encode(header: &Header, value: &[u8]) -> Vec<u8> {
+pub fn encode(key: &Key, header: &Header, value: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(FIELDS_LENGTH.end + fields::LONGEST + value.len());
     bytes.extend_from_slice(&MAGIC);
-    bytes.extend_from_slice(&FORMAT);
+    bytes.extend_from_slice(&FORMAT.to_le_bytes());
     bytes.resize(FIELDS_LENGTH.end, 0);
     fields::write(header, value.len(), &mut bytes);
     let length = u32::try_from(bytes.len() - FIELDS_LENGTH.end).unwrap_or(u32::MAX);
     bytes[FIELDS_LENGTH].copy_from_slice(&length.to_le_bytes());
     bytes.extend_from_slice(value);
-    let checksum = checksum(&bytes[CHECKSUM.end..]);
+    let checksum = checksum(key, &bytes[CHECKSUM.end..]);
     bytes[CHECKSUM].copy_from_slice(&checksum);
     bytes
 }
 
-/// Takes stored bytes apart.
+/// Takes apart the bytes that are stored under `key`.
 ///
-/// `None` is an intact entry of a newer cachier that this one cannot use: a miss, and no error.
+/// `None` is an entry that this cachier cannot use, as another one wrote it: a miss, and no error.
 ///
 /// # Errors
-/// [`ErrorKind::Corrupt`] for bytes that are not an intact entry of this format.
-pub fn decode(bytes: &[u8]) -> Result<Option<Entry<'_>>, Error> {
-    let (start, rest) = bytes
-        .split_at_checked(CHECKSUM.end)
-        .ok_or_else(|| corrupt("the entry is cut off"))?;
-    if start[..4] != MAGIC {
+/// [`ErrorKind::Corrupt`] for bytes that are no entry, or not intact, or of another key.
+pub fn decode<'a>(key: &Key, bytes: &'a [u8]) -> Result<Option<Entry<'a>>, Error> {
+    let cut_off = || corrupt("the entry is cut off");
+    let (magic, rest) = bytes.split_first_chunk().ok_or_else(cut_off)?;
+    if *magic != MAGIC {
         return Err(corrupt("the stored bytes are not an entry of cachier"));
     }
-    if start[4..8] != FORMAT {
-        return Err(corrupt("the entry has a format that is not known"));
+    let (format, rest) = rest.split_first_chunk().ok_or_else(cut_off)?;
+    if u16::from_le_bytes(*format) != FORMAT {
+        return Ok(None);
     }
-    if start[CHECKSUM] != checksum(rest) {
-        return Err(corrupt("the entry does not match its checksum"));
+    let (reserved, rest) = rest.split_first_chunk().ok_or_else(cut_off)?;
+    if *reserved != [0; 2] {
+        return Ok(None);
+    }
+    let (expected, rest) = rest.split_first_chunk().ok_or_else(cut_off)?;
+    if *expected != checksum(key, rest) {
+        return Err(corrupt(
+            "the entry does not match its checksum: it is damaged, or of another key",
+        ));
     }
     let (fields, value) = rest
         .split_first_chunk()
@@ -145,8 +205,11 @@ pub fn decode(bytes: &[u8]) -> Result<Option<Entry<'_>>, Error> {
     Ok(header.map(|header| Entry { header, value }))
 }
 
-fn checksum(bytes: &[u8]) -> [u8; 8] {
-    let hash = blake3::hash(bytes);
+fn checksum(key: &Key, bytes: &[u8]) -> [u8; 8] {
+    let mut hasher = blake3::Hasher::new();
+    // A hasher takes whatever is written to it, and no name of a key has a zero byte.
+    let _ = write!(hasher, "{key}\0");
+    let hash = hasher.update(bytes).finalize();
     let [a, b, c, d, e, f, g, h, ..] = *hash.as_bytes();
     [a, b, c, d, e, f, g, h]
 }

@@ -33,6 +33,10 @@ pub(super) enum FileName {
 /// The name of the ledger in the folder of a function. No version is called so.
 pub(super) const LEDGER: &str = ".ledger";
 
+/// The folder of all entries whose keys begin with `cachier/2/`. The first format had none, and no namespace is written
+/// with an `@`, so that programs of the two never meet.
+const OF_THIS_FORMAT: &str = "cachier@2";
+
 const LEASE_SUFFIX: &str = ".lease";
 const TEMPORARY_SUFFIX: &str = ".tmp";
 
@@ -107,7 +111,8 @@ impl Shard {
 
 /// The folder of a function.
 pub(super) fn scope_folder(dir: &Path, scope: &Scope) -> PathBuf {
-    let mut folder = dir.join(segment(scope.namespace()));
+    let mut folder = dir.join(OF_THIS_FORMAT);
+    folder.push(segment(scope.namespace()));
     folder.push(segment(scope.function()));
     folder
 }

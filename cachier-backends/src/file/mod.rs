@@ -1,11 +1,14 @@
 //! One file for each entry, shared by the processes of a machine.
 //!
 //! ```text
-//! {dir}/{namespace}/{function}/.ledger                        what the function's entries take
-//! {dir}/{namespace}/{function}/{version}/{2 hex}/{hash}       an entry
-//! {dir}/{namespace}/{function}/{version}/{2 hex}/{hash}.lease held by whoever computes it
-//! {dir}/{namespace}/{function}/{version}/{2 hex}/.{…}.tmp     an entry being written
+//! {dir}/cachier@2/{namespace}/{function}/.ledger                        what the function's entries take
+//! {dir}/cachier@2/{namespace}/{function}/{version}/{2 hex}/{hash}       an entry
+//! {dir}/cachier@2/{namespace}/{function}/{version}/{2 hex}/{hash}.lease held by whoever computes it
+//! {dir}/cachier@2/{namespace}/{function}/{version}/{2 hex}/.{…}.tmp     an entry being written
 //! ```
+//!
+//! The folder `cachier@2` is there as the number of the format is in every key: what another format has beside it, as
+//! `{dir}/{namespace}` of the first one, is never touched.
 //!
 //! - An entry is written beside its place and moved there, so that a reader sees the old one or the
 //!   new one. It is not forced to disk: after a crash of the machine it may be torn, which its

@@ -1,7 +1,7 @@
 //! What documents look like, and the requests that change them.
 //!
 //! ```text
-//! { _id: "cachier/1/{namespace}/{function}/{version}/{hash}", function: "cachier/1/{namespace}/{function}",
+//! { _id: "cachier/2/{namespace}/{function}/{version}/{hash}", function: "cachier/2/{namespace}/{function}",
 //!   entry: …, version: ObjectId, size: …, created: …, drop_at: …,
 //!   lease: { owner: ObjectId, until: … } }
 //! ```

@@ -2,7 +2,7 @@
 //!
 //! # What is on the server
 //! The entries of a function are spread over 16 *shards*, each in one slot of a cluster. All names of a shard begin
-//! with `cachier:{cachier/1/{namespace}/{function}#{shard}}`:
+//! with `cachier:{cachier/2/{namespace}/{function}#{shard}}`:
 //!
 //! | name | what |
 //! |---|---|
@@ -12,7 +12,7 @@
 //! | `…/index`, `…/expiry`, `…/sizes` | the books: when each entry was created, when it expires, how large it is |
 //!
 //! An entry, its lease and its books change together, in scripts; what they change is published on
-//! `cachier:changes/cachier/1/{namespace}/{function}`. A hit is one `GET`; where many wait already, on a connection to a
+//! `cachier:changes/cachier/2/{namespace}/{function}`. A hit is one `GET`; where many wait already, on a connection to a
 //! single server, it is written together with those of others.
 //!
 //! While a cluster moves a slot to another node, it refuses the scripts of that slot, which are tried again until all has

@@ -45,7 +45,7 @@ impl Shard {
         }
     }
 
-    /// `cachier:{cachier/1/…#0}`
+    /// `cachier:{cachier/2/…#0}`
     pub(super) fn name(&self) -> &str {
         &self.name
     }

@@ -1,6 +1,6 @@
 //! One object for each entry, in a bucket of S3 or of what speaks its protocol.
 //!
-//! An object is named as its key is, `cachier/1/namespace/function/version/hash`, behind a prefix if the program has one.
+//! An object is named as its key is, `cachier/2/namespace/function/version/hash`, behind a prefix if the program has one.
 //! Its `ETag` is the version of the entry, and its metadata say when that was created.
 //!
 //! - A lease on nothing is a small object in the place of the entry, put there on the condition that there is none. The

@@ -40,7 +40,7 @@ mod tests {
 
     #[test]
     fn a_lease_is_told_from_an_entry_of_a_function_that_is_called_like_one() {
-        let entry = "team/cachier/1/default/a.lease-b/1/0123";
+        let entry = "team/cachier/2/default/a.lease-b/1/0123";
         assert!(!is_lease(entry));
         let lease = of_lease(entry, "\"9a-2\"");
         assert_eq!(lease, format!("{entry}.lease-9a-2"));

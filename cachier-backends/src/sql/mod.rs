@@ -9,8 +9,8 @@
 //!
 //! | column | what |
 //! |---|---|
-//! | `id` | the BLAKE3 hash of the key, the latter written `cachier/1/{namespace}/{function}/{version}/{hash}` |
-//! | `scope` | the function, `cachier/1/{namespace}/{function}` |
+//! | `id` | the BLAKE3 hash of the key, the latter written `cachier/2/{namespace}/{function}/{version}/{hash}` |
+//! | `scope` | the function, `cachier/2/{namespace}/{function}` |
 //! | `entry`, `size` | the entry and its length; null while there is none |
 //! | `revision` | 16 random bytes that tell one entry from the next |
 //! | `created`, `expires` | microseconds since 1970 |

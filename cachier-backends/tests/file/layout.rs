@@ -28,7 +28,7 @@ fn entries_are_where_the_documentation_says() {
     let key = files.key(1);
     files.store(&key, b"value");
     assert_eq!(fs::read(files.path(&key)).unwrap(), files::entry(b"value"));
-    let scope = dir.path().join("default").join("weather%3A%3Aforecast");
+    let scope = dir.path().join("cachier@2/default").join("weather%3A%3Aforecast");
     assert_eq!(files.all()[0], scope.join(".ledger"));
     assert_eq!(files.all()[1..], [files.path(&key)]);
 }

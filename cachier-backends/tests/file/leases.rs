@@ -7,7 +7,7 @@ use std::thread;
 use cachier_backends::{BlockingBackend, LeaseReply, StoreReply, entry};
 use tempfile::tempdir;
 
-use crate::support::files::{Files, PERIOD};
+use crate::support::files::{self, Files, PERIOD};
 
 #[test]
 fn nothing_is_left_of_leases_that_ended() {
@@ -135,6 +135,9 @@ fn a_clear_beats_every_computation_that_was_running() {
 }
 
 fn number_in(stored: &[u8]) -> u32 {
-    let value = entry::decode(stored).unwrap().unwrap().value;
+    let value = entry::decode(&files::key_of_entries(), stored)
+        .unwrap()
+        .unwrap()
+        .value;
     u32::from_le_bytes(value.try_into().unwrap())
 }

@@ -24,7 +24,10 @@ fn readers_see_whole_entries_while_writers_replace_them() {
         });
         while !writer.is_finished() {
             let bytes = files.load(&key).unwrap();
-            let value = entry::decode(&bytes).unwrap().unwrap().value;
+            let value = entry::decode(&files::key_of_entries(), &bytes)
+                .unwrap()
+                .unwrap()
+                .value;
             assert!(value.len() == 10_000 && value.iter().all(|byte| *byte == value[0]));
         }
     });
@@ -42,7 +45,9 @@ fn torn_and_foreign_files_are_loaded_and_replaced() {
         let bytes = files.load(&key).unwrap();
         assert_eq!(bytes, hostile);
         assert_eq!(
-            entry::decode(&bytes).unwrap_err().kind(),
+            entry::decode(&files::key_of_entries(), &bytes)
+                .unwrap_err()
+                .kind(),
             ErrorKind::Corrupt
         );
         files.store_under(files.granted(&key), b"value");
@@ -60,7 +65,7 @@ fn what_is_no_file_is_no_entry_and_is_replaced_by_one() {
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     let is_replaced = |what: &str| {
         let found = files.backend.load(&key).unwrap().unwrap();
-        let error = entry::decode(&found.bytes).unwrap_err();
+        let error = entry::decode(&files::key_of_entries(), &found.bytes).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Corrupt, "{what}");
         let lease = files.backend.lease(&key, Some(&found.version), PERIOD);
         let LeaseReply::Granted(lease) = lease.unwrap() else {

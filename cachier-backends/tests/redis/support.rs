@@ -93,7 +93,9 @@ pub(crate) fn private(options: &[&str]) -> Option<StoreServer> {
 
 /// An entry around some bytes.
 pub(crate) fn entry(value: &[u8]) -> Vec<u8> {
-    cachier_backends::entry::encode(&Header::new(created()), value)
+    // A backend does not look into it: it may be of whatever key.
+    let key = key(&scope("entry"), 0);
+    cachier_backends::entry::encode(&key, &Header::new(created()), value)
 }
 
 /// When entries were created, if that does not count.

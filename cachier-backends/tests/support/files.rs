@@ -105,12 +105,26 @@ impl Files {
     }
 }
 
+/// An entry. The backend does not look into it: all are of one key.
 pub fn entry(value: &[u8]) -> Vec<u8> {
-    encode(&Header::new(moment(0)), value)
+    encode(&key_of_entries(), &Header::new(moment(0)), value)
+}
+
+/// The key of [`entry`].
+pub fn key_of_entries() -> Key {
+    let scope = Arc::new(Scope::new("default", "entry"));
+    Key::new(scope, Version::Number(1), KeyHash::from_bytes([0; 32]))
 }
 
 pub fn moment(seconds: u64) -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000 + seconds)
+}
+
+/// All files below a folder.
+pub fn all_below(folder: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    collect(folder, &mut files);
+    files
 }
 
 fn collect(folder: &Path, files: &mut Vec<PathBuf>) {

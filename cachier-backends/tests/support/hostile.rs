@@ -1,8 +1,10 @@
 //! What must hold of any bytes that a store may hold: tried by the fuzz target and by `tests/hostile.rs`.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use cachier_backends::entry::{decode, decode_value, encode, encode_value};
+use cachier_backends::{Key, KeyHash, Scope, Version};
 use serde::{Deserialize, Serialize};
 
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
@@ -23,18 +25,25 @@ pub enum Kind {
     },
 }
 
+/// One of a function's keys.
+pub fn key(number: u8) -> Key {
+    let scope = Arc::new(Scope::new("default", "weather::forecast"));
+    Key::new(scope, Version::Number(2), KeyHash::from_bytes([number; 32]))
+}
+
 /// Reading the bytes never panics, and gives nothing that was not stored.
 pub fn try_stored(bytes: &[u8]) {
     try_entry(bytes);
-    try_entry(&with_right_checksum(bytes.to_vec()));
-    try_entry(&with_right_checksum(framed(bytes)));
+    try_entry(&with_right_checksum(&key(1), bytes.to_vec()));
+    try_entry(&with_right_checksum(&key(1), framed(bytes)));
     try_value(bytes);
 }
 
 /// The entry with the checksum that a forger would give it.
-pub fn with_right_checksum(mut entry: Vec<u8>) -> Vec<u8> {
+pub fn with_right_checksum(key: &Key, mut entry: Vec<u8>) -> Vec<u8> {
     if entry.len() >= 16 {
-        let checksum = blake3::hash(&entry[16..]);
+        let hashed = [key.to_string().as_bytes(), b"\0", &entry[16..]].concat();
+        let checksum = blake3::hash(&hashed);
         entry[8..16].copy_from_slice(&checksum.as_bytes()[..8]);
     }
     entry
@@ -42,14 +51,15 @@ pub fn with_right_checksum(mut entry: Vec<u8>) -> Vec<u8> {
 
 /// The bytes in place of an entry's fields and value.
 fn framed(bytes: &[u8]) -> Vec<u8> {
-    [b"\xcachr\x01\0\0\0________", bytes].concat()
+    [b"\xcachr\x02\0\0\0________", bytes].concat()
 }
 
 fn try_entry(bytes: &[u8]) {
-    if let Ok(Some(entry)) = decode(bytes) {
-        let again = encode(&entry.header, entry.value);
-        let back = decode(&again).expect("intact").expect("of this version");
-        assert_eq!(back, entry);
+    if let Ok(Some(entry)) = decode(&key(1), bytes) {
+        let again = encode(&key(1), &entry.header, entry.value);
+        let back = decode(&key(1), &again);
+        assert_eq!(back.expect("intact").expect("of this version"), entry);
+        assert!(decode(&key(2), bytes).is_err(), "it is of one key");
         try_value(entry.value);
     }
 }

@@ -64,7 +64,7 @@ impl<V: Serialize + DeserializeOwned> Form<V> for Cbor {
         header.expires = stamp.expires.map(moment);
         let bytes = Some(value.len() as u64);
         Ok(Found {
-            value: Encoded::new(&header, &value),
+            value: Encoded::computed(header, value),
             stamp,
             bytes,
         })

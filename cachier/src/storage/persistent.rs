@@ -1,11 +1,12 @@
 //! Values in a persistent backend, as encoded entries.
 
+use std::borrow::Cow;
 use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
 
-use cachier_backends::entry::{self, Header};
+use cachier_backends::entry::{self, Content, Header};
 use cachier_backends::{
     EntryVersion, Error, ErrorKind, Key, KeyHash, Lease, LeaseReply, Operation, Scope, StoreReply,
     StoreRequest, Usage, Version, Watch, Watcher, blocking,
@@ -40,26 +41,38 @@ struct Target {
     _watch: Option<Watch>,
 }
 
-/// An entry whose header has been read.
+/// An encoded value, with its header or in its entry.
 #[derive(Clone)]
-pub struct Encoded {
-    entry: Arc<Vec<u8>>,
-    value_at: usize,
+pub struct Encoded(Arc<Origin>);
+
+/// Where an encoded value comes from.
+enum Origin {
+    /// It was just computed. It becomes an entry where it is stored: only there its key is known.
+    Computed(Header, Vec<u8>),
+    /// It stands in an entry, from this place on.
+    Loaded(Vec<u8>, usize),
 }
 
 impl Encoded {
-    /// The entry for a value that was just computed.
-    pub(crate) fn new(header: &Header, value: &[u8]) -> Self {
-        let entry = entry::encode(header, value);
-        Self {
-            value_at: entry.len() - value.len(),
-            entry: Arc::new(entry),
-        }
+    /// A value that was just computed.
+    pub(crate) fn computed(header: Header, value: Vec<u8>) -> Self {
+        Self(Arc::new(Origin::Computed(header, value)))
     }
 
     /// The encoded value.
     pub(crate) fn value(&self) -> &[u8] {
-        &self.entry[self.value_at..]
+        match &*self.0 {
+            Origin::Computed(_, value) => value,
+            Origin::Loaded(entry, value_at) => &entry[*value_at..],
+        }
+    }
+
+    /// The entry to store under a key.
+    fn entry(&self, key: &Key) -> Cow<'_, [u8]> {
+        match &*self.0 {
+            Origin::Computed(header, value) => entry::encode(key, header, value).into(),
+            Origin::Loaded(entry, _) => entry.into(),
+        }
     }
 }
 
@@ -192,18 +205,20 @@ impl Tiers for Persistent {
         key: &KeyHash,
     ) -> Result<Loaded<Encoded, Option<EntryVersion>>, Error> {
         let loaded = self.operate_twice(session, Operation::Load, async move |target| {
-            target.store.backend.load(&target.key(*key)).await
+            let key = target.key(*key);
+            let loaded = target.store.backend.load(&key).await?;
+            Ok(loaded.map(|loaded| (key, loaded)))
         });
-        let Some(loaded) = loaded.await? else {
+        let Some((key, loaded)) = loaded.await? else {
             return Ok(Loaded {
                 found: None,
                 seen: None,
             });
         };
         let now = || session.function().world.clock.wall();
-        let found = match read(loaded.bytes, now) {
+        let found = match read(&key, loaded.bytes, now) {
             Ok(Read::Value(found)) => Some(found),
-            Ok(Read::Newer) => None,
+            Ok(Read::Foreign) => None,
             Ok(Read::Expired) => {
                 session.meet_expired();
                 None
@@ -298,11 +313,13 @@ impl Tiers for Persistent {
         let lease = held.as_mut().and_then(Held::for_storing);
         let lease = lease.as_ref();
         let reply = self.operate_twice(session, Operation::Store, async move |target| {
-            let mut request = StoreRequest::new(&found.value.entry, moment(stamp.created));
+            let key = target.key(*key);
+            let entry = found.value.entry(&key);
+            let mut request = StoreRequest::new(&entry, moment(stamp.created));
             request.expires = stamp.expires.map(moment);
             request.lease = lease.map(Lease::share);
             request.capacity_bytes = session.function().options.capacity_bytes;
-            target.store.backend.store(&target.key(*key), request).await
+            target.store.backend.store(&key, request).await
         });
         let reply = reply.await?;
         // An answer of whatever kind has ended the lease.
@@ -396,15 +413,19 @@ enum Read {
     Value(Found<Encoded>),
     /// Nothing: no call can be given it any more.
     Expired,
-    /// Nothing: a newer cachier wrote it.
-    Newer,
+    /// Nothing: another cachier wrote it.
+    Foreign,
 }
 
 /// Asks for the time of day only where there is a moment to compare it with.
-fn read(bytes: Vec<u8>, now: impl FnOnce() -> SystemTime) -> Result<Read, Error> {
-    let Some(entry) = entry::decode(&bytes)? else {
-        return Ok(Read::Newer);
+fn read(key: &Key, bytes: Vec<u8>, now: impl FnOnce() -> SystemTime) -> Result<Read, Error> {
+    let Some(entry) = entry::decode(key, &bytes)? else {
+        return Ok(Read::Foreign);
     };
+    if entry.header.content != Content::Value {
+        // No function keeps errors yet, so that one is of a cachier that does.
+        return Ok(Read::Foreign);
+    }
     if entry.header.expires.is_some_and(|expires| expires < now()) {
         return Ok(Read::Expired);
     }
@@ -415,10 +436,7 @@ fn read(bytes: Vec<u8>, now: impl FnOnce() -> SystemTime) -> Result<Read, Error>
     };
     let size = entry.value.len();
     let value_at = bytes.len() - size;
-    let value = Encoded {
-        entry: Arc::new(bytes),
-        value_at,
-    };
+    let value = Encoded(Arc::new(Origin::Loaded(bytes, value_at)));
     Ok(Read::Value(Found {
         value,
         stamp,

@@ -82,7 +82,7 @@ fn a_clean_up_of_a_database_takes_what_has_expired_however_young_it_is() {
     for (number, expires) in [(1, None), (2, Some(now - HOUR)), (3, Some(now + HOUR))] {
         let hash = KeyHash::from_bytes([number; 32]);
         let key = Key::new(Arc::clone(&scope), Version::Unversioned, hash);
-        let entry = entry::encode(&Header::new(now), &[number]);
+        let entry = entry::encode(&key, &Header::new(now), &[number]);
         let mut request = StoreRequest::new(&entry, now);
         request.expires = expires;
         block_on(backend.store(&key, request)).unwrap();

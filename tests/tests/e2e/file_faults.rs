@@ -3,17 +3,32 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use cachier::{Call, CallOptions, ErrorKind, Outcome, cachier};
 use cachier_backends::entry::{self, Header};
+use cachier_backends::{Key, KeyHash, Scope, Version};
 use cachier_metrics::{ErrorLabel, Operation};
 use cachier_tests::process::{Process, part, say, skip};
 use cachier_tests::sandbox::{entries, files, in_folder};
 
-#[cachier(backend = "file", enable_metrics)]
+#[cachier(
+    backend = "file",
+    enable_metrics,
+    name = "file_faults::double",
+    version = 1
+)]
 fn double(number: u64) -> u64 {
     number * 2
+}
+
+/// The key of `double(number)`, whose file this is.
+fn key(number: u64, file: &Path) -> Key {
+    let namespace = file.iter().rev().nth(4).unwrap().to_str().unwrap();
+    let scope = Arc::new(Scope::new(namespace, "file_faults::double"));
+    let hash = KeyHash::of(&(number,), None).unwrap();
+    Key::new(scope, Version::Number(1), hash)
 }
 
 fn call(number: u64) -> Call<u64> {
@@ -85,8 +100,45 @@ fn any_bit_that_is_flipped_is_a_miss_and_never_a_wrong_value() {
         }
         let errors = double::metrics().snapshot().backend_errors;
         let corrupt = errors[Operation::Load][ErrorLabel::Corrupt];
-        assert_eq!(corrupt, intact.len() as u64 * 8);
+        // Where a bit of the format differs, the entry is of another cachier: a plain miss.
+        assert_eq!(corrupt, (intact.len() as u64 - 4) * 8);
     });
+}
+
+#[test]
+fn the_file_of_another_call_in_the_place_of_an_entry() {
+    in_folder(|folder| {
+        double(4);
+        let other = entries(folder).remove(0);
+        double(21);
+        let own = entries(folder).into_iter().find(|file| *file != other);
+        fs::copy(&other, own.unwrap()).unwrap();
+        let call = call(21);
+        assert_eq!((call.value, call.outcome), (42, Outcome::Miss));
+        let kind = call.backend_error.map(|error| error.kind());
+        assert_eq!(kind, Some(ErrorKind::Corrupt));
+        assert_eq!(self::call(21).outcome, Outcome::Hit, "it is replaced");
+        assert_eq!(self::call(4).value, 8);
+    });
+}
+
+#[test]
+fn an_entry_of_another_format_is_a_plain_miss() {
+    for format in [0, 1, 3, 255] {
+        in_folder(|folder| {
+            double(21);
+            let file = entries(folder).remove(0);
+            let mut bytes = fs::read(&file).unwrap();
+            bytes[4] = format;
+            bytes.truncate(30);
+            fs::write(&file, bytes).unwrap();
+            let call = call(21);
+            assert_eq!((call.value, call.outcome), (42, Outcome::Miss));
+            assert!(call.backend_error.is_none());
+            assert_eq!(double::metrics().stats().backend_errors, 0);
+            assert_eq!(self::call(21).outcome, Outcome::Hit, "it is replaced");
+        });
+    }
 }
 
 #[test]
@@ -114,7 +166,11 @@ fn an_intact_entry_without_a_value() {
 fn hostile_value(value: &[u8]) {
     is_a_counted_miss(ErrorKind::Codec, ErrorLabel::Codec, |file| {
         let created = SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_704_067_200);
-        fs::write(file, entry::encode(&Header::new(created), value)).unwrap();
+        fs::write(
+            file,
+            entry::encode(&key(21, file), &Header::new(created), value),
+        )
+        .unwrap();
     });
 }
 
