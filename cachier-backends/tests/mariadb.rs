@@ -12,6 +12,7 @@ use cachier_servers::mariadb;
 use futures_lite::future::block_on;
 use sqlx::{AssertSqlSafe, MySqlPool};
 
+mod first_format;
 mod own_client;
 mod sql_support;
 use sql_support::{
@@ -268,5 +269,24 @@ fn a_connection_that_the_server_closed_is_replaced() {
         let error = backend.load(&key(1)).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Connect, "{error:?}");
         assert!(backend.load(&key(1)).await.unwrap().is_some());
+    });
+}
+
+#[test]
+fn what_the_first_format_has_in_the_table_is_left_alone() {
+    let Some(url) = url() else { return };
+    let backend = backend(&url, "first_format");
+    sql_support::runtime().block_on(async {
+        backend.check().await.unwrap();
+        let blob = |bytes: &[u8]| format!("x'{}'", first_format::hex(bytes));
+        execute(&url, first_format::rows("first_format", blob)).await;
+        let pool = MySqlPool::connect(&url).await.unwrap();
+        let rows = AssertSqlSafe(first_format::all_rows("first_format"));
+        let rows = async || {
+            let rows = sqlx::query_as::<_, first_format::Row>(rows.clone());
+            rows.fetch_all(&pool).await.unwrap()
+        };
+        assert_eq!(rows().await.len(), 2);
+        first_format::is_left_alone(&backend, rows).await;
     });
 }

@@ -19,6 +19,7 @@ use mongodb::bson::{DateTime, Document, doc};
 use mongodb::{Client, Collection};
 use tokio::runtime::{Builder, Runtime};
 
+mod first_format;
 mod own_client;
 
 /// The period of a lease that no test outlasts.
@@ -417,4 +418,42 @@ async fn store(backend: &MongoBackend, key: &Key, entry: &[u8]) {
 async fn bare(url: &str) -> Collection<Document> {
     let client = Client::with_uri_str(url).await.unwrap();
     client.database("cachier").collection("cachier_entries")
+}
+
+#[test]
+fn what_the_first_format_has_in_the_collection_is_left_alone() {
+    let Some(url) = url() else { return };
+    runtime().block_on(async {
+        let (backend, entries) = (backend(url), bare(url).await);
+        let entry = first_format::entry();
+        let until = DateTime::from_millis(4_000_000_000_000);
+        let version = mongodb::bson::oid::ObjectId::new();
+        let documents = [
+            doc! {
+                "_id": first_format::name(), "function": first_format::SCOPE,
+                "size": entry.len() as i64, "version": version,
+                "entry": mongodb::bson::Binary {
+                    subtype: mongodb::bson::spec::BinarySubtype::Generic,
+                    bytes: entry,
+                },
+                "created": DateTime::from_millis(1_700_000_000_123),
+            },
+            doc! {
+                "_id": format!("{}/1/another", first_format::SCOPE), "function": first_format::SCOPE,
+                "lease": { "owner": version, "until": until }, "drop_at": until,
+            },
+        ];
+        entries.insert_many(documents).await.unwrap();
+        let all = async || {
+            let found = entries.find(doc! { "function": first_format::SCOPE });
+            let mut found = found.sort(doc! { "_id": 1 }).await.unwrap();
+            let mut all = Vec::new();
+            while found.advance().await.unwrap() {
+                all.push(found.current().as_bytes().to_vec());
+            }
+            all
+        };
+        assert_eq!(all().await.len(), 2);
+        first_format::is_left_alone(&backend, all).await;
+    });
 }

@@ -18,6 +18,7 @@ use sqlx::{AssertSqlSafe, PgPool};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::timeout;
 
+mod first_format;
 mod own_client;
 mod sql_support;
 use sql_support::{
@@ -445,5 +446,24 @@ fn watchers_hear_of_a_gap_also_when_the_server_took_its_time_to_let_them_in_agai
         tokio::time::sleep(Duration::from_secs(11)).await;
         proxy.hang(false);
         assert_eq!(heard(&mut told).await, Change::All);
+    });
+}
+
+#[test]
+fn what_the_first_format_has_in_the_table_is_left_alone() {
+    let Some(url) = url() else { return };
+    let backend = backend(&url, "first_format");
+    sql_support::runtime().block_on(async {
+        backend.check().await.unwrap();
+        let blob = |bytes: &[u8]| format!("'\\x{}'", first_format::hex(bytes));
+        execute(&url, first_format::rows("first_format", blob)).await;
+        let pool = PgPool::connect(&url).await.unwrap();
+        let rows = AssertSqlSafe(first_format::all_rows("first_format"));
+        let rows = async || {
+            let rows = sqlx::query_as::<_, first_format::Row>(rows.clone());
+            rows.fetch_all(&pool).await.unwrap()
+        };
+        assert_eq!(rows().await.len(), 2);
+        first_format::is_left_alone(&backend, rows).await;
     });
 }

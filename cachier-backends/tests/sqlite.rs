@@ -10,6 +10,7 @@ use cachier_backends::sql::SqlBackend;
 use cachier_backends::{Backend, ErrorKind, StoreRequest, blocking};
 use futures_lite::future::block_on;
 
+mod first_format;
 mod own_client;
 mod sql_support;
 use sql_support::{
@@ -303,4 +304,23 @@ fn addresses_that_cannot_be_say_what_to_write() {
 fn one_backend_serves_runtimes_in_turn_and_other_executors() {
     let folder = tempfile::tempdir().unwrap();
     sql_support::everywhere(&backend(folder.path()));
+}
+
+#[test]
+fn what_the_first_format_has_in_the_table_is_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let (backend, url) = (backend(folder.path()), url(folder.path()));
+    sql_support::runtime().block_on(async {
+        backend.check().await.unwrap();
+        let blob = |bytes: &[u8]| format!("x'{}'", first_format::hex(bytes));
+        execute(folder.path(), first_format::rows("cachier_entries", blob)).await;
+        let pool = sqlx::SqlitePool::connect(&url).await.unwrap();
+        let rows = sqlx::AssertSqlSafe(first_format::all_rows("cachier_entries"));
+        let rows = async || {
+            let rows = sqlx::query_as::<_, first_format::Row>(rows.clone());
+            rows.fetch_all(&pool).await.unwrap()
+        };
+        assert_eq!(rows().await.len(), 2);
+        first_format::is_left_alone(&backend, rows).await;
+    });
 }

@@ -1,12 +1,14 @@
 //! What is where in the folder, and under which names.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use cachier_backends::file::FileBackend;
-use cachier_backends::{BlockingBackend, Scope};
+use cachier_backends::{Blocking, BlockingBackend, Scope};
+use futures_lite::future::block_on;
 use tempfile::tempdir;
 
+use crate::first_format;
 use crate::support::files::{self, Files};
 
 #[test]
@@ -28,7 +30,10 @@ fn entries_are_where_the_documentation_says() {
     let key = files.key(1);
     files.store(&key, b"value");
     assert_eq!(fs::read(files.path(&key)).unwrap(), files::entry(b"value"));
-    let scope = dir.path().join("cachier@2/default").join("weather%3A%3Aforecast");
+    let scope = dir
+        .path()
+        .join("cachier@2/default")
+        .join("weather%3A%3Aforecast");
     assert_eq!(files.all()[0], scope.join(".ledger"));
     assert_eq!(files.all()[1..], [files.path(&key)]);
 }
@@ -84,4 +89,27 @@ fn the_store_is_named_by_its_folder() {
         (backend.kind(), backend.store_name()),
         ("file", "/cache".to_owned())
     );
+}
+
+#[test]
+fn what_the_first_format_has_in_the_folder_is_left_alone() {
+    let dir = tempdir().unwrap();
+    let function = dir.path().join("shared/weather%3A%3Aforecast");
+    let shard = function.join("1/2a");
+    fs::create_dir_all(&shard).unwrap();
+    fs::write(function.join(".ledger"), b"the books of the first format").unwrap();
+    fs::write(shard.join(first_format::HASH), first_format::entry()).unwrap();
+    fs::write(shard.join(format!("{}.lease", first_format::HASH)), b"").unwrap();
+    fs::write(shard.join(".1700000000-1-1.tmp"), b"half").unwrap();
+    let all = async || {
+        let mut files = files::all_below(&dir.path().join("shared"));
+        files.sort();
+        let with_bytes = |path: PathBuf| (fs::read(&path).unwrap(), path);
+        files.into_iter().map(with_bytes).collect::<Vec<_>>()
+    };
+    let backend = Blocking::new(FileBackend::new(dir.path()));
+    block_on(async {
+        assert_eq!(all().await.len(), 4);
+        first_format::is_left_alone(&backend, all).await;
+    });
 }

@@ -1,6 +1,8 @@
 //! What is particular to the file backend.
 #![allow(clippy::unwrap_used)]
 
+#[path = "../first_format/mod.rs"]
+mod first_format;
 mod layout;
 mod leases;
 #[path = "../support/mod.rs"]

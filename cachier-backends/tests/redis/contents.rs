@@ -4,6 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use cachier_backends::{Backend, Key, LeaseReply, Renewal, StoreReply, StoreRequest, Version};
 
+use crate::first_format;
 use crate::support::{
     backend, command, created, entry, key, lease, load, private, runtime, scope, store, until, url,
 };
@@ -206,5 +207,53 @@ fn a_lease_of_a_generation_that_is_lost_does_not_come_back() {
         let reply = backend.store(&key, request).await.unwrap();
         assert_eq!(reply, StoreReply::Superseded);
         assert_eq!(load(&backend, &key).await, None);
+    });
+}
+
+#[test]
+fn what_the_first_format_has_on_the_server_is_left_alone() {
+    let Some(url) = url() else { return };
+    let client = ::redis::Client::open(url).unwrap();
+    let mut connection = client.get_connection().unwrap();
+    let shard = format!("cachier:{{{}#a}}", first_format::SCOPE);
+    let member = format!("1/{}", first_format::HASH);
+    let (name, entry) = (format!("{shard}/{member}"), first_format::entry());
+    ::redis::pipe()
+        .cmd("SET")
+        .arg(&name)
+        .arg(&entry)
+        .cmd("ZADD")
+        .arg(format!("{shard}/index"))
+        .arg(1_700_000_000_123_456_u64)
+        .arg(&member)
+        .cmd("HSET")
+        .arg(format!("{shard}/sizes"))
+        .arg(&member)
+        .arg(entry.len())
+        .arg("")
+        .arg(entry.len())
+        .cmd("ZADD")
+        .arg(format!("{shard}/expiry"))
+        .arg(4_000_000_000_000_u64)
+        .arg(&member)
+        .cmd("SET")
+        .arg(format!("{shard}/generation"))
+        .arg("1700000000.1")
+        .cmd("SET")
+        .arg(format!("{shard}/lease/{member}"))
+        .arg("1700000000.1 owner")
+        .exec(&mut connection)
+        .unwrap();
+    let all = async || {
+        let pattern = format!("cachier:{{{}#*", first_format::SCOPE);
+        let names = command(url, &["KEYS", &pattern]);
+        let mut names: Vec<String> = ::redis::from_redis_value(names).unwrap();
+        names.sort();
+        let dumped = |name: String| (command(url, &["DUMP", &name]), name);
+        names.into_iter().map(dumped).collect::<Vec<_>>()
+    };
+    runtime().block_on(async {
+        assert_eq!(all().await.len(), 6);
+        first_format::is_left_alone(&backend(url), all).await;
     });
 }

@@ -4,6 +4,8 @@
 mod conformance;
 mod contents;
 mod cost;
+#[path = "../first_format/mod.rs"]
+mod first_format;
 mod notifications;
 #[path = "../own_client/mod.rs"]
 mod own_client;

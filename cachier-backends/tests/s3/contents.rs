@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use cachier_backends::s3::S3Backend;
 use cachier_backends::{Backend, LeaseReply, StoreReply, StoreRequest};
 
+use crate::first_format;
 use crate::support::{
     backend, behind_a_proxy, client, created, entry, key, lease, load, names, overwrite, place,
     private, runtime, scope, store, store_under,
@@ -191,5 +192,37 @@ fn what_is_stored_during_a_cleanup_stays() {
                 "{number}"
             );
         }
+    });
+}
+
+#[test]
+fn what_the_first_format_has_in_the_bucket_is_left_alone() {
+    let Some(server) = private() else { return };
+    let (place, backend) = (server.place(), backend(server.place()));
+    let lease = format!("{}.lease-9a", first_format::name());
+    runtime().block_on(async {
+        let client = client(place);
+        let objects = [
+            (first_format::name(), first_format::entry()),
+            (lease, [b"cachier:".to_vec(), vec![b'7'; 32]].concat()),
+        ];
+        for (name, bytes) in objects {
+            let put = client.put_object().bucket(&place.bucket).key(name);
+            put.body(bytes.into()).send().await.unwrap();
+        }
+        let all = async || {
+            let mut all = Vec::new();
+            for name in names(place).await {
+                if name.starts_with(first_format::SCOPE) {
+                    let got = client.get_object().bucket(&place.bucket).key(&name);
+                    let got = got.send().await.unwrap();
+                    let bytes = got.body.collect().await.unwrap().to_vec();
+                    all.push((name, bytes, got.e_tag, got.last_modified));
+                }
+            }
+            all
+        };
+        assert_eq!(all().await.len(), 2);
+        first_format::is_left_alone(&backend, all).await;
     });
 }

@@ -5,6 +5,8 @@ mod conflicts;
 mod conformance;
 mod contents;
 mod cost;
+#[path = "../first_format/mod.rs"]
+mod first_format;
 mod leases;
 #[path = "../own_client/mod.rs"]
 mod own_client;
