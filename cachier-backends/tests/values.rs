@@ -4,6 +4,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Debug;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::{Duration, SystemTime};
 
 use cachier_backends::ErrorKind;
 use cachier_backends::entry::{decode_value, encode_value, measure};
@@ -148,6 +150,235 @@ fn what_is_nested_too_deep_to_be_read_is_refused() {
         }
         assert!((60..=128).contains(&depth), "{depth}");
     }
+}
+
+/// As identifiers do it: text for people, bytes for machines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Id([u8; 4]);
+
+impl Serialize for Id {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if serializer.is_human_readable() {
+            return serializer.collect_str(&u32::from_be_bytes(self.0));
+        }
+        serializer.serialize_bytes(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Id {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        if deserializer.is_human_readable() {
+            let text = String::deserialize(deserializer)?;
+            let number: u32 = text.parse().map_err(serde::de::Error::custom)?;
+            return Ok(Self(number.to_be_bytes()));
+        }
+        <[u8; 4]>::deserialize(deserializer).map(Self)
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Addresses {
+    ip: IpAddr,
+    v6: Ipv6Addr,
+    socket: SocketAddr,
+    some: Option<IpAddr>,
+    none: Option<IpAddr>,
+    list: Vec<Ipv4Addr>,
+    map: BTreeMap<IpAddr, Id>,
+    id: Id,
+    unit: (),
+    short: f64,
+    range: std::ops::Range<u8>,
+    time: (Duration, SystemTime),
+}
+
+fn addresses() -> Addresses {
+    let v6 = Ipv6Addr::LOCALHOST;
+    Addresses {
+        ip: Ipv4Addr::LOCALHOST.into(),
+        v6,
+        socket: SocketAddr::from((v6, 8080)),
+        some: Some(v6.into()),
+        none: None,
+        list: vec![Ipv4Addr::BROADCAST],
+        map: BTreeMap::from([(v6.into(), Id([7; 4]))]),
+        id: Id([1, 2, 3, 4]),
+        unit: (),
+        short: 1.5,
+        range: 1..3,
+        time: (
+            Duration::from_millis(1),
+            SystemTime::UNIX_EPOCH + Duration::from_secs(3),
+        ),
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind")]
+enum Tagged {
+    Unit,
+    Struct {
+        ip: IpAddr,
+        id: Id,
+        unit: (),
+        none: Option<u8>,
+    },
+    Newtype(Addresses),
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", content = "content")]
+enum Adjacent {
+    Unit,
+    Newtype(IpAddr),
+    Tuple(SocketAddr, Id),
+    Struct { ip: Ipv6Addr },
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+enum Untagged {
+    Unit,
+    Ip(IpAddr),
+    Socket(SocketAddr),
+    Struct { ip: Option<IpAddr>, id: Id },
+    Tuple(IpAddr, f32),
+    Tagged(Tagged),
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Flattened {
+    name: String,
+    #[serde(flatten)]
+    addresses: Addresses,
+    #[serde(flatten)]
+    tagged: Tagged,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Rest {
+    ip: IpAddr,
+    #[serde(flatten)]
+    rest: HashMap<String, IpAddr>,
+}
+
+#[test]
+fn compact_forms_in_tagged_types_come_back() {
+    let (ip, id) = (Ipv4Addr::LOCALHOST.into(), Id([0; 4]));
+    comes_back(addresses());
+    comes_back(vec![
+        Tagged::Unit,
+        Tagged::Struct {
+            ip,
+            id,
+            unit: (),
+            none: None,
+        },
+        Tagged::Newtype(addresses()),
+    ]);
+    let v6 = Ipv6Addr::UNSPECIFIED;
+    comes_back(vec![
+        Adjacent::Unit,
+        Adjacent::Newtype(ip),
+        Adjacent::Tuple((v6, 1).into(), id),
+        Adjacent::Struct { ip: v6 },
+    ]);
+}
+
+#[test]
+fn compact_forms_in_untagged_types_come_back() {
+    let (ip, id) = (Ipv4Addr::LOCALHOST.into(), Id([0; 4]));
+    comes_back(vec![
+        Untagged::Unit,
+        Untagged::Ip(ip),
+        Untagged::Socket((ip, 1).into()),
+        Untagged::Struct { ip: None, id },
+        Untagged::Struct { ip: Some(ip), id },
+        Untagged::Tuple(ip, 0.5),
+        Untagged::Tagged(Tagged::Newtype(addresses())),
+    ]);
+    comes_back(Some(Untagged::Ip(ip)));
+}
+
+#[test]
+fn compact_forms_in_flattened_types_come_back() {
+    let ip = Ipv4Addr::LOCALHOST.into();
+    for tagged in [Tagged::Unit, Tagged::Newtype(addresses())] {
+        comes_back(Flattened {
+            name: "name".to_owned(),
+            addresses: addresses(),
+            tagged,
+        });
+    }
+    comes_back(Rest {
+        ip,
+        rest: HashMap::from([("v6".to_owned(), Ipv6Addr::LOCALHOST.into())]),
+    });
+}
+
+/// serde's buffers take no wider numbers, and nothing that reads from them asks for one.
+#[test]
+fn wide_numbers_in_buffered_types_are_an_error() {
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    #[serde(tag = "kind")]
+    enum Wide {
+        Signed { number: i128 },
+        Unsigned { number: u128 },
+    }
+    for number in [0, 7, i64::MAX.into(), i128::MAX] {
+        let signed = encode_value(&Wide::Signed { number: -number }).unwrap();
+        does_not_decode::<Wide>(&signed);
+        let number = number.unsigned_abs();
+        does_not_decode::<Wide>(&encode_value(&Wide::Unsigned { number }).unwrap());
+    }
+}
+
+/// Where a type takes narrower ones too, wide numbers are presented so.
+#[test]
+fn wide_numbers_that_fit_are_presented_narrow() {
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    #[serde(untagged)]
+    enum Number {
+        Natural(u64),
+        Integer(i64),
+    }
+    let written = encode_value(&(u128::from(u64::MAX), i128::from(i64::MIN))).unwrap();
+    let read: (Number, Number) = decode_value(&written).unwrap();
+    assert_eq!(read, (Number::Natural(u64::MAX), Number::Integer(i64::MIN)));
+}
+
+#[test]
+fn raw_json_is_refused() {
+    #[derive(Serialize)]
+    #[serde(rename = "$serde_json::private::RawValue")]
+    struct RawValue {
+        #[serde(rename = "$serde_json::private::RawValue")]
+        json: &'static str,
+    }
+    let raw = || RawValue { json: "[1]" };
+    for error in [encode_value(&raw()), encode_value(&Some([raw()]))] {
+        let error = error.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Codec);
+        assert!(format!("{error:#}").contains("raw JSON"), "{error:#}");
+    }
+    assert!(measure(&raw()).is_ok(), "in memory it is kept as it is");
+}
+
+#[test]
+fn what_takes_borrowed_bytes_alone_comes_back_or_is_an_error() {
+    #[derive(Debug, PartialEq)]
+    struct Borrowed(Vec<u8>);
+    impl<'de> Deserialize<'de> for Borrowed {
+        fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            <&[u8]>::deserialize(deserializer).map(|bytes| Self(bytes.to_vec()))
+        }
+    }
+    let written = [&[0x44][..], b"byte"].concat();
+    assert_eq!(
+        decode_value::<Borrowed>(&written).unwrap(),
+        Borrowed(b"byte".to_vec())
+    );
+    does_not_decode::<Borrowed>(&encode_value(b"byte").unwrap());
 }
 
 #[test]

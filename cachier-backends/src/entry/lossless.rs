@@ -1,8 +1,11 @@
-//! Refuses what would not come back.
+//! Writes values in serde's human-readable form, and refuses what would not come back.
 //!
 //! CBOR writes `None` and `()` as null and `Some(x)` as `x`, so that `Some(None)` and `Some(())`
-//! would come back as `None`; and what is nested too deep is not read. This wraps any serializer
-//! and refuses both wherever they stand.
+//! would come back as `None`; what is nested too deep is not read; and raw JSON is read by `serde_json` alone. This wraps
+//! any serializer and refuses them wherever they stand.
+//!
+//! The human-readable form is the one that types which serde buffers when it reads them, tagged, untagged and flattened
+//! ones, are read in, whatever the format says.
 
 use serde::ser::{self, Error as _, Serialize, Serializer};
 
@@ -26,12 +29,24 @@ enum Null {
     Itself,
     /// As the `None` around it that is not there.
     NoneAround,
+    /// As nothing: what is written is only measured.
+    Unread,
 }
+
+/// The name by which raw JSON makes itself known to `serde_json`, which alone can read it again.
+const RAW_JSON: &str = "$serde_json::private::RawValue";
 
 impl<'a, T: ?Sized> Lossless<'a, T> {
     /// A value that may be nested as many levels deep as its reader follows.
     pub(super) fn new(value: &'a T, levels: usize) -> Self {
         let null = Null::Itself;
+        let place = Place { levels, null };
+        Self { value, place }
+    }
+
+    /// A value that is written the same way, and never read: nothing in it is refused.
+    pub(super) fn unread(value: &'a T) -> Self {
+        let (levels, null) = (usize::MAX, Null::Unread);
         let place = Place { levels, null };
         Self { value, place }
     }
@@ -53,18 +68,21 @@ impl<S: Serializer> Checked<S> {
     /// The inner serializer, for something that is written as null.
     fn for_null(self) -> Result<S, S::Error> {
         match self.place.null {
-            Null::Itself => Ok(self.inner),
+            Null::Itself | Null::Unread => Ok(self.inner),
             Null::NoneAround => Err(S::Error::custom(
                 "`Some(None)` and `Some(())` would come back as `None`",
             )),
         }
     }
 
-    /// The inner serializer, for something that is so many levels deep by itself, and how many
-    /// levels are left inside.
-    fn entering(self, levels: usize) -> Result<(S, usize), S::Error> {
+    /// The inner serializer, for something that is so many levels deep by itself, and the place inside.
+    fn entering(self, levels: usize) -> Result<(S, Place), S::Error> {
+        let null = match self.place.null {
+            Null::Unread => Null::Unread,
+            _ => Null::Itself,
+        };
         match self.place.levels.checked_sub(levels) {
-            Some(left) => Ok((self.inner, left)),
+            Some(levels) => Ok((self.inner, Place { levels, null })),
             None => Err(S::Error::custom("it is nested too deep to be read again")),
         }
     }
@@ -110,7 +128,7 @@ impl<S: Serializer> Serializer for Checked<S> {
     }
 
     fn is_human_readable(&self) -> bool {
-        self.inner.is_human_readable()
+        true
     }
 
     fn serialize_none(self) -> Result<S::Ok, S::Error> {
@@ -126,10 +144,11 @@ impl<S: Serializer> Serializer for Checked<S> {
     }
 
     fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<S::Ok, S::Error> {
-        let place = Place {
-            null: Null::NoneAround,
-            ..self.place
+        let null = match self.place.null {
+            Null::Unread => Null::Unread,
+            _ => Null::NoneAround,
         };
+        let place = Place { null, ..self.place };
         self.inner.serialize_some(&Lossless { value, place })
     }
 
@@ -161,18 +180,26 @@ impl<S: Serializer> Serializer for Checked<S> {
         variant: &'static str,
         value: &T,
     ) -> Result<S::Ok, S::Error> {
-        let (inner, left) = self.entering(1)?;
-        inner.serialize_newtype_variant(name, index, variant, &Lossless::new(value, left))
+        let (inner, inside) = self.entering(1)?;
+        inner.serialize_newtype_variant(
+            name,
+            index,
+            variant,
+            &Lossless {
+                value,
+                place: inside,
+            },
+        )
     }
 
     fn serialize_seq(self, len: Option<usize>) -> Result<Self::SerializeSeq, S::Error> {
-        let (inner, left) = self.entering(1)?;
-        Ok(CheckedCompound(inner.serialize_seq(len)?, left))
+        let (inner, inside) = self.entering(1)?;
+        Ok(CheckedCompound(inner.serialize_seq(len)?, inside))
     }
 
     fn serialize_tuple(self, len: usize) -> Result<Self::SerializeTuple, S::Error> {
-        let (inner, left) = self.entering(1)?;
-        Ok(CheckedCompound(inner.serialize_tuple(len)?, left))
+        let (inner, inside) = self.entering(1)?;
+        Ok(CheckedCompound(inner.serialize_tuple(len)?, inside))
     }
 
     fn serialize_tuple_struct(
@@ -180,9 +207,9 @@ impl<S: Serializer> Serializer for Checked<S> {
         name: &'static str,
         len: usize,
     ) -> Result<Self::SerializeTupleStruct, S::Error> {
-        let (inner, left) = self.entering(1)?;
+        let (inner, inside) = self.entering(1)?;
         let compound = inner.serialize_tuple_struct(name, len)?;
-        Ok(CheckedCompound(compound, left))
+        Ok(CheckedCompound(compound, inside))
     }
 
     fn serialize_tuple_variant(
@@ -193,14 +220,14 @@ impl<S: Serializer> Serializer for Checked<S> {
         len: usize,
     ) -> Result<Self::SerializeTupleVariant, S::Error> {
         // The variant, and the array in it.
-        let (inner, left) = self.entering(2)?;
+        let (inner, inside) = self.entering(2)?;
         let compound = inner.serialize_tuple_variant(name, index, variant, len)?;
-        Ok(CheckedCompound(compound, left))
+        Ok(CheckedCompound(compound, inside))
     }
 
     fn serialize_map(self, len: Option<usize>) -> Result<Self::SerializeMap, S::Error> {
-        let (inner, left) = self.entering(1)?;
-        Ok(CheckedCompound(inner.serialize_map(len)?, left))
+        let (inner, inside) = self.entering(1)?;
+        Ok(CheckedCompound(inner.serialize_map(len)?, inside))
     }
 
     fn serialize_struct(
@@ -208,8 +235,12 @@ impl<S: Serializer> Serializer for Checked<S> {
         name: &'static str,
         len: usize,
     ) -> Result<Self::SerializeStruct, S::Error> {
-        let (inner, left) = self.entering(1)?;
-        Ok(CheckedCompound(inner.serialize_struct(name, len)?, left))
+        if name == RAW_JSON && !matches!(self.place.null, Null::Unread) {
+            let message = "raw JSON can be read again by `serde_json` alone; keep it as `serde_json::Value` or as text";
+            return Err(S::Error::custom(message));
+        }
+        let (inner, inside) = self.entering(1)?;
+        Ok(CheckedCompound(inner.serialize_struct(name, len)?, inside))
     }
 
     fn serialize_struct_variant(
@@ -220,14 +251,14 @@ impl<S: Serializer> Serializer for Checked<S> {
         len: usize,
     ) -> Result<Self::SerializeStructVariant, S::Error> {
         // The variant, and the map in it.
-        let (inner, left) = self.entering(2)?;
+        let (inner, inside) = self.entering(2)?;
         let compound = inner.serialize_struct_variant(name, index, variant, len)?;
-        Ok(CheckedCompound(compound, left))
+        Ok(CheckedCompound(compound, inside))
     }
 }
 
-/// The inside of a sequence, tuple, struct or map, and how many levels are left in it.
-struct CheckedCompound<C>(C, usize);
+/// The inside of a sequence, tuple, struct or map, and the place in it.
+struct CheckedCompound<C>(C, Place);
 
 macro_rules! elements {
     ($($trait:ident { $($method:ident),* })*) => {$(
@@ -236,7 +267,7 @@ macro_rules! elements {
             type Error = C::Error;
 
             $(fn $method<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), C::Error> {
-                self.0.$method(&Lossless::new(value, self.1))
+                self.0.$method(&Lossless { value, place: self.1 })
             })*
 
             fn end(self) -> Result<C::Ok, C::Error> {
@@ -265,7 +296,7 @@ macro_rules! fields {
                 name: &'static str,
                 value: &T,
             ) -> Result<(), C::Error> {
-                self.0.serialize_field(name, &Lossless::new(value, self.1))
+                self.0.serialize_field(name, &Lossless { value, place: self.1 })
             }
 
             fn skip_field(&mut self, name: &'static str) -> Result<(), C::Error> {

