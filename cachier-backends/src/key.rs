@@ -140,6 +140,19 @@ impl KeyHash {
         canonical::hash(arguments, secret.map(|secret| &secret.0)).map(Self)
     }
 
+    /// The hash of a tuple of arguments, as [`of`](Self::of) makes it. An error says by these names which of them it is.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Codec`](crate::ErrorKind::Codec) for arguments that refuse to be serialized.
+    pub fn of_arguments<T: Serialize + ?Sized>(
+        arguments: &T,
+        names: &[&str],
+        secret: Option<&KeySecret>,
+    ) -> Result<Self, Error> {
+        let secret = secret.map(|secret| &secret.0);
+        canonical::hash_named(arguments, names, secret).map(Self)
+    }
+
     /// A hash that was made elsewhere.
     #[must_use]
     pub const fn from_bytes(bytes: [u8; 32]) -> Self {

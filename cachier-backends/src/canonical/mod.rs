@@ -13,11 +13,16 @@
 //! | sequences | in their order; those inside [`Unordered`] in the order of their encoded elements |
 //! | structs and enums | with their names and those of their fields and variants |
 //!
+//! Types that serialize in one form for people and in another for machines are asked for the latter. It says as much, and
+//! keys are no larger for it; what values are stored in has nothing to do with it.
+//!
 //! Sets look like sequences to serde, so that a `HashSet` must stand inside [`Unordered`], or be a
 //! `BTreeSet`.
 
 mod serializer;
 mod sink;
+
+use std::borrow::Cow;
 
 use serde::{Serialize, Serializer};
 
@@ -47,13 +52,31 @@ pub(crate) fn hash<T: Serialize + ?Sized>(
     value: &T,
     key: Option<&[u8; 32]>,
 ) -> Result<[u8; 32], Error> {
+    hash_named(value, &[], key)
+}
+
+/// The same, of a tuple whose elements have names.
+pub(crate) fn hash_named<T: Serialize + ?Sized>(
+    value: &T,
+    names: &[&str],
+    key: Option<&[u8; 32]>,
+) -> Result<[u8; 32], Error> {
     let mut sink = HashSink::new(key);
-    serializer::write(value, &mut sink).map_err(refused)?;
+    serializer::write(value, &mut sink).map_err(|refusal| refused_of(refusal, names))?;
     Ok(sink.finish())
 }
 
 fn refused(refusal: serializer::Refusal) -> Error {
-    let message = "the arguments cannot be serialized, so the call has no key";
+    refused_of(refusal, &[])
+}
+
+fn refused_of(refusal: serializer::Refusal, names: &[&str]) -> Error {
+    let message = match refusal.element().and_then(|element| names.get(element)) {
+        Some(name) => {
+            format!("the argument `{name}` cannot be serialized, so the call has no key").into()
+        }
+        None => Cow::from("the arguments cannot be serialized, so the call has no key"),
+    };
     Error::new(ErrorKind::Codec, Operation::Load, message)
         .with_source(refusal)
         .with_hint("give the function a `key` of its own, or `skip` the argument")

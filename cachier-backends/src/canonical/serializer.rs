@@ -22,17 +22,37 @@ pub(super) fn write<T: Serialize + ?Sized, S: Sink>(
 
 /// Why a value could not be serialized, in the words of its `Serialize`.
 #[derive(Debug)]
-pub(super) struct Refusal(String);
+pub(super) struct Refusal {
+    message: String,
+    /// In which element of the outermost sequence or tuple it is.
+    element: Option<usize>,
+}
+
+impl Refusal {
+    /// In which element of the whole it is, where that is a sequence or tuple.
+    pub(super) fn element(&self) -> Option<usize> {
+        self.element
+    }
+
+    /// The same, seen from a sequence around.
+    fn inside(self, element: usize) -> Self {
+        let element = Some(element);
+        Self { element, ..self }
+    }
+}
 
 impl ser::Error for Refusal {
     fn custom<T: fmt::Display>(message: T) -> Self {
-        Self(message.to_string())
+        Self {
+            message: message.to_string(),
+            element: None,
+        }
     }
 }
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.message)
     }
 }
 
@@ -117,6 +137,7 @@ impl<'s, S: Sink> Canonical<'s, S> {
         Compound {
             sink: self.sink,
             sorted: None,
+            elements: 0,
         }
     }
 
@@ -125,6 +146,7 @@ impl<'s, S: Sink> Canonical<'s, S> {
         Compound {
             sink: self.sink,
             sorted: Some(Vec::new()),
+            elements: 0,
         }
     }
 }
@@ -365,19 +387,24 @@ struct Compound<'s, S> {
     /// What is to be written in the order of its bytes. An item is an element, or a key with its
     /// value: no canonical key is the beginning of another, so that keys alone decide.
     sorted: Option<Vec<Vec<u8>>>,
+    /// How many elements it has so far.
+    elements: usize,
 }
 
 impl<S: Sink> Compound<'_, S> {
     fn element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Refusal> {
-        match &mut self.sorted {
+        let written = match &mut self.sorted {
             None => write(value, self.sink),
             Some(items) => {
                 let mut item = Vec::new();
-                write(value, &mut item)?;
+                let written = write(value, &mut item);
                 items.push(item);
-                Ok(())
+                written
             }
-        }
+        };
+        let element = self.elements;
+        self.elements += 1;
+        written.map_err(|refusal| refusal.inside(element))
     }
 
     fn field<T: Serialize + ?Sized>(&mut self, name: &str, value: &T) -> Result<(), Refusal> {

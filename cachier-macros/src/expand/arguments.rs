@@ -17,12 +17,12 @@ pub(super) fn arguments(cached: &Cached) -> (Option<TokenStream>, TokenStream) {
             code!(#krate::__private::MemoryArguments((#parts)))
         }
         Store::Persistent => {
-            let stored = stored_parts(cached);
-            code!(#krate::__private::StoredArguments((#stored)))
+            let (stored, names) = (stored_parts(cached), names(cached));
+            code!(#krate::__private::StoredArguments((#stored), #names))
         }
         Store::Near => {
-            let (parts, stored) = (parts(cached), stored_parts(cached));
-            code!(#krate::__private::NearArguments((#parts), (#stored)))
+            let (parts, stored, names) = (parts(cached), stored_parts(cached), names(cached));
+            code!(#krate::__private::NearArguments((#parts), (#stored), #names))
         }
     };
     (key.map(|given| own_key(cached, &given.value)), arguments)
@@ -88,6 +88,15 @@ fn stored_parts(cached: &Cached) -> TokenStream {
         quote_spanned!(place=> #krate::__stored_part!(#borrowed),)
     };
     cached.keyed().map(part).collect()
+}
+
+/// The names of the parts of a stored key.
+fn names(cached: &Cached) -> TokenStream {
+    if cached.arguments.key.is_some() {
+        return code!(&["key"]);
+    }
+    let names = cached.keyed().map(|parameter| parameter.name.to_string());
+    code!(&[#(#names),*])
 }
 
 /// Lets what the compiler says about a part point at the argument's type.

@@ -94,8 +94,8 @@ impl<V> FrontHit<V> {
     }
 }
 
-/// Arguments for a persistent backend.
-pub struct StoredArguments<A>(pub A);
+/// Arguments for a persistent backend, and their names.
+pub struct StoredArguments<A>(pub A, pub &'static [&'static str]);
 
 impl Storage for Persistent {
     type Tiers = Self;
@@ -126,7 +126,7 @@ where
     }
 
     fn key(&self) -> Result<KeyHash, Error> {
-        hash(&self.0)
+        hash(&self.0, self.1)
     }
 
     fn form(&self, _: &'static Instance<Persistent>, _: &KeyHash) -> Cbor {
@@ -134,6 +134,7 @@ where
     }
 }
 
-pub(super) fn hash(arguments: &impl Serialize) -> Result<KeyHash, Error> {
-    KeyHash::of(arguments, environment::key_secret())
+/// The hash of a tuple of arguments that have these names.
+pub(super) fn hash(arguments: &impl Serialize, names: &[&str]) -> Result<KeyHash, Error> {
+    KeyHash::of_arguments(arguments, names, environment::key_secret())
 }

@@ -8,6 +8,7 @@ mod form;
 mod job;
 mod method;
 mod no_operations;
+mod own_form;
 #[cfg(feature = "memory")]
 mod part;
 mod shape;
@@ -37,7 +38,7 @@ pub use self::shape::{
     Unshared, WithNone, kind,
 };
 pub use self::site::{Begun, ErasedSite, Instance, Site};
-pub use self::stored_part::{OrderedProbe, StoredPartProbe};
+pub use self::stored_part::{OrderedProbe, StoredPartProbe, UnorderedProbe};
 #[cfg(feature = "memory")]
 pub use self::typed::{MemoryArguments, NearArguments};
 pub use self::whole::IsAsync;

@@ -25,7 +25,7 @@ use crate::storage::{Found, Stamp};
 pub struct MemoryArguments<P>(pub P);
 
 /// Arguments for a near tier in front of a persistent backend.
-pub struct NearArguments<P, A>(pub P, pub A);
+pub struct NearArguments<P, A>(pub P, pub A, pub &'static [&'static str]);
 
 impl<S, P> Arguments<S> for MemoryArguments<P>
 where
@@ -92,7 +92,7 @@ where
     }
 
     fn key(&self) -> Result<KeyHash, Error> {
-        hash(&self.1)
+        hash(&self.1, self.2)
     }
 
     fn form(&self, instance: &'static Instance<Self::Storage>, hash: &KeyHash) -> Self::Form {

@@ -381,7 +381,9 @@ fn arguments_that_do_not_serialize_bypass_the_cache_and_are_reported() {
     with_map(|map| {
         let call = one::call_detailed(CallOptions::new(), &Unserializable);
         assert_eq!((call.value, call.outcome), (1, Outcome::Bypass));
-        assert_eq!(call.backend_error.unwrap().kind(), ErrorKind::Codec);
+        let error = call.backend_error.unwrap();
+        assert_eq!(error.kind(), ErrorKind::Codec);
+        assert!(error.to_string().contains("the argument `_key`"), "{error}");
         assert_eq!((one::metrics().stats().backend_errors, map.asked()), (1, 0));
         let call = one::call_detailed(CallOptions::new().skip_cache(), &Unserializable);
         assert!(

@@ -7,6 +7,7 @@ mod free;
 mod generic;
 mod methods;
 mod options;
+mod paths;
 mod returned;
 
 use std::path::Path;
