@@ -241,7 +241,7 @@ enum Untagged {
     Unit,
     Ip(IpAddr),
     Socket(SocketAddr),
-    Struct { ip: Option<IpAddr>, id: Id },
+    Struct { address: Option<IpAddr>, id: Id },
     Tuple(IpAddr, f32),
     Tagged(Tagged),
 }
@@ -252,7 +252,7 @@ struct Flattened {
     #[serde(flatten)]
     addresses: Addresses,
     #[serde(flatten)]
-    tagged: Tagged,
+    tagged: Adjacent,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -292,8 +292,11 @@ fn compact_forms_in_untagged_types_come_back() {
         Untagged::Unit,
         Untagged::Ip(ip),
         Untagged::Socket((ip, 1).into()),
-        Untagged::Struct { ip: None, id },
-        Untagged::Struct { ip: Some(ip), id },
+        Untagged::Struct { address: None, id },
+        Untagged::Struct {
+            address: Some(ip),
+            id,
+        },
         Untagged::Tuple(ip, 0.5),
         Untagged::Tagged(Tagged::Newtype(addresses())),
     ]);
@@ -302,8 +305,8 @@ fn compact_forms_in_untagged_types_come_back() {
 
 #[test]
 fn compact_forms_in_flattened_types_come_back() {
-    let ip = Ipv4Addr::LOCALHOST.into();
-    for tagged in [Tagged::Unit, Tagged::Newtype(addresses())] {
+    let ip: IpAddr = Ipv4Addr::LOCALHOST.into();
+    for tagged in [Adjacent::Unit, Adjacent::Tuple((ip, 1).into(), Id([0; 4]))] {
         comes_back(Flattened {
             name: "name".to_owned(),
             addresses: addresses(),
