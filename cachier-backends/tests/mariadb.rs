@@ -281,9 +281,9 @@ fn what_the_first_format_has_in_the_table_is_left_alone() {
         let blob = |bytes: &[u8]| format!("x'{}'", first_format::hex(bytes));
         execute(&url, first_format::rows("first_format", blob)).await;
         let pool = MySqlPool::connect(&url).await.unwrap();
-        let rows = AssertSqlSafe(first_format::all_rows("first_format"));
+        let all = first_format::all_rows("first_format");
         let rows = async || {
-            let rows = sqlx::query_as::<_, first_format::Row>(rows.clone());
+            let rows = sqlx::query_as::<_, first_format::Row>(AssertSqlSafe(all.clone()));
             rows.fetch_all(&pool).await.unwrap()
         };
         assert_eq!(rows().await.len(), 2);

@@ -315,9 +315,9 @@ fn what_the_first_format_has_in_the_table_is_left_alone() {
         let blob = |bytes: &[u8]| format!("x'{}'", first_format::hex(bytes));
         execute(folder.path(), first_format::rows("cachier_entries", blob)).await;
         let pool = sqlx::SqlitePool::connect(&url).await.unwrap();
-        let rows = sqlx::AssertSqlSafe(first_format::all_rows("cachier_entries"));
+        let all = first_format::all_rows("cachier_entries");
         let rows = async || {
-            let rows = sqlx::query_as::<_, first_format::Row>(rows.clone());
+            let rows = sqlx::query_as::<_, first_format::Row>(sqlx::AssertSqlSafe(all.clone()));
             rows.fetch_all(&pool).await.unwrap()
         };
         assert_eq!(rows().await.len(), 2);

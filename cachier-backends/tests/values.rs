@@ -241,9 +241,9 @@ enum Untagged {
     Unit,
     Ip(IpAddr),
     Socket(SocketAddr),
+    Tagged(Tagged),
     Struct { address: Option<IpAddr>, id: Id },
     Tuple(IpAddr, f32),
-    Tagged(Tagged),
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
