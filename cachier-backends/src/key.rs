@@ -140,13 +140,14 @@ impl KeyHash {
         canonical::hash(arguments, secret.map(|secret| &secret.0)).map(Self)
     }
 
-    /// The hash of a tuple of arguments, as [`of`](Self::of) makes it. An error says by these names which of them it is.
+    /// The hash of a tuple of arguments, as [`of`](Self::of) makes it. An error says which of them it is,
+    /// by its name in `names`, which have `, ` between them.
     ///
     /// # Errors
     /// [`ErrorKind::Codec`](crate::ErrorKind::Codec) for arguments that refuse to be serialized.
     pub fn of_arguments<T: Serialize + ?Sized>(
         arguments: &T,
-        names: &[&str],
+        names: &str,
         secret: Option<&KeySecret>,
     ) -> Result<Self, Error> {
         let secret = secret.map(|secret| &secret.0);

@@ -52,13 +52,13 @@ pub(crate) fn hash<T: Serialize + ?Sized>(
     value: &T,
     key: Option<&[u8; 32]>,
 ) -> Result<[u8; 32], Error> {
-    hash_named(value, &[], key)
+    hash_named(value, "", key)
 }
 
-/// The same, of a tuple whose elements have names.
+/// The same, of a tuple whose elements have names, with `, ` between them.
 pub(crate) fn hash_named<T: Serialize + ?Sized>(
     value: &T,
-    names: &[&str],
+    names: &str,
     key: Option<&[u8; 32]>,
 ) -> Result<[u8; 32], Error> {
     let mut sink = HashSink::new(key);
@@ -67,15 +67,16 @@ pub(crate) fn hash_named<T: Serialize + ?Sized>(
 }
 
 fn refused(refusal: serializer::Refusal) -> Error {
-    refused_of(refusal, &[])
+    refused_of(refusal, "")
 }
 
-fn refused_of(refusal: serializer::Refusal, names: &[&str]) -> Error {
-    let message = match refusal.element().and_then(|element| names.get(element)) {
-        Some(name) => {
+fn refused_of(refusal: serializer::Refusal, names: &str) -> Error {
+    let name = |element| names.split(", ").nth(element);
+    let message = match refusal.element().and_then(name) {
+        Some(name) if !name.is_empty() => {
             format!("the argument `{name}` cannot be serialized, so the call has no key").into()
         }
-        None => Cow::from("the arguments cannot be serialized, so the call has no key"),
+        _ => Cow::from("the arguments cannot be serialized, so the call has no key"),
     };
     Error::new(ErrorKind::Codec, Operation::Load, message)
         .with_source(refusal)

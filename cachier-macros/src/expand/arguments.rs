@@ -90,13 +90,13 @@ fn stored_parts(cached: &Cached) -> TokenStream {
     cached.keyed().map(part).collect()
 }
 
-/// The names of the parts of a stored key.
-fn names(cached: &Cached) -> TokenStream {
+/// The names of the parts of a stored key, as one text: an expansion is to be read at a glance.
+fn names(cached: &Cached) -> String {
     if cached.arguments.key.is_some() {
-        return code!(&["key"]);
+        return "key".to_owned();
     }
     let names = cached.keyed().map(|parameter| parameter.name.to_string());
-    code!(&[#(#names),*])
+    names.collect::<Vec<_>>().join(", ")
 }
 
 /// Lets what the compiler says about a part point at the argument's type.

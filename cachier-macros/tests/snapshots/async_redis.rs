@@ -2,7 +2,7 @@ async fn user(id: u64, locale: &str) -> Result<User, DbError> {
     let begun = ::cachier::__begin!(
         [typed] user::__site(), ::cachier::__shape!(Result < User, DbError >), []
         ::cachier::__private::StoredArguments((::cachier::__stored_part!(& id),
-        ::cachier::__stored_part!(locale),)), ::cachier::__slot!()
+        ::cachier::__stored_part!(locale),), "id, locale"), ::cachier::__slot!()
     );
     match begun {
         ::cachier::__private::Begun::Hit(value) => value,
@@ -34,8 +34,8 @@ impl user {
         [::cachier::__stored!(Result < User, DbError >)] [typed] Self::__site(),
         ::cachier::__private::Recipe::new(::cachier::__shape!(Result < User, DbError >)),
         [] ::cachier::__private::StoredArguments((::cachier::__stored_part!(& id),
-        ::cachier::__stored_part!(locale),)), (id, locale,) => (id, locale,),
-        Self::__body(id, locale,), later { let locale =
+        ::cachier::__stored_part!(locale),), "id, locale"), (id, locale,) => (id,
+        locale,), Self::__body(id, locale,), later { let locale =
         ::std::borrow::ToOwned::to_owned(locale); async move { Self::__body(id, &
         locale,). await } }
     }

@@ -5,7 +5,7 @@ where
     let begun = ::cachier::__begin!(
         [erased] parsed::__site(), ::cachier::__shape!(Option < [T; N] >), []
         ::cachier::__private::NearArguments((::cachier::__part!(text),),
-        (::cachier::__stored_part!(text),), & ["text"]), ::cachier::__private::Option::None
+        (::cachier::__stored_part!(text),), "text"), ::cachier::__private::Option::None
     );
     match begun {
         ::cachier::__private::Begun::Hit(value) => value,
@@ -36,7 +36,7 @@ impl parsed {
         ::cachier::__private::Recipe::new(::cachier::__private::StoredAs:: < [T; N] >
         ::agreed(::cachier::__shape!(Option < [T; N] >))), []
         ::cachier::__private::NearArguments((::cachier::__part!(text),),
-        (::cachier::__stored_part!(text),), & ["text"]), (text,) => (text,), Self::__body:: < T, N, >
+        (::cachier::__stored_part!(text),), "text"), (text,) => (text,), Self::__body:: < T, N, >
         (text,)
     }
     fn __body<T: FromStr, const N: usize>(text: &str) -> Option<[T; N]>

@@ -7,9 +7,10 @@ async fn fetch(&self, id: u64) -> Result<Page, Error> {
             ::cachier::__private::Options { .. ::cachier::__private::Options::new() }
         }
         let shape = ::cachier::__shape!(Result < Page, Error >);
-        let arguments = ::cachier::__private::StoredArguments((
-            ::cachier::__stored_part!(& id),
-        ));
+        let arguments = ::cachier::__private::StoredArguments(
+            (::cachier::__stored_part!(& id),),
+            &["id"],
+        );
         let site = SITE.resolve(&|| (), shape, &arguments);
         match site.begin(shape, &arguments, ::cachier::__private::Option::None) {
             ::cachier::__private::Begun::Hit(value) => ::core::result::Result::Ok(value),

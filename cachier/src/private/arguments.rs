@@ -94,8 +94,8 @@ impl<V> FrontHit<V> {
     }
 }
 
-/// Arguments for a persistent backend, and their names.
-pub struct StoredArguments<A>(pub A, pub &'static [&'static str]);
+/// Arguments for a persistent backend, and their names with `, ` between them.
+pub struct StoredArguments<A>(pub A, pub &'static str);
 
 impl Storage for Persistent {
     type Tiers = Self;
@@ -135,6 +135,6 @@ where
 }
 
 /// The hash of a tuple of arguments that have these names.
-pub(super) fn hash(arguments: &impl Serialize, names: &[&str]) -> Result<KeyHash, Error> {
+pub(super) fn hash(arguments: &impl Serialize, names: &str) -> Result<KeyHash, Error> {
     KeyHash::of_arguments(arguments, names, environment::key_secret())
 }

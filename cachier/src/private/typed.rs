@@ -25,7 +25,7 @@ use crate::storage::{Found, Stamp};
 pub struct MemoryArguments<P>(pub P);
 
 /// Arguments for a near tier in front of a persistent backend.
-pub struct NearArguments<P, A>(pub P, pub A, pub &'static [&'static str]);
+pub struct NearArguments<P, A>(pub P, pub A, pub &'static str);
 
 impl<S, P> Arguments<S> for MemoryArguments<P>
 where
