@@ -36,8 +36,8 @@ impl parsed {
         ::cachier::__private::Recipe::new(::cachier::__private::StoredAs:: < [T; N] >
         ::agreed(::cachier::__shape!(Option < [T; N] >))), []
         ::cachier::__private::NearArguments((::cachier::__part!(text),),
-        (::cachier::__stored_part!(text),), "text"), (text,) => (text,), Self::__body:: < T, N, >
-        (text,)
+        (::cachier::__stored_part!(text),), "text"), (text,) => (text,), Self::__body:: <
+        T, N, > (text,)
     }
     fn __body<T: FromStr, const N: usize>(text: &str) -> Option<[T; N]>
     where

@@ -9,7 +9,7 @@ async fn fetch(&self, id: u64) -> Result<Page, Error> {
         let shape = ::cachier::__shape!(Result < Page, Error >);
         let arguments = ::cachier::__private::StoredArguments(
             (::cachier::__stored_part!(& id),),
-            &["id"],
+            "id",
         );
         let site = SITE.resolve(&|| (), shape, &arguments);
         match site.begin(shape, &arguments, ::cachier::__private::Option::None) {
