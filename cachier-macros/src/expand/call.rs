@@ -19,7 +19,7 @@ pub(super) fn wrapper(cached: &Cached, site: &TokenStream, dispatch: &TokenStrea
                 #krate::__private::Begun::Hit(value) => value,
                 #krate::__private::Begun::Miss(start) => {
                     let operation = #krate::__private::Operation::first(start);
-                    #dispatch #turbofish(#this operation, #names) #wait.call().value
+                    #dispatch #turbofish(#this operation, #names) #wait.value()
                 }
             }
         },

@@ -22,7 +22,7 @@ pub(super) fn whole(cached: &Cached) -> TokenStream {
                     let recipe = #recipe;
                     let body = #body;
                     let reply = #krate::__run!([#asyncness] recipe, prepared, #run);
-                    reply.call().value
+                    reply.value()
                 }
             }
         },

@@ -8,7 +8,7 @@ async fn user(id: u64, locale: &str) -> Result<User, DbError> {
         ::cachier::__private::Begun::Hit(value) => value,
         ::cachier::__private::Begun::Miss(start) => {
             let operation = ::cachier::__private::Operation::first(start);
-            user::__dispatch(operation, id, locale).await.call().value
+            user::__dispatch(operation, id, locale).await.value()
         }
     }
 }

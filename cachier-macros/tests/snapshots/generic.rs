@@ -11,7 +11,7 @@ where
         ::cachier::__private::Begun::Hit(value) => value,
         ::cachier::__private::Begun::Miss(start) => {
             let operation = ::cachier::__private::Operation::first(start);
-            parsed::__dispatch::<T, N>(operation, text).call().value
+            parsed::__dispatch::<T, N>(operation, text).value()
         }
     }
 }

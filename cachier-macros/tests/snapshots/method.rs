@@ -9,7 +9,7 @@ fn name(&self, id: u64) -> Option<String> {
         ::cachier::__private::Begun::Hit(value) => value,
         ::cachier::__private::Begun::Miss(start) => {
             let operation = ::cachier::__private::Operation::first(start);
-            Self::__cachier_name(self, operation, id).call().value
+            Self::__cachier_name(self, operation, id).value()
         }
     }
 }

@@ -11,7 +11,7 @@ pub fn join(text: &str, arg1: (u32, f64)) -> Result<String, Error> {
         ::cachier::__private::Begun::Hit(value) => value,
         ::cachier::__private::Begun::Miss(start) => {
             let operation = ::cachier::__private::Operation::first(start);
-            join::__dispatch(operation, text, arg1).call().value
+            join::__dispatch(operation, text, arg1).value()
         }
     }
 }

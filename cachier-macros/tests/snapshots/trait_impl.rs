@@ -33,7 +33,7 @@ async fn fetch(&self, id: u64) -> Result<Page, Error> {
                 self.load(id).await
             };
             let reply = ::cachier::__run!([async] recipe, prepared, body => body, body);
-            reply.call().value
+            reply.value()
         }
     }
 }

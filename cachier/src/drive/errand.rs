@@ -58,7 +58,8 @@ pub struct Plan<T: Tiers> {
 
 /// How an errand ended; a value is in the slot.
 pub enum Ended {
-    Call(Call<()>),
+    /// In a box: it is large, and waits on the stack for the function.
+    Call(Box<Call<()>>),
     Invalidated(Result<bool, Error>),
     /// Whether there was an entry.
     Peeked(Result<bool, Error>),
@@ -145,7 +146,7 @@ impl<T: Tiers> Errand<T> {
     }
 
     /// Waits for what comes before the next meeting.
-    async fn proceed(&mut self) {
+    pub(super) async fn proceed(&mut self) {
         match self {
             Self::Aside(_) => {}
             Self::Call(drive) | Self::Refresh(drive) => drive.proceed().await,
@@ -154,27 +155,27 @@ impl<T: Tiers> Errand<T> {
     }
 
     /// Meets the function or its result.
-    fn meet(&mut self, work: &mut dyn Work<T>) -> Met<Ended> {
+    pub(super) fn meet(&mut self, work: &mut dyn Work<T>) -> Met<Ended> {
         match self {
-            Self::Aside(aside) => aside.meet().map(Ended::Call),
-            Self::Call(drive) => drive
-                .meet(work)
-                .map(|settled| Ended::Call(drive.end(settled))),
-            Self::Refresh(drive) => drive
-                .meet(work)
-                .map(|settled| Ended::Call(drive.leave(settled))),
+            Self::Aside(aside) => aside.meet().map(ended),
+            Self::Call(drive) => drive.meet(work).map(|settled| ended(drive.end(settled))),
+            Self::Refresh(drive) => drive.meet(work).map(|settled| ended(drive.leave(settled))),
             Self::Entry(entry) => entry.meet(work.slot()),
         }
     }
 
     /// The function has run.
-    fn computed(&mut self, computed: Computed, slot: &mut dyn Slot<T::Value>) {
+    pub(super) fn computed(&mut self, computed: Computed, slot: &mut dyn Slot<T::Value>) {
         match self {
             Self::Aside(aside) => aside.computed(computed),
             Self::Call(drive) | Self::Refresh(drive) => drive.computed(computed, slot),
             Self::Entry(_) => unreachable!("an operation on an entry runs no function"),
         }
     }
+}
+
+fn ended(call: Call<()>) -> Ended {
+    Ended::Call(Box::new(call))
 }
 
 impl<E> Met<E> {

@@ -1,12 +1,14 @@
 //! Synchronous functions of whatever types, on the thread of their callers.
-
-use std::pin::Pin;
-use std::task::{Context, Poll};
+//!
+//! The function runs outside of every future, and what the driver knows meanwhile is in a box, so that the stack of a
+//! recursion is filled by the function's own frames.
 
 use futures_lite::future::block_on;
 
-use super::{Cacheable, Compute, Ended, Errand, Flavour, Plan, Refreshing, Slot, Work, carry_out};
+use super::errand::{Met, ToRun};
+use super::{Cacheable, Ended, Errand, Flavour, Plan, Work};
 use crate::decision::Computed;
+use crate::flight::Entered;
 use crate::storage::Tiers;
 
 /// A synchronous function of any type: one driver serves all of them.
@@ -15,71 +17,57 @@ pub trait RunOnThread<T: Tiers>: Work<T> {
     fn run(&mut self, cacheable: Cacheable) -> Computed;
 }
 
-/// Shows the driver a synchronous function: it is done as soon as it is awaited.
-pub(crate) struct OnThread<'a, T: Tiers> {
-    /// `None` while it runs.
-    work: Option<&'a mut dyn RunOnThread<T>>,
+/// What is asked for, on the thread of its caller.
+pub struct OnThread<T: Tiers> {
+    errand: Errand<T>,
+    ended: Option<Ended>,
 }
 
-/// A synchronous function at work.
-pub(crate) struct Running<'a, T: Tiers> {
-    work: Option<&'a mut dyn RunOnThread<T>>,
-    cacheable: Cacheable,
-}
-
-/// Carries out what is asked for on the calling thread.
-pub(crate) fn carry_out_on_thread<T: Tiers>(plan: Plan<T>, work: &mut dyn RunOnThread<T>) -> Ended {
-    let mut errand = Errand::open(plan, Flavour::Sync, work.slot());
-    block_on(carry_out(&mut errand, &mut OnThread::new(work)))
-}
-
-impl<'a, T: Tiers> OnThread<'a, T> {
-    pub(crate) fn new(work: &'a mut dyn RunOnThread<T>) -> Self {
-        Self { work: Some(work) }
+impl<T: Tiers> OnThread<T> {
+    /// Begins to carry out a plan.
+    pub(crate) fn open(plan: Plan<T>, work: &mut dyn Work<T>) -> Box<Self> {
+        Self::resume(Errand::open(plan, Flavour::Sync, work.slot()))
     }
 
-    fn work(&mut self) -> &mut dyn RunOnThread<T> {
-        match &mut self.work {
-            Some(work) => *work,
-            None => unreachable!("the driver waits while the function runs"),
+    /// Goes on with what was begun elsewhere.
+    pub(super) fn resume(errand: Errand<T>) -> Box<Self> {
+        Box::new(Self {
+            errand,
+            ended: None,
+        })
+    }
+
+    /// Carries it out.
+    pub(crate) fn finish(&mut self, work: &mut dyn RunOnThread<T>) {
+        while let Some(to_run) = self.proceed(work) {
+            let entered = to_run.computation.map(Entered::new);
+            let computed = work.run(to_run.cacheable);
+            drop(entered);
+            self.errand.computed(computed, work.slot());
         }
     }
-}
 
-impl<T: Tiers> Work<T> for OnThread<'_, T> {
-    fn slot(&mut self) -> &mut dyn Slot<T::Value> {
-        self.work().slot()
+    /// How it ended.
+    pub(crate) fn ended(self) -> Ended {
+        match self.ended {
+            Some(ended) => ended,
+            None => unreachable!("it is carried out first"),
+        }
     }
 
-    fn defer(&mut self) -> Option<Refreshing<T>> {
-        self.work().defer()
-    }
-}
-
-impl<'a, T: Tiers> Compute<T, Running<'a, T>> for OnThread<'a, T> {
-    fn begin(&mut self, cacheable: Cacheable) -> Running<'a, T> {
-        let work = self.work.take();
-        Running { work, cacheable }
-    }
-
-    fn end(
-        &mut self,
-        (work, computed): (&'a mut dyn RunOnThread<T>, Computed),
-        _: Cacheable,
-    ) -> Computed {
-        self.work = Some(work);
-        computed
-    }
-}
-
-impl<'a, T: Tiers> Future for Running<'a, T> {
-    type Output = (&'a mut dyn RunOnThread<T>, Computed);
-
-    fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Self::Output> {
-        let Some(work) = self.work.take() else {
-            unreachable!("a call runs its function once");
-        };
-        let computed = work.run(self.cacheable);
-        Poll::Ready((work, computed))
+    /// Goes on until the function is to run, or all is done. Not inlined: its frame is gone while the function runs.
+    #[inline(never)]
+    fn proceed(&mut self, work: &mut dyn RunOnThread<T>) -> Option<ToRun> {
+        loop {
+            block_on(self.errand.proceed());
+            match self.errand.meet(work) {
+                Met::Nothing => {}
+                Met::Function(to_run) => return Some(to_run),
+                Met::End(ended) => {
+                    self.ended = Some(ended);
+                    return None;
+                }
+            }
+        }
     }
 }

@@ -1,8 +1,12 @@
 //! Recomputing a stale value in the background.
 
 use cachier_metrics::Reason;
+use futures_lite::future::block_on;
 
-use super::{Compute, Core, Drive, Errand, Flavour, Look, Session, Step, Turn, carry_out};
+use super::{
+    Compute, Core, Drive, Errand, Flavour, Look, OnThread, RunOnThread, Session, Step, Turn,
+    carry_out,
+};
 use crate::decision::Running;
 use crate::flight::Announced;
 use crate::function::Function;
@@ -26,15 +30,19 @@ impl<T: Tiers> Ticket<T> {
     }
 }
 
-/// Recomputes the value, unless another caller or process does by now.
-pub(crate) async fn refresh<T: Tiers, F: Future>(
-    ticket: Ticket<T>,
-    mut work: impl Compute<T, F>,
-    flavour: Flavour,
-) {
+/// Recomputes the value in a task, unless another caller or process does by now.
+pub(crate) async fn refresh<T: Tiers, F: Future>(ticket: Ticket<T>, mut work: impl Compute<T, F>) {
     let _told = ToldOfPanic(&ticket.core.function);
-    if let Some(drive) = lead(ticket, flavour).await {
-        carry_out(&mut Errand::Refresh(drive), &mut work).await;
+    if let Some(mut errand) = lead(ticket, Flavour::Async).await {
+        carry_out(&mut errand, &mut work).await;
+    }
+}
+
+/// The same on the calling thread.
+pub(crate) fn refresh_on_thread<T: Tiers>(ticket: Ticket<T>, work: &mut dyn RunOnThread<T>) {
+    let _told = ToldOfPanic(&ticket.core.function);
+    if let Some(errand) = block_on(lead(ticket, Flavour::Sync)) {
+        T::carry_out_on_thread(&mut OnThread::resume(errand), work);
     }
 }
 
@@ -50,7 +58,7 @@ impl Drop for ToldOfPanic<'_> {
 }
 
 /// Leads the flight that was announced, as the owner of the lease.
-async fn lead<T: Tiers>(ticket: Ticket<T>, flavour: Flavour) -> Option<Drive<T>> {
+async fn lead<T: Tiers>(ticket: Ticket<T>, flavour: Flavour) -> Option<Errand<T>> {
     let Ticket {
         core,
         key,
@@ -76,5 +84,5 @@ async fn lead<T: Tiers>(ticket: Ticket<T>, flavour: Flavour) -> Option<Drive<T>>
     drive.running = Running::Mine;
     drive.leader = Some(leader);
     drive.lease = Some(Box::new(lease));
-    Some(drive)
+    Some(Errand::Refresh(drive))
 }

@@ -38,12 +38,13 @@ pub(crate) async fn within<F: Future>(computation: Option<ComputationId>, future
     .await
 }
 
-struct Entered {
+/// The calling thread is part of a computation until this is dropped.
+pub(crate) struct Entered {
     outer: Option<ComputationId>,
 }
 
 impl Entered {
-    fn new(computation: ComputationId) -> Self {
+    pub(crate) fn new(computation: ComputationId) -> Self {
         let outer = CURRENT.try_with(|current| current.replace(Some(computation)));
         Self {
             outer: outer.unwrap_or(None),

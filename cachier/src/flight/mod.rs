@@ -19,7 +19,7 @@ use std::task::Poll;
 
 use foldhash::fast::RandomState;
 
-pub(crate) use self::computation::{ComputationId, current, within};
+pub(crate) use self::computation::{ComputationId, Entered, current, within};
 pub(crate) use self::solo::Solo;
 use self::solo::Solos;
 pub(crate) use self::wait_graph::{Dependency, depend};

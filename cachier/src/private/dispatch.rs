@@ -14,7 +14,7 @@ use super::site::Site;
 use crate::call::{Call, CallOptions};
 use crate::decision::is_fresh;
 use crate::drive::{
-    Asked, Ended, EntryOperation, Errand, Flavour, Plan, Settled, Start, Work, carry_out,
+    Asked, Ended, EntryOperation, Errand, Flavour, OnThread, Plan, Settled, Start, Work, carry_out,
 };
 use crate::function::Function;
 use crate::storage::{Stamp, Tiers};
@@ -45,10 +45,28 @@ impl<Stored> Operation<Stored> {
 
 /// What came of an [`Operation`], variant by variant.
 pub enum Reply<R, Stored> {
-    Call(Call<R>),
+    Call(R, Box<Call<()>>),
     Invalidated(Result<bool, Error>),
     Peeked(Result<Option<Stored>, Error>),
     Precached(Result<(), Error>),
+}
+
+impl<R, Stored> Reply<R, Stored> {
+    /// What an ordinary call returns.
+    pub fn value(self) -> R {
+        match self {
+            Self::Call(value, _) => value,
+            _ => unreachable!("a reply is of its operation's variant"),
+        }
+    }
+
+    /// The same, with what happened.
+    pub fn call(self) -> Call<R> {
+        match self {
+            Self::Call(value, call) => call.with(value),
+            _ => unreachable!("a reply is of its operation's variant"),
+        }
+    }
 }
 
 /// A reply is always of the operation's own variant.
@@ -68,7 +86,6 @@ macro_rules! replies {
 }
 
 replies! {
-    call: Call => Call<R>;
     invalidated: Invalidated => Result<bool, Error>;
     peeked: Peeked => Result<Option<Stored>, Error>;
     precached: Precached => Result<(), Error>;
@@ -76,7 +93,7 @@ replies! {
 
 /// An operation and what it needs of the arguments, taken before the arguments go to the function.
 ///
-/// From here on the types of the arguments are forgotten: functions that return the same share their code.
+/// In a box, so that it takes no room on the stack while the function runs. From here on the types of the arguments are forgotten: functions that return the same share their code.
 pub struct Prepared<T: Tiers, Sh: Shape, F> {
     plan: Plan<T>,
     /// The form of values under the key, where there is one.
@@ -95,7 +112,7 @@ impl<S: Storage> Site<S> {
         shape: Sh,
         operation: Operation<Sh::Stored>,
         arguments: &A,
-    ) -> Prepared<S::Tiers, Sh, A::Form>
+    ) -> Box<Prepared<S::Tiers, Sh, A::Form>>
     where
         A: Arguments<Sh, Storage = S>,
     {
@@ -120,7 +137,7 @@ impl<S: Storage> Site<S> {
             Some(Ok(key)) => Some(arguments.form(instance, key)),
             _ => None,
         };
-        Prepared {
+        Box::new(Prepared {
             plan: Plan {
                 core: &instance.core,
                 asked,
@@ -129,7 +146,7 @@ impl<S: Storage> Site<S> {
             },
             form,
             value,
-        }
+        })
     }
 }
 
@@ -137,6 +154,22 @@ impl<T: Tiers, Sh: Shape, F> Prepared<T, Sh, F> {
     /// What the driver is told, and the place for the result.
     fn apart(self, recipe: Recipe<Sh>) -> (Plan<T>, Returned<Sh, F>) {
         (self.plan, Returned::new(recipe, self.form, self.value))
+    }
+
+    /// What the driver is told, and the function that it is to run: in boxes, and made in a frame that is gone by then.
+    #[inline(never)]
+    #[expect(clippy::type_complexity, reason = "it is used once")]
+    fn for_thread<'b>(
+        self: Box<Self>,
+        recipe: Recipe<Sh>,
+        body: SyncBody<'b, T, Sh, F>,
+    ) -> (Box<OnThread<T>>, Box<SyncWork<'b, T, Sh, F>>)
+    where
+        F: Form<Sh::Value, Kept = T::Value>,
+    {
+        let (plan, returned) = self.apart(recipe);
+        let mut work = Box::new(SyncWork::new(returned, body));
+        (OnThread::open(plan, &mut *work), work)
     }
 }
 
@@ -169,7 +202,7 @@ fn give(
 /// Carries out an operation of a synchronous function.
 pub fn dispatch<T, Sh, F>(
     recipe: Recipe<Sh>,
-    prepared: Prepared<T, Sh, F>,
+    prepared: Box<Prepared<T, Sh, F>>,
     body: SyncBody<'_, T, Sh, F>,
 ) -> Reply<Sh::Return, Sh::Stored>
 where
@@ -177,10 +210,18 @@ where
     Sh: Shape,
     F: Form<Sh::Value, Kept = T::Value>,
 {
-    let (plan, returned) = prepared.apart(recipe);
-    let mut work = SyncWork::new(returned, body);
-    let ended = T::carry_out_on_thread(plan, &mut work);
-    work.returned.reply(ended)
+    let (mut asked, mut work) = prepared.for_thread(recipe, body);
+    T::carry_out_on_thread(&mut asked, &mut *work);
+    reply(work, asked)
+}
+
+/// Not inlined: its frame is not there yet while the function runs.
+#[inline(never)]
+fn reply<T: Tiers, Sh: Shape, F>(
+    work: Box<SyncWork<'_, T, Sh, F>>,
+    asked: Box<OnThread<T>>,
+) -> Reply<Sh::Return, Sh::Stored> {
+    work.returned.reply(asked.ended())
 }
 
 /// Carries out an operation of an asynchronous function.
@@ -189,7 +230,7 @@ where
 /// future must be awaited at once.
 pub fn dispatch_async<T, Sh, F, B, N>(
     recipe: Recipe<Sh>,
-    prepared: Prepared<T, Sh, F>,
+    prepared: Box<Prepared<T, Sh, F>>,
     body: B,
 ) -> impl Future<Output = Reply<Sh::Return, Sh::Stored>>
 where
@@ -212,7 +253,7 @@ impl<Sh: Shape, F> Returned<Sh, F> {
     /// What the companion is told.
     fn reply(self, ended: Ended) -> Reply<Sh::Return, Sh::Stored> {
         match ended {
-            Ended::Call(call) => Reply::Call(call.with(self.finish())),
+            Ended::Call(call) => Reply::Call(self.finish(), call),
             Ended::Invalidated(removed) => Reply::Invalidated(removed),
             Ended::Peeked(found) => Reply::Peeked(found.map(|_| self.show())),
             Ended::Precached(stored) => Reply::Precached(stored),

@@ -197,7 +197,7 @@ macro_rules! __operations {
             options: $crate::CallOptions, $($argument: $type,)*
         ) -> $returned $($where)* {
             let operation = $crate::__private::Operation::with(options);
-            $crate::__reply!([$($async)?] Self::__dispatch $($types)* (operation, $($argument,)*)).call().value
+            $crate::__reply!([$($async)?] Self::__dispatch $($types)* (operation, $($argument,)*)).value()
         }
 
         #[must_use]

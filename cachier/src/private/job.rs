@@ -4,7 +4,6 @@ use std::future::Future;
 
 use cachier_backends::entry;
 use cachier_backends::{Error, ErrorKind, Operation};
-use futures_lite::future::block_on;
 use serde::Serialize;
 
 use super::form::{Form, Measure};
@@ -12,8 +11,8 @@ use super::shape::{Shape, SharedError};
 use crate::background::{Crew, run_as_task, run_on_thread};
 use crate::decision::Computed;
 use crate::drive::{
-    Cacheable, Compute, Flavour, OnThread, Refreshing, RunOnThread, Served, Slot, Ticket, WantSize,
-    Work, refresh,
+    Cacheable, Compute, Refreshing, RunOnThread, Served, Slot, Ticket, WantSize, Work, refresh,
+    refresh_on_thread,
 };
 use crate::storage::{Found, Stamp, Tiers};
 
@@ -105,11 +104,7 @@ impl<S: Shape + Send + 'static> Recipe<S> {
                 let mut run = |_| Step::Now(once(&mut body)());
                 let mut work =
                     SyncWork::<T, _, _>::new(Returned::new(self, Some(form), None), &mut run);
-                block_on(refresh(
-                    ticket,
-                    OnThread::<T>::new(&mut work),
-                    Flavour::Sync,
-                ));
+                refresh_on_thread(ticket, &mut work);
             });
         }))
     }
@@ -127,11 +122,7 @@ impl<S: Shape + Send + 'static> Recipe<S> {
             let world = ticket.core().function.world;
             let run = |_| Step::<B, Later<T, F>>::Now(body);
             let work = AsyncWork::<T, _, _, _>::new(Returned::new(self, Some(form), None), run);
-            run_as_task(
-                world,
-                Crew::Functions,
-                refresh(ticket, work, Flavour::Async),
-            );
+            run_as_task(world, Crew::Functions, refresh(ticket, work));
         }))
     }
 }
@@ -298,8 +289,11 @@ where
     F: Form<S::Value, Kept = T::Value>,
 {
     fn run(&mut self, cacheable: Cacheable) -> Computed {
-        let returned = run_now(once(&mut self.body));
-        self.returned.computed(returned, cacheable)
+        // Not in a function of its own, whose frame would be there in each level of a recursion.
+        match once(&mut self.body)(Mode::Now) {
+            Step::Now(returned) => self.returned.computed(returned, cacheable),
+            Step::Later(_) => unreachable!("a function that is told to run now runs now"),
+        }
     }
 }
 
@@ -345,19 +339,14 @@ where
     N: Future<Output = S::Return>,
 {
     fn begin(&mut self, _: Cacheable) -> N {
-        run_now(once(&mut self.body))
+        match once(&mut self.body)(Mode::Now) {
+            Step::Now(future) => future,
+            Step::Later(_) => unreachable!("a function that is told to run now runs now"),
+        }
     }
 
     fn end(&mut self, returned: S::Return, cacheable: Cacheable) -> Computed {
         self.returned.computed(returned, cacheable)
-    }
-}
-
-/// Runs the function now.
-pub(crate) fn run_now<N, L>(body: impl FnOnce(Mode) -> Step<N, L>) -> N {
-    match body(Mode::Now) {
-        Step::Now(result) => result,
-        Step::Later(_) => unreachable!("a function that is told to run now runs now"),
     }
 }
 

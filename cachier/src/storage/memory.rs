@@ -10,7 +10,7 @@ use cachier_metrics::RemovalCause;
 
 use super::any::{AnyKey, AnyValue};
 use super::{Claim, Found, Loaded, Stamp, Stored, Tiers};
-use crate::drive::{Ended, Plan, RunOnThread, Session, carry_out_on_thread};
+use crate::drive::{OnThread, RunOnThread, Session};
 use crate::flight::Recheck;
 use crate::function::Function;
 use crate::trace;
@@ -152,8 +152,8 @@ impl Tiers for InMemory {
         Ok(self.values().remove_older_than(cutoff))
     }
 
-    fn carry_out_on_thread(plan: Plan<Self>, work: &mut dyn RunOnThread<Self>) -> Ended {
-        carry_out_on_thread(plan, work)
+    fn carry_out_on_thread(asked: &mut OnThread<Self>, work: &mut dyn RunOnThread<Self>) {
+        asked.finish(work);
     }
 
     fn usage_at_hand(&self) -> Option<Usage> {

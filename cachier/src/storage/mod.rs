@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use cachier_backends::{Error, Usage};
 
-use crate::drive::{Ended, Plan, RunOnThread, Session};
+use crate::drive::{OnThread, RunOnThread, Session};
 use crate::flight::Recheck;
 use crate::function::Function;
 
@@ -168,7 +168,7 @@ pub trait Tiers: Send + Sync + Sized + 'static {
     /// Carries out what is asked of a synchronous function.
     ///
     /// Each storage does it, so that the driver is compiled once here, and not with every program.
-    fn carry_out_on_thread(plan: Plan<Self>, work: &mut dyn RunOnThread<Self>) -> Ended;
+    fn carry_out_on_thread(asked: &mut OnThread<Self>, work: &mut dyn RunOnThread<Self>);
     /// What the function's values occupy, where that can be told without asking anyone.
     fn usage_at_hand(&self) -> Option<Usage> {
         None

@@ -17,7 +17,7 @@ use super::elsewhere::Elsewhere;
 use super::held::Held;
 use super::{Claim, Found, Loaded, Notice, Stamp, Stored, Tiers};
 use crate::backends::Guarded;
-use crate::drive::{Ended, Flavour, Plan, RunOnThread, Session, carry_out_on_thread};
+use crate::drive::{Flavour, OnThread, RunOnThread, Session};
 use crate::flight::Recheck;
 use crate::function::Function;
 use crate::timer::{Timer, nanos};
@@ -383,8 +383,8 @@ impl Tiers for Persistent {
         Ok(removed.await?.unwrap_or(0))
     }
 
-    fn carry_out_on_thread(plan: Plan<Self>, work: &mut dyn RunOnThread<Self>) -> Ended {
-        carry_out_on_thread(plan, work)
+    fn carry_out_on_thread(asked: &mut OnThread<Self>, work: &mut dyn RunOnThread<Self>) {
+        asked.finish(work);
     }
 
     fn shared_as(&self, function: &Function) -> Option<String> {
