@@ -45,6 +45,9 @@ pub struct Function {
     cleaned_up: AtomicU64,
     /// What a persistent backend last said that it holds.
     pub(crate) known_usage: KnownUsage,
+    /// Whether a recomputation was lost with the runtime that it had begun on: the next ones begin on cachier's own.
+    #[cfg(feature = "tokio")]
+    pub(crate) has_lost_runtime: AtomicBool,
     /// When a failure was logged last.
     warned: AtomicU64,
 }
@@ -68,6 +71,8 @@ impl Function {
             duplicate: OnceLock::new(),
             cleaned_up: AtomicU64::new(NEVER),
             known_usage: KnownUsage::default(),
+            #[cfg(feature = "tokio")]
+            has_lost_runtime: AtomicBool::new(false),
             warned: AtomicU64::new(NEVER),
         }
     }

@@ -45,6 +45,13 @@ pub(crate) fn give_back(backend: &Arc<dyn Backend>, lease: Lease, after: Duratio
     HEARTBEATS.spawn(released).detach();
 }
 
+/// Runs a future that never blocks on the thread of the heartbeats, until the task is dropped.
+#[cfg(feature = "tokio")]
+pub(crate) fn spawn(future: impl Future<Output = ()> + Send + 'static) -> Task<()> {
+    start_thread();
+    HEARTBEATS.spawn(future)
+}
+
 static HEARTBEATS: Executor<'static> = Executor::new();
 
 /// Beats three times in each period, so that a lease survives one beat that fails, or is never answered.

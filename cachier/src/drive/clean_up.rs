@@ -4,7 +4,7 @@ use cachier_metrics::RemovalCause;
 use futures_lite::future::block_on;
 
 use super::{Core, Flavour, Session};
-use crate::background::{Crew, run_as_task, run_on_thread};
+use crate::background::{Crew, run_on_thread};
 use crate::storage::Tiers;
 
 /// Starts the removal of stale entries in the background, when it is due.
@@ -17,17 +17,13 @@ pub(crate) fn clean_up<T: Tiers>(core: &'static Core<T>, session: &Session<'_>) 
     if !function.cleanup_is_due(interval) {
         return;
     }
-    let flavour = session.flavour;
     let task = async move {
-        let session = Session::unmeasured(function, flavour);
+        let session = Session::unmeasured(function, Flavour::Sync);
         // A failure has been counted; the next clean-up comes after another interval.
         let removed = core.tiers.cleanup(&session, age).await.unwrap_or(0);
         if let Some(metrics) = function.metrics {
             metrics.removed(RemovalCause::Cleanup, removed);
         }
     };
-    match flavour {
-        Flavour::Sync => run_on_thread(function.world, Crew::Storage, || block_on(task)),
-        Flavour::Async => run_as_task(function.world, Crew::Storage, task),
-    }
+    run_on_thread(function.world, Crew::Storage, || block_on(task));
 }

@@ -6,8 +6,8 @@ use futures_lite::future::block_on;
 
 use cachier_metrics::{ComputeRecorder, Outcome, Reason, Tier};
 
-use super::{Cacheable, Core, Drive, Flavour, Session, Settled, Slot, ToRun, Turn, WantSize};
-use crate::background::{Crew, run_as_task, run_on_thread};
+use super::{Cacheable, Core, Drive, Session, Settled, Slot, ToRun, Turn, WantSize};
+use crate::background::{Crew, run_on_thread};
 use crate::decision::{self, Computed, Settlement};
 use crate::flight::{ComputationId, Dependency, Landing, Solo, current, depend};
 use crate::labels;
@@ -240,8 +240,7 @@ impl<T: Tiers> Drive<T> {
     /// the flight.
     fn store_later(&mut self, found: FoundOf<T>, solo: Option<SoloOf<T>>) {
         let (core, key) = (self.core, self.key.clone());
-        let (leader, lease, flavour) =
-            (self.leader.take(), self.lease.take(), self.session.flavour);
+        let (leader, lease) = (self.leader.take(), self.lease.take());
         let world = core.function.world;
         let session = Session::after(&core.function, &self.session);
         if let Some(leader) = &leader {
@@ -256,10 +255,8 @@ impl<T: Tiers> Drive<T> {
                 leader.land(|| (), || Landing::Value(found));
             }
         };
-        match flavour {
-            Flavour::Sync => run_on_thread(world, Crew::Storage, || block_on(task)),
-            Flavour::Async => run_as_task(world, Crew::Storage, task),
-        }
+        // Also for a task, whose runtime may end before this does.
+        run_on_thread(world, Crew::Storage, || block_on(task));
     }
 
     /// Hands a result that is not stored to the waiters of this flight.

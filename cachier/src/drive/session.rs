@@ -85,12 +85,12 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// A session for what is left to do in the background after a call: measured if the call is.
+    /// A session for what is left to do after a call, on a thread of the background: measured if the call is.
     pub(crate) fn after(function: &'a Function, call: &Session<'_>) -> Self {
         Self {
             sampled: call.sampled,
             met_expired: AtomicBool::new(call.replaces_expired()),
-            ..Self::unmeasured(function, call.flavour)
+            ..Self::unmeasured(function, Flavour::Sync)
         }
     }
 

@@ -119,10 +119,10 @@ impl<S: Shape + Send + 'static> Recipe<S> {
         S::Value: Send,
     {
         Later(Box::new(move |ticket: Ticket<T>, form| {
-            let world = ticket.core().function.world;
+            let function = &ticket.core().function;
             let run = |_| Step::<B, Later<T, F>>::Now(body);
             let work = AsyncWork::<T, _, _, _>::new(Returned::new(self, Some(form), None), run);
-            run_as_task(world, Crew::Functions, refresh(ticket, work));
+            run_as_task(function, refresh(ticket, work));
         }))
     }
 }

@@ -11,6 +11,7 @@ mod file_backend;
 mod file_faults;
 mod freshness;
 mod held;
+mod idle_runtimes;
 mod invalidation;
 mod isolation;
 mod keys;

@@ -10,6 +10,7 @@ use cachier_tests::callers::{Callers, in_world, runtime};
 use cachier_tests::gate::Gate;
 use cachier_tests::wait::until_waiting;
 use futures_lite::future::block_on;
+use tokio::runtime::Runtime;
 
 use crate::store::Subject;
 
@@ -29,6 +30,9 @@ on_every_form! {
     every_kind_of_caller_is_served
     what_is_stale_is_computed_again
     next_time_serves_what_is_stale_and_refreshes_it
+    a_refresh_outlasts_the_runtime_of_its_call
+    a_refresh_on_an_idle_runtime_comes_about
+    a_large_value_outlasts_the_runtime_of_its_call
     an_invalidated_value_is_computed_again
     a_clear_forgets_all_entries_and_counts_them
     what_was_invalidated_while_it_was_computed_is_not_stored
@@ -157,6 +161,54 @@ fn next_time_serves_what_is_stale_and_refreshes_it(_: &Subject) {
     assert_eq!(outcome(), Outcome::Stale);
     cachier::flush();
     assert_eq!(outcome(), Outcome::Hit);
+}
+
+#[cachier(backend = registered("store"), stale_after = "1h", next_time)]
+async fn cube(number: u64) -> u64 {
+    number * number * number
+}
+
+fn cube_outcome(runtime: &Runtime) -> Outcome {
+    let call = cube::call_detailed(CallOptions::new(), 4);
+    runtime.block_on(call).outcome
+}
+
+/// `flush()` on a thread of its own, which fails the test if it never ends.
+fn flush() {
+    let _ = Callers::new().on_threads(1, cachier::flush).values();
+}
+
+fn one_thread() -> Runtime {
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    builder.enable_all().build().unwrap()
+}
+
+fn a_refresh_outlasts_the_runtime_of_its_call(_: &Subject) {
+    assert_eq!(one_thread().block_on(cube(4)), 64);
+    Clock::advance(Duration::from_secs(3601));
+    assert_eq!(cube_outcome(&one_thread()), Outcome::Stale);
+    flush();
+    assert_eq!(cube_outcome(&one_thread()), Outcome::Hit);
+}
+
+fn a_refresh_on_an_idle_runtime_comes_about(_: &Subject) {
+    let idle = one_thread();
+    assert_eq!(cube_outcome(&idle), Outcome::Miss);
+    Clock::advance(Duration::from_secs(3601));
+    assert_eq!(cube_outcome(&idle), Outcome::Stale);
+    flush();
+    assert_eq!(cube_outcome(&idle), Outcome::Hit);
+}
+
+fn a_large_value_outlasts_the_runtime_of_its_call(_: &Subject) {
+    #[cachier(backend = registered("store"))]
+    async fn repeat(length: usize) -> String {
+        "x".repeat(length)
+    }
+    assert_eq!(one_thread().block_on(repeat(2 << 20)).len(), 2 << 20);
+    flush();
+    let again = repeat::call_detailed(CallOptions::new(), 2 << 20);
+    assert_eq!(one_thread().block_on(again).outcome, Outcome::Hit);
 }
 
 fn an_invalidated_value_is_computed_again(_: &Subject) {

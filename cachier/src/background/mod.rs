@@ -1,7 +1,10 @@
 //! Work that no caller waits for: refreshes, large stores, clean-ups.
 //!
-//! Synchronous work runs on a few threads of its own; asynchronous work on the tokio runtime of the call that started
-//! it, else on those threads too. [`flush`](crate::flush) waits for all of it.
+//! It runs on a few threads of its own. Only recomputations of asynchronous functions begin on the tokio runtime of the
+//! call that started them, whose timers and sockets they may use. [`flush`](crate::flush) waits for all of it.
+
+#[cfg(feature = "tokio")]
+mod on_runtime;
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
@@ -13,8 +16,7 @@ use std::time::Duration;
 
 use futures_lite::future::block_on;
 
-#[cfg(feature = "tokio")]
-use crate::world::enter;
+use crate::function::Function;
 use crate::world::{World, inside};
 
 /// Background work for a thread.
@@ -120,22 +122,18 @@ fn counted(world: &'static World, job: impl FnOnce() + Send + 'static) -> Job {
     })
 }
 
-/// Runs the work on the caller's tokio runtime, else on a thread of the background pool.
+/// Runs an asynchronous recomputation of a function: on the caller's tokio runtime as long as that is driven, else on one
+/// of cachier's own; without the feature `tokio`, or a runtime, on a thread of the background pool.
 pub(crate) fn run_as_task(
-    world: &'static World,
-    crew: Crew,
+    function: &'static Function,
     task: impl Future<Output = ()> + Send + 'static,
 ) {
     #[cfg(feature = "tokio")]
     if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-        let counted = Counted::new(world);
-        runtime.spawn(async move {
-            let _counted = counted;
-            enter(world, task).await;
-        });
+        on_runtime::run(function, &runtime, task);
         return;
     }
-    run_on_thread(world, crew, || block_on(task));
+    run_on_thread(function.world, Crew::Functions, || block_on(task));
 }
 
 /// A few threads that start when there is work and end when there is none.

@@ -1,0 +1,219 @@
+//! Recomputations on the tokio runtime of their caller, which may stand still, or end, before they do.
+//!
+//! A runtime of one thread is driven only while somebody blocks on it, and a runtime for each request ends with the
+//! request. What sits there holds its key announced, and nobody else would ever recompute it. So each recomputation is
+//! watched:
+//!
+//! - one that has not begun after a moment, or whose runtime ends before it has begun, runs on cachier's own runtime;
+//! - one that has begun goes on there as soon as its runtime stands still. What it waits for may be a timer or a socket
+//!   of the old one: it is given up when that still stands still after a while;
+//! - one that is given up, or had begun when its runtime ended, is lost. The next ones of the function begin on cachier's
+//!   own runtime.
+
+use std::num::NonZero;
+use std::pin::Pin;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Duration;
+use std::{mem, thread};
+
+use async_executor::Task;
+use futures_lite::future::{block_on, or};
+use tokio::runtime::{Builder, Handle, Runtime};
+
+use super::{Counted, Crew, run_on_thread_if_any};
+use crate::environment;
+use crate::function::Function;
+use crate::heartbeat;
+use crate::timer::Timer;
+use crate::world::enter;
+
+/// A runtime that is driven begins a task within this time.
+const MOMENT: Duration = Duration::from_millis(100);
+
+/// The longest pause between two looks whether a runtime is driven; the first ones are shorter.
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+/// How long a runtime may stand still while something waits for its timers and sockets.
+const LONGEST_STANDSTILL: Duration = Duration::from_secs(1);
+
+/// A recomputation, counted as background work of its world and part of it.
+type Work = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// Runs a recomputation on the caller's runtime, as long as that is driven.
+pub(super) fn run(
+    function: &'static Function,
+    runtime: &Handle,
+    task: impl Future<Output = ()> + Send + 'static,
+) {
+    let counted = Counted::new(function.world);
+    let work: Work = Box::pin(async move {
+        let _counted = counted;
+        enter(function.world, task).await;
+    });
+    if function.has_lost_runtime.load(Ordering::Relaxed) {
+        return run_on_own(function, work);
+    }
+    let place = Arc::new(Place(Mutex::new(State::Fresh(work))));
+    let watch = watch(function, Arc::clone(&place), runtime.clone());
+    runtime.spawn(OnRuntime {
+        function,
+        place,
+        _watch: heartbeat::spawn(watch),
+    });
+}
+
+/// The task on the caller's runtime. Dropped before it is done, it has ended with the runtime.
+struct OnRuntime {
+    function: &'static Function,
+    place: Arc<Place>,
+    /// Ends with this.
+    _watch: Task<()>,
+}
+
+/// Where the work is while nobody polls it, to be taken by whoever goes on with it.
+struct Place(Mutex<State>);
+
+enum State {
+    /// It has not begun.
+    Fresh(Work),
+    /// It has begun, and waits.
+    Begun(Work),
+    /// It is being polled by the runtime.
+    Polled,
+    /// It is done, or elsewhere.
+    Gone,
+}
+
+impl Future for OnRuntime {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        let (State::Fresh(mut work) | State::Begun(mut work)) = self.place.put(State::Polled)
+        else {
+            self.place.put(State::Gone);
+            return Poll::Ready(());
+        };
+        let polled = work.as_mut().poll(context);
+        self.place.put(match polled {
+            Poll::Pending => State::Begun(work),
+            Poll::Ready(()) => State::Gone,
+        });
+        polled
+    }
+}
+
+impl Drop for OnRuntime {
+    fn drop(&mut self) {
+        match self.place.put(State::Gone) {
+            State::Fresh(work) => run_on_own(self.function, work),
+            State::Begun(work) => {
+                // Before the key can be recomputed again.
+                self.function
+                    .has_lost_runtime
+                    .store(true, Ordering::Relaxed);
+                drop(work);
+            }
+            State::Polled | State::Gone => {}
+        }
+    }
+}
+
+impl Place {
+    fn put(&self, state: State) -> State {
+        mem::replace(&mut *self.state(), state)
+    }
+
+    /// Takes the work if it is in the state that is wanted.
+    fn take(&self, wanted: fn(State) -> Result<Work, State>) -> Option<Work> {
+        let mut state = self.state();
+        match wanted(mem::replace(&mut *state, State::Gone)) {
+            Ok(work) => Some(work),
+            Err(other) => {
+                *state = other;
+                None
+            }
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn fresh(self) -> Result<Work, Self> {
+        match self {
+            Self::Fresh(work) => Ok(work),
+            other => Err(other),
+        }
+    }
+
+    fn begun(self) -> Result<Work, Self> {
+        match self {
+            Self::Begun(work) => Ok(work),
+            other => Err(other),
+        }
+    }
+}
+
+/// Takes the work elsewhere when its runtime does not come to it.
+async fn watch(function: &'static Function, place: Arc<Place>, runtime: Handle) {
+    let timer = Timer::of_system();
+    timer.sleep(MOMENT).await;
+    if let Some(work) = place.take(State::fresh) {
+        return run_on_own(function, work);
+    }
+    let mut pause = MOMENT;
+    loop {
+        if !is_driven(&runtime, MOMENT).await
+            && let Some(work) = place.take(State::begun)
+        {
+            return run_on_own(function, go_on(function, work, runtime));
+        }
+        timer.sleep(pause).await;
+        pause = (2 * pause).min(LONGEST_PAUSE);
+    }
+}
+
+/// Goes on with work that has begun on a runtime that stands still, unless that lasts.
+async fn go_on(function: &'static Function, work: Work, runtime: Handle) {
+    let stands_still = async {
+        while is_driven(&runtime, LONGEST_STANDSTILL).await {
+            Timer::of_system().sleep(LONGEST_STANDSTILL).await;
+        }
+        // Before the key can be recomputed again.
+        function.has_lost_runtime.store(true, Ordering::Relaxed);
+    };
+    or(work, stands_still).await;
+}
+
+/// Whether the runtime comes to run a task within this time.
+async fn is_driven(runtime: &Handle, time: Duration) -> bool {
+    let probe = runtime.spawn(async {});
+    let probed = Timer::of_system().within(Some(time), probe).await;
+    probed.is_some_and(|probed| probed.is_ok())
+}
+
+/// Runs the work on cachier's own runtime for functions; where none can be had, on a thread, or not at all: then the key
+/// is given back.
+fn run_on_own(function: &'static Function, work: impl Future<Output = ()> + Send + 'static) {
+    if let Some(own) = own() {
+        own.spawn(work);
+    } else {
+        let _ = run_on_thread_if_any(function.world, Crew::Functions, || block_on(work));
+    }
+}
+
+/// Started when it is first needed. The runtime on which backends do their I/O is another one: functions may block this one.
+fn own() -> Option<&'static Runtime> {
+    static OWN: OnceLock<Option<Runtime>> = OnceLock::new();
+    let start = || {
+        let cores = thread::available_parallelism().map_or(1, NonZero::get);
+        let mut builder = Builder::new_multi_thread();
+        builder.worker_threads(cores.min(environment::max_workers()));
+        builder.thread_name("cachier-task").enable_all().build()
+    };
+    OWN.get_or_init(|| start().ok()).as_ref()
+}

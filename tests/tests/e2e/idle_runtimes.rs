@@ -1,0 +1,352 @@
+//! Background work outlasts the runtime of the call that started it: one that nobody drives any more, or that has ended.
+
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use cachier::testing::{Clock, IsolatedWorld};
+use cachier::{CallOptions, Outcome, cachier};
+use cachier_tests::callers::{Callers, in_world};
+use cachier_tests::gate::{Counter, Gate, panic_silently};
+use cachier_tests::sandbox::in_folder;
+use cachier_tests::wait::{PATIENCE, until};
+use tokio::runtime::{Builder, Handle, Runtime};
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+/// Longer than a runtime may stand still.
+const LONG: Duration = Duration::from_millis(2500);
+
+fn one_thread() -> Runtime {
+    Builder::new_current_thread().enable_all().build().unwrap()
+}
+
+fn two_threads() -> Runtime {
+    let mut builder = Builder::new_multi_thread();
+    builder.worker_threads(2).enable_all().build().unwrap()
+}
+
+/// `flush()` on a thread of its own, which fails the test if it never ends.
+#[track_caller]
+fn flush() {
+    let _ = Callers::new().on_threads(1, cachier::flush).values();
+}
+
+/// Drives a runtime until the condition holds, and not a moment longer.
+fn drive_until(runtime: &Runtime, holds: impl Fn() -> bool) {
+    runtime.block_on(async {
+        let started = Instant::now();
+        while !holds() {
+            assert!(started.elapsed() < PATIENCE, "in vain");
+            tokio::task::yield_now().await;
+        }
+    });
+}
+
+macro_rules! refreshes {
+    ($($backend:ident: ($($argument:tt)*);)*) => {$(
+        mod $backend {
+            use super::*;
+
+            #[test]
+            fn come_with_one_block_on_for_each_request() {
+                static RUNS: Counter = Counter::new();
+
+                #[cachier($($argument)*, stale_after = "1h", next_time)]
+                async fn count(_key: u8) -> u64 {
+                    RUNS.next()
+                }
+
+                in_folder(|_| {
+                    let runtime = one_thread();
+                    let request = || runtime.block_on(count(1));
+                    assert_eq!(request(), 1);
+                    Clock::advance(2 * HOUR);
+                    until("it is refreshed", || request() == 2);
+                    flush();
+                    assert_eq!(RUNS.get(), 2);
+                });
+            }
+
+            #[test]
+            fn come_with_a_new_runtime_for_each_request() {
+                static RUNS: Counter = Counter::new();
+
+                #[cachier($($argument)*, stale_after = "1h", next_time)]
+                async fn count(_key: u8) -> u64 {
+                    RUNS.next()
+                }
+
+                in_folder(|_| {
+                    let request = || one_thread().block_on(count(1));
+                    assert_eq!(request(), 1);
+                    Clock::advance(2 * HOUR);
+                    assert_eq!(request(), 1);
+                    flush();
+                    assert_eq!((request(), RUNS.get()), (2, 2));
+                });
+            }
+
+            #[test]
+            fn that_need_longer_than_their_runtime_lasts_come_about() {
+                static RUNS: Counter = Counter::new();
+
+                #[cachier($($argument)*, stale_after = "1h", next_time)]
+                async fn count(_key: u8) -> u64 {
+                    let run = RUNS.next();
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                    run
+                }
+
+                in_folder(|_| {
+                    let request = || {
+                        let before = RUNS.get();
+                        let runtime = two_threads();
+                        let value = runtime.block_on(count(1));
+                        if value == 1 && before == 1 {
+                            // Until it has begun, and so ends with this runtime.
+                            drive_until(&runtime, || RUNS.get() > before);
+                        }
+                        value
+                    };
+                    assert_eq!(request(), 1);
+                    Clock::advance(2 * HOUR);
+                    assert_eq!(request(), 1);
+                    until("it is refreshed", || request() == 3);
+                    flush();
+                    assert_eq!(RUNS.get(), 3);
+                });
+            }
+
+            #[test]
+            fn on_an_idle_runtime_do_not_hold_up_others() {
+                static RUNS: Counter = Counter::new();
+
+                #[cachier($($argument)*, stale_after = "1h", next_time)]
+                async fn count(_key: u8) -> u64 {
+                    RUNS.next()
+                }
+
+                in_folder(|_| {
+                    let (idle, other) = (one_thread(), one_thread());
+                    idle.block_on(count(1));
+                    Clock::advance(2 * HOUR);
+                    assert_eq!(idle.block_on(count(1)), 1);
+                    until("it is refreshed", || other.block_on(count(1)) == 2);
+                    flush();
+                    assert_eq!(RUNS.get(), 2);
+                });
+            }
+
+            #[test]
+            fn that_began_on_an_idle_runtime_go_on_elsewhere() {
+                static GATE: Gate = Gate::new();
+                static RUNS: Counter = Counter::new();
+
+                #[cachier($($argument)*, stale_after = "1h", next_time)]
+                async fn count(_key: u8) -> u64 {
+                    let run = RUNS.next();
+                    if run > 1 {
+                        GATE.wait_async().await;
+                    }
+                    run
+                }
+
+                in_folder(|_| {
+                    let idle = one_thread();
+                    idle.block_on(count(1));
+                    Clock::advance(2 * HOUR);
+                    assert_eq!(idle.block_on(count(1)), 1);
+                    drive_until(&idle, || RUNS.get() == 2);
+                    GATE.open();
+                    flush();
+                    assert_eq!((idle.block_on(count(1)), RUNS.get()), (2, 2));
+                });
+            }
+
+            #[test]
+            fn that_wait_for_an_idle_runtime_give_the_key_back() {
+                static RUNS: Counter = Counter::new();
+
+                #[cachier($($argument)*, stale_after = "1h", next_time)]
+                async fn count(_key: u8) -> u64 {
+                    let run = RUNS.next();
+                    if run == 2 {
+                        // Of the runtime, as is what a connection has read.
+                        let _ = tokio::spawn(std::future::pending::<()>()).await;
+                    }
+                    run
+                }
+
+                in_folder(|_| {
+                    let (idle, other) = (one_thread(), one_thread());
+                    idle.block_on(count(1));
+                    Clock::advance(2 * HOUR);
+                    assert_eq!(idle.block_on(count(1)), 1);
+                    drive_until(&idle, || RUNS.get() == 2);
+                    until("it is refreshed", || other.block_on(count(1)) == 3);
+                    flush();
+                    assert_eq!(RUNS.get(), 3);
+                });
+            }
+
+            #[test]
+            fn on_an_idle_runtime_leave_a_busy_one_to_flush() {
+                static RUNS: Counter = Counter::new();
+
+                #[cachier($($argument)*, stale_after = "1h", next_time)]
+                async fn count(_key: u8) -> u64 {
+                    RUNS.next()
+                }
+
+                in_folder(|_| {
+                    let (idle, busy) = (one_thread(), two_threads());
+                    idle.block_on(count(1));
+                    Clock::advance(2 * HOUR);
+                    assert_eq!(idle.block_on(count(1)), 1);
+                    let flushed = async { tokio::time::timeout(PATIENCE, cachier::flush_async()).await };
+                    busy.block_on(flushed).expect("it never ends");
+                    assert_eq!((busy.block_on(count(1)), RUNS.get()), (2, 2));
+                });
+            }
+
+            #[test]
+            fn on_a_live_runtime_stay_there_and_stay_the_only_ones() {
+                static GATE: Gate = Gate::new();
+                static RUNS: Counter = Counter::new();
+                static AT: Mutex<Option<tokio::runtime::Id>> = Mutex::new(None);
+
+                #[cachier($($argument)*, stale_after = "1h", next_time)]
+                async fn count(_key: u8) -> u64 {
+                    let run = RUNS.next();
+                    if run > 1 {
+                        GATE.wait_async().await;
+                        *AT.lock().unwrap() = Some(Handle::current().id());
+                    }
+                    run
+                }
+
+                in_folder(|_| {
+                    let live = two_threads();
+                    let world = IsolatedWorld::current();
+                    let request = || live.block_on(async { live.spawn(in_world(world, count(1))).await.unwrap() });
+                    request();
+                    Clock::advance(2 * HOUR);
+                    let started = Instant::now();
+                    while started.elapsed() < LONG {
+                        assert_eq!(request(), 1);
+                        std::thread::sleep(Duration::from_millis(20));
+                    }
+                    GATE.open();
+                    flush();
+                    assert_eq!((request(), RUNS.get()), (2, 2));
+                    assert_eq!(*AT.lock().unwrap(), Some(live.handle().id()));
+                });
+            }
+
+            #[test]
+            fn that_panic_elsewhere_give_the_key_back() {
+                static RUNS: Counter = Counter::new();
+
+                #[cachier($($argument)*, stale_after = "1h", next_time)]
+                async fn count(_key: u8) -> u64 {
+                    match RUNS.next() {
+                        2 => panic_silently(),
+                        run => run,
+                    }
+                }
+
+                in_folder(|_| {
+                    let idle = one_thread();
+                    idle.block_on(count(1));
+                    Clock::advance(2 * HOUR);
+                    for _ in 0..2 {
+                        assert_eq!(idle.block_on(count(1)), 1);
+                        flush();
+                    }
+                    assert_eq!((idle.block_on(count(1)), RUNS.get()), (3, 3));
+                });
+            }
+
+            #[test]
+            fn that_flush_blocks_the_runtime_of_end() {
+                static RUNS: Counter = Counter::new();
+
+                #[cachier($($argument)*, stale_after = "1h", next_time)]
+                async fn count(_key: u8) -> u64 {
+                    RUNS.next()
+                }
+
+                in_folder(|_| {
+                    let done = Callers::new().on_threads(1, || {
+                        one_thread().block_on(async {
+                            count(1).await;
+                            Clock::advance(2 * HOUR);
+                            assert_eq!(count(1).await, 1);
+                            // The work cannot have the thread of this task.
+                            cachier::flush();
+                            count(1).await
+                        })
+                    });
+                    assert_eq!((done.values(), RUNS.get()), (vec![2], 2));
+                });
+            }
+        }
+    )*};
+}
+
+refreshes! {
+    refreshes_in_memory: (backend = "memory");
+    refreshes_on_file: (backend = "file");
+    refreshes_on_near: (backend = "file", near_cache = 10);
+    refreshes_on_sqlite: (backend = "sql");
+}
+
+macro_rules! large_values {
+    ($($name:ident: ($($argument:tt)*), $runtime:ident;)*) => {$(
+        #[test]
+        fn $name() {
+            #[cachier($($argument)*)]
+            async fn repeat(length: usize) -> String {
+                "x".repeat(length)
+            }
+
+            in_folder(|_| {
+                const LENGTH: usize = 2 << 20;
+                assert_eq!($runtime().block_on(repeat(LENGTH)).len(), LENGTH);
+                flush();
+                let again = repeat::call_detailed(CallOptions::new(), LENGTH);
+                let again = $runtime().block_on(again);
+                assert_eq!((again.value.len(), again.outcome), (LENGTH, Outcome::Hit));
+            });
+        }
+    )*};
+}
+
+large_values! {
+    a_large_value_outlasts_a_runtime_of_one_thread_on_file: (backend = "file"), one_thread;
+    a_large_value_outlasts_a_runtime_of_one_thread_on_sqlite: (backend = "sql"), one_thread;
+    a_large_value_outlasts_a_runtime_of_two_threads_on_file: (backend = "file"), two_threads;
+    a_large_value_outlasts_a_runtime_of_two_threads_on_sqlite: (backend = "sql"), two_threads;
+}
+
+#[test]
+fn a_clean_up_outlasts_its_runtime() {
+    #[cachier(
+        backend = "file",
+        stale_after = "1h",
+        cleanup_stale,
+        cleanup_interval = "1m"
+    )]
+    async fn double(number: u64) -> u64 {
+        number * 2
+    }
+
+    in_folder(|folder| {
+        one_thread().block_on(double(1));
+        flush();
+        Clock::advance(2 * HOUR);
+        one_thread().block_on(double(2));
+        flush();
+        assert_eq!(cachier_tests::sandbox::entries(folder).len(), 1);
+    });
+}
