@@ -35,8 +35,9 @@ const MOMENT: Duration = Duration::from_millis(100);
 /// The longest pause between two looks whether a runtime is driven; the first ones are shorter.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
-/// How long a runtime may stand still while something waits for its timers and sockets.
-const LONGEST_STANDSTILL: Duration = Duration::from_secs(1);
+/// How long a runtime may stand still while something waits for its timers and sockets: less than a backend's operation
+/// takes before it fails, after which nobody would know why it did.
+const LONGEST_STANDSTILL: Duration = Duration::from_millis(500);
 
 /// A recomputation, counted as background work of its world and part of it.
 type Work = Pin<Box<dyn Future<Output = ()> + Send>>;
