@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use async_executor::{Executor, Task};
 use cachier_backends::{Backend, Lease, Renewal};
 use futures_lite::FutureExt;
-use futures_lite::future::block_on;
 
+use crate::block_on::block_on;
 use crate::timer::Timer;
 
 /// Renews a lease until it is dropped.

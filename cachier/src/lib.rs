@@ -47,6 +47,7 @@
 
 mod backends;
 mod background;
+mod block_on;
 mod breaker;
 mod builtin;
 mod call;

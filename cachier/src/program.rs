@@ -4,9 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use cachier_backends::{Backend, Error, ErrorKind, Operation};
-use futures_lite::future::block_on;
 
 use crate::backends::Guarded;
+use crate::block_on::block_on;
 use crate::options::GlobalParams;
 use crate::world::{self, World};
 

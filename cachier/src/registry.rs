@@ -4,9 +4,9 @@ use std::fmt;
 
 use cachier_backends::{BoxFuture, Error, Usage};
 use cachier_metrics::{CacheMetrics, Gauges, Holding, RemovalCause, Shared};
-use futures_lite::future::block_on;
 
 use crate::background::{Crew, run_on_thread_if_any};
+use crate::block_on::block_on;
 use crate::drive::{Core, Flavour, Session};
 use crate::function::Function;
 use crate::private::{Front, Instance, Storage};

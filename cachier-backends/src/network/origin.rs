@@ -10,9 +10,9 @@
 //! The last one is found out: a runtime of one thread is driven by whichever thread blocks on it, and tokio does not say
 //! which one that is. So a task of the runtime notes on which thread it runs.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread::{self, ThreadId};
+use std::cell::Cell;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::runtime::RuntimeFlavor::{CurrentThread, MultiThread};
@@ -27,7 +27,7 @@ pub(super) struct Origin {
     pub(super) runtime: Handle,
     has_ended: AtomicBool,
     /// The thread that was last seen to drive it, if it has but one.
-    driver: Mutex<ThreadId>,
+    driver: AtomicU64,
     /// Whether a task is on its way that will note the driver.
     is_looked_for: AtomicBool,
 }
@@ -52,7 +52,7 @@ impl Origin {
         let origin = Arc::new(Self {
             runtime,
             has_ended: AtomicBool::new(false),
-            driver: Mutex::new(thread::current().id()),
+            driver: AtomicU64::new(this_thread()),
             is_looked_for: AtomicBool::new(false),
         });
         let ending = Ending(Arc::downgrade(&origin));
@@ -91,7 +91,7 @@ impl Origin {
     }
 
     async fn is_driven_by_this_thread(self: &Arc<Self>) -> Result<bool, Error> {
-        if *self.driver() == thread::current().id() {
+        if self.driver.load(Ordering::Relaxed) == this_thread() {
             // Another thread may have begun to drive it, and is seen then by the next caller.
             self.look_who_drives();
             return Ok(true);
@@ -131,12 +131,20 @@ impl Origin {
     }
 
     fn note_driver(&self) {
-        *self.driver() = thread::current().id();
+        self.driver.store(this_thread(), Ordering::Relaxed);
     }
+}
 
-    fn driver(&self) -> MutexGuard<'_, ThreadId> {
-        self.driver.lock().unwrap_or_else(PoisonError::into_inner)
+/// A number of the calling thread. The standard library tells its own no more when the thread ends.
+fn this_thread() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    thread_local! {
+        static NUMBER: Cell<u64> = const { Cell::new(0) };
     }
+    if NUMBER.get() == 0 {
+        NUMBER.set(NEXT.fetch_add(1, Ordering::Relaxed));
+    }
+    NUMBER.get()
 }
 
 /// Tells that a runtime has ended, when dropped together with the runtime's tasks.

@@ -17,7 +17,7 @@ pub(super) enum Place {
     /// On the polling thread, which blocks for so long at most.
     Thread(Duration),
     /// On the runtime that cachier keeps: for other executors, for synchronous callers on a thread of a runtime, which may
-    /// be the only one that this has, and for what they wait for beside other things.
+    /// be the only one that this has, and for what they wait for beside other things; for threads that end, too.
     Own,
 }
 
@@ -25,6 +25,8 @@ impl Place {
     pub(super) fn here() -> Self {
         match (blocking::mode(), Handle::try_current()) {
             (None, Ok(runtime)) => Self::Caller(runtime),
+            // A thread that is being torn down can wait for a runtime, but cannot enter one any more.
+            (_, Err(none)) if none.is_thread_local_destroyed() => Self::Own,
             (Some(Mode::Inline(allowance)), Err(_)) => Self::Thread(allowance),
             _ => Self::Own,
         }

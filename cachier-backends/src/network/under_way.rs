@@ -27,10 +27,12 @@ impl UnderWay {
         struct Restore(Option<Arc<UnderWay>>);
         impl Drop for Restore {
             fn drop(&mut self) {
-                HERE.set(self.0.take());
+                let _ = HERE.try_with(|here| here.replace(self.0.take()));
             }
         }
-        let _restore = Restore(HERE.replace(Some(Arc::clone(self))));
+        // In a thread that is being torn down nothing is counted: what its caller gives up stands still.
+        let before = HERE.try_with(|here| here.replace(Some(Arc::clone(self))));
+        let _restore = Restore(before.ok().flatten());
         wait()
     }
 
@@ -52,7 +54,8 @@ impl UnderWay {
 
 /// A task that is to end, even if all who wait for it give up: a home is driven on for it.
 pub(crate) fn to_the_end<F: Future>(task: F) -> impl Future<Output = F::Output> {
-    let counted = HERE.with_borrow(|here| here.clone().map(Counted::new));
+    let here = HERE.try_with(|here| here.borrow().clone());
+    let counted = here.ok().flatten().map(Counted::new);
     async move {
         let _counted = counted;
         task.await

@@ -14,8 +14,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
-use futures_lite::future::block_on;
-
+use crate::block_on::block_on;
 use crate::function::Function;
 use crate::world::{World, inside};
 

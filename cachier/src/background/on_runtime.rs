@@ -19,10 +19,11 @@ use std::time::Duration;
 use std::{mem, thread};
 
 use async_executor::Task;
-use futures_lite::future::{block_on, or};
+use futures_lite::future::or;
 use tokio::runtime::{Builder, Handle, Runtime};
 
 use super::{Counted, Crew, run_on_thread_if_any};
+use crate::block_on::block_on;
 use crate::environment;
 use crate::function::Function;
 use crate::heartbeat;

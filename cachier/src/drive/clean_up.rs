@@ -1,10 +1,10 @@
 //! Removing stale values in the background.
 
 use cachier_metrics::RemovalCause;
-use futures_lite::future::block_on;
 
 use super::{Core, Flavour, Session};
 use crate::background::{Crew, run_on_thread};
+use crate::block_on::block_on;
 use crate::storage::Tiers;
 
 /// Starts the removal of stale entries in the background, when it is due.

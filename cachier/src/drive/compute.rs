@@ -2,12 +2,11 @@
 
 use std::mem;
 
-use futures_lite::future::block_on;
-
 use cachier_metrics::{ComputeRecorder, Outcome, Reason, Tier};
 
 use super::{Cacheable, Core, Drive, Session, Settled, Slot, ToRun, Turn, WantSize};
 use crate::background::{Crew, run_on_thread};
+use crate::block_on::block_on;
 use crate::decision::{self, Computed, Settlement};
 use crate::flight::{ComputationId, Dependency, Landing, Solo, current, depend};
 use crate::labels;

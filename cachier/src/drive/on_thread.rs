@@ -3,10 +3,9 @@
 //! The function runs outside of every future, and what the driver knows meanwhile is in a box, so that the stack of a
 //! recursion is filled by the function's own frames.
 
-use futures_lite::future::block_on;
-
 use super::errand::{Met, ToRun};
 use super::{Cacheable, Ended, Errand, Flavour, Plan, Work};
+use crate::block_on::block_on;
 use crate::decision::Computed;
 use crate::flight::Entered;
 use crate::storage::Tiers;

@@ -1,12 +1,12 @@
 //! Recomputing a stale value in the background.
 
 use cachier_metrics::Reason;
-use futures_lite::future::block_on;
 
 use super::{
     Compute, Core, Drive, Errand, Flavour, Look, OnThread, RunOnThread, Session, Step, Turn,
     carry_out,
 };
+use crate::block_on::block_on;
 use crate::decision::Running;
 use crate::flight::Announced;
 use crate::function::Function;

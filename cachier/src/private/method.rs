@@ -5,11 +5,11 @@ use std::pin::Pin;
 
 use cachier_backends::{Error, Usage};
 use cachier_metrics::CacheMetrics;
-use futures_lite::future::block_on;
 
 use super::dispatch::{Operation, Reply};
 use super::site::ErasedSite;
 use super::whole::IsAsync;
+use crate::block_on::block_on;
 use crate::call::{Call, CallOptions};
 use crate::drive::Start;
 

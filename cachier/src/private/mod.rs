@@ -21,9 +21,9 @@ mod whole;
 pub use std::option::Option;
 pub use std::result::Result;
 
+pub use crate::block_on::block_on;
 pub use cachier_backends::{KeyHash, Version};
 pub use cachier_metrics::{LocalSlot, SamplingRate};
-pub use futures_lite::future::block_on;
 
 pub use self::arguments::{Arguments, Front, Storage, StoredArguments};
 pub use self::dispatch::{Operation, Prepared, Reply, dispatch, dispatch_async};

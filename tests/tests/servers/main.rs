@@ -13,6 +13,7 @@ mod rights;
 mod room;
 mod secrets;
 mod store;
+mod teardown;
 
 /// Makes a module of tests for each store; a test is a function of a `Store`.
 macro_rules! on_every_store {

@@ -1,0 +1,76 @@
+//! Waiting on a thread for a future, also while the thread ends.
+
+use std::cell::Cell;
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+
+use parking::Parker;
+
+thread_local! {
+    /// What this thread waits with, kept for the next time. Gone while destructors of other thread-local variables run, in
+    /// which the executors of other crates panic: that ends the process.
+    static KEPT: Cell<Option<(Parker, Waker)>> = const { Cell::new(None) };
+}
+
+/// Blocks the thread until the future is ready.
+pub fn block_on<F: Future>(future: F) -> F::Output {
+    let mut future = pin!(future);
+    let kept = KEPT.try_with(Cell::take).ok().flatten();
+    let (parker, waker) = kept.unwrap_or_else(|| {
+        let (parker, unparker) = parking::pair();
+        (parker, Waker::from(unparker))
+    });
+    let mut context = Context::from_waker(&waker);
+    let output = loop {
+        match future.as_mut().poll(&mut context) {
+            Poll::Ready(output) => break output,
+            Poll::Pending => parker.park(),
+        }
+    };
+    let _ = KEPT.try_with(|kept| kept.set(Some((parker, waker))));
+    output
+}
+
+#[cfg(all(test, not(shuttle)))]
+mod tests {
+    use std::cell::RefCell;
+    use std::sync::mpsc::{Sender, channel};
+    use std::thread;
+
+    use futures_lite::future::yield_now;
+
+    use super::*;
+
+    #[test]
+    fn it_can_be_nested() {
+        assert_eq!(block_on(async { block_on(async { 6 }) * 7 }), 42);
+    }
+
+    struct AtTheEnd(Sender<u32>);
+
+    impl Drop for AtTheEnd {
+        fn drop(&mut self) {
+            let answer = block_on(async {
+                yield_now().await;
+                42
+            });
+            let _ = self.0.send(answer);
+        }
+    }
+
+    thread_local! {
+        static LAST: RefCell<Option<AtTheEnd>> = const { RefCell::new(None) };
+    }
+
+    #[test]
+    fn a_thread_that_ends_can_wait() {
+        let (tell, told) = channel();
+        let thread = thread::spawn(|| {
+            // Dropped after what is used for the first time later.
+            LAST.set(Some(AtTheEnd(tell)));
+            block_on(async {});
+        });
+        assert_eq!(told.recv(), Ok(42));
+        assert!(thread.join().is_ok());
+    }
+}

@@ -1,0 +1,146 @@
+//! Cached functions that are called while their thread ends, or the process: by destructors of thread-local variables, and
+//! by what `atexit` has been given.
+
+use std::cell::RefCell;
+use std::process::exit;
+use std::thread;
+use std::time::Duration;
+
+use cachier::{CallOptions, Outcome, cachier, global_params, set_global_params};
+use cachier_tests::process::{part, say};
+use tokio::runtime::Handle;
+
+use crate::store::{Subject, unique};
+
+crate::on_every_store! {
+    a_thread_that_ends_is_served_like_any_other
+    a_process_that_exits_is_served_like_any_other
+}
+
+#[cachier(backend = "memory", enable_metrics)]
+fn in_memory(number: u64) -> u64 {
+    number * 2
+}
+
+#[cachier(backend = registered("store"), enable_metrics)]
+fn stored(number: u64) -> u64 {
+    number * 2
+}
+
+#[cachier(backend = registered("store"), near_cache = 100, enable_metrics)]
+fn near(number: u64) -> u64 {
+    number * 2
+}
+
+#[cachier(backend = registered("store"), stale_after = "1ms", next_time, enable_metrics)]
+fn short_lived(number: u64) -> u64 {
+    number * 2
+}
+
+#[cachier(backend = registered("store"), enable_metrics)]
+fn large(length: usize) -> Vec<u8> {
+    vec![0; length]
+}
+
+/// Uses the cached functions in every way; tells the outcomes of calls for one number, and then for another.
+fn use_all(numbers: [u64; 2]) -> String {
+    let outcomes = numbers.map(|number| {
+        let options = CallOptions::new;
+        let calls = [
+            in_memory::call_detailed(options(), number),
+            stored::call_detailed(options(), number),
+            near::call_detailed(options(), number),
+        ];
+        calls.map(|call| {
+            assert_eq!(call.value, 2 * number);
+            call.outcome
+        })
+    });
+    assert_eq!(short_lived(1), 2);
+    assert_eq!(large(2 << 20).len(), 2 << 20);
+    for forgotten in [3, 4] {
+        stored::precache_value(forgotten, 7).unwrap();
+        assert_eq!(stored::peek(forgotten).unwrap(), Some(7));
+        assert!(stored::invalidate(forgotten).unwrap());
+    }
+    assert!(stored::metrics().snapshot().calls[Outcome::Miss] > 0);
+    assert!(cachier::check().iter().all(|health| health.error.is_none()));
+    cachier::flush();
+    format!("{outcomes:?}")
+}
+
+/// What [`use_all`] tells where the first number is known and the second is not.
+const SERVED: &str = "[[Hit, Hit, Hit], [Miss, Miss, Miss]]";
+
+/// Calls cached functions when it is dropped.
+struct AtTheEnd(u64);
+
+impl Drop for AtTheEnd {
+    fn drop(&mut self) {
+        say(use_all([1, self.0]));
+    }
+}
+
+thread_local! {
+    static LAST: RefCell<Option<AtTheEnd>> = const { RefCell::new(None) };
+}
+
+/// Thread-local variables are dropped in the reverse order of their first use: this one after all that are used later.
+fn call_at_the_end(new: u64) {
+    LAST.set(Some(AtTheEnd(new)));
+}
+
+fn begin() {
+    set_global_params(global_params().operation_timeout(Duration::from_secs(60)));
+    use_all([1, 2]);
+}
+
+fn a_thread_that_ends_is_served_like_any_other(subject: &Subject) {
+    const FIRST_USES: [fn(u64); 4] = [
+        |new| {
+            call_at_the_end(new);
+            use_all([1, 2]);
+        },
+        |new| {
+            use_all([1, 2]);
+            call_at_the_end(new);
+        },
+        // Whatever else has come to its end already.
+        |new| {
+            call_at_the_end(new);
+            let _ = Handle::try_current();
+            futures_lite::future::block_on(async {});
+        },
+        // The first call is one of those at the end.
+        call_at_the_end,
+    ];
+    if part().is_none() {
+        let process = subject.start("end threads", &unique("ended"));
+        for _ in FIRST_USES {
+            assert_eq!(process.line(), SERVED);
+        }
+        return process.finish();
+    }
+    begin();
+    for (first_use, new) in FIRST_USES.into_iter().zip(10..) {
+        thread::spawn(move || first_use(new)).join().unwrap();
+    }
+}
+
+fn a_process_that_exits_is_served_like_any_other(subject: &Subject) {
+    extern "C" fn at_exit() {
+        say(use_all([1, 21]));
+    }
+    if part().is_none() {
+        let process = subject.start("exit", &unique("exited"));
+        // Thread-local variables of the thread that exits are dropped first.
+        for _ in 0..2 {
+            assert_eq!(process.line(), SERVED);
+        }
+        return process.finish();
+    }
+    assert!(shutdown_hooks::add_shutdown_hook(at_exit));
+    call_at_the_end(20);
+    begin();
+    exit(0);
+}
