@@ -131,16 +131,23 @@ fn a_process_that_exits_is_served_like_any_other(subject: &Subject) {
     extern "C" fn at_exit() {
         say(use_all([1, 21]));
     }
-    if part().is_none() {
-        let process = subject.start("exit", &unique("exited"));
-        // Thread-local variables of the thread that exits are dropped first.
-        for _ in 0..2 {
-            assert_eq!(process.line(), SERVED);
+    let Some(part) = part() else {
+        for (part, calls) in [("use and exit", 2), ("exit", 1)] {
+            let process = subject.start(part, &unique("exited"));
+            for _ in 0..calls {
+                assert_eq!(process.line(), SERVED);
+            }
+            process.finish();
         }
-        return process.finish();
-    }
+        return;
+    };
     assert!(shutdown_hooks::add_shutdown_hook(at_exit));
-    call_at_the_end(20);
-    begin();
+    if part == "exit" {
+        thread::spawn(begin).join().unwrap();
+    } else {
+        // Thread-local variables of the thread that exits are dropped first.
+        call_at_the_end(20);
+        begin();
+    }
     exit(0);
 }
