@@ -65,6 +65,9 @@ pub enum ErrorKind {
     Identity,
     /// No backend was registered under the name.
     NotRegistered,
+    /// What is stored does not stand for the value, or for the arguments, that it was made of: a value does not come back
+    /// equal, or unequal arguments have one key.
+    Unfaithful,
 }
 
 /// What was being done when an [`Error`] arose, as the metrics count it.
@@ -185,6 +188,7 @@ impl ErrorKind {
             Self::BreakerOpen => "breaker_open",
             Self::Identity => "identity",
             Self::NotRegistered => "not_registered",
+            Self::Unfaithful => "unfaithful",
         }
     }
 }

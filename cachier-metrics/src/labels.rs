@@ -180,6 +180,8 @@ labels! {
         Identity = "identity",
         /// No backend of this name was registered.
         NotRegistered = "not_registered",
+        /// A value did not come back equal, or unequal arguments had one key.
+        Unfaithful = "unfaithful",
     }
 
     /// Whose computation a call waits for.

@@ -132,9 +132,11 @@ fn verdict<R>(result: &Result<R, Error>) -> Option<Verdict> {
 /// Whether an error means that the store does not work, rather than that one entry is of no use, or that entries may be read
 /// and not written.
 fn speaks_against_the_store(error: &Error) -> bool {
-    use ErrorKind::{BreakerOpen, Codec, Corrupt, Denied, Full, Identity, NotRegistered};
+    use ErrorKind::{
+        BreakerOpen, Codec, Corrupt, Denied, Full, Identity, NotRegistered, Unfaithful,
+    };
     match error.kind() {
-        Codec | Corrupt | Identity | NotRegistered | BreakerOpen => false,
+        Codec | Corrupt | Identity | NotRegistered | BreakerOpen | Unfaithful => false,
         Denied | Full => error.operation() == Operation::Load,
         _ => true,
     }

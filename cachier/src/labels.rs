@@ -35,6 +35,7 @@ pub(crate) fn error(kind: ErrorKind) -> ErrorLabel {
         ErrorKind::BreakerOpen => ErrorLabel::BreakerOpen,
         ErrorKind::Identity => ErrorLabel::Identity,
         ErrorKind::NotRegistered => ErrorLabel::NotRegistered,
+        ErrorKind::Unfaithful => ErrorLabel::Unfaithful,
         // The enum may grow; a failure of an unknown kind is one of input and output in the widest sense.
         _ => ErrorLabel::Io,
     }
