@@ -10,11 +10,12 @@ use cachier_metrics::CacheMetrics;
 use crate::drive::WantSize;
 use crate::identity;
 use crate::labels;
-use crate::options::{Options, Policy};
+use crate::options::{BackendName, Options, Policy};
 use crate::storage::known_usage::KnownUsage;
 use crate::switches::Switches;
 use crate::timer::nanos;
 use crate::trace;
+use crate::verification::{Finding, Verification};
 use crate::world::World;
 
 /// What an attribute says of its function, handed over at the first call.
@@ -50,6 +51,7 @@ pub struct Function {
     pub(crate) has_lost_runtime: AtomicBool,
     /// When a failure was logged last.
     warned: AtomicU64,
+    pub(crate) verification: Verification,
 }
 
 impl Function {
@@ -63,6 +65,7 @@ impl Function {
             name: identity::storage_name(&definition),
             metrics_name: identity::metrics_name(&definition),
             fresh_nanos: AtomicU64::new(fresh_nanos(&definition.options, &policy)),
+            verification: Verification::new(is_verified(&definition.options, &policy)),
             options: definition.options,
             policy: RwLock::new(Arc::new(policy)),
             world,
@@ -135,6 +138,7 @@ impl Function {
         let policy = Policy::resolve(&self.options, &self.world.params());
         self.fresh_nanos
             .store(fresh_nanos(&self.options, &policy), Ordering::Relaxed);
+        self.verification.turn(is_verified(&self.options, &policy));
         *self.policy.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(policy);
     }
 
@@ -186,6 +190,12 @@ impl Function {
                 labels::error(error.kind()),
             );
         }
+        match error.kind() {
+            // It was told of where it was found.
+            ErrorKind::Unfaithful => return,
+            ErrorKind::Codec => self.verification.suspect_values(),
+            _ => {}
+        }
         let now = self.world.clock.coarse().max(1);
         let warned = self.warned.load(Ordering::Relaxed);
         let is_due = warned == NEVER || now.saturating_sub(warned) >= INTERVAL;
@@ -197,6 +207,16 @@ impl Function {
         {
             trace::backend_failed(&self.name, error);
         }
+    }
+
+    /// The error that something was found which a store cannot keep; who listens is told of each kind once.
+    pub(crate) fn found(&self, finding: Finding) -> Error {
+        let is_news = self.verification.is_news(&finding);
+        let error = finding.into_error().at(format!("`{}`", self.name));
+        if is_news {
+            trace::backend_failed(&self.name, &error);
+        }
+        error
     }
 
     /// Explains a hit to whoever listens.
@@ -235,6 +255,11 @@ impl Function {
 
 /// The moment of something that has not happened yet.
 const NEVER: u64 = 0;
+
+/// Whether a store is to keep the function's values, and what it keeps is checked.
+fn is_verified(options: &Options, policy: &Policy) -> bool {
+    policy.verify && options.backend != BackendName::Memory
+}
 
 /// The age up to which the fast path may serve a value that it finds in memory.
 fn fresh_nanos(options: &Options, policy: &Policy) -> u64 {

@@ -69,6 +69,7 @@ mod sync;
 pub mod testing;
 mod timer;
 mod trace;
+mod verification;
 mod world;
 
 #[doc(hidden)]

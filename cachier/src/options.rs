@@ -53,6 +53,7 @@ pub struct Options {
     pub near_cache: Option<u64>,
     pub near_stale_after: Option<Duration>,
     pub cache_dir: Option<PathBuf>,
+    pub verify: Option<bool>,
     pub operation_timeout: Option<Duration>,
     pub on_backend_error: OnBackendError,
     pub metrics: Option<SamplingRate>,
@@ -84,6 +85,7 @@ impl Options {
             near_cache: None,
             near_stale_after: None,
             cache_dir: None,
+            verify: None,
             operation_timeout: None,
             on_backend_error: OnBackendError::Compute,
             metrics: None,
@@ -122,6 +124,8 @@ pub struct GlobalParams {
     /// Part of every stored key, so that environments which share a store never meet; `None` means
     /// `CACHIER_NAMESPACE`, else `default`.
     pub namespace: Option<String>,
+    /// Whether the first arguments and values of each function on a persistent backend are checked.
+    pub verify: bool,
     /// Budget of the foreground backend work of one call.
     pub operation_timeout: Duration,
     /// How long a lease lasts without a heartbeat of its owner.
@@ -151,6 +155,7 @@ impl GlobalParams {
             cleanup_interval: Duration::from_secs(24 * 60 * 60),
             cache_dir: None,
             namespace: None,
+            verify: true,
             operation_timeout: Duration::from_secs(1),
             lease_period: Duration::from_secs(10),
             breaker_threshold: 5,
@@ -194,6 +199,8 @@ setters! {
     cache_dir: impl Into<PathBuf> => |dir| Some(Into::into(dir));
     /// Sets the namespace of stored keys.
     namespace: impl Into<String> => |namespace| Some(Into::into(namespace));
+    /// Sets whether the first arguments and values of each function on a persistent backend are checked.
+    verify: bool => std::convert::identity;
     /// Sets the budget of the foreground backend work of one call.
     operation_timeout: Duration => std::convert::identity;
     /// Sets how long a lease lasts without a heartbeat of its owner.
@@ -211,6 +218,7 @@ pub(crate) struct Policy {
     pub(crate) wait_for_calc_timeout: Option<Duration>,
     pub(crate) allow_none: bool,
     pub(crate) entry_size_limit: Option<u64>,
+    pub(crate) verify: bool,
     pub(crate) cleanup_interval: Option<Duration>,
     pub(crate) operation_timeout: Duration,
     pub(crate) lease_period: Duration,
@@ -262,6 +270,7 @@ impl Policy {
                 .or(params.wait_for_calc_timeout),
             allow_none: options.allow_none.unwrap_or(params.allow_none),
             entry_size_limit: options.entry_size_limit.or(params.entry_size_limit),
+            verify: options.verify.unwrap_or(params.verify),
             cleanup_interval: cleanup_stale
                 .then(|| options.cleanup_interval.unwrap_or(params.cleanup_interval)),
             operation_timeout: options

@@ -58,6 +58,7 @@ pub(super) fn options(cached: &Cached) -> TokenStream {
             "cache_dir",
             a.cache_dir.as_ref().map(|given| folder(&given.value.0)),
         ),
+        ("verify", flag(&a.verify).map(some)),
         ("operation_timeout", time(&a.operation_timeout)),
         (
             "on_backend_error",

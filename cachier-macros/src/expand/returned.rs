@@ -6,7 +6,7 @@ use syn::ReturnType;
 use syn::spanned::Spanned as _;
 
 use super::{code, krate_at};
-use crate::model::{Cached, OnBackendError, Store};
+use crate::model::{Cached, OnBackendError, Store, is_off};
 
 /// Where to point when something is wrong with the return type.
 pub(super) fn place(cached: &Cached) -> Span {
@@ -32,7 +32,8 @@ pub(super) fn recipe(cached: &Cached, shape: &TokenStream) -> TokenStream {
     let (recipe, measured) = match (cached.store, is_bounded) {
         (Store::Memory, false) => (code!(#krate::__measuring!(#shape)), None),
         (Store::Memory, true) => (new_recipe(cached, shape), Some(code!(.measured()))),
-        _ => (new_recipe(cached, shape), None),
+        _ if is_off(&a.verify) => (new_recipe(cached, shape), None),
+        _ => (code!(#krate::__verifying!(#shape)), None),
     };
     let cache_if = a.cache_if.as_ref().map(|given| {
         let closure = &given.value.0;

@@ -68,6 +68,7 @@ arguments! {
     key: KeyClosure = "key";
     skip: Skipped = "skip";
     version: Version = "version";
+    verify: Flag = "verify";
     name: Name = "name";
     enable_metrics: Flag = "enable_metrics";
     sampling_rate: Rate = "sampling_rate" | "metrics_sampling_rate";

@@ -32,8 +32,8 @@ impl user {
     ::cachier::__dispatch! {
         [async] __dispatch[] [] (id : u64, locale : & str,) [] [Result < User, DbError >]
         [::cachier::__stored!(Result < User, DbError >)] [typed] Self::__site(),
-        ::cachier::__private::Recipe::new(::cachier::__shape!(Result < User, DbError >)),
-        [] ::cachier::__private::StoredArguments((::cachier::__stored_part!(& id),
+        ::cachier::__verifying!(::cachier::__shape!(Result < User, DbError >)), []
+        ::cachier::__private::StoredArguments((::cachier::__stored_part!(& id),
         ::cachier::__stored_part!(locale),), "id, locale"), (id, locale,) => (id,
         locale,), Self::__body(id, locale,), later { let locale =
         ::std::borrow::ToOwned::to_owned(locale); async move { Self::__body(id, &

@@ -33,7 +33,7 @@ impl parsed {
     ::cachier::__dispatch! {
         #[cold] #[inline(never)] [] __dispatch[< T : FromStr, const N : usize >] [] (text
         : & str,) [where T : Part] [Option < [T; N] >] [[T; N]] [erased] Self::__site(),
-        ::cachier::__private::Recipe::new(::cachier::__private::StoredAs:: < [T; N] >
+        ::cachier::__verifying!(::cachier::__private::StoredAs:: < [T; N] >
         ::agreed(::cachier::__shape!(Option < [T; N] >))), []
         ::cachier::__private::NearArguments((::cachier::__part!(text),),
         (::cachier::__stored_part!(text),), "text"), (text,) => (text,), Self::__body:: <

@@ -23,8 +23,8 @@ async fn fetch(&self, id: u64) -> Result<Page, Error> {
     match prepared {
         ::core::result::Result::Ok(value) => value,
         ::core::result::Result::Err(prepared) => {
-            let recipe = ::cachier::__private::Recipe::new(
-                ::cachier::__shape!(Result < Page, Error >),
+            let recipe = ::cachier::__verifying!(
+                ::cachier::__shape!(Result < Page, Error >)
             );
             let body = async move {
                 ::cachier::__returns!(Result < Page, Error >);

@@ -2,8 +2,10 @@
 
 use std::mem;
 
+use cachier_backends::ErrorKind;
 use cachier_metrics::{ComputeRecorder, Outcome, Reason, Tier};
 
+use super::work::faithful;
 use super::{Cacheable, Core, Drive, Session, Settled, Slot, ToRun, Turn, WantSize};
 use crate::background::{Crew, run_on_thread};
 use crate::block_on::block_on;
@@ -104,10 +106,10 @@ impl<T: Tiers> Drive<T> {
         let (rules, max_age) = (&self.session.policy.rules, self.session.options.max_age);
         let conclusion = match decision::settle(computed, self.fallback(), rules, max_age) {
             Settlement::Store => self.conclude_value(slot, computation, solo.as_ref()),
-            Settlement::Share => Conclusion::Land(share(slot, computation.stamp)),
+            Settlement::Share => Conclusion::Land(self.share(slot, computation.stamp)),
             Settlement::ServeStale => match self.stand_in(slot) {
                 Some((found, settled)) => Conclusion::ServeStale(found, settled),
-                None => Conclusion::Land(share(slot, computation.stamp)),
+                None => Conclusion::Land(self.share(slot, computation.stamp)),
             },
         };
         Conclusive {
@@ -212,7 +214,8 @@ impl<T: Tiers> Drive<T> {
         solo: Option<&SoloOf<T>>,
     ) -> Conclusion<FoundOf<T>> {
         let want_size = self.core.function.wants_size();
-        let found = match slot.kept(computation.stamp, want_size) {
+        let function = &self.core.function;
+        let found = match faithful(function, slot, computation.stamp, want_size) {
             Ok(found) => found,
             Err(error) => {
                 self.session.failed(&error);
@@ -232,6 +235,22 @@ impl<T: Tiers> Drive<T> {
             Conclusion::StoreLater(found)
         } else {
             Conclusion::Store(found)
+        }
+    }
+
+    /// What the waiters get of a result that is not stored.
+    fn share(&self, slot: &mut dyn Slot<T::Value>, stamp: Stamp) -> Landing<FoundOf<T>> {
+        if let Some(error) = slot.share_error() {
+            return Landing::Failure(error);
+        }
+        match faithful(&self.core.function, slot, stamp, WantSize::No) {
+            Ok(found) => Landing::Value(found),
+            Err(error) => {
+                if error.kind() == ErrorKind::Unfaithful {
+                    self.session.failed(&error);
+                }
+                Landing::NotShared
+            }
         }
     }
 
@@ -313,17 +332,6 @@ enum Conclusion<Found> {
     Land(Landing<Found>),
     /// This value, which is stale, takes its place.
     ServeStale(Found, Settled),
-}
-
-/// What the waiters get of a result that is not stored.
-fn share<V>(slot: &mut dyn Slot<V>, stamp: Stamp) -> Landing<Found<V>> {
-    if let Some(error) = slot.share_error() {
-        return Landing::Failure(error);
-    }
-    match slot.kept(stamp, WantSize::No) {
-        Ok(found) => Landing::Value(found),
-        Err(_) => Landing::NotShared,
-    }
 }
 
 /// Stores in the tiers that other processes see; a failure has been counted then.

@@ -4,6 +4,7 @@ use cachier_backends::{Error, ErrorKind, Operation};
 use cachier_metrics::RemovalCause;
 
 use super::errand::{Ended, Met};
+use super::work::faithful;
 use super::{Core, Flavour, Session, Slot};
 use crate::storage::{Found, Loaded, Stored, Tiers};
 
@@ -57,6 +58,7 @@ impl<T: Tiers> Entry<T> {
         };
         // The entries of the name are another function's.
         let key = core.function.in_service().and(key);
+        let key = key.inspect_err(|error| note_unfaithful(&session, error));
         let turn = match operation {
             EntryOperation::Invalidate => {
                 key.map_or_else(|error| Turn::Invalidated(Err(error)), Turn::Invalidate)
@@ -159,11 +161,19 @@ fn fitting<T: Tiers>(
     slot: &dyn Slot<T::Value>,
 ) -> Result<Found<T::Value>, Error> {
     let stamp = session.stamp(core.tiers.now(&core.function), 0);
-    let found = slot.kept(stamp, core.function.wants_size())?;
+    let found = faithful(&core.function, slot, stamp, core.function.wants_size())
+        .inspect_err(|error| note_unfaithful(session, error))?;
     if session.is_too_large(found.bytes) {
         return Err(too_large().with_hint("the limit is `entry_size_limit`"));
     }
     Ok(found)
+}
+
+/// Counts what was found in arguments or values, as in a call. What else stands in the way of an operation is only reported.
+fn note_unfaithful(session: &Session<'_>, error: &Error) {
+    if error.kind() == ErrorKind::Unfaithful {
+        session.failed(error);
+    }
 }
 
 /// Unlike a call, which returns its value all the same, storing a value has failed where it is not stored.

@@ -35,6 +35,11 @@ impl Asked {
         }
     }
 
+    /// Whether it matters that the entry belongs to the arguments: not where it is to be forgotten.
+    pub(crate) fn relies_on_entry(&self) -> bool {
+        !matches!(self, Self::Entry(EntryOperation::Invalidate))
+    }
+
     /// How old a value may be that a call is given at once, for calls that have not looked for one yet.
     pub(crate) fn max_age_at_hand(&self, function: &Function) -> Option<Option<Duration>> {
         match self {

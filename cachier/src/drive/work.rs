@@ -4,8 +4,10 @@ use cachier_backends::Error;
 
 use super::Refreshing;
 use crate::decision::Computed;
+use crate::function::Function;
 use crate::private::SharedError;
 use crate::storage::{Found, Stamp, Tiers};
+use crate::verification::Finding;
 
 /// Where a call's result takes shape, in terms of the kept form `V` of values.
 pub trait Slot<V> {
@@ -13,6 +15,8 @@ pub trait Slot<V> {
     fn serve(&mut self, found: Found<V>) -> Result<(), Error>;
     /// The computed result in kept form, with its size where that is known and asked for.
     fn kept(&self, stamp: Stamp, size: WantSize) -> Result<Found<V>, Error>;
+    /// Checks that the computed result comes back from its kept form.
+    fn comes_back(&self, found: &Found<V>) -> Result<(), Finding>;
     /// Learns that the computed result was stored under this stamp.
     fn stored(&mut self, stamp: Stamp);
     /// The computed error in a form that every waiter can have a clone of.
@@ -23,6 +27,19 @@ pub trait Slot<V> {
     fn propagate(&mut self, error: &Error) -> Served;
     /// Learns that what is stored is not valid any more.
     fn invalidated(&self);
+}
+
+/// The computed result in kept form, from which it comes back as far as that is checked.
+pub(super) fn faithful<V>(
+    function: &Function,
+    slot: &dyn Slot<V>,
+    stamp: Stamp,
+    size: WantSize,
+) -> Result<Found<V>, Error> {
+    let found = slot.kept(stamp, size)?;
+    let verified = function.verification.value(|| slot.comes_back(&found));
+    verified.map_err(|finding| function.found(finding))?;
+    Ok(found)
 }
 
 /// Whether the slot could make a result of what it was given.

@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 use super::form::{Cbor, Form};
 use super::shape::Shape;
 use super::site::Instance;
+use super::stored_part::Fingerprint;
 use crate::environment;
 use crate::function::Function;
 use crate::storage::persistent::Persistent;
@@ -72,6 +73,14 @@ pub trait Arguments<S: Shape> {
     ) -> Option<FrontHit<S::Value>>;
     /// The key for the driver.
     fn key(&self) -> Result<KeyOf<Self::Storage>, Error>;
+    /// Fails where the key is known not to belong to these arguments alone.
+    fn verify(
+        &self,
+        _: &'static Instance<Self::Storage>,
+        _: &KeyOf<Self::Storage>,
+    ) -> Result<(), Error> {
+        Ok(())
+    }
     /// The form of the values under the key: what the call keeps of its arguments for the time when they are gone.
     fn form(
         &self,
@@ -110,7 +119,7 @@ impl<S, A> Arguments<S> for StoredArguments<A>
 where
     S: Shape,
     S::Value: Serialize + DeserializeOwned,
-    A: Serialize,
+    A: Serialize + Fingerprint,
 {
     type Storage = Persistent;
     type Form = Cbor;
@@ -127,6 +136,17 @@ where
 
     fn key(&self) -> Result<KeyHash, Error> {
         hash(&self.0, self.1)
+    }
+
+    fn verify(&self, instance: &'static Instance<Persistent>, key: &KeyHash) -> Result<(), Error> {
+        if !A::EXISTS {
+            return Ok(());
+        }
+        let function = &instance.core.function;
+        let verified = function
+            .verification
+            .arguments(key, |hasher| self.0.add_to(hasher));
+        verified.map_err(|finding| function.found(finding))
     }
 
     fn form(&self, _: &'static Instance<Persistent>, _: &KeyHash) -> Cbor {

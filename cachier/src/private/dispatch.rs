@@ -132,7 +132,13 @@ impl<S: Storage> Site<S> {
             given
         });
         let needs_key = given.is_none() && !asked.bypasses(function);
-        let key = needs_key.then(|| arguments.key());
+        let key = needs_key.then(|| {
+            let key = arguments.key()?;
+            if asked.relies_on_entry() {
+                arguments.verify(instance, &key)?;
+            }
+            Ok(key)
+        });
         let form = match &key {
             Some(Ok(key)) => Some(arguments.form(instance, key)),
             _ => None,

@@ -21,7 +21,7 @@ pub type Measure<V> = Option<fn(&V) -> Option<u64>>;
 )]
 pub trait Form<V>: Clone + Send + Sync + 'static {
     /// The kept form.
-    type Kept;
+    type Kept: Clone;
 
     /// The value itself.
     fn take(&self, found: Found<Self::Kept>) -> Result<V, Error>;

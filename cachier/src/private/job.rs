@@ -6,6 +6,7 @@ use cachier_backends::entry;
 use cachier_backends::{Error, ErrorKind, Operation};
 use serde::Serialize;
 
+use super::equality::ComesBack;
 use super::form::{Form, Measure};
 use super::shape::{Shape, SharedError};
 use crate::background::{Crew, run_as_task, run_on_thread};
@@ -15,6 +16,7 @@ use crate::drive::{
     refresh_on_thread,
 };
 use crate::storage::{Found, Stamp, Tiers};
+use crate::verification::Finding;
 
 /// What the attribute says about the values of its function.
 pub struct Recipe<S: Shape> {
@@ -23,6 +25,8 @@ pub struct Recipe<S: Shape> {
     pub cache_if: Option<fn(&S::Stored) -> bool>,
     /// How to measure values.
     pub measure: Measure<S::Value>,
+    /// How to tell whether a value has come back from its kept form, where that is checked.
+    pub comes_back: ComesBack<S::Value>,
     /// How to return a backend's failure.
     pub propagate: Option<fn(Error) -> S::Return>,
 }
@@ -42,6 +46,7 @@ impl<S: Shape> Recipe<S> {
             shape,
             cache_if: None,
             measure: None,
+            comes_back: None,
             propagate: None,
         }
     }
@@ -208,6 +213,17 @@ impl<S: Shape, F: Form<S::Value>> Slot<F::Kept> for Returned<S, F> {
     fn kept(&self, stamp: Stamp, size: WantSize) -> Result<Found<F::Kept>, Error> {
         let value = self.value.as_ref().ok_or_else(nothing_to_keep)?;
         self.form().give(value, stamp, size, self.recipe.measure)
+    }
+
+    fn comes_back(&self, found: &Found<F::Kept>) -> Result<(), Finding> {
+        let (Some(comes_back), Some(value)) = (self.recipe.comes_back, &self.value) else {
+            return Ok(());
+        };
+        match self.form().take(found.clone()) {
+            Ok(back) if comes_back(value, &back) => Ok(()),
+            Ok(_) => Err(Finding::Altered),
+            Err(error) => Err(Finding::Lost(error)),
+        }
     }
 
     fn stored(&mut self, stamp: Stamp) {

@@ -2,6 +2,7 @@
 
 mod arguments;
 mod dispatch;
+mod equality;
 mod expand;
 mod family;
 mod form;
@@ -27,6 +28,7 @@ pub use cachier_metrics::{LocalSlot, SamplingRate};
 
 pub use self::arguments::{Arguments, Front, Storage, StoredArguments};
 pub use self::dispatch::{Operation, Prepared, Reply, dispatch, dispatch_async};
+pub use self::equality::{EqualityProbe, Incomparable};
 pub use self::form::{SizeProbe, Unmeasured};
 pub use self::job::{Mode, Recipe, Step, call_once, once};
 pub use self::method::{AsyncMethodCache, Metered, MethodCache, Unmetered};
@@ -38,7 +40,7 @@ pub use self::shape::{
     Unshared, WithNone, kind,
 };
 pub use self::site::{Begun, ErasedSite, Instance, Site};
-pub use self::stored_part::{OrderedProbe, StoredPartProbe, UnorderedProbe};
+pub use self::stored_part::{HashedProbe, OrderedProbe, StoredPartProbe, UnorderedProbe};
 #[cfg(feature = "memory")]
 pub use self::typed::{MemoryArguments, NearArguments};
 pub use self::whole::IsAsync;

@@ -2,13 +2,91 @@
 //!
 //! Most arguments take part as they serialize. A set has no order, though serializing it gives it one, and paths and times
 //! have a [form of their own](super::own_form); whether an argument is one of these is asked of the compiler, as in
-//! [`shape`](super::shape).
+//! [`shape`](super::shape), and so is whether it has a `Hash`: by that arguments are told apart of which serde shows no
+//! difference.
 
 use std::collections::HashSet;
+use std::hash::{Hash, Hasher};
 
 use cachier_backends::canonical::Unordered;
+use serde::{Serialize, Serializer};
 
 use super::own_form::{Own, OwnForm};
+
+/// What tells unequal arguments apart where serde does not.
+pub trait Fingerprint {
+    /// Whether there is anything that does.
+    const EXISTS: bool;
+    /// Feeds it to the hasher.
+    fn add_to<H: Hasher>(&self, hasher: &mut H);
+}
+
+/// An argument that has a `Hash`.
+pub struct Hashed<'a, T: ?Sized>(&'a T);
+
+impl<T: Serialize + ?Sized> Serialize for Hashed<'_, T> {
+    #[inline]
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(serializer)
+    }
+}
+
+impl<T: Hash + ?Sized> Fingerprint for Hashed<'_, T> {
+    const EXISTS: bool = true;
+
+    fn add_to<H: Hasher>(&self, hasher: &mut H) {
+        self.0.hash(hasher);
+    }
+}
+
+/// Arguments without a `Hash`.
+macro_rules! without_hash {
+    ($($part:ty),*) => {$(
+        impl<T: ?Sized> Fingerprint for $part {
+            const EXISTS: bool = false;
+
+            fn add_to<H: Hasher>(&self, _: &mut H) {}
+        }
+    )*};
+}
+
+without_hash!(&T, Unordered<'_, T>);
+
+/// What has a form of its own shows all of itself.
+impl<T: ?Sized> Fingerprint for Own<'_, T> {
+    const EXISTS: bool = false;
+
+    fn add_to<H: Hasher>(&self, _: &mut H) {}
+}
+
+macro_rules! tuples {
+    ($(($($part:ident $index:tt),*))*) => {$(
+        impl<$($part: Fingerprint),*> Fingerprint for ($($part,)*) {
+            const EXISTS: bool = false $(|| $part::EXISTS)*;
+
+            #[allow(unused_variables)]
+            fn add_to<HH: Hasher>(&self, hasher: &mut HH) {
+                $(self.$index.add_to(hasher);)*
+            }
+        }
+    )*};
+}
+
+tuples! {
+    ()
+    (A 0)
+    (A 0, B 1)
+    (A 0, B 1, C 2)
+    (A 0, B 1, C 2, D 3)
+    (A 0, B 1, C 2, D 3, E 4)
+    (A 0, B 1, C 2, D 3, E 4, F 5)
+    (A 0, B 1, C 2, D 3, E 4, F 5, G 6)
+    (A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7)
+    (A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8)
+    (A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8, J 9)
+    (A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8, J 9, K 10)
+    (A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8, J 9, K 10, L 11)
+}
 
 /// Asks the compiler how an argument takes part in a stored key.
 pub struct StoredPartProbe<'a, T: ?Sized>(pub &'a T);
@@ -35,6 +113,21 @@ impl<'a, T, S> UnorderedProbe<'a> for StoredPartProbe<'a, HashSet<T, S>> {
     }
 }
 
+/// The answer for every argument that has a `Hash`, which no set has.
+pub trait HashedProbe<'a> {
+    type Part;
+    fn part(self) -> Self::Part;
+}
+
+impl<'a, T: Hash + ?Sized> HashedProbe<'a> for StoredPartProbe<'a, T> {
+    type Part = Hashed<'a, T>;
+
+    #[inline]
+    fn part(self) -> Hashed<'a, T> {
+        Hashed(self.0)
+    }
+}
+
 /// The answer for every argument else: found last, as it asks for a reference to the probe.
 pub trait OrderedProbe<'a> {
     type Part;
@@ -56,7 +149,7 @@ impl<'a, T: ?Sized> OrderedProbe<'a> for &StoredPartProbe<'a, T> {
 macro_rules! __stored_part {
     ($argument:expr) => {{
         #[allow(unused_imports)]
-        use $crate::__private::{OrderedProbe as _, UnorderedProbe as _};
+        use $crate::__private::{HashedProbe as _, OrderedProbe as _, UnorderedProbe as _};
         $crate::__private::StoredPartProbe($argument).part()
     }};
 }

@@ -1,6 +1,6 @@
 //! Typed arguments: for values in the memory of the process, alone or in front of a persistent backend.
 
-use std::hash::Hash;
+use std::hash::{DefaultHasher, Hash};
 use std::sync::Arc;
 
 use cachier_backends::memory::Entry;
@@ -93,6 +93,20 @@ where
 
     fn key(&self) -> Result<KeyHash, Error> {
         hash(&self.1, self.2)
+    }
+
+    fn verify(
+        &self,
+        instance: &'static Instance<Self::Storage>,
+        key: &KeyHash,
+    ) -> Result<(), Error> {
+        let function = &instance.core.function;
+        let parts = |hasher: &mut DefaultHasher| self.0.hash_parts(hasher);
+        let verified = function.verification.arguments(key, parts);
+        verified.map_err(|finding| {
+            instance.front.changed(&Change::Entry(*key));
+            function.found(finding)
+        })
     }
 
     fn form(&self, instance: &'static Instance<Self::Storage>, hash: &KeyHash) -> Self::Form {

@@ -12,4 +12,9 @@ fn list(id: u64) -> Option<u64> {
     Some(id)
 }
 
+#[cachier(verify = 0)]
+fn number(id: u64) -> u64 {
+    id
+}
+
 fn main() {}

@@ -73,6 +73,46 @@ fn a_failing_backend_is_told_of_once_in_an_interval() {
 }
 
 #[test]
+fn what_a_store_cannot_keep_is_told_of_once_for_each_cause() {
+    #[derive(Hash, serde::Serialize)]
+    struct Request {
+        #[serde(skip)]
+        tenant: u8,
+    }
+    #[derive(PartialEq, serde::Serialize, serde::Deserialize)]
+    struct Answer(u8, #[serde(skip)] u8);
+
+    #[cachier(backend = registered("map"), name = "unfaithful", key = |request, _number| (request, 0))]
+    fn answer(request: Request, _number: u8) -> Answer {
+        Answer(1, request.tenant)
+    }
+
+    isolated(|| {
+        cachier::register_backend("map", MapBackend::default()).unwrap();
+        let events = listening(|| {
+            for tenant in [1, 1, 2, 2, 1] {
+                answer(Request { tenant }, tenant);
+            }
+        });
+        let mut warnings = events
+            .into_iter()
+            .filter_map(|(level, text)| (level == Level::WARN).then_some(text));
+        let value = warnings.next().unwrap();
+        assert!(
+            value.contains("function=\"unfaithful\" kind=Unfaithful")
+                && value.contains("comes back from its stored form as another one"),
+            "{value}"
+        );
+        let arguments = warnings.next().unwrap();
+        assert!(
+            arguments.contains("have one key") && arguments.contains("`verify = false`"),
+            "{arguments}"
+        );
+        assert_eq!(warnings.next(), None);
+    });
+}
+
+#[test]
 fn a_recomputation_that_fails_in_the_background_is_told_of() {
     #[cachier(backend = "memory", name = "refreshed", stale_after = "1h", next_time)]
     async fn fails_later(is_first: bool) -> Result<u64, String> {

@@ -27,4 +27,5 @@ mod shared_store;
 mod single_flight;
 mod storing;
 mod switches;
+mod verify;
 mod waiting;

@@ -14,6 +14,7 @@ mod room;
 mod secrets;
 mod store;
 mod teardown;
+mod verify;
 
 /// Makes a module of tests for each store; a test is a function of a `Store`.
 macro_rules! on_every_store {

@@ -1,0 +1,55 @@
+//! How much more of something is checked.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// A number that is used up; to ask whether there is something left of it is one load.
+pub(super) struct Allowance(AtomicU32);
+
+impl Allowance {
+    /// An allowance that is never used up.
+    pub(super) const UNLIMITED: u32 = u32::MAX;
+
+    pub(super) fn new(count: u32) -> Self {
+        Self(AtomicU32::new(count))
+    }
+
+    pub(super) fn set(&self, count: u32) {
+        self.0.store(count, Ordering::Relaxed);
+    }
+
+    #[inline]
+    pub(super) fn is_left(&self) -> bool {
+        self.0.load(Ordering::Relaxed) > 0
+    }
+
+    /// Takes one; whether there was one.
+    pub(super) fn take(&self) -> bool {
+        let less = |left| match left {
+            0 | Self::UNLIMITED => None,
+            left => Some(left - 1),
+        };
+        match self
+            .0
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, less)
+        {
+            Ok(_) => true,
+            Err(left) => left == Self::UNLIMITED,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_allowance_is_used_up_unless_it_is_unlimited() {
+        let allowance = Allowance::new(2);
+        assert!(allowance.is_left() && allowance.take() && allowance.take());
+        assert!(!allowance.take() && !allowance.is_left());
+        allowance.set(Allowance::UNLIMITED);
+        assert!((0..100).all(|_| allowance.take()));
+        allowance.set(0);
+        assert!(!allowance.take());
+    }
+}

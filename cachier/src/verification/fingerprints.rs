@@ -1,0 +1,84 @@
+//! What is remembered of arguments, so that unequal ones under one key are noticed.
+
+use std::collections::HashMap;
+
+use cachier_backends::KeyHash;
+
+/// The fingerprints of the arguments that first had each key.
+#[derive(Default)]
+pub(super) struct Fingerprints {
+    of_keys: HashMap<KeyHash, Remembered>,
+}
+
+/// Whose a key is.
+enum Remembered {
+    /// That of the arguments with this fingerprint.
+    One(u64),
+    /// That of arguments that are not equal: nobody knows which of them its entry belongs to.
+    Several,
+}
+
+impl Fingerprints {
+    /// Of so many keys of one function something is remembered at most.
+    pub(super) const MAX_KEYS: usize = 1_024;
+
+    /// Whether a key belongs to these arguments alone, as far as is remembered.
+    pub(super) fn agree(&mut self, key: &KeyHash, fingerprint: u64) -> bool {
+        match self.of_keys.get_mut(key) {
+            Some(Remembered::One(known)) if *known == fingerprint => true,
+            Some(remembered) => {
+                *remembered = Remembered::Several;
+                false
+            }
+            None => {
+                if self.of_keys.len() < Self::MAX_KEYS {
+                    self.of_keys.insert(*key, Remembered::One(fingerprint));
+                }
+                true
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(number: usize) -> KeyHash {
+        let mut bytes = [0; 32];
+        bytes[..8].copy_from_slice(&number.to_le_bytes());
+        KeyHash::from_bytes(bytes)
+    }
+
+    #[test]
+    fn equal_arguments_share_a_key_and_unequal_ones_do_not() {
+        let mut fingerprints = Fingerprints::default();
+        assert!(fingerprints.agree(&key(1), 10));
+        assert!(fingerprints.agree(&key(1), 10));
+        assert!(fingerprints.agree(&key(2), 20));
+        assert!(!fingerprints.agree(&key(1), 11));
+        assert!(fingerprints.agree(&key(2), 20), "another key is as it was");
+    }
+
+    #[test]
+    fn a_key_of_unequal_arguments_is_nobodys_for_ever() {
+        let mut fingerprints = Fingerprints::default();
+        fingerprints.agree(&key(1), 10);
+        assert!(!fingerprints.agree(&key(1), 11));
+        assert!(!fingerprints.agree(&key(1), 10));
+        assert!(!fingerprints.agree(&key(1), 11));
+    }
+
+    #[test]
+    fn at_most_1024_keys_are_remembered() {
+        let mut fingerprints = Fingerprints::default();
+        for number in 0..5_000 {
+            assert!(fingerprints.agree(&key(number), 1));
+        }
+        assert_eq!(fingerprints.of_keys.len(), 1_024);
+        assert!(!fingerprints.agree(&key(0), 2));
+        assert!(!fingerprints.agree(&key(1_023), 2));
+        assert!(fingerprints.agree(&key(1_024), 2), "it was not remembered");
+        assert_eq!(fingerprints.of_keys.len(), 1_024);
+    }
+}

@@ -1,0 +1,238 @@
+//! Whether what a store holds stands for what it was made of.
+//!
+//! A store sees of arguments and values what serde shows of them. What serde leaves out, or shows of two things alike, is
+//! lost there: two sets of arguments have one key, a value comes back as another. So the first arguments and values of each
+//! function are checked, in debug builds many more; and a function at which something was found is checked from then on.
+
+mod allowance;
+mod fingerprints;
+
+use std::hash::{BuildHasher, DefaultHasher, Hasher, RandomState};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use cachier_backends::{Error, ErrorKind, KeyHash, Operation};
+
+use self::allowance::Allowance;
+use self::fingerprints::Fingerprints;
+
+/// The arguments of so many calls of a function are checked: in debug builds those of all.
+const CHECKED_CALLS: u32 = match cfg!(debug_assertions) {
+    true => Allowance::UNLIMITED,
+    false => 1_024,
+};
+
+/// So many values of a function are checked before they are stored.
+const CHECKED_VALUES: u32 = match cfg!(debug_assertions) {
+    true => 1_024,
+    false => 64,
+};
+
+/// The checks of one function.
+pub(crate) struct Verification {
+    is_on: AtomicBool,
+    calls: Allowance,
+    values: Allowance,
+    fingerprints: Mutex<Fingerprints>,
+    hasher: RandomState,
+    /// Which findings a person was told of.
+    told: [AtomicBool; 3],
+}
+
+/// What was found.
+#[derive(Debug)]
+pub enum Finding {
+    /// Arguments that are not equal have one key.
+    OneKey,
+    /// A value comes back as another one.
+    Altered,
+    /// A value does not come back.
+    Lost(Error),
+}
+
+impl Verification {
+    pub(crate) fn new(is_on: bool) -> Self {
+        let verification = Self {
+            is_on: AtomicBool::new(false),
+            calls: Allowance::new(0),
+            values: Allowance::new(0),
+            fingerprints: Mutex::default(),
+            hasher: RandomState::new(),
+            told: Default::default(),
+        };
+        verification.turn(is_on);
+        verification
+    }
+
+    /// Turns the checks on or off, if they are not.
+    pub(crate) fn turn(&self, is_on: bool) {
+        if self.is_on.swap(is_on, Ordering::Relaxed) != is_on {
+            self.calls.set(if is_on { CHECKED_CALLS } else { 0 });
+            self.values.set(if is_on { CHECKED_VALUES } else { 0 });
+        }
+    }
+
+    /// Checks that a key belongs to these arguments alone, as long as arguments are checked. What tells the arguments apart
+    /// goes to the hasher.
+    #[inline]
+    pub(crate) fn arguments(
+        &self,
+        key: &KeyHash,
+        arguments: impl FnOnce(&mut DefaultHasher),
+    ) -> Result<(), Finding> {
+        if !self.calls.is_left() {
+            return Ok(());
+        }
+        let mut hasher = self.hasher.build_hasher();
+        arguments(&mut hasher);
+        self.fingerprint(key, hasher.finish())
+    }
+
+    fn fingerprint(&self, key: &KeyHash, fingerprint: u64) -> Result<(), Finding> {
+        if !self.calls.take() || self.fingerprints().agree(key, fingerprint) {
+            return Ok(());
+        }
+        self.calls.set(Allowance::UNLIMITED);
+        Err(Finding::OneKey)
+    }
+
+    /// Checks that a value comes back, as long as values are checked.
+    pub(crate) fn value(
+        &self,
+        comes_back: impl FnOnce() -> Result<(), Finding>,
+    ) -> Result<(), Finding> {
+        if !self.values.take() {
+            return Ok(());
+        }
+        comes_back().inspect_err(|_| self.values.set(Allowance::UNLIMITED))
+    }
+
+    /// Has values checked again: a stored one could not be read.
+    pub(crate) fn suspect_values(&self) {
+        if self.is_on.load(Ordering::Relaxed) && !self.values.is_left() {
+            self.values.set(CHECKED_VALUES);
+        }
+    }
+
+    /// Whether nobody was told of such a finding yet; the answer `true` is given once.
+    pub(crate) fn is_news(&self, finding: &Finding) -> bool {
+        let told = match finding {
+            Finding::OneKey => &self.told[0],
+            Finding::Altered => &self.told[1],
+            Finding::Lost(_) => &self.told[2],
+        };
+        !told.swap(true, Ordering::Relaxed)
+    }
+
+    fn fingerprints(&self) -> MutexGuard<'_, Fingerprints> {
+        self.fingerprints
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Finding {
+    /// The finding as an error.
+    pub(crate) fn into_error(self) -> Error {
+        let error = |operation, message: &'static str| {
+            Error::new(ErrorKind::Unfaithful, operation, message)
+        };
+        match self {
+            Self::OneKey => error(
+                Operation::Load,
+                "arguments that are not equal have one key, so no call with them is cached",
+            )
+            .with_hint(
+                "serde shows no difference between them (a skipped field, an untagged variant, a redacted text): write \
+                 `key = |..| ..` with what tells them apart, or `verify = false` if they are to share a value",
+            ),
+            Self::Altered => error(
+                Operation::Store,
+                "a value comes back from its stored form as another one, so it is not stored",
+            )
+            .with_hint(
+                "serde loses something of it (a skipped field, an untagged variant): mend how it is serialized, or write \
+                 `verify = false` if that does not matter",
+            ),
+            Self::Lost(source) => error(
+                Operation::Store,
+                "a value does not come back from its stored form, so it is not stored",
+            )
+            .with_source(source)
+            .with_hint("mend how its type is deserialized, or return another type"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::hash::Hash;
+
+    use super::*;
+
+    fn key(number: u8) -> KeyHash {
+        KeyHash::from_bytes([number; 32])
+    }
+
+    fn call(verification: &Verification, key_of: u8, argument: &str) -> bool {
+        let arguments = |hasher: &mut DefaultHasher| argument.hash(hasher);
+        verification.arguments(&key(key_of), arguments).is_ok()
+    }
+
+    #[test]
+    fn after_a_finding_a_function_is_checked_for_ever() {
+        let verification = Verification::new(true);
+        verification.calls.set(3);
+        assert!(call(&verification, 1, "a"));
+        assert!(call(&verification, 2, "a"));
+        assert!(!call(&verification, 1, "b"));
+        assert!((0..100).all(|_| !call(&verification, 1, "a")));
+        verification.values.set(1);
+        assert!(verification.value(|| Err(Finding::Altered)).is_err());
+        assert!((0..100).all(|_| verification.value(|| Err(Finding::Altered)).is_err()));
+    }
+
+    #[test]
+    fn only_the_first_calls_and_values_are_checked() {
+        let verification = Verification::new(true);
+        verification.calls.set(2);
+        assert!((0..2).all(|_| call(&verification, 1, "a")));
+        assert!(call(&verification, 1, "b"));
+        verification.values.set(2);
+        assert!((0..2).all(|_| verification.value(|| Ok(())).is_ok()));
+        assert!(verification.value(|| Err(Finding::Altered)).is_ok());
+    }
+
+    #[test]
+    fn a_value_that_could_not_be_read_has_others_checked() {
+        let verification = Verification::new(true);
+        verification.values.set(0);
+        verification.suspect_values();
+        assert!(verification.value(|| Err(Finding::Altered)).is_err());
+        let off = Verification::new(false);
+        off.suspect_values();
+        assert!(off.value(|| Err(Finding::Altered)).is_ok());
+    }
+
+    #[test]
+    fn what_is_turned_off_checks_nothing_until_it_is_turned_on() {
+        let verification = Verification::new(false);
+        assert!(call(&verification, 1, "a") && call(&verification, 1, "b"));
+        verification.turn(true);
+        assert!(call(&verification, 1, "a") && !call(&verification, 1, "b"));
+        verification.turn(false);
+        assert!(call(&verification, 1, "c"));
+    }
+
+    #[test]
+    fn each_kind_of_finding_is_news_once() {
+        let verification = Verification::new(true);
+        assert!(verification.is_news(&Finding::Altered));
+        assert!(!verification.is_news(&Finding::Altered));
+        assert!(verification.is_news(&Finding::OneKey));
+        let unreadable = Error::new(ErrorKind::Codec, Operation::Load, "unreadable");
+        assert!(verification.is_news(&Finding::Lost(unreadable)));
+    }
+}

@@ -1,0 +1,329 @@
+//! What serde does not show of arguments and values is noticed, whatever the store: nobody is given another's value, and
+//! what does not come back is said, not computed and stored again and again.
+
+use std::fmt;
+
+use cachier::metrics::{ErrorLabel, Operation};
+use cachier::testing::IsolatedWorld;
+use cachier::{Call, CallOptions, ErrorKind, Outcome, cachier};
+use cachier_tests::callers::{in_world, runtime};
+use cachier_tests::sandbox::in_another_process;
+use serde::de::{Error as _, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::value::RawValue;
+
+use crate::store::Subject;
+
+crate::on_every_store! {
+    tenants_that_a_skipped_field_tells_apart_share_nothing
+    arguments_that_an_untagged_variant_tells_apart_share_nothing
+    arguments_that_a_redaction_makes_alike_share_nothing
+    async_tenants_share_nothing
+    tenants_share_nothing_behind_a_near_tier
+    tenants_share_nothing_after_a_restart
+    a_value_that_comes_back_as_another_is_not_stored
+    an_async_value_that_comes_back_as_another_is_not_stored
+    a_value_behind_a_near_tier_is_not_kept_in_either_tier
+    numbers_beyond_64_bits_are_said_not_to_come_back
+    raw_json_is_said_not_to_come_back
+    borrowed_bytes_are_said_not_to_come_back
+}
+
+/// A field that says whose request it is, and is not serialized.
+#[derive(Clone, PartialEq, Eq, Hash, Serialize)]
+struct Request {
+    item: u32,
+    #[serde(skip)]
+    tenant: &'static str,
+}
+
+fn of(tenant: &'static str) -> Request {
+    Request { item: 1, tenant }
+}
+
+fn plain<R>(call: Call<R>) -> (R, Outcome) {
+    assert!(
+        call.backend_error.is_none(),
+        "{:?}",
+        call.backend_error.map(|error| error.to_string())
+    );
+    (call.value, call.outcome)
+}
+
+#[track_caller]
+fn unfaithful<R>(call: Call<R>) -> (R, Outcome) {
+    let error = call.backend_error.expect("something is found");
+    assert_eq!(error.kind(), ErrorKind::Unfaithful, "{error:#}");
+    assert!(!error.is_transient());
+    (call.value, call.outcome)
+}
+
+#[cachier(backend = registered("store"), enable_metrics)]
+fn balance(request: Request) -> String {
+    request.tenant.to_owned()
+}
+
+fn balance_of(tenant: &'static str) -> Call<String> {
+    balance::call_detailed(CallOptions::new(), of(tenant))
+}
+
+fn tenants_that_a_skipped_field_tells_apart_share_nothing(_: &Subject) {
+    assert_eq!(plain(balance_of("a")), ("a".to_owned(), Outcome::Miss));
+    assert_eq!(plain(balance_of("a")), ("a".to_owned(), Outcome::Hit));
+    assert_eq!(
+        unfaithful(balance_of("b")),
+        ("b".to_owned(), Outcome::Bypass)
+    );
+    // Nobody knows any more whose the entry is.
+    assert_eq!(
+        unfaithful(balance_of("a")),
+        ("a".to_owned(), Outcome::Bypass)
+    );
+    assert_eq!(
+        unfaithful(balance_of("b")),
+        ("b".to_owned(), Outcome::Bypass)
+    );
+    let counted = balance::metrics().snapshot().backend_errors;
+    assert_eq!(counted[Operation::Load][ErrorLabel::Unfaithful], 3);
+    assert_eq!(balance::metrics().stats().backend_errors, 3);
+    for health in cachier::check() {
+        assert!(!health.to_string().contains("breaker"), "{health}");
+    }
+}
+
+#[derive(Hash, Serialize)]
+#[serde(untagged)]
+enum Amount {
+    Euros(u32),
+    Cents(u32),
+}
+
+#[cachier(backend = registered("store"))]
+fn in_cents(amount: &Amount) -> u32 {
+    match amount {
+        Amount::Euros(euros) => euros * 100,
+        Amount::Cents(cents) => *cents,
+    }
+}
+
+fn arguments_that_an_untagged_variant_tells_apart_share_nothing(_: &Subject) {
+    assert_eq!(in_cents(&Amount::Euros(5)), 500);
+    assert_eq!(in_cents(&Amount::Cents(5)), 5);
+    assert_eq!(in_cents(&Amount::Euros(5)), 500);
+    let call = |amount| in_cents::call_detailed(CallOptions::new(), &amount);
+    unfaithful(call(Amount::Cents(5)));
+    assert_eq!(plain(call(Amount::Cents(6))), (6, Outcome::Miss));
+    assert_eq!(plain(call(Amount::Cents(6))), (6, Outcome::Hit));
+}
+
+#[derive(Hash)]
+struct Secret(&'static str);
+
+impl Serialize for Secret {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str("***")
+    }
+}
+
+#[cachier(backend = registered("store"))]
+fn user_of(token: &Secret, ratio: f64) -> String {
+    format!("{} {ratio}", token.0)
+}
+
+fn arguments_that_a_redaction_makes_alike_share_nothing(_: &Subject) {
+    let call = |token, ratio| user_of::call_detailed(CallOptions::new(), &Secret(token), ratio);
+    assert_eq!(plain(call("x", 0.5)).0, "x 0.5");
+    assert_eq!(unfaithful(call("y", 0.5)).0, "y 0.5");
+    assert_eq!(plain(call("y", 1.5)), ("y 1.5".to_owned(), Outcome::Miss));
+}
+
+#[cachier(backend = registered("store"))]
+async fn balance_async(request: &Request) -> String {
+    request.tenant.to_owned()
+}
+
+fn async_tenants_share_nothing(_: &Subject) {
+    runtime().block_on(in_world(IsolatedWorld::current(), async {
+        let call =
+            async |tenant| balance_async::call_detailed(CallOptions::new(), &of(tenant)).await;
+        assert_eq!(plain(call("a").await), ("a".to_owned(), Outcome::Miss));
+        assert_eq!(plain(call("a").await), ("a".to_owned(), Outcome::Hit));
+        let bypassed = ("b".to_owned(), Outcome::Bypass);
+        assert_eq!(unfaithful(call("b").await), bypassed);
+        let error = balance_async::peek(&of("b")).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unfaithful);
+    }));
+}
+
+#[cachier(backend = registered("store"), near_cache = 100, near_stale_after = "1d")]
+fn balance_nearby(request: Request) -> String {
+    request.tenant.to_owned()
+}
+
+fn tenants_share_nothing_behind_a_near_tier(_: &Subject) {
+    let call = |tenant| balance_nearby::call_detailed(CallOptions::new(), of(tenant));
+    assert_eq!(plain(call("a")), ("a".to_owned(), Outcome::Miss));
+    assert_eq!(plain(call("a")), ("a".to_owned(), Outcome::Hit));
+    assert_eq!(unfaithful(call("b")), ("b".to_owned(), Outcome::Bypass));
+    assert_eq!(
+        unfaithful(call("a")),
+        ("a".to_owned(), Outcome::Bypass),
+        "it is near no longer"
+    );
+}
+
+fn tenants_share_nothing_after_a_restart(subject: &Subject) {
+    assert_eq!(plain(balance_of("a")), ("a".to_owned(), Outcome::Miss));
+    in_another_process(|| {
+        subject.register();
+        assert_eq!(plain(balance_of("a")), ("a".to_owned(), Outcome::Hit));
+        assert_eq!(
+            unfaithful(balance_of("b")),
+            ("b".to_owned(), Outcome::Bypass)
+        );
+    });
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+enum Price {
+    Cents(u32),
+    Euros(u32),
+}
+
+#[cachier(backend = registered("store"), enable_metrics)]
+fn price(euros: u32) -> Price {
+    Price::Euros(euros)
+}
+
+fn a_value_that_comes_back_as_another_is_not_stored(_: &Subject) {
+    for _ in 0..3 {
+        let call = price::call_detailed(CallOptions::new(), 5);
+        assert_eq!(unfaithful(call), (Price::Euros(5), Outcome::Miss));
+    }
+    assert_eq!(price::peek(5).unwrap(), None);
+    let error = price::precache_value(5, Price::Euros(5)).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unfaithful);
+    assert_eq!(price::peek(5).unwrap(), None);
+    let counted = price::metrics().snapshot().backend_errors;
+    assert_eq!(counted[Operation::Store][ErrorLabel::Unfaithful], 4);
+    assert_eq!(price::metrics().stats().backend_errors, 4);
+    // The value that comes back is kept.
+    price::precache_value(5, Price::Cents(5)).unwrap();
+    let call = price::call_detailed(CallOptions::new(), 5);
+    assert_eq!(plain(call), (Price::Cents(5), Outcome::Hit));
+}
+
+#[cachier(backend = registered("store"))]
+async fn price_async(euros: u32) -> Result<Price, String> {
+    Ok(Price::Euros(euros))
+}
+
+fn an_async_value_that_comes_back_as_another_is_not_stored(_: &Subject) {
+    runtime().block_on(in_world(IsolatedWorld::current(), async {
+        for _ in 0..2 {
+            let call = price_async::call_detailed(CallOptions::new(), 5).await;
+            assert_eq!(unfaithful(call), (Ok(Price::Euros(5)), Outcome::Miss));
+        }
+        assert_eq!(price_async::peek(5).await.unwrap(), None);
+        let stored = price_async::precache_value(5, Price::Euros(5)).await;
+        assert_eq!(stored.unwrap_err().kind(), ErrorKind::Unfaithful);
+    }));
+}
+
+#[cachier(backend = registered("store"), near_cache = 100, near_stale_after = "1d")]
+fn price_nearby(euros: u32) -> Option<Price> {
+    Some(Price::Euros(euros))
+}
+
+fn a_value_behind_a_near_tier_is_not_kept_in_either_tier(_: &Subject) {
+    for _ in 0..2 {
+        let call = price_nearby::call_detailed(CallOptions::new(), 5);
+        assert_eq!(unfaithful(call), (Some(Price::Euros(5)), Outcome::Miss));
+    }
+    assert_eq!(price_nearby::peek(5).unwrap(), None);
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind")]
+enum Reading {
+    Signed { number: i128 },
+    Unsigned { number: u128 },
+}
+
+#[cachier(backend = registered("store"))]
+fn signed(number: i128) -> Reading {
+    Reading::Signed { number }
+}
+
+#[cachier(backend = registered("store"))]
+fn unsigned(number: u128) -> Reading {
+    Reading::Unsigned { number }
+}
+
+fn numbers_beyond_64_bits_are_said_not_to_come_back(_: &Subject) {
+    for _ in 0..2 {
+        let large = signed::call_detailed(CallOptions::new(), i128::MIN);
+        let expected = Reading::Signed { number: i128::MIN };
+        assert_eq!(unfaithful(large), (expected, Outcome::Miss));
+        let large = unsigned::call_detailed(CallOptions::new(), u128::MAX);
+        let expected = Reading::Unsigned { number: u128::MAX };
+        assert_eq!(unfaithful(large), (expected, Outcome::Miss));
+    }
+}
+
+#[cachier(backend = registered("store"))]
+fn document(number: u32) -> Box<RawValue> {
+    RawValue::from_string(format!("[{number}]")).unwrap()
+}
+
+fn raw_json_is_said_not_to_come_back(_: &Subject) {
+    for _ in 0..2 {
+        let (value, outcome) = unfaithful(document::call_detailed(CallOptions::new(), 1));
+        assert_eq!((value.get(), outcome), ("[1]", Outcome::Miss));
+    }
+    assert!(document::peek(1).unwrap().is_none());
+}
+
+/// It is written as a sequence, and read from borrowed bytes alone.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+struct Lent(Vec<u8>);
+
+impl<'de> Deserialize<'de> for Lent {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Bytes;
+
+        impl<'de> Visitor<'de> for Bytes {
+            type Value = Lent;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("borrowed bytes")
+            }
+
+            fn visit_borrowed_bytes<E>(self, bytes: &'de [u8]) -> Result<Lent, E> {
+                Ok(Lent(bytes.to_vec()))
+            }
+
+            fn visit_bytes<E: serde::de::Error>(self, _: &[u8]) -> Result<Lent, E> {
+                Err(E::custom("the bytes are not borrowed"))
+            }
+        }
+
+        deserializer
+            .deserialize_bytes(Bytes)
+            .map_err(D::Error::custom)
+    }
+}
+
+#[cachier(backend = registered("store"))]
+fn lent(number: u8) -> Lent {
+    Lent(vec![number])
+}
+
+fn borrowed_bytes_are_said_not_to_come_back(_: &Subject) {
+    for _ in 0..2 {
+        let call = lent::call_detailed(CallOptions::new(), 7);
+        assert_eq!(unfaithful(call), (Lent(vec![7]), Outcome::Miss));
+    }
+    assert_eq!(lent::peek(7).unwrap(), None);
+}
