@@ -18,7 +18,7 @@ pub mod canonical;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 #[cfg(any(feature = "file", feature = "sqlite"))]
-mod default_folder;
+pub mod default_folder;
 pub mod entry;
 mod error;
 #[cfg(feature = "file")]

@@ -12,6 +12,13 @@ pub(crate) fn fingerprint(code: TokenStream) -> u64 {
     hash.0
 }
 
+/// The hash of some bytes.
+pub(crate) fn fingerprint_of_bytes(bytes: &[u8]) -> u64 {
+    let mut hash = Fnv::new();
+    hash.add(bytes);
+    hash.0
+}
+
 fn add_stream(hash: &mut Fnv, stream: TokenStream, within: Delimiter) {
     let tokens = without_docs(visible(stream));
     let kept = match tokens.split_last() {
@@ -115,7 +122,13 @@ impl Fnv {
 
     /// Adds a word with its kind, ended so that neighbours cannot merge.
     fn word(&mut self, kind: char, text: &str) {
-        for byte in [kind as u8].iter().chain(text.as_bytes()).chain(&[0]) {
+        self.add(&[kind as u8]);
+        self.add(text.as_bytes());
+        self.add(&[0]);
+    }
+
+    fn add(&mut self, bytes: &[u8]) {
+        for byte in bytes {
             self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
         }
     }

@@ -7,11 +7,13 @@ mod diagnostics;
 mod expand;
 mod fingerprint;
 mod model;
+mod package;
 mod parse;
 mod validate;
 
 use diagnostics::Errors;
 use model::{Arguments, Cached};
+use package::Package;
 use proc_macro2::TokenStream;
 
 /// Makes a function a cached one.
@@ -20,10 +22,10 @@ pub fn cachier(
     arguments: proc_macro::TokenStream,
     item: proc_macro::TokenStream,
 ) -> proc_macro::TokenStream {
-    attribute(arguments.into(), item.into()).into()
+    attribute(arguments.into(), item.into(), Package::being_built()).into()
 }
 
-fn attribute(arguments: TokenStream, item: TokenStream) -> TokenStream {
+fn attribute(arguments: TokenStream, item: TokenStream, package: Package) -> TokenStream {
     let mut errors = Errors::default();
     let written = parse::arguments(arguments, &mut errors);
     let arguments = Arguments::new(&written, &mut errors);
@@ -35,7 +37,7 @@ fn attribute(arguments: TokenStream, item: TokenStream) -> TokenStream {
             .collect();
     };
     validate::validate(&arguments, &function, &mut errors);
-    let cached = Cached::new(&arguments, &function);
+    let cached = Cached::new(&arguments, &function, package);
     if errors.is_empty() {
         expand::expand(&cached)
     } else {

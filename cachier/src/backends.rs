@@ -1,19 +1,23 @@
 //! Which backend a name means: what the program registered, else what its environment and the platform say.
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+#[cfg(feature = "file")]
+use std::path::Path;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use cachier_backends::{Backend, Error, ErrorKind, Figures, Operation};
 #[cfg(feature = "file")]
-use cachier_backends::{Blocking, file::FileBackend};
+use cachier_backends::Blocking;
+use cachier_backends::{Backend, Error, ErrorKind, Figures, Operation};
 
 use cachier_metrics::{Durations, StoreFigures};
 
 use crate::breaker::{Breaker, Permit};
 use crate::builtin;
 use crate::environment;
+use crate::folder::Folder;
+use crate::function::Function;
 use crate::labels;
 use crate::options::{BackendName, Policy};
 use crate::world::World;
@@ -151,8 +155,8 @@ pub(crate) struct Backends {
 #[derive(Default)]
 struct State {
     registered: HashMap<String, Arc<Guarded>>,
-    /// The built-in ones that are in use, by name and, for files, by folder.
-    opened: HashMap<(String, Option<PathBuf>), Arc<Guarded>>,
+    /// The built-in ones that are in use, by name and, for those that keep files, by folder.
+    opened: HashMap<(String, Option<Folder>), Arc<Guarded>>,
     default: Option<String>,
 }
 
@@ -189,10 +193,10 @@ impl Backends {
     /// The backend that a function means.
     pub(crate) fn resolve(
         &self,
-        name: &BackendName,
+        function: &Function,
         policy: &Policy,
     ) -> Result<Arc<Guarded>, Error> {
-        let name = match name {
+        let name = match &function.options.backend {
             BackendName::Named(name) => (*name).to_owned(),
             BackendName::Default | BackendName::Memory => self.default_name(),
         };
@@ -200,10 +204,13 @@ impl Backends {
             return Ok(Arc::clone(registered));
         }
         let folder = match name.as_str() {
-            "file" => policy.cache_dir.clone().or_else(environment::cache_dir),
+            "file" => Some(Folder::of_files(policy, function.package)),
+            "sql" if builtin::no_database_is_named() => {
+                Some(Folder::of_sqlite(policy, function.package))
+            }
             _ => None,
         };
-        self.built_in(name, folder)
+        self.built_in(name, folder, function.world)
     }
 
     /// Every backend that is in use or registered, by name.
@@ -231,31 +238,44 @@ impl Backends {
 
     /// The folder of the file backend.
     #[cfg(feature = "file")]
-    pub(crate) fn cache_dir(&self, policy: &Policy) -> PathBuf {
-        let chosen = policy.cache_dir.clone().or_else(environment::cache_dir);
-        let backend = chosen.map_or_else(FileBackend::default, FileBackend::new);
+    pub(crate) fn cache_dir(function: &Function) -> PathBuf {
+        let folder = Folder::of_files(&function.policy(), function.package);
+        let backend = folder.file_backend();
         backend.dir().map(Path::to_owned).unwrap_or_default()
     }
 
     /// Without the file backend there is no folder.
     #[cfg(not(feature = "file"))]
-    pub(crate) fn cache_dir(&self, _: &Policy) -> PathBuf {
+    pub(crate) fn cache_dir(_: &Function) -> PathBuf {
         PathBuf::new()
     }
 
     /// The instance of a backend that cachier brings, made when it is first needed.
-    fn built_in(&self, name: String, folder: Option<PathBuf>) -> Result<Arc<Guarded>, Error> {
+    fn built_in(
+        &self,
+        name: String,
+        folder: Option<Folder>,
+        world: &'static World,
+    ) -> Result<Arc<Guarded>, Error> {
         let mut state = self.state();
         let id = (name, folder);
         if let Some(known) = state.opened.get(&id) {
             return Ok(Arc::clone(known));
         }
         let (name, folder) = &id;
-        let backend = match name.as_str() {
-            "file" => file(folder.as_deref()),
-            _ => builtin::open(name).unwrap_or_else(|| Err(not_registered(name))),
+        let backend = match (name.as_str(), folder) {
+            ("file", Some(folder)) => file(folder),
+            (_, folder) => {
+                builtin::open(name, folder.as_ref()).unwrap_or_else(|| Err(not_registered(name)))
+            }
         };
         let guarded = Guarded::new(backend?);
+        #[cfg(any(feature = "file", feature = "sqlite"))]
+        if let Some(folder) = folder {
+            folder.remove_unused(world);
+        }
+        #[cfg(not(any(feature = "file", feature = "sqlite")))]
+        let _ = world;
         state.opened.insert(id, Arc::clone(&guarded));
         Ok(guarded)
     }
@@ -266,13 +286,12 @@ impl Backends {
 }
 
 #[cfg(feature = "file")]
-fn file(folder: Option<&Path>) -> Result<Arc<dyn Backend>, Error> {
-    let backend = folder.map_or_else(FileBackend::default, FileBackend::new);
-    Ok(Arc::new(Blocking::new(backend)))
+fn file(folder: &Folder) -> Result<Arc<dyn Backend>, Error> {
+    Ok(Arc::new(Blocking::new(folder.file_backend())))
 }
 
 #[cfg(not(feature = "file"))]
-fn file(_: Option<&Path>) -> Result<Arc<dyn Backend>, Error> {
+fn file(_: &Folder) -> Result<Arc<dyn Backend>, Error> {
     Err(not_registered("file").with_hint("enable the feature `file` of cachier"))
 }
 

@@ -4,25 +4,23 @@ use std::sync::Arc;
 
 use cachier_backends::{Backend, Error, ErrorKind, Operation};
 
-#[cfg(any(
-    feature = "redis",
-    feature = "sqlite",
-    feature = "postgres",
-    feature = "mysql",
-    feature = "mongo",
-    feature = "s3"
-))]
 use crate::environment;
+use crate::folder::Folder;
 
-/// The backend of a built-in name other than `file`; `None` for any other name.
-pub(crate) fn open(name: &str) -> Option<Result<Arc<dyn Backend>, Error>> {
+/// The backend of a built-in name other than `file`; `None` for any other name. `folder` is for one that may be a file.
+pub(crate) fn open(name: &str, folder: Option<&Folder>) -> Option<Result<Arc<dyn Backend>, Error>> {
     Some(match name {
         "redis" => redis(),
-        "sql" => sql(),
+        "sql" => sql(folder),
         "mongo" => mongo(),
         "s3" => s3(),
         _ => return None,
     })
+}
+
+/// Whether `sql` means a file of SQLite, in a folder of cachier's choice.
+pub(crate) fn no_database_is_named() -> bool {
+    environment::variable("CACHIER_SQL_URL").is_none()
 }
 
 #[cfg(feature = "redis")]
@@ -33,18 +31,19 @@ fn redis() -> Result<Arc<dyn Backend>, Error> {
 }
 
 #[cfg(any(feature = "sqlite", feature = "postgres", feature = "mysql"))]
-fn sql() -> Result<Arc<dyn Backend>, Error> {
+fn sql(folder: Option<&Folder>) -> Result<Arc<dyn Backend>, Error> {
     use cachier_backends::sql::SqlBackend;
 
     if let Some(url) = environment::variable("CACHIER_SQL_URL") {
         return Ok(Arc::new(SqlBackend::from_url(&url)?));
     }
+    #[cfg(not(feature = "sqlite"))]
+    let _ = folder;
     #[cfg(feature = "sqlite")]
-    if !environment::is_strict() {
-        let backend = match environment::cache_dir() {
-            Some(folder) => SqlBackend::sqlite_in(folder)?,
-            None => SqlBackend::sqlite_default()?,
-        };
+    if let Some(folder) = folder
+        && !environment::is_strict()
+    {
+        let backend = folder.sqlite_backend()?;
         crate::trace::address_assumed("CACHIER_SQL_URL", &backend.store_name());
         return Ok(Arc::new(backend));
     }
@@ -74,10 +73,10 @@ fn s3() -> Result<Arc<dyn Backend>, Error> {
 
 /// Backends of this build that are not there.
 macro_rules! missing {
-    ($($name:ident: $condition:meta, $features:literal;)*) => {
+    ($($name:ident($($folder:ty)?): $condition:meta, $features:literal;)*) => {
         $(
             #[cfg(not($condition))]
-            fn $name() -> Result<Arc<dyn Backend>, Error> {
+            fn $name($(_: $folder)?) -> Result<Arc<dyn Backend>, Error> {
                 let message = concat!("this program was built without the backend `", stringify!($name), "`");
                 Err(Error::new(ErrorKind::NotRegistered, Operation::Load, message)
                     .with_hint(concat!("enable the feature ", $features, " of cachier")))
@@ -87,10 +86,10 @@ macro_rules! missing {
 }
 
 missing! {
-    redis: feature = "redis", "`redis`";
-    sql: any(feature = "sqlite", feature = "postgres", feature = "mysql"), "`sqlite`, `postgres` or `mysql`";
-    mongo: feature = "mongo", "`mongo`";
-    s3: feature = "s3", "`s3`";
+    redis(): feature = "redis", "`redis`";
+    sql(Option<&Folder>): any(feature = "sqlite", feature = "postgres", feature = "mysql"), "`sqlite`, `postgres` or `mysql`";
+    mongo(): feature = "mongo", "`mongo`";
+    s3(): feature = "s3", "`s3`";
 }
 
 /// The URL that the environment names, else the usual one of this machine.

@@ -8,7 +8,7 @@ use cachier_backends::{Error, ErrorKind, Operation, Version};
 use cachier_metrics::CacheMetrics;
 
 use crate::drive::WantSize;
-use crate::identity;
+use crate::identity::{self, Package};
 use crate::labels;
 use crate::options::{BackendName, Options, Policy};
 use crate::storage::known_usage::KnownUsage;
@@ -25,13 +25,19 @@ pub struct Definition {
     pub identity: String,
     /// The same path, whatever its type parameters are.
     pub path: String,
+    /// The package of the crate that holds it.
+    pub package: Package,
     /// The arguments of the attribute.
     pub options: Options,
 }
 
 /// One annotated function in one world.
 pub struct Function {
+    /// What people read.
     pub(crate) name: String,
+    /// What tells it from all others, in this process and where its values are kept.
+    pub(crate) storage_name: String,
+    pub(crate) package: Package,
     /// Shared by all instantiations of a generic function.
     pub(crate) metrics_name: String,
     pub(crate) options: Options,
@@ -62,7 +68,9 @@ impl Function {
     ) -> Self {
         let policy = Policy::resolve(&definition.options, &world.params());
         Self {
-            name: identity::storage_name(&definition),
+            name: identity::name(&definition),
+            storage_name: identity::storage_name(&definition),
+            package: definition.package,
             metrics_name: identity::metrics_name(&definition),
             fresh_nanos: AtomicU64::new(fresh_nanos(&definition.options, &policy)),
             verification: Verification::new(is_verified(&definition.options, &policy)),
@@ -124,7 +132,7 @@ impl Function {
         self.fresh_nanos.load(Ordering::Relaxed)
     }
 
-    /// Whether the switches leave the function on, by its name in storage or in metrics.
+    /// Whether the switches leave the function on, by its name with type arguments or without.
     pub(crate) fn is_on(&self, switches: &Switches) -> bool {
         switches.is_on(&self.name) && switches.is_on(&self.metrics_name)
     }

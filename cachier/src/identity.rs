@@ -1,6 +1,37 @@
-//! The name of a function in storage and metrics, read off what the compiler calls it. Pure.
+//! The name of a function in storage and metrics, read off what the compiler calls it, and its package. Pure.
 
 use crate::function::Definition;
+
+/// The package of the crate that holds a function.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Package {
+    pub(crate) name: &'static str,
+    /// The hash of the folder that it is built in; `None` where that does not matter.
+    pub(crate) folder: Option<u64>,
+}
+
+impl Package {
+    /// The package of this name, wherever it is built.
+    #[must_use]
+    pub const fn named(name: &'static str) -> Self {
+        Self { name, folder: None }
+    }
+
+    /// The package of this name, as it is built in the folder of this hash.
+    #[must_use]
+    pub const fn built_in(name: &'static str, folder: u64) -> Self {
+        Self {
+            name,
+            folder: Some(folder),
+        }
+    }
+}
+
+/// The crate that a module is in: what stands for its package where no cargo tells that.
+#[must_use]
+pub fn crate_of(module: &'static str) -> &'static str {
+    module.split("::").next().unwrap_or(module)
+}
 
 /// The path of the method that a marker stands in, or beside: `a::S<u8>::get` for `a::S<u8>::get_cache::{{closure}}`.
 pub fn identity_of_method(marker: &str, name: &str) -> String {
@@ -17,8 +48,14 @@ pub fn identity_of_function(companion: &str, marker: &str) -> String {
     without_lifetimes(&format!("{companion}{type_arguments}"))
 }
 
-/// The name of a function in storage: its own, or the one that its attribute gives it, type arguments included.
+/// The name of a function in storage: its package, which holds no colon, and its name. Nobody else has it: there may be
+/// several crates of one name.
 pub(crate) fn storage_name(definition: &Definition) -> String {
+    format!("{}:{}", definition.package.name, name(definition))
+}
+
+/// The name of a function: its own, or the one that its attribute gives it, type arguments included.
+pub(crate) fn name(definition: &Definition) -> String {
     match definition.options.name {
         Some(name) => format!("{name}{}", type_arguments(&definition.identity)),
         None => definition.identity.clone(),
@@ -115,6 +152,7 @@ mod tests {
         Definition {
             identity: identity.to_owned(),
             path: identity.to_owned(),
+            package: Package::named("pack"),
             options: Options {
                 name,
                 ..Options::new()
@@ -187,19 +225,33 @@ mod tests {
             ),
             ("<(a::S<_>, _) as a::Tr>::get", "<(a::S, _) as a::Tr>::get"),
         ];
-        for (identity, name) in cases {
-            assert_eq!(metrics_name(&definition(identity, None)), name);
-            assert_eq!(storage_name(&definition(identity, None)), identity);
+        for (identity, short) in cases {
+            assert_eq!(metrics_name(&definition(identity, None)), short);
+            assert_eq!(name(&definition(identity, None)), identity);
         }
+    }
+
+    #[test]
+    fn in_storage_the_package_stands_before_the_name_and_people_do_not_read_it() {
+        for (given, shown, stored) in [
+            (None, "a::f<u8>", "pack:a::f<u8>"),
+            (Some("fetch"), "fetch<u8>", "pack:fetch<u8>"),
+        ] {
+            let definition = definition("a::f<u8>", given);
+            assert_eq!(name(&definition), shown);
+            assert_eq!(storage_name(&definition), stored);
+        }
+        assert_eq!(crate_of("a::b::c"), "a");
+        assert_eq!(crate_of("a"), "a");
     }
 
     #[test]
     fn a_given_name_keeps_instantiations_apart() {
         let eight = definition("a::f<u8>", Some("fetch"));
         let sixteen = definition("a::f<u16>", Some("fetch"));
-        assert_eq!(storage_name(&eight), "fetch<u8>");
-        assert_ne!(storage_name(&eight), storage_name(&sixteen));
+        assert_eq!(name(&eight), "fetch<u8>");
+        assert_ne!(name(&eight), name(&sixteen));
         assert_eq!(metrics_name(&eight), "fetch");
-        assert_eq!(storage_name(&definition("a::f", Some("fetch"))), "fetch");
+        assert_eq!(name(&definition("a::f", Some("fetch"))), "fetch");
     }
 }

@@ -55,6 +55,7 @@ mod decision;
 mod drive;
 mod environment;
 mod flight;
+mod folder;
 mod function;
 mod heartbeat;
 mod identity;

@@ -119,10 +119,10 @@ pub struct GlobalParams {
     pub cleanup_stale: bool,
     /// The shortest time between two clean-ups of one function.
     pub cleanup_interval: Duration,
-    /// Folder of the file backend; `None` means `CACHIER_CACHE_DIR`, else the platform's cache folder.
+    /// Folder of the file backend; `None` means `CACHIER_CACHE_DIR`, else one for each package in the platform's cache folder.
     pub cache_dir: Option<PathBuf>,
     /// Part of every stored key, so that environments which share a store never meet; `None` means
-    /// `CACHIER_NAMESPACE`, else `default`.
+    /// `CACHIER_NAMESPACE`, else `default`. Where a namespace is named, all programs share the default folder.
     pub namespace: Option<String>,
     /// Whether the first arguments and values of each function on a persistent backend are checked.
     pub verify: bool,
@@ -223,10 +223,16 @@ pub(crate) struct Policy {
     pub(crate) operation_timeout: Duration,
     pub(crate) lease_period: Duration,
     pub(crate) cache_dir: Option<PathBuf>,
-    pub(crate) namespace: String,
+    /// `None`: nobody has named one.
+    pub(crate) namespace: Option<String>,
 }
 
 impl Policy {
+    /// The namespace of the function's keys.
+    pub(crate) fn namespace(&self) -> &str {
+        self.namespace.as_deref().unwrap_or("default")
+    }
+
     /// The age from which the store itself may drop a value; `None` while it is of use for ever.
     pub(crate) fn expiry_age(&self) -> Option<Duration> {
         let (stale_after, max_stale) = self.rules.stale_after.zip(self.rules.max_stale)?;
@@ -281,11 +287,7 @@ impl Policy {
                 .cache_dir
                 .clone()
                 .or_else(|| params.cache_dir.clone()),
-            namespace: params
-                .namespace
-                .clone()
-                .or_else(environment::namespace)
-                .unwrap_or_else(|| "default".to_owned()),
+            namespace: params.namespace.clone().or_else(environment::namespace),
         }
     }
 }

@@ -45,7 +45,7 @@ impl CachedFunction {
         self.0.function()
     }
 
-    /// The function's name in storage, type arguments included.
+    /// The function's name, type arguments included; in storage its package stands before it.
     #[must_use]
     pub fn name(self) -> &'static str {
         &self.function().name
@@ -119,7 +119,7 @@ impl fmt::Debug for CachedFunction {
     }
 }
 
-/// Every cached function that has been called, by name.
+/// Every cached function that has been called, by package and name.
 #[must_use]
 pub fn functions() -> Vec<CachedFunction> {
     world::current().functions().values().copied().collect()
@@ -128,16 +128,18 @@ pub fn functions() -> Vec<CachedFunction> {
 /// The cached function of this name, if it has been called.
 ///
 /// Where types belong to the name, as they do of a generic function or a method of a trait impl, it may also be given
-/// without them; of several instantiations, one is found.
+/// without them; of several instantiations, and of functions of one name in several packages, one is found.
 #[must_use]
 pub fn function(name: &str) -> Option<CachedFunction> {
     let functions = world::current().functions();
-    let without_types = || {
-        functions
-            .values()
-            .find(|known| known.function().metrics_name == name)
+    let find = |is_it: fn(&Function) -> &str| {
+        let mut functions = functions.values();
+        functions.find(|known| is_it(known.function()) == name)
     };
-    functions.get(name).or_else(without_types).copied()
+    let exactly = find(|function| &function.name);
+    exactly
+        .or_else(|| find(|function| &function.metrics_name))
+        .copied()
 }
 
 /// What can be asked of a function without knowing its types.

@@ -61,3 +61,12 @@ pub(crate) fn address_assumed(variable: &str, address: &str) {
     #[cfg(not(feature = "tracing"))]
     let _ = (variable, address);
 }
+
+/// Default folders that nobody uses any more, and that could not be removed.
+#[cfg(any(feature = "file", feature = "sqlite"))]
+pub(crate) fn unused_folders_stay(error: &std::io::Error) {
+    #[cfg(feature = "tracing")]
+    tracing::warn!(target: "cachier", %error, "cache folders that nobody uses any more could not be removed");
+    #[cfg(not(feature = "tracing"))]
+    let _ = error;
+}

@@ -197,17 +197,17 @@ impl World {
         }
     }
 
-    /// Makes the function known by its name. The second one of a name is not.
+    /// Makes the function known by its name in storage. The second one of a name is not.
     pub(crate) fn register(&self, function: CachedFunction) -> Result<(), DuplicateName> {
         let mut functions = self.functions();
         let state: &Function = function.function();
         state.set_enabled(state.is_on(&self.switches()));
         // The parameters may have changed since the function read them.
         state.refresh();
-        if functions.contains_key(&state.name) {
+        if functions.contains_key(&state.storage_name) {
             return Err(DuplicateName);
         }
-        functions.insert(state.name.clone(), function);
+        functions.insert(state.storage_name.clone(), function);
         Ok(())
     }
 

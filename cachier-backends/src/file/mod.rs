@@ -40,6 +40,7 @@ use crate::backend::{
     Usage,
 };
 use crate::blocking::BlockingBackend;
+use crate::default_folder::{DefaultFolder, LastUse};
 use crate::error::{Error, ErrorKind, Operation};
 use crate::key::{Key, Scope};
 use layout::Place;
@@ -60,13 +61,27 @@ use lease::{FileLease, Request};
 pub struct FileBackend {
     /// `None`: there is no home folder to put it in.
     dir: Option<PathBuf>,
+    /// Who notes that it is used, where it goes when it is not.
+    last_use: Option<Arc<LastUse>>,
 }
 
 impl FileBackend {
     /// Entries in `dir`, which is created when it is needed.
     pub fn new(dir: impl Into<PathBuf>) -> Self {
-        let dir = Some(dir.into());
-        Self { dir }
+        Self {
+            dir: Some(dir.into()),
+            last_use: None,
+        }
+    }
+
+    /// Entries in a folder that nobody has named; `None` for a user without a home, which is an error of the operations.
+    #[must_use]
+    pub fn in_default(folder: Option<DefaultFolder>) -> Self {
+        let (dir, last_use) = folder.map(DefaultFolder::into_parts).unzip();
+        Self {
+            dir,
+            last_use: last_use.flatten(),
+        }
     }
 
     /// The folder that holds all entries, if there is a place for it.
@@ -90,6 +105,9 @@ impl FileBackend {
     }
 
     fn used_dir(&self, operation: Operation) -> Result<&Path, Error> {
+        if let Some(last_use) = &self.last_use {
+            last_use.note(SystemTime::now());
+        }
         self.dir().ok_or_else(|| {
             let message = "there is no home folder to keep the cache in";
             Error::new(ErrorKind::Io, operation, message)
@@ -98,12 +116,11 @@ impl FileBackend {
     }
 }
 
-/// Entries in the user's cache folder: `$XDG_CACHE_HOME/cachier` or `~/.cache/cachier`,
-/// `~/Library/Caches/cachier` on macOS, `%LOCALAPPDATA%\cachier` on Windows.
+/// Entries in the folder `cachier/shared` in the user's cache folder, which all programs share that say so: it is
+/// in `$XDG_CACHE_HOME` or `~/.cache`, `~/Library/Caches` on macOS, `%LOCALAPPDATA%` on Windows.
 impl Default for FileBackend {
     fn default() -> Self {
-        let dir = crate::default_folder::of_this_user();
-        Self { dir }
+        Self::in_default(DefaultFolder::shared())
     }
 }
 

@@ -48,6 +48,8 @@ use crate::backend::{
 };
 #[cfg(feature = "postgres")]
 use crate::backend::{Watch, Watcher};
+#[cfg(feature = "sqlite")]
+use crate::default_folder::DefaultFolder;
 use crate::error::{Error, ErrorKind, Operation};
 use crate::key::{Key, Scope};
 use crate::network::{Clients, Waits};
@@ -100,19 +102,29 @@ impl SqlBackend {
         Ok(Self::opening(address))
     }
 
-    /// Entries in `sql.db` in the user's cache folder, which is made if need be: `$XDG_CACHE_HOME/cachier` or
-    /// `~/.cache/cachier`, `~/Library/Caches/cachier` on macOS, `%LOCALAPPDATA%\cachier` on Windows.
+    /// Entries in `sql.db` in the folder `cachier/shared` in the user's cache folder, which all programs share that say so:
+    /// it is in `$XDG_CACHE_HOME` or `~/.cache`, `~/Library/Caches` on macOS, `%LOCALAPPDATA%` on Windows.
     ///
     /// # Errors
     /// When the user has no home folder, or the cache folder cannot be made.
     #[cfg(feature = "sqlite")]
     pub fn sqlite_default() -> Result<Self, Error> {
-        let Some(folder) = crate::default_folder::of_this_user() else {
+        Self::sqlite_in_default(DefaultFolder::shared())
+    }
+
+    /// Entries in `sql.db` in a folder that nobody has named; both are made if need be, for the user alone.
+    ///
+    /// # Errors
+    /// When the user has no home folder, or the folder cannot be made.
+    #[cfg(feature = "sqlite")]
+    pub fn sqlite_in_default(folder: Option<DefaultFolder>) -> Result<Self, Error> {
+        let Some((folder, last_use)) = folder.map(DefaultFolder::into_parts) else {
             let message = "there is no home folder to keep the cache in";
             let error = Error::new(ErrorKind::Io, Operation::Load, message);
             return Err(error.with_hint("set CACHIER_SQL_URL"));
         };
-        Self::sqlite_in(folder)
+        let file = sqlite::File::in_folder(&folder, "sql.db", last_use)?;
+        Ok(Self::opening(Address::Sqlite(file)))
     }
 
     /// Entries in `sql.db` in this folder; both are made if need be, for the user alone.
@@ -121,11 +133,7 @@ impl SqlBackend {
     /// When the folder cannot be made.
     #[cfg(feature = "sqlite")]
     pub fn sqlite_in(folder: impl AsRef<std::path::Path>) -> Result<Self, Error> {
-        let folder = folder.as_ref();
-        let file = sqlite::File::in_folder(folder, "sql.db").map_err(|error| {
-            let error = Error::io(Operation::Load, "cannot make the folder", error);
-            error.at(folder.display().to_string())
-        })?;
+        let file = sqlite::File::in_folder(folder.as_ref(), "sql.db", None)?;
         Ok(Self::opening(Address::Sqlite(file)))
     }
 

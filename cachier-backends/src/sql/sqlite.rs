@@ -3,12 +3,15 @@
 use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 
 use super::destination::Mark;
 use super::dialect::Dialect;
+use crate::default_folder::LastUse;
+use crate::error::{Error, Operation};
 
 pub(super) const DIALECT: Dialect = Dialect {
     now: "CAST(unixepoch('subsec') * 1000000 AS INTEGER)",
@@ -58,6 +61,8 @@ pub(super) struct File {
     is_made: bool,
     /// The folder that is made with it.
     folder: Option<PathBuf>,
+    /// Who notes that the folder is used, where it goes when it is not.
+    last_use: Option<Arc<LastUse>>,
 }
 
 /// The file of a URL. `Err` says what is wrong.
@@ -83,6 +88,7 @@ impl File {
             options,
             is_made: false,
             folder: None,
+            last_use: None,
         }
     }
 
@@ -97,15 +103,24 @@ impl File {
             options,
             is_made: true,
             folder: None,
+            last_use: None,
         }
     }
 
     /// A file of this name in a folder of cachier's, which is made if need be.
-    pub(super) fn in_folder(folder: &Path, name: &str) -> std::io::Result<Self> {
-        private_folder(folder)?;
+    pub(super) fn in_folder(
+        folder: &Path,
+        name: &str,
+        last_use: Option<Arc<LastUse>>,
+    ) -> Result<Self, Error> {
+        private_folder(folder).map_err(|error| {
+            let error = Error::io(Operation::Load, "cannot make the folder", error);
+            error.at(folder.display().to_string())
+        })?;
         let options = SqliteConnectOptions::new().filename(folder.join(name));
         Ok(Self {
             folder: Some(folder.to_owned()),
+            last_use,
             ..Self::writable(options)
         })
     }
@@ -130,8 +145,11 @@ impl File {
         self.options.clone()
     }
 
-    /// Which file there is. Where systems keep open files from being removed, it does not matter.
+    /// Which file there is, for whoever is about to use it. Where systems keep open files from being removed, it does not matter.
     pub(super) fn mark(&self) -> Mark {
+        if let Some(last_use) = &self.last_use {
+            last_use.note(SystemTime::now());
+        }
         #[cfg(unix)]
         {
             use std::os::unix::fs::MetadataExt;

@@ -5,7 +5,7 @@ use proc_macro2::TokenStream;
 use syn::ext::IdentExt as _;
 
 use super::{arguments, code, options};
-use crate::model::{Beside, Cached, Typing};
+use crate::model::{Beside, Cached, Store, Typing};
 
 /// The static, with what the attribute says of its function; `place` is `static NAME` or a function that returns it.
 pub(super) fn item(cached: &Cached, place: &TokenStream) -> TokenStream {
@@ -19,7 +19,22 @@ pub(super) fn item(cached: &Cached, place: &TokenStream) -> TokenStream {
         Typing::Typed => code!(#krate::__private::Site::new),
         Typing::Erased => code!(#krate::__private::ErasedSite::new),
     };
-    code!(#krate::__site! { #place: #ty = #new, |#marker| #identity, #options })
+    let package = package(cached);
+    code!(#krate::__site! { #place: #ty = #new, #package, |#marker| #identity, #options })
+}
+
+/// The package that the function stands in, and the hash of the folder that it is built in, for those that leave something
+/// behind: the memory of the process ends with it.
+fn package(cached: &Cached) -> TokenStream {
+    let krate = &cached.krate;
+    let name = match &cached.package.name {
+        Some(name) => code!(#name),
+        None => code!(#krate::__private::crate_of(::core::module_path!())),
+    };
+    match cached.package.folder {
+        Some(folder) if cached.store != Store::Memory => code!([#name, #folder]),
+        _ => code!([#name]),
+    }
 }
 
 /// How a call finds the site whose types are known, as a word for the runtime's macros.

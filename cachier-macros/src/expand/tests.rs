@@ -6,13 +6,30 @@
 
 use std::path::Path;
 
+use proc_macro2::TokenStream;
+
+use crate::package::Package;
+
 /// The lines that an expansion has at most, so that it can be read at one glance.
 const SCREEN: usize = 55;
+
+/// What the attribute makes of a function of the package `app`.
+fn attribute(arguments: &str, function: &str) -> TokenStream {
+    let package = Package {
+        name: Some("app".to_owned()),
+        folder: Some(0x0123_4567_89ab_cdef),
+    };
+    crate::attribute(
+        arguments.parse().unwrap(),
+        function.parse().unwrap(),
+        package,
+    )
+}
 
 /// Compares an expansion with its file, or writes the file.
 #[track_caller]
 fn expands(name: &str, arguments: &str, function: &str) {
-    let code = crate::attribute(arguments.parse().unwrap(), function.parse().unwrap());
+    let code = attribute(arguments, function);
     let expanded = prettyplease::unparse(&syn::parse2(code).unwrap());
     let lines = expanded.lines().count();
     assert!(lines <= SCREEN, "{lines} lines:\n{expanded}");
@@ -79,11 +96,7 @@ fn a_method_of_a_trait_impl() {
 #[test]
 fn a_half_typed_body_still_expands() {
     let function = "fn f(a: u8) -> u8 { let x = ; a. }";
-    let code = crate::attribute(
-        "backend = \"memory\"".parse().unwrap(),
-        function.parse().unwrap(),
-    )
-    .to_string();
+    let code = attribute("backend = \"memory\"", function).to_string();
     assert!(!code.contains("compile_error"), "{code}");
     assert!(
         code.contains("{ let x = ; a . }") && code.contains("enum f"),
@@ -119,7 +132,7 @@ fn the_runtime_is_reached_by_the_path_of_the_attribute_alone() {
     ];
     for (arguments, function) in functions {
         let arguments = format!("{arguments}, crate = my::cache");
-        let code = crate::attribute(arguments.parse().unwrap(), function.parse().unwrap());
+        let code = attribute(&arguments, function);
         let code = code.to_string();
         assert!(code.contains("my :: cache :: "), "{code}");
         let elsewhere = code.matches("cachier :: ").count();
@@ -130,11 +143,7 @@ fn the_runtime_is_reached_by_the_path_of_the_attribute_alone() {
 #[test]
 fn with_errors_the_function_stays_as_it_is_and_the_companion_is_there_in_name() {
     let function = "pub async fn f(a: u8) -> u8 { a }";
-    let code = crate::attribute(
-        "colour, size = 3".parse().unwrap(),
-        function.parse().unwrap(),
-    )
-    .to_string();
+    let code = attribute("colour, size = 3", function).to_string();
     assert_eq!(code.matches("compile_error").count(), 2, "{code}");
     assert!(
         code.contains("pub async fn f (a : u8) -> u8 { a }"),
@@ -149,11 +158,7 @@ fn with_errors_the_function_stays_as_it_is_and_the_companion_is_there_in_name() 
 #[test]
 fn with_errors_the_companion_of_a_method_is_there_in_name_too() {
     let function = "pub async fn f(&self, a: u8) -> u8 { a }";
-    let code = crate::attribute(
-        "colour, skip(self)".parse().unwrap(),
-        function.parse().unwrap(),
-    )
-    .to_string();
+    let code = attribute("colour, skip(self)", function).to_string();
     assert_eq!(code.matches("compile_error").count(), 1, "{code}");
     assert!(
         code.contains(

@@ -5,6 +5,7 @@ use quote::{format_ident, quote};
 use syn::{FnArg, GenericParam, Ident, Receiver, ReturnType, Type};
 
 use super::{Arguments, Backend, BuiltIn, Companion, Flag, Given, Parameter, Placement, Role};
+use crate::package::Package;
 use crate::parse::Function;
 
 /// A cached function.
@@ -16,6 +17,7 @@ pub(crate) struct Cached<'a> {
     pub(crate) beside: Beside,
     pub(crate) store: Store,
     pub(crate) typing: Typing,
+    pub(crate) package: Package,
     /// The path of the runtime crate.
     pub(crate) krate: TokenStream,
 }
@@ -49,7 +51,7 @@ pub(crate) enum Typing {
 
 impl<'a> Cached<'a> {
     /// Puts together what was found to fit together.
-    pub(crate) fn new(arguments: &'a Arguments, function: &'a Function) -> Self {
+    pub(crate) fn new(arguments: &'a Arguments, function: &'a Function, package: Package) -> Self {
         let beside = Beside::of(arguments, function);
         let is_typed = matches!(beside, Beside::Enum(_))
             && arguments.key.is_none()
@@ -70,6 +72,7 @@ impl<'a> Cached<'a> {
                 }
                 None => quote!(::cachier),
             },
+            package,
             arguments,
             function,
             beside,

@@ -20,8 +20,8 @@ enum user {}
 impl user {
     ::cachier::__site! {
         fn __site() : ::cachier::__private::Site < ::cachier::__private::Persistent > =
-        ::cachier::__private::Site::new, | _ | ::core::any::type_name:: < user > (),
-        ::cachier::__private::Options { backend :
+        ::cachier::__private::Site::new, ["app", 81985529216486895u64], | _ |
+        ::core::any::type_name:: < user > (), ::cachier::__private::Options { backend :
         ::cachier::__private::BackendName::Named("redis"), version :
         ::cachier::__private::Version::Code(2994340566025453904u64), stale_after :
         ::core::option::Option::Some(::core::time::Duration::from_millis(600000u64)),

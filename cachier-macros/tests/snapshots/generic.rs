@@ -23,7 +23,7 @@ enum parsed {}
 impl parsed {
     ::cachier::__site! {
         fn __site() : ::cachier::__private::ErasedSite =
-        ::cachier::__private::ErasedSite::new, | marker |
+        ::cachier::__private::ErasedSite::new, ["app", 81985529216486895u64], | marker |
         ::cachier::__private::identity_of_function(::core::any::type_name:: < parsed >
         (), marker), ::cachier::__private::Options { backend :
         ::cachier::__private::BackendName::Named("file"), version :

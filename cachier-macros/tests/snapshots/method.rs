@@ -15,7 +15,7 @@ fn name(&self, id: u64) -> Option<String> {
 }
 ::cachier::__site! {
     fn __cachier_name_site() : ::cachier::__private::ErasedSite =
-    ::cachier::__private::ErasedSite::new, | marker | &
+    ::cachier::__private::ErasedSite::new, ["app"], | marker | &
     ::cachier::__private::identity_of_method(marker, "name"),
     ::cachier::__private::Options { backend : ::cachier::__private::BackendName::Memory,
     .. ::cachier::__private::Options::new() }

@@ -25,8 +25,8 @@ impl join {
         fn __site() : ::cachier::__private::Site < ::cachier::__private::Memory <
         (::cachier::__owned!(str), ::cachier::__owned!((u32, f64)),),
         ::cachier::__kept!(Result < String, Error >) > > =
-        ::cachier::__private::Site::new, | _ | ::core::any::type_name:: < join > (),
-        ::cachier::__private::Options { backend :
+        ::cachier::__private::Site::new, ["app"], | _ | ::core::any::type_name:: < join >
+        (), ::cachier::__private::Options { backend :
         ::cachier::__private::BackendName::Memory, stale_after :
         ::core::option::Option::Some(::core::time::Duration::from_millis(3600000u64)), ..
         ::cachier::__private::Options::new() }

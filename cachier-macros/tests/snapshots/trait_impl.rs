@@ -2,8 +2,8 @@ async fn fetch(&self, id: u64) -> Result<Page, Error> {
     let prepared = {
         ::cachier::__site! {
             static SITE : ::cachier::__private::ErasedSite =
-            ::cachier::__private::ErasedSite::new, | marker | &
-            ::cachier::__private::identity_of_method(marker, "fetch"),
+            ::cachier::__private::ErasedSite::new, ["app", 81985529216486895u64], |
+            marker | & ::cachier::__private::identity_of_method(marker, "fetch"),
             ::cachier::__private::Options { .. ::cachier::__private::Options::new() }
         }
         let shape = ::cachier::__shape!(Result < Page, Error >);

@@ -20,7 +20,7 @@ impl<S> Operation<S> {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __site {
-    (static $name:ident: $type:ty = $new:path, |$marker:tt| $identity:expr, $options:expr) => {
+    (static $name:ident: $type:ty = $new:path, [$package:expr $(, $folder:literal)?], |$marker:tt| $identity:expr, $options:expr) => {
         static $name: $type = $new(|marker| {
             // Stands where the function stands, whatever the types of the call.
             enum Place {}
@@ -28,16 +28,29 @@ macro_rules! __site {
             $crate::__private::Definition {
                 identity: identity(marker),
                 path: identity(::core::any::type_name::<Place>()),
+                package: $crate::__package!($package $(, $folder)?),
                 options: $options,
             }
         });
     };
-    (fn $name:ident(): $type:ty = $new:path, |$marker:tt| $identity:expr, $options:expr) => {
+    (fn $name:ident(): $type:ty = $new:path, $package:tt, |$marker:tt| $identity:expr, $options:expr) => {
         #[doc(hidden)]
         fn $name() -> &'static $type {
-            $crate::__site! { static SITE: $type = $new, |$marker| $identity, $options }
+            $crate::__site! { static SITE: $type = $new, $package, |$marker| $identity, $options }
             &SITE
         }
+    };
+}
+
+/// The package of a function, and the hash of the folder that it is built in, where that matters.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __package {
+    ($name:expr) => {
+        $crate::__private::Package::named($name)
+    };
+    ($name:expr, $folder:literal) => {
+        $crate::__private::Package::built_in($name, $folder)
     };
 }
 

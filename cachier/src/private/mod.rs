@@ -46,7 +46,7 @@ pub use self::typed::{MemoryArguments, NearArguments};
 pub use self::whole::IsAsync;
 pub use crate::drive::Start;
 pub use crate::function::Definition;
-pub use crate::identity::{identity_of_function, identity_of_method};
+pub use crate::identity::{Package, crate_of, identity_of_function, identity_of_method};
 pub use crate::options::{BackendName, OnBackendError, Options};
 #[cfg(feature = "memory")]
 pub use crate::storage::memory::{InMemory, Memory};

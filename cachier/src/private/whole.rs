@@ -6,6 +6,7 @@ use cachier_backends::{Error, Usage};
 
 use super::arguments::Storage;
 use super::site::{ErasedSite, Site};
+use crate::backends::Backends;
 use crate::drive::{Flavour, Session};
 use crate::function::Function;
 use crate::options::BackendName;
@@ -136,12 +137,16 @@ impl ErasedSite {
             return Ok(None);
         }
         let function = self.detached(marker);
-        if !function.world.functions().contains_key(&function.name) {
+        if !function
+            .world
+            .functions()
+            .contains_key(&function.storage_name)
+        {
             let is_persistent = function.options.backend != BackendName::Memory;
             return Ok(is_persistent.then(|| (function, Persistent::open())));
         }
         let mut called = self.instantiations().into_iter();
-        match called.any(|known| known.name() == function.name) {
+        match called.any(|known| known.function().storage_name == function.storage_name) {
             true => Ok(None),
             false => Err(function.mark_duplicate().clone()),
         }
@@ -158,5 +163,5 @@ fn add(sum: Option<u64>, more: Option<u64>) -> Option<u64> {
 }
 
 fn cache_dir(function: &Function) -> PathBuf {
-    function.world.backends.cache_dir(&function.policy())
+    Backends::cache_dir(function)
 }

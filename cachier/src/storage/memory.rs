@@ -271,6 +271,7 @@ fn note(function: &Function, warned: &Once, evicted: u64, entries: u64) {
 mod tests {
     use super::*;
     use crate::function::Definition;
+    use crate::identity::Package;
     use crate::options::{BackendName, Options};
     use crate::world;
 
@@ -280,6 +281,7 @@ mod tests {
             let definition = Definition {
                 identity: "grown".to_owned(),
                 path: "grown".to_owned(),
+                package: Package::named("app"),
                 options,
             };
             let function = Function::new(definition, world::current(), None);

@@ -101,8 +101,8 @@ impl Persistent {
         }
         let policy = function.policy();
         let backends = &function.world.backends;
-        let store = backends.resolve(&function.options.backend, &policy)?;
-        let scope = Scope::new(policy.namespace.as_str(), function.name.as_str());
+        let store = backends.resolve(function, &policy)?;
+        let scope = Scope::new(policy.namespace(), function.storage_name.as_str());
         let scope = Arc::new(scope);
         let watch = |watcher: &Arc<Watcher>| store.backend.watch(&scope, Arc::clone(watcher));
         let target = Arc::new(Target {

@@ -1,10 +1,10 @@
-//! Where the cache of a user is.
+//! Where the caches of a user are.
 
 use std::env;
 use std::path::PathBuf;
 
-/// `None`: the user has no home.
-pub(crate) fn of_this_user() -> Option<PathBuf> {
+/// The folder of cachier; `None`: the user has no home.
+pub(super) fn folder() -> Option<PathBuf> {
     let variable = |name| env::var_os(name).map(PathBuf::from);
     let caches = if cfg!(windows) {
         chosen(variable("LOCALAPPDATA"), env::home_dir(), "AppData/Local")

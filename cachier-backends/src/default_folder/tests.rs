@@ -1,0 +1,203 @@
+//! Which folder is whose, and which ones go.
+#![allow(clippy::unwrap_used)]
+
+use std::fs::{self, File};
+
+use super::*;
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// The folders of some packages, and a day on which one looks for those of no use.
+struct Packages(tempfile::TempDir);
+
+impl Packages {
+    /// Looked at two days ago.
+    fn new() -> Self {
+        let packages = Self(tempfile::tempdir().unwrap());
+        touch(&packages.path(".cleaned"), today() - 2 * DAY).unwrap();
+        packages
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn folder(&self, package: &str) -> DefaultFolder {
+        DefaultFolder::among(self.0.path(), package, Some(1))
+    }
+
+    /// A folder with an entry, which was used so long ago.
+    fn used(&self, package: &str, ago: Duration) -> PathBuf {
+        let folder = self.folder(package);
+        let entries = folder.path().join("default/function/none");
+        fs::create_dir_all(&entries).unwrap();
+        fs::write(entries.join("entry"), "entry").unwrap();
+        folder.into_parts().1.unwrap().note(today() - ago);
+        self.folder(package).path
+    }
+
+    fn clean(&self, now: SystemTime) {
+        self.folder("mine").remove_unused(now).unwrap();
+    }
+}
+
+fn today() -> SystemTime {
+    UNIX_EPOCH + 20_000 * DAY
+}
+
+#[test]
+fn each_package_and_place_has_a_folder() {
+    let names = [
+        folder_name("app", None),
+        folder_name("app", Some(1)),
+        folder_name("app", Some(2)),
+        folder_name("App", Some(1)),
+        folder_name("äpp", Some(1)),
+        folder_name("../app", Some(1)),
+        folder_name(&"a".repeat(300), Some(1)),
+        folder_name(&"a".repeat(301), Some(1)),
+        folder_name("", None),
+    ];
+    for (index, name) in names.iter().enumerate() {
+        assert!(is_of_package(name), "{name}");
+        assert!(name.len() <= LONGEST + 1 + DIGITS, "{name}");
+        assert!(!names[..index].contains(name), "{name}");
+    }
+    assert!(names[1].starts_with("app-"));
+    for other in ["app", "app-", "app-0123456789ABCDEF", "app-123", ".cleaned"] {
+        assert!(!is_of_package(other), "{other}");
+    }
+}
+
+/// Caches depend on it: a change here makes every program begin with an empty folder.
+#[test]
+fn the_names_of_folders_never_move() {
+    assert_eq!(folder_name("app", None), "app-84072ad96bc03d1a");
+}
+
+#[test]
+fn unused_folders_go_after_thirty_days_and_used_ones_stay() {
+    let packages = Packages::new();
+    let old = packages.used("old", 30 * DAY);
+    let young = packages.used("young", 29 * DAY);
+    let mine = packages.used("mine", 300 * DAY);
+    let from_the_future = packages.used("future", Duration::ZERO);
+    touch(&from_the_future.join(USED), today() + 300 * DAY).unwrap();
+    packages.clean(today());
+    assert!(!old.exists());
+    assert!(young.join("default/function/none/entry").exists());
+    assert!(mine.exists() && from_the_future.exists());
+    assert_eq!(fs::read_dir(packages.0.path()).unwrap().count(), 4);
+}
+
+#[test]
+fn it_is_looked_once_a_day_at_most() {
+    let packages = Packages::new();
+    packages.clean(today());
+    let old = packages.used("old", 40 * DAY);
+    packages.clean(today());
+    packages.clean(today() + DAY - Duration::from_secs(1));
+    assert!(old.exists());
+    packages.clean(today() + DAY);
+    assert!(!old.exists());
+}
+
+#[test]
+fn where_nobody_has_looked_yet_the_first_day_begins() {
+    let packages = Packages::new();
+    fs::remove_file(packages.path(".cleaned")).unwrap();
+    let old = packages.used("old", 40 * DAY);
+    packages.clean(today());
+    assert!(old.exists());
+    packages.clean(today() + DAY);
+    assert!(!old.exists());
+}
+
+#[test]
+fn nothing_is_looked_at_while_another_process_looks() {
+    let packages = Packages::new();
+    let old = packages.used("old", 40 * DAY);
+    let other = File::open(packages.path(".cleaned")).unwrap();
+    other.try_lock().unwrap();
+    packages.clean(today());
+    assert!(old.exists());
+    drop(other);
+    packages.clean(today());
+    assert!(!old.exists());
+}
+
+#[test]
+fn a_use_is_noted_every_few_hours() {
+    let packages = Packages::new();
+    let folder = packages.folder("app");
+    let used = folder.path().join(USED);
+    let last_use = folder.into_parts().1.unwrap();
+    // Nothing is kept there yet.
+    last_use.note(today());
+    assert!(!used.exists());
+    fs::create_dir_all(used.parent().unwrap()).unwrap();
+    let noted = |now| {
+        last_use.note(now);
+        fs::metadata(&used).unwrap().modified().unwrap()
+    };
+    assert_eq!(noted(today()), today());
+    assert_eq!(noted(today() + NOTED_EVERY / 2), today());
+    assert_eq!(noted(today() + NOTED_EVERY), today() + NOTED_EVERY);
+}
+
+#[test]
+fn a_folder_whose_use_was_never_noted_begins_with_the_first_look() {
+    let packages = Packages::new();
+    let folder = packages.used("app", 40 * DAY);
+    fs::remove_file(folder.join(USED)).unwrap();
+    packages.clean(today());
+    assert!(folder.exists());
+    packages.clean(today() + 30 * DAY);
+    assert!(!folder.exists());
+}
+
+#[test]
+fn what_was_being_removed_by_a_process_that_died_goes() {
+    let packages = Packages::new();
+    let (name, left) = (folder_name("app", Some(1)), "default/half");
+    let half = packages.path(&format!("{name}.unused"));
+    fs::create_dir_all(half.join(left)).unwrap();
+    packages.clean(today());
+    assert!(!half.exists());
+}
+
+#[cfg(unix)]
+#[test]
+fn what_is_not_of_cachier_stays_and_no_link_is_followed() {
+    use std::os::unix::fs::symlink;
+    let packages = Packages::new();
+    let elsewhere = tempfile::tempdir().unwrap();
+    let kept = elsewhere.path().join("kept");
+    fs::write(&kept, "kept").unwrap();
+    touch(&elsewhere.path().join(USED), today() - 40 * DAY).unwrap();
+
+    let linked = packages.path(&folder_name("linked", None));
+    symlink(elsewhere.path(), &linked).unwrap();
+    let old = packages.used("old", 40 * DAY);
+    symlink(elsewhere.path(), old.join("default/link")).unwrap();
+    let foreign = packages.path("foreign");
+    fs::create_dir(&foreign).unwrap();
+    touch(&foreign.join(USED), today() - 40 * DAY).unwrap();
+    let file = packages.path(&folder_name("file", None));
+    fs::write(&file, "a file").unwrap();
+
+    packages.clean(today());
+    assert!(!old.exists());
+    assert!(kept.exists() && linked.exists() && foreign.exists() && file.exists());
+}
+
+#[test]
+fn there_is_a_bound_on_what_is_removed_at_once() {
+    let packages = Packages::new();
+    let old = packages.used("old", 40 * DAY);
+    let mut left = 3;
+    unused::remove_folder(&old, &mut left).unwrap();
+    assert!(old.exists());
+    unused::remove_folder(&old, &mut 100).unwrap();
+    assert!(!old.exists());
+}

@@ -1,0 +1,138 @@
+//! Removes the folders of packages that nobody uses any more.
+//!
+//! Nothing else is touched: not what has another name or is no folder, nor what a link leads to. A folder is renamed before
+//! what is in it is removed, so that whoever begins to use it then begins with an empty one, not with half of it.
+
+use std::fs::{self, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use super::{USED, is_of_package, touch};
+
+/// How long a folder stays that nobody uses.
+const KEPT: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
+/// The shortest time between two looks.
+const INTERVAL: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// The file whose time of modification is the last look, and whose lock a process holds while it looks.
+const CLEANED: &str = ".cleaned";
+
+/// What a folder's name ends in while what is in it is removed; no package's folder is called so.
+const DOOMED: &str = ".unused";
+
+/// How many files and folders are removed at once, at most.
+const MAX_REMOVED: usize = 100_000;
+
+/// Removes what nobody has used, but for `in_use`.
+pub(super) fn remove(packages: &Path, in_use: &Path, now: SystemTime) -> io::Result<()> {
+    let mut left = MAX_REMOVED;
+    once_a_day(packages, now, || {
+        let mut result = Ok(());
+        for item in fs::read_dir(packages)? {
+            let item = item?;
+            if item.path() == in_use || !item.file_type()?.is_dir() {
+                continue;
+            }
+            let removed = match doomed(&item, now) {
+                Ok(Some(folder)) => remove_folder(&folder, &mut left),
+                Ok(None) => Ok(()),
+                Err(error) => Err(error),
+            };
+            // What cannot be removed is in the way of nothing else.
+            result = result.and(removed);
+        }
+        result
+    })
+}
+
+/// Looks, unless another process does, or has done so within the interval.
+fn once_a_day(
+    packages: &Path,
+    now: SystemTime,
+    look: impl FnOnce() -> io::Result<()>,
+) -> io::Result<()> {
+    let path = packages.join(CLEANED);
+    let file = match fs::OpenOptions::new().write(true).open(&path) {
+        Ok(file) => file,
+        // There is nothing that could be 30 days old.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return match touch(&path, now) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+                touched => touched,
+            };
+        }
+        Err(error) => return Err(error),
+    };
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => return Ok(()),
+        Err(TryLockError::Error(error)) => return Err(error),
+    }
+    if is_older(file.metadata()?.modified()?, now, INTERVAL) {
+        // First, so that whoever dies over it does not begin again with each start.
+        file.set_modified(now)?;
+        look()?;
+    }
+    Ok(())
+}
+
+/// The folder, with a name of its own, if all that is in it is to go.
+fn doomed(item: &fs::DirEntry, now: SystemTime) -> io::Result<Option<PathBuf>> {
+    let path = item.path();
+    let name = item.file_name();
+    let Some(name) = name.to_str() else {
+        return Ok(None);
+    };
+    if name.strip_suffix(DOOMED).is_some_and(is_of_package) {
+        return Ok(Some(path));
+    }
+    if !is_of_package(name) || !is_unused(&path, now)? {
+        return Ok(None);
+    }
+    let doomed = path.with_file_name(format!("{name}{DOOMED}"));
+    fs::rename(&path, &doomed)?;
+    if !is_unused(&doomed, now)? {
+        // Somebody came in between.
+        fs::rename(&doomed, &path)?;
+        return Ok(None);
+    }
+    Ok(Some(doomed))
+}
+
+/// Whether nobody has used a folder for long. What was never noted counts as used now.
+fn is_unused(folder: &Path, now: SystemTime) -> io::Result<bool> {
+    let used = folder.join(USED);
+    match fs::symlink_metadata(&used) {
+        Ok(found) if found.is_file() => Ok(is_older(found.modified()?, now, KEPT)),
+        Ok(_) => Ok(false),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => touch(&used, now).map(|()| false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether a moment is so long ago. One in the future is not.
+fn is_older(then: SystemTime, now: SystemTime, age: Duration) -> bool {
+    now.duration_since(then).is_ok_and(|since| since >= age)
+}
+
+/// Removes a folder and what is in it, as far as `left` allows; what a link leads to stays.
+pub(super) fn remove_folder(folder: &Path, left: &mut usize) -> io::Result<()> {
+    for item in fs::read_dir(folder)? {
+        let item = item?;
+        if *left == 0 {
+            return Ok(());
+        }
+        *left -= 1;
+        if item.file_type()?.is_dir() {
+            remove_folder(&item.path(), left)?;
+        } else {
+            fs::remove_file(item.path())?;
+        }
+    }
+    match *left {
+        0 => Ok(()),
+        _ => fs::remove_dir(folder),
+    }
+}

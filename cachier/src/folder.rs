@@ -1,0 +1,127 @@
+//! Where what is kept in files is kept: what somebody has named is shared as it is; what nobody has is for one package.
+
+use std::path::PathBuf;
+#[cfg(any(feature = "file", feature = "sqlite"))]
+use std::time::SystemTime;
+
+#[cfg(any(feature = "file", feature = "sqlite"))]
+use cachier_backends::default_folder::DefaultFolder;
+#[cfg(feature = "file")]
+use cachier_backends::file::FileBackend;
+#[cfg(feature = "sqlite")]
+use cachier_backends::{Error, sql::SqlBackend};
+
+#[cfg(any(feature = "file", feature = "sqlite"))]
+use crate::background::{Crew, run_on_thread_if_any};
+use crate::environment;
+use crate::identity::Package;
+use crate::options::Policy;
+#[cfg(any(feature = "file", feature = "sqlite"))]
+use crate::{trace, world::World};
+
+/// Where a function's files go.
+#[cfg_attr(
+    not(any(feature = "file", feature = "sqlite")),
+    allow(dead_code, reason = "nothing is kept in files")
+)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Folder {
+    /// A folder that somebody has named.
+    Named(PathBuf),
+    /// The default one of all who have named a namespace.
+    Shared,
+    /// The default one of a package.
+    OfPackage(Package),
+}
+
+impl Folder {
+    /// The folder of the file backend.
+    pub(crate) fn of_files(policy: &Policy, package: Package) -> Self {
+        let named = policy.cache_dir.clone().or_else(environment::cache_dir);
+        Self::chosen(named, policy, package)
+    }
+
+    /// The folder of the SQLite file, where no database is named.
+    pub(crate) fn of_sqlite(policy: &Policy, package: Package) -> Self {
+        Self::chosen(environment::cache_dir(), policy, package)
+    }
+
+    fn chosen(named: Option<PathBuf>, policy: &Policy, package: Package) -> Self {
+        match (named, &policy.namespace) {
+            (Some(folder), _) => Self::Named(folder),
+            (None, Some(_)) => Self::Shared,
+            (None, None) => Self::OfPackage(package),
+        }
+    }
+
+    #[cfg(feature = "file")]
+    pub(crate) fn file_backend(&self) -> FileBackend {
+        match self {
+            Self::Named(folder) => FileBackend::new(folder),
+            _ => FileBackend::in_default(self.default_folder()),
+        }
+    }
+
+    #[cfg(feature = "sqlite")]
+    pub(crate) fn sqlite_backend(&self) -> Result<SqlBackend, Error> {
+        match self {
+            Self::Named(folder) => SqlBackend::sqlite_in(folder),
+            _ => SqlBackend::sqlite_in_default(self.default_folder()),
+        }
+    }
+
+    /// Removes, in the background, the folders of packages that nobody uses any more.
+    #[cfg(any(feature = "file", feature = "sqlite"))]
+    pub(crate) fn remove_unused(&self, world: &'static World) {
+        let (Self::OfPackage(_), Some(folder)) = (self, self.default_folder()) else {
+            return;
+        };
+        // Where there is no thread to be had, another program does it.
+        let _ = run_on_thread_if_any(world, Crew::Storage, move || {
+            if let Err(error) = folder.remove_unused(SystemTime::now()) {
+                trace::unused_folders_stay(&error);
+            }
+        });
+    }
+
+    /// The folder, if nobody has named it and the user has a home.
+    #[cfg(any(feature = "file", feature = "sqlite"))]
+    fn default_folder(&self) -> Option<DefaultFolder> {
+        match self {
+            Self::Named(_) => None,
+            Self::Shared => DefaultFolder::shared(),
+            Self::OfPackage(package) => DefaultFolder::of_package(package.name, package.folder),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::options::{GlobalParams, Options};
+
+    #[test]
+    fn what_is_named_is_shared_and_the_rest_is_one_for_each_package() {
+        let policy = |params: GlobalParams| Policy::resolve(&Options::new(), &params);
+        let (one, other) = (Package::built_in("app", 1), Package::built_in("app", 2));
+        let of = |params: GlobalParams, package| {
+            let policy = policy(params);
+            let sqlite = Folder::chosen(None, &policy, package);
+            (
+                Folder::chosen(policy.cache_dir.clone(), &policy, package),
+                sqlite,
+            )
+        };
+        let nothing_named = of(GlobalParams::new(), one);
+        let of_package = Folder::OfPackage(one);
+        assert_eq!(nothing_named, (of_package.clone(), of_package));
+        assert_ne!(of(GlobalParams::new(), other), nothing_named);
+
+        let namespace = || GlobalParams::new().namespace("staging");
+        assert_eq!(of(namespace(), one), (Folder::Shared, Folder::Shared));
+        let folder = || namespace().cache_dir("/caches");
+        let named = Folder::Named("/caches".into());
+        assert_eq!(of(folder(), one), (named, Folder::Shared));
+        assert_eq!(of(folder(), other), of(folder(), one));
+    }
+}
