@@ -114,7 +114,7 @@ fn own_backend() {
     shows(
         env!("CARGO_BIN_EXE_own_backend"),
         &[
-            "cachier/2/default/own_backend::anagram/1/",
+            "cachier/2/default/cachier-examples:own_backend::anagram/1/",
             "found no fault",
         ],
     );
