@@ -1,0 +1,130 @@
+//! One error, and what of it can be compared.
+
+use std::collections::BTreeMap;
+use std::fmt::{self, Write as _};
+
+use serde_json::Value;
+
+use crate::words::Words;
+
+/// Who words an error; the compiler's own depend on its version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum By {
+    Cachier,
+    Compiler,
+}
+
+/// One error of a case.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct CaseError {
+    /// Line and column, from and to.
+    place: [u64; 4],
+    by: By,
+    code: String,
+    message: String,
+    /// What cachier says about it: at its place, and below it.
+    remarks: Vec<String>,
+}
+
+impl CaseError {
+    /// The error of a message of the compiler; `None` for one that only counts the others.
+    pub(crate) fn new(message: &Value, case: &str, words: &Words) -> Option<Self> {
+        let span = array(&message["spans"]).find(|span| span["is_primary"] == true)?;
+        let first_line = text(&message["message"]).lines().next().unwrap_or_default();
+        let said = |remark: &Value| words.say(text(remark));
+        let label = Some(&span["label"]).filter(|label| said(label));
+        let label = label.map(|label| format!("label: {}", text(label)));
+        let below = array(&message["children"])
+            .filter(|child| said(&child["message"]))
+            .map(|child| format!("{}: {}", text(&child["level"]), text(&child["message"])));
+        Some(Self {
+            place: place(span, case),
+            by: match words.say(text(&message["message"])) {
+                true => By::Cachier,
+                false => By::Compiler,
+            },
+            code: text(&message["code"]["code"]).to_owned(),
+            message: first_line.to_owned(),
+            remarks: label.into_iter().chain(below).collect(),
+        })
+    }
+}
+
+/// Errors as they are kept in a file, in order, each with how often the compiler repeats it.
+pub(crate) fn written(errors: impl Iterator<Item = CaseError>) -> String {
+    let mut counted = BTreeMap::<_, usize>::new();
+    for error in errors {
+        *counted.entry(error).or_default() += 1;
+    }
+    let mut text = String::new();
+    for (error, times) in &counted {
+        error.write(*times, &mut text).unwrap();
+    }
+    text
+}
+
+impl CaseError {
+    fn write(&self, times: usize, text: &mut String) -> fmt::Result {
+        let [line, column, end_line, end_column] = self.place;
+        let by = match self.by {
+            By::Cachier => "cachier",
+            By::Compiler => "compiler",
+        };
+        write!(
+            text,
+            "{line}:{column}-{end_line}:{end_column} {by}: {}",
+            self.message
+        )?;
+        if !self.code.is_empty() {
+            write!(text, " [{}]", self.code)?;
+        }
+        if times > 1 {
+            write!(text, "{TIMES}{times}")?;
+        }
+        writeln!(text)?;
+        for remark in &self.remarks {
+            writeln!(text, "    {}", remark.replace('\n', "\n    "))?;
+        }
+        Ok(())
+    }
+}
+
+/// Stands before the number of an error's repetitions.
+const TIMES: &str = " ×";
+
+/// Of errors as they are written, those that can be compared.
+pub(crate) fn only(errors: &str, compared: By) -> String {
+    if compared == By::Compiler {
+        return errors.to_owned();
+    }
+    let mut kept = true;
+    let mut text = String::new();
+    for line in errors.lines() {
+        if !line.starts_with(' ') {
+            kept = line.split(' ').nth(1) != Some("compiler:");
+        }
+        if kept {
+            let (line, _times) = line.rsplit_once(TIMES).unwrap_or((line, ""));
+            text.extend([line, "\n"]);
+        }
+    }
+    text
+}
+
+/// Where in the case it is, however many macros lie between.
+fn place(span: &Value, case: &str) -> [u64; 4] {
+    let mut span = span;
+    while !text(&span["file_name"]).ends_with(case) && span["expansion"].is_object() {
+        span = &span["expansion"]["span"];
+    }
+    ["line_start", "column_start", "line_end", "column_end"]
+        .map(|part| span[part].as_u64().unwrap_or_default())
+}
+
+fn array(value: &Value) -> impl Iterator<Item = &Value> {
+    value.as_array().into_iter().flatten()
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
+}
