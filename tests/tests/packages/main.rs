@@ -2,4 +2,5 @@
 #![allow(clippy::unwrap_used)]
 
 mod folders;
+mod one_process;
 mod program;
