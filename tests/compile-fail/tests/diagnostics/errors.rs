@@ -92,7 +92,7 @@ impl CaseError {
 /// Stands before the number of an error's repetitions.
 const TIMES: &str = " ×";
 
-/// Of errors as they are written, those that can be compared.
+/// Of errors as they are written, what can be compared. Compilers differ in where an error ends, not in where it begins.
 pub(crate) fn only(errors: &str, compared: By) -> String {
     if compared == By::Compiler {
         return errors.to_owned();
@@ -100,15 +100,27 @@ pub(crate) fn only(errors: &str, compared: By) -> String {
     let mut kept = true;
     let mut text = String::new();
     for line in errors.lines() {
-        if !line.starts_with(' ') {
-            kept = line.split(' ').nth(1) != Some("compiler:");
-        }
+        let Some((place, said)) = line.split_once(' ').filter(|(place, _)| !place.is_empty())
+        else {
+            text.extend([line, "\n"].into_iter().filter(|_| kept));
+            continue;
+        };
+        kept = !said.starts_with("compiler:");
         if kept {
-            let (line, _times) = line.rsplit_once(TIMES).unwrap_or((line, ""));
-            text.extend([line, "\n"]);
+            let (begins, _) = place.split_once('-').unwrap_or((place, ""));
+            let (said, _) = said.rsplit_once(TIMES).unwrap_or((said, ""));
+            text.extend([begins, " ", said, "\n"]);
         }
     }
     text
+}
+
+#[test]
+fn of_another_compiler_only_what_cachier_says_is_compared() {
+    let errors = "1:2-3:4 cachier: no [E1] ×2\n    label: a-b\n1:2-3:4 compiler: none\n    note: so\n5:6-7:8 cachier: yes\n";
+    let compared = "1:2 cachier: no [E1]\n    label: a-b\n5:6 cachier: yes\n";
+    assert_eq!(only(errors, By::Cachier), compared);
+    assert_eq!(only(errors, By::Compiler), errors);
 }
 
 /// Where in the case it is, however many macros lie between.

@@ -2,8 +2,8 @@
 //!
 //! Beside each case stand its errors: those that cachier words, with their notes, and of the compiler's own the first line.
 //! What else the compiler says, and where it is in the standard library, is not compared: that depends on what is installed.
-//! With another compiler than the one that the workspace is written for, only cachier's own words are, however often it
-//! repeats them.
+//! With another compiler than the one that the workspace is written for, only cachier's own words are, and where
+//! they begin, however often it repeats them.
 //!
 //! After a deliberate change of a message: `UPDATE_SNAPSHOTS=1 cargo test -p cachier-compile-fail`, and read the difference.
 #![allow(clippy::unwrap_used)]
