@@ -11,10 +11,12 @@ mod paths;
 mod returned;
 
 use std::path::Path;
+use std::time::Duration;
 
-use cachier::{SqlBackend, register_backend};
+use cachier::{SqlBackend, global_params, register_backend, set_global_params};
 
-/// Registers a database in the folder as `database`.
+/// Registers a database in the folder as `database`. A busy machine has enough time to open it.
 fn with_database(folder: &Path) {
+    set_global_params(global_params().operation_timeout(Duration::from_secs(60)));
     register_backend("database", SqlBackend::sqlite_in(folder).unwrap()).unwrap();
 }
