@@ -10,6 +10,7 @@ use crate::backend::{
 };
 use crate::error::Error;
 use crate::key::{Key, Scope};
+use crate::workers::unblock;
 
 /// A [`Backend`] whose operations block the thread. The methods are the same, and so is what they
 /// promise.
@@ -192,7 +193,7 @@ impl<B: BlockingBackend> Blocking<B> {
                 return operation(&self.backend);
             }
             let backend = Arc::clone(&self.backend);
-            ::blocking::unblock(move || operation(&backend)).await
+            unblock(move || operation(&backend)).await
         })
     }
 }

@@ -37,6 +37,7 @@ pub mod mongo;
     feature = "s3"
 ))]
 mod network;
+pub mod process;
 #[cfg(feature = "redis")]
 pub mod redis;
 #[cfg(feature = "s3")]
@@ -50,9 +51,11 @@ pub mod sql;
     feature = "sqlite",
     feature = "postgres",
     feature = "mysql",
+    feature = "mongo",
     feature = "s3"
 ))]
 mod unique;
+pub mod workers;
 
 pub use crate::backend::{
     Backend, BoxFuture, Capabilities, Capability, Change, EntryVersion, Figures, Lease, LeaseReply,

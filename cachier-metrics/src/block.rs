@@ -12,8 +12,9 @@ use std::thread::LocalKey;
 
 use crate::counter::{Counter, Sum, Writers};
 use crate::histogram::{LiveHistogram, SECONDS};
+use crate::per_process::{PerProcess, copied};
 use crate::sampling::{Sampled, Sampler, SamplingRate, Threshold, next_draw};
-use crate::sync::{AtomicU64, Mutex, lock};
+use crate::sync::{AtomicU64, Mutex, MutexGuard, lock};
 
 /// Counts of one thread; about 12 KB.
 #[repr(C, align(128))]
@@ -35,12 +36,12 @@ pub(crate) struct Block {
 /// All blocks of one function.
 pub(crate) struct Blocks {
     sampler: Sampler,
-    lists: Mutex<Lists>,
+    lists: PerProcess<Mutex<Lists>>,
     /// For threads whose thread-locals are gone already.
     shared: OnceLock<&'static Block>,
 }
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Lists {
     all: Vec<&'static Block>,
     free: Vec<&'static Block>,
@@ -50,20 +51,20 @@ impl Blocks {
     pub(crate) fn new(rate: SamplingRate) -> Self {
         Self {
             sampler: Sampler::new(rate),
-            lists: Mutex::default(),
+            lists: PerProcess::new(),
             shared: OnceLock::new(),
         }
     }
 
     /// A block that nobody else writes: one that an ended thread left, or a new one.
     pub(crate) fn acquire(&'static self) -> &'static Block {
-        let left = lock(&self.lists).free.pop();
+        let left = self.lists().free.pop();
         left.unwrap_or_else(|| self.create(Writers::One))
     }
 
     /// Leaves a block, counts and all, to the next thread.
     pub(crate) fn release(&self, block: &'static Block) {
-        lock(&self.lists).free.push(block);
+        self.lists().free.push(block);
     }
 
     /// The block that any number of threads may write, atomically.
@@ -73,13 +74,18 @@ impl Blocks {
 
     /// All blocks ever made.
     pub(crate) fn all(&self) -> Vec<&'static Block> {
-        lock(&self.lists).all.clone()
+        self.lists().all.clone()
+    }
+
+    /// In a child of the process, where another thread held the lock when that forked, there is no block yet.
+    fn lists(&self) -> MutexGuard<'_, Lists> {
+        lock(self.lists.get(copied))
     }
 
     fn create(&'static self, writers: Writers) -> &'static Block {
         let seed = RandomState::new().hash_one(0_u64);
         let block: &'static Block = Box::leak(Box::new(Block::new(self, writers, seed)));
-        lock(&self.lists).all.push(block);
+        self.lists().all.push(block);
         block
     }
 }

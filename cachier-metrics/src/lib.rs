@@ -20,6 +20,7 @@ mod labels;
 mod metrics;
 #[cfg(all(test, shuttle))]
 mod model;
+mod per_process;
 mod process;
 mod recorder;
 mod running;

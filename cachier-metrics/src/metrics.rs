@@ -12,6 +12,7 @@ use crate::gauges::Gauges;
 use crate::histogram::{Histogram, SECONDS, Totals};
 use crate::labelled::Labelled;
 use crate::labels::{ErrorLabel, NearResult, Operation, Outcome, Reason, RemovalCause, StaleUse};
+use crate::per_process::{PerProcess, copied};
 use crate::process;
 use crate::recorder::{CallRecorder, ComputeRecorder, OperationRecorder};
 use crate::sampling::{Sampled, SamplingRate};
@@ -20,7 +21,7 @@ use crate::snapshot::{Activity, Snapshot};
 #[cfg(feature = "prometheus")]
 use crate::stats::Lookups;
 use crate::stats::Stats;
-use crate::sync::{Mutex, lock};
+use crate::sync::{Mutex, MutexGuard, lock};
 use crate::windows::{Kept, Windows};
 
 /// The metrics of one cached function: exact counters, sampled timings, and windows over all of them.
@@ -47,12 +48,11 @@ pub struct CacheMetrics {
     backend: String,
     rate: SamplingRate,
     clock: Clock,
-    created: u64,
-    created_wall: SystemTime,
     pub(crate) blocks: Blocks,
     pub(crate) shared: Shared,
-    history: Mutex<History>,
-    gauges: Mutex<Option<Arc<GaugeSource>>>,
+    /// A child of the process begins to count when it first does more than hit.
+    history: PerProcess<Mutex<History>>,
+    gauges: PerProcess<Mutex<Option<Arc<GaugeSource>>>>,
 }
 
 /// What [`CacheMetrics::create`] needs to know.
@@ -74,9 +74,21 @@ type GaugeSource = dyn Fn() -> Gauges + Send + Sync;
 
 /// Old states, and the newest one for as long as nothing happens.
 struct History {
+    /// When counting began in this process.
+    begun: u64,
+    begun_wall: SystemTime,
+    inherited: Option<Inherited>,
     windows: Windows,
     latest: Arc<Snapshot>,
     latest_activity: u64,
+}
+
+/// What a child of a process does not count as its own.
+#[derive(Clone)]
+struct Inherited {
+    counts: Arc<Snapshot>,
+    inflight_calls: u64,
+    waiting_calls: u64,
 }
 
 /// The states at the beginning and at the end of some time.
@@ -138,7 +150,10 @@ impl CacheMetrics {
     #[inline]
     pub fn local(&'static self, slot: &'static LocalKey<LocalSlot>) -> Local {
         let attached = self.attached(slot);
-        attached.unwrap_or_else(|| attach(&self.blocks, slot))
+        attached.unwrap_or_else(|| {
+            self.counting();
+            attach(&self.blocks, slot)
+        })
     }
 
     /// Starts a call off the hit path. `sampled` is what [`Local::sample`] decided, `started` when the call began if
@@ -148,11 +163,13 @@ impl CacheMetrics {
         sampled: Option<Sampled>,
         started: Option<u64>,
     ) -> CallRecorder {
+        self.counting();
         CallRecorder::start(self, sampled, started)
     }
 
     /// Starts an execution of the function's body, by a call or in the background.
     pub fn start_compute(&'static self, reason: Reason) -> ComputeRecorder {
+        self.counting();
         ComputeRecorder::start(self, reason)
     }
 
@@ -205,7 +222,7 @@ impl CacheMetrics {
 
     /// Says where the gauges come from. They are read for each snapshot, so that telling them must not wait.
     pub fn set_gauges(&self, source: Box<dyn Fn() -> Gauges + Send + Sync>) {
-        *lock(&self.gauges) = Some(Arc::from(source));
+        *lock(self.gauges.get(copied)) = Some(Arc::from(source));
     }
 }
 
@@ -226,9 +243,9 @@ impl CacheMetrics {
         self.rate.get()
     }
 
-    /// When counting began.
+    /// When counting began: in a child that the process has forked, when that first did more than hit.
     pub fn start_time(&self) -> SystemTime {
-        self.created_wall
+        self.history().begun_wall
     }
 
     /// The figures since the beginning, or since the last [`reset`](Self::reset).
@@ -263,14 +280,21 @@ impl CacheMetrics {
     /// The figures since the beginning, whether reset or not: its counters never fall.
     pub fn snapshot(&self) -> Snapshot {
         let now = self.clock.now();
-        let latest = self.rotate(&mut lock(&self.history), now);
-        self.complete((*latest).clone(), now, self.created)
+        let mut history = self.history();
+        let latest = self.rotate(&mut history, now);
+        let (begun, inherited) = (history.begun, history.inherited.clone());
+        drop(history);
+        let own = match inherited {
+            Some(inherited) => latest.since(&inherited.counts),
+            None => (*latest).clone(),
+        };
+        self.complete(own, now, begun)
     }
 
     /// Begins anew: for [`stats`](Self::stats) and the windows, not for [`snapshot`](Self::snapshot).
     pub fn reset(&self) {
         let now = self.clock.now();
-        let mut history = lock(&self.history);
+        let mut history = self.history();
         let latest = self.rotate(&mut history, now);
         history.windows = Windows::starting(now, latest);
     }
@@ -278,7 +302,7 @@ impl CacheMetrics {
     /// Keeps the state of now for the windows. The ticker of the process does it each second for listed functions on
     /// the system clock; others call it after advancing their clock. Reading does it too.
     pub fn tick(&self) {
-        self.rotate(&mut lock(&self.history), self.clock.now());
+        self.rotate(&mut self.history(), self.clock.now());
     }
 
     /// All functions of the process, in the order of their creation.
@@ -293,23 +317,52 @@ impl CacheMetrics {
 
 impl CacheMetrics {
     fn new(options: MetricsOptions) -> Self {
-        let created = options.clock.now();
-        let latest = Arc::<Snapshot>::default();
-        Self {
+        let metrics = Self {
             name: options.function,
             backend: options.backend,
             rate: options.sampling,
-            created,
-            created_wall: options.clock.wall(),
             clock: options.clock,
             blocks: Blocks::new(options.sampling),
             shared: Shared::new(),
-            history: Mutex::new(History {
-                windows: Windows::starting(created, Arc::clone(&latest)),
-                latest,
-                latest_activity: 0,
-            }),
-            gauges: Mutex::default(),
+            history: PerProcess::new(),
+            gauges: PerProcess::new(),
+        };
+        metrics.counting();
+        metrics
+    }
+
+    fn history(&self) -> MutexGuard<'_, History> {
+        lock(self.counting())
+    }
+
+    /// What this process has counted; from now on it does.
+    fn counting(&self) -> &Mutex<History> {
+        self.history
+            .get(|before| Mutex::new(self.begin(before.is_some())))
+    }
+
+    /// Begins to count in a process, perhaps in a child of the one that has counted so far.
+    fn begin(&self, is_child: bool) -> History {
+        let (begun, begun_wall) = (self.clock.now(), self.clock.wall());
+        let latest = match is_child {
+            true => Arc::new(self.read(&self.blocks.all())),
+            false => Arc::default(),
+        };
+        let inherited = is_child.then(|| Inherited {
+            counts: Arc::clone(&latest),
+            inflight_calls: self.shared.inflight_calls.get(),
+            waiting_calls: self.shared.waiting_calls.get(),
+        });
+        if is_child && self.clock.is_system() {
+            process::start_ticker();
+        }
+        History {
+            begun,
+            begun_wall,
+            inherited,
+            windows: Windows::starting(begun, Arc::clone(&latest)),
+            latest,
+            latest_activity: 0,
         }
     }
 
@@ -323,7 +376,7 @@ impl CacheMetrics {
     /// The time from the state that `choose` finds among the kept ones until now.
     fn span(&self, choose: impl Fn(&Windows, u64) -> &Kept) -> Span {
         let until = self.clock.now();
-        let mut history = lock(&self.history);
+        let mut history = self.history();
         let latest = self.rotate(&mut history, until);
         let earlier = choose(&history.windows, until);
         Span {
@@ -350,21 +403,38 @@ impl CacheMetrics {
 
     /// Adds what only a moment has: gauges, and the time covered.
     fn complete(&self, mut snapshot: Snapshot, now: u64, since: u64) -> Snapshot {
-        let source = lock(&self.gauges).clone();
-        let running = &self.shared.running;
+        let source = lock(self.gauges.get(copied)).clone();
         snapshot.covers = Duration::from_nanos(now.saturating_sub(since));
         snapshot.time_saved =
             (self.rate != SamplingRate::NONE).then(|| snapshot.time_saved.unwrap_or(0));
         snapshot.gauges = source.map(|source| source()).unwrap_or_default();
-        snapshot.activity = Activity {
-            inflight_calls: self.shared.inflight_calls.get(),
-            inflight_computations: running.count(),
-            waiting_calls: self.shared.waiting_calls.get(),
-            oldest_computation: running
-                .oldest()
-                .map(|start| Duration::from_nanos(now.saturating_sub(start))),
-        };
+        snapshot.activity = self.activity(now);
         snapshot
+    }
+
+    /// What goes on right now, in this process.
+    fn activity(&self, now: u64) -> Activity {
+        let (shared, history) = (&self.shared, self.history());
+        let (begun, inherited) = (history.begun, history.inherited.clone());
+        drop(history);
+        let (calls, waiting) = inherited.as_ref().map_or((0, 0), |inherited| {
+            (inherited.inflight_calls, inherited.waiting_calls)
+        });
+        let is_own = |start: &u64| inherited.is_none() || *start >= begun;
+        Activity {
+            inflight_calls: shared.inflight_calls.get().saturating_sub(calls),
+            inflight_computations: match inherited {
+                Some(_) => shared.running.starts().filter(is_own).count() as u64,
+                None => shared.running.count(),
+            },
+            waiting_calls: shared.waiting_calls.get().saturating_sub(waiting),
+            oldest_computation: shared
+                .running
+                .starts()
+                .filter(is_own)
+                .min()
+                .map(|start| Duration::from_nanos(now.saturating_sub(start))),
+        }
     }
 
     /// The sum of everything counted so far.

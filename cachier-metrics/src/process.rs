@@ -1,36 +1,35 @@
 //! The functions of the process, and the thread that ticks for them.
 
-use std::sync::{Mutex, Once, PoisonError};
 use std::thread;
 use std::time::Duration;
 
 use crate::clock::tie;
 use crate::metrics::CacheMetrics;
+use crate::per_process::{PerProcess, copied};
+use crate::sync::{Mutex, MutexGuard, lock};
 
-static FUNCTIONS: Mutex<Vec<&'static CacheMetrics>> = Mutex::new(Vec::new());
+static FUNCTIONS: PerProcess<Mutex<Vec<&'static CacheMetrics>>> = PerProcess::new();
 
 /// Adds a function; the first one on the system clock starts the ticker.
 pub(crate) fn join(metrics: &'static CacheMetrics) {
-    FUNCTIONS
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .push(metrics);
+    functions().push(metrics);
     if metrics.clock().is_system() {
         start_ticker();
     }
 }
 
 pub(crate) fn all() -> Vec<&'static CacheMetrics> {
-    FUNCTIONS
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .clone()
+    functions().clone()
+}
+
+fn functions() -> MutexGuard<'static, Vec<&'static CacheMetrics>> {
+    lock(FUNCTIONS.get(copied))
 }
 
 /// Without a ticker (no thread to be had), windows still rotate whenever they are read.
-fn start_ticker() {
-    static STARTED: Once = Once::new();
-    STARTED.call_once(|| {
+pub(crate) fn start_ticker() {
+    static STARTED: PerProcess<()> = PerProcess::new();
+    STARTED.get(|_| {
         let ticker = thread::Builder::new().name("cachier-ticker".to_owned());
         let _ = ticker.spawn(|| {
             loop {

@@ -42,14 +42,19 @@ impl Running {
     }
 
     /// When the oldest of them started.
+    #[cfg(all(test, not(shuttle)))]
     pub(crate) fn oldest(&self) -> Option<u64> {
+        self.starts().min()
+    }
+
+    /// When each of them started.
+    pub(crate) fn starts(&self) -> impl Iterator<Item = u64> {
         let pages = std::iter::successors(Some(&self.first), |page| {
             page.next.get().map(|next| &**next)
         });
         pages
             .flat_map(|page| &page.starts)
             .filter_map(Place::get)
-            .min()
     }
 }
 

@@ -1,12 +1,14 @@
 //! What stores tell of themselves: figures of one backend instance, whichever functions use it.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::nanos;
 use crate::histogram::{Histogram, LazyHistogram, SECONDS};
 use crate::labels::Operation;
+use crate::per_process::{PerProcess, copied};
+use crate::sync::{Mutex, MutexGuard, lock};
 
 /// The figures of one store at one moment; what is not known is absent.
 ///
@@ -99,7 +101,7 @@ pub struct StoreSource {
 
 type Source = dyn Fn() -> Vec<StoreFigures> + Send + Sync;
 
-static SOURCES: Mutex<Vec<Arc<Source>>> = Mutex::new(Vec::new());
+static SOURCES: PerProcess<Mutex<Vec<Arc<Source>>>> = PerProcess::new();
 
 impl StoreSource {
     /// Has every exporter of the process ask `figures` for stores.
@@ -135,5 +137,5 @@ pub(crate) fn stores() -> Vec<StoreFigures> {
 }
 
 fn sources() -> MutexGuard<'static, Vec<Arc<Source>>> {
-    SOURCES.lock().unwrap_or_else(PoisonError::into_inner)
+    lock(SOURCES.get(copied))
 }

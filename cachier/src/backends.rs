@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 #[cfg(feature = "file")]
 use cachier_backends::Blocking;
+use cachier_backends::process::{PerProcess, copied};
 use cachier_backends::{Backend, Error, ErrorKind, Figures, Operation};
 
 use cachier_metrics::{Durations, StoreFigures};
@@ -25,7 +26,8 @@ use crate::world::World;
 /// A backend and the breaker that stands before it.
 pub(crate) struct Guarded {
     pub(crate) backend: Arc<dyn Backend>,
-    breaker: Mutex<Breaker>,
+    /// It knows of the connections of one process.
+    breaker: PerProcess<Mutex<Breaker>>,
     /// Whether the breaker has nothing to remember; then nobody needs its lock. Written under the lock.
     is_calm: AtomicBool,
     waits: Arc<Durations>,
@@ -38,7 +40,7 @@ impl Guarded {
         backend.observe_waits(Arc::new(move |waited| of_backend.record(waited)));
         Arc::new(Self {
             backend,
-            breaker: Mutex::default(),
+            breaker: PerProcess::new(|_| Mutex::default()),
             is_calm: AtomicBool::new(true),
             waits,
         })
@@ -147,12 +149,19 @@ fn speaks_against_the_store(error: &Error) -> bool {
 }
 
 /// The backends of one world.
-#[derive(Default)]
 pub(crate) struct Backends {
-    state: Mutex<State>,
+    state: PerProcess<Mutex<State>>,
 }
 
-#[derive(Default)]
+impl Default for Backends {
+    fn default() -> Self {
+        Self {
+            state: PerProcess::new(copied),
+        }
+    }
+}
+
+#[derive(Clone, Default)]
 struct State {
     registered: HashMap<String, Arc<Guarded>>,
     /// The built-in ones that are in use, by name and, for those that keep files, by folder.

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
+use cachier_backends::process::PerProcess;
 use cachier_backends::{Error, ErrorKind, Operation, Version};
 use cachier_metrics::CacheMetrics;
 
@@ -51,7 +52,7 @@ pub struct Function {
     duplicate: OnceLock<Error>,
     cleaned_up: AtomicU64,
     /// What a persistent backend last said that it holds.
-    pub(crate) known_usage: KnownUsage,
+    pub(crate) known_usage: PerProcess<KnownUsage>,
     /// Whether a recomputation was lost with the runtime that it had begun on: the next ones begin on cachier's own.
     #[cfg(feature = "tokio")]
     pub(crate) has_lost_runtime: AtomicBool,
@@ -81,7 +82,7 @@ impl Function {
             gate: AtomicBool::new(true),
             duplicate: OnceLock::new(),
             cleaned_up: AtomicU64::new(NEVER),
-            known_usage: KnownUsage::default(),
+            known_usage: PerProcess::new(|_| KnownUsage::default()),
             #[cfg(feature = "tokio")]
             has_lost_runtime: AtomicBool::new(false),
             warned: AtomicU64::new(NEVER),
@@ -163,6 +164,15 @@ impl Function {
         self.take_out_of_service(
             format!("the types of `{}` stand for several that have one name, such as two closures", self.name),
             "call it with types of different names, such as functions in place of closures; until then it is not cached",
+        )
+    }
+
+    /// Takes the function out of service because nothing can be changed of what it has in memory.
+    #[cfg(feature = "memory")]
+    pub(crate) fn mark_lost(&self) -> &Error {
+        self.take_out_of_service(
+            format!("this process was forked while another thread stored a value of `{}`", self.name),
+            "fork before other threads call it; in this process it is not cached",
         )
     }
 

@@ -2,10 +2,11 @@
 
 use std::future::pending;
 use std::panic::AssertUnwindSafe;
-use std::sync::{Arc, Once};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_executor::{Executor, Task};
+use cachier_backends::process::{PerProcess, Process};
 use cachier_backends::{Backend, Lease, Renewal};
 use futures_lite::FutureExt;
 
@@ -21,8 +22,7 @@ impl Heartbeat {
     /// Starts to renew the lease; `None` for one that needs no renewal.
     pub(crate) fn start(backend: &Arc<dyn Backend>, lease: &Lease) -> Option<Self> {
         lease.period()?;
-        start_thread();
-        let _task = HEARTBEATS.spawn(beat(Arc::clone(backend), lease.share()));
+        let _task = executor().spawn(beat(Arc::clone(backend), lease.share()));
         Some(Self { _task })
     }
 }
@@ -32,7 +32,6 @@ pub(crate) fn give_back(backend: &Arc<dyn Backend>, lease: Lease, after: Duratio
     let Some(period) = lease.period() else {
         return;
     };
-    start_thread();
     let backend = Arc::clone(backend);
     let released = async move {
         if !after.is_zero() {
@@ -42,17 +41,14 @@ pub(crate) fn give_back(backend: &Arc<dyn Backend>, lease: Lease, after: Duratio
         // After a period it has ended by itself.
         Timer::of_system().within(Some(period), release).await;
     };
-    HEARTBEATS.spawn(released).detach();
+    executor().spawn(released).detach();
 }
 
 /// Runs a future that never blocks on the thread of the heartbeats, until the task is dropped.
 #[cfg(feature = "tokio")]
 pub(crate) fn spawn(future: impl Future<Output = ()> + Send + 'static) -> Task<()> {
-    start_thread();
-    HEARTBEATS.spawn(future)
+    executor().spawn(future)
 }
-
-static HEARTBEATS: Executor<'static> = Executor::new();
 
 /// Beats three times in each period, so that a lease survives one beat that fails, or is never answered.
 async fn beat(backend: Arc<dyn Backend>, lease: Lease) {
@@ -79,11 +75,16 @@ async fn unless_it_panics<T>(asked: impl Future<Output = T>) -> Option<T> {
     AssertUnwindSafe(asked).catch_unwind().await.ok()
 }
 
-fn start_thread() {
-    static START: Once = Once::new();
-    START.call_once(|| {
+/// What beats, on a thread of this process.
+fn executor() -> &'static Executor<'static> {
+    static HEARTBEATS: PerProcess<Executor<'static>> = PerProcess::new(|_| Executor::new());
+    static STARTED: PerProcess<()> = PerProcess::new(|_| {
+        let executor: &Executor<'static> = &HEARTBEATS;
         let thread = std::thread::Builder::new().name("cachier-heartbeat".to_owned());
         // Without a thread a lease lasts one period, and whoever takes over is safe: the store is refused.
-        let _ = thread.spawn(|| block_on(HEARTBEATS.run(pending::<()>())));
+        let _ = thread.spawn(|| block_on(executor.run(pending::<()>())));
     });
+    let process = Process::current();
+    STARTED.of(process);
+    HEARTBEATS.of(process)
 }

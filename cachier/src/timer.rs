@@ -7,10 +7,11 @@ use std::collections::BTreeMap;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Condvar, Mutex, MutexGuard, Once, OnceLock, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, Once, OnceLock, PoisonError, TryLockError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use cachier_backends::process::{PerProcess, Process};
 use cachier_metrics::Clock;
 
 /// Everyone who waits for a moment of one clock.
@@ -19,6 +20,12 @@ use cachier_metrics::Clock;
 pub(crate) struct Timer {
     clock: Clock,
     kind: Kind,
+    /// Those of each process, of whose threads one is the timer's.
+    queues: PerProcess<Queues>,
+}
+
+/// Everyone who waits in one process.
+struct Queues {
     queues: [Queue; QUEUES],
     /// When the thread will look again; it is woken for earlier moments only. [`AWAKE`] while it looks.
     next_fire: AtomicU64,
@@ -66,11 +73,7 @@ impl Timer {
         Self {
             clock,
             kind,
-            queues: Default::default(),
-            next_fire: AtomicU64::new(AWAKE),
-            waiting: Mutex::default(),
-            earlier: Condvar::new(),
-            thread: Once::new(),
+            queues: PerProcess::new(|_| Queues::new()),
         }
     }
 
@@ -116,28 +119,44 @@ impl Timer {
 
     /// Wakes everyone whose moment has come.
     pub(crate) fn fire(&self) {
+        self.queues.fire(&self.clock);
+    }
+}
+
+impl Queues {
+    fn new() -> Self {
+        Self {
+            queues: Default::default(),
+            next_fire: AtomicU64::new(AWAKE),
+            waiting: Mutex::default(),
+            earlier: Condvar::new(),
+            thread: Once::new(),
+        }
+    }
+
+    fn fire(&self, clock: &Clock) {
         for queue in &self.queues {
-            let due = queue.sleepers().until(self.clock.now());
+            let due = queue.sleepers().until(clock.now());
             due.into_values().for_each(Waker::wake);
         }
     }
 
-    fn start_thread(&'static self) {
-        if self.kind == Kind::Manual {
+    fn start_thread(&'static self, timer: &'static Timer) {
+        if timer.kind == Kind::Manual {
             return;
         }
         self.thread.call_once(|| {
             let thread = std::thread::Builder::new().name("cachier-timer".to_owned());
             // Without a thread timeouts never fire, and waits last as long as their owner lives.
-            let _ = thread.spawn(|| self.run());
+            let _ = thread.spawn(|| self.run(&timer.clock));
         });
     }
 
-    fn run(&self) {
+    fn run(&self, clock: &Clock) {
         loop {
             // First of all: whoever comes to a queue behind the look sees this, and tells of its moment.
             self.next_fire.store(AWAKE, Ordering::SeqCst);
-            self.fire();
+            self.fire(clock);
             let waiting = self.waiting();
             let moments = self
                 .queues
@@ -145,7 +164,7 @@ impl Timer {
                 .filter_map(|queue| queue.sleepers().first());
             let next_fire = moments.min().unwrap_or(AWAKE - 1);
             self.next_fire.store(next_fire, Ordering::SeqCst);
-            let pause = Duration::from_nanos(next_fire.saturating_sub(self.clock.now()));
+            let pause = Duration::from_nanos(next_fire.saturating_sub(clock.now()));
             if !pause.is_zero() {
                 let _ = self.earlier.wait_timeout(waiting, pause.min(LONGEST_PAUSE));
             }
@@ -210,28 +229,38 @@ struct Sleep {
 /// Where a sleeper waits.
 #[derive(Clone, Copy)]
 struct Place {
+    queues: &'static Queues,
+    /// Whose queues they are.
+    process: Process,
     queue: usize,
-    number: u64,
+    /// `None` until there is a waker in the queue.
+    number: Option<u64>,
 }
 
 impl Sleep {
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        let queue = self.place.map_or_else(own_queue, |place| place.queue);
-        let mut sleepers = self.timer.queues[queue].sleepers();
         let place = self.place.get_or_insert_with(|| {
+            let process = Process::current();
+            Place {
+                queues: self.timer.queues.of(process),
+                process,
+                queue: own_queue(),
+                number: None,
+            }
+        });
+        let queues = place.queues;
+        let mut sleepers = place.queue().sleepers();
+        let number = *place.number.get_or_insert_with(|| {
             sleepers.next += 1;
-            let number = sleepers.next;
-            Place { queue, number }
+            sleepers.next
         });
         let waker = context.waker().clone();
-        let former = sleepers
-            .by_moment
-            .insert((self.deadline, place.number), waker);
+        let former = sleepers.by_moment.insert((self.deadline, number), waker);
         drop(sleepers);
         // Not under the lock: with the last waker of a task the task may go, and its sleepers with it.
         drop(former);
-        self.timer.start_thread();
-        self.timer.tell(self.deadline);
+        queues.start_thread(self.timer);
+        queues.tell(self.deadline);
         // After the insertion: what advances the clock from now on finds this one in the queue.
         if self.timer.clock.now() >= self.deadline {
             Poll::Ready(())
@@ -243,11 +272,30 @@ impl Sleep {
 
 impl Drop for Sleep {
     fn drop(&mut self) {
-        if let Some(Place { queue, number }) = self.place {
-            let mut sleepers = self.timer.queues[queue].sleepers();
+        if let Some(place) = &self.place
+            && let Some(number) = place.number
+            && let Some(mut sleepers) = place.sleepers()
+        {
             let waker = sleepers.by_moment.remove(&(self.deadline, number));
             drop(sleepers);
             drop(waker);
+        }
+    }
+}
+
+impl Place {
+    fn queue(&self) -> &'static Queue {
+        &self.queues.queues[self.queue]
+    }
+
+    /// Those who wait in the same queue; `None` in a child of the process, where a thread that is not there holds the lock.
+    fn sleepers(&self) -> Option<MutexGuard<'static, Sleepers>> {
+        match self.queue().0.try_lock() {
+            Ok(sleepers) => Some(sleepers),
+            Err(TryLockError::Poisoned(sleepers)) => Some(sleepers.into_inner()),
+            Err(TryLockError::WouldBlock) => {
+                self.process.is_current().then(|| self.queue().sleepers())
+            }
         }
     }
 }

@@ -6,13 +6,14 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::mem;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 #[cfg(any(feature = "tokio", feature = "testing"))]
 use std::{
     future::{Future, poll_fn},
     pin::pin,
 };
 
+use cachier_backends::process::{PerProcess, copied};
 use cachier_metrics::{Clock, StoreSource};
 
 use crate::backends::Backends;
@@ -31,9 +32,9 @@ pub(crate) struct World {
     pub(crate) timer: &'static Timer,
     pub(crate) pending: Pending,
     pub(crate) backends: Backends,
-    params: RwLock<Arc<GlobalParams>>,
-    switches: Mutex<Switches>,
-    functions: Mutex<BTreeMap<String, CachedFunction>>,
+    params: PerProcess<Mutex<Arc<GlobalParams>>>,
+    switches: PerProcess<Mutex<Switches>>,
+    functions: PerProcess<Mutex<BTreeMap<String, CachedFunction>>>,
     /// Counts the changes of parameters and backends, so that functions notice them.
     revision: AtomicU64,
 }
@@ -137,20 +138,20 @@ impl World {
             timer,
             pending: Pending::default(),
             backends: Backends::default(),
-            params: RwLock::new(Arc::new(params)),
-            switches: Mutex::new(switches),
-            functions: Mutex::default(),
+            params: PerProcess::with(Mutex::new(Arc::new(params)), copied),
+            switches: PerProcess::with(Mutex::new(switches), copied),
+            functions: PerProcess::new(copied),
             revision: AtomicU64::new(1),
         }
     }
 
     pub(crate) fn params(&self) -> Arc<GlobalParams> {
-        Arc::clone(&self.params.read().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.params.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     pub(crate) fn set_params(&self, params: GlobalParams) {
         let params = Arc::new(params);
-        let mut held = self.params.write().unwrap_or_else(PoisonError::into_inner);
+        let mut held = self.params.lock().unwrap_or_else(PoisonError::into_inner);
         let before = mem::replace(&mut *held, Arc::clone(&params));
         drop(held);
         let place = |params: &GlobalParams| (params.namespace.clone(), params.cache_dir.clone());

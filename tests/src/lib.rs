@@ -3,6 +3,8 @@
 
 pub mod backend;
 pub mod callers;
+#[cfg(unix)]
+pub mod forked;
 pub mod gate;
 pub mod process;
 pub mod sandbox;

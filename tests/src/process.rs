@@ -168,6 +168,17 @@ impl Process {
         self.child.wait().expect("it ends");
     }
 
+    /// The same, but what it listens to stays open: to processes that it has forked.
+    ///
+    /// # Panics
+    /// When it cannot be killed.
+    #[must_use]
+    pub fn kill_and_keep_input(mut self) -> Option<ChildStdin> {
+        self.child.kill().expect("it can be killed");
+        self.child.wait().expect("it ends");
+        self.input.take()
+    }
+
     /// Waits until it has ended well.
     ///
     /// # Panics

@@ -3,6 +3,15 @@
 mod capability;
 mod change;
 mod figures;
+#[cfg(any(
+    feature = "redis",
+    feature = "sqlite",
+    feature = "postgres",
+    feature = "mysql",
+    feature = "mongo",
+    feature = "s3"
+))]
+mod instance;
 mod lease;
 mod types;
 
@@ -15,6 +24,15 @@ use crate::key::{Key, Scope};
 pub use capability::{Capabilities, Capability};
 pub use change::{Change, Watch, Watcher};
 pub use figures::{Figures, Pool, WaitObserver};
+#[cfg(any(
+    feature = "redis",
+    feature = "sqlite",
+    feature = "postgres",
+    feature = "mysql",
+    feature = "mongo",
+    feature = "s3"
+))]
+pub(crate) use instance::{Anew, Instance, backend_by_instance, instance};
 pub use lease::{Lease, LeaseReply, Renewal};
 pub use types::{EntryVersion, Loaded, StoreReply, StoreRequest, Usage};
 

@@ -40,6 +40,7 @@ use crate::backend::{
 use crate::entry::{self, Header};
 use crate::key::{Key, KeyHash, Scope, Version};
 use crate::unique::unique;
+use crate::workers::unblock;
 
 /// One thing that a backend must do.
 pub type Property = for<'a> fn(&'a Subject) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
@@ -255,6 +256,6 @@ async fn until<F: Future<Output = bool>>(what: &str, mut ask: impl FnMut() -> F)
             started.elapsed() < Duration::from_secs(20),
             "in vain: {what}"
         );
-        ::blocking::unblock(|| std::thread::sleep(Duration::from_millis(5))).await;
+        unblock(|| std::thread::sleep(Duration::from_millis(5))).await;
     }
 }

@@ -3,13 +3,13 @@
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
-use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 
 use super::files::{create_new, in_folder, open_entry};
 use super::layout;
 use crate::backend::{EntryVersion, Loaded};
+use crate::process::PerProcess;
 use crate::unique::unique;
 
 /// The largest file that is read, in bytes. A larger one is not an entry.
@@ -161,7 +161,7 @@ struct Writer {
 
 impl Writer {
     fn next() -> Self {
-        static PROCESS: LazyLock<u64> = LazyLock::new(unique);
+        static PROCESS: PerProcess<u64> = PerProcess::new(|_| unique());
         static COUNT: AtomicU64 = AtomicU64::new(0);
         Self {
             process: *PROCESS,

@@ -8,8 +8,9 @@ use super::entry_file::version_at;
 use super::files::{existing, in_folder, open_or_create};
 use super::layout::Place;
 use super::ledger::Ledger;
-use super::lock;
+use super::{lock, owner};
 use crate::backend::EntryVersion;
+use crate::process::Process;
 
 /// A lease that this process holds, as long as it keeps the file open.
 ///
@@ -18,6 +19,8 @@ pub(super) struct FileLease {
     file: File,
     path: PathBuf,
     scope: PathBuf,
+    /// In its children it is nobody's.
+    owner: Process,
 }
 
 /// The answer to a request for a lease.
@@ -40,16 +43,22 @@ impl FileLease {
         for _ in 0..ATTEMPTS {
             let file = in_folder(&place.folder, || open_or_create(&place.lease))?;
             if !lock::try_lock(&file)? {
+                if owner::is_gone(&file)? {
+                    end_orphan(place, &file)?;
+                    continue;
+                }
                 return Ok(Request::Held);
             }
             if !lock::is_at(&file, &place.lease)? {
                 // The owner before removed the file between our opening and our locking.
                 continue;
             }
+            owner::sign(&file)?;
             let lease = Self {
                 file,
                 path: place.lease.clone(),
                 scope: place.scope.clone(),
+                owner: Process::current(),
             };
             // And this look counts: from now on only those change it who do not ask for leases.
             return Ok(if is_changed(place, seen)? {
@@ -67,7 +76,7 @@ impl FileLease {
 
     /// Whether nobody has ended the lease.
     pub(super) fn is_valid(&self) -> io::Result<bool> {
-        lock::is_at(&self.file, &self.path)
+        Ok(self.owner.is_current() && lock::is_at(&self.file, &self.path)?)
     }
 
     /// Ends the lease, if nobody has.
@@ -100,7 +109,22 @@ impl Drop for FileLease {
         {
             let _ = self.end_under(&ledger);
         }
+        if self.owner.is_current() {
+            // To close the file would not do: children may have it open.
+            let _ = self.file.unlock();
+        }
     }
+}
+
+/// Ends a lease that only children of its owner hold.
+fn end_orphan(place: &Place, file: &File) -> io::Result<()> {
+    if let Some(_ledger) = Ledger::lock_existing(&place.scope)?
+        && lock::is_at(file, &place.lease)?
+        && owner::is_gone(file)?
+    {
+        existing(fs::remove_file(&place.lease))?;
+    }
+    Ok(())
 }
 
 fn is_changed(place: &Place, seen: Option<&EntryVersion>) -> io::Result<bool> {

@@ -126,6 +126,13 @@ impl Ledger {
     }
 }
 
+impl Drop for Ledger {
+    fn drop(&mut self) {
+        // To close the file would not do: a process that was forked meanwhile has it open.
+        let _ = self.file.unlock();
+    }
+}
+
 impl Totals {
     pub(super) fn one(bytes: u64) -> Self {
         Self { entries: 1, bytes }

@@ -14,7 +14,8 @@
 //!   new one. It is not forced to disk: after a crash of the machine it may be torn, which its
 //!   checksum shows, and it is computed once more.
 //! - A lease is a lock of the operating system on its file, which ends with its owner, however that
-//!   ends. A stopped owner keeps it.
+//!   ends. A stopped owner keeps it. Processes that the owner has forked do not: the file says whose
+//!   it is, on Linux.
 //! - The ledger's lock is held for the moments in which an entry is put in place or files go, so
 //!   that between the look at a lease and the move nothing comes in between.
 //! - Folders are for the user alone (0700, and files 0600), where the system knows such a thing.
@@ -26,6 +27,7 @@ mod layout;
 mod lease;
 mod ledger;
 mod lock;
+mod owner;
 mod store;
 mod survey;
 mod sweep;

@@ -9,8 +9,8 @@ use std::time::{Duration, SystemTime};
 use super::files::{existing, open};
 use super::layout::{self, FileName, Place, Shard};
 use super::ledger::{Ledger, Totals};
-use super::lock;
 use super::survey::{self, Found};
+use super::{lock, owner};
 
 /// How long an entry can at most be in the writing. What is older was left by a writer that died.
 const LONGEST_WRITING: Duration = Duration::from_secs(3600);
@@ -179,7 +179,7 @@ fn is_leased(entry: &Path) -> io::Result<bool> {
 fn is_held(lease: &Path) -> io::Result<bool> {
     match existing(fs::symlink_metadata(lease))? {
         Some(found) if found.is_file() => match existing(open(lease))? {
-            Some(file) => Ok(!lock::try_lock(&file)?),
+            Some(file) => Ok(!lock::try_lock(&file)? && !owner::is_gone(&file)?),
             None => Ok(false),
         },
         _ => Ok(false),

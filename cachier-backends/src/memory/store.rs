@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::hash::{BuildHasher, Hash};
-use std::sync::PoisonError;
+use std::sync::{OnceLock, PoisonError, TryLockError};
 
 use equivalent::Equivalent;
 use foldhash::fast::RandomState;
@@ -16,6 +16,7 @@ use super::sync::{Guard, Mutex, MutexGuard};
 use super::word;
 use super::word_index::{Place, Unsteady, WordIndex};
 use super::writer::{Ledger, Writer};
+use crate::process::{PerProcess, Process};
 
 /// Typed entries of one function in the memory of the process.
 ///
@@ -30,6 +31,9 @@ use super::writer::{Ledger, Writer};
 /// [`DeferDrops`](super::DeferDrops) for callers with locks of their own. A `Drop` that panics is
 /// ignored.
 ///
+/// **After a fork.** A child has all entries too, unless another thread was in the middle of a change when the process
+/// forked: then the store [is lost](Self::is_lost) to it.
+///
 /// **At the end of a thread.** In destructors of thread-local variables that were in use before the
 /// first store was, a store is as good as empty: it finds, keeps and removes nothing.
 pub struct MemoryStore<K, V> {
@@ -39,6 +43,9 @@ pub struct MemoryStore<K, V> {
     counts_uses: bool,
     contents: Contents<K, V>,
     ledger: Mutex<Ledger>,
+    made_by: Process,
+    /// Whether the lock is held for ever, as each child of that process finds out before it first takes it.
+    lost: PerProcess<OnceLock<bool>>,
 }
 
 /// Where it is noted when a value was computed.
@@ -86,6 +93,8 @@ where
             counts_uses: bounds.are_set(),
             contents: Contents::new(),
             ledger: Mutex::new(Ledger::new(bounds)),
+            made_by: Process::current(),
+            lost: PerProcess::new(|_| OnceLock::new()),
         }
     }
 
@@ -167,7 +176,13 @@ where
                 entries: self.entries(),
             };
         };
-        let mut writer = self.writer(&guard);
+        let Some(mut writer) = self.writer(&guard) else {
+            return Inserted {
+                kept: false,
+                evicted: 0,
+                entries: 0,
+            };
+        };
         let former = writer.find(&Wanted {
             hash,
             word: word::of(&key),
@@ -199,7 +214,9 @@ where
     {
         let hash = self.hash(key);
         let Some(guard) = pin() else { return false };
-        let mut writer = self.writer(&guard);
+        let Some(mut writer) = self.writer(&guard) else {
+            return false;
+        };
         let found = writer.find(&Wanted {
             hash,
             word: key.word(),
@@ -216,19 +233,23 @@ where
     /// Removes all entries created before this time; returns how many.
     pub fn remove_older_than(&self, created_before: u64) -> u64 {
         let Some(guard) = pin() else { return 0 };
-        let removed = self.writer(&guard).remove_older_than(created_before);
+        let Some(mut writer) = self.writer(&guard) else {
+            return 0;
+        };
+        let removed = writer.remove_older_than(created_before);
+        drop(writer);
         reclaim(guard);
         removed
     }
 
     /// How many entries there are.
     pub fn entries(&self) -> u64 {
-        self.ledger().entries()
+        self.ledger().map_or(0, |ledger| ledger.entries())
     }
 
     /// How many bytes they take, if the size of each is known.
     pub fn bytes(&self) -> Option<u64> {
-        self.ledger().bytes()
+        self.ledger()?.bytes()
     }
 
     /// Takes what it needs of a fresh entry, and counts a use.
@@ -311,7 +332,7 @@ where
         Q: BorrowedKey<K> + ?Sized,
     {
         let (hash, word, index) = (self.hash(key), key.word()?, self.contents.words()?);
-        let _ledger = self.ledger();
+        let _ledger = self.ledger()?;
         let (value, place) = index.find_fresh(hash, word, fresh).ok()??;
         Some(take(word::from(value)?, place))
     }
@@ -330,7 +351,9 @@ where
     /// Removes all entries; returns how many.
     pub fn clear(&self) -> u64 {
         let Some(guard) = pin() else { return 0 };
-        let mut writer = self.writer(&guard);
+        let Some(mut writer) = self.writer(&guard) else {
+            return 0;
+        };
         let removed = writer.ledger.entries();
         let retired = writer.clear();
         drop(writer);
@@ -341,20 +364,35 @@ where
         removed
     }
 
-    fn writer<'a>(&'a self, guard: &'a Guard) -> Writer<'a, K, V> {
-        Writer {
+    fn writer<'a>(&'a self, guard: &'a Guard) -> Option<Writer<'a, K, V>> {
+        Some(Writer {
             bounds: self.bounds,
             contents: &self.contents,
-            ledger: self.ledger(),
+            ledger: self.ledger()?,
             guard,
-        }
+        })
     }
 }
 
 impl<K, V> MemoryStore<K, V> {
+    /// Whether nothing can be changed here any more: this process was forked from the store's while another thread changed
+    /// it, and that one is not there to finish. What is looked for may be found all the same.
+    pub fn is_lost(&self) -> bool {
+        let process = Process::current();
+        if process == self.made_by {
+            return false;
+        }
+        // Nobody in this process has the lock before this has been found out.
+        let is_held = || matches!(self.ledger.try_lock(), Err(TryLockError::WouldBlock));
+        *self.lost.of(process).get_or_init(is_held)
+    }
+
     /// A writer panics only in the keys' `Eq`, and then has changed nothing yet.
-    fn ledger(&self) -> MutexGuard<'_, Ledger> {
-        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    fn ledger(&self) -> Option<MutexGuard<'_, Ledger>> {
+        if self.is_lost() {
+            return None;
+        }
+        Some(self.ledger.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -363,8 +401,8 @@ impl<K, V> fmt::Debug for MemoryStore<K, V> {
         let ledger = self.ledger();
         f.debug_struct("MemoryStore")
             .field("bounds", &self.bounds)
-            .field("entries", &ledger.entries())
-            .field("bytes", &ledger.bytes())
+            .field("entries", &ledger.as_ref().map(|ledger| ledger.entries()))
+            .field("bytes", &ledger.as_ref().and_then(|ledger| ledger.bytes()))
             .finish()
     }
 }

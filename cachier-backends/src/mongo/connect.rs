@@ -83,6 +83,13 @@ pub(super) struct Gauge {
 }
 
 impl Gauge {
+    pub(super) fn new(waits: Waits) -> Self {
+        Self {
+            waits,
+            ..Self::default()
+        }
+    }
+
     fn note(&self, event: &CmapEvent, home: Home) {
         match event {
             CmapEvent::ConnectionCreated(_) => add(&self.open),

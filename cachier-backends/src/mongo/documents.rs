@@ -16,6 +16,7 @@ use mongodb::bson::{Binary, Bson, DateTime, Document, doc};
 
 use crate::backend::{EntryVersion, StoreRequest};
 use crate::key::{Key, Scope};
+use crate::unique::unique;
 
 /// How long a document stays at least after the lease in it has ended, until the server drops it.
 const LINGER_MILLIS: i64 = 60_000;
@@ -70,7 +71,7 @@ pub(super) fn store(key: &Key, request: &StoreRequest<'_>) -> Document {
     let mut fields = doc! {
         "function": key.scope().to_string(),
         "entry": entry,
-        "version": ObjectId::new(),
+        "version": unlike_any_other(),
         "size": i64::try_from(request.entry.len()).unwrap_or(i64::MAX),
         "created": DateTime::from_system_time(request.created),
     };
@@ -125,6 +126,14 @@ fn after(period: Duration) -> Document {
 
 fn millis(period: Duration) -> i64 {
     i64::try_from(period.as_millis()).unwrap_or(i64::MAX / 2)
+}
+
+/// An id that nobody else has: those that the driver makes come again in the children of a process.
+pub(super) fn unlike_any_other() -> ObjectId {
+    let mut bytes = [0; 12];
+    bytes[..8].copy_from_slice(&unique().to_be_bytes());
+    bytes[8..].copy_from_slice(&unique().to_be_bytes()[..4]);
+    ObjectId::from_bytes(bytes)
 }
 
 /// The version of an entry, as it is stored.

@@ -21,12 +21,13 @@ use mongodb::{Client, Collection};
 
 use self::connect::{Gauge, Place};
 use crate::backend::{
-    Backend, BoxFuture, Capabilities, Capability, EntryVersion, Figures, Lease, LeaseReply, Loaded,
-    Renewal, StoreReply, StoreRequest, Usage, WaitObserver,
+    Anew, Backend, BoxFuture, Capabilities, Capability, EntryVersion, Figures, Instance, Lease,
+    LeaseReply, Loaded, Renewal, StoreReply, StoreRequest, Usage, WaitObserver,
+    backend_by_instance, instance,
 };
 use crate::error::{Error, ErrorKind, Operation};
 use crate::key::{Key, Scope};
-use crate::network::{Clients, RoundTrips, ServerUrl};
+use crate::network::{Clients, RoundTrips, ServerUrl, Waits};
 
 /// The largest entry, in bytes: a document of the server's 16 MiB, less what stands beside the entry.
 const LARGEST: usize = (16 << 20) - (16 << 10);
@@ -47,6 +48,13 @@ const COLLECTION: &str = "cachier_entries";
 ///
 /// It connects when it is first used.
 pub struct MongoBackend {
+    instance: Instance<Mongo>,
+}
+
+/// The backend of one process.
+struct Mongo {
+    /// `None` with the program's own client.
+    place: Option<Arc<Place>>,
     shared: Arc<Shared>,
     clients: Clients<Collection<Document>>,
 }
@@ -72,13 +80,7 @@ impl MongoBackend {
     /// As for [`from_url`](Self::from_url).
     pub fn from_url_and_collection(url: &str, collection: &str) -> Result<Self, Error> {
         let place = Arc::new(parse(url, collection)?);
-        let gauge = Arc::<Gauge>::default();
-        let store_name = place.store_name.clone();
-        let of_clients = Arc::clone(&gauge);
-        let clients = Clients::new(move |home| {
-            connect::connect(Arc::clone(&place), home, Arc::clone(&of_clients))
-        });
-        Ok(Self::new(store_name, gauge, clients))
+        Ok(Mongo::at(place, Waits::default()).into())
     }
 
     /// The program's own client, the database `cachier` and the collection `cachier_entries`, whose
@@ -86,7 +88,8 @@ impl MongoBackend {
     ///
     /// It belongs to the tokio runtime in which it is handed over: one with several threads serves every kind of caller,
     /// one with a single thread all but synchronous callers on that very thread, who get an error at once. When that
-    /// has ended, all get errors: the driver watches its servers there.
+    /// has ended, all get errors: the driver watches its servers there. And it belongs to this process: children that it
+    /// forks get an error at once.
     #[must_use]
     #[allow(
         clippy::needless_pass_by_value,
@@ -101,11 +104,13 @@ impl MongoBackend {
     ///
     /// It belongs to the tokio runtime in which it is handed over: one with several threads serves every kind of caller,
     /// one with a single thread all but synchronous callers on that very thread, who get an error at once. When that
-    /// has ended, all get errors: the driver watches its servers there.
+    /// has ended, all get errors: the driver watches its servers there. And it belongs to this process: children that it
+    /// forks get an error at once.
     #[must_use]
     pub fn with_collection(collection: Collection<Document>) -> Self {
         let store_name = format!("mongodb, {}", collection.namespace());
-        Self::new(store_name, Arc::default(), Clients::given(collection))
+        let clients = Clients::given(collection);
+        Mongo::new(None, store_name, Arc::default(), clients).into()
     }
 
     /// Creates the indexes where they are missing; a backend [from a URL](Self::from_url) does so when it connects.
@@ -116,19 +121,62 @@ impl MongoBackend {
     /// # Errors
     /// When the server cannot be reached or refuses. A user who may not create indexes is no error.
     pub async fn create_indexes(&self) -> Result<(), Error> {
-        self.run(Operation::Store, |requests| async move {
-            connect::prepare(requests.send()).await
-        })
-        .await
+        let prepare = |requests: Requests| async move { connect::prepare(requests.send()).await };
+        self.instance.run(Operation::Store, prepare).await
+    }
+}
+
+impl From<Mongo> for MongoBackend {
+    fn from(mongo: Mongo) -> Self {
+        let instance = instance(mongo);
+        Self { instance }
+    }
+}
+
+backend_by_instance!(MongoBackend);
+
+impl Anew for Mongo {
+    fn anew(&self) -> Self {
+        match &self.place {
+            Some(place) => Self::at(Arc::clone(place), self.shared.gauge.waits.clone()),
+            None => Self::new(
+                None,
+                self.shared.store_name.clone(),
+                Arc::default(),
+                self.clients.anew(),
+            ),
+        }
+    }
+}
+
+impl Mongo {
+    /// Clients that connect to that place.
+    fn at(place: Arc<Place>, waits: Waits) -> Self {
+        let gauge = Arc::new(Gauge::new(waits));
+        let (of_clients, there) = (Arc::clone(&gauge), Arc::clone(&place));
+        let clients = Clients::new(move |home| {
+            connect::connect(Arc::clone(&there), home, Arc::clone(&of_clients))
+        });
+        let store_name = place.store_name.clone();
+        Self::new(Some(place), store_name, gauge, clients)
     }
 
-    fn new(store_name: String, gauge: Arc<Gauge>, clients: Clients<Collection<Document>>) -> Self {
+    fn new(
+        place: Option<Arc<Place>>,
+        store_name: String,
+        gauge: Arc<Gauge>,
+        clients: Clients<Collection<Document>>,
+    ) -> Self {
         let shared = Arc::new(Shared {
             store_name,
             round_trips: RoundTrips::default(),
             gauge,
         });
-        Self { shared, clients }
+        Self {
+            place,
+            shared,
+            clients,
+        }
     }
 
     /// Runs one request, or several.
@@ -222,7 +270,7 @@ impl Requests {
     }
 }
 
-impl Backend for MongoBackend {
+impl Backend for Mongo {
     fn kind(&self) -> &str {
         "mongo"
     }
@@ -311,7 +359,7 @@ impl Backend for MongoBackend {
         seen: Option<&'a EntryVersion>,
         period: Duration,
     ) -> BoxFuture<'a, LeaseReply> {
-        let owner = ObjectId::new();
+        let owner = documents::unlike_any_other();
         let (document, update) = (
             documents::of(key),
             documents::lease(key, owner, seen, period),

@@ -12,6 +12,7 @@ use super::given::Given;
 use super::lazily::Lazily;
 use super::runtime::{self, AbortOnDrop, Place, joined};
 use super::thread_homes::ThreadHomes;
+use super::waits::Waits;
 #[cfg(any(
     feature = "redis",
     feature = "sqlite",
@@ -57,8 +58,10 @@ type Connecting<C> = Pin<Box<dyn Future<Output = Result<C, Error>> + Send>>;
 
 enum Source<C> {
     /// Each runtime has a client of its own.
-    Connect(Box<Connect<C>>),
+    Connect(Arc<Connect<C>>),
     Given(Given<C>),
+    /// The program has handed its client over in a process that this one was forked from: its connections are that one's.
+    OfParent,
 }
 
 impl<C: Clone + Send + Sync + 'static> Clients<C> {
@@ -67,22 +70,41 @@ impl<C: Clone + Send + Sync + 'static> Clients<C> {
     where
         F: Future<Output = Result<C, Error>> + Send + 'static,
     {
-        Self::of(Source::Connect(Box::new(move |home| {
-            Box::pin(connect(home))
-        })))
+        let connect = Arc::new(move |home| -> Connecting<C> { Box::pin(connect(home)) });
+        Self::of(Source::Connect(connect), Waits::default())
     }
 
     /// The program's own client, for all. Its connections belong to the runtime of the calling code, if there is one; if
     /// that has but one thread, a synchronous caller on that thread is told that it cannot be served.
     pub(crate) fn given(client: C) -> Self {
-        Self::of(Source::Given(Given::new(client)))
+        Self::of(Source::Given(Given::new(client)), Waits::default())
     }
 
-    fn of(source: Source<C>) -> Self {
+    /// Clients for the same store in another process, with connections of their own. The program's own client cannot be
+    /// made anew: without it, every operation fails at once.
+    pub(crate) fn anew(&self) -> Self {
+        let source = match &self.0.source {
+            Source::Connect(connect) => Source::Connect(Arc::clone(connect)),
+            Source::Given(_) | Source::OfParent => Source::OfParent,
+        };
+        Self::of(source, self.0.threads.waits.clone())
+    }
+
+    /// The same clients, with the observer of waits that others have.
+    #[cfg(feature = "redis")]
+    pub(crate) fn waiting_as(self, others: &Self) -> Self {
+        let Source::Connect(connect) = &self.0.source else {
+            return self;
+        };
+        let waits = others.0.threads.waits.clone();
+        Self::of(Source::Connect(Arc::clone(connect)), waits)
+    }
+
+    fn of(source: Source<C>, waits: Waits) -> Self {
         Self(Arc::new(Inner {
             source,
             by_runtime: Mutex::default(),
-            threads: Arc::new(ThreadHomes::new()),
+            threads: Arc::new(ThreadHomes::new(waits)),
         }))
     }
 
@@ -97,8 +119,10 @@ impl<C: Clone + Send + Sync + 'static> Clients<C> {
     {
         let clients = &self.0;
         Box::pin(async move {
-            if let Source::Given(given) = &clients.source {
-                return given.run(operation, work).await;
+            match &clients.source {
+                Source::Connect(_) => {}
+                Source::Given(given) => return given.run(operation, work).await,
+                Source::OfParent => return Err(of_parent(operation)),
             }
             match Place::here() {
                 Place::Caller(runtime) => {
@@ -135,13 +159,15 @@ impl<C: Clone + Send + Sync + 'static> Clients<C> {
         let clients = Arc::clone(&self.0);
         let runtime = match &self.0.source {
             Source::Given(given) => given.runtime().cloned(),
-            Source::Connect(_) => None,
+            Source::Connect(_) | Source::OfParent => None,
         };
         Undo::on(runtime, move || async move {
-            if let Source::Given(given) = &clients.source {
-                return work(given.client.clone()).await;
+            match &clients.source {
+                Source::Connect(_) => work(clients.make(runtime::own()?).await?).await,
+                Source::Given(given) => work(given.client.clone()).await,
+                // Nothing was asked.
+                Source::OfParent => Ok(()),
             }
-            work(clients.make(runtime::own()?).await?).await
         })
     }
 
@@ -245,7 +271,7 @@ impl<C: Clone + Send + Sync + 'static> Inner<C> {
             clients: Arc::downgrade(self),
             id,
         };
-        let until_the_end = AbortOnDrop(runtime.spawn(async move {
+        let until_the_end = AbortOnDrop::new(runtime.spawn(async move {
             let _forget = forget;
             std::future::pending::<()>().await;
         }));
@@ -288,6 +314,12 @@ impl<C> Drop for Forget<C> {
             drop(forgotten);
         }
     }
+}
+
+fn of_parent(operation: Operation) -> Error {
+    let message = "the program's client of the store is one of the process that this one was forked from";
+    Error::new(ErrorKind::NotRegistered, operation, message)
+        .with_hint("register a backend with a client that this process has made, or have cachier connect by a URL")
 }
 
 pub(super) fn too_late(operation: Operation) -> Error {

@@ -61,7 +61,7 @@ impl Origin {
             std::future::pending::<()>().await;
         });
         origin.look_who_drives();
-        (origin, AbortOnDrop(until_the_end))
+        (origin, AbortOnDrop::new(until_the_end))
     }
 
     pub(super) fn has_ended(&self) -> bool {
@@ -103,10 +103,10 @@ impl Origin {
     /// Whether the runtime comes to run a task while this thread waits.
     async fn is_driven_by_another(self: &Arc<Self>) -> Result<bool, Error> {
         let origin = Arc::clone(self);
-        let look = AbortOnDrop(self.runtime.spawn(async move { origin.note_driver() }));
+        let look = AbortOnDrop::new(self.runtime.spawn(async move { origin.note_driver() }));
         let seen = runtime::own()?.spawn(async move {
-            let AbortOnDrop(look) = &mut { look };
-            timeout(LOOK, look).await.is_ok()
+            let mut look = look;
+            timeout(LOOK, &mut look.task).await.is_ok()
         });
         let is_seen = seen.await.unwrap_or(false);
         if !is_seen {

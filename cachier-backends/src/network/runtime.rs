@@ -1,7 +1,6 @@
 //! The runtimes on which the I/O of a client runs.
 
 use std::ops::Deref;
-use std::sync::OnceLock;
 use std::time::Duration;
 
 use tokio::runtime::{Builder, Handle, Runtime};
@@ -9,6 +8,7 @@ use tokio::task::JoinHandle;
 
 use crate::blocking::{self, Mode};
 use crate::error::{Error, ErrorKind, Operation};
+use crate::process::{PerProcess, Process};
 
 /// Where an operation runs that is polled for the first time now.
 pub(super) enum Place {
@@ -35,13 +35,12 @@ impl Place {
 
 /// The runtime that cachier keeps, started when it is first needed.
 pub(super) fn own() -> Result<&'static Handle, Error> {
-    static OWN: OnceLock<Result<Runtime, Error>> = OnceLock::new();
-    let start = || {
+    static OWN: PerProcess<Result<Runtime, Error>> = PerProcess::new(|_| {
         let mut builder = Builder::new_multi_thread();
         builder.worker_threads(1).thread_name("cachier-io");
         builder.enable_all().build().map_err(not_started)
-    };
-    match OWN.get_or_init(start) {
+    });
+    match &*OWN {
         Ok(runtime) => Ok(runtime.handle()),
         Err(error) => Err(error.clone()),
     }
@@ -55,19 +54,31 @@ pub(crate) fn spawn_on_own(
     Ok(own()?.spawn(task))
 }
 
-/// A task that ends when this is dropped.
-pub(crate) struct AbortOnDrop<T>(pub(crate) JoinHandle<T>);
+/// A task that ends when this is dropped, by the process that began it.
+pub(crate) struct AbortOnDrop<T> {
+    pub(crate) task: JoinHandle<T>,
+    process: Process,
+}
+
+impl<T> AbortOnDrop<T> {
+    pub(crate) fn new(task: JoinHandle<T>) -> Self {
+        let process = Process::current();
+        Self { task, process }
+    }
+}
 
 impl<T> Drop for AbortOnDrop<T> {
     fn drop(&mut self) {
-        self.0.abort();
+        if !self.task.is_finished() && self.process.is_current() {
+            self.task.abort();
+        }
     }
 }
 
 /// What a task on another runtime comes to; it is aborted when this is dropped.
 pub(super) async fn joined<T>(task: JoinHandle<Result<T, Error>>) -> Result<T, Error> {
-    let mut task = AbortOnDrop(task);
-    (&mut task.0).await.unwrap_or_else(|ended| {
+    let mut task = AbortOnDrop::new(task);
+    (&mut task.task).await.unwrap_or_else(|ended| {
         let error = Error::new(
             ErrorKind::Io,
             Operation::Load,

@@ -50,7 +50,7 @@ pub(super) struct Borrowed<C> {
 }
 
 impl<C> ThreadHomes<C> {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(waits: Waits) -> Self {
         let state = State {
             idle: Vec::new(),
             clients: Vec::new(),
@@ -59,7 +59,7 @@ impl<C> ThreadHomes<C> {
         Self {
             state: Mutex::new(state),
             returned: Condvar::new(),
-            waits: Waits::default(),
+            waits,
         }
     }
 
@@ -178,7 +178,7 @@ mod tests {
 
     #[test]
     fn there_are_no_more_than_so_many_and_whoever_waits_gets_the_next() {
-        let homes = Arc::new(ThreadHomes::<()>::new());
+        let homes = Arc::new(ThreadHomes::<()>::new(Waits::default()));
         let mut lent: Vec<_> = (0..MOST)
             .map(|_| homes.borrow(Duration::ZERO).unwrap().unwrap())
             .collect();
@@ -200,7 +200,7 @@ mod tests {
 
     #[test]
     fn they_may_be_dropped_in_a_task() {
-        let homes = Arc::new(ThreadHomes::<()>::new());
+        let homes = Arc::new(ThreadHomes::<()>::new(Waits::default()));
         drop(homes.borrow(Duration::ZERO).unwrap());
         let mut builder = tokio::runtime::Builder::new_current_thread();
         builder

@@ -7,6 +7,7 @@ use tokio::time::{sleep, timeout};
 
 use super::runtime;
 use crate::error::Error;
+use crate::process::Process;
 
 /// A request whose caller gave up is on its way a little longer; what undoes it should not overtake it.
 const AFTER: Duration = Duration::from_millis(100);
@@ -15,7 +16,11 @@ const AFTER: Duration = Duration::from_millis(100);
 const WITHIN: Duration = Duration::from_secs(5);
 
 /// Undoes a request in the background, unless it is answered first.
-pub(crate) struct Undo(Option<Box<dyn FnOnce() + Send>>);
+pub(crate) struct Undo {
+    undo: Option<Box<dyn FnOnce() + Send>>,
+    /// Whose request it is.
+    process: Process,
+}
 
 impl Undo {
     /// `undo` runs on that runtime, else on cachier's own.
@@ -23,7 +28,7 @@ impl Undo {
     where
         F: Future<Output = Result<(), Error>> + Send + 'static,
     {
-        Self(Some(Box::new(move || {
+        let undo = move || {
             let Some(runtime) = runtime.or_else(|| runtime::own().ok().cloned()) else {
                 return;
             };
@@ -32,21 +37,27 @@ impl Undo {
                 // Nobody is there to be told of a failure.
                 let _ = timeout(WITHIN, undo()).await;
             });
-        })))
+        };
+        Self {
+            undo: Some(Box::new(undo)),
+            process: Process::current(),
+        }
     }
 
     /// The request has come to this: an answer, also one that refuses it, needs no undoing.
     pub(crate) fn unless_lost<T>(mut self, outcome: &Result<T, Error>) {
         let is_lost = outcome.as_ref().is_err_and(|error| error.is_transient());
         if !is_lost {
-            self.0 = None;
+            self.undo = None;
         }
     }
 }
 
 impl Drop for Undo {
     fn drop(&mut self) {
-        if let Some(undo) = self.0.take() {
+        if let Some(undo) = self.undo.take()
+            && self.process.is_current()
+        {
             undo();
         }
     }

@@ -8,12 +8,12 @@ use tokio::task::JoinSet;
 use super::link::Link;
 use super::names::Shard;
 use super::scripts::Script;
-use super::{BATCH, RedisBackend, micros};
+use super::{BATCH, Redis, micros};
 use crate::backend::BoxFuture;
 use crate::error::{Error, Operation};
 use crate::key::Scope;
 
-impl RedisBackend {
+impl Redis {
     /// Runs a script again and again on each shard of a function, until it says that this was all; the sum of the first
     /// numbers that it returns.
     pub(super) fn exhaust(

@@ -47,8 +47,9 @@ use self::scripts::{Call, Script};
 use self::source::Source;
 use self::subscribe::Listener;
 use crate::backend::{
-    Backend, BoxFuture, Capabilities, Capability, EntryVersion, Figures, Lease, LeaseReply, Loaded,
-    Pool, Renewal, StoreReply, StoreRequest, Usage, WaitObserver, Watch, Watcher,
+    Anew, Backend, BoxFuture, Capabilities, Capability, EntryVersion, Figures, Instance, Lease,
+    LeaseReply, Loaded, Pool, Renewal, StoreReply, StoreRequest, Usage, WaitObserver, Watch,
+    Watcher, backend_by_instance, instance,
 };
 use crate::blocking;
 use crate::error::{Error, Operation};
@@ -78,6 +79,11 @@ const POLL: Duration = Duration::from_millis(50);
 ///
 /// It connects when it is first used, with one connection for each tokio runtime and one more for notifications.
 pub struct RedisBackend {
+    instance: Instance<Redis>,
+}
+
+/// The backend of one process.
+struct Redis {
     server: Arc<Server>,
     clients: Clients<Link>,
     listener: Listener,
@@ -105,14 +111,14 @@ impl RedisBackend {
     /// For a URL that is none of these. Whether the server is there is not looked at.
     pub fn from_url(url: &str) -> Result<Self, Error> {
         let (source, name) = address::parse(url)?;
-        Ok(Self::new(source, name))
+        Ok(Redis::new(source, name).into())
     }
 
     /// The server of the program's own client, from which connections are made.
     #[must_use]
     pub fn with_client(client: Client) -> Self {
         let name = address::name_of(client.get_connection_info());
-        Self::new(Source::Single(client), name)
+        Redis::new(Source::Single(client), name).into()
     }
 
     /// The server of the program's own connection, which all runtimes share.
@@ -122,25 +128,54 @@ impl RedisBackend {
     ///
     /// It belongs to the tokio runtime in which it is handed over: one with several threads serves every kind of caller,
     /// one with a single thread all but synchronous callers on that very thread, who get an error at once. When that
-    /// has ended, it connects anew on the runtime of whoever asks, after an error for the first.
+    /// has ended, it connects anew on the runtime of whoever asks, after an error for the first. And it belongs to this
+    /// process: children that it forks get an error at once.
     #[must_use]
     pub fn with_connection_manager(manager: ConnectionManager) -> Self {
-        let server = Self::server(
+        let server = Redis::server(
             Source::Manager(manager),
             "redis, a connection of the program".to_owned(),
         );
         let clients = Clients::given(Link::new(Arc::clone(&server)));
+        Redis::of(server, clients).into()
+    }
+}
+
+impl From<Redis> for RedisBackend {
+    fn from(redis: Redis) -> Self {
+        let instance = instance(redis);
+        Self { instance }
+    }
+}
+
+backend_by_instance!(RedisBackend);
+
+impl Anew for Redis {
+    fn anew(&self) -> Self {
+        let Server { source, name, .. } = &*self.server;
+        let server = Self::server(source.clone(), name.clone());
+        let clients = match source {
+            Source::Manager(_) => self.clients.anew(),
+            _ => Self::clients(&server).waiting_as(&self.clients),
+        };
+        Self::of(server, clients)
+    }
+}
+
+impl Redis {
+    fn new(source: Source, name: String) -> Self {
+        let server = Self::server(source, name);
+        let clients = Self::clients(&server);
         Self::of(server, clients)
     }
 
-    fn new(source: Source, name: String) -> Self {
-        let server = Self::server(source, name);
-        let of_runtime = Arc::clone(&server);
-        let clients = Clients::new(move |_| {
-            let link = Link::new(Arc::clone(&of_runtime));
+    /// Clients that make connections of their own.
+    fn clients(server: &Arc<Server>) -> Clients<Link> {
+        let server = Arc::clone(server);
+        Clients::new(move |_| {
+            let link = Link::new(Arc::clone(&server));
             async { Ok(link) }
-        });
-        Self::of(server, clients)
+        })
     }
 
     fn server(source: Source, name: String) -> Arc<Server> {
@@ -215,7 +250,7 @@ impl RedisBackend {
     }
 }
 
-impl Backend for RedisBackend {
+impl Backend for Redis {
     fn kind(&self) -> &str {
         "redis"
     }

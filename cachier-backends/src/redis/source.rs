@@ -35,6 +35,7 @@ const QUIET: (Duration, Duration) = (Duration::from_secs(30), Duration::from_sec
 const ANSWER_WITHIN: Duration = Duration::from_secs(20);
 
 /// Where connections come from.
+#[derive(Clone)]
 pub(super) enum Source {
     Single(Client),
     Sentinel {

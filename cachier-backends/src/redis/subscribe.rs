@@ -119,7 +119,7 @@ impl Listener {
         match spawn_on_own(task.run()) {
             Ok(task) => Some(Running {
                 events,
-                _task: AbortOnDrop(task),
+                _task: AbortOnDrop::new(task),
             }),
             Err(_) => {
                 self.heard.failing();

@@ -35,8 +35,9 @@ use aws_sdk_s3::Client;
 use aws_sdk_s3::primitives::SdkBody;
 
 use crate::backend::{
-    Backend, BoxFuture, Capabilities, Capability, EntryVersion, Figures, Lease, LeaseReply, Loaded,
-    Renewal, StoreReply, StoreRequest, Usage, WaitObserver,
+    Anew, Backend, BoxFuture, Capabilities, Capability, EntryVersion, Figures, Instance, Lease,
+    LeaseReply, Loaded, Renewal, StoreReply, StoreRequest, Usage, WaitObserver,
+    backend_by_instance, instance,
 };
 use crate::error::{Error, Operation};
 use crate::key::{Key, Scope};
@@ -61,6 +62,11 @@ use store::NewEntry;
 ///     .credentials("access-key", "secret");
 /// ```
 pub struct S3Backend {
+    instance: Instance<S3>,
+}
+
+/// The backend of one process.
+struct S3 {
     settings: Settings,
     clients: Clients<Client>,
     shared: Arc<Shared>,
@@ -77,7 +83,8 @@ impl S3Backend {
     ///
     /// It belongs to the tokio runtime in which it is handed over: one with several threads serves every kind of caller,
     /// one with a single thread all but synchronous callers on that very thread, who get an error at once. When that
-    /// has ended, it connects anew on the runtime of whoever asks.
+    /// has ended, it connects anew on the runtime of whoever asks. And it belongs to this process: children that it forks
+    /// get an error at once.
     #[must_use]
     pub fn with_client(bucket: impl Into<String>, client: Client) -> Self {
         let settings = Settings::of_client(client);
@@ -89,9 +96,9 @@ impl S3Backend {
     pub fn prefix(self, prefix: impl AsRef<str>) -> Self {
         let shared = Shared {
             prefix: names::prefix(prefix.as_ref()),
-            ..self.shared.renewed()
+            ..self.instance.shared.renewed()
         };
-        Self::of(self.settings, shared)
+        Self::of(self.instance.settings.clone(), shared)
     }
 
     /// The same, in this region. Without it, the environment tells, and `us-east-1` is taken for an endpoint of one's own.
@@ -110,9 +117,9 @@ impl S3Backend {
         let endpoint = names::without_credentials(&endpoint.into());
         let shared = Shared {
             place: Some(endpoint.clone()),
-            ..self.shared.renewed()
+            ..self.instance.shared.renewed()
         };
-        Self::of(self.settings, shared).set(|settings| settings.endpoint = Some(endpoint))
+        Self::of(self.instance.settings.clone(), shared).set(|settings| settings.endpoint = Some(endpoint))
     }
 
     /// The same, with the bucket in the path of URLs: `https://host/bucket/…`.
@@ -135,19 +142,35 @@ impl S3Backend {
     }
 
     fn set(self, change: impl FnOnce(&mut Settings)) -> Self {
-        let mut settings = self.settings;
+        let mut settings = self.instance.settings.clone();
         change(&mut settings);
-        Self::of(settings, self.shared.renewed())
+        Self::of(settings, self.instance.shared.renewed())
     }
 
     fn of(settings: Settings, shared: Shared) -> Self {
-        Self {
+        let s3 = S3 {
             clients: settings.clients(),
             settings,
             shared: Arc::new(shared),
+        };
+        let instance = instance(s3);
+        Self { instance }
+    }
+}
+
+backend_by_instance!(S3Backend);
+
+impl Anew for S3 {
+    fn anew(&self) -> Self {
+        Self {
+            clients: self.clients.anew(),
+            settings: self.settings.clone(),
+            shared: Arc::new(self.shared.renewed()),
         }
     }
+}
 
+impl S3 {
     /// Has a client do something.
     fn run<T, F>(
         &self,
@@ -169,7 +192,7 @@ impl S3Backend {
     }
 }
 
-impl S3Backend {
+impl S3 {
     /// Deletes an object while nobody waits for it.
     fn delete_later(&self, name: String) {
         let (clients, shared) = (self.clients.clone(), Arc::clone(&self.shared));
@@ -187,7 +210,7 @@ impl S3Backend {
     }
 }
 
-impl Backend for S3Backend {
+impl Backend for S3 {
     fn kind(&self) -> &str {
         "s3"
     }
@@ -345,7 +368,7 @@ impl Backend for S3Backend {
 impl std::fmt::Debug for S3Backend {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("S3Backend")
-            .field("store", &self.store_name())
+            .field("store", &self.instance.store_name())
             .finish_non_exhaustive()
     }
 }

@@ -43,8 +43,9 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use crate::backend::{
-    Backend, BoxFuture, Capabilities, Capability, EntryVersion, Figures, Lease, LeaseReply, Loaded,
-    Pool, Renewal, StoreReply, StoreRequest, Usage, WaitObserver,
+    Anew, Backend, BoxFuture, Capabilities, Capability, EntryVersion, Figures, Instance, Lease,
+    LeaseReply, Loaded, Pool, Renewal, StoreReply, StoreRequest, Usage, WaitObserver,
+    backend_by_instance, instance,
 };
 #[cfg(feature = "postgres")]
 use crate::backend::{Watch, Watcher};
@@ -73,6 +74,11 @@ use store::{Asked, NewEntry, Shared, Store, Token};
 /// # Ok::<(), cachier_backends::Error>(())
 /// ```
 pub struct SqlBackend {
+    instance: Instance<Sql>,
+}
+
+/// The backend of one process.
+struct Sql {
     address: Address,
     clients: Clients<Client>,
     waits: Waits,
@@ -99,7 +105,7 @@ impl SqlBackend {
     /// feature that is off.
     pub fn from_url(url: &str) -> Result<Self, Error> {
         let address = address(url)?;
-        Ok(Self::opening(address))
+        Ok(Sql::opening(address).into())
     }
 
     /// Entries in `sql.db` in the folder `cachier/shared` in the user's cache folder, which all programs share that say so:
@@ -124,7 +130,7 @@ impl SqlBackend {
             return Err(error.with_hint("set CACHIER_SQL_URL"));
         };
         let file = sqlite::File::in_folder(&folder, "sql.db", last_use)?;
-        Ok(Self::opening(Address::Sqlite(file)))
+        Ok(Sql::opening(Address::Sqlite(file)).into())
     }
 
     /// Entries in `sql.db` in this folder; both are made if need be, for the user alone.
@@ -134,7 +140,7 @@ impl SqlBackend {
     #[cfg(feature = "sqlite")]
     pub fn sqlite_in(folder: impl AsRef<std::path::Path>) -> Result<Self, Error> {
         let file = sqlite::File::in_folder(folder.as_ref(), "sql.db", None)?;
-        Ok(Self::opening(Address::Sqlite(file)))
+        Ok(Sql::opening(Address::Sqlite(file)).into())
     }
 
     /// Entries in the database of the program's own pool.
@@ -144,7 +150,8 @@ impl SqlBackend {
     ///
     /// It belongs to the tokio runtime in which it is handed over: one with several threads serves every kind of caller,
     /// one with a single thread all but synchronous callers on that very thread, who get an error at once. When that
-    /// has ended, it connects anew on the runtime of whoever asks, after an error for each connection it had.
+    /// has ended, it connects anew on the runtime of whoever asks, after an error for each connection it had. And it
+    /// belongs to this process: children that it forks get an error at once.
     #[cfg(feature = "sqlite")]
     #[must_use]
     pub fn with_sqlite_pool(pool: sqlx::SqlitePool) -> Self {
@@ -152,7 +159,7 @@ impl SqlBackend {
         let address = Address::Sqlite(file);
         let waits = Waits::default();
         let database = Database::Sqlite(Source::Given(pool, waits.clone()));
-        Self::of(address, Clients::given(Client::new(database)), waits, TABLE)
+        Sql::of(address, Clients::given(Client::new(database)), waits, TABLE).into()
     }
 
     /// Entries in the database of the program's own pool.
@@ -162,14 +169,15 @@ impl SqlBackend {
     ///
     /// It belongs to the tokio runtime in which it is handed over: one with several threads serves every kind of caller,
     /// one with a single thread all but synchronous callers on that very thread, who get an error at once. When that
-    /// has ended, it connects anew on the runtime of whoever asks, after an error for each connection it had.
+    /// has ended, it connects anew on the runtime of whoever asks, after an error for each connection it had. And it
+    /// belongs to this process: children that it forks get an error at once.
     #[cfg(feature = "postgres")]
     #[must_use]
     pub fn with_postgres_pool(pool: sqlx::PgPool) -> Self {
         let address = Address::Postgres((*pool.connect_options()).clone());
         let waits = Waits::default();
         let database = Database::Postgres(Source::Given(pool, waits.clone()));
-        Self::of(address, Clients::given(Client::new(database)), waits, TABLE)
+        Sql::of(address, Clients::given(Client::new(database)), waits, TABLE).into()
     }
 
     /// Entries in the database of the program's own pool.
@@ -179,14 +187,15 @@ impl SqlBackend {
     ///
     /// It belongs to the tokio runtime in which it is handed over: one with several threads serves every kind of caller,
     /// one with a single thread all but synchronous callers on that very thread, who get an error at once. When that
-    /// has ended, it connects anew on the runtime of whoever asks, after an error for each connection it had.
+    /// has ended, it connects anew on the runtime of whoever asks, after an error for each connection it had. And it
+    /// belongs to this process: children that it forks get an error at once.
     #[cfg(feature = "mysql")]
     #[must_use]
     pub fn with_mysql_pool(pool: sqlx::MySqlPool) -> Self {
         let address = Address::MySql((*pool.connect_options()).clone());
         let waits = Waits::default();
         let database = Database::MySql(Source::Given(pool, waits.clone()));
-        Self::of(address, Clients::given(Client::new(database)), waits, TABLE)
+        Sql::of(address, Clients::given(Client::new(database)), waits, TABLE).into()
     }
 
     /// The same, with the entries in another table; beside it there is one of this name and `_schema`.
@@ -199,9 +208,34 @@ impl SqlBackend {
             return Err(unusable("the name of the table is not plain")
                 .with_hint("write lower-case letters, digits and underscores, 48 at most"));
         }
-        Ok(Self::of(self.address, self.clients, self.waits, name))
+        let Sql {
+            address,
+            clients,
+            waits,
+            ..
+        } = &*self.instance;
+        Ok(Sql::of(address.clone(), clients.clone(), waits.clone(), name).into())
     }
+}
 
+impl From<Sql> for SqlBackend {
+    fn from(sql: Sql) -> Self {
+        let instance = instance(sql);
+        Self { instance }
+    }
+}
+
+backend_by_instance!(SqlBackend);
+
+impl Anew for Sql {
+    fn anew(&self) -> Self {
+        let table = &self.shared.statements.table;
+        let (address, waits) = (self.address.clone(), self.waits.clone());
+        Self::of(address, self.clients.anew(), waits, table)
+    }
+}
+
+impl Sql {
     /// Clients of its own, which connect when they are needed.
     fn opening(address: Address) -> Self {
         let (opened, waits) = (address.clone(), Waits::default());
@@ -250,7 +284,7 @@ impl SqlBackend {
     }
 }
 
-impl Backend for SqlBackend {
+impl Backend for Sql {
     fn kind(&self) -> &str {
         "sql"
     }
@@ -435,7 +469,7 @@ impl Backend for SqlBackend {
 
 impl std::fmt::Debug for SqlBackend {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let name = &self.shared.name;
+        let name = &self.instance.shared.name;
         f.debug_struct("SqlBackend")
             .field("store", name)
             .finish_non_exhaustive()

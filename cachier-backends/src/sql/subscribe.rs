@@ -69,7 +69,7 @@ impl Subscription {
     fn listen(&self) -> bool {
         let start = || {
             let task = spawn_on_own(Arc::clone(&self.ears).listen());
-            task.ok().map(AbortOnDrop)
+            task.ok().map(AbortOnDrop::new)
         };
         self.task.get_or_init(start).is_some()
     }

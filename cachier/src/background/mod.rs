@@ -6,25 +6,29 @@
 #[cfg(feature = "tokio")]
 mod on_runtime;
 
-use std::collections::VecDeque;
 use std::future::poll_fn;
-use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
-use std::time::Duration;
+
+use cachier_backends::process::{PerProcess, Process};
+use cachier_backends::workers::{Job, NoThread, Workers, run};
 
 use crate::block_on::block_on;
+use crate::environment;
 use crate::function::Function;
 use crate::world::{World, inside};
 
-/// Background work for a thread.
-type Job = Box<dyn FnOnce() + Send>;
-
-/// How many pieces of background work of one world are not done yet.
-#[derive(Default)]
+/// How many pieces of background work of one world are not done yet: in each process those that it has begun.
 pub(crate) struct Pending {
-    state: Mutex<PendingState>,
+    state: PerProcess<Mutex<PendingState>>,
+}
+
+impl Default for Pending {
+    fn default() -> Self {
+        Self {
+            state: PerProcess::new(|_| Mutex::default()),
+        }
+    }
 }
 
 #[derive(Default)]
@@ -56,19 +60,27 @@ impl Pending {
 }
 
 /// One piece of work, counted until it is dropped: done, panicked or cancelled.
-struct Counted(&'static World);
+struct Counted {
+    world: &'static World,
+    /// Where it is counted.
+    process: Process,
+}
 
 impl Counted {
     fn new(world: &'static World) -> Self {
+        let process = Process::current();
         world.pending.state().count += 1;
-        Self(world)
+        Self { world, process }
     }
 }
 
 impl Drop for Counted {
     fn drop(&mut self) {
+        if !self.process.is_current() {
+            return;
+        }
         let waiters = {
-            let mut state = self.0.pending.state();
+            let mut state = self.world.pending.state();
             state.count -= 1;
             if state.count > 0 {
                 return;
@@ -96,7 +108,7 @@ pub(crate) fn run_on_thread(
     crew: Crew,
     job: impl FnOnce() + Send + 'static,
 ) {
-    if let Err(NoThread(job)) = pool(crew).submit(counted(world, job)) {
+    if let Err(NoThread(job)) = workers(crew).submit(counted(world, job)) {
         run(job);
     }
 }
@@ -107,11 +119,8 @@ pub(crate) fn run_on_thread_if_any(
     crew: Crew,
     job: impl FnOnce() + Send + 'static,
 ) -> Result<(), NoThread> {
-    pool(crew).submit(counted(world, job))
+    workers(crew).submit(counted(world, job))
 }
-
-/// There is no thread to be had for this.
-pub(crate) struct NoThread(Job);
 
 fn counted(world: &'static World, job: impl FnOnce() + Send + 'static) -> Job {
     let counted = Counted::new(world);
@@ -135,112 +144,9 @@ pub(crate) fn run_as_task(
     run_on_thread(function.world, Crew::Functions, || block_on(task));
 }
 
-/// A few threads that start when there is work and end when there is none.
-struct Pool {
-    state: Mutex<PoolState>,
-    arrived: Condvar,
-    max_workers: usize,
-    start: fn(&'static Pool) -> io::Result<()>,
-}
-
-#[derive(Default)]
-struct PoolState {
-    queue: VecDeque<Job>,
-    workers: usize,
-    idle: usize,
-}
-
-/// How long a thread waits for more work before it ends.
-const LINGER: Duration = Duration::from_secs(10);
-
-fn pool(crew: Crew) -> &'static Pool {
-    static POOLS: [OnceLock<Pool>; 2] = [OnceLock::new(), OnceLock::new()];
-    POOLS[crew as usize].get_or_init(|| Pool {
-        state: Mutex::default(),
-        arrived: Condvar::new(),
-        max_workers: crate::environment::max_workers(),
-        start: start_thread,
-    })
-}
-
-fn start_thread(pool: &'static Pool) -> io::Result<()> {
-    let thread = std::thread::Builder::new().name("cachier-worker".to_owned());
-    thread.spawn(|| pool.work()).map(drop)
-}
-
-/// A panic of the user's function has been counted by the guards it unwound through.
-fn run(job: Job) {
-    let _ = catch_unwind(AssertUnwindSafe(job));
-}
-
-impl Pool {
-    fn submit(&'static self, job: Job) -> Result<(), NoThread> {
-        let mut state = self.state();
-        let is_awaited = state.idle > state.queue.len();
-        if !is_awaited && state.workers < self.max_workers && (self.start)(self).is_ok() {
-            state.workers += 1;
-        }
-        if state.workers == 0 {
-            return Err(NoThread(job));
-        }
-        state.queue.push_back(job);
-        if is_awaited {
-            self.arrived.notify_one();
-        }
-        Ok(())
-    }
-
-    fn work(&self) {
-        while let Some(job) = self.next() {
-            run(job);
-        }
-    }
-
-    /// The next job, or `None` when the thread has had nothing to do for a while.
-    fn next(&self) -> Option<Job> {
-        let mut state = self.state();
-        loop {
-            if let Some(job) = state.queue.pop_front() {
-                return Some(job);
-            }
-            state.idle += 1;
-            let (guard, timeout) = self
-                .arrived
-                .wait_timeout(state, LINGER)
-                .unwrap_or_else(PoisonError::into_inner);
-            state = guard;
-            state.idle -= 1;
-            if timeout.timed_out() && state.queue.is_empty() {
-                state.workers -= 1;
-                return None;
-            }
-        }
-    }
-
-    fn state(&self) -> MutexGuard<'_, PoolState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn work_comes_back_undone_when_no_thread_can_be_had() {
-        static POOL: OnceLock<Pool> = OnceLock::new();
-        let pool = POOL.get_or_init(|| Pool {
-            state: Mutex::default(),
-            arrived: Condvar::new(),
-            max_workers: 2,
-            start: |_| Err(io::ErrorKind::OutOfMemory.into()),
-        });
-        let panics = || std::panic::resume_unwind(Box::new("on purpose"));
-        let Err(NoThread(job)) = pool.submit(Box::new(panics)) else {
-            panic!("there is a thread");
-        };
-        // Whoever does it then has no part in its panic.
-        run(job);
-        assert!(pool.state().queue.is_empty());
-    }
+fn workers(crew: Crew) -> &'static Workers {
+    const NONE_YET: PerProcess<Workers> =
+        PerProcess::new(|_| Workers::new("cachier-worker", environment::max_workers()));
+    static WORKERS: [PerProcess<Workers>; 2] = [NONE_YET; 2];
+    &WORKERS[crew as usize]
 }

@@ -13,12 +13,13 @@
 use std::num::NonZero;
 use std::pin::Pin;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 use std::{mem, thread};
 
 use async_executor::Task;
+use cachier_backends::process::PerProcess;
 use futures_lite::future::or;
 use tokio::runtime::{Builder, Handle, Runtime};
 
@@ -210,12 +211,11 @@ fn run_on_own(function: &'static Function, work: impl Future<Output = ()> + Send
 
 /// Started when it is first needed. The runtime on which backends do their I/O is another one: functions may block this one.
 fn own() -> Option<&'static Runtime> {
-    static OWN: OnceLock<Option<Runtime>> = OnceLock::new();
-    let start = || {
+    static OWN: PerProcess<Option<Runtime>> = PerProcess::new(|_| {
         let cores = thread::available_parallelism().map_or(1, NonZero::get);
         let mut builder = Builder::new_multi_thread();
         builder.worker_threads(cores.min(environment::max_workers()));
-        builder.thread_name("cachier-task").enable_all().build()
-    };
-    OWN.get_or_init(|| start().ok()).as_ref()
+        builder.thread_name("cachier-task").enable_all().build().ok()
+    });
+    OWN.as_ref()
 }

@@ -1,8 +1,9 @@
 //! Running the function, and what becomes of its result.
 
-use std::mem;
+use std::mem::{self, forget};
 
 use cachier_backends::ErrorKind;
+use cachier_backends::process::Process;
 use cachier_metrics::{ComputeRecorder, Outcome, Reason, Tier};
 
 use super::work::faithful;
@@ -22,9 +23,18 @@ const STORED_AT_ONCE: u64 = 1024 * 1024;
 pub(super) struct Execution<T: Tiers> {
     reason: Reason,
     solo: Option<SoloOf<T>>,
-    _needed: Option<Dependency>,
+    needed: Option<Dependency>,
     recorder: Option<ComputeRecorder>,
     begun: u64,
+    /// Where it began.
+    process: Process,
+}
+
+impl<T: Tiers> Execution<T> {
+    /// Whether the function has forked, and this is the child.
+    pub(super) fn has_forked(&self) -> bool {
+        !self.process.is_current()
+    }
 }
 
 /// A computation that no flight carries.
@@ -82,16 +92,25 @@ impl<T: Tiers> Drive<T> {
         self.turn = Turn::Run(Box::new(Execution {
             reason,
             solo,
-            _needed: depend(current(), computation).ok(),
+            needed: depend(current(), computation).ok(),
             recorder: function
                 .metrics
                 .map(|metrics| metrics.start_compute(reason)),
             begun: function.world.clock.now(),
+            process: Process::current(),
         }));
         ToRun {
             computation: Some(computation),
             cacheable: self.cacheable(),
         }
+    }
+
+    /// Ends the call in a child that its function has forked, which has a result of its own. The flight and the lease are
+    /// the parent's, which ends them.
+    pub(super) fn disown(&mut self, mut execution: Execution<T>) -> Turn<T> {
+        forget((self.leader.take(), self.lease.take()));
+        forget((execution.solo.take(), execution.needed.take()));
+        Turn::End(self.finish(execution, Computed::Unstorable).settled())
     }
 
     /// Decides what is to become of the result.

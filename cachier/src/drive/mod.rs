@@ -17,6 +17,7 @@ use std::mem;
 use std::pin::Pin;
 use std::time::Duration;
 
+use cachier_backends::process::PerProcess;
 use cachier_metrics::{Outcome, Reason, StaleUse, Tier};
 
 use self::clean_up::clean_up;
@@ -41,7 +42,8 @@ use crate::sync::Arc;
 pub struct Core<T: Tiers> {
     pub(crate) function: Function,
     pub(crate) tiers: T,
-    pub(crate) flights: Flights<T::Key, Found<T::Value>>,
+    /// Those of each process.
+    pub(crate) flights: PerProcess<Flights<T::Key, Found<T::Value>>>,
 }
 
 /// How a call ended; its result is in the slot.
@@ -162,6 +164,7 @@ impl<T: Tiers> Drive<T> {
     /// The function has run.
     fn computed(&mut self, computed: Computed, slot: &mut dyn Slot<T::Value>) {
         self.turn = match mem::replace(&mut self.turn, Turn::Seek) {
+            Turn::Run(execution) if execution.has_forked() => self.disown(*execution),
             Turn::Run(execution) => {
                 Turn::Settle(Box::new(self.conclude(*execution, computed, slot)))
             }

@@ -17,6 +17,7 @@ use std::future::poll_fn;
 use std::hash::{BuildHasher, Hash};
 use std::task::Poll;
 
+use cachier_backends::process::Process;
 use foldhash::fast::RandomState;
 
 pub(crate) use self::computation::{ComputationId, Entered, current, within};
@@ -32,6 +33,8 @@ const SHARDS: usize = 16;
 pub(crate) struct Flights<K, V> {
     shards: [Mutex<Shard<K, V>>; SHARDS],
     hasher: RandomState,
+    /// Whose flights they are: its children leave them alone.
+    process: Process,
 }
 
 /// What a caller finds when it asks to compute a key.
@@ -64,6 +67,7 @@ impl<K: Eq + Hash + Clone, V> Flights<K, V> {
         Self {
             shards: std::array::from_fn(|_| Mutex::new(Shard::new())),
             hasher: RandomState::default(),
+            process: Process::current(),
         }
     }
 
@@ -187,7 +191,9 @@ impl<'a, K: Eq + Hash + Clone, V> Announced<'a, K, V> {
 
 impl<K: Eq + Hash, V> Drop for Announced<'_, K, V> {
     fn drop(&mut self) {
-        self.flights.shard(&self.key).announced.remove(&self.key);
+        if self.flights.process.is_current() {
+            self.flights.shard(&self.key).announced.remove(&self.key);
+        }
     }
 }
 
@@ -346,7 +352,7 @@ impl<K: Eq + Hash, V> Leader<'_, K, V> {
 
 impl<K: Eq + Hash, V> Drop for Leader<'_, K, V> {
     fn drop(&mut self) {
-        if self.landed {
+        if self.landed || !self.flights.process.is_current() {
             return;
         }
         let mut shard = self.flights.shard(&self.key);

@@ -45,6 +45,9 @@ impl<'a, K: Eq + Hash, V> Solo<'a, K, V> {
 
 impl<K: Eq + Hash, V> Drop for Solo<'_, K, V> {
     fn drop(&mut self) {
+        if !self.flights.process.is_current() {
+            return;
+        }
         let last = self.flights.shard(&self.key).solos.end(&self.key);
         // Not under the lock: it is the user's code that drops a key.
         drop(last);

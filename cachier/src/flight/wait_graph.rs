@@ -5,6 +5,9 @@
 
 use std::collections::HashMap;
 
+#[cfg(not(shuttle))]
+use cachier_backends::process::PerProcess;
+
 use super::computation::ComputationId;
 use crate::sync::{Mutex, lock};
 
@@ -40,7 +43,7 @@ impl Drop for Dependency {
 }
 
 #[cfg(not(shuttle))]
-static GRAPH: Mutex<Option<WaitGraph>> = Mutex::new(None);
+static GRAPH: PerProcess<Mutex<Option<WaitGraph>>> = PerProcess::new(|_| Mutex::new(None));
 
 #[cfg(shuttle)]
 shuttle::lazy_static! {

@@ -4,6 +4,7 @@ use std::any::{Any, TypeId};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::thread::LocalKey;
 
+use cachier_backends::process::PerProcess;
 use cachier_metrics::{CacheMetrics, Local, LocalSlot, NearResult};
 
 use super::arguments::{Arguments, Storage};
@@ -124,7 +125,7 @@ impl<S: Storage> Site<S> {
         let core = Core {
             function,
             tiers,
-            flights: Flights::new(),
+            flights: PerProcess::new(|_| Flights::new()),
         };
         let instance: &'static Instance<S> = Box::leak(Box::new(Instance { core, front }));
         S::connect(instance);

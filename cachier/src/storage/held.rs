@@ -1,8 +1,10 @@
 //! The lease of one computation, from its granting to its end.
 
+use std::mem::forget;
 use std::sync::Arc;
 use std::time::Duration;
 
+use cachier_backends::process::Process;
 use cachier_backends::{Backend, Lease};
 
 use crate::heartbeat::{self, Heartbeat};
@@ -12,10 +14,12 @@ use crate::heartbeat::{self, Heartbeat};
 pub struct Held {
     /// `None` once it is used.
     lease: Option<Lease>,
-    _heartbeat: Option<Heartbeat>,
+    heartbeat: Option<Heartbeat>,
     backend: Arc<dyn Backend>,
     /// How long what was sent under it may be on its way.
     settles_in: Duration,
+    /// Whose it is. Its children leave it alone.
+    owner: Process,
 }
 
 /// How long a store may be on its way whose caller has given up: a release should not overtake it.
@@ -24,10 +28,11 @@ const ON_ITS_WAY: Duration = Duration::from_millis(100);
 impl Held {
     pub(super) fn new(lease: Lease, backend: &Arc<dyn Backend>) -> Self {
         Self {
-            _heartbeat: Heartbeat::start(backend, &lease),
+            heartbeat: Heartbeat::start(backend, &lease),
             lease: Some(lease),
             backend: Arc::clone(backend),
             settles_in: Duration::ZERO,
+            owner: Process::current(),
         }
     }
 
@@ -45,8 +50,13 @@ impl Held {
 
 impl Drop for Held {
     fn drop(&mut self) {
-        if let Some(lease) = self.lease.take() {
+        let Some(lease) = self.lease.take() else {
+            return;
+        };
+        if self.owner.is_current() {
             heartbeat::give_back(&self.backend, lease, self.settles_in);
+        } else {
+            forget((lease, self.heartbeat.take()));
         }
     }
 }

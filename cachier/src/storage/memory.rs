@@ -59,6 +59,16 @@ impl InMemory {
             None => unreachable!("a function is connected before its first call"),
         }
     }
+
+    /// Whether nothing can be changed any more, since the process was forked in the middle of a change; then the function
+    /// goes out of service.
+    fn is_lost(&self, function: &Function) -> bool {
+        let is_lost = self.values().is_lost();
+        if is_lost && function.duplicate().is_none() {
+            function.report(function.mark_lost(), function.metrics);
+        }
+        is_lost
+    }
 }
 
 impl Tiers for InMemory {
@@ -112,6 +122,9 @@ impl Tiers for InMemory {
         found: &Found<AnyValue>,
         _: Option<()>,
     ) -> Result<Stored, Error> {
+        if self.is_lost(session.function()) {
+            return Ok(Stored::Refused);
+        }
         if self.values().admits(found.bytes) {
             return Ok(Stored::Done);
         }
@@ -134,11 +147,13 @@ impl Tiers for InMemory {
         DeferDrops::new()
     }
 
-    async fn remove(&self, _: &Session<'_>, key: &AnyKey) -> Result<bool, Error> {
+    async fn remove(&self, session: &Session<'_>, key: &AnyKey) -> Result<bool, Error> {
+        self.is_lost(session.function());
         Ok(self.values().remove(key))
     }
 
-    async fn clear(&self, _: &Session<'_>) -> Result<Option<u64>, Error> {
+    async fn clear(&self, session: &Session<'_>) -> Result<Option<u64>, Error> {
+        self.is_lost(session.function());
         Ok(Some(self.values().clear()))
     }
 
@@ -182,6 +197,8 @@ pub(crate) trait Values: Send + Sync {
     fn remove_older_than(&self, cutoff: u64) -> u64;
     fn clear(&self) -> u64;
     fn usage(&self) -> Usage;
+    /// Whether nothing can be changed any more.
+    fn is_lost(&self) -> bool;
 }
 
 impl<K, V> Values for Memory<K, V>
@@ -252,6 +269,10 @@ where
             entries: Some(self.store.entries()),
             bytes: self.store.bytes(),
         }
+    }
+
+    fn is_lost(&self) -> bool {
+        self.store.is_lost()
     }
 }
 

@@ -5,6 +5,7 @@ use std::hash::Hash;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use cachier_backends::memory::{BorrowedKey, Bounds, DeferDrops, Entry, MemoryStore, NewEntry};
+use cachier_backends::process::PerProcess;
 use cachier_backends::{Change, KeyHash};
 use cachier_metrics::RemovalCause;
 
@@ -14,7 +15,8 @@ use crate::function::Function;
 /// What the near tier of one function holds.
 pub struct Near<K, V> {
     store: MemoryStore<K, V>,
-    log: Mutex<Log<K>>,
+    /// What this process has heard of: a child has missed what happened, and forgets what is near when it first hears.
+    log: PerProcess<Mutex<Log<K>>>,
     /// From so many known hashes on, those are forgotten whose entries are gone.
     many: usize,
 }
@@ -43,7 +45,13 @@ where
         };
         Self {
             store: MemoryStore::new(bounds),
-            log: Mutex::new(Log::default()),
+            log: PerProcess::new(|before| {
+                let has_missed = before.is_some();
+                Mutex::new(Log {
+                    has_missed,
+                    ..Log::default()
+                })
+            }),
             many: 2 * usize::try_from(entries.unwrap_or_default()).unwrap_or(usize::MAX / 2) + 64,
         }
     }
@@ -132,7 +140,14 @@ where
     }
 
     fn log(&self) -> MutexGuard<'_, Log<K>> {
-        self.log.lock().unwrap_or_else(PoisonError::into_inner)
+        let lock = || self.log.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut log = lock();
+        if std::mem::take(&mut log.has_missed) {
+            drop(log);
+            self.store.clear();
+            log = lock();
+        }
+        log
     }
 }
 
@@ -144,6 +159,8 @@ struct Log<K> {
     recent: VecDeque<Change>,
     /// The entries, and some that have gone since, by the hash by which the backend knows them.
     keys: HashMap<KeyHash, K>,
+    /// Whether what is near is older than this.
+    has_missed: bool,
 }
 
 impl<K> Default for Log<K> {
@@ -152,6 +169,7 @@ impl<K> Default for Log<K> {
             changes: 0,
             recent: VecDeque::new(),
             keys: HashMap::new(),
+            has_missed: false,
         }
     }
 }

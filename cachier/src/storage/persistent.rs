@@ -7,6 +7,7 @@ use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
 
 use cachier_backends::entry::{self, Content, Header};
+use cachier_backends::process::PerProcess;
 use cachier_backends::{
     EntryVersion, Error, ErrorKind, Key, KeyHash, Lease, LeaseReply, Operation, Scope, StoreReply,
     StoreRequest, Usage, Version, Watch, Watcher, blocking,
@@ -27,10 +28,10 @@ const CLOCK_SKEW: Duration = Duration::from_secs(5);
 
 /// The values of one function.
 pub struct Persistent {
-    target: RwLock<Option<(u64, Arc<Target>)>>,
+    target: PerProcess<RwLock<Option<(u64, Arc<Target>)>>>,
     /// Who is told of what other processes do to the entries.
     watcher: OnceLock<Arc<Watcher>>,
-    elsewhere: Elsewhere,
+    elsewhere: PerProcess<Elsewhere>,
 }
 
 /// Where the function's values go, as the program's parameters stand.
@@ -79,9 +80,9 @@ impl Encoded {
 impl Persistent {
     pub(crate) fn open() -> Self {
         Self {
-            target: RwLock::new(None),
+            target: PerProcess::new(|_| RwLock::new(None)),
             watcher: OnceLock::new(),
-            elsewhere: Elsewhere::default(),
+            elsewhere: PerProcess::new(|_| Elsewhere::default()),
         }
     }
 
@@ -94,7 +95,8 @@ impl Persistent {
 
     fn target(&self, function: &Function) -> Result<Arc<Target>, Error> {
         let revision = function.world.revision();
-        if let Some((known, target)) = &*self.target.read().unwrap_or_else(PoisonError::into_inner)
+        let current = &*self.target;
+        if let Some((known, target)) = &*current.read().unwrap_or_else(PoisonError::into_inner)
             && *known == revision
         {
             return Ok(Arc::clone(target));
@@ -111,7 +113,7 @@ impl Persistent {
             scope,
             version: function.version(),
         });
-        *self.target.write().unwrap_or_else(PoisonError::into_inner) =
+        *current.write().unwrap_or_else(PoisonError::into_inner) =
             Some((revision, Arc::clone(&target)));
         Ok(target)
     }

@@ -5,12 +5,13 @@ use std::collections::HashMap;
 use cachier_backends::KeyHash;
 
 /// The fingerprints of the arguments that first had each key.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Fingerprints {
     of_keys: HashMap<KeyHash, Remembered>,
 }
 
 /// Whose a key is.
+#[derive(Clone)]
 enum Remembered {
     /// That of the arguments with this fingerprint.
     One(u64),

@@ -11,6 +11,7 @@ use std::hash::{BuildHasher, DefaultHasher, Hasher, RandomState};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use cachier_backends::process::{PerProcess, copied};
 use cachier_backends::{Error, ErrorKind, KeyHash, Operation};
 
 use self::allowance::Allowance;
@@ -33,7 +34,7 @@ pub(crate) struct Verification {
     is_on: AtomicBool,
     calls: Allowance,
     values: Allowance,
-    fingerprints: Mutex<Fingerprints>,
+    fingerprints: PerProcess<Mutex<Fingerprints>>,
     hasher: RandomState,
     /// Which findings a person was told of.
     told: [AtomicBool; 3],
@@ -56,7 +57,7 @@ impl Verification {
             is_on: AtomicBool::new(false),
             calls: Allowance::new(0),
             values: Allowance::new(0),
-            fingerprints: Mutex::default(),
+            fingerprints: PerProcess::new(copied),
             hasher: RandomState::new(),
             told: Default::default(),
         };

@@ -7,6 +7,8 @@ mod cluster;
 mod cost;
 mod entries;
 mod faults;
+#[cfg(unix)]
+mod forks;
 mod near;
 mod processes;
 mod rights;

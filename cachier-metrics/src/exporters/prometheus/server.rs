@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::io;
+use std::mem::forget;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
@@ -16,6 +17,8 @@ use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::sync::{Semaphore, oneshot};
 
+use crate::per_process::Process;
+
 /// A running server; dropping it ends it.
 #[derive(Debug)]
 pub(super) struct Server {
@@ -23,6 +26,8 @@ pub(super) struct Server {
     /// Dropped to end the server.
     running: Option<oneshot::Sender<Infallible>>,
     thread: Option<JoinHandle<()>>,
+    /// The process whose thread it is.
+    process: Process,
 }
 
 /// Connections served at once; more of them wait to be accepted.
@@ -74,6 +79,7 @@ impl Server {
             address,
             running: Some(running),
             thread: Some(thread),
+            process: Process::current(),
         })
     }
 
@@ -84,6 +90,11 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
+        if self.process != Process::current() {
+            // In a child of the process there is no such thread to be waited for.
+            forget((self.running.take(), self.thread.take()));
+            return;
+        }
         drop(self.running.take());
         let _ = self.thread.take().map(JoinHandle::join);
     }

@@ -1,0 +1,134 @@
+//! Backends of which each process has an instance of its own.
+
+/// Has the instance of the current process do all that a backend does: the field `instance`, a
+/// [`PerProcess`](crate::process::PerProcess).
+macro_rules! backend_by_instance {
+    ($backend:ty) => {
+        impl $crate::backend::Backend for $backend {
+            fn kind(&self) -> &str {
+                self.instance.kind()
+            }
+
+            fn store_name(&self) -> String {
+                self.instance.store_name()
+            }
+
+            fn capabilities(&self) -> $crate::Capabilities {
+                self.instance.capabilities()
+            }
+
+            fn load<'a>(
+                &'a self,
+                key: &'a $crate::Key,
+            ) -> $crate::BoxFuture<'a, Option<$crate::Loaded>> {
+                self.instance.load(key)
+            }
+
+            fn store<'a>(
+                &'a self,
+                key: &'a $crate::Key,
+                request: $crate::StoreRequest<'a>,
+            ) -> $crate::BoxFuture<'a, $crate::StoreReply> {
+                self.instance.store(key, request)
+            }
+
+            fn remove<'a>(&'a self, key: &'a $crate::Key) -> $crate::BoxFuture<'a, bool> {
+                self.instance.remove(key)
+            }
+
+            fn clear<'a>(
+                &'a self,
+                scope: &'a ::std::sync::Arc<$crate::Scope>,
+            ) -> $crate::BoxFuture<'a, Option<u64>> {
+                self.instance.clear(scope)
+            }
+
+            fn lease<'a>(
+                &'a self,
+                key: &'a $crate::Key,
+                seen: Option<&'a $crate::EntryVersion>,
+                period: ::std::time::Duration,
+            ) -> $crate::BoxFuture<'a, $crate::LeaseReply> {
+                self.instance.lease(key, seen, period)
+            }
+
+            fn renew<'a>(
+                &'a self,
+                lease: &'a $crate::Lease,
+            ) -> $crate::BoxFuture<'a, $crate::Renewal> {
+                self.instance.renew(lease)
+            }
+
+            fn release(&self, lease: $crate::Lease) -> $crate::BoxFuture<'_, ()> {
+                self.instance.release(lease)
+            }
+
+            fn wait<'a>(
+                &'a self,
+                key: &'a $crate::Key,
+                seen: Option<&'a $crate::EntryVersion>,
+            ) -> Option<$crate::BoxFuture<'a, ()>> {
+                self.instance.wait(key, seen)
+            }
+
+            fn watch(
+                &self,
+                scope: &::std::sync::Arc<$crate::Scope>,
+                watcher: ::std::sync::Arc<$crate::Watcher>,
+            ) -> Option<$crate::Watch> {
+                self.instance.watch(scope, watcher)
+            }
+
+            fn clear_leases<'a>(
+                &'a self,
+                scope: &'a ::std::sync::Arc<$crate::Scope>,
+            ) -> $crate::BoxFuture<'a, ()> {
+                self.instance.clear_leases(scope)
+            }
+
+            fn cleanup<'a>(
+                &'a self,
+                scope: &'a ::std::sync::Arc<$crate::Scope>,
+                created_before: ::std::time::SystemTime,
+            ) -> $crate::BoxFuture<'a, Option<u64>> {
+                self.instance.cleanup(scope, created_before)
+            }
+
+            fn usage<'a>(
+                &'a self,
+                scope: &'a ::std::sync::Arc<$crate::Scope>,
+            ) -> $crate::BoxFuture<'a, $crate::Usage> {
+                self.instance.usage(scope)
+            }
+
+            fn figures(&self) -> $crate::Figures {
+                self.instance.figures()
+            }
+
+            fn observe_waits(&self, observer: ::std::sync::Arc<$crate::WaitObserver>) {
+                self.instance.observe_waits(observer);
+            }
+
+            fn check(&self) -> $crate::BoxFuture<'_, ()> {
+                self.instance.check()
+            }
+        }
+    };
+}
+pub(crate) use backend_by_instance;
+
+/// What a backend becomes in a child of its process.
+pub(crate) trait Anew {
+    /// The same store, with connections, subscriptions, tokens and counts of its own.
+    fn anew(&self) -> Self;
+}
+
+/// The backend of a process and, in its children, the same anew.
+pub(crate) type Instance<B> = crate::process::PerProcess<B>;
+
+/// An instance, from which those of the children are made.
+pub(crate) fn instance<B: Anew>(of_this_process: B) -> Instance<B> {
+    Instance::with(of_this_process, |before| {
+        before.expect("the first process has one").anew()
+    })
+}

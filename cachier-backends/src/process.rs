@@ -1,0 +1,250 @@
+//! What belongs to one process alone, although a program forks.
+//!
+//! `fork` copies the memory of a process and one of its threads. In the child, a connection that was copied is one with
+//! the parent's, a thread that was copied is not there, and a lock that another thread held stays locked. So what is of
+//! use to one process only is kept in a [`PerProcess`], and knows the [`Process`] that it belongs to. The child leaves it
+//! alone: it does not even drop it, since what is dropped may say goodbye on a connection that the parent still uses, or
+//! wait for a thread.
+
+use std::fmt;
+use std::mem::forget;
+use std::ops::Deref;
+use std::process::id;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, OnceLock, TryLockError};
+
+/// A process, as distinct from those that it was forked from, and from those that it forks.
+///
+/// To find out which one is current takes a system call: once for each operation, and the operation passes it on.
+///
+/// ```
+/// use cachier_backends::process::Process;
+///
+/// let here = Process::current();
+/// assert!(here.is_current());
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Process {
+    /// The id in the upper half. In the lower one, how many of its ancestors were noticed here: ids come again.
+    number: u64,
+}
+
+/// The newest process in this line, as far as it was noticed: the current one, or one that it was forked from.
+static NEWEST: AtomicU64 = AtomicU64::new(0);
+
+impl Process {
+    /// The process that runs this.
+    #[must_use]
+    pub fn current() -> Self {
+        let id = u64::from(id()) << 32;
+        let mut newest = NEWEST.load(Ordering::Acquire);
+        loop {
+            if newest >> 32 << 32 == id {
+                return Self { number: newest };
+            }
+            let number = id | u64::from((newest as u32).wrapping_add(1));
+            match NEWEST.compare_exchange(newest, number, Ordering::AcqRel, Ordering::Acquire) {
+                Ok(_) => return Self { number },
+                Err(noticed) => newest = noticed,
+            }
+        }
+    }
+
+    /// Whether this process runs this: not in its children.
+    #[must_use]
+    pub fn is_current(self) -> bool {
+        self == Self::current()
+    }
+}
+
+/// A value that each process makes for itself when it first needs it; a `LazyLock` for programs that fork.
+///
+/// In a child, `make` is shown what the process before had, where that was made: for what it knows, not to be used. It must
+/// not wait for a lock in it, which nobody may ever unlock; see [`copied`].
+///
+/// ```
+/// use std::sync::Mutex;
+/// use cachier_backends::process::PerProcess;
+///
+/// static CONNECTIONS: PerProcess<Mutex<Vec<u32>>> = PerProcess::new(|_| Mutex::default());
+/// CONNECTIONS.lock()?.push(7);
+/// assert_eq!(CONNECTIONS.lock()?.len(), 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct PerProcess<T, F = fn(Option<&T>) -> T> {
+    make: F,
+    /// A list that only grows, read without a lock: the values of a line of processes, the oldest first.
+    first: OnceLock<Box<OfProcess<T>>>,
+}
+
+struct OfProcess<T> {
+    process: Process,
+    value: OnceLock<T>,
+    next: OnceLock<Box<OfProcess<T>>>,
+}
+
+impl<T, F: Fn(Option<&T>) -> T> PerProcess<T, F> {
+    /// A value that `make` makes in each process.
+    #[must_use]
+    pub const fn new(make: F) -> Self {
+        Self {
+            make,
+            first: OnceLock::new(),
+        }
+    }
+
+    /// A value of this process, and what `make` makes in its children.
+    #[must_use]
+    pub fn with(value: T, make: F) -> Self {
+        let here = OfProcess {
+            process: Process::current(),
+            value: OnceLock::from(value),
+            next: OnceLock::new(),
+        };
+        Self {
+            make,
+            first: OnceLock::from(Box::new(here)),
+        }
+    }
+
+    /// The value of a process that is the current one.
+    pub fn of(&self, process: Process) -> &T {
+        let (mut place, mut before) = (&self.first, None);
+        loop {
+            let here = match place.get() {
+                Some(known) => known,
+                None => {
+                    // Made before it is put in place: should another thread fork meanwhile, this is the shorter.
+                    let own = Box::new(OfProcess::new(process));
+                    place.get_or_init(|| own)
+                }
+            };
+            if here.process == process {
+                return here.value.get_or_init(|| (self.make)(before));
+            }
+            before = here.value.get().or(before);
+            place = &here.next;
+        }
+    }
+}
+
+impl<T, F: Fn(Option<&T>) -> T> Deref for PerProcess<T, F> {
+    type Target = T;
+
+    /// The value of the current process.
+    fn deref(&self) -> &T {
+        self.of(Process::current())
+    }
+}
+
+impl<T> OfProcess<T> {
+    fn new(process: Process) -> Self {
+        Self {
+            process,
+            value: OnceLock::new(),
+            next: OnceLock::new(),
+        }
+    }
+}
+
+impl<T, F> Drop for PerProcess<T, F> {
+    fn drop(&mut self) {
+        let mut next = self.first.take();
+        while let Some(mut one) = next {
+            next = one.next.take();
+            if !one.process.is_current() {
+                forget(one.value.take());
+            }
+        }
+    }
+}
+
+impl<T, F> fmt::Debug for PerProcess<T, F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PerProcess").finish_non_exhaustive()
+    }
+}
+
+/// A lock of this process around a copy of what an inherited one holds. Where a thread of the other process held that when
+/// it forked, what is in it may be half done: then around nothing.
+///
+/// ```
+/// use std::sync::Mutex;
+/// use cachier_backends::process::{PerProcess, copied};
+///
+/// static NAMES: PerProcess<Mutex<Vec<String>>> = PerProcess::new(copied);
+/// # assert!(NAMES.lock().is_ok_and(|names| names.is_empty()));
+/// ```
+#[must_use]
+pub fn copied<T: Clone + Default>(inherited: Option<&Mutex<T>>) -> Mutex<T> {
+    let copy = inherited.and_then(|inherited| match inherited.try_lock() {
+        Ok(held) => Some(held.clone()),
+        Err(TryLockError::Poisoned(held)) => Some(held.into_inner().clone()),
+        Err(TryLockError::WouldBlock) => None,
+    });
+    Mutex::new(copy.unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::sync::Arc;
+    use std::thread;
+
+    use super::*;
+
+    fn forked(from: Process, id: u64) -> Process {
+        Process {
+            number: id << 32 | u64::from(from.number as u32 + 1),
+        }
+    }
+
+    #[test]
+    fn all_threads_of_a_process_have_one_value() {
+        let cell = Arc::new(PerProcess::new(|_: Option<&Arc<()>>| Arc::new(())));
+        let here = Arc::clone(&cell);
+        let others = [(); 8].map(|()| {
+            let cell = Arc::clone(&cell);
+            thread::spawn(move || Arc::clone(&cell))
+        });
+        for other in others {
+            assert!(Arc::ptr_eq(&*here, &*other.join().unwrap()));
+        }
+    }
+
+    #[test]
+    fn each_process_has_its_own_and_sees_what_was_before() {
+        let make = |before: Option<&u32>| before.map_or(1, |before| before + 1);
+        let cell = PerProcess::with(10, make as fn(Option<&u32>) -> u32);
+        let parent = Process::current();
+        let child = forked(parent, 1);
+        let grandchild = forked(child, 2);
+        assert_eq!((*cell.of(parent), *cell.of(grandchild)), (10, 11));
+        assert_eq!((*cell.of(grandchild), *cell.of(parent)), (11, 10));
+        let again = forked(grandchild, parent.number >> 32);
+        assert_eq!(*cell.of(again), 12, "ids come again");
+        assert_eq!(*PerProcess::new(make).of(child), 1);
+    }
+
+    #[test]
+    fn what_belongs_to_another_process_is_never_dropped() {
+        let (own, foreign) = (Arc::new(()), Arc::new(()));
+        let of_child = Arc::clone(&foreign);
+        let cell = PerProcess::with(Arc::clone(&own), move |_| Arc::clone(&of_child));
+        let known = Arc::clone(cell.of(forked(Process::current(), 1)));
+        drop(cell);
+        assert_eq!(Arc::strong_count(&own), 1);
+        drop(known);
+        assert_eq!(Arc::strong_count(&foreign), 2);
+    }
+
+    #[test]
+    fn a_lock_that_is_held_elsewhere_is_left_alone() {
+        let lock = Mutex::new(vec![1]);
+        assert_eq!(*copied(Some(&lock)).lock().unwrap(), [1]);
+        let held = lock.lock().unwrap();
+        assert!(copied(Some(&lock)).lock().unwrap().is_empty());
+        drop(held);
+    }
+}

@@ -1,0 +1,228 @@
+//! Threads that do what blocks: they start when there is work, and end when there is none.
+
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::task::{Poll, Waker};
+use std::time::Duration;
+use std::{io, thread};
+
+use crate::process::PerProcess;
+
+/// Work for a thread.
+pub type Job = Box<dyn FnOnce() + Send>;
+
+/// A few threads of one process.
+///
+/// ```
+/// use std::sync::mpsc::channel;
+/// use cachier_backends::process::PerProcess;
+/// use cachier_backends::workers::Workers;
+///
+/// static WORKERS: PerProcess<Workers> = PerProcess::new(|_| Workers::new("example", 4));
+///
+/// let (sender, receiver) = channel();
+/// let submitted = WORKERS.submit(Box::new(move || sender.send(6 * 7).unwrap()));
+/// assert!(submitted.is_ok());
+/// assert_eq!(receiver.recv(), Ok(42));
+/// ```
+pub struct Workers {
+    state: Mutex<State>,
+    arrived: Condvar,
+    name: &'static str,
+    max: usize,
+    start: fn(&'static Self) -> io::Result<()>,
+}
+
+/// There is no thread to be had for this.
+pub struct NoThread(pub Job);
+
+#[derive(Default)]
+struct State {
+    queue: VecDeque<Job>,
+    workers: usize,
+    idle: usize,
+}
+
+/// How long a thread waits for more work before it ends.
+const LINGER: Duration = Duration::from_secs(10);
+
+impl Workers {
+    /// At most so many threads of this name; none yet.
+    #[must_use]
+    pub fn new(name: &'static str, max: usize) -> Self {
+        Self {
+            state: Mutex::default(),
+            arrived: Condvar::new(),
+            name,
+            max,
+            start: start_thread,
+        }
+    }
+
+    /// Has a thread do it as soon as one is free.
+    ///
+    /// # Errors
+    /// Gives it back where no thread can be had at all.
+    pub fn submit(&'static self, job: Job) -> Result<(), NoThread> {
+        let mut state = self.state();
+        let is_awaited = state.idle > state.queue.len();
+        if !is_awaited && state.workers < self.max && (self.start)(self).is_ok() {
+            state.workers += 1;
+        }
+        if state.workers == 0 {
+            return Err(NoThread(job));
+        }
+        state.queue.push_back(job);
+        if is_awaited {
+            self.arrived.notify_one();
+        }
+        Ok(())
+    }
+
+    fn work(&self) {
+        while let Some(job) = self.next() {
+            run(job);
+        }
+    }
+
+    /// The next job, or `None` when the thread has had nothing to do for a while.
+    fn next(&self) -> Option<Job> {
+        let mut state = self.state();
+        loop {
+            if let Some(job) = state.queue.pop_front() {
+                return Some(job);
+            }
+            state.idle += 1;
+            let (guard, timeout) = self
+                .arrived
+                .wait_timeout(state, LINGER)
+                .unwrap_or_else(PoisonError::into_inner);
+            state = guard;
+            state.idle -= 1;
+            if timeout.timed_out() && state.queue.is_empty() {
+                state.workers -= 1;
+                return None;
+            }
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Does the work; its panic ends with it.
+pub fn run(job: Job) {
+    let _ = catch_unwind(AssertUnwindSafe(job));
+}
+
+fn start_thread(workers: &'static Workers) -> io::Result<()> {
+    let thread = thread::Builder::new().name(workers.name.to_owned());
+    thread.spawn(|| workers.work()).map(drop)
+}
+
+/// The most threads that block for asynchronous callers.
+const MAX_BLOCKING: usize = 500;
+
+/// Has a thread do what blocks, and waits for it as a task does. What nobody waits for any more is not begun.
+pub(crate) async fn unblock<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    static BLOCKING: PerProcess<Workers> =
+        PerProcess::new(|_| Workers::new("cachier-blocking", MAX_BLOCKING));
+    let done = Arc::new(Mutex::new(Done {
+        result: None,
+        waiter: None,
+    }));
+    let of_worker = Arc::downgrade(&done);
+    let job = move || {
+        if of_worker.strong_count() == 0 {
+            return;
+        }
+        let result = catch_unwind(AssertUnwindSafe(work));
+        let Some(done) = of_worker.upgrade() else {
+            return;
+        };
+        let waiter = {
+            let mut done = lock(&done);
+            done.result = Some(result);
+            done.waiter.take()
+        };
+        waiter.into_iter().for_each(Waker::wake);
+    };
+    if let Err(NoThread(job)) = BLOCKING.submit(Box::new(job)) {
+        run(job);
+    }
+    let result = poll_fn(|context| {
+        let mut done = lock(&done);
+        match done.result.take() {
+            Some(result) => Poll::Ready(result),
+            None => {
+                done.waiter = Some(context.waker().clone());
+                Poll::Pending
+            }
+        }
+    });
+    result.await.unwrap_or_else(|panic| resume_unwind(panic))
+}
+
+/// What work on a thread has come to, and who waits for it.
+struct Done<T> {
+    result: Option<thread::Result<T>>,
+    waiter: Option<Waker>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::OnceLock;
+    use std::sync::mpsc::channel;
+
+    use futures_lite::FutureExt;
+    use futures_lite::future::{block_on, poll_once};
+
+    use super::*;
+
+    #[test]
+    fn work_comes_back_undone_when_no_thread_can_be_had() {
+        static WORKERS: OnceLock<Workers> = OnceLock::new();
+        let workers = WORKERS.get_or_init(|| Workers {
+            start: |_| Err(io::ErrorKind::OutOfMemory.into()),
+            ..Workers::new("none", 2)
+        });
+        let panics = || resume_unwind(Box::new("on purpose"));
+        let Err(NoThread(job)) = workers.submit(Box::new(panics)) else {
+            panic!("there is a thread");
+        };
+        // Whoever does it then has no part in its panic.
+        run(job);
+        assert!(workers.state().queue.is_empty());
+    }
+
+    #[test]
+    fn what_blocks_is_waited_for_and_its_panic_passed_on() {
+        assert_eq!(block_on(unblock(|| 6 * 7)), 42);
+        let panics = unblock(|| resume_unwind(Box::new("on purpose")));
+        let panics: Result<(), _> = block_on(AssertUnwindSafe(panics).catch_unwind());
+        assert!(panics.is_err());
+    }
+
+    #[test]
+    fn what_was_given_up_ends_on_its_thread() {
+        let (sender, receiver) = channel();
+        let (open, gate) = channel::<()>();
+        let mut work = Box::pin(unblock(move || {
+            let _ = sender.send(());
+            let _ = gate.recv();
+            sender
+        }));
+        assert!(block_on(poll_once(work.as_mut())).is_none());
+        assert!(receiver.recv().is_ok());
+        drop(work);
+        drop(open);
+        assert!(receiver.recv().is_err());
+    }
+}

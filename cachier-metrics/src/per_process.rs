@@ -1,0 +1,105 @@
+//! What belongs to one process alone, although a program forks: see the module `process` of `cachier-backends`, which this
+//! crate does not know.
+//!
+//! A child of `fork` has a copy of its parent's memory, and one of its threads: locks that others held stay locked.
+
+use std::mem::forget;
+use std::process::id;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{OnceLock, TryLockError};
+
+use crate::sync::Mutex;
+
+/// A process, as distinct from those that it was forked from, and from those that it forks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Process {
+    /// The id in the upper half. In the lower one, how many of its ancestors were noticed here: ids come again.
+    number: u64,
+}
+
+/// The newest process in this line, as far as it was noticed.
+static NEWEST: AtomicU64 = AtomicU64::new(0);
+
+impl Process {
+    /// The process that runs this: a system call.
+    pub(crate) fn current() -> Self {
+        let id = u64::from(id()) << 32;
+        let mut newest = NEWEST.load(Ordering::Acquire);
+        loop {
+            if newest >> 32 << 32 == id {
+                return Self { number: newest };
+            }
+            let number = id | u64::from((newest as u32).wrapping_add(1));
+            match NEWEST.compare_exchange(newest, number, Ordering::AcqRel, Ordering::Acquire) {
+                Ok(_) => return Self { number },
+                Err(noticed) => newest = noticed,
+            }
+        }
+    }
+}
+
+/// A value that each process makes for itself when it first needs it. What it inherits is never dropped.
+pub(crate) struct PerProcess<T> {
+    /// A list that only grows, read without a lock: the values of a line of processes, the oldest first.
+    first: OnceLock<Box<OfProcess<T>>>,
+}
+
+struct OfProcess<T> {
+    process: Process,
+    value: OnceLock<T>,
+    next: OnceLock<Box<OfProcess<T>>>,
+}
+
+impl<T> PerProcess<T> {
+    pub(crate) const fn new() -> Self {
+        Self {
+            first: OnceLock::new(),
+        }
+    }
+
+    /// The value of this process; else `make` makes it, which is shown what the process before had.
+    pub(crate) fn get(&self, make: impl FnOnce(Option<&T>) -> T) -> &T {
+        let process = Process::current();
+        let (mut place, mut before) = (&self.first, None);
+        loop {
+            let here = match place.get() {
+                Some(known) => known,
+                None => {
+                    let own = Box::new(OfProcess {
+                        process,
+                        value: OnceLock::new(),
+                        next: OnceLock::new(),
+                    });
+                    place.get_or_init(|| own)
+                }
+            };
+            if here.process == process {
+                return here.value.get_or_init(|| make(before));
+            }
+            before = here.value.get().or(before);
+            place = &here.next;
+        }
+    }
+}
+
+impl<T> Drop for PerProcess<T> {
+    fn drop(&mut self) {
+        let mut next = self.first.take();
+        while let Some(mut one) = next {
+            next = one.next.take();
+            if one.process != Process::current() {
+                forget(one.value.take());
+            }
+        }
+    }
+}
+
+/// A lock of this process around a copy of what an inherited one holds; around nothing where that is held for ever.
+pub(crate) fn copied<T: Clone + Default>(inherited: Option<&Mutex<T>>) -> Mutex<T> {
+    let copy = inherited.and_then(|inherited| match inherited.try_lock() {
+        Ok(held) => Some(held.clone()),
+        Err(TryLockError::Poisoned(held)) => Some(held.into_inner().clone()),
+        Err(TryLockError::WouldBlock) => None,
+    });
+    Mutex::new(copy.unwrap_or_default())
+}

@@ -1,0 +1,67 @@
+//! Processes that this one forks, as servers do that fork their workers.
+//!
+//! Only in a process of its own: a test starts one as a [`part`](crate::process::part), and that one forks.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::process::exit;
+
+use fork::{Fork, fork, waitpid_nohang};
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::wait::until;
+
+/// A child of this process that goes on with a copy of all that is in its memory. It ends with its test.
+#[derive(Debug)]
+pub struct Forked {
+    /// `None` once it has ended.
+    child: Option<i32>,
+}
+
+impl Forked {
+    /// Forks; the child does this and ends.
+    ///
+    /// # Panics
+    /// When this process cannot be forked.
+    pub fn start(in_child: impl FnOnce()) -> Self {
+        match fork().expect("a child") {
+            Fork::Parent(child) => Self { child: Some(child) },
+            Fork::Child => {
+                // The harness of the tests is not in the child.
+                let done = catch_unwind(AssertUnwindSafe(in_child));
+                exit(i32::from(done.is_err()))
+            }
+        }
+    }
+
+    /// The child of this id.
+    #[must_use]
+    pub fn of(child: i32) -> Self {
+        Self { child: Some(child) }
+    }
+
+    /// Waits until the child has ended well.
+    ///
+    /// # Panics
+    /// When it has not, or does not end.
+    #[track_caller]
+    pub fn finish(mut self) {
+        let child = self.child.expect("it has not ended");
+        let mut ended = None;
+        until("the forked child ends", || {
+            ended = waitpid_nohang(child).expect("it can be waited for");
+            ended.is_some()
+        });
+        self.child = None;
+        assert_eq!(ended, Some(0), "the status of the forked child");
+    }
+}
+
+/// A child whose test has failed does not outlive it.
+impl Drop for Forked {
+    fn drop(&mut self) {
+        if let Some(child) = self.child.and_then(Pid::from_raw) {
+            let _ = kill_process(child, Signal::KILL);
+            let _ = fork::waitpid(child.as_raw_pid());
+        }
+    }
+}

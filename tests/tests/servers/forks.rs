@@ -1,0 +1,388 @@
+//! A process that forks: the child starts anew, and the parent notices nothing.
+//!
+//! The process that forks is one that the test has started: the program of the tests itself has too many threads.
+
+use std::io::stdin;
+use std::process::{exit, id};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use cachier::{CallOptions, Outcome, cachier, check, flush, global_params, set_global_params};
+use cachier_tests::forked::Forked;
+use cachier_tests::gate::Counter;
+use cachier_tests::process::{part, say};
+use cachier_tests::wait::until;
+use futures_lite::future::block_on;
+use tokio::runtime::{Builder, Runtime};
+
+use crate::store::{Store, Subject, unique};
+
+crate::on_every_store! {
+    parent_and_child_have_each_their_own_answers
+    tasks_of_parent_and_child_have_each_their_own_answers
+    a_child_of_fork_calls_stores_and_flushes_at_once
+    what_the_parent_computes_reaches_the_child
+    a_wait_for_the_parent_has_its_limit_in_the_child
+    a_child_refreshes_though_a_refresh_was_under_way
+    a_lease_ends_with_its_owner_though_a_child_lives
+    a_body_that_forks_stores_in_the_parent_alone
+    what_a_child_drops_is_nothing_of_the_parents
+}
+
+/// How many hits each has.
+const HITS: u32 = 200;
+/// How many keys there are.
+const KEYS: u32 = 8;
+/// How long a lease lasts here without a heartbeat.
+const PERIOD: Duration = Duration::from_secs(2);
+/// How long nothing may take that is to be done at once: a busy machine has much of it.
+const AT_ONCE: Duration = Duration::from_secs(5);
+
+#[cachier(backend = registered("store"), operation_timeout = "10s", enable_metrics)]
+fn value(key: u32) -> String {
+    of(key)
+}
+
+#[cachier(backend = registered("store"), operation_timeout = "10s", enable_metrics)]
+async fn value_async(key: u32) -> String {
+    of(key)
+}
+
+/// More than a mebibyte, so that it is stored in the background.
+#[cachier(backend = registered("store"), operation_timeout = "10s")]
+fn large(key: u8) -> Vec<u8> {
+    vec![key; 2 << 20]
+}
+
+#[cachier(backend = registered("store"), operation_timeout = "10s")]
+async fn large_async(key: u8) -> Vec<u8> {
+    vec![key; 2 << 20]
+}
+
+fn of(key: u32) -> String {
+    format!("the value of {key}")
+}
+
+/// Runs what is told in a process that the test has started and that ends well.
+fn apart(subject: &Subject, run: impl FnOnce()) {
+    if part().is_some() {
+        return run();
+    }
+    subject.start("fork", &unique("forks")).finish();
+}
+
+fn runtime() -> Runtime {
+    let mut builder = Builder::new_multi_thread();
+    builder.worker_threads(2).enable_all().build().unwrap()
+}
+
+fn parent_and_child_have_each_their_own_answers(subject: &Subject) {
+    apart(subject, || {
+        (0..KEYS).for_each(|key| drop(value(key)));
+        hits();
+        let child = Forked::start(hits);
+        hits();
+        child.finish();
+        hits();
+    });
+}
+
+fn hits() {
+    for number in 0..HITS {
+        let key = number % KEYS;
+        let call = value::call_detailed(CallOptions::new(), key);
+        assert_eq!(call.value, of(key), "{call}");
+        assert_eq!(call.outcome, Outcome::Hit, "{call}");
+        assert!(call.backend_error.is_none(), "{call}");
+    }
+}
+
+fn tasks_of_parent_and_child_have_each_their_own_answers(subject: &Subject) {
+    apart(subject, || {
+        let here = runtime();
+        here.block_on(async {
+            for key in 0..KEYS {
+                value_async(key).await;
+            }
+        });
+        here.block_on(hits_in_tasks());
+        let child = Forked::start(|| {
+            // That of the parent has no threads here.
+            runtime().block_on(hits_in_tasks());
+        });
+        here.block_on(hits_in_tasks());
+        child.finish();
+        here.block_on(hits_in_tasks());
+    });
+}
+
+async fn hits_in_tasks() {
+    let tasks: Vec<_> = (0..4)
+        .map(|_| {
+            tokio::spawn(async {
+                for number in 0..HITS / 4 {
+                    let key = number % KEYS;
+                    let call = value_async::call_detailed(CallOptions::new(), key).await;
+                    assert_eq!(call.value, of(key), "{call}");
+                    assert_eq!(call.outcome, Outcome::Hit, "{call}");
+                    assert!(call.backend_error.is_none(), "{call}");
+                }
+            })
+        })
+        .collect();
+    for task in tasks {
+        task.await.unwrap();
+    }
+}
+
+fn a_child_of_fork_calls_stores_and_flushes_at_once(subject: &Subject) {
+    apart(subject, || {
+        value(0);
+        large(0);
+        flush();
+        // One more that is under way, perhaps, and never done in the child.
+        large(1);
+        let parents = runtime();
+        let call = || block_on(async { value_async(100).await });
+        parents.spawn_blocking(call);
+        let child = Forked::start(|| {
+            at_once("flush", flush);
+            at_once("a hit", || {
+                let call = value::call_detailed(CallOptions::new(), 0);
+                assert_eq!(call.outcome, Outcome::Hit, "{call}");
+            });
+            at_once("a miss", || {
+                let call = value::call_detailed(CallOptions::new(), 1);
+                assert_eq!(call.outcome, Outcome::Miss, "{call}");
+                assert!(call.backend_error.is_none(), "{call}");
+            });
+            at_once("a large value", || {
+                assert_eq!(large(2).len(), 2 << 20);
+                flush();
+                assert!(large::peek(2).unwrap().is_some());
+            });
+            at_once("a large value in a task", || {
+                runtime().block_on(async {
+                    assert_eq!(large_async(2).await.len(), 2 << 20);
+                    cachier::flush_async().await;
+                    assert!(large_async::peek(2).await.unwrap().is_some());
+                });
+            });
+            at_once("a task of another executor", || {
+                smol::block_on(async { assert_eq!(value_async(2).await, of(2)) });
+            });
+            at_once("a check", || {
+                let health = check();
+                assert!(health.iter().all(|one| one.is_healthy()), "{health:?}");
+            });
+        });
+        child.finish();
+        flush();
+        assert!(large::peek(1).unwrap().is_some());
+        assert_eq!(large::peek(2).unwrap(), Some(vec![2; 2 << 20]));
+    });
+}
+
+#[track_caller]
+fn at_once(what: &str, run: impl FnOnce()) {
+    let started = Instant::now();
+    run();
+    let took = started.elapsed();
+    assert!(took < AT_ONCE, "{what} took {took:?}");
+}
+
+/// How many computations have begun in this process.
+static BEGUN: Counter = Counter::new();
+/// Whether computations take no time: in children.
+static IS_QUICK: AtomicBool = AtomicBool::new(false);
+
+/// Takes longer than a lease. Its value is the process that computed it.
+#[cachier(backend = registered("store"), operation_timeout = "10s")]
+fn slow(key: u32) -> u32 {
+    let _ = key;
+    BEGUN.next();
+    if !IS_QUICK.load(Ordering::SeqCst) {
+        thread::sleep(PERIOD + PERIOD / 2);
+    }
+    id()
+}
+
+/// The heartbeat of the parent goes on, so that nobody takes its lease; and the child, which knows nothing of the flight,
+/// waits as any other process does.
+fn what_the_parent_computes_reaches_the_child(subject: &Subject) {
+    apart(subject, || {
+        set_global_params(global_params().lease_period(PERIOD));
+        let parent = id();
+        let computing = thread::spawn(|| slow(1));
+        until("the parent computes", || BEGUN.get() == 1);
+        thread::sleep(PERIOD / 4);
+        let child = Forked::start(|| {
+            assert_eq!(slow(1), parent, "it waits for the parent's value");
+            flush();
+        });
+        assert_eq!(computing.join().unwrap(), parent);
+        child.finish();
+        assert_eq!(slow::peek(1).unwrap(), Some(parent));
+    });
+}
+
+fn a_wait_for_the_parent_has_its_limit_in_the_child(subject: &Subject) {
+    apart(subject, || {
+        set_global_params(global_params().lease_period(Duration::from_secs(60)));
+        let computing = thread::spawn(|| slow(1));
+        until("the parent computes", || BEGUN.get() == 1);
+        let child = Forked::start(|| {
+            let limit = Duration::from_millis(300);
+            set_global_params(global_params().wait_for_calc_timeout(limit));
+            IS_QUICK.store(true, Ordering::SeqCst);
+            let begun = Instant::now();
+            assert_eq!(slow(1), id());
+            assert!(begun.elapsed() < PERIOD, "{:?}", begun.elapsed());
+        });
+        child.finish();
+        assert_eq!(computing.join().unwrap(), id());
+    });
+}
+
+static COUNT: AtomicU32 = AtomicU32::new(0);
+
+#[cachier(backend = registered("store"), operation_timeout = "10s", stale_after = "1ms", next_time)]
+fn refreshed(key: u32) -> (u32, u32) {
+    let _ = key;
+    // The refresh of the parent takes longer than the child lives.
+    let count = COUNT.fetch_add(1, Ordering::SeqCst);
+    if count > 0 && !IS_QUICK.load(Ordering::SeqCst) {
+        thread::sleep(PERIOD);
+    }
+    (id(), count)
+}
+
+fn a_child_refreshes_though_a_refresh_was_under_way(subject: &Subject) {
+    apart(subject, || {
+        for key in 0..2 {
+            refreshed(key);
+        }
+        thread::sleep(Duration::from_millis(5));
+        refreshed(0);
+        until("the parent refreshes", || COUNT.load(Ordering::SeqCst) == 3);
+        let child = Forked::start(|| {
+            IS_QUICK.store(true, Ordering::SeqCst);
+            refreshed(1);
+            at_once("flush", flush);
+            assert_eq!(refreshed(1).0, id(), "it was refreshed here");
+            until("the key that the parent refreshed is refreshed", || {
+                flush();
+                refreshed(0).1 > 2
+            });
+        });
+        child.finish();
+        flush();
+    });
+}
+
+/// The parent is killed while it computes; its child lives, and has nothing of the lease.
+fn a_lease_ends_with_its_owner_though_a_child_lives(subject: &Subject) {
+    if part().is_some() {
+        set_global_params(global_params().lease_period(PERIOD));
+        if part().as_deref() == Some("call") {
+            IS_QUICK.store(true, Ordering::SeqCst);
+            slow(1);
+            return say("called");
+        }
+        let _computing = thread::spawn(|| slow(1));
+        until("the parent computes", || BEGUN.get() == 1);
+        let _child = Forked::start(|| {
+            say("forked");
+            // Until the test is over, and with it what this one could hear.
+            let _ = stdin().read_line(&mut String::new());
+        });
+        thread::park();
+    }
+    let namespace = unique("orphan");
+    let parent = subject.start("fork", &namespace);
+    assert_eq!(parent.line(), "forked");
+    // The child ends when its input does.
+    let input = parent.kill_and_keep_input();
+    let killed = Instant::now();
+    let other = subject.start("call", &namespace);
+    assert_eq!(other.line(), "called");
+    // One lease period at most, and what a loaded machine needs; S3 counts whole seconds, and so up to two more.
+    let more = match subject.store {
+        Store::S3 | Store::Moto => Duration::from_secs(5),
+        _ => Duration::from_secs(2),
+    };
+    assert!(killed.elapsed() < PERIOD + more, "{:?}", killed.elapsed());
+    other.finish();
+    drop(input);
+}
+
+/// Forks in its body. Its value is the process that computed it.
+#[cachier(backend = registered("store"), operation_timeout = "10s")]
+fn forks(key: u32) -> u32 {
+    let _ = key;
+    match fork::fork().unwrap() {
+        // The child comes back later, with its own value, when the parent has stored its own.
+        fork::Fork::Child => thread::sleep(PERIOD / 2),
+        fork::Fork::Parent(child) => CHILD.store(child, Ordering::SeqCst),
+    }
+    id()
+}
+
+static CHILD: AtomicI32 = AtomicI32::new(0);
+
+fn a_body_that_forks_stores_in_the_parent_alone(subject: &Subject) {
+    apart(subject, || {
+        let parent = id();
+        let computed = forks(1);
+        assert_eq!(computed, id(), "each has its own value");
+        flush();
+        if id() != parent {
+            at_once("another call", || assert_eq!(value(1), of(1)));
+            assert_eq!(forks::peek(1).unwrap(), Some(parent), "and only one is kept");
+            exit(0);
+        }
+        let child = Forked::of(CHILD.load(Ordering::SeqCst));
+        assert_eq!(forks::peek(1).unwrap(), Some(parent));
+        child.finish();
+        assert_eq!(forks::peek(1).unwrap(), Some(parent));
+    });
+}
+
+/// A runtime that the child drops, with a call of the parent's in it that has been given a lease.
+fn what_a_child_drops_is_nothing_of_the_parents(subject: &Subject) {
+    apart(subject, || {
+        set_global_params(global_params().lease_period(Duration::from_secs(60)));
+        let here = Builder::new_current_thread().enable_all().build().unwrap();
+        let computing = here.spawn(waiting_async(1));
+        here.block_on(async {
+            while BEGUN.get() == 0 {
+                tokio::task::yield_now().await;
+            }
+        });
+        let here = std::cell::Cell::new(Some((here, computing)));
+        let child = Forked::start(|| drop(here.take()));
+        child.finish();
+        // An owner whose lease was given back would be followed by another.
+        let (here, computing) = here.take().unwrap();
+        thread::sleep(Duration::from_millis(500));
+        OPEN.store(true, Ordering::SeqCst);
+        here.block_on(async {
+            let waited = computing.await.unwrap();
+            assert_eq!(waited, id());
+        });
+        assert_eq!(here.block_on(waiting_async::peek(1)).unwrap(), Some(id()));
+    });
+}
+
+static OPEN: AtomicBool = AtomicBool::new(false);
+
+#[cachier(backend = registered("store"), operation_timeout = "10s")]
+async fn waiting_async(key: u32) -> u32 {
+    let _ = key;
+    BEGUN.next();
+    while !OPEN.load(Ordering::SeqCst) {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    id()
+}
