@@ -52,9 +52,7 @@ impl Running {
         let pages = std::iter::successors(Some(&self.first), |page| {
             page.next.get().map(|next| &**next)
         });
-        pages
-            .flat_map(|page| &page.starts)
-            .filter_map(Place::get)
+        pages.flat_map(|page| &page.starts).filter_map(Place::get)
     }
 }
 

@@ -1,10 +1,11 @@
 //! What cachier knows of one annotated function, whatever its types: identity, options, policy, metrics.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockWriteGuard, TryLockError};
+use std::thread;
 use std::time::Duration;
 
-use cachier_backends::process::PerProcess;
+use cachier_backends::process::{PerProcess, Process};
 use cachier_backends::{Error, ErrorKind, Operation, Version};
 use cachier_metrics::CacheMetrics;
 
@@ -49,6 +50,8 @@ pub struct Function {
     /// Age in nanoseconds up to which a value in memory is fresh.
     fresh_nanos: AtomicU64,
     policy: RwLock<Arc<Policy>>,
+    /// In which it was made.
+    process: Process,
     duplicate: OnceLock<Error>,
     cleaned_up: AtomicU64,
     /// What a persistent backend last said that it holds.
@@ -77,6 +80,7 @@ impl Function {
             verification: Verification::new(is_verified(&definition.options, &policy)),
             options: definition.options,
             policy: RwLock::new(Arc::new(policy)),
+            process: Process::current(),
             world,
             metrics,
             gate: AtomicBool::new(true),
@@ -148,7 +152,25 @@ impl Function {
         self.fresh_nanos
             .store(fresh_nanos(&self.options, &policy), Ordering::Relaxed);
         self.verification.turn(is_verified(&self.options, &policy));
-        *self.policy.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(policy);
+        if let Some(mut held) = self.policy_to_change() {
+            *held = Arc::new(policy);
+        }
+    }
+
+    /// In a child of the process in which the function was made, readers that are not there may hold the lock for ever: then
+    /// the function stays as it is.
+    fn policy_to_change(&self) -> Option<RwLockWriteGuard<'_, Arc<Policy>>> {
+        if self.process.is_current() {
+            return Some(self.policy.write().unwrap_or_else(PoisonError::into_inner));
+        }
+        for _ in 0..100 {
+            match self.policy.try_write() {
+                Ok(held) => return Some(held),
+                Err(TryLockError::Poisoned(held)) => return Some(held.into_inner()),
+                Err(TryLockError::WouldBlock) => thread::sleep(Duration::from_millis(1)),
+            }
+        }
+        None
     }
 
     /// Takes the function out of service because another one has its name.
@@ -171,7 +193,10 @@ impl Function {
     #[cfg(feature = "memory")]
     pub(crate) fn mark_lost(&self) -> &Error {
         self.take_out_of_service(
-            format!("this process was forked while another thread stored a value of `{}`", self.name),
+            format!(
+                "this process was forked while another thread stored a value of `{}`",
+                self.name
+            ),
             "fork before other threads call it; in this process it is not cached",
         )
     }

@@ -12,7 +12,6 @@ use super::given::Given;
 use super::lazily::Lazily;
 use super::runtime::{self, AbortOnDrop, Place, joined};
 use super::thread_homes::ThreadHomes;
-use super::waits::Waits;
 #[cfg(any(
     feature = "redis",
     feature = "sqlite",
@@ -22,8 +21,10 @@ use super::waits::Waits;
     feature = "s3"
 ))]
 use super::undo::Undo;
+use super::waits::Waits;
 use crate::backend::{BoxFuture, WaitObserver};
 use crate::error::{Error, ErrorKind, Operation};
+use crate::process::Process;
 
 /// Whom a client serves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -270,6 +271,7 @@ impl<C: Clone + Send + Sync + 'static> Inner<C> {
         let forget = Forget {
             clients: Arc::downgrade(self),
             id,
+            process: Process::current(),
         };
         let until_the_end = AbortOnDrop::new(runtime.spawn(async move {
             let _forget = forget;
@@ -301,11 +303,15 @@ impl<C> Inner<C> {
 struct Forget<C> {
     clients: std::sync::Weak<Inner<C>>,
     id: Id,
+    /// In its children the runtime has not ended: they have a copy of it, and leave the client alone.
+    process: Process,
 }
 
 impl<C> Drop for Forget<C> {
     fn drop(&mut self) {
-        if let Some(clients) = self.clients.upgrade() {
+        if let Some(clients) = self.clients.upgrade()
+            && self.process.is_current()
+        {
             let mut by_runtime = clients.by_runtime();
             let forgotten: Vec<_> = by_runtime
                 .extract_if(.., |known| known.runtime == self.id)
@@ -317,7 +323,8 @@ impl<C> Drop for Forget<C> {
 }
 
 fn of_parent(operation: Operation) -> Error {
-    let message = "the program's client of the store is one of the process that this one was forked from";
+    let message =
+        "the program's client of the store is one of the process that this one was forked from";
     Error::new(ErrorKind::NotRegistered, operation, message)
         .with_hint("register a backend with a client that this process has made, or have cachier connect by a URL")
 }

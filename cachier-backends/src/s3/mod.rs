@@ -119,7 +119,8 @@ impl S3Backend {
             place: Some(endpoint.clone()),
             ..self.instance.shared.renewed()
         };
-        Self::of(self.instance.settings.clone(), shared).set(|settings| settings.endpoint = Some(endpoint))
+        Self::of(self.instance.settings.clone(), shared)
+            .set(|settings| settings.endpoint = Some(endpoint))
     }
 
     /// The same, with the bucket in the path of URLs: `https://host/bucket/…`.

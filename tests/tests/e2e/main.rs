@@ -9,6 +9,8 @@ mod failing_backend;
 mod fates;
 mod file_backend;
 mod file_faults;
+#[cfg(unix)]
+mod forks;
 mod freshness;
 mod held;
 mod idle_runtimes;

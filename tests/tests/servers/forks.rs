@@ -339,7 +339,11 @@ fn a_body_that_forks_stores_in_the_parent_alone(subject: &Subject) {
         flush();
         if id() != parent {
             at_once("another call", || assert_eq!(value(1), of(1)));
-            assert_eq!(forks::peek(1).unwrap(), Some(parent), "and only one is kept");
+            assert_eq!(
+                forks::peek(1).unwrap(),
+                Some(parent),
+                "and only one is kept"
+            );
             exit(0);
         }
         let child = Forked::of(CHILD.load(Ordering::SeqCst));

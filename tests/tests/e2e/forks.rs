@@ -1,0 +1,224 @@
+//! A process that forks, and what it has in its memory.
+
+use std::process::id;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use cachier::{
+    CallOptions, Outcome, cachier, disable, enable_caching, flush, function, functions,
+    global_params, set_global_params,
+};
+use cachier_tests::forked::Forked;
+use cachier_tests::gate::Counter;
+use cachier_tests::process::{Process, part};
+use cachier_tests::wait::until;
+use futures_lite::future::block_on;
+
+/// How long nothing may take that is to be done at once: a busy machine has much of it.
+const AT_ONCE: Duration = Duration::from_secs(5);
+/// How long the parent computes.
+const LONG: Duration = Duration::from_secs(3);
+
+/// Runs this in a process of its own, which ends well.
+fn apart(test: &str, run: impl FnOnce()) {
+    if part().is_some() {
+        return run();
+    }
+    Process::start(&format!("forks::{test}"), "fork", |_| {}).finish();
+}
+
+static BEGUN: Counter = Counter::new();
+/// Whether computations take no time: in children.
+static IS_QUICK: AtomicBool = AtomicBool::new(false);
+
+/// Its value is the process that computed it.
+#[cachier(backend = "memory", enable_metrics, sampling_rate = 1.0)]
+fn slow(key: u32) -> u32 {
+    let _ = key;
+    BEGUN.next();
+    if !IS_QUICK.load(Ordering::SeqCst) {
+        thread::sleep(LONG);
+    }
+    id()
+}
+
+#[cachier(backend = "memory", enable_metrics)]
+fn quick(key: u32) -> u32 {
+    let _ = key;
+    id()
+}
+
+#[cachier(backend = "memory", stale_after = "1ms", next_time)]
+fn refreshed(key: u32) -> u32 {
+    let _ = key;
+    BEGUN.next();
+    id()
+}
+
+fn quick_in_child() {
+    IS_QUICK.store(true, Ordering::SeqCst);
+}
+
+fn parent_computes(key: u32) -> thread::JoinHandle<u32> {
+    let before = BEGUN.get();
+    let computing = thread::spawn(move || slow(key));
+    until("the parent computes", || BEGUN.get() > before);
+    computing
+}
+
+#[test]
+fn a_child_has_the_values_and_not_the_flights() {
+    apart("a_child_has_the_values_and_not_the_flights", || {
+        let parent = id();
+        quick(1);
+        let computing = parent_computes(1);
+        let child = Forked::start(|| {
+            quick_in_child();
+            assert_eq!(quick(1), parent, "what was stored is there");
+            let begun = Instant::now();
+            assert_eq!(slow(1), id(), "the parent's flight never lands here");
+            assert!(begun.elapsed() < LONG, "{:?}", begun.elapsed());
+            assert_eq!(slow(1), id());
+            assert!(quick::invalidate(1).unwrap());
+            assert_eq!(quick(1), id());
+            assert!(begun.elapsed() < AT_ONCE);
+        });
+        assert_eq!(computing.join().unwrap(), parent);
+        child.finish();
+        assert_eq!((quick(1), slow(1)), (parent, parent));
+    });
+}
+
+#[test]
+fn a_wait_in_a_child_ends_in_time() {
+    apart("a_wait_in_a_child_ends_in_time", || {
+        // The timer of the parent has a thread.
+        set_global_params(global_params().wait_for_calc_timeout(Duration::from_millis(300)));
+        let computing = parent_computes(1);
+        assert_eq!(
+            slow::call_detailed(CallOptions::new(), 2).outcome,
+            Outcome::Miss
+        );
+        let child = Forked::start(|| {
+            let computing = parent_computes(3);
+            quick_in_child();
+            let begun = Instant::now();
+            assert_eq!(slow(3), id());
+            assert!(begun.elapsed() < LONG, "{:?}", begun.elapsed());
+            computing.join().unwrap();
+        });
+        child.finish();
+        computing.join().unwrap();
+    });
+}
+
+#[test]
+fn a_child_refreshes_and_flushes() {
+    apart("a_child_refreshes_and_flushes", || {
+        refreshed(1);
+        thread::sleep(Duration::from_millis(5));
+        // The workers of the parent have threads.
+        refreshed(1);
+        flush();
+        thread::sleep(Duration::from_millis(5));
+        let child = Forked::start(|| {
+            let begun = Instant::now();
+            refreshed(1);
+            flush();
+            assert!(begun.elapsed() < AT_ONCE, "{:?}", begun.elapsed());
+            assert_eq!(refreshed(1), id());
+        });
+        child.finish();
+    });
+}
+
+#[test]
+fn a_child_counts_what_it_does_itself() {
+    apart("a_child_counts_what_it_does_itself", || {
+        (0..10).for_each(|key| assert_eq!(quick(key), id()));
+        (0..10).for_each(|key| assert_eq!(quick(key), id()));
+        let computing = parent_computes(1);
+        let child = Forked::start(|| {
+            quick_in_child();
+            let before = quick::metrics().snapshot();
+            assert_eq!(before.calls.values().sum::<u64>(), 0);
+            quick(0);
+            quick(100);
+            let stats = quick::metrics().stats();
+            assert_eq!((stats.hits, stats.misses), (1, 1));
+            let snapshot = quick::metrics().snapshot();
+            assert_eq!(snapshot.calls[Outcome::Hit], 1);
+            assert_eq!(snapshot.calls[Outcome::Miss], 1);
+            let activity = slow::metrics().snapshot().activity;
+            assert_eq!(activity.inflight_calls, 0, "{activity:?}");
+            assert_eq!(activity.inflight_computations, 0, "{activity:?}");
+            assert_eq!(activity.oldest_computation, None, "{activity:?}");
+            thread::sleep(Duration::from_millis(2500));
+            // The windows tick: what happened is in the longer one alone.
+            let over = |seconds| quick::metrics().stats_over(Duration::from_secs(seconds));
+            assert_eq!((over(1).calls, over(60).calls), (0, 2));
+        });
+        child.finish();
+        computing.join().unwrap();
+        let stats = quick::metrics().stats();
+        assert_eq!((stats.hits, stats.misses), (10, 10));
+    });
+}
+
+#[test]
+fn a_child_knows_the_functions_and_switches_them() {
+    apart("a_child_knows_the_functions_and_switches_them", || {
+        quick(1);
+        let child = Forked::start(|| {
+            assert_eq!(functions().len(), 1);
+            assert!(function("forks::quick").is_some() || functions()[0].usage().is_ok());
+            disable("*quick*");
+            assert_eq!(quick(1), id());
+            enable_caching();
+            assert_ne!(quick(1), id());
+            assert_eq!(functions()[0].clear_cache().unwrap(), Some(1));
+            assert_eq!(quick(1), id());
+        });
+        child.finish();
+        assert_eq!(quick(1), id());
+    });
+}
+
+#[test]
+fn children_of_busy_processes_do_not_hang() {
+    apart("children_of_busy_processes_do_not_hang", || {
+        static IS_OVER: AtomicBool = AtomicBool::new(false);
+        let busy: Vec<_> = (0..4_u32)
+            .map(|thread| {
+                thread::spawn(move || {
+                    let mut number = 0;
+                    while !IS_OVER.load(Ordering::Relaxed) {
+                        number += 1;
+                        quick(number % 5_000 + 5_000 * thread);
+                        drop(quick::invalidate(number % 77));
+                        let _ = quick::metrics().stats();
+                    }
+                })
+            })
+            .collect();
+        for round in 0..50 {
+            let child = Forked::start(|| {
+                quick_in_child();
+                for key in 0..100 {
+                    let call = quick::call_detailed(CallOptions::new(), 1_000_000 + key);
+                    // Out of service where a thread of the parent was in the middle of a change.
+                    let outcomes = [Outcome::Miss, Outcome::Bypass];
+                    assert!(outcomes.contains(&call.outcome), "{round}: {call}");
+                    assert_eq!(call.value, id());
+                    let _ = quick::metrics().snapshot();
+                }
+                let _ = quick::invalidate(1);
+                block_on(cachier::flush_async());
+            });
+            child.finish();
+        }
+        IS_OVER.store(true, Ordering::Relaxed);
+        busy.into_iter().for_each(|thread| thread.join().unwrap());
+    });
+}
