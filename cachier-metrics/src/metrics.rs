@@ -169,7 +169,6 @@ impl CacheMetrics {
 
     /// Starts an execution of the function's body, by a call or in the background.
     pub fn start_compute(&'static self, reason: Reason) -> ComputeRecorder {
-        self.counting();
         ComputeRecorder::start(self, reason)
     }
 

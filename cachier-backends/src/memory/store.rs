@@ -2,7 +2,10 @@
 
 use std::fmt;
 use std::hash::{BuildHasher, Hash};
-use std::sync::{OnceLock, PoisonError, TryLockError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{PoisonError, TryLockError};
+use std::thread;
+use std::time::Duration;
 
 use equivalent::Equivalent;
 use foldhash::fast::RandomState;
@@ -16,7 +19,7 @@ use super::sync::{Guard, Mutex, MutexGuard};
 use super::word;
 use super::word_index::{Place, Unsteady, WordIndex};
 use super::writer::{Ledger, Writer};
-use crate::process::{PerProcess, Process};
+use crate::process::Process;
 
 /// Typed entries of one function in the memory of the process.
 ///
@@ -44,8 +47,8 @@ pub struct MemoryStore<K, V> {
     contents: Contents<K, V>,
     ledger: Mutex<Ledger>,
     made_by: Process,
-    /// Whether the lock is held for ever, as each child of that process finds out before it first takes it.
-    lost: PerProcess<OnceLock<bool>>,
+    /// Whether the lock is held for ever.
+    is_lost: AtomicBool,
 }
 
 /// Where it is noted when a value was computed.
@@ -94,7 +97,7 @@ where
             contents: Contents::new(),
             ledger: Mutex::new(Ledger::new(bounds)),
             made_by: Process::current(),
-            lost: PerProcess::new(|_| OnceLock::new()),
+            is_lost: AtomicBool::new(false),
         }
     }
 
@@ -376,15 +379,10 @@ where
 
 impl<K, V> MemoryStore<K, V> {
     /// Whether nothing can be changed here any more: this process was forked from the store's while another thread changed
-    /// it, and that one is not there to finish. What is looked for may be found all the same.
+    /// it, and that one is not there to finish. Who first tries to change something finds out. What is looked for may be
+    /// found all the same.
     pub fn is_lost(&self) -> bool {
-        let process = Process::current();
-        if process == self.made_by {
-            return false;
-        }
-        // Nobody in this process has the lock before this has been found out.
-        let is_held = || matches!(self.ledger.try_lock(), Err(TryLockError::WouldBlock));
-        *self.lost.of(process).get_or_init(is_held)
+        self.is_lost.load(Ordering::Relaxed)
     }
 
     /// A writer panics only in the keys' `Eq`, and then has changed nothing yet.
@@ -392,7 +390,32 @@ impl<K, V> MemoryStore<K, V> {
         if self.is_lost() {
             return None;
         }
-        Some(self.ledger.lock().unwrap_or_else(PoisonError::into_inner))
+        match self.ledger.try_lock() {
+            Ok(ledger) => Some(ledger),
+            Err(TryLockError::Poisoned(ledger)) => Some(ledger.into_inner()),
+            Err(TryLockError::WouldBlock) if self.made_by.is_current() => {
+                Some(self.ledger.lock().unwrap_or_else(PoisonError::into_inner))
+            }
+            Err(TryLockError::WouldBlock) => self.ledger_in_child(),
+        }
+    }
+
+    /// The same in a child of the process, in which another thread has the lock, or one that is not there.
+    #[cold]
+    fn ledger_in_child(&self) -> Option<MutexGuard<'_, Ledger>> {
+        /// Longer than any change takes.
+        const PATIENCE: u32 = 2_000;
+        for _ in 0..PATIENCE {
+            thread::sleep(Duration::from_millis(1));
+            match self.ledger.try_lock() {
+                Ok(ledger) => return Some(ledger),
+                Err(TryLockError::Poisoned(ledger)) => return Some(ledger.into_inner()),
+                Err(TryLockError::WouldBlock) if self.is_lost() => break,
+                Err(TryLockError::WouldBlock) => {}
+            }
+        }
+        self.is_lost.store(true, Ordering::Relaxed);
+        None
     }
 }
 

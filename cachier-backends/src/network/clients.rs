@@ -337,3 +337,25 @@ pub(super) fn too_late(operation: Operation) -> Error {
     )
     .with_hint("the limit is `operation_timeout`")
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use futures_lite::future::block_on;
+
+    use super::*;
+
+    #[test]
+    fn the_programs_client_is_refused_in_children_and_others_are_made_anew() {
+        let asked = |clients: &Clients<u8>| {
+            block_on(clients.run(Operation::Load, |client| async move { Ok(client) }))
+        };
+        let (own, given) = (Clients::new(|_| async { Ok(7) }), Clients::given(7));
+        assert_eq!((asked(&own).unwrap(), asked(&given).unwrap()), (7, 7));
+        assert_eq!(asked(&own.anew()).unwrap(), 7);
+        let error = asked(&given.anew().anew()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotRegistered);
+        assert!(error.to_string().contains("register a backend"), "{error}");
+    }
+}

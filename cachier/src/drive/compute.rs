@@ -82,12 +82,12 @@ impl<T: Tiers> Drive<T> {
             // What is being computed now began earlier than this call; it must not replace this result.
             self.core.flights.forget(&self.key);
         }
-        let (computation, solo) = match &self.leader {
-            Some(leader) => (leader.computation(), None),
-            None => (
-                ComputationId::next(),
-                Some(self.core.flights.solo(&self.key)),
-            ),
+        let (computation, process, solo) = match &self.leader {
+            Some(leader) => (leader.computation(), leader.process(), None),
+            None => {
+                let solo = self.core.flights.solo(&self.key);
+                (ComputationId::next(), solo.process(), Some(solo))
+            }
         };
         self.turn = Turn::Run(Box::new(Execution {
             reason,
@@ -97,7 +97,7 @@ impl<T: Tiers> Drive<T> {
                 .metrics
                 .map(|metrics| metrics.start_compute(reason)),
             begun: function.world.clock.now(),
-            process: Process::current(),
+            process,
         }));
         ToRun {
             computation: Some(computation),

@@ -300,6 +300,11 @@ impl<K: Eq + Hash + Clone, V> Leader<'_, K, V> {
         self.flight.computation
     }
 
+    /// The process whose flight it is.
+    pub(crate) fn process(&self) -> Process {
+        self.flights.process
+    }
+
     /// Whether the key was forgotten since the flight began.
     pub(crate) fn is_superseded(&self) -> bool {
         let shard = self.flights.shard(&self.key);

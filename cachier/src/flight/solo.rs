@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::hash::Hash;
 
+use cachier_backends::process::Process;
 use foldhash::fast::RandomState;
 
 use super::{Flights, Storing};
@@ -24,6 +25,11 @@ impl<'a, K: Eq + Hash, V> Solo<'a, K, V> {
             key,
             forgotten,
         }
+    }
+
+    /// The process in which this began.
+    pub(crate) fn process(&self) -> Process {
+        self.flights.process
     }
 
     /// Whether the key was forgotten since this began.

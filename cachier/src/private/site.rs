@@ -29,6 +29,8 @@ pub struct Site<S: Storage> {
     /// The name of the instantiation; empty for a function that is not generic.
     instantiation: &'static str,
     main: OnceLock<&'static Instance<S>>,
+    /// Held while the function is made known. In a child, nobody waits for a thread of the parent that was at it.
+    opening: PerProcess<Mutex<()>>,
     isolated: Mutex<Vec<(WorldId, &'static Instance<S>)>>,
     family: Option<&'static Family>,
 }
@@ -48,6 +50,7 @@ impl<S: Storage> Site<S> {
             define,
             instantiation: "",
             main: OnceLock::new(),
+            opening: PerProcess::new(|_| Mutex::new(())),
             isolated: Mutex::new(Vec::new()),
             family: None,
         }
@@ -103,7 +106,12 @@ impl<S: Storage> Site<S> {
 
     #[cold]
     fn open_main(&'static self) -> &'static Instance<S> {
-        self.main.get_or_init(|| self.open(world::current()))
+        let _opening = self.opening.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(instance) = self.main.get() {
+            return instance;
+        }
+        let instance = self.open(world::current());
+        self.main.get_or_init(|| instance)
     }
 
     #[cold]
@@ -302,6 +310,7 @@ impl ErasedSite {
                 define: self.define,
                 instantiation: marker,
                 main: OnceLock::new(),
+                opening: PerProcess::new(|_| Mutex::new(())),
                 isolated: Mutex::new(Vec::new()),
                 family: Some(&self.family),
             }))

@@ -59,16 +59,6 @@ impl InMemory {
             None => unreachable!("a function is connected before its first call"),
         }
     }
-
-    /// Whether nothing can be changed any more, since the process was forked in the middle of a change; then the function
-    /// goes out of service.
-    fn is_lost(&self, function: &Function) -> bool {
-        let is_lost = self.values().is_lost();
-        if is_lost && function.duplicate().is_none() {
-            function.report(function.mark_lost(), function.metrics);
-        }
-        is_lost
-    }
 }
 
 impl Tiers for InMemory {
@@ -122,7 +112,7 @@ impl Tiers for InMemory {
         found: &Found<AnyValue>,
         _: Option<()>,
     ) -> Result<Stored, Error> {
-        if self.is_lost(session.function()) {
+        if self.values().is_lost() {
             return Ok(Stored::Refused);
         }
         if self.values().admits(found.bytes) {
@@ -148,13 +138,15 @@ impl Tiers for InMemory {
     }
 
     async fn remove(&self, session: &Session<'_>, key: &AnyKey) -> Result<bool, Error> {
-        self.is_lost(session.function());
-        Ok(self.values().remove(key))
+        let removed = self.values().remove(key);
+        end_if_lost(session.function(), self.values().is_lost());
+        Ok(removed)
     }
 
     async fn clear(&self, session: &Session<'_>) -> Result<Option<u64>, Error> {
-        self.is_lost(session.function());
-        Ok(Some(self.values().clear()))
+        let removed = self.values().clear();
+        end_if_lost(session.function(), self.values().is_lost());
+        Ok(Some(removed))
     }
 
     async fn clear_leases(&self, _: &Session<'_>) -> Result<(), Error> {
@@ -245,6 +237,7 @@ where
         Box::new(move || {
             let inserted = self.store.insert(key, entry);
             note(function, &self.warned, inserted.evicted, inserted.entries);
+            end_if_lost(function, self.store.is_lost());
             match inserted.kept {
                 true => Stored::Done,
                 false => Stored::TooLarge,
@@ -273,6 +266,14 @@ where
 
     fn is_lost(&self) -> bool {
         self.store.is_lost()
+    }
+}
+
+/// Takes a function out of service of whose values none can be changed any more, as the process was forked in the middle of
+/// a change.
+fn end_if_lost(function: &Function, is_lost: bool) {
+    if is_lost && function.duplicate().is_none() {
+        function.report(function.mark_lost(), function.metrics);
     }
 }
 
