@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use crate::backend::{
     Backend, BoxFuture, Capabilities, EntryVersion, Lease, LeaseReply, Loaded, Renewal, StoreReply,
-    StoreRequest, Usage,
+    StoreRequest, Usage, Vacated,
 };
 use crate::error::Error;
 use crate::key::{Key, Scope};
@@ -43,6 +43,17 @@ pub trait BlockingBackend: Send + Sync + 'static {
         let _ = period;
         let lease = Lease::new(key.clone(), seen.cloned(), ());
         Ok(LeaseReply::Granted(lease))
+    }
+
+    fn take_over(&self, key: &Key, period: Duration) -> Result<Lease, Error> {
+        let _ = period;
+        Ok(Lease::new(key.clone(), None, ()))
+    }
+
+    fn vacate(&self, lease: Lease) -> Result<Vacated, Error> {
+        let removed = self.remove(lease.key())?;
+        let lease = Lease::new(lease.key().clone(), None, ());
+        Ok(Vacated::Done { lease, removed })
     }
 
     fn renew(&self, lease: &Lease) -> Result<Renewal, Error> {
@@ -261,6 +272,15 @@ impl<B: BlockingBackend> Backend for Blocking<B> {
     ) -> BoxFuture<'a, LeaseReply> {
         let (key, seen) = (key.clone(), seen.cloned());
         self.run(move |backend| backend.lease(&key, seen.as_ref(), period))
+    }
+
+    fn take_over<'a>(&'a self, key: &'a Key, period: Duration) -> BoxFuture<'a, Lease> {
+        let key = key.clone();
+        self.run(move |backend| backend.take_over(&key, period))
+    }
+
+    fn vacate(&self, lease: Lease) -> BoxFuture<'_, Vacated> {
+        self.run(move |backend| backend.vacate(lease))
     }
 
     fn renew<'a>(&'a self, lease: &'a Lease) -> BoxFuture<'a, Renewal> {

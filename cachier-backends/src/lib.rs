@@ -59,7 +59,7 @@ pub mod workers;
 
 pub use crate::backend::{
     Backend, BoxFuture, Capabilities, Capability, Change, EntryVersion, Figures, Lease, LeaseReply,
-    Loaded, Pool, Renewal, StoreReply, StoreRequest, Usage, WaitObserver, Watch, Watcher,
+    Loaded, Pool, Renewal, StoreReply, StoreRequest, Usage, Vacated, WaitObserver, Watch, Watcher,
 };
 pub use crate::blocking::{Blocking, BlockingBackend};
 pub use crate::error::{Error, ErrorKind, Operation};

@@ -326,7 +326,7 @@ fn a_lease_has_the_server_keep_its_document_and_a_refused_one_changes_nothing() 
             let lease = granted(&backend, key).await;
             let document = there(key).await;
             let refused = backend.lease(key, seen, Duration::from_secs(7200)).await;
-            assert!(matches!(refused, Ok(LeaseReply::Held)), "{refused:?}");
+            assert!(matches!(refused, Ok(LeaseReply::Held(_))), "{refused:?}");
             assert_eq!(there(key).await, document, "after a refusal");
             assert_eq!(document.get("drop_at").is_none(), key == warm);
             if key == warm {

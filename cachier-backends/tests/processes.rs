@@ -50,7 +50,7 @@ fn a_killed_owner_frees_its_lease_at_once_and_loses_nothing() {
     files.store(&key, b"stale");
     let mut owner = Process::start("own", dir.path());
     assert_eq!(owner.line(), "granted");
-    assert!(matches!(files.lease(&key), LeaseReply::Held));
+    assert!(matches!(files.lease(&key), LeaseReply::Held(_)));
 
     owner.kill();
     assert_eq!(files.load(&key), Some(files::entry(b"stale")));
@@ -68,7 +68,7 @@ fn a_stopped_owner_keeps_its_lease() {
     assert_eq!(owner.line(), "granted");
     owner.signal(Signal::STOP);
     for _ in 0..100 {
-        assert!(matches!(files.lease(&key), LeaseReply::Held));
+        assert!(matches!(files.lease(&key), LeaseReply::Held(_)));
     }
     owner.signal(Signal::CONT);
     owner.tell("store");
@@ -275,7 +275,7 @@ fn call(files: &Files, dir: &Path) {
                 let stored = files.store_under(lease, b"value");
                 assert_eq!(stored, StoreReply::Stored { evicted: 0 });
             }
-            LeaseReply::Held => thread::yield_now(),
+            LeaseReply::Held(_) => thread::yield_now(),
             LeaseReply::Changed => {}
         }
     }

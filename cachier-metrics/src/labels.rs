@@ -140,6 +140,8 @@ labels! {
         Cleared = "cleared",
         /// By the background removal of stale entries.
         Cleanup = "cleanup",
+        /// A recomputation gave nothing to store in its place.
+        Gone = "gone",
     }
 
     /// What a backend was asked to do.

@@ -47,6 +47,8 @@ pub(crate) enum Stored {
     Absent,
     /// A value of this age.
     Aged(Duration),
+    /// Whatever it is: nobody has looked.
+    Unseen,
     /// The storage failed to answer.
     Unknown,
 }
@@ -77,10 +79,14 @@ pub(crate) enum Action {
     ServeStaleAndRefresh(Duration),
     /// Become the one that computes this key, or learn who is.
     Claim,
+    /// Become the one that computes this key, whoever does now: that began too early.
+    TakeOver,
     /// Wait for the one that computes this key.
     Wait,
     /// Call the function for this reason.
     Compute(Reason),
+    /// The same beside the one that computes this key. What is stored gives way to what others do to the entry.
+    ComputeBeside(Reason),
 }
 
 /// Decides the next step of a call.
@@ -92,30 +98,105 @@ pub(crate) fn decide(
     intent: Intent,
 ) -> Action {
     if intent == Intent::Overwrite {
-        return Action::Compute(Reason::Overwrite);
+        return match running {
+            Running::Mine => Action::Compute(Reason::Overwrite),
+            _ => Action::TakeOver,
+        };
     }
     let reason = match stored {
         Stored::Unknown => Reason::Unavailable,
-        Stored::Absent => Reason::Absent,
-        Stored::Aged(age) if is_fresh(age, rules.stale_after, max_age) => {
-            return Action::Serve(age);
-        }
-        Stored::Aged(age) if may_serve_stale(age, rules, max_age) => {
-            return Action::ServeStaleAndRefresh(age);
-        }
-        Stored::Aged(_) => Reason::Stale,
+        Stored::Absent | Stored::Unseen => Reason::Absent,
+        Stored::Aged(age) => match accept(age, Source::Storage, rules, max_age) {
+            Some(Freshness::Fresh) => return Action::Serve(age),
+            Some(Freshness::Stale) => return Action::ServeStaleAndRefresh(age),
+            None => Reason::Stale,
+        },
     };
-    if max_age == Some(Duration::ZERO) && running == Running::Unclaimed {
-        // What another caller is computing now may have begun before this call, so it would not be recent enough.
-        return Action::Compute(reason);
-    }
     match running {
         Running::Unclaimed => Action::Claim,
         Running::Mine => Action::Compute(reason),
+        // What another caller is computing may have begun before this call, so it would not be recent enough.
+        Running::Other if max_age == Some(Duration::ZERO) => Action::ComputeBeside(reason),
         Running::Other => Action::Wait,
-        Running::WaitedTooLong => Action::Compute(Reason::WaitTimeout),
-        Running::Reentrant => Action::Compute(Reason::Reentrant),
-        Running::NotShared => Action::Compute(Reason::Uncacheable),
+        Running::WaitedTooLong => Action::ComputeBeside(Reason::WaitTimeout),
+        Running::Reentrant => Action::ComputeBeside(Reason::Reentrant),
+        Running::NotShared => Action::ComputeBeside(Reason::Uncacheable),
+    }
+}
+
+/// By which way a value reaches a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// It is stored, in whatever tier.
+    Storage,
+    /// Another caller of this process has computed it, or found it, while this call waited. Bounds of zero let nothing be
+    /// stored, but do not forbid to share.
+    Flight,
+    /// It is stored, and computing a new one has failed.
+    Failure,
+}
+
+/// What a value is to the call that is given it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Freshness {
+    /// Younger than all bounds.
+    Fresh,
+    /// Served although it is stale.
+    Stale,
+}
+
+/// What a value of this age is to a call; `None` if the call must not be given it.
+///
+/// Every value that reaches a caller has passed here, whatever way it comes.
+pub(crate) fn accept(
+    age: Duration,
+    source: Source,
+    rules: &Rules,
+    max_age: Option<Duration>,
+) -> Option<Freshness> {
+    let unless_zero = |bound: Option<Duration>| bound.filter(|bound| !bound.is_zero());
+    let (stale_after, max_age) = match source {
+        Source::Flight => (unless_zero(rules.stale_after), unless_zero(max_age)),
+        Source::Storage | Source::Failure => (rules.stale_after, max_age),
+    };
+    // What stands in for a failure is not served as if it were fresh.
+    if source != Source::Failure && is_fresh(age, stale_after, max_age) {
+        return Some(Freshness::Fresh);
+    }
+    let may_be_stale = match source {
+        Source::Storage | Source::Flight => rules.on_stale == OnStale::ServeAndRefresh,
+        Source::Failure => rules.stale_on_error.is_some_and(|grace| {
+            let stale_after = rules.stale_after.unwrap_or(Duration::ZERO);
+            age <= stale_after.saturating_add(grace)
+        }),
+    };
+    let is_accepted =
+        is_fresh(age, None, max_age) && rules.max_stale.is_none_or(|max_stale| age <= max_stale);
+    (may_be_stale && is_accepted).then_some(Freshness::Stale)
+}
+
+/// What a call does with a value that another caller of this process has come to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sharing {
+    /// It is the result.
+    Take(Freshness),
+    /// It is too old: look for a newer one.
+    LookAgain,
+    /// It is too old, though it was new while this call waited for it: another one would be, too.
+    ComputeBeside,
+}
+
+/// Decides what to do with a value of this age that was waited for.
+pub(crate) fn share(
+    age: Duration,
+    waited: Duration,
+    rules: &Rules,
+    max_age: Option<Duration>,
+) -> Sharing {
+    match accept(age, Source::Flight, rules, max_age) {
+        Some(freshness) => Sharing::Take(freshness),
+        None if age < waited => Sharing::ComputeBeside,
+        None => Sharing::LookAgain,
     }
 }
 
@@ -151,6 +232,8 @@ pub(crate) enum Settlement {
     Store,
     /// Share it and return it.
     Share,
+    /// Remove what was stored before, which it was to replace; share it and return it.
+    Remove,
     /// Return the stale value that is still stored instead.
     ServeStale,
 }
@@ -164,32 +247,18 @@ pub(crate) fn settle(
 ) -> Settlement {
     match computed {
         Computed::Storable => Settlement::Store,
-        Computed::Unstorable => Settlement::Share,
+        // It is gone at its source, or no value any more.
+        Computed::Unstorable => match stored {
+            Stored::Aged(_) | Stored::Unseen => Settlement::Remove,
+            Stored::Absent | Stored::Unknown => Settlement::Share,
+        },
         Computed::Failed => match stored {
-            Stored::Aged(age) if may_stand_in(age, rules, max_age) => Settlement::ServeStale,
+            Stored::Aged(age) if accept(age, Source::Failure, rules, max_age).is_some() => {
+                Settlement::ServeStale
+            }
             _ => Settlement::Share,
         },
     }
-}
-
-fn may_serve_stale(age: Duration, rules: &Rules, max_age: Option<Duration>) -> bool {
-    rules.on_stale == OnStale::ServeAndRefresh && is_accepted(age, rules, max_age)
-}
-
-fn may_stand_in(age: Duration, rules: &Rules, max_age: Option<Duration>) -> bool {
-    let Some(grace) = rules.stale_on_error else {
-        return false;
-    };
-    let limit = rules
-        .stale_after
-        .unwrap_or(Duration::ZERO)
-        .saturating_add(grace);
-    age <= limit && is_accepted(age, rules, max_age)
-}
-
-/// Whether a stale value of this age is within what the call and the function accept at most.
-fn is_accepted(age: Duration, rules: &Rules, max_age: Option<Duration>) -> bool {
-    is_fresh(age, None, max_age) && rules.max_stale.is_none_or(|max_stale| age <= max_stale)
 }
 
 #[cfg(test)]

@@ -28,9 +28,14 @@ fn what_is_stored_and_who_is_running_decide() {
         (stale, Unclaimed, Action::Claim),
         (stale, Mine, Action::Compute(Reason::Stale)),
         (stale, Other, Action::Wait),
-        (stale, WaitedTooLong, Action::Compute(Reason::WaitTimeout)),
-        (stale, Reentrant, Action::Compute(Reason::Reentrant)),
-        (stale, NotShared, Action::Compute(Reason::Uncacheable)),
+        (
+            stale,
+            WaitedTooLong,
+            Action::ComputeBeside(Reason::WaitTimeout),
+        ),
+        (stale, Reentrant, Action::ComputeBeside(Reason::Reentrant)),
+        (stale, NotShared, Action::ComputeBeside(Reason::Uncacheable)),
+        (Stored::Unseen, Mine, Action::Compute(Reason::Absent)),
         (Stored::Absent, Unclaimed, Action::Claim),
         (Stored::Absent, Mine, Action::Compute(Reason::Absent)),
         (Stored::Absent, Other, Action::Wait),
@@ -50,31 +55,74 @@ fn what_is_stored_and_who_is_running_decide() {
 #[test]
 fn an_overwriting_call_computes_whatever_is_stored() {
     let rules = rules(None);
-    for stored in [Stored::Absent, Stored::Unknown, Stored::Aged(HOUR)] {
-        let decide = |intent| decide(stored, Running::Unclaimed, &rules, None, intent);
-        assert_eq!(
-            decide(Intent::Overwrite),
-            Action::Compute(Reason::Overwrite)
-        );
+    for stored in [
+        Stored::Absent,
+        Stored::Unseen,
+        Stored::Unknown,
+        Stored::Aged(HOUR),
+    ] {
+        let decide = |running| decide(stored, running, &rules, None, Intent::Overwrite);
+        assert_eq!(decide(Running::Unclaimed), Action::TakeOver);
+        assert_eq!(decide(Running::Mine), Action::Compute(Reason::Overwrite));
     }
 }
 
 #[test]
-fn a_max_age_of_zero_computes_at_once() {
-    let decide = |stored| {
-        decide(
-            stored,
-            Running::Unclaimed,
-            &rules(None),
-            Some(Duration::ZERO),
-            Intent::Use,
-        )
+fn a_max_age_of_zero_waits_for_nobody() {
+    let decide = |stored, running| {
+        let max_age = Some(Duration::ZERO);
+        decide(stored, running, &rules(None), max_age, Intent::Use)
     };
+    let new = Stored::Aged(Duration::ZERO);
+    assert_eq!(decide(new, Running::Unclaimed), Action::Claim);
+    assert_eq!(decide(new, Running::Mine), Action::Compute(Reason::Stale));
     assert_eq!(
-        decide(Stored::Aged(Duration::ZERO)),
-        Action::Compute(Reason::Stale)
+        decide(new, Running::Other),
+        Action::ComputeBeside(Reason::Stale)
     );
-    assert_eq!(decide(Stored::Absent), Action::Compute(Reason::Absent));
+    assert_eq!(
+        decide(Stored::Absent, Running::Other),
+        Action::ComputeBeside(Reason::Absent)
+    );
+}
+
+#[test]
+fn what_was_waited_for_is_taken_while_it_is_not_too_old() {
+    use Freshness::{Fresh, Stale};
+    use Sharing::{ComputeBeside, LookAgain, Take};
+    let second = Duration::from_secs(1);
+    let plain = rules(Some(HOUR));
+    let lenient = Rules {
+        max_stale: Some(HOUR * 2),
+        on_stale: OnStale::ServeAndRefresh,
+        ..plain.clone()
+    };
+    let never = rules(Some(Duration::ZERO));
+    // age, waited, rules, max_age
+    let table = [
+        (HOUR, second, &plain, None, Take(Fresh)),
+        (HOUR + second, second, &plain, None, LookAgain),
+        (HOUR * 2, HOUR * 3, &plain, None, ComputeBeside),
+        (HOUR * 2, second, &lenient, None, Take(Stale)),
+        (HOUR * 2 + second, second, &lenient, None, LookAgain),
+        (HOUR * 2, second, &lenient, Some(HOUR), LookAgain),
+        (second, HOUR, &plain, Some(second / 2), ComputeBeside),
+        (second, HOUR, &never, None, Take(Fresh)),
+        (second, HOUR, &plain, Some(Duration::ZERO), Take(Fresh)),
+    ];
+    for (age, waited, rules, max_age, sharing) in table {
+        let shared = share(age, waited, rules, max_age);
+        assert_eq!(shared, sharing, "{age:?} {waited:?} {max_age:?}");
+    }
+}
+
+#[test]
+fn what_is_gone_at_its_source_goes_with_what_was_stored() {
+    let settle = |stored| settle(Computed::Unstorable, stored, &rules(None), None);
+    assert_eq!(settle(Stored::Aged(HOUR)), Settlement::Remove);
+    assert_eq!(settle(Stored::Unseen), Settlement::Remove);
+    assert_eq!(settle(Stored::Absent), Settlement::Share);
+    assert_eq!(settle(Stored::Unknown), Settlement::Share);
 }
 
 #[test]
@@ -133,7 +181,7 @@ fn a_result_is_stored_shared_or_replaced_by_the_stale_value() {
     };
     let table = [
         (Storable, stale, &patient, Store),
-        (Unstorable, stale, &patient, Share),
+        (Unstorable, stale, &patient, Settlement::Remove),
         (Failed, stale, &patient, ServeStale),
         (Failed, stale, &impatient, Share),
         (Failed, stale, &plain, Share),

@@ -11,6 +11,7 @@ use cachier_backends::{Backend, Lease, Renewal};
 use futures_lite::FutureExt;
 
 use crate::block_on::block_on;
+use crate::pulse::Pulse;
 use crate::timer::Timer;
 
 /// Renews a lease until it is dropped.
@@ -19,10 +20,15 @@ pub(crate) struct Heartbeat {
 }
 
 impl Heartbeat {
-    /// Starts to renew the lease; `None` for one that needs no renewal.
-    pub(crate) fn start(backend: &Arc<dyn Backend>, lease: &Lease) -> Option<Self> {
+    /// Starts to renew the lease, and notes in `pulse` what comes of it; `None` for one that needs no renewal.
+    pub(crate) fn start(
+        backend: &Arc<dyn Backend>,
+        lease: &Lease,
+        pulse: &Arc<Pulse>,
+    ) -> Option<Self> {
         lease.period()?;
-        let _task = executor().spawn(beat(Arc::clone(backend), lease.share()));
+        let beat = beat(Arc::clone(backend), lease.share(), Arc::clone(pulse));
+        let _task = executor().spawn(beat);
         Some(Self { _task })
     }
 }
@@ -50,21 +56,32 @@ pub(crate) fn spawn(future: impl Future<Output = ()> + Send + 'static) -> Task<(
     executor().spawn(future)
 }
 
-/// Beats three times in each period, so that a lease survives one beat that fails, or is never answered.
-async fn beat(backend: Arc<dyn Backend>, lease: Lease) {
+/// Does something after a while, without holding up anybody.
+pub(crate) fn later(after: Duration, job: impl FnOnce() + Send + 'static) {
+    let due = async move {
+        Timer::of_system().sleep(after).await;
+        unless_it_panics(async { job() }).await;
+    };
+    executor().spawn(due).detach();
+}
+
+/// Beats three times in each period, so that a lease survives one beat that fails, or is never answered; and once more
+/// whenever somebody has reason to doubt it.
+async fn beat(backend: Arc<dyn Backend>, lease: Lease, pulse: Arc<Pulse>) {
     let Some(pause) = lease.period().map(|period| period / 3) else {
         return;
     };
     let timer = Timer::of_system();
     let mut next = pause;
     loop {
-        timer.sleep(next).await;
+        timer.within(Some(next), pulse.doubted()).await;
         let begun = Instant::now();
         let renew = unless_it_panics(async { backend.renew(&lease).await });
-        let renewed = timer.within(Some(pause), renew).await;
-        if let Some(Some(Ok(Renewal::Lost))) = renewed {
+        match timer.within(Some(pause), renew).await {
             // Storing under it will be refused.
-            return;
+            Some(Some(Ok(Renewal::Lost))) => return pulse.lose(),
+            Some(Some(Ok(Renewal::Renewed))) => pulse.was_valid(begun),
+            _ => {}
         }
         next = pause.saturating_sub(begun.elapsed());
     }

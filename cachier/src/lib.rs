@@ -62,6 +62,7 @@ mod identity;
 mod labels;
 mod options;
 mod program;
+mod pulse;
 mod registry;
 mod storage;
 mod switches;
@@ -91,7 +92,7 @@ pub use cachier_backends::sql::SqlBackend;
 pub use cachier_backends::{
     Backend, Blocking, BlockingBackend, BoxFuture, Capabilities, Capability, Change, EntryVersion,
     Error, ErrorKind, Figures, Key, KeyHash, Lease, LeaseReply, Loaded, Operation, Pool, Renewal,
-    Scope, StoreReply, StoreRequest, Usage, Version, WaitObserver, Watch, Watcher,
+    Scope, StoreReply, StoreRequest, Usage, Vacated, Version, WaitObserver, Watch, Watcher,
 };
 #[doc = include_str!("attribute.md")]
 pub use cachier_macros::cachier;

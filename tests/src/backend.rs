@@ -166,7 +166,7 @@ impl Backend for MapBackend {
     ) -> BoxFuture<'a, LeaseReply> {
         self.shared.asked_for_leases.fetch_add(1, Ordering::SeqCst);
         let reply = match *lock(&self.shared.fault) {
-            Fault::OthersCompute => LeaseReply::Held,
+            Fault::OthersCompute => LeaseReply::Held(None),
             _ => LeaseReply::Granted(Lease::new(key.clone(), seen.cloned(), ())),
         };
         Box::pin(async { Ok(reply) })

@@ -63,6 +63,18 @@ macro_rules! backend_by_instance {
                 self.instance.release(lease)
             }
 
+            fn take_over<'a>(
+                &'a self,
+                key: &'a $crate::Key,
+                period: ::std::time::Duration,
+            ) -> $crate::BoxFuture<'a, $crate::Lease> {
+                self.instance.take_over(key, period)
+            }
+
+            fn vacate(&self, lease: $crate::Lease) -> $crate::BoxFuture<'_, $crate::Vacated> {
+                self.instance.vacate(lease)
+            }
+
             fn wait<'a>(
                 &'a self,
                 key: &'a $crate::Key,

@@ -24,10 +24,25 @@ pub struct Lease {
 pub enum LeaseReply {
     /// The caller is the owner now.
     Granted(Lease),
-    /// Somebody else is the owner.
-    Held,
+    /// Somebody else is the owner, of this lease: others may store under it, but neither renew nor release it. `None` if
+    /// the owner changed at this moment.
+    Held(Option<Lease>),
     /// The entry is not the one that the caller has seen: load it again.
     Changed,
+}
+
+/// The answer to the removal of an entry under a lease.
+#[derive(Debug)]
+pub enum Vacated {
+    /// There is no entry any more, and this lease on that goes on in place of the former.
+    Done {
+        /// The lease on an entry that is not there.
+        lease: Lease,
+        /// Whether there was an entry.
+        removed: bool,
+    },
+    /// Nothing is removed: the lease has ended, or the entry has changed since it was granted.
+    Superseded,
 }
 
 /// The answer to the renewal of a lease.
@@ -57,6 +72,13 @@ impl Lease {
     #[must_use]
     pub fn expiring_after(mut self, period: Duration) -> Self {
         self.period = Some(period);
+        self
+    }
+
+    /// The same lease, for the entry that was `seen` now.
+    #[must_use]
+    pub fn seeing(mut self, seen: Option<EntryVersion>) -> Self {
+        self.seen = seen;
         self
     }
 

@@ -33,7 +33,7 @@ pub use figures::{Figures, Pool, WaitObserver};
     feature = "s3"
 ))]
 pub(crate) use instance::{Anew, Instance, backend_by_instance, instance};
-pub use lease::{Lease, LeaseReply, Renewal};
+pub use lease::{Lease, LeaseReply, Renewal, Vacated};
 pub use types::{EntryVersion, Loaded, StoreReply, StoreRequest, Usage};
 
 /// What the operations of a [`Backend`] return.
@@ -57,7 +57,9 @@ pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send
 /// - [`lease`](Self::lease) grants nothing when the entry is not the one that the caller has seen;
 /// - [`store`](Self::store) under a lease stores nothing when the lease is not valid any more, or
 ///   when the entry has changed since: after a store by somebody else, a [`remove`](Self::remove),
-///   a [`clear`](Self::clear) or a [`clear_leases`](Self::clear_leases);
+///   a [`clear`](Self::clear) or a [`clear_leases`](Self::clear_leases). So does a store under a lease
+///   that somebody else [holds](LeaseReply::Held);
+/// - [`take_over`](Self::take_over) ends the lease that there is;
 /// - a lease whose owner is gone ends: at once, or when its period is over without a
 ///   [`renew`](Self::renew). The clock of the server counts where there is one.
 ///
@@ -169,6 +171,29 @@ pub trait Backend: Send + Sync + 'static {
         let _ = period;
         let lease = Lease::new(key.clone(), seen.cloned(), ());
         Box::pin(async { Ok(LeaseReply::Granted(lease)) })
+    }
+
+    /// Takes the lease on a key, for the entry as it is now, and ends the one that somebody may hold: what its owner
+    /// computes began earlier.
+    ///
+    /// A backend with [`Capability::Leases`] has its own way. The default grants every lease, as that of
+    /// [`lease`](Self::lease) does.
+    fn take_over<'a>(&'a self, key: &'a Key, period: Duration) -> BoxFuture<'a, Lease> {
+        let _ = period;
+        let lease = Lease::new(key.clone(), None, ());
+        Box::pin(async { Ok(lease) })
+    }
+
+    /// Removes the entry that a lease was granted for, under the conditions of a [`store`](Self::store) under it. The lease
+    /// goes on, for an entry that is not there.
+    ///
+    /// A backend with [`Capability::Leases`] has its own way. The default removes whatever entry there is.
+    fn vacate(&self, lease: Lease) -> BoxFuture<'_, Vacated> {
+        Box::pin(async move {
+            let removed = self.remove(lease.key()).await?;
+            let lease = Lease::new(lease.key().clone(), None, ());
+            Ok(Vacated::Done { lease, removed })
+        })
     }
 
     /// Prolongs a lease by its period from now.

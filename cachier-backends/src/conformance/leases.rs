@@ -4,7 +4,8 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use super::{LONG, Subject, all, entry, moment, skip, succeeded, until};
-use crate::backend::{Capability, LeaseReply, Renewal, StoreReply, StoreRequest};
+use crate::backend::{Capability, Lease, LeaseReply, Renewal, StoreReply, StoreRequest, Vacated};
+use crate::key::Key;
 
 pub(super) async fn one_lease_at_a_time(subject: &Subject) {
     if !subject.has(Capability::Leases) {
@@ -14,10 +15,10 @@ pub(super) async fn one_lease_at_a_time(subject: &Subject) {
     let _lease = subject.lease(&key, None).await;
     assert!(matches!(
         subject.request(&key, None).await,
-        LeaseReply::Held
+        LeaseReply::Held(_)
     ));
     let elsewhere = succeeded(subject.other.lease(&key, None, LONG).await);
-    assert!(matches!(elsewhere, LeaseReply::Held));
+    assert!(matches!(elsewhere, LeaseReply::Held(_)));
 }
 
 pub(super) async fn leases_on_other_keys_are_free(subject: &Subject) {
@@ -206,6 +207,170 @@ pub(super) async fn a_newer_entry_is_not_overwritten(subject: &Subject) {
     let _lease = subject.lease(&key, seen.as_ref()).await;
 }
 
+/// On nothing, and on an entry: each of these prepares a key for a property.
+const WARM: [bool; 2] = [false, true];
+
+impl Subject {
+    async fn prepare(&self, key: &Key, warm: bool) {
+        if warm {
+            self.store(key, &entry(b"old")).await;
+        }
+    }
+
+    /// The lease on a key that somebody else holds, as whoever asks for it is shown it.
+    async fn held(&self, key: &Key) -> Lease {
+        let seen = self.version(key).await;
+        match succeeded(self.other.lease(key, seen.as_ref(), LONG).await) {
+            LeaseReply::Held(Some(held)) => held,
+            reply => panic!("somebody holds it: {reply:?}"),
+        }
+    }
+
+    async fn store_under(&self, key: &Key, lease: Lease, value: &[u8]) -> StoreReply {
+        let value = entry(value);
+        let request = StoreRequest::new(&value, moment(0)).under(lease);
+        self.try_store(request, key).await
+    }
+}
+
+const STORED: StoreReply = StoreReply::Stored { evicted: 0 };
+
+pub(super) async fn others_may_store_under_a_lease_and_end_it(subject: &Subject) {
+    if !subject.has(Capability::Leases) {
+        return;
+    }
+    for (key, warm) in [1, 2].map(|number| subject.key(number)).iter().zip(WARM) {
+        subject.prepare(key, warm).await;
+        let seen = subject.version(key).await;
+        let lease = subject.lease(key, seen.as_ref()).await;
+        let held = subject.held(key).await;
+        assert_eq!(
+            succeeded(subject.backend.renew(&lease).await),
+            Renewal::Renewed
+        );
+        assert_eq!(subject.store_under(key, held, b"first").await, STORED);
+        let late = subject.store_under(key, lease, b"late").await;
+        assert_eq!(late, StoreReply::Superseded);
+        assert_eq!(subject.bytes(key).await, Some(entry(b"first")));
+        let seen = subject.version(key).await;
+        let _free = subject.lease(key, seen.as_ref()).await;
+    }
+}
+
+pub(super) async fn what_was_forgotten_is_not_stored_under_the_lease_of_another(subject: &Subject) {
+    if !subject.has(Capability::Leases) {
+        return;
+    }
+    let keys: Vec<_> = (0..6).map(|number| subject.key(number)).collect();
+    for (number, key) in keys.iter().enumerate() {
+        subject.prepare(key, WARM[number % 2]).await;
+        let seen = subject.version(key).await;
+        let lease = subject.lease(key, seen.as_ref()).await;
+        let held = subject.held(key).await;
+        let scope = subject.scope("function");
+        match number / 2 {
+            0 => drop(succeeded(subject.other.remove(key).await)),
+            1 => succeeded(subject.other.clear_leases(&scope).await),
+            // What was computed by then must not be lost, and what was not must not follow it.
+            _ => assert_eq!(subject.store_under(key, lease, b"newer").await, STORED),
+        }
+        let there = subject.bytes(key).await;
+        let late = subject.store_under(key, held, b"late").await;
+        assert_eq!(late, StoreReply::Superseded, "{number}");
+        assert_eq!(subject.bytes(key).await, there, "{number}");
+    }
+}
+
+pub(super) async fn whoever_takes_over_is_the_owner(subject: &Subject) {
+    if !subject.has(Capability::Leases) {
+        return;
+    }
+    for (key, warm) in [1, 2].map(|number| subject.key(number)).iter().zip(WARM) {
+        subject.prepare(key, warm).await;
+        let (seen, there) = (subject.version(key).await, subject.bytes(key).await);
+        let early = subject.lease(key, seen.as_ref()).await;
+        let taken = succeeded(subject.other.take_over(key, LONG).await);
+        let reply = subject.request(key, seen.as_ref()).await;
+        assert!(matches!(reply, LeaseReply::Held(_)), "{reply:?}");
+        let renewed = succeeded(subject.backend.renew(&early).await);
+        assert_eq!(renewed, Renewal::Lost);
+        let late = subject.store_under(key, early, b"late").await;
+        assert_eq!(late, StoreReply::Superseded);
+        assert_eq!(subject.bytes(key).await, there);
+        let renewed = succeeded(subject.other.renew(&taken).await);
+        assert_eq!(renewed, Renewal::Renewed);
+        assert_eq!(subject.store_under(key, taken, b"new").await, STORED);
+        assert_eq!(subject.bytes(key).await, Some(entry(b"new")));
+    }
+}
+
+pub(super) async fn what_was_forgotten_is_not_stored_by_whoever_took_over(subject: &Subject) {
+    if !subject.has(Capability::Leases) {
+        return;
+    }
+    for (key, warm) in [1, 2].map(|number| subject.key(number)).iter().zip(WARM) {
+        subject.prepare(key, warm).await;
+        let taken = succeeded(subject.backend.take_over(key, LONG).await);
+        assert_eq!(succeeded(subject.other.remove(key).await), warm);
+        let late = subject.store_under(key, taken, b"late").await;
+        assert_eq!(late, StoreReply::Superseded);
+        assert_eq!(subject.bytes(key).await, None);
+    }
+}
+
+pub(super) async fn a_lease_that_was_taken_over_can_be_released(subject: &Subject) {
+    for (key, warm) in [1, 2].map(|number| subject.key(number)).iter().zip(WARM) {
+        subject.prepare(key, warm).await;
+        let taken = succeeded(subject.backend.take_over(key, LONG).await);
+        succeeded(subject.backend.release(taken).await);
+        let seen = subject.version(key).await;
+        assert_eq!(seen.is_some(), warm);
+        let _free = subject.lease(key, seen.as_ref()).await;
+    }
+}
+
+pub(super) async fn a_vacated_entry_is_gone_and_the_lease_goes_on(subject: &Subject) {
+    for number in 0..4 {
+        let (key, warm) = (subject.key(number), WARM[usize::from(number % 2)]);
+        subject.prepare(&key, warm).await;
+        let seen = subject.version(&key).await;
+        let lease = match number / 2 {
+            0 => subject.lease(&key, seen.as_ref()).await,
+            _ => succeeded(subject.backend.take_over(&key, LONG).await),
+        };
+        let vacated = succeeded(subject.backend.vacate(lease).await);
+        let Vacated::Done { lease, removed } = vacated else {
+            panic!("the lease is valid: {vacated:?}");
+        };
+        assert_eq!(removed, warm);
+        assert_eq!(subject.bytes(&key).await, None);
+        if subject.has(Capability::Leases) {
+            let reply = subject.request(&key, None).await;
+            assert!(matches!(reply, LeaseReply::Held(_)), "{reply:?}");
+            let renewed = succeeded(subject.backend.renew(&lease).await);
+            assert_eq!(renewed, Renewal::Renewed);
+        }
+        assert_eq!(subject.store_under(&key, lease, b"new").await, STORED);
+        assert_eq!(subject.bytes(&key).await, Some(entry(b"new")));
+    }
+}
+
+pub(super) async fn nothing_newer_is_vacated(subject: &Subject) {
+    if !subject.has(Capability::Leases) {
+        return;
+    }
+    for (key, warm) in [1, 2].map(|number| subject.key(number)).iter().zip(WARM) {
+        subject.prepare(key, warm).await;
+        let seen = subject.version(key).await;
+        let lease = subject.lease(key, seen.as_ref()).await;
+        succeeded(subject.other.remove(key).await);
+        subject.store(key, &entry(b"newer")).await;
+        let vacated = succeeded(subject.backend.vacate(lease).await);
+        assert!(matches!(vacated, Vacated::Superseded), "{vacated:?}");
+        assert_eq!(subject.bytes(key).await, Some(entry(b"newer")));
+    }
+}
+
 pub(super) async fn of_many_that_ask_at_once_one_is_the_owner(subject: &Subject) {
     if !subject.has(Capability::Leases) {
         return;
@@ -258,7 +423,7 @@ pub(super) async fn who_was_followed_by_another_stores_and_releases_nothing(subj
         assert_eq!(succeeded(subject.backend.renew(&late).await), Renewal::Lost);
         succeeded(subject.backend.release(late.share()).await);
         let third = subject.request(&key, seen).await;
-        assert!(matches!(third, LeaseReply::Held), "{third:?}");
+        assert!(matches!(third, LeaseReply::Held(_)), "{third:?}");
         let outdated = entry(b"outdated");
         let request = StoreRequest::new(&outdated, moment(0)).under(late);
         let reply = subject.try_store(request, &key).await;

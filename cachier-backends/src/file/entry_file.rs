@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 
-use super::files::{create_new, in_folder, open_entry};
+use super::files::{self, create_new, in_folder, open_entry};
 use super::layout;
 use crate::backend::{EntryVersion, Loaded};
 use crate::process::PerProcess;
@@ -126,6 +126,14 @@ impl Temporary {
         file.write_all(entry)?;
         file.set_modified(created)?;
         Ok(temporary)
+    }
+
+    /// The file, for its lock.
+    pub(super) fn open(&self) -> io::Result<File> {
+        match &self.path {
+            Some(path) => files::open(path),
+            None => Err(io::ErrorKind::NotFound.into()),
+        }
     }
 
     /// Puts the entry in its place, and removes a folder that stands there.

@@ -3,19 +3,23 @@
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
-use super::entry_file::version_at;
+use super::entry_file::{Temporary, version_at};
 use super::files::{existing, in_folder, open_or_create};
 use super::layout::Place;
 use super::ledger::Ledger;
 use super::{lock, owner};
-use crate::backend::EntryVersion;
+use crate::backend::{EntryVersion, Lease};
 use crate::process::Process;
 
 /// A lease that this process holds, as long as it keeps the file open.
+pub(super) struct FileLease(LeaseFile);
+
+/// The file of a lease, whoever holds that.
 ///
 /// The lease is valid while the file is still at its path: whoever removes it ends the lease.
-pub(super) struct FileLease {
+pub(super) struct LeaseFile {
     file: File,
     path: PathBuf,
     scope: PathBuf,
@@ -26,7 +30,7 @@ pub(super) struct FileLease {
 /// The answer to a request for a lease.
 pub(super) enum Request {
     Granted(FileLease),
-    Held,
+    Held(Option<LeaseFile>),
     Changed,
 }
 
@@ -42,24 +46,21 @@ impl FileLease {
         }
         for _ in 0..ATTEMPTS {
             let file = in_folder(&place.folder, || open_or_create(&place.lease))?;
-            if !lock::try_lock(&file)? {
-                if owner::is_gone(&file)? {
-                    end_orphan(place, &file)?;
-                    continue;
-                }
-                return Ok(Request::Held);
+            let is_ours = lock::try_lock(&file)?;
+            if !is_ours && owner::is_gone(&file)? {
+                end_orphan(place, &file)?;
+                continue;
             }
-            if !lock::is_at(&file, &place.lease)? {
+            let lease = LeaseFile::new(file, place);
+            if !is_ours {
+                return Ok(Request::Held(Some(lease)));
+            }
+            if !lease.is_valid()? {
                 // The owner before removed the file between our opening and our locking.
                 continue;
             }
-            owner::sign(&file)?;
-            let lease = Self {
-                file,
-                path: place.lease.clone(),
-                scope: place.scope.clone(),
-                owner: Process::current(),
-            };
+            owner::sign(&lease.file)?;
+            let lease = Self(lease);
             // And this look counts: from now on only those change it who do not ask for leases.
             return Ok(if is_changed(place, seen)? {
                 Request::Changed
@@ -67,7 +68,59 @@ impl FileLease {
                 Request::Granted(lease)
             });
         }
-        Ok(Request::Held)
+        Ok(Request::Held(None))
+    }
+
+    /// Takes the lease, whoever holds it; the entry that it is for.
+    ///
+    /// A lock cannot be taken from its owner. So another file, locked before anybody sees it, takes the place of that.
+    pub(super) fn take_over(place: &Place) -> io::Result<(Self, Option<EntryVersion>)> {
+        let written = Temporary::write(&place.folder, b"", SystemTime::now())?;
+        let file = written.open()?;
+        if !lock::try_lock(&file)? {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        owner::sign(&file)?;
+        // An owner that is about to store has done so before, or finds its lease ended.
+        let _ledger = Ledger::lock(&place.scope)?;
+        written.move_to(&place.lease)?;
+        let lease = Self(LeaseFile::new(file, place));
+        let there = version_at(&place.entry)?;
+        Ok((lease, there.map(|(version, _)| version)))
+    }
+
+    pub(super) fn file(&self) -> &LeaseFile {
+        &self.0
+    }
+
+    /// Ends the lease, if nobody has.
+    pub(super) fn end(&self) -> io::Result<()> {
+        if !self.0.is_valid()? {
+            return Ok(());
+        }
+        match Ledger::lock_existing(&self.0.scope)? {
+            Some(ledger) => self.0.end_under(&ledger),
+            None => Ok(()),
+        }
+    }
+}
+
+impl LeaseFile {
+    fn new(file: File, place: &Place) -> Self {
+        Self {
+            file,
+            path: place.lease.clone(),
+            scope: place.scope.clone(),
+            owner: Process::current(),
+        }
+    }
+
+    /// The file of a lease that this process holds, or that it has seen somebody else hold.
+    pub(super) fn of(lease: &Lease) -> Option<&Self> {
+        lease
+            .state::<FileLease>()
+            .map(FileLease::file)
+            .or_else(|| lease.state())
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -77,17 +130,6 @@ impl FileLease {
     /// Whether nobody has ended the lease.
     pub(super) fn is_valid(&self) -> io::Result<bool> {
         Ok(self.owner.is_current() && lock::is_at(&self.file, &self.path)?)
-    }
-
-    /// Ends the lease, if nobody has.
-    pub(super) fn end(&self) -> io::Result<()> {
-        if !self.is_valid()? {
-            return Ok(());
-        }
-        match Ledger::lock_existing(&self.scope)? {
-            Some(ledger) => self.end_under(&ledger),
-            None => Ok(()),
-        }
     }
 
     /// Ends the lease, if nobody has: between the look and the removal the path cannot become that
@@ -104,14 +146,14 @@ impl Drop for FileLease {
     fn drop(&mut self) {
         // Whoever drops it may be a task, or a caller out of time, and cannot wait for the ledger. If the file cannot be
         // removed at once it stays, unlocked, for the next owner or a cleanup.
-        if let Ok(true) = self.is_valid()
-            && let Ok(Some(ledger)) = Ledger::try_lock(&self.scope)
+        if let Ok(true) = self.0.is_valid()
+            && let Ok(Some(ledger)) = Ledger::try_lock(&self.0.scope)
         {
-            let _ = self.end_under(&ledger);
+            let _ = self.0.end_under(&ledger);
         }
-        if self.owner.is_current() {
+        if self.0.owner.is_current() {
             // To close the file would not do: children may have it open.
-            let _ = self.file.unlock();
+            let _ = self.0.file.unlock();
         }
     }
 }

@@ -38,15 +38,15 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use crate::backend::{
-    Capabilities, Capability, EntryVersion, Lease, LeaseReply, Loaded, StoreReply, StoreRequest,
-    Usage,
+    Capabilities, Capability, EntryVersion, Lease, LeaseReply, Loaded, Renewal, StoreReply,
+    StoreRequest, Usage, Vacated,
 };
 use crate::blocking::BlockingBackend;
 use crate::default_folder::{DefaultFolder, LastUse};
 use crate::error::{Error, ErrorKind, Operation};
 use crate::key::{Key, Scope};
 use layout::Place;
-use lease::{FileLease, Request};
+use lease::{FileLease, LeaseFile, Request};
 
 /// Keeps each entry in a file of its own.
 ///
@@ -188,8 +188,47 @@ impl BlockingBackend for FileBackend {
             Request::Granted(lease) => {
                 LeaseReply::Granted(Lease::new(key.clone(), seen.cloned(), lease))
             }
-            Request::Held => LeaseReply::Held,
+            Request::Held(file) => {
+                let held = |file| Lease::new(key.clone(), seen.cloned(), file);
+                LeaseReply::Held(file.map(held))
+            }
             Request::Changed => LeaseReply::Changed,
+        })
+    }
+
+    fn take_over(&self, key: &Key, _period: Duration) -> Result<Lease, Error> {
+        let place = self.place(Operation::Lease, key)?;
+        let (lease, seen) = FileLease::take_over(&place)
+            .map_err(|e| failed(Operation::Lease, "cannot take the lease", &place.lease, e))?;
+        Ok(Lease::new(key.clone(), seen, lease))
+    }
+
+    fn vacate(&self, lease: Lease) -> Result<Vacated, Error> {
+        let place = self.place(Operation::Remove, lease.key())?;
+        let removed = store::vacate(&place, &lease).map_err(|e| {
+            let message = "cannot remove the entry";
+            failed(Operation::Remove, message, &place.entry, e)
+        })?;
+        Ok(match removed {
+            Some(removed) => Vacated::Done {
+                lease: lease.seeing(None),
+                removed,
+            },
+            None => Vacated::Superseded,
+        })
+    }
+
+    fn renew(&self, lease: &Lease) -> Result<Renewal, Error> {
+        let Some(file) = LeaseFile::of(lease) else {
+            return Ok(Renewal::Lost);
+        };
+        let is_valid = file.is_valid().map_err(|e| {
+            let message = "cannot look at the lease";
+            failed(Operation::Lease, message, file.path(), e)
+        })?;
+        Ok(match is_valid {
+            true => Renewal::Renewed,
+            false => Renewal::Lost,
         })
     }
 
@@ -199,7 +238,7 @@ impl BlockingBackend for FileBackend {
         };
         lease.end().map_err(|e| {
             let message = "cannot release the lease";
-            failed(Operation::Lease, message, lease.path(), e)
+            failed(Operation::Lease, message, lease.file().path(), e)
         })
     }
 

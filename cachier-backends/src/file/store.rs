@@ -5,10 +5,10 @@ use std::time::SystemTime;
 
 use super::entry_file::{LARGEST, Temporary, version_at};
 use super::layout::Place;
-use super::lease::FileLease;
+use super::lease::LeaseFile;
 use super::ledger::{Ledger, Totals};
 use super::{survey, sweep};
-use crate::backend::{EntryVersion, StoreReply, StoreRequest};
+use crate::backend::{EntryVersion, Lease, StoreReply, StoreRequest};
 
 /// Stores an entry, under a lease or unconditionally.
 pub(super) fn store(place: &Place, request: &StoreRequest<'_>) -> io::Result<StoreReply> {
@@ -19,10 +19,7 @@ pub(super) fn store(place: &Place, request: &StoreRequest<'_>) -> io::Result<Sto
     }
     let permit = match &request.lease {
         None => Permit::Always,
-        Some(lease) => match lease.state::<FileLease>() {
-            Some(of_file) => Permit::Under(of_file, lease.seen()),
-            None => return Err(io::Error::other("the lease is one of another backend")),
-        },
+        Some(lease) => Permit::under(lease)?,
     };
     // Before the lock: writing may take long.
     let written = Temporary::write(&place.folder, request.entry, request.created)?;
@@ -36,6 +33,18 @@ pub(super) fn store(place: &Place, request: &StoreRequest<'_>) -> io::Result<Sto
     // The entry is there, whatever comes of this: the next one makes room for both.
     let evicted = make_room(ledger, place, capacity, SystemTime::now()).unwrap_or(0);
     Ok(StoreReply::Stored { evicted })
+}
+
+/// Removes the entry of a lease; whether there was one, or `None` if the lease has ended or the entry has changed.
+pub(super) fn vacate(place: &Place, lease: &Lease) -> io::Result<Option<bool>> {
+    let permit = Permit::under(lease)?;
+    let ledger = Ledger::lock(&place.scope)?;
+    let there = version_at(&place.entry)?.map(|(version, _)| version);
+    if !permit.allows(there.as_ref())? {
+        return Ok(None);
+    }
+    let removed = sweep::remove_entry(&ledger, place.shard, &place.entry)?;
+    Ok(Some(removed.is_some()))
 }
 
 /// Evicts entries until the others take at most `capacity` bytes; how many there were.
@@ -58,7 +67,24 @@ fn make_room(ledger: Ledger, place: &Place, capacity: u64, now: SystemTime) -> i
 enum Permit<'a> {
     Always,
     /// While the lease is valid and the entry the one that was seen.
-    Under(&'a FileLease, Option<&'a EntryVersion>),
+    Under(&'a LeaseFile, Option<&'a EntryVersion>),
+}
+
+impl<'a> Permit<'a> {
+    fn under(lease: &'a Lease) -> io::Result<Self> {
+        match LeaseFile::of(lease) {
+            Some(file) => Ok(Self::Under(file, lease.seen())),
+            None => Err(io::Error::other("the lease is one of another backend")),
+        }
+    }
+
+    /// Whether it holds for the entry that is there.
+    fn allows(&self, there: Option<&EntryVersion>) -> io::Result<bool> {
+        match self {
+            Self::Always => Ok(true),
+            Self::Under(lease, seen) => Ok(there == *seen && lease.is_valid()?),
+        }
+    }
 }
 
 /// Moves a written entry to its place; whether it was permitted.
@@ -75,10 +101,10 @@ fn put(
         (before, _) => before?,
     };
     let (version, replaced) = before.unzip();
-    if let Permit::Under(lease, seen) = permit
-        && !(lease.is_valid()? && version.as_ref() == *seen)
-    {
-        lease.end_under(ledger)?;
+    if !permit.allows(version.as_ref())? {
+        if let Permit::Under(lease, _) = permit {
+            lease.end_under(ledger)?;
+        }
         return Ok(false);
     }
     written.move_to(&place.entry)?;

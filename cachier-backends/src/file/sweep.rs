@@ -141,7 +141,11 @@ fn evictable(scope: &Path) -> io::Result<Vec<Found>> {
 }
 
 /// Removes an entry under the lock; what is gone with it, if there was one.
-fn remove_entry(ledger: &Ledger, shard: Shard, entry: &Path) -> io::Result<Option<Totals>> {
+pub(super) fn remove_entry(
+    ledger: &Ledger,
+    shard: Shard,
+    entry: &Path,
+) -> io::Result<Option<Totals>> {
     let Some(metadata) = existing(fs::symlink_metadata(entry))? else {
         return Ok(None);
     };

@@ -105,6 +105,23 @@ pub(super) fn lease(
     } }]
 }
 
+/// Gives the lease to an owner, whoever has it.
+pub(super) fn take_over(key: &Key, owner: ObjectId, period: Duration) -> Vec<Document> {
+    vec![doc! { "$set": {
+        "function": key.scope().to_string(),
+        "lease": { "owner": owner, "until": after(period) },
+        "drop_at": drop_at(period),
+    } }]
+}
+
+/// Removes the entry, and leaves the lease.
+pub(super) fn vacate() -> Vec<Document> {
+    vec![
+        doc! { "$unset": ["entry", "version", "size", "created"] },
+        doc! { "$set": { "drop_at": { "$add": ["$lease.until", LINGER_MILLIS] } } },
+    ]
+}
+
 /// Prolongs a lease.
 pub(super) fn renew(period: Duration) -> Vec<Document> {
     vec![doc! { "$set": { "lease.until": after(period), "drop_at": drop_at(period) } }]

@@ -15,19 +15,19 @@ use std::time::{Duration, SystemTime};
 
 use futures_lite::StreamExt;
 use mongodb::bson::oid::ObjectId;
-use mongodb::bson::{Document, doc};
+use mongodb::bson::{Bson, Document, doc};
 use mongodb::options::ReturnDocument;
 use mongodb::{Client, Collection};
 
 use self::connect::{Gauge, Place};
 use crate::backend::{
     Anew, Backend, BoxFuture, Capabilities, Capability, EntryVersion, Figures, Instance, Lease,
-    LeaseReply, Loaded, Renewal, StoreReply, StoreRequest, Usage, WaitObserver,
+    LeaseReply, Loaded, Renewal, StoreReply, StoreRequest, Usage, Vacated, WaitObserver,
     backend_by_instance, instance,
 };
 use crate::error::{Error, ErrorKind, Operation};
 use crate::key::{Key, Scope};
-use crate::network::{Clients, RoundTrips, ServerUrl, Waits};
+use crate::network::{Clients, RoundTrips, ServerUrl, Undo, Waits};
 
 /// The largest entry, in bytes: a document of the server's 16 MiB, less what stands beside the entry.
 const LARGEST: usize = (16 << 20) - (16 << 10);
@@ -179,6 +179,16 @@ impl Mongo {
         }
     }
 
+    /// Gives a lease back, unless it is known what came of asking for it.
+    fn undo_lease(&self, lease: &Lease, owner: ObjectId) -> Undo {
+        let (lost, shared) = (lease.share(), Arc::clone(&self.shared));
+        self.clients.undo(move |entries| async move {
+            let requests = Requests::new(entries, &shared, Operation::Lease);
+            let released = requests.release_any(&lost, owner).await;
+            released.map_err(|error| shared.error(Operation::Lease, &error))
+        })
+    }
+
     /// Runs one request, or several.
     fn run<'a, T, F>(
         &'a self,
@@ -256,6 +266,22 @@ impl Requests {
             let unset = doc! { "$unset": { "lease": "" } };
             self.send().update_one(document, unset).await?;
         }
+        Ok(())
+    }
+
+    /// Ends the lease of an owner, whether there is an entry or not.
+    async fn release_any(
+        &self,
+        lease: &Lease,
+        owner: ObjectId,
+    ) -> Result<(), mongodb::error::Error> {
+        let mut document = documents::of(lease.key());
+        document.insert("lease.owner", owner);
+        let mut bare = document.clone();
+        bare.insert("version", Bson::Null);
+        self.send().delete_one(bare).await?;
+        let unset = doc! { "$unset": { "lease": "" } };
+        self.send().update_one(document, unset).await?;
         Ok(())
     }
 
@@ -365,12 +391,7 @@ impl Backend for Mongo {
             documents::lease(key, owner, seen, period),
         );
         let lease = Lease::new(key.clone(), seen.cloned(), owner).expiring_after(period);
-        let (lost, shared) = (lease.share(), Arc::clone(&self.shared));
-        let undo = self.clients.undo(move |entries| async move {
-            let requests = Requests::new(entries, &shared, Operation::Lease);
-            let released = requests.release(&lost, owner).await;
-            released.map_err(|error| shared.error(Operation::Lease, &error))
-        });
+        let undo = self.undo_lease(&lease, owner);
         let asked = self.run(Operation::Lease, move |requests| async move {
             let request = || {
                 let asked = requests
@@ -392,7 +413,10 @@ impl Backend for Mongo {
                     LeaseReply::Granted(lease)
                 }
                 Some(document) if documents::version_in(&document).as_ref() == lease.seen() => {
-                    LeaseReply::Held
+                    let held = |owner: ObjectId| {
+                        Lease::new(lease.key().clone(), lease.seen().cloned(), owner)
+                    };
+                    LeaseReply::Held(documents::owner_in(&document).map(held))
                 }
                 _ => LeaseReply::Changed,
             })
@@ -401,6 +425,51 @@ impl Backend for Mongo {
             let asked = asked.await;
             undo.unless_lost(&asked);
             asked
+        })
+    }
+
+    fn take_over<'a>(&'a self, key: &'a Key, period: Duration) -> BoxFuture<'a, Lease> {
+        let owner = ObjectId::new();
+        let document = documents::of(key);
+        let update = documents::take_over(key, owner, period);
+        let lease = Lease::new(key.clone(), None, owner).expiring_after(period);
+        let undo = self.undo_lease(&lease, owner);
+        let taken = self.run(Operation::Lease, move |requests| async move {
+            let request = || {
+                requests
+                    .send()
+                    .find_one_and_update(document.clone(), update.clone())
+                    .upsert(true)
+                    .return_document(ReturnDocument::After)
+                    .projection(doc! { "version": 1 })
+            };
+            let found = match request().await {
+                Err(error) if error::is_duplicate(&error) => request().await?,
+                taken => taken?,
+            };
+            Ok(lease.seeing(found.as_ref().and_then(documents::version_in)))
+        });
+        Box::pin(async move {
+            let taken = taken.await;
+            undo.unless_lost(&taken);
+            taken
+        })
+    }
+
+    fn vacate(&self, lease: Lease) -> BoxFuture<'_, Vacated> {
+        let Some(owner) = lease.state::<ObjectId>().copied() else {
+            return Box::pin(async { Ok(Vacated::Superseded) });
+        };
+        let document = documents::owned(lease.key(), owner, lease.seen());
+        self.run(Operation::Remove, |requests| async move {
+            let vacated = requests.send().update_one(document, documents::vacate());
+            Ok(match vacated.await?.matched_count {
+                0 => Vacated::Superseded,
+                _ => Vacated::Done {
+                    removed: lease.seen().is_some(),
+                    lease: lease.seeing(None),
+                },
+            })
         })
     }
 

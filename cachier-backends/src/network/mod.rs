@@ -63,4 +63,13 @@ pub(crate) use server_url::ServerUrl;
 pub(crate) use subscription::{Audience, Pauses};
 #[cfg(any(feature = "sqlite", feature = "postgres", feature = "mysql"))]
 pub(crate) use under_way::to_the_end;
+#[cfg(any(
+    feature = "redis",
+    feature = "sqlite",
+    feature = "postgres",
+    feature = "mysql",
+    feature = "mongo",
+    feature = "s3"
+))]
+pub(crate) use undo::Undo;
 pub(crate) use waits::Waits;

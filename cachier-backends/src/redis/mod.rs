@@ -48,13 +48,13 @@ use self::source::Source;
 use self::subscribe::Listener;
 use crate::backend::{
     Anew, Backend, BoxFuture, Capabilities, Capability, EntryVersion, Figures, Instance, Lease,
-    LeaseReply, Loaded, Pool, Renewal, StoreReply, StoreRequest, Usage, WaitObserver, Watch,
-    Watcher, backend_by_instance, instance,
+    LeaseReply, Loaded, Pool, Renewal, StoreReply, StoreRequest, Usage, Vacated, WaitObserver,
+    Watch, Watcher, backend_by_instance, instance,
 };
 use crate::blocking;
 use crate::error::{Error, Operation};
 use crate::key::{Key, Scope};
-use crate::network::{Clients, RoundTrips};
+use crate::network::{Clients, RoundTrips, Undo};
 use crate::unique::unique;
 
 /// The largest string that the server takes, unless its `proto-max-bulk-len` says otherwise.
@@ -209,6 +209,13 @@ impl Redis {
             .arg(token)
     }
 
+    /// Gives the lease of this token back, unless it is known what came of asking for it.
+    fn undo_lease(&self, key: &Key, token: &str) -> Undo {
+        let release = self.releasing(key, token);
+        self.clients
+            .undo(|link| async move { release.number(&link).await.map(drop) })
+    }
+
     fn run_releasing(&self, key: &Key, token: &str) -> BoxFuture<'_, ()> {
         let call = self.releasing(key, token);
         self.clients.run(Operation::Lease, |link| async move {
@@ -331,10 +338,7 @@ impl Backend for Redis {
             .arg(names::seen(seen))
             .arg(&token)
             .arg(millis(period));
-        let release = self.releasing(key, &token);
-        let undo = self
-            .clients
-            .undo(|link| async move { release.number(&link).await.map(drop) });
+        let undo = self.undo_lease(key, &token);
         let lease = Lease::new(key.clone(), seen.cloned(), Owner { token });
         self.clients.run(Operation::Lease, move |link| async move {
             let asked = call.run(&link).await;
@@ -343,10 +347,51 @@ impl Backend for Redis {
                 Value::BulkString(reply) if reply == b"granted" => {
                     Ok(LeaseReply::Granted(lease.expiring_after(period)))
                 }
-                Value::BulkString(reply) if reply == b"held" => Ok(LeaseReply::Held),
                 Value::BulkString(reply) if reply == b"changed" => Ok(LeaseReply::Changed),
+                Value::Array(held) => {
+                    let token = token_of(&held).ok_or_else(|| link.fault(Operation::Lease))?;
+                    let (key, seen) = (lease.key().clone(), lease.seen().cloned());
+                    Ok(LeaseReply::Held(Some(Lease::new(
+                        key,
+                        seen,
+                        Owner { token },
+                    ))))
+                }
                 _ => Err(link.fault(Operation::Lease)),
             }
+        })
+    }
+
+    fn take_over<'a>(&'a self, key: &'a Key, period: Duration) -> BoxFuture<'a, Lease> {
+        let token = self.token();
+        let call = self
+            .about(key, Operation::Lease, &scripts::TAKE_OVER)
+            .arg(&token)
+            .arg(millis(period));
+        let undo = self.undo_lease(key, &token);
+        let lease = Lease::new(key.clone(), None, Owner { token }).expiring_after(period);
+        self.clients.run(Operation::Lease, move |link| async move {
+            let taken = call.run(&link).await;
+            undo.unless_lost(&taken);
+            taken.map(|_| lease)
+        })
+    }
+
+    fn vacate(&self, lease: Lease) -> BoxFuture<'_, Vacated> {
+        let Some(owner) = lease.state::<Owner>() else {
+            return answer(Vacated::Superseded);
+        };
+        let call = self
+            .about(lease.key(), Operation::Remove, &scripts::VACATE)
+            .arg(&owner.token);
+        self.clients.run(Operation::Remove, |link| async move {
+            Ok(match call.number_if_any(&link).await? {
+                Some(removed) => Vacated::Done {
+                    lease: lease.seeing(None),
+                    removed: removed > 0,
+                },
+                None => Vacated::Superseded,
+            })
         })
     }
 
@@ -485,6 +530,14 @@ impl Backend for Redis {
             let ping = redis::cmd("PING");
             link.ask(Operation::Load, &ping).await.map(drop)
         })
+    }
+}
+
+/// The token in the answer that says whose lease it is.
+fn token_of(held: &[Value]) -> Option<String> {
+    match held {
+        [Value::BulkString(token)] => String::from_utf8(token.clone()).ok(),
+        _ => None,
     }
 }
 

@@ -34,6 +34,8 @@ scripts! {
     REMOVE = "lua/remove.lua";
     CLEAR = "lua/clear.lua";
     LEASE = "lua/lease.lua";
+    TAKE_OVER = "lua/take_over.lua";
+    VACATE = "lua/vacate.lua";
     RENEW = "lua/renew.lua";
     RELEASE = "lua/release.lua";
     WAIT = "lua/wait.lua";
@@ -94,11 +96,16 @@ impl Call {
         }
     }
 
-    /// Runs it; the reply is one number.
+    /// Runs it; the reply is one number, none below zero.
     pub(super) async fn number(self, link: &Link) -> Result<u64, Error> {
+        Ok(self.number_if_any(link).await?.unwrap_or(0))
+    }
+
+    /// Runs it; the reply is one number, or one below zero.
+    pub(super) async fn number_if_any(self, link: &Link) -> Result<Option<u64>, Error> {
         let operation = self.operation;
         match self.run(link).await? {
-            Value::Int(number) => Ok(u64::try_from(number).unwrap_or(0)),
+            Value::Int(number) => Ok(u64::try_from(number).ok()),
             _ => Err(link.fault(operation)),
         }
     }

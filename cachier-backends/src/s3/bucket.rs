@@ -9,7 +9,7 @@ use aws_sdk_s3::primitives::{ByteStream, DateTime};
 
 use super::clock::ServerClock;
 use super::error::{self, Answer, Failure};
-use crate::error::{Error, Operation};
+use crate::error::{Error, ErrorKind, Operation};
 use crate::key::{Key, Scope};
 use crate::network::RoundTrips;
 
@@ -272,6 +272,12 @@ impl Bucket {
 
     pub(super) fn at(&self, error: Error) -> Error {
         error.at(self.shared.store_name())
+    }
+
+    /// The error of a request that others stood in the way of again and again.
+    pub(super) fn contended(&self) -> Error {
+        let message = "others changed the entry again and again";
+        self.at(Error::new(ErrorKind::Io, self.operation, message))
     }
 
     fn incomplete(&self) -> Error {

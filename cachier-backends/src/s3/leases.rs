@@ -21,6 +21,14 @@ const MAGIC: &[u8] = b"cachier:";
 /// How many bytes a lease has. No entry is as short: its header alone is longer.
 pub(super) const SIZE: u64 = 40;
 
+/// An entry that is not there any more.
+pub(super) enum Vacant {
+    /// It was not there before either.
+    Already,
+    /// This lease is in its place.
+    Now(Owned),
+}
+
 /// A lease that was granted.
 pub(super) struct Owned {
     name: String,
@@ -47,9 +55,13 @@ pub(super) struct Held {
 /// The answer to somebody who asks for a lease.
 pub(super) enum Asked {
     Granted(Owned),
-    Held,
+    /// By the owner of this one, if that is known.
+    Held(Option<Owned>),
     Changed,
 }
+
+/// How often somebody else may change an entry just when its lease is taken over.
+const ATTEMPTS: u32 = 4;
 
 impl Bucket {
     /// Asks for the lease on what was seen, for the owner of a `number` that nobody else draws.
@@ -69,13 +81,11 @@ impl Bucket {
         if seen.is_none() {
             return Ok(asked);
         }
-        if let Asked::Granted(owned) = &asked {
-            // Only now: an earlier owner may have stored its entry since, and ended its lease.
-            let there = self.head(name).await?;
-            if !there.is_some_and(|there| owned.is_for(&there)) {
-                self.delete(&owned.name).await?;
-                return Ok(Asked::Changed);
-            }
+        if let Asked::Granted(owned) = &asked
+            && !self.is_for_what_is_there(name, owned).await?
+        {
+            self.delete(&owned.name).await?;
+            return Ok(Asked::Changed);
         }
         Ok(asked)
     }
@@ -91,12 +101,7 @@ impl Bucket {
         let asked_at = Instant::now();
         let grant = |name, place, etag| {
             let valid_until = asked_at.checked_add(period);
-            Asked::Granted(Owned {
-                name,
-                place,
-                number,
-                held: Mutex::new(Held { etag, valid_until }),
-            })
+            Asked::Granted(Owned::new(name, place, number, Held { etag, valid_until }))
         };
         let told = Told::Lease(number, period);
         let put = self.put(&name, body(), told, Condition::Missing).await?;
@@ -104,19 +109,94 @@ impl Bucket {
             return Ok(grant(name, place, etag));
         }
         let Some(there) = self.head(&name).await? else {
-            return Ok(Asked::Held);
+            return Ok(Asked::Held(None));
         };
         if there.size != SIZE {
             return Ok(Asked::Changed);
         }
         if !is_over(&there) {
-            return Ok(Asked::Held);
+            return Ok(Asked::Held(Owned::by_another(name, place, there)));
         }
         let condition = Condition::Is(&there.etag);
         Ok(match self.put(&name, body(), told, condition).await? {
             Put::Done(etag) => grant(name, place, etag),
             // Somebody else is about to take it.
-            Put::Unmet | Put::Conflict(_) | Put::TooLarge => Asked::Held,
+            Put::Unmet | Put::Conflict(_) | Put::TooLarge => Asked::Held(None),
+        })
+    }
+
+    /// Takes the lease on what is there, whoever holds it, for the owner of a `number` that nobody else draws.
+    pub(super) async fn take_over(
+        &self,
+        name: &str,
+        period: Duration,
+        number: u64,
+    ) -> Result<Owned, Error> {
+        for _ in 0..ATTEMPTS {
+            let asked_at = Instant::now();
+            let there = self.head(name).await?;
+            let entry = there.as_ref().filter(|there| there.size != SIZE);
+            let (lease, place, condition) = match (entry, &there) {
+                (Some(entry), _) => {
+                    let seen = entry.etag.clone();
+                    let lease = names::of_lease(name, &seen);
+                    (lease, Place::Beside { seen }, Condition::Always)
+                }
+                (None, Some(lease)) => {
+                    let condition = Condition::Is(&lease.etag);
+                    (name.to_owned(), Place::OfTheEntry, condition)
+                }
+                (None, None) => (name.to_owned(), Place::OfTheEntry, Condition::Missing),
+            };
+            let told = Told::Lease(number, period);
+            let Put::Done(etag) = self.put(&lease, body(), told, condition).await? else {
+                continue;
+            };
+            let valid_until = asked_at.checked_add(period);
+            let owned = Owned::new(lease, place, number, Held { etag, valid_until });
+            if self.is_for_what_is_there(name, &owned).await? {
+                return Ok(owned);
+            }
+            self.delete(&owned.name).await?;
+        }
+        Err(self.contended())
+    }
+
+    /// Whether a lease that was just granted is for the entry that is there. That is looked at only then: an earlier owner
+    /// may have stored its entry since, and ended its lease.
+    async fn is_for_what_is_there(&self, name: &str, owned: &Owned) -> Result<bool, Error> {
+        let Place::Beside { seen } = &owned.place else {
+            return Ok(true);
+        };
+        let there = self.head(name).await?;
+        Ok(there.is_some_and(|there| *seen == there.etag))
+    }
+
+    /// Puts the lease in the place of the entry that it is for; `None` if it has ended or the entry has changed.
+    pub(super) async fn vacate(
+        &self,
+        name: &str,
+        owned: &Owned,
+        period: Duration,
+    ) -> Result<Option<Vacant>, Error> {
+        let mut held = owned.held().await;
+        if !held.is_valid() || !self.is_still_held(owned, &mut held).await? {
+            return Ok(None);
+        }
+        let Place::Beside { seen } = &owned.place else {
+            return Ok(Some(Vacant::Already));
+        };
+        let asked_at = Instant::now();
+        let (told, condition) = (Told::Lease(owned.number, period), Condition::Is(seen));
+        Ok(match self.put(name, body(), told, condition).await? {
+            Put::Done(etag) => {
+                let (name, place) = (name.to_owned(), Place::OfTheEntry);
+                let valid_until = asked_at.checked_add(period);
+                let held = Held { etag, valid_until };
+                Some(Vacant::Now(Owned::new(name, place, owned.number, held)))
+            }
+            Put::Conflict(failure) => return Err(self.failed(failure)),
+            Put::Unmet | Put::TooLarge => None,
         })
     }
 
@@ -173,6 +253,17 @@ impl Bucket {
         Ok(lease.is_some_and(|lease| !is_over(&lease)))
     }
 
+    /// The same for a lease that was taken over: on nothing, or on the entry that is there.
+    pub(super) async fn release_taken_unheard(&self, name: &str, number: u64) -> Result<(), Error> {
+        match self.head(name).await? {
+            Some(entry) if entry.size != SIZE => {
+                let lease = names::of_lease(name, &entry.etag);
+                self.release_unheard(&lease, number).await
+            }
+            _ => self.release_unheard(name, number).await,
+        }
+    }
+
     /// Ends a lease whose owner never heard that it was granted, if it was.
     pub(super) async fn release_unheard(&self, lease: &str, number: u64) -> Result<(), Error> {
         match self.head(lease).await? {
@@ -183,13 +274,34 @@ impl Bucket {
 }
 
 impl Owned {
+    fn new(name: String, place: Place, number: u64, held: Held) -> Self {
+        Self {
+            name,
+            place,
+            number,
+            held: Mutex::new(held),
+        }
+    }
+
+    /// The lease of somebody else, for whoever stores under it. How long it is valid only the server can tell.
+    fn by_another(name: String, place: Place, there: Head) -> Option<Self> {
+        let held = Held {
+            etag: there.etag,
+            valid_until: None,
+        };
+        Some(Self::new(name, place, there.owner?, held))
+    }
+
     pub(super) fn name(&self) -> &str {
         &self.name
     }
 
-    /// Whether this is the entry that it was asked for.
-    fn is_for(&self, entry: &Head) -> bool {
-        matches!(&self.place, Place::Beside { seen } if *seen == entry.etag)
+    /// The entry that it was asked for.
+    pub(super) fn seen(&self) -> Option<EntryVersion> {
+        match &self.place {
+            Place::OfTheEntry => None,
+            Place::Beside { seen } => Some(EntryVersion::new(seen)),
+        }
     }
 
     pub(super) fn place(&self) -> &Place {
@@ -209,10 +321,11 @@ impl Held {
 }
 
 impl Asked {
-    pub(super) fn reply(self, lease: impl FnOnce(Owned) -> Lease) -> LeaseReply {
+    /// The reply, with a lease made of what was granted or is held, for a period if it is one's own.
+    pub(super) fn reply(self, period: Duration, lease: impl FnOnce(Owned) -> Lease) -> LeaseReply {
         match self {
-            Self::Granted(owned) => LeaseReply::Granted(lease(owned)),
-            Self::Held => LeaseReply::Held,
+            Self::Granted(owned) => LeaseReply::Granted(lease(owned).expiring_after(period)),
+            Self::Held(owned) => LeaseReply::Held(owned.map(lease)),
             Self::Changed => LeaseReply::Changed,
         }
     }

@@ -36,16 +36,16 @@ use aws_sdk_s3::primitives::SdkBody;
 
 use crate::backend::{
     Anew, Backend, BoxFuture, Capabilities, Capability, EntryVersion, Figures, Instance, Lease,
-    LeaseReply, Loaded, Renewal, StoreReply, StoreRequest, Usage, WaitObserver,
+    LeaseReply, Loaded, Renewal, StoreReply, StoreRequest, Usage, Vacated, WaitObserver,
     backend_by_instance, instance,
 };
 use crate::error::{Error, Operation};
 use crate::key::{Key, Scope};
-use crate::network::{Clients, spawn_on_own};
+use crate::network::{Clients, Undo, spawn_on_own};
 use crate::unique::unique;
 use bucket::{Bucket, Shared};
 use connect::{Addressing, Settings};
-use leases::Owned;
+use leases::{Owned, Vacant};
 use store::NewEntry;
 
 /// Keeps each entry in an object of a bucket.
@@ -194,6 +194,22 @@ impl S3 {
 }
 
 impl S3 {
+    /// Has a lease given back, unless it is known what came of asking for it.
+    fn undo<F>(&self, release: impl FnOnce(Bucket) -> F + Send + 'static) -> Undo
+    where
+        F: Future<Output = Result<(), Error>> + Send + 'static,
+    {
+        let shared = Arc::clone(&self.shared);
+        let operation = Operation::Lease;
+        self.clients.undo(move |client| {
+            release(Bucket {
+                shared,
+                client,
+                operation,
+            })
+        })
+    }
+
     /// Deletes an object while nobody waits for it.
     fn delete_later(&self, name: String) {
         let (clients, shared) = (self.clients.clone(), Arc::clone(&self.shared));
@@ -286,20 +302,50 @@ impl Backend for S3 {
     ) -> BoxFuture<'a, LeaseReply> {
         let (name, key, seen) = (self.shared.name(key), key.clone(), seen.cloned());
         let (number, lost) = (unique(), leases::name_of_lease(&name, seen.as_ref()));
-        let shared = Arc::clone(&self.shared);
-        let undo = self.clients.undo(move |client| async move {
-            let operation = Operation::Lease;
-            let bucket = Bucket {
-                shared,
-                client,
-                operation,
-            };
-            bucket.release_unheard(&lost, number).await
-        });
+        let undo =
+            self.undo(move |bucket| async move { bucket.release_unheard(&lost, number).await });
         self.run(Operation::Lease, move |bucket| async move {
             let asked = bucket.lease(&name, seen.as_ref(), period, number).await;
             undo.unless_lost(&asked);
-            Ok(asked?.reply(|owned| Lease::new(key, seen, owned).expiring_after(period)))
+            Ok(asked?.reply(period, |owned| Lease::new(key, seen, owned)))
+        })
+    }
+
+    fn take_over<'a>(&'a self, key: &'a Key, period: Duration) -> BoxFuture<'a, Lease> {
+        let (name, key, number) = (self.shared.name(key), key.clone(), unique());
+        let lost = name.clone();
+        let undo = self
+            .undo(move |bucket| async move { bucket.release_taken_unheard(&lost, number).await });
+        self.run(Operation::Lease, move |bucket| async move {
+            let taken = bucket.take_over(&name, period, number).await;
+            undo.unless_lost(&taken);
+            let owned = taken?;
+            Ok(Lease::new(key, owned.seen(), owned).expiring_after(period))
+        })
+    }
+
+    fn vacate(&self, lease: Lease) -> BoxFuture<'_, Vacated> {
+        let name = self.shared.name(lease.key());
+        let vacated = self.run(Operation::Remove, |bucket| async move {
+            let (Some(owned), Some(period)) = (lease.state::<Owned>(), lease.period()) else {
+                return Ok((Vacated::Superseded, None));
+            };
+            Ok(match bucket.vacate(&name, owned, period).await? {
+                None => (Vacated::Superseded, None),
+                Some(Vacant::Already) => (vacated(lease, false), None),
+                Some(Vacant::Now(in_its_place)) => {
+                    let left_over = owned.name().to_owned();
+                    let lease = Lease::new(lease.key().clone(), None, in_its_place);
+                    (vacated(lease.expiring_after(period), true), Some(left_over))
+                }
+            })
+        });
+        Box::pin(async move {
+            let (vacated, left_over) = vacated.await?;
+            if let Some(lease) = left_over {
+                self.delete_later(lease);
+            }
+            Ok(vacated)
         })
     }
 
@@ -364,6 +410,10 @@ impl Backend for S3 {
             |bucket| async move { bucket.check().await },
         )
     }
+}
+
+fn vacated(lease: Lease, removed: bool) -> Vacated {
+    Vacated::Done { lease, removed }
 }
 
 impl std::fmt::Debug for S3Backend {

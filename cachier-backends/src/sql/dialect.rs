@@ -17,6 +17,8 @@ pub(super) struct Dialect {
     pub(super) or_replace: &'static str,
     /// Behind an `INSERT` of an owner: takes the lease of a row without an entry.
     pub(super) or_lease: &'static str,
+    /// Behind an `INSERT` of an owner: takes the lease of any row.
+    pub(super) or_take_over: &'static str,
     /// Deletes the rows of a table `{where}` something holds, some at a time if that is better.
     pub(super) delete_some: &'static str,
     /// The most bytes of a request, if there is a limit.
@@ -40,6 +42,8 @@ pub(super) struct Statements {
     pub(super) store_leased: SqlStr,
     pub(super) lease_cold: SqlStr,
     pub(super) lease_warm: SqlStr,
+    pub(super) take_over: SqlStr,
+    pub(super) vacate: SqlStr,
     pub(super) renew: SqlStr,
     pub(super) release_cold: SqlStr,
     pub(super) release_warm: SqlStr,
@@ -85,6 +89,8 @@ impl Statements {
             store_leased: told(STORE_LEASED),
             lease_cold: ready(&format!("{LEASE_COLD} {}", dialect.or_lease)),
             lease_warm: ready(LEASE_WARM),
+            take_over: ready(&format!("{LEASE_COLD} {}", dialect.or_take_over)),
+            vacate: told(VACATE),
             renew: ready(RENEW),
             release_cold: told(RELEASE_COLD),
             release_warm: told(RELEASE_WARM),
@@ -123,6 +129,8 @@ const LEASE_COLD: &str =
     "INSERT INTO {table} (id, scope, owner, owned_until) VALUES (?, ?, ?, {now} + ?)";
 const LEASE_WARM: &str = "UPDATE {table} SET owner = ?, owned_until = {now} + ? \
      WHERE id = ? AND revision = ? AND (owner IS NULL OR owned_until <= {now})";
+const VACATE: &str = "UPDATE {table} SET entry = NULL, revision = NULL, created = NULL, expires = NULL, size = NULL \
+     WHERE id = ? AND owner = ? AND owned_until > {now} AND created IS NOT NULL";
 const RENEW: &str =
     "UPDATE {table} SET owned_until = {now} + ? WHERE id = ? AND owner = ? AND owned_until > {now}";
 const RELEASE_COLD: &str = "DELETE FROM {table} WHERE id = ? AND owner = ? AND created IS NULL";

@@ -44,7 +44,7 @@ use std::time::{Duration, SystemTime};
 
 use crate::backend::{
     Anew, Backend, BoxFuture, Capabilities, Capability, EntryVersion, Figures, Instance, Lease,
-    LeaseReply, Loaded, Pool, Renewal, StoreReply, StoreRequest, Usage, WaitObserver,
+    LeaseReply, Loaded, Pool, Renewal, StoreReply, StoreRequest, Usage, Vacated, WaitObserver,
     backend_by_instance, instance,
 };
 #[cfg(feature = "postgres")]
@@ -53,7 +53,7 @@ use crate::backend::{Watch, Watcher};
 use crate::default_folder::DefaultFolder;
 use crate::error::{Error, ErrorKind, Operation};
 use crate::key::{Key, Scope};
-use crate::network::{Clients, Waits};
+use crate::network::{Clients, Undo, Waits};
 use connections::Source;
 use database::{Address, Database};
 use dialect::Statements;
@@ -263,6 +263,20 @@ impl Sql {
         }
     }
 
+    /// Gives a lease back, unless it is known what came of asking for it.
+    fn undo_lease(&self, lease: &Lease, owner: Token) -> Undo {
+        let (lost, shared) = (lease.share(), Arc::clone(&self.shared));
+        self.clients.undo(move |client| async move {
+            let operation = Operation::Lease;
+            let store = Store {
+                shared,
+                client,
+                operation,
+            };
+            store.release(lost.key(), owner, lost.seen()).await
+        })
+    }
+
     /// Has a client do something.
     fn run<T, F>(
         &self,
@@ -349,23 +363,45 @@ impl Backend for Sql {
     ) -> BoxFuture<'a, LeaseReply> {
         let owner = store::token();
         let lease = Lease::new(key.clone(), seen.cloned(), owner).expiring_after(period);
-        let (lost, shared) = (lease.share(), Arc::clone(&self.shared));
-        let undo = self.clients.undo(move |client| async move {
-            let operation = Operation::Lease;
-            let store = Store {
-                shared,
-                client,
-                operation,
-            };
-            store.release(lost.key(), owner, lost.seen()).await
-        });
+        let undo = self.undo_lease(&lease, owner);
         self.run(Operation::Lease, move |store| async move {
             let asked = store.lease(lease.key(), lease.seen(), owner, period).await;
             undo.unless_lost(&asked);
             Ok(match asked? {
                 Asked::Granted => LeaseReply::Granted(lease),
-                Asked::Held => LeaseReply::Held,
+                Asked::Held(owner) => {
+                    let held = |owner: Token| {
+                        Lease::new(lease.key().clone(), lease.seen().cloned(), owner)
+                    };
+                    LeaseReply::Held(owner.map(held))
+                }
                 Asked::Changed => LeaseReply::Changed,
+            })
+        })
+    }
+
+    fn take_over<'a>(&'a self, key: &'a Key, period: Duration) -> BoxFuture<'a, Lease> {
+        let owner = store::token();
+        let lease = Lease::new(key.clone(), None, owner).expiring_after(period);
+        let undo = self.undo_lease(&lease, owner);
+        self.run(Operation::Lease, move |store| async move {
+            let taken = store.take_over(lease.key(), owner, period).await;
+            undo.unless_lost(&taken);
+            taken.map(|()| lease)
+        })
+    }
+
+    fn vacate(&self, lease: Lease) -> BoxFuture<'_, Vacated> {
+        self.run(Operation::Remove, |store| async move {
+            let Some(&owner) = lease.state::<Token>() else {
+                return Ok(Vacated::Superseded);
+            };
+            Ok(match store.vacate(lease.key(), owner).await? {
+                Some(removed) => Vacated::Done {
+                    lease: lease.seeing(None),
+                    removed,
+                },
+                None => Vacated::Superseded,
             })
         })
     }

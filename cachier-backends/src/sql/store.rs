@@ -36,7 +36,8 @@ pub(super) struct Store {
 /// The answer to the request for a lease.
 pub(super) enum Asked {
     Granted,
-    Held,
+    /// Whose it is, if it still is anybody's.
+    Held(Option<Token>),
     Changed,
 }
 
@@ -140,13 +141,41 @@ impl Store {
         if done.rows > 0 && !done.is_refused {
             return Ok(Asked::Granted);
         }
-        let (there, _) = self.look(key).await?;
+        let (there, owner) = self.look(key).await?;
         let is_as_seen = there.as_deref() == seen.map(EntryVersion::as_bytes);
         Ok(if is_as_seen {
-            Asked::Held
+            Asked::Held(owner.and_then(|owner| owner.try_into().ok()))
         } else {
             Asked::Changed
         })
+    }
+
+    /// Takes the lease, whoever has it.
+    pub(super) async fn take_over(
+        &self,
+        key: &Key,
+        owner: Token,
+        period: Duration,
+    ) -> Result<(), Error> {
+        self.ready().await?;
+        let (id, scope) = (id(key), Argument::of_scope(key.scope()));
+        let arguments = vec![id, scope, Argument::bytes(&owner), of_period(period)];
+        self.execute(&self.statements().take_over, arguments)
+            .await
+            .map(drop)
+    }
+
+    /// Removes the entry under a lease, which goes on. Whether there was one; `None` if the lease has ended.
+    pub(super) async fn vacate(&self, key: &Key, owner: Token) -> Result<Option<bool>, Error> {
+        self.ready().await?;
+        let mut arguments = vec![id(key), Argument::bytes(&owner)];
+        arguments.extend(self.told(key));
+        let removed = self.execute(&self.statements().vacate, arguments).await?;
+        if removed.rows > 0 {
+            return Ok(Some(true));
+        }
+        let (_, there) = self.look(key).await?;
+        Ok((there.as_deref() == Some(&owner[..])).then_some(false))
     }
 
     /// The revision that is there, and the owner of a lease that is valid.
@@ -180,11 +209,17 @@ impl Store {
         self.ready().await?;
         let mut arguments = vec![id(key), Argument::bytes(&owner)];
         arguments.extend(self.told(key));
-        let statement = match seen {
-            None => &self.statements().release_cold,
-            Some(_) => &self.statements().release_warm,
-        };
-        self.execute(statement, arguments).await.map(|_| ())
+        let statements = self.statements();
+        if seen.is_none() {
+            let released = self.execute(&statements.release_cold, arguments.clone());
+            if released.await?.rows > 0 {
+                return Ok(());
+            }
+            // Whoever took it over did not look whether there was an entry.
+        }
+        self.execute(&statements.release_warm, arguments)
+            .await
+            .map(drop)
     }
 
     pub(super) async fn remove(&self, key: &Key) -> Result<bool, Error> {

@@ -23,7 +23,7 @@ fn nothing_is_left_of_leases_that_ended() {
     let unseen = files.backend.lease(&key, None, PERIOD).unwrap();
     assert!(matches!(unseen, LeaseReply::Changed));
     let lease = files.granted(&key);
-    assert!(matches!(files.lease(&key), LeaseReply::Held));
+    assert!(matches!(files.lease(&key), LeaseReply::Held(_)));
     files.backend.clear_leases(&files.scope).unwrap();
     drop(lease);
     assert_eq!(files.all_but_ledgers(), [files.path(&key)]);
@@ -38,7 +38,7 @@ fn an_ended_lease_does_not_end_the_next_one() {
     files.backend.remove(&key).unwrap();
     let second = files.granted(&key);
     files.backend.release(first).unwrap();
-    assert!(matches!(files.lease(&key), LeaseReply::Held));
+    assert!(matches!(files.lease(&key), LeaseReply::Held(_)));
     let stored = files.store_under(second, b"value");
     assert_eq!(stored, StoreReply::Stored { evicted: 0 });
 }

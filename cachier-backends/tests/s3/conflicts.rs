@@ -65,7 +65,7 @@ fn who_asks_for_a_lease_as_another_does_finds_it_held() {
         for key in &keys {
             conflict(&proxy, &["PUT /", "cachier-lease", "if-none-match: "]);
             let reply = ask(&backend, key, PERIOD).await;
-            assert!(matches!(reply, LeaseReply::Held), "{reply:?}");
+            assert!(matches!(reply, LeaseReply::Held(_)), "{reply:?}");
             assert!(proxy.has_answered());
             // The other one was no lease.
             let _granted = lease(&backend, key, PERIOD).await;
@@ -83,7 +83,7 @@ fn who_follows_an_owner_as_another_does_finds_its_lease_held() {
         server.age(PERIOD + Duration::from_secs(1));
         conflict(&proxy, &["PUT /", "cachier-lease", "if-match: "]);
         let reply = ask(&backend, &key, PERIOD).await;
-        assert!(matches!(reply, LeaseReply::Held), "{reply:?}");
+        assert!(matches!(reply, LeaseReply::Held(_)), "{reply:?}");
         assert!(proxy.has_answered());
         let _follows = lease(&backend, &key, PERIOD).await;
     });

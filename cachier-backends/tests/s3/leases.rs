@@ -28,7 +28,7 @@ fn the_clock_of_the_server_says_when_a_lease_is_over() {
             let late = lease(&backend, key, PERIOD).await;
             server.age(PERIOD - Duration::from_secs(5));
             let reply = ask(&backend, key, PERIOD).await;
-            assert!(matches!(reply, LeaseReply::Held), "{reply:?}");
+            assert!(matches!(reply, LeaseReply::Held(_)), "{reply:?}");
             server.age(PERIOD + Duration::from_secs(1));
             let next = lease(&backend, key, PERIOD).await;
 
@@ -58,7 +58,7 @@ fn who_returns_after_the_lease_was_followed_by_another_stores_and_releases_nothi
         };
         backend.release(late.share()).await.unwrap();
         let reply = ask(&backend, &key, PERIOD).await;
-        assert!(matches!(reply, LeaseReply::Held), "{reply:?}");
+        assert!(matches!(reply, LeaseReply::Held(_)), "{reply:?}");
         let reply = store_under(&backend, &key, b"late", late).await;
         assert_eq!(reply, StoreReply::Superseded);
         let reply = store_under(&backend, &key, b"next", next).await;

@@ -215,7 +215,11 @@ fn own() -> Option<&'static Runtime> {
         let cores = thread::available_parallelism().map_or(1, NonZero::get);
         let mut builder = Builder::new_multi_thread();
         builder.worker_threads(cores.min(environment::max_workers()));
-        builder.thread_name("cachier-task").enable_all().build().ok()
+        builder
+            .thread_name("cachier-task")
+            .enable_all()
+            .build()
+            .ok()
     });
     OWN.as_ref()
 }

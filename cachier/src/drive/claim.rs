@@ -1,12 +1,12 @@
 //! Becoming the one that computes a key, or waiting for the one that does.
 
 use std::future::pending;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use cachier_metrics::{Outcome, Tier, WaitScope};
 
 use super::{Drive, Look, Served, Settled, Slot};
-use crate::decision::{Computed, Running, Settlement, is_fresh, settle};
+use crate::decision::{Computed, Freshness, Running, Settlement, Sharing, Stored, settle, share};
 use crate::flight::{ComputationId, Joined, Landing, Recheck, current, depend};
 use crate::private::SharedError;
 use crate::storage::{Claim, Found, Notice, Tiers};
@@ -31,17 +31,85 @@ impl<T: Tiers> Drive<T> {
             return;
         };
         match self.core.tiers.claim(&self.session, &self.key, seen).await {
-            Ok(Claim::Granted(lease)) => {
-                self.lease = Some(Box::new(lease));
-                self.running = Running::Mine;
+            Ok(Claim::Granted(lease)) => self.own(lease),
+            Ok(Claim::Held(held)) => {
+                self.lease = held.map(Box::new);
+                self.running = Running::Other;
             }
-            Ok(Claim::Held) => self.running = Running::Other,
             Ok(Claim::Changed) => self.look = Look::Due,
             Err(_) => {
                 self.look = Look::Failed;
                 self.running = Running::Mine;
             }
         }
+    }
+
+    /// Claims the key whoever computes it, as that began too early.
+    pub(super) async fn take_over(&mut self) {
+        self.core.flights.forget(&self.key);
+        self.supplant();
+        match self.core.tiers.take_over(&self.session, &self.key).await {
+            Ok(lease) => self.own(lease),
+            Err(_) => {
+                self.look = Look::Failed;
+                self.running = Running::Mine;
+            }
+        }
+    }
+
+    /// Sees to it that what is computed beside the one who holds the lease can be stored under that lease, so that it gives
+    /// way to whatever ends it. What is known of the stored value then: if it has to be looked at again, that comes first.
+    ///
+    /// Where it comes out that nobody holds the lease, this call does, and leads the flight: whose else that may be, it will
+    /// not be stored.
+    pub(super) async fn claim_beside(&mut self) -> Look {
+        /// How often the owner may change just when it is looked at; then the result is not stored.
+        const ATTEMPTS: u32 = 3;
+        let core = self.core;
+        for _ in 0..ATTEMPTS {
+            let (None, Some(seen)) = (&self.lease, &self.seen) else {
+                break;
+            };
+            if !core.tiers.fences(&core.function) {
+                break;
+            }
+            match core.tiers.claim(&self.session, &self.key, seen).await {
+                Ok(Claim::Granted(lease)) => {
+                    if self.leader.is_none() {
+                        self.supplant();
+                    }
+                    self.own(lease);
+                }
+                Ok(Claim::Held(held)) => self.lease = held.map(Box::new),
+                Ok(Claim::Changed) => {
+                    self.look = Look::Due;
+                    self.running = Running::Unclaimed;
+                    return Look::Due;
+                }
+                Err(_) => {
+                    self.look = Look::Failed;
+                    break;
+                }
+            }
+        }
+        Look::Done
+    }
+
+    /// Leads the flight of the key, in place of whoever does.
+    fn supplant(&mut self) {
+        let _drops = T::defer_drops();
+        let leader = self.core.flights.supplant(&self.key, ComputationId::next());
+        self.leader = Some(leader);
+    }
+
+    /// Computes as the owner of the lease. Once that is known to be lost, nobody joins the flight any more.
+    pub(super) fn own(&mut self, lease: T::Lease) {
+        if let Some(leader) = &self.leader {
+            let (core, key, computation) = (self.core, self.key.clone(), leader.computation());
+            T::on_loss(&lease, move || core.flights.withdraw(&key, computation));
+        }
+        self.lease = Some(Box::new(lease));
+        self.running = Running::Mine;
     }
 
     /// Leads a flight; `false` when there is something else to do first.
@@ -61,6 +129,7 @@ impl<T: Tiers> Drive<T> {
             }
             Joined::Waits(flight) => {
                 self.flight = Some(flight);
+                self.joined.get_or_insert_with(Instant::now);
                 self.running = Running::Other;
             }
             Joined::Landed => self.look = Look::Due,
@@ -86,27 +155,27 @@ impl<T: Tiers> Drive<T> {
         slot: &mut dyn Slot<T::Value>,
     ) -> Option<Settled> {
         self.running = Running::Unclaimed;
+        let joined = self.joined;
+        // Whoever came before the key can have been invalidated may have what was computed before, too.
+        let is_in_time = |valid_at: Instant| joined.is_some_and(|joined| joined <= valid_at);
         match landing {
-            Landing::Storing(found) if !self.is_young(&found) => {
-                // It has been at hand for too long. To look again would lead to the same flight.
+            Landing::Value(found) | Landing::Storing(found, _) => self.take_shared(found, slot),
+            Landing::Unstored(found, valid_at) if is_in_time(valid_at) => {
+                self.take_shared(found, slot)
+            }
+            Landing::StandIn(found, valid_at) if valid_at.is_none_or(is_in_time) => {
+                self.take_stand_in(found, slot)
+            }
+            Landing::Failure(error) => self.take_failure(&error, slot),
+            Landing::NotShared => {
                 self.running = Running::NotShared;
+                None
             }
-            Landing::Value(found) | Landing::Storing(found) => {
-                return self.take_shared(found, slot);
+            Landing::Unstored(..) | Landing::StandIn(..) | Landing::Abandoned => {
+                self.look = Look::Due;
+                None
             }
-            Landing::Failure(error) => return self.take_failure(&error, slot),
-            Landing::NotShared => self.running = Running::NotShared,
-            Landing::Abandoned => self.look = Look::Due,
         }
-        None
-    }
-
-    /// Whether a value is fresh enough for this call, which began before the value was there or a little later.
-    fn is_young(&self, found: &Found<T::Value>) -> bool {
-        let unless_zero = |bound: &Duration| !bound.is_zero();
-        let stale_after = self.session.policy.rules.stale_after.filter(unless_zero);
-        let max_age = self.session.options.max_age.filter(unless_zero);
-        is_fresh(self.age(found), stale_after, max_age)
     }
 
     async fn wait_for_flight(&mut self) -> Option<Landing<Found<T::Value>>> {
@@ -115,17 +184,48 @@ impl<T: Tiers> Drive<T> {
             self.running = Running::Reentrant;
             return None;
         };
+        let storing = flight.storing();
+        let is_of_use = |found: &Found<T::Value>| matches!(self.sharing(found), Sharing::Take(_));
+        if storing.as_ref().is_some_and(|found| !is_of_use(found)) {
+            // To look again would lead to the same flight.
+            self.running = Running::NotShared;
+            return None;
+        }
         let _waiting = self
             .session
             .recorder
             .as_ref()
             .map(|recorder| recorder.wait(WaitScope::Process));
         let timer = &self.core.function.world.timer;
-        let landing = timer.within(self.patience(), flight.landing()).await;
+        let joined = self.joined.unwrap_or_else(Instant::now);
+        let Some(_) = storing else {
+            let landing = timer.within(self.patience(), flight.landing(joined)).await;
+            if landing.is_none() {
+                self.wait_too_long();
+            }
+            return landing;
+        };
+        // It waits for the store, and so as long as for any operation.
+        let left = self.session.left();
+        let patience = self.patience().map_or(left, |patience| patience.min(left));
+        let landing = timer.within(Some(patience), flight.landing(joined)).await;
+        self.session.renew_budget();
         if landing.is_none() {
-            self.wait_too_long();
+            self.running = Running::NotShared;
         }
         landing
+    }
+
+    /// What is to be done with a value that this call waited for.
+    fn sharing(&self, found: &Found<T::Value>) -> Sharing {
+        let (rules, max_age) = (&self.session.policy.rules, self.session.options.max_age);
+        share(self.age(found), self.waited(), rules, max_age)
+    }
+
+    /// How long this call has waited for others.
+    fn waited(&self) -> Duration {
+        let now = self.core.function.world.clock.now();
+        Duration::from_nanos(now.saturating_sub(self.waiting_since.unwrap_or(now)))
     }
 
     /// Takes what another flight of this process landed with.
@@ -136,24 +236,17 @@ impl<T: Tiers> Drive<T> {
     ) -> Option<Settled> {
         let age = self.age(&found);
         let compute_nanos = Some(found.stamp.compute_nanos);
-        let max_age = self
-            .session
-            .options
-            .max_age
-            .filter(|max_age| !max_age.is_zero());
-        if !is_fresh(age, None, max_age) {
-            self.look = Look::Due;
-            return None;
-        }
-        let stale_after = self
-            .session
-            .policy
-            .rules
-            .stale_after
-            .filter(|bound| !bound.is_zero());
-        let outcome = match is_fresh(age, stale_after, None) {
-            true => Outcome::Coalesced,
-            false => Outcome::Stale,
+        let outcome = match self.sharing(&found) {
+            Sharing::Take(Freshness::Fresh) => Outcome::Coalesced,
+            Sharing::Take(Freshness::Stale) => Outcome::Stale,
+            Sharing::LookAgain => {
+                self.look = Look::Due;
+                return None;
+            }
+            Sharing::ComputeBeside => {
+                self.running = Running::NotShared;
+                return None;
+            }
         };
         if let Err(error) = slot.serve(found) {
             self.session.failed(&error);
@@ -167,6 +260,23 @@ impl<T: Tiers> Drive<T> {
             tier,
             compute_nanos,
         })
+    }
+
+    /// Takes the stale value that another flight of this process landed with as computing failed, if this call may be given it
+    /// too.
+    fn take_stand_in(
+        &mut self,
+        found: Found<T::Value>,
+        slot: &mut dyn Slot<T::Value>,
+    ) -> Option<Settled> {
+        let stored = Stored::Aged(self.age(&found));
+        let (rules, max_age) = (&self.session.policy.rules, self.session.options.max_age);
+        self.look = Look::Due;
+        if settle(Computed::Failed, stored, rules, max_age) != Settlement::ServeStale {
+            return None;
+        }
+        self.found = Some(found);
+        self.stand_in(slot).map(|(_, settled)| settled)
     }
 
     /// Takes the failure that another flight of this process landed with, or the stale value, which this call may accept
@@ -211,13 +321,10 @@ impl<T: Tiers> Drive<T> {
             pause = self.pause(&seen, pause, patience).await;
             self.session.renew_budget();
             match core.tiers.claim(&self.session, &self.key, &seen).await {
-                Ok(Claim::Granted(lease)) => {
-                    self.lease = Some(Box::new(lease));
-                    self.running = Running::Mine;
-                    return;
-                }
-                Ok(Claim::Held) => {}
+                Ok(Claim::Granted(lease)) => return self.own(lease),
+                Ok(Claim::Held(held)) => self.lease = held.map(Box::new),
                 Ok(Claim::Changed) => {
+                    self.lease = None;
                     self.look = Look::Due;
                     self.running = Running::Unclaimed;
                     return;
@@ -256,8 +363,6 @@ impl<T: Tiers> Drive<T> {
     /// How long this call may still wait for others; `None` is for ever.
     fn patience(&self) -> Option<Duration> {
         let timeout = self.session.policy.wait_for_calc_timeout?;
-        let now = self.core.function.world.clock.now();
-        let waited = now.saturating_sub(self.waiting_since.unwrap_or(now));
-        Some(timeout.saturating_sub(Duration::from_nanos(waited)))
+        Some(timeout.saturating_sub(self.waited()))
     }
 }

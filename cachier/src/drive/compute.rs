@@ -1,19 +1,18 @@
 //! Running the function, and what becomes of its result.
 
 use std::mem::{self, forget};
+use std::time::Instant;
 
 use cachier_backends::ErrorKind;
 use cachier_backends::process::Process;
-use cachier_metrics::{ComputeRecorder, Outcome, Reason, Tier};
+use cachier_metrics::{ComputeRecorder, Outcome, Reason, RemovalCause, Tier};
 
 use super::work::faithful;
-use super::{Cacheable, Core, Drive, Session, Settled, Slot, ToRun, Turn, WantSize};
-use crate::background::{Crew, run_on_thread};
-use crate::block_on::block_on;
-use crate::decision::{self, Computed, Settlement};
-use crate::flight::{ComputationId, Dependency, Landing, Solo, current, depend};
+use super::{Cacheable, Core, Drive, Look, Session, Settled, Slot, ToRun, Turn, WantSize};
+use crate::decision::{self, Computed, Rules, Settlement};
+use crate::flight::{ComputationId, Dependency, Landing, Leader, Solo, current, depend};
 use crate::labels;
-use crate::storage::{self, Found, Stamp, Tiers};
+use crate::storage::{self, Found, Stamp, Tiers, Vacated};
 use crate::trace;
 
 /// Values of more bytes than this are stored in the background.
@@ -38,9 +37,9 @@ impl<T: Tiers> Execution<T> {
 }
 
 /// A computation that no flight carries.
-type SoloOf<T> = Solo<'static, <T as Tiers>::Key, FoundOf<T>>;
+pub(super) type SoloOf<T> = Solo<'static, <T as Tiers>::Key, FoundOf<T>>;
 
-type FoundOf<T> = Found<<T as Tiers>::Value>;
+pub(super) type FoundOf<T> = Found<<T as Tiers>::Value>;
 
 /// What becomes of a result, and what is known of the computation.
 pub(super) struct Conclusive<T: Tiers> {
@@ -51,22 +50,29 @@ pub(super) struct Conclusive<T: Tiers> {
 
 /// A computation that has come to its end.
 #[derive(Clone, Copy)]
-struct Concluded {
-    reason: Reason,
+pub(super) struct Concluded {
+    pub(super) reason: Reason,
     stamp: Stamp,
 }
 
-/// A result that other processes can see, where they are to.
+/// What has become of a result where other processes can see it; the memory of this one follows.
 pub(super) struct Put<T: Tiers> {
-    found: FoundOf<T>,
-    stored: storage::Stored,
+    outcome: PutOutcome<FoundOf<T>>,
     computation: Concluded,
     solo: Option<SoloOf<T>>,
 }
 
+enum PutOutcome<Found> {
+    /// It is stored, or not: `None` if the storage failed. When nobody had invalidated the key, if it is not stored and that
+    /// is known.
+    Stored(Found, Option<storage::Stored>, Option<Instant>),
+    /// There is nothing to be stored. What the waiters get, and whether there was an entry, which is gone.
+    Gone(Landing<Found>, bool),
+}
+
 impl Concluded {
     /// How a call ends that has this result.
-    fn settled(self) -> Settled {
+    pub(super) fn settled(self) -> Settled {
         Settled::own(match self.reason {
             Reason::Unavailable => Outcome::Unavailable,
             _ => Outcome::Miss,
@@ -78,10 +84,6 @@ impl<T: Tiers> Drive<T> {
     /// Begins to run the function, so that calls in its body know what they are part of.
     pub(super) fn begin(&mut self, reason: Reason) -> ToRun {
         let function = &self.core.function;
-        if reason == Reason::Overwrite {
-            // What is being computed now began earlier than this call; it must not replace this result.
-            self.core.flights.forget(&self.key);
-        }
         let (computation, process, solo) = match &self.leader {
             Some(leader) => (leader.computation(), leader.process(), None),
             None => {
@@ -126,6 +128,10 @@ impl<T: Tiers> Drive<T> {
         let conclusion = match decision::settle(computed, self.fallback(), rules, max_age) {
             Settlement::Store => self.conclude_value(slot, computation, solo.as_ref()),
             Settlement::Share => Conclusion::Land(self.share(slot, computation.stamp)),
+            Settlement::Remove => {
+                let landing = self.share(slot, computation.stamp);
+                self.conclude_gone(landing, solo.as_ref())
+            }
             Settlement::ServeStale => match self.stand_in(slot) {
                 Some((found, settled)) => Conclusion::ServeStale(found, settled),
                 None => Conclusion::Land(self.share(slot, computation.stamp)),
@@ -151,61 +157,97 @@ impl<T: Tiers> Drive<T> {
         self.turn = match conclusion {
             Conclusion::Store(found) => {
                 let lease = self.lease.take();
+                let valid_at = lease.as_deref().and_then(T::valid_at);
+                let superseded = Superseded::<T>(self.leader.as_ref(), solo.as_ref());
                 let (core, session, key) = (self.core, &self.session, &self.key);
-                let stored = put(core, session, key, &found, lease, solo.as_ref()).await;
+                let stored = put(core, session, key, &found, lease, superseded).await;
+                if stored == Some(storage::Stored::TooLarge) {
+                    self.remove_replaced().await;
+                }
                 Turn::Land(Box::new(Put {
-                    found,
-                    stored,
+                    outcome: PutOutcome::Stored(found, stored, valid_at),
                     computation,
                     solo,
                 }))
             }
             Conclusion::StoreLater(found) => {
-                if solo.is_some() && matches!(computation.reason, Reason::Overwrite | Reason::Stale)
-                {
-                    // Nobody is to be given the old value meanwhile. A failure has been counted.
-                    let _ = self.core.tiers.remove(&self.session, &self.key).await;
-                }
-                self.store_later(found, solo);
+                self.store_later(found, computation, solo).await;
                 Turn::End(computation.settled())
             }
+            Conclusion::Gone(landing) => Turn::Land(Box::new(Put {
+                outcome: self.vacate(landing).await,
+                computation,
+                solo,
+            })),
             Conclusion::Land(landing) => {
                 self.land(landing).await;
                 Turn::End(computation.settled())
             }
             Conclusion::ServeStale(found, settled) => {
-                self.land(Landing::Value(found)).await;
+                self.land(Landing::StandIn(found, None)).await;
                 Turn::End(settled)
             }
         };
     }
 
-    /// Stores in the memory of the process, and lands the flight.
+    /// Does in the memory of the process what was done where others see it, and lands the flight.
     pub(super) fn land_stored(&mut self, put: Put<T>, slot: &mut dyn Slot<T::Value>) -> Settled {
         let Put {
-            found,
-            stored,
+            outcome,
             computation,
             solo,
         } = put;
-        let stamp = computation.stamp;
-        if stored == storage::Stored::Done {
-            slot.stored(stamp);
-        }
-        let (core, key) = (self.core, &self.key);
-        let _drops = T::defer_drops();
-        let insertion = core.tiers.insertion(&core.function, key, found);
-        // Shared and returned all the same where the memory has no room for it.
-        let insert = || _ = insertion();
-        if let Some(leader) = self.leader.take() {
-            leader.land(insert, || match slot.kept(stamp, WantSize::No) {
-                Ok(found) => Landing::Value(found),
-                Err(_) => Landing::NotShared,
-            });
-        } else if let Some(solo) = solo {
-            solo.store(insert);
+        match outcome {
+            PutOutcome::Stored(found, stored, valid_at) => {
+                let stamp = computation.stamp;
+                self.note_stored(stored, stamp, slot);
+                let landing = match (stored, valid_at) {
+                    (Some(storage::Stored::Refused), Some(valid_at)) => {
+                        Some(Landing::Unstored(found.clone(), valid_at))
+                    }
+                    _ => None,
+                };
+                let (core, key) = (self.core, &self.key);
+                let insertion = core.tiers.insertion(&core.function, key, found);
+                // Shared and returned all the same where the memory has no room for it.
+                let insert = || _ = insertion();
+                let shared = || match slot.kept(stamp, WantSize::No) {
+                    Ok(found) => Landing::Value(found),
+                    Err(_) => Landing::NotShared,
+                };
+                let share = || landing.unwrap_or_else(shared);
+                end_flight::<T>(self.leader.take(), solo, insert, share);
+            }
+            PutOutcome::Gone(landing, mut removed) => {
+                slot.invalidated();
+                let removal = self.core.tiers.removal(&self.key);
+                let remove = || removed |= removal();
+                end_flight::<T>(self.leader.take(), solo, remove, || landing);
+                self.count_gone(removed);
+            }
         }
         computation.settled()
+    }
+
+    /// Tells what stands in front of the storage.
+    fn note_stored(
+        &self,
+        stored: Option<storage::Stored>,
+        stamp: Stamp,
+        slot: &mut dyn Slot<T::Value>,
+    ) {
+        match stored {
+            Some(storage::Stored::Done) => slot.stored(stamp),
+            // Others have changed the entry.
+            Some(storage::Stored::Refused | storage::Stored::TooLarge) => slot.invalidated(),
+            None => {}
+        }
+    }
+
+    fn count_gone(&self, removed: bool) {
+        if let Some(metrics) = self.core.function.metrics {
+            metrics.removed(RemovalCause::Gone, removed.into());
+        }
     }
 
     /// The function has run: when that was, and how long it took.
@@ -238,15 +280,15 @@ impl<T: Tiers> Drive<T> {
             Ok(found) => found,
             Err(error) => {
                 self.session.failed(&error);
-                return Conclusion::Land(Landing::NotShared);
+                return self.conclude_unstorable(Landing::NotShared, solo);
             }
         };
-        let is_superseded = match &self.leader {
-            Some(leader) => leader.is_superseded(),
-            None => solo.is_some_and(Solo::is_superseded),
-        };
-        let is_wanted = !self.session.is_too_large(found.bytes) && !is_superseded;
-        if !is_wanted || self.stored() == decision::Stored::Unknown {
+        if self.session.is_too_large(found.bytes) {
+            return self.conclude_unstorable(Landing::Value(found), solo);
+        }
+        // Where there are leases, nothing is stored without one.
+        let may_store = self.lease.is_some() || !self.core.tiers.fences(&self.core.function);
+        if !may_store || !self.is_wanted(solo) {
             Conclusion::Land(Landing::Value(found))
         } else if found.bytes.is_some_and(|bytes| bytes > STORED_AT_ONCE) && T::IS_REMOTE {
             // In front of the backend, too, the old value has had its day.
@@ -254,6 +296,19 @@ impl<T: Tiers> Drive<T> {
             Conclusion::StoreLater(found)
         } else {
             Conclusion::Store(found)
+        }
+    }
+
+    /// A result that cannot be stored is shared, as one is that must not be.
+    fn conclude_unstorable(
+        &self,
+        landing: Landing<FoundOf<T>>,
+        solo: Option<&SoloOf<T>>,
+    ) -> Conclusion<FoundOf<T>> {
+        let (computed, rules) = (Computed::Unstorable, Rules::default());
+        match decision::settle(computed, self.fallback(), &rules, None) {
+            Settlement::Remove => self.conclude_gone(landing, solo),
+            _ => Conclusion::Land(landing),
         }
     }
 
@@ -273,34 +328,72 @@ impl<T: Tiers> Drive<T> {
         }
     }
 
-    /// Stores a large value without holding up anybody: who waits has it now, and who comes before it is stored has it from
-    /// the flight.
-    fn store_later(&mut self, found: FoundOf<T>, solo: Option<SoloOf<T>>) {
-        let (core, key) = (self.core, self.key.clone());
-        let (leader, lease) = (self.leader.take(), self.lease.take());
-        let world = core.function.world;
-        let session = Session::after(&core.function, &self.session);
-        if let Some(leader) = &leader {
-            leader.share(Landing::Storing(found.clone()));
+    /// A result that may not be stored takes what it was to replace with it, where it is still wanted.
+    fn conclude_gone(
+        &self,
+        landing: Landing<FoundOf<T>>,
+        solo: Option<&SoloOf<T>>,
+    ) -> Conclusion<FoundOf<T>> {
+        match self.is_wanted(solo) {
+            true => Conclusion::Gone(landing),
+            false => Conclusion::Land(landing),
         }
-        let task = async move {
-            if !solo.as_ref().is_some_and(Solo::is_superseded) {
-                // A failure has been counted; the caller has its value.
-                put(core, &session, &key, &found, lease, solo.as_ref()).await;
-            }
-            if let Some(leader) = leader {
-                leader.land(|| (), || Landing::Value(found));
-            }
+    }
+
+    /// Whether what was computed may change what is stored: nothing has happened to that meanwhile in this process, and the
+    /// storage did not fail.
+    fn is_wanted(&self, solo: Option<&SoloOf<T>>) -> bool {
+        !Superseded::<T>(self.leader.as_ref(), solo).is_so()
+            && self.stored() != decision::Stored::Unknown
+    }
+
+    /// Removes the entry that the result was to replace, as far as other processes see it.
+    async fn vacate(&mut self, landing: Landing<FoundOf<T>>) -> PutOutcome<FoundOf<T>> {
+        let (core, session) = (self.core, &self.session);
+        let lease = match self.lease.take() {
+            Some(lease) if T::owns(&lease) => *lease,
+            // What the owner of the lease computes began earlier: it goes, too.
+            _ => return PutOutcome::Gone(landing, self.remove().await),
         };
-        // Also for a task, whose runtime may end before this does.
-        run_on_thread(world, Crew::Storage, || block_on(task));
+        let valid_at = T::valid_at(&lease);
+        match core.tiers.vacate(session, lease).await {
+            Ok(Vacated::Done { lease, removed }) => {
+                let landing = landing.unstored(T::valid_at(&lease));
+                core.tiers.release(session, lease).await;
+                PutOutcome::Gone(landing, removed)
+            }
+            // A failure has been counted.
+            Ok(Vacated::Superseded) | Err(_) => PutOutcome::Gone(landing.unstored(valid_at), false),
+        }
+    }
+
+    /// Removes the entry, if there may be one, in place of which nothing could be stored.
+    async fn remove_replaced(&self) {
+        if self.fallback() != decision::Stored::Absent {
+            self.count_gone(self.remove().await);
+        }
+    }
+
+    /// Removes the entry that other processes see. A failure has been counted.
+    async fn remove(&self) -> bool {
+        let (tiers, session) = (&self.core.tiers, &self.session);
+        T::IS_REMOTE && tiers.remove(session, &self.key).await.unwrap_or(false)
     }
 
     /// Hands a result that is not stored to the waiters of this flight.
-    async fn land(&mut self, landing: Landing<Found<T::Value>>) {
-        if let Some(lease) = self.lease.take() {
-            self.core.tiers.release(&self.session, *lease).await;
-        }
+    pub(super) async fn land(&mut self, landing: Landing<Found<T::Value>>) {
+        let (core, session) = (self.core, &self.session);
+        let landing = match self.lease.take() {
+            Some(lease) => {
+                if self.leader.as_ref().is_some_and(Leader::is_awaited) {
+                    core.tiers.vouch(session, &lease).await;
+                }
+                let landing = landing.unstored(T::valid_at(&lease));
+                core.tiers.release(session, *lease).await;
+                landing
+            }
+            None => landing,
+        };
         if let Some(leader) = self.leader.take() {
             leader.land(|| (), || landing);
         }
@@ -329,6 +422,7 @@ impl<T: Tiers> Drive<T> {
     pub(super) fn fallback(&self) -> decision::Stored {
         match &self.found {
             Some(found) => decision::Stored::Aged(self.age(found)),
+            None if self.look == Look::Due => decision::Stored::Unseen,
             None => decision::Stored::Absent,
         }
     }
@@ -349,19 +443,51 @@ enum Conclusion<Found> {
     StoreLater(Found),
     /// It is only shared, as far as it can be.
     Land(Landing<Found>),
+    /// The same, and what it was to replace is removed.
+    Gone(Landing<Found>),
     /// This value, which is stale, takes its place.
     ServeStale(Found, Settled),
 }
 
-/// Stores in the tiers that other processes see; a failure has been counted then.
-async fn put<T: Tiers>(
+/// Whether something has happened to the key in this process since a computation began, inside a flight or outside any.
+pub(super) struct Superseded<'a, T: Tiers>(
+    pub(super) Option<&'a Leader<'static, T::Key, FoundOf<T>>>,
+    pub(super) Option<&'a SoloOf<T>>,
+);
+
+impl<T: Tiers> Superseded<'_, T> {
+    pub(super) fn is_so(&self) -> bool {
+        match self.0 {
+            Some(leader) => leader.is_superseded(),
+            None => self.1.is_some_and(Solo::is_superseded),
+        }
+    }
+}
+
+/// Ends a computation: changes the memory of the process if that is still wanted, and tells those who wait.
+fn end_flight<T: Tiers>(
+    leader: Option<Leader<'static, T::Key, FoundOf<T>>>,
+    solo: Option<SoloOf<T>>,
+    change: impl FnOnce(),
+    share: impl FnOnce() -> Landing<FoundOf<T>>,
+) {
+    let _drops = T::defer_drops();
+    if let Some(leader) = leader {
+        leader.land(change, share);
+    } else if let Some(solo) = solo {
+        solo.store(change);
+    }
+}
+
+/// Stores in the tiers that other processes see; `None` after a failure, which has been counted.
+pub(super) async fn put<T: Tiers>(
     core: &Core<T>,
     session: &Session<'_>,
     key: &T::Key,
     found: &FoundOf<T>,
     lease: Option<Box<T::Lease>>,
-    solo: Option<&SoloOf<T>>,
-) -> storage::Stored {
+    superseded: Superseded<'_, T>,
+) -> Option<storage::Stored> {
     let lease = lease.map(|lease| *lease);
     let stored = core.tiers.store(session, key, found, lease).await;
     if let (Ok(storage::Stored::Done), Some(metrics), Some(bytes)) =
@@ -369,10 +495,10 @@ async fn put<T: Tiers>(
     {
         metrics.stored(bytes, session.sampled());
     }
-    if T::IS_REMOTE && solo.is_some_and(Solo::is_superseded) {
+    if T::IS_REMOTE && !core.tiers.fences(&core.function) && superseded.is_so() {
         // No lease has kept it from arriving after an invalidation, so it goes again.
         let _ = core.tiers.remove(session, key).await;
-        return storage::Stored::Refused;
+        return Some(storage::Stored::Refused);
     }
-    stored.unwrap_or(storage::Stored::Refused)
+    stored.ok()
 }

@@ -92,13 +92,27 @@ impl<T: Tiers> Entry<T> {
                 Some(Turn::Peeked(loaded.map(|Loaded { found, .. }| found)))
             }
             Some(Turn::Precache(key, found)) => {
-                flights.forget(&key);
-                let stored = tiers.store(session, &key, &found, None).await;
-                let kept = stored.map(|stored| Kept { key, found, stored });
+                let kept = self.precache(key, found).await;
                 Some(Turn::Precached(kept))
             }
             due => due,
         };
+    }
+
+    /// Stores a value in place of whatever there is: what is being computed by now began earlier.
+    async fn precache(&self, key: T::Key, found: Found<T::Value>) -> Result<Kept<T>, Error> {
+        let Core { tiers, flights, .. } = self.core;
+        flights.forget(&key);
+        let solo = flights.solo(&key);
+        let lease = Some(tiers.take_over(&self.session, &key).await?);
+        let mut stored = tiers.store(&self.session, &key, &found, lease).await?;
+        if T::IS_REMOTE && !tiers.fences(&self.core.function) && solo.is_superseded() {
+            // No lease has kept it from arriving after an invalidation, so it goes again.
+            tiers.remove(&self.session, &key).await?;
+            stored = Stored::Refused;
+        }
+        drop(solo);
+        Ok(Kept { key, found, stored })
     }
 
     /// Takes over what the storage said.

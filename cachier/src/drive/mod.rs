@@ -11,11 +11,12 @@ mod errand;
 mod on_thread;
 mod refresh;
 mod session;
+mod store_later;
 mod work;
 
 use std::mem;
 use std::pin::Pin;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use cachier_backends::process::PerProcess;
 use cachier_metrics::{Outcome, Reason, StaleUse, Tier};
@@ -32,7 +33,7 @@ pub(crate) use self::session::Session;
 pub use self::session::Start;
 pub(crate) use self::work::{Cacheable, Compute, Served, Slot, WantSize, Work};
 use crate::call::Call;
-use crate::decision::{Action, Computed, Intent, Running, Stored, decide, is_fresh};
+use crate::decision::{Action, Computed, Freshness, Intent, Running, Stored, decide, is_fresh};
 use crate::flight::{Flight, Flights, Landing, Leader};
 use crate::function::Function;
 use crate::storage::{Found, Loaded, Tiers};
@@ -87,6 +88,10 @@ pub(crate) struct Drive<T: Tiers> {
     /// The flight of this call.
     leader: Option<Leader<'static, T::Key, Found<T::Value>>>,
     waiting_since: Option<u64>,
+    /// When this call first joined the flight of another caller.
+    joined: Option<Instant>,
+    /// When this call, leading a flight, began to ask for what it has found.
+    looked_at: Option<Instant>,
     met_stale: bool,
     session: Session<'static>,
 }
@@ -132,6 +137,8 @@ impl<T: Tiers> Drive<T> {
             lease: None,
             leader: None,
             waiting_since: None,
+            joined: None,
+            looked_at: None,
             met_stale: false,
             session,
         }
@@ -217,12 +224,18 @@ impl<T: Tiers> Drive<T> {
                 Action::Serve(age) => return Step::Serve(Freshness::Fresh, age),
                 Action::ServeStaleAndRefresh(age) => return Step::Serve(Freshness::Stale, age),
                 Action::Claim => apart(|| self.claim()).await,
+                Action::TakeOver => apart(|| self.take_over()).await,
                 Action::Wait => {
                     if let Some(landing) = apart(|| self.wait()).await {
                         return Step::Take(landing);
                     }
                 }
                 Action::Compute(reason) => return Step::Compute(reason),
+                Action::ComputeBeside(reason) => {
+                    if apart(|| self.claim_beside()).await == Look::Done {
+                        return Step::Compute(reason);
+                    }
+                }
             }
         }
     }
@@ -232,6 +245,7 @@ impl<T: Tiers> Drive<T> {
         if self.look != Look::Due {
             return;
         }
+        self.looked_at = (T::IS_REMOTE && self.leader.is_some()).then(Instant::now);
         match self.core.tiers.load(&self.session, &self.key).await {
             Ok(Loaded { found, seen }) => {
                 self.look = Look::Done;
@@ -245,8 +259,9 @@ impl<T: Tiers> Drive<T> {
     fn stored(&self) -> Stored {
         match (self.look, &self.found) {
             (Look::Failed, _) => Stored::Unknown,
-            (_, None) => Stored::Absent,
             (_, Some(found)) => Stored::Aged(self.age(found)),
+            (Look::Due, None) => Stored::Unseen,
+            (Look::Done, None) => Stored::Absent,
         }
     }
 
@@ -284,7 +299,9 @@ impl<T: Tiers> Drive<T> {
             Freshness::Fresh => Outcome::Hit,
         };
         if let (Some(leader), Some(found)) = (self.leader.take(), shared) {
-            leader.land(|| (), || Landing::Value(found));
+            // Others may have invalidated it since.
+            let landing = Landing::Value(found).unstored(self.looked_at);
+            leader.land(|| (), || landing);
         }
         Some(Settled {
             outcome,
@@ -357,11 +374,4 @@ enum Step<Found> {
     Take(Landing<Found>),
     /// Run it for this reason.
     Compute(Reason),
-}
-
-/// Which kind of stored value is served.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Freshness {
-    Fresh,
-    Stale,
 }

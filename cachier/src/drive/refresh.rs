@@ -3,11 +3,9 @@
 use cachier_metrics::Reason;
 
 use super::{
-    Compute, Core, Drive, Errand, Flavour, Look, OnThread, RunOnThread, Session, Step, Turn,
-    carry_out,
+    Compute, Core, Drive, Errand, Flavour, OnThread, RunOnThread, Session, Step, Turn, carry_out,
 };
 use crate::block_on::block_on;
-use crate::decision::Running;
 use crate::flight::Announced;
 use crate::function::Function;
 use crate::storage::{Claim, Found, Tiers};
@@ -72,7 +70,7 @@ async fn lead<T: Tiers>(ticket: Ticket<T>, flavour: Flavour) -> Option<Errand<T>
     let session = Session::of_refresh(&core.function, flavour);
     let lease = match core.tiers.claim(&session, &key, &seen).await {
         Ok(Claim::Granted(lease)) => lease,
-        Ok(Claim::Held) => {
+        Ok(Claim::Held(_)) => {
             core.tiers.note_computed_elsewhere(&core.function, &key);
             return None;
         }
@@ -80,9 +78,7 @@ async fn lead<T: Tiers>(ticket: Ticket<T>, flavour: Flavour) -> Option<Errand<T>
     };
     let mut drive = Drive::new(core, session, key);
     drive.turn = Turn::Act(Step::Compute(Reason::Refresh));
-    drive.look = Look::Done;
-    drive.running = Running::Mine;
     drive.leader = Some(leader);
-    drive.lease = Some(Box::new(lease));
+    drive.own(lease);
     Some(Errand::Refresh(drive))
 }

@@ -191,6 +191,11 @@ impl<'a> Session<'a> {
         self.budget.store(nanos(self.allowance), Ordering::Relaxed);
     }
 
+    /// What is left of the budget.
+    pub(crate) fn left(&self) -> Duration {
+        Duration::from_nanos(self.budget.load(Ordering::Relaxed))
+    }
+
     pub(crate) fn function(&self) -> &'a Function {
         self.function
     }
@@ -233,6 +238,7 @@ impl<'a> Session<'a> {
             created,
             compute_nanos,
             expires: age.map(|age| created.saturating_add(nanos(age))),
+            confirmed: self.function.world.clock.now(),
         }
     }
 

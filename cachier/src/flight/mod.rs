@@ -5,22 +5,26 @@
 //! flight out of the table, so that its result is still returned but no longer stored.
 
 mod computation;
+mod landing;
 #[cfg(all(test, shuttle))]
 mod model;
+#[cfg(all(test, shuttle))]
+mod model_leases;
 mod solo;
 mod wait_graph;
 mod wait_list;
 
-use std::any::Any;
 use std::collections::{HashMap, HashSet};
 use std::future::poll_fn;
 use std::hash::{BuildHasher, Hash};
 use std::task::Poll;
+use std::time::Instant;
 
 use cachier_backends::process::Process;
 use foldhash::fast::RandomState;
 
 pub(crate) use self::computation::{ComputationId, Entered, current, within};
+pub(crate) use self::landing::Landing;
 pub(crate) use self::solo::Solo;
 use self::solo::Solos;
 pub(crate) use self::wait_graph::{Dependency, depend};
@@ -45,21 +49,6 @@ pub(crate) enum Joined<'a, K: Eq + Hash, V> {
     Waits(Arc<Flight<V>>),
     /// The last flight landed in the meantime: what it stored is there to be read.
     Landed,
-}
-
-/// How a flight ended.
-#[derive(Clone, Debug)]
-pub(crate) enum Landing<V> {
-    /// With this value.
-    Value(V),
-    /// With this value, which is still being stored: the flight goes on until it is.
-    Storing(V),
-    /// With an error that every waiter may have a clone of.
-    Failure(std::sync::Arc<dyn Any + Send + Sync>),
-    /// With a result that cannot be shared.
-    NotShared,
-    /// Without a result: its leader panicked or was cancelled.
-    Abandoned,
 }
 
 impl<K: Eq + Hash + Clone, V> Flights<K, V> {
@@ -130,6 +119,32 @@ impl<K: Eq + Hash + Clone, V> Flights<K, V> {
     /// Begins a computation outside any flight.
     pub(crate) fn solo(&self, key: &K) -> Solo<'_, K, V> {
         Solo::begin(self, key.clone(), key.clone())
+    }
+
+    /// Leads a flight in place of the one that is under way, which ends outside the table.
+    pub(crate) fn supplant(&self, key: &K, computation: ComputationId) -> Leader<'_, K, V> {
+        let (in_table, own) = (key.clone(), key.clone());
+        let flight = Arc::new(Flight::new(computation));
+        let former = self
+            .shard(key)
+            .running
+            .insert(in_table, Arc::clone(&flight));
+        drop(former);
+        Leader {
+            flights: self,
+            key: own,
+            flight,
+            landed: false,
+        }
+    }
+
+    /// Takes the flight of a computation out of the table, if it is there: the next caller leads a new one.
+    pub(crate) fn withdraw(&self, key: &K, computation: ComputationId) {
+        let mut shard = self.shard(key);
+        let is_there = |flight: &Arc<Flight<V>>| flight.computation == computation;
+        if shard.running.get(key).is_some_and(is_there) {
+            shard.running.remove(key);
+        }
     }
 
     /// Takes the key's flight out of the table: its result will not be stored, and the next caller leads a new one.
@@ -243,6 +258,16 @@ impl<V> Flight<V> {
         }
     }
 
+    /// Has those who wait look at what the flight has come to so far; some of them go on waiting.
+    fn announce(&self, landing: Landing<V>) {
+        let wakers = {
+            let mut state = lock(&self.state);
+            state.landing = Some(landing);
+            state.waiters.rouse()
+        };
+        wakers.into_iter().for_each(std::task::Waker::wake);
+    }
+
     fn land(&self, landing: Landing<V>) {
         let waiters = {
             let mut state = lock(&self.state);
@@ -254,8 +279,16 @@ impl<V> Flight<V> {
 }
 
 impl<V: Clone> Flight<V> {
-    /// Waits until the flight lands, on a thread or in a task.
-    pub(crate) async fn landing(&self) -> Landing<V> {
+    /// The value that is being stored, if that is how far it has come.
+    pub(crate) fn storing(&self) -> Option<V> {
+        match &lock(&self.state).landing {
+            Some(Landing::Storing(value, _)) => Some(value.clone()),
+            _ => None,
+        }
+    }
+
+    /// Waits until the flight lands for whoever joined at this moment, on a thread or in a task.
+    pub(crate) async fn landing(&self, joined: Instant) -> Landing<V> {
         let mut waiting = Waiting {
             flight: self,
             seat: Seat::default(),
@@ -263,8 +296,8 @@ impl<V: Clone> Flight<V> {
         poll_fn(|context| {
             let mut state = lock(&self.state);
             match &state.landing {
-                Some(landing) => Poll::Ready(landing.clone()),
-                None => {
+                Some(landing) if !landing.keeps_waiting(joined) => Poll::Ready(landing.clone()),
+                _ => {
                     state.waiters.sit(&mut waiting.seat, context.waker());
                     Poll::Pending
                 }
@@ -311,10 +344,15 @@ impl<K: Eq + Hash + Clone, V> Leader<'_, K, V> {
         !self.is_current(&shard)
     }
 
-    /// Hands the result to those who wait, and to those who join until the flight [ends](Self::land): as
-    /// [`Landing::Storing`].
+    /// Whether anybody waits for the result by now.
+    pub(crate) fn is_awaited(&self) -> bool {
+        let in_table = usize::from(!self.is_superseded());
+        Arc::strong_count(&self.flight) > 1 + in_table
+    }
+
+    /// Hands the result to those who wait: as [`Landing::Storing`]. The flight goes on until it [ends](Self::land).
     pub(crate) fn share(&self, landing: Landing<V>) {
-        self.flight.land(landing);
+        self.flight.announce(landing);
     }
 
     /// Ends the flight: stores the result if it is still wanted, and hands it to the waiters if there are any.
@@ -407,7 +445,7 @@ mod tests {
         };
         let landing = || leader.land(|| (), || panic!("a clone that fails"));
         assert!(catch_unwind(AssertUnwindSafe(landing)).is_err());
-        let landing = block_on(flight.landing());
+        let landing = block_on(flight.landing(Instant::now()));
         assert!(matches!(landing, Landing::Abandoned));
     }
 
@@ -419,10 +457,10 @@ mod tests {
         else {
             panic!("a flight is under way");
         };
-        let mut patient = pin!(flight.landing());
+        let mut patient = pin!(flight.landing(Instant::now()));
         assert!(block_on(poll_once(patient.as_mut())).is_none());
         for _ in 0..100 {
-            assert!(block_on(poll_once(flight.landing())).is_none());
+            assert!(block_on(poll_once(flight.landing(Instant::now()))).is_none());
         }
         assert_eq!(lock(&flight.state).waiters.seats(), 2);
     }

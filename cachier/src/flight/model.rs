@@ -5,6 +5,8 @@
 
 #![allow(clippy::unwrap_used)]
 
+use std::time::Instant;
+
 use shuttle::future::block_on;
 use shuttle::thread;
 
@@ -58,7 +60,7 @@ impl Cache {
                     return value;
                 }
                 Joined::Waits(flight) => {
-                    if let Landing::Value(value) = block_on(flight.landing()) {
+                    if let Landing::Value(value) = block_on(flight.landing(Instant::now())) {
                         return value;
                     }
                 }
@@ -196,7 +198,7 @@ fn need_each_other(ask: Ask) {
                 {
                     let needs = depend(Some(computation), flight.computation);
                     if needs.is_ok() || matches!(ask, Ask::Never) {
-                        block_on(flight.landing());
+                        block_on(flight.landing(Instant::now()));
                     }
                 }
                 if let Joined::Leads(leader) = joined {

@@ -42,6 +42,11 @@ impl WaitList {
         waker
     }
 
+    /// The wakers, to be woken where no lock is held; those who wait keep their seats.
+    pub(crate) fn rouse(&mut self) -> Vec<Waker> {
+        self.seats.iter_mut().filter_map(Option::take).collect()
+    }
+
     pub(crate) fn wake_all(self) {
         self.seats.into_iter().flatten().for_each(Waker::wake);
     }

@@ -99,6 +99,7 @@ impl<V> FrontHit<V> {
             created: self.computed,
             compute_nanos: self.compute_nanos,
             expires: None,
+            confirmed: self.computed,
         }
     }
 }

@@ -12,7 +12,7 @@ use super::job::{AsyncWork, Later, Mode, Recipe, Returned, Step, SyncBody, SyncW
 use super::shape::Shape;
 use super::site::Site;
 use crate::call::{Call, CallOptions};
-use crate::decision::is_fresh;
+use crate::decision::{Freshness, Source, accept};
 use crate::drive::{
     Asked, Ended, EntryOperation, Errand, Flavour, OnThread, Plan, Settled, Start, Work, carry_out,
 };
@@ -188,7 +188,11 @@ fn give(
 ) -> Option<Settled> {
     let now = function.world.clock.now();
     let age = |stamp: &Stamp| Duration::from_nanos(now.saturating_sub(stamp.created));
-    let stamp = stamp.filter(|stamp| is_fresh(age(stamp), None, max_age));
+    let rules = &function.policy().rules;
+    let is_fresh = |stamp: &Stamp| {
+        accept(age(stamp), Source::Storage, rules, max_age) == Some(Freshness::Fresh)
+    };
+    let stamp = stamp.filter(is_fresh);
     if tier == Tier::Near
         && let Some(metrics) = function.metrics
     {

@@ -9,7 +9,7 @@ use cachier_backends::{Error, Usage};
 use cachier_metrics::RemovalCause;
 
 use super::any::{AnyKey, AnyValue};
-use super::{Claim, Found, Loaded, Stamp, Stored, Tiers};
+use super::{Claim, Found, Loaded, Stamp, Stored, Tiers, Vacated};
 use crate::drive::{OnThread, RunOnThread, Session};
 use crate::flight::Recheck;
 use crate::function::Function;
@@ -102,6 +102,16 @@ impl Tiers for InMemory {
         Ok(Claim::Granted(()))
     }
 
+    async fn take_over(&self, _: &Session<'_>, _: &AnyKey) -> Result<(), Error> {
+        Ok(())
+    }
+
+    /// Nothing is seen by other processes; [`removal`](Tiers::removal) then removes.
+    async fn vacate(&self, _: &Session<'_>, lease: ()) -> Result<Vacated<()>, Error> {
+        let removed = false;
+        Ok(Vacated::Done { lease, removed })
+    }
+
     async fn release(&self, _: &Session<'_>, (): ()) {}
 
     /// Decides whether there is room; [`insertion`](Tiers::insertion) then stores.
@@ -131,6 +141,10 @@ impl Tiers for InMemory {
         found: Found<AnyValue>,
     ) -> impl FnOnce() -> Stored + 'a {
         self.values().insertion(function, key, found)
+    }
+
+    fn removal<'a>(&'a self, key: &'a AnyKey) -> impl FnOnce() -> bool + 'a {
+        || self.values().remove(key)
     }
 
     fn defer_drops() -> impl Sized {
@@ -204,6 +218,7 @@ where
             created: entry.created,
             compute_nanos: entry.compute_nanos,
             expires: None,
+            confirmed: entry.created,
         };
         Some(Found {
             value: AnyValue::new(entry.value),

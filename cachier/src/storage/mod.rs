@@ -10,10 +10,11 @@ pub(crate) mod memory;
 #[cfg(feature = "memory")]
 pub(crate) mod near;
 pub(crate) mod persistent;
+mod under_way;
 
 use std::fmt::Debug;
 use std::hash::Hash;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use cachier_backends::{Error, Usage};
 
@@ -47,6 +48,8 @@ pub struct Stamp {
     pub(crate) compute_nanos: u64,
     /// From when on nobody can be given it, by the same clock.
     pub(crate) expires: Option<u64>,
+    /// Since when it may have changed where it is stored: the monotonic moment before it was read there, or computed.
+    pub(crate) confirmed: u64,
 }
 
 /// Whether this call may compute, as the storage says.
@@ -54,10 +57,22 @@ pub struct Stamp {
 pub enum Claim<L> {
     /// It may, and holds the lease.
     Granted(L),
-    /// Another process computes the key.
-    Held,
+    /// Another process computes the key, under a lease under which this call may store too.
+    Held(Option<L>),
     /// The stored value is no longer the one that was seen: look again.
     Changed,
+}
+
+/// What became of an entry that was to be removed under a lease.
+pub enum Vacated<L> {
+    /// It is gone, and the lease goes on.
+    Done {
+        lease: L,
+        /// Whether there was one.
+        removed: bool,
+    },
+    /// Nothing is removed: it is not known to be what it was.
+    Superseded,
 }
 
 /// Whether a storage tells of changes.
@@ -103,6 +118,42 @@ pub trait Tiers: Send + Sync + Sized + 'static {
         key: &Self::Key,
         seen: &Self::Seen,
     ) -> impl Future<Output = Result<Claim<Self::Lease>, Error>> + Send;
+    /// Takes the right to compute, whoever has it.
+    fn take_over(
+        &self,
+        session: &Session<'_>,
+        key: &Self::Key,
+    ) -> impl Future<Output = Result<Self::Lease, Error>> + Send;
+    /// Whether a store under a lease gives way to whatever others have done to the entry meanwhile.
+    fn fences(&self, function: &Function) -> bool {
+        let _ = function;
+        false
+    }
+    /// Whether the lease is one's own, not that of another under which one may store.
+    fn owns(lease: &Self::Lease) -> bool {
+        let _ = lease;
+        true
+    }
+    /// When the lease was last known to be valid; `None` where leases do not end when others change the entry.
+    fn valid_at(lease: &Self::Lease) -> Option<Instant> {
+        let _ = lease;
+        None
+    }
+    /// Has `told` told when it becomes known that the lease has ended.
+    fn on_loss(lease: &Self::Lease, told: impl FnOnce() + Send + 'static) {
+        let _ = (lease, told);
+    }
+    /// Asks whether the lease is still valid, which [`valid_at`](Self::valid_at) tells then.
+    fn vouch(&self, session: &Session<'_>, lease: &Self::Lease) -> impl Future<Output = ()> + Send {
+        let _ = (session, lease);
+        async {}
+    }
+    /// Removes the entry that other processes see, if it is the one that the lease was granted for.
+    fn vacate(
+        &self,
+        session: &Session<'_>,
+        lease: Self::Lease,
+    ) -> impl Future<Output = Result<Vacated<Self::Lease>, Error>> + Send;
     /// Learns that another process computes the key.
     fn note_computed_elsewhere(&self, function: &Function, key: &Self::Key) {
         let _ = (function, key);
@@ -141,6 +192,13 @@ pub trait Tiers: Send + Sync + Sized + 'static {
         key: &Self::Key,
         found: Found<Self::Value>,
     ) -> impl FnOnce() -> Stored + 'a;
+
+    /// Prepares to remove from the memory of the process. What it returns does so, and tells whether there was a value; it is
+    /// called under a lock, so it must not wait.
+    fn removal<'a>(&'a self, key: &'a Self::Key) -> impl FnOnce() -> bool + 'a {
+        let _ = key;
+        || false
+    }
 
     /// What to hold while inserting, so that no value is dropped under the lock.
     fn defer_drops() -> impl Sized {}

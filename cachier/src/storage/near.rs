@@ -11,6 +11,7 @@ use cachier_metrics::RemovalCause;
 
 use super::Stamp;
 use crate::function::Function;
+use crate::timer::nanos;
 
 /// What the near tier of one function holds.
 pub struct Near<K, V> {
@@ -93,7 +94,7 @@ where
         let entry = NewEntry {
             value,
             created: stamp.created,
-            since: near_moment(function, stamp.created),
+            since: near_moment(function, stamp),
             compute_nanos: stamp.compute_nanos,
             bytes: None,
         };
@@ -195,16 +196,15 @@ impl<K> Log<K> {
 }
 
 /// The moment from which an entry's near age counts, so that one comparison covers both bounds: the value must be
-/// younger than `stale_after`, and its copy here younger than `near_stale_after`.
-fn near_moment(function: &Function, computed: u64) -> u64 {
-    let now = function.world.clock.now();
+/// younger than `stale_after`, and what the store last said of it younger than `near_stale_after`.
+fn near_moment(function: &Function, stamp: Stamp) -> u64 {
     let near_for = function.fresh_nanos();
     let usable_until = match function.policy().rules.stale_after {
-        Some(stale_after) => computed.saturating_add(crate::timer::nanos(stale_after)),
+        Some(stale_after) => stamp.created.saturating_add(nanos(stale_after)),
         None => u64::MAX,
     };
     // Fresh while now - moment <= near_for, that is until moment + near_for.
-    now.min(usable_until.saturating_sub(near_for))
+    stamp.confirmed.min(usable_until.saturating_sub(near_for))
 }
 
 #[cfg(test)]

@@ -4,23 +4,26 @@ use std::borrow::Cow;
 use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
+use cachier_backends as backends;
 use cachier_backends::entry::{self, Content, Header};
 use cachier_backends::process::PerProcess;
 use cachier_backends::{
-    EntryVersion, Error, ErrorKind, Key, KeyHash, Lease, LeaseReply, Operation, Scope, StoreReply,
-    StoreRequest, Usage, Version, Watch, Watcher, blocking,
+    Capability, EntryVersion, Error, ErrorKind, Key, KeyHash, Lease, LeaseReply, Operation,
+    Renewal, Scope, StoreReply, StoreRequest, Usage, Version, Watch, Watcher, blocking,
 };
 use cachier_metrics::RemovalCause;
 
 use super::elsewhere::Elsewhere;
 use super::held::Held;
-use super::{Claim, Found, Loaded, Notice, Stamp, Stored, Tiers};
+use super::under_way::UnderWay;
+use super::{Claim, Found, Loaded, Notice, Stamp, Stored, Tiers, Vacated};
 use crate::backends::Guarded;
 use crate::drive::{Flavour, OnThread, RunOnThread, Session};
 use crate::flight::Recheck;
 use crate::function::Function;
+use crate::heartbeat;
 use crate::timer::{Timer, nanos};
 
 /// How far a creation time may lie in the future, because clocks of machines differ, and still count as now.
@@ -32,14 +35,20 @@ pub struct Persistent {
     /// Who is told of what other processes do to the entries.
     watcher: OnceLock<Arc<Watcher>>,
     elsewhere: PerProcess<Elsewhere>,
+    under_way: PerProcess<Arc<UnderWay>>,
 }
+
+/// A computation that takes longer than this is worth being told of what others do to its entry.
+const LONG: Duration = Duration::from_millis(100);
 
 /// Where the function's values go, as the program's parameters stand.
 struct Target {
     store: Arc<Guarded>,
     scope: Arc<Scope>,
     version: Version,
-    _watch: Option<Watch>,
+    /// Tells of what others do to the entries, from the first time on that somebody wants to know; `None` if the store does
+    /// not notify.
+    watch: OnceLock<Option<Watch>>,
 }
 
 /// An encoded value, with its header or in its entry.
@@ -83,6 +92,7 @@ impl Persistent {
             target: PerProcess::new(|_| RwLock::new(None)),
             watcher: OnceLock::new(),
             elsewhere: PerProcess::new(|_| Elsewhere::default()),
+            under_way: PerProcess::new(|_| Arc::default()),
         }
     }
 
@@ -106,16 +116,51 @@ impl Persistent {
         let store = backends.resolve(function, &policy)?;
         let scope = Scope::new(policy.namespace(), function.storage_name.as_str());
         let scope = Arc::new(scope);
-        let watch = |watcher: &Arc<Watcher>| store.backend.watch(&scope, Arc::clone(watcher));
         let target = Arc::new(Target {
-            _watch: self.watcher.get().and_then(watch),
             store,
             scope,
             version: function.version(),
+            watch: OnceLock::new(),
         });
+        if self.watcher.get().is_some() {
+            target.watch(self.told());
+        }
         *current.write().unwrap_or_else(PoisonError::into_inner) =
             Some((revision, Arc::clone(&target)));
         Ok(target)
+    }
+
+    /// Who is told of what others do: those that compute, and the tier in front.
+    fn told(&self) -> Arc<Watcher> {
+        let (under_way, near) = (Arc::clone(&self.under_way), self.watcher.get().cloned());
+        Arc::new(move |change| {
+            under_way.doubt(change);
+            if let Some(near) = &near {
+                near(change);
+            }
+        })
+    }
+
+    /// The right to store that comes with a lease, which was asked for at this moment.
+    fn own(&self, target: &Arc<Target>, lease: Lease, asked_at: Instant) -> Held {
+        let (hash, needs_renewal) = (lease.key().hash(), lease.period().is_some());
+        let held = Held::own(lease, &target.store.backend, asked_at);
+        if !needs_renewal {
+            return held;
+        }
+        self.under_way.add(hash, held.pulse());
+        if target.watch.get().is_none() {
+            let (told, pulse) = (self.told(), Arc::downgrade(held.pulse()));
+            let target = Arc::downgrade(target);
+            heartbeat::later(LONG, move || {
+                if let Some(target) = target.upgrade()
+                    && pulse.strong_count() > 0
+                {
+                    target.watch(told);
+                }
+            });
+        }
+        held
     }
 
     /// Runs one operation on the backend: unless the breaker is open, within the call's budget, and counted.
@@ -123,7 +168,7 @@ impl Persistent {
         &self,
         session: &Session<'_>,
         operation: Operation,
-        work: impl AsyncFnOnce(&Target) -> Result<R, Error>,
+        work: impl AsyncFnOnce(&Arc<Target>) -> Result<R, Error>,
     ) -> Result<R, Error> {
         let world = session.function().world;
         let ask = |store: &Guarded| store.ask(operation, world);
@@ -162,6 +207,11 @@ impl Persistent {
 impl Target {
     fn key(&self, hash: KeyHash) -> Key {
         Key::new(Arc::clone(&self.scope), self.version, hash)
+    }
+
+    fn watch(&self, told: Arc<Watcher>) {
+        self.watch
+            .get_or_init(|| self.store.backend.watch(&self.scope, told));
     }
 
     /// Does the work, once more when a connection was lost.
@@ -206,6 +256,7 @@ impl Tiers for Persistent {
         session: &Session<'_>,
         key: &KeyHash,
     ) -> Result<Loaded<Encoded, Option<EntryVersion>>, Error> {
+        let confirmed = session.function().world.clock.now();
         let loaded = self.operate_twice(session, Operation::Load, async move |target| {
             let key = target.key(*key);
             let loaded = target.store.backend.load(&key).await?;
@@ -218,7 +269,7 @@ impl Tiers for Persistent {
             });
         };
         let now = || session.function().world.clock.wall();
-        let found = match read(&key, loaded.bytes, now) {
+        let found = match read(&key, loaded.bytes, confirmed, now) {
             Ok(Read::Value(found)) => Some(found),
             Ok(Read::Foreign) => None,
             Ok(Read::Expired) => {
@@ -252,13 +303,78 @@ impl Tiers for Persistent {
         let claim = self.operate(session, Operation::Lease, async |target| {
             let backend = &target.store.backend;
             let key = target.key(*key);
+            let asked_at = Instant::now();
             Ok(match backend.lease(&key, seen.as_ref(), period).await? {
-                LeaseReply::Granted(lease) => Claim::Granted(Held::new(lease, backend)),
-                LeaseReply::Held => Claim::Held,
+                LeaseReply::Granted(lease) => Claim::Granted(self.own(target, lease, asked_at)),
+                LeaseReply::Held(lease) => {
+                    let held = |lease| Held::of_another(lease, backend, asked_at);
+                    Claim::Held(lease.map(held))
+                }
                 LeaseReply::Changed => Claim::Changed,
             })
         });
         claim.await
+    }
+
+    async fn take_over(&self, session: &Session<'_>, key: &KeyHash) -> Result<Held, Error> {
+        let period = session.policy.lease_period;
+        let taken = self.operate(session, Operation::Lease, async |target| {
+            let asked_at = Instant::now();
+            let key = target.key(*key);
+            let lease = target.store.backend.take_over(&key, period).await?;
+            Ok(self.own(target, lease, asked_at))
+        });
+        taken.await
+    }
+
+    fn fences(&self, function: &Function) -> bool {
+        let fences = |target: Arc<Target>| {
+            let capabilities = target.store.backend.capabilities();
+            capabilities.has(Capability::Leases)
+        };
+        self.target(function).is_ok_and(fences)
+    }
+
+    fn owns(lease: &Held) -> bool {
+        lease.owned().is_some()
+    }
+
+    fn valid_at(lease: &Held) -> Option<Instant> {
+        lease.valid_at()
+    }
+
+    fn on_loss(lease: &Held, told: impl FnOnce() + Send + 'static) {
+        lease.pulse().on_loss(told);
+    }
+
+    async fn vouch(&self, session: &Session<'_>, held: &Held) {
+        let Some(lease) = held.owned() else {
+            return;
+        };
+        let asked_at = Instant::now();
+        let renewed = self.operate(session, Operation::Lease, async |target| {
+            target.store.backend.renew(&lease).await
+        });
+        if let Ok(Renewal::Renewed) = renewed.await {
+            held.pulse().was_valid(asked_at);
+        }
+    }
+
+    async fn vacate(&self, session: &Session<'_>, held: Held) -> Result<Vacated<Held>, Error> {
+        let Some(lease) = held.used() else {
+            return Ok(Vacated::Superseded);
+        };
+        let vacated = self.operate(session, Operation::Remove, async |target| {
+            let asked_at = Instant::now();
+            Ok(match target.store.backend.vacate(lease).await? {
+                backends::Vacated::Done { lease, removed } => {
+                    let lease = self.own(target, lease, asked_at);
+                    Vacated::Done { lease, removed }
+                }
+                backends::Vacated::Superseded => Vacated::Superseded,
+            })
+        });
+        vacated.await
     }
 
     fn note_computed_elsewhere(&self, function: &Function, key: &KeyHash) {
@@ -420,7 +536,12 @@ enum Read {
 }
 
 /// Asks for the time of day only where there is a moment to compare it with.
-fn read(key: &Key, bytes: Vec<u8>, now: impl FnOnce() -> SystemTime) -> Result<Read, Error> {
+fn read(
+    key: &Key,
+    bytes: Vec<u8>,
+    confirmed: u64,
+    now: impl FnOnce() -> SystemTime,
+) -> Result<Read, Error> {
     let Some(entry) = entry::decode(key, &bytes)? else {
         return Ok(Read::Foreign);
     };
@@ -435,6 +556,7 @@ fn read(key: &Key, bytes: Vec<u8>, now: impl FnOnce() -> SystemTime) -> Result<R
         created: since_epoch(entry.header.created),
         compute_nanos: entry.header.compute.map_or(0, nanos),
         expires: entry.header.expires.map(since_epoch),
+        confirmed,
     };
     let size = entry.value.len();
     let value_at = bytes.len() - size;

@@ -12,6 +12,7 @@ mod file_faults;
 #[cfg(unix)]
 mod forks;
 mod freshness;
+mod gone;
 mod held;
 mod idle_runtimes;
 mod invalidation;

@@ -3,10 +3,10 @@
 use std::fs;
 use std::time::Duration;
 
-use cachier::testing::Clock;
+use cachier::testing::{Clock, isolated};
 use cachier::{CallOptions, Outcome, Tier, cachier};
 use cachier_metrics::{NearResult, RemovalCause};
-use cachier_tests::backend::MapBackend;
+use cachier_tests::backend::{Fault, MapBackend};
 use cachier_tests::gate::Counter;
 use cachier_tests::sandbox::{entries, in_folder};
 
@@ -142,5 +142,33 @@ fn it_is_empty_once_the_entries_go_elsewhere() {
         assert_eq!([count(1), count(1)], [2, 2]);
         cachier::register_backend("file", MapBackend::default()).unwrap();
         assert_eq!([count(1), count(1)], [3, 3]);
+    });
+}
+
+#[test]
+fn its_time_counts_from_the_start_of_the_load_that_fetched_it() {
+    #[cachier(
+        backend = registered("map"),
+        near_cache = 10,
+        near_stale_after = "10s",
+        operation_timeout = "60s"
+    )]
+    fn double(number: u64) -> u64 {
+        number * 2
+    }
+
+    isolated(|| {
+        let map = MapBackend::default();
+        cachier::register_backend("map", map.clone()).unwrap();
+        let tier = || double::call_detailed(CallOptions::new(), 21).tier;
+        assert_eq!(tier(), None);
+        Clock::advance(11 * SECOND);
+        map.set(Fault::LoadsSlowly(8 * SECOND));
+        assert_eq!(tier(), Some(Tier::Backend));
+        map.set(Fault::None);
+        Clock::advance(2 * SECOND);
+        assert_eq!(tier(), Some(Tier::Near));
+        Clock::advance(SECOND);
+        assert_eq!(tier(), Some(Tier::Backend), "it was fetched 11 s ago");
     });
 }

@@ -1,10 +1,15 @@
 //! However many callers want one cold key at once, the function runs once.
 
+use std::pin::pin;
+use std::time::Duration;
+
+use cachier::testing::{Clock, isolated};
 use cachier::{CacheMetrics, cachier};
 use cachier_tests::callers::Callers;
 use cachier_tests::gate::{Counter, Gate};
 use cachier_tests::sandbox::in_folder;
 use cachier_tests::wait::until_waiting;
+use futures_lite::future::{block_on, poll_once};
 
 const CALLERS: usize = 1000;
 
@@ -138,5 +143,28 @@ fn callers_of_different_keys_do_not_wait_for_each_other() {
         GATE.until_arrived(50);
         GATE.open();
         assert_eq!(callers.values().into_iter().sum::<u64>(), 49 * 50 / 2);
+    });
+}
+
+#[test]
+fn a_waiter_that_comes_back_late_is_not_given_what_is_too_old() {
+    static GATE: Gate = Gate::new();
+    static RUNS: Counter = Counter::new();
+
+    #[cachier(backend = "memory", stale_after = "1s", max_stale = "5s", next_time)]
+    async fn count(_key: u8) -> u64 {
+        let run = RUNS.next();
+        GATE.wait_async().await;
+        run
+    }
+
+    isolated(|| {
+        let (mut leader, mut waiter) = (pin!(count(1)), pin!(count(1)));
+        assert_eq!(block_on(poll_once(leader.as_mut())), None);
+        assert_eq!(block_on(poll_once(waiter.as_mut())), None);
+        GATE.open();
+        assert_eq!(block_on(leader), 1);
+        Clock::advance(Duration::from_secs(60));
+        assert_eq!(block_on(waiter), 2);
     });
 }

@@ -10,6 +10,7 @@ mod faults;
 #[cfg(unix)]
 mod forks;
 mod near;
+mod overtaken;
 mod processes;
 mod rights;
 mod room;

@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::path::Path;
 use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -11,8 +12,8 @@ use cachier::testing::isolated;
 use cachier::{
     Backend, Blocking, BoxFuture, Capabilities, EntryVersion, Error, Figures, FileBackend, Key,
     Lease, LeaseReply, Loaded, MongoBackend, RedisBackend, Renewal, S3Backend, Scope, SqlBackend,
-    StoreReply, StoreRequest, Usage, WaitObserver, Watch, Watcher, global_params, register_backend,
-    set_global_params,
+    StoreReply, StoreRequest, Usage, Vacated, WaitObserver, Watch, Watcher, global_params,
+    register_backend, set_global_params,
 };
 use cachier_servers::s3::Place;
 use cachier_servers::{StoreServer, free_port};
@@ -42,6 +43,8 @@ pub(crate) struct Subject {
     /// The name of the test, by which processes are started.
     test: &'static str,
     last_key: Arc<Mutex<Option<Key>>>,
+    /// Whether the next entry is forgotten by others while it is on its way.
+    forgotten: Arc<AtomicBool>,
 }
 
 impl Store {
@@ -53,6 +56,7 @@ impl Store {
             address,
             test,
             last_key: Arc::default(),
+            forgotten: Arc::default(),
         };
         if part().is_some() {
             let subject = subject(std::env::var(ADDRESS).unwrap());
@@ -191,6 +195,8 @@ impl Subject {
         let spied = Spied {
             backend,
             last_key: Arc::clone(&self.last_key),
+            other: self.bare(),
+            forgotten: Arc::clone(&self.forgotten),
         };
         register_backend("store", spied).unwrap();
     }
@@ -202,6 +208,7 @@ impl Subject {
             address: address.into(),
             test: self.test,
             last_key: Arc::default(),
+            forgotten: Arc::default(),
         }
     }
 
@@ -279,6 +286,16 @@ impl Subject {
         loaded.expect("it is stored").bytes
     }
 
+    /// Has another process forget the next entry that is stored, while that is on its way.
+    pub(crate) fn forget_on_its_way(&self) {
+        self.forgotten.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether that has happened.
+    pub(crate) fn was_forgotten(&self) -> bool {
+        !self.forgotten.load(Ordering::SeqCst)
+    }
+
     /// The store, past the cached functions.
     pub(crate) fn bare(&self) -> Arc<dyn Backend> {
         self.store.connect(&self.address)
@@ -301,6 +318,9 @@ pub(crate) fn unique(name: &str) -> String {
 struct Spied {
     backend: Arc<dyn Backend>,
     last_key: Arc<Mutex<Option<Key>>>,
+    /// As another process would use the store.
+    other: Arc<dyn Backend>,
+    forgotten: Arc<AtomicBool>,
 }
 
 impl Backend for Spied {
@@ -322,7 +342,22 @@ impl Backend for Spied {
     }
 
     fn store<'a>(&'a self, key: &'a Key, request: StoreRequest<'a>) -> BoxFuture<'a, StoreReply> {
-        self.backend.store(key, request)
+        if !self.forgotten.swap(false, Ordering::SeqCst) {
+            return self.backend.store(key, request);
+        }
+        Box::pin(async move {
+            self.other.remove(key).await?;
+            self.backend.store(key, request).await
+        })
+    }
+
+    fn take_over<'a>(&'a self, key: &'a Key, period: Duration) -> BoxFuture<'a, Lease> {
+        *self.last_key.lock().unwrap_or_else(PoisonError::into_inner) = Some(key.clone());
+        self.backend.take_over(key, period)
+    }
+
+    fn vacate(&self, lease: Lease) -> BoxFuture<'_, Vacated> {
+        self.backend.vacate(lease)
     }
 
     fn remove<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, bool> {

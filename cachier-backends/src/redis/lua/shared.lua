@@ -24,10 +24,10 @@ local function is_owner(token)
   return redis.call('GET', lease) == valid(token)
 end
 
--- Whether anybody has a valid lease.
-local function is_leased()
+-- The token of whoever has a valid lease, if anybody has.
+local function owner()
   local held, prefix = redis.call('GET', lease), valid('')
-  return held and string.sub(held, 1, #prefix) == prefix
+  return held and string.sub(held, 1, #prefix) == prefix and string.sub(held, #prefix + 1)
 end
 
 -- A day is longer than any lease lives without being granted or renewed.

@@ -1,4 +1,4 @@
 -- For how many milliseconds there is something to wait for.
 local seen = ARGV[4]
-if version() ~= seen or not is_leased() then return 0 end
+if version() ~= seen or not owner() then return 0 end
 return redis.call('PTTL', lease)

@@ -1,0 +1,90 @@
+//! Storing a large value in the background.
+
+use std::time::Duration;
+
+use cachier_metrics::Reason;
+
+use super::compute::{Concluded, FoundOf, SoloOf, Superseded, put};
+use super::{Drive, Session};
+use crate::background::{Crew, run_on_thread};
+use crate::block_on::block_on;
+use crate::flight::Landing;
+use crate::storage::{self, Tiers, Vacated};
+
+/// Nothing is to be stored any more.
+struct NotStored;
+
+impl<T: Tiers> Drive<T> {
+    /// Stores a large value without holding up anybody: who waits has it now, and who comes before it is stored has it from
+    /// the flight.
+    pub(super) async fn store_later(
+        &mut self,
+        found: FoundOf<T>,
+        computation: Concluded,
+        solo: Option<SoloOf<T>>,
+    ) {
+        let lease = match self.lease_to_store_later(computation).await {
+            Ok(lease) => lease,
+            Err(NotStored) => return self.land(Landing::Value(found)).await,
+        };
+        let (core, key) = (self.core, self.key.clone());
+        let leader = self.leader.take();
+        let world = core.function.world;
+        let session = Session::after(&core.function, &self.session);
+        if let Some(leader) = &leader {
+            if let Some(lease) = &lease
+                && leader.is_awaited()
+            {
+                core.tiers.vouch(&self.session, lease).await;
+            }
+            let valid_at = lease.as_deref().and_then(T::valid_at);
+            leader.share(Landing::Storing(found.clone(), valid_at));
+        }
+        let task = async move {
+            let superseded = Superseded::<T>(leader.as_ref(), solo.as_ref());
+            let valid_at = lease.as_deref().and_then(T::valid_at);
+            let stored = match superseded.is_so() {
+                true => Some(storage::Stored::Refused),
+                // A failure has been counted; the caller has its value.
+                false => put(core, &session, &key, &found, lease, superseded).await,
+            };
+            if let Some(leader) = leader {
+                let landing = Landing::Value(found);
+                leader.land(
+                    || (),
+                    || match stored {
+                        Some(storage::Stored::Refused) => landing.unstored(valid_at),
+                        _ => landing,
+                    },
+                );
+            }
+        };
+        // Also for a task, whose runtime may end before this does.
+        run_on_thread(world, Crew::Storage, || block_on(task));
+    }
+
+    /// The right to store a value in the background. Where it takes the place of one that nobody is to be given meanwhile,
+    /// that is removed first.
+    async fn lease_to_store_later(
+        &mut self,
+        computation: Concluded,
+    ) -> Result<Option<Box<T::Lease>>, NotStored> {
+        let is_ended = computation.reason == Reason::Overwrite
+            || self.session.options.max_age == Some(Duration::ZERO);
+        let (core, session) = (self.core, &self.session);
+        match self.lease.take() {
+            Some(lease) if is_ended && T::owns(&lease) => {
+                match core.tiers.vacate(session, *lease).await {
+                    Ok(Vacated::Done { lease, .. }) => Ok(Some(Box::new(lease))),
+                    Ok(Vacated::Superseded) | Err(_) => Err(NotStored),
+                }
+            }
+            None if is_ended => {
+                // Nobody's lease ends by this. A failure has been counted.
+                let _ = core.tiers.remove(session, &self.key).await;
+                Ok(None)
+            }
+            lease => Ok(lease),
+        }
+    }
+}

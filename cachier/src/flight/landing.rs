@@ -1,0 +1,42 @@
+//! What a flight hands to those who wait for it.
+
+use std::any::Any;
+use std::time::Instant;
+
+/// How a flight ended.
+#[derive(Clone, Debug)]
+pub(crate) enum Landing<V> {
+    /// With this value.
+    Value(V),
+    /// With this value, which is still being stored: the flight goes on until it is. Whoever joined after this moment, when
+    /// nobody had invalidated the key yet, waits to see whether somebody has.
+    Storing(V, Option<Instant>),
+    /// With this value, which is not stored, maybe because somebody has invalidated the key. Whoever joined after this moment,
+    /// when nobody had, looks again.
+    Unstored(V, Instant),
+    /// The same with a value that is stale, as computing a new one has failed.
+    StandIn(V, Option<Instant>),
+    /// With an error that every waiter may have a clone of.
+    Failure(std::sync::Arc<dyn Any + Send + Sync>),
+    /// With a result that cannot be shared.
+    NotShared,
+    /// Without a result: its leader panicked or was cancelled.
+    Abandoned,
+}
+
+impl<V> Landing<V> {
+    /// The same with a value that is not stored: for those who joined by the moment when nobody had invalidated the key, if
+    /// that is known.
+    pub(crate) fn unstored(self, valid_at: Option<Instant>) -> Self {
+        match (self, valid_at) {
+            (Self::Value(value), Some(valid_at)) => Self::Unstored(value, valid_at),
+            (Self::StandIn(value, _), valid_at) => Self::StandIn(value, valid_at),
+            (landing, _) => landing,
+        }
+    }
+
+    /// Whether whoever joined at this moment has to wait for another landing.
+    pub(super) fn keeps_waiting(&self, joined: Instant) -> bool {
+        matches!(self, Self::Storing(_, Some(valid_at)) if joined > *valid_at)
+    }
+}

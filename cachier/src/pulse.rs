@@ -1,0 +1,97 @@
+//! What is known of a lease while its owner computes: when it was valid, whether it is lost.
+
+use std::future::poll_fn;
+use std::mem;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::{Poll, Waker};
+use std::time::Instant;
+
+/// Whether a lease is alive, as far as its owner knows.
+pub(crate) struct Pulse(Mutex<State>);
+
+struct State {
+    /// It was valid at some time after this moment, if not since.
+    valid_at: Instant,
+    is_lost: bool,
+    /// Who is told, once, that it is lost.
+    on_loss: Option<Box<dyn FnOnce() + Send>>,
+    /// Whether somebody has reason to believe that it is lost.
+    is_doubted: bool,
+    heartbeat: Option<Waker>,
+}
+
+impl Pulse {
+    /// Of a lease that was asked for at this moment, and granted.
+    pub(crate) fn new(asked_at: Instant) -> Self {
+        Self(Mutex::new(State {
+            valid_at: asked_at,
+            is_lost: false,
+            on_loss: None,
+            is_doubted: false,
+            heartbeat: None,
+        }))
+    }
+
+    /// When it was last known to be valid: it has been later than this.
+    pub(crate) fn valid_at(&self) -> Instant {
+        self.state().valid_at
+    }
+
+    /// Learns that it was valid when asked after at this moment.
+    pub(crate) fn was_valid(&self, asked_at: Instant) {
+        let mut state = self.state();
+        state.valid_at = state.valid_at.max(asked_at);
+    }
+
+    /// Has `told` told when the lease is lost, or at once if it is.
+    pub(crate) fn on_loss(&self, told: impl FnOnce() + Send + 'static) {
+        let mut state = self.state();
+        if state.is_lost {
+            drop(state);
+            return told();
+        }
+        state.on_loss = Some(Box::new(told));
+    }
+
+    /// Learns that it is lost.
+    pub(crate) fn lose(&self) {
+        let told = {
+            let mut state = self.state();
+            state.is_lost = true;
+            state.on_loss.take()
+        };
+        // Not under the lock: it takes others.
+        if let Some(told) = told {
+            told();
+        }
+    }
+
+    /// Has the heartbeat ask after it now.
+    pub(crate) fn doubt(&self) {
+        let waker = {
+            let mut state = self.state();
+            state.is_doubted = true;
+            state.heartbeat.take()
+        };
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    /// Waits until somebody doubts that it is valid.
+    pub(crate) async fn doubted(&self) {
+        poll_fn(|context| {
+            let mut state = self.state();
+            if mem::take(&mut state.is_doubted) {
+                return Poll::Ready(());
+            }
+            state.heartbeat = Some(context.waker().clone());
+            Poll::Pending
+        })
+        .await;
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,294 @@
+//! Invalidated elsewhere: what began before is not stored, nor handed to those who came later.
+
+use std::time::Duration;
+
+use cachier::testing::Clock;
+use cachier::{CacheMetrics, CallOptions, cachier};
+use cachier_tests::callers::{Callers, runtime};
+use cachier_tests::gate::{Counter, Gate};
+use cachier_tests::wait::{until, until_waiting};
+use futures_lite::future::block_on;
+
+use crate::store::Subject;
+
+crate::on_every_store! {
+    overwritten_in_one_and_invalidated_in_another
+    overwritten_async_in_one_and_invalidated_in_another
+    an_overwrite_that_arrives_late_is_not_stored
+    a_given_value_that_arrives_late_is_not_stored
+    a_recomputation_for_max_age_zero_that_arrives_late_is_not_stored
+    what_was_computed_after_waiting_too_long_and_arrives_late_is_not_stored
+    what_was_computed_within_itself_and_arrives_late_is_not_stored
+    what_could_not_be_shared_and_arrives_late_is_not_stored
+    a_large_overwrite_that_arrives_late_is_not_stored
+    whoever_joins_after_an_invalidation_elsewhere_computes_anew
+    whoever_joins_async_after_an_invalidation_elsewhere_computes_anew
+    whoever_joins_a_refresh_after_an_invalidation_elsewhere_computes_anew
+}
+mod at_once {
+    use super::an_invalidation_elsewhere_ends_the_flight_at_once;
+
+    crate::on_every_store!(@ redis: Redis, [
+        an_invalidation_elsewhere_ends_the_flight_at_once
+    ]);
+    crate::on_every_store!(@ postgres: Postgres, [
+        an_invalidation_elsewhere_ends_the_flight_at_once
+    ]);
+}
+
+/// What another process does.
+fn invalidate_elsewhere(subject: &Subject) {
+    block_on(subject.bare().remove(&subject.last_key())).unwrap();
+}
+
+/// Defines a function that counts its runs, the second of which waits at a gate, on each store anew.
+macro_rules! counting {
+    ($($async:ident)? [$($argument:tt)*] $gated:literal, $($wait:tt)*) => {
+        static GATES: [Gate; 16] = [const { Gate::new() }; 16];
+        static RUNS: [Counter; 16] = [const { Counter::new() }; 16];
+
+        #[cachier(backend = registered("store"), $($argument)*)]
+        $($async)? fn count(store: u8) -> u64 {
+            let run = RUNS[usize::from(store)].next();
+            if run == $gated {
+                GATES[usize::from(store)].$($wait)*;
+            }
+            run
+        }
+    };
+}
+
+fn index(subject: &Subject) -> u8 {
+    subject.store as u8
+}
+
+fn overwritten_in_one_and_invalidated_in_another(subject: &Subject) {
+    counting!([operation_timeout = "60s"] 2, wait());
+    let store = index(subject);
+    assert_eq!(count(store), 1);
+    let overwrite = move || count::call_with(CallOptions::new().overwrite_cache(), store);
+    let overwriting = Callers::new().on_threads(1, overwrite);
+    GATES[usize::from(store)].until_arrived(1);
+    invalidate_elsewhere(subject);
+    GATES[usize::from(store)].open();
+    assert_eq!(overwriting.values(), [2]);
+    assert_eq!(count::peek(store).unwrap(), None);
+}
+
+fn overwritten_async_in_one_and_invalidated_in_another(subject: &Subject) {
+    counting!(async [operation_timeout = "60s"] 2, wait_async().await);
+    let store = index(subject);
+    let first = Callers::new().in_tasks(1, move || count(store));
+    assert_eq!(first.values(), [1]);
+    let overwrite = move || count::call_with(CallOptions::new().overwrite_cache(), store);
+    let overwriting = Callers::new().in_tasks(1, overwrite);
+    GATES[usize::from(store)].until_arrived(1);
+    invalidate_elsewhere(subject);
+    GATES[usize::from(store)].open();
+    assert_eq!(overwriting.values(), [2]);
+    let peeked = Callers::new().in_tasks(1, move || count::peek(store));
+    assert_eq!(peeked.values().remove(0).unwrap(), None);
+}
+
+#[cachier(backend = registered("store"), operation_timeout = "60s")]
+fn double(number: u64) -> u64 {
+    number * 2
+}
+
+fn an_overwrite_that_arrives_late_is_not_stored(subject: &Subject) {
+    // On nothing, and on an entry.
+    for number in [1, 1] {
+        subject.forget_on_its_way();
+        let call = double::call_with(CallOptions::new().overwrite_cache(), number);
+        assert_eq!((call, subject.was_forgotten()), (2, true));
+        assert_eq!(double::peek(number).unwrap(), None);
+        double(number);
+    }
+}
+
+fn a_given_value_that_arrives_late_is_not_stored(subject: &Subject) {
+    for number in [2, 2] {
+        subject.forget_on_its_way();
+        double::precache_value(number, 100).unwrap_err();
+        assert_eq!(double::peek(number).unwrap(), None);
+        double(number);
+    }
+}
+
+fn a_recomputation_for_max_age_zero_that_arrives_late_is_not_stored(subject: &Subject) {
+    double(3);
+    subject.forget_on_its_way();
+    let call = double::call_with(CallOptions::new().max_age(Duration::ZERO), 3);
+    assert_eq!((call, subject.was_forgotten()), (6, true));
+    assert_eq!(double::peek(3).unwrap(), None);
+}
+
+fn what_was_computed_after_waiting_too_long_and_arrives_late_is_not_stored(subject: &Subject) {
+    counting!([operation_timeout = "60s", wait_for_calc_timeout = "5s", enable_metrics] 1, wait());
+    let store = index(subject);
+    let gate = &GATES[usize::from(store)];
+    let owner = Callers::new().on_threads(1, move || count(store));
+    gate.until_arrived(1);
+    let waiter = Callers::new().on_threads(1, move || count(store));
+    until_waiting(count::metrics(), 1);
+    subject.forget_on_its_way();
+    Clock::advance(Duration::from_secs(6));
+    assert_eq!(waiter.values(), [2]);
+    assert_eq!(
+        (count::peek(store).unwrap(), subject.was_forgotten()),
+        (None, true)
+    );
+    gate.open();
+    assert_eq!(owner.values(), [1]);
+    assert_eq!(count::peek(store).unwrap(), None);
+}
+
+fn what_was_computed_within_itself_and_arrives_late_is_not_stored(subject: &Subject) {
+    static RUNS: [Counter; 16] = [const { Counter::new() }; 16];
+
+    #[cachier(backend = registered("store"), operation_timeout = "60s")]
+    fn within_itself(store: u8) -> u64 {
+        match RUNS[usize::from(store)].next() {
+            1 => 1 + within_itself(store),
+            run => run,
+        }
+    }
+
+    let store = index(subject);
+    subject.forget_on_its_way();
+    assert_eq!(within_itself(store), 3);
+    assert!(subject.was_forgotten());
+    assert_eq!(within_itself::peek(store).unwrap(), None);
+}
+
+/// Cannot be cloned, and so not be shared.
+#[derive(Debug)]
+struct Unshared;
+
+fn what_could_not_be_shared_and_arrives_late_is_not_stored(subject: &Subject) {
+    static GATES: [Gate; 16] = [const { Gate::new() }; 16];
+    static RUNS: [Counter; 16] = [const { Counter::new() }; 16];
+
+    #[cachier(backend = registered("store"), operation_timeout = "60s", enable_metrics)]
+    fn fails_once(store: u8) -> Result<u64, Unshared> {
+        match RUNS[usize::from(store)].next() {
+            1 => {
+                GATES[usize::from(store)].wait();
+                Err(Unshared)
+            }
+            run => Ok(run),
+        }
+    }
+
+    let store = index(subject);
+    let owner = Callers::new().on_threads(1, move || fails_once(store).is_err());
+    GATES[usize::from(store)].until_arrived(1);
+    let waiter = Callers::new().on_threads(1, move || fails_once(store).unwrap());
+    until_waiting(fails_once::metrics(), 1);
+    subject.forget_on_its_way();
+    GATES[usize::from(store)].open();
+    assert_eq!((owner.values(), waiter.values()), (vec![true], vec![2]));
+    assert!(subject.was_forgotten());
+    assert_eq!(fails_once::peek(store).unwrap(), None);
+}
+
+fn a_large_overwrite_that_arrives_late_is_not_stored(subject: &Subject) {
+    #[cachier(backend = registered("store"), operation_timeout = "60s")]
+    fn large(number: u8) -> String {
+        number.to_string().repeat(2 << 20)
+    }
+
+    large(7);
+    cachier::flush();
+    subject.forget_on_its_way();
+    large::call_with(CallOptions::new().overwrite_cache(), 7);
+    cachier::flush();
+    assert!(subject.was_forgotten());
+    assert_eq!(large::peek(7).unwrap(), None);
+}
+
+/// Waits until a caller has joined the flight, or has begun the run of this number: where the store notifies, the flight may
+/// have ended already.
+fn until_joined(metrics: &CacheMetrics, runs: &Counter, run: u64) {
+    until("the caller waits or computes", || {
+        metrics.snapshot().activity.waiting_calls == 1 || runs.get() == run
+    });
+}
+
+fn whoever_joins_after_an_invalidation_elsewhere_computes_anew(subject: &Subject) {
+    counting!([operation_timeout = "60s", enable_metrics] 1, wait());
+    let store = index(subject);
+    let call = || Callers::new().on_threads(1, move || count(store));
+    let first = call();
+    GATES[usize::from(store)].until_arrived(1);
+    invalidate_elsewhere(subject);
+    let second = call();
+    until_joined(count::metrics(), &RUNS[usize::from(store)], 2);
+    GATES[usize::from(store)].open();
+    assert_eq!(first.values(), [1]);
+    assert_eq!(
+        second.values(),
+        [2],
+        "what was computed before is handed on"
+    );
+    assert_eq!(count(store), 2);
+}
+
+fn whoever_joins_async_after_an_invalidation_elsewhere_computes_anew(subject: &Subject) {
+    counting!(async [operation_timeout = "60s", enable_metrics] 1, wait_async().await);
+    let store = index(subject);
+    let call = || Callers::new().in_tasks(1, move || count(store));
+    let first = call();
+    GATES[usize::from(store)].until_arrived(1);
+    invalidate_elsewhere(subject);
+    let second = call();
+    until_joined(count::metrics(), &RUNS[usize::from(store)], 2);
+    GATES[usize::from(store)].open();
+    assert_eq!(first.values(), [1]);
+    assert_eq!(
+        second.values(),
+        [2],
+        "what was computed before is handed on"
+    );
+    let _in_use = runtime();
+}
+
+fn whoever_joins_a_refresh_after_an_invalidation_elsewhere_computes_anew(subject: &Subject) {
+    counting!([
+        operation_timeout = "60s", stale_after = "1m", max_stale = "1h", next_time, enable_metrics
+    ] 2, wait());
+    let store = index(subject);
+    assert_eq!(count(store), 1);
+    Clock::advance(Duration::from_secs(120));
+    assert_eq!(count(store), 1, "refreshed in the background");
+    GATES[usize::from(store)].until_arrived(1);
+    invalidate_elsewhere(subject);
+    let joins = Callers::new().on_threads(1, move || count(store));
+    until_joined(count::metrics(), &RUNS[usize::from(store)], 3);
+    GATES[usize::from(store)].open();
+    assert_eq!(joins.values(), [3]);
+    cachier::flush();
+    assert_eq!(count(store), 3);
+}
+
+fn an_invalidation_elsewhere_ends_the_flight_at_once(subject: &Subject) {
+    counting!([operation_timeout = "60s"] 1, wait());
+    let store = index(subject);
+    let first = Callers::new().on_threads(1, move || count(store));
+    GATES[usize::from(store)].until_arrived(1);
+    let mut later = Callers::new();
+    let elsewhere = subject.bare();
+    // It is only told of what happens once it listens.
+    until(
+        "a caller computes anew while the first still computes",
+        || {
+            invalidate_elsewhere(subject);
+            later = std::mem::take(&mut later).on_threads(1, move || count(store));
+            std::thread::sleep(Duration::from_millis(20));
+            RUNS[usize::from(store)].get() > 1
+        },
+    );
+    GATES[usize::from(store)].open();
+    assert_eq!(first.values(), [1]);
+    assert!(later.values().iter().all(|value| *value > 1));
+}
