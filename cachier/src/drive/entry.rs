@@ -106,7 +106,12 @@ impl<T: Tiers> Entry<T> {
         let solo = flights.solo(&key);
         let lease = Some(tiers.take_over(&self.session, &key).await?);
         let mut stored = tiers.store(&self.session, &key, &found, lease).await?;
-        if T::IS_REMOTE && !tiers.fences(&self.core.function) && solo.is_superseded() {
+        if tiers.fences(&self.core.function) {
+            if stored == Stored::Refused {
+                // As if it had been stored, and what others have done to the entry had followed.
+                stored = Stored::Done;
+            }
+        } else if T::IS_REMOTE && solo.is_superseded() {
             // No lease has kept it from arriving after an invalidation, so it goes again.
             tiers.remove(&self.session, &key).await?;
             stored = Stored::Refused;
