@@ -344,7 +344,7 @@ mod tests {
         let mut later = pin!(timer.sleep(LONG * 60));
         assert_eq!(block_on(poll_once(&mut later)), None);
         // Until the thread waits for nothing but that.
-        while timer.next_fire.load(Ordering::SeqCst) >= AWAKE - 1 {
+        while timer.queues.next_fire.load(Ordering::SeqCst) >= AWAKE - 1 {
             thread::yield_now();
         }
         let (tell, told) = channel();
