@@ -145,8 +145,13 @@ pub(crate) fn run_as_task(
 }
 
 fn workers(crew: Crew) -> &'static Workers {
-    const NONE_YET: PerProcess<Workers> =
-        PerProcess::new(|_| Workers::new("cachier-worker", environment::max_workers()));
-    static WORKERS: [PerProcess<Workers>; 2] = [NONE_YET; 2];
+    static WORKERS: [PerProcess<Workers>; 2] = [
+        PerProcess::new(|_| new_workers()),
+        PerProcess::new(|_| new_workers()),
+    ];
     &WORKERS[crew as usize]
+}
+
+fn new_workers() -> Workers {
+    Workers::new("cachier-worker", environment::max_workers())
 }

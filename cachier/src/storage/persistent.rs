@@ -31,7 +31,8 @@ const CLOCK_SKEW: Duration = Duration::from_secs(5);
 
 /// The values of one function.
 pub struct Persistent {
-    target: PerProcess<RwLock<Option<(u64, Arc<Target>)>>>,
+    /// In each process one, as it is told of changes.
+    target: PerProcess<Known>,
     /// Who is told of what other processes do to the entries.
     watcher: OnceLock<Arc<Watcher>>,
     elsewhere: PerProcess<Elsewhere>,
@@ -40,6 +41,9 @@ pub struct Persistent {
 
 /// A computation that takes longer than this is worth being told of what others do to its entry.
 const LONG: Duration = Duration::from_millis(100);
+
+/// Where values go, and since which revision of the parameters.
+type Known = RwLock<Option<(u64, Arc<Target>)>>;
 
 /// Where the function's values go, as the program's parameters stand.
 struct Target {
