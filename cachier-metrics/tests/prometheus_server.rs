@@ -5,6 +5,9 @@
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use cachier_metrics::*;
 
@@ -31,7 +34,7 @@ fn ask(address: SocketAddr, request: &str) -> String {
 fn get(address: SocketAddr, path: &str) -> String {
     ask(
         address,
-        &format!("GET {path} HTTP/1.1\r\nHost: here\r\n\r\n"),
+        &format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n"),
     )
 }
 
@@ -50,14 +53,14 @@ fn it_serves_get_and_head_at_its_path_and_nothing_else() {
     assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
     assert!(answer.contains("content-type: text/plain; version=0.0.4; charset=utf-8"));
     assert!(answer.ends_with(&exporter.render()));
-    let head = ask(address, "HEAD /metrics HTTP/1.1\r\nHost: here\r\n\r\n");
+    let head = ask(address, "HEAD /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n");
     assert!(
         head.starts_with("HTTP/1.1 200 OK") && head.ends_with("\r\n\r\n"),
         "{head}"
     );
     let post = ask(
         address,
-        "POST /metrics HTTP/1.1\r\nHost: here\r\nContent-Length: 0\r\n\r\n",
+        "POST /metrics HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n",
     );
     assert!(
         post.starts_with("HTTP/1.1 405") && post.contains("allow: GET, HEAD"),
@@ -67,29 +70,98 @@ fn it_serves_get_and_head_at_its_path_and_nothing_else() {
     assert!(get(address, "/metrics?x=1").starts_with("HTTP/1.1 200"));
 }
 
-#[test]
-fn slow_and_broken_clients_block_nobody() {
-    let (_exporter, address) = serving(metrics("patient"));
-    let slow: Vec<_> = (0..20)
-        .map(|_| {
-            let mut stream = TcpStream::connect(address).unwrap();
-            stream.write_all(b"GET /metr").unwrap();
-            stream
-        })
-        .collect();
+/// A scrape is answered, within a second.
+fn scrape(address: SocketAddr) {
+    let started = Instant::now();
     assert!(get(address, "/metrics").starts_with("HTTP/1.1 200"));
-    let long = format!(
-        "GET /metrics HTTP/1.1\r\nHost: {}\r\n\r\n",
-        "x".repeat(100_000)
-    );
+    let took = started.elapsed();
+    assert!(took < Duration::from_secs(1), "{took:?}");
+}
+
+/// Clients that have sent so much, and wait.
+fn clients(address: SocketAddr, count: usize, sent: &str) -> Vec<TcpStream> {
+    let client = |_| {
+        let mut stream = TcpStream::connect(address).unwrap();
+        // The server may have hung up already, for those who came later.
+        let _ = stream.write_all(sent.as_bytes());
+        stream
+    };
+    (0..count).map(client).collect()
+}
+
+const REQUEST: &str = "GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n";
+
+#[test]
+fn idle_connections_delay_no_scrape() {
+    let (_exporter, address) = serving(metrics("idle"));
+    let _idle = clients(address, 64, "");
+    scrape(address);
+    let _more = clients(address, 300, "");
+    scrape(address);
+}
+
+#[test]
+fn half_sent_headers_delay_no_scrape() {
+    let (_exporter, address) = serving(metrics("half_sent"));
+    for sent in [
+        "G",
+        "GET /metrics HTTP/1.1\r\n",
+        &REQUEST[..REQUEST.len() - 2],
+    ] {
+        let _slow = clients(address, 100, sent);
+        scrape(address);
+    }
+}
+
+#[test]
+fn clients_that_never_read_delay_no_scrape() {
+    let (exporter, address) = serving(metrics("unread"));
+    for number in 0..4 {
+        let metrics = metrics(&format!("unread_{number}"));
+        exporter.register_function(metrics).unwrap();
+    }
+    let _deaf = clients(address, 64, REQUEST);
+    scrape(address);
+}
+
+#[test]
+fn idle_connections_that_come_back_delay_no_scrape() {
+    let (_exporter, address) = serving(metrics("coming_back"));
+    let is_over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        for _ in 0..300 {
+            scope.spawn(|| {
+                while !is_over.load(Ordering::Relaxed) {
+                    let mut stream = TcpStream::connect(address).unwrap();
+                    stream
+                        .set_read_timeout(Some(Duration::from_millis(100)))
+                        .unwrap();
+                    while !is_over.load(Ordering::Relaxed)
+                        && stream
+                            .read(&mut [0])
+                            .is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock)
+                    {
+                    }
+                }
+            });
+        }
+        let scrapes = std::panic::catch_unwind(|| (0..20).for_each(|_| scrape(address)));
+        is_over.store(true, Ordering::Relaxed);
+        scrapes.unwrap();
+    });
+}
+
+#[test]
+fn too_long_a_header_is_refused() {
+    let (_exporter, address) = serving(metrics("too_long"));
+    let long = "x".repeat(100_000);
     let mut stream = TcpStream::connect(address).unwrap();
     // The server may hang up before it has read everything.
-    let _ = stream.write_all(long.as_bytes());
+    let _ = write!(stream, "GET /metrics HTTP/1.1\r\nHost: {long}\r\n\r\n");
     let mut answer = Vec::new();
     let _ = stream.read_to_end(&mut answer);
     assert!(!answer.starts_with(b"HTTP/1.1 200"));
-    assert!(get(address, "/metrics").starts_with("HTTP/1.1 200"));
-    drop(slow);
+    scrape(address);
 }
 
 #[test]
@@ -152,6 +224,108 @@ fn host_and_path_can_be_chosen() {
                 .starts_with("cannot serve metrics at [::1]:0: ")
         ),
     }
+}
+
+/// The status of the response to a request with these lines.
+fn status(address: SocketAddr, lines: &[&str]) -> u16 {
+    let answer = ask(address, &format!("{}\r\n\r\n", lines.join("\r\n")));
+    answer[9..12].parse().unwrap()
+}
+
+#[test]
+fn only_hosts_that_are_allowed_are_answered() {
+    let exporter = PrometheusExporter::builder()
+        .host("localhost")
+        .port(0)
+        .allow_host("Metrics.Example:9464")
+        .allow_host("127.0.0.1")
+        .build()
+        .unwrap();
+    exporter.start().unwrap();
+    let address = exporter.local_addr().unwrap();
+    let get = "GET /metrics HTTP/1.1";
+    for (expected, lines) in [
+        (200, &[get, "Host: 127.0.0.1"] as &[&str]),
+        (200, &[get, "Host: 127.0.0.1:9464"]),
+        (200, &[get, "Host: 192.0.2.1"]),
+        (200, &[get, "Host: [::1]"]),
+        (200, &[get, "host: [2001:db8::1]:9464"]),
+        (200, &[get, "Host: localhost"]),
+        (200, &[get, "Host: LocalHost:1"]),
+        (200, &[get, "Host: localhost."]),
+        (200, &[get, "Host: metrics.example"]),
+        (200, &[get, "Host: METRICS.EXAMPLE.:80"]),
+        (403, &[get, "Host: evil.example"]),
+        (403, &[get, "Host: evil.example:9464"]),
+        (403, &[get, "Host: localhost.evil.example"]),
+        (403, &[get, "Host: 127.0.0.1.evil.example"]),
+        (403, &[get, "Host: sub.metrics.example"]),
+        (403, &[get, "Host: evil-localhost"]),
+        (400, &[get]),
+        (400, &[get, "Host:"]),
+        (400, &[get, "Host: ::1"]),
+        (400, &[get, "Host: [evil.example]"]),
+        (400, &[get, "Host: localhost@evil.example"]),
+        (400, &[get, "Host: localhost", "Host: evil.example"]),
+        (400, &[get, "Host: localhost", "Host: localhost"]),
+        (200, &["GET /metrics HTTP/1.0"]),
+        (403, &["GET /metrics HTTP/1.0", "Host: evil.example"]),
+        (
+            200,
+            &["GET http://localhost/metrics HTTP/1.1", "Host: localhost"],
+        ),
+        (
+            200,
+            &["GET http://[::1]:9464/metrics HTTP/1.1", "Host: [::1]:9464"],
+        ),
+        (
+            403,
+            &[
+                "GET http://evil.example/metrics HTTP/1.1",
+                "Host: localhost",
+            ],
+        ),
+        (
+            403,
+            &[
+                "GET http://localhost/metrics HTTP/1.1",
+                "Host: evil.example",
+            ],
+        ),
+        (400, &["GET http://localhost/metrics HTTP/1.1"]),
+        (403, &["GET /other HTTP/1.1", "Host: evil.example"]),
+        (
+            403,
+            &[
+                "POST /metrics HTTP/1.1",
+                "Host: evil.example",
+                "Content-Length: 0",
+            ],
+        ),
+    ] {
+        assert_eq!(status(address, lines), expected, "{lines:?}");
+    }
+}
+
+#[test]
+fn a_refusal_says_what_to_set() {
+    let (exporter, address) = serving(metrics("refusing"));
+    let refused = ask(
+        address,
+        "GET /metrics HTTP/1.1\r\nHost: App.Example:80\r\n\r\n",
+    );
+    assert!(refused.contains("content-type: text/plain; charset=utf-8"));
+    assert!(
+        refused.ends_with("allow it: PrometheusExporter::builder().allow_host(\"app.example\")\n"),
+        "{refused}"
+    );
+    assert!(!refused.contains("cachier_"), "{refused}");
+    drop(exporter);
+    let url = PrometheusExporter::builder().allow_host("http://app.example");
+    assert_eq!(
+        url.build().unwrap_err().to_string(),
+        "`http://app.example` is no host to allow, as `app.internal` would be one"
+    );
 }
 
 /// Environment variables are set for a process of its own: the test runs itself.

@@ -1,12 +1,16 @@
 //! The Prometheus exporter: the catalogue as text, served over HTTP.
 
+mod connections;
+mod host;
 mod server;
 mod text;
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use self::server::Server;
+use self::connections::Limits;
+use self::host::AllowedHosts;
+use self::server::{Server, Site};
 use super::buckets::Detail;
 use super::error::ExportError;
 use super::registry::Registry;
@@ -32,6 +36,7 @@ use crate::metrics::CacheMetrics;
 pub struct PrometheusExporter {
     address: String,
     path: String,
+    hosts: AllowedHosts,
     detail: Detail,
     registry: Arc<Registry>,
     server: Mutex<Option<Server>>,
@@ -41,9 +46,10 @@ impl PrometheusExporter {
     /// An exporter for `http://127.0.0.1:9464/metrics`, unless told otherwise.
     pub fn builder() -> PrometheusBuilder {
         PrometheusBuilder {
-            host: "127.0.0.1".to_owned(),
-            port: 9464,
+            host: None,
+            port: None,
             path: "/metrics".to_owned(),
+            allowed: Vec::new(),
             detail: Detail::Brief,
         }
     }
@@ -91,15 +97,15 @@ impl PrometheusExporter {
         }
         let registry = Arc::clone(&self.registry);
         let detail = self.detail;
-        let render = move || text::render(&registry.select(), detail);
-        let started = TcpListener::bind(&self.address)
-            .and_then(|listener| Server::start(listener, &self.path, render))
-            .map_err(|error| {
-                ExportError::io(
-                    format!("cannot serve metrics at {}: {error}", self.address),
-                    error,
-                )
-            });
+        let site = Site {
+            path: self.path.clone(),
+            hosts: self.hosts.clone(),
+            render: move || text::render(&registry.select(), detail),
+        };
+        let started = Server::start(&self.address, Limits::default(), site).map_err(|error| {
+            let message = format!("cannot serve metrics at {}: {error}", self.address);
+            ExportError::io(message, error)
+        });
         *server = Some(started?);
         Ok(())
     }
@@ -114,7 +120,8 @@ impl PrometheusExporter {
         drop(self.server().take());
     }
 
-    /// What a scrape gets, in the text format 0.0.4 of Prometheus.
+    /// What a scrape gets, in the text format 0.0.4 of Prometheus. A server of your own that hands it out decides itself whom
+    /// it answers.
     pub fn render(&self) -> String {
         text::render(&self.registry.select(), self.detail)
     }
@@ -128,28 +135,46 @@ impl PrometheusExporter {
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct PrometheusBuilder {
-    host: String,
-    port: u16,
+    host: Option<String>,
+    port: Option<u16>,
     path: String,
+    allowed: Vec<String>,
     detail: Detail,
 }
 
 impl PrometheusBuilder {
     /// The address to listen at: `127.0.0.1` unless set, which nobody else can reach.
     pub fn host(mut self, host: impl Into<String>) -> Self {
-        self.host = host.into();
+        self.host = Some(host.into());
         self
     }
 
     /// The port: 9464 unless set; 0 lets the system choose.
     pub fn port(mut self, port: u16) -> Self {
-        self.port = port;
+        self.port = Some(port);
         self
     }
 
     /// The path: `/metrics` unless set.
     pub fn path(mut self, path: impl Into<String>) -> Self {
         self.path = path.into();
+        self
+    }
+
+    /// Answers requests for this name too, whatever the port. Those for an IP address, for `localhost` and for the name
+    /// that [`host`](Self::host) gave are answered anyway; others are refused, lest a page in somebody's browser has a
+    /// name of its own lead to this machine and reads the metrics (DNS rebinding).
+    ///
+    /// ```
+    /// # use cachier_metrics::{ExportError, PrometheusExporter};
+    /// let exporter = PrometheusExporter::builder()
+    ///     .host("0.0.0.0")
+    ///     .allow_host("app.internal") // as in `http://app.internal:9464/metrics`
+    ///     .build()?;
+    /// # Ok::<(), ExportError>(())
+    /// ```
+    pub fn allow_host(mut self, name: impl Into<String>) -> Self {
+        self.allowed.push(name.into());
         self
     }
 
@@ -162,7 +187,7 @@ impl PrometheusBuilder {
     /// The exporter, not started yet. `CACHIER_METRICS_ADDR` (`host:port`) overrides host and port.
     ///
     /// # Errors
-    /// When the path does not begin with `/`, or the variable is not of that form.
+    /// When the path does not begin with `/`, an allowed host cannot be one, or the variable is not of that form.
     pub fn build(self) -> Result<PrometheusExporter, ExportError> {
         if !self.path.starts_with('/') {
             let message = format!(
@@ -171,15 +196,30 @@ impl PrometheusBuilder {
             );
             return Err(ExportError::new(message));
         }
-        let address = match std::env::var(ADDRESS_VARIABLE) {
-            Ok(address) => checked(address)?,
-            Err(_) if self.host.contains(':') => format!("[{}]:{}", self.host, self.port),
-            Err(_) => format!("{}:{}", self.host, self.port),
+        let (host, port) = match from_environment()? {
+            Some(address) => address,
+            None => (
+                self.host.unwrap_or_else(|| DEFAULT_HOST.to_owned()),
+                self.port.unwrap_or(DEFAULT_PORT),
+            ),
+        };
+        let mut hosts = AllowedHosts::new();
+        // What cannot be a name is an IPv6 address, or nothing that the server could listen at.
+        hosts.allow(&host);
+        if let Some(name) = self.allowed.iter().find(|name| !hosts.allow(name)) {
+            let message = format!("`{name}` is no host to allow, as `app.internal` would be one");
+            return Err(ExportError::new(message));
+        }
+        let is_bare_v6 = host.contains(':') && !host.starts_with('[');
+        let address = match is_bare_v6 {
+            true => format!("[{host}]:{port}"),
+            false => format!("{host}:{port}"),
         };
         let (registry, server) = (Arc::default(), Mutex::default());
         Ok(PrometheusExporter {
             address,
             path: self.path,
+            hosts,
             detail: self.detail,
             registry,
             server,
@@ -187,13 +227,21 @@ impl PrometheusBuilder {
     }
 }
 
+const DEFAULT_HOST: &str = "127.0.0.1";
+const DEFAULT_PORT: u16 = 9464;
 const ADDRESS_VARIABLE: &str = "CACHIER_METRICS_ADDR";
 
-fn checked(address: String) -> Result<String, ExportError> {
-    match address.rsplit_once(':') {
-        Some((host, port)) if !host.is_empty() && port.parse::<u16>().is_ok() => Ok(address),
+/// The address that the environment gives, if it gives one.
+fn from_environment() -> Result<Option<(String, u16)>, ExportError> {
+    let Some(value) = std::env::var_os(ADDRESS_VARIABLE) else {
+        return Ok(None);
+    };
+    let address = value.to_str().and_then(|value| value.rsplit_once(':'));
+    match address.map(|(host, port)| (host, port.parse())) {
+        Some((host, Ok(port))) if !host.is_empty() => Ok(Some((host.to_owned(), port))),
         _ => Err(ExportError::new(format!(
-            "{ADDRESS_VARIABLE} is `{address}`, not `host:port`"
+            "{ADDRESS_VARIABLE} is `{}`, not `host:port`",
+            value.display()
         ))),
     }
 }

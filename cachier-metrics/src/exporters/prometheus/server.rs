@@ -3,20 +3,18 @@
 use std::convert::Infallible;
 use std::io;
 use std::mem::forget;
-use std::net::{SocketAddr, TcpListener};
-use std::sync::Arc;
+use std::net::{SocketAddr, ToSocketAddrs};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
 
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue};
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
-use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::sync::{Semaphore, oneshot};
+use tokio::net::{TcpListener, TcpSocket};
+use tokio::sync::oneshot;
 
+use super::connections::{Limits, serve};
+use super::host::{AllowedHosts, Refusal};
 use crate::per_process::Process;
 
 /// A running server; dropping it ends it.
@@ -30,46 +28,36 @@ pub(super) struct Server {
     process: Process,
 }
 
-/// Connections served at once; more of them wait to be accepted.
-const CONNECTIONS: usize = 64;
-/// What a client has to send its request, and what it has to take the answer.
-const HEADER_TIME: Duration = Duration::from_secs(5);
-const CONNECTION_TIME: Duration = Duration::from_secs(10);
-const HEADERS: usize = 64;
-const HEADER_BYTES: usize = 16 * 1024;
-/// Between failed attempts to accept a connection.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// What is served.
+pub(super) struct Site<R> {
+    pub(super) path: String,
+    pub(super) hosts: AllowedHosts,
+    pub(super) render: R,
+}
+
+/// Clients that the system may keep until they are accepted. One more of them would try again after a second only.
+const BACKLOG: u32 = 1024;
 
 const TEXT_FORMAT: HeaderValue =
     HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
-
-struct Site<R> {
-    path: String,
-    render: R,
-}
+const PLAIN_TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 
 impl Server {
-    pub(super) fn start(
-        listener: TcpListener,
-        path: &str,
-        render: impl Fn() -> String + Send + Sync + 'static,
-    ) -> io::Result<Self> {
-        let address = listener.local_addr()?;
-        listener.set_nonblocking(true)?;
+    pub(super) fn start<R>(address: &str, limits: Limits, site: Site<R>) -> io::Result<Self>
+    where
+        R: Fn() -> String + Send + Sync + 'static,
+    {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
         let listener = {
             let _entered = runtime.enter();
-            tokio::net::TcpListener::from_std(listener)?
+            listen(address)?
         };
-        let site = Arc::new(Site {
-            path: path.to_owned(),
-            render,
-        });
+        let address = listener.local_addr()?;
         let (running, ended) = oneshot::channel();
         let run = move || {
-            runtime.spawn(serve(listener, site));
+            runtime.spawn(serve(listener, limits, move |request| site.answer(request)));
             // Dropping the runtime afterwards drops its connections.
             let _ = runtime.block_on(ended);
         };
@@ -100,49 +88,182 @@ impl Drop for Server {
     }
 }
 
-async fn serve<R>(listener: tokio::net::TcpListener, site: Arc<Site<R>>)
-where
-    R: Fn() -> String + Send + Sync + 'static,
-{
-    let places = Arc::new(Semaphore::new(CONNECTIONS));
-    loop {
-        let place = Arc::clone(&places).acquire_owned().await;
-        let accepted = listener.accept().await;
-        // No file descriptors left, most likely: not again at once.
-        tokio::time::sleep(ACCEPT_PAUSE * u32::from(accepted.is_err())).await;
-        let Ok((stream, _)) = accepted else { continue };
-        let site = Arc::clone(&site);
-        tokio::spawn(async move {
-            let service = service_fn(|request| std::future::ready(answer(&request, &site)));
-            let connection = http1::Builder::new()
-                .timer(TokioTimer::new())
-                .keep_alive(false)
-                .header_read_timeout(HEADER_TIME)
-                .max_headers(HEADERS)
-                .max_buf_size(HEADER_BYTES)
-                .serve_connection(TokioIo::new(stream), service);
-            // A client that goes away or dawdles is its own concern.
-            let _ = tokio::time::timeout(CONNECTION_TIME, connection).await;
-            drop(place);
-        });
+/// Listens at the first address of a host that can be had.
+fn listen(address: &str) -> io::Result<TcpListener> {
+    let mut listening = Err(io::ErrorKind::AddrNotAvailable.into());
+    for address in address.to_socket_addrs()? {
+        listening = listen_at(address);
+        if listening.is_ok() {
+            break;
+        }
+    }
+    listening
+}
+
+fn listen_at(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    // As the standard library does it: elsewhere a port is free again at once, and there two could have the same one.
+    socket.set_reuseaddr(cfg!(not(windows)))?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
+
+impl<R: Fn() -> String> Site<R> {
+    fn answer(&self, request: &Request<Incoming>) -> Response<Full<Bytes>> {
+        if let Err(refusal) = self.hosts.check(request) {
+            return refused(refusal);
+        }
+        let mut response = Response::default();
+        if request.uri().path() != self.path {
+            *response.status_mut() = StatusCode::NOT_FOUND;
+        } else if matches!(*request.method(), Method::GET | Method::HEAD) {
+            *response.body_mut() = Full::from((self.render)());
+            response.headers_mut().insert(CONTENT_TYPE, TEXT_FORMAT);
+        } else {
+            *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
+            response
+                .headers_mut()
+                .insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+        }
+        response
     }
 }
 
-fn answer<R: Fn() -> String>(
-    request: &Request<Incoming>,
-    site: &Site<R>,
-) -> Result<Response<Full<Bytes>>, Infallible> {
-    let mut response = Response::default();
-    if request.uri().path() != site.path {
-        *response.status_mut() = StatusCode::NOT_FOUND;
-    } else if matches!(*request.method(), Method::GET | Method::HEAD) {
-        *response.body_mut() = Full::from((site.render)());
-        response.headers_mut().insert(CONTENT_TYPE, TEXT_FORMAT);
-    } else {
-        *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
-        response
-            .headers_mut()
-            .insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+fn refused(refusal: Refusal) -> Response<Full<Bytes>> {
+    let (status, text) = match refusal {
+        Refusal::Malformed => (
+            StatusCode::BAD_REQUEST,
+            "a request names one host, as in `Host: localhost:9464`\n".to_owned(),
+        ),
+        Refusal::Foreign(name) => (
+            StatusCode::FORBIDDEN,
+            format!(
+                "metrics are served here to whoever asks for an IP address or `localhost`, not for `{name}`; if that name \
+                 leads here by your will, allow it: PrometheusExporter::builder().allow_host(\"{name}\")\n"
+            ),
+        ),
+    };
+    let mut response = Response::new(Full::from(text));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, PLAIN_TEXT);
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::io::{Read, Write};
+    use std::net::TcpStream;
+    use std::time::{Duration, Instant};
+
+    use super::*;
+
+    /// Far longer than any test may take.
+    const NEVER: Duration = Duration::from_secs(3600);
+    /// How long a client waits for what is to come at once; less than the 30 s after which hyper gives up a header by itself.
+    const PATIENCE: Duration = Duration::from_secs(10);
+    const SHORT: Duration = Duration::from_millis(50);
+    const REQUEST: &str = "GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n";
+
+    /// More than the system keeps for a client that does not read.
+    const MUCH: usize = 16 << 20;
+
+    fn serving(limits: Limits) -> Server {
+        let site = Site {
+            path: "/metrics".to_owned(),
+            hosts: AllowedHosts::new(),
+            render: || "x".repeat(MUCH),
+        };
+        Server::start("127.0.0.1:0", limits, site).unwrap()
     }
-    Ok(response)
+
+    fn send(server: &Server, request: &str) -> TcpStream {
+        let mut client = TcpStream::connect(server.address()).unwrap();
+        client.set_read_timeout(Some(PATIENCE)).unwrap();
+        client.write_all(request.as_bytes()).unwrap();
+        client
+    }
+
+    /// A client that has begun to read the response, and stops.
+    fn begun(server: &Server) -> TcpStream {
+        let mut client = send(server, REQUEST);
+        client.read_exact(&mut [0]).unwrap();
+        client
+    }
+
+    /// Waits until the server has closed a connection of which it has nothing more to send.
+    fn closed(mut client: TcpStream) {
+        let end = client.read_to_end(&mut Vec::new());
+        assert!(!end.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock));
+    }
+
+    /// Waits until the server has closed a connection of which it has something to send: it refuses what is sent to it.
+    fn cut(mut client: TcpStream) {
+        let until = Instant::now() + PATIENCE;
+        while client.write_all(b"x").is_ok() {
+            assert!(Instant::now() < until);
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    fn answered(mut client: TcpStream) {
+        let mut response = Vec::new();
+        client.read_to_end(&mut response).unwrap();
+        assert!(response.len() > MUCH);
+    }
+
+    #[test]
+    fn a_half_sent_header_is_given_up() {
+        let server = serving(Limits {
+            header_timeout: SHORT,
+            connection_timeout: NEVER,
+            ..Limits::default()
+        });
+        for begun in ["", "GET /metr", "GET /metrics HTTP/1.1\r\nHost: loc"] {
+            closed(send(&server, begun));
+        }
+    }
+
+    #[test]
+    fn a_response_that_nobody_reads_is_given_up() {
+        let server = serving(Limits {
+            connection_timeout: SHORT,
+            ..Limits::default()
+        });
+        cut(begun(&server));
+    }
+
+    #[test]
+    fn the_oldest_idle_connection_makes_room() {
+        let server = serving(Limits {
+            connections: 3,
+            header_timeout: NEVER,
+            connection_timeout: NEVER,
+        });
+        let reading = begun(&server);
+        let [first, second, third] = ["", "GET", ""].map(|begun| send(&server, begun));
+        closed(first);
+        answered(send(&server, REQUEST));
+        closed(second);
+        answered(reading);
+        third.shutdown(std::net::Shutdown::Write).unwrap();
+        closed(third);
+    }
+
+    #[test]
+    fn without_an_idle_one_the_oldest_connection_goes() {
+        let server = serving(Limits {
+            connections: 2,
+            header_timeout: NEVER,
+            connection_timeout: NEVER,
+        });
+        let (first, second) = (begun(&server), begun(&server));
+        answered(send(&server, REQUEST));
+        cut(first);
+        answered(second);
+    }
 }
