@@ -330,35 +330,60 @@ fn a_refusal_says_what_to_set() {
 
 /// Environment variables are set for a process of its own: the test runs itself.
 #[test]
-fn the_environment_overrides_the_address() {
-    const INSIDE: &str = "CACHIER_TEST_EXPECTED";
-    if let Ok(expected) = std::env::var(INSIDE) {
-        let exporter = PrometheusExporter::builder().host("192.0.2.1").build();
-        let outcome = exporter.and_then(|exporter| exporter.start());
-        assert_eq!(
-            outcome
-                .err()
-                .map(|error| error.to_string())
-                .unwrap_or_default(),
-            expected
-        );
+fn the_environment_replaces_the_default_address_alone() {
+    const INSIDE: &str = "CACHIER_TEST_GIVEN";
+    if let Ok(given) = std::env::var(INSIDE) {
+        let builder = PrometheusExporter::builder();
+        let builder = match given.as_str() {
+            "host and port" => builder.host("127.0.0.1").port(0),
+            "port" => builder.port(0),
+            "host" => builder.host("192.0.2.1"),
+            _ => builder,
+        };
+        let outcome = builder.build().and_then(|exporter| exporter.start());
+        let outcome = outcome.map_or_else(|error| error.to_string(), |()| "served".to_owned());
+        let expected = std::env::var("CACHIER_TEST_EXPECTED").unwrap();
+        assert!(outcome.starts_with(&expected), "{outcome}");
         return;
     }
-    for (address, expected) in [
-        ("127.0.0.1:0", ""),
-        ("9464", "CACHIER_METRICS_ADDR is `9464`, not `host:port`"),
-        (":9464", "CACHIER_METRICS_ADDR is `:9464`, not `host:port`"),
+    // At an address of documentation nobody can listen.
+    for (given, address, expected) in [
+        ("", "127.0.0.1:0", "served"),
+        ("", "192.0.2.1:1", "cannot serve metrics at 192.0.2.1:1: "),
+        ("port", "192.0.2.1:1", "served"),
         (
+            "host",
+            "127.0.0.1:1",
+            "cannot serve metrics at 192.0.2.1:9464: ",
+        ),
+        ("host and port", "192.0.2.1:1", "served"),
+        ("port", "nonsense", "served"),
+        (
+            "",
+            "9464",
+            "CACHIER_METRICS_ADDR is `9464`, not `host:port`",
+        ),
+        (
+            "",
+            ":9464",
+            "CACHIER_METRICS_ADDR is `:9464`, not `host:port`",
+        ),
+        (
+            "",
             "localhost:99999",
             "CACHIER_METRICS_ADDR is `localhost:99999`, not `host:port`",
         ),
     ] {
         let this = std::env::current_exe().unwrap();
         let status = Command::new(this)
-            .args(["--exact", "the_environment_overrides_the_address"])
-            .envs([("CACHIER_METRICS_ADDR", address), (INSIDE, expected)])
+            .args([
+                "--exact",
+                "the_environment_replaces_the_default_address_alone",
+            ])
+            .envs([("CACHIER_METRICS_ADDR", address), (INSIDE, given)])
+            .env("CACHIER_TEST_EXPECTED", expected)
             .stdout(Stdio::null())
             .status();
-        assert!(status.unwrap().success(), "{address}");
+        assert!(status.unwrap().success(), "{given}: {address}");
     }
 }

@@ -184,7 +184,8 @@ impl PrometheusBuilder {
         self
     }
 
-    /// The exporter, not started yet. `CACHIER_METRICS_ADDR` (`host:port`) overrides host and port.
+    /// The exporter, not started yet. `CACHIER_METRICS_ADDR` (`host:port`) replaces the default address; where the builder
+    /// was given a host or a port, it is not looked at.
     ///
     /// # Errors
     /// When the path does not begin with `/`, an allowed host cannot be one, or the variable is not of that form.
@@ -196,11 +197,11 @@ impl PrometheusBuilder {
             );
             return Err(ExportError::new(message));
         }
-        let (host, port) = match from_environment()? {
-            Some(address) => address,
-            None => (
-                self.host.unwrap_or_else(|| DEFAULT_HOST.to_owned()),
-                self.port.unwrap_or(DEFAULT_PORT),
+        let (host, port) = match (self.host, self.port) {
+            (None, None) => from_environment()?.unwrap_or((DEFAULT_HOST.to_owned(), DEFAULT_PORT)),
+            (host, port) => (
+                host.unwrap_or_else(|| DEFAULT_HOST.to_owned()),
+                port.unwrap_or(DEFAULT_PORT),
             ),
         };
         let mut hosts = AllowedHosts::new();
