@@ -385,6 +385,42 @@ fn the_indexes_of_a_collection_of_the_program_are_made_when_it_says_so() {
     });
 }
 
+#[test]
+fn an_index_with_other_options_costs_no_call() {
+    let Some(url) = url() else { return };
+    let by_age = doc! { "function": 1, "created": 1, "size": 1 };
+    let by_expiry = doc! { "drop_at": 1 };
+    let other = doc! { "other": 1 };
+    let indexes = [
+        doc! { "key": &by_expiry, "name": "drop_at_1" },
+        doc! { "key": &by_expiry, "name": "of_the_program", "expireAfterSeconds": 60 },
+        doc! { "key": &by_age, "name": "of_the_program" },
+        doc! { "key": &other, "name": "drop_at_1" },
+        doc! { "key": &other, "name": "function_1_created_1_size_1" },
+    ];
+    let (runtime, key) = (runtime(), key("conflict", 1));
+    let client = runtime.block_on(Client::with_uri_str(url)).unwrap();
+    for (number, index) in indexes.into_iter().enumerate() {
+        let name = format!("conflict_{number}");
+        let entries = client.database("cachier").collection::<Document>(&name);
+        let backend = MongoBackend::from_url_and_collection(url, &name).unwrap();
+        runtime.block_on(async {
+            let create = doc! { "createIndexes": &name, "indexes": [index] };
+            let database = client.database("cachier");
+            database.run_command(create).await.unwrap();
+            let request = StoreRequest::new(b"one", SystemTime::now());
+            backend.store(&key, request).await.unwrap();
+            // The other index is there.
+            assert_eq!(entries.list_index_names().await.unwrap().len(), 3, "{name}");
+            let told = MongoBackend::with_collection(entries);
+            let error = told.create_indexes().await.unwrap_err();
+            assert!(format!("{error:#}").contains("other options"), "{error:#}");
+        });
+        let loaded = here(|| block_on(backend.load(&key))).unwrap();
+        assert_eq!(loaded.unwrap().bytes, b"one");
+    }
+}
+
 fn runtime() -> Runtime {
     Builder::new_multi_thread().enable_all().build().unwrap()
 }

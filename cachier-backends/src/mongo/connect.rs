@@ -54,24 +54,37 @@ pub(super) async fn connect(
     let entries = client
         .database(&place.database)
         .collection(&place.collection);
-    prepare(&entries).await.map_err(failed)?;
+    match prepare(&entries).await {
+        // What is there serves as well: cachier looks at the age of an entry itself.
+        Err(error) if error::is_index_conflict(&error) => {}
+        prepared => prepared.map_err(failed)?,
+    }
     Ok(entries)
 }
 
-/// Creates the indexes where they are missing; a user who may only read goes without.
+/// Creates the indexes where they are missing; a user who may only read goes without. One of the same keys or name, but with
+/// other options, is an error, and stays; the other index is made all the same.
 pub(super) async fn prepare(entries: &Collection<Document>) -> Result<(), mongodb::error::Error> {
-    let by_age = IndexModel::builder()
-        .keys(doc! { "function": 1, "created": 1, "size": 1 })
-        .build();
-    let expiry = IndexOptions::builder().expire_after(Duration::ZERO).build();
-    let expiry = IndexModel::builder()
-        .keys(doc! { "drop_at": 1 })
-        .options(expiry)
-        .build();
-    match entries.create_indexes([by_age, expiry]).await {
+    match entries.create_indexes(indexes()).await {
         Err(error) if error::is_denied(&error) => Ok(()),
+        Err(error) if error::is_index_conflict(&error) => {
+            for index in indexes() {
+                match entries.create_index(index).await {
+                    Err(error) if error::is_index_conflict(&error) => {}
+                    created => drop(created?),
+                }
+            }
+            Err(error)
+        }
         created => created.map(drop),
     }
+}
+
+fn indexes() -> [IndexModel; 2] {
+    let by_age = IndexModel::builder().keys(doc! { "function": 1, "created": 1, "size": 1 });
+    let expiry = IndexOptions::builder().expire_after(Duration::ZERO).build();
+    let by_expiry = IndexModel::builder().keys(doc! { "drop_at": 1 });
+    [by_age.build(), by_expiry.options(expiry).build()]
 }
 
 /// Connections of all runtimes, counted by the driver's events.

@@ -19,6 +19,9 @@ pub(super) fn failed(operation: Operation, store: &str, error: &Driver) -> Error
     let failed = match kind {
         ErrorKind::Denied => failed.with_hint("the user needs the role `readWrite`"),
         ErrorKind::Connect => failed.with_hint("is it running, and is its address right?"),
+        _ if is_index_conflict(error) => failed.with_hint(
+            "an index of the same keys or name has other options: drop it, or leave it as it is, which costs no call",
+        ),
         _ => failed,
     };
     // The driver's own error may hold addresses and parts of documents; a code says as much.
@@ -36,6 +39,11 @@ pub(super) fn is_duplicate(error: &Driver) -> bool {
 /// Whether the user may not do it.
 pub(super) fn is_denied(error: &Driver) -> bool {
     kind_of(error) == ErrorKind::Denied
+}
+
+/// Whether an index is there that has the same keys or name, and other options: IndexOptionsConflict, IndexKeySpecsConflict.
+pub(super) fn is_index_conflict(error: &Driver) -> bool {
+    matches!(code(error), Some(85 | 86))
 }
 
 /// Whether the document is larger than the server takes.

@@ -119,7 +119,8 @@ impl MongoBackend {
     /// `expireAfterSeconds` of 0, by which the server drops what has expired.
     ///
     /// # Errors
-    /// When the server cannot be reached or refuses. A user who may not create indexes is no error.
+    /// When the server cannot be reached or refuses, or an index of the same keys or name has other options: that one stays,
+    /// and the backend works with it. A user who may not create indexes is no error.
     pub async fn create_indexes(&self) -> Result<(), Error> {
         let prepare = |requests: Requests| async move { connect::prepare(requests.send()).await };
         self.instance.run(Operation::Store, prepare).await
