@@ -38,6 +38,8 @@ pub(super) enum Source<D: sqlx::Database> {
 pub(super) struct Own<D: sqlx::Database> {
     /// How one is opened; asked for each of them.
     options: Box<dyn Fn() -> Options<D> + Send + Sync>,
+    /// Whether after an error the options of now may lead to a connection.
+    adapts: Box<dyn Fn(&sqlx::Error) -> bool + Send + Sync>,
     destination: Destination,
     idle: Idle<D::Connection>,
     free: Arc<Semaphore>,
@@ -68,12 +70,14 @@ pub(super) struct Lent<D: sqlx::Database> {
 impl<D: sqlx::Database> Source<D> {
     pub(super) fn own(
         options: impl Fn() -> Options<D> + Send + Sync + 'static,
+        adapts: impl Fn(&sqlx::Error) -> bool + Send + Sync + 'static,
         destination: Destination,
         max: usize,
         waits: Waits,
     ) -> Self {
         Self::Own(Arc::new(Own {
             options: Box::new(options),
+            adapts: Box::new(adapts),
             destination,
             idle: Idle::default(),
             free: Arc::new(Semaphore::new(max)),
@@ -178,10 +182,12 @@ impl<D: sqlx::Database> Own<D> {
 
     /// Connects; again and again where others are in the way, who set up the same file: SQLite waits for them not always.
     async fn connect(&self) -> Result<D::Connection, sqlx::Error> {
+        let mut is_adapted = false;
         loop {
             let options = (self.options)();
             match options.connect().await {
                 Err(error) if is_busy(&error) => sleep(A_MOMENT).await,
+                Err(error) if !is_adapted && (self.adapts)(&error) => is_adapted = true,
                 connected => {
                     let now = Instant::now();
                     if self.destination.look(now) {

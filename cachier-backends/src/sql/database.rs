@@ -7,6 +7,8 @@ use sqlx::SqlStr;
 use super::connections::Source;
 use super::destination::Destination;
 use super::dialect::Dialect;
+#[cfg(feature = "postgres")]
+use super::pooler::{Pooler, inline};
 use crate::backend::Pool;
 use crate::network::{Home, Waits};
 
@@ -16,7 +18,7 @@ pub(super) enum Database {
     #[cfg(feature = "sqlite")]
     Sqlite(Source<sqlx::Sqlite>),
     #[cfg(feature = "postgres")]
-    Postgres(Source<sqlx::Postgres>),
+    Postgres(Source<sqlx::Postgres>, Pooler),
     #[cfg(feature = "mysql")]
     MySql(Source<sqlx::MySql>),
 }
@@ -27,7 +29,7 @@ pub(super) enum Address {
     #[cfg(feature = "sqlite")]
     Sqlite(super::sqlite::File),
     #[cfg(feature = "postgres")]
-    Postgres(sqlx::postgres::PgConnectOptions),
+    Postgres(sqlx::postgres::PgConnectOptions, Pooler),
     #[cfg(feature = "mysql")]
     MySql(sqlx::mysql::MySqlConnectOptions),
 }
@@ -59,7 +61,7 @@ macro_rules! on_each {
             #[cfg(feature = "sqlite")]
             Database::Sqlite($source) => $work,
             #[cfg(feature = "postgres")]
-            Database::Postgres($source) => $work,
+            Database::Postgres($source, _) => $work,
             #[cfg(feature = "mysql")]
             Database::MySql($source) => $work,
         }
@@ -112,26 +114,31 @@ impl Database {
                 let destination = Destination::file(move || looked_at.mark());
                 Self::Sqlite(Source::own(
                     move || file.options(),
+                    |_| false,
                     destination,
                     max(4),
                     waits,
                 ))
             }
             #[cfg(feature = "postgres")]
-            Address::Postgres(options) => {
-                let options = options.clone();
-                Self::Postgres(Source::own(
-                    move || options.clone(),
+            Address::Postgres(options, pooler) => {
+                let (options, connecting, failing) =
+                    (options.clone(), pooler.clone(), pooler.clone());
+                let source = Source::own(
+                    move || connecting.options(&options),
+                    move |error| failing.learns_from(error),
                     Destination::server(),
                     max(8),
                     waits,
-                ))
+                );
+                Self::Postgres(source, pooler.clone())
             }
             #[cfg(feature = "mysql")]
             Address::MySql(options) => {
                 let options = options.clone();
                 Self::MySql(Source::own(
                     move || options.clone(),
+                    |_| false,
                     Destination::server(),
                     max(8),
                     waits,
@@ -146,6 +153,12 @@ impl Database {
         statement: &SqlStr,
         arguments: &[Argument],
     ) -> Result<Done, sqlx::Error> {
+        #[cfg(feature = "postgres")]
+        if let Some(source) = self.behind_pooler() {
+            let inlined = sqlx::raw_sql(inline(statement, arguments));
+            let result = with_connection!(source, connection => inlined.execute(connection))?;
+            return Ok(done(&result));
+        }
         on_each!(self, source => {
             let result = with_connection!(source, connection =>
                 query!(statement, arguments).execute(connection))?;
@@ -160,6 +173,14 @@ impl Database {
         arguments: &[Argument],
     ) -> Result<Option<Pair>, sqlx::Error> {
         use sqlx::{Executor, Row};
+        #[cfg(feature = "postgres")]
+        if let Some(source) = self.behind_pooler() {
+            let inlined = sqlx::raw_sql(inline(statement, arguments));
+            let row = with_connection!(source, connection => inlined.fetch_optional(connection))?;
+            return row
+                .map(|row| Ok((row.try_get(0)?, row.try_get(1)?)))
+                .transpose();
+        }
         on_each!(self, source => {
             let row = with_connection!(source, connection =>
                 connection.fetch_optional(query!(statement, arguments)))?;
@@ -174,6 +195,14 @@ impl Database {
         arguments: &[Argument],
     ) -> Result<Option<(i64, i64)>, sqlx::Error> {
         use sqlx::{Executor, Row};
+        #[cfg(feature = "postgres")]
+        if let Some(source) = self.behind_pooler() {
+            let inlined = sqlx::raw_sql(inline(statement, arguments));
+            let row = with_connection!(source, connection => inlined.fetch_optional(connection))?;
+            return row
+                .map(|row| Ok((row.try_get(0)?, row.try_get(1)?)))
+                .transpose();
+        }
         on_each!(self, source => {
             let row = with_connection!(source, connection =>
                 connection.fetch_optional(query!(statement, arguments)))?;
@@ -190,6 +219,36 @@ impl Database {
             if done.is_ok() { taken.keep(None) } else { taken.close() }
             done.map(|_| ())
         })
+    }
+
+    /// Looks whether a pooler is in between, before anything else is asked.
+    pub(super) async fn look_for_pooler(&self) -> Result<(), sqlx::Error> {
+        #[cfg(feature = "postgres")]
+        if let Self::Postgres(source, pooler) = self
+            && !pooler.is_there()
+        {
+            return with_connection!(source, connection => pooler.look(connection));
+        }
+        Ok(())
+    }
+
+    /// Whether an error told of a pooler, so that the same may succeed now.
+    pub(super) fn learns_from(&self, error: &sqlx::Error) -> bool {
+        #[cfg(feature = "postgres")]
+        if let Self::Postgres(_, pooler) = self {
+            return pooler.learns_from(error);
+        }
+        let _ = error;
+        false
+    }
+
+    /// The connections of a pooler, if there is one.
+    #[cfg(feature = "postgres")]
+    fn behind_pooler(&self) -> Option<&Source<sqlx::Postgres>> {
+        match self {
+            Self::Postgres(source, pooler) if pooler.is_there() => Some(source),
+            _ => None,
+        }
     }
 
     pub(super) fn figures(&self) -> Pool {
@@ -243,7 +302,7 @@ impl Address {
             #[cfg(feature = "sqlite")]
             Self::Sqlite(_) => &super::sqlite::DIALECT,
             #[cfg(feature = "postgres")]
-            Self::Postgres(_) => &super::postgres::DIALECT,
+            Self::Postgres(..) => &super::postgres::DIALECT,
             #[cfg(feature = "mysql")]
             Self::MySql(_) => &super::mysql::DIALECT,
         }
@@ -255,7 +314,7 @@ impl Address {
             #[cfg(feature = "sqlite")]
             Self::Sqlite(file) => file.name(),
             #[cfg(feature = "postgres")]
-            Self::Postgres(options) => super::postgres::name(options),
+            Self::Postgres(options, _) => super::postgres::name(options),
             #[cfg(feature = "mysql")]
             Self::MySql(options) => super::mysql::name(options),
         }

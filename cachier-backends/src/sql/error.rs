@@ -19,6 +19,9 @@ pub(super) fn failed(operation: Operation, error: sqlx::Error) -> Error {
     };
     let hint = match kind {
         ErrorKind::Denied => Some("grant this user what it needs; the README says what"),
+        ErrorKind::Connect if refuses_a_parameter(&error) => Some(
+            "take it out of the URL (`options`), or name it in `ignore_startup_parameters` of PgBouncer",
+        ),
         ErrorKind::Connect => Some("is it running, and is its address right?"),
         _ => None,
     };
@@ -34,6 +37,12 @@ pub(super) fn failed(operation: Operation, error: sqlx::Error) -> Error {
         Sql::Database(error) => mapped.with_source(Said(error.message().to_owned())),
         error => mapped.with_source(error),
     }
+}
+
+/// Whether a pooler, which knows few of them, refused what a session was to be given as it began.
+fn refuses_a_parameter(error: &sqlx::Error) -> bool {
+    let answer = error.as_database_error();
+    answer.is_some_and(|error| error.message().contains("startup parameter"))
 }
 
 /// Whether the connection cannot be used any more, or leads where it is of no use.

@@ -20,7 +20,8 @@
 //!   ever open between two requests.
 //! - A hit is one request, a miss three. The first use of a connection costs some more: statements are prepared.
 //! - Whatever changes an entry takes the owner away, so that a late owner changes nothing.
-//! - PostgreSQL notifies those who wait. Elsewhere they ask again and again.
+//! - PostgreSQL notifies those who wait. Elsewhere, and behind a pooler, they ask again and again.
+//! - Behind a pooler (PgBouncer) statements go out whole, with their arguments in them, as none can be prepared there.
 
 mod connections;
 mod database;
@@ -30,6 +31,8 @@ mod error;
 mod idle;
 #[cfg(feature = "mysql")]
 mod mysql;
+#[cfg(feature = "postgres")]
+mod pooler;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod ready;
@@ -167,6 +170,9 @@ impl SqlBackend {
     /// A pool tests each connection that it hands out, by default, and each that comes back: a hit takes some requests more
     /// than with [`from_url`](Self::from_url). Notifications come over one connection more, outside the pool.
     ///
+    /// Behind a pooler such as PgBouncer the options need `.extra_float_digits(None)`, unless it lets that fall, and
+    /// `.disable_statement_logging()`, lest values get into the log.
+    ///
     /// It belongs to the tokio runtime in which it is handed over: one with several threads serves every kind of caller,
     /// one with a single thread all but synchronous callers on that very thread, who get an error at once. When that
     /// has ended, it connects anew on the runtime of whoever asks, after an error for each connection it had. And it
@@ -174,9 +180,11 @@ impl SqlBackend {
     #[cfg(feature = "postgres")]
     #[must_use]
     pub fn with_postgres_pool(pool: sqlx::PgPool) -> Self {
-        let address = Address::Postgres((*pool.connect_options()).clone());
+        let options = (*pool.connect_options()).clone();
+        let pooler = pooler::Pooler::of_options(&options);
+        let address = Address::Postgres(options, pooler.clone());
         let waits = Waits::default();
-        let database = Database::Postgres(Source::Given(pool, waits.clone()));
+        let database = Database::Postgres(Source::Given(pool, waits.clone()), pooler);
         Sql::of(address, Clients::given(Client::new(database)), waits, TABLE).into()
     }
 
@@ -275,6 +283,13 @@ impl Sql {
             };
             store.release(lost.key(), owner, lost.seen()).await
         })
+    }
+
+    /// What tells of changes, where that can be heard.
+    #[cfg(feature = "postgres")]
+    fn subscription(&self) -> Option<&subscribe::Subscription> {
+        let subscription = self.subscription.as_ref();
+        subscription.filter(|subscription| subscription.can_hear())
     }
 
     /// Has a client do something.
@@ -431,7 +446,7 @@ impl Backend for Sql {
         key: &'a Key,
         seen: Option<&'a EntryVersion>,
     ) -> Option<BoxFuture<'a, ()>> {
-        let subscription = self.subscription.as_ref()?;
+        let subscription = self.subscription()?;
         let changed = subscription.of_entry(key);
         let listening = subscription.is_listening(UNTIL_LISTENING);
         let (key, seen) = (key.clone(), seen.cloned());
@@ -451,7 +466,7 @@ impl Backend for Sql {
 
     #[cfg(feature = "postgres")]
     fn watch(&self, scope: &Arc<Scope>, watcher: Arc<Watcher>) -> Option<Watch> {
-        self.subscription.as_ref()?.watch(scope, watcher)
+        self.subscription()?.watch(scope, watcher)
     }
 
     fn clear_leases<'a>(&'a self, scope: &'a Arc<Scope>) -> BoxFuture<'a, ()> {
@@ -521,7 +536,10 @@ fn address(url: &str) -> Result<Address, Error> {
         #[cfg(not(feature = "sqlite"))]
         "sqlite" => Err("the feature `sqlite` of cachier is off"),
         #[cfg(feature = "postgres")]
-        "postgres" | "postgresql" => postgres::options(url).map(Address::Postgres),
+        "postgres" | "postgresql" => postgres::options(url).map(|options| {
+            let pooler = pooler::Pooler::of_options(&options);
+            Address::Postgres(options, pooler)
+        }),
         #[cfg(not(feature = "postgres"))]
         "postgres" | "postgresql" => Err("the feature `postgres` of cachier is off"),
         #[cfg(feature = "mysql")]
@@ -544,9 +562,9 @@ fn subscription(address: &Address, shared: &Arc<Shared>) -> Option<subscribe::Su
         irrefutable_let_patterns,
         reason = "other features add other databases"
     )]
-    let Address::Postgres(options) = address else {
+    let Address::Postgres(options, pooler) = address else {
         return None;
     };
-    let shared = Arc::clone(shared);
-    Some(subscribe::Subscription::new(shared, options.clone()))
+    let (shared, options, pooler) = (Arc::clone(shared), options.clone(), pooler.clone());
+    Some(subscribe::Subscription::new(shared, options, pooler))
 }

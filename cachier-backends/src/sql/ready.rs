@@ -93,6 +93,9 @@ impl Store {
     }
 
     async fn prepare(&self) -> Result<Ready, Error> {
+        self.count();
+        let looked = self.client.database.look_for_pooler().await;
+        looked.map_err(|error| self.error(error))?;
         let known = self.statements().migrations.len();
         // Whatever is wrong with the table that it should be read from: making it shows whether it can be helped.
         let version = match self.schema_version().await {

@@ -386,6 +386,9 @@ impl Store {
             self.count();
             match ask().await {
                 Err(error) if has_passed(&error) && attempt < ATTEMPTS => attempt += 1,
+                Err(error) if attempt < ATTEMPTS && self.client.database.learns_from(&error) => {
+                    attempt += 1;
+                }
                 Err(error) if is_table_missing(&error) && attempt == 1 => {
                     if !self.make_again().await {
                         return Err(error);

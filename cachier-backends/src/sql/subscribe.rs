@@ -7,6 +7,7 @@ use sqlx::postgres::{PgConnectOptions, PgListener, PgNotification, PgPoolOptions
 use tokio::sync::watch;
 use tokio::time::timeout;
 
+use super::pooler::Pooler;
 use super::store::Shared;
 use crate::backend::{Change, Watch, Watcher};
 use crate::key::{Key, KeyHash, Scope};
@@ -21,6 +22,7 @@ pub(super) struct Subscription {
 struct Ears {
     shared: Arc<Shared>,
     options: PgConnectOptions,
+    pooler: Pooler,
     audience: Audience,
     is_listening: watch::Sender<bool>,
 }
@@ -30,17 +32,23 @@ const SILENCE: Duration = Duration::from_secs(10);
 const ANSWER: Duration = Duration::from_secs(5);
 
 impl Subscription {
-    pub(super) fn new(shared: Arc<Shared>, options: PgConnectOptions) -> Self {
+    pub(super) fn new(shared: Arc<Shared>, options: PgConnectOptions, pooler: Pooler) -> Self {
         let ears = Ears {
             audience: Audience::new(shared.origin.clone()),
             shared,
             options,
+            pooler,
             is_listening: watch::Sender::new(false),
         };
         Self {
             ears: Arc::new(ears),
             task: OnceLock::new(),
         }
+    }
+
+    /// Whether notifications can come at all: not through a pooler.
+    pub(super) fn can_hear(&self) -> bool {
+        !self.ears.pooler.is_there()
     }
 
     pub(super) fn watch(&self, scope: &Arc<Scope>, watcher: Arc<Watcher>) -> Option<Watch> {
@@ -78,10 +86,16 @@ impl Subscription {
 impl Ears {
     async fn listen(self: Arc<Self>) {
         let mut pauses = Pauses::new();
-        loop {
-            if let Ok(Ok(listener)) = timeout(ANSWER, self.connect()).await {
-                pauses.begin_anew();
-                self.hear(listener).await;
+        while !self.pooler.is_there() {
+            match timeout(ANSWER, self.connect()).await {
+                Ok(Ok(listener)) if !self.pooler.is_there() => {
+                    pauses.begin_anew();
+                    self.hear(listener).await;
+                }
+                Ok(Err(error)) => {
+                    self.pooler.learns_from(&error);
+                }
+                _ => {}
             }
             pauses.pause().await;
         }
@@ -94,6 +108,7 @@ impl Ears {
         listener.ignore_pool_close_event(true);
         // One that connects anew by itself may be interrupted in that, and then do it again unnoticed.
         listener.eager_reconnect(false);
+        self.pooler.look(&mut listener).await?;
         listener.listen(&self.shared.statements.table).await?;
         Ok(listener)
     }

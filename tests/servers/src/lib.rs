@@ -21,6 +21,7 @@ mod fetch;
 mod folder;
 pub mod mariadb;
 pub mod mongo;
+pub mod pgbouncer;
 pub mod postgres;
 pub mod proxy;
 pub mod redis;
@@ -153,6 +154,12 @@ impl StoreServer {
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// Where it listens, if it was started here.
+    #[must_use]
+    pub fn port(&self) -> Option<u16> {
+        self.server.as_ref().map(Server::port)
     }
 
     /// The process, if it was started here.

@@ -106,7 +106,7 @@ fn serve(programs: &Path, folder: TempDir, port: u16) -> Server {
 }
 
 /// A program that ends with the thread that started it, and does not run as root, which PostgreSQL refuses.
-fn as_its_user(program: &Path) -> Command {
+pub(crate) fn as_its_user(program: &Path) -> Command {
     let Some(setpriv) = crate::program(&["setpriv"]) else {
         return Command::new(program);
     };
