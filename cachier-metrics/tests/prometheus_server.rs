@@ -124,26 +124,29 @@ fn clients_that_never_read_delay_no_scrape() {
     scrape(address);
 }
 
+/// Connects again whenever the server closes the connection.
+fn comes_back(address: SocketAddr, is_over: &AtomicBool) {
+    let is_open = |mut stream: &TcpStream| {
+        let read = stream.read(&mut [0]);
+        read.is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock)
+    };
+    while !is_over.load(Ordering::Relaxed) {
+        let stream = TcpStream::connect(address).unwrap();
+        let limit = Some(Duration::from_millis(100));
+        stream.set_read_timeout(limit).unwrap();
+        while is_open(&stream) && !is_over.load(Ordering::Relaxed) {
+            thread::yield_now();
+        }
+    }
+}
+
 #[test]
 fn idle_connections_that_come_back_delay_no_scrape() {
     let (_exporter, address) = serving(metrics("coming_back"));
     let is_over = AtomicBool::new(false);
     thread::scope(|scope| {
         for _ in 0..300 {
-            scope.spawn(|| {
-                while !is_over.load(Ordering::Relaxed) {
-                    let mut stream = TcpStream::connect(address).unwrap();
-                    stream
-                        .set_read_timeout(Some(Duration::from_millis(100)))
-                        .unwrap();
-                    while !is_over.load(Ordering::Relaxed)
-                        && stream
-                            .read(&mut [0])
-                            .is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock)
-                    {
-                    }
-                }
-            });
+            scope.spawn(|| comes_back(address, &is_over));
         }
         let scrapes = std::panic::catch_unwind(|| (0..20).for_each(|_| scrape(address)));
         is_over.store(true, Ordering::Relaxed);
