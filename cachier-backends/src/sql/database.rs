@@ -224,7 +224,7 @@ impl Database {
     /// Looks whether a pooler is in between, before anything else is asked.
     pub(super) async fn look_for_pooler(&self) -> Result<(), sqlx::Error> {
         #[cfg(feature = "postgres")]
-        if let Self::Postgres(source, pooler) = self
+        if let Some((source, pooler)) = self.postgres()
             && !pooler.is_there()
         {
             return with_connection!(source, connection => pooler.look(connection));
@@ -235,7 +235,7 @@ impl Database {
     /// Whether an error told of a pooler, so that the same may succeed now.
     pub(super) fn learns_from(&self, error: &sqlx::Error) -> bool {
         #[cfg(feature = "postgres")]
-        if let Self::Postgres(_, pooler) = self {
+        if let Some((_, pooler)) = self.postgres() {
             return pooler.learns_from(error);
         }
         let _ = error;
@@ -245,10 +245,20 @@ impl Database {
     /// The connections of a pooler, if there is one.
     #[cfg(feature = "postgres")]
     fn behind_pooler(&self) -> Option<&Source<sqlx::Postgres>> {
-        match self {
-            Self::Postgres(source, pooler) if pooler.is_there() => Some(source),
-            _ => None,
-        }
+        let (source, pooler) = self.postgres()?;
+        pooler.is_there().then_some(source)
+    }
+
+    #[cfg(feature = "postgres")]
+    #[allow(
+        irrefutable_let_patterns,
+        reason = "other features add other databases"
+    )]
+    fn postgres(&self) -> Option<(&Source<sqlx::Postgres>, &Pooler)> {
+        let Self::Postgres(source, pooler) = self else {
+            return None;
+        };
+        Some((source, pooler))
     }
 
     pub(super) fn figures(&self) -> Pool {
