@@ -14,13 +14,14 @@ use tokio::runtime::Runtime;
 
 use crate::store::Subject;
 
-/// On every store, and on Redis in its other forms.
+/// On every store, on Redis in its other forms, and behind a pooler.
 macro_rules! on_every_form {
     ($($property:ident)*) => {
         crate::on_every_store! { $($property)* }
         crate::on_every_store!(@ cluster: Cluster, [$($property)*]);
         crate::on_every_store!(@ sentinel: Sentinel, [$($property)*]);
         crate::on_every_store!(@ valkey: Valkey, [$($property)*]);
+        crate::on_every_store!(@ pgbouncer: PgBouncer, [$($property)*]);
     };
 }
 
@@ -44,6 +45,7 @@ on_every_form! {
 
 crate::on_every_store!(@ redis_notifies: Redis, [a_task_that_waits_on_the_only_thread_of_its_runtime_is_told]);
 crate::on_every_store!(@ postgres_notifies: Postgres, [a_task_that_waits_on_the_only_thread_of_its_runtime_is_told]);
+crate::on_every_store!(@ pooled: PgBouncer, [a_thousand_calls_behind_a_pooler_end_as_they_should]);
 
 #[cachier(backend = registered("store"), stale_after = "1h", enable_metrics)]
 fn double(number: u64) -> u64 {
@@ -67,6 +69,24 @@ async fn outcome_async(number: u64) -> Outcome {
     assert_eq!(call.value, number * 3);
     assert!(call.backend_error.is_none(), "{call}");
     call.outcome
+}
+
+/// Half of them miss and half of them hit, of threads and of tasks.
+fn a_thousand_calls_behind_a_pooler_end_as_they_should(_subject: &Subject) {
+    for outcome_of_all in [Outcome::Miss, Outcome::Hit] {
+        for number in 0..250 {
+            assert_eq!(outcome(number), outcome_of_all, "{number}");
+        }
+        let options = CallOptions::new;
+        runtime().block_on(async {
+            for number in 0..250 {
+                let call = triple::call_detailed(options(), number).await;
+                assert_eq!((call.value, call.outcome), (number * 3, outcome_of_all));
+                assert!(call.backend_error.is_none(), "{call}");
+            }
+        });
+    }
+    assert_eq!(double::clear_cache().unwrap(), Some(250));
 }
 
 fn a_value_is_computed_once_and_then_found(_: &Subject) {

@@ -22,6 +22,7 @@ crate::on_every_store!(@ postgres: Postgres, [
     what_this_process_stores_stays_near
 ]);
 crate::on_every_store!(@ sqlite: Sqlite, [what_others_do_is_seen_when_the_near_tier_asks_again]);
+crate::on_every_store!(@ pgbouncer: PgBouncer, [what_others_do_is_seen_when_the_near_tier_asks_again]);
 crate::on_every_store!(@ mariadb: MariaDb, [what_others_do_is_seen_when_the_near_tier_asks_again]);
 crate::on_every_store!(@ mongo: Mongo, [what_others_do_is_seen_when_the_near_tier_asks_again]);
 crate::on_every_store!(@ s3: S3, [what_others_do_is_seen_when_the_near_tier_asks_again]);

@@ -30,6 +30,8 @@ pub(crate) enum Store {
     Valkey,
     Sqlite,
     Postgres,
+    /// PostgreSQL behind a pooler.
+    PgBouncer,
     MariaDb,
     Mongo,
     S3,
@@ -123,6 +125,11 @@ impl Store {
                 return Some((servers.url(), Box::new(servers)));
             }
             Self::Postgres => cachier_servers::postgres::start()?,
+            Self::PgBouncer => {
+                let server = cachier_servers::postgres::start_private()?;
+                let pooler = cachier_servers::pgbouncer::start(server.port()?, &[])?;
+                return Some((pooler.url("postgres"), Box::new((pooler, server))));
+            }
             Self::MariaDb => cachier_servers::mariadb::start()?,
             Self::Mongo => cachier_servers::mongo::start()?,
             Self::S3 => {
@@ -141,7 +148,7 @@ impl Store {
     pub(crate) fn private(self) -> Option<StoreServer> {
         match self {
             Self::File | Self::Sqlite => None,
-            Self::Cluster | Self::Sentinel | Self::Valkey => None,
+            Self::Cluster | Self::Sentinel | Self::Valkey | Self::PgBouncer => None,
             Self::S3 => cachier_servers::s3::start_private_store(),
             Self::Moto => cachier_servers::s3::start_private_moto_store(),
             Self::Redis => cachier_servers::redis::start_private(free_port(), &[]),
@@ -163,7 +170,7 @@ impl Store {
             Self::Redis | Self::Cluster | Self::Sentinel | Self::Valkey => {
                 Arc::new(RedisBackend::from_url(address)?)
             }
-            Self::Sqlite | Self::Postgres | Self::MariaDb => {
+            Self::Sqlite | Self::Postgres | Self::PgBouncer | Self::MariaDb => {
                 Arc::new(SqlBackend::from_url(address)?)
             }
             Self::Mongo => Arc::new(MongoBackend::from_url(address)?),
