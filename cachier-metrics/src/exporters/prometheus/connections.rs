@@ -41,12 +41,11 @@ const MAX_HEADER_BYTES: usize = 16 * 1024;
 /// Between failed attempts to accept a connection.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
+/// What makes the response to a request.
+pub(super) type Answer = Arc<dyn Fn(&Request<Incoming>) -> Response<Full<Bytes>> + Send + Sync>;
+
 /// Answers requests, for as long as it is polled.
-pub(super) async fn serve<A>(listener: TcpListener, limits: Limits, answer: A)
-where
-    A: Fn(&Request<Incoming>) -> Response<Full<Bytes>> + Send + Sync + 'static,
-{
-    let answer = Arc::new(answer);
+pub(super) async fn serve(listener: TcpListener, limits: Limits, answer: Answer) {
     let mut connections = Connections::default();
     loop {
         let Ok((stream, _)) = listener.accept().await else {
@@ -88,10 +87,7 @@ impl Connections {
         }
     }
 
-    fn add<A>(&mut self, stream: TcpStream, limits: Limits, answer: &Arc<A>)
-    where
-        A: Fn(&Request<Incoming>) -> Response<Full<Bytes>> + Send + Sync + 'static,
-    {
+    fn add(&mut self, stream: TcpStream, limits: Limits, answer: &Answer) {
         let has_asked = Arc::new(AtomicBool::new(false));
         let (asked, answer) = (Arc::clone(&has_asked), Arc::clone(answer));
         let service = service_fn(move |request| {
@@ -133,7 +129,7 @@ mod tests {
         runtime.enable_all().build().unwrap().block_on(async {
             let unfit = TcpListener::from_std(unfit).unwrap();
             assert!(unfit.accept().await.is_err());
-            let serving = serve(unfit, Limits::default(), |_| Response::default());
+            let serving = serve(unfit, Limits::default(), Arc::new(|_| Response::default()));
             assert!(timeout(2 * ACCEPT_PAUSE, serving).await.is_err());
         });
     }

@@ -100,7 +100,7 @@ impl PrometheusExporter {
         let site = Site {
             path: self.path.clone(),
             hosts: self.hosts.clone(),
-            render: move || text::render(&registry.select(), detail),
+            render: Box::new(move || text::render(&registry.select(), detail)),
         };
         let started = Server::start(&self.address, Limits::default(), site).map_err(|error| {
             let message = format!("cannot serve metrics at {}: {error}", self.address);

@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::io;
 use std::mem::forget;
 use std::net::{SocketAddr, ToSocketAddrs};
+use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
 use http_body_util::Full;
@@ -29,10 +30,10 @@ pub(super) struct Server {
 }
 
 /// What is served.
-pub(super) struct Site<R> {
+pub(super) struct Site {
     pub(super) path: String,
     pub(super) hosts: AllowedHosts,
-    pub(super) render: R,
+    pub(super) render: Box<dyn Fn() -> String + Send + Sync>,
 }
 
 /// Clients that the system may keep until they are accepted. One more of them would try again after a second only.
@@ -43,10 +44,7 @@ const TEXT_FORMAT: HeaderValue =
 const PLAIN_TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 
 impl Server {
-    pub(super) fn start<R>(address: &str, limits: Limits, site: Site<R>) -> io::Result<Self>
-    where
-        R: Fn() -> String + Send + Sync + 'static,
-    {
+    pub(super) fn start(address: &str, limits: Limits, site: Site) -> io::Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
@@ -57,7 +55,8 @@ impl Server {
         let address = listener.local_addr()?;
         let (running, ended) = oneshot::channel();
         let run = move || {
-            runtime.spawn(serve(listener, limits, move |request| site.answer(request)));
+            let answer = Arc::new(move |request: &_| site.answer(request));
+            runtime.spawn(serve(listener, limits, answer));
             // Dropping the runtime afterwards drops its connections.
             let _ = runtime.block_on(ended);
         };
@@ -111,7 +110,7 @@ fn listen_at(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
-impl<R: Fn() -> String> Site<R> {
+impl Site {
     fn answer(&self, request: &Request<Incoming>) -> Response<Full<Bytes>> {
         if let Err(refusal) = self.hosts.check(request) {
             return refused(refusal);
@@ -176,7 +175,7 @@ mod tests {
         let site = Site {
             path: "/metrics".to_owned(),
             hosts: AllowedHosts::new(),
-            render: || "x".repeat(MUCH),
+            render: Box::new(|| "x".repeat(MUCH)),
         };
         Server::start("127.0.0.1:0", limits, site).unwrap()
     }
