@@ -48,15 +48,22 @@ pub(super) type Answer = Arc<dyn Fn(&Request<Incoming>) -> Response<Full<Bytes>>
 pub(super) async fn serve(listener: TcpListener, limits: Limits, answer: Answer) {
     let mut connections = Connections::default();
     loop {
-        let Ok((stream, _)) = listener.accept().await else {
-            // No file descriptors left, most likely: not again at once.
-            sleep(ACCEPT_PAUSE).await;
-            continue;
-        };
+        let stream = accept(&listener).await;
         connections.make_room(limits.connections);
         connections.add(stream, limits, &answer);
         // What this client has sent already is answered before the next one is let in.
         yield_now().await;
+    }
+}
+
+/// The next client.
+async fn accept(listener: &TcpListener) -> TcpStream {
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => return stream,
+            // No file descriptors left, most likely: not again at once.
+            Err(_) => sleep(ACCEPT_PAUSE).await,
+        }
     }
 }
 
@@ -129,8 +136,7 @@ mod tests {
         runtime.enable_all().build().unwrap().block_on(async {
             let unfit = TcpListener::from_std(unfit).unwrap();
             assert!(unfit.accept().await.is_err());
-            let serving = serve(unfit, Limits::default(), Arc::new(|_| Response::default()));
-            assert!(timeout(2 * ACCEPT_PAUSE, serving).await.is_err());
+            assert!(timeout(2 * ACCEPT_PAUSE, accept(&unfit)).await.is_err());
         });
     }
 }

@@ -197,7 +197,7 @@ mod tests {
     /// Waits until the server has closed a connection of which it has nothing more to send.
     fn closed(mut client: TcpStream) {
         let end = client.read_to_end(&mut Vec::new());
-        assert!(!end.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock));
+        assert!(!matches!(end, Err(error) if error.kind() == io::ErrorKind::WouldBlock));
     }
 
     /// Waits until the server has closed a connection of which it has something to send: it refuses what is sent to it.
