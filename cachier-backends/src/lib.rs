@@ -37,6 +37,8 @@ pub mod mongo;
     feature = "s3"
 ))]
 mod network;
+#[cfg(any(feature = "file", feature = "sqlite"))]
+mod own_folder;
 pub mod process;
 #[cfg(feature = "redis")]
 pub mod redis;

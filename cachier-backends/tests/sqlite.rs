@@ -324,3 +324,52 @@ fn what_the_first_format_has_in_the_table_is_left_alone() {
         first_format::is_left_alone(&backend, rows).await;
     });
 }
+
+#[cfg(unix)]
+#[test]
+fn what_stands_for_the_database_in_the_cache_folder_is_left_alone() {
+    use std::os::unix::fs::symlink;
+    let folder = tempfile::tempdir().unwrap();
+    let (cache, diary) = (folder.path().join("cache"), folder.path().join("diary"));
+    let database = cache.join("sql.db");
+    std::fs::create_dir(&cache).unwrap();
+    std::fs::write(&diary, "Dear diary").unwrap();
+    let refused = |what: &str| {
+        let Err(error) = SqlBackend::sqlite_in(&cache) else {
+            panic!("{what} is used");
+        };
+        assert!(error.to_string().starts_with(database.to_str().unwrap()));
+        assert_eq!(std::fs::read_to_string(&diary).unwrap(), "Dear diary");
+        std::fs::remove_file(&database)
+            .or_else(|_| std::fs::remove_dir(&database))
+            .unwrap();
+    };
+    symlink(&diary, &database).unwrap();
+    refused("a link");
+    symlink(folder.path().join("nothing"), &database).unwrap();
+    refused("a link to nothing");
+    std::fs::hard_link(&diary, &database).unwrap();
+    refused("another name of a file");
+    std::fs::create_dir(&database).unwrap();
+    refused("a folder");
+    rustix::fs::mkfifoat(rustix::fs::CWD, &database, rustix::fs::Mode::RWXU).unwrap();
+    refused("a pipe");
+    assert!(!folder.path().join("nothing").exists());
+    block_on(SqlBackend::sqlite_in(&cache).unwrap().check()).unwrap();
+}
+
+#[cfg(unix)]
+#[test]
+fn a_cache_folder_in_which_others_may_write_is_denied() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let set = |mode| {
+        let mode = std::fs::Permissions::from_mode(mode);
+        std::fs::set_permissions(folder.path(), mode).unwrap();
+    };
+    set(0o777);
+    let error = SqlBackend::sqlite_in(folder.path()).err().unwrap();
+    assert_eq!(error.kind(), ErrorKind::Denied);
+    set(0o755);
+    SqlBackend::sqlite_in(folder.path()).unwrap();
+}

@@ -206,6 +206,12 @@ pub fn decode<'a>(key: &Key, bytes: &'a [u8]) -> Result<Option<Entry<'a>>, Error
     Ok(header.map(|header| Entry { header, value }))
 }
 
+/// Whether bytes may be the start of an entry, of whatever format.
+#[cfg(feature = "file")]
+pub(crate) fn is_start(bytes: &[u8]) -> bool {
+    bytes.starts_with(&MAGIC)
+}
+
 fn checksum(key: &Key, bytes: &[u8]) -> [u8; 8] {
     let mut hasher = blake3::Hasher::new();
     // A hasher takes whatever is written to it, and no name of a key has a zero byte.

@@ -1,19 +1,23 @@
 //! One entry in its file.
 
-use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::fs::{self, File, Metadata};
+use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 
-use super::files::{self, create_new, in_folder, open_entry};
+use super::files::{self, Obstacle, create_new, in_folder, open_entry};
 use super::layout;
 use crate::backend::{EntryVersion, Loaded};
+use crate::entry;
 use crate::process::PerProcess;
 use crate::unique::unique;
 
 /// The largest file that is read, in bytes. A larger one is not an entry.
 pub(super) const LARGEST: u64 = 512 << 20;
+
+/// Up to so many bytes a file is read whatever it is; a larger one only if it looks like an entry.
+const SMALL: u64 = 1 << 20;
 
 /// How many bytes at the start of an entry tell it from another: its checksum is among them.
 const FINGERPRINT: usize = 16;
@@ -59,30 +63,62 @@ enum Found {
 }
 
 fn open(path: &Path) -> io::Result<Option<Found>> {
-    let file = match open_entry(path) {
-        Err(error) if is_link(&error) => return Ok(Some(Found::Obstacle)),
+    let opened = match open_entry(path) {
+        Err(error) if Obstacle::of(&error).is_some() => return Ok(Some(Found::Obstacle)),
         opened => opened?,
     };
-    let Some(file) = file else {
+    let Some((file, metadata)) = opened else {
         return Ok(None);
     };
-    let metadata = file.metadata()?;
-    Ok(Some(if metadata.is_file() && metadata.len() <= LARGEST {
+    let may_be_entry = match metadata.len() {
+        0..=SMALL => true,
+        ..=LARGEST => begins_as_entry(&file)? && !has_holes(&file, &metadata)?,
+        _ => false,
+    };
+    Ok(Some(if may_be_entry {
         Found::Entry(file, metadata.len())
     } else {
         Found::Obstacle
     }))
 }
 
-/// Whether a file was not opened because it is a symbolic link.
-#[cfg(unix)]
-fn is_link(error: &io::Error) -> bool {
-    error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error())
+/// Whether what a large file begins with is an entry: reading all of it to find out would take much time and memory.
+fn begins_as_entry(mut file: &File) -> io::Result<bool> {
+    let start = read(file, FINGERPRINT)?;
+    file.rewind()?;
+    Ok(entry::is_start(&start))
 }
 
-#[cfg(not(unix))]
-fn is_link(_: &io::Error) -> bool {
-    false
+/// Whether there are places in a large file that were never written, as in no entry.
+///
+/// Few blocks alone say little: some file systems compress, and some count blocks only after a while.
+#[cfg(any(
+    target_os = "linux",
+    target_os = "android",
+    target_os = "freebsd",
+    target_vendor = "apple"
+))]
+fn has_holes(mut file: &File, metadata: &Metadata) -> io::Result<bool> {
+    use rustix::fs::{SeekFrom, seek};
+    use std::os::unix::fs::MetadataExt;
+    const BLOCK: u64 = 512;
+    if metadata.blocks().saturating_mul(BLOCK) >= metadata.len() {
+        return Ok(false);
+    }
+    // Where a file has no holes, and where the system does not tell of them, the first one is its end.
+    let hole = seek(file, SeekFrom::Hole(0)).unwrap_or(metadata.len());
+    file.rewind()?;
+    Ok(hole < metadata.len())
+}
+
+#[cfg(not(any(
+    target_os = "linux",
+    target_os = "android",
+    target_os = "freebsd",
+    target_vendor = "apple"
+)))]
+fn has_holes(_: &File, _: &Metadata) -> io::Result<bool> {
+    Ok(false)
 }
 
 /// The version of all obstacles: no entry has one so short.

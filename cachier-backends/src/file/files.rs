@@ -1,25 +1,21 @@
-//! Files and folders for this user alone.
+//! Files and folders for this user alone, and the one place where any of them is opened.
+//!
+//! What stands at a path may be hostile, or a mistake: a link to a file of somebody else, a pipe that has no writer, a device.
+//! Nothing is followed, nothing is waited for, and only a regular file that has no other name is used.
 
-use std::fs::{DirBuilder, File, OpenOptions};
+use std::fmt;
+use std::fs::{File, Metadata, OpenOptions};
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+use crate::own_folder;
 
 /// How often something is tried again that another process's cleaning up has undone.
-const ATTEMPTS: u32 = 16;
+const MAX_ATTEMPTS: u32 = 16;
 
 /// Opens an entry for reading; `None` if there is none.
-pub(super) fn open_entry(path: &Path) -> io::Result<Option<File>> {
-    let mut options = OpenOptions::new();
-    options.read(true);
-    // What stands there may be hostile: waiting for the writer of a pipe would never end.
-    #[cfg(unix)]
-    {
-        use rustix::fs::OFlags;
-        use std::os::unix::fs::OpenOptionsExt;
-        let flags = OFlags::NONBLOCK | OFlags::NOFOLLOW;
-        options.custom_flags(flags.bits().cast_signed());
-    }
-    existing(options.open(path))
+pub(super) fn open_entry(path: &Path) -> io::Result<Option<(File, Metadata)>> {
+    existing(open_regular(OpenOptions::new().read(true), path))
 }
 
 /// Creates a file that is not there yet.
@@ -29,19 +25,123 @@ pub(super) fn create_new(path: &Path) -> io::Result<File> {
 
 /// Opens a file that is there for its lock.
 pub(super) fn open(path: &Path) -> io::Result<File> {
-    OpenOptions::new().read(true).write(true).open(path)
+    let opened = open_regular(OpenOptions::new().read(true).write(true), path);
+    opened.map(|(file, _)| file)
 }
 
 /// Opens a file for its lock and for what little it holds, creating it where it is missing.
 pub(super) fn open_or_create(path: &Path) -> io::Result<File> {
-    private(
-        OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false),
-    )
-    .open(path)
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    open_regular(private(&mut options), path).map(|(file, _)| file)
+}
+
+/// Opens a regular file with one name. Anything else that stands there is an [`Obstacle`].
+fn open_regular(options: &mut OpenOptions, path: &Path) -> io::Result<(File, Metadata)> {
+    #[cfg(unix)]
+    {
+        use rustix::fs::OFlags;
+        use std::os::unix::fs::OpenOptionsExt;
+        let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
+        options.custom_flags(flags.bits().cast_signed());
+    }
+    let file = match options.open(path) {
+        Err(error) if names_no_file(&error) => return Err(Obstacle::at(path)),
+        opened => opened?,
+    };
+    let metadata = file.metadata()?;
+    if metadata.is_file() && !has_other_names(&metadata) {
+        Ok((file, metadata))
+    } else {
+        Err(Obstacle::at(path))
+    }
+}
+
+/// Whether the system says that what it was to open is a link, a folder, a socket, or a device that is not there.
+#[cfg(unix)]
+fn names_no_file(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+    // For a link, systems say the first or the second; for a socket, one of the last three.
+    let said = [
+        Errno::LOOP,
+        Errno::MLINK,
+        Errno::ISDIR,
+        Errno::NXIO,
+        Errno::NODEV,
+        Errno::OPNOTSUPP,
+    ];
+    said.iter()
+        .any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
+}
+
+#[cfg(not(unix))]
+fn names_no_file(_: &io::Error) -> bool {
+    false
+}
+
+/// Whether a file is also one elsewhere. One that has been removed since it was opened has no name at all.
+#[cfg(unix)]
+fn has_other_names(metadata: &Metadata) -> bool {
+    std::os::unix::fs::MetadataExt::nlink(metadata) > 1
+}
+
+#[cfg(not(unix))]
+fn has_other_names(_: &Metadata) -> bool {
+    false
+}
+
+/// Something at a path that is not used: not a regular file, a file with several names, a link where a folder belongs.
+#[derive(Debug)]
+pub(super) struct Obstacle {
+    path: PathBuf,
+}
+
+impl Obstacle {
+    fn at(path: &Path) -> io::Error {
+        let path = path.to_owned();
+        io::Error::new(io::ErrorKind::InvalidData, Self { path })
+    }
+
+    /// The obstacle that an error speaks of.
+    pub(super) fn of(error: &io::Error) -> Option<&Self> {
+        error.get_ref()?.downcast_ref()
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl fmt::Display for Obstacle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a link or something else that is not cachier's stands there")
+    }
+}
+
+impl std::error::Error for Obstacle {}
+
+/// Sees to it that none of the folders from `dir`, which may be a link itself, down to `folder` is one: entries that are
+/// reached by a link would be passed over by all that goes through the folders.
+pub(super) fn no_links_between(dir: &Path, folder: &Path) -> io::Result<()> {
+    let mut path = dir.to_owned();
+    for name in folder.strip_prefix(dir).into_iter().flatten() {
+        path.push(name);
+        match existing(path.symlink_metadata())? {
+            Some(found) if found.is_symlink() => return Err(Obstacle::at(&path)),
+            Some(_) => {}
+            None => break,
+        }
+    }
+    Ok(())
+}
+
+/// Whether an item of a folder is a folder. A link there is an [`Obstacle`].
+pub(super) fn is_folder(item: &std::fs::DirEntry) -> io::Result<bool> {
+    let found = item.file_type()?;
+    if found.is_symlink() {
+        return Err(Obstacle::at(&item.path()));
+    }
+    Ok(found.is_dir())
 }
 
 /// Does something that needs a folder, creating the folder first where it is missing.
@@ -49,12 +149,12 @@ pub(super) fn in_folder<T>(
     folder: &Path,
     mut attempt: impl FnMut() -> io::Result<T>,
 ) -> io::Result<T> {
-    for _ in 0..ATTEMPTS {
+    for _ in 0..MAX_ATTEMPTS {
         match attempt() {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             result => return result,
         }
-        match create_folder(folder) {
+        match own_folder::create(folder) {
             // It, or one above it, went just when it was to be created, or just after it was found to be there.
             Err(error) if is_passing(&error) => {}
             result => result?,
@@ -68,15 +168,6 @@ fn is_passing(error: &io::Error) -> bool {
         error.kind(),
         io::ErrorKind::NotFound | io::ErrorKind::AlreadyExists
     )
-}
-
-/// Creates a folder and those above it.
-pub(super) fn create_folder(folder: &Path) -> io::Result<()> {
-    let mut builder = DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(folder)
 }
 
 /// Nothing instead of the error that something is not there.

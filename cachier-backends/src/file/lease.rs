@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use super::entry_file::{Temporary, version_at};
-use super::files::{existing, in_folder, open_or_create};
+use super::files::{Obstacle, existing, in_folder, open, open_or_create};
 use super::layout::Place;
 use super::ledger::Ledger;
-use super::{lock, owner};
+use super::{lock, owner, sweep};
 use crate::backend::{EntryVersion, Lease};
 use crate::process::Process;
 
@@ -45,7 +45,13 @@ impl FileLease {
             return Ok(Request::Changed);
         }
         for _ in 0..ATTEMPTS {
-            let file = in_folder(&place.folder, || open_or_create(&place.lease))?;
+            let file = match in_folder(&place.folder, || open_or_create(&place.lease)) {
+                Err(error) if Obstacle::of(&error).is_some() => {
+                    remove_obstacle(place)?;
+                    continue;
+                }
+                opened => opened?,
+            };
             let is_ours = lock::try_lock(&file)?;
             if !is_ours && owner::is_gone(&file)? {
                 end_orphan(place, &file)?;
@@ -167,6 +173,16 @@ fn end_orphan(place: &Place, file: &File) -> io::Result<()> {
         existing(fs::remove_file(&place.lease))?;
     }
     Ok(())
+}
+
+/// Removes what stands in the place of the lease and can be none.
+fn remove_obstacle(place: &Place) -> io::Result<()> {
+    // Under the lock, so that nobody removes the lease that another has put in its place meanwhile.
+    let _ledger = Ledger::lock(&place.scope)?;
+    match existing(open(&place.lease)) {
+        Err(error) if Obstacle::of(&error).is_some() => sweep::remove_path(&place.lease).map(drop),
+        opened => opened.map(drop),
+    }
 }
 
 fn is_changed(place: &Place, seen: Option<&EntryVersion>) -> io::Result<bool> {

@@ -26,6 +26,9 @@ pub(super) struct Ledger {
 /// removes files leave them wrong.
 const TRUSTED: Duration = Duration::from_secs(600);
 
+/// How often another file may take the ledger's place while it is being locked.
+const MAX_REPLACEMENTS: u32 = 64;
+
 /// A line holds entries, bytes, when they were counted in seconds since 1970, and a check of these.
 const LINE: usize = 4 * 8;
 
@@ -52,13 +55,14 @@ impl Ledger {
 
     fn lock_in(scope: &Path) -> io::Result<Self> {
         let path = scope.join(LEDGER);
-        loop {
+        for _ in 0..MAX_REPLACEMENTS {
             let file = open_or_create(&path)?;
             lock::lock_soon(&file)?;
             if lock::is_at(&file, &path)? {
                 return Ok(Self { file });
             }
         }
+        Err(io::ErrorKind::TimedOut.into())
     }
 
     /// What all shards hold, if that is known and was counted lately.

@@ -18,8 +18,13 @@
 //!   it is, on Linux.
 //! - The ledger's lock is held for the moments in which an entry is put in place or files go, so
 //!   that between the look at a lease and the move nothing comes in between.
-//! - Folders are for the user alone (0700, and files 0600), where the system knows such a thing.
-//!   Locks need a file system that has them: a local one.
+//! - Folders are for the user alone (0700, and files 0600), where the system knows such a thing. A
+//!   cache folder that belongs to another user, root excepted, or to which others may write is not
+//!   used: each operation is [`Denied`](crate::ErrorKind::Denied). It is looked at once.
+//! - The cache folder may be a link. Nothing in it may: what is no regular file with one name is
+//!   not opened. In the place of an entry or of a lease it is replaced; in that of the ledger or of
+//!   a folder it is an error that says what to remove.
+//! - Locks need a file system that has them: a local one.
 
 mod entry_file;
 mod files;
@@ -45,6 +50,8 @@ use crate::blocking::BlockingBackend;
 use crate::default_folder::{DefaultFolder, LastUse};
 use crate::error::{Error, ErrorKind, Operation};
 use crate::key::{Key, Scope};
+use crate::own_folder::OwnFolder;
+use files::Obstacle;
 use layout::Place;
 use lease::{FileLease, LeaseFile, Request};
 
@@ -62,7 +69,7 @@ use lease::{FileLease, LeaseFile, Request};
 #[derive(Clone, Debug)]
 pub struct FileBackend {
     /// `None`: there is no home folder to put it in.
-    dir: Option<PathBuf>,
+    dir: Option<OwnFolder>,
     /// Who notes that it is used, where it goes when it is not.
     last_use: Option<Arc<LastUse>>,
 }
@@ -71,7 +78,7 @@ impl FileBackend {
     /// Entries in `dir`, which is created when it is needed.
     pub fn new(dir: impl Into<PathBuf>) -> Self {
         Self {
-            dir: Some(dir.into()),
+            dir: Some(OwnFolder::new(dir.into())),
             last_use: None,
         }
     }
@@ -81,7 +88,7 @@ impl FileBackend {
     pub fn in_default(folder: Option<DefaultFolder>) -> Self {
         let (dir, last_use) = folder.map(DefaultFolder::into_parts).unzip();
         Self {
-            dir,
+            dir: dir.map(OwnFolder::new),
             last_use: last_use.flatten(),
         }
     }
@@ -89,7 +96,7 @@ impl FileBackend {
     /// The folder that holds all entries, if there is a place for it.
     #[must_use]
     pub fn dir(&self) -> Option<&Path> {
-        self.dir.as_deref()
+        self.dir.as_ref().map(OwnFolder::path)
     }
 
     /// The folder that holds the entries of one function, if there is a place for it.
@@ -98,23 +105,34 @@ impl FileBackend {
         self.dir().map(|dir| layout::scope_folder(dir, scope))
     }
 
+    /// Where something of the key is to be changed.
     fn place(&self, operation: Operation, key: &Key) -> Result<Place, Error> {
-        Ok(Place::new(self.used_dir(operation)?, key))
+        let dir = self.used_dir(operation)?;
+        let place = Place::new(dir, key);
+        files::no_links_between(dir, &place.folder)
+            .map_err(|e| failed(operation, "cannot use the folder", &place.folder, e))?;
+        Ok(place)
     }
 
+    /// Where something of the function is to be changed or counted.
     fn folder(&self, operation: Operation, scope: &Scope) -> Result<PathBuf, Error> {
-        Ok(layout::scope_folder(self.used_dir(operation)?, scope))
+        let dir = self.used_dir(operation)?;
+        let folder = layout::scope_folder(dir, scope);
+        files::no_links_between(dir, &folder)
+            .map_err(|e| failed(operation, "cannot use the folder", &folder, e))?;
+        Ok(folder)
     }
 
     fn used_dir(&self, operation: Operation) -> Result<&Path, Error> {
         if let Some(last_use) = &self.last_use {
             last_use.note(SystemTime::now());
         }
-        self.dir().ok_or_else(|| {
+        let Some(dir) = &self.dir else {
             let message = "there is no home folder to keep the cache in";
-            Error::new(ErrorKind::Io, operation, message)
-                .with_hint("set CACHIER_CACHE_DIR or `cache_dir`")
-        })
+            let error = Error::new(ErrorKind::Io, operation, message);
+            return Err(error.with_hint("set CACHIER_CACHE_DIR or `cache_dir`"));
+        };
+        dir.trusted(operation)
     }
 }
 
@@ -264,8 +282,8 @@ impl BlockingBackend for FileBackend {
         let totals = survey::totals(&folder, SystemTime::now())
             .map_err(|e| failed(Operation::Load, "cannot tell what it holds", &folder, e))?;
         Ok(Usage {
-            entries: Some(totals.entries),
-            bytes: Some(totals.bytes),
+            entries: totals.map(|totals| totals.entries),
+            bytes: totals.map(|totals| totals.bytes),
         })
     }
 
@@ -279,6 +297,8 @@ impl BlockingBackend for FileBackend {
 /// An error of the backend, from one of the operating system.
 #[cold]
 fn failed(operation: Operation, message: &'static str, path: &Path, source: io::Error) -> Error {
+    let obstacle = Obstacle::of(&source).map(|obstacle| obstacle.path().to_owned());
+    let path = obstacle.as_deref().unwrap_or(path);
     let error = match source.kind() {
         io::ErrorKind::InvalidData => {
             Error::new(ErrorKind::Corrupt, operation, message).with_source(source)
@@ -289,7 +309,9 @@ fn failed(operation: Operation, message: &'static str, path: &Path, source: io::
         ErrorKind::Denied => "let this user write there, or set CACHIER_CACHE_DIR",
         ErrorKind::Full => "free some space, or set `capacity_bytes`",
         ErrorKind::Timeout => "another process holds the folder's lock: is it stopped?",
-        ErrorKind::Corrupt => "remove what stands in the entry's place",
+        ErrorKind::Corrupt => {
+            "remove what stands there: a link, or something else that is not cachier's"
+        }
         _ => return error.at(path.display().to_string()),
     };
     error.at(path.display().to_string()).with_hint(hint)

@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use super::files::existing;
+use super::files::{existing, is_folder};
 use super::layout::{FileName, Shard};
 use super::ledger::{Ledger, Totals};
 
@@ -18,14 +18,17 @@ pub(super) struct Found {
     pub(super) bytes: u64,
 }
 
-/// What a function holds: from the ledger, or counted where that does not know.
-pub(super) fn totals(scope: &Path, now: SystemTime) -> io::Result<Totals> {
-    loop {
+/// How often what a function holds is counted while others see to it that it is not known.
+const MAX_COUNTS: u32 = 8;
+
+/// What a function holds: from the ledger, or counted where that does not know; `None` if it cannot be told.
+pub(super) fn totals(scope: &Path, now: SystemTime) -> io::Result<Option<Totals>> {
+    for _ in 0..MAX_COUNTS {
         let Some(ledger) = Ledger::lock_existing(scope)? else {
-            return Ok(Totals::default());
+            return Ok(Some(Totals::default()));
         };
         if let Some(totals) = ledger.totals(now)? {
-            return Ok(totals);
+            return Ok(Some(totals));
         }
         drop(ledger);
         for shard in Shard::all() {
@@ -36,6 +39,7 @@ pub(super) fn totals(scope: &Path, now: SystemTime) -> io::Result<Totals> {
             }
         }
     }
+    Ok(None)
 }
 
 /// Counts what a shard holds, and notes it.
@@ -107,7 +111,7 @@ fn folders(folder: &Path) -> io::Result<Vec<PathBuf>> {
     if let Some(found) = existing(fs::read_dir(folder))? {
         for item in found {
             let item = item?;
-            if item.file_type()?.is_dir() {
+            if is_folder(&item)? {
                 folders.push(item.path());
             }
         }

@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use super::files::{existing, open};
+use super::files::{Obstacle, existing, open};
 use super::layout::{self, FileName, Place, Shard};
 use super::ledger::{Ledger, Totals};
 use super::survey::{self, Found};
@@ -97,7 +97,8 @@ pub(super) fn cleanup(
 /// Entries that are being computed again stay. A sixteenth is left free, so that the next look
 /// through the whole folder is not due with the next entry.
 pub(super) fn evict(scope: &Path, capacity: u64, now: SystemTime) -> io::Result<u64> {
-    if survey::totals(scope, now)?.bytes <= capacity {
+    let fits = |totals: Totals| totals.bytes <= capacity;
+    if survey::totals(scope, now)?.is_none_or(fits) {
         return Ok(0);
     }
     let target = capacity - capacity / 16;
@@ -158,7 +159,7 @@ pub(super) fn remove_entry(
 }
 
 /// Removes what stands at a path, also a folder, which is no file of this backend and in the way; `None` if there is nothing.
-fn remove_path(path: &Path) -> io::Result<Option<()>> {
+pub(super) fn remove_path(path: &Path) -> io::Result<Option<()>> {
     match existing(fs::symlink_metadata(path))? {
         None => Ok(None),
         Some(found) if found.is_dir() => existing(fs::remove_dir_all(path)),
@@ -181,12 +182,12 @@ fn is_leased(entry: &Path) -> io::Result<bool> {
 
 /// Whether the file of a lease is locked by an owner.
 fn is_held(lease: &Path) -> io::Result<bool> {
-    match existing(fs::symlink_metadata(lease))? {
-        Some(found) if found.is_file() => match existing(open(lease))? {
+    match existing(open(lease)) {
+        Err(error) if Obstacle::of(&error).is_some() => Ok(false),
+        opened => match opened? {
             Some(file) => Ok(!lock::try_lock(&file)? && !owner::is_gone(&file)?),
             None => Ok(false),
         },
-        _ => Ok(false),
     }
 }
 

@@ -139,7 +139,8 @@ impl SqlBackend {
     /// Entries in `sql.db` in this folder; both are made if need be, for the user alone.
     ///
     /// # Errors
-    /// When the folder cannot be made.
+    /// When the folder cannot be made, belongs to another user or may be written to by others, or when a link or something
+    /// else that is no regular file stands in the database's place.
     #[cfg(feature = "sqlite")]
     pub fn sqlite_in(folder: impl AsRef<std::path::Path>) -> Result<Self, Error> {
         let file = sqlite::File::in_folder(folder.as_ref(), "sql.db", None)?;

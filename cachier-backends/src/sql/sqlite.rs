@@ -11,7 +11,8 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use super::destination::Mark;
 use super::dialect::Dialect;
 use crate::default_folder::LastUse;
-use crate::error::{Error, Operation};
+use crate::error::{Error, ErrorKind, Operation};
+use crate::own_folder::{self, OwnFolder};
 
 pub(super) const DIALECT: Dialect = Dialect {
     now: "CAST(unixepoch('subsec') * 1000000 AS INTEGER)",
@@ -109,16 +110,27 @@ impl File {
     }
 
     /// A file of this name in a folder of cachier's, which is made if need be.
+    ///
+    /// # Errors
+    /// When it cannot be made, others may write to it, or something else stands in the file's place.
     pub(super) fn in_folder(
         folder: &Path,
         name: &str,
         last_use: Option<Arc<LastUse>>,
     ) -> Result<Self, Error> {
-        private_folder(folder).map_err(|error| {
+        own_folder::create(folder).map_err(|error| {
             let error = Error::io(Operation::Load, "cannot make the folder", error);
             error.at(folder.display().to_string())
         })?;
-        let options = SqliteConnectOptions::new().filename(folder.join(name));
+        OwnFolder::new(folder.to_owned()).trusted(Operation::Load)?;
+        let file = folder.join(name);
+        if is_in_the_way(&file) {
+            let message = "the database is a link, or no regular file";
+            let error = Error::new(ErrorKind::Io, Operation::Load, message);
+            let hint = "remove it, or name a database by CACHIER_SQL_URL";
+            return Err(error.at(file.display().to_string()).with_hint(hint));
+        }
+        let options = SqliteConnectOptions::new().filename(file);
         Ok(Self {
             folder: Some(folder.to_owned()),
             last_use,
@@ -131,7 +143,7 @@ impl File {
     pub(super) fn options(&self) -> SqliteConnectOptions {
         if let Some(folder) = &self.folder {
             // It may have been removed with all that was in it.
-            let _ = private_folder(folder);
+            let _ = own_folder::create(folder);
         }
         if self.is_made {
             let mut file = OpenOptions::new();
@@ -166,10 +178,13 @@ impl File {
     }
 }
 
-/// Makes a folder for the user alone, where the system knows such a thing.
-fn private_folder(folder: &Path) -> std::io::Result<()> {
-    let mut builder = std::fs::DirBuilder::new();
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.recursive(true).create(folder)
+/// Whether something is at the path of a file that SQLite would follow or write to although it is not cachier's.
+fn is_in_the_way(file: &Path) -> bool {
+    file.symlink_metadata().is_ok_and(|found| {
+        #[cfg(unix)]
+        let has_other_names = std::os::unix::fs::MetadataExt::nlink(&found) > 1;
+        #[cfg(not(unix))]
+        let has_other_names = false;
+        !found.is_file() || has_other_names
+    })
 }

@@ -3,6 +3,8 @@
 
 #[path = "../first_format/mod.rs"]
 mod first_format;
+#[cfg(unix)]
+mod hostile;
 mod layout;
 mod leases;
 #[path = "../support/mod.rs"]

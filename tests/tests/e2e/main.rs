@@ -9,6 +9,7 @@ mod failing_backend;
 mod fates;
 mod file_backend;
 mod file_faults;
+mod file_hostile;
 #[cfg(unix)]
 mod forks;
 mod freshness;

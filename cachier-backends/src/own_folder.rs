@@ -1,0 +1,154 @@
+//! Folders for this user alone: how they are made, and who else may write to one that is there.
+
+use std::fs::DirBuilder;
+#[cfg(unix)]
+use std::fs::Metadata;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::error::{Error, ErrorKind, Operation};
+
+/// A folder in which others may not write, if it is there.
+///
+/// Whoever can write to it chooses what this program reads from its cache, and what stands in the way of what it writes.
+#[derive(Clone, Debug)]
+pub(crate) struct OwnFolder {
+    path: PathBuf,
+    /// Whether it has been looked at, and found in order. One that is not is looked at again.
+    is_trusted: Arc<AtomicBool>,
+}
+
+impl OwnFolder {
+    pub(crate) fn new(path: PathBuf) -> Self {
+        Self {
+            path,
+            is_trusted: Arc::default(),
+        }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The folder, if nobody else may write to it.
+    pub(crate) fn trusted(&self, operation: Operation) -> Result<&Path, Error> {
+        if !self.is_trusted.load(Ordering::Relaxed) {
+            self.look(operation)?;
+        }
+        Ok(&self.path)
+    }
+
+    #[cold]
+    fn look(&self, operation: Operation) -> Result<(), Error> {
+        let at = |error: Error| error.at(self.path.display().to_string());
+        // What it leads to counts where it is a link.
+        match self.path.metadata() {
+            // It is made for this user alone when it is needed.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(at(Error::io(operation, "cannot look at the folder", error))),
+            Ok(found) => match objection(&found) {
+                None => self.is_trusted.store(true, Ordering::Relaxed),
+                Some(objection) => {
+                    let error = Error::new(ErrorKind::Denied, operation, objection.message());
+                    return Err(at(error.with_hint(objection.hint())));
+                }
+            },
+        }
+        Ok(())
+    }
+}
+
+/// Makes a folder and those above it, for this user alone where the system knows such a thing.
+pub(crate) fn create(folder: &Path) -> io::Result<()> {
+    let mut builder = DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
+}
+
+/// Why a folder is not used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(not(unix), expect(dead_code, reason = "only Unix says whose it is"))]
+enum Objection {
+    OtherOwner,
+    OthersWrite,
+}
+
+impl Objection {
+    fn message(self) -> &'static str {
+        match self {
+            Self::OtherOwner => "the folder belongs to another user, and is not used",
+            Self::OthersWrite => "other users may write to the folder, and it is not used",
+        }
+    }
+
+    fn hint(self) -> &'static str {
+        match self {
+            Self::OtherOwner => "name one of this user's, or one inside that is yet to be made",
+            Self::OthersWrite => {
+                "`chmod go-w` it, or name one inside that is yet to be made: it is then made for this user alone"
+            }
+        }
+    }
+}
+
+#[cfg(unix)]
+fn objection(found: &Metadata) -> Option<Objection> {
+    use std::os::unix::fs::MetadataExt;
+    let user = rustix::process::geteuid().as_raw();
+    objection_to(found.uid(), found.mode(), user)
+}
+
+#[cfg(not(unix))]
+fn objection(_: &std::fs::Metadata) -> Option<Objection> {
+    None
+}
+
+/// What speaks against a folder of this owner and mode for this user. A folder that is to be shared by a team would be allowed
+/// here.
+///
+/// One of root's is as good as an own one, since root can write anywhere; for root itself one of another user is not. In a
+/// container whose users are mapped the system gives owners as the container sees them, and one that is not mapped is nobody.
+#[cfg(unix)]
+fn objection_to(owner: u32, mode: u32, user: u32) -> Option<Objection> {
+    const ROOT: u32 = 0;
+    const WRITABLE_FOR_OTHERS: u32 = 0o022;
+    if owner != user && owner != ROOT {
+        Some(Objection::OtherOwner)
+    } else if mode & WRITABLE_FOR_OTHERS != 0 {
+        Some(Objection::OthersWrite)
+    } else {
+        None
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_is_trusted_only_where_nobody_else_writes() {
+        const ROOT: u32 = 0;
+        const ME: u32 = 1000;
+        const NOBODY: u32 = 65_534;
+        for (owner, mode, user, expected) in [
+            (ME, 0o700, ME, None),
+            (ME, 0o755, ME, None),
+            (ME, 0o775, ME, Some(Objection::OthersWrite)),
+            (ME, 0o777, ME, Some(Objection::OthersWrite)),
+            (ME, 0o702, ME, Some(Objection::OthersWrite)),
+            (ROOT, 0o755, ME, None),
+            (ROOT, 0o1777, ME, Some(Objection::OthersWrite)),
+            (ME, 0o700, ROOT, Some(Objection::OtherOwner)),
+            (1001, 0o700, ME, Some(Objection::OtherOwner)),
+            (NOBODY, 0o755, ME, Some(Objection::OtherOwner)),
+            (ROOT, 0o700, ROOT, None),
+        ] {
+            let found = objection_to(owner, mode, user);
+            assert_eq!(found, expected, "{owner} {mode:o} {user}");
+        }
+    }
+}

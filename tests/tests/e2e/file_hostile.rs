@@ -1,0 +1,114 @@
+//! A cache folder in which others may write, and things that stand in the way in it, as calls, companions and `check` see them.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::Path;
+
+use cachier::{Call, CallOptions, ErrorKind, Outcome, cachier};
+use cachier_tests::sandbox::{files, in_folder, in_folder_async};
+
+#[cachier(backend = "file", enable_metrics)]
+fn double(number: u64) -> u64 {
+    number * 2
+}
+
+#[cachier(backend = "file", enable_metrics)]
+async fn triple(number: u64) -> u64 {
+    number * 3
+}
+
+fn call(number: u64) -> Call<u64> {
+    double::call_detailed(CallOptions::new(), number)
+}
+
+#[test]
+fn a_folder_in_which_others_may_write_is_not_used_and_check_says_so() {
+    in_folder(|folder| {
+        let set = |mode| fs::set_permissions(folder, fs::Permissions::from_mode(mode)).unwrap();
+        set(0o777);
+        let denied = call(21);
+        assert_eq!((denied.value, denied.outcome), (42, Outcome::Unavailable));
+        let error = denied.backend_error.unwrap();
+        assert_eq!(error.kind(), ErrorKind::Denied);
+        assert_eq!(
+            double::invalidate(21).unwrap_err().kind(),
+            ErrorKind::Denied
+        );
+        let health = &cachier::check()[0];
+        assert!(!health.is_healthy());
+        assert!(health.to_string().contains("chmod go-w"), "{health}");
+        assert_eq!(fs::read_dir(folder).unwrap().count(), 0);
+        set(0o700);
+        assert!(cachier::check()[0].is_healthy());
+        assert_eq!(call(21).outcome, Outcome::Miss);
+        assert_eq!(call(21).outcome, Outcome::Hit);
+    });
+}
+
+/// The one file of this name, or with this end of it.
+fn file(folder: &Path, name: &str) -> std::path::PathBuf {
+    let found = files(folder).into_iter().find(|path| path.ends_with(name));
+    found.unwrap()
+}
+
+#[test]
+fn a_link_for_the_ledger_costs_neither_hits_nor_calls_that_hang() {
+    in_folder(|folder| {
+        double(21);
+        let ledger = file(folder, ".ledger");
+        fs::remove_file(&ledger).unwrap();
+        symlink(folder.join("target"), &ledger).unwrap();
+        assert_eq!(call(21).outcome, Outcome::Hit);
+        for number in 0..20 {
+            let missed = call(number + 100);
+            assert_eq!(
+                missed.outcome,
+                Outcome::Miss,
+                "the store works but for this"
+            );
+            let error = missed.backend_error.unwrap();
+            assert!(error.to_string().starts_with(ledger.to_str().unwrap()));
+        }
+        assert!(double::clear_cache().is_err());
+        assert!(!folder.join("target").exists());
+        fs::remove_file(&ledger).unwrap();
+        assert_eq!(double::clear_cache().unwrap(), Some(1));
+    });
+}
+
+#[test]
+fn a_link_or_a_folder_for_a_lease_costs_nothing() {
+    in_folder(|folder| {
+        for (round, is_link) in [true, false].into_iter().enumerate() {
+            double(21);
+            let entry = cachier_tests::sandbox::entries(folder).remove(0);
+            let lease = entry.with_extension("lease");
+            double::invalidate(21).unwrap();
+            if is_link {
+                symlink(folder.join("target"), &lease).unwrap();
+            } else {
+                fs::create_dir(&lease).unwrap();
+            }
+            let call = call(21);
+            assert_eq!((call.value, call.outcome), (42, Outcome::Miss), "{round}");
+            assert!(call.backend_error.is_none(), "{:?}", call.backend_error);
+            assert_eq!(self::call(21).outcome, Outcome::Hit);
+            assert!(!folder.join("target").exists() && lease.symlink_metadata().is_err());
+        }
+    });
+}
+
+#[tokio::test]
+async fn a_link_for_a_lease_leaves_no_task_behind() {
+    in_folder_async(async |folder| {
+        triple(1).await;
+        let entry = cachier_tests::sandbox::entries(folder).remove(0);
+        triple::invalidate(1).await.unwrap();
+        symlink(folder.join("target"), entry.with_extension("lease")).unwrap();
+        let call = triple::call_detailed(CallOptions::new(), 1).await;
+        assert_eq!((call.value, call.outcome), (3, Outcome::Miss));
+        assert!(call.backend_error.is_none());
+        assert!(!folder.join("target").exists());
+    })
+    .await;
+}
