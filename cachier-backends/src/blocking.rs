@@ -10,6 +10,7 @@ use crate::backend::{
 };
 use crate::error::Error;
 use crate::key::{Key, Scope};
+use crate::queue::Turn;
 use crate::workers::unblock;
 
 /// A [`Backend`] whose operations block the thread. The methods are the same, and so is what they
@@ -93,7 +94,8 @@ pub trait BlockingBackend: Send + Sync + 'static {
 /// Makes a [`Backend`] of a [`BlockingBackend`].
 ///
 /// An operation that is first polled inside [`inline`] runs right there, on the polling thread; any
-/// other runs on a pool of threads that serves every executor.
+/// other runs on a pool of threads that serves every executor. While it waits for one of these,
+/// [`queue::observe`](crate::queue::observe) says so.
 #[derive(Debug)]
 pub struct Blocking<B> {
     backend: Arc<B>,
@@ -204,7 +206,10 @@ impl<B: BlockingBackend> Blocking<B> {
                 return operation(&self.backend);
             }
             let backend = Arc::clone(&self.backend);
-            unblock(move || operation(&backend)).await
+            let turn = Turn::default();
+            let on_thread = turn.clone();
+            let task = unblock(move || on_thread.run(|| operation(&backend)));
+            turn.observed(task).await
         })
     }
 }
@@ -322,12 +327,15 @@ mod tests {
 
     use std::panic::catch_unwind;
     use std::sync::Mutex;
+    use std::sync::mpsc::{Sender, channel};
+    use std::task::{Context, Waker};
     use std::thread::{self, ThreadId};
 
     use futures_lite::future::block_on;
 
     use super::*;
     use crate::key::{KeyHash, Version};
+    use crate::queue;
 
     const AMPLE: Duration = Duration::from_secs(1);
 
@@ -438,6 +446,57 @@ mod tests {
         let backend = Blocking::new(Threads::default());
         let threads = inline(AMPLE, || beside(|| use_all(&backend)));
         assert!(!threads.contains(&thread::current().id()));
+    }
+
+    #[test]
+    fn an_operation_that_waits_for_a_thread_is_told_from_one_that_is_slow() {
+        /// An operation that lasts until it is told to end.
+        struct Slow(Mutex<std::sync::mpsc::Receiver<()>>, Sender<()>);
+
+        impl BlockingBackend for Slow {
+            fn kind(&self) -> &str {
+                "slow"
+            }
+
+            fn store_name(&self) -> String {
+                String::new()
+            }
+
+            fn load(&self, _: &Key) -> Result<Option<Loaded>, Error> {
+                self.1.send(()).unwrap();
+                self.0.lock().unwrap().recv().unwrap();
+                Ok(None)
+            }
+
+            fn store(&self, _: &Key, _: StoreRequest<'_>) -> Result<StoreReply, Error> {
+                unreachable!()
+            }
+
+            fn remove(&self, _: &Key) -> Result<bool, Error> {
+                unreachable!()
+            }
+
+            fn clear(&self, _: &Arc<Scope>) -> Result<Option<u64>, Error> {
+                unreachable!()
+            }
+        }
+
+        let ((end, ends), (begin, begun)) = (channel(), channel());
+        let backend = Blocking::new(Slow(Mutex::new(ends), begin));
+        let key = key();
+        let mut load = backend.load(&key);
+        let mut waits = || {
+            let mut context = Context::from_waker(Waker::noop());
+            let (poll, waits) = queue::observe(|| load.as_mut().poll(&mut context));
+            assert!(poll.is_pending());
+            waits
+        };
+        // The first poll hands it to the pool; whether it has begun by then, nobody knows.
+        waits();
+        begun.recv().unwrap();
+        assert!(!waits(), "it has begun");
+        end.send(()).unwrap();
+        block_on(load).unwrap();
     }
 
     #[test]

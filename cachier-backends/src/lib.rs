@@ -40,6 +40,7 @@ mod network;
 #[cfg(any(feature = "file", feature = "sqlite"))]
 mod own_folder;
 pub mod process;
+pub mod queue;
 #[cfg(feature = "redis")]
 pub mod redis;
 #[cfg(feature = "s3")]

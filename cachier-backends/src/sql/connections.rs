@@ -14,6 +14,7 @@ use super::error::{is_broken, is_busy};
 use super::idle::Idle;
 use crate::backend::Pool;
 use crate::network::{Waits, to_the_end};
+use crate::queue;
 
 /// How long opening a connection, or waiting for one, may take; the operation's budget may end it before.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -222,7 +223,7 @@ impl<D: sqlx::Database> Own<D> {
             return Ok(permit);
         }
         let started = Instant::now();
-        let permit = Arc::clone(&self.free).acquire_owned().await;
+        let permit = queue::waiting(Arc::clone(&self.free).acquire_owned()).await;
         self.waits.since(started);
         permit.map_err(|_| sqlx::Error::PoolClosed)
     }
