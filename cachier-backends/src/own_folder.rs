@@ -28,6 +28,7 @@ impl OwnFolder {
         }
     }
 
+    #[cfg(feature = "file")]
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }

@@ -115,10 +115,7 @@ fn whoever_is_killed_at_whatever_moment_leaves_nothing_broken() {
     for _ in 0..25 {
         let mut busy = Process::start("busy", dir.path());
         assert_eq!(busy.line(), "begun");
-        let moment = Instant::now() + Duration::from_micros(random.next() % 5000);
-        while Instant::now() < moment {
-            thread::yield_now();
-        }
+        pause(random.next() % 5000);
         busy.kill();
         for number in 0..KEYS {
             let key = files.key(number);
@@ -141,6 +138,62 @@ fn whoever_is_killed_at_whatever_moment_leaves_nothing_broken() {
             .iter()
             .any(|path| path.extension().is_some_and(|e| e == "lease"))
     );
+}
+
+#[test]
+fn usage_is_exact_after_writers_were_killed() {
+    let dir = tempdir().unwrap();
+    let files = Files::at(&dir.path().join("cache"));
+    let mut random = Random(11);
+    let usage = || files.backend.usage(&files.scope).unwrap().entries;
+    for _ in 0..40 {
+        let mut writer = Process::start("write", dir.path());
+        assert_eq!(writer.line(), "begun");
+        usage();
+        pause(random.next() % 5000);
+        writer.kill();
+        let entries = files.all_but_ledgers();
+        let entries = entries.iter().filter(|path| path.extension().is_none());
+        assert_eq!(usage(), Some(entries.count() as u64));
+    }
+}
+
+#[test]
+fn a_writer_that_is_stopped_at_whatever_moment_stops_nobody_else() {
+    let dir = tempdir().unwrap();
+    let files = Files::at(&dir.path().join("cache"));
+    let mut random = Random(13);
+    for round in 0..12 {
+        let mut writer = Process::start("busy", dir.path());
+        assert_eq!(writer.line(), "begun");
+        pause(random.next() % 5000);
+        writer.signal(Signal::STOP);
+        let began = Instant::now();
+        let (backend, key) = (&files.backend, files.key(9));
+        assert_eq!(
+            files.store(&key, b"value"),
+            StoreReply::Stored { evicted: 0 }
+        );
+        assert!(backend.remove(&key).unwrap());
+        backend.remove(&files.key(0)).unwrap();
+        backend.clear(&files.scope).unwrap();
+        assert_eq!(backend.usage(&files.scope).unwrap().entries, Some(0));
+        assert!(began.elapsed() < Duration::from_secs(3), "in round {round}");
+        if round % 2 == 0 {
+            writer.kill();
+            assert_eq!(backend.usage(&files.scope).unwrap().entries, Some(0));
+        } else {
+            writer.signal(Signal::CONT);
+        }
+    }
+}
+
+/// Lets some microseconds pass.
+fn pause(micros: u64) {
+    let moment = Instant::now() + Duration::from_micros(micros);
+    while Instant::now() < moment {
+        thread::yield_now();
+    }
 }
 
 #[test]
@@ -244,6 +297,7 @@ fn part() {
         "call" => call(&files, dir),
         "own" => own(&files),
         "busy" => busy(&files),
+        "write" => write(&files),
         "hash" => say(&hash_of_arguments()),
         part => panic!("no part {part}"),
     }
@@ -306,6 +360,18 @@ fn busy(files: &Files) {
             files.store(&key, &value);
         }
         files.backend.cleanup(&files.scope, moment(0)).unwrap();
+    }
+}
+
+/// Stores one entry after the other, and removes some, until it is killed.
+fn write(files: &Files) {
+    say("begun");
+    for number in 0.. {
+        files.store(&files.crowded_key(number % 50), b"value");
+        files
+            .backend
+            .remove(&files.crowded_key(number % 7))
+            .unwrap();
     }
 }
 

@@ -82,7 +82,8 @@ impl Process {
         options: &str,
         prepare: impl FnOnce(&mut Command),
     ) -> Option<Self> {
-        const MOUNT: &str = r#"mount -t tmpfs -o "$0" tmpfs "$CACHIER_CACHE_DIR" && exec "$@""#;
+        const MOUNT: &str =
+            r#"mount -t tmpfs -o "mode=0700,$0" tmpfs "$CACHIER_CACHE_DIR" && exec "$@""#;
         let mounted = || {
             let mut command = Command::new("unshare");
             command.args(["--mount", "--map-root-user", "sh", "-c", MOUNT, options]);

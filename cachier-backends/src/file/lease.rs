@@ -81,18 +81,24 @@ impl FileLease {
     ///
     /// A lock cannot be taken from its owner. So another file, locked before anybody sees it, takes the place of that.
     pub(super) fn take_over(place: &Place) -> io::Result<(Self, Option<EntryVersion>)> {
-        let written = Temporary::write(&place.folder, b"", SystemTime::now())?;
-        let file = written.open()?;
-        if !lock::try_lock(&file)? {
-            return Err(io::ErrorKind::TimedOut.into());
+        for _ in 0..ATTEMPTS {
+            let written = Temporary::write(&place.folder, b"", SystemTime::now())?;
+            let file = written.open()?;
+            if !lock::try_lock(&file)? {
+                return Err(io::ErrorKind::TimedOut.into());
+            }
+            owner::sign(&file)?;
+            // An owner that is about to store has done so before, or finds its lease ended.
+            let _ledger = Ledger::lock(&place.scope)?;
+            if existing(written.move_to(&place.lease))?.is_none() {
+                // It was taken away, so that a process that was stopped could put nothing in place.
+                continue;
+            }
+            let lease = Self(LeaseFile::new(file, place));
+            let there = version_at(&place.entry)?;
+            return Ok((lease, there.map(|(version, _)| version)));
         }
-        owner::sign(&file)?;
-        // An owner that is about to store has done so before, or finds its lease ended.
-        let _ledger = Ledger::lock(&place.scope)?;
-        written.move_to(&place.lease)?;
-        let lease = Self(LeaseFile::new(file, place));
-        let there = version_at(&place.entry)?;
-        Ok((lease, there.map(|(version, _)| version)))
+        Err(io::ErrorKind::TimedOut.into())
     }
 
     pub(super) fn file(&self) -> &LeaseFile {

@@ -1,13 +1,19 @@
 //! What the entries of a function take, shard by shard, and the lock under which that changes.
+//!
+//! Its holder may be stopped. Who waits for one that does nothing any more puts another ledger in the place of its, and takes
+//! from it what it was about to put in place: see [`replace`](Ledger::replace).
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::path::Path;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use super::entry_file::Temporary;
 use super::files::{existing, in_folder, open_or_create};
 use super::layout::{LEDGER, Shard};
-use super::lock;
+use super::line::{Turn, turn};
+use super::lock::{self, Attempt, NoTurn, Patience};
+use super::sweep;
 
 /// How many entries there are and how many bytes they take.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -20,10 +26,13 @@ pub(super) struct Totals {
 /// place or removes one.
 pub(super) struct Ledger {
     file: File,
+    scope: PathBuf,
+    since: Instant,
+    /// Released after the lock. `None` where it was had without waiting.
+    _turn: Option<Turn>,
 }
 
-/// How long counted totals are trusted: a writer that is killed at the wrong moment and a user who
-/// removes files leave them wrong.
+/// How long counted totals are trusted: a crash of the machine and a user who removes files leave them wrong.
 const TRUSTED: Duration = Duration::from_secs(600);
 
 /// How often another file may take the ledger's place while it is being locked.
@@ -50,19 +59,69 @@ impl Ledger {
             return Ok(None);
         };
         let is_ours = lock::try_lock(&file)? && lock::is_at(&file, &path)?;
-        Ok(is_ours.then_some(Self { file }))
+        Ok(is_ours.then(|| Self::held(file, scope, None)))
     }
 
     fn lock_in(scope: &Path) -> io::Result<Self> {
+        let patience = Patience::of_this_thread();
+        let turn = turn(&scope.join(LEDGER), patience.deadline()).ok_or_else(NoTurn::error)?;
+        Self::lock_by(scope, &patience, Some(turn))
+    }
+
+    fn lock_by(scope: &Path, patience: &Patience, mut turn: Option<Turn>) -> io::Result<Self> {
         let path = scope.join(LEDGER);
         for _ in 0..MAX_REPLACEMENTS {
             let file = open_or_create(&path)?;
-            lock::lock_soon(&file)?;
-            if lock::is_at(&file, &path)? {
-                return Ok(Self { file });
+            match lock::lock_soon(&file, patience)? {
+                Attempt::Locked if lock::is_at(&file, &path)? => {
+                    return Ok(Self::held(file, scope, turn.take()));
+                }
+                Attempt::Locked => {}
+                Attempt::Stuck => {
+                    if let Some(file) = Self::replace(scope, &file)? {
+                        return Ok(Self::held(file, scope, turn.take()));
+                    }
+                }
             }
         }
-        Err(io::ErrorKind::TimedOut.into())
+        Err(NoTurn::error())
+    }
+
+    fn held(file: File, scope: &Path, turn: Option<Turn>) -> Self {
+        lock::show(&file);
+        Self {
+            file,
+            scope: scope.to_owned(),
+            since: Instant::now(),
+            _turn: turn,
+        }
+    }
+
+    /// Puts a new ledger, locked, in the place of one whose holder does nothing any more; `None` if somebody else has.
+    ///
+    /// The holder may go on at any moment. What it could do harm with is what it was about to put in place, which is
+    /// taken from it before anybody else can have the lock. All else that it may still do makes an entry or a lease go, which
+    /// costs a computation; and it notices, and has the shard counted again.
+    fn replace(scope: &Path, stuck: &File) -> io::Result<Option<File>> {
+        let path = scope.join(LEDGER);
+        let written = Temporary::write(scope, b"", SystemTime::now())?;
+        let file = written.open()?;
+        if !lock::try_lock(&file)? {
+            return Ok(None);
+        }
+        // Where this fails, nothing has happened; and after it, there is nothing left for which it could.
+        sweep::remove_unfinished(scope, || ())?;
+        if !lock::is_at(stuck, &path)? {
+            return Ok(None);
+        }
+        written.move_to(&path)?;
+        sweep::remove_unfinished(scope, || lock::show(&file))?;
+        Ok(lock::is_at(&file, &path)?.then_some(file))
+    }
+
+    /// Whether another ledger has taken the place of this one, while whoever holds it was taken for stopped.
+    pub(super) fn is_lost(&self) -> io::Result<bool> {
+        Ok(lock::may_be_lost(self.since) && !lock::is_at(&self.file, &self.scope.join(LEDGER))?)
     }
 
     /// What all shards hold, if that is known and was counted lately.
@@ -95,20 +154,29 @@ impl Ledger {
         Ok(line.is_some_and(|line| line.is_trusted(now)))
     }
 
-    /// Notes what has been added to a shard and what is gone from it.
-    pub(super) fn note(&self, shard: Shard, added: Totals, gone: Totals) -> io::Result<()> {
-        let Some(mut line) = self.line(shard)? else {
-            return Ok(());
-        };
-        line.totals.add(added);
-        line.totals.subtract(gone);
-        self.write(shard, line)
+    /// Begins to change a shard.
+    pub(super) fn change(&self, shard: Shard) -> Change<'_> {
+        // A ledger that cannot be read or written is not known, and counted again in a while.
+        let before = self.line(shard).ok().flatten();
+        if before.is_some() {
+            let _ = self.forget(shard);
+        }
+        Change {
+            ledger: self,
+            shard,
+            before,
+        }
+    }
+
+    /// From now on it is not known what a shard holds.
+    fn forget(&self, shard: Shard) -> io::Result<()> {
+        self.write(shard, [0; LINE])
     }
 
     /// Notes what a shard holds, counted under this lock.
     pub(super) fn counted(&self, shard: Shard, totals: Totals, now: SystemTime) -> io::Result<()> {
         let counted = now;
-        self.write(shard, Line { totals, counted })
+        self.write(shard, format(Line { totals, counted }))
     }
 
     fn line(&self, shard: Shard) -> io::Result<Option<Line>> {
@@ -123,10 +191,44 @@ impl Ledger {
         Ok(bytes)
     }
 
-    fn write(&self, shard: Shard, line: Line) -> io::Result<()> {
+    fn write(&self, shard: Shard, line: [u8; LINE]) -> io::Result<()> {
         let mut file = &self.file;
         file.seek(SeekFrom::Start(line_of(shard) as u64))?;
-        file.write_all(&format(line))
+        file.write_all(&line)
+    }
+}
+
+/// A change of a shard that is on its way. Nobody knows what the shard holds until it is noted: who is killed before leaves
+/// a shard that is to be counted.
+pub(super) struct Change<'a> {
+    ledger: &'a Ledger,
+    shard: Shard,
+    before: Option<Line>,
+}
+
+impl Change<'_> {
+    /// Notes what has been added to the shard and what is gone from it.
+    pub(super) fn note(self, added: Totals, gone: Totals) {
+        let (ledger, shard) = (self.ledger, self.shard);
+        if let Some(mut line) = self.before {
+            line.totals.add(added);
+            line.totals.subtract(gone);
+            // A shard that cannot be noted is not known.
+            let _ = ledger.write(shard, format(line));
+        }
+        if let Ok(true) = ledger.is_lost() {
+            self.note_elsewhere();
+        }
+    }
+
+    /// Has the shard counted by those who have put another ledger in the place of this one.
+    #[cold]
+    fn note_elsewhere(&self) {
+        // This thread has its turn already.
+        let patience = Patience::of_this_thread();
+        if let Ok(ledger) = Ledger::lock_by(&self.ledger.scope, &patience, None) {
+            let _ = ledger.forget(self.shard);
+        }
     }
 }
 
@@ -202,4 +304,81 @@ fn check([entries, bytes, counted]: [u64; 3]) -> u64 {
     const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
     let mixed = (entries ^ ODD).wrapping_mul(ODD) ^ bytes;
     (mixed.wrapping_mul(ODD) ^ counted).wrapping_mul(ODD) ^ 1
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::fs;
+    use std::sync::Arc;
+
+    use super::super::layout::Place;
+    use super::super::{survey, sweep};
+    use super::*;
+    use crate::key::{Key, KeyHash, Scope, Version};
+
+    fn place(dir: &Path) -> Place {
+        let scope = Arc::new(Scope::new("default", "function"));
+        let hash = KeyHash::from_bytes([7; 32]);
+        Place::new(dir, &Key::new(scope, Version::Unversioned, hash))
+    }
+
+    fn write(place: &Place) -> Temporary {
+        Temporary::write(&place.folder, b"entry", SystemTime::now()).unwrap()
+    }
+
+    fn entries(place: &Place) -> u64 {
+        let totals = survey::totals(&place.scope, SystemTime::now());
+        totals.unwrap().unwrap().entries
+    }
+
+    /// The ledger in the hands of a process that does not queue in this one's line.
+    fn held_elsewhere(place: &Place) -> Ledger {
+        let file = open_or_create(&place.scope.join(LEDGER)).unwrap();
+        assert!(lock::try_lock(&file).unwrap());
+        Ledger::held(file, &place.scope, None)
+    }
+
+    #[test]
+    fn a_change_that_is_not_noted_has_its_shard_counted() {
+        let dir = tempfile::tempdir().unwrap();
+        let place = place(dir.path());
+        let written = write(&place);
+        assert_eq!(entries(&place), 0);
+        let ledger = Ledger::lock(&place.scope).unwrap();
+        let change = ledger.change(place.shard);
+        written.move_to(&place.entry).unwrap();
+        // Here its process is killed.
+        let _ = change;
+        drop(ledger);
+        assert_eq!(entries(&place), 1);
+    }
+
+    #[test]
+    fn what_a_stopped_holder_was_about_to_put_in_place_is_taken_from_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let place = place(dir.path());
+        let written = write(&place);
+        let stopped = held_elsewhere(&place);
+        assert!(!sweep::remove(&place).unwrap(), "there is nothing yet");
+        assert!(stopped.is_lost().unwrap());
+        let moved = existing(written.move_to(&place.entry));
+        assert!(moved.unwrap().is_none());
+        assert!(!place.entry.exists());
+    }
+
+    #[test]
+    fn a_holder_that_was_stopped_has_its_shard_counted_by_the_others() {
+        let dir = tempfile::tempdir().unwrap();
+        let place = place(dir.path());
+        write(&place).move_to(&place.entry).unwrap();
+        let stopped = held_elsewhere(&place);
+        assert_eq!(entries(&place), 1);
+        let change = stopped.change(place.shard);
+        fs::remove_file(&place.entry).unwrap();
+        assert_eq!(entries(&place), 1, "nobody knows yet");
+        change.note(Totals::default(), Totals::one(5));
+        assert_eq!(entries(&place), 0);
+    }
 }

@@ -1,23 +1,27 @@
 //! Locks of the operating system on files that others may replace.
 
+use std::fmt;
 use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::Path;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use super::files::existing;
-use crate::blocking;
+use crate::{blocking, queue};
 
-/// How long a caller waits for a lock that is held for moments, at most. Its owner may have been stopped.
-const PATIENCE: Duration = Duration::from_millis(500);
+/// How long anyone waits for a lock at most: as long as an operation of the companion does.
+const MAX_PATIENCE: Duration = Duration::from_secs(60);
 
-/// The same where no caller waits on this thread: on a busy machine with many writers, one of them may be last for long.
-const UNHURRIED: Duration = Duration::from_secs(5);
+/// Who holds a lock that is for moments and has done nothing for so long is stopped, or as good as that.
+const STUCK_AFTER: Duration = Duration::from_millis(250);
+
+/// How long of that at least one has to watch for oneself: a holder that has just come may not have shown itself yet.
+const MIN_WATCH: Duration = Duration::from_millis(100);
 
 /// How long to sleep between two attempts.
-const SHORTEST_SLEEP: Duration = Duration::from_micros(50);
-const LONGEST_SLEEP: Duration = Duration::from_millis(2);
+const MIN_SLEEP: Duration = Duration::from_micros(50);
+const MAX_SLEEP: Duration = Duration::from_millis(2);
 
 /// Locks a file if nobody else has; whether it did.
 pub(super) fn try_lock(file: &File) -> io::Result<bool> {
@@ -28,20 +32,97 @@ pub(super) fn try_lock(file: &File) -> io::Result<bool> {
     }
 }
 
-/// Locks a file that nobody holds for long; waits no longer than this thread may block.
-pub(super) fn lock_soon(file: &File) -> io::Result<()> {
-    let started = Instant::now();
-    let patience = blocking::allowance().map_or(UNHURRIED, |allowance| allowance.min(PATIENCE));
-    let mut sleep = SHORTEST_SLEEP;
-    while !try_lock(file)? {
-        if started.elapsed() > patience {
-            return Err(io::ErrorKind::TimedOut.into());
-        }
-        thread::sleep(sleep);
-        sleep = (sleep * 2).min(LONGEST_SLEEP);
-    }
-    Ok(())
+/// How long this thread waits for locks in all.
+pub(super) struct Patience {
+    began: Instant,
+    limit: Duration,
 }
+
+impl Patience {
+    /// As long as this thread may block.
+    pub(super) fn of_this_thread() -> Self {
+        Self {
+            began: Instant::now(),
+            limit: blocking::allowance()
+                .map_or(MAX_PATIENCE, |allowance| allowance.min(MAX_PATIENCE)),
+        }
+    }
+
+    pub(super) fn deadline(&self) -> Instant {
+        self.began + self.limit
+    }
+
+    /// How long a holder has to be watched that does nothing.
+    fn watch(&self) -> Duration {
+        MIN_WATCH.min(self.limit / 2)
+    }
+}
+
+/// What became of the wish for a lock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Attempt {
+    Locked,
+    /// Its holder does nothing any more.
+    Stuck,
+}
+
+/// Locks a file that nobody holds for long, and whose holders [show](show) that they are there.
+pub(super) fn lock_soon(file: &File, patience: &Patience) -> io::Result<Attempt> {
+    let mut watched = None;
+    let mut sleep = MIN_SLEEP;
+    while !try_lock(file)? {
+        let shown = file.metadata()?.modified()?;
+        let since = match watched {
+            Some((before, since)) if before == shown => since,
+            _ => Instant::now(),
+        };
+        watched = Some((shown, since));
+        let watched = since.elapsed();
+        let idle = SystemTime::now().duration_since(shown).unwrap_or_default();
+        if watched >= patience.watch() && watched.max(idle) >= STUCK_AFTER {
+            return Ok(Attempt::Stuck);
+        }
+        if Instant::now() >= patience.deadline() {
+            return Err(NoTurn::error());
+        }
+        queue::wait_on_thread(|| thread::sleep(sleep));
+        sleep = (sleep * 2).min(MAX_SLEEP);
+    }
+    Ok(Attempt::Locked)
+}
+
+/// Shows that the holder of a lock is there and works.
+pub(super) fn show(file: &File) {
+    // If it cannot be shown, the lock is taken from it at worst, which it can bear.
+    let _ = file.set_modified(SystemTime::now());
+}
+
+/// Whether a lock may have been taken from whoever holds it since then.
+pub(super) fn may_be_lost(since: Instant) -> bool {
+    since.elapsed() >= STUCK_AFTER / 2
+}
+
+/// Too many others wanted a lock at the same time. The store works.
+#[derive(Debug)]
+pub(super) struct NoTurn;
+
+impl NoTurn {
+    pub(super) fn error() -> io::Error {
+        io::Error::new(io::ErrorKind::TimedOut, Self)
+    }
+
+    pub(super) fn is(error: &io::Error) -> bool {
+        error.get_ref().is_some_and(|source| source.is::<Self>())
+    }
+}
+
+impl fmt::Display for NoTurn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("too many others wanted the folder's lock at the same time")
+    }
+}
+
+impl std::error::Error for NoTurn {}
 
 /// Whether the file at `path` is the open `file`, not one that has taken its place.
 pub(super) fn is_at(file: &File, path: &Path) -> io::Result<bool> {

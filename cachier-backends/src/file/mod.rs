@@ -17,7 +17,8 @@
 //!   ends. A stopped owner keeps it. Processes that the owner has forked do not: the file says whose
 //!   it is, on Linux.
 //! - The ledger's lock is held for the moments in which an entry is put in place or files go, so
-//!   that between the look at a lease and the move nothing comes in between.
+//!   that between the look at a lease and the move nothing comes in between. From a holder that does
+//!   nothing any more it is taken, and with it what that was about to put in place.
 //! - Folders are for the user alone (0700, and files 0600), where the system knows such a thing. A
 //!   cache folder that belongs to another user, root excepted, or to which others may write is not
 //!   used: each operation is [`Denied`](crate::ErrorKind::Denied). It is looked at once.
@@ -31,6 +32,7 @@ mod files;
 mod layout;
 mod lease;
 mod ledger;
+mod line;
 mod lock;
 mod owner;
 mod store;
@@ -54,6 +56,7 @@ use crate::own_folder::OwnFolder;
 use files::Obstacle;
 use layout::Place;
 use lease::{FileLease, LeaseFile, Request};
+use lock::NoTurn;
 
 /// Keeps each entry in a file of its own.
 ///
@@ -299,6 +302,12 @@ impl BlockingBackend for FileBackend {
 fn failed(operation: Operation, message: &'static str, path: &Path, source: io::Error) -> Error {
     let obstacle = Obstacle::of(&source).map(|obstacle| obstacle.path().to_owned());
     let path = obstacle.as_deref().unwrap_or(path);
+    if NoTurn::is(&source) {
+        // The store works.
+        let error = Error::io(operation, message, source).of_the_caller();
+        let hint = "too many write to the folder at the same time, here or in other processes";
+        return error.at(path.display().to_string()).with_hint(hint);
+    }
     let error = match source.kind() {
         io::ErrorKind::InvalidData => {
             Error::new(ErrorKind::Corrupt, operation, message).with_source(source)
@@ -308,7 +317,6 @@ fn failed(operation: Operation, message: &'static str, path: &Path, source: io::
     let hint = match error.kind() {
         ErrorKind::Denied => "let this user write there, or set CACHIER_CACHE_DIR",
         ErrorKind::Full => "free some space, or set `capacity_bytes`",
-        ErrorKind::Timeout => "another process holds the folder's lock: is it stopped?",
         ErrorKind::Corrupt => {
             "remove what stands there: a link, or something else that is not cachier's"
         }

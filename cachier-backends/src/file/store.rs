@@ -4,6 +4,7 @@ use std::io;
 use std::time::SystemTime;
 
 use super::entry_file::{LARGEST, Temporary, version_at};
+use super::files::existing;
 use super::layout::Place;
 use super::lease::LeaseFile;
 use super::ledger::{Ledger, Totals};
@@ -21,12 +22,9 @@ pub(super) fn store(place: &Place, request: &StoreRequest<'_>) -> io::Result<Sto
         None => Permit::Always,
         Some(lease) => Permit::under(lease)?,
     };
-    // Before the lock: writing may take long.
-    let written = Temporary::write(&place.folder, request.entry, request.created)?;
-    let ledger = Ledger::lock(&place.scope)?;
-    if !put(&ledger, place, written, length, &permit)? {
+    let Some(ledger) = write(place, request, &permit)? else {
         return Ok(StoreReply::Superseded);
-    }
+    };
     let Some(capacity) = request.capacity_bytes else {
         return Ok(StoreReply::Stored { evicted: 0 });
     };
@@ -45,6 +43,25 @@ pub(super) fn vacate(place: &Place, lease: &Lease) -> io::Result<Option<bool>> {
     }
     let removed = sweep::remove_entry(&ledger, place.shard, &place.entry)?;
     Ok(Some(removed.is_some()))
+}
+
+/// Writes an entry and puts it in its place, where that is permitted; the ledger, which is locked still.
+fn write(
+    place: &Place,
+    request: &StoreRequest<'_>,
+    permit: &Permit<'_>,
+) -> io::Result<Option<Ledger>> {
+    for _ in 0..MAX_ATTEMPTS {
+        // Before the lock: writing may take long.
+        let written = Temporary::write(&place.folder, request.entry, request.created)?;
+        let ledger = Ledger::lock(&place.scope)?;
+        match put(&ledger, place, written, request.entry.len() as u64, permit)? {
+            Put::Done => return Ok(Some(ledger)),
+            Put::Refused => return Ok(None),
+            Put::Taken => {}
+        }
+    }
+    Ok(None)
 }
 
 /// Evicts entries until the others take at most `capacity` bytes; how many there were.
@@ -87,14 +104,28 @@ impl<'a> Permit<'a> {
     }
 }
 
-/// Moves a written entry to its place; whether it was permitted.
+/// How often an entry is written that others take away, because a process was stopped that held the lock.
+const MAX_ATTEMPTS: u32 = 3;
+
+/// What became of a written entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Put {
+    /// It is in its place.
+    Done,
+    /// It was not permitted.
+    Refused,
+    /// It was taken away before, so that another process could not put its own in place.
+    Taken,
+}
+
+/// Moves a written entry to its place, where that is permitted.
 fn put(
     ledger: &Ledger,
     place: &Place,
     written: Temporary,
     length: u64,
     permit: &Permit<'_>,
-) -> io::Result<bool> {
+) -> io::Result<Put> {
     let before = match (version_at(&place.entry), permit) {
         // What stands there and is no entry is replaced.
         (Err(_), Permit::Always) => None,
@@ -105,17 +136,25 @@ fn put(
         if let Permit::Under(lease, _) = permit {
             lease.end_under(ledger)?;
         }
-        return Ok(false);
+        return Ok(Put::Refused);
     }
-    written.move_to(&place.entry)?;
-    // From here on the entry is stored. A lease that could not be ended ends with its owner, and a ledger that is wrong is
-    // counted again in a while.
+    let change = ledger.change(place.shard);
+    if existing(written.move_to(&place.entry))?.is_none() {
+        // Whoever was stopped itself does not try again: its entry may be an old one by now.
+        let taken = match ledger.is_lost()? {
+            true => Put::Refused,
+            false => Put::Taken,
+        };
+        change.note(Totals::default(), Totals::default());
+        return Ok(taken);
+    }
+    // From here on the entry is stored. A lease that could not be ended ends with its owner.
     if let Permit::Under(lease, _) = permit {
         let _ = lease.end_under(ledger);
     }
     let gone = replaced.map(Totals::one).unwrap_or_default();
-    let _ = ledger.note(place.shard, Totals::one(length), gone);
-    Ok(true)
+    change.note(Totals::one(length), gone);
+    Ok(Put::Done)
 }
 
 #[cfg(test)]

@@ -18,35 +18,55 @@ const LONGEST_WRITING: Duration = Duration::from_secs(3600);
 /// How many entries are evicted while others wait.
 const EVICTED_AT_ONCE: usize = 64;
 
+/// How often what must not be undone is done again because the lock was lost meanwhile: this process had been stopped.
+const MAX_REPEATS: u32 = 4;
+
 /// Removes an entry and ends the lease on it; whether there was an entry.
 pub(super) fn remove(place: &Place) -> io::Result<bool> {
-    let Some(ledger) = Ledger::lock_existing(&place.scope)? else {
-        return Ok(false);
-    };
-    let removed = remove_entry(&ledger, place.shard, &place.entry)?;
-    remove_path(&place.lease)?;
-    Ok(removed.is_some())
+    let mut removed = false;
+    for _ in 0..MAX_REPEATS {
+        let Some(ledger) = Ledger::lock_existing(&place.scope)? else {
+            break;
+        };
+        removed |= remove_entry(&ledger, place.shard, &place.entry)?.is_some();
+        remove_path(&place.lease)?;
+        if !ledger.is_lost()? {
+            break;
+        }
+    }
+    Ok(removed)
 }
 
 /// Removes all entries of a function and ends all leases on them; how many entries there were.
 pub(super) fn clear(scope: &Path, now: SystemTime) -> io::Result<u64> {
     let mut cleared = 0;
     for shard in survey::shards(scope)? {
-        // A whole shard under one lock: an owner that stores its entry now has done so before we
-        // look, or finds its lease ended.
-        let ledger = Ledger::lock(scope)?;
-        for path in survey::files(scope, shard)? {
-            match FileName::of(&path) {
-                FileName::Entry => {
-                    cleared += u64::from(remove_entry(&ledger, shard, &path)?.is_some());
-                }
-                FileName::Lease => drop(remove_path(&path)?),
-                FileName::Temporary(started) => remove_abandoned(&path, started, now)?,
-                FileName::Foreign => {}
+        for _ in 0..MAX_REPEATS {
+            // A whole shard under one lock: an owner that stores its entry now has done so before we
+            // look, or finds its lease ended.
+            let ledger = Ledger::lock(scope)?;
+            cleared += clear_shard(&ledger, scope, shard, now)?;
+            if !ledger.is_lost()? {
+                break;
             }
         }
-        remove_if_empty(scope, shard)?;
     }
+    Ok(cleared)
+}
+
+fn clear_shard(ledger: &Ledger, scope: &Path, shard: Shard, now: SystemTime) -> io::Result<u64> {
+    let mut cleared = 0;
+    for path in survey::files(scope, shard)? {
+        match FileName::of(&path) {
+            FileName::Entry => {
+                cleared += u64::from(remove_entry(ledger, shard, &path)?.is_some());
+            }
+            FileName::Lease => drop(remove_path(&path)?),
+            FileName::Temporary(started) => remove_abandoned(&path, started, now)?,
+            FileName::Foreign => {}
+        }
+    }
+    remove_if_empty(scope, shard)?;
     Ok(cleared)
 }
 
@@ -150,12 +170,11 @@ pub(super) fn remove_entry(
     let Some(metadata) = existing(fs::symlink_metadata(entry))? else {
         return Ok(None);
     };
-    if remove_path(entry)?.is_none() {
-        return Ok(None);
-    }
-    let gone = Totals::one(metadata.len());
-    ledger.note(shard, Totals::default(), gone)?;
-    Ok(Some(gone))
+    let change = ledger.change(shard);
+    let removed = remove_path(entry)?;
+    let gone = removed.map(|()| Totals::one(metadata.len()));
+    change.note(Totals::default(), gone.unwrap_or_default());
+    Ok(gone)
 }
 
 /// Removes what stands at a path, also a folder, which is no file of this backend and in the way; `None` if there is nothing.
@@ -196,6 +215,19 @@ fn remove_abandoned(path: &Path, started: SystemTime, now: SystemTime) -> io::Re
     let age = now.duration_since(started).unwrap_or_default();
     if age > LONGEST_WRITING {
         remove_path(path)?;
+    }
+    Ok(())
+}
+
+/// Removes all that writers were about to put in place, so that they cannot any more; `show` is called now and then.
+pub(super) fn remove_unfinished(scope: &Path, show: impl Fn()) -> io::Result<()> {
+    for shard in survey::shards(scope)? {
+        for path in survey::files(scope, shard)? {
+            if let FileName::Temporary(_) = FileName::of(&path) {
+                remove_path(&path)?;
+            }
+        }
+        show();
     }
     Ok(())
 }

@@ -2,9 +2,10 @@
 
 use std::fs;
 use std::thread;
+use std::time::{Duration, Instant};
 
 use cachier_backends::{
-    BlockingBackend, ErrorKind, LeaseReply, Operation, StoreReply, StoreRequest, entry,
+    BlockingBackend, ErrorKind, LeaseReply, Operation, StoreReply, StoreRequest, blocking, entry,
 };
 use tempfile::tempdir;
 
@@ -188,18 +189,87 @@ fn a_read_only_folder_is_denied() {
     assert!(files.load(&files.key(1)).is_some());
 }
 
+/// Holds the ledger's lock, as a process does that is stopped.
+fn held_ledger(files: &Files) -> fs::File {
+    let ledger = fs::File::options()
+        .write(true)
+        .open(&files.all()[0])
+        .unwrap();
+    ledger.lock().unwrap();
+    ledger
+}
+
 #[test]
-fn a_lock_that_is_never_released_is_a_timeout() {
+fn a_lock_that_is_never_released_is_taken_from_its_holder() {
     let dir = tempdir().unwrap();
     let files = Files::at(dir.path());
     files.store(&files.key(1), b"value");
-    let ledger = fs::File::open(&files.all()[0]).unwrap();
-    ledger.lock().unwrap();
-    let error = files.backend.remove(&files.key(1)).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Timeout);
-    assert!(error.is_transient());
+    let _held = held_ledger(&files);
     // A hit needs no lock.
     assert!(files.load(&files.key(1)).is_some());
-    drop(ledger);
     assert!(files.backend.remove(&files.key(1)).unwrap());
+    assert_eq!(
+        files.store(&files.key(2), b"value"),
+        StoreReply::Stored { evicted: 0 }
+    );
+    assert_eq!(files.backend.usage(&files.scope).unwrap().entries, Some(1));
+}
+
+#[test]
+fn a_lock_that_is_not_free_in_time_says_nothing_against_the_store() {
+    let dir = tempdir().unwrap();
+    let files = Files::at(dir.path());
+    files.store(&files.key(1), b"value");
+    let held = held_ledger(&files);
+    // Its holder has just shown itself; not each time, as the machine may be busy.
+    let error = (0..5).find_map(|_| {
+        held.set_modified(std::time::SystemTime::now()).unwrap();
+        let remove = || files.backend.remove(&files.key(1));
+        blocking::inline(Duration::from_millis(10), remove).err()
+    });
+    let error = error.unwrap();
+    assert_eq!(error.kind(), ErrorKind::Timeout);
+    assert!(error.is_transient() && error.is_of_the_caller());
+}
+
+#[test]
+fn a_removal_on_a_thread_waits_for_a_busy_ledger_as_long_as_it_may() {
+    let dir = tempdir().unwrap();
+    let files = Files::at(dir.path());
+    files.store(&files.key(1), b"value");
+    let held = held_ledger(&files);
+    thread::scope(|scope| {
+        scope.spawn(move || {
+            let began = Instant::now();
+            while began.elapsed() < Duration::from_millis(1500) {
+                held.set_modified(std::time::SystemTime::now()).unwrap();
+                thread::sleep(Duration::from_millis(10));
+            }
+        });
+        let remove = || files.backend.remove(&files.key(1));
+        assert!(blocking::inline(Duration::from_secs(60), remove).unwrap());
+    });
+}
+
+#[test]
+fn a_crowd_of_threads_has_its_turns() {
+    const THREADS: u64 = 400;
+    let dir = tempdir().unwrap();
+    let files = Files::at(dir.path());
+    let all_are_there = std::sync::Barrier::new(THREADS as usize);
+    thread::scope(|scope| {
+        for number in 0..THREADS {
+            let (files, all_are_there) = (&files, &all_are_there);
+            scope.spawn(move || {
+                all_are_there.wait();
+                let entry = files::entry(b"value");
+                let request = StoreRequest::new(&entry, moment(0));
+                let key = files.long_key(number % 8);
+                let store = || files.backend.store(&key, request);
+                let stored = blocking::inline(Duration::from_secs(20), store).unwrap();
+                assert_eq!(stored, StoreReply::Stored { evicted: 0 });
+            });
+        }
+    });
+    assert_eq!(files.backend.usage(&files.scope).unwrap().entries, Some(8));
 }

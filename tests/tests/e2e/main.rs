@@ -8,6 +8,7 @@ mod expiry;
 mod failing_backend;
 mod fates;
 mod file_backend;
+mod file_crowd;
 mod file_faults;
 mod file_hostile;
 #[cfg(unix)]
