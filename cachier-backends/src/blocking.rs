@@ -94,8 +94,8 @@ pub trait BlockingBackend: Send + Sync + 'static {
 /// Makes a [`Backend`] of a [`BlockingBackend`].
 ///
 /// An operation that is first polled inside [`inline`] runs right there, on the polling thread; any
-/// other runs on a pool of threads that serves every executor. While it waits for one of these,
-/// [`queue::observe`](crate::queue::observe) says so.
+/// other runs on a pool of threads that serves every executor. How long it has waited for one of these,
+/// [`queue::observe`](crate::queue::observe) tells.
 #[derive(Debug)]
 pub struct Blocking<B> {
     backend: Arc<B>,
@@ -485,16 +485,16 @@ mod tests {
         let backend = Blocking::new(Slow(Mutex::new(ends), begin));
         let key = key();
         let mut load = backend.load(&key);
-        let mut waits = || {
+        let mut waited = || {
             let mut context = Context::from_waker(Waker::noop());
-            let (poll, waits) = queue::observe(|| load.as_mut().poll(&mut context));
+            let (poll, waited) = queue::observe(|| load.as_mut().poll(&mut context));
             assert!(poll.is_pending());
-            waits
+            waited
         };
         // The first poll hands it to the pool; whether it has begun by then, nobody knows.
-        waits();
+        waited();
         begun.recv().unwrap();
-        assert!(!waits(), "it has begun");
+        assert_eq!(waited(), waited(), "it has begun");
         end.send(()).unwrap();
         block_on(load).unwrap();
     }

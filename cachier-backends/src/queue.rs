@@ -5,47 +5,59 @@
 
 use std::cell::{Cell, RefCell};
 use std::pin::pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 thread_local! {
-    /// Whether an operation that was polled waits for its turn.
-    static WAITS: Cell<bool> = const { Cell::new(false) };
+    /// How long what was polled has waited for its turn.
+    static WAITED: Cell<Duration> = const { Cell::new(Duration::ZERO) };
     /// The operation that runs on this thread for somebody who watches from elsewhere.
     static RUNNING: RefCell<Option<Turn>> = const { RefCell::new(None) };
 }
 
-/// Polls operations, and tells whether one of them waits for its turn in this process when that is done.
+/// Polls operations, and tells how long those that it polled have waited for their turns in this process until now.
+///
+/// What has ended tells it once. An operation that goes on with another one tells what each has waited by itself.
 ///
 /// ```
+/// use std::time::Duration;
 /// use cachier_backends::queue;
 ///
-/// assert_eq!(queue::observe(|| 6 * 7), (42, false));
+/// assert_eq!(queue::observe(|| 6 * 7), (42, Duration::ZERO));
 /// ```
-pub fn observe<R>(poll: impl FnOnce() -> R) -> (R, bool) {
-    let outer = WAITS.replace(false);
+pub fn observe<R>(poll: impl FnOnce() -> R) -> (R, Duration) {
+    let outer = WAITED.replace(Duration::ZERO);
     let result = poll();
-    (result, WAITS.replace(outer))
+    (result, WAITED.replace(outer))
 }
 
-/// The future's output. While it is pending, whoever [observes](observe) sees an operation that waits for its turn.
+/// The future's output. All its time is one of waiting for a turn.
 #[cfg_attr(
     not(any(feature = "sqlite", feature = "postgres", feature = "mysql")),
     allow(dead_code, reason = "only some clients wait for connections")
 )]
 pub(crate) async fn waiting<F: Future>(future: F) -> F::Output {
-    let turn = Turn::default();
-    turn.observed(future).await
+    Turn::default().observed(future).await
 }
 
-/// Whether an operation on another thread waits for its turn.
+/// An operation, as whoever waits for it and whoever carries it out know it: maybe different threads.
 #[derive(Clone)]
-pub(crate) struct Turn(Arc<AtomicBool>);
+pub(crate) struct Turn(Arc<Mutex<Waits>>);
+
+struct Waits {
+    /// When the wait began that goes on.
+    since: Option<Instant>,
+    /// How long those took that are over.
+    before: Duration,
+}
 
 /// An operation that has not begun.
 impl Default for Turn {
     fn default() -> Self {
-        Self(Arc::new(AtomicBool::new(true)))
+        Self(Arc::new(Mutex::new(Waits {
+            since: Some(Instant::now()),
+            before: Duration::ZERO,
+        })))
     }
 }
 
@@ -55,9 +67,7 @@ impl Turn {
         let mut future = pin!(future);
         std::future::poll_fn(|context| {
             let poll = future.as_mut().poll(context);
-            if poll.is_pending() && self.0.load(Ordering::Relaxed) {
-                WAITS.set(true);
-            }
+            WAITED.set(WAITED.get() + self.waited());
             poll
         })
         .await
@@ -65,9 +75,30 @@ impl Turn {
 
     /// Runs the operation, whose turn has come.
     pub(crate) fn run<R>(self, operation: impl FnOnce() -> R) -> R {
-        self.0.store(false, Ordering::Relaxed);
+        self.has_come();
         let _restore = Restore(RUNNING.replace(Some(self)));
         operation()
+    }
+
+    fn waited(&self) -> Duration {
+        let waits = self.waits();
+        let now = waits.since.map(|since| since.elapsed());
+        waits.before + now.unwrap_or_default()
+    }
+
+    fn is_awaited(&self) {
+        self.waits().since = Some(Instant::now());
+    }
+
+    fn has_come(&self) {
+        let mut waits = self.waits();
+        if let Some(since) = waits.since.take() {
+            waits.before += since.elapsed();
+        }
+    }
+
+    fn waits(&self) -> MutexGuard<'_, Waits> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -86,14 +117,9 @@ impl Drop for Restore {
 )]
 pub(crate) fn wait_on_thread<R>(wait: impl FnOnce() -> R) -> R {
     let running = RUNNING.with_borrow(Clone::clone);
-    let note = |waits| {
-        if let Some(Turn(flag)) = &running {
-            flag.store(waits, Ordering::Relaxed);
-        }
-    };
-    note(true);
+    running.as_ref().inspect(|turn| turn.is_awaited());
     let result = wait();
-    note(false);
+    running.as_ref().inspect(|turn| turn.has_come());
     result
 }
 
@@ -105,34 +131,50 @@ mod tests {
 
     use super::*;
 
-    fn waits(future: Pin<&mut impl Future>) -> bool {
+    fn waited(future: Pin<&mut impl Future>) -> Duration {
         let mut context = Context::from_waker(Waker::noop());
         observe(|| future.poll(&mut context).is_pending()).1
+    }
+
+    /// Lets a moment pass.
+    fn a_moment() {
+        let began = Instant::now();
+        while began.elapsed().is_zero() {}
     }
 
     #[test]
     fn an_operation_waits_until_it_runs_and_while_it_queues() {
         let turn = Turn::default();
         let mut operation = pin!(turn.observed(pending::<()>()));
-        assert!(waits(operation.as_mut()));
-        turn.clone().run(|| {
-            assert!(!waits(operation.as_mut()));
-            wait_on_thread(|| assert!(waits(operation.as_mut())));
-            assert!(!waits(operation.as_mut()));
+        let mut waited = || {
+            a_moment();
+            waited(operation.as_mut())
+        };
+        let at_first = waited();
+        assert!(waited() > at_first);
+        let (running, queued) = turn.clone().run(|| {
+            let running = waited();
+            assert_eq!(waited(), running, "it runs");
+            (running, wait_on_thread(&mut waited))
         });
-        wait_on_thread(|| assert!(!waits(operation.as_mut()), "it is over"));
+        assert!(queued > running);
+        let ended = waited();
+        assert_eq!(wait_on_thread(waited), ended, "that is another operation");
     }
 
     #[test]
     fn what_waits_for_a_connection_is_seen_and_what_waits_for_the_store_is_not() {
-        assert!(waits(pin!(waiting(pending::<()>()))));
-        assert!(!waits(pin!(pending::<()>())));
-        assert!(!waits(pin!(waiting(async {}))));
+        let mut connection = pin!(waiting(pending::<()>()));
+        waited(connection.as_mut());
+        a_moment();
+        assert!(waited(connection) > Duration::ZERO);
+        assert_eq!(waited(pin!(pending::<()>())), Duration::ZERO);
     }
 
     #[test]
     fn observers_within_observers_see_their_own_operations() {
-        let (inner, outer) = observe(|| observe(|| WAITS.set(true)).1);
-        assert!(inner && !outer);
+        const WHILE: Duration = Duration::from_secs(1);
+        let (inner, outer) = observe(|| observe(|| WAITED.set(WHILE)).1);
+        assert_eq!((inner, outer), (WHILE, Duration::ZERO));
     }
 }

@@ -70,13 +70,11 @@ fn open(path: &Path) -> io::Result<Option<Found>> {
     let Some((file, metadata)) = opened else {
         return Ok(None);
     };
-    let may_be_entry = match metadata.len() {
-        0..=SMALL => true,
-        ..=LARGEST => begins_as_entry(&file)? && !has_holes(&file, &metadata)?,
-        _ => false,
-    };
+    let length = metadata.len();
+    let may_be_entry = length <= SMALL
+        || (length <= LARGEST && begins_as_entry(&file)? && !has_holes(&file, &metadata)?);
     Ok(Some(if may_be_entry {
-        Found::Entry(file, metadata.len())
+        Found::Entry(file, length)
     } else {
         Found::Obstacle
     }))

@@ -220,9 +220,9 @@ fn a_lock_that_is_not_free_in_time_says_nothing_against_the_store() {
     let dir = tempdir().unwrap();
     let files = Files::at(dir.path());
     files.store(&files.key(1), b"value");
-    let held = held_ledger(&files);
     // Its holder has just shown itself; not each time, as the machine may be busy.
     let error = (0..5).find_map(|_| {
+        let held = held_ledger(&files);
         held.set_modified(std::time::SystemTime::now()).unwrap();
         let remove = || files.backend.remove(&files.key(1));
         blocking::inline(Duration::from_millis(10), remove).err()
