@@ -106,15 +106,18 @@ impl<T: Tiers> Entry<T> {
         let solo = flights.solo(&key);
         let lease = Some(tiers.take_over(&self.session, &key).await?);
         let mut stored = tiers.store(&self.session, &key, &found, lease).await?;
-        if tiers.fences(&self.core.function) {
-            if stored == Stored::Refused {
-                // As if it had been stored, and what others have done to the entry had followed.
-                stored = Stored::Done;
-            }
+        let is_overtaken = if tiers.fences(&self.core.function) {
+            stored == Stored::Refused
         } else if T::IS_REMOTE && solo.is_superseded() {
             // No lease has kept it from arriving after an invalidation, so it goes again.
             tiers.remove(&self.session, &key).await?;
-            stored = Stored::Refused;
+            true
+        } else {
+            false
+        };
+        if is_overtaken {
+            // As if it had been stored, and what others have done to the entry had followed.
+            stored = Stored::Done;
         }
         drop(solo);
         Ok(Kept { key, found, stored })

@@ -171,7 +171,10 @@ mod tests {
             Held::own(lease, &backend, Instant::now())
         };
         let of_another = held(59).owned().unwrap();
-        drop(released.recv_timeout(Duration::from_secs(30)).unwrap());
+        assert_eq!(
+            released.recv_timeout(Duration::from_secs(30)),
+            Ok(Duration::from_secs(59))
+        );
         drop(Held::of_another(of_another, &backend, Instant::now()));
         drop(held(60));
         let mut stored = held(61);
