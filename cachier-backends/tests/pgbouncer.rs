@@ -94,7 +94,7 @@ async fn miss_and_hit(backend: &SqlBackend, number: usize) {
         panic!("{number}")
     };
     let again = backend.lease(&key, None, Duration::from_secs(60)).await;
-    assert!(matches!(again.unwrap(), LeaseReply::Held));
+    assert!(matches!(again.unwrap(), LeaseReply::Held(_)));
     let request = StoreRequest::new(value.as_bytes(), created()).under(lease);
     let stored = backend.store(&key, request).await.unwrap();
     assert_eq!(stored, StoreReply::Stored { evicted: 0 });
