@@ -204,7 +204,10 @@ fn who_goes_on_after_its_lock_was_taken_brings_back_nothing_old() {
     }
     let is_current = |input: u32, when: &str| {
         if let Some(bytes) = files.load(&key) {
-            let value = entry::decode(&bytes).unwrap().unwrap().value;
+            let value = entry::decode(&files::key_of_entries(), &bytes)
+                .unwrap()
+                .unwrap()
+                .value;
             let found = u32::from_le_bytes(value.try_into().unwrap());
             assert!(found >= input, "{found} after {input}, {when}");
         }

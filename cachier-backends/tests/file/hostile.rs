@@ -186,7 +186,7 @@ fn whatever_stands_for_the_ledger_entries_are_served() {
 fn whatever_stands_for_a_lease_is_replaced_by_one() {
     with_each(lease, |files| {
         let lease = files.granted(&files.key(1));
-        assert!(matches!(files.lease(&files.key(1)), LeaseReply::Held));
+        assert!(matches!(files.lease(&files.key(1)), LeaseReply::Held(_)));
         let stored = files.store_under(lease, b"new");
         assert_eq!(stored, StoreReply::Stored { evicted: 0 });
         assert!(!self::lease(files).exists());
@@ -215,7 +215,7 @@ fn whatever_stands_for_a_lease_goes_with_the_entry() {
 fn whatever_stands_for_an_entry_is_corrupt_and_replaced() {
     with_each(entry_of_one, |files| {
         let found = files.backend.load(&files.key(1))?.unwrap();
-        let error = entry::decode(&found.bytes).unwrap_err();
+        let error = entry::decode(&files.key(1), &found.bytes).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Corrupt);
         let lease = files
             .backend
@@ -246,7 +246,7 @@ fn an_entry_that_has_another_name_is_not_read() {
     files.store(&files.key(1), b"value");
     fs::hard_link(entry_of_one(&files), dir.path().join("other")).unwrap();
     let found = files.load(&files.key(1)).unwrap();
-    assert!(entry::decode(&found).is_err());
+    assert!(entry::decode(&files.key(1), &found).is_err());
 }
 
 #[test]
@@ -257,7 +257,7 @@ fn a_large_sparse_file_is_no_entry_and_is_not_read() {
     let loaded = |what: &str| {
         let bytes = files.load(&files.key(1)).unwrap();
         assert!(bytes.len() < 1 << 20, "{what}: {} were read", bytes.len());
-        assert!(entry::decode(&bytes).is_err(), "{what}");
+        assert!(entry::decode(&files.key(1), &bytes).is_err(), "{what}");
     };
     files.store(&files.key(1), b"value");
     let path = entry_of_one(&files);
