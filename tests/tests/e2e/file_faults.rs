@@ -26,7 +26,7 @@ fn double(number: u64) -> u64 {
 /// The key of `double(number)`, whose file this is.
 fn key(number: u64, file: &Path) -> Key {
     let namespace = file.iter().rev().nth(4).unwrap().to_str().unwrap();
-    let scope = Arc::new(Scope::new(namespace, "file_faults::double"));
+    let scope = Arc::new(Scope::new(namespace, "cachier-tests:file_faults::double"));
     let hash = KeyHash::of(&(number,), None).unwrap();
     Key::new(scope, Version::Number(1), hash)
 }
