@@ -15,11 +15,11 @@ pub(super) fn whole(cached: &Cached) -> TokenStream {
     call::around(
         cached,
         &code! {
+            let recipe = #recipe;
             let prepared = #prepared;
             match prepared {
                 ::core::result::Result::Ok(value) => value,
                 ::core::result::Result::Err(prepared) => {
-                    let recipe = #recipe;
                     let body = #body;
                     let reply = #krate::__run!([#asyncness] recipe, prepared, #run);
                     reply.value()
@@ -50,18 +50,17 @@ fn run(cached: &Cached) -> (TokenStream, TokenStream) {
 fn prepared(cached: &Cached) -> TokenStream {
     let krate = &cached.krate;
     let (static_item, slot) = (site::item(cached, &code!(static SITE)), site::slot(cached));
-    let (shape, (key, arguments)) = (returned::shape(cached), arguments::arguments(cached));
+    let (key, arguments) = arguments::arguments(cached);
     code!({
         #static_item
-        let shape = #shape;
         #key
         let arguments = #arguments;
-        let site = SITE.resolve(&|| (), shape, &arguments);
-        match site.begin(shape, &arguments, #slot) {
+        let site = SITE.resolve(&|| (), recipe.shape, &arguments);
+        match site.begin(recipe.shape, &arguments, #slot) {
             #krate::__private::Begun::Hit(value) => ::core::result::Result::Ok(value),
             #krate::__private::Begun::Miss(start) => {
                 let operation = #krate::__private::Operation::first(start);
-                ::core::result::Result::Err(site.prepare(shape, operation, &arguments))
+                ::core::result::Result::Err(site.prepare(recipe, operation, &arguments))
             }
         }
     })

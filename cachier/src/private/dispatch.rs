@@ -93,8 +93,10 @@ replies! {
 
 /// An operation and what it needs of the arguments, taken before the arguments go to the function.
 ///
-/// In a box, so that it takes no room on the stack while the function runs. From here on the types of the arguments are forgotten: functions that return the same share their code.
+/// In a box, so that it takes no room on the stack while the function runs. From here on the types of the arguments are
+/// forgotten: functions that return the same share their code.
 pub struct Prepared<T: Tiers, Sh: Shape, F> {
+    recipe: Recipe<Sh>,
     plan: Plan<T>,
     /// The form of values under the key, where there is one.
     form: Option<F>,
@@ -109,7 +111,7 @@ impl<S: Storage> Site<S> {
     #[inline(never)]
     pub fn prepare<Sh: Shape, A>(
         &'static self,
-        shape: Sh,
+        recipe: Recipe<Sh>,
         operation: Operation<Sh::Stored>,
         arguments: &A,
     ) -> Box<Prepared<S::Tiers, Sh, A::Form>>
@@ -119,7 +121,7 @@ impl<S: Storage> Site<S> {
         let instance = self.instance();
         let function = &instance.core.function;
         let (asked, stored) = operation.apart();
-        let mut value = stored.map(|stored| shape.keep(stored));
+        let mut value = stored.map(|stored| recipe.shape.keep(stored));
         let given = asked.max_age_at_hand(function).and_then(|max_age| {
             let hit = arguments.detailed_hit(instance);
             let given = give(
@@ -144,6 +146,7 @@ impl<S: Storage> Site<S> {
             _ => None,
         };
         Box::new(Prepared {
+            recipe,
             plan: Plan {
                 core: &instance.core,
                 asked,
@@ -158,8 +161,8 @@ impl<S: Storage> Site<S> {
 
 impl<T: Tiers, Sh: Shape, F> Prepared<T, Sh, F> {
     /// What the driver is told, and the place for the result.
-    fn apart(self, recipe: Recipe<Sh>) -> (Plan<T>, Returned<Sh, F>) {
-        (self.plan, Returned::new(recipe, self.form, self.value))
+    fn apart(self) -> (Plan<T>, Returned<Sh, F>) {
+        (self.plan, Returned::new(self.recipe, self.form, self.value))
     }
 
     /// What the driver is told, and the function that it is to run: in boxes, and made in a frame that is gone by then.
@@ -167,13 +170,12 @@ impl<T: Tiers, Sh: Shape, F> Prepared<T, Sh, F> {
     #[expect(clippy::type_complexity, reason = "it is used once")]
     fn for_thread<'b>(
         self: Box<Self>,
-        recipe: Recipe<Sh>,
         body: SyncBody<'b, T, Sh, F>,
     ) -> (Box<OnThread<T>>, Box<SyncWork<'b, T, Sh, F>>)
     where
         F: Form<Sh::Value, Kept = T::Value>,
     {
-        let (plan, returned) = self.apart(recipe);
+        let (plan, returned) = self.apart();
         let mut work = Box::new(SyncWork::new(returned, body));
         (OnThread::open(plan, &mut *work), work)
     }
@@ -211,7 +213,6 @@ fn give(
 
 /// Carries out an operation of a synchronous function.
 pub fn dispatch<T, Sh, F>(
-    recipe: Recipe<Sh>,
     prepared: Box<Prepared<T, Sh, F>>,
     body: SyncBody<'_, T, Sh, F>,
 ) -> Reply<Sh::Return, Sh::Stored>
@@ -220,7 +221,7 @@ where
     Sh: Shape,
     F: Form<Sh::Value, Kept = T::Value>,
 {
-    let (mut asked, mut work) = prepared.for_thread(recipe, body);
+    let (mut asked, mut work) = prepared.for_thread(body);
     T::carry_out_on_thread(&mut asked, &mut *work);
     reply(work, asked)
 }
@@ -239,7 +240,6 @@ fn reply<T: Tiers, Sh: Shape, F>(
 /// What it is given is used up before the future is made, which is the smaller for it: so the call begins here, and the
 /// future must be awaited at once.
 pub fn dispatch_async<T, Sh, F, B, N>(
-    recipe: Recipe<Sh>,
     prepared: Box<Prepared<T, Sh, F>>,
     body: B,
 ) -> impl Future<Output = Reply<Sh::Return, Sh::Stored>>
@@ -250,7 +250,7 @@ where
     B: FnOnce(Mode) -> Step<N, Later<T, F>>,
     N: Future<Output = Sh::Return>,
 {
-    let (plan, returned) = prepared.apart(recipe);
+    let (plan, returned) = prepared.apart();
     let mut work = AsyncWork::new(returned, body);
     let mut errand = Errand::open(plan, Flavour::Async, work.slot());
     async move {

@@ -115,7 +115,7 @@ macro_rules! __dispatch {
                 $($key;)?
                 let arguments = $arguments;
                 $crate::__resolved!([$typing] $site, recipe.shape, arguments)
-                    .prepare(recipe.shape, operation, &arguments)
+                    .prepare(recipe, operation, &arguments)
             };
             $crate::__run!([$($async)?] recipe, prepared, $($run)*)
         }
@@ -129,7 +129,7 @@ macro_rules! __run {
     // The body of a synchronous function reaches the runtime without its type, so what it is given is handed over inside.
     ([] $recipe:ident, $prepared:ident, $given:expr => $names:pat, $now:expr $(, later $later:expr)?) => {{
         let mut given = $crate::__private::Option::Some($given);
-        $crate::__private::dispatch($recipe, $prepared, &mut |mode| {
+        $crate::__private::dispatch($prepared, &mut |mode| {
             let $names = $crate::__private::once(&mut given);
             $crate::__step!(mode, $now $(, $recipe.in_thread($later))?)
         })
@@ -137,7 +137,7 @@ macro_rules! __run {
     // In a box, so that the future of a hit, which is made and moved for each call, stays small.
     ([async] $recipe:ident, $prepared:ident, $given:expr => $names:pat, $now:expr $(, later $later:expr)?) => {{
         let $names = $given;
-        ::std::boxed::Box::pin($crate::__private::dispatch_async($recipe, $prepared, move |mode| {
+        ::std::boxed::Box::pin($crate::__private::dispatch_async($prepared, move |mode| {
             $crate::__step!(mode, $now $(, $recipe.in_task($later))?)
         }))
         .await
