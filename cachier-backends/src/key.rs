@@ -132,7 +132,8 @@ impl KeyHash {
     /// Equal arguments give equal hashes in every process, on every platform; unequal ones do not.
     ///
     /// # Errors
-    /// [`ErrorKind::Codec`](crate::ErrorKind::Codec) for arguments that refuse to be serialized.
+    /// [`ErrorKind::Codec`](crate::ErrorKind::Codec) for arguments that refuse to be serialized, or are nested more
+    /// than 128 levels deep.
     pub fn of<T: Serialize + ?Sized>(
         arguments: &T,
         secret: Option<&KeySecret>,
@@ -144,7 +145,8 @@ impl KeyHash {
     /// by its name in `names`, which have `, ` between them.
     ///
     /// # Errors
-    /// [`ErrorKind::Codec`](crate::ErrorKind::Codec) for arguments that refuse to be serialized.
+    /// [`ErrorKind::Codec`](crate::ErrorKind::Codec) for arguments that refuse to be serialized, or are nested more
+    /// than 128 levels deep.
     pub fn of_arguments<T: Serialize + ?Sized>(
         arguments: &T,
         names: &str,

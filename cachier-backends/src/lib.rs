@@ -19,6 +19,7 @@ pub mod canonical;
 pub mod conformance;
 #[cfg(any(feature = "file", feature = "sqlite"))]
 pub mod default_folder;
+mod depth;
 pub mod entry;
 mod error;
 #[cfg(feature = "file")]

@@ -212,14 +212,13 @@ impl Function {
     /// Whether the size of a value is of any use.
     pub(crate) fn wants_size(&self) -> WantSize {
         let options = &self.options;
-        let is_bounded = options
-            .capacity_bytes
-            .or(options.entry_size_limit)
-            .is_some();
-        if is_bounded || self.metrics.is_some() || self.policy().entry_size_limit.is_some() {
-            WantSize::Yes
-        } else {
-            WantSize::No
+        let is_bounded = options.capacity_bytes.is_some()
+            || options.entry_size_limit.is_some()
+            || self.policy().entry_size_limit.is_some();
+        match (is_bounded, self.metrics) {
+            (true, _) => WantSize::Needed,
+            (false, Some(_)) => WantSize::Shown,
+            (false, None) => WantSize::No,
         }
     }
 

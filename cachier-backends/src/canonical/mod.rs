@@ -16,9 +16,12 @@
 //! Types that serialize in one form for people and in another for machines are asked for the latter. It says as much, and
 //! keys are no larger for it; what values are stored in has nothing to do with it.
 //!
+//! What is nested more than 128 levels deep has no canonical serialization: it would take more of the stack than there may be.
+//!
 //! Sets look like sequences to serde, so that a `HashSet` must stand inside [`Unordered`], or be a
 //! `BTreeSet`.
 
+mod refusal;
 mod serializer;
 mod sink;
 
@@ -26,7 +29,9 @@ use std::borrow::Cow;
 
 use serde::{Serialize, Serializer};
 
+use crate::depth::Depth;
 use crate::error::{Error, ErrorKind, Operation};
+use refusal::Refusal;
 use sink::HashSink;
 
 /// The canonical serialization of a value.
@@ -40,10 +45,11 @@ use sink::HashSink;
 /// ```
 ///
 /// # Errors
-/// [`ErrorKind::Codec`] for a value that refuses to be serialized.
+/// [`ErrorKind::Codec`] for a value that refuses to be serialized, and for one that is nested too deep: more than 128 levels
+/// in a tuple of arguments.
 pub fn to_vec<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, Error> {
     let mut bytes = Vec::new();
-    serializer::write(value, &mut bytes).map_err(refused)?;
+    serializer::write(value, &mut bytes, Depth::ARGUMENTS).map_err(refused)?;
     Ok(bytes)
 }
 
@@ -62,15 +68,16 @@ pub(crate) fn hash_named<T: Serialize + ?Sized>(
     key: Option<&[u8; 32]>,
 ) -> Result<[u8; 32], Error> {
     let mut sink = HashSink::new(key);
-    serializer::write(value, &mut sink).map_err(|refusal| refused_of(refusal, names))?;
+    serializer::write(value, &mut sink, Depth::ARGUMENTS)
+        .map_err(|refusal| refused_of(refusal, names))?;
     Ok(sink.finish())
 }
 
-fn refused(refusal: serializer::Refusal) -> Error {
+fn refused(refusal: Refusal) -> Error {
     refused_of(refusal, "")
 }
 
-fn refused_of(refusal: serializer::Refusal, names: &str) -> Error {
+fn refused_of(refusal: Refusal, names: &str) -> Error {
     let name = |element| names.split(", ").nth(element);
     let message = match refusal.element().and_then(name) {
         Some(name) if !name.is_empty() => {

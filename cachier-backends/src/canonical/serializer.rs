@@ -1,62 +1,26 @@
 //! The serializer behind [`canonical`](super).
 
-use std::fmt;
-
 use serde::ser::{self, Serialize};
 
+use super::refusal::Refusal;
 use super::sink::Sink;
+use crate::depth::Depth;
 
 /// The newtype name by which [`Unordered`](super::Unordered) makes itself known.
 pub(super) const UNORDERED: &str = "$cachier::Unordered";
 
-/// Writes the canonical serialization of a value.
+/// Writes the canonical serialization of a value that may be so deep.
 pub(super) fn write<T: Serialize + ?Sized, S: Sink>(
     value: &T,
     sink: &mut S,
+    depth: Depth,
 ) -> Result<(), Refusal> {
     value.serialize(Canonical {
         sink,
         order: Order::Given,
+        depth,
     })
 }
-
-/// Why a value could not be serialized, in the words of its `Serialize`.
-#[derive(Debug)]
-pub(super) struct Refusal {
-    message: String,
-    /// In which element of the outermost sequence or tuple it is.
-    element: Option<usize>,
-}
-
-impl Refusal {
-    /// In which element of the whole it is, where that is a sequence or tuple.
-    pub(super) fn element(&self) -> Option<usize> {
-        self.element
-    }
-
-    /// The same, seen from a sequence around.
-    fn inside(self, element: usize) -> Self {
-        let element = Some(element);
-        Self { element, ..self }
-    }
-}
-
-impl ser::Error for Refusal {
-    fn custom<T: fmt::Display>(message: T) -> Self {
-        Self {
-            message: message.to_string(),
-            element: None,
-        }
-    }
-}
-
-impl fmt::Display for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
-    }
-}
-
-impl std::error::Error for Refusal {}
 
 /// What begins each piece. Their values are part of every key: never change one.
 mod tag {
@@ -107,6 +71,7 @@ enum Order {
 struct Canonical<'s, S> {
     sink: &'s mut S,
     order: Order,
+    depth: Depth,
 }
 
 impl<'s, S: Sink> Canonical<'s, S> {
@@ -132,22 +97,26 @@ impl<'s, S: Sink> Canonical<'s, S> {
         self.sized(tag::TEXT, variant.as_bytes());
     }
 
-    fn in_order(mut self, tag: u8) -> Compound<'s, S> {
+    fn in_order(mut self, tag: u8) -> Result<Compound<'s, S>, Refusal> {
+        let depth = self.depth.inside(1)?;
         self.tag(tag);
-        Compound {
+        Ok(Compound {
             sink: self.sink,
             sorted: None,
             elements: 0,
-        }
+            depth,
+        })
     }
 
-    fn sorted(mut self, tag: u8) -> Compound<'s, S> {
+    fn sorted(mut self, tag: u8) -> Result<Compound<'s, S>, Refusal> {
+        let depth = self.depth.inside(1)?;
         self.tag(tag);
-        Compound {
+        Ok(Compound {
             sink: self.sink,
             sorted: Some(Vec::new()),
             elements: 0,
-        }
+            depth,
+        })
     }
 }
 
@@ -273,6 +242,7 @@ impl<'s, S: Sink> ser::Serializer for Canonical<'s, S> {
     }
 
     fn serialize_some<T: Serialize + ?Sized>(mut self, value: &T) -> Result<(), Refusal> {
+        self.depth = self.depth.unwrapped()?;
         self.tag(tag::SOME);
         value.serialize(self)
     }
@@ -302,6 +272,7 @@ impl<'s, S: Sink> ser::Serializer for Canonical<'s, S> {
         name: &'static str,
         value: &T,
     ) -> Result<(), Refusal> {
+        self.depth = self.depth.unwrapped()?;
         if name == UNORDERED {
             self.order = Order::Sorted;
         } else {
@@ -317,23 +288,24 @@ impl<'s, S: Sink> ser::Serializer for Canonical<'s, S> {
         variant: &'static str,
         value: &T,
     ) -> Result<(), Refusal> {
+        let depth = self.depth.inside(1)?;
         self.variant(tag::NEWTYPE_VARIANT, name, index, variant);
-        write(value, self.sink)
+        write(value, self.sink, depth)
     }
 
     fn serialize_seq(self, _len: Option<usize>) -> Result<Compound<'s, S>, Refusal> {
-        Ok(match self.order {
+        match self.order {
             Order::Given => self.in_order(tag::SEQUENCE),
             Order::Sorted => self.sorted(tag::UNORDERED),
-        })
+        }
     }
 
     fn serialize_tuple(self, _len: usize) -> Result<Compound<'s, S>, Refusal> {
         // Arrays look like tuples to serde.
-        Ok(match self.order {
+        match self.order {
             Order::Given => self.in_order(tag::TUPLE),
             Order::Sorted => self.sorted(tag::UNORDERED),
-        })
+        }
     }
 
     fn serialize_tuple_struct(
@@ -342,7 +314,7 @@ impl<'s, S: Sink> ser::Serializer for Canonical<'s, S> {
         _len: usize,
     ) -> Result<Compound<'s, S>, Refusal> {
         self.sized(tag::TUPLE_STRUCT, name.as_bytes());
-        Ok(self.in_order(tag::TUPLE))
+        self.in_order(tag::TUPLE)
     }
 
     fn serialize_tuple_variant(
@@ -353,11 +325,11 @@ impl<'s, S: Sink> ser::Serializer for Canonical<'s, S> {
         _len: usize,
     ) -> Result<Compound<'s, S>, Refusal> {
         self.variant(tag::TUPLE_VARIANT, name, index, variant);
-        Ok(self.in_order(tag::TUPLE))
+        self.in_order(tag::TUPLE)
     }
 
     fn serialize_map(self, _len: Option<usize>) -> Result<Compound<'s, S>, Refusal> {
-        Ok(self.sorted(tag::MAP))
+        self.sorted(tag::MAP)
     }
 
     fn serialize_struct(
@@ -366,7 +338,7 @@ impl<'s, S: Sink> ser::Serializer for Canonical<'s, S> {
         _len: usize,
     ) -> Result<Compound<'s, S>, Refusal> {
         self.sized(tag::STRUCT, name.as_bytes());
-        Ok(self.in_order(tag::MAP))
+        self.in_order(tag::MAP)
     }
 
     fn serialize_struct_variant(
@@ -377,7 +349,7 @@ impl<'s, S: Sink> ser::Serializer for Canonical<'s, S> {
         _len: usize,
     ) -> Result<Compound<'s, S>, Refusal> {
         self.variant(tag::STRUCT_VARIANT, name, index, variant);
-        Ok(self.in_order(tag::MAP))
+        self.in_order(tag::MAP)
     }
 }
 
@@ -389,15 +361,17 @@ struct Compound<'s, S> {
     sorted: Option<Vec<Vec<u8>>>,
     /// How many elements it has so far.
     elements: usize,
+    /// How deep these may be.
+    depth: Depth,
 }
 
 impl<S: Sink> Compound<'_, S> {
     fn element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Refusal> {
         let written = match &mut self.sorted {
-            None => write(value, self.sink),
+            None => write(value, self.sink, self.depth),
             Some(items) => {
                 let mut item = Vec::new();
-                let written = write(value, &mut item);
+                let written = write(value, &mut item, self.depth);
                 items.push(item);
                 written
             }
@@ -408,8 +382,8 @@ impl<S: Sink> Compound<'_, S> {
     }
 
     fn field<T: Serialize + ?Sized>(&mut self, name: &str, value: &T) -> Result<(), Refusal> {
-        write(name, self.sink)?;
-        write(value, self.sink)
+        write(name, self.sink, self.depth)?;
+        write(value, self.sink, self.depth)
     }
 
     fn end(self) -> Result<(), Refusal> {
@@ -435,7 +409,7 @@ impl<S: Sink> ser::SerializeMap for Compound<'_, S> {
     fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Refusal> {
         let item = self.sorted.as_mut().and_then(|items| items.last_mut());
         match item {
-            Some(item) => write(value, item),
+            Some(item) => write(value, item, self.depth),
             None => Err(ser::Error::custom("a map gave a value before its key")),
         }
     }

@@ -9,6 +9,8 @@
 
 use serde::ser::{self, Error as _, Serialize, Serializer};
 
+use crate::depth::Depth;
+
 /// A value whose serialization fails rather than lose something.
 pub(super) struct Lossless<'a, T: ?Sized> {
     value: &'a T,
@@ -18,8 +20,7 @@ pub(super) struct Lossless<'a, T: ?Sized> {
 /// Where a value stands.
 #[derive(Clone, Copy)]
 struct Place {
-    /// How many levels of nesting are left.
-    levels: usize,
+    depth: Depth,
     null: Null,
 }
 
@@ -37,17 +38,17 @@ enum Null {
 const RAW_JSON: &str = "$serde_json::private::RawValue";
 
 impl<'a, T: ?Sized> Lossless<'a, T> {
-    /// A value that may be nested as many levels deep as its reader follows.
-    pub(super) fn new(value: &'a T, levels: usize) -> Self {
-        let null = Null::Itself;
-        let place = Place { levels, null };
+    /// A value that may be nested as deep as its reader follows.
+    pub(super) fn new(value: &'a T) -> Self {
+        let (depth, null) = (Depth::VALUE, Null::Itself);
+        let place = Place { depth, null };
         Self { value, place }
     }
 
-    /// A value that is written the same way, and never read: nothing in it is refused.
+    /// A value that is written the same way, and never read: nothing in it is refused but what is too deep.
     pub(super) fn unread(value: &'a T) -> Self {
-        let (levels, null) = (usize::MAX, Null::Unread);
-        let place = Place { levels, null };
+        let (depth, null) = (Depth::VALUE, Null::Unread);
+        let place = Place { depth, null };
         Self { value, place }
     }
 }
@@ -81,10 +82,14 @@ impl<S: Serializer> Checked<S> {
             Null::Unread => Null::Unread,
             _ => Null::Itself,
         };
-        match self.place.levels.checked_sub(levels) {
-            Some(levels) => Ok((self.inner, Place { levels, null })),
-            None => Err(S::Error::custom("it is nested too deep to be read again")),
-        }
+        let depth = self.place.depth.inside(levels).map_err(S::Error::custom)?;
+        Ok((self.inner, Place { depth, null }))
+    }
+
+    /// The inner serializer, for something that is not seen around what it holds, and the depth inside.
+    fn unwrapping(self) -> Result<(S, Depth), S::Error> {
+        let depth = self.place.depth.unwrapped().map_err(S::Error::custom)?;
+        Ok((self.inner, depth))
     }
 }
 
@@ -148,8 +153,9 @@ impl<S: Serializer> Serializer for Checked<S> {
             Null::Unread => Null::Unread,
             _ => Null::NoneAround,
         };
-        let place = Place { null, ..self.place };
-        self.inner.serialize_some(&Lossless { value, place })
+        let (inner, depth) = self.unwrapping()?;
+        let place = Place { depth, null };
+        inner.serialize_some(&Lossless { value, place })
     }
 
     fn serialize_newtype_struct<T: Serialize + ?Sized>(
@@ -158,9 +164,10 @@ impl<S: Serializer> Serializer for Checked<S> {
         value: &T,
     ) -> Result<S::Ok, S::Error> {
         // CBOR does not show a newtype: what it holds stands where it stands.
-        let place = self.place;
-        let value = &Lossless { value, place };
-        self.inner.serialize_newtype_struct(name, value)
+        let null = self.place.null;
+        let (inner, depth) = self.unwrapping()?;
+        let place = Place { depth, null };
+        inner.serialize_newtype_struct(name, &Lossless { value, place })
     }
 
     fn serialize_unit_variant(

@@ -10,15 +10,29 @@ use serde::de::{
     self, DeserializeSeed, Deserializer, EnumAccess, MapAccess, SeqAccess, VariantAccess, Visitor,
 };
 
+use crate::depth::Depth;
+
 /// A reader, or a seed that is to read from one.
-pub(super) struct Readable<T>(pub(super) T);
+pub(super) struct Readable<T> {
+    inner: T,
+    /// How deep it may be nested in options and newtypes: a reader counts only the levels that the bytes show, and in these
+    /// a type may hold itself without end.
+    depth: Depth,
+}
+
+impl<T> Readable<T> {
+    pub(super) fn new(inner: T) -> Self {
+        let depth = Depth::VALUE;
+        Self { inner, depth }
+    }
+}
 
 /// Hands on what has nothing else in it.
 macro_rules! leaves {
     ($($method:ident)*) => {$(
         #[inline]
         fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
-            self.0.$method(visitor)
+            self.inner.$method(visitor)
         }
     )*};
 }
@@ -28,7 +42,7 @@ macro_rules! nested {
     ($($method:ident($($argument:ident: $type:ty),*))*) => {$(
         #[inline]
         fn $method<V: Visitor<'de>>(self, $($argument: $type,)* visitor: V) -> Result<V::Value, D::Error> {
-            self.0.$method($($argument,)* Inside(visitor))
+            self.inner.$method($($argument,)* Inside(visitor, self.depth))
         }
     )*};
 }
@@ -63,24 +77,25 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Readable<D> {
 
     #[inline]
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
-        self.0.deserialize_any(Inside(NullAsUnit(visitor)))
+        self.inner
+            .deserialize_any(Inside(NullAsUnit(visitor), self.depth))
     }
 
     // Floats are written as short as they are exact, and a reader may take none but those of one length.
     #[inline]
     fn deserialize_f32<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
-        self.0.deserialize_any(Float(visitor))
+        self.inner.deserialize_any(Float(visitor))
     }
 
     #[inline]
     fn deserialize_f64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
-        self.0.deserialize_any(Float(visitor))
+        self.inner.deserialize_any(Float(visitor))
     }
 
     // The unit is written as null, and a reader may expect an empty array.
     #[inline]
     fn deserialize_unit<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
-        self.0.deserialize_option(Unit(visitor))
+        self.inner.deserialize_option(Unit(visitor))
     }
 
     #[inline]
@@ -89,7 +104,7 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Readable<D> {
         _: &'static str,
         visitor: V,
     ) -> Result<V::Value, D::Error> {
-        self.0.deserialize_option(Unit(visitor))
+        self.inner.deserialize_option(Unit(visitor))
     }
 }
 
@@ -98,7 +113,10 @@ impl<'de, S: DeserializeSeed<'de>> DeserializeSeed<'de> for Readable<S> {
 
     #[inline]
     fn deserialize<D: Deserializer<'de>>(self, inner: D) -> Result<S::Value, D::Error> {
-        self.0.deserialize(Readable(inner))
+        self.inner.deserialize(Readable {
+            inner,
+            depth: self.depth,
+        })
     }
 }
 
@@ -149,7 +167,7 @@ macro_rules! visits_plain {
 }
 
 /// A visitor that finds more of the same inside.
-struct Inside<V>(V);
+struct Inside<V>(V, Depth);
 
 impl<'de, V: Visitor<'de>> Visitor<'de> for Inside<V> {
     type Value = V::Value;
@@ -163,27 +181,27 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Inside<V> {
 
     #[inline]
     fn visit_some<D: Deserializer<'de>>(self, inner: D) -> Result<V::Value, D::Error> {
-        self.0.visit_some(Readable(inner))
+        self.0.visit_some(unwrapped(inner, self.1)?)
     }
 
     #[inline]
     fn visit_newtype_struct<D: Deserializer<'de>>(self, inner: D) -> Result<V::Value, D::Error> {
-        self.0.visit_newtype_struct(Readable(inner))
+        self.0.visit_newtype_struct(unwrapped(inner, self.1)?)
     }
 
     #[inline]
     fn visit_seq<A: SeqAccess<'de>>(self, access: A) -> Result<V::Value, A::Error> {
-        self.0.visit_seq(Access(access))
+        self.0.visit_seq(Access(access, self.1))
     }
 
     #[inline]
     fn visit_map<A: MapAccess<'de>>(self, access: A) -> Result<V::Value, A::Error> {
-        self.0.visit_map(Access(access))
+        self.0.visit_map(Access(access, self.1))
     }
 
     #[inline]
     fn visit_enum<A: EnumAccess<'de>>(self, access: A) -> Result<V::Value, A::Error> {
-        self.0.visit_enum(Access(access))
+        self.0.visit_enum(Access(access, self.1))
     }
 }
 
@@ -260,7 +278,15 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Unit<V> {
 }
 
 /// The inside of a sequence, map or enum.
-struct Access<A>(A);
+struct Access<A>(A, Depth);
+
+impl<A> Access<A> {
+    #[inline]
+    fn readable<S>(&self, seed: S) -> Readable<S> {
+        let (inner, depth) = (seed, self.1);
+        Readable { inner, depth }
+    }
+}
 
 impl<'de, A: SeqAccess<'de>> SeqAccess<'de> for Access<A> {
     type Error = A::Error;
@@ -270,7 +296,8 @@ impl<'de, A: SeqAccess<'de>> SeqAccess<'de> for Access<A> {
         &mut self,
         seed: S,
     ) -> Result<Option<S::Value>, A::Error> {
-        self.0.next_element_seed(Readable(seed))
+        let seed = self.readable(seed);
+        self.0.next_element_seed(seed)
     }
 
     #[inline]
@@ -287,12 +314,14 @@ impl<'de, A: MapAccess<'de>> MapAccess<'de> for Access<A> {
         &mut self,
         seed: S,
     ) -> Result<Option<S::Value>, A::Error> {
-        self.0.next_key_seed(Readable(seed))
+        let seed = self.readable(seed);
+        self.0.next_key_seed(seed)
     }
 
     #[inline]
     fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, A::Error> {
-        self.0.next_value_seed(Readable(seed))
+        let seed = self.readable(seed);
+        self.0.next_value_seed(seed)
     }
 
     #[inline]
@@ -310,8 +339,9 @@ impl<'de, A: EnumAccess<'de>> EnumAccess<'de> for Access<A> {
         self,
         seed: S,
     ) -> Result<(S::Value, Self::Variant), A::Error> {
-        let (value, variant) = self.0.variant_seed(Readable(seed))?;
-        Ok((value, Access(variant)))
+        let seed = self.readable(seed);
+        let (value, variant) = self.0.variant_seed(seed)?;
+        Ok((value, Access(variant, self.1)))
     }
 }
 
@@ -325,12 +355,13 @@ impl<'de, A: VariantAccess<'de>> VariantAccess<'de> for Access<A> {
 
     #[inline]
     fn newtype_variant_seed<S: DeserializeSeed<'de>>(self, seed: S) -> Result<S::Value, A::Error> {
-        self.0.newtype_variant_seed(Readable(seed))
+        let seed = self.readable(seed);
+        self.0.newtype_variant_seed(seed)
     }
 
     #[inline]
     fn tuple_variant<V: Visitor<'de>>(self, len: usize, visitor: V) -> Result<V::Value, A::Error> {
-        self.0.tuple_variant(len, Inside(visitor))
+        self.0.tuple_variant(len, Inside(visitor, self.1))
     }
 
     #[inline]
@@ -339,6 +370,13 @@ impl<'de, A: VariantAccess<'de>> VariantAccess<'de> for Access<A> {
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, A::Error> {
-        self.0.struct_variant(fields, Inside(visitor))
+        self.0.struct_variant(fields, Inside(visitor, self.1))
     }
+}
+
+/// The reader inside of an option or a newtype.
+#[inline]
+fn unwrapped<'de, D: Deserializer<'de>>(inner: D, depth: Depth) -> Result<Readable<D>, D::Error> {
+    let depth = depth.unwrapped().map_err(de::Error::custom)?;
+    Ok(Readable { inner, depth })
 }

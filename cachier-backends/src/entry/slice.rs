@@ -21,7 +21,7 @@ use super::readable::Readable;
 pub(super) fn read<V: DeserializeOwned>(bytes: &[u8], levels: usize) -> Option<V> {
     let rest = bytes;
     let mut deserializer = Deserializer::new(Slice { rest, levels });
-    let value = V::deserialize(Readable(&mut deserializer)).ok()?;
+    let value = V::deserialize(Readable::new(&mut deserializer)).ok()?;
     let Slice { rest, .. } = deserializer.into_inner();
     rest.is_empty().then_some(value)
 }

@@ -8,11 +8,8 @@ use serde::de::{Deserialize, DeserializeOwned, Deserializer};
 use super::lossless::Lossless;
 use super::readable::Readable;
 use super::slice;
+use crate::depth::MAX_LEVELS;
 use crate::error::{Error, ErrorKind, Operation};
-
-/// How many levels deep a stored value may be nested, so that hostile bytes cannot exhaust the
-/// stack. Of that, a level of `serde_json::Value` takes 3 KB in a debug build.
-const DEEPEST: usize = 128;
 
 /// Encodes a value, as CBOR in serde's human-readable form: an `IpAddr` is text.
 ///
@@ -32,7 +29,7 @@ const DEEPEST: usize = 128;
 /// ```
 pub fn encode_value<V: Serialize + ?Sized>(value: &V) -> Result<Vec<u8>, Error> {
     let mut bytes = Vec::new();
-    ciborium::into_writer(&Lossless::new(value, DEEPEST), &mut bytes).map_err(|source| {
+    ciborium::into_writer(&Lossless::new(value), &mut bytes).map_err(|source| {
         let message = "the value cannot be serialized, so it is not stored";
         Error::new(ErrorKind::Codec, Operation::Store, message).with_source(source)
     })?;
@@ -46,13 +43,13 @@ pub fn encode_value<V: Serialize + ?Sized>(value: &V) -> Result<Vec<u8>, Error> 
 /// with different types share a store. What a hostile encoding claims to hold is not allocated
 /// before it is there, as far as the type's `Deserialize` keeps to that, as serde's own do.
 pub fn decode_value<V: DeserializeOwned>(bytes: &[u8]) -> Result<V, Error> {
-    slice::read(bytes, DEEPEST).map_or_else(|| decode_anything(bytes), Ok)
+    slice::read(bytes, MAX_LEVELS).map_or_else(|| decode_anything(bytes), Ok)
 }
 
 /// The same, of whatever ciborium writes.
 #[cold]
 pub(super) fn decode_anything<V: DeserializeOwned>(mut bytes: &[u8]) -> Result<V, Error> {
-    let value: Read<V> = ciborium::de::from_reader_with_recursion_limit(&mut bytes, DEEPEST)
+    let value: Read<V> = ciborium::de::from_reader_with_recursion_limit(&mut bytes, MAX_LEVELS)
         .map_err(|source| undecodable("the stored value is not of the type").with_source(source))?;
     if bytes.is_empty() {
         Ok(value.0)
@@ -66,14 +63,14 @@ struct Read<V>(V);
 
 impl<'de, V: Deserialize<'de>> Deserialize<'de> for Read<V> {
     fn deserialize<D: Deserializer<'de>>(inner: D) -> Result<Self, D::Error> {
-        V::deserialize(Readable(inner)).map(Self)
+        V::deserialize(Readable::new(inner)).map(Self)
     }
 }
 
 /// How many bytes the encoded value has, without building them.
 ///
 /// # Errors
-/// [`ErrorKind::Codec`] for a value that refuses to be serialized.
+/// [`ErrorKind::Codec`] for a value that refuses to be serialized, and for one that is nested more than 128 levels deep.
 pub fn measure<V: Serialize + ?Sized>(value: &V) -> Result<u64, Error> {
     let mut counted = Counter(0);
     ciborium::into_writer(&Lossless::unread(value), &mut counted).map_err(|source| {

@@ -54,8 +54,10 @@ pub enum Served {
 /// Whether measuring a value is worth its while.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WantSize {
-    /// A bound or a metric needs the size.
-    Yes,
+    /// A bound needs the size: a value without one is not stored.
+    Needed,
+    /// A metric shows the size, if there is one.
+    Shown,
     /// Nobody asks.
     No,
 }

@@ -12,7 +12,7 @@ use crate::storage::persistent::{Encoded, moment};
 use crate::storage::{Found, Stamp};
 
 /// Measures a value, where its type can be measured.
-pub type Measure<V> = Option<fn(&V) -> Option<u64>>;
+pub type Measure<V> = Option<fn(&V) -> Result<u64, Error>>;
 
 /// The way between a value and its kept form.
 #[diagnostic::on_unimplemented(
@@ -77,7 +77,7 @@ pub struct SizeProbe<S>(pub S);
 impl<S: super::Shape<Value: Serialize>> SizeProbe<S> {
     /// How to measure the values: their serialized size in bytes.
     pub fn measure(&self) -> Measure<S::Value> {
-        Some(|value| entry::measure(value).ok())
+        Some(|value| entry::measure(value))
     }
 }
 

@@ -210,8 +210,10 @@ impl<V: Clone + Send + Sync + 'static> Form<V> for Cloned {
         size: WantSize,
         measure: Measure<V>,
     ) -> Result<Found<AnyValue>, Error> {
+        // Before it is cloned: what is too deep to be measured may be too deep for its `Clone`.
         let bytes = match size {
-            WantSize::Yes => measure.and_then(|measure| measure(value)),
+            WantSize::Needed => measure.map(|measure| measure(value)).transpose()?,
+            WantSize::Shown => measure.and_then(|measure| measure(value).ok()),
             WantSize::No => None,
         };
         Ok(Found {

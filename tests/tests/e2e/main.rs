@@ -3,6 +3,7 @@
 
 mod companion;
 mod conformance;
+mod deep;
 mod events;
 mod expiry;
 mod failing_backend;
