@@ -26,6 +26,8 @@ struct State {
     broken: AtomicU64,
     round_trips: AtomicU64,
     own_answer: Mutex<Option<OwnAnswer>>,
+    /// The words of the request within which it hangs; none without words.
+    hangs_within: Mutex<Vec<String>>,
     is_closed: AtomicBool,
     /// How many connections there have been, and how many of the first of them are lost.
     made: AtomicU64,
@@ -99,6 +101,12 @@ impl Proxy {
     pub fn lose_all(&self) {
         let made = self.state.made.load(Ordering::SeqCst);
         self.state.lost.store(made, Ordering::SeqCst);
+    }
+
+    /// Hangs within the next request that contains all of these words: the server gets half of it, and then nothing comes
+    /// through until [`hang`](Self::hang) tells otherwise. With no words it hangs within none.
+    pub fn hang_within_request(&self, words: &[&str]) {
+        *self.state.hangs_within() = words.iter().map(|word| (*word).to_owned()).collect();
     }
 
     /// Answers the next request that contains all of these words itself, by closing the connection after `answer`; the
@@ -191,7 +199,7 @@ impl State {
                         Speaker::Server => !state.is_mute.load(Ordering::Relaxed),
                     }
                 };
-                let _ = state.pass_on(&from, &to, passes);
+                let _ = state.pass_on(speaker, &from, &to, passes);
                 let _ = to.shutdown(Shutdown::Both);
                 let _ = from.shutdown(Shutdown::Both);
             });
@@ -220,6 +228,27 @@ impl State {
         true
     }
 
+    /// Whether it hangs within this piece, from now on.
+    fn hangs_now(&self, speaker: Speaker, piece: &[u8]) -> bool {
+        let mut words = self.hangs_within();
+        if speaker == Speaker::Server || words.is_empty() {
+            return false;
+        }
+        let request = String::from_utf8_lossy(piece);
+        if !words.iter().all(|word| request.contains(word)) {
+            return false;
+        }
+        words.clear();
+        self.is_hung.store(true, Ordering::Relaxed);
+        true
+    }
+
+    fn hangs_within(&self) -> MutexGuard<'_, Vec<String>> {
+        self.hangs_within
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn own_answer(&self) -> MutexGuard<'_, Option<OwnAnswer>> {
         self.own_answer
             .lock()
@@ -241,6 +270,7 @@ impl State {
 
     fn pass_on(
         &self,
+        speaker: Speaker,
         mut from: &TcpStream,
         mut to: &TcpStream,
         passes: impl Fn(&[u8]) -> bool,
@@ -258,6 +288,12 @@ impl State {
             if delay > 0 {
                 thread::sleep(Duration::from_millis(delay));
             }
+            let mut rest = &piece[..length];
+            if self.hangs_now(speaker, rest) {
+                let (half, other) = rest.split_at(length / 2);
+                to.write_all(half)?;
+                rest = other;
+            }
             while self.is_hung.load(Ordering::Relaxed) {
                 thread::sleep(Duration::from_millis(5));
             }
@@ -265,7 +301,7 @@ impl State {
                 self.broken.fetch_add(1, Ordering::Relaxed);
                 return Ok(());
             }
-            to.write_all(&piece[..length])?;
+            to.write_all(rest)?;
         }
     }
 }

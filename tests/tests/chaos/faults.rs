@@ -1,0 +1,196 @@
+//! What goes wrong, by chance: with processes, connections, servers and files.
+
+use std::fs;
+use std::thread;
+use std::time::Duration;
+
+use cachier_servers::proxy::Proxy;
+use cachier_tests::process::Process;
+use cachier_tests::sandbox::entries;
+use fastrand::Rng;
+use rustix::process::Signal;
+use sqlx::{Connection, Executor, SqliteConnection};
+use tokio::runtime::{Builder, Runtime};
+
+use crate::settings::LONGEST_FAULT;
+use crate::store::{Site, Store};
+use crate::value::MARK;
+
+/// What happens to a process.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum ProcessFault {
+    Killed,
+    Stopped,
+    Forks,
+}
+
+/// What happens to a store, or on the way to it.
+#[derive(Clone, Copy, Debug)]
+enum StoreFault {
+    ConnectionsBreak,
+    ConnectionsAreRefused,
+    ConnectionsAreLost,
+    ConnectionsBreakNowAndThen,
+    NothingComesThrough,
+    AnswersAreLost,
+    IsSlow,
+    IsStopped,
+    HangsWithinAStore,
+    IsLocked,
+    EntryIsTorn,
+    EntryIsForeign,
+    EntryIsGone,
+}
+
+const OF_SERVERS: &[StoreFault] = &[
+    StoreFault::ConnectionsBreak,
+    StoreFault::ConnectionsAreRefused,
+    StoreFault::ConnectionsAreLost,
+    StoreFault::ConnectionsBreakNowAndThen,
+    StoreFault::NothingComesThrough,
+    StoreFault::AnswersAreLost,
+    StoreFault::IsSlow,
+    StoreFault::IsStopped,
+    StoreFault::HangsWithinAStore,
+    StoreFault::HangsWithinAStore,
+];
+const OF_SQLITE: &[StoreFault] = &[StoreFault::IsLocked];
+const OF_FILES: &[StoreFault] = &[StoreFault::EntryIsTorn, StoreFault::EntryIsForeign, StoreFault::EntryIsGone];
+
+/// A process, and what it takes to start another one in its place.
+pub(crate) type StartProcess<'a> = dyn FnMut() -> Process + 'a;
+
+pub(crate) struct Faults<'a> {
+    store: Store,
+    site: &'a mut Site,
+    rng: Rng,
+    runtime: Runtime,
+    lock: Option<SqliteConnection>,
+    tell: &'a dyn Fn(&str),
+}
+
+impl<'a> Faults<'a> {
+    pub(crate) fn new(store: Store, site: &'a mut Site, rng: Rng, tell: &'a dyn Fn(&str)) -> Self {
+        let mut builder = Builder::new_current_thread();
+        Self {
+            store,
+            site,
+            rng,
+            runtime: builder.enable_all().build().expect("a runtime"),
+            lock: None,
+            tell,
+        }
+    }
+
+    /// Something goes wrong for a while, with the store, a process, or both.
+    pub(crate) fn step(&mut self, processes: &mut [Process], start: &mut StartProcess<'_>) {
+        let store = self.rng.choice(self.of_store()).copied().filter(|_| self.rng.u32(..4) > 0);
+        let process = self.rng.choice(self.of_processes()).copied().filter(|_| self.rng.u32(..3) == 0);
+        let victim = self.rng.usize(..processes.len());
+        let millis = u64::try_from(LONGEST_FAULT.as_millis()).expect("milliseconds");
+        let lasts = Duration::from_millis(self.rng.u64(20..millis));
+        (self.tell)(&format!("FAULT for {lasts:?}: {store:?}, process {process:?}"));
+        store.inspect(|fault| self.begin(*fault));
+        match process {
+            Some(ProcessFault::Killed) => std::mem::replace(&mut processes[victim], start()).kill(),
+            Some(ProcessFault::Stopped) => processes[victim].signal(Signal::STOP),
+            Some(ProcessFault::Forks) => processes[victim].tell("fork"),
+            None => {}
+        }
+        thread::sleep(lasts);
+        if let Some(ProcessFault::Stopped) = process {
+            processes[victim].signal(Signal::CONT);
+        }
+        self.end();
+        (self.tell)("FAULT is over");
+        thread::sleep(Duration::from_millis(self.rng.u64(..500)));
+    }
+
+    fn of_store(&self) -> &'static [StoreFault] {
+        match (&self.site, self.store) {
+            (Site::Server { .. }, _) => OF_SERVERS,
+            (_, Store::Sqlite) => OF_SQLITE,
+            (_, Store::File) => OF_FILES,
+            _ => &[],
+        }
+    }
+
+    fn of_processes(&self) -> &'static [ProcessFault] {
+        use ProcessFault::{Forks, Killed, Stopped};
+        match self.store.survives_forks() {
+            true => &[Killed, Stopped, Stopped, Forks],
+            false => &[Killed, Stopped],
+        }
+    }
+
+    fn begin(&mut self, fault: StoreFault) {
+        match self.site {
+            Site::Process => {}
+            Site::Folder(_) => self.begin_with_files(fault),
+            Site::Server { proxy, .. } if !matches!(fault, StoreFault::IsStopped) => on_the_way(fault, proxy),
+            Site::Server { server, .. } => {
+                server.server().expect("it was started here").signal(Signal::STOP);
+            }
+        }
+    }
+
+    fn begin_with_files(&mut self, fault: StoreFault) {
+        let folder = self.site.path().expect("a folder");
+        if let StoreFault::IsLocked = fault {
+            let database = folder.join("cache.db");
+            let locked = self.runtime.block_on(async {
+                let url = format!("sqlite:{}", database.display());
+                let mut connection = SqliteConnection::connect(&url).await?;
+                connection.execute("BEGIN EXCLUSIVE").await?;
+                Ok::<_, sqlx::Error>(connection)
+            });
+            // Where it is busy, it is not locked.
+            self.lock = locked.ok();
+            return;
+        }
+        let entries = entries(&folder);
+        if entries.len() < 2 {
+            return;
+        }
+        // From one before to one behind: so nothing old ever comes back to where it was.
+        let to = self.rng.usize(1..entries.len());
+        let from = self.rng.usize(..to);
+        // Whoever has just removed one of them is welcome.
+        let _ = match fault {
+            StoreFault::EntryIsTorn => fs::read(&entries[to]).and_then(|bytes| {
+                fs::write(&entries[to], &bytes[..self.rng.usize(..=bytes.len())])
+            }),
+            StoreFault::EntryIsForeign => fs::read(&entries[from])
+                .and_then(|bytes| fs::write(&entries[to], bytes)),
+            _ => fs::remove_file(&entries[to]),
+        };
+    }
+
+    /// Ends all faults of the store.
+    fn end(&mut self) {
+        self.lock = None;
+        if let Site::Server { server, proxy } = self.site {
+            server.server().expect("it was started here").signal(Signal::CONT);
+            proxy.delay(Duration::ZERO);
+            proxy.mute(false);
+            proxy.break_one_in(0);
+            proxy.refuse(false);
+            proxy.hang_within_request(&[]);
+            proxy.hang(false);
+        }
+    }
+}
+
+fn on_the_way(fault: StoreFault, proxy: &Proxy) {
+    match fault {
+        StoreFault::ConnectionsBreak => proxy.break_all(),
+        StoreFault::ConnectionsAreRefused => proxy.refuse(true),
+        StoreFault::ConnectionsAreLost => proxy.lose_all(),
+        StoreFault::ConnectionsBreakNowAndThen => proxy.break_one_in(37),
+        StoreFault::NothingComesThrough => proxy.hang(true),
+        StoreFault::AnswersAreLost => proxy.mute(true),
+        StoreFault::IsSlow => proxy.delay(Duration::from_millis(150)),
+        StoreFault::HangsWithinAStore => proxy.hang_within_request(&[MARK]),
+        fault => unreachable!("{fault:?} is nothing on the way to a server"),
+    }
+}

@@ -1,0 +1,203 @@
+//! The functions that are cached: one for each way to be cached, sync and async.
+
+use std::thread;
+use std::time::Duration;
+
+use cachier::{BoxFuture, CacheMetrics, Call, CallOptions, cachier};
+
+use crate::settings::{LEASE_PERIOD, LONGEST_BODY, LONGEST_FAULT, NEAR_STALE_AFTER};
+use crate::store::Store;
+use crate::truth::Cell;
+use crate::value::Value;
+use crate::worker::truth;
+
+/// The source has failed, as it does now and then.
+#[derive(Clone, Debug)]
+pub(crate) struct SourceFailed;
+
+pub(crate) type Result = std::result::Result<Value, SourceFailed>;
+
+/// A cached function and its companion. The futures of sync ones do everything when they are first polled.
+pub(crate) struct Function {
+    pub(crate) name: &'static str,
+    pub(crate) flavour: Flavour,
+    pub(crate) promise: Promise,
+    /// The longest that a call may wait for computations of others.
+    pub(crate) waits: Duration,
+    /// As programs call it.
+    pub(crate) bare: fn(u32) -> BoxedFuture<Result>,
+    pub(crate) call: fn(CallOptions, u32) -> BoxedFuture<Call<Result>>,
+    pub(crate) peek: fn(u32) -> BoxFuture<'static, Option<Value>>,
+    pub(crate) invalidate: fn(u32) -> BoxFuture<'static, bool>,
+    pub(crate) precache: fn(u32, Value) -> BoxFuture<'static, ()>,
+    pub(crate) clear: fn() -> BoxFuture<'static, Option<u64>>,
+    pub(crate) clear_being_calculated: fn() -> BoxFuture<'static, ()>,
+    pub(crate) metrics: fn() -> &'static CacheMetrics,
+}
+
+pub(crate) type BoxedFuture<T> = std::pin::Pin<Box<dyn Future<Output = T> + Send>>;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Flavour {
+    Sync,
+    Async,
+}
+
+/// Whom an invalidation reaches before it returns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Promise {
+    Everybody,
+    /// This process; the others' near tiers when their copies are old.
+    ThisProcessAndOthersLater,
+    ThisProcess,
+}
+
+/// The longest wait for others where nothing bounds it: for an owner that is dead or stopped.
+const OWNER_IS_GONE: Duration = LEASE_PERIOD.saturating_add(LONGEST_FAULT);
+const IMPATIENT: Duration = Duration::from_millis(50);
+
+/// How often a source fails, and a body panics: once in so many runs.
+const FAILS_ONCE_IN: u32 = 8;
+const PANICS_ONCE_IN: u32 = 300;
+
+/// A run of a function: how long it takes, and what comes of it.
+struct Run {
+    value: Value,
+    takes: Duration,
+}
+
+impl Run {
+    /// Looks at the truth as it is when the run begins.
+    fn begin(function: u32, key: u32) -> Self {
+        let cell = Cell { function, key };
+        let value = Value::of(cell, truth().version(cell));
+        let takes = match fastrand::u32(..20) {
+            0 => LONGEST_BODY,
+            1..4 => Duration::ZERO,
+            _ => Duration::from_micros(fastrand::u64(..6000)),
+        };
+        Self { value, takes }
+    }
+
+    fn end(self, fails: Fails) -> Result {
+        match fails {
+            Fails::Never => {}
+            Fails::Panics if fastrand::u32(..PANICS_ONCE_IN) == 0 => cachier_tests::gate::panic_silently(),
+            Fails::Fails if fastrand::u32(..FAILS_ONCE_IN) == 0 => return Err(SourceFailed),
+            Fails::Panics | Fails::Fails => {}
+        }
+        Ok(self.value)
+    }
+}
+
+enum Fails {
+    Never,
+    Panics,
+    Fails,
+}
+
+macro_rules! function {
+    ($all:ident, sync $name:ident = $number:literal, $fails:expr, $promise:expr, $waits:expr, [$($options:tt)*]) => {
+        #[cachier($($options)*, enable_metrics)]
+        fn $name(key: u32) -> Result {
+            let run = Run::begin($number, key);
+            thread::sleep(run.takes);
+            run.end($fails)
+        }
+        assert_eq!($all.len(), $number);
+        $all.push(Function {
+            name: stringify!($name),
+            flavour: Flavour::Sync,
+            promise: $promise,
+            waits: $waits,
+            bare: |key| Box::pin(async move { $name(key) }),
+            call: |options, key| Box::pin(async move { $name::call_detailed(options, key) }),
+            peek: |key| Box::pin(async move { $name::peek(key) }),
+            invalidate: |key| Box::pin(async move { $name::invalidate(key) }),
+            precache: |key, value| Box::pin(async move { $name::precache_value(key, value) }),
+            clear: || Box::pin(async { $name::clear_cache() }),
+            clear_being_calculated: || Box::pin(async { $name::clear_being_calculated() }),
+            metrics: $name::metrics,
+        });
+    };
+    ($all:ident, async $name:ident = $number:literal, $fails:expr, $promise:expr, $waits:expr, [$($options:tt)*]) => {
+        #[cachier($($options)*, enable_metrics)]
+        async fn $name(key: u32) -> Result {
+            let run = Run::begin($number, key);
+            tokio::time::sleep(run.takes).await;
+            run.end($fails)
+        }
+        assert_eq!($all.len(), $number);
+        $all.push(Function {
+            name: stringify!($name),
+            flavour: Flavour::Async,
+            promise: $promise,
+            waits: $waits,
+            bare: |key| Box::pin($name(key)),
+            call: |options, key| Box::pin($name::call_detailed(options, key)),
+            peek: |key| Box::pin($name::peek(key)),
+            invalidate: |key| Box::pin($name::invalidate(key)),
+            precache: |key, value| Box::pin($name::precache_value(key, value)),
+            clear: || Box::pin($name::clear_cache()),
+            clear_being_calculated: || Box::pin($name::clear_being_calculated()),
+            metrics: $name::metrics,
+        });
+    };
+}
+
+macro_rules! functions {
+    ($([$flavour:ident $name:ident = $number:literal, $fails:ident, $promise:ident, $waits:ident, $options:tt])*) => {{
+        let mut all = Vec::new();
+        $(function!(all, $flavour $name = $number, Fails::$fails, Promise::$promise, $waits, $options);)*
+        all
+    }};
+}
+
+/// The functions that are cached on a store.
+pub(crate) fn functions(store: Store) -> Vec<Function> {
+    match store {
+        Store::Memory => in_memory(),
+        _ => on_a_store(),
+    }
+}
+
+fn on_a_store() -> Vec<Function> {
+    functions! {
+        [sync plain = 0, Panics, Everybody, OWNER_IS_GONE, [backend = registered("store")]]
+        [async plain_async = 1, Panics, Everybody, OWNER_IS_GONE, [backend = registered("store")]]
+        [sync refreshed = 2, Fails, Everybody, OWNER_IS_GONE,
+            [backend = registered("store"), stale_after = "100ms", next_time]]
+        [async refreshed_async = 3, Fails, Everybody, OWNER_IS_GONE,
+            [backend = registered("store"), stale_after = "100ms", next_time]]
+        [sync stale = 4, Fails, Everybody, OWNER_IS_GONE,
+            [backend = registered("store"), stale_after = "100ms", stale_on_error = "1h"]]
+        [async stale_async = 5, Fails, Everybody, OWNER_IS_GONE,
+            [backend = registered("store"), stale_after = "100ms", stale_on_error = "1h"]]
+        [sync near = 6, Never, ThisProcessAndOthersLater, OWNER_IS_GONE,
+            [backend = registered("store"), near_cache = 3, near_stale_after = NEAR_STALE_AFTER]]
+        [async near_async = 7, Never, ThisProcessAndOthersLater, OWNER_IS_GONE,
+            [backend = registered("store"), near_cache = 3, near_stale_after = NEAR_STALE_AFTER]]
+        [sync impatient = 8, Panics, Everybody, IMPATIENT,
+            [backend = registered("store"), wait_for_calc_timeout = IMPATIENT]]
+        [async impatient_async = 9, Panics, Everybody, IMPATIENT,
+            [backend = registered("store"), wait_for_calc_timeout = IMPATIENT]]
+    }
+}
+
+fn in_memory() -> Vec<Function> {
+    functions! {
+        [sync plain = 0, Panics, ThisProcess, LONGEST_BODY, [backend = "memory"]]
+        [async plain_async = 1, Panics, ThisProcess, LONGEST_BODY, [backend = "memory"]]
+        [sync refreshed = 2, Fails, ThisProcess, LONGEST_BODY, [backend = "memory", stale_after = "100ms", next_time]]
+        [async refreshed_async = 3, Fails, ThisProcess, LONGEST_BODY, [backend = "memory", stale_after = "100ms", next_time]]
+        [sync stale = 4, Fails, ThisProcess, LONGEST_BODY,
+            [backend = "memory", stale_after = "100ms", stale_on_error = "1h"]]
+        [async stale_async = 5, Fails, ThisProcess, LONGEST_BODY,
+            [backend = "memory", stale_after = "100ms", stale_on_error = "1h"]]
+        [sync few = 6, Never, ThisProcess, LONGEST_BODY, [backend = "memory", capacity = 3]]
+        [async few_async = 7, Never, ThisProcess, LONGEST_BODY, [backend = "memory", capacity = 3]]
+        [sync impatient = 8, Panics, ThisProcess, IMPATIENT, [backend = "memory", wait_for_calc_timeout = IMPATIENT]]
+        [async impatient_async = 9, Panics, ThisProcess, IMPATIENT, [backend = "memory", wait_for_calc_timeout = IMPATIENT]]
+    }
+}
+

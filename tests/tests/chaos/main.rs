@@ -1,0 +1,165 @@
+//! Chaos: processes, threads and tasks use one store, while processes are killed, stopped and forked, connections are cut and
+//! slow, servers hang, and files are torn. Whatever happens,
+//!
+//! - a value belongs to its key, and is whole;
+//! - a call that begins after an invalidation has returned gets nothing older, as far as the README promises;
+//! - outcomes sum to calls;
+//! - no call outlasts the function and its budget by more than scheduling;
+//! - all is well five seconds after the last fault.
+//!
+//! `CACHIER_CHAOS_SECONDS=600` makes it longer. `CACHIER_CHAOS_SEED` repeats the choices of a run, not its scheduling.
+#![cfg(unix)]
+#![allow(clippy::unwrap_used)]
+
+mod faults;
+mod functions;
+mod log;
+mod mischief;
+mod operations;
+mod settings;
+mod stalls;
+mod store;
+mod truth;
+mod value;
+mod worker;
+
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+use std::thread;
+use std::time::Instant;
+
+use cachier_tests::process::{Process, part, skip};
+use fastrand::Rng;
+
+use crate::faults::Faults;
+use crate::settings::{LAST_CALLS, RECOVERY, duration, seed};
+use crate::store::{Site, Store};
+
+/// A test for each store, one whose processes are started by its name.
+macro_rules! chaos_on {
+    ($($test:ident: $store:ident)*) => {
+        $(
+            #[test]
+            fn $test() {
+                match part() {
+                    Some(_) => worker::work(Store::$store),
+                    None => chaos(Store::$store, stringify!($test)),
+                }
+            }
+        )*
+    };
+}
+
+chaos_on! {
+    memory: Memory
+    files: File
+    sqlite: Sqlite
+    redis: Redis
+    postgres: Postgres
+    mariadb: MariaDb
+    mongo: Mongo
+    s3: S3
+}
+
+fn chaos(store: Store, test: &'static str) {
+    let Some(mut site) = store.start() else {
+        return skip(&format!("{store:?}: its server is not installed; `tests/run` does that"));
+    };
+    let seed = seed();
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut stage = Stage {
+        store,
+        test,
+        address: site.address(store),
+        folder: folder.path(),
+        rng: Rng::with_seed(seed),
+    };
+    stage.run(&mut site);
+    let remarks = stage.read("remarks");
+    if !remarks.is_empty() {
+        let _ = writeln!(std::io::stderr(), "{store:?}:\n{remarks}");
+    }
+    let failures = stage.read("failures");
+    let log = stage.log();
+    assert!(failures.is_empty(), "CACHIER_CHAOS_SEED={seed} {store:?}:\n{log}\n{failures}");
+}
+
+/// The processes of a test, and where they tell what they do.
+struct Stage<'a> {
+    store: Store,
+    test: &'static str,
+    address: String,
+    folder: &'a Path,
+    rng: Rng,
+}
+
+impl Stage<'_> {
+    fn run(&mut self, site: &mut Site) {
+        let mut processes: Vec<_> = (0..self.store.processes()).map(|_| self.start()).collect();
+        let log = fs::OpenOptions::new().append(true).create(true).open(self.folder.join("log"));
+        let log = log.expect("a file for the log");
+        let tell = |what: &str| writeln!(&log, "{} {what}", truth::now()).expect("it is told");
+        let mut faults = Faults::new(self.store, site, self.rng.fork(), &tell);
+        let started = Instant::now();
+        while started.elapsed() < duration() && !self.has_failed() {
+            faults.step(&mut processes, &mut || self.start());
+        }
+        self.end(processes);
+    }
+
+    fn start(&mut self) -> Process {
+        let most = 2 * (duration() + RECOVERY + LAST_CALLS);
+        Process::start(self.test, "work", |command| {
+            command
+                .env(worker::ADDRESS, &self.address)
+                .env(worker::FOLDER, self.folder)
+                .env(worker::SECONDS_AT_MOST, most.as_secs().to_string())
+                .env(worker::WORKER_SEED, self.rng.u32(..).to_string());
+        })
+    }
+
+    /// The last fault is over.
+    fn end(&self, mut processes: Vec<Process>) {
+        let ask = |processes: &mut [Process], what: &str, answer: &str| {
+            processes.iter_mut().for_each(|process| process.tell(what));
+            for process in processes {
+                assert_eq!(process.line(), answer, "{}\n{}", self.log(), self.read("failures"));
+            }
+        };
+        processes.iter_mut().for_each(|process| process.tell("calm"));
+        thread::sleep(RECOVERY);
+        ask(&mut processes, "rest", "rests");
+        ask(&mut processes, "check", "checked");
+        if let Some(cell) = self.failed_cell() {
+            ask(&mut processes, &format!("tell {cell}"), "told");
+        }
+        processes.iter_mut().for_each(|process| process.tell("end"));
+        processes.into_iter().for_each(Process::finish);
+    }
+
+    fn has_failed(&self) -> bool {
+        self.folder.join("failures").exists()
+    }
+
+    /// Function and key of the first failure.
+    fn failed_cell(&self) -> Option<String> {
+        let failures = self.read("failures");
+        let mut words = failures.split(' ');
+        Some(format!("{} {}", words.next()?, words.next()?))
+    }
+
+    fn read(&self, name: &str) -> String {
+        fs::read_to_string(self.folder.join(name)).unwrap_or_default()
+    }
+
+    /// What all have told, in the order in which it began.
+    fn log(&self) -> String {
+        let log = self.read("log");
+        let mut lines: Vec<_> = log.lines().collect();
+        lines.sort_unstable();
+        lines.dedup();
+        lines.join("\n")
+    }
+}
+

@@ -1,0 +1,261 @@
+//! One operation on one cell, and what its outcome has to be.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use cachier::metrics::Outcome;
+use cachier::{Call, CallOptions};
+use futures_lite::FutureExt;
+
+use crate::functions::{self, Function, Promise};
+use crate::log::{self, failure};
+use crate::settings::{BUDGET, Judgement, LONGEST_BODY, NEAR_STALE_AFTER, SCHEDULING, TIMES};
+use crate::stalls::{self, nanos};
+use crate::truth::{Cell, Moment, Truth, now};
+use crate::value::Value;
+use crate::worker::{store, truth};
+
+/// What may be done with a cell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Operation {
+    /// As programs do, who do not ask what has happened.
+    CallBarely,
+    Call(How),
+    /// Given up on the way; only what is async can be.
+    CallAndGiveUp,
+    Peek,
+    Invalidate,
+    Precache,
+    Clear,
+    ClearBeingCalculated,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum How {
+    Plainly,
+    Overwriting,
+    Young,
+    Skipping,
+}
+
+/// What has become of the calls of a function in this process.
+#[derive(Default)]
+pub(crate) struct Counts {
+    pub(crate) outcomes: [AtomicU64; 6],
+    /// Those that did not tell their outcome.
+    pub(crate) bare: AtomicU64,
+    /// Those that were given up, or whose function panicked.
+    pub(crate) abandoned: AtomicU64,
+}
+
+pub(crate) const OUTCOMES: [Outcome; 6] = [
+    Outcome::Hit,
+    Outcome::Stale,
+    Outcome::Coalesced,
+    Outcome::Miss,
+    Outcome::Bypass,
+    Outcome::Unavailable,
+];
+
+pub(crate) async fn perform(operation: Operation, function: &Function, counts: &Counts, cell: Cell) {
+    match operation {
+        Operation::CallBarely => call_barely(function, counts, cell).await,
+        Operation::Call(how) => drop(call(how, function, counts, cell).await),
+        Operation::CallAndGiveUp => call_and_give_up(function, counts, cell).await,
+        Operation::Peek => peek(function, cell).await,
+        Operation::Invalidate => invalidate(function, cell).await,
+        Operation::Precache => precache(function, cell).await,
+        Operation::Clear => clear(function, cell).await,
+        Operation::ClearBeingCalculated => {
+            let operation = log::begin(cell, now(), "clear being calculated");
+            let done = (function.clear_being_calculated)().await;
+            log::end(&operation, now(), format_args!("{done:?}"));
+        }
+    }
+}
+
+/// A call; `None` when its function panicked.
+pub(crate) async fn call(
+    how: How,
+    function: &Function,
+    counts: &Counts,
+    cell: Cell,
+) -> Option<Call<functions::Result>> {
+    let options = match how {
+        How::Plainly => CallOptions::new(),
+        How::Overwriting => CallOptions::new().overwrite_cache(),
+        How::Young => CallOptions::new().max_age(Duration::from_millis(30)),
+        How::Skipping => CallOptions::new().skip_cache(),
+    };
+    let asked = Asked::now(function, cell);
+    let operation = log::begin(cell, asked.at, &format!("call {how:?}, at least {}", asked.floor));
+    let called = AssertUnwindSafe(async { (function.call)(options, cell.key).await });
+    let called = called.catch_unwind().await;
+    let ended = now();
+    let Ok(call) = called else {
+        log::end(&operation, ended, "panicked");
+        counts.abandoned.fetch_add(1, Ordering::SeqCst);
+        return None;
+    };
+    log::end(&operation, ended, format_args!("{:?}, {call}", call.value));
+    let at = OUTCOMES.iter().position(|outcome| *outcome == call.outcome);
+    counts.outcomes[at.expect("a known outcome")].fetch_add(1, Ordering::SeqCst);
+    if let Ok(value) = &call.value {
+        asked.judge(value, &call);
+    }
+    asked.judge_time(function, ended, &call);
+    Some(call)
+}
+
+async fn call_barely(function: &Function, counts: &Counts, cell: Cell) {
+    let asked = Asked::now(function, cell);
+    let operation = log::begin(cell, asked.at, &format!("call barely, at least {}", asked.floor));
+    let called = AssertUnwindSafe(async { (function.bare)(cell.key).await });
+    let called = called.catch_unwind().await;
+    let ended = now();
+    let Ok(result) = called else {
+        log::end(&operation, ended, "panicked");
+        counts.abandoned.fetch_add(1, Ordering::SeqCst);
+        return;
+    };
+    log::end(&operation, ended, format_args!("{result:?}"));
+    counts.bare.fetch_add(1, Ordering::SeqCst);
+    if let Ok(value) = &result {
+        asked.judge(value, &"bare");
+    }
+    asked.judge_time(function, ended, &"bare");
+}
+
+async fn call_and_give_up(function: &Function, counts: &Counts, cell: Cell) {
+    let patience = Duration::from_micros(fastrand::u64(..20_000));
+    let called = AssertUnwindSafe(call(How::Plainly, function, counts, cell));
+    let operation = log::begin(cell, now(), "call to be given up");
+    if tokio::time::timeout(patience, called).await.is_err() {
+        counts.abandoned.fetch_add(1, Ordering::SeqCst);
+    }
+    log::end(&operation, now(), "given up, or done");
+}
+
+async fn peek(function: &Function, cell: Cell) {
+    let asked = Asked::now(function, cell);
+    let operation = log::begin(cell, asked.at, &format!("peek, at least {}", asked.floor));
+    let peeked = (function.peek)(cell.key).await;
+    log::end(&operation, now(), format_args!("{peeked:?}"));
+    if let Ok(Some(value)) = peeked {
+        asked.judge(&value, &"peek");
+    }
+}
+
+/// Makes what is stored untrue, and has it forgotten.
+async fn invalidate(function: &Function, cell: Cell) {
+    let Some(turn) = truth().turn(cell) else {
+        return;
+    };
+    let version = truth().change(cell, &turn);
+    let operation = log::begin(cell, now(), &format!("invalidate all before {version}"));
+    let done = (function.invalidate)(cell.key).await;
+    if done.is_ok() {
+        truth().raise(cell, version, &turn);
+    }
+    log::end(&operation, now(), format_args!("{done:?}"));
+}
+
+/// Makes what is stored untrue, and stores what is true.
+async fn precache(function: &Function, cell: Cell) {
+    let Some(turn) = truth().turn(cell) else {
+        return;
+    };
+    let version = truth().change(cell, &turn);
+    let operation = log::begin(cell, now(), &format!("precache {version}"));
+    let done = (function.precache)(cell.key, Value::of(cell, version)).await;
+    if done.is_ok() && store().overwriting_is_certain() {
+        truth().raise(cell, version, &turn);
+    }
+    log::end(&operation, now(), format_args!("{done:?}"));
+}
+
+async fn clear(function: &Function, cell: Cell) {
+    let Some(turn) = truth().turn_to_clear(cell.function) else {
+        return;
+    };
+    let cells = (0..crate::truth::KEYS).map(|key| Cell { key, ..cell });
+    let versions: Vec<_> = cells.map(|cell| truth().version(cell)).collect();
+    let operation = log::begin(cell, now(), &format!("clear all before {versions:?}"));
+    let done = (function.clear)().await;
+    if done.is_ok() {
+        truth().raise_all(cell.function, &versions, &turn);
+    }
+    log::end(&operation, now(), format_args!("{done:?}"));
+}
+
+/// When somebody asked for a cell, and the oldest version that may be the answer.
+struct Asked {
+    cell: Cell,
+    at: Moment,
+    floor: u64,
+}
+
+impl Asked {
+    fn now(function: &Function, cell: Cell) -> Self {
+        let at = now();
+        let floor = floor(truth(), function.promise, cell, at);
+        Self { cell, at, floor }
+    }
+
+    fn judge(&self, value: &Value, how: &dyn std::fmt::Display) {
+        let cell = self.cell;
+        if !value.belongs_to(cell) {
+            failure(cell, format_args!("got a foreign or torn value: {value:?} ({how})"));
+            return;
+        }
+        let latest = truth().version(cell);
+        if value.version > latest {
+            failure(cell, format_args!("got version {} of {latest} ({how})", value.version));
+        }
+        if value.version < self.floor {
+            let (version, floor) = (value.version, self.floor);
+            failure(cell, format_args!(
+                "got version {version} though all before {floor} had been forgotten when it asked at {} ({how})",
+                self.at
+            ));
+        }
+    }
+
+    fn judge_time(&self, function: &Function, ended: Moment, how: &dyn std::fmt::Display) {
+        let took = Duration::from_nanos(ended - self.at);
+        let stalled = stalls::between(self.at, ended);
+        let most = BUDGET + LONGEST_BODY + function.waits + SCHEDULING;
+        if took > most + stalled {
+            let message = format!(
+                "a call of `{}` took {took:?}, at most {most:?} and stalls of {stalled:?}, from {} ({how})",
+                function.name, self.at
+            );
+            match TIMES {
+                Judgement::Fails => failure(self.cell, message),
+                Judgement::IsTold => log::remark(message),
+            }
+        }
+    }
+}
+
+/// The oldest version that the answer to whoever asks at a moment may have.
+fn floor(truth: &Truth, promise: Promise, cell: Cell, at: Moment) -> u64 {
+    match promise {
+        Promise::Everybody => truth.floor(cell, at),
+        Promise::ThisProcess => truth.own_floor(cell),
+        Promise::ThisProcessAndOthersLater => {
+            // A copy may be of a load that took its whole budget.
+            let lag = nanos(NEAR_STALE_AFTER + BUDGET + LONGEST_BODY);
+            let since = at.saturating_sub(2 * lag);
+            let stalled = nanos(stalls::between(since, at));
+            let early = at.saturating_sub(lag + stalled);
+            truth.floor(cell, early).max(truth.own_floor(cell))
+        }
+    }
+}
+
+/// Runs a future that is done when it is first polled, or waits on this thread; a panic ends it.
+pub(crate) fn block_on(future: impl Future<Output = ()>) {
+    let _ = catch_unwind(AssertUnwindSafe(|| futures_lite::future::block_on(future)));
+}

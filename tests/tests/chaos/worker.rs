@@ -1,0 +1,283 @@
+//! A process under chaos: its threads and tasks do this and that with the cached functions until they are told to rest.
+
+use std::env;
+use std::path::PathBuf;
+use std::process::exit;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use cachier::metrics::Outcome;
+use cachier::{check, global_params, register_backend, set_global_params};
+use cachier_tests::forked::Forked;
+use cachier_tests::process::{hear, say};
+use tokio::runtime::{Builder, Runtime};
+
+use crate::functions::{Flavour, Function, functions};
+use crate::log::{self, failure, remark};
+use crate::mischief::{self, Mischievous};
+use crate::operations::{Counts, How, OUTCOMES, Operation, block_on, call, perform};
+use crate::settings::{BUDGET, Judgement, LAST_CALLS, LEASE_PERIOD, TIMES, number};
+use crate::stalls;
+use crate::store::Store;
+use crate::truth::{Cell, KEYS, Truth};
+
+/// Variables that tell a process what to do.
+pub(crate) const ADDRESS: &str = "CACHIER_CHAOS_ADDRESS";
+pub(crate) const FOLDER: &str = "CACHIER_CHAOS_FOLDER";
+pub(crate) const SECONDS_AT_MOST: &str = "CACHIER_CHAOS_SECONDS_AT_MOST";
+pub(crate) const WORKER_SEED: &str = "CACHIER_CHAOS_WORKER_SEED";
+
+const THREADS: u64 = 3;
+const TASKS: u64 = 4;
+/// How many operations a forked child does.
+const IN_CHILD: u32 = 20;
+
+/// What belongs to no single cell is told as of this one.
+const NO_CELL: Cell = Cell { function: 0, key: 0 };
+
+static TRUTH: OnceLock<Truth> = OnceLock::new();
+static STORE: OnceLock<Store> = OnceLock::new();
+static RESTS: AtomicBool = AtomicBool::new(false);
+
+pub(crate) fn truth() -> &'static Truth {
+    TRUTH.get().expect("the truth comes first")
+}
+
+pub(crate) fn store() -> Store {
+    *STORE.get().expect("the store comes first")
+}
+
+/// All that the actors of a process share.
+struct Stage {
+    functions: Vec<Function>,
+    counts: Vec<Counts>,
+}
+
+/// What a process does that the test has started.
+pub(crate) fn work(store: Store) {
+    let stage = prepare(store);
+    let seed = number(WORKER_SEED).expect("a seed");
+    let runtime = runtime();
+    let actors = start_actors(stage, &runtime, seed);
+    let mut actors = Some(actors);
+    loop {
+        let told = hear();
+        match told.split(' ').collect::<Vec<_>>()[..] {
+            ["fork"] => fork_and_wait(stage),
+            ["calm"] => mischief::IS_OVER.store(true, Ordering::SeqCst),
+            ["rest"] => {
+                rest(actors.take().expect("they are told once"), &runtime);
+                say("rests");
+            }
+            ["check"] => {
+                all_is_well(stage, &runtime);
+                outcomes_sum_to_calls(stage);
+                say("checked");
+            }
+            ["tell", function, key] => {
+                let [function, key] = [function, key].map(|text| text.parse().expect("a number"));
+                log::tell(Cell { function, key });
+                say("told");
+            }
+            ["end"] => break,
+            _ => panic!("what is `{told}`?"),
+        }
+    }
+    runtime.shutdown_background();
+}
+
+fn prepare(store: Store) -> &'static Stage {
+    let folder = PathBuf::from(env::var_os(FOLDER).expect("a folder"));
+    let functions = functions(store);
+    let count = u32::try_from(functions.len()).expect("a few");
+    let truth = Truth::open(&folder, count).expect("files for the truth");
+    assert!(TRUTH.set(truth).is_ok() && STORE.set(store).is_ok(), "it is prepared once");
+    log::tell_into(folder);
+    stalls::watch();
+    end_in_time();
+    set_global_params(global_params().operation_timeout(BUDGET).lease_period(LEASE_PERIOD));
+    if let Some(backend) = store.connect(&env::var(ADDRESS).expect("an address")) {
+        register_backend("store", Mischievous::new(backend)).expect("a backend");
+    }
+    let counts = functions.iter().map(|_| Counts::default()).collect();
+    Box::leak(Box::new(Stage { functions, counts }))
+}
+
+/// Whatever hangs: this process ends.
+fn end_in_time() {
+    let most = Duration::from_secs(number(SECONDS_AT_MOST).expect("seconds"));
+    thread::spawn(move || {
+        thread::sleep(most);
+        failure(NO_CELL, "hangs");
+        exit(3);
+    });
+}
+
+fn runtime() -> Runtime {
+    let mut builder = Builder::new_multi_thread();
+    builder.worker_threads(2).enable_all().build().expect("a runtime")
+}
+
+fn start_actors(stage: &'static Stage, runtime: &Runtime, seed: u64) -> Vec<JoinHandle<()>> {
+    let mut actors: Vec<_> = (0..THREADS)
+        .map(|actor| {
+            thread::spawn(move || {
+                fastrand::seed(seed + actor);
+                while !RESTS.load(Ordering::SeqCst) {
+                    block_on(act(stage, Flavour::Sync));
+                    thread::sleep(pause());
+                }
+            })
+        })
+        .collect();
+    for _ in 0..TASKS {
+        let task = runtime.spawn(async move {
+            while !RESTS.load(Ordering::SeqCst) {
+                act(stage, Flavour::Async).await;
+                tokio::time::sleep(pause()).await;
+            }
+        });
+        actors.push(thread::spawn(|| {
+            if let Err(error) = futures_lite::future::block_on(task) {
+                failure(NO_CELL, format_args!("a task ended: {error}"));
+            }
+        }));
+    }
+    actors
+}
+
+fn pause() -> Duration {
+    Duration::from_micros(fastrand::u64(..8000))
+}
+
+/// One operation by chance.
+async fn act(stage: &'static Stage, flavour: Flavour) {
+    let of_flavour = stage.functions.iter().enumerate();
+    let of_flavour: Vec<_> =
+        of_flavour.filter(|(_, function)| function.flavour == flavour).collect();
+    let (number, function) = fastrand::choice(of_flavour).expect("there are some");
+    let key = match fastrand::u32(..20) {
+        0 => KEYS - 1,
+        other => other % (KEYS - 1),
+    };
+    let cell = Cell { function: u32::try_from(number).expect("a few"), key };
+    let operation = match fastrand::u32(..1000) {
+        0..80 => Operation::Invalidate,
+        80..110 => Operation::Precache,
+        110..115 => Operation::Clear,
+        115..120 => Operation::ClearBeingCalculated,
+        120..170 => Operation::Peek,
+        170..200 => Operation::Call(How::Overwriting),
+        200..230 => Operation::Call(How::Young),
+        230..240 => Operation::Call(How::Skipping),
+        240..290 if flavour == Flavour::Async => Operation::CallAndGiveUp,
+        290..600 => Operation::CallBarely,
+        _ => Operation::Call(How::Plainly),
+    };
+    perform(operation, function, &stage.counts[number], cell).await;
+}
+
+/// The actors end what they do.
+fn rest(actors: Vec<JoinHandle<()>>, runtime: &Runtime) {
+    RESTS.store(true, Ordering::SeqCst);
+    let started = Instant::now();
+    while !actors.iter().all(JoinHandle::is_finished) {
+        if started.elapsed() > LAST_CALLS {
+            failure(NO_CELL, "calls hang");
+            exit(3);
+        }
+        thread::sleep(Duration::from_millis(5));
+    }
+    let flushed = runtime.block_on(async { tokio::time::timeout(LAST_CALLS, cachier::flush_async()).await });
+    if flushed.is_err() {
+        failure(NO_CELL, "background work hangs");
+    }
+}
+
+/// There are hits again, the breaker is closed, and the store is healthy.
+fn all_is_well(stage: &'static Stage, runtime: &Runtime) {
+    for (number, function) in (0..).zip(&stage.functions) {
+        let cell = Cell { function: number, key: 0 };
+        let hit = async {
+            let mut last = String::new();
+            for _ in 0..50 {
+                let counts = &stage.counts[number as usize];
+                let Some(call) = call(How::Plainly, function, counts, cell).await else {
+                    continue;
+                };
+                if call.outcome == Outcome::Hit && call.backend_error.is_none() {
+                    return Ok(());
+                }
+                last = call.to_string();
+                // Some are to be computed anew before they are fresh, and some sources fail.
+                thread::sleep(Duration::from_millis(10));
+            }
+            Err(last)
+        };
+        let hit = match function.flavour {
+            Flavour::Sync => futures_lite::future::block_on(hit),
+            Flavour::Async => runtime.block_on(hit),
+        };
+        if let Err(last) = hit {
+            not_well(cell, &format!("no hit of `{}`: {last}", function.name));
+        }
+    }
+    for health in check() {
+        if !health.is_healthy() || health.breaker_open {
+            not_well(NO_CELL, &format!("{health}, breaker open: {}", health.breaker_open));
+        }
+    }
+}
+
+fn not_well(cell: Cell, message: &str) {
+    let message = format!("all is not well some seconds after the last fault: {message}");
+    match TIMES {
+        Judgement::Fails => failure(cell, message),
+        Judgement::IsTold => remark(message),
+    }
+}
+
+/// What the metrics have counted is what the calls have told.
+fn outcomes_sum_to_calls(stage: &'static Stage) {
+    for (number, (function, counts)) in (0..).zip(stage.functions.iter().zip(&stage.counts)) {
+        let snapshot = (function.metrics)().snapshot();
+        let told = counts.outcomes.each_ref().map(|count| count.load(Ordering::SeqCst));
+        let counted = OUTCOMES.map(|outcome| snapshot.calls[outcome]);
+        let [bare, abandoned] =
+            [&counts.bare, &counts.abandoned].map(|count| count.load(Ordering::SeqCst));
+        let activity = &snapshot.activity;
+        let is_right = counted.iter().zip(&told).all(|(counted, told)| counted >= told)
+            && counted.iter().sum::<u64>() == told.iter().sum::<u64>() + bare
+            && snapshot.abandoned.values().sum::<u64>() == abandoned
+            && (activity.inflight_calls, activity.waiting_calls) == (0, 0);
+        if !is_right {
+            let cell = Cell { function: number, key: 0 };
+            failure(cell, format_args!(
+                "of `{}` calls told of {told:?} {OUTCOMES:?}, {bare} of nothing, and {abandoned} were abandoned; counted are \
+                 {counted:?} and {:?}; {activity:?}",
+                function.name, snapshot.abandoned
+            ));
+        }
+    }
+}
+
+/// A child goes on with what there is, while this process does.
+fn fork_and_wait(stage: &'static Stage) {
+    let held = (log::lock(), stalls::stalls());
+    let child = Forked::start(move || {
+        drop(held);
+        end_in_time();
+        stalls::watch();
+        for _ in 0..IN_CHILD {
+            block_on(act(stage, Flavour::Sync));
+        }
+        runtime().block_on(async {
+            for _ in 0..IN_CHILD {
+                act(stage, Flavour::Async).await;
+            }
+        });
+    });
+    child.finish();
+}
