@@ -12,7 +12,7 @@ use rustix::process::Signal;
 use sqlx::{Connection, Executor, SqliteConnection};
 use tokio::runtime::{Builder, Runtime};
 
-use crate::settings::LONGEST_FAULT;
+use crate::settings::{LONG_HANG, LONGEST_FAULT};
 use crate::store::{Site, Store};
 use crate::value::MARK;
 
@@ -54,8 +54,20 @@ const OF_SERVERS: &[StoreFault] = &[
     StoreFault::HangsWithinAStore,
     StoreFault::HangsWithinAStore,
 ];
+/// What lasts for [`LONG_HANG`], at one step in so many.
+const LONG_OF_SERVERS: &[StoreFault] = &[
+    StoreFault::NothingComesThrough,
+    StoreFault::AnswersAreLost,
+    StoreFault::IsStopped,
+    StoreFault::HangsWithinAStore,
+];
+const LONG_ONCE_IN: u32 = 8;
 const OF_SQLITE: &[StoreFault] = &[StoreFault::IsLocked];
-const OF_FILES: &[StoreFault] = &[StoreFault::EntryIsTorn, StoreFault::EntryIsForeign, StoreFault::EntryIsGone];
+const OF_FILES: &[StoreFault] = &[
+    StoreFault::EntryIsTorn,
+    StoreFault::EntryIsForeign,
+    StoreFault::EntryIsGone,
+];
 
 /// A process, and what it takes to start another one in its place.
 pub(crate) type StartProcess<'a> = dyn FnMut() -> Process + 'a;
@@ -67,6 +79,7 @@ pub(crate) struct Faults<'a> {
     runtime: Runtime,
     lock: Option<SqliteConnection>,
     tell: &'a dyn Fn(&str),
+    steps: u32,
 }
 
 impl<'a> Faults<'a> {
@@ -79,17 +92,32 @@ impl<'a> Faults<'a> {
             runtime: builder.enable_all().build().expect("a runtime"),
             lock: None,
             tell,
+            steps: 0,
         }
     }
 
     /// Something goes wrong for a while, with the store, a process, or both.
     pub(crate) fn step(&mut self, processes: &mut [Process], start: &mut StartProcess<'_>) {
-        let store = self.rng.choice(self.of_store()).copied().filter(|_| self.rng.u32(..4) > 0);
-        let process = self.rng.choice(self.of_processes()).copied().filter(|_| self.rng.u32(..3) == 0);
+        self.steps += 1;
+        if self.steps % LONG_ONCE_IN == 2 && matches!(self.site, Site::Server { .. }) {
+            return self.hang_for_long();
+        }
+        let store = self
+            .rng
+            .choice(self.of_store())
+            .copied()
+            .filter(|_| self.rng.u32(..4) > 0);
+        let process = self
+            .rng
+            .choice(self.of_processes())
+            .copied()
+            .filter(|_| self.rng.u32(..3) == 0);
         let victim = self.rng.usize(..processes.len());
         let millis = u64::try_from(LONGEST_FAULT.as_millis()).expect("milliseconds");
         let lasts = Duration::from_millis(self.rng.u64(20..millis));
-        (self.tell)(&format!("FAULT for {lasts:?}: {store:?}, process {process:?}"));
+        (self.tell)(&format!(
+            "FAULT for {lasts:?}: {store:?}, process {process:?}"
+        ));
         store.inspect(|fault| self.begin(*fault));
         match process {
             Some(ProcessFault::Killed) => std::mem::replace(&mut processes[victim], start()).kill(),
@@ -102,8 +130,15 @@ impl<'a> Faults<'a> {
             processes[victim].signal(Signal::CONT);
         }
         self.end();
-        (self.tell)("FAULT is over");
-        thread::sleep(Duration::from_millis(self.rng.u64(..500)));
+    }
+
+    /// Nothing is answered for longer than any call may take.
+    fn hang_for_long(&mut self) {
+        let fault = self.rng.choice(LONG_OF_SERVERS).copied();
+        (self.tell)(&format!("FAULT for {LONG_HANG:?}: {fault:?}"));
+        fault.inspect(|fault| self.begin(*fault));
+        thread::sleep(LONG_HANG);
+        self.end();
     }
 
     fn of_store(&self) -> &'static [StoreFault] {
@@ -127,9 +162,14 @@ impl<'a> Faults<'a> {
         match self.site {
             Site::Process => {}
             Site::Folder(_) => self.begin_with_files(fault),
-            Site::Server { proxy, .. } if !matches!(fault, StoreFault::IsStopped) => on_the_way(fault, proxy),
+            Site::Server { proxy, .. } if !matches!(fault, StoreFault::IsStopped) => {
+                on_the_way(fault, proxy)
+            }
             Site::Server { server, .. } => {
-                server.server().expect("it was started here").signal(Signal::STOP);
+                server
+                    .server()
+                    .expect("it was started here")
+                    .signal(Signal::STOP);
             }
         }
     }
@@ -160,8 +200,9 @@ impl<'a> Faults<'a> {
             StoreFault::EntryIsTorn => fs::read(&entries[to]).and_then(|bytes| {
                 fs::write(&entries[to], &bytes[..self.rng.usize(..=bytes.len())])
             }),
-            StoreFault::EntryIsForeign => fs::read(&entries[from])
-                .and_then(|bytes| fs::write(&entries[to], bytes)),
+            StoreFault::EntryIsForeign => {
+                fs::read(&entries[from]).and_then(|bytes| fs::write(&entries[to], bytes))
+            }
             _ => fs::remove_file(&entries[to]),
         };
     }
@@ -170,7 +211,10 @@ impl<'a> Faults<'a> {
     fn end(&mut self) {
         self.lock = None;
         if let Site::Server { server, proxy } = self.site {
-            server.server().expect("it was started here").signal(Signal::CONT);
+            server
+                .server()
+                .expect("it was started here")
+                .signal(Signal::CONT);
             proxy.delay(Duration::ZERO);
             proxy.mute(false);
             proxy.break_one_in(0);
@@ -178,6 +222,8 @@ impl<'a> Faults<'a> {
             proxy.hang_within_request(&[]);
             proxy.hang(false);
         }
+        (self.tell)("FAULT is over");
+        thread::sleep(Duration::from_millis(self.rng.u64(..500)));
     }
 }
 

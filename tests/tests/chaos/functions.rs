@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use cachier::{BoxFuture, CacheMetrics, Call, CallOptions, cachier};
 
-use crate::settings::{LEASE_PERIOD, LONGEST_BODY, LONGEST_FAULT, NEAR_STALE_AFTER};
+use crate::settings::{LONGEST_BODY, NEAR_STALE_AFTER};
 use crate::store::Store;
 use crate::truth::Cell;
 use crate::value::Value;
@@ -22,8 +22,8 @@ pub(crate) struct Function {
     pub(crate) name: &'static str,
     pub(crate) flavour: Flavour,
     pub(crate) promise: Promise,
-    /// The longest that a call may wait for computations of others.
-    pub(crate) waits: Duration,
+    /// The longest that a call waits for a computation of others, if anything but its owner's life bounds that.
+    pub(crate) waits: Option<Duration>,
     /// As programs call it.
     pub(crate) bare: fn(u32) -> BoxedFuture<Result>,
     pub(crate) call: fn(CallOptions, u32) -> BoxedFuture<Call<Result>>,
@@ -52,9 +52,9 @@ pub(crate) enum Promise {
     ThisProcess,
 }
 
-/// The longest wait for others where nothing bounds it: for an owner that is dead or stopped.
-const OWNER_IS_GONE: Duration = LEASE_PERIOD.saturating_add(LONGEST_FAULT);
-const IMPATIENT: Duration = Duration::from_millis(50);
+const PATIENT: Option<Duration> = None;
+const IMPATIENT: Option<Duration> = Some(PATIENCE);
+const PATIENCE: Duration = Duration::from_millis(50);
 
 /// How often a source fails, and a body panics: once in so many runs.
 const FAILS_ONCE_IN: u32 = 8;
@@ -82,7 +82,9 @@ impl Run {
     fn end(self, fails: Fails) -> Result {
         match fails {
             Fails::Never => {}
-            Fails::Panics if fastrand::u32(..PANICS_ONCE_IN) == 0 => cachier_tests::gate::panic_silently(),
+            Fails::Panics if fastrand::u32(..PANICS_ONCE_IN) == 0 => {
+                cachier_tests::gate::panic_silently()
+            }
             Fails::Fails if fastrand::u32(..FAILS_ONCE_IN) == 0 => return Err(SourceFailed),
             Fails::Panics | Fails::Fails => {}
         }
@@ -163,41 +165,40 @@ pub(crate) fn functions(store: Store) -> Vec<Function> {
 
 fn on_a_store() -> Vec<Function> {
     functions! {
-        [sync plain = 0, Panics, Everybody, OWNER_IS_GONE, [backend = registered("store")]]
-        [async plain_async = 1, Panics, Everybody, OWNER_IS_GONE, [backend = registered("store")]]
-        [sync refreshed = 2, Fails, Everybody, OWNER_IS_GONE,
+        [sync plain = 0, Panics, Everybody, PATIENT, [backend = registered("store")]]
+        [async plain_async = 1, Panics, Everybody, PATIENT, [backend = registered("store")]]
+        [sync refreshed = 2, Fails, Everybody, PATIENT,
             [backend = registered("store"), stale_after = "100ms", next_time]]
-        [async refreshed_async = 3, Fails, Everybody, OWNER_IS_GONE,
+        [async refreshed_async = 3, Fails, Everybody, PATIENT,
             [backend = registered("store"), stale_after = "100ms", next_time]]
-        [sync stale = 4, Fails, Everybody, OWNER_IS_GONE,
+        [sync stale = 4, Fails, Everybody, PATIENT,
             [backend = registered("store"), stale_after = "100ms", stale_on_error = "1h"]]
-        [async stale_async = 5, Fails, Everybody, OWNER_IS_GONE,
+        [async stale_async = 5, Fails, Everybody, PATIENT,
             [backend = registered("store"), stale_after = "100ms", stale_on_error = "1h"]]
-        [sync near = 6, Never, ThisProcessAndOthersLater, OWNER_IS_GONE,
+        [sync near = 6, Never, ThisProcessAndOthersLater, PATIENT,
             [backend = registered("store"), near_cache = 3, near_stale_after = NEAR_STALE_AFTER]]
-        [async near_async = 7, Never, ThisProcessAndOthersLater, OWNER_IS_GONE,
+        [async near_async = 7, Never, ThisProcessAndOthersLater, PATIENT,
             [backend = registered("store"), near_cache = 3, near_stale_after = NEAR_STALE_AFTER]]
         [sync impatient = 8, Panics, Everybody, IMPATIENT,
-            [backend = registered("store"), wait_for_calc_timeout = IMPATIENT]]
+            [backend = registered("store"), wait_for_calc_timeout = PATIENCE]]
         [async impatient_async = 9, Panics, Everybody, IMPATIENT,
-            [backend = registered("store"), wait_for_calc_timeout = IMPATIENT]]
+            [backend = registered("store"), wait_for_calc_timeout = PATIENCE]]
     }
 }
 
 fn in_memory() -> Vec<Function> {
     functions! {
-        [sync plain = 0, Panics, ThisProcess, LONGEST_BODY, [backend = "memory"]]
-        [async plain_async = 1, Panics, ThisProcess, LONGEST_BODY, [backend = "memory"]]
-        [sync refreshed = 2, Fails, ThisProcess, LONGEST_BODY, [backend = "memory", stale_after = "100ms", next_time]]
-        [async refreshed_async = 3, Fails, ThisProcess, LONGEST_BODY, [backend = "memory", stale_after = "100ms", next_time]]
-        [sync stale = 4, Fails, ThisProcess, LONGEST_BODY,
+        [sync plain = 0, Panics, ThisProcess, PATIENT, [backend = "memory"]]
+        [async plain_async = 1, Panics, ThisProcess, PATIENT, [backend = "memory"]]
+        [sync refreshed = 2, Fails, ThisProcess, PATIENT, [backend = "memory", stale_after = "100ms", next_time]]
+        [async refreshed_async = 3, Fails, ThisProcess, PATIENT, [backend = "memory", stale_after = "100ms", next_time]]
+        [sync stale = 4, Fails, ThisProcess, PATIENT,
             [backend = "memory", stale_after = "100ms", stale_on_error = "1h"]]
-        [async stale_async = 5, Fails, ThisProcess, LONGEST_BODY,
+        [async stale_async = 5, Fails, ThisProcess, PATIENT,
             [backend = "memory", stale_after = "100ms", stale_on_error = "1h"]]
-        [sync few = 6, Never, ThisProcess, LONGEST_BODY, [backend = "memory", capacity = 3]]
-        [async few_async = 7, Never, ThisProcess, LONGEST_BODY, [backend = "memory", capacity = 3]]
-        [sync impatient = 8, Panics, ThisProcess, IMPATIENT, [backend = "memory", wait_for_calc_timeout = IMPATIENT]]
-        [async impatient_async = 9, Panics, ThisProcess, IMPATIENT, [backend = "memory", wait_for_calc_timeout = IMPATIENT]]
+        [sync few = 6, Never, ThisProcess, PATIENT, [backend = "memory", capacity = 3]]
+        [async few_async = 7, Never, ThisProcess, PATIENT, [backend = "memory", capacity = 3]]
+        [sync impatient = 8, Panics, ThisProcess, IMPATIENT, [backend = "memory", wait_for_calc_timeout = PATIENCE]]
+        [async impatient_async = 9, Panics, ThisProcess, IMPATIENT, [backend = "memory", wait_for_calc_timeout = PATIENCE]]
     }
 }
-

@@ -64,7 +64,10 @@ pub(crate) fn begin(cell: Cell, started: Moment, what: &str) -> UnderWay {
 
 pub(crate) fn end(operation: &UnderWay, ended: Moment, what: impl Display) {
     let mut log = lock();
-    let at = log.under_way.iter().position(|entry| entry.number == operation.0);
+    let at = log
+        .under_way
+        .iter()
+        .position(|entry| entry.number == operation.0);
     let mut entry = log.under_way.swap_remove(at.expect("it is under way"));
     entry.ended = Some(ended);
     let _ = write!(entry.what, ": {what}");
@@ -84,7 +87,15 @@ pub(crate) fn failure(cell: Cell, message: impl Display) {
     if FAILURES.fetch_add(1, Ordering::SeqCst) >= MOST_FAILURES {
         return;
     }
-    append("failures", &format!("{} {} process {}: {message}\n", cell.function, cell.key, id()));
+    append(
+        "failures",
+        &format!(
+            "{} {} process {}: {message}\n",
+            cell.function,
+            cell.key,
+            id()
+        ),
+    );
     tell(cell);
 }
 
@@ -97,16 +108,31 @@ pub(crate) fn remark(message: impl Display) {
 pub(crate) fn tell(cell: Cell) {
     let mut text = String::new();
     let log = lock();
-    let of_cell = log.ended.iter().rev().filter(|entry| entry.cell.function == cell.function);
-    let of_cell = of_cell.filter(|entry| entry.cell.key == cell.key || entry.what.starts_with("clear"));
+    let of_cell = log
+        .ended
+        .iter()
+        .rev()
+        .filter(|entry| entry.cell.function == cell.function);
+    let of_cell =
+        of_cell.filter(|entry| entry.cell.key == cell.key || entry.what.starts_with("clear"));
     for entry in of_cell.take(TOLD).chain(&log.under_way) {
-        let Entry { number, cell, started, ended, what } = entry;
+        let Entry {
+            number,
+            cell,
+            started,
+            ended,
+            what,
+        } = entry;
         let took = ended.map_or_else(
             || format!("under way for {} ms", (now() - started) / 1_000_000),
             |ended| format!("{} ms", (ended - started) / 1_000_000),
         );
         let Cell { function, key } = cell;
-        let _ = writeln!(text, "{started} process {} #{number} {function}/{key} {what} [{took}]", id());
+        let _ = writeln!(
+            text,
+            "{started} process {} #{number} {function}/{key} {what} [{took}]",
+            id()
+        );
     }
     drop(log);
     append("log", &text);
@@ -116,5 +142,6 @@ pub(crate) fn tell(cell: Cell) {
 fn append(name: &str, text: &str) {
     let path = FOLDER.get().expect("it has been told").join(name);
     let file = OpenOptions::new().append(true).create(true).open(path);
-    file.and_then(|mut file| file.write_all(text.as_bytes())).expect("a file to tell in");
+    file.and_then(|mut file| file.write_all(text.as_bytes()))
+        .expect("a file to tell in");
 }

@@ -64,7 +64,9 @@ chaos_on! {
 
 fn chaos(store: Store, test: &'static str) {
     let Some(mut site) = store.start() else {
-        return skip(&format!("{store:?}: its server is not installed; `tests/run` does that"));
+        return skip(&format!(
+            "{store:?}: its server is not installed; `tests/run` does that"
+        ));
     };
     let seed = seed();
     let folder = tempfile::tempdir().expect("a folder");
@@ -82,7 +84,10 @@ fn chaos(store: Store, test: &'static str) {
     }
     let failures = stage.read("failures");
     let log = stage.log();
-    assert!(failures.is_empty(), "CACHIER_CHAOS_SEED={seed} {store:?}:\n{log}\n{failures}");
+    assert!(
+        failures.is_empty(),
+        "CACHIER_CHAOS_SEED={seed} {store:?}:\n{log}\n{failures}"
+    );
 }
 
 /// The processes of a test, and where they tell what they do.
@@ -97,7 +102,10 @@ struct Stage<'a> {
 impl Stage<'_> {
     fn run(&mut self, site: &mut Site) {
         let mut processes: Vec<_> = (0..self.store.processes()).map(|_| self.start()).collect();
-        let log = fs::OpenOptions::new().append(true).create(true).open(self.folder.join("log"));
+        let log = fs::OpenOptions::new()
+            .append(true)
+            .create(true)
+            .open(self.folder.join("log"));
         let log = log.expect("a file for the log");
         let tell = |what: &str| writeln!(&log, "{} {what}", truth::now()).expect("it is told");
         let mut faults = Faults::new(self.store, site, self.rng.fork(), &tell);
@@ -124,10 +132,18 @@ impl Stage<'_> {
         let ask = |processes: &mut [Process], what: &str, answer: &str| {
             processes.iter_mut().for_each(|process| process.tell(what));
             for process in processes {
-                assert_eq!(process.line(), answer, "{}\n{}", self.log(), self.read("failures"));
+                assert_eq!(
+                    process.line(),
+                    answer,
+                    "{}\n{}",
+                    self.log(),
+                    self.read("failures")
+                );
             }
         };
-        processes.iter_mut().for_each(|process| process.tell("calm"));
+        processes
+            .iter_mut()
+            .for_each(|process| process.tell("calm"));
         thread::sleep(RECOVERY);
         ask(&mut processes, "rest", "rests");
         ask(&mut processes, "check", "checked");
@@ -162,4 +178,3 @@ impl Stage<'_> {
         lines.join("\n")
     }
 }
-

@@ -33,7 +33,9 @@ impl Mischievous {
         match fastrand::u32(..ONCE_IN) {
             _ if IS_OVER.load(Ordering::Relaxed) => {}
             0 => std::mem::swap(&mut *earlier, &mut loaded.bytes),
-            1 => loaded.bytes.truncate(fastrand::usize(..=loaded.bytes.len())),
+            1 => loaded
+                .bytes
+                .truncate(fastrand::usize(..=loaded.bytes.len())),
             2 if !loaded.bytes.is_empty() => {
                 let at = fastrand::usize(..loaded.bytes.len());
                 loaded.bytes[at] ^= 1 << fastrand::u32(..8);

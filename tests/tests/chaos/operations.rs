@@ -58,7 +58,12 @@ pub(crate) const OUTCOMES: [Outcome; 6] = [
     Outcome::Unavailable,
 ];
 
-pub(crate) async fn perform(operation: Operation, function: &Function, counts: &Counts, cell: Cell) {
+pub(crate) async fn perform(
+    operation: Operation,
+    function: &Function,
+    counts: &Counts,
+    cell: Cell,
+) {
     match operation {
         Operation::CallBarely => call_barely(function, counts, cell).await,
         Operation::Call(how) => drop(call(how, function, counts, cell).await),
@@ -89,7 +94,11 @@ pub(crate) async fn call(
         How::Skipping => CallOptions::new().skip_cache(),
     };
     let asked = Asked::now(function, cell);
-    let operation = log::begin(cell, asked.at, &format!("call {how:?}, at least {}", asked.floor));
+    let operation = log::begin(
+        cell,
+        asked.at,
+        &format!("call {how:?}, at least {}", asked.floor),
+    );
     let called = AssertUnwindSafe(async { (function.call)(options, cell.key).await });
     let called = called.catch_unwind().await;
     let ended = now();
@@ -110,7 +119,11 @@ pub(crate) async fn call(
 
 async fn call_barely(function: &Function, counts: &Counts, cell: Cell) {
     let asked = Asked::now(function, cell);
-    let operation = log::begin(cell, asked.at, &format!("call barely, at least {}", asked.floor));
+    let operation = log::begin(
+        cell,
+        asked.at,
+        &format!("call barely, at least {}", asked.floor),
+    );
     let called = AssertUnwindSafe(async { (function.bare)(cell.key).await });
     let called = called.catch_unwind().await;
     let ended = now();
@@ -206,26 +219,36 @@ impl Asked {
     fn judge(&self, value: &Value, how: &dyn std::fmt::Display) {
         let cell = self.cell;
         if !value.belongs_to(cell) {
-            failure(cell, format_args!("got a foreign or torn value: {value:?} ({how})"));
+            failure(
+                cell,
+                format_args!("got a foreign or torn value: {value:?} ({how})"),
+            );
             return;
         }
         let latest = truth().version(cell);
         if value.version > latest {
-            failure(cell, format_args!("got version {} of {latest} ({how})", value.version));
+            failure(
+                cell,
+                format_args!("got version {} of {latest} ({how})", value.version),
+            );
         }
         if value.version < self.floor {
             let (version, floor) = (value.version, self.floor);
-            failure(cell, format_args!(
-                "got version {version} though all before {floor} had been forgotten when it asked at {} ({how})",
-                self.at
-            ));
+            failure(
+                cell,
+                format_args!(
+                    "got version {version} though all before {floor} had been forgotten when it asked at {} ({how})",
+                    self.at
+                ),
+            );
         }
     }
 
     fn judge_time(&self, function: &Function, ended: Moment, how: &dyn std::fmt::Display) {
         let took = Duration::from_nanos(ended - self.at);
         let stalled = stalls::between(self.at, ended);
-        let most = BUDGET + LONGEST_BODY + function.waits + SCHEDULING;
+        let waits = function.waits.unwrap_or_else(|| store().longest_wait());
+        let most = waits + LONGEST_BODY + BUDGET + SCHEDULING;
         if took > most + stalled {
             let message = format!(
                 "a call of `{}` took {took:?}, at most {most:?} and stalls of {stalled:?}, from {} ({how})",

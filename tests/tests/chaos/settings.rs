@@ -10,9 +10,11 @@ pub(crate) const BUDGET: Duration = Duration::from_secs(1);
 /// The longest run of a function.
 pub(crate) const LONGEST_BODY: Duration = Duration::from_millis(100);
 /// How long a lease lasts without a heartbeat.
-pub(crate) const LEASE_PERIOD: Duration = Duration::from_secs(2);
-/// The longest that a process or a server is stopped.
-pub(crate) const LONGEST_FAULT: Duration = Duration::from_millis(1500);
+pub(crate) const LEASE_PERIOD: Duration = Duration::from_secs(1);
+/// The longest that a process is stopped, and that most faults last.
+pub(crate) const LONGEST_FAULT: Duration = Duration::from_millis(800);
+/// How long a server hangs once in a while: longer than any call may take.
+pub(crate) const LONG_HANG: Duration = Duration::from_millis(4500);
 /// How much longer than it may a call may take for want of a processor, beside what the machine's own stalls come to.
 pub(crate) const SCHEDULING: Duration = Duration::from_secs(1);
 /// How long after the last fault all is well.
@@ -32,7 +34,7 @@ pub(crate) enum Judgement {
 
 /// How long there are faults on each store: `CACHIER_CHAOS_SECONDS`.
 pub(crate) fn duration() -> Duration {
-    Duration::from_secs(number("CACHIER_CHAOS_SECONDS").unwrap_or(6))
+    Duration::from_secs(number("CACHIER_CHAOS_SECONDS").unwrap_or(10))
 }
 
 /// What the choices of a run begin with: `CACHIER_CHAOS_SEED`, else by chance.
@@ -42,5 +44,8 @@ pub(crate) fn seed() -> u64 {
 
 pub(crate) fn number(variable: &str) -> Option<u64> {
     let text = env::var(variable).ok()?;
-    Some(text.parse().unwrap_or_else(|_| panic!("{variable} is no number: {text}")))
+    Some(
+        text.parse()
+            .unwrap_or_else(|_| panic!("{variable} is no number: {text}")),
+    )
 }

@@ -2,12 +2,15 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use cachier::{Backend, Blocking, FileBackend, MongoBackend, RedisBackend, S3Backend, SqlBackend};
 use cachier_servers::proxy::Proxy;
 use cachier_servers::s3::Place;
 use cachier_servers::{StoreServer, free_port};
 use tempfile::TempDir;
+
+use crate::settings::{LEASE_PERIOD, LONGEST_BODY, LONGEST_FAULT};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Store {
@@ -25,7 +28,10 @@ pub(crate) enum Store {
 pub(crate) enum Site {
     Process,
     Folder(TempDir),
-    Server { server: Box<StoreServer>, proxy: Proxy },
+    Server {
+        server: Box<StoreServer>,
+        proxy: Proxy,
+    },
 }
 
 impl Store {
@@ -71,6 +77,18 @@ impl Store {
         }
     }
 
+    /// How long a call waits for the computation of another process that is dead or stopped.
+    pub(crate) fn longest_wait(self) -> Duration {
+        match self {
+            Self::Memory => LONGEST_BODY,
+            // Who is dead has no lock, and who is stopped keeps it.
+            Self::File => LONGEST_FAULT,
+            // It counts in whole seconds.
+            Self::S3 => LEASE_PERIOD + Duration::from_secs(2),
+            _ => LEASE_PERIOD,
+        }
+    }
+
     /// Whether what began before a value was given can never be stored over it: on S3 it can, just between two requests.
     pub(crate) fn overwriting_is_certain(self) -> bool {
         self != Self::S3
@@ -93,7 +111,10 @@ impl Site {
             Self::Folder(folder) => folder.path().join("cache").display().to_string(),
             Self::Server { server, proxy } => {
                 let port = server.port().expect("it was started here").to_string();
-                let (before, after) = server.url().split_once(&format!(":{port}")).expect("a port");
+                let (before, after) = server
+                    .url()
+                    .split_once(&format!(":{port}"))
+                    .expect("a port");
                 format!("{before}:{}{after}", proxy.port())
             }
         }

@@ -60,8 +60,9 @@ impl Truth {
                 own_floor: AtomicU64::new(0),
             });
         }
-        let clears = (0..functions)
-            .map(|function| Journal::open(&folder.join(format!("clears-{function}")), KEYS as usize));
+        let clears = (0..functions).map(|function| {
+            Journal::open(&folder.join(format!("clears-{function}")), KEYS as usize)
+        });
         Ok(Self {
             folder: folder.to_owned(),
             cells,
@@ -70,7 +71,11 @@ impl Truth {
     }
 
     pub(crate) fn version(&self, cell: Cell) -> u64 {
-        self.cells[cell.index()].version.metadata().expect("its length").len()
+        self.cells[cell.index()]
+            .version
+            .metadata()
+            .expect("its length")
+            .len()
     }
 
     /// The turn to change a cell, unless somebody else has it.
@@ -161,11 +166,17 @@ impl Journal {
 
     fn number(&self, offset: u64) -> u64 {
         let mut bytes = [0; 8];
-        self.file.read_exact_at(&mut bytes, offset).expect("a record");
+        self.file
+            .read_exact_at(&mut bytes, offset)
+            .expect("a record");
         u64::from_le_bytes(bytes)
     }
 }
 
 fn append(path: &Path) -> io::Result<File> {
-    OpenOptions::new().read(true).append(true).create(true).open(path)
+    OpenOptions::new()
+        .read(true)
+        .append(true)
+        .create(true)
+        .open(path)
 }

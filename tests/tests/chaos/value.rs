@@ -43,7 +43,10 @@ impl Value {
 /// Of each kind one: within a packet, of several packets, more than is stored while the caller waits.
 fn length(cell: Cell) -> usize {
     match cell {
-        Cell { function: 0 | 1, key: 4 } => (1 << 20) + 5000,
+        Cell {
+            function: 0 | 1,
+            key: 4,
+        } => (1 << 20) + 5000,
         Cell { key: 4, .. } => 100_000,
         Cell { key: 3, .. } => 3000,
         _ => 1,
@@ -52,8 +55,17 @@ fn length(cell: Cell) -> usize {
 
 impl fmt::Debug for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { function, key, version, text } = self;
+        let Self {
+            function,
+            key,
+            version,
+            text,
+        } = self;
         let start: String = text.chars().take(40).collect();
-        write!(f, "{function}/{key} version {version}, {} bytes: {start}", text.len())
+        write!(
+            f,
+            "{function}/{key} version {version}, {} bytes: {start}",
+            text.len()
+        )
     }
 }

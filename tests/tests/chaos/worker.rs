@@ -35,7 +35,10 @@ const TASKS: u64 = 4;
 const IN_CHILD: u32 = 20;
 
 /// What belongs to no single cell is told as of this one.
-const NO_CELL: Cell = Cell { function: 0, key: 0 };
+const NO_CELL: Cell = Cell {
+    function: 0,
+    key: 0,
+};
 
 static TRUTH: OnceLock<Truth> = OnceLock::new();
 static STORE: OnceLock<Store> = OnceLock::new();
@@ -93,11 +96,18 @@ fn prepare(store: Store) -> &'static Stage {
     let functions = functions(store);
     let count = u32::try_from(functions.len()).expect("a few");
     let truth = Truth::open(&folder, count).expect("files for the truth");
-    assert!(TRUTH.set(truth).is_ok() && STORE.set(store).is_ok(), "it is prepared once");
+    assert!(
+        TRUTH.set(truth).is_ok() && STORE.set(store).is_ok(),
+        "it is prepared once"
+    );
     log::tell_into(folder);
     stalls::watch();
     end_in_time();
-    set_global_params(global_params().operation_timeout(BUDGET).lease_period(LEASE_PERIOD));
+    set_global_params(
+        global_params()
+            .operation_timeout(BUDGET)
+            .lease_period(LEASE_PERIOD),
+    );
     if let Some(backend) = store.connect(&env::var(ADDRESS).expect("an address")) {
         register_backend("store", Mischievous::new(backend)).expect("a backend");
     }
@@ -117,7 +127,11 @@ fn end_in_time() {
 
 fn runtime() -> Runtime {
     let mut builder = Builder::new_multi_thread();
-    builder.worker_threads(2).enable_all().build().expect("a runtime")
+    builder
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .expect("a runtime")
 }
 
 fn start_actors(stage: &'static Stage, runtime: &Runtime, seed: u64) -> Vec<JoinHandle<()>> {
@@ -155,14 +169,18 @@ fn pause() -> Duration {
 /// One operation by chance.
 async fn act(stage: &'static Stage, flavour: Flavour) {
     let of_flavour = stage.functions.iter().enumerate();
-    let of_flavour: Vec<_> =
-        of_flavour.filter(|(_, function)| function.flavour == flavour).collect();
+    let of_flavour: Vec<_> = of_flavour
+        .filter(|(_, function)| function.flavour == flavour)
+        .collect();
     let (number, function) = fastrand::choice(of_flavour).expect("there are some");
     let key = match fastrand::u32(..20) {
         0 => KEYS - 1,
         other => other % (KEYS - 1),
     };
-    let cell = Cell { function: u32::try_from(number).expect("a few"), key };
+    let cell = Cell {
+        function: u32::try_from(number).expect("a few"),
+        key,
+    };
     let operation = match fastrand::u32(..1000) {
         0..80 => Operation::Invalidate,
         80..110 => Operation::Precache,
@@ -190,7 +208,8 @@ fn rest(actors: Vec<JoinHandle<()>>, runtime: &Runtime) {
         }
         thread::sleep(Duration::from_millis(5));
     }
-    let flushed = runtime.block_on(async { tokio::time::timeout(LAST_CALLS, cachier::flush_async()).await });
+    let flushed =
+        runtime.block_on(async { tokio::time::timeout(LAST_CALLS, cachier::flush_async()).await });
     if flushed.is_err() {
         failure(NO_CELL, "background work hangs");
     }
@@ -199,7 +218,10 @@ fn rest(actors: Vec<JoinHandle<()>>, runtime: &Runtime) {
 /// There are hits again, the breaker is closed, and the store is healthy.
 fn all_is_well(stage: &'static Stage, runtime: &Runtime) {
     for (number, function) in (0..).zip(&stage.functions) {
-        let cell = Cell { function: number, key: 0 };
+        let cell = Cell {
+            function: number,
+            key: 0,
+        };
         let hit = async {
             let mut last = String::new();
             for _ in 0..50 {
@@ -226,7 +248,10 @@ fn all_is_well(stage: &'static Stage, runtime: &Runtime) {
     }
     for health in check() {
         if !health.is_healthy() || health.breaker_open {
-            not_well(NO_CELL, &format!("{health}, breaker open: {}", health.breaker_open));
+            not_well(
+                NO_CELL,
+                &format!("{health}, breaker open: {}", health.breaker_open),
+            );
         }
     }
 }
@@ -243,22 +268,34 @@ fn not_well(cell: Cell, message: &str) {
 fn outcomes_sum_to_calls(stage: &'static Stage) {
     for (number, (function, counts)) in (0..).zip(stage.functions.iter().zip(&stage.counts)) {
         let snapshot = (function.metrics)().snapshot();
-        let told = counts.outcomes.each_ref().map(|count| count.load(Ordering::SeqCst));
+        let told = counts
+            .outcomes
+            .each_ref()
+            .map(|count| count.load(Ordering::SeqCst));
         let counted = OUTCOMES.map(|outcome| snapshot.calls[outcome]);
         let [bare, abandoned] =
             [&counts.bare, &counts.abandoned].map(|count| count.load(Ordering::SeqCst));
         let activity = &snapshot.activity;
-        let is_right = counted.iter().zip(&told).all(|(counted, told)| counted >= told)
+        let is_right = counted
+            .iter()
+            .zip(&told)
+            .all(|(counted, told)| counted >= told)
             && counted.iter().sum::<u64>() == told.iter().sum::<u64>() + bare
             && snapshot.abandoned.values().sum::<u64>() == abandoned
             && (activity.inflight_calls, activity.waiting_calls) == (0, 0);
         if !is_right {
-            let cell = Cell { function: number, key: 0 };
-            failure(cell, format_args!(
-                "of `{}` calls told of {told:?} {OUTCOMES:?}, {bare} of nothing, and {abandoned} were abandoned; counted are \
+            let cell = Cell {
+                function: number,
+                key: 0,
+            };
+            failure(
+                cell,
+                format_args!(
+                    "of `{}` calls told of {told:?} {OUTCOMES:?}, {bare} of nothing, and {abandoned} were abandoned; counted are \
                  {counted:?} and {:?}; {activity:?}",
-                function.name, snapshot.abandoned
-            ));
+                    function.name, snapshot.abandoned
+                ),
+            );
         }
     }
 }
