@@ -111,7 +111,7 @@ pub(crate) async fn call(
     let at = OUTCOMES.iter().position(|outcome| *outcome == call.outcome);
     counts.outcomes[at.expect("a known outcome")].fetch_add(1, Ordering::SeqCst);
     if let Ok(value) = &call.value {
-        asked.judge(value, &call);
+        asked.judge(value, asked.floor_of(&call), &call);
     }
     asked.judge_time(function, ended, &call);
     Some(call)
@@ -135,7 +135,8 @@ async fn call_barely(function: &Function, counts: &Counts, cell: Cell) {
     log::end(&operation, ended, format_args!("{result:?}"));
     counts.bare.fetch_add(1, Ordering::SeqCst);
     if let Ok(value) = &result {
-        asked.judge(value, &"bare");
+        // It may have met a store that fails.
+        asked.judge(value, asked.early_floor, &"bare");
     }
     asked.judge_time(function, ended, &"bare");
 }
@@ -156,7 +157,7 @@ async fn peek(function: &Function, cell: Cell) {
     let peeked = (function.peek)(cell.key).await;
     log::end(&operation, now(), format_args!("{peeked:?}"));
     if let Ok(Some(value)) = peeked {
-        asked.judge(&value, &"peek");
+        asked.judge(&value, asked.floor, &"peek");
     }
 }
 
@@ -207,16 +208,34 @@ struct Asked {
     cell: Cell,
     at: Moment,
     floor: u64,
+    /// The same for whoever cannot ask the store, and so gets what another caller of its process began to compute before.
+    early_floor: u64,
 }
 
 impl Asked {
     fn now(function: &Function, cell: Cell) -> Self {
         let at = now();
         let floor = floor(truth(), function.promise, cell, at);
-        Self { cell, at, floor }
+        let run = nanos(LONGEST_BODY + BUDGET);
+        let began = at.saturating_sub(run);
+        let began = began.saturating_sub(nanos(stalls::between(began, at)));
+        let early_floor = self::floor(truth(), function.promise, cell, began);
+        Self {
+            cell,
+            at,
+            floor,
+            early_floor,
+        }
     }
 
-    fn judge(&self, value: &Value, how: &dyn std::fmt::Display) {
+    fn floor_of(&self, call: &Call<functions::Result>) -> u64 {
+        match (call.outcome, &call.backend_error) {
+            (Outcome::Coalesced, Some(_)) => self.early_floor,
+            _ => self.floor,
+        }
+    }
+
+    fn judge(&self, value: &Value, floor: u64, how: &dyn std::fmt::Display) {
         let cell = self.cell;
         if !value.belongs_to(cell) {
             failure(
@@ -232,8 +251,8 @@ impl Asked {
                 format_args!("got version {} of {latest} ({how})", value.version),
             );
         }
-        if value.version < self.floor {
-            let (version, floor) = (value.version, self.floor);
+        if value.version < floor {
+            let version = value.version;
             failure(
                 cell,
                 format_args!(
