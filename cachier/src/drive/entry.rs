@@ -106,17 +106,15 @@ impl<T: Tiers> Entry<T> {
         let solo = flights.solo(&key);
         let lease = Some(tiers.take_over(&self.session, &key).await?);
         let mut stored = tiers.store(&self.session, &key, &found, lease).await?;
-        let is_overtaken = if tiers.fences(&self.core.function) {
-            stored == Stored::Refused
-        } else if T::IS_REMOTE && solo.is_superseded() {
-            // No lease has kept it from arriving after an invalidation, so it goes again.
-            tiers.remove(&self.session, &key).await?;
-            true
-        } else {
-            false
+        let is_overtaken = match tiers.fences(&self.core.function) {
+            true => stored == Stored::Refused,
+            // No lease has kept it from arriving after an invalidation.
+            false => T::IS_REMOTE && solo.is_superseded(),
         };
         if is_overtaken {
-            // As if it had been stored, and what others have done to the entry had followed.
+            // As if it had been stored, and then forgotten: whoever has taken its lease may never store anything, and what it
+            // was to replace must not stay.
+            tiers.remove(&self.session, &key).await?;
             stored = Stored::Done;
         }
         drop(solo);
