@@ -1,4 +1,5 @@
 async fn fetch(&self, id: u64) -> Result<Page, Error> {
+    let recipe = ::cachier::__verifying!(::cachier::__shape!(Result < Page, Error >));
     let prepared = {
         ::cachier::__site! {
             static SITE : ::cachier::__private::ErasedSite =
@@ -6,26 +7,22 @@ async fn fetch(&self, id: u64) -> Result<Page, Error> {
             marker | & ::cachier::__private::identity_of_method(marker, "fetch"),
             ::cachier::__private::Options { .. ::cachier::__private::Options::new() }
         }
-        let shape = ::cachier::__shape!(Result < Page, Error >);
         let arguments = ::cachier::__private::StoredArguments(
             (::cachier::__stored_part!(& id),),
             "id",
         );
-        let site = SITE.resolve(&|| (), shape, &arguments);
-        match site.begin(shape, &arguments, ::cachier::__private::Option::None) {
+        let site = SITE.resolve(&|| (), recipe.shape, &arguments);
+        match site.begin(recipe.shape, &arguments, ::cachier::__private::Option::None) {
             ::cachier::__private::Begun::Hit(value) => ::core::result::Result::Ok(value),
             ::cachier::__private::Begun::Miss(start) => {
                 let operation = ::cachier::__private::Operation::first(start);
-                ::core::result::Result::Err(site.prepare(shape, operation, &arguments))
+                ::core::result::Result::Err(site.prepare(recipe, operation, &arguments))
             }
         }
     };
     match prepared {
         ::core::result::Result::Ok(value) => value,
         ::core::result::Result::Err(prepared) => {
-            let recipe = ::cachier::__verifying!(
-                ::cachier::__shape!(Result < Page, Error >)
-            );
             let body = async move {
                 ::cachier::__returns!(Result < Page, Error >);
                 let mut id = id;

@@ -42,7 +42,7 @@ impl<T: Tiers> OnThread<T> {
             let entered = to_run.computation.map(Entered::new);
             let computed = work.run(to_run.cacheable);
             drop(entered);
-            self.errand.computed(computed, work.slot());
+            self.computed(computed, work);
         }
     }
 
@@ -54,7 +54,8 @@ impl<T: Tiers> OnThread<T> {
         }
     }
 
-    /// Goes on until the function is to run, or all is done. Not inlined: its frame is gone while the function runs.
+    /// Goes on until the function is to run, or all is done. Not inlined, as what follows is not: the function does not run
+    /// on top of its frame.
     #[inline(never)]
     fn proceed(&mut self, work: &mut dyn RunOnThread<T>) -> Option<ToRun> {
         loop {
@@ -68,5 +69,10 @@ impl<T: Tiers> OnThread<T> {
                 }
             }
         }
+    }
+
+    #[inline(never)]
+    fn computed(&mut self, computed: Computed, work: &mut dyn RunOnThread<T>) {
+        self.errand.computed(computed, work.slot());
     }
 }
