@@ -10,7 +10,6 @@ use crate::clock::{Clock, nanos};
 use crate::counter::Writers;
 use crate::gauges::Gauges;
 use crate::histogram::{Histogram, SECONDS, Totals};
-use crate::labelled::Labelled;
 use crate::labels::{ErrorLabel, NearResult, Operation, Outcome, Reason, RemovalCause, StaleUse};
 use crate::per_process::{PerProcess, copied};
 use crate::process;
@@ -191,6 +190,11 @@ impl CacheMetrics {
     /// Counts a lookup that met a stale entry.
     pub fn stale_met(&self, used: StaleUse) {
         self.shared.stale_hits.add(used, 1);
+    }
+
+    /// Counts a stale value that was served without an attempt to recompute it, because of `retry_after`.
+    pub fn refresh_suppressed(&self) {
+        self.shared.refreshes_suppressed.add(1, Writers::Many);
     }
 
     /// Counts a wait that was ended by `wait_for_calc_timeout`.
@@ -438,30 +442,7 @@ impl CacheMetrics {
 
     /// The sum of everything counted so far.
     fn read(&self, blocks: &[&'static Block]) -> Snapshot {
-        let shared = &self.shared;
-        let mut snapshot = Snapshot {
-            calls: shared.calls.read(),
-            abandoned: shared.abandoned.read(),
-            stale_hits: shared.stale_hits.read(),
-            recalculations: shared.recalculations.read(),
-            recalculation_failures: shared.recalculation_failures.read(),
-            wait_timeouts: shared.wait_timeouts.get(),
-            size_limit_rejections: shared.size_limit_rejections.get(),
-            rejected_bytes: shared.rejected_bytes.get(),
-            removals: shared.removals.read(),
-            backend_errors: Labelled::from_fn(|operation| shared.backend_errors[operation].read()),
-            near_lookups: shared.near_lookups.read(),
-            time_saved: Some(shared.time_saved.get()),
-            call_duration: Labelled::from_fn(|outcome| shared.call_duration[outcome].read()),
-            compute_duration: shared.compute_duration.read(),
-            wait_duration: Labelled::from_fn(|scope| shared.wait_duration[scope].read()),
-            operation_duration: Labelled::from_fn(|operation| {
-                shared.operation_duration[operation].read()
-            }),
-            entry_size: shared.entry_size.read(),
-            entry_age: shared.entry_age.read(),
-            ..Snapshot::default()
-        };
+        let mut snapshot = self.shared.read();
         add_blocks(&mut snapshot, blocks);
         snapshot
     }

@@ -8,6 +8,7 @@ use crate::labels::{
     RemovalCause, StaleUse, WaitScope,
 };
 use crate::running::Running;
+use crate::snapshot::Snapshot;
 
 /// The counters and histograms that any thread may write.
 pub(crate) struct Shared {
@@ -16,6 +17,7 @@ pub(crate) struct Shared {
     pub(crate) stale_hits: Counters<StaleUse>,
     pub(crate) recalculations: Counters<Reason>,
     pub(crate) recalculation_failures: Counters<ComputeFailure>,
+    pub(crate) refreshes_suppressed: Counter,
     pub(crate) wait_timeouts: Counter,
     pub(crate) size_limit_rejections: Counter,
     pub(crate) rejected_bytes: Counter,
@@ -44,6 +46,7 @@ impl Shared {
             stale_hits: Labelled::default(),
             recalculations: Labelled::default(),
             recalculation_failures: Labelled::default(),
+            refreshes_suppressed: Counter::default(),
             wait_timeouts: Counter::default(),
             size_limit_rejections: Counter::default(),
             rejected_bytes: Counter::default(),
@@ -68,6 +71,34 @@ impl Shared {
         self.counted().wrapping_add(self.recorded())
     }
 
+    /// All of it as it is now.
+    pub(crate) fn read(&self) -> Snapshot {
+        Snapshot {
+            calls: self.calls.read(),
+            abandoned: self.abandoned.read(),
+            stale_hits: self.stale_hits.read(),
+            recalculations: self.recalculations.read(),
+            recalculation_failures: self.recalculation_failures.read(),
+            refreshes_suppressed: self.refreshes_suppressed.get(),
+            wait_timeouts: self.wait_timeouts.get(),
+            size_limit_rejections: self.size_limit_rejections.get(),
+            rejected_bytes: self.rejected_bytes.get(),
+            removals: self.removals.read(),
+            backend_errors: Labelled::from_fn(|operation| self.backend_errors[operation].read()),
+            near_lookups: self.near_lookups.read(),
+            time_saved: Some(self.time_saved.get()),
+            call_duration: Labelled::from_fn(|outcome| self.call_duration[outcome].read()),
+            compute_duration: self.compute_duration.read(),
+            wait_duration: Labelled::from_fn(|scope| self.wait_duration[scope].read()),
+            operation_duration: Labelled::from_fn(|operation| {
+                self.operation_duration[operation].read()
+            }),
+            entry_size: self.entry_size.read(),
+            entry_age: self.entry_age.read(),
+            ..Snapshot::default()
+        }
+    }
+
     fn counted(&self) -> u64 {
         let errors = self
             .backend_errors
@@ -80,6 +111,7 @@ impl Shared {
             total(&self.stale_hits),
             total(&self.recalculations),
             total(&self.recalculation_failures),
+            self.refreshes_suppressed.get(),
             self.wait_timeouts.get(),
             self.size_limit_rejections.get(),
             total(&self.removals),

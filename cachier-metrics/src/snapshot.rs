@@ -46,6 +46,8 @@ pub struct Snapshot {
     pub recalculations: Labelled<Reason, u64>,
     /// Those that gave no storable value.
     pub recalculation_failures: Labelled<ComputeFailure, u64>,
+    /// Stale values served without an attempt to recompute them, because of `retry_after`.
+    pub refreshes_suppressed: u64,
     /// Waits ended by `wait_for_calc_timeout`.
     pub wait_timeouts: u64,
     /// Values not stored because they were larger than `entry_size_limit`.
@@ -139,6 +141,7 @@ impl Snapshot {
             &mut self.recalculation_failures,
             &other.recalculation_failures,
         );
+        op.number(&mut self.refreshes_suppressed, other.refreshes_suppressed);
         op.number(&mut self.wait_timeouts, other.wait_timeouts);
         op.number(&mut self.size_limit_rejections, other.size_limit_rejections);
         op.number(&mut self.rejected_bytes, other.rejected_bytes);

@@ -34,6 +34,8 @@ pub struct Stats {
     pub stale_hits: u64,
     /// Executions of the function's body.
     pub recalculations: u64,
+    /// Stale values served without an attempt to recompute them, because of `retry_after`.
+    pub refreshes_suppressed: u64,
     /// Waits ended by `wait_for_calc_timeout`.
     pub wait_timeouts: u64,
     /// Values too large to be stored.
@@ -141,6 +143,7 @@ impl From<&Snapshot> for Stats {
             abandoned: snapshot.abandoned.values().sum(),
             stale_hits: snapshot.stale_hits.values().sum(),
             recalculations: snapshot.recalculations.values().sum(),
+            refreshes_suppressed: snapshot.refreshes_suppressed,
             wait_timeouts: snapshot.wait_timeouts,
             size_limit_rejections: snapshot.size_limit_rejections,
             removals: snapshot.removals.values().sum(),

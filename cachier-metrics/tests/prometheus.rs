@@ -171,6 +171,7 @@ fn every_counter_exists_at_zero_and_no_histogram_before_its_first_observation() 
     for series in [
         r#"cachier_calls_total{function="idle",backend="file",outcome="unavailable"} 0"#,
         r#"cachier_backend_errors_total{function="idle",backend="file",operation="load",kind="denied"} 0"#,
+        r#"cachier_refreshes_suppressed_total{function="idle",backend="file"} 0"#,
         r#"cachier_wait_timeouts_total{function="idle",backend="file"} 0"#,
         r#"cachier_rejected_bytes_total{function="idle",backend="file"} 0"#,
         r#"cachier_time_saved_seconds_total{function="idle",backend="file"} 0"#,

@@ -242,6 +242,7 @@ fn rare_events_are_counted_each() {
     let (metrics, _) = metrics(0.1);
     metrics.stale_met(StaleUse::Served);
     metrics.stale_met(StaleUse::NotServed);
+    metrics.refresh_suppressed();
     metrics.wait_timeout();
     metrics.rejected(1000);
     metrics.removed(RemovalCause::Evicted, 3);
@@ -253,10 +254,11 @@ fn rare_events_are_counted_each() {
     assert_eq!(
         (
             stats.stale_hits,
+            stats.refreshes_suppressed,
             stats.wait_timeouts,
             stats.size_limit_rejections
         ),
-        (2, 1, 1)
+        (2, 1, 1, 1)
     );
     assert_eq!(
         (

@@ -161,6 +161,12 @@ fn calls() -> Vec<Metric<Reading>> {
             |r| counts(&r.snapshot.recalculation_failures),
         ),
         counter(
+            "refreshes_suppressed",
+            Unit::None,
+            "Stale values served without an attempt, because of retry_after.",
+            |r| count(r.snapshot.refreshes_suppressed),
+        ),
+        counter(
             "wait_timeouts",
             Unit::None,
             "Waits ended by wait_for_calc_timeout.",
