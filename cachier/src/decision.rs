@@ -18,6 +18,8 @@ pub(crate) struct Rules {
     pub(crate) stale_on_error: Option<Duration>,
     /// What happens with a stale value.
     pub(crate) on_stale: OnStale,
+    /// For how long a stale value is served without another attempt after one has failed.
+    pub(crate) retry_after: Duration,
 }
 
 /// What a call does when the stored value is stale.
@@ -53,6 +55,15 @@ pub(crate) enum Stored {
     Unknown,
 }
 
+/// Why nobody is to recompute the stored value for a while.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pause {
+    /// The last attempt failed.
+    Failed,
+    /// Another process had the lease when it was asked for.
+    Held,
+}
+
 /// Who is computing the key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Running {
@@ -77,6 +88,8 @@ pub(crate) enum Action {
     Serve(Duration),
     /// Return the stored value, of this age, which is stale; start a recomputation unless one is running.
     ServeStaleAndRefresh(Duration),
+    /// Return the stored value, of this age, which is stale, and leave it at that for this reason.
+    ServeStale(Duration, Pause),
     /// Become the one that computes this key, or learn who is.
     Claim,
     /// Become the one that computes this key, whoever does now: that began too early.
@@ -89,9 +102,10 @@ pub(crate) enum Action {
     ComputeBeside(Reason),
 }
 
-/// Decides the next step of a call.
+/// Decides the next step of a call. A pause is one of the recomputation of what is stored.
 pub(crate) fn decide(
     stored: Stored,
+    pause: Option<Pause>,
     running: Running,
     rules: &Rules,
     max_age: Option<Duration>,
@@ -108,7 +122,15 @@ pub(crate) fn decide(
         Stored::Absent | Stored::Unseen => Reason::Absent,
         Stored::Aged(age) => match accept(age, Source::Storage, rules, max_age) {
             Some(Freshness::Fresh) => return Action::Serve(age),
-            Some(Freshness::Stale) => return Action::ServeStaleAndRefresh(age),
+            Some(Freshness::Stale) => {
+                return match pause {
+                    Some(pause) => Action::ServeStale(age, pause),
+                    None => Action::ServeStaleAndRefresh(age),
+                };
+            }
+            None if pause == Some(Pause::Failed) && stands_in(age, rules, max_age) => {
+                return Action::ServeStale(age, Pause::Failed);
+            }
             None => Reason::Stale,
         },
     };
@@ -173,6 +195,18 @@ pub(crate) fn accept(
     let is_accepted =
         is_fresh(age, None, max_age) && rules.max_stale.is_none_or(|max_stale| age <= max_stale);
     (may_be_stale && is_accepted).then_some(Freshness::Stale)
+}
+
+/// Whether a value of this age may be served in place of a failure.
+fn stands_in(age: Duration, rules: &Rules, max_age: Option<Duration>) -> bool {
+    accept(age, Source::Failure, rules, max_age).is_some()
+}
+
+/// How long the recomputation of a stored value is not tried again after it has failed; `None` where no stale value is served
+/// meanwhile anyway.
+pub(crate) fn pause_after_failure(rules: &Rules) -> Option<Duration> {
+    let serves_stale = rules.on_stale == OnStale::ServeAndRefresh || rules.stale_on_error.is_some();
+    (serves_stale && !rules.retry_after.is_zero()).then_some(rules.retry_after)
 }
 
 /// What a call does with a value that another caller of this process has come to.
@@ -253,9 +287,7 @@ pub(crate) fn settle(
             Stored::Absent | Stored::Unknown => Settlement::Share,
         },
         Computed::Failed => match stored {
-            Stored::Aged(age) if accept(age, Source::Failure, rules, max_age).is_some() => {
-                Settlement::ServeStale
-            }
+            Stored::Aged(age) if stands_in(age, rules, max_age) => Settlement::ServeStale,
             _ => Settlement::Share,
         },
     }

@@ -12,7 +12,7 @@ fn rules(stale_after: Option<Duration>) -> Rules {
 }
 
 fn decide_plainly(stored: Stored, running: Running, rules: &Rules) -> Action {
-    decide(stored, running, rules, None, Intent::Use)
+    decide(stored, None, running, rules, None, Intent::Use)
 }
 
 #[test]
@@ -61,7 +61,16 @@ fn an_overwriting_call_computes_whatever_is_stored() {
         Stored::Unknown,
         Stored::Aged(HOUR),
     ] {
-        let decide = |running| decide(stored, running, &rules, None, Intent::Overwrite);
+        let decide = |running| {
+            decide(
+                stored,
+                Some(Pause::Failed),
+                running,
+                &rules,
+                None,
+                Intent::Overwrite,
+            )
+        };
         assert_eq!(decide(Running::Unclaimed), Action::TakeOver);
         assert_eq!(decide(Running::Mine), Action::Compute(Reason::Overwrite));
     }
@@ -71,7 +80,7 @@ fn an_overwriting_call_computes_whatever_is_stored() {
 fn a_max_age_of_zero_waits_for_nobody() {
     let decide = |stored, running| {
         let max_age = Some(Duration::ZERO);
-        decide(stored, running, &rules(None), max_age, Intent::Use)
+        decide(stored, None, running, &rules(None), max_age, Intent::Use)
     };
     let new = Stored::Aged(Duration::ZERO);
     assert_eq!(decide(new, Running::Unclaimed), Action::Claim);
@@ -149,6 +158,7 @@ fn next_time_serves_nothing_older_than_the_call_accepts() {
     let decide = |max_age| {
         decide(
             Stored::Aged(HOUR * 2),
+            None,
             Running::Unclaimed,
             &rules,
             Some(max_age),
@@ -222,6 +232,104 @@ fn nothing_older_than_the_call_accepts_stands_in_for_a_failure() {
     }
 }
 
+#[test]
+fn in_a_pause_a_stale_value_is_served_and_nothing_else_changes() {
+    use Pause::{Failed, Held};
+    let age = HOUR * 2;
+    let next_time = Rules {
+        on_stale: OnStale::ServeAndRefresh,
+        ..rules(Some(HOUR))
+    };
+    let on_error = Rules {
+        stale_on_error: Some(HOUR),
+        ..rules(Some(HOUR))
+    };
+    let impatient = Rules {
+        max_stale: Some(HOUR),
+        ..on_error.clone()
+    };
+    let served = |pause| Action::ServeStale(age, pause);
+    // pause, rules, max_age
+    let table = [
+        (None, &next_time, None, Action::ServeStaleAndRefresh(age)),
+        (Some(Failed), &next_time, None, served(Failed)),
+        (Some(Held), &next_time, None, served(Held)),
+        (Some(Failed), &next_time, Some(HOUR * 3), served(Failed)),
+        (Some(Failed), &next_time, Some(HOUR), Action::Claim),
+        (None, &on_error, None, Action::Claim),
+        (Some(Failed), &on_error, None, served(Failed)),
+        (Some(Held), &on_error, None, Action::Claim),
+        (Some(Failed), &on_error, Some(Duration::ZERO), Action::Claim),
+        (Some(Failed), &impatient, None, Action::Claim),
+        (Some(Failed), &rules(Some(HOUR)), None, Action::Claim),
+        (Some(Failed), &rules(None), None, Action::Serve(age)),
+    ];
+    for (pause, rules, max_age, action) in table {
+        let running = Running::Unclaimed;
+        let decided = decide(
+            Stored::Aged(age),
+            pause,
+            running,
+            rules,
+            max_age,
+            Intent::Use,
+        );
+        assert_eq!(decided, action, "{pause:?} {rules:?} {max_age:?}");
+    }
+}
+
+#[test]
+fn in_a_pause_nobody_is_waited_for() {
+    use Running::{Mine, NotShared, Other, Reentrant, Unclaimed, WaitedTooLong};
+    let rules = Rules {
+        stale_on_error: Some(HOUR),
+        ..rules(Some(HOUR))
+    };
+    for running in [Unclaimed, Mine, Other, WaitedTooLong, Reentrant, NotShared] {
+        let pause = Some(Pause::Failed);
+        let decide = |stored| decide(stored, pause, running, &rules, None, Intent::Use);
+        let served = Action::ServeStale(HOUR * 2, Pause::Failed);
+        assert_eq!(decide(Stored::Aged(HOUR * 2)), served, "{running:?}");
+        for stored in [
+            Stored::Aged(HOUR * 3),
+            Stored::Absent,
+            Stored::Unseen,
+            Stored::Unknown,
+        ] {
+            let decided = decide(stored);
+            assert!(
+                !matches!(decided, Action::ServeStale(..)),
+                "{stored:?} {running:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn only_who_serves_stale_values_pauses() {
+    let second = Duration::from_secs(1);
+    let pausing = Rules {
+        retry_after: second,
+        ..Rules::default()
+    };
+    let next_time = Rules {
+        on_stale: OnStale::ServeAndRefresh,
+        ..pausing.clone()
+    };
+    let on_error = Rules {
+        stale_on_error: Some(HOUR),
+        ..pausing.clone()
+    };
+    let never = Rules {
+        retry_after: Duration::ZERO,
+        ..on_error.clone()
+    };
+    assert_eq!(pause_after_failure(&pausing), None);
+    assert_eq!(pause_after_failure(&next_time), Some(second));
+    assert_eq!(pause_after_failure(&on_error), Some(second));
+    assert_eq!(pause_after_failure(&never), None);
+}
+
 fn durations() -> impl Strategy<Value = Duration> {
     (0_u64..6).prop_map(Duration::from_secs)
 }
@@ -238,6 +346,7 @@ fn any_rules() -> impl Strategy<Value = Rules> {
             } else {
                 OnStale::Recompute
             },
+            ..Rules::default()
         },
     )
 }
@@ -274,7 +383,7 @@ proptest! {
         max_age in proptest::option::of(durations()),
     ) {
         let aged = Duration::from_secs(age);
-        let action = decide(Stored::Aged(aged), Running::Mine, &rules, max_age, Intent::Use);
+        let action = decide(Stored::Aged(aged), None, Running::Mine, &rules, max_age, Intent::Use);
         let model = model(age, &rules, max_age);
         let expected = match (model.fresh, model.servable) {
             (true, _) => Action::Serve(aged),
@@ -303,9 +412,10 @@ proptest! {
         age in 0_u64..6,
         rules in any_rules(),
         max_age in proptest::option::of(durations()),
+        pause in proptest::option::of(prop_oneof![Just(Pause::Failed), Just(Pause::Held)]),
     ) {
         let age = Duration::from_secs(age);
-        match decide(Stored::Aged(age), Running::Unclaimed, &rules, max_age, Intent::Use) {
+        match decide(Stored::Aged(age), pause, Running::Unclaimed, &rules, max_age, Intent::Use) {
             Action::Serve(served) => {
                 prop_assert_eq!(served, age);
                 prop_assert!(rules.stale_after.is_none_or(|bound| age <= bound));
@@ -315,6 +425,11 @@ proptest! {
                 prop_assert_eq!(served, age);
                 prop_assert!(rules.max_stale.is_none_or(|bound| age <= bound));
                 prop_assert!(max_age.is_none_or(|bound| age <= bound));
+            }
+            Action::ServeStale(served, served_in) => {
+                prop_assert_eq!((served, Some(served_in)), (age, pause));
+                prop_assert!(rules.max_stale.is_none_or(|bound| age <= bound));
+                prop_assert!(max_age.is_none_or(|bound| age <= bound && !bound.is_zero()));
             }
             Action::Claim | Action::Compute(Reason::Stale) => {}
             other => prop_assert!(false, "{:?}", other),

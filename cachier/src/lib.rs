@@ -68,6 +68,7 @@ mod heartbeat;
 mod identity;
 mod labels;
 mod options;
+mod pauses;
 mod program;
 mod pulse;
 mod registry;

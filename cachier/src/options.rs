@@ -43,6 +43,7 @@ pub struct Options {
     pub next_time: bool,
     pub max_stale: Option<Duration>,
     pub stale_on_error: Option<Duration>,
+    pub retry_after: Option<Duration>,
     pub wait_for_calc_timeout: Option<Duration>,
     pub allow_none: Option<bool>,
     pub entry_size_limit: Option<u64>,
@@ -75,6 +76,7 @@ impl Options {
             next_time: false,
             max_stale: None,
             stale_on_error: None,
+            retry_after: None,
             wait_for_calc_timeout: None,
             allow_none: None,
             entry_size_limit: None,
@@ -109,6 +111,8 @@ pub struct GlobalParams {
     /// Oldest stale value that may be served, and for functions with `stale_after` also the expiry in the store; `None` means
     /// unlimited.
     pub max_stale: Option<Duration>,
+    /// For how long functions that serve stale values do so without another attempt after one has failed.
+    pub retry_after: Duration,
     /// Longest wait for another caller's computation; `None` means as long as its owner lives.
     pub wait_for_calc_timeout: Option<Duration>,
     /// Whether `None` is cached too.
@@ -148,6 +152,7 @@ impl GlobalParams {
         Self {
             stale_after: None,
             max_stale: None,
+            retry_after: Duration::from_secs(5),
             wait_for_calc_timeout: None,
             allow_none: false,
             entry_size_limit: None,
@@ -185,6 +190,8 @@ setters! {
     stale_after: Duration => Some;
     /// Sets the oldest stale value that may be served.
     max_stale: Duration => Some;
+    /// Sets for how long a stale value is served without another attempt after one has failed; zero tries each time.
+    retry_after: Duration => std::convert::identity;
     /// Sets the longest wait for another caller's computation.
     wait_for_calc_timeout: Duration => Some;
     /// Sets whether `None` is cached too.
@@ -247,6 +254,7 @@ impl Policy {
             max_stale,
             stale_on_error,
             on_stale,
+            retry_after: _,
         } = self.rules;
         let stale_after = stale_after?;
         let grace = stale_after.saturating_add(stale_on_error.unwrap_or_default());
@@ -270,6 +278,7 @@ impl Policy {
                 } else {
                     OnStale::Recompute
                 },
+                retry_after: options.retry_after.unwrap_or(params.retry_after),
             },
             wait_for_calc_timeout: options
                 .wait_for_calc_timeout
@@ -341,6 +350,7 @@ mod tests {
                 max_stale,
                 stale_on_error,
                 on_stale,
+                ..Rules::default()
             });
             assert_eq!(policy.expiry_age(), expiry, "{policy:?}");
             assert_eq!(policy.cleanup_age(), cleanup, "{policy:?}");

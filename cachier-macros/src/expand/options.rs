@@ -29,6 +29,7 @@ pub(super) fn options(cached: &Cached) -> TokenStream {
         ("next_time", flag(&a.next_time)),
         ("max_stale", time(&a.max_stale)),
         ("stale_on_error", time(&a.stale_on_error)),
+        ("retry_after", time(&a.retry_after)),
         ("wait_for_calc_timeout", time(&a.wait_for_calc_timeout)),
         ("allow_none", flag(&a.allow_none).map(some)),
         (

@@ -54,6 +54,7 @@ arguments! {
     next_time: Flag = "next_time";
     max_stale: Time = "max_stale";
     stale_on_error: Time = "stale_on_error";
+    retry_after: Time = "retry_after";
     wait_for_calc_timeout: Time = "wait_for_calc_timeout";
     allow_none: Flag = "allow_none";
     cache_if: Predicate = "cache_if";

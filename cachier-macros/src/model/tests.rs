@@ -30,7 +30,8 @@ fn refused(source: &str, message: &str, place: &str) {
 fn every_argument_is_accepted() {
     accepted(
         "backend = \"redis\", stale_after = \"10m\", next_time, max_stale = \"1d\", stale_on_error = \"1h\", \
-         wait_for_calc_timeout = \"5s\", allow_none, cache_if = |value| *value > 0, entry_size_limit = \"10KB\", \
+         retry_after = \"5s\", wait_for_calc_timeout = \"5s\", \
+         allow_none, cache_if = |value| *value > 0, entry_size_limit = \"10KB\", \
          cleanup_stale = true, cleanup_interval = \"1d\", capacity = 10, capacity_bytes = 1 << 20, near_cache = 10_000, \
          near_stale_after = \"30s\", cache_dir = \"/tmp\", key = |a, b: &u8| (*a, *b), skip(c, self), version = none, \
          name = \"users\", enable_metrics = true, metrics_sampling_rate = 0.1, operation_timeout = \"250ms\", \

@@ -21,7 +21,7 @@ pub(super) fn check(arguments: &Arguments, errors: &mut Errors) {
 }
 
 /// The table of combinations.
-fn rules(arguments: &Arguments) -> [Rule; 8] {
+fn rules(arguments: &Arguments) -> [Rule; 9] {
     let a = arguments;
     let backend = Chosen::of(a);
     [
@@ -29,6 +29,11 @@ fn rules(arguments: &Arguments) -> [Rule; 8] {
             place(&a.skip),
             a.key.is_some(),
             "`skip` and `key` exclude each other: `key` already leaves out what it does not name",
+        ),
+        (
+            place(&a.retry_after),
+            !is_on(&a.next_time) && a.stale_on_error.is_none(),
+            "`retry_after` has no effect without `next_time` or `stale_on_error`: no stale value is served meanwhile",
         ),
         (
             place(&a.sampling_rate),

@@ -101,6 +101,17 @@ fn arguments_that_need_another() {
         "`cleanup_interval` has no effect",
         "cleanup_interval",
     );
+    for source in [
+        "stale_after = \"1h\", retry_after = \"5s\"",
+        "next_time = false, retry_after = \"5s\"",
+    ] {
+        refused(
+            source,
+            F,
+            "`retry_after` has no effect without `next_time` or `stale_on_error`",
+            "retry_after",
+        );
+    }
     refused(
         "near_stale_after = \"1s\"",
         F,
@@ -113,6 +124,8 @@ fn arguments_that_need_another() {
 fn combinations_that_make_sense() {
     fine("next_time", F);
     fine("cleanup_interval = \"1d\"", F);
+    fine("next_time, retry_after = \"0s\"", F);
+    fine("stale_on_error = \"1h\", retry_after = \"1m\"", F);
     fine("cache_dir = \"x\", capacity_bytes = \"1GB\"", F);
     fine(
         "backend = \"file\", cache_dir = \"x\", near_cache = 3, near_stale_after = \"1s\"",

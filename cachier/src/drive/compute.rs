@@ -124,6 +124,7 @@ impl<T: Tiers> Drive<T> {
     ) -> Conclusive<T> {
         let solo = execution.solo.take();
         let computation = self.finish(execution, computed);
+        self.pause_after(computed);
         let (rules, max_age) = (&self.session.policy.rules, self.session.options.max_age);
         let conclusion = match decision::settle(computed, self.fallback(), rules, max_age) {
             Settlement::Store => self.conclude_value(slot, computation, solo.as_ref()),

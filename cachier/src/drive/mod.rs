@@ -9,6 +9,7 @@ mod compute;
 mod entry;
 mod errand;
 mod on_thread;
+mod pausing;
 mod refresh;
 mod session;
 mod store_later;
@@ -33,9 +34,12 @@ pub(crate) use self::session::Session;
 pub use self::session::Start;
 pub(crate) use self::work::{Cacheable, Compute, Served, Slot, WantSize, Work};
 use crate::call::Call;
-use crate::decision::{Action, Computed, Freshness, Intent, Running, Stored, decide, is_fresh};
+use crate::decision::{
+    Action, Computed, Freshness, Intent, Pause, Running, Stored, decide, is_fresh,
+};
 use crate::flight::{Flight, Flights, Landing, Leader};
 use crate::function::Function;
+use crate::pauses::Pauses;
 use crate::storage::{Found, Loaded, Tiers};
 use crate::sync::Arc;
 
@@ -45,6 +49,8 @@ pub struct Core<T: Tiers> {
     pub(crate) tiers: T,
     /// Those of each process.
     pub(crate) flights: PerProcess<Flights<T::Key, Found<T::Value>>>,
+    /// Those of each process, likewise.
+    pub(crate) pauses: PerProcess<Pauses>,
 }
 
 /// How a call ended; its result is in the slot.
@@ -80,6 +86,8 @@ pub(crate) struct Drive<T: Tiers> {
     look: Look,
     found: Option<Found<T::Value>>,
     seen: Option<T::Seen>,
+    /// When the stored value was created that this call has met.
+    created: Option<u64>,
     running: Running,
     /// The flight of another caller.
     flight: Option<Arc<Flight<Found<T::Value>>>>,
@@ -132,6 +140,7 @@ impl<T: Tiers> Drive<T> {
             look: Look::Due,
             found: None,
             seen: None,
+            created: None,
             running: Running::Unclaimed,
             flight: None,
             lease: None,
@@ -200,6 +209,7 @@ impl<T: Tiers> Drive<T> {
                 }
                 settled
             }
+            Step::ServeStale(age, pause) => self.serve_paused(work.slot(), age, pause),
             Step::Take(landing) => self.take(landing, work.slot()),
             Step::Compute(Reason::Unavailable) if self.propagate(work.slot()) => {
                 Some(Settled::own(Outcome::Unavailable))
@@ -219,10 +229,16 @@ impl<T: Tiers> Drive<T> {
             }
             let stored = self.stored();
             self.met_stale |= self.is_stale(stored);
-            let rules = &self.session.policy.rules;
-            match decide(stored, self.running, rules, max_age, intent) {
+            let (pause, rules) = (self.pause_of(stored), &self.session.policy.rules);
+            match decide(stored, pause, self.running, rules, max_age, intent) {
                 Action::Serve(age) => return Step::Serve(Freshness::Fresh, age),
                 Action::ServeStaleAndRefresh(age) => return Step::Serve(Freshness::Stale, age),
+                Action::ServeStale(age, pause) => {
+                    if self.leader.is_some() {
+                        apart(|| self.land(Landing::Abandoned)).await;
+                    }
+                    return Step::ServeStale(age, pause);
+                }
                 Action::Claim => apart(|| self.claim()).await,
                 Action::TakeOver => apart(|| self.take_over()).await,
                 Action::Wait => {
@@ -249,6 +265,7 @@ impl<T: Tiers> Drive<T> {
         match self.core.tiers.load(&self.session, &self.key).await {
             Ok(Loaded { found, seen }) => {
                 self.look = Look::Done;
+                self.created = found.as_ref().map(|found| found.stamp.created);
                 self.found = found;
                 self.seen = Some(seen);
             }
@@ -317,15 +334,14 @@ impl<T: Tiers> Drive<T> {
             return;
         };
         let (core, key) = (self.core, &self.key);
-        if core.tiers.is_computed_elsewhere(&core.function, key) {
-            return;
-        }
         let recheck = || core.tiers.recheck(key, &seen);
         let drops = T::defer_drops();
         let announced = core.flights.announce(key, recheck);
         drop(drops);
+        // One that has failed just now is over by now, and its pause has begun.
+        let is_due = |_: &_| self.current_pause().is_none();
         // The arguments are cloned only once it is known that they are needed.
-        if let Some(announced) = announced
+        if let Some(announced) = announced.filter(is_due)
             && let Some(refreshing) = work.defer()
         {
             refreshing(Ticket {
@@ -333,6 +349,7 @@ impl<T: Tiers> Drive<T> {
                 key: key.clone(),
                 announced,
                 seen,
+                created: self.created,
             });
         }
     }
@@ -370,6 +387,8 @@ where
 enum Step<Found> {
     /// Return the stored value, of this age; recompute one that is stale in the background.
     Serve(Freshness, Duration),
+    /// Return the stored value, of this age, which is stale, without an attempt to recompute it.
+    ServeStale(Duration, Pause),
     /// Return what another flight landed with, if this call can.
     Take(Landing<Found>),
     /// Run it for this reason.

@@ -1,15 +1,21 @@
 //! Recomputing a stale value in the background.
 
+use std::time::Duration;
+
 use cachier_metrics::Reason;
 
 use super::{
     Compute, Core, Drive, Errand, Flavour, OnThread, RunOnThread, Session, Step, Turn, carry_out,
 };
 use crate::block_on::block_on;
+use crate::decision::Pause;
 use crate::flight::Announced;
 use crate::function::Function;
 use crate::storage::{Claim, Found, Tiers};
 use crate::trace;
+
+/// How long nobody asks for a lease that another process had.
+const WHILE_HELD: Duration = Duration::from_millis(500);
 
 /// Starts a recomputation: it holds the function and its arguments, and waits to be told for which flight.
 pub type Refreshing<T> = Box<dyn FnOnce(Ticket<T>) + Send>;
@@ -20,6 +26,8 @@ pub struct Ticket<T: Tiers> {
     pub(super) key: T::Key,
     pub(super) announced: Announced<'static, T::Key, Found<T::Value>>,
     pub(super) seen: T::Seen,
+    /// When the value was created that is to be replaced.
+    pub(super) created: Option<u64>,
 }
 
 impl<T: Tiers> Ticket<T> {
@@ -62,6 +70,7 @@ async fn lead<T: Tiers>(ticket: Ticket<T>, flavour: Flavour) -> Option<Errand<T>
         key,
         announced,
         seen,
+        created,
     } = ticket;
     let leader = {
         let _drops = T::defer_drops();
@@ -71,13 +80,16 @@ async fn lead<T: Tiers>(ticket: Ticket<T>, flavour: Flavour) -> Option<Errand<T>
     let lease = match core.tiers.claim(&session, &key, &seen).await {
         Ok(Claim::Granted(lease)) => lease,
         Ok(Claim::Held(_)) => {
-            core.tiers.note_computed_elsewhere(&core.function, &key);
+            if let Some(created) = created {
+                core.pause(&key, created, Pause::Held, WHILE_HELD);
+            }
             return None;
         }
         Ok(Claim::Changed) | Err(_) => return None,
     };
     let mut drive = Drive::new(core, session, key);
     drive.turn = Turn::Act(Step::Compute(Reason::Refresh));
+    drive.created = created;
     drive.leader = Some(leader);
     drive.own(lease);
     Some(Errand::Refresh(drive))

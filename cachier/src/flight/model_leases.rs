@@ -166,7 +166,7 @@ impl Process {
                 (Intent::Use, Some(_)) => Stored::Aged(Duration::from_nanos(1)),
             };
             let seen = entry.map(|(_, version)| version);
-            match decide(stored, running, &rules, call.max_age, call.intent) {
+            match decide(stored, None, running, &rules, call.max_age, call.intent) {
                 Action::Serve(_) | Action::ServeStaleAndRefresh(_) => {
                     let (value, _) = entry.unwrap();
                     return self.serve(value, leader, right, looked_at);

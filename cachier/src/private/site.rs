@@ -14,6 +14,7 @@ use crate::drive::{Core, Start};
 use crate::flight::Flights;
 use crate::function::{Definition, Function};
 use crate::identity;
+use crate::pauses::Pauses;
 use crate::registry::CachedFunction;
 use crate::world::{self, World, WorldId};
 
@@ -134,6 +135,7 @@ impl<S: Storage> Site<S> {
             function,
             tiers,
             flights: PerProcess::new(|_| Flights::new()),
+            pauses: PerProcess::new(|_| Pauses::default()),
         };
         let instance: &'static Instance<S> = Box::leak(Box::new(Instance { core, front }));
         S::connect(instance);

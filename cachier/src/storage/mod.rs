@@ -2,7 +2,6 @@
 
 #[cfg(feature = "memory")]
 pub(crate) mod any;
-mod elsewhere;
 mod held;
 pub(crate) mod known_usage;
 #[cfg(feature = "memory")]
@@ -154,15 +153,6 @@ pub trait Tiers: Send + Sync + Sized + 'static {
         session: &Session<'_>,
         lease: Self::Lease,
     ) -> impl Future<Output = Result<Vacated<Self::Lease>, Error>> + Send;
-    /// Learns that another process computes the key.
-    fn note_computed_elsewhere(&self, function: &Function, key: &Self::Key) {
-        let _ = (function, key);
-    }
-    /// Whether another process computed the key a moment ago, so that there is no use in asking for the right to.
-    fn is_computed_elsewhere(&self, function: &Function, key: &Self::Key) -> bool {
-        let _ = (function, key);
-        false
-    }
     /// Waits until another process has changed the value, or its lease may be free, where the storage notifies.
     fn change(
         &self,

@@ -15,7 +15,6 @@ use cachier_backends::{
 };
 use cachier_metrics::RemovalCause;
 
-use super::elsewhere::Elsewhere;
 use super::held::Held;
 use super::under_way::UnderWay;
 use super::{Claim, Found, Loaded, Notice, Stamp, Stored, Tiers, Vacated};
@@ -35,7 +34,6 @@ pub struct Persistent {
     target: PerProcess<Known>,
     /// Who is told of what other processes do to the entries.
     watcher: OnceLock<Arc<Watcher>>,
-    elsewhere: PerProcess<Elsewhere>,
     under_way: PerProcess<Arc<UnderWay>>,
 }
 
@@ -95,7 +93,6 @@ impl Persistent {
         Self {
             target: PerProcess::new(|_| RwLock::new(None)),
             watcher: OnceLock::new(),
-            elsewhere: PerProcess::new(|_| Elsewhere::default()),
             under_way: PerProcess::new(|_| Arc::default()),
         }
     }
@@ -379,14 +376,6 @@ impl Tiers for Persistent {
             })
         });
         vacated.await
-    }
-
-    fn note_computed_elsewhere(&self, function: &Function, key: &KeyHash) {
-        self.elsewhere.note(*key, function.world.clock.now());
-    }
-
-    fn is_computed_elsewhere(&self, function: &Function, key: &KeyHash) -> bool {
-        self.elsewhere.holds(key, function.world.clock.now())
     }
 
     async fn change(

@@ -85,7 +85,7 @@ macro_rules! freshness {
             fn a_stale_value_stands_in_for_an_error_for_a_while() {
                 static RUNS: Counter = Counter::new();
 
-                #[cachier($($argument)*, stale_after = "1h", stale_on_error = "1h")]
+                #[cachier($($argument)*, stale_after = "1h", stale_on_error = "1h", retry_after = "0s")]
                 fn fails_later(_key: u8) -> Result<u64, String> {
                     match RUNS.next() {
                         1 => Ok(1),
@@ -99,7 +99,7 @@ macro_rules! freshness {
                     let call = fails_later::call_detailed(CallOptions::new(), 1);
                     assert_eq!((call.value, call.outcome), (Ok(1), Outcome::Stale));
                     assert_eq!(call.age, Some(2 * HOUR));
-                    assert_eq!(RUNS.get(), 2, "it is tried each time");
+                    assert_eq!(RUNS.get(), 2);
                     Clock::advance(SECOND);
                     let call = fails_later::call_detailed(CallOptions::new(), 1);
                     assert_eq!((call.value, call.outcome), (Err("down".to_owned()), Outcome::Miss));

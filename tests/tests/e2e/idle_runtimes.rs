@@ -262,7 +262,7 @@ macro_rules! refreshes {
             fn that_panic_elsewhere_give_the_key_back() {
                 static RUNS: Counter = Counter::new();
 
-                #[cachier($($argument)*, stale_after = "1h", next_time)]
+                #[cachier($($argument)*, stale_after = "1h", next_time, retry_after = "0s")]
                 async fn count(_key: u8) -> u64 {
                     match RUNS.next() {
                         2 => panic_silently(),

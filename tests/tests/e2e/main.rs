@@ -28,6 +28,7 @@ mod outcomes;
 mod prometheus;
 mod python_faults;
 mod registry;
+mod retry_after;
 mod runtimes;
 mod shared_store;
 mod single_flight;

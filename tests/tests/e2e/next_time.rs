@@ -56,7 +56,7 @@ macro_rules! refreshes {
             fn keep_the_old_value_when_they_fail() {
                 static RUNS: Counter = Counter::new();
 
-                #[cachier($($argument)*, stale_after = "1h", next_time, enable_metrics)]
+                #[cachier($($argument)*, stale_after = "1h", next_time, retry_after = "0s", enable_metrics)]
                 $($function)* fails(_key: u8) -> Result<u64, String> {
                     match RUNS.next() {
                         1 => Ok(1),

@@ -19,6 +19,7 @@ fn an_hour() -> Duration {
     next_time = true,
     max_stale = "1d",
     stale_on_error = "1h30m",
+    retry_after = "10s",
     wait_for_calc_timeout = "5s",
     allow_none = false,
     cache_if = |value| *value != 13,

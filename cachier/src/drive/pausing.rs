@@ -1,0 +1,68 @@
+//! Not recomputing a stale value for a while, after an attempt has failed.
+
+use std::thread;
+use std::time::Duration;
+
+use super::{Core, Drive, Settled, Slot, Turn};
+use crate::decision::{Computed, Freshness, Pause, Stored, is_fresh, pause_after_failure};
+use crate::storage::Tiers;
+
+impl<T: Tiers> Core<T> {
+    /// Begins a pause in the recomputation of the value that was created at this moment.
+    pub(super) fn pause(&self, key: &T::Key, created: u64, pause: Pause, length: Duration) {
+        let now = self.function.world.clock.now();
+        self.pauses.note(key, created, pause, length, now);
+    }
+}
+
+impl<T: Tiers> Drive<T> {
+    /// Why nobody is to recompute what is stored, if that is stale.
+    pub(super) fn pause_of(&self, stored: Stored) -> Option<Pause> {
+        let (rules, max_age) = (&self.session.policy.rules, self.session.options.max_age);
+        match stored {
+            Stored::Aged(age) if !is_fresh(age, rules.stale_after, max_age) => self.current_pause(),
+            _ => None,
+        }
+    }
+
+    /// Why nobody is to recompute the value that this call has met.
+    pub(super) fn current_pause(&self) -> Option<Pause> {
+        let core = self.core;
+        let now = core.function.world.clock.now();
+        core.pauses.find(&self.key, self.created?, now)
+    }
+
+    /// Begins a pause if the function has failed to replace the value that this call has met.
+    pub(super) fn pause_after(&self, computed: Computed) {
+        if computed != Computed::Failed {
+            return;
+        }
+        let length = pause_after_failure(&self.session.policy.rules);
+        if let (Some(created), Some(length)) = (self.created, length) {
+            self.core.pause(&self.key, created, Pause::Failed, length);
+        }
+    }
+
+    /// Makes the stale value the result, without an attempt to recompute it.
+    pub(super) fn serve_paused(
+        &mut self,
+        slot: &mut dyn Slot<T::Value>,
+        age: Duration,
+        pause: Pause,
+    ) -> Option<Settled> {
+        let settled = self.serve(slot, Freshness::Stale, age)?;
+        if let (Some(metrics), Pause::Failed) = (self.core.function.metrics, pause) {
+            metrics.refresh_suppressed();
+        }
+        Some(settled)
+    }
+}
+
+/// A function that panics has failed, too.
+impl<T: Tiers> Drop for Drive<T> {
+    fn drop(&mut self) {
+        if matches!(self.turn, Turn::Run(_)) && thread::panicking() {
+            self.pause_after(Computed::Failed);
+        }
+    }
+}
