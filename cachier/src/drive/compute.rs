@@ -5,10 +5,11 @@ use std::time::Instant;
 
 use cachier_backends::ErrorKind;
 use cachier_backends::process::Process;
-use cachier_metrics::{ComputeRecorder, Outcome, Reason, RemovalCause, Tier};
+use cachier_metrics::{ComputeRecorder, Outcome, Reason, Tier};
 
+use super::put::{Superseded, count_gone, put, remove, remove_replaced};
 use super::work::faithful;
-use super::{Cacheable, Core, Drive, Look, Session, Settled, Slot, ToRun, Turn, WantSize};
+use super::{Cacheable, Drive, Look, Settled, Slot, ToRun, Turn, WantSize};
 use crate::decision::{self, Computed, Rules, Settlement};
 use crate::flight::{ComputationId, Dependency, Landing, Leader, Solo, current, depend};
 use crate::labels;
@@ -162,8 +163,8 @@ impl<T: Tiers> Drive<T> {
                 let superseded = Superseded::<T>(self.leader.as_ref(), solo.as_ref());
                 let (core, session, key) = (self.core, &self.session, &self.key);
                 let stored = put(core, session, key, &found, lease, superseded).await;
-                if stored == Some(storage::Stored::TooLarge) {
-                    self.remove_replaced().await;
+                if stored == Some(storage::Stored::TooLarge) && self.may_replace() {
+                    remove_replaced(core, session, key).await;
                 }
                 Turn::Land(Box::new(Put {
                     outcome: PutOutcome::Stored(found, stored, valid_at),
@@ -224,7 +225,7 @@ impl<T: Tiers> Drive<T> {
                 let removal = self.core.tiers.removal(&self.key);
                 let remove = || removed |= removal();
                 end_flight::<T>(self.leader.take(), solo, remove, || landing);
-                self.count_gone(removed);
+                count_gone(&self.core.function, removed);
             }
         }
         computation.settled()
@@ -242,12 +243,6 @@ impl<T: Tiers> Drive<T> {
             // Others have changed the entry.
             Some(storage::Stored::Refused | storage::Stored::TooLarge) => slot.invalidated(),
             None => {}
-        }
-    }
-
-    fn count_gone(&self, removed: bool) {
-        if let Some(metrics) = self.core.function.metrics {
-            metrics.removed(RemovalCause::Gone, removed.into());
         }
     }
 
@@ -354,7 +349,7 @@ impl<T: Tiers> Drive<T> {
         let lease = match self.lease.take() {
             Some(lease) if T::owns(&lease) => *lease,
             // What the owner of the lease computes began earlier: it goes, too.
-            _ => return PutOutcome::Gone(landing, self.remove().await),
+            _ => return PutOutcome::Gone(landing, remove(core, session, &self.key).await),
         };
         let valid_at = T::valid_at(&lease);
         match core.tiers.vacate(session, lease).await {
@@ -368,17 +363,9 @@ impl<T: Tiers> Drive<T> {
         }
     }
 
-    /// Removes the entry, if there may be one, in place of which nothing could be stored.
-    async fn remove_replaced(&self) {
-        if self.fallback() != decision::Stored::Absent {
-            self.count_gone(self.remove().await);
-        }
-    }
-
-    /// Removes the entry that other processes see. A failure has been counted.
-    async fn remove(&self) -> bool {
-        let (tiers, session) = (&self.core.tiers, &self.session);
-        T::IS_REMOTE && tiers.remove(session, &self.key).await.unwrap_or(false)
+    /// Whether there may be an entry that the result takes the place of.
+    pub(super) fn may_replace(&self) -> bool {
+        self.fallback() != decision::Stored::Absent
     }
 
     /// Hands a result that is not stored to the waiters of this flight.
@@ -450,21 +437,6 @@ enum Conclusion<Found> {
     ServeStale(Found, Settled),
 }
 
-/// Whether something has happened to the key in this process since a computation began, inside a flight or outside any.
-pub(super) struct Superseded<'a, T: Tiers>(
-    pub(super) Option<&'a Leader<'static, T::Key, FoundOf<T>>>,
-    pub(super) Option<&'a SoloOf<T>>,
-);
-
-impl<T: Tiers> Superseded<'_, T> {
-    pub(super) fn is_so(&self) -> bool {
-        match self.0 {
-            Some(leader) => leader.is_superseded(),
-            None => self.1.is_some_and(Solo::is_superseded),
-        }
-    }
-}
-
 /// Ends a computation: changes the memory of the process if that is still wanted, and tells those who wait.
 fn end_flight<T: Tiers>(
     leader: Option<Leader<'static, T::Key, FoundOf<T>>>,
@@ -478,28 +450,4 @@ fn end_flight<T: Tiers>(
     } else if let Some(solo) = solo {
         solo.store(change);
     }
-}
-
-/// Stores in the tiers that other processes see; `None` after a failure, which has been counted.
-pub(super) async fn put<T: Tiers>(
-    core: &Core<T>,
-    session: &Session<'_>,
-    key: &T::Key,
-    found: &FoundOf<T>,
-    lease: Option<Box<T::Lease>>,
-    superseded: Superseded<'_, T>,
-) -> Option<storage::Stored> {
-    let lease = lease.map(|lease| *lease);
-    let stored = core.tiers.store(session, key, found, lease).await;
-    if let (Ok(storage::Stored::Done), Some(metrics), Some(bytes)) =
-        (&stored, core.function.metrics, found.bytes)
-    {
-        metrics.stored(bytes, session.sampled());
-    }
-    if T::IS_REMOTE && !core.tiers.fences(&core.function) && superseded.is_so() {
-        // No lease has kept it from arriving after an invalidation, so it goes again.
-        let _ = core.tiers.remove(session, key).await;
-        return Some(storage::Stored::Refused);
-    }
-    stored.ok()
 }

@@ -10,6 +10,7 @@ mod entry;
 mod errand;
 mod on_thread;
 mod pausing;
+mod put;
 mod refresh;
 mod session;
 mod store_later;

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use cachier_metrics::Reason;
 
-use super::compute::{Concluded, FoundOf, SoloOf, Superseded, put};
+use super::compute::{Concluded, FoundOf, SoloOf};
+use super::put::{Superseded, put, remove_replaced};
 use super::{Drive, Session};
 use crate::background::{Crew, run_on_thread};
 use crate::block_on::block_on;
@@ -28,6 +29,7 @@ impl<T: Tiers> Drive<T> {
             Err(NotStored) => return self.land(Landing::Value(found)).await,
         };
         let (core, key) = (self.core, self.key.clone());
+        let may_replace = self.may_replace();
         let leader = self.leader.take();
         let world = core.function.world;
         let session = Session::after(&core.function, &self.session);
@@ -48,6 +50,9 @@ impl<T: Tiers> Drive<T> {
                 // A failure has been counted; the caller has its value.
                 false => put(core, &session, &key, &found, lease, superseded).await,
             };
+            if stored == Some(storage::Stored::TooLarge) && may_replace {
+                remove_replaced(core, &session, &key).await;
+            }
             if let Some(leader) = leader {
                 let landing = Landing::Value(found);
                 leader.land(

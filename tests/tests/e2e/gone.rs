@@ -93,6 +93,26 @@ macro_rules! gone {
                     assert_eq!($finish(text::peek(1)).unwrap(), None);
                 });
             }
+
+            #[test]
+            fn a_refresh_with_no_room_in_the_store_removes_the_value() {
+                static RUNS: Counter = Counter::new();
+
+                // So large a value is stored in the background.
+                #[cachier($($argument)*, stale_after = "1m", next_time, capacity_bytes = "2MB")]
+                $($function)* text(_id: u8) -> String {
+                    "7".repeat(if RUNS.next() == 1 { 10 } else { 3 << 20 })
+                }
+
+                in_folder(|_| {
+                    assert_eq!($finish(text(1)).len(), 10);
+                    Clock::advance(TWO_MINUTES);
+                    assert_eq!($finish(text(1)).len(), 10);
+                    $flush;
+                    assert_eq!($finish(text::peek(1)).unwrap(), None);
+                    assert_eq!($finish(text(1)).len(), 3 << 20);
+                });
+            }
         }
     )*};
 }

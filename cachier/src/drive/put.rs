@@ -1,0 +1,65 @@
+//! What a result changes where other processes see it.
+
+use cachier_metrics::RemovalCause;
+
+use super::compute::{FoundOf, SoloOf};
+use super::{Core, Session};
+use crate::flight::{Leader, Solo};
+use crate::function::Function;
+use crate::storage::{self, Tiers};
+
+/// Stores in the tiers that other processes see; `None` after a failure, which has been counted.
+pub(super) async fn put<T: Tiers>(
+    core: &Core<T>,
+    session: &Session<'_>,
+    key: &T::Key,
+    found: &FoundOf<T>,
+    lease: Option<Box<T::Lease>>,
+    superseded: Superseded<'_, T>,
+) -> Option<storage::Stored> {
+    let lease = lease.map(|lease| *lease);
+    let stored = core.tiers.store(session, key, found, lease).await;
+    if let (Ok(storage::Stored::Done), Some(metrics), Some(bytes)) =
+        (&stored, core.function.metrics, found.bytes)
+    {
+        metrics.stored(bytes, session.sampled());
+    }
+    if T::IS_REMOTE && !core.tiers.fences(&core.function) && superseded.is_so() {
+        // No lease has kept it from arriving after an invalidation, so it goes again.
+        let _ = core.tiers.remove(session, key).await;
+        return Some(storage::Stored::Refused);
+    }
+    stored.ok()
+}
+
+/// Removes the entry in place of which nothing could be stored.
+pub(super) async fn remove_replaced<T: Tiers>(core: &Core<T>, session: &Session<'_>, key: &T::Key) {
+    let removed = remove(core, session, key).await;
+    count_gone(&core.function, removed);
+}
+
+/// Removes the entry that other processes see. A failure has been counted.
+pub(super) async fn remove<T: Tiers>(core: &Core<T>, session: &Session<'_>, key: &T::Key) -> bool {
+    T::IS_REMOTE && core.tiers.remove(session, key).await.unwrap_or(false)
+}
+
+pub(super) fn count_gone(function: &Function, removed: bool) {
+    if let Some(metrics) = function.metrics {
+        metrics.removed(RemovalCause::Gone, removed.into());
+    }
+}
+
+/// Whether something has happened to the key in this process since a computation began, inside a flight or outside any.
+pub(super) struct Superseded<'a, T: Tiers>(
+    pub(super) Option<&'a Leader<'static, T::Key, FoundOf<T>>>,
+    pub(super) Option<&'a SoloOf<T>>,
+);
+
+impl<T: Tiers> Superseded<'_, T> {
+    pub(super) fn is_so(&self) -> bool {
+        match self.0 {
+            Some(leader) => leader.is_superseded(),
+            None => self.1.is_some_and(Solo::is_superseded),
+        }
+    }
+}
