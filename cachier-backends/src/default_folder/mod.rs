@@ -121,11 +121,16 @@ impl LastUse {
     }
 }
 
-/// Gives a file this time of modification, and makes it where it is missing.
+/// Gives a file this time of modification, and makes it where it is missing. A link is not followed, a pipe not waited for.
 fn touch(file: &Path, now: SystemTime) -> io::Result<()> {
     let mut options = OpenOptions::new();
     #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    {
+        use rustix::fs::OFlags;
+        use std::os::unix::fs::OpenOptionsExt;
+        let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
+        options.mode(0o600).custom_flags(flags.bits().cast_signed());
+    }
     let file = options
         .write(true)
         .create(true)

@@ -201,3 +201,34 @@ fn there_is_a_bound_on_what_is_removed_at_once() {
     unused::remove_folder(&old, &mut 100).unwrap();
     assert!(!old.exists());
 }
+
+#[test]
+#[cfg(unix)]
+fn a_note_of_use_follows_no_link() {
+    let packages = Packages::new();
+    let (folder, last_use) = packages.folder("app").into_parts();
+    fs::create_dir_all(&folder).unwrap();
+    let elsewhere = packages.path("elsewhere");
+    std::os::unix::fs::symlink(&elsewhere, folder.join(USED)).unwrap();
+    last_use.unwrap().note(today());
+    assert!(!elsewhere.exists());
+}
+
+#[test]
+#[cfg(all(unix, feature = "file"))]
+fn in_a_folder_of_others_no_use_is_noted() {
+    use std::os::unix::fs::PermissionsExt;
+
+    use crate::{BlockingBackend, Key, KeyHash, Scope, Version, file::FileBackend};
+
+    let packages = Packages::new();
+    let folder = packages.folder("app");
+    let path = folder.path().to_owned();
+    fs::create_dir_all(&path).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o777)).unwrap();
+    let scope = Arc::new(Scope::new("default", "function"));
+    let key = Key::new(scope, Version::Unversioned, KeyHash::from_bytes([7; 32]));
+    let loaded = FileBackend::in_default(Some(folder)).load(&key);
+    assert_eq!(loaded.unwrap_err().kind(), crate::ErrorKind::Denied);
+    assert!(!path.join(USED).exists());
+}

@@ -127,15 +127,17 @@ impl FileBackend {
     }
 
     fn used_dir(&self, operation: Operation) -> Result<&Path, Error> {
-        if let Some(last_use) = &self.last_use {
-            last_use.note(SystemTime::now());
-        }
         let Some(dir) = &self.dir else {
             let message = "there is no home folder to keep the cache in";
             let error = Error::new(ErrorKind::Io, operation, message);
             return Err(error.with_hint("set CACHIER_CACHE_DIR or `cache_dir`"));
         };
-        dir.trusted(operation)
+        let dir = dir.trusted(operation)?;
+        // Only then: in a folder where others may write, nothing is made or changed.
+        if let Some(last_use) = &self.last_use {
+            last_use.note(SystemTime::now());
+        }
+        Ok(dir)
     }
 }
 
