@@ -430,7 +430,7 @@ impl Backend for Mongo {
     }
 
     fn take_over<'a>(&'a self, key: &'a Key, period: Duration) -> BoxFuture<'a, Lease> {
-        let owner = ObjectId::new();
+        let owner = documents::unlike_any_other();
         let document = documents::of(key);
         let update = documents::take_over(key, owner, period);
         let lease = Lease::new(key.clone(), None, owner).expiring_after(period);
