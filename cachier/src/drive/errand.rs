@@ -94,7 +94,7 @@ pub(super) enum Met<E> {
 }
 
 /// How the function is to run.
-pub(super) struct ToRun {
+pub struct ToRun {
     /// The computation that its execution is; `None` for one of a call that bypasses the cache.
     pub(super) computation: Option<ComputationId>,
     pub(super) cacheable: Cacheable,

@@ -36,13 +36,14 @@ impl<T: Tiers> OnThread<T> {
         })
     }
 
-    /// Carries it out.
-    pub(crate) fn finish(&mut self, work: &mut dyn RunOnThread<T>) {
-        while let Some(to_run) = self.proceed(work) {
+    /// Carries it out. Inlined, so that nothing of it lies between a recursive function and itself.
+    #[inline]
+    pub(crate) fn finish(&mut self, work: &mut impl RunOnThread<T>) {
+        while let Some(to_run) = T::proceed_on_thread(self, work) {
             let entered = to_run.computation.map(Entered::new);
             let computed = work.run(to_run.cacheable);
             drop(entered);
-            self.computed(computed, work);
+            T::computed_on_thread(self, computed, work);
         }
     }
 
@@ -57,7 +58,7 @@ impl<T: Tiers> OnThread<T> {
     /// Goes on until the function is to run, or all is done. Not inlined, as what follows is not: the function does not run
     /// on top of its frame.
     #[inline(never)]
-    fn proceed(&mut self, work: &mut dyn RunOnThread<T>) -> Option<ToRun> {
+    pub(crate) fn proceed(&mut self, work: &mut dyn Work<T>) -> Option<ToRun> {
         loop {
             block_on(self.errand.proceed());
             match self.errand.meet(work) {
@@ -71,8 +72,9 @@ impl<T: Tiers> OnThread<T> {
         }
     }
 
+    /// The function has run.
     #[inline(never)]
-    fn computed(&mut self, computed: Computed, work: &mut dyn RunOnThread<T>) {
+    pub(crate) fn computed(&mut self, computed: Computed, work: &mut dyn Work<T>) {
         self.errand.computed(computed, work.slot());
     }
 }

@@ -45,10 +45,10 @@ pub(crate) async fn refresh<T: Tiers, F: Future>(ticket: Ticket<T>, mut work: im
 }
 
 /// The same on the calling thread.
-pub(crate) fn refresh_on_thread<T: Tiers>(ticket: Ticket<T>, work: &mut dyn RunOnThread<T>) {
+pub(crate) fn refresh_on_thread<T: Tiers>(ticket: Ticket<T>, work: &mut impl RunOnThread<T>) {
     let _told = ToldOfPanic(&ticket.core.function);
     if let Some(errand) = block_on(lead(ticket, Flavour::Sync)) {
-        T::carry_out_on_thread(&mut OnThread::resume(errand), work);
+        OnThread::resume(errand).finish(work);
     }
 }
 

@@ -222,7 +222,7 @@ where
     F: Form<Sh::Value, Kept = T::Value>,
 {
     let (mut asked, mut work) = prepared.for_thread(body);
-    T::carry_out_on_thread(&mut asked, &mut *work);
+    asked.finish(&mut *work);
     reply(work, asked)
 }
 

@@ -10,7 +10,8 @@ use cachier_metrics::RemovalCause;
 
 use super::any::{AnyKey, AnyValue};
 use super::{Claim, Found, Loaded, Stamp, Stored, Tiers, Vacated};
-use crate::drive::{OnThread, RunOnThread, Session};
+use crate::decision::Computed;
+use crate::drive::{OnThread, Session, ToRun, Work};
 use crate::flight::Recheck;
 use crate::function::Function;
 use crate::trace;
@@ -173,8 +174,16 @@ impl Tiers for InMemory {
         Ok(self.values().remove_older_than(cutoff))
     }
 
-    fn carry_out_on_thread(asked: &mut OnThread<Self>, work: &mut dyn RunOnThread<Self>) {
-        asked.finish(work);
+    fn proceed_on_thread(asked: &mut OnThread<Self>, work: &mut dyn Work<Self>) -> Option<ToRun> {
+        asked.proceed(work)
+    }
+
+    fn computed_on_thread(
+        asked: &mut OnThread<Self>,
+        computed: Computed,
+        work: &mut dyn Work<Self>,
+    ) {
+        asked.computed(computed, work);
     }
 
     fn usage_at_hand(&self) -> Option<Usage> {

@@ -17,7 +17,8 @@ use std::time::{Duration, Instant};
 
 use cachier_backends::{Error, Usage};
 
-use crate::drive::{OnThread, RunOnThread, Session};
+use crate::decision::Computed;
+use crate::drive::{OnThread, Session, ToRun, Work};
 use crate::flight::Recheck;
 use crate::function::Function;
 
@@ -213,10 +214,16 @@ pub trait Tiers: Send + Sync + Sized + 'static {
         session: &Session<'_>,
         older_than: Duration,
     ) -> impl Future<Output = Result<u64, Error>> + Send;
-    /// Carries out what is asked of a synchronous function.
+    /// Goes on with what is asked of a synchronous function, until that is to run.
     ///
     /// Each storage does it, so that the driver is compiled once here, and not with every program.
-    fn carry_out_on_thread(asked: &mut OnThread<Self>, work: &mut dyn RunOnThread<Self>);
+    fn proceed_on_thread(asked: &mut OnThread<Self>, work: &mut dyn Work<Self>) -> Option<ToRun>;
+    /// The same when it has run.
+    fn computed_on_thread(
+        asked: &mut OnThread<Self>,
+        computed: Computed,
+        work: &mut dyn Work<Self>,
+    );
     /// What the function's values occupy, where that can be told without asking anyone.
     fn usage_at_hand(&self) -> Option<Usage> {
         None

@@ -19,7 +19,8 @@ use super::held::Held;
 use super::under_way::UnderWay;
 use super::{Claim, Found, Loaded, Notice, Stamp, Stored, Tiers, Vacated};
 use crate::backends::Guarded;
-use crate::drive::{Flavour, OnThread, RunOnThread, Session};
+use crate::decision::Computed;
+use crate::drive::{Flavour, OnThread, Session, ToRun, Work};
 use crate::flight::Recheck;
 use crate::function::Function;
 use crate::heartbeat;
@@ -494,8 +495,16 @@ impl Tiers for Persistent {
         Ok(removed.await?.unwrap_or(0))
     }
 
-    fn carry_out_on_thread(asked: &mut OnThread<Self>, work: &mut dyn RunOnThread<Self>) {
-        asked.finish(work);
+    fn proceed_on_thread(asked: &mut OnThread<Self>, work: &mut dyn Work<Self>) -> Option<ToRun> {
+        asked.proceed(work)
+    }
+
+    fn computed_on_thread(
+        asked: &mut OnThread<Self>,
+        computed: Computed,
+        work: &mut dyn Work<Self>,
+    ) {
+        asked.computed(computed, work);
     }
 
     fn shared_as(&self, function: &Function) -> Option<String> {
