@@ -77,7 +77,7 @@ pub struct SizeProbe<S>(pub S);
 impl<S: super::Shape<Value: Serialize>> SizeProbe<S> {
     /// How to measure the values: their serialized size in bytes.
     pub fn measure(&self) -> Measure<S::Value> {
-        Some(|value| entry::measure(value))
+        Some(entry::measure)
     }
 }
 

@@ -62,7 +62,7 @@ impl<S: Shape> Recipe<S> {
     where
         S::Value: Serialize,
     {
-        self.measure = Some(|value| entry::measure(value));
+        self.measure = Some(entry::measure);
         self
     }
 
