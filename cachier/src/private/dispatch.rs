@@ -168,6 +168,7 @@ impl<T: Tiers, Sh: Shape, F> Prepared<T, Sh, F> {
     /// What the driver is told, and the function that it is to run: in boxes, and made in a frame that is gone by then.
     #[inline(never)]
     #[expect(clippy::type_complexity, reason = "it is used once")]
+    #[expect(clippy::boxed_local, reason = "so it takes no stack of a recursion")]
     fn for_thread<'b>(
         self: Box<Self>,
         body: SyncBody<'b, T, Sh, F>,
@@ -228,6 +229,7 @@ where
 
 /// Not inlined: its frame is not there yet while the function runs.
 #[inline(never)]
+#[expect(clippy::boxed_local, reason = "so they take no stack of a recursion")]
 fn reply<T: Tiers, Sh: Shape, F>(
     work: Box<SyncWork<'_, T, Sh, F>>,
     asked: Box<OnThread<T>>,
@@ -239,6 +241,7 @@ fn reply<T: Tiers, Sh: Shape, F>(
 ///
 /// What it is given is used up before the future is made, which is the smaller for it: so the call begins here, and the
 /// future must be awaited at once.
+#[expect(clippy::boxed_local, reason = "so no future has it in it")]
 pub fn dispatch_async<T, Sh, F, B, N>(
     prepared: Box<Prepared<T, Sh, F>>,
     body: B,
