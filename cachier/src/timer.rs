@@ -118,6 +118,7 @@ impl Timer {
     }
 
     /// Wakes everyone whose moment has come.
+    #[cfg(feature = "testing")]
     pub(crate) fn fire(&self) {
         self.queues.fire(&self.clock);
     }
