@@ -77,6 +77,13 @@ pub(crate) fn end(operation: &UnderWay, ended: Moment, what: impl Display) {
     log.ended.push_back(entry);
 }
 
+/// The cell of the operation that takes longest.
+pub(crate) fn longest_under_way() -> Option<Cell> {
+    let log = lock();
+    let longest = log.under_way.iter().min_by_key(|entry| entry.started);
+    longest.map(|entry| entry.cell)
+}
+
 /// Held while the process forks, so that the child finds it free.
 pub(crate) fn lock() -> MutexGuard<'static, Log> {
     LOG.lock().unwrap_or_else(PoisonError::into_inner)

@@ -27,7 +27,7 @@ use std::fs;
 use std::io::Write;
 use std::path::Path;
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use cachier_tests::process::{Process, part, skip};
 use fastrand::Rng;
@@ -129,29 +129,38 @@ impl Stage<'_> {
 
     /// The last fault is over.
     fn end(&self, mut processes: Vec<Process>) {
-        let ask = |processes: &mut [Process], what: &str, answer: &str| {
-            processes.iter_mut().for_each(|process| process.tell(what));
-            for process in processes {
-                assert_eq!(
-                    process.line(),
-                    answer,
-                    "{}\n{}",
-                    self.log(),
-                    self.read("failures")
-                );
-            }
-        };
         processes
             .iter_mut()
             .for_each(|process| process.tell("calm"));
         thread::sleep(RECOVERY);
-        ask(&mut processes, "rest", "rests");
-        ask(&mut processes, "check", "checked");
-        if let Some(cell) = self.failed_cell() {
-            ask(&mut processes, &format!("tell {cell}"), "told");
+        let rested = self.ask(&mut processes, "rest", "rests");
+        let checked = rested && self.ask(&mut processes, "check", "checked");
+        // Whose calls hang has told what it did, and is gone.
+        if let Some(cell) = self.failed_cell().filter(|_| rested) {
+            self.ask(&mut processes, &format!("tell {cell}"), "told");
         }
-        processes.iter_mut().for_each(|process| process.tell("end"));
-        processes.into_iter().for_each(Process::finish);
+        if checked {
+            processes.iter_mut().for_each(|process| process.tell("end"));
+            processes.into_iter().for_each(Process::finish);
+        }
+    }
+
+    /// Whether all do what they are told to. Who does not has said why, and may have ended.
+    fn ask(&self, processes: &mut [Process], what: &str, answer: &str) -> bool {
+        processes.iter_mut().for_each(|process| process.tell(what));
+        let started = Instant::now();
+        processes.iter().all(|process| {
+            loop {
+                match process.try_line() {
+                    Some(line) => break line == answer,
+                    None if started.elapsed() > 2 * LAST_CALLS => {
+                        assert!(self.has_failed(), "a process is silent");
+                        break false;
+                    }
+                    None => thread::sleep(Duration::from_millis(5)),
+                }
+            }
+        })
     }
 
     fn has_failed(&self) -> bool {

@@ -1,6 +1,7 @@
 //! A process under chaos: its threads and tasks do this and that with the cached functions until they are told to rest.
 
 use std::env;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::process::exit;
 use std::sync::OnceLock;
@@ -203,7 +204,7 @@ fn rest(actors: Vec<JoinHandle<()>>, runtime: &Runtime) {
     let started = Instant::now();
     while !actors.iter().all(JoinHandle::is_finished) {
         if started.elapsed() > LAST_CALLS {
-            failure(NO_CELL, "calls hang");
+            failure(log::longest_under_way().unwrap_or(NO_CELL), "a call hangs");
             exit(3);
         }
         thread::sleep(Duration::from_millis(5));
@@ -316,5 +317,7 @@ fn fork_and_wait(stage: &'static Stage) {
             }
         });
     });
-    child.finish();
+    if catch_unwind(AssertUnwindSafe(|| child.finish())).is_err() {
+        failure(NO_CELL, "a forked child has not ended well");
+    }
 }
