@@ -121,7 +121,7 @@ fn a_function_in_use_has_every_metric_of_functions() {
         .lines()
         .filter_map(|line| line.strip_prefix("# TYPE "))
         .collect();
-    assert_eq!(families.len(), 32, "{families:#?}");
+    assert_eq!(families.len(), 33, "{families:#?}");
 }
 
 #[test]

@@ -78,24 +78,28 @@ mod tests {
         pauses.note(&key, 7, Pause::Failed, SECOND, now);
     }
 
+    fn find(pauses: &Pauses, key: usize, created: u64, now: u64) -> Option<Pause> {
+        pauses.find(&key, created, now)
+    }
+
     #[test]
     fn a_value_is_paused_for_a_while_and_others_are_not() {
         let pauses = Pauses::default();
         fail(&pauses, 1, 10);
         let end = 10 + nanos(SECOND);
-        assert_eq!(pauses.find(&1, 7, end - 1), Some(Pause::Failed));
-        assert_eq!(pauses.find(&1, 7, end), None);
-        assert_eq!(pauses.find(&1, 8, 10), None, "another value of the key");
-        assert_eq!(pauses.find(&2, 7, 10), None);
+        assert_eq!(find(&pauses, 1, 7, end - 1), Some(Pause::Failed));
+        assert_eq!(find(&pauses, 1, 7, end), None);
+        assert_eq!(find(&pauses, 1, 8, 10), None, "another value of the key");
+        assert_eq!(find(&pauses, 2, 7, 10), None);
     }
 
     #[test]
     fn the_newest_pause_of_a_key_counts() {
         let pauses = Pauses::default();
         fail(&pauses, 1, 0);
-        pauses.note(&1, 8, Pause::Held, SECOND, 1);
-        assert_eq!(pauses.find(&1, 8, 1), Some(Pause::Held));
-        assert_eq!(pauses.find(&1, 7, 1), None);
+        pauses.note(&1_usize, 8, Pause::Held, SECOND, 1);
+        assert_eq!(find(&pauses, 1, 8, 1), Some(Pause::Held));
+        assert_eq!(find(&pauses, 1, 7, 1), None);
     }
 
     #[test]
@@ -103,11 +107,11 @@ mod tests {
         let pauses = Pauses::default();
         (0..MAX_KEYS).for_each(|key| fail(&pauses, key, 0));
         fail(&pauses, MAX_KEYS, 1);
-        assert_eq!(pauses.find(&MAX_KEYS, 7, 1), None);
+        assert_eq!(find(&pauses, MAX_KEYS, 7, 1), None);
         fail(&pauses, 1, 5);
         let later = nanos(SECOND);
-        assert!(pauses.find(&1, 7, later).is_some(), "it begins anew");
+        assert!(find(&pauses, 1, 7, later).is_some(), "it begins anew");
         fail(&pauses, MAX_KEYS, later);
-        assert!(pauses.find(&MAX_KEYS, 7, later).is_some());
+        assert!(find(&pauses, MAX_KEYS, 7, later).is_some());
     }
 }
