@@ -1,6 +1,6 @@
 //! Storing a large value in the background.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use cachier_metrics::Reason;
 
@@ -12,8 +12,10 @@ use crate::block_on::block_on;
 use crate::flight::Landing;
 use crate::storage::{self, Tiers, Vacated};
 
-/// Nothing is to be stored any more.
-struct NotStored;
+/// Nothing is to be stored any more, and when that was not known yet.
+struct NotStored {
+    valid_at: Option<Instant>,
+}
 
 impl<T: Tiers> Drive<T> {
     /// Stores a large value without holding up anybody: who waits has it now, and who comes before it is stored has it from
@@ -26,7 +28,9 @@ impl<T: Tiers> Drive<T> {
     ) {
         let lease = match self.lease_to_store_later(computation).await {
             Ok(lease) => lease,
-            Err(NotStored) => return self.land(Landing::Value(found)).await,
+            Err(NotStored { valid_at }) => {
+                return self.land(Landing::Value(found).unstored(valid_at)).await;
+            }
         };
         let (core, key) = (self.core, self.key.clone());
         let may_replace = self.may_replace();
@@ -79,9 +83,10 @@ impl<T: Tiers> Drive<T> {
         let (core, session) = (self.core, &self.session);
         match self.lease.take() {
             Some(lease) if is_ended && T::owns(&lease) => {
+                let valid_at = T::valid_at(&lease);
                 match core.tiers.vacate(session, *lease).await {
                     Ok(Vacated::Done { lease, .. }) => Ok(Some(Box::new(lease))),
-                    Ok(Vacated::Superseded) | Err(_) => Err(NotStored),
+                    Ok(Vacated::Superseded) | Err(_) => Err(NotStored { valid_at }),
                 }
             }
             None if is_ended => {

@@ -24,6 +24,8 @@ crate::on_every_store! {
     whoever_joins_after_an_invalidation_elsewhere_computes_anew
     whoever_joins_async_after_an_invalidation_elsewhere_computes_anew
     whoever_joins_a_refresh_after_an_invalidation_elsewhere_computes_anew
+    whoever_joins_what_is_being_stored_after_an_invalidation_elsewhere_computes_anew
+    whoever_joins_a_large_overwrite_after_an_invalidation_elsewhere_computes_anew
 }
 mod at_once {
     use super::an_invalidation_elsewhere_ends_the_flight_at_once;
@@ -271,6 +273,59 @@ fn whoever_joins_a_refresh_after_an_invalidation_elsewhere_computes_anew(subject
     assert_eq!(joins.values(), [3]);
     cachier::flush();
     assert_eq!(count(store), 3);
+}
+
+fn whoever_joins_what_is_being_stored_after_an_invalidation_elsewhere_computes_anew(
+    subject: &Subject,
+) {
+    static RUNS: [Counter; 16] = [const { Counter::new() }; 16];
+
+    #[cachier(backend = registered("store"), operation_timeout = "60s", enable_metrics)]
+    fn large(store: u8) -> String {
+        RUNS[usize::from(store)].next().to_string().repeat(2 << 20)
+    }
+
+    let store = index(subject);
+    let gate = subject.hold_on_its_way();
+    assert!(large(store).starts_with('1'));
+    gate.until_arrived(1);
+    invalidate_elsewhere(subject);
+    let late = Callers::new().on_threads(1, move || large(store));
+    until_joined(large::metrics(), &RUNS[usize::from(store)], 2);
+    gate.open();
+    assert!(late.values()[0].starts_with('2'));
+    cachier::flush();
+    assert!(large::peek(store).unwrap().unwrap().starts_with('2'));
+}
+
+fn whoever_joins_a_large_overwrite_after_an_invalidation_elsewhere_computes_anew(
+    subject: &Subject,
+) {
+    static GATES: [Gate; 16] = [const { Gate::new() }; 16];
+    static RUNS: [Counter; 16] = [const { Counter::new() }; 16];
+
+    #[cachier(backend = registered("store"), operation_timeout = "60s", enable_metrics)]
+    fn large(store: u8) -> String {
+        let run = RUNS[usize::from(store)].next();
+        if run == 2 {
+            GATES[usize::from(store)].wait();
+        }
+        run.to_string().repeat(2 << 20)
+    }
+
+    let store = index(subject);
+    assert!(large(store).starts_with('1'));
+    cachier::flush();
+    let overwrite = move || large::call_with(CallOptions::new().overwrite_cache(), store);
+    let overwriting = Callers::new().on_threads(1, overwrite);
+    GATES[usize::from(store)].until_arrived(1);
+    invalidate_elsewhere(subject);
+    let late = Callers::new().on_threads(1, move || large(store));
+    until_joined(large::metrics(), &RUNS[usize::from(store)], 3);
+    GATES[usize::from(store)].open();
+    assert!(overwriting.values()[0].starts_with('2'));
+    assert!(late.values()[0].starts_with('3'));
+    cachier::flush();
 }
 
 fn an_invalidation_elsewhere_ends_the_flight_at_once(subject: &Subject) {

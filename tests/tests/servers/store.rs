@@ -17,6 +17,7 @@ use cachier::{
 };
 use cachier_servers::s3::Place;
 use cachier_servers::{StoreServer, free_port};
+use cachier_tests::gate::Gate;
 use cachier_tests::process::{Process, part, skip};
 use futures_lite::future::block_on;
 
@@ -47,6 +48,8 @@ pub(crate) struct Subject {
     last_key: Arc<Mutex<Option<Key>>>,
     /// Whether the next entry is forgotten by others while it is on its way.
     forgotten: Arc<AtomicBool>,
+    /// Where the next entry waits on its way.
+    gate: Arc<Mutex<Option<Arc<Gate>>>>,
 }
 
 impl Store {
@@ -59,6 +62,7 @@ impl Store {
             test,
             last_key: Arc::default(),
             forgotten: Arc::default(),
+            gate: Arc::default(),
         };
         if part().is_some() {
             let subject = subject(std::env::var(ADDRESS).unwrap());
@@ -204,6 +208,7 @@ impl Subject {
             last_key: Arc::clone(&self.last_key),
             other: self.bare(),
             forgotten: Arc::clone(&self.forgotten),
+            gate: Arc::clone(&self.gate),
         };
         register_backend("store", spied).unwrap();
     }
@@ -216,6 +221,7 @@ impl Subject {
             test: self.test,
             last_key: Arc::default(),
             forgotten: Arc::default(),
+            gate: Arc::default(),
         }
     }
 
@@ -303,6 +309,14 @@ impl Subject {
         !self.forgotten.load(Ordering::SeqCst)
     }
 
+    /// Holds up the next entry that is stored on a thread of its own, on its way.
+    pub(crate) fn hold_on_its_way(&self) -> Arc<Gate> {
+        let gate = Arc::new(Gate::new());
+        let mut next = self.gate.lock().unwrap_or_else(PoisonError::into_inner);
+        *next = Some(Arc::clone(&gate));
+        gate
+    }
+
     /// The store, past the cached functions.
     pub(crate) fn bare(&self) -> Arc<dyn Backend> {
         self.store.connect(&self.address)
@@ -328,6 +342,7 @@ struct Spied {
     /// As another process would use the store.
     other: Arc<dyn Backend>,
     forgotten: Arc<AtomicBool>,
+    gate: Arc<Mutex<Option<Arc<Gate>>>>,
 }
 
 impl Backend for Spied {
@@ -349,6 +364,14 @@ impl Backend for Spied {
     }
 
     fn store<'a>(&'a self, key: &'a Key, request: StoreRequest<'a>) -> BoxFuture<'a, StoreReply> {
+        let gate = self
+            .gate
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        if let Some(gate) = gate {
+            gate.wait();
+        }
         if !self.forgotten.swap(false, Ordering::SeqCst) {
             return self.backend.store(key, request);
         }
