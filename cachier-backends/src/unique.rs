@@ -6,6 +6,30 @@ use std::time::Instant;
 
 /// 64 random bits, unlike all others that are drawn: in other processes, on other machines, after a restart too.
 pub(crate) fn unique() -> u64 {
-    // Processes that one was forked into share its randomness.
-    RandomState::new().hash_one((process::id(), Instant::now()))
+    number(&RandomState::new(), process::id(), Instant::now())
+}
+
+/// Processes that one was forked into share its randomness.
+fn number(randomness: &RandomState, process: u32, now: Instant) -> u64 {
+    randomness.hash_one((process, now))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_child_draws_others_than_its_parent() {
+        let (inherited, now) = (RandomState::new(), Instant::now());
+        assert_ne!(number(&inherited, 1, now), number(&inherited, 2, now));
+    }
+
+    #[test]
+    fn a_process_of_the_same_id_draws_others() {
+        let (inherited, now) = (RandomState::new(), Instant::now());
+        let later = now + Duration::from_nanos(1);
+        assert_ne!(number(&inherited, 1, now), number(&inherited, 1, later));
+    }
 }

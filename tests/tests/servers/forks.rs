@@ -2,13 +2,16 @@
 //!
 //! The process that forks is one that the test has started: the program of the tests itself has too many threads.
 
+use std::fs;
 use std::io::stdin;
 use std::process::{exit, id};
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use cachier::{CallOptions, Outcome, cachier, check, flush, global_params, set_global_params};
+use cachier::{
+    CallOptions, Outcome, Renewal, cachier, check, flush, global_params, set_global_params,
+};
 use cachier_tests::forked::Forked;
 use cachier_tests::gate::Counter;
 use cachier_tests::process::{part, say};
@@ -28,6 +31,7 @@ crate::on_every_store! {
     a_lease_ends_with_its_owner_though_a_child_lives
     a_body_that_forks_stores_in_the_parent_alone
     what_a_child_drops_is_nothing_of_the_parents
+    a_lease_of_the_parent_is_none_of_its_childs
 }
 
 /// How many hits each has.
@@ -389,4 +393,28 @@ async fn waiting_async(key: u32) -> u32 {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
     id()
+}
+
+/// Parent and child draw with one inherited randomness what tells their leases apart.
+fn a_lease_of_the_parent_is_none_of_its_childs(subject: &Subject) {
+    const LONG: Duration = Duration::from_secs(60);
+    apart(subject, || {
+        value(1);
+        let (key, backend) = (subject.last_key(), subject.bare());
+        let folder = tempfile::tempdir().unwrap();
+        let [childs, parents] = ["child", "parent"].map(|name| folder.path().join(name));
+        // It is connected.
+        block_on(backend.load(&key)).unwrap();
+        let child = Forked::start(|| {
+            let lease = block_on(backend.take_over(&key, LONG)).unwrap();
+            fs::write(&childs, "").unwrap();
+            until("the parent takes over", || parents.exists());
+            assert_eq!(block_on(backend.renew(&lease)).unwrap(), Renewal::Lost);
+        });
+        until("the child takes over", || childs.exists());
+        let lease = block_on(backend.take_over(&key, LONG)).unwrap();
+        fs::write(&parents, "").unwrap();
+        child.finish();
+        assert_eq!(block_on(backend.renew(&lease)).unwrap(), Renewal::Renewed);
+    });
 }
