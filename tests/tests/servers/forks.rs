@@ -10,7 +10,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use cachier::{
-    CallOptions, Outcome, Renewal, cachier, check, flush, global_params, set_global_params,
+    Call, CallOptions, ErrorKind, Outcome, Renewal, cachier, check, flush, global_params,
+    set_global_params,
 };
 use cachier_tests::forked::Forked;
 use cachier_tests::gate::Counter;
@@ -32,6 +33,15 @@ crate::on_every_store! {
     a_body_that_forks_stores_in_the_parent_alone
     what_a_child_drops_is_nothing_of_the_parents
     a_lease_of_the_parent_is_none_of_its_childs
+}
+mod given {
+    use super::a_child_computes_without_the_programs_own_client;
+
+    crate::on_every_store!(@ redis: Redis, [a_child_computes_without_the_programs_own_client]);
+    crate::on_every_store!(@ sqlite: Sqlite, [a_child_computes_without_the_programs_own_client]);
+    crate::on_every_store!(@ postgres: Postgres, [a_child_computes_without_the_programs_own_client]);
+    crate::on_every_store!(@ mariadb: MariaDb, [a_child_computes_without_the_programs_own_client]);
+    crate::on_every_store!(@ mongo: Mongo, [a_child_computes_without_the_programs_own_client]);
 }
 
 /// How many hits each has.
@@ -417,4 +427,41 @@ fn a_lease_of_the_parent_is_none_of_its_childs(subject: &Subject) {
         child.finish();
         assert_eq!(block_on(backend.renew(&lease)).unwrap(), Renewal::Renewed);
     });
+}
+
+fn a_child_computes_without_the_programs_own_client(subject: &Subject) {
+    apart(subject, || {
+        let here = runtime();
+        subject.register_backend(here.block_on(subject.store.given(&subject.address)));
+        (0..KEYS).for_each(|key| drop(value(key)));
+        hits();
+        let child = Forked::start(|| {
+            at_once("calls", || {
+                for key in 0..KEYS {
+                    refused(&value::call_detailed(CallOptions::new(), key), key);
+                }
+            });
+            at_once("calls of tasks", || {
+                runtime().block_on(async {
+                    for key in 0..KEYS {
+                        refused(
+                            &value_async::call_detailed(CallOptions::new(), key).await,
+                            key,
+                        );
+                    }
+                });
+            });
+        });
+        hits();
+        child.finish();
+        hits();
+    });
+}
+
+#[track_caller]
+fn refused(call: &Call<String>, key: u32) {
+    assert_eq!(call.value, of(key), "{call}");
+    assert_eq!(call.outcome, Outcome::Unavailable, "{call}");
+    let error = call.backend_error.as_ref().unwrap();
+    assert_eq!(error.kind(), ErrorKind::NotRegistered, "{call}");
 }

@@ -187,6 +187,37 @@ impl Store {
     }
 }
 
+impl Store {
+    /// A backend with a client of the program's own, which belongs to the runtime that this is polled in.
+    pub(crate) async fn given(self, address: &str) -> Arc<dyn Backend> {
+        match self {
+            Self::Redis => {
+                let client = redis::Client::open(address).unwrap();
+                let manager = client.get_connection_manager().await.unwrap();
+                Arc::new(RedisBackend::with_connection_manager(manager))
+            }
+            Self::Sqlite => {
+                let url = format!("{address}?mode=rwc");
+                let pool = sqlx::SqlitePool::connect(&url).await.unwrap();
+                Arc::new(SqlBackend::with_sqlite_pool(pool))
+            }
+            Self::Postgres => {
+                let pool = sqlx::PgPool::connect(address).await.unwrap();
+                Arc::new(SqlBackend::with_postgres_pool(pool))
+            }
+            Self::MariaDb => {
+                let pool = sqlx::MySqlPool::connect(address).await.unwrap();
+                Arc::new(SqlBackend::with_mysql_pool(pool))
+            }
+            Self::Mongo => {
+                let client = mongodb::Client::with_uri_str(address).await.unwrap();
+                Arc::new(MongoBackend::with_client(client))
+            }
+            _ => unreachable!("it is not tried with a client of the program's own"),
+        }
+    }
+}
+
 /// The variable that tells processes where the store is.
 const ADDRESS: &str = "CACHIER_TEST_ADDRESS";
 
