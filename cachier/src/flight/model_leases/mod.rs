@@ -1,0 +1,180 @@
+//! The decision and the flights on a store that other processes change, under the model checker.
+//!
+//! Callers of one process carry out what [`decide`](crate::decision::decide) says, on real flights and a plain store with
+//! leases, while another process invalidates. Whatever a call returns was computed from what the source held when the call
+//! began, or from something newer; in the end nothing is stored that is out of date; and there is one refresh at a time.
+//! Beside it stand variants that the checker must catch.
+
+#![allow(clippy::unwrap_used)]
+
+mod process;
+mod store;
+
+use std::time::Duration;
+
+use shuttle::thread;
+
+use self::process::{Call, PLAIN, Process, Size};
+use self::store::Shared;
+use crate::decision::Intent;
+use crate::sync::lock;
+
+const SCHEDULES: usize = 3_000;
+
+/// What is left out, for the checker to miss it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Variant {
+    Whole,
+    /// What is computed beside the owner of the lease, or in place of what is stored, is stored whatever happened.
+    StoresWithoutLease,
+    /// What was refused is handed to whoever has joined the flight.
+    HandsOnWhatWasRefused,
+    /// The same of a refresh.
+    HandsOnRefusedRefresh,
+    /// The same of a large value, when its turn to be stored has come.
+    HandsOnLargeThatWasRefused,
+    /// The same of a large value that was to replace another, which was already invalidated.
+    HandsOnRefusedOverwrite,
+    /// A large value is handed to whoever joins while it is being stored.
+    HandsOnWhatIsBeingStored,
+    /// A refresh is not known to be coming until it leads its flight.
+    ForgetsAnnouncement,
+}
+
+type Act = fn(&'static Process);
+
+const IMPATIENT: Call = Call {
+    is_impatient: true,
+    ..PLAIN
+};
+const OVERWRITE: Call = Call {
+    intent: Intent::Overwrite,
+    ..PLAIN
+};
+const RECENT: Call = Call {
+    max_age: Some(Duration::ZERO),
+    ..PLAIN
+};
+
+/// Whatever calls there are.
+const CALLS: [Act; 5] = [
+    |process| process.call(PLAIN),
+    invalidated_elsewhere,
+    |process| {
+        process.call(IMPATIENT);
+        process.invalidate();
+    },
+    |process| process.call(OVERWRITE),
+    |process| process.call(RECENT),
+];
+
+/// Calls that find an entry that is stale.
+const REFRESHES: [Act; 4] = [
+    |process| process.call(PLAIN),
+    |process| process.call(PLAIN),
+    invalidated_elsewhere,
+    |process| process.refresh_elsewhere(),
+];
+
+/// So few that the checker seldom misses what it is to find.
+const CALLS_OF_TWO: [Act; 2] = [|process| process.call(PLAIN), invalidated_elsewhere];
+
+/// The change is known to the caller.
+fn invalidated_elsewhere(process: &'static Process) {
+    process.invalidate_elsewhere();
+    process.call(PLAIN);
+}
+
+/// All at a time; in the end, nothing is stored that is out of date.
+fn run(process: &'static Process, acts: &[Act]) {
+    let start = |act: &Act| {
+        let act = *act;
+        thread::spawn(move || act(process))
+    };
+    let threads: Vec<_> = acts.iter().map(start).collect();
+    for thread in threads {
+        thread.join().unwrap();
+    }
+    process.flush();
+    let shared = lock(&process.shared);
+    let stored = shared.entry.map(|entry| entry.value);
+    assert!(
+        stored.is_none_or(|value| value == shared.source),
+        "what was invalidated is stored"
+    );
+}
+
+fn check_calls(variant: Variant, size: Size, acts: &'static [Act]) {
+    let check = move || run(Process::new(variant, size, Shared::default()), acts);
+    shuttle::check_random(check, SCHEDULES);
+}
+
+fn check_refreshes(variant: Variant, acts: &'static [Act]) {
+    let check = move || run(Process::new(variant, Size::Small, Shared::stale()), acts);
+    shuttle::check_random(check, SCHEDULES);
+}
+
+#[test]
+fn nothing_that_was_invalidated_is_stored_or_handed_to_later_callers() {
+    check_calls(Variant::Whole, Size::Small, &CALLS);
+}
+
+#[test]
+#[should_panic(expected = "what was invalidated is stored")]
+fn without_leases_the_checker_finds_what_is_stored_too_late() {
+    check_calls(Variant::StoresWithoutLease, Size::Small, &CALLS);
+}
+
+#[test]
+#[should_panic(expected = "a call is given what was invalidated before")]
+fn the_checker_finds_what_is_handed_on_though_it_was_refused() {
+    check_calls(Variant::HandsOnWhatWasRefused, Size::Small, &CALLS_OF_TWO);
+}
+
+#[test]
+fn nothing_large_that_was_invalidated_is_stored_or_handed_to_later_callers() {
+    check_calls(Variant::Whole, Size::Large, &CALLS);
+}
+
+#[test]
+#[should_panic(expected = "a call is given what was invalidated before")]
+fn the_checker_finds_what_is_handed_on_while_it_is_being_stored() {
+    check_calls(
+        Variant::HandsOnWhatIsBeingStored,
+        Size::Large,
+        &CALLS_OF_TWO,
+    );
+}
+
+#[test]
+#[should_panic(expected = "a call is given what was invalidated before")]
+fn the_checker_finds_what_is_handed_on_though_its_late_store_was_refused() {
+    check_calls(
+        Variant::HandsOnLargeThatWasRefused,
+        Size::Large,
+        &CALLS_OF_TWO,
+    );
+}
+
+#[test]
+#[should_panic(expected = "a call is given what was invalidated before")]
+fn the_checker_finds_what_is_handed_on_though_it_may_not_replace() {
+    check_calls(Variant::HandsOnRefusedOverwrite, Size::Large, &CALLS);
+}
+
+#[test]
+fn refreshes_are_one_at_a_time_and_hand_on_nothing_that_was_invalidated() {
+    check_refreshes(Variant::Whole, &REFRESHES);
+}
+
+#[test]
+#[should_panic(expected = "a call is given what was invalidated before")]
+fn the_checker_finds_what_a_refused_refresh_hands_on() {
+    check_refreshes(Variant::HandsOnRefusedRefresh, &CALLS_OF_TWO);
+}
+
+#[test]
+#[should_panic(expected = "two refreshes of one key are under way")]
+fn without_announcements_the_checker_finds_two_refreshes_at_a_time() {
+    check_refreshes(Variant::ForgetsAnnouncement, &REFRESHES);
+}

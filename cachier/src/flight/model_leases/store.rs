@@ -1,0 +1,100 @@
+//! What processes share: a store with leases, and the source of what they compute.
+
+/// The store and the source, as another process can see them.
+#[derive(Default)]
+pub(super) struct Shared {
+    /// Grows with each change of the source, which is then invalidated.
+    pub(super) source: u64,
+    /// What the source held when the entry was last invalidated.
+    pub(super) invalidated: u64,
+    pub(super) entry: Option<Entry>,
+    /// The number of the owner.
+    lease: Option<u64>,
+    numbers: u64,
+}
+
+#[derive(Clone, Copy)]
+pub(super) struct Entry {
+    pub(super) value: u64,
+    pub(super) version: u64,
+    pub(super) is_stale: bool,
+}
+
+/// What asking for the lease came to.
+pub(super) enum Claim {
+    Granted(u64),
+    Held(u64),
+    Changed,
+}
+
+impl Shared {
+    /// With an entry that is due to be computed anew.
+    pub(super) fn stale() -> Self {
+        Self {
+            entry: Some(Entry {
+                value: 0,
+                version: 1,
+                is_stale: true,
+            }),
+            numbers: 1,
+            ..Self::default()
+        }
+    }
+
+    pub(super) fn claim(&mut self, seen: Option<u64>) -> Claim {
+        match (self.entry.map(|entry| entry.version) == seen, self.lease) {
+            (false, _) => Claim::Changed,
+            (true, Some(owner)) => Claim::Held(owner),
+            (true, None) => Claim::Granted(self.take_over()),
+        }
+    }
+
+    pub(super) fn take_over(&mut self) -> u64 {
+        let owner = self.number();
+        self.lease = Some(owner);
+        owner
+    }
+
+    pub(super) fn holds(&self, owner: u64) -> bool {
+        self.lease == Some(owner)
+    }
+
+    /// Stores under the lease of this owner, if it is needed; whether that was valid.
+    pub(super) fn store(&mut self, value: u64, owner: Option<u64>) -> bool {
+        if owner.is_some_and(|owner| !self.holds(owner)) {
+            return false;
+        }
+        self.entry = Some(Entry {
+            value,
+            version: self.number(),
+            is_stale: false,
+        });
+        self.lease = None;
+        true
+    }
+
+    /// Removes the entry, which the owner of the lease is going to replace; whether that was valid.
+    pub(super) fn vacate(&mut self, owner: u64) -> bool {
+        let is_valid = self.holds(owner);
+        if is_valid {
+            self.entry = None;
+        }
+        is_valid
+    }
+
+    pub(super) fn remove(&mut self) {
+        (self.entry, self.lease) = (None, None);
+        self.invalidated = self.source;
+    }
+
+    pub(super) fn release(&mut self, owner: u64) {
+        if self.holds(owner) {
+            self.lease = None;
+        }
+    }
+
+    fn number(&mut self) -> u64 {
+        self.numbers += 1;
+        self.numbers
+    }
+}
