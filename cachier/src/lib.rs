@@ -56,6 +56,7 @@ mod backends;
 mod background;
 mod block_on;
 mod breaker;
+mod budget;
 mod builtin;
 mod call;
 mod decision;

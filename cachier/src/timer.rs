@@ -77,6 +77,11 @@ impl Timer {
         }
     }
 
+    /// Now, in nanoseconds of the clock.
+    pub(crate) fn now(&self) -> u64 {
+        self.clock.now()
+    }
+
     /// The future's output, or `None` when `patience` has run out first. `None` patience never runs out.
     pub(crate) async fn within<F: Future>(
         &'static self,

@@ -3,15 +3,16 @@
 use std::future::pending;
 use std::time::{Duration, Instant};
 
+use cachier_backends::Operation;
 use cachier_metrics::{Outcome, Tier, WaitScope};
 
 use super::{Drive, Look, Served, Settled, Slot};
+use crate::budget::Spent;
 use crate::decision::{Computed, Freshness, Running, Settlement, Sharing, Stored, settle, share};
-use crate::flight::{ComputationId, Joined, Landing, Recheck, current, depend};
+use crate::flight::{ComputationId, Joined, Landing, Phase, Recheck, current, depend};
 use crate::private::SharedError;
 use crate::storage::{Claim, Found, Notice, Tiers};
 use crate::sync::Arc;
-use crate::timer::Timer;
 
 /// Pauses between two looks at another process's lease grow from the one to the other.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(50));
@@ -37,10 +38,7 @@ impl<T: Tiers> Drive<T> {
                 self.running = Running::Other;
             }
             Ok(Claim::Changed) => self.look = Look::Due,
-            Err(_) => {
-                self.look = Look::Failed;
-                self.running = Running::Mine;
-            }
+            Err(_) => self.go_without_store(),
         }
     }
 
@@ -50,10 +48,7 @@ impl<T: Tiers> Drive<T> {
         self.supplant();
         match self.core.tiers.take_over(&self.session, &self.key).await {
             Ok(lease) => self.own(lease),
-            Err(_) => {
-                self.look = Look::Failed;
-                self.running = Running::Mine;
-            }
+            Err(_) => self.go_without_store(),
         }
     }
 
@@ -93,6 +88,13 @@ impl<T: Tiers> Drive<T> {
             }
         }
         Look::Done
+    }
+
+    /// Tells those who wait for the flight of this call what they wait for from now on.
+    pub(super) fn enter(&self, phase: Phase) {
+        if let Some(leader) = &self.leader {
+            leader.enter(phase);
+        }
     }
 
     /// Leads the flight of the key, in place of whoever does.
@@ -139,8 +141,6 @@ impl<T: Tiers> Drive<T> {
 
     /// Waits for whoever computes the key; what its flight landed with, if it is one of this process.
     pub(super) async fn wait(&mut self) -> Option<Landing<Found<T::Value>>> {
-        let now = self.core.function.world.clock.now();
-        self.waiting_since.get_or_insert(now);
         if self.leader.is_some() {
             self.wait_for_lease().await;
             return None;
@@ -196,36 +196,30 @@ impl<T: Tiers> Drive<T> {
             .recorder
             .as_ref()
             .map(|recorder| recorder.wait(WaitScope::Process));
-        let timer = &self.core.function.world.timer;
         let joined = self.joined.unwrap_or_else(Instant::now);
-        let Some(_) = storing else {
-            let landing = timer.within(self.patience(), flight.landing(joined)).await;
-            if landing.is_none() {
-                self.wait_too_long();
+        match flight.landing(joined, &self.session.budget).await {
+            Ok(landing) => return Some(landing),
+            Err(Spent::Patience) => self.wait_too_long(),
+            Err(Spent::Store) => {
+                self.session.ran_out(match flight.phase() {
+                    Phase::Storing => Operation::Store,
+                    Phase::Asking | Phase::Computing => Operation::Load,
+                });
+                self.go_without_store();
             }
-            return landing;
-        };
-        // It waits for the store, and so as long as for any operation.
-        let left = self.session.left();
-        let patience = self.patience().map_or(left, |patience| patience.min(left));
-        let landing = timer.within(Some(patience), flight.landing(joined)).await;
-        self.session.renew_budget();
-        if landing.is_none() {
-            self.running = Running::NotShared;
         }
-        landing
+        None
     }
 
     /// What is to be done with a value that this call waited for.
     fn sharing(&self, found: &Found<T::Value>) -> Sharing {
         let (rules, max_age) = (&self.session.policy.rules, self.session.options.max_age);
-        share(self.age(found), self.waited(), rules, max_age)
-    }
-
-    /// How long this call has waited for others.
-    fn waited(&self) -> Duration {
-        let now = self.core.function.world.clock.now();
-        Duration::from_nanos(now.saturating_sub(self.waiting_since.unwrap_or(now)))
+        share(
+            self.age(found),
+            self.session.budget.waited(),
+            rules,
+            max_age,
+        )
     }
 
     /// Takes what another flight of this process landed with.
@@ -312,45 +306,48 @@ impl<T: Tiers> Drive<T> {
             .recorder
             .as_ref()
             .map(|recorder| recorder.wait(WaitScope::Lease));
+        self.enter(Phase::Computing);
         let mut pause = PAUSES.0;
         loop {
-            let patience = self.patience();
-            if patience.is_some_and(|patience| patience.is_zero()) {
+            let budget = &self.session.budget;
+            if budget.patience().is_some_and(|left| left.is_zero()) {
                 return self.wait_too_long();
             }
-            pause = self.pause(&seen, pause, patience).await;
-            self.session.renew_budget();
-            match core.tiers.claim(&self.session, &self.key, &seen).await {
+            pause = self.pause(&seen, pause).await;
+            let claim = core.tiers.claim(&self.session, &self.key, &seen);
+            let it_computes = |claim: &Result<_, _>| matches!(claim, Ok(Claim::Held(_)));
+            match self.session.budget.look(claim, it_computes).await {
                 Ok(Claim::Granted(lease)) => return self.own(lease),
                 Ok(Claim::Held(held)) => self.lease = held.map(Box::new),
                 Ok(Claim::Changed) => {
+                    self.enter(Phase::Asking);
                     self.lease = None;
                     self.look = Look::Due;
                     self.running = Running::Unclaimed;
                     return;
                 }
-                Err(_) => {
-                    self.look = Look::Failed;
-                    self.running = Running::Mine;
-                    return;
-                }
+                Err(_) => return self.go_without_store(),
             }
         }
     }
 
     /// Waits for a notice, or for a while where there is none; the next pause.
-    async fn pause(&self, seen: &T::Seen, pause: Duration, patience: Option<Duration>) -> Duration {
-        // The owner lives by the system's clock, whatever clock this world has.
-        let timer = Timer::of_system();
-        let at_most = |pause: Duration| Some(pause.min(patience.unwrap_or(pause)));
+    async fn pause(&self, seen: &T::Seen, pause: Duration) -> Duration {
+        let budget = &self.session.budget;
         let change = self.core.tiers.change(&self.session, &self.key, seen);
-        match timer.within(at_most(NOTIFIED), change).await {
+        match budget.pause(NOTIFIED, change).await {
             Some(Notice::None) => {
-                timer.within(at_most(pause), pending::<()>()).await;
+                budget.pause(pause, pending::<()>()).await;
                 (pause * 2).min(PAUSES.1)
             }
             Some(Notice::Given) | None => pause,
         }
+    }
+
+    /// The storage has failed, so the function is to run, whoever else runs it.
+    fn go_without_store(&mut self) {
+        self.look = Look::Failed;
+        self.running = Running::Mine;
     }
 
     fn wait_too_long(&mut self) {
@@ -358,11 +355,5 @@ impl<T: Tiers> Drive<T> {
         if let Some(metrics) = self.core.function.metrics {
             metrics.wait_timeout();
         }
-    }
-
-    /// How long this call may still wait for others; `None` is for ever.
-    fn patience(&self) -> Option<Duration> {
-        let timeout = self.session.policy.wait_for_calc_timeout?;
-        Some(timeout.saturating_sub(self.waited()))
     }
 }

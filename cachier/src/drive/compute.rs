@@ -7,11 +7,11 @@ use cachier_backends::ErrorKind;
 use cachier_backends::process::Process;
 use cachier_metrics::{ComputeRecorder, Outcome, Reason, Tier};
 
-use super::put::{Superseded, count_gone, put, remove, remove_replaced};
+use super::put::{Superseded, count_gone, end_flight, put, remove, remove_replaced};
 use super::work::faithful;
 use super::{Cacheable, Drive, Look, Settled, Slot, ToRun, Turn, WantSize};
 use crate::decision::{self, Computed, Rules, Settlement};
-use crate::flight::{ComputationId, Dependency, Landing, Leader, Solo, current, depend};
+use crate::flight::{ComputationId, Dependency, Landing, Leader, Phase, Solo, current, depend};
 use crate::labels;
 use crate::storage::{self, Found, Stamp, Tiers, Vacated};
 use crate::trace;
@@ -85,6 +85,7 @@ impl<T: Tiers> Drive<T> {
     /// Begins to run the function, so that calls in its body know what they are part of.
     pub(super) fn begin(&mut self, reason: Reason) -> ToRun {
         let function = &self.core.function;
+        self.enter(Phase::Computing);
         let (computation, process, solo) = match &self.leader {
             Some(leader) => (leader.computation(), leader.process(), None),
             None => {
@@ -126,6 +127,9 @@ impl<T: Tiers> Drive<T> {
         let solo = execution.solo.take();
         let computation = self.finish(execution, computed);
         self.pause_after(computed);
+        if T::IS_REMOTE {
+            self.enter(Phase::Storing);
+        }
         let (rules, max_age) = (&self.session.policy.rules, self.session.options.max_age);
         let conclusion = match decision::settle(computed, self.fallback(), rules, max_age) {
             Settlement::Store => self.conclude_value(slot, computation, solo.as_ref()),
@@ -435,19 +439,4 @@ enum Conclusion<Found> {
     Gone(Landing<Found>),
     /// This value, which is stale, takes its place.
     ServeStale(Found, Settled),
-}
-
-/// Ends a computation: changes the memory of the process if that is still wanted, and tells those who wait.
-fn end_flight<T: Tiers>(
-    leader: Option<Leader<'static, T::Key, FoundOf<T>>>,
-    solo: Option<SoloOf<T>>,
-    change: impl FnOnce(),
-    share: impl FnOnce() -> Landing<FoundOf<T>>,
-) {
-    let _drops = T::defer_drops();
-    if let Some(leader) = leader {
-        leader.land(change, share);
-    } else if let Some(solo) = solo {
-        solo.store(change);
-    }
 }

@@ -97,7 +97,6 @@ pub(crate) struct Drive<T: Tiers> {
     lease: Option<Box<T::Lease>>,
     /// The flight of this call.
     leader: Option<Leader<'static, T::Key, Found<T::Value>>>,
-    waiting_since: Option<u64>,
     /// When this call first joined the flight of another caller.
     joined: Option<Instant>,
     /// When this call, leading a flight, began to ask for what it has found.
@@ -147,7 +146,6 @@ impl<T: Tiers> Drive<T> {
             flight: None,
             lease: None,
             leader: None,
-            waiting_since: None,
             joined: None,
             looked_at: None,
             met_stale: false,
@@ -314,7 +312,7 @@ impl<T: Tiers> Drive<T> {
         }
         let outcome = match freshness {
             Freshness::Stale => Outcome::Stale,
-            Freshness::Fresh if self.waiting_since.is_some() => Outcome::Coalesced,
+            Freshness::Fresh if self.session.budget.has_waited() => Outcome::Coalesced,
             Freshness::Fresh => Outcome::Hit,
         };
         if let (Some(leader), Some(found)) = (self.leader.take(), shared) {

@@ -1,12 +1,42 @@
-//! What a result changes where other processes see it.
+//! Where the result of a computation goes: into the tiers that other processes see, and to those who wait.
 
 use cachier_metrics::RemovalCause;
 
 use super::compute::{FoundOf, SoloOf};
 use super::{Core, Session};
-use crate::flight::{Leader, Solo};
+use crate::flight::{Landing, Leader, Solo};
 use crate::function::Function;
 use crate::storage::{self, Tiers};
+
+/// Whether something has happened to the key in this process since a computation began, inside a flight or outside any.
+pub(super) struct Superseded<'a, T: Tiers>(
+    pub(super) Option<&'a Leader<'static, T::Key, FoundOf<T>>>,
+    pub(super) Option<&'a SoloOf<T>>,
+);
+
+impl<T: Tiers> Superseded<'_, T> {
+    pub(super) fn is_so(&self) -> bool {
+        match self.0 {
+            Some(leader) => leader.is_superseded(),
+            None => self.1.is_some_and(Solo::is_superseded),
+        }
+    }
+}
+
+/// Ends a computation: changes the memory of the process if that is still wanted, and tells those who wait.
+pub(super) fn end_flight<T: Tiers>(
+    leader: Option<Leader<'static, T::Key, FoundOf<T>>>,
+    solo: Option<SoloOf<T>>,
+    change: impl FnOnce(),
+    share: impl FnOnce() -> Landing<FoundOf<T>>,
+) {
+    let _drops = T::defer_drops();
+    if let Some(leader) = leader {
+        leader.land(change, share);
+    } else if let Some(solo) = solo {
+        solo.store(change);
+    }
+}
 
 /// Stores in the tiers that other processes see; `None` after a failure, which has been counted.
 pub(super) async fn put<T: Tiers>(
@@ -46,20 +76,5 @@ pub(super) async fn remove<T: Tiers>(core: &Core<T>, session: &Session<'_>, key:
 pub(super) fn count_gone(function: &Function, removed: bool) {
     if let Some(metrics) = function.metrics {
         metrics.removed(RemovalCause::Gone, removed.into());
-    }
-}
-
-/// Whether something has happened to the key in this process since a computation began, inside a flight or outside any.
-pub(super) struct Superseded<'a, T: Tiers>(
-    pub(super) Option<&'a Leader<'static, T::Key, FoundOf<T>>>,
-    pub(super) Option<&'a SoloOf<T>>,
-);
-
-impl<T: Tiers> Superseded<'_, T> {
-    pub(super) fn is_so(&self) -> bool {
-        match self.0 {
-            Some(leader) => leader.is_superseded(),
-            None => self.1.is_some_and(Solo::is_superseded),
-        }
     }
 }

@@ -1,9 +1,9 @@
-//! What one call carries along: its policy, its measurements, the time that its backend may still take.
+//! What one call carries along: its policy, its measurements, its budget.
 
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::task::Poll;
 use std::time::{Duration, Instant};
@@ -12,10 +12,11 @@ use cachier_backends::{Error, ErrorKind, Operation, blocking};
 use cachier_metrics::{CacheMetrics, CallRecorder, ComputeRecorder, LocalSlot, Reason, Sampled};
 
 use super::Settled;
+use crate::budget::{Budget, GivenUp};
 use crate::call::{Call, CallOptions};
 use crate::function::Function;
 use crate::labels;
-use crate::options::Policy;
+use crate::options::{BackendName, Policy};
 use crate::storage::Stamp;
 use crate::timer::nanos;
 use crate::trace;
@@ -44,10 +45,8 @@ pub struct Session<'a> {
     first_error: OnceLock<Error>,
     /// Whether there is an entry that has expired.
     met_expired: AtomicBool,
-    /// How long the backend may take in all.
-    allowance: Duration,
-    /// What is left of it, in nanoseconds. One operation at a time draws on it.
-    budget: AtomicU64,
+    /// What every wait draws on.
+    pub(crate) budget: Budget,
 }
 
 impl<'a> Session<'a> {
@@ -60,10 +59,9 @@ impl<'a> Session<'a> {
     pub(crate) fn within(function: &'a Function, flavour: Flavour, allowance: Duration) -> Self {
         let now = function.world.clock.now();
         let session = Self::new(function, flavour, CallOptions::new(), None, now);
-        let allowance = session.allowance.max(allowance);
+        let allowance = session.policy.operation_timeout.max(allowance);
         Self {
-            allowance,
-            budget: AtomicU64::new(nanos(allowance)),
+            budget: budget(function, &session.policy, allowance),
             ..session
         }
     }
@@ -122,8 +120,7 @@ impl<'a> Session<'a> {
         Self {
             function,
             flavour,
-            allowance: policy.operation_timeout,
-            budget: AtomicU64::new(nanos(policy.operation_timeout)),
+            budget: budget(function, &policy, policy.operation_timeout),
             policy,
             metrics: function.metrics,
             options,
@@ -186,16 +183,6 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Starts the budget anew, after the call has waited for others.
-    pub(crate) fn renew_budget(&self) {
-        self.budget.store(nanos(self.allowance), Ordering::Relaxed);
-    }
-
-    /// What is left of the budget.
-    pub(crate) fn left(&self) -> Duration {
-        Duration::from_nanos(self.budget.load(Ordering::Relaxed))
-    }
-
     pub(crate) fn function(&self) -> &'a Function {
         self.function
     }
@@ -211,20 +198,12 @@ impl<'a> Session<'a> {
         operation: Operation,
         work: impl Future<Output = Result<R, Error>>,
     ) -> Result<R, Error> {
-        let world = self.function.world;
         let _timed = self
             .metrics
             .map(|metrics| metrics.start_operation(labels::operation(operation), self.sampled));
-        let before = world.clock.now();
-        let left = self.budget.load(Ordering::Relaxed);
-        let deadline = before.saturating_add(left);
-        let work = self.on_thread_if_sync(operation, Duration::from_nanos(left), work);
-        let work = pin!(work);
-        let done = world.timer.until(deadline, work).await;
-        let took = world.clock.now().saturating_sub(before);
-        self.budget
-            .store(left.saturating_sub(took), Ordering::Relaxed);
-        let result = done.unwrap_or_else(|| Err(timed_out(operation)));
+        let work = self.on_thread_if_sync(operation, self.budget.left(), work);
+        let done = self.budget.operation(pin!(work)).await;
+        let result = done.unwrap_or_else(|given_up| Err(given_up.error(operation)));
         if let Err(error) = &result {
             self.failed(error);
         }
@@ -268,6 +247,11 @@ impl<'a> Session<'a> {
             metrics.rejected(bytes);
         }
         bytes > limit
+    }
+
+    /// What another does to the store for this call's sake has taken all the time that it may.
+    pub(crate) fn ran_out(&self, operation: Operation) {
+        self.failed(&GivenUp::NoAnswer.error(operation));
     }
 
     /// Counts and logs a failure of the backend, and remembers the first.
@@ -339,13 +323,26 @@ impl Start {
     }
 }
 
-fn timed_out(operation: Operation) -> Error {
-    Error::new(
-        ErrorKind::Timeout,
-        operation,
-        "the backend did not answer in time",
-    )
-    .with_hint("the limit is `operation_timeout`")
+/// What a session may wait for. A function that keeps its values in memory waits for no store.
+fn budget(function: &Function, policy: &Policy, store: Duration) -> Budget {
+    let store = match function.options.backend {
+        BackendName::Memory => Duration::MAX,
+        _ => store,
+    };
+    Budget::new(&function.world.timer, store, policy.wait_for_calc_timeout)
+}
+
+impl GivenUp {
+    fn error(self, operation: Operation) -> Error {
+        let error = |message| Error::new(ErrorKind::Timeout, operation, message);
+        match self {
+            Self::NoAnswer => error("the backend did not answer in time"),
+            Self::NoTurn => {
+                error("too many others use the backend at the same time").of_the_caller()
+            }
+        }
+        .with_hint("the limit is `operation_timeout`")
+    }
 }
 
 fn panicked(operation: Operation) -> Error {

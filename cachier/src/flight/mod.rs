@@ -10,25 +10,24 @@ mod landing;
 mod model;
 #[cfg(all(test, shuttle))]
 mod model_leases;
+mod phase;
 mod solo;
 mod wait_graph;
 mod wait_list;
 
 use std::collections::{HashMap, HashSet};
-use std::future::poll_fn;
 use std::hash::{BuildHasher, Hash};
-use std::task::Poll;
-use std::time::Instant;
 
 use cachier_backends::process::Process;
 use foldhash::fast::RandomState;
 
 pub(crate) use self::computation::{ComputationId, Entered, current, within};
 pub(crate) use self::landing::Landing;
+pub(crate) use self::phase::Phase;
 pub(crate) use self::solo::Solo;
 use self::solo::Solos;
 pub(crate) use self::wait_graph::{Dependency, depend};
-use self::wait_list::{Seat, WaitList};
+use self::wait_list::WaitList;
 use crate::sync::{Arc, Mutex, MutexGuard, lock};
 
 const SHARDS: usize = 16;
@@ -243,6 +242,7 @@ pub(crate) struct Flight<V> {
 }
 
 struct State<V> {
+    phase: Phase,
     landing: Option<Landing<V>>,
     waiters: WaitList,
 }
@@ -252,6 +252,7 @@ impl<V> Flight<V> {
         Self {
             computation,
             state: Mutex::new(State {
+                phase: Phase::Asking,
                 landing: None,
                 waiters: WaitList::new(),
             }),
@@ -259,10 +260,10 @@ impl<V> Flight<V> {
     }
 
     /// Has those who wait look at what the flight has come to so far; some of them go on waiting.
-    fn announce(&self, landing: Landing<V>) {
+    fn announce(&self, change: impl FnOnce(&mut State<V>)) {
         let wakers = {
             let mut state = lock(&self.state);
-            state.landing = Some(landing);
+            change(&mut state);
             state.waiters.rouse()
         };
         wakers.into_iter().for_each(std::task::Waker::wake);
@@ -285,38 +286,6 @@ impl<V: Clone> Flight<V> {
             Some(Landing::Storing(value, _)) => Some(value.clone()),
             _ => None,
         }
-    }
-
-    /// Waits until the flight lands for whoever joined at this moment, on a thread or in a task.
-    pub(crate) async fn landing(&self, joined: Instant) -> Landing<V> {
-        let mut waiting = Waiting {
-            flight: self,
-            seat: Seat::default(),
-        };
-        poll_fn(|context| {
-            let mut state = lock(&self.state);
-            match &state.landing {
-                Some(landing) if !landing.keeps_waiting(joined) => Poll::Ready(landing.clone()),
-                _ => {
-                    state.waiters.sit(&mut waiting.seat, context.waker());
-                    Poll::Pending
-                }
-            }
-        })
-        .await
-    }
-}
-
-/// A waiter, which may give up.
-struct Waiting<'a, V> {
-    flight: &'a Flight<V>,
-    seat: Seat,
-}
-
-impl<V> Drop for Waiting<'_, V> {
-    fn drop(&mut self) {
-        let waker = lock(&self.flight.state).waiters.leave(&mut self.seat);
-        drop(waker);
     }
 }
 
@@ -350,9 +319,14 @@ impl<K: Eq + Hash + Clone, V> Leader<'_, K, V> {
         Arc::strong_count(&self.flight) > 1 + in_table
     }
 
+    /// Tells those who wait what they wait for from now on.
+    pub(crate) fn enter(&self, phase: Phase) {
+        self.flight.announce(|state| state.phase = phase);
+    }
+
     /// Hands the result to those who wait: as [`Landing::Storing`]. The flight goes on until it [ends](Self::land).
     pub(crate) fn share(&self, landing: Landing<V>) {
-        self.flight.announce(landing);
+        self.flight.announce(|state| state.landing = Some(landing));
     }
 
     /// Ends the flight: stores the result if it is still wanted, and hands it to the waiters if there are any.
@@ -413,10 +387,12 @@ mod tests {
 
     use std::panic::{AssertUnwindSafe, catch_unwind};
     use std::pin::pin;
+    use std::time::Instant;
 
     use futures_lite::future::{block_on, poll_once};
 
     use super::*;
+    use crate::budget::Budget;
 
     fn lead(flights: &Flights<u8, u8>) -> Option<Leader<'_, u8, u8>> {
         match flights.join(&1, ComputationId::next(), || Recheck::Unchanged) {
@@ -445,7 +421,7 @@ mod tests {
         };
         let landing = || leader.land(|| (), || panic!("a clone that fails"));
         assert!(catch_unwind(AssertUnwindSafe(landing)).is_err());
-        let landing = block_on(flight.landing(Instant::now()));
+        let landing = block_on(flight.landing(Instant::now(), &Budget::endless())).unwrap();
         assert!(matches!(landing, Landing::Abandoned));
     }
 
@@ -457,10 +433,11 @@ mod tests {
         else {
             panic!("a flight is under way");
         };
-        let mut patient = pin!(flight.landing(Instant::now()));
+        let endless = Budget::endless();
+        let mut patient = pin!(flight.landing(Instant::now(), &endless));
         assert!(block_on(poll_once(patient.as_mut())).is_none());
         for _ in 0..100 {
-            assert!(block_on(poll_once(flight.landing(Instant::now()))).is_none());
+            assert!(block_on(poll_once(flight.landing(Instant::now(), &endless))).is_none());
         }
         assert_eq!(lock(&flight.state).waiters.seats(), 2);
     }

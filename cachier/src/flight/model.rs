@@ -11,6 +11,7 @@ use shuttle::future::block_on;
 use shuttle::thread;
 
 use super::{ComputationId, Flights, Joined, Landing, Recheck, Storing, depend};
+use crate::budget::Budget;
 use crate::sync::{Arc, Mutex, lock};
 
 const SCHEDULES: usize = 2_000;
@@ -60,7 +61,9 @@ impl Cache {
                     return value;
                 }
                 Joined::Waits(flight) => {
-                    if let Landing::Value(value) = block_on(flight.landing(Instant::now())) {
+                    if let Ok(Landing::Value(value)) =
+                        block_on(flight.landing(Instant::now(), &Budget::endless()))
+                    {
                         return value;
                     }
                 }
@@ -198,7 +201,7 @@ fn need_each_other(ask: Ask) {
                 {
                     let needs = depend(Some(computation), flight.computation);
                     if needs.is_ok() || matches!(ask, Ask::Never) {
-                        block_on(flight.landing(Instant::now()));
+                        let _ = block_on(flight.landing(Instant::now(), &Budget::endless()));
                     }
                 }
                 if let Joined::Leads(leader) = joined {

@@ -1,0 +1,153 @@
+//! A store that stops answering while something is under way: what each call may wait for, and how long.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use cachier::{Call, CallOptions, Outcome, cachier, global_params, set_global_params};
+use cachier_servers::proxy::Proxy;
+use cachier_tests::callers::{Callers, runtime};
+use cachier_tests::wait::until;
+use sqlx::{Connection, SqliteConnection};
+
+use crate::store::{Store, Subject};
+
+crate::on_every_server! {
+    a_refresh_that_hangs_in_its_store_holds_up_no_call
+}
+crate::on_every_store!(@ s3: S3, [a_refresh_that_hangs_in_its_store_holds_up_no_call]);
+crate::on_every_store!(@ moto: Moto, [a_refresh_that_hangs_in_its_store_holds_up_no_call]);
+crate::on_every_store!(@ sqlite: Sqlite, [a_refresh_that_hangs_in_its_store_holds_up_no_call]);
+
+const TIMEOUT: Duration = Duration::from_secs(1);
+
+/// What a call may take beside its budget on a loaded machine.
+const SLACK: Duration = Duration::from_millis(1900);
+
+/// What happens in the middle of the next computation, once.
+static MIDDLE: Mutex<Option<Box<dyn FnOnce() + Send>>> = Mutex::new(None);
+
+static COMPUTED: AtomicU64 = AtomicU64::new(0);
+
+fn compute() -> u64 {
+    if let Some(middle) = MIDDLE.lock().unwrap().take() {
+        middle();
+    }
+    COMPUTED.fetch_add(1, Ordering::SeqCst)
+}
+
+#[cachier(backend = registered("store"), stale_after = "10ms", next_time, enable_metrics)]
+fn refreshed(number: u64) -> u64 {
+    number + compute()
+}
+
+#[cachier(backend = registered("store"), stale_after = "10ms", next_time, enable_metrics)]
+async fn refreshed_async(number: u64) -> u64 {
+    number + compute()
+}
+
+/// Whether this is the process that tries it, with a breaker that never opens: each call asks the store.
+fn is_tried_here(subject: &Subject) -> bool {
+    if !subject.is_tried_here() {
+        return false;
+    }
+    let params = global_params().operation_timeout(TIMEOUT);
+    set_global_params(params.breaker_threshold(u32::MAX));
+    true
+}
+
+/// Makes the store of a subject hang, and serve again.
+enum Obstacle {
+    Proxy(Proxy),
+    /// Another program that holds the database.
+    Holder(String, Option<SqliteConnection>),
+}
+
+impl Obstacle {
+    /// Before the store, which is registered behind it.
+    fn before(subject: &Subject) -> Self {
+        if subject.store == Store::Sqlite {
+            let folder = Box::leak(Box::new(cachier_servers::folder()));
+            let address = format!("sqlite:{}", folder.path().join("own.db").display());
+            subject.register_at(&address);
+            return Self::Holder(address, None);
+        }
+        let proxy = Proxy::to(subject.port());
+        subject.register_at(&subject.at(proxy.port()));
+        Self::Proxy(proxy)
+    }
+
+    fn hang(&mut self) {
+        match self {
+            Self::Proxy(proxy) => proxy.hang(true),
+            Self::Holder(address, holder) => {
+                let connect = async {
+                    let mut connection = SqliteConnection::connect(address).await.unwrap();
+                    let begin = sqlx::query("BEGIN IMMEDIATE");
+                    begin.execute(&mut connection).await.unwrap();
+                    connection
+                };
+                // Not on this thread, which may be in a task.
+                let connect = || runtime().block_on(connect);
+                *holder = Some(thread::scope(|scope| scope.spawn(connect).join().unwrap()));
+            }
+        }
+    }
+
+    /// Serves again. What was sent meanwhile is lost for good, as the connections are.
+    fn serve(&mut self) {
+        match self {
+            Self::Proxy(proxy) => {
+                proxy.lose_all();
+                proxy.hang(false);
+            }
+            Self::Holder(_, holder) => {
+                runtime().block_on(holder.take().unwrap().close()).unwrap();
+            }
+        }
+    }
+}
+
+/// A call of either flavour, which ends within its budget.
+fn call(is_async: bool, options: CallOptions) -> Call<u64> {
+    let started = Instant::now();
+    let call = match is_async {
+        true => runtime().block_on(refreshed_async::call_detailed(options, 1)),
+        false => refreshed::call_detailed(options, 1),
+    };
+    let took = started.elapsed();
+    assert!(took < TIMEOUT + SLACK, "{took:?}: {call}");
+    call
+}
+
+fn a_refresh_that_hangs_in_its_store_holds_up_no_call(subject: &Subject) {
+    if !is_tried_here(subject) {
+        return;
+    }
+    for is_async in [false, true] {
+        let obstacle = Box::leak(Box::new(Mutex::new(Obstacle::before(subject))));
+        let recent = || CallOptions::new().max_age(Duration::from_nanos(1));
+        until("it is served", || {
+            call(is_async, CallOptions::new()).outcome == Outcome::Stale
+        });
+        // It hangs from the middle of a refresh on.
+        *MIDDLE.lock().unwrap() = Some(Box::new(|| obstacle.lock().unwrap().hang()));
+        until("a refresh runs", || {
+            call(is_async, CallOptions::new());
+            MIDDLE.lock().unwrap().is_none()
+        });
+        for options in [CallOptions::new(), recent(), CallOptions::new(), recent()] {
+            call(is_async, options);
+        }
+        let crowd = Callers::new().on_threads(8, move || call(is_async, recent()));
+        for call in crowd.values() {
+            assert_eq!(call.outcome, Outcome::Unavailable, "{call}");
+        }
+        obstacle.lock().unwrap().serve();
+        until("it is served again", || {
+            call(is_async, recent());
+            call(is_async, CallOptions::new()).backend_error.is_none()
+        });
+    }
+}
