@@ -1,11 +1,13 @@
 //! Which backend a name means: what the program registered, else what its environment and the platform say.
 
 use std::collections::HashMap;
+use std::future::poll_fn;
 #[cfg(feature = "file")]
 use std::path::Path;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Poll, Waker};
 
 #[cfg(feature = "file")]
 use cachier_backends::Blocking;
@@ -14,8 +16,9 @@ use cachier_backends::{Backend, Error, ErrorKind, Figures, Operation};
 
 use cachier_metrics::{Durations, StoreFigures};
 
-use crate::breaker::{Breaker, Permit};
+use crate::breaker::{Breaker, Limits, Permit, is_silent};
 use crate::builtin;
+use crate::drive::Session;
 use crate::environment;
 use crate::folder::Folder;
 use crate::function::Function;
@@ -30,8 +33,18 @@ pub(crate) struct Guarded {
     breaker: PerProcess<Mutex<Breaker>>,
     /// Whether the breaker has nothing to remember; then nobody needs its lock. Written under the lock.
     is_calm: AtomicBool,
+    /// When the store last answered anybody, or [`NEVER`].
+    answered: AtomicU64,
+    /// Those who wait for the answer to a probe.
+    waiting: PerProcess<Mutex<Vec<Waker>>>,
     waits: Arc<Durations>,
 }
+
+const NEVER: u64 = u64::MAX;
+
+/// When an operation was sent, for what is learned of it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sent(u64);
 
 impl Guarded {
     fn new(backend: Arc<dyn Backend>) -> Arc<Self> {
@@ -42,28 +55,61 @@ impl Guarded {
             backend,
             breaker: PerProcess::new(|_| Mutex::default()),
             is_calm: AtomicBool::new(true),
+            answered: AtomicU64::new(NEVER),
+            waiting: PerProcess::new(|_| Mutex::default()),
             waits,
         })
     }
 
     /// Whether an operation may be sent to the backend now; it may be the probe of a breaker that is open, so its outcome is
     /// to be [learned](Self::learn).
-    pub(crate) fn ask(&self, operation: Operation, world: &World) -> Result<(), Error> {
+    pub(crate) fn ask(&self, operation: Operation, world: &World) -> Result<Sent, Error> {
+        let now = world.clock.now();
         if self.is_calm.load(Ordering::Acquire) {
-            return Ok(());
+            return Ok(Sent(now));
         }
-        match self.breaker().ask(world.clock.now()) {
-            Permit::Granted => Ok(()),
-            Permit::Refused => Err(self.breaker_open(operation)),
+        match self.breaker().ask(now) {
+            Permit::Granted => Ok(Sent(now)),
+            Permit::Refused | Permit::Awaited => Err(self.breaker_open(operation)),
         }
     }
 
-    /// The same for an operation that is no probe, and of which nothing is learned.
-    pub(crate) fn ask_aside(&self, operation: Operation) -> Result<(), Error> {
-        if self.is_open() {
-            return Err(self.breaker_open(operation));
+    /// The same for an operation that is a probe whenever the breaker is open. While another is on its way, this one waits for
+    /// the answer to that.
+    pub(crate) async fn ask_as_probe(
+        &self,
+        operation: Operation,
+        session: &Session<'_>,
+    ) -> Result<Sent, Error> {
+        let clock = &session.function().world.clock;
+        if self.is_calm.load(Ordering::Acquire) {
+            return Ok(Sent(clock.now()));
         }
-        Ok(())
+        // Bound first: the breaker is free again while this waits.
+        let permit = self.breaker().ask_as_probe(clock.now());
+        if permit == Permit::Awaited {
+            // Whether it came or the budget has run out.
+            let _ = session.budget.operation(self.probed()).await;
+            if self.is_open() {
+                return Err(self.breaker_open(operation));
+            }
+        }
+        Ok(Sent(clock.now()))
+    }
+
+    /// Waits while a probe is on its way.
+    async fn probed(&self) {
+        poll_fn(|context| {
+            let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+            if !self.breaker().is_probing() {
+                return Poll::Ready(());
+            }
+            if !waiting.iter().any(|waker| waker.will_wake(context.waker())) {
+                waiting.push(context.waker().clone());
+            }
+            Poll::Pending
+        })
+        .await;
     }
 
     fn breaker_open(&self, operation: Operation) -> Error {
@@ -72,19 +118,34 @@ impl Guarded {
     }
 
     /// Tells the breaker how an operation went.
-    pub(crate) fn learn<R>(&self, result: &Result<R, Error>, world: &World) {
+    pub(crate) fn learn<R>(&self, result: &Result<R, Error>, sent: Sent, world: &World) {
         match verdict(result) {
-            Some(Verdict::Fails) => {
+            Some(Verdict::Works) => self.has_answered(world),
+            Some(Verdict::Silent) if !is_silent(sent.0, self.answered()) => {}
+            Some(Verdict::Fails | Verdict::Silent) => {
                 let (now, params) = (world.clock.now(), world.params());
-                self.tell(|breaker| {
-                    breaker.failed(now, params.breaker_threshold, params.breaker_pause);
-                });
+                let limits = Limits {
+                    threshold: params.breaker_threshold,
+                    first_pause: params.breaker_pause,
+                    max_pause: params.breaker_max_pause,
+                };
+                self.tell(|breaker| breaker.failed(now, limits));
             }
-            Some(Verdict::Works) if !self.is_calm.load(Ordering::Acquire) => {
-                self.tell(Breaker::succeeded);
-            }
-            _ => {}
+            None => {}
         }
+    }
+
+    /// The store works: it has just answered.
+    pub(crate) fn has_answered(&self, world: &World) {
+        self.answered.store(world.clock.now(), Ordering::Relaxed);
+        if !self.is_calm.load(Ordering::Acquire) {
+            self.tell(Breaker::succeeded);
+        }
+    }
+
+    fn answered(&self) -> Option<u64> {
+        let answered = self.answered.load(Ordering::Relaxed);
+        (answered != NEVER).then_some(answered)
     }
 
     fn tell(&self, news: impl FnOnce(&mut Breaker)) {
@@ -92,6 +153,12 @@ impl Guarded {
         news(&mut breaker);
         let is_calm = *breaker == Breaker::default();
         self.is_calm.store(is_calm, Ordering::Release);
+        drop(breaker);
+        let waiting = {
+            let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+            std::mem::take(&mut *waiting)
+        };
+        waiting.into_iter().for_each(Waker::wake);
     }
 
     pub(crate) fn is_open(&self) -> bool {
@@ -124,12 +191,15 @@ impl Guarded {
 enum Verdict {
     Works,
     Fails,
+    /// It has not answered in time.
+    Silent,
 }
 
 /// The verdict of an operation; `None` where one caller could not be served, which says nothing.
 fn verdict<R>(result: &Result<R, Error>) -> Option<Verdict> {
     match result {
         Err(error) if error.is_of_the_caller() => None,
+        Err(error) if error.kind() == ErrorKind::Timeout => Some(Verdict::Silent),
         Err(error) if speaks_against_the_store(error) => Some(Verdict::Fails),
         _ => Some(Verdict::Works),
     }
@@ -323,6 +393,8 @@ mod tests {
     fn only_what_keeps_a_store_from_serving_anybody_speaks_against_it() {
         let error = |kind, operation| Error::new(kind, operation, "it failed");
         let of = |error: Error| verdict(&Err::<(), _>(error));
+        let timeout = error(ErrorKind::Timeout, Operation::Load);
+        assert_eq!(of(timeout), Some(Verdict::Silent));
         let io = error(ErrorKind::Io, Operation::Load);
         assert_eq!(of(io.clone()), Some(Verdict::Fails));
         assert_eq!(of(io.of_the_caller()), None);

@@ -1,12 +1,9 @@
 //! When to stop asking a backend that keeps failing. Pure: moments are handed in.
 //!
 //! After some consecutive failures the breaker opens and answers for the backend at once. After a pause it lets one
-//! probe through; a success closes it, a failure doubles the pause.
+//! probe through; a success closes it, a failure doubles the pause up to a limit.
 
 use std::time::Duration;
-
-/// The longest pause between two probes.
-const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Breaker {
@@ -23,6 +20,22 @@ pub(crate) enum Breaker {
 pub(crate) enum Permit {
     Granted,
     Refused,
+    /// A probe is on its way, whose answer is this operation's, too.
+    Awaited,
+}
+
+/// When a breaker opens, and how long its pauses are.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    pub(crate) threshold: u32,
+    pub(crate) first_pause: Duration,
+    pub(crate) max_pause: Duration,
+}
+
+/// Whether an operation that was sent then and timed out speaks against its store, which last answered anybody at that
+/// moment: if it has since, it works.
+pub(crate) fn is_silent(sent: u64, answered: Option<u64>) -> bool {
+    answered.is_none_or(|answered| answered < sent)
 }
 
 impl Default for Breaker {
@@ -46,11 +59,31 @@ impl Breaker {
         }
     }
 
+    /// The same for an operation that is worth a probe at any time; one goes at a time.
+    pub(crate) fn ask_as_probe(&mut self, now: u64) -> Permit {
+        match *self {
+            Self::Closed { .. } => Permit::Granted,
+            Self::Probing { until, .. } if now < until => Permit::Awaited,
+            Self::Open { pause, .. } | Self::Probing { pause, .. } => {
+                *self = Self::Probing {
+                    until: after(now, pause),
+                    pause,
+                };
+                Permit::Granted
+            }
+        }
+    }
+
     pub(crate) fn succeeded(&mut self) {
         *self = Self::default();
     }
 
-    pub(crate) fn failed(&mut self, now: u64, threshold: u32, first_pause: Duration) {
+    pub(crate) fn failed(&mut self, now: u64, limits: Limits) {
+        let Limits {
+            threshold,
+            first_pause,
+            max_pause,
+        } = limits;
         *self = match *self {
             Self::Closed { failures } if failures.saturating_add(1) < threshold => Self::Closed {
                 failures: failures + 1,
@@ -60,7 +93,7 @@ impl Breaker {
                 pause: first_pause,
             },
             Self::Probing { pause, .. } => {
-                let pause = pause.saturating_mul(2).min(LONGEST_PAUSE.max(first_pause));
+                let pause = pause.saturating_mul(2).min(max_pause.max(first_pause));
                 Self::Open {
                     until: after(now, pause),
                     pause,
@@ -69,6 +102,10 @@ impl Breaker {
             // An operation that began before the breaker opened.
             open @ Self::Open { .. } => open,
         };
+    }
+
+    pub(crate) fn is_probing(&self) -> bool {
+        matches!(self, Self::Probing { .. })
     }
 
     pub(crate) fn is_open(&self) -> bool {
@@ -85,11 +122,16 @@ mod tests {
     use super::*;
 
     const PAUSE: Duration = Duration::from_nanos(100);
+    const LIMITS: Limits = Limits {
+        threshold: 3,
+        first_pause: PAUSE,
+        max_pause: Duration::from_nanos(500),
+    };
 
     fn opened_at(now: u64) -> Breaker {
         let mut breaker = Breaker::default();
         for _ in 0..3 {
-            breaker.failed(now, 3, PAUSE);
+            breaker.failed(now, LIMITS);
         }
         breaker
     }
@@ -97,13 +139,13 @@ mod tests {
     #[test]
     fn failures_in_a_row_open_it_and_a_success_between_them_does_not() {
         let mut breaker = Breaker::default();
-        breaker.failed(0, 3, PAUSE);
-        breaker.failed(0, 3, PAUSE);
+        breaker.failed(0, LIMITS);
+        breaker.failed(0, LIMITS);
         breaker.succeeded();
-        breaker.failed(0, 3, PAUSE);
-        breaker.failed(0, 3, PAUSE);
+        breaker.failed(0, LIMITS);
+        breaker.failed(0, LIMITS);
         assert_eq!(breaker.ask(0), Permit::Granted);
-        breaker.failed(0, 3, PAUSE);
+        breaker.failed(0, LIMITS);
         assert_eq!(breaker.ask(99), Permit::Refused);
         assert!(breaker.is_open());
     }
@@ -122,7 +164,7 @@ mod tests {
     fn a_failed_probe_doubles_the_pause() {
         let mut breaker = opened_at(0);
         assert_eq!(breaker.ask(100), Permit::Granted);
-        breaker.failed(110, 3, PAUSE);
+        breaker.failed(110, LIMITS);
         assert_eq!(breaker.ask(309), Permit::Refused);
         assert_eq!(breaker.ask(310), Permit::Granted);
     }
@@ -138,7 +180,45 @@ mod tests {
     fn a_failure_that_began_before_it_opened_changes_nothing() {
         let mut breaker = opened_at(0);
         let before = breaker;
-        breaker.failed(50, 3, PAUSE);
+        breaker.failed(50, LIMITS);
         assert_eq!(breaker, before);
+    }
+
+    #[test]
+    fn no_pause_is_longer_than_the_longest() {
+        let mut breaker = opened_at(0);
+        for _ in 0..10 {
+            while breaker.ask_as_probe(0) != Permit::Granted {}
+            breaker.failed(0, LIMITS);
+        }
+        assert_eq!(breaker.ask(499), Permit::Refused);
+        assert_eq!(breaker.ask(500), Permit::Granted);
+    }
+
+    #[test]
+    fn the_companions_operations_are_probes_one_at_a_time() {
+        let mut breaker = opened_at(0);
+        assert_eq!(breaker.ask_as_probe(1), Permit::Granted);
+        assert_eq!(breaker.ask_as_probe(2), Permit::Awaited);
+        assert_eq!(breaker.ask(2), Permit::Refused);
+        assert_eq!(
+            breaker.ask_as_probe(101),
+            Permit::Granted,
+            "the first is lost"
+        );
+        breaker.succeeded();
+        assert_eq!(breaker.ask_as_probe(102), Permit::Granted);
+    }
+
+    #[test]
+    fn a_timeout_speaks_against_a_store_that_has_answered_nobody_since() {
+        for (sent, answered, expected) in [
+            (5, None, true),
+            (5, Some(4), true),
+            (5, Some(5), false),
+            (5, Some(6), false),
+        ] {
+            assert_eq!(is_silent(sent, answered), expected, "{sent} {answered:?}");
+        }
     }
 }

@@ -138,6 +138,8 @@ pub struct GlobalParams {
     pub breaker_threshold: u32,
     /// How long an open breaker answers for its backend before it lets a probe through.
     pub breaker_pause: Duration,
+    /// The longest that it becomes, as it doubles with each probe that fails; never less than the first.
+    pub breaker_max_pause: Duration,
 }
 
 impl Default for GlobalParams {
@@ -165,6 +167,7 @@ impl GlobalParams {
             lease_period: Duration::from_secs(10),
             breaker_threshold: 5,
             breaker_pause: Duration::from_secs(1),
+            breaker_max_pause: Duration::from_secs(5),
         }
     }
 }
@@ -216,6 +219,8 @@ setters! {
     breaker_threshold: u32 => std::convert::identity;
     /// Sets how long an open breaker waits before it lets a probe through.
     breaker_pause: Duration => std::convert::identity;
+    /// Sets the longest pause between two probes of an open breaker.
+    breaker_max_pause: Duration => std::convert::identity;
 }
 
 /// The options of a function with the program's parameters filled in: what holds for a call that starts now.

@@ -100,6 +100,8 @@ impl fmt::Display for BackendHealth {
 
 /// Asks every backend that is registered or in use whether it works, for readiness probes.
 ///
+/// One that does is asked by calls again at once, whatever its circuit breaker was waiting for.
+///
 /// Blocks the thread; each backend has `operation_timeout` to answer. In a task use [`check_async`].
 #[must_use]
 pub fn check() -> Vec<BackendHealth> {
@@ -121,7 +123,7 @@ async fn probe(world: &'static World, name: String, store: &Guarded) -> BackendH
     let patience = world.params().operation_timeout;
     let asked = world.timer.within(Some(patience), store.backend.check());
     let error = match asked.await {
-        Some(result) => result.err(),
+        Some(result) => result.inspect(|()| store.has_answered(world)).err(),
         None => Some(Error::new(
             ErrorKind::Timeout,
             Operation::Load,

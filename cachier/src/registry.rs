@@ -173,7 +173,7 @@ impl<S: Storage> Registered for Instance<S> {
 
     fn usage(&self, flavour: Flavour) -> BoxFuture<'_, Usage> {
         Box::pin(async move {
-            let session = Session::unmeasured(&self.core.function, flavour);
+            let session = Session::of_companion(&self.core.function, flavour);
             usage(&self.core, &session).await
         })
     }
@@ -189,7 +189,7 @@ async fn clear<T: Tiers>(
     flavour: Flavour,
 ) -> Result<Option<u64>, Error> {
     core.function.in_service()?;
-    let session = Session::unmeasured(&core.function, flavour);
+    let session = Session::of_companion(&core.function, flavour);
     core.flights.forget_all();
     front.forget_all();
     let cleared = core.tiers.clear(&session).await;
@@ -205,7 +205,7 @@ async fn clear<T: Tiers>(
 
 async fn clear_leases<T: Tiers>(core: &Core<T>, flavour: Flavour) -> Result<(), Error> {
     core.function.in_service()?;
-    let session = Session::unmeasured(&core.function, flavour);
+    let session = Session::of_companion(&core.function, flavour);
     core.flights.forget_all();
     core.tiers.clear_leases(&session).await
 }

@@ -209,7 +209,8 @@ impl<C: Clone + Send + Sync + 'static> Inner<C> {
     {
         let started = Instant::now();
         let Some(home) = self.threads.borrow(allowance)? else {
-            return Err(too_late(operation));
+            // All are in use by others of this process.
+            return Err(too_late(operation).of_the_caller());
         };
         // Boxed: a runtime moves what it blocks on.
         let working = Box::pin(async {

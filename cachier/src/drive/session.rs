@@ -47,6 +47,8 @@ pub struct Session<'a> {
     met_expired: AtomicBool,
     /// What every wait draws on.
     pub(crate) budget: Budget,
+    /// Whether it asks a store whose breaker is open all the same.
+    pub(crate) is_of_companion: bool,
 }
 
 impl<'a> Session<'a> {
@@ -66,11 +68,19 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// A session that leaves no trace in metrics.
+    /// A session for an operation of the companion.
+    pub(crate) fn of_companion(function: &'a Function, flavour: Flavour) -> Self {
+        Self {
+            is_of_companion: true,
+            ..Self::unmeasured(function, flavour)
+        }
+    }
+
+    /// The same, without a trace in metrics.
     pub(crate) fn uncounted(function: &'a Function, flavour: Flavour) -> Self {
         Self {
             metrics: None,
-            ..Self::unmeasured(function, flavour)
+            ..Self::of_companion(function, flavour)
         }
     }
 
@@ -129,6 +139,7 @@ impl<'a> Session<'a> {
             started,
             first_error: OnceLock::new(),
             met_expired: AtomicBool::new(false),
+            is_of_companion: false,
         }
     }
 

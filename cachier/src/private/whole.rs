@@ -65,12 +65,19 @@ impl ErasedSite {
         flavour: IsAsync,
     ) -> Result<Option<u64>, Error> {
         let mut sum = self.none_elsewhere(marker);
+        let mut failed = None;
         for function in self.instantiations() {
-            let cleared = function.registered().clear(flavour.into()).await?;
-            sum = add(sum, cleared);
+            // Of each, what is in memory is forgotten, whether its store is reached or not.
+            match function.registered().clear(flavour.into()).await {
+                Ok(cleared) => sum = add(sum, cleared),
+                Err(error) => failed = failed.or(Some(error)),
+            }
+        }
+        if let Some(error) = failed {
+            return Err(error);
         }
         if let Some((function, tiers)) = self.never_called(marker)? {
-            let session = Session::unmeasured(&function, flavour.into());
+            let session = Session::of_companion(&function, flavour.into());
             sum = add(sum, tiers.clear(&session).await?);
         }
         Ok(sum)
@@ -86,7 +93,7 @@ impl ErasedSite {
             function.registered().clear_leases(flavour.into()).await?;
         }
         if let Some((function, tiers)) = self.never_called(marker)? {
-            let session = Session::unmeasured(&function, flavour.into());
+            let session = Session::of_companion(&function, flavour.into());
             tiers.clear_leases(&session).await?;
         }
         Ok(())
@@ -107,7 +114,7 @@ impl ErasedSite {
             count(function.registered().usage(flavour.into()).await?);
         }
         if let Some((function, tiers)) = self.never_called(marker)? {
-            let session = Session::unmeasured(&function, flavour.into());
+            let session = Session::of_companion(&function, flavour.into());
             count(tiers.usage(&session).await?);
         }
         Ok(Usage { entries, bytes })

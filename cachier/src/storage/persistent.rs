@@ -18,7 +18,7 @@ use cachier_metrics::RemovalCause;
 use super::held::Held;
 use super::under_way::UnderWay;
 use super::{Claim, Found, Loaded, Notice, Stamp, Stored, Tiers, Vacated};
-use crate::backends::Guarded;
+use crate::backends::{Guarded, Sent};
 use crate::decision::Computed;
 use crate::drive::{Flavour, OnThread, Session, ToRun, Work};
 use crate::flight::Recheck;
@@ -173,12 +173,11 @@ impl Persistent {
         work: impl AsyncFnOnce(&Arc<Target>) -> Result<R, Error>,
     ) -> Result<R, Error> {
         let world = session.function().world;
-        let ask = |store: &Guarded| store.ask(operation, world);
-        let target = self.asked(session, ask)?;
+        let (target, sent) = self.asked(session, operation).await?;
         // Pinned here: what is handed on by value would be kept twice at each step.
         let work = pin!(work(&target));
         let result = session.operate(operation, work).await;
-        target.store.learn(&result, world);
+        target.store.learn(&result, sent, world);
         result
     }
 
@@ -194,15 +193,21 @@ impl Persistent {
     }
 
     /// The target, if its store may be asked; that it may not is counted.
-    fn asked(
+    async fn asked(
         &self,
         session: &Session<'_>,
-        ask: impl FnOnce(&Guarded) -> Result<(), Error>,
-    ) -> Result<Arc<Target>, Error> {
-        let target = self.target(session.function());
-        target
-            .and_then(|target| ask(&target.store).map(|()| target))
-            .inspect_err(|error| session.failed(error))
+        operation: Operation,
+    ) -> Result<(Arc<Target>, Sent), Error> {
+        let ask = async {
+            let target = self.target(session.function())?;
+            let sent = match session.is_of_companion {
+                // Boxed: calls keep no room for it.
+                true => Box::pin(target.store.ask_as_probe(operation, session)).await?,
+                false => target.store.ask(operation, session.function().world)?,
+            };
+            Ok((target, sent))
+        };
+        ask.await.inspect_err(|error| session.failed(error))
     }
 }
 
@@ -517,13 +522,18 @@ impl Tiers for Persistent {
         ))
     }
 
-    /// The breaker learns nothing of how this goes: it may need rights that calls do without, and time that they do not
+    /// A breaker that is closed learns nothing of how this goes: it may need rights that calls do without, and time that they do not
     /// have.
     async fn usage(&self, session: &Session<'_>) -> Result<Usage, Error> {
-        let target = self.asked(session, |store| store.ask_aside(Operation::Load))?;
+        let (target, sent) = self.asked(session, Operation::Load).await?;
+        let is_probe = target.store.is_open();
         let usage =
             target.twice(async |target: &Target| target.store.backend.usage(&target.scope).await);
-        session.operate(Operation::Load, pin!(usage)).await
+        let usage = session.operate(Operation::Load, pin!(usage)).await;
+        if is_probe {
+            target.store.learn(&usage, sent, session.function().world);
+        }
+        usage
     }
 }
 

@@ -246,6 +246,67 @@ fn a_store_that_only_refuses_to_write_is_still_read() {
 }
 
 #[test]
+fn the_companion_and_check_ask_a_store_whose_breaker_is_open() {
+    #[cachier(backend = registered("map"), near_cache = 10)]
+    fn double(number: u64) -> u64 {
+        number * 2
+    }
+    fn outcome(number: u64) -> Outcome {
+        double::call_detailed(CallOptions::new(), number).outcome
+    }
+    fn open_the_breaker(map: &MapBackend) {
+        map.set(Fault::Fails(ErrorKind::Io));
+        for number in 0..u64::from(cachier::global_params().breaker_threshold) {
+            double(100 + number);
+        }
+        assert_eq!(outcome(99), Outcome::Unavailable);
+    }
+
+    with_map(|map| {
+        for number in [1, 2, 3] {
+            double(number);
+            double(number);
+        }
+        open_the_breaker(map);
+        assert_eq!(outcome(1), Outcome::Hit, "near");
+        assert_eq!(double::invalidate(1).unwrap_err().kind(), ErrorKind::Io);
+        assert_eq!(outcome(1), Outcome::Unavailable, "not near any more");
+        assert_eq!(double::clear_cache().unwrap_err().kind(), ErrorKind::Io);
+        assert_eq!(outcome(2), Outcome::Unavailable, "not near any more");
+        map.set(Fault::None);
+        assert_eq!(outcome(2), Outcome::Unavailable, "the breaker is open");
+        assert!(double::invalidate(1).unwrap());
+        assert_eq!(outcome(2), Outcome::Hit, "an answer has closed it");
+
+        open_the_breaker(map);
+        map.set(Fault::None);
+        assert!(cachier::check()[0].is_healthy());
+        assert_eq!(outcome(3), Outcome::Hit, "an answer has closed it");
+    });
+}
+
+#[test]
+fn after_a_long_outage_calls_use_the_store_within_five_seconds() {
+    #[cachier(backend = registered("map"))]
+    fn double(number: u64) -> u64 {
+        number * 2
+    }
+
+    with_map(|map| {
+        double(21);
+        map.set(Fault::Fails(ErrorKind::Io));
+        for number in 0..400 {
+            double(100 + number);
+            Clock::advance(Duration::from_millis(100));
+        }
+        map.set(Fault::None);
+        Clock::advance(Duration::from_secs(5));
+        let call = double::call_detailed(CallOptions::new(), 21);
+        assert_eq!(call.outcome, Outcome::Hit);
+    });
+}
+
+#[test]
 fn what_the_store_holds_is_asked_for_aside_from_the_breaker() {
     #[cachier(backend = registered("map"))]
     fn double(number: u64) -> u64 {
@@ -269,12 +330,12 @@ fn what_the_store_holds_is_asked_for_aside_from_the_breaker() {
         }
         Clock::advance(cachier::global_params().breaker_pause);
         let (asked, error) = (map.asked_for_usage(), double::usage().unwrap_err());
-        assert_eq!(error.kind(), ErrorKind::BreakerOpen, "it is no probe");
-        assert_eq!(map.asked_for_usage(), asked);
+        assert_eq!(error.kind(), ErrorKind::Io, "it is a probe");
+        assert_eq!(map.asked_for_usage(), asked + 1);
         map.set(Fault::None);
-        let call = double::call_detailed(CallOptions::new(), 21);
-        assert_eq!(call.outcome, Outcome::Hit, "a call is");
         assert_eq!(double::usage().unwrap().entries, Some(1));
+        let call = double::call_detailed(CallOptions::new(), 21);
+        assert_eq!(call.outcome, Outcome::Hit, "it has closed the breaker");
     });
 }
 

@@ -8,6 +8,7 @@ use shuttle::thread::{self, JoinHandle};
 
 use super::Variant;
 use super::store::{Claim, Entry, Shared};
+use crate::budget::Budget;
 use crate::decision::{Action, Intent, OnStale, Rules, Running, Stored, decide};
 use crate::flight::{Announced, ComputationId, Flight, Flights, Joined, Landing, Leader, Recheck};
 use crate::sync::{Arc, Mutex, lock};
@@ -439,7 +440,8 @@ impl Caller {
     /// What the flight that it has joined lands with, if that is for this call.
     fn wait(&mut self) -> Option<u64> {
         let joined = self.joined.unwrap();
-        let landing = block_on(self.flight.take().unwrap().landing(joined));
+        let flight = self.flight.take().unwrap();
+        let landing = block_on(flight.landing(joined, &Budget::endless())).unwrap();
         self.running = Running::Unclaimed;
         match landing {
             Landing::Value(value) | Landing::Storing(value, _) => Some(value),
