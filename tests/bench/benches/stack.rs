@@ -11,7 +11,7 @@ use cachier_bench::case::Mode;
 use cachier_bench::report::publish;
 
 /// The most bytes of stack that a level of ours may take, the function's own frame included.
-const MAX_BYTES_PER_LEVEL: usize = 400;
+const MAX_BYTES_PER_LEVEL: usize = 480;
 
 const LEVELS: u64 = 1_000;
 

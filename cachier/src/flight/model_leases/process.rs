@@ -1,17 +1,18 @@
 //! One process, which carries out what is decided on real flights.
 
+mod caller;
+
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use shuttle::future::block_on;
 use shuttle::thread::{self, JoinHandle};
 
+use self::caller::Caller;
 use super::Variant;
-use super::store::{Claim, Entry, Shared};
-use crate::budget::Budget;
-use crate::decision::{Action, Intent, OnStale, Rules, Running, Stored, decide};
-use crate::flight::{Announced, ComputationId, Flight, Flights, Joined, Landing, Leader, Recheck};
-use crate::sync::{Arc, Mutex, lock};
+use super::store::{Claim, Shared};
+use crate::decision::{Intent, OnStale, Rules};
+use crate::flight::{Announced, ComputationId, Flights, Joined, Landing, Leader, Recheck};
+use crate::sync::{Mutex, lock};
 
 const KEY: u8 = 7;
 const RULES: Rules = Rules {
@@ -25,10 +26,12 @@ const RULES: Rules = Rules {
 pub(super) struct Process {
     flights: Flights<u8, u64>,
     pub(super) shared: Mutex<Shared>,
-    pub(super) variant: Variant,
-    pub(super) size: Size,
+    variant: Variant,
+    size: Size,
     /// How many refreshes are under way. No lock of the model: it is not part of it.
     refreshes: AtomicU64,
+    /// How many flights have stored what they are about to land with.
+    landing: AtomicU64,
     /// Whether this process has taken a flight out of the table; what it carried goes on beside the next.
     has_forgotten: AtomicBool,
     background: Mutex<Vec<JoinHandle<()>>>,
@@ -78,6 +81,7 @@ impl Process {
             variant,
             size,
             refreshes: AtomicU64::new(0),
+            landing: AtomicU64::new(0),
             has_forgotten: AtomicBool::new(false),
             background: Mutex::default(),
         }))
@@ -86,9 +90,11 @@ impl Process {
     /// Carries out one call; it is given nothing that was out of date when it began.
     pub(super) fn call(&'static self, call: Call) {
         let invalidated = lock(&self.shared).invalidated;
-        let value = Caller::new(self, call).seek();
+        let mut caller = Caller::new(self, call);
+        let value = caller.seek();
+        // A limit: what was stored is handed to whoever joins before its flight lands, whatever others do meanwhile.
         assert!(
-            value >= invalidated,
+            value >= invalidated || caller.has_joined_late,
             "a call is given what was invalidated before"
         );
     }
@@ -193,8 +199,8 @@ impl Process {
         };
         let is_stored = self.store(value, Some(lease), Some(&leader));
         drop(counted);
-        let is_handed_on = is_stored || self.variant == Variant::HandsOnRefusedRefresh;
-        land(leader, value, lease, is_handed_on);
+        let broken = Variant::HandsOnRefusedRefresh;
+        self.land(leader, value, lease, is_stored, broken);
     }
 
     /// Stores what is still wanted; whether it was.
@@ -204,7 +210,29 @@ impl Process {
             _ => lease.map(|lease| lease.owner),
         };
         let is_superseded = leader.is_some_and(Leader::is_superseded);
-        !is_superseded && self.ask(|shared| shared.store(value, owner))
+        !is_superseded
+            && self.ask(|shared| {
+                let is_stored = shared.store(value, owner);
+                if is_stored && leader.is_some() {
+                    self.landing.fetch_add(1, Ordering::Relaxed);
+                }
+                is_stored
+            })
+    }
+
+    /// Ends a flight: those who came too late for a value that is not stored look again, unless this variant is tried.
+    fn land(&self, leader: Leads, value: u64, lease: Lease, is_stored: bool, broken: Variant) {
+        let is_handed_on = is_stored || self.variant == broken;
+        leader.land(
+            || (),
+            || match is_handed_on {
+                true => Landing::Value(value),
+                false => Landing::Unstored(value, lease.valid_at),
+            },
+        );
+        if is_stored {
+            self.landing.fetch_sub(1, Ordering::Relaxed);
+        }
     }
 
     /// Stores in the background: who waits has the value now, and who comes before it is stored learns whether it was.
@@ -218,9 +246,9 @@ impl Process {
         if replaces && lease.is_own {
             let asked_at = Instant::now();
             if !self.ask(|shared| shared.vacate(lease.owner)) {
-                let is_handed_on = self.variant == Variant::HandsOnRefusedOverwrite;
                 if let Some(leader) = leader {
-                    land(leader, value, lease, is_handed_on);
+                    let broken = Variant::HandsOnRefusedOverwrite;
+                    self.land(leader, value, lease, false, broken);
                 }
                 return;
             }
@@ -240,28 +268,17 @@ impl Process {
         self.in_background(move || {
             take_long();
             let is_stored = self.store(value, Some(lease), leader.as_ref());
-            let is_handed_on = is_stored || self.variant == Variant::HandsOnLargeThatWasRefused;
             if let Some(leader) = leader {
-                land(leader, value, lease, is_handed_on);
+                let broken = Variant::HandsOnLargeThatWasRefused;
+                self.land(leader, value, lease, is_stored, broken);
             }
         });
     }
 }
 
 /// As long as others need to invalidate the entry, and to call.
-fn take_long() {
+pub(super) fn take_long() {
     (0..20).for_each(|_| thread::yield_now());
-}
-
-/// Ends a flight: those who came too late for a value that is not handed on look again.
-fn land(leader: Leads, value: u64, lease: Lease, is_handed_on: bool) {
-    leader.land(
-        || (),
-        || match is_handed_on {
-            true => Landing::Value(value),
-            false => Landing::Unstored(value, lease.valid_at),
-        },
-    );
 }
 
 /// A refresh that is announced or led; there is one at most, as long as nobody takes its flight out of the table.
@@ -281,208 +298,5 @@ impl Counted {
 impl Drop for Counted {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-/// One call on its way.
-struct Caller {
-    process: &'static Process,
-    call: Call,
-    running: Running,
-    /// What it has found, and when it began to look.
-    found: Option<Entry>,
-    looked_at: Instant,
-    flight: Option<Arc<Flight<u64>>>,
-    joined: Option<Instant>,
-    leader: Option<Leads>,
-    lease: Option<Lease>,
-}
-
-impl Caller {
-    fn new(process: &'static Process, call: Call) -> Self {
-        Self {
-            process,
-            call,
-            running: Running::Unclaimed,
-            found: None,
-            looked_at: Instant::now(),
-            flight: None,
-            joined: None,
-            leader: None,
-            lease: None,
-        }
-    }
-
-    /// Its value.
-    fn seek(mut self) -> u64 {
-        let Call {
-            max_age, intent, ..
-        } = self.call;
-        loop {
-            match decide(self.look(), None, self.running, &RULES, max_age, intent) {
-                Action::Serve(_) => return self.serve(),
-                Action::ServeStaleAndRefresh(_) => {
-                    let (process, seen) = (self.process, self.seen().unwrap());
-                    let value = self.serve();
-                    process.refresh(seen);
-                    return value;
-                }
-                Action::Claim => self.claim(),
-                Action::TakeOver => self.take_over(),
-                Action::Wait => {
-                    if let Some(value) = self.wait() {
-                        return value;
-                    }
-                }
-                Action::Compute(_) => return self.compute(),
-                Action::ComputeBeside(_) => {
-                    if self.claim_beside() {
-                        return self.compute();
-                    }
-                }
-            }
-        }
-    }
-
-    fn look(&mut self) -> Stored {
-        if self.call.intent == Intent::Overwrite {
-            return Stored::Unseen;
-        }
-        self.looked_at = Instant::now();
-        self.found = self.process.ask(|shared| shared.entry);
-        match self.found {
-            None => Stored::Absent,
-            Some(Entry { is_stale: true, .. }) => Stored::Aged(Duration::from_secs(120)),
-            Some(_) => Stored::Aged(Duration::from_nanos(1)),
-        }
-    }
-
-    fn seen(&self) -> Option<u64> {
-        self.found.map(|entry| entry.version)
-    }
-
-    fn serve(self) -> u64 {
-        let value = self.found.unwrap().value;
-        if let Some(lease) = self.lease {
-            self.process.ask(|shared| shared.release(lease.owner));
-        }
-        if let Some(leader) = self.leader {
-            leader.land(|| (), || Landing::Unstored(value, self.looked_at));
-        }
-        value
-    }
-
-    fn claim(&mut self) {
-        if self.leader.is_none() && !self.join() {
-            return;
-        }
-        match self.ask_for_lease() {
-            Claim::Granted(_) => self.running = Running::Mine,
-            Claim::Held(_) => self.running = Running::WaitedTooLong,
-            Claim::Changed => {}
-        }
-    }
-
-    fn join(&mut self) -> bool {
-        let flights = &self.process.flights;
-        match flights.join(&KEY, ComputationId::next(), || Recheck::Unchanged) {
-            Joined::Leads(leader) => {
-                self.leader = Some(leader);
-                return true;
-            }
-            Joined::Waits(flight) => {
-                self.flight = Some(flight);
-                self.joined.get_or_insert_with(Instant::now);
-                self.running = match self.call.is_impatient {
-                    true => Running::WaitedTooLong,
-                    false => Running::Other,
-                };
-            }
-            Joined::Landed => {}
-        }
-        false
-    }
-
-    fn ask_for_lease(&mut self) -> Claim {
-        let (valid_at, seen) = (Instant::now(), self.seen());
-        let claim = self.process.ask(|shared| shared.claim(seen));
-        let lease = |owner, is_own| Lease {
-            owner,
-            is_own,
-            valid_at,
-        };
-        match claim {
-            Claim::Granted(owner) => self.lease = Some(lease(owner, true)),
-            Claim::Held(owner) => self.lease = Some(lease(owner, false)),
-            Claim::Changed => {}
-        }
-        claim
-    }
-
-    fn take_over(&mut self) {
-        self.process.forget();
-        self.supplant();
-        let valid_at = Instant::now();
-        self.lease = Some(Lease {
-            owner: self.process.ask(Shared::take_over),
-            is_own: true,
-            valid_at,
-        });
-        self.running = Running::Mine;
-    }
-
-    fn supplant(&mut self) {
-        self.process.has_forgotten.store(true, Ordering::Relaxed);
-        let flights = &self.process.flights;
-        self.leader = Some(flights.supplant(&KEY, ComputationId::next()));
-    }
-
-    /// What the flight that it has joined lands with, if that is for this call.
-    fn wait(&mut self) -> Option<u64> {
-        let joined = self.joined.unwrap();
-        let flight = self.flight.take().unwrap();
-        let landing = block_on(flight.landing(joined, &Budget::endless())).unwrap();
-        self.running = Running::Unclaimed;
-        match landing {
-            Landing::Value(value) | Landing::Storing(value, _) => Some(value),
-            Landing::Unstored(value, valid_at) if joined <= valid_at => Some(value),
-            _ => None,
-        }
-    }
-
-    /// Whether it may compute beside another; if not, it looks again.
-    fn claim_beside(&mut self) -> bool {
-        if self.leader.is_some() {
-            return true;
-        }
-        match self.ask_for_lease() {
-            Claim::Granted(_) => self.supplant(),
-            Claim::Held(_) => {}
-            Claim::Changed => {
-                self.running = Running::Unclaimed;
-                return false;
-            }
-        }
-        true
-    }
-
-    fn compute(self) -> u64 {
-        let process = self.process;
-        let lease = self.lease.unwrap();
-        let value = process.compute();
-        if process.size == Size::Large {
-            let Call {
-                intent, max_age, ..
-            } = self.call;
-            let replaces = intent == Intent::Overwrite || max_age == Some(Duration::ZERO);
-            process.store_later(value, lease, self.leader, replaces);
-            return value;
-        }
-        let is_stored = process.store(value, Some(lease), self.leader.as_ref());
-        if let Some(leader) = self.leader {
-            let is_handed_on = is_stored || process.variant == Variant::HandsOnWhatWasRefused;
-            land(leader, value, lease, is_handed_on);
-        }
-        value
     }
 }

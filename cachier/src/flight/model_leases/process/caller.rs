@@ -1,0 +1,221 @@
+//! One call on its way.
+
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use shuttle::future::block_on;
+
+use super::{Call, KEY, Leads, Lease, Process, RULES, Size};
+use crate::budget::Budget;
+use crate::decision::{Action, Intent, Running, Stored, decide};
+use crate::flight::model_leases::Variant;
+use crate::flight::model_leases::store::{Claim, Entry, Shared};
+use crate::flight::{ComputationId, Flight, Joined, Landing, Recheck};
+use crate::sync::Arc;
+
+pub(super) struct Caller {
+    process: &'static Process,
+    call: Call,
+    running: Running,
+    /// What it has found, and when it began to look.
+    found: Option<Entry>,
+    looked_at: Instant,
+    flight: Option<Arc<Flight<u64>>>,
+    joined: Option<Instant>,
+    /// Whether a flight that it joined may have stored its value before.
+    pub(super) has_joined_late: bool,
+    leader: Option<Leads>,
+    lease: Option<Lease>,
+}
+
+impl Caller {
+    pub(super) fn new(process: &'static Process, call: Call) -> Self {
+        Self {
+            process,
+            call,
+            running: Running::Unclaimed,
+            found: None,
+            looked_at: Instant::now(),
+            flight: None,
+            joined: None,
+            has_joined_late: false,
+            leader: None,
+            lease: None,
+        }
+    }
+
+    /// Its value.
+    pub(super) fn seek(&mut self) -> u64 {
+        let Call {
+            max_age, intent, ..
+        } = self.call;
+        loop {
+            match decide(self.look(), None, self.running, &RULES, max_age, intent) {
+                Action::Serve(_) => return self.serve(),
+                Action::ServeStaleAndRefresh(_) => {
+                    let (process, seen) = (self.process, self.seen().unwrap());
+                    let value = self.serve();
+                    process.refresh(seen);
+                    return value;
+                }
+                Action::Claim => self.claim(),
+                Action::TakeOver => self.take_over(),
+                Action::Wait => {
+                    if let Some(value) = self.wait() {
+                        return value;
+                    }
+                }
+                Action::Compute(_) => return self.compute(),
+                Action::ComputeBeside(_) => {
+                    if self.claim_beside() {
+                        return self.compute();
+                    }
+                }
+            }
+        }
+    }
+
+    fn look(&mut self) -> Stored {
+        if self.call.intent == Intent::Overwrite {
+            return Stored::Unseen;
+        }
+        self.has_joined_late = false;
+        self.looked_at = Instant::now();
+        self.found = self.process.ask(|shared| shared.entry);
+        match self.found {
+            None => Stored::Absent,
+            Some(Entry { is_stale: true, .. }) => Stored::Aged(Duration::from_secs(120)),
+            Some(_) => Stored::Aged(Duration::from_nanos(1)),
+        }
+    }
+
+    fn seen(&self) -> Option<u64> {
+        self.found.map(|entry| entry.version)
+    }
+
+    fn serve(&mut self) -> u64 {
+        let value = self.found.unwrap().value;
+        if let Some(lease) = self.lease {
+            self.process.ask(|shared| shared.release(lease.owner));
+        }
+        if let Some(leader) = self.leader.take() {
+            leader.land(|| (), || Landing::Unstored(value, self.looked_at));
+        }
+        value
+    }
+
+    fn claim(&mut self) {
+        if self.leader.is_none() && !self.join() {
+            return;
+        }
+        match self.ask_for_lease() {
+            Claim::Granted(_) => self.running = Running::Mine,
+            Claim::Held(_) => self.running = Running::WaitedTooLong,
+            Claim::Changed => {}
+        }
+    }
+
+    fn join(&mut self) -> bool {
+        let flights = &self.process.flights;
+        match flights.join(&KEY, ComputationId::next(), || Recheck::Unchanged) {
+            Joined::Leads(leader) => {
+                self.leader = Some(leader);
+                return true;
+            }
+            Joined::Waits(flight) => {
+                self.flight = Some(flight);
+                self.joined.get_or_insert_with(Instant::now);
+                self.has_joined_late = self.process.landing.load(Ordering::Relaxed) > 0;
+                self.running = match self.call.is_impatient {
+                    true => Running::WaitedTooLong,
+                    false => Running::Other,
+                };
+            }
+            Joined::Landed => {}
+        }
+        false
+    }
+
+    fn ask_for_lease(&mut self) -> Claim {
+        let (valid_at, seen) = (Instant::now(), self.seen());
+        let claim = self.process.ask(|shared| shared.claim(seen));
+        let lease = |owner, is_own| Lease {
+            owner,
+            is_own,
+            valid_at,
+        };
+        match claim {
+            Claim::Granted(owner) => self.lease = Some(lease(owner, true)),
+            Claim::Held(owner) => self.lease = Some(lease(owner, false)),
+            Claim::Changed => {}
+        }
+        claim
+    }
+
+    fn take_over(&mut self) {
+        self.process.forget();
+        self.supplant();
+        let valid_at = Instant::now();
+        self.lease = Some(Lease {
+            owner: self.process.ask(Shared::take_over),
+            is_own: true,
+            valid_at,
+        });
+        self.running = Running::Mine;
+    }
+
+    fn supplant(&mut self) {
+        self.process.has_forgotten.store(true, Ordering::Relaxed);
+        let flights = &self.process.flights;
+        self.leader = Some(flights.supplant(&KEY, ComputationId::next()));
+    }
+
+    /// What the flight that it has joined lands with, if that is for this call.
+    fn wait(&mut self) -> Option<u64> {
+        let joined = self.joined.unwrap();
+        let flight = self.flight.take().unwrap();
+        let landing = block_on(flight.landing(joined, &Budget::endless())).unwrap();
+        self.running = Running::Unclaimed;
+        match landing {
+            Landing::Value(value) | Landing::Storing(value, _) => Some(value),
+            Landing::Unstored(value, valid_at) if joined <= valid_at => Some(value),
+            _ => None,
+        }
+    }
+
+    /// Whether it may compute beside another; if not, it looks again.
+    fn claim_beside(&mut self) -> bool {
+        if self.leader.is_some() {
+            return true;
+        }
+        match self.ask_for_lease() {
+            Claim::Granted(_) => self.supplant(),
+            Claim::Held(_) => {}
+            Claim::Changed => {
+                self.running = Running::Unclaimed;
+                return false;
+            }
+        }
+        true
+    }
+
+    fn compute(&mut self) -> u64 {
+        let process = self.process;
+        let lease = self.lease.unwrap();
+        let value = process.compute();
+        if process.size == Size::Large {
+            let Call {
+                intent, max_age, ..
+            } = self.call;
+            let replaces = intent == Intent::Overwrite || max_age == Some(Duration::ZERO);
+            process.store_later(value, lease, self.leader.take(), replaces);
+            return value;
+        }
+        let is_stored = process.store(value, Some(lease), self.leader.as_ref());
+        if let Some(leader) = self.leader.take() {
+            let broken = Variant::HandsOnWhatWasRefused;
+            process.land(leader, value, lease, is_stored, broken);
+        }
+        value
+    }
+}
