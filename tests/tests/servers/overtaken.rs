@@ -16,6 +16,7 @@ crate::on_every_store! {
     overwritten_async_in_one_and_invalidated_in_another
     an_overwrite_that_arrives_late_is_not_stored
     a_given_value_that_arrives_late_is_not_stored
+    a_given_value_without_its_mark_leaves_nothing_older
     a_recomputation_for_max_age_zero_that_arrives_late_is_not_stored
     what_was_computed_after_waiting_too_long_and_arrives_late_is_not_stored
     what_was_computed_within_itself_and_arrives_late_is_not_stored
@@ -347,4 +348,17 @@ fn an_invalidation_elsewhere_ends_the_flight_at_once(subject: &Subject) {
     GATES[usize::from(store)].open();
     assert_eq!(first.values(), [1]);
     assert!(later.values().iter().all(|value| *value > 1));
+}
+
+/// It counts as given, so nothing older may be there, whoever has taken its lease: they may store nothing.
+fn a_given_value_without_its_mark_leaves_nothing_older(subject: &Subject) {
+    #[cachier(backend = registered("store"))]
+    fn double(number: u64) -> u64 {
+        number * 2
+    }
+
+    assert_eq!(double(21), 42);
+    subject.drop_marks_on_its_way();
+    double::precache_value(21, 100).unwrap();
+    assert_ne!(double::peek(21).unwrap(), Some(42));
 }

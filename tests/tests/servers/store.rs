@@ -50,6 +50,8 @@ pub(crate) struct Subject {
     forgotten: Arc<AtomicBool>,
     /// Where the next entry waits on its way.
     gate: Arc<Mutex<Option<Arc<Gate>>>>,
+    /// Whether others drop the marks of running computations while it is.
+    unmarked: Arc<AtomicBool>,
 }
 
 impl Store {
@@ -63,6 +65,7 @@ impl Store {
             last_key: Arc::default(),
             forgotten: Arc::default(),
             gate: Arc::default(),
+            unmarked: Arc::default(),
         };
         if part().is_some() {
             let subject = subject(std::env::var(ADDRESS).unwrap());
@@ -240,6 +243,7 @@ impl Subject {
             other: self.bare(),
             forgotten: Arc::clone(&self.forgotten),
             gate: Arc::clone(&self.gate),
+            unmarked: Arc::clone(&self.unmarked),
         };
         register_backend("store", spied).unwrap();
     }
@@ -253,6 +257,7 @@ impl Subject {
             last_key: Arc::default(),
             forgotten: Arc::default(),
             gate: Arc::default(),
+            unmarked: Arc::default(),
         }
     }
 
@@ -335,7 +340,12 @@ impl Subject {
         self.forgotten.store(true, Ordering::SeqCst);
     }
 
-    /// Whether that has happened.
+    /// Has another process drop the marks of running computations while the next entry is on its way.
+    pub(crate) fn drop_marks_on_its_way(&self) {
+        self.unmarked.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether others have forgotten the entry that was to be.
     pub(crate) fn was_forgotten(&self) -> bool {
         !self.forgotten.load(Ordering::SeqCst)
     }
@@ -374,6 +384,7 @@ struct Spied {
     other: Arc<dyn Backend>,
     forgotten: Arc<AtomicBool>,
     gate: Arc<Mutex<Option<Arc<Gate>>>>,
+    unmarked: Arc<AtomicBool>,
 }
 
 impl Backend for Spied {
@@ -404,10 +415,18 @@ impl Backend for Spied {
             gate.wait();
         }
         if !self.forgotten.swap(false, Ordering::SeqCst) {
+        let forgotten = self.forgotten.swap(false, Ordering::SeqCst);
+        let unmarked = self.unmarked.swap(false, Ordering::SeqCst);
+        if !forgotten && !unmarked {
             return self.backend.store(key, request);
         }
         Box::pin(async move {
-            self.other.remove(key).await?;
+            if forgotten {
+                self.other.remove(key).await?;
+            }
+            if unmarked {
+                self.other.clear_leases(key.scope()).await?;
+            }
             self.backend.store(key, request).await
         })
     }
