@@ -82,20 +82,21 @@ impl Run {
     fn end(self, fails: Fails) -> Result {
         match fails {
             Fails::Never => {}
-            Fails::Panics if fastrand::u32(..PANICS_ONCE_IN) == 0 => {
+            Fails::ByPanic if fastrand::u32(..PANICS_ONCE_IN) == 0 => {
                 cachier_tests::gate::panic_silently()
             }
-            Fails::Fails if fastrand::u32(..FAILS_ONCE_IN) == 0 => return Err(SourceFailed),
-            Fails::Panics | Fails::Fails => {}
+            Fails::ByError if fastrand::u32(..FAILS_ONCE_IN) == 0 => return Err(SourceFailed),
+            Fails::ByPanic | Fails::ByError => {}
         }
         Ok(self.value)
     }
 }
 
+/// What else than a value may come of a run.
 enum Fails {
     Never,
-    Panics,
-    Fails,
+    ByPanic,
+    ByError,
 }
 
 macro_rules! function {
@@ -165,40 +166,40 @@ pub(crate) fn functions(store: Store) -> Vec<Function> {
 
 fn on_a_store() -> Vec<Function> {
     functions! {
-        [sync plain = 0, Panics, Everybody, PATIENT, [backend = registered("store")]]
-        [async plain_async = 1, Panics, Everybody, PATIENT, [backend = registered("store")]]
-        [sync refreshed = 2, Fails, Everybody, PATIENT,
+        [sync plain = 0, ByPanic, Everybody, PATIENT, [backend = registered("store")]]
+        [async plain_async = 1, ByPanic, Everybody, PATIENT, [backend = registered("store")]]
+        [sync refreshed = 2, ByError, Everybody, PATIENT,
             [backend = registered("store"), stale_after = "100ms", next_time]]
-        [async refreshed_async = 3, Fails, Everybody, PATIENT,
+        [async refreshed_async = 3, ByError, Everybody, PATIENT,
             [backend = registered("store"), stale_after = "100ms", next_time]]
-        [sync stale = 4, Fails, Everybody, PATIENT,
+        [sync stale = 4, ByError, Everybody, PATIENT,
             [backend = registered("store"), stale_after = "100ms", stale_on_error = "1h"]]
-        [async stale_async = 5, Fails, Everybody, PATIENT,
+        [async stale_async = 5, ByError, Everybody, PATIENT,
             [backend = registered("store"), stale_after = "100ms", stale_on_error = "1h"]]
         [sync near = 6, Never, ThisProcessAndOthersLater, PATIENT,
             [backend = registered("store"), near_cache = 3, near_stale_after = NEAR_STALE_AFTER]]
         [async near_async = 7, Never, ThisProcessAndOthersLater, PATIENT,
             [backend = registered("store"), near_cache = 3, near_stale_after = NEAR_STALE_AFTER]]
-        [sync impatient = 8, Panics, Everybody, IMPATIENT,
+        [sync impatient = 8, ByPanic, Everybody, IMPATIENT,
             [backend = registered("store"), wait_for_calc_timeout = PATIENCE]]
-        [async impatient_async = 9, Panics, Everybody, IMPATIENT,
+        [async impatient_async = 9, ByPanic, Everybody, IMPATIENT,
             [backend = registered("store"), wait_for_calc_timeout = PATIENCE]]
     }
 }
 
 fn in_memory() -> Vec<Function> {
     functions! {
-        [sync plain = 0, Panics, ThisProcess, PATIENT, [backend = "memory"]]
-        [async plain_async = 1, Panics, ThisProcess, PATIENT, [backend = "memory"]]
-        [sync refreshed = 2, Fails, ThisProcess, PATIENT, [backend = "memory", stale_after = "100ms", next_time]]
-        [async refreshed_async = 3, Fails, ThisProcess, PATIENT, [backend = "memory", stale_after = "100ms", next_time]]
-        [sync stale = 4, Fails, ThisProcess, PATIENT,
+        [sync plain = 0, ByPanic, ThisProcess, PATIENT, [backend = "memory"]]
+        [async plain_async = 1, ByPanic, ThisProcess, PATIENT, [backend = "memory"]]
+        [sync refreshed = 2, ByError, ThisProcess, PATIENT, [backend = "memory", stale_after = "100ms", next_time]]
+        [async refreshed_async = 3, ByError, ThisProcess, PATIENT, [backend = "memory", stale_after = "100ms", next_time]]
+        [sync stale = 4, ByError, ThisProcess, PATIENT,
             [backend = "memory", stale_after = "100ms", stale_on_error = "1h"]]
-        [async stale_async = 5, Fails, ThisProcess, PATIENT,
+        [async stale_async = 5, ByError, ThisProcess, PATIENT,
             [backend = "memory", stale_after = "100ms", stale_on_error = "1h"]]
         [sync few = 6, Never, ThisProcess, PATIENT, [backend = "memory", capacity = 3]]
         [async few_async = 7, Never, ThisProcess, PATIENT, [backend = "memory", capacity = 3]]
-        [sync impatient = 8, Panics, ThisProcess, IMPATIENT, [backend = "memory", wait_for_calc_timeout = PATIENCE]]
-        [async impatient_async = 9, Panics, ThisProcess, IMPATIENT, [backend = "memory", wait_for_calc_timeout = PATIENCE]]
+        [sync impatient = 8, ByPanic, ThisProcess, IMPATIENT, [backend = "memory", wait_for_calc_timeout = PATIENCE]]
+        [async impatient_async = 9, ByPanic, ThisProcess, IMPATIENT, [backend = "memory", wait_for_calc_timeout = PATIENCE]]
     }
 }

@@ -64,17 +64,24 @@ pub(crate) fn begin(cell: Cell, started: Moment, what: &str) -> UnderWay {
 
 pub(crate) fn end(operation: &UnderWay, ended: Moment, what: impl Display) {
     let mut log = lock();
-    let at = log
-        .under_way
-        .iter()
-        .position(|entry| entry.number == operation.0);
-    let mut entry = log.under_way.swap_remove(at.expect("it is under way"));
+    let mut under_way = log.under_way.iter();
+    let Some(at) = under_way.position(|entry| entry.number == operation.0) else {
+        return;
+    };
+    let mut entry = log.under_way.swap_remove(at);
     entry.ended = Some(ended);
     let _ = write!(entry.what, ": {what}");
     if log.ended.len() == REMEMBERED {
         log.ended.pop_front();
     }
     log.ended.push_back(entry);
+}
+
+/// What is dropped on its way has been given up.
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        end(self, now(), "given up");
+    }
 }
 
 /// The cell of the operation that takes longest.
