@@ -84,10 +84,14 @@ impl Drop for UnderWay {
     }
 }
 
-/// The cell of the operation that takes longest.
-pub(crate) fn longest_under_way() -> Option<Cell> {
+/// The cell of the call that is under way for longest. (What a companion does has a minute.)
+pub(crate) fn longest_call() -> Option<Cell> {
     let log = lock();
-    let longest = log.under_way.iter().min_by_key(|entry| entry.started);
+    let calls = log
+        .under_way
+        .iter()
+        .filter(|entry| entry.what.starts_with("call"));
+    let longest = calls.min_by_key(|entry| entry.started);
     longest.map(|entry| entry.cell)
 }
 

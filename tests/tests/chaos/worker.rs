@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::exit;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::{self, JoinHandle};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use cachier::metrics::Outcome;
@@ -64,15 +64,14 @@ pub(crate) fn work(store: Store) {
     let stage = prepare(store);
     let seed = number(WORKER_SEED).expect("a seed");
     let runtime = runtime();
-    let actors = start_actors(stage, &runtime, seed);
-    let mut actors = Some(actors);
+    start_actors(stage, &runtime, seed);
     loop {
         let told = hear();
         match told.split(' ').collect::<Vec<_>>()[..] {
             ["fork"] => fork_and_wait(stage),
             ["calm"] => mischief::IS_OVER.store(true, Ordering::SeqCst),
             ["rest"] => {
-                rest(actors.take().expect("they are told once"), &runtime);
+                rest(&runtime);
                 say("rests");
             }
             ["check"] => {
@@ -135,32 +134,24 @@ fn runtime() -> Runtime {
         .expect("a runtime")
 }
 
-fn start_actors(stage: &'static Stage, runtime: &Runtime, seed: u64) -> Vec<JoinHandle<()>> {
-    let mut actors: Vec<_> = (0..THREADS)
-        .map(|actor| {
-            thread::spawn(move || {
-                fastrand::seed(seed + actor);
-                while !RESTS.load(Ordering::SeqCst) {
-                    block_on(act(stage, Flavour::Sync));
-                    thread::sleep(pause());
-                }
-            })
-        })
-        .collect();
+fn start_actors(stage: &'static Stage, runtime: &Runtime, seed: u64) {
+    for actor in 0..THREADS {
+        thread::spawn(move || {
+            fastrand::seed(seed + actor);
+            while !RESTS.load(Ordering::SeqCst) {
+                block_on(act(stage, Flavour::Sync));
+                thread::sleep(pause());
+            }
+        });
+    }
     for _ in 0..TASKS {
-        let task = runtime.spawn(async move {
+        runtime.spawn(async move {
             while !RESTS.load(Ordering::SeqCst) {
                 act(stage, Flavour::Async).await;
                 tokio::time::sleep(pause()).await;
             }
         });
-        actors.push(thread::spawn(|| {
-            if let Err(error) = futures_lite::future::block_on(task) {
-                failure(NO_CELL, format_args!("a task ended: {error}"));
-            }
-        }));
     }
-    actors
 }
 
 fn pause() -> Duration {
@@ -198,22 +189,20 @@ async fn act(stage: &'static Stage, flavour: Flavour) {
     perform(operation, function, &stage.counts[number], cell).await;
 }
 
-/// The actors end what they do.
-fn rest(actors: Vec<JoinHandle<()>>, runtime: &Runtime) {
+/// All calls end, and no new ones begin. What else is under way, on connections that are lost, may take its minute.
+fn rest(runtime: &Runtime) {
     RESTS.store(true, Ordering::SeqCst);
+    // Who has just looked whether to rest begins once more.
+    thread::sleep(Duration::from_millis(50));
     let started = Instant::now();
-    while !actors.iter().all(JoinHandle::is_finished) {
+    while let Some(cell) = log::longest_call() {
         if started.elapsed() > LAST_CALLS {
-            failure(log::longest_under_way().unwrap_or(NO_CELL), "a call hangs");
+            failure(cell, "a call hangs");
             exit(3);
         }
         thread::sleep(Duration::from_millis(5));
     }
-    let flushed =
-        runtime.block_on(async { tokio::time::timeout(LAST_CALLS, cachier::flush_async()).await });
-    if flushed.is_err() {
-        failure(NO_CELL, "background work hangs");
-    }
+    let _ = runtime.block_on(async { tokio::time::timeout(BUDGET, cachier::flush_async()).await });
 }
 
 /// There are hits again, the breaker is closed, and the store is healthy.
