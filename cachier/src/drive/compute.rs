@@ -7,7 +7,7 @@ use cachier_backends::ErrorKind;
 use cachier_backends::process::Process;
 use cachier_metrics::{ComputeRecorder, Outcome, Reason, Tier};
 
-use super::put::{Superseded, count_gone, end_flight, put, remove, remove_replaced};
+use super::put::{Superseded, count_gone, end_flight, put, remove, remove_replaced, valid_when};
 use super::work::faithful;
 use super::{Cacheable, Drive, Look, Settled, Slot, ToRun, Turn, WantSize};
 use crate::decision::{self, Computed, Rules, Settlement};
@@ -64,8 +64,8 @@ pub(super) struct Put<T: Tiers> {
 }
 
 enum PutOutcome<Found> {
-    /// It is stored, or not: `None` if the storage failed. When nobody had invalidated the key, if it is not stored and that
-    /// is known.
+    /// It is stored, or not: `None` if the storage failed. The last moment at which nobody is known to have invalidated the
+    /// key, where others can.
     Stored(Found, Option<storage::Stored>, Option<Instant>),
     /// There is nothing to be stored. What the waiters get, and whether there was an entry, which is gone.
     Gone(Landing<Found>, bool),
@@ -166,12 +166,17 @@ impl<T: Tiers> Drive<T> {
                 let valid_at = lease.as_deref().and_then(T::valid_at);
                 let superseded = Superseded::<T>(self.leader.as_ref(), solo.as_ref());
                 let (core, session, key) = (self.core, &self.session, &self.key);
+                let sent_at = valid_at.map(|_| Instant::now());
                 let stored = put(core, session, key, &found, lease, superseded).await;
                 if stored == Some(storage::Stored::TooLarge) && self.may_replace() {
                     remove_replaced(core, session, key).await;
                 }
                 Turn::Land(Box::new(Put {
-                    outcome: PutOutcome::Stored(found, stored, valid_at),
+                    outcome: PutOutcome::Stored(
+                        found,
+                        stored,
+                        valid_when(stored, valid_at, sent_at),
+                    ),
                     computation,
                     solo,
                 }))
@@ -207,12 +212,8 @@ impl<T: Tiers> Drive<T> {
             PutOutcome::Stored(found, stored, valid_at) => {
                 let stamp = computation.stamp;
                 self.note_stored(stored, stamp, slot);
-                let landing = match (stored, valid_at) {
-                    (Some(storage::Stored::Refused), Some(valid_at)) => {
-                        Some(Landing::Unstored(found.clone(), valid_at))
-                    }
-                    _ => None,
-                };
+                // What is stored may have been invalidated since: who has joined meanwhile looks again.
+                let landing = valid_at.map(|valid_at| Landing::Unstored(found.clone(), valid_at));
                 let (core, key) = (self.core, &self.key);
                 let insertion = core.tiers.insertion(&core.function, key, found);
                 // Shared and returned all the same where the memory has no room for it.

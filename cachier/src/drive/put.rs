@@ -1,5 +1,7 @@
 //! Where the result of a computation goes: into the tiers that other processes see, and to those who wait.
 
+use std::time::Instant;
+
 use cachier_metrics::RemovalCause;
 
 use super::compute::{FoundOf, SoloOf};
@@ -35,6 +37,19 @@ pub(super) fn end_flight<T: Tiers>(
         leader.land(change, share);
     } else if let Some(solo) = solo {
         solo.store(change);
+    }
+}
+
+/// The last moment at which nobody is known to have invalidated what was to be stored: when that was sent, unless it was
+/// refused.
+pub(super) fn valid_when(
+    stored: Option<storage::Stored>,
+    valid_at: Option<Instant>,
+    sent_at: Option<Instant>,
+) -> Option<Instant> {
+    match stored {
+        Some(storage::Stored::Refused) => valid_at,
+        _ => sent_at,
     }
 }
 

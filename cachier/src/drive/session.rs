@@ -340,7 +340,7 @@ fn budget(function: &Function, policy: &Policy, store: Duration) -> Budget {
         BackendName::Memory => Duration::MAX,
         _ => store,
     };
-    Budget::new(&function.world.timer, store, policy.wait_for_calc_timeout)
+    Budget::new(function.world.timer, store, policy.wait_for_calc_timeout)
 }
 
 impl GivenUp {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use cachier_metrics::Reason;
 
 use super::compute::{Concluded, FoundOf, SoloOf};
-use super::put::{Superseded, put, remove_replaced};
+use super::put::{Superseded, put, remove_replaced, valid_when};
 use super::{Drive, Session};
 use crate::background::{Crew, run_on_thread};
 use crate::block_on::block_on;
@@ -49,6 +49,7 @@ impl<T: Tiers> Drive<T> {
         let task = async move {
             let superseded = Superseded::<T>(leader.as_ref(), solo.as_ref());
             let valid_at = lease.as_deref().and_then(T::valid_at);
+            let sent_at = valid_at.map(|_| Instant::now());
             let stored = match superseded.is_so() {
                 true => Some(storage::Stored::Refused),
                 // A failure has been counted; the caller has its value.
@@ -59,13 +60,8 @@ impl<T: Tiers> Drive<T> {
             }
             if let Some(leader) = leader {
                 let landing = Landing::Value(found);
-                leader.land(
-                    || (),
-                    || match stored {
-                        Some(storage::Stored::Refused) => landing.unstored(valid_at),
-                        _ => landing,
-                    },
-                );
+                let valid_at = valid_when(stored, valid_at, sent_at);
+                leader.land(|| (), || landing.unstored(valid_at));
             }
         };
         // Also for a task, whose runtime may end before this does.

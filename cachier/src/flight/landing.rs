@@ -11,8 +11,8 @@ pub(crate) enum Landing<V> {
     /// With this value, which is still being stored: the flight goes on until it is. Whoever joined after this moment, when
     /// nobody had invalidated the key yet, waits to see whether somebody has.
     Storing(V, Option<Instant>),
-    /// With this value, which is not stored, maybe because somebody has invalidated the key. Whoever joined after this moment,
-    /// when nobody had, looks again.
+    /// With this value, which somebody may have invalidated, be it before it was stored or since. Whoever joined after this
+    /// moment, when nobody had, looks again.
     Unstored(V, Instant),
     /// The same with a value that is stale, as computing a new one has failed.
     StandIn(V, Option<Instant>),

@@ -414,7 +414,6 @@ impl Backend for Spied {
         if let Some(gate) = gate {
             gate.wait();
         }
-        if !self.forgotten.swap(false, Ordering::SeqCst) {
         let forgotten = self.forgotten.swap(false, Ordering::SeqCst);
         let unmarked = self.unmarked.swap(false, Ordering::SeqCst);
         if !forgotten && !unmarked {

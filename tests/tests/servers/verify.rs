@@ -279,8 +279,11 @@ fn document(number: u32) -> Box<RawValue> {
 
 fn raw_json_is_said_not_to_come_back(_: &Subject) {
     for _ in 0..2 {
-        let (value, outcome) = unfaithful(document::call_detailed(CallOptions::new(), 1));
-        assert_eq!((value.get(), outcome), ("[1]", Outcome::Miss));
+        let call = document::call_detailed(CallOptions::new(), 1);
+        // It is refused before it could come back.
+        let error = call.backend_error.expect("something is found");
+        assert_eq!(error.kind(), ErrorKind::Codec, "{error:#}");
+        assert_eq!((call.value.get(), call.outcome), ("[1]", Outcome::Miss));
     }
     assert!(document::peek(1).unwrap().is_none());
 }
