@@ -126,7 +126,7 @@ fn a_refresh_that_hangs_in_its_store_holds_up_no_call(subject: &Subject) {
         return;
     }
     for is_async in [false, true] {
-        let obstacle = Box::leak(Box::new(Mutex::new(Obstacle::before(subject))));
+        let obstacle: &Mutex<Obstacle> = Box::leak(Box::new(Mutex::new(Obstacle::before(subject))));
         let recent = || CallOptions::new().max_age(Duration::from_nanos(1));
         until("it is served", || {
             call(is_async, CallOptions::new()).outcome == Outcome::Stale

@@ -1,5 +1,5 @@
 //! Arguments that serde refuses in part: paths that are not UTF-8, and times before 1970.
-#![allow(clippy::ptr_arg)]
+#![allow(clippy::ptr_arg, clippy::boxed_local)]
 
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashSet};
