@@ -169,13 +169,13 @@ fn on_a_store() -> Vec<Function> {
         [sync plain = 0, ByPanic, Everybody, PATIENT, [backend = registered("store")]]
         [async plain_async = 1, ByPanic, Everybody, PATIENT, [backend = registered("store")]]
         [sync refreshed = 2, ByError, Everybody, PATIENT,
-            [backend = registered("store"), stale_after = "100ms", next_time]]
+            [backend = registered("store"), stale_after = "100ms", next_time, retry_after = "50ms"]]
         [async refreshed_async = 3, ByError, Everybody, PATIENT,
-            [backend = registered("store"), stale_after = "100ms", next_time]]
+            [backend = registered("store"), stale_after = "100ms", next_time, retry_after = "50ms"]]
         [sync stale = 4, ByError, Everybody, PATIENT,
-            [backend = registered("store"), stale_after = "100ms", stale_on_error = "1h"]]
+            [backend = registered("store"), stale_after = "100ms", stale_on_error = "1h", retry_after = "50ms"]]
         [async stale_async = 5, ByError, Everybody, PATIENT,
-            [backend = registered("store"), stale_after = "100ms", stale_on_error = "1h"]]
+            [backend = registered("store"), stale_after = "100ms", stale_on_error = "1h", retry_after = "50ms"]]
         [sync near = 6, Never, ThisProcessAndOthersLater, PATIENT,
             [backend = registered("store"), near_cache = 3, near_stale_after = NEAR_STALE_AFTER]]
         [async near_async = 7, Never, ThisProcessAndOthersLater, PATIENT,
@@ -191,12 +191,12 @@ fn in_memory() -> Vec<Function> {
     functions! {
         [sync plain = 0, ByPanic, ThisProcess, PATIENT, [backend = "memory"]]
         [async plain_async = 1, ByPanic, ThisProcess, PATIENT, [backend = "memory"]]
-        [sync refreshed = 2, ByError, ThisProcess, PATIENT, [backend = "memory", stale_after = "100ms", next_time]]
-        [async refreshed_async = 3, ByError, ThisProcess, PATIENT, [backend = "memory", stale_after = "100ms", next_time]]
+        [sync refreshed = 2, ByError, ThisProcess, PATIENT, [backend = "memory", stale_after = "100ms", next_time, retry_after = "50ms"]]
+        [async refreshed_async = 3, ByError, ThisProcess, PATIENT, [backend = "memory", stale_after = "100ms", next_time, retry_after = "50ms"]]
         [sync stale = 4, ByError, ThisProcess, PATIENT,
-            [backend = "memory", stale_after = "100ms", stale_on_error = "1h"]]
+            [backend = "memory", stale_after = "100ms", stale_on_error = "1h", retry_after = "50ms"]]
         [async stale_async = 5, ByError, ThisProcess, PATIENT,
-            [backend = "memory", stale_after = "100ms", stale_on_error = "1h"]]
+            [backend = "memory", stale_after = "100ms", stale_on_error = "1h", retry_after = "50ms"]]
         [sync few = 6, Never, ThisProcess, PATIENT, [backend = "memory", capacity = 3]]
         [async few_async = 7, Never, ThisProcess, PATIENT, [backend = "memory", capacity = 3]]
         [sync impatient = 8, ByPanic, ThisProcess, IMPATIENT, [backend = "memory", wait_for_calc_timeout = PATIENCE]]
