@@ -96,7 +96,8 @@ impl Store {
 
     /// Whether a process may fork while it uses it.
     pub(crate) fn survives_forks(self) -> bool {
-        self != Self::Sqlite
+        // Of S3 a child was seen once that did not end: its client has locks of its own, which a fork may catch.
+        !matches!(self, Self::Sqlite | Self::S3)
     }
 }
 
