@@ -25,16 +25,13 @@ impl Process {
     pub(crate) fn current() -> Self {
         let id = u64::from(id()) << 32;
         let mut newest = NEWEST.load(Ordering::Acquire);
-        loop {
-            if newest >> 32 << 32 == id {
-                return Self { number: newest };
-            }
+        while newest >> 32 << 32 != id {
             let number = id | u64::from((newest as u32).wrapping_add(1));
-            match NEWEST.compare_exchange(newest, number, Ordering::AcqRel, Ordering::Acquire) {
-                Ok(_) => return Self { number },
-                Err(noticed) => newest = noticed,
-            }
+            // Another thread may have noticed it meanwhile.
+            let _ = NEWEST.compare_exchange(newest, number, Ordering::AcqRel, Ordering::Acquire);
+            newest = NEWEST.load(Ordering::Acquire);
         }
+        Self { number: newest }
     }
 }
 
@@ -59,7 +56,10 @@ impl<T> PerProcess<T> {
 
     /// The value of this process; else `make` makes it, which is shown what the process before had.
     pub(crate) fn get(&self, make: impl FnOnce(Option<&T>) -> T) -> &T {
-        let process = Process::current();
+        self.of(Process::current(), make)
+    }
+
+    fn of(&self, process: Process, make: impl FnOnce(Option<&T>) -> T) -> &T {
         let (mut place, mut before) = (&self.first, None);
         loop {
             let here = match place.get() {
@@ -102,4 +102,57 @@ pub(crate) fn copied<T: Clone + Default>(inherited: Option<&Mutex<T>>) -> Mutex<
         Err(TryLockError::WouldBlock) => None,
     });
     Mutex::new(copy.unwrap_or_default())
+}
+
+#[cfg(all(test, not(shuttle)))]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+    use std::sync::Arc;
+
+    use super::*;
+
+    fn child_of(process: Process) -> Process {
+        Process {
+            number: process.number + 1,
+        }
+    }
+
+    #[test]
+    fn a_child_makes_its_own_and_sees_what_was_before() {
+        let cell = PerProcess::new();
+        let make = |before: Option<&i32>| before.map_or(1, |before| before + 1);
+        assert_eq!(*cell.get(make), 1);
+        let own = cell.of(child_of(Process::current()), make);
+        assert_eq!((*own, *cell.get(make)), (2, 1));
+    }
+
+    #[test]
+    fn what_belongs_to_another_process_is_never_dropped() {
+        let (own, foreign) = (Arc::new(()), Arc::new(()));
+        let cell = PerProcess::new();
+        cell.get(|_| Arc::clone(&own));
+        cell.of(child_of(Process::current()), |_| Arc::clone(&foreign));
+        drop(cell);
+        assert_eq!(
+            (Arc::strong_count(&own), Arc::strong_count(&foreign)),
+            (1, 2)
+        );
+    }
+
+    #[test]
+    fn a_lock_is_copied_unless_it_is_held() {
+        let lock = Mutex::new(vec![1]);
+        assert_eq!(*copied(Some(&lock)).lock().unwrap(), [1]);
+        let held = lock.lock().unwrap();
+        assert!(copied(Some(&lock)).lock().unwrap().is_empty());
+        drop(held);
+        let poison = || {
+            let _held = lock.lock().unwrap();
+            panic!("on purpose")
+        };
+        assert!(catch_unwind(AssertUnwindSafe(poison)).is_err());
+        assert_eq!(*copied(Some(&lock)).lock().unwrap(), [1]);
+    }
 }

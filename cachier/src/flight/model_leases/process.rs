@@ -20,6 +20,7 @@ const RULES: Rules = Rules {
     max_stale: None,
     stale_on_error: None,
     on_stale: OnStale::ServeAndRefresh,
+    retry_after: Duration::ZERO,
 };
 
 /// One process, and the store that it shares with another.

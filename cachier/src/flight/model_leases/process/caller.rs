@@ -51,7 +51,7 @@ impl Caller {
         } = self.call;
         loop {
             match decide(self.look(), None, self.running, &RULES, max_age, intent) {
-                Action::Serve(_) => return self.serve(),
+                Action::Serve(_) | Action::ServeStale(..) => return self.serve(),
                 Action::ServeStaleAndRefresh(_) => {
                     let (process, seen) = (self.process, self.seen().unwrap());
                     let value = self.serve();
