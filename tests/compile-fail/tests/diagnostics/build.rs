@@ -25,6 +25,8 @@ pub(crate) fn errors(folder: &Path, features: &[&str]) -> Cases {
         .arg("--manifest-path")
         .arg(project.join("Cargo.toml"))
         .env("CARGO_TARGET_DIR", target().join("target"))
+        // An incremental build tells some errors more often.
+        .env("CARGO_INCREMENTAL", "0")
         .env_remove("RUSTFLAGS")
         .output()
         .unwrap();
