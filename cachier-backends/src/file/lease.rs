@@ -61,11 +61,10 @@ impl FileLease {
             if !is_ours {
                 return Ok(Request::Held(Some(lease)));
             }
-            if !lease.is_valid()? {
+            if !lease.sign()? {
                 // The owner before removed the file between our opening and our locking.
                 continue;
             }
-            owner::sign(&lease.file)?;
             let lease = Self(lease);
             // And this look counts: from now on only those change it who do not ask for leases.
             return Ok(if is_changed(place, seen)? {
@@ -139,6 +138,22 @@ impl LeaseFile {
         &self.path
     }
 
+    /// Notes in the file, which this process has locked, that it has done so; `false` if somebody has ended the lease.
+    ///
+    /// The record of an owner that is gone is written over under the ledger only: whoever takes this lock for that owner's
+    /// looks once more there.
+    fn sign(&self) -> io::Result<bool> {
+        let _ledger = match owner::has_signed(&self.file)? {
+            true => Some(Ledger::lock(&self.scope)?),
+            false => None,
+        };
+        let is_valid = self.is_valid()?;
+        if is_valid {
+            owner::sign(&self.file)?;
+        }
+        Ok(is_valid)
+    }
+
     /// Whether nobody has ended the lease.
     pub(super) fn is_valid(&self) -> io::Result<bool> {
         Ok(self.owner.is_current() && lock::is_at(&self.file, &self.path)?)
@@ -172,6 +187,7 @@ impl Drop for FileLease {
 
 /// Ends a lease that only children of its owner hold.
 fn end_orphan(place: &Place, file: &File) -> io::Result<()> {
+    // Whoever has locked the file since then has signed it before we have the ledger, or comes after us.
     if let Some(_ledger) = Ledger::lock_existing(&place.scope)?
         && lock::is_at(file, &place.lease)?
         && owner::is_gone(file)?
@@ -246,6 +262,28 @@ mod tests {
         };
         drop(lease);
         assert!(!place.lease.exists());
+    }
+
+    #[test]
+    fn the_lock_of_a_new_owner_is_never_taken_for_that_of_one_that_is_gone() {
+        let dir = tempfile::tempdir().unwrap();
+        let place = Place::new(dir.path(), &key());
+        let leave_behind = || {
+            let Request::Granted(lease) = FileLease::request(&place, None).unwrap() else {
+                panic!("nobody else wants it");
+            };
+            let _ledger = Ledger::lock(&place.scope).unwrap();
+            drop(lease);
+        };
+        leave_behind();
+        assert!(place.lease.exists());
+        // Who looks whether the owner is gone has the ledger: meanwhile nobody is half an owner.
+        let ledger = Ledger::lock(&place.scope).unwrap();
+        let request = || FileLease::request(&place, None);
+        let error = blocking::inline(Duration::from_millis(1), request).err();
+        assert_eq!(error.unwrap().kind(), io::ErrorKind::TimedOut);
+        drop(ledger);
+        assert!(matches!(request().unwrap(), Request::Granted(_)));
     }
 
     #[test]

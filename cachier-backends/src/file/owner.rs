@@ -6,16 +6,11 @@
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::thread;
-use std::time::Duration;
 
 use crate::process::PerProcess;
 
 /// How long the record of an owner is; what is shorter is filled up with spaces.
 const LENGTH: usize = 128;
-
-/// How long an owner takes at most to write its record over that of an owner before it.
-const UNTIL_WRITTEN: Duration = Duration::from_millis(10);
 
 /// Notes in a file that this process has locked it.
 pub(super) fn sign(mut file: &File) -> io::Result<()> {
@@ -27,17 +22,14 @@ pub(super) fn sign(mut file: &File) -> io::Result<()> {
     file.write_all(format!("{record:LENGTH$}").as_bytes())
 }
 
-/// Whether the owner that has signed a file, which is locked, is gone: only its children hold the lock.
-pub(super) fn is_gone(file: &File) -> io::Result<bool> {
-    if !has_gone(file)? {
-        return Ok(false);
-    }
-    // An owner that has locked the file just now comes to write its own record.
-    thread::sleep(UNTIL_WRITTEN);
-    has_gone(file)
+/// Whether somebody has signed a file.
+pub(super) fn has_signed(file: &File) -> io::Result<bool> {
+    Ok(file.metadata()?.len() > 0)
 }
 
-fn has_gone(mut file: &File) -> io::Result<bool> {
+/// Whether the owner that has signed a file, which is locked, is gone: its children hold the lock, or one that has not signed
+/// yet, which only who has the ledger can rule out.
+pub(super) fn is_gone(mut file: &File) -> io::Result<bool> {
     let mut record = String::new();
     file.seek(SeekFrom::Start(0))?;
     file.take(LENGTH as u64).read_to_string(&mut record)?;

@@ -54,7 +54,8 @@ impl<T: Tiers> Entry<T> {
     ) -> Self {
         let session = match operation {
             EntryOperation::Peek => Session::uncounted(&core.function, flavour),
-            _ => Session::of_companion(&core.function, flavour),
+            EntryOperation::Invalidate => Session::of_one_key(&core.function, flavour),
+            EntryOperation::Precache => Session::of_companion(&core.function, flavour),
         };
         // The entries of the name are another function's.
         let key = core.function.in_service().and(key);

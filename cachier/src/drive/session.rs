@@ -76,11 +76,19 @@ impl<'a> Session<'a> {
         }
     }
 
+    /// The same, for what asks for one key and brings no value.
+    pub(crate) fn of_one_key(function: &'a Function, flavour: Flavour) -> Self {
+        Self {
+            is_of_companion: true,
+            ..Self::within(function, flavour, ONE_KEY_TIMEOUT)
+        }
+    }
+
     /// The same, without a trace in metrics.
     pub(crate) fn uncounted(function: &'a Function, flavour: Flavour) -> Self {
         Self {
             metrics: None,
-            ..Self::of_companion(function, flavour)
+            ..Self::of_one_key(function, flavour)
         }
     }
 
@@ -89,7 +97,7 @@ impl<'a> Session<'a> {
         let metrics = function.metrics;
         Self {
             sampled: metrics.and_then(|metrics| metrics.local(&SLOT).sample()),
-            ..Self::unmeasured(function, flavour)
+            ..Self::within(function, flavour, ONE_KEY_TIMEOUT)
         }
     }
 
@@ -304,6 +312,10 @@ impl<'a> Session<'a> {
 
 /// How long the backend may take at least for work that nobody waits for, and for the companion.
 const UNHURRIED: Duration = Duration::from_secs(60);
+
+/// How long it may take at least for one key, for a refresh and where the companion brings no value. A request on a lost
+/// connection holds that connection until then: if that were long, a few of them would leave none for the calls.
+const ONE_KEY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Whether a call is measured, and since when: decided once for each call.
 #[derive(Clone, Copy, Debug, Default)]

@@ -84,7 +84,7 @@ impl Drop for UnderWay {
     }
 }
 
-/// The cell of the call that is under way for longest. (What a companion does has a minute.)
+/// The cell of the call that is under way for longest. (What a companion does has seconds, or a minute.)
 pub(crate) fn longest_call() -> Option<Cell> {
     let log = lock();
     let calls = log

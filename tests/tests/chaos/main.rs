@@ -86,7 +86,7 @@ fn chaos(store: Store, test: &'static str) {
     let log = stage.log();
     assert!(
         failures.is_empty(),
-        "CACHIER_CHAOS_SEED={seed} {store:?}:\n{log}\n{failures}"
+        "CACHIER_CHAOS_SEED={seed} {store:?}:\n{failures}\n{log}\n{failures}"
     );
 }
 
