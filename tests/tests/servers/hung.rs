@@ -15,8 +15,12 @@ use crate::store::{Store, Subject};
 
 crate::on_every_server! {
     a_refresh_that_hangs_in_its_store_holds_up_no_call
+    lost_companion_operations_leave_calls_their_connections
 }
-crate::on_every_store!(@ s3: S3, [a_refresh_that_hangs_in_its_store_holds_up_no_call]);
+crate::on_every_store!(@ s3: S3, [
+    a_refresh_that_hangs_in_its_store_holds_up_no_call
+    lost_companion_operations_leave_calls_their_connections
+]);
 crate::on_every_store!(@ moto: Moto, [a_refresh_that_hangs_in_its_store_holds_up_no_call]);
 crate::on_every_store!(@ sqlite: Sqlite, [a_refresh_that_hangs_in_its_store_holds_up_no_call]);
 
@@ -150,4 +154,30 @@ fn a_refresh_that_hangs_in_its_store_holds_up_no_call(subject: &Subject) {
             call(is_async, CallOptions::new()).backend_error.is_none()
         });
     }
+}
+
+/// More of them than a pool has connections, each on one that is lost.
+fn lost_companion_operations_leave_calls_their_connections(subject: &Subject) {
+    /// Longer than an operation on one key lasts, much shorter than one on a whole function.
+    const SOON: Duration = Duration::from_secs(10);
+    if !is_tried_here(subject) {
+        return;
+    }
+    let mut obstacle = Obstacle::before(subject);
+    let calls = || [false, true].map(|is_async| call(is_async, CallOptions::new()));
+    calls();
+    obstacle.hang();
+    let companion = Callers::new()
+        .on_threads(24, || refreshed::invalidate(2).is_ok())
+        .in_tasks(48, || async { refreshed_async::peek(2).await.is_ok() });
+    // They have sent what they ask before these have waited in vain.
+    assert!(calls().iter().all(|call| call.backend_error.is_some()));
+    obstacle.serve();
+    let served = Instant::now();
+    until("it is served", || {
+        calls().iter().all(|call| call.backend_error.is_none())
+    });
+    let took = served.elapsed();
+    assert!(took < SOON, "it took {took:?}");
+    drop(companion.values());
 }
