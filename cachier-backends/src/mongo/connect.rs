@@ -7,7 +7,7 @@ use std::time::Duration;
 use mongodb::bson::{Document, doc};
 use mongodb::event::EventHandler;
 use mongodb::event::cmap::CmapEvent;
-use mongodb::options::{ClientOptions, IndexOptions};
+use mongodb::options::{ClientOptions, IndexOptions, ServerMonitoringMode};
 use mongodb::{Client, Collection, IndexModel};
 
 use super::error;
@@ -17,6 +17,11 @@ use crate::network::{Home, Waits};
 
 /// How long it takes at most to find out that no server is there.
 const PATIENCE: Duration = Duration::from_secs(1);
+
+/// How often a server tells a client that it is there. The driver gives up on one that it has not heard of for a second more,
+/// and asks it nothing before it has: with the driver's own 10 seconds, calls would go without a server that is well for as
+/// long.
+const HEARTBEAT: Duration = Duration::from_secs(1);
 
 /// The most connections of one runtime, unless the address says otherwise.
 const CONNECTIONS: u32 = 16;
@@ -43,6 +48,11 @@ pub(super) async fn connect(
     options.server_selection_timeout.get_or_insert(PATIENCE);
     options.connect_timeout.get_or_insert(PATIENCE);
     options.app_name.get_or_insert_with(|| "cachier".to_owned());
+    match home {
+        Home::Tasks => drop(options.heartbeat_freq.get_or_insert(HEARTBEAT)),
+        // Its runtime rests between calls, and would hear nothing.
+        Home::Thread => options.server_monitoring_mode = Some(ServerMonitoringMode::Poll),
+    }
     options.max_pool_size = Some(match home {
         Home::Thread => 1,
         Home::Tasks => options.max_pool_size.unwrap_or(CONNECTIONS),

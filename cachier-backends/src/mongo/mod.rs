@@ -27,7 +27,7 @@ use crate::backend::{
 };
 use crate::error::{Error, ErrorKind, Operation};
 use crate::key::{Key, Scope};
-use crate::network::{Clients, RoundTrips, ServerUrl, Undo, Waits};
+use crate::network::{Clients, RoundTrips, ServerUrl, Unanswered, Undo, Waits};
 
 /// The largest entry, in bytes: a document of the server's 16 MiB, less what stands beside the entry.
 const LARGEST: usize = (16 << 20) - (16 << 10);
@@ -155,7 +155,7 @@ impl Mongo {
     fn at(place: Arc<Place>, waits: Waits) -> Self {
         let gauge = Arc::new(Gauge::new(waits));
         let (of_clients, there) = (Arc::clone(&gauge), Arc::clone(&place));
-        let clients = Clients::new(move |home| {
+        let clients = Clients::new(Unanswered::Replaced, move |home| {
             connect::connect(Arc::clone(&there), home, Arc::clone(&of_clients))
         });
         let store_name = place.store_name.clone();

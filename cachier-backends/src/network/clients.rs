@@ -35,11 +35,24 @@ pub(crate) enum Home {
     Thread,
 }
 
+/// What becomes of the client of a synchronous caller whom the store did not answer in time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Unanswered {
+    /// It serves the next caller.
+    #[default]
+    Kept,
+    /// The next caller connects anew: the driver does not find out in time that a connection is lost, or a server there again,
+    /// in a runtime that rests between calls.
+    #[cfg_attr(not(feature = "mongo"), allow(dead_code, reason = "other drivers do"))]
+    Replaced,
+}
+
 /// The clients of one store, each connected when it is first needed.
 pub(crate) struct Clients<C>(Arc<Inner<C>>);
 
 struct Inner<C> {
     source: Source<C>,
+    unanswered: Unanswered,
     /// A few, of which one is looked for at every operation.
     by_runtime: Mutex<Vec<OfRuntime<C>>>,
     threads: Arc<ThreadHomes<C>>,
@@ -67,18 +80,22 @@ enum Source<C> {
 
 impl<C: Clone + Send + Sync + 'static> Clients<C> {
     /// Clients that `connect` makes, which must not wait for longer than it takes to connect.
-    pub(crate) fn new<F>(connect: impl Fn(Home) -> F + Send + Sync + 'static) -> Self
+    pub(crate) fn new<F>(
+        unanswered: Unanswered,
+        connect: impl Fn(Home) -> F + Send + Sync + 'static,
+    ) -> Self
     where
         F: Future<Output = Result<C, Error>> + Send + 'static,
     {
         let connect = Arc::new(move |home| -> Connecting<C> { Box::pin(connect(home)) });
-        Self::of(Source::Connect(connect), Waits::default())
+        Self::of(Source::Connect(connect), unanswered, Waits::default())
     }
 
     /// The program's own client, for all. Its connections belong to the runtime of the calling code, if there is one; if
     /// that has but one thread, a synchronous caller on that thread is told that it cannot be served.
     pub(crate) fn given(client: C) -> Self {
-        Self::of(Source::Given(Given::new(client)), Waits::default())
+        let source = Source::Given(Given::new(client));
+        Self::of(source, Unanswered::Kept, Waits::default())
     }
 
     /// Clients for the same store in another process, with connections of their own. The program's own client cannot be
@@ -88,7 +105,7 @@ impl<C: Clone + Send + Sync + 'static> Clients<C> {
             Source::Connect(connect) => Source::Connect(Arc::clone(connect)),
             Source::Given(_) | Source::OfParent => Source::OfParent,
         };
-        Self::of(source, self.0.threads.waits.clone())
+        Self::of(source, self.0.unanswered, self.0.threads.waits.clone())
     }
 
     /// The same clients, with the observer of waits that others have.
@@ -98,12 +115,14 @@ impl<C: Clone + Send + Sync + 'static> Clients<C> {
             return self;
         };
         let waits = others.0.threads.waits.clone();
-        Self::of(Source::Connect(Arc::clone(connect)), waits)
+        let source = Source::Connect(Arc::clone(connect));
+        Self::of(source, self.0.unanswered, waits)
     }
 
-    fn of(source: Source<C>, waits: Waits) -> Self {
+    fn of(source: Source<C>, unanswered: Unanswered, waits: Waits) -> Self {
         Self(Arc::new(Inner {
             source,
+            unanswered,
             by_runtime: Mutex::default(),
             threads: Arc::new(ThreadHomes::new(waits)),
         }))
@@ -219,7 +238,10 @@ impl<C: Clone + Send + Sync + 'static> Inner<C> {
         });
         let allowance = allowance.saturating_sub(started.elapsed());
         let done = home.block_on(async { timeout(allowance, working).await });
-        home.give_back();
+        match done {
+            Err(_) if self.unanswered == Unanswered::Replaced => home.give_up(),
+            _ => home.give_back(),
+        }
         done.unwrap_or_else(|_| Err(too_late(operation)))
     }
 
@@ -352,7 +374,10 @@ mod tests {
         let asked = |clients: &Clients<u8>| {
             block_on(clients.run(Operation::Load, |client| async move { Ok(client) }))
         };
-        let (own, given) = (Clients::new(|_| async { Ok(7) }), Clients::given(7));
+        let (own, given) = (
+            Clients::new(Unanswered::Kept, |_| async { Ok(7) }),
+            Clients::given(7),
+        );
         assert_eq!((asked(&own).unwrap(), asked(&given).unwrap()), (7, 7));
         assert_eq!(asked(&own.anew()).unwrap(), 7);
         let error = asked(&given.anew().anew()).unwrap_err();

@@ -35,7 +35,6 @@ mod waits;
 pub(crate) use apart::apart;
 #[cfg(any(feature = "redis", feature = "postgres"))]
 pub(crate) use changes::Changes;
-pub(crate) use clients::Clients;
 #[cfg(any(
     feature = "sqlite",
     feature = "postgres",
@@ -43,6 +42,7 @@ pub(crate) use clients::Clients;
     feature = "mongo"
 ))]
 pub(crate) use clients::Home;
+pub(crate) use clients::{Clients, Unanswered};
 #[cfg(any(feature = "sqlite", feature = "postgres", feature = "mysql"))]
 pub(crate) use lazily::Lazily;
 #[cfg(feature = "redis")]

@@ -128,7 +128,21 @@ impl<C> ThreadHome<C> {
     }
 }
 
-impl<C: Send + Sync + 'static> Borrowed<C> {
+impl<C: Clone + Send + Sync + 'static> Borrowed<C> {
+    /// Leaves the home behind, with all that is under way in it; another is made for the next caller. One that is just
+    /// connecting, which has limits of its own, is given back.
+    pub(super) fn give_up(mut self) {
+        if self.client.get().is_none() {
+            return self.give_back();
+        }
+        if let Some(home) = self.home.take() {
+            let mut state = self.homes.state();
+            state
+                .clients
+                .retain(|client| !Arc::ptr_eq(client, &home.client));
+        }
+    }
+
     /// Gives the home back, as soon as nothing is under way in it any more: a thread of its own drives it as long.
     pub(super) fn give_back(self) {
         if self.under_way.is_nothing() {
@@ -160,6 +174,7 @@ impl<C> Deref for Borrowed<C> {
 impl<C> Drop for Borrowed<C> {
     fn drop(&mut self) {
         let mut state = self.homes.state();
+        // None is there if it was given up; then there is room for another.
         state.idle.extend(self.home.take());
         let is_awaited = state.waiting > 0;
         drop(state);
@@ -196,6 +211,31 @@ mod tests {
         });
         drop(lent);
         assert_eq!(homes.clients().len(), MOST);
+    }
+
+    #[test]
+    fn one_that_is_given_up_makes_room_for_another() {
+        let homes = Arc::new(ThreadHomes::<()>::new(Waits::default()));
+        let mut lent: Vec<_> = (0..MOST)
+            .map(|_| homes.borrow(Duration::ZERO).unwrap().unwrap())
+            .collect();
+        let given_up = lent.pop().unwrap();
+        given_up
+            .block_on(async {
+                given_up
+                    .client
+                    .get_or_make(|| async { Ok(()) })
+                    .await
+                    .map(drop)
+            })
+            .unwrap();
+        let client = Arc::downgrade(&given_up.client);
+        thread::scope(|scope| {
+            let waits = scope.spawn(|| homes.borrow(Duration::from_secs(60)).unwrap());
+            given_up.give_up();
+            assert!(waits.join().unwrap().unwrap().client.get().is_none());
+        });
+        assert!(client.upgrade().is_none());
     }
 
     #[test]

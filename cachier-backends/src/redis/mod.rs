@@ -54,7 +54,7 @@ use crate::backend::{
 use crate::blocking;
 use crate::error::{Error, Operation};
 use crate::key::{Key, Scope};
-use crate::network::{Clients, RoundTrips, Undo};
+use crate::network::{Clients, RoundTrips, Unanswered, Undo};
 use crate::unique::unique;
 
 /// The largest string that the server takes, unless its `proto-max-bulk-len` says otherwise.
@@ -172,7 +172,7 @@ impl Redis {
     /// Clients that make connections of their own.
     fn clients(server: &Arc<Server>) -> Clients<Link> {
         let server = Arc::clone(server);
-        Clients::new(move |_| {
+        Clients::new(Unanswered::Kept, move |_| {
             let link = Link::new(Arc::clone(&server));
             async { Ok(link) }
         })

@@ -14,7 +14,7 @@ use aws_sdk_s3::config::{
 };
 use aws_smithy_http_client::tls::{self, rustls_provider::CryptoMode};
 
-use crate::network::Clients;
+use crate::network::{Clients, Unanswered};
 
 /// How long connecting may take: long enough for a packet that was lost to be sent again.
 const CONNECT: Duration = Duration::from_secs(3);
@@ -53,7 +53,7 @@ impl Settings {
             return Clients::given(client.clone());
         }
         let settings = self.clone();
-        Clients::new(move |_| {
+        Clients::new(Unanswered::Kept, move |_| {
             let settings = settings.clone();
             async move { Ok(settings.client().await) }
         })

@@ -56,7 +56,7 @@ use crate::backend::{Watch, Watcher};
 use crate::default_folder::DefaultFolder;
 use crate::error::{Error, ErrorKind, Operation};
 use crate::key::{Key, Scope};
-use crate::network::{Clients, Undo, Waits};
+use crate::network::{Clients, Unanswered, Undo, Waits};
 use connections::Source;
 use database::{Address, Database};
 use dialect::Statements;
@@ -249,7 +249,7 @@ impl Sql {
     fn opening(address: Address) -> Self {
         let (opened, waits) = (address.clone(), Waits::default());
         let of_clients = waits.clone();
-        let clients = Clients::new(move |home| {
+        let clients = Clients::new(Unanswered::Kept, move |home| {
             let client = Client::new(Database::open(&opened, home, &of_clients));
             async move { Ok(client) }
         });

@@ -14,6 +14,7 @@ mod hung;
 mod near;
 mod overtaken;
 mod processes;
+mod recovery;
 mod rights;
 mod room;
 mod secrets;

@@ -1,0 +1,128 @@
+//! After a fault that no connection tells of, all is well within seconds: for callers on threads and in tasks alike.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use cachier::{Call, CallOptions, Outcome, cachier, check, global_params, set_global_params};
+use cachier_servers::proxy::Proxy;
+use cachier_tests::callers::runtime;
+use cachier_tests::wait::until;
+
+use crate::store::Subject;
+
+crate::on_every_server! {
+    all_is_well_soon_after_connections_were_lost
+    all_is_well_soon_after_answers_were_lost
+    all_is_well_soon_after_nothing_came_through
+}
+crate::on_every_store!(@ s3: S3, [
+    all_is_well_soon_after_connections_were_lost
+    all_is_well_soon_after_answers_were_lost
+    all_is_well_soon_after_nothing_came_through
+]);
+
+const TIMEOUT: Duration = Duration::from_secs(1);
+
+/// How long a fault lasts: longer than any call, and than most of what a driver waits for.
+const FAULT: Duration = Duration::from_millis(4500);
+
+/// How long after its end all is well; on a loaded machine a little longer.
+const SOON: Duration = Duration::from_secs(7);
+
+/// As many callers as have a connection each.
+const CALLERS: u64 = 16;
+
+#[cachier(backend = registered("store"), stale_after = "1s", enable_metrics)]
+fn quick(number: u64) -> u64 {
+    number
+}
+
+#[cachier(backend = registered("store"), stale_after = "1s", enable_metrics)]
+async fn quick_async(number: u64) -> u64 {
+    number
+}
+
+fn all_is_well_soon_after_connections_were_lost(subject: &Subject) {
+    all_is_well_after(subject, Proxy::lose_all, |_| {});
+}
+
+fn all_is_well_soon_after_answers_were_lost(subject: &Subject) {
+    all_is_well_after(subject, |proxy| proxy.mute(true), |proxy| proxy.mute(false));
+}
+
+fn all_is_well_soon_after_nothing_came_through(subject: &Subject) {
+    all_is_well_after(subject, |proxy| proxy.hang(true), |proxy| proxy.hang(false));
+}
+
+/// Callers that go on through a fault, and what they get when it is over.
+fn all_is_well_after(subject: &Subject, begin: fn(&Proxy), end: fn(&Proxy)) {
+    if !subject.is_tried_here() {
+        return;
+    }
+    set_global_params(global_params().operation_timeout(TIMEOUT));
+    let proxy = Proxy::to(subject.port());
+    subject.register_at(&subject.at(proxy.port()));
+    let goes_on = Arc::new(AtomicBool::new(true));
+    let callers: Vec<_> = (0..CALLERS)
+        .map(|number| {
+            let goes_on = Arc::clone(&goes_on);
+            thread::spawn(move || {
+                while goes_on.load(Ordering::SeqCst) {
+                    let _ = quick(number);
+                    thread::sleep(Duration::from_millis(100));
+                }
+            })
+        })
+        .collect();
+    let tasks: Vec<_> = (0..CALLERS)
+        .map(|number| {
+            let goes_on = Arc::clone(&goes_on);
+            runtime().spawn(async move {
+                while goes_on.load(Ordering::SeqCst) {
+                    let _ = quick_async(number).await;
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                }
+            })
+        })
+        .collect();
+    until("all have been served", || {
+        [quick::metrics(), quick_async::metrics()]
+            .iter()
+            .all(|metrics| metrics.snapshot().calls[Outcome::Hit] > CALLERS)
+    });
+    begin(&proxy);
+    thread::sleep(FAULT);
+    end(&proxy);
+    let over = Instant::now();
+    while let Err(ill) = is_well() {
+        let took = over.elapsed();
+        assert!(took < SOON, "after {took:?}: {ill}");
+    }
+    goes_on.store(false, Ordering::SeqCst);
+    callers
+        .into_iter()
+        .for_each(|caller| caller.join().unwrap());
+    for task in tasks {
+        runtime().block_on(task).unwrap();
+    }
+}
+
+/// Calls of both kinds are served, and the store is healthy; else what is not.
+fn is_well() -> Result<(), String> {
+    let served = |call: Call<u64>| {
+        call.backend_error
+            .map_or(Ok(()), |error| Err(error.to_string()))
+    };
+    for number in [CALLERS, CALLERS + 1] {
+        served(quick::call_detailed(CallOptions::new(), number))
+            .map_err(|error| format!("sync: {error}"))?;
+        let call = quick_async::call_detailed(CallOptions::new(), number);
+        served(runtime().block_on(call)).map_err(|error| format!("async: {error}"))?;
+    }
+    let ill = check()
+        .into_iter()
+        .find(|health| !health.is_healthy() || health.breaker_open);
+    ill.map_or(Ok(()), |health| Err(health.to_string()))
+}
