@@ -56,9 +56,6 @@ fn target() -> PathBuf {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use std::fs;
-    use std::os::unix::fs::PermissionsExt;
-
     use super::*;
 
     const WANTED: Wanted = Wanted {
@@ -67,10 +64,18 @@ mod tests {
         needs: "the network",
     };
 
+    /// Written by another process: what a test beside this one forks would have a file of ours open to be written, and the
+    /// system runs none such.
     fn script(folder: &Path, text: &str) -> PathBuf {
         let script = folder.join("get-it");
-        fs::write(&script, text).unwrap();
-        fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
+        let mut write = Command::new("sh");
+        write.args([
+            "-c",
+            r#"printf %s "$1" > "$2" && chmod +x "$2""#,
+            "sh",
+            text,
+        ]);
+        assert!(write.arg(&script).status().unwrap().success());
         script
     }
 
