@@ -1,0 +1,125 @@
+//! Circles among modules: the strongly connected components of their graph.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
+
+use crate::uses::{Graph, Site};
+
+/// Modules of which each uses each, directly or through others.
+pub struct Circle {
+    /// In the order of their names.
+    pub modules: Vec<String>,
+    /// One way around: from each module to the next, and from the last to the first.
+    pub way: Vec<Step>,
+    /// Every use among the modules.
+    pub uses: Vec<Step>,
+}
+
+/// A module that uses another.
+#[derive(Clone)]
+pub struct Step {
+    from: String,
+    to: String,
+    site: Site,
+}
+
+/// All circles of a crate. A module is in one at most.
+pub fn circles(graph: &Graph) -> Vec<Circle> {
+    let reached: Vec<_> = (0..graph.modules.len())
+        .map(|from| ways(graph, from))
+        .collect();
+    let mut circles = Vec::new();
+    let mut placed = vec![false; graph.modules.len()];
+    for first in 0..graph.modules.len() {
+        if placed[first] || !reached[first].contains_key(&first) {
+            continue;
+        }
+        let each_other = |other: &usize| {
+            reached[first].contains_key(other) && reached[*other].contains_key(&first)
+        };
+        let members: Vec<_> = (0..graph.modules.len()).filter(each_other).collect();
+        members.iter().for_each(|member| placed[*member] = true);
+        circles.push(circle(graph, &members, &reached));
+    }
+    circles
+}
+
+fn circle(graph: &Graph, members: &[usize], reached: &[BTreeMap<usize, usize>]) -> Circle {
+    let mut modules: Vec<_> = members
+        .iter()
+        .map(|member| graph.modules[*member].clone())
+        .collect();
+    modules.sort();
+    let around = members
+        .iter()
+        .map(|member| around(*member, &reached[*member]));
+    let shortest = around.min_by_key(Vec::len).unwrap_or_default();
+    let way = shortest
+        .windows(2)
+        .map(|pair| step(graph, (pair[0], pair[1])));
+    let inner = graph
+        .uses
+        .keys()
+        .filter(|(from, to)| members.contains(from) && members.contains(to));
+    Circle {
+        modules,
+        way: way.collect(),
+        uses: inner.map(|edge| step(graph, *edge)).collect(),
+    }
+}
+
+fn step(graph: &Graph, edge: (usize, usize)) -> Step {
+    Step {
+        from: graph.modules[edge.0].clone(),
+        to: graph.modules[edge.1].clone(),
+        site: graph.uses[&edge].clone(),
+    }
+}
+
+/// For each module that is reached from this one, by one use or more: the one before it on a shortest way.
+fn ways(graph: &Graph, from: usize) -> BTreeMap<usize, usize> {
+    let mut before = BTreeMap::new();
+    let mut next = VecDeque::from([from]);
+    while let Some(module) = next.pop_front() {
+        let used = graph.uses.range((module, 0)..=(module, usize::MAX));
+        for ((_, to), _) in used {
+            before.entry(*to).or_insert_with(|| {
+                next.push_back(*to);
+                module
+            });
+        }
+    }
+    before
+}
+
+/// The shortest way from a module back to itself, both ends included.
+fn around(module: usize, before: &BTreeMap<usize, usize>) -> Vec<usize> {
+    let mut way = vec![module];
+    let mut at = module;
+    loop {
+        at = before[&at];
+        way.insert(0, at);
+        if at == module {
+            return way;
+        }
+    }
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} -> {}   {}", self.from, self.to, self.site)
+    }
+}
+
+/// One way around, a line for each step.
+impl fmt::Display for Circle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(
+            f,
+            "{} modules in a circle: {}",
+            self.modules.len(),
+            self.modules.join(" ")
+        )?;
+        self.way.iter().try_for_each(|step| writeln!(f, "  {step}"))
+    }
+}

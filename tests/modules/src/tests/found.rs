@@ -1,0 +1,175 @@
+//! What is a circle.
+
+use super::*;
+
+#[test]
+fn through_imports() {
+    assert_eq!(used_by_b("use crate::b::B; pub struct A;"), "a b");
+}
+
+#[test]
+fn through_super_in_a_body() {
+    assert_eq!(used_by_b("pub struct A; fn f() { super::b::b(); }"), "a b");
+}
+
+#[test]
+fn through_self_of_the_root_in_a_type() {
+    assert_eq!(
+        used_by_b("pub struct A { f: Option<Box<crate::b::B>> }"),
+        "a b"
+    );
+}
+
+#[test]
+fn through_an_import_in_a_block() {
+    assert_eq!(
+        used_by_b("pub struct A; fn f() { use crate::b; b::b() }"),
+        "a b"
+    );
+}
+
+#[test]
+fn through_a_bound_and_a_trait_of_an_impl() {
+    assert_eq!(used_by_b("pub struct A; fn f<T: super::b::Tr>() {}"), "a b");
+    assert_eq!(used_by_b("pub struct A; impl super::b::Tr for A {}"), "a b");
+    assert_eq!(
+        used_by_b("pub struct A; fn f() { <A as super::b::Tr>::m() }"),
+        "a b"
+    );
+}
+
+#[test]
+fn through_the_tokens_of_macros() {
+    assert_eq!(
+        used_by_b("pub struct A; fn f() { assert_eq!(1, super::b::b()); }"),
+        "a b"
+    );
+    assert_eq!(
+        used_by_b("pub struct A; macro_rules! m { ($x:expr) => { $crate::b::b($x) } }"),
+        "a b"
+    );
+}
+
+#[test]
+fn through_a_macro_that_only_its_text_brings() {
+    let files = [
+        ("lib.rs", "#[macro_use] mod a; mod b;"),
+        ("a.rs", "macro_rules! m { () => { super::b::b() } }"),
+        ("b.rs", "pub fn b() { m!() }"),
+    ];
+    assert_eq!(circle_of(&files), "a b");
+}
+
+#[test]
+fn through_globs() {
+    assert_eq!(
+        used_by_b("use super::b::*; pub struct A; fn f() { b() }"),
+        "a b"
+    );
+}
+
+#[test]
+fn through_a_re_export() {
+    let files = [
+        ("lib.rs", "mod a; mod c;"),
+        ("a.rs", "use crate::c::Renamed; pub struct A;"),
+        ("c/mod.rs", "mod d; pub use d::D as Renamed;"),
+        ("c/d.rs", "pub struct D(crate::a::A);"),
+    ];
+    assert_eq!(circle_of(&files), "a c::d");
+}
+
+#[test]
+fn through_an_inline_module() {
+    assert_eq!(
+        used_by_b("pub struct A; mod inner { fn f() { super::super::b::b() } }"),
+        "a b"
+    );
+}
+
+#[test]
+fn through_own_methods_that_stand_elsewhere() {
+    let files = |call: &'static str| {
+        [
+            TWO,
+            ("a.rs", call),
+            (
+                "b.rs",
+                "use crate::a::A; impl A { pub fn elsewhere(&self) {} pub fn new() {} }",
+            ),
+        ]
+    };
+    let on_self = "pub struct A; impl A { fn f(&self) { self.elsewhere() } }";
+    let by_path = "pub struct A; fn f() { A::new() }";
+    let by_self_type = "pub struct A; impl A { fn f() { Self::new() } }";
+    for call in [on_self, by_path, by_self_type] {
+        assert_eq!(circle_of(&files(call)), "a b", "{call}");
+    }
+}
+
+#[test]
+fn of_a_parent_that_defines_what_its_child_uses() {
+    let files = [
+        ("lib.rs", "mod p;"),
+        ("p/mod.rs", "mod c; pub struct P(c::C);"),
+        ("p/c.rs", "pub struct C; fn f(_: super::P) {}"),
+    ];
+    assert_eq!(circle_of(&files), "p p::c");
+}
+
+#[test]
+fn of_a_parent_whose_own_code_uses_what_it_re_exports() {
+    let files = [
+        ("lib.rs", "mod p;"),
+        ("p.rs", "mod c; pub use c::C; pub struct P(C);"),
+        ("p/c.rs", "pub struct C; fn f(_: super::P) {}"),
+    ];
+    assert_eq!(circle_of(&files), "p p::c");
+}
+
+#[test]
+fn where_conditions_leave_it_open() {
+    assert_eq!(
+        used_by_b("pub struct A; #[cfg(feature = \"x\")] use crate::b::B;"),
+        "a b"
+    );
+    assert_eq!(
+        used_by_b("pub struct A; #[cfg(any(test, unix))] use crate::b::B;"),
+        "a b"
+    );
+    assert_eq!(
+        used_by_b("pub struct A; #[cfg(not(test))] use crate::b::B;"),
+        "a b"
+    );
+}
+
+#[test]
+fn a_circle_is_shown_with_a_place_for_each_step() {
+    let files = [
+        ("lib.rs", "mod a; mod b; mod c;"),
+        ("a.rs", "pub struct A;\n\nfn f() {\n    super::b::b()\n}"),
+        ("b.rs", "pub fn b() { crate::c::c() }"),
+        ("c.rs", "use crate::a::A; pub fn c() {}"),
+    ];
+    let shown = "3 modules in a circle: a b c\n  \
+        a -> b   a.rs:4: super::b::b\n  \
+        b -> c   b.rs:1: crate::c::c\n  \
+        c -> a   c.rs:1: crate::a::A\n";
+    assert_eq!(circles_of(&files)[0].to_string(), shown);
+}
+
+#[test]
+fn circles_apart_are_two() {
+    let files = [
+        ("lib.rs", "mod a; mod b; mod c; mod d;"),
+        ("a.rs", "pub fn x() { crate::b::x() }"),
+        ("b.rs", "pub fn x() { crate::a::x(); crate::c::x() }"),
+        ("c.rs", "pub fn x() { crate::d::x() }"),
+        ("d.rs", "pub fn x() { crate::c::x() }"),
+    ];
+    let modules: Vec<_> = circles_of(&files)
+        .iter()
+        .map(|c| c.modules.join(" "))
+        .collect();
+    assert_eq!(modules, ["a b", "c d"]);
+}
