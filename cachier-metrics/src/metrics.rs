@@ -1,4 +1,4 @@
-//! The metrics of one function: where recording begins and where figures are read.
+//! The metrics of one function: where its hits are counted and where figures are read.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,10 +10,9 @@ use crate::clock::{Clock, nanos};
 use crate::counter::Writers;
 use crate::gauges::Gauges;
 use crate::histogram::{Histogram, SECONDS, Totals};
-use crate::labels::{ErrorLabel, NearResult, Operation, Outcome, Reason, RemovalCause, StaleUse};
+use crate::labels::{ErrorLabel, NearResult, Operation, Outcome, RemovalCause, StaleUse};
 use crate::per_process::{PerProcess, copied};
 use crate::process;
-use crate::recorder::{CallRecorder, ComputeRecorder, OperationRecorder};
 use crate::sampling::{Sampled, SamplingRate};
 use crate::shared::Shared;
 use crate::snapshot::{Activity, Snapshot};
@@ -72,7 +71,7 @@ pub struct MetricsOptions {
 type GaugeSource = dyn Fn() -> Gauges + Send + Sync;
 
 /// Old states, and the newest one for as long as nothing happens.
-struct History {
+pub(crate) struct History {
     /// When counting began in this process.
     begun: u64,
     begun_wall: SystemTime,
@@ -153,31 +152,6 @@ impl CacheMetrics {
             self.counting();
             attach(&self.blocks, slot)
         })
-    }
-
-    /// Starts a call off the hit path. `sampled` is what [`Local::sample`] decided, `started` when the call began if
-    /// the clock has been read already.
-    pub fn start_call(
-        &'static self,
-        sampled: Option<Sampled>,
-        started: Option<u64>,
-    ) -> CallRecorder {
-        self.counting();
-        CallRecorder::start(self, sampled, started)
-    }
-
-    /// Starts an execution of the function's body, by a call or in the background.
-    pub fn start_compute(&'static self, reason: Reason) -> ComputeRecorder {
-        ComputeRecorder::start(self, reason)
-    }
-
-    /// Starts an operation of the backend that no call waits for; those of a call start at its recorder.
-    pub fn start_operation(
-        &'static self,
-        operation: Operation,
-        sampled: Option<Sampled>,
-    ) -> OperationRecorder {
-        OperationRecorder::start(self, operation, sampled)
     }
 
     /// Records the serialized size of a stored value, if sampled.
@@ -339,7 +313,7 @@ impl CacheMetrics {
     }
 
     /// What this process has counted; from now on it does.
-    fn counting(&self) -> &Mutex<History> {
+    pub(crate) fn counting(&self) -> &Mutex<History> {
         self.history
             .get(|before| Mutex::new(self.begin(before.is_some())))
     }

@@ -7,6 +7,34 @@ use crate::labels::{AbandonReason, ComputeFailure, Operation, Outcome, Reason, W
 use crate::metrics::CacheMetrics;
 use crate::sampling::Sampled;
 
+/// Recording that lasts.
+impl CacheMetrics {
+    /// Starts a call off the hit path. `sampled` is what [`Local::sample`] decided, `started` when the call began if
+    /// the clock has been read already.
+    pub fn start_call(
+        &'static self,
+        sampled: Option<Sampled>,
+        started: Option<u64>,
+    ) -> CallRecorder {
+        self.counting();
+        CallRecorder::start(self, sampled, started)
+    }
+
+    /// Starts an execution of the function's body, by a call or in the background.
+    pub fn start_compute(&'static self, reason: Reason) -> ComputeRecorder {
+        ComputeRecorder::start(self, reason)
+    }
+
+    /// Starts an operation of the backend that no call waits for; those of a call start at its recorder.
+    pub fn start_operation(
+        &'static self,
+        operation: Operation,
+        sampled: Option<Sampled>,
+    ) -> OperationRecorder {
+        OperationRecorder::start(self, operation, sampled)
+    }
+}
+
 /// One call off the hit path. Counted under its outcome by [`finish`](Self::finish); dropped without it, as abandoned.
 #[derive(Debug)]
 #[must_use = "dropping it counts the call as abandoned"]
@@ -17,7 +45,7 @@ pub struct CallRecorder {
 }
 
 impl CallRecorder {
-    pub(crate) fn start(
+    fn start(
         metrics: &'static CacheMetrics,
         sampled: Option<Sampled>,
         started: Option<u64>,
@@ -125,7 +153,7 @@ pub struct OperationRecorder {
 }
 
 impl OperationRecorder {
-    pub(crate) fn start(
+    fn start(
         metrics: &'static CacheMetrics,
         operation: Operation,
         sampled: Option<Sampled>,
@@ -168,7 +196,7 @@ pub enum ComputeResult {
 }
 
 impl ComputeRecorder {
-    pub(crate) fn start(metrics: &'static CacheMetrics, reason: Reason) -> Self {
+    fn start(metrics: &'static CacheMetrics, reason: Reason) -> Self {
         metrics.shared.recalculations.add(reason, 1);
         let started = metrics.clock().now();
         let place = metrics.shared.running.start(started.max(1));
