@@ -30,6 +30,7 @@ mod snapshot;
 mod stats;
 mod stores;
 mod sync;
+mod ticker;
 mod windows;
 
 pub use block::{Local, LocalSlot};

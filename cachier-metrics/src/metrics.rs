@@ -12,7 +12,6 @@ use crate::gauges::Gauges;
 use crate::histogram::{Histogram, SECONDS, Totals};
 use crate::labels::{ErrorLabel, NearResult, Operation, Outcome, RemovalCause, StaleUse};
 use crate::per_process::{PerProcess, copied};
-use crate::process;
 use crate::sampling::{Sampled, SamplingRate};
 use crate::shared::Shared;
 use crate::snapshot::{Activity, Snapshot};
@@ -20,6 +19,7 @@ use crate::snapshot::{Activity, Snapshot};
 use crate::stats::Lookups;
 use crate::stats::Stats;
 use crate::sync::{Mutex, MutexGuard, lock};
+use crate::ticker;
 use crate::windows::{Kept, Windows};
 
 /// The metrics of one cached function: exact counters, sampled timings, and windows over all of them.
@@ -112,16 +112,6 @@ impl MetricsOptions {
 
 /// Recording.
 impl CacheMetrics {
-    /// Makes the metrics of a function: once for each function, as they live until the process ends.
-    pub fn create(options: MetricsOptions) -> &'static Self {
-        let listed = options.listed;
-        let metrics: &'static Self = Box::leak(Box::new(Self::new(options)));
-        if listed {
-            process::join(metrics);
-        }
-        metrics
-    }
-
     /// This thread's place to count hits, once [`local`](Self::local) has found it.
     ///
     /// ```
@@ -282,18 +272,13 @@ impl CacheMetrics {
         self.rotate(&mut self.history(), self.clock.now());
     }
 
-    /// All functions of the process, in the order of their creation.
-    pub fn all() -> Vec<&'static Self> {
-        process::all()
-    }
-
     pub(crate) fn clock(&self) -> &Clock {
         &self.clock
     }
 }
 
 impl CacheMetrics {
-    fn new(options: MetricsOptions) -> Self {
+    pub(crate) fn new(options: MetricsOptions) -> Self {
         let metrics = Self {
             name: options.function,
             backend: options.backend,
@@ -331,7 +316,7 @@ impl CacheMetrics {
             waiting_calls: self.shared.waiting_calls.get(),
         });
         if is_child && self.clock.is_system() {
-            process::start_ticker();
+            ticker::start();
         }
         History {
             begun,

@@ -1,48 +1,44 @@
-//! The functions of the process, and the thread that ticks for them.
+//! The functions of the process, which its ticker ticks.
 
-use std::thread;
-use std::time::Duration;
-
-use crate::clock::tie;
-use crate::metrics::CacheMetrics;
+use crate::metrics::{CacheMetrics, MetricsOptions};
 use crate::per_process::{PerProcess, copied};
 use crate::sync::{Mutex, MutexGuard, lock};
+use crate::ticker;
 
 static FUNCTIONS: PerProcess<Mutex<Vec<&'static CacheMetrics>>> = PerProcess::new();
 
-/// Adds a function; the first one on the system clock starts the ticker.
-pub(crate) fn join(metrics: &'static CacheMetrics) {
-    functions().push(metrics);
-    if metrics.clock().is_system() {
-        start_ticker();
+/// The metrics of the process.
+impl CacheMetrics {
+    /// Makes the metrics of a function: once for each function, as they live until the process ends.
+    pub fn create(options: MetricsOptions) -> &'static Self {
+        let listed = options.listed;
+        let metrics: &'static Self = Box::leak(Box::new(Self::new(options)));
+        if listed {
+            join(metrics);
+        }
+        metrics
+    }
+
+    /// All functions of the process, in the order of their creation.
+    pub fn all() -> Vec<&'static Self> {
+        functions().clone()
     }
 }
 
-pub(crate) fn all() -> Vec<&'static CacheMetrics> {
-    functions().clone()
+/// Adds a function; the first one on the system clock starts the ticker.
+fn join(metrics: &'static CacheMetrics) {
+    functions().push(metrics);
+    if metrics.clock().is_system() {
+        ticker::start_with(tick_all);
+    }
 }
 
 fn functions() -> MutexGuard<'static, Vec<&'static CacheMetrics>> {
     lock(FUNCTIONS.get(copied))
 }
 
-/// Without a ticker (no thread to be had), windows still rotate whenever they are read.
-pub(crate) fn start_ticker() {
-    static STARTED: PerProcess<()> = PerProcess::new();
-    STARTED.get(|_| {
-        let ticker = thread::Builder::new().name("cachier-ticker".to_owned());
-        let _ = ticker.spawn(|| {
-            loop {
-                tie();
-                tick_all();
-                thread::sleep(Duration::from_secs(1));
-            }
-        });
-    });
-}
-
 fn tick_all() {
-    all()
+    CacheMetrics::all()
         .iter()
         .filter(|metrics| metrics.clock().is_system())
         .for_each(|metrics| metrics.tick());
@@ -52,7 +48,6 @@ fn tick_all() {
 mod tests {
     use super::*;
     use crate::labels::Outcome;
-    use crate::metrics::MetricsOptions;
 
     #[test]
     fn a_listed_function_is_ticked_and_stays_whole() {
@@ -61,7 +56,11 @@ mod tests {
             .start_call(None, None)
             .finish(Outcome::Miss, None, None);
         tick_all();
-        assert!(all().iter().any(|known| std::ptr::eq(*known, metrics)));
+        assert!(
+            CacheMetrics::all()
+                .iter()
+                .any(|known| std::ptr::eq(*known, metrics))
+        );
         assert_eq!(metrics.stats().calls, 1);
     }
 }

@@ -9,8 +9,8 @@ use crate::sampling::Sampled;
 
 /// Recording that lasts.
 impl CacheMetrics {
-    /// Starts a call off the hit path. `sampled` is what [`Local::sample`] decided, `started` when the call began if
-    /// the clock has been read already.
+    /// Starts a call off the hit path. `sampled` is what [`Local::sample`](crate::Local::sample) decided, `started` when
+    /// the call began if the clock has been read already.
     pub fn start_call(
         &'static self,
         sampled: Option<Sampled>,

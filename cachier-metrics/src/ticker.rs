@@ -1,0 +1,31 @@
+//! The thread that ticks for a process.
+
+use std::sync::OnceLock;
+use std::thread;
+use std::time::Duration;
+
+use crate::clock::tie;
+use crate::per_process::PerProcess;
+
+static TICK: OnceLock<fn()> = OnceLock::new();
+
+/// From now on, what the ticker does each second: the same for a whole program.
+pub(crate) fn start_with(tick: fn()) {
+    TICK.get_or_init(|| tick);
+    start();
+}
+
+/// Without a ticker (no thread to be had), windows still rotate whenever they are read.
+pub(crate) fn start() {
+    static STARTED: PerProcess<()> = PerProcess::new();
+    STARTED.get(|_| {
+        let ticker = thread::Builder::new().name("cachier-ticker".to_owned());
+        let _ = ticker.spawn(|| {
+            loop {
+                tie();
+                TICK.get().into_iter().for_each(|tick| tick());
+                thread::sleep(Duration::from_secs(1));
+            }
+        });
+    });
+}
