@@ -10,7 +10,7 @@ use tokio::time::timeout;
 use super::apart::apart;
 use super::given::Given;
 use super::lazily::Lazily;
-use super::runtime::{self, AbortOnDrop, Place, joined};
+use super::runtime::{self, AbortOnDrop, Place, joined, too_late};
 use super::thread_homes::ThreadHomes;
 #[cfg(any(
     feature = "redis",
@@ -350,15 +350,6 @@ fn of_parent(operation: Operation) -> Error {
         "the program's client of the store is one of the process that this one was forked from";
     Error::new(ErrorKind::NotRegistered, operation, message)
         .with_hint("register a backend with a client that this process has made, or have cachier connect by a URL")
-}
-
-pub(super) fn too_late(operation: Operation) -> Error {
-    Error::new(
-        ErrorKind::Timeout,
-        operation,
-        "the store did not answer in time",
-    )
-    .with_hint("the limit is `operation_timeout`")
 }
 
 #[cfg(test)]

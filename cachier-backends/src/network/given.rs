@@ -7,9 +7,8 @@ use tokio::runtime::Handle;
 use tokio::task::block_in_place;
 use tokio::time::timeout;
 
-use super::clients::too_late;
 use super::origin::{Origin, Role};
-use super::runtime::{self, AbortOnDrop, Place, joined};
+use super::runtime::{self, AbortOnDrop, Place, joined, too_late};
 use crate::blocking;
 use crate::error::{Error, ErrorKind, Operation};
 

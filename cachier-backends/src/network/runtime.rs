@@ -88,6 +88,16 @@ pub(super) async fn joined<T>(task: JoinHandle<Result<T, Error>>) -> Result<T, E
     })
 }
 
+/// What was waited for on this thread took longer than that may block.
+pub(super) fn too_late(operation: Operation) -> Error {
+    Error::new(
+        ErrorKind::Timeout,
+        operation,
+        "the store did not answer in time",
+    )
+    .with_hint("the limit is `operation_timeout`")
+}
+
 /// A runtime for a thread that blocks. It may be dropped anywhere, in a task too: it waits for nothing then.
 pub(super) struct ThreadRuntime(Option<Runtime>);
 
