@@ -7,60 +7,95 @@ use tokio::task::JoinSet;
 
 use super::link::Link;
 use super::names::Shard;
-use super::scripts::Script;
-use super::{BATCH, Redis, micros};
-use crate::backend::BoxFuture;
+use super::scripts::{self, Call, Script, micros};
+use crate::backend::{BoxFuture, Usage};
 use crate::error::{Error, Operation};
 use crate::key::Scope;
+use crate::network::Clients;
 
-impl Redis {
-    /// Runs a script again and again on each shard of a function, until it says that this was all; the sum of the first
-    /// numbers that it returns.
+/// How many entries one script removes: some milliseconds of the server's time.
+const BATCH: u64 = 500;
+
+/// All shards of a function, for one operation.
+pub(super) struct AllShards<'a> {
+    pub(super) clients: &'a Clients<Link>,
+    pub(super) origin: &'a str,
+    pub(super) scope: &'a Arc<Scope>,
+    pub(super) operation: Operation,
+}
+
+impl<'a> AllShards<'a> {
+    /// Runs a script on each.
+    pub(super) fn run(&self, script: &'static Script) -> BoxFuture<'a, ()> {
+        let each = self.each(script, |on| async move { on.call().number(&on.link).await });
+        Box::pin(async { each.await.map(drop) })
+    }
+
+    /// Runs a script again and again on each, until it says that this was all; the sum of the first numbers that it
+    /// returns.
     pub(super) fn exhaust(
         &self,
-        scope: &Arc<Scope>,
-        operation: Operation,
         script: &'static Script,
         before: Option<SystemTime>,
-    ) -> BoxFuture<'_, u64> {
-        let origin = self.origin.clone();
-        let each = self.on_all_shards(scope, operation, move |link, shard| {
-            let origin = origin.clone();
-            async move {
-                let mut total = 0;
-                loop {
-                    let call = script.call(operation, &shard, &origin, "");
-                    let call = match before {
-                        Some(moment) => call.arg(micros(moment)),
-                        None => call,
-                    };
-                    let [count, more] = call.arg(BATCH).numbers(&link).await?;
-                    total += count;
-                    if more == 0 {
-                        return Ok(total);
-                    }
+    ) -> BoxFuture<'a, u64> {
+        let each = self.each(script, move |on| async move {
+            let mut total = 0;
+            loop {
+                let call = match before {
+                    Some(moment) => on.call().arg(micros(moment)),
+                    None => on.call(),
+                };
+                let [count, more] = call.arg(BATCH).numbers(&on.link).await?;
+                total += count;
+                if more == 0 {
+                    return Ok(total);
                 }
             }
         });
         Box::pin(async { Ok(each.await?.into_iter().sum()) })
     }
 
-    /// Works on all shards of a function at once.
-    pub(super) fn on_all_shards<T, F>(
+    /// What is there.
+    pub(super) fn usage(&self) -> BoxFuture<'a, Usage> {
+        let each = self.each(&scripts::USAGE, |on| async move {
+            loop {
+                let [entries, bytes, more] = on.call().arg(BATCH).numbers(&on.link).await?;
+                if more == 0 {
+                    return Ok((entries, bytes));
+                }
+            }
+        });
+        Box::pin(async {
+            let each = each.await?;
+            Ok(Usage {
+                entries: Some(each.iter().map(|(entries, _)| entries).sum()),
+                bytes: Some(each.iter().map(|(_, bytes)| bytes).sum()),
+            })
+        })
+    }
+
+    /// Works on all at once.
+    fn each<T, F>(
         &self,
-        scope: &Arc<Scope>,
-        operation: Operation,
-        work: impl Fn(Link, Shard) -> F + Send + 'static,
-    ) -> BoxFuture<'_, Vec<T>>
+        script: &'static Script,
+        work: impl Fn(OnShard) -> F + Send + 'static,
+    ) -> BoxFuture<'a, Vec<T>>
     where
         T: Send + 'static,
         F: Future<Output = Result<T, Error>> + Send + 'static,
     {
-        let shards: Vec<_> = Shard::all(scope).collect();
+        let shards: Vec<_> = Shard::all(self.scope).collect();
+        let (operation, origin) = (self.operation, Arc::<str>::from(self.origin));
         self.clients.run(operation, move |link| async move {
             let mut tasks = JoinSet::new();
             for shard in shards {
-                tasks.spawn(work(link.clone(), shard));
+                tasks.spawn(work(OnShard {
+                    link: link.clone(),
+                    shard,
+                    origin: Arc::clone(&origin),
+                    operation,
+                    script,
+                }));
             }
             let mut all = Vec::new();
             while let Some(done) = tasks.join_next().await {
@@ -68,5 +103,21 @@ impl Redis {
             }
             Ok(all)
         })
+    }
+}
+
+/// A script that is to run on a shard.
+struct OnShard {
+    link: Link,
+    shard: Shard,
+    origin: Arc<str>,
+    operation: Operation,
+    script: &'static Script,
+}
+
+impl OnShard {
+    fn call(&self) -> Call {
+        self.script
+            .call(self.operation, &self.shard, &self.origin, "")
     }
 }

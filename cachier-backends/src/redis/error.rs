@@ -111,3 +111,8 @@ fn describe(kind: ErrorKind, operation: Operation, error: RedisError) -> Error {
         None => described,
     }
 }
+
+/// The connection is of no use any more.
+pub(super) fn lost() -> RedisError {
+    std::io::Error::from(std::io::ErrorKind::BrokenPipe).into()
+}

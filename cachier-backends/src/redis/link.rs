@@ -11,7 +11,7 @@ use tokio::time::sleep;
 
 use super::error;
 use super::silence::{InVain, Silence};
-use super::source::{self, Connection, Source};
+use super::source::{Connection, Source};
 use crate::error::{Error, Operation};
 use crate::network::{RoundTrips, apart, filled};
 
@@ -272,7 +272,7 @@ impl Attempt {
             Some(Ok(connection)) => Ok(connection),
             Some(Err(refused)) => Err(Failure::Unreachable(refused.clone())),
             // The runtime has ended.
-            None => Err(Failure::Unreachable(source::lost())),
+            None => Err(Failure::Unreachable(error::lost())),
         }
     }
 

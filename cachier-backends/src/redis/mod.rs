@@ -41,9 +41,10 @@ use redis::aio::ConnectionManager;
 use redis::{Client, Cmd, RedisWrite, Value};
 use tokio::time::{sleep, timeout};
 
+use self::all_shards::AllShards;
 use self::link::{Failure, Link, Server};
 use self::names::Shard;
-use self::scripts::{Call, Script};
+use self::scripts::{Call, Script, expiry, micros, millis};
 use self::source::Source;
 use self::subscribe::Listener;
 use crate::backend::{
@@ -59,9 +60,6 @@ use crate::unique::unique;
 
 /// The largest string that the server takes, unless its `proto-max-bulk-len` says otherwise.
 const LARGEST_ENTRY: usize = 512 << 20;
-
-/// How many entries one script removes: some milliseconds of the server's time.
-const BATCH: u64 = 500;
 
 /// How long a waiter that cannot be told of changes waits before it looks again.
 const POLL: Duration = Duration::from_millis(50);
@@ -203,6 +201,15 @@ impl Redis {
         script.call(operation, &Shard::of(key), &self.origin, &member)
     }
 
+    fn all_shards<'a>(&'a self, scope: &'a Arc<Scope>, operation: Operation) -> AllShards<'a> {
+        AllShards {
+            clients: &self.clients,
+            origin: &self.origin,
+            scope,
+            operation,
+        }
+    }
+
     /// Gives back the lease of this token.
     fn releasing(&self, key: &Key, token: &str) -> Call {
         self.about(key, Operation::Lease, &scripts::RELEASE)
@@ -322,7 +329,9 @@ impl Backend for Redis {
     }
 
     fn clear<'a>(&'a self, scope: &'a Arc<Scope>) -> BoxFuture<'a, Option<u64>> {
-        let cleared = self.exhaust(scope, Operation::Clear, &scripts::CLEAR, None);
+        let cleared = self
+            .all_shards(scope, Operation::Clear)
+            .exhaust(&scripts::CLEAR, None);
         Box::pin(async { cleared.await.map(Some) })
     }
 
@@ -463,12 +472,8 @@ impl Backend for Redis {
     }
 
     fn clear_leases<'a>(&'a self, scope: &'a Arc<Scope>) -> BoxFuture<'a, ()> {
-        let origin = self.origin.clone();
-        let cleared = self.on_all_shards(scope, Operation::Clear, move |link, shard| {
-            let call = scripts::CLEAR_LEASES.call(Operation::Clear, &shard, &origin, "");
-            async move { call.number(&link).await }
-        });
-        Box::pin(async { cleared.await.map(drop) })
+        self.all_shards(scope, Operation::Clear)
+            .run(&scripts::CLEAR_LEASES)
     }
 
     fn cleanup<'a>(
@@ -476,32 +481,13 @@ impl Backend for Redis {
         scope: &'a Arc<Scope>,
         created_before: SystemTime,
     ) -> BoxFuture<'a, Option<u64>> {
-        let before = Some(created_before);
-        let removed = self.exhaust(scope, Operation::Remove, &scripts::CLEANUP, before);
+        let shards = self.all_shards(scope, Operation::Remove);
+        let removed = shards.exhaust(&scripts::CLEANUP, Some(created_before));
         Box::pin(async { removed.await.map(Some) })
     }
 
     fn usage<'a>(&'a self, scope: &'a Arc<Scope>) -> BoxFuture<'a, Usage> {
-        let origin = self.origin.clone();
-        let each = self.on_all_shards(scope, Operation::Load, move |link, shard| {
-            let origin = origin.clone();
-            async move {
-                loop {
-                    let call = scripts::USAGE.call(Operation::Load, &shard, &origin, "");
-                    let [entries, bytes, more] = call.arg(BATCH).numbers(&link).await?;
-                    if more == 0 {
-                        return Ok((entries, bytes));
-                    }
-                }
-            }
-        });
-        Box::pin(async {
-            let each = each.await?;
-            Ok(Usage {
-                entries: Some(each.iter().map(|(entries, _)| entries).sum()),
-                bytes: Some(each.iter().map(|(_, bytes)| bytes).sum()),
-            })
-        })
+        self.all_shards(scope, Operation::Load).usage()
     }
 
     fn figures(&self) -> Figures {
@@ -544,22 +530,4 @@ fn token_of(held: &[Value]) -> Option<String> {
 /// An answer that needs no server.
 fn answer<'a, T: Send + 'a>(answer: T) -> BoxFuture<'a, T> {
     Box::pin(async { Ok(answer) })
-}
-
-/// Microseconds since 1970, by which the index is sorted: exact in the server's floating-point numbers until 2255.
-fn micros(moment: SystemTime) -> u64 {
-    let since = moment.duration_since(SystemTime::UNIX_EPOCH);
-    since.map_or(0, |since| {
-        u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
-    })
-}
-
-/// Milliseconds since 1970, as the server takes an expiry.
-fn expiry(moment: SystemTime) -> String {
-    (micros(moment) / 1000).max(1).to_string()
-}
-
-/// A period in milliseconds, as the server takes it: at least one.
-fn millis(period: Duration) -> u64 {
-    u64::try_from(period.as_millis().clamp(1, 1 << 40)).unwrap_or(1)
 }

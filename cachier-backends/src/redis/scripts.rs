@@ -1,6 +1,7 @@
 //! The scripts that run on the server, each in one step: what is true when one begins is true until it ends.
 
 use std::sync::LazyLock;
+use std::time::{Duration, SystemTime};
 
 use redis::{Arg, Cmd, ToRedisArgs, Value};
 
@@ -155,4 +156,22 @@ fn number(value: &Value) -> Option<u64> {
 
 fn is_unknown_script(error: &redis::RedisError) -> bool {
     error.kind() == redis::ErrorKind::Server(redis::ServerErrorKind::NoScript)
+}
+
+/// Microseconds since 1970, by which the index is sorted: exact in the server's floating-point numbers until 2255.
+pub(super) fn micros(moment: SystemTime) -> u64 {
+    let since = moment.duration_since(SystemTime::UNIX_EPOCH);
+    since.map_or(0, |since| {
+        u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
+    })
+}
+
+/// Milliseconds since 1970, as the server takes an expiry.
+pub(super) fn expiry(moment: SystemTime) -> String {
+    (micros(moment) / 1000).max(1).to_string()
+}
+
+/// A period in milliseconds, as the server takes it: at least one.
+pub(super) fn millis(period: Duration) -> u64 {
+    u64::try_from(period.as_millis().clamp(1, 1 << 40)).unwrap_or(1)
 }

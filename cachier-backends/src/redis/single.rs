@@ -21,7 +21,7 @@ use tokio::sync::oneshot;
 use tokio::task::unconstrained;
 use tokio::time::timeout;
 
-use super::source::lost;
+use super::error::lost;
 use crate::network::apart;
 
 /// Where at least so many other requests wait for an answer, those for entries are sent together.

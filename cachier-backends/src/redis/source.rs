@@ -93,11 +93,6 @@ pub(super) fn tcp_settings() -> TcpSettings {
     settings
 }
 
-/// The connection is of no use any more.
-pub(super) fn lost() -> RedisError {
-    std::io::Error::from(std::io::ErrorKind::BrokenPipe).into()
-}
-
 impl Source {
     /// A new connection, for the runtime on which this runs.
     pub(super) async fn connect(&self) -> RedisResult<Connection> {
