@@ -1,9 +1,8 @@
 //! The databases, and the few things that are asked of one.
 
-use std::sync::Arc;
-
 use sqlx::SqlStr;
 
+use super::argument::Argument;
 use super::connections::Source;
 use super::destination::Destination;
 use super::dialect::Dialect;
@@ -32,14 +31,6 @@ pub(super) enum Address {
     Postgres(sqlx::postgres::PgConnectOptions, Pooler),
     #[cfg(feature = "mysql")]
     MySql(sqlx::mysql::MySqlConnectOptions),
-}
-
-/// What stands in the place of a placeholder.
-#[derive(Clone)]
-pub(super) enum Argument {
-    Text(Arc<str>),
-    Bytes(Arc<[u8]>),
-    Number(Option<i64>),
 }
 
 /// What a statement did.

@@ -23,6 +23,8 @@
 //! - PostgreSQL notifies those who wait. Elsewhere, and behind a pooler, they ask again and again.
 //! - Behind a pooler (PgBouncer) statements go out whole, with their arguments in them, as none can be prepared there.
 
+mod argument;
+mod client;
 mod connections;
 mod database;
 mod destination;
@@ -57,11 +59,11 @@ use crate::default_folder::DefaultFolder;
 use crate::error::{Error, ErrorKind, Operation};
 use crate::key::{Key, Scope};
 use crate::network::{Clients, Unanswered, Undo, Waits};
+use client::{Client, Shared, Store};
 use connections::Source;
 use database::{Address, Database};
 use dialect::Statements;
-use ready::Client;
-use store::{Asked, NewEntry, Shared, Store, Token};
+use store::{Asked, NewEntry, Token};
 
 /// Keeps each entry in a row of a table.
 ///

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, Executor, Postgres, Row, SqlSafeStr, SqlStr};
 
-use super::database::Argument;
+use super::argument::Argument;
 
 /// Whether there is a pooler, as far as it is known. Clones know it together.
 #[derive(Clone, Default)]

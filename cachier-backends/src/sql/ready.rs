@@ -1,65 +1,16 @@
 //! Whether the table is there: it is made, or brought up to date, before it is first used.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::SqlStr;
 use tokio::time::timeout;
 
-use super::database::Database;
-use super::store::Store;
+use super::client::{Ready, Store};
 use crate::error::{Error, ErrorKind};
-use crate::network::Lazily;
-
-/// What is known since the table is there.
-#[derive(Clone, Copy)]
-pub(super) struct Ready {
-    pub(super) request_limit: Option<u64>,
-}
-
-/// What all clients of a backend know of the table together.
-#[derive(Default)]
-pub(super) struct Readiness(RwLock<Option<Ready>>);
-
-/// One client of a database, and its attempt to make the table.
-///
-/// An attempt runs on the runtime of the caller that came first, and may stand still when nobody drives that any more. So
-/// each client makes its own: those who wait for it drive the same runtime.
-#[derive(Clone)]
-pub(super) struct Client {
-    pub(super) database: Database,
-    attempt: Arc<Mutex<Arc<Lazily<Ready>>>>,
-}
 
 /// How long an attempt may take, from the first request to the last. A server that never answers one ends it too.
 const LONGEST: Duration = Duration::from_secs(30);
-
-impl Readiness {
-    fn get(&self) -> Option<Ready> {
-        *self.0.read().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn set(&self, ready: Option<Ready>) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = ready;
-    }
-}
-
-impl Client {
-    pub(super) fn new(database: Database) -> Self {
-        Self {
-            database,
-            attempt: Arc::default(),
-        }
-    }
-
-    fn begin_anew(&self) {
-        *self.attempt() = Arc::default();
-    }
-
-    fn attempt(&self) -> MutexGuard<'_, Arc<Lazily<Ready>>> {
-        self.attempt.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
 
 impl Store {
     /// Has the table made or migrated, once.

@@ -5,33 +5,15 @@ use std::time::{Duration, SystemTime};
 
 use sqlx::SqlStr;
 
-use super::database::{Argument, Done, Pair};
-use super::dialect::{SOME, Statements};
-use super::error::{failed, has_passed, is_table_missing, is_too_large};
-use super::ready::{Client, Readiness};
+use super::argument::Argument;
+use super::client::Store;
+use super::database::{Done, Pair};
+use super::dialect::SOME;
+use super::error::{has_passed, is_table_missing, is_too_large};
 use crate::backend::{EntryVersion, Loaded, Renewal, StoreReply, Usage};
-use crate::error::{Error, Operation};
+use crate::error::Error;
 use crate::key::{Key, Scope};
-use crate::network::RoundTrips;
 use crate::unique::unique;
-
-/// What all clients of one backend share.
-pub(super) struct Shared {
-    pub(super) name: String,
-    pub(super) statements: Statements,
-    pub(super) trips: RoundTrips,
-    /// Tells what this backend did from what others did.
-    pub(super) origin: String,
-    pub(super) ready: Readiness,
-}
-
-/// One client in one operation.
-#[derive(Clone)]
-pub(super) struct Store {
-    pub(super) shared: Arc<Shared>,
-    pub(super) client: Client,
-    pub(super) operation: Operation,
-}
 
 /// The answer to the request for a lease.
 pub(super) enum Asked {
@@ -56,18 +38,6 @@ const BESIDE_THE_ENTRY: u64 = 4096;
 
 /// How often a statement is tried while what stood in its way has passed.
 const ATTEMPTS: u32 = 5;
-
-impl Shared {
-    pub(super) fn new(name: String, statements: Statements) -> Self {
-        Self {
-            name,
-            statements,
-            trips: RoundTrips::default(),
-            origin: format!("{:016x}", unique()),
-            ready: Readiness::default(),
-        }
-    }
-}
 
 impl Store {
     pub(super) async fn load(&self, key: &Key) -> Result<Option<Loaded>, Error> {
@@ -398,28 +368,6 @@ impl Store {
                 done => return done,
             }
         }
-    }
-
-    pub(super) fn statements(&self) -> &Statements {
-        &self.shared.statements
-    }
-
-    pub(super) fn count(&self) {
-        self.shared.trips.count(self.operation);
-    }
-
-    pub(super) fn error(&self, error: sqlx::Error) -> Error {
-        failed(self.operation, error).at(&self.shared.name)
-    }
-}
-
-impl Argument {
-    fn of_scope(scope: &Scope) -> Self {
-        Self::Text(Arc::clone(scope.path()))
-    }
-
-    fn bytes(bytes: &[u8]) -> Self {
-        Self::Bytes(bytes.into())
     }
 }
 

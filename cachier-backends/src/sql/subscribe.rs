@@ -7,8 +7,8 @@ use sqlx::postgres::{PgConnectOptions, PgListener, PgNotification, PgPoolOptions
 use tokio::sync::watch;
 use tokio::time::timeout;
 
+use super::client::Shared;
 use super::pooler::Pooler;
-use super::store::Shared;
 use crate::backend::{Change, Watch, Watcher};
 use crate::key::{Key, KeyHash, Scope};
 use crate::network::{AbortOnDrop, Audience, Pauses, spawn_on_own};

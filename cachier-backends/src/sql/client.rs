@@ -1,0 +1,101 @@
+//! One client of a database, and what all clients of a backend share.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+
+use super::database::Database;
+use super::dialect::Statements;
+use super::error::failed;
+use crate::error::{Error, Operation};
+use crate::network::{Lazily, RoundTrips};
+use crate::unique::unique;
+
+/// What all clients of one backend share.
+pub(super) struct Shared {
+    pub(super) name: String,
+    pub(super) statements: Statements,
+    pub(super) trips: RoundTrips,
+    /// Tells what this backend did from what others did.
+    pub(super) origin: String,
+    pub(super) ready: Readiness,
+}
+
+/// One client in one operation.
+#[derive(Clone)]
+pub(super) struct Store {
+    pub(super) shared: Arc<Shared>,
+    pub(super) client: Client,
+    pub(super) operation: Operation,
+}
+
+/// What is known since the table is there.
+#[derive(Clone, Copy)]
+pub(super) struct Ready {
+    pub(super) request_limit: Option<u64>,
+}
+
+/// What all clients of a backend know of the table together.
+#[derive(Default)]
+pub(super) struct Readiness(RwLock<Option<Ready>>);
+
+/// One client of a database, and its attempt to make the table.
+///
+/// An attempt runs on the runtime of the caller that came first, and may stand still when nobody drives that any more. So
+/// each client makes its own: those who wait for it drive the same runtime.
+#[derive(Clone)]
+pub(super) struct Client {
+    pub(super) database: Database,
+    attempt: Arc<Mutex<Arc<Lazily<Ready>>>>,
+}
+
+impl Shared {
+    pub(super) fn new(name: String, statements: Statements) -> Self {
+        Self {
+            name,
+            statements,
+            trips: RoundTrips::default(),
+            origin: format!("{:016x}", unique()),
+            ready: Readiness::default(),
+        }
+    }
+}
+
+impl Readiness {
+    pub(super) fn get(&self) -> Option<Ready> {
+        *self.0.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn set(&self, ready: Option<Ready>) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = ready;
+    }
+}
+
+impl Client {
+    pub(super) fn new(database: Database) -> Self {
+        Self {
+            database,
+            attempt: Arc::default(),
+        }
+    }
+
+    pub(super) fn begin_anew(&self) {
+        *self.attempt() = Arc::default();
+    }
+
+    pub(super) fn attempt(&self) -> MutexGuard<'_, Arc<Lazily<Ready>>> {
+        self.attempt.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Store {
+    pub(super) fn statements(&self) -> &Statements {
+        &self.shared.statements
+    }
+
+    pub(super) fn count(&self) {
+        self.shared.trips.count(self.operation);
+    }
+
+    pub(super) fn error(&self, error: sqlx::Error) -> Error {
+        failed(self.operation, error).at(&self.shared.name)
+    }
+}
