@@ -14,6 +14,7 @@ mod figures;
 mod instance;
 mod lease;
 mod types;
+mod version;
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -34,7 +35,8 @@ pub use figures::{Figures, Pool, WaitObserver};
 ))]
 pub(crate) use instance::{Anew, Instance, backend_by_instance, instance};
 pub use lease::{Lease, LeaseReply, Renewal, Vacated};
-pub use types::{EntryVersion, Loaded, StoreReply, StoreRequest, Usage};
+pub use types::{Loaded, StoreReply, StoreRequest, Usage};
+pub use version::EntryVersion;
 
 /// What the operations of a [`Backend`] return.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send + 'a>>;

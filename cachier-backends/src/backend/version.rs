@@ -1,0 +1,60 @@
+//! What tells one entry from another under its key.
+
+use std::fmt;
+
+/// Which version of an entry something is: equal while the entry is the same, and otherwise not.
+///
+/// Only its backend knows what is in it: a checksum, a counter, an `ETag`.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct EntryVersion(Kept);
+
+/// Every load makes a version, and most are short: those are kept in place. Each has one form only, so that equal ones
+/// compare equal.
+#[derive(Clone, PartialEq, Eq, Hash)]
+enum Kept {
+    /// So many bytes, and zeros behind them.
+    Short(u8, [u8; SHORT]),
+    Long(Box<[u8]>),
+}
+
+/// What makes 40 bytes of it all: enough for a hash, or an `ETag` in its quotes.
+const SHORT: usize = 38;
+
+impl EntryVersion {
+    /// A version that the store tells.
+    pub fn new(version: impl AsRef<[u8]>) -> Self {
+        let version = version.as_ref();
+        let mut short = [0; SHORT];
+        Self(match short.get_mut(..version.len()) {
+            Some(place) => {
+                place.copy_from_slice(version);
+                // At most `SHORT`, as there is a place for it.
+                Kept::Short(version.len() as u8, short)
+            }
+            None => Kept::Long(version.into()),
+        })
+    }
+
+    /// A version made from the entry itself, for stores that tell none.
+    ///
+    /// An entry says when it was created, so that two with the same bytes are the same.
+    #[must_use]
+    pub fn of_content(entry: &[u8]) -> Self {
+        Self::new(blake3::hash(entry).as_bytes())
+    }
+
+    /// What the backend put into it.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        match &self.0 {
+            Kept::Short(length, bytes) => &bytes[..usize::from(*length)],
+            Kept::Long(bytes) => bytes,
+        }
+    }
+}
+
+impl fmt::Debug for EntryVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "EntryVersion({})", self.as_bytes().escape_ascii())
+    }
+}
