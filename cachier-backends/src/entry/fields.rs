@@ -2,8 +2,8 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::{AgeLimit, Codec, Content, Header, Jitter, corrupt};
-use crate::error::Error;
+use super::{AgeLimit, Codec, Content, Header, Jitter};
+use crate::error::{Error, ErrorKind, Operation};
 
 /// Set in the id of a field that a reader must know.
 const CRITICAL: u16 = 0x8000;
@@ -162,4 +162,8 @@ fn nanos_of(time: SystemTime) -> u64 {
 
 fn nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+pub(super) fn corrupt(message: &'static str) -> Error {
+    Error::new(ErrorKind::Corrupt, Operation::Load, message)
 }

@@ -40,72 +40,19 @@
 //! Stored bytes are hostile: whatever they are, reading them gives an error or a miss and never panics.
 
 mod fields;
+mod header;
 mod lossless;
 mod readable;
 mod slice;
 mod value;
 
 use std::io::Write as _;
-use std::time::{Duration, SystemTime};
 
-use crate::error::{Error, ErrorKind, Operation};
+use crate::error::Error;
 use crate::key::Key;
+use fields::corrupt;
+pub use header::{AgeLimit, Codec, Content, Header, Jitter};
 pub use value::{decode_value, encode_value, measure};
-
-/// What is known of a stored value.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Header {
-    /// When the value had been computed, to the nanosecond, within the years 1970 to 2554.
-    pub created: SystemTime,
-    /// How long computing it took, if that is known.
-    pub compute: Option<Duration>,
-    /// From when on nothing may serve it any more.
-    pub expires: Option<SystemTime>,
-    /// How the value is encoded.
-    pub codec: Codec,
-    /// The age limit that the value has of its own, if it has one.
-    pub age_limit: Option<AgeLimit>,
-    /// How much earlier than by its age limit the value gets stale.
-    pub jitter: Jitter,
-    /// What the value is.
-    pub content: Content,
-    /// Since when the value counts as stale, whatever its age.
-    pub stale_since: Option<SystemTime>,
-}
-
-/// How a value is encoded.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Codec {
-    /// CBOR, RFC 8949.
-    #[default]
-    Cbor,
-}
-
-/// The age limit of a single value, which counts instead of that of its function.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AgeLimit {
-    /// The value is stale when it is older, to the nanosecond, up to 584 years.
-    Of(Duration),
-    /// The value never gets stale.
-    Never,
-}
-
-/// The share of an age limit that is taken off it, drawn when the value was stored: 0 to less than 1, in 2⁻³².
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Jitter(pub u32);
-
-/// What a stored value is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Content {
-    /// What the function returned.
-    #[default]
-    Value,
-    /// The error with which the function failed.
-    Error,
-}
 
 /// A stored entry, taken apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -121,23 +68,6 @@ const MAGIC: [u8; 4] = [0xCA, b'c', b'h', b'r'];
 const FORMAT: u16 = 2;
 const CHECKSUM: std::ops::Range<usize> = 8..16;
 const FIELDS_LENGTH: std::ops::Range<usize> = 16..20;
-
-impl Header {
-    /// The header of a value that was computed at `created`.
-    #[must_use]
-    pub fn new(created: SystemTime) -> Self {
-        Self {
-            created,
-            compute: None,
-            expires: None,
-            codec: Codec::Cbor,
-            age_limit: None,
-            jitter: Jitter::default(),
-            content: Content::Value,
-            stale_since: None,
-        }
-    }
-}
 
 /// The bytes to store under `key` for a value that [`encode_value`] made.
 ///
@@ -219,8 +149,4 @@ fn checksum(key: &Key, bytes: &[u8]) -> [u8; 8] {
     let hash = hasher.update(bytes).finalize();
     let [a, b, c, d, e, f, g, h, ..] = *hash.as_bytes();
     [a, b, c, d, e, f, g, h]
-}
-
-fn corrupt(message: &'static str) -> Error {
-    Error::new(ErrorKind::Corrupt, Operation::Load, message)
 }
