@@ -2,7 +2,10 @@
 #![allow(clippy::unwrap_used)]
 
 use std::fs::{self, File};
+use std::time::{Duration, UNIX_EPOCH};
 
+use super::last_use::{NOTED_EVERY, USED, touch};
+use super::name::{DIGITS, LONGEST, is_of_package};
 use super::*;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);

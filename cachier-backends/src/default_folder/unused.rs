@@ -8,7 +8,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use super::{USED, is_of_package, touch};
+use super::last_use::{USED, touch};
+use super::name::is_of_package;
 
 /// How long a folder stays that nobody uses.
 const KEPT: Duration = Duration::from_secs(30 * 24 * 60 * 60);

@@ -1,0 +1,58 @@
+//! When the folder of a package was last used.
+
+use std::fs::OpenOptions;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// Notes when a folder is used, so that nobody removes it.
+#[derive(Debug)]
+pub(crate) struct LastUse {
+    file: PathBuf,
+    /// When it was last noted, in seconds since 1970; 0 if it was not yet.
+    noted: AtomicU64,
+}
+
+/// The file whose time of modification is the last use of its folder.
+pub(super) const USED: &str = ".used";
+
+/// How often a process notes its use of a folder.
+pub(super) const NOTED_EVERY: Duration = Duration::from_secs(6 * 60 * 60);
+
+impl LastUse {
+    pub(super) fn of(folder: &Path) -> Self {
+        Self {
+            file: folder.join(USED),
+            noted: AtomicU64::new(0),
+        }
+    }
+
+    /// The folder is used now. A folder that is not there yet, or cannot be written to, is noted by a later use.
+    pub(crate) fn note(&self, now: SystemTime) {
+        let since_epoch = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        let noted = self.noted.load(Ordering::Relaxed);
+        let is_due = since_epoch.saturating_sub(noted) >= NOTED_EVERY.as_secs();
+        if is_due && touch(&self.file, now).is_ok() {
+            self.noted.store(since_epoch, Ordering::Relaxed);
+        }
+    }
+}
+
+/// Gives a file this time of modification, and makes it where it is missing. A link is not followed, a pipe not waited for.
+pub(super) fn touch(file: &Path, now: SystemTime) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    #[cfg(unix)]
+    {
+        use rustix::fs::OFlags;
+        use std::os::unix::fs::OpenOptionsExt;
+        let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
+        options.mode(0o600).custom_flags(flags.bits().cast_signed());
+    }
+    let file = options
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(file)?;
+    file.set_modified(now)
+}
