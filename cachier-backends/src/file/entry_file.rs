@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 
-use super::files::{self, Obstacle, create_new, in_folder, open_entry};
-use super::layout;
+use super::files::{self, Obstacle, create_new, in_folder, open_entry, remove_path};
+use super::layout::{self, FileName};
+use super::survey;
 use crate::backend::{EntryVersion, Loaded};
 use crate::entry;
 use crate::process::PerProcess;
@@ -216,4 +217,17 @@ impl std::fmt::Display for Writer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{:016x}-{}", self.process, self.count)
     }
+}
+
+/// Removes all that writers were about to put in place, so that they cannot any more; `show` is called now and then.
+pub(super) fn remove_unfinished(scope: &Path, show: impl Fn()) -> io::Result<()> {
+    for shard in survey::shards(scope)? {
+        for path in survey::files(scope, shard)? {
+            if let FileName::Temporary(_) = FileName::of(&path) {
+                remove_path(&path)?;
+            }
+        }
+        show();
+    }
+    Ok(())
 }

@@ -4,7 +4,7 @@
 //! Nothing is followed, nothing is waited for, and only a regular file that has no other name is used.
 
 use std::fmt;
-use std::fs::{File, Metadata, OpenOptions};
+use std::fs::{self, File, Metadata, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -136,7 +136,7 @@ pub(super) fn no_links_between(dir: &Path, folder: &Path) -> io::Result<()> {
 }
 
 /// Whether an item of a folder is a folder. A link there is an [`Obstacle`].
-pub(super) fn is_folder(item: &std::fs::DirEntry) -> io::Result<bool> {
+pub(super) fn is_folder(item: &fs::DirEntry) -> io::Result<bool> {
     let found = item.file_type()?;
     if found.is_symlink() {
         return Err(Obstacle::at(&item.path()));
@@ -176,6 +176,15 @@ pub(super) fn existing<T>(result: io::Result<T>) -> io::Result<Option<T>> {
         Ok(found) => Ok(Some(found)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
+    }
+}
+
+/// Removes what stands at a path, also a folder, which is no file of this backend and in the way; `None` if there is nothing.
+pub(super) fn remove_path(path: &Path) -> io::Result<Option<()>> {
+    match existing(fs::symlink_metadata(path))? {
+        None => Ok(None),
+        Some(found) if found.is_dir() => existing(fs::remove_dir_all(path)),
+        Some(_) => existing(fs::remove_file(path)),
     }
 }
 

@@ -8,12 +8,11 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use super::entry_file::Temporary;
+use super::entry_file::{Temporary, remove_unfinished};
 use super::files::{existing, in_folder, open_or_create};
 use super::layout::{LEDGER, Shard};
 use super::line::{Turn, turn};
 use super::lock::{self, Attempt, NoTurn, Patience};
-use super::sweep;
 
 /// How many entries there are and how many bytes they take.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -110,12 +109,12 @@ impl Ledger {
             return Ok(None);
         }
         // Where this fails, nothing has happened; and after it, there is nothing left for which it could.
-        sweep::remove_unfinished(scope, || ())?;
+        remove_unfinished(scope, || ())?;
         if !lock::is_at(stuck, &path)? {
             return Ok(None);
         }
         written.move_to(&path)?;
-        sweep::remove_unfinished(scope, || lock::show(&file))?;
+        remove_unfinished(scope, || lock::show(&file))?;
         Ok(lock::is_at(&file, &path)?.then_some(file))
     }
 
@@ -314,7 +313,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::super::layout::Place;
-    use super::super::{survey, sweep};
+    use super::super::{counts, sweep};
     use super::*;
     use crate::key::{Key, KeyHash, Scope, Version};
 
@@ -329,7 +328,7 @@ mod tests {
     }
 
     fn entries(place: &Place) -> u64 {
-        let totals = survey::totals(&place.scope, SystemTime::now());
+        let totals = counts::totals(&place.scope, SystemTime::now());
         totals.unwrap().unwrap().entries
     }
 

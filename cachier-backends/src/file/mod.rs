@@ -27,6 +27,7 @@
 //!   a folder it is an error that says what to remove.
 //! - Locks need a file system that has them: a local one.
 
+mod counts;
 mod entry_file;
 mod files;
 mod layout;
@@ -284,7 +285,7 @@ impl BlockingBackend for FileBackend {
 
     fn usage(&self, scope: &Arc<Scope>) -> Result<Usage, Error> {
         let folder = self.folder(Operation::Load, scope)?;
-        let totals = survey::totals(&folder, SystemTime::now())
+        let totals = counts::totals(&folder, SystemTime::now())
             .map_err(|e| failed(Operation::Load, "cannot tell what it holds", &folder, e))?;
         Ok(Usage {
             entries: totals.map(|totals| totals.entries),

@@ -8,7 +8,7 @@ use super::files::existing;
 use super::layout::Place;
 use super::lease::LeaseFile;
 use super::ledger::{Ledger, Totals};
-use super::{survey, sweep};
+use super::{counts, sweep};
 use crate::backend::{EntryVersion, Lease, StoreReply, StoreRequest};
 
 /// Stores an entry, under a lease or unconditionally.
@@ -70,7 +70,7 @@ fn write(
 /// up the caller, and the other shards have their turn with their own entries.
 fn make_room(ledger: Ledger, place: &Place, capacity: u64, now: SystemTime) -> io::Result<u64> {
     if !ledger.is_known(place.shard, now)? {
-        survey::count(&ledger, &place.scope, place.shard, now)?;
+        counts::count(&ledger, &place.scope, place.shard, now)?;
     }
     let fits = |totals: Totals| totals.bytes <= capacity;
     if ledger.noted_totals()?.is_some_and(fits) {

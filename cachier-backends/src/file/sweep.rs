@@ -6,11 +6,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use super::files::{Obstacle, existing, open};
+use super::files::{Obstacle, existing, open, remove_path};
 use super::layout::{self, FileName, Place, Shard};
 use super::ledger::{Ledger, Totals};
 use super::survey::{self, Found};
-use super::{lock, owner};
+use super::{counts, lock, owner};
 
 /// How long an entry can at most be in the writing. What is older was left by a writer that died.
 const LONGEST_WRITING: Duration = Duration::from_secs(3600);
@@ -105,7 +105,7 @@ pub(super) fn cleanup(
                 FileName::Entry | FileName::Foreign => {}
             }
         }
-        survey::count(&ledger, scope, shard, now)?;
+        counts::count(&ledger, scope, shard, now)?;
         remove_if_empty(scope, shard)?;
     }
     Ok(removed)
@@ -118,7 +118,7 @@ pub(super) fn cleanup(
 /// through the whole folder is not due with the next entry.
 pub(super) fn evict(scope: &Path, capacity: u64, now: SystemTime) -> io::Result<u64> {
     let fits = |totals: Totals| totals.bytes <= capacity;
-    if survey::totals(scope, now)?.is_none_or(fits) {
+    if counts::totals(scope, now)?.is_none_or(fits) {
         return Ok(0);
     }
     let target = capacity - capacity / 16;
@@ -177,15 +177,6 @@ pub(super) fn remove_entry(
     Ok(gone)
 }
 
-/// Removes what stands at a path, also a folder, which is no file of this backend and in the way; `None` if there is nothing.
-pub(super) fn remove_path(path: &Path) -> io::Result<Option<()>> {
-    match existing(fs::symlink_metadata(path))? {
-        None => Ok(None),
-        Some(found) if found.is_dir() => existing(fs::remove_dir_all(path)),
-        Some(_) => existing(fs::remove_file(path)),
-    }
-}
-
 /// Removes the lease of an owner that died.
 fn remove_unheld(_ledger: &Ledger, lease: &Path) -> io::Result<()> {
     if !is_held(lease)? {
@@ -215,19 +206,6 @@ fn remove_abandoned(path: &Path, started: SystemTime, now: SystemTime) -> io::Re
     let age = now.duration_since(started).unwrap_or_default();
     if age > LONGEST_WRITING {
         remove_path(path)?;
-    }
-    Ok(())
-}
-
-/// Removes all that writers were about to put in place, so that they cannot any more; `show` is called now and then.
-pub(super) fn remove_unfinished(scope: &Path, show: impl Fn()) -> io::Result<()> {
-    for shard in survey::shards(scope)? {
-        for path in survey::files(scope, shard)? {
-            if let FileName::Temporary(_) = FileName::of(&path) {
-                remove_path(&path)?;
-            }
-        }
-        show();
     }
     Ok(())
 }
