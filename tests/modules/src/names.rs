@@ -157,40 +157,42 @@ impl Names {
         parent.into_iter().collect()
     }
 
-    /// What a name means in a module: what stands there, else what globs bring. `seen` ends imports in a circle.
+    /// What a name means in a module: what stands there, else what globs bring. `seen` are the names whose imports are being
+    /// followed, which are not followed again: `use lock::lock` is led on by the module `lock` alone.
     fn lookup(
         &self,
         scope: ScopeId,
         name: &str,
         seen: &mut HashSet<(ScopeId, String)>,
     ) -> Vec<Found> {
-        if !seen.insert((scope, name.to_owned())) {
-            return Vec::new();
-        }
+        let key = (scope, name.to_owned());
+        let is_first = seen.insert(key.clone());
         let meanings = self.scopes[scope].names.get(name);
-        let named = meanings
-            .into_iter()
-            .flatten()
-            .flat_map(|meaning| match meaning {
+        let mut found = Vec::new();
+        for meaning in meanings.into_iter().flatten() {
+            match meaning {
                 Meaning::Type => {
                     let name = name.to_owned();
-                    vec![Found::Type(Definition { scope, name }, None)]
+                    found.push(Found::Type(Definition { scope, name }, None));
                 }
-                Meaning::Value => vec![Found::Value(scope)],
-                Meaning::Module(module) => vec![Found::Module(*module)],
-                Meaning::Import(path) => self.follow(scope, path, seen),
-            });
-        let mut found: Vec<_> = named.collect();
-        if meanings.is_none() {
+                Meaning::Value => found.push(Found::Value(scope)),
+                Meaning::Module(module) => found.push(Found::Module(*module)),
+                Meaning::Import(path) if is_first => found.extend(self.follow(scope, path, seen)),
+                Meaning::Import(_) => {}
+            }
+        }
+        if meanings.is_none() && is_first {
             for glob in &self.scopes[scope].globs {
-                for module in self.follow(scope, glob, &mut seen.clone()) {
+                for module in self.follow(scope, glob, seen) {
                     if let Found::Module(module) = module {
                         found.extend(self.lookup(module, name, seen));
                     }
                 }
             }
         }
-        seen.remove(&(scope, name.to_owned()));
+        if is_first {
+            seen.remove(&key);
+        }
         found
     }
 

@@ -80,6 +80,17 @@ fn through_a_re_export() {
 }
 
 #[test]
+fn through_an_item_that_is_called_like_its_module() {
+    let files = [
+        ("lib.rs", "mod p; mod a; pub use p::lock;"),
+        ("p.rs", "mod lock; pub(crate) use lock::lock;"),
+        ("p/lock.rs", "pub(crate) fn lock() { crate::a::a() }"),
+        ("a.rs", "use crate::p::lock; pub fn a() { lock() }"),
+    ];
+    assert_eq!(circle_of(&files), "a p::lock");
+}
+
+#[test]
 fn through_an_inline_module() {
     assert_eq!(
         used_by_b("pub struct A; mod inner { fn f() { super::super::b::b() } }"),
