@@ -11,6 +11,7 @@ mod dispatch;
 mod fallback;
 mod in_function;
 mod options;
+mod quoting;
 mod returned;
 mod signature;
 mod site;
@@ -18,25 +19,11 @@ mod stored;
 #[cfg(test)]
 mod tests;
 
-use proc_macro2::{Span, TokenStream, TokenTree};
+use proc_macro2::TokenStream;
 
 pub(crate) use self::fallback::fallback;
+use self::quoting::{code, krate_at};
 use crate::model::{Beside, Cached};
-
-/// Quotes code whose own names are the macro's.
-macro_rules! code {
-    ($($tokens:tt)*) => { ::quote::quote_spanned!(::proc_macro2::Span::mixed_site()=> $($tokens)*) };
-}
-use code;
-
-/// The path of the runtime crate, for code that is to be blamed on a place of the user's.
-fn krate_at(cached: &Cached, place: Span) -> TokenStream {
-    let located = |mut token: TokenTree| {
-        token.set_span(token.span().located_at(place));
-        token
-    };
-    cached.krate.clone().into_iter().map(located).collect()
-}
 
 /// The function as a thin wrapper, with what stands beside it.
 pub(crate) fn expand(cached: &Cached) -> TokenStream {

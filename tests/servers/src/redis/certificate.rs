@@ -5,7 +5,7 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-use super::installed;
+use super::installed::installed;
 use crate::folder;
 
 /// The certificate of a server on this machine, which proves itself.

@@ -2,11 +2,12 @@
 
 mod certificate;
 mod cluster;
+mod installed;
 
 use std::env;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use tempfile::TempDir;
@@ -18,9 +19,7 @@ pub use cluster::{
     Cluster, USER_OF_CLUSTER, start_cluster, start_cluster_with_password,
     start_cluster_with_replicas, start_cluster_with_tls,
 };
-
-/// Names a server that is there already.
-const VARIABLE: &str = "CACHIER_TEST_REDIS_URL";
+use installed::{VARIABLE, installed};
 
 /// The server that `CACHIER_TEST_REDIS_URL` names, else a new one; `None`, said on the error output, if there is neither.
 #[must_use]
@@ -186,15 +185,4 @@ fn ask(port: u16, line: &str) -> Option<String> {
     let mut answer = [0; 8192];
     let length = stream.read(&mut answer).ok()?;
     (length > 0).then(|| String::from_utf8_lossy(&answer[..length]).into_owned())
-}
-
-fn installed(name: &str) -> Option<PathBuf> {
-    let found = program(&[name]);
-    if found.is_none() {
-        skip(&format!(
-            "{name} is not installed (`apt install redis-server redis-sentinel redis-tools openssl`, or name a server \
-             in {VARIABLE})"
-        ));
-    }
-    found
 }
