@@ -157,14 +157,7 @@ fn within<R>(mode: Mode, f: impl FnOnce() -> R) -> R {
 }
 
 #[cfg_attr(
-    not(any(
-        feature = "redis",
-        feature = "sqlite",
-        feature = "postgres",
-        feature = "mysql",
-        feature = "mongo",
-        feature = "s3"
-    )),
+    not(feature = "_network"),
     allow(dead_code, reason = "only what waits for a network asks")
 )]
 pub(crate) fn mode() -> Option<Mode> {

@@ -114,12 +114,7 @@ impl Scope {
     }
 
     /// What `Display` shows.
-    #[cfg(any(
-        feature = "redis",
-        feature = "sqlite",
-        feature = "postgres",
-        feature = "mysql"
-    ))]
+    #[cfg(any(feature = "redis", feature = "_sql"))]
     pub(crate) fn path(&self) -> &Arc<str> {
         &self.path
     }

@@ -29,14 +29,7 @@ mod key;
 pub mod memory;
 #[cfg(feature = "mongo")]
 pub mod mongo;
-#[cfg(any(
-    feature = "redis",
-    feature = "sqlite",
-    feature = "postgres",
-    feature = "mysql",
-    feature = "mongo",
-    feature = "s3"
-))]
+#[cfg(feature = "_network")]
 mod network;
 #[cfg(any(feature = "file", feature = "sqlite"))]
 mod own_folder;
@@ -46,18 +39,9 @@ pub mod queue;
 pub mod redis;
 #[cfg(feature = "s3")]
 pub mod s3;
-#[cfg(any(feature = "sqlite", feature = "postgres", feature = "mysql"))]
+#[cfg(feature = "_sql")]
 pub mod sql;
-#[cfg(any(
-    feature = "conformance",
-    feature = "file",
-    feature = "redis",
-    feature = "sqlite",
-    feature = "postgres",
-    feature = "mysql",
-    feature = "mongo",
-    feature = "s3"
-))]
+#[cfg(any(feature = "conformance", feature = "file", feature = "_network"))]
 mod unique;
 pub mod workers;
 

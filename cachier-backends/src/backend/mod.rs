@@ -3,14 +3,7 @@
 mod capability;
 mod change;
 mod figures;
-#[cfg(any(
-    feature = "redis",
-    feature = "sqlite",
-    feature = "postgres",
-    feature = "mysql",
-    feature = "mongo",
-    feature = "s3"
-))]
+#[cfg(feature = "_network")]
 mod instance;
 mod lease;
 mod types;
@@ -25,14 +18,7 @@ use crate::key::{Key, Scope};
 pub use capability::{Capabilities, Capability};
 pub use change::{Change, Watch, Watcher};
 pub use figures::{Figures, Pool, WaitObserver};
-#[cfg(any(
-    feature = "redis",
-    feature = "sqlite",
-    feature = "postgres",
-    feature = "mysql",
-    feature = "mongo",
-    feature = "s3"
-))]
+#[cfg(feature = "_network")]
 pub(crate) use instance::{Anew, Instance, backend_by_instance, instance};
 pub use lease::{Lease, LeaseReply, Renewal, Vacated};
 pub use types::{Loaded, StoreReply, StoreRequest, Usage};

@@ -12,14 +12,6 @@ use super::given::Given;
 use super::lazily::Lazily;
 use super::runtime::{self, AbortOnDrop, Place, joined, too_late};
 use super::thread_homes::ThreadHomes;
-#[cfg(any(
-    feature = "redis",
-    feature = "sqlite",
-    feature = "postgres",
-    feature = "mysql",
-    feature = "mongo",
-    feature = "s3"
-))]
 use super::undo::Undo;
 use super::waits::Waits;
 use crate::backend::{BoxFuture, WaitObserver};
@@ -164,14 +156,6 @@ impl<C: Clone + Send + Sync + 'static> Clients<C> {
     }
 
     /// Has `work` undo a request in the background, unless it is answered first.
-    #[cfg(any(
-        feature = "redis",
-        feature = "sqlite",
-        feature = "postgres",
-        feature = "mysql",
-        feature = "mongo",
-        feature = "s3"
-    ))]
     pub(crate) fn undo<F>(&self, work: impl FnOnce(C) -> F + Send + 'static) -> Undo
     where
         F: Future<Output = Result<(), Error>> + Send + 'static,
@@ -197,12 +181,7 @@ impl<C: Clone + Send + Sync + 'static> Clients<C> {
     }
 
     /// The clients that are connected now.
-    #[cfg(any(
-        feature = "redis",
-        feature = "sqlite",
-        feature = "postgres",
-        feature = "mysql"
-    ))]
+    #[cfg(any(feature = "redis", feature = "_sql"))]
     pub(crate) fn connected(&self) -> Vec<C> {
         if let Source::Given(given) = &self.0.source {
             return vec![given.client.clone()];

@@ -27,14 +27,6 @@ impl<C> Given<C> {
     }
 
     /// The runtime of the connections, while it lasts.
-    #[cfg(any(
-        feature = "redis",
-        feature = "sqlite",
-        feature = "postgres",
-        feature = "mysql",
-        feature = "mongo",
-        feature = "s3"
-    ))]
     pub(super) fn runtime(&self) -> Option<&Handle> {
         self.origin().map(|origin| &origin.runtime)
     }

@@ -20,14 +20,6 @@ mod server_url;
 mod subscription;
 mod thread_homes;
 mod under_way;
-#[cfg(any(
-    feature = "redis",
-    feature = "sqlite",
-    feature = "postgres",
-    feature = "mysql",
-    feature = "mongo",
-    feature = "s3"
-))]
 mod undo;
 mod waits;
 
@@ -35,15 +27,10 @@ mod waits;
 pub(crate) use apart::apart;
 #[cfg(any(feature = "redis", feature = "postgres"))]
 pub(crate) use changes::Changes;
-#[cfg(any(
-    feature = "sqlite",
-    feature = "postgres",
-    feature = "mysql",
-    feature = "mongo"
-))]
+#[cfg(any(feature = "mongo", feature = "_sql"))]
 pub(crate) use clients::Home;
 pub(crate) use clients::{Clients, Unanswered};
-#[cfg(any(feature = "sqlite", feature = "postgres", feature = "mysql"))]
+#[cfg(feature = "_sql")]
 pub(crate) use lazily::Lazily;
 #[cfg(feature = "redis")]
 pub(crate) use lazily::filled;
@@ -61,15 +48,7 @@ pub(crate) use runtime::spawn_on_own;
 pub(crate) use server_url::ServerUrl;
 #[cfg(any(feature = "redis", feature = "postgres"))]
 pub(crate) use subscription::{Audience, Pauses};
-#[cfg(any(feature = "sqlite", feature = "postgres", feature = "mysql"))]
+#[cfg(feature = "_sql")]
 pub(crate) use under_way::to_the_end;
-#[cfg(any(
-    feature = "redis",
-    feature = "sqlite",
-    feature = "postgres",
-    feature = "mysql",
-    feature = "mongo",
-    feature = "s3"
-))]
 pub(crate) use undo::Undo;
 pub(crate) use waits::Waits;

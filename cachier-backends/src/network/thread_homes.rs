@@ -105,13 +105,7 @@ impl<C> ThreadHomes<C> {
     }
 
     /// The clients of all of them, in use or not.
-    #[cfg(any(
-        test,
-        feature = "redis",
-        feature = "sqlite",
-        feature = "postgres",
-        feature = "mysql"
-    ))]
+    #[cfg(any(test, feature = "redis", feature = "_sql"))]
     pub(super) fn clients(&self) -> Vec<Arc<Lazily<C>>> {
         self.state().clients.clone()
     }
