@@ -12,8 +12,11 @@ use mongodb::{Client, Collection, IndexModel};
 
 use super::error;
 use crate::backend::Pool;
-use crate::error::{Error, Operation};
-use crate::network::{Home, Waits};
+use crate::error::{Error, ErrorKind, Operation};
+use crate::network::{Home, ServerUrl, Waits};
+
+/// The database of addresses that name none.
+pub(super) const DATABASE: &str = "cachier";
 
 /// How long it takes at most to find out that no server is there.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -35,6 +38,38 @@ pub(super) struct Place {
     pub(super) collection: String,
     /// Without credentials.
     pub(super) store_name: String,
+}
+
+impl Place {
+    /// The parts of an address that tell where the entries are.
+    pub(super) fn parse(url: &str, collection: &str) -> Result<Self, Error> {
+        let invalid = || {
+            Error::new(
+                ErrorKind::Connect,
+                Operation::Load,
+                "this is not the address of a MongoDB server",
+            )
+            .with_hint(
+                "write `mongodb://user:password@host:27017/database`; in user and password, `@` is `%40`, `/` is `%2F` and `?` \
+                 is `%3F`",
+            )
+        };
+        let parts = ServerUrl::parse(url).ok_or_else(invalid)?;
+        if !matches!(parts.scheme, "mongodb" | "mongodb+srv") || parts.hosts.is_empty() {
+            return Err(invalid());
+        }
+        let database = match parts.path {
+            "" => DATABASE,
+            path => path,
+        };
+        let (scheme, hosts) = (parts.scheme, parts.hosts);
+        Ok(Self {
+            url: url.to_owned(),
+            database: database.to_owned(),
+            collection: collection.to_owned(),
+            store_name: format!("{scheme}://{hosts}/{database}.{collection}"),
+        })
+    }
 }
 
 /// Connects, and sees to the indexes.

@@ -1,0 +1,338 @@
+//! The operations on entries and leases: each is one statement, or one transaction.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use super::client::{Client, Shared, Store};
+use super::database::{Address, Database};
+use super::dialect::Statements;
+use super::store::{self, Asked, NewEntry, Token};
+#[cfg(feature = "postgres")]
+use super::subscribe;
+use crate::backend::{
+    Anew, Backend, BoxFuture, Capabilities, Capability, EntryVersion, Figures, Lease, LeaseReply,
+    Loaded, Pool, Renewal, StoreReply, StoreRequest, Usage, Vacated, WaitObserver,
+};
+#[cfg(feature = "postgres")]
+use crate::backend::{Watch, Watcher};
+use crate::error::{Error, Operation};
+use crate::key::{Key, Scope};
+use crate::network::{Clients, Unanswered, Undo, Waits};
+
+/// The table, if the program names no other.
+pub(super) const TABLE: &str = "cachier_entries";
+
+/// How long a waiter waits for the subscription before it asks again.
+#[cfg(feature = "postgres")]
+const UNTIL_LISTENING: Duration = Duration::from_millis(100);
+
+/// The backend of one process.
+pub(super) struct Sql {
+    pub(super) address: Address,
+    pub(super) clients: Clients<Client>,
+    pub(super) waits: Waits,
+    pub(super) shared: Arc<Shared>,
+    #[cfg(feature = "postgres")]
+    pub(super) subscription: Option<subscribe::Subscription>,
+}
+
+impl Anew for Sql {
+    fn anew(&self) -> Self {
+        let table = &self.shared.statements.table;
+        let (address, waits) = (self.address.clone(), self.waits.clone());
+        Self::of(address, self.clients.anew(), waits, table)
+    }
+}
+
+impl Sql {
+    /// Clients of its own, which connect when they are needed.
+    pub(super) fn opening(address: Address) -> Self {
+        let (opened, waits) = (address.clone(), Waits::default());
+        let of_clients = waits.clone();
+        let clients = Clients::new(Unanswered::Kept, move |home| {
+            let client = Client::new(Database::open(&opened, home, &of_clients));
+            async move { Ok(client) }
+        });
+        Self::of(address, clients, waits, TABLE)
+    }
+
+    pub(super) fn of(
+        address: Address,
+        clients: Clients<Client>,
+        waits: Waits,
+        table: &str,
+    ) -> Self {
+        let statements = Statements::new(address.dialect(), table);
+        let shared = Arc::new(Shared::new(
+            format!("{}#{table}", address.name()),
+            statements,
+        ));
+        Self {
+            #[cfg(feature = "postgres")]
+            subscription: subscription(&address, &shared),
+            address,
+            clients,
+            waits,
+            shared,
+        }
+    }
+
+    /// Gives a lease back, unless it is known what came of asking for it.
+    fn undo_lease(&self, lease: &Lease, owner: Token) -> Undo {
+        let (lost, shared) = (lease.share(), Arc::clone(&self.shared));
+        self.clients.undo(move |client| async move {
+            let operation = Operation::Lease;
+            let store = Store {
+                shared,
+                client,
+                operation,
+            };
+            store.release(lost.key(), owner, lost.seen()).await
+        })
+    }
+
+    /// What tells of changes, where that can be heard.
+    #[cfg(feature = "postgres")]
+    fn subscription(&self) -> Option<&subscribe::Subscription> {
+        let subscription = self.subscription.as_ref();
+        subscription.filter(|subscription| subscription.can_hear())
+    }
+
+    /// Has a client do something.
+    fn run<T, F>(
+        &self,
+        operation: Operation,
+        work: impl FnOnce(Store) -> F + Send + 'static,
+    ) -> BoxFuture<'_, T>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, Error>> + Send + 'static,
+    {
+        let shared = Arc::clone(&self.shared);
+        self.clients.run(operation, move |client| {
+            work(Store {
+                shared,
+                client,
+                operation,
+            })
+        })
+    }
+}
+
+impl Backend for Sql {
+    fn kind(&self) -> &str {
+        "sql"
+    }
+
+    fn store_name(&self) -> String {
+        self.shared.name.clone()
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::NONE
+            .with(Capability::Leases)
+            .with(Capability::Cleanup)
+            .with(Capability::Usage)
+    }
+
+    fn load<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, Option<Loaded>> {
+        let key = key.clone();
+        self.run(
+            Operation::Load,
+            |store| async move { store.load(&key).await },
+        )
+    }
+
+    fn store<'a>(&'a self, key: &'a Key, request: StoreRequest<'a>) -> BoxFuture<'a, StoreReply> {
+        let key = key.clone();
+        let entry = NewEntry {
+            bytes: request.entry.into(),
+            created: request.created,
+            expires: request.expires,
+        };
+        let lease = request.lease;
+        self.run(Operation::Store, |store| async move {
+            let Some(lease) = lease else {
+                return store.store(&key, entry).await;
+            };
+            let Some(&owner) = lease.state::<Token>() else {
+                return Ok(StoreReply::Superseded);
+            };
+            store.store_leased(&key, entry, owner, lease.seen()).await
+        })
+    }
+
+    fn remove<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, bool> {
+        let key = key.clone();
+        self.run(Operation::Remove, |store| async move {
+            store.remove(&key).await
+        })
+    }
+
+    fn clear<'a>(&'a self, scope: &'a Arc<Scope>) -> BoxFuture<'a, Option<u64>> {
+        let scope = Arc::clone(scope);
+        self.run(Operation::Clear, |store| async move {
+            store.clear(&scope).await.map(Some)
+        })
+    }
+
+    fn lease<'a>(
+        &'a self,
+        key: &'a Key,
+        seen: Option<&'a EntryVersion>,
+        period: Duration,
+    ) -> BoxFuture<'a, LeaseReply> {
+        let owner = store::token();
+        let lease = Lease::new(key.clone(), seen.cloned(), owner).expiring_after(period);
+        let undo = self.undo_lease(&lease, owner);
+        self.run(Operation::Lease, move |store| async move {
+            let asked = store.lease(lease.key(), lease.seen(), owner, period).await;
+            undo.unless_lost(&asked);
+            Ok(match asked? {
+                Asked::Granted => LeaseReply::Granted(lease),
+                Asked::Held(owner) => {
+                    let held = |owner: Token| {
+                        Lease::new(lease.key().clone(), lease.seen().cloned(), owner)
+                    };
+                    LeaseReply::Held(owner.map(held))
+                }
+                Asked::Changed => LeaseReply::Changed,
+            })
+        })
+    }
+
+    fn take_over<'a>(&'a self, key: &'a Key, period: Duration) -> BoxFuture<'a, Lease> {
+        let owner = store::token();
+        let lease = Lease::new(key.clone(), None, owner).expiring_after(period);
+        let undo = self.undo_lease(&lease, owner);
+        self.run(Operation::Lease, move |store| async move {
+            let taken = store.take_over(lease.key(), owner, period).await;
+            undo.unless_lost(&taken);
+            taken.map(|()| lease)
+        })
+    }
+
+    fn vacate(&self, lease: Lease) -> BoxFuture<'_, Vacated> {
+        self.run(Operation::Remove, |store| async move {
+            let Some(&owner) = lease.state::<Token>() else {
+                return Ok(Vacated::Superseded);
+            };
+            Ok(match store.vacate(lease.key(), owner).await? {
+                Some(removed) => Vacated::Done {
+                    lease: lease.seeing(None),
+                    removed,
+                },
+                None => Vacated::Superseded,
+            })
+        })
+    }
+
+    fn renew<'a>(&'a self, lease: &'a Lease) -> BoxFuture<'a, Renewal> {
+        let lease = lease.share();
+        self.run(Operation::Lease, |store| async move {
+            let (Some(&owner), Some(period)) = (lease.state::<Token>(), lease.period()) else {
+                return Ok(Renewal::Lost);
+            };
+            store.renew(lease.key(), owner, period).await
+        })
+    }
+
+    fn release(&self, lease: Lease) -> BoxFuture<'_, ()> {
+        self.run(Operation::Lease, |store| async move {
+            match lease.state::<Token>() {
+                Some(&owner) => store.release(lease.key(), owner, lease.seen()).await,
+                None => Ok(()),
+            }
+        })
+    }
+
+    #[cfg(feature = "postgres")]
+    fn wait<'a>(
+        &'a self,
+        key: &'a Key,
+        seen: Option<&'a EntryVersion>,
+    ) -> Option<BoxFuture<'a, ()>> {
+        let subscription = self.subscription()?;
+        let changed = subscription.of_entry(key);
+        let listening = subscription.is_listening(UNTIL_LISTENING);
+        let (key, seen) = (key.clone(), seen.cloned());
+        Some(self.run(Operation::Lease, |store| async move {
+            if !listening.await {
+                return Ok(());
+            }
+            // What happened before it listened is there to be seen.
+            let (there, owner) = store.look(&key).await?;
+            let is_as_seen = there.as_deref() == seen.as_ref().map(EntryVersion::as_bytes);
+            if is_as_seen && owner.is_some() {
+                changed.await;
+            }
+            Ok(())
+        }))
+    }
+
+    #[cfg(feature = "postgres")]
+    fn watch(&self, scope: &Arc<Scope>, watcher: Arc<Watcher>) -> Option<Watch> {
+        self.subscription()?.watch(scope, watcher)
+    }
+
+    fn clear_leases<'a>(&'a self, scope: &'a Arc<Scope>) -> BoxFuture<'a, ()> {
+        let scope = Arc::clone(scope);
+        self.run(Operation::Clear, |store| async move {
+            store.clear_leases(&scope).await
+        })
+    }
+
+    fn cleanup<'a>(
+        &'a self,
+        scope: &'a Arc<Scope>,
+        created_before: SystemTime,
+    ) -> BoxFuture<'a, Option<u64>> {
+        let scope = Arc::clone(scope);
+        self.run(Operation::Remove, move |store| async move {
+            store.cleanup(&scope, created_before).await.map(Some)
+        })
+    }
+
+    fn usage<'a>(&'a self, scope: &'a Arc<Scope>) -> BoxFuture<'a, Usage> {
+        let scope = Arc::clone(scope);
+        self.run(
+            Operation::Load,
+            |store| async move { store.usage(&scope).await },
+        )
+    }
+
+    fn figures(&self) -> Figures {
+        let clients = self.clients.connected();
+        let pools = clients.iter().map(|client| client.database.figures());
+        let pool = pools.reduce(|one, other| {
+            let max = one.max.zip(other.max).map(|(one, other)| one + other);
+            Pool::new(one.idle + other.idle, one.busy + other.busy, max)
+        });
+        Figures {
+            round_trips: self.shared.trips.totals(),
+            pool,
+        }
+    }
+
+    fn observe_waits(&self, observer: Arc<WaitObserver>) {
+        self.clients.observe_waits(Arc::clone(&observer));
+        self.waits.observe(observer);
+    }
+
+    fn check(&self) -> BoxFuture<'_, ()> {
+        self.run(Operation::Load, |store| async move { store.check().await })
+    }
+}
+
+#[cfg(feature = "postgres")]
+fn subscription(address: &Address, shared: &Arc<Shared>) -> Option<subscribe::Subscription> {
+    #[allow(
+        irrefutable_let_patterns,
+        reason = "other features add other databases"
+    )]
+    let Address::Postgres(options, pooler) = address else {
+        return None;
+    };
+    let (shared, options, pooler) = (Arc::clone(shared), options.clone(), pooler.clone());
+    Some(subscribe::Subscription::new(shared, options, pooler))
+}
