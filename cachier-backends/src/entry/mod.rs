@@ -107,7 +107,7 @@ pub fn encode(key: &Key, header: &Header, value: &[u8]) -> Vec<u8> {
 /// `None` is an entry that this cachier cannot use, as another one wrote it: a miss, and no error.
 ///
 /// # Errors
-/// [`ErrorKind::Corrupt`] for bytes that are no entry, or not intact, or of another key.
+/// [`ErrorKind::Corrupt`](crate::ErrorKind::Corrupt) for bytes that are no entry, or not intact, or of another key.
 pub fn decode<'a>(key: &Key, bytes: &'a [u8]) -> Result<Option<Entry<'a>>, Error> {
     let cut_off = || corrupt("the entry is cut off");
     let (magic, rest) = bytes.split_first_chunk().ok_or_else(cut_off)?;
