@@ -12,6 +12,8 @@
 //! - `redis::RedisBackend`, `sql::SqlBackend`, `mongo::MongoBackend` and `s3::S3Backend` keep them on servers, shared by
 //!   machines.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 mod backend;
 pub mod blocking;
 pub mod canonical;
@@ -40,6 +42,10 @@ pub mod redis;
 #[cfg(feature = "s3")]
 pub mod s3;
 #[cfg(feature = "_sql")]
+#[cfg_attr(
+    docsrs,
+    doc(cfg(any(feature = "sqlite", feature = "postgres", feature = "mysql")))
+)]
 pub mod sql;
 #[cfg(any(feature = "conformance", feature = "file", feature = "_network"))]
 mod unique;
@@ -52,3 +58,8 @@ pub use crate::backend::{
 pub use crate::blocking::{Blocking, BlockingBackend};
 pub use crate::error::{Error, ErrorKind, Operation};
 pub use crate::key::{Key, KeyHash, KeySecret, Scope, Version};
+
+/// The README, whose code blocks are tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+pub struct Readme;

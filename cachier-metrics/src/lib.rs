@@ -4,6 +4,8 @@
 //! goes through recorders ([`CallRecorder`], [`ComputeRecorder`]) that also notice panics and cancellations. Figures
 //! are read as [`Stats`], or merged over functions and processes as [`Snapshot`]s.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 #[cfg(all(test, not(shuttle)))]
 mod accuracy;
 mod block;
@@ -51,3 +53,8 @@ pub use sampling::{InvalidRate, Sampled, SamplingRate};
 pub use snapshot::{Activity, Snapshot};
 pub use stats::Stats;
 pub use stores::{Durations, StoreFigures, StoreSource};
+
+/// The README, whose code blocks are tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+pub struct Readme;

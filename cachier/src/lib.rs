@@ -40,6 +40,7 @@
 //! the failure is counted by kind (and logged, with the feature `tracing`), and after some failures in a row a circuit breaker
 //! answers at once until a probe succeeds. The operations of the companion do report failures, as [`Error`].
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![allow(
     unreachable_pub,
     reason = "what the attribute's expansion names is public, though its module is not"
@@ -151,3 +152,8 @@ pub use self::registry::{CachedFunction, function, functions};
 #[cfg(all(doctest, feature = "prometheus", feature = "testing"))]
 #[doc = include_str!("../../README.md")]
 pub struct Readme;
+
+/// That of the package.
+#[cfg(all(doctest, feature = "memory"))]
+#[doc = include_str!("../README.md")]
+pub struct PackageReadme;
