@@ -35,6 +35,8 @@ enum Variant {
     HandsOnLargeThatWasRefused,
     /// The same of a large value that was to replace another, which was already invalidated.
     HandsOnRefusedOverwrite,
+    /// What was stored is handed to whoever has joined the flight, also after an invalidation.
+    HandsOnWhatWasStored,
     /// A large value is handed to whoever joins while it is being stored.
     HandsOnWhatIsBeingStored,
     /// A refresh is not known to be coming until it leads its flight.
@@ -78,6 +80,15 @@ const REFRESHES: [Act; 4] = [
 
 /// So few that the checker seldom misses what it is to find.
 const CALLS_OF_TWO: [Act; 2] = [|process| process.call(PLAIN), invalidated_elsewhere];
+
+/// The same, when what others have computed is being stored in the background.
+const CALLS_WHILE_STORED: [Act; 2] = [
+    |process| process.call(PLAIN),
+    |process| {
+        take_long();
+        invalidated_elsewhere(process);
+    },
+];
 
 /// While others compute, and known to the caller.
 fn invalidated_elsewhere(process: &'static Process) {
@@ -130,6 +141,28 @@ fn without_leases_the_checker_finds_what_is_stored_too_late() {
 #[should_panic(expected = "a call is given what was invalidated before")]
 fn the_checker_finds_what_is_handed_on_though_it_was_refused() {
     check_calls(Variant::HandsOnWhatWasRefused, Size::Small, &CALLS_OF_TWO);
+}
+
+#[test]
+#[should_panic(expected = "a call is given what was invalidated before")]
+fn the_checker_finds_what_is_handed_on_though_it_was_stored_before() {
+    check_calls(Variant::HandsOnWhatWasStored, Size::Small, &CALLS_OF_TWO);
+}
+
+#[test]
+#[should_panic(expected = "a call is given what was invalidated before")]
+fn the_checker_finds_large_values_handed_on_though_stored_before() {
+    check_calls(
+        Variant::HandsOnWhatWasStored,
+        Size::Large,
+        &CALLS_WHILE_STORED,
+    );
+}
+
+#[test]
+#[should_panic(expected = "a call is given what was invalidated before")]
+fn the_checker_finds_what_a_stored_refresh_hands_on() {
+    check_refreshes(Variant::HandsOnWhatWasStored, &CALLS_OF_TWO);
 }
 
 #[test]

@@ -31,8 +31,6 @@ pub(super) struct Process {
     size: Size,
     /// How many refreshes are under way. No lock of the model: it is not part of it.
     refreshes: AtomicU64,
-    /// How many flights have stored what they are about to land with.
-    landing: AtomicU64,
     /// Whether this process has taken a flight out of the table; what it carried goes on beside the next.
     has_forgotten: AtomicBool,
     background: Mutex<Vec<JoinHandle<()>>>,
@@ -82,7 +80,6 @@ impl Process {
             variant,
             size,
             refreshes: AtomicU64::new(0),
-            landing: AtomicU64::new(0),
             has_forgotten: AtomicBool::new(false),
             background: Mutex::default(),
         }))
@@ -91,11 +88,9 @@ impl Process {
     /// Carries out one call; it is given nothing that was out of date when it began.
     pub(super) fn call(&'static self, call: Call) {
         let invalidated = lock(&self.shared).invalidated;
-        let mut caller = Caller::new(self, call);
-        let value = caller.seek();
-        // A limit: what was stored is handed to whoever joins before its flight lands, whatever others do meanwhile.
+        let value = Caller::new(self, call).seek();
         assert!(
-            value >= invalidated || caller.has_joined_late,
+            value >= invalidated,
             "a call is given what was invalidated before"
         );
     }
@@ -198,42 +193,50 @@ impl Process {
             is_own: true,
             valid_at,
         };
-        let is_stored = self.store(value, Some(lease), Some(&leader));
+        let sent_at = self.store(value, lease, Some(&leader));
         drop(counted);
         let broken = Variant::HandsOnRefusedRefresh;
-        self.land(leader, value, lease, is_stored, broken);
+        self.land(leader, value, lease, sent_at, broken);
     }
 
-    /// Stores what is still wanted; whether it was.
-    fn store(&self, value: u64, lease: Option<Lease>, leader: Option<&Leads>) -> bool {
+    /// Stores what is still wanted; when it was sent, unless it was refused.
+    fn store(&self, value: u64, lease: Lease, leader: Option<&Leads>) -> Option<Instant> {
         let owner = match self.variant {
             Variant::StoresWithoutLease => None,
-            _ => lease.map(|lease| lease.owner),
+            _ => Some(lease.owner),
         };
-        let is_superseded = leader.is_some_and(Leader::is_superseded);
-        !is_superseded
-            && self.ask(|shared| {
-                let is_stored = shared.store(value, owner);
-                if is_stored && leader.is_some() {
-                    self.landing.fetch_add(1, Ordering::Relaxed);
-                }
-                is_stored
-            })
+        if leader.is_some_and(Leader::is_superseded) {
+            return None;
+        }
+        let sent_at = Instant::now();
+        let is_stored = self.ask(|shared| shared.store(value, owner));
+        // The answer is long on its way.
+        take_long();
+        is_stored.then_some(sent_at)
     }
 
-    /// Ends a flight: those who came too late for a value that is not stored look again, unless this variant is tried.
-    fn land(&self, leader: Leads, value: u64, lease: Lease, is_stored: bool, broken: Variant) {
-        let is_handed_on = is_stored || self.variant == broken;
+    /// Ends a flight: those who came too late to know that nobody has invalidated the value look again, unless this variant
+    /// is tried.
+    fn land(
+        &self,
+        leader: Leads,
+        value: u64,
+        lease: Lease,
+        sent_at: Option<Instant>,
+        broken: Variant,
+    ) {
+        let is_handed_on = match sent_at {
+            Some(_) => self.variant == Variant::HandsOnWhatWasStored,
+            None => self.variant == broken,
+        };
+        let valid_at = sent_at.unwrap_or(lease.valid_at);
         leader.land(
             || (),
             || match is_handed_on {
                 true => Landing::Value(value),
-                false => Landing::Unstored(value, lease.valid_at),
+                false => Landing::Unstored(value, valid_at),
             },
         );
-        if is_stored {
-            self.landing.fetch_sub(1, Ordering::Relaxed);
-        }
     }
 
     /// Stores in the background: who waits has the value now, and who comes before it is stored learns whether it was.
@@ -249,7 +252,7 @@ impl Process {
             if !self.ask(|shared| shared.vacate(lease.owner)) {
                 if let Some(leader) = leader {
                     let broken = Variant::HandsOnRefusedOverwrite;
-                    self.land(leader, value, lease, false, broken);
+                    self.land(leader, value, lease, None, broken);
                 }
                 return;
             }
@@ -268,10 +271,10 @@ impl Process {
         }
         self.in_background(move || {
             take_long();
-            let is_stored = self.store(value, Some(lease), leader.as_ref());
+            let sent_at = self.store(value, lease, leader.as_ref());
             if let Some(leader) = leader {
                 let broken = Variant::HandsOnLargeThatWasRefused;
-                self.land(leader, value, lease, is_stored, broken);
+                self.land(leader, value, lease, sent_at, broken);
             }
         });
     }

@@ -22,8 +22,6 @@ pub(super) struct Caller {
     looked_at: Instant,
     flight: Option<Arc<Flight<u64>>>,
     joined: Option<Instant>,
-    /// Whether a flight that it joined may have stored its value before.
-    pub(super) has_joined_late: bool,
     leader: Option<Leads>,
     lease: Option<Lease>,
 }
@@ -38,7 +36,6 @@ impl Caller {
             looked_at: Instant::now(),
             flight: None,
             joined: None,
-            has_joined_late: false,
             leader: None,
             lease: None,
         }
@@ -79,7 +76,6 @@ impl Caller {
         if self.call.intent == Intent::Overwrite {
             return Stored::Unseen;
         }
-        self.has_joined_late = false;
         self.looked_at = Instant::now();
         self.found = self.process.ask(|shared| shared.entry);
         match self.found {
@@ -125,7 +121,6 @@ impl Caller {
             Joined::Waits(flight) => {
                 self.flight = Some(flight);
                 self.joined.get_or_insert_with(Instant::now);
-                self.has_joined_late = self.process.landing.load(Ordering::Relaxed) > 0;
                 self.running = match self.call.is_impatient {
                     true => Running::WaitedTooLong,
                     false => Running::Other,
@@ -211,10 +206,10 @@ impl Caller {
             process.store_later(value, lease, self.leader.take(), replaces);
             return value;
         }
-        let is_stored = process.store(value, Some(lease), self.leader.as_ref());
+        let sent_at = process.store(value, lease, self.leader.as_ref());
         if let Some(leader) = self.leader.take() {
             let broken = Variant::HandsOnWhatWasRefused;
-            process.land(leader, value, lease, is_stored, broken);
+            process.land(leader, value, lease, sent_at, broken);
         }
         value
     }
