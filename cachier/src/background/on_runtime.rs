@@ -14,7 +14,7 @@ use std::num::NonZero;
 use std::pin::Pin;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 use std::{mem, thread};
 
@@ -81,8 +81,8 @@ struct Place(Mutex<State>);
 enum State {
     /// It has not begun.
     Fresh(Work),
-    /// It has begun, and waits.
-    Begun(Work),
+    /// It has begun, and waits, as does the task on the runtime.
+    Begun(Work, Waker),
     /// It is being polled by the runtime.
     Polled,
     /// It is done, or elsewhere.
@@ -93,14 +93,14 @@ impl Future for OnRuntime {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
-        let (State::Fresh(mut work) | State::Begun(mut work)) = self.place.put(State::Polled)
+        let (State::Fresh(mut work) | State::Begun(mut work, _)) = self.place.put(State::Polled)
         else {
             self.place.put(State::Gone);
             return Poll::Ready(());
         };
         let polled = work.as_mut().poll(context);
         self.place.put(match polled {
-            Poll::Pending => State::Begun(work),
+            Poll::Pending => State::Begun(work, context.waker().clone()),
             Poll::Ready(()) => State::Gone,
         });
         polled
@@ -111,7 +111,7 @@ impl Drop for OnRuntime {
     fn drop(&mut self) {
         match self.place.put(State::Gone) {
             State::Fresh(work) => run_on_own(self.function, work),
-            State::Begun(work) => {
+            State::Begun(work, _) => {
                 // Before the key can be recomputed again.
                 self.function
                     .has_lost_runtime
@@ -129,10 +129,10 @@ impl Place {
     }
 
     /// Takes the work if it is in the state that is wanted.
-    fn take(&self, wanted: fn(State) -> Result<Work, State>) -> Option<Work> {
+    fn take<T>(&self, wanted: fn(State) -> Result<T, State>) -> Option<T> {
         let mut state = self.state();
         match wanted(mem::replace(&mut *state, State::Gone)) {
-            Ok(work) => Some(work),
+            Ok(taken) => Some(taken),
             Err(other) => {
                 *state = other;
                 None
@@ -153,9 +153,9 @@ impl State {
         }
     }
 
-    fn begun(self) -> Result<Work, Self> {
+    fn begun(self) -> Result<(Work, Waker), Self> {
         match self {
-            Self::Begun(work) => Ok(work),
+            Self::Begun(work, task) => Ok((work, task)),
             other => Err(other),
         }
     }
@@ -171,8 +171,10 @@ async fn watch(function: &'static Function, place: Arc<Place>, runtime: Handle) 
     let mut pause = MOMENT;
     loop {
         if !is_driven(&runtime, MOMENT).await
-            && let Some(work) = place.take(State::begun)
+            && let Some((work, task)) = place.take(State::begun)
         {
+            // Nobody else wakes it any more, and it would stay as long as its runtime does.
+            task.wake();
             return run_on_own(function, go_on(function, work, runtime));
         }
         timer.sleep(pause).await;

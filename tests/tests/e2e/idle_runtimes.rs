@@ -163,6 +163,35 @@ macro_rules! refreshes {
             }
 
             #[test]
+            fn that_go_on_elsewhere_leave_nothing_behind() {
+                static GATE: Gate = Gate::new();
+                static RUNS: Counter = Counter::new();
+
+                #[cachier($($argument)*, stale_after = "1h", next_time)]
+                async fn count(_key: u8) -> u64 {
+                    let run = RUNS.next();
+                    if run > 1 {
+                        GATE.wait_async().await;
+                    }
+                    run
+                }
+
+                in_folder(|_| {
+                    let idle = one_thread();
+                    idle.block_on(count(1));
+                    let tasks = || idle.metrics().num_alive_tasks();
+                    let before = tasks();
+                    Clock::advance(2 * HOUR);
+                    assert_eq!(idle.block_on(count(1)), 1);
+                    drive_until(&idle, || RUNS.get() == 2);
+                    assert!(tasks() > before);
+                    GATE.open();
+                    flush();
+                    drive_until(&idle, || tasks() <= before);
+                });
+            }
+
+            #[test]
             fn that_wait_for_an_idle_runtime_give_the_key_back() {
                 static RUNS: Counter = Counter::new();
 
