@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use super::entry_file::{Temporary, version_at};
-use super::files::{Obstacle, existing, in_folder, open, open_or_create, remove_path};
+use super::files::{Obstacle, existing, in_folder, open, open_or_create};
 use super::layout::Place;
 use super::ledger::Ledger;
-use super::{lock, owner};
+use super::{lock, owner, sweep};
 use crate::backend::{EntryVersion, Lease};
 use crate::process::Process;
 
@@ -62,7 +62,7 @@ impl FileLease {
                 return Ok(Request::Held(Some(lease)));
             }
             if !lease.sign()? {
-                // The owner before removed the file between our opening and our locking.
+                // Somebody removed the file between our opening and our signing.
                 continue;
             }
             let lease = Self(lease);
@@ -138,20 +138,18 @@ impl LeaseFile {
         &self.path
     }
 
-    /// Notes in the file, which this process has locked, that it has done so; `false` if somebody has ended the lease.
-    ///
-    /// The record of an owner that is gone is written over under the ledger only: whoever takes this lock for that owner's
-    /// looks once more there.
+    /// Notes whose the lease is, which this process has locked; `false` if somebody has ended it.
     fn sign(&self) -> io::Result<bool> {
-        let _ledger = match owner::has_signed(&self.file)? {
+        // Who finds that the owner before is gone ends the lease as that one's, and looks once more under the ledger.
+        let _ledger = match owner::is_signed(&self.file)? {
             true => Some(Ledger::lock(&self.scope)?),
             false => None,
         };
-        let is_valid = self.is_valid()?;
-        if is_valid {
-            owner::sign(&self.file)?;
+        if !self.is_valid()? {
+            return Ok(false);
         }
-        Ok(is_valid)
+        owner::sign(&self.file)?;
+        Ok(true)
     }
 
     /// Whether nobody has ended the lease.
@@ -187,7 +185,6 @@ impl Drop for FileLease {
 
 /// Ends a lease that only children of its owner hold.
 fn end_orphan(place: &Place, file: &File) -> io::Result<()> {
-    // Whoever has locked the file since then has signed it before we have the ledger, or comes after us.
     if let Some(_ledger) = Ledger::lock_existing(&place.scope)?
         && lock::is_at(file, &place.lease)?
         && owner::is_gone(file)?
@@ -202,7 +199,7 @@ fn remove_obstacle(place: &Place) -> io::Result<()> {
     // Under the lock, so that nobody removes the lease that another has put in its place meanwhile.
     let _ledger = Ledger::lock(&place.scope)?;
     match existing(open(&place.lease)) {
-        Err(error) if Obstacle::of(&error).is_some() => remove_path(&place.lease).map(drop),
+        Err(error) if Obstacle::of(&error).is_some() => sweep::remove_path(&place.lease).map(drop),
         opened => opened.map(drop),
     }
 }
@@ -264,26 +261,47 @@ mod tests {
         assert!(!place.lease.exists());
     }
 
+    /// The record of an owner that is gone, at the place of the lease.
+    #[cfg(target_os = "linux")]
+    fn leave_record(place: &Place) {
+        let file = in_folder(&place.folder, || open_or_create(&place.lease)).unwrap();
+        owner::sign(&file).unwrap();
+        let record = fs::read_to_string(&place.lease).unwrap();
+        let (process, _) = record.trim_end().rsplit_once(' ').unwrap();
+        let of_another = format!("{:128}", format!("{process} 1"));
+        fs::write(&place.lease, of_another).unwrap();
+    }
+
     #[test]
-    fn the_lock_of_a_new_owner_is_never_taken_for_that_of_one_that_is_gone() {
+    #[cfg(target_os = "linux")]
+    fn an_owner_whose_lease_was_ended_before_it_signed_owns_none() {
         let dir = tempfile::tempdir().unwrap();
         let place = Place::new(dir.path(), &key());
-        let leave_behind = || {
-            let Request::Granted(lease) = FileLease::request(&place, None).unwrap() else {
-                panic!("nobody else wants it");
-            };
-            let _ledger = Ledger::lock(&place.scope).unwrap();
-            drop(lease);
+        leave_record(&place);
+        let slow = LeaseFile::new(open(&place.lease).unwrap(), &place);
+        assert!(lock::try_lock(&slow.file).unwrap());
+        // The others take it for one that only the children of its owner hold.
+        let Request::Granted(_lease) = FileLease::request(&place, None).unwrap() else {
+            panic!("nobody has signed it");
         };
-        leave_behind();
-        assert!(place.lease.exists());
-        // Who looks whether the owner is gone has the ledger: meanwhile nobody is half an owner.
+        assert!(!slow.sign().unwrap());
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn who_ends_an_orphan_and_who_signs_it_take_turns() {
+        let dir = tempfile::tempdir().unwrap();
+        let place = Place::new(dir.path(), &key());
+        leave_record(&place);
+        let slow = LeaseFile::new(open(&place.lease).unwrap(), &place);
+        assert!(lock::try_lock(&slow.file).unwrap());
         let ledger = Ledger::lock(&place.scope).unwrap();
-        let request = || FileLease::request(&place, None);
-        let error = blocking::inline(Duration::from_millis(1), request).err();
-        assert_eq!(error.unwrap().kind(), io::ErrorKind::TimedOut);
+        let signed = blocking::inline(Duration::from_millis(1), || slow.sign());
+        assert!(signed.is_err(), "somebody is looking");
         drop(ledger);
-        assert!(matches!(request().unwrap(), Request::Granted(_)));
+        assert!(slow.sign().unwrap());
+        let request = FileLease::request(&place, None).unwrap();
+        assert!(matches!(request, Request::Held(Some(_))));
     }
 
     #[test]

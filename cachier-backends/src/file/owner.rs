@@ -22,13 +22,13 @@ pub(super) fn sign(mut file: &File) -> io::Result<()> {
     file.write_all(format!("{record:LENGTH$}").as_bytes())
 }
 
-/// Whether somebody has signed a file.
-pub(super) fn has_signed(file: &File) -> io::Result<bool> {
+/// Whether any owner has ever signed the file.
+pub(super) fn is_signed(file: &File) -> io::Result<bool> {
     Ok(file.metadata()?.len() > 0)
 }
 
-/// Whether the owner that has signed a file, which is locked, is gone: its children hold the lock, or one that has not signed
-/// yet, which only who has the ledger can rule out.
+/// Whether the owner that has signed a file is gone, so that only its children hold the lock, if anybody does. The one that
+/// holds it now may not have come to sign yet.
 pub(super) fn is_gone(mut file: &File) -> io::Result<bool> {
     let mut record = String::new();
     file.seek(SeekFrom::Start(0))?;
@@ -38,12 +38,29 @@ pub(super) fn is_gone(mut file: &File) -> io::Result<bool> {
 
 #[cfg(target_os = "linux")]
 mod system {
-    use std::fs;
+    use std::{fs, io};
+
+    /// There is no such process: it ended while its file in `/proc` was open.
+    const ESRCH: i32 = 3;
+
+    /// What is known of the process that has an id.
+    #[derive(Debug, PartialEq, Eq)]
+    pub(super) enum Known {
+        /// It runs, and was started then.
+        Started(String),
+        /// There is none, or it has ended and was not waited for.
+        Ended,
+        /// The system does not tell, or not now.
+        Nothing,
+    }
 
     /// The machine since it was started, the namespace of process ids, the id, and when the process was started.
     pub(super) fn this_process() -> Option<String> {
         let id = std::process::id();
-        Some(format!("{} {id} {}", here()?, started(id)?))
+        match process(id) {
+            Known::Started(start) => Some(format!("{} {id} {start}", here()?)),
+            Known::Ended | Known::Nothing => None,
+        }
     }
 
     /// Of processes elsewhere nothing is known.
@@ -56,7 +73,12 @@ mod system {
         let Ok(id) = id.parse() else {
             return false;
         };
-        here().is_some_and(|here| here == place) && started(id).as_deref() != Some(start)
+        here().is_some_and(|here| here == place)
+            && match process(id) {
+                Known::Started(other) => other != start,
+                Known::Ended => true,
+                Known::Nothing => false,
+            }
     }
 
     fn here() -> Option<String> {
@@ -65,15 +87,48 @@ mod system {
         Some(format!("{} {}", machine.trim(), namespace.display()))
     }
 
-    /// When the process of this id was started; `None` if there is none, or one that has ended and was not waited for.
-    fn started(id: u32) -> Option<String> {
-        let stat = fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
+    fn process(id: u32) -> Known {
+        let mounts = || fs::read_to_string("/proc/self/mounts");
+        known(fs::read_to_string(format!("/proc/{id}/stat")), mounts)
+    }
+
+    /// What `/proc/{id}/stat` says of a process, or that it cannot be read.
+    pub(super) fn known(
+        stat: io::Result<String>,
+        mounts: impl FnOnce() -> io::Result<String>,
+    ) -> Known {
+        match stat {
+            Ok(stat) => started(&stat).unwrap_or(Known::Nothing),
+            Err(error) if error.raw_os_error() == Some(ESRCH) => Known::Ended,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => match mounts() {
+                Ok(mounts) if shows_all(&mounts) => Known::Ended,
+                _ => Known::Nothing,
+            },
+            Err(_) => Known::Nothing,
+        }
+    }
+
+    /// When the process was started, if it has not ended.
+    fn started(stat: &str) -> Option<Known> {
         // Behind the name, which may hold anything: the state, and as the twentieth word the start.
         let (_, behind) = stat.rsplit_once(')')?;
         let mut words = behind.split_whitespace();
         let has_ended = matches!(words.next()?, "Z" | "X");
         let start = words.nth(18)?.to_owned();
-        (!has_ended).then_some(start)
+        Some(match has_ended {
+            true => Known::Ended,
+            false => Known::Started(start),
+        })
+    }
+
+    /// Whether `/proc` shows the processes of all users to everybody.
+    fn shows_all(mounts: &str) -> bool {
+        let mut proc = mounts
+            .lines()
+            .filter(|line| line.split(' ').nth(1) == Some("/proc"));
+        // The last one covers the others.
+        proc.next_back()
+            .is_some_and(|line| !line.contains("hidepid="))
     }
 }
 
@@ -120,6 +175,51 @@ mod tests {
         let id = child.id();
         child.wait().unwrap();
         assert!(is_gone(&signed(&format!("{place} {id} 1"))).unwrap());
+    }
+
+    #[test]
+    fn an_owner_that_cannot_be_looked_at_is_not_gone() {
+        use system::Known;
+
+        let open = || Ok("proc /proc proc rw,relatime 0 0\n".to_owned());
+        let of_kind = |kind: io::ErrorKind| io::Error::from(kind);
+        assert_eq!(
+            system::known(Err(of_kind(io::ErrorKind::NotFound)), open),
+            Known::Ended
+        );
+        let (esrch, emfile, eperm) = (3, 24, 1);
+        let of_system = |number| Err(io::Error::from_raw_os_error(number));
+        assert_eq!(system::known(of_system(esrch), open), Known::Ended);
+        for unknown in [
+            of_system(emfile),
+            of_system(eperm),
+            Err(of_kind(io::ErrorKind::PermissionDenied)),
+            Ok(String::new()),
+        ] {
+            assert_eq!(system::known(unknown, open), Known::Nothing);
+        }
+    }
+
+    #[test]
+    fn an_owner_that_is_hidden_is_not_gone() {
+        use system::Known;
+
+        let known = |mounts: io::Result<&str>| {
+            let missing = Err(io::ErrorKind::NotFound.into());
+            system::known(missing, || mounts.map(str::to_owned))
+        };
+        let (open, hidden) = (
+            "proc /proc proc rw 0 0\n",
+            "proc /proc proc rw,hidepid=invisible 0 0\n",
+        );
+        let elsewhere = "proc /mnt/proc proc rw,hidepid=2 0 0\n";
+        assert_eq!(known(Ok(open)), Known::Ended);
+        assert_eq!(known(Ok(hidden)), Known::Nothing);
+        assert_eq!(known(Ok(&format!("{open}{hidden}"))), Known::Nothing);
+        assert_eq!(known(Ok(&format!("{open}{elsewhere}"))), Known::Ended);
+        assert_eq!(known(Ok("")), Known::Nothing);
+        let error = Err(io::Error::other("too many open files"));
+        assert_eq!(known(error), Known::Nothing);
     }
 
     #[test]
