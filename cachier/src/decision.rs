@@ -112,8 +112,9 @@ pub(crate) fn decide(
     intent: Intent,
 ) -> Action {
     if intent == Intent::Overwrite {
-        return match running {
-            Running::Mine => Action::Compute(Reason::Overwrite),
+        return match (running, stored) {
+            (Running::Mine, Stored::Unknown) => Action::Compute(Reason::Unavailable),
+            (Running::Mine, _) => Action::Compute(Reason::Overwrite),
             _ => Action::TakeOver,
         };
     }

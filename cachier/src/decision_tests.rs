@@ -55,24 +55,19 @@ fn what_is_stored_and_who_is_running_decide() {
 #[test]
 fn an_overwriting_call_computes_whatever_is_stored() {
     let rules = rules(None);
-    for stored in [
-        Stored::Absent,
-        Stored::Unseen,
-        Stored::Unknown,
-        Stored::Aged(HOUR),
+    let decide = |stored, running| {
+        let (pause, intent) = (Some(Pause::Failed), Intent::Overwrite);
+        decide(stored, pause, running, &rules, None, intent)
+    };
+    for (stored, reason) in [
+        (Stored::Absent, Reason::Overwrite),
+        (Stored::Unseen, Reason::Overwrite),
+        (Stored::Aged(HOUR), Reason::Overwrite),
+        // The storage has failed, and nothing will be overwritten.
+        (Stored::Unknown, Reason::Unavailable),
     ] {
-        let decide = |running| {
-            decide(
-                stored,
-                Some(Pause::Failed),
-                running,
-                &rules,
-                None,
-                Intent::Overwrite,
-            )
-        };
-        assert_eq!(decide(Running::Unclaimed), Action::TakeOver);
-        assert_eq!(decide(Running::Mine), Action::Compute(Reason::Overwrite));
+        assert_eq!(decide(stored, Running::Unclaimed), Action::TakeOver);
+        assert_eq!(decide(stored, Running::Mine), Action::Compute(reason));
     }
 }
 

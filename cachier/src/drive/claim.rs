@@ -82,8 +82,8 @@ impl<T: Tiers> Drive<T> {
                     return Look::Due;
                 }
                 Err(_) => {
-                    self.look = Look::Failed;
-                    break;
+                    self.go_without_store();
+                    return Look::Failed;
                 }
             }
         }

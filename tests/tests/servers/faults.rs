@@ -9,7 +9,7 @@ use cachier::{
     Backend, Call, CallOptions, Error, ErrorKind, Key, KeyHash, LeaseReply, Outcome, Scope,
     Version, cachier, global_params, set_global_params,
 };
-use cachier_metrics::{ErrorLabel, Operation};
+use cachier_metrics::{ErrorLabel, Operation, Reason};
 use cachier_servers::free_port;
 use cachier_servers::proxy::Proxy;
 use cachier_servers::s3::conflict;
@@ -18,7 +18,7 @@ use cachier_tests::wait::{PATIENCE, until};
 use rustix::process::Signal;
 use sqlx::{Connection, SqliteConnection};
 
-use crate::store::{Subject, unique};
+use crate::store::{Store, Subject, unique};
 
 crate::on_every_server! {
     a_server_that_is_not_there_makes_calls_compute_or_fail_as_the_function_wants
@@ -52,6 +52,14 @@ on_every_s3! {
     a_lost_connection_is_replaced_within_the_call
     storing_that_meets_another_request_is_tried_again
 }
+mod overwrites {
+    use super::an_overwrite_that_does_not_reach_the_store_is_unavailable;
+
+    crate::on_every_store! {
+        an_overwrite_that_does_not_reach_the_store_is_unavailable
+    }
+}
+
 crate::on_every_store!(@ sqlite: Sqlite, [
     a_file_that_another_program_holds_or_removes
 ]);
@@ -159,6 +167,39 @@ fn a_server_that_is_not_there_makes_calls_compute_or_fail_as_the_function_wants(
     let failed = runtime().block_on(strict_async::call_detailed(CallOptions::new(), 1));
     assert_eq!(failed.outcome, Outcome::Unavailable);
     assert!(is_no_connection(&failed.value.unwrap_err()));
+}
+
+fn an_overwrite_that_does_not_reach_the_store_is_unavailable(subject: &Subject) {
+    if !is_tried_here(subject) {
+        return;
+    }
+    let folder = cachier_servers::folder();
+    let file = folder.path().join("file");
+    std::fs::write(&file, "").unwrap();
+    let inside = file.join("cache.db").display().to_string();
+    subject.register_at(&match subject.store {
+        Store::File => inside,
+        Store::Sqlite => format!("sqlite:{inside}"),
+        _ => subject.at(free_port()),
+    });
+    let overwrite = || CallOptions::new().overwrite_cache();
+    let tripled = triple::call_detailed(overwrite(), 1);
+    let calls = [
+        double::call_detailed(overwrite(), 1),
+        runtime().block_on(tripled),
+    ];
+    assert_eq!([calls[0].value, calls[1].value], [2, 3]);
+    are_unavailable(&calls);
+    let snapshot = double::metrics().snapshot();
+    assert_eq!(snapshot.recalculations[Reason::Unavailable], 1);
+    assert_eq!(snapshot.calls[Outcome::Unavailable], 1);
+
+    let failed = strict::call_detailed(overwrite(), 1);
+    assert_eq!(failed.outcome, Outcome::Unavailable);
+    assert!(failed.value.is_err());
+    let failed = runtime().block_on(strict_async::call_detailed(overwrite(), 1));
+    assert_eq!(failed.outcome, Outcome::Unavailable);
+    assert!(failed.value.is_err());
 }
 
 fn a_server_that_goes_away_and_comes_back(subject: &Subject) {
