@@ -10,6 +10,7 @@ mod entries;
 mod faults;
 #[cfg(unix)]
 mod forks;
+mod gone;
 mod hung;
 mod near;
 mod overtaken;
