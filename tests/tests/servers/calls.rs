@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use cachier::testing::{Clock, IsolatedWorld};
-use cachier::{CallOptions, LeaseReply, Outcome, cachier, global_params, set_global_params};
+use cachier::{
+    CallOptions, LeaseReply, Outcome, RedisBackend, cachier, global_params, set_global_params,
+};
 use cachier_tests::callers::{Callers, in_world, runtime};
 use cachier_tests::gate::Gate;
 use cachier_tests::wait::until_waiting;
@@ -45,6 +47,7 @@ on_every_form! {
 
 crate::on_every_store!(@ redis_notifies: Redis, [a_task_that_waits_on_the_only_thread_of_its_runtime_is_told]);
 crate::on_every_store!(@ postgres_notifies: Postgres, [a_task_that_waits_on_the_only_thread_of_its_runtime_is_told]);
+crate::on_every_store!(@ redis_client: Redis, [a_redis_client_of_the_program_serves_every_kind_of_caller]);
 crate::on_every_store!(@ pooled: PgBouncer, [a_thousand_calls_behind_a_pooler_end_as_they_should]);
 
 #[cachier(backend = registered("store"), stale_after = "1h", enable_metrics)]
@@ -109,6 +112,13 @@ fn an_async_function_behaves_the_same(_: &Subject) {
             assert_eq!(outcome_async(2).await, Outcome::Hit);
         },
     ));
+}
+
+/// Unlike a connection it belongs to no runtime.
+fn a_redis_client_of_the_program_serves_every_kind_of_caller(subject: &Subject) {
+    let client = ::redis::Client::open(subject.address.as_str()).unwrap();
+    subject.register_backend(Arc::new(RedisBackend::with_client(client)));
+    every_kind_of_caller_is_served(subject);
 }
 
 fn every_kind_of_caller_is_served(_: &Subject) {
