@@ -1,9 +1,10 @@
-//! Removing stale values in the background.
+//! Removing entries in the background that are stale, or nobody's.
 
 use cachier_metrics::RemovalCause;
 
+use super::put::{count_gone, remove};
 use super::{Core, Flavour, Session};
-use crate::background::{Crew, run_on_thread};
+use crate::background::{Crew, run_on_thread, run_on_thread_if_any};
 use crate::block_on::block_on;
 use crate::storage::Tiers;
 
@@ -26,4 +27,17 @@ pub(crate) fn clean_up<T: Tiers>(core: &'static Core<T>, session: &Session<'_>) 
         }
     };
     run_on_thread(function.world, Crew::Storage, || block_on(task));
+}
+
+/// Removes an entry that is not to be kept, and has what is being computed for it not stored.
+pub(crate) fn remove_later<T: Tiers>(core: &'static Core<T>, key: T::Key) {
+    core.flights.forget(&key);
+    let function = &core.function;
+    let task = async move {
+        let session = Session::unmeasured(function, Flavour::Sync);
+        let removed = remove(core, &session, &key).await;
+        count_gone(function, removed);
+    };
+    // Where there is no thread to be had it stays: this process does not read it.
+    let _ = run_on_thread_if_any(function.world, Crew::Storage, || block_on(task));
 }

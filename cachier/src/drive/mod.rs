@@ -24,6 +24,7 @@ use cachier_backends::process::PerProcess;
 use cachier_metrics::{Outcome, Reason, StaleUse, Tier};
 
 use self::clean_up::clean_up;
+pub(crate) use self::clean_up::remove_later;
 use self::compute::{Conclusive, Execution, Put};
 pub(crate) use self::entry::EntryOperation;
 use self::errand::Met;

@@ -9,10 +9,12 @@ use super::form::{Cbor, Form};
 use super::shape::Shape;
 use super::site::Instance;
 use super::stored_part::Fingerprint;
+use crate::drive::{Core, remove_later};
 use crate::environment;
 use crate::function::Function;
 use crate::storage::persistent::Persistent;
 use crate::storage::{Stamp, Tiers};
+use crate::verification::Finding;
 
 /// Where the values of one function are kept: what the driver works with, and what stands in front of it.
 #[diagnostic::on_unimplemented(
@@ -147,12 +149,20 @@ where
         let verified = function
             .verification
             .arguments(key, |hasher| self.0.add_to(hasher));
-        verified.map_err(|finding| function.found(finding))
+        verified.map_err(|finding| found(&instance.core, key, finding))
     }
 
     fn form(&self, _: &'static Instance<Persistent>, _: &KeyHash) -> Cbor {
         Cbor
     }
+}
+
+/// The error that a key does not belong to some arguments alone. The entry under it, of which nobody knows whose it is, goes.
+pub(super) fn found(core: &'static Core<Persistent>, key: &KeyHash, finding: Finding) -> Error {
+    if let Finding::OneKey = finding {
+        remove_later(core, *key);
+    }
+    core.function.found(finding)
 }
 
 /// The hash of a tuple of arguments that have these names.

@@ -8,7 +8,7 @@ use cachier_backends::{Change, Error, KeyHash};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::arguments::{Arguments, Front, FrontHit, Storage, hash};
+use super::arguments::{Arguments, Front, FrontHit, Storage, found, hash};
 use super::form::{Cbor, Form, Measure};
 use super::part::{Parts, Query};
 use super::shape::Shape;
@@ -100,12 +100,12 @@ where
         instance: &'static Instance<Self::Storage>,
         key: &KeyHash,
     ) -> Result<(), Error> {
-        let function = &instance.core.function;
+        let verification = &instance.core.function.verification;
         let parts = |hasher: &mut DefaultHasher| self.0.hash_parts(hasher);
-        let verified = function.verification.arguments(key, parts);
+        let verified = verification.arguments(key, parts);
         verified.map_err(|finding| {
             instance.front.changed(&Change::Entry(*key));
-            function.found(finding)
+            found(&instance.core, key, finding)
         })
     }
 

@@ -19,23 +19,35 @@ enum Remembered {
     Several,
 }
 
+/// Whether a key belongs to some arguments alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Belongs {
+    /// As far as is remembered.
+    ToThemAlone,
+    /// It does not, which is found now.
+    ToOthersToo,
+    /// It does not, which was found before.
+    ToNobody,
+}
+
 impl Fingerprints {
     /// Of so many keys of one function something is remembered at most.
     pub(super) const MAX_KEYS: usize = 1_024;
 
-    /// Whether a key belongs to these arguments alone, as far as is remembered.
-    pub(super) fn agree(&mut self, key: &KeyHash, fingerprint: u64) -> bool {
+    /// Whether a key belongs to these arguments alone.
+    pub(super) fn compare(&mut self, key: &KeyHash, fingerprint: u64) -> Belongs {
         match self.of_keys.get_mut(key) {
-            Some(Remembered::One(known)) if *known == fingerprint => true,
+            Some(Remembered::One(known)) if *known == fingerprint => Belongs::ToThemAlone,
+            Some(Remembered::Several) => Belongs::ToNobody,
             Some(remembered) => {
                 *remembered = Remembered::Several;
-                false
+                Belongs::ToOthersToo
             }
             None => {
                 if self.of_keys.len() < Self::MAX_KEYS {
                     self.of_keys.insert(*key, Remembered::One(fingerprint));
                 }
-                true
+                Belongs::ToThemAlone
             }
         }
     }
@@ -51,35 +63,39 @@ mod tests {
         KeyHash::from_bytes(bytes)
     }
 
+    fn agree(fingerprints: &mut Fingerprints, number: usize, fingerprint: u64) -> bool {
+        fingerprints.compare(&key(number), fingerprint) == Belongs::ToThemAlone
+    }
+
     #[test]
     fn equal_arguments_share_a_key_and_unequal_ones_do_not() {
         let mut fingerprints = Fingerprints::default();
-        assert!(fingerprints.agree(&key(1), 10));
-        assert!(fingerprints.agree(&key(1), 10));
-        assert!(fingerprints.agree(&key(2), 20));
-        assert!(!fingerprints.agree(&key(1), 11));
-        assert!(fingerprints.agree(&key(2), 20), "another key is as it was");
+        assert!(agree(&mut fingerprints, 1, 10));
+        assert!(agree(&mut fingerprints, 1, 10));
+        assert!(agree(&mut fingerprints, 2, 20));
+        assert!(!agree(&mut fingerprints, 1, 11));
+        assert!(agree(&mut fingerprints, 2, 20), "another key is as it was");
     }
 
     #[test]
     fn a_key_of_unequal_arguments_is_nobodys_for_ever() {
         let mut fingerprints = Fingerprints::default();
-        fingerprints.agree(&key(1), 10);
-        assert!(!fingerprints.agree(&key(1), 11));
-        assert!(!fingerprints.agree(&key(1), 10));
-        assert!(!fingerprints.agree(&key(1), 11));
+        let mut compare = |fingerprint| fingerprints.compare(&key(1), fingerprint);
+        assert_eq!(compare(10), Belongs::ToThemAlone);
+        assert_eq!(compare(11), Belongs::ToOthersToo);
+        assert_eq!([10, 11, 12].map(compare), [Belongs::ToNobody; 3]);
     }
 
     #[test]
     fn at_most_1024_keys_are_remembered() {
         let mut fingerprints = Fingerprints::default();
         for number in 0..5_000 {
-            assert!(fingerprints.agree(&key(number), 1));
+            assert!(agree(&mut fingerprints, number, 1));
         }
         assert_eq!(fingerprints.of_keys.len(), 1_024);
-        assert!(!fingerprints.agree(&key(0), 2));
-        assert!(!fingerprints.agree(&key(1_023), 2));
-        assert!(fingerprints.agree(&key(1_024), 2), "it was not remembered");
+        assert!(!agree(&mut fingerprints, 0, 2));
+        assert!(!agree(&mut fingerprints, 1_023, 2));
+        assert!(agree(&mut fingerprints, 1_024, 2), "it was not remembered");
         assert_eq!(fingerprints.of_keys.len(), 1_024);
     }
 }

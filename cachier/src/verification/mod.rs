@@ -15,7 +15,7 @@ use cachier_backends::process::{PerProcess, copied};
 use cachier_backends::{Error, ErrorKind, KeyHash, Operation};
 
 use self::allowance::Allowance;
-use self::fingerprints::Fingerprints;
+use self::fingerprints::{Belongs, Fingerprints};
 
 /// The arguments of so many calls of a function are checked: in debug builds those of all.
 const CHECKED_CALLS: u32 = match cfg!(debug_assertions) {
@@ -45,6 +45,8 @@ pub(crate) struct Verification {
 pub enum Finding {
     /// Arguments that are not equal have one key.
     OneKey,
+    /// The same of a key of which it was found before.
+    OneKeyAgain,
     /// A value comes back as another one.
     Altered,
     /// A value does not come back.
@@ -90,11 +92,16 @@ impl Verification {
     }
 
     fn fingerprint(&self, key: &KeyHash, fingerprint: u64) -> Result<(), Finding> {
-        if !self.calls.take() || self.fingerprints().agree(key, fingerprint) {
+        if !self.calls.take() {
             return Ok(());
         }
+        let finding = match self.fingerprints().compare(key, fingerprint) {
+            Belongs::ToThemAlone => return Ok(()),
+            Belongs::ToOthersToo => Finding::OneKey,
+            Belongs::ToNobody => Finding::OneKeyAgain,
+        };
         self.calls.set(Allowance::UNLIMITED);
-        Err(Finding::OneKey)
+        Err(finding)
     }
 
     /// Checks that a value comes back, as long as values are checked.
@@ -118,7 +125,7 @@ impl Verification {
     /// Whether nobody was told of such a finding yet; the answer `true` is given once.
     pub(crate) fn is_news(&self, finding: &Finding) -> bool {
         let told = match finding {
-            Finding::OneKey => &self.told[0],
+            Finding::OneKey | Finding::OneKeyAgain => &self.told[0],
             Finding::Altered => &self.told[1],
             Finding::Lost(_) => &self.told[2],
         };
@@ -139,7 +146,7 @@ impl Finding {
             Error::new(ErrorKind::Unfaithful, operation, message)
         };
         match self {
-            Self::OneKey => error(
+            Self::OneKey | Self::OneKeyAgain => error(
                 Operation::Load,
                 "arguments that are not equal have one key, so no call with them is cached",
             )

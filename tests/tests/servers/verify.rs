@@ -21,6 +21,7 @@ crate::on_every_store! {
     async_tenants_share_nothing
     tenants_share_nothing_behind_a_near_tier
     tenants_share_nothing_after_a_restart
+    an_entry_of_which_nobody_knows_whose_it_is_goes
     a_value_that_comes_back_as_another_is_not_stored
     an_async_value_that_comes_back_as_another_is_not_stored
     a_value_behind_a_near_tier_is_not_kept_in_either_tier
@@ -181,6 +182,23 @@ fn tenants_share_nothing_after_a_restart(subject: &Subject) {
             unfaithful(balance_of("b")),
             ("b".to_owned(), Outcome::Bypass)
         );
+    });
+}
+
+fn an_entry_of_which_nobody_knows_whose_it_is_goes(subject: &Subject) {
+    let runtime = runtime();
+    for tenant in ["a", "b"] {
+        balance(of(tenant));
+        balance_nearby(of(tenant));
+        runtime.block_on(balance_async(&of(tenant)));
+    }
+    cachier::flush();
+    in_another_process(|| {
+        subject.register();
+        assert_eq!(balance::peek(of("a")).unwrap(), None);
+        assert_eq!(balance_nearby::peek(of("a")).unwrap(), None);
+        let peeked = runtime.block_on(async { balance_async::peek(&of("a")).await });
+        assert_eq!(peeked.unwrap(), None);
     });
 }
 
