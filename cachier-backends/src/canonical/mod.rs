@@ -61,6 +61,9 @@ pub(crate) fn hash<T: Serialize + ?Sized>(
     hash_named(value, "", key)
 }
 
+/// What the attribute calls a key that the function makes of its arguments; no argument is called so.
+const OWN_KEY: &str = "key = ..";
+
 /// The same, of a tuple whose elements have names, with `, ` between them.
 pub(crate) fn hash_named<T: Serialize + ?Sized>(
     value: &T,
@@ -79,15 +82,19 @@ fn refused(refusal: Refusal) -> Error {
 
 fn refused_of(refusal: Refusal, names: &str) -> Error {
     let name = |element| names.split(", ").nth(element);
-    let message = match refusal.element().and_then(name) {
-        Some(name) if !name.is_empty() => {
-            format!("the argument `{name}` cannot be serialized, so the call has no key").into()
-        }
-        _ => Cow::from("the arguments cannot be serialized, so the call has no key"),
+    let what = match refusal.element().and_then(name) {
+        Some(OWN_KEY) => Cow::from("what `key = ..` gives"),
+        Some(name) if !name.is_empty() => format!("the argument `{name}`").into(),
+        _ => Cow::from("the arguments"),
     };
+    let hint = match names {
+        OWN_KEY => "let it give something that can be: numbers, text, a path, or a tuple of these",
+        _ => "give the function a `key` of its own, or `skip` the argument",
+    };
+    let message = format!("{what} cannot be serialized, so the call has no key");
     Error::new(ErrorKind::Codec, Operation::Load, message)
         .with_source(refusal)
-        .with_hint("give the function a `key` of its own, or `skip` the argument")
+        .with_hint(hint)
 }
 
 /// A sequence whose order does not count, such as a `HashSet`.

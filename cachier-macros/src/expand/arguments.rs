@@ -90,10 +90,11 @@ fn stored_parts(cached: &Cached) -> TokenStream {
     cached.keyed().map(part).collect()
 }
 
-/// The names of the parts of a stored key, as one text: an expansion is to be read at a glance.
+/// The names of the parts of a stored key, as one text: an expansion is to be read at a glance. A key of the function's own
+/// has one that no argument has, by which the runtime knows it.
 fn names(cached: &Cached) -> String {
     if cached.arguments.key.is_some() {
-        return "key".to_owned();
+        return "key = ..".to_owned();
     }
     let names = cached.keyed().map(|parameter| parameter.name.to_string());
     names.collect::<Vec<_>>().join(", ")

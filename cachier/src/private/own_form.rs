@@ -123,15 +123,20 @@ impl<T: OwnForm> Element for T {
     }
 }
 
-/// Types whose form is that of serde, and that may stand beside others.
+/// Types whose form is that of serde, and that may stand beside others, themselves or as references: as such the closure of
+/// a `key` has its arguments.
 macro_rules! plain {
     ($($type:ty),* $(,)?) => {$(
+        plain!(@ $type);
+        plain!(@ &$type);
+    )*};
+    (@ $type:ty) => {
         impl Element for $type {
             fn serialize_inside<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 self.serialize(serializer)
             }
         }
-    )*};
+    };
 }
 
 plain! {

@@ -184,3 +184,38 @@ fn the_argument_that_cannot_be_serialized_is_named() {
         );
     }));
 }
+
+#[cachier(backend = "file", key = |path, number| (path, number))]
+fn by_key(path: &Path, number: u8) -> u8 {
+    number + path.as_os_str().len() as u8
+}
+
+#[test]
+fn a_key_may_hold_paths_beside_other_arguments() {
+    in_folder(|_| {
+        for (path, expected) in twice() {
+            let call = by_key::call_detailed(CallOptions::new(), path, 1);
+            assert_eq!(call.outcome, expected, "{call}");
+        }
+    });
+}
+
+#[cachier(backend = "file", key = |place| place.clone())]
+fn by_place(place: &Place) -> u8 {
+    place.path.as_os_str().len() as u8
+}
+
+#[test]
+fn a_key_that_cannot_be_serialized_is_told_from_an_argument() {
+    in_folder(|_| {
+        let place = Place { path: odd(0xff) };
+        let call = by_place::call_detailed(CallOptions::new(), &place);
+        assert_eq!(call.outcome, Outcome::Bypass);
+        let message = call.backend_error.unwrap().to_string();
+        assert!(
+            message.contains("what `key = ..` gives cannot be serialized"),
+            "{message}"
+        );
+        assert!(message.contains("let it give"), "{message}");
+    });
+}
