@@ -351,12 +351,16 @@ impl<T: Tiers> Drive<T> {
     /// Removes the entry that the result was to replace, as far as other processes see it.
     async fn vacate(&mut self, landing: Landing<FoundOf<T>>) -> PutOutcome<FoundOf<T>> {
         let (core, session) = (self.core, &self.session);
-        let lease = match self.lease.take() {
+        let lease = self.lease.take();
+        let valid_at = lease.as_deref().and_then(T::valid_at);
+        let lease = match lease {
             Some(lease) if T::owns(&lease) => *lease,
             // What the owner of the lease computes began earlier: it goes, too.
-            _ => return PutOutcome::Gone(landing, remove(core, session, &self.key).await),
+            _ => {
+                let removed = remove(core, session, &self.key).await;
+                return PutOutcome::Gone(landing.unstored(valid_at), removed);
+            }
         };
-        let valid_at = T::valid_at(&lease);
         match core.tiers.vacate(session, lease).await {
             Ok(Vacated::Done { lease, removed }) => {
                 let landing = landing.unstored(T::valid_at(&lease));

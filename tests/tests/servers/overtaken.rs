@@ -27,6 +27,7 @@ crate::on_every_store! {
     whoever_joins_a_refresh_after_an_invalidation_elsewhere_computes_anew
     whoever_joins_what_is_being_stored_after_an_invalidation_elsewhere_computes_anew
     whoever_joins_a_large_overwrite_after_an_invalidation_elsewhere_computes_anew
+    whoever_joins_what_is_gone_after_an_invalidation_elsewhere_computes_anew
 }
 mod at_once {
     use super::an_invalidation_elsewhere_ends_the_flight_at_once;
@@ -327,6 +328,45 @@ fn whoever_joins_a_large_overwrite_after_an_invalidation_elsewhere_computes_anew
     assert!(overwriting.values()[0].starts_with('2'));
     assert!(late.values()[0].starts_with('3'));
     cachier::flush();
+}
+
+/// Beside the owner of the lease, for which the first caller has waited too long.
+fn whoever_joins_what_is_gone_after_an_invalidation_elsewhere_computes_anew(subject: &Subject) {
+    static GATES: [Gate; 16] = [const { Gate::new() }; 16];
+    static RUNS: [Counter; 16] = [const { Counter::new() }; 16];
+
+    #[cachier(
+        backend = registered("store"),
+        operation_timeout = "60s",
+        stale_after = "1m",
+        wait_for_calc_timeout = "5s",
+        enable_metrics
+    )]
+    fn user(store: u8) -> Option<u64> {
+        let run = RUNS[usize::from(store)].next();
+        if run == 2 {
+            GATES[usize::from(store)].wait();
+            return None;
+        }
+        Some(run)
+    }
+
+    let store = index(subject);
+    assert_eq!(user(store), Some(1));
+    Clock::advance(Duration::from_secs(120));
+    let (other, key) = (subject.bare(), subject.last_key());
+    let owner = block_on(other.take_over(&key, Duration::from_secs(600))).unwrap();
+    let first = Callers::new().on_threads(1, move || user(store));
+    until_waiting(user::metrics(), 1);
+    Clock::advance(Duration::from_secs(6));
+    GATES[usize::from(store)].until_arrived(1);
+    invalidate_elsewhere(subject);
+    let late = Callers::new().on_threads(1, move || user(store));
+    until_joined(user::metrics(), &RUNS[usize::from(store)], 3);
+    GATES[usize::from(store)].open();
+    assert_eq!(first.values(), [None]);
+    assert_eq!(late.values(), [Some(3)], "it was there when this one asked");
+    drop(owner);
 }
 
 fn an_invalidation_elsewhere_ends_the_flight_at_once(subject: &Subject) {
