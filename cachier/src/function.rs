@@ -251,14 +251,23 @@ impl Function {
         }
     }
 
-    /// The error that something was found which a store cannot keep; who listens is told of each kind once.
+    /// The error that something was found which a store cannot keep; a person is told of each kind once.
     pub(crate) fn found(&self, finding: Finding) -> Error {
         let is_news = self.verification.is_news(&finding);
         let error = finding.into_error().at(format!("`{}`", self.name));
         if is_news {
             trace::backend_failed(&self.name, &error);
+            trace::show(&error);
         }
         error
+    }
+
+    /// A value is refused by its serialization, so that it is computed again and again; a person is told of the first one.
+    #[cold]
+    pub(crate) fn refused(&self, error: &Error) {
+        if self.verification.is_first_refusal() {
+            trace::show(&error.clone().at(format!("`{}`", self.name)));
+        }
     }
 
     /// Explains a hit to whoever listens.

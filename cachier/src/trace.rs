@@ -1,4 +1,6 @@
-//! Events that explain what happens; with the feature `tracing` only, else nothing at all.
+//! Events that explain what happens; with the feature `tracing` only, else nothing at all, but for what a person has to see.
+
+use std::io::{Write as _, stderr};
 
 use cachier_backends::Error;
 
@@ -34,6 +36,17 @@ pub(crate) fn backend_failed(function: &str, error: &Error) {
     tracing::warn!(target: "cachier", function, kind = ?error.kind(), "{error:#}");
     #[cfg(not(feature = "tracing"))]
     let _ = (function, error);
+}
+
+/// Shows a person what only a person can mend, where nobody listens who would be told of it. The caller sees to it that it is
+/// shown once.
+pub(crate) fn show(error: &Error) {
+    #[cfg(feature = "tracing")]
+    if tracing::event_enabled!(target: "cachier", tracing::Level::WARN) {
+        return;
+    }
+    // Who has closed it does not want to see it.
+    let _ = writeln!(stderr(), "cachier: {error:#}");
 }
 
 /// A background recomputation that gave no value; the old one stays.

@@ -36,7 +36,8 @@ pub(super) fn faithful<V>(
     stamp: Stamp,
     size: WantSize,
 ) -> Result<Found<V>, Error> {
-    let found = slot.kept(stamp, size)?;
+    let kept = slot.kept(stamp, size);
+    let found = kept.inspect_err(|error| function.refused(error))?;
     let verified = function.verification.value(|| slot.comes_back(&found));
     verified.map_err(|finding| function.found(finding))?;
     Ok(found)

@@ -38,6 +38,8 @@ pub(crate) struct Verification {
     hasher: RandomState,
     /// Which findings a person was told of.
     told: [AtomicBool; 3],
+    /// Whether a person was told of a value that cannot be serialized.
+    refusal_told: AtomicBool,
 }
 
 /// What was found.
@@ -62,6 +64,7 @@ impl Verification {
             fingerprints: PerProcess::new(copied),
             hasher: RandomState::new(),
             told: Default::default(),
+            refusal_told: AtomicBool::new(false),
         };
         verification.turn(is_on);
         verification
@@ -130,6 +133,11 @@ impl Verification {
             Finding::Lost(_) => &self.told[2],
         };
         !told.swap(true, Ordering::Relaxed)
+    }
+
+    /// Whether nobody was told yet that a value cannot be serialized; the answer `true` is given once, where values are checked.
+    pub(crate) fn is_first_refusal(&self) -> bool {
+        self.is_on.load(Ordering::Relaxed) && !self.refusal_told.swap(true, Ordering::Relaxed)
     }
 
     fn fingerprints(&self) -> MutexGuard<'_, Fingerprints> {

@@ -2,6 +2,7 @@
 
 use cachier::metrics::{ErrorLabel, Operation, RemovalCause};
 use cachier::{Call, CallOptions, ErrorKind, Outcome, cachier, global_params, set_global_params};
+use cachier_tests::process::{Process, part};
 use cachier_tests::sandbox::{in_another_process, in_folder, in_folder_async};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -189,6 +190,36 @@ fn the_program_turns_it_off_where_the_attribute_says_nothing() {
         set_global_params(global_params().verify(true));
         assert_eq!([price(6), price(6)], [Price::Euros(6); 2]);
     });
+}
+
+#[test]
+fn where_nobody_listens_a_person_is_told_once() {
+    #[cachier(backend = "file", name = "shop::price")]
+    fn price(euros: u32) -> Price {
+        Price::Euros(euros)
+    }
+    #[cachier(backend = "file", name = "shop::discount")]
+    fn discount(euros: u32) -> Vec<Option<Option<u32>>> {
+        vec![Some(Some(euros)), Some(None)]
+    }
+
+    if part().is_some() {
+        return in_folder(|_| (1..4).for_each(|euros| _ = (price(euros), discount(euros))));
+    }
+    let errors = tempfile::NamedTempFile::new().unwrap();
+    let test = "verify::where_nobody_listens_a_person_is_told_once";
+    Process::start(test, "call", |command| {
+        command.stderr(errors.reopen().unwrap());
+    })
+    .finish();
+    let said = std::fs::read_to_string(errors.path()).unwrap();
+    let told: Vec<_> = said.lines().filter(|l| l.contains("cachier: ")).collect();
+    assert_eq!(told.len(), 2, "{said}");
+    for part in ["`shop::price`: a value comes back", "`verify = false`"] {
+        assert!(told[0].contains(part), "{said}");
+    }
+    let refused = "`shop::discount`: the value cannot be serialized";
+    assert!(told[1].contains(refused), "{said}");
 }
 
 #[test]
