@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use super::entry_file::{Temporary, version_at};
-use super::files::{Obstacle, existing, in_folder, open, open_or_create};
+use super::files::{Obstacle, existing, in_folder, open, open_or_create, remove_path};
 use super::layout::Place;
 use super::ledger::Ledger;
-use super::{lock, owner, sweep};
+use super::{lock, owner};
 use crate::backend::{EntryVersion, Lease};
 use crate::process::Process;
 
@@ -199,7 +199,7 @@ fn remove_obstacle(place: &Place) -> io::Result<()> {
     // Under the lock, so that nobody removes the lease that another has put in its place meanwhile.
     let _ledger = Ledger::lock(&place.scope)?;
     match existing(open(&place.lease)) {
-        Err(error) if Obstacle::of(&error).is_some() => sweep::remove_path(&place.lease).map(drop),
+        Err(error) if Obstacle::of(&error).is_some() => remove_path(&place.lease).map(drop),
         opened => opened.map(drop),
     }
 }
