@@ -12,10 +12,11 @@ mod faults;
 mod forks;
 mod gone;
 mod hung;
+mod lost;
 mod near;
 mod overtaken;
 mod processes;
-mod recovery;
+
 mod rights;
 mod room;
 mod secrets;
