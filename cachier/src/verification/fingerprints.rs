@@ -19,35 +19,35 @@ enum Remembered {
     Several,
 }
 
-/// Whether a key belongs to some arguments alone.
+/// Whose a key is that some arguments have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Belongs {
-    /// As far as is remembered.
-    ToThemAlone,
-    /// It does not, which is found now.
-    ToOthersToo,
-    /// It does not, which was found before.
-    ToNobody,
+pub(super) enum Owner {
+    /// Theirs alone, as far as is remembered.
+    They,
+    /// Also that of others, which is found now.
+    OthersToo,
+    /// Nobody's any more, which was found before.
+    Nobody,
 }
 
 impl Fingerprints {
     /// Of so many keys of one function something is remembered at most.
     pub(super) const MAX_KEYS: usize = 1_024;
 
-    /// Whether a key belongs to these arguments alone.
-    pub(super) fn compare(&mut self, key: &KeyHash, fingerprint: u64) -> Belongs {
+    /// Whose a key is that these arguments have.
+    pub(super) fn compare(&mut self, key: &KeyHash, fingerprint: u64) -> Owner {
         match self.of_keys.get_mut(key) {
-            Some(Remembered::One(known)) if *known == fingerprint => Belongs::ToThemAlone,
-            Some(Remembered::Several) => Belongs::ToNobody,
+            Some(Remembered::One(known)) if *known == fingerprint => Owner::They,
+            Some(Remembered::Several) => Owner::Nobody,
             Some(remembered) => {
                 *remembered = Remembered::Several;
-                Belongs::ToOthersToo
+                Owner::OthersToo
             }
             None => {
                 if self.of_keys.len() < Self::MAX_KEYS {
                     self.of_keys.insert(*key, Remembered::One(fingerprint));
                 }
-                Belongs::ToThemAlone
+                Owner::They
             }
         }
     }
@@ -64,7 +64,7 @@ mod tests {
     }
 
     fn agree(fingerprints: &mut Fingerprints, number: usize, fingerprint: u64) -> bool {
-        fingerprints.compare(&key(number), fingerprint) == Belongs::ToThemAlone
+        fingerprints.compare(&key(number), fingerprint) == Owner::They
     }
 
     #[test]
@@ -81,9 +81,9 @@ mod tests {
     fn a_key_of_unequal_arguments_is_nobodys_for_ever() {
         let mut fingerprints = Fingerprints::default();
         let mut compare = |fingerprint| fingerprints.compare(&key(1), fingerprint);
-        assert_eq!(compare(10), Belongs::ToThemAlone);
-        assert_eq!(compare(11), Belongs::ToOthersToo);
-        assert_eq!([10, 11, 12].map(compare), [Belongs::ToNobody; 3]);
+        assert_eq!(compare(10), Owner::They);
+        assert_eq!(compare(11), Owner::OthersToo);
+        assert_eq!([10, 11, 12].map(compare), [Owner::Nobody; 3]);
     }
 
     #[test]

@@ -15,7 +15,7 @@ use cachier_backends::process::{PerProcess, copied};
 use cachier_backends::{Error, ErrorKind, KeyHash, Operation};
 
 use self::allowance::Allowance;
-use self::fingerprints::{Belongs, Fingerprints};
+use self::fingerprints::{Fingerprints, Owner};
 
 /// The arguments of so many calls of a function are checked: in debug builds those of all.
 const CHECKED_CALLS: u32 = match cfg!(debug_assertions) {
@@ -99,9 +99,9 @@ impl Verification {
             return Ok(());
         }
         let finding = match self.fingerprints().compare(key, fingerprint) {
-            Belongs::ToThemAlone => return Ok(()),
-            Belongs::ToOthersToo => Finding::OneKey,
-            Belongs::ToNobody => Finding::OneKeyAgain,
+            Owner::They => return Ok(()),
+            Owner::OthersToo => Finding::OneKey,
+            Owner::Nobody => Finding::OneKeyAgain,
         };
         self.calls.set(Allowance::UNLIMITED);
         Err(finding)
