@@ -32,11 +32,14 @@ pub fn observe<R>(poll: impl FnOnce() -> R) -> (R, Duration) {
 }
 
 /// The future's output. All its time is one of waiting for a turn.
-#[cfg_attr(
-    not(any(feature = "sqlite", feature = "postgres", feature = "mysql")),
-    allow(dead_code, reason = "only some clients wait for connections")
-)]
-pub(crate) async fn waiting<F: Future>(future: F) -> F::Output {
+///
+/// ```
+/// use cachier_backends::queue;
+/// # futures_lite::future::block_on(async {
+/// assert_eq!(queue::waiting(async { 6 * 7 }).await, 42);
+/// # });
+/// ```
+pub async fn waiting<F: Future>(future: F) -> F::Output {
     Turn::default().observed(future).await
 }
 

@@ -8,11 +8,12 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
+use std::time::Duration;
 
 #[cfg(feature = "file")]
 use cachier_backends::Blocking;
 use cachier_backends::process::{PerProcess, copied};
-use cachier_backends::{Backend, Error, ErrorKind, Figures, Operation};
+use cachier_backends::{Backend, Error, ErrorKind, Figures, Operation, queue};
 
 use cachier_metrics::{Durations, StoreFigures};
 
@@ -23,6 +24,7 @@ use crate::environment;
 use crate::folder::Folder;
 use crate::function::Function;
 use crate::labels;
+use crate::line::{Line, SentAway, Turn};
 use crate::options::{BackendName, Policy};
 use crate::world::World;
 
@@ -35,6 +37,8 @@ pub(crate) struct Guarded {
     is_calm: AtomicBool,
     /// When the store last answered anybody, or [`NEVER`].
     answered: AtomicU64,
+    /// Where operations wait for their turns: those of tasks, and those of threads, which may be the ones that tasks need.
+    lines: [Line; 2],
     /// Those who wait for the answer to a probe.
     waiting: PerProcess<Mutex<Vec<Waker>>>,
     waits: Arc<Durations>,
@@ -42,9 +46,19 @@ pub(crate) struct Guarded {
 
 const NEVER: u64 = u64::MAX;
 
-/// When an operation was sent, for what is learned of it.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Sent(u64);
+/// When an operation was sent, for what is learned of it: when it was asked for, or when its turn had come.
+#[derive(Debug)]
+pub(crate) struct Sent(AtomicU64);
+
+impl Sent {
+    fn at(moment: u64) -> Self {
+        Self(AtomicU64::new(moment))
+    }
+
+    pub(crate) fn moment(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
 
 impl Guarded {
     fn new(backend: Arc<dyn Backend>) -> Arc<Self> {
@@ -56,6 +70,7 @@ impl Guarded {
             breaker: PerProcess::new(|_| Mutex::default()),
             is_calm: AtomicBool::new(true),
             answered: AtomicU64::new(NEVER),
+            lines: Default::default(),
             waiting: PerProcess::new(|_| Mutex::default()),
             waits,
         })
@@ -66,10 +81,10 @@ impl Guarded {
     pub(crate) fn ask(&self, operation: Operation, world: &World) -> Result<Sent, Error> {
         let now = world.clock.now();
         if self.is_calm.load(Ordering::Acquire) {
-            return Ok(Sent(now));
+            return Ok(Sent::at(now));
         }
         match self.breaker().ask(now) {
-            Permit::Granted => Ok(Sent(now)),
+            Permit::Granted => Ok(Sent::at(now)),
             Permit::Refused | Permit::Awaited => Err(self.breaker_open(operation)),
         }
     }
@@ -81,20 +96,90 @@ impl Guarded {
         operation: Operation,
         session: &Session<'_>,
     ) -> Result<Sent, Error> {
-        let clock = &session.function().world.clock;
+        let asked = self.probe(operation, session.function().world);
+        // It waits for the store itself, in no line.
+        match session.budget.operation(|| None, asked).await {
+            Ok(asked) => asked,
+            Err(_) => Err(self.breaker_open(operation)),
+        }
+    }
+
+    /// When a probe may be sent, or another's has been answered.
+    async fn probe(&self, operation: Operation, world: &World) -> Result<Sent, Error> {
+        let now = world.clock.now();
         if self.is_calm.load(Ordering::Acquire) {
-            return Ok(Sent(clock.now()));
+            return Ok(Sent::at(now));
         }
         // Bound first: the breaker is free again while this waits.
-        let permit = self.breaker().ask_as_probe(clock.now());
+        let permit = self.breaker().ask_as_probe(now);
         if permit == Permit::Awaited {
-            // Whether it came or the budget has run out.
-            let _ = session.budget.operation(self.probed()).await;
+            self.probed().await;
             if self.is_open() {
                 return Err(self.breaker_open(operation));
             }
         }
-        Ok(Sent(clock.now()))
+        Ok(Sent::at(world.clock.now()))
+    }
+
+    /// Waits for the turn of an operation that may be sent, if not for that of a probe. Should the breaker open meanwhile, the
+    /// operation is refused.
+    pub(crate) async fn turn(
+        &self,
+        operation: Operation,
+        session: &Session<'_>,
+        sent: &Sent,
+    ) -> Result<Option<Turn<'_>>, Error> {
+        if !self.is_calm.load(Ordering::Acquire) && self.is_open() {
+            return Ok(None);
+        }
+        let (timer, limit) = (
+            session.function().world.timer,
+            session.policy.operation_timeout,
+        );
+        let line = &self.lines[session.flavour as usize];
+        let turn = line.join(session.rank(), timer, sent.moment(), limit / 2);
+        if turn.is_come {
+            return Ok(Some(turn));
+        }
+        // Boxed: the many operations that need not wait keep no room for it.
+        Box::pin(self.wait(operation, session, sent, turn)).await
+    }
+
+    async fn wait<'a>(
+        &'a self,
+        operation: Operation,
+        session: &Session<'_>,
+        sent: &Sent,
+        turn: Turn<'a>,
+    ) -> Result<Option<Turn<'a>>, Error> {
+        let world = session.function().world;
+        match queue::waiting(turn.come()).await {
+            Ok(()) => {
+                sent.0.store(world.clock.now(), Ordering::Relaxed);
+                Ok(Some(turn))
+            }
+            Err(SentAway) if session.is_of_companion => {
+                drop(turn);
+                let as_probe = self.probe(operation, world).await?;
+                sent.0.store(as_probe.moment(), Ordering::Relaxed);
+                Ok(None)
+            }
+            Err(SentAway) => Err(self.breaker_open(operation)),
+        }
+    }
+
+    /// For how long the store had answered nobody when an operation was sent that was asked for at this moment.
+    pub(crate) fn silence(&self, asked: u64, sent: &Sent) -> Duration {
+        let answered = self.answered().unwrap_or(0);
+        Duration::from_nanos(sent.moment().saturating_sub(asked.max(answered)))
+    }
+
+    /// When the store answered somebody last, while operations stand in line for it.
+    pub(crate) fn line_moved(&self) -> Option<u64> {
+        match self.lines.iter().any(Line::is_awaited) {
+            true => self.answered(),
+            false => None,
+        }
     }
 
     /// Waits while a probe is on its way.
@@ -118,10 +203,10 @@ impl Guarded {
     }
 
     /// Tells the breaker how an operation went.
-    pub(crate) fn learn<R>(&self, result: &Result<R, Error>, sent: Sent, world: &World) {
+    pub(crate) fn learn<R>(&self, result: &Result<R, Error>, sent: &Sent, world: &World) {
         match verdict(result) {
             Some(Verdict::Works) => self.has_answered(world),
-            Some(Verdict::Silent) if !is_silent(sent.0, self.answered()) => {}
+            Some(Verdict::Silent) if !is_silent(sent.moment(), self.answered()) => {}
             Some(Verdict::Fails | Verdict::Silent) => {
                 let (now, params) = (world.clock.now(), world.params());
                 let limits = Limits {
@@ -143,7 +228,8 @@ impl Guarded {
         }
     }
 
-    fn answered(&self) -> Option<u64> {
+    /// When the store answered somebody last.
+    pub(crate) fn answered(&self) -> Option<u64> {
         let answered = self.answered.load(Ordering::Relaxed);
         (answered != NEVER).then_some(answered)
     }
@@ -153,7 +239,11 @@ impl Guarded {
         news(&mut breaker);
         let is_calm = *breaker == Breaker::default();
         self.is_calm.store(is_calm, Ordering::Release);
+        let is_open = breaker.is_open();
         drop(breaker);
+        if is_open {
+            self.lines.iter().for_each(Line::dissolve);
+        }
         let waiting = {
             let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
             std::mem::take(&mut *waiting)
@@ -198,7 +288,7 @@ enum Verdict {
 /// The verdict of an operation; `None` where one caller could not be served, which says nothing.
 fn verdict<R>(result: &Result<R, Error>) -> Option<Verdict> {
     match result {
-        Err(error) if error.is_of_the_caller() => None,
+        Err(error) if error.is_of_the_caller() || error.kind() == ErrorKind::BreakerOpen => None,
         Err(error) if error.kind() == ErrorKind::Timeout => Some(Verdict::Silent),
         Err(error) if speaks_against_the_store(error) => Some(Verdict::Fails),
         _ => Some(Verdict::Works),
@@ -208,11 +298,9 @@ fn verdict<R>(result: &Result<R, Error>) -> Option<Verdict> {
 /// Whether an error means that the store does not work, rather than that one entry is of no use, or that entries may be read
 /// and not written.
 fn speaks_against_the_store(error: &Error) -> bool {
-    use ErrorKind::{
-        BreakerOpen, Codec, Corrupt, Denied, Full, Identity, NotRegistered, Unfaithful,
-    };
+    use ErrorKind::{Codec, Corrupt, Denied, Full, Identity, NotRegistered, Unfaithful};
     match error.kind() {
-        Codec | Corrupt | Identity | NotRegistered | BreakerOpen | Unfaithful => false,
+        Codec | Corrupt | Identity | NotRegistered | Unfaithful => false,
         Denied | Full => error.operation() == Operation::Load,
         _ => true,
     }

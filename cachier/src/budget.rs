@@ -1,7 +1,9 @@
 //! For how long a call may wait, and for what: the one object on which each of its waits draws.
 //!
 //! A call waits for its store, no longer than `operation_timeout` in all, and for the computations of others, as long as
-//! `wait_for_calc_timeout` lets it. Neither starts anew after a wait.
+//! `wait_for_calc_timeout` lets it. Neither starts anew after a wait. What it waits for its turn among the others of this
+//! process takes none of the store's time as long as the store serves those: who stands in a line that does not move waits for
+//! the store.
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
@@ -17,8 +19,6 @@ pub(crate) struct Budget {
     timer: &'static Timer,
     /// What is left for the store, in nanoseconds, or [`ENDLESS`]. One wait at a time draws on it.
     left: AtomicU64,
-    /// What is left for turns among the others of this process, in nanoseconds.
-    left_for_turns: AtomicU64,
     /// How long the call may wait for others in all; `None` is for ever.
     patience: Option<Duration>,
     /// Since when it does, or [`NEVER`].
@@ -39,7 +39,7 @@ pub(crate) enum Spent {
 pub(crate) enum GivenUp {
     /// The store has not answered.
     NoAnswer,
-    /// Its turn in this process has not come.
+    /// Nor has it those who came first in this process.
     NoTurn,
 }
 
@@ -52,7 +52,6 @@ impl Budget {
         Self {
             timer,
             left: AtomicU64::new(nanos(store)),
-            left_for_turns: AtomicU64::new(nanos(store)),
             patience,
             waiting_since: AtomicU64::new(NEVER),
         }
@@ -80,31 +79,39 @@ impl Budget {
         self.waiting_since.load(Ordering::Relaxed) != NEVER
     }
 
-    /// Waits for an operation of this call. What it waits for its turns among the others of this process
-    /// takes none of the store's time: those of a call may last as long again.
-    pub(crate) async fn operation<F: Future>(&self, work: F) -> Result<F::Output, GivenUp> {
+    /// Waits for an operation of this call. What it has waited for its turn when the store `answered` somebody last is not
+    /// the store's time.
+    pub(crate) async fn operation<F: Future>(
+        &self,
+        answered: impl Fn() -> Option<u64>,
+        work: F,
+    ) -> Result<F::Output, GivenUp> {
         let (began, left) = (self.timer.now(), self.left.load(Ordering::Relaxed));
-        let left_for_turns = self.left_for_turns.load(Ordering::Relaxed);
         let turns = Turns::default();
         let mut work = pin!(turns.observed(work));
+        let in_line = || {
+            let moved = answered().map_or(0, |answered| answered.saturating_sub(began));
+            turns.waited().min(moved)
+        };
         let done = loop {
-            let waited = turns.waited().min(left_for_turns);
-            let deadline = began.saturating_add(left).saturating_add(waited);
+            let before = in_line();
+            let deadline = began.saturating_add(left).saturating_add(before);
             if let Some(output) = self.timer.until(deadline, work.as_mut()).await {
                 break Ok(output);
             }
-            // It has been polled just now: if it waits for a turn, it has waited longer.
-            match turns.waited() > waited {
-                true if waited < left_for_turns => {}
-                true => break Err(GivenUp::NoTurn),
-                false => break Err(GivenUp::NoAnswer),
+            if in_line() > before {
+                continue;
+            }
+            // It has been polled just now: if it still waits for a turn, it has waited longer when it is polled again.
+            let waited = turns.waited();
+            match self.timer.until(deadline, work.as_mut()).await {
+                Some(output) => break Ok(output),
+                None if turns.waited() > waited => break Err(GivenUp::NoTurn),
+                None => break Err(GivenUp::NoAnswer),
             }
         };
         let took = self.timer.now().saturating_sub(began);
-        let waited = turns.waited().min(left_for_turns);
-        self.left_for_turns
-            .store(left_for_turns - waited, Ordering::Relaxed);
-        self.draw(took.saturating_sub(waited));
+        self.draw(took.saturating_sub(in_line()));
         done
     }
 
@@ -114,20 +121,38 @@ impl Budget {
         done.ok_or(Spent::Patience)
     }
 
-    /// Waits for what the store takes to begin or to end the computation of another.
-    pub(crate) async fn store_of_another<F: Future>(&self, work: F) -> Result<F::Output, Spent> {
-        let left = self.left();
-        if left == Duration::from_nanos(ENDLESS) {
+    /// Waits for what the store takes to begin or to end the computation of another. Time counts from when the line `moved`
+    /// last in which that one may stand.
+    pub(crate) async fn store_of_another<F: Future>(
+        &self,
+        moved: impl Fn() -> Option<u64>,
+        work: F,
+    ) -> Result<F::Output, Spent> {
+        let left = self.left.load(Ordering::Relaxed);
+        if left == ENDLESS {
             return self.computation(work).await;
         }
-        let (limit, spent) = match self.patience() {
-            Some(patience) if patience < left => (patience, Spent::Patience),
-            _ => (left, Spent::Store),
-        };
         let began = self.timer.now();
-        let done = self.timer.within(Some(limit), work).await;
-        self.draw(self.timer.now().saturating_sub(began));
-        done.ok_or(spent)
+        let end_of_patience = self
+            .patience()
+            .map(|patience| began.saturating_add(nanos(patience)));
+        let since = || moved().map_or(began, |moved| moved.max(began));
+        let mut work = pin!(work);
+        let (done, since) = loop {
+            let counts_from = since();
+            let deadline = counts_from.saturating_add(left);
+            let (limit, spent) = match end_of_patience {
+                Some(end) if end < deadline => (end, Spent::Patience),
+                _ => (deadline, Spent::Store),
+            };
+            match self.timer.until(limit, work.as_mut()).await {
+                Some(output) => break (Ok(output), since()),
+                None if spent == Spent::Store && since() > counts_from => {}
+                None => break (Err(spent), counts_from),
+            }
+        };
+        self.draw(self.timer.now().saturating_sub(since));
+        done
     }
 
     /// Lets a while pass in which another process computes, or less if `change` comes. The process lives by the system's clock,
@@ -199,6 +224,7 @@ impl Turns {
 
 #[cfg(all(test, not(shuttle)))]
 mod tests {
+    use std::cell::Cell;
     use std::future::pending;
     use std::pin::Pin;
     use std::task::{Context, Poll, Waker};
@@ -236,14 +262,22 @@ mod tests {
     #[test]
     fn all_that_waits_for_the_store_draws_on_one_time() {
         let (clock, budget) = budget(None);
-        let begun = after(&clock, SECOND / 4, budget.operation(a_moment()));
+        let begun = after(&clock, SECOND / 4, budget.operation(nobody, a_moment()));
         assert_eq!(begun, Some(Ok(())));
-        let joined = after(&clock, SECOND / 4, budget.store_of_another(a_moment()));
+        let joined = after(
+            &clock,
+            SECOND / 4,
+            budget.store_of_another(nobody, a_moment()),
+        );
         assert_eq!(joined, Some(Ok(())));
         assert_eq!(budget.left(), SECOND / 2);
-        let ran_out = after(&clock, SECOND / 2, budget.store_of_another(pending::<()>()));
+        let ran_out = after(
+            &clock,
+            SECOND / 2,
+            budget.store_of_another(nobody, pending::<()>()),
+        );
         assert_eq!(ran_out, Some(Err(Spent::Store)));
-        let mut late = pin!(budget.operation(pending::<()>()));
+        let mut late = pin!(budget.operation(nobody, pending::<()>()));
         assert_eq!(poll(&mut late), Poll::Ready(Err(GivenUp::NoAnswer)));
     }
 
@@ -276,11 +310,11 @@ mod tests {
     fn looking_takes_nothing_while_another_computes() {
         let (clock, budget) = budget(None);
         for (computes, left) in [(true, SECOND), (false, SECOND / 2)] {
-            let look = budget.look(budget.operation(a_moment()), |_| computes);
+            let look = budget.look(budget.operation(nobody, a_moment()), |_| computes);
             assert_eq!(after(&clock, SECOND / 2, look), Some(Ok(())));
             assert_eq!(budget.left(), left);
         }
-        let look = budget.look(budget.operation(pending::<()>()), |_| false);
+        let look = budget.look(budget.operation(nobody, pending::<()>()), |_| false);
         let hung = after(&clock, SECOND / 2, look);
         assert_eq!(hung, Some(Err(GivenUp::NoAnswer)), "each look has its end");
     }
@@ -289,10 +323,49 @@ mod tests {
     fn an_endless_budget_waits_for_ever() {
         let timer = Timer::of_system();
         let budget = Budget::new(timer, Duration::MAX, None);
-        let mut wait = pin!(budget.store_of_another(pending::<()>()));
+        let mut wait = pin!(budget.store_of_another(nobody, pending::<()>()));
         assert!(poll(&mut wait).is_pending());
         budget.draw(nanos(SECOND));
         assert_eq!(budget.left(), Duration::from_nanos(ENDLESS));
+    }
+
+    #[test]
+    fn a_turn_is_waited_for_as_long_as_the_line_moves() {
+        let (clock, budget) = budget(None);
+        let answered = Cell::new(None);
+        let turn = queue::waiting(pending::<()>());
+        let mut waits = pin!(budget.operation(|| answered.get(), turn));
+        for _ in 0..9 {
+            assert!(poll(&mut waits).is_pending());
+            std::thread::sleep(SECOND / 1000);
+            clock.advance(SECOND / 1000);
+            answered.set(Some(clock.now()));
+        }
+        clock.advance(SECOND - SECOND / 1000);
+        assert!(poll(&mut waits).is_pending());
+        clock.advance(SECOND);
+        assert_eq!(poll(&mut waits), Poll::Ready(Err(GivenUp::NoTurn)));
+    }
+
+    #[test]
+    fn who_waits_for_one_in_a_line_waits_as_long_as_it_moves() {
+        let (clock, budget) = budget(None);
+        let moved = Cell::new(None);
+        let mut waits = pin!(budget.store_of_another(|| moved.get(), pending::<()>()));
+        for _ in 0..9 {
+            assert!(poll(&mut waits).is_pending());
+            clock.advance(SECOND / 2);
+            moved.set(Some(clock.now()));
+        }
+        clock.advance(SECOND / 2);
+        assert!(poll(&mut waits).is_pending());
+        clock.advance(SECOND / 2);
+        assert_eq!(poll(&mut waits), Poll::Ready(Err(Spent::Store)));
+    }
+
+    /// A store that has answered nobody.
+    fn nobody() -> Option<u64> {
+        None
     }
 
     /// What is pending once.

@@ -69,6 +69,7 @@ mod function;
 mod heartbeat;
 mod identity;
 mod labels;
+mod line;
 mod options;
 mod pauses;
 mod program;

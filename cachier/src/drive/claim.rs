@@ -197,7 +197,9 @@ impl<T: Tiers> Drive<T> {
             .as_ref()
             .map(|recorder| recorder.wait(WaitScope::Process));
         let joined = self.joined.unwrap_or_else(Instant::now);
-        match flight.landing(joined, &self.session.budget).await {
+        let (core, budget) = (self.core, &self.session.budget);
+        let moved = || core.tiers.line_moved(&core.function);
+        match flight.landing(joined, budget, moved).await {
             Ok(landing) => return Some(landing),
             Err(Spent::Patience) => self.wait_too_long(),
             Err(Spent::Store) => {

@@ -12,10 +12,12 @@ use cachier_backends::{Error, ErrorKind, Operation, blocking};
 use cachier_metrics::{CacheMetrics, CallRecorder, ComputeRecorder, LocalSlot, Reason, Sampled};
 
 use super::Settled;
+use crate::backends::{Guarded, Sent};
 use crate::budget::{Budget, GivenUp};
 use crate::call::{Call, CallOptions};
 use crate::function::Function;
 use crate::labels;
+use crate::line::Rank;
 use crate::options::{BackendName, Policy};
 use crate::storage::Stamp;
 use crate::timer::nanos;
@@ -49,6 +51,8 @@ pub struct Session<'a> {
     pub(crate) budget: Budget,
     /// Whether it asks a store whose breaker is open all the same.
     pub(crate) is_of_companion: bool,
+    /// Whether an operation of it has had its turn.
+    has_begun: AtomicBool,
 }
 
 impl<'a> Session<'a> {
@@ -106,6 +110,7 @@ impl<'a> Session<'a> {
         Self {
             sampled: call.sampled,
             met_expired: AtomicBool::new(call.replaces_expired()),
+            has_begun: AtomicBool::new(true),
             ..Self::unmeasured(function, Flavour::Sync)
         }
     }
@@ -148,6 +153,7 @@ impl<'a> Session<'a> {
             first_error: OnceLock::new(),
             met_expired: AtomicBool::new(false),
             is_of_companion: false,
+            has_begun: AtomicBool::new(false),
         }
     }
 
@@ -211,22 +217,42 @@ impl<'a> Session<'a> {
         Duration::from_nanos(self.function.world.clock.now().saturating_sub(self.started))
     }
 
-    /// Runs one backend operation within what is left of the call's budget, timed and its failure counted.
+    /// Runs one operation on a store within what is left of the call's budget, once its turn has come, timed and its failure
+    /// counted.
     pub(crate) async fn operate<R>(
         &self,
         operation: Operation,
+        store: &Guarded,
+        sent: &Sent,
         work: impl Future<Output = Result<R, Error>>,
     ) -> Result<R, Error> {
-        let _timed = self
-            .metrics
-            .map(|metrics| metrics.start_operation(labels::operation(operation), self.sampled));
-        let work = self.on_thread_if_sync(operation, self.budget.left(), work);
-        let done = self.budget.operation(pin!(work)).await;
+        let turn = async {
+            let asked = sent.moment();
+            let _turn = store.turn(operation, self, sent).await?;
+            self.has_begun.store(true, Ordering::Relaxed);
+            let _timed = self
+                .metrics
+                .map(|metrics| metrics.start_operation(labels::operation(operation), self.sampled));
+            let left = self
+                .budget
+                .left()
+                .saturating_sub(store.silence(asked, sent));
+            self.on_thread_if_sync(operation, left, work).await
+        };
+        let done = self.budget.operation(|| store.answered(), pin!(turn)).await;
         let result = done.unwrap_or_else(|given_up| Err(given_up.error(operation)));
         if let Err(error) = &result {
             self.failed(error);
         }
         result
+    }
+
+    /// Before whom its operations go in line.
+    pub(crate) fn rank(&self) -> Rank {
+        match self.is_of_companion || self.has_begun.load(Ordering::Relaxed) {
+            true => Rank::Begun,
+            false => Rank::New,
+        }
     }
 
     /// What is to be kept of a value that was computed then.
@@ -361,7 +387,7 @@ impl GivenUp {
         match self {
             Self::NoAnswer => error("the backend did not answer in time"),
             Self::NoTurn => {
-                error("too many others use the backend at the same time").of_the_caller()
+                error("the backend did not answer those in time who came first").of_the_caller()
             }
         }
         .with_hint("the limit is `operation_timeout`")

@@ -421,7 +421,8 @@ mod tests {
         };
         let landing = || leader.land(|| (), || panic!("a clone that fails"));
         assert!(catch_unwind(AssertUnwindSafe(landing)).is_err());
-        let landing = block_on(flight.landing(Instant::now(), &Budget::endless())).unwrap();
+        let landing =
+            block_on(flight.landing(Instant::now(), &Budget::endless(), || None)).unwrap();
         assert!(matches!(landing, Landing::Abandoned));
     }
 
@@ -434,10 +435,12 @@ mod tests {
             panic!("a flight is under way");
         };
         let endless = Budget::endless();
-        let mut patient = pin!(flight.landing(Instant::now(), &endless));
+        let mut patient = pin!(flight.landing(Instant::now(), &endless, || None));
         assert!(block_on(poll_once(patient.as_mut())).is_none());
         for _ in 0..100 {
-            assert!(block_on(poll_once(flight.landing(Instant::now(), &endless))).is_none());
+            assert!(
+                block_on(poll_once(flight.landing(Instant::now(), &endless, || None))).is_none()
+            );
         }
         assert_eq!(lock(&flight.state).waiters.seats(), 2);
     }

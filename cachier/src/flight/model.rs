@@ -62,7 +62,7 @@ impl Cache {
                 }
                 Joined::Waits(flight) => {
                     if let Ok(Landing::Value(value)) =
-                        block_on(flight.landing(Instant::now(), &Budget::endless()))
+                        block_on(flight.landing(Instant::now(), &Budget::endless(), || None))
                     {
                         return value;
                     }
@@ -201,7 +201,8 @@ fn need_each_other(ask: Ask) {
                 {
                     let needs = depend(Some(computation), flight.computation);
                     if needs.is_ok() || matches!(ask, Ask::Never) {
-                        let _ = block_on(flight.landing(Instant::now(), &Budget::endless()));
+                        let _ =
+                            block_on(flight.landing(Instant::now(), &Budget::endless(), || None));
                     }
                 }
                 if let Joined::Leads(leader) = joined {

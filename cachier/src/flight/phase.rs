@@ -28,18 +28,20 @@ enum Progress<V> {
 
 impl<V: Clone> Flight<V> {
     /// Waits until the flight lands for whoever joined at this moment, on a thread or in a task: for the computation as
-    /// long as the budget lets it wait for others, for the I/O before and behind as long as for any.
+    /// long as the budget lets it wait for others, for the I/O before and behind as long as for any. For that, its leader may
+    /// stand in a line, which `moved` last at that moment.
     pub(crate) async fn landing(
         &self,
         joined: Instant,
         budget: &Budget,
+        moved: impl Fn() -> Option<u64>,
     ) -> Result<Landing<V>, Spent> {
         let mut phase = self.phase();
         loop {
             let progress = self.progress(phase, joined);
             let progress = match phase {
                 Phase::Computing => budget.computation(progress).await?,
-                Phase::Asking | Phase::Storing => budget.store_of_another(progress).await?,
+                Phase::Asking | Phase::Storing => budget.store_of_another(&moved, progress).await?,
             };
             match progress {
                 Progress::Entered(next) => phase = next,

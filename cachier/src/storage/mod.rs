@@ -129,6 +129,11 @@ pub trait Tiers: Send + Sync + Sized + 'static {
         let _ = function;
         false
     }
+    /// While operations of this process stand in line for the storage: when that answered somebody last.
+    fn line_moved(&self, function: &Function) -> Option<u64> {
+        let _ = function;
+        None
+    }
     /// Whether the lease is one's own, not that of another under which one may store.
     fn owns(lease: &Self::Lease) -> bool {
         let _ = lease;

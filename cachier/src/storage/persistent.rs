@@ -176,8 +176,8 @@ impl Persistent {
         let (target, sent) = self.asked(session, operation).await?;
         // Pinned here: what is handed on by value would be kept twice at each step.
         let work = pin!(work(&target));
-        let result = session.operate(operation, work).await;
-        target.store.learn(&result, sent, world);
+        let result = session.operate(operation, &target.store, &sent, work).await;
+        target.store.learn(&result, &sent, world);
         result
     }
 
@@ -340,6 +340,10 @@ impl Tiers for Persistent {
             capabilities.has(Capability::Leases)
         };
         self.target(function).is_ok_and(fences)
+    }
+
+    fn line_moved(&self, function: &Function) -> Option<u64> {
+        self.target(function).ok()?.store.line_moved()
     }
 
     fn owns(lease: &Held) -> bool {
@@ -529,9 +533,11 @@ impl Tiers for Persistent {
         let is_probe = target.store.is_open();
         let usage =
             target.twice(async |target: &Target| target.store.backend.usage(&target.scope).await);
-        let usage = session.operate(Operation::Load, pin!(usage)).await;
+        let usage = session
+            .operate(Operation::Load, &target.store, &sent, pin!(usage))
+            .await;
         if is_probe {
-            target.store.learn(&usage, sent, session.function().world);
+            target.store.learn(&usage, &sent, session.function().world);
         }
         usage
     }

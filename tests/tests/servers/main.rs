@@ -5,6 +5,7 @@
 mod calls;
 mod cluster;
 mod cost;
+mod crowd;
 mod deep;
 mod entries;
 mod faults;

@@ -169,7 +169,7 @@ impl Caller {
     fn wait(&mut self) -> Option<u64> {
         let joined = self.joined.unwrap();
         let flight = self.flight.take().unwrap();
-        let landing = block_on(flight.landing(joined, &Budget::endless())).unwrap();
+        let landing = block_on(flight.landing(joined, &Budget::endless(), || None)).unwrap();
         self.running = Running::Unclaimed;
         match landing {
             Landing::Value(value) | Landing::Storing(value, _) => Some(value),

@@ -1,0 +1,138 @@
+//! Crowds on one store, by the system's clock: waiting for a turn in this process is no failure of the store.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use cachier::{Call, CallOptions, Outcome, cachier};
+use cachier_tests::callers::{Callers, runtime};
+
+use crate::store::{Store, Subject};
+
+crate::on_every_store! {
+    crowds_of_tasks_are_served_and_then_hit
+    crowds_of_threads_are_served_and_then_hit
+    those_who_wait_for_one_that_stands_in_line_are_served
+}
+crate::on_every_store!(@ cluster: Cluster, [
+    crowds_of_tasks_are_served_and_then_hit
+    crowds_of_threads_are_served_and_then_hit
+    those_who_wait_for_one_that_stands_in_line_are_served
+]);
+
+/// How many call at once on a thread each.
+const THREADS: usize = 400;
+
+/// The highest number that was called with.
+static NEXT: AtomicU64 = AtomicU64::new(0);
+
+#[cachier(backend = registered("store"))]
+async fn in_task(number: u64) -> u64 {
+    number * 2
+}
+
+#[cachier(backend = registered("store"))]
+fn on_thread(number: u64) -> u64 {
+    number * 2
+}
+
+/// How many call at once in a task each.
+fn tasks(subject: &Subject) -> usize {
+    let optimized = !cfg!(debug_assertions);
+    match subject.store {
+        // Its server is a single thread of Python, 5 ms a request.
+        Store::Moto => 500,
+        _ if optimized => 20_000,
+        _ => 5_000,
+    }
+}
+
+/// The next numbers from zero on, each once.
+fn numbers() -> impl Fn() -> u64 + Send + Sync + 'static {
+    NEXT.store(0, Ordering::SeqCst);
+    || NEXT.fetch_add(1, Ordering::SeqCst)
+}
+
+fn wave_of_tasks(count: usize) -> Vec<Call<u64>> {
+    let next = numbers();
+    let call = || in_task::call_detailed(CallOptions::new(), next());
+    Callers::new().in_tasks(count, call).values()
+}
+
+fn wave_of_threads(count: usize) -> Vec<Call<u64>> {
+    let next = numbers();
+    let call = move || on_thread::call_detailed(CallOptions::new(), next());
+    Callers::new().on_threads(count, call).values()
+}
+
+fn crowds_of_tasks_are_served_and_then_hit(subject: &Subject) {
+    if subject.is_tried_here() {
+        served_and_then_hit(subject, tasks(subject), wave_of_tasks);
+    }
+}
+
+fn crowds_of_threads_are_served_and_then_hit(subject: &Subject) {
+    if subject.is_tried_here() {
+        served_and_then_hit(subject, THREADS, wave_of_threads);
+    }
+}
+
+fn served_and_then_hit(subject: &Subject, count: usize, wave: fn(usize) -> Vec<Call<u64>>) {
+    for outcome in [Outcome::Miss, Outcome::Hit] {
+        let started = Instant::now();
+        let calls = wave(count);
+        let told = told(&calls);
+        eprintln!(
+            "{:?}: {count} in {:?}: {told:?}",
+            subject.store,
+            started.elapsed()
+        );
+        assert!(!cachier::check()[0].breaker_open, "{told:?}");
+        for call in calls {
+            assert!(call.backend_error.is_none(), "{call}: {told:?}");
+            assert_eq!(call.outcome, outcome, "{call}: {told:?}");
+        }
+    }
+}
+
+/// How often which outcome was met with which error.
+fn told(calls: &[Call<u64>]) -> BTreeMap<String, usize> {
+    let mut told = BTreeMap::new();
+    for call in calls {
+        let error = call.backend_error.as_ref().map(ToString::to_string);
+        let told = told.entry(format!("{:?} {error:?}", call.outcome));
+        *told.or_default() += 1;
+    }
+    told
+}
+
+fn those_who_wait_for_one_that_stands_in_line_are_served(subject: &Subject) {
+    static NUMBERS: Mutex<Option<u64>> = Mutex::new(None);
+    if !subject.is_tried_here() {
+        return;
+    }
+    // Four for each key, the last of whom has come long before the first has had its turn.
+    let count = tasks(subject);
+    let next = move || {
+        let mut number = NUMBERS.lock().unwrap();
+        let next = number.map_or(0, |number| number + 1);
+        *number = Some(next);
+        next % (count as u64 / 4)
+    };
+    let call = || in_task::call_detailed(CallOptions::new(), next());
+    let started = Instant::now();
+    let calls = Callers::new().in_tasks(count, call).values();
+    let told = told(&calls);
+    eprintln!(
+        "{:?}: {count} in {:?}: {told:?}",
+        subject.store,
+        started.elapsed()
+    );
+    assert!(
+        calls.iter().all(|call| call.backend_error.is_none()),
+        "{told:?}"
+    );
+    assert!(!cachier::check()[0].breaker_open, "{told:?}");
+    let _ = (runtime(), Duration::ZERO);
+}
