@@ -6,8 +6,10 @@
 //! the store.
 
 use std::future::{Future, poll_fn};
-use std::pin::pin;
+use std::mem;
+use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::Poll;
 use std::time::Duration;
 
 use cachier_backends::queue;
@@ -42,6 +44,9 @@ pub(crate) enum GivenUp {
     /// Nor has it those who came first in this process.
     NoTurn,
 }
+
+/// An executor that takes so long to come back to a task has more to do than it can.
+const BUSY: Duration = Duration::from_millis(5);
 
 const ENDLESS: u64 = u64::MAX;
 const NEVER: u64 = u64::MAX;
@@ -104,7 +109,7 @@ impl Budget {
             }
             // It has been polled just now: if it still waits for a turn, it has waited longer when it is polled again.
             let waited = turns.waited();
-            match self.timer.until(deadline, work.as_mut()).await {
+            match self.overtime(left, work.as_mut()).await {
                 Some(output) => break Ok(output),
                 None if turns.waited() > waited => break Err(GivenUp::NoTurn),
                 None => break Err(GivenUp::NoAnswer),
@@ -186,6 +191,24 @@ impl Budget {
         Some(self.patience?.saturating_sub(self.waited()))
     }
 
+    /// Polls work that is late, for as long again while the executor is late itself: what the work waits for may be done, and wait
+    /// to be run among the other tasks of a crowd.
+    async fn overtime<F: Future>(&self, limit: u64, mut work: Pin<&mut F>) -> Option<F::Output> {
+        let began = self.timer.now();
+        loop {
+            let before = self.timer.now();
+            let_others_run().await;
+            let now = self.timer.now();
+            if let Some(output) = self.timer.until(now, work.as_mut()).await {
+                return Some(output);
+            }
+            let is_late = now.saturating_sub(before) >= nanos(BUSY);
+            if !is_late || now.saturating_sub(began) >= limit {
+                return None;
+            }
+        }
+    }
+
     fn draw(&self, took: u64) {
         let left = self.left.load(Ordering::Relaxed);
         if left != ENDLESS {
@@ -193,6 +216,19 @@ impl Budget {
                 .store(left.saturating_sub(took), Ordering::Relaxed);
         }
     }
+}
+
+/// Goes behind the tasks that can run.
+async fn let_others_run() {
+    let mut has_waited = false;
+    poll_fn(|context| {
+        if mem::replace(&mut has_waited, true) {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 /// How long an operation has waited for its turns in this process.
@@ -226,8 +262,9 @@ impl Turns {
 mod tests {
     use std::cell::Cell;
     use std::future::pending;
-    use std::pin::Pin;
-    use std::task::{Context, Poll, Waker};
+    use std::sync::Arc;
+    use std::sync::atomic::AtomicBool;
+    use std::task::{Context, Wake, Waker};
 
     use cachier_metrics::Clock;
 
@@ -243,9 +280,26 @@ mod tests {
         (clock, Budget::new(timer, SECOND, patience))
     }
 
+    /// Polls as an executor does that has nothing else to do: again where the future lets others run.
     fn poll<F: Future>(future: &mut Pin<&mut F>) -> Poll<F::Output> {
-        let mut context = Context::from_waker(Waker::noop());
-        future.as_mut().poll(&mut context)
+        let woken = Arc::new(Woken::default());
+        let waker = Waker::from(Arc::clone(&woken));
+        let mut context = Context::from_waker(&waker);
+        loop {
+            let poll = future.as_mut().poll(&mut context);
+            if poll.is_ready() || !woken.0.swap(false, Ordering::Relaxed) {
+                return poll;
+            }
+        }
+    }
+
+    #[derive(Default)]
+    struct Woken(AtomicBool);
+
+    impl Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.store(true, Ordering::Relaxed);
+        }
     }
 
     /// What a wait comes to that nothing ends, when this much time passes.
@@ -348,6 +402,29 @@ mod tests {
     }
 
     #[test]
+    fn an_answer_that_waits_to_be_run_is_waited_for() {
+        let (clock, budget) = budget(None);
+        let mut polls = 0;
+        let work = poll_fn(|_| {
+            polls += 1;
+            match polls {
+                4 => Poll::Ready(()),
+                _ => Poll::Pending,
+            }
+        });
+        let mut late = pin!(budget.operation(nobody, work));
+        let mut context = Context::from_waker(Waker::noop());
+        let mut poll = || late.as_mut().poll(&mut context);
+        assert!(poll().is_pending());
+        clock.advance(SECOND);
+        for _ in 0..2 {
+            assert!(poll().is_pending(), "it lets others run");
+            clock.advance(BUSY);
+        }
+        assert_eq!(poll(), Poll::Ready(Ok(())));
+    }
+
+    #[test]
     fn who_waits_for_one_in_a_line_waits_as_long_as_it_moves() {
         let (clock, budget) = budget(None);
         let moved = Cell::new(None);
@@ -370,6 +447,10 @@ mod tests {
 
     /// What is pending once.
     fn a_moment() -> impl Future<Output = ()> {
-        futures_lite::future::yield_now()
+        let mut is_over = false;
+        poll_fn(move |_| match mem::replace(&mut is_over, true) {
+            true => Poll::Ready(()),
+            false => Poll::Pending,
+        })
     }
 }

@@ -1,7 +1,9 @@
 //! The line in which operations wait for their store: of this process only so many are under way at a time.
 //!
 //! What a crowd sends at once waits somewhere, in the client, on the wire or in the server, where nobody can tell it from a store
-//! that does not answer. Here it is known who waits for a turn and who for the store, and whether the line moves.
+//! that does not answer. Here it is known who waits for a turn and who for the store, and whether the line moves. How many are
+//! sent at a time depends on how soon they are answered: one more for each that was while others waited, one less for each that
+//! took long.
 
 use std::collections::BTreeMap;
 use std::future::poll_fn;
@@ -13,14 +15,18 @@ use cachier_backends::process::PerProcess;
 
 use crate::timer::{Timer, nanos};
 
-/// How many operations are under way at a time: enough for what a store does at once, and so few that each is answered soon.
-const MAX_UNDER_WAY: usize = 64;
+/// How many operations are under way at a time: at first, at least and at most. In between it is as many as the store answers
+/// soon, which may have one thread or many.
+const FIRST_LIMIT: usize = 8;
+const MIN_LIMIT: usize = 4;
+const MAX_LIMIT: usize = 64;
 
 /// The operations of one process on one store.
 pub(crate) struct Line(PerProcess<Mutex<State>>);
 
-#[derive(Default)]
 struct State {
+    /// How many may be under way.
+    limit: usize,
     /// Who is under way, by ticket, and since when.
     under_way: Vec<(u64, u64)>,
     waiting: BTreeMap<(Rank, u64), Waker>,
@@ -121,10 +127,9 @@ impl Turn<'_> {
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
         let mut state = self.line.state();
-        let next = match state.leave(self.rank, self.ticket) {
-            true => state.hand_on(self.timer.now(), self.overdue),
-            false => Vec::new(),
-        };
+        let now = self.timer.now();
+        state.leave(self.rank, self.ticket, now, self.overdue);
+        let next = state.hand_on(now, self.overdue);
         drop(state);
         wake(next);
     }
@@ -133,6 +138,18 @@ impl Drop for Turn<'_> {
 /// Not under the lock.
 fn wake(wakers: impl IntoIterator<Item = Waker>) {
     wakers.into_iter().for_each(Waker::wake);
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self {
+            limit: FIRST_LIMIT,
+            under_way: Vec::new(),
+            waiting: BTreeMap::new(),
+            next_ticket: 0,
+            sent_away_before: 0,
+        }
+    }
 }
 
 impl State {
@@ -168,9 +185,11 @@ impl State {
             return Vec::new();
         }
         if self.is_full() {
-            let overdue = nanos(overdue);
+            let (overdue, before) = (nanos(overdue), self.under_way.len());
             self.under_way
                 .retain(|(_, since)| now.saturating_sub(*since) < overdue);
+            let slow = before - self.under_way.len();
+            self.limit = self.limit.saturating_sub(slow).max(MIN_LIMIT);
         }
         let mut next = Vec::new();
         while !self.is_full()
@@ -182,17 +201,22 @@ impl State {
         next
     }
 
-    /// Whether a place is free by this.
-    fn leave(&mut self, rank: Rank, ticket: u64) -> bool {
+    fn leave(&mut self, rank: Rank, ticket: u64, now: u64, overdue: Duration) {
         let place = self
             .under_way
             .iter()
             .position(|(under_way, _)| *under_way == ticket);
-        match place {
-            Some(place) => drop(self.under_way.swap_remove(place)),
-            None => drop(self.waiting.remove(&(rank, ticket))),
+        let Some(place) = place else {
+            self.waiting.remove(&(rank, ticket));
+            return;
+        };
+        let (_, since) = self.under_way.swap_remove(place);
+        let (took, overdue) = (now.saturating_sub(since), nanos(overdue));
+        if took > overdue / 2 {
+            self.limit = self.limit.saturating_sub(1).max(MIN_LIMIT);
+        } else if took < overdue / 4 && !self.waiting.is_empty() {
+            self.limit = (self.limit + 1).min(MAX_LIMIT);
         }
-        place.is_some()
     }
 
     fn dissolve(&mut self) -> BTreeMap<(Rank, u64), Waker> {
@@ -201,7 +225,7 @@ impl State {
     }
 
     fn is_full(&self) -> bool {
-        self.under_way.len() >= MAX_UNDER_WAY
+        self.under_way.len() >= self.limit
     }
 
     fn is_under_way(&self, ticket: u64) -> bool {
@@ -220,7 +244,7 @@ mod tests {
     /// A line in which all places are taken since the beginning.
     fn full() -> State {
         let mut line = State::default();
-        for ticket in 0..MAX_UNDER_WAY as u64 {
+        for ticket in 0..FIRST_LIMIT as u64 {
             assert_eq!(line.join(Rank::New, 0), (ticket, true));
         }
         line
@@ -232,22 +256,28 @@ mod tests {
 
     const COME: Poll<Result<(), SentAway>> = Poll::Ready(Ok(()));
 
+    /// Neither soon nor late.
+    const MEANWHILE: u64 = 200;
+
+    /// How many have their turns when one that is under way leaves at this moment.
+    fn leave(line: &mut State, ticket: u64, now: u64) -> usize {
+        line.leave(Rank::New, ticket, now, OVERDUE);
+        line.hand_on(now, OVERDUE).len()
+    }
+
     #[test]
     fn who_came_first_goes_first_and_what_has_begun_before_all() {
         let mut line = full();
         let [(first, _), (second, _)] = [(); 2].map(|()| line.join(Rank::New, 1));
         let (begun, _) = line.join(Rank::Begun, 2);
-        for (leaves, (rank, next)) in [
+        let order = [
             (Rank::Begun, begun),
             (Rank::New, first),
             (Rank::New, second),
-        ]
-        .into_iter()
-        .enumerate()
-        {
+        ];
+        for (leaves, (rank, next)) in (0..).zip(order) {
             assert_eq!(poll(&mut line, rank, next), Poll::Pending);
-            assert!(line.leave(Rank::New, leaves as u64));
-            assert_eq!(line.hand_on(3, OVERDUE).len(), 1);
+            assert_eq!(leave(&mut line, leaves, MEANWHILE), 1);
             assert_eq!(poll(&mut line, rank, next), COME);
         }
         assert!(line.waiting.is_empty());
@@ -257,9 +287,8 @@ mod tests {
     fn who_gives_up_leaves_the_line_and_gets_no_turn() {
         let mut line = full();
         let [(first, _), (second, _)] = [(); 2].map(|()| line.join(Rank::New, 1));
-        assert!(!line.leave(Rank::New, first));
-        assert!(line.leave(Rank::New, 0));
-        assert_eq!(line.hand_on(2, OVERDUE).len(), 1);
+        assert_eq!(leave(&mut line, first, MEANWHILE), 0);
+        assert_eq!(leave(&mut line, 0, MEANWHILE), 1);
         assert_eq!(poll(&mut line, Rank::New, second), COME);
     }
 
@@ -272,7 +301,24 @@ mod tests {
         assert_eq!(line.hand_on(500, OVERDUE).len(), 1);
         assert_eq!(line.join(Rank::New, 500), (waits + 1, true));
         assert_eq!(poll(&mut line, Rank::New, 0), COME, "it goes on");
-        assert!(!line.leave(Rank::New, 0));
+        assert_eq!(leave(&mut line, 0, 501), 0);
+    }
+
+    #[test]
+    fn as_many_are_under_way_as_are_answered_soon() {
+        let mut line = full();
+        for _ in 0..2 * MAX_LIMIT {
+            line.join(Rank::New, 0);
+        }
+        for soon in 0..MAX_LIMIT as u64 {
+            leave(&mut line, soon, 1);
+        }
+        assert_eq!(line.under_way.len(), MAX_LIMIT);
+        for late in line.under_way.clone() {
+            leave(&mut line, late.0, 400);
+        }
+        assert_eq!(line.limit, MIN_LIMIT);
+        assert_eq!(line.under_way.len(), MIN_LIMIT);
     }
 
     #[test]
@@ -280,12 +326,10 @@ mod tests {
         let mut line = full();
         let (waits, _) = line.join(Rank::New, 1);
         assert_eq!(line.dissolve().len(), 1);
-        assert_eq!(
-            poll(&mut line, Rank::New, waits),
-            Poll::Ready(Err(SentAway))
-        );
+        let sent_away = poll(&mut line, Rank::New, waits);
+        assert_eq!(sent_away, Poll::Ready(Err(SentAway)));
         assert_eq!(poll(&mut line, Rank::New, 0), COME, "it is under way");
-        assert!(line.leave(Rank::New, 0));
+        assert_eq!(leave(&mut line, 0, MEANWHILE), 0);
         assert_eq!(line.join(Rank::New, 2), (waits + 1, true));
     }
 }
