@@ -174,12 +174,11 @@ impl Guarded {
         Duration::from_nanos(sent.moment().saturating_sub(asked.max(answered)))
     }
 
-    /// When the store answered somebody last, while operations stand in line for it.
+    /// When the lines moved last: operations that stood in one then do not wait for the store.
     pub(crate) fn line_moved(&self) -> Option<u64> {
-        match self.lines.iter().any(Line::is_awaited) {
-            true => self.answered(),
-            false => None,
-        }
+        let answered = self.answered()?;
+        let moved = self.lines.iter().filter_map(|line| line.moved(answered));
+        moved.max()
     }
 
     /// Waits while a probe is on its way.

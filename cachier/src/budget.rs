@@ -152,8 +152,12 @@ impl Budget {
             };
             match self.timer.until(limit, work.as_mut()).await {
                 Some(output) => break (Ok(output), since()),
-                None if spent == Spent::Store && since() > counts_from => {}
-                None => break (Err(spent), counts_from),
+                None if spent == Spent::Patience => break (Err(spent), counts_from),
+                None if since() > counts_from => {}
+                None => {
+                    let done = self.overtime(left, work.as_mut()).await;
+                    break (done.ok_or(spent), counts_from);
+                }
             }
         };
         self.draw(self.timer.now().saturating_sub(since));

@@ -31,6 +31,8 @@ struct State {
     under_way: Vec<(u64, u64)>,
     waiting: BTreeMap<(Rank, u64), Waker>,
     next_ticket: u64,
+    /// When somebody who had waited had a turn.
+    last_turn: Option<u64>,
     /// Those with lower tickets who wait no more, and are not under way, were sent away.
     sent_away_before: u64,
 }
@@ -96,9 +98,14 @@ impl Line {
         wake(sent_away.into_values());
     }
 
-    /// Whether anybody waits.
-    pub(crate) fn is_awaited(&self) -> bool {
-        !self.state().waiting.is_empty()
+    /// When it moved last, if the store answered somebody last at that moment: while anybody stands in it that is then, and else
+    /// when the last one had its turn.
+    pub(crate) fn moved(&self, answered: u64) -> Option<u64> {
+        let state = self.state();
+        match state.waiting.is_empty() {
+            true => Some(state.last_turn?.min(answered)),
+            false => Some(answered),
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -147,6 +154,7 @@ impl Default for State {
             under_way: Vec::new(),
             waiting: BTreeMap::new(),
             next_ticket: 0,
+            last_turn: None,
             sent_away_before: 0,
         }
     }
@@ -196,6 +204,7 @@ impl State {
             && let Some(((_, ticket), waker)) = self.waiting.pop_first()
         {
             self.under_way.push((ticket, now));
+            self.last_turn = Some(now);
             next.push(waker);
         }
         next

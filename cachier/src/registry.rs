@@ -194,9 +194,9 @@ async fn clear<T: Tiers>(
     front.forget_all();
     let cleared = core.tiers.clear(&session).await;
     core.function.known_usage.forget();
-    let cleared = cleared?;
-    // Fetches that began before the store was cleared end before or find the tier changed.
+    // Fetches that began before the store was cleared end before or find the tier changed. Also where the store was not.
     front.forget_all();
+    let cleared = cleared?;
     if let (Some(metrics), Some(entries)) = (core.function.metrics, cleared) {
         metrics.removed(RemovalCause::Cleared, entries);
     }

@@ -89,9 +89,12 @@ impl ErasedSite {
         marker: &'static str,
         flavour: IsAsync,
     ) -> Result<(), Error> {
+        let mut done = Ok(());
         for function in self.instantiations() {
-            function.registered().clear_leases(flavour.into()).await?;
+            // The flights of each end, whether its store is reached or not.
+            done = done.and(function.registered().clear_leases(flavour.into()).await);
         }
+        done?;
         if let Some((function, tiers)) = self.never_called(marker)? {
             let session = Session::of_companion(&function, flavour.into());
             tiers.clear_leases(&session).await?;

@@ -129,7 +129,7 @@ pub trait Tiers: Send + Sync + Sized + 'static {
         let _ = function;
         false
     }
-    /// While operations of this process stand in line for the storage: when that answered somebody last.
+    /// When the lines moved last in which operations of this process wait for the storage.
     fn line_moved(&self, function: &Function) -> Option<u64> {
         let _ = function;
         None

@@ -476,14 +476,18 @@ impl Tiers for Persistent {
         let removed = self.operate_twice(session, Operation::Remove, async move |target| {
             target.store.backend.remove(&target.key(*key)).await
         });
-        removed.await
+        removed
+            .await
+            .map_err(|error| in_process_only(error, session))
     }
 
     async fn clear(&self, session: &Session<'_>) -> Result<Option<u64>, Error> {
         let cleared = self.operate_twice(session, Operation::Clear, async move |target| {
             target.store.backend.clear(&target.scope).await
         });
-        cleared.await
+        cleared
+            .await
+            .map_err(|error| in_process_only(error, session))
     }
 
     async fn clear_leases(&self, session: &Session<'_>) -> Result<(), Error> {
@@ -540,6 +544,18 @@ impl Tiers for Persistent {
             target.store.learn(&usage, &sent, session.function().world);
         }
         usage
+    }
+}
+
+/// Says what has become of values that the companion was to remove, if the store may not have been reached.
+fn in_process_only(error: Error, session: &Session<'_>) -> Error {
+    use ErrorKind::{BreakerOpen, Connect, Io, Protocol, Timeout};
+    match error.kind() {
+        Timeout | Connect | BreakerOpen | Io | Protocol if session.is_of_companion => error.with_hint(
+            "the store was not reached, or has not confirmed it: what it holds may be served again; \
+             gone are the copies in the memory of this process",
+        ),
+        _ => error,
     }
 }
 

@@ -7,7 +7,7 @@ use cachier::{CallOptions, Error, ErrorKind, Outcome, cachier};
 use cachier_metrics::{ComputeFailure, ErrorLabel, Operation, Reason};
 use cachier_tests::backend::{Fault, MapBackend};
 use cachier_tests::callers::Callers;
-use cachier_tests::gate::Counter;
+use cachier_tests::gate::{Counter, Gate};
 use cachier_tests::sandbox::in_folder;
 use cachier_tests::wait::until;
 
@@ -283,6 +283,70 @@ fn the_companion_and_check_ask_a_store_whose_breaker_is_open() {
         assert!(cachier::check()[0].is_healthy());
         assert_eq!(outcome(3), Outcome::Hit, "an answer has closed it");
     });
+}
+
+#[test]
+fn what_the_companion_could_not_remove_is_said_to_be_in_the_store() {
+    #[cachier(backend = registered("map"))]
+    fn double(number: u64) -> u64 {
+        number * 2
+    }
+
+    with_map(|map| {
+        double(21);
+        for kind in [ErrorKind::Connect, ErrorKind::Timeout, ErrorKind::Io] {
+            map.set(Fault::Fails(kind));
+            let told = [
+                double::invalidate(21).unwrap_err(),
+                double::clear_cache().unwrap_err(),
+            ];
+            for error in told {
+                let says = error.to_string();
+                assert!(says.contains("the store was not reached"), "{says}");
+                assert!(says.contains("may be served again"), "{says}");
+            }
+        }
+        map.set(Fault::Fails(ErrorKind::Denied));
+        let says = double::invalidate(21).unwrap_err().to_string();
+        assert!(!says.contains("not reached"), "{says}");
+    });
+}
+
+#[test]
+fn flights_end_when_the_companion_fails_to_remove_their_key() {
+    static GATES: [Gate; 2] = [Gate::new(), Gate::new()];
+    static RUNS: Counter = Counter::new();
+    #[cachier(backend = registered("map"))]
+    fn double(number: u64) -> u64 {
+        // Each first computation waits, each second one goes on.
+        match RUNS.next() {
+            1 => GATES[0].wait(),
+            3 => GATES[1].wait(),
+            _ => {}
+        }
+        number * 2
+    }
+    fn invalidate() {
+        double::invalidate(21).unwrap_err();
+    }
+    fn clear() {
+        double::clear_cache().unwrap_err();
+    }
+
+    for (gate, remove) in GATES.iter().zip([invalidate, clear]) {
+        with_map(|map| {
+            let first = Callers::new().on_threads(1, || double(21));
+            gate.until_arrived(1);
+            map.set(Fault::Fails(ErrorKind::Io));
+            remove();
+            map.set(Fault::None);
+            // It waits for nobody.
+            assert_eq!(double(21), 42);
+            gate.open();
+            assert_eq!(first.values(), [42]);
+        });
+    }
+    assert_eq!(RUNS.get(), 4);
 }
 
 #[test]

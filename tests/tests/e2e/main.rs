@@ -13,6 +13,8 @@ mod file_crowd;
 mod file_faults;
 mod file_hostile;
 #[cfg(unix)]
+mod file_stopped;
+#[cfg(unix)]
 mod forks;
 mod freshness;
 mod gone;

@@ -17,7 +17,7 @@ mod lost;
 mod near;
 mod overtaken;
 mod processes;
-
+mod recovery;
 mod rights;
 mod room;
 mod secrets;

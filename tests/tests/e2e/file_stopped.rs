@@ -1,0 +1,102 @@
+//! A process that was stopped while it held the lock of a function's folder: others use the store all the same.
+
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use cachier::{CallOptions, Outcome, cachier};
+use cachier_tests::callers::runtime;
+use cachier_tests::process::{Process, part, say};
+use cachier_tests::sandbox::{files, in_folder};
+use rustix::process::Signal;
+
+#[cachier(backend = "file")]
+fn double(number: u64) -> u64 {
+    number * 2
+}
+
+#[cachier(backend = "file")]
+async fn triple(number: u64) -> u64 {
+    number * 3
+}
+
+/// The file whose lock a process is to hold.
+const LEDGER: &str = "CACHIER_TEST_LEDGER";
+
+/// What an operation may take that puts another lock in the place of one that is held.
+const SOON: Duration = Duration::from_secs(3);
+
+/// Starts a process that locks each ledger in a folder, and stops it.
+fn stopped_holders(test: &str, folder: &Path) -> Vec<Process> {
+    let ledgers = files(folder)
+        .into_iter()
+        .filter(|path| path.ends_with(".ledger"));
+    let hold = |ledger| {
+        let holder = Process::start(&format!("file_stopped::{test}"), "hold", |command| {
+            command.env(LEDGER, ledger);
+        });
+        assert_eq!(holder.line(), "locked");
+        holder.signal(Signal::STOP);
+        holder
+    };
+    ledgers.map(hold).collect()
+}
+
+/// Holds the lock until it is killed, in a process that is to do so.
+fn holds() -> bool {
+    if part().is_none() {
+        return false;
+    }
+    let ledger = fs::File::open(std::env::var_os(LEDGER).unwrap()).unwrap();
+    ledger.lock().unwrap();
+    say("locked");
+    std::thread::park();
+    true
+}
+
+#[test]
+fn threads_store_and_invalidate_while_a_stopped_process_holds_the_lock() {
+    const TEST: &str = "threads_store_and_invalidate_while_a_stopped_process_holds_the_lock";
+    if holds() {
+        return;
+    }
+    in_folder(|folder| {
+        double(1);
+        let holders = stopped_holders(TEST, folder);
+        let began = Instant::now();
+        assert!(double::invalidate(1).unwrap());
+        assert!(began.elapsed() < SOON, "{:?}", began.elapsed());
+        let outcomes = [(); 2].map(|()| double::call_detailed(CallOptions::new(), 2).outcome);
+        assert_eq!(outcomes, [Outcome::Miss, Outcome::Hit]);
+        assert_eq!(double::clear_cache().unwrap(), Some(1));
+        kill(holders);
+    });
+}
+
+#[test]
+fn tasks_store_and_invalidate_while_a_stopped_process_holds_the_lock() {
+    const TEST: &str = "tasks_store_and_invalidate_while_a_stopped_process_holds_the_lock";
+    if holds() {
+        return;
+    }
+    in_folder(|folder| {
+        runtime().block_on(triple(1));
+        let holders = stopped_holders(TEST, folder);
+        runtime().block_on(async {
+            let began = Instant::now();
+            assert!(triple::invalidate(1).await.unwrap());
+            assert!(began.elapsed() < SOON, "{:?}", began.elapsed());
+            for outcome in [Outcome::Miss, Outcome::Hit] {
+                let call = triple::call_detailed(CallOptions::new(), 2).await;
+                assert_eq!(call.outcome, outcome);
+            }
+            assert_eq!(triple::clear_cache().await.unwrap(), Some(1));
+        });
+        kill(holders);
+    });
+}
+
+fn kill(holders: Vec<Process>) {
+    assert!(!holders.is_empty());
+    holders.into_iter().for_each(Process::kill);
+}

@@ -1,0 +1,87 @@
+//! A server that is back after an outage, by the system's clock and with the program's defaults.
+
+use std::time::{Duration, Instant};
+
+use cachier::{Call, CallOptions, Outcome, cachier};
+use cachier_servers::proxy::Proxy;
+use cachier_tests::callers::Callers;
+use cachier_tests::wait::until;
+
+use crate::store::Subject;
+
+crate::on_every_server! {
+    calls_hit_within_five_seconds_of_the_end_of_a_long_outage
+    what_is_invalidated_after_an_outage_is_not_refused
+}
+
+/// What a call may take beside its budget on a loaded machine.
+const SLACK: Duration = Duration::from_millis(1900);
+
+#[cachier(backend = registered("store"))]
+fn double(number: u64) -> u64 {
+    number * 2
+}
+
+fn call(number: u64) -> Call<u64> {
+    double::call_detailed(CallOptions::new(), number)
+}
+
+/// The subject behind a proxy, with an entry that calls hit.
+fn served(subject: &Subject) -> Proxy {
+    let proxy = Proxy::to(subject.port());
+    subject.register_at(&subject.at(proxy.port()));
+    until("it is served", || call(1).outcome == Outcome::Hit);
+    proxy
+}
+
+/// The server hangs, and the breaker opens.
+fn hang(proxy: &Proxy) {
+    proxy.hang(true);
+    let crowd = Callers::new().on_threads(8, || call(1));
+    for call in crowd.values() {
+        assert_eq!(call.outcome, Outcome::Unavailable, "{call}");
+    }
+}
+
+/// The server is back. What was sent meanwhile is lost for good, as the connections are.
+fn serve(proxy: &Proxy) {
+    proxy.lose_all();
+    proxy.hang(false);
+}
+
+fn calls_hit_within_five_seconds_of_the_end_of_a_long_outage(subject: &Subject) {
+    /// Probes that fail until the pause between two is as long as it becomes.
+    const PROBES: u32 = 3;
+    if !subject.is_tried_here() {
+        return;
+    }
+    let proxy = served(subject);
+    hang(&proxy);
+    let mut probes = 0;
+    until("the pauses are as long as they become", || {
+        let began = Instant::now();
+        assert_eq!(call(1).outcome, Outcome::Unavailable);
+        // Others are refused at once.
+        probes += u32::from(began.elapsed() > Duration::from_millis(500));
+        probes == PROBES
+    });
+    serve(&proxy);
+    let back = Instant::now();
+    until("calls hit again", || call(1).outcome == Outcome::Hit);
+    let took = back.elapsed();
+    let longest = cachier::global_params().breaker_max_pause;
+    assert_eq!(longest, Duration::from_secs(5));
+    assert!(took < longest + SLACK, "{took:?}");
+}
+
+fn what_is_invalidated_after_an_outage_is_not_refused(subject: &Subject) {
+    if !subject.is_tried_here() {
+        return;
+    }
+    let proxy = served(subject);
+    hang(&proxy);
+    serve(&proxy);
+    assert!(double::invalidate(1).unwrap());
+    let outcomes = [(); 2].map(|()| call(1).outcome);
+    assert_eq!(outcomes, [Outcome::Miss, Outcome::Hit]);
+}
