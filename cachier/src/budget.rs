@@ -48,6 +48,9 @@ pub(crate) enum GivenUp {
 /// An executor that takes so long to come back to a task has more to do than it can.
 const BUSY: Duration = Duration::from_millis(5);
 
+/// The longest that such an executor makes a call wait beyond its budget.
+const MAX_OVERTIME: Duration = Duration::from_secs(1);
+
 const ENDLESS: u64 = u64::MAX;
 const NEVER: u64 = u64::MAX;
 
@@ -109,7 +112,7 @@ impl Budget {
             }
             // It has been polled just now: if it still waits for a turn, it has waited longer when it is polled again.
             let waited = turns.waited();
-            match self.overtime(left, work.as_mut()).await {
+            match self.overtime(work.as_mut()).await {
                 Some(output) => break Ok(output),
                 None if turns.waited() > waited => break Err(GivenUp::NoTurn),
                 None => break Err(GivenUp::NoAnswer),
@@ -155,7 +158,7 @@ impl Budget {
                 None if spent == Spent::Patience => break (Err(spent), counts_from),
                 None if since() > counts_from => {}
                 None => {
-                    let done = self.overtime(left, work.as_mut()).await;
+                    let done = self.overtime(work.as_mut()).await;
                     break (done.ok_or(spent), counts_from);
                 }
             }
@@ -195,9 +198,9 @@ impl Budget {
         Some(self.patience?.saturating_sub(self.waited()))
     }
 
-    /// Polls work that is late, for as long again while the executor is late itself: what the work waits for may be done, and wait
+    /// Polls work that is late, for a while as long as the executor is late itself: what the work waits for may be done, and wait
     /// to be run among the other tasks of a crowd.
-    async fn overtime<F: Future>(&self, limit: u64, mut work: Pin<&mut F>) -> Option<F::Output> {
+    async fn overtime<F: Future>(&self, mut work: Pin<&mut F>) -> Option<F::Output> {
         let began = self.timer.now();
         loop {
             let before = self.timer.now();
@@ -207,7 +210,7 @@ impl Budget {
                 return Some(output);
             }
             let is_late = now.saturating_sub(before) >= nanos(BUSY);
-            if !is_late || now.saturating_sub(began) >= limit {
+            if !is_late || now.saturating_sub(began) >= nanos(MAX_OVERTIME) {
                 return None;
             }
         }

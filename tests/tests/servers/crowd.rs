@@ -9,15 +9,28 @@ use cachier_tests::callers::Callers;
 
 use crate::store::{Store, Subject};
 
-crate::on_every_store! {
+crate::on_every_server! {
     crowds_of_tasks_are_served_and_then_hit
     crowds_of_threads_are_served_and_then_hit
     those_who_wait_for_one_that_stands_in_line_are_served
 }
-crate::on_every_store!(@ cluster: Cluster, [
-    crowds_of_tasks_are_served_and_then_hit
-    crowds_of_threads_are_served_and_then_hit
-]);
+/// On the other stores, but for moto, a single thread of Python for which a crowd is too much anywhere.
+macro_rules! on_other_stores {
+    ($($module:ident: $store:ident)*) => {$(
+        crate::on_every_store!(@ $module: $store, [
+            crowds_of_tasks_are_served_and_then_hit
+            crowds_of_threads_are_served_and_then_hit
+            those_who_wait_for_one_that_stands_in_line_are_served
+        ]);
+    )*};
+}
+
+on_other_stores! {
+    file: File
+    sqlite: Sqlite
+    cluster: Cluster
+    s3: S3
+}
 
 /// How many call at once on a thread each.
 const THREADS: usize = 400;
@@ -38,9 +51,8 @@ fn on_thread(number: u64) -> u64 {
 /// How many call at once in a task each: what takes a while on this machine.
 fn tasks(subject: &Subject) -> usize {
     match subject.store {
-        // A single thread of Python, 5 ms a request.
-        Store::Moto => 500,
         Store::S3 => 1_500,
+        Store::Mongo if cfg!(debug_assertions) => 2_000,
         _ if cfg!(debug_assertions) => 5_000,
         _ => 20_000,
     }
@@ -48,8 +60,8 @@ fn tasks(subject: &Subject) -> usize {
 
 /// Whether this is the process that tries it, with the budget that calls have unless somebody says otherwise.
 fn is_tried_here(subject: &Subject) -> bool {
-    if matches!(subject.store, Store::S3 | Store::Moto) {
-        // Servers for tests, which a busy machine may let stand for a second.
+    if subject.store == Store::S3 {
+        // A server for tests, which a busy machine may let stand for a second.
         set_global_params(global_params().operation_timeout(Duration::from_secs(3)));
     }
     subject.is_tried_here()
