@@ -5,11 +5,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use cachier::{Call, CallOptions, Outcome, cachier, global_params, set_global_params};
+use cachier_servers::proxy::Proxy;
 use cachier_tests::callers::Callers;
+use cachier_tests::wait::until;
 
 use crate::store::{Store, Subject};
 
 crate::on_every_server! {
+    crowds_on_a_server_that_hangs_end_with_the_operation_timeout
     crowds_of_tasks_are_served_and_then_hit
     crowds_of_threads_are_served_and_then_hit
     those_who_wait_for_one_that_stands_in_line_are_served
@@ -140,4 +143,24 @@ fn those_who_wait_for_one_that_stands_in_line_are_served(subject: &Subject) {
         "{told:?}"
     );
     assert!(!cachier::check()[0].breaker_open, "{told:?}");
+}
+
+fn crowds_on_a_server_that_hangs_end_with_the_operation_timeout(subject: &Subject) {
+    /// What a call may take beside its budget on a loaded machine.
+    const SLACK: Duration = Duration::from_millis(1900);
+    const TASKS: usize = 1_000;
+    if !subject.is_tried_here() {
+        return;
+    }
+    let proxy = Proxy::to(subject.port());
+    subject.register_at(&subject.at(proxy.port()));
+    until("it is served", || {
+        wave_of_tasks(1)[0].outcome == Outcome::Hit
+    });
+    proxy.hang(true);
+    for call in wave_of_tasks(TASKS) {
+        let limit = cachier::global_params().operation_timeout + SLACK;
+        assert!(call.elapsed < limit, "{call}");
+        assert_eq!(call.outcome, Outcome::Unavailable, "{call}");
+    }
 }
