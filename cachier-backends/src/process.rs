@@ -111,14 +111,7 @@ impl<T, F: Fn(Option<&T>) -> T> PerProcess<T, F> {
     pub fn of(&self, process: Process) -> &T {
         let (mut place, mut before) = (&self.first, None);
         loop {
-            let here = match place.get() {
-                Some(known) => known,
-                None => {
-                    // Made before it is put in place: should another thread fork meanwhile, this is the shorter.
-                    let own = Box::new(OfProcess::new(process));
-                    place.get_or_init(|| own)
-                }
-            };
+            let here = get_or_init(place, || Box::new(OfProcess::new(process)));
             if here.process == process {
                 return here.value.get_or_init(|| (self.make)(before));
             }
@@ -165,6 +158,27 @@ impl<T, F> fmt::Debug for PerProcess<T, F> {
     }
 }
 
+/// What is in the cell, else what `make` makes: before the cell is locked, which is then for a few instructions only.
+///
+/// A child that was forked while another thread has it locked waits for ever. Of several that are made at once, one stays.
+///
+/// ```
+/// use std::sync::OnceLock;
+/// use cachier_backends::process::get_or_init;
+///
+/// static GREETING: OnceLock<String> = OnceLock::new();
+/// assert_eq!(get_or_init(&GREETING, || "hello".to_owned()), "hello");
+/// ```
+pub fn get_or_init<T>(cell: &OnceLock<T>, make: impl FnOnce() -> T) -> &T {
+    match cell.get() {
+        Some(made) => made,
+        None => {
+            let made = make();
+            cell.get_or_init(|| made)
+        }
+    }
+}
+
 /// A lock of this process around a copy of what an inherited one holds. Where a thread of the other process held that when
 /// it forked, what is in it may be half done: then around nothing.
 ///
@@ -198,6 +212,14 @@ mod tests {
         Process {
             number: id << 32 | u64::from(from.number as u32 + 1),
         }
+    }
+
+    #[test]
+    fn a_cell_is_free_while_what_goes_into_it_is_made() {
+        let cell = OnceLock::new();
+        let meanwhile = || *cell.get_or_init(|| 1) + 1;
+        assert_eq!(*get_or_init(&cell, meanwhile), 1);
+        assert_eq!(*get_or_init(&cell, || unreachable!("it is made")), 1);
     }
 
     #[test]

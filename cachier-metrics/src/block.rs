@@ -12,7 +12,7 @@ use std::thread::LocalKey;
 
 use crate::counter::{Counter, Sum, Writers};
 use crate::histogram::{LiveHistogram, SECONDS};
-use crate::per_process::{PerProcess, copied};
+use crate::per_process::{PerProcess, copied, get_or_init};
 use crate::sampling::{Sampled, Sampler, SamplingRate, Threshold, next_draw};
 use crate::sync::{AtomicU64, Mutex, MutexGuard, lock};
 
@@ -69,7 +69,7 @@ impl Blocks {
 
     /// The block that any number of threads may write, atomically.
     fn shared(&'static self) -> &'static Block {
-        self.shared.get_or_init(|| self.create(Writers::Many))
+        *get_or_init(&self.shared, || self.create(Writers::Many))
     }
 
     /// All blocks ever made.

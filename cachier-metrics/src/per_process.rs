@@ -62,22 +62,30 @@ impl<T> PerProcess<T> {
     fn of(&self, process: Process, make: impl FnOnce(Option<&T>) -> T) -> &T {
         let (mut place, mut before) = (&self.first, None);
         loop {
-            let here = match place.get() {
-                Some(known) => known,
-                None => {
-                    let own = Box::new(OfProcess {
-                        process,
-                        value: OnceLock::new(),
-                        next: OnceLock::new(),
-                    });
-                    place.get_or_init(|| own)
-                }
-            };
+            let here = get_or_init(place, || {
+                Box::new(OfProcess {
+                    process,
+                    value: OnceLock::new(),
+                    next: OnceLock::new(),
+                })
+            });
             if here.process == process {
                 return here.value.get_or_init(|| make(before));
             }
             before = here.value.get().or(before);
             place = &here.next;
+        }
+    }
+}
+
+/// What is in the cell, else what `make` makes: before the cell is locked, which is then for a few instructions only. A child
+/// that was forked while another thread has it locked waits for ever. Of several that are made at once, one stays.
+pub(crate) fn get_or_init<T>(cell: &OnceLock<T>, make: impl FnOnce() -> T) -> &T {
+    match cell.get() {
+        Some(made) => made,
+        None => {
+            let made = make();
+            cell.get_or_init(|| made)
         }
     }
 }
@@ -117,6 +125,14 @@ mod tests {
         Process {
             number: process.number + 1,
         }
+    }
+
+    #[test]
+    fn a_cell_is_free_while_what_goes_into_it_is_made() {
+        let cell = OnceLock::new();
+        let meanwhile = || *cell.get_or_init(|| 1) + 1;
+        assert_eq!(*get_or_init(&cell, meanwhile), 1);
+        assert_eq!(*get_or_init(&cell, || unreachable!("it is made")), 1);
     }
 
     #[test]

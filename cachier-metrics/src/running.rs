@@ -3,6 +3,7 @@
 use std::sync::OnceLock;
 
 use crate::counter::{Level, Place};
+use crate::per_process::get_or_init;
 
 /// The starts of running computations: a chain of fixed pages, taken and freed without a lock. It grows to the
 /// largest number that ever ran at once.
@@ -27,7 +28,7 @@ impl Running {
             if let Some(place) = page.starts.iter().find(|place| place.take(now)) {
                 return place;
             }
-            page = page.next.get_or_init(Box::default);
+            page = get_or_init(&page.next, Box::default).as_ref();
         }
     }
 

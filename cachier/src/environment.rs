@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::OnceLock;
 
 use cachier_backends::KeySecret;
+use cachier_backends::process::get_or_init;
 
 /// `CACHIER_MAX_WORKERS`: threads of each crew for background work; 8 unless set to a positive number.
 pub(crate) fn max_workers() -> usize {
@@ -41,7 +42,7 @@ pub(crate) fn key_secret() -> Option<&'static KeySecret> {
         let secret = env::var_os("CACHIER_KEY_SECRET").filter(|secret| !secret.is_empty())?;
         Some(KeySecret::new(secret.as_encoded_bytes()))
     };
-    SECRET.get_or_init(read).as_ref()
+    get_or_init(&SECRET, read).as_ref()
 }
 
 /// `CACHIER_STRICT`: a store whose address nobody has given is an error, not the usual one of this machine.

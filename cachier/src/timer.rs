@@ -11,7 +11,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, Once, OnceLock, PoisonError, TryLock
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use cachier_backends::process::{PerProcess, Process};
+use cachier_backends::process::{PerProcess, Process, get_or_init};
 use cachier_metrics::Clock;
 
 /// Everyone who waits for a moment of one clock.
@@ -66,7 +66,7 @@ impl Timer {
     /// The timer of the system's clock, for the program and for what isolated tests share with other processes.
     pub(crate) fn of_system() -> &'static Self {
         static TIMER: OnceLock<Timer> = OnceLock::new();
-        TIMER.get_or_init(|| Self::new(Clock::system(), Kind::Thread))
+        get_or_init(&TIMER, || Self::new(Clock::system(), Kind::Thread))
     }
 
     pub(crate) fn new(clock: Clock, kind: Kind) -> Self {

@@ -13,7 +13,7 @@ use std::{
     pin::pin,
 };
 
-use cachier_backends::process::{PerProcess, copied};
+use cachier_backends::process::{PerProcess, copied, get_or_init};
 use cachier_metrics::{Clock, StoreSource};
 
 use crate::backends::Backends;
@@ -80,8 +80,8 @@ pub(crate) fn isolated() -> Option<&'static World> {
 fn main() -> &'static World {
     static MAIN: OnceLock<World> = OnceLock::new();
     static STORES: OnceLock<StoreSource> = OnceLock::new();
-    MAIN.get_or_init(|| {
-        STORES.get_or_init(|| {
+    get_or_init(&MAIN, || {
+        get_or_init(&STORES, || {
             StoreSource::listed(|| {
                 MAIN.get()
                     .map_or_else(Vec::new, |main| main.backends.figures())

@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 use super::counts::{Bucket, Histogram};
 use super::scale::{SLOTS, Scale};
 use crate::counter::{Counter, Extremes, Sum, Writers};
+use crate::per_process::get_or_init;
 
 /// A histogram in atomic cells, 6 KB. Recording takes no lock and allocates nothing.
 #[derive(Debug)]
@@ -70,9 +71,7 @@ impl LazyHistogram {
     }
 
     pub(crate) fn record(&self, value: u64, weight: u64) {
-        let live = self
-            .live
-            .get_or_init(|| Box::new(LiveHistogram::new(self.scale)));
+        let live = get_or_init(&self.live, || Box::new(LiveHistogram::new(self.scale)));
         live.record(value, weight, Writers::Many);
     }
 

@@ -4,7 +4,7 @@ use std::any::{Any, TypeId};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::thread::LocalKey;
 
-use cachier_backends::process::PerProcess;
+use cachier_backends::process::{PerProcess, get_or_init};
 use cachier_metrics::{CacheMetrics, Local, LocalSlot, NearResult};
 
 use super::arguments::{Arguments, Storage};
@@ -317,7 +317,7 @@ impl ErasedSite {
                 family: Some(&self.family),
             }))
         });
-        end.get_or_init(|| {
+        get_or_init(end, || {
             Box::new(Known {
                 id,
                 marker,
