@@ -10,7 +10,8 @@ use std::time::Instant;
 use shuttle::future::block_on;
 use shuttle::thread;
 
-use super::{ComputationId, Flights, Joined, Landing, Recheck, Storing, depend};
+use super::table::Storing;
+use super::{ComputationId, Flights, Joined, Landing, Recheck, depend};
 use crate::budget::Budget;
 use crate::sync::{Arc, Mutex, lock};
 

@@ -1,13 +1,14 @@
-//! What those who wait for a flight wait for at the moment, and the waiting itself.
+//! One flight as its waiters see it: what they wait for at the moment, and the waiting itself.
 
 use std::future::poll_fn;
 use std::task::Poll;
 use std::time::Instant;
 
-use super::wait_list::Seat;
-use super::{Flight, Landing};
+use super::computation::ComputationId;
+use super::landing::Landing;
+use super::wait_list::{Seat, WaitList};
 use crate::budget::{Budget, Spent};
-use crate::sync::lock;
+use crate::sync::{Mutex, lock};
 
 /// How far a flight has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +19,51 @@ pub(crate) enum Phase {
     Computing,
     /// What has become of it is told to the store.
     Storing,
+}
+
+/// One computation under way, as its waiters see it.
+pub(crate) struct Flight<V> {
+    /// The computation that the flight carries.
+    pub(crate) computation: ComputationId,
+    pub(super) state: Mutex<State<V>>,
+}
+
+pub(super) struct State<V> {
+    pub(super) phase: Phase,
+    pub(super) landing: Option<Landing<V>>,
+    pub(super) waiters: WaitList,
+}
+
+impl<V> Flight<V> {
+    pub(super) fn new(computation: ComputationId) -> Self {
+        Self {
+            computation,
+            state: Mutex::new(State {
+                phase: Phase::Asking,
+                landing: None,
+                waiters: WaitList::new(),
+            }),
+        }
+    }
+
+    /// Has those who wait look at what the flight has come to so far; some of them go on waiting.
+    pub(super) fn announce(&self, change: impl FnOnce(&mut State<V>)) {
+        let wakers = {
+            let mut state = lock(&self.state);
+            change(&mut state);
+            state.waiters.rouse()
+        };
+        wakers.into_iter().for_each(std::task::Waker::wake);
+    }
+
+    pub(super) fn land(&self, landing: Landing<V>) {
+        let waiters = {
+            let mut state = lock(&self.state);
+            state.landing = Some(landing);
+            std::mem::take(&mut state.waiters)
+        };
+        waiters.wake_all();
+    }
 }
 
 /// What has happened to a flight.
@@ -47,6 +93,14 @@ impl<V: Clone> Flight<V> {
                 Progress::Entered(next) => phase = next,
                 Progress::Landed(landing) => return Ok(landing),
             }
+        }
+    }
+
+    /// The value that is being stored, if that is how far it has come.
+    pub(crate) fn storing(&self) -> Option<V> {
+        match &lock(&self.state).landing {
+            Some(Landing::Storing(value, _)) => Some(value.clone()),
+            _ => None,
         }
     }
 

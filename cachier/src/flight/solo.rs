@@ -1,12 +1,10 @@
 //! Computations outside any flight: of calls that replace what is stored, or that could not wait for another one.
 
-use std::collections::HashMap;
 use std::hash::Hash;
 
 use cachier_backends::process::Process;
-use foldhash::fast::RandomState;
 
-use super::{Flights, Storing};
+use super::table::{Flights, Storing};
 
 /// A computation outside any flight. Its result gives way to whatever happened to its key meanwhile.
 pub(crate) struct Solo<'a, K: Eq + Hash, V> {
@@ -16,9 +14,16 @@ pub(crate) struct Solo<'a, K: Eq + Hash, V> {
     forgotten: u64,
 }
 
+impl<K: Eq + Hash + Clone, V> Flights<K, V> {
+    /// Begins a computation outside any flight.
+    pub(crate) fn solo(&self, key: &K) -> Solo<'_, K, V> {
+        Solo::begin(self, key.clone(), key.clone())
+    }
+}
+
 impl<'a, K: Eq + Hash, V> Solo<'a, K, V> {
     /// Keys are cloned by the caller: it holds no lock.
-    pub(super) fn begin(flights: &'a Flights<K, V>, key: K, in_table: K) -> Self {
+    fn begin(flights: &'a Flights<K, V>, key: K, in_table: K) -> Self {
         let forgotten = flights.shard(&key).solos.begin(in_table);
         Self {
             flights,
@@ -60,56 +65,6 @@ impl<K: Eq + Hash, V> Drop for Solo<'_, K, V> {
     }
 }
 
-/// How often the keys of the computations outside any flight were forgotten while these were under way.
-pub(super) struct Solos<K>(HashMap<K, OfKey, RandomState>);
-
-#[derive(Default)]
-struct OfKey {
-    under_way: usize,
-    forgotten: u64,
-}
-
-impl<K> Solos<K> {
-    pub(super) fn new() -> Self {
-        Self(HashMap::default())
-    }
-
-    pub(super) fn forget_all(&mut self) {
-        for of_key in self.0.values_mut() {
-            of_key.forgotten += 1;
-        }
-    }
-}
-
-impl<K: Eq + Hash> Solos<K> {
-    pub(super) fn forget(&mut self, key: &K) {
-        if let Some(of_key) = self.0.get_mut(key) {
-            of_key.forgotten += 1;
-        }
-    }
-
-    /// One more of a key; how often that was forgotten.
-    fn begin(&mut self, key: K) -> u64 {
-        let of_key = self.0.entry(key).or_default();
-        of_key.under_way += 1;
-        of_key.forgotten
-    }
-
-    fn forgotten(&self, key: &K) -> u64 {
-        self.0.get(key).map_or(0, |of_key| of_key.forgotten)
-    }
-
-    /// One less of a key; the key, if it was the last.
-    fn end(&mut self, key: &K) -> Option<K> {
-        let of_key = self.0.get_mut(key)?;
-        of_key.under_way -= 1;
-        if of_key.under_way > 0 {
-            return None;
-        }
-        self.0.remove_entry(key).map(|(key, _)| key)
-    }
-}
-
 #[cfg(all(test, not(shuttle)))]
 mod tests {
     use super::*;
@@ -139,7 +94,7 @@ mod tests {
             flights
                 .shards
                 .iter()
-                .all(|shard| shard.lock().is_ok_and(|shard| shard.solos.0.is_empty()))
+                .all(|shard| shard.lock().is_ok_and(|shard| shard.solos.is_empty()))
         );
     }
 }

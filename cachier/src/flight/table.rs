@@ -1,0 +1,383 @@
+//! The table of flights: who leads one, who waits for whom, and what is forgotten.
+
+use std::collections::{HashMap, HashSet};
+use std::hash::{BuildHasher, Hash};
+
+use cachier_backends::process::Process;
+use foldhash::fast::RandomState;
+
+use super::computation::ComputationId;
+use super::landing::Landing;
+use super::phase::{Flight, Phase};
+use super::unshared::Solos;
+use crate::sync::{Arc, Mutex, MutexGuard, lock};
+
+const SHARDS: usize = 16;
+
+/// The flights of one function.
+pub(crate) struct Flights<K, V> {
+    pub(super) shards: [Mutex<Shard<K, V>>; SHARDS],
+    hasher: RandomState,
+    /// Whose flights they are: its children leave them alone.
+    pub(super) process: Process,
+}
+
+/// What a caller finds when it asks to compute a key.
+pub(crate) enum Joined<'a, K: Eq + Hash, V> {
+    /// Nobody computes the key: this caller does.
+    Leads(Leader<'a, K, V>),
+    /// Another caller computes it.
+    Waits(Arc<Flight<V>>),
+    /// The last flight landed in the meantime: what it stored is there to be read.
+    Landed,
+}
+
+impl<K: Eq + Hash + Clone, V> Flights<K, V> {
+    pub(crate) fn new() -> Self {
+        Self {
+            shards: std::array::from_fn(|_| Mutex::new(Shard::new())),
+            hasher: RandomState::default(),
+            process: Process::current(),
+        }
+    }
+
+    /// Leads a flight for the key, or finds the one that is under way.
+    ///
+    /// `recheck` looks for a value that was stored since the caller looked last. It runs under the lock that landing
+    /// takes too, so that no caller can miss both the flight and its result.
+    pub(crate) fn join(
+        &self,
+        key: &K,
+        computation: ComputationId,
+        recheck: impl FnOnce() -> Recheck,
+    ) -> Joined<'_, K, V> {
+        if let Some(flight) = self.shard(key).running.get(key) {
+            return Joined::Waits(Arc::clone(flight));
+        }
+        // Cloned outside the lock, and only by those who may need it.
+        let (in_table, own) = (key.clone(), key.clone());
+        let mut shard = self.shard(key);
+        if let Some(flight) = shard.running.get(key) {
+            return Joined::Waits(Arc::clone(flight));
+        }
+        if recheck() == Recheck::Stored {
+            return Joined::Landed;
+        }
+        let flight = Arc::new(Flight::new(computation));
+        shard.running.insert(in_table, Arc::clone(&flight));
+        Joined::Leads(Leader {
+            flights: self,
+            key: own,
+            flight,
+            landed: false,
+        })
+    }
+
+    /// Announces a flight that will be led later, unless one is under way, announced or no longer needed.
+    ///
+    /// Nobody waits for an announced flight: whoever needs the key at once leads one of its own.
+    pub(crate) fn announce(
+        &self,
+        key: &K,
+        recheck: impl FnOnce() -> Recheck,
+    ) -> Option<Announced<'_, K, V>> {
+        if self.shard(key).is_taken(key) {
+            return None;
+        }
+        let (in_table, own) = (key.clone(), key.clone());
+        let mut shard = self.shard(key);
+        if shard.is_taken(key) || recheck() == Recheck::Stored {
+            return None;
+        }
+        shard.announced.insert(in_table);
+        drop(shard);
+        Some(Announced {
+            flights: self,
+            key: own,
+        })
+    }
+
+    /// Leads a flight in place of the one that is under way, which ends outside the table.
+    pub(crate) fn supplant(&self, key: &K, computation: ComputationId) -> Leader<'_, K, V> {
+        let (in_table, own) = (key.clone(), key.clone());
+        let flight = Arc::new(Flight::new(computation));
+        let former = self
+            .shard(key)
+            .running
+            .insert(in_table, Arc::clone(&flight));
+        drop(former);
+        Leader {
+            flights: self,
+            key: own,
+            flight,
+            landed: false,
+        }
+    }
+
+    /// Takes the flight of a computation out of the table, if it is there: the next caller leads a new one.
+    pub(crate) fn withdraw(&self, key: &K, computation: ComputationId) {
+        let mut shard = self.shard(key);
+        let is_there = |flight: &Arc<Flight<V>>| flight.computation == computation;
+        if shard.running.get(key).is_some_and(is_there) {
+            shard.running.remove(key);
+        }
+    }
+
+    /// Takes the key's flight out of the table: its result will not be stored, and the next caller leads a new one.
+    pub(crate) fn forget(&self, key: &K) {
+        let mut shard = self.shard(key);
+        shard.solos.forget(key);
+        shard.running.remove(key);
+    }
+
+    /// Forgets every key.
+    pub(crate) fn forget_all(&self) {
+        for shard in &self.shards {
+            let mut shard = lock(shard);
+            shard.solos.forget_all();
+            shard.running.clear();
+        }
+    }
+}
+
+impl<K: Eq + Hash, V> Flights<K, V> {
+    pub(super) fn shard(&self, key: &K) -> MutexGuard<'_, Shard<K, V>> {
+        // The top bits: the low ones choose the bucket inside the shard's own table.
+        let index = (self.hasher.hash_one(key) >> 60) as usize % SHARDS;
+        lock(&self.shards[index])
+    }
+}
+
+/// Whether a result was still wanted when it was to be stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Storing {
+    /// It was, and it is stored.
+    Done,
+    /// The key was invalidated in the meantime.
+    Superseded,
+}
+
+/// Whether something was stored since the caller looked last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Recheck {
+    Stored,
+    Unchanged,
+}
+
+/// The promise of a flight, kept by [`lead`](Self::lead) or given up by dropping it.
+pub(crate) struct Announced<'a, K: Eq + Hash, V> {
+    flights: &'a Flights<K, V>,
+    key: K,
+}
+
+impl<'a, K: Eq + Hash + Clone, V> Announced<'a, K, V> {
+    /// Leads the flight, unless another caller does by now or it is no longer needed.
+    pub(crate) fn lead(self, recheck: impl FnOnce() -> Recheck) -> Option<Leader<'a, K, V>> {
+        match self.flights.join(&self.key, ComputationId::next(), recheck) {
+            Joined::Leads(leader) => Some(leader),
+            Joined::Waits(_) | Joined::Landed => None,
+        }
+    }
+}
+
+impl<K: Eq + Hash, V> Drop for Announced<'_, K, V> {
+    fn drop(&mut self) {
+        if self.flights.process.is_current() {
+            self.flights.shard(&self.key).announced.remove(&self.key);
+        }
+    }
+}
+
+pub(super) struct Shard<K, V> {
+    running: HashMap<K, Arc<Flight<V>>, RandomState>,
+    announced: HashSet<K, RandomState>,
+    pub(super) solos: Solos<K>,
+}
+
+impl<K: Eq + Hash, V> Shard<K, V> {
+    /// Whether somebody computes the key, or is going to.
+    fn is_taken(&self, key: &K) -> bool {
+        self.running.contains_key(key) || self.announced.contains(key)
+    }
+}
+
+impl<K, V> Shard<K, V> {
+    fn new() -> Self {
+        Self {
+            running: HashMap::default(),
+            announced: HashSet::default(),
+            solos: Solos::new(),
+        }
+    }
+}
+
+/// The right and the duty to end a flight. Dropped without landing, it abandons the flight.
+pub(crate) struct Leader<'a, K: Eq + Hash, V> {
+    flights: &'a Flights<K, V>,
+    key: K,
+    flight: Arc<Flight<V>>,
+    landed: bool,
+}
+
+impl<K: Eq + Hash + Clone, V> Leader<'_, K, V> {
+    pub(crate) fn computation(&self) -> ComputationId {
+        self.flight.computation
+    }
+
+    /// The process whose flight it is.
+    pub(crate) fn process(&self) -> Process {
+        self.flights.process
+    }
+
+    /// Whether the key was forgotten since the flight began.
+    pub(crate) fn is_superseded(&self) -> bool {
+        let shard = self.flights.shard(&self.key);
+        !self.is_current(&shard)
+    }
+
+    /// Whether anybody waits for the result by now.
+    pub(crate) fn is_awaited(&self) -> bool {
+        let in_table = usize::from(!self.is_superseded());
+        Arc::strong_count(&self.flight) > 1 + in_table
+    }
+
+    /// Tells those who wait what they wait for from now on.
+    pub(crate) fn enter(&self, phase: Phase) {
+        self.flight.announce(|state| state.phase = phase);
+    }
+
+    /// Hands the result to those who wait: as [`Landing::Storing`]. The flight goes on until it [ends](Self::land).
+    pub(crate) fn share(&self, landing: Landing<V>) {
+        self.flight.announce(|state| state.landing = Some(landing));
+    }
+
+    /// Ends the flight: stores the result if it is still wanted, and hands it to the waiters if there are any.
+    ///
+    /// `store` runs under the lock of the key, `share` outside it.
+    pub(crate) fn land(
+        mut self,
+        store: impl FnOnce(),
+        share: impl FnOnce() -> Landing<V>,
+    ) -> Storing {
+        let storing = self.leave(store);
+        // Out of the table nobody can join any more: a sole owner has no waiters.
+        if Arc::strong_count(&self.flight) > 1 {
+            self.flight.land(share());
+        }
+        // Only now: a value whose `clone` panics on the way abandons the flight.
+        self.landed = true;
+        storing
+    }
+
+    fn leave(&self, store: impl FnOnce()) -> Storing {
+        let mut shard = self.flights.shard(&self.key);
+        if !self.is_current(&shard) {
+            return Storing::Superseded;
+        }
+        store();
+        shard.running.remove(&self.key);
+        Storing::Done
+    }
+}
+
+impl<K: Eq + Hash, V> Leader<'_, K, V> {
+    fn is_current(&self, shard: &Shard<K, V>) -> bool {
+        shard
+            .running
+            .get(&self.key)
+            .is_some_and(|running| Arc::ptr_eq(running, &self.flight))
+    }
+}
+
+impl<K: Eq + Hash, V> Drop for Leader<'_, K, V> {
+    fn drop(&mut self) {
+        if self.landed || !self.flights.process.is_current() {
+            return;
+        }
+        let mut shard = self.flights.shard(&self.key);
+        if self.is_current(&shard) {
+            shard.running.remove(&self.key);
+        }
+        drop(shard);
+        self.flight.land(Landing::Abandoned);
+    }
+}
+
+#[cfg(all(test, not(shuttle)))]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+    use std::pin::pin;
+    use std::time::Instant;
+
+    use futures_lite::future::{block_on, poll_once};
+
+    use super::*;
+    use crate::budget::Budget;
+
+    fn lead(flights: &Flights<u8, u8>) -> Option<Leader<'_, u8, u8>> {
+        match flights.join(&1, ComputationId::next(), || Recheck::Unchanged) {
+            Joined::Leads(leader) => Some(leader),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn a_store_that_panics_leaves_no_flight_behind() {
+        let flights = Flights::new();
+        let leader = lead(&flights).unwrap();
+        assert!(lead(&flights).is_none());
+        let landing = || leader.land(|| panic!("a clone that fails"), || Landing::NotShared);
+        assert!(catch_unwind(AssertUnwindSafe(landing)).is_err());
+        assert!(lead(&flights).is_some());
+    }
+
+    #[test]
+    fn sharing_that_panics_abandons_the_waiters() {
+        let flights = Flights::new();
+        let leader = lead(&flights).unwrap();
+        let Joined::Waits(flight) = flights.join(&1, ComputationId::next(), || Recheck::Unchanged)
+        else {
+            panic!("a flight is under way");
+        };
+        let landing = || leader.land(|| (), || panic!("a clone that fails"));
+        assert!(catch_unwind(AssertUnwindSafe(landing)).is_err());
+        let landing =
+            block_on(flight.landing(Instant::now(), &Budget::endless(), || None)).unwrap();
+        assert!(matches!(landing, Landing::Abandoned));
+    }
+
+    #[test]
+    fn waiters_that_give_up_leave_nothing_behind() {
+        let flights = Flights::new();
+        let _leader = lead(&flights).unwrap();
+        let Joined::Waits(flight) = flights.join(&1, ComputationId::next(), || Recheck::Unchanged)
+        else {
+            panic!("a flight is under way");
+        };
+        let endless = Budget::endless();
+        let mut patient = pin!(flight.landing(Instant::now(), &endless, || None));
+        assert!(block_on(poll_once(patient.as_mut())).is_none());
+        for _ in 0..100 {
+            assert!(
+                block_on(poll_once(flight.landing(Instant::now(), &endless, || None))).is_none()
+            );
+        }
+        assert_eq!(lock(&flight.state).waiters.seats(), 2);
+    }
+
+    #[test]
+    fn an_announced_flight_keeps_nobody_waiting() {
+        let flights: Flights<u8, u8> = Flights::new();
+        let announced = flights.announce(&1, || Recheck::Unchanged).unwrap();
+        assert!(flights.announce(&1, || Recheck::Unchanged).is_none());
+        let leader = lead(&flights).unwrap();
+        assert!(announced.lead(|| Recheck::Unchanged).is_none());
+        assert!(flights.announce(&1, || Recheck::Unchanged).is_none());
+        drop(leader);
+        assert!(flights.announce(&1, || Recheck::Stored).is_none());
+        let announced = flights.announce(&1, || Recheck::Unchanged).unwrap();
+        assert!(announced.lead(|| Recheck::Unchanged).is_some());
+    }
+}
