@@ -8,7 +8,8 @@ use cachier_metrics::{NearResult, Outcome, Tier};
 
 use super::arguments::{Arguments, FrontHit, Storage};
 use super::form::Form;
-use super::job::{AsyncWork, Later, Mode, Recipe, Returned, Step, SyncBody, SyncWork};
+use super::job::{AsyncWork, Later, Mode, Returned, Step, SyncBody, SyncWork};
+use super::recipe::Recipe;
 use super::shape::Shape;
 use super::site::Site;
 use crate::call::{Call, CallOptions};

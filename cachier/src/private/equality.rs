@@ -31,17 +31,3 @@ impl<S: Shape> Incomparable for EqualityProbe<S> {
         Some(|_, _| true)
     }
 }
-
-/// The recipe for values of a shape that are to come back from their kept form.
-#[doc(hidden)]
-#[macro_export]
-macro_rules! __verifying {
-    ($shape:expr) => {{
-        #[allow(unused_imports)]
-        use $crate::__private::Incomparable as _;
-        let shape = $shape;
-        let mut recipe = $crate::__private::Recipe::new(shape);
-        recipe.comes_back = $crate::__private::EqualityProbe(shape).comes_back();
-        recipe
-    }};
-}

@@ -94,17 +94,3 @@ impl<S: super::Shape> Unmeasured for SizeProbe<S> {
         None
     }
 }
-
-/// The recipe for values of a shape that are measured if they can be.
-#[doc(hidden)]
-#[macro_export]
-macro_rules! __measuring {
-    ($shape:expr) => {{
-        #[allow(unused_imports)]
-        use $crate::__private::Unmeasured as _;
-        let shape = $shape;
-        let mut recipe = $crate::__private::Recipe::new(shape);
-        recipe.measure = $crate::__private::SizeProbe(shape).measure();
-        recipe
-    }};
-}

@@ -2,12 +2,10 @@
 
 use std::future::Future;
 
-use cachier_backends::entry;
 use cachier_backends::{Error, ErrorKind, Operation};
-use serde::Serialize;
 
-use super::equality::ComesBack;
-use super::form::{Form, Measure};
+use super::form::Form;
+use super::recipe::Recipe;
 use super::shape::{Shape, SharedError};
 use crate::background::{Crew, run_as_task, run_on_thread};
 use crate::decision::Computed;
@@ -17,65 +15,6 @@ use crate::drive::{
 };
 use crate::storage::{Found, Stamp, Tiers};
 use crate::verification::Finding;
-
-/// What the attribute says about the values of its function.
-pub struct Recipe<S: Shape> {
-    pub shape: S,
-    /// Which values to cache.
-    pub cache_if: Option<fn(&S::Stored) -> bool>,
-    /// How to measure values.
-    pub measure: Measure<S::Value>,
-    /// How to tell whether a value has come back from its kept form, where that is checked.
-    pub comes_back: ComesBack<S::Value>,
-    /// How to return a backend's failure.
-    pub propagate: Option<fn(Error) -> S::Return>,
-}
-
-impl<S: Shape> Clone for Recipe<S> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<S: Shape> Copy for Recipe<S> {}
-
-impl<S: Shape> Recipe<S> {
-    /// A recipe that caches every value of the shape.
-    pub fn new(shape: S) -> Self {
-        Self {
-            shape,
-            cache_if: None,
-            measure: None,
-            comes_back: None,
-            propagate: None,
-        }
-    }
-
-    /// Caches only values for which this holds.
-    pub fn cache_if(mut self, holds: fn(&S::Stored) -> bool) -> Self {
-        self.cache_if = Some(holds);
-        self
-    }
-
-    /// Measures values, which the attribute bounds in bytes.
-    pub fn measured(mut self) -> Self
-    where
-        S::Value: Serialize,
-    {
-        self.measure = Some(entry::measure);
-        self
-    }
-
-    /// Returns the failure of a backend, for `on_backend_error = "propagate"`.
-    pub fn propagating<T, E>(mut self) -> Self
-    where
-        S: Shape<Return = Result<T, E>>,
-        E: From<Error>,
-    {
-        self.propagate = Some(|error| Err(E::from(error)));
-        self
-    }
-}
 
 /// What to do with the function: run it for this call, or keep it for the background.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -12,6 +12,7 @@ mod no_operations;
 mod own_form;
 #[cfg(feature = "memory")]
 mod part;
+mod recipe;
 mod shape;
 mod site;
 mod stored_part;
@@ -30,11 +31,12 @@ pub use self::arguments::{Arguments, Front, Storage, StoredArguments};
 pub use self::dispatch::{Operation, Prepared, Reply, dispatch, dispatch_async};
 pub use self::equality::{EqualityProbe, Incomparable};
 pub use self::form::{SizeProbe, Unmeasured};
-pub use self::job::{Mode, Recipe, Step, call_once, once};
+pub use self::job::{Mode, Step, call_once, once};
 pub use self::method::{AsyncMethodCache, Metered, MethodCache, Unmetered};
 pub use self::no_operations::{NoAsyncMethodCache, NoMethodCache};
 #[cfg(feature = "memory")]
 pub use self::part::{ByRefProbe, FitProbe, OptionRef, OwnedPart, PartProbe, Unfit, part_kind};
+pub use self::recipe::Recipe;
 pub use self::shape::{
     ErrorProbe, Kept, KeptProbe, PlainProbe, Probe, Shape, ShapeOf, SharedError, StoredAs, Unkept,
     Unshared, WithNone, kind,
