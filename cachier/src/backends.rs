@@ -19,13 +19,13 @@ use cachier_metrics::{Durations, StoreFigures};
 
 use crate::breaker::{Breaker, Limits, Permit, is_silent};
 use crate::builtin;
-use crate::drive::Session;
 use crate::environment;
 use crate::folder::Folder;
 use crate::function::Function;
 use crate::labels;
 use crate::line::{Line, SentAway, Turn};
 use crate::options::{BackendName, Policy};
+use crate::session::Session;
 use crate::world::World;
 
 /// A backend and the breaker that stands before it.

@@ -117,3 +117,37 @@ impl<R> fmt::Display for Call<R> {
         Ok(())
     }
 }
+
+/// How a call ended; its result is in the slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settled {
+    pub(crate) outcome: Outcome,
+    pub(crate) age: Option<Duration>,
+    pub(crate) tier: Option<Tier>,
+    /// How long the served value once took to compute.
+    pub(crate) compute_nanos: Option<u64>,
+}
+
+impl Settled {
+    /// The cache was not consulted.
+    pub(crate) const BYPASS: Self = Self::own(Outcome::Bypass);
+
+    /// What the call computed itself, or was not given by the cache.
+    pub(crate) const fn own(outcome: Outcome) -> Self {
+        Self {
+            outcome,
+            age: None,
+            tier: None,
+            compute_nanos: None,
+        }
+    }
+}
+
+/// How the caller waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Flavour {
+    /// On its thread, which may block.
+    Sync,
+    /// In a task, whose thread must not block.
+    Async,
+}

@@ -9,29 +9,15 @@ use cachier_backends::process::{PerProcess, Process};
 use cachier_backends::{Error, ErrorKind, Operation, Version};
 use cachier_metrics::CacheMetrics;
 
-use crate::drive::WantSize;
-use crate::identity::{self, Package};
+use crate::identity::{self, Definition, Package};
+use crate::known_usage::KnownUsage;
 use crate::labels;
-use crate::options::{BackendName, Options, Policy};
-use crate::storage::known_usage::KnownUsage;
+use crate::options::{BackendName, Options, Policy, WantSize};
 use crate::switches::Switches;
 use crate::timer::nanos;
 use crate::trace;
 use crate::verification::{Finding, Verification};
 use crate::world::World;
-
-/// What an attribute says of its function, handed over at the first call.
-#[doc(hidden)]
-pub struct Definition {
-    /// The path of the function, type parameters included.
-    pub identity: String,
-    /// The same path, whatever its type parameters are.
-    pub path: String,
-    /// The package of the crate that holds it.
-    pub package: Package,
-    /// The arguments of the attribute.
-    pub options: Options,
-}
 
 /// One annotated function in one world.
 pub struct Function {

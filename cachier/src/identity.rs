@@ -1,6 +1,20 @@
-//! The name of a function in storage and metrics, read off what the compiler calls it, and its package. Pure.
+//! What an attribute says of its function, and the name of that in storage and metrics, read off what the compiler calls it.
+//! Pure.
 
-use crate::function::Definition;
+use crate::options::Options;
+
+/// What an attribute says of its function, handed over at the first call.
+#[doc(hidden)]
+pub struct Definition {
+    /// The path of the function, type parameters included.
+    pub identity: String,
+    /// The same path, whatever its type parameters are.
+    pub path: String,
+    /// The package of the crate that holds it.
+    pub package: Package,
+    /// The arguments of the attribute.
+    pub options: Options,
+}
 
 /// The package of the crate that holds a function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -146,7 +160,6 @@ fn type_arguments(path: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::options::Options;
 
     fn definition(identity: &str, name: Option<&'static str>) -> Definition {
         Definition {

@@ -31,6 +31,17 @@ pub enum OnBackendError {
     Propagate,
 }
 
+/// Whether measuring a value is worth its while.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WantSize {
+    /// A bound needs the size: a value without one is not stored.
+    Needed,
+    /// A metric shows the size, if there is one.
+    Shown,
+    /// Nobody asks.
+    No,
+}
+
 /// One field for each argument of the attribute; `None` where it was left out and the program's
 /// [`GlobalParams`](crate::GlobalParams) apply.
 #[derive(Clone, Debug)]

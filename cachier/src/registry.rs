@@ -7,11 +7,13 @@ use cachier_metrics::{CacheMetrics, Gauges, Holding, RemovalCause, Shared};
 
 use crate::background::{Crew, run_on_thread_if_any};
 use crate::block_on::block_on;
-use crate::drive::{Core, Flavour, Session};
+use crate::call::Flavour;
+use crate::drive::Core;
 use crate::function::Function;
+use crate::known_usage::{GOOD_FOR, Turn};
 use crate::private::{Front, Instance, Storage};
+use crate::session::Session;
 use crate::storage::Tiers;
-use crate::storage::known_usage::{GOOD_FOR, Turn};
 use crate::world;
 
 /// One cached function that has been called, whatever its types.

@@ -17,10 +17,10 @@ use cachier_backends::process::{PerProcess, copied, get_or_init};
 use cachier_metrics::{Clock, StoreSource};
 
 use crate::backends::Backends;
-use crate::background::Pending;
 use crate::environment;
 use crate::function::Function;
 use crate::options::GlobalParams;
+use crate::pending::Pending;
 use crate::registry::CachedFunction;
 use crate::switches::Switches;
 use crate::timer::Timer;

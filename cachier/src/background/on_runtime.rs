@@ -23,7 +23,7 @@ use cachier_backends::process::PerProcess;
 use futures_lite::future::or;
 use tokio::runtime::{Builder, Handle, Runtime};
 
-use super::{Counted, Crew, run_on_thread_if_any};
+use super::pool::{Crew, run_on_thread_if_any};
 use crate::block_on::block_on;
 use crate::environment;
 use crate::function::Function;
@@ -50,7 +50,7 @@ pub(super) fn run(
     runtime: &Handle,
     task: impl Future<Output = ()> + Send + 'static,
 ) {
-    let counted = Counted::new(function.world);
+    let counted = function.world.pending.count();
     let work: Work = Box::pin(async move {
         let _counted = counted;
         enter(function.world, task).await;

@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 use cachier_backends::Operation;
 use cachier_metrics::{Outcome, Tier, WaitScope};
 
-use super::{Drive, Look, Served, Settled, Slot};
+use super::{Drive, Look, Served, Slot};
 use crate::budget::Spent;
+use crate::call::Settled;
 use crate::decision::{Computed, Freshness, Running, Settlement, Sharing, Stored, settle, share};
 use crate::flight::{ComputationId, Joined, Landing, Phase, Recheck, current, depend};
 use crate::private::SharedError;

@@ -2,10 +2,12 @@
 
 use cachier_metrics::RemovalCause;
 
+use super::Core;
 use super::put::{count_gone, remove};
-use super::{Core, Flavour, Session};
 use crate::background::{Crew, run_on_thread, run_on_thread_if_any};
 use crate::block_on::block_on;
+use crate::call::Flavour;
+use crate::session::Session;
 use crate::storage::Tiers;
 
 /// Starts the removal of stale entries in the background, when it is due.

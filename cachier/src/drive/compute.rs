@@ -9,11 +9,14 @@ use cachier_metrics::{ComputeRecorder, Outcome, Reason, Tier};
 
 use super::put::{Superseded, count_gone, end_flight, put, remove, remove_replaced, valid_when};
 use super::work::faithful;
-use super::{Cacheable, Drive, Look, Settled, Slot, ToRun, Turn, WantSize};
+use super::{Cacheable, Drive, Look, Slot, ToRun, Turn};
+use crate::call::Settled;
 use crate::decision::{self, Computed, Rules, Settlement};
 use crate::flight::{ComputationId, Dependency, Landing, Leader, Phase, Solo, current, depend};
 use crate::labels;
-use crate::storage::{self, Found, Stamp, Tiers, Vacated};
+use crate::options::WantSize;
+use crate::stamp::Stamp;
+use crate::storage::{self, Found, Tiers, Vacated};
 use crate::trace;
 
 /// Values of more bytes than this are stored in the background.

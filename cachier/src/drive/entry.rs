@@ -5,7 +5,9 @@ use cachier_metrics::RemovalCause;
 
 use super::errand::{Ended, Met};
 use super::work::faithful;
-use super::{Core, Flavour, Session, Slot};
+use super::{Core, Slot};
+use crate::call::Flavour;
+use crate::session::Session;
 use crate::storage::{Found, Loaded, Stored, Tiers};
 
 /// What the companion asks for.

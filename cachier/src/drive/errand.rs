@@ -10,12 +10,13 @@ use cachier_backends::Error;
 use cachier_metrics::ComputeRecorder;
 
 use super::entry::{Entry, EntryOperation};
-use super::{Cacheable, Compute, Core, Drive, Flavour, Session, Settled, Slot, Start, Work, apart};
-use crate::call::{Call, CallOptions};
+use super::{Cacheable, Compute, Core, Drive, Slot, Work, apart};
+use crate::call::{Call, CallOptions, Flavour, Settled};
 use crate::decision::{Computed, Intent};
 use crate::flight::{ComputationId, within};
 use crate::function::Function;
 use crate::labels;
+use crate::session::{Session, Start};
 use crate::storage::Tiers;
 
 /// What the companion, or the function itself, asks for.

@@ -12,7 +12,6 @@ mod on_thread;
 mod pausing;
 mod put;
 mod refresh;
-mod session;
 mod store_later;
 mod work;
 
@@ -28,21 +27,18 @@ pub(crate) use self::clean_up::remove_later;
 use self::compute::{Conclusive, Execution, Put};
 pub(crate) use self::entry::EntryOperation;
 use self::errand::Met;
-pub(crate) use self::errand::ToRun;
-pub(crate) use self::errand::{Asked, Ended, Errand, Plan, carry_out};
+pub(crate) use self::errand::{Asked, Ended, Errand, Plan, ToRun, carry_out};
 pub(crate) use self::on_thread::{OnThread, RunOnThread};
 pub(crate) use self::refresh::{Refreshing, Ticket, refresh, refresh_on_thread};
-pub(crate) use self::session::Flavour;
-pub(crate) use self::session::Session;
-pub use self::session::Start;
-pub(crate) use self::work::{Cacheable, Compute, Served, Slot, WantSize, Work};
-use crate::call::Call;
+pub(crate) use self::work::{Cacheable, Compute, Served, Slot, Work};
+use crate::call::{Call, Settled};
 use crate::decision::{
     Action, Computed, Freshness, Intent, Pause, Running, Stored, decide, is_fresh,
 };
 use crate::flight::{Flight, Flights, Landing, Leader};
 use crate::function::Function;
 use crate::pauses::Pauses;
+use crate::session::Session;
 use crate::storage::{Found, Loaded, Tiers};
 use crate::sync::Arc;
 
@@ -54,30 +50,6 @@ pub struct Core<T: Tiers> {
     pub(crate) flights: PerProcess<Flights<T::Key, Found<T::Value>>>,
     /// Those of each process, likewise.
     pub(crate) pauses: PerProcess<Pauses>,
-}
-
-/// How a call ended; its result is in the slot.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Settled {
-    pub(crate) outcome: Outcome,
-    pub(crate) age: Option<Duration>,
-    pub(crate) tier: Option<Tier>,
-    /// How long the served value once took to compute.
-    pub(crate) compute_nanos: Option<u64>,
-}
-
-impl Settled {
-    /// The cache was not consulted.
-    pub(crate) const BYPASS: Self = Self::own(Outcome::Bypass);
-
-    const fn own(outcome: Outcome) -> Self {
-        Self {
-            outcome,
-            age: None,
-            tier: None,
-            compute_nanos: None,
-        }
-    }
 }
 
 /// One call on its way, in turns: one that may wait ([`proceed`](Self::proceed)), then one that meets the function and its

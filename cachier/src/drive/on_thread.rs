@@ -4,8 +4,9 @@
 //! recursion is filled by the function's own frames.
 
 use super::errand::{Met, ToRun};
-use super::{Cacheable, Ended, Errand, Flavour, Plan, Work};
+use super::{Cacheable, Ended, Errand, Plan, Work};
 use crate::block_on::block_on;
+use crate::call::Flavour;
 use crate::decision::Computed;
 use crate::flight::Entered;
 use crate::storage::Tiers;

@@ -3,7 +3,8 @@
 use std::thread;
 use std::time::Duration;
 
-use super::{Core, Drive, Settled, Slot, Turn};
+use super::{Core, Drive, Slot, Turn};
+use crate::call::Settled;
 use crate::decision::{Computed, Freshness, Pause, Stored, is_fresh, pause_after_failure};
 use crate::storage::Tiers;
 

@@ -4,10 +4,11 @@ use std::time::Instant;
 
 use cachier_metrics::RemovalCause;
 
+use super::Core;
 use super::compute::{FoundOf, SoloOf};
-use super::{Core, Session};
 use crate::flight::{Landing, Leader, Solo};
 use crate::function::Function;
+use crate::session::Session;
 use crate::storage::{self, Tiers};
 
 /// Whether something has happened to the key in this process since a computation began, inside a flight or outside any.

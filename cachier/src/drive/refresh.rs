@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use cachier_metrics::Reason;
 
-use super::{
-    Compute, Core, Drive, Errand, Flavour, OnThread, RunOnThread, Session, Step, Turn, carry_out,
-};
+use super::{Compute, Core, Drive, Errand, OnThread, RunOnThread, Step, Turn, carry_out};
 use crate::block_on::block_on;
+use crate::call::Flavour;
 use crate::decision::Pause;
 use crate::flight::Announced;
 use crate::function::Function;
+use crate::session::Session;
 use crate::storage::{Claim, Found, Tiers};
 use crate::trace;
 

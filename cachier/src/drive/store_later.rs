@@ -4,12 +4,13 @@ use std::time::{Duration, Instant};
 
 use cachier_metrics::Reason;
 
+use super::Drive;
 use super::compute::{Concluded, FoundOf, SoloOf};
 use super::put::{Superseded, put, remove_replaced, valid_when};
-use super::{Drive, Session};
 use crate::background::{Crew, run_on_thread};
 use crate::block_on::block_on;
 use crate::flight::Landing;
+use crate::session::Session;
 use crate::storage::{self, Tiers, Vacated};
 
 /// Nothing is to be stored any more, and when that was not known yet.

@@ -5,8 +5,10 @@ use cachier_backends::Error;
 use super::Refreshing;
 use crate::decision::Computed;
 use crate::function::Function;
+use crate::options::WantSize;
 use crate::private::SharedError;
-use crate::storage::{Found, Stamp, Tiers};
+use crate::stamp::Stamp;
+use crate::storage::{Found, Tiers};
 use crate::verification::Finding;
 
 /// Where a call's result takes shape, in terms of the kept form `V` of values.
@@ -49,17 +51,6 @@ pub enum Served {
     /// It did.
     Yes,
     /// It could not; the function must run.
-    No,
-}
-
-/// Whether measuring a value is worth its while.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum WantSize {
-    /// A bound needs the size: a value without one is not stored.
-    Needed,
-    /// A metric shows the size, if there is one.
-    Shown,
-    /// Nobody asks.
     No,
 }
 

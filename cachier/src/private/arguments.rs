@@ -12,8 +12,9 @@ use super::stored_part::Fingerprint;
 use crate::drive::{Core, remove_later};
 use crate::environment;
 use crate::function::Function;
+use crate::stamp::Stamp;
+use crate::storage::Tiers;
 use crate::storage::persistent::Persistent;
-use crate::storage::{Stamp, Tiers};
 use crate::verification::Finding;
 
 /// Where the values of one function are kept: what the driver works with, and what stands in front of it.

@@ -12,13 +12,13 @@ use super::job::{AsyncWork, Later, Mode, Returned, Step, SyncBody, SyncWork};
 use super::recipe::Recipe;
 use super::shape::Shape;
 use super::site::Site;
-use crate::call::{Call, CallOptions};
+use crate::call::{Call, CallOptions, Flavour, Settled};
 use crate::decision::{Freshness, Source, accept};
-use crate::drive::{
-    Asked, Ended, EntryOperation, Errand, Flavour, OnThread, Plan, Settled, Start, Work, carry_out,
-};
+use crate::drive::{Asked, Ended, EntryOperation, Errand, OnThread, Plan, Work, carry_out};
 use crate::function::Function;
-use crate::storage::{Stamp, Tiers};
+use crate::session::Start;
+use crate::stamp::Stamp;
+use crate::storage::Tiers;
 
 /// What the companion, or the function itself, asks for.
 pub enum Operation<Stored> {

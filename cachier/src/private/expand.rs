@@ -2,7 +2,7 @@
 
 use super::dispatch::Operation;
 use crate::call::CallOptions;
-use crate::drive::Start;
+use crate::session::Start;
 
 impl<S> Operation<S> {
     /// An ordinary call, which found nothing at once.

@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use cachier_metrics::{CacheMetrics, Gauges, MetricsOptions};
 
-use crate::function::Definition;
 use crate::identity;
+use crate::identity::Definition;
 use crate::registry::CachedFunction;
 use crate::world::{World, WorldId};
 

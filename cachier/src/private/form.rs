@@ -7,9 +7,10 @@ use cachier_backends::entry::{self, Header};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::drive::WantSize;
+use crate::options::WantSize;
+use crate::stamp::Stamp;
+use crate::storage::Found;
 use crate::storage::persistent::{Encoded, moment};
-use crate::storage::{Found, Stamp};
 
 /// Measures a value, where its type can be measured.
 pub type Measure<V> = Option<fn(&V) -> Result<u64, Error>>;

@@ -10,10 +10,12 @@ use super::shape::{Shape, SharedError};
 use crate::background::{Crew, run_as_task, run_on_thread};
 use crate::decision::Computed;
 use crate::drive::{
-    Cacheable, Compute, Refreshing, RunOnThread, Served, Slot, Ticket, WantSize, Work, refresh,
+    Cacheable, Compute, Refreshing, RunOnThread, Served, Slot, Ticket, Work, refresh,
     refresh_on_thread,
 };
-use crate::storage::{Found, Stamp, Tiers};
+use crate::options::WantSize;
+use crate::stamp::Stamp;
+use crate::storage::{Found, Tiers};
 use crate::verification::Finding;
 
 /// What to do with the function: run it for this call, or keep it for the background.

@@ -11,7 +11,7 @@ use super::site::ErasedSite;
 use super::whole::IsAsync;
 use crate::block_on::block_on;
 use crate::call::{Call, CallOptions};
-use crate::drive::Start;
+use crate::session::Start;
 
 /// The companion of a method without `enable_metrics`.
 #[derive(Clone, Copy, Debug)]

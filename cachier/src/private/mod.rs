@@ -46,10 +46,11 @@ pub use self::stored_part::{HashedProbe, OrderedProbe, StoredPartProbe, Unordere
 #[cfg(feature = "memory")]
 pub use self::typed::{MemoryArguments, NearArguments};
 pub use self::whole::IsAsync;
-pub use crate::drive::Start;
-pub use crate::function::Definition;
-pub use crate::identity::{Package, crate_of, identity_of_function, identity_of_method};
+pub use crate::identity::{
+    Definition, Package, crate_of, identity_of_function, identity_of_method,
+};
 pub use crate::options::{BackendName, OnBackendError, Options};
+pub use crate::session::Start;
 #[cfg(feature = "memory")]
 pub use crate::storage::memory::{InMemory, Memory};
 #[cfg(feature = "memory")]

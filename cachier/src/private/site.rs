@@ -10,12 +10,14 @@ use cachier_metrics::{CacheMetrics, Local, LocalSlot, NearResult};
 use super::arguments::{Arguments, Storage};
 use super::family::{Family, create_metrics};
 use super::shape::Shape;
-use crate::drive::{Core, Start};
+use crate::drive::Core;
 use crate::flight::Flights;
-use crate::function::{Definition, Function};
+use crate::function::Function;
 use crate::identity;
+use crate::identity::Definition;
 use crate::pauses::Pauses;
 use crate::registry::CachedFunction;
+use crate::session::Start;
 use crate::world::{self, World, WorldId};
 
 /// One annotated function in one world, with its storage.

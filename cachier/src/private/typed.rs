@@ -13,13 +13,14 @@ use super::form::{Cbor, Form, Measure};
 use super::part::{Parts, Query};
 use super::shape::Shape;
 use super::site::Instance;
-use crate::drive::WantSize;
 use crate::function::Function;
+use crate::options::WantSize;
+use crate::stamp::Stamp;
+use crate::storage::Found;
 use crate::storage::any::{AnyKey, AnyValue};
 use crate::storage::memory::{InMemory, Memory};
 use crate::storage::near::{Near, NearEpoch, NearKey};
 use crate::storage::persistent::{Encoded, Persistent, since_epoch};
-use crate::storage::{Found, Stamp};
 
 /// Arguments for the memory of the process.
 pub struct MemoryArguments<P>(pub P);

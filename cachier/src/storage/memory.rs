@@ -9,11 +9,13 @@ use cachier_backends::{Error, Usage};
 use cachier_metrics::RemovalCause;
 
 use super::any::{AnyKey, AnyValue};
-use super::{Claim, Found, Loaded, Stamp, Stored, Tiers, Vacated};
+use super::{Claim, Found, Loaded, Stored, Tiers, Vacated};
 use crate::decision::Computed;
-use crate::drive::{OnThread, Session, ToRun, Work};
+use crate::drive::{OnThread, ToRun, Work};
 use crate::flight::Recheck;
 use crate::function::Function;
+use crate::session::Session;
+use crate::stamp::Stamp;
 use crate::trace;
 
 /// The values of one function.
@@ -316,8 +318,7 @@ fn note(function: &Function, warned: &Once, evicted: u64, entries: u64) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::function::Definition;
-    use crate::identity::Package;
+    use crate::identity::{Definition, Package};
     use crate::options::{BackendName, Options};
     use crate::world;
 

@@ -3,7 +3,6 @@
 #[cfg(feature = "memory")]
 pub(crate) mod any;
 mod held;
-pub(crate) mod known_usage;
 #[cfg(feature = "memory")]
 pub(crate) mod memory;
 #[cfg(feature = "memory")]
@@ -18,9 +17,11 @@ use std::time::{Duration, Instant};
 use cachier_backends::{Error, Usage};
 
 use crate::decision::Computed;
-use crate::drive::{OnThread, Session, ToRun, Work};
+use crate::drive::{OnThread, ToRun, Work};
 use crate::flight::Recheck;
 use crate::function::Function;
+use crate::session::Session;
+use crate::stamp::Stamp;
 
 /// One value and where it comes from.
 #[derive(Clone, Debug)]
@@ -37,19 +38,6 @@ pub struct Loaded<V, Seen> {
     pub(crate) found: Option<Found<V>>,
     /// The version of the entry; no value may have a version too.
     pub(crate) seen: Seen,
-}
-
-/// When and how long a value was computed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Stamp {
-    /// When the computation ended, in nanoseconds of the clock that its storage counts by.
-    pub(crate) created: u64,
-    /// How long it took, in nanoseconds.
-    pub(crate) compute_nanos: u64,
-    /// From when on nobody can be given it, by the same clock.
-    pub(crate) expires: Option<u64>,
-    /// Since when it may have changed where it is stored: the monotonic moment before it was read there, or computed.
-    pub(crate) confirmed: u64,
 }
 
 /// Whether this call may compute, as the storage says.

@@ -9,8 +9,8 @@ use cachier_backends::process::PerProcess;
 use cachier_backends::{Change, KeyHash};
 use cachier_metrics::RemovalCause;
 
-use super::Stamp;
 use crate::function::Function;
+use crate::stamp::Stamp;
 use crate::timer::nanos;
 
 /// What the near tier of one function holds.

@@ -17,13 +17,16 @@ use cachier_metrics::RemovalCause;
 
 use super::held::Held;
 use super::under_way::UnderWay;
-use super::{Claim, Found, Loaded, Notice, Stamp, Stored, Tiers, Vacated};
+use super::{Claim, Found, Loaded, Notice, Stored, Tiers, Vacated};
 use crate::backends::{Guarded, Sent};
+use crate::call::Flavour;
 use crate::decision::Computed;
-use crate::drive::{Flavour, OnThread, Session, ToRun, Work};
+use crate::drive::{OnThread, ToRun, Work};
 use crate::flight::Recheck;
 use crate::function::Function;
 use crate::heartbeat;
+use crate::session::Session;
+use crate::stamp::Stamp;
 use crate::timer::{Timer, nanos};
 
 /// How far a creation time may lie in the future, because clocks of machines differ, and still count as now.

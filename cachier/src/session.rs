@@ -11,26 +11,16 @@ use std::time::{Duration, Instant};
 use cachier_backends::{Error, ErrorKind, Operation, blocking};
 use cachier_metrics::{CacheMetrics, CallRecorder, ComputeRecorder, LocalSlot, Reason, Sampled};
 
-use super::Settled;
 use crate::backends::{Guarded, Sent};
 use crate::budget::{Budget, GivenUp};
-use crate::call::{Call, CallOptions};
+use crate::call::{Call, CallOptions, Flavour, Settled};
 use crate::function::Function;
 use crate::labels;
 use crate::line::Rank;
 use crate::options::{BackendName, Policy};
-use crate::storage::Stamp;
+use crate::stamp::Stamp;
 use crate::timer::nanos;
 use crate::trace;
-
-/// How the caller waits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Flavour {
-    /// On its thread, which may block.
-    Sync,
-    /// In a task, whose thread must not block.
-    Async,
-}
 
 /// One call, or one piece of background work.
 pub struct Session<'a> {

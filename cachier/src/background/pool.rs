@@ -1,0 +1,58 @@
+//! The threads of the background.
+
+use cachier_backends::process::PerProcess;
+use cachier_backends::workers::{Job, NoThread, Workers, run};
+
+use crate::environment;
+use crate::world::{World, inside};
+
+/// Whose threads do a piece of work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Crew {
+    /// Those that run functions, which may wait for one another and for what is stored.
+    Functions,
+    /// Those that only use the storage, and wait for nobody: were they the same, work that ends a wait could stand in line
+    /// behind those who wait for it.
+    Storage,
+}
+
+/// Runs the work on a thread of the background pool. Where there is none to be had, the caller does it: better late for
+/// the caller than never.
+pub(crate) fn run_on_thread(
+    world: &'static World,
+    crew: Crew,
+    job: impl FnOnce() + Send + 'static,
+) {
+    if let Err(NoThread(job)) = workers(crew).submit(counted(world, job)) {
+        run(job);
+    }
+}
+
+/// Runs the work on a thread of the background pool, or not at all.
+pub(crate) fn run_on_thread_if_any(
+    world: &'static World,
+    crew: Crew,
+    job: impl FnOnce() + Send + 'static,
+) -> Result<(), NoThread> {
+    workers(crew).submit(counted(world, job))
+}
+
+fn counted(world: &'static World, job: impl FnOnce() + Send + 'static) -> Job {
+    let counted = world.pending.count();
+    Box::new(move || {
+        let _counted = counted;
+        inside(world, job);
+    })
+}
+
+fn workers(crew: Crew) -> &'static Workers {
+    static WORKERS: [PerProcess<Workers>; 2] = [
+        PerProcess::new(|_| new_workers()),
+        PerProcess::new(|_| new_workers()),
+    ];
+    &WORKERS[crew as usize]
+}
+
+fn new_workers() -> Workers {
+    Workers::new("cachier-worker", environment::max_workers())
+}

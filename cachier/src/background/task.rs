@@ -1,0 +1,21 @@
+//! Recomputations of asynchronous functions.
+
+#[cfg(feature = "tokio")]
+use super::on_runtime;
+use super::pool::{Crew, run_on_thread};
+use crate::block_on::block_on;
+use crate::function::Function;
+
+/// Runs an asynchronous recomputation of a function: on the caller's tokio runtime as long as that is driven, else on one
+/// of cachier's own; without the feature `tokio`, or a runtime, on a thread of the background pool.
+pub(crate) fn run_as_task(
+    function: &'static Function,
+    task: impl Future<Output = ()> + Send + 'static,
+) {
+    #[cfg(feature = "tokio")]
+    if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+        on_runtime::run(function, &runtime, task);
+        return;
+    }
+    run_on_thread(function.world, Crew::Functions, || block_on(task));
+}

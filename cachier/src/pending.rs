@@ -1,0 +1,82 @@
+//! Background work that is not done yet.
+
+use std::future::poll_fn;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::{Poll, Waker};
+
+use cachier_backends::process::{PerProcess, Process};
+
+/// How many pieces of background work of one world are not done yet: in each process those that it has begun.
+pub(crate) struct Pending {
+    state: PerProcess<Mutex<PendingState>>,
+}
+
+impl Default for Pending {
+    fn default() -> Self {
+        Self {
+            state: PerProcess::new(|_| Mutex::default()),
+        }
+    }
+}
+
+#[derive(Default)]
+struct PendingState {
+    count: usize,
+    waiters: Vec<Waker>,
+}
+
+impl Pending {
+    /// Counts one more piece of work.
+    pub(crate) fn count(&'static self) -> Counted {
+        let process = Process::current();
+        self.state().count += 1;
+        Counted {
+            pending: self,
+            process,
+        }
+    }
+
+    /// Resolves once no background work is left.
+    pub(crate) async fn none(&self) {
+        poll_fn(|context| {
+            let mut state = self.state();
+            if state.count == 0 {
+                return Poll::Ready(());
+            }
+            let is_known = |waiter: &Waker| waiter.will_wake(context.waker());
+            if !state.waiters.iter().any(is_known) {
+                state.waiters.push(context.waker().clone());
+            }
+            Poll::Pending
+        })
+        .await;
+    }
+
+    fn state(&self) -> MutexGuard<'_, PendingState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One piece of work, counted until it is dropped: done, panicked or cancelled.
+pub(crate) struct Counted {
+    pending: &'static Pending,
+    /// Where it is counted.
+    process: Process,
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        if !self.process.is_current() {
+            return;
+        }
+        let waiters = {
+            let mut state = self.pending.state();
+            state.count -= 1;
+            if state.count > 0 {
+                return;
+            }
+            std::mem::take(&mut state.waiters)
+        };
+        waiters.into_iter().for_each(Waker::wake);
+    }
+}
