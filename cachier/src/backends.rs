@@ -14,19 +14,19 @@ use std::time::Duration;
 use cachier_backends::Blocking;
 use cachier_backends::process::{PerProcess, copied};
 use cachier_backends::{Backend, Error, ErrorKind, Figures, Operation, queue};
-
-use cachier_metrics::{Durations, StoreFigures};
+use cachier_metrics::{Clock, Durations, StoreFigures};
 
 use crate::breaker::{Breaker, Limits, Permit, is_silent};
+use crate::budget::Budget;
 use crate::builtin;
+use crate::call::Flavour;
 use crate::environment;
 use crate::folder::Folder;
-use crate::function::Function;
+use crate::identity::Package;
 use crate::labels;
-use crate::line::{Line, SentAway, Turn};
+use crate::line::{Line, Rank, SentAway, Turn};
 use crate::options::{BackendName, Policy};
-use crate::session::Session;
-use crate::world::World;
+use crate::timer::Timer;
 
 /// A backend and the breaker that stands before it.
 pub(crate) struct Guarded {
@@ -60,6 +60,16 @@ impl Sent {
     }
 }
 
+/// Who asks for an operation.
+pub(crate) struct Caller<'a> {
+    pub(crate) clock: &'a Clock,
+    pub(crate) timer: &'static Timer,
+    pub(crate) flavour: Flavour,
+    pub(crate) rank: Rank,
+    pub(crate) operation_timeout: Duration,
+    pub(crate) is_of_companion: bool,
+}
+
 impl Guarded {
     fn new(backend: Arc<dyn Backend>) -> Arc<Self> {
         let waits = Arc::new(Durations::new());
@@ -78,8 +88,7 @@ impl Guarded {
 
     /// Whether an operation may be sent to the backend now; it may be the probe of a breaker that is open, so its outcome is
     /// to be [learned](Self::learn).
-    pub(crate) fn ask(&self, operation: Operation, world: &World) -> Result<Sent, Error> {
-        let now = world.clock.now();
+    pub(crate) fn ask(&self, operation: Operation, now: u64) -> Result<Sent, Error> {
         if self.is_calm.load(Ordering::Acquire) {
             return Ok(Sent::at(now));
         }
@@ -94,19 +103,20 @@ impl Guarded {
     pub(crate) async fn ask_as_probe(
         &self,
         operation: Operation,
-        session: &Session<'_>,
+        clock: &Clock,
+        budget: &Budget,
     ) -> Result<Sent, Error> {
-        let asked = self.probe(operation, session.function().world);
+        let asked = self.probe(operation, clock);
         // It waits for the store itself, in no line.
-        match session.budget.operation(|| None, asked).await {
+        match budget.operation(|| None, asked).await {
             Ok(asked) => asked,
             Err(_) => Err(self.breaker_open(operation)),
         }
     }
 
     /// When a probe may be sent, or another's has been answered.
-    async fn probe(&self, operation: Operation, world: &World) -> Result<Sent, Error> {
-        let now = world.clock.now();
+    async fn probe(&self, operation: Operation, clock: &Clock) -> Result<Sent, Error> {
+        let now = clock.now();
         if self.is_calm.load(Ordering::Acquire) {
             return Ok(Sent::at(now));
         }
@@ -118,7 +128,7 @@ impl Guarded {
                 return Err(self.breaker_open(operation));
             }
         }
-        Ok(Sent::at(world.clock.now()))
+        Ok(Sent::at(clock.now()))
     }
 
     /// Waits for the turn of an operation that may be sent, if not for that of a probe. Should the breaker open meanwhile, the
@@ -126,41 +136,37 @@ impl Guarded {
     pub(crate) async fn turn(
         &self,
         operation: Operation,
-        session: &Session<'_>,
+        caller: &Caller<'_>,
         sent: &Sent,
     ) -> Result<Option<Turn<'_>>, Error> {
         if !self.is_calm.load(Ordering::Acquire) && self.is_open() {
             return Ok(None);
         }
-        let (timer, limit) = (
-            session.function().world.timer,
-            session.policy.operation_timeout,
-        );
-        let line = &self.lines[session.flavour as usize];
-        let turn = line.join(session.rank(), timer, sent.moment(), limit / 2);
+        let (timer, limit) = (caller.timer, caller.operation_timeout);
+        let line = &self.lines[caller.flavour as usize];
+        let turn = line.join(caller.rank, timer, sent.moment(), limit / 2);
         if turn.is_come {
             return Ok(Some(turn));
         }
         // Boxed: the many operations that need not wait keep no room for it.
-        Box::pin(self.wait(operation, session, sent, turn)).await
+        Box::pin(self.wait(operation, caller, sent, turn)).await
     }
 
     async fn wait<'a>(
         &'a self,
         operation: Operation,
-        session: &Session<'_>,
+        caller: &Caller<'_>,
         sent: &Sent,
         turn: Turn<'a>,
     ) -> Result<Option<Turn<'a>>, Error> {
-        let world = session.function().world;
         match queue::waiting(turn.come()).await {
             Ok(()) => {
-                sent.0.store(world.clock.now(), Ordering::Relaxed);
+                sent.0.store(caller.clock.now(), Ordering::Relaxed);
                 Ok(Some(turn))
             }
-            Err(SentAway) if session.is_of_companion => {
+            Err(SentAway) if caller.is_of_companion => {
                 drop(turn);
-                let as_probe = self.probe(operation, world).await?;
+                let as_probe = self.probe(operation, caller.clock).await?;
                 sent.0.store(as_probe.moment(), Ordering::Relaxed);
                 Ok(None)
             }
@@ -202,17 +208,18 @@ impl Guarded {
     }
 
     /// Tells the breaker how an operation went.
-    pub(crate) fn learn<R>(&self, result: &Result<R, Error>, sent: &Sent, world: &World) {
+    pub(crate) fn learn<R>(
+        &self,
+        result: &Result<R, Error>,
+        sent: &Sent,
+        clock: &Clock,
+        limits: impl FnOnce() -> Limits,
+    ) {
         match verdict(result) {
-            Some(Verdict::Works) => self.has_answered(world),
+            Some(Verdict::Works) => self.has_answered(clock.now()),
             Some(Verdict::Silent) if !is_silent(sent.moment(), self.answered()) => {}
             Some(Verdict::Fails | Verdict::Silent) => {
-                let (now, params) = (world.clock.now(), world.params());
-                let limits = Limits {
-                    threshold: params.breaker_threshold,
-                    first_pause: params.breaker_pause,
-                    max_pause: params.breaker_max_pause,
-                };
+                let (now, limits) = (clock.now(), limits());
                 self.tell(|breaker| breaker.failed(now, limits));
             }
             None => {}
@@ -220,8 +227,8 @@ impl Guarded {
     }
 
     /// The store works: it has just answered.
-    pub(crate) fn has_answered(&self, world: &World) {
-        self.answered.store(world.clock.now(), Ordering::Relaxed);
+    pub(crate) fn has_answered(&self, now: u64) {
+        self.answered.store(now, Ordering::Relaxed);
         if !self.is_calm.load(Ordering::Acquire) {
             self.tell(Breaker::succeeded);
         }
@@ -356,13 +363,15 @@ impl Backends {
         }
     }
 
-    /// The backend that a function means.
+    /// The backend that a function of this package means. `opened` is told of a folder that is used from now on.
     pub(crate) fn resolve(
         &self,
-        function: &Function,
+        backend: &BackendName,
         policy: &Policy,
+        package: Package,
+        opened: impl FnOnce(&Folder),
     ) -> Result<Arc<Guarded>, Error> {
-        let name = match &function.options.backend {
+        let name = match backend {
             BackendName::Named(name) => (*name).to_owned(),
             BackendName::Default | BackendName::Memory => self.default_name(),
         };
@@ -370,13 +379,11 @@ impl Backends {
             return Ok(Arc::clone(registered));
         }
         let folder = match name.as_str() {
-            "file" => Some(Folder::of_files(policy, function.package)),
-            "sql" if builtin::no_database_is_named() => {
-                Some(Folder::of_sqlite(policy, function.package))
-            }
+            "file" => Some(Folder::of_files(policy, package)),
+            "sql" if builtin::no_database_is_named() => Some(Folder::of_sqlite(policy, package)),
             _ => None,
         };
-        self.built_in(name, folder, function.world)
+        self.built_in(name, folder, opened)
     }
 
     /// Every backend that is in use or registered, by name.
@@ -404,15 +411,15 @@ impl Backends {
 
     /// The folder of the file backend.
     #[cfg(feature = "file")]
-    pub(crate) fn cache_dir(function: &Function) -> PathBuf {
-        let folder = Folder::of_files(&function.policy(), function.package);
+    pub(crate) fn cache_dir(policy: &Policy, package: Package) -> PathBuf {
+        let folder = Folder::of_files(policy, package);
         let backend = folder.file_backend();
         backend.dir().map(Path::to_owned).unwrap_or_default()
     }
 
     /// Without the file backend there is no folder.
     #[cfg(not(feature = "file"))]
-    pub(crate) fn cache_dir(_: &Function) -> PathBuf {
+    pub(crate) fn cache_dir(_: &Policy, _: Package) -> PathBuf {
         PathBuf::new()
     }
 
@@ -421,7 +428,7 @@ impl Backends {
         &self,
         name: String,
         folder: Option<Folder>,
-        world: &'static World,
+        opened: impl FnOnce(&Folder),
     ) -> Result<Arc<Guarded>, Error> {
         let mut state = self.state();
         let id = (name, folder);
@@ -436,12 +443,9 @@ impl Backends {
             }
         };
         let guarded = Guarded::new(backend?);
-        #[cfg(any(feature = "file", feature = "sqlite"))]
         if let Some(folder) = folder {
-            folder.remove_unused(world);
+            opened(folder);
         }
-        #[cfg(not(any(feature = "file", feature = "sqlite")))]
-        let _ = world;
         state.opened.insert(id, Arc::clone(&guarded));
         Ok(guarded)
     }

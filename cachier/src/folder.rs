@@ -1,8 +1,6 @@
 //! Where what is kept in files is kept: what somebody has named is shared as it is; what nobody has is for one package.
 
 use std::path::PathBuf;
-#[cfg(any(feature = "file", feature = "sqlite"))]
-use std::time::SystemTime;
 
 #[cfg(any(feature = "file", feature = "sqlite"))]
 use cachier_backends::default_folder::DefaultFolder;
@@ -11,13 +9,9 @@ use cachier_backends::file::FileBackend;
 #[cfg(feature = "sqlite")]
 use cachier_backends::{Error, sql::SqlBackend};
 
-#[cfg(any(feature = "file", feature = "sqlite"))]
-use crate::background::{Crew, run_on_thread_if_any};
 use crate::environment;
 use crate::identity::Package;
 use crate::options::Policy;
-#[cfg(any(feature = "file", feature = "sqlite"))]
-use crate::{trace, world::World};
 
 /// Where a function's files go.
 #[cfg_attr(
@@ -70,18 +64,13 @@ impl Folder {
         }
     }
 
-    /// Removes, in the background, the folders of packages that nobody uses any more.
+    /// The folder, if it is one of those among which some may be used by nobody any more.
     #[cfg(any(feature = "file", feature = "sqlite"))]
-    pub(crate) fn remove_unused(&self, world: &'static World) {
-        let (Self::OfPackage(_), Some(folder)) = (self, self.default_folder()) else {
-            return;
-        };
-        // Where there is no thread to be had, another program does it.
-        let _ = run_on_thread_if_any(world, Crew::Storage, move || {
-            if let Err(error) = folder.remove_unused(SystemTime::now()) {
-                trace::unused_folders_stay(&error);
-            }
-        });
+    pub(crate) fn of_package(&self) -> Option<DefaultFolder> {
+        match self {
+            Self::OfPackage(_) => self.default_folder(),
+            _ => None,
+        }
     }
 
     /// The folder, if nobody has named it and the user has a home.

@@ -123,7 +123,9 @@ async fn probe(world: &'static World, name: String, store: &Guarded) -> BackendH
     let patience = world.params().operation_timeout;
     let asked = world.timer.within(Some(patience), store.backend.check());
     let error = match asked.await {
-        Some(result) => result.inspect(|()| store.has_answered(world)).err(),
+        Some(result) => result
+            .inspect(|()| store.has_answered(world.clock.now()))
+            .err(),
         None => Some(Error::new(
             ErrorKind::Timeout,
             Operation::Load,

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use cachier_backends::{Error, ErrorKind, Operation, blocking};
 use cachier_metrics::{CacheMetrics, CallRecorder, ComputeRecorder, LocalSlot, Reason, Sampled};
 
-use crate::backends::{Guarded, Sent};
+use crate::backends::{Caller, Guarded, Sent};
 use crate::budget::{Budget, GivenUp};
 use crate::call::{Call, CallOptions, Flavour, Settled};
 use crate::function::Function;
@@ -218,7 +218,7 @@ impl<'a> Session<'a> {
     ) -> Result<R, Error> {
         let turn = async {
             let asked = sent.moment();
-            let _turn = store.turn(operation, self, sent).await?;
+            let _turn = store.turn(operation, &self.caller(), sent).await?;
             self.has_begun.store(true, Ordering::Relaxed);
             let _timed = self
                 .metrics
@@ -237,8 +237,21 @@ impl<'a> Session<'a> {
         result
     }
 
+    /// As whom it asks for its next operation.
+    fn caller(&self) -> Caller<'_> {
+        let world = self.function.world;
+        Caller {
+            clock: &world.clock,
+            timer: world.timer,
+            flavour: self.flavour,
+            rank: self.rank(),
+            operation_timeout: self.policy.operation_timeout,
+            is_of_companion: self.is_of_companion,
+        }
+    }
+
     /// Before whom its operations go in line.
-    pub(crate) fn rank(&self) -> Rank {
+    fn rank(&self) -> Rank {
         match self.is_of_companion || self.has_begun.load(Ordering::Relaxed) {
             true => Rank::Begun,
             false => Rank::New,

@@ -17,6 +17,7 @@ use cachier_backends::process::{PerProcess, copied, get_or_init};
 use cachier_metrics::{Clock, StoreSource};
 
 use crate::backends::Backends;
+use crate::breaker::Limits;
 use crate::environment;
 use crate::function::Function;
 use crate::options::GlobalParams;
@@ -159,6 +160,16 @@ impl World {
             self.changed();
         } else {
             self.moved();
+        }
+    }
+
+    /// When the breakers of backends open, and for how long.
+    pub(crate) fn breaker_limits(&self) -> Limits {
+        let params = self.params();
+        Limits {
+            threshold: params.breaker_threshold,
+            first_pause: params.breaker_pause,
+            max_pause: params.breaker_max_pause,
         }
     }
 

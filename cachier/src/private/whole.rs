@@ -174,5 +174,5 @@ fn add(sum: Option<u64>, more: Option<u64>) -> Option<u64> {
 }
 
 fn cache_dir(function: &Function) -> PathBuf {
-    Backends::cache_dir(function)
+    Backends::cache_dir(&function.policy(), function.package)
 }

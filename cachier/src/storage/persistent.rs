@@ -19,6 +19,7 @@ use super::held::Held;
 use super::under_way::UnderWay;
 use super::{Claim, Found, Loaded, Notice, Stored, Tiers, Vacated};
 use crate::backends::{Guarded, Sent};
+use crate::background::remove_unused_folders;
 use crate::call::Flavour;
 use crate::decision::Computed;
 use crate::drive::{OnThread, ToRun, Work};
@@ -117,8 +118,13 @@ impl Persistent {
             return Ok(Arc::clone(target));
         }
         let policy = function.policy();
-        let backends = &function.world.backends;
-        let store = backends.resolve(function, &policy)?;
+        let world = function.world;
+        let (backend, package) = (&function.options.backend, function.package);
+        let store = world
+            .backends
+            .resolve(backend, &policy, package, |folder| {
+                remove_unused_folders(world, folder);
+            })?;
         let scope = Scope::new(policy.namespace(), function.storage_name.as_str());
         let scope = Arc::new(scope);
         let target = Arc::new(Target {
@@ -180,7 +186,8 @@ impl Persistent {
         // Pinned here: what is handed on by value would be kept twice at each step.
         let work = pin!(work(&target));
         let result = session.operate(operation, &target.store, &sent, work).await;
-        target.store.learn(&result, &sent, world);
+        let limits = || world.breaker_limits();
+        target.store.learn(&result, &sent, &world.clock, limits);
         result
     }
 
@@ -202,11 +209,13 @@ impl Persistent {
         operation: Operation,
     ) -> Result<(Arc<Target>, Sent), Error> {
         let ask = async {
-            let target = self.target(session.function())?;
+            let (function, budget) = (session.function(), &session.budget);
+            let clock = &function.world.clock;
+            let target = self.target(function)?;
             let sent = match session.is_of_companion {
                 // Boxed: calls keep no room for it.
-                true => Box::pin(target.store.ask_as_probe(operation, session)).await?,
-                false => target.store.ask(operation, session.function().world)?,
+                true => Box::pin(target.store.ask_as_probe(operation, clock, budget)).await?,
+                false => target.store.ask(operation, clock.now())?,
             };
             Ok((target, sent))
         };
@@ -544,7 +553,9 @@ impl Tiers for Persistent {
             .operate(Operation::Load, &target.store, &sent, pin!(usage))
             .await;
         if is_probe {
-            target.store.learn(&usage, &sent, session.function().world);
+            let world = session.function().world;
+            let limits = || world.breaker_limits();
+            target.store.learn(&usage, &sent, &world.clock, limits);
         }
         usage
     }

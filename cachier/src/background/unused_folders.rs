@@ -1,0 +1,29 @@
+//! Removing the folders of packages that nobody uses any more.
+
+#[cfg(any(feature = "file", feature = "sqlite"))]
+use std::time::SystemTime;
+
+#[cfg(any(feature = "file", feature = "sqlite"))]
+use super::pool::{Crew, run_on_thread_if_any};
+use crate::folder::Folder;
+#[cfg(any(feature = "file", feature = "sqlite"))]
+use crate::trace;
+use crate::world::World;
+
+/// Removes, in the background, the folders beside this one that nobody uses any more, if it is the default one of a package.
+#[cfg(any(feature = "file", feature = "sqlite"))]
+pub(crate) fn remove_unused_folders(world: &'static World, folder: &Folder) {
+    let Some(folder) = folder.of_package() else {
+        return;
+    };
+    // Where there is no thread to be had, another program does it.
+    let _ = run_on_thread_if_any(world, Crew::Storage, move || {
+        if let Err(error) = folder.remove_unused(SystemTime::now()) {
+            trace::unused_folders_stay(&error);
+        }
+    });
+}
+
+/// Nothing is kept in folders.
+#[cfg(not(any(feature = "file", feature = "sqlite")))]
+pub(crate) fn remove_unused_folders(_: &'static World, _: &Folder) {}
