@@ -59,6 +59,7 @@ mod block_on;
 mod breaker;
 mod budget;
 mod builtin;
+mod cached_function;
 mod call;
 mod decision;
 mod drive;
@@ -76,6 +77,7 @@ mod pauses;
 mod pending;
 mod program;
 mod pulse;
+mod registered;
 mod registry;
 mod session;
 mod stamp;
@@ -145,13 +147,13 @@ pub mod metrics {
 }
 
 pub use self::__private::{AsyncMethodCache, MethodCache};
+pub use self::cached_function::{CachedFunction, function, functions};
 pub use self::call::{Call, CallOptions, Outcome, Tier};
 pub use self::options::GlobalParams;
 pub use self::program::{
     BackendHealth, check, check_async, disable, disable_caching, enable_caching, flush,
     flush_async, global_params, register_backend, set_default_backend, set_global_params,
 };
-pub use self::registry::{CachedFunction, function, functions};
 
 /// The README, whose code blocks are tests.
 #[cfg(all(doctest, feature = "prometheus", feature = "testing"))]

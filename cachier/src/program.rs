@@ -23,12 +23,16 @@ pub fn global_params() -> GlobalParams {
 
 /// Switches all caches on again, also those that were disabled by pattern or by `CACHIER_DISABLED`.
 pub fn enable_caching() {
-    world::current().switch(|switches| switches.enable_all());
+    world::current()
+        .registry
+        .switch(|switches| switches.enable_all());
 }
 
 /// Switches all caches off: every call runs its function, and nothing is stored.
 pub fn disable_caching() {
-    world::current().switch(|switches| switches.disable_all());
+    world::current()
+        .registry
+        .switch(|switches| switches.disable_all());
 }
 
 /// Switches off the caches of all functions whose name matches the pattern; `*` stands for any text.
@@ -37,7 +41,9 @@ pub fn disable_caching() {
 /// cachier::disable("billing::*");
 /// ```
 pub fn disable(pattern: &str) {
-    world::current().switch(|switches| switches.disable(pattern));
+    world::current()
+        .registry
+        .switch(|switches| switches.disable(pattern));
 }
 
 /// Makes a backend known under a name, for `backend = registered("name")`.

@@ -3,10 +3,9 @@
 //! A program has one world. Each isolated test has one of its own, so that nothing leaks between parallel tests.
 
 use std::cell::Cell;
-use std::collections::BTreeMap;
 use std::mem;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 #[cfg(any(feature = "tokio", feature = "testing"))]
 use std::{
     future::{Future, poll_fn},
@@ -19,10 +18,9 @@ use cachier_metrics::{Clock, StoreSource};
 use crate::backends::Backends;
 use crate::breaker::Limits;
 use crate::environment;
-use crate::function::Function;
 use crate::options::GlobalParams;
 use crate::pending::Pending;
-use crate::registry::CachedFunction;
+use crate::registry::Registry;
 use crate::switches::Switches;
 use crate::timer::Timer;
 
@@ -33,9 +31,8 @@ pub(crate) struct World {
     pub(crate) timer: &'static Timer,
     pub(crate) pending: Pending,
     pub(crate) backends: Backends,
+    pub(crate) registry: Registry,
     params: PerProcess<Mutex<Arc<GlobalParams>>>,
-    switches: PerProcess<Mutex<Switches>>,
-    functions: PerProcess<Mutex<BTreeMap<String, CachedFunction>>>,
     /// Counts the changes of parameters and backends, so that functions notice them.
     revision: AtomicU64,
 }
@@ -139,9 +136,8 @@ impl World {
             timer,
             pending: Pending::default(),
             backends: Backends::default(),
+            registry: Registry::new(switches),
             params: PerProcess::with(Mutex::new(Arc::new(params)), copied),
-            switches: PerProcess::with(Mutex::new(switches), copied),
-            functions: PerProcess::new(copied),
             revision: AtomicU64::new(1),
         }
     }
@@ -180,9 +176,7 @@ impl World {
 
     /// Tells every function that parameters or backends have changed.
     pub(crate) fn changed(&self) {
-        for function in self.functions().values() {
-            function.function().refresh();
-        }
+        self.registry.refresh();
         // After the functions: whoever sees the new revision sees their new policies too.
         self.revision.fetch_add(1, Ordering::AcqRel);
     }
@@ -191,49 +185,6 @@ impl World {
     /// where it went until now.
     pub(crate) fn moved(&self) {
         self.changed();
-        // Not under the lock of the functions: it is the user's code that drops values.
-        let functions: Vec<_> = self.functions().values().copied().collect();
-        for function in functions {
-            function.registered().forget_near();
-        }
-    }
-
-    /// Changes the switches and opens or closes the gate of every function accordingly.
-    pub(crate) fn switch(&self, change: impl FnOnce(&mut Switches)) {
-        let functions = self.functions();
-        let mut switches = self.switches();
-        change(&mut switches);
-        for function in functions.values() {
-            let function = function.function();
-            function.set_enabled(function.is_on(&switches));
-        }
-    }
-
-    /// Makes the function known by its name in storage. The second one of a name is not.
-    pub(crate) fn register(&self, function: CachedFunction) -> Result<(), DuplicateName> {
-        let mut functions = self.functions();
-        let state: &Function = function.function();
-        state.set_enabled(state.is_on(&self.switches()));
-        // The parameters may have changed since the function read them.
-        state.refresh();
-        if functions.contains_key(&state.storage_name) {
-            return Err(DuplicateName);
-        }
-        functions.insert(state.storage_name.clone(), function);
-        Ok(())
-    }
-
-    pub(crate) fn functions(&self) -> MutexGuard<'_, BTreeMap<String, CachedFunction>> {
-        self.functions
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn switches(&self) -> MutexGuard<'_, Switches> {
-        self.switches.lock().unwrap_or_else(PoisonError::into_inner)
+        self.registry.forget_near();
     }
 }
-
-/// Another live function has this name.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct DuplicateName;

@@ -1,13 +1,12 @@
 //! The arguments of one call, in the forms that the function's storage asks for.
 
 use cachier_backends::{Error, KeyHash};
-use cachier_metrics::Tier;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::form::{Cbor, Form};
+use super::instance::{Instance, Storage};
 use super::shape::Shape;
-use super::site::Instance;
 use super::stored_part::Fingerprint;
 use crate::drive::{Core, remove_later};
 use crate::environment;
@@ -16,41 +15,6 @@ use crate::stamp::Stamp;
 use crate::storage::Tiers;
 use crate::storage::persistent::Persistent;
 use crate::verification::Finding;
-
-/// Where the values of one function are kept: what the driver works with, and what stands in front of it.
-#[diagnostic::on_unimplemented(
-    message = "the function cannot be cached as it is",
-    label = "another error says which of its types is unfit"
-)]
-pub trait Storage: Send + Sync + Sized + 'static {
-    /// What the driver works with.
-    type Tiers: Tiers;
-    /// What a call looks at before.
-    type Front: Front;
-    /// Whether that is a tier of its own, in front of a persistent backend.
-    const HAS_FRONT: bool = false;
-    /// Where a call finds what it looks at before.
-    const TIER: Tier = match Self::HAS_FRONT {
-        true => Tier::Near,
-        false => Tier::Backend,
-    };
-
-    fn open(function: &Function) -> (Self::Front, Self::Tiers);
-    /// Makes the two known to each other, before the first call.
-    fn connect(_: &'static Instance<Self>) {}
-}
-
-/// What a call looks at before the driver is asked, as far as it is a tier of its own.
-pub trait Front: Send + Sync + 'static {
-    /// Empties the tier.
-    fn forget_all(&self) {}
-    /// How many entries the tier holds; `None` where there is none.
-    fn entries(&self) -> Option<u64> {
-        None
-    }
-}
-
-impl Front for () {}
 
 /// A value that was found without asking the driver, with what is known of it.
 pub struct FrontHit<V> {

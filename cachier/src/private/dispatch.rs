@@ -6,8 +6,9 @@ use std::time::Duration;
 use cachier_backends::Error;
 use cachier_metrics::{NearResult, Outcome, Tier};
 
-use super::arguments::{Arguments, FrontHit, Storage};
+use super::arguments::{Arguments, FrontHit};
 use super::form::Form;
+use super::instance::Storage;
 use super::job::{AsyncWork, Later, Mode, Returned, Step, SyncBody, SyncWork};
 use super::recipe::Recipe;
 use super::shape::Shape;

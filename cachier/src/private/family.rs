@@ -6,7 +6,7 @@ use cachier_metrics::{CacheMetrics, Gauges, MetricsOptions};
 
 use crate::identity;
 use crate::identity::Definition;
-use crate::registry::CachedFunction;
+use crate::registered::Registered;
 use crate::world::{World, WorldId};
 
 type GaugeSource = Box<dyn Fn() -> Gauges + Send + Sync>;
@@ -19,7 +19,7 @@ pub(crate) struct Family {
 
 /// The instantiations that have been called.
 struct Called {
-    functions: Vec<CachedFunction>,
+    functions: Vec<(WorldId, &'static dyn Registered)>,
     /// Names that several of them share.
     ambiguous: Vec<String>,
 }
@@ -63,17 +63,18 @@ impl Family {
     }
 
     /// Takes in an instantiation that is called for the first time in its world.
-    pub(crate) fn add(&self, instantiation: CachedFunction) {
+    pub(crate) fn add(&self, instantiation: &'static dyn Registered, world: &World) {
         {
             let mut called = locked(&self.called);
-            called.functions.push(instantiation);
-            if called.ambiguous.contains(&instantiation.function().name) {
-                refuse(instantiation);
+            called.functions.push((world.id, instantiation));
+            let mut ambiguous = called.ambiguous.iter();
+            if ambiguous.any(|name| name == instantiation.name()) {
+                instantiation.refuse();
             }
         }
-        if let Some(metrics) = instantiation.function().metrics {
-            let gauges = Box::new(move || instantiation.registered().gauges());
-            self.add_gauges(instantiation.function().world, metrics, gauges);
+        if let Some(metrics) = instantiation.metrics() {
+            let gauges = Box::new(move || instantiation.gauges());
+            self.add_gauges(world, metrics, gauges);
         }
     }
 
@@ -81,21 +82,18 @@ impl Family {
     pub(crate) fn refuse(&self, name: String) {
         let mut called = locked(&self.called);
         let same = called.functions.iter();
-        same.filter(|known| known.function().name == name)
-            .for_each(|known| refuse(*known));
+        same.filter(|(_, known)| known.name() == name)
+            .for_each(|(_, known)| known.refuse());
         if !called.ambiguous.contains(&name) {
             called.ambiguous.push(name);
         }
     }
 
     /// The instantiations that have been called in a world.
-    pub(crate) fn called_in(&self, world: &World) -> Vec<CachedFunction> {
+    pub(crate) fn called_in(&self, world: &World) -> Vec<&'static dyn Registered> {
         let called = locked(&self.called);
-        let in_world = called
-            .functions
-            .iter()
-            .filter(|known| known.function().world.id == world.id);
-        in_world.copied().collect()
+        let in_world = called.functions.iter().filter(|(id, _)| *id == world.id);
+        in_world.map(|(_, known)| *known).collect()
     }
 
     fn add_gauges(&self, world: &World, metrics: &CacheMetrics, source: GaugeSource) {
@@ -108,13 +106,6 @@ impl Family {
         metrics.set_gauges(Box::new(move || {
             locked(&sources).iter().map(|source| source()).sum()
         }));
-    }
-}
-
-fn refuse(instantiation: CachedFunction) {
-    let function = instantiation.function();
-    if function.duplicate().is_none() {
-        function.report(function.mark_ambiguous(), function.metrics);
     }
 }
 

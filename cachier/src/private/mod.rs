@@ -6,6 +6,7 @@ mod equality;
 mod expand;
 mod family;
 mod form;
+mod instance;
 mod job;
 mod method;
 mod no_operations;
@@ -13,6 +14,7 @@ mod own_form;
 #[cfg(feature = "memory")]
 mod part;
 mod recipe;
+mod registered;
 mod shape;
 mod site;
 mod stored_part;
@@ -27,10 +29,11 @@ pub use crate::block_on::block_on;
 pub use cachier_backends::{KeyHash, Version};
 pub use cachier_metrics::{LocalSlot, SamplingRate};
 
-pub use self::arguments::{Arguments, Front, Storage, StoredArguments};
+pub use self::arguments::{Arguments, StoredArguments};
 pub use self::dispatch::{Operation, Prepared, Reply, dispatch, dispatch_async};
 pub use self::equality::{EqualityProbe, Incomparable};
 pub use self::form::{SizeProbe, Unmeasured};
+pub use self::instance::{Front, Instance, Storage};
 pub use self::job::{Mode, Step, call_once, once};
 pub use self::method::{AsyncMethodCache, Metered, MethodCache, Unmetered};
 pub use self::no_operations::{NoAsyncMethodCache, NoMethodCache};
@@ -41,7 +44,7 @@ pub use self::shape::{
     ErrorProbe, Kept, KeptProbe, PlainProbe, Probe, Shape, ShapeOf, SharedError, StoredAs, Unkept,
     Unshared, WithNone, kind,
 };
-pub use self::site::{Begun, ErasedSite, Instance, Site};
+pub use self::site::{Begun, ErasedSite, Site};
 pub use self::stored_part::{HashedProbe, OrderedProbe, StoredPartProbe, UnorderedProbe};
 #[cfg(feature = "memory")]
 pub use self::typed::{MemoryArguments, NearArguments};

@@ -7,24 +7,18 @@ use std::thread::LocalKey;
 use cachier_backends::process::{PerProcess, get_or_init};
 use cachier_metrics::{CacheMetrics, Local, LocalSlot, NearResult};
 
-use super::arguments::{Arguments, Storage};
+use super::arguments::Arguments;
 use super::family::{Family, create_metrics};
+use super::instance::{Instance, Storage};
 use super::shape::Shape;
 use crate::drive::Core;
 use crate::flight::Flights;
 use crate::function::Function;
-use crate::identity;
-use crate::identity::Definition;
+use crate::identity::{self, Definition};
 use crate::pauses::Pauses;
-use crate::registry::CachedFunction;
+use crate::registered::Registered;
 use crate::session::Start;
 use crate::world::{self, World, WorldId};
-
-/// One annotated function in one world, with its storage.
-pub struct Instance<S: Storage> {
-    pub(crate) core: Core<S::Tiers>,
-    pub(crate) front: S::Front,
-}
 
 /// The static of a function whose types are known where it stands.
 pub struct Site<S: Storage> {
@@ -141,7 +135,7 @@ impl<S: Storage> Site<S> {
         };
         let instance: &'static Instance<S> = Box::leak(Box::new(Instance { core, front }));
         S::connect(instance);
-        introduce(CachedFunction::new(instance), self.family);
+        introduce(&instance.core.function, instance, self.family);
         instance
     }
 }
@@ -160,17 +154,16 @@ fn open_function(
 }
 
 /// Makes a function known to its world and to its family, and what it holds to its metrics.
-fn introduce(known: CachedFunction, family: Option<&'static Family>) {
-    let function = known.function();
-    if function.world.register(known).is_err() {
+fn introduce(function: &Function, known: &'static dyn Registered, family: Option<&'static Family>) {
+    if function.world.registry.register(known).is_err() {
         let error = function.mark_duplicate();
         function.report(error, function.metrics);
     }
     match family {
-        Some(family) => family.add(known),
+        Some(family) => family.add(known, function.world),
         None => {
             if let Some(metrics) = function.metrics {
-                metrics.set_gauges(Box::new(move || known.registered().gauges()));
+                metrics.set_gauges(Box::new(move || known.gauges()));
             }
         }
     }
@@ -346,7 +339,7 @@ impl ErasedSite {
     }
 
     /// The instantiations that have been called in the world of the calling code.
-    pub(crate) fn instantiations(&'static self) -> Vec<CachedFunction> {
+    pub(crate) fn instantiations(&'static self) -> Vec<&'static dyn Registered> {
         self.family.called_in(world::current())
     }
 }

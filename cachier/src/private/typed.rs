@@ -8,11 +8,11 @@ use cachier_backends::{Change, Error, KeyHash};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::arguments::{Arguments, Front, FrontHit, Storage, found, hash};
+use super::arguments::{Arguments, FrontHit, found, hash};
 use super::form::{Cbor, Form, Measure};
+use super::instance::{Front, Instance, Storage};
 use super::part::{Parts, Query};
 use super::shape::Shape;
-use super::site::Instance;
 use crate::function::Function;
 use crate::options::WantSize;
 use crate::stamp::Stamp;

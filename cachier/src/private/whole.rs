@@ -4,13 +4,13 @@ use std::path::PathBuf;
 
 use cachier_backends::{Error, Usage};
 
-use super::arguments::Storage;
+use super::instance::Storage;
 use super::site::{ErasedSite, Site};
 use crate::backends::Backends;
 use crate::call::Flavour;
 use crate::function::Function;
 use crate::options::BackendName;
-use crate::registry::Registered;
+use crate::registered::Registered;
 use crate::session::Session;
 use crate::storage::Tiers;
 use crate::storage::persistent::Persistent;
@@ -69,7 +69,7 @@ impl ErasedSite {
         let mut failed = None;
         for function in self.instantiations() {
             // Of each, what is in memory is forgotten, whether its store is reached or not.
-            match function.registered().clear(flavour.into()).await {
+            match function.clear(flavour.into()).await {
                 Ok(cleared) => sum = add(sum, cleared),
                 Err(error) => failed = failed.or(Some(error)),
             }
@@ -93,7 +93,7 @@ impl ErasedSite {
         let mut done = Ok(());
         for function in self.instantiations() {
             // The flights of each end, whether its store is reached or not.
-            done = done.and(function.registered().clear_leases(flavour.into()).await);
+            done = done.and(function.clear_leases(flavour.into()).await);
         }
         done?;
         if let Some((function, tiers)) = self.never_called(marker)? {
@@ -115,7 +115,7 @@ impl ErasedSite {
             bytes = add(bytes, usage.bytes);
         };
         for function in self.instantiations() {
-            count(function.registered().usage(flavour.into()).await?);
+            count(function.usage(flavour.into()).await?);
         }
         if let Some((function, tiers)) = self.never_called(marker)? {
             let session = Session::of_companion(&function, flavour.into());
@@ -150,6 +150,7 @@ impl ErasedSite {
         let function = self.detached(marker);
         if !function
             .world
+            .registry
             .functions()
             .contains_key(&function.storage_name)
         {
@@ -157,7 +158,7 @@ impl ErasedSite {
             return Ok(is_persistent.then(|| (function, Persistent::open())));
         }
         let mut called = self.instantiations().into_iter();
-        match called.any(|known| known.function().storage_name == function.storage_name) {
+        match called.any(|known| known.storage_name() == function.storage_name) {
             true => Ok(None),
             false => Err(function.mark_duplicate().clone()),
         }

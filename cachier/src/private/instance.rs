@@ -1,0 +1,48 @@
+//! One annotated function in one world, with its storage.
+
+use cachier_metrics::Tier;
+
+use crate::drive::Core;
+use crate::function::Function;
+use crate::storage::Tiers;
+
+/// One annotated function in one world, with its storage.
+pub struct Instance<S: Storage> {
+    pub(crate) core: Core<S::Tiers>,
+    pub(crate) front: S::Front,
+}
+
+/// Where the values of one function are kept: what the driver works with, and what stands in front of it.
+#[diagnostic::on_unimplemented(
+    message = "the function cannot be cached as it is",
+    label = "another error says which of its types is unfit"
+)]
+pub trait Storage: Send + Sync + Sized + 'static {
+    /// What the driver works with.
+    type Tiers: Tiers;
+    /// What a call looks at before.
+    type Front: Front;
+    /// Whether that is a tier of its own, in front of a persistent backend.
+    const HAS_FRONT: bool = false;
+    /// Where a call finds what it looks at before.
+    const TIER: Tier = match Self::HAS_FRONT {
+        true => Tier::Near,
+        false => Tier::Backend,
+    };
+
+    fn open(function: &Function) -> (Self::Front, Self::Tiers);
+    /// Makes the two known to each other, before the first call.
+    fn connect(_: &'static Instance<Self>) {}
+}
+
+/// What a call looks at before the driver is asked, as far as it is a tier of its own.
+pub trait Front: Send + Sync + 'static {
+    /// Empties the tier.
+    fn forget_all(&self) {}
+    /// How many entries the tier holds; `None` where there is none.
+    fn entries(&self) -> Option<u64> {
+        None
+    }
+}
+
+impl Front for () {}

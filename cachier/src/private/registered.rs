@@ -1,0 +1,157 @@
+//! What an instance does for those who know neither its types nor its storage.
+
+use cachier_backends::{BoxFuture, Error, Usage};
+use cachier_metrics::{CacheMetrics, Gauges, Holding, RemovalCause, Shared};
+
+use super::instance::{Front, Instance, Storage};
+use crate::background::{Crew, run_on_thread_if_any};
+use crate::block_on::block_on;
+use crate::call::Flavour;
+use crate::drive::Core;
+use crate::known_usage::{GOOD_FOR, Turn};
+use crate::registered::Registered;
+use crate::session::Session;
+use crate::storage::Tiers;
+use crate::switches::Switches;
+
+impl<S: Storage> Registered for Instance<S> {
+    fn name(&self) -> &str {
+        &self.core.function.name
+    }
+
+    fn metrics_name(&self) -> &str {
+        &self.core.function.metrics_name
+    }
+
+    fn storage_name(&self) -> &str {
+        &self.core.function.storage_name
+    }
+
+    fn backend(&self) -> String {
+        let function = &self.core.function;
+        function.world.backends.label(&function.options.backend)
+    }
+
+    fn metrics(&self) -> Option<&'static CacheMetrics> {
+        self.core.function.metrics
+    }
+
+    fn refresh(&self) {
+        self.core.function.refresh();
+    }
+
+    fn follow(&self, switches: &Switches) {
+        let function = &self.core.function;
+        function.set_enabled(function.is_on(switches));
+    }
+
+    fn refuse(&self) {
+        let function = &self.core.function;
+        if function.duplicate().is_none() {
+            function.report(function.mark_ambiguous(), function.metrics);
+        }
+    }
+
+    fn forget_near(&self) {
+        self.front.forget_all();
+    }
+
+    fn clear(&self, flavour: Flavour) -> BoxFuture<'_, Option<u64>> {
+        Box::pin(clear(&self.core, &self.front, flavour))
+    }
+
+    fn clear_leases(&self, flavour: Flavour) -> BoxFuture<'_, ()> {
+        Box::pin(clear_leases(&self.core, flavour))
+    }
+
+    fn usage(&self, flavour: Flavour) -> BoxFuture<'_, Usage> {
+        Box::pin(async move {
+            let session = Session::of_companion(&self.core.function, flavour);
+            usage(&self.core, &session).await
+        })
+    }
+
+    fn gauges(&'static self) -> Gauges {
+        gauges(&self.core, self.front.entries())
+    }
+}
+
+async fn clear<T: Tiers>(
+    core: &Core<T>,
+    front: &dyn Front,
+    flavour: Flavour,
+) -> Result<Option<u64>, Error> {
+    core.function.in_service()?;
+    let session = Session::of_companion(&core.function, flavour);
+    core.flights.forget_all();
+    front.forget_all();
+    let cleared = core.tiers.clear(&session).await;
+    core.function.known_usage.forget();
+    // Fetches that began before the store was cleared end before or find the tier changed. Also where the store was not.
+    front.forget_all();
+    let cleared = cleared?;
+    if let (Some(metrics), Some(entries)) = (core.function.metrics, cleared) {
+        metrics.removed(RemovalCause::Cleared, entries);
+    }
+    Ok(cleared)
+}
+
+async fn clear_leases<T: Tiers>(core: &Core<T>, flavour: Flavour) -> Result<(), Error> {
+    core.function.in_service()?;
+    let session = Session::of_companion(&core.function, flavour);
+    core.flights.forget_all();
+    core.tiers.clear_leases(&session).await
+}
+
+async fn usage<T: Tiers>(core: &Core<T>, session: &Session<'_>) -> Result<Usage, Error> {
+    let function = &core.function;
+    function.in_service()?;
+    let question = function.known_usage.ask();
+    let usage = core.tiers.usage(session).await;
+    let known = usage.as_ref().copied().unwrap_or_default();
+    function
+        .known_usage
+        .learn(question, known, function.world.clock.now());
+    usage
+}
+
+/// What the function holds: asks the backend only in the background, and then for those who look later.
+fn gauges<T: Tiers>(core: &'static Core<T>, near_entries: Option<u64>) -> Gauges {
+    let options = &core.function.options;
+    let mut gauges = Gauges::default();
+    if core.function.duplicate().is_some() {
+        return gauges;
+    }
+    gauges.near = Holding::new(near_entries, None);
+    gauges.capacity_entries = options.capacity.or(options.near_cache);
+    if let Some(usage) = core.tiers.usage_at_hand() {
+        gauges.memory = holding(usage);
+        gauges.memory_capacity_bytes = options.capacity_bytes;
+    } else if let Some(name) = core.tiers.shared_as(&core.function) {
+        let shared = Shared::new(holding(known_usage(core)), options.capacity_bytes);
+        gauges.shared.insert(name, shared);
+    }
+    gauges
+}
+
+fn holding(usage: Usage) -> Holding {
+    Holding::new(usage.entries, usage.bytes)
+}
+
+/// What the backend last said, after seeing to it that it is asked again when that is a while ago.
+fn known_usage<T: Tiers>(core: &'static Core<T>) -> Usage {
+    let function = &core.function;
+    let (known, turn) = function.known_usage.look(function.world.clock.now());
+    if turn == Turn::Mine {
+        let asked = run_on_thread_if_any(function.world, Crew::Storage, || {
+            let session = Session::within(function, Flavour::Sync, GOOD_FOR);
+            // A failure has been counted; nothing is known then.
+            let _ = block_on(usage(core, &session));
+        });
+        if asked.is_err() {
+            // Whoever looks next tries again.
+            function.known_usage.not_asked();
+        }
+    }
+    known
+}

@@ -1,0 +1,35 @@
+//! What is asked of a cached function by those who know neither its types nor its storage.
+
+use cachier_backends::{BoxFuture, Usage};
+use cachier_metrics::{CacheMetrics, Gauges};
+
+use crate::call::Flavour;
+use crate::switches::Switches;
+
+/// A cached function that has been called.
+pub(crate) trait Registered: Send + Sync {
+    /// What people read.
+    fn name(&self) -> &str;
+    /// The same without the arguments of types, as in metrics.
+    fn metrics_name(&self) -> &str;
+    /// What tells it from all others.
+    fn storage_name(&self) -> &str;
+    /// The name of its backend.
+    fn backend(&self) -> String;
+    fn metrics(&self) -> Option<&'static CacheMetrics>;
+
+    /// Takes up changed parameters of the program.
+    fn refresh(&self);
+    /// Takes up changed switches.
+    fn follow(&self, switches: &Switches);
+    /// Takes the function out of service because it is called with types that differ and have one name.
+    fn refuse(&self);
+    /// Empties the near tier.
+    fn forget_near(&self);
+
+    fn clear(&self, flavour: Flavour) -> BoxFuture<'_, Option<u64>>;
+    fn clear_leases(&self, flavour: Flavour) -> BoxFuture<'_, ()>;
+    fn usage(&self, flavour: Flavour) -> BoxFuture<'_, Usage>;
+    /// What the function holds, as far as that is known without waiting.
+    fn gauges(&'static self) -> Gauges;
+}
