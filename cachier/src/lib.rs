@@ -94,7 +94,6 @@ mod world;
 #[doc(hidden)]
 #[path = "private/mod.rs"]
 pub mod __private;
-use self::__private as private;
 
 #[cfg(feature = "file")]
 pub use cachier_backends::file::FileBackend;

@@ -10,8 +10,7 @@ use super::{Drive, Look, Served, Slot};
 use crate::budget::Spent;
 use crate::call::Settled;
 use crate::decision::{Computed, Freshness, Running, Settlement, Sharing, Stored, settle, share};
-use crate::flight::{ComputationId, Joined, Landing, Phase, Recheck, current, depend};
-use crate::private::SharedError;
+use crate::flight::{ComputationId, Joined, Landing, Phase, Recheck, SharedError, current, depend};
 use crate::storage::{Claim, Found, Notice, Tiers};
 use crate::sync::Arc;
 

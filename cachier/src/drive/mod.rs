@@ -28,7 +28,7 @@ use self::compute::{Conclusive, Execution, Put};
 pub(crate) use self::entry::EntryOperation;
 use self::errand::Met;
 pub(crate) use self::errand::{Asked, Ended, Errand, Plan, ToRun, carry_out};
-pub(crate) use self::on_thread::{OnThread, RunOnThread};
+pub(crate) use self::on_thread::{OnThread, RunOnThread, ThreadDriver};
 pub(crate) use self::refresh::{Refreshing, Ticket, refresh, refresh_on_thread};
 pub(crate) use self::work::{Cacheable, Compute, Served, Slot, Work};
 use crate::call::{Call, Settled};

@@ -10,6 +10,9 @@ use crate::call::Flavour;
 use crate::decision::Computed;
 use crate::flight::Entered;
 use crate::storage::Tiers;
+#[cfg(feature = "memory")]
+use crate::storage::memory::InMemory;
+use crate::storage::persistent::Persistent;
 
 /// A synchronous function of any type: one driver serves all of them.
 pub trait RunOnThread<T: Tiers>: Work<T> {
@@ -17,10 +20,66 @@ pub trait RunOnThread<T: Tiers>: Work<T> {
     fn run(&mut self, cacheable: Cacheable) -> Computed;
 }
 
+/// A storage whose synchronous functions run on the threads of their callers.
+///
+/// Each storage has the driver's part of that by itself, so that it is compiled once here, and not with every program.
+pub trait ThreadDriver: Tiers {
+    /// Goes on with what is asked of a synchronous function, until that is to run.
+    fn proceed_on_thread(asked: &mut OnThread<Self>, work: &mut dyn Work<Self>) -> Option<ToRun>;
+    /// The same when it has run.
+    fn computed_on_thread(
+        asked: &mut OnThread<Self>,
+        computed: Computed,
+        work: &mut dyn Work<Self>,
+    );
+}
+
+impl ThreadDriver for Persistent {
+    fn proceed_on_thread(asked: &mut OnThread<Self>, work: &mut dyn Work<Self>) -> Option<ToRun> {
+        asked.proceed(work)
+    }
+
+    fn computed_on_thread(
+        asked: &mut OnThread<Self>,
+        computed: Computed,
+        work: &mut dyn Work<Self>,
+    ) {
+        asked.computed(computed, work);
+    }
+}
+
+#[cfg(feature = "memory")]
+impl ThreadDriver for InMemory {
+    fn proceed_on_thread(asked: &mut OnThread<Self>, work: &mut dyn Work<Self>) -> Option<ToRun> {
+        asked.proceed(work)
+    }
+
+    fn computed_on_thread(
+        asked: &mut OnThread<Self>,
+        computed: Computed,
+        work: &mut dyn Work<Self>,
+    ) {
+        asked.computed(computed, work);
+    }
+}
+
 /// What is asked for, on the thread of its caller.
 pub struct OnThread<T: Tiers> {
     errand: Errand<T>,
     ended: Option<Ended>,
+}
+
+impl<T: ThreadDriver> OnThread<T> {
+    /// Carries it out. Inlined, so that nothing of it lies between a recursive function and itself.
+    #[inline]
+    pub(crate) fn finish(&mut self, work: &mut impl RunOnThread<T>) {
+        while let Some(to_run) = T::proceed_on_thread(self, work) {
+            let entered = to_run.computation.map(Entered::new);
+            let computed = work.run(to_run.cacheable);
+            drop(entered);
+            T::computed_on_thread(self, computed, work);
+        }
+    }
 }
 
 impl<T: Tiers> OnThread<T> {
@@ -35,17 +94,6 @@ impl<T: Tiers> OnThread<T> {
             errand,
             ended: None,
         })
-    }
-
-    /// Carries it out. Inlined, so that nothing of it lies between a recursive function and itself.
-    #[inline]
-    pub(crate) fn finish(&mut self, work: &mut impl RunOnThread<T>) {
-        while let Some(to_run) = T::proceed_on_thread(self, work) {
-            let entered = to_run.computation.map(Entered::new);
-            let computed = work.run(to_run.cacheable);
-            drop(entered);
-            T::computed_on_thread(self, computed, work);
-        }
     }
 
     /// How it ended.

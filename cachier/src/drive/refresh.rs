@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use cachier_metrics::Reason;
 
-use super::{Compute, Core, Drive, Errand, OnThread, RunOnThread, Step, Turn, carry_out};
+use super::{
+    Compute, Core, Drive, Errand, OnThread, RunOnThread, Step, ThreadDriver, Turn, carry_out,
+};
 use crate::block_on::block_on;
 use crate::call::Flavour;
 use crate::decision::Pause;
@@ -45,7 +47,10 @@ pub(crate) async fn refresh<T: Tiers, F: Future>(ticket: Ticket<T>, mut work: im
 }
 
 /// The same on the calling thread.
-pub(crate) fn refresh_on_thread<T: Tiers>(ticket: Ticket<T>, work: &mut impl RunOnThread<T>) {
+pub(crate) fn refresh_on_thread<T: ThreadDriver>(
+    ticket: Ticket<T>,
+    work: &mut impl RunOnThread<T>,
+) {
     let _told = ToldOfPanic(&ticket.core.function);
     if let Some(errand) = block_on(lead(ticket, Flavour::Sync)) {
         OnThread::resume(errand).finish(work);

@@ -4,9 +4,9 @@ use cachier_backends::Error;
 
 use super::Refreshing;
 use crate::decision::Computed;
+use crate::flight::SharedError;
 use crate::function::Function;
 use crate::options::WantSize;
-use crate::private::SharedError;
 use crate::stamp::Stamp;
 use crate::storage::{Found, Tiers};
 use crate::verification::Finding;

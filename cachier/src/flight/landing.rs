@@ -1,7 +1,11 @@
 //! What a flight hands to those who wait for it.
 
 use std::any::Any;
+use std::sync::Arc;
 use std::time::Instant;
+
+/// A clone of an error for each waiter, where errors can be cloned.
+pub type SharedError = Arc<dyn Any + Send + Sync>;
 
 /// How a flight ended.
 #[derive(Clone, Debug)]
@@ -17,7 +21,7 @@ pub(crate) enum Landing<V> {
     /// The same with a value that is stale, as computing a new one has failed.
     StandIn(V, Option<Instant>),
     /// With an error that every waiter may have a clone of.
-    Failure(std::sync::Arc<dyn Any + Send + Sync>),
+    Failure(SharedError),
     /// With a result that cannot be shared.
     NotShared,
     /// Without a result: its leader panicked or was cancelled.

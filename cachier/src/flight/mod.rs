@@ -19,6 +19,7 @@ mod wait_list;
 
 pub(crate) use self::computation::{ComputationId, Entered, current, within};
 pub(crate) use self::landing::Landing;
+pub use self::landing::SharedError;
 pub(crate) use self::phase::{Flight, Phase};
 pub(crate) use self::solo::Solo;
 pub use self::table::Recheck;

@@ -15,7 +15,9 @@ use super::shape::Shape;
 use super::site::Site;
 use crate::call::{Call, CallOptions, Flavour, Settled};
 use crate::decision::{Freshness, Source, accept};
-use crate::drive::{Asked, Ended, EntryOperation, Errand, OnThread, Plan, Work, carry_out};
+use crate::drive::{
+    Asked, Ended, EntryOperation, Errand, OnThread, Plan, ThreadDriver, Work, carry_out,
+};
 use crate::function::Function;
 use crate::session::Start;
 use crate::stamp::Stamp;
@@ -220,7 +222,7 @@ pub fn dispatch<T, Sh, F>(
     body: SyncBody<'_, T, Sh, F>,
 ) -> Reply<Sh::Return, Sh::Stored>
 where
-    T: Tiers,
+    T: ThreadDriver,
     Sh: Shape,
     F: Form<Sh::Value, Kept = T::Value>,
 {

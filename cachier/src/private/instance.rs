@@ -2,9 +2,8 @@
 
 use cachier_metrics::Tier;
 
-use crate::drive::Core;
+use crate::drive::{Core, ThreadDriver};
 use crate::function::Function;
-use crate::storage::Tiers;
 
 /// One annotated function in one world, with its storage.
 pub struct Instance<S: Storage> {
@@ -19,7 +18,7 @@ pub struct Instance<S: Storage> {
 )]
 pub trait Storage: Send + Sync + Sized + 'static {
     /// What the driver works with.
-    type Tiers: Tiers;
+    type Tiers: ThreadDriver;
     /// What a call looks at before.
     type Front: Front;
     /// Whether that is a tier of its own, in front of a persistent backend.

@@ -6,13 +6,14 @@ use cachier_backends::{Error, ErrorKind, Operation};
 
 use super::form::Form;
 use super::recipe::Recipe;
-use super::shape::{Shape, SharedError};
+use super::shape::Shape;
 use crate::background::{Crew, run_as_task, run_on_thread};
 use crate::decision::Computed;
 use crate::drive::{
-    Cacheable, Compute, Refreshing, RunOnThread, Served, Slot, Ticket, Work, refresh,
+    Cacheable, Compute, Refreshing, RunOnThread, Served, Slot, ThreadDriver, Ticket, Work, refresh,
     refresh_on_thread,
 };
+use crate::flight::SharedError;
 use crate::options::WantSize;
 use crate::stamp::Stamp;
 use crate::storage::{Found, Tiers};
@@ -40,7 +41,7 @@ impl<S: Shape + Send + 'static> Recipe<S> {
     /// Keeps a synchronous function for a background thread.
     pub fn in_thread<T, F>(self, body: impl FnOnce() -> S::Return + Send + 'static) -> Later<T, F>
     where
-        T: Tiers,
+        T: ThreadDriver,
         F: Form<S::Value, Kept = T::Value>,
     {
         Later(Box::new(move |ticket: Ticket<T>, form| {

@@ -41,14 +41,15 @@ pub use self::no_operations::{NoAsyncMethodCache, NoMethodCache};
 pub use self::part::{ByRefProbe, FitProbe, OptionRef, OwnedPart, PartProbe, Unfit, part_kind};
 pub use self::recipe::Recipe;
 pub use self::shape::{
-    ErrorProbe, Kept, KeptProbe, PlainProbe, Probe, Shape, ShapeOf, SharedError, StoredAs, Unkept,
-    Unshared, WithNone, kind,
+    ErrorProbe, Kept, KeptProbe, PlainProbe, Probe, Shape, ShapeOf, StoredAs, Unkept, Unshared,
+    WithNone, kind,
 };
 pub use self::site::{Begun, ErasedSite, Site};
 pub use self::stored_part::{HashedProbe, OrderedProbe, StoredPartProbe, UnorderedProbe};
 #[cfg(feature = "memory")]
 pub use self::typed::{MemoryArguments, NearArguments};
 pub use self::whole::IsAsync;
+pub use crate::flight::SharedError;
 pub use crate::identity::{
     Definition, Package, crate_of, identity_of_function, identity_of_method,
 };

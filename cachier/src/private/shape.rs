@@ -4,12 +4,10 @@
 //! return type is cannot be read off its tokens (`io::Result<T>`, an alias, an associated type), so the compiler is asked:
 //! an inherent item of `Probe<Result<T, E>>` is preferred to the item of a trait that every `Probe` has.
 
-use std::any::Any;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-/// A clone of an error for each waiter, where errors can be cloned.
-pub type SharedError = Arc<dyn Any + Send + Sync>;
+use crate::flight::SharedError;
 
 /// How a return type is taken apart and put together again.
 pub trait Shape: Copy {

@@ -10,8 +10,6 @@ use cachier_metrics::RemovalCause;
 
 use super::any::{AnyKey, AnyValue};
 use super::{Claim, Found, Loaded, Stored, Tiers, Vacated};
-use crate::decision::Computed;
-use crate::drive::{OnThread, ToRun, Work};
 use crate::flight::Recheck;
 use crate::function::Function;
 use crate::session::Session;
@@ -174,18 +172,6 @@ impl Tiers for InMemory {
         let now = self.now(session.function());
         let cutoff = now.saturating_sub(crate::timer::nanos(older_than));
         Ok(self.values().remove_older_than(cutoff))
-    }
-
-    fn proceed_on_thread(asked: &mut OnThread<Self>, work: &mut dyn Work<Self>) -> Option<ToRun> {
-        asked.proceed(work)
-    }
-
-    fn computed_on_thread(
-        asked: &mut OnThread<Self>,
-        computed: Computed,
-        work: &mut dyn Work<Self>,
-    ) {
-        asked.computed(computed, work);
     }
 
     fn usage_at_hand(&self) -> Option<Usage> {

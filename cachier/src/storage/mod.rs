@@ -16,8 +16,6 @@ use std::time::{Duration, Instant};
 
 use cachier_backends::{Error, Usage};
 
-use crate::decision::Computed;
-use crate::drive::{OnThread, ToRun, Work};
 use crate::flight::Recheck;
 use crate::function::Function;
 use crate::session::Session;
@@ -207,16 +205,6 @@ pub trait Tiers: Send + Sync + Sized + 'static {
         session: &Session<'_>,
         older_than: Duration,
     ) -> impl Future<Output = Result<u64, Error>> + Send;
-    /// Goes on with what is asked of a synchronous function, until that is to run.
-    ///
-    /// Each storage does it, so that the driver is compiled once here, and not with every program.
-    fn proceed_on_thread(asked: &mut OnThread<Self>, work: &mut dyn Work<Self>) -> Option<ToRun>;
-    /// The same when it has run.
-    fn computed_on_thread(
-        asked: &mut OnThread<Self>,
-        computed: Computed,
-        work: &mut dyn Work<Self>,
-    );
     /// What the function's values occupy, where that can be told without asking anyone.
     fn usage_at_hand(&self) -> Option<Usage> {
         None

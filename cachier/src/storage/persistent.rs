@@ -21,8 +21,6 @@ use super::{Claim, Found, Loaded, Notice, Stored, Tiers, Vacated};
 use crate::backends::{Guarded, Sent};
 use crate::background::remove_unused_folders;
 use crate::call::Flavour;
-use crate::decision::Computed;
-use crate::drive::{OnThread, ToRun, Work};
 use crate::flight::Recheck;
 use crate::function::Function;
 use crate::heartbeat;
@@ -518,18 +516,6 @@ impl Tiers for Persistent {
             target.store.backend.cleanup(&target.scope, cutoff).await
         });
         Ok(removed.await?.unwrap_or(0))
-    }
-
-    fn proceed_on_thread(asked: &mut OnThread<Self>, work: &mut dyn Work<Self>) -> Option<ToRun> {
-        asked.proceed(work)
-    }
-
-    fn computed_on_thread(
-        asked: &mut OnThread<Self>,
-        computed: Computed,
-        work: &mut dyn Work<Self>,
-    ) {
-        asked.computed(computed, work);
     }
 
     fn shared_as(&self, function: &Function) -> Option<String> {
