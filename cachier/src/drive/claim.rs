@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use cachier_backends::Operation;
 use cachier_metrics::{Outcome, Tier, WaitScope};
 
-use super::{Drive, Look, Served, Slot};
+use super::state::{Drive, Look};
+use super::work::{Served, Slot};
 use crate::budget::Spent;
 use crate::call::Settled;
 use crate::decision::{Computed, Freshness, Running, Settlement, Sharing, Stored, settle, share};
@@ -90,28 +91,11 @@ impl<T: Tiers> Drive<T> {
         Look::Done
     }
 
-    /// Tells those who wait for the flight of this call what they wait for from now on.
-    pub(super) fn enter(&self, phase: Phase) {
-        if let Some(leader) = &self.leader {
-            leader.enter(phase);
-        }
-    }
-
     /// Leads the flight of the key, in place of whoever does.
     fn supplant(&mut self) {
         let _drops = T::defer_drops();
         let leader = self.core.flights.supplant(&self.key, ComputationId::next());
         self.leader = Some(leader);
-    }
-
-    /// Computes as the owner of the lease. Once that is known to be lost, nobody joins the flight any more.
-    pub(super) fn own(&mut self, lease: T::Lease) {
-        if let Some(leader) = &self.leader {
-            let (core, key, computation) = (self.core, self.key.clone(), leader.computation());
-            T::on_loss(&lease, move || core.flights.withdraw(&key, computation));
-        }
-        self.lease = Some(Box::new(lease));
-        self.running = Running::Mine;
     }
 
     /// Leads a flight; `false` when there is something else to do first.

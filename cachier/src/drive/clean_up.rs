@@ -2,7 +2,7 @@
 
 use cachier_metrics::RemovalCause;
 
-use super::Core;
+use super::core::Core;
 use super::put::{count_gone, remove};
 use crate::background::{Crew, run_on_thread, run_on_thread_if_any};
 use crate::block_on::block_on;

@@ -4,85 +4,25 @@ use std::mem::{self, forget};
 use std::time::Instant;
 
 use cachier_backends::ErrorKind;
-use cachier_backends::process::Process;
-use cachier_metrics::{ComputeRecorder, Outcome, Reason, Tier};
+use cachier_metrics::Reason;
 
 use super::put::{Superseded, count_gone, end_flight, put, remove, remove_replaced, valid_when};
-use super::work::faithful;
-use super::{Cacheable, Drive, Look, Slot, ToRun, Turn};
+use super::state::{
+    Concluded, Conclusion, Conclusive, Drive, Execution, FoundOf, Put, PutOutcome, SoloOf, Turn,
+};
+use super::turn::ToRun;
+use super::work::{Cacheable, Slot, faithful};
 use crate::call::Settled;
 use crate::decision::{self, Computed, Rules, Settlement};
-use crate::flight::{ComputationId, Dependency, Landing, Leader, Phase, Solo, current, depend};
+use crate::flight::{ComputationId, Landing, Phase, current, depend};
 use crate::labels;
 use crate::options::WantSize;
 use crate::stamp::Stamp;
-use crate::storage::{self, Found, Tiers, Vacated};
+use crate::storage::{self, Tiers, Vacated};
 use crate::trace;
 
 /// Values of more bytes than this are stored in the background.
 const STORED_AT_ONCE: u64 = 1024 * 1024;
-
-/// The function at work.
-pub(super) struct Execution<T: Tiers> {
-    reason: Reason,
-    solo: Option<SoloOf<T>>,
-    needed: Option<Dependency>,
-    recorder: Option<ComputeRecorder>,
-    begun: u64,
-    /// Where it began.
-    process: Process,
-}
-
-impl<T: Tiers> Execution<T> {
-    /// Whether the function has forked, and this is the child.
-    pub(super) fn has_forked(&self) -> bool {
-        !self.process.is_current()
-    }
-}
-
-/// A computation that no flight carries.
-pub(super) type SoloOf<T> = Solo<'static, <T as Tiers>::Key, FoundOf<T>>;
-
-pub(super) type FoundOf<T> = Found<<T as Tiers>::Value>;
-
-/// What becomes of a result, and what is known of the computation.
-pub(super) struct Conclusive<T: Tiers> {
-    conclusion: Conclusion<FoundOf<T>>,
-    computation: Concluded,
-    solo: Option<SoloOf<T>>,
-}
-
-/// A computation that has come to its end.
-#[derive(Clone, Copy)]
-pub(super) struct Concluded {
-    pub(super) reason: Reason,
-    stamp: Stamp,
-}
-
-/// What has become of a result where other processes can see it; the memory of this one follows.
-pub(super) struct Put<T: Tiers> {
-    outcome: PutOutcome<FoundOf<T>>,
-    computation: Concluded,
-    solo: Option<SoloOf<T>>,
-}
-
-enum PutOutcome<Found> {
-    /// It is stored, or not: `None` if the storage failed. The last moment at which nobody is known to have invalidated the
-    /// key, where others can.
-    Stored(Found, Option<storage::Stored>, Option<Instant>),
-    /// There is nothing to be stored. What the waiters get, and whether there was an entry, which is gone.
-    Gone(Landing<Found>, bool),
-}
-
-impl Concluded {
-    /// How a call ends that has this result.
-    pub(super) fn settled(self) -> Settled {
-        Settled::own(match self.reason {
-            Reason::Unavailable => Outcome::Unavailable,
-            _ => Outcome::Miss,
-        })
-    }
-}
 
 impl<T: Tiers> Drive<T> {
     /// Begins to run the function, so that calls in its body know what they are part of.
@@ -375,76 +315,10 @@ impl<T: Tiers> Drive<T> {
         }
     }
 
-    /// Whether there may be an entry that the result takes the place of.
-    pub(super) fn may_replace(&self) -> bool {
-        self.fallback() != decision::Stored::Absent
-    }
-
-    /// Hands a result that is not stored to the waiters of this flight.
-    pub(super) async fn land(&mut self, landing: Landing<Found<T::Value>>) {
-        let (core, session) = (self.core, &self.session);
-        let landing = match self.lease.take() {
-            Some(lease) => {
-                if self.leader.as_ref().is_some_and(Leader::is_awaited) {
-                    core.tiers.vouch(session, &lease).await;
-                }
-                let landing = landing.unstored(T::valid_at(&lease));
-                core.tiers.release(session, *lease).await;
-                landing
-            }
-            None => landing,
-        };
-        if let Some(leader) = self.leader.take() {
-            leader.land(|| (), || landing);
-        }
-    }
-
-    /// Serves the stale value instead of the failure.
-    pub(super) fn stand_in(
-        &mut self,
-        slot: &mut dyn Slot<T::Value>,
-    ) -> Option<(Found<T::Value>, Settled)> {
-        let found = self.found.take()?;
-        if let Err(error) = slot.serve(found.clone()) {
-            self.session.failed(&error);
-            return None;
-        }
-        let settled = Settled {
-            outcome: Outcome::Stale,
-            age: Some(self.age(&found)),
-            tier: Some(Tier::Backend),
-            compute_nanos: Some(found.stamp.compute_nanos),
-        };
-        Some((found, settled))
-    }
-
-    /// What could be served in place of a failure: also when the storage has failed since.
-    pub(super) fn fallback(&self) -> decision::Stored {
-        match &self.found {
-            Some(found) => decision::Stored::Aged(self.age(found)),
-            None if self.look == Look::Due => decision::Stored::Unseen,
-            None => decision::Stored::Absent,
-        }
-    }
-
     fn cacheable(&self) -> Cacheable {
         match self.session.policy.allow_none {
             true => Cacheable::ValuesAndNone,
             false => Cacheable::Values,
         }
     }
-}
-
-/// What becomes of a result.
-enum Conclusion<Found> {
-    /// It is stored, and shared.
-    Store(Found),
-    /// It is stored in the background.
-    StoreLater(Found),
-    /// It is only shared, as far as it can be.
-    Land(Landing<Found>),
-    /// The same, and what it was to replace is removed.
-    Gone(Landing<Found>),
-    /// This value, which is stale, takes its place.
-    ServeStale(Found, Settled),
 }

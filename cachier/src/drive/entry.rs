@@ -3,9 +3,9 @@
 use cachier_backends::{Error, ErrorKind, Operation};
 use cachier_metrics::RemovalCause;
 
-use super::errand::{Ended, Met};
-use super::work::faithful;
-use super::{Core, Slot};
+use super::core::Core;
+use super::turn::{Ended, Met};
+use super::work::{Slot, faithful};
 use crate::call::Flavour;
 use crate::session::Session;
 use crate::storage::{Found, Loaded, Stored, Tiers};

@@ -9,11 +9,14 @@ use std::time::Duration;
 use cachier_backends::Error;
 use cachier_metrics::ComputeRecorder;
 
+use super::core::Core;
 use super::entry::{Entry, EntryOperation};
-use super::{Cacheable, Compute, Core, Drive, Slot, Work, apart};
+use super::state::Drive;
+use super::turn::{Ended, Met, ToRun, apart};
+use super::work::{Cacheable, Compute, Slot, Work};
 use crate::call::{Call, CallOptions, Flavour, Settled};
 use crate::decision::{Computed, Intent};
-use crate::flight::{ComputationId, within};
+use crate::flight::within;
 use crate::function::Function;
 use crate::labels;
 use crate::session::{Session, Start};
@@ -62,16 +65,6 @@ pub struct Plan<T: Tiers> {
     pub(crate) key: Option<Result<T::Key, Error>>,
 }
 
-/// How an errand ended; a value is in the slot.
-pub enum Ended {
-    /// In a box: it is large, and waits on the stack for the function.
-    Call(Box<Call<()>>),
-    Invalidated(Result<bool, Error>),
-    /// Whether there was an entry.
-    Peeked(Result<bool, Error>),
-    Precached(Result<(), Error>),
-}
-
 /// What is asked for, on its way.
 pub(crate) enum Errand<T: Tiers> {
     /// A call that the driver has no part in.
@@ -82,23 +75,6 @@ pub(crate) enum Errand<T: Tiers> {
     Refresh(Drive<T>),
     /// An operation of the companion.
     Entry(Entry<T>),
-}
-
-/// What a turn that meets the function came to.
-pub(super) enum Met<E> {
-    /// There is more to wait for.
-    Nothing,
-    /// The function is to run.
-    Function(ToRun),
-    /// That was all.
-    End(E),
-}
-
-/// How the function is to run.
-pub struct ToRun {
-    /// The computation that its execution is; `None` for one of a call that bypasses the cache.
-    pub(super) computation: Option<ComputationId>,
-    pub(super) cacheable: Cacheable,
 }
 
 /// Carries out what is asked for.
@@ -182,16 +158,6 @@ impl<T: Tiers> Errand<T> {
 
 fn ended(call: Call<()>) -> Ended {
     Ended::Call(Box::new(call))
-}
-
-impl<E> Met<E> {
-    fn map<F>(self, end: impl FnOnce(E) -> F) -> Met<F> {
-        match self {
-            Self::Nothing => Met::Nothing,
-            Self::Function(to_run) => Met::Function(to_run),
-            Self::End(ended) => Met::End(end(ended)),
-        }
-    }
 }
 
 /// A call whose value is at hand, or that bypasses the cache.

@@ -3,8 +3,9 @@
 //! The function runs outside of every future, and what the driver knows meanwhile is in a box, so that the stack of a
 //! recursion is filled by the function's own frames.
 
-use super::errand::{Met, ToRun};
-use super::{Cacheable, Ended, Errand, Plan, Work};
+use super::errand::{Errand, Plan};
+use super::turn::{Ended, Met, ToRun};
+use super::work::{Cacheable, Work};
 use crate::block_on::block_on;
 use crate::call::Flavour;
 use crate::decision::Computed;

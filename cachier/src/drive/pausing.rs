@@ -3,7 +3,9 @@
 use std::thread;
 use std::time::Duration;
 
-use super::{Core, Drive, Slot, Turn};
+use super::core::Core;
+use super::state::{Drive, Turn};
+use super::work::Slot;
 use crate::call::Settled;
 use crate::decision::{Computed, Freshness, Pause, Stored, is_fresh, pause_after_failure};
 use crate::storage::Tiers;

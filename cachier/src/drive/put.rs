@@ -4,8 +4,8 @@ use std::time::Instant;
 
 use cachier_metrics::RemovalCause;
 
-use super::Core;
-use super::compute::{FoundOf, SoloOf};
+use super::core::Core;
+use super::state::{Drive, FoundOf, SoloOf};
 use crate::flight::{Landing, Leader, Solo};
 use crate::function::Function;
 use crate::session::Session;
@@ -92,5 +92,26 @@ pub(super) async fn remove<T: Tiers>(core: &Core<T>, session: &Session<'_>, key:
 pub(super) fn count_gone(function: &Function, removed: bool) {
     if let Some(metrics) = function.metrics {
         metrics.removed(RemovalCause::Gone, removed.into());
+    }
+}
+
+impl<T: Tiers> Drive<T> {
+    /// Hands a result that is not stored to the waiters of this flight.
+    pub(super) async fn land(&mut self, landing: Landing<FoundOf<T>>) {
+        let (core, session) = (self.core, &self.session);
+        let landing = match self.lease.take() {
+            Some(lease) => {
+                if self.leader.as_ref().is_some_and(Leader::is_awaited) {
+                    core.tiers.vouch(session, &lease).await;
+                }
+                let landing = landing.unstored(T::valid_at(&lease));
+                core.tiers.release(session, *lease).await;
+                landing
+            }
+            None => landing,
+        };
+        if let Some(leader) = self.leader.take() {
+            leader.land(|| (), || landing);
+        }
     }
 }

@@ -4,39 +4,21 @@ use std::time::Duration;
 
 use cachier_metrics::Reason;
 
-use super::{
-    Compute, Core, Drive, Errand, OnThread, RunOnThread, Step, ThreadDriver, Turn, carry_out,
-};
+use super::errand::{Errand, carry_out};
+use super::on_thread::{OnThread, RunOnThread, ThreadDriver};
+use super::state::{Drive, Step, Turn};
+use super::ticket::Ticket;
+use super::work::Compute;
 use crate::block_on::block_on;
 use crate::call::Flavour;
 use crate::decision::Pause;
-use crate::flight::Announced;
 use crate::function::Function;
 use crate::session::Session;
-use crate::storage::{Claim, Found, Tiers};
+use crate::storage::{Claim, Tiers};
 use crate::trace;
 
 /// How long nobody asks for a lease that another process had.
 const WHILE_HELD: Duration = Duration::from_millis(500);
-
-/// Starts a recomputation: it holds the function and its arguments, and waits to be told for which flight.
-pub type Refreshing<T> = Box<dyn FnOnce(Ticket<T>) + Send>;
-
-/// The flight that a recomputation is to carry.
-pub struct Ticket<T: Tiers> {
-    pub(super) core: &'static Core<T>,
-    pub(super) key: T::Key,
-    pub(super) announced: Announced<'static, T::Key, Found<T::Value>>,
-    pub(super) seen: T::Seen,
-    /// When the value was created that is to be replaced.
-    pub(super) created: Option<u64>,
-}
-
-impl<T: Tiers> Ticket<T> {
-    pub(crate) fn core(&self) -> &'static Core<T> {
-        self.core
-    }
-}
 
 /// Recomputes the value in a task, unless another caller or process does by now.
 pub(crate) async fn refresh<T: Tiers, F: Future>(ticket: Ticket<T>, mut work: impl Compute<T, F>) {

@@ -4,9 +4,8 @@ use std::time::{Duration, Instant};
 
 use cachier_metrics::Reason;
 
-use super::Drive;
-use super::compute::{Concluded, FoundOf, SoloOf};
 use super::put::{Superseded, put, remove_replaced, valid_when};
+use super::state::{Concluded, Drive, FoundOf, SoloOf};
 use crate::background::{Crew, run_on_thread};
 use crate::block_on::block_on;
 use crate::flight::Landing;

@@ -2,7 +2,7 @@
 
 use cachier_backends::Error;
 
-use super::Refreshing;
+use super::ticket::Refreshing;
 use crate::decision::Computed;
 use crate::flight::SharedError;
 use crate::function::Function;

@@ -1,0 +1,18 @@
+//! One function as the driver sees it.
+
+use cachier_backends::process::PerProcess;
+
+use crate::flight::Flights;
+use crate::function::Function;
+use crate::pauses::Pauses;
+use crate::storage::{Found, Tiers};
+
+/// A function together with its storage and its flights.
+pub struct Core<T: Tiers> {
+    pub(crate) function: Function,
+    pub(crate) tiers: T,
+    /// Those of each process.
+    pub(crate) flights: PerProcess<Flights<T::Key, Found<T::Value>>>,
+    /// Those of each process, likewise.
+    pub(crate) pauses: PerProcess<Pauses>,
+}

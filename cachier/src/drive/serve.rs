@@ -1,0 +1,74 @@
+//! Making a result of what is stored.
+
+use std::time::Duration;
+
+use cachier_metrics::{Outcome, Tier};
+
+use super::state::Drive;
+use super::work::{Served, Slot};
+use crate::call::Settled;
+use crate::decision::Freshness;
+use crate::flight::Landing;
+use crate::storage::{Found, Tiers};
+
+impl<T: Tiers> Drive<T> {
+    /// Makes the stored value the result; a value that does not decode is as good as none.
+    pub(super) fn serve(
+        &mut self,
+        slot: &mut dyn Slot<T::Value>,
+        freshness: Freshness,
+        age: Duration,
+    ) -> Option<Settled> {
+        let found = self.found.take()?;
+        let shared = self.leader.is_some().then(|| found.clone());
+        let stamp = found.stamp;
+        if let Err(error) = slot.serve(found) {
+            self.session.failed(&error);
+            return None;
+        }
+        if freshness == Freshness::Fresh {
+            slot.stored(stamp);
+        }
+        let outcome = match freshness {
+            Freshness::Stale => Outcome::Stale,
+            Freshness::Fresh if self.session.budget.has_waited() => Outcome::Coalesced,
+            Freshness::Fresh => Outcome::Hit,
+        };
+        if let (Some(leader), Some(found)) = (self.leader.take(), shared) {
+            // Others may have invalidated it since.
+            let landing = Landing::Value(found).unstored(self.looked_at);
+            leader.land(|| (), || landing);
+        }
+        Some(Settled {
+            outcome,
+            age: Some(age),
+            tier: Some(Tier::Backend),
+            compute_nanos: Some(stamp.compute_nanos),
+        })
+    }
+
+    /// Serves the stale value instead of the failure.
+    pub(super) fn stand_in(
+        &mut self,
+        slot: &mut dyn Slot<T::Value>,
+    ) -> Option<(Found<T::Value>, Settled)> {
+        let found = self.found.take()?;
+        if let Err(error) = slot.serve(found.clone()) {
+            self.session.failed(&error);
+            return None;
+        }
+        let settled = Settled {
+            outcome: Outcome::Stale,
+            age: Some(self.age(&found)),
+            tier: Some(Tier::Backend),
+            compute_nanos: Some(found.stamp.compute_nanos),
+        };
+        Some((found, settled))
+    }
+
+    /// Makes the failure of the backend the result, where the function asks for that.
+    pub(super) fn propagate(&mut self, slot: &mut dyn Slot<T::Value>) -> bool {
+        let error = self.session.first_error();
+        error.is_some_and(|error| slot.propagate(&error) == Served::Yes)
+    }
+}

@@ -1,0 +1,224 @@
+//! The state of one call, as it goes through the driver.
+
+use std::time::{Duration, Instant};
+
+use cachier_backends::process::Process;
+use cachier_metrics::{ComputeRecorder, Outcome, Reason};
+
+use super::core::Core;
+use crate::call::Settled;
+use crate::decision::{Freshness, Pause, Running, Stored};
+use crate::flight::{Dependency, Flight, Landing, Leader, Phase, Solo};
+use crate::session::Session;
+use crate::stamp::Stamp;
+use crate::storage::{self, Found, Tiers};
+use crate::sync::Arc;
+
+/// One call on its way, in turns: one that may wait ([`proceed`](Self::proceed)), then one that meets the function and its
+/// result ([`meet`](Self::meet)).
+pub(crate) struct Drive<T: Tiers> {
+    pub(super) core: &'static Core<T>,
+    pub(super) key: T::Key,
+    pub(super) turn: Turn<T>,
+    pub(super) look: Look,
+    pub(super) found: Option<Found<T::Value>>,
+    pub(super) seen: Option<T::Seen>,
+    /// When the stored value was created that this call has met.
+    pub(super) created: Option<u64>,
+    pub(super) running: Running,
+    /// The flight of another caller.
+    pub(super) flight: Option<Arc<Flight<Found<T::Value>>>>,
+    /// Dropped before the flight: whoever takes over after a panic or a cancellation needs it.
+    pub(super) lease: Option<Box<T::Lease>>,
+    /// The flight of this call.
+    pub(super) leader: Option<Leader<'static, T::Key, Found<T::Value>>>,
+    /// When this call first joined the flight of another caller.
+    pub(super) joined: Option<Instant>,
+    /// When this call, leading a flight, began to ask for what it has found.
+    pub(super) looked_at: Option<Instant>,
+    pub(super) met_stale: bool,
+    pub(super) session: Session<'static>,
+}
+
+/// What is to be done next.
+pub(super) enum Turn<T: Tiers> {
+    /// Look for the value, or wait for it.
+    Seek,
+    /// Act upon what that came to.
+    Act(Step<Found<T::Value>>),
+    /// Take the result of the function, which is running. In a box, as are the next two, so that a hit's turns are small.
+    Run(Box<Execution<T>>),
+    /// Store and share the result.
+    Settle(Box<Conclusive<T>>),
+    /// Keep the stored result in the memory of the process, and land.
+    Land(Box<Put<T>>),
+    /// Tell how it ended.
+    End(Settled),
+}
+
+/// What is known about the stored value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Look {
+    /// Nothing yet, or nothing that still counts.
+    Due,
+    /// What [`Drive::found`] holds.
+    Done,
+    /// The storage failed.
+    Failed,
+}
+
+/// What seeking the value came to.
+pub(super) enum Step<Found> {
+    /// Return the stored value, of this age; recompute one that is stale in the background.
+    Serve(Freshness, Duration),
+    /// Return the stored value, of this age, which is stale, without an attempt to recompute it.
+    ServeStale(Duration, Pause),
+    /// Return what another flight landed with, if this call can.
+    Take(Landing<Found>),
+    /// Run it for this reason.
+    Compute(Reason),
+}
+
+/// The function at work.
+pub(super) struct Execution<T: Tiers> {
+    pub(super) reason: Reason,
+    pub(super) solo: Option<SoloOf<T>>,
+    pub(super) needed: Option<Dependency>,
+    pub(super) recorder: Option<ComputeRecorder>,
+    pub(super) begun: u64,
+    /// Where it began.
+    pub(super) process: Process,
+}
+
+/// A computation that no flight carries.
+pub(super) type SoloOf<T> = Solo<'static, <T as Tiers>::Key, FoundOf<T>>;
+
+pub(super) type FoundOf<T> = Found<<T as Tiers>::Value>;
+
+/// What becomes of a result, and what is known of the computation.
+pub(super) struct Conclusive<T: Tiers> {
+    pub(super) conclusion: Conclusion<FoundOf<T>>,
+    pub(super) computation: Concluded,
+    pub(super) solo: Option<SoloOf<T>>,
+}
+
+/// What becomes of a result.
+pub(super) enum Conclusion<Found> {
+    /// It is stored, and shared.
+    Store(Found),
+    /// It is stored in the background.
+    StoreLater(Found),
+    /// It is only shared, as far as it can be.
+    Land(Landing<Found>),
+    /// The same, and what it was to replace is removed.
+    Gone(Landing<Found>),
+    /// This value, which is stale, takes its place.
+    ServeStale(Found, Settled),
+}
+
+/// A computation that has come to its end.
+#[derive(Clone, Copy)]
+pub(super) struct Concluded {
+    pub(super) reason: Reason,
+    pub(super) stamp: Stamp,
+}
+
+/// What has become of a result where other processes can see it; the memory of this one follows.
+pub(super) struct Put<T: Tiers> {
+    pub(super) outcome: PutOutcome<FoundOf<T>>,
+    pub(super) computation: Concluded,
+    pub(super) solo: Option<SoloOf<T>>,
+}
+
+pub(super) enum PutOutcome<Found> {
+    /// It is stored, or not: `None` if the storage failed. The last moment at which nobody is known to have invalidated the
+    /// key, where others can.
+    Stored(Found, Option<storage::Stored>, Option<Instant>),
+    /// There is nothing to be stored. What the waiters get, and whether there was an entry, which is gone.
+    Gone(Landing<Found>, bool),
+}
+
+impl<T: Tiers> Drive<T> {
+    pub(crate) fn new(core: &'static Core<T>, session: Session<'static>, key: T::Key) -> Self {
+        Self {
+            core,
+            key,
+            turn: Turn::Seek,
+            look: Look::Due,
+            found: None,
+            seen: None,
+            created: None,
+            running: Running::Unclaimed,
+            flight: None,
+            lease: None,
+            leader: None,
+            joined: None,
+            looked_at: None,
+            met_stale: false,
+            session,
+        }
+    }
+
+    pub(super) fn stored(&self) -> Stored {
+        match (self.look, &self.found) {
+            (Look::Failed, _) => Stored::Unknown,
+            (_, Some(found)) => Stored::Aged(self.age(found)),
+            (Look::Due, None) => Stored::Unseen,
+            (Look::Done, None) => Stored::Absent,
+        }
+    }
+
+    pub(super) fn age(&self, found: &Found<T::Value>) -> Duration {
+        self.core
+            .tiers
+            .age(&self.core.function, found.stamp.created)
+    }
+
+    /// What could be served in place of a failure: also when the storage has failed since.
+    pub(super) fn fallback(&self) -> Stored {
+        match &self.found {
+            Some(found) => Stored::Aged(self.age(found)),
+            None if self.look == Look::Due => Stored::Unseen,
+            None => Stored::Absent,
+        }
+    }
+
+    /// Whether there may be an entry that the result takes the place of.
+    pub(super) fn may_replace(&self) -> bool {
+        self.fallback() != Stored::Absent
+    }
+
+    /// Tells those who wait for the flight of this call what they wait for from now on.
+    pub(super) fn enter(&self, phase: Phase) {
+        if let Some(leader) = &self.leader {
+            leader.enter(phase);
+        }
+    }
+
+    /// Computes as the owner of the lease. Once that is known to be lost, nobody joins the flight any more.
+    pub(super) fn own(&mut self, lease: T::Lease) {
+        if let Some(leader) = &self.leader {
+            let (core, key, computation) = (self.core, self.key.clone(), leader.computation());
+            T::on_loss(&lease, move || core.flights.withdraw(&key, computation));
+        }
+        self.lease = Some(Box::new(lease));
+        self.running = Running::Mine;
+    }
+}
+
+impl<T: Tiers> Execution<T> {
+    /// Whether the function has forked, and this is the child.
+    pub(super) fn has_forked(&self) -> bool {
+        !self.process.is_current()
+    }
+}
+
+impl Concluded {
+    /// How a call ends that has this result.
+    pub(super) fn settled(self) -> Settled {
+        Settled::own(match self.reason {
+            Reason::Unavailable => Outcome::Unavailable,
+            _ => Outcome::Miss,
+        })
+    }
+}

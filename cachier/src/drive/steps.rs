@@ -1,0 +1,181 @@
+//! The steps of a call, one after another.
+
+use std::mem;
+use std::time::Instant;
+
+use cachier_metrics::{Outcome, Reason, StaleUse};
+
+use super::clean_up::clean_up;
+use super::state::{Drive, Look, Step, Turn};
+use super::ticket::Ticket;
+use super::turn::{Met, apart};
+use super::work::{Slot, Work};
+use crate::call::{Call, Settled};
+use crate::decision::{Action, Computed, Freshness, Intent, Stored, decide, is_fresh};
+use crate::flight::Landing;
+use crate::storage::{Found, Loaded, Tiers};
+
+impl<T: Tiers> Drive<T> {
+    /// Takes the turns that may wait, up to one that meets the function.
+    ///
+    /// What a hit does not come to is in boxes of its own, so that the future of a hit stays small. It is still split
+    /// into two boxes, as allocators keep freed blocks at hand only up to a certain size: 1 KB with glibc.
+    pub(super) async fn proceed(&mut self) {
+        match self.turn {
+            Turn::Seek => self.turn = Turn::Act(Box::pin(self.seek()).await),
+            Turn::Settle(_) => apart(|| self.settle()).await,
+            Turn::Act(_) | Turn::Run(_) | Turn::Land(_) | Turn::End(_) => {}
+        }
+    }
+
+    /// Takes a turn that meets the function or its result, which never waits.
+    pub(super) fn meet(&mut self, work: &mut dyn Work<T>) -> Met<Settled> {
+        match mem::replace(&mut self.turn, Turn::Seek) {
+            Turn::Act(step) => self.act(step, work),
+            Turn::Land(put) => Met::End(self.land_stored(*put, work.slot())),
+            Turn::End(settled) => Met::End(settled),
+            Turn::Seek | Turn::Run(_) | Turn::Settle(_) => {
+                unreachable!("what may wait comes first")
+            }
+        }
+    }
+
+    /// The function has run.
+    pub(super) fn computed(&mut self, computed: Computed, slot: &mut dyn Slot<T::Value>) {
+        self.turn = match mem::replace(&mut self.turn, Turn::Seek) {
+            Turn::Run(execution) if execution.has_forked() => self.disown(*execution),
+            Turn::Run(execution) => {
+                Turn::Settle(Box::new(self.conclude(*execution, computed, slot)))
+            }
+            _ => unreachable!("the function was not asked to run"),
+        };
+    }
+
+    /// Ends the call: counts it, and starts what is to follow it.
+    pub(super) fn end(&mut self, settled: Settled) -> Call<()> {
+        self.count_stale(settled.outcome);
+        clean_up(self.core, &self.session);
+        self.session.end(settled)
+    }
+
+    /// Ends a recomputation, which is no call.
+    pub(super) fn leave(&self, settled: Settled) -> Call<()> {
+        self.session.report(settled)
+    }
+
+    fn act(&mut self, step: Step<Found<T::Value>>, work: &mut dyn Work<T>) -> Met<Settled> {
+        let settled = match step {
+            Step::Serve(freshness, age) => {
+                let settled = self.serve(work.slot(), freshness, age);
+                if freshness == Freshness::Stale && settled.is_some() {
+                    self.refresh(work);
+                }
+                settled
+            }
+            Step::ServeStale(age, pause) => self.serve_paused(work.slot(), age, pause),
+            Step::Take(landing) => self.take(landing, work.slot()),
+            Step::Compute(Reason::Unavailable) if self.propagate(work.slot()) => {
+                Some(Settled::own(Outcome::Unavailable))
+            }
+            Step::Compute(reason) => return Met::Function(self.begin(reason)),
+        };
+        settled.map_or(Met::Nothing, Met::End)
+    }
+
+    /// Goes on until the function is needed, or its result.
+    async fn seek(&mut self) -> Step<Found<T::Value>> {
+        loop {
+            let options = &self.session.options;
+            let (max_age, intent) = (options.max_age, options.intent);
+            if intent == Intent::Use {
+                self.look().await;
+            }
+            let stored = self.stored();
+            self.met_stale |= self.is_stale(stored);
+            let (pause, rules) = (self.pause_of(stored), &self.session.policy.rules);
+            match decide(stored, pause, self.running, rules, max_age, intent) {
+                Action::Serve(age) => return Step::Serve(Freshness::Fresh, age),
+                Action::ServeStaleAndRefresh(age) => return Step::Serve(Freshness::Stale, age),
+                Action::ServeStale(age, pause) => {
+                    if self.leader.is_some() {
+                        apart(|| self.land(Landing::Abandoned)).await;
+                    }
+                    return Step::ServeStale(age, pause);
+                }
+                Action::Claim => apart(|| self.claim()).await,
+                Action::TakeOver => apart(|| self.take_over()).await,
+                Action::Wait => {
+                    if let Some(landing) = apart(|| self.wait()).await {
+                        return Step::Take(landing);
+                    }
+                }
+                Action::Compute(reason) => return Step::Compute(reason),
+                Action::ComputeBeside(reason) => {
+                    if apart(|| self.claim_beside()).await == Look::Done {
+                        return Step::Compute(reason);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Asks the storage, unless what it said still counts.
+    async fn look(&mut self) {
+        if self.look != Look::Due {
+            return;
+        }
+        self.looked_at = (T::IS_REMOTE && self.leader.is_some()).then(Instant::now);
+        match self.core.tiers.load(&self.session, &self.key).await {
+            Ok(Loaded { found, seen }) => {
+                self.look = Look::Done;
+                self.created = found.as_ref().map(|found| found.stamp.created);
+                self.found = found;
+                self.seen = Some(seen);
+            }
+            Err(_) => self.look = Look::Failed,
+        }
+    }
+
+    fn is_stale(&self, stored: Stored) -> bool {
+        let stale_after = self.session.policy.rules.stale_after;
+        matches!(stored, Stored::Aged(age) if !is_fresh(age, stale_after, None))
+    }
+
+    /// Starts a recomputation in the background, unless one is running.
+    fn refresh(&self, work: &mut dyn Work<T>) {
+        let Some(seen) = self.seen.clone() else {
+            return;
+        };
+        let (core, key) = (self.core, &self.key);
+        let recheck = || core.tiers.recheck(key, &seen);
+        let drops = T::defer_drops();
+        let announced = core.flights.announce(key, recheck);
+        drop(drops);
+        // One that has failed just now is over by now, and its pause has begun.
+        let is_due = |_: &_| self.current_pause().is_none();
+        // The arguments are cloned only once it is known that they are needed.
+        if let Some(announced) = announced.filter(is_due)
+            && let Some(refreshing) = work.defer()
+        {
+            refreshing(Ticket {
+                core,
+                key: key.clone(),
+                announced,
+                seen,
+                created: self.created,
+            });
+        }
+    }
+
+    /// Records, once for each call, that the stored value was stale.
+    fn count_stale(&self, outcome: Outcome) {
+        if let Some(metrics) = self.core.function.metrics
+            && self.met_stale
+        {
+            metrics.stale_met(match outcome {
+                Outcome::Stale => StaleUse::Served,
+                _ => StaleUse::NotServed,
+            });
+        }
+    }
+}

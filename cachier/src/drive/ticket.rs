@@ -1,0 +1,24 @@
+//! A recomputation in the background that waits to be begun.
+
+use super::core::Core;
+use crate::flight::Announced;
+use crate::storage::{Found, Tiers};
+
+/// Starts a recomputation: it holds the function and its arguments, and waits to be told for which flight.
+pub type Refreshing<T> = Box<dyn FnOnce(Ticket<T>) + Send>;
+
+/// The flight that a recomputation is to carry.
+pub struct Ticket<T: Tiers> {
+    pub(super) core: &'static Core<T>,
+    pub(super) key: T::Key,
+    pub(super) announced: Announced<'static, T::Key, Found<T::Value>>,
+    pub(super) seen: T::Seen,
+    /// When the value was created that is to be replaced.
+    pub(super) created: Option<u64>,
+}
+
+impl<T: Tiers> Ticket<T> {
+    pub(crate) fn core(&self) -> &'static Core<T> {
+        self.core
+    }
+}
