@@ -69,7 +69,8 @@ impl Blocks {
 
     /// The block that any number of threads may write, atomically.
     fn shared(&'static self) -> &'static Block {
-        *get_or_init(&self.shared, || self.create(Writers::Many))
+        let shared = get_or_init(&self.shared, || self.create(Writers::Many));
+        shared
     }
 
     /// All blocks ever made.

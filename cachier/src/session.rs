@@ -91,7 +91,7 @@ impl<'a> Session<'a> {
         let metrics = function.metrics;
         Self {
             sampled: metrics.and_then(|metrics| metrics.local(&SLOT).sample()),
-            ..Self::within(function, flavour, ONE_KEY_TIMEOUT)
+            ..Self::unmeasured(function, flavour)
         }
     }
 
@@ -342,7 +342,7 @@ impl<'a> Session<'a> {
 /// How long the backend may take at least for work that nobody waits for, and for the companion.
 const UNHURRIED: Duration = Duration::from_secs(60);
 
-/// How long it may take at least for one key, for a refresh and where the companion brings no value. A request on a lost
+/// How long it may take at least for one key where the companion brings no value. A request on a lost
 /// connection holds that connection until then: if that were long, a few of them would leave none for the calls.
 const ONE_KEY_TIMEOUT: Duration = Duration::from_secs(5);
 

@@ -62,6 +62,12 @@ impl<T: Tiers> Drive<T> {
         /// How often the owner may change just when it is looked at; then the result is not stored.
         const ATTEMPTS: u32 = 3;
         let core = self.core;
+        if self.session.budget.left().is_zero() {
+            // What another asked of the store has taken all of this call's time for it.
+            self.session.ran_out(Operation::Lease);
+            self.go_without_store();
+            return Look::Failed;
+        }
         for _ in 0..ATTEMPTS {
             let (None, Some(seen)) = (&self.lease, &self.seen) else {
                 break;

@@ -39,7 +39,8 @@ fn hang(proxy: &Proxy) {
     proxy.hang(true);
     let crowd = Callers::new().on_threads(8, || call(1));
     for call in crowd.values() {
-        assert_eq!(call.outcome, Outcome::Unavailable, "{call}");
+        // Those who had waited for the first take what that computed.
+        assert!(call.backend_error.is_some(), "{call}");
     }
 }
 
