@@ -69,8 +69,7 @@ impl Blocks {
 
     /// The block that any number of threads may write, atomically.
     fn shared(&'static self) -> &'static Block {
-        let shared = get_or_init(&self.shared, || self.create(Writers::Many));
-        shared
+        get_or_init::<&Block>(&self.shared, || self.create(Writers::Many))
     }
 
     /// All blocks ever made.

@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use crate::options::WantSize;
 use crate::stamp::Stamp;
 use crate::storage::Found;
-use crate::storage::persistent::{Encoded, moment};
+use crate::storage::encoded::{Encoded, moment};
 
 /// Measures a value, where its type can be measured.
 pub type Measure<V> = Option<fn(&V) -> Result<u64, Error>>;

@@ -18,9 +18,10 @@ use crate::options::WantSize;
 use crate::stamp::Stamp;
 use crate::storage::Found;
 use crate::storage::any::{AnyKey, AnyValue};
+use crate::storage::encoded::{Encoded, since_epoch};
 use crate::storage::memory::{InMemory, Memory};
 use crate::storage::near::{Near, NearEpoch, NearKey};
-use crate::storage::persistent::{Encoded, Persistent, since_epoch};
+use crate::storage::persistent::Persistent;
 
 /// Arguments for the memory of the process.
 pub struct MemoryArguments<P>(pub P);

@@ -2,12 +2,14 @@
 
 #[cfg(feature = "memory")]
 pub(crate) mod any;
+pub(crate) mod encoded;
 mod held;
 #[cfg(feature = "memory")]
 pub(crate) mod memory;
 #[cfg(feature = "memory")]
 pub(crate) mod near;
 pub(crate) mod persistent;
+mod target;
 mod under_way;
 
 use std::fmt::Debug;

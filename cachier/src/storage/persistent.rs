@@ -1,35 +1,30 @@
 //! Values in a persistent backend, as encoded entries.
 
-use std::borrow::Cow;
 use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use cachier_backends as backends;
-use cachier_backends::entry::{self, Content, Header};
 use cachier_backends::process::PerProcess;
 use cachier_backends::{
-    Capability, EntryVersion, Error, ErrorKind, Key, KeyHash, Lease, LeaseReply, Operation,
-    Renewal, Scope, StoreReply, StoreRequest, Usage, Version, Watch, Watcher, blocking,
+    Capability, EntryVersion, Error, ErrorKind, KeyHash, Lease, LeaseReply, Operation, Renewal,
+    Scope, StoreReply, StoreRequest, Usage, Watcher, blocking,
 };
 use cachier_metrics::RemovalCause;
 
+use super::encoded::{Encoded, Read, age, moment, read, since_epoch};
 use super::held::Held;
+use super::target::Target;
 use super::under_way::UnderWay;
 use super::{Claim, Found, Loaded, Notice, Stored, Tiers, Vacated};
-use crate::backends::{Guarded, Sent};
+use crate::backends::Sent;
 use crate::background::remove_unused_folders;
 use crate::call::Flavour;
 use crate::flight::Recheck;
 use crate::function::Function;
 use crate::heartbeat;
 use crate::session::Session;
-use crate::stamp::Stamp;
-use crate::timer::{Timer, nanos};
-
-/// How far a creation time may lie in the future, because clocks of machines differ, and still count as now.
-const CLOCK_SKEW: Duration = Duration::from_secs(5);
 
 /// The values of one function.
 pub struct Persistent {
@@ -45,51 +40,6 @@ const LONG: Duration = Duration::from_millis(100);
 
 /// Where values go, and since which revision of the parameters.
 type Known = RwLock<Option<(u64, Arc<Target>)>>;
-
-/// Where the function's values go, as the program's parameters stand.
-struct Target {
-    store: Arc<Guarded>,
-    scope: Arc<Scope>,
-    version: Version,
-    /// Tells of what others do to the entries, from the first time on that somebody wants to know; `None` if the store does
-    /// not notify.
-    watch: OnceLock<Option<Watch>>,
-}
-
-/// An encoded value, with its header or in its entry.
-#[derive(Clone)]
-pub struct Encoded(Arc<Origin>);
-
-/// Where an encoded value comes from.
-enum Origin {
-    /// It was just computed. It becomes an entry where it is stored: only there its key is known.
-    Computed(Header, Vec<u8>),
-    /// It stands in an entry, from this place on.
-    Loaded(Vec<u8>, usize),
-}
-
-impl Encoded {
-    /// A value that was just computed.
-    pub(crate) fn computed(header: Header, value: Vec<u8>) -> Self {
-        Self(Arc::new(Origin::Computed(header, value)))
-    }
-
-    /// The encoded value.
-    pub(crate) fn value(&self) -> &[u8] {
-        match &*self.0 {
-            Origin::Computed(_, value) => value,
-            Origin::Loaded(entry, value_at) => &entry[*value_at..],
-        }
-    }
-
-    /// The entry to store under a key.
-    fn entry(&self, key: &Key) -> Cow<'_, [u8]> {
-        match &*self.0 {
-            Origin::Computed(header, value) => entry::encode(key, header, value).into(),
-            Origin::Loaded(entry, _) => entry.into(),
-        }
-    }
-}
 
 impl Persistent {
     pub(crate) fn open() -> Self {
@@ -218,37 +168,6 @@ impl Persistent {
             Ok((target, sent))
         };
         ask.await.inspect_err(|error| session.failed(error))
-    }
-}
-
-impl Target {
-    fn key(&self, hash: KeyHash) -> Key {
-        Key::new(Arc::clone(&self.scope), self.version, hash)
-    }
-
-    fn watch(&self, told: Arc<Watcher>) {
-        self.watch
-            .get_or_init(|| self.store.backend.watch(&self.scope, told));
-    }
-
-    /// Does the work, once more when a connection was lost.
-    async fn twice<R>(
-        &self,
-        work: impl AsyncFnOnce(&Self) -> Result<R, Error> + Clone,
-    ) -> Result<R, Error> {
-        match work.clone()(self).await {
-            // Boxed: the many operations that succeed at once keep no room for it.
-            Err(error) if error.kind() == ErrorKind::Connect => {
-                Box::pin(async {
-                    // Not all at once: many callers may have lost the same connection.
-                    let pause = Duration::from_millis(fastrand::u64(5..25));
-                    Timer::of_system().sleep(pause).await;
-                    work(self).await
-                })
-                .await
-            }
-            done => done,
-        }
     }
 }
 
@@ -556,81 +475,5 @@ fn in_process_only(error: Error, session: &Session<'_>) -> Error {
              gone are the copies in the memory of this process",
         ),
         _ => error,
-    }
-}
-
-/// What a stored entry is good for.
-enum Read {
-    /// Its value.
-    Value(Found<Encoded>),
-    /// Nothing: no call can be given it any more.
-    Expired,
-    /// Nothing: another cachier wrote it.
-    Foreign,
-}
-
-/// Asks for the time of day only where there is a moment to compare it with.
-fn read(
-    key: &Key,
-    bytes: Vec<u8>,
-    confirmed: u64,
-    now: impl FnOnce() -> SystemTime,
-) -> Result<Read, Error> {
-    let Some(entry) = entry::decode(key, &bytes)? else {
-        return Ok(Read::Foreign);
-    };
-    if entry.header.content != Content::Value {
-        // No function keeps errors yet, so that one is of a cachier that does.
-        return Ok(Read::Foreign);
-    }
-    if entry.header.expires.is_some_and(|expires| expires < now()) {
-        return Ok(Read::Expired);
-    }
-    let stamp = Stamp {
-        created: since_epoch(entry.header.created),
-        compute_nanos: entry.header.compute.map_or(0, nanos),
-        expires: entry.header.expires.map(since_epoch),
-        confirmed,
-    };
-    let size = entry.value.len();
-    let value_at = bytes.len() - size;
-    let value = Encoded(Arc::new(Origin::Loaded(bytes, value_at)));
-    Ok(Read::Value(Found {
-        value,
-        stamp,
-        bytes: Some(size as u64),
-    }))
-}
-
-/// Age by wall clocks that may differ a little; beyond that a future value counts as infinitely old.
-fn age(now: u64, created: u64) -> Duration {
-    match now.checked_sub(created) {
-        Some(age) => Duration::from_nanos(age),
-        None if created - now <= nanos(CLOCK_SKEW) => Duration::ZERO,
-        None => Duration::MAX,
-    }
-}
-
-/// The moment of a stamp.
-pub(crate) fn moment(nanos: u64) -> SystemTime {
-    SystemTime::UNIX_EPOCH + Duration::from_nanos(nanos)
-}
-
-pub(crate) fn since_epoch(moment: SystemTime) -> u64 {
-    moment
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .map_or(0, nanos)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_value_from_the_future_is_new_within_the_skew_and_stale_beyond_it() {
-        let skew = nanos(CLOCK_SKEW);
-        assert_eq!(age(100, 40), Duration::from_nanos(60));
-        assert_eq!(age(100, 100 + skew), Duration::ZERO);
-        assert_eq!(age(100, 101 + skew), Duration::MAX);
     }
 }

@@ -1,0 +1,50 @@
+//! Where the values of one function go.
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use cachier_backends::{Error, ErrorKind, Key, KeyHash, Scope, Version, Watch, Watcher};
+
+use crate::backends::Guarded;
+use crate::timer::Timer;
+
+/// Where the function's values go, as the program's parameters stand.
+pub(super) struct Target {
+    pub(super) store: Arc<Guarded>,
+    pub(super) scope: Arc<Scope>,
+    pub(super) version: Version,
+    /// Tells of what others do to the entries, from the first time on that somebody wants to know; `None` if the store does
+    /// not notify.
+    pub(super) watch: OnceLock<Option<Watch>>,
+}
+
+impl Target {
+    pub(super) fn key(&self, hash: KeyHash) -> Key {
+        Key::new(Arc::clone(&self.scope), self.version, hash)
+    }
+
+    pub(super) fn watch(&self, told: Arc<Watcher>) {
+        self.watch
+            .get_or_init(|| self.store.backend.watch(&self.scope, told));
+    }
+
+    /// Does the work, once more when a connection was lost.
+    pub(super) async fn twice<R>(
+        &self,
+        work: impl AsyncFnOnce(&Self) -> Result<R, Error> + Clone,
+    ) -> Result<R, Error> {
+        match work.clone()(self).await {
+            // Boxed: the many operations that succeed at once keep no room for it.
+            Err(error) if error.kind() == ErrorKind::Connect => {
+                Box::pin(async {
+                    // Not all at once: many callers may have lost the same connection.
+                    let pause = Duration::from_millis(fastrand::u64(5..25));
+                    Timer::of_system().sleep(pause).await;
+                    work(self).await
+                })
+                .await
+            }
+            done => done,
+        }
+    }
+}
