@@ -4,7 +4,7 @@
 //! carries out as a whole. Two indexes besides that of the keys: by function and age, which clean-ups and figures use
 //! without reading documents, and one by which the server drops what has expired.
 //!
-//! The server takes documents of 16 MiB; larger entries are refused ([`StoreReply::TooLarge`]).
+//! The server takes documents of 16 MiB; larger entries are refused ([`StoreReply::TooLarge`](crate::StoreReply::TooLarge)).
 
 mod connect;
 mod documents;
