@@ -96,7 +96,8 @@ impl Store {
 
     /// Whether a process may fork while it uses it.
     pub(crate) fn survives_forks(self) -> bool {
-        // Of S3 a child was seen once that did not end: its client has locks of its own, which a fork may catch.
+        // Of S3 a child was seen once that did not end. Others only took long: what the companion stores on a connection that is
+        // lost has a minute.
         !matches!(self, Self::Sqlite | Self::S3)
     }
 }
