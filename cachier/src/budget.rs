@@ -6,13 +6,12 @@
 //! the store.
 
 use std::future::{Future, poll_fn};
-use std::mem;
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::Poll;
 use std::time::Duration;
 
 use cachier_backends::queue;
+use futures_lite::future::yield_now;
 
 use crate::timer::{Timer, nanos};
 
@@ -204,7 +203,8 @@ impl Budget {
         let began = self.timer.now();
         loop {
             let before = self.timer.now();
-            let_others_run().await;
+            // Goes behind the tasks that can run.
+            yield_now().await;
             let now = self.timer.now();
             if let Some(output) = self.timer.until(now, work.as_mut()).await {
                 return Some(output);
@@ -223,19 +223,6 @@ impl Budget {
                 .store(left.saturating_sub(took), Ordering::Relaxed);
         }
     }
-}
-
-/// Goes behind the tasks that can run.
-async fn let_others_run() {
-    let mut has_waited = false;
-    poll_fn(|context| {
-        if mem::replace(&mut has_waited, true) {
-            return Poll::Ready(());
-        }
-        context.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
 }
 
 /// How long an operation has waited for its turns in this process.
@@ -271,7 +258,7 @@ mod tests {
     use std::future::pending;
     use std::sync::Arc;
     use std::sync::atomic::AtomicBool;
-    use std::task::{Context, Wake, Waker};
+    use std::task::{Context, Poll, Wake, Waker};
 
     use cachier_metrics::Clock;
 
@@ -455,7 +442,7 @@ mod tests {
     /// What is pending once.
     fn a_moment() -> impl Future<Output = ()> {
         let mut is_over = false;
-        poll_fn(move |_| match mem::replace(&mut is_over, true) {
+        poll_fn(move |_| match std::mem::replace(&mut is_over, true) {
             true => Poll::Ready(()),
             false => Poll::Pending,
         })

@@ -7,6 +7,7 @@ use cachier_backends::entry::{self, Header};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::shape::Shape;
 use crate::options::WantSize;
 use crate::stamp::Stamp;
 use crate::storage::Found;
@@ -75,7 +76,7 @@ impl<V: Serialize + DeserializeOwned> Form<V> for Cbor {
 /// Asks the compiler whether the values of a shape can be measured.
 pub struct SizeProbe<S>(pub S);
 
-impl<S: super::Shape<Value: Serialize>> SizeProbe<S> {
+impl<S: Shape<Value: Serialize>> SizeProbe<S> {
     /// How to measure the values: their serialized size in bytes.
     pub fn measure(&self) -> Measure<S::Value> {
         Some(entry::measure)
@@ -88,7 +89,7 @@ pub trait Unmeasured {
     fn measure(&self) -> Measure<Self::Value>;
 }
 
-impl<S: super::Shape> Unmeasured for SizeProbe<S> {
+impl<S: Shape> Unmeasured for SizeProbe<S> {
     type Value = S::Value;
 
     fn measure(&self) -> Measure<S::Value> {
