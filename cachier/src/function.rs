@@ -107,15 +107,36 @@ impl Function {
     #[cfg(feature = "memory")]
     #[inline(never)]
     fn is_younger(&self, created: u64, nanos: u64) -> bool {
+        self.now_for(nanos).saturating_sub(created) <= nanos && nanos > 0
+    }
+
+    /// What tells whether a near copy that counts from a moment may be served now, and at the latest until another one.
+    #[cfg(feature = "memory")]
+    #[inline]
+    pub(crate) fn near_freshness(&self, until: u64) -> impl Fn(u64) -> bool + Copy {
+        let fresh_nanos = self.fresh_nanos.load(Ordering::Relaxed);
+        move |since| self.is_younger_before(since, fresh_nanos, until)
+    }
+
+    #[cfg(feature = "memory")]
+    #[inline(never)]
+    fn is_younger_before(&self, created: u64, nanos: u64, until: u64) -> bool {
+        let now = self.now_for(nanos);
+        now <= created.saturating_add(nanos).min(until) && nanos > 0
+    }
+
+    /// The time, as precisely as an age limit of so many nanoseconds needs it.
+    #[cfg(feature = "memory")]
+    #[inline]
+    fn now_for(&self, nanos: u64) -> u64 {
         /// Below this, the ticks of the coarse clock (1 to 4 ms) would show.
         const PRECISE_BELOW: u64 = 1_000_000_000;
         let clock = &self.world.clock;
-        let now = if nanos < PRECISE_BELOW {
+        if nanos < PRECISE_BELOW {
             clock.now()
         } else {
             clock.coarse()
-        };
-        now.saturating_sub(created) <= nanos && nanos > 0
+        }
     }
 
     #[cfg(feature = "memory")]

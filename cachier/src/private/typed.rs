@@ -79,7 +79,7 @@ where
     fn hit(&self, instance: &'static Instance<Self::Storage>) -> Option<S::Value> {
         let function = &instance.core.function;
         let key = Query::of(&self.0);
-        instance.front.get(&key, function.freshness())
+        instance.front.get(&key, function)
     }
 
     #[cfg_attr(not(debug_assertions), inline(always))]
@@ -89,7 +89,7 @@ where
     ) -> Option<FrontHit<S::Value>> {
         let function = &instance.core.function;
         let key = Query::of(&self.0);
-        let entry = instance.front.get_entry(&key, function.freshness());
+        let entry = instance.front.get_entry(&key, function);
         entry.map(FrontHit::from)
     }
 

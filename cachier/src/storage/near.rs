@@ -2,7 +2,9 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use cachier_backends::memory::{BorrowedKey, Bounds, DeferDrops, Entry, MemoryStore, NewEntry};
 use cachier_backends::process::PerProcess;
@@ -20,7 +22,13 @@ pub struct Near<K, V> {
     log: PerProcess<Mutex<Log<K>>>,
     /// From so many known hashes on, those are forgotten whose entries are gone.
     many: usize,
+    /// Until when hits need not look which process they are in, in nanoseconds of the monotonic clock.
+    usable_until: AtomicU64,
 }
+
+/// How long a child may serve what it has inherited, though others have changed it since: hits look so often which process
+/// they are in.
+const RENEWAL_INTERVAL: Duration = Duration::from_millis(100);
 
 /// An entry of the near tier, as the function and as the backend name it.
 #[derive(Clone)]
@@ -54,27 +62,52 @@ where
                 })
             }),
             many: 2 * usize::try_from(entries.unwrap_or_default()).unwrap_or(usize::MAX / 2) + 64,
+            usable_until: AtomicU64::new(0),
         }
     }
 
+    /// The value that is near, if it is fresh.
     #[inline]
-    pub(crate) fn get<Q>(&self, key: &Q, fresh: Option<impl Fn(u64) -> bool + Copy>) -> Option<V>
+    pub(crate) fn get<Q>(&self, key: &Q, function: &Function) -> Option<V>
     where
         Q: BorrowedKey<K> + ?Sized,
     {
-        self.store.get(key, fresh)
+        let get = || {
+            let until = self.usable_until.load(Ordering::Relaxed);
+            self.store.get(key, Some(function.near_freshness(until)))
+        };
+        get().or_else(|| self.renew(function).then(get)?)
     }
 
+    /// The same, with what else is known of it.
     #[cfg_attr(not(debug_assertions), inline(always))]
-    pub(crate) fn get_entry<Q>(
-        &self,
-        key: &Q,
-        fresh: Option<impl Fn(u64) -> bool + Copy>,
-    ) -> Option<Entry<V>>
+    pub(crate) fn get_entry<Q>(&self, key: &Q, function: &Function) -> Option<Entry<V>>
     where
         Q: BorrowedKey<K> + ?Sized,
     {
-        self.store.get_entry(key, fresh)
+        let get = || {
+            let until = self.usable_until.load(Ordering::Relaxed);
+            self.store
+                .get_entry(key, Some(function.near_freshness(until)))
+        };
+        get().or_else(|| self.renew(function).then(get)?)
+    }
+
+    /// Makes the tier usable again where that has lapsed; whether it was made so. In a child, what was inherited goes.
+    #[cold]
+    #[inline(never)]
+    fn renew(&self, function: &Function) -> bool {
+        let now = function.world.clock.coarse();
+        if now <= self.usable_until.load(Ordering::Relaxed) {
+            return false;
+        }
+        drop(self.log());
+        if self.store.is_lost() {
+            return false;
+        }
+        let until = now.saturating_add(nanos(RENEWAL_INTERVAL));
+        self.usable_until.store(until, Ordering::Relaxed);
+        true
     }
 
     pub(crate) fn epoch(&self) -> NearEpoch {

@@ -10,7 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use cachier::{
-    Call, CallOptions, ErrorKind, Outcome, Renewal, cachier, check, flush, global_params,
+    Call, CallOptions, ErrorKind, Outcome, Renewal, Tier, cachier, check, flush, global_params,
     set_global_params,
 };
 use cachier_tests::forked::Forked;
@@ -33,6 +33,13 @@ crate::on_every_store! {
     a_body_that_forks_stores_in_the_parent_alone
     what_a_child_drops_is_nothing_of_the_parents
     a_lease_of_the_parent_is_none_of_its_childs
+    a_child_drops_inherited_near_copies
+}
+mod notifying {
+    use super::a_child_hears_what_others_invalidate;
+
+    crate::on_every_store!(@ redis: Redis, [a_child_hears_what_others_invalidate]);
+    crate::on_every_store!(@ postgres: Postgres, [a_child_hears_what_others_invalidate]);
 }
 mod given {
     use super::a_child_computes_without_the_programs_own_client;
@@ -72,6 +79,12 @@ fn large(key: u8) -> Vec<u8> {
 #[cachier(backend = registered("store"), operation_timeout = "10s")]
 async fn large_async(key: u8) -> Vec<u8> {
     vec![key; 2 << 20]
+}
+
+/// Which process computed the value that is near.
+#[cachier(backend = registered("store"), operation_timeout = "10s", near_cache = 100, near_stale_after = "1d")]
+fn near(_key: u32) -> u32 {
+    id()
 }
 
 fn of(key: u32) -> String {
@@ -464,4 +477,35 @@ fn refused(call: &Call<String>, key: u32) {
     assert_eq!(call.outcome, Outcome::Unavailable, "{call}");
     let error = call.backend_error.as_ref().unwrap();
     assert_eq!(error.kind(), ErrorKind::NotRegistered, "{call}");
+}
+
+fn a_child_drops_inherited_near_copies(subject: &Subject) {
+    apart(subject, || in_child_after_invalidation(|| {}));
+}
+
+fn a_child_hears_what_others_invalidate(subject: &Subject) {
+    apart(subject, || in_child_after_invalidation(|| drop(near(0))));
+}
+
+/// Forks with a value near, which the parent invalidates then, and waits until the child has noticed. `meanwhile` is what
+/// the child does until then, again and again.
+fn in_child_after_invalidation(meanwhile: fn()) {
+    let folder = tempfile::tempdir().unwrap();
+    let invalidated = folder.path().join("invalidated");
+    let parent = id();
+    until("it is near", || {
+        near::call_detailed(CallOptions::new(), 0).tier == Some(Tier::Near)
+    });
+    let child = Forked::start(|| {
+        until("it is invalidated", || {
+            meanwhile();
+            invalidated.exists()
+        });
+        let called = Instant::now();
+        until("the child has noticed", || near(0) != parent);
+        assert!(called.elapsed() < AT_ONCE, "{:?}", called.elapsed());
+    });
+    assert!(near::invalidate(0).unwrap());
+    fs::write(&invalidated, "").unwrap();
+    child.finish();
 }
