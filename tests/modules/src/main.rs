@@ -1,4 +1,4 @@
-//! Fails if modules use each other in circles that are not in the list of those that are allowed for now.
+//! Fails if modules use each other in circles, or if those of `cachier` do not keep to the layers in ARCHITECTURE.md.
 //!
 //! `cargo run -p cachier-modules` judges all crates; with the name of a crate it prints every use within its circles.
 #![allow(clippy::print_stdout)]
@@ -8,7 +8,7 @@ use std::error::Error;
 use std::path::Path;
 use std::process::ExitCode;
 
-use cachier_modules::{Allowance, Circle, Graph, Source, SourceError, circles};
+use cachier_modules::{Circle, Graph, Layers, Source, SourceError, circles};
 
 const CRATES: [(&str, &str); 7] = [
     ("cachier", "cachier/src/lib.rs"),
@@ -20,7 +20,7 @@ const CRATES: [(&str, &str); 7] = [
     ("cachier-tests", "tests/src/lib.rs"),
 ];
 
-const ALLOWED: &str = include_str!("../allowed");
+const ARCHITECTURE: &str = include_str!("../../../ARCHITECTURE.md");
 
 fn main() -> Result<ExitCode, Box<dyn Error>> {
     env::set_current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))?;
@@ -30,13 +30,17 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
         }
         return Ok(ExitCode::SUCCESS);
     }
-    let allowance = Allowance::parse(ALLOWED);
     let mut passed = true;
     for (name, root) in CRATES {
-        for objection in allowance.judge(name, &circles_of(root)?) {
-            print!("{name}: {objection}");
+        for circle in circles_of(root)? {
+            print!("{name}: {circle}");
             passed = false;
         }
+    }
+    let layers = Layers::parse(ARCHITECTURE, "Inside `cachier`");
+    for objection in layers.judge(&graph_of("cachier/src/lib.rs")?) {
+        println!("ARCHITECTURE.md, layers of cachier: {objection}");
+        passed = false;
     }
     Ok(if passed {
         ExitCode::SUCCESS
@@ -46,7 +50,11 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
 }
 
 fn circles_of(root: &str) -> Result<Vec<Circle>, SourceError> {
-    Ok(circles(&Graph::of(&Source::read(Path::new(root))?)))
+    Ok(circles(&graph_of(root)?))
+}
+
+fn graph_of(root: &str) -> Result<Graph, SourceError> {
+    Ok(Graph::of(&Source::read(Path::new(root))?))
 }
 
 fn print_uses(circle: &Circle) {
