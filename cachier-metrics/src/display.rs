@@ -31,7 +31,7 @@ impl fmt::Display for Stats {
 }
 
 impl Stats {
-    fn counts(&self) -> [(&'static str, u64); 14] {
+    fn counts(&self) -> [(&'static str, u64); 15] {
         [
             ("  hit", self.hits),
             ("  stale", self.stale),
@@ -42,6 +42,7 @@ impl Stats {
             ("abandoned", self.abandoned),
             ("stale hits", self.stale_hits),
             ("recalculations", self.recalculations),
+            ("  failed", self.recalculation_failures),
             ("refreshes suppressed", self.refreshes_suppressed),
             ("wait timeouts", self.wait_timeouts),
             ("size limit rejections", self.size_limit_rejections),

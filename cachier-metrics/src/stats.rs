@@ -34,6 +34,8 @@ pub struct Stats {
     pub stale_hits: u64,
     /// Executions of the function's body.
     pub recalculations: u64,
+    /// Those that gave no storable value: the body returned an error, panicked, or was cancelled.
+    pub recalculation_failures: u64,
     /// Stale values served without an attempt to recompute them, because of `retry_after`.
     pub refreshes_suppressed: u64,
     /// Waits ended by `wait_for_calc_timeout`.
@@ -92,7 +94,7 @@ impl Stats {
 }
 
 /// What came of the calls that consulted the cache.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Lookups {
     hits: u64,
     /// Hits and all others that did not compute.
@@ -127,6 +129,17 @@ impl Lookups {
     }
 }
 
+#[cfg(feature = "prometheus")]
+impl std::iter::Sum for Lookups {
+    fn sum<I: Iterator<Item = Self>>(lookups: I) -> Self {
+        lookups.fold(Self::default(), |sum, one| Self {
+            hits: sum.hits + one.hits,
+            served: sum.served + one.served,
+            misses: sum.misses + one.misses,
+        })
+    }
+}
+
 impl From<&Snapshot> for Stats {
     fn from(snapshot: &Snapshot) -> Self {
         let held = snapshot.gauges.backend();
@@ -143,6 +156,7 @@ impl From<&Snapshot> for Stats {
             abandoned: snapshot.abandoned.values().sum(),
             stale_hits: snapshot.stale_hits.values().sum(),
             recalculations: snapshot.recalculations.values().sum(),
+            recalculation_failures: snapshot.recalculation_failures.values().sum(),
             refreshes_suppressed: snapshot.refreshes_suppressed,
             wait_timeouts: snapshot.wait_timeouts,
             size_limit_rejections: snapshot.size_limit_rejections,

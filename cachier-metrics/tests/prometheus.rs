@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 use std::io::Write;
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use cachier_metrics::*;
 
@@ -17,6 +17,11 @@ fn metrics(name: &str) -> (&'static CacheMetrics, Clock) {
         ..MetricsOptions::new(name, "file")
     });
     (metrics, clock)
+}
+
+fn hit(metrics: &'static CacheMetrics) {
+    let call = metrics.start_call(None, None);
+    call.finish(Outcome::Hit, None, None);
 }
 
 fn exporter() -> PrometheusExporter {
@@ -284,29 +289,44 @@ fn promtool_finds_nothing_to_say() {
 }
 
 #[test]
-fn a_function_or_a_name_is_registered_once() {
+fn functions_of_one_name_are_one_series() {
     let exporter = exporter();
     let (one, two) = (metrics("same").0, metrics("same").0);
-    exporter.register_function(one).unwrap();
-    let again = exporter.register_function(one).unwrap_err().to_string();
-    assert_eq!(again, "the function `same` is registered already");
-    let other = exporter.register_function(two).unwrap_err().to_string();
-    assert!(
-        other.starts_with("another function named `same` is registered already"),
-        "{other}"
-    );
-    assert!(
-        PrometheusExporter::builder()
-            .build()
-            .unwrap()
-            .register_function(two)
-            .is_ok()
-    );
+    for (metrics, calls) in [(one, 3), (two, 5)] {
+        exporter.register_function(metrics).unwrap();
+        exporter.register_function(metrics).unwrap();
+        (0..calls).for_each(|_| hit(metrics));
+    }
+    let text = exporter.render();
+    let hits = r#"cachier_calls_total{function="same",backend="file",outcome="hit"}"#;
+    assert_eq!(text.matches(hits).count(), 1, "{text}");
+    assert!(text.contains(&format!("{hits} 8\n")), "{text}");
+    let ratio = r#"cachier_hit_ratio{function="same",backend="file",window="1d"}"#;
+    assert!(text.contains(&format!("{ratio} 1\n")), "{text}");
+}
+
+#[test]
+fn functions_of_one_name_on_two_backends_are_two_series() {
+    let on = |backend: &str| {
+        CacheMetrics::create(MetricsOptions {
+            listed: false,
+            ..MetricsOptions::new("spread", backend)
+        })
+    };
+    let exporter = exporter();
+    exporter
+        .register_functions(["memory", "file"].map(on))
+        .unwrap();
+    let text = exporter.render();
+    for backend in ["memory", "file"] {
+        let calls = format!("cachier_calls_total{{function=\"spread\",backend=\"{backend}\"");
+        assert!(text.contains(&calls), "{text}");
+    }
 }
 
 /// In one test, as the list of the process is shared by all tests of this file.
 #[test]
-fn all_functions_of_now_and_later_are_exported_and_a_taken_name_is_counted_as_dropped_once() {
+fn all_functions_of_now_and_later_are_exported() {
     let listed = |name: &str| {
         let clock = Clock::manual();
         CacheMetrics::create(MetricsOptions {
@@ -317,19 +337,40 @@ fn all_functions_of_now_and_later_are_exported_and_a_taken_name_is_counted_as_dr
     let (before, exporter) = (listed("before"), exporter());
     exporter.register_function(before).unwrap();
     exporter.register_all().unwrap();
-    listed("later");
+    exporter.register_all().unwrap();
+    let later = [listed("later"), listed("later")];
+    listed("last");
     let text = exporter.render();
-    assert!(!series(&text, "before").is_empty() && !series(&text, "later").is_empty());
-    listed("later");
-    for _ in 0..3 {
-        let text = exporter.render();
-        assert!(
-            text.contains(r#"cachier_export_dropped_total{exporter="prometheus"} 1"#),
-            "{text}"
-        );
+    assert!(!series(&text, "before").is_empty() && !series(&text, "last").is_empty());
+    later.into_iter().for_each(hit);
+    let hits = r#"cachier_calls_total{function="later",backend="memory",outcome="hit"} 2"#;
+    assert!(exporter.render().contains(hits));
+}
+
+/// Quadratic work would take minutes here.
+#[test]
+fn many_functions_are_registered_in_proportion() {
+    let exporter = exporter();
+    let functions = (0..5_000).map(|number| {
+        CacheMetrics::create(MetricsOptions {
+            listed: false,
+            ..MetricsOptions::new(format!("many_{number}"), "memory")
+        })
+    });
+    let functions: Vec<_> = functions.collect();
+    let started = Instant::now();
+    for _ in 0..20 {
+        exporter
+            .register_functions(functions.iter().copied())
+            .unwrap();
     }
-    let error = exporter.register_all().unwrap_err().to_string();
-    assert!(error.contains("`later`"), "{error}");
+    assert!(
+        started.elapsed() < Duration::from_secs(5),
+        "{:?}",
+        started.elapsed()
+    );
+    let calls = exporter.render().matches("cachier_calls_total{").count();
+    assert_eq!(calls, 6 * functions.len());
 }
 
 #[test]

@@ -142,6 +142,8 @@ fn statistics_read_as_a_table() {
         clock.advance(Duration::from_nanos(duration));
         call.finish(Outcome::Miss, None, None);
     }
+    let compute = metrics.start_compute(Reason::Absent);
+    compute.finish(ComputeResult::Error);
     let hit = metrics.start_call(Some(Sampled::ONE), None);
     clock.advance(Duration::from_secs(2));
     hit.finish(Outcome::Hit, None, Some(93_780_000_000_000));
@@ -149,6 +151,8 @@ fn statistics_read_as_a_table() {
 calls                              5  in 2.08s
   hit                              1
   miss                             4
+recalculations                     1
+  failed                           1
 hit rate                      20.0 %
 served rate                   20.0 %
 time saved                     1d02h

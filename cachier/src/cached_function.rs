@@ -3,14 +3,14 @@
 use std::fmt;
 
 use cachier_backends::{Error, Usage};
-use cachier_metrics::CacheMetrics;
+use cachier_metrics::{CacheMetrics, Snapshot, Stats};
 
 use crate::block_on::block_on;
 use crate::call::Flavour;
 use crate::registered::Registered;
 use crate::world;
 
-/// One cached function that has been called, whatever its types.
+/// A cached function that has been called, whatever its types.
 ///
 /// ```
 /// # use cachier::cachier;
@@ -26,57 +26,91 @@ use crate::world;
 /// # Ok::<(), cachier::Error>(())
 /// ```
 #[derive(Clone, Copy)]
-pub struct CachedFunction(&'static dyn Registered);
+pub struct CachedFunction {
+    function: &'static dyn Registered,
+    reach: Reach,
+}
+
+/// What operations reach.
+#[derive(Clone, Copy)]
+enum Reach {
+    /// The function alone: one of a generic function's instantiations.
+    Instantiation,
+    /// All functions of its name.
+    Name,
+}
 
 impl CachedFunction {
-    /// The function's name, type arguments included; in storage its package stands before it.
+    /// The function's name, as metrics and messages have it: without type arguments.
     #[must_use]
     pub fn name(self) -> &'static str {
-        self.0.name()
+        self.function.name()
     }
 
     /// The name of the function's backend.
     #[must_use]
     pub fn backend(self) -> String {
-        self.0.backend()
+        self.function.backend()
     }
 
-    /// The function's metrics, if it has `enable_metrics`.
+    /// The function's metrics, if it has `enable_metrics`. Of several functions of one name, those of the first that has
+    /// some; [`stats`](Self::stats) adds them up.
     #[must_use]
     pub fn metrics(self) -> Option<&'static CacheMetrics> {
-        self.0.metrics()
+        self.all_metrics().into_iter().next()
+    }
+
+    /// The figures since the beginning, added up over all functions of the name that have `enable_metrics`; `None` if none
+    /// has.
+    ///
+    /// ```
+    /// # use cachier::cachier;
+    /// #[cachier(backend = "memory", name = "cube", enable_metrics)]
+    /// fn cube(n: u64) -> u64 {
+    ///     n.pow(3)
+    /// }
+    ///
+    /// cube(4);
+    /// let stats = cachier::function("cube").and_then(|known| known.stats());
+    /// assert_eq!(stats.map(|stats| stats.misses), Some(1));
+    /// ```
+    #[must_use]
+    pub fn stats(self) -> Option<Stats> {
+        let metrics = self.all_metrics();
+        let sum: Snapshot = metrics.iter().map(|metrics| metrics.snapshot()).sum();
+        (!metrics.is_empty()).then(|| Stats::from(&sum))
     }
 
     /// Forgets all entries of the function, of all versions; how many, where the backend can tell. Blocks the thread.
     ///
     /// # Errors
-    /// What the backend failed with.
+    /// What the backend failed with first; what can be forgotten is forgotten nevertheless.
     pub fn clear_cache(self) -> Result<Option<u64>, Error> {
-        block_on(self.0.clear(Flavour::Sync))
+        block_on(self.clear(Flavour::Sync))
     }
 
     /// [`clear_cache`](Self::clear_cache), without blocking the thread.
     ///
     /// # Errors
-    /// What the backend failed with.
+    /// As `clear_cache`.
     pub async fn clear_cache_async(self) -> Result<Option<u64>, Error> {
-        self.0.clear(Flavour::Async).await
+        self.clear(Flavour::Async).await
     }
 
     /// Drops all marks of running computations; what they compute is returned but not stored. Blocks the thread.
     ///
     /// # Errors
-    /// What the backend failed with.
+    /// What the backend failed with first.
     pub fn clear_being_calculated(self) -> Result<(), Error> {
-        block_on(self.0.clear_leases(Flavour::Sync))
+        block_on(self.clear_leases(Flavour::Sync))
     }
 
     /// [`clear_being_calculated`](Self::clear_being_calculated), without blocking the thread.
     ///
     /// # Errors
-    /// What the backend failed with.
+    /// As `clear_being_calculated`.
     pub async fn clear_being_calculated_async(self) -> Result<(), Error> {
-        self.0.clear_leases(Flavour::Async).await
+        self.clear_leases(Flavour::Async).await
     }
 
     /// Entries and bytes held, where the backend can tell. Blocks the thread.
@@ -84,7 +118,7 @@ impl CachedFunction {
     /// # Errors
     /// What the backend failed with.
     pub fn usage(self) -> Result<Usage, Error> {
-        block_on(self.0.usage(Flavour::Sync))
+        block_on(self.total_usage(Flavour::Sync))
     }
 
     /// [`usage`](Self::usage), without blocking the thread.
@@ -92,8 +126,67 @@ impl CachedFunction {
     /// # Errors
     /// What the backend failed with.
     pub async fn usage_async(self) -> Result<Usage, Error> {
-        self.0.usage(Flavour::Async).await
+        self.total_usage(Flavour::Async).await
     }
+
+    async fn clear(self, flavour: Flavour) -> Result<Option<u64>, Error> {
+        let mut sum = Ok(Some(0));
+        for function in self.reached() {
+            let cleared = function.clear(flavour).await;
+            sum = sum.and_then(|sum| Ok(add(sum, cleared?)));
+        }
+        sum
+    }
+
+    async fn clear_leases(self, flavour: Flavour) -> Result<(), Error> {
+        let mut all = Ok(());
+        for function in self.reached() {
+            let cleared = function.clear_leases(flavour).await;
+            all = all.and(cleared);
+        }
+        all
+    }
+
+    async fn total_usage(self, flavour: Flavour) -> Result<Usage, Error> {
+        let mut sum = Usage {
+            entries: Some(0),
+            bytes: Some(0),
+        };
+        for function in self.reached() {
+            let usage = function.usage(flavour).await?;
+            sum.entries = add(sum.entries, usage.entries);
+            sum.bytes = add(sum.bytes, usage.bytes);
+        }
+        Ok(sum)
+    }
+
+    /// The functions that operations reach, those of now.
+    fn reached(self) -> Vec<&'static dyn Registered> {
+        match self.reach {
+            Reach::Instantiation => vec![self.function],
+            Reach::Name => {
+                let functions = world::current().registry.functions();
+                let same = |known: &&&dyn Registered| known.name() == self.name();
+                functions.values().filter(same).copied().collect()
+            }
+        }
+    }
+
+    /// The metrics of all that are reached; instantiations of one function share theirs.
+    fn all_metrics(self) -> Vec<&'static CacheMetrics> {
+        let mut all: Vec<&'static CacheMetrics> = Vec::new();
+        for metrics in self.reached().into_iter().filter_map(Registered::metrics) {
+            if !all.iter().any(|known| std::ptr::eq(*known, metrics)) {
+                all.push(metrics);
+            }
+        }
+        all
+    }
+}
+
+/// The sum, as long as both are known.
+fn add(sum: Option<u64>, more: Option<u64>) -> Option<u64> {
+    Some(sum?.saturating_add(more?))
 }
 
 impl fmt::Debug for CachedFunction {
@@ -102,27 +195,32 @@ impl fmt::Debug for CachedFunction {
     }
 }
 
-/// Every cached function that has been called, by package and name.
+/// Every cached function that has been called, by package and name. Of a generic function, each instantiation.
 #[must_use]
 pub fn functions() -> Vec<CachedFunction> {
     let functions = world::current().registry.functions();
-    functions.values().copied().map(CachedFunction).collect()
+    let alone = |function: &&'static dyn Registered| CachedFunction {
+        function: *function,
+        reach: Reach::Instantiation,
+    };
+    functions.values().map(alone).collect()
 }
 
 /// The cached function of this name, if it has been called.
 ///
-/// Where types belong to the name, as they do of a generic function or a method of a trait impl, it may also be given
-/// without them; of several instantiations, and of functions of one name in several packages, one is found.
+/// Several functions may share a name: the instantiations of a generic function, the impls of one trait, and functions of
+/// other packages. Operations reach all of them, and [`stats`](CachedFunction::stats) adds them up. By a name with its type
+/// arguments, as in `parse<u64>`, one instantiation is found alone.
 #[must_use]
 pub fn function(name: &str) -> Option<CachedFunction> {
     let functions = world::current().registry.functions();
-    let find = |is_it: fn(&dyn Registered) -> &str| {
-        let mut functions = functions.values();
-        functions.find(|known| is_it(**known) == name)
+    let find = |is_it: fn(&dyn Registered) -> &str, reach| {
+        let function = functions.values().find(|known| is_it(**known) == name)?;
+        Some(CachedFunction {
+            function: *function,
+            reach,
+        })
     };
-    let exactly = find(|function| function.name());
-    exactly
-        .or_else(|| find(|function| function.metrics_name()))
-        .copied()
-        .map(CachedFunction)
+    find(|function| function.name(), Reach::Name)
+        .or_else(|| find(|function| function.typed_name(), Reach::Instantiation))
 }

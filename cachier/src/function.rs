@@ -21,13 +21,13 @@ use crate::world::World;
 
 /// One annotated function in one world.
 pub struct Function {
-    /// What people read.
+    /// What people read, in metrics and messages: all instantiations of a generic function have one.
     pub(crate) name: String,
+    /// The same with the arguments of types.
+    pub(crate) typed_name: String,
     /// What tells it from all others, in this process and where its values are kept.
     pub(crate) storage_name: String,
     pub(crate) package: Package,
-    /// Shared by all instantiations of a generic function.
-    pub(crate) metrics_name: String,
     pub(crate) options: Options,
     pub(crate) world: &'static World,
     pub(crate) metrics: Option<&'static CacheMetrics>,
@@ -59,9 +59,9 @@ impl Function {
         let policy = Policy::resolve(&definition.options, &world.params());
         Self {
             name: identity::name(&definition),
+            typed_name: identity::typed_name(&definition),
             storage_name: identity::storage_name(&definition),
             package: definition.package,
-            metrics_name: identity::metrics_name(&definition),
             fresh_nanos: AtomicU64::new(fresh_nanos(&definition.options, &policy)),
             verification: Verification::new(is_verified(&definition.options, &policy)),
             options: definition.options,
@@ -146,7 +146,7 @@ impl Function {
 
     /// Whether the switches leave the function on, by its name with type arguments or without.
     pub(crate) fn is_on(&self, switches: &Switches) -> bool {
-        switches.is_on(&self.name) && switches.is_on(&self.metrics_name)
+        switches.is_on(&self.name) && switches.is_on(&self.typed_name)
     }
 
     pub(crate) fn policy(&self) -> Arc<Policy> {

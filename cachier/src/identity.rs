@@ -65,11 +65,11 @@ pub fn identity_of_function(companion: &str, marker: &str) -> String {
 /// The name of a function in storage: its package, which holds no colon, and its name. Nobody else has it: there may be
 /// several crates of one name.
 pub(crate) fn storage_name(definition: &Definition) -> String {
-    format!("{}:{}", definition.package.name, name(definition))
+    format!("{}:{}", definition.package.name, typed_name(definition))
 }
 
 /// The name of a function: its own, or the one that its attribute gives it, type arguments included.
-pub(crate) fn name(definition: &Definition) -> String {
+pub(crate) fn typed_name(definition: &Definition) -> String {
     match definition.options.name {
         Some(name) => format!("{name}{}", type_arguments(&definition.identity)),
         None => definition.identity.clone(),
@@ -77,7 +77,7 @@ pub(crate) fn name(definition: &Definition) -> String {
 }
 
 /// The name of a function in metrics: without type arguments, so that all instantiations have one.
-pub(crate) fn metrics_name(definition: &Definition) -> String {
+pub(crate) fn name(definition: &Definition) -> String {
     match definition.options.name {
         Some(name) => name.to_owned(),
         None => without_type_arguments(&definition.path),
@@ -239,7 +239,7 @@ mod tests {
             ("<(a::S<_>, _) as a::Tr>::get", "<(a::S, _) as a::Tr>::get"),
         ];
         for (identity, short) in cases {
-            assert_eq!(metrics_name(&definition(identity, None)), short);
+            assert_eq!(name(&definition(identity, None)), short);
             assert_eq!(name(&definition(identity, None)), identity);
         }
     }
@@ -251,7 +251,7 @@ mod tests {
             (Some("fetch"), "fetch<u8>", "pack:fetch<u8>"),
         ] {
             let definition = definition("a::f<u8>", given);
-            assert_eq!(name(&definition), shown);
+            assert_eq!(typed_name(&definition), shown);
             assert_eq!(storage_name(&definition), stored);
         }
         assert_eq!(crate_of("a::b::c"), "a");
@@ -264,7 +264,7 @@ mod tests {
         let sixteen = definition("a::f<u16>", Some("fetch"));
         assert_eq!(name(&eight), "fetch<u8>");
         assert_ne!(name(&eight), name(&sixteen));
-        assert_eq!(metrics_name(&eight), "fetch");
+        assert_eq!(name(&eight), "fetch");
         assert_eq!(name(&definition("a::f", Some("fetch"))), "fetch");
     }
 }

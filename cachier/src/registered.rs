@@ -8,10 +8,10 @@ use crate::switches::Switches;
 
 /// A cached function that has been called.
 pub(crate) trait Registered: Send + Sync {
-    /// What people read.
+    /// What people read, in metrics and messages. Functions may share it.
     fn name(&self) -> &str;
-    /// The same without the arguments of types, as in metrics.
-    fn metrics_name(&self) -> &str;
+    /// The same with the arguments of types.
+    fn typed_name(&self) -> &str;
     /// What tells it from all others.
     fn storage_name(&self) -> &str;
     /// The name of its backend.

@@ -7,11 +7,12 @@ use super::points::{
     Point, backend_errors, by_window, connections, count, counts, histograms, known, number,
     one_histogram, round_trips, tiers,
 };
-use crate::metrics::CacheMetrics;
+use super::registry::Series;
 use crate::snapshot::Snapshot;
+use crate::stats::Lookups;
 use crate::stores::StoreFigures;
 
-/// Everything about one function at one moment.
+/// Everything about one function at one moment, or about several that share its name.
 pub(crate) struct Reading {
     pub(crate) function: &'static str,
     pub(crate) backend: &'static str,
@@ -69,18 +70,24 @@ pub(crate) enum Kind {
 }
 
 impl Reading {
-    pub(crate) fn of(metrics: &'static CacheMetrics) -> Self {
+    /// What the functions of a series add up to.
+    pub(crate) fn of(series: &Series) -> Self {
+        let members = || series.members.iter();
         let ratios = WINDOWS.iter().map(|(label, window)| {
-            let lookups = metrics.lookups_over(*window);
+            let lookups: Lookups = members().map(|metrics| metrics.lookups_over(*window)).sum();
             (*label, lookups.hit_rate(), lookups.served_rate())
         });
-        let since_1970 = metrics.start_time().duration_since(UNIX_EPOCH);
+        let rates = members().map(|metrics| metrics.sampling_rate());
+        let began = members().map(|metrics| metrics.start_time());
+        let since_1970 = began
+            .min()
+            .and_then(|time| time.duration_since(UNIX_EPOCH).ok());
         Self {
-            function: metrics.name(),
-            backend: metrics.backend(),
+            function: series.function,
+            backend: series.backend,
             ratios: ratios.collect(),
-            snapshot: metrics.snapshot(),
-            sampling_rate: metrics.sampling_rate(),
+            snapshot: members().map(|metrics| metrics.snapshot()).sum(),
+            sampling_rate: rates.fold(1.0, f64::min),
             start_time: since_1970.unwrap_or_default().as_secs_f64(),
         }
     }

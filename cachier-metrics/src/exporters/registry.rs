@@ -1,57 +1,54 @@
 //! Which functions an exporter exports.
 
+use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::error::ExportError;
 use crate::metrics::CacheMetrics;
 
-/// The functions of one exporter, each name once.
+/// The functions of one exporter.
 #[derive(Debug, Default)]
 pub(crate) struct Registry(Mutex<Functions>);
 
 #[derive(Debug, Default)]
 struct Functions {
-    registered: Vec<&'static CacheMetrics>,
-    /// Whether functions of the process join by themselves.
-    all: bool,
-    /// Those that would have joined by themselves under a name that is taken, each once.
-    left_out: Vec<&'static CacheMetrics>,
+    /// In the order in which they were registered.
+    series: Vec<Series>,
+    /// Where in `series` a name of a function and its backend stands.
+    places: HashMap<(&'static str, &'static str), usize>,
+    /// Of the functions of the process, how many have joined; `None` if they do not join by themselves.
+    joined: Option<usize>,
 }
 
-/// The functions of one export, and how many had to be left out.
-pub(crate) struct Selection {
-    pub(crate) functions: Vec<&'static CacheMetrics>,
-    pub(crate) dropped: u64,
+/// Functions that share a name and a backend, and so the labels of all their figures: one as a rule, several where types
+/// tell them apart.
+#[derive(Clone, Debug)]
+pub(crate) struct Series {
+    /// Of all of them.
+    pub(crate) function: &'static str,
+    /// Of all of them.
+    pub(crate) backend: &'static str,
+    /// The functions, at least one.
+    pub(crate) members: Vec<&'static CacheMetrics>,
 }
 
 impl Registry {
-    pub(crate) fn register(&self, metrics: &'static CacheMetrics) -> Result<(), ExportError> {
-        self.lock().register(metrics)
+    /// Exports a function; once, however often it is registered.
+    pub(crate) fn register(&self, metrics: &'static CacheMetrics) {
+        self.lock().register(metrics);
     }
 
-    pub(crate) fn register_all(&self) -> Result<(), ExportError> {
+    /// Exports all functions of the process, those of now and those to come.
+    pub(crate) fn register_all(&self) {
         let mut functions = self.lock();
-        for metrics in CacheMetrics::all() {
-            if !functions.contains(metrics) {
-                functions.register(metrics)?;
-            }
-        }
-        functions.all = true;
-        Ok(())
+        functions.joined.get_or_insert(0);
+        functions.join();
     }
 
-    /// What to export now. Of functions that joined by themselves, one whose name is taken is left out.
-    pub(crate) fn select(&self) -> Selection {
+    /// What to export now.
+    pub(crate) fn select(&self) -> Vec<Series> {
         let mut functions = self.lock();
-        if functions.all {
-            for metrics in CacheMetrics::all() {
-                functions.join(metrics);
-            }
-        }
-        Selection {
-            functions: functions.registered.clone(),
-            dropped: functions.left_out.len() as u64,
-        }
+        functions.join();
+        functions.series.clone()
     }
 
     fn lock(&self) -> MutexGuard<'_, Functions> {
@@ -60,36 +57,29 @@ impl Registry {
 }
 
 impl Functions {
-    fn contains(&self, metrics: &CacheMetrics) -> bool {
-        is_among(&self.registered, metrics)
-    }
-
-    /// Takes in a function that nobody has registered. Where its name is taken, nobody is there to hear of it: it is kept in
-    /// mind that it was left out.
-    fn join(&mut self, metrics: &'static CacheMetrics) {
-        let is_known = self.contains(metrics) || is_among(&self.left_out, metrics);
-        if !is_known && self.register(metrics).is_err() {
-            self.left_out.push(metrics);
+    /// Takes in the functions of the process that have come since the last time.
+    fn join(&mut self) {
+        if let Some(joined) = self.joined {
+            let all = CacheMetrics::all();
+            all[joined..].iter().for_each(|new| self.register(new));
+            self.joined = Some(all.len());
         }
     }
 
-    fn register(&mut self, metrics: &'static CacheMetrics) -> Result<(), ExportError> {
-        let name = metrics.name();
-        if self.contains(metrics) {
-            return Err(ExportError::new(format!(
-                "the function `{name}` is registered already"
-            )));
+    fn register(&mut self, metrics: &'static CacheMetrics) {
+        let (function, backend) = (metrics.name(), metrics.backend());
+        let next = self.series.len();
+        let place = *self.places.entry((function, backend)).or_insert(next);
+        if place == next {
+            self.series.push(Series {
+                function,
+                backend,
+                members: Vec::new(),
+            });
         }
-        if self.registered.iter().any(|known| known.name() == name) {
-            return Err(ExportError::new(format!(
-                "another function named `{name}` is registered already; give one of them another `name`"
-            )));
+        let members = &mut self.series[place].members;
+        if !members.iter().any(|known| std::ptr::eq(*known, metrics)) {
+            members.push(metrics);
         }
-        self.registered.push(metrics);
-        Ok(())
     }
-}
-
-fn is_among(functions: &[&'static CacheMetrics], metrics: &CacheMetrics) -> bool {
-    functions.iter().any(|known| std::ptr::eq(*known, metrics))
 }

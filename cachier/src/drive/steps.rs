@@ -138,7 +138,7 @@ impl<T: Tiers> Drive<T> {
 
     fn is_stale(&self, stored: Stored) -> bool {
         let stale_after = self.session.policy.rules.stale_after;
-        matches!(stored, Stored::Aged(age) if !is_fresh(age, stale_after, None))
+        matches!(stored, Stored::Aged(age) if !is_fresh(age, stale_after, self.session.options.max_age))
     }
 
     /// Starts a recomputation in the background, unless one is running.

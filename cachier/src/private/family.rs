@@ -68,7 +68,7 @@ impl Family {
             let mut called = locked(&self.called);
             called.functions.push((world.id, instantiation));
             let mut ambiguous = called.ambiguous.iter();
-            if ambiguous.any(|name| name == instantiation.name()) {
+            if ambiguous.any(|name| name == instantiation.typed_name()) {
                 instantiation.refuse();
             }
         }
@@ -82,7 +82,7 @@ impl Family {
     pub(crate) fn refuse(&self, name: String) {
         let mut called = locked(&self.called);
         let same = called.functions.iter();
-        same.filter(|(_, known)| known.name() == name)
+        same.filter(|(_, known)| known.typed_name() == name)
             .for_each(|(_, known)| known.refuse());
         if !called.ambiguous.contains(&name) {
             called.ambiguous.push(name);
@@ -116,7 +116,7 @@ pub(super) fn create_metrics(
 ) -> Option<&'static CacheMetrics> {
     let sampling = definition.options.metrics?;
     Some(CacheMetrics::create(MetricsOptions {
-        function: identity::metrics_name(definition),
+        function: identity::name(definition),
         backend: world.backends.label(&definition.options.backend),
         sampling,
         clock: world.clock.clone(),

@@ -19,8 +19,8 @@ impl<S: Storage> Registered for Instance<S> {
         &self.core.function.name
     }
 
-    fn metrics_name(&self) -> &str {
-        &self.core.function.metrics_name
+    fn typed_name(&self) -> &str {
+        &self.core.function.typed_name
     }
 
     fn storage_name(&self) -> &str {

@@ -300,7 +300,7 @@ impl ErasedSite {
             end = &known.next;
         }
         if is_ambiguous {
-            self.family.refuse(identity::name(&definition));
+            self.family.refuse(identity::typed_name(&definition));
         }
         let site = same.unwrap_or_else(|| {
             Box::leak(Box::new(Site {

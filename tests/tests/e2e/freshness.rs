@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use cachier::testing::{Clock, isolated};
 use cachier::{CallOptions, Outcome, cachier};
-use cachier_metrics::{RemovalCause, StaleUse};
+use cachier_metrics::{Reason, RemovalCause, StaleUse};
 use cachier_tests::callers::Callers;
 use cachier_tests::gate::{Counter, Gate, panic_silently};
 use cachier_tests::sandbox::in_folder;
@@ -45,7 +45,7 @@ macro_rules! freshness {
             fn a_call_may_ask_for_a_younger_value() {
                 static RUNS: Counter = Counter::new();
 
-                #[cachier($($argument)*, stale_after = "1h")]
+                #[cachier($($argument)*, stale_after = "1h", enable_metrics)]
                 fn count(_key: u8) -> u64 {
                     RUNS.next()
                 }
@@ -58,6 +58,9 @@ macro_rules! freshness {
                     Clock::advance(SECOND);
                     assert_eq!(count(1), 1);
                     assert_eq!(count::call_with(minute, 1), 2);
+                    let snapshot = count::metrics().snapshot();
+                    assert_eq!(snapshot.stale_hits[StaleUse::NotServed], 1);
+                    assert_eq!(snapshot.recalculations[Reason::Stale], 1);
                     // A longer age than the function's own changes nothing.
                     Clock::advance(2 * HOUR);
                     assert_eq!(count::call_with(CallOptions::new().max_age(9 * HOUR), 1), 3);

@@ -268,7 +268,7 @@ fn entry_count_and_size_in_memory_cost_no_look_at_the_other_entries_on_an_insert
 }
 
 #[test]
-fn the_exporter_refuses_two_functions_of_one_name_and_escapes_labels() {
+fn the_exporter_adds_up_functions_of_one_name_and_escapes_labels() {
     mod one {
         #[cachier::cachier(backend = "memory", name = "odd\"name\\", enable_metrics)]
         pub(super) fn function() {}
@@ -282,13 +282,8 @@ fn the_exporter_refuses_two_functions_of_one_name_and_escapes_labels() {
     isolated(|| {
         let exporter = PrometheusExporter::builder().port(0).build().unwrap();
         exporter
-            .register_function(one::function::metrics())
+            .register_functions([one::function::metrics(), two::function::metrics()])
             .unwrap();
-        assert!(
-            exporter
-                .register_function(two::function::metrics())
-                .is_err()
-        );
         let text = exporter.render();
         assert!(text.contains(r#"function="odd\"name\\""#), "{text}");
     });

@@ -1,7 +1,9 @@
 //! Cached functions by name, and what happens when two have the same.
 
 use cachier::testing::isolated;
-use cachier::{CallOptions, ErrorKind, Outcome, cachier};
+use std::hash::Hash;
+
+use cachier::{CallOptions, ErrorKind, Outcome, PrometheusExporter, cachier, functions};
 use cachier_tests::sandbox::{in_folder, in_folder_async};
 
 #[test]
@@ -29,6 +31,78 @@ fn a_function_that_has_been_called_can_be_reached_by_its_name() {
             .map(|known| known.name())
             .collect();
         assert_eq!(names, ["square"]);
+    });
+}
+
+trait Twice {
+    fn twice(&self) -> u64;
+}
+
+impl Twice for u8 {
+    #[cachier(backend = "memory", name = "two", companion = false, enable_metrics, key = |self| *self)]
+    fn twice(&self) -> u64 {
+        2 * u64::from(*self)
+    }
+}
+
+impl Twice for u16 {
+    #[cachier(backend = "memory", name = "two", companion = false, enable_metrics, key = |self| *self)]
+    fn twice(&self) -> u64 {
+        2 * u64::from(*self)
+    }
+}
+
+#[test]
+fn functions_of_one_name_are_one_for_people() {
+    isolated(|| {
+        (0..3).for_each(|_| drop(7_u8.twice()));
+        (0..5).for_each(|_| drop(7_u16.twice()));
+        let names: Vec<_> = functions().iter().map(|known| known.name()).collect();
+        assert_eq!(names, ["two"; 2]);
+        let known = cachier::function("two").unwrap();
+        assert_eq!(known.stats().unwrap().calls, 8);
+        assert_eq!(known.usage().unwrap().entries, Some(2));
+        assert_eq!(known.clear_cache().unwrap(), Some(2));
+        assert_eq!(known.usage().unwrap().entries, Some(0));
+
+        let exporter = PrometheusExporter::builder().port(0).build().unwrap();
+        for function in functions() {
+            exporter
+                .register_function(function.metrics().unwrap())
+                .unwrap();
+        }
+        let text = exporter.render();
+        let calls = |outcome| {
+            format!(
+                "cachier_calls_total{{function=\"two\",backend=\"memory\",outcome=\"{outcome}\"}}"
+            )
+        };
+        assert!(text.contains(&format!("{} 6\n", calls("hit"))), "{text}");
+        assert!(text.contains(&format!("{} 2\n", calls("miss"))), "{text}");
+    });
+}
+
+#[test]
+fn an_instantiation_can_be_reached_alone() {
+    #[cachier(backend = "memory", name = "sum")]
+    fn sum<T: Copy + Into<u64> + Hash + Eq + Send + Sync + 'static>(number: T) -> u64 {
+        number.into()
+    }
+
+    isolated(|| {
+        sum(1_u8);
+        sum(1_u16);
+        assert_eq!(
+            cachier::function("sum").unwrap().usage().unwrap().entries,
+            Some(2)
+        );
+        let alone = cachier::function("sum<u8>").unwrap();
+        assert_eq!(alone.name(), "sum");
+        assert_eq!(alone.clear_cache().unwrap(), Some(1));
+        assert_eq!(
+            cachier::function("sum").unwrap().usage().unwrap().entries,
+            Some(1)
+        );
     });
 }
 

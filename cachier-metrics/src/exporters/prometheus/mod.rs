@@ -54,18 +54,20 @@ impl PrometheusExporter {
         }
     }
 
-    /// Exports a function.
+    /// Exports a function; once, however often it is registered. Functions that share a name and a backend are one series:
+    /// their counters and histograms add up.
     ///
     /// # Errors
-    /// When it is registered already, or another one of the same name is.
+    /// None today: room for exporters that cannot take every function.
     pub fn register_function(&self, metrics: &'static CacheMetrics) -> Result<(), ExportError> {
-        self.registry.register(metrics)
+        self.registry.register(metrics);
+        Ok(())
     }
 
     /// Exports several functions.
     ///
     /// # Errors
-    /// At the first one that [`register_function`](Self::register_function) refuses; those before it are registered.
+    /// As [`register_function`](Self::register_function).
     pub fn register_functions(
         &self,
         functions: impl IntoIterator<Item = &'static CacheMetrics>,
@@ -75,13 +77,13 @@ impl PrometheusExporter {
             .try_for_each(|metrics| self.register_function(metrics))
     }
 
-    /// Exports all functions of the process, those of now and those to come. One that comes later under a name that
-    /// is taken is left out, and counted once in `cachier_export_dropped_total`; calling this again says which one it is.
+    /// Exports all functions of the process, those of now and those to come.
     ///
     /// # Errors
-    /// When two functions of now share a name; the message has it.
+    /// As [`register_function`](Self::register_function).
     pub fn register_all(&self) -> Result<(), ExportError> {
-        self.registry.register_all()
+        self.registry.register_all();
+        Ok(())
     }
 
     /// Starts to serve, in a thread of its own.

@@ -7,18 +7,13 @@ use crate::exporters::catalogue::{
     Kind, Metric, Reading, Subject, Unit, catalogue, store_catalogue,
 };
 use crate::exporters::points::{Point, Value};
-use crate::exporters::registry::Selection;
+use crate::exporters::registry::Series;
 use crate::histogram::Histogram;
 use crate::stores::{StoreFigures, stores};
 
 /// All metrics of the selected functions, and of the stores that they use.
-pub(super) fn render(selection: &Selection, detail: Detail) -> String {
-    let readings: Vec<_> = selection
-        .functions
-        .iter()
-        .copied()
-        .map(Reading::of)
-        .collect();
+pub(super) fn render(functions: &[Series], detail: Detail) -> String {
+    let readings: Vec<_> = functions.iter().map(Reading::of).collect();
     let mut text = Text {
         text: String::new(),
         detail,
@@ -31,7 +26,7 @@ pub(super) fn render(selection: &Selection, detail: Detail) -> String {
     for metric in store_catalogue() {
         text.family(&metric, &stores);
     }
-    text.about_itself(selection.dropped);
+    text.about_itself();
     text.text
 }
 
@@ -55,19 +50,16 @@ impl Text {
         }
     }
 
-    fn about_itself(&mut self, dropped: u64) {
+    fn about_itself(&mut self) {
         self.head("cachier_build_info", "gauge", "The version of cachier.");
         let version = env!("CARGO_PKG_VERSION");
         self.line(format_args!(
             "cachier_build_info{{version=\"{version}\"}} 1"
         ));
+        // A scrape reads everything there is: no queue, and nothing to drop from it.
         let name = "cachier_export_dropped_total";
-        self.head(
-            name,
-            "counter",
-            "Functions left out, as their name is taken.",
-        );
-        self.line(format_args!("{name}{{exporter=\"prometheus\"}} {dropped}"));
+        self.head(name, "counter", "Data dropped from a full queue.");
+        self.line(format_args!("{name}{{exporter=\"prometheus\"}} 0"));
     }
 
     fn head(&mut self, name: &str, kind: &str, help: &str) {
