@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockWriteGuard, TryLockErr
 use std::thread;
 use std::time::Duration;
 
-use cachier_backends::process::{PerProcess, Process};
+use cachier_backends::process::{PerProcess, Process, get_or_init};
 use cachier_backends::{Error, ErrorKind, Operation, Version};
 use cachier_metrics::CacheMetrics;
 
@@ -125,6 +125,12 @@ impl Function {
         now <= created.saturating_add(nanos).min(until) && nanos > 0
     }
 
+    /// The time, as [`near_freshness`](Self::near_freshness) reads it.
+    #[cfg(feature = "memory")]
+    pub(crate) fn near_now(&self) -> u64 {
+        self.now_for(self.fresh_nanos())
+    }
+
     /// The time, as precisely as an age limit of so many nanoseconds needs it.
     #[cfg(feature = "memory")]
     #[inline]
@@ -150,7 +156,20 @@ impl Function {
     }
 
     pub(crate) fn policy(&self) -> Arc<Policy> {
-        Arc::clone(&self.policy.read().unwrap_or_else(PoisonError::into_inner))
+        match self.policy.try_read() {
+            Ok(policy) => Arc::clone(&policy),
+            Err(TryLockError::Poisoned(policy)) => Arc::clone(&policy.into_inner()),
+            Err(TryLockError::WouldBlock) => self.policy_being_changed(),
+        }
+    }
+
+    /// In a child of the process in which the function was made, whoever changes it may not be there.
+    #[cold]
+    fn policy_being_changed(&self) -> Arc<Policy> {
+        if self.process.is_current() {
+            return Arc::clone(&self.policy.read().unwrap_or_else(PoisonError::into_inner));
+        }
+        Arc::new(Policy::resolve(&self.options, &self.world.params()))
     }
 
     /// Takes up changed parameters of the program.
@@ -209,7 +228,7 @@ impl Function {
     }
 
     fn take_out_of_service(&self, message: String, hint: &'static str) -> &Error {
-        let error = self.duplicate.get_or_init(|| {
+        let error = get_or_init(&self.duplicate, || {
             Error::new(ErrorKind::Identity, Operation::Load, message).with_hint(hint)
         });
         self.set_enabled(false);

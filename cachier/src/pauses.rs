@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::decision::Pause;
 use crate::timer::nanos;
 
-/// How many keys are remembered; beyond that their recomputation does not wait.
+/// How many keys are remembered one by one. While more have failed, all are paused.
 const MAX_KEYS: usize = 1024;
 
 /// The pauses of one function.
@@ -19,7 +19,14 @@ const MAX_KEYS: usize = 1024;
 pub(crate) struct Pauses {
     hasher: RandomState,
     /// By hash, so that no key of the program's is kept, compared or dropped under the lock.
-    keys: Mutex<HashMap<u64, Noted>>,
+    keys: Mutex<Keys>,
+}
+
+#[derive(Default)]
+struct Keys {
+    noted: HashMap<u64, Noted>,
+    /// Until when keys are paused that are not noted: as many have failed as can be.
+    others_until: u64,
 }
 
 struct Noted {
@@ -40,18 +47,20 @@ impl Pauses {
         now: u64,
     ) {
         let hash = self.hasher.hash_one(key);
+        let until = now.saturating_add(nanos(length));
         let mut keys = self.keys();
-        if keys.len() >= MAX_KEYS {
-            keys.retain(|_, noted| noted.until > now);
+        if keys.noted.len() >= MAX_KEYS {
+            keys.noted.retain(|_, noted| noted.until > now);
         }
-        if keys.len() < MAX_KEYS || keys.contains_key(&hash) {
-            let until = now.saturating_add(nanos(length));
+        if keys.noted.len() < MAX_KEYS || keys.noted.contains_key(&hash) {
             let noted = Noted {
                 pause,
                 created,
                 until,
             };
-            keys.insert(hash, noted);
+            keys.noted.insert(hash, noted);
+        } else if pause == Pause::Failed {
+            keys.others_until = until;
         }
     }
 
@@ -59,11 +68,13 @@ impl Pauses {
     pub(crate) fn find(&self, key: &impl Hash, created: u64, now: u64) -> Option<Pause> {
         let hash = self.hasher.hash_one(key);
         let keys = self.keys();
-        let noted = keys.get(&hash)?;
-        (noted.created == created && noted.until > now).then_some(noted.pause)
+        match keys.noted.get(&hash) {
+            Some(noted) => (noted.created == created && noted.until > now).then_some(noted.pause),
+            None => (keys.others_until > now).then_some(Pause::Failed),
+        }
     }
 
-    fn keys(&self) -> MutexGuard<'_, HashMap<u64, Noted>> {
+    fn keys(&self) -> MutexGuard<'_, Keys> {
         self.keys.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -103,11 +114,17 @@ mod tests {
     }
 
     #[test]
-    fn no_more_keys_are_remembered_than_a_bound_and_the_old_ones_make_room() {
+    fn more_keys_than_a_bound_are_paused_together() {
         let pauses = Pauses::default();
         (0..MAX_KEYS).for_each(|key| fail(&pauses, key, 0));
-        fail(&pauses, MAX_KEYS, 1);
         assert_eq!(find(&pauses, MAX_KEYS, 7, 1), None);
+        fail(&pauses, MAX_KEYS, 1);
+        let end = 1 + nanos(SECOND);
+        for other in [MAX_KEYS, MAX_KEYS + 1] {
+            assert_eq!(find(&pauses, other, 7, end - 1), Some(Pause::Failed));
+            assert_eq!(find(&pauses, other, 7, end), None);
+        }
+        assert_eq!(find(&pauses, 2, 8, 1), None, "another value of a noted key");
         fail(&pauses, 1, 5);
         let later = nanos(SECOND);
         assert!(find(&pauses, 1, 7, later).is_some(), "it begins anew");

@@ -151,11 +151,14 @@ impl World {
         let mut held = self.params.lock().unwrap_or_else(PoisonError::into_inner);
         let before = mem::replace(&mut *held, Arc::clone(&params));
         drop(held);
-        let place = |params: &GlobalParams| (params.namespace.clone(), params.cache_dir.clone());
-        if place(&before) == place(&params) {
-            self.changed();
-        } else {
-            self.moved();
+        self.changed();
+        // What is near was put there under the old parameters.
+        let of_near = |params: &GlobalParams| {
+            let place = (params.namespace.clone(), params.cache_dir.clone());
+            (place, params.stale_after)
+        };
+        if of_near(&before) != of_near(&params) {
+            self.registry.forget_near();
         }
     }
 

@@ -41,6 +41,8 @@ pub enum Fault {
     FailsOnce(ErrorKind),
     /// Storing fails with an error of this kind.
     FailsToStore(ErrorKind),
+    /// Giving a lease fails with an error of this kind.
+    FailsToLease(ErrorKind),
     /// No operation ever answers.
     Hangs,
     /// Loading takes so long, on the clock of the test, and nothing else ever answers.
@@ -169,7 +171,11 @@ impl Backend for MapBackend {
             Fault::OthersCompute => LeaseReply::Held(None),
             _ => LeaseReply::Granted(Lease::new(key.clone(), seen.cloned(), ())),
         };
-        Box::pin(async { Ok(reply) })
+        let reply = match *lock(&self.shared.fault) {
+            Fault::FailsToLease(kind) => Err(on_purpose(kind, Operation::Lease)),
+            _ => Ok(reply),
+        };
+        Box::pin(async { reply })
     }
 
     fn remove<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, bool> {

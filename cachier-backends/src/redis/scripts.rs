@@ -1,6 +1,7 @@
 //! The scripts that run on the server, each in one step: what is true when one begins is true until it ends.
 
-use std::sync::LazyLock;
+use std::ops::Deref;
+use std::sync::OnceLock;
 use std::time::{Duration, SystemTime};
 
 use redis::{Arg, Cmd, ToRedisArgs, Value};
@@ -8,6 +9,7 @@ use redis::{Arg, Cmd, ToRedisArgs, Value};
 use super::link::{Failure, Link};
 use super::names::Shard;
 use crate::error::{Error, ErrorKind, Operation};
+use crate::process::get_or_init;
 
 /// A script, known to the server by its hash once it has run there.
 pub(super) struct Script {
@@ -22,11 +24,26 @@ pub(super) struct Call {
     command: Cmd,
 }
 
+/// A script that is hashed when it is first needed.
+pub(super) struct LazyScript {
+    script: OnceLock<Script>,
+    text: &'static str,
+}
+
+impl Deref for LazyScript {
+    type Target = Script;
+
+    fn deref(&self) -> &Script {
+        get_or_init(&self.script, || Script::new(self.text))
+    }
+}
+
 macro_rules! scripts {
     ($($name:ident = $file:literal;)*) => {$(
-        pub(super) static $name: LazyLock<Script> = LazyLock::new(|| {
-            Script::new(concat!(include_str!("lua/shared.lua"), include_str!($file)))
-        });
+        pub(super) static $name: LazyScript = LazyScript {
+            script: OnceLock::new(),
+            text: concat!(include_str!("lua/shared.lua"), include_str!($file)),
+        };
     )*};
 }
 

@@ -114,6 +114,9 @@ impl<T: Tiers> Drive<T> {
                 if stored == Some(storage::Stored::TooLarge) && self.may_replace() {
                     remove_replaced(core, session, key).await;
                 }
+                if stored.is_none() {
+                    self.unstored_pause(computation.reason).begin(core, key);
+                }
                 Turn::Land(Box::new(Put {
                     outcome: PutOutcome::Stored(
                         found,
@@ -188,9 +191,10 @@ impl<T: Tiers> Drive<T> {
     ) {
         match stored {
             Some(storage::Stored::Done) => slot.stored(stamp),
-            // Others have changed the entry.
-            Some(storage::Stored::Refused | storage::Stored::TooLarge) => slot.invalidated(),
-            None => {}
+            // Others have changed the entry, or nobody knows what has become of it.
+            Some(storage::Stored::Refused | storage::Stored::TooLarge) | None => {
+                slot.invalidated();
+            }
         }
     }
 

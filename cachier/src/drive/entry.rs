@@ -136,9 +136,11 @@ impl<T: Tiers> Entry<T> {
             Some(Turn::Peeked(loaded)) => Met::End(Ended::Peeked(
                 loaded.and_then(|found| self.show(found, slot)),
             )),
-            Some(Turn::Precached(kept)) => Met::End(Ended::Precached(
-                kept.and_then(|kept| self.keep(kept, slot)),
-            )),
+            Some(Turn::Precached(kept)) => {
+                // Also where storing it has failed: it may arrive nevertheless.
+                slot.invalidated();
+                Met::End(Ended::Precached(kept.and_then(|kept| self.keep(kept))))
+            }
             _ => unreachable!("the storage is asked first, and once"),
         }
     }
@@ -161,11 +163,10 @@ impl<T: Tiers> Entry<T> {
     }
 
     /// Stores in the memory of the process.
-    fn keep(&self, kept: Kept<T>, slot: &dyn Slot<T::Value>) -> Result<(), Error> {
+    fn keep(&self, kept: Kept<T>) -> Result<(), Error> {
         let Core {
             tiers, function, ..
         } = self.core;
-        slot.invalidated();
         let insertion = tiers.insertion(function, &kept.key, kept.found);
         match (kept.stored, insertion()) {
             (Stored::Done, Stored::Done) => Ok(()),

@@ -3,6 +3,8 @@
 use std::thread;
 use std::time::Duration;
 
+use cachier_metrics::Reason;
+
 use super::core::Core;
 use super::state::{Drive, Turn};
 use super::work::Slot;
@@ -15,6 +17,17 @@ impl<T: Tiers> Core<T> {
     pub(super) fn pause(&self, key: &T::Key, created: u64, pause: Pause, length: Duration) {
         let now = self.function.world.clock.now();
         self.pauses.note(key, created, pause, length, now);
+    }
+}
+
+/// The pause after a failure to replace a value: when that was created, and for how long; `None` where there is none.
+pub(super) struct FailedPause(Option<(u64, Duration)>);
+
+impl FailedPause {
+    pub(super) fn begin<T: Tiers>(self, core: &Core<T>, key: &T::Key) {
+        if let Some((created, length)) = self.0 {
+            core.pause(key, created, Pause::Failed, length);
+        }
     }
 }
 
@@ -37,13 +50,22 @@ impl<T: Tiers> Drive<T> {
 
     /// Begins a pause if the function has failed to replace the value that this call has met.
     pub(super) fn pause_after(&self, computed: Computed) {
-        if computed != Computed::Failed {
-            return;
+        if computed == Computed::Failed {
+            self.failed_pause().begin(self.core, &self.key);
         }
+    }
+
+    /// The pause that begins if a refresh cannot be stored. A call that computes for itself begins none: it has a new value.
+    pub(super) fn unstored_pause(&self, reason: Reason) -> FailedPause {
+        match reason {
+            Reason::Refresh => self.failed_pause(),
+            _ => FailedPause(None),
+        }
+    }
+
+    fn failed_pause(&self) -> FailedPause {
         let length = pause_after_failure(&self.session.policy.rules);
-        if let (Some(created), Some(length)) = (self.created, length) {
-            self.core.pause(&self.key, created, Pause::Failed, length);
-        }
+        FailedPause(self.created.zip(length))
     }
 
     /// Makes the stale value the result, without an attempt to recompute it.

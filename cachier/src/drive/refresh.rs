@@ -17,7 +17,7 @@ use crate::session::Session;
 use crate::storage::{Claim, Tiers};
 use crate::trace;
 
-/// How long nobody asks for a lease that another process had.
+/// How long nobody asks for a lease again that was not granted.
 const WHILE_HELD: Duration = Duration::from_millis(500);
 
 /// Recomputes the value in a task, unless another caller or process does by now.
@@ -66,13 +66,14 @@ async fn lead<T: Tiers>(ticket: Ticket<T>, flavour: Flavour) -> Option<Errand<T>
     let session = Session::of_refresh(&core.function, flavour);
     let lease = match core.tiers.claim(&session, &key, &seen).await {
         Ok(Claim::Granted(lease)) => lease,
-        Ok(Claim::Held(_)) => {
+        // Another process is at it, or the store gives no leases: not every call is to ask.
+        Ok(Claim::Held(_)) | Err(_) => {
             if let Some(created) = created {
                 core.pause(&key, created, Pause::Held, WHILE_HELD);
             }
             return None;
         }
-        Ok(Claim::Changed) | Err(_) => return None,
+        Ok(Claim::Changed) => return None,
     };
     let mut drive = Drive::new(core, session, key);
     drive.turn = Turn::Act(Step::Compute(Reason::Refresh));

@@ -33,7 +33,7 @@ impl<T: Tiers> Drive<T> {
             }
         };
         let (core, key) = (self.core, self.key.clone());
-        let may_replace = self.may_replace();
+        let (may_replace, pause) = (self.may_replace(), self.unstored_pause(computation.reason));
         let leader = self.leader.take();
         let world = core.function.world;
         let session = Session::after(&core.function, &self.session);
@@ -57,6 +57,9 @@ impl<T: Tiers> Drive<T> {
             };
             if stored == Some(storage::Stored::TooLarge) && may_replace {
                 remove_replaced(core, &session, &key).await;
+            }
+            if stored.is_none() {
+                pause.begin(core, &key);
             }
             if let Some(leader) = leader {
                 let landing = Landing::Value(found);

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use cachier_backends::process::{PerProcess, copied};
 use cachier_metrics::{CacheMetrics, Gauges, MetricsOptions};
 
 use crate::identity;
@@ -9,15 +10,16 @@ use crate::identity::Definition;
 use crate::registered::Registered;
 use crate::world::{World, WorldId};
 
-type GaugeSource = Box<dyn Fn() -> Gauges + Send + Sync>;
+type GaugeSource = Arc<dyn Fn() -> Gauges + Send + Sync>;
 
 /// All instantiations of one function, in each world.
 pub(crate) struct Family {
-    called: Mutex<Called>,
-    metrics: Mutex<Vec<OfWorld>>,
+    called: PerProcess<Mutex<Called>>,
+    metrics: PerProcess<Mutex<Vec<OfWorld>>>,
 }
 
 /// The instantiations that have been called.
+#[derive(Clone, Default)]
 struct Called {
     functions: Vec<(WorldId, &'static dyn Registered)>,
     /// Names that several of them share.
@@ -25,21 +27,19 @@ struct Called {
 }
 
 /// The metrics that the instantiations share in one world.
+#[derive(Clone)]
 struct OfWorld {
     world: WorldId,
     metrics: &'static CacheMetrics,
-    gauges: Arc<Mutex<Vec<GaugeSource>>>,
+    gauges: Arc<PerProcess<Mutex<Vec<GaugeSource>>>>,
 }
 
 impl Family {
     /// No instantiation has been called yet.
     pub(crate) const fn new() -> Self {
         Self {
-            called: Mutex::new(Called {
-                functions: Vec::new(),
-                ambiguous: Vec::new(),
-            }),
-            metrics: Mutex::new(Vec::new()),
+            called: PerProcess::new(copied),
+            metrics: PerProcess::new(copied),
         }
     }
 
@@ -57,7 +57,7 @@ impl Family {
         known.push(OfWorld {
             world: world.id,
             metrics,
-            gauges: Arc::default(),
+            gauges: Arc::new(PerProcess::new(copied)),
         });
         Some(metrics)
     }
@@ -73,7 +73,7 @@ impl Family {
             }
         }
         if let Some(metrics) = instantiation.metrics() {
-            let gauges = Box::new(move || instantiation.gauges());
+            let gauges = Arc::new(move || instantiation.gauges());
             self.add_gauges(world, metrics, gauges);
         }
     }

@@ -240,7 +240,8 @@ pub struct ErasedSite {
     define: fn(&'static str) -> Definition,
     /// The sites by the markers that they were asked for with: a list that only grows, read without a lock.
     known: OnceLock<Box<Known>>,
-    growing: Mutex<()>,
+    /// Held while the list grows. In a child, nobody waits for a thread of the parent that was at it.
+    growing: PerProcess<Mutex<()>>,
     family: Family,
 }
 
@@ -259,7 +260,7 @@ impl ErasedSite {
         Self {
             define,
             known: OnceLock::new(),
-            growing: Mutex::new(()),
+            growing: PerProcess::new(|_| Mutex::new(())),
             family: Family::new(),
         }
     }

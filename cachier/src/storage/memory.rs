@@ -1,7 +1,8 @@
 //! Values in the memory of the process, under typed keys.
 
 use std::hash::Hash;
-use std::sync::{Once, OnceLock};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use cachier_backends::memory::{Bounds, DeferDrops, MemoryStore, NewEntry};
@@ -20,7 +21,7 @@ use crate::trace;
 pub struct Memory<K, V> {
     pub(crate) store: MemoryStore<K, V>,
     /// Whether the program has been told that the store is large.
-    warned: Once,
+    warned: AtomicBool,
 }
 
 /// From so many entries on a store without bounds is worth a warning.
@@ -39,7 +40,7 @@ where
         };
         Self {
             store: MemoryStore::new(bounds),
-            warned: Once::new(),
+            warned: AtomicBool::new(false),
         }
     }
 }
@@ -290,14 +291,16 @@ fn end_if_lost(function: &Function, is_lost: bool) {
 }
 
 /// Counts what an insertion evicted; tells the program, once, of a store that grows without bounds.
-fn note(function: &Function, warned: &Once, evicted: u64, entries: u64) {
+fn note(function: &Function, warned: &AtomicBool, evicted: u64, entries: u64) {
     if let Some(metrics) = function.metrics {
         metrics.removed(RemovalCause::Evicted, evicted);
     }
     let options = &function.options;
     let is_bounded = options.capacity.or(options.capacity_bytes).is_some();
     if entries >= MANY && !is_bounded {
-        warned.call_once(|| trace::memory_is_large(&function.name, entries));
+        if !warned.swap(true, Ordering::Relaxed) {
+            trace::memory_is_large(&function.name, entries);
+        }
     }
 }
 
@@ -318,9 +321,9 @@ mod tests {
                 options,
             };
             let function = Function::new(definition, world::current(), None);
-            let warned = Once::new();
+            let warned = AtomicBool::new(false);
             note(&function, &warned, 0, entries);
-            warned.is_completed()
+            warned.load(Ordering::Relaxed)
         };
         let unbounded = || Options {
             backend: BackendName::Memory,

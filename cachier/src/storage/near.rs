@@ -97,7 +97,7 @@ where
     #[cold]
     #[inline(never)]
     fn renew(&self, function: &Function) -> bool {
-        let now = function.world.clock.coarse();
+        let now = function.near_now();
         if now <= self.usable_until.load(Ordering::Relaxed) {
             return false;
         }
@@ -176,10 +176,12 @@ where
     fn log(&self) -> MutexGuard<'_, Log<K>> {
         let lock = || self.log.lock().unwrap_or_else(PoisonError::into_inner);
         let mut log = lock();
-        if std::mem::take(&mut log.has_missed) {
+        if log.has_missed {
+            // Not under the lock: values are dropped. Until it is done, others do the same.
             drop(log);
             self.store.clear();
             log = lock();
+            log.has_missed = false;
         }
         log
     }

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use cachier_backends as backends;
 use cachier_backends::process::PerProcess;
 use cachier_backends::{
-    Capability, EntryVersion, Error, ErrorKind, KeyHash, Lease, LeaseReply, Operation, Renewal,
-    Scope, StoreReply, StoreRequest, Usage, Watcher, blocking,
+    Capability, Change, EntryVersion, Error, ErrorKind, KeyHash, Lease, LeaseReply, Operation,
+    Renewal, Scope, StoreReply, StoreRequest, Usage, Watcher, blocking,
 };
 use cachier_metrics::RemovalCause;
 
@@ -87,6 +87,13 @@ impl Persistent {
         *current.write().unwrap_or_else(PoisonError::into_inner) =
             Some((revision, Arc::clone(&target)));
         Ok(target)
+    }
+
+    /// Forgets what is near of an entry that is about to change: whether that comes about, the caller may never learn.
+    fn forget_near(&self, key: &KeyHash) {
+        if let Some(near) = self.watcher.get() {
+            near(&Change::Entry(*key));
+        }
     }
 
     /// Who is told of what others do: those that compute, and the tier in front.
@@ -254,6 +261,7 @@ impl Tiers for Persistent {
 
     async fn take_over(&self, session: &Session<'_>, key: &KeyHash) -> Result<Held, Error> {
         let period = session.policy.lease_period;
+        self.forget_near(key);
         let taken = self.operate(session, Operation::Lease, async |target| {
             let asked_at = Instant::now();
             let key = target.key(*key);
@@ -402,6 +410,7 @@ impl Tiers for Persistent {
     }
 
     async fn remove(&self, session: &Session<'_>, key: &KeyHash) -> Result<bool, Error> {
+        self.forget_near(key);
         let removed = self.operate_twice(session, Operation::Remove, async move |target| {
             target.store.backend.remove(&target.key(*key)).await
         });

@@ -221,3 +221,34 @@ fn children_of_busy_processes_do_not_hang() {
         busy.into_iter().for_each(|thread| thread.join().unwrap());
     });
 }
+
+/// One of many functions, as the compiler sees it.
+#[cachier(backend = "memory", enable_metrics)]
+fn one_of_many<const N: usize>(key: u32) -> u32 {
+    key + N as u32
+}
+
+/// Calls two hundred of them for the first time.
+fn call_many() {
+    macro_rules! call {
+        ($($tens:literal)*) => {$(call!(@ $tens: 0 1 2 3 4 5 6 7 8 9);)*};
+        (@ $tens:literal: $($ones:literal)*) => {$(one_of_many::<{ $tens * 10 + $ones }>(1);)*};
+    }
+    call!(0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19);
+}
+
+#[test]
+fn a_child_calls_generic_functions_whatever_the_parent_does() {
+    let test = "a_child_calls_generic_functions_whatever_the_parent_does";
+    apart(test, || {
+        let parent = thread::spawn(call_many);
+        while !parent.is_finished() {
+            let child = Forked::start(|| {
+                assert_eq!(one_of_many::<1000>(1), 1001);
+                assert_eq!(one_of_many::<1000>(1), 1001);
+            });
+            child.finish();
+        }
+        parent.join().unwrap();
+    });
+}

@@ -1,14 +1,20 @@
 //! The near tier: a bounded memory in front of a persistent backend.
 
 use std::fs;
-use std::time::Duration;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use cachier::testing::{Clock, isolated};
-use cachier::{CallOptions, Outcome, Tier, cachier};
+use cachier::{
+    CallOptions, ErrorKind, Outcome, Tier, cachier, global_params, register_backend,
+    set_global_params,
+};
 use cachier_metrics::{NearResult, RemovalCause};
 use cachier_tests::backend::{Fault, MapBackend};
 use cachier_tests::gate::Counter;
 use cachier_tests::sandbox::{entries, in_folder};
+use futures_lite::future::{block_on, poll_once};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -171,4 +177,113 @@ fn its_time_counts_from_the_start_of_the_load_that_fetched_it() {
         Clock::advance(SECOND);
         assert_eq!(tier(), Some(Tier::Backend), "it was fetched 11 s ago");
     });
+}
+
+/// What would be computed now.
+static NEWEST: AtomicU64 = AtomicU64::new(0);
+
+#[cachier(backend = registered("map"), near_cache = 10, near_stale_after = "1d")]
+fn newest(_key: u8) -> u64 {
+    NEWEST.load(Ordering::SeqCst)
+}
+
+#[cachier(backend = registered("map"), near_cache = 10, near_stale_after = "1d")]
+async fn newest_async(_key: u8) -> u64 {
+    NEWEST.load(Ordering::SeqCst)
+}
+
+#[test]
+fn what_fails_to_change_an_entry_leaves_nothing_near() {
+    isolated(|| {
+        let map = MapBackend::default();
+        register_backend("map", map.clone()).unwrap();
+        let tier = || newest::call_detailed(CallOptions::new(), 1).tier;
+        let fail: [fn(); 3] = [
+            || _ = newest::call_with(CallOptions::new().overwrite_cache(), 1),
+            || assert!(newest::precache_value(1, 9).is_err()),
+            || assert!(newest::invalidate(1).is_err()),
+        ];
+        for (fault, fail) in [
+            (Fault::FailsToStore(ErrorKind::Full), fail[0]),
+            (Fault::FailsToStore(ErrorKind::Full), fail[1]),
+            (Fault::Fails(ErrorKind::Denied), fail[2]),
+        ] {
+            newest(1);
+            assert_eq!(tier(), Some(Tier::Near));
+            map.set(fault);
+            fail();
+            map.set(Fault::None);
+            assert_eq!(tier(), Some(Tier::Backend));
+        }
+    });
+}
+
+#[test]
+fn what_is_cancelled_leaves_nothing_near() {
+    isolated(|| {
+        let map = MapBackend::default();
+        register_backend("map", map.clone()).unwrap();
+        let tier = || block_on(newest_async::call_detailed(CallOptions::new(), 1)).tier;
+        let operations: [fn() -> BoxedFuture; 3] = [
+            || Box::pin(async { drop(newest_async::invalidate(1).await) }),
+            || Box::pin(async { drop(newest_async::precache_value(1, 9).await) }),
+            || {
+                let overwrite = CallOptions::new().overwrite_cache();
+                Box::pin(async { _ = newest_async::call_with(overwrite, 1).await })
+            },
+        ];
+        for operation in operations {
+            block_on(newest_async(1));
+            assert_eq!(tier(), Some(Tier::Near));
+            map.set(Fault::Hangs);
+            assert!(block_on(poll_once(operation())).is_none());
+            map.set(Fault::None);
+            assert_eq!(tier(), Some(Tier::Backend));
+        }
+    });
+}
+
+type BoxedFuture = Pin<Box<dyn Future<Output = ()>>>;
+
+#[test]
+fn near_copies_follow_a_lower_stale_after() {
+    #[cachier(backend = "file", near_cache = 10, near_stale_after = "1d")]
+    fn double(number: u64) -> u64 {
+        number * 2
+    }
+
+    in_folder(|_| {
+        double(1);
+        Clock::advance(60 * SECOND);
+        set_global_params(global_params().stale_after(3600 * SECOND));
+        let call = || double::call_detailed(CallOptions::new(), 1);
+        assert_eq!(
+            call().tier,
+            Some(Tier::Backend),
+            "what is near was kept without a limit"
+        );
+        assert_eq!(call().tier, Some(Tier::Near));
+        set_global_params(global_params().stale_after(59 * SECOND));
+        assert_eq!(call().outcome, Outcome::Miss);
+    });
+}
+
+/// On the system's clocks, of which the coarse one lags behind.
+#[test]
+fn a_short_near_stale_after_makes_no_hit_a_miss() {
+    #[cachier(backend = registered("near-short"), near_cache = 10, near_stale_after = "900ms")]
+    fn double(number: u64) -> u64 {
+        number * 2
+    }
+
+    let map = MapBackend::default();
+    register_backend("near-short", map.clone()).unwrap();
+    double(1);
+    let (asked, started) = (map.asked(), Instant::now());
+    while started.elapsed() < Duration::from_millis(800) {
+        double(1);
+    }
+    let asked = map.asked() - asked;
+    // Nothing else happens but that its time may be over, on a machine that is busy.
+    assert!(asked <= 3, "asked {asked} times");
 }

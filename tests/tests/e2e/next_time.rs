@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use cachier::testing::{Clock, isolated, isolated_async};
-use cachier::{CallOptions, Outcome, cachier};
+use cachier::{CallOptions, ErrorKind, Outcome, cachier, register_backend};
 use cachier_metrics::{ComputeFailure, Reason, StaleUse};
 use cachier_tests::backend::{Fault, MapBackend};
 use cachier_tests::callers::Callers;
@@ -224,4 +224,46 @@ fn arguments_are_cloned_only_for_a_recomputation_that_starts() {
         GATE.open();
         cachier::flush();
     });
+}
+
+macro_rules! unstored {
+    ($($name:ident: $length:expr, $fault:expr;)*) => {$(
+        #[test]
+        fn $name() {
+            static RUNS: Counter = Counter::new();
+
+            #[cachier(backend = registered("map"), stale_after = "1h", next_time)]
+            fn count(_key: u8) -> String {
+                RUNS.next().to_string().repeat($length)
+            }
+
+            isolated(|| {
+                let map = MapBackend::default();
+                register_backend("map", map.clone()).unwrap();
+                assert!(count(1).starts_with('1'));
+                cachier::flush();
+                Clock::advance(2 * HOUR);
+                map.set($fault);
+                for pauses in 1..=3 {
+                    let asked = map.asked_for_leases();
+                    for _ in 0..CALLERS {
+                        assert!(count(1).starts_with('1'));
+                        cachier::flush();
+                    }
+                    assert_eq!(map.asked_for_leases() - asked, 1, "in the {pauses}. pause");
+                    Clock::advance(Duration::from_secs(5));
+                }
+                assert!(RUNS.get() <= 4, "{}", RUNS.get());
+            });
+        }
+    )*};
+}
+
+unstored! {
+    a_refresh_that_cannot_be_stored_is_not_repeated_at_once:
+        1, Fault::FailsToStore(ErrorKind::Full);
+    a_large_refresh_that_cannot_be_stored_is_not_repeated_at_once:
+        2 << 20, Fault::FailsToStore(ErrorKind::Full);
+    a_refresh_that_gets_no_lease_is_not_repeated_at_once:
+        1, Fault::FailsToLease(ErrorKind::Denied);
 }

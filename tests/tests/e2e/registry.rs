@@ -55,8 +55,8 @@ impl Twice for u16 {
 #[test]
 fn functions_of_one_name_are_one_for_people() {
     isolated(|| {
-        (0..3).for_each(|_| drop(7_u8.twice()));
-        (0..5).for_each(|_| drop(7_u16.twice()));
+        (0..3).for_each(|_| _ = 7_u8.twice());
+        (0..5).for_each(|_| _ = 7_u16.twice());
         let names: Vec<_> = functions().iter().map(|known| known.name()).collect();
         assert_eq!(names, ["two"; 2]);
         let known = cachier::function("two").unwrap();

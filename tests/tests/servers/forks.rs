@@ -4,6 +4,7 @@
 
 use std::fs;
 use std::io::stdin;
+use std::path::Path;
 use std::process::{exit, id};
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, Ordering};
 use std::thread;
@@ -480,32 +481,41 @@ fn refused(call: &Call<String>, key: u32) {
 }
 
 fn a_child_drops_inherited_near_copies(subject: &Subject) {
-    apart(subject, || in_child_after_invalidation(|| {}));
+    apart(subject, || {
+        after_invalidation(|ready| fs::write(ready, "").unwrap())
+    });
 }
 
 fn a_child_hears_what_others_invalidate(subject: &Subject) {
-    apart(subject, || in_child_after_invalidation(|| drop(near(0))));
+    apart(subject, || {
+        after_invalidation(|ready| {
+            until("what was inherited is gone", || !is_near());
+            until("it is near again", is_near);
+            fs::write(ready, "").unwrap();
+        });
+    });
 }
 
-/// Forks with a value near, which the parent invalidates then, and waits until the child has noticed. `meanwhile` is what
-/// the child does until then, again and again.
-fn in_child_after_invalidation(meanwhile: fn()) {
+/// Forks with a value near, which the parent invalidates then, and waits until the child has noticed. What the child does
+/// before, it says to have done by the file that it is shown.
+fn after_invalidation(before: fn(&Path)) {
     let folder = tempfile::tempdir().unwrap();
-    let invalidated = folder.path().join("invalidated");
+    let [ready, invalidated] = ["ready", "invalidated"].map(|name| folder.path().join(name));
     let parent = id();
-    until("it is near", || {
-        near::call_detailed(CallOptions::new(), 0).tier == Some(Tier::Near)
-    });
+    until("it is near", is_near);
     let child = Forked::start(|| {
-        until("it is invalidated", || {
-            meanwhile();
-            invalidated.exists()
-        });
+        before(&ready);
+        until("it is invalidated", || invalidated.exists());
         let called = Instant::now();
         until("the child has noticed", || near(0) != parent);
         assert!(called.elapsed() < AT_ONCE, "{:?}", called.elapsed());
     });
+    until("the child is ready", || ready.exists());
     assert!(near::invalidate(0).unwrap());
     fs::write(&invalidated, "").unwrap();
     child.finish();
+}
+
+fn is_near() -> bool {
+    near::call_detailed(CallOptions::new(), 0).tier == Some(Tier::Near)
 }
