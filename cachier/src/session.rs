@@ -112,13 +112,10 @@ impl<'a> Session<'a> {
         options: CallOptions,
         start: Start,
     ) -> Self {
-        let (sampled, started) = function
-            .metrics
-            .map_or((None, None), |metrics| start.decide(metrics));
-        let started = started.unwrap_or_else(|| function.world.clock.now());
+        let started = function.world.clock.now();
         let recorder = function
             .metrics
-            .map(|metrics| metrics.start_call(sampled, Some(started)));
+            .map(|metrics| metrics.start_call(start.decide(metrics), Some(started)));
         Self::new(function, flavour, options, recorder, started)
     }
 
@@ -346,19 +343,13 @@ const UNHURRIED: Duration = Duration::from_secs(60);
 /// connection holds that connection until then: if that were long, a few of them would leave none for the calls.
 const ONE_KEY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Whether a call is measured, and since when: decided once for each call.
-#[derive(Clone, Copy, Debug, Default)]
+/// Whether a call is measured: decided once for each call.
+#[derive(Clone, Copy, Debug)]
 pub enum Start {
     /// Not decided yet: the call comes from the companion, or its cache is switched off.
-    #[default]
     Undecided,
-    /// Decided when the call began.
-    Decided {
-        /// How many calls this one stands for, if it is measured.
-        sampled: Option<Sampled>,
-        /// When it began, if the clock was read.
-        started: Option<u64>,
-    },
+    /// Decided when the call began: how many calls this one stands for, if it is measured.
+    Decided(Option<Sampled>),
 }
 
 thread_local! {
@@ -367,10 +358,10 @@ thread_local! {
 }
 
 impl Start {
-    fn decide(self, metrics: &'static CacheMetrics) -> (Option<Sampled>, Option<u64>) {
+    fn decide(self, metrics: &'static CacheMetrics) -> Option<Sampled> {
         match self {
-            Self::Undecided => (metrics.local(&SLOT).sample(), None),
-            Self::Decided { sampled, started } => (sampled, started),
+            Self::Undecided => metrics.local(&SLOT).sample(),
+            Self::Decided(sampled) => sampled,
         }
     }
 }

@@ -4,7 +4,7 @@
 //! recursion is filled by the function's own frames.
 
 use super::errand::{Errand, Plan};
-use super::turn::{Ended, Met, ToRun};
+use super::turn::{Ended, Met};
 use super::work::{Cacheable, Work};
 use crate::block_on::block_on;
 use crate::call::Flavour;
@@ -26,7 +26,10 @@ pub trait RunOnThread<T: Tiers>: Work<T> {
 /// Each storage has the driver's part of that by itself, so that it is compiled once here, and not with every program.
 pub trait ThreadDriver: Tiers {
     /// Goes on with what is asked of a synchronous function, until that is to run.
-    fn proceed_on_thread(asked: &mut OnThread<Self>, work: &mut dyn Work<Self>) -> Option<ToRun>;
+    fn proceed_on_thread(
+        asked: &mut OnThread<Self>,
+        work: &mut dyn Work<Self>,
+    ) -> Option<Cacheable>;
     /// The same when it has run.
     fn computed_on_thread(
         asked: &mut OnThread<Self>,
@@ -36,7 +39,10 @@ pub trait ThreadDriver: Tiers {
 }
 
 impl ThreadDriver for Persistent {
-    fn proceed_on_thread(asked: &mut OnThread<Self>, work: &mut dyn Work<Self>) -> Option<ToRun> {
+    fn proceed_on_thread(
+        asked: &mut OnThread<Self>,
+        work: &mut dyn Work<Self>,
+    ) -> Option<Cacheable> {
         asked.proceed(work)
     }
 
@@ -51,7 +57,10 @@ impl ThreadDriver for Persistent {
 
 #[cfg(feature = "memory")]
 impl ThreadDriver for InMemory {
-    fn proceed_on_thread(asked: &mut OnThread<Self>, work: &mut dyn Work<Self>) -> Option<ToRun> {
+    fn proceed_on_thread(
+        asked: &mut OnThread<Self>,
+        work: &mut dyn Work<Self>,
+    ) -> Option<Cacheable> {
         asked.proceed(work)
     }
 
@@ -66,6 +75,8 @@ impl ThreadDriver for InMemory {
 
 /// What is asked for, on the thread of its caller.
 pub struct OnThread<T: Tiers> {
+    /// While the function runs: here, and not on the stack of a recursion. Dropped first, as the function is over by then.
+    entered: Option<Entered>,
     errand: Errand<T>,
     ended: Option<Ended>,
 }
@@ -74,10 +85,8 @@ impl<T: ThreadDriver> OnThread<T> {
     /// Carries it out. Inlined, so that nothing of it lies between a recursive function and itself.
     #[inline]
     pub(crate) fn finish(&mut self, work: &mut impl RunOnThread<T>) {
-        while let Some(to_run) = T::proceed_on_thread(self, work) {
-            let entered = to_run.computation.map(Entered::new);
-            let computed = work.run(to_run.cacheable);
-            drop(entered);
+        while let Some(cacheable) = T::proceed_on_thread(self, work) {
+            let computed = work.run(cacheable);
             T::computed_on_thread(self, computed, work);
         }
     }
@@ -92,6 +101,7 @@ impl<T: Tiers> OnThread<T> {
     /// Goes on with what was begun elsewhere.
     pub(super) fn resume(errand: Errand<T>) -> Box<Self> {
         Box::new(Self {
+            entered: None,
             errand,
             ended: None,
         })
@@ -108,12 +118,15 @@ impl<T: Tiers> OnThread<T> {
     /// Goes on until the function is to run, or all is done. Not inlined, as what follows is not: the function does not run
     /// on top of its frame.
     #[inline(never)]
-    pub(crate) fn proceed(&mut self, work: &mut dyn Work<T>) -> Option<ToRun> {
+    pub(crate) fn proceed(&mut self, work: &mut dyn Work<T>) -> Option<Cacheable> {
         loop {
             block_on(self.errand.proceed());
             match self.errand.meet(work) {
                 Met::Nothing => {}
-                Met::Function(to_run) => return Some(to_run),
+                Met::Function(to_run) => {
+                    self.entered = to_run.computation.map(Entered::new);
+                    return Some(to_run.cacheable);
+                }
                 Met::End(ended) => {
                     self.ended = Some(ended);
                     return None;
@@ -125,6 +138,7 @@ impl<T: Tiers> OnThread<T> {
     /// The function has run.
     #[inline(never)]
     pub(crate) fn computed(&mut self, computed: Computed, work: &mut dyn Work<T>) {
+        self.entered = None;
         self.errand.computed(computed, work.slot());
     }
 }

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::time::Duration;
 
 use cachier_backends::Error;
-use cachier_metrics::{NearResult, Outcome, Tier};
+use cachier_metrics::{NearResult, Outcome, Sampled, Tier};
 
 use super::arguments::{Arguments, FrontHit};
 use super::form::Form;
@@ -24,32 +24,72 @@ use crate::stamp::Stamp;
 use crate::storage::Tiers;
 
 /// What the companion, or the function itself, asks for.
+///
+/// Of two words, which travel in registers: a call that runs its function takes as little of the stack as it can.
 pub enum Operation<Stored> {
-    /// One call.
-    Call(CallOptions, Start),
+    /// One call of the function, which found nothing at once: how many calls it stands for, if it is measured.
+    First(Option<Sampled>),
+    /// The same, of a function whose cache is switched off, where that is not decided yet.
+    FirstUndecided,
+    /// One call of the companion.
+    Call(Box<CallOptions>),
     /// Forget one entry.
     Invalidate,
     /// Read one entry.
     Peek,
     /// Store one entry.
-    Precache(Stored),
+    Precache(Box<Stored>),
 }
 
 impl<Stored> Operation<Stored> {
+    /// A call of the function, which found nothing at once.
+    #[inline]
+    pub fn first(start: Start) -> Self {
+        match start {
+            Start::Decided(sampled) => Self::First(sampled),
+            Start::Undecided => Self::FirstUndecided,
+        }
+    }
+
+    /// A call of the companion.
+    pub fn with(options: CallOptions) -> Self {
+        Self::Call(Box::new(options))
+    }
+
+    /// A value that the companion is to store.
+    pub fn precache(stored: Stored) -> Self {
+        Self::Precache(Box::new(stored))
+    }
+
     /// What is asked for, and the value that comes with it.
     fn apart(self) -> (Asked, Option<Stored>) {
         match self {
-            Self::Call(options, start) => (Asked::Call(options, start), None),
+            Self::First(sampled) => (
+                Asked::Call(CallOptions::new(), Start::Decided(sampled)),
+                None,
+            ),
+            Self::FirstUndecided => (Asked::Call(CallOptions::new(), Start::Undecided), None),
+            Self::Call(options) => (Asked::Call(*options, Start::Undecided), None),
             Self::Invalidate => (Asked::Entry(EntryOperation::Invalidate), None),
             Self::Peek => (Asked::Entry(EntryOperation::Peek), None),
-            Self::Precache(stored) => (Asked::Entry(EntryOperation::Precache), Some(stored)),
+            Self::Precache(stored) => (Asked::Entry(EntryOperation::Precache), Some(*stored)),
         }
     }
 }
 
-/// What came of an [`Operation`], variant by variant.
+/// What came of an [`Operation`].
 pub enum Reply<R, Stored> {
     Call(R, Box<Call<()>>),
+    /// In a box, so that a call's own reply is small.
+    Entry(Box<EntryReply<Stored>>),
+}
+
+/// Drops what an ordinary call does not tell. Not inlined, so that no function has a copy of it.
+#[inline(never)]
+fn drop_call(_: Box<Call<()>>) {}
+
+/// What came of an operation on one entry, variant by variant.
+pub enum EntryReply<Stored> {
     Invalidated(Result<bool, Error>),
     Peeked(Result<Option<Stored>, Error>),
     Precached(Result<(), Error>),
@@ -59,8 +99,11 @@ impl<R, Stored> Reply<R, Stored> {
     /// What an ordinary call returns.
     pub fn value(self) -> R {
         match self {
-            Self::Call(value, _) => value,
-            _ => unreachable!("a reply is of its operation's variant"),
+            Self::Call(value, call) => {
+                drop_call(call);
+                value
+            }
+            Self::Entry(_) => unreachable!("a reply is of its operation's variant"),
         }
     }
 
@@ -68,7 +111,7 @@ impl<R, Stored> Reply<R, Stored> {
     pub fn call(self) -> Call<R> {
         match self {
             Self::Call(value, call) => call.with(value),
-            _ => unreachable!("a reply is of its operation's variant"),
+            Self::Entry(_) => unreachable!("a reply is of its operation's variant"),
         }
     }
 }
@@ -79,10 +122,12 @@ macro_rules! replies {
         impl<R, Stored> Reply<R, Stored> {
             $(
                 pub fn $name(self) -> $content {
-                    match self {
-                        Self::$variant(content) => content,
-                        _ => unreachable!("a reply is of its operation's variant"),
+                    if let Self::Entry(reply) = self
+                        && let EntryReply::$variant(content) = *reply
+                    {
+                        return content;
                     }
+                    unreachable!("a reply is of its operation's variant")
                 }
             )*
         }
@@ -217,6 +262,10 @@ fn give(
 }
 
 /// Carries out an operation of a synchronous function.
+///
+/// Not inlined: functions with the same types share it, and a recursion has no more of it on its stack than what it needs
+/// to go on.
+#[inline(never)]
 pub fn dispatch<T, Sh, F>(
     prepared: Box<Prepared<T, Sh, F>>,
     body: SyncBody<'_, T, Sh, F>,
@@ -269,11 +318,12 @@ where
 impl<Sh: Shape, F> Returned<Sh, F> {
     /// What the companion is told.
     fn reply(self, ended: Ended) -> Reply<Sh::Return, Sh::Stored> {
-        match ended {
-            Ended::Call(call) => Reply::Call(self.finish(), call),
-            Ended::Invalidated(removed) => Reply::Invalidated(removed),
-            Ended::Peeked(found) => Reply::Peeked(found.map(|_| self.show())),
-            Ended::Precached(stored) => Reply::Precached(stored),
-        }
+        let reply = match ended {
+            Ended::Call(call) => return Reply::Call(self.finish(), call),
+            Ended::Invalidated(removed) => EntryReply::Invalidated(removed),
+            Ended::Peeked(found) => EntryReply::Peeked(found.map(|_| self.show())),
+            Ended::Precached(stored) => EntryReply::Precached(stored),
+        };
+        Reply::Entry(Box::new(reply))
     }
 }

@@ -1,21 +1,5 @@
 //! Macros that the attribute's expansion is made of, so that it stays short.
 
-use super::dispatch::Operation;
-use crate::call::CallOptions;
-use crate::session::Start;
-
-impl<S> Operation<S> {
-    /// An ordinary call, which found nothing at once.
-    pub fn first(start: Start) -> Self {
-        Self::Call(CallOptions::new(), start)
-    }
-
-    /// A call of the companion.
-    pub fn with(options: CallOptions) -> Self {
-        Self::Call(options, Start::default())
-    }
-}
-
 /// The static of the function, alone or in a function that returns it.
 #[doc(hidden)]
 #[macro_export]
@@ -110,15 +94,27 @@ macro_rules! __dispatch {
         $($async)? fn $name $($generics)* (
             $($receiver)* operation: $crate::__private::Operation<$stored>, $($parameters)*
         ) -> $crate::__private::Reply<$returned, $stored> $($where)* {
-            let recipe = $recipe;
-            let prepared = {
+            let prepared = $crate::__before_run!([$($async)?] {
+                let recipe = $recipe;
                 $($key;)?
                 let arguments = $arguments;
                 $crate::__resolved!([$typing] $site, recipe.shape, arguments)
                     .prepare(recipe, operation, &arguments)
-            };
-            $crate::__run!([$($async)?] recipe, prepared, $($run)*)
+            });
+            $crate::__run!([$($async)?] $recipe, prepared, $($run)*)
         }
+    };
+}
+
+/// What is over before the function runs, and takes no stack of a recursion: a future is not on the stack while it waits.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __before_run {
+    ([] $prepared:block) => {
+        $crate::__private::in_own_frame(|| $prepared)
+    };
+    ([async] $prepared:block) => {
+        $prepared
     };
 }
 
@@ -127,7 +123,7 @@ macro_rules! __dispatch {
 #[macro_export]
 macro_rules! __run {
     // The body of a synchronous function reaches the runtime without its type, so what it is given is handed over inside.
-    ([] $recipe:ident, $prepared:ident, $given:expr => $names:pat, $now:expr $(, later $later:expr)?) => {{
+    ([] $recipe:expr, $prepared:ident, $given:expr => $names:pat, $now:expr $(, later $later:expr)?) => {{
         let mut given = $crate::__private::Option::Some($given);
         $crate::__private::dispatch($prepared, &mut |mode| {
             let $names = $crate::__private::once(&mut given);
@@ -135,7 +131,7 @@ macro_rules! __run {
         })
     }};
     // In a box, so that the future of a hit, which is made and moved for each call, stays small.
-    ([async] $recipe:ident, $prepared:ident, $given:expr => $names:pat, $now:expr $(, later $later:expr)?) => {{
+    ([async] $recipe:expr, $prepared:ident, $given:expr => $names:pat, $now:expr $(, later $later:expr)?) => {{
         let $names = $given;
         ::std::boxed::Box::pin($crate::__private::dispatch_async($prepared, move |mode| {
             $crate::__step!(mode, $now $(, $recipe.in_task($later))?)
@@ -233,7 +229,7 @@ macro_rules! __operations {
         $($visibility)* $($async)? fn precache_value $($generics)* (
             $($argument: $type,)* stored: $stored,
         ) -> $crate::__private::Result<(), $crate::Error> $($where)* {
-            let operation = $crate::__private::Operation::Precache(stored);
+            let operation = $crate::__private::Operation::precache(stored);
             $crate::__reply!([$($async)?] Self::__dispatch $($types)* (operation, $($argument,)*)).precached()
         }
 

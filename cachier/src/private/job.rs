@@ -316,6 +316,12 @@ pub fn once<T>(given: &mut Option<T>) -> T {
     }
 }
 
+/// Calls what is over before the function runs, in a frame that is gone by then: it takes no stack of a recursion.
+#[inline(never)]
+pub fn in_own_frame<R>(prepare: impl FnOnce() -> R) -> R {
+    prepare()
+}
+
 /// Calls a function that holds what it is given.
 pub fn call_once<R>(function: impl FnOnce() -> R) -> R {
     function()

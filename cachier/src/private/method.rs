@@ -11,7 +11,6 @@ use super::site::ErasedSite;
 use super::whole::IsAsync;
 use crate::block_on::block_on;
 use crate::call::{Call, CallOptions};
-use crate::session::Start;
 
 /// The companion of a method without `enable_metrics`.
 #[derive(Clone, Copy, Debug)]
@@ -157,7 +156,7 @@ macro_rules! with_arguments {
             /// One call of the method, with options, and what happened.
             #[must_use]
             pub fn call_detailed(&self, options: CallOptions, $($argument: $type),*) -> Call<R> {
-                (self.dispatch)(Operation::Call(options, Start::default()), ($($argument,)*)).call()
+                (self.dispatch)(Operation::with(options), ($($argument,)*)).call()
             }
 
             /// Forgets the entry of these arguments; whether there was one.
@@ -169,7 +168,7 @@ macro_rules! with_arguments {
             /// Stores a value for these arguments without computing it; an error (`Full`) where it is too large for a bound.
             #[must_use = "the backend may have failed"]
             pub fn precache_value(&self, $($argument: $type,)* stored: S) -> Result<(), Error> {
-                (self.dispatch)(Operation::Precache(stored), ($($argument,)*)).precached()
+                (self.dispatch)(Operation::precache(stored), ($($argument,)*)).precached()
             }
 
             /// Reads the entry of these arguments without computing it, and without touching metrics.
@@ -189,7 +188,7 @@ macro_rules! with_arguments {
             /// One call of the method, with options, and what happened.
             #[must_use]
             pub async fn call_detailed(&self, options: CallOptions, $($argument: $type),*) -> Call<R> {
-                let operation = Operation::Call(options, Start::default());
+                let operation = Operation::with(options);
                 (self.dispatch)(operation, ($($argument,)*)).await.call()
             }
 
@@ -202,7 +201,7 @@ macro_rules! with_arguments {
             /// Stores a value for these arguments without computing it; an error (`Full`) where it is too large for a bound.
             #[must_use = "the backend may have failed"]
             pub async fn precache_value(&self, $($argument: $type,)* stored: S) -> Result<(), Error> {
-                (self.dispatch)(Operation::Precache(stored), ($($argument,)*)).await.precached()
+                (self.dispatch)(Operation::precache(stored), ($($argument,)*)).await.precached()
             }
 
             /// Reads the entry of these arguments without computing it, and without touching metrics.

@@ -34,7 +34,7 @@ pub use self::dispatch::{Operation, Prepared, Reply, dispatch, dispatch_async};
 pub use self::equality::{EqualityProbe, Incomparable};
 pub use self::form::{SizeProbe, Unmeasured};
 pub use self::instance::{Front, Instance, Storage};
-pub use self::job::{Mode, Step, call_once, once};
+pub use self::job::{Mode, Step, call_once, in_own_frame, once};
 pub use self::method::{AsyncMethodCache, Metered, MethodCache, Unmetered};
 pub use self::no_operations::{NoAsyncMethodCache, NoMethodCache};
 #[cfg(feature = "memory")]

@@ -79,7 +79,7 @@ impl<S: Storage> Site<S> {
         let instance = self.instance();
         let function = &instance.core.function;
         if !function.is_enabled() {
-            return Begun::Miss(Start::default());
+            return Begun::Miss(Start::Undecided);
         }
         let local = slot.and_then(|slot| instance.metrics().attached(slot));
         if let Some(slot) = slot
@@ -89,7 +89,7 @@ impl<S: Storage> Site<S> {
         }
         match arguments.hit(instance) {
             Some(value) => instance.found(shape, value, local),
-            None => instance.missed(local, None),
+            None => instance.missed(local),
         }
     }
 
@@ -194,7 +194,7 @@ impl<S: Storage> Instance<S> {
         let clock = &self.core.function.world.clock;
         let started = local.times_hit().then(|| clock.now());
         let Some(hit) = arguments.detailed_hit(self) else {
-            return self.missed(Some(local), started);
+            return self.missed(Some(local));
         };
         if let Some(started) = started {
             let now = clock.now();
@@ -222,16 +222,13 @@ impl<S: Storage> Instance<S> {
         Begun::Hit(shape.join(value))
     }
 
-    fn missed<R>(&self, local: Option<Local>, started: Option<u64>) -> Begun<R> {
+    fn missed<R>(&self, local: Option<Local>) -> Begun<R> {
         if S::HAS_FRONT
             && let Some(metrics) = self.core.function.metrics
         {
             metrics.near_lookup(NearResult::Miss);
         }
-        Begun::Miss(Start::Decided {
-            sampled: local.and_then(Local::sample),
-            started,
-        })
+        Begun::Miss(Start::Decided(local.and_then(Local::sample)))
     }
 }
 
