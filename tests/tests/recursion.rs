@@ -42,11 +42,17 @@ macro_rules! recursive {
                     _ => descend(levels - 1) + 1,
                 }
             }
-            let bytes = isolated(|| bytes_per_level(descend));
-            println!("{}: {bytes} bytes a level", stringify!($name));
-            assert!(bytes <= MAX_BYTES_PER_LEVEL, "{bytes} bytes a level");
+            judge(stringify!($name), descend);
         }
     )*};
+}
+
+fn judge(name: &str, descend: impl FnOnce(u64) -> u64) {
+    let bytes = isolated(|| bytes_per_level(descend));
+    assert!(
+        bytes <= MAX_BYTES_PER_LEVEL,
+        "{name}: {bytes} bytes a level"
+    );
 }
 
 recursive! {
@@ -55,4 +61,65 @@ recursive! {
     stale_recursion_is_shallow(backend = "memory", stale_after = "1h", next_time, enable_metrics, sampling_rate = 1.0)
     file_recursion_is_shallow(backend = "file", enable_metrics)
     sqlite_recursion_is_shallow(backend = "sql", near_cache = 10, enable_metrics)
+}
+
+#[test]
+fn recursion_of_results_is_shallow() {
+    #[cachier(
+        backend = "memory",
+        capacity_bytes = "1MB",
+        stale_on_error = "10m",
+        enable_metrics
+    )]
+    fn descend(levels: u64) -> Result<u64, String> {
+        DEEPEST.set(here());
+        match levels {
+            0 => Ok(0),
+            _ => Ok(descend(levels - 1)? + 1),
+        }
+    }
+    judge("results", |levels| descend(levels).unwrap_or_default());
+}
+
+struct Tree;
+
+impl Tree {
+    #[cachier(backend = "memory", capacity = 1000, enable_metrics, skip(self))]
+    fn descend(&self, levels: u64) -> u64 {
+        DEEPEST.set(here());
+        match levels {
+            0 => 0,
+            _ => self.descend(levels - 1) + 1,
+        }
+    }
+}
+
+#[test]
+fn recursion_of_a_method_is_shallow() {
+    judge("method", |levels| Tree.descend(levels));
+}
+
+impl Iterator for Tree {
+    type Item = u64;
+
+    #[cachier(backend = "memory", skip(self), companion = false)]
+    fn nth(&mut self, levels: usize) -> Option<u64> {
+        DEEPEST.set(here());
+        match levels {
+            0 => Some(0),
+            _ => self.nth(levels - 1).map(|levels| levels + 1),
+        }
+    }
+
+    fn next(&mut self) -> Option<u64> {
+        self.nth(0)
+    }
+}
+
+#[test]
+fn recursion_inside_a_trait_impl_is_shallow() {
+    judge("trait impl", |levels| {
+        let levels = usize::try_from(levels).expect("a few levels");
+        Tree.nth(levels).unwrap_or_default()
+    });
 }
