@@ -70,12 +70,18 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// The same, for what asks for one key and brings no value.
+    /// The same, for what asks for one key, and brings no value unless it [says so](Self::bring).
     pub(crate) fn of_one_key(function: &'a Function, flavour: Flavour) -> Self {
         Self {
             is_of_companion: true,
-            ..Self::within(function, flavour, ONE_KEY_TIMEOUT)
+            ..Self::within(function, flavour, one_key_timeout(0))
         }
+    }
+
+    /// It brings a value of so many bytes, and may take as long as that needs. Nothing has been asked yet.
+    pub(crate) fn bring(&mut self, bytes: u64) {
+        let allowance = self.policy.operation_timeout.max(one_key_timeout(bytes));
+        self.budget = budget(self.function, &self.policy, allowance);
     }
 
     /// The same, without a trace in metrics.
@@ -339,9 +345,24 @@ impl<'a> Session<'a> {
 /// How long the backend may take at least for work that nobody waits for, and for the companion.
 const UNHURRIED: Duration = Duration::from_secs(60);
 
-/// How long it may take at least for one key where the companion brings no value. A request on a lost
+/// How long it may take at least for one key where the companion brings no value, or a small one. A request on a lost
 /// connection holds that connection until then: if that were long, a few of them would leave none for the calls.
 const ONE_KEY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The most bytes that a small value has.
+const MAX_SMALL_VALUE: u64 = 1 << 20;
+
+/// How many bytes of a larger value are stored in each second more, at least.
+const MIN_THROUGHPUT: u64 = 1 << 20;
+
+/// How long the backend may take at least for one key, with a value of so many bytes.
+fn one_key_timeout(bytes: u64) -> Duration {
+    let more = bytes
+        .saturating_sub(MAX_SMALL_VALUE)
+        .div_ceil(MIN_THROUGHPUT);
+    let timeout = ONE_KEY_TIMEOUT.saturating_add(Duration::from_secs(more));
+    timeout.min(UNHURRIED)
+}
 
 /// Whether a call is measured: decided once for each call.
 #[derive(Clone, Copy, Debug)]
@@ -390,4 +411,17 @@ impl GivenUp {
 
 fn panicked(operation: Operation) -> Error {
     Error::new(ErrorKind::Io, operation, "the backend panicked")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_small_value_has_seconds_and_a_large_one_more() {
+        let seconds = |bytes| one_key_timeout(bytes).as_secs();
+        assert_eq!([0, 1, 1 << 20].map(seconds), [5; 3]);
+        assert_eq!([(1 << 20) + 1, 11 << 20].map(seconds), [6, 15]);
+        assert_eq!([56 << 20, 1 << 40, u64::MAX].map(seconds), [60; 3]);
+    }
 }

@@ -54,10 +54,11 @@ impl<T: Tiers> Entry<T> {
         key: Result<T::Key, Error>,
         slot: &dyn Slot<T::Value>,
     ) -> Self {
-        let session = match operation {
+        let mut session = match operation {
             EntryOperation::Peek => Session::uncounted(&core.function, flavour),
-            EntryOperation::Invalidate => Session::of_one_key(&core.function, flavour),
-            EntryOperation::Precache => Session::of_companion(&core.function, flavour),
+            EntryOperation::Invalidate | EntryOperation::Precache => {
+                Session::of_one_key(&core.function, flavour)
+            }
         };
         // The entries of the name are another function's.
         let key = core.function.in_service().and(key);
@@ -68,7 +69,11 @@ impl<T: Tiers> Entry<T> {
             }
             EntryOperation::Precache => {
                 match key.and_then(|key| Ok((key, fitting(core, &session, slot)?))) {
-                    Ok((key, found)) => Turn::Precache(key, found),
+                    Ok((key, found)) => {
+                        // In memory, where sizes are seldom known, there is no limit.
+                        session.bring(found.bytes.unwrap_or(u64::MAX));
+                        Turn::Precache(key, found)
+                    }
                     Err(error) => Turn::Precached(Err(error)),
                 }
             }

@@ -16,13 +16,21 @@ use crate::store::{Store, Subject};
 crate::on_every_server! {
     a_refresh_that_hangs_in_its_store_holds_up_no_call
     lost_companion_operations_leave_calls_their_connections
+    a_small_value_is_precached_within_seconds_or_refused
 }
 crate::on_every_store!(@ s3: S3, [
     a_refresh_that_hangs_in_its_store_holds_up_no_call
     lost_companion_operations_leave_calls_their_connections
+    a_small_value_is_precached_within_seconds_or_refused
 ]);
-crate::on_every_store!(@ moto: Moto, [a_refresh_that_hangs_in_its_store_holds_up_no_call]);
-crate::on_every_store!(@ sqlite: Sqlite, [a_refresh_that_hangs_in_its_store_holds_up_no_call]);
+crate::on_every_store!(@ moto: Moto, [
+    a_refresh_that_hangs_in_its_store_holds_up_no_call
+    a_small_value_is_precached_within_seconds_or_refused
+]);
+crate::on_every_store!(@ sqlite: Sqlite, [
+    a_refresh_that_hangs_in_its_store_holds_up_no_call
+    a_small_value_is_precached_within_seconds_or_refused
+]);
 
 const TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -180,4 +188,61 @@ fn lost_companion_operations_leave_calls_their_connections(subject: &Subject) {
     let took = served.elapsed();
     assert!(took < SOON, "it took {took:?}");
     drop(companion.values());
+}
+
+/// While the store hangs, and on connections that it has lost.
+fn a_small_value_is_precached_within_seconds_or_refused(subject: &Subject) {
+    /// What the companion has for a small value, and what it may take beside on a loaded machine.
+    const BOUND: Duration = Duration::from_secs(5 + 2);
+    if !is_tried_here(subject) {
+        return;
+    }
+    let mut obstacle = Obstacle::before(subject);
+    until("it is served", || {
+        precached().iter().all(|(stored, _)| *stored)
+    });
+    for is_lost in [false, true] {
+        obstacle.hang();
+        let precaching = precaching();
+        if is_lost {
+            // They have asked before these have waited in vain.
+            for is_async in [false, true] {
+                call(is_async, CallOptions::new());
+            }
+            obstacle.serve();
+        }
+        for (stored, took) in precaching.values() {
+            assert!(took < BOUND, "it took {took:?}");
+            assert!(is_lost || !stored, "it hangs");
+        }
+        if !is_lost {
+            obstacle.serve();
+        }
+        until("it is served again", || {
+            precached().iter().all(|(stored, _)| *stored)
+        });
+        assert_eq!(refreshed::peek(2).unwrap(), Some(7));
+        assert_eq!(
+            runtime().block_on(refreshed_async::peek(2)).unwrap(),
+            Some(7)
+        );
+    }
+}
+
+/// Stores a value through the companion, in either flavour at once: whether it is stored, and how long that took.
+fn precaching() -> Callers<(bool, Duration)> {
+    Callers::new()
+        .on_threads(1, || {
+            let started = Instant::now();
+            (refreshed::precache_value(2, 7).is_ok(), started.elapsed())
+        })
+        .in_tasks(1, || async {
+            let started = Instant::now();
+            let stored = refreshed_async::precache_value(2, 7).await;
+            (stored.is_ok(), started.elapsed())
+        })
+}
+
+fn precached() -> Vec<(bool, Duration)> {
+    precaching().values()
 }
