@@ -19,14 +19,13 @@ use cachier_metrics::{Clock, Durations, StoreFigures};
 use crate::breaker::{Breaker, Limits, Permit, is_silent};
 use crate::budget::Budget;
 use crate::builtin;
-use crate::call::Flavour;
 use crate::environment;
 use crate::folder::Folder;
 use crate::identity::Package;
 use crate::labels;
-use crate::line::{Line, Rank, SentAway, Turn};
+use crate::line::{Line, SentAway, Turn};
 use crate::options::{BackendName, Policy};
-use crate::timer::Timer;
+use crate::sent::{Caller, Sent};
 
 /// A backend and the breaker that stands before it.
 pub(crate) struct Guarded {
@@ -45,30 +44,6 @@ pub(crate) struct Guarded {
 }
 
 const NEVER: u64 = u64::MAX;
-
-/// When an operation was sent, for what is learned of it: when it was asked for, or when its turn had come.
-#[derive(Debug)]
-pub(crate) struct Sent(AtomicU64);
-
-impl Sent {
-    fn at(moment: u64) -> Self {
-        Self(AtomicU64::new(moment))
-    }
-
-    pub(crate) fn moment(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
-    }
-}
-
-/// Who asks for an operation.
-pub(crate) struct Caller<'a> {
-    pub(crate) clock: &'a Clock,
-    pub(crate) timer: &'static Timer,
-    pub(crate) flavour: Flavour,
-    pub(crate) rank: Rank,
-    pub(crate) operation_timeout: Duration,
-    pub(crate) is_of_companion: bool,
-}
 
 impl Guarded {
     fn new(backend: Arc<dyn Backend>) -> Arc<Self> {
@@ -92,8 +67,9 @@ impl Guarded {
         if self.is_calm.load(Ordering::Acquire) {
             return Ok(Sent::at(now));
         }
-        match self.breaker().ask(now) {
-            Permit::Granted => Ok(Sent::at(now)),
+        let mut breaker = self.breaker();
+        match breaker.ask(now) {
+            Permit::Granted => Ok(Sent::as_probe(now, breaker.probe())),
             Permit::Refused | Permit::Awaited => Err(self.breaker_open(operation)),
         }
     }
@@ -120,15 +96,30 @@ impl Guarded {
         if self.is_calm.load(Ordering::Acquire) {
             return Ok(Sent::at(now));
         }
-        // Bound first: the breaker is free again while this waits.
-        let permit = self.breaker().ask_as_probe(now);
-        if permit == Permit::Awaited {
-            self.probed().await;
-            if self.is_open() {
-                return Err(self.breaker_open(operation));
+        // The answer to a probe is this operation's, too. In place of one that is given up, this goes.
+        let mut ask: fn(&mut Breaker, u64) -> Permit = Breaker::ask_as_probe;
+        loop {
+            let now = clock.now();
+            let (permit, probe) = {
+                let mut breaker = self.breaker();
+                (ask(&mut breaker, now), breaker.probe())
+            };
+            match permit {
+                Permit::Granted => return Ok(Sent::as_probe(now, probe)),
+                Permit::Refused => return Err(self.breaker_open(operation)),
+                Permit::Awaited => self.probed().await,
             }
+            ask = Breaker::ask;
         }
-        Ok(Sent::at(clock.now()))
+    }
+
+    /// Has another operation be the probe if this one was, and it is not known how that went.
+    pub(crate) fn give_up(&self, sent: &Sent) {
+        if let Some(probe) = sent.probe()
+            && self.breaker().probe() == Some(probe)
+        {
+            self.tell(|breaker| breaker.given_up(probe));
+        }
     }
 
     /// Waits for the turn of an operation that may be sent, if not for that of a probe. Should the breaker open meanwhile, the
@@ -161,13 +152,13 @@ impl Guarded {
     ) -> Result<Option<Turn<'a>>, Error> {
         match queue::waiting(turn.come()).await {
             Ok(()) => {
-                sent.0.store(caller.clock.now(), Ordering::Relaxed);
+                sent.wait_until(caller.clock.now());
                 Ok(Some(turn))
             }
             Err(SentAway) if caller.is_of_companion => {
                 drop(turn);
                 let as_probe = self.probe(operation, caller.clock).await?;
-                sent.0.store(as_probe.moment(), Ordering::Relaxed);
+                sent.become_as(&as_probe);
                 Ok(None)
             }
             Err(SentAway) => Err(self.breaker_open(operation)),
@@ -191,7 +182,7 @@ impl Guarded {
     async fn probed(&self) {
         poll_fn(|context| {
             let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-            if !self.breaker().is_probing() {
+            if self.breaker().probe().is_none() {
                 return Poll::Ready(());
             }
             if !waiting.iter().any(|waker| waker.will_wake(context.waker())) {

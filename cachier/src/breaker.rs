@@ -55,7 +55,8 @@ impl Breaker {
                 };
                 Permit::Granted
             }
-            Self::Open { .. } | Self::Probing { .. } => Permit::Refused,
+            Self::Open { .. } => Permit::Refused,
+            Self::Probing { .. } => Permit::Awaited,
         }
     }
 
@@ -104,8 +105,21 @@ impl Breaker {
         };
     }
 
-    pub(crate) fn is_probing(&self) -> bool {
-        matches!(self, Self::Probing { .. })
+    /// The probe that is on its way, by the moment at which another goes without its answer.
+    pub(crate) fn probe(&self) -> Option<u64> {
+        match *self {
+            Self::Probing { until, .. } => Some(until),
+            Self::Closed { .. } | Self::Open { .. } => None,
+        }
+    }
+
+    /// Nobody will tell how this probe has gone: another may go now.
+    pub(crate) fn given_up(&mut self, probe: u64) {
+        if let Self::Probing { until, pause } = *self
+            && until == probe
+        {
+            *self = Self::Open { until: 0, pause };
+        }
     }
 
     pub(crate) fn is_open(&self) -> bool {
@@ -154,7 +168,7 @@ mod tests {
     fn one_probe_goes_after_the_pause_and_its_success_closes_it() {
         let mut breaker = opened_at(0);
         assert_eq!(breaker.ask(100), Permit::Granted);
-        assert_eq!(breaker.ask(150), Permit::Refused);
+        assert_eq!(breaker.ask(150), Permit::Awaited);
         breaker.succeeded();
         assert_eq!(breaker.ask(151), Permit::Granted);
         assert!(!breaker.is_open());
@@ -174,6 +188,17 @@ mod tests {
         let mut breaker = opened_at(0);
         assert_eq!(breaker.ask(100), Permit::Granted);
         assert_eq!(breaker.ask(200), Permit::Granted);
+    }
+
+    #[test]
+    fn a_probe_that_is_given_up_is_followed_by_another_at_once() {
+        let mut breaker = opened_at(0);
+        assert_eq!(breaker.ask(100), Permit::Granted);
+        let first = breaker.probe().unwrap_or_default();
+        breaker.given_up(first);
+        assert_eq!(breaker.ask(101), Permit::Granted);
+        breaker.given_up(first);
+        assert_eq!(breaker.ask(102), Permit::Awaited, "the second");
     }
 
     #[test]
@@ -200,7 +225,7 @@ mod tests {
         let mut breaker = opened_at(0);
         assert_eq!(breaker.ask_as_probe(1), Permit::Granted);
         assert_eq!(breaker.ask_as_probe(2), Permit::Awaited);
-        assert_eq!(breaker.ask(2), Permit::Refused);
+        assert_eq!(breaker.ask(2), Permit::Awaited);
         assert_eq!(
             breaker.ask_as_probe(101),
             Permit::Granted,

@@ -79,6 +79,7 @@ mod program;
 mod pulse;
 mod registered;
 mod registry;
+mod sent;
 mod session;
 mod stamp;
 mod storage;

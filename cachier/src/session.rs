@@ -11,13 +11,14 @@ use std::time::{Duration, Instant};
 use cachier_backends::{Error, ErrorKind, Operation, blocking};
 use cachier_metrics::{CacheMetrics, CallRecorder, ComputeRecorder, LocalSlot, Reason, Sampled};
 
-use crate::backends::{Caller, Guarded, Sent};
+use crate::backends::Guarded;
 use crate::budget::{Budget, GivenUp};
 use crate::call::{Call, CallOptions, Flavour, Settled};
 use crate::function::Function;
 use crate::labels;
 use crate::line::Rank;
 use crate::options::{BackendName, Policy};
+use crate::sent::{Caller, Sent};
 use crate::stamp::Stamp;
 use crate::timer::nanos;
 use crate::trace;

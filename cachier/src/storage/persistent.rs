@@ -18,12 +18,13 @@ use super::held::Held;
 use super::target::Target;
 use super::under_way::UnderWay;
 use super::{Claim, Found, Loaded, Notice, Stored, Tiers, Vacated};
-use crate::backends::Sent;
+use crate::backends::Guarded;
 use crate::background::remove_unused_folders;
 use crate::call::Flavour;
 use crate::flight::Recheck;
 use crate::function::Function;
 use crate::heartbeat;
+use crate::sent::Sent;
 use crate::session::Session;
 
 /// The values of one function.
@@ -138,6 +139,7 @@ impl Persistent {
     ) -> Result<R, Error> {
         let world = session.function().world;
         let (target, sent) = self.asked(session, operation).await?;
+        let _on_its_way = OnItsWay(&target.store, &sent);
         // Pinned here: what is handed on by value would be kept twice at each step.
         let work = pin!(work(&target));
         let result = session.operate(operation, &target.store, &sent, work).await;
@@ -460,6 +462,7 @@ impl Tiers for Persistent {
     /// have.
     async fn usage(&self, session: &Session<'_>) -> Result<Usage, Error> {
         let (target, sent) = self.asked(session, Operation::Load).await?;
+        let _on_its_way = OnItsWay(&target.store, &sent);
         let is_probe = target.store.is_open();
         let usage =
             target.twice(async |target: &Target| target.store.backend.usage(&target.scope).await);
@@ -472,6 +475,15 @@ impl Tiers for Persistent {
             target.store.learn(&usage, &sent, &world.clock, limits);
         }
         usage
+    }
+}
+
+/// An operation until it has ended, or is given up.
+struct OnItsWay<'a>(&'a Guarded, &'a Sent);
+
+impl Drop for OnItsWay<'_> {
+    fn drop(&mut self) {
+        self.0.give_up(self.1);
     }
 }
 

@@ -1,8 +1,14 @@
 //! Every operation of the companion, on every backend, of sync and of async functions, with caching on and off.
 
+use std::pin::pin;
+
+use cachier::testing::{Clock, isolated};
 use cachier::{CallOptions, ErrorKind, Outcome, Usage, cachier};
 use cachier_metrics::RemovalCause;
+use cachier_tests::backend::{Fault, MapBackend};
+use cachier_tests::callers::Callers;
 use cachier_tests::sandbox::{in_folder, in_folder_async};
+use futures_lite::future::{block_on, poll_once};
 
 /// Without a bound the size of an entry in memory is unknown; elsewhere it is known.
 fn holds(usage: Usage, entries: u64) {
@@ -194,5 +200,33 @@ fn a_call_explains_itself_in_one_line() {
         assert_eq!(explain(), "miss, in 0.0ns");
         cachier::testing::Clock::advance(std::time::Duration::from_secs(90));
         assert_eq!(explain(), "hit from the backend, 90.0s old, in 0.0ns");
+    });
+}
+
+/// A call is the probe of a breaker, and is given up; what waits for its answer asks itself.
+#[test]
+fn it_waits_for_no_probe_that_is_given_up() {
+    #[cachier(backend = registered("map"))]
+    async fn double(number: u64) -> u64 {
+        number * 2
+    }
+
+    isolated(|| {
+        let map = MapBackend::default();
+        cachier::register_backend("map", map.clone()).unwrap();
+        map.set(Fault::Fails(ErrorKind::Io));
+        for number in 0..u64::from(cachier::global_params().breaker_threshold) {
+            block_on(async { double(number).await });
+        }
+        map.set(Fault::Hangs);
+        Clock::advance(cachier::global_params().breaker_pause);
+        let mut probe = Box::pin(async { double(21).await });
+        let asked = map.asked();
+        assert_eq!(block_on(poll_once(pin!(&mut probe))), None);
+        assert_eq!(map.asked(), asked + 1);
+        map.set(Fault::None);
+        let waits = Callers::new().on_threads(1, || block_on(double::clear_cache()).is_ok());
+        drop(probe);
+        assert_eq!(waits.values(), [true]);
     });
 }

@@ -1,0 +1,65 @@
+//! An operation on a store: who asks for it, and when it was sent.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use cachier_metrics::Clock;
+
+use crate::call::Flavour;
+use crate::line::Rank;
+use crate::timer::Timer;
+
+/// Who asks for an operation.
+pub(crate) struct Caller<'a> {
+    pub(crate) clock: &'a Clock,
+    pub(crate) timer: &'static Timer,
+    pub(crate) flavour: Flavour,
+    pub(crate) rank: Rank,
+    pub(crate) operation_timeout: Duration,
+    pub(crate) is_of_companion: bool,
+}
+
+/// When an operation was sent, and whether as the probe of a breaker.
+#[derive(Debug)]
+pub(crate) struct Sent {
+    /// When it was asked for, or when its turn had come.
+    moment: AtomicU64,
+    /// The moment by which the breaker that it is a probe of tells that from others, or [`NONE`].
+    probe: AtomicU64,
+}
+
+const NONE: u64 = u64::MAX;
+
+impl Sent {
+    pub(crate) fn at(moment: u64) -> Self {
+        Self::as_probe(moment, None)
+    }
+
+    pub(crate) fn as_probe(moment: u64, probe: Option<u64>) -> Self {
+        Self {
+            moment: AtomicU64::new(moment),
+            probe: AtomicU64::new(probe.unwrap_or(NONE)),
+        }
+    }
+
+    /// It is sent only now.
+    pub(crate) fn wait_until(&self, moment: u64) {
+        self.moment.store(moment, Ordering::Relaxed);
+    }
+
+    /// It is sent as another would have been.
+    pub(crate) fn become_as(&self, other: &Self) {
+        self.wait_until(other.moment());
+        let probe = other.probe.load(Ordering::Relaxed);
+        self.probe.store(probe, Ordering::Relaxed);
+    }
+
+    pub(crate) fn moment(&self) -> u64 {
+        self.moment.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn probe(&self) -> Option<u64> {
+        let probe = self.probe.load(Ordering::Relaxed);
+        (probe != NONE).then_some(probe)
+    }
+}
