@@ -1,6 +1,5 @@
 //! The scripts that run on the server, each in one step: what is true when one begins is true until it ends.
 
-use std::ops::Deref;
 use std::sync::OnceLock;
 use std::time::{Duration, SystemTime};
 
@@ -14,7 +13,7 @@ use crate::process::get_or_init;
 /// A script, known to the server by its hash once it has run there.
 pub(super) struct Script {
     code: &'static str,
-    hash: String,
+    hash: OnceLock<String>,
 }
 
 /// A request to run a script.
@@ -24,26 +23,10 @@ pub(super) struct Call {
     command: Cmd,
 }
 
-/// A script that is hashed when it is first needed.
-pub(super) struct LazyScript {
-    script: OnceLock<Script>,
-    text: &'static str,
-}
-
-impl Deref for LazyScript {
-    type Target = Script;
-
-    fn deref(&self) -> &Script {
-        get_or_init(&self.script, || Script::new(self.text))
-    }
-}
-
 macro_rules! scripts {
     ($($name:ident = $file:literal;)*) => {$(
-        pub(super) static $name: LazyScript = LazyScript {
-            script: OnceLock::new(),
-            text: concat!(include_str!("lua/shared.lua"), include_str!($file)),
-        };
+        pub(super) static $name: Script =
+            Script::new(concat!(include_str!("lua/shared.lua"), include_str!($file)));
     )*};
 }
 
@@ -63,9 +46,15 @@ scripts! {
 }
 
 impl Script {
-    fn new(code: &'static str) -> Self {
-        let hash = redis::Script::new(code).get_hash().to_owned();
+    const fn new(code: &'static str) -> Self {
+        let hash = OnceLock::new();
         Self { code, hash }
+    }
+
+    fn hash(&self) -> &String {
+        get_or_init(&self.hash, || {
+            redis::Script::new(self.code).get_hash().to_owned()
+        })
     }
 
     /// A request to run this on a shard, about the entry of `member`, or about all if that is empty.
@@ -79,7 +68,7 @@ impl Script {
         member: &str,
     ) -> Call {
         let mut command = redis::cmd("EVALSHA");
-        command.arg(&self.hash).arg(2).arg(shard.name());
+        command.arg(self.hash()).arg(2).arg(shard.name());
         command.arg(shard.index());
         command.arg(shard.channel()).arg(origin).arg(member);
         Call {
