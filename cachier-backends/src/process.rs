@@ -10,7 +10,7 @@ use std::fmt;
 use std::mem::forget;
 use std::ops::Deref;
 use std::process::id;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, OnceLock, TryLockError};
 
 /// A process, as distinct from those that it was forked from, and from those that it forks.
@@ -179,6 +179,60 @@ pub fn get_or_init<T>(cell: &OnceLock<T>, make: impl FnOnce() -> T) -> &T {
     }
 }
 
+/// What a library makes for a whole process in cells of its own, when it is first needed.
+///
+/// Such a cell is locked while that takes. A child that was forked meanwhile would wait for ever for a thread that it does
+/// not have, so it is told.
+///
+/// ```
+/// use cachier_backends::process::Prepared;
+///
+/// static TABLES: Prepared = Prepared::new();
+/// assert!(TABLES.get(|| { /* has the library make its tables */ }));
+/// ```
+#[derive(Debug)]
+pub struct Prepared {
+    /// The number of the process that began; 0 if none did.
+    begun: AtomicU64,
+    is_done: AtomicBool,
+}
+
+impl Prepared {
+    /// Not prepared yet.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            begun: AtomicU64::new(0),
+            is_done: AtomicBool::new(false),
+        }
+    }
+
+    /// Runs `prepare` unless it has run. `false` where it never will have: in a process that was forked in the middle of it.
+    #[must_use]
+    pub fn get(&self, prepare: impl FnOnce()) -> bool {
+        self.is_done.load(Ordering::Acquire) || self.prepare_in(Process::current(), prepare)
+    }
+
+    fn prepare_in(&self, here: Process, prepare: impl FnOnce()) -> bool {
+        let begun =
+            self.begun
+                .compare_exchange(0, here.number, Ordering::AcqRel, Ordering::Acquire);
+        if begun.is_err_and(|begun| begun != here.number) {
+            return self.is_done.load(Ordering::Acquire);
+        }
+        // Of several threads that do it at once, the library has one go first.
+        prepare();
+        self.is_done.store(true, Ordering::Release);
+        true
+    }
+}
+
+impl Default for Prepared {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 /// A lock of this process around a copy of what an inherited one holds. Where a thread of the other process held that when
 /// it forked, what is in it may be half done: then around nothing.
 ///
@@ -259,6 +313,18 @@ mod tests {
         assert_eq!(Arc::strong_count(&own), 1);
         drop(known);
         assert_eq!(Arc::strong_count(&foreign), 2);
+    }
+
+    #[test]
+    fn what_was_begun_before_a_fork_is_not_waited_for_in_the_child() {
+        let prepared = Prepared::new();
+        let parent = Process::current();
+        let (child, grandchild) = (forked(parent, 1), forked(forked(parent, 1), 2));
+        let in_child = || panic!("it waits for the parent's thread");
+        let in_parent = || assert!(!prepared.prepare_in(child, in_child));
+        assert!(prepared.prepare_in(parent, in_parent));
+        assert!(prepared.prepare_in(grandchild, in_child), "it is done");
+        assert!(prepared.get(in_child));
     }
 
     #[test]

@@ -14,6 +14,8 @@ use aws_sdk_s3::config::{
 };
 use aws_smithy_http_client::tls::{self, rustls_provider::CryptoMode};
 
+use super::sdk;
+use crate::error::Error;
 use crate::network::{Clients, Unanswered};
 
 /// How long connecting may take: long enough for a packet that was lost to be sent again.
@@ -55,13 +57,19 @@ impl Settings {
         let settings = self.clone();
         Clients::new(Unanswered::Kept, move |_| {
             let settings = settings.clone();
-            async move { Ok(settings.client().await) }
+            async move { settings.client().await }
         })
     }
 
     /// A client with connections of its own.
-    async fn client(self) -> Client {
+    async fn client(self) -> Result<Client, Error> {
+        sdk::prepare()?;
         let tls = tls::Provider::Rustls(CryptoMode::Ring);
+        let is_plain = |endpoint: &String| endpoint.starts_with("http://");
+        let is_plain = self.endpoint.as_ref().is_some_and(is_plain);
+        if !is_plain {
+            sdk::prepare_tls(tls.clone())?;
+        }
         let http = aws_smithy_http_client::Builder::new()
             .tls_provider(tls)
             .build_https();
@@ -87,12 +95,11 @@ impl Settings {
             // Entries have checksums already, and not every server knows those of AWS.
             .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
             .response_checksum_validation(ResponseChecksumValidation::WhenRequired);
-        let is_plain = |endpoint: &String| endpoint.starts_with("http://");
-        if self.endpoint.as_ref().is_some_and(is_plain) {
+        if is_plain {
             // Without the certificates of the machine, which take long to read.
             config = config.http_client(aws_smithy_http_client::Builder::new().build_http());
         }
-        Client::from_conf(config.build())
+        Ok(Client::from_conf(config.build()))
     }
 
     fn regions(&self) -> RegionProviderChain {

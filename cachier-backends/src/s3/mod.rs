@@ -26,6 +26,7 @@ mod error;
 mod leases;
 mod listing;
 mod names;
+mod sdk;
 mod store;
 
 use std::sync::Arc;
@@ -76,6 +77,8 @@ impl S3Backend {
     /// Entries in a bucket of AWS, if no [`endpoint`](Self::endpoint) is named.
     #[must_use]
     pub fn new(bucket: impl Into<String>) -> Self {
+        // Rather here than in the first call, in the middle of which more programs fork. What goes wrong the first operation tells.
+        let _ = sdk::prepare();
         Self::of(Settings::default(), Shared::new(bucket.into()))
     }
 
