@@ -5,7 +5,7 @@
 use std::fs;
 use std::io::stdin;
 use std::path::Path;
-use std::process::{exit, id};
+use std::process::{abort, exit, id};
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -17,7 +17,7 @@ use cachier::{
 use cachier_tests::forked::Forked;
 use cachier_tests::gate::Counter;
 use cachier_tests::process::{part, say};
-use cachier_tests::wait::until;
+use cachier_tests::wait::{PATIENCE, until};
 use futures_lite::future::block_on;
 use tokio::runtime::{Builder, Runtime};
 
@@ -41,6 +41,15 @@ mod notifying {
 
     crate::on_every_store!(@ redis: Redis, [a_child_hears_what_others_invalidate]);
     crate::on_every_store!(@ postgres: Postgres, [a_child_hears_what_others_invalidate]);
+}
+mod beginning {
+    use super::a_child_forked_in_the_first_call_goes_on;
+
+    // The drivers of the others make what they keep for a process when they connect.
+    crate::on_every_store!(@ file: File, [a_child_forked_in_the_first_call_goes_on]);
+    crate::on_every_store!(@ redis: Redis, [a_child_forked_in_the_first_call_goes_on]);
+    crate::on_every_store!(@ s3: S3, [a_child_forked_in_the_first_call_goes_on]);
+    crate::on_every_store!(@ moto: Moto, [a_child_forked_in_the_first_call_goes_on]);
 }
 mod given {
     use super::a_child_computes_without_the_programs_own_client;
@@ -440,6 +449,30 @@ fn a_lease_of_the_parent_is_none_of_its_childs(subject: &Subject) {
         fs::write(&parents, "").unwrap();
         child.finish();
         assert_eq!(block_on(backend.renew(&lease)).unwrap(), Renewal::Renewed);
+    });
+}
+
+/// In which the client of the store makes what it keeps for the whole process.
+fn a_child_forked_in_the_first_call_goes_on(subject: &Subject) {
+    const MOST_CHILDREN: usize = 32;
+    apart(subject, || {
+        let folder = tempfile::tempdir().unwrap();
+        let over = folder.path().join("over");
+        let (first, mut children) = (thread::spawn(|| value(0)), Vec::new());
+        while !first.is_finished() && children.len() < MOST_CHILDREN {
+            children.push(Forked::start(|| {
+                // One that hangs ends nevertheless.
+                thread::spawn(|| {
+                    thread::sleep(PATIENCE / 2);
+                    abort();
+                });
+                until("the first call is over", || over.exists());
+                assert_eq!(value(1), of(1));
+            }));
+        }
+        assert_eq!(first.join().unwrap(), of(0));
+        fs::write(&over, "").unwrap();
+        children.into_iter().for_each(Forked::finish);
     });
 }
 
