@@ -96,9 +96,7 @@ impl Store {
 
     /// Whether a process may fork while it uses it.
     pub(crate) fn survives_forks(self) -> bool {
-        // Of S3 a child was seen once that did not end. Others only took long: what the companion stores on a connection that is
-        // lost has a minute.
-        !matches!(self, Self::Sqlite | Self::S3)
+        self != Self::Sqlite
     }
 }
 
