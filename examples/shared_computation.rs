@@ -28,7 +28,7 @@ fn answer(run: &str) -> String {
 
 fn main() -> Result<(), Box<dyn Error>> {
     match std::env::args().nth(1) {
-        Some(run) => ask(&run),
+        Some(run) => ask(&run)?,
         None => start_all()?,
     }
     Ok(())
@@ -55,13 +55,14 @@ fn start_all() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn ask(run: &str) {
+fn ask(run: &str) -> Result<(), cachier::Error> {
     if std::env::var_os("CACHIER_BACKEND").is_none() {
-        cachier::set_default_backend("sql");
+        cachier::set_default_backend("sql")?;
     }
     say("asks");
     let call = answer::call_detailed(CallOptions::new(), run);
     say(&format!("has {} — {call}", call.value));
+    Ok(())
 }
 
 fn say(what: &str) {

@@ -63,7 +63,7 @@ pub enum ErrorKind {
     BreakerOpen,
     /// Two functions claim one identity.
     Identity,
-    /// No backend was registered under the name.
+    /// No backend was registered under the name, or what is said of where it is cannot be used.
     NotRegistered,
     /// What is stored does not stand for the value, or for the arguments, that it was made of: a value does not come back
     /// equal, or unequal arguments have one key.

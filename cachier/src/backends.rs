@@ -333,16 +333,26 @@ impl Backends {
         state.registered.insert(name.to_owned(), registered);
     }
 
-    pub(crate) fn set_default(&self, name: &str) {
-        self.state().default = Some(name.to_owned());
+    /// Chooses the backend of functions that name none.
+    ///
+    /// # Errors
+    /// When this program has none of this name; then all stays as it was.
+    pub(crate) fn set_default(&self, name: &str) -> Result<(), Error> {
+        let mut state = self.state();
+        if !state.registered.contains_key(name) {
+            is_in_build(name)?;
+        }
+        state.default = Some(name.to_owned());
+        Ok(())
     }
 
     /// What functions that name no backend use: the program's choice, else `CACHIER_BACKEND`, else files.
-    pub(crate) fn default_name(&self) -> String {
-        let chosen = self.state().default.clone();
-        chosen
-            .or_else(environment::backend)
-            .unwrap_or_else(|| "file".to_owned())
+    pub(crate) fn default_name(&self) -> Result<String, Error> {
+        if let Some(chosen) = self.state().default.clone() {
+            return Ok(chosen);
+        }
+        let named = environment::BACKEND.get()?;
+        Ok(named.map_or("file", |name| name).to_owned())
     }
 
     /// What metrics call the backend that a function means.
@@ -350,7 +360,7 @@ impl Backends {
         match name {
             BackendName::Memory => "memory".to_owned(),
             BackendName::Named(name) => (*name).to_owned(),
-            BackendName::Default => self.default_name(),
+            BackendName::Default => self.default_name().unwrap_or_else(|_| "unknown".to_owned()),
         }
     }
 
@@ -362,16 +372,20 @@ impl Backends {
         package: Package,
         opened: impl FnOnce(&Folder),
     ) -> Result<Arc<Guarded>, Error> {
+        environment::is_usable()?;
+        if policy.namespace.is_none() {
+            environment::NAMESPACE.get()?;
+        }
         let name = match backend {
             BackendName::Named(name) => (*name).to_owned(),
-            BackendName::Default | BackendName::Memory => self.default_name(),
+            BackendName::Default | BackendName::Memory => self.default_name()?,
         };
         if let Some(registered) = self.state().registered.get(&name) {
             return Ok(Arc::clone(registered));
         }
         let folder = match name.as_str() {
-            "file" => Some(Folder::of_files(policy, package)),
-            "sql" if builtin::no_database_is_named() => Some(Folder::of_sqlite(policy, package)),
+            "file" => Some(Folder::of_files(policy, package)?),
+            "sql" if !builtin::is_database_named()? => Some(Folder::of_sqlite(policy, package)?),
             _ => None,
         };
         self.built_in(name, folder, opened)
@@ -403,9 +417,11 @@ impl Backends {
     /// The folder of the file backend.
     #[cfg(feature = "file")]
     pub(crate) fn cache_dir(policy: &Policy, package: Package) -> PathBuf {
-        let folder = Folder::of_files(policy, package);
-        let backend = folder.file_backend();
-        backend.dir().map(Path::to_owned).unwrap_or_default()
+        let folder = Folder::of_files(policy, package).map(|folder| folder.file_backend());
+        let dir = folder
+            .as_ref()
+            .map(|backend| backend.dir().map(Path::to_owned));
+        dir.ok().flatten().unwrap_or_default()
     }
 
     /// Without the file backend there is no folder.
@@ -446,6 +462,15 @@ impl Backends {
     }
 }
 
+/// Fails unless cachier brings a backend of this name, and this program was built with it.
+fn is_in_build(name: &str) -> Result<(), Error> {
+    match name {
+        "file" if cfg!(feature = "file") => Ok(()),
+        "file" => Err(file_is_missing()),
+        _ => builtin::is_in_build(name).unwrap_or_else(|| Err(not_registered(name))),
+    }
+}
+
 #[cfg(feature = "file")]
 fn file(folder: &Folder) -> Result<Arc<dyn Backend>, Error> {
     Ok(Arc::new(Blocking::new(folder.file_backend())))
@@ -453,7 +478,11 @@ fn file(folder: &Folder) -> Result<Arc<dyn Backend>, Error> {
 
 #[cfg(not(feature = "file"))]
 fn file(_: &Folder) -> Result<Arc<dyn Backend>, Error> {
-    Err(not_registered("file").with_hint("enable the feature `file` of cachier"))
+    Err(file_is_missing())
+}
+
+fn file_is_missing() -> Error {
+    not_registered("file").with_hint("enable the feature `file` of cachier")
 }
 
 fn not_registered(name: &str) -> Error {

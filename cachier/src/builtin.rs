@@ -18,15 +18,36 @@ pub(crate) fn open(name: &str, folder: Option<&Folder>) -> Option<Result<Arc<dyn
     })
 }
 
-/// Whether `sql` means a file of SQLite, in a folder of cachier's choice.
-pub(crate) fn no_database_is_named() -> bool {
-    environment::variable("CACHIER_SQL_URL").is_none()
+/// Whether this program was built with the backend of a built-in name other than `file`; `None` for any other name.
+pub(crate) fn is_in_build(name: &str) -> Option<Result<(), Error>> {
+    let is_there = match name {
+        "redis" => cfg!(feature = "redis"),
+        "sql" => cfg!(any(
+            feature = "sqlite",
+            feature = "postgres",
+            feature = "mysql"
+        )),
+        "mongo" => cfg!(feature = "mongo"),
+        "s3" => cfg!(feature = "s3"),
+        _ => return None,
+    };
+    // What is missing opens nothing and says what is to be done.
+    Some(if is_there {
+        Ok(())
+    } else {
+        open(name, None)?.map(drop)
+    })
+}
+
+/// Whether `sql` means a database that somebody has named, rather than a file of SQLite in a folder of cachier's choice.
+pub(crate) fn is_database_named() -> Result<bool, Error> {
+    environment::SQL_URL.get().map(|url| url.is_some())
 }
 
 #[cfg(feature = "redis")]
 fn redis() -> Result<Arc<dyn Backend>, Error> {
-    let url = url("CACHIER_REDIS_URL", "redis://127.0.0.1:6379")?;
-    let backend = cachier_backends::redis::RedisBackend::from_url(&url)?;
+    let url = url(&environment::REDIS_URL, "redis://127.0.0.1:6379")?;
+    let backend = cachier_backends::redis::RedisBackend::from_url(url)?;
     Ok(Arc::new(backend))
 }
 
@@ -34,8 +55,8 @@ fn redis() -> Result<Arc<dyn Backend>, Error> {
 fn sql(folder: Option<&Folder>) -> Result<Arc<dyn Backend>, Error> {
     use cachier_backends::sql::SqlBackend;
 
-    if let Some(url) = environment::variable("CACHIER_SQL_URL") {
-        return Ok(Arc::new(SqlBackend::from_url(&url)?));
+    if let Some(url) = environment::SQL_URL.get()? {
+        return Ok(Arc::new(SqlBackend::from_url(url)?));
     }
     #[cfg(not(feature = "sqlite"))]
     let _ = folder;
@@ -52,21 +73,21 @@ fn sql(folder: Option<&Folder>) -> Result<Arc<dyn Backend>, Error> {
 
 #[cfg(feature = "mongo")]
 fn mongo() -> Result<Arc<dyn Backend>, Error> {
-    let url = url("CACHIER_MONGO_URL", "mongodb://127.0.0.1:27017/cachier")?;
-    let backend = cachier_backends::mongo::MongoBackend::from_url(&url)?;
+    let url = url(&environment::MONGO_URL, "mongodb://127.0.0.1:27017/cachier")?;
+    let backend = cachier_backends::mongo::MongoBackend::from_url(url)?;
     Ok(Arc::new(backend))
 }
 
 #[cfg(feature = "s3")]
 fn s3() -> Result<Arc<dyn Backend>, Error> {
-    let bucket = environment::variable("CACHIER_S3_BUCKET")
-        .ok_or_else(|| unset("CACHIER_S3_BUCKET", "the name of a bucket"))?;
-    let mut backend = cachier_backends::s3::S3Backend::new(bucket);
-    if let Some(prefix) = environment::variable("CACHIER_S3_PREFIX") {
-        backend = backend.prefix(prefix);
+    let bucket = environment::S3_BUCKET.get()?;
+    let bucket = bucket.ok_or_else(|| unset("CACHIER_S3_BUCKET", "the name of a bucket"))?;
+    let mut backend = cachier_backends::s3::S3Backend::new(&**bucket);
+    if let Some(prefix) = environment::S3_PREFIX.get()? {
+        backend = backend.prefix(&**prefix);
     }
-    if let Some(endpoint) = environment::variable("CACHIER_S3_ENDPOINT") {
-        backend = backend.endpoint(endpoint);
+    if let Some(endpoint) = environment::S3_ENDPOINT.get()? {
+        backend = backend.endpoint(&**endpoint);
     }
     Ok(Arc::new(backend))
 }
@@ -94,15 +115,18 @@ missing! {
 
 /// The URL that the environment names, else the usual one of this machine.
 #[cfg(any(feature = "redis", feature = "mongo"))]
-fn url(variable: &'static str, usual: &'static str) -> Result<String, Error> {
-    if let Some(url) = environment::variable(variable) {
+fn url(
+    variable: &'static environment::Variable<environment::Address>,
+    usual: &'static str,
+) -> Result<&'static str, Error> {
+    if let Some(url) = variable.get()? {
         return Ok(url);
     }
     if environment::is_strict() {
-        return Err(unset(variable, "the address of the server"));
+        return Err(unset(variable.name, "the address of the server"));
     }
-    crate::trace::address_assumed(variable, usual);
-    Ok(usual.to_owned())
+    crate::trace::address_assumed(variable.name, usual);
+    Ok(usual)
 }
 
 #[cfg(any(

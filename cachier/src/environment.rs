@@ -1,57 +1,368 @@
-//! The environment variables that cachier reads, each in one place.
+//! The environment variables that cachier reads, each parsed in one place, once in a process. They are defaults: what a program
+//! says in code outranks them.
+//!
+//! A value that cannot be used is an error, of the calls that need it and of [`check`](crate::check), and never taken for
+//! another one. An empty value counts as unset, except for a secret, which nobody empties on purpose.
 
 use std::env;
+use std::ffi::{OsStr, OsString};
+use std::num::NonZeroUsize;
+use std::ops::Deref;
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
-use cachier_backends::KeySecret;
 use cachier_backends::process::get_or_init;
+use cachier_backends::{Error, ErrorKind, KeySecret, Operation};
 
-/// `CACHIER_MAX_WORKERS`: threads of each crew for background work; 8 unless set to a positive number.
-pub(crate) fn max_workers() -> usize {
-    let workers = variable("CACHIER_MAX_WORKERS").and_then(|text| text.parse().ok());
-    workers.filter(|&workers| workers > 0).unwrap_or(8)
+use crate::home;
+use crate::switches::Switches;
+
+/// The persistent backend of functions that name none.
+pub(crate) static BACKEND: Variable<Name> = Variable::new("CACHIER_BACKEND");
+/// Folder of the file backend, and of the SQLite file of the SQL backend.
+pub(crate) static CACHE_DIR: Variable<PathBuf> = Variable::new("CACHIER_CACHE_DIR");
+/// Part of every stored key.
+pub(crate) static NAMESPACE: Variable<Name> = Variable::new("CACHIER_NAMESPACE");
+/// Where the stores are.
+pub(crate) static REDIS_URL: Variable<Address> = Variable::new("CACHIER_REDIS_URL");
+pub(crate) static SQL_URL: Variable<Address> = Variable::new("CACHIER_SQL_URL");
+pub(crate) static MONGO_URL: Variable<Address> = Variable::new("CACHIER_MONGO_URL");
+pub(crate) static S3_BUCKET: Variable<Name> = Variable::new("CACHIER_S3_BUCKET");
+pub(crate) static S3_PREFIX: Variable<Name> = Variable::new("CACHIER_S3_PREFIX");
+pub(crate) static S3_ENDPOINT: Variable<Address> = Variable::new("CACHIER_S3_ENDPOINT");
+
+/// Which functions are switched off.
+static DISABLED: Variable<Switches> = Variable::new("CACHIER_DISABLED");
+/// Keys the hash of arguments, so that nobody without it can guess them.
+static KEY_SECRET: Variable<KeySecret> = Variable::new("CACHIER_KEY_SECRET");
+/// Threads of each crew for background work.
+static MAX_WORKERS: Variable<NonZeroUsize> = Variable::new("CACHIER_MAX_WORKERS");
+/// A store whose address nobody has given is an error, not the usual one of this machine.
+static STRICT: Variable<Flag> = Variable::new("CACHIER_STRICT");
+
+/// Those that bear on every function, whatever its store.
+const SHARED: [&(dyn Parsed + Sync); 4] = [&DISABLED, &KEY_SECRET, &MAX_WORKERS, &STRICT];
+
+/// What is wrong with those that bear on every function, by their names.
+pub(crate) fn unusable() -> impl Iterator<Item = (&'static str, Error)> {
+    SHARED
+        .into_iter()
+        .filter_map(|variable| Some((variable.name(), variable.error()?)))
 }
 
-/// `CACHIER_CACHE_DIR`: folder of the file backend, and of the SQLite file of the SQL backend.
-pub(crate) fn cache_dir() -> Option<PathBuf> {
-    env::var_os("CACHIER_CACHE_DIR")
-        .filter(|dir| !dir.is_empty())
-        .map(PathBuf::from)
+/// Fails if one that bears on every function cannot be used.
+pub(crate) fn is_usable() -> Result<(), Error> {
+    unusable().next().map_or(Ok(()), |(_, error)| Err(error))
 }
 
-/// `CACHIER_NAMESPACE`: part of every stored key.
-pub(crate) fn namespace() -> Option<String> {
-    variable("CACHIER_NAMESPACE")
+/// The switches as they are set before the program says anything.
+pub(crate) fn switches() -> Switches {
+    usable(&DISABLED).cloned().unwrap_or_default()
 }
 
-/// `CACHIER_BACKEND`: the persistent backend of functions that name none.
-pub(crate) fn backend() -> Option<String> {
-    variable("CACHIER_BACKEND")
-}
-
-/// `CACHIER_DISABLED`: `1` for all functions, else patterns of names, separated by commas.
-pub(crate) fn disabled() -> Option<String> {
-    variable("CACHIER_DISABLED")
-}
-
-/// `CACHIER_KEY_SECRET`: keys the hash of arguments, so that nobody without it can guess them. Read once.
 pub(crate) fn key_secret() -> Option<&'static KeySecret> {
-    static SECRET: OnceLock<Option<KeySecret>> = OnceLock::new();
-    let read = || {
-        let secret = env::var_os("CACHIER_KEY_SECRET").filter(|secret| !secret.is_empty())?;
-        Some(KeySecret::new(secret.as_encoded_bytes()))
-    };
-    get_or_init(&SECRET, read).as_ref()
+    usable(&KEY_SECRET)
 }
 
-/// `CACHIER_STRICT`: a store whose address nobody has given is an error, not the usual one of this machine.
+pub(crate) fn max_workers() -> usize {
+    /// Unless it is set.
+    const MAX_WORKERS_BY_DEFAULT: usize = 8;
+    usable(&MAX_WORKERS).map_or(MAX_WORKERS_BY_DEFAULT, |workers| workers.get())
+}
+
 #[cfg(any(feature = "redis", feature = "sqlite", feature = "mongo"))]
 pub(crate) fn is_strict() -> bool {
-    variable("CACHIER_STRICT").is_some_and(|text| text != "0")
+    usable(&STRICT) == Some(&Flag::On)
 }
 
-/// The variable's text, unless it is unset, empty or not Unicode.
-pub(crate) fn variable(name: &str) -> Option<String> {
-    env::var(name).ok().filter(|text| !text.is_empty())
+/// The value, for those that are asked to be usable before a store is.
+fn usable<T: Value>(variable: &'static Variable<T>) -> Option<&'static T> {
+    variable.get().ok().flatten()
+}
+
+/// A variable, and what it was parsed to when it was first asked for.
+pub(crate) struct Variable<T> {
+    pub(crate) name: &'static str,
+    parsed: OnceLock<Result<Option<T>, Error>>,
+}
+
+/// A variable of any kind.
+trait Parsed {
+    fn name(&self) -> &'static str;
+    fn error(&self) -> Option<Error>;
+}
+
+impl<T: Value> Variable<T> {
+    const fn new(name: &'static str) -> Self {
+        Self {
+            name,
+            parsed: OnceLock::new(),
+        }
+    }
+
+    /// `None` where it is not set.
+    ///
+    /// # Errors
+    /// When it is set to what it cannot mean.
+    pub(crate) fn get(&self) -> Result<Option<&T>, Error> {
+        let parsed = get_or_init(&self.parsed, || self.parse(env::var_os(self.name)));
+        parsed.as_ref().map(Option::as_ref).map_err(Error::clone)
+    }
+
+    fn parse(&self, value: Option<OsString>) -> Result<Option<T>, Error> {
+        let Some(value) = value else {
+            return Ok(None);
+        };
+        match (value.is_empty(), T::EMPTY) {
+            (true, Empty::Unset) => Ok(None),
+            (true, Empty::Unusable) => Err(self.unusable()),
+            (false, _) => T::parse(&value).map(Some).ok_or_else(|| self.unusable()),
+        }
+    }
+
+    /// Without the value, which may be a credential.
+    fn unusable(&self) -> Error {
+        let message = format!("the environment variable {} cannot be used", self.name);
+        Error::new(ErrorKind::NotRegistered, Operation::Load, message)
+            .with_hint(format!("set it to {}, or unset it", T::MEANT))
+    }
+}
+
+impl<T: Value> Parsed for Variable<T> {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn error(&self) -> Option<Error> {
+        self.get().err()
+    }
+}
+
+/// A kind of value.
+pub(crate) trait Value: Sized {
+    /// What a person may write, in words.
+    const MEANT: &'static str;
+    const EMPTY: Empty = Empty::Unset;
+
+    /// `None` for what is no such value; never asked about an empty one.
+    fn parse(value: &OsStr) -> Option<Self>;
+}
+
+/// What a variable means that is set to nothing.
+#[derive(Clone, Copy)]
+pub(crate) enum Empty {
+    Unset,
+    Unusable,
+}
+
+/// Something that is on or off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Flag {
+    On,
+    Off,
+}
+
+impl Flag {
+    fn of(text: &str) -> Option<Self> {
+        match text.trim().to_ascii_lowercase().as_str() {
+            "1" | "true" | "yes" | "on" => Some(Self::On),
+            "0" | "false" | "no" | "off" => Some(Self::Off),
+            _ => None,
+        }
+    }
+}
+
+impl Value for Flag {
+    const MEANT: &'static str = "`1` or `0`";
+
+    fn parse(value: &OsStr) -> Option<Self> {
+        Self::of(value.to_str()?)
+    }
+}
+
+impl Value for NonZeroUsize {
+    const MEANT: &'static str = "a positive number";
+
+    fn parse(value: &OsStr) -> Option<Self> {
+        value.to_str()?.trim().parse().ok()
+    }
+}
+
+/// What something is called.
+#[derive(Debug)]
+pub(crate) struct Name(String);
+
+impl Value for Name {
+    const MEANT: &'static str = "a name in Unicode";
+
+    fn parse(value: &OsStr) -> Option<Self> {
+        Some(Self(value.to_str()?.to_owned()))
+    }
+}
+
+impl Deref for Name {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Where something is: a URL, which may hold a credential. Which ones are understood, the client knows.
+pub(crate) struct Address(String);
+
+impl Value for Address {
+    const MEANT: &'static str = "a URL, as `scheme:rest`";
+
+    fn parse(value: &OsStr) -> Option<Self> {
+        let address = value.to_str()?.trim();
+        let (scheme, rest) = address.split_once(':')?;
+        let is_of_scheme = |letter: char| letter.is_ascii_alphanumeric() || "+-.".contains(letter);
+        let is_url = !scheme.is_empty() && scheme.chars().all(is_of_scheme) && !rest.is_empty();
+        is_url.then(|| Self(address.to_owned()))
+    }
+}
+
+impl Deref for Address {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Value for PathBuf {
+    const MEANT: &'static str = "a path; one that begins with `~/` is for users with a home";
+
+    fn parse(value: &OsStr) -> Option<Self> {
+        home::expand(value.as_ref()).ok()
+    }
+}
+
+impl Value for KeySecret {
+    const MEANT: &'static str = "the secret, which is not empty";
+    const EMPTY: Empty = Empty::Unusable;
+
+    /// Any bytes.
+    fn parse(value: &OsStr) -> Option<Self> {
+        Some(Self::new(value.as_encoded_bytes()))
+    }
+}
+
+impl Value for Switches {
+    const MEANT: &'static str = "`1`, `0`, or patterns of function names with commas between them";
+
+    fn parse(value: &OsStr) -> Option<Self> {
+        let mut switches = Self::default();
+        for part in value.to_str()?.split(',').map(str::trim) {
+            match (part, Flag::of(part)) {
+                ("", _) | (_, Some(Flag::Off)) => {}
+                ("*", _) | (_, Some(Flag::On)) => switches.disable_all(),
+                (pattern, None) => switches.disable(pattern),
+            }
+        }
+        Some(switches)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    fn parsed<T: Value>(value: &str) -> Result<Option<T>, String> {
+        let variable = Variable::<T>::new("CACHIER_X");
+        let parsed = variable.parse(Some(value.into()));
+        parsed.map_err(|error| error.to_string())
+    }
+
+    fn is_unusable<T: Value>(value: &str) -> bool {
+        parsed::<T>(value).is_err()
+    }
+
+    #[test]
+    fn flags_are_on_or_off_or_unusable() {
+        for on in ["1", "true", "TRUE", "yes", "on", " 1\n"] {
+            assert_eq!(parsed(on), Ok(Some(Flag::On)), "{on}");
+        }
+        for off in ["0", "false", "no", "Off"] {
+            assert_eq!(parsed(off), Ok(Some(Flag::Off)), "{off}");
+        }
+        for unusable in ["2", "maybe", "-", "tru"] {
+            assert!(is_unusable::<Flag>(unusable), "{unusable}");
+        }
+    }
+
+    #[test]
+    fn numbers_are_positive() {
+        assert_eq!(parsed("3"), Ok(NonZeroUsize::new(3)));
+        for unusable in ["0", "-1", "1.5", "8x", "eight", "99999999999999999999999"] {
+            assert!(is_unusable::<NonZeroUsize>(unusable), "{unusable}");
+        }
+    }
+
+    #[test]
+    fn addresses_have_a_scheme() {
+        for url in ["redis://:p@h", "sqlite::memory:", "redis+sentinel://h/m/0"] {
+            assert_eq!(&**parsed::<Address>(url).unwrap().as_ref().unwrap(), url);
+        }
+        for unusable in ["localhost", "://x", "redis:", "my host:1"] {
+            assert!(is_unusable::<Address>(unusable), "{unusable}");
+        }
+    }
+
+    #[test]
+    fn functions_are_switched_off_together_or_by_pattern() {
+        let switches = |value: &str| parsed::<Switches>(value).unwrap().unwrap();
+        for none in ["0", "false", "no", ","] {
+            assert!(switches(none).is_on("f"), "{none}");
+        }
+        for all in ["1", "true", "yes", "*", "g,1"] {
+            assert!(!switches(all).is_on("f"), "{all}");
+        }
+        let some = switches("a::*, b::*");
+        assert!(!some.is_on("a::f") && !some.is_on("b::f") && some.is_on("c::f"));
+    }
+
+    #[test]
+    fn empty_is_unset_but_for_a_secret() {
+        assert_eq!(parsed::<Flag>(""), Ok(None));
+        assert!(parsed::<Name>("").unwrap().is_none());
+        assert!(parsed::<PathBuf>("").unwrap().is_none());
+        assert!(is_unusable::<KeySecret>(""));
+        assert!(
+            Variable::<KeySecret>::new("X")
+                .parse(None)
+                .unwrap()
+                .is_none()
+        );
+    }
+
+    #[test]
+    fn an_error_names_the_variable_and_no_value() {
+        let error = parsed::<Address>("s3cret").err().unwrap();
+        assert_eq!(
+            error,
+            "the environment variable CACHIER_X cannot be used; set it to a URL, as `scheme:rest`, or unset it"
+        );
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_is_not_unicode_is_bytes_or_unusable() {
+        use std::os::unix::ffi::OsStringExt as _;
+
+        fn parse<T: Value>() -> Result<Option<T>, Error> {
+            let value = OsString::from_vec(b"a:\xff".to_vec());
+            Variable::<T>::new("CACHIER_X").parse(Some(value))
+        }
+        assert!(parse::<Name>().is_err());
+        assert!(parse::<Address>().is_err());
+        assert!(parse::<Flag>().is_err());
+        assert!(parse::<NonZeroUsize>().is_err());
+        assert!(parse::<Switches>().is_err());
+        assert!(parse::<PathBuf>().unwrap().is_some());
+        assert!(parse::<KeySecret>().unwrap().is_some());
+    }
 }

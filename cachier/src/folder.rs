@@ -2,14 +2,16 @@
 
 use std::path::PathBuf;
 
+use cachier_backends::Error;
 #[cfg(any(feature = "file", feature = "sqlite"))]
 use cachier_backends::default_folder::DefaultFolder;
 #[cfg(feature = "file")]
 use cachier_backends::file::FileBackend;
 #[cfg(feature = "sqlite")]
-use cachier_backends::{Error, sql::SqlBackend};
+use cachier_backends::sql::SqlBackend;
 
 use crate::environment;
+use crate::home;
 use crate::identity::Package;
 use crate::options::Policy;
 
@@ -30,14 +32,18 @@ pub(crate) enum Folder {
 
 impl Folder {
     /// The folder of the file backend.
-    pub(crate) fn of_files(policy: &Policy, package: Package) -> Self {
-        let named = policy.cache_dir.clone().or_else(environment::cache_dir);
-        Self::chosen(named, policy, package)
+    pub(crate) fn of_files(policy: &Policy, package: Package) -> Result<Self, Error> {
+        let named = match &policy.cache_dir {
+            Some(folder) => Some(home::expand(folder)?),
+            None => environment::CACHE_DIR.get()?.cloned(),
+        };
+        Ok(Self::chosen(named, policy, package))
     }
 
     /// The folder of the SQLite file, where no database is named.
-    pub(crate) fn of_sqlite(policy: &Policy, package: Package) -> Self {
-        Self::chosen(environment::cache_dir(), policy, package)
+    pub(crate) fn of_sqlite(policy: &Policy, package: Package) -> Result<Self, Error> {
+        let named = environment::CACHE_DIR.get()?.cloned();
+        Ok(Self::chosen(named, policy, package))
     }
 
     fn chosen(named: Option<PathBuf>, policy: &Policy, package: Package) -> Self {

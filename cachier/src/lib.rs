@@ -68,6 +68,7 @@ mod flight;
 mod folder;
 mod function;
 mod heartbeat;
+mod home;
 mod identity;
 mod known_usage;
 mod labels;

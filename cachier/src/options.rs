@@ -134,7 +134,7 @@ pub struct GlobalParams {
     pub cleanup_stale: bool,
     /// The shortest time between two clean-ups of one function.
     pub cleanup_interval: Duration,
-    /// Folder of the file backend; `None` means `CACHIER_CACHE_DIR`, else one for each package in the platform's cache folder.
+    /// Folder of the file backend, where `~/` is the home folder of the user; `None` means `CACHIER_CACHE_DIR`, else one for each package in the platform's cache folder.
     pub cache_dir: Option<PathBuf>,
     /// Part of every stored key, so that environments which share a store never meet; `None` means
     /// `CACHIER_NAMESPACE`, else `default`. Where a namespace is named, all programs share the default folder.
@@ -312,9 +312,15 @@ impl Policy {
                 .cache_dir
                 .clone()
                 .or_else(|| params.cache_dir.clone()),
-            namespace: params.namespace.clone().or_else(environment::namespace),
+            namespace: params.namespace.clone().or_else(environment_namespace),
         }
     }
+}
+
+/// One that cannot be used is none here, and an error where the store is looked for.
+fn environment_namespace() -> Option<String> {
+    let name = environment::NAMESPACE.get().ok().flatten()?;
+    Some(str::to_owned(name))
 }
 
 #[cfg(test)]

@@ -67,10 +67,22 @@ pub fn register_backend(name: &str, backend: impl Backend) -> Result<(), Error> 
 /// Chooses the backend of functions whose attribute names none; it outranks `CACHIER_BACKEND`.
 ///
 /// Best before the first call: the metrics of a function keep the name of the backend that it began with.
-pub fn set_default_backend(name: &str) {
+///
+/// ```
+/// # fn main() -> Result<(), cachier::Error> {
+/// cachier::set_default_backend("file")?;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+/// [`ErrorKind::NotRegistered`] where this program has no backend of this name, and for `memory`, whose values have types;
+/// all stays as it was then. One of the program's own is registered before.
+pub fn set_default_backend(name: &str) -> Result<(), Error> {
     let world = world::current();
-    world.backends.set_default(name);
+    world.backends.set_default(name)?;
     world.moved();
+    Ok(())
 }
 
 /// Whether one backend can be used right now.

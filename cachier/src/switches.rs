@@ -8,19 +8,6 @@ pub(crate) struct Switches {
 }
 
 impl Switches {
-    /// The switches as `CACHIER_DISABLED` sets them.
-    pub(crate) fn from_environment(disabled: Option<&str>) -> Self {
-        let mut switches = Self::default();
-        for part in disabled.unwrap_or_default().split(',').map(str::trim) {
-            match part {
-                "" | "0" => {}
-                "1" | "*" => switches.everything_off = true,
-                pattern => switches.disable(pattern),
-            }
-        }
-        switches
-    }
-
     /// Switches everything on, also what was switched off by pattern.
     pub(crate) fn enable_all(&mut self) {
         *self = Self::default();
@@ -90,17 +77,10 @@ mod tests {
     }
 
     #[test]
-    fn the_environment_disables_all_or_by_pattern() {
-        assert!(Switches::from_environment(None).is_on("f"));
-        assert!(Switches::from_environment(Some("0")).is_on("f"));
-        assert!(!Switches::from_environment(Some("1")).is_on("f"));
-        let some = Switches::from_environment(Some("a::*, b::*"));
-        assert!(!some.is_on("a::f") && !some.is_on("b::f") && some.is_on("c::f"));
-    }
-
-    #[test]
     fn enabling_undoes_everything() {
-        let mut switches = Switches::from_environment(Some("1,f"));
+        let mut switches = Switches::default();
+        switches.disable_all();
+        switches.disable("f");
         switches.enable_all();
         assert!(switches.is_on("f"));
         switches.disable("f");

@@ -85,13 +85,12 @@ fn main() -> &'static World {
                     .map_or_else(Vec::new, |main| main.backends.figures())
             })
         });
-        let switches = Switches::from_environment(environment::disabled().as_deref());
         World::new(
             WorldId::MAIN,
             Clock::system(),
             Timer::of_system(),
             GlobalParams::new(),
-            switches,
+            environment::switches(),
         )
     })
 }

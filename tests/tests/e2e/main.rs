@@ -4,6 +4,7 @@
 mod companion;
 mod conformance;
 mod deep;
+mod environment;
 mod events;
 mod expiry;
 mod failing_backend;

@@ -125,7 +125,6 @@ fn the_environment_tells_apart_namespaces_secrets_and_backends() {
         [("CACHIER_NAMESPACE", "production")],
         [("CACHIER_KEY_SECRET", "one")],
         [("CACHIER_KEY_SECRET", "another")],
-        [("CACHIER_KEY_SECRET", "")],
     ] {
         assert_eq!(said(&variables), "miss None", "{variables:?}");
         assert_eq!(said(&variables), "hit None", "{variables:?}");
@@ -205,7 +204,7 @@ fn the_program_chooses_the_default_backend() {
         cachier::register_backend("sessions", map.clone()).unwrap();
         double(1);
         assert_eq!((double::cache_dir(), map.asked()), (folder.to_owned(), 0));
-        cachier::set_default_backend("sessions");
+        cachier::set_default_backend("sessions").unwrap();
         double(1);
         assert!(map.asked() > 0);
         assert_eq!(cachier::functions()[0].backend(), "sessions");
@@ -213,18 +212,23 @@ fn the_program_chooses_the_default_backend() {
 }
 
 #[test]
-fn memory_as_the_programs_default_says_where_memory_is_chosen() {
+fn a_default_backend_that_is_not_there_is_refused() {
     #[cachier]
     fn double(number: u64) -> u64 {
         number * 2
     }
 
     in_folder(|_| {
-        cachier::set_default_backend("memory");
-        let call = double::call_detailed(CallOptions::new(), 1);
-        assert_eq!((call.value, call.outcome), (2, Outcome::Unavailable));
-        let error = call.backend_error.unwrap();
+        cachier::set_default_backend("sql").unwrap();
+        cachier::set_default_backend("file").unwrap();
+        let error = cachier::set_default_backend("flie").unwrap_err();
         assert_eq!(error.kind(), ErrorKind::NotRegistered);
+        assert!(error.to_string().contains("`flie`"), "{error}");
+        let error = cachier::set_default_backend("memory").unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotRegistered);
+        // All is as it was.
+        let call = double::call_detailed(CallOptions::new(), 1);
+        assert_eq!((call.value, call.outcome), (2, Outcome::Miss));
         let said = error.to_string();
         assert!(
             said.contains("write `backend = \"memory\"` at the functions"),

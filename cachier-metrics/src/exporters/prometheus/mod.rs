@@ -5,6 +5,7 @@ mod host;
 mod server;
 mod text;
 
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -236,7 +237,12 @@ const ADDRESS_VARIABLE: &str = "CACHIER_METRICS_ADDR";
 
 /// The address that the environment gives, if it gives one.
 fn from_environment() -> Result<Option<(String, u16)>, ExportError> {
-    let Some(value) = std::env::var_os(ADDRESS_VARIABLE) else {
+    parse_address(std::env::var_os(ADDRESS_VARIABLE))
+}
+
+/// A variable that is set to nothing counts as unset.
+fn parse_address(value: Option<OsString>) -> Result<Option<(String, u16)>, ExportError> {
+    let Some(value) = value.filter(|value| !value.is_empty()) else {
         return Ok(None);
     };
     let address = value.to_str().and_then(|value| value.rsplit_once(':'));
@@ -246,5 +252,36 @@ fn from_environment() -> Result<Option<(String, u16)>, ExportError> {
             "{ADDRESS_VARIABLE} is `{}`, not `host:port`",
             value.display()
         ))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_host_and_port_or_unset_or_an_error() {
+        let parsed = |value: &str| parse_address(Some(value.into())).ok();
+        assert_eq!(parsed("[::1]:80"), Some(Some(("[::1]".to_owned(), 80))));
+        assert_eq!(parsed(""), Some(None));
+        assert_eq!(parse_address(None).ok(), Some(None));
+        for unusable in [
+            "9464",
+            ":9464",
+            "localhost:",
+            "localhost:99999",
+            "localhost:x",
+        ] {
+            assert_eq!(parsed(unusable), None, "{unusable}");
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn an_address_that_is_not_unicode_is_an_error() {
+        use std::os::unix::ffi::OsStringExt as _;
+
+        let value = OsString::from_vec(b"\xff:9464".to_vec());
+        assert!(parse_address(Some(value)).is_err());
     }
 }
