@@ -37,11 +37,13 @@ static DISABLED: Variable<Switches> = Variable::new("CACHIER_DISABLED");
 static KEY_SECRET: Variable<KeySecret> = Variable::new("CACHIER_KEY_SECRET");
 /// Threads of each crew for background work.
 static MAX_WORKERS: Variable<NonZeroUsize> = Variable::new("CACHIER_MAX_WORKERS");
+/// Nothing is written on the standard error stream.
+static QUIET: Variable<Flag> = Variable::new("CACHIER_QUIET");
 /// A store whose address nobody has given is an error, not the usual one of this machine.
 static STRICT: Variable<Flag> = Variable::new("CACHIER_STRICT");
 
 /// Those that bear on every function, whatever its store.
-const SHARED: [&(dyn Parsed + Sync); 4] = [&DISABLED, &KEY_SECRET, &MAX_WORKERS, &STRICT];
+const SHARED: [&(dyn Parsed + Sync); 5] = [&DISABLED, &KEY_SECRET, &MAX_WORKERS, &QUIET, &STRICT];
 
 /// What is wrong with those that bear on every function, by their names.
 pub(crate) fn unusable() -> impl Iterator<Item = (&'static str, Error)> {
@@ -68,6 +70,10 @@ pub(crate) fn max_workers() -> usize {
     /// Unless it is set.
     const MAX_WORKERS_BY_DEFAULT: usize = 8;
     usable(&MAX_WORKERS).map_or(MAX_WORKERS_BY_DEFAULT, |workers| workers.get())
+}
+
+pub(crate) fn is_quiet() -> bool {
+    usable(&QUIET) == Some(&Flag::On)
 }
 
 #[cfg(any(feature = "redis", feature = "sqlite", feature = "mongo"))]

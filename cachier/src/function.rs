@@ -248,7 +248,7 @@ impl Function {
         }
     }
 
-    /// Counts a failure of the backend, if it is to be counted, and logs it unless one was logged lately.
+    /// Counts a failure of the backend, if it is to be counted, tells of it once, and logs it unless one was logged lately.
     pub(crate) fn report(&self, error: &Error, metrics: Option<&CacheMetrics>) {
         /// The shortest time between two messages of one function.
         const INTERVAL: u64 = 10_000_000_000;
@@ -264,6 +264,8 @@ impl Function {
             ErrorKind::Codec => self.verification.suspect_values(),
             _ => {}
         }
+        let store = self.world.backends.label(&self.options.backend);
+        trace::store_problem(&self.name, &store, error);
         let now = self.world.clock.coarse().max(1);
         let warned = self.warned.load(Ordering::Relaxed);
         let is_due = warned == NEVER || now.saturating_sub(warned) >= INTERVAL;
@@ -283,7 +285,7 @@ impl Function {
         let error = finding.into_error().at(format!("`{}`", self.name));
         if is_news {
             trace::backend_failed(&self.name, &error);
-            trace::show(&error);
+            trace::found(&error);
         }
         error
     }
@@ -292,7 +294,7 @@ impl Function {
     #[cold]
     pub(crate) fn refused(&self, error: &Error) {
         if self.verification.is_first_refusal() {
-            trace::show(&error.clone().at(format!("`{}`", self.name)));
+            trace::store_problem(&self.name, "", error);
         }
     }
 

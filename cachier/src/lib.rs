@@ -37,7 +37,7 @@
 //! # When something fails
 //!
 //! A call never fails because of its cache: when a backend is down, slow, full or returns garbage, the function runs,
-//! the failure is counted by kind (and logged, with the feature `tracing`), and after some failures in a row a circuit breaker
+//! the failure is counted by kind (and told once, see [`on_problem`]), and after some failures in a row a circuit breaker
 //! answers at once until a probe succeeds. The operations of the companion do report failures, as [`Error`].
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -76,6 +76,7 @@ mod line;
 mod options;
 mod pauses;
 mod pending;
+mod problems;
 mod program;
 mod pulse;
 mod registered;
@@ -151,6 +152,7 @@ pub use self::__private::{AsyncMethodCache, MethodCache};
 pub use self::cached_function::{CachedFunction, function, functions};
 pub use self::call::{Call, CallOptions, Outcome, Tier};
 pub use self::options::GlobalParams;
+pub use self::problems::on_problem;
 pub use self::program::{
     BackendHealth, check, check_async, disable, disable_caching, enable_caching, flush,
     flush_async, global_params, register_backend, set_default_backend, set_global_params,

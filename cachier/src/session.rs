@@ -133,6 +133,7 @@ impl<'a> Session<'a> {
         recorder: Option<CallRecorder>,
         started: u64,
     ) -> Self {
+        trace::check_environment();
         let policy = function.policy();
         Self {
             function,

@@ -1,10 +1,12 @@
-//! Events that explain what happens; with the feature `tracing` only, else nothing at all, but for what a person has to see.
+//! Events that explain what happens, with the feature `tracing`; and problems, which a person is told of in any case.
 
-use std::io::{Write as _, stderr};
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use cachier_backends::Error;
+use cachier_backends::{Error, ErrorKind};
 
 use crate::call::Call;
+use crate::environment;
+use crate::problems::tell;
 
 /// A hit on the fast path.
 #[inline]
@@ -38,23 +40,48 @@ pub(crate) fn backend_failed(function: &str, error: &Error) {
     let _ = (function, error);
 }
 
-/// Shows a person what only a person can mend, where nobody listens who would be told of it. The caller sees to it that it is
-/// shown once.
-pub(crate) fn show(error: &Error) {
-    #[cfg(feature = "tracing")]
-    if tracing::event_enabled!(target: "cachier", tracing::Level::WARN) {
-        return;
+/// A problem of a function with its store, by the name that functions use.
+pub(crate) fn store_problem(function: &str, store: &str, error: &Error) {
+    use ErrorKind::{BreakerOpen, Codec, Identity, NotRegistered, Unfaithful};
+    let cause = match error.kind() {
+        // It follows from others, which were told.
+        BreakerOpen => return,
+        NotRegistered => error.to_string(),
+        Codec | Identity | Unfaithful => format!("{} {function}", error.kind().as_str()),
+        _ => format!("{} {store}", error.kind().as_str()),
+    };
+    // What serde says of arguments and values may hold them.
+    match error.kind() {
+        Codec | Unfaithful => tell(&cause, &format!("`{function}`: {error}")),
+        _ => tell(&cause, &format!("`{function}`: {error:#}")),
     }
-    // Who has closed it does not want to see it.
-    let _ = writeln!(stderr(), "cachier: {error:#}");
+}
+
+/// What only a person can mend, and is told as it is.
+pub(crate) fn found(error: &Error) {
+    let problem = error.to_string();
+    tell(&problem, &problem);
+}
+
+/// Tells of the variables that cannot be used, whatever a function's store.
+#[inline]
+pub(crate) fn check_environment() {
+    static CHECKED: AtomicBool = AtomicBool::new(false);
+    if !CHECKED.load(Ordering::Relaxed) && !CHECKED.swap(true, Ordering::Relaxed) {
+        for (_, error) in environment::unusable() {
+            #[cfg(feature = "tracing")]
+            tracing::warn!(target: "cachier", "{error}");
+            found(&error);
+        }
+    }
 }
 
 /// A background recomputation that gave no value; the old one stays.
 pub(crate) fn refresh_failed(function: &str) {
     #[cfg(feature = "tracing")]
     tracing::warn!(target: "cachier", function, "a background recomputation failed; the old value stays");
-    #[cfg(not(feature = "tracing"))]
-    let _ = function;
+    let problem = format!("`{function}`: a background recomputation failed; the old value stays");
+    tell(&problem, &problem);
 }
 
 /// An unbounded cache in memory that has grown large.
@@ -62,8 +89,9 @@ pub(crate) fn refresh_failed(function: &str) {
 pub(crate) fn memory_is_large(function: &str, entries: u64) {
     #[cfg(feature = "tracing")]
     tracing::warn!(target: "cachier", function, entries, "a cache without bounds has grown large; set `capacity`");
-    #[cfg(not(feature = "tracing"))]
-    let _ = (function, entries);
+    let problem =
+        format!("`{function}`: a cache without bounds has {entries} entries; set `capacity`");
+    tell(&problem, &problem);
 }
 
 /// A backend whose address nobody has given.
@@ -80,6 +108,6 @@ pub(crate) fn address_assumed(variable: &str, address: &str) {
 pub(crate) fn unused_folders_stay(error: &std::io::Error) {
     #[cfg(feature = "tracing")]
     tracing::warn!(target: "cachier", %error, "cache folders that nobody uses any more could not be removed");
-    #[cfg(not(feature = "tracing"))]
-    let _ = error;
+    let problem = format!("cache folders that nobody uses any more could not be removed: {error}");
+    tell("unused folders", &problem);
 }

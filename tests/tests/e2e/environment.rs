@@ -76,6 +76,7 @@ fn an_unusable_variable_is_an_error_of_the_first_call() {
         ("default", "CACHIER_DISABLED", &no_unicode),
         ("default", "CACHIER_STRICT", &no_unicode),
         ("default", "CACHIER_STRICT", OsStr::new("maybe")),
+        ("default", "CACHIER_QUIET", OsStr::new("maybe")),
         ("default", "CACHIER_MAX_WORKERS", &no_unicode),
         ("default", "CACHIER_MAX_WORKERS", OsStr::new("eight")),
         ("default", "CACHIER_MAX_WORKERS", OsStr::new("0")),

@@ -28,6 +28,7 @@ mod large_values;
 mod near;
 mod next_time;
 mod outcomes;
+mod problems;
 mod prometheus;
 mod python_faults;
 mod registry;

@@ -1,0 +1,152 @@
+//! What a person is told who listens to nothing: one line on the standard error stream, once for each cause in a process.
+
+use std::collections::HashSet;
+#[cfg(unix)]
+use std::fs::File;
+use std::io::{Write as _, stderr};
+#[cfg(unix)]
+use std::os::fd::AsFd as _;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use cachier_backends::process::{PerProcess, copied};
+
+use crate::environment;
+
+/// The most lines that a process writes.
+const MAX_LINES: usize = 20;
+/// The most causes that are told apart; those beyond are not told.
+const MAX_CAUSES: usize = 1_000;
+/// The longest line, in characters.
+const MAX_LENGTH: usize = 1_000;
+/// The digits of a key, which are a hash of arguments.
+const HASH_DIGITS: usize = 64;
+
+type Listener = Arc<dyn Fn(&str) + Send + Sync>;
+
+static TOLD: PerProcess<Mutex<Told>> = PerProcess::new(|_| Mutex::default());
+static LISTENER: PerProcess<Mutex<Option<Listener>>> = PerProcess::new(copied);
+
+/// Has a function told of problems that nobody would see otherwise, such as a store that cannot be reached, in place of a line
+/// on the standard error stream. The last one that is set counts.
+///
+/// It is given one line of text, once for each cause in a process, on the thread that met the problem, whatever `CACHIER_QUIET`
+/// says and whether or not somebody listens to `tracing`. The text holds no argument, key or credential. What was told before,
+/// on the standard error stream, is not told again.
+///
+/// ```
+/// cachier::on_problem(|problem| eprintln!("cache trouble: {problem}"));
+/// ```
+///
+/// # Panics
+/// Never: a panic of the function is caught.
+pub fn on_problem(listener: impl Fn(&str) + Send + Sync + 'static) {
+    let listener: Listener = Arc::new(listener);
+    let before = locked(&LISTENER).replace(listener);
+    // The program's code, which is not to run under the lock.
+    drop(before);
+}
+
+/// Tells of a problem, unless its cause was told of before.
+pub(crate) fn tell(cause: &str, problem: &str) {
+    if !locked(&TOLD).is_news(cause) {
+        return;
+    }
+    let problem = presentable(problem);
+    let listener = locked(&LISTENER).clone();
+    if let Some(listener) = listener {
+        // The call that met the problem is none the worse for it.
+        let _ = catch_unwind(AssertUnwindSafe(|| listener(&problem)));
+    } else if !environment::is_quiet() && !somebody_listens() && locked(&TOLD).may_write() {
+        write(&format!("cachier: {problem}\n"));
+    }
+}
+
+/// Whether a subscriber of `tracing` is there, which has events of all this.
+fn somebody_listens() -> bool {
+    #[cfg(feature = "tracing")]
+    let listens = tracing::dispatcher::get_default(|current| {
+        !current.is::<tracing::subscriber::NoSubscriber>()
+    });
+    #[cfg(not(feature = "tracing"))]
+    let listens = false;
+    listens
+}
+
+/// Who has closed the stream does not want to see it.
+fn write(line: &str) {
+    // Past the lock of `Stderr`: a child that was forked while another thread held it would wait for ever.
+    #[cfg(unix)]
+    if let Ok(stream) = stderr().as_fd().try_clone_to_owned() {
+        let _ = File::from(stream).write_all(line.as_bytes());
+        return;
+    }
+    let _ = stderr().write_all(line.as_bytes());
+}
+
+/// What was told in a process.
+#[derive(Default)]
+struct Told {
+    causes: HashSet<String>,
+    lines: usize,
+}
+
+impl Told {
+    fn is_news(&mut self, cause: &str) -> bool {
+        self.causes.len() < MAX_CAUSES
+            && !self.causes.contains(cause)
+            && self.causes.insert(cause.to_owned())
+    }
+
+    /// Whether another line may be written, which counts as written then.
+    fn may_write(&mut self) -> bool {
+        let may = self.lines < MAX_LINES;
+        self.lines += usize::from(may);
+        may
+    }
+}
+
+/// The text as one line of bounded length, without keys.
+fn presentable(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    for piece in text.split_inclusive(|letter: char| !letter.is_ascii_hexdigit()) {
+        let digits = piece.trim_end_matches(|letter: char| !letter.is_ascii_hexdigit());
+        if digits.len() >= HASH_DIGITS {
+            line.push('…');
+            line.push_str(&piece[digits.len()..]);
+        } else {
+            line.push_str(piece);
+        }
+    }
+    let letters = line.chars().take(MAX_LENGTH);
+    letters
+        .map(|letter| if letter.is_control() { ' ' } else { letter })
+        .collect()
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_cause_is_news_once_and_so_many_lines_are_written() {
+        let mut told = Told::default();
+        assert!(told.is_news("a") && !told.is_news("a") && told.is_news("b"));
+        let causes = (0..2 * MAX_CAUSES).filter(|cause| told.is_news(&cause.to_string()));
+        assert_eq!(causes.count(), MAX_CAUSES - 2);
+        assert_eq!((0..100).filter(|_| told.may_write()).count(), MAX_LINES);
+    }
+
+    #[test]
+    fn a_problem_is_one_bounded_line_without_keys() {
+        let key = "0123456789abcdef".repeat(4);
+        let text = format!("/cache/{key}.lease: it\nfailed; {} {key}", &key[..40]);
+        let shown = format!("/cache/….lease: it failed; {} …", &key[..40]);
+        assert_eq!(presentable(&text), shown);
+        assert_eq!(presentable(&"ä ".repeat(5_000)).chars().count(), MAX_LENGTH);
+    }
+}

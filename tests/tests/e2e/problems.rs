@@ -1,0 +1,263 @@
+//! What a person is told who listens to nothing.
+
+use std::fs::{File, OpenOptions};
+use std::path::Path;
+use std::process::Command;
+use std::sync::Mutex;
+
+use cachier::cachier;
+use cachier_tests::process::{Process, part, say};
+
+#[cachier(backend = "redis")]
+fn in_redis(text: &str) -> String {
+    text.to_owned()
+}
+
+#[cachier(backend = "redis")]
+async fn in_redis_too(text: &str) -> String {
+    text.to_owned()
+}
+
+#[cachier]
+fn on_files(number: u64) -> u64 {
+    number
+}
+
+#[cachier(backend = "memory")]
+fn in_memory(number: u64) -> u64 {
+    number
+}
+
+const URL: &str = "redis://user:s3cret@127.0.0.1:1/";
+
+fn ask_redis() {
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    let runtime = runtime.enable_all().build().unwrap();
+    for number in 0..3 {
+        in_redis(&format!("an argument {number}"));
+        runtime.block_on(in_redis_too(&format!("an argument {number}")));
+    }
+}
+
+/// The lines that a part of a test writes on its standard error stream.
+fn lines(test: &str, part: &str, prepare: impl FnOnce(&mut Command)) -> Vec<String> {
+    let written = tempfile::NamedTempFile::new().unwrap();
+    let process = Process::start(&format!("problems::{test}"), part, |command| {
+        command.env("CACHIER_REDIS_URL", URL);
+        command.stderr(written.reopen().unwrap());
+        prepare(command);
+    });
+    process.finish();
+    let written = std::fs::read_to_string(written.path()).unwrap();
+    let lines = written.lines().filter(|line| line.starts_with("cachier: "));
+    lines.map(str::to_owned).collect()
+}
+
+#[test]
+fn an_unreachable_store_is_told_of_once() {
+    if part().is_some() {
+        return ask_redis();
+    }
+    let lines = lines("an_unreachable_store_is_told_of_once", "call", |_| {});
+    let [line] = &lines[..] else {
+        panic!("{lines:?}")
+    };
+    assert!(line.contains("in_redis`: redis://127.0.0.1:1"), "{line}");
+    for secret in ["s3cret", "an argument"] {
+        assert!(!line.contains(secret), "{line}");
+    }
+}
+
+#[test]
+fn a_quiet_program_writes_nothing() {
+    if part().is_some() {
+        return ask_redis();
+    }
+    let lines = lines("a_quiet_program_writes_nothing", "call", |command| {
+        command.env("CACHIER_QUIET", "1");
+    });
+    assert_eq!(lines, Vec::<String>::new());
+}
+
+#[test]
+fn a_subscriber_takes_the_place_of_the_lines() {
+    if part().is_some() {
+        // It wants to hear of nothing.
+        tracing::subscriber::set_global_default(Deaf).unwrap();
+        return ask_redis();
+    }
+    let lines = lines("a_subscriber_takes_the_place_of_the_lines", "call", |_| {});
+    assert_eq!(lines, Vec::<String>::new());
+}
+
+#[test]
+fn a_listener_takes_the_place_of_the_lines() {
+    static HEARD: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+    if part().is_some() {
+        cachier::on_problem(|problem| {
+            HEARD.lock().unwrap().push(problem.to_owned());
+            panic!("on purpose");
+        });
+        std::panic::set_hook(Box::new(|_| {}));
+        ask_redis();
+        say(HEARD.lock().unwrap().join("|"));
+        return;
+    }
+    let test = "a_listener_takes_the_place_of_the_lines";
+    for quiet in ["0", "1"] {
+        let process = Process::start(&format!("problems::{test}"), "call", |command| {
+            command.env("CACHIER_REDIS_URL", URL);
+            command.env("CACHIER_QUIET", quiet);
+        });
+        let heard = process.line();
+        process.finish();
+        assert!(heard.contains("in_redis`: redis://127.0.0.1:1"), "{heard}");
+        assert!(
+            !heard.contains('|') && !heard.contains("cachier: "),
+            "{heard}"
+        );
+    }
+    let written = lines(test, "call", |_| {});
+    assert_eq!(written, Vec::<String>::new());
+}
+
+#[test]
+fn a_stream_that_takes_nothing_harms_no_call() {
+    if part().is_some() {
+        return ask_redis();
+    }
+    let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let test = "problems::a_stream_that_takes_nothing_harms_no_call";
+    let process = Process::start(test, "call", |command| {
+        command.env("CACHIER_REDIS_URL", URL).stderr::<File>(full);
+    });
+    process.finish();
+}
+
+#[test]
+fn a_user_without_a_home_is_told_that() {
+    if part().is_some() {
+        on_files(1);
+        on_files(2);
+        return;
+    }
+    let lines = lines("a_user_without_a_home_is_told_that", "call", |command| {
+        command.env("HOME", "relative").env_remove("XDG_CACHE_HOME");
+    });
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    assert!(lines[0].contains("no home folder"), "{lines:?}");
+}
+
+#[test]
+fn an_unusable_variable_is_told_of_by_functions_in_memory_too() {
+    if part().is_some() {
+        in_memory(1);
+        in_memory(2);
+        on_files(1);
+        return;
+    }
+    let test = "an_unusable_variable_is_told_of_by_functions_in_memory_too";
+    let folder = tempfile::tempdir().unwrap();
+    let lines = lines(test, "call", |command| {
+        command.env("CACHIER_MAX_WORKERS", "eight");
+        command.env("CACHIER_CACHE_DIR", Path::new(folder.path()));
+    });
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    assert!(lines[0].contains("CACHIER_MAX_WORKERS"), "{lines:?}");
+    assert!(!lines[0].contains("eight"), "{lines:?}");
+}
+
+#[test]
+fn what_cannot_be_serialized_is_told_without_it() {
+    struct Refused;
+
+    impl serde::Serialize for Refused {
+        fn serialize<S: serde::Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
+            Err(serde::ser::Error::custom("s3cret"))
+        }
+    }
+
+    impl<'de> serde::Deserialize<'de> for Refused {
+        fn deserialize<D: serde::Deserializer<'de>>(_: D) -> Result<Self, D::Error> {
+            Ok(Self)
+        }
+    }
+
+    #[cachier(backend = "file")]
+    fn value(_number: u64) -> Refused {
+        Refused
+    }
+
+    #[cachier(backend = "file")]
+    fn argument(refused: &Refused) -> u64 {
+        let _ = refused;
+        1
+    }
+
+    if part().is_some() {
+        for _ in 0..2 {
+            value(1);
+            argument(&Refused);
+        }
+        return;
+    }
+    let test = "what_cannot_be_serialized_is_told_without_it";
+    let folder = tempfile::tempdir().unwrap();
+    let lines = lines(test, "call", |command| {
+        command.env("CACHIER_CACHE_DIR", folder.path());
+    });
+    assert_eq!(lines.len(), 2, "{lines:?}");
+    assert!(
+        lines[0].contains("::value`") && lines[1].contains("::argument`"),
+        "{lines:?}"
+    );
+    assert!(
+        lines.iter().all(|line| !line.contains("s3cret")),
+        "{lines:?}"
+    );
+}
+
+#[test]
+fn no_more_than_twenty_lines_are_written() {
+    macro_rules! functions {
+        ($($name:tt)*) => {$({
+            #[cachier(backend = registered($name), name = $name)]
+            fn nowhere(number: u64) -> u64 {
+                number
+            }
+            nowhere(1);
+        })*};
+    }
+    if part().is_some() {
+        functions! {
+            "a" "b" "c" "d" "e" "f" "g" "h" "i" "j" "k" "l" "m" "n" "o" "p" "q" "r" "s" "t" "u" "v"
+        }
+        return;
+    }
+    let lines = lines("no_more_than_twenty_lines_are_written", "call", |_| {});
+    assert_eq!(lines.len(), 20, "{lines:?}");
+}
+
+/// A subscriber that is there, and listens to nothing.
+struct Deaf;
+
+impl tracing::Subscriber for Deaf {
+    fn enabled(&self, _: &tracing::Metadata<'_>) -> bool {
+        false
+    }
+
+    fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
+        tracing::span::Id::from_u64(1)
+    }
+
+    fn record(&self, _: &tracing::span::Id, _: &tracing::span::Record<'_>) {}
+
+    fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
+
+    fn event(&self, _: &tracing::Event<'_>) {}
+
+    fn enter(&self, _: &tracing::span::Id) {}
+
+    fn exit(&self, _: &tracing::span::Id) {}
+}
