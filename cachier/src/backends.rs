@@ -24,7 +24,7 @@ use crate::folder::Folder;
 use crate::identity::Package;
 use crate::labels;
 use crate::line::{Line, SentAway, Turn};
-use crate::options::{BackendName, Policy};
+use crate::options::{BackendName, GlobalParams, Policy};
 use crate::sent::{Caller, Sent};
 
 /// A backend and the breaker that stands before it.
@@ -372,10 +372,7 @@ impl Backends {
         package: Package,
         opened: impl FnOnce(&Folder),
     ) -> Result<Arc<Guarded>, Error> {
-        environment::is_usable()?;
-        if policy.namespace.is_none() {
-            environment::NAMESPACE.get()?;
-        }
+        environment_is_usable(policy)?;
         let name = match backend {
             BackendName::Named(name) => (*name).to_owned(),
             BackendName::Default | BackendName::Memory => self.default_name()?,
@@ -383,12 +380,37 @@ impl Backends {
         if let Some(registered) = self.state().registered.get(&name) {
             return Ok(Arc::clone(registered));
         }
-        let folder = match name.as_str() {
-            "file" => Some(Folder::of_files(policy, package)?),
-            "sql" if !builtin::is_database_named()? => Some(Folder::of_sqlite(policy, package)?),
-            _ => None,
-        };
+        let folder = folder(&name, policy, Some(package))?;
         self.built_in(name, folder, opened)
+    }
+
+    /// The backend of a name, for nobody in particular: files that nobody has named a folder for are those that all share,
+    /// and are not in use by that.
+    pub(crate) fn open(&self, name: &str, policy: &Policy) -> Result<Arc<Guarded>, Error> {
+        environment_is_usable(policy)?;
+        if let Some(registered) = self.state().registered.get(name) {
+            return Ok(Arc::clone(registered));
+        }
+        match folder(name, policy, None)? {
+            Some(folder @ Folder::Shared) => Ok(Guarded::new(open(name, Some(&folder))?)),
+            folder => self.built_in(name.to_owned(), folder, |_| {}),
+        }
+    }
+
+    /// The names of the backends that somebody has named, whether or not a function uses them.
+    pub(crate) fn named(&self, params: &GlobalParams) -> Result<Vec<String>, Error> {
+        let mut names: Vec<_> = builtin::named().map(str::to_owned).collect();
+        if cfg!(feature = "file") && (params.cache_dir.is_some() || environment::CACHE_DIR.is_set())
+        {
+            names.push("file".to_owned());
+        }
+        let chosen = self.state().default.clone();
+        if chosen.is_some() || environment::BACKEND.is_set() {
+            names.push(self.default_name()?);
+        }
+        names.sort();
+        names.dedup();
+        Ok(names)
     }
 
     /// Every backend that is in use or registered, by name.
@@ -417,7 +439,7 @@ impl Backends {
     /// The folder of the file backend.
     #[cfg(feature = "file")]
     pub(crate) fn cache_dir(policy: &Policy, package: Package) -> PathBuf {
-        let folder = Folder::of_files(policy, package).map(|folder| folder.file_backend());
+        let folder = Folder::of_files(policy, Some(package)).map(|folder| folder.file_backend());
         let dir = folder
             .as_ref()
             .map(|backend| backend.dir().map(Path::to_owned));
@@ -443,13 +465,7 @@ impl Backends {
             return Ok(Arc::clone(known));
         }
         let (name, folder) = &id;
-        let backend = match (name.as_str(), folder) {
-            ("file", Some(folder)) => file(folder),
-            (_, folder) => {
-                builtin::open(name, folder.as_ref()).unwrap_or_else(|| Err(not_registered(name)))
-            }
-        };
-        let guarded = Guarded::new(backend?);
+        let guarded = Guarded::new(open(name, folder.as_ref())?);
         if let Some(folder) = folder {
             opened(folder);
         }
@@ -459,6 +475,32 @@ impl Backends {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Fails if a variable cannot be used that bears on every store.
+fn environment_is_usable(policy: &Policy) -> Result<(), Error> {
+    environment::is_usable()?;
+    if policy.namespace.is_none() {
+        environment::NAMESPACE.get()?;
+    }
+    Ok(())
+}
+
+/// The folder of the backend of a built-in name, if it keeps files.
+fn folder(name: &str, policy: &Policy, package: Option<Package>) -> Result<Option<Folder>, Error> {
+    Ok(match name {
+        "file" => Some(Folder::of_files(policy, package)?),
+        "sql" if !builtin::is_database_named()? => Some(Folder::of_sqlite(policy, package)?),
+        _ => None,
+    })
+}
+
+/// A new instance of a backend that cachier brings.
+fn open(name: &str, folder: Option<&Folder>) -> Result<Arc<dyn Backend>, Error> {
+    match (name, folder) {
+        ("file", Some(folder)) => file(folder),
+        (_, folder) => builtin::open(name, folder).unwrap_or_else(|| Err(not_registered(name))),
     }
 }
 

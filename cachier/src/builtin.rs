@@ -18,6 +18,20 @@ pub(crate) fn open(name: &str, folder: Option<&Folder>) -> Option<Result<Arc<dyn
     })
 }
 
+/// The names of the backends of this build that the environment says the place of.
+pub(crate) fn named() -> impl Iterator<Item = &'static str> {
+    let named = [
+        ("redis", environment::REDIS_URL.is_set()),
+        ("sql", environment::SQL_URL.is_set()),
+        ("mongo", environment::MONGO_URL.is_set()),
+        ("s3", environment::S3_BUCKET.is_set()),
+    ];
+    let is_there = |name| matches!(is_in_build(name), Some(Ok(())));
+    named
+        .into_iter()
+        .filter_map(move |(name, is_named)| (is_named && is_there(name)).then_some(name))
+}
+
 /// Whether this program was built with the backend of a built-in name other than `file`; `None` for any other name.
 pub(crate) fn is_in_build(name: &str) -> Option<Result<(), Error>> {
     let is_there = match name {

@@ -115,6 +115,11 @@ impl<T: Value> Variable<T> {
         parsed.as_ref().map(Option::as_ref).map_err(Error::clone)
     }
 
+    /// Whether it is set to anything, be that usable or not.
+    pub(crate) fn is_set(&self) -> bool {
+        !matches!(self.get(), Ok(None))
+    }
+
     fn parse(&self, value: Option<OsString>) -> Result<Option<T>, Error> {
         let Some(value) = value else {
             return Ok(None);

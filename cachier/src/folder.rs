@@ -24,15 +24,15 @@ use crate::options::Policy;
 pub(crate) enum Folder {
     /// A folder that somebody has named.
     Named(PathBuf),
-    /// The default one of all who have named a namespace.
+    /// The default one of all who have named a namespace, and of no package in particular.
     Shared,
     /// The default one of a package.
     OfPackage(Package),
 }
 
 impl Folder {
-    /// The folder of the file backend.
-    pub(crate) fn of_files(policy: &Policy, package: Package) -> Result<Self, Error> {
+    /// The folder of the file backend, for a function of a package, or for nobody in particular.
+    pub(crate) fn of_files(policy: &Policy, package: Option<Package>) -> Result<Self, Error> {
         let named = match &policy.cache_dir {
             Some(folder) => Some(home::expand(folder)?),
             None => environment::CACHE_DIR.get()?.cloned(),
@@ -41,16 +41,16 @@ impl Folder {
     }
 
     /// The folder of the SQLite file, where no database is named.
-    pub(crate) fn of_sqlite(policy: &Policy, package: Package) -> Result<Self, Error> {
+    pub(crate) fn of_sqlite(policy: &Policy, package: Option<Package>) -> Result<Self, Error> {
         let named = environment::CACHE_DIR.get()?.cloned();
         Ok(Self::chosen(named, policy, package))
     }
 
-    fn chosen(named: Option<PathBuf>, policy: &Policy, package: Package) -> Self {
-        match (named, &policy.namespace) {
-            (Some(folder), _) => Self::Named(folder),
-            (None, Some(_)) => Self::Shared,
-            (None, None) => Self::OfPackage(package),
+    fn chosen(named: Option<PathBuf>, policy: &Policy, package: Option<Package>) -> Self {
+        match (named, &policy.namespace, package) {
+            (Some(folder), ..) => Self::Named(folder),
+            (None, None, Some(package)) => Self::OfPackage(package),
+            (None, ..) => Self::Shared,
         }
     }
 
@@ -100,7 +100,7 @@ mod tests {
         let policy = |params: GlobalParams| Policy::resolve(&Options::new(), &params);
         let (one, other) = (Package::built_in("app", 1), Package::built_in("app", 2));
         let of = |params: GlobalParams, package| {
-            let policy = policy(params);
+            let (policy, package) = (policy(params), Some(package));
             let sqlite = Folder::chosen(None, &policy, package);
             (
                 Folder::chosen(policy.cache_dir.clone(), &policy, package),

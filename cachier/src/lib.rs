@@ -29,7 +29,7 @@
 //!   `forecast::clear_cache()?`, `forecast::peek(…)`, `forecast::precache_value(…)`, `forecast::call_detailed(…)`.
 //!   For methods it is a [`MethodCache`].
 //! - [`CallOptions`] and [`Call`]: how one call uses the cache, and what happened.
-//! - [`GlobalParams`], [`disable`], [`flush`], [`check`]: what a program says once.
+//! - [`GlobalParams`], [`disable`], [`flush`], [`check`], [`expect`]: what a program says once.
 //! - [`CacheMetrics`], [`Stats`], [`Snapshot`] and [`metrics`]: the figures; `PrometheusExporter` brings them to a monitoring system.
 //! - [`Backend`]: for a store of your own.
 //! - `testing`: isolation and a clock that obeys, for tests.
@@ -67,6 +67,8 @@ mod environment;
 mod flight;
 mod folder;
 mod function;
+mod handle;
+mod health;
 mod heartbeat;
 mod home;
 mod identity;
@@ -151,11 +153,15 @@ pub mod metrics {
 pub use self::__private::{AsyncMethodCache, MethodCache};
 pub use self::cached_function::{CachedFunction, function, functions};
 pub use self::call::{Call, CallOptions, Outcome, Tier};
+pub use self::handle::Handle;
+pub use self::health::{
+    BackendHealth, check, check_async, check_backend, check_backend_async, expect,
+};
 pub use self::options::GlobalParams;
 pub use self::problems::on_problem;
 pub use self::program::{
-    BackendHealth, check, check_async, disable, disable_caching, enable_caching, flush,
-    flush_async, global_params, register_backend, set_default_backend, set_global_params,
+    disable, disable_caching, enable_caching, flush, flush_async, global_params, register_backend,
+    set_default_backend, set_global_params,
 };
 
 /// The README, whose code blocks are tests.

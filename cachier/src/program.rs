@@ -1,14 +1,12 @@
 //! What a program says once, for all its cached functions.
 
-use std::fmt;
 use std::sync::Arc;
 
 use cachier_backends::{Backend, Error, ErrorKind, Operation};
 
-use crate::backends::Guarded;
 use crate::block_on::block_on;
 use crate::options::GlobalParams;
-use crate::world::{self, World};
+use crate::world;
 
 /// Sets the parameters that hold wherever an attribute leaves an argument out, from the next call on.
 pub fn set_global_params(params: GlobalParams) {
@@ -83,79 +81,6 @@ pub fn set_default_backend(name: &str) -> Result<(), Error> {
     world.backends.set_default(name)?;
     world.moved();
     Ok(())
-}
-
-/// Whether one backend can be used right now.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct BackendHealth {
-    /// The name that attributes use.
-    pub name: String,
-    /// Its path or address, without credentials.
-    pub store: String,
-    /// Whether the circuit breaker answers for it at the moment.
-    pub breaker_open: bool,
-    /// What is wrong; `None` when it works.
-    pub error: Option<Error>,
-}
-
-impl BackendHealth {
-    /// Whether calls can use it.
-    #[must_use]
-    pub fn is_healthy(&self) -> bool {
-        self.error.is_none()
-    }
-}
-
-impl fmt::Display for BackendHealth {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.error {
-            None => write!(f, "{} ({}): works", self.name, self.store),
-            Some(error) => write!(f, "{} ({}): {error}", self.name, self.store),
-        }
-    }
-}
-
-/// Asks every backend that is registered or in use whether it works, for readiness probes.
-///
-/// One that does is asked by calls again at once, whatever its circuit breaker was waiting for.
-///
-/// Blocks the thread; each backend has `operation_timeout` to answer. In a task use [`check_async`].
-#[must_use]
-pub fn check() -> Vec<BackendHealth> {
-    block_on(check_async())
-}
-
-/// Asks every backend that is registered or in use whether it works, one after another, without blocking the thread.
-#[must_use]
-pub async fn check_async() -> Vec<BackendHealth> {
-    let world = world::current();
-    let mut all = Vec::new();
-    for (name, store) in world.backends.all() {
-        all.push(probe(world, name, &store).await);
-    }
-    all
-}
-
-async fn probe(world: &'static World, name: String, store: &Guarded) -> BackendHealth {
-    let patience = world.params().operation_timeout;
-    let asked = world.timer.within(Some(patience), store.backend.check());
-    let error = match asked.await {
-        Some(result) => result
-            .inspect(|()| store.has_answered(world.clock.now()))
-            .err(),
-        None => Some(Error::new(
-            ErrorKind::Timeout,
-            Operation::Load,
-            "the backend did not answer in time",
-        )),
-    };
-    BackendHealth {
-        name,
-        store: store.backend.store_name(),
-        breaker_open: store.is_open(),
-        error,
-    }
 }
 
 /// Waits until all background work is done: refreshes, large stores, clean-ups.

@@ -4,6 +4,7 @@ use cachier_backends::{BoxFuture, Usage};
 use cachier_metrics::{CacheMetrics, Gauges};
 
 use crate::call::Flavour;
+use crate::handle::Place;
 use crate::switches::Switches;
 
 /// A cached function that has been called.
@@ -16,6 +17,8 @@ pub(crate) trait Registered: Send + Sync {
     fn storage_name(&self) -> &str;
     /// The name of its backend.
     fn backend(&self) -> String;
+    /// Where it keeps its values; `None` while it is switched off, or out of service.
+    fn place(&self) -> Option<Place>;
     fn metrics(&self) -> Option<&'static CacheMetrics>;
 
     /// Takes up changed parameters of the program.

@@ -5,6 +5,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use cachier_backends::process::{PerProcess, copied};
 
+use crate::handle::Place;
+use crate::options::BackendName;
 use crate::registered::Registered;
 use crate::switches::Switches;
 
@@ -12,6 +14,8 @@ use crate::switches::Switches;
 pub(crate) struct Registry {
     functions: PerProcess<Mutex<BTreeMap<String, &'static dyn Registered>>>,
     switches: PerProcess<Mutex<Switches>>,
+    /// Where functions keep their values that need not have been called.
+    expected: PerProcess<Mutex<Vec<Place>>>,
 }
 
 /// Another live function has this name.
@@ -23,6 +27,7 @@ impl Registry {
         Self {
             functions: PerProcess::new(copied),
             switches: PerProcess::with(Mutex::new(switches), copied),
+            expected: PerProcess::new(copied),
         }
     }
 
@@ -63,6 +68,23 @@ impl Registry {
         for function in functions.values() {
             function.follow(&switches);
         }
+    }
+
+    /// Counts a function's store among those in use.
+    pub(crate) fn expect(&self, place: Place) {
+        self.expected_places().push(place);
+    }
+
+    /// Where values are kept of the functions that have been called or are expected, as far as in stores.
+    pub(crate) fn places(&self) -> Vec<Place> {
+        let mut places = self.expected_places().clone();
+        places.extend(self.functions().values().filter_map(|known| known.place()));
+        places.retain(|place| place.options.backend != BackendName::Memory);
+        places
+    }
+
+    fn expected_places(&self) -> MutexGuard<'_, Vec<Place>> {
+        self.expected.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn functions(&self) -> MutexGuard<'_, BTreeMap<String, &'static dyn Registered>> {

@@ -168,12 +168,13 @@ impl Backend for MapBackend {
     ) -> BoxFuture<'a, LeaseReply> {
         self.shared.asked_for_leases.fetch_add(1, Ordering::SeqCst);
         let reply = match *lock(&self.shared.fault) {
-            Fault::OthersCompute => LeaseReply::Held(None),
-            _ => LeaseReply::Granted(Lease::new(key.clone(), seen.cloned(), ())),
-        };
-        let reply = match *lock(&self.shared.fault) {
             Fault::FailsToLease(kind) => Err(on_purpose(kind, Operation::Lease)),
-            _ => Ok(reply),
+            Fault::OthersCompute => Ok(LeaseReply::Held(None)),
+            _ => Ok(LeaseReply::Granted(Lease::new(
+                key.clone(),
+                seen.cloned(),
+                (),
+            ))),
         };
         Box::pin(async { reply })
     }

@@ -100,6 +100,34 @@ impl Process {
         Some(Self::spawn(command, part))
     }
 
+    /// As [`start`](Self::start), where the locks of files fail as on a file system without any (`ENOLCK`). `None` where there
+    /// is no `strace` to have them fail, or it may not.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    #[must_use]
+    pub fn start_without_locks(
+        test: &str,
+        part: &str,
+        prepare: impl FnOnce(&mut Command),
+    ) -> Option<Self> {
+        let without_locks = || {
+            let mut command = Command::new("strace");
+            let quiet = ["-f", "-qq", "-o", "/dev/null"];
+            let inject = ["-e", "trace=flock", "-e", "inject=flock:error=ENOLCK"];
+            command.args(quiet).args(inject);
+            command
+        };
+        let tried = without_locks().arg("true").output();
+        if !tried.is_ok_and(|output| output.status.success()) {
+            return None;
+        }
+        let mut command = without_locks();
+        command.arg(this_program()).args(only(test));
+        prepare(&mut command);
+        Some(Self::spawn(command, part))
+    }
+
     fn spawn(mut command: Command, part: &str) -> Self {
         command
             .env(PART, part)

@@ -241,6 +241,10 @@ macro_rules! __operations {
             $crate::__reply!([$($async)?] Self::__dispatch $($types)* (operation, $($argument,)*)).peeked()
         }
 
+        $($visibility)* fn handle() -> $crate::Handle {
+            $site.handle($($marker)?)
+        }
+
         #[must_use = "the backend may have failed"]
         $($visibility)* $($async)? fn clear_cache() -> $crate::__private::Result<
             $crate::__private::Option<u64>,

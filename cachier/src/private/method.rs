@@ -11,6 +11,7 @@ use super::site::ErasedSite;
 use super::whole::IsAsync;
 use crate::block_on::block_on;
 use crate::call::{Call, CallOptions};
+use crate::handle::Handle;
 
 /// The companion of a method without `enable_metrics`.
 #[derive(Clone, Copy, Debug)]
@@ -78,6 +79,11 @@ macro_rules! without_arguments {
             #[doc(hidden)]
             pub fn new(site: &'static ErasedSite, marker: &'static str, dispatch: $dispatch) -> Self {
                 Self { place: Place::new(site, marker), dispatch }
+            }
+
+            /// The method, for [`expect`](crate::expect).
+            pub fn handle(&self) -> Handle {
+                self.place.site.handle(self.place.marker)
             }
 
             /// The folder of the file backend.

@@ -15,6 +15,9 @@ macro_rules! __no_operations {
         $($visibility)* fn metrics($($this)*) -> &'static $crate::CacheMetrics {
             ::core::unreachable!()
         }
+        $($visibility)* fn handle($($this)*) -> $crate::Handle {
+            ::core::unreachable!()
+        }
         $($visibility)* fn cache_dir($($this)*) -> ::std::path::PathBuf {
             ::core::unreachable!()
         }

@@ -8,6 +8,7 @@ use crate::background::{Crew, run_on_thread_if_any};
 use crate::block_on::block_on;
 use crate::call::Flavour;
 use crate::drive::Core;
+use crate::handle::Place;
 use crate::known_usage::{GOOD_FOR, Turn};
 use crate::registered::Registered;
 use crate::session::Session;
@@ -30,6 +31,14 @@ impl<S: Storage> Registered for Instance<S> {
     fn backend(&self) -> String {
         let function = &self.core.function;
         function.world.backends.label(&function.options.backend)
+    }
+
+    fn place(&self) -> Option<Place> {
+        let function = &self.core.function;
+        function.is_enabled().then(|| Place {
+            options: function.options.clone(),
+            package: function.package,
+        })
     }
 
     fn metrics(&self) -> Option<&'static CacheMetrics> {

@@ -14,6 +14,7 @@ use super::shape::Shape;
 use crate::drive::Core;
 use crate::flight::Flights;
 use crate::function::Function;
+use crate::handle::Handle;
 use crate::identity::{self, Definition};
 use crate::pauses::Pauses;
 use crate::registered::Registered;
@@ -99,6 +100,11 @@ impl<S: Storage> Site<S> {
     /// Without `enable_metrics`; the attribute calls this only with it.
     pub fn metrics(&'static self) -> &'static CacheMetrics {
         self.instance().metrics()
+    }
+
+    /// The function for those who know no types.
+    pub fn handle(&'static self) -> Handle {
+        Handle::new(self.define, self.instantiation)
     }
 
     #[cold]
@@ -334,6 +340,11 @@ impl ErasedSite {
             .family
             .metrics(&(self.define)(marker), world::current());
         metrics.expect("the attribute has `enable_metrics`")
+    }
+
+    /// The function for those who know no types. `marker` as for [`metrics`](Self::metrics).
+    pub fn handle(&'static self, marker: &'static str) -> Handle {
+        Handle::new(self.define, marker)
     }
 
     /// The instantiations that have been called in the world of the calling code.

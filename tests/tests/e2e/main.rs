@@ -19,6 +19,7 @@ mod file_stopped;
 mod forks;
 mod freshness;
 mod gone;
+mod health;
 mod held;
 mod idle_runtimes;
 mod invalidation;

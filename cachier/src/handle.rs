@@ -1,0 +1,58 @@
+//! A function before its first call.
+
+use std::fmt;
+
+use crate::identity::{Definition, Package};
+use crate::options::Options;
+
+/// A cached function, called or not: what `handle()` of its companion returns, for [`expect`](crate::expect).
+///
+/// ```
+/// # use cachier::cachier;
+/// #[cachier(backend = "memory")]
+/// fn square(n: u64) -> u64 {
+///     n * n
+/// }
+///
+/// cachier::expect([square::handle()]);
+/// ```
+#[derive(Clone, Copy)]
+#[must_use]
+pub struct Handle {
+    define: fn(&'static str) -> Definition,
+    /// The name of an instantiation; empty for a function that is not generic, and for all of one that is.
+    instantiation: &'static str,
+}
+
+/// What says where a function keeps its values.
+#[derive(Clone, Debug)]
+pub(crate) struct Place {
+    pub(crate) options: Options,
+    pub(crate) package: Package,
+}
+
+impl Handle {
+    pub(crate) const fn new(
+        define: fn(&'static str) -> Definition,
+        instantiation: &'static str,
+    ) -> Self {
+        Self {
+            define,
+            instantiation,
+        }
+    }
+
+    pub(crate) fn place(self) -> Place {
+        let definition = (self.define)(self.instantiation);
+        Place {
+            options: definition.options,
+            package: definition.package,
+        }
+    }
+}
+
+impl fmt::Debug for Handle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Handle").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,271 @@
+//! Whether stores can be used right now, for readiness probes.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use cachier_backends::{
+    Backend, Error, ErrorKind, Key, KeyHash, LeaseReply, Operation, Scope, Version,
+};
+
+use crate::backends::Guarded;
+use crate::background::remove_unused_folders;
+use crate::block_on::block_on;
+use crate::environment;
+use crate::handle::Handle;
+use crate::options::{Options, Policy};
+use crate::world::{self, World};
+
+/// Whether one backend can be used right now.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct BackendHealth {
+    /// The name that attributes use; `environment` for a variable that cannot be used.
+    pub name: String,
+    /// Its path or address, without credentials; empty where there is none, or the name of the variable.
+    pub store: String,
+    /// Whether the circuit breaker answers for it at the moment.
+    pub breaker_open: bool,
+    /// What is wrong; `None` when it works.
+    pub error: Option<Error>,
+}
+
+impl BackendHealth {
+    /// Whether calls can use it.
+    #[must_use]
+    pub fn is_healthy(&self) -> bool {
+        self.error.is_none()
+    }
+
+    /// Of one that is not there.
+    fn missing(name: impl Into<String>, store: &str, error: Error) -> Self {
+        Self {
+            name: name.into(),
+            store: store.to_owned(),
+            breaker_open: false,
+            error: Some(error),
+        }
+    }
+}
+
+impl fmt::Display for BackendHealth {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)?;
+        if !self.store.is_empty() {
+            write!(f, " ({})", self.store)?;
+        }
+        match &self.error {
+            None => f.write_str(": works"),
+            Some(error) => write!(f, ": {error}"),
+        }
+    }
+}
+
+/// Asks every backend whether it works, for readiness probes: those that are registered; those that the environment, the
+/// program's parameters or [`set_default_backend`](crate::set_default_backend) name; and those of functions that have been
+/// called, or are [expected](expect). One that cannot be had, and a variable that cannot be used, is unhealthy.
+///
+/// It is asked what a call asks that finds nothing: the entry, and the lease. One that works is asked by calls again at once,
+/// whatever its circuit breaker was waiting for.
+///
+/// Blocks the thread; each backend has `operation_timeout` to answer. In a task use [`check_async`].
+///
+/// ```no_run
+/// let is_ready = cachier::check().iter().all(|health| health.is_healthy());
+/// ```
+#[must_use]
+pub fn check() -> Vec<BackendHealth> {
+    block_on(check_async())
+}
+
+/// [`check`], one backend after another, without blocking the thread.
+#[must_use]
+pub async fn check_async() -> Vec<BackendHealth> {
+    let world = world::current();
+    let Known { stores, missing } = known(world);
+    let mut all = Vec::with_capacity(stores.len() + missing.len());
+    for (name, store) in stores {
+        all.push(probe(world, name, &store).await);
+    }
+    all.extend(missing);
+    all
+}
+
+/// Asks one backend whether it works, by the name that attributes use, whether or not a function uses it. Where there are
+/// several of the name, as files in several folders, it is one that does not work, if there is any.
+///
+/// Blocks the thread, as [`check`] does. In a task use [`check_backend_async`].
+///
+/// ```no_run
+/// let health = cachier::check_backend("redis");
+/// println!("{health}"); // redis (redis://127.0.0.1:6379): works
+/// ```
+#[must_use]
+pub fn check_backend(name: &str) -> BackendHealth {
+    block_on(check_backend_async(name))
+}
+
+/// [`check_backend`], without blocking the thread.
+#[must_use]
+pub async fn check_backend_async(name: &str) -> BackendHealth {
+    let world = world::current();
+    let Known { stores, missing } = known(world);
+    if let Some(missing) = missing.into_iter().find(|health| health.name == name) {
+        return missing;
+    }
+    let mut of_name: Vec<_> = stores
+        .into_iter()
+        .filter(|(known, _)| known == name)
+        .collect();
+    if of_name.is_empty() {
+        match open(world, name) {
+            Ok(store) => of_name.push((name.to_owned(), store)),
+            Err(error) => return BackendHealth::missing(name, "", error),
+        }
+    }
+    let mut first = None;
+    for (name, store) in of_name {
+        let health = probe(world, name, &store).await;
+        if !health.is_healthy() {
+            return health;
+        }
+        first.get_or_insert(health);
+    }
+    first.expect("there is at least one of the name")
+}
+
+/// Has [`check`] ask the backends of these functions before their first calls.
+///
+/// ```
+/// # use cachier::cachier;
+/// #[cachier]
+/// fn forecast(city: &str) -> String {
+///     format!("{city}: rain")
+/// }
+///
+/// cachier::expect([forecast::handle()]);
+/// ```
+pub fn expect(functions: impl IntoIterator<Item = Handle>) {
+    let world = world::current();
+    for function in functions {
+        world.registry.expect(function.place());
+    }
+}
+
+/// The backends that a check asks, by name, and what is wrong where there is none.
+struct Known {
+    stores: Vec<(String, Arc<Guarded>)>,
+    missing: Vec<BackendHealth>,
+}
+
+fn known(world: &'static World) -> Known {
+    let mut missing = Missing::default();
+    for (variable, error) in environment::unusable() {
+        missing.add("environment", variable, error);
+    }
+    let params = world.params();
+    if params.namespace.is_none()
+        && let Err(error) = environment::NAMESPACE.get()
+    {
+        missing.add("environment", environment::NAMESPACE.name, error);
+    }
+    for place in world.registry.places() {
+        let policy = Policy::resolve(&place.options, &params);
+        let opened = |folder: &_| remove_unused_folders(world, folder);
+        let resolved =
+            world
+                .backends
+                .resolve(&place.options.backend, &policy, place.package, opened);
+        if let Err(error) = resolved {
+            missing.add(&world.backends.label(&place.options.backend), "", error);
+        }
+    }
+    // Those that are in use before those that are only named.
+    let mut stores = world.backends.all();
+    match world.backends.named(&params) {
+        Ok(names) => {
+            for name in names {
+                if stores.iter().any(|(known, _)| *known == name) {
+                    continue;
+                }
+                match open(world, &name) {
+                    Ok(store) => stores.push((name, store)),
+                    Err(error) => missing.add(&name, "", error),
+                }
+            }
+        }
+        Err(error) => missing.add("environment", environment::BACKEND.name, error),
+    }
+    let missing = missing.0;
+    Known { stores, missing }
+}
+
+/// The backend of a name that no function need use.
+fn open(world: &'static World, name: &str) -> Result<Arc<Guarded>, Error> {
+    let policy = Policy::resolve(&Options::new(), &world.params());
+    world.backends.open(name, &policy)
+}
+
+/// What is wrong, each thing once, however many meet it.
+#[derive(Default)]
+struct Missing(Vec<BackendHealth>);
+
+impl Missing {
+    fn add(&mut self, name: &str, store: &str, error: Error) {
+        let text = error.to_string();
+        let is_known = |known: &Error| known.to_string() == text;
+        let mut all = self.0.iter();
+        if !all.any(|health| health.error.as_ref().is_some_and(is_known)) {
+            self.0.push(BackendHealth::missing(name, store, error));
+        }
+    }
+}
+
+async fn probe(world: &'static World, name: String, store: &Guarded) -> BackendHealth {
+    let params = world.params();
+    let policy = Policy::resolve(&Options::new(), &params);
+    let key = key(&policy);
+    let backend = &*store.backend;
+    let asked = async {
+        backend.check().await?;
+        ask_as_a_call(backend, &key, policy.lease_period).await
+    };
+    let asked = world.timer.within(Some(params.operation_timeout), asked);
+    let error = match asked.await {
+        Some(result) => result
+            .inspect(|()| store.has_answered(world.clock.now()))
+            .err(),
+        None => Some(Error::new(
+            ErrorKind::Timeout,
+            Operation::Load,
+            "the backend did not answer in time",
+        )),
+    };
+    BackendHealth {
+        name,
+        store: store.backend.store_name(),
+        breaker_open: store.is_open(),
+        error,
+    }
+}
+
+/// What a call asks that finds nothing, but for storing.
+async fn ask_as_a_call(backend: &dyn Backend, key: &Key, period: Duration) -> Result<(), Error> {
+    let loaded = backend.load(key).await?;
+    let seen = loaded.map(|loaded| loaded.version);
+    match backend.lease(key, seen.as_ref(), period).await? {
+        LeaseReply::Granted(lease) => backend.release(lease).await,
+        // Others check too.
+        LeaseReply::Held(_) | LeaseReply::Changed => Ok(()),
+    }
+}
+
+/// A key that no function has: their names in storage begin with that of a package.
+fn key(policy: &Policy) -> Key {
+    let scope = Scope::new(policy.namespace(), ":check");
+    Key::new(
+        Arc::new(scope),
+        Version::Unversioned,
+        KeyHash::from_bytes([0; 32]),
+    )
+}

@@ -1,0 +1,229 @@
+//! What readiness probes see: the stores that somebody has named, before the first call too.
+
+use std::ffi::OsStr;
+
+use cachier::testing::isolated;
+use cachier::{ErrorKind, GlobalParams, cachier, set_global_params};
+use cachier_tests::backend::{Fault, MapBackend};
+use cachier_tests::process::{Process, part, say, skip};
+use cachier_tests::sandbox::in_folder;
+
+#[cachier]
+fn by_default(number: u64) -> u64 {
+    number
+}
+
+#[cachier(backend = "memory")]
+fn in_memory(number: u64) -> u64 {
+    number
+}
+
+#[cachier(backend = registered("nowhere"))]
+fn nowhere(number: u64) -> u64 {
+    number
+}
+
+/// The names of what is checked, with `!` where that does not work.
+fn checked() -> String {
+    let lines = cachier::check().into_iter();
+    let shown = lines.map(|health| match health.is_healthy() {
+        true => health.name,
+        false => format!("{}!", health.name),
+    });
+    shown.collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn a_check_before_the_first_call_sees_what_the_environment_names() {
+    if part().is_some() {
+        return say(checked());
+    }
+    let home = tempfile::tempdir().unwrap();
+    let said = |variables: &[(&str, &OsStr)]| {
+        let test = "health::a_check_before_the_first_call_sees_what_the_environment_names";
+        let process = Process::start(test, "check", |command| {
+            command
+                .env("HOME", home.path())
+                .env_remove("XDG_CACHE_HOME")
+                .envs(variables.iter().copied());
+        });
+        let line = process.line();
+        process.finish();
+        line
+    };
+    let of = |variable, value: &str| said(&[(variable, OsStr::new(value))]);
+    assert_eq!(said(&[]), "");
+    assert_eq!(of("CACHIER_REDIS_URL", "redis://127.0.0.1:1"), "redis!");
+    assert_eq!(of("CACHIER_REDIS_URL", "nonsense"), "redis!");
+    assert_eq!(of("CACHIER_MONGO_URL", "mongodb:/nonsense"), "mongo!");
+    assert_eq!(of("CACHIER_SQL_URL", "sqlite::memory:nonsense?"), "sql!");
+    assert_eq!(of("CACHIER_SQL_URL", "oracle://nowhere"), "sql!");
+    assert_eq!(of("CACHIER_BACKEND", "nobody"), "nobody!");
+    assert_eq!(of("CACHIER_BACKEND", "memory"), "memory!");
+    assert_eq!(of("CACHIER_BACKEND", "file"), "file");
+    let folder = home.path().join("named").display().to_string();
+    assert_eq!(of("CACHIER_CACHE_DIR", &folder), "file");
+    assert_eq!(of("CACHIER_CACHE_DIR", "~nobody/x"), "file!");
+    for (variable, value) in [
+        ("CACHIER_MAX_WORKERS", "eight"),
+        ("CACHIER_STRICT", "maybe"),
+        ("CACHIER_KEY_SECRET", ""),
+    ] {
+        assert_eq!(of(variable, value), "environment!", "{variable}");
+    }
+    use std::os::unix::ffi::OsStrExt as _;
+    let no_unicode = OsStr::from_bytes(b"\xff");
+    for variable in ["CACHIER_NAMESPACE", "CACHIER_BACKEND", "CACHIER_DISABLED"] {
+        assert_eq!(
+            said(&[(variable, no_unicode)]),
+            "environment!",
+            "{variable}"
+        );
+    }
+}
+
+#[test]
+fn a_check_before_the_first_call_sees_what_the_program_names() {
+    in_folder(|_| assert_eq!(checked(), "file"));
+    isolated(|| {
+        assert_eq!(checked(), "");
+        in_memory(1);
+        assert_eq!(checked(), "");
+        set_global_params(GlobalParams::new().cache_dir("/dev/null/x"));
+        assert_eq!(checked(), "file!");
+    });
+}
+
+#[test]
+fn a_function_whose_backend_is_not_there_is_seen_after_its_first_call() {
+    isolated(|| {
+        assert_eq!(checked(), "");
+        nowhere(1);
+        assert_eq!(checked(), "nowhere!");
+        cachier::register_backend("nowhere", MapBackend::default()).unwrap();
+        assert_eq!(checked(), "nowhere");
+    });
+}
+
+#[test]
+fn a_store_that_gives_no_leases_is_unhealthy() {
+    isolated(|| {
+        let map = MapBackend::default();
+        cachier::register_backend("map", map.clone()).unwrap();
+        assert_eq!(checked(), "map");
+        map.set(Fault::FailsToLease(ErrorKind::Io));
+        assert_eq!(checked(), "map!");
+        // Others check at the same time.
+        map.set(Fault::OthersCompute);
+        assert_eq!(checked(), "map");
+    });
+}
+
+#[test]
+fn files_whose_locks_fail_are_unhealthy() {
+    let test = "health::files_whose_locks_fail_are_unhealthy";
+    if part().is_some() {
+        return say(checked());
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let process = Process::start_without_locks(test, "check", |command| {
+        command.env("CACHIER_CACHE_DIR", folder.path());
+    });
+    let Some(process) = process else {
+        return skip("there is no strace that could make locks fail");
+    };
+    assert_eq!(process.line(), "file!");
+    process.finish();
+}
+
+#[test]
+fn a_check_leaves_nothing_that_belongs_to_a_function() {
+    in_folder(|_| {
+        by_default(1);
+        let usage = || by_default::usage().unwrap();
+        let before = usage();
+        for _ in 0..3 {
+            assert_eq!(checked(), "file");
+        }
+        assert_eq!(usage().entries, before.entries);
+        assert_eq!(cachier::functions().len(), 1);
+    });
+}
+
+// What follows is new to programs too.
+
+struct Shop;
+
+impl Shop {
+    #[cachier(backend = registered("of a method"), skip(self))]
+    fn price(&self, item: u64) -> u64 {
+        item
+    }
+
+    #[cachier(backend = registered("of a task"), skip(self))]
+    async fn price_later(&self, item: u64) -> u64 {
+        item
+    }
+}
+
+#[cachier(backend = registered("of a generic"))]
+fn generic<T: std::hash::Hash + serde::Serialize>(value: T) -> u64 {
+    let _ = value;
+    1
+}
+
+#[test]
+fn expected_functions_count_before_their_first_calls() {
+    isolated(|| {
+        let _ = nowhere::handle();
+        assert_eq!(checked(), "");
+        cachier::expect([nowhere::handle(), in_memory::handle()]);
+        assert_eq!(checked(), "nowhere!");
+        cachier::expect([
+            generic::handle(),
+            Shop::price_cache().handle(),
+            Shop::price_later_cache().handle(),
+        ]);
+        let expected = "nowhere! of a generic! of a method! of a task!";
+        let mut names: Vec<_> = cachier::check()
+            .into_iter()
+            .map(|one| one.name + "!")
+            .collect();
+        names.sort();
+        assert_eq!(names.join(" "), expected);
+        assert!(cachier::functions().is_empty());
+        cachier::register_backend("nowhere", MapBackend::default()).unwrap();
+        assert!(cachier::check()[0].is_healthy());
+    });
+    let _ = (Shop.price(1), generic(1), Shop.price_later(1));
+}
+
+#[test]
+fn one_backend_can_be_asked() {
+    in_folder(|folder| {
+        let health = cachier::check_backend("file");
+        assert!(health.is_healthy(), "{health}");
+        assert_eq!(health.store, folder.display().to_string());
+        let health = cachier::check_backend("nobody");
+        assert_eq!(health.name, "nobody");
+        assert_eq!(health.error.unwrap().kind(), ErrorKind::NotRegistered);
+        assert!(!cachier::check_backend("memory").is_healthy());
+
+        let map = MapBackend::default();
+        cachier::register_backend("map", map.clone()).unwrap();
+        assert!(cachier::check_backend("map").is_healthy());
+        map.set(Fault::Fails(ErrorKind::Io));
+        assert!(!cachier::check_backend("map").is_healthy());
+        assert!(cachier::check_backend("file").is_healthy());
+    });
+}
+
+#[tokio::test]
+async fn one_backend_can_be_asked_in_a_task() {
+    cachier::testing::isolated_async(async {
+        cachier::register_backend("map", MapBackend::default()).unwrap();
+        assert!(cachier::check_backend_async("map").await.is_healthy());
+        assert!(!cachier::check_backend_async("nobody").await.is_healthy());
+    })
+    .await;
+}
