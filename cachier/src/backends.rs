@@ -377,24 +377,38 @@ impl Backends {
             BackendName::Named(name) => (*name).to_owned(),
             BackendName::Default | BackendName::Memory => self.default_name()?,
         };
-        if let Some(registered) = self.state().registered.get(&name) {
-            return Ok(Arc::clone(registered));
+        if let Some(registered) = self.registered(&name) {
+            return Ok(registered);
         }
         let folder = folder(&name, policy, Some(package))?;
         self.built_in(name, folder, opened)
     }
 
-    /// The backend of a name, for nobody in particular: files that nobody has named a folder for are those that all share,
-    /// and are not in use by that.
+    /// The backend of a name, in use from now on, for nobody in particular: files that nobody has named a folder for are those
+    /// that all share, and are not in use by that.
     pub(crate) fn open(&self, name: &str, policy: &Policy) -> Result<Arc<Guarded>, Error> {
         environment_is_usable(policy)?;
-        if let Some(registered) = self.state().registered.get(name) {
-            return Ok(Arc::clone(registered));
+        if let Some(registered) = self.registered(name) {
+            return Ok(registered);
         }
         match folder(name, policy, None)? {
-            Some(folder @ Folder::Shared) => Ok(Guarded::new(open(name, Some(&folder))?)),
+            Some(Folder::Shared) => self.instance(name, policy),
             folder => self.built_in(name.to_owned(), folder, |_| {}),
         }
+    }
+
+    /// The backend of a name, which is not in use by that.
+    pub(crate) fn instance(&self, name: &str, policy: &Policy) -> Result<Arc<Guarded>, Error> {
+        environment_is_usable(policy)?;
+        if let Some(registered) = self.registered(name) {
+            return Ok(registered);
+        }
+        let folder = folder(name, policy, None)?;
+        Ok(Guarded::new(open(name, folder.as_ref())?))
+    }
+
+    fn registered(&self, name: &str) -> Option<Arc<Guarded>> {
+        self.state().registered.get(name).cloned()
     }
 
     /// The names of the backends that somebody has named, whether or not a function uses them.

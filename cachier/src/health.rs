@@ -118,7 +118,7 @@ pub async fn check_backend_async(name: &str) -> BackendHealth {
         .filter(|(known, _)| known == name)
         .collect();
     if of_name.is_empty() {
-        match open(world, name) {
+        match world.backends.instance(name, &policy(world)) {
             Ok(store) => of_name.push((name.to_owned(), store)),
             Err(error) => return BackendHealth::missing(name, "", error),
         }
@@ -188,7 +188,7 @@ fn known(world: &'static World) -> Known {
                 if stores.iter().any(|(known, _)| *known == name) {
                     continue;
                 }
-                match open(world, &name) {
+                match world.backends.open(&name, &policy(world)) {
                     Ok(store) => stores.push((name, store)),
                     Err(error) => missing.add(&name, "", error),
                 }
@@ -200,10 +200,9 @@ fn known(world: &'static World) -> Known {
     Known { stores, missing }
 }
 
-/// The backend of a name that no function need use.
-fn open(world: &'static World, name: &str) -> Result<Arc<Guarded>, Error> {
-    let policy = Policy::resolve(&Options::new(), &world.params());
-    world.backends.open(name, &policy)
+/// What holds for a function whose attribute says nothing.
+fn policy(world: &World) -> Policy {
+    Policy::resolve(&Options::new(), &world.params())
 }
 
 /// What is wrong, each thing once, however many meet it.
@@ -222,15 +221,14 @@ impl Missing {
 }
 
 async fn probe(world: &'static World, name: String, store: &Guarded) -> BackendHealth {
-    let params = world.params();
-    let policy = Policy::resolve(&Options::new(), &params);
+    let policy = policy(world);
     let key = key(&policy);
     let backend = &*store.backend;
     let asked = async {
         backend.check().await?;
         ask_as_a_call(backend, &key, policy.lease_period).await
     };
-    let asked = world.timer.within(Some(params.operation_timeout), asked);
+    let asked = world.timer.within(Some(policy.operation_timeout), asked);
     let error = match asked.await {
         Some(result) => result
             .inspect(|()| store.has_answered(world.clock.now()))

@@ -30,9 +30,9 @@ static LISTENER: PerProcess<Mutex<Option<Listener>>> = PerProcess::new(copied);
 /// Has a function told of problems that nobody would see otherwise, such as a store that cannot be reached, in place of a line
 /// on the standard error stream. The last one that is set counts.
 ///
-/// It is given one line of text, once for each cause in a process, on the thread that met the problem, whatever `CACHIER_QUIET`
-/// says and whether or not somebody listens to `tracing`. The text holds no argument, key or credential. What was told before,
-/// on the standard error stream, is not told again.
+/// It is given one line of text, once for each cause in a process, whatever `CACHIER_QUIET` says and whether or not somebody
+/// listens to `tracing`. The text holds no argument, key or credential. What was told before, on the standard error stream, is
+/// not told again. It runs in the midst of the call that met the problem: it is to be quick, and to call no cached function.
 ///
 /// ```
 /// cachier::on_problem(|problem| eprintln!("cache trouble: {problem}"));

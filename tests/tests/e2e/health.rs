@@ -208,6 +208,8 @@ fn one_backend_can_be_asked() {
         assert_eq!(health.name, "nobody");
         assert_eq!(health.error.unwrap().kind(), ErrorKind::NotRegistered);
         assert!(!cachier::check_backend("memory").is_healthy());
+        let _ = cachier::check_backend("redis");
+        assert_eq!(checked(), "file", "who is asked is not in use by that");
 
         let map = MapBackend::default();
         cachier::register_backend("map", map.clone()).unwrap();
