@@ -2,16 +2,11 @@
 
 use std::collections::HashMap;
 use std::future::poll_fn;
-#[cfg(feature = "file")]
-use std::path::Path;
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
-#[cfg(feature = "file")]
-use cachier_backends::Blocking;
 use cachier_backends::process::{PerProcess, copied};
 use cachier_backends::{Backend, Error, ErrorKind, Figures, Operation, queue};
 use cachier_metrics::{Clock, Durations, StoreFigures};
@@ -340,7 +335,7 @@ impl Backends {
     pub(crate) fn set_default(&self, name: &str) -> Result<(), Error> {
         let mut state = self.state();
         if !state.registered.contains_key(name) {
-            is_in_build(name)?;
+            builtin::is_in_build(name)?;
         }
         state.default = Some(name.to_owned());
         Ok(())
@@ -372,7 +367,7 @@ impl Backends {
         package: Package,
         opened: impl FnOnce(&Folder),
     ) -> Result<Arc<Guarded>, Error> {
-        environment_is_usable(policy)?;
+        environment::is_usable(policy.namespace.as_deref())?;
         let name = match backend {
             BackendName::Named(name) => (*name).to_owned(),
             BackendName::Default | BackendName::Memory => self.default_name()?,
@@ -380,18 +375,18 @@ impl Backends {
         if let Some(registered) = self.registered(&name) {
             return Ok(registered);
         }
-        let folder = folder(&name, policy, Some(package))?;
+        let folder = builtin::folder(&name, policy, Some(package))?;
         self.built_in(name, folder, opened)
     }
 
     /// The backend of a name, in use from now on, for nobody in particular: files that nobody has named a folder for are those
     /// that all share, and are not in use by that.
     pub(crate) fn open(&self, name: &str, policy: &Policy) -> Result<Arc<Guarded>, Error> {
-        environment_is_usable(policy)?;
+        environment::is_usable(policy.namespace.as_deref())?;
         if let Some(registered) = self.registered(name) {
             return Ok(registered);
         }
-        match folder(name, policy, None)? {
+        match builtin::folder(name, policy, None)? {
             Some(Folder::Shared) => self.instance(name, policy),
             folder => self.built_in(name.to_owned(), folder, |_| {}),
         }
@@ -399,12 +394,12 @@ impl Backends {
 
     /// The backend of a name, which is not in use by that.
     pub(crate) fn instance(&self, name: &str, policy: &Policy) -> Result<Arc<Guarded>, Error> {
-        environment_is_usable(policy)?;
+        environment::is_usable(policy.namespace.as_deref())?;
         if let Some(registered) = self.registered(name) {
             return Ok(registered);
         }
-        let folder = folder(name, policy, None)?;
-        Ok(Guarded::new(open(name, folder.as_ref())?))
+        let folder = builtin::folder(name, policy, None)?;
+        Ok(Guarded::new(builtin::open(name, folder.as_ref())?))
     }
 
     fn registered(&self, name: &str) -> Option<Arc<Guarded>> {
@@ -412,35 +407,25 @@ impl Backends {
     }
 
     /// The names of the backends that somebody has named, whether or not a function uses them.
-    pub(crate) fn named(&self, params: &GlobalParams) -> Result<Vec<String>, Error> {
+    pub(crate) fn named(&self, params: &GlobalParams) -> Vec<String> {
         let mut names: Vec<_> = builtin::named().map(str::to_owned).collect();
-        if cfg!(feature = "file") && (params.cache_dir.is_some() || environment::CACHE_DIR.is_set())
-        {
+        if cfg!(feature = "file") && params.cache_dir.is_some() {
             names.push("file".to_owned());
         }
         let chosen = self.state().default.clone();
         if chosen.is_some() || environment::BACKEND.is_set() {
-            names.push(self.default_name()?);
+            names.extend(self.default_name());
         }
-        names.sort();
-        names.dedup();
-        Ok(names)
+        names
     }
 
     /// Every backend that is in use or registered, by name.
     pub(crate) fn all(&self) -> Vec<(String, Arc<Guarded>)> {
         let state = self.state();
-        let registered = state
-            .registered
-            .iter()
-            .map(|(name, guarded)| (name.clone(), guarded));
-        let opened = state
-            .opened
-            .iter()
-            .map(|((name, _), guarded)| (name.clone(), guarded));
-        registered
-            .chain(opened)
-            .map(|(name, guarded)| (name, Arc::clone(guarded)))
+        let opened = state.opened.iter();
+        let opened = opened.map(|((name, _), guarded)| (name, guarded));
+        let all = state.registered.iter().chain(opened);
+        all.map(|(name, guarded)| (name.clone(), Arc::clone(guarded)))
             .collect()
     }
 
@@ -448,22 +433,6 @@ impl Backends {
     pub(crate) fn figures(&self) -> Vec<StoreFigures> {
         let all = self.all().into_iter();
         all.map(|(name, guarded)| guarded.figures(name)).collect()
-    }
-
-    /// The folder of the file backend.
-    #[cfg(feature = "file")]
-    pub(crate) fn cache_dir(policy: &Policy, package: Package) -> PathBuf {
-        let folder = Folder::of_files(policy, Some(package)).map(|folder| folder.file_backend());
-        let dir = folder
-            .as_ref()
-            .map(|backend| backend.dir().map(Path::to_owned));
-        dir.ok().flatten().unwrap_or_default()
-    }
-
-    /// Without the file backend there is no folder.
-    #[cfg(not(feature = "file"))]
-    pub(crate) fn cache_dir(_: &Policy, _: Package) -> PathBuf {
-        PathBuf::new()
     }
 
     /// The instance of a backend that cachier brings, made when it is first needed.
@@ -479,7 +448,7 @@ impl Backends {
             return Ok(Arc::clone(known));
         }
         let (name, folder) = &id;
-        let guarded = Guarded::new(open(name, folder.as_ref())?);
+        let guarded = Guarded::new(builtin::open(name, folder.as_ref())?);
         if let Some(folder) = folder {
             opened(folder);
         }
@@ -490,66 +459,6 @@ impl Backends {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Fails if a variable cannot be used that bears on every store.
-fn environment_is_usable(policy: &Policy) -> Result<(), Error> {
-    environment::is_usable()?;
-    if policy.namespace.is_none() {
-        environment::NAMESPACE.get()?;
-    }
-    Ok(())
-}
-
-/// The folder of the backend of a built-in name, if it keeps files.
-fn folder(name: &str, policy: &Policy, package: Option<Package>) -> Result<Option<Folder>, Error> {
-    Ok(match name {
-        "file" => Some(Folder::of_files(policy, package)?),
-        "sql" if !builtin::is_database_named()? => Some(Folder::of_sqlite(policy, package)?),
-        _ => None,
-    })
-}
-
-/// A new instance of a backend that cachier brings.
-fn open(name: &str, folder: Option<&Folder>) -> Result<Arc<dyn Backend>, Error> {
-    match (name, folder) {
-        ("file", Some(folder)) => file(folder),
-        (_, folder) => builtin::open(name, folder).unwrap_or_else(|| Err(not_registered(name))),
-    }
-}
-
-/// Fails unless cachier brings a backend of this name, and this program was built with it.
-fn is_in_build(name: &str) -> Result<(), Error> {
-    match name {
-        "file" if cfg!(feature = "file") => Ok(()),
-        "file" => Err(file_is_missing()),
-        _ => builtin::is_in_build(name).unwrap_or_else(|| Err(not_registered(name))),
-    }
-}
-
-#[cfg(feature = "file")]
-fn file(folder: &Folder) -> Result<Arc<dyn Backend>, Error> {
-    Ok(Arc::new(Blocking::new(folder.file_backend())))
-}
-
-#[cfg(not(feature = "file"))]
-fn file(_: &Folder) -> Result<Arc<dyn Backend>, Error> {
-    Err(file_is_missing())
-}
-
-fn file_is_missing() -> Error {
-    not_registered("file").with_hint("enable the feature `file` of cachier")
-}
-
-fn not_registered(name: &str) -> Error {
-    if name == "memory" {
-        let message = "`memory` keeps typed values, so it is no backend that a program chooses for its functions";
-        return Error::new(ErrorKind::NotRegistered, Operation::Load, message)
-            .with_hint("write `backend = \"memory\"` at the functions that are to use it");
-    }
-    let message = format!("no backend is registered as `{name}`");
-    Error::new(ErrorKind::NotRegistered, Operation::Load, message)
-        .with_hint("call `cachier::register_backend` before the first call")
 }
 
 #[cfg(test)]

@@ -6,56 +6,97 @@ use cachier_backends::{Backend, Error, ErrorKind, Operation};
 
 use crate::environment;
 use crate::folder::Folder;
+use crate::identity::Package;
+use crate::options::Policy;
 
-/// The backend of a built-in name other than `file`; `None` for any other name. `folder` is for one that may be a file.
-pub(crate) fn open(name: &str, folder: Option<&Folder>) -> Option<Result<Arc<dyn Backend>, Error>> {
-    Some(match name {
-        "redis" => redis(),
-        "sql" => sql(folder),
-        "mongo" => mongo(),
-        "s3" => s3(),
-        _ => return None,
+/// The backends that cachier brings: whether this program was built with each, and which feature brings it.
+const BUILT_IN: [(&str, bool, &str); 5] = [
+    ("file", cfg!(feature = "file"), "`file`"),
+    ("redis", cfg!(feature = "redis"), "`redis`"),
+    (
+        "sql",
+        cfg!(any(
+            feature = "sqlite",
+            feature = "postgres",
+            feature = "mysql"
+        )),
+        "`sqlite`, `postgres` or `mysql`",
+    ),
+    ("mongo", cfg!(feature = "mongo"), "`mongo`"),
+    ("s3", cfg!(feature = "s3"), "`s3`"),
+];
+
+/// A new instance of the backend of a built-in name. `folder` is where it keeps files, if it [does](folder).
+pub(crate) fn open(name: &str, folder: Option<&Folder>) -> Result<Arc<dyn Backend>, Error> {
+    is_in_build(name)?;
+    match (name, folder) {
+        #[cfg(feature = "file")]
+        ("file", Some(folder)) => Ok(Arc::new(cachier_backends::Blocking::new(
+            folder.file_backend(),
+        ))),
+        #[cfg(feature = "redis")]
+        ("redis", _) => redis(),
+        #[cfg(any(feature = "sqlite", feature = "postgres", feature = "mysql"))]
+        ("sql", folder) => sql(folder),
+        #[cfg(feature = "mongo")]
+        ("mongo", _) => mongo(),
+        #[cfg(feature = "s3")]
+        ("s3", _) => s3(),
+        _ => Err(not_registered(name)),
+    }
+}
+
+/// The folder of the backend of a built-in name, if it keeps files: for a function of a package, or for nobody in particular.
+pub(crate) fn folder(
+    name: &str,
+    policy: &Policy,
+    package: Option<Package>,
+) -> Result<Option<Folder>, Error> {
+    Ok(match name {
+        "file" => Some(Folder::of_files(policy, package)?),
+        "sql" if environment::SQL_URL.get()?.is_none() => Some(Folder::of_sqlite(policy, package)?),
+        _ => None,
     })
 }
 
 /// The names of the backends of this build that the environment says the place of.
 pub(crate) fn named() -> impl Iterator<Item = &'static str> {
-    let named = [
-        ("redis", environment::REDIS_URL.is_set()),
-        ("sql", environment::SQL_URL.is_set()),
-        ("mongo", environment::MONGO_URL.is_set()),
-        ("s3", environment::S3_BUCKET.is_set()),
-    ];
-    let is_there = |name| matches!(is_in_build(name), Some(Ok(())));
-    named
-        .into_iter()
-        .filter_map(move |(name, is_named)| (is_named && is_there(name)).then_some(name))
-}
-
-/// Whether this program was built with the backend of a built-in name other than `file`; `None` for any other name.
-pub(crate) fn is_in_build(name: &str) -> Option<Result<(), Error>> {
-    let is_there = match name {
-        "redis" => cfg!(feature = "redis"),
-        "sql" => cfg!(any(
-            feature = "sqlite",
-            feature = "postgres",
-            feature = "mysql"
-        )),
-        "mongo" => cfg!(feature = "mongo"),
-        "s3" => cfg!(feature = "s3"),
-        _ => return None,
-    };
-    // What is missing opens nothing and says what is to be done.
-    Some(if is_there {
-        Ok(())
-    } else {
-        open(name, None)?.map(drop)
+    BUILT_IN.into_iter().filter_map(|(name, is_there, _)| {
+        let is_named = match name {
+            "file" => environment::CACHE_DIR.is_set(),
+            "redis" => environment::REDIS_URL.is_set(),
+            "sql" => environment::SQL_URL.is_set(),
+            "mongo" => environment::MONGO_URL.is_set(),
+            _ => environment::S3_BUCKET.is_set(),
+        };
+        (is_there && is_named).then_some(name)
     })
 }
 
-/// Whether `sql` means a database that somebody has named, rather than a file of SQLite in a folder of cachier's choice.
-pub(crate) fn is_database_named() -> Result<bool, Error> {
-    environment::SQL_URL.get().map(|url| url.is_some())
+/// Fails unless cachier brings a backend of this name, and this program was built with it.
+pub(crate) fn is_in_build(name: &str) -> Result<(), Error> {
+    match BUILT_IN.into_iter().find(|(known, ..)| *known == name) {
+        Some((_, true, _)) => Ok(()),
+        Some((_, false, feature)) => {
+            let message = format!("this program was built without the backend `{name}`");
+            Err(
+                Error::new(ErrorKind::NotRegistered, Operation::Load, message)
+                    .with_hint(format!("enable the feature {feature} of cachier")),
+            )
+        }
+        None => Err(not_registered(name)),
+    }
+}
+
+fn not_registered(name: &str) -> Error {
+    if name == "memory" {
+        let message = "`memory` keeps typed values, so it is no backend that a program chooses for its functions";
+        return Error::new(ErrorKind::NotRegistered, Operation::Load, message)
+            .with_hint("write `backend = \"memory\"` at the functions that are to use it");
+    }
+    let message = format!("no backend is registered as `{name}`");
+    Error::new(ErrorKind::NotRegistered, Operation::Load, message)
+        .with_hint("call `cachier::register_backend` before the first call")
 }
 
 #[cfg(feature = "redis")]
@@ -104,27 +145,6 @@ fn s3() -> Result<Arc<dyn Backend>, Error> {
         backend = backend.endpoint(&**endpoint);
     }
     Ok(Arc::new(backend))
-}
-
-/// Backends of this build that are not there.
-macro_rules! missing {
-    ($($name:ident($($folder:ty)?): $condition:meta, $features:literal;)*) => {
-        $(
-            #[cfg(not($condition))]
-            fn $name($(_: $folder)?) -> Result<Arc<dyn Backend>, Error> {
-                let message = concat!("this program was built without the backend `", stringify!($name), "`");
-                Err(Error::new(ErrorKind::NotRegistered, Operation::Load, message)
-                    .with_hint(concat!("enable the feature ", $features, " of cachier")))
-            }
-        )*
-    };
-}
-
-missing! {
-    redis(): feature = "redis", "`redis`";
-    sql(Option<&Folder>): any(feature = "sqlite", feature = "postgres", feature = "mysql"), "`sqlite`, `postgres` or `mysql`";
-    mongo(): feature = "mongo", "`mongo`";
-    s3(): feature = "s3", "`s3`";
 }
 
 /// The URL that the environment names, else the usual one of this machine.

@@ -28,7 +28,9 @@ pub(crate) static REDIS_URL: Variable<Address> = Variable::new("CACHIER_REDIS_UR
 pub(crate) static SQL_URL: Variable<Address> = Variable::new("CACHIER_SQL_URL");
 pub(crate) static MONGO_URL: Variable<Address> = Variable::new("CACHIER_MONGO_URL");
 pub(crate) static S3_BUCKET: Variable<Name> = Variable::new("CACHIER_S3_BUCKET");
+#[cfg(feature = "s3")]
 pub(crate) static S3_PREFIX: Variable<Name> = Variable::new("CACHIER_S3_PREFIX");
+#[cfg(feature = "s3")]
 pub(crate) static S3_ENDPOINT: Variable<Address> = Variable::new("CACHIER_S3_ENDPOINT");
 
 /// Which functions are switched off.
@@ -52,8 +54,11 @@ pub(crate) fn unusable() -> impl Iterator<Item = (&'static str, Error)> {
         .filter_map(|variable| Some((variable.name(), variable.error()?)))
 }
 
-/// Fails if one that bears on every function cannot be used.
-pub(crate) fn is_usable() -> Result<(), Error> {
+/// Fails if one that bears on every function cannot be used, the namespace among them where the program has named none.
+pub(crate) fn is_usable(namespace: Option<&str>) -> Result<(), Error> {
+    if namespace.is_none() {
+        NAMESPACE.get()?;
+    }
     unusable().next().map_or(Ok(()), |(_, error)| Err(error))
 }
 

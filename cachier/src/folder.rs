@@ -1,5 +1,7 @@
 //! Where what is kept in files is kept: what somebody has named is shared as it is; what nobody has is for one package.
 
+#[cfg(feature = "file")]
+use std::path::Path;
 use std::path::PathBuf;
 
 use cachier_backends::Error;
@@ -52,6 +54,17 @@ impl Folder {
             (None, None, Some(package)) => Self::OfPackage(package),
             (None, ..) => Self::Shared,
         }
+    }
+
+    /// Where the file backend keeps the values of a function; empty where that is nowhere.
+    pub(crate) fn cache_dir(policy: &Policy, package: Package) -> PathBuf {
+        #[cfg(feature = "file")]
+        if let Ok(folder) = Self::of_files(policy, Some(package)) {
+            let backend = folder.file_backend();
+            return backend.dir().map(Path::to_owned).unwrap_or_default();
+        }
+        let _ = (policy, package);
+        PathBuf::new()
     }
 
     #[cfg(feature = "file")]

@@ -169,6 +169,9 @@ fn known(world: &'static World) -> Known {
     {
         missing.add("environment", environment::NAMESPACE.name, error);
     }
+    if let Err(error) = world.backends.default_name() {
+        missing.add("environment", environment::BACKEND.name, error);
+    }
     for place in world.registry.places() {
         let policy = Policy::resolve(&place.options, &params);
         let opened = |folder: &_| remove_unused_folders(world, folder);
@@ -182,19 +185,14 @@ fn known(world: &'static World) -> Known {
     }
     // Those that are in use before those that are only named.
     let mut stores = world.backends.all();
-    match world.backends.named(&params) {
-        Ok(names) => {
-            for name in names {
-                if stores.iter().any(|(known, _)| *known == name) {
-                    continue;
-                }
-                match world.backends.open(&name, &policy(world)) {
-                    Ok(store) => stores.push((name, store)),
-                    Err(error) => missing.add(&name, "", error),
-                }
-            }
+    for name in world.backends.named(&params) {
+        if stores.iter().any(|(known, _)| *known == name) {
+            continue;
         }
-        Err(error) => missing.add("environment", environment::BACKEND.name, error),
+        match world.backends.open(&name, &policy(world)) {
+            Ok(store) => stores.push((name, store)),
+            Err(error) => missing.add(&name, "", error),
+        }
     }
     let missing = missing.0;
     Known { stores, missing }

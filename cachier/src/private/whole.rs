@@ -6,8 +6,8 @@ use cachier_backends::{Error, Usage};
 
 use super::instance::Storage;
 use super::site::{ErasedSite, Site};
-use crate::backends::Backends;
 use crate::call::Flavour;
+use crate::folder::Folder;
 use crate::function::Function;
 use crate::options::BackendName;
 use crate::registered::Registered;
@@ -175,5 +175,5 @@ fn add(sum: Option<u64>, more: Option<u64>) -> Option<u64> {
 }
 
 fn cache_dir(function: &Function) -> PathBuf {
-    Backends::cache_dir(&function.policy(), function.package)
+    Folder::cache_dir(&function.policy(), function.package)
 }
