@@ -4,6 +4,7 @@
 mod companion;
 mod conformance;
 mod deep;
+#[cfg(unix)]
 mod environment;
 mod events;
 mod expiry;
@@ -19,6 +20,7 @@ mod file_stopped;
 mod forks;
 mod freshness;
 mod gone;
+#[cfg(unix)]
 mod health;
 mod held;
 mod idle_runtimes;
