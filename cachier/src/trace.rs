@@ -50,11 +50,14 @@ pub(crate) fn store_problem(function: &str, store: &str, error: &Error) {
         Codec | Identity | Unfaithful => format!("{} {function}", error.kind().as_str()),
         _ => format!("{} {store}", error.kind().as_str()),
     };
-    // What serde says of arguments and values may hold them.
-    match error.kind() {
-        Codec | Unfaithful => tell(&cause, &format!("`{function}`: {error}")),
-        _ => tell(&cause, &format!("`{function}`: {error:#}")),
-    }
+    let problem = match error.kind() {
+        // What serde says of arguments and values may hold them.
+        Codec | Unfaithful => format!("`{function}`: {error}"),
+        Identity | NotRegistered => format!("`{function}`: {error:#}"),
+        // Not every error says where it arose.
+        _ => format!("`{function}` on `{store}`: {error:#}"),
+    };
+    tell(&cause, &problem);
 }
 
 /// What only a person can mend, and is told as it is.

@@ -61,7 +61,10 @@ fn an_unreachable_store_is_told_of_once() {
     let [line] = &lines[..] else {
         panic!("{lines:?}")
     };
-    assert!(line.contains("in_redis`: redis://127.0.0.1:1"), "{line}");
+    assert!(
+        line.contains("in_redis` on `redis`: redis://127.0.0.1:1"),
+        "{line}"
+    );
     for secret in ["s3cret", "an argument"] {
         assert!(!line.contains(secret), "{line}");
     }
@@ -111,7 +114,10 @@ fn a_listener_takes_the_place_of_the_lines() {
         });
         let heard = process.line();
         process.finish();
-        assert!(heard.contains("in_redis`: redis://127.0.0.1:1"), "{heard}");
+        assert!(
+            heard.contains("in_redis` on `redis`: redis://127.0.0.1:1"),
+            "{heard}"
+        );
         assert!(
             !heard.contains('|') && !heard.contains("cachier: "),
             "{heard}"
