@@ -11,14 +11,13 @@ use aws_config::timeout::TimeoutConfig;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::interceptors::BeforeTransmitInterceptorContextRef;
 use aws_sdk_s3::config::{
-    BehaviorVersion, ConfigBag, IdentityCache, Intercept, Region, RuntimeComponents,
+    BehaviorVersion, ConfigBag, Credentials, IdentityCache, Intercept, Region, RuntimeComponents,
     StalledStreamProtectionConfig,
 };
 use aws_sdk_s3::error::BoxError;
 use aws_smithy_http_client::tls::Provider;
 use aws_smithy_http_client::{Builder, Connector};
 
-use super::connect::credentials;
 use crate::error::{Error, ErrorKind, Operation};
 use crate::process::Prepared;
 
@@ -48,7 +47,7 @@ fn rehearse(stop: impl Intercept + 'static) {
         .behavior_version(BehaviorVersion::latest())
         .region(Region::from_static("us-east-1"))
         .endpoint_url("http://localhost")
-        .credentials_provider(credentials("none".to_owned(), "none".to_owned()))
+        .credentials_provider(Credentials::new("none", "none", None, None, "cachier"))
         .http_client(Builder::new().build_http())
         // Nothing waits, so no runtime is needed.
         .identity_cache(IdentityCache::no_cache())
