@@ -7,6 +7,9 @@ pub(super) struct Catalog {
     vacant: Vec<u32>,
 }
 
+/// No item has this id.
+pub(super) const NO_ID: u32 = u32::MAX;
+
 /// What is known about one item.
 #[derive(Clone, Copy)]
 pub(super) struct Record {
@@ -40,6 +43,25 @@ impl Catalog {
     pub(super) fn records_mut(&mut self) -> impl Iterator<Item = (u32, &mut Record)> {
         let records = (0..).zip(self.records.iter_mut());
         records.filter(|(_, record)| record.position != Position::NOWHERE)
+    }
+
+    /// Numbers the items anew, without gaps; returns the new id of each former one, [`NO_ID`] for those that were vacant.
+    pub(super) fn renumber(&mut self) -> Vec<u32> {
+        let mut records = Vec::with_capacity(self.len());
+        let mut number = |record: &Record| {
+            let id = records.len() as u32;
+            records.push(*record);
+            id
+        };
+        let is_vacant = |record: &Record| record.position == Position::NOWHERE;
+        let ids = self.records.iter().map(|record| match is_vacant(record) {
+            true => NO_ID,
+            false => number(record),
+        });
+        let ids = ids.collect();
+        self.records = records;
+        self.vacant = Vec::new();
+        ids
     }
 
     /// The id that the next item will have.

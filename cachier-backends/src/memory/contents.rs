@@ -1,5 +1,7 @@
 //! The entries of a store, in the form that suits their types.
 
+use std::sync::atomic::Ordering::Relaxed;
+
 use super::catalog::Catalog;
 use super::entry::NewEntry;
 use super::index::{Index, Retired};
@@ -64,12 +66,10 @@ where
         match self {
             Self::Nodes(index) => {
                 let is_match = |node: &Node<K, V>| (wanted.is_match)(&node.key);
-                Some(index.find(wanted.hash, is_match, guard)?.id)
+                let node = index.find(wanted.hash, is_match, guard)?;
+                Some(node.id.load(Relaxed))
             }
-            Self::Words(index) => {
-                let (_, place) = index.find(wanted.hash, wanted.word?).ok()??;
-                Some(place.id())
-            }
+            Self::Words(index) => index.id(wanted.hash, wanted.word?, guard),
         }
     }
 
@@ -77,7 +77,7 @@ where
     pub(super) fn since(&self, catalog: &Catalog, id: u32, guard: &Guard) -> u64 {
         match self {
             Self::Nodes(index) => index.get(catalog, id, guard).since,
-            Self::Words(index) => index.since(catalog, id),
+            Self::Words(index) => index.since(catalog, id, guard),
         }
     }
 
@@ -85,7 +85,7 @@ where
     pub(super) fn spend_use(&self, catalog: &Catalog, id: u32, guard: &Guard) -> bool {
         match self {
             Self::Nodes(index) => index.get(catalog, id, guard).uses.spend(),
-            Self::Words(index) => index.uses(catalog, id).spend(),
+            Self::Words(index) => index.uses(catalog, id, guard).spend(),
         }
     }
 
@@ -103,7 +103,7 @@ where
                 let node = Node::new(catalog.next_id(), key, new);
                 index.insert(catalog, hash, node, guard);
             }
-            Self::Words(index) => index.insert(catalog, hash, item(&key, &new)),
+            Self::Words(index) => index.insert(catalog, hash, item(&key, &new), guard),
         }
     }
 
@@ -118,14 +118,33 @@ where
     ) {
         match self {
             Self::Nodes(index) => index.replace(catalog, id, Node::new(id, key, new), guard),
-            Self::Words(index) => index.replace(catalog, id, item(&key, &new)),
+            Self::Words(index) => index.replace(catalog, id, item(&key, &new), guard),
         }
     }
 
     pub(super) fn remove(&self, catalog: &mut Catalog, id: u32, guard: &Guard) {
         match self {
             Self::Nodes(index) => index.remove(catalog, id, guard),
-            Self::Words(index) => index.remove(catalog, id),
+            Self::Words(index) => index.remove(catalog, id, guard),
+        }
+    }
+
+    /// Whether few entries are left of many.
+    pub(super) fn are_sparse(&self, entries: usize, guard: &Guard) -> bool {
+        match self {
+            Self::Nodes(index) => index.is_sparse(entries, guard),
+            Self::Words(index) => index.is_sparse(entries, guard),
+        }
+    }
+
+    /// Makes the table smaller. The entries take the ids that the catalog has for them.
+    pub(super) fn shrink(&self, catalog: &mut Catalog, guard: &Guard) {
+        match self {
+            Self::Nodes(index) => {
+                let tell = |node: &Node<K, V>, id| node.id.store(id, Relaxed);
+                index.shrink(catalog, tell, guard);
+            }
+            Self::Words(index) => index.shrink(catalog, guard),
         }
     }
 
@@ -138,7 +157,7 @@ where
         match self {
             Self::Nodes(index) => Some(index.clear(catalog, guard)),
             Self::Words(index) => {
-                index.clear(catalog);
+                index.clear(catalog, guard);
                 None
             }
         }

@@ -4,7 +4,8 @@
 //!
 //! - An item stays in its slot of a table until it is removed.
 //! - A new item of the same key takes the place of the old one in a single step.
-//! - A table that is full is copied into a larger one, which then becomes the current one as a whole.
+//! - A table that is full is copied into a larger one, and one that is nearly empty into a smaller one, which then
+//!   becomes the current one as a whole.
 //!   The old table does not change any more: who reads it sees what was there when they came.
 //!
 //! Removed items and old tables are freed by epoch-based reclamation, once no guard is left that may
@@ -49,8 +50,9 @@ impl<T: Send + Sync + 'static> Index<T> {
 
     /// Adds an item whose key is not in the index; the catalog's next id becomes its id.
     pub(super) fn insert(&self, catalog: &mut Catalog, hash: u32, item: T, guard: &Guard) {
-        if self.table(guard).is_full(catalog.len()) {
-            self.grow(catalog, guard);
+        let table = self.table(guard);
+        if table.is_full(catalog.len()) {
+            self.resize(catalog, table.buckets() * 2, |_, _| {}, guard);
         }
         let position = self.table(guard).place(hash, Shared::new(item));
         catalog.enter(Record { hash, position });
@@ -67,18 +69,29 @@ impl<T: Send + Sync + 'static> Index<T> {
         self.table(guard).take(hash, position);
     }
 
+    /// Whether few items are left of many.
+    pub(super) fn is_sparse(&self, items: usize, guard: &Guard) -> bool {
+        self.table(guard).is_sparse(items)
+    }
+
+    /// Halves the table. Each item is told the id that the catalog has for it.
+    pub(super) fn shrink(&self, catalog: &mut Catalog, tell: impl Fn(&T, u32), guard: &Guard) {
+        self.resize(catalog, self.table(guard).buckets() / 2, tell, guard);
+    }
+
     /// Removes all items at once.
     pub(super) fn clear(&self, catalog: &mut Catalog, guard: &Guard) -> Retired<T> {
         *catalog = Catalog::default();
         self.publish(Table::new(1), guard)
     }
 
-    fn grow(&self, catalog: &mut Catalog, guard: &Guard) {
-        let old = self.table(guard);
-        let new = Table::new(old.buckets() * 2);
-        for (_, record) in catalog.records_mut() {
+    /// Puts another table into use, of so many buckets.
+    fn resize(&self, catalog: &mut Catalog, buckets: usize, tell: impl Fn(&T, u32), guard: &Guard) {
+        let (old, new) = (self.table(guard), Table::new(buckets));
+        for (id, record) in catalog.records_mut() {
             let item = old.share(record.position, guard);
             let item = item.expect("a catalogued item is in its place");
+            tell(&item, id);
             record.position = new.place(record.hash, item);
         }
         self.publish(new, guard);

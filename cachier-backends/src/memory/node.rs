@@ -3,13 +3,14 @@
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::entry::{NewEntry, Times};
-use super::sync::AtomicU8;
+use super::sync::{AtomicU8, AtomicU32};
 
 /// What a hit reads stands together, so that it mostly takes one cache line.
 #[repr(C)]
 pub(super) struct Node<K, V> {
     pub(super) key: K,
-    pub(super) id: u32,
+    /// Of concern to writers alone.
+    pub(super) id: AtomicU32,
     pub(super) uses: Uses,
     pub(super) since: u64,
     pub(super) value: V,
@@ -20,7 +21,7 @@ impl<K, V> Node<K, V> {
     pub(super) fn new(id: u32, key: K, entry: NewEntry<V>) -> Self {
         Self {
             key,
-            id,
+            id: AtomicU32::new(id),
             uses: Uses::default(),
             since: entry.since,
             times: entry.times(),

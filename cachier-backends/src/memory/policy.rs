@@ -102,6 +102,25 @@ impl Policy {
         Some(id)
     }
 
+    /// Under the new id of each former one, in the same order. Traces are forgotten.
+    pub(super) fn renumber(&mut self, ids: &[u32]) {
+        let former = std::mem::take(self);
+        self.links = vec![Link::default(); former.len()];
+        let queues = [
+            (former.probation.oldest, Segment::Probation),
+            (former.protected.oldest, Segment::Protected),
+        ];
+        for (mut id, segment) in queues {
+            while id != NIL {
+                let Link { newer, hash, .. } = former.links[id as usize];
+                let new = ids[id as usize];
+                self.links[new as usize].hash = hash;
+                self.push(new, segment);
+                id = newer;
+            }
+        }
+    }
+
     /// The next id to leave or to be spared.
     fn oldest(&mut self) -> Option<u32> {
         let segment = self.next_segment()?;

@@ -33,6 +33,16 @@ impl Sizes {
         self.sum = self.sum.saturating_add(self.by_id[place]);
     }
 
+    /// Under the new id of each former one.
+    pub(super) fn renumber(&mut self, ids: &[u32]) {
+        let former = std::mem::take(self);
+        for (size, id) in former.by_id.into_iter().zip(ids) {
+            if size != UNKNOWN {
+                self.add(*id, Some(size));
+            }
+        }
+    }
+
     pub(super) fn remove(&mut self, id: u32) {
         let Some(size) = self.by_id.get_mut(id as usize) else {
             return;

@@ -317,15 +317,15 @@ where
         match index.find_fresh(hash, word, fresh) {
             Ok(Some((value, place))) => Some(take(word::from(value)?, place)),
             Ok(None) => None,
-            Err(Unsteady) => self.take_word_at_rest(key, fresh, take),
+            Err(Unsteady) => self.take_word_under_guard(key, fresh, take),
         }
     }
 
-    /// The same while the lock is held, so that no writer can be at work. Finds out anew what the caller knew already,
-    /// which therefore need not keep it.
+    /// The same in a table that may be large, and if need be while the lock is held, so that no writer can be at work. Finds
+    /// out anew what the caller knew already, which therefore need not keep it.
     #[cold]
     #[inline(never)]
-    fn take_word_at_rest<Q, R>(
+    fn take_word_under_guard<Q, R>(
         &self,
         key: &Q,
         fresh: Option<impl Fn(u64) -> bool + Copy>,
@@ -335,8 +335,13 @@ where
         Q: BorrowedKey<K> + ?Sized,
     {
         let (hash, word, index) = (self.hash(key), key.word()?, self.contents.words()?);
-        let _ledger = self.ledger()?;
-        let (value, place) = index.find_fresh(hash, word, fresh).ok()??;
+        let guard = pin()?;
+        let find = || index.find_fresh_under(&guard, hash, word, fresh);
+        let found = find().or_else(|Unsteady| {
+            let _ledger = self.ledger().ok_or(Unsteady)?;
+            find()
+        });
+        let (value, place) = found.ok()??;
         Some(take(word::from(value)?, place))
     }
 
@@ -351,7 +356,8 @@ where
     K: Send + Sync + 'static,
     V: Send + Sync + 'static,
 {
-    /// Removes all entries; returns how many.
+    /// Removes all entries; returns how many. What they took is given back, but for less than 3 MB of a store of machine
+    /// words.
     pub fn clear(&self) -> u64 {
         let Some(guard) = pin() else { return 0 };
         let Some(mut writer) = self.writer(&guard) else {

@@ -8,6 +8,9 @@ use super::catalog::Position;
 use super::summary::WIDTH;
 use super::sync::{Guard, Shared};
 
+/// Tables of fewer buckets are not made smaller when items are removed. The model checker wants less to do.
+pub(super) const MIN_SHRUNK: usize = if cfg!(shuttle) { 2 } else { 64 };
+
 pub(super) struct Table<T> {
     buckets: Vec<Bucket<T>>,
 }
@@ -67,6 +70,11 @@ impl<T: 'static> Table<T> {
     /// Whether with one more item too many buckets would overflow.
     pub(super) fn is_full(&self, items: usize) -> bool {
         (items + 1) * 4 > self.buckets.len() * WIDTH * 3
+    }
+
+    /// Whether a table of half the size would be far from full too.
+    pub(super) fn is_sparse(&self, items: usize) -> bool {
+        self.buckets.len() >= MIN_SHRUNK && items * 8 < self.buckets.len() * WIDTH
     }
 
     /// Puts an item into the first bucket with a slot to spare.

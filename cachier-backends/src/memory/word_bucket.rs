@@ -35,7 +35,7 @@ pub(super) enum Seen {
     /// The key is not here; it may be in a later bucket.
     GoOn,
     Absent,
-    /// A writer was at work: look again, under its lock.
+    /// A writer was at work, or the bucket is closed: look again.
     Unsteady,
 }
 
@@ -121,7 +121,18 @@ impl WordBucket {
 
     /// Empties all slots, and forgets who went on.
     pub(super) fn clear(&self) {
-        self.change(|_, state| State(state.0 & !(State::TAKEN | State::PASSED)));
+        self.change(|_, state| state.emptied());
+    }
+
+    /// Empties all slots, and has readers look elsewhere until the bucket is [opened](Self::open) again.
+    pub(super) fn close(&self) {
+        self.change(|_, state| State(state.emptied().0 | State::IN_HAND));
+    }
+
+    pub(super) fn open(&self) {
+        let now = self.now();
+        self.state
+            .store(State(now.0 & !State::IN_HAND).next().0, Release);
     }
 
     fn change(&self, change: impl FnOnce(&[Slot; SLOTS], State) -> State) {
@@ -143,6 +154,10 @@ impl State {
     const PASSED: u64 = 0xff << Self::PASSED_AT;
     const IN_HAND: u64 = 1 << 16;
     const VERSION: u64 = 1 << 17;
+
+    fn emptied(self) -> Self {
+        Self(self.0 & !(Self::TAKEN | Self::PASSED))
+    }
 
     /// Whether a slot is taken.
     #[cfg_attr(not(debug_assertions), inline(always))]

@@ -1,24 +1,36 @@
-//! Entries whose key and value are one word each, in place: a lookup follows no pointer, and nothing that it reads is
-//! ever freed under it.
+//! Entries whose key and value are one word each, in place: a lookup follows no pointer, and takes no guard unless there
+//! are very many.
+//!
+//! The table in use is replaced as a whole when it is full or nearly empty:
+//!
+//! - A *small* table stays for as long as the index: who has just looked which one is in use may still be reading it.
+//!   Out of use it is closed, so that such a reader notices, and looks again; it is opened again once it is filled anew.
+//! - A *large* one is read under a guard, which a lookup there can afford, as it waits for memory. It does not change any
+//!   more when it is out of use, and is freed when no guard is left that may see it.
 
 use std::sync::OnceLock;
-use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 
 use super::catalog::{Catalog, Position, Record};
 use super::entry::Times;
 use super::node::Uses;
-use super::sync::{AtomicU32, AtomicU64, AtomicUsize};
+use super::sync::{AtomicShared, AtomicU32, AtomicU64, AtomicUsize, Guard, Shared, Tag};
+use super::table::MIN_SHRUNK;
 use super::word_bucket::{SLOTS, Seen, State, WordBucket};
 
-/// Tables of growing size, of which one is in use. Former ones stay: readers may still be in them, and together they are
-/// not larger than the one in use.
+/// The tables, as readers and writers share them.
 pub(super) struct WordIndex {
-    tables: [OnceLock<Table>; TABLES],
+    /// The number of the small table in use, or [`LARGE`].
     current: AtomicUsize,
+    /// Made when they are first needed, of growing size. Together they take less than 3 MB.
+    small: [OnceLock<Table>; SMALL],
+    large: AtomicShared<Table>,
 }
 
-/// The last one has as many buckets as a [`Position`] can name.
-const TABLES: usize = 29;
+/// The last of them has room for 17,000 entries. The model checker wants less to do.
+const SMALL: usize = if cfg!(shuttle) { 2 } else { 14 };
+
+const LARGE: usize = usize::MAX;
 
 /// Buckets as in [`table`](super::table): an item belongs into the bucket that its hash names, or the next one that has a
 /// slot to spare.
@@ -56,7 +68,7 @@ pub(super) struct Place<'a> {
     state: State,
 }
 
-/// A writer was at work: what was read does not belong together.
+/// A writer was at work, or the table is large: what was read does not belong together. Look again, under a guard.
 pub(super) struct Unsteady;
 
 /// What a lookup came to.
@@ -65,41 +77,15 @@ pub(super) type Found<'a> = Result<Option<(u64, Place<'a>)>, Unsteady>;
 impl WordIndex {
     pub(super) fn new() -> Self {
         let index = Self {
-            tables: [const { OnceLock::new() }; TABLES],
             current: AtomicUsize::new(0),
+            small: [const { OnceLock::new() }; SMALL],
+            large: AtomicShared::null(),
         };
-        index.open(0);
+        index.small_table(0);
         index
     }
 
-    #[cfg_attr(not(debug_assertions), inline(always))]
-    pub(super) fn find(&self, hash: u32, key: u64) -> Found<'_> {
-        let table = self.table();
-        let home = table.home(hash);
-        let mut bucket = home;
-        loop {
-            match table.buckets[bucket].find(key) {
-                Seen::Value(value, slot, state) => {
-                    let position = Position::new(bucket, slot);
-                    let place = Place {
-                        table,
-                        position,
-                        state,
-                    };
-                    return Ok(Some((value, place)));
-                }
-                Seen::GoOn => bucket = table.next(bucket),
-                Seen::Absent => return Ok(None),
-                Seen::Unsteady => return Err(Unsteady),
-            }
-            // All buckets of a small table may have passed an item on.
-            if bucket == home {
-                return Ok(None);
-            }
-        }
-    }
-
-    /// The same, unless the value is not fresh.
+    /// The value of this key, unless it is not fresh. Finds nothing in a large table.
     #[cfg_attr(not(debug_assertions), inline(always))]
     pub(super) fn find_fresh(
         &self,
@@ -107,73 +93,122 @@ impl WordIndex {
         key: u64,
         fresh: Option<impl Fn(u64) -> bool + Copy>,
     ) -> Found<'_> {
-        let Some((value, place)) = self.find(hash, key)? else {
-            return Ok(None);
-        };
-        match fresh {
-            Some(fresh) if !fresh(place.since()?) => Ok(None),
-            _ => Ok(Some((value, place))),
+        let small = self.small.get(self.current.load(Acquire));
+        match small.and_then(OnceLock::get) {
+            Some(table) => table.find_fresh(hash, key, fresh),
+            None => Err(Unsteady),
         }
+    }
+
+    /// The same, in whichever table is in use. Under the lock of the writers it is never unsteady.
+    pub(super) fn find_fresh_under<'a>(
+        &'a self,
+        guard: &'a Guard,
+        hash: u32,
+        key: u64,
+        fresh: Option<impl Fn(u64) -> bool + Copy>,
+    ) -> Found<'a> {
+        match self.table_in_use(guard) {
+            Some(table) => table.find_fresh(hash, key, fresh),
+            None => Err(Unsteady),
+        }
+    }
+
+    /// The id of the entry of this key; for the writer.
+    pub(super) fn id(&self, hash: u32, key: u64, guard: &Guard) -> Option<u32> {
+        let (_, place) = self.table(guard).find(hash, key).ok()??;
+        Some(place.id())
     }
 
     /// Since when the entry of this id counts as fresh.
-    pub(super) fn since(&self, catalog: &Catalog, id: u32) -> u64 {
-        self.table().since[flat(catalog.position(id))].load(Relaxed)
+    pub(super) fn since(&self, catalog: &Catalog, id: u32, guard: &Guard) -> u64 {
+        self.table(guard).since[flat(catalog.position(id))].load(Relaxed)
     }
 
-    pub(super) fn uses(&self, catalog: &Catalog, id: u32) -> &Uses {
-        self.table().uses(catalog.position(id))
+    pub(super) fn uses<'a>(&'a self, catalog: &Catalog, id: u32, guard: &'a Guard) -> &'a Uses {
+        self.table(guard).uses(catalog.position(id))
     }
 
     /// Adds an item whose key is not in the index; the catalog's next id becomes its id.
-    pub(super) fn insert(&self, catalog: &mut Catalog, hash: u32, item: WordItem) {
-        if self.table().is_full(catalog.len()) {
-            self.grow(catalog);
+    pub(super) fn insert(&self, catalog: &mut Catalog, hash: u32, item: WordItem, guard: &Guard) {
+        let table = self.table(guard);
+        if table.is_full(catalog.len()) {
+            self.resize(catalog, table.buckets.len() * 2, guard);
         }
         let id = catalog.next_id();
-        let position = self.table().place(hash, id, item);
+        let position = self.table(guard).place(hash, id, item);
         catalog.enter(Record { hash, position });
     }
 
     /// Puts an item of the same key and id in the place of the one that is there.
-    pub(super) fn replace(&self, catalog: &Catalog, id: u32, item: WordItem) {
+    pub(super) fn replace(&self, catalog: &Catalog, id: u32, item: WordItem, guard: &Guard) {
         let position = catalog.position(id);
-        self.table().put(position, id, item);
+        self.table(guard).put(position, id, item);
     }
 
-    pub(super) fn remove(&self, catalog: &mut Catalog, id: u32) {
+    pub(super) fn remove(&self, catalog: &mut Catalog, id: u32, guard: &Guard) {
         let Record { hash, position } = catalog.strike_out(id);
-        self.table().take(hash, position);
+        self.table(guard).take(hash, position);
     }
 
-    /// Removes all items. Takes time in proportion to the size of the table, which stays.
-    pub(super) fn clear(&self, catalog: &mut Catalog) {
+    /// Whether few items are left of many.
+    pub(super) fn is_sparse(&self, items: usize, guard: &Guard) -> bool {
+        self.table(guard).is_sparse(items)
+    }
+
+    /// Halves the table. The items take the ids that the catalog has for them.
+    pub(super) fn shrink(&self, catalog: &mut Catalog, guard: &Guard) {
+        self.resize(catalog, self.table(guard).buckets.len() / 2, guard);
+    }
+
+    /// Removes all items.
+    pub(super) fn clear(&self, catalog: &mut Catalog, guard: &Guard) {
         *catalog = Catalog::default();
-        self.table().clear();
-    }
-
-    fn grow(&self, catalog: &mut Catalog) {
-        let old = self.table();
-        let next = self.current.load(Relaxed) + 1;
-        let new = self.open(next);
-        for (id, record) in catalog.records_mut() {
-            let item = old.item(record.position);
-            let uses = old.uses(record.position).copy();
-            record.position = new.place(record.hash, id, item);
-            new.uses(record.position).set(uses);
+        let table = self.table(guard);
+        match table.buckets.len() {
+            1 => table.clear(),
+            _ => self.resize(catalog, 1, guard),
         }
-        self.current.store(next, Release);
     }
 
-    /// The table of this number, empty.
-    fn open(&self, number: usize) -> &Table {
-        self.tables[number].get_or_init(|| Table::new(1 << number))
+    /// Puts another table into use, of so many buckets.
+    fn resize(&self, catalog: &mut Catalog, buckets: usize, guard: &Guard) {
+        let (old, number) = (self.table(guard), buckets.trailing_zeros() as usize);
+        let was_small = self.current.load(Relaxed) != LARGE;
+        if number < SMALL {
+            let new = self.small_table(number);
+            new.take_over(old, catalog);
+            new.open();
+            self.current.store(number, Release);
+            drop(self.large.swap((None, Tag::None), AcqRel));
+        } else {
+            let new = Shared::new(Table::new(buckets));
+            new.take_over(old, catalog);
+            drop(self.large.swap((Some(new), Tag::None), AcqRel));
+            self.current.store(LARGE, Release);
+        }
+        if was_small {
+            old.close();
+        }
     }
 
-    #[cfg_attr(not(debug_assertions), inline(always))]
-    fn table(&self) -> &Table {
-        let table = self.tables[self.current.load(Acquire)].get();
-        table.expect("the table in use was opened")
+    /// The small table of this number.
+    fn small_table(&self, number: usize) -> &Table {
+        self.small[number].get_or_init(|| Table::new(1 << number))
+    }
+
+    /// The table in use, unless that changes just now.
+    fn table_in_use<'a>(&'a self, guard: &'a Guard) -> Option<&'a Table> {
+        match self.current.load(Acquire) {
+            LARGE => self.large.load(Acquire, guard).as_ref(),
+            number => self.small[number].get(),
+        }
+    }
+
+    /// The table in use, for the writer.
+    fn table<'a>(&'a self, guard: &'a Guard) -> &'a Table {
+        let table = self.table_in_use(guard);
+        table.expect("only a writer changes which table is in use")
     }
 }
 
@@ -217,9 +252,66 @@ impl Table {
         }
     }
 
+    #[cfg_attr(not(debug_assertions), inline(always))]
+    fn find(&self, hash: u32, key: u64) -> Found<'_> {
+        let home = self.home(hash);
+        let mut bucket = home;
+        loop {
+            match self.buckets[bucket].find(key) {
+                Seen::Value(value, slot, state) => {
+                    let position = Position::new(bucket, slot);
+                    let place = Place {
+                        table: self,
+                        position,
+                        state,
+                    };
+                    return Ok(Some((value, place)));
+                }
+                Seen::GoOn => bucket = self.next(bucket),
+                Seen::Absent => return Ok(None),
+                Seen::Unsteady => return Err(Unsteady),
+            }
+            // All buckets of a small table may have passed an item on.
+            if bucket == home {
+                return Ok(None);
+            }
+        }
+    }
+
+    #[cfg_attr(not(debug_assertions), inline(always))]
+    fn find_fresh(
+        &self,
+        hash: u32,
+        key: u64,
+        fresh: Option<impl Fn(u64) -> bool + Copy>,
+    ) -> Found<'_> {
+        let Some((value, place)) = self.find(hash, key)? else {
+            return Ok(None);
+        };
+        match fresh {
+            Some(fresh) if !fresh(place.since()?) => Ok(None),
+            _ => Ok(Some((value, place))),
+        }
+    }
+
+    /// Copies the items of another table into this one, which is empty and not in use.
+    fn take_over(&self, old: &Self, catalog: &mut Catalog) {
+        for (id, record) in catalog.records_mut() {
+            let item = old.item(record.position);
+            let uses = old.uses(record.position).copy();
+            record.position = self.place(record.hash, id, item);
+            self.uses(record.position).set(uses);
+        }
+    }
+
     /// Whether with one more item too many buckets would overflow.
     fn is_full(&self, items: usize) -> bool {
         (items + 1) * 10 > self.buckets.len() * SLOTS * 7
+    }
+
+    /// Whether a table of half the size would be far from full too.
+    fn is_sparse(&self, items: usize) -> bool {
+        self.buckets.len() >= MIN_SHRUNK && items * 8 < self.buckets.len() * SLOTS
     }
 
     /// Puts an item into the first bucket with a slot to spare.
@@ -272,6 +364,14 @@ impl Table {
 
     fn clear(&self) {
         self.buckets.iter().for_each(WordBucket::clear);
+    }
+
+    fn close(&self) {
+        self.buckets.iter().for_each(WordBucket::close);
+    }
+
+    fn open(&self) {
+        self.buckets.iter().for_each(WordBucket::open);
     }
 
     #[cfg_attr(not(debug_assertions), inline(always))]

@@ -39,9 +39,8 @@ where
     }
 
     pub(super) fn remove(&mut self, id: u32) {
-        self.ledger.strike_out(id);
-        let catalog = &mut self.ledger.catalog;
-        self.contents.remove(catalog, id, self.guard);
+        self.take_out(id);
+        self.shrink_to_few();
     }
 
     pub(super) fn remove_older_than(&mut self, created_before: u64) -> u64 {
@@ -49,10 +48,11 @@ where
         for id in self.ledger.catalog.ids() {
             let since = self.contents.since(&self.ledger.catalog, id, self.guard);
             if since < created_before {
-                self.remove(id);
+                self.take_out(id);
                 removed += 1;
             }
         }
+        self.shrink_to_few();
         removed
     }
 
@@ -88,7 +88,28 @@ where
             self.contents.insert(catalog, hash, key, new, self.guard);
             self.ledger.enter(id, hash, size, Arrival::New);
         }
+        if evicted > 0 {
+            self.shrink_to_few();
+        }
         evicted
+    }
+
+    fn take_out(&mut self, id: u32) {
+        self.ledger.strike_out(id);
+        let catalog = &mut self.ledger.catalog;
+        self.contents.remove(catalog, id, self.guard);
+    }
+
+    /// Gives memory back where few entries are left of many. The ids that the caller knows are out of date then.
+    fn shrink_to_few(&mut self) {
+        while self
+            .contents
+            .are_sparse(self.ledger.catalog.len(), self.guard)
+        {
+            self.ledger.renumber();
+            let catalog = &mut self.ledger.catalog;
+            self.contents.shrink(catalog, self.guard);
+        }
     }
 
     /// Evicts until there is room for one more entry, not counting the former one.
@@ -139,6 +160,15 @@ impl Ledger {
         self.sizes.add(id, size);
         if let Some(policy) = &mut self.policy {
             policy.enter(id, hash, arrival);
+        }
+    }
+
+    /// Numbers the entries anew, without gaps.
+    fn renumber(&mut self) {
+        let ids = self.catalog.renumber();
+        self.sizes.renumber(&ids);
+        if let Some(policy) = &mut self.policy {
+            policy.renumber(&ids);
         }
     }
 

@@ -1,6 +1,7 @@
 //! Model checking: random schedules of one writer and readers that take no lock. Run with
 //! `RUSTFLAGS="--cfg shuttle" cargo test -p cachier-backends --lib memory`.
 
+use std::ops::Range;
 use std::sync::atomic::Ordering::{Acquire, Release};
 
 use shuttle::sync::atomic::AtomicBool;
@@ -10,7 +11,7 @@ use super::super::catalog::Catalog;
 use super::super::entry::Times;
 use super::super::index::Index;
 use super::super::sync::Guard;
-use super::super::word_index::{WordIndex, WordItem};
+use super::super::word_index::{Place, WordIndex, WordItem};
 use super::{ANY, at_most, plain};
 
 const SCHEDULES: usize = 1000;
@@ -190,7 +191,7 @@ fn explore_words(write: fn(&WordIndex, &mut Catalog), read: fn(&WordIndex)) {
     explore_under(30 * SCHEDULES, move || {
         let index: &'static WordIndex = Box::leak(Box::new(WordIndex::new()));
         let mut catalog = Catalog::default();
-        index.insert(&mut catalog, HASH, word_item(1, 10));
+        index.insert(&mut catalog, HASH, word_item(1, 10), &Guard::new());
         let reader = thread::spawn(move || (0..3).for_each(|_| read(index)));
         write(index, &mut catalog);
         reader.join().unwrap();
@@ -209,27 +210,43 @@ fn word_item(key: u64, value: u64) -> WordItem {
     }
 }
 
+/// Reads as the store does, but for the lock.
+fn look_at_word(index: &WordIndex, see: impl Fn(Option<(u64, Place<'_>)>)) {
+    let guard = Guard::new();
+    let found = index.find_fresh(HASH, 1, ANY);
+    let found = found.or_else(|_| index.find_fresh_under(&guard, HASH, 1, ANY));
+    if let Ok(found) = found {
+        see(found);
+    }
+}
+
+fn read_word_that_stays(index: &WordIndex) {
+    look_at_word(index, |found| {
+        let (value, _) = found.expect("lost a word");
+        assert_eq!(value % 10, 0, "the value of another key");
+    });
+}
+
 /// A value and the moment since which it counts belong together, and to the key.
 fn read_word(index: &WordIndex) {
-    let Ok(found) = index.find(HASH, 1) else {
-        return;
-    };
-    if let Some((value, place)) = found {
+    look_at_word(index, |found| {
+        let Some((value, place)) = found else { return };
         assert_eq!(value % 10, 0, "the value of another key");
         if let Ok(since) = place.since() {
             assert_eq!(value, since, "torn");
         }
-    }
+    });
 }
 
 #[test]
 fn words_of_different_entries_are_never_mixed() {
     explore_words(
         |index, catalog| {
-            index.replace(catalog, 0, word_item(1, 20));
-            index.remove(catalog, 0);
-            index.insert(catalog, HASH, word_item(2, 21));
-            index.insert(catalog, HASH, word_item(1, 30));
+            let guard = Guard::new();
+            index.replace(catalog, 0, word_item(1, 20), &guard);
+            index.remove(catalog, 0, &guard);
+            index.insert(catalog, HASH, word_item(2, 21), &guard);
+            index.insert(catalog, HASH, word_item(1, 30), &guard);
         },
         read_word,
     );
@@ -239,18 +256,68 @@ fn words_of_different_entries_are_never_mixed() {
 fn a_word_that_stays_is_found_while_the_table_grows() {
     explore_words(
         |index, catalog| {
-            for key in 2..9 {
-                index.insert(catalog, HASH, word_item(key, 1));
-            }
+            // The last tables are large ones.
+            insert_others(index, catalog, 2..16);
         },
-        |index| {
-            let found = index.find(HASH, 1);
-            assert!(
-                found.is_err() || found.is_ok_and(|found| found.is_some()),
-                "lost a word"
-            );
-        },
+        read_word_that_stays,
     );
+}
+
+fn insert_others(index: &WordIndex, catalog: &mut Catalog, keys: Range<u64>) {
+    keys.for_each(|key| index.insert(catalog, HASH, word_item(key, 1), &Guard::new()));
+}
+
+/// Removes all words but the first, and halves the table as long as it is sparse; it has to be small in the end.
+fn shrink_to_one(index: &WordIndex, catalog: &mut Catalog) {
+    let guard = Guard::new();
+    for id in 1..catalog.len() as u32 {
+        index.remove(catalog, id, &guard);
+    }
+    while index.is_sparse(catalog.len(), &guard) {
+        catalog.renumber();
+        index.shrink(catalog, &guard);
+    }
+}
+
+#[test]
+fn a_word_that_stays_is_found_while_the_table_shrinks_and_grows_again() {
+    explore_words(
+        |index, catalog| {
+            insert_others(index, catalog, 2..4);
+            shrink_to_one(index, catalog);
+            insert_others(index, catalog, 2..12);
+            shrink_to_one(index, catalog);
+            insert_others(index, catalog, 2..4);
+        },
+        read_word_that_stays,
+    );
+}
+
+#[test]
+fn words_are_never_mixed_while_a_table_is_cleared_and_used_again() {
+    explore_words(
+        |index, catalog| {
+            insert_others(index, catalog, 2..4);
+            index.clear(catalog, &Guard::new());
+            index.insert(catalog, HASH, word_item(3, 31), &Guard::new());
+            index.insert(catalog, HASH, word_item(1, 40), &Guard::new());
+            insert_others(index, catalog, 4..6);
+        },
+        read_word,
+    );
+}
+
+#[test]
+fn an_item_that_stays_is_found_while_the_table_shrinks() {
+    explore_readers_beside(|written| {
+        let ids: Vec<u32> = (1..14).map(|key| written.insert(key)).collect();
+        ids.into_iter().for_each(|id| written.remove(id));
+        let guard = Guard::new();
+        assert!(written.index.is_sparse(1, &guard));
+        written.catalog.renumber();
+        let tell = |_: &Item, id| assert_eq!(id, 0);
+        written.index.shrink(&mut written.catalog, tell, &guard);
+    });
 }
 
 #[test]
@@ -258,16 +325,10 @@ fn a_word_that_stays_is_found_while_the_table_grows() {
 fn the_checker_notices_a_word_that_is_replaced_in_two_steps() {
     explore_words(
         |index, catalog| {
-            index.remove(catalog, 0);
-            index.insert(catalog, HASH, word_item(1, 20));
+            index.remove(catalog, 0, &Guard::new());
+            index.insert(catalog, HASH, word_item(1, 20), &Guard::new());
         },
-        |index| {
-            let found = index.find(HASH, 1);
-            assert!(
-                found.is_err() || found.is_ok_and(|found| found.is_some()),
-                "lost a word"
-            );
-        },
+        read_word_that_stays,
     );
 }
 
@@ -275,9 +336,9 @@ fn the_checker_notices_a_word_that_is_replaced_in_two_steps() {
 #[should_panic = "torn"]
 fn the_checker_notices_a_reader_that_does_not_look_again() {
     explore_words(
-        |index, catalog| index.replace(catalog, 0, word_item(1, 20)),
+        |index, catalog| index.replace(catalog, 0, word_item(1, 20), &Guard::new()),
         |index| {
-            let Ok(Some((value, place))) = index.find(HASH, 1) else {
+            let Ok(Some((value, place))) = index.find_fresh(HASH, 1, ANY) else {
                 return;
             };
             assert_eq!(place.times().created, value, "torn");
