@@ -3,6 +3,7 @@
 
 use std::hash::Hash;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread;
 
 use allocation_counter::measure;
 use cachier_backends::memory::{Bounds, MemoryStore, NewEntry};
@@ -159,6 +160,20 @@ fn entries_evicted_by_a_large_one_give_memory_back() {
         store.remove(&text(ENTRIES));
     });
     assert!(after < before / 50, "{after} of {before} bytes stay");
+}
+
+#[test]
+fn threads_that_are_gone_leave_nothing_behind() {
+    let _alone = alone();
+    let store: MemoryStore<String, String> = MemoryStore::new(Bounds::default());
+    let _ = store.insert("key".to_owned(), entry(text(1), 1));
+    let hit = || {
+        let any = None::<fn(u64) -> bool>;
+        assert!(store.get("key", any).is_some());
+    };
+    let in_thread = || thread::scope(|scope| scope.spawn(|| growth(hit)).join());
+    let grown: i64 = (0..10_000).map(|_| in_thread().unwrap_or(i64::MAX)).sum();
+    assert!(grown < 65_536, "{grown} bytes for threads that are gone");
 }
 
 #[test]
