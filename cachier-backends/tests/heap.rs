@@ -6,7 +6,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use allocation_counter::measure;
+use cachier_backends::entry;
 use cachier_backends::memory::{Bounds, MemoryStore, NewEntry};
+use serde::Serialize;
 
 const ENTRIES: u64 = 60_000;
 
@@ -19,12 +21,21 @@ fn alone() -> MutexGuard<'static, ()> {
     ALONE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Sets up what is set up once for a thread, and frees what an earlier store held.
+fn settle() {
+    let store = MemoryStore::new(Bounds::default());
+    for n in 0..8 {
+        let _ = store.insert(n, created_at(text(n), n));
+        store.remove(&n);
+    }
+}
+
 /// By how much the heap has grown.
 fn growth(work: impl FnOnce()) -> i64 {
     measure(work).bytes_current
 }
 
-fn entry<V>(value: V, created: u64) -> NewEntry<V> {
+fn created_at<V>(value: V, created: u64) -> NewEntry<V> {
     NewEntry {
         value,
         created,
@@ -40,7 +51,7 @@ where
     V: Clone + Send + Sync + 'static,
 {
     for n in 0..ENTRIES {
-        let _ = store.insert(key(n), entry(value(n), n));
+        let _ = store.insert(key(n), created_at(value(n), n));
     }
 }
 
@@ -153,7 +164,7 @@ fn entries_evicted_by_a_large_one_give_memory_back() {
     let (before, after) = before_and_after(bounds, (text, text), |store| {
         let large = NewEntry {
             bytes: Some(ENTRIES - 10),
-            ..entry(text(0), 0)
+            ..created_at(text(0), 0)
         };
         assert_eq!(store.insert(text(ENTRIES), large).evicted, ENTRIES - 10);
         // What was evicted is dropped by later calls.
@@ -166,7 +177,7 @@ fn entries_evicted_by_a_large_one_give_memory_back() {
 fn threads_that_are_gone_leave_nothing_behind() {
     let _alone = alone();
     let store: MemoryStore<String, String> = MemoryStore::new(Bounds::default());
-    let _ = store.insert("key".to_owned(), entry(text(1), 1));
+    let _ = store.insert("key".to_owned(), created_at(text(1), 1));
     let hit = || {
         let any = None::<fn(u64) -> bool>;
         assert!(store.get("key", any).is_some());
@@ -185,7 +196,7 @@ fn a_table_at_an_edge_does_not_swing_between_sizes() {
         store.remove(&n);
         let swings = || {
             for _ in 0..4 {
-                let _ = store.insert(n, entry(n, n));
+                let _ = store.insert(n, created_at(n, n));
                 store.remove(&n);
             }
         };
@@ -195,5 +206,69 @@ fn a_table_at_an_edge_does_not_swing_between_sizes() {
             let once = 148 * 4 * n;
             assert!(allocated <= once, "{allocated} bytes at {n} entries");
         }
+    }
+}
+
+/// Fills a store beyond its bound with entries that are measured as functions measure them, and holds the bound and what
+/// the store says against the heap.
+fn bounded_in_bytes<K, V>(limit: u64, key: fn(u64) -> K, value: fn(u64) -> V)
+where
+    K: Eq + Hash + Send + Sync + 'static,
+    V: Serialize + Clone + Send + Sync + 'static,
+{
+    let store = MemoryStore::new(Bounds {
+        entries: None,
+        bytes: Some(limit),
+    });
+    settle();
+    let taken = growth(|| {
+        for n in 0..limit / 40 {
+            let (key, value) = (key(n), value(n));
+            let heap = entry::heap(&value).unwrap_or(u64::MAX);
+            let bytes = Some(MemoryStore::<K, V>::footprint(&key, heap));
+            let _ = store.insert(
+                key,
+                NewEntry {
+                    bytes,
+                    ..created_at(value, n)
+                },
+            );
+        }
+        // Drops what was evicted.
+        for n in 0..1000 {
+            store.remove(&key(u64::from(u32::MAX) - n));
+        }
+    });
+    let (taken, told) = (taken as f64, store.bytes().unwrap_or(0) as f64);
+    let types = (std::any::type_name::<K>(), std::any::type_name::<V>());
+    let entries = store.entries();
+    assert!(taken < limit as f64 * 1.2, "{taken} of {limit}: {types:?}");
+    assert!(taken > limit as f64 * 0.55, "{taken} of {limit}: {types:?}");
+    let share = told / taken;
+    assert!(
+        (0.8..1.2).contains(&share),
+        "{taken} bytes for {entries} entries are told as {told}: {types:?}"
+    );
+}
+
+#[test]
+fn a_bound_in_bytes_holds_keys_values_and_what_holds_them() {
+    let _alone = alone();
+    for limit in [1 << 16, 1 << 20, 5 << 20] {
+        bounded_in_bytes(limit, |n| format!("{n:0200}"), |n| n);
+        bounded_in_bytes(limit, |n| (format!("{n:0200}"), n), |n| n % 2 == 0);
+        bounded_in_bytes(limit, number, text);
+        bounded_in_bytes(limit, text, text);
+        bounded_in_bytes(limit, number, |n| vec![n; 20]);
+        bounded_in_bytes(limit, |n| vec![n; 20], |n| [n; 20]);
+        bounded_in_bytes(
+            limit,
+            |n| vec![text(n), text(n)],
+            |n| vec![text(n); (n % 8) as usize],
+        );
+        bounded_in_bytes(limit, number, |n| Box::new([n; 30]));
+        bounded_in_bytes(limit, number, |n| (n, Some(text(n)), [n as u8; 3]));
+        bounded_in_bytes(limit, number, number);
+        bounded_in_bytes(limit, |n| n as u32, |n| n as f64);
     }
 }

@@ -41,6 +41,7 @@
 
 mod fields;
 mod header;
+mod heap;
 mod lossless;
 mod readable;
 mod slice;
@@ -52,6 +53,8 @@ use crate::error::Error;
 use crate::key::Key;
 use fields::corrupt;
 pub use header::{AgeLimit, Codec, Content, Header, Jitter};
+pub use heap::heap;
+pub(crate) use heap::{ALLOCATION, HEADER};
 pub use value::{decode_value, encode_value, measure};
 
 /// A stored entry, taken apart.

@@ -74,7 +74,10 @@ impl Catalog {
     pub(super) fn enter(&mut self, record: Record) {
         match self.vacant.pop() {
             Some(id) => self.records[id as usize] = record,
-            None => self.records.push(record),
+            None => {
+                make_room(&mut self.records);
+                self.records.push(record);
+            }
         }
     }
 
@@ -84,6 +87,13 @@ impl Catalog {
         self.records[id as usize].position = Position::NOWHERE;
         self.vacant.push(id);
         record
+    }
+}
+
+/// Makes room for one more, and a few: lists of what is known of entries take little more than they hold.
+pub(super) fn make_room<T>(list: &mut Vec<T>) {
+    if list.len() == list.capacity() {
+        list.reserve_exact(list.len() / 4 + 4);
     }
 }
 

@@ -3,7 +3,8 @@
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::catalog::Catalog;
-use super::entry::NewEntry;
+use super::entry::{Bounds, NewEntry};
+use super::footprint;
 use super::index::{Index, Retired};
 use super::node::Node;
 use super::sync::Guard;
@@ -42,6 +43,24 @@ where
 
     /// Whether the types can be words at all: what is done with words is compiled only where they can.
     pub(super) const MAY_BE_WORDS: bool = may_fit::<K>() && may_fit::<V>();
+
+    /// A bound in bytes is one in entries, where all are of one size.
+    pub(super) fn bounds(bounds: Bounds) -> Bounds {
+        let Some(limit) = bounds.bytes.filter(|_| are_words::<K, V>()) else {
+            return bounds;
+        };
+        let most = WordIndex::most_within(limit, footprint::of_words);
+        Bounds {
+            entries: Some(bounds.entries.map_or(most, |entries| entries.min(most))),
+            bytes: None,
+        }
+    }
+
+    /// What so many entries take, where all are of one size.
+    pub(super) fn bytes(&self, entries: u64, guard: &Guard) -> Option<u64> {
+        let index = self.words()?;
+        Some(footprint::of_words(entries, index.bytes(guard)))
+    }
 
     /// The words, if it is words.
     #[cfg_attr(not(debug_assertions), inline(always))]

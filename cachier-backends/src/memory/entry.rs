@@ -5,7 +5,7 @@
 pub struct Bounds {
     /// The most entries.
     pub entries: Option<u64>,
-    /// The most bytes, of all entries together.
+    /// The most bytes, of all entries together. Those of machine words take what they take; others say it.
     pub bytes: Option<u64>,
 }
 
@@ -38,7 +38,7 @@ pub struct NewEntry<V> {
     pub since: u64,
     /// How long computing it took, in nanoseconds.
     pub compute_nanos: u64,
-    /// Its size, where the caller can tell.
+    /// Its size, where the caller can tell: see [`MemoryStore::footprint`](super::MemoryStore::footprint).
     pub bytes: Option<u64>,
 }
 

@@ -27,6 +27,7 @@ mod bucket;
 mod catalog;
 mod contents;
 mod entry;
+mod footprint;
 mod guard;
 mod index;
 mod node;

@@ -10,6 +10,8 @@
 //! SOSP 2023. Different here: probation is shorter, one use is enough to leave it, and traces are an
 //! array in which a later one may overwrite an earlier one.
 
+use super::catalog::make_room;
+
 /// One in this many ids is on probation once the store is full.
 const PROBATION_SHARE: usize = 20;
 
@@ -67,6 +69,7 @@ impl Policy {
     /// Takes up an id whose key has this hash.
     pub(super) fn enter(&mut self, id: u32, hash: u32, arrival: Arrival) {
         if self.links.len() <= id as usize {
+            make_room(&mut self.links);
             self.links.resize(id as usize + 1, Link::default());
         }
         self.links[id as usize].hash = hash;

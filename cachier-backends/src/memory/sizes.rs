@@ -1,5 +1,7 @@
 //! How many bytes the entries take.
 
+use super::catalog::make_room;
+
 const UNKNOWN: u64 = u64::MAX;
 
 /// Sizes by id, and their sum.
@@ -26,6 +28,7 @@ impl Sizes {
         let Some(size) = size else { return };
         let place = id as usize;
         if place >= self.by_id.len() {
+            make_room(&mut self.by_id);
             self.by_id.resize(place + 1, UNKNOWN);
         }
         self.by_id[place] = size.min(UNKNOWN - 1);

@@ -12,6 +12,7 @@ use foldhash::fast::RandomState;
 
 use super::contents::{Contents, Wanted};
 use super::entry::{Bounds, Entry, Inserted, NewEntry, Times};
+use super::footprint;
 use super::guard::{pin, pin_inline, reclaim};
 use super::index::Index;
 use super::node::Node;
@@ -90,6 +91,7 @@ where
 {
     /// An empty store.
     pub fn new(bounds: Bounds) -> Self {
+        let bounds = Contents::<K, V>::bounds(bounds);
         Self {
             hasher: RandomState::default(),
             bounds,
@@ -157,6 +159,12 @@ where
         let index = self.contents.nodes()?;
         let guard = pin()?;
         Some(self.find_node(index, key, &guard)?.since)
+    }
+
+    /// How many bytes an entry takes: key, value, and what the store needs to hold them. The value takes so many beside its
+    /// own `size_of`: see [`heap`](crate::entry::heap).
+    pub fn footprint(key: &K, value_heap: u64) -> u64 {
+        footprint::of_node::<K, V>(key, value_heap)
     }
 
     /// Whether there is room for an entry of this size, others gone. One whose size is unknown has none where the store is
@@ -250,9 +258,13 @@ where
         self.ledger().map_or(0, |ledger| ledger.entries())
     }
 
-    /// How many bytes they take, if the size of each is known.
+    /// How many bytes they take, if the size of each is known. A store of machine words knows by itself, and does not ask
+    /// for the sizes of entries.
     pub fn bytes(&self) -> Option<u64> {
-        self.ledger()?.bytes()
+        let guard = pin()?;
+        let ledger = self.ledger()?;
+        let of_words = self.contents.bytes(ledger.entries(), &guard);
+        of_words.or_else(|| ledger.bytes())
     }
 
     /// Takes what it needs of a fresh entry, and counts a use.

@@ -32,6 +32,9 @@ const SMALL: usize = if cfg!(shuttle) { 2 } else { 14 };
 
 const LARGE: usize = usize::MAX;
 
+/// The last one has as many buckets as a [`Position`] can name.
+const TABLES: usize = 29;
+
 /// Buckets as in [`table`](super::table): an item belongs into the bucket that its hash names, or the next one that has a
 /// slot to spare.
 struct Table {
@@ -149,6 +152,22 @@ impl WordIndex {
     pub(super) fn remove(&self, catalog: &mut Catalog, id: u32, guard: &Guard) {
         let Record { hash, position } = catalog.strike_out(id);
         self.table(guard).take(hash, position);
+    }
+
+    /// What the tables take, those included that are kept for when they are needed again.
+    pub(super) fn bytes(&self, guard: &Guard) -> u64 {
+        bytes_up_to(self.table(guard).buckets.len())
+    }
+
+    /// The most items that leave the store within so many bytes; `bytes` is what so many items take whose tables take
+    /// that much.
+    pub(super) fn most_within(limit: u64, bytes: impl Fn(u64, u64) -> u64) -> u64 {
+        let most_of = |number: usize| {
+            let tables = bytes_up_to(1 << number);
+            let room = limit.checked_sub(tables)?;
+            Some((room / bytes(1, 0)).min(most_items(1 << number) as u64))
+        };
+        (0..TABLES).map_while(most_of).max().unwrap_or(0)
     }
 
     /// Whether few items are left of many.
@@ -306,7 +325,7 @@ impl Table {
 
     /// Whether with one more item too many buckets would overflow.
     fn is_full(&self, items: usize) -> bool {
-        (items + 1) * 10 > self.buckets.len() * SLOTS * 7
+        items >= most_items(self.buckets.len())
     }
 
     /// Whether a table of half the size would be far from full too.
@@ -397,6 +416,21 @@ impl Note {
             compute_nanos: self.compute_nanos.load(Relaxed),
         }
     }
+}
+
+/// How many items so many buckets take before too many of them overflow.
+fn most_items(buckets: usize) -> usize {
+    buckets * SLOTS * 7 / 10
+}
+
+/// What a table of so many buckets takes, with the smaller ones that stay.
+fn bytes_up_to(buckets: usize) -> u64 {
+    let beside = size_of::<AtomicU64>() + size_of::<Note>() + size_of::<AtomicU32>();
+    let bucket = size_of::<WordBucket>() + SLOTS * beside;
+    let largest_small = 1 << (SMALL - 1);
+    let small = 2 * buckets.min(largest_small) - 1;
+    let large = if buckets > largest_small { buckets } else { 0 };
+    (bucket * (small + large)) as u64
 }
 
 /// Where a slot stands among all slots of its table.

@@ -78,8 +78,9 @@ where
         if let Some(id) = former {
             self.ledger.strike_out(id);
         }
-        let evicted = self.make_room(former, new.bytes);
-        let (size, catalog) = (new.bytes, &mut self.ledger.catalog);
+        let size = new.bytes.filter(|_| self.contents.words().is_none());
+        let evicted = self.make_room(former, size);
+        let catalog = &mut self.ledger.catalog;
         let id = former.unwrap_or_else(|| catalog.next_id());
         if former.is_some() {
             self.contents.replace(catalog, id, key, new, self.guard);

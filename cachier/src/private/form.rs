@@ -14,7 +14,25 @@ use crate::storage::Found;
 use crate::storage::encoded::{Encoded, moment};
 
 /// Measures a value, where its type can be measured.
-pub type Measure<V> = Option<fn(&V) -> Result<u64, Error>>;
+pub type Measure<V> = Option<fn(&V) -> Result<ValueSize, Error>>;
+
+/// How large a value is.
+#[derive(Clone, Copy, Debug)]
+pub struct ValueSize {
+    /// Serialized, as stores have it: of this, `entry_size_limit` is a limit.
+    pub(crate) serialized: u64,
+    /// What it takes of the heap beside itself, where it is kept as it is: counts for `capacity_bytes`.
+    pub(crate) heap: u64,
+}
+
+impl ValueSize {
+    pub(crate) fn of<V: Serialize>(value: &V) -> Result<Self, Error> {
+        Ok(Self {
+            serialized: entry::measure(value)?,
+            heap: entry::heap(value)?,
+        })
+    }
+}
 
 /// The way between a value and its kept form.
 #[diagnostic::on_unimplemented(
@@ -77,9 +95,9 @@ impl<V: Serialize + DeserializeOwned> Form<V> for Cbor {
 pub struct SizeProbe<S>(pub S);
 
 impl<S: Shape<Value: Serialize>> SizeProbe<S> {
-    /// How to measure the values: their serialized size in bytes.
+    /// How to measure the values.
     pub fn measure(&self) -> Measure<S::Value> {
-        Some(entry::measure)
+        Some(ValueSize::of)
     }
 }
 

@@ -1,11 +1,10 @@
 //! What the attribute says about the values of its function.
 
 use cachier_backends::Error;
-use cachier_backends::entry;
 use serde::Serialize;
 
 use super::equality::ComesBack;
-use super::form::Measure;
+use super::form::{Measure, ValueSize};
 use super::shape::Shape;
 
 /// What the attribute says about the values of its function.
@@ -52,7 +51,7 @@ impl<S: Shape> Recipe<S> {
     where
         S::Value: Serialize,
     {
-        self.measure = Some(entry::measure);
+        self.measure = Some(ValueSize::of);
         self
     }
 

@@ -213,15 +213,15 @@ impl<V: Clone + Send + Sync + 'static> Form<V> for Cloned {
         measure: Measure<V>,
     ) -> Result<Found<AnyValue>, Error> {
         // Before it is cloned: what is too deep to be measured may be too deep for its `Clone`.
-        let bytes = match size {
+        let size = match size {
             WantSize::Needed => measure.map(|measure| measure(value)).transpose()?,
             WantSize::Shown => measure.and_then(|measure| measure(value).ok()),
             WantSize::No => None,
         };
         Ok(Found {
-            value: AnyValue::new(value.clone()),
+            value: AnyValue::measured(value.clone(), size.map(|size| size.heap)),
             stamp,
-            bytes,
+            bytes: size.map(|size| size.serialized),
         })
     }
 }

@@ -12,7 +12,11 @@ pub struct AnyKey(Arc<dyn Key>);
 
 /// A value of any type.
 #[derive(Clone)]
-pub struct AnyValue(Arc<dyn Any + Send + Sync>);
+pub struct AnyValue {
+    value: Arc<dyn Any + Send + Sync>,
+    /// What it takes of the heap beside itself, where that is known.
+    heap: Option<u64>,
+}
 
 impl AnyKey {
     pub(crate) fn new<K: Eq + Hash + Clone + Send + Sync + 'static>(key: K) -> Self {
@@ -30,12 +34,22 @@ impl AnyKey {
 
 impl AnyValue {
     pub(crate) fn new<V: Send + Sync + 'static>(value: V) -> Self {
-        Self(Arc::new(value))
+        Self::measured(value, None)
+    }
+
+    /// One of which it may be known what it takes of the heap beside itself.
+    pub(crate) fn measured<V: Send + Sync + 'static>(value: V, heap: Option<u64>) -> Self {
+        let value = Arc::new(value);
+        Self { value, heap }
+    }
+
+    pub(crate) fn heap(&self) -> Option<u64> {
+        self.heap
     }
 
     /// The value with its type, which is the one that its function has: cloned only where others have it too.
     pub(crate) fn into_inner<V: Clone + Send + Sync + 'static>(self) -> V {
-        match self.0.downcast() {
+        match self.value.downcast() {
             Ok(value) => Arc::unwrap_or_clone(value),
             Err(_) => unreachable!("all values of a function are of one type"),
         }

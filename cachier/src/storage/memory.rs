@@ -43,6 +43,12 @@ where
             warned: AtomicBool::new(false),
         }
     }
+
+    /// What the entry takes, where that can be told of its value.
+    fn footprint(key: &AnyKey, value: &AnyValue) -> Option<u64> {
+        let heap = value.heap()?;
+        Some(MemoryStore::<K, V>::footprint(key.get(), heap))
+    }
 }
 
 /// The values of one function as the driver sees them: it knows no types.
@@ -120,14 +126,14 @@ impl Tiers for InMemory {
     async fn store(
         &self,
         session: &Session<'_>,
-        _: &AnyKey,
+        key: &AnyKey,
         found: &Found<AnyValue>,
         _: Option<()>,
     ) -> Result<Stored, Error> {
         if self.values().is_lost() {
             return Ok(Stored::Refused);
         }
-        if self.values().admits(found.bytes) {
+        if self.values().admits(key, &found.value) {
             return Ok(Stored::Done);
         }
         if let Some(metrics) = session.function().metrics {
@@ -189,8 +195,8 @@ pub(crate) trait Values: Send + Sync {
     fn find(&self, key: &AnyKey) -> Option<Found<AnyValue>>;
     /// When the value was created, if there is one.
     fn created(&self, key: &AnyKey) -> Option<u64>;
-    /// Whether there is room for a value of this size.
-    fn admits(&self, bytes: Option<u64>) -> bool;
+    /// Whether there is room for this entry.
+    fn admits(&self, key: &AnyKey, value: &AnyValue) -> bool;
     fn insertion<'a>(
         &'a self,
         function: &'a Function,
@@ -229,8 +235,8 @@ where
         self.store.since(key.get::<K>())
     }
 
-    fn admits(&self, bytes: Option<u64>) -> bool {
-        self.store.admits(bytes)
+    fn admits(&self, key: &AnyKey, value: &AnyValue) -> bool {
+        self.store.admits(Self::footprint(key, value))
     }
 
     fn insertion<'a>(
@@ -239,13 +245,14 @@ where
         key: &AnyKey,
         found: Found<AnyValue>,
     ) -> Box<dyn FnOnce() -> Stored + 'a> {
+        let bytes = Self::footprint(key, &found.value);
         let key = key.get::<K>().clone();
         let entry = NewEntry {
             value: found.value.into_inner::<V>(),
             created: found.stamp.created,
             since: found.stamp.created,
             compute_nanos: found.stamp.compute_nanos,
-            bytes: found.bytes,
+            bytes,
         };
         Box::new(move || {
             let inserted = self.store.insert(key, entry);

@@ -291,3 +291,27 @@ fn a_value_that_memory_has_no_room_for_is_counted_as_rejected_and_not_as_stored(
         assert_eq!(snapshot.entry_size.count(), 1);
     });
 }
+
+#[test]
+fn a_bound_in_bytes_counts_keys_and_what_holds_the_entries() {
+    #[cachier(backend = "memory", capacity_bytes = "64KB")]
+    fn length(text: &str) -> u64 {
+        text.len() as u64
+    }
+    #[cachier(backend = "memory", capacity_bytes = "64KB")]
+    fn double(number: u64) -> u64 {
+        2 * number
+    }
+
+    in_folder(|_| {
+        for number in 0..10_000 {
+            assert_eq!(length(&format!("{number:0200}")), 200);
+            double(number);
+        }
+        for usage in [length::usage(), double::usage()].map(Result::unwrap) {
+            let (entries, bytes) = (usage.entries.unwrap(), usage.bytes.unwrap());
+            assert!((30_000..=65_536).contains(&bytes), "{bytes} bytes");
+            assert!((100..1_000).contains(&entries), "{entries} entries");
+        }
+    });
+}

@@ -5,14 +5,17 @@ use std::hash::{Hash, Hasher};
 use super::super::{Bounds, MemoryStore, NewEntry};
 use super::{ANY, NONE, at_most, plain};
 
-fn sized(bytes: u64) -> NewEntry<u64> {
+/// No machine word: those take what they take.
+type Value = [u64; 1];
+
+fn sized(bytes: u64) -> NewEntry<Value> {
     NewEntry {
         bytes: Some(bytes),
-        ..plain(bytes)
+        ..plain([bytes])
     }
 }
 
-fn at_most_bytes(bytes: u64) -> MemoryStore<u64, u64> {
+fn at_most_bytes(bytes: u64) -> MemoryStore<u64, Value> {
     MemoryStore::new(Bounds {
         entries: None,
         bytes: Some(bytes),
@@ -71,7 +74,7 @@ fn an_entry_larger_than_the_store_is_not_kept_and_its_former_value_goes() {
 #[test]
 fn an_entry_of_unknown_size_is_not_kept_within_a_bound_in_bytes() {
     let store = at_most_bytes(100);
-    assert!(!store.insert(1, plain(1)).kept);
+    assert!(!store.insert(1, plain([1])).kept);
     assert_eq!(store.bytes(), Some(0));
 }
 
@@ -96,7 +99,7 @@ fn a_grown_value_evicts_others_but_not_its_own_key() {
     }
     let inserted = store.insert(0, sized(60));
     assert_eq!((inserted.kept, inserted.evicted), (true, 3 - 1));
-    assert_eq!(store.peek(&0).unwrap().value, 60);
+    assert_eq!(store.peek(&0).unwrap().value, [60]);
     assert_eq!(store.bytes(), Some(85));
 }
 
@@ -106,7 +109,7 @@ fn sizes_near_the_largest_number_do_not_overflow() {
     let _ = store.insert(1, sized(u64::MAX - 1));
     let _ = store.insert(2, sized(u64::MAX - 1));
     assert_eq!(store.entries(), 1);
-    let store: MemoryStore<u64, u64> = super::unbounded();
+    let store: MemoryStore<u64, Value> = super::unbounded();
     let _ = store.insert(1, sized(u64::MAX));
     let _ = store.insert(2, sized(u64::MAX));
     assert_eq!(store.bytes(), Some(u64::MAX));
@@ -114,12 +117,32 @@ fn sizes_near_the_largest_number_do_not_overflow() {
 
 #[test]
 fn the_total_is_unknown_while_one_size_is() {
-    let store: MemoryStore<u64, u64> = super::unbounded();
+    let store: MemoryStore<u64, Value> = super::unbounded();
     let _ = store.insert(1, sized(10));
-    let _ = store.insert(2, plain(0));
+    let _ = store.insert(2, plain([0]));
     assert_eq!(store.bytes(), None);
     assert!(store.remove(&2));
     assert_eq!(store.bytes(), Some(10));
+}
+
+#[test]
+fn words_are_bound_by_what_they_take_whatever_their_size_is_said_to_be() {
+    let bounds = Bounds {
+        entries: None,
+        bytes: Some(10_000),
+    };
+    let store = MemoryStore::new(bounds);
+    let admitted = (0..10_000).filter(|n| {
+        let entry = NewEntry {
+            bytes: Some(u64::MAX),
+            ..plain(*n)
+        };
+        store.insert(*n, entry).evicted == 0
+    });
+    let admitted = admitted.count() as u64;
+    assert_eq!(store.entries(), admitted);
+    let bytes = store.bytes().unwrap();
+    assert!((5_000..=10_000).contains(&bytes), "{bytes} of {admitted}");
 }
 
 #[test]
