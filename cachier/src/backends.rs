@@ -175,13 +175,13 @@ impl Guarded {
 
     /// Waits while a probe is on its way.
     async fn probed(&self) {
-        poll_fn(|context| {
+        poll_fn(|cx| {
             let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
             if self.breaker().probe().is_none() {
                 return Poll::Ready(());
             }
-            if !waiting.iter().any(|waker| waker.will_wake(context.waker())) {
-                waiting.push(context.waker().clone());
+            if !waiting.iter().any(|waker| waker.will_wake(cx.waker())) {
+                waiting.push(cx.waker().clone());
             }
             Poll::Pending
         })
@@ -298,7 +298,7 @@ fn speaks_against_the_store(error: &Error) -> bool {
     }
 }
 
-/// The backends of one world.
+/// The backends of one context.
 pub(crate) struct Backends {
     state: PerProcess<Mutex<State>>,
 }

@@ -20,9 +20,9 @@ pub fn block_on<F: Future>(future: F) -> F::Output {
         let (parker, unparker) = parking::pair();
         (parker, Waker::from(unparker))
     });
-    let mut context = Context::from_waker(&waker);
+    let mut cx = Context::from_waker(&waker);
     let output = loop {
-        match future.as_mut().poll(&mut context) {
+        match future.as_mut().poll(&mut cx) {
             Poll::Ready(output) => break output,
             Poll::Pending => parker.park(),
         }

@@ -241,8 +241,8 @@ impl Turns {
 
     async fn observed<F: Future>(&self, work: F) -> F::Output {
         let mut work = pin!(work);
-        poll_fn(|context| {
-            let (poll, told) = queue::observe(|| work.as_mut().poll(context));
+        poll_fn(|cx| {
+            let (poll, told) = queue::observe(|| work.as_mut().poll(cx));
             let told = nanos(told);
             let more = told.saturating_sub(self.told.swap(told, Ordering::Relaxed));
             self.waited.fetch_add(more, Ordering::Relaxed);
@@ -278,9 +278,9 @@ mod tests {
     fn poll<F: Future>(future: &mut Pin<&mut F>) -> Poll<F::Output> {
         let woken = Arc::new(Woken::default());
         let waker = Waker::from(Arc::clone(&woken));
-        let mut context = Context::from_waker(&waker);
+        let mut cx = Context::from_waker(&waker);
         loop {
-            let poll = future.as_mut().poll(&mut context);
+            let poll = future.as_mut().poll(&mut cx);
             if poll.is_ready() || !woken.0.swap(false, Ordering::Relaxed) {
                 return poll;
             }
@@ -407,8 +407,8 @@ mod tests {
             }
         });
         let mut late = pin!(budget.operation(nobody, work));
-        let mut context = Context::from_waker(Waker::noop());
-        let mut poll = || late.as_mut().poll(&mut context);
+        let mut cx = Context::from_waker(Waker::noop());
+        let mut poll = || late.as_mut().poll(&mut cx);
         assert!(poll().is_pending());
         clock.advance(SECOND);
         for _ in 0..2 {

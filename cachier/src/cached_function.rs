@@ -7,8 +7,8 @@ use cachier_metrics::{CacheMetrics, Snapshot, Stats};
 
 use crate::block_on::block_on;
 use crate::call::Flavour;
+use crate::context;
 use crate::registered::Registered;
-use crate::world;
 
 /// A cached function that has been called, whatever its types.
 ///
@@ -165,7 +165,7 @@ impl CachedFunction {
         match self.reach {
             Reach::Instantiation => vec![self.function],
             Reach::Name => {
-                let functions = world::current().registry.functions();
+                let functions = context::current().registry.functions();
                 let same = |known: &&&dyn Registered| known.name() == self.name();
                 functions.values().filter(same).copied().collect()
             }
@@ -198,7 +198,7 @@ impl fmt::Debug for CachedFunction {
 /// Every cached function that has been called, by package and name. Of a generic function, each instantiation.
 #[must_use]
 pub fn functions() -> Vec<CachedFunction> {
-    let functions = world::current().registry.functions();
+    let functions = context::current().registry.functions();
     let alone = |function: &&'static dyn Registered| CachedFunction {
         function: *function,
         reach: Reach::Instantiation,
@@ -213,7 +213,7 @@ pub fn functions() -> Vec<CachedFunction> {
 /// arguments, as in `parse<u64>`, one instantiation is found alone.
 #[must_use]
 pub fn function(name: &str) -> Option<CachedFunction> {
-    let functions = world::current().registry.functions();
+    let functions = context::current().registry.functions();
     let find = |is_it: fn(&dyn Registered) -> &str, reach| {
         let function = functions.values().find(|known| is_it(**known) == name)?;
         Some(CachedFunction {

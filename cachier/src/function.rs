@@ -9,6 +9,7 @@ use cachier_backends::process::{PerProcess, Process, get_or_init};
 use cachier_backends::{Error, ErrorKind, Operation, Version};
 use cachier_metrics::CacheMetrics;
 
+use crate::context::Context;
 use crate::identity::{self, Definition, Package};
 use crate::known_usage::KnownUsage;
 use crate::labels;
@@ -17,9 +18,8 @@ use crate::switches::Switches;
 use crate::timer::nanos;
 use crate::trace;
 use crate::verification::{Finding, Verification};
-use crate::world::World;
 
-/// One annotated function in one world.
+/// One annotated function in one context.
 pub struct Function {
     /// What people read, in metrics and messages: all instantiations of a generic function have one.
     pub(crate) name: String,
@@ -29,7 +29,7 @@ pub struct Function {
     pub(crate) storage_name: String,
     pub(crate) package: Package,
     pub(crate) options: Options,
-    pub(crate) world: &'static World,
+    pub(crate) context: &'static Context,
     pub(crate) metrics: Option<&'static CacheMetrics>,
     /// Whether calls consult the cache at all.
     gate: AtomicBool,
@@ -53,10 +53,10 @@ pub struct Function {
 impl Function {
     pub(crate) fn new(
         definition: Definition,
-        world: &'static World,
+        context: &'static Context,
         metrics: Option<&'static CacheMetrics>,
     ) -> Self {
-        let policy = Policy::resolve(&definition.options, &world.params());
+        let policy = Policy::resolve(&definition.options, &context.params());
         Self {
             name: identity::name(&definition),
             typed_name: identity::typed_name(&definition),
@@ -67,7 +67,7 @@ impl Function {
             options: definition.options,
             policy: RwLock::new(Arc::new(policy)),
             process: Process::current(),
-            world,
+            context,
             metrics,
             gate: AtomicBool::new(true),
             duplicate: OnceLock::new(),
@@ -137,7 +137,7 @@ impl Function {
     fn now_for(&self, nanos: u64) -> u64 {
         /// Below this, the ticks of the coarse clock (1 to 4 ms) would show.
         const PRECISE_BELOW: u64 = 1_000_000_000;
-        let clock = &self.world.clock;
+        let clock = &self.context.clock;
         if nanos < PRECISE_BELOW {
             clock.now()
         } else {
@@ -169,12 +169,12 @@ impl Function {
         if self.process.is_current() {
             return Arc::clone(&self.policy.read().unwrap_or_else(PoisonError::into_inner));
         }
-        Arc::new(Policy::resolve(&self.options, &self.world.params()))
+        Arc::new(Policy::resolve(&self.options, &self.context.params()))
     }
 
     /// Takes up changed parameters of the program.
     pub(crate) fn refresh(&self) {
-        let policy = Policy::resolve(&self.options, &self.world.params());
+        let policy = Policy::resolve(&self.options, &self.context.params());
         self.fresh_nanos
             .store(fresh_nanos(&self.options, &policy), Ordering::Relaxed);
         self.verification.turn(is_verified(&self.options, &policy));
@@ -264,9 +264,9 @@ impl Function {
             ErrorKind::Codec => self.verification.suspect_values(),
             _ => {}
         }
-        let store = self.world.backends.label(&self.options.backend);
+        let store = self.context.backends.label(&self.options.backend);
         trace::store_problem(&self.name, &store, error);
-        let now = self.world.clock.coarse().max(1);
+        let now = self.context.clock.coarse().max(1);
         let warned = self.warned.load(Ordering::Relaxed);
         let is_due = warned == NEVER || now.saturating_sub(warned) >= INTERVAL;
         if is_due
@@ -321,7 +321,7 @@ impl Function {
 
     /// Whether a clean-up is due, at most once for each interval; the answer `true` starts the next interval.
     pub(crate) fn cleanup_is_due(&self, interval: Duration) -> bool {
-        let now = self.world.clock.coarse().max(1);
+        let now = self.context.clock.coarse().max(1);
         let last = self.cleaned_up.load(Ordering::Relaxed);
         let is_due = last == NEVER || now.saturating_sub(last) >= nanos(interval);
         is_due

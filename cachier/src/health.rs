@@ -11,10 +11,10 @@ use cachier_backends::{
 use crate::backends::Guarded;
 use crate::background::remove_unused_folders;
 use crate::block_on::block_on;
+use crate::context::{self, Context};
 use crate::environment;
 use crate::handle::Handle;
 use crate::options::{Options, Policy};
-use crate::world::{self, World};
 
 /// Whether one backend can be used right now.
 #[derive(Clone, Debug)]
@@ -81,11 +81,11 @@ pub fn check() -> Vec<BackendHealth> {
 /// [`check`], one backend after another, without blocking the thread.
 #[must_use]
 pub async fn check_async() -> Vec<BackendHealth> {
-    let world = world::current();
-    let Known { stores, missing } = known(world);
+    let context = context::current();
+    let Known { stores, missing } = known(context);
     let mut all = Vec::with_capacity(stores.len() + missing.len());
     for (name, store) in stores {
-        all.push(probe(world, name, &store).await);
+        all.push(probe(context, name, &store).await);
     }
     all.extend(missing);
     all
@@ -108,8 +108,8 @@ pub fn check_backend(name: &str) -> BackendHealth {
 /// [`check_backend`], without blocking the thread.
 #[must_use]
 pub async fn check_backend_async(name: &str) -> BackendHealth {
-    let world = world::current();
-    let Known { stores, missing } = known(world);
+    let context = context::current();
+    let Known { stores, missing } = known(context);
     if let Some(missing) = missing.into_iter().find(|health| health.name == name) {
         return missing;
     }
@@ -118,14 +118,14 @@ pub async fn check_backend_async(name: &str) -> BackendHealth {
         .filter(|(known, _)| known == name)
         .collect();
     if of_name.is_empty() {
-        match world.backends.instance(name, &policy(world)) {
+        match context.backends.instance(name, &policy(context)) {
             Ok(store) => of_name.push((name.to_owned(), store)),
             Err(error) => return BackendHealth::missing(name, "", error),
         }
     }
     let mut first = None;
     for (name, store) in of_name {
-        let health = probe(world, name, &store).await;
+        let health = probe(context, name, &store).await;
         if !health.is_healthy() {
             return health;
         }
@@ -146,9 +146,9 @@ pub async fn check_backend_async(name: &str) -> BackendHealth {
 /// cachier::expect([forecast::handle()]);
 /// ```
 pub fn expect(functions: impl IntoIterator<Item = Handle>) {
-    let world = world::current();
+    let context = context::current();
     for function in functions {
-        world.registry.expect(function.place());
+        context.registry.expect(function.place());
     }
 }
 
@@ -158,38 +158,38 @@ struct Known {
     missing: Vec<BackendHealth>,
 }
 
-fn known(world: &'static World) -> Known {
+fn known(context: &'static Context) -> Known {
     let mut missing = Missing::default();
     for (variable, error) in environment::unusable() {
         missing.add("environment", variable, error);
     }
-    let params = world.params();
+    let params = context.params();
     if params.namespace.is_none()
         && let Err(error) = environment::NAMESPACE.get()
     {
         missing.add("environment", environment::NAMESPACE.name, error);
     }
-    if let Err(error) = world.backends.default_name() {
+    if let Err(error) = context.backends.default_name() {
         missing.add("environment", environment::BACKEND.name, error);
     }
-    for place in world.registry.places() {
+    for place in context.registry.places() {
         let policy = Policy::resolve(&place.options, &params);
-        let opened = |folder: &_| remove_unused_folders(world, folder);
+        let opened = |folder: &_| remove_unused_folders(context, folder);
         let resolved =
-            world
+            context
                 .backends
                 .resolve(&place.options.backend, &policy, place.package, opened);
         if let Err(error) = resolved {
-            missing.add(&world.backends.label(&place.options.backend), "", error);
+            missing.add(&context.backends.label(&place.options.backend), "", error);
         }
     }
     // Those that are in use before those that are only named.
-    let mut stores = world.backends.all();
-    for name in world.backends.named(&params) {
+    let mut stores = context.backends.all();
+    for name in context.backends.named(&params) {
         if stores.iter().any(|(known, _)| *known == name) {
             continue;
         }
-        match world.backends.open(&name, &policy(world)) {
+        match context.backends.open(&name, &policy(context)) {
             Ok(store) => stores.push((name, store)),
             Err(error) => missing.add(&name, "", error),
         }
@@ -199,8 +199,8 @@ fn known(world: &'static World) -> Known {
 }
 
 /// What holds for a function whose attribute says nothing.
-fn policy(world: &World) -> Policy {
-    Policy::resolve(&Options::new(), &world.params())
+fn policy(context: &Context) -> Policy {
+    Policy::resolve(&Options::new(), &context.params())
 }
 
 /// What is wrong, each thing once, however many meet it.
@@ -218,18 +218,18 @@ impl Missing {
     }
 }
 
-async fn probe(world: &'static World, name: String, store: &Guarded) -> BackendHealth {
-    let policy = policy(world);
+async fn probe(context: &'static Context, name: String, store: &Guarded) -> BackendHealth {
+    let policy = policy(context);
     let key = key(&policy);
     let backend = &*store.backend;
     let asked = async {
         backend.check().await?;
         ask_as_a_call(backend, &key, policy.lease_period).await
     };
-    let asked = world.timer.within(Some(policy.operation_timeout), asked);
+    let asked = context.timer.within(Some(policy.operation_timeout), asked);
     let error = match asked.await {
         Some(result) => result
-            .inspect(|()| store.has_answered(world.clock.now()))
+            .inspect(|()| store.has_answered(context.clock.now()))
             .err(),
         None => Some(Error::new(
             ErrorKind::Timeout,

@@ -61,6 +61,7 @@ mod budget;
 mod builtin;
 mod cached_function;
 mod call;
+mod context;
 mod decision;
 mod drive;
 mod environment;
@@ -94,7 +95,6 @@ pub mod testing;
 mod timer;
 mod trace;
 mod verification;
-mod world;
 
 #[doc(hidden)]
 #[path = "private/mod.rs"]

@@ -117,11 +117,7 @@ impl Turn<'_> {
     /// Waits until it comes.
     pub(crate) async fn come(&self) -> Result<(), SentAway> {
         loop {
-            let come = poll_fn(|context| {
-                self.line
-                    .state()
-                    .poll(self.rank, self.ticket, context.waker())
-            });
+            let come = poll_fn(|cx| self.line.state().poll(self.rank, self.ticket, cx.waker()));
             if let Some(come) = self.timer.within(Some(self.overdue), come).await {
                 return come;
             }

@@ -6,7 +6,7 @@ use std::task::{Poll, Waker};
 
 use cachier_backends::process::{PerProcess, Process};
 
-/// How many pieces of background work of one world are not done yet: in each process those that it has begun.
+/// How many pieces of background work of one context are not done yet: in each process those that it has begun.
 pub(crate) struct Pending {
     state: PerProcess<Mutex<PendingState>>,
 }
@@ -38,14 +38,14 @@ impl Pending {
 
     /// Resolves once no background work is left.
     pub(crate) async fn none(&self) {
-        poll_fn(|context| {
+        poll_fn(|cx| {
             let mut state = self.state();
             if state.count == 0 {
                 return Poll::Ready(());
             }
-            let is_known = |waiter: &Waker| waiter.will_wake(context.waker());
+            let is_known = |waiter: &Waker| waiter.will_wake(cx.waker());
             if !state.waiters.iter().any(is_known) {
-                state.waiters.push(context.waker().clone());
+                state.waiters.push(cx.waker().clone());
             }
             Poll::Pending
         })

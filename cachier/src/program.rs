@@ -5,30 +5,30 @@ use std::sync::Arc;
 use cachier_backends::{Backend, Error, ErrorKind, Operation};
 
 use crate::block_on::block_on;
+use crate::context;
 use crate::options::GlobalParams;
-use crate::world;
 
 /// Sets the parameters that hold wherever an attribute leaves an argument out, from the next call on.
 pub fn set_global_params(params: GlobalParams) {
-    world::current().set_params(params);
+    context::current().set_params(params);
 }
 
 /// The parameters as they stand.
 #[must_use]
 pub fn global_params() -> GlobalParams {
-    (*world::current().params()).clone()
+    (*context::current().params()).clone()
 }
 
 /// Switches all caches on again, also those that were disabled by pattern or by `CACHIER_DISABLED`.
 pub fn enable_caching() {
-    world::current()
+    context::current()
         .registry
         .switch(|switches| switches.enable_all());
 }
 
 /// Switches all caches off: every call runs its function, and nothing is stored.
 pub fn disable_caching() {
-    world::current()
+    context::current()
         .registry
         .switch(|switches| switches.disable_all());
 }
@@ -39,7 +39,7 @@ pub fn disable_caching() {
 /// cachier::disable("billing::*");
 /// ```
 pub fn disable(pattern: &str) {
-    world::current()
+    context::current()
         .registry
         .switch(|switches| switches.disable(pattern));
 }
@@ -56,9 +56,9 @@ pub fn register_backend(name: &str, backend: impl Backend) -> Result<(), Error> 
         return Err(Error::new(ErrorKind::Identity, Operation::Load, message)
             .with_hint("register it under another name"));
     }
-    let world = world::current();
-    world.backends.register(name, Arc::new(backend));
-    world.moved();
+    let context = context::current();
+    context.backends.register(name, Arc::new(backend));
+    context.stores_changed();
     Ok(())
 }
 
@@ -77,9 +77,9 @@ pub fn register_backend(name: &str, backend: impl Backend) -> Result<(), Error> 
 /// [`ErrorKind::NotRegistered`] where this program has no backend of this name, and for `memory`, whose values have types;
 /// all stays as it was then. One of the program's own is registered before.
 pub fn set_default_backend(name: &str) -> Result<(), Error> {
-    let world = world::current();
-    world.backends.set_default(name)?;
-    world.moved();
+    let context = context::current();
+    context.backends.set_default(name)?;
+    context.stores_changed();
     Ok(())
 }
 
@@ -92,5 +92,5 @@ pub fn flush() {
 
 /// Waits until all background work is done, without blocking the thread.
 pub async fn flush_async() {
-    world::current().pending.none().await;
+    context::current().pending.none().await;
 }

@@ -80,12 +80,12 @@ impl Pulse {
 
     /// Waits until somebody doubts that it is valid.
     pub(crate) async fn doubted(&self) {
-        poll_fn(|context| {
+        poll_fn(|cx| {
             let mut state = self.state();
             if mem::take(&mut state.is_doubted) {
                 return Poll::Ready(());
             }
-            state.heartbeat = Some(context.waker().clone());
+            state.heartbeat = Some(cx.waker().clone());
             Poll::Pending
         })
         .await;

@@ -54,7 +54,7 @@ impl<'a> Session<'a> {
 
     /// The same, for which the backend may take so long, if that is more than it may for a call.
     pub(crate) fn within(function: &'a Function, flavour: Flavour, allowance: Duration) -> Self {
-        let now = function.world.clock.now();
+        let now = function.context.clock.now();
         let session = Self::new(function, flavour, CallOptions::new(), None, now);
         let allowance = session.policy.operation_timeout.max(allowance);
         Self {
@@ -119,7 +119,7 @@ impl<'a> Session<'a> {
         options: CallOptions,
         start: Start,
     ) -> Self {
-        let started = function.world.clock.now();
+        let started = function.context.clock.now();
         let recorder = function
             .metrics
             .map(|metrics| metrics.start_call(start.decide(metrics), Some(started)));
@@ -209,7 +209,13 @@ impl<'a> Session<'a> {
 
     /// Since the call began.
     pub(crate) fn elapsed(&self) -> Duration {
-        Duration::from_nanos(self.function.world.clock.now().saturating_sub(self.started))
+        Duration::from_nanos(
+            self.function
+                .context
+                .clock
+                .now()
+                .saturating_sub(self.started),
+        )
     }
 
     /// Runs one operation on a store within what is left of the call's budget, once its turn has come, timed and its failure
@@ -244,10 +250,10 @@ impl<'a> Session<'a> {
 
     /// As whom it asks for its next operation.
     fn caller(&self) -> Caller<'_> {
-        let world = self.function.world;
+        let context = self.function.context;
         Caller {
-            clock: &world.clock,
-            timer: world.timer,
+            clock: &context.clock,
+            timer: context.timer,
             flavour: self.flavour,
             rank: self.rank(),
             operation_timeout: self.policy.operation_timeout,
@@ -270,7 +276,7 @@ impl<'a> Session<'a> {
             created,
             compute_nanos,
             expires: age.map(|age| created.saturating_add(nanos(age))),
-            confirmed: self.function.world.clock.now(),
+            confirmed: self.function.context.clock.now(),
         }
     }
 
@@ -327,15 +333,15 @@ impl<'a> Session<'a> {
     ) -> Result<R, Error> {
         let mut work = pin!(work);
         let mut started = None;
-        poll_fn(|context| {
+        poll_fn(|cx| {
             let poll = AssertUnwindSafe(|| match self.flavour {
-                Flavour::Async => work.as_mut().poll(context),
+                Flavour::Async => work.as_mut().poll(cx),
                 Flavour::Sync => {
                     let elapsed =
                         started.map_or(Duration::ZERO, |started: Instant| started.elapsed());
                     started.get_or_insert_with(Instant::now);
                     let allowance = left.saturating_sub(elapsed);
-                    blocking::inline(allowance, || work.as_mut().poll(context))
+                    blocking::inline(allowance, || work.as_mut().poll(cx))
                 }
             });
             catch_unwind(poll).unwrap_or_else(|_| Poll::Ready(Err(panicked(operation))))
@@ -395,7 +401,7 @@ fn budget(function: &Function, policy: &Policy, store: Duration) -> Budget {
         BackendName::Memory => Duration::MAX,
         _ => store,
     };
-    Budget::new(function.world.timer, store, policy.wait_for_calc_timeout)
+    Budget::new(function.context.timer, store, policy.wait_for_calc_timeout)
 }
 
 impl GivenUp {

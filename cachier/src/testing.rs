@@ -25,50 +25,50 @@ use std::time::{Duration, SystemTime};
 
 use cachier_metrics::Clock as Source;
 
+use crate::context::{self, Context, ContextId};
 use crate::options::GlobalParams;
 use crate::switches::Switches;
 use crate::timer::{Kind, Timer};
-use crate::world::{self, World, WorldId};
 
-/// Runs the closure in a world of its own: empty caches, default parameters, fresh metrics, and a clock that stands still
+/// Runs the closure in a context of its own: empty caches, default parameters, fresh metrics, and a clock that stands still
 /// until [`Clock::advance`].
 ///
 /// Background work that starts inside belongs to it. Threads and tasks that the closure spawns itself do not, unless
 /// they run on the same thread, as those of a current-thread runtime do.
 ///
-/// On a persistent backend the world has a namespace of its own.
+/// On a persistent backend the context has a namespace of its own.
 pub fn isolated<R>(run: impl FnOnce() -> R) -> R {
-    world::inside(new_world(), run)
+    context::sync_scope(new_context(), run)
 }
 
 /// As [`isolated`], for a future: whatever thread polls it.
 pub async fn isolated_async<F: Future>(future: F) -> F::Output {
-    world::enter(new_world(), future).await
+    context::scope(new_context(), future).await
 }
 
-/// A handle on the world of the calling code, to take it along to another thread.
+/// A handle on the context of the calling code, to take it along to another thread.
 ///
 /// ```
-/// use cachier::testing::{IsolatedWorld, isolated};
+/// use cachier::testing::{IsolatedContext, isolated};
 ///
 /// isolated(|| {
-///     let world = IsolatedWorld::current();
-///     std::thread::spawn(move || world.run(|| { /* the same caches as outside */ }));
+///     let context = IsolatedContext::current();
+///     std::thread::spawn(move || context.run(|| { /* the same caches as outside */ }));
 /// });
 /// ```
 #[derive(Clone, Copy)]
-pub struct IsolatedWorld(&'static World);
+pub struct IsolatedContext(&'static Context);
 
-impl IsolatedWorld {
-    /// The world of the calling code.
+impl IsolatedContext {
+    /// The context of the calling code.
     #[must_use]
     pub fn current() -> Self {
-        Self(world::current())
+        Self(context::current())
     }
 
     /// Runs the closure in it.
     pub fn run<R>(self, run: impl FnOnce() -> R) -> R {
-        world::inside(self.0, run)
+        context::sync_scope(self.0, run)
     }
 }
 
@@ -82,19 +82,19 @@ impl Clock {
     /// # Panics
     /// Outside [`isolated`], where time passes by itself.
     pub fn advance(by: Duration) {
-        let world =
-            world::isolated().expect("`Clock::advance` works inside `testing::isolated` only");
-        world.clock.advance(by);
-        world.timer.fire();
+        let context =
+            context::isolated().expect("`Clock::advance` works inside `testing::isolated` only");
+        context.clock.advance(by);
+        context.timer.fire();
     }
 }
 
-fn new_world() -> &'static World {
-    let id = WorldId::isolated();
+fn new_context() -> &'static Context {
+    let id = ContextId::isolated();
     let clock = Source::manual();
     let timer = Box::leak(Box::new(Timer::new(clock.clone(), Kind::Manual)));
     let params = GlobalParams::new().namespace(namespace(id));
-    Box::leak(Box::new(World::new(
+    Box::leak(Box::new(Context::new(
         id,
         clock,
         timer,
@@ -104,7 +104,7 @@ fn new_world() -> &'static World {
 }
 
 /// A namespace that no test has had before, not even one of an earlier process with the same number.
-fn namespace(id: WorldId) -> String {
+fn namespace(id: ContextId) -> String {
     static START: LazyLock<u128> = LazyLock::new(|| {
         let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
         since_epoch.map_or(0, |passed| passed.as_nanos())

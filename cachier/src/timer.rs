@@ -109,9 +109,9 @@ impl Timer {
             deadline,
             place: None,
         };
-        poll_fn(|context| match future.as_mut().poll(context) {
+        poll_fn(|cx| match future.as_mut().poll(cx) {
             Poll::Ready(output) => Poll::Ready(Some(output)),
-            Poll::Pending => sleep.poll(context).map(|()| None),
+            Poll::Pending => sleep.poll(cx).map(|()| None),
         })
         .await
     }
@@ -244,7 +244,7 @@ struct Place {
 }
 
 impl Sleep {
-    fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let place = self.place.get_or_insert_with(|| {
             let process = Process::current();
             Place {
@@ -260,7 +260,7 @@ impl Sleep {
             sleepers.next += 1;
             sleepers.next
         });
-        let waker = context.waker().clone();
+        let waker = cx.waker().clone();
         let former = sleepers.by_moment.insert((self.deadline, number), waker);
         drop(sleepers);
         // Not under the lock: with the last waker of a task the task may go, and its sleepers with it.

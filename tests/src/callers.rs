@@ -7,16 +7,16 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, OnceLock};
 use std::thread;
 
-use cachier::testing::IsolatedWorld;
+use cachier::testing::IsolatedContext;
 use futures_lite::FutureExt;
 use futures_lite::future::block_on;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::wait::PATIENCE;
 
-/// Callers that are on their way, in the world of the test that sent them.
+/// Callers that are on their way, in the context of the test that sent them.
 pub struct Callers<R> {
-    world: IsolatedWorld,
+    context: IsolatedContext,
     count: usize,
     sender: Sender<thread::Result<R>>,
     results: Receiver<thread::Result<R>>,
@@ -28,7 +28,7 @@ impl<R: Send + 'static> Callers<R> {
     pub fn new() -> Self {
         let (sender, results) = channel();
         Self {
-            world: IsolatedWorld::current(),
+            context: IsolatedContext::current(),
             count: 0,
             sender,
             results,
@@ -73,9 +73,9 @@ impl<R: Send + 'static> Callers<R> {
         F: Future<Output = R> + Send + 'static,
     {
         for _ in 0..count {
-            let (world, sender, future) = (self.world, self.sender.clone(), call());
+            let (context, sender, future) = (self.context, self.sender.clone(), call());
             runtime().spawn(async move {
-                let result = AssertUnwindSafe(in_world(world, future)).catch_unwind();
+                let result = AssertUnwindSafe(in_context(context, future)).catch_unwind();
                 // Nobody listens any more when the test has failed.
                 let _ = sender.send(result.await);
             });
@@ -130,9 +130,9 @@ impl<R: Send + 'static> Callers<R> {
     where
         C: Fn() -> R + Send + Sync + 'static,
     {
-        let (world, sender) = (self.world, self.sender.clone());
+        let (context, sender) = (self.context, self.sender.clone());
         move || {
-            let result = catch_unwind(AssertUnwindSafe(|| world.run(&*call)));
+            let result = catch_unwind(AssertUnwindSafe(|| context.run(&*call)));
             // Nobody listens any more when the test has failed.
             let _ = sender.send(result);
         }
@@ -145,10 +145,10 @@ impl<R: Send + 'static> Default for Callers<R> {
     }
 }
 
-/// The future as part of a world, on whatever thread it is polled.
-pub async fn in_world<F: Future>(world: IsolatedWorld, future: F) -> F::Output {
+/// The future as part of a context, on whatever thread it is polled.
+pub async fn in_context<F: Future>(context: IsolatedContext, future: F) -> F::Output {
     let mut future = pin!(future);
-    poll_fn(|context| world.run(|| future.as_mut().poll(context))).await
+    poll_fn(|cx| context.run(|| future.as_mut().poll(cx))).await
 }
 
 /// A runtime of two threads for tasks, and of as many as it takes for blocking calls.

@@ -42,12 +42,12 @@ impl Gate {
     /// Waits in a task until the gate is open.
     pub async fn wait_async(&self) {
         self.state().arrived += 1;
-        poll_fn(|context| {
+        poll_fn(|cx| {
             let mut state = self.state();
             if state.is_open {
                 return Poll::Ready(());
             }
-            state.waiting.push(context.waker().clone());
+            state.waiting.push(cx.waker().clone());
             Poll::Pending
         })
         .await;

@@ -1,4 +1,4 @@
-//! A world and a folder for one test, so that no other sees what it stores.
+//! A context and a folder for one test, so that no other sees what it stores.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use cachier::testing::{isolated, isolated_async};
 use cachier::{global_params, set_global_params};
 
-/// Runs a test in a world of its own, whose file backend has the folder that it is given.
+/// Runs a test in a context of its own, whose file backend has the folder that it is given.
 ///
 /// # Panics
 /// When there is no room for temporary folders.
@@ -31,7 +31,7 @@ pub async fn in_folder_async<R>(test: impl AsyncFnOnce(&Path) -> R) -> R {
     .await
 }
 
-/// Runs something as another process would that shares folder and namespace: in a world of its own, with its own clock.
+/// Runs something as another process would that shares folder and namespace: in a context of its own, with its own clock.
 pub fn in_another_process<R>(run: impl FnOnce() -> R) -> R {
     let params = global_params();
     isolated(|| {

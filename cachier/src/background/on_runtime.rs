@@ -25,11 +25,11 @@ use tokio::runtime::{Builder, Handle, Runtime};
 
 use super::pool::{Crew, run_on_thread_if_any};
 use crate::block_on::block_on;
+use crate::context::scope;
 use crate::environment;
 use crate::function::Function;
 use crate::heartbeat;
 use crate::timer::Timer;
-use crate::world::enter;
 
 /// A runtime that is driven begins a task within this time.
 const MOMENT: Duration = Duration::from_millis(100);
@@ -41,7 +41,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 /// takes before it fails, after which nobody would know why it did.
 const LONGEST_STANDSTILL: Duration = Duration::from_millis(500);
 
-/// A recomputation, counted as background work of its world and part of it.
+/// A recomputation, counted as background work of its context and part of it.
 type Work = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// Runs a recomputation on the caller's runtime, as long as that is driven.
@@ -50,10 +50,10 @@ pub(super) fn run(
     runtime: &Handle,
     task: impl Future<Output = ()> + Send + 'static,
 ) {
-    let counted = function.world.pending.count();
+    let counted = function.context.pending.count();
     let work: Work = Box::pin(async move {
         let _counted = counted;
-        enter(function.world, task).await;
+        scope(function.context, task).await;
     });
     if function.has_lost_runtime.load(Ordering::Relaxed) {
         return run_on_own(function, work);
@@ -92,15 +92,15 @@ enum State {
 impl Future for OnRuntime {
     type Output = ();
 
-    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let (State::Fresh(mut work) | State::Begun(mut work, _)) = self.place.put(State::Polled)
         else {
             self.place.put(State::Gone);
             return Poll::Ready(());
         };
-        let polled = work.as_mut().poll(context);
+        let polled = work.as_mut().poll(cx);
         self.place.put(match polled {
-            Poll::Pending => State::Begun(work, context.waker().clone()),
+            Poll::Pending => State::Begun(work, cx.waker().clone()),
             Poll::Ready(()) => State::Gone,
         });
         polled
@@ -207,7 +207,7 @@ fn run_on_own(function: &'static Function, work: impl Future<Output = ()> + Send
     if let Some(own) = own() {
         own.spawn(work);
     } else {
-        let _ = run_on_thread_if_any(function.world, Crew::Functions, || block_on(work));
+        let _ = run_on_thread_if_any(function.context, Crew::Functions, || block_on(work));
     }
 }
 

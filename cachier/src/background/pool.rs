@@ -3,8 +3,8 @@
 use cachier_backends::process::PerProcess;
 use cachier_backends::workers::{Job, NoThread, Workers, run};
 
+use crate::context::{Context, sync_scope};
 use crate::environment;
-use crate::world::{World, inside};
 
 /// Whose threads do a piece of work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,29 +19,29 @@ pub(crate) enum Crew {
 /// Runs the work on a thread of the background pool. Where there is none to be had, the caller does it: better late for
 /// the caller than never.
 pub(crate) fn run_on_thread(
-    world: &'static World,
+    context: &'static Context,
     crew: Crew,
     job: impl FnOnce() + Send + 'static,
 ) {
-    if let Err(NoThread(job)) = workers(crew).submit(counted(world, job)) {
+    if let Err(NoThread(job)) = workers(crew).submit(counted(context, job)) {
         run(job);
     }
 }
 
 /// Runs the work on a thread of the background pool, or not at all.
 pub(crate) fn run_on_thread_if_any(
-    world: &'static World,
+    context: &'static Context,
     crew: Crew,
     job: impl FnOnce() + Send + 'static,
 ) -> Result<(), NoThread> {
-    workers(crew).submit(counted(world, job))
+    workers(crew).submit(counted(context, job))
 }
 
-fn counted(world: &'static World, job: impl FnOnce() + Send + 'static) -> Job {
-    let counted = world.pending.count();
+fn counted(context: &'static Context, job: impl FnOnce() + Send + 'static) -> Job {
+    let counted = context.pending.count();
     Box::new(move || {
         let _counted = counted;
-        inside(world, job);
+        sync_scope(context, job);
     })
 }
 

@@ -17,5 +17,5 @@ pub(crate) fn run_as_task(
         on_runtime::run(function, &runtime, task);
         return;
     }
-    run_on_thread(function.world, Crew::Functions, || block_on(task));
+    run_on_thread(function.context, Crew::Functions, || block_on(task));
 }

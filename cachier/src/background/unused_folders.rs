@@ -5,19 +5,19 @@ use std::time::SystemTime;
 
 #[cfg(any(feature = "file", feature = "sqlite"))]
 use super::pool::{Crew, run_on_thread_if_any};
+use crate::context::Context;
 use crate::folder::Folder;
 #[cfg(any(feature = "file", feature = "sqlite"))]
 use crate::trace;
-use crate::world::World;
 
 /// Removes, in the background, the folders beside this one that nobody uses any more, if it is the default one of a package.
 #[cfg(any(feature = "file", feature = "sqlite"))]
-pub(crate) fn remove_unused_folders(world: &'static World, folder: &Folder) {
+pub(crate) fn remove_unused_folders(context: &'static Context, folder: &Folder) {
     let Some(folder) = folder.of_package() else {
         return;
     };
     // Where there is no thread to be had, another program does it.
-    let _ = run_on_thread_if_any(world, Crew::Storage, move || {
+    let _ = run_on_thread_if_any(context, Crew::Storage, move || {
         if let Err(error) = folder.remove_unused(SystemTime::now()) {
             trace::unused_folders_stay(&error);
         }
@@ -26,4 +26,4 @@ pub(crate) fn remove_unused_folders(world: &'static World, folder: &Folder) {
 
 /// Nothing is kept in folders.
 #[cfg(not(any(feature = "file", feature = "sqlite")))]
-pub(crate) fn remove_unused_folders(_: &'static World, _: &Folder) {}
+pub(crate) fn remove_unused_folders(_: &'static Context, _: &Folder) {}

@@ -28,7 +28,7 @@ pub(crate) fn clean_up<T: Tiers>(core: &'static Core<T>, session: &Session<'_>) 
             metrics.removed(RemovalCause::Cleanup, removed);
         }
     };
-    run_on_thread(function.world, Crew::Storage, || block_on(task));
+    run_on_thread(function.context, Crew::Storage, || block_on(task));
 }
 
 /// Removes an entry that is not to be kept, and has what is being computed for it not stored.
@@ -41,5 +41,5 @@ pub(crate) fn remove_later<T: Tiers>(core: &'static Core<T>, key: T::Key) {
         count_gone(function, removed);
     };
     // Where there is no thread to be had it stays: this process does not read it.
-    let _ = run_on_thread_if_any(function.world, Crew::Storage, || block_on(task));
+    let _ = run_on_thread_if_any(function.context, Crew::Storage, || block_on(task));
 }

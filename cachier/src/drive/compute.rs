@@ -43,7 +43,7 @@ impl<T: Tiers> Drive<T> {
             recorder: function
                 .metrics
                 .map(|metrics| metrics.start_compute(reason)),
-            begun: function.world.clock.now(),
+            begun: function.context.clock.now(),
             process,
         }));
         ToRun {
@@ -201,7 +201,7 @@ impl<T: Tiers> Drive<T> {
     /// The function has run: when that was, and how long it took.
     fn finish(&self, execution: Execution<T>, computed: Computed) -> Concluded {
         let function = &self.core.function;
-        let compute_nanos = function.world.clock.now().saturating_sub(execution.begun);
+        let compute_nanos = function.context.clock.now().saturating_sub(execution.begun);
         if let Some(recorder) = execution.recorder {
             recorder.finish(labels::computed(computed));
         }

@@ -15,7 +15,7 @@ use crate::storage::Tiers;
 impl<T: Tiers> Core<T> {
     /// Begins a pause in the recomputation of the value that was created at this moment.
     pub(super) fn pause(&self, key: &T::Key, created: u64, pause: Pause, length: Duration) {
-        let now = self.function.world.clock.now();
+        let now = self.function.context.clock.now();
         self.pauses.note(key, created, pause, length, now);
     }
 }
@@ -44,7 +44,7 @@ impl<T: Tiers> Drive<T> {
     /// Why nobody is to recompute the value that this call has met.
     pub(super) fn current_pause(&self) -> Option<Pause> {
         let core = self.core;
-        let now = core.function.world.clock.now();
+        let now = core.function.context.clock.now();
         core.pauses.find(&self.key, self.created?, now)
     }
 

@@ -35,7 +35,7 @@ impl<T: Tiers> Drive<T> {
         let (core, key) = (self.core, self.key.clone());
         let (may_replace, pause) = (self.may_replace(), self.unstored_pause(computation.reason));
         let leader = self.leader.take();
-        let world = core.function.world;
+        let context = core.function.context;
         let session = Session::after(&core.function, &self.session);
         if let Some(leader) = &leader {
             if let Some(lease) = &lease
@@ -68,7 +68,7 @@ impl<T: Tiers> Drive<T> {
             }
         };
         // Also for a task, whose runtime may end before this does.
-        run_on_thread(world, Crew::Storage, || block_on(task));
+        run_on_thread(context, Crew::Storage, || block_on(task));
     }
 
     /// The right to store a value in the background. Where it takes the place of one that nobody is to be given meanwhile,

@@ -31,9 +31,9 @@ pub(crate) fn current() -> Option<ComputationId> {
 /// Runs the future as part of the computation, on whatever thread it is polled; without one, as part of what is around it.
 pub(crate) async fn within<F: Future>(computation: Option<ComputationId>, future: F) -> F::Output {
     let mut future = pin!(future);
-    poll_fn(|context| {
+    poll_fn(|cx| {
         let _entered = computation.map(Entered::new);
-        future.as_mut().poll(context)
+        future.as_mut().poll(cx)
     })
     .await
 }

@@ -114,7 +114,7 @@ impl<V: Clone> Flight<V> {
             flight: self,
             seat: Seat::default(),
         };
-        poll_fn(|context| {
+        poll_fn(|cx| {
             let mut state = lock(&self.state);
             match &state.landing {
                 Some(landing) if !landing.keeps_waiting(joined) => {
@@ -122,7 +122,7 @@ impl<V: Clone> Flight<V> {
                 }
                 _ if state.phase != phase => Poll::Ready(Progress::Entered(state.phase)),
                 _ => {
-                    state.waiters.sit(&mut waiting.seat, context.waker());
+                    state.waiters.sit(&mut waiting.seat, cx.waker());
                     Poll::Pending
                 }
             }

@@ -238,7 +238,7 @@ fn give(
     stamp: Option<Stamp>,
     max_age: Option<Duration>,
 ) -> Option<Settled> {
-    let now = function.world.clock.now();
+    let now = function.context.clock.now();
     let age = |stamp: &Stamp| Duration::from_nanos(now.saturating_sub(stamp.created));
     let rules = &function.policy().rules;
     let is_fresh = |stamp: &Stamp| {

@@ -5,31 +5,31 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use cachier_backends::process::{PerProcess, copied};
 use cachier_metrics::{CacheMetrics, Gauges, MetricsOptions};
 
+use crate::context::{Context, ContextId};
 use crate::identity;
 use crate::identity::Definition;
 use crate::registered::Registered;
-use crate::world::{World, WorldId};
 
 type GaugeSource = Arc<dyn Fn() -> Gauges + Send + Sync>;
 
-/// All instantiations of one function, in each world.
+/// All instantiations of one function, in each context.
 pub(crate) struct Family {
     called: PerProcess<Mutex<Called>>,
-    metrics: PerProcess<Mutex<Vec<OfWorld>>>,
+    metrics: PerProcess<Mutex<Vec<ContextMetrics>>>,
 }
 
 /// The instantiations that have been called.
 #[derive(Clone, Default)]
 struct Called {
-    functions: Vec<(WorldId, &'static dyn Registered)>,
+    functions: Vec<(ContextId, &'static dyn Registered)>,
     /// Names that several of them share.
     ambiguous: Vec<String>,
 }
 
-/// The metrics that the instantiations share in one world.
+/// The metrics that the instantiations share in one context.
 #[derive(Clone)]
-struct OfWorld {
-    world: WorldId,
+struct ContextMetrics {
+    context: ContextId,
     metrics: &'static CacheMetrics,
     gauges: Arc<PerProcess<Mutex<Vec<GaugeSource>>>>,
 }
@@ -47,26 +47,29 @@ impl Family {
     pub(crate) fn metrics(
         &self,
         definition: &Definition,
-        world: &'static World,
+        context: &'static Context,
     ) -> Option<&'static CacheMetrics> {
         let mut known = locked(&self.metrics);
-        if let Some(of_world) = known.iter().find(|of_world| of_world.world == world.id) {
-            return Some(of_world.metrics);
+        if let Some(of_context) = known
+            .iter()
+            .find(|of_context| of_context.context == context.id)
+        {
+            return Some(of_context.metrics);
         }
-        let metrics = create_metrics(definition, world)?;
-        known.push(OfWorld {
-            world: world.id,
+        let metrics = create_metrics(definition, context)?;
+        known.push(ContextMetrics {
+            context: context.id,
             metrics,
             gauges: Arc::new(PerProcess::new(copied)),
         });
         Some(metrics)
     }
 
-    /// Takes in an instantiation that is called for the first time in its world.
-    pub(crate) fn add(&self, instantiation: &'static dyn Registered, world: &World) {
+    /// Takes in an instantiation that is called for the first time in its context.
+    pub(crate) fn add(&self, instantiation: &'static dyn Registered, context: &Context) {
         {
             let mut called = locked(&self.called);
-            called.functions.push((world.id, instantiation));
+            called.functions.push((context.id, instantiation));
             let mut ambiguous = called.ambiguous.iter();
             if ambiguous.any(|name| name == instantiation.typed_name()) {
                 instantiation.refuse();
@@ -74,7 +77,7 @@ impl Family {
         }
         if let Some(metrics) = instantiation.metrics() {
             let gauges = Arc::new(move || instantiation.gauges());
-            self.add_gauges(world, metrics, gauges);
+            self.add_gauges(context, metrics, gauges);
         }
     }
 
@@ -89,19 +92,22 @@ impl Family {
         }
     }
 
-    /// The instantiations that have been called in a world.
-    pub(crate) fn called_in(&self, world: &World) -> Vec<&'static dyn Registered> {
+    /// The instantiations that have been called in a context.
+    pub(crate) fn called_in(&self, context: &Context) -> Vec<&'static dyn Registered> {
         let called = locked(&self.called);
-        let in_world = called.functions.iter().filter(|(id, _)| *id == world.id);
-        in_world.map(|(_, known)| *known).collect()
+        let in_context = called.functions.iter().filter(|(id, _)| *id == context.id);
+        in_context.map(|(_, known)| *known).collect()
     }
 
-    fn add_gauges(&self, world: &World, metrics: &CacheMetrics, source: GaugeSource) {
+    fn add_gauges(&self, context: &Context, metrics: &CacheMetrics, source: GaugeSource) {
         let known = locked(&self.metrics);
-        let Some(of_world) = known.iter().find(|of_world| of_world.world == world.id) else {
+        let Some(of_context) = known
+            .iter()
+            .find(|of_context| of_context.context == context.id)
+        else {
             return;
         };
-        let sources = Arc::clone(&of_world.gauges);
+        let sources = Arc::clone(&of_context.gauges);
         locked(&sources).push(source);
         metrics.set_gauges(Box::new(move || {
             locked(&sources).iter().map(|source| source()).sum()
@@ -112,15 +118,15 @@ impl Family {
 /// The metrics of a function, if it is to have any.
 pub(super) fn create_metrics(
     definition: &Definition,
-    world: &'static World,
+    context: &'static Context,
 ) -> Option<&'static CacheMetrics> {
     let sampling = definition.options.metrics?;
     Some(CacheMetrics::create(MetricsOptions {
         function: identity::name(definition),
-        backend: world.backends.label(&definition.options.backend),
+        backend: context.backends.label(&definition.options.backend),
         sampling,
-        clock: world.clock.clone(),
-        listed: world.id == WorldId::MAIN,
+        clock: context.clock.clone(),
+        listed: context.id == ContextId::MAIN,
     }))
 }
 

@@ -1,11 +1,11 @@
-//! One annotated function in one world, with its storage.
+//! One annotated function in one context, with its storage.
 
 use cachier_metrics::Tier;
 
 use crate::drive::{Core, ThreadDriver};
 use crate::function::Function;
 
-/// One annotated function in one world, with its storage.
+/// One annotated function in one context, with its storage.
 pub struct Instance<S: Storage> {
     pub(crate) core: Core<S::Tiers>,
     pub(crate) front: S::Front,

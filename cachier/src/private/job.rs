@@ -45,8 +45,8 @@ impl<S: Shape + Send + 'static> Recipe<S> {
         F: Form<S::Value, Kept = T::Value>,
     {
         Later(Box::new(move |ticket: Ticket<T>, form| {
-            let world = ticket.core().function.world;
-            run_on_thread(world, Crew::Functions, move || {
+            let context = ticket.core().function.context;
+            run_on_thread(context, Crew::Functions, move || {
                 let mut body = Some(body);
                 let mut run = |_| Step::Now(once(&mut body)());
                 let mut work =

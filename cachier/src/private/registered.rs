@@ -30,7 +30,7 @@ impl<S: Storage> Registered for Instance<S> {
 
     fn backend(&self) -> String {
         let function = &self.core.function;
-        function.world.backends.label(&function.options.backend)
+        function.context.backends.label(&function.options.backend)
     }
 
     fn place(&self) -> Option<Place> {
@@ -120,7 +120,7 @@ async fn usage<T: Tiers>(core: &Core<T>, session: &Session<'_>) -> Result<Usage,
     let known = usage.as_ref().copied().unwrap_or_default();
     function
         .known_usage
-        .learn(question, known, function.world.clock.now());
+        .learn(question, known, function.context.clock.now());
     usage
 }
 
@@ -150,9 +150,9 @@ fn holding(usage: Usage) -> Holding {
 /// What the backend last said, after seeing to it that it is asked again when that is a while ago.
 fn known_usage<T: Tiers>(core: &'static Core<T>) -> Usage {
     let function = &core.function;
-    let (known, turn) = function.known_usage.look(function.world.clock.now());
+    let (known, turn) = function.known_usage.look(function.context.clock.now());
     if turn == Turn::Mine {
-        let asked = run_on_thread_if_any(function.world, Crew::Storage, || {
+        let asked = run_on_thread_if_any(function.context, Crew::Storage, || {
             let session = Session::within(function, Flavour::Sync, GOOD_FOR);
             // A failure has been counted; nothing is known then.
             let _ = block_on(usage(core, &session));

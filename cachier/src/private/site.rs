@@ -11,6 +11,7 @@ use super::arguments::Arguments;
 use super::family::{Family, create_metrics};
 use super::instance::{Instance, Storage};
 use super::shape::Shape;
+use crate::context::{self, Context, ContextId};
 use crate::drive::Core;
 use crate::flight::Flights;
 use crate::function::Function;
@@ -19,7 +20,6 @@ use crate::identity::{self, Definition};
 use crate::pauses::Pauses;
 use crate::registered::Registered;
 use crate::session::Start;
-use crate::world::{self, World, WorldId};
 
 /// The static of a function whose types are known where it stands.
 pub struct Site<S: Storage> {
@@ -29,7 +29,7 @@ pub struct Site<S: Storage> {
     main: OnceLock<&'static Instance<S>>,
     /// Held while the function is made known. In a child, nobody waits for a thread of the parent that was at it.
     opening: PerProcess<Mutex<()>>,
-    isolated: Mutex<Vec<(WorldId, &'static Instance<S>)>>,
+    isolated: Mutex<Vec<(ContextId, &'static Instance<S>)>>,
     family: Option<&'static Family>,
 }
 
@@ -54,13 +54,13 @@ impl<S: Storage> Site<S> {
         }
     }
 
-    /// The function in the world of the calling code.
+    /// The function in the context of the calling code.
     #[inline]
     pub fn instance(&'static self) -> &'static Instance<S> {
-        match (world::isolated(), self.main.get()) {
+        match (context::isolated(), self.main.get()) {
             (None, Some(instance)) => instance,
             (None, None) => self.open_main(),
-            (Some(world), _) => self.open_isolated(world),
+            (Some(context), _) => self.open_isolated(context),
         }
     }
 
@@ -94,7 +94,7 @@ impl<S: Storage> Site<S> {
         }
     }
 
-    /// The metrics of the function in the world of the calling code.
+    /// The metrics of the function in the context of the calling code.
     ///
     /// # Panics
     /// Without `enable_metrics`; the attribute calls this only with it.
@@ -113,25 +113,25 @@ impl<S: Storage> Site<S> {
         if let Some(instance) = self.main.get() {
             return instance;
         }
-        let instance = self.open(world::current());
+        let instance = self.open(context::current());
         self.main.get_or_init(|| instance)
     }
 
     #[cold]
-    fn open_isolated(&'static self, world: &'static World) -> &'static Instance<S> {
+    fn open_isolated(&'static self, context: &'static Context) -> &'static Instance<S> {
         let mut isolated = self.isolated.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = isolated.iter().find(|(id, _)| *id == world.id);
+        let known = isolated.iter().find(|(id, _)| *id == context.id);
         if let Some((_, instance)) = known {
             return instance;
         }
-        let instance = self.open(world);
-        isolated.push((world.id, instance));
+        let instance = self.open(context);
+        isolated.push((context.id, instance));
         instance
     }
 
     /// Makes the function's state, for as long as the process lives, and makes it known.
-    fn open(&self, world: &'static World) -> &'static Instance<S> {
-        let function = open_function((self.define)(self.instantiation), self.family, world);
+    fn open(&self, context: &'static Context) -> &'static Instance<S> {
+        let function = open_function((self.define)(self.instantiation), self.family, context);
         let (front, tiers) = S::open(&function);
         let core = Core {
             function,
@@ -150,23 +150,23 @@ impl<S: Storage> Site<S> {
 fn open_function(
     definition: Definition,
     family: Option<&'static Family>,
-    world: &'static World,
+    context: &'static Context,
 ) -> Function {
     let metrics = match family {
-        Some(family) => family.metrics(&definition, world),
-        None => create_metrics(&definition, world),
+        Some(family) => family.metrics(&definition, context),
+        None => create_metrics(&definition, context),
     };
-    Function::new(definition, world, metrics)
+    Function::new(definition, context, metrics)
 }
 
-/// Makes a function known to its world and to its family, and what it holds to its metrics.
+/// Makes a function known to its context and to its family, and what it holds to its metrics.
 fn introduce(function: &Function, known: &'static dyn Registered, family: Option<&'static Family>) {
-    if function.world.registry.register(known).is_err() {
+    if function.context.registry.register(known).is_err() {
         let error = function.mark_duplicate();
         function.report(error, function.metrics);
     }
     match family {
-        Some(family) => family.add(known, function.world),
+        Some(family) => family.add(known, function.context),
         None => {
             if let Some(metrics) = function.metrics {
                 metrics.set_gauges(Box::new(move || known.gauges()));
@@ -197,7 +197,7 @@ impl<S: Storage> Instance<S> {
         A: Arguments<Sh, Storage = S>,
     {
         let local = local.unwrap_or_else(|| self.metrics().local(slot));
-        let clock = &self.core.function.world.clock;
+        let clock = &self.core.function.context.clock;
         let started = local.times_hit().then(|| clock.now());
         let Some(hit) = arguments.detailed_hit(self) else {
             return self.missed(Some(local));
@@ -338,7 +338,7 @@ impl ErasedSite {
     pub fn metrics(&'static self, marker: &'static str) -> &'static CacheMetrics {
         let metrics = self
             .family
-            .metrics(&(self.define)(marker), world::current());
+            .metrics(&(self.define)(marker), context::current());
         metrics.expect("the attribute has `enable_metrics`")
     }
 
@@ -347,8 +347,8 @@ impl ErasedSite {
         Handle::new(self.define, marker)
     }
 
-    /// The instantiations that have been called in the world of the calling code.
+    /// The instantiations that have been called in the context of the calling code.
     pub(crate) fn instantiations(&'static self) -> Vec<&'static dyn Registered> {
-        self.family.called_in(world::current())
+        self.family.called_in(context::current())
     }
 }

@@ -258,7 +258,7 @@ where
     }
 
     fn stored(&self, value: &V, stamp: Stamp) {
-        let clock = &self.function.world.clock;
+        let clock = &self.function.context.clock;
         let age = since_epoch(clock.wall()).saturating_sub(stamp.created);
         let computed = clock.now().saturating_sub(age);
         let stamp = Stamp {

@@ -7,6 +7,7 @@ use cachier_backends::{Error, Usage};
 use super::instance::Storage;
 use super::site::{ErasedSite, Site};
 use crate::call::Flavour;
+use crate::context;
 use crate::folder::Folder;
 use crate::function::Function;
 use crate::options::BackendName;
@@ -14,7 +15,6 @@ use crate::registered::Registered;
 use crate::session::Session;
 use crate::storage::Tiers;
 use crate::storage::persistent::Persistent;
-use crate::world;
 
 /// What the companion of a generic free function says in place of its type arguments.
 const ANY: &str = "<_>";
@@ -149,7 +149,7 @@ impl ErasedSite {
         }
         let function = self.detached(marker);
         if !function
-            .world
+            .context
             .registry
             .functions()
             .contains_key(&function.storage_name)
@@ -165,7 +165,7 @@ impl ErasedSite {
     }
 
     fn detached(&'static self, marker: &'static str) -> Function {
-        Function::new(self.definition(marker), world::current(), None)
+        Function::new(self.definition(marker), context::current(), None)
     }
 }
 

@@ -77,7 +77,7 @@ impl Tiers for InMemory {
     type Lease = ();
 
     fn now(&self, function: &Function) -> u64 {
-        function.world.clock.now()
+        function.context.clock.now()
     }
 
     fn age(&self, function: &Function, created: u64) -> Duration {
@@ -314,9 +314,9 @@ fn note(function: &Function, warned: &AtomicBool, evicted: u64, entries: u64) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::context;
     use crate::identity::{Definition, Package};
     use crate::options::{BackendName, Options};
-    use crate::world;
 
     #[test]
     fn a_store_that_grows_without_bounds_is_told_of_once_it_is_large() {
@@ -327,7 +327,7 @@ mod tests {
                 package: Package::named("app"),
                 options,
             };
-            let function = Function::new(definition, world::current(), None);
+            let function = Function::new(definition, context::current(), None);
             let warned = AtomicBool::new(false);
             note(&function, &warned, 0, entries);
             warned.load(Ordering::Relaxed)

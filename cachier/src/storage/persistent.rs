@@ -59,7 +59,7 @@ impl Persistent {
     }
 
     fn target(&self, function: &Function) -> Result<Arc<Target>, Error> {
-        let revision = function.world.revision();
+        let revision = function.context.revision();
         let current = &*self.target;
         if let Some((known, target)) = &*current.read().unwrap_or_else(PoisonError::into_inner)
             && *known == revision
@@ -67,12 +67,12 @@ impl Persistent {
             return Ok(Arc::clone(target));
         }
         let policy = function.policy();
-        let world = function.world;
+        let context = function.context;
         let (backend, package) = (&function.options.backend, function.package);
-        let store = world
+        let store = context
             .backends
             .resolve(backend, &policy, package, |folder| {
-                remove_unused_folders(world, folder);
+                remove_unused_folders(context, folder);
             })?;
         let scope = Scope::new(policy.namespace(), function.storage_name.as_str());
         let scope = Arc::new(scope);
@@ -137,14 +137,14 @@ impl Persistent {
         operation: Operation,
         work: impl AsyncFnOnce(&Arc<Target>) -> Result<R, Error>,
     ) -> Result<R, Error> {
-        let world = session.function().world;
+        let context = session.function().context;
         let (target, sent) = self.asked(session, operation).await?;
         let _on_its_way = OnItsWay(&target.store, &sent);
         // Pinned here: what is handed on by value would be kept twice at each step.
         let work = pin!(work(&target));
         let result = session.operate(operation, &target.store, &sent, work).await;
-        let limits = || world.breaker_limits();
-        target.store.learn(&result, &sent, &world.clock, limits);
+        let limits = || context.breaker_limits();
+        target.store.learn(&result, &sent, &context.clock, limits);
         result
     }
 
@@ -167,7 +167,7 @@ impl Persistent {
     ) -> Result<(Arc<Target>, Sent), Error> {
         let ask = async {
             let (function, budget) = (session.function(), &session.budget);
-            let clock = &function.world.clock;
+            let clock = &function.context.clock;
             let target = self.target(function)?;
             let sent = match session.is_of_companion {
                 // Boxed: calls keep no room for it.
@@ -189,7 +189,7 @@ impl Tiers for Persistent {
     const IS_REMOTE: bool = true;
 
     fn now(&self, function: &Function) -> u64 {
-        since_epoch(function.world.clock.wall())
+        since_epoch(function.context.clock.wall())
     }
 
     fn age(&self, function: &Function, created: u64) -> Duration {
@@ -201,7 +201,7 @@ impl Tiers for Persistent {
         session: &Session<'_>,
         key: &KeyHash,
     ) -> Result<Loaded<Encoded, Option<EntryVersion>>, Error> {
-        let confirmed = session.function().world.clock.now();
+        let confirmed = session.function().context.clock.now();
         let loaded = self.operate_twice(session, Operation::Load, async move |target| {
             let key = target.key(*key);
             let loaded = target.store.backend.load(&key).await?;
@@ -213,7 +213,7 @@ impl Tiers for Persistent {
                 seen: None,
             });
         };
-        let now = || session.function().world.clock.wall();
+        let now = || session.function().context.clock.wall();
         let found = match read(&key, loaded.bytes, confirmed, now) {
             Ok(Read::Value(found)) => Some(found),
             Ok(Read::Foreign) => None,
@@ -340,10 +340,10 @@ impl Tiers for Persistent {
         let Some(mut wait) = target.store.backend.wait(&key, seen.as_ref()) else {
             return Notice::None;
         };
-        let changed = poll_fn(|context| match session.flavour {
-            Flavour::Async => wait.as_mut().poll(context),
+        let changed = poll_fn(|cx| match session.flavour {
+            Flavour::Async => wait.as_mut().poll(cx),
             // The thread may be the only one of a runtime, which stands still while it waits.
-            Flavour::Sync => blocking::beside(|| wait.as_mut().poll(context)),
+            Flavour::Sync => blocking::beside(|| wait.as_mut().poll(cx)),
         });
         match changed.await {
             Ok(()) => Notice::Given,
@@ -438,7 +438,7 @@ impl Tiers for Persistent {
     }
 
     async fn cleanup(&self, session: &Session<'_>, older_than: Duration) -> Result<u64, Error> {
-        let now = session.function().world.clock.wall();
+        let now = session.function().context.clock.wall();
         let Some(cutoff) = now.checked_sub(older_than) else {
             return Ok(0);
         };
@@ -470,9 +470,9 @@ impl Tiers for Persistent {
             .operate(Operation::Load, &target.store, &sent, pin!(usage))
             .await;
         if is_probe {
-            let world = session.function().world;
-            let limits = || world.breaker_limits();
-            target.store.learn(&usage, &sent, &world.clock, limits);
+            let context = session.function().context;
+            let limits = || context.breaker_limits();
+            target.store.learn(&usage, &sent, &context.clock, limits);
         }
         usage
     }

@@ -11,7 +11,7 @@ use cachier_tests::gate::{Counter, Gate};
 use cachier_tests::sandbox::in_folder;
 use cachier_tests::wait::until;
 
-/// Runs a test in a world whose backend `map` is this one.
+/// Runs a test in a context whose backend `map` is this one.
 fn with_map<R>(test: impl FnOnce(&MapBackend) -> R) -> R {
     isolated(|| {
         let map = MapBackend::default();

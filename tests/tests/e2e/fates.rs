@@ -4,7 +4,7 @@
 use std::thread::JoinHandle;
 
 use cachier::{CacheMetrics, cachier};
-use cachier_tests::callers::{Callers, in_world, runtime};
+use cachier_tests::callers::{Callers, in_context, runtime};
 use cachier_tests::gate::{Counter, Gate, panic_silently};
 use cachier_tests::sandbox::in_folder;
 use cachier_tests::wait::{until, until_waiting};
@@ -185,8 +185,8 @@ macro_rules! cancelled {
             }
 
             in_folder(|_| {
-                let world = cachier::testing::IsolatedWorld::current();
-                let owner = runtime().spawn(in_world(world, double(21)));
+                let context = cachier::testing::IsolatedContext::current();
+                let owner = runtime().spawn(in_context(context, double(21)));
                 GATE.until_arrived(1);
                 let callers = Callers::new().$start(CALLERS, || double(21));
                 until_waiting(double::metrics(), CALLERS as u64);
@@ -225,11 +225,11 @@ fn a_value_that_uses_its_function_when_it_is_dropped_holds_up_nobody() {
     }
 
     in_folder(|_| {
-        let world = cachier::testing::IsolatedWorld::current;
+        let context = cachier::testing::IsolatedContext::current;
         let calls = || (0..20_000).for_each(|number| drop(restless(number % 50)));
         let callers = [(); 4].map(|()| {
-            let world = world();
-            std::thread::spawn(move || world.run(calls))
+            let context = context();
+            std::thread::spawn(move || context.run(calls))
         });
         until("all calls end", || {
             callers.iter().all(JoinHandle::is_finished)

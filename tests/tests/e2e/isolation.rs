@@ -3,7 +3,7 @@
 use std::sync::Barrier;
 use std::time::Duration;
 
-use cachier::testing::{Clock, IsolatedWorld, isolated};
+use cachier::testing::{Clock, IsolatedContext, isolated};
 use cachier::{CallOptions, Outcome, cachier};
 use cachier_tests::callers::Callers;
 use cachier_tests::gate::Counter;
@@ -90,9 +90,9 @@ fn in_one_folder_each_has_a_namespace_of_its_own() {
 fn a_world_can_be_taken_along_to_another_thread() {
     isolated(|| {
         double(21);
-        let world = IsolatedWorld::current();
+        let context = IsolatedContext::current();
         let outcome = || double::call_detailed(CallOptions::new(), 21).outcome;
-        let there = std::thread::spawn(move || world.run(outcome))
+        let there = std::thread::spawn(move || context.run(outcome))
             .join()
             .unwrap();
         assert_eq!(there, Outcome::Hit);

@@ -275,7 +275,7 @@ fn changed_code_recomputes_and_a_version_of_ones_own_does_not() {
     }
 
     let folder = tempfile::tempdir().unwrap();
-    // One world cannot hold two functions of a name: two builds of one program would.
+    // One context cannot hold two functions of a name: two builds of one program would.
     let in_build = |run: fn() -> [u8; 2]| {
         cachier::testing::isolated(|| {
             let params = cachier::global_params().cache_dir(folder.path());

@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::Duration;
 
-use cachier::testing::{Clock, IsolatedWorld, isolated};
+use cachier::testing::{Clock, IsolatedContext, isolated};
 use cachier::{CallOptions, ErrorKind, Outcome, cachier};
 use cachier_tests::backend::{Fault, MapBackend};
 use cachier_tests::gate::{Counter, Gate};
@@ -45,8 +45,8 @@ fn whoever_waits_for_one_is_given_it_before_it_is_stored() {
         GATE.until_arrived(1);
         until_waiting(data::metrics(), WORKERS - 1);
         GATE.open();
-        let world = IsolatedWorld::current();
-        let flushed = thread::spawn(move || world.run(cachier::flush));
+        let context = IsolatedContext::current();
+        let flushed = thread::spawn(move || context.run(cachier::flush));
         until("all work is done", || flushed.is_finished());
         let fresh = |number| report::call_detailed(CallOptions::new(), number).outcome;
         assert!(numbers.clone().all(|number| fresh(number) == Outcome::Hit));

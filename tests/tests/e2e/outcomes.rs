@@ -4,11 +4,11 @@ use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::time::Duration;
 
-use cachier::testing::{Clock, IsolatedWorld};
+use cachier::testing::{Clock, IsolatedContext};
 use cachier::{CacheMetrics, CallOptions, Error, ErrorKind, cachier};
 use cachier_metrics::{AbandonReason, Activity};
 use cachier_tests::backend::{Fault, MapBackend};
-use cachier_tests::callers::{Callers, in_world, runtime};
+use cachier_tests::callers::{Callers, in_context, runtime};
 use cachier_tests::gate::panic_silently;
 use cachier_tests::sandbox::in_folder;
 use futures_lite::{FutureExt, future};
@@ -107,7 +107,7 @@ fn always_the_same(cases: u32) -> ProptestConfig {
     }
 }
 
-/// Runs a test in a world whose time passes in leaps, none of which is too long for the backend.
+/// Runs a test in a context whose time passes in leaps, none of which is too long for the backend.
 fn in_patient_folder<R>(test: impl FnOnce(&MapBackend) -> R) -> R {
     in_folder(|_| {
         let patience = Duration::from_secs(1 << 30);
@@ -261,9 +261,9 @@ macro_rules! outcomes {
                 #[test]
                 fn sum_to_the_finished_calls_of_tasks(script in vec(steps(), 1..40)) {
                     in_patient_folder(|map| {
-                        let world = IsolatedWorld::current();
+                        let context = IsolatedContext::current();
                         let start =
-                            |step| runtime().spawn(in_world(world, in_a_task(map.clone(), step)));
+                            |step| runtime().spawn(in_context(context, in_a_task(map.clone(), step)));
                         let tasks: Vec<_> = script.into_iter().map(start).collect();
                         let wait = |task: JoinHandle<End>| runtime().block_on(task).unwrap();
                         let ends: Vec<_> = tasks.into_iter().map(wait).collect();

@@ -109,10 +109,10 @@ async fn fifty_async_callers_run_the_function_once() {
 /// The outputs of all futures, run at the same time.
 async fn all<F: Future<Output = u64>>(futures: impl Iterator<Item = F>) -> Vec<u64> {
     let mut running: Vec<_> = futures.map(|future| (Box::pin(future), None)).collect();
-    std::future::poll_fn(|context| {
+    std::future::poll_fn(|cx| {
         for (future, value) in &mut running {
             if value.is_none()
-                && let std::task::Poll::Ready(ready) = future.as_mut().poll(context)
+                && let std::task::Poll::Ready(ready) = future.as_mut().poll(cx)
             {
                 *value = Some(ready);
             }

@@ -56,8 +56,8 @@ macro_rules! everywhere {
 
                 in_folder(|_| {
                     let first = Builder::new_multi_thread().worker_threads(1).build().unwrap();
-                    let world = cachier::testing::IsolatedWorld::current();
-                    first.spawn(cachier_tests::callers::in_world(world, double(21)));
+                    let context = cachier::testing::IsolatedContext::current();
+                    first.spawn(cachier_tests::callers::in_context(context, double(21)));
                     NEVER.until_arrived(1);
                     let waiter = Callers::new().in_tasks(1, || double(21));
                     until_waiting(double::metrics(), 1);
@@ -125,15 +125,15 @@ macro_rules! everywhere {
                 }
 
                 let folder = tempfile::tempdir().unwrap();
-                let world = cachier::testing::isolated(cachier::testing::IsolatedWorld::current);
-                let params = world.run(cachier::global_params).cache_dir(folder.path());
-                world.run(|| cachier::set_global_params(params));
+                let context = cachier::testing::isolated(cachier::testing::IsolatedContext::current);
+                let params = context.run(cachier::global_params).cache_dir(folder.path());
+                context.run(|| cachier::set_global_params(params));
                 let task = async {
                     let price = Shop.price("tea").await;
                     double::precache_value(5, 11).await.unwrap();
                     (double(5).await, show(5).await, price)
                 };
-                let task = tokio::spawn(cachier_tests::callers::in_world(world, task));
+                let task = tokio::spawn(cachier_tests::callers::in_context(context, task));
                 assert_eq!(task.await.unwrap(), (11, "5".to_owned(), 3));
             }
 

@@ -1,4 +1,4 @@
-//! Processes that share a store, played by worlds of one process: each has its own flights, near tier and clock.
+//! Processes that share a store, played by contexts of one process: each has its own flights, near tier and clock.
 
 use std::fmt::Display;
 use std::time::Duration;

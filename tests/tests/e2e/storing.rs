@@ -2,7 +2,7 @@
 
 use std::thread;
 
-use cachier::testing::{IsolatedWorld, isolated};
+use cachier::testing::{IsolatedContext, isolated};
 use cachier::{CallOptions, Outcome, cachier};
 use cachier_metrics::RemovalCause;
 use cachier_tests::gate::{Counter, Gate};
@@ -156,12 +156,12 @@ macro_rules! overwriting {
 
             in_folder(|_| {
                 (0..KEYS).for_each(|key| _ = run(key));
-                let world = IsolatedWorld::current();
+                let context = IsolatedContext::current();
                 thread::scope(|threads| {
                     for key in 0..KEYS {
-                        let world = world.clone();
+                        let context = context.clone();
                         let overwrite = move || run::call_with(CallOptions::new().overwrite_cache(), key);
-                        threads.spawn(move || world.run(overwrite));
+                        threads.spawn(move || context.run(overwrite));
                     }
                     GATE.until_arrived(KEYS);
                     GATE.open();

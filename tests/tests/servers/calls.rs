@@ -4,11 +4,11 @@ use std::panic::catch_unwind;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use cachier::testing::{Clock, IsolatedWorld};
+use cachier::testing::{Clock, IsolatedContext};
 use cachier::{
     CallOptions, LeaseReply, Outcome, RedisBackend, cachier, global_params, set_global_params,
 };
-use cachier_tests::callers::{Callers, in_world, runtime};
+use cachier_tests::callers::{Callers, in_context, runtime};
 use cachier_tests::gate::Gate;
 use cachier_tests::wait::until_waiting;
 use futures_lite::future::block_on;
@@ -101,8 +101,8 @@ fn a_value_is_computed_once_and_then_found(_: &Subject) {
 }
 
 fn an_async_function_behaves_the_same(_: &Subject) {
-    runtime().block_on(cachier_tests::callers::in_world(
-        cachier::testing::IsolatedWorld::current(),
+    runtime().block_on(cachier_tests::callers::in_context(
+        cachier::testing::IsolatedContext::current(),
         async {
             assert_eq!(outcome_async(1).await, Outcome::Miss);
             assert_eq!(outcome_async(1).await, Outcome::Hit);
@@ -122,15 +122,15 @@ fn a_redis_client_of_the_program_serves_every_kind_of_caller(subject: &Subject) 
 }
 
 fn every_kind_of_caller_is_served(_: &Subject) {
-    let world = cachier::testing::IsolatedWorld::current();
-    let in_world = |future| cachier_tests::callers::in_world(world, future);
+    let context = cachier::testing::IsolatedContext::current();
+    let in_context = |future| cachier_tests::callers::in_context(context, future);
     // Several runtimes, one after the other, each with one thread.
     for number in 0..3 {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .unwrap();
-        runtime.block_on(in_world(Box::pin(async move {
+        runtime.block_on(in_context(Box::pin(async move {
             assert_eq!(outcome_async(number).await, Outcome::Miss);
             assert_eq!(outcome_async(number).await, Outcome::Hit);
             // A synchronous function inside a task blocks the only thread of this runtime.
@@ -139,7 +139,7 @@ fn every_kind_of_caller_is_served(_: &Subject) {
             as std::pin::Pin<Box<dyn Future<Output = ()> + Send>>));
     }
     // Another executor.
-    smol::block_on(in_world(Box::pin(async {
+    smol::block_on(in_context(Box::pin(async {
         assert_eq!(outcome_async(0).await, Outcome::Hit);
         assert_eq!(outcome_async(10).await, Outcome::Miss);
     })));
@@ -302,12 +302,12 @@ fn an_owner_that_is_cancelled_holds_up_nobody(_: &Subject) {
     }
 
     leases_last_long();
-    let world = IsolatedWorld::current;
+    let context = IsolatedContext::current;
     let gate = Arc::new(Gate::new());
-    let owner = runtime().spawn(in_world(world(), double(21, Some(Arc::clone(&gate)))));
+    let owner = runtime().spawn(in_context(context(), double(21, Some(Arc::clone(&gate)))));
     gate.until_arrived(1);
     owner.abort();
-    let taken_over = || runtime().block_on(in_world(world(), double(21, None)));
+    let taken_over = || runtime().block_on(in_context(context(), double(21, None)));
     assert_eq!(soon(taken_over), 42);
 }
 

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use cachier::testing::IsolatedWorld;
+use cachier::testing::IsolatedContext;
 use cachier::{
     CallOptions, Outcome, PrometheusExporter, cachier, global_params, set_global_params,
 };
 use cachier_servers::proxy::Proxy;
-use cachier_tests::callers::{in_world, runtime};
+use cachier_tests::callers::{in_context, runtime};
 
 use crate::store::{Store, Subject};
 
@@ -43,8 +43,8 @@ fn call(outcome: Outcome, number: u64) {
 
 /// The same by an asynchronous caller.
 fn call_async(outcome: Outcome, number: u64) {
-    let called = in_world(
-        IsolatedWorld::current(),
+    let called = in_context(
+        IsolatedContext::current(),
         triple::call_detailed(CallOptions::new(), number),
     );
     let call = runtime().block_on(called);

@@ -1,9 +1,9 @@
 //! Arguments and results that are nested deep cost no program its stack: it goes on as without a cache, and is told.
 
 use cachier::metrics::{ErrorLabel, Operation};
-use cachier::testing::IsolatedWorld;
+use cachier::testing::IsolatedContext;
 use cachier::{Call, CallOptions, ErrorKind, Outcome, cachier};
-use cachier_tests::callers::in_world;
+use cachier_tests::callers::in_context;
 use cachier_tests::list::{DEEP, List, MAX_LEVELS, on_thread};
 use tokio::runtime::Builder;
 
@@ -44,15 +44,15 @@ const ARGUMENT: &[&str] = &["the argument `list`", "`key`", "`skip`"];
 
 /// Runs something on a thread whose stack has the size that Rust and runtimes give to theirs.
 fn on_small_stack(run: impl FnOnce() + Send) {
-    let world = IsolatedWorld::current();
-    on_thread(2 * 1024 * 1024, || world.run(run));
+    let context = IsolatedContext::current();
+    on_thread(2 * 1024 * 1024, || context.run(run));
 }
 
 /// Runs tasks on such a thread.
 fn in_task<F: Future<Output = ()>>(task: impl FnOnce() -> F + Send) {
     on_small_stack(|| {
         let runtime = Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(in_world(IsolatedWorld::current(), task()));
+        runtime.block_on(in_context(IsolatedContext::current(), task()));
     });
 }
 

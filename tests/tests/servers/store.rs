@@ -55,7 +55,7 @@ pub(crate) struct Subject {
 }
 
 impl Store {
-    /// Runs a test in a world of its own; in a process that the test has started, in the world of that process.
+    /// Runs a test in a context of its own; in a process that the test has started, in the context of that process.
     pub(crate) fn run(self, test: &'static str, run: fn(&Subject)) {
         let test = test.split_once("::").map_or(test, |(_, path)| path);
         let subject = |address| Subject {
@@ -225,7 +225,7 @@ impl Store {
 const ADDRESS: &str = "CACHIER_TEST_ADDRESS";
 
 impl Subject {
-    /// Makes the store known to the world of the calling code, through a connection of its own.
+    /// Makes the store known to the context of the calling code, through a connection of its own.
     pub(crate) fn register(&self) {
         self.register_at(&self.address);
     }

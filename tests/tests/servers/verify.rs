@@ -4,9 +4,9 @@
 use std::fmt;
 
 use cachier::metrics::{ErrorLabel, Operation};
-use cachier::testing::IsolatedWorld;
+use cachier::testing::IsolatedContext;
 use cachier::{Call, CallOptions, ErrorKind, Outcome, cachier};
-use cachier_tests::callers::{in_world, runtime};
+use cachier_tests::callers::{in_context, runtime};
 use cachier_tests::sandbox::in_another_process;
 use serde::de::{Error as _, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -144,7 +144,7 @@ async fn balance_async(request: &Request) -> String {
 }
 
 fn async_tenants_share_nothing(_: &Subject) {
-    runtime().block_on(in_world(IsolatedWorld::current(), async {
+    runtime().block_on(in_context(IsolatedContext::current(), async {
         let call =
             async |tenant| balance_async::call_detailed(CallOptions::new(), &of(tenant)).await;
         assert_eq!(plain(call("a").await), ("a".to_owned(), Outcome::Miss));
@@ -238,7 +238,7 @@ async fn price_async(euros: u32) -> Result<Price, String> {
 }
 
 fn an_async_value_that_comes_back_as_another_is_not_stored(_: &Subject) {
-    runtime().block_on(in_world(IsolatedWorld::current(), async {
+    runtime().block_on(in_context(IsolatedContext::current(), async {
         for _ in 0..2 {
             let call = price_async::call_detailed(CallOptions::new(), 5).await;
             assert_eq!(unfaithful(call), (Ok(Price::Euros(5)), Outcome::Miss));

@@ -1,6 +1,6 @@
 //! Everything that cached functions share: parameters, switches, backends, the clock, background work.
 //!
-//! A program has one world. Each isolated test has one of its own, so that nothing leaks between parallel tests.
+//! A program has one context. Each isolated test has one of its own, so that nothing leaks between parallel tests.
 
 use std::cell::Cell;
 use std::mem;
@@ -25,8 +25,8 @@ use crate::switches::Switches;
 use crate::timer::Timer;
 
 /// The state that cached functions share.
-pub(crate) struct World {
-    pub(crate) id: WorldId,
+pub(crate) struct Context {
+    pub(crate) id: ContextId,
     pub(crate) clock: Clock,
     pub(crate) timer: &'static Timer,
     pub(crate) pending: Pending,
@@ -37,11 +37,11 @@ pub(crate) struct World {
     revision: AtomicU64,
 }
 
-/// Tells worlds apart.
+/// Tells contexts apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct WorldId(u64);
+pub(crate) struct ContextId(u64);
 
-impl WorldId {
+impl ContextId {
     pub(crate) const MAIN: Self = Self(0);
 
     #[cfg(feature = "testing")]
@@ -57,17 +57,17 @@ impl WorldId {
 }
 
 thread_local! {
-    static CURRENT: Cell<Option<&'static World>> = const { Cell::new(None) };
+    static CURRENT: Cell<Option<&'static Context>> = const { Cell::new(None) };
 }
 
-/// The world of the calling code: the program's, or that of the isolated test it is part of.
-pub(crate) fn current() -> &'static World {
+/// The context of the calling code: the program's, or that of the isolated test it is part of.
+pub(crate) fn current() -> &'static Context {
     isolated().unwrap_or_else(main)
 }
 
-/// The world of the isolated test that the calling code is part of.
+/// The context of the isolated test that the calling code is part of.
 #[inline]
-pub(crate) fn isolated() -> Option<&'static World> {
+pub(crate) fn isolated() -> Option<&'static Context> {
     if cfg!(feature = "testing") {
         CURRENT.try_with(Cell::get).ok().flatten()
     } else {
@@ -75,8 +75,8 @@ pub(crate) fn isolated() -> Option<&'static World> {
     }
 }
 
-fn main() -> &'static World {
-    static MAIN: OnceLock<World> = OnceLock::new();
+fn main() -> &'static Context {
+    static MAIN: OnceLock<Context> = OnceLock::new();
     static STORES: OnceLock<StoreSource> = OnceLock::new();
     get_or_init(&MAIN, || {
         get_or_init(&STORES, || {
@@ -85,8 +85,8 @@ fn main() -> &'static World {
                     .map_or_else(Vec::new, |main| main.backends.figures())
             })
         });
-        World::new(
-            WorldId::MAIN,
+        Context::new(
+            ContextId::MAIN,
             Clock::system(),
             Timer::of_system(),
             GlobalParams::new(),
@@ -95,23 +95,23 @@ fn main() -> &'static World {
     })
 }
 
-/// Runs the future as part of the world, on whatever thread it is polled.
+/// Runs the future as part of the context, on whatever thread it is polled.
 #[cfg(any(feature = "tokio", feature = "testing"))]
-pub(crate) async fn enter<F: Future>(world: &'static World, future: F) -> F::Output {
+pub(crate) async fn scope<F: Future>(context: &'static Context, future: F) -> F::Output {
     let mut future = pin!(future);
-    poll_fn(|context| inside(world, || future.as_mut().poll(context))).await
+    poll_fn(|cx| sync_scope(context, || future.as_mut().poll(cx))).await
 }
 
-/// Runs the closure as part of the world.
-pub(crate) fn inside<R>(world: &'static World, run: impl FnOnce() -> R) -> R {
-    struct Leave(Option<&'static World>);
+/// Runs the closure as part of the context.
+pub(crate) fn sync_scope<R>(context: &'static Context, run: impl FnOnce() -> R) -> R {
+    struct Leave(Option<&'static Context>);
     impl Drop for Leave {
         fn drop(&mut self) {
-            // A thread that is being torn down has no world to return to.
+            // A thread that is being torn down has no context to return to.
             let _ = CURRENT.try_with(|current| current.set(self.0));
         }
     }
-    let isolated = (world.id != WorldId::MAIN).then_some(world);
+    let isolated = (context.id != ContextId::MAIN).then_some(context);
     let _leave = Leave(
         CURRENT
             .try_with(|current| current.replace(isolated))
@@ -121,9 +121,9 @@ pub(crate) fn inside<R>(world: &'static World, run: impl FnOnce() -> R) -> R {
     run()
 }
 
-impl World {
+impl Context {
     pub(crate) fn new(
-        id: WorldId,
+        id: ContextId,
         clock: Clock,
         timer: &'static Timer,
         params: GlobalParams,
@@ -150,7 +150,7 @@ impl World {
         let mut held = self.params.lock().unwrap_or_else(PoisonError::into_inner);
         let before = mem::replace(&mut *held, Arc::clone(&params));
         drop(held);
-        self.changed();
+        self.params_changed();
         // What is near was put there under the old parameters.
         let of_near = |params: &GlobalParams| {
             let place = (params.namespace.clone(), params.cache_dir.clone());
@@ -177,7 +177,7 @@ impl World {
     }
 
     /// Tells every function that parameters or backends have changed.
-    pub(crate) fn changed(&self) {
+    pub(crate) fn params_changed(&self) {
         self.registry.refresh();
         // After the functions: whoever sees the new revision sees their new policies too.
         self.revision.fetch_add(1, Ordering::AcqRel);
@@ -185,8 +185,8 @@ impl World {
 
     /// Tells every function that what it stores goes elsewhere from now on, so that none serves from before what was stored
     /// where it went until now.
-    pub(crate) fn moved(&self) {
-        self.changed();
+    pub(crate) fn stores_changed(&self) {
+        self.params_changed();
         self.registry.forget_near();
     }
 }
