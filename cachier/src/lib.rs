@@ -63,7 +63,7 @@ mod cached_function;
 mod call;
 mod context;
 mod decision;
-mod drive;
+mod driver;
 mod environment;
 mod flight;
 mod folder;

@@ -18,7 +18,7 @@ pub(super) fn wrapper(cached: &Cached, site: &TokenStream, dispatch: &TokenStrea
             match begun {
                 #krate::__private::Begun::Hit(value) => value,
                 #krate::__private::Begun::Miss(start) => {
-                    let operation = #krate::__private::Operation::first(start);
+                    let operation = #krate::__private::TypedRequest::first(start);
                     #dispatch #turbofish(#this operation, #names) #wait.value()
                 }
             }

@@ -59,7 +59,7 @@ fn prepared(cached: &Cached) -> TokenStream {
         match site.begin(recipe.shape, &arguments, #slot) {
             #krate::__private::Begun::Hit(value) => ::core::result::Result::Ok(value),
             #krate::__private::Begun::Miss(start) => {
-                let operation = #krate::__private::Operation::first(start);
+                let operation = #krate::__private::TypedRequest::first(start);
                 ::core::result::Result::Err(site.prepare(recipe, operation, &arguments))
             }
         }

@@ -7,7 +7,7 @@ async fn user(id: u64, locale: &str) -> Result<User, DbError> {
     match begun {
         ::cachier::__private::Begun::Hit(value) => value,
         ::cachier::__private::Begun::Miss(start) => {
-            let operation = ::cachier::__private::Operation::first(start);
+            let operation = ::cachier::__private::TypedRequest::first(start);
             user::__dispatch(operation, id, locale).await.value()
         }
     }

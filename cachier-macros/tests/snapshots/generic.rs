@@ -10,7 +10,7 @@ where
     match begun {
         ::cachier::__private::Begun::Hit(value) => value,
         ::cachier::__private::Begun::Miss(start) => {
-            let operation = ::cachier::__private::Operation::first(start);
+            let operation = ::cachier::__private::TypedRequest::first(start);
             parsed::__dispatch::<T, N>(operation, text).value()
         }
     }

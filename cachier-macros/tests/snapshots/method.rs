@@ -8,7 +8,7 @@ fn name(&self, id: u64) -> Option<String> {
     match begun {
         ::cachier::__private::Begun::Hit(value) => value,
         ::cachier::__private::Begun::Miss(start) => {
-            let operation = ::cachier::__private::Operation::first(start);
+            let operation = ::cachier::__private::TypedRequest::first(start);
             Self::__cachier_name(self, operation, id).value()
         }
     }

@@ -10,7 +10,7 @@ pub fn join(text: &str, arg1: (u32, f64)) -> Result<String, Error> {
     match begun {
         ::cachier::__private::Begun::Hit(value) => value,
         ::cachier::__private::Begun::Miss(start) => {
-            let operation = ::cachier::__private::Operation::first(start);
+            let operation = ::cachier::__private::TypedRequest::first(start);
             join::__dispatch(operation, text, arg1).value()
         }
     }

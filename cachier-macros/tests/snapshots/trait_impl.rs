@@ -15,7 +15,7 @@ async fn fetch(&self, id: u64) -> Result<Page, Error> {
         match site.begin(recipe.shape, &arguments, ::cachier::__private::Option::None) {
             ::cachier::__private::Begun::Hit(value) => ::core::result::Result::Ok(value),
             ::cachier::__private::Begun::Miss(start) => {
-                let operation = ::cachier::__private::Operation::first(start);
+                let operation = ::cachier::__private::TypedRequest::first(start);
                 ::core::result::Result::Err(site.prepare(recipe, operation, &arguments))
             }
         }

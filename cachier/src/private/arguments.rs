@@ -8,7 +8,7 @@ use super::form::{Cbor, Form};
 use super::instance::{Instance, Storage};
 use super::shape::Shape;
 use super::stored_part::Fingerprint;
-use crate::drive::{Core, remove_later};
+use crate::driver::{Core, remove_in_background};
 use crate::environment;
 use crate::function::Function;
 use crate::stamp::Stamp;
@@ -125,7 +125,7 @@ where
 /// The error that a key does not belong to some arguments alone. The entry under it, of which nobody knows whose it is, goes.
 pub(super) fn found(core: &'static Core<Persistent>, key: &KeyHash, finding: Finding) -> Error {
     if let Finding::OneKey = finding {
-        remove_later(core, *key);
+        remove_in_background(core, *key);
     }
     core.function.found(finding)
 }

@@ -9,14 +9,15 @@ use cachier_metrics::{NearResult, Outcome, Sampled, Tier};
 use super::arguments::{Arguments, FrontHit};
 use super::form::Form;
 use super::instance::Storage;
-use super::job::{AsyncWork, Later, Mode, Returned, Step, SyncBody, SyncWork};
 use super::recipe::Recipe;
 use super::shape::Shape;
 use super::site::Site;
+use super::work::{AsyncCall, Later, Mode, ResultSlot, Step, SyncBody, SyncCall};
 use crate::call::{Call, CallOptions, Flavour, Settled};
 use crate::decision::{Freshness, Source, accept};
-use crate::drive::{
-    Asked, Ended, EntryOperation, Errand, OnThread, Plan, ThreadDriver, Work, carry_out,
+use crate::driver::{
+    BlockingDriver, DriveBlocking, Driver, EntryOperation, PreparedRequest, Request, Response,
+    Work, drive,
 };
 use crate::function::Function;
 use crate::session::Start;
@@ -26,7 +27,7 @@ use crate::storage::Tiers;
 /// What the companion, or the function itself, asks for.
 ///
 /// Of two words, which travel in registers: a call that runs its function takes as little of the stack as it can.
-pub enum Operation<Stored> {
+pub enum TypedRequest<Stored> {
     /// One call of the function, which found nothing at once: how many calls it stands for, if it is measured.
     First(Option<Sampled>),
     /// The same, of a function whose cache is switched off, where that is not decided yet.
@@ -41,7 +42,7 @@ pub enum Operation<Stored> {
     Precache(Box<Stored>),
 }
 
-impl<Stored> Operation<Stored> {
+impl<Stored> TypedRequest<Stored> {
     /// A call of the function, which found nothing at once.
     #[inline]
     pub fn first(start: Start) -> Self {
@@ -62,23 +63,23 @@ impl<Stored> Operation<Stored> {
     }
 
     /// What is asked for, and the value that comes with it.
-    fn apart(self) -> (Asked, Option<Stored>) {
+    fn into_parts(self) -> (Request, Option<Stored>) {
         match self {
             Self::First(sampled) => (
-                Asked::Call(CallOptions::new(), Start::Decided(sampled)),
+                Request::Call(CallOptions::new(), Start::Decided(sampled)),
                 None,
             ),
-            Self::FirstUndecided => (Asked::Call(CallOptions::new(), Start::Undecided), None),
-            Self::Call(options) => (Asked::Call(*options, Start::Undecided), None),
-            Self::Invalidate => (Asked::Entry(EntryOperation::Invalidate), None),
-            Self::Peek => (Asked::Entry(EntryOperation::Peek), None),
-            Self::Precache(stored) => (Asked::Entry(EntryOperation::Precache), Some(*stored)),
+            Self::FirstUndecided => (Request::Call(CallOptions::new(), Start::Undecided), None),
+            Self::Call(options) => (Request::Call(*options, Start::Undecided), None),
+            Self::Invalidate => (Request::Entry(EntryOperation::Invalidate), None),
+            Self::Peek => (Request::Entry(EntryOperation::Peek), None),
+            Self::Precache(stored) => (Request::Entry(EntryOperation::Precache), Some(*stored)),
         }
     }
 }
 
-/// What came of an [`Operation`].
-pub enum Reply<R, Stored> {
+/// What came of an [`TypedRequest`].
+pub enum TypedResponse<R, Stored> {
     Call(R, Box<Call<()>>),
     /// In a box, so that a call's own reply is small.
     Entry(Box<EntryReply<Stored>>),
@@ -95,7 +96,7 @@ pub enum EntryReply<Stored> {
     Precached(Result<(), Error>),
 }
 
-impl<R, Stored> Reply<R, Stored> {
+impl<R, Stored> TypedResponse<R, Stored> {
     /// What an ordinary call returns.
     pub fn value(self) -> R {
         match self {
@@ -117,9 +118,9 @@ impl<R, Stored> Reply<R, Stored> {
 }
 
 /// A reply is always of the operation's own variant.
-macro_rules! replies {
+macro_rules! responses {
     ($($name:ident: $variant:ident => $content:ty;)*) => {
-        impl<R, Stored> Reply<R, Stored> {
+        impl<R, Stored> TypedResponse<R, Stored> {
             $(
                 pub fn $name(self) -> $content {
                     if let Self::Entry(reply) = self
@@ -134,7 +135,7 @@ macro_rules! replies {
     };
 }
 
-replies! {
+responses! {
     invalidated: Invalidated => Result<bool, Error>;
     peeked: Peeked => Result<Option<Stored>, Error>;
     precached: Precached => Result<(), Error>;
@@ -146,7 +147,7 @@ replies! {
 /// forgotten: functions that return the same share their code.
 pub struct Prepared<T: Tiers, Sh: Shape, F> {
     recipe: Recipe<Sh>,
-    plan: Plan<T>,
+    request: PreparedRequest<T>,
     /// The form of values under the key, where there is one.
     form: Option<F>,
     /// The value to store; or what a call of the companion can be given at once (other calls have looked already).
@@ -161,7 +162,7 @@ impl<S: Storage> Site<S> {
     pub fn prepare<Sh: Shape, A>(
         &'static self,
         recipe: Recipe<Sh>,
-        operation: Operation<Sh::Stored>,
+        operation: TypedRequest<Sh::Stored>,
         arguments: &A,
     ) -> Box<Prepared<S::Tiers, Sh, A::Form>>
     where
@@ -169,23 +170,23 @@ impl<S: Storage> Site<S> {
     {
         let instance = self.instance();
         let function = &instance.core.function;
-        let (asked, stored) = operation.apart();
+        let (request, stored) = operation.into_parts();
         let mut value = stored.map(|stored| recipe.shape.keep(stored));
-        let given = asked.max_age_at_hand(function).and_then(|max_age| {
+        let ready = request.max_age_at_hand(function).and_then(|max_age| {
             let hit = arguments.detailed_hit(instance);
-            let given = give(
+            let ready = ready_at_hand(
                 function,
                 S::TIER,
                 hit.as_ref().map(FrontHit::stamp),
                 max_age,
             );
-            value = hit.filter(|_| given.is_some()).map(|hit| hit.value);
-            given
+            value = hit.filter(|_| ready.is_some()).map(|hit| hit.value);
+            ready
         });
-        let needs_key = given.is_none() && !asked.bypasses(function);
+        let needs_key = ready.is_none() && !request.bypasses(function);
         let key = needs_key.then(|| {
             let key = arguments.key()?;
-            if asked.relies_on_entry() {
+            if request.relies_on_entry() {
                 arguments.verify(instance, &key)?;
             }
             Ok(key)
@@ -196,10 +197,10 @@ impl<S: Storage> Site<S> {
         };
         Box::new(Prepared {
             recipe,
-            plan: Plan {
+            request: PreparedRequest {
                 core: &instance.core,
-                asked,
-                given,
+                request,
+                ready,
                 key,
             },
             form,
@@ -210,29 +211,32 @@ impl<S: Storage> Site<S> {
 
 impl<T: Tiers, Sh: Shape, F> Prepared<T, Sh, F> {
     /// What the driver is told, and the place for the result.
-    fn apart(self) -> (Plan<T>, Returned<Sh, F>) {
-        (self.plan, Returned::new(self.recipe, self.form, self.value))
+    fn into_parts(self) -> (PreparedRequest<T>, ResultSlot<Sh, F>) {
+        (
+            self.request,
+            ResultSlot::new(self.recipe, self.form, self.value),
+        )
     }
 
     /// What the driver is told, and the function that it is to run: in boxes, and made in a frame that is gone by then.
     #[inline(never)]
     #[expect(clippy::type_complexity, reason = "it is used once")]
     #[expect(clippy::boxed_local, reason = "so it takes no stack of a recursion")]
-    fn for_thread<'b>(
+    fn into_blocking_parts<'b>(
         self: Box<Self>,
         body: SyncBody<'b, T, Sh, F>,
-    ) -> (Box<OnThread<T>>, Box<SyncWork<'b, T, Sh, F>>)
+    ) -> (Box<BlockingDriver<T>>, Box<SyncCall<'b, T, Sh, F>>)
     where
         F: Form<Sh::Value, Kept = T::Value>,
     {
-        let (plan, returned) = self.apart();
-        let mut work = Box::new(SyncWork::new(returned, body));
-        (OnThread::open(plan, &mut *work), work)
+        let (request, returned) = self.into_parts();
+        let mut work = Box::new(SyncCall::new(returned, body));
+        (BlockingDriver::open(request, &mut *work), work)
     }
 }
 
 /// What a call of the companion is given of a value at hand.
-fn give(
+fn ready_at_hand(
     function: &Function,
     tier: Tier,
     stamp: Option<Stamp>,
@@ -269,25 +273,25 @@ fn give(
 pub fn dispatch<T, Sh, F>(
     prepared: Box<Prepared<T, Sh, F>>,
     body: SyncBody<'_, T, Sh, F>,
-) -> Reply<Sh::Return, Sh::Stored>
+) -> TypedResponse<Sh::Return, Sh::Stored>
 where
-    T: ThreadDriver,
+    T: DriveBlocking,
     Sh: Shape,
     F: Form<Sh::Value, Kept = T::Value>,
 {
-    let (mut asked, mut work) = prepared.for_thread(body);
-    asked.finish(&mut *work);
-    reply(work, asked)
+    let (mut driver, mut work) = prepared.into_blocking_parts(body);
+    driver.finish(&mut *work);
+    respond(work, driver)
 }
 
 /// Not inlined: its frame is not there yet while the function runs.
 #[inline(never)]
 #[expect(clippy::boxed_local, reason = "so they take no stack of a recursion")]
-fn reply<T: Tiers, Sh: Shape, F>(
-    work: Box<SyncWork<'_, T, Sh, F>>,
-    asked: Box<OnThread<T>>,
-) -> Reply<Sh::Return, Sh::Stored> {
-    work.returned.reply(asked.ended())
+fn respond<T: Tiers, Sh: Shape, F>(
+    work: Box<SyncCall<'_, T, Sh, F>>,
+    driver: Box<BlockingDriver<T>>,
+) -> TypedResponse<Sh::Return, Sh::Stored> {
+    work.returned.respond(driver.response())
 }
 
 /// Carries out an operation of an asynchronous function.
@@ -298,7 +302,7 @@ fn reply<T: Tiers, Sh: Shape, F>(
 pub fn dispatch_async<T, Sh, F, B, N>(
     prepared: Box<Prepared<T, Sh, F>>,
     body: B,
-) -> impl Future<Output = Reply<Sh::Return, Sh::Stored>>
+) -> impl Future<Output = TypedResponse<Sh::Return, Sh::Stored>>
 where
     T: Tiers,
     Sh: Shape,
@@ -306,24 +310,24 @@ where
     B: FnOnce(Mode) -> Step<N, Later<T, F>>,
     N: Future<Output = Sh::Return>,
 {
-    let (plan, returned) = prepared.apart();
-    let mut work = AsyncWork::new(returned, body);
-    let mut errand = Errand::open(plan, Flavour::Async, work.slot());
+    let (request, returned) = prepared.into_parts();
+    let mut work = AsyncCall::new(returned, body);
+    let mut driver = Driver::open(request, Flavour::Async, work.slot());
     async move {
-        let ended = carry_out(&mut errand, &mut work).await;
-        work.returned.reply(ended)
+        let response = drive(&mut driver, &mut work).await;
+        work.returned.respond(response)
     }
 }
 
-impl<Sh: Shape, F> Returned<Sh, F> {
+impl<Sh: Shape, F> ResultSlot<Sh, F> {
     /// What the companion is told.
-    fn reply(self, ended: Ended) -> Reply<Sh::Return, Sh::Stored> {
-        let reply = match ended {
-            Ended::Call(call) => return Reply::Call(self.finish(), call),
-            Ended::Invalidated(removed) => EntryReply::Invalidated(removed),
-            Ended::Peeked(found) => EntryReply::Peeked(found.map(|_| self.show())),
-            Ended::Precached(stored) => EntryReply::Precached(stored),
+    fn respond(self, response: Response) -> TypedResponse<Sh::Return, Sh::Stored> {
+        let reply = match response {
+            Response::Call(call) => return TypedResponse::Call(self.finish(), call),
+            Response::Invalidated(removed) => EntryReply::Invalidated(removed),
+            Response::Peeked(found) => EntryReply::Peeked(found.map(|_| self.show())),
+            Response::Precached(stored) => EntryReply::Precached(stored),
         };
-        Reply::Entry(Box::new(reply))
+        TypedResponse::Entry(Box::new(reply))
     }
 }

@@ -92,8 +92,8 @@ macro_rules! __dispatch {
         #[doc(hidden)]
         #[allow(clippy::too_many_arguments, clippy::type_complexity, clippy::ptr_arg, clippy::used_underscore_binding)]
         $($async)? fn $name $($generics)* (
-            $($receiver)* operation: $crate::__private::Operation<$stored>, $($parameters)*
-        ) -> $crate::__private::Reply<$returned, $stored> $($where)* {
+            $($receiver)* operation: $crate::__private::TypedRequest<$stored>, $($parameters)*
+        ) -> $crate::__private::TypedResponse<$returned, $stored> $($where)* {
             let prepared = $crate::__before_run!([$($async)?] {
                 let recipe = $recipe;
                 $($key;)?
@@ -205,40 +205,40 @@ macro_rules! __operations {
         $($visibility)* $($async)? fn call_with $($generics)* (
             options: $crate::CallOptions, $($argument: $type,)*
         ) -> $returned $($where)* {
-            let operation = $crate::__private::Operation::with(options);
-            $crate::__reply!([$($async)?] Self::__dispatch $($types)* (operation, $($argument,)*)).value()
+            let operation = $crate::__private::TypedRequest::with(options);
+            $crate::__response!([$($async)?] Self::__dispatch $($types)* (operation, $($argument,)*)).value()
         }
 
         #[must_use]
         $($visibility)* $($async)? fn call_detailed $($generics)* (
             options: $crate::CallOptions, $($argument: $type,)*
         ) -> $crate::Call<$returned> $($where)* {
-            let operation = $crate::__private::Operation::with(options);
-            $crate::__reply!([$($async)?] Self::__dispatch $($types)* (operation, $($argument,)*)).call()
+            let operation = $crate::__private::TypedRequest::with(options);
+            $crate::__response!([$($async)?] Self::__dispatch $($types)* (operation, $($argument,)*)).call()
         }
 
         #[must_use = "the backend may have failed"]
         $($visibility)* $($async)? fn invalidate $($generics)* (
             $($argument: $type,)*
         ) -> $crate::__private::Result<bool, $crate::Error> $($where)* {
-            let operation = $crate::__private::Operation::Invalidate;
-            $crate::__reply!([$($async)?] Self::__dispatch $($types)* (operation, $($argument,)*)).invalidated()
+            let operation = $crate::__private::TypedRequest::Invalidate;
+            $crate::__response!([$($async)?] Self::__dispatch $($types)* (operation, $($argument,)*)).invalidated()
         }
 
         #[must_use = "the backend may have failed"]
         $($visibility)* $($async)? fn precache_value $($generics)* (
             $($argument: $type,)* stored: $stored,
         ) -> $crate::__private::Result<(), $crate::Error> $($where)* {
-            let operation = $crate::__private::Operation::precache(stored);
-            $crate::__reply!([$($async)?] Self::__dispatch $($types)* (operation, $($argument,)*)).precached()
+            let operation = $crate::__private::TypedRequest::precache(stored);
+            $crate::__response!([$($async)?] Self::__dispatch $($types)* (operation, $($argument,)*)).precached()
         }
 
         #[must_use = "the backend may have failed"]
         $($visibility)* $($async)? fn peek $($generics)* (
             $($argument: $type,)*
         ) -> $crate::__private::Result<$crate::__private::Option<$stored>, $crate::Error> $($where)* {
-            let operation = $crate::__private::Operation::Peek;
-            $crate::__reply!([$($async)?] Self::__dispatch $($types)* (operation, $($argument,)*)).peeked()
+            let operation = $crate::__private::TypedRequest::Peek;
+            $crate::__response!([$($async)?] Self::__dispatch $($types)* (operation, $($argument,)*)).peeked()
         }
 
         $($visibility)* fn handle() -> $crate::Handle {
@@ -268,7 +268,7 @@ macro_rules! __operations {
 /// What a dispatching function replies, awaited where it is `async`.
 #[doc(hidden)]
 #[macro_export]
-macro_rules! __reply {
+macro_rules! __response {
     ([] $($dispatched:tt)*) => { $($dispatched)* };
     ([async] $($dispatched:tt)*) => { $($dispatched)*.await };
 }

@@ -2,7 +2,7 @@
 
 use cachier_metrics::Tier;
 
-use crate::drive::{Core, ThreadDriver};
+use crate::driver::{Core, DriveBlocking};
 use crate::function::Function;
 
 /// One annotated function in one context, with its storage.
@@ -18,7 +18,7 @@ pub struct Instance<S: Storage> {
 )]
 pub trait Storage: Send + Sync + Sized + 'static {
     /// What the driver works with.
-    type Tiers: ThreadDriver;
+    type Tiers: DriveBlocking;
     /// What a call looks at before.
     type Front: Front;
     /// Whether that is a tier of its own, in front of a persistent backend.

@@ -6,7 +6,7 @@ use std::pin::Pin;
 use cachier_backends::{Error, Usage};
 use cachier_metrics::CacheMetrics;
 
-use super::dispatch::{Operation, Reply};
+use super::dispatch::{TypedRequest, TypedResponse};
 use super::site::ErasedSite;
 use super::whole::IsAsync;
 use crate::block_on::block_on;
@@ -43,17 +43,17 @@ pub enum Metered {}
 /// ```
 pub struct MethodCache<A, R, S = R, M = Unmetered> {
     place: Place<M>,
-    dispatch: fn(Operation<S>, A) -> Reply<R, S>,
+    dispatch: fn(TypedRequest<S>, A) -> TypedResponse<R, S>,
 }
 
 /// The operations on the cache of an `async` method, each asynchronous.
 pub struct AsyncMethodCache<'a, A, R, S = R, M = Unmetered> {
     place: Place<M>,
-    dispatch: fn(Operation<S>, A) -> Replying<'a, R, S>,
+    dispatch: fn(TypedRequest<S>, A) -> ResponseFuture<'a, R, S>,
 }
 
 /// A reply on its way.
-pub type Replying<'a, R, S> = Pin<Box<dyn Future<Output = Reply<R, S>> + Send + 'a>>;
+pub type ResponseFuture<'a, R, S> = Pin<Box<dyn Future<Output = TypedResponse<R, S>> + Send + 'a>>;
 
 /// Which method it is.
 struct Place<M> {
@@ -101,8 +101,8 @@ macro_rules! without_arguments {
     };
 }
 
-without_arguments!([] MethodCache, fn(Operation<S>, A) -> Reply<R, S>);
-without_arguments!(['a] AsyncMethodCache, fn(Operation<S>, A) -> Replying<'a, R, S>);
+without_arguments!([] MethodCache, fn(TypedRequest<S>, A) -> TypedResponse<R, S>);
+without_arguments!(['a] AsyncMethodCache, fn(TypedRequest<S>, A) -> ResponseFuture<'a, R, S>);
 
 impl<A, R, S, M> MethodCache<A, R, S, M> {
     /// Forgets all entries of the method, of all versions; how many, where that can be told. Where types are open, as in a
@@ -162,25 +162,25 @@ macro_rules! with_arguments {
             /// One call of the method, with options, and what happened.
             #[must_use]
             pub fn call_detailed(&self, options: CallOptions, $($argument: $type),*) -> Call<R> {
-                (self.dispatch)(Operation::with(options), ($($argument,)*)).call()
+                (self.dispatch)(TypedRequest::with(options), ($($argument,)*)).call()
             }
 
             /// Forgets the entry of these arguments; whether there was one.
             #[must_use = "the backend may have failed"]
             pub fn invalidate(&self, $($argument: $type),*) -> Result<bool, Error> {
-                (self.dispatch)(Operation::Invalidate, ($($argument,)*)).invalidated()
+                (self.dispatch)(TypedRequest::Invalidate, ($($argument,)*)).invalidated()
             }
 
             /// Stores a value for these arguments without computing it; an error (`Full`) where it is too large for a bound.
             #[must_use = "the backend may have failed"]
             pub fn precache_value(&self, $($argument: $type,)* stored: S) -> Result<(), Error> {
-                (self.dispatch)(Operation::precache(stored), ($($argument,)*)).precached()
+                (self.dispatch)(TypedRequest::precache(stored), ($($argument,)*)).precached()
             }
 
             /// Reads the entry of these arguments without computing it, and without touching metrics.
             #[must_use = "the backend may have failed"]
             pub fn peek(&self, $($argument: $type),*) -> Result<Option<S>, Error> {
-                (self.dispatch)(Operation::Peek, ($($argument,)*)).peeked()
+                (self.dispatch)(TypedRequest::Peek, ($($argument,)*)).peeked()
             }
         }
 
@@ -194,26 +194,26 @@ macro_rules! with_arguments {
             /// One call of the method, with options, and what happened.
             #[must_use]
             pub async fn call_detailed(&self, options: CallOptions, $($argument: $type),*) -> Call<R> {
-                let operation = Operation::with(options);
+                let operation = TypedRequest::with(options);
                 (self.dispatch)(operation, ($($argument,)*)).await.call()
             }
 
             /// Forgets the entry of these arguments; whether there was one.
             #[must_use = "the backend may have failed"]
             pub async fn invalidate(&self, $($argument: $type),*) -> Result<bool, Error> {
-                (self.dispatch)(Operation::Invalidate, ($($argument,)*)).await.invalidated()
+                (self.dispatch)(TypedRequest::Invalidate, ($($argument,)*)).await.invalidated()
             }
 
             /// Stores a value for these arguments without computing it; an error (`Full`) where it is too large for a bound.
             #[must_use = "the backend may have failed"]
             pub async fn precache_value(&self, $($argument: $type,)* stored: S) -> Result<(), Error> {
-                (self.dispatch)(Operation::precache(stored), ($($argument,)*)).await.precached()
+                (self.dispatch)(TypedRequest::precache(stored), ($($argument,)*)).await.precached()
             }
 
             /// Reads the entry of these arguments without computing it, and without touching metrics.
             #[must_use = "the backend may have failed"]
             pub async fn peek(&self, $($argument: $type),*) -> Result<Option<S>, Error> {
-                (self.dispatch)(Operation::Peek, ($($argument,)*)).await.peeked()
+                (self.dispatch)(TypedRequest::Peek, ($($argument,)*)).await.peeked()
             }
         }
     )*};

@@ -7,7 +7,6 @@ mod expand;
 mod family;
 mod form;
 mod instance;
-mod job;
 mod method;
 mod no_operations;
 mod own_form;
@@ -21,6 +20,7 @@ mod stored_part;
 #[cfg(feature = "memory")]
 mod typed;
 mod whole;
+mod work;
 
 pub use std::option::Option;
 pub use std::result::Result;
@@ -30,11 +30,10 @@ pub use cachier_backends::{KeyHash, Version};
 pub use cachier_metrics::{LocalSlot, SamplingRate};
 
 pub use self::arguments::{Arguments, StoredArguments};
-pub use self::dispatch::{Operation, Prepared, Reply, dispatch, dispatch_async};
+pub use self::dispatch::{Prepared, TypedRequest, TypedResponse, dispatch, dispatch_async};
 pub use self::equality::{EqualityProbe, Incomparable};
 pub use self::form::{SizeProbe, Unmeasured};
 pub use self::instance::{Front, Instance, Storage};
-pub use self::job::{Mode, Step, call_once, in_own_frame, once};
 pub use self::method::{AsyncMethodCache, Metered, MethodCache, Unmetered};
 pub use self::no_operations::{NoAsyncMethodCache, NoMethodCache};
 #[cfg(feature = "memory")]
@@ -49,6 +48,7 @@ pub use self::stored_part::{HashedProbe, OrderedProbe, StoredPartProbe, Unordere
 #[cfg(feature = "memory")]
 pub use self::typed::{MemoryArguments, NearArguments};
 pub use self::whole::IsAsync;
+pub use self::work::{Mode, Step, call_once, in_own_frame, once};
 pub use crate::flight::SharedError;
 pub use crate::identity::{
     Definition, Package, crate_of, identity_of_function, identity_of_method,

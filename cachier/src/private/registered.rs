@@ -7,7 +7,7 @@ use super::instance::{Front, Instance, Storage};
 use crate::background::{Crew, run_on_thread_if_any};
 use crate::block_on::block_on;
 use crate::call::Flavour;
-use crate::drive::Core;
+use crate::driver::Core;
 use crate::handle::Place;
 use crate::known_usage::{GOOD_FOR, Turn};
 use crate::registered::Registered;

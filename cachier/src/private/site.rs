@@ -12,7 +12,7 @@ use super::family::{Family, create_metrics};
 use super::instance::{Instance, Storage};
 use super::shape::Shape;
 use crate::context::{self, Context, ContextId};
-use crate::drive::Core;
+use crate::driver::Core;
 use crate::flight::Flights;
 use crate::function::Function;
 use crate::handle::Handle;
@@ -86,7 +86,7 @@ impl<S: Storage> Site<S> {
         if let Some(slot) = slot
             && local.is_none_or(Local::times_hit)
         {
-            return instance.begin_apart(shape, arguments, local, slot);
+            return instance.begin_cold(shape, arguments, local, slot);
         }
         match arguments.hit(instance) {
             Some(value) => instance.found(shape, value, local),
@@ -186,7 +186,7 @@ impl<S: Storage> Instance<S> {
     /// in mind.
     #[cold]
     #[inline(never)]
-    fn begin_apart<Sh: Shape, A>(
+    fn begin_cold<Sh: Shape, A>(
         &'static self,
         shape: Sh,
         arguments: &A,

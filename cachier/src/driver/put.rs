@@ -5,7 +5,7 @@ use std::time::Instant;
 use cachier_metrics::RemovalCause;
 
 use super::core::Core;
-use super::state::{Drive, FoundOf, SoloOf};
+use super::state::{CallDriver, FoundOf, SoloOf};
 use crate::flight::{Landing, Leader, Solo};
 use crate::function::Function;
 use crate::session::Session;
@@ -95,7 +95,7 @@ pub(super) fn count_gone(function: &Function, removed: bool) {
     }
 }
 
-impl<T: Tiers> Drive<T> {
+impl<T: Tiers> CallDriver<T> {
     /// Hands a result that is not stored to the waiters of this flight.
     pub(super) async fn land(&mut self, landing: Landing<FoundOf<T>>) {
         let (core, session) = (self.core, &self.session);

@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use cachier_metrics::{Outcome, Tier};
 
-use super::state::Drive;
+use super::state::CallDriver;
 use super::work::{Served, Slot};
 use crate::call::Settled;
 use crate::decision::Freshness;
 use crate::flight::Landing;
 use crate::storage::{Found, Tiers};
 
-impl<T: Tiers> Drive<T> {
+impl<T: Tiers> CallDriver<T> {
     /// Makes the stored value the result; a value that does not decode is as good as none.
     pub(super) fn serve(
         &mut self,
@@ -36,7 +36,7 @@ impl<T: Tiers> Drive<T> {
         };
         if let (Some(leader), Some(found)) = (self.leader.take(), shared) {
             // Others may have invalidated it since.
-            let landing = Landing::Value(found).unstored(self.looked_at);
+            let landing = Landing::Value(found).unstored(self.load_started);
             leader.land(|| (), || landing);
         }
         Some(Settled {

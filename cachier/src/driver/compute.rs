@@ -8,9 +8,10 @@ use cachier_metrics::Reason;
 
 use super::put::{Superseded, count_gone, end_flight, put, remove, remove_replaced, valid_when};
 use super::state::{
-    Concluded, Conclusion, Conclusive, Drive, Execution, FoundOf, Put, PutOutcome, SoloOf, Turn,
+    CallDriver, Concluded, Conclusion, Conclusive, Execution, FoundOf, Put, PutOutcome, SoloOf,
+    State,
 };
-use super::turn::ToRun;
+use super::transition::RunSpec;
 use super::work::{Cacheable, Slot, faithful};
 use crate::call::Settled;
 use crate::decision::{self, Computed, Rules, Settlement};
@@ -24,9 +25,9 @@ use crate::trace;
 /// Values of more bytes than this are stored in the background.
 const STORED_AT_ONCE: u64 = 1024 * 1024;
 
-impl<T: Tiers> Drive<T> {
+impl<T: Tiers> CallDriver<T> {
     /// Begins to run the function, so that calls in its body know what they are part of.
-    pub(super) fn begin(&mut self, reason: Reason) -> ToRun {
+    pub(super) fn begin(&mut self, reason: Reason) -> RunSpec {
         let function = &self.core.function;
         self.enter(Phase::Computing);
         let (computation, process, solo) = match &self.leader {
@@ -36,7 +37,7 @@ impl<T: Tiers> Drive<T> {
                 (ComputationId::next(), solo.process(), Some(solo))
             }
         };
-        self.turn = Turn::Run(Box::new(Execution {
+        self.state = State::Running(Box::new(Execution {
             reason,
             solo,
             needed: depend(current(), computation).ok(),
@@ -46,7 +47,7 @@ impl<T: Tiers> Drive<T> {
             begun: function.context.clock.now(),
             process,
         }));
-        ToRun {
+        RunSpec {
             computation: Some(computation),
             cacheable: self.cacheable(),
         }
@@ -54,10 +55,10 @@ impl<T: Tiers> Drive<T> {
 
     /// Ends the call in a child that its function has forked, which has a result of its own. The flight and the lease are
     /// the parent's, which ends them.
-    pub(super) fn disown(&mut self, mut execution: Execution<T>) -> Turn<T> {
+    pub(super) fn disown(&mut self, mut execution: Execution<T>) -> State<T> {
         forget((self.leader.take(), self.lease.take()));
         forget((execution.solo.take(), execution.needed.take()));
-        Turn::End(self.finish(execution, Computed::Unstorable).settled())
+        State::Done(self.finish(execution, Computed::Unstorable).settled())
     }
 
     /// Decides what is to become of the result.
@@ -95,15 +96,15 @@ impl<T: Tiers> Drive<T> {
 
     /// Stores the result, and shares it with those who wait for it.
     pub(super) async fn settle(&mut self) {
-        let Turn::Settle(conclusive) = mem::replace(&mut self.turn, Turn::Seek) else {
-            unreachable!("it is the turn to settle");
+        let State::Storing(conclusive) = mem::replace(&mut self.state, State::Lookup) else {
+            unreachable!("it is the state to settle");
         };
         let Conclusive {
             conclusion,
             computation,
             solo,
         } = *conclusive;
-        self.turn = match conclusion {
+        self.state = match conclusion {
             Conclusion::Store(found) => {
                 let lease = self.lease.take();
                 let valid_at = lease.as_deref().and_then(T::valid_at);
@@ -117,7 +118,7 @@ impl<T: Tiers> Drive<T> {
                 if stored.is_none() {
                     self.unstored_pause(computation.reason).begin(core, key);
                 }
-                Turn::Land(Box::new(Put {
+                State::Finishing(Box::new(Put {
                     outcome: PutOutcome::Stored(
                         found,
                         stored,
@@ -128,21 +129,21 @@ impl<T: Tiers> Drive<T> {
                 }))
             }
             Conclusion::StoreLater(found) => {
-                self.store_later(found, computation, solo).await;
-                Turn::End(computation.settled())
+                self.store_in_background(found, computation, solo).await;
+                State::Done(computation.settled())
             }
-            Conclusion::Gone(landing) => Turn::Land(Box::new(Put {
+            Conclusion::Gone(landing) => State::Finishing(Box::new(Put {
                 outcome: self.vacate(landing).await,
                 computation,
                 solo,
             })),
             Conclusion::Land(landing) => {
                 self.land(landing).await;
-                Turn::End(computation.settled())
+                State::Done(computation.settled())
             }
             Conclusion::ServeStale(found, settled) => {
                 self.land(Landing::StandIn(found, None)).await;
-                Turn::End(settled)
+                State::Done(settled)
             }
         };
     }

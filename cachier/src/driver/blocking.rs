@@ -3,8 +3,8 @@
 //! The function runs outside of every future, and what the driver knows meanwhile is in a box, so that the stack of a
 //! recursion is filled by the function's own frames.
 
-use super::errand::{Errand, Plan};
-use super::turn::{Ended, Met};
+use super::request::{Driver, PreparedRequest};
+use super::transition::{Response, Transition};
 use super::work::{Cacheable, Work};
 use crate::block_on::block_on;
 use crate::call::Flavour;
@@ -16,7 +16,7 @@ use crate::storage::memory::InMemory;
 use crate::storage::persistent::Persistent;
 
 /// A synchronous function of any type: one driver serves all of them.
-pub trait RunOnThread<T: Tiers>: Work<T> {
+pub trait SyncWork<T: Tiers>: Work<T> {
     /// Runs the function; its result is in the slot afterwards.
     fn run(&mut self, cacheable: Cacheable) -> Computed;
 }
@@ -24,93 +24,93 @@ pub trait RunOnThread<T: Tiers>: Work<T> {
 /// A storage whose synchronous functions run on the threads of their callers.
 ///
 /// Each storage has the driver's part of that by itself, so that it is compiled once here, and not with every program.
-pub trait ThreadDriver: Tiers {
+pub trait DriveBlocking: Tiers {
     /// Goes on with what is asked of a synchronous function, until that is to run.
-    fn proceed_on_thread(
-        asked: &mut OnThread<Self>,
+    fn proceed_blocking(
+        driver: &mut BlockingDriver<Self>,
         work: &mut dyn Work<Self>,
     ) -> Option<Cacheable>;
     /// The same when it has run.
-    fn computed_on_thread(
-        asked: &mut OnThread<Self>,
+    fn computed_blocking(
+        driver: &mut BlockingDriver<Self>,
         computed: Computed,
         work: &mut dyn Work<Self>,
     );
 }
 
-impl ThreadDriver for Persistent {
-    fn proceed_on_thread(
-        asked: &mut OnThread<Self>,
+impl DriveBlocking for Persistent {
+    fn proceed_blocking(
+        driver: &mut BlockingDriver<Self>,
         work: &mut dyn Work<Self>,
     ) -> Option<Cacheable> {
-        asked.proceed(work)
+        driver.proceed(work)
     }
 
-    fn computed_on_thread(
-        asked: &mut OnThread<Self>,
+    fn computed_blocking(
+        driver: &mut BlockingDriver<Self>,
         computed: Computed,
         work: &mut dyn Work<Self>,
     ) {
-        asked.computed(computed, work);
+        driver.computed(computed, work);
     }
 }
 
 #[cfg(feature = "memory")]
-impl ThreadDriver for InMemory {
-    fn proceed_on_thread(
-        asked: &mut OnThread<Self>,
+impl DriveBlocking for InMemory {
+    fn proceed_blocking(
+        driver: &mut BlockingDriver<Self>,
         work: &mut dyn Work<Self>,
     ) -> Option<Cacheable> {
-        asked.proceed(work)
+        driver.proceed(work)
     }
 
-    fn computed_on_thread(
-        asked: &mut OnThread<Self>,
+    fn computed_blocking(
+        driver: &mut BlockingDriver<Self>,
         computed: Computed,
         work: &mut dyn Work<Self>,
     ) {
-        asked.computed(computed, work);
+        driver.computed(computed, work);
     }
 }
 
-/// What is asked for, on the thread of its caller.
-pub struct OnThread<T: Tiers> {
+/// A request, carried out on the thread of its caller.
+pub struct BlockingDriver<T: Tiers> {
     /// While the function runs: here, and not on the stack of a recursion. Dropped first, as the function is over by then.
     entered: Option<Entered>,
-    errand: Errand<T>,
-    ended: Option<Ended>,
+    driver: Driver<T>,
+    response: Option<Response>,
 }
 
-impl<T: ThreadDriver> OnThread<T> {
-    /// Carries it out. Inlined, so that nothing of it lies between a recursive function and itself.
+impl<T: DriveBlocking> BlockingDriver<T> {
+    /// Carries the request out. Inlined, so that nothing of it lies between a recursive function and itself.
     #[inline]
-    pub(crate) fn finish(&mut self, work: &mut impl RunOnThread<T>) {
-        while let Some(cacheable) = T::proceed_on_thread(self, work) {
+    pub(crate) fn finish(&mut self, work: &mut impl SyncWork<T>) {
+        while let Some(cacheable) = T::proceed_blocking(self, work) {
             let computed = work.run(cacheable);
-            T::computed_on_thread(self, computed, work);
+            T::computed_blocking(self, computed, work);
         }
     }
 }
 
-impl<T: Tiers> OnThread<T> {
-    /// Begins to carry out a plan.
-    pub(crate) fn open(plan: Plan<T>, work: &mut dyn Work<T>) -> Box<Self> {
-        Self::resume(Errand::open(plan, Flavour::Sync, work.slot()))
+impl<T: Tiers> BlockingDriver<T> {
+    /// Begins to carry out a request.
+    pub(crate) fn open(prepared: PreparedRequest<T>, work: &mut dyn Work<T>) -> Box<Self> {
+        Self::resume(Driver::open(prepared, Flavour::Sync, work.slot()))
     }
 
     /// Goes on with what was begun elsewhere.
-    pub(super) fn resume(errand: Errand<T>) -> Box<Self> {
+    pub(super) fn resume(driver: Driver<T>) -> Box<Self> {
         Box::new(Self {
             entered: None,
-            errand,
-            ended: None,
+            driver,
+            response: None,
         })
     }
 
-    /// How it ended.
-    pub(crate) fn ended(self) -> Ended {
-        match self.ended {
-            Some(ended) => ended,
+    /// What came of it.
+    pub(crate) fn response(self) -> Response {
+        match self.response {
+            Some(response) => response,
             None => unreachable!("it is carried out first"),
         }
     }
@@ -120,15 +120,15 @@ impl<T: Tiers> OnThread<T> {
     #[inline(never)]
     pub(crate) fn proceed(&mut self, work: &mut dyn Work<T>) -> Option<Cacheable> {
         loop {
-            block_on(self.errand.proceed());
-            match self.errand.meet(work) {
-                Met::Nothing => {}
-                Met::Function(to_run) => {
-                    self.entered = to_run.computation.map(Entered::new);
-                    return Some(to_run.cacheable);
+            block_on(self.driver.proceed());
+            match self.driver.step(work) {
+                Transition::Wait => {}
+                Transition::Run(spec) => {
+                    self.entered = spec.computation.map(Entered::new);
+                    return Some(spec.cacheable);
                 }
-                Met::End(ended) => {
-                    self.ended = Some(ended);
+                Transition::Done(response) => {
+                    self.response = Some(response);
                     return None;
                 }
             }
@@ -139,6 +139,6 @@ impl<T: Tiers> OnThread<T> {
     #[inline(never)]
     pub(crate) fn computed(&mut self, computed: Computed, work: &mut dyn Work<T>) {
         self.entered = None;
-        self.errand.computed(computed, work.slot());
+        self.driver.computed(computed, work.slot());
     }
 }

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use cachier_metrics::Reason;
 
-use super::errand::{Errand, carry_out};
-use super::on_thread::{OnThread, RunOnThread, ThreadDriver};
-use super::state::{Drive, Step, Turn};
-use super::ticket::Ticket;
-use super::work::Compute;
+use super::blocking::{BlockingDriver, DriveBlocking, SyncWork};
+use super::refresh_request::RefreshRequest;
+use super::request::{Driver, drive};
+use super::state::{CallDriver, State, Step};
+use super::work::AsyncWork;
 use crate::block_on::block_on;
 use crate::call::Flavour;
 use crate::decision::Pause;
@@ -21,28 +21,31 @@ use crate::trace;
 const WHILE_HELD: Duration = Duration::from_millis(500);
 
 /// Recomputes the value in a task, unless another caller or process does by now.
-pub(crate) async fn refresh<T: Tiers, F: Future>(ticket: Ticket<T>, mut work: impl Compute<T, F>) {
-    let _told = ToldOfPanic(&ticket.core.function);
-    if let Some(mut errand) = lead(ticket, Flavour::Async).await {
-        carry_out(&mut errand, &mut work).await;
+pub(crate) async fn refresh<T: Tiers, F: Future>(
+    request: RefreshRequest<T>,
+    mut work: impl AsyncWork<T, F>,
+) {
+    let _report = ReportPanic(&request.core.function);
+    if let Some(mut driver) = lead(request, Flavour::Async).await {
+        drive(&mut driver, &mut work).await;
     }
 }
 
 /// The same on the calling thread.
-pub(crate) fn refresh_on_thread<T: ThreadDriver>(
-    ticket: Ticket<T>,
-    work: &mut impl RunOnThread<T>,
+pub(crate) fn refresh_blocking<T: DriveBlocking>(
+    request: RefreshRequest<T>,
+    work: &mut impl SyncWork<T>,
 ) {
-    let _told = ToldOfPanic(&ticket.core.function);
-    if let Some(errand) = block_on(lead(ticket, Flavour::Sync)) {
-        OnThread::resume(errand).finish(work);
+    let _report = ReportPanic(&request.core.function);
+    if let Some(driver) = block_on(lead(request, Flavour::Sync)) {
+        BlockingDriver::resume(driver).finish(work);
     }
 }
 
 /// Tells of a recomputation that ends with a panic, which nobody else hears of.
-struct ToldOfPanic<'a>(&'a Function);
+struct ReportPanic<'a>(&'a Function);
 
-impl Drop for ToldOfPanic<'_> {
+impl Drop for ReportPanic<'_> {
     fn drop(&mut self) {
         if std::thread::panicking() {
             trace::refresh_failed(&self.0.name);
@@ -51,14 +54,14 @@ impl Drop for ToldOfPanic<'_> {
 }
 
 /// Leads the flight that was announced, as the owner of the lease.
-async fn lead<T: Tiers>(ticket: Ticket<T>, flavour: Flavour) -> Option<Errand<T>> {
-    let Ticket {
+async fn lead<T: Tiers>(request: RefreshRequest<T>, flavour: Flavour) -> Option<Driver<T>> {
+    let RefreshRequest {
         core,
         key,
         announced,
         seen,
         created,
-    } = ticket;
+    } = request;
     let leader = {
         let _drops = T::defer_drops();
         announced.lead(|| core.tiers.recheck(&key, &seen))?
@@ -75,10 +78,10 @@ async fn lead<T: Tiers>(ticket: Ticket<T>, flavour: Flavour) -> Option<Errand<T>
         }
         Ok(Claim::Changed) => return None,
     };
-    let mut drive = Drive::new(core, session, key);
-    drive.turn = Turn::Act(Step::Compute(Reason::Refresh));
-    drive.created = created;
-    drive.leader = Some(leader);
-    drive.own(lease);
-    Some(Errand::Refresh(drive))
+    let mut call = CallDriver::new(core, session, key);
+    call.state = State::Ready(Step::Compute(Reason::Refresh));
+    call.created = created;
+    call.leader = Some(leader);
+    call.hold(lease);
+    Some(Driver::Refresh(call))
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use cachier_metrics::Reason;
 
 use super::put::{Superseded, put, remove_replaced, valid_when};
-use super::state::{Concluded, Drive, FoundOf, SoloOf};
+use super::state::{CallDriver, Concluded, FoundOf, SoloOf};
 use crate::background::{Crew, run_on_thread};
 use crate::block_on::block_on;
 use crate::flight::Landing;
@@ -17,16 +17,16 @@ struct NotStored {
     valid_at: Option<Instant>,
 }
 
-impl<T: Tiers> Drive<T> {
+impl<T: Tiers> CallDriver<T> {
     /// Stores a large value without holding up anybody: who waits has it now, and who comes before it is stored has it from
     /// the flight.
-    pub(super) async fn store_later(
+    pub(super) async fn store_in_background(
         &mut self,
         found: FoundOf<T>,
         computation: Concluded,
         solo: Option<SoloOf<T>>,
     ) {
-        let lease = match self.lease_to_store_later(computation).await {
+        let lease = match self.lease_for_background_store(computation).await {
             Ok(lease) => lease,
             Err(NotStored { valid_at }) => {
                 return self.land(Landing::Value(found).unstored(valid_at)).await;
@@ -73,7 +73,7 @@ impl<T: Tiers> Drive<T> {
 
     /// The right to store a value in the background. Where it takes the place of one that nobody is to be given meanwhile,
     /// that is removed first.
-    async fn lease_to_store_later(
+    async fn lease_for_background_store(
         &mut self,
         computation: Concluded,
     ) -> Result<Option<Box<T::Lease>>, NotStored> {

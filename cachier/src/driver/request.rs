@@ -1,7 +1,7 @@
 //! What a call site asks for, carried out in turns.
 //!
 //! Whatever may wait knows nothing of the function's types, and whatever knows them does not wait. So one body of code
-//! serves all functions, only [`carry_out`] is compiled for each asynchronous one, and a call's future can be sent to
+//! serves all functions, only [`drive`] is compiled for each asynchronous one, and a call's future can be sent to
 //! another thread whenever the function's own can.
 
 use std::time::Duration;
@@ -10,10 +10,10 @@ use cachier_backends::Error;
 use cachier_metrics::ComputeRecorder;
 
 use super::core::Core;
-use super::entry::{Entry, EntryOperation};
-use super::state::Drive;
-use super::turn::{Ended, Met, ToRun, apart};
-use super::work::{Cacheable, Compute, Slot, Work};
+use super::entry::{EntryDriver, EntryOperation};
+use super::state::CallDriver;
+use super::transition::{Response, RunSpec, Transition, boxed_cold};
+use super::work::{AsyncWork, Cacheable, Slot, Work};
 use crate::call::{Call, CallOptions, Flavour, Settled};
 use crate::decision::{Computed, Intent};
 use crate::flight::within;
@@ -23,14 +23,14 @@ use crate::session::{Session, Start};
 use crate::storage::Tiers;
 
 /// What the companion, or the function itself, asks for.
-pub enum Asked {
+pub enum Request {
     /// One call.
     Call(CallOptions, Start),
     /// An operation on one entry.
     Entry(EntryOperation),
 }
 
-impl Asked {
+impl Request {
     /// Whether the cache is not consulted.
     pub(crate) fn bypasses(&self, function: &Function) -> bool {
         match self {
@@ -56,72 +56,76 @@ impl Asked {
 }
 
 /// What is asked of which function, and under which key.
-pub struct Plan<T: Tiers> {
+pub struct PreparedRequest<T: Tiers> {
     pub(crate) core: &'static Core<T>,
-    pub(crate) asked: Asked,
+    pub(crate) request: Request,
     /// How the call ended, where its value is at hand.
-    pub(crate) given: Option<Settled>,
+    pub(crate) ready: Option<Settled>,
     /// `None` for a call that bypasses the cache.
     pub(crate) key: Option<Result<T::Key, Error>>,
 }
 
-/// What is asked for, on its way.
-pub(crate) enum Errand<T: Tiers> {
+/// What carries a request out.
+pub(crate) enum Driver<T: Tiers> {
     /// A call that the driver has no part in.
-    Aside(Aside),
+    Bypass(BypassDriver),
     /// A call.
-    Call(Drive<T>),
+    Call(CallDriver<T>),
     /// A recomputation in the background.
-    Refresh(Drive<T>),
+    Refresh(CallDriver<T>),
     /// An operation of the companion.
-    Entry(Entry<T>),
+    Entry(EntryDriver<T>),
 }
 
 /// Carries out what is asked for.
-pub(crate) async fn carry_out<T: Tiers, F: Future>(
-    errand: &mut Errand<T>,
-    work: &mut impl Compute<T, F>,
-) -> Ended {
+pub(crate) async fn drive<T: Tiers, F: Future>(
+    driver: &mut Driver<T>,
+    work: &mut impl AsyncWork<T, F>,
+) -> Response {
     loop {
-        errand.proceed().await;
-        match errand.meet(work) {
-            Met::Nothing => {}
-            Met::Function(to_run) => {
-                let cacheable = to_run.cacheable;
+        driver.proceed().await;
+        match driver.step(work) {
+            Transition::Wait => {}
+            Transition::Run(spec) => {
+                let cacheable = spec.cacheable;
                 let function = async {
                     let returned = work.begin(cacheable).await;
                     work.end(returned, cacheable)
                 };
-                let computed = within(to_run.computation, function).await;
-                errand.computed(computed, work.slot());
+                let computed = within(spec.computation, function).await;
+                driver.computed(computed, work.slot());
             }
-            Met::End(ended) => return ended,
+            Transition::Done(response) => return response,
         }
     }
 }
 
-impl<T: Tiers> Errand<T> {
-    /// Begins to carry out a plan.
-    pub(crate) fn open(plan: Plan<T>, flavour: Flavour, slot: &mut dyn Slot<T::Value>) -> Self {
-        let Plan {
+impl<T: Tiers> Driver<T> {
+    /// Begins to carry out a request.
+    pub(crate) fn open(
+        prepared: PreparedRequest<T>,
+        flavour: Flavour,
+        slot: &mut dyn Slot<T::Value>,
+    ) -> Self {
+        let PreparedRequest {
             core,
-            asked,
-            given,
+            request,
+            ready,
             key,
-        } = plan;
-        let (options, start) = match asked {
-            Asked::Call(options, start) => (options, start),
-            Asked::Entry(operation) => {
+        } = prepared;
+        let (options, start) = match request {
+            Request::Call(options, start) => (options, start),
+            Request::Entry(operation) => {
                 let key = key.unwrap_or_else(|| unreachable!("only calls go without a key"));
-                return Self::Entry(Entry::new(core, flavour, operation, key, slot));
+                return Self::Entry(EntryDriver::new(core, flavour, operation, key, slot));
             }
         };
         let session = Session::of_call(&core.function, flavour, options, start);
         match session.usable(key) {
-            Some(key) => Self::Call(Drive::new(core, session, key)),
-            None => Self::Aside(Aside {
+            Some(key) => Self::Call(CallDriver::new(core, session, key)),
+            None => Self::Bypass(BypassDriver {
                 session,
-                settled: given,
+                settled: ready,
                 running: None,
             }),
         }
@@ -130,51 +134,51 @@ impl<T: Tiers> Errand<T> {
     /// Waits for what comes before the next meeting.
     pub(super) async fn proceed(&mut self) {
         match self {
-            Self::Aside(_) => {}
-            Self::Call(drive) | Self::Refresh(drive) => drive.proceed().await,
-            Self::Entry(entry) => apart(|| entry.proceed()).await,
+            Self::Bypass(_) => {}
+            Self::Call(call) | Self::Refresh(call) => call.proceed().await,
+            Self::Entry(entry) => boxed_cold(|| entry.proceed()).await,
         }
     }
 
     /// Meets the function or its result.
-    pub(super) fn meet(&mut self, work: &mut dyn Work<T>) -> Met<Ended> {
+    pub(super) fn step(&mut self, work: &mut dyn Work<T>) -> Transition<Response> {
         match self {
-            Self::Aside(aside) => aside.meet().map(ended),
-            Self::Call(drive) => drive.meet(work).map(|settled| ended(drive.end(settled))),
-            Self::Refresh(drive) => drive.meet(work).map(|settled| ended(drive.leave(settled))),
-            Self::Entry(entry) => entry.meet(work.slot()),
+            Self::Bypass(bypass) => bypass.step().map(response),
+            Self::Call(call) => call.step(work).map(|settled| response(call.end(settled))),
+            Self::Refresh(call) => call.step(work).map(|settled| response(call.leave(settled))),
+            Self::Entry(entry) => entry.step(work.slot()),
         }
     }
 
     /// The function has run.
     pub(super) fn computed(&mut self, computed: Computed, slot: &mut dyn Slot<T::Value>) {
         match self {
-            Self::Aside(aside) => aside.computed(computed),
-            Self::Call(drive) | Self::Refresh(drive) => drive.computed(computed, slot),
+            Self::Bypass(bypass) => bypass.computed(computed),
+            Self::Call(call) | Self::Refresh(call) => call.computed(computed, slot),
             Self::Entry(_) => unreachable!("an operation on an entry runs no function"),
         }
     }
 }
 
-fn ended(call: Call<()>) -> Ended {
-    Ended::Call(Box::new(call))
+fn response(call: Call<()>) -> Response {
+    Response::Call(Box::new(call))
 }
 
 /// A call whose value is at hand, or that bypasses the cache.
-pub(crate) struct Aside {
+pub(crate) struct BypassDriver {
     session: Session<'static>,
     /// How it ended: `None` until a function that bypasses the cache has run.
     settled: Option<Settled>,
     running: Option<ComputeRecorder>,
 }
 
-impl Aside {
-    fn meet(&mut self) -> Met<Call<()>> {
+impl BypassDriver {
+    fn step(&mut self) -> Transition<Call<()>> {
         if let Some(settled) = self.settled {
-            return Met::End(self.session.end(settled));
+            return Transition::Done(self.session.end(settled));
         }
         self.running = self.session.start_bypass();
-        Met::Function(ToRun {
+        Transition::Run(RunSpec {
             computation: None,
             cacheable: Cacheable::Nothing,
         })

@@ -6,7 +6,7 @@ use std::time::Duration;
 use cachier_metrics::Reason;
 
 use super::core::Core;
-use super::state::{Drive, Turn};
+use super::state::{CallDriver, State};
 use super::work::Slot;
 use crate::call::Settled;
 use crate::decision::{Computed, Freshness, Pause, Stored, is_fresh, pause_after_failure};
@@ -31,7 +31,7 @@ impl FailedPause {
     }
 }
 
-impl<T: Tiers> Drive<T> {
+impl<T: Tiers> CallDriver<T> {
     /// Why nobody is to recompute what is stored, if that is stale.
     pub(super) fn pause_of(&self, stored: Stored) -> Option<Pause> {
         let (rules, max_age) = (&self.session.policy.rules, self.session.options.max_age);
@@ -84,9 +84,9 @@ impl<T: Tiers> Drive<T> {
 }
 
 /// A function that panics has failed, too.
-impl<T: Tiers> Drop for Drive<T> {
+impl<T: Tiers> Drop for CallDriver<T> {
     fn drop(&mut self) {
-        if matches!(self.turn, Turn::Run(_)) && thread::panicking() {
+        if matches!(self.state, State::Running(_)) && thread::panicking() {
             self.pause_after(Computed::Failed);
         }
     }

@@ -9,9 +9,9 @@ use super::recipe::Recipe;
 use super::shape::Shape;
 use crate::background::{Crew, run_as_task, run_on_thread};
 use crate::decision::Computed;
-use crate::drive::{
-    Cacheable, Compute, Refreshing, RunOnThread, Served, Slot, ThreadDriver, Ticket, Work, refresh,
-    refresh_on_thread,
+use crate::driver::{
+    AsyncWork, Cacheable, DriveBlocking, RefreshRequest, RefreshSpawner, Served, Slot, SyncWork,
+    Work, refresh, refresh_blocking,
 };
 use crate::flight::SharedError;
 use crate::options::WantSize;
@@ -35,23 +35,23 @@ pub enum Step<N, L> {
 /// A function that waits for the background.
 ///
 /// A type of its own: the compiler loses its way in a naked box when it proves that a future can be sent.
-pub struct Later<T: Tiers, F>(Box<dyn FnOnce(Ticket<T>, F) + Send>);
+pub struct Later<T: Tiers, F>(Box<dyn FnOnce(RefreshRequest<T>, F) + Send>);
 
 impl<S: Shape + Send + 'static> Recipe<S> {
     /// Keeps a synchronous function for a background thread.
     pub fn in_thread<T, F>(self, body: impl FnOnce() -> S::Return + Send + 'static) -> Later<T, F>
     where
-        T: ThreadDriver,
+        T: DriveBlocking,
         F: Form<S::Value, Kept = T::Value>,
     {
-        Later(Box::new(move |ticket: Ticket<T>, form| {
-            let context = ticket.core().function.context;
+        Later(Box::new(move |request: RefreshRequest<T>, form| {
+            let context = request.core().function.context;
             run_on_thread(context, Crew::Functions, move || {
                 let mut body = Some(body);
                 let mut run = |_| Step::Now(once(&mut body)());
                 let mut work =
-                    SyncWork::<T, _, _>::new(Returned::new(self, Some(form), None), &mut run);
-                refresh_on_thread(ticket, &mut work);
+                    SyncCall::<T, _, _>::new(ResultSlot::new(self, Some(form), None), &mut run);
+                refresh_blocking(request, &mut work);
             });
         }))
     }
@@ -65,17 +65,17 @@ impl<S: Shape + Send + 'static> Recipe<S> {
         S::Return: Send,
         S::Value: Send,
     {
-        Later(Box::new(move |ticket: Ticket<T>, form| {
-            let function = &ticket.core().function;
+        Later(Box::new(move |request: RefreshRequest<T>, form| {
+            let function = &request.core().function;
             let run = |_| Step::<B, Later<T, F>>::Now(body);
-            let work = AsyncWork::<T, _, _, _>::new(Returned::new(self, Some(form), None), run);
-            run_as_task(function, refresh(ticket, work));
+            let work = AsyncCall::<T, _, _, _>::new(ResultSlot::new(self, Some(form), None), run);
+            run_as_task(function, refresh(request, work));
         }))
     }
 }
 
 /// The result of one call, whether served or computed.
-pub(crate) struct Returned<S: Shape, F> {
+pub(crate) struct ResultSlot<S: Shape, F> {
     recipe: Recipe<S>,
     /// `None` for a call without a key, which neither loads nor stores.
     form: Option<F>,
@@ -84,7 +84,7 @@ pub(crate) struct Returned<S: Shape, F> {
     other: Option<S::Return>,
 }
 
-impl<S: Shape, F> Returned<S, F> {
+impl<S: Shape, F> ResultSlot<S, F> {
     pub(crate) fn new(recipe: Recipe<S>, form: Option<F>, value: Option<S::Value>) -> Self {
         Self {
             recipe,
@@ -145,7 +145,7 @@ impl<S: Shape, F> Returned<S, F> {
     }
 }
 
-impl<S: Shape, F: Form<S::Value>> Slot<F::Kept> for Returned<S, F> {
+impl<S: Shape, F: Form<S::Value>> Slot<F::Kept> for ResultSlot<S, F> {
     fn serve(&mut self, found: Found<F::Kept>) -> Result<(), Error> {
         self.value = Some(self.form().take(found)?);
         self.other = None;
@@ -211,13 +211,13 @@ impl<S: Shape, F: Form<S::Value>> Slot<F::Kept> for Returned<S, F> {
 pub type SyncBody<'b, T, S, F> = &'b mut dyn FnMut(Mode) -> Step<<S as Shape>::Return, Later<T, F>>;
 
 /// A synchronous function and its result.
-pub(crate) struct SyncWork<'b, T: Tiers, S: Shape, F> {
-    pub(crate) returned: Returned<S, F>,
+pub(crate) struct SyncCall<'b, T: Tiers, S: Shape, F> {
+    pub(crate) returned: ResultSlot<S, F>,
     body: Option<SyncBody<'b, T, S, F>>,
 }
 
-impl<'b, T: Tiers, S: Shape, F> SyncWork<'b, T, S, F> {
-    pub(crate) fn new(returned: Returned<S, F>, body: SyncBody<'b, T, S, F>) -> Self {
+impl<'b, T: Tiers, S: Shape, F> SyncCall<'b, T, S, F> {
+    pub(crate) fn new(returned: ResultSlot<S, F>, body: SyncBody<'b, T, S, F>) -> Self {
         Self {
             returned,
             body: Some(body),
@@ -225,7 +225,7 @@ impl<'b, T: Tiers, S: Shape, F> SyncWork<'b, T, S, F> {
     }
 }
 
-impl<T, S, F> Work<T> for SyncWork<'_, T, S, F>
+impl<T, S, F> Work<T> for SyncCall<'_, T, S, F>
 where
     T: Tiers,
     S: Shape,
@@ -235,12 +235,12 @@ where
         &mut self.returned
     }
 
-    fn defer(&mut self) -> Option<Refreshing<T>> {
+    fn defer(&mut self) -> Option<RefreshSpawner<T>> {
         defer(&mut self.body, self.returned.form())
     }
 }
 
-impl<T, S, F> RunOnThread<T> for SyncWork<'_, T, S, F>
+impl<T, S, F> SyncWork<T> for SyncCall<'_, T, S, F>
 where
     T: Tiers,
     S: Shape,
@@ -256,14 +256,14 @@ where
 }
 
 /// An asynchronous function and its result.
-pub(crate) struct AsyncWork<T, S: Shape, F, B> {
-    pub(crate) returned: Returned<S, F>,
+pub(crate) struct AsyncCall<T, S: Shape, F, B> {
+    pub(crate) returned: ResultSlot<S, F>,
     body: Option<B>,
     tiers: std::marker::PhantomData<fn() -> T>,
 }
 
-impl<T, S: Shape, F, B> AsyncWork<T, S, F, B> {
-    pub(crate) fn new(returned: Returned<S, F>, body: B) -> Self {
+impl<T, S: Shape, F, B> AsyncCall<T, S, F, B> {
+    pub(crate) fn new(returned: ResultSlot<S, F>, body: B) -> Self {
         Self {
             returned,
             body: Some(body),
@@ -272,7 +272,7 @@ impl<T, S: Shape, F, B> AsyncWork<T, S, F, B> {
     }
 }
 
-impl<T, S, F, B, N> Work<T> for AsyncWork<T, S, F, B>
+impl<T, S, F, B, N> Work<T> for AsyncCall<T, S, F, B>
 where
     T: Tiers,
     S: Shape,
@@ -283,12 +283,12 @@ where
         &mut self.returned
     }
 
-    fn defer(&mut self) -> Option<Refreshing<T>> {
+    fn defer(&mut self) -> Option<RefreshSpawner<T>> {
         defer(&mut self.body, self.returned.form())
     }
 }
 
-impl<T, S, F, B, N> Compute<T, N> for AsyncWork<T, S, F, B>
+impl<T, S, F, B, N> AsyncWork<T, N> for AsyncCall<T, S, F, B>
 where
     T: Tiers,
     S: Shape,
@@ -336,7 +336,7 @@ fn nothing_to_keep() -> Error {
 }
 
 /// Takes the function out of its call, if the attribute allows it to run in the background.
-fn defer<T, F, B, N>(body: &mut Option<B>, form: &F) -> Option<Refreshing<T>>
+fn defer<T, F, B, N>(body: &mut Option<B>, form: &F) -> Option<RefreshSpawner<T>>
 where
     T: Tiers,
     F: Clone + Send + 'static,
@@ -345,7 +345,7 @@ where
     match body.take()?(Mode::Later) {
         Step::Later(later) => {
             let form = form.clone();
-            Some(Box::new(move |ticket| (later.0)(ticket, form)))
+            Some(Box::new(move |request| (later.0)(request, form)))
         }
         Step::Now(_) => None,
     }

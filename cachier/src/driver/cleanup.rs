@@ -11,7 +11,7 @@ use crate::session::Session;
 use crate::storage::Tiers;
 
 /// Starts the removal of stale entries in the background, when it is due.
-pub(crate) fn clean_up<T: Tiers>(core: &'static Core<T>, session: &Session<'_>) {
+pub(crate) fn start_cleanup<T: Tiers>(core: &'static Core<T>, session: &Session<'_>) {
     let function = &core.function;
     let policy = &session.policy;
     let (Some(interval), Some(age)) = (policy.cleanup_interval, policy.cleanup_age()) else {
@@ -32,7 +32,7 @@ pub(crate) fn clean_up<T: Tiers>(core: &'static Core<T>, session: &Session<'_>) 
 }
 
 /// Removes an entry that is not to be kept, and has what is being computed for it not stored.
-pub(crate) fn remove_later<T: Tiers>(core: &'static Core<T>, key: T::Key) {
+pub(crate) fn remove_in_background<T: Tiers>(core: &'static Core<T>, key: T::Key) {
     core.flights.forget(&key);
     let function = &core.function;
     let task = async move {

@@ -5,36 +5,36 @@ use std::time::Instant;
 
 use cachier_metrics::{Outcome, Reason, StaleUse};
 
-use super::clean_up::clean_up;
-use super::state::{Drive, Look, Step, Turn};
-use super::ticket::Ticket;
-use super::turn::{Met, apart};
+use super::cleanup::start_cleanup;
+use super::refresh_request::RefreshRequest;
+use super::state::{CallDriver, LookupState, State, Step};
+use super::transition::{Transition, boxed_cold};
 use super::work::{Slot, Work};
 use crate::call::{Call, Settled};
 use crate::decision::{Action, Computed, Freshness, Intent, Stored, decide, is_fresh};
 use crate::flight::Landing;
 use crate::storage::{Found, Loaded, Tiers};
 
-impl<T: Tiers> Drive<T> {
+impl<T: Tiers> CallDriver<T> {
     /// Takes the turns that may wait, up to one that meets the function.
     ///
     /// What a hit does not come to is in boxes of its own, so that the future of a hit stays small. It is still split
     /// into two boxes, as allocators keep freed blocks at hand only up to a certain size: 1 KB with glibc.
     pub(super) async fn proceed(&mut self) {
-        match self.turn {
-            Turn::Seek => self.turn = Turn::Act(Box::pin(self.seek()).await),
-            Turn::Settle(_) => apart(|| self.settle()).await,
-            Turn::Act(_) | Turn::Run(_) | Turn::Land(_) | Turn::End(_) => {}
+        match self.state {
+            State::Lookup => self.state = State::Ready(Box::pin(self.look_up()).await),
+            State::Storing(_) => boxed_cold(|| self.settle()).await,
+            State::Ready(_) | State::Running(_) | State::Finishing(_) | State::Done(_) => {}
         }
     }
 
     /// Takes a turn that meets the function or its result, which never waits.
-    pub(super) fn meet(&mut self, work: &mut dyn Work<T>) -> Met<Settled> {
-        match mem::replace(&mut self.turn, Turn::Seek) {
-            Turn::Act(step) => self.act(step, work),
-            Turn::Land(put) => Met::End(self.land_stored(*put, work.slot())),
-            Turn::End(settled) => Met::End(settled),
-            Turn::Seek | Turn::Run(_) | Turn::Settle(_) => {
+    pub(super) fn step(&mut self, work: &mut dyn Work<T>) -> Transition<Settled> {
+        match mem::replace(&mut self.state, State::Lookup) {
+            State::Ready(step) => self.apply(step, work),
+            State::Finishing(put) => Transition::Done(self.land_stored(*put, work.slot())),
+            State::Done(settled) => Transition::Done(settled),
+            State::Lookup | State::Running(_) | State::Storing(_) => {
                 unreachable!("what may wait comes first")
             }
         }
@@ -42,10 +42,10 @@ impl<T: Tiers> Drive<T> {
 
     /// The function has run.
     pub(super) fn computed(&mut self, computed: Computed, slot: &mut dyn Slot<T::Value>) {
-        self.turn = match mem::replace(&mut self.turn, Turn::Seek) {
-            Turn::Run(execution) if execution.has_forked() => self.disown(*execution),
-            Turn::Run(execution) => {
-                Turn::Settle(Box::new(self.conclude(*execution, computed, slot)))
+        self.state = match mem::replace(&mut self.state, State::Lookup) {
+            State::Running(execution) if execution.has_forked() => self.disown(*execution),
+            State::Running(execution) => {
+                State::Storing(Box::new(self.conclude(*execution, computed, slot)))
             }
             _ => unreachable!("the function was not asked to run"),
         };
@@ -54,7 +54,7 @@ impl<T: Tiers> Drive<T> {
     /// Ends the call: counts it, and starts what is to follow it.
     pub(super) fn end(&mut self, settled: Settled) -> Call<()> {
         self.count_stale(settled.outcome);
-        clean_up(self.core, &self.session);
+        start_cleanup(self.core, &self.session);
         self.session.end(settled)
     }
 
@@ -63,7 +63,11 @@ impl<T: Tiers> Drive<T> {
         self.session.report(settled)
     }
 
-    fn act(&mut self, step: Step<Found<T::Value>>, work: &mut dyn Work<T>) -> Met<Settled> {
+    fn apply(
+        &mut self,
+        step: Step<Found<T::Value>>,
+        work: &mut dyn Work<T>,
+    ) -> Transition<Settled> {
         let settled = match step {
             Step::Serve(freshness, age) => {
                 let settled = self.serve(work.slot(), freshness, age);
@@ -77,18 +81,18 @@ impl<T: Tiers> Drive<T> {
             Step::Compute(Reason::Unavailable) if self.propagate(work.slot()) => {
                 Some(Settled::own(Outcome::Unavailable))
             }
-            Step::Compute(reason) => return Met::Function(self.begin(reason)),
+            Step::Compute(reason) => return Transition::Run(self.begin(reason)),
         };
-        settled.map_or(Met::Nothing, Met::End)
+        settled.map_or(Transition::Wait, Transition::Done)
     }
 
     /// Goes on until the function is needed, or its result.
-    async fn seek(&mut self) -> Step<Found<T::Value>> {
+    async fn look_up(&mut self) -> Step<Found<T::Value>> {
         loop {
             let options = &self.session.options;
             let (max_age, intent) = (options.max_age, options.intent);
             if intent == Intent::Use {
-                self.look().await;
+                self.load().await;
             }
             let stored = self.stored();
             self.met_stale |= self.is_stale(stored);
@@ -98,20 +102,20 @@ impl<T: Tiers> Drive<T> {
                 Action::ServeStaleAndRefresh(age) => return Step::Serve(Freshness::Stale, age),
                 Action::ServeStale(age, pause) => {
                     if self.leader.is_some() {
-                        apart(|| self.land(Landing::Abandoned)).await;
+                        boxed_cold(|| self.land(Landing::Abandoned)).await;
                     }
                     return Step::ServeStale(age, pause);
                 }
-                Action::Claim => apart(|| self.claim()).await,
-                Action::TakeOver => apart(|| self.take_over()).await,
+                Action::Claim => boxed_cold(|| self.claim()).await,
+                Action::TakeOver => boxed_cold(|| self.take_over()).await,
                 Action::Wait => {
-                    if let Some(landing) = apart(|| self.wait()).await {
+                    if let Some(landing) = boxed_cold(|| self.wait()).await {
                         return Step::Take(landing);
                     }
                 }
                 Action::Compute(reason) => return Step::Compute(reason),
                 Action::ComputeBeside(reason) => {
-                    if apart(|| self.claim_beside()).await == Look::Done {
+                    if boxed_cold(|| self.claim_beside()).await == LookupState::Done {
                         return Step::Compute(reason);
                     }
                 }
@@ -120,19 +124,19 @@ impl<T: Tiers> Drive<T> {
     }
 
     /// Asks the storage, unless what it said still counts.
-    async fn look(&mut self) {
-        if self.look != Look::Due {
+    async fn load(&mut self) {
+        if self.lookup != LookupState::Needed {
             return;
         }
-        self.looked_at = (T::IS_REMOTE && self.leader.is_some()).then(Instant::now);
+        self.load_started = (T::IS_REMOTE && self.leader.is_some()).then(Instant::now);
         match self.core.tiers.load(&self.session, &self.key).await {
             Ok(Loaded { found, seen }) => {
-                self.look = Look::Done;
+                self.lookup = LookupState::Done;
                 self.created = found.as_ref().map(|found| found.stamp.created);
                 self.found = found;
                 self.seen = Some(seen);
             }
-            Err(_) => self.look = Look::Failed,
+            Err(_) => self.lookup = LookupState::Failed,
         }
     }
 
@@ -155,9 +159,9 @@ impl<T: Tiers> Drive<T> {
         let is_due = |_: &_| self.current_pause().is_none();
         // The arguments are cloned only once it is known that they are needed.
         if let Some(announced) = announced.filter(is_due)
-            && let Some(refreshing) = work.defer()
+            && let Some(spawn) = work.defer()
         {
-            refreshing(Ticket {
+            spawn(RefreshRequest {
                 core,
                 key: key.clone(),
                 announced,

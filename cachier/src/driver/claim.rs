@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use cachier_backends::Operation;
 use cachier_metrics::{Outcome, Tier, WaitScope};
 
-use super::state::{Drive, Look};
+use super::state::{CallDriver, LookupState};
 use super::work::{Served, Slot};
 use crate::budget::Spent;
 use crate::call::Settled;
@@ -21,7 +21,7 @@ const PAUSES: (Duration, Duration) = (Duration::from_millis(1), Duration::from_m
 /// The pause between two looks when changes are notified: an owner that dies is not.
 const NOTIFIED: Duration = Duration::from_millis(500);
 
-impl<T: Tiers> Drive<T> {
+impl<T: Tiers> CallDriver<T> {
     /// Claims the key: first among the callers of this process, then among processes.
     pub(super) async fn claim(&mut self) {
         if self.leader.is_none() && !self.join() {
@@ -33,12 +33,12 @@ impl<T: Tiers> Drive<T> {
             return;
         };
         match self.core.tiers.claim(&self.session, &self.key, seen).await {
-            Ok(Claim::Granted(lease)) => self.own(lease),
+            Ok(Claim::Granted(lease)) => self.hold(lease),
             Ok(Claim::Held(held)) => {
                 self.lease = held.map(Box::new);
                 self.running = Running::Other;
             }
-            Ok(Claim::Changed) => self.look = Look::Due,
+            Ok(Claim::Changed) => self.lookup = LookupState::Needed,
             Err(_) => self.go_without_store(),
         }
     }
@@ -48,7 +48,7 @@ impl<T: Tiers> Drive<T> {
         self.core.flights.forget(&self.key);
         self.supplant();
         match self.core.tiers.take_over(&self.session, &self.key).await {
-            Ok(lease) => self.own(lease),
+            Ok(lease) => self.hold(lease),
             Err(_) => self.go_without_store(),
         }
     }
@@ -58,7 +58,7 @@ impl<T: Tiers> Drive<T> {
     ///
     /// Where it comes out that nobody holds the lease, this call does, and leads the flight: whose else that may be, it will
     /// not be stored.
-    pub(super) async fn claim_beside(&mut self) -> Look {
+    pub(super) async fn claim_beside(&mut self) -> LookupState {
         /// How often the owner may change just when it is looked at; then the result is not stored.
         const ATTEMPTS: u32 = 3;
         let core = self.core;
@@ -66,7 +66,7 @@ impl<T: Tiers> Drive<T> {
             // What another asked of the store has taken all of this call's time for it.
             self.session.ran_out(Operation::Lease);
             self.go_without_store();
-            return Look::Failed;
+            return LookupState::Failed;
         }
         for _ in 0..ATTEMPTS {
             let (None, Some(seen)) = (&self.lease, &self.seen) else {
@@ -80,21 +80,21 @@ impl<T: Tiers> Drive<T> {
                     if self.leader.is_none() {
                         self.supplant();
                     }
-                    self.own(lease);
+                    self.hold(lease);
                 }
                 Ok(Claim::Held(held)) => self.lease = held.map(Box::new),
                 Ok(Claim::Changed) => {
-                    self.look = Look::Due;
+                    self.lookup = LookupState::Needed;
                     self.running = Running::Unclaimed;
-                    return Look::Due;
+                    return LookupState::Needed;
                 }
                 Err(_) => {
                     self.go_without_store();
-                    return Look::Failed;
+                    return LookupState::Failed;
                 }
             }
         }
-        Look::Done
+        LookupState::Done
     }
 
     /// Leads the flight of the key, in place of whoever does.
@@ -124,7 +124,7 @@ impl<T: Tiers> Drive<T> {
                 self.joined.get_or_insert_with(Instant::now);
                 self.running = Running::Other;
             }
-            Joined::Landed => self.look = Look::Due,
+            Joined::Landed => self.lookup = LookupState::Needed,
         }
         false
     }
@@ -162,7 +162,7 @@ impl<T: Tiers> Drive<T> {
                 None
             }
             Landing::Unstored(..) | Landing::StandIn(..) | Landing::Abandoned => {
-                self.look = Look::Due;
+                self.lookup = LookupState::Needed;
                 None
             }
         }
@@ -226,7 +226,7 @@ impl<T: Tiers> Drive<T> {
             Sharing::Take(Freshness::Fresh) => Outcome::Coalesced,
             Sharing::Take(Freshness::Stale) => Outcome::Stale,
             Sharing::LookAgain => {
-                self.look = Look::Due;
+                self.lookup = LookupState::Needed;
                 return None;
             }
             Sharing::ComputeBeside => {
@@ -257,7 +257,7 @@ impl<T: Tiers> Drive<T> {
     ) -> Option<Settled> {
         let stored = Stored::Aged(self.age(&found));
         let (rules, max_age) = (&self.session.policy.rules, self.session.options.max_age);
-        self.look = Look::Due;
+        self.lookup = LookupState::Needed;
         if settle(Computed::Failed, stored, rules, max_age) != Settlement::ServeStale {
             return None;
         }
@@ -309,12 +309,12 @@ impl<T: Tiers> Drive<T> {
             let claim = core.tiers.claim(&self.session, &self.key, &seen);
             let it_computes = |claim: &Result<_, _>| matches!(claim, Ok(Claim::Held(_)));
             match self.session.budget.look(claim, it_computes).await {
-                Ok(Claim::Granted(lease)) => return self.own(lease),
+                Ok(Claim::Granted(lease)) => return self.hold(lease),
                 Ok(Claim::Held(held)) => self.lease = held.map(Box::new),
                 Ok(Claim::Changed) => {
                     self.enter(Phase::Asking);
                     self.lease = None;
-                    self.look = Look::Due;
+                    self.lookup = LookupState::Needed;
                     self.running = Running::Unclaimed;
                     return;
                 }
@@ -338,7 +338,7 @@ impl<T: Tiers> Drive<T> {
 
     /// The storage has failed, so the function is to run, whoever else runs it.
     fn go_without_store(&mut self) {
-        self.look = Look::Failed;
+        self.lookup = LookupState::Failed;
         self.running = Running::Mine;
     }
 

@@ -4,7 +4,7 @@ use cachier_backends::{Error, ErrorKind, Operation};
 use cachier_metrics::RemovalCause;
 
 use super::core::Core;
-use super::turn::{Ended, Met};
+use super::transition::{Response, Transition};
 use super::work::{Slot, faithful};
 use crate::call::Flavour;
 use crate::session::Session;
@@ -22,15 +22,15 @@ pub enum EntryOperation {
 }
 
 /// One operation on its way.
-pub(crate) struct Entry<T: Tiers> {
+pub(crate) struct EntryDriver<T: Tiers> {
     core: &'static Core<T>,
     session: Session<'static>,
     /// `None` when it has ended.
-    turn: Option<Turn<T>>,
+    state: Option<State<T>>,
 }
 
 /// What is to be done next: ask the storage, or tell what it said.
-enum Turn<T: Tiers> {
+enum State<T: Tiers> {
     Invalidate(T::Key),
     Invalidated(Result<bool, Error>),
     Peek(T::Key),
@@ -46,7 +46,7 @@ struct Kept<T: Tiers> {
     stored: Stored,
 }
 
-impl<T: Tiers> Entry<T> {
+impl<T: Tiers> EntryDriver<T> {
     pub(super) fn new(
         core: &'static Core<T>,
         flavour: Flavour,
@@ -63,26 +63,26 @@ impl<T: Tiers> Entry<T> {
         // The entries of the name are another function's.
         let key = core.function.in_service().and(key);
         let key = key.inspect_err(|error| note_unfaithful(&session, error));
-        let turn = match operation {
+        let state = match operation {
             EntryOperation::Invalidate => {
-                key.map_or_else(|error| Turn::Invalidated(Err(error)), Turn::Invalidate)
+                key.map_or_else(|error| State::Invalidated(Err(error)), State::Invalidate)
             }
             EntryOperation::Precache => {
                 match key.and_then(|key| Ok((key, fitting(core, &session, slot)?))) {
                     Ok((key, found)) => {
                         // In memory, where sizes are seldom known, there is no limit.
                         session.bring(found.bytes.unwrap_or(u64::MAX));
-                        Turn::Precache(key, found)
+                        State::Precache(key, found)
                     }
-                    Err(error) => Turn::Precached(Err(error)),
+                    Err(error) => State::Precached(Err(error)),
                 }
             }
-            EntryOperation::Peek => key.map_or_else(|error| Turn::Peeked(Err(error)), Turn::Peek),
+            EntryOperation::Peek => key.map_or_else(|error| State::Peeked(Err(error)), State::Peek),
         };
         Self {
             core,
             session,
-            turn: Some(turn),
+            state: Some(state),
         }
     }
 
@@ -90,18 +90,18 @@ impl<T: Tiers> Entry<T> {
     pub(super) async fn proceed(&mut self) {
         let Core { tiers, flights, .. } = self.core;
         let session = &self.session;
-        self.turn = match self.turn.take() {
-            Some(Turn::Invalidate(key)) => {
+        self.state = match self.state.take() {
+            Some(State::Invalidate(key)) => {
                 flights.forget(&key);
-                Some(Turn::Invalidated(tiers.remove(session, &key).await))
+                Some(State::Invalidated(tiers.remove(session, &key).await))
             }
-            Some(Turn::Peek(key)) => {
+            Some(State::Peek(key)) => {
                 let loaded = tiers.load(session, &key).await;
-                Some(Turn::Peeked(loaded.map(|Loaded { found, .. }| found)))
+                Some(State::Peeked(loaded.map(|Loaded { found, .. }| found)))
             }
-            Some(Turn::Precache(key, found)) => {
+            Some(State::Precache(key, found)) => {
                 let kept = self.precache(key, found).await;
-                Some(Turn::Precached(kept))
+                Some(State::Precached(kept))
             }
             due => due,
         };
@@ -130,21 +130,21 @@ impl<T: Tiers> Entry<T> {
     }
 
     /// Takes over what the storage said.
-    pub(super) fn meet(&mut self, slot: &mut dyn Slot<T::Value>) -> Met<Ended> {
-        match self.turn.take() {
-            Some(Turn::Invalidated(removed)) => {
+    pub(super) fn step(&mut self, slot: &mut dyn Slot<T::Value>) -> Transition<Response> {
+        match self.state.take() {
+            Some(State::Invalidated(removed)) => {
                 slot.invalidated();
-                Met::End(Ended::Invalidated(
+                Transition::Done(Response::Invalidated(
                     removed.inspect(|removed| self.count(*removed)),
                 ))
             }
-            Some(Turn::Peeked(loaded)) => Met::End(Ended::Peeked(
+            Some(State::Peeked(loaded)) => Transition::Done(Response::Peeked(
                 loaded.and_then(|found| self.show(found, slot)),
             )),
-            Some(Turn::Precached(kept)) => {
+            Some(State::Precached(kept)) => {
                 // Also where storing it has failed: it may arrive nevertheless.
                 slot.invalidated();
-                Met::End(Ended::Precached(kept.and_then(|kept| self.keep(kept))))
+                Transition::Done(Response::Precached(kept.and_then(|kept| self.keep(kept))))
             }
             _ => unreachable!("the storage is asked first, and once"),
         }

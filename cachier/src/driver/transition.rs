@@ -9,24 +9,24 @@ use crate::call::Call;
 use crate::flight::ComputationId;
 
 /// What a turn that meets the function came to.
-pub(super) enum Met<E> {
+pub(super) enum Transition<E> {
     /// There is more to wait for.
-    Nothing,
+    Wait,
     /// The function is to run.
-    Function(ToRun),
+    Run(RunSpec),
     /// That was all.
-    End(E),
+    Done(E),
 }
 
 /// How the function is to run.
-pub struct ToRun {
+pub struct RunSpec {
     /// The computation that its execution is; `None` for one of a call that bypasses the cache.
     pub(super) computation: Option<ComputationId>,
     pub(super) cacheable: Cacheable,
 }
 
-/// How an errand ended; a value is in the slot.
-pub enum Ended {
+/// How a request ended; a value is in the slot.
+pub enum Response {
     /// In a box: it is large, and waits on the stack for the function.
     Call(Box<Call<()>>),
     Invalidated(Result<bool, Error>),
@@ -35,12 +35,12 @@ pub enum Ended {
     Precached(Result<(), Error>),
 }
 
-impl<E> Met<E> {
-    pub(super) fn map<F>(self, end: impl FnOnce(E) -> F) -> Met<F> {
+impl<E> Transition<E> {
+    pub(super) fn map<F>(self, end: impl FnOnce(E) -> F) -> Transition<F> {
         match self {
-            Self::Nothing => Met::Nothing,
-            Self::Function(to_run) => Met::Function(to_run),
-            Self::End(ended) => Met::End(end(ended)),
+            Self::Wait => Transition::Wait,
+            Self::Run(spec) => Transition::Run(spec),
+            Self::Done(response) => Transition::Done(end(response)),
         }
     }
 }
@@ -49,7 +49,7 @@ impl<E> Met<E> {
 /// its stack.
 #[cold]
 #[inline(never)]
-pub(super) fn apart<'a, F>(
+pub(super) fn boxed_cold<'a, F>(
     make: impl FnOnce() -> F,
 ) -> Pin<Box<dyn Future<Output = F::Output> + Send + 'a>>
 where

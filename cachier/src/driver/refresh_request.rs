@@ -5,10 +5,10 @@ use crate::flight::Announced;
 use crate::storage::{Found, Tiers};
 
 /// Starts a recomputation: it holds the function and its arguments, and waits to be told for which flight.
-pub type Refreshing<T> = Box<dyn FnOnce(Ticket<T>) + Send>;
+pub type RefreshSpawner<T> = Box<dyn FnOnce(RefreshRequest<T>) + Send>;
 
 /// The flight that a recomputation is to carry.
-pub struct Ticket<T: Tiers> {
+pub struct RefreshRequest<T: Tiers> {
     pub(super) core: &'static Core<T>,
     pub(super) key: T::Key,
     pub(super) announced: Announced<'static, T::Key, Found<T::Value>>,
@@ -17,7 +17,7 @@ pub struct Ticket<T: Tiers> {
     pub(super) created: Option<u64>,
 }
 
-impl<T: Tiers> Ticket<T> {
+impl<T: Tiers> RefreshRequest<T> {
     pub(crate) fn core(&self) -> &'static Core<T> {
         self.core
     }

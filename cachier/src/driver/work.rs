@@ -2,7 +2,7 @@
 
 use cachier_backends::Error;
 
-use super::ticket::Refreshing;
+use super::refresh_request::RefreshSpawner;
 use crate::decision::Computed;
 use crate::flight::SharedError;
 use crate::function::Function;
@@ -69,14 +69,14 @@ pub enum Cacheable {
 pub trait Work<T: Tiers> {
     fn slot(&mut self) -> &mut dyn Slot<T::Value>;
     /// Keeps the function for the background instead of running it.
-    fn defer(&mut self) -> Option<Refreshing<T>>;
+    fn defer(&mut self) -> Option<RefreshSpawner<T>>;
 }
 
 /// A function that is awaited.
 ///
 /// Its future is a parameter: one that a method made would be sendable only as far as the compiler can tell that the
 /// future's output is the function's result, and of types with `dyn` in them it cannot.
-pub trait Compute<T: Tiers, F: Future>: Work<T> {
+pub trait AsyncWork<T: Tiers, F: Future>: Work<T> {
     /// The function at work.
     fn begin(&mut self, cacheable: Cacheable) -> F;
     /// Takes the result to the slot.

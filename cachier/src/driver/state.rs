@@ -15,12 +15,12 @@ use crate::storage::{self, Found, Tiers};
 use crate::sync::Arc;
 
 /// One call on its way, in turns: one that may wait ([`proceed`](Self::proceed)), then one that meets the function and its
-/// result ([`meet`](Self::meet)).
-pub(crate) struct Drive<T: Tiers> {
+/// result ([`step`](Self::step)).
+pub(crate) struct CallDriver<T: Tiers> {
     pub(super) core: &'static Core<T>,
     pub(super) key: T::Key,
-    pub(super) turn: Turn<T>,
-    pub(super) look: Look,
+    pub(super) state: State<T>,
+    pub(super) lookup: LookupState,
     pub(super) found: Option<Found<T::Value>>,
     pub(super) seen: Option<T::Seen>,
     /// When the stored value was created that this call has met.
@@ -35,33 +35,33 @@ pub(crate) struct Drive<T: Tiers> {
     /// When this call first joined the flight of another caller.
     pub(super) joined: Option<Instant>,
     /// When this call, leading a flight, began to ask for what it has found.
-    pub(super) looked_at: Option<Instant>,
+    pub(super) load_started: Option<Instant>,
     pub(super) met_stale: bool,
     pub(super) session: Session<'static>,
 }
 
 /// What is to be done next.
-pub(super) enum Turn<T: Tiers> {
+pub(super) enum State<T: Tiers> {
     /// Look for the value, or wait for it.
-    Seek,
+    Lookup,
     /// Act upon what that came to.
-    Act(Step<Found<T::Value>>),
+    Ready(Step<Found<T::Value>>),
     /// Take the result of the function, which is running. In a box, as are the next two, so that a hit's turns are small.
-    Run(Box<Execution<T>>),
+    Running(Box<Execution<T>>),
     /// Store and share the result.
-    Settle(Box<Conclusive<T>>),
+    Storing(Box<Conclusive<T>>),
     /// Keep the stored result in the memory of the process, and land.
-    Land(Box<Put<T>>),
+    Finishing(Box<Put<T>>),
     /// Tell how it ended.
-    End(Settled),
+    Done(Settled),
 }
 
 /// What is known about the stored value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Look {
+pub(super) enum LookupState {
     /// Nothing yet, or nothing that still counts.
-    Due,
-    /// What [`Drive::found`] holds.
+    Needed,
+    /// What [`CallDriver::found`] holds.
     Done,
     /// The storage failed.
     Failed,
@@ -138,13 +138,13 @@ pub(super) enum PutOutcome<Found> {
     Gone(Landing<Found>, bool),
 }
 
-impl<T: Tiers> Drive<T> {
+impl<T: Tiers> CallDriver<T> {
     pub(crate) fn new(core: &'static Core<T>, session: Session<'static>, key: T::Key) -> Self {
         Self {
             core,
             key,
-            turn: Turn::Seek,
-            look: Look::Due,
+            state: State::Lookup,
+            lookup: LookupState::Needed,
             found: None,
             seen: None,
             created: None,
@@ -153,18 +153,18 @@ impl<T: Tiers> Drive<T> {
             lease: None,
             leader: None,
             joined: None,
-            looked_at: None,
+            load_started: None,
             met_stale: false,
             session,
         }
     }
 
     pub(super) fn stored(&self) -> Stored {
-        match (self.look, &self.found) {
-            (Look::Failed, _) => Stored::Unknown,
+        match (self.lookup, &self.found) {
+            (LookupState::Failed, _) => Stored::Unknown,
             (_, Some(found)) => Stored::Aged(self.age(found)),
-            (Look::Due, None) => Stored::Unseen,
-            (Look::Done, None) => Stored::Absent,
+            (LookupState::Needed, None) => Stored::Unseen,
+            (LookupState::Done, None) => Stored::Absent,
         }
     }
 
@@ -178,7 +178,7 @@ impl<T: Tiers> Drive<T> {
     pub(super) fn fallback(&self) -> Stored {
         match &self.found {
             Some(found) => Stored::Aged(self.age(found)),
-            None if self.look == Look::Due => Stored::Unseen,
+            None if self.lookup == LookupState::Needed => Stored::Unseen,
             None => Stored::Absent,
         }
     }
@@ -196,7 +196,7 @@ impl<T: Tiers> Drive<T> {
     }
 
     /// Computes as the owner of the lease. Once that is known to be lost, nobody joins the flight any more.
-    pub(super) fn own(&mut self, lease: T::Lease) {
+    pub(super) fn hold(&mut self, lease: T::Lease) {
         if let Some(leader) = &self.leader {
             let (core, key, computation) = (self.core, self.key.clone(), leader.computation());
             T::on_loss(&lease, move || core.flights.withdraw(&key, computation));

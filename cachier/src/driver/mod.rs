@@ -1,0 +1,32 @@
+//! The driver: carries out what [`decide`](crate::decision::decide) says, one step after another.
+//!
+//! There is one driver. Asynchronous callers await it; synchronous ones block on it, and then every step either is done
+//! at once on their own thread or parks it.
+
+mod background_store;
+mod blocking;
+mod claim;
+mod cleanup;
+mod compute;
+mod core;
+mod entry;
+mod pausing;
+mod put;
+mod refresh;
+mod refresh_request;
+mod request;
+mod serve;
+mod state;
+mod steps;
+mod transition;
+mod work;
+
+pub(crate) use self::blocking::{BlockingDriver, DriveBlocking, SyncWork};
+pub(crate) use self::cleanup::remove_in_background;
+pub use self::core::Core;
+pub(crate) use self::entry::EntryOperation;
+pub(crate) use self::refresh::{refresh, refresh_blocking};
+pub(crate) use self::refresh_request::{RefreshRequest, RefreshSpawner};
+pub(crate) use self::request::{Driver, PreparedRequest, Request, drive};
+pub(crate) use self::transition::Response;
+pub(crate) use self::work::{AsyncWork, Cacheable, Served, Slot, Work};
