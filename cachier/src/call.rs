@@ -120,7 +120,7 @@ impl<R> fmt::Display for Call<R> {
 
 /// How a call ended; its result is in the slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Settled {
+pub struct Completion {
     pub(crate) outcome: Outcome,
     pub(crate) age: Option<Duration>,
     pub(crate) tier: Option<Tier>,
@@ -128,12 +128,12 @@ pub struct Settled {
     pub(crate) compute_nanos: Option<u64>,
 }
 
-impl Settled {
+impl Completion {
     /// The cache was not consulted.
-    pub(crate) const BYPASS: Self = Self::own(Outcome::Bypass);
+    pub(crate) const BYPASS: Self = Self::uncached(Outcome::Bypass);
 
     /// What the call computed itself, or was not given by the cache.
-    pub(crate) const fn own(outcome: Outcome) -> Self {
+    pub(crate) const fn uncached(outcome: Outcome) -> Self {
         Self {
             outcome,
             age: None,

@@ -66,11 +66,11 @@ pub(crate) enum Pause {
 
 /// Who is computing the key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Running {
+pub(crate) enum ClaimState {
     /// Nobody has been asked yet.
     Unclaimed,
     /// This call holds the claim to compute.
-    Mine,
+    Own,
     /// Another caller or process holds it.
     Other,
     /// Another holds it, and this call has waited as long as it may.
@@ -99,22 +99,22 @@ pub(crate) enum Action {
     /// Call the function for this reason.
     Compute(Reason),
     /// The same beside the one that computes this key. What is stored gives way to what others do to the entry.
-    ComputeBeside(Reason),
+    ComputeUnshared(Reason),
 }
 
 /// Decides the next step of a call. A pause is one of the recomputation of what is stored.
 pub(crate) fn decide(
     stored: Stored,
     pause: Option<Pause>,
-    running: Running,
+    claim_state: ClaimState,
     rules: &Rules,
     max_age: Option<Duration>,
     intent: Intent,
 ) -> Action {
     if intent == Intent::Overwrite {
-        return match (running, stored) {
-            (Running::Mine, Stored::Unknown) => Action::Compute(Reason::Unavailable),
-            (Running::Mine, _) => Action::Compute(Reason::Overwrite),
+        return match (claim_state, stored) {
+            (ClaimState::Own, Stored::Unknown) => Action::Compute(Reason::Unavailable),
+            (ClaimState::Own, _) => Action::Compute(Reason::Overwrite),
             _ => Action::TakeOver,
         };
     }
@@ -129,21 +129,21 @@ pub(crate) fn decide(
                     None => Action::ServeStaleAndRefresh(age),
                 };
             }
-            None if pause == Some(Pause::Failed) && stands_in(age, rules, max_age) => {
+            None if pause == Some(Pause::Failed) && may_stand_in(age, rules, max_age) => {
                 return Action::ServeStale(age, Pause::Failed);
             }
             None => Reason::Stale,
         },
     };
-    match running {
-        Running::Unclaimed => Action::Claim,
-        Running::Mine => Action::Compute(reason),
+    match claim_state {
+        ClaimState::Unclaimed => Action::Claim,
+        ClaimState::Own => Action::Compute(reason),
         // What another caller is computing may have begun before this call, so it would not be recent enough.
-        Running::Other if max_age == Some(Duration::ZERO) => Action::ComputeBeside(reason),
-        Running::Other => Action::Wait,
-        Running::WaitedTooLong => Action::ComputeBeside(Reason::WaitTimeout),
-        Running::Reentrant => Action::ComputeBeside(Reason::Reentrant),
-        Running::NotShared => Action::ComputeBeside(Reason::Uncacheable),
+        ClaimState::Other if max_age == Some(Duration::ZERO) => Action::ComputeUnshared(reason),
+        ClaimState::Other => Action::Wait,
+        ClaimState::WaitedTooLong => Action::ComputeUnshared(Reason::WaitTimeout),
+        ClaimState::Reentrant => Action::ComputeUnshared(Reason::Reentrant),
+        ClaimState::NotShared => Action::ComputeUnshared(Reason::Uncacheable),
     }
 }
 
@@ -199,7 +199,7 @@ pub(crate) fn accept(
 }
 
 /// Whether a value of this age may be served in place of a failure.
-fn stands_in(age: Duration, rules: &Rules, max_age: Option<Duration>) -> bool {
+fn may_stand_in(age: Duration, rules: &Rules, max_age: Option<Duration>) -> bool {
     accept(age, Source::Failure, rules, max_age).is_some()
 }
 
@@ -218,7 +218,7 @@ pub(crate) enum Sharing {
     /// It is too old: look for a newer one.
     LookAgain,
     /// It is too old, though it was new while this call waited for it: another one would be, too.
-    ComputeBeside,
+    ComputeUnshared,
 }
 
 /// Decides what to do with a value of this age that was waited for.
@@ -230,7 +230,7 @@ pub(crate) fn share(
 ) -> Sharing {
     match accept(age, Source::Flight, rules, max_age) {
         Some(freshness) => Sharing::Take(freshness),
-        None if age < waited => Sharing::ComputeBeside,
+        None if age < waited => Sharing::ComputeUnshared,
         None => Sharing::LookAgain,
     }
 }
@@ -251,7 +251,7 @@ pub(crate) fn is_fresh(
 
 /// How the function ended, as far as storing and serving care.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Computed {
+pub enum ResultKind {
     /// A value that may be stored.
     Storable,
     /// A value that must not be stored (`None`, `cache_if`), but may be shared with waiters.
@@ -262,7 +262,7 @@ pub enum Computed {
 
 /// What becomes of a computed result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Settlement {
+pub(crate) enum ResultAction {
     /// Store it, share it, return it.
     Store,
     /// Share it and return it.
@@ -274,22 +274,22 @@ pub(crate) enum Settlement {
 }
 
 /// Decides what becomes of a computed result, given the value that was stored before.
-pub(crate) fn settle(
-    computed: Computed,
+pub(crate) fn decide_result(
+    kind: ResultKind,
     stored: Stored,
     rules: &Rules,
     max_age: Option<Duration>,
-) -> Settlement {
-    match computed {
-        Computed::Storable => Settlement::Store,
+) -> ResultAction {
+    match kind {
+        ResultKind::Storable => ResultAction::Store,
         // It is gone at its source, or no value any more.
-        Computed::Unstorable => match stored {
-            Stored::Aged(_) | Stored::Unseen => Settlement::Remove,
-            Stored::Absent | Stored::Unknown => Settlement::Share,
+        ResultKind::Unstorable => match stored {
+            Stored::Aged(_) | Stored::Unseen => ResultAction::Remove,
+            Stored::Absent | Stored::Unknown => ResultAction::Share,
         },
-        Computed::Failed => match stored {
-            Stored::Aged(age) if stands_in(age, rules, max_age) => Settlement::ServeStale,
-            _ => Settlement::Share,
+        ResultKind::Failed => match stored {
+            Stored::Aged(age) if may_stand_in(age, rules, max_age) => ResultAction::ServeStale,
+            _ => ResultAction::Share,
         },
     }
 }

@@ -11,43 +11,47 @@ fn rules(stale_after: Option<Duration>) -> Rules {
     }
 }
 
-fn decide_plainly(stored: Stored, running: Running, rules: &Rules) -> Action {
-    decide(stored, None, running, rules, None, Intent::Use)
+fn decide_plainly(stored: Stored, claim_state: ClaimState, rules: &Rules) -> Action {
+    decide(stored, None, claim_state, rules, None, Intent::Use)
 }
 
 #[test]
 fn what_is_stored_and_who_is_running_decide() {
-    use Running::{Mine, NotShared, Other, Reentrant, Unclaimed, WaitedTooLong};
+    use ClaimState::{NotShared, Other, Own, Reentrant, Unclaimed, WaitedTooLong};
     let fresh = Stored::Aged(HOUR);
     let stale = Stored::Aged(HOUR * 3);
     let rules = rules(Some(HOUR * 2));
     let table = [
         (fresh, Unclaimed, Action::Serve(HOUR)),
-        (fresh, Mine, Action::Serve(HOUR)),
+        (fresh, Own, Action::Serve(HOUR)),
         (fresh, Other, Action::Serve(HOUR)),
         (stale, Unclaimed, Action::Claim),
-        (stale, Mine, Action::Compute(Reason::Stale)),
+        (stale, Own, Action::Compute(Reason::Stale)),
         (stale, Other, Action::Wait),
         (
             stale,
             WaitedTooLong,
-            Action::ComputeBeside(Reason::WaitTimeout),
+            Action::ComputeUnshared(Reason::WaitTimeout),
         ),
-        (stale, Reentrant, Action::ComputeBeside(Reason::Reentrant)),
-        (stale, NotShared, Action::ComputeBeside(Reason::Uncacheable)),
-        (Stored::Unseen, Mine, Action::Compute(Reason::Absent)),
+        (stale, Reentrant, Action::ComputeUnshared(Reason::Reentrant)),
+        (
+            stale,
+            NotShared,
+            Action::ComputeUnshared(Reason::Uncacheable),
+        ),
+        (Stored::Unseen, Own, Action::Compute(Reason::Absent)),
         (Stored::Absent, Unclaimed, Action::Claim),
-        (Stored::Absent, Mine, Action::Compute(Reason::Absent)),
+        (Stored::Absent, Own, Action::Compute(Reason::Absent)),
         (Stored::Absent, Other, Action::Wait),
         (Stored::Unknown, Unclaimed, Action::Claim),
-        (Stored::Unknown, Mine, Action::Compute(Reason::Unavailable)),
+        (Stored::Unknown, Own, Action::Compute(Reason::Unavailable)),
         (Stored::Unknown, Other, Action::Wait),
     ];
-    for (stored, running, action) in table {
+    for (stored, claim_state, action) in table {
         assert_eq!(
-            decide_plainly(stored, running, &rules),
+            decide_plainly(stored, claim_state, &rules),
             action,
-            "{stored:?} {running:?}"
+            "{stored:?} {claim_state:?}"
         );
     }
 }
@@ -55,9 +59,9 @@ fn what_is_stored_and_who_is_running_decide() {
 #[test]
 fn an_overwriting_call_computes_whatever_is_stored() {
     let rules = rules(None);
-    let decide = |stored, running| {
+    let decide = |stored, claim_state| {
         let (pause, intent) = (Some(Pause::Failed), Intent::Overwrite);
-        decide(stored, pause, running, &rules, None, intent)
+        decide(stored, pause, claim_state, &rules, None, intent)
     };
     for (stored, reason) in [
         (Stored::Absent, Reason::Overwrite),
@@ -66,34 +70,41 @@ fn an_overwriting_call_computes_whatever_is_stored() {
         // The storage has failed, and nothing will be overwritten.
         (Stored::Unknown, Reason::Unavailable),
     ] {
-        assert_eq!(decide(stored, Running::Unclaimed), Action::TakeOver);
-        assert_eq!(decide(stored, Running::Mine), Action::Compute(reason));
+        assert_eq!(decide(stored, ClaimState::Unclaimed), Action::TakeOver);
+        assert_eq!(decide(stored, ClaimState::Own), Action::Compute(reason));
     }
 }
 
 #[test]
 fn a_max_age_of_zero_waits_for_nobody() {
-    let decide = |stored, running| {
+    let decide = |stored, claim_state| {
         let max_age = Some(Duration::ZERO);
-        decide(stored, None, running, &rules(None), max_age, Intent::Use)
+        decide(
+            stored,
+            None,
+            claim_state,
+            &rules(None),
+            max_age,
+            Intent::Use,
+        )
     };
     let new = Stored::Aged(Duration::ZERO);
-    assert_eq!(decide(new, Running::Unclaimed), Action::Claim);
-    assert_eq!(decide(new, Running::Mine), Action::Compute(Reason::Stale));
+    assert_eq!(decide(new, ClaimState::Unclaimed), Action::Claim);
+    assert_eq!(decide(new, ClaimState::Own), Action::Compute(Reason::Stale));
     assert_eq!(
-        decide(new, Running::Other),
-        Action::ComputeBeside(Reason::Stale)
+        decide(new, ClaimState::Other),
+        Action::ComputeUnshared(Reason::Stale)
     );
     assert_eq!(
-        decide(Stored::Absent, Running::Other),
-        Action::ComputeBeside(Reason::Absent)
+        decide(Stored::Absent, ClaimState::Other),
+        Action::ComputeUnshared(Reason::Absent)
     );
 }
 
 #[test]
 fn what_was_waited_for_is_taken_while_it_is_not_too_old() {
     use Freshness::{Fresh, Stale};
-    use Sharing::{ComputeBeside, LookAgain, Take};
+    use Sharing::{ComputeUnshared, LookAgain, Take};
     let second = Duration::from_secs(1);
     let plain = rules(Some(HOUR));
     let lenient = Rules {
@@ -106,11 +117,11 @@ fn what_was_waited_for_is_taken_while_it_is_not_too_old() {
     let table = [
         (HOUR, second, &plain, None, Take(Fresh)),
         (HOUR + second, second, &plain, None, LookAgain),
-        (HOUR * 2, HOUR * 3, &plain, None, ComputeBeside),
+        (HOUR * 2, HOUR * 3, &plain, None, ComputeUnshared),
         (HOUR * 2, second, &lenient, None, Take(Stale)),
         (HOUR * 2 + second, second, &lenient, None, LookAgain),
         (HOUR * 2, second, &lenient, Some(HOUR), LookAgain),
-        (second, HOUR, &plain, Some(second / 2), ComputeBeside),
+        (second, HOUR, &plain, Some(second / 2), ComputeUnshared),
         (second, HOUR, &never, None, Take(Fresh)),
         (second, HOUR, &plain, Some(Duration::ZERO), Take(Fresh)),
     ];
@@ -122,11 +133,11 @@ fn what_was_waited_for_is_taken_while_it_is_not_too_old() {
 
 #[test]
 fn what_is_gone_at_its_source_goes_with_what_was_stored() {
-    let settle = |stored| settle(Computed::Unstorable, stored, &rules(None), None);
-    assert_eq!(settle(Stored::Aged(HOUR)), Settlement::Remove);
-    assert_eq!(settle(Stored::Unseen), Settlement::Remove);
-    assert_eq!(settle(Stored::Absent), Settlement::Share);
-    assert_eq!(settle(Stored::Unknown), Settlement::Share);
+    let decide_result = |stored| decide_result(ResultKind::Unstorable, stored, &rules(None), None);
+    assert_eq!(decide_result(Stored::Aged(HOUR)), ResultAction::Remove);
+    assert_eq!(decide_result(Stored::Unseen), ResultAction::Remove);
+    assert_eq!(decide_result(Stored::Absent), ResultAction::Share);
+    assert_eq!(decide_result(Stored::Unknown), ResultAction::Share);
 }
 
 #[test]
@@ -137,7 +148,7 @@ fn next_time_serves_stale_values_up_to_max_stale() {
         on_stale: OnStale::ServeAndRefresh,
         ..Rules::default()
     };
-    let decide = |age| decide_plainly(Stored::Aged(age), Running::Unclaimed, &rules);
+    let decide = |age| decide_plainly(Stored::Aged(age), ClaimState::Unclaimed, &rules);
     assert_eq!(decide(HOUR), Action::Serve(HOUR));
     assert_eq!(decide(HOUR * 2), Action::ServeStaleAndRefresh(HOUR * 2));
     assert_eq!(decide(HOUR * 2 + Duration::from_nanos(1)), Action::Claim);
@@ -154,7 +165,7 @@ fn next_time_serves_nothing_older_than_the_call_accepts() {
         decide(
             Stored::Aged(HOUR * 2),
             None,
-            Running::Unclaimed,
+            ClaimState::Unclaimed,
             &rules,
             Some(max_age),
             Intent::Use,
@@ -166,8 +177,8 @@ fn next_time_serves_nothing_older_than_the_call_accepts() {
 
 #[test]
 fn a_result_is_stored_shared_or_replaced_by_the_stale_value() {
-    use Computed::{Failed, Storable, Unstorable};
-    use Settlement::{ServeStale, Share, Store};
+    use ResultAction::{ServeStale, Share, Store};
+    use ResultKind::{Failed, Storable, Unstorable};
     let stale = Stored::Aged(HOUR * 3);
     let patient = Rules {
         stale_after: Some(HOUR * 2),
@@ -186,7 +197,7 @@ fn a_result_is_stored_shared_or_replaced_by_the_stale_value() {
     };
     let table = [
         (Storable, stale, &patient, Store),
-        (Unstorable, stale, &patient, Settlement::Remove),
+        (Unstorable, stale, &patient, ResultAction::Remove),
         (Failed, stale, &patient, ServeStale),
         (Failed, stale, &impatient, Share),
         (Failed, stale, &plain, Share),
@@ -195,11 +206,11 @@ fn a_result_is_stored_shared_or_replaced_by_the_stale_value() {
         (Failed, Stored::Absent, &patient, Share),
         (Failed, Stored::Unknown, &patient, Share),
     ];
-    for (computed, stored, rules, settlement) in table {
+    for (kind, stored, rules, action) in table {
         assert_eq!(
-            settle(computed, stored, rules, None),
-            settlement,
-            "{computed:?} {stored:?} {rules:?}"
+            decide_result(kind, stored, rules, None),
+            action,
+            "{kind:?} {stored:?} {rules:?}"
         );
     }
 }
@@ -213,17 +224,17 @@ fn nothing_older_than_the_call_accepts_stands_in_for_a_failure() {
     };
     let half = HOUR / 2;
     let table = [
-        (half, None, Settlement::ServeStale),
-        (half, Some(HOUR), Settlement::ServeStale),
-        (half, Some(half), Settlement::ServeStale),
-        (half, Some(Duration::from_secs(60)), Settlement::Share),
-        (half, Some(Duration::ZERO), Settlement::Share),
-        (Duration::ZERO, Some(Duration::ZERO), Settlement::Share),
-        (HOUR * 3, Some(HOUR * 4), Settlement::Share),
+        (half, None, ResultAction::ServeStale),
+        (half, Some(HOUR), ResultAction::ServeStale),
+        (half, Some(half), ResultAction::ServeStale),
+        (half, Some(Duration::from_secs(60)), ResultAction::Share),
+        (half, Some(Duration::ZERO), ResultAction::Share),
+        (Duration::ZERO, Some(Duration::ZERO), ResultAction::Share),
+        (HOUR * 3, Some(HOUR * 4), ResultAction::Share),
     ];
-    for (age, max_age, settlement) in table {
-        let settled = settle(Computed::Failed, Stored::Aged(age), &rules, max_age);
-        assert_eq!(settled, settlement, "{age:?} {max_age:?}");
+    for (age, max_age, action) in table {
+        let completion = decide_result(ResultKind::Failed, Stored::Aged(age), &rules, max_age);
+        assert_eq!(completion, action, "{age:?} {max_age:?}");
     }
 }
 
@@ -260,11 +271,11 @@ fn in_a_pause_a_stale_value_is_served_and_nothing_else_changes() {
         (Some(Failed), &rules(None), None, Action::Serve(age)),
     ];
     for (pause, rules, max_age, action) in table {
-        let running = Running::Unclaimed;
+        let claim_state = ClaimState::Unclaimed;
         let decided = decide(
             Stored::Aged(age),
             pause,
-            running,
+            claim_state,
             rules,
             max_age,
             Intent::Use,
@@ -275,16 +286,16 @@ fn in_a_pause_a_stale_value_is_served_and_nothing_else_changes() {
 
 #[test]
 fn in_a_pause_nobody_is_waited_for() {
-    use Running::{Mine, NotShared, Other, Reentrant, Unclaimed, WaitedTooLong};
+    use ClaimState::{NotShared, Other, Own, Reentrant, Unclaimed, WaitedTooLong};
     let rules = Rules {
         stale_on_error: Some(HOUR),
         ..rules(Some(HOUR))
     };
-    for running in [Unclaimed, Mine, Other, WaitedTooLong, Reentrant, NotShared] {
+    for claim_state in [Unclaimed, Own, Other, WaitedTooLong, Reentrant, NotShared] {
         let pause = Some(Pause::Failed);
-        let decide = |stored| decide(stored, pause, running, &rules, None, Intent::Use);
+        let decide = |stored| decide(stored, pause, claim_state, &rules, None, Intent::Use);
         let served = Action::ServeStale(HOUR * 2, Pause::Failed);
-        assert_eq!(decide(Stored::Aged(HOUR * 2)), served, "{running:?}");
+        assert_eq!(decide(Stored::Aged(HOUR * 2)), served, "{claim_state:?}");
         for stored in [
             Stored::Aged(HOUR * 3),
             Stored::Absent,
@@ -294,7 +305,7 @@ fn in_a_pause_nobody_is_waited_for() {
             let decided = decide(stored);
             assert!(
                 !matches!(decided, Action::ServeStale(..)),
-                "{stored:?} {running:?}"
+                "{stored:?} {claim_state:?}"
             );
         }
     }
@@ -378,7 +389,7 @@ proptest! {
         max_age in proptest::option::of(durations()),
     ) {
         let aged = Duration::from_secs(age);
-        let action = decide(Stored::Aged(aged), None, Running::Mine, &rules, max_age, Intent::Use);
+        let action = decide(Stored::Aged(aged), None, ClaimState::Own, &rules, max_age, Intent::Use);
         let model = model(age, &rules, max_age);
         let expected = match (model.fresh, model.servable) {
             (true, _) => Action::Serve(aged),
@@ -396,10 +407,10 @@ proptest! {
     ) {
         let stored = Stored::Aged(Duration::from_secs(age));
         let expected = match model(age, &rules, max_age).standing_in {
-            true => Settlement::ServeStale,
-            false => Settlement::Share,
+            true => ResultAction::ServeStale,
+            false => ResultAction::Share,
         };
-        prop_assert_eq!(settle(Computed::Failed, stored, &rules, max_age), expected);
+        prop_assert_eq!(decide_result(ResultKind::Failed, stored, &rules, max_age), expected);
     }
 
     #[test]
@@ -410,7 +421,7 @@ proptest! {
         pause in proptest::option::of(prop_oneof![Just(Pause::Failed), Just(Pause::Held)]),
     ) {
         let age = Duration::from_secs(age);
-        match decide(Stored::Aged(age), pause, Running::Unclaimed, &rules, max_age, Intent::Use) {
+        match decide(Stored::Aged(age), pause, ClaimState::Unclaimed, &rules, max_age, Intent::Use) {
             Action::Serve(served) => {
                 prop_assert_eq!(served, age);
                 prop_assert!(rules.stale_after.is_none_or(|bound| age <= bound));

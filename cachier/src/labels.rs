@@ -3,7 +3,7 @@
 use cachier_backends::{ErrorKind, Operation};
 use cachier_metrics::{ComputeResult, ErrorLabel};
 
-use crate::decision::Computed;
+use crate::decision::ResultKind;
 
 pub(crate) fn operation(operation: Operation) -> cachier_metrics::Operation {
     match operation {
@@ -16,10 +16,10 @@ pub(crate) fn operation(operation: Operation) -> cachier_metrics::Operation {
     }
 }
 
-pub(crate) fn computed(computed: Computed) -> ComputeResult {
-    match computed {
-        Computed::Storable | Computed::Unstorable => ComputeResult::Value,
-        Computed::Failed => ComputeResult::Error,
+pub(crate) fn result(kind: ResultKind) -> ComputeResult {
+    match kind {
+        ResultKind::Storable | ResultKind::Unstorable => ComputeResult::Value,
+        ResultKind::Failed => ComputeResult::Error,
     }
 }
 

@@ -13,7 +13,7 @@ use cachier_metrics::{CacheMetrics, CallRecorder, ComputeRecorder, LocalSlot, Re
 
 use crate::backends::Guarded;
 use crate::budget::{Budget, GivenUp};
-use crate::call::{Call, CallOptions, Flavour, Settled};
+use crate::call::{Call, CallOptions, Completion, Flavour};
 use crate::function::Function;
 use crate::labels;
 use crate::line::Rank;
@@ -172,13 +172,13 @@ impl<'a> Session<'a> {
     }
 
     /// Ends the call: counts it, and explains it to whoever listens.
-    pub(crate) fn end(&mut self, settled: Settled) -> Call<()> {
-        let call = self.report(settled);
+    pub(crate) fn end(&mut self, completion: Completion) -> Call<()> {
+        let call = self.report(completion);
         if let Some(recorder) = self.recorder.take() {
             recorder.finish(
-                settled.outcome,
-                settled.age.map(nanos),
-                settled.compute_nanos,
+                completion.outcome,
+                completion.age.map(nanos),
+                completion.compute_nanos,
             );
         }
         trace::call(&self.function.name, &call);
@@ -186,12 +186,12 @@ impl<'a> Session<'a> {
     }
 
     /// What there is to tell of a call that ended so.
-    pub(crate) fn report(&self, settled: Settled) -> Call<()> {
+    pub(crate) fn report(&self, completion: Completion) -> Call<()> {
         Call {
             value: (),
-            outcome: settled.outcome,
-            age: settled.age,
-            tier: settled.tier,
+            outcome: completion.outcome,
+            age: completion.age,
+            tier: completion.tier,
             elapsed: self.elapsed(),
             backend_error: self.first_error(),
         }

@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use cachier_metrics::Reason;
 
-use super::put::{Superseded, put, remove_replaced, valid_when};
-use super::state::{CallDriver, Concluded, FoundOf, SoloOf};
+use super::publish::{LocalClaim, last_valid_at, publish, remove_replaced};
+use super::state::{CallDriver, Computation, FoundOf, SoloOf};
 use crate::background::{Crew, run_on_thread};
 use crate::block_on::block_on;
 use crate::flight::Landing;
@@ -23,7 +23,7 @@ impl<T: Tiers> CallDriver<T> {
     pub(super) async fn store_in_background(
         &mut self,
         found: FoundOf<T>,
-        computation: Concluded,
+        computation: Computation,
         solo: Option<SoloOf<T>>,
     ) {
         let lease = match self.lease_for_background_store(computation).await {
@@ -47,13 +47,13 @@ impl<T: Tiers> CallDriver<T> {
             leader.share(Landing::Storing(found.clone(), valid_at));
         }
         let task = async move {
-            let superseded = Superseded::<T>(leader.as_ref(), solo.as_ref());
+            let local_claim = LocalClaim::<T>(leader.as_ref(), solo.as_ref());
             let valid_at = lease.as_deref().and_then(T::valid_at);
             let sent_at = valid_at.map(|_| Instant::now());
-            let stored = match superseded.is_so() {
+            let stored = match local_claim.is_superseded() {
                 true => Some(storage::Stored::Refused),
                 // A failure has been counted; the caller has its value.
-                false => put(core, &session, &key, &found, lease, superseded).await,
+                false => publish(core, &session, &key, &found, lease, local_claim).await,
             };
             if stored == Some(storage::Stored::TooLarge) && may_replace {
                 remove_replaced(core, &session, &key).await;
@@ -63,7 +63,7 @@ impl<T: Tiers> CallDriver<T> {
             }
             if let Some(leader) = leader {
                 let landing = Landing::Value(found);
-                let valid_at = valid_when(stored, valid_at, sent_at);
+                let valid_at = last_valid_at(stored, valid_at, sent_at);
                 leader.land(|| (), || landing.unstored(valid_at));
             }
         };
@@ -75,7 +75,7 @@ impl<T: Tiers> CallDriver<T> {
     /// that is removed first.
     async fn lease_for_background_store(
         &mut self,
-        computation: Concluded,
+        computation: Computation,
     ) -> Result<Option<Box<T::Lease>>, NotStored> {
         let is_ended = computation.reason == Reason::Overwrite
             || self.session.options.max_age == Some(Duration::ZERO);

@@ -8,7 +8,7 @@ use super::transition::{Response, Transition};
 use super::work::{Cacheable, Work};
 use crate::block_on::block_on;
 use crate::call::Flavour;
-use crate::decision::Computed;
+use crate::decision::ResultKind;
 use crate::flight::Entered;
 use crate::storage::Tiers;
 #[cfg(feature = "memory")]
@@ -18,7 +18,7 @@ use crate::storage::persistent::Persistent;
 /// A synchronous function of any type: one driver serves all of them.
 pub trait SyncWork<T: Tiers>: Work<T> {
     /// Runs the function; its result is in the slot afterwards.
-    fn run(&mut self, cacheable: Cacheable) -> Computed;
+    fn run(&mut self, cacheable: Cacheable) -> ResultKind;
 }
 
 /// A storage whose synchronous functions run on the threads of their callers.
@@ -33,7 +33,7 @@ pub trait DriveBlocking: Tiers {
     /// The same when it has run.
     fn computed_blocking(
         driver: &mut BlockingDriver<Self>,
-        computed: Computed,
+        kind: ResultKind,
         work: &mut dyn Work<Self>,
     );
 }
@@ -48,10 +48,10 @@ impl DriveBlocking for Persistent {
 
     fn computed_blocking(
         driver: &mut BlockingDriver<Self>,
-        computed: Computed,
+        kind: ResultKind,
         work: &mut dyn Work<Self>,
     ) {
-        driver.computed(computed, work);
+        driver.computed(kind, work);
     }
 }
 
@@ -66,10 +66,10 @@ impl DriveBlocking for InMemory {
 
     fn computed_blocking(
         driver: &mut BlockingDriver<Self>,
-        computed: Computed,
+        kind: ResultKind,
         work: &mut dyn Work<Self>,
     ) {
-        driver.computed(computed, work);
+        driver.computed(kind, work);
     }
 }
 
@@ -86,8 +86,8 @@ impl<T: DriveBlocking> BlockingDriver<T> {
     #[inline]
     pub(crate) fn finish(&mut self, work: &mut impl SyncWork<T>) {
         while let Some(cacheable) = T::proceed_blocking(self, work) {
-            let computed = work.run(cacheable);
-            T::computed_blocking(self, computed, work);
+            let kind = work.run(cacheable);
+            T::computed_blocking(self, kind, work);
         }
     }
 }
@@ -137,8 +137,8 @@ impl<T: Tiers> BlockingDriver<T> {
 
     /// The function has run.
     #[inline(never)]
-    pub(crate) fn computed(&mut self, computed: Computed, work: &mut dyn Work<T>) {
+    pub(crate) fn computed(&mut self, kind: ResultKind, work: &mut dyn Work<T>) {
         self.entered = None;
-        self.driver.computed(computed, work.slot());
+        self.driver.computed(kind, work.slot());
     }
 }

@@ -9,8 +9,10 @@ use cachier_metrics::{Outcome, Tier, WaitScope};
 use super::state::{CallDriver, LookupState};
 use super::work::{Served, Slot};
 use crate::budget::Spent;
-use crate::call::Settled;
-use crate::decision::{Computed, Freshness, Running, Settlement, Sharing, Stored, settle, share};
+use crate::call::Completion;
+use crate::decision::{
+    ClaimState, Freshness, ResultAction, ResultKind, Sharing, Stored, decide_result, share,
+};
 use crate::flight::{ComputationId, Joined, Landing, Phase, Recheck, SharedError, current, depend};
 use crate::storage::{Claim, Found, Notice, Tiers};
 use crate::sync::Arc;
@@ -29,14 +31,14 @@ impl<T: Tiers> CallDriver<T> {
         }
         let Some(seen) = &self.seen else {
             // The storage failed to load; it is not asked for a lease either.
-            self.running = Running::Mine;
+            self.claim_state = ClaimState::Own;
             return;
         };
         match self.core.tiers.claim(&self.session, &self.key, seen).await {
             Ok(Claim::Granted(lease)) => self.hold(lease),
             Ok(Claim::Held(held)) => {
                 self.lease = held.map(Box::new);
-                self.running = Running::Other;
+                self.claim_state = ClaimState::Other;
             }
             Ok(Claim::Changed) => self.lookup = LookupState::Needed,
             Err(_) => self.go_without_store(),
@@ -58,7 +60,7 @@ impl<T: Tiers> CallDriver<T> {
     ///
     /// Where it comes out that nobody holds the lease, this call does, and leads the flight: whose else that may be, it will
     /// not be stored.
-    pub(super) async fn claim_beside(&mut self) -> LookupState {
+    pub(super) async fn claim_unshared(&mut self) -> LookupState {
         /// How often the owner may change just when it is looked at; then the result is not stored.
         const ATTEMPTS: u32 = 3;
         let core = self.core;
@@ -85,7 +87,7 @@ impl<T: Tiers> CallDriver<T> {
                 Ok(Claim::Held(held)) => self.lease = held.map(Box::new),
                 Ok(Claim::Changed) => {
                     self.lookup = LookupState::Needed;
-                    self.running = Running::Unclaimed;
+                    self.claim_state = ClaimState::Unclaimed;
                     return LookupState::Needed;
                 }
                 Err(_) => {
@@ -122,7 +124,7 @@ impl<T: Tiers> CallDriver<T> {
             Joined::Waits(flight) => {
                 self.flight = Some(flight);
                 self.joined.get_or_insert_with(Instant::now);
-                self.running = Running::Other;
+                self.claim_state = ClaimState::Other;
             }
             Joined::Landed => self.lookup = LookupState::Needed,
         }
@@ -139,12 +141,12 @@ impl<T: Tiers> CallDriver<T> {
     }
 
     /// Takes what another flight landed with; the outcome, when that is the result of this call too.
-    pub(super) fn take(
+    pub(super) fn take_result(
         &mut self,
         landing: Landing<Found<T::Value>>,
         slot: &mut dyn Slot<T::Value>,
-    ) -> Option<Settled> {
-        self.running = Running::Unclaimed;
+    ) -> Option<Completion> {
+        self.claim_state = ClaimState::Unclaimed;
         let joined = self.joined;
         // Whoever came before the key can have been invalidated may have what was computed before, too.
         let is_in_time = |valid_at: Instant| joined.is_some_and(|joined| joined <= valid_at);
@@ -154,11 +156,11 @@ impl<T: Tiers> CallDriver<T> {
                 self.take_shared(found, slot)
             }
             Landing::StandIn(found, valid_at) if valid_at.is_none_or(is_in_time) => {
-                self.take_stand_in(found, slot)
+                self.take_fallback(found, slot)
             }
             Landing::Failure(error) => self.take_failure(&error, slot),
             Landing::NotShared => {
-                self.running = Running::NotShared;
+                self.claim_state = ClaimState::NotShared;
                 None
             }
             Landing::Unstored(..) | Landing::StandIn(..) | Landing::Abandoned => {
@@ -171,14 +173,14 @@ impl<T: Tiers> CallDriver<T> {
     async fn wait_for_flight(&mut self) -> Option<Landing<Found<T::Value>>> {
         let flight = Arc::clone(self.flight.as_ref()?);
         let Ok(_needs) = depend(current(), flight.computation) else {
-            self.running = Running::Reentrant;
+            self.claim_state = ClaimState::Reentrant;
             return None;
         };
         let storing = flight.storing();
         let is_of_use = |found: &Found<T::Value>| matches!(self.sharing(found), Sharing::Take(_));
         if storing.as_ref().is_some_and(|found| !is_of_use(found)) {
             // To look again would lead to the same flight.
-            self.running = Running::NotShared;
+            self.claim_state = ClaimState::NotShared;
             return None;
         }
         let _waiting = self
@@ -219,7 +221,7 @@ impl<T: Tiers> CallDriver<T> {
         &mut self,
         found: Found<T::Value>,
         slot: &mut dyn Slot<T::Value>,
-    ) -> Option<Settled> {
+    ) -> Option<Completion> {
         let age = self.age(&found);
         let compute_nanos = Some(found.stamp.compute_nanos);
         let outcome = match self.sharing(&found) {
@@ -229,18 +231,18 @@ impl<T: Tiers> CallDriver<T> {
                 self.lookup = LookupState::Needed;
                 return None;
             }
-            Sharing::ComputeBeside => {
-                self.running = Running::NotShared;
+            Sharing::ComputeUnshared => {
+                self.claim_state = ClaimState::NotShared;
                 return None;
             }
         };
         if let Err(error) = slot.serve(found) {
             self.session.failed(&error);
-            self.running = Running::NotShared;
+            self.claim_state = ClaimState::NotShared;
             return None;
         }
         let tier = (outcome == Outcome::Stale).then_some(Tier::Backend);
-        Some(Settled {
+        Some(Completion {
             outcome,
             age: Some(age),
             tier,
@@ -250,19 +252,19 @@ impl<T: Tiers> CallDriver<T> {
 
     /// Takes the stale value that another flight of this process landed with as computing failed, if this call may be given it
     /// too.
-    fn take_stand_in(
+    fn take_fallback(
         &mut self,
         found: Found<T::Value>,
         slot: &mut dyn Slot<T::Value>,
-    ) -> Option<Settled> {
+    ) -> Option<Completion> {
         let stored = Stored::Aged(self.age(&found));
         let (rules, max_age) = (&self.session.policy.rules, self.session.options.max_age);
         self.lookup = LookupState::Needed;
-        if settle(Computed::Failed, stored, rules, max_age) != Settlement::ServeStale {
+        if decide_result(ResultKind::Failed, stored, rules, max_age) != ResultAction::ServeStale {
             return None;
         }
         self.found = Some(found);
-        self.stand_in(slot).map(|(_, settled)| settled)
+        self.serve_fallback(slot).map(|(_, completion)| completion)
     }
 
     /// Takes the failure that another flight of this process landed with, or the stale value, which this call may accept
@@ -271,18 +273,18 @@ impl<T: Tiers> CallDriver<T> {
         &mut self,
         error: &SharedError,
         slot: &mut dyn Slot<T::Value>,
-    ) -> Option<Settled> {
+    ) -> Option<Completion> {
         let (rules, max_age) = (&self.session.policy.rules, self.session.options.max_age);
-        let settlement = settle(Computed::Failed, self.fallback(), rules, max_age);
-        if settlement == Settlement::ServeStale
-            && let Some((_, settled)) = self.stand_in(slot)
+        let action = decide_result(ResultKind::Failed, self.fallback(), rules, max_age);
+        if action == ResultAction::ServeStale
+            && let Some((_, completion)) = self.serve_fallback(slot)
         {
-            return Some(settled);
+            return Some(completion);
         }
         if slot.serve_error(error) == Served::Yes {
-            return Some(Settled::own(Outcome::Coalesced));
+            return Some(Completion::uncached(Outcome::Coalesced));
         }
-        self.running = Running::NotShared;
+        self.claim_state = ClaimState::NotShared;
         None
     }
 
@@ -290,7 +292,7 @@ impl<T: Tiers> CallDriver<T> {
     async fn wait_for_lease(&mut self) {
         let core = self.core;
         let Some(seen) = self.seen.clone() else {
-            self.running = Running::Unclaimed;
+            self.claim_state = ClaimState::Unclaimed;
             return;
         };
         let _waiting = self
@@ -315,7 +317,7 @@ impl<T: Tiers> CallDriver<T> {
                     self.enter(Phase::Asking);
                     self.lease = None;
                     self.lookup = LookupState::Needed;
-                    self.running = Running::Unclaimed;
+                    self.claim_state = ClaimState::Unclaimed;
                     return;
                 }
                 Err(_) => return self.go_without_store(),
@@ -339,11 +341,11 @@ impl<T: Tiers> CallDriver<T> {
     /// The storage has failed, so the function is to run, whoever else runs it.
     fn go_without_store(&mut self) {
         self.lookup = LookupState::Failed;
-        self.running = Running::Mine;
+        self.claim_state = ClaimState::Own;
     }
 
     fn wait_too_long(&mut self) {
-        self.running = Running::WaitedTooLong;
+        self.claim_state = ClaimState::WaitedTooLong;
         if let Some(metrics) = self.core.function.metrics {
             metrics.wait_timeout();
         }

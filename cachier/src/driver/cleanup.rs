@@ -3,7 +3,7 @@
 use cachier_metrics::RemovalCause;
 
 use super::core::Core;
-use super::put::{count_gone, remove};
+use super::publish::{count_removed, remove};
 use crate::background::{Crew, run_on_thread, run_on_thread_if_any};
 use crate::block_on::block_on;
 use crate::call::Flavour;
@@ -38,7 +38,7 @@ pub(crate) fn remove_in_background<T: Tiers>(core: &'static Core<T>, key: T::Key
     let task = async move {
         let session = Session::unmeasured(function, Flavour::Sync);
         let removed = remove(core, &session, &key).await;
-        count_gone(function, removed);
+        count_removed(function, removed);
     };
     // Where there is no thread to be had it stays: this process does not read it.
     let _ = run_on_thread_if_any(function.context, Crew::Storage, || block_on(task));

@@ -6,15 +6,17 @@ use std::time::Instant;
 use cachier_backends::ErrorKind;
 use cachier_metrics::Reason;
 
-use super::put::{Superseded, count_gone, end_flight, put, remove, remove_replaced, valid_when};
+use super::publish::{
+    LocalClaim, count_removed, end_flight, last_valid_at, publish, remove, remove_replaced,
+};
 use super::state::{
-    CallDriver, Concluded, Conclusion, Conclusive, Execution, FoundOf, Put, PutOutcome, SoloOf,
-    State,
+    CallDriver, Computation, FoundOf, PlannedResult, Publication, Published, ResultPlan,
+    RunningFunction, SoloOf, State,
 };
 use super::transition::RunSpec;
-use super::work::{Cacheable, Slot, faithful};
-use crate::call::Settled;
-use crate::decision::{self, Computed, Rules, Settlement};
+use super::work::{Cacheable, Slot, encode_checked};
+use crate::call::Completion;
+use crate::decision::{self, ResultAction, ResultKind, Rules};
 use crate::flight::{ComputationId, Landing, Phase, current, depend};
 use crate::labels;
 use crate::options::WantSize;
@@ -27,7 +29,7 @@ const STORED_AT_ONCE: u64 = 1024 * 1024;
 
 impl<T: Tiers> CallDriver<T> {
     /// Begins to run the function, so that calls in its body know what they are part of.
-    pub(super) fn begin(&mut self, reason: Reason) -> RunSpec {
+    pub(super) fn start_function(&mut self, reason: Reason) -> RunSpec {
         let function = &self.core.function;
         self.enter(Phase::Computing);
         let (computation, process, solo) = match &self.leader {
@@ -37,7 +39,7 @@ impl<T: Tiers> CallDriver<T> {
                 (ComputationId::next(), solo.process(), Some(solo))
             }
         };
-        self.state = State::Running(Box::new(Execution {
+        self.state = State::Running(Box::new(RunningFunction {
             reason,
             solo,
             needed: depend(current(), computation).ok(),
@@ -55,108 +57,112 @@ impl<T: Tiers> CallDriver<T> {
 
     /// Ends the call in a child that its function has forked, which has a result of its own. The flight and the lease are
     /// the parent's, which ends them.
-    pub(super) fn disown(&mut self, mut execution: Execution<T>) -> State<T> {
+    pub(super) fn disown(&mut self, mut run: RunningFunction<T>) -> State<T> {
         forget((self.leader.take(), self.lease.take()));
-        forget((execution.solo.take(), execution.needed.take()));
-        State::Done(self.finish(execution, Computed::Unstorable).settled())
+        forget((run.solo.take(), run.needed.take()));
+        State::Done(self.end_run(run, ResultKind::Unstorable).completion())
     }
 
     /// Decides what is to become of the result.
-    pub(super) fn conclude(
+    pub(super) fn plan_result(
         &mut self,
-        mut execution: Execution<T>,
-        computed: Computed,
+        mut run: RunningFunction<T>,
+        kind: ResultKind,
         slot: &mut dyn Slot<T::Value>,
-    ) -> Conclusive<T> {
-        let solo = execution.solo.take();
-        let computation = self.finish(execution, computed);
-        self.pause_after(computed);
+    ) -> PlannedResult<T> {
+        let solo = run.solo.take();
+        let computation = self.end_run(run, kind);
+        self.pause_after(kind);
         if T::IS_REMOTE {
             self.enter(Phase::Storing);
         }
         let (rules, max_age) = (&self.session.policy.rules, self.session.options.max_age);
-        let conclusion = match decision::settle(computed, self.fallback(), rules, max_age) {
-            Settlement::Store => self.conclude_value(slot, computation, solo.as_ref()),
-            Settlement::Share => Conclusion::Land(self.share(slot, computation.stamp)),
-            Settlement::Remove => {
-                let landing = self.share(slot, computation.stamp);
-                self.conclude_gone(landing, solo.as_ref())
+        let plan = match decision::decide_result(kind, self.fallback(), rules, max_age) {
+            ResultAction::Store => self.plan_value(slot, computation, solo.as_ref()),
+            ResultAction::Share => ResultPlan::Share(self.share_result(slot, computation.stamp)),
+            ResultAction::Remove => {
+                let landing = self.share_result(slot, computation.stamp);
+                self.plan_removal(landing, solo.as_ref())
             }
-            Settlement::ServeStale => match self.stand_in(slot) {
-                Some((found, settled)) => Conclusion::ServeStale(found, settled),
-                None => Conclusion::Land(self.share(slot, computation.stamp)),
+            ResultAction::ServeStale => match self.serve_fallback(slot) {
+                Some((found, completion)) => ResultPlan::ServeStale(found, completion),
+                None => ResultPlan::Share(self.share_result(slot, computation.stamp)),
             },
         };
-        Conclusive {
-            conclusion,
+        PlannedResult {
+            plan,
             computation,
             solo,
         }
     }
 
     /// Stores the result, and shares it with those who wait for it.
-    pub(super) async fn settle(&mut self) {
-        let State::Storing(conclusive) = mem::replace(&mut self.state, State::Lookup) else {
-            unreachable!("it is the state to settle");
+    pub(super) async fn store_result(&mut self) {
+        let State::Storing(planned) = mem::replace(&mut self.state, State::Lookup) else {
+            unreachable!("it is the state to decide_result");
         };
-        let Conclusive {
-            conclusion,
+        let PlannedResult {
+            plan,
             computation,
             solo,
-        } = *conclusive;
-        self.state = match conclusion {
-            Conclusion::Store(found) => {
+        } = *planned;
+        self.state = match plan {
+            ResultPlan::Store(found) => {
                 let lease = self.lease.take();
                 let valid_at = lease.as_deref().and_then(T::valid_at);
-                let superseded = Superseded::<T>(self.leader.as_ref(), solo.as_ref());
+                let local_claim = LocalClaim::<T>(self.leader.as_ref(), solo.as_ref());
                 let (core, session, key) = (self.core, &self.session, &self.key);
                 let sent_at = valid_at.map(|_| Instant::now());
-                let stored = put(core, session, key, &found, lease, superseded).await;
+                let stored = publish(core, session, key, &found, lease, local_claim).await;
                 if stored == Some(storage::Stored::TooLarge) && self.may_replace() {
                     remove_replaced(core, session, key).await;
                 }
                 if stored.is_none() {
                     self.unstored_pause(computation.reason).begin(core, key);
                 }
-                State::Finishing(Box::new(Put {
-                    outcome: PutOutcome::Stored(
+                State::Finishing(Box::new(Published {
+                    outcome: Publication::Stored(
                         found,
                         stored,
-                        valid_when(stored, valid_at, sent_at),
+                        last_valid_at(stored, valid_at, sent_at),
                     ),
                     computation,
                     solo,
                 }))
             }
-            Conclusion::StoreLater(found) => {
+            ResultPlan::StoreInBackground(found) => {
                 self.store_in_background(found, computation, solo).await;
-                State::Done(computation.settled())
+                State::Done(computation.completion())
             }
-            Conclusion::Gone(landing) => State::Finishing(Box::new(Put {
+            ResultPlan::Remove(landing) => State::Finishing(Box::new(Published {
                 outcome: self.vacate(landing).await,
                 computation,
                 solo,
             })),
-            Conclusion::Land(landing) => {
+            ResultPlan::Share(landing) => {
                 self.land(landing).await;
-                State::Done(computation.settled())
+                State::Done(computation.completion())
             }
-            Conclusion::ServeStale(found, settled) => {
+            ResultPlan::ServeStale(found, completion) => {
                 self.land(Landing::StandIn(found, None)).await;
-                State::Done(settled)
+                State::Done(completion)
             }
         };
     }
 
     /// Does in the memory of the process what was done where others see it, and lands the flight.
-    pub(super) fn land_stored(&mut self, put: Put<T>, slot: &mut dyn Slot<T::Value>) -> Settled {
-        let Put {
+    pub(super) fn land_stored(
+        &mut self,
+        published: Published<T>,
+        slot: &mut dyn Slot<T::Value>,
+    ) -> Completion {
+        let Published {
             outcome,
             computation,
             solo,
-        } = put;
+        } = published;
         match outcome {
-            PutOutcome::Stored(found, stored, valid_at) => {
+            Publication::Stored(found, stored, valid_at) => {
                 let stamp = computation.stamp;
                 self.note_stored(stored, stamp, slot);
                 // What is stored may have been invalidated since: who has joined meanwhile looks again.
@@ -172,15 +178,15 @@ impl<T: Tiers> CallDriver<T> {
                 let share = || landing.unwrap_or_else(shared);
                 end_flight::<T>(self.leader.take(), solo, insert, share);
             }
-            PutOutcome::Gone(landing, mut removed) => {
+            Publication::Removed(landing, mut removed) => {
                 slot.invalidated();
                 let removal = self.core.tiers.removal(&self.key);
                 let remove = || removed |= removal();
                 end_flight::<T>(self.leader.take(), solo, remove, || landing);
-                count_gone(&self.core.function, removed);
+                count_removed(&self.core.function, removed);
             }
         }
-        computation.settled()
+        computation.completion()
     }
 
     /// Tells what stands in front of the storage.
@@ -200,73 +206,73 @@ impl<T: Tiers> CallDriver<T> {
     }
 
     /// The function has run: when that was, and how long it took.
-    fn finish(&self, execution: Execution<T>, computed: Computed) -> Concluded {
+    fn end_run(&self, run: RunningFunction<T>, kind: ResultKind) -> Computation {
         let function = &self.core.function;
-        let compute_nanos = function.context.clock.now().saturating_sub(execution.begun);
-        if let Some(recorder) = execution.recorder {
-            recorder.finish(labels::computed(computed));
+        let compute_nanos = function.context.clock.now().saturating_sub(run.begun);
+        if let Some(recorder) = run.recorder {
+            recorder.finish(labels::result(kind));
         }
-        if execution.reason == Reason::Refresh && computed == Computed::Failed {
+        if run.reason == Reason::Refresh && kind == ResultKind::Failed {
             trace::refresh_failed(&function.name);
         }
         let created = self.core.tiers.now(function);
-        Concluded {
-            reason: execution.reason,
+        Computation {
+            reason: run.reason,
             stamp: self.session.stamp(created, compute_nanos),
         }
     }
 
     /// A result that may be stored is, where it is still wanted.
-    fn conclude_value(
+    fn plan_value(
         &mut self,
         slot: &mut dyn Slot<T::Value>,
-        computation: Concluded,
+        computation: Computation,
         solo: Option<&SoloOf<T>>,
-    ) -> Conclusion<FoundOf<T>> {
+    ) -> ResultPlan<FoundOf<T>> {
         let want_size = self.core.function.wants_size();
         let function = &self.core.function;
-        let found = match faithful(function, slot, computation.stamp, want_size) {
+        let found = match encode_checked(function, slot, computation.stamp, want_size) {
             Ok(found) => found,
             Err(error) => {
                 self.session.failed(&error);
-                return self.conclude_unstorable(Landing::NotShared, solo);
+                return self.plan_unstorable(Landing::NotShared, solo);
             }
         };
         if self.session.is_too_large(found.bytes) {
-            return self.conclude_unstorable(Landing::Value(found), solo);
+            return self.plan_unstorable(Landing::Value(found), solo);
         }
         // Where there are leases, nothing is stored without one.
         let may_store = self.lease.is_some() || !self.core.tiers.fences(&self.core.function);
         if !may_store || !self.is_wanted(solo) {
-            Conclusion::Land(Landing::Value(found))
+            ResultPlan::Share(Landing::Value(found))
         } else if found.bytes.is_some_and(|bytes| bytes > STORED_AT_ONCE) && T::IS_REMOTE {
             // In front of the backend, too, the old value has had its day.
             slot.invalidated();
-            Conclusion::StoreLater(found)
+            ResultPlan::StoreInBackground(found)
         } else {
-            Conclusion::Store(found)
+            ResultPlan::Store(found)
         }
     }
 
     /// A result that cannot be stored is shared, as one is that must not be.
-    fn conclude_unstorable(
+    fn plan_unstorable(
         &self,
         landing: Landing<FoundOf<T>>,
         solo: Option<&SoloOf<T>>,
-    ) -> Conclusion<FoundOf<T>> {
-        let (computed, rules) = (Computed::Unstorable, Rules::default());
-        match decision::settle(computed, self.fallback(), &rules, None) {
-            Settlement::Remove => self.conclude_gone(landing, solo),
-            _ => Conclusion::Land(landing),
+    ) -> ResultPlan<FoundOf<T>> {
+        let (kind, rules) = (ResultKind::Unstorable, Rules::default());
+        match decision::decide_result(kind, self.fallback(), &rules, None) {
+            ResultAction::Remove => self.plan_removal(landing, solo),
+            _ => ResultPlan::Share(landing),
         }
     }
 
     /// What the waiters get of a result that is not stored.
-    fn share(&self, slot: &mut dyn Slot<T::Value>, stamp: Stamp) -> Landing<FoundOf<T>> {
+    fn share_result(&self, slot: &mut dyn Slot<T::Value>, stamp: Stamp) -> Landing<FoundOf<T>> {
         if let Some(error) = slot.share_error() {
             return Landing::Failure(error);
         }
-        match faithful(&self.core.function, slot, stamp, WantSize::No) {
+        match encode_checked(&self.core.function, slot, stamp, WantSize::No) {
             Ok(found) => Landing::Value(found),
             Err(error) => {
                 if error.kind() == ErrorKind::Unfaithful {
@@ -278,26 +284,26 @@ impl<T: Tiers> CallDriver<T> {
     }
 
     /// A result that may not be stored takes what it was to replace with it, where it is still wanted.
-    fn conclude_gone(
+    fn plan_removal(
         &self,
         landing: Landing<FoundOf<T>>,
         solo: Option<&SoloOf<T>>,
-    ) -> Conclusion<FoundOf<T>> {
+    ) -> ResultPlan<FoundOf<T>> {
         match self.is_wanted(solo) {
-            true => Conclusion::Gone(landing),
-            false => Conclusion::Land(landing),
+            true => ResultPlan::Remove(landing),
+            false => ResultPlan::Share(landing),
         }
     }
 
     /// Whether what was computed may change what is stored: nothing has happened to that meanwhile in this process, and the
     /// storage did not fail.
     fn is_wanted(&self, solo: Option<&SoloOf<T>>) -> bool {
-        !Superseded::<T>(self.leader.as_ref(), solo).is_so()
+        !LocalClaim::<T>(self.leader.as_ref(), solo).is_superseded()
             && self.stored() != decision::Stored::Unknown
     }
 
     /// Removes the entry that the result was to replace, as far as other processes see it.
-    async fn vacate(&mut self, landing: Landing<FoundOf<T>>) -> PutOutcome<FoundOf<T>> {
+    async fn vacate(&mut self, landing: Landing<FoundOf<T>>) -> Publication<FoundOf<T>> {
         let (core, session) = (self.core, &self.session);
         let lease = self.lease.take();
         let valid_at = lease.as_deref().and_then(T::valid_at);
@@ -306,17 +312,19 @@ impl<T: Tiers> CallDriver<T> {
             // What the owner of the lease computes began earlier: it goes, too.
             _ => {
                 let removed = remove(core, session, &self.key).await;
-                return PutOutcome::Gone(landing.unstored(valid_at), removed);
+                return Publication::Removed(landing.unstored(valid_at), removed);
             }
         };
         match core.tiers.vacate(session, lease).await {
             Ok(Vacated::Done { lease, removed }) => {
                 let landing = landing.unstored(T::valid_at(&lease));
                 core.tiers.release(session, lease).await;
-                PutOutcome::Gone(landing, removed)
+                Publication::Removed(landing, removed)
             }
             // A failure has been counted.
-            Ok(Vacated::Superseded) | Err(_) => PutOutcome::Gone(landing.unstored(valid_at), false),
+            Ok(Vacated::Superseded) | Err(_) => {
+                Publication::Removed(landing.unstored(valid_at), false)
+            }
         }
     }
 

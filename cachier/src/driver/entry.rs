@@ -5,7 +5,7 @@ use cachier_metrics::RemovalCause;
 
 use super::core::Core;
 use super::transition::{Response, Transition};
-use super::work::{Slot, faithful};
+use super::work::{Slot, encode_checked};
 use crate::call::Flavour;
 use crate::session::Session;
 use crate::storage::{Found, Loaded, Stored, Tiers};
@@ -190,7 +190,7 @@ fn fitting<T: Tiers>(
     slot: &dyn Slot<T::Value>,
 ) -> Result<Found<T::Value>, Error> {
     let stamp = session.stamp(core.tiers.now(&core.function), 0);
-    let found = faithful(&core.function, slot, stamp, core.function.wants_size())
+    let found = encode_checked(&core.function, slot, stamp, core.function.wants_size())
         .inspect_err(|error| note_unfaithful(session, error))?;
     if session.is_too_large(found.bytes) {
         return Err(too_large().with_hint("the limit is `entry_size_limit`"));

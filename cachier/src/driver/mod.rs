@@ -11,7 +11,7 @@ mod compute;
 mod core;
 mod entry;
 mod pausing;
-mod put;
+mod publish;
 mod refresh;
 mod refresh_request;
 mod request;

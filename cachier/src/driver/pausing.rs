@@ -8,8 +8,8 @@ use cachier_metrics::Reason;
 use super::core::Core;
 use super::state::{CallDriver, State};
 use super::work::Slot;
-use crate::call::Settled;
-use crate::decision::{Computed, Freshness, Pause, Stored, is_fresh, pause_after_failure};
+use crate::call::Completion;
+use crate::decision::{Freshness, Pause, ResultKind, Stored, is_fresh, pause_after_failure};
 use crate::storage::Tiers;
 
 impl<T: Tiers> Core<T> {
@@ -49,8 +49,8 @@ impl<T: Tiers> CallDriver<T> {
     }
 
     /// Begins a pause if the function has failed to replace the value that this call has met.
-    pub(super) fn pause_after(&self, computed: Computed) {
-        if computed == Computed::Failed {
+    pub(super) fn pause_after(&self, kind: ResultKind) {
+        if kind == ResultKind::Failed {
             self.failed_pause().begin(self.core, &self.key);
         }
     }
@@ -74,12 +74,12 @@ impl<T: Tiers> CallDriver<T> {
         slot: &mut dyn Slot<T::Value>,
         age: Duration,
         pause: Pause,
-    ) -> Option<Settled> {
-        let settled = self.serve(slot, Freshness::Stale, age)?;
+    ) -> Option<Completion> {
+        let completion = self.serve(slot, Freshness::Stale, age)?;
         if let (Some(metrics), Pause::Failed) = (self.core.function.metrics, pause) {
             metrics.refresh_suppressed();
         }
-        Some(settled)
+        Some(completion)
     }
 }
 
@@ -87,7 +87,7 @@ impl<T: Tiers> CallDriver<T> {
 impl<T: Tiers> Drop for CallDriver<T> {
     fn drop(&mut self) {
         if matches!(self.state, State::Running(_)) && thread::panicking() {
-            self.pause_after(Computed::Failed);
+            self.pause_after(ResultKind::Failed);
         }
     }
 }

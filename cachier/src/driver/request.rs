@@ -14,8 +14,8 @@ use super::entry::{EntryDriver, EntryOperation};
 use super::state::CallDriver;
 use super::transition::{Response, RunSpec, Transition, boxed_cold};
 use super::work::{AsyncWork, Cacheable, Slot, Work};
-use crate::call::{Call, CallOptions, Flavour, Settled};
-use crate::decision::{Computed, Intent};
+use crate::call::{Call, CallOptions, Completion, Flavour};
+use crate::decision::{Intent, ResultKind};
 use crate::flight::within;
 use crate::function::Function;
 use crate::labels;
@@ -60,7 +60,7 @@ pub struct PreparedRequest<T: Tiers> {
     pub(crate) core: &'static Core<T>,
     pub(crate) request: Request,
     /// How the call ended, where its value is at hand.
-    pub(crate) ready: Option<Settled>,
+    pub(crate) ready: Option<Completion>,
     /// `None` for a call that bypasses the cache.
     pub(crate) key: Option<Result<T::Key, Error>>,
 }
@@ -92,8 +92,8 @@ pub(crate) async fn drive<T: Tiers, F: Future>(
                     let returned = work.begin(cacheable).await;
                     work.end(returned, cacheable)
                 };
-                let computed = within(spec.computation, function).await;
-                driver.computed(computed, work.slot());
+                let kind = within(spec.computation, function).await;
+                driver.computed(kind, work.slot());
             }
             Transition::Done(response) => return response,
         }
@@ -125,7 +125,7 @@ impl<T: Tiers> Driver<T> {
             Some(key) => Self::Call(CallDriver::new(core, session, key)),
             None => Self::Bypass(BypassDriver {
                 session,
-                settled: ready,
+                completion: ready,
                 running: None,
             }),
         }
@@ -144,17 +144,21 @@ impl<T: Tiers> Driver<T> {
     pub(super) fn step(&mut self, work: &mut dyn Work<T>) -> Transition<Response> {
         match self {
             Self::Bypass(bypass) => bypass.step().map(response),
-            Self::Call(call) => call.step(work).map(|settled| response(call.end(settled))),
-            Self::Refresh(call) => call.step(work).map(|settled| response(call.leave(settled))),
+            Self::Call(call) => call
+                .step(work)
+                .map(|completion| response(call.end(completion))),
+            Self::Refresh(call) => call
+                .step(work)
+                .map(|completion| response(call.leave(completion))),
             Self::Entry(entry) => entry.step(work.slot()),
         }
     }
 
     /// The function has run.
-    pub(super) fn computed(&mut self, computed: Computed, slot: &mut dyn Slot<T::Value>) {
+    pub(super) fn computed(&mut self, kind: ResultKind, slot: &mut dyn Slot<T::Value>) {
         match self {
-            Self::Bypass(bypass) => bypass.computed(computed),
-            Self::Call(call) | Self::Refresh(call) => call.computed(computed, slot),
+            Self::Bypass(bypass) => bypass.computed(kind),
+            Self::Call(call) | Self::Refresh(call) => call.computed(kind, slot),
             Self::Entry(_) => unreachable!("an operation on an entry runs no function"),
         }
     }
@@ -168,14 +172,14 @@ fn response(call: Call<()>) -> Response {
 pub(crate) struct BypassDriver {
     session: Session<'static>,
     /// How it ended: `None` until a function that bypasses the cache has run.
-    settled: Option<Settled>,
+    completion: Option<Completion>,
     running: Option<ComputeRecorder>,
 }
 
 impl BypassDriver {
     fn step(&mut self) -> Transition<Call<()>> {
-        if let Some(settled) = self.settled {
-            return Transition::Done(self.session.end(settled));
+        if let Some(completion) = self.completion {
+            return Transition::Done(self.session.end(completion));
         }
         self.running = self.session.start_bypass();
         Transition::Run(RunSpec {
@@ -184,10 +188,10 @@ impl BypassDriver {
         })
     }
 
-    fn computed(&mut self, computed: Computed) {
+    fn computed(&mut self, kind: ResultKind) {
         if let Some(running) = self.running.take() {
-            running.finish(labels::computed(computed));
+            running.finish(labels::result(kind));
         }
-        self.settled = Some(Settled::BYPASS);
+        self.completion = Some(Completion::BYPASS);
     }
 }

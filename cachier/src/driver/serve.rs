@@ -6,7 +6,7 @@ use cachier_metrics::{Outcome, Tier};
 
 use super::state::CallDriver;
 use super::work::{Served, Slot};
-use crate::call::Settled;
+use crate::call::Completion;
 use crate::decision::Freshness;
 use crate::flight::Landing;
 use crate::storage::{Found, Tiers};
@@ -18,7 +18,7 @@ impl<T: Tiers> CallDriver<T> {
         slot: &mut dyn Slot<T::Value>,
         freshness: Freshness,
         age: Duration,
-    ) -> Option<Settled> {
+    ) -> Option<Completion> {
         let found = self.found.take()?;
         let shared = self.leader.is_some().then(|| found.clone());
         let stamp = found.stamp;
@@ -39,7 +39,7 @@ impl<T: Tiers> CallDriver<T> {
             let landing = Landing::Value(found).unstored(self.load_started);
             leader.land(|| (), || landing);
         }
-        Some(Settled {
+        Some(Completion {
             outcome,
             age: Some(age),
             tier: Some(Tier::Backend),
@@ -48,22 +48,22 @@ impl<T: Tiers> CallDriver<T> {
     }
 
     /// Serves the stale value instead of the failure.
-    pub(super) fn stand_in(
+    pub(super) fn serve_fallback(
         &mut self,
         slot: &mut dyn Slot<T::Value>,
-    ) -> Option<(Found<T::Value>, Settled)> {
+    ) -> Option<(Found<T::Value>, Completion)> {
         let found = self.found.take()?;
         if let Err(error) = slot.serve(found.clone()) {
             self.session.failed(&error);
             return None;
         }
-        let settled = Settled {
+        let completion = Completion {
             outcome: Outcome::Stale,
             age: Some(self.age(&found)),
             tier: Some(Tier::Backend),
             compute_nanos: Some(found.stamp.compute_nanos),
         };
-        Some((found, settled))
+        Some((found, completion))
     }
 
     /// Makes the failure of the backend the result, where the function asks for that.

@@ -6,8 +6,8 @@ use cachier_backends::process::Process;
 use cachier_metrics::{ComputeRecorder, Outcome, Reason};
 
 use super::core::Core;
-use crate::call::Settled;
-use crate::decision::{Freshness, Pause, Running, Stored};
+use crate::call::Completion;
+use crate::decision::{ClaimState, Freshness, Pause, Stored};
 use crate::flight::{Dependency, Flight, Landing, Leader, Phase, Solo};
 use crate::session::Session;
 use crate::stamp::Stamp;
@@ -25,7 +25,7 @@ pub(crate) struct CallDriver<T: Tiers> {
     pub(super) seen: Option<T::Seen>,
     /// When the stored value was created that this call has met.
     pub(super) created: Option<u64>,
-    pub(super) running: Running,
+    pub(super) claim_state: ClaimState,
     /// The flight of another caller.
     pub(super) flight: Option<Arc<Flight<Found<T::Value>>>>,
     /// Dropped before the flight: whoever takes over after a panic or a cancellation needs it.
@@ -47,13 +47,13 @@ pub(super) enum State<T: Tiers> {
     /// Act upon what that came to.
     Ready(Step<Found<T::Value>>),
     /// Take the result of the function, which is running. In a box, as are the next two, so that a hit's turns are small.
-    Running(Box<Execution<T>>),
+    Running(Box<RunningFunction<T>>),
     /// Store and share the result.
-    Storing(Box<Conclusive<T>>),
+    Storing(Box<PlannedResult<T>>),
     /// Keep the stored result in the memory of the process, and land.
-    Finishing(Box<Put<T>>),
+    Finishing(Box<Published<T>>),
     /// Tell how it ended.
-    Done(Settled),
+    Done(Completion),
 }
 
 /// What is known about the stored value.
@@ -80,7 +80,7 @@ pub(super) enum Step<Found> {
 }
 
 /// The function at work.
-pub(super) struct Execution<T: Tiers> {
+pub(super) struct RunningFunction<T: Tiers> {
     pub(super) reason: Reason,
     pub(super) solo: Option<SoloOf<T>>,
     pub(super) needed: Option<Dependency>,
@@ -96,46 +96,46 @@ pub(super) type SoloOf<T> = Solo<'static, <T as Tiers>::Key, FoundOf<T>>;
 pub(super) type FoundOf<T> = Found<<T as Tiers>::Value>;
 
 /// What becomes of a result, and what is known of the computation.
-pub(super) struct Conclusive<T: Tiers> {
-    pub(super) conclusion: Conclusion<FoundOf<T>>,
-    pub(super) computation: Concluded,
+pub(super) struct PlannedResult<T: Tiers> {
+    pub(super) plan: ResultPlan<FoundOf<T>>,
+    pub(super) computation: Computation,
     pub(super) solo: Option<SoloOf<T>>,
 }
 
 /// What becomes of a result.
-pub(super) enum Conclusion<Found> {
+pub(super) enum ResultPlan<Found> {
     /// It is stored, and shared.
     Store(Found),
     /// It is stored in the background.
-    StoreLater(Found),
+    StoreInBackground(Found),
     /// It is only shared, as far as it can be.
-    Land(Landing<Found>),
+    Share(Landing<Found>),
     /// The same, and what it was to replace is removed.
-    Gone(Landing<Found>),
+    Remove(Landing<Found>),
     /// This value, which is stale, takes its place.
-    ServeStale(Found, Settled),
+    ServeStale(Found, Completion),
 }
 
 /// A computation that has come to its end.
 #[derive(Clone, Copy)]
-pub(super) struct Concluded {
+pub(super) struct Computation {
     pub(super) reason: Reason,
     pub(super) stamp: Stamp,
 }
 
 /// What has become of a result where other processes can see it; the memory of this one follows.
-pub(super) struct Put<T: Tiers> {
-    pub(super) outcome: PutOutcome<FoundOf<T>>,
-    pub(super) computation: Concluded,
+pub(super) struct Published<T: Tiers> {
+    pub(super) outcome: Publication<FoundOf<T>>,
+    pub(super) computation: Computation,
     pub(super) solo: Option<SoloOf<T>>,
 }
 
-pub(super) enum PutOutcome<Found> {
+pub(super) enum Publication<Found> {
     /// It is stored, or not: `None` if the storage failed. The last moment at which nobody is known to have invalidated the
     /// key, where others can.
     Stored(Found, Option<storage::Stored>, Option<Instant>),
     /// There is nothing to be stored. What the waiters get, and whether there was an entry, which is gone.
-    Gone(Landing<Found>, bool),
+    Removed(Landing<Found>, bool),
 }
 
 impl<T: Tiers> CallDriver<T> {
@@ -148,7 +148,7 @@ impl<T: Tiers> CallDriver<T> {
             found: None,
             seen: None,
             created: None,
-            running: Running::Unclaimed,
+            claim_state: ClaimState::Unclaimed,
             flight: None,
             lease: None,
             leader: None,
@@ -202,21 +202,21 @@ impl<T: Tiers> CallDriver<T> {
             T::on_loss(&lease, move || core.flights.withdraw(&key, computation));
         }
         self.lease = Some(Box::new(lease));
-        self.running = Running::Mine;
+        self.claim_state = ClaimState::Own;
     }
 }
 
-impl<T: Tiers> Execution<T> {
+impl<T: Tiers> RunningFunction<T> {
     /// Whether the function has forked, and this is the child.
     pub(super) fn has_forked(&self) -> bool {
         !self.process.is_current()
     }
 }
 
-impl Concluded {
+impl Computation {
     /// How a call ends that has this result.
-    pub(super) fn settled(self) -> Settled {
-        Settled::own(match self.reason {
+    pub(super) fn completion(self) -> Completion {
+        Completion::uncached(match self.reason {
             Reason::Unavailable => Outcome::Unavailable,
             _ => Outcome::Miss,
         })

@@ -10,8 +10,8 @@ use super::refresh_request::RefreshRequest;
 use super::state::{CallDriver, LookupState, State, Step};
 use super::transition::{Transition, boxed_cold};
 use super::work::{Slot, Work};
-use crate::call::{Call, Settled};
-use crate::decision::{Action, Computed, Freshness, Intent, Stored, decide, is_fresh};
+use crate::call::{Call, Completion};
+use crate::decision::{Action, Freshness, Intent, ResultKind, Stored, decide, is_fresh};
 use crate::flight::Landing;
 use crate::storage::{Found, Loaded, Tiers};
 
@@ -23,17 +23,19 @@ impl<T: Tiers> CallDriver<T> {
     pub(super) async fn proceed(&mut self) {
         match self.state {
             State::Lookup => self.state = State::Ready(Box::pin(self.look_up()).await),
-            State::Storing(_) => boxed_cold(|| self.settle()).await,
+            State::Storing(_) => boxed_cold(|| self.store_result()).await,
             State::Ready(_) | State::Running(_) | State::Finishing(_) | State::Done(_) => {}
         }
     }
 
     /// Takes a turn that meets the function or its result, which never waits.
-    pub(super) fn step(&mut self, work: &mut dyn Work<T>) -> Transition<Settled> {
+    pub(super) fn step(&mut self, work: &mut dyn Work<T>) -> Transition<Completion> {
         match mem::replace(&mut self.state, State::Lookup) {
             State::Ready(step) => self.apply(step, work),
-            State::Finishing(put) => Transition::Done(self.land_stored(*put, work.slot())),
-            State::Done(settled) => Transition::Done(settled),
+            State::Finishing(published) => {
+                Transition::Done(self.land_stored(*published, work.slot()))
+            }
+            State::Done(completion) => Transition::Done(completion),
             State::Lookup | State::Running(_) | State::Storing(_) => {
                 unreachable!("what may wait comes first")
             }
@@ -41,49 +43,47 @@ impl<T: Tiers> CallDriver<T> {
     }
 
     /// The function has run.
-    pub(super) fn computed(&mut self, computed: Computed, slot: &mut dyn Slot<T::Value>) {
+    pub(super) fn computed(&mut self, kind: ResultKind, slot: &mut dyn Slot<T::Value>) {
         self.state = match mem::replace(&mut self.state, State::Lookup) {
-            State::Running(execution) if execution.has_forked() => self.disown(*execution),
-            State::Running(execution) => {
-                State::Storing(Box::new(self.conclude(*execution, computed, slot)))
-            }
+            State::Running(run) if run.has_forked() => self.disown(*run),
+            State::Running(run) => State::Storing(Box::new(self.plan_result(*run, kind, slot))),
             _ => unreachable!("the function was not asked to run"),
         };
     }
 
     /// Ends the call: counts it, and starts what is to follow it.
-    pub(super) fn end(&mut self, settled: Settled) -> Call<()> {
-        self.count_stale(settled.outcome);
+    pub(super) fn end(&mut self, completion: Completion) -> Call<()> {
+        self.count_stale(completion.outcome);
         start_cleanup(self.core, &self.session);
-        self.session.end(settled)
+        self.session.end(completion)
     }
 
     /// Ends a recomputation, which is no call.
-    pub(super) fn leave(&self, settled: Settled) -> Call<()> {
-        self.session.report(settled)
+    pub(super) fn leave(&self, completion: Completion) -> Call<()> {
+        self.session.report(completion)
     }
 
     fn apply(
         &mut self,
         step: Step<Found<T::Value>>,
         work: &mut dyn Work<T>,
-    ) -> Transition<Settled> {
-        let settled = match step {
+    ) -> Transition<Completion> {
+        let completion = match step {
             Step::Serve(freshness, age) => {
-                let settled = self.serve(work.slot(), freshness, age);
-                if freshness == Freshness::Stale && settled.is_some() {
+                let completion = self.serve(work.slot(), freshness, age);
+                if freshness == Freshness::Stale && completion.is_some() {
                     self.refresh(work);
                 }
-                settled
+                completion
             }
             Step::ServeStale(age, pause) => self.serve_paused(work.slot(), age, pause),
-            Step::Take(landing) => self.take(landing, work.slot()),
+            Step::Take(landing) => self.take_result(landing, work.slot()),
             Step::Compute(Reason::Unavailable) if self.propagate(work.slot()) => {
-                Some(Settled::own(Outcome::Unavailable))
+                Some(Completion::uncached(Outcome::Unavailable))
             }
-            Step::Compute(reason) => return Transition::Run(self.begin(reason)),
+            Step::Compute(reason) => return Transition::Run(self.start_function(reason)),
         };
-        settled.map_or(Transition::Wait, Transition::Done)
+        completion.map_or(Transition::Wait, Transition::Done)
     }
 
     /// Goes on until the function is needed, or its result.
@@ -97,7 +97,7 @@ impl<T: Tiers> CallDriver<T> {
             let stored = self.stored();
             self.met_stale |= self.is_stale(stored);
             let (pause, rules) = (self.pause_of(stored), &self.session.policy.rules);
-            match decide(stored, pause, self.running, rules, max_age, intent) {
+            match decide(stored, pause, self.claim_state, rules, max_age, intent) {
                 Action::Serve(age) => return Step::Serve(Freshness::Fresh, age),
                 Action::ServeStaleAndRefresh(age) => return Step::Serve(Freshness::Stale, age),
                 Action::ServeStale(age, pause) => {
@@ -114,8 +114,8 @@ impl<T: Tiers> CallDriver<T> {
                     }
                 }
                 Action::Compute(reason) => return Step::Compute(reason),
-                Action::ComputeBeside(reason) => {
-                    if boxed_cold(|| self.claim_beside()).await == LookupState::Done {
+                Action::ComputeUnshared(reason) => {
+                    if boxed_cold(|| self.claim_unshared()).await == LookupState::Done {
                         return Step::Compute(reason);
                     }
                 }

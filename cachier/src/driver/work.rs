@@ -3,7 +3,7 @@
 use cachier_backends::Error;
 
 use super::refresh_request::RefreshSpawner;
-use crate::decision::Computed;
+use crate::decision::ResultKind;
 use crate::flight::SharedError;
 use crate::function::Function;
 use crate::options::WantSize;
@@ -32,7 +32,7 @@ pub trait Slot<V> {
 }
 
 /// The computed result in kept form, from which it comes back as far as that is checked.
-pub(super) fn faithful<V>(
+pub(super) fn encode_checked<V>(
     function: &Function,
     slot: &dyn Slot<V>,
     stamp: Stamp,
@@ -80,5 +80,5 @@ pub trait AsyncWork<T: Tiers, F: Future>: Work<T> {
     /// The function at work.
     fn begin(&mut self, cacheable: Cacheable) -> F;
     /// Takes the result to the slot.
-    fn end(&mut self, returned: F::Output, cacheable: Cacheable) -> Computed;
+    fn end(&mut self, returned: F::Output, cacheable: Cacheable) -> ResultKind;
 }

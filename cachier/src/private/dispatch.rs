@@ -13,7 +13,7 @@ use super::recipe::Recipe;
 use super::shape::Shape;
 use super::site::Site;
 use super::work::{AsyncCall, Later, Mode, ResultSlot, Step, SyncBody, SyncCall};
-use crate::call::{Call, CallOptions, Flavour, Settled};
+use crate::call::{Call, CallOptions, Completion, Flavour};
 use crate::decision::{Freshness, Source, accept};
 use crate::driver::{
     BlockingDriver, DriveBlocking, Driver, EntryOperation, PreparedRequest, Request, Response,
@@ -241,7 +241,7 @@ fn ready_at_hand(
     tier: Tier,
     stamp: Option<Stamp>,
     max_age: Option<Duration>,
-) -> Option<Settled> {
+) -> Option<Completion> {
     let now = function.context.clock.now();
     let age = |stamp: &Stamp| Duration::from_nanos(now.saturating_sub(stamp.created));
     let rules = &function.policy().rules;
@@ -257,7 +257,7 @@ fn ready_at_hand(
             None => NearResult::Miss,
         });
     }
-    stamp.map(|stamp| Settled {
+    stamp.map(|stamp| Completion {
         outcome: Outcome::Hit,
         age: Some(age(&stamp)),
         tier: Some(tier),

@@ -8,7 +8,7 @@ use super::form::Form;
 use super::recipe::Recipe;
 use super::shape::Shape;
 use crate::background::{Crew, run_as_task, run_on_thread};
-use crate::decision::Computed;
+use crate::decision::ResultKind;
 use crate::driver::{
     AsyncWork, Cacheable, DriveBlocking, RefreshRequest, RefreshSpawner, Served, Slot, SyncWork,
     Work, refresh, refresh_blocking,
@@ -116,20 +116,20 @@ impl<S: Shape, F> ResultSlot<S, F> {
     }
 
     #[inline(never)]
-    fn computed(&mut self, returned: S::Return, cacheable: Cacheable) -> Computed {
+    fn computed(&mut self, returned: S::Return, cacheable: Cacheable) -> ResultKind {
         match self.recipe.shape.split(returned) {
             Ok(value) => {
                 let storable = self.is_storable(&value, cacheable);
                 self.value = Some(value);
                 if storable {
-                    Computed::Storable
+                    ResultKind::Storable
                 } else {
-                    Computed::Unstorable
+                    ResultKind::Unstorable
                 }
             }
             Err(other) => {
                 self.other = Some(other);
-                Computed::Failed
+                ResultKind::Failed
             }
         }
     }
@@ -246,7 +246,7 @@ where
     S: Shape,
     F: Form<S::Value, Kept = T::Value>,
 {
-    fn run(&mut self, cacheable: Cacheable) -> Computed {
+    fn run(&mut self, cacheable: Cacheable) -> ResultKind {
         // Not in a function of its own, whose frame would be there in each level of a recursion.
         match once(&mut self.body)(Mode::Now) {
             Step::Now(returned) => self.returned.computed(returned, cacheable),
@@ -303,7 +303,7 @@ where
         }
     }
 
-    fn end(&mut self, returned: S::Return, cacheable: Cacheable) -> Computed {
+    fn end(&mut self, returned: S::Return, cacheable: Cacheable) -> ResultKind {
         self.returned.computed(returned, cacheable)
     }
 }

@@ -7,7 +7,7 @@ use shuttle::future::block_on;
 
 use super::{Call, KEY, Leads, Lease, Process, RULES, Size};
 use crate::budget::Budget;
-use crate::decision::{Action, Intent, Running, Stored, decide};
+use crate::decision::{Action, ClaimState, Intent, Stored, decide};
 use crate::flight::model_leases::Variant;
 use crate::flight::model_leases::store::{Claim, Entry, Shared};
 use crate::flight::{ComputationId, Flight, Joined, Landing, Recheck};
@@ -16,7 +16,7 @@ use crate::sync::Arc;
 pub(super) struct Caller {
     process: &'static Process,
     call: Call,
-    running: Running,
+    claim_state: ClaimState,
     /// What it has found, and when it began to look.
     found: Option<Entry>,
     looked_at: Instant,
@@ -31,7 +31,7 @@ impl Caller {
         Self {
             process,
             call,
-            running: Running::Unclaimed,
+            claim_state: ClaimState::Unclaimed,
             found: None,
             looked_at: Instant::now(),
             flight: None,
@@ -47,7 +47,7 @@ impl Caller {
             max_age, intent, ..
         } = self.call;
         loop {
-            match decide(self.look(), None, self.running, &RULES, max_age, intent) {
+            match decide(self.look(), None, self.claim_state, &RULES, max_age, intent) {
                 Action::Serve(_) | Action::ServeStale(..) => return self.serve(),
                 Action::ServeStaleAndRefresh(_) => {
                     let (process, seen) = (self.process, self.seen().unwrap());
@@ -63,8 +63,8 @@ impl Caller {
                     }
                 }
                 Action::Compute(_) => return self.compute(),
-                Action::ComputeBeside(_) => {
-                    if self.claim_beside() {
+                Action::ComputeUnshared(_) => {
+                    if self.claim_unshared() {
                         return self.compute();
                     }
                 }
@@ -105,8 +105,8 @@ impl Caller {
             return;
         }
         match self.ask_for_lease() {
-            Claim::Granted(_) => self.running = Running::Mine,
-            Claim::Held(_) => self.running = Running::WaitedTooLong,
+            Claim::Granted(_) => self.claim_state = ClaimState::Own,
+            Claim::Held(_) => self.claim_state = ClaimState::WaitedTooLong,
             Claim::Changed => {}
         }
     }
@@ -121,9 +121,9 @@ impl Caller {
             Joined::Waits(flight) => {
                 self.flight = Some(flight);
                 self.joined.get_or_insert_with(Instant::now);
-                self.running = match self.call.is_impatient {
-                    true => Running::WaitedTooLong,
-                    false => Running::Other,
+                self.claim_state = match self.call.is_impatient {
+                    true => ClaimState::WaitedTooLong,
+                    false => ClaimState::Other,
                 };
             }
             Joined::Landed => {}
@@ -156,7 +156,7 @@ impl Caller {
             is_own: true,
             valid_at,
         });
-        self.running = Running::Mine;
+        self.claim_state = ClaimState::Own;
     }
 
     fn supplant(&mut self) {
@@ -170,7 +170,7 @@ impl Caller {
         let joined = self.joined.unwrap();
         let flight = self.flight.take().unwrap();
         let landing = block_on(flight.landing(joined, &Budget::endless(), || None)).unwrap();
-        self.running = Running::Unclaimed;
+        self.claim_state = ClaimState::Unclaimed;
         match landing {
             Landing::Value(value) | Landing::Storing(value, _) => Some(value),
             Landing::Unstored(value, valid_at) if joined <= valid_at => Some(value),
@@ -179,7 +179,7 @@ impl Caller {
     }
 
     /// Whether it may compute beside another; if not, it looks again.
-    fn claim_beside(&mut self) -> bool {
+    fn claim_unshared(&mut self) -> bool {
         if self.leader.is_some() {
             return true;
         }
@@ -187,7 +187,7 @@ impl Caller {
             Claim::Granted(_) => self.supplant(),
             Claim::Held(_) => {}
             Claim::Changed => {
-                self.running = Running::Unclaimed;
+                self.claim_state = ClaimState::Unclaimed;
                 return false;
             }
         }

@@ -12,13 +12,13 @@ use crate::session::Session;
 use crate::storage::{self, Tiers};
 
 /// Whether something has happened to the key in this process since a computation began, inside a flight or outside any.
-pub(super) struct Superseded<'a, T: Tiers>(
+pub(super) struct LocalClaim<'a, T: Tiers>(
     pub(super) Option<&'a Leader<'static, T::Key, FoundOf<T>>>,
     pub(super) Option<&'a SoloOf<T>>,
 );
 
-impl<T: Tiers> Superseded<'_, T> {
-    pub(super) fn is_so(&self) -> bool {
+impl<T: Tiers> LocalClaim<'_, T> {
+    pub(super) fn is_superseded(&self) -> bool {
         match self.0 {
             Some(leader) => leader.is_superseded(),
             None => self.1.is_some_and(Solo::is_superseded),
@@ -43,7 +43,7 @@ pub(super) fn end_flight<T: Tiers>(
 
 /// The last moment at which nobody is known to have invalidated what was to be stored: when that was sent, unless it was
 /// refused.
-pub(super) fn valid_when(
+pub(super) fn last_valid_at(
     stored: Option<storage::Stored>,
     valid_at: Option<Instant>,
     sent_at: Option<Instant>,
@@ -55,13 +55,13 @@ pub(super) fn valid_when(
 }
 
 /// Stores in the tiers that other processes see; `None` after a failure, which has been counted.
-pub(super) async fn put<T: Tiers>(
+pub(super) async fn publish<T: Tiers>(
     core: &Core<T>,
     session: &Session<'_>,
     key: &T::Key,
     found: &FoundOf<T>,
     lease: Option<Box<T::Lease>>,
-    superseded: Superseded<'_, T>,
+    local_claim: LocalClaim<'_, T>,
 ) -> Option<storage::Stored> {
     let lease = lease.map(|lease| *lease);
     let stored = core.tiers.store(session, key, found, lease).await;
@@ -70,7 +70,7 @@ pub(super) async fn put<T: Tiers>(
     {
         metrics.stored(bytes, session.sampled());
     }
-    if T::IS_REMOTE && !core.tiers.fences(&core.function) && superseded.is_so() {
+    if T::IS_REMOTE && !core.tiers.fences(&core.function) && local_claim.is_superseded() {
         // No lease has kept it from arriving after an invalidation, so it goes again.
         let _ = core.tiers.remove(session, key).await;
         return Some(storage::Stored::Refused);
@@ -81,7 +81,7 @@ pub(super) async fn put<T: Tiers>(
 /// Removes the entry in place of which nothing could be stored.
 pub(super) async fn remove_replaced<T: Tiers>(core: &Core<T>, session: &Session<'_>, key: &T::Key) {
     let removed = remove(core, session, key).await;
-    count_gone(&core.function, removed);
+    count_removed(&core.function, removed);
 }
 
 /// Removes the entry that other processes see. A failure has been counted.
@@ -89,7 +89,7 @@ pub(super) async fn remove<T: Tiers>(core: &Core<T>, session: &Session<'_>, key:
     T::IS_REMOTE && core.tiers.remove(session, key).await.unwrap_or(false)
 }
 
-pub(super) fn count_gone(function: &Function, removed: bool) {
+pub(super) fn count_removed(function: &Function, removed: bool) {
     if let Some(metrics) = function.metrics {
         metrics.removed(RemovalCause::Gone, removed.into());
     }
