@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 use cachier_metrics::Reason;
 
 use super::publish::{LocalClaim, last_valid_at, publish, remove_replaced};
-use super::state::{CallDriver, Computation, FoundOf, SoloOf};
+use super::state::{CallDriver, Computation, FoundOf, UnsharedOf};
 use crate::background::{Crew, run_on_thread};
 use crate::block_on::block_on;
-use crate::flight::Landing;
+use crate::flight::FlightResult;
 use crate::session::Session;
 use crate::storage::{self, Tiers, Vacated};
 
@@ -24,12 +24,14 @@ impl<T: Tiers> CallDriver<T> {
         &mut self,
         found: FoundOf<T>,
         computation: Computation,
-        solo: Option<SoloOf<T>>,
+        unshared: Option<UnsharedOf<T>>,
     ) {
         let lease = match self.lease_for_background_store(computation).await {
             Ok(lease) => lease,
             Err(NotStored { valid_at }) => {
-                return self.land(Landing::Value(found).unstored(valid_at)).await;
+                return self
+                    .finish_flight(FlightResult::Value(found).valid_as_of(valid_at))
+                    .await;
             }
         };
         let (core, key) = (self.core, self.key.clone());
@@ -44,10 +46,10 @@ impl<T: Tiers> CallDriver<T> {
                 core.tiers.vouch(&self.session, lease).await;
             }
             let valid_at = lease.as_deref().and_then(T::valid_at);
-            leader.share(Landing::Storing(found.clone(), valid_at));
+            leader.share(FlightResult::Storing(found.clone(), valid_at));
         }
         let task = async move {
-            let local_claim = LocalClaim::<T>(leader.as_ref(), solo.as_ref());
+            let local_claim = LocalClaim::<T>(leader.as_ref(), unshared.as_ref());
             let valid_at = lease.as_deref().and_then(T::valid_at);
             let sent_at = valid_at.map(|_| Instant::now());
             let stored = match local_claim.is_superseded() {
@@ -62,9 +64,9 @@ impl<T: Tiers> CallDriver<T> {
                 pause.begin(core, &key);
             }
             if let Some(leader) = leader {
-                let landing = Landing::Value(found);
+                let result = FlightResult::Value(found);
                 let valid_at = last_valid_at(stored, valid_at, sent_at);
-                leader.land(|| (), || landing.unstored(valid_at));
+                leader.finish(|| (), || result.valid_as_of(valid_at));
             }
         };
         // Also for a task, whose runtime may end before this does.

@@ -9,7 +9,7 @@ use super::work::{Cacheable, Work};
 use crate::block_on::block_on;
 use crate::call::Flavour;
 use crate::decision::ResultKind;
-use crate::flight::Entered;
+use crate::flight::EnterGuard;
 use crate::storage::Tiers;
 #[cfg(feature = "memory")]
 use crate::storage::memory::InMemory;
@@ -76,7 +76,7 @@ impl DriveBlocking for InMemory {
 /// A request, carried out on the thread of its caller.
 pub struct BlockingDriver<T: Tiers> {
     /// While the function runs: here, and not on the stack of a recursion. Dropped first, as the function is over by then.
-    entered: Option<Entered>,
+    guard: Option<EnterGuard>,
     driver: Driver<T>,
     response: Option<Response>,
 }
@@ -101,7 +101,7 @@ impl<T: Tiers> BlockingDriver<T> {
     /// Goes on with what was begun elsewhere.
     pub(super) fn resume(driver: Driver<T>) -> Box<Self> {
         Box::new(Self {
-            entered: None,
+            guard: None,
             driver,
             response: None,
         })
@@ -124,7 +124,7 @@ impl<T: Tiers> BlockingDriver<T> {
             match self.driver.step(work) {
                 Transition::Wait => {}
                 Transition::Run(spec) => {
-                    self.entered = spec.computation.map(Entered::new);
+                    self.guard = spec.computation.map(EnterGuard::new);
                     return Some(spec.cacheable);
                 }
                 Transition::Done(response) => {
@@ -138,7 +138,7 @@ impl<T: Tiers> BlockingDriver<T> {
     /// The function has run.
     #[inline(never)]
     pub(crate) fn computed(&mut self, kind: ResultKind, work: &mut dyn Work<T>) {
-        self.entered = None;
+        self.guard = None;
         self.driver.computed(kind, work.slot());
     }
 }

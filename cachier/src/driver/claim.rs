@@ -13,7 +13,9 @@ use crate::call::Completion;
 use crate::decision::{
     ClaimState, Freshness, ResultAction, ResultKind, Sharing, Stored, decide_result, share,
 };
-use crate::flight::{ComputationId, Joined, Landing, Phase, Recheck, SharedError, current, depend};
+use crate::flight::{
+    ComputationId, FlightResult, Joined, Phase, Recheck, SharedError, current, depend,
+};
 use crate::storage::{Claim, Found, Notice, Tiers};
 use crate::sync::Arc;
 
@@ -117,22 +119,22 @@ impl<T: Tiers> CallDriver<T> {
         };
         let _drops = T::defer_drops();
         match core.flights.join(&self.key, ComputationId::next(), recheck) {
-            Joined::Leads(leader) => {
+            Joined::Leader(leader) => {
                 self.leader = Some(leader);
                 return true;
             }
-            Joined::Waits(flight) => {
+            Joined::Waiter(flight) => {
                 self.flight = Some(flight);
                 self.joined.get_or_insert_with(Instant::now);
                 self.claim_state = ClaimState::Other;
             }
-            Joined::Landed => self.lookup = LookupState::Needed,
+            Joined::Finished => self.lookup = LookupState::Needed,
         }
         false
     }
 
     /// Waits for whoever computes the key; what its flight landed with, if it is one of this process.
-    pub(super) async fn wait(&mut self) -> Option<Landing<Found<T::Value>>> {
+    pub(super) async fn wait(&mut self) -> Option<FlightResult<Found<T::Value>>> {
         if self.leader.is_some() {
             self.wait_for_lease().await;
             return None;
@@ -143,34 +145,36 @@ impl<T: Tiers> CallDriver<T> {
     /// Takes what another flight landed with; the outcome, when that is the result of this call too.
     pub(super) fn take_result(
         &mut self,
-        landing: Landing<Found<T::Value>>,
+        result: FlightResult<Found<T::Value>>,
         slot: &mut dyn Slot<T::Value>,
     ) -> Option<Completion> {
         self.claim_state = ClaimState::Unclaimed;
         let joined = self.joined;
         // Whoever came before the key can have been invalidated may have what was computed before, too.
         let is_in_time = |valid_at: Instant| joined.is_some_and(|joined| joined <= valid_at);
-        match landing {
-            Landing::Value(found) | Landing::Storing(found, _) => self.take_shared(found, slot),
-            Landing::Unstored(found, valid_at) if is_in_time(valid_at) => {
+        match result {
+            FlightResult::Value(found) | FlightResult::Storing(found, _) => {
                 self.take_shared(found, slot)
             }
-            Landing::StandIn(found, valid_at) if valid_at.is_none_or(is_in_time) => {
+            FlightResult::AsOf(found, valid_at) if is_in_time(valid_at) => {
+                self.take_shared(found, slot)
+            }
+            FlightResult::Fallback(found, valid_at) if valid_at.is_none_or(is_in_time) => {
                 self.take_fallback(found, slot)
             }
-            Landing::Failure(error) => self.take_failure(&error, slot),
-            Landing::NotShared => {
+            FlightResult::Failure(error) => self.take_failure(&error, slot),
+            FlightResult::NotShared => {
                 self.claim_state = ClaimState::NotShared;
                 None
             }
-            Landing::Unstored(..) | Landing::StandIn(..) | Landing::Abandoned => {
+            FlightResult::AsOf(..) | FlightResult::Fallback(..) | FlightResult::Abandoned => {
                 self.lookup = LookupState::Needed;
                 None
             }
         }
     }
 
-    async fn wait_for_flight(&mut self) -> Option<Landing<Found<T::Value>>> {
+    async fn wait_for_flight(&mut self) -> Option<FlightResult<Found<T::Value>>> {
         let flight = Arc::clone(self.flight.as_ref()?);
         let Ok(_needs) = depend(current(), flight.computation) else {
             self.claim_state = ClaimState::Reentrant;
@@ -191,13 +195,13 @@ impl<T: Tiers> CallDriver<T> {
         let joined = self.joined.unwrap_or_else(Instant::now);
         let (core, budget) = (self.core, &self.session.budget);
         let moved = || core.tiers.line_moved(&core.function);
-        match flight.landing(joined, budget, moved).await {
-            Ok(landing) => return Some(landing),
+        match flight.result(joined, budget, moved).await {
+            Ok(result) => return Some(result),
             Err(Spent::Patience) => self.wait_too_long(),
             Err(Spent::Store) => {
                 self.session.ran_out(match flight.phase() {
                     Phase::Storing => Operation::Store,
-                    Phase::Asking | Phase::Computing => Operation::Load,
+                    Phase::Claiming | Phase::Computing => Operation::Load,
                 });
                 self.go_without_store();
             }
@@ -314,7 +318,7 @@ impl<T: Tiers> CallDriver<T> {
                 Ok(Claim::Granted(lease)) => return self.hold(lease),
                 Ok(Claim::Held(held)) => self.lease = held.map(Box::new),
                 Ok(Claim::Changed) => {
-                    self.enter(Phase::Asking);
+                    self.enter(Phase::Claiming);
                     self.lease = None;
                     self.lookup = LookupState::Needed;
                     self.claim_state = ClaimState::Unclaimed;

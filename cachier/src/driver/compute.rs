@@ -11,13 +11,13 @@ use super::publish::{
 };
 use super::state::{
     CallDriver, Computation, FoundOf, PlannedResult, Publication, Published, ResultPlan,
-    RunningFunction, SoloOf, State,
+    RunningFunction, State, UnsharedOf,
 };
 use super::transition::RunSpec;
 use super::work::{Cacheable, Slot, encode_checked};
 use crate::call::Completion;
 use crate::decision::{self, ResultAction, ResultKind, Rules};
-use crate::flight::{ComputationId, Landing, Phase, current, depend};
+use crate::flight::{ComputationId, FlightResult, Phase, current, depend};
 use crate::labels;
 use crate::options::WantSize;
 use crate::stamp::Stamp;
@@ -32,16 +32,16 @@ impl<T: Tiers> CallDriver<T> {
     pub(super) fn start_function(&mut self, reason: Reason) -> RunSpec {
         let function = &self.core.function;
         self.enter(Phase::Computing);
-        let (computation, process, solo) = match &self.leader {
+        let (computation, process, unshared) = match &self.leader {
             Some(leader) => (leader.computation(), leader.process(), None),
             None => {
-                let solo = self.core.flights.solo(&self.key);
-                (ComputationId::next(), solo.process(), Some(solo))
+                let unshared = self.core.flights.unshared(&self.key);
+                (ComputationId::next(), unshared.process(), Some(unshared))
             }
         };
         self.state = State::Running(Box::new(RunningFunction {
             reason,
-            solo,
+            unshared,
             needed: depend(current(), computation).ok(),
             recorder: function
                 .metrics
@@ -59,7 +59,7 @@ impl<T: Tiers> CallDriver<T> {
     /// the parent's, which ends them.
     pub(super) fn disown(&mut self, mut run: RunningFunction<T>) -> State<T> {
         forget((self.leader.take(), self.lease.take()));
-        forget((run.solo.take(), run.needed.take()));
+        forget((run.unshared.take(), run.needed.take()));
         State::Done(self.end_run(run, ResultKind::Unstorable).completion())
     }
 
@@ -70,7 +70,7 @@ impl<T: Tiers> CallDriver<T> {
         kind: ResultKind,
         slot: &mut dyn Slot<T::Value>,
     ) -> PlannedResult<T> {
-        let solo = run.solo.take();
+        let unshared = run.unshared.take();
         let computation = self.end_run(run, kind);
         self.pause_after(kind);
         if T::IS_REMOTE {
@@ -78,11 +78,11 @@ impl<T: Tiers> CallDriver<T> {
         }
         let (rules, max_age) = (&self.session.policy.rules, self.session.options.max_age);
         let plan = match decision::decide_result(kind, self.fallback(), rules, max_age) {
-            ResultAction::Store => self.plan_value(slot, computation, solo.as_ref()),
+            ResultAction::Store => self.plan_value(slot, computation, unshared.as_ref()),
             ResultAction::Share => ResultPlan::Share(self.share_result(slot, computation.stamp)),
             ResultAction::Remove => {
-                let landing = self.share_result(slot, computation.stamp);
-                self.plan_removal(landing, solo.as_ref())
+                let result = self.share_result(slot, computation.stamp);
+                self.plan_removal(result, unshared.as_ref())
             }
             ResultAction::ServeStale => match self.serve_fallback(slot) {
                 Some((found, completion)) => ResultPlan::ServeStale(found, completion),
@@ -92,7 +92,7 @@ impl<T: Tiers> CallDriver<T> {
         PlannedResult {
             plan,
             computation,
-            solo,
+            unshared,
         }
     }
 
@@ -104,13 +104,13 @@ impl<T: Tiers> CallDriver<T> {
         let PlannedResult {
             plan,
             computation,
-            solo,
+            unshared,
         } = *planned;
         self.state = match plan {
             ResultPlan::Store(found) => {
                 let lease = self.lease.take();
                 let valid_at = lease.as_deref().and_then(T::valid_at);
-                let local_claim = LocalClaim::<T>(self.leader.as_ref(), solo.as_ref());
+                let local_claim = LocalClaim::<T>(self.leader.as_ref(), unshared.as_ref());
                 let (core, session, key) = (self.core, &self.session, &self.key);
                 let sent_at = valid_at.map(|_| Instant::now());
                 let stored = publish(core, session, key, &found, lease, local_claim).await;
@@ -127,31 +127,32 @@ impl<T: Tiers> CallDriver<T> {
                         last_valid_at(stored, valid_at, sent_at),
                     ),
                     computation,
-                    solo,
+                    unshared,
                 }))
             }
             ResultPlan::StoreInBackground(found) => {
-                self.store_in_background(found, computation, solo).await;
+                self.store_in_background(found, computation, unshared).await;
                 State::Done(computation.completion())
             }
-            ResultPlan::Remove(landing) => State::Finishing(Box::new(Published {
-                outcome: self.vacate(landing).await,
+            ResultPlan::Remove(result) => State::Finishing(Box::new(Published {
+                outcome: self.vacate(result).await,
                 computation,
-                solo,
+                unshared,
             })),
-            ResultPlan::Share(landing) => {
-                self.land(landing).await;
+            ResultPlan::Share(result) => {
+                self.finish_flight(result).await;
                 State::Done(computation.completion())
             }
             ResultPlan::ServeStale(found, completion) => {
-                self.land(Landing::StandIn(found, None)).await;
+                self.finish_flight(FlightResult::Fallback(found, None))
+                    .await;
                 State::Done(completion)
             }
         };
     }
 
     /// Does in the memory of the process what was done where others see it, and lands the flight.
-    pub(super) fn land_stored(
+    pub(super) fn finish_stored(
         &mut self,
         published: Published<T>,
         slot: &mut dyn Slot<T::Value>,
@@ -159,30 +160,30 @@ impl<T: Tiers> CallDriver<T> {
         let Published {
             outcome,
             computation,
-            solo,
+            unshared,
         } = published;
         match outcome {
             Publication::Stored(found, stored, valid_at) => {
                 let stamp = computation.stamp;
                 self.note_stored(stored, stamp, slot);
                 // What is stored may have been invalidated since: who has joined meanwhile looks again.
-                let landing = valid_at.map(|valid_at| Landing::Unstored(found.clone(), valid_at));
+                let result = valid_at.map(|valid_at| FlightResult::AsOf(found.clone(), valid_at));
                 let (core, key) = (self.core, &self.key);
                 let insertion = core.tiers.insertion(&core.function, key, found);
                 // Shared and returned all the same where the memory has no room for it.
                 let insert = || _ = insertion();
                 let shared = || match slot.kept(stamp, WantSize::No) {
-                    Ok(found) => Landing::Value(found),
-                    Err(_) => Landing::NotShared,
+                    Ok(found) => FlightResult::Value(found),
+                    Err(_) => FlightResult::NotShared,
                 };
-                let share = || landing.unwrap_or_else(shared);
-                end_flight::<T>(self.leader.take(), solo, insert, share);
+                let share = || result.unwrap_or_else(shared);
+                end_flight::<T>(self.leader.take(), unshared, insert, share);
             }
-            Publication::Removed(landing, mut removed) => {
+            Publication::Removed(result, mut removed) => {
                 slot.invalidated();
                 let removal = self.core.tiers.removal(&self.key);
                 let remove = || removed |= removal();
-                end_flight::<T>(self.leader.take(), solo, remove, || landing);
+                end_flight::<T>(self.leader.take(), unshared, remove, || result);
                 count_removed(&self.core.function, removed);
             }
         }
@@ -227,7 +228,7 @@ impl<T: Tiers> CallDriver<T> {
         &mut self,
         slot: &mut dyn Slot<T::Value>,
         computation: Computation,
-        solo: Option<&SoloOf<T>>,
+        unshared: Option<&UnsharedOf<T>>,
     ) -> ResultPlan<FoundOf<T>> {
         let want_size = self.core.function.wants_size();
         let function = &self.core.function;
@@ -235,16 +236,16 @@ impl<T: Tiers> CallDriver<T> {
             Ok(found) => found,
             Err(error) => {
                 self.session.failed(&error);
-                return self.plan_unstorable(Landing::NotShared, solo);
+                return self.plan_unstorable(FlightResult::NotShared, unshared);
             }
         };
         if self.session.is_too_large(found.bytes) {
-            return self.plan_unstorable(Landing::Value(found), solo);
+            return self.plan_unstorable(FlightResult::Value(found), unshared);
         }
         // Where there are leases, nothing is stored without one.
         let may_store = self.lease.is_some() || !self.core.tiers.fences(&self.core.function);
-        if !may_store || !self.is_wanted(solo) {
-            ResultPlan::Share(Landing::Value(found))
+        if !may_store || !self.is_wanted(unshared) {
+            ResultPlan::Share(FlightResult::Value(found))
         } else if found.bytes.is_some_and(|bytes| bytes > STORED_AT_ONCE) && T::IS_REMOTE {
             // In front of the backend, too, the old value has had its day.
             slot.invalidated();
@@ -257,28 +258,32 @@ impl<T: Tiers> CallDriver<T> {
     /// A result that cannot be stored is shared, as one is that must not be.
     fn plan_unstorable(
         &self,
-        landing: Landing<FoundOf<T>>,
-        solo: Option<&SoloOf<T>>,
+        result: FlightResult<FoundOf<T>>,
+        unshared: Option<&UnsharedOf<T>>,
     ) -> ResultPlan<FoundOf<T>> {
         let (kind, rules) = (ResultKind::Unstorable, Rules::default());
         match decision::decide_result(kind, self.fallback(), &rules, None) {
-            ResultAction::Remove => self.plan_removal(landing, solo),
-            _ => ResultPlan::Share(landing),
+            ResultAction::Remove => self.plan_removal(result, unshared),
+            _ => ResultPlan::Share(result),
         }
     }
 
     /// What the waiters get of a result that is not stored.
-    fn share_result(&self, slot: &mut dyn Slot<T::Value>, stamp: Stamp) -> Landing<FoundOf<T>> {
+    fn share_result(
+        &self,
+        slot: &mut dyn Slot<T::Value>,
+        stamp: Stamp,
+    ) -> FlightResult<FoundOf<T>> {
         if let Some(error) = slot.share_error() {
-            return Landing::Failure(error);
+            return FlightResult::Failure(error);
         }
         match encode_checked(&self.core.function, slot, stamp, WantSize::No) {
-            Ok(found) => Landing::Value(found),
+            Ok(found) => FlightResult::Value(found),
             Err(error) => {
                 if error.kind() == ErrorKind::Unfaithful {
                     self.session.failed(&error);
                 }
-                Landing::NotShared
+                FlightResult::NotShared
             }
         }
     }
@@ -286,24 +291,24 @@ impl<T: Tiers> CallDriver<T> {
     /// A result that may not be stored takes what it was to replace with it, where it is still wanted.
     fn plan_removal(
         &self,
-        landing: Landing<FoundOf<T>>,
-        solo: Option<&SoloOf<T>>,
+        result: FlightResult<FoundOf<T>>,
+        unshared: Option<&UnsharedOf<T>>,
     ) -> ResultPlan<FoundOf<T>> {
-        match self.is_wanted(solo) {
-            true => ResultPlan::Remove(landing),
-            false => ResultPlan::Share(landing),
+        match self.is_wanted(unshared) {
+            true => ResultPlan::Remove(result),
+            false => ResultPlan::Share(result),
         }
     }
 
     /// Whether what was computed may change what is stored: nothing has happened to that meanwhile in this process, and the
     /// storage did not fail.
-    fn is_wanted(&self, solo: Option<&SoloOf<T>>) -> bool {
-        !LocalClaim::<T>(self.leader.as_ref(), solo).is_superseded()
+    fn is_wanted(&self, unshared: Option<&UnsharedOf<T>>) -> bool {
+        !LocalClaim::<T>(self.leader.as_ref(), unshared).is_superseded()
             && self.stored() != decision::Stored::Unknown
     }
 
     /// Removes the entry that the result was to replace, as far as other processes see it.
-    async fn vacate(&mut self, landing: Landing<FoundOf<T>>) -> Publication<FoundOf<T>> {
+    async fn vacate(&mut self, result: FlightResult<FoundOf<T>>) -> Publication<FoundOf<T>> {
         let (core, session) = (self.core, &self.session);
         let lease = self.lease.take();
         let valid_at = lease.as_deref().and_then(T::valid_at);
@@ -312,18 +317,18 @@ impl<T: Tiers> CallDriver<T> {
             // What the owner of the lease computes began earlier: it goes, too.
             _ => {
                 let removed = remove(core, session, &self.key).await;
-                return Publication::Removed(landing.unstored(valid_at), removed);
+                return Publication::Removed(result.valid_as_of(valid_at), removed);
             }
         };
         match core.tiers.vacate(session, lease).await {
             Ok(Vacated::Done { lease, removed }) => {
-                let landing = landing.unstored(T::valid_at(&lease));
+                let result = result.valid_as_of(T::valid_at(&lease));
                 core.tiers.release(session, lease).await;
-                Publication::Removed(landing, removed)
+                Publication::Removed(result, removed)
             }
             // A failure has been counted.
             Ok(Vacated::Superseded) | Err(_) => {
-                Publication::Removed(landing.unstored(valid_at), false)
+                Publication::Removed(result.valid_as_of(valid_at), false)
             }
         }
     }

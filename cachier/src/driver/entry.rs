@@ -111,13 +111,13 @@ impl<T: Tiers> EntryDriver<T> {
     async fn precache(&self, key: T::Key, found: Found<T::Value>) -> Result<Kept<T>, Error> {
         let Core { tiers, flights, .. } = self.core;
         flights.forget(&key);
-        let solo = flights.solo(&key);
+        let unshared = flights.unshared(&key);
         let lease = Some(tiers.take_over(&self.session, &key).await?);
         let mut stored = tiers.store(&self.session, &key, &found, lease).await?;
         let is_overtaken = match tiers.fences(&self.core.function) {
             true => stored == Stored::Refused,
             // No lease has kept it from arriving after an invalidation.
-            false => T::IS_REMOTE && solo.is_superseded(),
+            false => T::IS_REMOTE && unshared.is_superseded(),
         };
         if is_overtaken {
             // As if it had been stored, and then forgotten: whoever has taken its lease may never store anything, and what it
@@ -125,7 +125,7 @@ impl<T: Tiers> EntryDriver<T> {
             tiers.remove(&self.session, &key).await?;
             stored = Stored::Done;
         }
-        drop(solo);
+        drop(unshared);
         Ok(Kept { key, found, stored })
     }
 

@@ -5,8 +5,8 @@ use std::time::Instant;
 use cachier_metrics::RemovalCause;
 
 use super::core::Core;
-use super::state::{CallDriver, FoundOf, SoloOf};
-use crate::flight::{Landing, Leader, Solo};
+use super::state::{CallDriver, FoundOf, UnsharedOf};
+use crate::flight::{FlightResult, Leader, UnsharedComputation};
 use crate::function::Function;
 use crate::session::Session;
 use crate::storage::{self, Tiers};
@@ -14,14 +14,14 @@ use crate::storage::{self, Tiers};
 /// Whether something has happened to the key in this process since a computation began, inside a flight or outside any.
 pub(super) struct LocalClaim<'a, T: Tiers>(
     pub(super) Option<&'a Leader<'static, T::Key, FoundOf<T>>>,
-    pub(super) Option<&'a SoloOf<T>>,
+    pub(super) Option<&'a UnsharedOf<T>>,
 );
 
 impl<T: Tiers> LocalClaim<'_, T> {
     pub(super) fn is_superseded(&self) -> bool {
         match self.0 {
             Some(leader) => leader.is_superseded(),
-            None => self.1.is_some_and(Solo::is_superseded),
+            None => self.1.is_some_and(UnsharedComputation::is_superseded),
         }
     }
 }
@@ -29,15 +29,15 @@ impl<T: Tiers> LocalClaim<'_, T> {
 /// Ends a computation: changes the memory of the process if that is still wanted, and tells those who wait.
 pub(super) fn end_flight<T: Tiers>(
     leader: Option<Leader<'static, T::Key, FoundOf<T>>>,
-    solo: Option<SoloOf<T>>,
+    unshared: Option<UnsharedOf<T>>,
     change: impl FnOnce(),
-    share: impl FnOnce() -> Landing<FoundOf<T>>,
+    share: impl FnOnce() -> FlightResult<FoundOf<T>>,
 ) {
     let _drops = T::defer_drops();
     if let Some(leader) = leader {
-        leader.land(change, share);
-    } else if let Some(solo) = solo {
-        solo.store(change);
+        leader.finish(change, share);
+    } else if let Some(unshared) = unshared {
+        unshared.store(change);
     }
 }
 
@@ -97,21 +97,21 @@ pub(super) fn count_removed(function: &Function, removed: bool) {
 
 impl<T: Tiers> CallDriver<T> {
     /// Hands a result that is not stored to the waiters of this flight.
-    pub(super) async fn land(&mut self, landing: Landing<FoundOf<T>>) {
+    pub(super) async fn finish_flight(&mut self, result: FlightResult<FoundOf<T>>) {
         let (core, session) = (self.core, &self.session);
-        let landing = match self.lease.take() {
+        let result = match self.lease.take() {
             Some(lease) => {
                 if self.leader.as_ref().is_some_and(Leader::is_awaited) {
                     core.tiers.vouch(session, &lease).await;
                 }
-                let landing = landing.unstored(T::valid_at(&lease));
+                let result = result.valid_as_of(T::valid_at(&lease));
                 core.tiers.release(session, *lease).await;
-                landing
+                result
             }
-            None => landing,
+            None => result,
         };
         if let Some(leader) = self.leader.take() {
-            leader.land(|| (), || landing);
+            leader.finish(|| (), || result);
         }
     }
 }

@@ -58,13 +58,13 @@ async fn lead<T: Tiers>(request: RefreshRequest<T>, flavour: Flavour) -> Option<
     let RefreshRequest {
         core,
         key,
-        announced,
+        reservation,
         seen,
         created,
     } = request;
     let leader = {
         let _drops = T::defer_drops();
-        announced.lead(|| core.tiers.recheck(&key, &seen))?
+        reservation.lead(|| core.tiers.recheck(&key, &seen))?
     };
     let session = Session::of_refresh(&core.function, flavour);
     let lease = match core.tiers.claim(&session, &key, &seen).await {

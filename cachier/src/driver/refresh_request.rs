@@ -1,7 +1,7 @@
 //! A recomputation in the background that waits to be begun.
 
 use super::core::Core;
-use crate::flight::Announced;
+use crate::flight::Reservation;
 use crate::storage::{Found, Tiers};
 
 /// Starts a recomputation: it holds the function and its arguments, and waits to be told for which flight.
@@ -11,7 +11,7 @@ pub type RefreshSpawner<T> = Box<dyn FnOnce(RefreshRequest<T>) + Send>;
 pub struct RefreshRequest<T: Tiers> {
     pub(super) core: &'static Core<T>,
     pub(super) key: T::Key,
-    pub(super) announced: Announced<'static, T::Key, Found<T::Value>>,
+    pub(super) reservation: Reservation<'static, T::Key, Found<T::Value>>,
     pub(super) seen: T::Seen,
     /// When the value was created that is to be replaced.
     pub(super) created: Option<u64>,

@@ -16,7 +16,7 @@ use super::transition::{Response, RunSpec, Transition, boxed_cold};
 use super::work::{AsyncWork, Cacheable, Slot, Work};
 use crate::call::{Call, CallOptions, Completion, Flavour};
 use crate::decision::{Intent, ResultKind};
-use crate::flight::within;
+use crate::flight::in_computation;
 use crate::function::Function;
 use crate::labels;
 use crate::session::{Session, Start};
@@ -92,7 +92,7 @@ pub(crate) async fn drive<T: Tiers, F: Future>(
                     let returned = work.begin(cacheable).await;
                     work.end(returned, cacheable)
                 };
-                let kind = within(spec.computation, function).await;
+                let kind = in_computation(spec.computation, function).await;
                 driver.computed(kind, work.slot());
             }
             Transition::Done(response) => return response,

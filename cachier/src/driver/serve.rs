@@ -8,7 +8,7 @@ use super::state::CallDriver;
 use super::work::{Served, Slot};
 use crate::call::Completion;
 use crate::decision::Freshness;
-use crate::flight::Landing;
+use crate::flight::FlightResult;
 use crate::storage::{Found, Tiers};
 
 impl<T: Tiers> CallDriver<T> {
@@ -36,8 +36,8 @@ impl<T: Tiers> CallDriver<T> {
         };
         if let (Some(leader), Some(found)) = (self.leader.take(), shared) {
             // Others may have invalidated it since.
-            let landing = Landing::Value(found).unstored(self.load_started);
-            leader.land(|| (), || landing);
+            let result = FlightResult::Value(found).valid_as_of(self.load_started);
+            leader.finish(|| (), || result);
         }
         Some(Completion {
             outcome,

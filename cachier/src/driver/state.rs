@@ -8,7 +8,7 @@ use cachier_metrics::{ComputeRecorder, Outcome, Reason};
 use super::core::Core;
 use crate::call::Completion;
 use crate::decision::{ClaimState, Freshness, Pause, Stored};
-use crate::flight::{Dependency, Flight, Landing, Leader, Phase, Solo};
+use crate::flight::{Dependency, Flight, FlightResult, Leader, Phase, UnsharedComputation};
 use crate::session::Session;
 use crate::stamp::Stamp;
 use crate::storage::{self, Found, Tiers};
@@ -74,7 +74,7 @@ pub(super) enum Step<Found> {
     /// Return the stored value, of this age, which is stale, without an attempt to recompute it.
     ServeStale(Duration, Pause),
     /// Return what another flight landed with, if this call can.
-    Take(Landing<Found>),
+    Take(FlightResult<Found>),
     /// Run it for this reason.
     Compute(Reason),
 }
@@ -82,7 +82,7 @@ pub(super) enum Step<Found> {
 /// The function at work.
 pub(super) struct RunningFunction<T: Tiers> {
     pub(super) reason: Reason,
-    pub(super) solo: Option<SoloOf<T>>,
+    pub(super) unshared: Option<UnsharedOf<T>>,
     pub(super) needed: Option<Dependency>,
     pub(super) recorder: Option<ComputeRecorder>,
     pub(super) begun: u64,
@@ -91,7 +91,7 @@ pub(super) struct RunningFunction<T: Tiers> {
 }
 
 /// A computation that no flight carries.
-pub(super) type SoloOf<T> = Solo<'static, <T as Tiers>::Key, FoundOf<T>>;
+pub(super) type UnsharedOf<T> = UnsharedComputation<'static, <T as Tiers>::Key, FoundOf<T>>;
 
 pub(super) type FoundOf<T> = Found<<T as Tiers>::Value>;
 
@@ -99,7 +99,7 @@ pub(super) type FoundOf<T> = Found<<T as Tiers>::Value>;
 pub(super) struct PlannedResult<T: Tiers> {
     pub(super) plan: ResultPlan<FoundOf<T>>,
     pub(super) computation: Computation,
-    pub(super) solo: Option<SoloOf<T>>,
+    pub(super) unshared: Option<UnsharedOf<T>>,
 }
 
 /// What becomes of a result.
@@ -109,9 +109,9 @@ pub(super) enum ResultPlan<Found> {
     /// It is stored in the background.
     StoreInBackground(Found),
     /// It is only shared, as far as it can be.
-    Share(Landing<Found>),
+    Share(FlightResult<Found>),
     /// The same, and what it was to replace is removed.
-    Remove(Landing<Found>),
+    Remove(FlightResult<Found>),
     /// This value, which is stale, takes its place.
     ServeStale(Found, Completion),
 }
@@ -127,7 +127,7 @@ pub(super) struct Computation {
 pub(super) struct Published<T: Tiers> {
     pub(super) outcome: Publication<FoundOf<T>>,
     pub(super) computation: Computation,
-    pub(super) solo: Option<SoloOf<T>>,
+    pub(super) unshared: Option<UnsharedOf<T>>,
 }
 
 pub(super) enum Publication<Found> {
@@ -135,7 +135,7 @@ pub(super) enum Publication<Found> {
     /// key, where others can.
     Stored(Found, Option<storage::Stored>, Option<Instant>),
     /// There is nothing to be stored. What the waiters get, and whether there was an entry, which is gone.
-    Removed(Landing<Found>, bool),
+    Removed(FlightResult<Found>, bool),
 }
 
 impl<T: Tiers> CallDriver<T> {

@@ -12,7 +12,7 @@ use super::transition::{Transition, boxed_cold};
 use super::work::{Slot, Work};
 use crate::call::{Call, Completion};
 use crate::decision::{Action, Freshness, Intent, ResultKind, Stored, decide, is_fresh};
-use crate::flight::Landing;
+use crate::flight::FlightResult;
 use crate::storage::{Found, Loaded, Tiers};
 
 impl<T: Tiers> CallDriver<T> {
@@ -33,7 +33,7 @@ impl<T: Tiers> CallDriver<T> {
         match mem::replace(&mut self.state, State::Lookup) {
             State::Ready(step) => self.apply(step, work),
             State::Finishing(published) => {
-                Transition::Done(self.land_stored(*published, work.slot()))
+                Transition::Done(self.finish_stored(*published, work.slot()))
             }
             State::Done(completion) => Transition::Done(completion),
             State::Lookup | State::Running(_) | State::Storing(_) => {
@@ -77,7 +77,7 @@ impl<T: Tiers> CallDriver<T> {
                 completion
             }
             Step::ServeStale(age, pause) => self.serve_paused(work.slot(), age, pause),
-            Step::Take(landing) => self.take_result(landing, work.slot()),
+            Step::Take(result) => self.take_result(result, work.slot()),
             Step::Compute(Reason::Unavailable) if self.propagate(work.slot()) => {
                 Some(Completion::uncached(Outcome::Unavailable))
             }
@@ -102,15 +102,15 @@ impl<T: Tiers> CallDriver<T> {
                 Action::ServeStaleAndRefresh(age) => return Step::Serve(Freshness::Stale, age),
                 Action::ServeStale(age, pause) => {
                     if self.leader.is_some() {
-                        boxed_cold(|| self.land(Landing::Abandoned)).await;
+                        boxed_cold(|| self.finish_flight(FlightResult::Abandoned)).await;
                     }
                     return Step::ServeStale(age, pause);
                 }
                 Action::Claim => boxed_cold(|| self.claim()).await,
                 Action::TakeOver => boxed_cold(|| self.take_over()).await,
                 Action::Wait => {
-                    if let Some(landing) = boxed_cold(|| self.wait()).await {
-                        return Step::Take(landing);
+                    if let Some(result) = boxed_cold(|| self.wait()).await {
+                        return Step::Take(result);
                     }
                 }
                 Action::Compute(reason) => return Step::Compute(reason),
@@ -153,18 +153,18 @@ impl<T: Tiers> CallDriver<T> {
         let (core, key) = (self.core, &self.key);
         let recheck = || core.tiers.recheck(key, &seen);
         let drops = T::defer_drops();
-        let announced = core.flights.announce(key, recheck);
+        let reservation = core.flights.reserve(key, recheck);
         drop(drops);
         // One that has failed just now is over by now, and its pause has begun.
         let is_due = |_: &_| self.current_pause().is_none();
         // The arguments are cloned only once it is known that they are needed.
-        if let Some(announced) = announced.filter(is_due)
+        if let Some(reservation) = reservation.filter(is_due)
             && let Some(spawn) = work.defer()
         {
             spawn(RefreshRequest {
                 core,
                 key: key.clone(),
-                announced,
+                reservation,
                 seen,
                 created: self.created,
             });

@@ -29,21 +29,24 @@ pub(crate) fn current() -> Option<ComputationId> {
 }
 
 /// Runs the future as part of the computation, on whatever thread it is polled; without one, as part of what is around it.
-pub(crate) async fn within<F: Future>(computation: Option<ComputationId>, future: F) -> F::Output {
+pub(crate) async fn in_computation<F: Future>(
+    computation: Option<ComputationId>,
+    future: F,
+) -> F::Output {
     let mut future = pin!(future);
     poll_fn(|cx| {
-        let _entered = computation.map(Entered::new);
+        let _entered = computation.map(EnterGuard::new);
         future.as_mut().poll(cx)
     })
     .await
 }
 
 /// The calling thread is part of a computation until this is dropped.
-pub(crate) struct Entered {
+pub(crate) struct EnterGuard {
     outer: Option<ComputationId>,
 }
 
-impl Entered {
+impl EnterGuard {
     pub(crate) fn new(computation: ComputationId) -> Self {
         let outer = CURRENT.try_with(|current| current.replace(Some(computation)));
         Self {
@@ -52,7 +55,7 @@ impl Entered {
     }
 }
 
-impl Drop for Entered {
+impl Drop for EnterGuard {
     fn drop(&mut self) {
         // A thread that is being torn down has no computation to return to.
         let _ = CURRENT.try_with(|current| current.set(self.outer));

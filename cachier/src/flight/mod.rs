@@ -5,23 +5,23 @@
 //! flight out of the table, so that its result is still returned but no longer stored.
 
 mod computation;
-mod landing;
+mod invalidation_counts;
 #[cfg(all(test, shuttle))]
 mod model;
 #[cfg(all(test, shuttle))]
 mod model_leases;
 mod phase;
-mod solo;
+mod result;
 mod table;
 mod unshared;
 mod wait_graph;
 mod wait_list;
 
-pub(crate) use self::computation::{ComputationId, Entered, current, within};
-pub(crate) use self::landing::Landing;
-pub use self::landing::SharedError;
+pub(crate) use self::computation::{ComputationId, EnterGuard, current, in_computation};
 pub(crate) use self::phase::{Flight, Phase};
-pub(crate) use self::solo::Solo;
+pub(crate) use self::result::FlightResult;
+pub use self::result::SharedError;
 pub use self::table::Recheck;
-pub(crate) use self::table::{Announced, Flights, Joined, Leader};
+pub(crate) use self::table::{Flights, Joined, Leader, Reservation};
+pub(crate) use self::unshared::UnsharedComputation;
 pub(crate) use self::wait_graph::{Dependency, depend};

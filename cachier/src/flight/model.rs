@@ -11,7 +11,7 @@ use shuttle::future::block_on;
 use shuttle::thread;
 
 use super::table::Storing;
-use super::{ComputationId, Flights, Joined, Landing, Recheck, depend};
+use super::{ComputationId, FlightResult, Flights, Joined, Recheck, depend};
 use crate::budget::Budget;
 use crate::sync::{Arc, Mutex, lock};
 
@@ -52,18 +52,18 @@ impl Cache {
                 _ => Recheck::Unchanged,
             };
             match self.flights.join(&KEY, ComputationId::next(), recheck) {
-                Joined::Landed => {}
-                Joined::Leads(leader) => {
+                Joined::Finished => {}
+                Joined::Leader(leader) => {
                     let value = self.compute();
-                    leader.land(
+                    leader.finish(
                         || *lock(&self.stored) = Some(value),
-                        || Landing::Value(value),
+                        || FlightResult::Value(value),
                     );
                     return value;
                 }
-                Joined::Waits(flight) => {
-                    if let Ok(Landing::Value(value)) =
-                        block_on(flight.landing(Instant::now(), &Budget::endless(), || None))
+                Joined::Waiter(flight) => {
+                    if let Ok(FlightResult::Value(value)) =
+                        block_on(flight.result(Instant::now(), &Budget::endless(), || None))
                     {
                         return value;
                     }
@@ -137,7 +137,7 @@ fn what_was_forgotten_while_it_was_computed_is_not_stored() {
     shuttle::check_random(
         || {
             let cache = Cache::new();
-            let Joined::Leads(leader) = cache
+            let Joined::Leader(leader) = cache
                 .flights
                 .join(&KEY, ComputationId::next(), || Recheck::Unchanged)
             else {
@@ -150,7 +150,8 @@ fn what_was_forgotten_while_it_was_computed_is_not_stored() {
                     *lock(&cache.stored) = None;
                 })
             };
-            let storing = leader.land(|| *lock(&cache.stored) = Some(1), || Landing::Value(1));
+            let storing =
+                leader.finish(|| *lock(&cache.stored) = Some(1), || FlightResult::Value(1));
             forgetting.join().unwrap();
             assert_eq!(*lock(&cache.stored), None, "{storing:?}");
         },
@@ -163,7 +164,7 @@ fn a_computation_outside_any_flight_does_not_outlive_an_invalidation() {
     shuttle::check_random(
         || {
             let cache = Cache::new();
-            let solo = cache.flights.solo(&KEY);
+            let unshared = cache.flights.unshared(&KEY);
             let forgetting = {
                 let cache = Arc::clone(&cache);
                 thread::spawn(move || {
@@ -171,11 +172,11 @@ fn a_computation_outside_any_flight_does_not_outlive_an_invalidation() {
                     *lock(&cache.stored) = None;
                 })
             };
-            let storing = solo.store(|| *lock(&cache.stored) = Some(1));
+            let storing = unshared.store(|| *lock(&cache.stored) = Some(1));
             forgetting.join().unwrap();
             assert_eq!(*lock(&cache.stored), None, "{storing:?}");
-            let solo = cache.flights.solo(&KEY);
-            assert_eq!(solo.store(|| ()), Storing::Done);
+            let unshared = cache.flights.unshared(&KEY);
+            assert_eq!(unshared.store(|| ()), Storing::Done);
         },
         SCHEDULES,
     );
@@ -197,17 +198,17 @@ fn need_each_other(ask: Ask) {
             thread::spawn(move || {
                 let computation = ComputationId::next();
                 let joined = flights.join(&own, computation, || Recheck::Unchanged);
-                if let Joined::Waits(flight) =
+                if let Joined::Waiter(flight) =
                     flights.join(&other, ComputationId::next(), || Recheck::Unchanged)
                 {
                     let needs = depend(Some(computation), flight.computation);
                     if needs.is_ok() || matches!(ask, Ask::Never) {
                         let _ =
-                            block_on(flight.landing(Instant::now(), &Budget::endless(), || None));
+                            block_on(flight.result(Instant::now(), &Budget::endless(), || None));
                     }
                 }
-                if let Joined::Leads(leader) = joined {
-                    leader.land(|| (), || Landing::Value(own.into()));
+                if let Joined::Leader(leader) = joined {
+                    leader.finish(|| (), || FlightResult::Value(own.into()));
                 }
             })
         })

@@ -5,8 +5,8 @@ use std::task::Poll;
 use std::time::Instant;
 
 use super::computation::ComputationId;
-use super::landing::Landing;
-use super::wait_list::{Seat, WaitList};
+use super::result::FlightResult;
+use super::wait_list::{WaitList, Waiter};
 use crate::budget::{Budget, Spent};
 use crate::sync::{Mutex, lock};
 
@@ -14,7 +14,7 @@ use crate::sync::{Mutex, lock};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Phase {
     /// Its leader asks the store.
-    Asking,
+    Claiming,
     /// The function runs, here or in another process.
     Computing,
     /// What has become of it is told to the store.
@@ -30,7 +30,7 @@ pub(crate) struct Flight<V> {
 
 pub(super) struct State<V> {
     pub(super) phase: Phase,
-    pub(super) landing: Option<Landing<V>>,
+    pub(super) result: Option<FlightResult<V>>,
     pub(super) waiters: WaitList,
 }
 
@@ -39,27 +39,27 @@ impl<V> Flight<V> {
         Self {
             computation,
             state: Mutex::new(State {
-                phase: Phase::Asking,
-                landing: None,
+                phase: Phase::Claiming,
+                result: None,
                 waiters: WaitList::new(),
             }),
         }
     }
 
     /// Has those who wait look at what the flight has come to so far; some of them go on waiting.
-    pub(super) fn announce(&self, change: impl FnOnce(&mut State<V>)) {
+    pub(super) fn update(&self, change: impl FnOnce(&mut State<V>)) {
         let wakers = {
             let mut state = lock(&self.state);
             change(&mut state);
-            state.waiters.rouse()
+            state.waiters.take_wakers()
         };
         wakers.into_iter().for_each(std::task::Waker::wake);
     }
 
-    pub(super) fn land(&self, landing: Landing<V>) {
+    pub(super) fn finish(&self, result: FlightResult<V>) {
         let waiters = {
             let mut state = lock(&self.state);
-            state.landing = Some(landing);
+            state.result = Some(result);
             std::mem::take(&mut state.waiters)
         };
         waiters.wake_all();
@@ -68,38 +68,40 @@ impl<V> Flight<V> {
 
 /// What has happened to a flight.
 enum Progress<V> {
-    Entered(Phase),
-    Landed(Landing<V>),
+    Phase(Phase),
+    Finished(FlightResult<V>),
 }
 
 impl<V: Clone> Flight<V> {
     /// Waits until the flight lands for whoever joined at this moment, on a thread or in a task: for the computation as
     /// long as the budget lets it wait for others, for the I/O before and behind as long as for any. For that, its leader may
     /// stand in a line, which `moved` last at that moment.
-    pub(crate) async fn landing(
+    pub(crate) async fn result(
         &self,
         joined: Instant,
         budget: &Budget,
         moved: impl Fn() -> Option<u64>,
-    ) -> Result<Landing<V>, Spent> {
+    ) -> Result<FlightResult<V>, Spent> {
         let mut phase = self.phase();
         loop {
             let progress = self.progress(phase, joined);
             let progress = match phase {
                 Phase::Computing => budget.computation(progress).await?,
-                Phase::Asking | Phase::Storing => budget.store_of_another(&moved, progress).await?,
+                Phase::Claiming | Phase::Storing => {
+                    budget.store_of_another(&moved, progress).await?
+                }
             };
             match progress {
-                Progress::Entered(next) => phase = next,
-                Progress::Landed(landing) => return Ok(landing),
+                Progress::Phase(next) => phase = next,
+                Progress::Finished(result) => return Ok(result),
             }
         }
     }
 
     /// The value that is being stored, if that is how far it has come.
     pub(crate) fn storing(&self) -> Option<V> {
-        match &lock(&self.state).landing {
-            Some(Landing::Storing(value, _)) => Some(value.clone()),
+        match &lock(&self.state).result {
+            Some(FlightResult::Storing(value, _)) => Some(value.clone()),
             _ => None,
         }
     }
@@ -112,17 +114,17 @@ impl<V: Clone> Flight<V> {
     async fn progress(&self, phase: Phase, joined: Instant) -> Progress<V> {
         let mut waiting = Waiting {
             flight: self,
-            seat: Seat::default(),
+            waiter: Waiter::default(),
         };
         poll_fn(|cx| {
             let mut state = lock(&self.state);
-            match &state.landing {
-                Some(landing) if !landing.keeps_waiting(joined) => {
-                    Poll::Ready(Progress::Landed(landing.clone()))
+            match &state.result {
+                Some(result) if !result.keeps_waiting(joined) => {
+                    Poll::Ready(Progress::Finished(result.clone()))
                 }
-                _ if state.phase != phase => Poll::Ready(Progress::Entered(state.phase)),
+                _ if state.phase != phase => Poll::Ready(Progress::Phase(state.phase)),
                 _ => {
-                    state.waiters.sit(&mut waiting.seat, cx.waker());
+                    state.waiters.register(&mut waiting.waiter, cx.waker());
                     Poll::Pending
                 }
             }
@@ -134,12 +136,12 @@ impl<V: Clone> Flight<V> {
 /// A waiter, which may give up.
 struct Waiting<'a, V> {
     flight: &'a Flight<V>,
-    seat: Seat,
+    waiter: Waiter,
 }
 
 impl<V> Drop for Waiting<'_, V> {
     fn drop(&mut self) {
-        let waker = lock(&self.flight.state).waiters.leave(&mut self.seat);
+        let waker = lock(&self.flight.state).waiters.remove(&mut self.waiter);
         drop(waker);
     }
 }

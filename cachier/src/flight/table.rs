@@ -7,9 +7,9 @@ use cachier_backends::process::Process;
 use foldhash::fast::RandomState;
 
 use super::computation::ComputationId;
-use super::landing::Landing;
+use super::invalidation_counts::InvalidationCounts;
 use super::phase::{Flight, Phase};
-use super::unshared::Solos;
+use super::result::FlightResult;
 use crate::sync::{Arc, Mutex, MutexGuard, lock};
 
 const SHARDS: usize = 16;
@@ -25,11 +25,11 @@ pub(crate) struct Flights<K, V> {
 /// What a caller finds when it asks to compute a key.
 pub(crate) enum Joined<'a, K: Eq + Hash, V> {
     /// Nobody computes the key: this caller does.
-    Leads(Leader<'a, K, V>),
+    Leader(Leader<'a, K, V>),
     /// Another caller computes it.
-    Waits(Arc<Flight<V>>),
+    Waiter(Arc<Flight<V>>),
     /// The last flight landed in the meantime: what it stored is there to be read.
-    Landed,
+    Finished,
 }
 
 impl<K: Eq + Hash + Clone, V> Flights<K, V> {
@@ -52,35 +52,35 @@ impl<K: Eq + Hash + Clone, V> Flights<K, V> {
         recheck: impl FnOnce() -> Recheck,
     ) -> Joined<'_, K, V> {
         if let Some(flight) = self.shard(key).running.get(key) {
-            return Joined::Waits(Arc::clone(flight));
+            return Joined::Waiter(Arc::clone(flight));
         }
         // Cloned outside the lock, and only by those who may need it.
         let (in_table, own) = (key.clone(), key.clone());
         let mut shard = self.shard(key);
         if let Some(flight) = shard.running.get(key) {
-            return Joined::Waits(Arc::clone(flight));
+            return Joined::Waiter(Arc::clone(flight));
         }
         if recheck() == Recheck::Stored {
-            return Joined::Landed;
+            return Joined::Finished;
         }
         let flight = Arc::new(Flight::new(computation));
         shard.running.insert(in_table, Arc::clone(&flight));
-        Joined::Leads(Leader {
+        Joined::Leader(Leader {
             flights: self,
             key: own,
             flight,
-            landed: false,
+            finished: false,
         })
     }
 
     /// Announces a flight that will be led later, unless one is under way, announced or no longer needed.
     ///
     /// Nobody waits for an announced flight: whoever needs the key at once leads one of its own.
-    pub(crate) fn announce(
+    pub(crate) fn reserve(
         &self,
         key: &K,
         recheck: impl FnOnce() -> Recheck,
-    ) -> Option<Announced<'_, K, V>> {
+    ) -> Option<Reservation<'_, K, V>> {
         if self.shard(key).is_taken(key) {
             return None;
         }
@@ -89,9 +89,9 @@ impl<K: Eq + Hash + Clone, V> Flights<K, V> {
         if shard.is_taken(key) || recheck() == Recheck::Stored {
             return None;
         }
-        shard.announced.insert(in_table);
+        shard.reserved.insert(in_table);
         drop(shard);
-        Some(Announced {
+        Some(Reservation {
             flights: self,
             key: own,
         })
@@ -110,7 +110,7 @@ impl<K: Eq + Hash + Clone, V> Flights<K, V> {
             flights: self,
             key: own,
             flight,
-            landed: false,
+            finished: false,
         }
     }
 
@@ -126,7 +126,7 @@ impl<K: Eq + Hash + Clone, V> Flights<K, V> {
     /// Takes the key's flight out of the table: its result will not be stored, and the next caller leads a new one.
     pub(crate) fn forget(&self, key: &K) {
         let mut shard = self.shard(key);
-        shard.solos.forget(key);
+        shard.invalidations.forget(key);
         shard.running.remove(key);
     }
 
@@ -134,7 +134,7 @@ impl<K: Eq + Hash + Clone, V> Flights<K, V> {
     pub(crate) fn forget_all(&self) {
         for shard in &self.shards {
             let mut shard = lock(shard);
-            shard.solos.forget_all();
+            shard.invalidations.forget_all();
             shard.running.clear();
         }
     }
@@ -165,39 +165,39 @@ pub enum Recheck {
 }
 
 /// The promise of a flight, kept by [`lead`](Self::lead) or given up by dropping it.
-pub(crate) struct Announced<'a, K: Eq + Hash, V> {
+pub(crate) struct Reservation<'a, K: Eq + Hash, V> {
     flights: &'a Flights<K, V>,
     key: K,
 }
 
-impl<'a, K: Eq + Hash + Clone, V> Announced<'a, K, V> {
+impl<'a, K: Eq + Hash + Clone, V> Reservation<'a, K, V> {
     /// Leads the flight, unless another caller does by now or it is no longer needed.
     pub(crate) fn lead(self, recheck: impl FnOnce() -> Recheck) -> Option<Leader<'a, K, V>> {
         match self.flights.join(&self.key, ComputationId::next(), recheck) {
-            Joined::Leads(leader) => Some(leader),
-            Joined::Waits(_) | Joined::Landed => None,
+            Joined::Leader(leader) => Some(leader),
+            Joined::Waiter(_) | Joined::Finished => None,
         }
     }
 }
 
-impl<K: Eq + Hash, V> Drop for Announced<'_, K, V> {
+impl<K: Eq + Hash, V> Drop for Reservation<'_, K, V> {
     fn drop(&mut self) {
         if self.flights.process.is_current() {
-            self.flights.shard(&self.key).announced.remove(&self.key);
+            self.flights.shard(&self.key).reserved.remove(&self.key);
         }
     }
 }
 
 pub(super) struct Shard<K, V> {
     running: HashMap<K, Arc<Flight<V>>, RandomState>,
-    announced: HashSet<K, RandomState>,
-    pub(super) solos: Solos<K>,
+    reserved: HashSet<K, RandomState>,
+    pub(super) invalidations: InvalidationCounts<K>,
 }
 
 impl<K: Eq + Hash, V> Shard<K, V> {
     /// Whether somebody computes the key, or is going to.
     fn is_taken(&self, key: &K) -> bool {
-        self.running.contains_key(key) || self.announced.contains(key)
+        self.running.contains_key(key) || self.reserved.contains(key)
     }
 }
 
@@ -205,8 +205,8 @@ impl<K, V> Shard<K, V> {
     fn new() -> Self {
         Self {
             running: HashMap::default(),
-            announced: HashSet::default(),
-            solos: Solos::new(),
+            reserved: HashSet::default(),
+            invalidations: InvalidationCounts::new(),
         }
     }
 }
@@ -216,7 +216,7 @@ pub(crate) struct Leader<'a, K: Eq + Hash, V> {
     flights: &'a Flights<K, V>,
     key: K,
     flight: Arc<Flight<V>>,
-    landed: bool,
+    finished: bool,
 }
 
 impl<K: Eq + Hash + Clone, V> Leader<'_, K, V> {
@@ -243,29 +243,29 @@ impl<K: Eq + Hash + Clone, V> Leader<'_, K, V> {
 
     /// Tells those who wait what they wait for from now on.
     pub(crate) fn enter(&self, phase: Phase) {
-        self.flight.announce(|state| state.phase = phase);
+        self.flight.update(|state| state.phase = phase);
     }
 
-    /// Hands the result to those who wait: as [`Landing::Storing`]. The flight goes on until it [ends](Self::land).
-    pub(crate) fn share(&self, landing: Landing<V>) {
-        self.flight.announce(|state| state.landing = Some(landing));
+    /// Hands the result to those who wait: as [`FlightResult::Storing`]. The flight goes on until it [ends](Self::finish).
+    pub(crate) fn share(&self, result: FlightResult<V>) {
+        self.flight.update(|state| state.result = Some(result));
     }
 
     /// Ends the flight: stores the result if it is still wanted, and hands it to the waiters if there are any.
     ///
     /// `store` runs under the lock of the key, `share` outside it.
-    pub(crate) fn land(
+    pub(crate) fn finish(
         mut self,
         store: impl FnOnce(),
-        share: impl FnOnce() -> Landing<V>,
+        share: impl FnOnce() -> FlightResult<V>,
     ) -> Storing {
         let storing = self.leave(store);
         // Out of the table nobody can join any more: a sole owner has no waiters.
         if Arc::strong_count(&self.flight) > 1 {
-            self.flight.land(share());
+            self.flight.finish(share());
         }
         // Only now: a value whose `clone` panics on the way abandons the flight.
-        self.landed = true;
+        self.finished = true;
         storing
     }
 
@@ -291,7 +291,7 @@ impl<K: Eq + Hash, V> Leader<'_, K, V> {
 
 impl<K: Eq + Hash, V> Drop for Leader<'_, K, V> {
     fn drop(&mut self) {
-        if self.landed || !self.flights.process.is_current() {
+        if self.finished || !self.flights.process.is_current() {
             return;
         }
         let mut shard = self.flights.shard(&self.key);
@@ -299,7 +299,7 @@ impl<K: Eq + Hash, V> Drop for Leader<'_, K, V> {
             shard.running.remove(&self.key);
         }
         drop(shard);
-        self.flight.land(Landing::Abandoned);
+        self.flight.finish(FlightResult::Abandoned);
     }
 }
 
@@ -318,7 +318,7 @@ mod tests {
 
     fn lead(flights: &Flights<u8, u8>) -> Option<Leader<'_, u8, u8>> {
         match flights.join(&1, ComputationId::next(), || Recheck::Unchanged) {
-            Joined::Leads(leader) => Some(leader),
+            Joined::Leader(leader) => Some(leader),
             _ => None,
         }
     }
@@ -328,8 +328,8 @@ mod tests {
         let flights = Flights::new();
         let leader = lead(&flights).unwrap();
         assert!(lead(&flights).is_none());
-        let landing = || leader.land(|| panic!("a clone that fails"), || Landing::NotShared);
-        assert!(catch_unwind(AssertUnwindSafe(landing)).is_err());
+        let result = || leader.finish(|| panic!("a clone that fails"), || FlightResult::NotShared);
+        assert!(catch_unwind(AssertUnwindSafe(result)).is_err());
         assert!(lead(&flights).is_some());
     }
 
@@ -337,47 +337,46 @@ mod tests {
     fn sharing_that_panics_abandons_the_waiters() {
         let flights = Flights::new();
         let leader = lead(&flights).unwrap();
-        let Joined::Waits(flight) = flights.join(&1, ComputationId::next(), || Recheck::Unchanged)
+        let Joined::Waiter(flight) = flights.join(&1, ComputationId::next(), || Recheck::Unchanged)
         else {
             panic!("a flight is under way");
         };
-        let landing = || leader.land(|| (), || panic!("a clone that fails"));
-        assert!(catch_unwind(AssertUnwindSafe(landing)).is_err());
-        let landing =
-            block_on(flight.landing(Instant::now(), &Budget::endless(), || None)).unwrap();
-        assert!(matches!(landing, Landing::Abandoned));
+        let result = || leader.finish(|| (), || panic!("a clone that fails"));
+        assert!(catch_unwind(AssertUnwindSafe(result)).is_err());
+        let result = block_on(flight.result(Instant::now(), &Budget::endless(), || None)).unwrap();
+        assert!(matches!(result, FlightResult::Abandoned));
     }
 
     #[test]
     fn waiters_that_give_up_leave_nothing_behind() {
         let flights = Flights::new();
         let _leader = lead(&flights).unwrap();
-        let Joined::Waits(flight) = flights.join(&1, ComputationId::next(), || Recheck::Unchanged)
+        let Joined::Waiter(flight) = flights.join(&1, ComputationId::next(), || Recheck::Unchanged)
         else {
             panic!("a flight is under way");
         };
         let endless = Budget::endless();
-        let mut patient = pin!(flight.landing(Instant::now(), &endless, || None));
+        let mut patient = pin!(flight.result(Instant::now(), &endless, || None));
         assert!(block_on(poll_once(patient.as_mut())).is_none());
         for _ in 0..100 {
             assert!(
-                block_on(poll_once(flight.landing(Instant::now(), &endless, || None))).is_none()
+                block_on(poll_once(flight.result(Instant::now(), &endless, || None))).is_none()
             );
         }
-        assert_eq!(lock(&flight.state).waiters.seats(), 2);
+        assert_eq!(lock(&flight.state).waiters.len(), 2);
     }
 
     #[test]
     fn an_announced_flight_keeps_nobody_waiting() {
         let flights: Flights<u8, u8> = Flights::new();
-        let announced = flights.announce(&1, || Recheck::Unchanged).unwrap();
-        assert!(flights.announce(&1, || Recheck::Unchanged).is_none());
+        let reservation = flights.reserve(&1, || Recheck::Unchanged).unwrap();
+        assert!(flights.reserve(&1, || Recheck::Unchanged).is_none());
         let leader = lead(&flights).unwrap();
-        assert!(announced.lead(|| Recheck::Unchanged).is_none());
-        assert!(flights.announce(&1, || Recheck::Unchanged).is_none());
+        assert!(reservation.lead(|| Recheck::Unchanged).is_none());
+        assert!(flights.reserve(&1, || Recheck::Unchanged).is_none());
         drop(leader);
-        assert!(flights.announce(&1, || Recheck::Stored).is_none());
-        let announced = flights.announce(&1, || Recheck::Unchanged).unwrap();
-        assert!(announced.lead(|| Recheck::Unchanged).is_some());
+        assert!(flights.reserve(&1, || Recheck::Stored).is_none());
+        let reservation = flights.reserve(&1, || Recheck::Unchanged).unwrap();
+        assert!(reservation.lead(|| Recheck::Unchanged).is_some());
     }
 }

@@ -1,61 +1,103 @@
-//! What is known of the keys that are computed outside any flight.
+//! Computations outside any flight: of calls that replace what is stored, or that could not wait for another one.
 
-use std::collections::HashMap;
 use std::hash::Hash;
 
-use foldhash::fast::RandomState;
+use cachier_backends::process::Process;
 
-/// How often the keys of the computations outside any flight were forgotten while these were under way.
-pub(super) struct Solos<K>(HashMap<K, OfKey, RandomState>);
+use super::table::{Flights, Storing};
 
-#[derive(Default)]
-struct OfKey {
-    under_way: usize,
+/// A computation outside any flight. Its result gives way to whatever happened to its key meanwhile.
+pub(crate) struct UnsharedComputation<'a, K: Eq + Hash, V> {
+    flights: &'a Flights<K, V>,
+    key: K,
+    /// How often the key had been forgotten when this began.
     forgotten: u64,
 }
 
-impl<K> Solos<K> {
-    pub(super) fn new() -> Self {
-        Self(HashMap::default())
-    }
-
-    #[cfg(all(test, not(shuttle)))]
-    pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    pub(super) fn forget_all(&mut self) {
-        for of_key in self.0.values_mut() {
-            of_key.forgotten += 1;
-        }
+impl<K: Eq + Hash + Clone, V> Flights<K, V> {
+    /// Begins a computation outside any flight.
+    pub(crate) fn unshared(&self, key: &K) -> UnsharedComputation<'_, K, V> {
+        UnsharedComputation::begin(self, key.clone(), key.clone())
     }
 }
 
-impl<K: Eq + Hash> Solos<K> {
-    pub(super) fn forget(&mut self, key: &K) {
-        if let Some(of_key) = self.0.get_mut(key) {
-            of_key.forgotten += 1;
+impl<'a, K: Eq + Hash, V> UnsharedComputation<'a, K, V> {
+    /// Keys are cloned by the caller: it holds no lock.
+    fn begin(flights: &'a Flights<K, V>, key: K, in_table: K) -> Self {
+        let forgotten = flights.shard(&key).invalidations.begin(in_table);
+        Self {
+            flights,
+            key,
+            forgotten,
         }
     }
 
-    /// One more of a key; how often that was forgotten.
-    pub(super) fn begin(&mut self, key: K) -> u64 {
-        let of_key = self.0.entry(key).or_default();
-        of_key.under_way += 1;
-        of_key.forgotten
+    /// The process in which this began.
+    pub(crate) fn process(&self) -> Process {
+        self.flights.process
     }
 
-    pub(super) fn forgotten(&self, key: &K) -> u64 {
-        self.0.get(key).map_or(0, |of_key| of_key.forgotten)
+    /// Whether the key was forgotten since this began.
+    pub(crate) fn is_superseded(&self) -> bool {
+        let forgotten = self
+            .flights
+            .shard(&self.key)
+            .invalidations
+            .forgotten(&self.key);
+        forgotten != self.forgotten
     }
 
-    /// One less of a key; the key, if it was the last.
-    pub(super) fn end(&mut self, key: &K) -> Option<K> {
-        let of_key = self.0.get_mut(key)?;
-        of_key.under_way -= 1;
-        if of_key.under_way > 0 {
-            return None;
+    /// Runs `store`, under the lock of the key, unless that was forgotten since this began.
+    pub(crate) fn store(&self, store: impl FnOnce()) -> Storing {
+        let shard = self.flights.shard(&self.key);
+        if shard.invalidations.forgotten(&self.key) != self.forgotten {
+            return Storing::Superseded;
         }
-        self.0.remove_entry(key).map(|(key, _)| key)
+        store();
+        Storing::Done
+    }
+}
+
+impl<K: Eq + Hash, V> Drop for UnsharedComputation<'_, K, V> {
+    fn drop(&mut self) {
+        if !self.flights.process.is_current() {
+            return;
+        }
+        let last = self.flights.shard(&self.key).invalidations.end(&self.key);
+        // Not under the lock: it is the user's code that drops a key.
+        drop(last);
+    }
+}
+
+#[cfg(all(test, not(shuttle)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_happens_to_other_keys_is_no_matter() {
+        let flights: Flights<u32, u8> = Flights::new();
+        let unshared = flights.unshared(&0);
+        (1..1_000).for_each(|other| flights.forget(&other));
+        assert!(!unshared.is_superseded());
+        assert_eq!(unshared.store(|| ()), Storing::Done);
+    }
+
+    #[test]
+    fn each_that_began_before_its_key_was_forgotten_is_superseded_and_none_that_began_later() {
+        let flights: Flights<u32, u8> = Flights::new();
+        let (first, second) = (flights.unshared(&1), flights.unshared(&1));
+        flights.forget(&1);
+        let third = flights.unshared(&1);
+        drop(first);
+        assert!(second.is_superseded() && !third.is_superseded());
+        assert_eq!(second.store(|| unreachable!()), Storing::Superseded);
+        flights.forget_all();
+        assert!(third.is_superseded());
+        drop((second, third));
+        assert!(flights.shards.iter().all(|shard| {
+            shard
+                .lock()
+                .is_ok_and(|shard| shard.invalidations.is_empty())
+        }));
     }
 }

@@ -40,7 +40,7 @@ enum Variant {
     /// A large value is handed to whoever joins while it is being stored.
     HandsOnWhatIsBeingStored,
     /// A refresh is not known to be coming until it leads its flight.
-    ForgetsAnnouncement,
+    ForgetsReservation,
 }
 
 type Act = fn(&'static Process);
@@ -209,6 +209,6 @@ fn the_checker_finds_what_a_refused_refresh_hands_on() {
 
 #[test]
 #[should_panic(expected = "two refreshes of one key are under way")]
-fn without_announcements_the_checker_finds_two_refreshes_at_a_time() {
-    check_refreshes(Variant::ForgetsAnnouncement, &REFRESHES);
+fn without_reservations_the_checker_finds_two_refreshes_at_a_time() {
+    check_refreshes(Variant::ForgetsReservation, &REFRESHES);
 }

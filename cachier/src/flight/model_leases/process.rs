@@ -11,7 +11,7 @@ use self::caller::Caller;
 use super::Variant;
 use super::store::{Claim, Shared};
 use crate::decision::{Intent, OnStale, Rules};
-use crate::flight::{Announced, ComputationId, Flights, Joined, Landing, Leader, Recheck};
+use crate::flight::{ComputationId, FlightResult, Flights, Joined, Leader, Recheck, Reservation};
 use crate::sync::{Mutex, lock};
 
 const KEY: u8 = 7;
@@ -154,29 +154,29 @@ impl Process {
 
     /// Starts a recomputation in the background, unless one is running.
     fn refresh(&'static self, seen: u64) {
-        let Some(announced) = self.flights.announce(&KEY, || Recheck::Unchanged) else {
+        let Some(reservation) = self.flights.reserve(&KEY, || Recheck::Unchanged) else {
             return;
         };
-        let is_kept = self.variant != Variant::ForgetsAnnouncement;
-        let announced = is_kept.then_some(announced);
+        let is_kept = self.variant != Variant::ForgetsReservation;
+        let reservation = is_kept.then_some(reservation);
         let counted = Counted::new(self);
         self.in_background(move || {
             drop(counted);
-            if let Some(leader) = self.lead(announced) {
+            if let Some(leader) = self.lead(reservation) {
                 self.carry_out_refresh(leader, seen);
             }
         });
     }
 
-    fn lead(&'static self, announced: Option<Announced<'static, u8, u64>>) -> Option<Leads> {
+    fn lead(&'static self, reservation: Option<Reservation<'static, u8, u64>>) -> Option<Leads> {
         let recheck = || Recheck::Unchanged;
-        let Some(announced) = announced else {
+        let Some(reservation) = reservation else {
             return match self.flights.join(&KEY, ComputationId::next(), recheck) {
-                Joined::Leads(leader) => Some(leader),
-                Joined::Waits(_) | Joined::Landed => None,
+                Joined::Leader(leader) => Some(leader),
+                Joined::Waiter(_) | Joined::Finished => None,
             };
         };
-        announced.lead(recheck)
+        reservation.lead(recheck)
     }
 
     fn carry_out_refresh(&'static self, leader: Leads, seen: u64) {
@@ -196,7 +196,7 @@ impl Process {
         let sent_at = self.store(value, lease, Some(&leader));
         drop(counted);
         let broken = Variant::HandsOnRefusedRefresh;
-        self.land(leader, value, lease, sent_at, broken);
+        self.finish(leader, value, lease, sent_at, broken);
     }
 
     /// Stores what is still wanted; when it was sent, unless it was refused.
@@ -217,7 +217,7 @@ impl Process {
 
     /// Ends a flight: those who came too late to know that nobody has invalidated the value look again, unless this variant
     /// is tried.
-    fn land(
+    fn finish(
         &self,
         leader: Leads,
         value: u64,
@@ -230,11 +230,11 @@ impl Process {
             None => self.variant == broken,
         };
         let valid_at = sent_at.unwrap_or(lease.valid_at);
-        leader.land(
+        leader.finish(
             || (),
             || match is_handed_on {
-                true => Landing::Value(value),
-                false => Landing::Unstored(value, valid_at),
+                true => FlightResult::Value(value),
+                false => FlightResult::AsOf(value, valid_at),
             },
         );
     }
@@ -252,7 +252,7 @@ impl Process {
             if !self.ask(|shared| shared.vacate(lease.owner)) {
                 if let Some(leader) = leader {
                     let broken = Variant::HandsOnRefusedOverwrite;
-                    self.land(leader, value, lease, None, broken);
+                    self.finish(leader, value, lease, None, broken);
                 }
                 return;
             }
@@ -267,14 +267,14 @@ impl Process {
                 Variant::HandsOnWhatIsBeingStored => None,
                 _ => Some(lease.valid_at),
             };
-            leader.share(Landing::Storing(value, valid_at));
+            leader.share(FlightResult::Storing(value, valid_at));
         }
         self.in_background(move || {
             take_long();
             let sent_at = self.store(value, lease, leader.as_ref());
             if let Some(leader) = leader {
                 let broken = Variant::HandsOnLargeThatWasRefused;
-                self.land(leader, value, lease, sent_at, broken);
+                self.finish(leader, value, lease, sent_at, broken);
             }
         });
     }

@@ -10,7 +10,7 @@ use crate::budget::Budget;
 use crate::decision::{Action, ClaimState, Intent, Stored, decide};
 use crate::flight::model_leases::Variant;
 use crate::flight::model_leases::store::{Claim, Entry, Shared};
-use crate::flight::{ComputationId, Flight, Joined, Landing, Recheck};
+use crate::flight::{ComputationId, Flight, FlightResult, Joined, Recheck};
 use crate::sync::Arc;
 
 pub(super) struct Caller {
@@ -95,7 +95,7 @@ impl Caller {
             self.process.ask(|shared| shared.release(lease.owner));
         }
         if let Some(leader) = self.leader.take() {
-            leader.land(|| (), || Landing::Unstored(value, self.looked_at));
+            leader.finish(|| (), || FlightResult::AsOf(value, self.looked_at));
         }
         value
     }
@@ -114,11 +114,11 @@ impl Caller {
     fn join(&mut self) -> bool {
         let flights = &self.process.flights;
         match flights.join(&KEY, ComputationId::next(), || Recheck::Unchanged) {
-            Joined::Leads(leader) => {
+            Joined::Leader(leader) => {
                 self.leader = Some(leader);
                 return true;
             }
-            Joined::Waits(flight) => {
+            Joined::Waiter(flight) => {
                 self.flight = Some(flight);
                 self.joined.get_or_insert_with(Instant::now);
                 self.claim_state = match self.call.is_impatient {
@@ -126,7 +126,7 @@ impl Caller {
                     false => ClaimState::Other,
                 };
             }
-            Joined::Landed => {}
+            Joined::Finished => {}
         }
         false
     }
@@ -169,11 +169,11 @@ impl Caller {
     fn wait(&mut self) -> Option<u64> {
         let joined = self.joined.unwrap();
         let flight = self.flight.take().unwrap();
-        let landing = block_on(flight.landing(joined, &Budget::endless(), || None)).unwrap();
+        let result = block_on(flight.result(joined, &Budget::endless(), || None)).unwrap();
         self.claim_state = ClaimState::Unclaimed;
-        match landing {
-            Landing::Value(value) | Landing::Storing(value, _) => Some(value),
-            Landing::Unstored(value, valid_at) if joined <= valid_at => Some(value),
+        match result {
+            FlightResult::Value(value) | FlightResult::Storing(value, _) => Some(value),
+            FlightResult::AsOf(value, valid_at) if joined <= valid_at => Some(value),
             _ => None,
         }
     }
@@ -209,7 +209,7 @@ impl Caller {
         let sent_at = process.store(value, lease, self.leader.as_ref());
         if let Some(leader) = self.leader.take() {
             let broken = Variant::HandsOnWhatWasRefused;
-            process.land(leader, value, lease, sent_at, broken);
+            process.finish(leader, value, lease, sent_at, broken);
         }
         value
     }

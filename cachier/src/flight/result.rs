@@ -9,7 +9,7 @@ pub type SharedError = Arc<dyn Any + Send + Sync>;
 
 /// How a flight ended.
 #[derive(Clone, Debug)]
-pub(crate) enum Landing<V> {
+pub(crate) enum FlightResult<V> {
     /// With this value.
     Value(V),
     /// With this value, which is still being stored: the flight goes on until it is. Whoever joined after this moment, when
@@ -17,9 +17,9 @@ pub(crate) enum Landing<V> {
     Storing(V, Option<Instant>),
     /// With this value, which somebody may have invalidated, be it before it was stored or since. Whoever joined after this
     /// moment, when nobody had, looks again.
-    Unstored(V, Instant),
+    AsOf(V, Instant),
     /// The same with a value that is stale, as computing a new one has failed.
-    StandIn(V, Option<Instant>),
+    Fallback(V, Option<Instant>),
     /// With an error that every waiter may have a clone of.
     Failure(SharedError),
     /// With a result that cannot be shared.
@@ -28,14 +28,14 @@ pub(crate) enum Landing<V> {
     Abandoned,
 }
 
-impl<V> Landing<V> {
+impl<V> FlightResult<V> {
     /// The same with a value that is not stored: for those who joined by the moment when nobody had invalidated the key, if
     /// that is known.
-    pub(crate) fn unstored(self, valid_at: Option<Instant>) -> Self {
+    pub(crate) fn valid_as_of(self, valid_at: Option<Instant>) -> Self {
         match (self, valid_at) {
-            (Self::Value(value), Some(valid_at)) => Self::Unstored(value, valid_at),
-            (Self::StandIn(value, _), valid_at) => Self::StandIn(value, valid_at),
-            (landing, _) => landing,
+            (Self::Value(value), Some(valid_at)) => Self::AsOf(value, valid_at),
+            (Self::Fallback(value, _), valid_at) => Self::Fallback(value, valid_at),
+            (result, _) => result,
         }
     }
 
