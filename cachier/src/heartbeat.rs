@@ -11,7 +11,7 @@ use cachier_backends::{Backend, Lease, Renewal};
 use futures_lite::FutureExt;
 
 use crate::block_on::block_on;
-use crate::pulse::Pulse;
+use crate::lease_status::LeaseStatus;
 use crate::timer::Timer;
 
 /// Renews a lease until it is dropped.
@@ -20,14 +20,14 @@ pub(crate) struct Heartbeat {
 }
 
 impl Heartbeat {
-    /// Starts to renew the lease, and notes in `pulse` what comes of it; `None` for one that needs no renewal.
+    /// Starts to renew the lease, and notes in `status` what comes of it; `None` for one that needs no renewal.
     pub(crate) fn start(
         backend: &Arc<dyn Backend>,
         lease: &Lease,
-        pulse: &Arc<Pulse>,
+        status: &Arc<LeaseStatus>,
     ) -> Option<Self> {
         lease.period()?;
-        let beat = beat(Arc::clone(backend), lease.share(), Arc::clone(pulse));
+        let beat = beat(Arc::clone(backend), lease.share(), Arc::clone(status));
         let _task = executor().spawn(beat);
         Some(Self { _task })
     }
@@ -67,20 +67,20 @@ pub(crate) fn later(after: Duration, job: impl FnOnce() + Send + 'static) {
 
 /// Beats three times in each period, so that a lease survives one beat that fails, or is never answered; and once more
 /// whenever somebody has reason to doubt it.
-async fn beat(backend: Arc<dyn Backend>, lease: Lease, pulse: Arc<Pulse>) {
+async fn beat(backend: Arc<dyn Backend>, lease: Lease, status: Arc<LeaseStatus>) {
     let Some(pause) = lease.period().map(|period| period / 3) else {
         return;
     };
     let timer = Timer::of_system();
     let mut next = pause;
     loop {
-        timer.within(Some(next), pulse.doubted()).await;
+        timer.within(Some(next), status.check_requested()).await;
         let begun = Instant::now();
         let renew = unless_it_panics(async { backend.renew(&lease).await });
         match timer.within(Some(pause), renew).await {
             // Storing under it will be refused.
-            Some(Some(Ok(Renewal::Lost))) => return pulse.lose(),
-            Some(Some(Ok(Renewal::Renewed))) => pulse.was_valid(begun),
+            Some(Some(Ok(Renewal::Lost))) => return status.mark_lost(),
+            Some(Some(Ok(Renewal::Renewed))) => status.confirm(begun),
             _ => {}
         }
         next = pause.saturating_sub(begun.elapsed());

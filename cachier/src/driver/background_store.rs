@@ -10,14 +10,14 @@ use crate::background::{Crew, run_on_thread};
 use crate::block_on::block_on;
 use crate::flight::FlightResult;
 use crate::session::Session;
-use crate::storage::{self, Tiers, Vacated};
+use crate::storage::{self, Store, Vacated};
 
 /// Nothing is to be stored any more, and when that was not known yet.
 struct NotStored {
     valid_at: Option<Instant>,
 }
 
-impl<T: Tiers> CallDriver<T> {
+impl<T: Store> CallDriver<T> {
     /// Stores a large value without holding up anybody: who waits has it now, and who comes before it is stored has it from
     /// the flight.
     pub(super) async fn store_in_background(
@@ -43,7 +43,7 @@ impl<T: Tiers> CallDriver<T> {
             if let Some(lease) = &lease
                 && leader.is_awaited()
             {
-                core.tiers.vouch(&self.session, lease).await;
+                core.store.renew(&self.session, lease).await;
             }
             let valid_at = lease.as_deref().and_then(T::valid_at);
             leader.share(FlightResult::Storing(found.clone(), valid_at));
@@ -53,11 +53,11 @@ impl<T: Tiers> CallDriver<T> {
             let valid_at = lease.as_deref().and_then(T::valid_at);
             let sent_at = valid_at.map(|_| Instant::now());
             let stored = match local_claim.is_superseded() {
-                true => Some(storage::Stored::Refused),
+                true => Some(storage::StoreOutcome::Refused),
                 // A failure has been counted; the caller has its value.
                 false => publish(core, &session, &key, &found, lease, local_claim).await,
             };
-            if stored == Some(storage::Stored::TooLarge) && may_replace {
+            if stored == Some(storage::StoreOutcome::TooLarge) && may_replace {
                 remove_replaced(core, &session, &key).await;
             }
             if stored.is_none() {
@@ -85,14 +85,14 @@ impl<T: Tiers> CallDriver<T> {
         match self.lease.take() {
             Some(lease) if is_ended && T::owns(&lease) => {
                 let valid_at = T::valid_at(&lease);
-                match core.tiers.vacate(session, *lease).await {
+                match core.store.vacate(session, *lease).await {
                     Ok(Vacated::Done { lease, .. }) => Ok(Some(Box::new(lease))),
                     Ok(Vacated::Superseded) | Err(_) => Err(NotStored { valid_at }),
                 }
             }
             None if is_ended => {
                 // Nobody's lease ends by this. A failure has been counted.
-                let _ = core.tiers.remove(session, &self.key).await;
+                let _ = core.store.remove(session, &self.key).await;
                 Ok(None)
             }
             lease => Ok(lease),

@@ -10,13 +10,13 @@ use crate::block_on::block_on;
 use crate::call::Flavour;
 use crate::decision::ResultKind;
 use crate::flight::EnterGuard;
-use crate::storage::Tiers;
+use crate::storage::Store;
 #[cfg(feature = "memory")]
-use crate::storage::memory::InMemory;
+use crate::storage::memory::ErasedMemory;
 use crate::storage::persistent::Persistent;
 
 /// A synchronous function of any type: one driver serves all of them.
-pub trait SyncWork<T: Tiers>: Work<T> {
+pub trait SyncWork<T: Store>: Work<T> {
     /// Runs the function; its result is in the slot afterwards.
     fn run(&mut self, cacheable: Cacheable) -> ResultKind;
 }
@@ -24,7 +24,7 @@ pub trait SyncWork<T: Tiers>: Work<T> {
 /// A storage whose synchronous functions run on the threads of their callers.
 ///
 /// Each storage has the driver's part of that by itself, so that it is compiled once here, and not with every program.
-pub trait DriveBlocking: Tiers {
+pub trait DriveBlocking: Store {
     /// Goes on with what is asked of a synchronous function, until that is to run.
     fn proceed_blocking(
         driver: &mut BlockingDriver<Self>,
@@ -56,7 +56,7 @@ impl DriveBlocking for Persistent {
 }
 
 #[cfg(feature = "memory")]
-impl DriveBlocking for InMemory {
+impl DriveBlocking for ErasedMemory {
     fn proceed_blocking(
         driver: &mut BlockingDriver<Self>,
         work: &mut dyn Work<Self>,
@@ -74,7 +74,7 @@ impl DriveBlocking for InMemory {
 }
 
 /// A request, carried out on the thread of its caller.
-pub struct BlockingDriver<T: Tiers> {
+pub struct BlockingDriver<T: Store> {
     /// While the function runs: here, and not on the stack of a recursion. Dropped first, as the function is over by then.
     guard: Option<EnterGuard>,
     driver: Driver<T>,
@@ -92,7 +92,7 @@ impl<T: DriveBlocking> BlockingDriver<T> {
     }
 }
 
-impl<T: Tiers> BlockingDriver<T> {
+impl<T: Store> BlockingDriver<T> {
     /// Begins to carry out a request.
     pub(crate) fn open(prepared: PreparedRequest<T>, work: &mut dyn Work<T>) -> Box<Self> {
         Self::resume(Driver::open(prepared, Flavour::Sync, work.slot()))

@@ -16,7 +16,7 @@ use crate::decision::{
 use crate::flight::{
     ComputationId, FlightResult, Joined, Phase, Recheck, SharedError, current, depend,
 };
-use crate::storage::{Claim, Found, Notice, Tiers};
+use crate::storage::{Claim, Found, Notification, Store};
 use crate::sync::Arc;
 
 /// Pauses between two looks at another process's lease grow from the one to the other.
@@ -25,7 +25,7 @@ const PAUSES: (Duration, Duration) = (Duration::from_millis(1), Duration::from_m
 /// The pause between two looks when changes are notified: an owner that dies is not.
 const NOTIFIED: Duration = Duration::from_millis(500);
 
-impl<T: Tiers> CallDriver<T> {
+impl<T: Store> CallDriver<T> {
     /// Claims the key: first among the callers of this process, then among processes.
     pub(super) async fn claim(&mut self) {
         if self.leader.is_none() && !self.join() {
@@ -36,7 +36,7 @@ impl<T: Tiers> CallDriver<T> {
             self.claim_state = ClaimState::Own;
             return;
         };
-        match self.core.tiers.claim(&self.session, &self.key, seen).await {
+        match self.core.store.claim(&self.session, &self.key, seen).await {
             Ok(Claim::Granted(lease)) => self.hold(lease),
             Ok(Claim::Held(held)) => {
                 self.lease = held.map(Box::new);
@@ -51,7 +51,7 @@ impl<T: Tiers> CallDriver<T> {
     pub(super) async fn take_over(&mut self) {
         self.core.flights.forget(&self.key);
         self.supplant();
-        match self.core.tiers.take_over(&self.session, &self.key).await {
+        match self.core.store.take_over(&self.session, &self.key).await {
             Ok(lease) => self.hold(lease),
             Err(_) => self.go_without_store(),
         }
@@ -76,10 +76,10 @@ impl<T: Tiers> CallDriver<T> {
             let (None, Some(seen)) = (&self.lease, &self.seen) else {
                 break;
             };
-            if !core.tiers.fences(&core.function) {
+            if !core.store.fences(&core.function) {
                 break;
             }
-            match core.tiers.claim(&self.session, &self.key, seen).await {
+            match core.store.claim(&self.session, &self.key, seen).await {
                 Ok(Claim::Granted(lease)) => {
                     if self.leader.is_none() {
                         self.supplant();
@@ -114,7 +114,7 @@ impl<T: Tiers> CallDriver<T> {
         let seen = self.seen.as_ref();
         let recheck = || {
             seen.map_or(Recheck::Unchanged, |seen| {
-                core.tiers.recheck(&self.key, seen)
+                core.store.recheck(&self.key, seen)
             })
         };
         let _drops = T::defer_drops();
@@ -194,7 +194,7 @@ impl<T: Tiers> CallDriver<T> {
             .map(|recorder| recorder.wait(WaitScope::Process));
         let joined = self.joined.unwrap_or_else(Instant::now);
         let (core, budget) = (self.core, &self.session.budget);
-        let moved = || core.tiers.line_moved(&core.function);
+        let moved = || core.store.line_moved(&core.function);
         match flight.result(joined, budget, moved).await {
             Ok(result) => return Some(result),
             Err(Spent::Patience) => self.wait_too_long(),
@@ -312,7 +312,7 @@ impl<T: Tiers> CallDriver<T> {
                 return self.wait_too_long();
             }
             pause = self.pause(&seen, pause).await;
-            let claim = core.tiers.claim(&self.session, &self.key, &seen);
+            let claim = core.store.claim(&self.session, &self.key, &seen);
             let it_computes = |claim: &Result<_, _>| matches!(claim, Ok(Claim::Held(_)));
             match self.session.budget.look(claim, it_computes).await {
                 Ok(Claim::Granted(lease)) => return self.hold(lease),
@@ -332,13 +332,13 @@ impl<T: Tiers> CallDriver<T> {
     /// Waits for a notice, or for a while where there is none; the next pause.
     async fn pause(&self, seen: &T::Seen, pause: Duration) -> Duration {
         let budget = &self.session.budget;
-        let change = self.core.tiers.change(&self.session, &self.key, seen);
+        let change = self.core.store.changed(&self.session, &self.key, seen);
         match budget.pause(NOTIFIED, change).await {
-            Some(Notice::None) => {
+            Some(Notification::Unsupported) => {
                 budget.pause(pause, pending::<()>()).await;
                 (pause * 2).min(PAUSES.1)
             }
-            Some(Notice::Given) | None => pause,
+            Some(Notification::Received) | None => pause,
         }
     }
 

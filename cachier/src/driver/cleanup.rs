@@ -8,10 +8,10 @@ use crate::background::{Crew, run_on_thread, run_on_thread_if_any};
 use crate::block_on::block_on;
 use crate::call::Flavour;
 use crate::session::Session;
-use crate::storage::Tiers;
+use crate::storage::Store;
 
 /// Starts the removal of stale entries in the background, when it is due.
-pub(crate) fn start_cleanup<T: Tiers>(core: &'static Core<T>, session: &Session<'_>) {
+pub(crate) fn start_cleanup<T: Store>(core: &'static Core<T>, session: &Session<'_>) {
     let function = &core.function;
     let policy = &session.policy;
     let (Some(interval), Some(age)) = (policy.cleanup_interval, policy.cleanup_age()) else {
@@ -23,7 +23,7 @@ pub(crate) fn start_cleanup<T: Tiers>(core: &'static Core<T>, session: &Session<
     let task = async move {
         let session = Session::unmeasured(function, Flavour::Sync);
         // A failure has been counted; the next clean-up comes after another interval.
-        let removed = core.tiers.cleanup(&session, age).await.unwrap_or(0);
+        let removed = core.store.cleanup(&session, age).await.unwrap_or(0);
         if let Some(metrics) = function.metrics {
             metrics.removed(RemovalCause::Cleanup, removed);
         }
@@ -32,7 +32,7 @@ pub(crate) fn start_cleanup<T: Tiers>(core: &'static Core<T>, session: &Session<
 }
 
 /// Removes an entry that is not to be kept, and has what is being computed for it not stored.
-pub(crate) fn remove_in_background<T: Tiers>(core: &'static Core<T>, key: T::Key) {
+pub(crate) fn remove_in_background<T: Store>(core: &'static Core<T>, key: T::Key) {
     core.flights.forget(&key);
     let function = &core.function;
     let task = async move {

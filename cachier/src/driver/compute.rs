@@ -21,13 +21,13 @@ use crate::flight::{ComputationId, FlightResult, Phase, current, depend};
 use crate::labels;
 use crate::options::WantSize;
 use crate::stamp::Stamp;
-use crate::storage::{self, Tiers, Vacated};
+use crate::storage::{self, Store, Vacated};
 use crate::trace;
 
 /// Values of more bytes than this are stored in the background.
 const STORED_AT_ONCE: u64 = 1024 * 1024;
 
-impl<T: Tiers> CallDriver<T> {
+impl<T: Store> CallDriver<T> {
     /// Begins to run the function, so that calls in its body know what they are part of.
     pub(super) fn start_function(&mut self, reason: Reason) -> RunSpec {
         let function = &self.core.function;
@@ -114,7 +114,7 @@ impl<T: Tiers> CallDriver<T> {
                 let (core, session, key) = (self.core, &self.session, &self.key);
                 let sent_at = valid_at.map(|_| Instant::now());
                 let stored = publish(core, session, key, &found, lease, local_claim).await;
-                if stored == Some(storage::Stored::TooLarge) && self.may_replace() {
+                if stored == Some(storage::StoreOutcome::TooLarge) && self.may_replace() {
                     remove_replaced(core, session, key).await;
                 }
                 if stored.is_none() {
@@ -169,7 +169,7 @@ impl<T: Tiers> CallDriver<T> {
                 // What is stored may have been invalidated since: who has joined meanwhile looks again.
                 let result = valid_at.map(|valid_at| FlightResult::AsOf(found.clone(), valid_at));
                 let (core, key) = (self.core, &self.key);
-                let insertion = core.tiers.insertion(&core.function, key, found);
+                let insertion = core.store.insertion(&core.function, key, found);
                 // Shared and returned all the same where the memory has no room for it.
                 let insert = || _ = insertion();
                 let shared = || match slot.kept(stamp, WantSize::No) {
@@ -181,7 +181,7 @@ impl<T: Tiers> CallDriver<T> {
             }
             Publication::Removed(result, mut removed) => {
                 slot.invalidated();
-                let removal = self.core.tiers.removal(&self.key);
+                let removal = self.core.store.removal(&self.key);
                 let remove = || removed |= removal();
                 end_flight::<T>(self.leader.take(), unshared, remove, || result);
                 count_removed(&self.core.function, removed);
@@ -193,14 +193,14 @@ impl<T: Tiers> CallDriver<T> {
     /// Tells what stands in front of the storage.
     fn note_stored(
         &self,
-        stored: Option<storage::Stored>,
+        stored: Option<storage::StoreOutcome>,
         stamp: Stamp,
         slot: &mut dyn Slot<T::Value>,
     ) {
         match stored {
-            Some(storage::Stored::Done) => slot.stored(stamp),
+            Some(storage::StoreOutcome::Done) => slot.stored(stamp),
             // Others have changed the entry, or nobody knows what has become of it.
-            Some(storage::Stored::Refused | storage::Stored::TooLarge) | None => {
+            Some(storage::StoreOutcome::Refused | storage::StoreOutcome::TooLarge) | None => {
                 slot.invalidated();
             }
         }
@@ -216,7 +216,7 @@ impl<T: Tiers> CallDriver<T> {
         if run.reason == Reason::Refresh && kind == ResultKind::Failed {
             trace::refresh_failed(&function.name);
         }
-        let created = self.core.tiers.now(function);
+        let created = self.core.store.now(function);
         Computation {
             reason: run.reason,
             stamp: self.session.stamp(created, compute_nanos),
@@ -243,7 +243,7 @@ impl<T: Tiers> CallDriver<T> {
             return self.plan_unstorable(FlightResult::Value(found), unshared);
         }
         // Where there are leases, nothing is stored without one.
-        let may_store = self.lease.is_some() || !self.core.tiers.fences(&self.core.function);
+        let may_store = self.lease.is_some() || !self.core.store.fences(&self.core.function);
         if !may_store || !self.is_wanted(unshared) {
             ResultPlan::Share(FlightResult::Value(found))
         } else if found.bytes.is_some_and(|bytes| bytes > STORED_AT_ONCE) && T::IS_REMOTE {
@@ -320,10 +320,10 @@ impl<T: Tiers> CallDriver<T> {
                 return Publication::Removed(result.valid_as_of(valid_at), removed);
             }
         };
-        match core.tiers.vacate(session, lease).await {
+        match core.store.vacate(session, lease).await {
             Ok(Vacated::Done { lease, removed }) => {
                 let result = result.valid_as_of(T::valid_at(&lease));
-                core.tiers.release(session, lease).await;
+                core.store.release(session, lease).await;
                 Publication::Removed(result, removed)
             }
             // A failure has been counted.

@@ -5,12 +5,12 @@ use cachier_backends::process::PerProcess;
 use crate::flight::Flights;
 use crate::function::Function;
 use crate::pauses::Pauses;
-use crate::storage::{Found, Tiers};
+use crate::storage::{Found, Store};
 
 /// A function together with its storage and its flights.
-pub struct Core<T: Tiers> {
+pub struct Core<T: Store> {
     pub(crate) function: Function,
-    pub(crate) tiers: T,
+    pub(crate) store: T,
     /// Those of each process.
     pub(crate) flights: PerProcess<Flights<T::Key, Found<T::Value>>>,
     /// Those of each process, likewise.

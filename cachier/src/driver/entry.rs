@@ -8,7 +8,7 @@ use super::transition::{Response, Transition};
 use super::work::{Slot, encode_checked};
 use crate::call::Flavour;
 use crate::session::Session;
-use crate::storage::{Found, Loaded, Stored, Tiers};
+use crate::storage::{Found, Loaded, Store, StoreOutcome};
 
 /// What the companion asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,7 +22,7 @@ pub enum EntryOperation {
 }
 
 /// One operation on its way.
-pub(crate) struct EntryDriver<T: Tiers> {
+pub(crate) struct EntryDriver<T: Store> {
     core: &'static Core<T>,
     session: Session<'static>,
     /// `None` when it has ended.
@@ -30,7 +30,7 @@ pub(crate) struct EntryDriver<T: Tiers> {
 }
 
 /// What is to be done next: ask the storage, or tell what it said.
-enum State<T: Tiers> {
+enum State<T: Store> {
     Invalidate(T::Key),
     Invalidated(Result<bool, Error>),
     Peek(T::Key),
@@ -40,13 +40,13 @@ enum State<T: Tiers> {
 }
 
 /// A value that other processes can see, where they are to.
-struct Kept<T: Tiers> {
+struct Kept<T: Store> {
     key: T::Key,
     found: Found<T::Value>,
-    stored: Stored,
+    stored: StoreOutcome,
 }
 
-impl<T: Tiers> EntryDriver<T> {
+impl<T: Store> EntryDriver<T> {
     pub(super) fn new(
         core: &'static Core<T>,
         flavour: Flavour,
@@ -88,15 +88,15 @@ impl<T: Tiers> EntryDriver<T> {
 
     /// Asks the storage.
     pub(super) async fn proceed(&mut self) {
-        let Core { tiers, flights, .. } = self.core;
+        let Core { store, flights, .. } = self.core;
         let session = &self.session;
         self.state = match self.state.take() {
             Some(State::Invalidate(key)) => {
                 flights.forget(&key);
-                Some(State::Invalidated(tiers.remove(session, &key).await))
+                Some(State::Invalidated(store.remove(session, &key).await))
             }
             Some(State::Peek(key)) => {
-                let loaded = tiers.load(session, &key).await;
+                let loaded = store.load(session, &key).await;
                 Some(State::Peeked(loaded.map(|Loaded { found, .. }| found)))
             }
             Some(State::Precache(key, found)) => {
@@ -109,21 +109,21 @@ impl<T: Tiers> EntryDriver<T> {
 
     /// Stores a value in place of whatever there is: what is being computed by now began earlier.
     async fn precache(&self, key: T::Key, found: Found<T::Value>) -> Result<Kept<T>, Error> {
-        let Core { tiers, flights, .. } = self.core;
+        let Core { store, flights, .. } = self.core;
         flights.forget(&key);
         let unshared = flights.unshared(&key);
-        let lease = Some(tiers.take_over(&self.session, &key).await?);
-        let mut stored = tiers.store(&self.session, &key, &found, lease).await?;
-        let is_overtaken = match tiers.fences(&self.core.function) {
-            true => stored == Stored::Refused,
+        let lease = Some(store.take_over(&self.session, &key).await?);
+        let mut stored = store.store(&self.session, &key, &found, lease).await?;
+        let is_overtaken = match store.fences(&self.core.function) {
+            true => stored == StoreOutcome::Refused,
             // No lease has kept it from arriving after an invalidation.
             false => T::IS_REMOTE && unshared.is_superseded(),
         };
         if is_overtaken {
             // As if it had been stored, and then forgotten: whoever has taken its lease may never store anything, and what it
             // was to replace must not stay.
-            tiers.remove(&self.session, &key).await?;
-            stored = Stored::Done;
+            store.remove(&self.session, &key).await?;
+            stored = StoreOutcome::Done;
         }
         drop(unshared);
         Ok(Kept { key, found, stored })
@@ -170,26 +170,26 @@ impl<T: Tiers> EntryDriver<T> {
     /// Stores in the memory of the process.
     fn keep(&self, kept: Kept<T>) -> Result<(), Error> {
         let Core {
-            tiers, function, ..
+            store, function, ..
         } = self.core;
-        let insertion = tiers.insertion(function, &kept.key, kept.found);
+        let insertion = store.insertion(function, &kept.key, kept.found);
         match (kept.stored, insertion()) {
-            (Stored::Done, Stored::Done) => Ok(()),
-            (Stored::TooLarge, _) | (_, Stored::TooLarge) => {
+            (StoreOutcome::Done, StoreOutcome::Done) => Ok(()),
+            (StoreOutcome::TooLarge, _) | (_, StoreOutcome::TooLarge) => {
                 Err(too_large().with_hint("see `capacity_bytes`, and the limits of the backend"))
             }
-            (Stored::Refused, _) | (_, Stored::Refused) => Err(overtaken()),
+            (StoreOutcome::Refused, _) | (_, StoreOutcome::Refused) => Err(overtaken()),
         }
     }
 }
 
 /// The value to store, unless it is larger than the function allows.
-fn fitting<T: Tiers>(
+fn fitting<T: Store>(
     core: &Core<T>,
     session: &Session<'_>,
     slot: &dyn Slot<T::Value>,
 ) -> Result<Found<T::Value>, Error> {
-    let stamp = session.stamp(core.tiers.now(&core.function), 0);
+    let stamp = session.stamp(core.store.now(&core.function), 0);
     let found = encode_checked(&core.function, slot, stamp, core.function.wants_size())
         .inspect_err(|error| note_unfaithful(session, error))?;
     if session.is_too_large(found.bytes) {

@@ -10,9 +10,9 @@ use super::state::{CallDriver, State};
 use super::work::Slot;
 use crate::call::Completion;
 use crate::decision::{Freshness, Pause, ResultKind, Stored, is_fresh, pause_after_failure};
-use crate::storage::Tiers;
+use crate::storage::Store;
 
-impl<T: Tiers> Core<T> {
+impl<T: Store> Core<T> {
     /// Begins a pause in the recomputation of the value that was created at this moment.
     pub(super) fn pause(&self, key: &T::Key, created: u64, pause: Pause, length: Duration) {
         let now = self.function.context.clock.now();
@@ -24,14 +24,14 @@ impl<T: Tiers> Core<T> {
 pub(super) struct FailedPause(Option<(u64, Duration)>);
 
 impl FailedPause {
-    pub(super) fn begin<T: Tiers>(self, core: &Core<T>, key: &T::Key) {
+    pub(super) fn begin<T: Store>(self, core: &Core<T>, key: &T::Key) {
         if let Some((created, length)) = self.0 {
             core.pause(key, created, Pause::Failed, length);
         }
     }
 }
 
-impl<T: Tiers> CallDriver<T> {
+impl<T: Store> CallDriver<T> {
     /// Why nobody is to recompute what is stored, if that is stale.
     pub(super) fn pause_of(&self, stored: Stored) -> Option<Pause> {
         let (rules, max_age) = (&self.session.policy.rules, self.session.options.max_age);
@@ -84,7 +84,7 @@ impl<T: Tiers> CallDriver<T> {
 }
 
 /// A function that panics has failed, too.
-impl<T: Tiers> Drop for CallDriver<T> {
+impl<T: Store> Drop for CallDriver<T> {
     fn drop(&mut self) {
         if matches!(self.state, State::Running(_)) && thread::panicking() {
             self.pause_after(ResultKind::Failed);

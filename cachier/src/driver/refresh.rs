@@ -14,14 +14,14 @@ use crate::call::Flavour;
 use crate::decision::Pause;
 use crate::function::Function;
 use crate::session::Session;
-use crate::storage::{Claim, Tiers};
+use crate::storage::{Claim, Store};
 use crate::trace;
 
 /// How long nobody asks for a lease again that was not granted.
 const WHILE_HELD: Duration = Duration::from_millis(500);
 
 /// Recomputes the value in a task, unless another caller or process does by now.
-pub(crate) async fn refresh<T: Tiers, F: Future>(
+pub(crate) async fn refresh<T: Store, F: Future>(
     request: RefreshRequest<T>,
     mut work: impl AsyncWork<T, F>,
 ) {
@@ -54,7 +54,7 @@ impl Drop for ReportPanic<'_> {
 }
 
 /// Leads the flight that was announced, as the owner of the lease.
-async fn lead<T: Tiers>(request: RefreshRequest<T>, flavour: Flavour) -> Option<Driver<T>> {
+async fn lead<T: Store>(request: RefreshRequest<T>, flavour: Flavour) -> Option<Driver<T>> {
     let RefreshRequest {
         core,
         key,
@@ -64,10 +64,10 @@ async fn lead<T: Tiers>(request: RefreshRequest<T>, flavour: Flavour) -> Option<
     } = request;
     let leader = {
         let _drops = T::defer_drops();
-        reservation.lead(|| core.tiers.recheck(&key, &seen))?
+        reservation.lead(|| core.store.recheck(&key, &seen))?
     };
     let session = Session::of_refresh(&core.function, flavour);
-    let lease = match core.tiers.claim(&session, &key, &seen).await {
+    let lease = match core.store.claim(&session, &key, &seen).await {
         Ok(Claim::Granted(lease)) => lease,
         // Another process is at it, or the store gives no leases: not every call is to ask.
         Ok(Claim::Held(_)) | Err(_) => {

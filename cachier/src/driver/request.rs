@@ -20,7 +20,7 @@ use crate::flight::in_computation;
 use crate::function::Function;
 use crate::labels;
 use crate::session::{Session, Start};
-use crate::storage::Tiers;
+use crate::storage::Store;
 
 /// What the companion, or the function itself, asks for.
 pub enum Request {
@@ -56,7 +56,7 @@ impl Request {
 }
 
 /// What is asked of which function, and under which key.
-pub struct PreparedRequest<T: Tiers> {
+pub struct PreparedRequest<T: Store> {
     pub(crate) core: &'static Core<T>,
     pub(crate) request: Request,
     /// How the call ended, where its value is at hand.
@@ -66,7 +66,7 @@ pub struct PreparedRequest<T: Tiers> {
 }
 
 /// What carries a request out.
-pub(crate) enum Driver<T: Tiers> {
+pub(crate) enum Driver<T: Store> {
     /// A call that the driver has no part in.
     Bypass(BypassDriver),
     /// A call.
@@ -78,7 +78,7 @@ pub(crate) enum Driver<T: Tiers> {
 }
 
 /// Carries out what is asked for.
-pub(crate) async fn drive<T: Tiers, F: Future>(
+pub(crate) async fn drive<T: Store, F: Future>(
     driver: &mut Driver<T>,
     work: &mut impl AsyncWork<T, F>,
 ) -> Response {
@@ -100,7 +100,7 @@ pub(crate) async fn drive<T: Tiers, F: Future>(
     }
 }
 
-impl<T: Tiers> Driver<T> {
+impl<T: Store> Driver<T> {
     /// Begins to carry out a request.
     pub(crate) fn open(
         prepared: PreparedRequest<T>,

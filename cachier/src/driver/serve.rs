@@ -9,9 +9,9 @@ use super::work::{Served, Slot};
 use crate::call::Completion;
 use crate::decision::Freshness;
 use crate::flight::FlightResult;
-use crate::storage::{Found, Tiers};
+use crate::storage::{Found, Store};
 
-impl<T: Tiers> CallDriver<T> {
+impl<T: Store> CallDriver<T> {
     /// Makes the stored value the result; a value that does not decode is as good as none.
     pub(super) fn serve(
         &mut self,

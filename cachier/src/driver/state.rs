@@ -11,12 +11,12 @@ use crate::decision::{ClaimState, Freshness, Pause, Stored};
 use crate::flight::{Dependency, Flight, FlightResult, Leader, Phase, UnsharedComputation};
 use crate::session::Session;
 use crate::stamp::Stamp;
-use crate::storage::{self, Found, Tiers};
+use crate::storage::{self, Found, Store};
 use crate::sync::Arc;
 
 /// One call on its way, in turns: one that may wait ([`proceed`](Self::proceed)), then one that meets the function and its
 /// result ([`step`](Self::step)).
-pub(crate) struct CallDriver<T: Tiers> {
+pub(crate) struct CallDriver<T: Store> {
     pub(super) core: &'static Core<T>,
     pub(super) key: T::Key,
     pub(super) state: State<T>,
@@ -41,7 +41,7 @@ pub(crate) struct CallDriver<T: Tiers> {
 }
 
 /// What is to be done next.
-pub(super) enum State<T: Tiers> {
+pub(super) enum State<T: Store> {
     /// Look for the value, or wait for it.
     Lookup,
     /// Act upon what that came to.
@@ -80,7 +80,7 @@ pub(super) enum Step<Found> {
 }
 
 /// The function at work.
-pub(super) struct RunningFunction<T: Tiers> {
+pub(super) struct RunningFunction<T: Store> {
     pub(super) reason: Reason,
     pub(super) unshared: Option<UnsharedOf<T>>,
     pub(super) needed: Option<Dependency>,
@@ -91,12 +91,12 @@ pub(super) struct RunningFunction<T: Tiers> {
 }
 
 /// A computation that no flight carries.
-pub(super) type UnsharedOf<T> = UnsharedComputation<'static, <T as Tiers>::Key, FoundOf<T>>;
+pub(super) type UnsharedOf<T> = UnsharedComputation<'static, <T as Store>::Key, FoundOf<T>>;
 
-pub(super) type FoundOf<T> = Found<<T as Tiers>::Value>;
+pub(super) type FoundOf<T> = Found<<T as Store>::Value>;
 
 /// What becomes of a result, and what is known of the computation.
-pub(super) struct PlannedResult<T: Tiers> {
+pub(super) struct PlannedResult<T: Store> {
     pub(super) plan: ResultPlan<FoundOf<T>>,
     pub(super) computation: Computation,
     pub(super) unshared: Option<UnsharedOf<T>>,
@@ -124,7 +124,7 @@ pub(super) struct Computation {
 }
 
 /// What has become of a result where other processes can see it; the memory of this one follows.
-pub(super) struct Published<T: Tiers> {
+pub(super) struct Published<T: Store> {
     pub(super) outcome: Publication<FoundOf<T>>,
     pub(super) computation: Computation,
     pub(super) unshared: Option<UnsharedOf<T>>,
@@ -133,12 +133,12 @@ pub(super) struct Published<T: Tiers> {
 pub(super) enum Publication<Found> {
     /// It is stored, or not: `None` if the storage failed. The last moment at which nobody is known to have invalidated the
     /// key, where others can.
-    Stored(Found, Option<storage::Stored>, Option<Instant>),
+    Stored(Found, Option<storage::StoreOutcome>, Option<Instant>),
     /// There is nothing to be stored. What the waiters get, and whether there was an entry, which is gone.
     Removed(FlightResult<Found>, bool),
 }
 
-impl<T: Tiers> CallDriver<T> {
+impl<T: Store> CallDriver<T> {
     pub(crate) fn new(core: &'static Core<T>, session: Session<'static>, key: T::Key) -> Self {
         Self {
             core,
@@ -170,7 +170,7 @@ impl<T: Tiers> CallDriver<T> {
 
     pub(super) fn age(&self, found: &Found<T::Value>) -> Duration {
         self.core
-            .tiers
+            .store
             .age(&self.core.function, found.stamp.created)
     }
 
@@ -206,7 +206,7 @@ impl<T: Tiers> CallDriver<T> {
     }
 }
 
-impl<T: Tiers> RunningFunction<T> {
+impl<T: Store> RunningFunction<T> {
     /// Whether the function has forked, and this is the child.
     pub(super) fn has_forked(&self) -> bool {
         !self.process.is_current()

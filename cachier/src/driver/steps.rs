@@ -13,9 +13,9 @@ use super::work::{Slot, Work};
 use crate::call::{Call, Completion};
 use crate::decision::{Action, Freshness, Intent, ResultKind, Stored, decide, is_fresh};
 use crate::flight::FlightResult;
-use crate::storage::{Found, Loaded, Tiers};
+use crate::storage::{Found, Loaded, Store};
 
-impl<T: Tiers> CallDriver<T> {
+impl<T: Store> CallDriver<T> {
     /// Takes the turns that may wait, up to one that meets the function.
     ///
     /// What a hit does not come to is in boxes of its own, so that the future of a hit stays small. It is still split
@@ -129,7 +129,7 @@ impl<T: Tiers> CallDriver<T> {
             return;
         }
         self.load_started = (T::IS_REMOTE && self.leader.is_some()).then(Instant::now);
-        match self.core.tiers.load(&self.session, &self.key).await {
+        match self.core.store.load(&self.session, &self.key).await {
             Ok(Loaded { found, seen }) => {
                 self.lookup = LookupState::Done;
                 self.created = found.as_ref().map(|found| found.stamp.created);
@@ -151,7 +151,7 @@ impl<T: Tiers> CallDriver<T> {
             return;
         };
         let (core, key) = (self.core, &self.key);
-        let recheck = || core.tiers.recheck(key, &seen);
+        let recheck = || core.store.recheck(key, &seen);
         let drops = T::defer_drops();
         let reservation = core.flights.reserve(key, recheck);
         drop(drops);

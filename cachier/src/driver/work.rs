@@ -8,7 +8,7 @@ use crate::flight::SharedError;
 use crate::function::Function;
 use crate::options::WantSize;
 use crate::stamp::Stamp;
-use crate::storage::{Found, Tiers};
+use crate::storage::{Found, Store};
 use crate::verification::Finding;
 
 /// Where a call's result takes shape, in terms of the kept form `V` of values.
@@ -66,7 +66,7 @@ pub enum Cacheable {
 }
 
 /// The function of one call, not yet run, and the place for its result.
-pub trait Work<T: Tiers> {
+pub trait Work<T: Store> {
     fn slot(&mut self) -> &mut dyn Slot<T::Value>;
     /// Keeps the function for the background instead of running it.
     fn defer(&mut self) -> Option<RefreshSpawner<T>>;
@@ -76,7 +76,7 @@ pub trait Work<T: Tiers> {
 ///
 /// Its future is a parameter: one that a method made would be sendable only as far as the compiler can tell that the
 /// future's output is the function's result, and of types with `dyn` in them it cannot.
-pub trait AsyncWork<T: Tiers, F: Future>: Work<T> {
+pub trait AsyncWork<T: Store, F: Future>: Work<T> {
     /// The function at work.
     fn begin(&mut self, cacheable: Cacheable) -> F;
     /// Takes the result to the slot.

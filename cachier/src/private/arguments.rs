@@ -5,19 +5,19 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::form::{Cbor, Form};
-use super::instance::{Instance, Storage};
+use super::instance::{Instance, StoreKind};
 use super::shape::Shape;
 use super::stored_part::Fingerprint;
 use crate::driver::{Core, remove_in_background};
 use crate::environment;
 use crate::function::Function;
 use crate::stamp::Stamp;
-use crate::storage::Tiers;
+use crate::storage::Store;
 use crate::storage::persistent::Persistent;
 use crate::verification::Finding;
 
 /// A value that was found without asking the driver, with what is known of it.
-pub struct FrontHit<V> {
+pub struct DetailedHit<V> {
     pub(crate) value: V,
     /// Monotonic nanoseconds.
     pub(crate) computed: u64,
@@ -27,39 +27,39 @@ pub struct FrontHit<V> {
 /// The arguments of one call of a function that returns something of this shape.
 pub trait Arguments<S: Shape> {
     /// Where the function keeps its values.
-    type Storage: Storage;
+    type StoreKind: StoreKind;
     /// How a value takes its kept form and its own again.
-    type Form: Form<S::Value, Kept = <<Self::Storage as Storage>::Tiers as Tiers>::Value>;
+    type Form: Form<S::Value, Kept = <<Self::StoreKind as StoreKind>::Store as Store>::Value>;
 
     /// A fresh value that can be had at once.
-    fn hit(&self, instance: &'static Instance<Self::Storage>) -> Option<S::Value>;
+    fn hit(&self, instance: &'static Instance<Self::StoreKind>) -> Option<S::Value>;
     /// The same, with what is known of it: for a call that is timed, or that tells what happened.
     fn detailed_hit(
         &self,
-        instance: &'static Instance<Self::Storage>,
-    ) -> Option<FrontHit<S::Value>>;
+        instance: &'static Instance<Self::StoreKind>,
+    ) -> Option<DetailedHit<S::Value>>;
     /// The key for the driver.
-    fn key(&self) -> Result<KeyOf<Self::Storage>, Error>;
+    fn key(&self) -> Result<KeyOf<Self::StoreKind>, Error>;
     /// Fails where the key is known not to belong to these arguments alone.
     fn verify(
         &self,
-        _: &'static Instance<Self::Storage>,
-        _: &KeyOf<Self::Storage>,
+        _: &'static Instance<Self::StoreKind>,
+        _: &KeyOf<Self::StoreKind>,
     ) -> Result<(), Error> {
         Ok(())
     }
     /// The form of the values under the key: what the call keeps of its arguments for the time when they are gone.
     fn form(
         &self,
-        instance: &'static Instance<Self::Storage>,
-        key: &KeyOf<Self::Storage>,
+        instance: &'static Instance<Self::StoreKind>,
+        key: &KeyOf<Self::StoreKind>,
     ) -> Self::Form;
 }
 
 /// The key of a storage.
-pub(super) type KeyOf<S> = <<S as Storage>::Tiers as Tiers>::Key;
+pub(super) type KeyOf<S> = <<S as StoreKind>::Store as Store>::Key;
 
-impl<V> FrontHit<V> {
+impl<V> DetailedHit<V> {
     /// When and how long the value was computed.
     pub(super) fn stamp(&self) -> Stamp {
         Stamp {
@@ -74,9 +74,9 @@ impl<V> FrontHit<V> {
 /// Arguments for a persistent backend, and their names with `, ` between them.
 pub struct StoredArguments<A>(pub A, pub &'static str);
 
-impl Storage for Persistent {
-    type Tiers = Self;
-    type Front = ();
+impl StoreKind for Persistent {
+    type Store = Self;
+    type NearTier = ();
 
     fn open(_: &Function) -> ((), Self) {
         ((), Self::open())
@@ -89,7 +89,7 @@ where
     S::Value: Serialize + DeserializeOwned,
     A: Serialize + Fingerprint,
 {
-    type Storage = Persistent;
+    type StoreKind = Persistent;
     type Form = Cbor;
 
     #[inline]
@@ -98,7 +98,7 @@ where
     }
 
     #[inline]
-    fn detailed_hit(&self, _: &'static Instance<Persistent>) -> Option<FrontHit<S::Value>> {
+    fn detailed_hit(&self, _: &'static Instance<Persistent>) -> Option<DetailedHit<S::Value>> {
         None
     }
 

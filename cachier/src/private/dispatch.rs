@@ -6,9 +6,9 @@ use std::time::Duration;
 use cachier_backends::Error;
 use cachier_metrics::{NearResult, Outcome, Sampled, Tier};
 
-use super::arguments::{Arguments, FrontHit};
+use super::arguments::{Arguments, DetailedHit};
 use super::form::Form;
-use super::instance::Storage;
+use super::instance::StoreKind;
 use super::recipe::Recipe;
 use super::shape::Shape;
 use super::site::Site;
@@ -22,7 +22,7 @@ use crate::driver::{
 use crate::function::Function;
 use crate::session::Start;
 use crate::stamp::Stamp;
-use crate::storage::Tiers;
+use crate::storage::Store;
 
 /// What the companion, or the function itself, asks for.
 ///
@@ -145,7 +145,7 @@ responses! {
 ///
 /// In a box, so that it takes no room on the stack while the function runs. From here on the types of the arguments are
 /// forgotten: functions that return the same share their code.
-pub struct Prepared<T: Tiers, Sh: Shape, F> {
+pub struct Prepared<T: Store, Sh: Shape, F> {
     recipe: Recipe<Sh>,
     request: PreparedRequest<T>,
     /// The form of values under the key, where there is one.
@@ -154,7 +154,7 @@ pub struct Prepared<T: Tiers, Sh: Shape, F> {
     value: Option<Sh::Value>,
 }
 
-impl<S: Storage> Site<S> {
+impl<S: StoreKind> Site<S> {
     /// Takes what the operation needs of the arguments.
     ///
     /// Not inlined: functions with the same types share it.
@@ -164,9 +164,9 @@ impl<S: Storage> Site<S> {
         recipe: Recipe<Sh>,
         operation: TypedRequest<Sh::Stored>,
         arguments: &A,
-    ) -> Box<Prepared<S::Tiers, Sh, A::Form>>
+    ) -> Box<Prepared<S::Store, Sh, A::Form>>
     where
-        A: Arguments<Sh, Storage = S>,
+        A: Arguments<Sh, StoreKind = S>,
     {
         let instance = self.instance();
         let function = &instance.core.function;
@@ -177,7 +177,7 @@ impl<S: Storage> Site<S> {
             let ready = ready_at_hand(
                 function,
                 S::TIER,
-                hit.as_ref().map(FrontHit::stamp),
+                hit.as_ref().map(DetailedHit::stamp),
                 max_age,
             );
             value = hit.filter(|_| ready.is_some()).map(|hit| hit.value);
@@ -209,7 +209,7 @@ impl<S: Storage> Site<S> {
     }
 }
 
-impl<T: Tiers, Sh: Shape, F> Prepared<T, Sh, F> {
+impl<T: Store, Sh: Shape, F> Prepared<T, Sh, F> {
     /// What the driver is told, and the place for the result.
     fn into_parts(self) -> (PreparedRequest<T>, ResultSlot<Sh, F>) {
         (
@@ -287,7 +287,7 @@ where
 /// Not inlined: its frame is not there yet while the function runs.
 #[inline(never)]
 #[expect(clippy::boxed_local, reason = "so they take no stack of a recursion")]
-fn respond<T: Tiers, Sh: Shape, F>(
+fn respond<T: Store, Sh: Shape, F>(
     work: Box<SyncCall<'_, T, Sh, F>>,
     driver: Box<BlockingDriver<T>>,
 ) -> TypedResponse<Sh::Return, Sh::Stored> {
@@ -304,7 +304,7 @@ pub fn dispatch_async<T, Sh, F, B, N>(
     body: B,
 ) -> impl Future<Output = TypedResponse<Sh::Return, Sh::Stored>>
 where
-    T: Tiers,
+    T: Store,
     Sh: Shape,
     F: Form<Sh::Value, Kept = T::Value>,
     B: FnOnce(Mode) -> Step<N, Later<T, F>>,

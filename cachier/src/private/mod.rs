@@ -33,7 +33,7 @@ pub use self::arguments::{Arguments, StoredArguments};
 pub use self::dispatch::{Prepared, TypedRequest, TypedResponse, dispatch, dispatch_async};
 pub use self::equality::{EqualityProbe, Incomparable};
 pub use self::form::{SizeProbe, Unmeasured};
-pub use self::instance::{Front, Instance, Storage};
+pub use self::instance::{Instance, NearTier, StoreKind};
 pub use self::method::{AsyncMethodCache, Metered, MethodCache, Unmetered};
 pub use self::no_operations::{NoAsyncMethodCache, NoMethodCache};
 #[cfg(feature = "memory")]
@@ -56,7 +56,7 @@ pub use crate::identity::{
 pub use crate::options::{BackendName, OnBackendError, Options};
 pub use crate::session::Start;
 #[cfg(feature = "memory")]
-pub use crate::storage::memory::{InMemory, Memory};
+pub use crate::storage::memory::{ErasedMemory, Memory};
 #[cfg(feature = "memory")]
 pub use crate::storage::near::Near;
 pub use crate::storage::persistent::Persistent;

@@ -3,7 +3,7 @@
 use cachier_backends::{BoxFuture, Error, Usage};
 use cachier_metrics::{CacheMetrics, Gauges, Holding, RemovalCause, Shared};
 
-use super::instance::{Front, Instance, Storage};
+use super::instance::{Instance, NearTier, StoreKind};
 use crate::background::{Crew, run_on_thread_if_any};
 use crate::block_on::block_on;
 use crate::call::Flavour;
@@ -12,10 +12,10 @@ use crate::handle::Place;
 use crate::known_usage::{GOOD_FOR, Turn};
 use crate::registered::Registered;
 use crate::session::Session;
-use crate::storage::Tiers;
+use crate::storage::Store;
 use crate::switches::Switches;
 
-impl<S: Storage> Registered for Instance<S> {
+impl<S: StoreKind> Registered for Instance<S> {
     fn name(&self) -> &str {
         &self.core.function.name
     }
@@ -62,11 +62,11 @@ impl<S: Storage> Registered for Instance<S> {
     }
 
     fn forget_near(&self) {
-        self.front.forget_all();
+        self.near.forget_all();
     }
 
     fn clear(&self, flavour: Flavour) -> BoxFuture<'_, Option<u64>> {
-        Box::pin(clear(&self.core, &self.front, flavour))
+        Box::pin(clear(&self.core, &self.near, flavour))
     }
 
     fn clear_leases(&self, flavour: Flavour) -> BoxFuture<'_, ()> {
@@ -81,23 +81,23 @@ impl<S: Storage> Registered for Instance<S> {
     }
 
     fn gauges(&'static self) -> Gauges {
-        gauges(&self.core, self.front.entries())
+        gauges(&self.core, self.near.entries())
     }
 }
 
-async fn clear<T: Tiers>(
+async fn clear<T: Store>(
     core: &Core<T>,
-    front: &dyn Front,
+    near: &dyn NearTier,
     flavour: Flavour,
 ) -> Result<Option<u64>, Error> {
     core.function.in_service()?;
     let session = Session::of_companion(&core.function, flavour);
     core.flights.forget_all();
-    front.forget_all();
-    let cleared = core.tiers.clear(&session).await;
+    near.forget_all();
+    let cleared = core.store.clear(&session).await;
     core.function.known_usage.forget();
     // Fetches that began before the store was cleared end before or find the tier changed. Also where the store was not.
-    front.forget_all();
+    near.forget_all();
     let cleared = cleared?;
     if let (Some(metrics), Some(entries)) = (core.function.metrics, cleared) {
         metrics.removed(RemovalCause::Cleared, entries);
@@ -105,18 +105,18 @@ async fn clear<T: Tiers>(
     Ok(cleared)
 }
 
-async fn clear_leases<T: Tiers>(core: &Core<T>, flavour: Flavour) -> Result<(), Error> {
+async fn clear_leases<T: Store>(core: &Core<T>, flavour: Flavour) -> Result<(), Error> {
     core.function.in_service()?;
     let session = Session::of_companion(&core.function, flavour);
     core.flights.forget_all();
-    core.tiers.clear_leases(&session).await
+    core.store.clear_leases(&session).await
 }
 
-async fn usage<T: Tiers>(core: &Core<T>, session: &Session<'_>) -> Result<Usage, Error> {
+async fn usage<T: Store>(core: &Core<T>, session: &Session<'_>) -> Result<Usage, Error> {
     let function = &core.function;
     function.in_service()?;
     let question = function.known_usage.ask();
-    let usage = core.tiers.usage(session).await;
+    let usage = core.store.usage(session).await;
     let known = usage.as_ref().copied().unwrap_or_default();
     function
         .known_usage
@@ -125,7 +125,7 @@ async fn usage<T: Tiers>(core: &Core<T>, session: &Session<'_>) -> Result<Usage,
 }
 
 /// What the function holds: asks the backend only in the background, and then for those who look later.
-fn gauges<T: Tiers>(core: &'static Core<T>, near_entries: Option<u64>) -> Gauges {
+fn gauges<T: Store>(core: &'static Core<T>, near_entries: Option<u64>) -> Gauges {
     let options = &core.function.options;
     let mut gauges = Gauges::default();
     if core.function.duplicate().is_some() {
@@ -133,10 +133,10 @@ fn gauges<T: Tiers>(core: &'static Core<T>, near_entries: Option<u64>) -> Gauges
     }
     gauges.near = Holding::new(near_entries, None);
     gauges.capacity_entries = options.capacity.or(options.near_cache);
-    if let Some(usage) = core.tiers.usage_at_hand() {
+    if let Some(usage) = core.store.usage_at_hand() {
         gauges.memory = holding(usage);
         gauges.memory_capacity_bytes = options.capacity_bytes;
-    } else if let Some(name) = core.tiers.shared_as(&core.function) {
+    } else if let Some(name) = core.store.shared_as(&core.function) {
         let shared = Shared::new(holding(known_usage(core)), options.capacity_bytes);
         gauges.shared.insert(name, shared);
     }
@@ -148,7 +148,7 @@ fn holding(usage: Usage) -> Holding {
 }
 
 /// What the backend last said, after seeing to it that it is asked again when that is a while ago.
-fn known_usage<T: Tiers>(core: &'static Core<T>) -> Usage {
+fn known_usage<T: Store>(core: &'static Core<T>) -> Usage {
     let function = &core.function;
     let (known, turn) = function.known_usage.look(function.context.clock.now());
     if turn == Turn::Mine {

@@ -9,7 +9,7 @@ use cachier_metrics::{CacheMetrics, Local, LocalSlot, NearResult};
 
 use super::arguments::Arguments;
 use super::family::{Family, create_metrics};
-use super::instance::{Instance, Storage};
+use super::instance::{Instance, StoreKind};
 use super::shape::Shape;
 use crate::context::{self, Context, ContextId};
 use crate::driver::Core;
@@ -22,7 +22,7 @@ use crate::registered::Registered;
 use crate::session::Start;
 
 /// The static of a function whose types are known where it stands.
-pub struct Site<S: Storage> {
+pub struct Site<S: StoreKind> {
     define: fn(&'static str) -> Definition,
     /// The name of the instantiation; empty for a function that is not generic.
     instantiation: &'static str,
@@ -41,7 +41,7 @@ pub enum Begun<R> {
     Miss(Start),
 }
 
-impl<S: Storage> Site<S> {
+impl<S: StoreKind> Site<S> {
     /// The site of a function that is not generic.
     pub const fn new(define: fn(&'static str) -> Definition) -> Self {
         Self {
@@ -75,7 +75,7 @@ impl<S: Storage> Site<S> {
         slot: Option<&'static LocalKey<LocalSlot>>,
     ) -> Begun<Sh::Return>
     where
-        A: Arguments<Sh, Storage = S>,
+        A: Arguments<Sh, StoreKind = S>,
     {
         let instance = self.instance();
         let function = &instance.core.function;
@@ -132,14 +132,14 @@ impl<S: Storage> Site<S> {
     /// Makes the function's state, for as long as the process lives, and makes it known.
     fn open(&self, context: &'static Context) -> &'static Instance<S> {
         let function = open_function((self.define)(self.instantiation), self.family, context);
-        let (front, tiers) = S::open(&function);
+        let (near, store) = S::open(&function);
         let core = Core {
             function,
-            tiers,
+            store,
             flights: PerProcess::new(|_| Flights::new()),
             pauses: PerProcess::new(|_| Pauses::default()),
         };
-        let instance: &'static Instance<S> = Box::leak(Box::new(Instance { core, front }));
+        let instance: &'static Instance<S> = Box::leak(Box::new(Instance { core, near }));
         S::connect(instance);
         introduce(&instance.core.function, instance, self.family);
         instance
@@ -175,7 +175,7 @@ fn introduce(function: &Function, known: &'static dyn Registered, family: Option
     }
 }
 
-impl<S: Storage> Instance<S> {
+impl<S: StoreKind> Instance<S> {
     #[inline]
     fn metrics(&self) -> &'static CacheMetrics {
         let metrics = self.core.function.metrics;
@@ -194,7 +194,7 @@ impl<S: Storage> Instance<S> {
         slot: &'static LocalKey<LocalSlot>,
     ) -> Begun<Sh::Return>
     where
-        A: Arguments<Sh, Storage = S>,
+        A: Arguments<Sh, StoreKind = S>,
     {
         let local = local.unwrap_or_else(|| self.metrics().local(slot));
         let clock = &self.core.function.context.clock;
@@ -220,7 +220,7 @@ impl<S: Storage> Instance<S> {
     ) -> Begun<Sh::Return> {
         if let Some(local) = local {
             local.hit();
-            if S::HAS_FRONT {
+            if S::HAS_NEAR_TIER {
                 local.near_hit();
             }
         }
@@ -229,7 +229,7 @@ impl<S: Storage> Instance<S> {
     }
 
     fn missed<R>(&self, local: Option<Local>) -> Begun<R> {
-        if S::HAS_FRONT
+        if S::HAS_NEAR_TIER
             && let Some(metrics) = self.core.function.metrics
         {
             metrics.near_lookup(NearResult::Miss);
@@ -275,7 +275,7 @@ impl ErasedSite {
         _: &M,
         _: Sh,
         _: &A,
-    ) -> &'static Site<A::Storage> {
+    ) -> &'static Site<A::StoreKind> {
         let marker = typeid::of::<M>();
         let mut known = self.known.get();
         while let Some(Known { id, site, next, .. }) = known.map(Box::as_ref) {
@@ -291,7 +291,7 @@ impl ErasedSite {
 
     /// Finds the site by the function that the marker means, or makes it, and adds it to the list.
     #[cold]
-    fn find<S: Storage>(&'static self, id: TypeId, marker: &'static str) -> &'static Site<S> {
+    fn find<S: StoreKind>(&'static self, id: TypeId, marker: &'static str) -> &'static Site<S> {
         let _growing = self.growing.lock().unwrap_or_else(PoisonError::into_inner);
         let definition = self.definition(marker);
         let (mut end, mut same) = (&self.known, None);

@@ -8,9 +8,9 @@ use cachier_backends::{Change, Error, KeyHash};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::arguments::{Arguments, FrontHit, found, hash};
+use super::arguments::{Arguments, DetailedHit, found, hash};
 use super::form::{Cbor, Form, Measure};
-use super::instance::{Front, Instance, Storage};
+use super::instance::{Instance, NearTier, StoreKind};
 use super::part::{Parts, Query};
 use super::shape::Shape;
 use crate::function::Function;
@@ -19,7 +19,7 @@ use crate::stamp::Stamp;
 use crate::storage::Found;
 use crate::storage::any::{AnyKey, AnyValue};
 use crate::storage::encoded::{Encoded, since_epoch};
-use crate::storage::memory::{InMemory, Memory};
+use crate::storage::memory::{ErasedMemory, Memory};
 use crate::storage::near::{Near, NearEpoch, NearKey};
 use crate::storage::persistent::Persistent;
 
@@ -35,32 +35,32 @@ where
     S::Value: Clone + Send + Sync + 'static,
     P: Parts,
 {
-    type Storage = Memory<P::Owned, S::Value>;
+    type StoreKind = Memory<P::Owned, S::Value>;
     type Form = Cloned;
 
     #[cfg_attr(not(debug_assertions), inline(always))]
-    fn hit(&self, instance: &'static Instance<Self::Storage>) -> Option<S::Value> {
+    fn hit(&self, instance: &'static Instance<Self::StoreKind>) -> Option<S::Value> {
         let function = &instance.core.function;
         let key = Query::of(&self.0);
-        instance.front.store.get(&key, function.freshness())
+        instance.near.store.get(&key, function.freshness())
     }
 
     #[cfg_attr(not(debug_assertions), inline(always))]
     fn detailed_hit(
         &self,
-        instance: &'static Instance<Self::Storage>,
-    ) -> Option<FrontHit<S::Value>> {
+        instance: &'static Instance<Self::StoreKind>,
+    ) -> Option<DetailedHit<S::Value>> {
         let function = &instance.core.function;
         let key = Query::of(&self.0);
-        let entry = instance.front.store.get_entry(&key, function.freshness());
-        entry.map(FrontHit::from)
+        let entry = instance.near.store.get_entry(&key, function.freshness());
+        entry.map(DetailedHit::from)
     }
 
     fn key(&self) -> Result<AnyKey, Error> {
         Ok(AnyKey::new(self.0.to_owned_parts()))
     }
 
-    fn form(&self, _: &'static Instance<Self::Storage>, _: &AnyKey) -> Cloned {
+    fn form(&self, _: &'static Instance<Self::StoreKind>, _: &AnyKey) -> Cloned {
         Cloned
     }
 }
@@ -72,25 +72,25 @@ where
     P: Parts,
     A: Serialize,
 {
-    type Storage = Near<P::Owned, S::Value>;
+    type StoreKind = Near<P::Owned, S::Value>;
     type Form = Fetched<P::Owned, S::Value>;
 
     #[cfg_attr(not(debug_assertions), inline(always))]
-    fn hit(&self, instance: &'static Instance<Self::Storage>) -> Option<S::Value> {
+    fn hit(&self, instance: &'static Instance<Self::StoreKind>) -> Option<S::Value> {
         let function = &instance.core.function;
         let key = Query::of(&self.0);
-        instance.front.get(&key, function)
+        instance.near.get(&key, function)
     }
 
     #[cfg_attr(not(debug_assertions), inline(always))]
     fn detailed_hit(
         &self,
-        instance: &'static Instance<Self::Storage>,
-    ) -> Option<FrontHit<S::Value>> {
+        instance: &'static Instance<Self::StoreKind>,
+    ) -> Option<DetailedHit<S::Value>> {
         let function = &instance.core.function;
         let key = Query::of(&self.0);
-        let entry = instance.front.get_entry(&key, function);
-        entry.map(FrontHit::from)
+        let entry = instance.near.get_entry(&key, function);
+        entry.map(DetailedHit::from)
     }
 
     fn key(&self) -> Result<KeyHash, Error> {
@@ -99,23 +99,23 @@ where
 
     fn verify(
         &self,
-        instance: &'static Instance<Self::Storage>,
+        instance: &'static Instance<Self::StoreKind>,
         key: &KeyHash,
     ) -> Result<(), Error> {
         let verification = &instance.core.function.verification;
         let parts = |hasher: &mut DefaultHasher| self.0.hash_parts(hasher);
         let verified = verification.arguments(key, parts);
         verified.map_err(|finding| {
-            instance.front.changed(&Change::Entry(*key));
+            instance.near.changed(&Change::Entry(*key));
             found(&instance.core, key, finding)
         })
     }
 
-    fn form(&self, instance: &'static Instance<Self::Storage>, hash: &KeyHash) -> Self::Form {
+    fn form(&self, instance: &'static Instance<Self::StoreKind>, hash: &KeyHash) -> Self::Form {
         Fetched {
             function: &instance.core.function,
-            near: &instance.front,
-            epoch: instance.front.epoch(),
+            near: &instance.near,
+            epoch: instance.near.epoch(),
             key: NearKey {
                 key: self.0.to_owned_parts(),
                 hash: *hash,
@@ -125,51 +125,51 @@ where
 }
 
 #[diagnostic::do_not_recommend]
-impl<K, V> Storage for Memory<K, V>
+impl<K, V> StoreKind for Memory<K, V>
 where
     K: Eq + Hash + Clone + Send + Sync + 'static,
     V: Clone + Send + Sync + 'static,
 {
-    type Tiers = InMemory;
-    type Front = Self;
+    type Store = ErasedMemory;
+    type NearTier = Self;
 
-    fn open(function: &Function) -> (Self, InMemory) {
-        (Self::open(function), InMemory::default())
+    fn open(function: &Function) -> (Self, ErasedMemory) {
+        (Self::open(function), ErasedMemory::default())
     }
 
     fn connect(instance: &'static Instance<Self>) {
-        instance.core.tiers.connect(&instance.front);
+        instance.core.store.connect(&instance.near);
     }
 }
 
 #[diagnostic::do_not_recommend]
-impl<K, V> Storage for Near<K, V>
+impl<K, V> StoreKind for Near<K, V>
 where
     K: Eq + Hash + Clone + Send + Sync + 'static,
     V: Clone + Send + Sync + 'static,
 {
-    type Tiers = Persistent;
-    type Front = Self;
-    const HAS_FRONT: bool = true;
+    type Store = Persistent;
+    type NearTier = Self;
+    const HAS_NEAR_TIER: bool = true;
 
     fn open(function: &Function) -> (Self, Persistent) {
         (Self::open(function), Persistent::open())
     }
 
     fn connect(instance: &'static Instance<Self>) {
-        let changed = |change: &Change| instance.front.changed(change);
-        instance.core.tiers.watch(Arc::new(changed));
+        let changed = |change: &Change| instance.near.changed(change);
+        instance.core.store.watch(Arc::new(changed));
     }
 }
 
-impl<K, V> Front for Memory<K, V>
+impl<K, V> NearTier for Memory<K, V>
 where
     K: Eq + Hash + Clone + Send + Sync + 'static,
     V: Clone + Send + Sync + 'static,
 {
 }
 
-impl<K, V> Front for Near<K, V>
+impl<K, V> NearTier for Near<K, V>
 where
     K: Eq + Hash + Clone + Send + Sync + 'static,
     V: Clone + Send + Sync + 'static,
@@ -183,7 +183,7 @@ where
     }
 }
 
-impl<V> From<Entry<V>> for FrontHit<V> {
+impl<V> From<Entry<V>> for DetailedHit<V> {
     fn from(entry: Entry<V>) -> Self {
         Self {
             value: entry.value,
@@ -267,7 +267,7 @@ where
         };
         let value = value.clone();
         self.near
-            .keep(self.function, self.epoch, &self.key, value, stamp);
+            .insert(self.function, self.epoch, &self.key, value, stamp);
     }
 
     fn invalidated(&self) {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use cachier_backends::{Error, Usage};
 
-use super::instance::Storage;
+use super::instance::StoreKind;
 use super::site::{ErasedSite, Site};
 use crate::call::Flavour;
 use crate::context;
@@ -13,7 +13,7 @@ use crate::function::Function;
 use crate::options::BackendName;
 use crate::registered::Registered;
 use crate::session::Session;
-use crate::storage::Tiers;
+use crate::storage::Store;
 use crate::storage::persistent::Persistent;
 
 /// What the companion of a generic free function says in place of its type arguments.
@@ -35,7 +35,7 @@ impl From<IsAsync> for Flavour {
     }
 }
 
-impl<S: Storage> Site<S> {
+impl<S: StoreKind> Site<S> {
     /// Forgets all entries.
     pub async fn clear(&'static self, flavour: IsAsync) -> Result<Option<u64>, Error> {
         self.instance().clear(flavour.into()).await
@@ -77,9 +77,9 @@ impl ErasedSite {
         if let Some(error) = failed {
             return Err(error);
         }
-        if let Some((function, tiers)) = self.never_called(marker)? {
+        if let Some((function, store)) = self.never_called(marker)? {
             let session = Session::of_companion(&function, flavour.into());
-            sum = add(sum, tiers.clear(&session).await?);
+            sum = add(sum, store.clear(&session).await?);
         }
         Ok(sum)
     }
@@ -96,9 +96,9 @@ impl ErasedSite {
             done = done.and(function.clear_leases(flavour.into()).await);
         }
         done?;
-        if let Some((function, tiers)) = self.never_called(marker)? {
+        if let Some((function, store)) = self.never_called(marker)? {
             let session = Session::of_companion(&function, flavour.into());
-            tiers.clear_leases(&session).await?;
+            store.clear_leases(&session).await?;
         }
         Ok(())
     }
@@ -117,9 +117,9 @@ impl ErasedSite {
         for function in self.instantiations() {
             count(function.usage(flavour.into()).await?);
         }
-        if let Some((function, tiers)) = self.never_called(marker)? {
+        if let Some((function, store)) = self.never_called(marker)? {
             let session = Session::of_companion(&function, flavour.into());
-            count(tiers.usage(&session).await?);
+            count(store.usage(&session).await?);
         }
         Ok(Usage { entries, bytes })
     }

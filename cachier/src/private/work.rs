@@ -16,7 +16,7 @@ use crate::driver::{
 use crate::flight::SharedError;
 use crate::options::WantSize;
 use crate::stamp::Stamp;
-use crate::storage::{Found, Tiers};
+use crate::storage::{Found, Store};
 use crate::verification::Finding;
 
 /// What to do with the function: run it for this call, or keep it for the background.
@@ -35,7 +35,7 @@ pub enum Step<N, L> {
 /// A function that waits for the background.
 ///
 /// A type of its own: the compiler loses its way in a naked box when it proves that a future can be sent.
-pub struct Later<T: Tiers, F>(Box<dyn FnOnce(RefreshRequest<T>, F) + Send>);
+pub struct Later<T: Store, F>(Box<dyn FnOnce(RefreshRequest<T>, F) + Send>);
 
 impl<S: Shape + Send + 'static> Recipe<S> {
     /// Keeps a synchronous function for a background thread.
@@ -59,7 +59,7 @@ impl<S: Shape + Send + 'static> Recipe<S> {
     /// Keeps an asynchronous function for a background task.
     pub fn in_task<T, F, B>(self, body: B) -> Later<T, F>
     where
-        T: Tiers,
+        T: Store,
         F: Form<S::Value, Kept = T::Value>,
         B: Future<Output = S::Return> + Send + 'static,
         S::Return: Send,
@@ -211,12 +211,12 @@ impl<S: Shape, F: Form<S::Value>> Slot<F::Kept> for ResultSlot<S, F> {
 pub type SyncBody<'b, T, S, F> = &'b mut dyn FnMut(Mode) -> Step<<S as Shape>::Return, Later<T, F>>;
 
 /// A synchronous function and its result.
-pub(crate) struct SyncCall<'b, T: Tiers, S: Shape, F> {
+pub(crate) struct SyncCall<'b, T: Store, S: Shape, F> {
     pub(crate) returned: ResultSlot<S, F>,
     body: Option<SyncBody<'b, T, S, F>>,
 }
 
-impl<'b, T: Tiers, S: Shape, F> SyncCall<'b, T, S, F> {
+impl<'b, T: Store, S: Shape, F> SyncCall<'b, T, S, F> {
     pub(crate) fn new(returned: ResultSlot<S, F>, body: SyncBody<'b, T, S, F>) -> Self {
         Self {
             returned,
@@ -227,7 +227,7 @@ impl<'b, T: Tiers, S: Shape, F> SyncCall<'b, T, S, F> {
 
 impl<T, S, F> Work<T> for SyncCall<'_, T, S, F>
 where
-    T: Tiers,
+    T: Store,
     S: Shape,
     F: Form<S::Value, Kept = T::Value>,
 {
@@ -242,7 +242,7 @@ where
 
 impl<T, S, F> SyncWork<T> for SyncCall<'_, T, S, F>
 where
-    T: Tiers,
+    T: Store,
     S: Shape,
     F: Form<S::Value, Kept = T::Value>,
 {
@@ -259,7 +259,7 @@ where
 pub(crate) struct AsyncCall<T, S: Shape, F, B> {
     pub(crate) returned: ResultSlot<S, F>,
     body: Option<B>,
-    tiers: std::marker::PhantomData<fn() -> T>,
+    store: std::marker::PhantomData<fn() -> T>,
 }
 
 impl<T, S: Shape, F, B> AsyncCall<T, S, F, B> {
@@ -267,14 +267,14 @@ impl<T, S: Shape, F, B> AsyncCall<T, S, F, B> {
         Self {
             returned,
             body: Some(body),
-            tiers: std::marker::PhantomData,
+            store: std::marker::PhantomData,
         }
     }
 }
 
 impl<T, S, F, B, N> Work<T> for AsyncCall<T, S, F, B>
 where
-    T: Tiers,
+    T: Store,
     S: Shape,
     F: Form<S::Value, Kept = T::Value>,
     B: FnOnce(Mode) -> Step<N, Later<T, F>>,
@@ -290,7 +290,7 @@ where
 
 impl<T, S, F, B, N> AsyncWork<T, N> for AsyncCall<T, S, F, B>
 where
-    T: Tiers,
+    T: Store,
     S: Shape,
     F: Form<S::Value, Kept = T::Value>,
     B: FnOnce(Mode) -> Step<N, Later<T, F>>,
@@ -338,7 +338,7 @@ fn nothing_to_keep() -> Error {
 /// Takes the function out of its call, if the attribute allows it to run in the background.
 fn defer<T, F, B, N>(body: &mut Option<B>, form: &F) -> Option<RefreshSpawner<T>>
 where
-    T: Tiers,
+    T: Store,
     F: Clone + Send + 'static,
     B: FnOnce(Mode) -> Step<N, Later<T, F>>,
 {

@@ -10,7 +10,7 @@ use cachier_backends::{Error, Usage};
 use cachier_metrics::RemovalCause;
 
 use super::any::{AnyKey, AnyValue};
-use super::{Claim, Found, Loaded, Stored, Tiers, Vacated};
+use super::{Claim, Found, Loaded, Store, StoreOutcome, Vacated};
 use crate::flight::Recheck;
 use crate::function::Function;
 use crate::session::Session;
@@ -25,7 +25,7 @@ pub struct Memory<K, V> {
 }
 
 /// From so many entries on a store without bounds is worth a warning.
-const MANY: u64 = 1_000_000;
+const LARGE_STORE_ENTRIES: u64 = 1_000_000;
 
 impl<K, V> Memory<K, V>
 where
@@ -53,15 +53,15 @@ where
 
 /// The values of one function as the driver sees them: it knows no types.
 #[derive(Default)]
-pub struct InMemory(OnceLock<&'static dyn Values>);
+pub struct ErasedMemory(OnceLock<&'static dyn ErasedValues>);
 
-impl InMemory {
+impl ErasedMemory {
     /// Says where the values are; once, before the first call.
-    pub(crate) fn connect(&self, values: &'static dyn Values) {
+    pub(crate) fn connect(&self, values: &'static dyn ErasedValues) {
         self.0.get_or_init(|| values);
     }
 
-    fn values(&self) -> &'static dyn Values {
+    fn values(&self) -> &'static dyn ErasedValues {
         match self.0.get() {
             Some(values) => *values,
             None => unreachable!("a function is connected before its first call"),
@@ -69,7 +69,7 @@ impl InMemory {
     }
 }
 
-impl Tiers for InMemory {
+impl Store for ErasedMemory {
     type Key = AnyKey;
     type Value = AnyValue;
     /// When the value that was seen was created.
@@ -114,7 +114,7 @@ impl Tiers for InMemory {
         Ok(())
     }
 
-    /// Nothing is seen by other processes; [`removal`](Tiers::removal) then removes.
+    /// Nothing is seen by other processes; [`removal`](Store::removal) then removes.
     async fn vacate(&self, _: &Session<'_>, lease: ()) -> Result<Vacated<()>, Error> {
         let removed = false;
         Ok(Vacated::Done { lease, removed })
@@ -122,24 +122,24 @@ impl Tiers for InMemory {
 
     async fn release(&self, _: &Session<'_>, (): ()) {}
 
-    /// Decides whether there is room; [`insertion`](Tiers::insertion) then stores.
+    /// Decides whether there is room; [`insertion`](Store::insertion) then stores.
     async fn store(
         &self,
         session: &Session<'_>,
         key: &AnyKey,
         found: &Found<AnyValue>,
         _: Option<()>,
-    ) -> Result<Stored, Error> {
+    ) -> Result<StoreOutcome, Error> {
         if self.values().is_lost() {
-            return Ok(Stored::Refused);
+            return Ok(StoreOutcome::Refused);
         }
         if self.values().admits(key, &found.value) {
-            return Ok(Stored::Done);
+            return Ok(StoreOutcome::Done);
         }
         if let Some(metrics) = session.function().metrics {
             metrics.rejected(found.bytes.unwrap_or_default());
         }
-        Ok(Stored::TooLarge)
+        Ok(StoreOutcome::TooLarge)
     }
 
     fn insertion<'a>(
@@ -147,7 +147,7 @@ impl Tiers for InMemory {
         function: &'a Function,
         key: &AnyKey,
         found: Found<AnyValue>,
-    ) -> impl FnOnce() -> Stored + 'a {
+    ) -> impl FnOnce() -> StoreOutcome + 'a {
         self.values().insertion(function, key, found)
     }
 
@@ -191,7 +191,7 @@ impl Tiers for InMemory {
 }
 
 /// What the driver does with the values of a function.
-pub(crate) trait Values: Send + Sync {
+pub(crate) trait ErasedValues: Send + Sync {
     fn find(&self, key: &AnyKey) -> Option<Found<AnyValue>>;
     /// When the value was created, if there is one.
     fn created(&self, key: &AnyKey) -> Option<u64>;
@@ -202,7 +202,7 @@ pub(crate) trait Values: Send + Sync {
         function: &'a Function,
         key: &AnyKey,
         found: Found<AnyValue>,
-    ) -> Box<dyn FnOnce() -> Stored + 'a>;
+    ) -> Box<dyn FnOnce() -> StoreOutcome + 'a>;
     fn remove(&self, key: &AnyKey) -> bool;
     fn remove_older_than(&self, cutoff: u64) -> u64;
     fn clear(&self) -> u64;
@@ -211,7 +211,7 @@ pub(crate) trait Values: Send + Sync {
     fn is_lost(&self) -> bool;
 }
 
-impl<K, V> Values for Memory<K, V>
+impl<K, V> ErasedValues for Memory<K, V>
 where
     K: Eq + Hash + Clone + Send + Sync + 'static,
     V: Clone + Send + Sync + 'static,
@@ -244,7 +244,7 @@ where
         function: &'a Function,
         key: &AnyKey,
         found: Found<AnyValue>,
-    ) -> Box<dyn FnOnce() -> Stored + 'a> {
+    ) -> Box<dyn FnOnce() -> StoreOutcome + 'a> {
         let bytes = Self::footprint(key, &found.value);
         let key = key.get::<K>().clone();
         let entry = NewEntry {
@@ -259,8 +259,8 @@ where
             note(function, &self.warned, inserted.evicted, inserted.entries);
             end_if_lost(function, self.store.is_lost());
             match inserted.kept {
-                true => Stored::Done,
-                false => Stored::TooLarge,
+                true => StoreOutcome::Done,
+                false => StoreOutcome::TooLarge,
             }
         })
     }
@@ -304,7 +304,7 @@ fn note(function: &Function, warned: &AtomicBool, evicted: u64, entries: u64) {
     }
     let options = &function.options;
     let is_bounded = options.capacity.or(options.capacity_bytes).is_some();
-    if entries >= MANY && !is_bounded {
+    if entries >= LARGE_STORE_ENTRIES && !is_bounded {
         if !warned.swap(true, Ordering::Relaxed) {
             trace::memory_is_large(&function.name, entries);
         }
@@ -336,12 +336,12 @@ mod tests {
             backend: BackendName::Memory,
             ..Options::new()
         };
-        assert!(!is_told(unbounded(), MANY - 1));
-        assert!(is_told(unbounded(), MANY));
+        assert!(!is_told(unbounded(), LARGE_STORE_ENTRIES - 1));
+        assert!(is_told(unbounded(), LARGE_STORE_ENTRIES));
         let bounded = Options {
-            capacity: Some(2 * MANY),
+            capacity: Some(2 * LARGE_STORE_ENTRIES),
             ..unbounded()
         };
-        assert!(!is_told(bounded, MANY));
+        assert!(!is_told(bounded, LARGE_STORE_ENTRIES));
     }
 }

@@ -1,16 +1,16 @@
 //! Where values are kept, as the driver sees it: the memory of the process, or a persistent backend.
 
+mod active_leases;
 #[cfg(feature = "memory")]
 pub(crate) mod any;
 pub(crate) mod encoded;
-mod held;
+mod lease_guard;
 #[cfg(feature = "memory")]
 pub(crate) mod memory;
 #[cfg(feature = "memory")]
 pub(crate) mod near;
 pub(crate) mod persistent;
 mod target;
-mod under_way;
 
 use std::fmt::Debug;
 use std::hash::Hash;
@@ -65,15 +65,15 @@ pub enum Vacated<L> {
 
 /// Whether a storage tells of changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Notice {
+pub enum Notification {
     /// Something may have changed.
-    Given,
+    Received,
     /// It does not tell: look again and again.
-    None,
+    Unsupported,
 }
 
 /// A storage that the driver can work with.
-pub trait Tiers: Send + Sync + Sized + 'static {
+pub trait Store: Send + Sync + Sized + 'static {
     /// What a value is kept under.
     type Key: Clone + Eq + Hash + Send + Sync + 'static;
     /// The kept form of a value.
@@ -132,12 +132,12 @@ pub trait Tiers: Send + Sync + Sized + 'static {
         let _ = lease;
         None
     }
-    /// Has `told` told when it becomes known that the lease has ended.
-    fn on_loss(lease: &Self::Lease, told: impl FnOnce() + Send + 'static) {
-        let _ = (lease, told);
+    /// Has `callback` called when it becomes known that the lease has ended.
+    fn on_loss(lease: &Self::Lease, callback: impl FnOnce() + Send + 'static) {
+        let _ = (lease, callback);
     }
     /// Asks whether the lease is still valid, which [`valid_at`](Self::valid_at) tells then.
-    fn vouch(&self, session: &Session<'_>, lease: &Self::Lease) -> impl Future<Output = ()> + Send {
+    fn renew(&self, session: &Session<'_>, lease: &Self::Lease) -> impl Future<Output = ()> + Send {
         let _ = (session, lease);
         async {}
     }
@@ -148,14 +148,14 @@ pub trait Tiers: Send + Sync + Sized + 'static {
         lease: Self::Lease,
     ) -> impl Future<Output = Result<Vacated<Self::Lease>, Error>> + Send;
     /// Waits until another process has changed the value, or its lease may be free, where the storage notifies.
-    fn change(
+    fn changed(
         &self,
         session: &Session<'_>,
         key: &Self::Key,
         seen: &Self::Seen,
-    ) -> impl Future<Output = Notice> + Send {
+    ) -> impl Future<Output = Notification> + Send {
         let _ = (session, key, seen);
-        async { Notice::None }
+        async { Notification::Unsupported }
     }
     /// Gives the right to compute back without a result.
     fn release(&self, session: &Session<'_>, lease: Self::Lease)
@@ -167,7 +167,7 @@ pub trait Tiers: Send + Sync + Sized + 'static {
         key: &Self::Key,
         found: &Found<Self::Value>,
         lease: Option<Self::Lease>,
-    ) -> impl Future<Output = Result<Stored, Error>> + Send;
+    ) -> impl Future<Output = Result<StoreOutcome, Error>> + Send;
     /// Prepares to store in the memory of the process. What it returns does so, and tells what became of it; it is called
     /// under a lock, so it must not wait.
     fn insertion<'a>(
@@ -175,7 +175,7 @@ pub trait Tiers: Send + Sync + Sized + 'static {
         function: &'a Function,
         key: &Self::Key,
         found: Found<Self::Value>,
-    ) -> impl FnOnce() -> Stored + 'a;
+    ) -> impl FnOnce() -> StoreOutcome + 'a;
 
     /// Prepares to remove from the memory of the process. What it returns does so, and tells whether there was a value; it is
     /// called under a lock, so it must not wait.
@@ -222,7 +222,7 @@ pub trait Tiers: Send + Sync + Sized + 'static {
 
 /// What became of a value that was to be stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stored {
+pub enum StoreOutcome {
     /// It is stored.
     Done,
     /// It is not: too large for the store.

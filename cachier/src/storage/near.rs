@@ -19,9 +19,9 @@ use crate::timer::nanos;
 pub struct Near<K, V> {
     store: MemoryStore<K, V>,
     /// What this process has heard of: a child has missed what happened, and forgets what is near when it first hears.
-    log: PerProcess<Mutex<Log<K>>>,
+    log: PerProcess<Mutex<ChangeLog<K>>>,
     /// From so many known hashes on, those are forgotten whose entries are gone.
-    many: usize,
+    prune_above: usize,
     /// Until when hits need not look which process they are in, in nanoseconds of the monotonic clock.
     usable_until: AtomicU64,
 }
@@ -56,12 +56,13 @@ where
             store: MemoryStore::new(bounds),
             log: PerProcess::new(|before| {
                 let has_missed = before.is_some();
-                Mutex::new(Log {
+                Mutex::new(ChangeLog {
                     has_missed,
-                    ..Log::default()
+                    ..ChangeLog::default()
                 })
             }),
-            many: 2 * usize::try_from(entries.unwrap_or_default()).unwrap_or(usize::MAX / 2) + 64,
+            prune_above: 2 * usize::try_from(entries.unwrap_or_default()).unwrap_or(usize::MAX / 2)
+                + 64,
             usable_until: AtomicU64::new(0),
         }
     }
@@ -116,7 +117,7 @@ where
 
     /// Keeps a value that was fetched or computed since `epoch`, unless its entry has changed meanwhile. The stamp is in
     /// nanoseconds of the monotonic clock.
-    pub(crate) fn keep(
+    pub(crate) fn insert(
         &self,
         function: &Function,
         epoch: NearEpoch,
@@ -143,7 +144,7 @@ where
             return;
         }
         log.keys.insert(key.hash, key.key.clone());
-        if log.keys.len() > self.many {
+        if log.keys.len() > self.prune_above {
             log.keys.retain(|_, key| self.store.since(key).is_some());
         }
     }
@@ -173,7 +174,7 @@ where
         self.store.entries()
     }
 
-    fn log(&self) -> MutexGuard<'_, Log<K>> {
+    fn log(&self) -> MutexGuard<'_, ChangeLog<K>> {
         let lock = || self.log.lock().unwrap_or_else(PoisonError::into_inner);
         let mut log = lock();
         if log.has_missed {
@@ -188,7 +189,7 @@ where
 }
 
 /// What has changed lately, so that a value which was fetched before a change of its entry is not kept after it.
-struct Log<K> {
+struct ChangeLog<K> {
     /// How many changes there were.
     changes: u64,
     /// The last of them.
@@ -199,7 +200,7 @@ struct Log<K> {
     has_missed: bool,
 }
 
-impl<K> Default for Log<K> {
+impl<K> Default for ChangeLog<K> {
     fn default() -> Self {
         Self {
             changes: 0,
@@ -210,13 +211,13 @@ impl<K> Default for Log<K> {
     }
 }
 
-impl<K> Log<K> {
+impl<K> ChangeLog<K> {
     /// How many changes are remembered one by one.
-    const RECENT: usize = 256;
+    const MAX_RECENT: usize = 256;
 
     fn note(&mut self, change: Change) {
         self.changes += 1;
-        if self.recent.len() == Self::RECENT {
+        if self.recent.len() == Self::MAX_RECENT {
             self.recent.pop_front();
         }
         self.recent.push_back(change);
@@ -250,8 +251,8 @@ mod tests {
         KeyHash::from_bytes([byte; 32])
     }
 
-    fn after(changes: impl IntoIterator<Item = Change>) -> Log<u8> {
-        let mut log = Log::default();
+    fn after(changes: impl IntoIterator<Item = Change>) -> ChangeLog<u8> {
+        let mut log = ChangeLog::default();
         changes.into_iter().for_each(|change| log.note(change));
         log
     }

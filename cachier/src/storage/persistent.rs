@@ -13,11 +13,11 @@ use cachier_backends::{
 };
 use cachier_metrics::RemovalCause;
 
+use super::active_leases::ActiveLeases;
 use super::encoded::{Encoded, Read, age, moment, read, since_epoch};
-use super::held::Held;
+use super::lease_guard::LeaseGuard;
 use super::target::Target;
-use super::under_way::UnderWay;
-use super::{Claim, Found, Loaded, Notice, Stored, Tiers, Vacated};
+use super::{Claim, Found, Loaded, Notification, Store, StoreOutcome, Vacated};
 use crate::backends::Guarded;
 use crate::background::remove_unused_folders;
 use crate::call::Flavour;
@@ -30,24 +30,24 @@ use crate::session::Session;
 /// The values of one function.
 pub struct Persistent {
     /// In each process one, as it is told of changes.
-    target: PerProcess<Known>,
+    target: PerProcess<CachedTarget>,
     /// Who is told of what other processes do to the entries.
     watcher: OnceLock<Arc<Watcher>>,
-    under_way: PerProcess<Arc<UnderWay>>,
+    active_leases: PerProcess<Arc<ActiveLeases>>,
 }
 
 /// A computation that takes longer than this is worth being told of what others do to its entry.
-const LONG: Duration = Duration::from_millis(100);
+const WATCH_AFTER: Duration = Duration::from_millis(100);
 
 /// Where values go, and since which revision of the parameters.
-type Known = RwLock<Option<(u64, Arc<Target>)>>;
+type CachedTarget = RwLock<Option<(u64, Arc<Target>)>>;
 
 impl Persistent {
     pub(crate) fn open() -> Self {
         Self {
             target: PerProcess::new(|_| RwLock::new(None)),
             watcher: OnceLock::new(),
-            under_way: PerProcess::new(|_| Arc::default()),
+            active_leases: PerProcess::new(|_| Arc::default()),
         }
     }
 
@@ -83,7 +83,7 @@ impl Persistent {
             watch: OnceLock::new(),
         });
         if self.watcher.get().is_some() {
-            target.watch(self.told());
+            target.watch(self.change_listener());
         }
         *current.write().unwrap_or_else(PoisonError::into_inner) =
             Some((revision, Arc::clone(&target)));
@@ -98,10 +98,10 @@ impl Persistent {
     }
 
     /// Who is told of what others do: those that compute, and the tier in front.
-    fn told(&self) -> Arc<Watcher> {
-        let (under_way, near) = (Arc::clone(&self.under_way), self.watcher.get().cloned());
+    fn change_listener(&self) -> Arc<Watcher> {
+        let (active_leases, near) = (Arc::clone(&self.active_leases), self.watcher.get().cloned());
         Arc::new(move |change| {
-            under_way.doubt(change);
+            active_leases.check(change);
             if let Some(near) = &near {
                 near(change);
             }
@@ -109,25 +109,25 @@ impl Persistent {
     }
 
     /// The right to store that comes with a lease, which was asked for at this moment.
-    fn own(&self, target: &Arc<Target>, lease: Lease, asked_at: Instant) -> Held {
+    fn own(&self, target: &Arc<Target>, lease: Lease, asked_at: Instant) -> LeaseGuard {
         let (hash, needs_renewal) = (lease.key().hash(), lease.period().is_some());
-        let held = Held::own(lease, &target.store.backend, asked_at);
+        let guard = LeaseGuard::own(lease, &target.store.backend, asked_at);
         if !needs_renewal {
-            return held;
+            return guard;
         }
-        self.under_way.add(hash, held.pulse());
+        self.active_leases.add(hash, guard.status());
         if target.watch.get().is_none() {
-            let (told, pulse) = (self.told(), Arc::downgrade(held.pulse()));
+            let (watcher, status) = (self.change_listener(), Arc::downgrade(guard.status()));
             let target = Arc::downgrade(target);
-            heartbeat::later(LONG, move || {
+            heartbeat::later(WATCH_AFTER, move || {
                 if let Some(target) = target.upgrade()
-                    && pulse.strong_count() > 0
+                    && status.strong_count() > 0
                 {
-                    target.watch(told);
+                    target.watch(watcher);
                 }
             });
         }
-        held
+        guard
     }
 
     /// Runs one operation on the backend: unless the breaker is open, within the call's budget, and counted.
@@ -149,14 +149,16 @@ impl Persistent {
     }
 
     /// As [`operate`](Self::operate), for work that may be done twice.
-    async fn operate_twice<R>(
+    async fn operate_with_retry<R>(
         &self,
         session: &Session<'_>,
         operation: Operation,
         work: impl AsyncFnOnce(&Target) -> Result<R, Error> + Clone,
     ) -> Result<R, Error> {
-        self.operate(session, operation, async |target| target.twice(work).await)
-            .await
+        self.operate(session, operation, async |target| {
+            target.with_retry(work).await
+        })
+        .await
     }
 
     /// The target, if its store may be asked; that it may not is counted.
@@ -180,11 +182,11 @@ impl Persistent {
     }
 }
 
-impl Tiers for Persistent {
+impl Store for Persistent {
     type Key = KeyHash;
     type Value = Encoded;
     type Seen = Option<EntryVersion>;
-    type Lease = Held;
+    type Lease = LeaseGuard;
 
     const IS_REMOTE: bool = true;
 
@@ -202,7 +204,7 @@ impl Tiers for Persistent {
         key: &KeyHash,
     ) -> Result<Loaded<Encoded, Option<EntryVersion>>, Error> {
         let confirmed = session.function().context.clock.now();
-        let loaded = self.operate_twice(session, Operation::Load, async move |target| {
+        let loaded = self.operate_with_retry(session, Operation::Load, async move |target| {
             let key = target.key(*key);
             let loaded = target.store.backend.load(&key).await?;
             Ok(loaded.map(|loaded| (key, loaded)))
@@ -242,7 +244,7 @@ impl Tiers for Persistent {
         session: &Session<'_>,
         key: &KeyHash,
         seen: &Option<EntryVersion>,
-    ) -> Result<Claim<Held>, Error> {
+    ) -> Result<Claim<LeaseGuard>, Error> {
         let period = session.policy.lease_period;
         // Once only: a lease that was granted and whose answer was lost would stand in its own way.
         let claim = self.operate(session, Operation::Lease, async |target| {
@@ -252,8 +254,8 @@ impl Tiers for Persistent {
             Ok(match backend.lease(&key, seen.as_ref(), period).await? {
                 LeaseReply::Granted(lease) => Claim::Granted(self.own(target, lease, asked_at)),
                 LeaseReply::Held(lease) => {
-                    let held = |lease| Held::of_another(lease, backend, asked_at);
-                    Claim::Held(lease.map(held))
+                    let guard = |lease| LeaseGuard::shared(lease, backend, asked_at);
+                    Claim::Held(lease.map(guard))
                 }
                 LeaseReply::Changed => Claim::Changed,
             })
@@ -261,7 +263,7 @@ impl Tiers for Persistent {
         claim.await
     }
 
-    async fn take_over(&self, session: &Session<'_>, key: &KeyHash) -> Result<Held, Error> {
+    async fn take_over(&self, session: &Session<'_>, key: &KeyHash) -> Result<LeaseGuard, Error> {
         let period = session.policy.lease_period;
         self.forget_near(key);
         let taken = self.operate(session, Operation::Lease, async |target| {
@@ -285,20 +287,20 @@ impl Tiers for Persistent {
         self.target(function).ok()?.store.line_moved()
     }
 
-    fn owns(lease: &Held) -> bool {
-        lease.owned().is_some()
+    fn owns(lease: &LeaseGuard) -> bool {
+        lease.own_lease().is_some()
     }
 
-    fn valid_at(lease: &Held) -> Option<Instant> {
+    fn valid_at(lease: &LeaseGuard) -> Option<Instant> {
         lease.valid_at()
     }
 
-    fn on_loss(lease: &Held, told: impl FnOnce() + Send + 'static) {
-        lease.pulse().on_loss(told);
+    fn on_loss(lease: &LeaseGuard, callback: impl FnOnce() + Send + 'static) {
+        lease.status().on_loss(callback);
     }
 
-    async fn vouch(&self, session: &Session<'_>, held: &Held) {
-        let Some(lease) = held.owned() else {
+    async fn renew(&self, session: &Session<'_>, guard: &LeaseGuard) {
+        let Some(lease) = guard.own_lease() else {
             return;
         };
         let asked_at = Instant::now();
@@ -306,12 +308,16 @@ impl Tiers for Persistent {
             target.store.backend.renew(&lease).await
         });
         if let Ok(Renewal::Renewed) = renewed.await {
-            held.pulse().was_valid(asked_at);
+            guard.status().confirm(asked_at);
         }
     }
 
-    async fn vacate(&self, session: &Session<'_>, held: Held) -> Result<Vacated<Held>, Error> {
-        let Some(lease) = held.used() else {
+    async fn vacate(
+        &self,
+        session: &Session<'_>,
+        guard: LeaseGuard,
+    ) -> Result<Vacated<LeaseGuard>, Error> {
+        let Some(lease) = guard.into_own_lease() else {
             return Ok(Vacated::Superseded);
         };
         let vacated = self.operate(session, Operation::Remove, async |target| {
@@ -327,18 +333,18 @@ impl Tiers for Persistent {
         vacated.await
     }
 
-    async fn change(
+    async fn changed(
         &self,
         session: &Session<'_>,
         key: &KeyHash,
         seen: &Option<EntryVersion>,
-    ) -> Notice {
+    ) -> Notification {
         let Ok(target) = self.target(session.function()) else {
-            return Notice::None;
+            return Notification::Unsupported;
         };
         let key = target.key(*key);
         let Some(mut wait) = target.store.backend.wait(&key, seen.as_ref()) else {
-            return Notice::None;
+            return Notification::Unsupported;
         };
         let changed = poll_fn(|cx| match session.flavour {
             Flavour::Async => wait.as_mut().poll(cx),
@@ -346,13 +352,13 @@ impl Tiers for Persistent {
             Flavour::Sync => blocking::beside(|| wait.as_mut().poll(cx)),
         });
         match changed.await {
-            Ok(()) => Notice::Given,
-            Err(_) => Notice::None,
+            Ok(()) => Notification::Received,
+            Err(_) => Notification::Unsupported,
         }
     }
 
-    async fn release(&self, session: &Session<'_>, held: Held) {
-        let Some(lease) = held.used() else {
+    async fn release(&self, session: &Session<'_>, guard: LeaseGuard) {
+        let Some(lease) = guard.into_own_lease() else {
             return;
         };
         let released = self.operate(session, Operation::Lease, async |target| {
@@ -367,12 +373,12 @@ impl Tiers for Persistent {
         session: &Session<'_>,
         key: &KeyHash,
         found: &Found<Encoded>,
-        mut held: Option<Held>,
-    ) -> Result<Stored, Error> {
+        mut guard: Option<LeaseGuard>,
+    ) -> Result<StoreOutcome, Error> {
         let stamp = found.stamp;
-        let lease = held.as_mut().and_then(Held::for_storing);
+        let lease = guard.as_mut().and_then(LeaseGuard::share_for_store);
         let lease = lease.as_ref();
-        let reply = self.operate_twice(session, Operation::Store, async move |target| {
+        let reply = self.operate_with_retry(session, Operation::Store, async move |target| {
             let key = target.key(*key);
             let entry = found.value.entry(&key);
             let mut request = StoreRequest::new(&entry, moment(stamp.created));
@@ -383,22 +389,22 @@ impl Tiers for Persistent {
         });
         let reply = reply.await?;
         // An answer of whatever kind has ended the lease.
-        drop(held.map(Held::used));
+        drop(guard.map(LeaseGuard::into_own_lease));
         match reply {
             StoreReply::Stored { evicted } => {
                 if let Some(metrics) = session.function().metrics {
                     metrics.removed(RemovalCause::Evicted, evicted);
                     metrics.removed(RemovalCause::Expired, session.replaces_expired().into());
                 }
-                Ok(Stored::Done)
+                Ok(StoreOutcome::Done)
             }
             StoreReply::TooLarge => {
                 if let Some(metrics) = session.function().metrics {
                     metrics.rejected(found.bytes.unwrap_or_default());
                 }
-                Ok(Stored::TooLarge)
+                Ok(StoreOutcome::TooLarge)
             }
-            _ => Ok(Stored::Refused),
+            _ => Ok(StoreOutcome::Refused),
         }
     }
 
@@ -407,13 +413,13 @@ impl Tiers for Persistent {
         _: &'a Function,
         _: &KeyHash,
         _: Found<Encoded>,
-    ) -> impl FnOnce() -> Stored + 'a {
-        || Stored::Done
+    ) -> impl FnOnce() -> StoreOutcome + 'a {
+        || StoreOutcome::Done
     }
 
     async fn remove(&self, session: &Session<'_>, key: &KeyHash) -> Result<bool, Error> {
         self.forget_near(key);
-        let removed = self.operate_twice(session, Operation::Remove, async move |target| {
+        let removed = self.operate_with_retry(session, Operation::Remove, async move |target| {
             target.store.backend.remove(&target.key(*key)).await
         });
         removed
@@ -422,7 +428,7 @@ impl Tiers for Persistent {
     }
 
     async fn clear(&self, session: &Session<'_>) -> Result<Option<u64>, Error> {
-        let cleared = self.operate_twice(session, Operation::Clear, async move |target| {
+        let cleared = self.operate_with_retry(session, Operation::Clear, async move |target| {
             target.store.backend.clear(&target.scope).await
         });
         cleared
@@ -431,7 +437,7 @@ impl Tiers for Persistent {
     }
 
     async fn clear_leases(&self, session: &Session<'_>) -> Result<(), Error> {
-        let cleared = self.operate_twice(session, Operation::Clear, async move |target| {
+        let cleared = self.operate_with_retry(session, Operation::Clear, async move |target| {
             target.store.backend.clear_leases(&target.scope).await
         });
         cleared.await
@@ -442,7 +448,7 @@ impl Tiers for Persistent {
         let Some(cutoff) = now.checked_sub(older_than) else {
             return Ok(0);
         };
-        let removed = self.operate_twice(session, Operation::Remove, async move |target| {
+        let removed = self.operate_with_retry(session, Operation::Remove, async move |target| {
             target.store.backend.cleanup(&target.scope, cutoff).await
         });
         Ok(removed.await?.unwrap_or(0))
@@ -464,8 +470,8 @@ impl Tiers for Persistent {
         let (target, sent) = self.asked(session, Operation::Load).await?;
         let _on_its_way = OnItsWay(&target.store, &sent);
         let is_probe = target.store.is_open();
-        let usage =
-            target.twice(async |target: &Target| target.store.backend.usage(&target.scope).await);
+        let usage = target
+            .with_retry(async |target: &Target| target.store.backend.usage(&target.scope).await);
         let usage = session
             .operate(Operation::Load, &target.store, &sent, pin!(usage))
             .await;

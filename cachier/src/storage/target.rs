@@ -23,13 +23,13 @@ impl Target {
         Key::new(Arc::clone(&self.scope), self.version, hash)
     }
 
-    pub(super) fn watch(&self, told: Arc<Watcher>) {
+    pub(super) fn watch(&self, watcher: Arc<Watcher>) {
         self.watch
-            .get_or_init(|| self.store.backend.watch(&self.scope, told));
+            .get_or_init(|| self.store.backend.watch(&self.scope, watcher));
     }
 
     /// Does the work, once more when a connection was lost.
-    pub(super) async fn twice<R>(
+    pub(super) async fn with_retry<R>(
         &self,
         work: impl AsyncFnOnce(&Self) -> Result<R, Error> + Clone,
     ) -> Result<R, Error> {

@@ -7,7 +7,7 @@ use std::task::{Poll, Waker};
 use std::time::Instant;
 
 /// Whether a lease is alive, as far as its owner knows.
-pub(crate) struct Pulse(Mutex<State>);
+pub(crate) struct LeaseStatus(Mutex<State>);
 
 struct State {
     /// It was valid at some time after this moment, if not since.
@@ -16,18 +16,18 @@ struct State {
     /// Who is told, once, that it is lost.
     on_loss: Option<Box<dyn FnOnce() + Send>>,
     /// Whether somebody has reason to believe that it is lost.
-    is_doubted: bool,
+    is_check_requested: bool,
     heartbeat: Option<Waker>,
 }
 
-impl Pulse {
+impl LeaseStatus {
     /// Of a lease that was asked for at this moment, and granted.
     pub(crate) fn new(asked_at: Instant) -> Self {
         Self(Mutex::new(State {
             valid_at: asked_at,
             is_lost: false,
             on_loss: None,
-            is_doubted: false,
+            is_check_requested: false,
             heartbeat: None,
         }))
     }
@@ -38,39 +38,39 @@ impl Pulse {
     }
 
     /// Learns that it was valid when asked after at this moment.
-    pub(crate) fn was_valid(&self, asked_at: Instant) {
+    pub(crate) fn confirm(&self, asked_at: Instant) {
         let mut state = self.state();
         state.valid_at = state.valid_at.max(asked_at);
     }
 
-    /// Has `told` told when the lease is lost, or at once if it is.
-    pub(crate) fn on_loss(&self, told: impl FnOnce() + Send + 'static) {
+    /// Has `callback` called when the lease is lost, or at once if it is.
+    pub(crate) fn on_loss(&self, callback: impl FnOnce() + Send + 'static) {
         let mut state = self.state();
         if state.is_lost {
             drop(state);
-            return told();
+            return callback();
         }
-        state.on_loss = Some(Box::new(told));
+        state.on_loss = Some(Box::new(callback));
     }
 
     /// Learns that it is lost.
-    pub(crate) fn lose(&self) {
-        let told = {
+    pub(crate) fn mark_lost(&self) {
+        let callback = {
             let mut state = self.state();
             state.is_lost = true;
             state.on_loss.take()
         };
         // Not under the lock: it takes others.
-        if let Some(told) = told {
-            told();
+        if let Some(callback) = callback {
+            callback();
         }
     }
 
     /// Has the heartbeat ask after it now.
-    pub(crate) fn doubt(&self) {
+    pub(crate) fn request_check(&self) {
         let waker = {
             let mut state = self.state();
-            state.is_doubted = true;
+            state.is_check_requested = true;
             state.heartbeat.take()
         };
         if let Some(waker) = waker {
@@ -79,10 +79,10 @@ impl Pulse {
     }
 
     /// Waits until somebody doubts that it is valid.
-    pub(crate) async fn doubted(&self) {
+    pub(crate) async fn check_requested(&self) {
         poll_fn(|cx| {
             let mut state = self.state();
-            if mem::take(&mut state.is_doubted) {
+            if mem::take(&mut state.is_check_requested) {
                 return Poll::Ready(());
             }
             state.heartbeat = Some(cx.waker().clone());

@@ -8,101 +8,101 @@ use cachier_backends::process::Process;
 use cachier_backends::{Backend, Capability, Lease};
 
 use crate::heartbeat::{self, Heartbeat};
-use crate::pulse::Pulse;
+use crate::lease_status::LeaseStatus;
 
 /// The right to store what is being computed.
 ///
 /// It is a lease, kept alive until it is used; one that is dropped before, because its owner has panicked or was cancelled,
 /// is given back in the background. Or it is the lease of somebody else, under which this computation may store as well.
-pub struct Held {
-    right: Right,
-    pulse: Arc<Pulse>,
+pub struct LeaseGuard {
+    state: LeaseState,
+    status: Arc<LeaseStatus>,
     heartbeat: Option<Heartbeat>,
     backend: Arc<dyn Backend>,
     /// How long what was sent under it may be on its way.
-    settles_in: Duration,
+    release_delay: Duration,
     /// Whose it is. Its children leave it alone.
     owner: Process,
 }
 
-enum Right {
+enum LeaseState {
     Own(Lease),
-    OfAnother(Lease),
-    Used,
+    Shared(Lease),
+    Spent,
 }
 
 /// How long a store may be on its way whose caller has given up: a release should not overtake it.
-const ON_ITS_WAY: Duration = Duration::from_millis(100);
+const RELEASE_DELAY_AFTER_STORE: Duration = Duration::from_millis(100);
 
-impl Held {
+impl LeaseGuard {
     /// A lease of one's own, which was asked for at this moment.
     pub(super) fn own(lease: Lease, backend: &Arc<dyn Backend>, asked_at: Instant) -> Self {
-        let pulse = Arc::new(Pulse::new(asked_at));
+        let status = Arc::new(LeaseStatus::new(asked_at));
         Self {
-            heartbeat: Heartbeat::start(backend, &lease, &pulse),
-            right: Right::Own(lease),
-            pulse,
+            heartbeat: Heartbeat::start(backend, &lease, &status),
+            state: LeaseState::Own(lease),
+            status,
             backend: Arc::clone(backend),
-            settles_in: Duration::ZERO,
+            release_delay: Duration::ZERO,
             owner: Process::current(),
         }
     }
 
     /// The lease of somebody else, which was seen when it was asked for at this moment.
-    pub(super) fn of_another(lease: Lease, backend: &Arc<dyn Backend>, asked_at: Instant) -> Self {
+    pub(super) fn shared(lease: Lease, backend: &Arc<dyn Backend>, asked_at: Instant) -> Self {
         Self {
-            right: Right::OfAnother(lease),
-            pulse: Arc::new(Pulse::new(asked_at)),
+            state: LeaseState::Shared(lease),
+            status: Arc::new(LeaseStatus::new(asked_at)),
             heartbeat: None,
             backend: Arc::clone(backend),
-            settles_in: Duration::ZERO,
+            release_delay: Duration::ZERO,
             owner: Process::current(),
         }
     }
 
-    pub(super) fn pulse(&self) -> &Arc<Pulse> {
-        &self.pulse
+    pub(super) fn status(&self) -> &Arc<LeaseStatus> {
+        &self.status
     }
 
     /// When it was last known to be valid; `None` where leases do not end when others change the entry.
     pub(super) fn valid_at(&self) -> Option<Instant> {
         let ends = self.backend.capabilities().has(Capability::Leases);
-        ends.then(|| self.pulse.valid_at())
+        ends.then(|| self.status.valid_at())
     }
 
     /// The same lease, for a request to store under it, which may come to nothing.
-    pub(super) fn for_storing(&mut self) -> Option<Lease> {
-        self.settles_in = ON_ITS_WAY;
-        match &self.right {
-            Right::Own(lease) | Right::OfAnother(lease) => Some(lease.share()),
-            Right::Used => None,
+    pub(super) fn share_for_store(&mut self) -> Option<Lease> {
+        self.release_delay = RELEASE_DELAY_AFTER_STORE;
+        match &self.state {
+            LeaseState::Own(lease) | LeaseState::Shared(lease) => Some(lease.share()),
+            LeaseState::Spent => None,
         }
     }
 
     /// The same lease, if it is one's own, for a request that asks after it.
-    pub(super) fn owned(&self) -> Option<Lease> {
-        match &self.right {
-            Right::Own(lease) => Some(lease.share()),
-            Right::OfAnother(_) | Right::Used => None,
+    pub(super) fn own_lease(&self) -> Option<Lease> {
+        match &self.state {
+            LeaseState::Own(lease) => Some(lease.share()),
+            LeaseState::Shared(_) | LeaseState::Spent => None,
         }
     }
 
     /// The lease, if it is one's own, for whoever ends it.
-    pub(super) fn used(mut self) -> Option<Lease> {
-        match mem::replace(&mut self.right, Right::Used) {
-            Right::Own(lease) => Some(lease),
-            Right::OfAnother(_) | Right::Used => None,
+    pub(super) fn into_own_lease(mut self) -> Option<Lease> {
+        match mem::replace(&mut self.state, LeaseState::Spent) {
+            LeaseState::Own(lease) => Some(lease),
+            LeaseState::Shared(_) | LeaseState::Spent => None,
         }
     }
 }
 
-impl Drop for Held {
+impl Drop for LeaseGuard {
     fn drop(&mut self) {
-        let Right::Own(lease) = mem::replace(&mut self.right, Right::Used) else {
+        let LeaseState::Own(lease) = mem::replace(&mut self.state, LeaseState::Spent) else {
             return;
         };
         if self.owner.is_current() {
-            heartbeat::give_back(&self.backend, lease, self.settles_in);
+            heartbeat::give_back(&self.backend, lease, self.release_delay);
         } else {
             forget((lease, self.heartbeat.take()));
         }
@@ -163,25 +163,25 @@ mod tests {
     #[test]
     fn whatever_is_not_used_is_given_back_also_where_storing_came_to_nothing() {
         let (backend, released) = releases();
-        let held = |seconds| {
-            let scope = Arc::new(Scope::new("default", "held"));
+        let guard = |seconds| {
+            let scope = Arc::new(Scope::new("default", "guard"));
             let key = Key::new(scope, Version::Number(1), KeyHash::from_bytes([7; 32]));
             let period = Duration::from_secs(seconds);
             let lease = Lease::new(key, None, ()).expiring_after(period);
-            Held::own(lease, &backend, Instant::now())
+            LeaseGuard::own(lease, &backend, Instant::now())
         };
-        let of_another = held(59).owned().unwrap();
+        let shared = guard(59).own_lease().unwrap();
         assert_eq!(
             released.recv_timeout(Duration::from_secs(30)),
             Ok(Duration::from_secs(59))
         );
-        drop(Held::of_another(of_another, &backend, Instant::now()));
-        drop(held(60));
-        let mut stored = held(61);
-        assert!(stored.for_storing().is_some());
-        assert!(stored.used().is_some());
-        let mut in_vain = held(62);
-        assert!(in_vain.for_storing().is_some());
+        drop(LeaseGuard::shared(shared, &backend, Instant::now()));
+        drop(guard(60));
+        let mut stored = guard(61);
+        assert!(stored.share_for_store().is_some());
+        assert!(stored.into_own_lease().is_some());
+        let mut in_vain = guard(62);
+        assert!(in_vain.share_for_store().is_some());
         drop(in_vain);
         let next = || released.recv_timeout(Duration::from_secs(30)).unwrap();
         let mut periods = [next(), next()];

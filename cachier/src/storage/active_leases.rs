@@ -1,0 +1,84 @@
+//! The computations of a function in this process that others may put an end to.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use cachier_backends::{Change, KeyHash};
+
+use crate::lease_status::LeaseStatus;
+
+/// The statuses of the leases that this process holds on the entries of a function, the last of each key.
+#[derive(Default)]
+pub(crate) struct ActiveLeases(Mutex<HashMap<KeyHash, Weak<LeaseStatus>>>);
+
+/// From so many on, and whenever there are twice as many, those are forgotten that have ended.
+const PRUNE_THRESHOLD: usize = 64;
+
+impl ActiveLeases {
+    pub(crate) fn add(&self, key: KeyHash, status: &Arc<LeaseStatus>) {
+        let mut statuses = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if statuses.len() >= PRUNE_THRESHOLD && statuses.len().is_power_of_two() {
+            statuses.retain(|_, status| status.strong_count() > 0);
+        }
+        statuses.insert(key, Arc::downgrade(status));
+    }
+
+    /// Has the owners concerned ask whether their leases are still valid.
+    pub(crate) fn check(&self, change: &Change) {
+        let concerned: Vec<_> = {
+            let statuses = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let concerned = |(key, status): (&KeyHash, &Weak<LeaseStatus>)| {
+                change.concerns(*key).then(|| status.upgrade()).flatten()
+            };
+            statuses.iter().filter_map(concerned).collect()
+        };
+        concerned.iter().for_each(|status| status.request_check());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+    use std::time::Instant;
+
+    use futures_lite::future::{block_on, poll_once};
+
+    use super::*;
+
+    #[test]
+    fn a_change_casts_doubt_on_the_leases_that_it_concerns() {
+        let active_leases = ActiveLeases::default();
+        let [first, second] = [1, 2].map(|byte| {
+            let (hash, status) = (
+                KeyHash::from_bytes([byte; 32]),
+                LeaseStatus::new(Instant::now()),
+            );
+            let status = Arc::new(status);
+            active_leases.add(hash, &status);
+            status
+        });
+        let is_check_requested =
+            |status: &LeaseStatus| block_on(poll_once(pin!(status.check_requested()))).is_some();
+        active_leases.check(&Change::Entry(KeyHash::from_bytes([1; 32])));
+        assert!(is_check_requested(&first) && !is_check_requested(&second));
+        assert!(!is_check_requested(&first), "once");
+        active_leases.check(&Change::All);
+        assert!(is_check_requested(&first) && is_check_requested(&second));
+    }
+
+    #[test]
+    fn computations_that_have_ended_are_forgotten() {
+        let active_leases = ActiveLeases::default();
+        for number in 0..10 * PRUNE_THRESHOLD as u64 {
+            let mut bytes = [0; 32];
+            bytes[..8].copy_from_slice(&number.to_le_bytes());
+            let status = Arc::new(LeaseStatus::new(Instant::now()));
+            active_leases.add(KeyHash::from_bytes(bytes), &status);
+        }
+        let statuses = active_leases
+            .0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        assert!(statuses.len() <= PRUNE_THRESHOLD, "{}", statuses.len());
+    }
+}
