@@ -8,7 +8,7 @@ use cachier_metrics::{CacheMetrics, Snapshot, Stats};
 use crate::block_on::block_on;
 use crate::call::Flavour;
 use crate::context;
-use crate::registered::Registered;
+use crate::registered::RegisteredFunction;
 
 /// A cached function that has been called, whatever its types.
 ///
@@ -27,7 +27,7 @@ use crate::registered::Registered;
 /// ```
 #[derive(Clone, Copy)]
 pub struct CachedFunction {
-    function: &'static dyn Registered,
+    function: &'static dyn RegisteredFunction,
     reach: Reach,
 }
 
@@ -161,12 +161,12 @@ impl CachedFunction {
     }
 
     /// The functions that operations reach, those of now.
-    fn reached(self) -> Vec<&'static dyn Registered> {
+    fn reached(self) -> Vec<&'static dyn RegisteredFunction> {
         match self.reach {
             Reach::Instantiation => vec![self.function],
             Reach::Name => {
                 let functions = context::current().registry.functions();
-                let same = |known: &&&dyn Registered| known.name() == self.name();
+                let same = |known: &&&dyn RegisteredFunction| known.name() == self.name();
                 functions.values().filter(same).copied().collect()
             }
         }
@@ -175,7 +175,11 @@ impl CachedFunction {
     /// The metrics of all that are reached; instantiations of one function share theirs.
     fn all_metrics(self) -> Vec<&'static CacheMetrics> {
         let mut all: Vec<&'static CacheMetrics> = Vec::new();
-        for metrics in self.reached().into_iter().filter_map(Registered::metrics) {
+        for metrics in self
+            .reached()
+            .into_iter()
+            .filter_map(RegisteredFunction::metrics)
+        {
             if !all.iter().any(|known| std::ptr::eq(*known, metrics)) {
                 all.push(metrics);
             }
@@ -199,7 +203,7 @@ impl fmt::Debug for CachedFunction {
 #[must_use]
 pub fn functions() -> Vec<CachedFunction> {
     let functions = context::current().registry.functions();
-    let alone = |function: &&'static dyn Registered| CachedFunction {
+    let alone = |function: &&'static dyn RegisteredFunction| CachedFunction {
         function: *function,
         reach: Reach::Instantiation,
     };
@@ -214,7 +218,7 @@ pub fn functions() -> Vec<CachedFunction> {
 #[must_use]
 pub fn function(name: &str) -> Option<CachedFunction> {
     let functions = context::current().registry.functions();
-    let find = |is_it: fn(&dyn Registered) -> &str, reach| {
+    let find = |is_it: fn(&dyn RegisteredFunction) -> &str, reach| {
         let function = functions.values().find(|known| is_it(**known) == name)?;
         Some(CachedFunction {
             function: *function,

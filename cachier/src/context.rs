@@ -157,7 +157,7 @@ impl Context {
             (place, params.stale_after)
         };
         if of_near(&before) != of_near(&params) {
-            self.registry.forget_near();
+            self.registry.clear_near();
         }
     }
 
@@ -178,7 +178,7 @@ impl Context {
 
     /// Tells every function that parameters or backends have changed.
     pub(crate) fn params_changed(&self) {
-        self.registry.refresh();
+        self.registry.update_params();
         // After the functions: whoever sees the new revision sees their new policies too.
         self.revision.fetch_add(1, Ordering::AcqRel);
     }
@@ -187,6 +187,6 @@ impl Context {
     /// where it went until now.
     pub(crate) fn stores_changed(&self) {
         self.params_changed();
-        self.registry.forget_near();
+        self.registry.clear_near();
     }
 }

@@ -10,7 +10,7 @@ use cachier_backends::{Error, ErrorKind, Operation, Version};
 use cachier_metrics::CacheMetrics;
 
 use crate::context::Context;
-use crate::identity::{self, Definition, Package};
+use crate::identity::{self, FunctionSpec, Package};
 use crate::known_usage::KnownUsage;
 use crate::labels;
 use crate::options::{BackendName, Options, Policy, WantSize};
@@ -52,19 +52,19 @@ pub struct Function {
 
 impl Function {
     pub(crate) fn new(
-        definition: Definition,
+        spec: FunctionSpec,
         context: &'static Context,
         metrics: Option<&'static CacheMetrics>,
     ) -> Self {
-        let policy = Policy::resolve(&definition.options, &context.params());
+        let policy = Policy::resolve(&spec.options, &context.params());
         Self {
-            name: identity::name(&definition),
-            typed_name: identity::typed_name(&definition),
-            storage_name: identity::storage_name(&definition),
-            package: definition.package,
-            fresh_nanos: AtomicU64::new(fresh_nanos(&definition.options, &policy)),
-            verification: Verification::new(is_verified(&definition.options, &policy)),
-            options: definition.options,
+            name: identity::name(&spec),
+            typed_name: identity::typed_name(&spec),
+            storage_name: identity::storage_name(&spec),
+            package: spec.package,
+            fresh_nanos: AtomicU64::new(fresh_nanos(&spec.options, &policy)),
+            verification: Verification::new(is_verified(&spec.options, &policy)),
+            options: spec.options,
             policy: RwLock::new(Arc::new(policy)),
             process: Process::current(),
             context,
@@ -173,7 +173,7 @@ impl Function {
     }
 
     /// Takes up changed parameters of the program.
-    pub(crate) fn refresh(&self) {
+    pub(crate) fn update_params(&self) {
         let policy = Policy::resolve(&self.options, &self.context.params());
         self.fresh_nanos
             .store(fresh_nanos(&self.options, &policy), Ordering::Relaxed);

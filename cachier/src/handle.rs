@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::identity::{Definition, Package};
+use crate::identity::{FunctionSpec, Package};
 use crate::options::Options;
 
 /// A cached function, called or not: what `handle()` of its companion returns, for [`expect`](crate::expect).
@@ -19,7 +19,7 @@ use crate::options::Options;
 #[derive(Clone, Copy)]
 #[must_use]
 pub struct Handle {
-    define: fn(&'static str) -> Definition,
+    make_spec: fn(&'static str) -> FunctionSpec,
     /// The name of an instantiation; empty for a function that is not generic, and for all of one that is.
     instantiation: &'static str,
 }
@@ -33,20 +33,20 @@ pub(crate) struct Place {
 
 impl Handle {
     pub(crate) const fn new(
-        define: fn(&'static str) -> Definition,
+        make_spec: fn(&'static str) -> FunctionSpec,
         instantiation: &'static str,
     ) -> Self {
         Self {
-            define,
+            make_spec,
             instantiation,
         }
     }
 
     pub(crate) fn place(self) -> Place {
-        let definition = (self.define)(self.instantiation);
+        let spec = (self.make_spec)(self.instantiation);
         Place {
-            options: definition.options,
-            package: definition.package,
+            options: spec.options,
+            package: spec.package,
         }
     }
 }

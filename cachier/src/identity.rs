@@ -5,7 +5,7 @@ use crate::options::Options;
 
 /// What an attribute says of its function, handed over at the first call.
 #[doc(hidden)]
-pub struct Definition {
+pub struct FunctionSpec {
     /// The path of the function, type parameters included.
     pub identity: String,
     /// The same path, whatever its type parameters are.
@@ -64,23 +64,23 @@ pub fn identity_of_function(companion: &str, marker: &str) -> String {
 
 /// The name of a function in storage: its package, which holds no colon, and its name. Nobody else has it: there may be
 /// several crates of one name.
-pub(crate) fn storage_name(definition: &Definition) -> String {
-    format!("{}:{}", definition.package.name, typed_name(definition))
+pub(crate) fn storage_name(spec: &FunctionSpec) -> String {
+    format!("{}:{}", spec.package.name, typed_name(spec))
 }
 
 /// The name of a function: its own, or the one that its attribute gives it, type arguments included.
-pub(crate) fn typed_name(definition: &Definition) -> String {
-    match definition.options.name {
-        Some(name) => format!("{name}{}", type_arguments(&definition.identity)),
-        None => definition.identity.clone(),
+pub(crate) fn typed_name(spec: &FunctionSpec) -> String {
+    match spec.options.name {
+        Some(name) => format!("{name}{}", type_arguments(&spec.identity)),
+        None => spec.identity.clone(),
     }
 }
 
 /// The name of a function in metrics: without type arguments, so that all instantiations have one.
-pub(crate) fn name(definition: &Definition) -> String {
-    match definition.options.name {
+pub(crate) fn name(spec: &FunctionSpec) -> String {
+    match spec.options.name {
         Some(name) => name.to_owned(),
-        None => without_type_arguments(&definition.path),
+        None => without_type_arguments(&spec.path),
     }
 }
 
@@ -161,8 +161,8 @@ fn type_arguments(path: &str) -> String {
 mod tests {
     use super::*;
 
-    fn definition(identity: &str, name: Option<&'static str>) -> Definition {
-        Definition {
+    fn spec(identity: &str, name: Option<&'static str>) -> FunctionSpec {
+        FunctionSpec {
             identity: identity.to_owned(),
             path: identity.to_owned(),
             package: Package::named("pack"),
@@ -239,8 +239,8 @@ mod tests {
             ("<(a::S<_>, _) as a::Tr>::get", "<(a::S, _) as a::Tr>::get"),
         ];
         for (identity, short) in cases {
-            assert_eq!(name(&definition(identity, None)), short);
-            assert_eq!(name(&definition(identity, None)), identity);
+            assert_eq!(name(&spec(identity, None)), short);
+            assert_eq!(name(&spec(identity, None)), identity);
         }
     }
 
@@ -250,9 +250,9 @@ mod tests {
             (None, "a::f<u8>", "pack:a::f<u8>"),
             (Some("fetch"), "fetch<u8>", "pack:fetch<u8>"),
         ] {
-            let definition = definition("a::f<u8>", given);
-            assert_eq!(typed_name(&definition), shown);
-            assert_eq!(storage_name(&definition), stored);
+            let spec = spec("a::f<u8>", given);
+            assert_eq!(typed_name(&spec), shown);
+            assert_eq!(storage_name(&spec), stored);
         }
         assert_eq!(crate_of("a::b::c"), "a");
         assert_eq!(crate_of("a"), "a");
@@ -260,11 +260,11 @@ mod tests {
 
     #[test]
     fn a_given_name_keeps_instantiations_apart() {
-        let eight = definition("a::f<u8>", Some("fetch"));
-        let sixteen = definition("a::f<u16>", Some("fetch"));
+        let eight = spec("a::f<u8>", Some("fetch"));
+        let sixteen = spec("a::f<u16>", Some("fetch"));
         assert_eq!(name(&eight), "fetch<u8>");
         assert_ne!(name(&eight), name(&sixteen));
         assert_eq!(name(&eight), "fetch");
-        assert_eq!(name(&definition("a::f", Some("fetch"))), "fetch");
+        assert_eq!(name(&spec("a::f", Some("fetch"))), "fetch");
     }
 }

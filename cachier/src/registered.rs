@@ -8,7 +8,7 @@ use crate::handle::Place;
 use crate::switches::Switches;
 
 /// A cached function that has been called.
-pub(crate) trait Registered: Send + Sync {
+pub(crate) trait RegisteredFunction: Send + Sync {
     /// What people read, in metrics and messages. Functions may share it.
     fn name(&self) -> &str;
     /// The same with the arguments of types.
@@ -22,13 +22,13 @@ pub(crate) trait Registered: Send + Sync {
     fn metrics(&self) -> Option<&'static CacheMetrics>;
 
     /// Takes up changed parameters of the program.
-    fn refresh(&self);
+    fn update_params(&self);
     /// Takes up changed switches.
-    fn follow(&self, switches: &Switches);
+    fn apply_switches(&self, switches: &Switches);
     /// Takes the function out of service because it is called with types that differ and have one name.
-    fn refuse(&self);
+    fn take_out_of_service(&self);
     /// Empties the near tier.
-    fn forget_near(&self);
+    fn clear_near(&self);
 
     fn clear(&self, flavour: Flavour) -> BoxFuture<'_, Option<u64>>;
     fn clear_leases(&self, flavour: Flavour) -> BoxFuture<'_, ()>;

@@ -7,12 +7,12 @@ use cachier_backends::process::{PerProcess, copied};
 
 use crate::handle::Place;
 use crate::options::BackendName;
-use crate::registered::Registered;
+use crate::registered::RegisteredFunction;
 use crate::switches::Switches;
 
 /// Cached functions by their names in storage.
 pub(crate) struct Registry {
-    functions: PerProcess<Mutex<BTreeMap<String, &'static dyn Registered>>>,
+    functions: PerProcess<Mutex<BTreeMap<String, &'static dyn RegisteredFunction>>>,
     switches: PerProcess<Mutex<Switches>>,
     /// Where functions keep their values that need not have been called.
     expected: PerProcess<Mutex<Vec<Place>>>,
@@ -32,11 +32,14 @@ impl Registry {
     }
 
     /// Makes the function known by its name in storage. The second one of a name is not.
-    pub(crate) fn register(&self, function: &'static dyn Registered) -> Result<(), DuplicateName> {
+    pub(crate) fn register(
+        &self,
+        function: &'static dyn RegisteredFunction,
+    ) -> Result<(), DuplicateName> {
         let mut functions = self.functions();
-        function.follow(&self.switches());
+        function.apply_switches(&self.switches());
         // The parameters may have changed since the function read them.
-        function.refresh();
+        function.update_params();
         if functions.contains_key(function.storage_name()) {
             return Err(DuplicateName);
         }
@@ -45,18 +48,18 @@ impl Registry {
     }
 
     /// Has every function take up changed parameters.
-    pub(crate) fn refresh(&self) {
+    pub(crate) fn update_params(&self) {
         for function in self.functions().values() {
-            function.refresh();
+            function.update_params();
         }
     }
 
     /// Has every function forget what is near.
-    pub(crate) fn forget_near(&self) {
+    pub(crate) fn clear_near(&self) {
         // Not under the lock of the functions: it is the user's code that drops values.
         let functions: Vec<_> = self.functions().values().copied().collect();
         for function in functions {
-            function.forget_near();
+            function.clear_near();
         }
     }
 
@@ -66,7 +69,7 @@ impl Registry {
         let mut switches = self.switches();
         change(&mut switches);
         for function in functions.values() {
-            function.follow(&switches);
+            function.apply_switches(&switches);
         }
     }
 
@@ -87,7 +90,9 @@ impl Registry {
         self.expected.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn functions(&self) -> MutexGuard<'_, BTreeMap<String, &'static dyn Registered>> {
+    pub(crate) fn functions(
+        &self,
+    ) -> MutexGuard<'_, BTreeMap<String, &'static dyn RegisteredFunction>> {
         self.functions
             .lock()
             .unwrap_or_else(PoisonError::into_inner)

@@ -117,7 +117,7 @@ impl<'a> Session<'a> {
         function: &'a Function,
         flavour: Flavour,
         options: CallOptions,
-        start: Start,
+        start: CallStart,
     ) -> Self {
         let started = function.context.clock.now();
         let recorder = function
@@ -374,7 +374,7 @@ fn one_key_timeout(bytes: u64) -> Duration {
 
 /// Whether a call is measured: decided once for each call.
 #[derive(Clone, Copy, Debug)]
-pub enum Start {
+pub enum CallStart {
     /// Not decided yet: the call comes from the companion, or its cache is switched off.
     Undecided,
     /// Decided when the call began: how many calls this one stands for, if it is measured.
@@ -386,7 +386,7 @@ thread_local! {
     static SLOT: LocalSlot = const { LocalSlot::new() };
 }
 
-impl Start {
+impl CallStart {
     fn decide(self, metrics: &'static CacheMetrics) -> Option<Sampled> {
         match self {
             Self::Undecided => metrics.local(&SLOT).sample(),

@@ -40,7 +40,7 @@ pub(super) fn storage(cached: &Cached) -> TokenStream {
         let kept = parameter.kept_type();
         let place = at_type(parameter);
         let krate = krate_at(cached, place);
-        let owned = quote_spanned!(place=> #krate::__owned!(#kept));
+        let owned = quote_spanned!(place=> #krate::__owned_part!(#kept));
         match parameter.passing {
             Passing::OptionalReference(_) => code!(#krate::__private::Option<#owned>),
             _ => owned,
@@ -48,7 +48,7 @@ pub(super) fn storage(cached: &Cached) -> TokenStream {
     });
     let place = returned::place(cached);
     let here = krate_at(cached, place);
-    let value = quote_spanned!(place=> #here::__kept!(#returned));
+    let value = quote_spanned!(place=> #here::__memory_value!(#returned));
     code!(#krate::__private::#store<(#(#owned,)*), #value>)
 }
 
@@ -56,7 +56,7 @@ pub(super) fn storage(cached: &Cached) -> TokenStream {
 fn parts(cached: &Cached) -> TokenStream {
     let krate = &cached.krate;
     if cached.arguments.key.is_some() {
-        return code!(#krate::__part!(&key),);
+        return code!(#krate::__key_part!(&key),);
     }
     let part = |parameter: &Parameter| {
         let borrowed = parameter.borrowed();
@@ -68,7 +68,7 @@ fn parts(cached: &Cached) -> TokenStream {
             _ => {
                 let place = at_type(parameter);
                 let krate = krate_at(cached, place);
-                quote_spanned!(place=> #krate::__part!(#borrowed),)
+                quote_spanned!(place=> #krate::__key_part!(#borrowed),)
             }
         }
     };

@@ -8,16 +8,16 @@ use crate::model::Cached;
 /// The wrapper of a function whose site and dispatch stand beside it.
 pub(super) fn wrapper(cached: &Cached, site: &TokenStream, dispatch: &TokenStream) -> TokenStream {
     let krate = &cached.krate;
-    let begun = begun(cached, site);
+    let lookup = lookup(cached, site);
     let (this, names) = (signature::this(cached), signature::names(cached));
     let (turbofish, wait) = (signature::turbofish(cached), wait(cached));
     around(
         cached,
         &code! {
-            let begun = #begun;
-            match begun {
-                #krate::__private::Begun::Hit(value) => value,
-                #krate::__private::Begun::Miss(start) => {
+            let lookup = #lookup;
+            match lookup {
+                #krate::__private::Lookup::Hit(value) => value,
+                #krate::__private::Lookup::Miss(start) => {
                     let operation = #krate::__private::TypedRequest::first(start);
                     #dispatch #turbofish(#this operation, #names) #wait.value()
                 }
@@ -39,9 +39,10 @@ pub(super) fn wait(cached: &Cached) -> Option<TokenStream> {
 }
 
 /// The look at what can be had at once.
-fn begun(cached: &Cached, site: &TokenStream) -> TokenStream {
+fn lookup(cached: &Cached, site: &TokenStream) -> TokenStream {
     let krate = &cached.krate;
-    let (shape, (key, arguments)) = (returned::shape(cached), arguments::arguments(cached));
+    let (return_type, (key, arguments)) =
+        (returned::return_type(cached), arguments::arguments(cached));
     let (typing, slot) = (site::typing(cached), site::slot(cached));
-    code!(#krate::__begin!(#typing #site, #shape, [#key] #arguments, #slot))
+    code!(#krate::__lookup!(#typing #site, #return_type, [#key] #arguments, #slot))
 }

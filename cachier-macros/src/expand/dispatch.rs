@@ -20,14 +20,14 @@ pub(super) fn function(
     let (receiver, parameters) = (signature::receiver(cached), signature::parameters(cached));
     // Apart from the function, so that a hit drags nothing of a miss along.
     let apart = (!cached.is_async()).then(|| code!(#[cold] #[inline(never)]));
-    let recipe = returned::recipe(cached, &stored::agreeing_shape(cached));
+    let spec = returned::spec(cached, &stored::agreeing_return_type(cached));
     let (typing, (key, arguments)) = (site::typing(cached), arguments::arguments(cached));
     let run = run(cached, body);
     code! {
         #krate::__dispatch! {
             #apart
             [#asyncness] #name [#generics] [#receiver] (#parameters) [#clause] [#returned] [#stored]
-            #typing #site, #recipe, [#key] #arguments, #run
+            #typing #site, #spec, [#key] #arguments, #run
         }
     }
 }

@@ -10,18 +10,18 @@ use crate::model::Cached;
 pub(super) fn whole(cached: &Cached) -> TokenStream {
     let (krate, asyncness) = (&cached.krate, &cached.function.signature.asyncness);
     let prepared = prepared(cached);
-    let recipe = returned::recipe(cached, &returned::shape(cached));
+    let spec = returned::spec(cached, &returned::return_type(cached));
     let (body, run) = run(cached);
     call::around(
         cached,
         &code! {
-            let recipe = #recipe;
+            let spec = #spec;
             let prepared = #prepared;
             match prepared {
                 ::core::result::Result::Ok(value) => value,
                 ::core::result::Result::Err(prepared) => {
                     let body = #body;
-                    let reply = #krate::__run!([#asyncness] recipe, prepared, #run);
+                    let reply = #krate::__run!([#asyncness] spec, prepared, #run);
                     reply.value()
                 }
             }
@@ -55,12 +55,12 @@ fn prepared(cached: &Cached) -> TokenStream {
         #static_item
         #key
         let arguments = #arguments;
-        let site = SITE.resolve(&|| (), recipe.shape, &arguments);
-        match site.begin(recipe.shape, &arguments, #slot) {
-            #krate::__private::Begun::Hit(value) => ::core::result::Result::Ok(value),
-            #krate::__private::Begun::Miss(start) => {
+        let site = SITE.resolve(&|| (), spec.return_type, &arguments);
+        match site.lookup(spec.return_type, &arguments, #slot) {
+            #krate::__private::Lookup::Hit(value) => ::core::result::Result::Ok(value),
+            #krate::__private::Lookup::Miss(start) => {
                 let operation = #krate::__private::TypedRequest::first(start);
-                ::core::result::Result::Err(site.prepare(recipe, operation, &arguments))
+                ::core::result::Result::Err(site.prepare(spec, operation, &arguments))
             }
         }
     })

@@ -18,22 +18,22 @@ pub(super) fn place(cached: &Cached) -> Span {
 }
 
 /// The expression of the return type's shape.
-pub(super) fn shape(cached: &Cached) -> TokenStream {
+pub(super) fn return_type(cached: &Cached) -> TokenStream {
     let (place, returned) = (place(cached), cached.returned());
     let krate = krate_at(cached, place);
     let allow_none = cached.allows_none().then(|| code!(; allow_none));
-    quote_spanned!(place=> #krate::__shape!(#returned #allow_none))
+    quote_spanned!(place=> #krate::__return_type!(#returned #allow_none))
 }
 
-/// The expression of the recipe for values of a shape.
-pub(super) fn recipe(cached: &Cached, shape: &TokenStream) -> TokenStream {
+/// The expression of the spec for values of a shape.
+pub(super) fn spec(cached: &Cached, return_type: &TokenStream) -> TokenStream {
     let (krate, a) = (&cached.krate, cached.arguments);
     let is_bounded = a.capacity_bytes.is_some() || a.entry_size_limit.is_some();
-    let (recipe, measured) = match (cached.store, is_bounded) {
-        (Store::Memory, false) => (code!(#krate::__measuring!(#shape)), None),
-        (Store::Memory, true) => (new_recipe(cached, shape), Some(code!(.measured()))),
-        _ if is_off(&a.verify) => (new_recipe(cached, shape), None),
-        _ => (code!(#krate::__verifying!(#shape)), None),
+    let (spec, measured) = match (cached.store, is_bounded) {
+        (Store::Memory, false) => (code!(#krate::__measuring!(#return_type)), None),
+        (Store::Memory, true) => (new_spec(cached, return_type), Some(code!(.measured()))),
+        _ if is_off(&a.verify) => (new_spec(cached, return_type), None),
+        _ => (code!(#krate::__verifying!(#return_type)), None),
     };
     let cache_if = a.cache_if.as_ref().map(|given| {
         let closure = &given.value.0;
@@ -44,10 +44,10 @@ pub(super) fn recipe(cached: &Cached, shape: &TokenStream) -> TokenStream {
         .as_ref()
         .is_some_and(|given| given.value == OnBackendError::Propagate);
     let propagating = propagates.then(|| code!(.propagating()));
-    code!(#recipe #measured #cache_if #propagating)
+    code!(#spec #measured #cache_if #propagating)
 }
 
-fn new_recipe(cached: &Cached, shape: &TokenStream) -> TokenStream {
+fn new_spec(cached: &Cached, return_type: &TokenStream) -> TokenStream {
     let krate = &cached.krate;
-    code!(#krate::__private::Recipe::new(#shape))
+    code!(#krate::__private::ValueSpec::new(#return_type))
 }

@@ -28,14 +28,14 @@ pub(super) fn stored(cached: &Cached) -> TokenStream {
 }
 
 /// The expression of the return type's shape, where it must agree with the type that users store.
-pub(super) fn agreeing_shape(cached: &Cached) -> TokenStream {
-    let shape = returned::shape(cached);
+pub(super) fn agreeing_return_type(cached: &Cached) -> TokenStream {
+    let return_type = returned::return_type(cached);
     match Source::of(cached) {
-        Source::Compiler => shape,
+        Source::Compiler => return_type,
         Source::Tokens(_) => {
             let (place, stored) = (returned::place(cached), stored(cached));
             let krate = krate_at(cached, place);
-            quote_spanned!(place=> #krate::__private::StoredAs::<#stored>::agreed(#shape))
+            quote_spanned!(place=> #krate::__private::StoredAs::<#stored>::agreed(#return_type))
         }
     }
 }

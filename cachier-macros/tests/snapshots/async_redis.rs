@@ -1,12 +1,12 @@
 async fn user(id: u64, locale: &str) -> Result<User, DbError> {
-    let begun = ::cachier::__begin!(
-        [typed] user::__site(), ::cachier::__shape!(Result < User, DbError >), []
+    let lookup = ::cachier::__lookup!(
+        [typed] user::__site(), ::cachier::__return_type!(Result < User, DbError >), []
         ::cachier::__private::StoredArguments((::cachier::__stored_part!(& id),
         ::cachier::__stored_part!(locale),), "id, locale"), ::cachier::__slot!()
     );
-    match begun {
-        ::cachier::__private::Begun::Hit(value) => value,
-        ::cachier::__private::Begun::Miss(start) => {
+    match lookup {
+        ::cachier::__private::Lookup::Hit(value) => value,
+        ::cachier::__private::Lookup::Miss(start) => {
             let operation = ::cachier::__private::TypedRequest::first(start);
             user::__dispatch(operation, id, locale).await.value()
         }
@@ -32,7 +32,7 @@ impl user {
     ::cachier::__dispatch! {
         [async] __dispatch[] [] (id : u64, locale : & str,) [] [Result < User, DbError >]
         [::cachier::__stored!(Result < User, DbError >)] [typed] Self::__site(),
-        ::cachier::__verifying!(::cachier::__shape!(Result < User, DbError >)), []
+        ::cachier::__verifying!(::cachier::__return_type!(Result < User, DbError >)), []
         ::cachier::__private::StoredArguments((::cachier::__stored_part!(& id),
         ::cachier::__stored_part!(locale),), "id, locale"), (id, locale,) => (id,
         locale,), Self::__body(id, locale,), later { let locale =

@@ -2,14 +2,14 @@ fn parsed<T: FromStr, const N: usize>(text: &str) -> Option<[T; N]>
 where
     T: Part,
 {
-    let begun = ::cachier::__begin!(
-        [erased] parsed::__site(), ::cachier::__shape!(Option < [T; N] >), []
-        ::cachier::__private::NearArguments((::cachier::__part!(text),),
+    let lookup = ::cachier::__lookup!(
+        [erased] parsed::__site(), ::cachier::__return_type!(Option < [T; N] >), []
+        ::cachier::__private::NearArguments((::cachier::__key_part!(text),),
         (::cachier::__stored_part!(text),), "text"), ::cachier::__private::Option::None
     );
-    match begun {
-        ::cachier::__private::Begun::Hit(value) => value,
-        ::cachier::__private::Begun::Miss(start) => {
+    match lookup {
+        ::cachier::__private::Lookup::Hit(value) => value,
+        ::cachier::__private::Lookup::Miss(start) => {
             let operation = ::cachier::__private::TypedRequest::first(start);
             parsed::__dispatch::<T, N>(operation, text).value()
         }
@@ -34,8 +34,8 @@ impl parsed {
         #[cold] #[inline(never)] [] __dispatch[< T : FromStr, const N : usize >] [] (text
         : & str,) [where T : Part] [Option < [T; N] >] [[T; N]] [erased] Self::__site(),
         ::cachier::__verifying!(::cachier::__private::StoredAs:: < [T; N] >
-        ::agreed(::cachier::__shape!(Option < [T; N] >))), []
-        ::cachier::__private::NearArguments((::cachier::__part!(text),),
+        ::agreed(::cachier::__return_type!(Option < [T; N] >))), []
+        ::cachier::__private::NearArguments((::cachier::__key_part!(text),),
         (::cachier::__stored_part!(text),), "text"), (text,) => (text,), Self::__body:: <
         T, N, > (text,)
     }

@@ -1,13 +1,13 @@
 fn name(&self, id: u64) -> Option<String> {
-    let begun = ::cachier::__begin!(
-        [erased] Self::__cachier_name_site(), ::cachier::__shape!(Option < String >),
+    let lookup = ::cachier::__lookup!(
+        [erased] Self::__cachier_name_site(), ::cachier::__return_type!(Option < String >),
         [let key = (|| { let id = & id; (self.tenant, * id) }) ();]
-        ::cachier::__private::MemoryArguments((::cachier::__part!(& key),)),
+        ::cachier::__private::MemoryArguments((::cachier::__key_part!(& key),)),
         ::cachier::__private::Option::None
     );
-    match begun {
-        ::cachier::__private::Begun::Hit(value) => value,
-        ::cachier::__private::Begun::Miss(start) => {
+    match lookup {
+        ::cachier::__private::Lookup::Hit(value) => value,
+        ::cachier::__private::Lookup::Miss(start) => {
             let operation = ::cachier::__private::TypedRequest::first(start);
             Self::__cachier_name(self, operation, id).value()
         }
@@ -24,9 +24,9 @@ fn name(&self, id: u64) -> Option<String> {
     #[cold] #[inline(never)] [] __cachier_name[] [& self,] (id : u64,) [] [Option <
     String >] [String] [erased] Self::__cachier_name_site(),
     ::cachier::__measuring!(::cachier::__private::StoredAs:: < String >
-    ::agreed(::cachier::__shape!(Option < String >))), [let key = (|| { let id = & id;
+    ::agreed(::cachier::__return_type!(Option < String >))), [let key = (|| { let id = & id;
     (self.tenant, * id) }) ();]
-    ::cachier::__private::MemoryArguments((::cachier::__part!(& key),)), (self, id,) =>
+    ::cachier::__private::MemoryArguments((::cachier::__key_part!(& key),)), (self, id,) =>
     (this, id,), Self::__cachier_name_body(this, id,)
 }
 #[doc(hidden)]

@@ -2,14 +2,14 @@
 ///
 /// Cached: `join::invalidate(…)`, `join::clear_cache()` and more work on what is stored.
 pub fn join(text: &str, arg1: (u32, f64)) -> Result<String, Error> {
-    let begun = ::cachier::__begin!(
-        [typed] join::__site(), ::cachier::__shape!(Result < String, Error >), []
-        ::cachier::__private::MemoryArguments((::cachier::__part!(text),
-        ::cachier::__part!(& arg1),)), ::cachier::__private::Option::None
+    let lookup = ::cachier::__lookup!(
+        [typed] join::__site(), ::cachier::__return_type!(Result < String, Error >), []
+        ::cachier::__private::MemoryArguments((::cachier::__key_part!(text),
+        ::cachier::__key_part!(& arg1),)), ::cachier::__private::Option::None
     );
-    match begun {
-        ::cachier::__private::Begun::Hit(value) => value,
-        ::cachier::__private::Begun::Miss(start) => {
+    match lookup {
+        ::cachier::__private::Lookup::Hit(value) => value,
+        ::cachier::__private::Lookup::Miss(start) => {
             let operation = ::cachier::__private::TypedRequest::first(start);
             join::__dispatch(operation, text, arg1).value()
         }
@@ -23,8 +23,8 @@ pub enum join {}
 impl join {
     ::cachier::__site! {
         fn __site() : ::cachier::__private::Site < ::cachier::__private::Memory <
-        (::cachier::__owned!(str), ::cachier::__owned!((u32, f64)),),
-        ::cachier::__kept!(Result < String, Error >) > > =
+        (::cachier::__owned_part!(str), ::cachier::__owned_part!((u32, f64)),),
+        ::cachier::__memory_value!(Result < String, Error >) > > =
         ::cachier::__private::Site::new, ["app"], | _ | ::core::any::type_name:: < join >
         (), ::cachier::__private::Options { backend :
         ::cachier::__private::BackendName::Memory, stale_after :
@@ -34,10 +34,10 @@ impl join {
     ::cachier::__dispatch! {
         #[cold] #[inline(never)] [] __dispatch[] [] (text : & str, arg1 : (u32, f64),) []
         [Result < String, Error >] [::cachier::__stored!(Result < String, Error >)]
-        [typed] Self::__site(), ::cachier::__measuring!(::cachier::__shape!(Result <
+        [typed] Self::__site(), ::cachier::__measuring!(::cachier::__return_type!(Result <
         String, Error >)), []
-        ::cachier::__private::MemoryArguments((::cachier::__part!(text),
-        ::cachier::__part!(& arg1),)), (text, arg1,) => (text, arg1,), Self::__body(text,
+        ::cachier::__private::MemoryArguments((::cachier::__key_part!(text),
+        ::cachier::__key_part!(& arg1),)), (text, arg1,) => (text, arg1,), Self::__body(text,
         arg1,)
     }
     fn __body(text: &str, (times, _): (u32, f64)) -> Result<String, Error> {

@@ -1,5 +1,5 @@
 async fn fetch(&self, id: u64) -> Result<Page, Error> {
-    let recipe = ::cachier::__verifying!(::cachier::__shape!(Result < Page, Error >));
+    let recipe = ::cachier::__verifying!(::cachier::__return_type!(Result < Page, Error >));
     let prepared = {
         ::cachier::__site! {
             static SITE : ::cachier::__private::ErasedSite =
@@ -13,8 +13,8 @@ async fn fetch(&self, id: u64) -> Result<Page, Error> {
         );
         let site = SITE.resolve(&|| (), recipe.shape, &arguments);
         match site.begin(recipe.shape, &arguments, ::cachier::__private::Option::None) {
-            ::cachier::__private::Begun::Hit(value) => ::core::result::Result::Ok(value),
-            ::cachier::__private::Begun::Miss(start) => {
+            ::cachier::__private::Lookup::Hit(value) => ::core::result::Result::Ok(value),
+            ::cachier::__private::Lookup::Miss(start) => {
                 let operation = ::cachier::__private::TypedRequest::first(start);
                 ::core::result::Result::Err(site.prepare(recipe, operation, &arguments))
             }

@@ -172,7 +172,7 @@ impl<T: Store> CallDriver<T> {
                 let insertion = core.store.insertion(&core.function, key, found);
                 // Shared and returned all the same where the memory has no room for it.
                 let insert = || _ = insertion();
-                let shared = || match slot.kept(stamp, WantSize::No) {
+                let shared = || match slot.encode(stamp, WantSize::No) {
                     Ok(found) => FlightResult::Value(found),
                     Err(_) => FlightResult::NotShared,
                 };

@@ -36,11 +36,11 @@ enum State<T: Store> {
     Peek(T::Key),
     Peeked(Result<Option<Found<T::Value>>, Error>),
     Precache(T::Key, Found<T::Value>),
-    Precached(Result<Kept<T>, Error>),
+    Precached(Result<StoredEntry<T>, Error>),
 }
 
 /// A value that other processes can see, where they are to.
-struct Kept<T: Store> {
+struct StoredEntry<T: Store> {
     key: T::Key,
     found: Found<T::Value>,
     stored: StoreOutcome,
@@ -100,15 +100,15 @@ impl<T: Store> EntryDriver<T> {
                 Some(State::Peeked(loaded.map(|Loaded { found, .. }| found)))
             }
             Some(State::Precache(key, found)) => {
-                let kept = self.precache(key, found).await;
-                Some(State::Precached(kept))
+                let entry = self.precache(key, found).await;
+                Some(State::Precached(entry))
             }
             due => due,
         };
     }
 
     /// Stores a value in place of whatever there is: what is being computed by now began earlier.
-    async fn precache(&self, key: T::Key, found: Found<T::Value>) -> Result<Kept<T>, Error> {
+    async fn precache(&self, key: T::Key, found: Found<T::Value>) -> Result<StoredEntry<T>, Error> {
         let Core { store, flights, .. } = self.core;
         flights.forget(&key);
         let unshared = flights.unshared(&key);
@@ -126,7 +126,7 @@ impl<T: Store> EntryDriver<T> {
             stored = StoreOutcome::Done;
         }
         drop(unshared);
-        Ok(Kept { key, found, stored })
+        Ok(StoredEntry { key, found, stored })
     }
 
     /// Takes over what the storage said.
@@ -141,10 +141,12 @@ impl<T: Store> EntryDriver<T> {
             Some(State::Peeked(loaded)) => Transition::Done(Response::Peeked(
                 loaded.and_then(|found| self.show(found, slot)),
             )),
-            Some(State::Precached(kept)) => {
+            Some(State::Precached(entry)) => {
                 // Also where storing it has failed: it may arrive nevertheless.
                 slot.invalidated();
-                Transition::Done(Response::Precached(kept.and_then(|kept| self.keep(kept))))
+                Transition::Done(Response::Precached(
+                    entry.and_then(|entry| self.keep(entry)),
+                ))
             }
             _ => unreachable!("the storage is asked first, and once"),
         }
@@ -168,12 +170,12 @@ impl<T: Store> EntryDriver<T> {
     }
 
     /// Stores in the memory of the process.
-    fn keep(&self, kept: Kept<T>) -> Result<(), Error> {
+    fn keep(&self, entry: StoredEntry<T>) -> Result<(), Error> {
         let Core {
             store, function, ..
         } = self.core;
-        let insertion = store.insertion(function, &kept.key, kept.found);
-        match (kept.stored, insertion()) {
+        let insertion = store.insertion(function, &entry.key, entry.found);
+        match (entry.stored, insertion()) {
             (StoreOutcome::Done, StoreOutcome::Done) => Ok(()),
             (StoreOutcome::TooLarge, _) | (_, StoreOutcome::TooLarge) => {
                 Err(too_large().with_hint("see `capacity_bytes`, and the limits of the backend"))

@@ -19,13 +19,13 @@ use crate::decision::{Intent, ResultKind};
 use crate::flight::in_computation;
 use crate::function::Function;
 use crate::labels;
-use crate::session::{Session, Start};
+use crate::session::{CallStart, Session};
 use crate::storage::Store;
 
 /// What the companion, or the function itself, asks for.
 pub enum Request {
     /// One call.
-    Call(CallOptions, Start),
+    Call(CallOptions, CallStart),
     /// An operation on one entry.
     Entry(EntryOperation),
 }
@@ -47,7 +47,7 @@ impl Request {
     /// How old a value may be that a call is given at once, for calls that have not looked for one yet.
     pub(crate) fn max_age_at_hand(&self, function: &Function) -> Option<Option<Duration>> {
         match self {
-            Self::Call(options, Start::Undecided) if options.intent == Intent::Use => {
+            Self::Call(options, CallStart::Undecided) if options.intent == Intent::Use => {
                 (!self.bypasses(function)).then_some(options.max_age)
             }
             _ => None,

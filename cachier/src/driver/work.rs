@@ -16,9 +16,9 @@ pub trait Slot<V> {
     /// Makes a kept value the result.
     fn serve(&mut self, found: Found<V>) -> Result<(), Error>;
     /// The computed result in kept form, with its size where that is known and asked for.
-    fn kept(&self, stamp: Stamp, size: WantSize) -> Result<Found<V>, Error>;
+    fn encode(&self, stamp: Stamp, size: WantSize) -> Result<Found<V>, Error>;
     /// Checks that the computed result comes back from its kept form.
-    fn comes_back(&self, found: &Found<V>) -> Result<(), Finding>;
+    fn round_trips(&self, found: &Found<V>) -> Result<(), Finding>;
     /// Learns that the computed result was stored under this stamp.
     fn stored(&mut self, stamp: Stamp);
     /// The computed error in a form that every waiter can have a clone of.
@@ -38,9 +38,9 @@ pub(super) fn encode_checked<V>(
     stamp: Stamp,
     size: WantSize,
 ) -> Result<Found<V>, Error> {
-    let kept = slot.kept(stamp, size);
+    let kept = slot.encode(stamp, size);
     let found = kept.inspect_err(|error| function.refused(error))?;
-    let verified = function.verification.value(|| slot.comes_back(&found));
+    let verified = function.verification.value(|| slot.round_trips(&found));
     verified.map_err(|finding| function.found(finding))?;
     Ok(found)
 }

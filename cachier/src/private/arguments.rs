@@ -4,10 +4,10 @@ use cachier_backends::{Error, KeyHash};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::form::{Cbor, Form};
 use super::instance::{Instance, StoreKind};
-use super::shape::Shape;
-use super::stored_part::Fingerprint;
+use super::return_type::ReturnType;
+use super::stored_key_part::Fingerprint;
+use super::value_codec::{CborCodec, ValueCodec};
 use crate::driver::{Core, remove_in_background};
 use crate::environment;
 use crate::function::Function;
@@ -25,11 +25,11 @@ pub struct DetailedHit<V> {
 }
 
 /// The arguments of one call of a function that returns something of this shape.
-pub trait Arguments<S: Shape> {
+pub trait Arguments<S: ReturnType> {
     /// Where the function keeps its values.
     type StoreKind: StoreKind;
     /// How a value takes its kept form and its own again.
-    type Form: Form<S::Value, Kept = <<Self::StoreKind as StoreKind>::Store as Store>::Value>;
+    type Codec: ValueCodec<S::Value, Encoded = <<Self::StoreKind as StoreKind>::Store as Store>::Value>;
 
     /// A fresh value that can be had at once.
     fn hit(&self, instance: &'static Instance<Self::StoreKind>) -> Option<S::Value>;
@@ -49,11 +49,11 @@ pub trait Arguments<S: Shape> {
         Ok(())
     }
     /// The form of the values under the key: what the call keeps of its arguments for the time when they are gone.
-    fn form(
+    fn codec(
         &self,
         instance: &'static Instance<Self::StoreKind>,
         key: &KeyOf<Self::StoreKind>,
-    ) -> Self::Form;
+    ) -> Self::Codec;
 }
 
 /// The key of a storage.
@@ -85,12 +85,12 @@ impl StoreKind for Persistent {
 
 impl<S, A> Arguments<S> for StoredArguments<A>
 where
-    S: Shape,
+    S: ReturnType,
     S::Value: Serialize + DeserializeOwned,
     A: Serialize + Fingerprint,
 {
     type StoreKind = Persistent;
-    type Form = Cbor;
+    type Codec = CborCodec;
 
     #[inline]
     fn hit(&self, _: &'static Instance<Persistent>) -> Option<S::Value> {
@@ -117,8 +117,8 @@ where
         verified.map_err(|finding| found(&instance.core, key, finding))
     }
 
-    fn form(&self, _: &'static Instance<Persistent>, _: &KeyHash) -> Cbor {
-        Cbor
+    fn codec(&self, _: &'static Instance<Persistent>, _: &KeyHash) -> CborCodec {
+        CborCodec
     }
 }
 

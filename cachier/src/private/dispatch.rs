@@ -7,12 +7,12 @@ use cachier_backends::Error;
 use cachier_metrics::{NearResult, Outcome, Sampled, Tier};
 
 use super::arguments::{Arguments, DetailedHit};
-use super::form::Form;
 use super::instance::StoreKind;
-use super::recipe::Recipe;
-use super::shape::Shape;
+use super::return_type::ReturnType;
 use super::site::Site;
-use super::work::{AsyncCall, Later, Mode, ResultSlot, Step, SyncBody, SyncCall};
+use super::value_codec::ValueCodec;
+use super::value_spec::ValueSpec;
+use super::work::{AsyncCall, Deferred, Invocation, ResultSlot, RunMode, SyncBody, SyncCall};
 use crate::call::{Call, CallOptions, Completion, Flavour};
 use crate::decision::{Freshness, Source, accept};
 use crate::driver::{
@@ -20,7 +20,7 @@ use crate::driver::{
     Work, drive,
 };
 use crate::function::Function;
-use crate::session::Start;
+use crate::session::CallStart;
 use crate::stamp::Stamp;
 use crate::storage::Store;
 
@@ -45,10 +45,10 @@ pub enum TypedRequest<Stored> {
 impl<Stored> TypedRequest<Stored> {
     /// A call of the function, which found nothing at once.
     #[inline]
-    pub fn first(start: Start) -> Self {
+    pub fn first(start: CallStart) -> Self {
         match start {
-            Start::Decided(sampled) => Self::First(sampled),
-            Start::Undecided => Self::FirstUndecided,
+            CallStart::Decided(sampled) => Self::First(sampled),
+            CallStart::Undecided => Self::FirstUndecided,
         }
     }
 
@@ -66,11 +66,14 @@ impl<Stored> TypedRequest<Stored> {
     fn into_parts(self) -> (Request, Option<Stored>) {
         match self {
             Self::First(sampled) => (
-                Request::Call(CallOptions::new(), Start::Decided(sampled)),
+                Request::Call(CallOptions::new(), CallStart::Decided(sampled)),
                 None,
             ),
-            Self::FirstUndecided => (Request::Call(CallOptions::new(), Start::Undecided), None),
-            Self::Call(options) => (Request::Call(*options, Start::Undecided), None),
+            Self::FirstUndecided => (
+                Request::Call(CallOptions::new(), CallStart::Undecided),
+                None,
+            ),
+            Self::Call(options) => (Request::Call(*options, CallStart::Undecided), None),
             Self::Invalidate => (Request::Entry(EntryOperation::Invalidate), None),
             Self::Peek => (Request::Entry(EntryOperation::Peek), None),
             Self::Precache(stored) => (Request::Entry(EntryOperation::Precache), Some(*stored)),
@@ -145,11 +148,11 @@ responses! {
 ///
 /// In a box, so that it takes no room on the stack while the function runs. From here on the types of the arguments are
 /// forgotten: functions that return the same share their code.
-pub struct Prepared<T: Store, Sh: Shape, F> {
-    recipe: Recipe<Sh>,
+pub struct Prepared<T: Store, Sh: ReturnType, F> {
+    spec: ValueSpec<Sh>,
     request: PreparedRequest<T>,
     /// The form of values under the key, where there is one.
-    form: Option<F>,
+    codec: Option<F>,
     /// The value to store; or what a call of the companion can be given at once (other calls have looked already).
     value: Option<Sh::Value>,
 }
@@ -159,19 +162,19 @@ impl<S: StoreKind> Site<S> {
     ///
     /// Not inlined: functions with the same types share it.
     #[inline(never)]
-    pub fn prepare<Sh: Shape, A>(
+    pub fn prepare<Sh: ReturnType, A>(
         &'static self,
-        recipe: Recipe<Sh>,
+        spec: ValueSpec<Sh>,
         operation: TypedRequest<Sh::Stored>,
         arguments: &A,
-    ) -> Box<Prepared<S::Store, Sh, A::Form>>
+    ) -> Box<Prepared<S::Store, Sh, A::Codec>>
     where
         A: Arguments<Sh, StoreKind = S>,
     {
         let instance = self.instance();
         let function = &instance.core.function;
         let (request, stored) = operation.into_parts();
-        let mut value = stored.map(|stored| recipe.shape.keep(stored));
+        let mut value = stored.map(|stored| spec.return_type.wrap_stored(stored));
         let ready = request.max_age_at_hand(function).and_then(|max_age| {
             let hit = arguments.detailed_hit(instance);
             let ready = ready_at_hand(
@@ -191,30 +194,30 @@ impl<S: StoreKind> Site<S> {
             }
             Ok(key)
         });
-        let form = match &key {
-            Some(Ok(key)) => Some(arguments.form(instance, key)),
+        let codec = match &key {
+            Some(Ok(key)) => Some(arguments.codec(instance, key)),
             _ => None,
         };
         Box::new(Prepared {
-            recipe,
+            spec,
             request: PreparedRequest {
                 core: &instance.core,
                 request,
                 ready,
                 key,
             },
-            form,
+            codec,
             value,
         })
     }
 }
 
-impl<T: Store, Sh: Shape, F> Prepared<T, Sh, F> {
+impl<T: Store, Sh: ReturnType, F> Prepared<T, Sh, F> {
     /// What the driver is told, and the place for the result.
     fn into_parts(self) -> (PreparedRequest<T>, ResultSlot<Sh, F>) {
         (
             self.request,
-            ResultSlot::new(self.recipe, self.form, self.value),
+            ResultSlot::new(self.spec, self.codec, self.value),
         )
     }
 
@@ -227,7 +230,7 @@ impl<T: Store, Sh: Shape, F> Prepared<T, Sh, F> {
         body: SyncBody<'b, T, Sh, F>,
     ) -> (Box<BlockingDriver<T>>, Box<SyncCall<'b, T, Sh, F>>)
     where
-        F: Form<Sh::Value, Kept = T::Value>,
+        F: ValueCodec<Sh::Value, Encoded = T::Value>,
     {
         let (request, returned) = self.into_parts();
         let mut work = Box::new(SyncCall::new(returned, body));
@@ -276,8 +279,8 @@ pub fn dispatch<T, Sh, F>(
 ) -> TypedResponse<Sh::Return, Sh::Stored>
 where
     T: DriveBlocking,
-    Sh: Shape,
-    F: Form<Sh::Value, Kept = T::Value>,
+    Sh: ReturnType,
+    F: ValueCodec<Sh::Value, Encoded = T::Value>,
 {
     let (mut driver, mut work) = prepared.into_blocking_parts(body);
     driver.finish(&mut *work);
@@ -287,7 +290,7 @@ where
 /// Not inlined: its frame is not there yet while the function runs.
 #[inline(never)]
 #[expect(clippy::boxed_local, reason = "so they take no stack of a recursion")]
-fn respond<T: Store, Sh: Shape, F>(
+fn respond<T: Store, Sh: ReturnType, F>(
     work: Box<SyncCall<'_, T, Sh, F>>,
     driver: Box<BlockingDriver<T>>,
 ) -> TypedResponse<Sh::Return, Sh::Stored> {
@@ -305,9 +308,9 @@ pub fn dispatch_async<T, Sh, F, B, N>(
 ) -> impl Future<Output = TypedResponse<Sh::Return, Sh::Stored>>
 where
     T: Store,
-    Sh: Shape,
-    F: Form<Sh::Value, Kept = T::Value>,
-    B: FnOnce(Mode) -> Step<N, Later<T, F>>,
+    Sh: ReturnType,
+    F: ValueCodec<Sh::Value, Encoded = T::Value>,
+    B: FnOnce(RunMode) -> Invocation<N, Deferred<T, F>>,
     N: Future<Output = Sh::Return>,
 {
     let (request, returned) = prepared.into_parts();
@@ -319,13 +322,13 @@ where
     }
 }
 
-impl<Sh: Shape, F> ResultSlot<Sh, F> {
+impl<Sh: ReturnType, F> ResultSlot<Sh, F> {
     /// What the companion is told.
     fn respond(self, response: Response) -> TypedResponse<Sh::Return, Sh::Stored> {
         let reply = match response {
             Response::Call(call) => return TypedResponse::Call(self.finish(), call),
             Response::Invalidated(removed) => EntryReply::Invalidated(removed),
-            Response::Peeked(found) => EntryReply::Peeked(found.map(|_| self.show())),
+            Response::Peeked(found) => EntryReply::Peeked(found.map(|_| self.into_stored())),
             Response::Precached(stored) => EntryReply::Precached(stored),
         };
         TypedResponse::Entry(Box::new(reply))

@@ -9,7 +9,7 @@ macro_rules! __site {
             // Stands where the function stands, whatever the types of the call.
             enum Place {}
             let identity = |$marker: &str| ::std::string::String::from($identity);
-            $crate::__private::Definition {
+            $crate::__private::FunctionSpec {
                 identity: identity(marker),
                 path: identity(::core::any::type_name::<Place>()),
                 package: $crate::__package!($package $(, $folder)?),
@@ -55,12 +55,12 @@ macro_rules! __slot {
 /// A block, so that nothing of it lives across an `.await`.
 #[doc(hidden)]
 #[macro_export]
-macro_rules! __begin {
-    ([$typing:ident] $site:expr, $shape:expr, [$($key:stmt;)?] $arguments:expr, $slot:expr) => {{
-        let shape = $shape;
+macro_rules! __lookup {
+    ([$typing:ident] $site:expr, $return_type:expr, [$($key:stmt;)?] $arguments:expr, $slot:expr) => {{
+        let return_type = $return_type;
         $($key;)?
         let arguments = $arguments;
-        $crate::__resolved!([$typing] $site, shape, arguments).begin(shape, &arguments, $slot)
+        $crate::__resolved!([$typing] $site, return_type, arguments).lookup(return_type, &arguments, $slot)
     }};
 }
 
@@ -68,17 +68,17 @@ macro_rules! __begin {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __resolved {
-    ([typed] $site:expr, $shape:expr, $arguments:ident) => {
+    ([typed] $site:expr, $return_type:expr, $arguments:ident) => {
         $site
     };
     // The closure's type knows the function's type arguments.
-    ([erased] $site:expr, $shape:expr, $arguments:ident) => {
-        $site.resolve(&|| (), $shape, &$arguments)
+    ([erased] $site:expr, $return_type:expr, $arguments:ident) => {
+        $site.resolve(&|| (), $return_type, &$arguments)
     };
 }
 
 /// The hidden function that carries an operation to the runtime, and the function's body with it: its signature in parts,
-/// the site, the recipe, the arguments of the key, and what [`__run`](crate::__run) takes.
+/// the site, the spec, the arguments of the key, and what [`__run`](crate::__run) takes.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __dispatch {
@@ -86,7 +86,7 @@ macro_rules! __dispatch {
         $(#[$attribute:meta])*
         [$($async:ident)?] $name:ident [$($generics:tt)*] [$($receiver:tt)*] ($($parameters:tt)*) [$($where:tt)*]
         [$returned:ty] [$stored:ty]
-        [$typing:ident] $site:expr, $recipe:expr, [$($key:stmt;)?] $arguments:expr, $($run:tt)*
+        [$typing:ident] $site:expr, $spec:expr, [$($key:stmt;)?] $arguments:expr, $($run:tt)*
     ) => {
         $(#[$attribute])*
         #[doc(hidden)]
@@ -95,13 +95,13 @@ macro_rules! __dispatch {
             $($receiver)* operation: $crate::__private::TypedRequest<$stored>, $($parameters)*
         ) -> $crate::__private::TypedResponse<$returned, $stored> $($where)* {
             let prepared = $crate::__before_run!([$($async)?] {
-                let recipe = $recipe;
+                let spec = $spec;
                 $($key;)?
                 let arguments = $arguments;
-                $crate::__resolved!([$typing] $site, recipe.shape, arguments)
-                    .prepare(recipe, operation, &arguments)
+                $crate::__resolved!([$typing] $site, spec.return_type, arguments)
+                    .prepare(spec, operation, &arguments)
             });
-            $crate::__run!([$($async)?] $recipe, prepared, $($run)*)
+            $crate::__run!([$($async)?] $spec, prepared, $($run)*)
         }
     };
 }
@@ -123,18 +123,18 @@ macro_rules! __before_run {
 #[macro_export]
 macro_rules! __run {
     // The body of a synchronous function reaches the runtime without its type, so what it is given is handed over inside.
-    ([] $recipe:expr, $prepared:ident, $given:expr => $names:pat, $now:expr $(, later $later:expr)?) => {{
+    ([] $spec:expr, $prepared:ident, $given:expr => $names:pat, $now:expr $(, later $later:expr)?) => {{
         let mut given = $crate::__private::Option::Some($given);
         $crate::__private::dispatch($prepared, &mut |mode| {
-            let $names = $crate::__private::once(&mut given);
-            $crate::__step!(mode, $now $(, $recipe.in_thread($later))?)
+            let $names = $crate::__private::take_once(&mut given);
+            $crate::__invoke!(mode, $now $(, $spec.in_thread($later))?)
         })
     }};
     // In a box, so that the future of a hit, which is made and moved for each call, stays small.
-    ([async] $recipe:expr, $prepared:ident, $given:expr => $names:pat, $now:expr $(, later $later:expr)?) => {{
+    ([async] $spec:expr, $prepared:ident, $given:expr => $names:pat, $now:expr $(, later $later:expr)?) => {{
         let $names = $given;
         ::std::boxed::Box::pin($crate::__private::dispatch_async($prepared, move |mode| {
-            $crate::__step!(mode, $now $(, $recipe.in_task($later))?)
+            $crate::__invoke!(mode, $now $(, $spec.in_task($later))?)
         }))
         .await
     }};
@@ -143,15 +143,15 @@ macro_rules! __run {
 /// The function run, or kept for the background where the attribute allows it.
 #[doc(hidden)]
 #[macro_export]
-macro_rules! __step {
+macro_rules! __invoke {
     ($mode:ident, $now:expr) => {{
         let _ = $mode;
-        $crate::__private::Step::Now($now)
+        $crate::__private::Invocation::Now($now)
     }};
     ($mode:ident, $now:expr, $later:expr) => {
         match $mode {
-            $crate::__private::Mode::Now => $crate::__private::Step::Now($now),
-            $crate::__private::Mode::Later => $crate::__private::Step::Later($later),
+            $crate::__private::RunMode::Now => $crate::__private::Invocation::Now($now),
+            $crate::__private::RunMode::Later => $crate::__private::Invocation::Later($later),
         }
     };
 }

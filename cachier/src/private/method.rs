@@ -6,9 +6,9 @@ use std::pin::Pin;
 use cachier_backends::{Error, Usage};
 use cachier_metrics::CacheMetrics;
 
+use super::all_entries::IsAsync;
 use super::dispatch::{TypedRequest, TypedResponse};
 use super::site::ErasedSite;
-use super::whole::IsAsync;
 use crate::block_on::block_on;
 use crate::call::{Call, CallOptions};
 use crate::handle::Handle;
@@ -42,13 +42,13 @@ pub enum Metered {}
 /// # Ok::<(), cachier::Error>(())
 /// ```
 pub struct MethodCache<A, R, S = R, M = Unmetered> {
-    place: Place<M>,
+    method: MethodSite<M>,
     dispatch: fn(TypedRequest<S>, A) -> TypedResponse<R, S>,
 }
 
 /// The operations on the cache of an `async` method, each asynchronous.
 pub struct AsyncMethodCache<'a, A, R, S = R, M = Unmetered> {
-    place: Place<M>,
+    method: MethodSite<M>,
     dispatch: fn(TypedRequest<S>, A) -> ResponseFuture<'a, R, S>,
 }
 
@@ -56,13 +56,13 @@ pub struct AsyncMethodCache<'a, A, R, S = R, M = Unmetered> {
 pub type ResponseFuture<'a, R, S> = Pin<Box<dyn Future<Output = TypedResponse<R, S>> + Send + 'a>>;
 
 /// Which method it is.
-struct Place<M> {
+struct MethodSite<M> {
     site: &'static ErasedSite,
     marker: &'static str,
     metered: std::marker::PhantomData<fn() -> M>,
 }
 
-impl<M> Place<M> {
+impl<M> MethodSite<M> {
     fn new(site: &'static ErasedSite, marker: &'static str) -> Self {
         Self {
             site,
@@ -78,24 +78,24 @@ macro_rules! without_arguments {
         impl<$($lifetime,)? A, R, S, M> $name<$($lifetime,)? A, R, S, M> {
             #[doc(hidden)]
             pub fn new(site: &'static ErasedSite, marker: &'static str, dispatch: $dispatch) -> Self {
-                Self { place: Place::new(site, marker), dispatch }
+                Self { method: MethodSite::new(site, marker), dispatch }
             }
 
             /// The method, for [`expect`](crate::expect).
             pub fn handle(&self) -> Handle {
-                self.place.site.handle(self.place.marker)
+                self.method.site.handle(self.method.marker)
             }
 
             /// The folder of the file backend.
             pub fn cache_dir(&self) -> PathBuf {
-                self.place.site.cache_dir(self.place.marker)
+                self.method.site.cache_dir(self.method.marker)
             }
         }
 
         impl<$($lifetime,)? A, R, S> $name<$($lifetime,)? A, R, S, Metered> {
             /// The metrics of the method, of all instantiations together.
             pub fn metrics(&self) -> &'static CacheMetrics {
-                self.place.site.metrics(self.place.marker)
+                self.method.site.metrics(self.method.marker)
             }
         }
     };
@@ -109,19 +109,23 @@ impl<A, R, S, M> MethodCache<A, R, S, M> {
     /// generic impl, these are the entries of the instantiations that this process has called.
     #[must_use = "the backend may have failed"]
     pub fn clear_cache(&self) -> Result<Option<u64>, Error> {
-        block_on(self.place.site.clear(self.place.marker, IsAsync::No))
+        block_on(self.method.site.clear(self.method.marker, IsAsync::No))
     }
 
     /// Drops all marks of running computations.
     #[must_use = "the backend may have failed"]
     pub fn clear_being_calculated(&self) -> Result<(), Error> {
-        block_on(self.place.site.clear_leases(self.place.marker, IsAsync::No))
+        block_on(
+            self.method
+                .site
+                .clear_leases(self.method.marker, IsAsync::No),
+        )
     }
 
     /// Entries and bytes held, where that can be told: of a method whose types are open, only in memory.
     #[must_use = "the backend may have failed"]
     pub fn usage(&self) -> Result<Usage, Error> {
-        block_on(self.place.site.usage(self.place.marker, IsAsync::No))
+        block_on(self.method.site.usage(self.method.marker, IsAsync::No))
     }
 }
 
@@ -130,22 +134,28 @@ impl<A, R, S, M> AsyncMethodCache<'_, A, R, S, M> {
     /// generic impl, these are the entries of the instantiations that this process has called.
     #[must_use = "the backend may have failed"]
     pub async fn clear_cache(&self) -> Result<Option<u64>, Error> {
-        self.place.site.clear(self.place.marker, IsAsync::Yes).await
+        self.method
+            .site
+            .clear(self.method.marker, IsAsync::Yes)
+            .await
     }
 
     /// Drops all marks of running computations.
     #[must_use = "the backend may have failed"]
     pub async fn clear_being_calculated(&self) -> Result<(), Error> {
-        self.place
+        self.method
             .site
-            .clear_leases(self.place.marker, IsAsync::Yes)
+            .clear_leases(self.method.marker, IsAsync::Yes)
             .await
     }
 
     /// Entries and bytes held, where that can be told: of a method whose types are open, only in memory.
     #[must_use = "the backend may have failed"]
     pub async fn usage(&self) -> Result<Usage, Error> {
-        self.place.site.usage(self.place.marker, IsAsync::Yes).await
+        self.method
+            .site
+            .usage(self.method.marker, IsAsync::Yes)
+            .await
     }
 }
 

@@ -1,25 +1,25 @@
 //! What the attribute's expansion calls. Nobody else may: it changes without notice.
 
+mod all_entries;
 mod arguments;
+mod custom_encoding;
 mod dispatch;
 mod equality;
 mod expand;
-mod family;
-mod form;
 mod instance;
+mod instantiations;
+#[cfg(feature = "memory")]
+mod key_part;
 mod method;
 mod no_operations;
-mod own_form;
-#[cfg(feature = "memory")]
-mod part;
-mod recipe;
 mod registered;
-mod shape;
+mod return_type;
 mod site;
-mod stored_part;
+mod stored_key_part;
 #[cfg(feature = "memory")]
 mod typed;
-mod whole;
+mod value_codec;
+mod value_spec;
 mod work;
 
 pub use std::option::Option;
@@ -29,32 +29,34 @@ pub use crate::block_on::block_on;
 pub use cachier_backends::{KeyHash, Version};
 pub use cachier_metrics::{LocalSlot, SamplingRate};
 
+pub use self::all_entries::IsAsync;
 pub use self::arguments::{Arguments, StoredArguments};
 pub use self::dispatch::{Prepared, TypedRequest, TypedResponse, dispatch, dispatch_async};
 pub use self::equality::{EqualityProbe, Incomparable};
-pub use self::form::{SizeProbe, Unmeasured};
 pub use self::instance::{Instance, NearTier, StoreKind};
+#[cfg(feature = "memory")]
+pub use self::key_part::{
+    ByRefProbe, FitProbe, KeyPartProbe, OptionRef, OwnedKeyPart, Unfit, key_part_kind,
+};
 pub use self::method::{AsyncMethodCache, Metered, MethodCache, Unmetered};
 pub use self::no_operations::{NoAsyncMethodCache, NoMethodCache};
-#[cfg(feature = "memory")]
-pub use self::part::{ByRefProbe, FitProbe, OptionRef, OwnedPart, PartProbe, Unfit, part_kind};
-pub use self::recipe::Recipe;
-pub use self::shape::{
-    ErrorProbe, Kept, KeptProbe, PlainProbe, Probe, Shape, ShapeOf, StoredAs, Unkept, Unshared,
-    WithNone, kind,
+pub use self::return_type::{
+    ErrorProbe, MemoryValue, MemoryValueProbe, NotMemoryValue, PlainProbe, ReturnType,
+    ReturnTypeOf, ReturnTypeProbe, StoredAs, UnsharedError, WithNone, return_kind,
 };
-pub use self::site::{Begun, ErasedSite, Site};
-pub use self::stored_part::{HashedProbe, OrderedProbe, StoredPartProbe, UnorderedProbe};
+pub use self::site::{ErasedSite, Lookup, Site};
+pub use self::stored_key_part::{HashedProbe, OrderedProbe, StoredKeyPartProbe, UnorderedProbe};
 #[cfg(feature = "memory")]
 pub use self::typed::{MemoryArguments, NearArguments};
-pub use self::whole::IsAsync;
-pub use self::work::{Mode, Step, call_once, in_own_frame, once};
+pub use self::value_codec::{SizeProbe, Unmeasured};
+pub use self::value_spec::ValueSpec;
+pub use self::work::{Invocation, RunMode, call_once, in_own_frame, take_once};
 pub use crate::flight::SharedError;
 pub use crate::identity::{
-    Definition, Package, crate_of, identity_of_function, identity_of_method,
+    FunctionSpec, Package, crate_of, identity_of_function, identity_of_method,
 };
 pub use crate::options::{BackendName, OnBackendError, Options};
-pub use crate::session::Start;
+pub use crate::session::CallStart;
 #[cfg(feature = "memory")]
 pub use crate::storage::memory::{ErasedMemory, Memory};
 #[cfg(feature = "memory")]

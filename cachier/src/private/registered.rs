@@ -10,12 +10,12 @@ use crate::call::Flavour;
 use crate::driver::Core;
 use crate::handle::Place;
 use crate::known_usage::{GOOD_FOR, Turn};
-use crate::registered::Registered;
+use crate::registered::RegisteredFunction;
 use crate::session::Session;
 use crate::storage::Store;
 use crate::switches::Switches;
 
-impl<S: StoreKind> Registered for Instance<S> {
+impl<S: StoreKind> RegisteredFunction for Instance<S> {
     fn name(&self) -> &str {
         &self.core.function.name
     }
@@ -45,23 +45,23 @@ impl<S: StoreKind> Registered for Instance<S> {
         self.core.function.metrics
     }
 
-    fn refresh(&self) {
-        self.core.function.refresh();
+    fn update_params(&self) {
+        self.core.function.update_params();
     }
 
-    fn follow(&self, switches: &Switches) {
+    fn apply_switches(&self, switches: &Switches) {
         let function = &self.core.function;
         function.set_enabled(function.is_on(switches));
     }
 
-    fn refuse(&self) {
+    fn take_out_of_service(&self) {
         let function = &self.core.function;
         if function.duplicate().is_none() {
             function.report(function.mark_ambiguous(), function.metrics);
         }
     }
 
-    fn forget_near(&self) {
+    fn clear_near(&self) {
         self.near.forget_all();
     }
 

@@ -8,49 +8,49 @@ use cachier_backends::process::{PerProcess, get_or_init};
 use cachier_metrics::{CacheMetrics, Local, LocalSlot, NearResult};
 
 use super::arguments::Arguments;
-use super::family::{Family, create_metrics};
 use super::instance::{Instance, StoreKind};
-use super::shape::Shape;
+use super::instantiations::{Instantiations, create_metrics};
+use super::return_type::ReturnType;
 use crate::context::{self, Context, ContextId};
 use crate::driver::Core;
 use crate::flight::Flights;
 use crate::function::Function;
 use crate::handle::Handle;
-use crate::identity::{self, Definition};
+use crate::identity::{self, FunctionSpec};
 use crate::pauses::Pauses;
-use crate::registered::Registered;
-use crate::session::Start;
+use crate::registered::RegisteredFunction;
+use crate::session::CallStart;
 
 /// The static of a function whose types are known where it stands.
 pub struct Site<S: StoreKind> {
-    define: fn(&'static str) -> Definition,
+    make_spec: fn(&'static str) -> FunctionSpec,
     /// The name of the instantiation; empty for a function that is not generic.
     instantiation: &'static str,
     main: OnceLock<&'static Instance<S>>,
     /// Held while the function is made known. In a child, nobody waits for a thread of the parent that was at it.
     opening: PerProcess<Mutex<()>>,
     isolated: Mutex<Vec<(ContextId, &'static Instance<S>)>>,
-    family: Option<&'static Family>,
+    instantiations: Option<&'static Instantiations>,
 }
 
 /// What a call finds before the driver is asked.
-pub enum Begun<R> {
+pub enum Lookup<R> {
     /// The result.
     Hit(R),
     /// Nothing: the driver must be asked.
-    Miss(Start),
+    Miss(CallStart),
 }
 
 impl<S: StoreKind> Site<S> {
     /// The site of a function that is not generic.
-    pub const fn new(define: fn(&'static str) -> Definition) -> Self {
+    pub const fn new(make_spec: fn(&'static str) -> FunctionSpec) -> Self {
         Self {
-            define,
+            make_spec,
             instantiation: "",
             main: OnceLock::new(),
             opening: PerProcess::new(|_| Mutex::new(())),
             isolated: Mutex::new(Vec::new()),
-            family: None,
+            instantiations: None,
         }
     }
 
@@ -68,28 +68,28 @@ impl<S: StoreKind> Site<S> {
     ///
     /// Inlined, so that a hit makes no call and its result does not go through memory.
     #[cfg_attr(not(debug_assertions), inline(always))]
-    pub fn begin<Sh: Shape, A>(
+    pub fn lookup<Sh: ReturnType, A>(
         &'static self,
-        shape: Sh,
+        return_type: Sh,
         arguments: &A,
         slot: Option<&'static LocalKey<LocalSlot>>,
-    ) -> Begun<Sh::Return>
+    ) -> Lookup<Sh::Return>
     where
         A: Arguments<Sh, StoreKind = S>,
     {
         let instance = self.instance();
         let function = &instance.core.function;
         if !function.is_enabled() {
-            return Begun::Miss(Start::Undecided);
+            return Lookup::Miss(CallStart::Undecided);
         }
         let local = slot.and_then(|slot| instance.metrics().attached(slot));
         if let Some(slot) = slot
             && local.is_none_or(Local::times_hit)
         {
-            return instance.begin_cold(shape, arguments, local, slot);
+            return instance.lookup_cold(return_type, arguments, local, slot);
         }
         match arguments.hit(instance) {
-            Some(value) => instance.found(shape, value, local),
+            Some(value) => instance.found(return_type, value, local),
             None => instance.missed(local),
         }
     }
@@ -104,7 +104,7 @@ impl<S: StoreKind> Site<S> {
 
     /// The function for those who know no types.
     pub fn handle(&'static self) -> Handle {
-        Handle::new(self.define, self.instantiation)
+        Handle::new(self.make_spec, self.instantiation)
     }
 
     #[cold]
@@ -131,7 +131,11 @@ impl<S: StoreKind> Site<S> {
 
     /// Makes the function's state, for as long as the process lives, and makes it known.
     fn open(&self, context: &'static Context) -> &'static Instance<S> {
-        let function = open_function((self.define)(self.instantiation), self.family, context);
+        let function = open_function(
+            (self.make_spec)(self.instantiation),
+            self.instantiations,
+            context,
+        );
         let (near, store) = S::open(&function);
         let core = Core {
             function,
@@ -141,32 +145,36 @@ impl<S: StoreKind> Site<S> {
         };
         let instance: &'static Instance<S> = Box::leak(Box::new(Instance { core, near }));
         S::connect(instance);
-        introduce(&instance.core.function, instance, self.family);
+        register(&instance.core.function, instance, self.instantiations);
         instance
     }
 }
 
 /// The part of a function's state that knows no types.
 fn open_function(
-    definition: Definition,
-    family: Option<&'static Family>,
+    spec: FunctionSpec,
+    instantiations: Option<&'static Instantiations>,
     context: &'static Context,
 ) -> Function {
-    let metrics = match family {
-        Some(family) => family.metrics(&definition, context),
-        None => create_metrics(&definition, context),
+    let metrics = match instantiations {
+        Some(instantiations) => instantiations.metrics(&spec, context),
+        None => create_metrics(&spec, context),
     };
-    Function::new(definition, context, metrics)
+    Function::new(spec, context, metrics)
 }
 
 /// Makes a function known to its context and to its family, and what it holds to its metrics.
-fn introduce(function: &Function, known: &'static dyn Registered, family: Option<&'static Family>) {
+fn register(
+    function: &Function,
+    known: &'static dyn RegisteredFunction,
+    instantiations: Option<&'static Instantiations>,
+) {
     if function.context.registry.register(known).is_err() {
         let error = function.mark_duplicate();
         function.report(error, function.metrics);
     }
-    match family {
-        Some(family) => family.add(known, function.context),
+    match instantiations {
+        Some(instantiations) => instantiations.add(known, function.context),
         None => {
             if let Some(metrics) = function.metrics {
                 metrics.set_gauges(Box::new(move || known.gauges()));
@@ -186,13 +194,13 @@ impl<S: StoreKind> Instance<S> {
     /// in mind.
     #[cold]
     #[inline(never)]
-    fn begin_cold<Sh: Shape, A>(
+    fn lookup_cold<Sh: ReturnType, A>(
         &'static self,
-        shape: Sh,
+        return_type: Sh,
         arguments: &A,
         local: Option<Local>,
         slot: &'static LocalKey<LocalSlot>,
-    ) -> Begun<Sh::Return>
+    ) -> Lookup<Sh::Return>
     where
         A: Arguments<Sh, StoreKind = S>,
     {
@@ -208,16 +216,16 @@ impl<S: StoreKind> Instance<S> {
             let age = now.saturating_sub(hit.computed);
             local.timed_hit(latency, age, Some(hit.compute_nanos));
         }
-        self.found(shape, hit.value, Some(local))
+        self.found(return_type, hit.value, Some(local))
     }
 
     #[cfg_attr(not(debug_assertions), inline(always))]
-    fn found<Sh: Shape>(
+    fn found<Sh: ReturnType>(
         &self,
-        shape: Sh,
+        return_type: Sh,
         value: Sh::Value,
         local: Option<Local>,
-    ) -> Begun<Sh::Return> {
+    ) -> Lookup<Sh::Return> {
         if let Some(local) = local {
             local.hit();
             if S::HAS_NEAR_TIER {
@@ -225,52 +233,52 @@ impl<S: StoreKind> Instance<S> {
             }
         }
         self.core.function.explain_hit();
-        Begun::Hit(shape.join(value))
+        Lookup::Hit(return_type.join(value))
     }
 
-    fn missed<R>(&self, local: Option<Local>) -> Begun<R> {
+    fn missed<R>(&self, local: Option<Local>) -> Lookup<R> {
         if S::HAS_NEAR_TIER
             && let Some(metrics) = self.core.function.metrics
         {
             metrics.near_lookup(NearResult::Miss);
         }
-        Begun::Miss(Start::Decided(local.and_then(Local::sample)))
+        Lookup::Miss(CallStart::Decided(local.and_then(Local::sample)))
     }
 }
 
 /// The static of a function whose types differ from call to call: a generic one, or a method.
 pub struct ErasedSite {
-    define: fn(&'static str) -> Definition,
+    make_spec: fn(&'static str) -> FunctionSpec,
     /// The sites by the markers that they were asked for with: a list that only grows, read without a lock.
-    known: OnceLock<Box<Known>>,
+    known: OnceLock<Box<KnownSite>>,
     /// Held while the list grows. In a child, nobody waits for a thread of the parent that was at it.
     growing: PerProcess<Mutex<()>>,
-    family: Family,
+    instantiations: Instantiations,
 }
 
 /// One marker and its site.
-struct Known {
+struct KnownSite {
     /// What the type of the marker is, lifetimes aside. Types that differ may share their name.
     id: TypeId,
     marker: &'static str,
     site: &'static (dyn Any + Send + Sync),
-    next: OnceLock<Box<Known>>,
+    next: OnceLock<Box<KnownSite>>,
 }
 
 impl ErasedSite {
     /// The site of a generic function or a method.
-    pub const fn new(define: fn(&'static str) -> Definition) -> Self {
+    pub const fn new(make_spec: fn(&'static str) -> FunctionSpec) -> Self {
         Self {
-            define,
+            make_spec,
             known: OnceLock::new(),
             growing: PerProcess::new(|_| Mutex::new(())),
-            family: Family::new(),
+            instantiations: Instantiations::new(),
         }
     }
 
     /// The site of the instantiation that the marker belongs to: a closure in the function.
     #[inline]
-    pub fn resolve<M, Sh: Shape, A: Arguments<Sh>>(
+    pub fn resolve<M, Sh: ReturnType, A: Arguments<Sh>>(
         &'static self,
         _: &M,
         _: Sh,
@@ -278,7 +286,7 @@ impl ErasedSite {
     ) -> &'static Site<A::StoreKind> {
         let marker = typeid::of::<M>();
         let mut known = self.known.get();
-        while let Some(Known { id, site, next, .. }) = known.map(Box::as_ref) {
+        while let Some(KnownSite { id, site, next, .. }) = known.map(Box::as_ref) {
             if *id == marker
                 && let Some(site) = site.downcast_ref()
             {
@@ -293,31 +301,32 @@ impl ErasedSite {
     #[cold]
     fn find<S: StoreKind>(&'static self, id: TypeId, marker: &'static str) -> &'static Site<S> {
         let _growing = self.growing.lock().unwrap_or_else(PoisonError::into_inner);
-        let definition = self.definition(marker);
+        let spec = self.spec(marker);
         let (mut end, mut same) = (&self.known, None);
         let mut is_ambiguous = false;
         while let Some(known) = end.get() {
-            if self.definition(known.marker).identity == definition.identity {
+            if self.spec(known.marker).identity == spec.identity {
                 same = same.or(known.site.downcast_ref::<Site<S>>());
                 is_ambiguous |= known.marker == marker && known.id != id;
             }
             end = &known.next;
         }
         if is_ambiguous {
-            self.family.refuse(identity::typed_name(&definition));
+            self.instantiations
+                .take_out_of_service(identity::typed_name(&spec));
         }
         let site = same.unwrap_or_else(|| {
             Box::leak(Box::new(Site {
-                define: self.define,
+                make_spec: self.make_spec,
                 instantiation: marker,
                 main: OnceLock::new(),
                 opening: PerProcess::new(|_| Mutex::new(())),
                 isolated: Mutex::new(Vec::new()),
-                family: Some(&self.family),
+                instantiations: Some(&self.instantiations),
             }))
         });
         get_or_init(end, || {
-            Box::new(Known {
+            Box::new(KnownSite {
                 id,
                 marker,
                 site,
@@ -327,8 +336,8 @@ impl ErasedSite {
         site
     }
 
-    pub(crate) fn definition(&self, marker: &'static str) -> Definition {
-        (self.define)(marker)
+    pub(crate) fn spec(&self, marker: &'static str) -> FunctionSpec {
+        (self.make_spec)(marker)
     }
 
     /// The metrics that all instantiations share. `marker` is any of them, or empty for a free function.
@@ -337,18 +346,18 @@ impl ErasedSite {
     /// Without `enable_metrics`; the attribute calls this only with it.
     pub fn metrics(&'static self, marker: &'static str) -> &'static CacheMetrics {
         let metrics = self
-            .family
-            .metrics(&(self.define)(marker), context::current());
+            .instantiations
+            .metrics(&(self.make_spec)(marker), context::current());
         metrics.expect("the attribute has `enable_metrics`")
     }
 
     /// The function for those who know no types. `marker` as for [`metrics`](Self::metrics).
     pub fn handle(&'static self, marker: &'static str) -> Handle {
-        Handle::new(self.define, marker)
+        Handle::new(self.make_spec, marker)
     }
 
     /// The instantiations that have been called in the context of the calling code.
-    pub(crate) fn instantiations(&'static self) -> Vec<&'static dyn Registered> {
-        self.family.called_in(context::current())
+    pub(crate) fn instantiations(&'static self) -> Vec<&'static dyn RegisteredFunction> {
+        self.instantiations.called_in(context::current())
     }
 }

@@ -9,10 +9,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::arguments::{Arguments, DetailedHit, found, hash};
-use super::form::{Cbor, Form, Measure};
 use super::instance::{Instance, NearTier, StoreKind};
-use super::part::{Parts, Query};
-use super::shape::Shape;
+use super::key_part::{KeyParts, Query};
+use super::return_type::ReturnType;
+use super::value_codec::{CborCodec, Measure, ValueCodec};
 use crate::function::Function;
 use crate::options::WantSize;
 use crate::stamp::Stamp;
@@ -31,12 +31,12 @@ pub struct NearArguments<P, A>(pub P, pub A, pub &'static str);
 
 impl<S, P> Arguments<S> for MemoryArguments<P>
 where
-    S: Shape,
+    S: ReturnType,
     S::Value: Clone + Send + Sync + 'static,
-    P: Parts,
+    P: KeyParts,
 {
     type StoreKind = Memory<P::Owned, S::Value>;
-    type Form = Cloned;
+    type Codec = CloneCodec;
 
     #[cfg_attr(not(debug_assertions), inline(always))]
     fn hit(&self, instance: &'static Instance<Self::StoreKind>) -> Option<S::Value> {
@@ -60,20 +60,20 @@ where
         Ok(AnyKey::new(self.0.to_owned_parts()))
     }
 
-    fn form(&self, _: &'static Instance<Self::StoreKind>, _: &AnyKey) -> Cloned {
-        Cloned
+    fn codec(&self, _: &'static Instance<Self::StoreKind>, _: &AnyKey) -> CloneCodec {
+        CloneCodec
     }
 }
 
 impl<S, P, A> Arguments<S> for NearArguments<P, A>
 where
-    S: Shape,
+    S: ReturnType,
     S::Value: Serialize + DeserializeOwned + Clone + Send + Sync + 'static,
-    P: Parts,
+    P: KeyParts,
     A: Serialize,
 {
     type StoreKind = Near<P::Owned, S::Value>;
-    type Form = Fetched<P::Owned, S::Value>;
+    type Codec = NearCodec<P::Owned, S::Value>;
 
     #[cfg_attr(not(debug_assertions), inline(always))]
     fn hit(&self, instance: &'static Instance<Self::StoreKind>) -> Option<S::Value> {
@@ -111,8 +111,8 @@ where
         })
     }
 
-    fn form(&self, instance: &'static Instance<Self::StoreKind>, hash: &KeyHash) -> Self::Form {
-        Fetched {
+    fn codec(&self, instance: &'static Instance<Self::StoreKind>, hash: &KeyHash) -> Self::Codec {
+        NearCodec {
             function: &instance.core.function,
             near: &instance.near,
             epoch: instance.near.epoch(),
@@ -195,17 +195,17 @@ impl<V> From<Entry<V>> for DetailedHit<V> {
 
 /// In memory a value is kept as it is.
 #[derive(Clone, Copy)]
-pub struct Cloned;
+pub struct CloneCodec;
 
 #[diagnostic::do_not_recommend]
-impl<V: Clone + Send + Sync + 'static> Form<V> for Cloned {
-    type Kept = AnyValue;
+impl<V: Clone + Send + Sync + 'static> ValueCodec<V> for CloneCodec {
+    type Encoded = AnyValue;
 
-    fn take(&self, found: Found<AnyValue>) -> Result<V, Error> {
+    fn decode(&self, found: Found<AnyValue>) -> Result<V, Error> {
         Ok(found.value.into_inner())
     }
 
-    fn give(
+    fn encode(
         &self,
         value: &V,
         stamp: Stamp,
@@ -228,7 +228,7 @@ impl<V: Clone + Send + Sync + 'static> Form<V> for Cloned {
 
 /// Behind a near tier a value is kept as CBOR, and a clone of it in the near tier.
 #[derive(Clone)]
-pub struct Fetched<K: 'static, V: 'static> {
+pub struct NearCodec<K: 'static, V: 'static> {
     pub(crate) function: &'static Function,
     pub(crate) near: &'static Near<K, V>,
     pub(crate) epoch: NearEpoch,
@@ -236,25 +236,25 @@ pub struct Fetched<K: 'static, V: 'static> {
 }
 
 #[diagnostic::do_not_recommend]
-impl<K, V> Form<V> for Fetched<K, V>
+impl<K, V> ValueCodec<V> for NearCodec<K, V>
 where
     K: Eq + Hash + Clone + Send + Sync + 'static,
     V: Serialize + DeserializeOwned + Clone + Send + Sync + 'static,
 {
-    type Kept = Encoded;
+    type Encoded = Encoded;
 
-    fn take(&self, found: Found<Encoded>) -> Result<V, Error> {
-        Cbor.take(found)
+    fn decode(&self, found: Found<Encoded>) -> Result<V, Error> {
+        CborCodec.decode(found)
     }
 
-    fn give(
+    fn encode(
         &self,
         value: &V,
         stamp: Stamp,
         size: WantSize,
         measure: Measure<V>,
     ) -> Result<Found<Encoded>, Error> {
-        Cbor.give(value, stamp, size, measure)
+        CborCodec.encode(value, stamp, size, measure)
     }
 
     fn stored(&self, value: &V, stamp: Stamp) {

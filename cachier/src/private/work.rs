@@ -4,9 +4,9 @@ use std::future::Future;
 
 use cachier_backends::{Error, ErrorKind, Operation};
 
-use super::form::Form;
-use super::recipe::Recipe;
-use super::shape::Shape;
+use super::return_type::ReturnType;
+use super::value_codec::ValueCodec;
+use super::value_spec::ValueSpec;
 use crate::background::{Crew, run_as_task, run_on_thread};
 use crate::decision::ResultKind;
 use crate::driver::{
@@ -21,13 +21,13 @@ use crate::verification::Finding;
 
 /// What to do with the function: run it for this call, or keep it for the background.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mode {
+pub enum RunMode {
     Now,
     Later,
 }
 
 /// What became of the function: `N` is its result (or the future of it), or it waits for the background.
-pub enum Step<N, L> {
+pub enum Invocation<N, L> {
     Now(N),
     Later(L),
 }
@@ -35,60 +35,63 @@ pub enum Step<N, L> {
 /// A function that waits for the background.
 ///
 /// A type of its own: the compiler loses its way in a naked box when it proves that a future can be sent.
-pub struct Later<T: Store, F>(Box<dyn FnOnce(RefreshRequest<T>, F) + Send>);
+pub struct Deferred<T: Store, F>(Box<dyn FnOnce(RefreshRequest<T>, F) + Send>);
 
-impl<S: Shape + Send + 'static> Recipe<S> {
+impl<S: ReturnType + Send + 'static> ValueSpec<S> {
     /// Keeps a synchronous function for a background thread.
-    pub fn in_thread<T, F>(self, body: impl FnOnce() -> S::Return + Send + 'static) -> Later<T, F>
+    pub fn in_thread<T, F>(
+        self,
+        body: impl FnOnce() -> S::Return + Send + 'static,
+    ) -> Deferred<T, F>
     where
         T: DriveBlocking,
-        F: Form<S::Value, Kept = T::Value>,
+        F: ValueCodec<S::Value, Encoded = T::Value>,
     {
-        Later(Box::new(move |request: RefreshRequest<T>, form| {
+        Deferred(Box::new(move |request: RefreshRequest<T>, codec| {
             let context = request.core().function.context;
             run_on_thread(context, Crew::Functions, move || {
                 let mut body = Some(body);
-                let mut run = |_| Step::Now(once(&mut body)());
+                let mut run = |_| Invocation::Now(take_once(&mut body)());
                 let mut work =
-                    SyncCall::<T, _, _>::new(ResultSlot::new(self, Some(form), None), &mut run);
+                    SyncCall::<T, _, _>::new(ResultSlot::new(self, Some(codec), None), &mut run);
                 refresh_blocking(request, &mut work);
             });
         }))
     }
 
     /// Keeps an asynchronous function for a background task.
-    pub fn in_task<T, F, B>(self, body: B) -> Later<T, F>
+    pub fn in_task<T, F, B>(self, body: B) -> Deferred<T, F>
     where
         T: Store,
-        F: Form<S::Value, Kept = T::Value>,
+        F: ValueCodec<S::Value, Encoded = T::Value>,
         B: Future<Output = S::Return> + Send + 'static,
         S::Return: Send,
         S::Value: Send,
     {
-        Later(Box::new(move |request: RefreshRequest<T>, form| {
+        Deferred(Box::new(move |request: RefreshRequest<T>, codec| {
             let function = &request.core().function;
-            let run = |_| Step::<B, Later<T, F>>::Now(body);
-            let work = AsyncCall::<T, _, _, _>::new(ResultSlot::new(self, Some(form), None), run);
+            let run = |_| Invocation::<B, Deferred<T, F>>::Now(body);
+            let work = AsyncCall::<T, _, _, _>::new(ResultSlot::new(self, Some(codec), None), run);
             run_as_task(function, refresh(request, work));
         }))
     }
 }
 
 /// The result of one call, whether served or computed.
-pub(crate) struct ResultSlot<S: Shape, F> {
-    recipe: Recipe<S>,
+pub(crate) struct ResultSlot<S: ReturnType, F> {
+    spec: ValueSpec<S>,
     /// `None` for a call without a key, which neither loads nor stores.
-    form: Option<F>,
+    codec: Option<F>,
     value: Option<S::Value>,
     /// A result that is never stored: an error. Set alone.
     other: Option<S::Return>,
 }
 
-impl<S: Shape, F> ResultSlot<S, F> {
-    pub(crate) fn new(recipe: Recipe<S>, form: Option<F>, value: Option<S::Value>) -> Self {
+impl<S: ReturnType, F> ResultSlot<S, F> {
+    pub(crate) fn new(spec: ValueSpec<S>, codec: Option<F>, value: Option<S::Value>) -> Self {
         Self {
-            recipe,
-            form,
+            spec,
+            codec,
             value,
             other: None,
         }
@@ -97,27 +100,27 @@ impl<S: Shape, F> ResultSlot<S, F> {
     /// The result, which there is once the driver has come to an end.
     pub(crate) fn finish(self) -> S::Return {
         match (self.value, self.other) {
-            (Some(value), _) => self.recipe.shape.join(value),
+            (Some(value), _) => self.spec.return_type.join(value),
             (None, Some(other)) => other,
             (None, None) => unreachable!("the driver ends with a result"),
         }
     }
 
     /// What users read of the value.
-    pub(crate) fn show(self) -> Option<S::Stored> {
-        self.recipe.shape.show(self.value?)
+    pub(crate) fn into_stored(self) -> Option<S::Stored> {
+        self.spec.return_type.unwrap_stored(self.value?)
     }
 
-    fn form(&self) -> &F {
-        match &self.form {
-            Some(form) => form,
+    fn codec(&self) -> &F {
+        match &self.codec {
+            Some(codec) => codec,
             None => unreachable!("values are loaded and stored under a key"),
         }
     }
 
     #[inline(never)]
     fn computed(&mut self, returned: S::Return, cacheable: Cacheable) -> ResultKind {
-        match self.recipe.shape.split(returned) {
+        match self.spec.return_type.split(returned) {
             Ok(value) => {
                 let storable = self.is_storable(&value, cacheable);
                 self.value = Some(value);
@@ -138,31 +141,31 @@ impl<S: Shape, F> ResultSlot<S, F> {
         if cacheable == Cacheable::Nothing {
             return false;
         }
-        match self.recipe.shape.judged(value) {
-            Some(stored) => self.recipe.cache_if.is_none_or(|cache_if| cache_if(stored)),
+        match self.spec.return_type.stored_ref(value) {
+            Some(stored) => self.spec.cache_if.is_none_or(|cache_if| cache_if(stored)),
             None => cacheable == Cacheable::ValuesAndNone,
         }
     }
 }
 
-impl<S: Shape, F: Form<S::Value>> Slot<F::Kept> for ResultSlot<S, F> {
-    fn serve(&mut self, found: Found<F::Kept>) -> Result<(), Error> {
-        self.value = Some(self.form().take(found)?);
+impl<S: ReturnType, F: ValueCodec<S::Value>> Slot<F::Encoded> for ResultSlot<S, F> {
+    fn serve(&mut self, found: Found<F::Encoded>) -> Result<(), Error> {
+        self.value = Some(self.codec().decode(found)?);
         self.other = None;
         Ok(())
     }
 
-    fn kept(&self, stamp: Stamp, size: WantSize) -> Result<Found<F::Kept>, Error> {
+    fn encode(&self, stamp: Stamp, size: WantSize) -> Result<Found<F::Encoded>, Error> {
         let value = self.value.as_ref().ok_or_else(nothing_to_keep)?;
-        self.form().give(value, stamp, size, self.recipe.measure)
+        self.codec().encode(value, stamp, size, self.spec.measure)
     }
 
-    fn comes_back(&self, found: &Found<F::Kept>) -> Result<(), Finding> {
-        let (Some(comes_back), Some(value)) = (self.recipe.comes_back, &self.value) else {
+    fn round_trips(&self, found: &Found<F::Encoded>) -> Result<(), Finding> {
+        let (Some(round_trips), Some(value)) = (self.spec.round_trips, &self.value) else {
             return Ok(());
         };
-        match self.form().take(found.clone()) {
-            Ok(back) if comes_back(value, &back) => Ok(()),
+        match self.codec().decode(found.clone()) {
+            Ok(back) if round_trips(value, &back) => Ok(()),
             Ok(_) => Err(Finding::Altered),
             Err(error) => Err(Finding::Lost(error)),
         }
@@ -170,16 +173,16 @@ impl<S: Shape, F: Form<S::Value>> Slot<F::Kept> for ResultSlot<S, F> {
 
     fn stored(&mut self, stamp: Stamp) {
         if let Some(value) = &self.value {
-            self.form().stored(value, stamp);
+            self.codec().stored(value, stamp);
         }
     }
 
     fn share_error(&self) -> Option<SharedError> {
-        self.recipe.shape.share_error(self.other.as_ref()?)
+        self.spec.return_type.share_error(self.other.as_ref()?)
     }
 
     fn serve_error(&mut self, error: &SharedError) -> Served {
-        self.other = self.recipe.shape.join_error(error);
+        self.other = self.spec.return_type.join_error(error);
         if self.other.is_some() {
             Served::Yes
         } else {
@@ -189,7 +192,7 @@ impl<S: Shape, F: Form<S::Value>> Slot<F::Kept> for ResultSlot<S, F> {
 
     fn propagate(&mut self, error: &Error) -> Served {
         self.other = self
-            .recipe
+            .spec
             .propagate
             .map(|propagate| propagate(error.clone()));
         if self.other.is_some() {
@@ -200,23 +203,24 @@ impl<S: Shape, F: Form<S::Value>> Slot<F::Kept> for ResultSlot<S, F> {
     }
 
     fn invalidated(&self) {
-        if let Some(form) = &self.form {
-            form.invalidated();
+        if let Some(codec) = &self.codec {
+            codec.invalidated();
         }
     }
 }
 
 /// A synchronous function, called at most once. Its type is forgotten, so that all functions with the same types of key
 /// and value share one body of code.
-pub type SyncBody<'b, T, S, F> = &'b mut dyn FnMut(Mode) -> Step<<S as Shape>::Return, Later<T, F>>;
+pub type SyncBody<'b, T, S, F> =
+    &'b mut dyn FnMut(RunMode) -> Invocation<<S as ReturnType>::Return, Deferred<T, F>>;
 
 /// A synchronous function and its result.
-pub(crate) struct SyncCall<'b, T: Store, S: Shape, F> {
+pub(crate) struct SyncCall<'b, T: Store, S: ReturnType, F> {
     pub(crate) returned: ResultSlot<S, F>,
     body: Option<SyncBody<'b, T, S, F>>,
 }
 
-impl<'b, T: Store, S: Shape, F> SyncCall<'b, T, S, F> {
+impl<'b, T: Store, S: ReturnType, F> SyncCall<'b, T, S, F> {
     pub(crate) fn new(returned: ResultSlot<S, F>, body: SyncBody<'b, T, S, F>) -> Self {
         Self {
             returned,
@@ -228,41 +232,41 @@ impl<'b, T: Store, S: Shape, F> SyncCall<'b, T, S, F> {
 impl<T, S, F> Work<T> for SyncCall<'_, T, S, F>
 where
     T: Store,
-    S: Shape,
-    F: Form<S::Value, Kept = T::Value>,
+    S: ReturnType,
+    F: ValueCodec<S::Value, Encoded = T::Value>,
 {
     fn slot(&mut self) -> &mut dyn Slot<T::Value> {
         &mut self.returned
     }
 
     fn defer(&mut self) -> Option<RefreshSpawner<T>> {
-        defer(&mut self.body, self.returned.form())
+        defer(&mut self.body, self.returned.codec())
     }
 }
 
 impl<T, S, F> SyncWork<T> for SyncCall<'_, T, S, F>
 where
     T: Store,
-    S: Shape,
-    F: Form<S::Value, Kept = T::Value>,
+    S: ReturnType,
+    F: ValueCodec<S::Value, Encoded = T::Value>,
 {
     fn run(&mut self, cacheable: Cacheable) -> ResultKind {
         // Not in a function of its own, whose frame would be there in each level of a recursion.
-        match once(&mut self.body)(Mode::Now) {
-            Step::Now(returned) => self.returned.computed(returned, cacheable),
-            Step::Later(_) => unreachable!("a function that is told to run now runs now"),
+        match take_once(&mut self.body)(RunMode::Now) {
+            Invocation::Now(returned) => self.returned.computed(returned, cacheable),
+            Invocation::Later(_) => unreachable!("a function that is told to run now runs now"),
         }
     }
 }
 
 /// An asynchronous function and its result.
-pub(crate) struct AsyncCall<T, S: Shape, F, B> {
+pub(crate) struct AsyncCall<T, S: ReturnType, F, B> {
     pub(crate) returned: ResultSlot<S, F>,
     body: Option<B>,
     store: std::marker::PhantomData<fn() -> T>,
 }
 
-impl<T, S: Shape, F, B> AsyncCall<T, S, F, B> {
+impl<T, S: ReturnType, F, B> AsyncCall<T, S, F, B> {
     pub(crate) fn new(returned: ResultSlot<S, F>, body: B) -> Self {
         Self {
             returned,
@@ -275,31 +279,31 @@ impl<T, S: Shape, F, B> AsyncCall<T, S, F, B> {
 impl<T, S, F, B, N> Work<T> for AsyncCall<T, S, F, B>
 where
     T: Store,
-    S: Shape,
-    F: Form<S::Value, Kept = T::Value>,
-    B: FnOnce(Mode) -> Step<N, Later<T, F>>,
+    S: ReturnType,
+    F: ValueCodec<S::Value, Encoded = T::Value>,
+    B: FnOnce(RunMode) -> Invocation<N, Deferred<T, F>>,
 {
     fn slot(&mut self) -> &mut dyn Slot<T::Value> {
         &mut self.returned
     }
 
     fn defer(&mut self) -> Option<RefreshSpawner<T>> {
-        defer(&mut self.body, self.returned.form())
+        defer(&mut self.body, self.returned.codec())
     }
 }
 
 impl<T, S, F, B, N> AsyncWork<T, N> for AsyncCall<T, S, F, B>
 where
     T: Store,
-    S: Shape,
-    F: Form<S::Value, Kept = T::Value>,
-    B: FnOnce(Mode) -> Step<N, Later<T, F>>,
+    S: ReturnType,
+    F: ValueCodec<S::Value, Encoded = T::Value>,
+    B: FnOnce(RunMode) -> Invocation<N, Deferred<T, F>>,
     N: Future<Output = S::Return>,
 {
     fn begin(&mut self, _: Cacheable) -> N {
-        match once(&mut self.body)(Mode::Now) {
-            Step::Now(future) => future,
-            Step::Later(_) => unreachable!("a function that is told to run now runs now"),
+        match take_once(&mut self.body)(RunMode::Now) {
+            Invocation::Now(future) => future,
+            Invocation::Later(_) => unreachable!("a function that is told to run now runs now"),
         }
     }
 
@@ -309,7 +313,7 @@ where
 }
 
 /// What a call gives to its function, which it does once.
-pub fn once<T>(given: &mut Option<T>) -> T {
+pub fn take_once<T>(given: &mut Option<T>) -> T {
     match given.take() {
         Some(given) => given,
         None => unreachable!("a call runs its function once"),
@@ -336,17 +340,17 @@ fn nothing_to_keep() -> Error {
 }
 
 /// Takes the function out of its call, if the attribute allows it to run in the background.
-fn defer<T, F, B, N>(body: &mut Option<B>, form: &F) -> Option<RefreshSpawner<T>>
+fn defer<T, F, B, N>(body: &mut Option<B>, codec: &F) -> Option<RefreshSpawner<T>>
 where
     T: Store,
     F: Clone + Send + 'static,
-    B: FnOnce(Mode) -> Step<N, Later<T, F>>,
+    B: FnOnce(RunMode) -> Invocation<N, Deferred<T, F>>,
 {
-    match body.take()?(Mode::Later) {
-        Step::Later(later) => {
-            let form = form.clone();
-            Some(Box::new(move |request| (later.0)(request, form)))
+    match body.take()?(RunMode::Later) {
+        Invocation::Later(later) => {
+            let codec = codec.clone();
+            Some(Box::new(move |request| (later.0)(request, codec)))
         }
-        Step::Now(_) => None,
+        Invocation::Now(_) => None,
     }
 }

@@ -315,19 +315,19 @@ fn note(function: &Function, warned: &AtomicBool, evicted: u64, entries: u64) {
 mod tests {
     use super::*;
     use crate::context;
-    use crate::identity::{Definition, Package};
+    use crate::identity::{FunctionSpec, Package};
     use crate::options::{BackendName, Options};
 
     #[test]
     fn a_store_that_grows_without_bounds_is_told_of_once_it_is_large() {
         let is_told = |options: Options, entries| {
-            let definition = Definition {
+            let spec = FunctionSpec {
                 identity: "grown".to_owned(),
                 path: "grown".to_owned(),
                 package: Package::named("app"),
                 options,
             };
-            let function = Function::new(definition, context::current(), None);
+            let function = Function::new(spec, context::current(), None);
             let warned = AtomicBool::new(false);
             note(&function, &warned, 0, entries);
             warned.load(Ordering::Relaxed)

@@ -91,7 +91,7 @@ impl Persistent {
     }
 
     /// Forgets what is near of an entry that is about to change: whether that comes about, the caller may never learn.
-    fn forget_near(&self, key: &KeyHash) {
+    fn clear_near(&self, key: &KeyHash) {
         if let Some(near) = self.watcher.get() {
             near(&Change::Entry(*key));
         }
@@ -265,7 +265,7 @@ impl Store for Persistent {
 
     async fn take_over(&self, session: &Session<'_>, key: &KeyHash) -> Result<LeaseGuard, Error> {
         let period = session.policy.lease_period;
-        self.forget_near(key);
+        self.clear_near(key);
         let taken = self.operate(session, Operation::Lease, async |target| {
             let asked_at = Instant::now();
             let key = target.key(*key);
@@ -418,7 +418,7 @@ impl Store for Persistent {
     }
 
     async fn remove(&self, session: &Session<'_>, key: &KeyHash) -> Result<bool, Error> {
-        self.forget_near(key);
+        self.clear_near(key);
         let removed = self.operate_with_retry(session, Operation::Remove, async move |target| {
             target.store.backend.remove(&target.key(*key)).await
         });

@@ -110,12 +110,12 @@ impl Verification {
     /// Checks that a value comes back, as long as values are checked.
     pub(crate) fn value(
         &self,
-        comes_back: impl FnOnce() -> Result<(), Finding>,
+        round_trips: impl FnOnce() -> Result<(), Finding>,
     ) -> Result<(), Finding> {
         if !self.values.take() {
             return Ok(());
         }
-        comes_back().inspect_err(|_| self.values.set(Allowance::UNLIMITED))
+        round_trips().inspect_err(|_| self.values.set(Allowance::UNLIMITED))
     }
 
     /// Has values checked again: a stored one could not be read.

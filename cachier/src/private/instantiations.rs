@@ -7,13 +7,13 @@ use cachier_metrics::{CacheMetrics, Gauges, MetricsOptions};
 
 use crate::context::{Context, ContextId};
 use crate::identity;
-use crate::identity::Definition;
-use crate::registered::Registered;
+use crate::identity::FunctionSpec;
+use crate::registered::RegisteredFunction;
 
 type GaugeSource = Arc<dyn Fn() -> Gauges + Send + Sync>;
 
 /// All instantiations of one function, in each context.
-pub(crate) struct Family {
+pub(crate) struct Instantiations {
     called: PerProcess<Mutex<Called>>,
     metrics: PerProcess<Mutex<Vec<ContextMetrics>>>,
 }
@@ -21,7 +21,7 @@ pub(crate) struct Family {
 /// The instantiations that have been called.
 #[derive(Clone, Default)]
 struct Called {
-    functions: Vec<(ContextId, &'static dyn Registered)>,
+    functions: Vec<(ContextId, &'static dyn RegisteredFunction)>,
     /// Names that several of them share.
     ambiguous: Vec<String>,
 }
@@ -34,7 +34,7 @@ struct ContextMetrics {
     gauges: Arc<PerProcess<Mutex<Vec<GaugeSource>>>>,
 }
 
-impl Family {
+impl Instantiations {
     /// No instantiation has been called yet.
     pub(crate) const fn new() -> Self {
         Self {
@@ -46,7 +46,7 @@ impl Family {
     /// The metrics of all instantiations, if the function has any.
     pub(crate) fn metrics(
         &self,
-        definition: &Definition,
+        spec: &FunctionSpec,
         context: &'static Context,
     ) -> Option<&'static CacheMetrics> {
         let mut known = locked(&self.metrics);
@@ -56,7 +56,7 @@ impl Family {
         {
             return Some(of_context.metrics);
         }
-        let metrics = create_metrics(definition, context)?;
+        let metrics = create_metrics(spec, context)?;
         known.push(ContextMetrics {
             context: context.id,
             metrics,
@@ -66,13 +66,13 @@ impl Family {
     }
 
     /// Takes in an instantiation that is called for the first time in its context.
-    pub(crate) fn add(&self, instantiation: &'static dyn Registered, context: &Context) {
+    pub(crate) fn add(&self, instantiation: &'static dyn RegisteredFunction, context: &Context) {
         {
             let mut called = locked(&self.called);
             called.functions.push((context.id, instantiation));
             let mut ambiguous = called.ambiguous.iter();
             if ambiguous.any(|name| name == instantiation.typed_name()) {
-                instantiation.refuse();
+                instantiation.take_out_of_service();
             }
         }
         if let Some(metrics) = instantiation.metrics() {
@@ -82,18 +82,18 @@ impl Family {
     }
 
     /// Takes all instantiations of a name out of service, since nothing tells which of them an entry belongs to.
-    pub(crate) fn refuse(&self, name: String) {
+    pub(crate) fn take_out_of_service(&self, name: String) {
         let mut called = locked(&self.called);
         let same = called.functions.iter();
         same.filter(|(_, known)| known.typed_name() == name)
-            .for_each(|(_, known)| known.refuse());
+            .for_each(|(_, known)| known.take_out_of_service());
         if !called.ambiguous.contains(&name) {
             called.ambiguous.push(name);
         }
     }
 
     /// The instantiations that have been called in a context.
-    pub(crate) fn called_in(&self, context: &Context) -> Vec<&'static dyn Registered> {
+    pub(crate) fn called_in(&self, context: &Context) -> Vec<&'static dyn RegisteredFunction> {
         let called = locked(&self.called);
         let in_context = called.functions.iter().filter(|(id, _)| *id == context.id);
         in_context.map(|(_, known)| *known).collect()
@@ -117,13 +117,13 @@ impl Family {
 
 /// The metrics of a function, if it is to have any.
 pub(super) fn create_metrics(
-    definition: &Definition,
+    spec: &FunctionSpec,
     context: &'static Context,
 ) -> Option<&'static CacheMetrics> {
-    let sampling = definition.options.metrics?;
+    let sampling = spec.options.metrics?;
     Some(CacheMetrics::create(MetricsOptions {
-        function: identity::name(definition),
-        backend: context.backends.label(&definition.options.backend),
+        function: identity::name(spec),
+        backend: context.backends.label(&spec.options.backend),
         sampling,
         clock: context.clock.clone(),
         listed: context.id == ContextId::MAIN,

@@ -2,7 +2,7 @@
 //!
 //! Most arguments take part by their own `Hash` and `Eq`. Floats have neither; they take part by their bits, every NaN
 //! equal, `-0.0` and `0.0` different. Which of the two an argument does is asked of the compiler, as in
-//! [`shape`](super::shape).
+//! [`return_type`](super::return_type).
 
 use std::hash::{Hash, Hasher};
 use std::marker::PhantomData;
@@ -11,7 +11,7 @@ use cachier_backends::memory::{BorrowedKey, word};
 use equivalent::Equivalent;
 
 /// One argument as part of a borrowed key.
-pub trait Part {
+pub trait KeyPart {
     /// The part as it is kept.
     type Owned: Hash + Eq + Send + Sync + Clone + 'static;
 
@@ -34,7 +34,7 @@ impl<'a, P> Query<'a, P> {
 }
 
 /// A tuple of parts.
-pub trait Parts {
+pub trait KeyParts {
     type Owned: Hash + Eq + Send + Sync + Clone + 'static;
 
     fn hash_parts<H: Hasher>(&self, hasher: &mut H);
@@ -44,21 +44,21 @@ pub trait Parts {
     fn word(&self) -> Option<u64>;
 }
 
-impl<P: Parts> Hash for Query<'_, P> {
+impl<P: KeyParts> Hash for Query<'_, P> {
     #[inline]
     fn hash<H: Hasher>(&self, hasher: &mut H) {
         self.0.hash_parts(hasher);
     }
 }
 
-impl<P: Parts> BorrowedKey<P::Owned> for Query<'_, P> {
+impl<P: KeyParts> BorrowedKey<P::Owned> for Query<'_, P> {
     #[inline]
     fn word(&self) -> Option<u64> {
         self.0.word()
     }
 }
 
-impl<P: Parts> Equivalent<P::Owned> for Query<'_, P> {
+impl<P: KeyParts> Equivalent<P::Owned> for Query<'_, P> {
     #[inline]
     fn equivalent(&self, owned: &P::Owned) -> bool {
         self.0.equal(owned)
@@ -67,7 +67,7 @@ impl<P: Parts> Equivalent<P::Owned> for Query<'_, P> {
 
 macro_rules! tuples {
     ($(($($part:ident $index:tt),*))*) => {$(
-        impl<$($part: Part),*> Parts for ($($part,)*) {
+        impl<$($part: KeyPart),*> KeyParts for ($($part,)*) {
             type Owned = ($($part::Owned,)*);
 
             #[inline]
@@ -112,7 +112,7 @@ tuples! {
 }
 
 /// A function without arguments has one entry.
-impl Parts for () {
+impl KeyParts for () {
     type Owned = ();
 
     fn hash_parts<H: Hasher>(&self, _: &mut H) {}
@@ -130,7 +130,7 @@ impl Parts for () {
 
 /// Nothing is made owned that is no word.
 #[inline]
-fn word_of<P: Part>(part: &P) -> Option<u64> {
+fn word_of<P: KeyPart>(part: &P) -> Option<u64> {
     if word::fits::<P::Owned>() {
         word::of(&part.to_owned_part())
     } else {
@@ -141,7 +141,7 @@ fn word_of<P: Part>(part: &P) -> Option<u64> {
 /// An argument that is hashed and compared as it is.
 pub struct ByRef<'a, T: ?Sized>(&'a T);
 
-impl<T> Part for ByRef<'_, T>
+impl<T> KeyPart for ByRef<'_, T>
 where
     T: ToOwned + Hash + Eq + ?Sized,
     T::Owned: Hash + Eq + Send + Sync + Clone + 'static,
@@ -172,7 +172,7 @@ where
 /// An `Option<&T>`, kept as an `Option` of the owned value.
 pub struct OptionRef<'a, T: ?Sized>(pub Option<&'a T>);
 
-impl<T> Part for OptionRef<'_, T>
+impl<T> KeyPart for OptionRef<'_, T>
 where
     T: ToOwned + Hash + Eq + ?Sized,
     T::Owned: Hash + Eq + Send + Sync + Clone + 'static,
@@ -210,7 +210,7 @@ pub trait Bits {
     fn to_bits(&self) -> Self::Owned;
 }
 
-impl<T: Bits + ?Sized> Part for ByBits<'_, T> {
+impl<T: Bits + ?Sized> KeyPart for ByBits<'_, T> {
     type Owned = T::Owned;
 
     #[inline]
@@ -235,17 +235,17 @@ impl<T: Bits + ?Sized> Part for ByBits<'_, T> {
 }
 
 /// Asks the compiler how an argument takes part in a key.
-pub struct PartProbe<'a, T: ?Sized>(pub &'a T);
+pub struct KeyPartProbe<'a, T: ?Sized>(pub &'a T);
 
 /// The answer for every argument that is not made of floats.
 pub trait ByRefProbe<'a> {
-    type Part;
+    type KeyPart;
     const BY_BITS: bool = false;
-    fn part(self) -> Self::Part;
+    fn part(self) -> Self::KeyPart;
 }
 
-impl<'a, T: ?Sized> ByRefProbe<'a> for PartProbe<'a, T> {
-    type Part = ByRef<'a, T>;
+impl<'a, T: ?Sized> ByRefProbe<'a> for KeyPartProbe<'a, T> {
+    type KeyPart = ByRef<'a, T>;
 
     #[inline]
     fn part(self) -> ByRef<'a, T> {
@@ -253,7 +253,7 @@ impl<'a, T: ?Sized> ByRefProbe<'a> for PartProbe<'a, T> {
     }
 }
 
-/// The kept form of an argument, where a type must be named before any value exists: by a number of [`part_kind`].
+/// The kept form of an argument, where a type must be named before any value exists: by a number of [`key_part_kind`].
 ///
 /// A type without the means to be a part has none, so that it is said once, and not again of all that is made of it.
 #[diagnostic::on_unimplemented(
@@ -261,20 +261,20 @@ impl<'a, T: ?Sized> ByRefProbe<'a> for PartProbe<'a, T> {
     label = "not `Hash + Eq + Clone + Send + Sync + 'static`",
     note = "leave the argument out with `skip(..)`, or write `key = |..| ..` with what tells calls apart"
 )]
-pub trait OwnedPart<const KIND: u8> {
+pub trait OwnedKeyPart<const KIND: u8> {
     type Owned;
 }
 
-impl<T: ToOwned + ?Sized> OwnedPart<{ part_kind::BY_REF }> for T {
+impl<T: ToOwned + ?Sized> OwnedKeyPart<{ key_part_kind::BY_REF }> for T {
     type Owned = T::Owned;
 }
 
-impl<T: Bits + ?Sized> OwnedPart<{ part_kind::BY_BITS }> for T {
+impl<T: Bits + ?Sized> OwnedKeyPart<{ key_part_kind::BY_BITS }> for T {
     type Owned = T::Owned;
 }
 
 /// How an argument takes part in a key, as a number.
-pub mod part_kind {
+pub mod key_part_kind {
     pub const UNFIT: u8 = 0;
     pub const BY_REF: u8 = 1;
     pub const BY_BITS: u8 = 2;
@@ -318,7 +318,7 @@ macro_rules! bits {
             }
         }
 
-        impl<'a, $($generics)*> PartProbe<'a, $float> {
+        impl<'a, $($generics)*> KeyPartProbe<'a, $float> {
             pub const BY_BITS: bool = true;
 
             #[inline]
@@ -349,23 +349,23 @@ floats! { f32 u32 f64 u64 }
 /// One argument as a part of a typed key.
 #[doc(hidden)]
 #[macro_export]
-macro_rules! __part {
+macro_rules! __key_part {
     ($argument:expr) => {{
         #[allow(unused_imports)]
         use $crate::__private::ByRefProbe as _;
-        $crate::__private::PartProbe($argument).part()
+        $crate::__private::KeyPartProbe($argument).part()
     }};
 }
 
 /// How an argument of a type takes part in a typed key, by number.
 #[doc(hidden)]
 #[macro_export]
-macro_rules! __part_kind {
+macro_rules! __key_part_kind {
     ($argument:ty) => {{
         #[allow(unused_imports)]
         use $crate::__private::{ByRefProbe as _, Unfit as _};
-        $crate::__private::part_kind::of(
-            $crate::__private::PartProbe::<'static, $argument>::BY_BITS,
+        $crate::__private::key_part_kind::of(
+            $crate::__private::KeyPartProbe::<'static, $argument>::BY_BITS,
             $crate::__private::FitProbe::<$argument>::FITS,
         )
     }};
@@ -374,8 +374,8 @@ macro_rules! __part_kind {
 /// The owned form of one argument of a typed key.
 #[doc(hidden)]
 #[macro_export]
-macro_rules! __owned {
+macro_rules! __owned_part {
     ($argument:ty) => {
-        <$argument as $crate::__private::OwnedPart<{ $crate::__part_kind!($argument) }>>::Owned
+        <$argument as $crate::__private::OwnedKeyPart<{ $crate::__key_part_kind!($argument) }>>::Owned
     };
 }

@@ -3,39 +3,39 @@
 use cachier_backends::Error;
 use serde::Serialize;
 
-use super::equality::ComesBack;
-use super::form::{Measure, ValueSize};
-use super::shape::Shape;
+use super::equality::RoundTrip;
+use super::return_type::ReturnType;
+use super::value_codec::{Measure, ValueSize};
 
 /// What the attribute says about the values of its function.
-pub struct Recipe<S: Shape> {
-    pub shape: S,
+pub struct ValueSpec<S: ReturnType> {
+    pub return_type: S,
     /// Which values to cache.
     pub cache_if: Option<fn(&S::Stored) -> bool>,
     /// How to measure values.
     pub measure: Measure<S::Value>,
     /// How to tell whether a value has come back from its kept form, where that is checked.
-    pub comes_back: ComesBack<S::Value>,
+    pub round_trips: RoundTrip<S::Value>,
     /// How to return a backend's failure.
     pub propagate: Option<fn(Error) -> S::Return>,
 }
 
-impl<S: Shape> Clone for Recipe<S> {
+impl<S: ReturnType> Clone for ValueSpec<S> {
     fn clone(&self) -> Self {
         *self
     }
 }
 
-impl<S: Shape> Copy for Recipe<S> {}
+impl<S: ReturnType> Copy for ValueSpec<S> {}
 
-impl<S: Shape> Recipe<S> {
-    /// A recipe that caches every value of the shape.
-    pub fn new(shape: S) -> Self {
+impl<S: ReturnType> ValueSpec<S> {
+    /// A spec that caches every value of the shape.
+    pub fn new(return_type: S) -> Self {
         Self {
-            shape,
+            return_type,
             cache_if: None,
             measure: None,
-            comes_back: None,
+            round_trips: None,
             propagate: None,
         }
     }
@@ -58,7 +58,7 @@ impl<S: Shape> Recipe<S> {
     /// Returns the failure of a backend, for `on_backend_error = "propagate"`.
     pub fn propagating<T, E>(mut self) -> Self
     where
-        S: Shape<Return = Result<T, E>>,
+        S: ReturnType<Return = Result<T, E>>,
         E: From<Error>,
     {
         self.propagate = Some(|error| Err(E::from(error)));
@@ -66,30 +66,30 @@ impl<S: Shape> Recipe<S> {
     }
 }
 
-/// The recipe for values of a shape that are measured if they can be.
+/// The spec for values of a shape that are measured if they can be.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __measuring {
-    ($shape:expr) => {{
+    ($return_type:expr) => {{
         #[allow(unused_imports)]
         use $crate::__private::Unmeasured as _;
-        let shape = $shape;
-        let mut recipe = $crate::__private::Recipe::new(shape);
-        recipe.measure = $crate::__private::SizeProbe(shape).measure();
-        recipe
+        let return_type = $return_type;
+        let mut spec = $crate::__private::ValueSpec::new(return_type);
+        spec.measure = $crate::__private::SizeProbe(return_type).measure();
+        spec
     }};
 }
 
-/// The recipe for values of a shape that are to come back from their kept form.
+/// The spec for values of a shape that are to come back from their kept form.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __verifying {
-    ($shape:expr) => {{
+    ($return_type:expr) => {{
         #[allow(unused_imports)]
         use $crate::__private::Incomparable as _;
-        let shape = $shape;
-        let mut recipe = $crate::__private::Recipe::new(shape);
-        recipe.comes_back = $crate::__private::EqualityProbe(shape).comes_back();
-        recipe
+        let return_type = $return_type;
+        let mut spec = $crate::__private::ValueSpec::new(return_type);
+        spec.round_trips = $crate::__private::EqualityProbe(return_type).round_trips();
+        spec
     }};
 }

@@ -11,7 +11,7 @@ use crate::context;
 use crate::folder::Folder;
 use crate::function::Function;
 use crate::options::BackendName;
-use crate::registered::Registered;
+use crate::registered::RegisteredFunction;
 use crate::session::Session;
 use crate::storage::Store;
 use crate::storage::persistent::Persistent;
@@ -132,9 +132,9 @@ impl ErasedSite {
     /// What instantiations hold that this process has not called: nothing, or what cannot be told. A store knows names of
     /// functions, not which of them are instantiations of one.
     fn none_elsewhere(&self, marker: &'static str) -> Option<u64> {
-        let definition = self.definition(marker);
-        let is_generic = definition.identity != definition.path;
-        let is_in_memory = definition.options.backend == BackendName::Memory;
+        let spec = self.spec(marker);
+        let is_generic = spec.identity != spec.path;
+        let is_in_memory = spec.options.backend == BackendName::Memory;
         (is_in_memory || !is_generic).then_some(0)
     }
 
@@ -165,7 +165,7 @@ impl ErasedSite {
     }
 
     fn detached(&'static self, marker: &'static str) -> Function {
-        Function::new(self.definition(marker), context::current(), None)
+        Function::new(self.spec(marker), context::current(), None)
     }
 }
 

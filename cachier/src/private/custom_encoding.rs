@@ -1,7 +1,7 @@
 //! Arguments that have a form of their own in stored keys, as serde refuses some of their values.
 //!
 //! A path counts by its bytes, whether they are UTF-8 or not, and a time by its distance from 1970, in either direction.
-//! Which arguments these are is asked of the compiler, in [`stored_part`](super::stored_part): it sees such a type, also
+//! Which arguments these are is asked of the compiler, in [`stored_key_part`](super::stored_key_part): it sees such a type, also
 //! behind references, in options, lists and tuples of what is listed here, and not in a type of the program's own.
 
 use std::borrow::Cow;
@@ -16,45 +16,45 @@ use cachier_backends::canonical::Unordered;
 use serde::ser::{Serialize, SerializeTuple as _, Serializer};
 
 /// A type with a form of its own in stored keys.
-pub trait OwnForm {
+pub trait CustomEncoding {
     /// Gives the form to the serializer.
-    fn serialize_own<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error>;
+    fn serialize_custom<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error>;
 }
 
 /// What may stand in a tuple beside a type with a form of its own: such a type, or a plain one.
-pub trait Element {
+pub trait TupleElement {
     /// Gives the form to the serializer.
-    fn serialize_inside<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error>;
+    fn serialize_in_tuple<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error>;
 }
 
 /// An argument in its own form.
-pub struct Own<'a, T: ?Sized>(pub(super) &'a T);
+pub struct Custom<'a, T: ?Sized>(pub(super) &'a T);
 
-impl<T: OwnForm + ?Sized> Serialize for Own<'_, T> {
+impl<T: CustomEncoding + ?Sized> Serialize for Custom<'_, T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.0.serialize_own(serializer)
+        self.0.serialize_custom(serializer)
     }
 }
 
 /// An element of a tuple in its form.
 struct InTuple<'a, T: ?Sized>(&'a T);
 
-impl<T: Element + ?Sized> Serialize for InTuple<'_, T> {
+impl<T: TupleElement + ?Sized> Serialize for InTuple<'_, T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.0.serialize_inside(serializer)
+        self.0.serialize_in_tuple(serializer)
     }
 }
 
 /// By its bytes.
-impl OwnForm for OsStr {
-    fn serialize_own<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+impl CustomEncoding for OsStr {
+    fn serialize_custom<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_bytes(self.as_encoded_bytes())
     }
 }
 
 /// By its distance from 1970, in nanoseconds.
-impl OwnForm for SystemTime {
-    fn serialize_own<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+impl CustomEncoding for SystemTime {
+    fn serialize_custom<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         // At most 2^64 seconds, which are fewer than 2^94 nanoseconds.
         let nanos = |distance: Duration| distance.as_nanos() as i128;
         let distance = match self.duration_since(Self::UNIX_EPOCH) {
@@ -66,60 +66,60 @@ impl OwnForm for SystemTime {
 }
 
 /// What has the form of something in it.
-macro_rules! as_what_is_inside {
+macro_rules! as_inner {
     ($([$($generics:tt)*] $outer:ty => $inner:ty, |$value:ident| $convert:expr;)*) => {$(
-        impl<$($generics)*> OwnForm for $outer {
-            fn serialize_own<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        impl<$($generics)*> CustomEncoding for $outer {
+            fn serialize_custom<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 let $value = self;
-                <$inner as OwnForm>::serialize_own($convert, serializer)
+                <$inner as CustomEncoding>::serialize_custom($convert, serializer)
             }
         }
     )*};
 }
 
-as_what_is_inside! {
+as_inner! {
     [] Path => OsStr, |path| path.as_os_str();
     [] PathBuf => OsStr, |path| path.as_os_str();
     [] OsString => OsStr, |text| text.as_os_str();
     [] Cow<'_, Path> => OsStr, |path| path.as_os_str();
     [] Cow<'_, OsStr> => OsStr, |text| text;
-    [T: OwnForm + ?Sized] &T => T, |value| value;
-    [T: OwnForm + ?Sized] &mut T => T, |value| value;
-    [T: OwnForm + ?Sized] Box<T> => T, |value| value;
-    [T: OwnForm + ?Sized] Rc<T> => T, |value| value;
-    [T: OwnForm + ?Sized] Arc<T> => T, |value| value;
-    [T: OwnForm] Vec<T> => [T], |list| list;
-    [T: OwnForm, const N: usize] [T; N] => [T], |list| list;
+    [T: CustomEncoding + ?Sized] &T => T, |value| value;
+    [T: CustomEncoding + ?Sized] &mut T => T, |value| value;
+    [T: CustomEncoding + ?Sized] Box<T> => T, |value| value;
+    [T: CustomEncoding + ?Sized] Rc<T> => T, |value| value;
+    [T: CustomEncoding + ?Sized] Arc<T> => T, |value| value;
+    [T: CustomEncoding] Vec<T> => [T], |list| list;
+    [T: CustomEncoding, const N: usize] [T; N] => [T], |list| list;
 }
 
-impl<T: OwnForm> OwnForm for Option<T> {
-    fn serialize_own<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.as_ref().map(Own).serialize(serializer)
+impl<T: CustomEncoding> CustomEncoding for Option<T> {
+    fn serialize_custom<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.as_ref().map(Custom).serialize(serializer)
     }
 }
 
-impl<T: OwnForm> OwnForm for [T] {
-    fn serialize_own<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.iter().map(Own))
+impl<T: CustomEncoding> CustomEncoding for [T] {
+    fn serialize_custom<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.iter().map(Custom))
     }
 }
 
-impl<T: OwnForm> OwnForm for BTreeSet<T> {
-    fn serialize_own<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.iter().map(Own))
+impl<T: CustomEncoding> CustomEncoding for BTreeSet<T> {
+    fn serialize_custom<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.iter().map(Custom))
     }
 }
 
-impl<T: OwnForm, H> OwnForm for HashSet<T, H> {
-    fn serialize_own<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let elements: Vec<_> = self.iter().map(Own).collect();
+impl<T: CustomEncoding, H> CustomEncoding for HashSet<T, H> {
+    fn serialize_custom<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let elements: Vec<_> = self.iter().map(Custom).collect();
         Unordered(&elements).serialize(serializer)
     }
 }
 
-impl<T: OwnForm> Element for T {
-    fn serialize_inside<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.serialize_own(serializer)
+impl<T: CustomEncoding> TupleElement for T {
+    fn serialize_in_tuple<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.serialize_custom(serializer)
     }
 }
 
@@ -131,8 +131,8 @@ macro_rules! plain {
         plain!(@ &$type);
     )*};
     (@ $type:ty) => {
-        impl Element for $type {
-            fn serialize_inside<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        impl TupleElement for $type {
+            fn serialize_in_tuple<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 self.serialize(serializer)
             }
         }
@@ -146,8 +146,8 @@ plain! {
 /// Tuples of two to four. One of plain types alone has the form that serde gives it.
 macro_rules! tuples {
     ($(($length:literal: $($element:ident $index:tt),*))*) => {$(
-        impl<$($element: Element),*> OwnForm for ($($element,)*) {
-            fn serialize_own<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        impl<$($element: TupleElement),*> CustomEncoding for ($($element,)*) {
+            fn serialize_custom<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 let mut tuple = serializer.serialize_tuple($length)?;
                 $(tuple.serialize_element(&InTuple(&self.$index))?;)*
                 tuple.end()

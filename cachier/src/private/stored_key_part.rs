@@ -1,8 +1,8 @@
 //! The arguments of a call as parts of a stored key.
 //!
 //! Most arguments take part as they serialize. A set has no order, though serializing it gives it one, and paths and times
-//! have a [form of their own](super::own_form); whether an argument is one of these is asked of the compiler, as in
-//! [`shape`](super::shape), and so is whether it has a `Hash`: by that arguments are told apart of which serde shows no
+//! have a [form of their own](super::custom_encoding); whether an argument is one of these is asked of the compiler, as in
+//! [`return_type`](super::return_type), and so is whether it has a `Hash`: by that arguments are told apart of which serde shows no
 //! difference.
 
 use std::collections::HashSet;
@@ -11,7 +11,7 @@ use std::hash::{Hash, Hasher};
 use cachier_backends::canonical::Unordered;
 use serde::{Serialize, Serializer};
 
-use super::own_form::{Own, OwnForm};
+use super::custom_encoding::{Custom, CustomEncoding};
 
 /// What tells unequal arguments apart where serde does not.
 pub trait Fingerprint {
@@ -53,7 +53,7 @@ macro_rules! without_hash {
 without_hash!(&T, Unordered<'_, T>);
 
 /// What has a form of its own shows all of itself.
-impl<T: ?Sized> Fingerprint for Own<'_, T> {
+impl<T: ?Sized> Fingerprint for Custom<'_, T> {
     const EXISTS: bool = false;
 
     fn add_to<H: Hasher>(&self, _: &mut H) {}
@@ -89,38 +89,38 @@ tuples! {
 }
 
 /// Asks the compiler how an argument takes part in a stored key.
-pub struct StoredPartProbe<'a, T: ?Sized>(pub &'a T);
+pub struct StoredKeyPartProbe<'a, T: ?Sized>(pub &'a T);
 
-impl<'a, T: OwnForm + ?Sized> StoredPartProbe<'a, T> {
+impl<'a, T: CustomEncoding + ?Sized> StoredKeyPartProbe<'a, T> {
     #[inline]
-    pub fn part(self) -> Own<'a, T> {
-        Own(self.0)
+    pub fn part(self) -> Custom<'a, T> {
+        Custom(self.0)
     }
 }
 
 /// The answer for every other set.
 pub trait UnorderedProbe<'a> {
-    type Part;
-    fn part(self) -> Self::Part;
+    type KeyPart;
+    fn part(self) -> Self::KeyPart;
 }
 
-impl<'a, T, S> UnorderedProbe<'a> for StoredPartProbe<'a, HashSet<T, S>> {
-    type Part = Unordered<'a, HashSet<T, S>>;
+impl<'a, T, S> UnorderedProbe<'a> for StoredKeyPartProbe<'a, HashSet<T, S>> {
+    type KeyPart = Unordered<'a, HashSet<T, S>>;
 
     #[inline]
-    fn part(self) -> Self::Part {
+    fn part(self) -> Self::KeyPart {
         Unordered(self.0)
     }
 }
 
 /// The answer for every argument that has a `Hash`, which no set has.
 pub trait HashedProbe<'a> {
-    type Part;
-    fn part(self) -> Self::Part;
+    type KeyPart;
+    fn part(self) -> Self::KeyPart;
 }
 
-impl<'a, T: Hash + ?Sized> HashedProbe<'a> for StoredPartProbe<'a, T> {
-    type Part = Hashed<'a, T>;
+impl<'a, T: Hash + ?Sized> HashedProbe<'a> for StoredKeyPartProbe<'a, T> {
+    type KeyPart = Hashed<'a, T>;
 
     #[inline]
     fn part(self) -> Hashed<'a, T> {
@@ -130,12 +130,12 @@ impl<'a, T: Hash + ?Sized> HashedProbe<'a> for StoredPartProbe<'a, T> {
 
 /// The answer for every argument else: found last, as it asks for a reference to the probe.
 pub trait OrderedProbe<'a> {
-    type Part;
-    fn part(self) -> Self::Part;
+    type KeyPart;
+    fn part(self) -> Self::KeyPart;
 }
 
-impl<'a, T: ?Sized> OrderedProbe<'a> for &StoredPartProbe<'a, T> {
-    type Part = &'a T;
+impl<'a, T: ?Sized> OrderedProbe<'a> for &StoredKeyPartProbe<'a, T> {
+    type KeyPart = &'a T;
 
     #[inline]
     fn part(self) -> &'a T {
@@ -150,6 +150,6 @@ macro_rules! __stored_part {
     ($argument:expr) => {{
         #[allow(unused_imports)]
         use $crate::__private::{HashedProbe as _, OrderedProbe as _, UnorderedProbe as _};
-        $crate::__private::StoredPartProbe($argument).part()
+        $crate::__private::StoredKeyPartProbe($argument).part()
     }};
 }

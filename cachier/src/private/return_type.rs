@@ -2,7 +2,7 @@
 //!
 //! Of a `Result` only the `Ok` is stored, of an `Option` a `None` only on request, of everything else all. Which of them a
 //! return type is cannot be read off its tokens (`io::Result<T>`, an alias, an associated type), so the compiler is asked:
-//! an inherent item of `Probe<Result<T, E>>` is preferred to the item of a trait that every `Probe` has.
+//! an inherent item of `ReturnTypeProbe<Result<T, E>>` is preferred to the item of a trait that every `ReturnTypeProbe` has.
 
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use std::sync::Arc;
 use crate::flight::SharedError;
 
 /// How a return type is taken apart and put together again.
-pub trait Shape: Copy {
+pub trait ReturnType: Copy {
     /// The function's return type.
     type Return;
     /// What the cache keeps.
@@ -23,11 +23,11 @@ pub trait Shape: Copy {
     /// The result that a cached value stands for.
     fn join(self, value: Self::Value) -> Self::Return;
     /// The value that is kept for what a user stores by hand.
-    fn keep(self, stored: Self::Stored) -> Self::Value;
+    fn wrap_stored(self, stored: Self::Stored) -> Self::Value;
     /// What a user reads of a kept value; `None` where the value stands for nothing stored.
-    fn show(self, value: Self::Value) -> Option<Self::Stored>;
+    fn unwrap_stored(self, value: Self::Value) -> Option<Self::Stored>;
     /// What `cache_if` is asked about; `None` where the value is a `None` that is only kept with `allow_none`.
-    fn judged(self, value: &Self::Value) -> Option<&Self::Stored>;
+    fn stored_ref(self, value: &Self::Value) -> Option<&Self::Stored>;
     /// The error in a form that all waiters can share, if it has one.
     fn share_error(self, returned: &Self::Return) -> Option<SharedError>;
     /// The result that a shared error stands for.
@@ -35,9 +35,9 @@ pub trait Shape: Copy {
 }
 
 /// Asks the compiler what a return type is.
-pub struct Probe<R>(PhantomData<fn() -> R>);
+pub struct ReturnTypeProbe<R>(PhantomData<fn() -> R>);
 
-impl<R> Probe<R> {
+impl<R> ReturnTypeProbe<R> {
     #[expect(clippy::new_without_default, reason = "made by the attribute only")]
     pub const fn new() -> Self {
         Self(PhantomData)
@@ -45,16 +45,16 @@ impl<R> Probe<R> {
 }
 
 /// The answer as a number, for places where a type must be named before any value exists.
-pub mod kind {
+pub mod return_kind {
     pub const PLAIN: u8 = 0;
     pub const FALLIBLE: u8 = 1;
     pub const OPTIONAL: u8 = 2;
 }
 
-impl<T, E> Probe<Result<T, E>> {
-    pub const KIND: u8 = kind::FALLIBLE;
+impl<T, E> ReturnTypeProbe<Result<T, E>> {
+    pub const KIND: u8 = return_kind::FALLIBLE;
 
-    pub fn shape(&self) -> Fallible<T, E> {
+    pub fn return_type(&self) -> Fallible<T, E> {
         Fallible {
             sharing: None,
             types: PhantomData,
@@ -62,10 +62,10 @@ impl<T, E> Probe<Result<T, E>> {
     }
 }
 
-impl<T> Probe<Option<T>> {
-    pub const KIND: u8 = kind::OPTIONAL;
+impl<T> ReturnTypeProbe<Option<T>> {
+    pub const KIND: u8 = return_kind::OPTIONAL;
 
-    pub fn shape(&self) -> Optional<T> {
+    pub fn return_type(&self) -> Optional<T> {
         Optional(PhantomData)
     }
 }
@@ -73,35 +73,35 @@ impl<T> Probe<Option<T>> {
 /// The answer for every type that is neither a `Result` nor an `Option`.
 pub trait PlainProbe {
     type Plain;
-    const KIND: u8 = kind::PLAIN;
-    fn shape(&self) -> Self::Plain;
+    const KIND: u8 = return_kind::PLAIN;
+    fn return_type(&self) -> Self::Plain;
 }
 
-impl<R> PlainProbe for Probe<R> {
+impl<R> PlainProbe for ReturnTypeProbe<R> {
     type Plain = Plain<R>;
 
-    fn shape(&self) -> Plain<R> {
+    fn return_type(&self) -> Plain<R> {
         Plain(PhantomData)
     }
 }
 
 /// The types behind each kind, by number.
-pub trait ShapeOf<const KIND: u8> {
+pub trait ReturnTypeOf<const KIND: u8> {
     type Value;
     type Stored;
 }
 
-impl<T> ShapeOf<{ kind::PLAIN }> for T {
+impl<T> ReturnTypeOf<{ return_kind::PLAIN }> for T {
     type Value = T;
     type Stored = T;
 }
 
-impl<T, E> ShapeOf<{ kind::FALLIBLE }> for Result<T, E> {
+impl<T, E> ReturnTypeOf<{ return_kind::FALLIBLE }> for Result<T, E> {
     type Value = T;
     type Stored = T;
 }
 
-impl<T> ShapeOf<{ kind::OPTIONAL }> for Option<T> {
+impl<T> ReturnTypeOf<{ return_kind::OPTIONAL }> for Option<T> {
     type Value = Option<T>;
     type Stored = T;
 }
@@ -114,39 +114,39 @@ impl<T> ShapeOf<{ kind::OPTIONAL }> for Option<T> {
     label = "not `Clone + Send + Sync + 'static`",
     note = "return it in an `Arc`, or use a persistent backend"
 )]
-pub trait Kept<const FITS: bool> {
+pub trait MemoryValue<const FITS: bool> {
     type Value;
 }
 
-impl<T> Kept<true> for T {
+impl<T> MemoryValue<true> for T {
     type Value = T;
 }
 
 /// Asks the compiler whether a value can be kept in memory.
-pub struct KeptProbe<T>(PhantomData<T>);
+pub struct MemoryValueProbe<T>(PhantomData<T>);
 
-impl<T: Clone + Send + Sync + 'static> KeptProbe<T> {
+impl<T: Clone + Send + Sync + 'static> MemoryValueProbe<T> {
     pub const FITS: bool = true;
 }
 
 /// The answer for everything else.
-pub trait Unkept {
+pub trait NotMemoryValue {
     const FITS: bool = false;
 }
 
-impl<T> Unkept for KeptProbe<T> {}
+impl<T> NotMemoryValue for MemoryValueProbe<T> {}
 
 /// A value that is stored as it is.
 pub struct Plain<T>(PhantomData<fn() -> T>);
 
 /// A `Result` whose `Ok` is stored.
 pub struct Fallible<T, E> {
-    sharing: Option<Sharing<E>>,
+    sharing: Option<ErrorSharing<E>>,
     types: PhantomData<fn() -> T>,
 }
 
 /// How an error goes to each waiter.
-struct Sharing<E> {
+struct ErrorSharing<E> {
     share: fn(&E) -> SharedError,
     join: fn(&SharedError) -> Option<E>,
 }
@@ -158,17 +158,17 @@ pub struct Optional<T>(PhantomData<fn() -> T>);
 pub struct OptionalWithNone<T>(PhantomData<fn() -> T>);
 
 macro_rules! copy {
-    ($($shape:ident<$($parameter:ident),*>),*) => {$(
-        impl<$($parameter),*> Clone for $shape<$($parameter),*> {
+    ($($return_type:ident<$($parameter:ident),*>),*) => {$(
+        impl<$($parameter),*> Clone for $return_type<$($parameter),*> {
             fn clone(&self) -> Self {
                 *self
             }
         }
-        impl<$($parameter),*> Copy for $shape<$($parameter),*> {}
+        impl<$($parameter),*> Copy for $return_type<$($parameter),*> {}
     )*};
 }
 
-copy!(Sharing<E>, Plain<T>, Fallible<T, E>, Optional<T>, OptionalWithNone<T>);
+copy!(ErrorSharing<E>, Plain<T>, Fallible<T, E>, Optional<T>, OptionalWithNone<T>);
 
 impl<T> Optional<T> {
     /// The shape with `allow_none` in the attribute.
@@ -187,7 +187,7 @@ pub trait WithNone: Sized {
 impl<T> WithNone for Plain<T> {}
 impl<T, E> WithNone for Fallible<T, E> {}
 
-impl<T> Shape for Plain<T> {
+impl<T> ReturnType for Plain<T> {
     type Return = T;
     type Value = T;
     type Stored = T;
@@ -200,15 +200,15 @@ impl<T> Shape for Plain<T> {
         value
     }
 
-    fn keep(self, stored: T) -> T {
+    fn wrap_stored(self, stored: T) -> T {
         stored
     }
 
-    fn show(self, value: T) -> Option<T> {
+    fn unwrap_stored(self, value: T) -> Option<T> {
         Some(value)
     }
 
-    fn judged(self, value: &T) -> Option<&T> {
+    fn stored_ref(self, value: &T) -> Option<&T> {
         Some(value)
     }
 
@@ -221,7 +221,7 @@ impl<T> Shape for Plain<T> {
     }
 }
 
-impl<T, E> Shape for Fallible<T, E> {
+impl<T, E> ReturnType for Fallible<T, E> {
     type Return = Result<T, E>;
     type Value = T;
     type Stored = T;
@@ -234,15 +234,15 @@ impl<T, E> Shape for Fallible<T, E> {
         Ok(value)
     }
 
-    fn keep(self, stored: T) -> T {
+    fn wrap_stored(self, stored: T) -> T {
         stored
     }
 
-    fn show(self, value: T) -> Option<T> {
+    fn unwrap_stored(self, value: T) -> Option<T> {
         Some(value)
     }
 
-    fn judged(self, value: &T) -> Option<&T> {
+    fn stored_ref(self, value: &T) -> Option<&T> {
         Some(value)
     }
 
@@ -258,8 +258,8 @@ impl<T, E> Shape for Fallible<T, E> {
 
 /// The two shapes of an `Option` differ only in what users see of it.
 macro_rules! optional {
-    ($shape:ident, $stored:ty, $keep:expr, $show:expr, $judged:expr) => {
-        impl<T> Shape for $shape<T> {
+    ($return_type:ident, $stored:ty, $wrap_stored:expr, $unwrap_stored:expr, $stored_ref:expr) => {
+        impl<T> ReturnType for $return_type<T> {
             type Return = Option<T>;
             type Value = Option<T>;
             type Stored = $stored;
@@ -272,16 +272,16 @@ macro_rules! optional {
                 value
             }
 
-            fn keep(self, stored: $stored) -> Option<T> {
-                $keep(stored)
+            fn wrap_stored(self, stored: $stored) -> Option<T> {
+                $wrap_stored(stored)
             }
 
-            fn show(self, value: Option<T>) -> Option<$stored> {
-                $show(value)
+            fn unwrap_stored(self, value: Option<T>) -> Option<$stored> {
+                $unwrap_stored(value)
             }
 
-            fn judged(self, value: &Option<T>) -> Option<&$stored> {
-                $judged(value)
+            fn stored_ref(self, value: &Option<T>) -> Option<&$stored> {
+                $stored_ref(value)
             }
 
             fn share_error(self, _: &Option<T>) -> Option<SharedError> {
@@ -310,7 +310,7 @@ pub struct ErrorProbe<S>(pub S);
 impl<T, E: Clone + Send + Sync + 'static> ErrorProbe<Fallible<T, E>> {
     /// The shape, its errors shared.
     pub fn sharing(self) -> Fallible<T, E> {
-        let sharing = Sharing {
+        let sharing = ErrorSharing {
             share: |error: &E| Arc::new(error.clone()),
             join: |shared| shared.downcast_ref::<E>().cloned(),
         };
@@ -322,13 +322,13 @@ impl<T, E: Clone + Send + Sync + 'static> ErrorProbe<Fallible<T, E>> {
 }
 
 /// The answer for shapes without errors, and for errors that cannot be shared.
-pub trait Unshared {
-    type Shape;
-    fn sharing(self) -> Self::Shape;
+pub trait UnsharedError {
+    type ReturnType;
+    fn sharing(self) -> Self::ReturnType;
 }
 
-impl<S> Unshared for ErrorProbe<S> {
-    type Shape = S;
+impl<S> UnsharedError for ErrorProbe<S> {
+    type ReturnType = S;
 
     fn sharing(self) -> S {
         self.0
@@ -348,8 +348,8 @@ pub trait StoredAs<Stored> {
 }
 
 macro_rules! stored_as {
-    ($($shape:ident<$($parameter:ident),*> as $stored:ty),* $(,)?) => {$(
-        impl<$($parameter),*> StoredAs<$stored> for $shape<$($parameter),*> {
+    ($($return_type:ident<$($parameter:ident),*> as $stored:ty),* $(,)?) => {$(
+        impl<$($parameter),*> StoredAs<$stored> for $return_type<$($parameter),*> {
             type Agreed = Self;
 
             fn agreed(self) -> Self {
@@ -361,20 +361,22 @@ macro_rules! stored_as {
 
 stored_as!(Plain<T> as T, Fallible<T, E> as T, Optional<T> as T, OptionalWithNone<T> as Option<T>);
 
-/// The [`Shape`] of a return type; `allow_none` after a semicolon where the attribute has it.
+/// The [`ReturnType`] of a return type; `allow_none` after a semicolon where the attribute has it.
 #[doc(hidden)]
 #[macro_export]
-macro_rules! __shape {
+macro_rules! __return_type {
     ($returned:ty) => {{
         #[allow(unused_imports)]
-        use $crate::__private::{PlainProbe as _, Unshared as _};
-        $crate::__private::ErrorProbe($crate::__private::Probe::<$returned>::new().shape())
-            .sharing()
+        use $crate::__private::{PlainProbe as _, UnsharedError as _};
+        $crate::__private::ErrorProbe(
+            $crate::__private::ReturnTypeProbe::<$returned>::new().return_type(),
+        )
+        .sharing()
     }};
     ($returned:ty; allow_none) => {{
         #[allow(unused_imports)]
         use $crate::__private::WithNone as _;
-        $crate::__shape!($returned).with_none()
+        $crate::__return_type!($returned).with_none()
     }};
 }
 
@@ -383,11 +385,11 @@ macro_rules! __shape {
 #[macro_export]
 macro_rules! __value {
     ($returned:ty) => {
-        <$returned as $crate::__private::ShapeOf<
+        <$returned as $crate::__private::ReturnTypeOf<
             {
                 #[allow(unused_imports)]
                 use $crate::__private::PlainProbe as _;
-                $crate::__private::Probe::<$returned>::KIND
+                $crate::__private::ReturnTypeProbe::<$returned>::KIND
             },
         >>::Value
     };
@@ -396,13 +398,13 @@ macro_rules! __value {
 /// The kept form of a return type in memory.
 #[doc(hidden)]
 #[macro_export]
-macro_rules! __kept {
+macro_rules! __memory_value {
     ($returned:ty) => {
-        <$crate::__value!($returned) as $crate::__private::Kept<
+        <$crate::__value!($returned) as $crate::__private::MemoryValue<
             {
                 #[allow(unused_imports)]
-                use $crate::__private::Unkept as _;
-                $crate::__private::KeptProbe::<$crate::__value!($returned)>::FITS
+                use $crate::__private::NotMemoryValue as _;
+                $crate::__private::MemoryValueProbe::<$crate::__value!($returned)>::FITS
             },
         >>::Value
     };
@@ -413,11 +415,11 @@ macro_rules! __kept {
 #[macro_export]
 macro_rules! __stored {
     ($returned:ty) => {
-        <$returned as $crate::__private::ShapeOf<
+        <$returned as $crate::__private::ReturnTypeOf<
             {
                 #[allow(unused_imports)]
                 use $crate::__private::PlainProbe as _;
-                $crate::__private::Probe::<$returned>::KIND
+                $crate::__private::ReturnTypeProbe::<$returned>::KIND
             },
         >>::Stored
     };

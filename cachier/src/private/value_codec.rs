@@ -7,7 +7,7 @@ use cachier_backends::entry::{self, Header};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::shape::Shape;
+use super::return_type::ReturnType;
 use crate::options::WantSize;
 use crate::stamp::Stamp;
 use crate::storage::Found;
@@ -39,20 +39,20 @@ impl ValueSize {
     message = "the function cannot be cached as it is",
     label = "another error says which of its types is unfit"
 )]
-pub trait Form<V>: Clone + Send + Sync + 'static {
+pub trait ValueCodec<V>: Clone + Send + Sync + 'static {
     /// The kept form.
-    type Kept: Clone;
+    type Encoded: Clone;
 
     /// The value itself.
-    fn take(&self, found: Found<Self::Kept>) -> Result<V, Error>;
+    fn decode(&self, found: Found<Self::Encoded>) -> Result<V, Error>;
     /// The kept form of a value that was just computed.
-    fn give(
+    fn encode(
         &self,
         value: &V,
         stamp: Stamp,
         size: WantSize,
         measure: Measure<V>,
-    ) -> Result<Found<Self::Kept>, Error>;
+    ) -> Result<Found<Self::Encoded>, Error>;
     /// Learns that the value was stored.
     fn stored(&self, _: &V, _: Stamp) {}
     /// Learns that the stored value is not valid any more.
@@ -61,17 +61,17 @@ pub trait Form<V>: Clone + Send + Sync + 'static {
 
 /// In a persistent backend a value is kept as CBOR.
 #[derive(Clone, Copy)]
-pub struct Cbor;
+pub struct CborCodec;
 
 #[diagnostic::do_not_recommend]
-impl<V: Serialize + DeserializeOwned> Form<V> for Cbor {
-    type Kept = Encoded;
+impl<V: Serialize + DeserializeOwned> ValueCodec<V> for CborCodec {
+    type Encoded = Encoded;
 
-    fn take(&self, found: Found<Encoded>) -> Result<V, Error> {
+    fn decode(&self, found: Found<Encoded>) -> Result<V, Error> {
         entry::decode_value(found.value.value())
     }
 
-    fn give(
+    fn encode(
         &self,
         value: &V,
         stamp: Stamp,
@@ -94,7 +94,7 @@ impl<V: Serialize + DeserializeOwned> Form<V> for Cbor {
 /// Asks the compiler whether the values of a shape can be measured.
 pub struct SizeProbe<S>(pub S);
 
-impl<S: Shape<Value: Serialize>> SizeProbe<S> {
+impl<S: ReturnType<Value: Serialize>> SizeProbe<S> {
     /// How to measure the values.
     pub fn measure(&self) -> Measure<S::Value> {
         Some(ValueSize::of)
@@ -107,7 +107,7 @@ pub trait Unmeasured {
     fn measure(&self) -> Measure<Self::Value>;
 }
 
-impl<S: Shape> Unmeasured for SizeProbe<S> {
+impl<S: ReturnType> Unmeasured for SizeProbe<S> {
     type Value = S::Value;
 
     fn measure(&self) -> Measure<S::Value> {
