@@ -11,19 +11,19 @@ use cachier_backends::process::{PerProcess, copied};
 use cachier_backends::{Backend, Error, ErrorKind, Figures, Operation, queue};
 use cachier_metrics::{Clock, Durations, StoreFigures};
 
-use crate::breaker::{Breaker, Limits, Permit, is_silent};
+use crate::breaker::{Admission, Breaker, Limits, is_unanswered};
 use crate::budget::Budget;
 use crate::builtin;
 use crate::environment;
 use crate::folder::Folder;
 use crate::identity::Package;
 use crate::labels;
-use crate::line::{Line, SentAway, Turn};
+use crate::limiter::{ConcurrencyLimiter, Permit, Rejected};
 use crate::options::{BackendName, GlobalParams, Policy};
-use crate::sent::{Caller, Sent};
+use crate::sent::{Caller, SendTime};
 
 /// A backend and the breaker that stands before it.
-pub(crate) struct Guarded {
+pub(crate) struct BackendHandle {
     pub(crate) backend: Arc<dyn Backend>,
     /// It knows of the connections of one process.
     breaker: PerProcess<Mutex<Breaker>>,
@@ -32,7 +32,7 @@ pub(crate) struct Guarded {
     /// When the store last answered anybody, or [`NEVER`].
     answered: AtomicU64,
     /// Where operations wait for their turns: those of tasks, and those of threads, which may be the ones that tasks need.
-    lines: [Line; 2],
+    limiters: [ConcurrencyLimiter; 2],
     /// Those who wait for the answer to a probe.
     waiting: PerProcess<Mutex<Vec<Waker>>>,
     waits: Arc<Durations>,
@@ -40,7 +40,7 @@ pub(crate) struct Guarded {
 
 const NEVER: u64 = u64::MAX;
 
-impl Guarded {
+impl BackendHandle {
     fn new(backend: Arc<dyn Backend>) -> Arc<Self> {
         let waits = Arc::new(Durations::new());
         let of_backend = Arc::clone(&waits);
@@ -50,33 +50,33 @@ impl Guarded {
             breaker: PerProcess::new(|_| Mutex::default()),
             is_calm: AtomicBool::new(true),
             answered: AtomicU64::new(NEVER),
-            lines: Default::default(),
+            limiters: Default::default(),
             waiting: PerProcess::new(|_| Mutex::default()),
             waits,
         })
     }
 
     /// Whether an operation may be sent to the backend now; it may be the probe of a breaker that is open, so its outcome is
-    /// to be [learned](Self::learn).
-    pub(crate) fn ask(&self, operation: Operation, now: u64) -> Result<Sent, Error> {
+    /// to be [recorded](Self::record).
+    pub(crate) fn acquire(&self, operation: Operation, now: u64) -> Result<SendTime, Error> {
         if self.is_calm.load(Ordering::Acquire) {
-            return Ok(Sent::at(now));
+            return Ok(SendTime::at(now));
         }
         let mut breaker = self.breaker();
-        match breaker.ask(now) {
-            Permit::Granted => Ok(Sent::as_probe(now, breaker.probe())),
-            Permit::Refused | Permit::Awaited => Err(self.breaker_open(operation)),
+        match breaker.admit(now) {
+            Admission::Granted => Ok(SendTime::as_probe(now, breaker.probe())),
+            Admission::Refused | Admission::Awaited => Err(self.breaker_open(operation)),
         }
     }
 
     /// The same for an operation that is a probe whenever the breaker is open. While another is on its way, this one waits for
     /// the answer to that.
-    pub(crate) async fn ask_as_probe(
+    pub(crate) async fn acquire_probe(
         &self,
         operation: Operation,
         clock: &Clock,
         budget: &Budget,
-    ) -> Result<Sent, Error> {
+    ) -> Result<SendTime, Error> {
         let asked = self.probe(operation, clock);
         // It waits for the store itself, in no line.
         match budget.operation(|| None, asked).await {
@@ -86,95 +86,98 @@ impl Guarded {
     }
 
     /// When a probe may be sent, or another's has been answered.
-    async fn probe(&self, operation: Operation, clock: &Clock) -> Result<Sent, Error> {
+    async fn probe(&self, operation: Operation, clock: &Clock) -> Result<SendTime, Error> {
         let now = clock.now();
         if self.is_calm.load(Ordering::Acquire) {
-            return Ok(Sent::at(now));
+            return Ok(SendTime::at(now));
         }
         // The answer to a probe is this operation's, too. In place of one that is given up, this goes.
-        let mut ask: fn(&mut Breaker, u64) -> Permit = Breaker::ask_as_probe;
+        let mut acquire: fn(&mut Breaker, u64) -> Admission = Breaker::admit_probe;
         loop {
             let now = clock.now();
             let (permit, probe) = {
                 let mut breaker = self.breaker();
-                (ask(&mut breaker, now), breaker.probe())
+                (acquire(&mut breaker, now), breaker.probe())
             };
             match permit {
-                Permit::Granted => return Ok(Sent::as_probe(now, probe)),
-                Permit::Refused => return Err(self.breaker_open(operation)),
-                Permit::Awaited => self.probed().await,
+                Admission::Granted => return Ok(SendTime::as_probe(now, probe)),
+                Admission::Refused => return Err(self.breaker_open(operation)),
+                Admission::Awaited => self.probe_finished().await,
             }
-            ask = Breaker::ask;
+            acquire = Breaker::admit;
         }
     }
 
     /// Has another operation be the probe if this one was, and it is not known how that went.
-    pub(crate) fn give_up(&self, sent: &Sent) {
+    pub(crate) fn give_up(&self, sent: &SendTime) {
         if let Some(probe) = sent.probe()
             && self.breaker().probe() == Some(probe)
         {
-            self.tell(|breaker| breaker.given_up(probe));
+            self.update_breaker(|breaker| breaker.given_up(probe));
         }
     }
 
     /// Waits for the turn of an operation that may be sent, if not for that of a probe. Should the breaker open meanwhile, the
     /// operation is refused.
-    pub(crate) async fn turn(
+    pub(crate) async fn permit(
         &self,
         operation: Operation,
         caller: &Caller<'_>,
-        sent: &Sent,
-    ) -> Result<Option<Turn<'_>>, Error> {
+        sent: &SendTime,
+    ) -> Result<Option<Permit<'_>>, Error> {
         if !self.is_calm.load(Ordering::Acquire) && self.is_open() {
             return Ok(None);
         }
         let (timer, limit) = (caller.timer, caller.operation_timeout);
-        let line = &self.lines[caller.flavour as usize];
-        let turn = line.join(caller.rank, timer, sent.moment(), limit / 2);
-        if turn.is_come {
-            return Ok(Some(turn));
+        let limiter = &self.limiters[caller.mode as usize];
+        let permit = limiter.join(caller.priority, timer, sent.moment(), limit / 2);
+        if permit.is_acquired {
+            return Ok(Some(permit));
         }
         // Boxed: the many operations that need not wait keep no room for it.
-        Box::pin(self.wait(operation, caller, sent, turn)).await
+        Box::pin(self.wait(operation, caller, sent, permit)).await
     }
 
     async fn wait<'a>(
         &'a self,
         operation: Operation,
         caller: &Caller<'_>,
-        sent: &Sent,
-        turn: Turn<'a>,
-    ) -> Result<Option<Turn<'a>>, Error> {
-        match queue::waiting(turn.come()).await {
+        sent: &SendTime,
+        permit: Permit<'a>,
+    ) -> Result<Option<Permit<'a>>, Error> {
+        match queue::waiting(permit.acquired()).await {
             Ok(()) => {
                 sent.wait_until(caller.clock.now());
-                Ok(Some(turn))
+                Ok(Some(permit))
             }
-            Err(SentAway) if caller.is_of_companion => {
-                drop(turn);
+            Err(Rejected) if caller.is_of_companion => {
+                drop(permit);
                 let as_probe = self.probe(operation, caller.clock).await?;
                 sent.become_as(&as_probe);
                 Ok(None)
             }
-            Err(SentAway) => Err(self.breaker_open(operation)),
+            Err(Rejected) => Err(self.breaker_open(operation)),
         }
     }
 
     /// For how long the store had answered nobody when an operation was sent that was asked for at this moment.
-    pub(crate) fn silence(&self, asked: u64, sent: &Sent) -> Duration {
-        let answered = self.answered().unwrap_or(0);
+    pub(crate) fn unanswered_for(&self, asked: u64, sent: &SendTime) -> Duration {
+        let answered = self.last_answer().unwrap_or(0);
         Duration::from_nanos(sent.moment().saturating_sub(asked.max(answered)))
     }
 
     /// When the lines moved last: operations that stood in one then do not wait for the store.
-    pub(crate) fn line_moved(&self) -> Option<u64> {
-        let answered = self.answered()?;
-        let moved = self.lines.iter().filter_map(|line| line.moved(answered));
+    pub(crate) fn queue_moved_at(&self) -> Option<u64> {
+        let answered = self.last_answer()?;
+        let moved = self
+            .limiters
+            .iter()
+            .filter_map(|limiter| limiter.moved_at(answered));
         moved.max()
     }
 
     /// Waits while a probe is on its way.
-    async fn probed(&self) {
+    async fn probe_finished(&self) {
         poll_fn(|cx| {
             let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
             if self.breaker().probe().is_none() {
@@ -194,47 +197,49 @@ impl Guarded {
     }
 
     /// Tells the breaker how an operation went.
-    pub(crate) fn learn<R>(
+    pub(crate) fn record<R>(
         &self,
         result: &Result<R, Error>,
-        sent: &Sent,
+        sent: &SendTime,
         clock: &Clock,
         limits: impl FnOnce() -> Limits,
     ) {
         match verdict(result) {
-            Some(Verdict::Works) => self.has_answered(clock.now()),
-            Some(Verdict::Silent) if !is_silent(sent.moment(), self.answered()) => {}
-            Some(Verdict::Fails | Verdict::Silent) => {
+            Some(Verdict::Works) => self.record_answer(clock.now()),
+            Some(Verdict::Unanswered) if !is_unanswered(sent.moment(), self.last_answer()) => {}
+            Some(Verdict::Fails | Verdict::Unanswered) => {
                 let (now, limits) = (clock.now(), limits());
-                self.tell(|breaker| breaker.failed(now, limits));
+                self.update_breaker(|breaker| breaker.failed(now, limits));
             }
             None => {}
         }
     }
 
     /// The store works: it has just answered.
-    pub(crate) fn has_answered(&self, now: u64) {
+    pub(crate) fn record_answer(&self, now: u64) {
         self.answered.store(now, Ordering::Relaxed);
         if !self.is_calm.load(Ordering::Acquire) {
-            self.tell(Breaker::succeeded);
+            self.update_breaker(Breaker::succeeded);
         }
     }
 
     /// When the store answered somebody last.
-    pub(crate) fn answered(&self) -> Option<u64> {
+    pub(crate) fn last_answer(&self) -> Option<u64> {
         let answered = self.answered.load(Ordering::Relaxed);
         (answered != NEVER).then_some(answered)
     }
 
-    fn tell(&self, news: impl FnOnce(&mut Breaker)) {
+    fn update_breaker(&self, update: impl FnOnce(&mut Breaker)) {
         let mut breaker = self.breaker();
-        news(&mut breaker);
+        update(&mut breaker);
         let is_calm = *breaker == Breaker::default();
         self.is_calm.store(is_calm, Ordering::Release);
         let is_open = breaker.is_open();
         drop(breaker);
         if is_open {
-            self.lines.iter().for_each(Line::dissolve);
+            self.limiters
+                .iter()
+                .for_each(ConcurrencyLimiter::reject_waiting);
         }
         let waiting = {
             let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
@@ -274,22 +279,22 @@ enum Verdict {
     Works,
     Fails,
     /// It has not answered in time.
-    Silent,
+    Unanswered,
 }
 
 /// The verdict of an operation; `None` where one caller could not be served, which says nothing.
 fn verdict<R>(result: &Result<R, Error>) -> Option<Verdict> {
     match result {
         Err(error) if error.is_of_the_caller() || error.kind() == ErrorKind::BreakerOpen => None,
-        Err(error) if error.kind() == ErrorKind::Timeout => Some(Verdict::Silent),
-        Err(error) if speaks_against_the_store(error) => Some(Verdict::Fails),
+        Err(error) if error.kind() == ErrorKind::Timeout => Some(Verdict::Unanswered),
+        Err(error) if is_store_failure(error) => Some(Verdict::Fails),
         _ => Some(Verdict::Works),
     }
 }
 
 /// Whether an error means that the store does not work, rather than that one entry is of no use, or that entries may be read
 /// and not written.
-fn speaks_against_the_store(error: &Error) -> bool {
+fn is_store_failure(error: &Error) -> bool {
     use ErrorKind::{Codec, Corrupt, Denied, Full, Identity, NotRegistered, Unfaithful};
     match error.kind() {
         Codec | Corrupt | Identity | NotRegistered | Unfaithful => false,
@@ -313,9 +318,9 @@ impl Default for Backends {
 
 #[derive(Clone, Default)]
 struct State {
-    registered: HashMap<String, Arc<Guarded>>,
+    registered: HashMap<String, Arc<BackendHandle>>,
     /// The built-in ones that are in use, by name and, for those that keep files, by folder.
-    opened: HashMap<(String, Option<Folder>), Arc<Guarded>>,
+    opened: HashMap<(String, Option<Folder>), Arc<BackendHandle>>,
     default: Option<String>,
 }
 
@@ -324,7 +329,7 @@ impl Backends {
         let mut state = self.state();
         // Whoever still uses the one that is replaced keeps it; nobody asks how it is any more.
         state.opened.retain(|(opened, _), _| opened != name);
-        let registered = Guarded::new(backend);
+        let registered = BackendHandle::new(backend);
         state.registered.insert(name.to_owned(), registered);
     }
 
@@ -366,7 +371,7 @@ impl Backends {
         policy: &Policy,
         package: Package,
         opened: impl FnOnce(&Folder),
-    ) -> Result<Arc<Guarded>, Error> {
+    ) -> Result<Arc<BackendHandle>, Error> {
         environment::is_usable(policy.namespace.as_deref())?;
         let name = match backend {
             BackendName::Named(name) => (*name).to_owned(),
@@ -381,7 +386,7 @@ impl Backends {
 
     /// The backend of a name, in use from now on, for nobody in particular: files that nobody has named a folder for are those
     /// that all share, and are not in use by that.
-    pub(crate) fn open(&self, name: &str, policy: &Policy) -> Result<Arc<Guarded>, Error> {
+    pub(crate) fn open(&self, name: &str, policy: &Policy) -> Result<Arc<BackendHandle>, Error> {
         environment::is_usable(policy.namespace.as_deref())?;
         if let Some(registered) = self.registered(name) {
             return Ok(registered);
@@ -393,16 +398,20 @@ impl Backends {
     }
 
     /// The backend of a name, which is not in use by that.
-    pub(crate) fn instance(&self, name: &str, policy: &Policy) -> Result<Arc<Guarded>, Error> {
+    pub(crate) fn instance(
+        &self,
+        name: &str,
+        policy: &Policy,
+    ) -> Result<Arc<BackendHandle>, Error> {
         environment::is_usable(policy.namespace.as_deref())?;
         if let Some(registered) = self.registered(name) {
             return Ok(registered);
         }
         let folder = builtin::folder(name, policy, None)?;
-        Ok(Guarded::new(builtin::open(name, folder.as_ref())?))
+        Ok(BackendHandle::new(builtin::open(name, folder.as_ref())?))
     }
 
-    fn registered(&self, name: &str) -> Option<Arc<Guarded>> {
+    fn registered(&self, name: &str) -> Option<Arc<BackendHandle>> {
         self.state().registered.get(name).cloned()
     }
 
@@ -420,19 +429,19 @@ impl Backends {
     }
 
     /// Every backend that is in use or registered, by name.
-    pub(crate) fn all(&self) -> Vec<(String, Arc<Guarded>)> {
+    pub(crate) fn all(&self) -> Vec<(String, Arc<BackendHandle>)> {
         let state = self.state();
         let opened = state.opened.iter();
-        let opened = opened.map(|((name, _), guarded)| (name, guarded));
+        let opened = opened.map(|((name, _), handle)| (name, handle));
         let all = state.registered.iter().chain(opened);
-        all.map(|(name, guarded)| (name.clone(), Arc::clone(guarded)))
+        all.map(|(name, handle)| (name.clone(), Arc::clone(handle)))
             .collect()
     }
 
     /// What every backend that is in use or registered tells of its store.
     pub(crate) fn figures(&self) -> Vec<StoreFigures> {
         let all = self.all().into_iter();
-        all.map(|(name, guarded)| guarded.figures(name)).collect()
+        all.map(|(name, handle)| handle.figures(name)).collect()
     }
 
     /// The instance of a backend that cachier brings, made when it is first needed.
@@ -441,19 +450,19 @@ impl Backends {
         name: String,
         folder: Option<Folder>,
         opened: impl FnOnce(&Folder),
-    ) -> Result<Arc<Guarded>, Error> {
+    ) -> Result<Arc<BackendHandle>, Error> {
         let mut state = self.state();
         let id = (name, folder);
         if let Some(known) = state.opened.get(&id) {
             return Ok(Arc::clone(known));
         }
         let (name, folder) = &id;
-        let guarded = Guarded::new(builtin::open(name, folder.as_ref())?);
+        let handle = BackendHandle::new(builtin::open(name, folder.as_ref())?);
         if let Some(folder) = folder {
             opened(folder);
         }
-        state.opened.insert(id, Arc::clone(&guarded));
-        Ok(guarded)
+        state.opened.insert(id, Arc::clone(&handle));
+        Ok(handle)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -470,7 +479,7 @@ mod tests {
         let error = |kind, operation| Error::new(kind, operation, "it failed");
         let of = |error: Error| verdict(&Err::<(), _>(error));
         let timeout = error(ErrorKind::Timeout, Operation::Load);
-        assert_eq!(of(timeout), Some(Verdict::Silent));
+        assert_eq!(of(timeout), Some(Verdict::Unanswered));
         let io = error(ErrorKind::Io, Operation::Load);
         assert_eq!(of(io.clone()), Some(Verdict::Fails));
         assert_eq!(of(io.of_the_caller()), None);

@@ -17,7 +17,7 @@ pub(crate) enum Breaker {
 
 /// Whether an operation may go to the backend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Permit {
+pub(crate) enum Admission {
     Granted,
     Refused,
     /// A probe is on its way, whose answer is this operation's, too.
@@ -34,7 +34,7 @@ pub(crate) struct Limits {
 
 /// Whether an operation that was sent then and timed out speaks against its store, which last answered anybody at that
 /// moment: if it has since, it works.
-pub(crate) fn is_silent(sent: u64, answered: Option<u64>) -> bool {
+pub(crate) fn is_unanswered(sent: u64, answered: Option<u64>) -> bool {
     answered.is_none_or(|answered| answered < sent)
 }
 
@@ -45,32 +45,32 @@ impl Default for Breaker {
 }
 
 impl Breaker {
-    pub(crate) fn ask(&mut self, now: u64) -> Permit {
+    pub(crate) fn admit(&mut self, now: u64) -> Admission {
         match *self {
-            Self::Closed { .. } => Permit::Granted,
+            Self::Closed { .. } => Admission::Granted,
             Self::Open { until, pause } | Self::Probing { until, pause } if now >= until => {
                 *self = Self::Probing {
                     until: after(now, pause),
                     pause,
                 };
-                Permit::Granted
+                Admission::Granted
             }
-            Self::Open { .. } => Permit::Refused,
-            Self::Probing { .. } => Permit::Awaited,
+            Self::Open { .. } => Admission::Refused,
+            Self::Probing { .. } => Admission::Awaited,
         }
     }
 
     /// The same for an operation that is worth a probe at any time; one goes at a time.
-    pub(crate) fn ask_as_probe(&mut self, now: u64) -> Permit {
+    pub(crate) fn admit_probe(&mut self, now: u64) -> Admission {
         match *self {
-            Self::Closed { .. } => Permit::Granted,
-            Self::Probing { until, .. } if now < until => Permit::Awaited,
+            Self::Closed { .. } => Admission::Granted,
+            Self::Probing { until, .. } if now < until => Admission::Awaited,
             Self::Open { pause, .. } | Self::Probing { pause, .. } => {
                 *self = Self::Probing {
                     until: after(now, pause),
                     pause,
                 };
-                Permit::Granted
+                Admission::Granted
             }
         }
     }
@@ -158,47 +158,47 @@ mod tests {
         breaker.succeeded();
         breaker.failed(0, LIMITS);
         breaker.failed(0, LIMITS);
-        assert_eq!(breaker.ask(0), Permit::Granted);
+        assert_eq!(breaker.admit(0), Admission::Granted);
         breaker.failed(0, LIMITS);
-        assert_eq!(breaker.ask(99), Permit::Refused);
+        assert_eq!(breaker.admit(99), Admission::Refused);
         assert!(breaker.is_open());
     }
 
     #[test]
     fn one_probe_goes_after_the_pause_and_its_success_closes_it() {
         let mut breaker = opened_at(0);
-        assert_eq!(breaker.ask(100), Permit::Granted);
-        assert_eq!(breaker.ask(150), Permit::Awaited);
+        assert_eq!(breaker.admit(100), Admission::Granted);
+        assert_eq!(breaker.admit(150), Admission::Awaited);
         breaker.succeeded();
-        assert_eq!(breaker.ask(151), Permit::Granted);
+        assert_eq!(breaker.admit(151), Admission::Granted);
         assert!(!breaker.is_open());
     }
 
     #[test]
     fn a_failed_probe_doubles_the_pause() {
         let mut breaker = opened_at(0);
-        assert_eq!(breaker.ask(100), Permit::Granted);
+        assert_eq!(breaker.admit(100), Admission::Granted);
         breaker.failed(110, LIMITS);
-        assert_eq!(breaker.ask(309), Permit::Refused);
-        assert_eq!(breaker.ask(310), Permit::Granted);
+        assert_eq!(breaker.admit(309), Admission::Refused);
+        assert_eq!(breaker.admit(310), Admission::Granted);
     }
 
     #[test]
     fn a_probe_that_never_answers_is_followed_by_another() {
         let mut breaker = opened_at(0);
-        assert_eq!(breaker.ask(100), Permit::Granted);
-        assert_eq!(breaker.ask(200), Permit::Granted);
+        assert_eq!(breaker.admit(100), Admission::Granted);
+        assert_eq!(breaker.admit(200), Admission::Granted);
     }
 
     #[test]
     fn a_probe_that_is_given_up_is_followed_by_another_at_once() {
         let mut breaker = opened_at(0);
-        assert_eq!(breaker.ask(100), Permit::Granted);
+        assert_eq!(breaker.admit(100), Admission::Granted);
         let first = breaker.probe().unwrap_or_default();
         breaker.given_up(first);
-        assert_eq!(breaker.ask(101), Permit::Granted);
+        assert_eq!(breaker.admit(101), Admission::Granted);
         breaker.given_up(first);
-        assert_eq!(breaker.ask(102), Permit::Awaited, "the second");
+        assert_eq!(breaker.admit(102), Admission::Awaited, "the second");
     }
 
     #[test]
@@ -213,26 +213,26 @@ mod tests {
     fn no_pause_is_longer_than_the_longest() {
         let mut breaker = opened_at(0);
         for _ in 0..10 {
-            while breaker.ask_as_probe(0) != Permit::Granted {}
+            while breaker.admit_probe(0) != Admission::Granted {}
             breaker.failed(0, LIMITS);
         }
-        assert_eq!(breaker.ask(499), Permit::Refused);
-        assert_eq!(breaker.ask(500), Permit::Granted);
+        assert_eq!(breaker.admit(499), Admission::Refused);
+        assert_eq!(breaker.admit(500), Admission::Granted);
     }
 
     #[test]
     fn the_companions_operations_are_probes_one_at_a_time() {
         let mut breaker = opened_at(0);
-        assert_eq!(breaker.ask_as_probe(1), Permit::Granted);
-        assert_eq!(breaker.ask_as_probe(2), Permit::Awaited);
-        assert_eq!(breaker.ask(2), Permit::Awaited);
+        assert_eq!(breaker.admit_probe(1), Admission::Granted);
+        assert_eq!(breaker.admit_probe(2), Admission::Awaited);
+        assert_eq!(breaker.admit(2), Admission::Awaited);
         assert_eq!(
-            breaker.ask_as_probe(101),
-            Permit::Granted,
+            breaker.admit_probe(101),
+            Admission::Granted,
             "the first is lost"
         );
         breaker.succeeded();
-        assert_eq!(breaker.ask_as_probe(102), Permit::Granted);
+        assert_eq!(breaker.admit_probe(102), Admission::Granted);
     }
 
     #[test]
@@ -243,7 +243,11 @@ mod tests {
             (5, Some(5), false),
             (5, Some(6), false),
         ] {
-            assert_eq!(is_silent(sent, answered), expected, "{sent} {answered:?}");
+            assert_eq!(
+                is_unanswered(sent, answered),
+                expected,
+                "{sent} {answered:?}"
+            );
         }
     }
 }

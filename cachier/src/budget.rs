@@ -18,55 +18,59 @@ use crate::timer::{Timer, nanos};
 /// What one call may still wait for.
 pub(crate) struct Budget {
     timer: &'static Timer,
-    /// What is left for the store, in nanoseconds, or [`ENDLESS`]. One wait at a time draws on it.
+    /// What is left for the store, in nanoseconds, or [`UNLIMITED`]. One wait at a time draws on it.
     left: AtomicU64,
     /// How long the call may wait for others in all; `None` is for ever.
-    patience: Option<Duration>,
+    wait_limit: Option<Duration>,
     /// Since when it does, or [`NEVER`].
     waiting_since: AtomicU64,
 }
 
 /// What was used up before a wait was over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Spent {
+pub(crate) enum BudgetSpent {
     /// The time for the store.
     Store,
     /// The time for others.
-    Patience,
+    Waiting,
 }
 
 /// Why an operation was given up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum GivenUp {
+pub(crate) enum OperationTimeout {
     /// The store has not answered.
     NoAnswer,
     /// Nor has it those who came first in this process.
-    NoTurn,
+    NoPermit,
 }
 
 /// An executor that takes so long to come back to a task has more to do than it can.
-const BUSY: Duration = Duration::from_millis(5);
+const BUSY_THRESHOLD: Duration = Duration::from_millis(5);
 
 /// The longest that such an executor makes a call wait beyond its budget.
 const MAX_OVERTIME: Duration = Duration::from_secs(1);
 
-const ENDLESS: u64 = u64::MAX;
+const UNLIMITED: u64 = u64::MAX;
 const NEVER: u64 = u64::MAX;
 
 impl Budget {
     /// So much for the store, and so much for others.
-    pub(crate) fn new(timer: &'static Timer, store: Duration, patience: Option<Duration>) -> Self {
+    pub(crate) fn new(
+        timer: &'static Timer,
+        store: Duration,
+        wait_limit: Option<Duration>,
+    ) -> Self {
         Self {
             timer,
             left: AtomicU64::new(nanos(store)),
-            patience,
+            wait_limit,
             waiting_since: AtomicU64::new(NEVER),
         }
     }
 
     /// One that bounds nothing.
     #[cfg(test)]
-    pub(crate) fn endless() -> Self {
+    pub(crate) fn unlimited() -> Self {
         Self::new(Timer::of_system(), Duration::MAX, None)
     }
 
@@ -92,40 +96,40 @@ impl Budget {
         &self,
         answered: impl Fn() -> Option<u64>,
         work: F,
-    ) -> Result<F::Output, GivenUp> {
+    ) -> Result<F::Output, OperationTimeout> {
         let (began, left) = (self.timer.now(), self.left.load(Ordering::Relaxed));
-        let turns = Turns::default();
-        let mut work = pin!(turns.observed(work));
+        let queue_time = QueueTime::default();
+        let mut work = pin!(queue_time.observed(work));
         let in_line = || {
             let moved = answered().map_or(0, |answered| answered.saturating_sub(began));
-            turns.waited().min(moved)
+            queue_time.waited().min(moved)
         };
         let done = loop {
             let before = in_line();
             let deadline = began.saturating_add(left).saturating_add(before);
-            if let Some(output) = self.timer.until(deadline, work.as_mut()).await {
+            if let Some(output) = self.timer.timeout_at(deadline, work.as_mut()).await {
                 break Ok(output);
             }
             if in_line() > before {
                 continue;
             }
             // It has been polled just now: if it still waits for a turn, it has waited longer when it is polled again.
-            let waited = turns.waited();
+            let waited = queue_time.waited();
             match self.overtime(work.as_mut()).await {
                 Some(output) => break Ok(output),
-                None if turns.waited() > waited => break Err(GivenUp::NoTurn),
-                None => break Err(GivenUp::NoAnswer),
+                None if queue_time.waited() > waited => break Err(OperationTimeout::NoPermit),
+                None => break Err(OperationTimeout::NoAnswer),
             }
         };
         let took = self.timer.now().saturating_sub(began);
-        self.draw(took.saturating_sub(in_line()));
+        self.spend(took.saturating_sub(in_line()));
         done
     }
 
     /// Waits for the computation of another, which may be elsewhere.
-    pub(crate) async fn computation<F: Future>(&self, work: F) -> Result<F::Output, Spent> {
-        let done = self.timer.within(self.patience(), work).await;
-        done.ok_or(Spent::Patience)
+    pub(crate) async fn computation<F: Future>(&self, work: F) -> Result<F::Output, BudgetSpent> {
+        let done = self.timer.timeout(self.wait_limit(), work).await;
+        done.ok_or(BudgetSpent::Waiting)
     }
 
     /// Waits for what the store takes to begin or to end the computation of another. Time counts from when the line `moved`
@@ -134,27 +138,27 @@ impl Budget {
         &self,
         moved: impl Fn() -> Option<u64>,
         work: F,
-    ) -> Result<F::Output, Spent> {
+    ) -> Result<F::Output, BudgetSpent> {
         let left = self.left.load(Ordering::Relaxed);
-        if left == ENDLESS {
+        if left == UNLIMITED {
             return self.computation(work).await;
         }
         let began = self.timer.now();
-        let end_of_patience = self
-            .patience()
-            .map(|patience| began.saturating_add(nanos(patience)));
+        let wait_deadline = self
+            .wait_limit()
+            .map(|wait_limit| began.saturating_add(nanos(wait_limit)));
         let since = || moved().map_or(began, |moved| moved.max(began));
         let mut work = pin!(work);
         let (done, since) = loop {
             let counts_from = since();
             let deadline = counts_from.saturating_add(left);
-            let (limit, spent) = match end_of_patience {
-                Some(end) if end < deadline => (end, Spent::Patience),
-                _ => (deadline, Spent::Store),
+            let (limit, spent) = match wait_deadline {
+                Some(end) if end < deadline => (end, BudgetSpent::Waiting),
+                _ => (deadline, BudgetSpent::Store),
             };
-            match self.timer.until(limit, work.as_mut()).await {
+            match self.timer.timeout_at(limit, work.as_mut()).await {
                 Some(output) => break (Ok(output), since()),
-                None if spent == Spent::Patience => break (Err(spent), counts_from),
+                None if spent == BudgetSpent::Waiting => break (Err(spent), counts_from),
                 None if since() > counts_from => {}
                 None => {
                     let done = self.overtime(work.as_mut()).await;
@@ -162,39 +166,39 @@ impl Budget {
                 }
             }
         };
-        self.draw(self.timer.now().saturating_sub(since));
+        self.spend(self.timer.now().saturating_sub(since));
         done
     }
 
     /// Lets a while pass in which another process computes, or less if `change` comes. The process lives by the system's clock,
     /// whatever clock this call has.
     pub(crate) async fn pause<F: Future>(&self, at_most: Duration, change: F) -> Option<F::Output> {
-        let at_most = self.patience().unwrap_or(at_most).min(at_most);
-        Timer::of_system().within(Some(at_most), change).await
+        let at_most = self.wait_limit().unwrap_or(at_most).min(at_most);
+        Timer::of_system().timeout(Some(at_most), change).await
     }
 
     /// Waits for operations by which another process is looked at. While `it_computes` they take nothing: the wait is
     /// one for the computation.
-    pub(crate) async fn look<F: Future>(
+    pub(crate) async fn poll_owner<F: Future>(
         &self,
         work: F,
-        it_computes: impl FnOnce(&F::Output) -> bool,
+        is_computing: impl FnOnce(&F::Output) -> bool,
     ) -> F::Output {
         let left = self.left.load(Ordering::Relaxed);
         let output = work.await;
-        if it_computes(&output) {
+        if is_computing(&output) {
             self.left.store(left, Ordering::Relaxed);
         }
         output
     }
 
     /// How long this call may still wait for others, for which it waits from now on; `None` is for ever.
-    pub(crate) fn patience(&self) -> Option<Duration> {
+    pub(crate) fn wait_limit(&self) -> Option<Duration> {
         if !self.has_waited() {
             self.waiting_since
                 .store(self.timer.now(), Ordering::Relaxed);
         }
-        Some(self.patience?.saturating_sub(self.waited()))
+        Some(self.wait_limit?.saturating_sub(self.waited()))
     }
 
     /// Polls work that is late, for a while as long as the executor is late itself: what the work waits for may be done, and wait
@@ -206,19 +210,19 @@ impl Budget {
             // Goes behind the tasks that can run.
             yield_now().await;
             let now = self.timer.now();
-            if let Some(output) = self.timer.until(now, work.as_mut()).await {
+            if let Some(output) = self.timer.timeout_at(now, work.as_mut()).await {
                 return Some(output);
             }
-            let is_late = now.saturating_sub(before) >= nanos(BUSY);
+            let is_late = now.saturating_sub(before) >= nanos(BUSY_THRESHOLD);
             if !is_late || now.saturating_sub(began) >= nanos(MAX_OVERTIME) {
                 return None;
             }
         }
     }
 
-    fn draw(&self, took: u64) {
+    fn spend(&self, took: u64) {
         let left = self.left.load(Ordering::Relaxed);
-        if left != ENDLESS {
+        if left != UNLIMITED {
             self.left
                 .store(left.saturating_sub(took), Ordering::Relaxed);
         }
@@ -227,14 +231,14 @@ impl Budget {
 
 /// How long an operation has waited for its turns in this process.
 #[derive(Default)]
-struct Turns {
+struct QueueTime {
     /// In all.
     waited: AtomicU64,
     /// As it was told last; what comes after another operation begins anew.
     told: AtomicU64,
 }
 
-impl Turns {
+impl QueueTime {
     fn waited(&self) -> u64 {
         self.waited.load(Ordering::Relaxed)
     }
@@ -263,15 +267,15 @@ mod tests {
     use cachier_metrics::Clock;
 
     use super::*;
-    use crate::timer::Kind;
+    use crate::timer::TimerKind;
 
     const SECOND: Duration = Duration::from_secs(1);
 
     /// A clock that the test advances, and a budget that lives by it.
-    fn budget(patience: Option<Duration>) -> (Clock, Budget) {
+    fn budget(wait_limit: Option<Duration>) -> (Clock, Budget) {
         let clock = Clock::manual();
-        let timer = Box::leak(Box::new(Timer::new(clock.clone(), Kind::Manual)));
-        (clock, Budget::new(timer, SECOND, patience))
+        let timer = Box::leak(Box::new(Timer::new(clock.clone(), TimerKind::Manual)));
+        (clock, Budget::new(timer, SECOND, wait_limit))
     }
 
     /// Polls as an executor does that has nothing else to do: again where the future lets others run.
@@ -310,35 +314,42 @@ mod tests {
     #[test]
     fn all_that_waits_for_the_store_draws_on_one_time() {
         let (clock, budget) = budget(None);
-        let begun = after(&clock, SECOND / 4, budget.operation(nobody, a_moment()));
+        let begun = after(
+            &clock,
+            SECOND / 4,
+            budget.operation(never_answered, pending_once()),
+        );
         assert_eq!(begun, Some(Ok(())));
         let joined = after(
             &clock,
             SECOND / 4,
-            budget.store_of_another(nobody, a_moment()),
+            budget.store_of_another(never_answered, pending_once()),
         );
         assert_eq!(joined, Some(Ok(())));
         assert_eq!(budget.left(), SECOND / 2);
         let ran_out = after(
             &clock,
             SECOND / 2,
-            budget.store_of_another(nobody, pending::<()>()),
+            budget.store_of_another(never_answered, pending::<()>()),
         );
-        assert_eq!(ran_out, Some(Err(Spent::Store)));
-        let mut late = pin!(budget.operation(nobody, pending::<()>()));
-        assert_eq!(poll(&mut late), Poll::Ready(Err(GivenUp::NoAnswer)));
+        assert_eq!(ran_out, Some(Err(BudgetSpent::Store)));
+        let mut late = pin!(budget.operation(never_answered, pending::<()>()));
+        assert_eq!(
+            poll(&mut late),
+            Poll::Ready(Err(OperationTimeout::NoAnswer))
+        );
     }
 
     #[test]
     fn a_computation_takes_patience_alone() {
         let (clock, budget) = budget(Some(3 * SECOND));
         assert_eq!(
-            after(&clock, 2 * SECOND, budget.computation(a_moment())),
+            after(&clock, 2 * SECOND, budget.computation(pending_once())),
             Some(Ok(()))
         );
-        assert_eq!((budget.left(), budget.patience()), (SECOND, Some(SECOND)));
+        assert_eq!((budget.left(), budget.wait_limit()), (SECOND, Some(SECOND)));
         let ran_out = after(&clock, SECOND, budget.computation(pending::<()>()));
-        assert_eq!(ran_out, Some(Err(Spent::Patience)));
+        assert_eq!(ran_out, Some(Err(BudgetSpent::Waiting)));
     }
 
     #[test]
@@ -349,7 +360,7 @@ mod tests {
             (budget.waited(), budget.has_waited()),
             (Duration::ZERO, false)
         );
-        assert_eq!(budget.patience(), Some(SECOND));
+        assert_eq!(budget.wait_limit(), Some(SECOND));
         clock.advance(SECOND);
         assert_eq!((budget.waited(), budget.has_waited()), (SECOND, true));
     }
@@ -358,23 +369,29 @@ mod tests {
     fn looking_takes_nothing_while_another_computes() {
         let (clock, budget) = budget(None);
         for (computes, left) in [(true, SECOND), (false, SECOND / 2)] {
-            let look = budget.look(budget.operation(nobody, a_moment()), |_| computes);
+            let look = budget.poll_owner(budget.operation(never_answered, pending_once()), |_| {
+                computes
+            });
             assert_eq!(after(&clock, SECOND / 2, look), Some(Ok(())));
             assert_eq!(budget.left(), left);
         }
-        let look = budget.look(budget.operation(nobody, pending::<()>()), |_| false);
+        let look = budget.poll_owner(budget.operation(never_answered, pending::<()>()), |_| false);
         let hung = after(&clock, SECOND / 2, look);
-        assert_eq!(hung, Some(Err(GivenUp::NoAnswer)), "each look has its end");
+        assert_eq!(
+            hung,
+            Some(Err(OperationTimeout::NoAnswer)),
+            "each look has its end"
+        );
     }
 
     #[test]
     fn an_endless_budget_waits_for_ever() {
         let timer = Timer::of_system();
         let budget = Budget::new(timer, Duration::MAX, None);
-        let mut wait = pin!(budget.store_of_another(nobody, pending::<()>()));
+        let mut wait = pin!(budget.store_of_another(never_answered, pending::<()>()));
         assert!(poll(&mut wait).is_pending());
-        budget.draw(nanos(SECOND));
-        assert_eq!(budget.left(), Duration::from_nanos(ENDLESS));
+        budget.spend(nanos(SECOND));
+        assert_eq!(budget.left(), Duration::from_nanos(UNLIMITED));
     }
 
     #[test]
@@ -392,7 +409,10 @@ mod tests {
         clock.advance(SECOND - SECOND / 1000);
         assert!(poll(&mut waits).is_pending());
         clock.advance(SECOND);
-        assert_eq!(poll(&mut waits), Poll::Ready(Err(GivenUp::NoTurn)));
+        assert_eq!(
+            poll(&mut waits),
+            Poll::Ready(Err(OperationTimeout::NoPermit))
+        );
     }
 
     #[test]
@@ -406,14 +426,14 @@ mod tests {
                 _ => Poll::Pending,
             }
         });
-        let mut late = pin!(budget.operation(nobody, work));
+        let mut late = pin!(budget.operation(never_answered, work));
         let mut cx = Context::from_waker(Waker::noop());
         let mut poll = || late.as_mut().poll(&mut cx);
         assert!(poll().is_pending());
         clock.advance(SECOND);
         for _ in 0..2 {
             assert!(poll().is_pending(), "it lets others run");
-            clock.advance(BUSY);
+            clock.advance(BUSY_THRESHOLD);
         }
         assert_eq!(poll(), Poll::Ready(Ok(())));
     }
@@ -431,16 +451,16 @@ mod tests {
         clock.advance(SECOND / 2);
         assert!(poll(&mut waits).is_pending());
         clock.advance(SECOND / 2);
-        assert_eq!(poll(&mut waits), Poll::Ready(Err(Spent::Store)));
+        assert_eq!(poll(&mut waits), Poll::Ready(Err(BudgetSpent::Store)));
     }
 
     /// A store that has answered nobody.
-    fn nobody() -> Option<u64> {
+    fn never_answered() -> Option<u64> {
         None
     }
 
     /// What is pending once.
-    fn a_moment() -> impl Future<Output = ()> {
+    fn pending_once() -> impl Future<Output = ()> {
         let mut is_over = false;
         poll_fn(move |_| match std::mem::replace(&mut is_over, true) {
             true => Poll::Ready(()),

@@ -6,7 +6,7 @@ use cachier_backends::{Error, Usage};
 use cachier_metrics::{CacheMetrics, Snapshot, Stats};
 
 use crate::block_on::block_on;
-use crate::call::Flavour;
+use crate::call::CallMode;
 use crate::context;
 use crate::registered::RegisteredFunction;
 
@@ -86,7 +86,7 @@ impl CachedFunction {
     /// # Errors
     /// What the backend failed with first; what can be forgotten is forgotten nevertheless.
     pub fn clear_cache(self) -> Result<Option<u64>, Error> {
-        block_on(self.clear(Flavour::Sync))
+        block_on(self.clear(CallMode::Sync))
     }
 
     /// [`clear_cache`](Self::clear_cache), without blocking the thread.
@@ -94,7 +94,7 @@ impl CachedFunction {
     /// # Errors
     /// As `clear_cache`.
     pub async fn clear_cache_async(self) -> Result<Option<u64>, Error> {
-        self.clear(Flavour::Async).await
+        self.clear(CallMode::Async).await
     }
 
     /// Drops all marks of running computations; what they compute is returned but not stored. Blocks the thread.
@@ -102,7 +102,7 @@ impl CachedFunction {
     /// # Errors
     /// What the backend failed with first.
     pub fn clear_being_calculated(self) -> Result<(), Error> {
-        block_on(self.clear_leases(Flavour::Sync))
+        block_on(self.clear_leases(CallMode::Sync))
     }
 
     /// [`clear_being_calculated`](Self::clear_being_calculated), without blocking the thread.
@@ -110,7 +110,7 @@ impl CachedFunction {
     /// # Errors
     /// As `clear_being_calculated`.
     pub async fn clear_being_calculated_async(self) -> Result<(), Error> {
-        self.clear_leases(Flavour::Async).await
+        self.clear_leases(CallMode::Async).await
     }
 
     /// Entries and bytes held, where the backend can tell. Blocks the thread.
@@ -118,7 +118,7 @@ impl CachedFunction {
     /// # Errors
     /// What the backend failed with.
     pub fn usage(self) -> Result<Usage, Error> {
-        block_on(self.total_usage(Flavour::Sync))
+        block_on(self.total_usage(CallMode::Sync))
     }
 
     /// [`usage`](Self::usage), without blocking the thread.
@@ -126,34 +126,34 @@ impl CachedFunction {
     /// # Errors
     /// What the backend failed with.
     pub async fn usage_async(self) -> Result<Usage, Error> {
-        self.total_usage(Flavour::Async).await
+        self.total_usage(CallMode::Async).await
     }
 
-    async fn clear(self, flavour: Flavour) -> Result<Option<u64>, Error> {
+    async fn clear(self, mode: CallMode) -> Result<Option<u64>, Error> {
         let mut sum = Ok(Some(0));
         for function in self.reached() {
-            let cleared = function.clear(flavour).await;
+            let cleared = function.clear(mode).await;
             sum = sum.and_then(|sum| Ok(add(sum, cleared?)));
         }
         sum
     }
 
-    async fn clear_leases(self, flavour: Flavour) -> Result<(), Error> {
+    async fn clear_leases(self, mode: CallMode) -> Result<(), Error> {
         let mut all = Ok(());
         for function in self.reached() {
-            let cleared = function.clear_leases(flavour).await;
+            let cleared = function.clear_leases(mode).await;
             all = all.and(cleared);
         }
         all
     }
 
-    async fn total_usage(self, flavour: Flavour) -> Result<Usage, Error> {
+    async fn total_usage(self, mode: CallMode) -> Result<Usage, Error> {
         let mut sum = Usage {
             entries: Some(0),
             bytes: Some(0),
         };
         for function in self.reached() {
-            let usage = function.usage(flavour).await?;
+            let usage = function.usage(mode).await?;
             sum.entries = add(sum.entries, usage.entries);
             sum.bytes = add(sum.bytes, usage.bytes);
         }

@@ -145,7 +145,7 @@ impl Completion {
 
 /// How the caller waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Flavour {
+pub(crate) enum CallMode {
     /// On its thread, which may block.
     Sync,
     /// In a task, whose thread must not block.

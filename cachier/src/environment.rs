@@ -37,7 +37,7 @@ pub(crate) static S3_ENDPOINT: Variable<Address> = Variable::new("CACHIER_S3_END
 static DISABLED: Variable<Switches> = Variable::new("CACHIER_DISABLED");
 /// Keys the hash of arguments, so that nobody without it can guess them.
 static KEY_SECRET: Variable<KeySecret> = Variable::new("CACHIER_KEY_SECRET");
-/// Threads of each crew for background work.
+/// Threads of each pool for background work.
 static MAX_WORKERS: Variable<NonZeroUsize> = Variable::new("CACHIER_MAX_WORKERS");
 /// Nothing is written on the standard error stream.
 static QUIET: Variable<Flag> = Variable::new("CACHIER_QUIET");

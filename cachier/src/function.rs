@@ -11,12 +11,12 @@ use cachier_metrics::CacheMetrics;
 
 use crate::context::Context;
 use crate::identity::{self, FunctionSpec, Package};
-use crate::known_usage::KnownUsage;
 use crate::labels;
 use crate::options::{BackendName, Options, Policy, WantSize};
 use crate::switches::Switches;
 use crate::timer::nanos;
 use crate::trace;
+use crate::usage_cache::UsageCache;
 use crate::verification::{Finding, Verification};
 
 /// One annotated function in one context.
@@ -41,7 +41,7 @@ pub struct Function {
     duplicate: OnceLock<Error>,
     cleaned_up: AtomicU64,
     /// What a persistent backend last said that it holds.
-    pub(crate) known_usage: PerProcess<KnownUsage>,
+    pub(crate) usage_cache: PerProcess<UsageCache>,
     /// Whether a recomputation was lost with the runtime that it had begun on: the next ones begin on cachier's own.
     #[cfg(feature = "tokio")]
     pub(crate) has_lost_runtime: AtomicBool,
@@ -72,7 +72,7 @@ impl Function {
             gate: AtomicBool::new(true),
             duplicate: OnceLock::new(),
             cleaned_up: AtomicU64::new(NEVER),
-            known_usage: PerProcess::new(|_| KnownUsage::default()),
+            usage_cache: PerProcess::new(|_| UsageCache::default()),
             #[cfg(feature = "tokio")]
             has_lost_runtime: AtomicBool::new(false),
             warned: AtomicU64::new(NEVER),

@@ -8,7 +8,7 @@ use cachier_backends::{
     Backend, Error, ErrorKind, Key, KeyHash, LeaseReply, Operation, Scope, Version,
 };
 
-use crate::backends::Guarded;
+use crate::backends::BackendHandle;
 use crate::background::remove_unused_folders;
 use crate::block_on::block_on;
 use crate::context::{self, Context};
@@ -84,8 +84,8 @@ pub async fn check_async() -> Vec<BackendHealth> {
     let context = context::current();
     let Known { stores, missing } = known(context);
     let mut all = Vec::with_capacity(stores.len() + missing.len());
-    for (name, store) in stores {
-        all.push(probe(context, name, &store).await);
+    for (name, handle) in stores {
+        all.push(probe(context, name, &handle).await);
     }
     all.extend(missing);
     all
@@ -124,8 +124,8 @@ pub async fn check_backend_async(name: &str) -> BackendHealth {
         }
     }
     let mut first = None;
-    for (name, store) in of_name {
-        let health = probe(context, name, &store).await;
+    for (name, handle) in of_name {
+        let health = probe(context, name, &handle).await;
         if !health.is_healthy() {
             return health;
         }
@@ -154,7 +154,7 @@ pub fn expect(functions: impl IntoIterator<Item = Handle>) {
 
 /// The backends that a check asks, by name, and what is wrong where there is none.
 struct Known {
-    stores: Vec<(String, Arc<Guarded>)>,
+    stores: Vec<(String, Arc<BackendHandle>)>,
     missing: Vec<BackendHealth>,
 }
 
@@ -218,18 +218,18 @@ impl Missing {
     }
 }
 
-async fn probe(context: &'static Context, name: String, store: &Guarded) -> BackendHealth {
+async fn probe(context: &'static Context, name: String, handle: &BackendHandle) -> BackendHealth {
     let policy = policy(context);
     let key = key(&policy);
-    let backend = &*store.backend;
+    let backend = &*handle.backend;
     let asked = async {
         backend.check().await?;
         ask_as_a_call(backend, &key, policy.lease_period).await
     };
-    let asked = context.timer.within(Some(policy.operation_timeout), asked);
+    let asked = context.timer.timeout(Some(policy.operation_timeout), asked);
     let error = match asked.await {
         Some(result) => result
-            .inspect(|()| store.has_answered(context.clock.now()))
+            .inspect(|()| handle.record_answer(context.clock.now()))
             .err(),
         None => Some(Error::new(
             ErrorKind::Timeout,
@@ -239,8 +239,8 @@ async fn probe(context: &'static Context, name: String, store: &Guarded) -> Back
     };
     BackendHealth {
         name,
-        store: store.backend.store_name(),
-        breaker_open: store.is_open(),
+        store: handle.backend.store_name(),
+        breaker_open: handle.is_open(),
         error,
     }
 }

@@ -45,7 +45,7 @@ pub(crate) fn give_back(backend: &Arc<dyn Backend>, lease: Lease, after: Duratio
         }
         let release = unless_it_panics(async { backend.release(lease).await });
         // After a period it has ended by itself.
-        Timer::of_system().within(Some(period), release).await;
+        Timer::of_system().timeout(Some(period), release).await;
     };
     executor().spawn(released).detach();
 }
@@ -74,10 +74,10 @@ async fn beat(backend: Arc<dyn Backend>, lease: Lease, status: Arc<LeaseStatus>)
     let timer = Timer::of_system();
     let mut next = pause;
     loop {
-        timer.within(Some(next), status.check_requested()).await;
+        timer.timeout(Some(next), status.check_requested()).await;
         let begun = Instant::now();
         let renew = unless_it_panics(async { backend.renew(&lease).await });
-        match timer.within(Some(pause), renew).await {
+        match timer.timeout(Some(pause), renew).await {
             // Storing under it will be refused.
             Some(Some(Ok(Renewal::Lost))) => return status.mark_lost(),
             Some(Some(Ok(Renewal::Renewed))) => status.confirm(begun),

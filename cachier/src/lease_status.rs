@@ -22,9 +22,9 @@ struct State {
 
 impl LeaseStatus {
     /// Of a lease that was asked for at this moment, and granted.
-    pub(crate) fn new(asked_at: Instant) -> Self {
+    pub(crate) fn new(requested_at: Instant) -> Self {
         Self(Mutex::new(State {
-            valid_at: asked_at,
+            valid_at: requested_at,
             is_lost: false,
             on_loss: None,
             is_check_requested: false,
@@ -38,9 +38,9 @@ impl LeaseStatus {
     }
 
     /// Learns that it was valid when asked after at this moment.
-    pub(crate) fn confirm(&self, asked_at: Instant) {
+    pub(crate) fn confirm(&self, requested_at: Instant) {
         let mut state = self.state();
-        state.valid_at = state.valid_at.max(asked_at);
+        state.valid_at = state.valid_at.max(requested_at);
     }
 
     /// Has `callback` called when the lease is lost, or at once if it is.

@@ -73,10 +73,9 @@ mod health;
 mod heartbeat;
 mod home;
 mod identity;
-mod known_usage;
 mod labels;
 mod lease_status;
-mod line;
+mod limiter;
 mod options;
 mod pauses;
 mod pending;
@@ -94,6 +93,7 @@ mod sync;
 pub mod testing;
 mod timer;
 mod trace;
+mod usage_cache;
 mod verification;
 
 #[doc(hidden)]

@@ -3,7 +3,7 @@
 use cachier_backends::{BoxFuture, Usage};
 use cachier_metrics::{CacheMetrics, Gauges};
 
-use crate::call::Flavour;
+use crate::call::CallMode;
 use crate::handle::Place;
 use crate::switches::Switches;
 
@@ -30,9 +30,9 @@ pub(crate) trait RegisteredFunction: Send + Sync {
     /// Empties the near tier.
     fn clear_near(&self);
 
-    fn clear(&self, flavour: Flavour) -> BoxFuture<'_, Option<u64>>;
-    fn clear_leases(&self, flavour: Flavour) -> BoxFuture<'_, ()>;
-    fn usage(&self, flavour: Flavour) -> BoxFuture<'_, Usage>;
+    fn clear(&self, mode: CallMode) -> BoxFuture<'_, Option<u64>>;
+    fn clear_leases(&self, mode: CallMode) -> BoxFuture<'_, ()>;
+    fn usage(&self, mode: CallMode) -> BoxFuture<'_, Usage>;
     /// What the function holds, as far as that is known without waiting.
     fn gauges(&'static self) -> Gauges;
 }

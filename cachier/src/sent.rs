@@ -5,23 +5,23 @@ use std::time::Duration;
 
 use cachier_metrics::Clock;
 
-use crate::call::Flavour;
-use crate::line::Rank;
+use crate::call::CallMode;
+use crate::limiter::Priority;
 use crate::timer::Timer;
 
 /// Who asks for an operation.
 pub(crate) struct Caller<'a> {
     pub(crate) clock: &'a Clock,
     pub(crate) timer: &'static Timer,
-    pub(crate) flavour: Flavour,
-    pub(crate) rank: Rank,
+    pub(crate) mode: CallMode,
+    pub(crate) priority: Priority,
     pub(crate) operation_timeout: Duration,
     pub(crate) is_of_companion: bool,
 }
 
 /// When an operation was sent, and whether as the probe of a breaker.
 #[derive(Debug)]
-pub(crate) struct Sent {
+pub(crate) struct SendTime {
     /// When it was asked for, or when its turn had come.
     moment: AtomicU64,
     /// The moment by which the breaker that it is a probe of tells that from others, or [`NONE`].
@@ -30,7 +30,7 @@ pub(crate) struct Sent {
 
 const NONE: u64 = u64::MAX;
 
-impl Sent {
+impl SendTime {
     pub(crate) fn at(moment: u64) -> Self {
         Self::as_probe(moment, None)
     }

@@ -11,14 +11,14 @@ use std::time::{Duration, Instant};
 use cachier_backends::{Error, ErrorKind, Operation, blocking};
 use cachier_metrics::{CacheMetrics, CallRecorder, ComputeRecorder, LocalSlot, Reason, Sampled};
 
-use crate::backends::Guarded;
-use crate::budget::{Budget, GivenUp};
-use crate::call::{Call, CallOptions, Completion, Flavour};
+use crate::backends::BackendHandle;
+use crate::budget::{Budget, OperationTimeout};
+use crate::call::{Call, CallMode, CallOptions, Completion};
 use crate::function::Function;
 use crate::labels;
-use crate::line::Rank;
+use crate::limiter::Priority;
 use crate::options::{BackendName, Policy};
-use crate::sent::{Caller, Sent};
+use crate::sent::{Caller, SendTime};
 use crate::stamp::Stamp;
 use crate::timer::nanos;
 use crate::trace;
@@ -26,7 +26,7 @@ use crate::trace;
 /// One call, or one piece of background work.
 pub struct Session<'a> {
     function: &'a Function,
-    pub(crate) flavour: Flavour,
+    pub(crate) mode: CallMode,
     pub(crate) policy: Arc<Policy>,
     /// What counts the backend's work and failures, if anything does.
     metrics: Option<&'static CacheMetrics>,
@@ -48,14 +48,18 @@ pub struct Session<'a> {
 
 impl<'a> Session<'a> {
     /// A session for work that no caller waits for, or that is not a call: not measured, and not in a hurry.
-    pub(crate) fn unmeasured(function: &'a Function, flavour: Flavour) -> Self {
-        Self::within(function, flavour, UNHURRIED)
+    pub(crate) fn unmeasured(function: &'a Function, mode: CallMode) -> Self {
+        Self::with_allowance(function, mode, BACKGROUND_TIMEOUT)
     }
 
     /// The same, for which the backend may take so long, if that is more than it may for a call.
-    pub(crate) fn within(function: &'a Function, flavour: Flavour, allowance: Duration) -> Self {
+    pub(crate) fn with_allowance(
+        function: &'a Function,
+        mode: CallMode,
+        allowance: Duration,
+    ) -> Self {
         let now = function.context.clock.now();
-        let session = Self::new(function, flavour, CallOptions::new(), None, now);
+        let session = Self::new(function, mode, CallOptions::new(), None, now);
         let allowance = session.policy.operation_timeout.max(allowance);
         Self {
             budget: budget(function, &session.policy, allowance),
@@ -64,18 +68,18 @@ impl<'a> Session<'a> {
     }
 
     /// A session for an operation of the companion.
-    pub(crate) fn of_companion(function: &'a Function, flavour: Flavour) -> Self {
+    pub(crate) fn of_companion(function: &'a Function, mode: CallMode) -> Self {
         Self {
             is_of_companion: true,
-            ..Self::unmeasured(function, flavour)
+            ..Self::unmeasured(function, mode)
         }
     }
 
     /// The same, for what asks for one key, and brings no value unless it [says so](Self::bring).
-    pub(crate) fn of_one_key(function: &'a Function, flavour: Flavour) -> Self {
+    pub(crate) fn of_one_key(function: &'a Function, mode: CallMode) -> Self {
         Self {
             is_of_companion: true,
-            ..Self::within(function, flavour, one_key_timeout(0))
+            ..Self::with_allowance(function, mode, one_key_timeout(0))
         }
     }
 
@@ -86,19 +90,19 @@ impl<'a> Session<'a> {
     }
 
     /// The same, without a trace in metrics.
-    pub(crate) fn uncounted(function: &'a Function, flavour: Flavour) -> Self {
+    pub(crate) fn uncounted(function: &'a Function, mode: CallMode) -> Self {
         Self {
             metrics: None,
-            ..Self::of_one_key(function, flavour)
+            ..Self::of_one_key(function, mode)
         }
     }
 
     /// A session for a recomputation in the background: measured as often as a call.
-    pub(crate) fn of_refresh(function: &'a Function, flavour: Flavour) -> Self {
+    pub(crate) fn of_refresh(function: &'a Function, mode: CallMode) -> Self {
         let metrics = function.metrics;
         Self {
             sampled: metrics.and_then(|metrics| metrics.local(&SLOT).sample()),
-            ..Self::unmeasured(function, flavour)
+            ..Self::unmeasured(function, mode)
         }
     }
 
@@ -108,14 +112,14 @@ impl<'a> Session<'a> {
             sampled: call.sampled,
             met_expired: AtomicBool::new(call.replaces_expired()),
             has_begun: AtomicBool::new(true),
-            ..Self::unmeasured(function, Flavour::Sync)
+            ..Self::unmeasured(function, CallMode::Sync)
         }
     }
 
     /// A session for a call, which is measured when the function has metrics.
     pub(crate) fn of_call(
         function: &'a Function,
-        flavour: Flavour,
+        mode: CallMode,
         options: CallOptions,
         start: CallStart,
     ) -> Self {
@@ -123,12 +127,12 @@ impl<'a> Session<'a> {
         let recorder = function
             .metrics
             .map(|metrics| metrics.start_call(start.decide(metrics), Some(started)));
-        Self::new(function, flavour, options, recorder, started)
+        Self::new(function, mode, options, recorder, started)
     }
 
     fn new(
         function: &'a Function,
-        flavour: Flavour,
+        mode: CallMode,
         options: CallOptions,
         recorder: Option<CallRecorder>,
         started: u64,
@@ -137,7 +141,7 @@ impl<'a> Session<'a> {
         let policy = function.policy();
         Self {
             function,
-            flavour,
+            mode,
             budget: budget(function, &policy, policy.operation_timeout),
             policy,
             metrics: function.metrics,
@@ -153,7 +157,7 @@ impl<'a> Session<'a> {
     }
 
     /// The key, where there is one to be used.
-    pub(crate) fn usable<K>(&self, keyed: Option<Result<K, Error>>) -> Option<K> {
+    pub(crate) fn usable_key<K>(&self, keyed: Option<Result<K, Error>>) -> Option<K> {
         match keyed {
             Some(Ok(keyed)) => Some(keyed),
             Some(Err(error)) => {
@@ -223,13 +227,13 @@ impl<'a> Session<'a> {
     pub(crate) async fn operate<R>(
         &self,
         operation: Operation,
-        store: &Guarded,
-        sent: &Sent,
+        handle: &BackendHandle,
+        sent: &SendTime,
         work: impl Future<Output = Result<R, Error>>,
     ) -> Result<R, Error> {
-        let turn = async {
+        let admitted = async {
             let asked = sent.moment();
-            let _turn = store.turn(operation, &self.caller(), sent).await?;
+            let _permit = handle.permit(operation, &self.caller(), sent).await?;
             self.has_begun.store(true, Ordering::Relaxed);
             let _timed = self
                 .metrics
@@ -237,11 +241,14 @@ impl<'a> Session<'a> {
             let left = self
                 .budget
                 .left()
-                .saturating_sub(store.silence(asked, sent));
+                .saturating_sub(handle.unanswered_for(asked, sent));
             self.on_thread_if_sync(operation, left, work).await
         };
-        let done = self.budget.operation(|| store.answered(), pin!(turn)).await;
-        let result = done.unwrap_or_else(|given_up| Err(given_up.error(operation)));
+        let done = self
+            .budget
+            .operation(|| handle.last_answer(), pin!(admitted))
+            .await;
+        let result = done.unwrap_or_else(|timeout| Err(timeout.error(operation)));
         if let Err(error) = &result {
             self.failed(error);
         }
@@ -254,18 +261,18 @@ impl<'a> Session<'a> {
         Caller {
             clock: &context.clock,
             timer: context.timer,
-            flavour: self.flavour,
-            rank: self.rank(),
+            mode: self.mode,
+            priority: self.priority(),
             operation_timeout: self.policy.operation_timeout,
             is_of_companion: self.is_of_companion,
         }
     }
 
     /// Before whom its operations go in line.
-    fn rank(&self) -> Rank {
+    fn priority(&self) -> Priority {
         match self.is_of_companion || self.has_begun.load(Ordering::Relaxed) {
-            true => Rank::Begun,
-            false => Rank::New,
+            true => Priority::Continuing,
+            false => Priority::New,
         }
     }
 
@@ -309,8 +316,8 @@ impl<'a> Session<'a> {
     }
 
     /// What another does to the store for this call's sake has taken all the time that it may.
-    pub(crate) fn ran_out(&self, operation: Operation) {
-        self.failed(&GivenUp::NoAnswer.error(operation));
+    pub(crate) fn timed_out(&self, operation: Operation) {
+        self.failed(&OperationTimeout::NoAnswer.error(operation));
     }
 
     /// Counts and logs a failure of the backend, and remembers the first.
@@ -334,9 +341,9 @@ impl<'a> Session<'a> {
         let mut work = pin!(work);
         let mut started = None;
         poll_fn(|cx| {
-            let poll = AssertUnwindSafe(|| match self.flavour {
-                Flavour::Async => work.as_mut().poll(cx),
-                Flavour::Sync => {
+            let poll = AssertUnwindSafe(|| match self.mode {
+                CallMode::Async => work.as_mut().poll(cx),
+                CallMode::Sync => {
                     let elapsed =
                         started.map_or(Duration::ZERO, |started: Instant| started.elapsed());
                     started.get_or_insert_with(Instant::now);
@@ -351,7 +358,7 @@ impl<'a> Session<'a> {
 }
 
 /// How long the backend may take at least for work that nobody waits for, and for the companion.
-const UNHURRIED: Duration = Duration::from_secs(60);
+const BACKGROUND_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// How long it may take at least for one key where the companion brings no value, or a small one. A request on a lost
 /// connection holds that connection until then: if that were long, a few of them would leave none for the calls.
@@ -369,7 +376,7 @@ fn one_key_timeout(bytes: u64) -> Duration {
         .saturating_sub(MAX_SMALL_VALUE)
         .div_ceil(MIN_THROUGHPUT);
     let timeout = ONE_KEY_TIMEOUT.saturating_add(Duration::from_secs(more));
-    timeout.min(UNHURRIED)
+    timeout.min(BACKGROUND_TIMEOUT)
 }
 
 /// Whether a call is measured: decided once for each call.
@@ -404,12 +411,12 @@ fn budget(function: &Function, policy: &Policy, store: Duration) -> Budget {
     Budget::new(function.context.timer, store, policy.wait_for_calc_timeout)
 }
 
-impl GivenUp {
+impl OperationTimeout {
     fn error(self, operation: Operation) -> Error {
         let error = |message| Error::new(ErrorKind::Timeout, operation, message);
         match self {
             Self::NoAnswer => error("the backend did not answer in time"),
-            Self::NoTurn => {
+            Self::NoPermit => {
                 error("the backend did not answer those in time who came first").of_the_caller()
             }
         }

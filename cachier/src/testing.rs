@@ -28,7 +28,7 @@ use cachier_metrics::Clock as Source;
 use crate::context::{self, Context, ContextId};
 use crate::options::GlobalParams;
 use crate::switches::Switches;
-use crate::timer::{Kind, Timer};
+use crate::timer::{Timer, TimerKind};
 
 /// Runs the closure in a context of its own: empty caches, default parameters, fresh metrics, and a clock that stands still
 /// until [`Clock::advance`].
@@ -92,7 +92,7 @@ impl Clock {
 fn new_context() -> &'static Context {
     let id = ContextId::isolated();
     let clock = Source::manual();
-    let timer = Box::leak(Box::new(Timer::new(clock.clone(), Kind::Manual)));
+    let timer = Box::leak(Box::new(Timer::new(clock.clone(), TimerKind::Manual)));
     let params = GlobalParams::new().namespace(namespace(id));
     Box::leak(Box::new(Context::new(
         id,

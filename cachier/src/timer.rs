@@ -19,14 +19,14 @@ use cachier_metrics::Clock;
 /// Each thread queues its sleepers apart: every hit on a store sleeps, if only to be woken by the answer.
 pub(crate) struct Timer {
     clock: Clock,
-    kind: Kind,
+    kind: TimerKind,
     /// Those of each process, of whose threads one is the timer's.
     queues: PerProcess<Queues>,
 }
 
 /// Everyone who waits in one process.
 struct Queues {
-    queues: [Queue; QUEUES],
+    queues: [Queue; QUEUE_COUNT],
     /// When the thread will look again; it is woken for earlier moments only. [`AWAKE`] while it looks.
     next_fire: AtomicU64,
     /// Held by the thread from its look at the queues until it waits.
@@ -36,14 +36,14 @@ struct Queues {
 }
 
 /// Among how many queues the threads are spread.
-const QUEUES: usize = 16;
+const QUEUE_COUNT: usize = 16;
 
 /// Later than every moment, so that every moment is told.
 const AWAKE: u64 = u64::MAX;
 
 /// Who notices that a moment has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum TimerKind {
     /// The timer's own thread.
     Thread,
     /// Whoever advances the clock, by calling [`Timer::fire`].
@@ -66,10 +66,10 @@ impl Timer {
     /// The timer of the system's clock, for the program and for what isolated tests share with other processes.
     pub(crate) fn of_system() -> &'static Self {
         static TIMER: OnceLock<Timer> = OnceLock::new();
-        get_or_init(&TIMER, || Self::new(Clock::system(), Kind::Thread))
+        get_or_init(&TIMER, || Self::new(Clock::system(), TimerKind::Thread))
     }
 
-    pub(crate) fn new(clock: Clock, kind: Kind) -> Self {
+    pub(crate) fn new(clock: Clock, kind: TimerKind) -> Self {
         Self {
             clock,
             kind,
@@ -82,23 +82,23 @@ impl Timer {
         self.clock.now()
     }
 
-    /// The future's output, or `None` when `patience` has run out first. `None` patience never runs out.
-    pub(crate) async fn within<F: Future>(
+    /// The future's output, or `None` when `limit` has passed first. `None` is no limit.
+    pub(crate) async fn timeout<F: Future>(
         &'static self,
-        patience: Option<Duration>,
+        limit: Option<Duration>,
         future: F,
     ) -> Option<F::Output> {
-        match patience {
-            Some(patience) => {
-                let deadline = self.clock.now().saturating_add(nanos(patience));
-                self.until(deadline, future).await
+        match limit {
+            Some(limit) => {
+                let deadline = self.clock.now().saturating_add(nanos(limit));
+                self.timeout_at(deadline, future).await
             }
             None => Some(future.await),
         }
     }
 
     /// The future's output, or `None` when the deadline, in nanoseconds of the clock, has come first.
-    pub(crate) async fn until<F: Future>(
+    pub(crate) async fn timeout_at<F: Future>(
         &'static self,
         deadline: u64,
         future: F,
@@ -118,7 +118,7 @@ impl Timer {
 
     /// Waits for this long.
     pub(crate) async fn sleep(&'static self, duration: Duration) {
-        self.within(Some(duration), std::future::pending::<()>())
+        self.timeout(Some(duration), std::future::pending::<()>())
             .await;
     }
 
@@ -142,13 +142,13 @@ impl Queues {
 
     fn fire(&self, clock: &Clock) {
         for queue in &self.queues {
-            let due = queue.sleepers().until(clock.now());
+            let due = queue.sleepers().take_due(clock.now());
             due.into_values().for_each(Waker::wake);
         }
     }
 
     fn start_thread(&'static self, timer: &'static Timer) {
-        if timer.kind == Kind::Manual {
+        if timer.kind == TimerKind::Manual {
             return;
         }
         self.thread.call_once(|| {
@@ -172,7 +172,9 @@ impl Queues {
             self.next_fire.store(next_fire, Ordering::SeqCst);
             let pause = Duration::from_nanos(next_fire.saturating_sub(clock.now()));
             if !pause.is_zero() {
-                let _ = self.earlier.wait_timeout(waiting, pause.min(LONGEST_PAUSE));
+                let _ = self
+                    .earlier
+                    .wait_timeout(waiting, pause.min(MAX_THREAD_SLEEP));
             }
         }
     }
@@ -182,7 +184,7 @@ impl Queues {
     }
 
     /// Has the thread look again before this moment, unless it will anyway.
-    fn tell(&self, moment: u64) {
+    fn notify(&self, moment: u64) {
         if moment < self.next_fire.load(Ordering::SeqCst) {
             // Once it waits: until then it could not be woken, and it may have seen this moment itself.
             let waiting = self.waiting();
@@ -196,7 +198,7 @@ impl Queues {
 }
 
 /// The longest time for which the thread waits.
-const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
+const MAX_THREAD_SLEEP: Duration = Duration::from_secs(3600);
 
 impl Queue {
     fn sleepers(&self) -> MutexGuard<'_, Sleepers> {
@@ -206,7 +208,7 @@ impl Queue {
 
 impl Sleepers {
     /// Takes out those whose moment has come by now.
-    fn until(&mut self, now: u64) -> BTreeMap<(u64, u64), Waker> {
+    fn take_due(&mut self, now: u64) -> BTreeMap<(u64, u64), Waker> {
         let later = self.by_moment.split_off(&(now.saturating_add(1), 0));
         std::mem::replace(&mut self.by_moment, later)
     }
@@ -220,7 +222,7 @@ impl Sleepers {
 fn own_queue() -> usize {
     static NEXT: AtomicUsize = AtomicUsize::new(0);
     thread_local! {
-        static OWN: usize = NEXT.fetch_add(1, Ordering::Relaxed) % QUEUES;
+        static OWN: usize = NEXT.fetch_add(1, Ordering::Relaxed) % QUEUE_COUNT;
     }
     // A thread that is being torn down can use any.
     OWN.try_with(|own| *own).unwrap_or(0)
@@ -266,7 +268,7 @@ impl Sleep {
         // Not under the lock: with the last waker of a task the task may go, and its sleepers with it.
         drop(former);
         queues.start_thread(self.timer);
-        queues.tell(self.deadline);
+        queues.notify(self.deadline);
         // After the insertion: what advances the clock from now on finds this one in the queue.
         if self.timer.clock.now() >= self.deadline {
             Poll::Ready(())
@@ -322,7 +324,7 @@ mod tests {
     use super::*;
 
     /// Longer than anything here takes, if it works.
-    const LONG: Duration = Duration::from_secs(60);
+    const TEST_TIMEOUT: Duration = Duration::from_secs(60);
 
     #[test]
     fn sleepers_of_many_threads_wake_in_time() {
@@ -340,14 +342,14 @@ mod tests {
             });
         }
         for _ in 0..40 * 50 {
-            assert_eq!(told.recv_timeout(LONG), Ok(true));
+            assert_eq!(told.recv_timeout(TEST_TIMEOUT), Ok(true));
         }
     }
 
     #[test]
     fn a_moment_before_all_others_is_noticed() {
-        let timer: &Timer = Box::leak(Box::new(Timer::new(Clock::system(), Kind::Thread)));
-        let mut later = pin!(timer.sleep(LONG * 60));
+        let timer: &Timer = Box::leak(Box::new(Timer::new(Clock::system(), TimerKind::Thread)));
+        let mut later = pin!(timer.sleep(TEST_TIMEOUT * 60));
         assert_eq!(block_on(poll_once(&mut later)), None);
         // Until the thread waits for nothing but that.
         while timer.queues.next_fire.load(Ordering::SeqCst) >= AWAKE - 1 {
@@ -358,6 +360,6 @@ mod tests {
             block_on(timer.sleep(Duration::from_millis(1)));
             tell.send(())
         });
-        assert_eq!(told.recv_timeout(LONG), Ok(()));
+        assert_eq!(told.recv_timeout(TEST_TIMEOUT), Ok(()));
     }
 }

@@ -9,6 +9,6 @@ mod pool;
 mod task;
 mod unused_folders;
 
-pub(crate) use self::pool::{Crew, run_on_thread, run_on_thread_if_any};
+pub(crate) use self::pool::{WorkerPool, run_on_thread, run_on_thread_if_any};
 pub(crate) use self::task::run_as_task;
 pub(crate) use self::unused_folders::remove_unused_folders;

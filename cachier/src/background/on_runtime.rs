@@ -23,7 +23,7 @@ use cachier_backends::process::PerProcess;
 use futures_lite::future::or;
 use tokio::runtime::{Builder, Handle, Runtime};
 
-use super::pool::{Crew, run_on_thread_if_any};
+use super::pool::{WorkerPool, run_on_thread_if_any};
 use crate::block_on::block_on;
 use crate::context::scope;
 use crate::environment;
@@ -197,7 +197,7 @@ async fn go_on(function: &'static Function, work: Work, runtime: Handle) {
 /// Whether the runtime comes to run a task within this time.
 async fn is_driven(runtime: &Handle, time: Duration) -> bool {
     let probe = runtime.spawn(async {});
-    let probed = Timer::of_system().within(Some(time), probe).await;
+    let probed = Timer::of_system().timeout(Some(time), probe).await;
     probed.is_some_and(|probed| probed.is_ok())
 }
 
@@ -207,7 +207,7 @@ fn run_on_own(function: &'static Function, work: impl Future<Output = ()> + Send
     if let Some(own) = own() {
         own.spawn(work);
     } else {
-        let _ = run_on_thread_if_any(function.context, Crew::Functions, || block_on(work));
+        let _ = run_on_thread_if_any(function.context, WorkerPool::Functions, || block_on(work));
     }
 }
 

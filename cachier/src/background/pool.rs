@@ -8,7 +8,7 @@ use crate::environment;
 
 /// Whose threads do a piece of work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Crew {
+pub(crate) enum WorkerPool {
     /// Those that run functions, which may wait for one another and for what is stored.
     Functions,
     /// Those that only use the storage, and wait for nobody: were they the same, work that ends a wait could stand in line
@@ -20,10 +20,10 @@ pub(crate) enum Crew {
 /// the caller than never.
 pub(crate) fn run_on_thread(
     context: &'static Context,
-    crew: Crew,
+    pool: WorkerPool,
     job: impl FnOnce() + Send + 'static,
 ) {
-    if let Err(NoThread(job)) = workers(crew).submit(counted(context, job)) {
+    if let Err(NoThread(job)) = workers(pool).submit(counted(context, job)) {
         run(job);
     }
 }
@@ -31,10 +31,10 @@ pub(crate) fn run_on_thread(
 /// Runs the work on a thread of the background pool, or not at all.
 pub(crate) fn run_on_thread_if_any(
     context: &'static Context,
-    crew: Crew,
+    pool: WorkerPool,
     job: impl FnOnce() + Send + 'static,
 ) -> Result<(), NoThread> {
-    workers(crew).submit(counted(context, job))
+    workers(pool).submit(counted(context, job))
 }
 
 fn counted(context: &'static Context, job: impl FnOnce() + Send + 'static) -> Job {
@@ -45,12 +45,12 @@ fn counted(context: &'static Context, job: impl FnOnce() + Send + 'static) -> Jo
     })
 }
 
-fn workers(crew: Crew) -> &'static Workers {
+fn workers(pool: WorkerPool) -> &'static Workers {
     static WORKERS: [PerProcess<Workers>; 2] = [
         PerProcess::new(|_| new_workers()),
         PerProcess::new(|_| new_workers()),
     ];
-    &WORKERS[crew as usize]
+    &WORKERS[pool as usize]
 }
 
 fn new_workers() -> Workers {

@@ -2,7 +2,7 @@
 
 #[cfg(feature = "tokio")]
 use super::on_runtime;
-use super::pool::{Crew, run_on_thread};
+use super::pool::{WorkerPool, run_on_thread};
 use crate::block_on::block_on;
 use crate::function::Function;
 
@@ -17,5 +17,5 @@ pub(crate) fn run_as_task(
         on_runtime::run(function, &runtime, task);
         return;
     }
-    run_on_thread(function.context, Crew::Functions, || block_on(task));
+    run_on_thread(function.context, WorkerPool::Functions, || block_on(task));
 }

@@ -4,7 +4,7 @@
 use std::time::SystemTime;
 
 #[cfg(any(feature = "file", feature = "sqlite"))]
-use super::pool::{Crew, run_on_thread_if_any};
+use super::pool::{WorkerPool, run_on_thread_if_any};
 use crate::context::Context;
 use crate::folder::Folder;
 #[cfg(any(feature = "file", feature = "sqlite"))]
@@ -17,7 +17,7 @@ pub(crate) fn remove_unused_folders(context: &'static Context, folder: &Folder) 
         return;
     };
     // Where there is no thread to be had, another program does it.
-    let _ = run_on_thread_if_any(context, Crew::Storage, move || {
+    let _ = run_on_thread_if_any(context, WorkerPool::Storage, move || {
         if let Err(error) = folder.remove_unused(SystemTime::now()) {
             trace::unused_folders_stay(&error);
         }

@@ -6,7 +6,7 @@ use cachier_metrics::Reason;
 
 use super::publish::{LocalClaim, last_valid_at, publish, remove_replaced};
 use super::state::{CallDriver, Computation, FoundOf, UnsharedOf};
-use crate::background::{Crew, run_on_thread};
+use crate::background::{WorkerPool, run_on_thread};
 use crate::block_on::block_on;
 use crate::flight::FlightResult;
 use crate::session::Session;
@@ -70,7 +70,7 @@ impl<T: Store> CallDriver<T> {
             }
         };
         // Also for a task, whose runtime may end before this does.
-        run_on_thread(context, Crew::Storage, || block_on(task));
+        run_on_thread(context, WorkerPool::Storage, || block_on(task));
     }
 
     /// The right to store a value in the background. Where it takes the place of one that nobody is to be given meanwhile,

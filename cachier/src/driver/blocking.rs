@@ -7,7 +7,7 @@ use super::request::{Driver, PreparedRequest};
 use super::transition::{Response, Transition};
 use super::work::{Cacheable, Work};
 use crate::block_on::block_on;
-use crate::call::Flavour;
+use crate::call::CallMode;
 use crate::decision::ResultKind;
 use crate::flight::EnterGuard;
 use crate::storage::Store;
@@ -95,7 +95,7 @@ impl<T: DriveBlocking> BlockingDriver<T> {
 impl<T: Store> BlockingDriver<T> {
     /// Begins to carry out a request.
     pub(crate) fn open(prepared: PreparedRequest<T>, work: &mut dyn Work<T>) -> Box<Self> {
-        Self::resume(Driver::open(prepared, Flavour::Sync, work.slot()))
+        Self::resume(Driver::open(prepared, CallMode::Sync, work.slot()))
     }
 
     /// Goes on with what was begun elsewhere.

@@ -8,7 +8,7 @@ use cachier_metrics::{Outcome, Tier, WaitScope};
 
 use super::state::{CallDriver, LookupState};
 use super::work::{Served, Slot};
-use crate::budget::Spent;
+use crate::budget::BudgetSpent;
 use crate::call::Completion;
 use crate::decision::{
     ClaimState, Freshness, ResultAction, ResultKind, Sharing, Stored, decide_result, share,
@@ -68,7 +68,7 @@ impl<T: Store> CallDriver<T> {
         let core = self.core;
         if self.session.budget.left().is_zero() {
             // What another asked of the store has taken all of this call's time for it.
-            self.session.ran_out(Operation::Lease);
+            self.session.timed_out(Operation::Lease);
             self.go_without_store();
             return LookupState::Failed;
         }
@@ -194,12 +194,12 @@ impl<T: Store> CallDriver<T> {
             .map(|recorder| recorder.wait(WaitScope::Process));
         let joined = self.joined.unwrap_or_else(Instant::now);
         let (core, budget) = (self.core, &self.session.budget);
-        let moved = || core.store.line_moved(&core.function);
+        let moved = || core.store.queue_moved_at(&core.function);
         match flight.result(joined, budget, moved).await {
             Ok(result) => return Some(result),
-            Err(Spent::Patience) => self.wait_too_long(),
-            Err(Spent::Store) => {
-                self.session.ran_out(match flight.phase() {
+            Err(BudgetSpent::Waiting) => self.wait_too_long(),
+            Err(BudgetSpent::Store) => {
+                self.session.timed_out(match flight.phase() {
                     Phase::Storing => Operation::Store,
                     Phase::Claiming | Phase::Computing => Operation::Load,
                 });
@@ -308,13 +308,13 @@ impl<T: Store> CallDriver<T> {
         let mut pause = PAUSES.0;
         loop {
             let budget = &self.session.budget;
-            if budget.patience().is_some_and(|left| left.is_zero()) {
+            if budget.wait_limit().is_some_and(|left| left.is_zero()) {
                 return self.wait_too_long();
             }
             pause = self.pause(&seen, pause).await;
             let claim = core.store.claim(&self.session, &self.key, &seen);
-            let it_computes = |claim: &Result<_, _>| matches!(claim, Ok(Claim::Held(_)));
-            match self.session.budget.look(claim, it_computes).await {
+            let is_computing = |claim: &Result<_, _>| matches!(claim, Ok(Claim::Held(_)));
+            match self.session.budget.poll_owner(claim, is_computing).await {
                 Ok(Claim::Granted(lease)) => return self.hold(lease),
                 Ok(Claim::Held(held)) => self.lease = held.map(Box::new),
                 Ok(Claim::Changed) => {

@@ -4,9 +4,9 @@ use cachier_metrics::RemovalCause;
 
 use super::core::Core;
 use super::publish::{count_removed, remove};
-use crate::background::{Crew, run_on_thread, run_on_thread_if_any};
+use crate::background::{WorkerPool, run_on_thread, run_on_thread_if_any};
 use crate::block_on::block_on;
-use crate::call::Flavour;
+use crate::call::CallMode;
 use crate::session::Session;
 use crate::storage::Store;
 
@@ -21,14 +21,14 @@ pub(crate) fn start_cleanup<T: Store>(core: &'static Core<T>, session: &Session<
         return;
     }
     let task = async move {
-        let session = Session::unmeasured(function, Flavour::Sync);
+        let session = Session::unmeasured(function, CallMode::Sync);
         // A failure has been counted; the next clean-up comes after another interval.
         let removed = core.store.cleanup(&session, age).await.unwrap_or(0);
         if let Some(metrics) = function.metrics {
             metrics.removed(RemovalCause::Cleanup, removed);
         }
     };
-    run_on_thread(function.context, Crew::Storage, || block_on(task));
+    run_on_thread(function.context, WorkerPool::Storage, || block_on(task));
 }
 
 /// Removes an entry that is not to be kept, and has what is being computed for it not stored.
@@ -36,10 +36,10 @@ pub(crate) fn remove_in_background<T: Store>(core: &'static Core<T>, key: T::Key
     core.flights.forget(&key);
     let function = &core.function;
     let task = async move {
-        let session = Session::unmeasured(function, Flavour::Sync);
+        let session = Session::unmeasured(function, CallMode::Sync);
         let removed = remove(core, &session, &key).await;
         count_removed(function, removed);
     };
     // Where there is no thread to be had it stays: this process does not read it.
-    let _ = run_on_thread_if_any(function.context, Crew::Storage, || block_on(task));
+    let _ = run_on_thread_if_any(function.context, WorkerPool::Storage, || block_on(task));
 }

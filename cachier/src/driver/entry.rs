@@ -6,7 +6,7 @@ use cachier_metrics::RemovalCause;
 use super::core::Core;
 use super::transition::{Response, Transition};
 use super::work::{Slot, encode_checked};
-use crate::call::Flavour;
+use crate::call::CallMode;
 use crate::session::Session;
 use crate::storage::{Found, Loaded, Store, StoreOutcome};
 
@@ -49,15 +49,15 @@ struct StoredEntry<T: Store> {
 impl<T: Store> EntryDriver<T> {
     pub(super) fn new(
         core: &'static Core<T>,
-        flavour: Flavour,
+        mode: CallMode,
         operation: EntryOperation,
         key: Result<T::Key, Error>,
         slot: &dyn Slot<T::Value>,
     ) -> Self {
         let mut session = match operation {
-            EntryOperation::Peek => Session::uncounted(&core.function, flavour),
+            EntryOperation::Peek => Session::uncounted(&core.function, mode),
             EntryOperation::Invalidate | EntryOperation::Precache => {
-                Session::of_one_key(&core.function, flavour)
+                Session::of_one_key(&core.function, mode)
             }
         };
         // The entries of the name are another function's.

@@ -10,7 +10,7 @@ use super::request::{Driver, drive};
 use super::state::{CallDriver, State, Step};
 use super::work::AsyncWork;
 use crate::block_on::block_on;
-use crate::call::Flavour;
+use crate::call::CallMode;
 use crate::decision::Pause;
 use crate::function::Function;
 use crate::session::Session;
@@ -26,7 +26,7 @@ pub(crate) async fn refresh<T: Store, F: Future>(
     mut work: impl AsyncWork<T, F>,
 ) {
     let _report = ReportPanic(&request.core.function);
-    if let Some(mut driver) = lead(request, Flavour::Async).await {
+    if let Some(mut driver) = lead(request, CallMode::Async).await {
         drive(&mut driver, &mut work).await;
     }
 }
@@ -37,7 +37,7 @@ pub(crate) fn refresh_blocking<T: DriveBlocking>(
     work: &mut impl SyncWork<T>,
 ) {
     let _report = ReportPanic(&request.core.function);
-    if let Some(driver) = block_on(lead(request, Flavour::Sync)) {
+    if let Some(driver) = block_on(lead(request, CallMode::Sync)) {
         BlockingDriver::resume(driver).finish(work);
     }
 }
@@ -54,7 +54,7 @@ impl Drop for ReportPanic<'_> {
 }
 
 /// Leads the flight that was announced, as the owner of the lease.
-async fn lead<T: Store>(request: RefreshRequest<T>, flavour: Flavour) -> Option<Driver<T>> {
+async fn lead<T: Store>(request: RefreshRequest<T>, mode: CallMode) -> Option<Driver<T>> {
     let RefreshRequest {
         core,
         key,
@@ -66,7 +66,7 @@ async fn lead<T: Store>(request: RefreshRequest<T>, flavour: Flavour) -> Option<
         let _drops = T::defer_drops();
         reservation.lead(|| core.store.recheck(&key, &seen))?
     };
-    let session = Session::of_refresh(&core.function, flavour);
+    let session = Session::of_refresh(&core.function, mode);
     let lease = match core.store.claim(&session, &key, &seen).await {
         Ok(Claim::Granted(lease)) => lease,
         // Another process is at it, or the store gives no leases: not every call is to ask.

@@ -14,7 +14,7 @@ use super::entry::{EntryDriver, EntryOperation};
 use super::state::CallDriver;
 use super::transition::{Response, RunSpec, Transition, boxed_cold};
 use super::work::{AsyncWork, Cacheable, Slot, Work};
-use crate::call::{Call, CallOptions, Completion, Flavour};
+use crate::call::{Call, CallMode, CallOptions, Completion};
 use crate::decision::{Intent, ResultKind};
 use crate::flight::in_computation;
 use crate::function::Function;
@@ -104,7 +104,7 @@ impl<T: Store> Driver<T> {
     /// Begins to carry out a request.
     pub(crate) fn open(
         prepared: PreparedRequest<T>,
-        flavour: Flavour,
+        mode: CallMode,
         slot: &mut dyn Slot<T::Value>,
     ) -> Self {
         let PreparedRequest {
@@ -117,11 +117,11 @@ impl<T: Store> Driver<T> {
             Request::Call(options, start) => (options, start),
             Request::Entry(operation) => {
                 let key = key.unwrap_or_else(|| unreachable!("only calls go without a key"));
-                return Self::Entry(EntryDriver::new(core, flavour, operation, key, slot));
+                return Self::Entry(EntryDriver::new(core, mode, operation, key, slot));
             }
         };
-        let session = Session::of_call(&core.function, flavour, options, start);
-        match session.usable(key) {
+        let session = Session::of_call(&core.function, mode, options, start);
+        match session.usable_key(key) {
             Some(key) => Self::Call(CallDriver::new(core, session, key)),
             None => Self::Bypass(BypassDriver {
                 session,

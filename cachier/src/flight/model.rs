@@ -63,7 +63,7 @@ impl Cache {
                 }
                 Joined::Waiter(flight) => {
                     if let Ok(FlightResult::Value(value)) =
-                        block_on(flight.result(Instant::now(), &Budget::endless(), || None))
+                        block_on(flight.result(Instant::now(), &Budget::unlimited(), || None))
                     {
                         return value;
                     }
@@ -204,7 +204,7 @@ fn need_each_other(ask: Ask) {
                     let needs = depend(Some(computation), flight.computation);
                     if needs.is_ok() || matches!(ask, Ask::Never) {
                         let _ =
-                            block_on(flight.result(Instant::now(), &Budget::endless(), || None));
+                            block_on(flight.result(Instant::now(), &Budget::unlimited(), || None));
                     }
                 }
                 if let Joined::Leader(leader) = joined {

@@ -7,7 +7,7 @@ use std::time::Instant;
 use super::computation::ComputationId;
 use super::result::FlightResult;
 use super::wait_list::{WaitList, Waiter};
-use crate::budget::{Budget, Spent};
+use crate::budget::{Budget, BudgetSpent};
 use crate::sync::{Mutex, lock};
 
 /// How far a flight has come.
@@ -81,7 +81,7 @@ impl<V: Clone> Flight<V> {
         joined: Instant,
         budget: &Budget,
         moved: impl Fn() -> Option<u64>,
-    ) -> Result<FlightResult<V>, Spent> {
+    ) -> Result<FlightResult<V>, BudgetSpent> {
         let mut phase = self.phase();
         loop {
             let progress = self.progress(phase, joined);

@@ -343,7 +343,8 @@ mod tests {
         };
         let result = || leader.finish(|| (), || panic!("a clone that fails"));
         assert!(catch_unwind(AssertUnwindSafe(result)).is_err());
-        let result = block_on(flight.result(Instant::now(), &Budget::endless(), || None)).unwrap();
+        let result =
+            block_on(flight.result(Instant::now(), &Budget::unlimited(), || None)).unwrap();
         assert!(matches!(result, FlightResult::Abandoned));
     }
 
@@ -355,7 +356,7 @@ mod tests {
         else {
             panic!("a flight is under way");
         };
-        let endless = Budget::endless();
+        let endless = Budget::unlimited();
         let mut patient = pin!(flight.result(Instant::now(), &endless, || None));
         assert!(block_on(poll_once(patient.as_mut())).is_none());
         for _ in 0..100 {

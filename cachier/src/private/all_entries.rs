@@ -6,7 +6,7 @@ use cachier_backends::{Error, Usage};
 
 use super::instance::StoreKind;
 use super::site::{ErasedSite, Site};
-use crate::call::Flavour;
+use crate::call::CallMode;
 use crate::context;
 use crate::folder::Folder;
 use crate::function::Function;
@@ -26,7 +26,7 @@ pub enum IsAsync {
     Yes,
 }
 
-impl From<IsAsync> for Flavour {
+impl From<IsAsync> for CallMode {
     fn from(is_async: IsAsync) -> Self {
         match is_async {
             IsAsync::No => Self::Sync,
@@ -37,18 +37,18 @@ impl From<IsAsync> for Flavour {
 
 impl<S: StoreKind> Site<S> {
     /// Forgets all entries.
-    pub async fn clear(&'static self, flavour: IsAsync) -> Result<Option<u64>, Error> {
-        self.instance().clear(flavour.into()).await
+    pub async fn clear(&'static self, mode: IsAsync) -> Result<Option<u64>, Error> {
+        self.instance().clear(mode.into()).await
     }
 
     /// Drops all marks of running computations.
-    pub async fn clear_leases(&'static self, flavour: IsAsync) -> Result<(), Error> {
-        self.instance().clear_leases(flavour.into()).await
+    pub async fn clear_leases(&'static self, mode: IsAsync) -> Result<(), Error> {
+        self.instance().clear_leases(mode.into()).await
     }
 
     /// Entries and bytes held.
-    pub async fn usage(&'static self, flavour: IsAsync) -> Result<Usage, Error> {
-        self.instance().usage(flavour.into()).await
+    pub async fn usage(&'static self, mode: IsAsync) -> Result<Usage, Error> {
+        self.instance().usage(mode.into()).await
     }
 
     /// The folder of the file backend.
@@ -63,13 +63,13 @@ impl ErasedSite {
     pub async fn clear(
         &'static self,
         marker: &'static str,
-        flavour: IsAsync,
+        mode: IsAsync,
     ) -> Result<Option<u64>, Error> {
         let mut sum = self.none_elsewhere(marker);
         let mut failed = None;
         for function in self.instantiations() {
             // Of each, what is in memory is forgotten, whether its store is reached or not.
-            match function.clear(flavour.into()).await {
+            match function.clear(mode.into()).await {
                 Ok(cleared) => sum = add(sum, cleared),
                 Err(error) => failed = failed.or(Some(error)),
             }
@@ -78,7 +78,7 @@ impl ErasedSite {
             return Err(error);
         }
         if let Some((function, store)) = self.never_called(marker)? {
-            let session = Session::of_companion(&function, flavour.into());
+            let session = Session::of_companion(&function, mode.into());
             sum = add(sum, store.clear(&session).await?);
         }
         Ok(sum)
@@ -88,37 +88,33 @@ impl ErasedSite {
     pub async fn clear_leases(
         &'static self,
         marker: &'static str,
-        flavour: IsAsync,
+        mode: IsAsync,
     ) -> Result<(), Error> {
         let mut done = Ok(());
         for function in self.instantiations() {
             // The flights of each end, whether its store is reached or not.
-            done = done.and(function.clear_leases(flavour.into()).await);
+            done = done.and(function.clear_leases(mode.into()).await);
         }
         done?;
         if let Some((function, store)) = self.never_called(marker)? {
-            let session = Session::of_companion(&function, flavour.into());
+            let session = Session::of_companion(&function, mode.into());
             store.clear_leases(&session).await?;
         }
         Ok(())
     }
 
     /// Entries and bytes held by all instantiations together, where there may be none that this process has not called.
-    pub async fn usage(
-        &'static self,
-        marker: &'static str,
-        flavour: IsAsync,
-    ) -> Result<Usage, Error> {
+    pub async fn usage(&'static self, marker: &'static str, mode: IsAsync) -> Result<Usage, Error> {
         let (mut entries, mut bytes) = (self.none_elsewhere(marker), self.none_elsewhere(marker));
         let mut count = |usage: Usage| {
             entries = add(entries, usage.entries);
             bytes = add(bytes, usage.bytes);
         };
         for function in self.instantiations() {
-            count(function.usage(flavour.into()).await?);
+            count(function.usage(mode.into()).await?);
         }
         if let Some((function, store)) = self.never_called(marker)? {
-            let session = Session::of_companion(&function, flavour.into());
+            let session = Session::of_companion(&function, mode.into());
             count(store.usage(&session).await?);
         }
         Ok(Usage { entries, bytes })

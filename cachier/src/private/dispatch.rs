@@ -13,7 +13,7 @@ use super::site::Site;
 use super::value_codec::ValueCodec;
 use super::value_spec::ValueSpec;
 use super::work::{AsyncCall, Deferred, Invocation, ResultSlot, RunMode, SyncBody, SyncCall};
-use crate::call::{Call, CallOptions, Completion, Flavour};
+use crate::call::{Call, CallMode, CallOptions, Completion};
 use crate::decision::{Freshness, Source, accept};
 use crate::driver::{
     BlockingDriver, DriveBlocking, Driver, EntryOperation, PreparedRequest, Request, Response,
@@ -315,7 +315,7 @@ where
 {
     let (request, returned) = prepared.into_parts();
     let mut work = AsyncCall::new(returned, body);
-    let mut driver = Driver::open(request, Flavour::Async, work.slot());
+    let mut driver = Driver::open(request, CallMode::Async, work.slot());
     async move {
         let response = drive(&mut driver, &mut work).await;
         work.returned.respond(response)

@@ -72,7 +72,7 @@ impl<M> MethodSite<M> {
     }
 }
 
-/// What does not depend on the arguments, for both flavours.
+/// What does not depend on the arguments, for both modes.
 macro_rules! without_arguments {
     ([$($lifetime:lifetime)?] $name:ident, $dispatch:ty) => {
         impl<$($lifetime,)? A, R, S, M> $name<$($lifetime,)? A, R, S, M> {

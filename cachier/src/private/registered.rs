@@ -4,16 +4,16 @@ use cachier_backends::{BoxFuture, Error, Usage};
 use cachier_metrics::{CacheMetrics, Gauges, Holding, RemovalCause, Shared};
 
 use super::instance::{Instance, NearTier, StoreKind};
-use crate::background::{Crew, run_on_thread_if_any};
+use crate::background::{WorkerPool, run_on_thread_if_any};
 use crate::block_on::block_on;
-use crate::call::Flavour;
+use crate::call::CallMode;
 use crate::driver::Core;
 use crate::handle::Place;
-use crate::known_usage::{GOOD_FOR, Turn};
 use crate::registered::RegisteredFunction;
 use crate::session::Session;
 use crate::storage::Store;
 use crate::switches::Switches;
+use crate::usage_cache::{Query, USAGE_TTL};
 
 impl<S: StoreKind> RegisteredFunction for Instance<S> {
     fn name(&self) -> &str {
@@ -65,17 +65,17 @@ impl<S: StoreKind> RegisteredFunction for Instance<S> {
         self.near.forget_all();
     }
 
-    fn clear(&self, flavour: Flavour) -> BoxFuture<'_, Option<u64>> {
-        Box::pin(clear(&self.core, &self.near, flavour))
+    fn clear(&self, mode: CallMode) -> BoxFuture<'_, Option<u64>> {
+        Box::pin(clear(&self.core, &self.near, mode))
     }
 
-    fn clear_leases(&self, flavour: Flavour) -> BoxFuture<'_, ()> {
-        Box::pin(clear_leases(&self.core, flavour))
+    fn clear_leases(&self, mode: CallMode) -> BoxFuture<'_, ()> {
+        Box::pin(clear_leases(&self.core, mode))
     }
 
-    fn usage(&self, flavour: Flavour) -> BoxFuture<'_, Usage> {
+    fn usage(&self, mode: CallMode) -> BoxFuture<'_, Usage> {
         Box::pin(async move {
-            let session = Session::of_companion(&self.core.function, flavour);
+            let session = Session::of_companion(&self.core.function, mode);
             usage(&self.core, &session).await
         })
     }
@@ -88,14 +88,14 @@ impl<S: StoreKind> RegisteredFunction for Instance<S> {
 async fn clear<T: Store>(
     core: &Core<T>,
     near: &dyn NearTier,
-    flavour: Flavour,
+    mode: CallMode,
 ) -> Result<Option<u64>, Error> {
     core.function.in_service()?;
-    let session = Session::of_companion(&core.function, flavour);
+    let session = Session::of_companion(&core.function, mode);
     core.flights.forget_all();
     near.forget_all();
     let cleared = core.store.clear(&session).await;
-    core.function.known_usage.forget();
+    core.function.usage_cache.invalidate();
     // Fetches that began before the store was cleared end before or find the tier changed. Also where the store was not.
     near.forget_all();
     let cleared = cleared?;
@@ -105,9 +105,9 @@ async fn clear<T: Store>(
     Ok(cleared)
 }
 
-async fn clear_leases<T: Store>(core: &Core<T>, flavour: Flavour) -> Result<(), Error> {
+async fn clear_leases<T: Store>(core: &Core<T>, mode: CallMode) -> Result<(), Error> {
     core.function.in_service()?;
-    let session = Session::of_companion(&core.function, flavour);
+    let session = Session::of_companion(&core.function, mode);
     core.flights.forget_all();
     core.store.clear_leases(&session).await
 }
@@ -115,12 +115,12 @@ async fn clear_leases<T: Store>(core: &Core<T>, flavour: Flavour) -> Result<(), 
 async fn usage<T: Store>(core: &Core<T>, session: &Session<'_>) -> Result<Usage, Error> {
     let function = &core.function;
     function.in_service()?;
-    let question = function.known_usage.ask();
+    let token = function.usage_cache.begin_query();
     let usage = core.store.usage(session).await;
     let known = usage.as_ref().copied().unwrap_or_default();
     function
-        .known_usage
-        .learn(question, known, function.context.clock.now());
+        .usage_cache
+        .record(token, known, function.context.clock.now());
     usage
 }
 
@@ -150,16 +150,16 @@ fn holding(usage: Usage) -> Holding {
 /// What the backend last said, after seeing to it that it is asked again when that is a while ago.
 fn known_usage<T: Store>(core: &'static Core<T>) -> Usage {
     let function = &core.function;
-    let (known, turn) = function.known_usage.look(function.context.clock.now());
-    if turn == Turn::Mine {
-        let asked = run_on_thread_if_any(function.context, Crew::Storage, || {
-            let session = Session::within(function, Flavour::Sync, GOOD_FOR);
+    let (known, query) = function.usage_cache.read(function.context.clock.now());
+    if query == Query::Due {
+        let asked = run_on_thread_if_any(function.context, WorkerPool::Storage, || {
+            let session = Session::with_allowance(function, CallMode::Sync, USAGE_TTL);
             // A failure has been counted; nothing is known then.
             let _ = block_on(usage(core, &session));
         });
         if asked.is_err() {
             // Whoever looks next tries again.
-            function.known_usage.not_asked();
+            function.usage_cache.cancel_query();
         }
     }
     known

@@ -7,7 +7,7 @@ use cachier_backends::{Error, ErrorKind, Operation};
 use super::return_type::ReturnType;
 use super::value_codec::ValueCodec;
 use super::value_spec::ValueSpec;
-use crate::background::{Crew, run_as_task, run_on_thread};
+use crate::background::{WorkerPool, run_as_task, run_on_thread};
 use crate::decision::ResultKind;
 use crate::driver::{
     AsyncWork, Cacheable, DriveBlocking, RefreshRequest, RefreshSpawner, Served, Slot, SyncWork,
@@ -49,7 +49,7 @@ impl<S: ReturnType + Send + 'static> ValueSpec<S> {
     {
         Deferred(Box::new(move |request: RefreshRequest<T>, codec| {
             let context = request.core().function.context;
-            run_on_thread(context, Crew::Functions, move || {
+            run_on_thread(context, WorkerPool::Functions, move || {
                 let mut body = Some(body);
                 let mut run = |_| Invocation::Now(take_once(&mut body)());
                 let mut work =

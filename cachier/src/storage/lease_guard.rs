@@ -36,8 +36,8 @@ const RELEASE_DELAY_AFTER_STORE: Duration = Duration::from_millis(100);
 
 impl LeaseGuard {
     /// A lease of one's own, which was asked for at this moment.
-    pub(super) fn own(lease: Lease, backend: &Arc<dyn Backend>, asked_at: Instant) -> Self {
-        let status = Arc::new(LeaseStatus::new(asked_at));
+    pub(super) fn own(lease: Lease, backend: &Arc<dyn Backend>, requested_at: Instant) -> Self {
+        let status = Arc::new(LeaseStatus::new(requested_at));
         Self {
             heartbeat: Heartbeat::start(backend, &lease, &status),
             state: LeaseState::Own(lease),
@@ -49,10 +49,10 @@ impl LeaseGuard {
     }
 
     /// The lease of somebody else, which was seen when it was asked for at this moment.
-    pub(super) fn shared(lease: Lease, backend: &Arc<dyn Backend>, asked_at: Instant) -> Self {
+    pub(super) fn shared(lease: Lease, backend: &Arc<dyn Backend>, requested_at: Instant) -> Self {
         Self {
             state: LeaseState::Shared(lease),
-            status: Arc::new(LeaseStatus::new(asked_at)),
+            status: Arc::new(LeaseStatus::new(requested_at)),
             heartbeat: None,
             backend: Arc::clone(backend),
             release_delay: Duration::ZERO,

@@ -118,7 +118,7 @@ pub trait Store: Send + Sync + Sized + 'static {
         false
     }
     /// When the lines moved last in which operations of this process wait for the storage.
-    fn line_moved(&self, function: &Function) -> Option<u64> {
+    fn queue_moved_at(&self, function: &Function) -> Option<u64> {
         let _ = function;
         None
     }

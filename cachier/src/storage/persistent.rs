@@ -18,13 +18,13 @@ use super::encoded::{Encoded, Read, age, moment, read, since_epoch};
 use super::lease_guard::LeaseGuard;
 use super::target::Target;
 use super::{Claim, Found, Loaded, Notification, Store, StoreOutcome, Vacated};
-use crate::backends::Guarded;
+use crate::backends::BackendHandle;
 use crate::background::remove_unused_folders;
-use crate::call::Flavour;
+use crate::call::CallMode;
 use crate::flight::Recheck;
 use crate::function::Function;
 use crate::heartbeat;
-use crate::sent::Sent;
+use crate::sent::SendTime;
 use crate::session::Session;
 
 /// The values of one function.
@@ -69,7 +69,7 @@ impl Persistent {
         let policy = function.policy();
         let context = function.context;
         let (backend, package) = (&function.options.backend, function.package);
-        let store = context
+        let handle = context
             .backends
             .resolve(backend, &policy, package, |folder| {
                 remove_unused_folders(context, folder);
@@ -77,7 +77,7 @@ impl Persistent {
         let scope = Scope::new(policy.namespace(), function.storage_name.as_str());
         let scope = Arc::new(scope);
         let target = Arc::new(Target {
-            store,
+            handle,
             scope,
             version: function.version(),
             watch: OnceLock::new(),
@@ -109,9 +109,9 @@ impl Persistent {
     }
 
     /// The right to store that comes with a lease, which was asked for at this moment.
-    fn own(&self, target: &Arc<Target>, lease: Lease, asked_at: Instant) -> LeaseGuard {
+    fn own(&self, target: &Arc<Target>, lease: Lease, requested_at: Instant) -> LeaseGuard {
         let (hash, needs_renewal) = (lease.key().hash(), lease.period().is_some());
-        let guard = LeaseGuard::own(lease, &target.store.backend, asked_at);
+        let guard = LeaseGuard::own(lease, &target.handle.backend, requested_at);
         if !needs_renewal {
             return guard;
         }
@@ -138,13 +138,15 @@ impl Persistent {
         work: impl AsyncFnOnce(&Arc<Target>) -> Result<R, Error>,
     ) -> Result<R, Error> {
         let context = session.function().context;
-        let (target, sent) = self.asked(session, operation).await?;
-        let _on_its_way = OnItsWay(&target.store, &sent);
+        let (target, sent) = self.acquire(session, operation).await?;
+        let _on_its_way = OnItsWay(&target.handle, &sent);
         // Pinned here: what is handed on by value would be kept twice at each step.
         let work = pin!(work(&target));
-        let result = session.operate(operation, &target.store, &sent, work).await;
+        let result = session
+            .operate(operation, &target.handle, &sent, work)
+            .await;
         let limits = || context.breaker_limits();
-        target.store.learn(&result, &sent, &context.clock, limits);
+        target.handle.record(&result, &sent, &context.clock, limits);
         result
     }
 
@@ -162,23 +164,23 @@ impl Persistent {
     }
 
     /// The target, if its store may be asked; that it may not is counted.
-    async fn asked(
+    async fn acquire(
         &self,
         session: &Session<'_>,
         operation: Operation,
-    ) -> Result<(Arc<Target>, Sent), Error> {
-        let ask = async {
+    ) -> Result<(Arc<Target>, SendTime), Error> {
+        let acquire = async {
             let (function, budget) = (session.function(), &session.budget);
             let clock = &function.context.clock;
             let target = self.target(function)?;
             let sent = match session.is_of_companion {
                 // Boxed: calls keep no room for it.
-                true => Box::pin(target.store.ask_as_probe(operation, clock, budget)).await?,
-                false => target.store.ask(operation, clock.now())?,
+                true => Box::pin(target.handle.acquire_probe(operation, clock, budget)).await?,
+                false => target.handle.acquire(operation, clock.now())?,
             };
             Ok((target, sent))
         };
-        ask.await.inspect_err(|error| session.failed(error))
+        acquire.await.inspect_err(|error| session.failed(error))
     }
 }
 
@@ -206,7 +208,7 @@ impl Store for Persistent {
         let confirmed = session.function().context.clock.now();
         let loaded = self.operate_with_retry(session, Operation::Load, async move |target| {
             let key = target.key(*key);
-            let loaded = target.store.backend.load(&key).await?;
+            let loaded = target.handle.backend.load(&key).await?;
             Ok(loaded.map(|loaded| (key, loaded)))
         });
         let Some((key, loaded)) = loaded.await? else {
@@ -248,13 +250,13 @@ impl Store for Persistent {
         let period = session.policy.lease_period;
         // Once only: a lease that was granted and whose answer was lost would stand in its own way.
         let claim = self.operate(session, Operation::Lease, async |target| {
-            let backend = &target.store.backend;
+            let backend = &target.handle.backend;
             let key = target.key(*key);
-            let asked_at = Instant::now();
+            let requested_at = Instant::now();
             Ok(match backend.lease(&key, seen.as_ref(), period).await? {
-                LeaseReply::Granted(lease) => Claim::Granted(self.own(target, lease, asked_at)),
+                LeaseReply::Granted(lease) => Claim::Granted(self.own(target, lease, requested_at)),
                 LeaseReply::Held(lease) => {
-                    let guard = |lease| LeaseGuard::shared(lease, backend, asked_at);
+                    let guard = |lease| LeaseGuard::shared(lease, backend, requested_at);
                     Claim::Held(lease.map(guard))
                 }
                 LeaseReply::Changed => Claim::Changed,
@@ -267,24 +269,24 @@ impl Store for Persistent {
         let period = session.policy.lease_period;
         self.clear_near(key);
         let taken = self.operate(session, Operation::Lease, async |target| {
-            let asked_at = Instant::now();
+            let requested_at = Instant::now();
             let key = target.key(*key);
-            let lease = target.store.backend.take_over(&key, period).await?;
-            Ok(self.own(target, lease, asked_at))
+            let lease = target.handle.backend.take_over(&key, period).await?;
+            Ok(self.own(target, lease, requested_at))
         });
         taken.await
     }
 
     fn fences(&self, function: &Function) -> bool {
         let fences = |target: Arc<Target>| {
-            let capabilities = target.store.backend.capabilities();
+            let capabilities = target.handle.backend.capabilities();
             capabilities.has(Capability::Leases)
         };
         self.target(function).is_ok_and(fences)
     }
 
-    fn line_moved(&self, function: &Function) -> Option<u64> {
-        self.target(function).ok()?.store.line_moved()
+    fn queue_moved_at(&self, function: &Function) -> Option<u64> {
+        self.target(function).ok()?.handle.queue_moved_at()
     }
 
     fn owns(lease: &LeaseGuard) -> bool {
@@ -303,12 +305,12 @@ impl Store for Persistent {
         let Some(lease) = guard.own_lease() else {
             return;
         };
-        let asked_at = Instant::now();
+        let requested_at = Instant::now();
         let renewed = self.operate(session, Operation::Lease, async |target| {
-            target.store.backend.renew(&lease).await
+            target.handle.backend.renew(&lease).await
         });
         if let Ok(Renewal::Renewed) = renewed.await {
-            guard.status().confirm(asked_at);
+            guard.status().confirm(requested_at);
         }
     }
 
@@ -321,10 +323,10 @@ impl Store for Persistent {
             return Ok(Vacated::Superseded);
         };
         let vacated = self.operate(session, Operation::Remove, async |target| {
-            let asked_at = Instant::now();
-            Ok(match target.store.backend.vacate(lease).await? {
+            let requested_at = Instant::now();
+            Ok(match target.handle.backend.vacate(lease).await? {
                 backends::Vacated::Done { lease, removed } => {
-                    let lease = self.own(target, lease, asked_at);
+                    let lease = self.own(target, lease, requested_at);
                     Vacated::Done { lease, removed }
                 }
                 backends::Vacated::Superseded => Vacated::Superseded,
@@ -343,13 +345,13 @@ impl Store for Persistent {
             return Notification::Unsupported;
         };
         let key = target.key(*key);
-        let Some(mut wait) = target.store.backend.wait(&key, seen.as_ref()) else {
+        let Some(mut wait) = target.handle.backend.wait(&key, seen.as_ref()) else {
             return Notification::Unsupported;
         };
-        let changed = poll_fn(|cx| match session.flavour {
-            Flavour::Async => wait.as_mut().poll(cx),
+        let changed = poll_fn(|cx| match session.mode {
+            CallMode::Async => wait.as_mut().poll(cx),
             // The thread may be the only one of a runtime, which stands still while it waits.
-            Flavour::Sync => blocking::beside(|| wait.as_mut().poll(cx)),
+            CallMode::Sync => blocking::beside(|| wait.as_mut().poll(cx)),
         });
         match changed.await {
             Ok(()) => Notification::Received,
@@ -362,7 +364,7 @@ impl Store for Persistent {
             return;
         };
         let released = self.operate(session, Operation::Lease, async |target| {
-            target.store.backend.release(lease).await
+            target.handle.backend.release(lease).await
         });
         // A failure has been counted, and the lease ends by itself.
         let _ = released.await;
@@ -385,7 +387,7 @@ impl Store for Persistent {
             request.expires = stamp.expires.map(moment);
             request.lease = lease.map(Lease::share);
             request.capacity_bytes = session.function().options.capacity_bytes;
-            target.store.backend.store(&key, request).await
+            target.handle.backend.store(&key, request).await
         });
         let reply = reply.await?;
         // An answer of whatever kind has ended the lease.
@@ -420,7 +422,7 @@ impl Store for Persistent {
     async fn remove(&self, session: &Session<'_>, key: &KeyHash) -> Result<bool, Error> {
         self.clear_near(key);
         let removed = self.operate_with_retry(session, Operation::Remove, async move |target| {
-            target.store.backend.remove(&target.key(*key)).await
+            target.handle.backend.remove(&target.key(*key)).await
         });
         removed
             .await
@@ -429,7 +431,7 @@ impl Store for Persistent {
 
     async fn clear(&self, session: &Session<'_>) -> Result<Option<u64>, Error> {
         let cleared = self.operate_with_retry(session, Operation::Clear, async move |target| {
-            target.store.backend.clear(&target.scope).await
+            target.handle.backend.clear(&target.scope).await
         });
         cleared
             .await
@@ -438,7 +440,7 @@ impl Store for Persistent {
 
     async fn clear_leases(&self, session: &Session<'_>) -> Result<(), Error> {
         let cleared = self.operate_with_retry(session, Operation::Clear, async move |target| {
-            target.store.backend.clear_leases(&target.scope).await
+            target.handle.backend.clear_leases(&target.scope).await
         });
         cleared.await
     }
@@ -449,14 +451,14 @@ impl Store for Persistent {
             return Ok(0);
         };
         let removed = self.operate_with_retry(session, Operation::Remove, async move |target| {
-            target.store.backend.cleanup(&target.scope, cutoff).await
+            target.handle.backend.cleanup(&target.scope, cutoff).await
         });
         Ok(removed.await?.unwrap_or(0))
     }
 
     fn shared_as(&self, function: &Function) -> Option<String> {
         let target = self.target(function).ok()?;
-        let (store, scope) = (target.store.backend.store_name(), &target.scope);
+        let (store, scope) = (target.handle.backend.store_name(), &target.scope);
         Some(format!(
             "{store}/{}/{}",
             scope.namespace(),
@@ -467,25 +469,25 @@ impl Store for Persistent {
     /// A breaker that is closed learns nothing of how this goes: it may need rights that calls do without, and time that they do not
     /// have.
     async fn usage(&self, session: &Session<'_>) -> Result<Usage, Error> {
-        let (target, sent) = self.asked(session, Operation::Load).await?;
-        let _on_its_way = OnItsWay(&target.store, &sent);
-        let is_probe = target.store.is_open();
+        let (target, sent) = self.acquire(session, Operation::Load).await?;
+        let _on_its_way = OnItsWay(&target.handle, &sent);
+        let is_probe = target.handle.is_open();
         let usage = target
-            .with_retry(async |target: &Target| target.store.backend.usage(&target.scope).await);
+            .with_retry(async |target: &Target| target.handle.backend.usage(&target.scope).await);
         let usage = session
-            .operate(Operation::Load, &target.store, &sent, pin!(usage))
+            .operate(Operation::Load, &target.handle, &sent, pin!(usage))
             .await;
         if is_probe {
             let context = session.function().context;
             let limits = || context.breaker_limits();
-            target.store.learn(&usage, &sent, &context.clock, limits);
+            target.handle.record(&usage, &sent, &context.clock, limits);
         }
         usage
     }
 }
 
 /// An operation until it has ended, or is given up.
-struct OnItsWay<'a>(&'a Guarded, &'a Sent);
+struct OnItsWay<'a>(&'a BackendHandle, &'a SendTime);
 
 impl Drop for OnItsWay<'_> {
     fn drop(&mut self) {

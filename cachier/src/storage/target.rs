@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use cachier_backends::{Error, ErrorKind, Key, KeyHash, Scope, Version, Watch, Watcher};
 
-use crate::backends::Guarded;
+use crate::backends::BackendHandle;
 use crate::timer::Timer;
 
 /// Where the function's values go, as the program's parameters stand.
 pub(super) struct Target {
-    pub(super) store: Arc<Guarded>,
+    pub(super) handle: Arc<BackendHandle>,
     pub(super) scope: Arc<Scope>,
     pub(super) version: Version,
     /// Tells of what others do to the entries, from the first time on that somebody wants to know; `None` if the store does
@@ -25,7 +25,7 @@ impl Target {
 
     pub(super) fn watch(&self, watcher: Arc<Watcher>) {
         self.watch
-            .get_or_init(|| self.store.backend.watch(&self.scope, watcher));
+            .get_or_init(|| self.handle.backend.watch(&self.scope, watcher));
     }
 
     /// Does the work, once more when a connection was lost.

@@ -169,7 +169,7 @@ impl Caller {
     fn wait(&mut self) -> Option<u64> {
         let joined = self.joined.unwrap();
         let flight = self.flight.take().unwrap();
-        let result = block_on(flight.result(joined, &Budget::endless(), || None)).unwrap();
+        let result = block_on(flight.result(joined, &Budget::unlimited(), || None)).unwrap();
         self.claim_state = ClaimState::Unclaimed;
         match result {
             FlightResult::Value(value) | FlightResult::Storing(value, _) => Some(value),

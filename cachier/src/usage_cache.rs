@@ -8,13 +8,13 @@ use cachier_backends::Usage;
 use crate::timer::nanos;
 
 /// How long an answer is good enough before the backend is asked again, and how long it may take to answer.
-pub(crate) const GOOD_FOR: Duration = Duration::from_secs(10);
+pub(crate) const USAGE_TTL: Duration = Duration::from_secs(10);
 
 /// What a backend last said that it holds of one function.
 ///
 /// Pure: moments are handed in, in nanoseconds.
 #[derive(Default)]
-pub(crate) struct KnownUsage(Mutex<State>);
+pub(crate) struct UsageCache(Mutex<State>);
 
 #[derive(Default)]
 struct State {
@@ -22,51 +22,51 @@ struct State {
     /// When the backend was asked last.
     asked: Option<u64>,
     /// Whether somebody who looked has had it asked, and no answer has come.
-    is_asked: bool,
+    is_querying: bool,
     /// Grows with everything that is learned or forgotten.
     revision: u64,
 }
 
 /// Who has to ask the backend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Turn {
+pub(crate) enum Query {
     /// Whoever looked.
-    Mine,
+    Due,
     /// Nobody: the answer is good enough, or one is awaited.
-    Nobodys,
+    NotDue,
 }
 
 /// What was known when the backend was asked. An answer counts unless something newer is known by then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Question(u64);
+pub(crate) struct QueryToken(u64);
 
-impl KnownUsage {
+impl UsageCache {
     /// What is known, and whether the caller must have the backend asked again: one of those who look in an interval, and
     /// nobody while an answer is awaited.
-    pub(crate) fn look(&self, now: u64) -> (Usage, Turn) {
+    pub(crate) fn read(&self, now: u64) -> (Usage, Query) {
         let mut state = self.state();
-        let is_good = |asked: u64| now.saturating_sub(asked) < nanos(GOOD_FOR);
-        if state.is_asked || state.asked.is_some_and(is_good) {
-            return (state.usage, Turn::Nobodys);
+        let is_good = |asked: u64| now.saturating_sub(asked) < nanos(USAGE_TTL);
+        if state.is_querying || state.asked.is_some_and(is_good) {
+            return (state.usage, Query::NotDue);
         }
-        state.is_asked = true;
-        (state.usage, Turn::Mine)
+        state.is_querying = true;
+        (state.usage, Query::Due)
     }
 
     /// It came to nobody's asking the backend.
-    pub(crate) fn not_asked(&self) {
-        self.state().is_asked = false;
+    pub(crate) fn cancel_query(&self) {
+        self.state().is_querying = false;
     }
 
     /// Begins to ask the backend.
-    pub(crate) fn ask(&self) -> Question {
-        Question(self.state().revision)
+    pub(crate) fn begin_query(&self) -> QueryToken {
+        QueryToken(self.state().revision)
     }
 
     /// Learns what the backend answered; nothing if it failed.
-    pub(crate) fn learn(&self, Question(revision): Question, usage: Usage, now: u64) {
+    pub(crate) fn record(&self, QueryToken(revision): QueryToken, usage: Usage, now: u64) {
         let mut state = self.state();
-        state.is_asked = false;
+        state.is_querying = false;
         if state.revision == revision {
             state.usage = usage;
             state.asked = Some(now);
@@ -75,7 +75,7 @@ impl KnownUsage {
     }
 
     /// Learns that what is known is wrong by now, and so are answers to those who ask already.
-    pub(crate) fn forget(&self) {
+    pub(crate) fn invalidate(&self) {
         let mut state = self.state();
         (state.usage, state.asked) = (Usage::default(), None);
         state.revision += 1;
@@ -99,53 +99,53 @@ mod tests {
 
     #[test]
     fn nobody_asks_while_an_answer_is_awaited_and_then_one_in_each_interval() {
-        let (known, interval) = (KnownUsage::default(), nanos(GOOD_FOR));
-        assert_eq!(known.look(5), (Usage::default(), Turn::Mine));
-        let question = known.ask();
-        assert_eq!(known.look(5 + 3 * interval).1, Turn::Nobodys);
+        let (known, interval) = (UsageCache::default(), nanos(USAGE_TTL));
+        assert_eq!(known.read(5), (Usage::default(), Query::Due));
+        let token = known.begin_query();
+        assert_eq!(known.read(5 + 3 * interval).1, Query::NotDue);
         let answered = 6 + 3 * interval;
-        known.learn(question, entries(3), answered);
+        known.record(token, entries(3), answered);
         assert_eq!(
-            known.look(answered + interval - 1),
-            (entries(3), Turn::Nobodys)
+            known.read(answered + interval - 1),
+            (entries(3), Query::NotDue)
         );
-        assert_eq!(known.look(answered + interval), (entries(3), Turn::Mine));
-        known.learn(known.ask(), Usage::default(), answered + interval);
-        let failed = known.look(answered + interval + 1);
+        assert_eq!(known.read(answered + interval), (entries(3), Query::Due));
+        known.record(known.begin_query(), Usage::default(), answered + interval);
+        let failed = known.read(answered + interval + 1);
         assert_eq!(
             failed,
-            (Usage::default(), Turn::Nobodys),
+            (Usage::default(), Query::NotDue),
             "a failed backend tells nothing"
         );
     }
 
     #[test]
     fn whoever_looks_next_asks_if_nobody_did() {
-        let known = KnownUsage::default();
-        assert_eq!(known.look(5).1, Turn::Mine);
-        known.not_asked();
-        assert_eq!(known.look(6).1, Turn::Mine);
-        assert_eq!(known.look(7).1, Turn::Nobodys);
+        let known = UsageCache::default();
+        assert_eq!(known.read(5).1, Query::Due);
+        known.cancel_query();
+        assert_eq!(known.read(6).1, Query::Due);
+        assert_eq!(known.read(7).1, Query::NotDue);
     }
 
     #[test]
     fn what_is_wrong_is_forgotten_and_asked_for_at_once() {
-        let known = KnownUsage::default();
-        known.learn(known.ask(), entries(3), 5);
-        known.forget();
-        assert_eq!(known.look(5), (Usage::default(), Turn::Mine));
+        let known = UsageCache::default();
+        known.record(known.begin_query(), entries(3), 5);
+        known.invalidate();
+        assert_eq!(known.read(5), (Usage::default(), Query::Due));
     }
 
     #[test]
     fn an_answer_that_something_overtook_counts_no_more() {
-        let known = KnownUsage::default();
-        let (slow, quick) = (known.ask(), known.ask());
-        known.learn(quick, entries(2), 5);
-        known.learn(slow, entries(3), 6);
-        assert_eq!(known.look(7).0, entries(2));
-        let before = known.ask();
-        known.forget();
-        known.learn(before, entries(2), 8);
-        assert_eq!(known.look(9), (Usage::default(), Turn::Mine));
+        let known = UsageCache::default();
+        let (slow, quick) = (known.begin_query(), known.begin_query());
+        known.record(quick, entries(2), 5);
+        known.record(slow, entries(3), 6);
+        assert_eq!(known.read(7).0, entries(2));
+        let before = known.begin_query();
+        known.invalidate();
+        known.record(before, entries(2), 8);
+        assert_eq!(known.read(9), (Usage::default(), Query::Due));
     }
 }
