@@ -19,7 +19,7 @@ use crate::backends::Backends;
 use crate::breaker::Limits;
 use crate::environment;
 use crate::options::GlobalParams;
-use crate::pending::Pending;
+use crate::pending::PendingWork;
 use crate::registry::Registry;
 use crate::switches::Switches;
 use crate::timer::Timer;
@@ -29,7 +29,7 @@ pub(crate) struct Context {
     pub(crate) id: ContextId,
     pub(crate) clock: Clock,
     pub(crate) timer: &'static Timer,
-    pub(crate) pending: Pending,
+    pub(crate) pending: PendingWork,
     pub(crate) backends: Backends,
     pub(crate) registry: Registry,
     params: PerProcess<Mutex<Arc<GlobalParams>>>,
@@ -133,7 +133,7 @@ impl Context {
             id,
             clock,
             timer,
-            pending: Pending::default(),
+            pending: PendingWork::default(),
             backends: Backends::default(),
             registry: Registry::new(switches),
             params: PerProcess::with(Mutex::new(Arc::new(params)), copied),

@@ -38,7 +38,7 @@ pub struct Function {
     policy: RwLock<Arc<Policy>>,
     /// In which it was made.
     process: Process,
-    duplicate: OnceLock<Error>,
+    out_of_service: OnceLock<Error>,
     cleaned_up: AtomicU64,
     /// What a persistent backend last said that it holds.
     pub(crate) usage_cache: PerProcess<UsageCache>,
@@ -70,7 +70,7 @@ impl Function {
             context,
             metrics,
             gate: AtomicBool::new(true),
-            duplicate: OnceLock::new(),
+            out_of_service: OnceLock::new(),
             cleaned_up: AtomicU64::new(NEVER),
             usage_cache: PerProcess::new(|_| UsageCache::default()),
             #[cfg(feature = "tokio")]
@@ -87,8 +87,8 @@ impl Function {
 
     pub(crate) fn set_enabled(&self, enabled: bool) {
         let gate = |open| self.gate.store(open, Ordering::SeqCst);
-        gate(enabled && self.duplicate.get().is_none());
-        if self.duplicate.get().is_some() {
+        gate(enabled && self.out_of_service.get().is_none());
+        if self.out_of_service.get().is_some() {
             // Noticed just now.
             gate(false);
         }
@@ -136,9 +136,9 @@ impl Function {
     #[inline]
     fn now_for(&self, nanos: u64) -> u64 {
         /// Below this, the ticks of the coarse clock (1 to 4 ms) would show.
-        const PRECISE_BELOW: u64 = 1_000_000_000;
+        const PRECISE_CLOCK_BELOW: u64 = 1_000_000_000;
         let clock = &self.context.clock;
-        if nanos < PRECISE_BELOW {
+        if nanos < PRECISE_CLOCK_BELOW {
             clock.now()
         } else {
             clock.coarse()
@@ -177,7 +177,8 @@ impl Function {
         let policy = Policy::resolve(&self.options, &self.context.params());
         self.fresh_nanos
             .store(fresh_nanos(&self.options, &policy), Ordering::Relaxed);
-        self.verification.turn(is_verified(&self.options, &policy));
+        self.verification
+            .set_enabled(is_verified(&self.options, &policy));
         if let Some(mut held) = self.policy_to_change() {
             *held = Arc::new(policy);
         }
@@ -228,7 +229,7 @@ impl Function {
     }
 
     fn take_out_of_service(&self, message: String, hint: &'static str) -> &Error {
-        let error = get_or_init(&self.duplicate, || {
+        let error = get_or_init(&self.out_of_service, || {
             Error::new(ErrorKind::Identity, Operation::Load, message).with_hint(hint)
         });
         self.set_enabled(false);
@@ -251,7 +252,7 @@ impl Function {
     /// Counts a failure of the backend, if it is to be counted, tells of it once, and logs it unless one was logged lately.
     pub(crate) fn report(&self, error: &Error, metrics: Option<&CacheMetrics>) {
         /// The shortest time between two messages of one function.
-        const INTERVAL: u64 = 10_000_000_000;
+        const MIN_REPORT_INTERVAL: u64 = 10_000_000_000;
         if let Some(metrics) = metrics {
             metrics.backend_error(
                 labels::operation(error.operation()),
@@ -268,7 +269,7 @@ impl Function {
         trace::store_problem(&self.name, &store, error);
         let now = self.context.clock.coarse().max(1);
         let warned = self.warned.load(Ordering::Relaxed);
-        let is_due = warned == NEVER || now.saturating_sub(warned) >= INTERVAL;
+        let is_due = warned == NEVER || now.saturating_sub(warned) >= MIN_REPORT_INTERVAL;
         if is_due
             && self
                 .warned
@@ -280,10 +281,10 @@ impl Function {
     }
 
     /// The error that something was found which a store cannot keep; a person is told of each kind once.
-    pub(crate) fn found(&self, finding: Finding) -> Error {
-        let is_news = self.verification.is_news(&finding);
+    pub(crate) fn report_finding(&self, finding: Finding) -> Error {
+        let is_first = self.verification.is_first(&finding);
         let error = finding.into_error().at(format!("`{}`", self.name));
-        if is_news {
+        if is_first {
             trace::backend_failed(&self.name, &error);
             trace::found(&error);
         }
@@ -292,7 +293,7 @@ impl Function {
 
     /// A value is refused by its serialization, so that it is computed again and again; a person is told of the first one.
     #[cold]
-    pub(crate) fn refused(&self, error: &Error) {
+    pub(crate) fn report_refusal(&self, error: &Error) {
         if self.verification.is_first_refusal() {
             trace::store_problem(&self.name, "", error);
         }
@@ -305,13 +306,14 @@ impl Function {
     }
 
     /// Why the function is out of service, if it is.
-    pub(crate) fn duplicate(&self) -> Option<&Error> {
-        self.duplicate.get()
+    pub(crate) fn out_of_service(&self) -> Option<&Error> {
+        self.out_of_service.get()
     }
 
     /// Fails if the function is out of service: what is stored under its name is not its own.
     pub(crate) fn in_service(&self) -> Result<(), Error> {
-        self.duplicate().map_or(Ok(()), |error| Err(error.clone()))
+        self.out_of_service()
+            .map_or(Ok(()), |error| Err(error.clone()))
     }
 
     /// The version part of the function's keys.
@@ -343,10 +345,10 @@ fn is_verified(options: &Options, policy: &Policy) -> bool {
 /// The age up to which the fast path may serve a value that it finds in memory.
 fn fresh_nanos(options: &Options, policy: &Policy) -> u64 {
     /// A near tier holds values for this long, so that what other processes store is seen.
-    const NEAR_STALE_AFTER: Duration = Duration::from_secs(30);
+    const DEFAULT_NEAR_STALE_AFTER: Duration = Duration::from_secs(30);
     let near = options
         .near_cache
-        .map(|_| options.near_stale_after.unwrap_or(NEAR_STALE_AFTER));
+        .map(|_| options.near_stale_after.unwrap_or(DEFAULT_NEAR_STALE_AFTER));
     let bounds = [policy.rules.stale_after, near];
     bounds.into_iter().flatten().min().map_or(u64::MAX, nanos)
 }

@@ -27,14 +27,14 @@ impl Heartbeat {
         status: &Arc<LeaseStatus>,
     ) -> Option<Self> {
         lease.period()?;
-        let beat = beat(Arc::clone(backend), lease.share(), Arc::clone(status));
-        let _task = executor().spawn(beat);
+        let renewals = renew_periodically(Arc::clone(backend), lease.share(), Arc::clone(status));
+        let _task = executor().spawn(renewals);
         Some(Self { _task })
     }
 }
 
 /// Gives a lease back after a moment, without holding up anybody. One that needs no renewal ends when it is dropped.
-pub(crate) fn give_back(backend: &Arc<dyn Backend>, lease: Lease, after: Duration) {
+pub(crate) fn release_later(backend: &Arc<dyn Backend>, lease: Lease, after: Duration) {
     let Some(period) = lease.period() else {
         return;
     };
@@ -43,7 +43,7 @@ pub(crate) fn give_back(backend: &Arc<dyn Backend>, lease: Lease, after: Duratio
         if !after.is_zero() {
             Timer::of_system().sleep(after).await;
         }
-        let release = unless_it_panics(async { backend.release(lease).await });
+        let release = catch_panic(async { backend.release(lease).await });
         // After a period it has ended by itself.
         Timer::of_system().timeout(Some(period), release).await;
     };
@@ -57,17 +57,17 @@ pub(crate) fn spawn(future: impl Future<Output = ()> + Send + 'static) -> Task<(
 }
 
 /// Does something after a while, without holding up anybody.
-pub(crate) fn later(after: Duration, job: impl FnOnce() + Send + 'static) {
+pub(crate) fn run_later(after: Duration, job: impl FnOnce() + Send + 'static) {
     let due = async move {
         Timer::of_system().sleep(after).await;
-        unless_it_panics(async { job() }).await;
+        catch_panic(async { job() }).await;
     };
     executor().spawn(due).detach();
 }
 
 /// Beats three times in each period, so that a lease survives one beat that fails, or is never answered; and once more
 /// whenever somebody has reason to doubt it.
-async fn beat(backend: Arc<dyn Backend>, lease: Lease, status: Arc<LeaseStatus>) {
+async fn renew_periodically(backend: Arc<dyn Backend>, lease: Lease, status: Arc<LeaseStatus>) {
     let Some(pause) = lease.period().map(|period| period / 3) else {
         return;
     };
@@ -76,7 +76,7 @@ async fn beat(backend: Arc<dyn Backend>, lease: Lease, status: Arc<LeaseStatus>)
     loop {
         timer.timeout(Some(next), status.check_requested()).await;
         let begun = Instant::now();
-        let renew = unless_it_panics(async { backend.renew(&lease).await });
+        let renew = catch_panic(async { backend.renew(&lease).await });
         match timer.timeout(Some(pause), renew).await {
             // Storing under it will be refused.
             Some(Some(Ok(Renewal::Lost))) => return status.mark_lost(),
@@ -88,7 +88,7 @@ async fn beat(backend: Arc<dyn Backend>, lease: Lease, status: Arc<LeaseStatus>)
 }
 
 /// What a backend says; one that panics has said nothing.
-async fn unless_it_panics<T>(asked: impl Future<Output = T>) -> Option<T> {
+async fn catch_panic<T>(asked: impl Future<Output = T>) -> Option<T> {
     AssertUnwindSafe(asked).catch_unwind().await.ok()
 }
 

@@ -7,11 +7,11 @@ use std::task::{Poll, Waker};
 use cachier_backends::process::{PerProcess, Process};
 
 /// How many pieces of background work of one context are not done yet: in each process those that it has begun.
-pub(crate) struct Pending {
+pub(crate) struct PendingWork {
     state: PerProcess<Mutex<PendingState>>,
 }
 
-impl Default for Pending {
+impl Default for PendingWork {
     fn default() -> Self {
         Self {
             state: PerProcess::new(|_| Mutex::default()),
@@ -25,19 +25,19 @@ struct PendingState {
     waiters: Vec<Waker>,
 }
 
-impl Pending {
+impl PendingWork {
     /// Counts one more piece of work.
-    pub(crate) fn count(&'static self) -> Counted {
+    pub(crate) fn count(&'static self) -> PendingGuard {
         let process = Process::current();
         self.state().count += 1;
-        Counted {
+        PendingGuard {
             pending: self,
             process,
         }
     }
 
     /// Resolves once no background work is left.
-    pub(crate) async fn none(&self) {
+    pub(crate) async fn idle(&self) {
         poll_fn(|cx| {
             let mut state = self.state();
             if state.count == 0 {
@@ -58,13 +58,13 @@ impl Pending {
 }
 
 /// One piece of work, counted until it is dropped: done, panicked or cancelled.
-pub(crate) struct Counted {
-    pending: &'static Pending,
+pub(crate) struct PendingGuard {
+    pending: &'static PendingWork,
     /// Where it is counted.
     process: Process,
 }
 
-impl Drop for Counted {
+impl Drop for PendingGuard {
     fn drop(&mut self) {
         if !self.process.is_current() {
             return;

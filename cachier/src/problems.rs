@@ -49,7 +49,7 @@ pub fn on_problem(listener: impl Fn(&str) + Send + Sync + 'static) {
 
 /// Tells of a problem, unless its cause was told of before.
 pub(crate) fn tell(cause: &str, problem: &str) {
-    if !locked(&TOLD).is_news(cause) {
+    if !locked(&TOLD).is_first(cause) {
         return;
     }
     let problem = presentable(problem);
@@ -92,7 +92,7 @@ struct Told {
 }
 
 impl Told {
-    fn is_news(&mut self, cause: &str) -> bool {
+    fn is_first(&mut self, cause: &str) -> bool {
         self.causes.len() < MAX_CAUSES
             && !self.causes.contains(cause)
             && self.causes.insert(cause.to_owned())
@@ -135,8 +135,8 @@ mod tests {
     #[test]
     fn each_cause_is_news_once_and_so_many_lines_are_written() {
         let mut told = Told::default();
-        assert!(told.is_news("a") && !told.is_news("a") && told.is_news("b"));
-        let causes = (0..2 * MAX_CAUSES).filter(|cause| told.is_news(&cause.to_string()));
+        assert!(told.is_first("a") && !told.is_first("a") && told.is_first("b"));
+        let causes = (0..2 * MAX_CAUSES).filter(|cause| told.is_first(&cause.to_string()));
         assert_eq!(causes.count(), MAX_CAUSES - 2);
         assert_eq!((0..100).filter(|_| told.may_write()).count(), MAX_LINES);
     }

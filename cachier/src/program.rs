@@ -92,5 +92,5 @@ pub fn flush() {
 
 /// Waits until all background work is done, without blocking the thread.
 pub async fn flush_async() {
-    context::current().pending.none().await;
+    context::current().pending.idle().await;
 }

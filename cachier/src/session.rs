@@ -161,11 +161,11 @@ impl<'a> Session<'a> {
         match keyed {
             Some(Ok(keyed)) => Some(keyed),
             Some(Err(error)) => {
-                self.failed(&error);
+                self.record_failure(&error);
                 None
             }
             _ => {
-                self.note_duplicate();
+                self.note_out_of_service();
                 None
             }
         }
@@ -201,8 +201,8 @@ impl<'a> Session<'a> {
         }
     }
 
-    fn note_duplicate(&self) {
-        if let Some(error) = self.function.duplicate() {
+    fn note_out_of_service(&self) {
+        if let Some(error) = self.function.out_of_service() {
             self.first_error.get_or_init(|| error.clone());
         }
     }
@@ -250,7 +250,7 @@ impl<'a> Session<'a> {
             .await;
         let result = done.unwrap_or_else(|timeout| Err(timeout.error(operation)));
         if let Err(error) = &result {
-            self.failed(error);
+            self.record_failure(error);
         }
         result
     }
@@ -317,11 +317,11 @@ impl<'a> Session<'a> {
 
     /// What another does to the store for this call's sake has taken all the time that it may.
     pub(crate) fn timed_out(&self, operation: Operation) {
-        self.failed(&OperationTimeout::NoAnswer.error(operation));
+        self.record_failure(&OperationTimeout::NoAnswer.error(operation));
     }
 
     /// Counts and logs a failure of the backend, and remembers the first.
-    pub(crate) fn failed(&self, error: &Error) {
+    pub(crate) fn record_failure(&self, error: &Error) {
         self.function.report(error, self.metrics);
         self.first_error.get_or_init(|| error.clone());
     }

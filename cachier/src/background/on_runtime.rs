@@ -32,17 +32,17 @@ use crate::heartbeat;
 use crate::timer::Timer;
 
 /// A runtime that is driven begins a task within this time.
-const MOMENT: Duration = Duration::from_millis(100);
+const START_TIMEOUT: Duration = Duration::from_millis(100);
 
 /// The longest pause between two looks whether a runtime is driven; the first ones are shorter.
-const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+const MAX_CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// How long a runtime may stand still while something waits for its timers and sockets: less than a backend's operation
 /// takes before it fails, after which nobody would know why it did.
-const LONGEST_STANDSTILL: Duration = Duration::from_millis(500);
+const STALL_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// A recomputation, counted as background work of its context and part of it.
-type Work = Pin<Box<dyn Future<Output = ()> + Send>>;
+type BoxedTask = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// Runs a recomputation on the caller's runtime, as long as that is driven.
 pub(super) fn run(
@@ -50,19 +50,19 @@ pub(super) fn run(
     runtime: &Handle,
     task: impl Future<Output = ()> + Send + 'static,
 ) {
-    let counted = function.context.pending.count();
-    let work: Work = Box::pin(async move {
-        let _counted = counted;
+    let guard = function.context.pending.count();
+    let work: BoxedTask = Box::pin(async move {
+        let _guard = guard;
         scope(function.context, task).await;
     });
     if function.has_lost_runtime.load(Ordering::Relaxed) {
         return run_on_own(function, work);
     }
-    let place = Arc::new(Place(Mutex::new(State::Fresh(work))));
-    let watch = watch(function, Arc::clone(&place), runtime.clone());
+    let cell = Arc::new(TaskCell(Mutex::new(State::Queued(work))));
+    let watch = watch(function, Arc::clone(&cell), runtime.clone());
     runtime.spawn(OnRuntime {
         function,
-        place,
+        cell,
         _watch: heartbeat::spawn(watch),
     });
 }
@@ -70,21 +70,21 @@ pub(super) fn run(
 /// The task on the caller's runtime. Dropped before it is done, it has ended with the runtime.
 struct OnRuntime {
     function: &'static Function,
-    place: Arc<Place>,
+    cell: Arc<TaskCell>,
     /// Ends with this.
     _watch: Task<()>,
 }
 
 /// Where the work is while nobody polls it, to be taken by whoever goes on with it.
-struct Place(Mutex<State>);
+struct TaskCell(Mutex<State>);
 
 enum State {
     /// It has not begun.
-    Fresh(Work),
+    Queued(BoxedTask),
     /// It has begun, and waits, as does the task on the runtime.
-    Begun(Work, Waker),
+    Started(BoxedTask, Waker),
     /// It is being polled by the runtime.
-    Polled,
+    Polling,
     /// It is done, or elsewhere.
     Gone,
 }
@@ -93,14 +93,15 @@ impl Future for OnRuntime {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let (State::Fresh(mut work) | State::Begun(mut work, _)) = self.place.put(State::Polled)
+        let (State::Queued(mut work) | State::Started(mut work, _)) =
+            self.cell.replace(State::Polling)
         else {
-            self.place.put(State::Gone);
+            self.cell.replace(State::Gone);
             return Poll::Ready(());
         };
         let polled = work.as_mut().poll(cx);
-        self.place.put(match polled {
-            Poll::Pending => State::Begun(work, cx.waker().clone()),
+        self.cell.replace(match polled {
+            Poll::Pending => State::Started(work, cx.waker().clone()),
             Poll::Ready(()) => State::Gone,
         });
         polled
@@ -109,22 +110,22 @@ impl Future for OnRuntime {
 
 impl Drop for OnRuntime {
     fn drop(&mut self) {
-        match self.place.put(State::Gone) {
-            State::Fresh(work) => run_on_own(self.function, work),
-            State::Begun(work, _) => {
+        match self.cell.replace(State::Gone) {
+            State::Queued(work) => run_on_own(self.function, work),
+            State::Started(work, _) => {
                 // Before the key can be recomputed again.
                 self.function
                     .has_lost_runtime
                     .store(true, Ordering::Relaxed);
                 drop(work);
             }
-            State::Polled | State::Gone => {}
+            State::Polling | State::Gone => {}
         }
     }
 }
 
-impl Place {
-    fn put(&self, state: State) -> State {
+impl TaskCell {
+    fn replace(&self, state: State) -> State {
         mem::replace(&mut *self.state(), state)
     }
 
@@ -146,52 +147,52 @@ impl Place {
 }
 
 impl State {
-    fn fresh(self) -> Result<Work, Self> {
+    fn queued(self) -> Result<BoxedTask, Self> {
         match self {
-            Self::Fresh(work) => Ok(work),
+            Self::Queued(work) => Ok(work),
             other => Err(other),
         }
     }
 
-    fn begun(self) -> Result<(Work, Waker), Self> {
+    fn started(self) -> Result<(BoxedTask, Waker), Self> {
         match self {
-            Self::Begun(work, task) => Ok((work, task)),
+            Self::Started(work, task) => Ok((work, task)),
             other => Err(other),
         }
     }
 }
 
 /// Takes the work elsewhere when its runtime does not come to it.
-async fn watch(function: &'static Function, place: Arc<Place>, runtime: Handle) {
+async fn watch(function: &'static Function, cell: Arc<TaskCell>, runtime: Handle) {
     let timer = Timer::of_system();
-    timer.sleep(MOMENT).await;
-    if let Some(work) = place.take(State::fresh) {
+    timer.sleep(START_TIMEOUT).await;
+    if let Some(work) = cell.take(State::queued) {
         return run_on_own(function, work);
     }
-    let mut pause = MOMENT;
+    let mut pause = START_TIMEOUT;
     loop {
-        if !is_driven(&runtime, MOMENT).await
-            && let Some((work, task)) = place.take(State::begun)
+        if !is_driven(&runtime, START_TIMEOUT).await
+            && let Some((work, task)) = cell.take(State::started)
         {
             // Nobody else wakes it any more, and it would stay as long as its runtime does.
             task.wake();
-            return run_on_own(function, go_on(function, work, runtime));
+            return run_on_own(function, resume(function, work, runtime));
         }
         timer.sleep(pause).await;
-        pause = (2 * pause).min(LONGEST_PAUSE);
+        pause = (2 * pause).min(MAX_CHECK_INTERVAL);
     }
 }
 
 /// Goes on with work that has begun on a runtime that stands still, unless that lasts.
-async fn go_on(function: &'static Function, work: Work, runtime: Handle) {
-    let stands_still = async {
-        while is_driven(&runtime, LONGEST_STANDSTILL).await {
-            Timer::of_system().sleep(LONGEST_STANDSTILL).await;
+async fn resume(function: &'static Function, work: BoxedTask, runtime: Handle) {
+    let stalled = async {
+        while is_driven(&runtime, STALL_TIMEOUT).await {
+            Timer::of_system().sleep(STALL_TIMEOUT).await;
         }
         // Before the key can be recomputed again.
         function.has_lost_runtime.store(true, Ordering::Relaxed);
     };
-    or(work, stands_still).await;
+    or(work, stalled).await;
 }
 
 /// Whether the runtime comes to run a task within this time.
@@ -204,7 +205,7 @@ async fn is_driven(runtime: &Handle, time: Duration) -> bool {
 /// Runs the work on cachier's own runtime for functions; where none can be had, on a thread, or not at all: then the key
 /// is given back.
 fn run_on_own(function: &'static Function, work: impl Future<Output = ()> + Send + 'static) {
-    if let Some(own) = own() {
+    if let Some(own) = own_runtime() {
         own.spawn(work);
     } else {
         let _ = run_on_thread_if_any(function.context, WorkerPool::Functions, || block_on(work));
@@ -212,7 +213,7 @@ fn run_on_own(function: &'static Function, work: impl Future<Output = ()> + Send
 }
 
 /// Started when it is first needed. The runtime on which backends do their I/O is another one: functions may block this one.
-fn own() -> Option<&'static Runtime> {
+fn own_runtime() -> Option<&'static Runtime> {
     static OWN: PerProcess<Option<Runtime>> = PerProcess::new(|_| {
         let cores = thread::available_parallelism().map_or(1, NonZero::get);
         let mut builder = Builder::new_multi_thread();

@@ -23,7 +23,7 @@ pub(crate) fn run_on_thread(
     pool: WorkerPool,
     job: impl FnOnce() + Send + 'static,
 ) {
-    if let Err(NoThread(job)) = workers(pool).submit(counted(context, job)) {
+    if let Err(NoThread(job)) = workers(pool).submit(tracked(context, job)) {
         run(job);
     }
 }
@@ -34,13 +34,13 @@ pub(crate) fn run_on_thread_if_any(
     pool: WorkerPool,
     job: impl FnOnce() + Send + 'static,
 ) -> Result<(), NoThread> {
-    workers(pool).submit(counted(context, job))
+    workers(pool).submit(tracked(context, job))
 }
 
-fn counted(context: &'static Context, job: impl FnOnce() + Send + 'static) -> Job {
-    let counted = context.pending.count();
+fn tracked(context: &'static Context, job: impl FnOnce() + Send + 'static) -> Job {
+    let guard = context.pending.count();
     Box::new(move || {
-        let _counted = counted;
+        let _guard = guard;
         sync_scope(context, job);
     })
 }

@@ -20,10 +20,11 @@ use crate::storage::{Claim, Found, Notification, Store};
 use crate::sync::Arc;
 
 /// Pauses between two looks at another process's lease grow from the one to the other.
-const PAUSES: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(50));
+const LEASE_POLL_INTERVALS: (Duration, Duration) =
+    (Duration::from_millis(1), Duration::from_millis(50));
 
 /// The pause between two looks when changes are notified: an owner that dies is not.
-const NOTIFIED: Duration = Duration::from_millis(500);
+const NOTIFIED_LEASE_POLL_INTERVAL: Duration = Duration::from_millis(500);
 
 impl<T: Store> CallDriver<T> {
     /// Claims the key: first among the callers of this process, then among processes.
@@ -64,7 +65,7 @@ impl<T: Store> CallDriver<T> {
     /// not be stored.
     pub(super) async fn claim_unshared(&mut self) -> LookupState {
         /// How often the owner may change just when it is looked at; then the result is not stored.
-        const ATTEMPTS: u32 = 3;
+        const MAX_CLAIM_ATTEMPTS: u32 = 3;
         let core = self.core;
         if self.session.budget.left().is_zero() {
             // What another asked of the store has taken all of this call's time for it.
@@ -72,7 +73,7 @@ impl<T: Store> CallDriver<T> {
             self.go_without_store();
             return LookupState::Failed;
         }
-        for _ in 0..ATTEMPTS {
+        for _ in 0..MAX_CLAIM_ATTEMPTS {
             let (None, Some(seen)) = (&self.lease, &self.seen) else {
                 break;
             };
@@ -197,7 +198,7 @@ impl<T: Store> CallDriver<T> {
         let moved = || core.store.queue_moved_at(&core.function);
         match flight.result(joined, budget, moved).await {
             Ok(result) => return Some(result),
-            Err(BudgetSpent::Waiting) => self.wait_too_long(),
+            Err(BudgetSpent::Waiting) => self.give_up_waiting(),
             Err(BudgetSpent::Store) => {
                 self.session.timed_out(match flight.phase() {
                     Phase::Storing => Operation::Store,
@@ -241,7 +242,7 @@ impl<T: Store> CallDriver<T> {
             }
         };
         if let Err(error) = slot.serve(found) {
-            self.session.failed(&error);
+            self.session.record_failure(&error);
             self.claim_state = ClaimState::NotShared;
             return None;
         }
@@ -305,11 +306,11 @@ impl<T: Store> CallDriver<T> {
             .as_ref()
             .map(|recorder| recorder.wait(WaitScope::Lease));
         self.enter(Phase::Computing);
-        let mut pause = PAUSES.0;
+        let mut pause = LEASE_POLL_INTERVALS.0;
         loop {
             let budget = &self.session.budget;
             if budget.wait_limit().is_some_and(|left| left.is_zero()) {
-                return self.wait_too_long();
+                return self.give_up_waiting();
             }
             pause = self.pause(&seen, pause).await;
             let claim = core.store.claim(&self.session, &self.key, &seen);
@@ -333,10 +334,10 @@ impl<T: Store> CallDriver<T> {
     async fn pause(&self, seen: &T::Seen, pause: Duration) -> Duration {
         let budget = &self.session.budget;
         let change = self.core.store.changed(&self.session, &self.key, seen);
-        match budget.pause(NOTIFIED, change).await {
+        match budget.pause(NOTIFIED_LEASE_POLL_INTERVAL, change).await {
             Some(Notification::Unsupported) => {
                 budget.pause(pause, pending::<()>()).await;
-                (pause * 2).min(PAUSES.1)
+                (pause * 2).min(LEASE_POLL_INTERVALS.1)
             }
             Some(Notification::Received) | None => pause,
         }
@@ -348,7 +349,7 @@ impl<T: Store> CallDriver<T> {
         self.claim_state = ClaimState::Own;
     }
 
-    fn wait_too_long(&mut self) {
+    fn give_up_waiting(&mut self) {
         self.claim_state = ClaimState::WaitedTooLong;
         if let Some(metrics) = self.core.function.metrics {
             metrics.wait_timeout();

@@ -25,7 +25,7 @@ use crate::storage::{self, Store, Vacated};
 use crate::trace;
 
 /// Values of more bytes than this are stored in the background.
-const STORED_AT_ONCE: u64 = 1024 * 1024;
+const MAX_FOREGROUND_STORE_BYTES: u64 = 1024 * 1024;
 
 impl<T: Store> CallDriver<T> {
     /// Begins to run the function, so that calls in its body know what they are part of.
@@ -235,7 +235,7 @@ impl<T: Store> CallDriver<T> {
         let found = match encode_checked(function, slot, computation.stamp, want_size) {
             Ok(found) => found,
             Err(error) => {
-                self.session.failed(&error);
+                self.session.record_failure(&error);
                 return self.plan_unstorable(FlightResult::NotShared, unshared);
             }
         };
@@ -246,7 +246,11 @@ impl<T: Store> CallDriver<T> {
         let may_store = self.lease.is_some() || !self.core.store.fences(&self.core.function);
         if !may_store || !self.is_wanted(unshared) {
             ResultPlan::Share(FlightResult::Value(found))
-        } else if found.bytes.is_some_and(|bytes| bytes > STORED_AT_ONCE) && T::IS_REMOTE {
+        } else if found
+            .bytes
+            .is_some_and(|bytes| bytes > MAX_FOREGROUND_STORE_BYTES)
+            && T::IS_REMOTE
+        {
             // In front of the backend, too, the old value has had its day.
             slot.invalidated();
             ResultPlan::StoreInBackground(found)
@@ -281,7 +285,7 @@ impl<T: Store> CallDriver<T> {
             Ok(found) => FlightResult::Value(found),
             Err(error) => {
                 if error.kind() == ErrorKind::Unfaithful {
-                    self.session.failed(&error);
+                    self.session.record_failure(&error);
                 }
                 FlightResult::NotShared
             }

@@ -203,7 +203,7 @@ fn fitting<T: Store>(
 /// Counts what was found in arguments or values, as in a call. What else stands in the way of an operation is only reported.
 fn note_unfaithful(session: &Session<'_>, error: &Error) {
     if error.kind() == ErrorKind::Unfaithful {
-        session.failed(error);
+        session.record_failure(error);
     }
 }
 

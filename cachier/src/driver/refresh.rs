@@ -18,7 +18,7 @@ use crate::storage::{Claim, Store};
 use crate::trace;
 
 /// How long nobody asks for a lease again that was not granted.
-const WHILE_HELD: Duration = Duration::from_millis(500);
+const HELD_LEASE_PAUSE: Duration = Duration::from_millis(500);
 
 /// Recomputes the value in a task, unless another caller or process does by now.
 pub(crate) async fn refresh<T: Store, F: Future>(
@@ -72,7 +72,7 @@ async fn lead<T: Store>(request: RefreshRequest<T>, mode: CallMode) -> Option<Dr
         // Another process is at it, or the store gives no leases: not every call is to ask.
         Ok(Claim::Held(_)) | Err(_) => {
             if let Some(created) = created {
-                core.pause(&key, created, Pause::Held, WHILE_HELD);
+                core.pause(&key, created, Pause::Held, HELD_LEASE_PAUSE);
             }
             return None;
         }

@@ -23,7 +23,7 @@ impl<T: Store> CallDriver<T> {
         let shared = self.leader.is_some().then(|| found.clone());
         let stamp = found.stamp;
         if let Err(error) = slot.serve(found) {
-            self.session.failed(&error);
+            self.session.record_failure(&error);
             return None;
         }
         if freshness == Freshness::Fresh {
@@ -54,7 +54,7 @@ impl<T: Store> CallDriver<T> {
     ) -> Option<(Found<T::Value>, Completion)> {
         let found = self.found.take()?;
         if let Err(error) = slot.serve(found.clone()) {
-            self.session.failed(&error);
+            self.session.record_failure(&error);
             return None;
         }
         let completion = Completion {

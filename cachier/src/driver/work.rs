@@ -39,9 +39,9 @@ pub(super) fn encode_checked<V>(
     size: WantSize,
 ) -> Result<Found<V>, Error> {
     let kept = slot.encode(stamp, size);
-    let found = kept.inspect_err(|error| function.refused(error))?;
+    let found = kept.inspect_err(|error| function.report_refusal(error))?;
     let verified = function.verification.value(|| slot.round_trips(&found));
-    verified.map_err(|finding| function.found(finding))?;
+    verified.map_err(|finding| function.report_finding(finding))?;
     Ok(found)
 }
 

@@ -17,7 +17,7 @@ use crate::storage::Store;
 use crate::storage::persistent::Persistent;
 
 /// What the companion of a generic free function says in place of its type arguments.
-const ANY: &str = "<_>";
+const ANY_TYPES: &str = "<_>";
 
 /// Whether the annotated function is an `async fn`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,7 +65,7 @@ impl ErasedSite {
         marker: &'static str,
         mode: IsAsync,
     ) -> Result<Option<u64>, Error> {
-        let mut sum = self.none_elsewhere(marker);
+        let mut sum = self.uncalled_count(marker);
         let mut failed = None;
         for function in self.instantiations() {
             // Of each, what is in memory is forgotten, whether its store is reached or not.
@@ -105,7 +105,7 @@ impl ErasedSite {
 
     /// Entries and bytes held by all instantiations together, where there may be none that this process has not called.
     pub async fn usage(&'static self, marker: &'static str, mode: IsAsync) -> Result<Usage, Error> {
-        let (mut entries, mut bytes) = (self.none_elsewhere(marker), self.none_elsewhere(marker));
+        let (mut entries, mut bytes) = (self.uncalled_count(marker), self.uncalled_count(marker));
         let mut count = |usage: Usage| {
             entries = add(entries, usage.entries);
             bytes = add(bytes, usage.bytes);
@@ -127,7 +127,7 @@ impl ErasedSite {
 
     /// What instantiations hold that this process has not called: nothing, or what cannot be told. A store knows names of
     /// functions, not which of them are instantiations of one.
-    fn none_elsewhere(&self, marker: &'static str) -> Option<u64> {
+    fn uncalled_count(&self, marker: &'static str) -> Option<u64> {
         let spec = self.spec(marker);
         let is_generic = spec.identity != spec.path;
         let is_in_memory = spec.options.backend == BackendName::Memory;
@@ -140,7 +140,7 @@ impl ErasedSite {
         &'static self,
         marker: &'static str,
     ) -> Result<Option<(Function, Persistent)>, Error> {
-        if marker == ANY {
+        if marker == ANY_TYPES {
             return Ok(None);
         }
         let function = self.detached(marker);

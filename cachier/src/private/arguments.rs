@@ -114,7 +114,7 @@ where
         let verified = function
             .verification
             .arguments(key, |hasher| self.0.add_to(hasher));
-        verified.map_err(|finding| found(&instance.core, key, finding))
+        verified.map_err(|finding| collision(&instance.core, key, finding))
     }
 
     fn codec(&self, _: &'static Instance<Persistent>, _: &KeyHash) -> CborCodec {
@@ -123,11 +123,11 @@ where
 }
 
 /// The error that a key does not belong to some arguments alone. The entry under it, of which nobody knows whose it is, goes.
-pub(super) fn found(core: &'static Core<Persistent>, key: &KeyHash, finding: Finding) -> Error {
-    if let Finding::OneKey = finding {
+pub(super) fn collision(core: &'static Core<Persistent>, key: &KeyHash, finding: Finding) -> Error {
+    if let Finding::KeyCollision = finding {
         remove_in_background(core, *key);
     }
-    core.function.found(finding)
+    core.function.report_finding(finding)
 }
 
 /// The hash of a tuple of arguments that have these names.

@@ -56,7 +56,7 @@ impl<S: StoreKind> RegisteredFunction for Instance<S> {
 
     fn take_out_of_service(&self) {
         let function = &self.core.function;
-        if function.duplicate().is_none() {
+        if function.out_of_service().is_none() {
             function.report(function.mark_ambiguous(), function.metrics);
         }
     }
@@ -128,7 +128,7 @@ async fn usage<T: Store>(core: &Core<T>, session: &Session<'_>) -> Result<Usage,
 fn gauges<T: Store>(core: &'static Core<T>, near_entries: Option<u64>) -> Gauges {
     let options = &core.function.options;
     let mut gauges = Gauges::default();
-    if core.function.duplicate().is_some() {
+    if core.function.out_of_service().is_some() {
         return gauges;
     }
     gauges.near = Holding::new(near_entries, None);

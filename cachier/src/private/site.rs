@@ -89,8 +89,8 @@ impl<S: StoreKind> Site<S> {
             return instance.lookup_cold(return_type, arguments, local, slot);
         }
         match arguments.hit(instance) {
-            Some(value) => instance.found(return_type, value, local),
-            None => instance.missed(local),
+            Some(value) => instance.finish_hit(return_type, value, local),
+            None => instance.finish_miss(local),
         }
     }
 
@@ -208,7 +208,7 @@ impl<S: StoreKind> Instance<S> {
         let clock = &self.core.function.context.clock;
         let started = local.times_hit().then(|| clock.now());
         let Some(hit) = arguments.detailed_hit(self) else {
-            return self.missed(Some(local));
+            return self.finish_miss(Some(local));
         };
         if let Some(started) = started {
             let now = clock.now();
@@ -216,11 +216,11 @@ impl<S: StoreKind> Instance<S> {
             let age = now.saturating_sub(hit.computed);
             local.timed_hit(latency, age, Some(hit.compute_nanos));
         }
-        self.found(return_type, hit.value, Some(local))
+        self.finish_hit(return_type, hit.value, Some(local))
     }
 
     #[cfg_attr(not(debug_assertions), inline(always))]
-    fn found<Sh: ReturnType>(
+    fn finish_hit<Sh: ReturnType>(
         &self,
         return_type: Sh,
         value: Sh::Value,
@@ -236,7 +236,7 @@ impl<S: StoreKind> Instance<S> {
         Lookup::Hit(return_type.join(value))
     }
 
-    fn missed<R>(&self, local: Option<Local>) -> Lookup<R> {
+    fn finish_miss<R>(&self, local: Option<Local>) -> Lookup<R> {
         if S::HAS_NEAR_TIER
             && let Some(metrics) = self.core.function.metrics
         {

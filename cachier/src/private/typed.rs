@@ -8,7 +8,7 @@ use cachier_backends::{Change, Error, KeyHash};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::arguments::{Arguments, DetailedHit, found, hash};
+use super::arguments::{Arguments, DetailedHit, collision, hash};
 use super::instance::{Instance, NearTier, StoreKind};
 use super::key_part::{KeyParts, Query};
 use super::return_type::ReturnType;
@@ -107,7 +107,7 @@ where
         let verified = verification.arguments(key, parts);
         verified.map_err(|finding| {
             instance.near.changed(&Change::Entry(*key));
-            found(&instance.core, key, finding)
+            collision(&instance.core, key, finding)
         })
     }
 

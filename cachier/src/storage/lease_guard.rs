@@ -102,7 +102,7 @@ impl Drop for LeaseGuard {
             return;
         };
         if self.owner.is_current() {
-            heartbeat::give_back(&self.backend, lease, self.release_delay);
+            heartbeat::release_later(&self.backend, lease, self.release_delay);
         } else {
             forget((lease, self.heartbeat.take()));
         }

@@ -292,7 +292,7 @@ where
 /// Takes a function out of service of whose values none can be changed any more, as the process was forked in the middle of
 /// a change.
 fn end_if_lost(function: &Function, is_lost: bool) {
-    if is_lost && function.duplicate().is_none() {
+    if is_lost && function.out_of_service().is_none() {
         function.report(function.mark_lost(), function.metrics);
     }
 }

@@ -119,7 +119,7 @@ impl Persistent {
         if target.watch.get().is_none() {
             let (watcher, status) = (self.change_listener(), Arc::downgrade(guard.status()));
             let target = Arc::downgrade(target);
-            heartbeat::later(WATCH_AFTER, move || {
+            heartbeat::run_later(WATCH_AFTER, move || {
                 if let Some(target) = target.upgrade()
                     && status.strong_count() > 0
                 {
@@ -180,7 +180,9 @@ impl Persistent {
             };
             Ok((target, sent))
         };
-        acquire.await.inspect_err(|error| session.failed(error))
+        acquire
+            .await
+            .inspect_err(|error| session.record_failure(error))
     }
 }
 
@@ -226,7 +228,7 @@ impl Store for Persistent {
                 None
             }
             Err(error) => {
-                session.failed(&error);
+                session.record_failure(&error);
                 None
             }
         };

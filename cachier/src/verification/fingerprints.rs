@@ -21,13 +21,13 @@ enum Remembered {
 
 /// Whose a key is that some arguments have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Owner {
+pub(super) enum KeyOwner {
     /// Theirs alone, as far as is remembered.
-    They,
+    Only,
     /// Also that of others, which is found now.
-    OthersToo,
+    Several,
     /// Nobody's any more, which was found before.
-    Nobody,
+    KnownSeveral,
 }
 
 impl Fingerprints {
@@ -35,19 +35,19 @@ impl Fingerprints {
     pub(super) const MAX_KEYS: usize = 1_024;
 
     /// Whose a key is that these arguments have.
-    pub(super) fn compare(&mut self, key: &KeyHash, fingerprint: u64) -> Owner {
+    pub(super) fn compare(&mut self, key: &KeyHash, fingerprint: u64) -> KeyOwner {
         match self.of_keys.get_mut(key) {
-            Some(Remembered::One(known)) if *known == fingerprint => Owner::They,
-            Some(Remembered::Several) => Owner::Nobody,
+            Some(Remembered::One(known)) if *known == fingerprint => KeyOwner::Only,
+            Some(Remembered::Several) => KeyOwner::KnownSeveral,
             Some(remembered) => {
                 *remembered = Remembered::Several;
-                Owner::OthersToo
+                KeyOwner::Several
             }
             None => {
                 if self.of_keys.len() < Self::MAX_KEYS {
                     self.of_keys.insert(*key, Remembered::One(fingerprint));
                 }
-                Owner::They
+                KeyOwner::Only
             }
         }
     }
@@ -64,7 +64,7 @@ mod tests {
     }
 
     fn agree(fingerprints: &mut Fingerprints, number: usize, fingerprint: u64) -> bool {
-        fingerprints.compare(&key(number), fingerprint) == Owner::They
+        fingerprints.compare(&key(number), fingerprint) == KeyOwner::Only
     }
 
     #[test]
@@ -81,9 +81,9 @@ mod tests {
     fn a_key_of_unequal_arguments_is_nobodys_for_ever() {
         let mut fingerprints = Fingerprints::default();
         let mut compare = |fingerprint| fingerprints.compare(&key(1), fingerprint);
-        assert_eq!(compare(10), Owner::They);
-        assert_eq!(compare(11), Owner::OthersToo);
-        assert_eq!([10, 11, 12].map(compare), [Owner::Nobody; 3]);
+        assert_eq!(compare(10), KeyOwner::Only);
+        assert_eq!(compare(11), KeyOwner::Several);
+        assert_eq!([10, 11, 12].map(compare), [KeyOwner::KnownSeveral; 3]);
     }
 
     #[test]

@@ -15,7 +15,7 @@ use cachier_backends::process::{PerProcess, copied};
 use cachier_backends::{Error, ErrorKind, KeyHash, Operation};
 
 use self::allowance::Allowance;
-use self::fingerprints::{Fingerprints, Owner};
+use self::fingerprints::{Fingerprints, KeyOwner};
 
 /// The arguments of so many calls of a function are checked: in debug builds those of all.
 const CHECKED_CALLS: u32 = match cfg!(debug_assertions) {
@@ -46,9 +46,9 @@ pub(crate) struct Verification {
 #[derive(Debug)]
 pub enum Finding {
     /// Arguments that are not equal have one key.
-    OneKey,
+    KeyCollision,
     /// The same of a key of which it was found before.
-    OneKeyAgain,
+    KnownKeyCollision,
     /// A value comes back as another one.
     Altered,
     /// A value does not come back.
@@ -66,12 +66,12 @@ impl Verification {
             told: Default::default(),
             refusal_told: AtomicBool::new(false),
         };
-        verification.turn(is_on);
+        verification.set_enabled(is_on);
         verification
     }
 
     /// Turns the checks on or off, if they are not.
-    pub(crate) fn turn(&self, is_on: bool) {
+    pub(crate) fn set_enabled(&self, is_on: bool) {
         if self.is_on.swap(is_on, Ordering::Relaxed) != is_on {
             self.calls.set(if is_on { CHECKED_CALLS } else { 0 });
             self.values.set(if is_on { CHECKED_VALUES } else { 0 });
@@ -99,9 +99,9 @@ impl Verification {
             return Ok(());
         }
         let finding = match self.fingerprints().compare(key, fingerprint) {
-            Owner::They => return Ok(()),
-            Owner::OthersToo => Finding::OneKey,
-            Owner::Nobody => Finding::OneKeyAgain,
+            KeyOwner::Only => return Ok(()),
+            KeyOwner::Several => Finding::KeyCollision,
+            KeyOwner::KnownSeveral => Finding::KnownKeyCollision,
         };
         self.calls.set(Allowance::UNLIMITED);
         Err(finding)
@@ -126,9 +126,9 @@ impl Verification {
     }
 
     /// Whether nobody was told of such a finding yet; the answer `true` is given once.
-    pub(crate) fn is_news(&self, finding: &Finding) -> bool {
+    pub(crate) fn is_first(&self, finding: &Finding) -> bool {
         let told = match finding {
-            Finding::OneKey | Finding::OneKeyAgain => &self.told[0],
+            Finding::KeyCollision | Finding::KnownKeyCollision => &self.told[0],
             Finding::Altered => &self.told[1],
             Finding::Lost(_) => &self.told[2],
         };
@@ -154,7 +154,7 @@ impl Finding {
             Error::new(ErrorKind::Unfaithful, operation, message)
         };
         match self {
-            Self::OneKey | Self::OneKeyAgain => error(
+            Self::KeyCollision | Self::KnownKeyCollision => error(
                 Operation::Load,
                 "arguments that are not equal have one key, so no call with them is cached",
             )
@@ -236,19 +236,19 @@ mod tests {
     fn what_is_turned_off_checks_nothing_until_it_is_turned_on() {
         let verification = Verification::new(false);
         assert!(call(&verification, 1, "a") && call(&verification, 1, "b"));
-        verification.turn(true);
+        verification.set_enabled(true);
         assert!(call(&verification, 1, "a") && !call(&verification, 1, "b"));
-        verification.turn(false);
+        verification.set_enabled(false);
         assert!(call(&verification, 1, "c"));
     }
 
     #[test]
     fn each_kind_of_finding_is_news_once() {
         let verification = Verification::new(true);
-        assert!(verification.is_news(&Finding::Altered));
-        assert!(!verification.is_news(&Finding::Altered));
-        assert!(verification.is_news(&Finding::OneKey));
+        assert!(verification.is_first(&Finding::Altered));
+        assert!(!verification.is_first(&Finding::Altered));
+        assert!(verification.is_first(&Finding::KeyCollision));
         let unreadable = Error::new(ErrorKind::Codec, Operation::Load, "unreadable");
-        assert!(verification.is_news(&Finding::Lost(unreadable)));
+        assert!(verification.is_first(&Finding::Lost(unreadable)));
     }
 }
