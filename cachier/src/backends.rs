@@ -77,10 +77,10 @@ impl BackendHandle {
         clock: &Clock,
         budget: &Budget,
     ) -> Result<SendTime, Error> {
-        let asked = self.probe(operation, clock);
+        let permission = self.probe(operation, clock);
         // It waits for the store itself, in no line.
-        match budget.operation(|| None, asked).await {
-            Ok(asked) => asked,
+        match budget.operation(|| None, permission).await {
+            Ok(sent) => sent,
             Err(_) => Err(self.breaker_open(operation)),
         }
     }
@@ -161,9 +161,9 @@ impl BackendHandle {
     }
 
     /// For how long the store had answered nobody when an operation was sent that was asked for at this moment.
-    pub(crate) fn unanswered_for(&self, asked: u64, sent: &SendTime) -> Duration {
+    pub(crate) fn unanswered_for(&self, requested: u64, sent: &SendTime) -> Duration {
         let answered = self.last_answer().unwrap_or(0);
-        Duration::from_nanos(sent.moment().saturating_sub(asked.max(answered)))
+        Duration::from_nanos(sent.moment().saturating_sub(requested.max(answered)))
     }
 
     /// When the lines moved last: operations that stood in one then do not wait for the store.

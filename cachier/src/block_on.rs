@@ -9,14 +9,14 @@ use parking::Parker;
 thread_local! {
     /// What this thread waits with, kept for the next time. Gone while destructors of other thread-local variables run, in
     /// which the executors of other crates panic: that ends the process.
-    static KEPT: Cell<Option<(Parker, Waker)>> = const { Cell::new(None) };
+    static CACHED: Cell<Option<(Parker, Waker)>> = const { Cell::new(None) };
 }
 
 /// Blocks the thread until the future is ready.
 pub fn block_on<F: Future>(future: F) -> F::Output {
     let mut future = pin!(future);
-    let kept = KEPT.try_with(Cell::take).ok().flatten();
-    let (parker, waker) = kept.unwrap_or_else(|| {
+    let cached = CACHED.try_with(Cell::take).ok().flatten();
+    let (parker, waker) = cached.unwrap_or_else(|| {
         let (parker, unparker) = parking::pair();
         (parker, Waker::from(unparker))
     });
@@ -27,7 +27,7 @@ pub fn block_on<F: Future>(future: F) -> F::Output {
             Poll::Pending => parker.park(),
         }
     };
-    let _ = KEPT.try_with(|kept| kept.set(Some((parker, waker))));
+    let _ = CACHED.try_with(|cached| cached.set(Some((parker, waker))));
     output
 }
 
@@ -46,9 +46,9 @@ mod tests {
         assert_eq!(block_on(async { block_on(async { 6 }) * 7 }), 42);
     }
 
-    struct AtTheEnd(Sender<u32>);
+    struct BlockOnDrop(Sender<u32>);
 
-    impl Drop for AtTheEnd {
+    impl Drop for BlockOnDrop {
         fn drop(&mut self) {
             let answer = block_on(async {
                 yield_now().await;
@@ -59,18 +59,18 @@ mod tests {
     }
 
     thread_local! {
-        static LAST: RefCell<Option<AtTheEnd>> = const { RefCell::new(None) };
+        static LAST: RefCell<Option<BlockOnDrop>> = const { RefCell::new(None) };
     }
 
     #[test]
     fn a_thread_that_ends_can_wait() {
-        let (tell, told) = channel();
+        let (sender, receiver) = channel();
         let thread = thread::spawn(|| {
             // Dropped after what is used for the first time later.
-            LAST.set(Some(AtTheEnd(tell)));
+            LAST.set(Some(BlockOnDrop(sender)));
             block_on(async {});
         });
-        assert_eq!(told.recv(), Ok(42));
+        assert_eq!(receiver.recv(), Ok(42));
         assert!(thread.join().is_ok());
     }
 }

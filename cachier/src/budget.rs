@@ -71,7 +71,7 @@ impl Budget {
     /// One that bounds nothing.
     #[cfg(test)]
     pub(crate) fn unlimited() -> Self {
-        Self::new(Timer::of_system(), Duration::MAX, None)
+        Self::new(Timer::system(), Duration::MAX, None)
     }
 
     /// What is left for the store.
@@ -174,7 +174,7 @@ impl Budget {
     /// whatever clock this call has.
     pub(crate) async fn pause<F: Future>(&self, at_most: Duration, change: F) -> Option<F::Output> {
         let at_most = self.wait_limit().unwrap_or(at_most).min(at_most);
-        Timer::of_system().timeout(Some(at_most), change).await
+        Timer::system().timeout(Some(at_most), change).await
     }
 
     /// Waits for operations by which another process is looked at. While `it_computes` they take nothing: the wait is
@@ -235,7 +235,7 @@ struct QueueTime {
     /// In all.
     waited: AtomicU64,
     /// As it was told last; what comes after another operation begins anew.
-    told: AtomicU64,
+    reported: AtomicU64,
 }
 
 impl QueueTime {
@@ -246,9 +246,9 @@ impl QueueTime {
     async fn observed<F: Future>(&self, work: F) -> F::Output {
         let mut work = pin!(work);
         poll_fn(|cx| {
-            let (poll, told) = queue::observe(|| work.as_mut().poll(cx));
-            let told = nanos(told);
-            let more = told.saturating_sub(self.told.swap(told, Ordering::Relaxed));
+            let (poll, reported) = queue::observe(|| work.as_mut().poll(cx));
+            let reported = nanos(reported);
+            let more = reported.saturating_sub(self.reported.swap(reported, Ordering::Relaxed));
             self.waited.fetch_add(more, Ordering::Relaxed);
             poll
         })
@@ -369,14 +369,14 @@ mod tests {
     fn looking_takes_nothing_while_another_computes() {
         let (clock, budget) = budget(None);
         for (computes, left) in [(true, SECOND), (false, SECOND / 2)] {
-            let look = budget.poll_owner(budget.operation(never_answered, pending_once()), |_| {
+            let poll = budget.poll_owner(budget.operation(never_answered, pending_once()), |_| {
                 computes
             });
-            assert_eq!(after(&clock, SECOND / 2, look), Some(Ok(())));
+            assert_eq!(after(&clock, SECOND / 2, poll), Some(Ok(())));
             assert_eq!(budget.left(), left);
         }
-        let look = budget.poll_owner(budget.operation(never_answered, pending::<()>()), |_| false);
-        let hung = after(&clock, SECOND / 2, look);
+        let poll = budget.poll_owner(budget.operation(never_answered, pending::<()>()), |_| false);
+        let hung = after(&clock, SECOND / 2, poll);
         assert_eq!(
             hung,
             Some(Err(OperationTimeout::NoAnswer)),
@@ -386,7 +386,7 @@ mod tests {
 
     #[test]
     fn an_endless_budget_waits_for_ever() {
-        let timer = Timer::of_system();
+        let timer = Timer::system();
         let budget = Budget::new(timer, Duration::MAX, None);
         let mut wait = pin!(budget.store_of_another(never_answered, pending::<()>()));
         assert!(poll(&mut wait).is_pending());
@@ -398,8 +398,8 @@ mod tests {
     fn a_turn_is_waited_for_as_long_as_the_line_moves() {
         let (clock, budget) = budget(None);
         let answered = Cell::new(None);
-        let turn = queue::waiting(pending::<()>());
-        let mut waits = pin!(budget.operation(|| answered.get(), turn));
+        let permit = queue::waiting(pending::<()>());
+        let mut waits = pin!(budget.operation(|| answered.get(), permit));
         for _ in 0..9 {
             assert!(poll(&mut waits).is_pending());
             std::thread::sleep(SECOND / 1000);

@@ -88,7 +88,7 @@ fn main() -> &'static Context {
         Context::new(
             ContextId::MAIN,
             Clock::system(),
-            Timer::of_system(),
+            Timer::system(),
             GlobalParams::new(),
             environment::switches(),
         )
@@ -147,9 +147,9 @@ impl Context {
 
     pub(crate) fn set_params(&self, params: GlobalParams) {
         let params = Arc::new(params);
-        let mut held = self.params.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = mem::replace(&mut *held, Arc::clone(&params));
-        drop(held);
+        let mut current = self.params.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = mem::replace(&mut *current, Arc::clone(&params));
+        drop(current);
         self.params_changed();
         // What is near was put there under the old parameters.
         let of_near = |params: &GlobalParams| {

@@ -57,7 +57,7 @@ pub(crate) enum Stored {
 
 /// Why nobody is to recompute the stored value for a while.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Pause {
+pub(crate) enum Backoff {
     /// The last attempt failed.
     Failed,
     /// Another process had the lease when it was asked for.
@@ -89,7 +89,7 @@ pub(crate) enum Action {
     /// Return the stored value, of this age, which is stale; start a recomputation unless one is running.
     ServeStaleAndRefresh(Duration),
     /// Return the stored value, of this age, which is stale, and leave it at that for this reason.
-    ServeStale(Duration, Pause),
+    ServeStale(Duration, Backoff),
     /// Become the one that computes this key, or learn who is.
     Claim,
     /// Become the one that computes this key, whoever does now: that began too early.
@@ -105,7 +105,7 @@ pub(crate) enum Action {
 /// Decides the next step of a call. A pause is one of the recomputation of what is stored.
 pub(crate) fn decide(
     stored: Stored,
-    pause: Option<Pause>,
+    backoff: Option<Backoff>,
     claim_state: ClaimState,
     rules: &Rules,
     max_age: Option<Duration>,
@@ -124,13 +124,13 @@ pub(crate) fn decide(
         Stored::Aged(age) => match accept(age, Source::Storage, rules, max_age) {
             Some(Freshness::Fresh) => return Action::Serve(age),
             Some(Freshness::Stale) => {
-                return match pause {
-                    Some(pause) => Action::ServeStale(age, pause),
+                return match backoff {
+                    Some(backoff) => Action::ServeStale(age, backoff),
                     None => Action::ServeStaleAndRefresh(age),
                 };
             }
-            None if pause == Some(Pause::Failed) && may_stand_in(age, rules, max_age) => {
-                return Action::ServeStale(age, Pause::Failed);
+            None if backoff == Some(Backoff::Failed) && may_stand_in(age, rules, max_age) => {
+                return Action::ServeStale(age, Backoff::Failed);
             }
             None => Reason::Stale,
         },
@@ -205,7 +205,7 @@ fn may_stand_in(age: Duration, rules: &Rules, max_age: Option<Duration>) -> bool
 
 /// How long the recomputation of a stored value is not tried again after it has failed; `None` where no stale value is served
 /// meanwhile anyway.
-pub(crate) fn pause_after_failure(rules: &Rules) -> Option<Duration> {
+pub(crate) fn backoff_after_failure(rules: &Rules) -> Option<Duration> {
     let serves_stale = rules.on_stale == OnStale::ServeAndRefresh || rules.stale_on_error.is_some();
     (serves_stale && !rules.retry_after.is_zero()).then_some(rules.retry_after)
 }

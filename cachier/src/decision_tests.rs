@@ -60,8 +60,8 @@ fn what_is_stored_and_who_is_running_decide() {
 fn an_overwriting_call_computes_whatever_is_stored() {
     let rules = rules(None);
     let decide = |stored, claim_state| {
-        let (pause, intent) = (Some(Pause::Failed), Intent::Overwrite);
-        decide(stored, pause, claim_state, &rules, None, intent)
+        let (backoff, intent) = (Some(Backoff::Failed), Intent::Overwrite);
+        decide(stored, backoff, claim_state, &rules, None, intent)
     };
     for (stored, reason) in [
         (Stored::Absent, Reason::Overwrite),
@@ -240,7 +240,7 @@ fn nothing_older_than_the_call_accepts_stands_in_for_a_failure() {
 
 #[test]
 fn in_a_pause_a_stale_value_is_served_and_nothing_else_changes() {
-    use Pause::{Failed, Held};
+    use Backoff::{Failed, Held};
     let age = HOUR * 2;
     let next_time = Rules {
         on_stale: OnStale::ServeAndRefresh,
@@ -254,7 +254,7 @@ fn in_a_pause_a_stale_value_is_served_and_nothing_else_changes() {
         max_stale: Some(HOUR),
         ..on_error.clone()
     };
-    let served = |pause| Action::ServeStale(age, pause);
+    let served = |backoff| Action::ServeStale(age, backoff);
     // pause, rules, max_age
     let table = [
         (None, &next_time, None, Action::ServeStaleAndRefresh(age)),
@@ -270,17 +270,17 @@ fn in_a_pause_a_stale_value_is_served_and_nothing_else_changes() {
         (Some(Failed), &rules(Some(HOUR)), None, Action::Claim),
         (Some(Failed), &rules(None), None, Action::Serve(age)),
     ];
-    for (pause, rules, max_age, action) in table {
+    for (backoff, rules, max_age, action) in table {
         let claim_state = ClaimState::Unclaimed;
         let decided = decide(
             Stored::Aged(age),
-            pause,
+            backoff,
             claim_state,
             rules,
             max_age,
             Intent::Use,
         );
-        assert_eq!(decided, action, "{pause:?} {rules:?} {max_age:?}");
+        assert_eq!(decided, action, "{backoff:?} {rules:?} {max_age:?}");
     }
 }
 
@@ -292,9 +292,9 @@ fn in_a_pause_nobody_is_waited_for() {
         ..rules(Some(HOUR))
     };
     for claim_state in [Unclaimed, Own, Other, WaitedTooLong, Reentrant, NotShared] {
-        let pause = Some(Pause::Failed);
-        let decide = |stored| decide(stored, pause, claim_state, &rules, None, Intent::Use);
-        let served = Action::ServeStale(HOUR * 2, Pause::Failed);
+        let backoff = Some(Backoff::Failed);
+        let decide = |stored| decide(stored, backoff, claim_state, &rules, None, Intent::Use);
+        let served = Action::ServeStale(HOUR * 2, Backoff::Failed);
         assert_eq!(decide(Stored::Aged(HOUR * 2)), served, "{claim_state:?}");
         for stored in [
             Stored::Aged(HOUR * 3),
@@ -330,10 +330,10 @@ fn only_who_serves_stale_values_pauses() {
         retry_after: Duration::ZERO,
         ..on_error.clone()
     };
-    assert_eq!(pause_after_failure(&pausing), None);
-    assert_eq!(pause_after_failure(&next_time), Some(second));
-    assert_eq!(pause_after_failure(&on_error), Some(second));
-    assert_eq!(pause_after_failure(&never), None);
+    assert_eq!(backoff_after_failure(&pausing), None);
+    assert_eq!(backoff_after_failure(&next_time), Some(second));
+    assert_eq!(backoff_after_failure(&on_error), Some(second));
+    assert_eq!(backoff_after_failure(&never), None);
 }
 
 fn durations() -> impl Strategy<Value = Duration> {
@@ -418,10 +418,10 @@ proptest! {
         age in 0_u64..6,
         rules in any_rules(),
         max_age in proptest::option::of(durations()),
-        pause in proptest::option::of(prop_oneof![Just(Pause::Failed), Just(Pause::Held)]),
+        backoff in proptest::option::of(prop_oneof![Just(Backoff::Failed), Just(Backoff::Held)]),
     ) {
         let age = Duration::from_secs(age);
-        match decide(Stored::Aged(age), pause, ClaimState::Unclaimed, &rules, max_age, Intent::Use) {
+        match decide(Stored::Aged(age), backoff, ClaimState::Unclaimed, &rules, max_age, Intent::Use) {
             Action::Serve(served) => {
                 prop_assert_eq!(served, age);
                 prop_assert!(rules.stale_after.is_none_or(|bound| age <= bound));
@@ -433,7 +433,7 @@ proptest! {
                 prop_assert!(max_age.is_none_or(|bound| age <= bound));
             }
             Action::ServeStale(served, served_in) => {
-                prop_assert_eq!((served, Some(served_in)), (age, pause));
+                prop_assert_eq!((served, Some(served_in)), (age, backoff));
                 prop_assert!(rules.max_stale.is_none_or(|bound| age <= bound));
                 prop_assert!(max_age.is_none_or(|bound| age <= bound && !bound.is_zero()));
             }

@@ -34,7 +34,7 @@ pub(crate) enum Folder {
 
 impl Folder {
     /// The folder of the file backend, for a function of a package, or for nobody in particular.
-    pub(crate) fn of_files(policy: &Policy, package: Option<Package>) -> Result<Self, Error> {
+    pub(crate) fn for_files(policy: &Policy, package: Option<Package>) -> Result<Self, Error> {
         let named = match &policy.cache_dir {
             Some(folder) => Some(home::expand(folder)?),
             None => environment::CACHE_DIR.get()?.cloned(),
@@ -43,7 +43,7 @@ impl Folder {
     }
 
     /// The folder of the SQLite file, where no database is named.
-    pub(crate) fn of_sqlite(policy: &Policy, package: Option<Package>) -> Result<Self, Error> {
+    pub(crate) fn for_sqlite(policy: &Policy, package: Option<Package>) -> Result<Self, Error> {
         let named = environment::CACHE_DIR.get()?.cloned();
         Ok(Self::chosen(named, policy, package))
     }
@@ -59,7 +59,7 @@ impl Folder {
     /// Where the file backend keeps the values of a function; empty where that is nowhere.
     pub(crate) fn cache_dir(policy: &Policy, package: Package) -> PathBuf {
         #[cfg(feature = "file")]
-        if let Ok(folder) = Self::of_files(policy, Some(package)) {
+        if let Ok(folder) = Self::for_files(policy, Some(package)) {
             let backend = folder.file_backend();
             return backend.dir().map(Path::to_owned).unwrap_or_default();
         }

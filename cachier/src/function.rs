@@ -179,8 +179,8 @@ impl Function {
             .store(fresh_nanos(&self.options, &policy), Ordering::Relaxed);
         self.verification
             .set_enabled(is_verified(&self.options, &policy));
-        if let Some(mut held) = self.policy_to_change() {
-            *held = Arc::new(policy);
+        if let Some(mut current) = self.policy_to_change() {
+            *current = Arc::new(policy);
         }
     }
 
@@ -192,8 +192,8 @@ impl Function {
         }
         for _ in 0..100 {
             match self.policy.try_write() {
-                Ok(held) => return Some(held),
-                Err(TryLockError::Poisoned(held)) => return Some(held.into_inner()),
+                Ok(current) => return Some(current),
+                Err(TryLockError::Poisoned(current)) => return Some(current.into_inner()),
                 Err(TryLockError::WouldBlock) => thread::sleep(Duration::from_millis(1)),
             }
         }

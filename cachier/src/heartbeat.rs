@@ -41,11 +41,11 @@ pub(crate) fn release_later(backend: &Arc<dyn Backend>, lease: Lease, after: Dur
     let backend = Arc::clone(backend);
     let released = async move {
         if !after.is_zero() {
-            Timer::of_system().sleep(after).await;
+            Timer::system().sleep(after).await;
         }
         let release = catch_panic(async { backend.release(lease).await });
         // After a period it has ended by itself.
-        Timer::of_system().timeout(Some(period), release).await;
+        Timer::system().timeout(Some(period), release).await;
     };
     executor().spawn(released).detach();
 }
@@ -59,7 +59,7 @@ pub(crate) fn spawn(future: impl Future<Output = ()> + Send + 'static) -> Task<(
 /// Does something after a while, without holding up anybody.
 pub(crate) fn run_later(after: Duration, job: impl FnOnce() + Send + 'static) {
     let due = async move {
-        Timer::of_system().sleep(after).await;
+        Timer::system().sleep(after).await;
         catch_panic(async { job() }).await;
     };
     executor().spawn(due).detach();
@@ -71,7 +71,7 @@ async fn renew_periodically(backend: Arc<dyn Backend>, lease: Lease, status: Arc
     let Some(pause) = lease.period().map(|period| period / 3) else {
         return;
     };
-    let timer = Timer::of_system();
+    let timer = Timer::system();
     let mut next = pause;
     loop {
         timer.timeout(Some(next), status.check_requested()).await;
@@ -88,8 +88,8 @@ async fn renew_periodically(backend: Arc<dyn Backend>, lease: Lease, status: Arc
 }
 
 /// What a backend says; one that panics has said nothing.
-async fn catch_panic<T>(asked: impl Future<Output = T>) -> Option<T> {
-    AssertUnwindSafe(asked).catch_unwind().await.ok()
+async fn catch_panic<T>(work: impl Future<Output = T>) -> Option<T> {
+    AssertUnwindSafe(work).catch_unwind().await.ok()
 }
 
 /// What beats, on a thread of this process.

@@ -55,6 +55,7 @@ compile_error!(
 
 mod backends;
 mod background;
+mod backoff;
 mod block_on;
 mod breaker;
 mod budget;
@@ -77,7 +78,6 @@ mod labels;
 mod lease_status;
 mod limiter;
 mod options;
-mod pauses;
 mod pending;
 mod problems;
 mod program;

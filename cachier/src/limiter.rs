@@ -192,7 +192,7 @@ impl State {
             return Poll::Pending;
         }
         // Who is not counted any more has its turn all the same.
-        match ticket < self.rejected_before && !self.is_under_way(ticket) {
+        match ticket < self.rejected_before && !self.is_in_flight(ticket) {
             true => Poll::Ready(Err(Rejected)),
             false => Poll::Ready(Ok(())),
         }
@@ -248,7 +248,7 @@ impl State {
         self.in_flight.len() >= self.limit
     }
 
-    fn is_under_way(&self, ticket: u64) -> bool {
+    fn is_in_flight(&self, ticket: u64) -> bool {
         self.in_flight
             .iter()
             .any(|(in_flight, _)| *in_flight == ticket)

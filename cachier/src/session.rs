@@ -37,7 +37,7 @@ pub struct Session<'a> {
     pub(crate) started: u64,
     first_error: OnceLock<Error>,
     /// Whether there is an entry that has expired.
-    met_expired: AtomicBool,
+    saw_expired: AtomicBool,
     /// What every wait draws on.
     pub(crate) budget: Budget,
     /// Whether it asks a store whose breaker is open all the same.
@@ -68,7 +68,7 @@ impl<'a> Session<'a> {
     }
 
     /// A session for an operation of the companion.
-    pub(crate) fn of_companion(function: &'a Function, mode: CallMode) -> Self {
+    pub(crate) fn for_companion(function: &'a Function, mode: CallMode) -> Self {
         Self {
             is_of_companion: true,
             ..Self::unmeasured(function, mode)
@@ -76,7 +76,7 @@ impl<'a> Session<'a> {
     }
 
     /// The same, for what asks for one key, and brings no value unless it [says so](Self::bring).
-    pub(crate) fn of_one_key(function: &'a Function, mode: CallMode) -> Self {
+    pub(crate) fn for_one_key(function: &'a Function, mode: CallMode) -> Self {
         Self {
             is_of_companion: true,
             ..Self::with_allowance(function, mode, one_key_timeout(0))
@@ -93,12 +93,12 @@ impl<'a> Session<'a> {
     pub(crate) fn uncounted(function: &'a Function, mode: CallMode) -> Self {
         Self {
             metrics: None,
-            ..Self::of_one_key(function, mode)
+            ..Self::for_one_key(function, mode)
         }
     }
 
     /// A session for a recomputation in the background: measured as often as a call.
-    pub(crate) fn of_refresh(function: &'a Function, mode: CallMode) -> Self {
+    pub(crate) fn for_refresh(function: &'a Function, mode: CallMode) -> Self {
         let metrics = function.metrics;
         Self {
             sampled: metrics.and_then(|metrics| metrics.local(&SLOT).sample()),
@@ -107,17 +107,17 @@ impl<'a> Session<'a> {
     }
 
     /// A session for what is left to do after a call, on a thread of the background: measured if the call is.
-    pub(crate) fn after(function: &'a Function, call: &Session<'_>) -> Self {
+    pub(crate) fn continuing(function: &'a Function, call: &Session<'_>) -> Self {
         Self {
             sampled: call.sampled,
-            met_expired: AtomicBool::new(call.replaces_expired()),
+            saw_expired: AtomicBool::new(call.replaces_expired()),
             has_begun: AtomicBool::new(true),
             ..Self::unmeasured(function, CallMode::Sync)
         }
     }
 
     /// A session for a call, which is measured when the function has metrics.
-    pub(crate) fn of_call(
+    pub(crate) fn for_call(
         function: &'a Function,
         mode: CallMode,
         options: CallOptions,
@@ -150,7 +150,7 @@ impl<'a> Session<'a> {
             recorder,
             started,
             first_error: OnceLock::new(),
-            met_expired: AtomicBool::new(false),
+            saw_expired: AtomicBool::new(false),
             is_of_companion: false,
             has_begun: AtomicBool::new(false),
         }
@@ -232,7 +232,7 @@ impl<'a> Session<'a> {
         work: impl Future<Output = Result<R, Error>>,
     ) -> Result<R, Error> {
         let admitted = async {
-            let asked = sent.moment();
+            let requested = sent.moment();
             let _permit = handle.permit(operation, &self.caller(), sent).await?;
             self.has_begun.store(true, Ordering::Relaxed);
             let _timed = self
@@ -241,7 +241,7 @@ impl<'a> Session<'a> {
             let left = self
                 .budget
                 .left()
-                .saturating_sub(handle.unanswered_for(asked, sent));
+                .saturating_sub(handle.unanswered_for(requested, sent));
             self.on_thread_if_sync(operation, left, work).await
         };
         let done = self
@@ -288,13 +288,13 @@ impl<'a> Session<'a> {
     }
 
     /// The stored entry is as good as none, because it has expired.
-    pub(crate) fn meet_expired(&self) {
-        self.met_expired.store(true, Ordering::Relaxed);
+    pub(crate) fn note_expired(&self) {
+        self.saw_expired.store(true, Ordering::Relaxed);
     }
 
     /// Whether what is stored now takes the place of an entry that had expired.
     pub(crate) fn replaces_expired(&self) -> bool {
-        self.met_expired.load(Ordering::Relaxed)
+        self.saw_expired.load(Ordering::Relaxed)
     }
 
     /// How much the call weighs, if it is measured.

@@ -64,7 +64,7 @@ struct Sleepers {
 
 impl Timer {
     /// The timer of the system's clock, for the program and for what isolated tests share with other processes.
-    pub(crate) fn of_system() -> &'static Self {
+    pub(crate) fn system() -> &'static Self {
         static TIMER: OnceLock<Timer> = OnceLock::new();
         get_or_init(&TIMER, || Self::new(Clock::system(), TimerKind::Thread))
     }
@@ -328,21 +328,21 @@ mod tests {
 
     #[test]
     fn sleepers_of_many_threads_wake_in_time() {
-        let timer = Timer::of_system();
-        let (tell, told) = channel();
+        let timer = Timer::system();
+        let (sender, receiver) = channel();
         for number in 0..40 {
-            let tell = tell.clone();
+            let sender = sender.clone();
             thread::spawn(move || {
                 for nap in 0..50 {
                     let pause = Duration::from_micros(1 + number * 131 + nap * 37 % 1000);
                     let before = timer.clock.now();
                     block_on(timer.sleep(pause));
-                    let _ = tell.send(timer.clock.now() >= before + nanos(pause));
+                    let _ = sender.send(timer.clock.now() >= before + nanos(pause));
                 }
             });
         }
         for _ in 0..40 * 50 {
-            assert_eq!(told.recv_timeout(TEST_TIMEOUT), Ok(true));
+            assert_eq!(receiver.recv_timeout(TEST_TIMEOUT), Ok(true));
         }
     }
 
@@ -355,11 +355,11 @@ mod tests {
         while timer.queues.next_fire.load(Ordering::SeqCst) >= AWAKE - 1 {
             thread::yield_now();
         }
-        let (tell, told) = channel();
+        let (sender, receiver) = channel();
         thread::spawn(move || {
             block_on(timer.sleep(Duration::from_millis(1)));
-            tell.send(())
+            sender.send(())
         });
-        assert_eq!(told.recv_timeout(TEST_TIMEOUT), Ok(()));
+        assert_eq!(receiver.recv_timeout(TEST_TIMEOUT), Ok(()));
     }
 }

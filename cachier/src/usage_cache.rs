@@ -20,7 +20,7 @@ pub(crate) struct UsageCache(Mutex<State>);
 struct State {
     usage: Usage,
     /// When the backend was asked last.
-    asked: Option<u64>,
+    queried: Option<u64>,
     /// Whether somebody who looked has had it asked, and no answer has come.
     is_querying: bool,
     /// Grows with everything that is learned or forgotten.
@@ -45,8 +45,8 @@ impl UsageCache {
     /// nobody while an answer is awaited.
     pub(crate) fn read(&self, now: u64) -> (Usage, Query) {
         let mut state = self.state();
-        let is_good = |asked: u64| now.saturating_sub(asked) < nanos(USAGE_TTL);
-        if state.is_querying || state.asked.is_some_and(is_good) {
+        let is_good = |queried: u64| now.saturating_sub(queried) < nanos(USAGE_TTL);
+        if state.is_querying || state.queried.is_some_and(is_good) {
             return (state.usage, Query::NotDue);
         }
         state.is_querying = true;
@@ -69,7 +69,7 @@ impl UsageCache {
         state.is_querying = false;
         if state.revision == revision {
             state.usage = usage;
-            state.asked = Some(now);
+            state.queried = Some(now);
             state.revision += 1;
         }
     }
@@ -77,7 +77,7 @@ impl UsageCache {
     /// Learns that what is known is wrong by now, and so are answers to those who ask already.
     pub(crate) fn invalidate(&self) {
         let mut state = self.state();
-        (state.usage, state.asked) = (Usage::default(), None);
+        (state.usage, state.queried) = (Usage::default(), None);
         state.revision += 1;
     }
 

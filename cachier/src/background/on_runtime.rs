@@ -164,7 +164,7 @@ impl State {
 
 /// Takes the work elsewhere when its runtime does not come to it.
 async fn watch(function: &'static Function, cell: Arc<TaskCell>, runtime: Handle) {
-    let timer = Timer::of_system();
+    let timer = Timer::system();
     timer.sleep(START_TIMEOUT).await;
     if let Some(work) = cell.take(State::queued) {
         return run_on_own(function, work);
@@ -187,7 +187,7 @@ async fn watch(function: &'static Function, cell: Arc<TaskCell>, runtime: Handle
 async fn resume(function: &'static Function, work: BoxedTask, runtime: Handle) {
     let stalled = async {
         while is_driven(&runtime, STALL_TIMEOUT).await {
-            Timer::of_system().sleep(STALL_TIMEOUT).await;
+            Timer::system().sleep(STALL_TIMEOUT).await;
         }
         // Before the key can be recomputed again.
         function.has_lost_runtime.store(true, Ordering::Relaxed);
@@ -198,7 +198,7 @@ async fn resume(function: &'static Function, work: BoxedTask, runtime: Handle) {
 /// Whether the runtime comes to run a task within this time.
 async fn is_driven(runtime: &Handle, time: Duration) -> bool {
     let probe = runtime.spawn(async {});
-    let probed = Timer::of_system().timeout(Some(time), probe).await;
+    let probed = Timer::system().timeout(Some(time), probe).await;
     probed.is_some_and(|probed| probed.is_ok())
 }
 

@@ -38,7 +38,7 @@ impl<T: Store> CallDriver<T> {
         let (may_replace, pause) = (self.may_replace(), self.unstored_pause(computation.reason));
         let leader = self.leader.take();
         let context = core.function.context;
-        let session = Session::after(&core.function, &self.session);
+        let session = Session::continuing(&core.function, &self.session);
         if let Some(leader) = &leader {
             if let Some(lease) = &lease
                 && leader.is_awaited()

@@ -38,9 +38,9 @@ impl<T: Store> CallDriver<T> {
             return;
         };
         match self.core.store.claim(&self.session, &self.key, seen).await {
-            Ok(Claim::Granted(lease)) => self.hold(lease),
-            Ok(Claim::Held(held)) => {
-                self.lease = held.map(Box::new);
+            Ok(Claim::Granted(lease)) => self.hold_lease(lease),
+            Ok(Claim::Held(lease)) => {
+                self.lease = lease.map(Box::new);
                 self.claim_state = ClaimState::Other;
             }
             Ok(Claim::Changed) => self.lookup = LookupState::Needed,
@@ -53,7 +53,7 @@ impl<T: Store> CallDriver<T> {
         self.core.flights.forget(&self.key);
         self.supplant();
         match self.core.store.take_over(&self.session, &self.key).await {
-            Ok(lease) => self.hold(lease),
+            Ok(lease) => self.hold_lease(lease),
             Err(_) => self.go_without_store(),
         }
     }
@@ -85,9 +85,9 @@ impl<T: Store> CallDriver<T> {
                     if self.leader.is_none() {
                         self.supplant();
                     }
-                    self.hold(lease);
+                    self.hold_lease(lease);
                 }
-                Ok(Claim::Held(held)) => self.lease = held.map(Box::new),
+                Ok(Claim::Held(lease)) => self.lease = lease.map(Box::new),
                 Ok(Claim::Changed) => {
                     self.lookup = LookupState::Needed;
                     self.claim_state = ClaimState::Unclaimed;
@@ -316,8 +316,8 @@ impl<T: Store> CallDriver<T> {
             let claim = core.store.claim(&self.session, &self.key, &seen);
             let is_computing = |claim: &Result<_, _>| matches!(claim, Ok(Claim::Held(_)));
             match self.session.budget.poll_owner(claim, is_computing).await {
-                Ok(Claim::Granted(lease)) => return self.hold(lease),
-                Ok(Claim::Held(held)) => self.lease = held.map(Box::new),
+                Ok(Claim::Granted(lease)) => return self.hold_lease(lease),
+                Ok(Claim::Held(lease)) => self.lease = lease.map(Box::new),
                 Ok(Claim::Changed) => {
                     self.enter(Phase::Claiming);
                     self.lease = None;

@@ -57,7 +57,7 @@ impl<T: Store> CallDriver<T> {
 
     /// Ends the call in a child that its function has forked, which has a result of its own. The flight and the lease are
     /// the parent's, which ends them.
-    pub(super) fn disown(&mut self, mut run: RunningFunction<T>) -> State<T> {
+    pub(super) fn end_in_child(&mut self, mut run: RunningFunction<T>) -> State<T> {
         forget((self.leader.take(), self.lease.take()));
         forget((run.unshared.take(), run.needed.take()));
         State::Done(self.end_run(run, ResultKind::Unstorable).completion())
@@ -72,7 +72,7 @@ impl<T: Store> CallDriver<T> {
     ) -> PlannedResult<T> {
         let unshared = run.unshared.take();
         let computation = self.end_run(run, kind);
-        self.pause_after(kind);
+        self.back_off_after(kind);
         if T::IS_REMOTE {
             self.enter(Phase::Storing);
         }

@@ -2,9 +2,9 @@
 
 use cachier_backends::process::PerProcess;
 
+use crate::backoff::Backoffs;
 use crate::flight::Flights;
 use crate::function::Function;
-use crate::pauses::Pauses;
 use crate::storage::{Found, Store};
 
 /// A function together with its storage and its flights.
@@ -14,5 +14,5 @@ pub struct Core<T: Store> {
     /// Those of each process.
     pub(crate) flights: PerProcess<Flights<T::Key, Found<T::Value>>>,
     /// Those of each process, likewise.
-    pub(crate) pauses: PerProcess<Pauses>,
+    pub(crate) backoffs: PerProcess<Backoffs>,
 }

@@ -57,7 +57,7 @@ impl<T: Store> EntryDriver<T> {
         let mut session = match operation {
             EntryOperation::Peek => Session::uncounted(&core.function, mode),
             EntryOperation::Invalidate | EntryOperation::Precache => {
-                Session::of_one_key(&core.function, mode)
+                Session::for_one_key(&core.function, mode)
             }
         };
         // The entries of the name are another function's.
@@ -145,7 +145,7 @@ impl<T: Store> EntryDriver<T> {
                 // Also where storing it has failed: it may arrive nevertheless.
                 slot.invalidated();
                 Transition::Done(Response::Precached(
-                    entry.and_then(|entry| self.keep(entry)),
+                    entry.and_then(|entry| self.insert(entry)),
                 ))
             }
             _ => unreachable!("the storage is asked first, and once"),
@@ -170,7 +170,7 @@ impl<T: Store> EntryDriver<T> {
     }
 
     /// Stores in the memory of the process.
-    fn keep(&self, entry: StoredEntry<T>) -> Result<(), Error> {
+    fn insert(&self, entry: StoredEntry<T>) -> Result<(), Error> {
         let Core {
             store, function, ..
         } = self.core;

@@ -4,13 +4,13 @@
 //! at once on their own thread or parks it.
 
 mod background_store;
+mod backoff;
 mod blocking;
 mod claim;
 mod cleanup;
 mod compute;
 mod core;
 mod entry;
-mod pausing;
 mod publish;
 mod refresh;
 mod refresh_request;

@@ -11,14 +11,14 @@ use super::state::{CallDriver, State, Step};
 use super::work::AsyncWork;
 use crate::block_on::block_on;
 use crate::call::CallMode;
-use crate::decision::Pause;
+use crate::decision::Backoff;
 use crate::function::Function;
 use crate::session::Session;
 use crate::storage::{Claim, Store};
 use crate::trace;
 
 /// How long nobody asks for a lease again that was not granted.
-const HELD_LEASE_PAUSE: Duration = Duration::from_millis(500);
+const HELD_LEASE_BACKOFF: Duration = Duration::from_millis(500);
 
 /// Recomputes the value in a task, unless another caller or process does by now.
 pub(crate) async fn refresh<T: Store, F: Future>(
@@ -66,13 +66,13 @@ async fn lead<T: Store>(request: RefreshRequest<T>, mode: CallMode) -> Option<Dr
         let _drops = T::defer_drops();
         reservation.lead(|| core.store.recheck(&key, &seen))?
     };
-    let session = Session::of_refresh(&core.function, mode);
+    let session = Session::for_refresh(&core.function, mode);
     let lease = match core.store.claim(&session, &key, &seen).await {
         Ok(Claim::Granted(lease)) => lease,
         // Another process is at it, or the store gives no leases: not every call is to ask.
         Ok(Claim::Held(_)) | Err(_) => {
             if let Some(created) = created {
-                core.pause(&key, created, Pause::Held, HELD_LEASE_PAUSE);
+                core.back_off(&key, created, Backoff::Held, HELD_LEASE_BACKOFF);
             }
             return None;
         }
@@ -82,6 +82,6 @@ async fn lead<T: Store>(request: RefreshRequest<T>, mode: CallMode) -> Option<Dr
     call.state = State::Ready(Step::Compute(Reason::Refresh));
     call.created = created;
     call.leader = Some(leader);
-    call.hold(lease);
+    call.hold_lease(lease);
     Some(Driver::Refresh(call))
 }

@@ -120,7 +120,7 @@ impl<T: Store> Driver<T> {
                 return Self::Entry(EntryDriver::new(core, mode, operation, key, slot));
             }
         };
-        let session = Session::of_call(&core.function, mode, options, start);
+        let session = Session::for_call(&core.function, mode, options, start);
         match session.usable_key(key) {
             Some(key) => Self::Call(CallDriver::new(core, session, key)),
             None => Self::Bypass(BypassDriver {
@@ -149,7 +149,7 @@ impl<T: Store> Driver<T> {
                 .map(|completion| response(call.end(completion))),
             Self::Refresh(call) => call
                 .step(work)
-                .map(|completion| response(call.leave(completion))),
+                .map(|completion| response(call.end_refresh(completion))),
             Self::Entry(entry) => entry.step(work.slot()),
         }
     }

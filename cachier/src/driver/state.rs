@@ -7,7 +7,7 @@ use cachier_metrics::{ComputeRecorder, Outcome, Reason};
 
 use super::core::Core;
 use crate::call::Completion;
-use crate::decision::{ClaimState, Freshness, Pause, Stored};
+use crate::decision::{Backoff, ClaimState, Freshness, Stored};
 use crate::flight::{Dependency, Flight, FlightResult, Leader, Phase, UnsharedComputation};
 use crate::session::Session;
 use crate::stamp::Stamp;
@@ -36,7 +36,7 @@ pub(crate) struct CallDriver<T: Store> {
     pub(super) joined: Option<Instant>,
     /// When this call, leading a flight, began to ask for what it has found.
     pub(super) load_started: Option<Instant>,
-    pub(super) met_stale: bool,
+    pub(super) saw_stale: bool,
     pub(super) session: Session<'static>,
 }
 
@@ -72,7 +72,7 @@ pub(super) enum Step<Found> {
     /// Return the stored value, of this age; recompute one that is stale in the background.
     Serve(Freshness, Duration),
     /// Return the stored value, of this age, which is stale, without an attempt to recompute it.
-    ServeStale(Duration, Pause),
+    ServeStale(Duration, Backoff),
     /// Return what another flight landed with, if this call can.
     Take(FlightResult<Found>),
     /// Run it for this reason.
@@ -154,7 +154,7 @@ impl<T: Store> CallDriver<T> {
             leader: None,
             joined: None,
             load_started: None,
-            met_stale: false,
+            saw_stale: false,
             session,
         }
     }
@@ -196,7 +196,7 @@ impl<T: Store> CallDriver<T> {
     }
 
     /// Computes as the owner of the lease. Once that is known to be lost, nobody joins the flight any more.
-    pub(super) fn hold(&mut self, lease: T::Lease) {
+    pub(super) fn hold_lease(&mut self, lease: T::Lease) {
         if let Some(leader) = &self.leader {
             let (core, key, computation) = (self.core, self.key.clone(), leader.computation());
             T::on_loss(&lease, move || core.flights.withdraw(&key, computation));

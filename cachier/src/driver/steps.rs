@@ -45,7 +45,7 @@ impl<T: Store> CallDriver<T> {
     /// The function has run.
     pub(super) fn computed(&mut self, kind: ResultKind, slot: &mut dyn Slot<T::Value>) {
         self.state = match mem::replace(&mut self.state, State::Lookup) {
-            State::Running(run) if run.has_forked() => self.disown(*run),
+            State::Running(run) if run.has_forked() => self.end_in_child(*run),
             State::Running(run) => State::Storing(Box::new(self.plan_result(*run, kind, slot))),
             _ => unreachable!("the function was not asked to run"),
         };
@@ -59,7 +59,7 @@ impl<T: Store> CallDriver<T> {
     }
 
     /// Ends a recomputation, which is no call.
-    pub(super) fn leave(&self, completion: Completion) -> Call<()> {
+    pub(super) fn end_refresh(&self, completion: Completion) -> Call<()> {
         self.session.report(completion)
     }
 
@@ -76,7 +76,7 @@ impl<T: Store> CallDriver<T> {
                 }
                 completion
             }
-            Step::ServeStale(age, pause) => self.serve_paused(work.slot(), age, pause),
+            Step::ServeStale(age, backoff) => self.serve_backed_off(work.slot(), age, backoff),
             Step::Take(result) => self.take_result(result, work.slot()),
             Step::Compute(Reason::Unavailable) if self.propagate(work.slot()) => {
                 Some(Completion::uncached(Outcome::Unavailable))
@@ -95,16 +95,16 @@ impl<T: Store> CallDriver<T> {
                 self.load().await;
             }
             let stored = self.stored();
-            self.met_stale |= self.is_stale(stored);
-            let (pause, rules) = (self.pause_of(stored), &self.session.policy.rules);
-            match decide(stored, pause, self.claim_state, rules, max_age, intent) {
+            self.saw_stale |= self.is_stale(stored);
+            let (backoff, rules) = (self.backoff_of(stored), &self.session.policy.rules);
+            match decide(stored, backoff, self.claim_state, rules, max_age, intent) {
                 Action::Serve(age) => return Step::Serve(Freshness::Fresh, age),
                 Action::ServeStaleAndRefresh(age) => return Step::Serve(Freshness::Stale, age),
-                Action::ServeStale(age, pause) => {
+                Action::ServeStale(age, backoff) => {
                     if self.leader.is_some() {
                         boxed_cold(|| self.finish_flight(FlightResult::Abandoned)).await;
                     }
-                    return Step::ServeStale(age, pause);
+                    return Step::ServeStale(age, backoff);
                 }
                 Action::Claim => boxed_cold(|| self.claim()).await,
                 Action::TakeOver => boxed_cold(|| self.take_over()).await,
@@ -156,7 +156,7 @@ impl<T: Store> CallDriver<T> {
         let reservation = core.flights.reserve(key, recheck);
         drop(drops);
         // One that has failed just now is over by now, and its pause has begun.
-        let is_due = |_: &_| self.current_pause().is_none();
+        let is_due = |_: &_| self.current_backoff().is_none();
         // The arguments are cloned only once it is known that they are needed.
         if let Some(reservation) = reservation.filter(is_due)
             && let Some(spawn) = work.defer()
@@ -174,7 +174,7 @@ impl<T: Store> CallDriver<T> {
     /// Records, once for each call, that the stored value was stale.
     fn count_stale(&self, outcome: Outcome) {
         if let Some(metrics) = self.core.function.metrics
-            && self.met_stale
+            && self.saw_stale
         {
             metrics.stale_met(match outcome {
                 Outcome::Stale => StaleUse::Served,

@@ -38,8 +38,8 @@ pub(super) fn encode_checked<V>(
     stamp: Stamp,
     size: WantSize,
 ) -> Result<Found<V>, Error> {
-    let kept = slot.encode(stamp, size);
-    let found = kept.inspect_err(|error| function.report_refusal(error))?;
+    let encoded = slot.encode(stamp, size);
+    let found = encoded.inspect_err(|error| function.report_refusal(error))?;
     let verified = function.verification.value(|| slot.round_trips(&found));
     verified.map_err(|finding| function.report_finding(finding))?;
     Ok(found)

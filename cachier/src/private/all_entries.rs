@@ -78,7 +78,7 @@ impl ErasedSite {
             return Err(error);
         }
         if let Some((function, store)) = self.never_called(marker)? {
-            let session = Session::of_companion(&function, mode.into());
+            let session = Session::for_companion(&function, mode.into());
             sum = add(sum, store.clear(&session).await?);
         }
         Ok(sum)
@@ -97,7 +97,7 @@ impl ErasedSite {
         }
         done?;
         if let Some((function, store)) = self.never_called(marker)? {
-            let session = Session::of_companion(&function, mode.into());
+            let session = Session::for_companion(&function, mode.into());
             store.clear_leases(&session).await?;
         }
         Ok(())
@@ -114,7 +114,7 @@ impl ErasedSite {
             count(function.usage(mode.into()).await?);
         }
         if let Some((function, store)) = self.never_called(marker)? {
-            let session = Session::of_companion(&function, mode.into());
+            let session = Session::for_companion(&function, mode.into());
             count(store.usage(&session).await?);
         }
         Ok(Usage { entries, bytes })

@@ -123,16 +123,16 @@ macro_rules! __before_run {
 #[macro_export]
 macro_rules! __run {
     // The body of a synchronous function reaches the runtime without its type, so what it is given is handed over inside.
-    ([] $spec:expr, $prepared:ident, $given:expr => $names:pat, $now:expr $(, later $later:expr)?) => {{
-        let mut given = $crate::__private::Option::Some($given);
+    ([] $spec:expr, $prepared:ident, $captured:expr => $names:pat, $now:expr $(, later $later:expr)?) => {{
+        let mut captured = $crate::__private::Option::Some($captured);
         $crate::__private::dispatch($prepared, &mut |mode| {
-            let $names = $crate::__private::take_once(&mut given);
+            let $names = $crate::__private::take_once(&mut captured);
             $crate::__invoke!(mode, $now $(, $spec.in_thread($later))?)
         })
     }};
     // In a box, so that the future of a hit, which is made and moved for each call, stays small.
-    ([async] $spec:expr, $prepared:ident, $given:expr => $names:pat, $now:expr $(, later $later:expr)?) => {{
-        let $names = $given;
+    ([async] $spec:expr, $prepared:ident, $captured:expr => $names:pat, $now:expr $(, later $later:expr)?) => {{
+        let $names = $captured;
         ::std::boxed::Box::pin($crate::__private::dispatch_async($prepared, move |mode| {
             $crate::__invoke!(mode, $now $(, $spec.in_task($later))?)
         }))

@@ -17,7 +17,7 @@ mod return_type;
 mod site;
 mod stored_key_part;
 #[cfg(feature = "memory")]
-mod typed;
+mod typed_arguments;
 mod value_codec;
 mod value_spec;
 mod work;
@@ -47,7 +47,7 @@ pub use self::return_type::{
 pub use self::site::{ErasedSite, Lookup, Site};
 pub use self::stored_key_part::{HashedProbe, OrderedProbe, StoredKeyPartProbe, UnorderedProbe};
 #[cfg(feature = "memory")]
-pub use self::typed::{MemoryArguments, NearArguments};
+pub use self::typed_arguments::{MemoryArguments, NearArguments};
 pub use self::value_codec::{SizeProbe, Unmeasured};
 pub use self::value_spec::ValueSpec;
 pub use self::work::{Invocation, RunMode, call_once, in_own_frame, take_once};

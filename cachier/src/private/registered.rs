@@ -75,7 +75,7 @@ impl<S: StoreKind> RegisteredFunction for Instance<S> {
 
     fn usage(&self, mode: CallMode) -> BoxFuture<'_, Usage> {
         Box::pin(async move {
-            let session = Session::of_companion(&self.core.function, mode);
+            let session = Session::for_companion(&self.core.function, mode);
             usage(&self.core, &session).await
         })
     }
@@ -91,7 +91,7 @@ async fn clear<T: Store>(
     mode: CallMode,
 ) -> Result<Option<u64>, Error> {
     core.function.in_service()?;
-    let session = Session::of_companion(&core.function, mode);
+    let session = Session::for_companion(&core.function, mode);
     core.flights.forget_all();
     near.forget_all();
     let cleared = core.store.clear(&session).await;
@@ -107,7 +107,7 @@ async fn clear<T: Store>(
 
 async fn clear_leases<T: Store>(core: &Core<T>, mode: CallMode) -> Result<(), Error> {
     core.function.in_service()?;
-    let session = Session::of_companion(&core.function, mode);
+    let session = Session::for_companion(&core.function, mode);
     core.flights.forget_all();
     core.store.clear_leases(&session).await
 }
@@ -137,7 +137,7 @@ fn gauges<T: Store>(core: &'static Core<T>, near_entries: Option<u64>) -> Gauges
         gauges.memory = holding(usage);
         gauges.memory_capacity_bytes = options.capacity_bytes;
     } else if let Some(name) = core.store.shared_as(&core.function) {
-        let shared = Shared::new(holding(known_usage(core)), options.capacity_bytes);
+        let shared = Shared::new(holding(cached_usage(core)), options.capacity_bytes);
         gauges.shared.insert(name, shared);
     }
     gauges
@@ -148,16 +148,16 @@ fn holding(usage: Usage) -> Holding {
 }
 
 /// What the backend last said, after seeing to it that it is asked again when that is a while ago.
-fn known_usage<T: Store>(core: &'static Core<T>) -> Usage {
+fn cached_usage<T: Store>(core: &'static Core<T>) -> Usage {
     let function = &core.function;
     let (known, query) = function.usage_cache.read(function.context.clock.now());
     if query == Query::Due {
-        let asked = run_on_thread_if_any(function.context, WorkerPool::Storage, || {
+        let submitted = run_on_thread_if_any(function.context, WorkerPool::Storage, || {
             let session = Session::with_allowance(function, CallMode::Sync, USAGE_TTL);
             // A failure has been counted; nothing is known then.
             let _ = block_on(usage(core, &session));
         });
-        if asked.is_err() {
+        if submitted.is_err() {
             // Whoever looks next tries again.
             function.usage_cache.cancel_query();
         }

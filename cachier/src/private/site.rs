@@ -11,13 +11,13 @@ use super::arguments::Arguments;
 use super::instance::{Instance, StoreKind};
 use super::instantiations::{Instantiations, create_metrics};
 use super::return_type::ReturnType;
+use crate::backoff::Backoffs;
 use crate::context::{self, Context, ContextId};
 use crate::driver::Core;
 use crate::flight::Flights;
 use crate::function::Function;
 use crate::handle::Handle;
 use crate::identity::{self, FunctionSpec};
-use crate::pauses::Pauses;
 use crate::registered::RegisteredFunction;
 use crate::session::CallStart;
 
@@ -141,7 +141,7 @@ impl<S: StoreKind> Site<S> {
             function,
             store,
             flights: PerProcess::new(|_| Flights::new()),
-            pauses: PerProcess::new(|_| Pauses::default()),
+            backoffs: PerProcess::new(|_| Backoffs::default()),
         };
         let instance: &'static Instance<S> = Box::leak(Box::new(Instance { core, near }));
         S::connect(instance);

@@ -313,9 +313,9 @@ where
 }
 
 /// What a call gives to its function, which it does once.
-pub fn take_once<T>(given: &mut Option<T>) -> T {
-    match given.take() {
-        Some(given) => given,
+pub fn take_once<T>(captured: &mut Option<T>) -> T {
+    match captured.take() {
+        Some(captured) => captured,
         None => unreachable!("a call runs its function once"),
     }
 }

@@ -156,8 +156,8 @@ mod tests {
     }
 
     fn releases() -> (Arc<dyn Backend>, Receiver<Duration>) {
-        let (tell, released) = channel();
-        (Arc::new(Releases(tell)), released)
+        let (sender, released) = channel();
+        (Arc::new(Releases(sender)), released)
     }
 
     #[test]

@@ -9,7 +9,7 @@ use cachier_backends::memory::{Bounds, DeferDrops, MemoryStore, NewEntry};
 use cachier_backends::{Error, Usage};
 use cachier_metrics::RemovalCause;
 
-use super::any::{AnyKey, AnyValue};
+use super::erased::{AnyKey, AnyValue};
 use super::{Claim, Found, Loaded, Store, StoreOutcome, Vacated};
 use crate::flight::Recheck;
 use crate::function::Function;

@@ -1,9 +1,9 @@
 //! Where values are kept, as the driver sees it: the memory of the process, or a persistent backend.
 
 mod active_leases;
-#[cfg(feature = "memory")]
-pub(crate) mod any;
 pub(crate) mod encoded;
+#[cfg(feature = "memory")]
+pub(crate) mod erased;
 mod lease_guard;
 #[cfg(feature = "memory")]
 pub(crate) mod memory;

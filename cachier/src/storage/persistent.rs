@@ -224,7 +224,7 @@ impl Store for Persistent {
             Ok(Read::Value(found)) => Some(found),
             Ok(Read::Foreign) => None,
             Ok(Read::Expired) => {
-                session.meet_expired();
+                session.note_expired();
                 None
             }
             Err(error) => {

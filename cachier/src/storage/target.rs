@@ -39,7 +39,7 @@ impl Target {
                 Box::pin(async {
                     // Not all at once: many callers may have lost the same connection.
                     let pause = Duration::from_millis(fastrand::u64(5..25));
-                    Timer::of_system().sleep(pause).await;
+                    Timer::system().sleep(pause).await;
                     work(self).await
                 })
                 .await

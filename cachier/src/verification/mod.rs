@@ -37,9 +37,9 @@ pub(crate) struct Verification {
     fingerprints: PerProcess<Mutex<Fingerprints>>,
     hasher: RandomState,
     /// Which findings a person was told of.
-    told: [AtomicBool; 3],
+    reported: [AtomicBool; 3],
     /// Whether a person was told of a value that cannot be serialized.
-    refusal_told: AtomicBool,
+    refusal_reported: AtomicBool,
 }
 
 /// What was found.
@@ -63,8 +63,8 @@ impl Verification {
             values: Allowance::new(0),
             fingerprints: PerProcess::new(copied),
             hasher: RandomState::new(),
-            told: Default::default(),
-            refusal_told: AtomicBool::new(false),
+            reported: Default::default(),
+            refusal_reported: AtomicBool::new(false),
         };
         verification.set_enabled(is_on);
         verification
@@ -127,17 +127,17 @@ impl Verification {
 
     /// Whether nobody was told of such a finding yet; the answer `true` is given once.
     pub(crate) fn is_first(&self, finding: &Finding) -> bool {
-        let told = match finding {
-            Finding::KeyCollision | Finding::KnownKeyCollision => &self.told[0],
-            Finding::Altered => &self.told[1],
-            Finding::Lost(_) => &self.told[2],
+        let reported = match finding {
+            Finding::KeyCollision | Finding::KnownKeyCollision => &self.reported[0],
+            Finding::Altered => &self.reported[1],
+            Finding::Lost(_) => &self.reported[2],
         };
-        !told.swap(true, Ordering::Relaxed)
+        !reported.swap(true, Ordering::Relaxed)
     }
 
     /// Whether nobody was told yet that a value cannot be serialized; the answer `true` is given once, where values are checked.
     pub(crate) fn is_first_refusal(&self) -> bool {
-        self.is_on.load(Ordering::Relaxed) && !self.refusal_told.swap(true, Ordering::Relaxed)
+        self.is_on.load(Ordering::Relaxed) && !self.refusal_reported.swap(true, Ordering::Relaxed)
     }
 
     fn fingerprints(&self) -> MutexGuard<'_, Fingerprints> {

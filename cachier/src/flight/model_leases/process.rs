@@ -88,7 +88,7 @@ impl Process {
     /// Carries out one call; it is given nothing that was out of date when it began.
     pub(super) fn call(&'static self, call: Call) {
         let invalidated = lock(&self.shared).invalidated;
-        let value = Caller::new(self, call).seek();
+        let value = Caller::new(self, call).look_up();
         assert!(
             value >= invalidated,
             "a call is given what was invalidated before"
@@ -97,24 +97,24 @@ impl Process {
 
     /// A change of the source, invalidated by another process.
     pub(super) fn invalidate_elsewhere(&self) {
-        self.ask(|shared| shared.source += 1);
-        self.ask(Shared::remove);
+        self.request(|shared| shared.source += 1);
+        self.request(Shared::remove);
     }
 
     /// The same by this one.
     pub(super) fn invalidate(&self) {
-        self.ask(|shared| shared.source += 1);
+        self.request(|shared| shared.source += 1);
         self.forget();
-        self.ask(Shared::remove);
+        self.request(Shared::remove);
     }
 
     /// Another process computes the entry anew, if it may.
     pub(super) fn refresh_elsewhere(&self) {
-        let seen = self.ask(|shared| shared.entry);
-        let claim = self.ask(|shared| shared.claim(seen.map(|entry| entry.version)));
+        let seen = self.request(|shared| shared.entry);
+        let claim = self.request(|shared| shared.claim(seen.map(|entry| entry.version)));
         if let Claim::Granted(owner) = claim {
             let value = self.compute();
-            self.ask(|shared| shared.store(value, Some(owner)));
+            self.request(|shared| shared.store(value, Some(owner)));
         }
     }
 
@@ -128,16 +128,16 @@ impl Process {
         }
     }
 
-    fn ask<R>(&self, ask: impl FnOnce(&mut Shared) -> R) -> R {
+    fn request<R>(&self, run: impl FnOnce(&mut Shared) -> R) -> R {
         // A request takes time on its way there and back.
         thread::yield_now();
-        let answer = ask(&mut lock(&self.shared));
+        let answer = run(&mut lock(&self.shared));
         thread::yield_now();
         answer
     }
 
     fn compute(&self) -> u64 {
-        let value = self.ask(|shared| shared.source);
+        let value = self.request(|shared| shared.source);
         take_long();
         value
     }
@@ -183,7 +183,7 @@ impl Process {
         let counted = Counted::new(self);
         let valid_at = Instant::now();
         // Who waits for a refresh that is refused looks again.
-        let Claim::Granted(owner) = self.ask(|shared| shared.claim(Some(seen))) else {
+        let Claim::Granted(owner) = self.request(|shared| shared.claim(Some(seen))) else {
             drop(counted);
             return;
         };
@@ -209,7 +209,7 @@ impl Process {
             return None;
         }
         let sent_at = Instant::now();
-        let is_stored = self.ask(|shared| shared.store(value, owner));
+        let is_stored = self.request(|shared| shared.store(value, owner));
         // The answer is long on its way.
         take_long();
         is_stored.then_some(sent_at)
@@ -240,7 +240,7 @@ impl Process {
     }
 
     /// Stores in the background: who waits has the value now, and who comes before it is stored learns whether it was.
-    fn store_later(
+    fn store_in_background(
         &'static self,
         value: u64,
         mut lease: Lease,
@@ -249,7 +249,7 @@ impl Process {
     ) {
         if replaces && lease.is_own {
             let asked_at = Instant::now();
-            if !self.ask(|shared| shared.vacate(lease.owner)) {
+            if !self.request(|shared| shared.vacate(lease.owner)) {
                 if let Some(leader) = leader {
                     let broken = Variant::HandsOnRefusedOverwrite;
                     self.finish(leader, value, lease, None, broken);
@@ -260,7 +260,7 @@ impl Process {
         }
         if let Some(leader) = &leader {
             let asked_at = Instant::now();
-            if leader.is_awaited() && self.ask(|shared| shared.holds(lease.owner)) {
+            if leader.is_awaited() && self.request(|shared| shared.holds(lease.owner)) {
                 lease.valid_at = asked_at;
             }
             let valid_at = match self.variant {

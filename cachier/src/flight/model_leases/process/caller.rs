@@ -19,7 +19,7 @@ pub(super) struct Caller {
     claim_state: ClaimState,
     /// What it has found, and when it began to look.
     found: Option<Entry>,
-    looked_at: Instant,
+    load_started: Instant,
     flight: Option<Arc<Flight<u64>>>,
     joined: Option<Instant>,
     leader: Option<Leads>,
@@ -33,7 +33,7 @@ impl Caller {
             call,
             claim_state: ClaimState::Unclaimed,
             found: None,
-            looked_at: Instant::now(),
+            load_started: Instant::now(),
             flight: None,
             joined: None,
             leader: None,
@@ -42,12 +42,12 @@ impl Caller {
     }
 
     /// Its value.
-    pub(super) fn seek(&mut self) -> u64 {
+    pub(super) fn look_up(&mut self) -> u64 {
         let Call {
             max_age, intent, ..
         } = self.call;
         loop {
-            match decide(self.look(), None, self.claim_state, &RULES, max_age, intent) {
+            match decide(self.load(), None, self.claim_state, &RULES, max_age, intent) {
                 Action::Serve(_) | Action::ServeStale(..) => return self.serve(),
                 Action::ServeStaleAndRefresh(_) => {
                     let (process, seen) = (self.process, self.seen().unwrap());
@@ -72,12 +72,12 @@ impl Caller {
         }
     }
 
-    fn look(&mut self) -> Stored {
+    fn load(&mut self) -> Stored {
         if self.call.intent == Intent::Overwrite {
             return Stored::Unseen;
         }
-        self.looked_at = Instant::now();
-        self.found = self.process.ask(|shared| shared.entry);
+        self.load_started = Instant::now();
+        self.found = self.process.request(|shared| shared.entry);
         match self.found {
             None => Stored::Absent,
             Some(Entry { is_stale: true, .. }) => Stored::Aged(Duration::from_secs(120)),
@@ -92,10 +92,10 @@ impl Caller {
     fn serve(&mut self) -> u64 {
         let value = self.found.unwrap().value;
         if let Some(lease) = self.lease {
-            self.process.ask(|shared| shared.release(lease.owner));
+            self.process.request(|shared| shared.release(lease.owner));
         }
         if let Some(leader) = self.leader.take() {
-            leader.finish(|| (), || FlightResult::AsOf(value, self.looked_at));
+            leader.finish(|| (), || FlightResult::AsOf(value, self.load_started));
         }
         value
     }
@@ -133,7 +133,7 @@ impl Caller {
 
     fn ask_for_lease(&mut self) -> Claim {
         let (valid_at, seen) = (Instant::now(), self.seen());
-        let claim = self.process.ask(|shared| shared.claim(seen));
+        let claim = self.process.request(|shared| shared.claim(seen));
         let lease = |owner, is_own| Lease {
             owner,
             is_own,
@@ -152,7 +152,7 @@ impl Caller {
         self.supplant();
         let valid_at = Instant::now();
         self.lease = Some(Lease {
-            owner: self.process.ask(Shared::take_over),
+            owner: self.process.request(Shared::take_over),
             is_own: true,
             valid_at,
         });
@@ -203,7 +203,7 @@ impl Caller {
                 intent, max_age, ..
             } = self.call;
             let replaces = intent == Intent::Overwrite || max_age == Some(Duration::ZERO);
-            process.store_later(value, lease, self.leader.take(), replaces);
+            process.store_in_background(value, lease, self.leader.take(), replaces);
             return value;
         }
         let sent_at = process.store(value, lease, self.leader.as_ref());

@@ -9,14 +9,14 @@ use super::core::Core;
 use super::state::{CallDriver, State};
 use super::work::Slot;
 use crate::call::Completion;
-use crate::decision::{Freshness, Pause, ResultKind, Stored, is_fresh, pause_after_failure};
+use crate::decision::{Backoff, Freshness, ResultKind, Stored, backoff_after_failure, is_fresh};
 use crate::storage::Store;
 
 impl<T: Store> Core<T> {
     /// Begins a pause in the recomputation of the value that was created at this moment.
-    pub(super) fn pause(&self, key: &T::Key, created: u64, pause: Pause, length: Duration) {
+    pub(super) fn back_off(&self, key: &T::Key, created: u64, backoff: Backoff, length: Duration) {
         let now = self.function.context.clock.now();
-        self.pauses.note(key, created, pause, length, now);
+        self.backoffs.note(key, created, backoff, length, now);
     }
 }
 
@@ -26,30 +26,32 @@ pub(super) struct FailedPause(Option<(u64, Duration)>);
 impl FailedPause {
     pub(super) fn begin<T: Store>(self, core: &Core<T>, key: &T::Key) {
         if let Some((created, length)) = self.0 {
-            core.pause(key, created, Pause::Failed, length);
+            core.back_off(key, created, Backoff::Failed, length);
         }
     }
 }
 
 impl<T: Store> CallDriver<T> {
     /// Why nobody is to recompute what is stored, if that is stale.
-    pub(super) fn pause_of(&self, stored: Stored) -> Option<Pause> {
+    pub(super) fn backoff_of(&self, stored: Stored) -> Option<Backoff> {
         let (rules, max_age) = (&self.session.policy.rules, self.session.options.max_age);
         match stored {
-            Stored::Aged(age) if !is_fresh(age, rules.stale_after, max_age) => self.current_pause(),
+            Stored::Aged(age) if !is_fresh(age, rules.stale_after, max_age) => {
+                self.current_backoff()
+            }
             _ => None,
         }
     }
 
     /// Why nobody is to recompute the value that this call has met.
-    pub(super) fn current_pause(&self) -> Option<Pause> {
+    pub(super) fn current_backoff(&self) -> Option<Backoff> {
         let core = self.core;
         let now = core.function.context.clock.now();
-        core.pauses.find(&self.key, self.created?, now)
+        core.backoffs.find(&self.key, self.created?, now)
     }
 
     /// Begins a pause if the function has failed to replace the value that this call has met.
-    pub(super) fn pause_after(&self, kind: ResultKind) {
+    pub(super) fn back_off_after(&self, kind: ResultKind) {
         if kind == ResultKind::Failed {
             self.failed_pause().begin(self.core, &self.key);
         }
@@ -64,19 +66,19 @@ impl<T: Store> CallDriver<T> {
     }
 
     fn failed_pause(&self) -> FailedPause {
-        let length = pause_after_failure(&self.session.policy.rules);
+        let length = backoff_after_failure(&self.session.policy.rules);
         FailedPause(self.created.zip(length))
     }
 
     /// Makes the stale value the result, without an attempt to recompute it.
-    pub(super) fn serve_paused(
+    pub(super) fn serve_backed_off(
         &mut self,
         slot: &mut dyn Slot<T::Value>,
         age: Duration,
-        pause: Pause,
+        backoff: Backoff,
     ) -> Option<Completion> {
         let completion = self.serve(slot, Freshness::Stale, age)?;
-        if let (Some(metrics), Pause::Failed) = (self.core.function.metrics, pause) {
+        if let (Some(metrics), Backoff::Failed) = (self.core.function.metrics, backoff) {
             metrics.refresh_suppressed();
         }
         Some(completion)
@@ -87,7 +89,7 @@ impl<T: Store> CallDriver<T> {
 impl<T: Store> Drop for CallDriver<T> {
     fn drop(&mut self) {
         if matches!(self.state, State::Running(_)) && thread::panicking() {
-            self.pause_after(ResultKind::Failed);
+            self.back_off_after(ResultKind::Failed);
         }
     }
 }

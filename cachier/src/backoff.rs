@@ -5,7 +5,7 @@ use std::hash::{BuildHasher, Hash, RandomState};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::decision::Pause;
+use crate::decision::Backoff;
 use crate::timer::nanos;
 
 /// How many keys are remembered one by one. While more have failed, all are paused.
@@ -16,7 +16,7 @@ const MAX_KEYS: usize = 1024;
 /// A pause belongs to the value that was to be replaced, so it ends by itself once another is stored, whoever stores it. Pure:
 /// moments are handed in, in nanoseconds.
 #[derive(Default)]
-pub(crate) struct Pauses {
+pub(crate) struct Backoffs {
     hasher: RandomState,
     /// By hash, so that no key of the program's is kept, compared or dropped under the lock.
     keys: Mutex<Keys>,
@@ -30,19 +30,19 @@ struct Keys {
 }
 
 struct Noted {
-    pause: Pause,
+    backoff: Backoff,
     /// When the value was created that is not to be recomputed.
     created: u64,
     until: u64,
 }
 
-impl Pauses {
+impl Backoffs {
     /// Begins a pause of this length for the value of the key that was created at that moment.
     pub(crate) fn note(
         &self,
         key: &impl Hash,
         created: u64,
-        pause: Pause,
+        backoff: Backoff,
         length: Duration,
         now: u64,
     ) {
@@ -54,23 +54,23 @@ impl Pauses {
         }
         if keys.noted.len() < MAX_KEYS || keys.noted.contains_key(&hash) {
             let noted = Noted {
-                pause,
+                backoff,
                 created,
                 until,
             };
             keys.noted.insert(hash, noted);
-        } else if pause == Pause::Failed {
+        } else if backoff == Backoff::Failed {
             keys.others_until = until;
         }
     }
 
     /// Why nobody recomputes that value now, if nobody is to.
-    pub(crate) fn find(&self, key: &impl Hash, created: u64, now: u64) -> Option<Pause> {
+    pub(crate) fn find(&self, key: &impl Hash, created: u64, now: u64) -> Option<Backoff> {
         let hash = self.hasher.hash_one(key);
         let keys = self.keys();
         match keys.noted.get(&hash) {
-            Some(noted) => (noted.created == created && noted.until > now).then_some(noted.pause),
-            None => (keys.others_until > now).then_some(Pause::Failed),
+            Some(noted) => (noted.created == created && noted.until > now).then_some(noted.backoff),
+            None => (keys.others_until > now).then_some(Backoff::Failed),
         }
     }
 
@@ -85,50 +85,54 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
 
-    fn fail(pauses: &Pauses, key: usize, now: u64) {
-        pauses.note(&key, 7, Pause::Failed, SECOND, now);
+    fn fail(backoffs: &Backoffs, key: usize, now: u64) {
+        backoffs.note(&key, 7, Backoff::Failed, SECOND, now);
     }
 
-    fn find(pauses: &Pauses, key: usize, created: u64, now: u64) -> Option<Pause> {
-        pauses.find(&key, created, now)
+    fn find(backoffs: &Backoffs, key: usize, created: u64, now: u64) -> Option<Backoff> {
+        backoffs.find(&key, created, now)
     }
 
     #[test]
     fn a_value_is_paused_for_a_while_and_others_are_not() {
-        let pauses = Pauses::default();
-        fail(&pauses, 1, 10);
+        let backoffs = Backoffs::default();
+        fail(&backoffs, 1, 10);
         let end = 10 + nanos(SECOND);
-        assert_eq!(find(&pauses, 1, 7, end - 1), Some(Pause::Failed));
-        assert_eq!(find(&pauses, 1, 7, end), None);
-        assert_eq!(find(&pauses, 1, 8, 10), None, "another value of the key");
-        assert_eq!(find(&pauses, 2, 7, 10), None);
+        assert_eq!(find(&backoffs, 1, 7, end - 1), Some(Backoff::Failed));
+        assert_eq!(find(&backoffs, 1, 7, end), None);
+        assert_eq!(find(&backoffs, 1, 8, 10), None, "another value of the key");
+        assert_eq!(find(&backoffs, 2, 7, 10), None);
     }
 
     #[test]
     fn the_newest_pause_of_a_key_counts() {
-        let pauses = Pauses::default();
-        fail(&pauses, 1, 0);
-        pauses.note(&1_usize, 8, Pause::Held, SECOND, 1);
-        assert_eq!(find(&pauses, 1, 8, 1), Some(Pause::Held));
-        assert_eq!(find(&pauses, 1, 7, 1), None);
+        let backoffs = Backoffs::default();
+        fail(&backoffs, 1, 0);
+        backoffs.note(&1_usize, 8, Backoff::Held, SECOND, 1);
+        assert_eq!(find(&backoffs, 1, 8, 1), Some(Backoff::Held));
+        assert_eq!(find(&backoffs, 1, 7, 1), None);
     }
 
     #[test]
     fn more_keys_than_a_bound_are_paused_together() {
-        let pauses = Pauses::default();
-        (0..MAX_KEYS).for_each(|key| fail(&pauses, key, 0));
-        assert_eq!(find(&pauses, MAX_KEYS, 7, 1), None);
-        fail(&pauses, MAX_KEYS, 1);
+        let backoffs = Backoffs::default();
+        (0..MAX_KEYS).for_each(|key| fail(&backoffs, key, 0));
+        assert_eq!(find(&backoffs, MAX_KEYS, 7, 1), None);
+        fail(&backoffs, MAX_KEYS, 1);
         let end = 1 + nanos(SECOND);
         for other in [MAX_KEYS, MAX_KEYS + 1] {
-            assert_eq!(find(&pauses, other, 7, end - 1), Some(Pause::Failed));
-            assert_eq!(find(&pauses, other, 7, end), None);
+            assert_eq!(find(&backoffs, other, 7, end - 1), Some(Backoff::Failed));
+            assert_eq!(find(&backoffs, other, 7, end), None);
         }
-        assert_eq!(find(&pauses, 2, 8, 1), None, "another value of a noted key");
-        fail(&pauses, 1, 5);
+        assert_eq!(
+            find(&backoffs, 2, 8, 1),
+            None,
+            "another value of a noted key"
+        );
+        fail(&backoffs, 1, 5);
         let later = nanos(SECOND);
-        assert!(find(&pauses, 1, 7, later).is_some(), "it begins anew");
-        fail(&pauses, MAX_KEYS, later);
-        assert!(find(&pauses, MAX_KEYS, 7, later).is_some());
+        assert!(find(&backoffs, 1, 7, later).is_some(), "it begins anew");
+        fail(&backoffs, MAX_KEYS, later);
+        assert!(find(&backoffs, MAX_KEYS, 7, later).is_some());
     }
 }
