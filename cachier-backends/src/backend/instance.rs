@@ -130,17 +130,17 @@ macro_rules! backend_by_instance {
 pub(crate) use backend_by_instance;
 
 /// What a backend becomes in a child of its process.
-pub(crate) trait Anew {
+pub(crate) trait Reopen {
     /// The same store, with connections, subscriptions, tokens and counts of its own.
-    fn anew(&self) -> Self;
+    fn reopen(&self) -> Self;
 }
 
 /// The backend of a process and, in its children, the same anew.
 pub(crate) type Instance<B> = crate::process::PerProcess<B>;
 
 /// An instance, from which those of the children are made.
-pub(crate) fn instance<B: Anew>(of_this_process: B) -> Instance<B> {
+pub(crate) fn instance<B: Reopen>(of_this_process: B) -> Instance<B> {
     Instance::with(of_this_process, |before| {
-        before.expect("the first process has one").anew()
+        before.expect("the first process has one").reopen()
     })
 }

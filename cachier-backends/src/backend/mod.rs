@@ -19,7 +19,7 @@ pub use capability::{Capabilities, Capability};
 pub use change::{Change, Watch, Watcher};
 pub use figures::{Figures, Pool, WaitObserver};
 #[cfg(feature = "_network")]
-pub(crate) use instance::{Anew, Instance, backend_by_instance, instance};
+pub(crate) use instance::{Instance, Reopen, backend_by_instance, instance};
 pub use lease::{Lease, LeaseReply, Renewal, Vacated};
 pub use types::{Loaded, StoreReply, StoreRequest, Usage};
 pub use version::EntryVersion;

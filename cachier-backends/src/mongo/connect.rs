@@ -13,7 +13,7 @@ use mongodb::{Client, Collection, IndexModel};
 use super::error;
 use crate::backend::Pool;
 use crate::error::{Error, ErrorKind, Operation};
-use crate::network::{Home, ServerUrl, Waits};
+use crate::network::{ClientScope, ServerUrl, WaitReporter};
 
 /// The database of addresses that name none.
 pub(super) const DATABASE: &str = "cachier";
@@ -75,7 +75,7 @@ impl Place {
 /// Connects, and sees to the indexes.
 pub(super) async fn connect(
     place: Arc<Place>,
-    home: Home,
+    scope: ClientScope,
     gauge: Arc<Gauge>,
 ) -> Result<Collection<Document>, Error> {
     let failed = |error| error::failed(Operation::Load, &place.store_name, &error);
@@ -83,17 +83,17 @@ pub(super) async fn connect(
     options.server_selection_timeout.get_or_insert(PATIENCE);
     options.connect_timeout.get_or_insert(PATIENCE);
     options.app_name.get_or_insert_with(|| "cachier".to_owned());
-    match home {
-        Home::Tasks => drop(options.heartbeat_freq.get_or_insert(HEARTBEAT)),
+    match scope {
+        ClientScope::Runtime => drop(options.heartbeat_freq.get_or_insert(HEARTBEAT)),
         // Its runtime rests between calls, and would hear nothing.
-        Home::Thread => options.server_monitoring_mode = Some(ServerMonitoringMode::Poll),
+        ClientScope::Thread => options.server_monitoring_mode = Some(ServerMonitoringMode::Poll),
     }
-    options.max_pool_size = Some(match home {
-        Home::Thread => 1,
-        Home::Tasks => options.max_pool_size.unwrap_or(CONNECTIONS),
+    options.max_pool_size = Some(match scope {
+        ClientScope::Thread => 1,
+        ClientScope::Runtime => options.max_pool_size.unwrap_or(CONNECTIONS),
     });
     options.cmap_event_handler = Some(EventHandler::callback(move |event| {
-        gauge.note(&event, home)
+        gauge.note(&event, scope)
     }));
     let client = Client::with_options(options).map_err(failed)?;
     let entries = client
@@ -137,26 +137,26 @@ fn indexes() -> [IndexModel; 2] {
 pub(super) struct Gauge {
     open: AtomicU64,
     busy: AtomicU64,
-    pub(super) waits: Waits,
+    pub(super) waits: WaitReporter,
 }
 
 impl Gauge {
-    pub(super) fn new(waits: Waits) -> Self {
+    pub(super) fn new(waits: WaitReporter) -> Self {
         Self {
             waits,
             ..Self::default()
         }
     }
 
-    fn note(&self, event: &CmapEvent, home: Home) {
+    fn note(&self, event: &CmapEvent, scope: ClientScope) {
         match event {
             CmapEvent::ConnectionCreated(_) => add(&self.open),
             CmapEvent::ConnectionClosed(_) => subtract(&self.open),
             CmapEvent::ConnectionCheckedOut(event) => {
                 add(&self.busy);
                 // A client that serves one synchronous caller at a time has nobody waiting.
-                if home == Home::Tasks {
-                    self.waits.note(event.duration);
+                if scope == ClientScope::Runtime {
+                    self.waits.report(event.duration);
                 }
             }
             CmapEvent::ConnectionCheckedIn(_) => subtract(&self.busy),

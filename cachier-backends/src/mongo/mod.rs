@@ -22,7 +22,7 @@ use self::operations::Mongo;
 use self::requests::Requests;
 use crate::backend::{Instance, backend_by_instance, instance};
 use crate::error::{Error, Operation};
-use crate::network::{Clients, Waits};
+use crate::network::{Clients, WaitReporter};
 
 const COLLECTION: &str = "cachier_entries";
 
@@ -57,7 +57,7 @@ impl MongoBackend {
     /// As for [`from_url`](Self::from_url).
     pub fn from_url_and_collection(url: &str, collection: &str) -> Result<Self, Error> {
         let place = Arc::new(Place::parse(url, collection)?);
-        Ok(Mongo::at(place, Waits::default()).into())
+        Ok(Mongo::at(place, WaitReporter::default()).into())
     }
 
     /// The program's own client, the database `cachier` and the collection `cachier_entries`, whose
@@ -86,7 +86,7 @@ impl MongoBackend {
     #[must_use]
     pub fn with_collection(collection: Collection<Document>) -> Self {
         let store_name = format!("mongodb, {}", collection.namespace());
-        let clients = Clients::given(collection);
+        let clients = Clients::of_program(collection);
         Mongo::new(None, store_name, Arc::default(), clients).into()
     }
 

@@ -14,12 +14,12 @@ use super::documents;
 use super::error;
 use super::requests::{Existing, Requests, Shared};
 use crate::backend::{
-    Anew, Backend, BoxFuture, Capabilities, Capability, EntryVersion, Figures, Lease, LeaseReply,
-    Loaded, Renewal, StoreReply, StoreRequest, Usage, Vacated, WaitObserver,
+    Backend, BoxFuture, Capabilities, Capability, EntryVersion, Figures, Lease, LeaseReply, Loaded,
+    Renewal, Reopen, StoreReply, StoreRequest, Usage, Vacated, WaitObserver,
 };
 use crate::error::Operation;
 use crate::key::{Key, Scope};
-use crate::network::{Clients, RoundTrips, Unanswered, Undo, Waits};
+use crate::network::{Clients, Compensation, OnTimeout, RoundTrips, WaitReporter};
 
 /// The largest entry, in bytes: a document of the server's 16 MiB, less what stands beside the entry.
 const LARGEST: usize = (16 << 20) - (16 << 10);
@@ -32,15 +32,15 @@ pub(super) struct Mongo {
     clients: Clients<Collection<Document>>,
 }
 
-impl Anew for Mongo {
-    fn anew(&self) -> Self {
+impl Reopen for Mongo {
+    fn reopen(&self) -> Self {
         match &self.place {
             Some(place) => Self::at(Arc::clone(place), self.shared.gauge.waits.clone()),
             None => Self::new(
                 None,
                 self.shared.store_name.clone(),
                 Arc::default(),
-                self.clients.anew(),
+                self.clients.reopen(),
             ),
         }
     }
@@ -48,11 +48,11 @@ impl Anew for Mongo {
 
 impl Mongo {
     /// Clients that connect to that place.
-    pub(super) fn at(place: Arc<Place>, waits: Waits) -> Self {
+    pub(super) fn at(place: Arc<Place>, waits: WaitReporter) -> Self {
         let gauge = Arc::new(Gauge::new(waits));
         let (of_clients, there) = (Arc::clone(&gauge), Arc::clone(&place));
-        let clients = Clients::new(Unanswered::Replaced, move |home| {
-            connect::connect(Arc::clone(&there), home, Arc::clone(&of_clients))
+        let clients = Clients::new(OnTimeout::ReplaceClient, move |scope| {
+            connect::connect(Arc::clone(&there), scope, Arc::clone(&of_clients))
         });
         let store_name = place.store_name.clone();
         Self::new(Some(place), store_name, gauge, clients)
@@ -77,9 +77,9 @@ impl Mongo {
     }
 
     /// Gives a lease back, unless it is known what came of asking for it.
-    fn undo_lease(&self, lease: &Lease, owner: ObjectId) -> Undo {
+    fn compensate_lease(&self, lease: &Lease, owner: ObjectId) -> Compensation {
         let (lost, shared) = (lease.share(), Arc::clone(&self.shared));
-        self.clients.undo(move |entries| async move {
+        self.clients.compensate(move |entries| async move {
             let requests = Requests::new(entries, &shared, Operation::Lease);
             let released = requests.release_any(&lost, owner).await;
             released.map_err(|error| shared.error(Operation::Lease, &error))
@@ -200,7 +200,7 @@ impl Backend for Mongo {
             documents::lease(key, owner, seen, period),
         );
         let lease = Lease::new(key.clone(), seen.cloned(), owner).expiring_after(period);
-        let undo = self.undo_lease(&lease, owner);
+        let compensation = self.compensate_lease(&lease, owner);
         let asked = self.run(Operation::Lease, move |requests| async move {
             let request = || {
                 let asked = requests
@@ -232,7 +232,7 @@ impl Backend for Mongo {
         });
         Box::pin(async move {
             let asked = asked.await;
-            undo.unless_lost(&asked);
+            compensation.disarm_if_answered(&asked);
             asked
         })
     }
@@ -242,7 +242,7 @@ impl Backend for Mongo {
         let document = documents::of(key);
         let update = documents::take_over(key, owner, period);
         let lease = Lease::new(key.clone(), None, owner).expiring_after(period);
-        let undo = self.undo_lease(&lease, owner);
+        let compensation = self.compensate_lease(&lease, owner);
         let taken = self.run(Operation::Lease, move |requests| async move {
             let request = || {
                 requests
@@ -260,7 +260,7 @@ impl Backend for Mongo {
         });
         Box::pin(async move {
             let taken = taken.await;
-            undo.unless_lost(&taken);
+            compensation.disarm_if_answered(&taken);
             taken
         })
     }

@@ -7,36 +7,36 @@ use std::time::{Duration, Instant};
 use tokio::runtime::{Handle, Id};
 use tokio::time::timeout;
 
-use super::apart::apart;
-use super::given::Given;
-use super::lazily::Lazily;
-use super::runtime::{self, AbortOnDrop, Place, joined, too_late};
-use super::thread_homes::ThreadHomes;
-use super::undo::Undo;
-use super::waits::Waits;
+use super::async_once::AsyncOnce;
+use super::blocking_runtimes::BlockingRuntimes;
+use super::cold::boxed_cold;
+use super::compensation::Compensation;
+use super::program_client::ProgramClient;
+use super::runtime::{self, AbortOnDrop, Placement, join, timed_out};
+use super::wait_reporter::WaitReporter;
 use crate::backend::{BoxFuture, WaitObserver};
 use crate::error::{Error, ErrorKind, Operation};
 use crate::process::Process;
 
 /// Whom a client serves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Home {
+pub(crate) enum ClientScope {
     /// The tasks of a runtime.
-    Tasks,
+    Runtime,
     /// One synchronous caller at a time.
     Thread,
 }
 
 /// What becomes of the client of a synchronous caller whom the store did not answer in time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Unanswered {
+pub(crate) enum OnTimeout {
     /// It serves the next caller.
     #[default]
-    Kept,
+    KeepClient,
     /// The next caller connects anew: the driver does not find out in time that a connection is lost, or a server there again,
     /// in a runtime that rests between calls.
     #[cfg_attr(not(feature = "mongo"), allow(dead_code, reason = "other drivers do"))]
-    Replaced,
+    ReplaceClient,
 }
 
 /// The clients of one store, each connected when it is first needed.
@@ -44,79 +44,83 @@ pub(crate) struct Clients<C>(Arc<Inner<C>>);
 
 struct Inner<C> {
     source: Source<C>,
-    unanswered: Unanswered,
+    on_timeout: OnTimeout,
     /// A few, of which one is looked for at every operation.
-    by_runtime: Mutex<Vec<OfRuntime<C>>>,
-    threads: Arc<ThreadHomes<C>>,
+    by_runtime: Mutex<Vec<RuntimeClient<C>>>,
+    blocking: Arc<BlockingRuntimes<C>>,
 }
 
 /// The client of one runtime.
-struct OfRuntime<C> {
+struct RuntimeClient<C> {
     runtime: Id,
-    client: Arc<Lazily<C>>,
+    client: Arc<AsyncOnce<C>>,
     /// A task that lives as long as the runtime, or as long as the client is kept.
     #[allow(dead_code, reason = "it ends when this is dropped")]
-    until_the_end: Option<AbortOnDrop<()>>,
+    lifetime: Option<AbortOnDrop<()>>,
 }
 
-type Connect<C> = dyn Fn(Home) -> Connecting<C> + Send + Sync;
+type Connect<C> = dyn Fn(ClientScope) -> Connecting<C> + Send + Sync;
 type Connecting<C> = Pin<Box<dyn Future<Output = Result<C, Error>> + Send>>;
 
 enum Source<C> {
     /// Each runtime has a client of its own.
     Connect(Arc<Connect<C>>),
-    Given(Given<C>),
+    Program(ProgramClient<C>),
     /// The program has handed its client over in a process that this one was forked from: its connections are that one's.
-    OfParent,
+    Forked,
 }
 
 impl<C: Clone + Send + Sync + 'static> Clients<C> {
     /// Clients that `connect` makes, which must not wait for longer than it takes to connect.
     pub(crate) fn new<F>(
-        unanswered: Unanswered,
-        connect: impl Fn(Home) -> F + Send + Sync + 'static,
+        on_timeout: OnTimeout,
+        connect: impl Fn(ClientScope) -> F + Send + Sync + 'static,
     ) -> Self
     where
         F: Future<Output = Result<C, Error>> + Send + 'static,
     {
-        let connect = Arc::new(move |home| -> Connecting<C> { Box::pin(connect(home)) });
-        Self::of(Source::Connect(connect), unanswered, Waits::default())
+        let connect = Arc::new(move |scope| -> Connecting<C> { Box::pin(connect(scope)) });
+        Self::of(
+            Source::Connect(connect),
+            on_timeout,
+            WaitReporter::default(),
+        )
     }
 
     /// The program's own client, for all. Its connections belong to the runtime of the calling code, if there is one; if
     /// that has but one thread, a synchronous caller on that thread is told that it cannot be served.
-    pub(crate) fn given(client: C) -> Self {
-        let source = Source::Given(Given::new(client));
-        Self::of(source, Unanswered::Kept, Waits::default())
+    pub(crate) fn of_program(client: C) -> Self {
+        let source = Source::Program(ProgramClient::new(client));
+        Self::of(source, OnTimeout::KeepClient, WaitReporter::default())
     }
 
     /// Clients for the same store in another process, with connections of their own. The program's own client cannot be
     /// made anew: without it, every operation fails at once.
-    pub(crate) fn anew(&self) -> Self {
+    pub(crate) fn reopen(&self) -> Self {
         let source = match &self.0.source {
             Source::Connect(connect) => Source::Connect(Arc::clone(connect)),
-            Source::Given(_) | Source::OfParent => Source::OfParent,
+            Source::Program(_) | Source::Forked => Source::Forked,
         };
-        Self::of(source, self.0.unanswered, self.0.threads.waits.clone())
+        Self::of(source, self.0.on_timeout, self.0.blocking.waits.clone())
     }
 
     /// The same clients, with the observer of waits that others have.
     #[cfg(feature = "redis")]
-    pub(crate) fn waiting_as(self, others: &Self) -> Self {
+    pub(crate) fn reporting_waits_as(self, others: &Self) -> Self {
         let Source::Connect(connect) = &self.0.source else {
             return self;
         };
-        let waits = others.0.threads.waits.clone();
+        let waits = others.0.blocking.waits.clone();
         let source = Source::Connect(Arc::clone(connect));
-        Self::of(source, self.0.unanswered, waits)
+        Self::of(source, self.0.on_timeout, waits)
     }
 
-    fn of(source: Source<C>, unanswered: Unanswered, waits: Waits) -> Self {
+    fn of(source: Source<C>, on_timeout: OnTimeout, waits: WaitReporter) -> Self {
         Self(Arc::new(Inner {
             source,
-            unanswered,
+            on_timeout,
             by_runtime: Mutex::default(),
-            threads: Arc::new(ThreadHomes::new(waits)),
+            blocking: Arc::new(BlockingRuntimes::new(waits)),
         }))
     }
 
@@ -133,62 +137,64 @@ impl<C: Clone + Send + Sync + 'static> Clients<C> {
         Box::pin(async move {
             match &clients.source {
                 Source::Connect(_) => {}
-                Source::Given(given) => return given.run(operation, work).await,
-                Source::OfParent => return Err(of_parent(operation)),
+                Source::Program(program) => return program.run(operation, work).await,
+                Source::Forked => return Err(forked(operation)),
             }
-            match Place::here() {
-                Place::Caller(runtime) => {
-                    let client = match clients.made(&runtime) {
+            match Placement::current() {
+                Placement::Caller(runtime) => {
+                    let client = match clients.existing_client(&runtime) {
                         Some(client) => client,
-                        None => apart(|| clients.make(&runtime)).await?,
+                        None => boxed_cold(|| clients.client_of(&runtime)).await?,
                     };
                     work(client).await
                 }
-                Place::Thread(allowance) => clients.block_on(operation, allowance, work),
-                Place::Own => {
-                    let runtime = runtime::own()?;
+                Placement::Thread(allowance) => clients.block_on(operation, allowance, work),
+                Placement::Background => {
+                    let runtime = runtime::background()?;
                     let clients = Arc::clone(clients);
-                    joined(runtime.spawn(async move { work(clients.make(runtime).await?).await }))
-                        .await
+                    join(
+                        runtime.spawn(async move { work(clients.client_of(runtime).await?).await }),
+                    )
+                    .await
                 }
             }
         })
     }
 
     /// Has `work` undo a request in the background, unless it is answered first.
-    pub(crate) fn undo<F>(&self, work: impl FnOnce(C) -> F + Send + 'static) -> Undo
+    pub(crate) fn compensate<F>(&self, work: impl FnOnce(C) -> F + Send + 'static) -> Compensation
     where
         F: Future<Output = Result<(), Error>> + Send + 'static,
     {
         let clients = Arc::clone(&self.0);
         let runtime = match &self.0.source {
-            Source::Given(given) => given.runtime().cloned(),
-            Source::Connect(_) | Source::OfParent => None,
+            Source::Program(program) => program.runtime().cloned(),
+            Source::Connect(_) | Source::Forked => None,
         };
-        Undo::on(runtime, move || async move {
+        Compensation::on(runtime, move || async move {
             match &clients.source {
-                Source::Connect(_) => work(clients.make(runtime::own()?).await?).await,
-                Source::Given(given) => work(given.client.clone()).await,
+                Source::Connect(_) => work(clients.client_of(runtime::background()?).await?).await,
+                Source::Program(program) => work(program.client.clone()).await,
                 // Nothing was asked.
-                Source::OfParent => Ok(()),
+                Source::Forked => Ok(()),
             }
         })
     }
 
     /// Has `observer` told how long synchronous callers wait for one of the connections that they share.
     pub(crate) fn observe_waits(&self, observer: Arc<WaitObserver>) {
-        self.0.threads.waits.observe(observer);
+        self.0.blocking.waits.observe(observer);
     }
 
     /// The clients that are connected now.
     #[cfg(any(feature = "redis", feature = "_sql"))]
     pub(crate) fn connected(&self) -> Vec<C> {
-        if let Source::Given(given) = &self.0.source {
-            return vec![given.client.clone()];
+        if let Source::Program(program) = &self.0.source {
+            return vec![program.client.clone()];
         }
-        let of_tasks = |known: &OfRuntime<C>| Arc::clone(&known.client);
-        let tasks: Vec<_> = self.0.by_runtime().iter().map(of_tasks).collect();
-        let all = tasks.into_iter().chain(self.0.threads.clients());
+        let of_runtimes = |known: &RuntimeClient<C>| Arc::clone(&known.client);
+        let runtimes: Vec<_> = self.0.by_runtime().iter().map(of_runtimes).collect();
+        let all = runtimes.into_iter().chain(self.0.blocking.clients());
         all.filter_map(|client| client.get().cloned()).collect()
     }
 }
@@ -206,43 +212,47 @@ impl<C: Clone + Send + Sync + 'static> Inner<C> {
         F: Future<Output = Result<T, Error>>,
     {
         let started = Instant::now();
-        let Some(home) = self.threads.borrow(allowance)? else {
+        let Some(guard) = self.blocking.acquire(allowance)? else {
             // All are in use by others of this process.
-            return Err(too_late(operation).of_the_caller());
+            return Err(timed_out(operation).of_the_caller());
         };
         // Boxed: a runtime moves what it blocks on.
         let working = Box::pin(async {
-            let client = self.connected(&home.client, Home::Thread).await?;
+            let client = self.connected(&guard.client, ClientScope::Thread).await?;
             work(client).await
         });
         let allowance = allowance.saturating_sub(started.elapsed());
-        let done = home.block_on(async { timeout(allowance, working).await });
+        let done = guard.block_on(async { timeout(allowance, working).await });
         match done {
-            Err(_) if self.unanswered == Unanswered::Replaced => home.give_up(),
-            _ => home.give_back(),
+            Err(_) if self.on_timeout == OnTimeout::ReplaceClient => guard.discard(),
+            _ => guard.release(),
         }
-        done.unwrap_or_else(|_| Err(too_late(operation)))
+        done.unwrap_or_else(|_| Err(timed_out(operation)))
     }
 
     /// The client of a home, which connects first if it never did.
-    async fn connected(self: &Arc<Self>, client: &Lazily<C>, home: Home) -> Result<C, Error> {
+    async fn connected(
+        self: &Arc<Self>,
+        client: &AsyncOnce<C>,
+        scope: ClientScope,
+    ) -> Result<C, Error> {
         if let Some(client) = client.get() {
             return Ok(client.clone());
         }
         let clients = Arc::clone(self);
-        let making = apart(|| client.get_or_make(move || clients.connect(home)));
+        let making = boxed_cold(|| client.get_or_try_init(move || clients.connect(scope)));
         Ok(making.await?.clone())
     }
 
-    fn connect(&self, home: Home) -> Connecting<C> {
+    fn connect(&self, scope: ClientScope) -> Connecting<C> {
         let Source::Connect(connect) = &self.source else {
             unreachable!("the program's client needs no connecting");
         };
-        connect(home)
+        connect(scope)
     }
 
     /// The client of a runtime, if there is one already.
-    fn made(&self, runtime: &Handle) -> Option<C> {
+    fn existing_client(&self, runtime: &Handle) -> Option<C> {
         let id = runtime.id();
         let by_runtime = self.by_runtime();
         let known = by_runtime.iter().find(|known| known.runtime == id)?;
@@ -250,38 +260,38 @@ impl<C: Clone + Send + Sync + 'static> Inner<C> {
     }
 
     /// The client of a runtime, which is made if need be.
-    async fn make(self: &Arc<Self>, runtime: &Handle) -> Result<C, Error> {
-        let client = self.of_runtime(runtime);
-        self.connected(&client, Home::Tasks).await
+    async fn client_of(self: &Arc<Self>, runtime: &Handle) -> Result<C, Error> {
+        let client = self.client_cell(runtime);
+        self.connected(&client, ClientScope::Runtime).await
     }
 
     /// The client of a runtime, made or not, which is forgotten when the runtime ends.
-    fn of_runtime(self: &Arc<Self>, runtime: &Handle) -> Arc<Lazily<C>> {
+    fn client_cell(self: &Arc<Self>, runtime: &Handle) -> Arc<AsyncOnce<C>> {
         let id = runtime.id();
         let mut by_runtime = self.by_runtime();
         if let Some(known) = by_runtime.iter().find(|known| known.runtime == id) {
             return Arc::clone(&known.client);
         }
         let client = Arc::default();
-        by_runtime.push(OfRuntime {
+        by_runtime.push(RuntimeClient {
             runtime: id,
             client: Arc::clone(&client),
-            until_the_end: None,
+            lifetime: None,
         });
         // Not under the lock: a runtime that has ended drops the task at once.
         drop(by_runtime);
-        let forget = Forget {
+        let forget = ForgetOnDrop {
             clients: Arc::downgrade(self),
             id,
             process: Process::current(),
         };
-        let until_the_end = AbortOnDrop::new(runtime.spawn(async move {
+        let lifetime = AbortOnDrop::new(runtime.spawn(async move {
             let _forget = forget;
             std::future::pending::<()>().await;
         }));
         let mut by_runtime = self.by_runtime();
         if let Some(known) = by_runtime.iter_mut().find(|known| known.runtime == id) {
-            known.until_the_end = Some(until_the_end);
+            known.lifetime = Some(lifetime);
         }
         client
     }
@@ -294,7 +304,7 @@ impl<C> Clone for Clients<C> {
 }
 
 impl<C> Inner<C> {
-    fn by_runtime(&self) -> MutexGuard<'_, Vec<OfRuntime<C>>> {
+    fn by_runtime(&self) -> MutexGuard<'_, Vec<RuntimeClient<C>>> {
         self.by_runtime
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -302,14 +312,14 @@ impl<C> Inner<C> {
 }
 
 /// Forgets the client of a runtime when dropped, together with the runtime's tasks.
-struct Forget<C> {
+struct ForgetOnDrop<C> {
     clients: std::sync::Weak<Inner<C>>,
     id: Id,
     /// In its children the runtime has not ended: they have a copy of it, and leave the client alone.
     process: Process,
 }
 
-impl<C> Drop for Forget<C> {
+impl<C> Drop for ForgetOnDrop<C> {
     fn drop(&mut self) {
         if let Some(clients) = self.clients.upgrade()
             && self.process.is_current()
@@ -324,7 +334,7 @@ impl<C> Drop for Forget<C> {
     }
 }
 
-fn of_parent(operation: Operation) -> Error {
+fn forked(operation: Operation) -> Error {
     let message =
         "the program's client of the store is one of the process that this one was forked from";
     Error::new(ErrorKind::NotRegistered, operation, message)
@@ -345,12 +355,12 @@ mod tests {
             block_on(clients.run(Operation::Load, |client| async move { Ok(client) }))
         };
         let (own, given) = (
-            Clients::new(Unanswered::Kept, |_| async { Ok(7) }),
-            Clients::given(7),
+            Clients::new(OnTimeout::KeepClient, |_| async { Ok(7) }),
+            Clients::of_program(7),
         );
         assert_eq!((asked(&own).unwrap(), asked(&given).unwrap()), (7, 7));
-        assert_eq!(asked(&own.anew()).unwrap(), 7);
-        let error = asked(&given.anew().anew()).unwrap_err();
+        assert_eq!(asked(&own.reopen()).unwrap(), 7);
+        let error = asked(&given.reopen().reopen()).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::NotRegistered);
         assert!(error.to_string().contains("register a backend"), "{error}");
     }

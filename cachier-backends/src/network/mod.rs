@@ -1,12 +1,14 @@
 //! What the backends of networked stores share: where their I/O runs, and what they count and announce.
 
-mod apart;
+mod async_once;
+mod blocking_runtimes;
 #[cfg(any(feature = "redis", feature = "postgres"))]
 mod changes;
+mod client_runtime;
 mod clients;
-mod given;
-mod lazily;
-mod origin;
+mod cold;
+mod compensation;
+mod program_client;
 mod round_trips;
 mod runtime;
 #[cfg(any(
@@ -18,27 +20,26 @@ mod runtime;
 mod server_url;
 #[cfg(any(feature = "redis", feature = "postgres"))]
 mod subscription;
-mod thread_homes;
-mod under_way;
-mod undo;
-mod waits;
+mod task_tracker;
+mod wait_reporter;
 
+#[cfg(feature = "_sql")]
+pub(crate) use async_once::AsyncOnce;
 #[cfg(feature = "redis")]
-pub(crate) use apart::apart;
+pub(crate) use async_once::init_in_task;
 #[cfg(any(feature = "redis", feature = "postgres"))]
 pub(crate) use changes::Changes;
 #[cfg(any(feature = "mongo", feature = "_sql"))]
-pub(crate) use clients::Home;
-pub(crate) use clients::{Clients, Unanswered};
-#[cfg(feature = "_sql")]
-pub(crate) use lazily::Lazily;
+pub(crate) use clients::ClientScope;
+pub(crate) use clients::{Clients, OnTimeout};
 #[cfg(feature = "redis")]
-pub(crate) use lazily::filled;
+pub(crate) use cold::boxed_cold;
+pub(crate) use compensation::Compensation;
 pub(crate) use round_trips::RoundTrips;
 #[cfg(any(feature = "redis", feature = "postgres"))]
 pub(crate) use runtime::AbortOnDrop;
 #[cfg(any(feature = "redis", feature = "postgres", feature = "s3"))]
-pub(crate) use runtime::spawn_on_own;
+pub(crate) use runtime::spawn_in_background;
 #[cfg(any(
     feature = "redis",
     feature = "postgres",
@@ -47,8 +48,7 @@ pub(crate) use runtime::spawn_on_own;
 ))]
 pub(crate) use server_url::ServerUrl;
 #[cfg(any(feature = "redis", feature = "postgres"))]
-pub(crate) use subscription::{Audience, Pauses};
+pub(crate) use subscription::{Backoff, Subscribers};
 #[cfg(feature = "_sql")]
-pub(crate) use under_way::to_the_end;
-pub(crate) use undo::Undo;
-pub(crate) use waits::Waits;
+pub(crate) use task_tracker::tracked;
+pub(crate) use wait_reporter::WaitReporter;

@@ -11,36 +11,36 @@ use crate::error::{Error, ErrorKind, Operation};
 use crate::process::{PerProcess, Process};
 
 /// Where an operation runs that is polled for the first time now.
-pub(super) enum Place {
+pub(super) enum Placement {
     /// On the tokio runtime that polls it.
     Caller(Handle),
     /// On the polling thread, which blocks for so long at most.
     Thread(Duration),
     /// On the runtime that cachier keeps: for other executors, for synchronous callers on a thread of a runtime, which may
     /// be the only one that this has, and for what they wait for beside other things; for threads that end, too.
-    Own,
+    Background,
 }
 
-impl Place {
-    pub(super) fn here() -> Self {
+impl Placement {
+    pub(super) fn current() -> Self {
         match (blocking::mode(), Handle::try_current()) {
             (None, Ok(runtime)) => Self::Caller(runtime),
             // A thread that is being torn down can wait for a runtime, but cannot enter one any more.
-            (_, Err(none)) if none.is_thread_local_destroyed() => Self::Own,
+            (_, Err(none)) if none.is_thread_local_destroyed() => Self::Background,
             (Some(Mode::Inline(allowance)), Err(_)) => Self::Thread(allowance),
-            _ => Self::Own,
+            _ => Self::Background,
         }
     }
 }
 
 /// The runtime that cachier keeps, started when it is first needed.
-pub(super) fn own() -> Result<&'static Handle, Error> {
-    static OWN: PerProcess<Result<Runtime, Error>> = PerProcess::new(|_| {
+pub(super) fn background() -> Result<&'static Handle, Error> {
+    static BACKGROUND: PerProcess<Result<Runtime, Error>> = PerProcess::new(|_| {
         let mut builder = Builder::new_multi_thread();
         builder.worker_threads(1).thread_name("cachier-io");
         builder.enable_all().build().map_err(not_started)
     });
-    match &*OWN {
+    match &*BACKGROUND {
         Ok(runtime) => Ok(runtime.handle()),
         Err(error) => Err(error.clone()),
     }
@@ -48,10 +48,10 @@ pub(super) fn own() -> Result<&'static Handle, Error> {
 
 /// Starts a task that belongs to no caller.
 #[cfg(any(feature = "redis", feature = "postgres", feature = "s3"))]
-pub(crate) fn spawn_on_own(
+pub(crate) fn spawn_in_background(
     task: impl Future<Output = ()> + Send + 'static,
 ) -> Result<JoinHandle<()>, Error> {
-    Ok(own()?.spawn(task))
+    Ok(background()?.spawn(task))
 }
 
 /// A task that ends when this is dropped, by the process that began it.
@@ -76,7 +76,7 @@ impl<T> Drop for AbortOnDrop<T> {
 }
 
 /// What a task on another runtime comes to; it is aborted when this is dropped.
-pub(super) async fn joined<T>(task: JoinHandle<Result<T, Error>>) -> Result<T, Error> {
+pub(super) async fn join<T>(task: JoinHandle<Result<T, Error>>) -> Result<T, Error> {
     let mut task = AbortOnDrop::new(task);
     (&mut task.task).await.unwrap_or_else(|ended| {
         let error = Error::new(
@@ -89,7 +89,7 @@ pub(super) async fn joined<T>(task: JoinHandle<Result<T, Error>>) -> Result<T, E
 }
 
 /// What was waited for on this thread took longer than that may block.
-pub(super) fn too_late(operation: Operation) -> Error {
+pub(super) fn timed_out(operation: Operation) -> Error {
     Error::new(
         ErrorKind::Timeout,
         operation,
@@ -99,9 +99,9 @@ pub(super) fn too_late(operation: Operation) -> Error {
 }
 
 /// A runtime for a thread that blocks. It may be dropped anywhere, in a task too: it waits for nothing then.
-pub(super) struct ThreadRuntime(Option<Runtime>);
+pub(super) struct CurrentThreadRuntime(Option<Runtime>);
 
-impl ThreadRuntime {
+impl CurrentThreadRuntime {
     pub(super) fn start() -> Result<Self, Error> {
         let mut builder = Builder::new_current_thread();
         let runtime = builder.enable_all().build().map_err(not_started)?;
@@ -109,7 +109,7 @@ impl ThreadRuntime {
     }
 }
 
-impl Deref for ThreadRuntime {
+impl Deref for CurrentThreadRuntime {
     type Target = Runtime;
 
     fn deref(&self) -> &Runtime {
@@ -120,7 +120,7 @@ impl Deref for ThreadRuntime {
     }
 }
 
-impl Drop for ThreadRuntime {
+impl Drop for CurrentThreadRuntime {
     fn drop(&mut self) {
         if let Some(runtime) = self.0.take() {
             runtime.shutdown_background();

@@ -9,7 +9,7 @@ use super::Changes;
 use crate::backend::Change;
 
 /// Those whom one backend tells what it hears.
-pub(crate) struct Audience {
+pub(crate) struct Subscribers {
     /// What this backend calls itself in what it announces.
     origin: String,
     /// Told of what others do to entries.
@@ -18,12 +18,12 @@ pub(crate) struct Audience {
     pub(crate) waiters: Arc<Changes>,
 }
 
-/// The pauses between attempts to listen: longer each time that there was no connection.
-pub(crate) struct Pauses {
+/// The backoff between attempts to listen: longer each time that there was no connection.
+pub(crate) struct Backoff {
     next: Duration,
 }
 
-impl Audience {
+impl Subscribers {
     pub(crate) fn new(origin: String) -> Self {
         Self {
             origin,
@@ -41,23 +41,23 @@ impl Audience {
     }
 }
 
-impl Pauses {
-    const SHORTEST: Duration = Duration::from_millis(50);
-    const LONGEST: Duration = Duration::from_secs(5);
+impl Backoff {
+    const MIN_DELAY: Duration = Duration::from_millis(50);
+    const MAX_DELAY: Duration = Duration::from_secs(5);
 
     pub(crate) fn new() -> Self {
         Self {
-            next: Self::SHORTEST,
+            next: Self::MIN_DELAY,
         }
     }
 
     /// There is a connection: the next pause is short.
-    pub(crate) fn begin_anew(&mut self) {
+    pub(crate) fn reset(&mut self) {
         *self = Self::new();
     }
 
-    pub(crate) async fn pause(&mut self) {
+    pub(crate) async fn wait(&mut self) {
         sleep(self.next).await;
-        self.next = (2 * self.next).min(Self::LONGEST);
+        self.next = (2 * self.next).min(Self::MAX_DELAY);
     }
 }

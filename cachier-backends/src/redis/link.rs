@@ -13,7 +13,7 @@ use super::error;
 use super::silence::{InVain, Silence};
 use super::source::{Connection, Source};
 use crate::error::{Error, Operation};
-use crate::network::{RoundTrips, apart, filled};
+use crate::network::{RoundTrips, boxed_cold, init_in_task};
 
 /// A connection to many servers is left as it is for so long, and so is one that could not be renewed: a server may be gone
 /// for long.
@@ -104,7 +104,7 @@ impl Link {
                 }
                 made
             };
-            apart(|| filled(&attempt.made, connect)).await;
+            boxed_cold(|| init_in_task(&attempt.made, connect)).await;
         }
         attempt
     }

@@ -101,7 +101,7 @@ impl RedisBackend {
             Source::Manager(manager),
             "redis, a connection of the program".to_owned(),
         );
-        let clients = Clients::given(Link::new(Arc::clone(&server)));
+        let clients = Clients::of_program(Link::new(Arc::clone(&server)));
         Redis::of(server, clients).into()
     }
 }

@@ -15,13 +15,13 @@ use super::scripts::{self, Call, Script, expiry, micros, millis};
 use super::source::Source;
 use super::subscribe::Listener;
 use crate::backend::{
-    Anew, Backend, BoxFuture, Capabilities, Capability, EntryVersion, Figures, Lease, LeaseReply,
-    Loaded, Pool, Renewal, StoreReply, StoreRequest, Usage, Vacated, WaitObserver, Watch, Watcher,
+    Backend, BoxFuture, Capabilities, Capability, EntryVersion, Figures, Lease, LeaseReply, Loaded,
+    Pool, Renewal, Reopen, StoreReply, StoreRequest, Usage, Vacated, WaitObserver, Watch, Watcher,
 };
 use crate::blocking;
 use crate::error::Operation;
 use crate::key::{Key, Scope};
-use crate::network::{Clients, RoundTrips, Unanswered, Undo};
+use crate::network::{Clients, Compensation, OnTimeout, RoundTrips};
 use crate::unique::unique;
 
 /// The largest string that the server takes, unless its `proto-max-bulk-len` says otherwise.
@@ -45,13 +45,13 @@ struct Owner {
     token: String,
 }
 
-impl Anew for Redis {
-    fn anew(&self) -> Self {
+impl Reopen for Redis {
+    fn reopen(&self) -> Self {
         let Server { source, name, .. } = &*self.server;
         let server = Self::server(source.clone(), name.clone());
         let clients = match source {
-            Source::Manager(_) => self.clients.anew(),
-            _ => Self::clients(&server).waiting_as(&self.clients),
+            Source::Manager(_) => self.clients.reopen(),
+            _ => Self::clients(&server).reporting_waits_as(&self.clients),
         };
         Self::of(server, clients)
     }
@@ -67,7 +67,7 @@ impl Redis {
     /// Clients that make connections of their own.
     fn clients(server: &Arc<Server>) -> Clients<Link> {
         let server = Arc::clone(server);
-        Clients::new(Unanswered::Kept, move |_| {
+        Clients::new(OnTimeout::KeepClient, move |_| {
             let link = Link::new(Arc::clone(&server));
             async { Ok(link) }
         })
@@ -114,10 +114,10 @@ impl Redis {
     }
 
     /// Gives the lease of this token back, unless it is known what came of asking for it.
-    fn undo_lease(&self, key: &Key, token: &str) -> Undo {
+    fn compensate_lease(&self, key: &Key, token: &str) -> Compensation {
         let release = self.releasing(key, token);
         self.clients
-            .undo(|link| async move { release.number(&link).await.map(drop) })
+            .compensate(|link| async move { release.number(&link).await.map(drop) })
     }
 
     fn run_releasing(&self, key: &Key, token: &str) -> BoxFuture<'_, ()> {
@@ -244,11 +244,11 @@ impl Backend for Redis {
             .arg(names::seen(seen))
             .arg(&token)
             .arg(millis(period));
-        let undo = self.undo_lease(key, &token);
+        let compensation = self.compensate_lease(key, &token);
         let lease = Lease::new(key.clone(), seen.cloned(), Owner { token });
         self.clients.run(Operation::Lease, move |link| async move {
             let asked = call.run(&link).await;
-            undo.unless_lost(&asked);
+            compensation.disarm_if_answered(&asked);
             match asked? {
                 Value::BulkString(reply) if reply == b"granted" => {
                     Ok(LeaseReply::Granted(lease.expiring_after(period)))
@@ -274,11 +274,11 @@ impl Backend for Redis {
             .about(key, Operation::Lease, &scripts::TAKE_OVER)
             .arg(&token)
             .arg(millis(period));
-        let undo = self.undo_lease(key, &token);
+        let compensation = self.compensate_lease(key, &token);
         let lease = Lease::new(key.clone(), None, Owner { token }).expiring_after(period);
         self.clients.run(Operation::Lease, move |link| async move {
             let taken = call.run(&link).await;
-            undo.unless_lost(&taken);
+            compensation.disarm_if_answered(&taken);
             taken.map(|_| lease)
         })
     }

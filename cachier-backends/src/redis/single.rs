@@ -22,7 +22,7 @@ use tokio::task::unconstrained;
 use tokio::time::timeout;
 
 use super::error::lost;
-use crate::network::apart;
+use crate::network::boxed_cold;
 
 /// Where at least so many other requests wait for an answer, those for entries are sent together.
 const MANY: usize = 8;
@@ -181,7 +181,7 @@ impl Single {
     async fn unless_lost<T: Send>(&self, mut answer: Answer<'_, T>) -> RedisResult<T> {
         match timeout(SLOW, &mut answer).await {
             Ok(answer) => answer,
-            Err(_) => apart(|| self.wait_and_see(answer)).await,
+            Err(_) => boxed_cold(|| self.wait_and_see(answer)).await,
         }
     }
 

@@ -15,7 +15,7 @@ use super::link::Server;
 use super::names;
 use crate::backend::Change;
 use crate::key::{KeyHash, Scope};
-use crate::network::{AbortOnDrop, Audience, Changes, Pauses, spawn_on_own};
+use crate::network::{AbortOnDrop, Backoff, Changes, Subscribers, spawn_in_background};
 
 /// After this long without a message the server is asked whether it is still there, and given as long to answer.
 const QUIET: Duration = Duration::from_secs(5);
@@ -34,7 +34,7 @@ struct Running {
 
 /// Who is told, and how far the subscription is.
 struct Heard {
-    audience: Audience,
+    subscribers: Subscribers,
     state: watch::Sender<State>,
 }
 
@@ -53,7 +53,7 @@ enum Event {
 impl Listener {
     pub(super) fn new(server: Arc<Server>, origin: String) -> Self {
         let heard = Heard {
-            audience: Audience::new(origin),
+            subscribers: Subscribers::new(origin),
             state: watch::Sender::default(),
         };
         Self {
@@ -64,11 +64,11 @@ impl Listener {
     }
 
     pub(super) fn watchers(&self) -> &Arc<Changes> {
-        &self.heard.audience.watchers
+        &self.heard.subscribers.watchers
     }
 
     pub(super) fn waiters(&self) -> &Arc<Changes> {
-        &self.heard.audience.waiters
+        &self.heard.subscribers.waiters
     }
 
     /// Whether changes cannot be learned of at the moment.
@@ -116,7 +116,7 @@ impl Listener {
             channels: HashMap::new(),
             session: 0,
         };
-        match spawn_on_own(task.run()) {
+        match spawn_in_background(task.run()) {
             Ok(task) => Some(Running {
                 events,
                 _task: AbortOnDrop::new(task),
@@ -142,15 +142,15 @@ struct Task {
 
 impl Task {
     async fn run(mut self) {
-        let mut pauses = Pauses::new();
+        let mut backoff = Backoff::new();
         loop {
             if let Ok(connection) = self.connect().await {
-                pauses.begin_anew();
+                backoff.reset();
                 // Nothing is left to do about an error but to connect again.
                 let _ = self.listen(connection).await;
             }
             self.heard.failing();
-            pauses.pause().await;
+            backoff.wait().await;
         }
     }
 
@@ -225,9 +225,9 @@ impl Heard {
         let change = hash.and_then(KeyHash::parse).map(Change::Entry);
         let change = change.unwrap_or(Change::All);
         match what {
-            Some("lease" | "leases") => self.audience.waiters.announce(scope.path(), &change),
+            Some("lease" | "leases") => self.subscribers.waiters.announce(scope.path(), &change),
             _ => self
-                .audience
+                .subscribers
                 .tell(scope.path(), origin.unwrap_or_default(), &change),
         }
     }
@@ -238,7 +238,7 @@ impl Heard {
             state.is_failing = false;
             state.subscribed.extend(scopes.clone().cloned());
         });
-        let watchers = &self.audience.watchers;
+        let watchers = &self.subscribers.watchers;
         scopes.for_each(|scope| watchers.announce(scope.path(), &Change::All));
     }
 
@@ -248,7 +248,7 @@ impl Heard {
             state.is_failing = true;
             state.subscribed.clear();
         });
-        self.audience.waiters.announce_gap();
+        self.subscribers.waiters.announce_gap();
     }
 }
 

@@ -16,7 +16,7 @@ use aws_smithy_http_client::tls::{self, rustls_provider::CryptoMode};
 
 use super::sdk;
 use crate::error::Error;
-use crate::network::{Clients, Unanswered};
+use crate::network::{Clients, OnTimeout};
 
 /// How long connecting may take: long enough for a packet that was lost to be sent again.
 const CONNECT: Duration = Duration::from_secs(3);
@@ -52,10 +52,10 @@ impl Settings {
 
     pub(super) fn clients(&self) -> Clients<Client> {
         if let Some(client) = &self.given {
-            return Clients::given(client.clone());
+            return Clients::of_program(client.clone());
         }
         let settings = self.clone();
-        Clients::new(Unanswered::Kept, move |_| {
+        Clients::new(OnTimeout::KeepClient, move |_| {
             let settings = settings.clone();
             async move { settings.client().await }
         })

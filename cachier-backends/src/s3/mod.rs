@@ -36,13 +36,13 @@ use aws_sdk_s3::Client;
 use aws_sdk_s3::primitives::SdkBody;
 
 use crate::backend::{
-    Anew, Backend, BoxFuture, Capabilities, Capability, EntryVersion, Figures, Instance, Lease,
-    LeaseReply, Loaded, Renewal, StoreReply, StoreRequest, Usage, Vacated, WaitObserver,
+    Backend, BoxFuture, Capabilities, Capability, EntryVersion, Figures, Instance, Lease,
+    LeaseReply, Loaded, Renewal, Reopen, StoreReply, StoreRequest, Usage, Vacated, WaitObserver,
     backend_by_instance, instance,
 };
 use crate::error::{Error, Operation};
 use crate::key::{Key, Scope};
-use crate::network::{Clients, Undo, spawn_on_own};
+use crate::network::{Clients, Compensation, spawn_in_background};
 use crate::unique::unique;
 use bucket::{Bucket, Shared};
 use connect::{Addressing, Settings};
@@ -164,10 +164,10 @@ impl S3Backend {
 
 backend_by_instance!(S3Backend);
 
-impl Anew for S3 {
-    fn anew(&self) -> Self {
+impl Reopen for S3 {
+    fn reopen(&self) -> Self {
         Self {
-            clients: self.clients.anew(),
+            clients: self.clients.reopen(),
             settings: self.settings.clone(),
             shared: Arc::new(self.shared.renewed()),
         }
@@ -198,13 +198,13 @@ impl S3 {
 
 impl S3 {
     /// Has a lease given back, unless it is known what came of asking for it.
-    fn undo<F>(&self, release: impl FnOnce(Bucket) -> F + Send + 'static) -> Undo
+    fn compensate<F>(&self, release: impl FnOnce(Bucket) -> F + Send + 'static) -> Compensation
     where
         F: Future<Output = Result<(), Error>> + Send + 'static,
     {
         let shared = Arc::clone(&self.shared);
         let operation = Operation::Lease;
-        self.clients.undo(move |client| {
+        self.clients.compensate(move |client| {
             release(Bucket {
                 shared,
                 client,
@@ -226,7 +226,7 @@ impl S3 {
             bucket.delete(&name).await
         };
         // A lease that stays is cleaned up one day.
-        let _ = spawn_on_own(async move { drop(clients.run(operation, delete).await) });
+        let _ = spawn_in_background(async move { drop(clients.run(operation, delete).await) });
     }
 }
 
@@ -305,11 +305,11 @@ impl Backend for S3 {
     ) -> BoxFuture<'a, LeaseReply> {
         let (name, key, seen) = (self.shared.name(key), key.clone(), seen.cloned());
         let (number, lost) = (unique(), leases::name_of_lease(&name, seen.as_ref()));
-        let undo =
-            self.undo(move |bucket| async move { bucket.release_unheard(&lost, number).await });
+        let compensation = self
+            .compensate(move |bucket| async move { bucket.release_unheard(&lost, number).await });
         self.run(Operation::Lease, move |bucket| async move {
             let asked = bucket.lease(&name, seen.as_ref(), period, number).await;
-            undo.unless_lost(&asked);
+            compensation.disarm_if_answered(&asked);
             Ok(asked?.reply(period, |owned| Lease::new(key, seen, owned)))
         })
     }
@@ -317,11 +317,12 @@ impl Backend for S3 {
     fn take_over<'a>(&'a self, key: &'a Key, period: Duration) -> BoxFuture<'a, Lease> {
         let (name, key, number) = (self.shared.name(key), key.clone(), unique());
         let lost = name.clone();
-        let undo = self
-            .undo(move |bucket| async move { bucket.release_taken_unheard(&lost, number).await });
+        let compensation = self.compensate(move |bucket| async move {
+            bucket.release_taken_unheard(&lost, number).await
+        });
         self.run(Operation::Lease, move |bucket| async move {
             let taken = bucket.take_over(&name, period, number).await;
-            undo.unless_lost(&taken);
+            compensation.disarm_if_answered(&taken);
             let owned = taken?;
             Ok(Lease::new(key, owned.seen(), owned).expiring_after(period))
         })

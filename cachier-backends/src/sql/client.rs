@@ -6,7 +6,7 @@ use super::database::Database;
 use super::dialect::Statements;
 use super::error::failed;
 use crate::error::{Error, Operation};
-use crate::network::{Lazily, RoundTrips};
+use crate::network::{AsyncOnce, RoundTrips};
 use crate::unique::unique;
 
 /// What all clients of one backend share.
@@ -44,7 +44,7 @@ pub(super) struct Readiness(RwLock<Option<Ready>>);
 #[derive(Clone)]
 pub(super) struct Client {
     pub(super) database: Database,
-    attempt: Arc<Mutex<Arc<Lazily<Ready>>>>,
+    attempt: Arc<Mutex<Arc<AsyncOnce<Ready>>>>,
 }
 
 impl Shared {
@@ -77,11 +77,11 @@ impl Client {
         }
     }
 
-    pub(super) fn begin_anew(&self) {
+    pub(super) fn reset(&self) {
         *self.attempt() = Arc::default();
     }
 
-    pub(super) fn attempt(&self) -> MutexGuard<'_, Arc<Lazily<Ready>>> {
+    pub(super) fn attempt(&self) -> MutexGuard<'_, Arc<AsyncOnce<Ready>>> {
         self.attempt.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

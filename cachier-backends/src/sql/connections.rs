@@ -13,7 +13,7 @@ use super::destination::{Destination, Mark};
 use super::error::{is_broken, is_busy};
 use super::idle::Idle;
 use crate::backend::Pool;
-use crate::network::{Waits, to_the_end};
+use crate::network::{WaitReporter, tracked};
 use crate::queue;
 
 /// How long opening a connection, or waiting for one, may take; the operation's budget may end it before.
@@ -32,7 +32,7 @@ pub(super) enum Source<D: sqlx::Database> {
     /// Kept here and not in a pool of sqlx, which sends a request more whenever a connection comes back to it.
     Own(Arc<Own<D>>),
     /// The program's.
-    Given(sqlx::Pool<D>, Waits),
+    Given(sqlx::Pool<D>, WaitReporter),
 }
 
 /// Connections of one client, opened when they are needed.
@@ -45,7 +45,7 @@ pub(super) struct Own<D: sqlx::Database> {
     idle: Idle<D::Connection>,
     free: Arc<Semaphore>,
     max: usize,
-    waits: Waits,
+    waits: WaitReporter,
 }
 
 /// A connection in use. One that is not [kept](Self::keep) is closed.
@@ -74,7 +74,7 @@ impl<D: sqlx::Database> Source<D> {
         adapts: impl Fn(&sqlx::Error) -> bool + Send + Sync + 'static,
         destination: Destination,
         max: usize,
-        waits: Waits,
+        waits: WaitReporter,
     ) -> Self {
         Self::Own(Arc::new(Own {
             options: Box::new(options),
@@ -107,7 +107,7 @@ impl<D: sqlx::Database> Source<D> {
             Self::Given(pool, waits) => {
                 let started = Instant::now();
                 let connection = pool.acquire().await?;
-                waits.since(started);
+                waits.waited_since(started);
                 Ok(Taken::Given(connection))
             }
         }
@@ -142,7 +142,7 @@ impl<D: sqlx::Database> Own<D> {
     fn take_idle(self: &Arc<Self>) -> Option<Taken<D>> {
         let permit = Arc::clone(&self.free).try_acquire_owned().ok()?;
         let connection = self.pop_idle()?;
-        self.waits.none();
+        self.waits.not_waited();
         Some(self.taken(connection, permit))
     }
 
@@ -204,7 +204,7 @@ impl<D: sqlx::Database> Own<D> {
     /// call may take is there for the next one.
     async fn open(self: Arc<Self>, permit: OwnedSemaphorePermit) -> Result<Taken<D>, sqlx::Error> {
         let (hand_over, opened) = oneshot::channel();
-        tokio::spawn(to_the_end(async move {
+        tokio::spawn(tracked(async move {
             let connected = timeout(PATIENCE, self.connect()).await;
             let taken = connected
                 .unwrap_or(Err(sqlx::Error::PoolTimedOut))
@@ -219,12 +219,12 @@ impl<D: sqlx::Database> Own<D> {
     /// The right to use a connection, as soon as there is one.
     async fn permit(&self) -> Result<OwnedSemaphorePermit, sqlx::Error> {
         if let Ok(permit) = Arc::clone(&self.free).try_acquire_owned() {
-            self.waits.none();
+            self.waits.not_waited();
             return Ok(permit);
         }
         let started = Instant::now();
         let permit = queue::waiting(Arc::clone(&self.free).acquire_owned()).await;
-        self.waits.since(started);
+        self.waits.waited_since(started);
         permit.map_err(|_| sqlx::Error::PoolClosed)
     }
 }

@@ -9,7 +9,7 @@ use super::dialect::Dialect;
 #[cfg(feature = "postgres")]
 use super::pooler::{Pooler, inline};
 use crate::backend::Pool;
-use crate::network::{Home, Waits};
+use crate::network::{ClientScope, WaitReporter};
 
 /// One client of a database.
 #[derive(Clone)]
@@ -89,14 +89,14 @@ macro_rules! with_connection {
 
 impl Database {
     /// A client for one home. Of those that synchronous callers share, each serves one at a time: nobody waits there.
-    pub(super) fn open(address: &Address, home: Home, waits: &Waits) -> Self {
-        let waits = match home {
-            Home::Tasks => waits.clone(),
-            Home::Thread => Waits::default(),
+    pub(super) fn open(address: &Address, scope: ClientScope, waits: &WaitReporter) -> Self {
+        let waits = match scope {
+            ClientScope::Runtime => waits.clone(),
+            ClientScope::Thread => WaitReporter::default(),
         };
-        let max = |for_tasks| match home {
-            Home::Tasks => for_tasks,
-            Home::Thread => 1,
+        let max = |for_tasks| match scope {
+            ClientScope::Runtime => for_tasks,
+            ClientScope::Thread => 1,
         };
         match address {
             #[cfg(feature = "sqlite")]

@@ -49,7 +49,7 @@ use crate::backend::{Instance, backend_by_instance, instance};
 #[cfg(feature = "sqlite")]
 use crate::default_folder::DefaultFolder;
 use crate::error::{Error, ErrorKind, Operation};
-use crate::network::{Clients, Waits};
+use crate::network::{Clients, WaitReporter};
 use client::Client;
 use connections::Source;
 use database::{Address, Database};
@@ -136,9 +136,15 @@ impl SqlBackend {
     pub fn with_sqlite_pool(pool: sqlx::SqlitePool) -> Self {
         let file = sqlite::File::of_program((*pool.connect_options()).clone());
         let address = Address::Sqlite(file);
-        let waits = Waits::default();
+        let waits = WaitReporter::default();
         let database = Database::Sqlite(Source::Given(pool, waits.clone()));
-        Sql::of(address, Clients::given(Client::new(database)), waits, TABLE).into()
+        Sql::of(
+            address,
+            Clients::of_program(Client::new(database)),
+            waits,
+            TABLE,
+        )
+        .into()
     }
 
     /// Entries in the database of the program's own pool.
@@ -159,9 +165,15 @@ impl SqlBackend {
         let options = (*pool.connect_options()).clone();
         let pooler = pooler::Pooler::of_options(&options);
         let address = Address::Postgres(options, pooler.clone());
-        let waits = Waits::default();
+        let waits = WaitReporter::default();
         let database = Database::Postgres(Source::Given(pool, waits.clone()), pooler);
-        Sql::of(address, Clients::given(Client::new(database)), waits, TABLE).into()
+        Sql::of(
+            address,
+            Clients::of_program(Client::new(database)),
+            waits,
+            TABLE,
+        )
+        .into()
     }
 
     /// Entries in the database of the program's own pool.
@@ -177,9 +189,15 @@ impl SqlBackend {
     #[must_use]
     pub fn with_mysql_pool(pool: sqlx::MySqlPool) -> Self {
         let address = Address::MySql((*pool.connect_options()).clone());
-        let waits = Waits::default();
+        let waits = WaitReporter::default();
         let database = Database::MySql(Source::Given(pool, waits.clone()));
-        Sql::of(address, Clients::given(Client::new(database)), waits, TABLE).into()
+        Sql::of(
+            address,
+            Clients::of_program(Client::new(database)),
+            waits,
+            TABLE,
+        )
+        .into()
     }
 
     /// The same, with the entries in another table; beside it there is one of this name and `_schema`.

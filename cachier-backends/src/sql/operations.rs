@@ -10,14 +10,14 @@ use super::store::{self, Asked, NewEntry, Token};
 #[cfg(feature = "postgres")]
 use super::subscribe;
 use crate::backend::{
-    Anew, Backend, BoxFuture, Capabilities, Capability, EntryVersion, Figures, Lease, LeaseReply,
-    Loaded, Pool, Renewal, StoreReply, StoreRequest, Usage, Vacated, WaitObserver,
+    Backend, BoxFuture, Capabilities, Capability, EntryVersion, Figures, Lease, LeaseReply, Loaded,
+    Pool, Renewal, Reopen, StoreReply, StoreRequest, Usage, Vacated, WaitObserver,
 };
 #[cfg(feature = "postgres")]
 use crate::backend::{Watch, Watcher};
 use crate::error::{Error, Operation};
 use crate::key::{Key, Scope};
-use crate::network::{Clients, Unanswered, Undo, Waits};
+use crate::network::{Clients, Compensation, OnTimeout, WaitReporter};
 
 /// The table, if the program names no other.
 pub(super) const TABLE: &str = "cachier_entries";
@@ -30,27 +30,27 @@ const UNTIL_LISTENING: Duration = Duration::from_millis(100);
 pub(super) struct Sql {
     pub(super) address: Address,
     pub(super) clients: Clients<Client>,
-    pub(super) waits: Waits,
+    pub(super) waits: WaitReporter,
     pub(super) shared: Arc<Shared>,
     #[cfg(feature = "postgres")]
     pub(super) subscription: Option<subscribe::Subscription>,
 }
 
-impl Anew for Sql {
-    fn anew(&self) -> Self {
+impl Reopen for Sql {
+    fn reopen(&self) -> Self {
         let table = &self.shared.statements.table;
         let (address, waits) = (self.address.clone(), self.waits.clone());
-        Self::of(address, self.clients.anew(), waits, table)
+        Self::of(address, self.clients.reopen(), waits, table)
     }
 }
 
 impl Sql {
     /// Clients of its own, which connect when they are needed.
     pub(super) fn opening(address: Address) -> Self {
-        let (opened, waits) = (address.clone(), Waits::default());
+        let (opened, waits) = (address.clone(), WaitReporter::default());
         let of_clients = waits.clone();
-        let clients = Clients::new(Unanswered::Kept, move |home| {
-            let client = Client::new(Database::open(&opened, home, &of_clients));
+        let clients = Clients::new(OnTimeout::KeepClient, move |scope| {
+            let client = Client::new(Database::open(&opened, scope, &of_clients));
             async move { Ok(client) }
         });
         Self::of(address, clients, waits, TABLE)
@@ -59,7 +59,7 @@ impl Sql {
     pub(super) fn of(
         address: Address,
         clients: Clients<Client>,
-        waits: Waits,
+        waits: WaitReporter,
         table: &str,
     ) -> Self {
         let statements = Statements::new(address.dialect(), table);
@@ -78,9 +78,9 @@ impl Sql {
     }
 
     /// Gives a lease back, unless it is known what came of asking for it.
-    fn undo_lease(&self, lease: &Lease, owner: Token) -> Undo {
+    fn compensate_lease(&self, lease: &Lease, owner: Token) -> Compensation {
         let (lost, shared) = (lease.share(), Arc::clone(&self.shared));
-        self.clients.undo(move |client| async move {
+        self.clients.compensate(move |client| async move {
             let operation = Operation::Lease;
             let store = Store {
                 shared,
@@ -184,10 +184,10 @@ impl Backend for Sql {
     ) -> BoxFuture<'a, LeaseReply> {
         let owner = store::token();
         let lease = Lease::new(key.clone(), seen.cloned(), owner).expiring_after(period);
-        let undo = self.undo_lease(&lease, owner);
+        let compensation = self.compensate_lease(&lease, owner);
         self.run(Operation::Lease, move |store| async move {
             let asked = store.lease(lease.key(), lease.seen(), owner, period).await;
-            undo.unless_lost(&asked);
+            compensation.disarm_if_answered(&asked);
             Ok(match asked? {
                 Asked::Granted => LeaseReply::Granted(lease),
                 Asked::Held(owner) => {
@@ -204,10 +204,10 @@ impl Backend for Sql {
     fn take_over<'a>(&'a self, key: &'a Key, period: Duration) -> BoxFuture<'a, Lease> {
         let owner = store::token();
         let lease = Lease::new(key.clone(), None, owner).expiring_after(period);
-        let undo = self.undo_lease(&lease, owner);
+        let compensation = self.compensate_lease(&lease, owner);
         self.run(Operation::Lease, move |store| async move {
             let taken = store.take_over(lease.key(), owner, period).await;
-            undo.unless_lost(&taken);
+            compensation.disarm_if_answered(&taken);
             taken.map(|()| lease)
         })
     }

@@ -29,17 +29,17 @@ impl Store {
             let prepared = timeout(LONGEST, store.prepare()).await;
             prepared.unwrap_or_else(|_| Err(store.too_late()))
         };
-        let ready = *attempt.get_or_make(prepare).await?;
+        let ready = *attempt.get_or_try_init(prepare).await?;
         self.shared.ready.set(Some(ready));
         // It may be wanted again, if somebody removes the table.
-        self.client.begin_anew();
+        self.client.reset();
         Ok(ready)
     }
 
     /// Makes a table that was there and has gone; whether it is there again.
     pub(super) async fn make_again(&self) -> bool {
         self.shared.ready.set(None);
-        self.client.begin_anew();
+        self.client.reset();
         Box::pin(self.make_ready()).await.is_ok()
     }
 

@@ -11,7 +11,7 @@ use super::client::Shared;
 use super::pooler::Pooler;
 use crate::backend::{Change, Watch, Watcher};
 use crate::key::{Key, KeyHash, Scope};
-use crate::network::{AbortOnDrop, Audience, Pauses, spawn_on_own};
+use crate::network::{AbortOnDrop, Backoff, Subscribers, spawn_in_background};
 
 /// What one backend hears; it starts to listen when somebody wants to know.
 pub(super) struct Subscription {
@@ -23,7 +23,7 @@ struct Ears {
     shared: Arc<Shared>,
     options: PgConnectOptions,
     pooler: Pooler,
-    audience: Audience,
+    subscribers: Subscribers,
     is_listening: watch::Sender<bool>,
 }
 
@@ -34,7 +34,7 @@ const ANSWER: Duration = Duration::from_secs(5);
 impl Subscription {
     pub(super) fn new(shared: Arc<Shared>, options: PgConnectOptions, pooler: Pooler) -> Self {
         let ears = Ears {
-            audience: Audience::new(shared.origin.clone()),
+            subscribers: Subscribers::new(shared.origin.clone()),
             shared,
             options,
             pooler,
@@ -52,14 +52,14 @@ impl Subscription {
     }
 
     pub(super) fn watch(&self, scope: &Arc<Scope>, watcher: Arc<Watcher>) -> Option<Watch> {
-        let watch = self.ears.audience.watchers.watch(scope, watcher);
+        let watch = self.ears.subscribers.watchers.watch(scope, watcher);
         self.listen().then_some(watch)
     }
 
     /// Waits for a change of one entry, from this call on.
     pub(super) fn of_entry(&self, key: &Key) -> impl Future<Output = ()> + Send + use<> {
         self.listen();
-        self.ears.audience.waiters.of_entry(key)
+        self.ears.subscribers.waiters.of_entry(key)
     }
 
     /// Waits until it listens, or for a while; whether it does.
@@ -76,7 +76,7 @@ impl Subscription {
 
     fn listen(&self) -> bool {
         let start = || {
-            let task = spawn_on_own(Arc::clone(&self.ears).listen());
+            let task = spawn_in_background(Arc::clone(&self.ears).listen());
             task.ok().map(AbortOnDrop::new)
         };
         self.task.get_or_init(start).is_some()
@@ -85,11 +85,11 @@ impl Subscription {
 
 impl Ears {
     async fn listen(self: Arc<Self>) {
-        let mut pauses = Pauses::new();
+        let mut backoff = Backoff::new();
         while !self.pooler.is_there() {
             match timeout(ANSWER, self.connect()).await {
                 Ok(Ok(listener)) if !self.pooler.is_there() => {
-                    pauses.begin_anew();
+                    backoff.reset();
                     self.hear(listener).await;
                 }
                 Ok(Err(error)) => {
@@ -97,7 +97,7 @@ impl Ears {
                 }
                 _ => {}
             }
-            pauses.pause().await;
+            backoff.wait().await;
         }
     }
 
@@ -117,7 +117,7 @@ impl Ears {
     async fn hear(&self, mut listener: PgListener) {
         self.is_listening.send_replace(true);
         // What happened before was missed.
-        self.audience.watchers.announce_gap();
+        self.subscribers.watchers.announce_gap();
         loop {
             match timeout(SILENCE, listener.try_recv()).await {
                 Ok(Ok(Some(notification))) => self.tell(&notification),
@@ -132,7 +132,7 @@ impl Ears {
         }
         self.is_listening.send_replace(false);
         // Whoever waits looks again, and then for itself.
-        self.audience.waiters.announce_gap();
+        self.subscribers.waiters.announce_gap();
     }
 
     fn tell(&self, notification: &PgNotification) {
@@ -142,7 +142,7 @@ impl Ears {
             return;
         };
         if let Some(change) = change(what) {
-            self.audience.tell(scope, origin, &change);
+            self.subscribers.tell(scope, origin, &change);
         }
     }
 }

@@ -7,25 +7,25 @@ use crate::backend::WaitObserver;
 
 /// Passes on how long was waited, once somebody wants to know.
 #[derive(Clone, Default)]
-pub(crate) struct Waits(Arc<OnceLock<Arc<WaitObserver>>>);
+pub(crate) struct WaitReporter(Arc<OnceLock<Arc<WaitObserver>>>);
 
-impl Waits {
+impl WaitReporter {
     /// From now on `observer` is told, unless another one is already.
     pub(crate) fn observe(&self, observer: Arc<WaitObserver>) {
         let _ = self.0.set(observer);
     }
 
     /// A connection was free at once.
-    pub(crate) fn none(&self) {
-        self.note(Duration::ZERO);
+    pub(crate) fn not_waited(&self) {
+        self.report(Duration::ZERO);
     }
 
     /// A connection was waited for since then.
-    pub(crate) fn since(&self, started: Instant) {
-        self.note(started.elapsed());
+    pub(crate) fn waited_since(&self, started: Instant) {
+        self.report(started.elapsed());
     }
 
-    pub(crate) fn note(&self, waited: Duration) {
+    pub(crate) fn report(&self, waited: Duration) {
         if let Some(observer) = self.0.get() {
             observer(waited);
         }

@@ -23,18 +23,18 @@ use super::runtime::{self, AbortOnDrop};
 use crate::error::Error;
 
 /// A runtime, and what is known of it.
-pub(super) struct Origin {
+pub(super) struct ClientRuntime {
     pub(super) runtime: Handle,
     has_ended: AtomicBool,
     /// The thread that was last seen to drive it, if it has but one.
     driver: AtomicU64,
     /// Whether a task is on its way that will note the driver.
-    is_looked_for: AtomicBool,
+    is_probing: AtomicBool,
 }
 
 /// What this thread is to the runtime.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Role {
+pub(super) enum ThreadRole {
     /// The runtime goes on without it.
     Outsider,
     /// One of several, or one that can be replaced.
@@ -44,24 +44,24 @@ pub(super) enum Role {
 }
 
 /// How long a runtime that another thread drives takes at most to run a task.
-const LOOK: Duration = Duration::from_millis(100);
+const DRIVER_PROBE_TIMEOUT: Duration = Duration::from_millis(100);
 
-impl Origin {
+impl ClientRuntime {
     /// A runtime, and the task that lives as long as it, or as long as somebody keeps this.
     pub(super) fn of(runtime: Handle) -> (Arc<Self>, AbortOnDrop<()>) {
-        let origin = Arc::new(Self {
+        let client_runtime = Arc::new(Self {
             runtime,
             has_ended: AtomicBool::new(false),
-            driver: AtomicU64::new(this_thread()),
-            is_looked_for: AtomicBool::new(false),
+            driver: AtomicU64::new(thread_number()),
+            is_probing: AtomicBool::new(false),
         });
-        let ending = Ending(Arc::downgrade(&origin));
-        let until_the_end = origin.runtime.spawn(async move {
-            let _ending = ending;
+        let marker = EndMarker(Arc::downgrade(&client_runtime));
+        let lifetime = client_runtime.runtime.spawn(async move {
+            let _marker = marker;
             std::future::pending::<()>().await;
         });
-        origin.look_who_drives();
-        (origin, AbortOnDrop::new(until_the_end))
+        client_runtime.probe_driver();
+        (client_runtime, AbortOnDrop::new(lifetime))
     }
 
     pub(super) fn has_ended(&self) -> bool {
@@ -69,19 +69,19 @@ impl Origin {
     }
 
     /// What the thread is to the runtime on which this is polled.
-    pub(super) async fn role_of_this_thread(self: &Arc<Self>) -> Result<Role, Error> {
+    pub(super) async fn role_of_this_thread(self: &Arc<Self>) -> Result<ThreadRole, Error> {
         if self.runtime.runtime_flavor() == CurrentThread {
             return Ok(match self.is_driven_by_this_thread().await? {
-                true => Role::Driver,
-                false => Role::Outsider,
+                true => ThreadRole::Driver,
+                false => ThreadRole::Outsider,
             });
         }
         let is_worker = self.runtime.runtime_flavor() == MultiThread
             && self.is_current()
             && tokio_runtime::worker_index().is_some();
         Ok(match is_worker {
-            true => Role::Worker,
-            false => Role::Outsider,
+            true => ThreadRole::Worker,
+            false => ThreadRole::Outsider,
         })
     }
 
@@ -91,9 +91,9 @@ impl Origin {
     }
 
     async fn is_driven_by_this_thread(self: &Arc<Self>) -> Result<bool, Error> {
-        if self.driver.load(Ordering::Relaxed) == this_thread() {
+        if self.driver.load(Ordering::Relaxed) == thread_number() {
             // Another thread may have begun to drive it, and is seen then by the next caller.
-            self.look_who_drives();
+            self.probe_driver();
             return Ok(true);
         }
         // A thread of this runtime is the one that drives it by now, or one of those for what blocks.
@@ -102,41 +102,44 @@ impl Origin {
 
     /// Whether the runtime comes to run a task while this thread waits.
     async fn is_driven_by_another(self: &Arc<Self>) -> Result<bool, Error> {
-        let origin = Arc::clone(self);
-        let look = AbortOnDrop::new(self.runtime.spawn(async move { origin.note_driver() }));
-        let seen = runtime::own()?.spawn(async move {
-            let mut look = look;
-            timeout(LOOK, &mut look.task).await.is_ok()
+        let client_runtime = Arc::clone(self);
+        let probe = AbortOnDrop::new(
+            self.runtime
+                .spawn(async move { client_runtime.note_driver() }),
+        );
+        let seen = runtime::background()?.spawn(async move {
+            let mut probe = probe;
+            timeout(DRIVER_PROBE_TIMEOUT, &mut probe.task).await.is_ok()
         });
         let is_seen = seen.await.unwrap_or(false);
         if !is_seen {
             // If it is this thread that drives it, the next caller need not look for as long.
-            self.look_who_drives();
+            self.probe_driver();
         }
         Ok(is_seen)
     }
 
     /// Has the thread noted that drives the runtime, as soon as one does.
-    fn look_who_drives(self: &Arc<Self>) {
+    fn probe_driver(self: &Arc<Self>) {
         if self.runtime.runtime_flavor() != CurrentThread {
             return;
         }
-        if !self.is_looked_for.swap(true, Ordering::Relaxed) {
-            let origin = Arc::clone(self);
+        if !self.is_probing.swap(true, Ordering::Relaxed) {
+            let client_runtime = Arc::clone(self);
             self.runtime.spawn(async move {
-                origin.is_looked_for.store(false, Ordering::Relaxed);
-                origin.note_driver();
+                client_runtime.is_probing.store(false, Ordering::Relaxed);
+                client_runtime.note_driver();
             });
         }
     }
 
     fn note_driver(&self) {
-        self.driver.store(this_thread(), Ordering::Relaxed);
+        self.driver.store(thread_number(), Ordering::Relaxed);
     }
 }
 
 /// A number of the calling thread. The standard library tells its own no more when the thread ends.
-fn this_thread() -> u64 {
+fn thread_number() -> u64 {
     static NEXT: AtomicU64 = AtomicU64::new(1);
     thread_local! {
         static NUMBER: Cell<u64> = const { Cell::new(0) };
@@ -148,12 +151,12 @@ fn this_thread() -> u64 {
 }
 
 /// Tells that a runtime has ended, when dropped together with the runtime's tasks.
-struct Ending(std::sync::Weak<Origin>);
+struct EndMarker(std::sync::Weak<ClientRuntime>);
 
-impl Drop for Ending {
+impl Drop for EndMarker {
     fn drop(&mut self) {
-        if let Some(origin) = self.0.upgrade() {
-            origin.has_ended.store(true, Ordering::Release);
+        if let Some(client_runtime) = self.0.upgrade() {
+            client_runtime.has_ended.store(true, Ordering::Release);
         }
     }
 }

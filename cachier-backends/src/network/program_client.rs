@@ -7,37 +7,41 @@ use tokio::runtime::Handle;
 use tokio::task::block_in_place;
 use tokio::time::timeout;
 
-use super::origin::{Origin, Role};
-use super::runtime::{self, AbortOnDrop, Place, joined, too_late};
+use super::client_runtime::{ClientRuntime, ThreadRole};
+use super::runtime::{self, AbortOnDrop, Placement, join, timed_out};
 use crate::blocking;
 use crate::error::{Error, ErrorKind, Operation};
 
 /// A client that the program has handed over.
-pub(super) struct Given<C> {
+pub(super) struct ProgramClient<C> {
     pub(super) client: C,
     /// Where it was handed over, if that was in a runtime, and the task that notes the end of that.
-    origin: Option<(Arc<Origin>, AbortOnDrop<()>)>,
+    client_runtime: Option<(Arc<ClientRuntime>, AbortOnDrop<()>)>,
 }
 
-impl<C> Given<C> {
+impl<C> ProgramClient<C> {
     /// A client whose connections belong to the runtime of the calling code, if there is one.
     pub(super) fn new(client: C) -> Self {
-        let origin = Handle::try_current().ok().map(Origin::of);
-        Self { client, origin }
+        let client_runtime = Handle::try_current().ok().map(ClientRuntime::of);
+        Self {
+            client,
+            client_runtime,
+        }
     }
 
     /// The runtime of the connections, while it lasts.
     pub(super) fn runtime(&self) -> Option<&Handle> {
-        self.origin().map(|origin| &origin.runtime)
+        self.client_runtime()
+            .map(|client_runtime| &client_runtime.runtime)
     }
 
-    fn origin(&self) -> Option<&Arc<Origin>> {
-        let (origin, _) = self.origin.as_ref()?;
-        (!origin.has_ended()).then_some(origin)
+    fn client_runtime(&self) -> Option<&Arc<ClientRuntime>> {
+        let (client_runtime, _) = self.client_runtime.as_ref()?;
+        (!client_runtime.has_ended()).then_some(client_runtime)
     }
 }
 
-impl<C: Clone> Given<C> {
+impl<C: Clone> ProgramClient<C> {
     /// Runs an operation on the client's runtime while that lasts: a connection that was opened on another one would stay
     /// with the client when that one ends. Then, and without a runtime, it runs where it is called, else on cachier's.
     pub(super) async fn run<T, O, F>(&self, operation: Operation, work: O) -> Result<T, Error>
@@ -47,26 +51,28 @@ impl<C: Clone> Given<C> {
         F: Future<Output = Result<T, Error>> + Send + 'static,
     {
         let work = || work(self.client.clone());
-        match (Place::here(), self.origin()) {
-            (Place::Caller(here), Some(origin)) if here.id() != origin.runtime.id() => {
-                joined(origin.runtime.spawn(work())).await
+        match (Placement::current(), self.client_runtime()) {
+            (Placement::Caller(here), Some(client_runtime))
+                if here.id() != client_runtime.runtime.id() =>
+            {
+                join(client_runtime.runtime.spawn(work())).await
             }
-            (Place::Caller(_), _) => work().await,
-            (_, None) => joined(runtime::own()?.spawn(work())).await,
-            (_, Some(origin)) => match origin.role_of_this_thread().await? {
-                Role::Outsider => joined(origin.runtime.spawn(work())).await,
-                Role::Worker => match blocking::allowance() {
+            (Placement::Caller(_), _) => work().await,
+            (_, None) => join(runtime::background()?.spawn(work())).await,
+            (_, Some(client_runtime)) => match client_runtime.role_of_this_thread().await? {
+                ThreadRole::Outsider => join(client_runtime.runtime.spawn(work())).await,
+                ThreadRole::Worker => match blocking::allowance() {
                     Some(allowance) => {
-                        replaced_meanwhile(operation, allowance, &origin.runtime, work())
+                        block_in_place_on(operation, allowance, &client_runtime.runtime, work())
                     }
                     // By way of cachier's runtime: what a worker adds to its own waits for that very worker.
                     None => {
-                        let (runtime, work) = (origin.runtime.clone(), work());
-                        let task = async move { joined(runtime.spawn(work)).await };
-                        joined(runtime::own()?.spawn(task)).await
+                        let (runtime, work) = (client_runtime.runtime.clone(), work());
+                        let task = async move { join(runtime.spawn(work)).await };
+                        join(runtime::background()?.spawn(task)).await
                     }
                 },
-                Role::Driver => Err(waits_for_itself(operation)),
+                ThreadRole::Driver => Err(deadlock(operation)),
             },
         }
     }
@@ -74,7 +80,7 @@ impl<C: Clone> Given<C> {
 
 /// Waits on this thread, one of the runtime's workers, until the runtime has done the work: another thread takes its place
 /// meanwhile.
-fn replaced_meanwhile<T, F>(
+fn block_in_place_on<T, F>(
     operation: Operation,
     allowance: Duration,
     runtime: &Handle,
@@ -85,14 +91,14 @@ where
     F: Future<Output = Result<T, Error>> + Send + 'static,
 {
     // The client's runtime may have no clock.
-    let own = runtime::own()?;
+    let background = runtime::background()?;
     let done = block_in_place(|| {
-        own.block_on(async { timeout(allowance, joined(runtime.spawn(work))).await })
+        background.block_on(async { timeout(allowance, join(runtime.spawn(work))).await })
     });
-    done.unwrap_or_else(|_| Err(too_late(operation)))
+    done.unwrap_or_else(|_| Err(timed_out(operation)))
 }
 
-fn waits_for_itself(operation: Operation) -> Error {
+fn deadlock(operation: Operation) -> Error {
     Error::new(
         ErrorKind::Io,
         operation,

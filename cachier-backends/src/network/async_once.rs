@@ -4,12 +4,12 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use tokio::sync::OnceCell;
 
-use super::under_way::to_the_end;
+use super::task_tracker::tracked;
 use crate::error::{Error, ErrorKind, Operation};
 
 /// Made when it is first needed and then kept; tried again as long as that fails.
-pub(crate) struct Lazily<T> {
-    made: OnceLock<T>,
+pub(crate) struct AsyncOnce<T> {
+    value: OnceLock<T>,
     attempts: Arc<Attempts<T>>,
 }
 
@@ -19,47 +19,47 @@ struct Attempts<T>(Mutex<Attempt<T>>);
 /// One attempt, which all callers of the time share, and what it came to.
 type Attempt<T> = Arc<OnceCell<Result<T, Error>>>;
 
-impl<T> Default for Lazily<T> {
+impl<T> Default for AsyncOnce<T> {
     fn default() -> Self {
         Self {
-            made: OnceLock::new(),
+            value: OnceLock::new(),
             attempts: Arc::new(Attempts(Mutex::default())),
         }
     }
 }
 
-impl<T: Clone + Send + Sync + 'static> Lazily<T> {
+impl<T: Clone + Send + Sync + 'static> AsyncOnce<T> {
     /// What has been made.
     pub(crate) fn get(&self) -> Option<&T> {
-        self.made.get()
+        self.value.get()
     }
 
     /// What has been made, else what `make` comes to.
-    pub(crate) async fn get_or_make<F>(
+    pub(crate) async fn get_or_try_init<F>(
         &self,
         make: impl FnOnce() -> F + Send + 'static,
     ) -> Result<&T, Error>
     where
         F: Future<Output = Result<T, Error>> + Send + 'static,
     {
-        if let Some(made) = self.made.get() {
-            return Ok(made);
+        if let Some(value) = self.value.get() {
+            return Ok(value);
         }
         let attempt = Arc::clone(&self.attempts.current());
         let (attempts, of_task) = (Arc::clone(&self.attempts), Arc::clone(&attempt));
         let make = || async move {
-            let made = make().await;
-            if made.is_err() {
+            let value = make().await;
+            if value.is_err() {
                 // Those who wait are told. Whoever comes later tries anew, even if nobody waits any more.
-                attempts.give_up(&of_task);
+                attempts.discard(&of_task);
             }
-            made
+            value
         };
-        match filled(&attempt, make).await {
-            Some(Ok(made)) => Ok(self.made.get_or_init(|| made.clone())),
+        match init_in_task(&attempt, make).await {
+            Some(Ok(value)) => Ok(self.value.get_or_init(|| value.clone())),
             Some(Err(error)) => Err(error.clone()),
             None => {
-                self.attempts.give_up(&attempt);
+                self.attempts.discard(&attempt);
                 let message = "the runtime of the backend has ended";
                 Err(Error::new(ErrorKind::Io, Operation::Load, message))
             }
@@ -73,7 +73,7 @@ impl<T> Attempts<T> {
     }
 
     /// Has the next caller try anew, unless another one did that already.
-    fn give_up(&self, failed: &Attempt<T>) {
+    fn discard(&self, failed: &Attempt<T>) {
         let mut current = self.current();
         if Arc::ptr_eq(&current, failed) {
             *current = Attempt::default();
@@ -85,7 +85,7 @@ impl<T> Attempts<T> {
 ///
 /// It is filled in a task of its own, which goes on when this is dropped: what takes longer than a call may take comes
 /// about nevertheless, for the next one. Where the runtime is driven by synchronous callers only, it is driven on.
-pub(crate) async fn filled<T, F>(
+pub(crate) async fn init_in_task<T, F>(
     cell: &Arc<OnceCell<T>>,
     make: impl FnOnce() -> F + Send + 'static,
 ) -> Option<&T>
@@ -95,7 +95,7 @@ where
 {
     if cell.get().is_none() {
         let of_task = Arc::clone(cell);
-        let task = tokio::spawn(to_the_end(async move {
+        let task = tokio::spawn(tracked(async move {
             of_task.get_or_init(make).await;
         }));
         // Whether it has done its work shows in the cell.
@@ -123,7 +123,7 @@ mod tests {
 
     #[test]
     fn what_takes_longer_than_a_caller_waits_is_there_for_the_next() {
-        let (lazily, go) = (Lazily::default(), Arc::new(Notify::new()));
+        let (lazily, go) = (AsyncOnce::default(), Arc::new(Notify::new()));
         let slowly = || {
             let go = Arc::clone(&go);
             move || async move {
@@ -132,10 +132,10 @@ mod tests {
             }
         };
         runtime().block_on(async {
-            let early = timeout(Duration::from_millis(5), lazily.get_or_make(slowly())).await;
+            let early = timeout(Duration::from_millis(5), lazily.get_or_try_init(slowly())).await;
             assert!(early.is_err() && lazily.get().is_none());
             go.notify_one();
-            assert_eq!(*lazily.get_or_make(slowly()).await.unwrap(), 7);
+            assert_eq!(*lazily.get_or_try_init(slowly()).await.unwrap(), 7);
         });
         assert_eq!(lazily.get(), Some(&7));
     }
@@ -143,7 +143,7 @@ mod tests {
     #[test]
     fn a_failure_is_told_and_tried_again() {
         static ATTEMPTS: AtomicU32 = AtomicU32::new(0);
-        let lazily = Lazily::default();
+        let lazily = AsyncOnce::default();
         let make = || async {
             match ATTEMPTS.fetch_add(1, Ordering::SeqCst) {
                 0 => Err(Error::new(ErrorKind::Connect, Operation::Load, "not yet")),
@@ -151,16 +151,16 @@ mod tests {
             }
         };
         runtime().block_on(async {
-            let failed = lazily.get_or_make(make).await;
+            let failed = lazily.get_or_try_init(make).await;
             assert_eq!(failed.unwrap_err().kind(), ErrorKind::Connect);
-            assert_eq!(*lazily.get_or_make(make).await.unwrap(), 1);
-            assert_eq!(*lazily.get_or_make(make).await.unwrap(), 1);
+            assert_eq!(*lazily.get_or_try_init(make).await.unwrap(), 1);
+            assert_eq!(*lazily.get_or_try_init(make).await.unwrap(), 1);
         });
     }
 
     #[test]
     fn a_failure_that_nobody_waited_for_is_not_told_later() {
-        let (lazily, go) = (Lazily::default(), Arc::new(Notify::new()));
+        let (lazily, go) = (AsyncOnce::default(), Arc::new(Notify::new()));
         let ended = Arc::new(Notify::new());
         let (of_make, tell) = (Arc::clone(&go), Arc::clone(&ended));
         let fail = || async move {
@@ -169,11 +169,14 @@ mod tests {
             Err(Error::new(ErrorKind::Connect, Operation::Load, "long ago"))
         };
         runtime().block_on(async {
-            let early = timeout(Duration::from_millis(5), lazily.get_or_make(fail)).await;
+            let early = timeout(Duration::from_millis(5), lazily.get_or_try_init(fail)).await;
             assert!(early.is_err());
             go.notify_one();
             ended.notified().await;
-            assert_eq!(*lazily.get_or_make(|| async { Ok(7) }).await.unwrap(), 7);
+            assert_eq!(
+                *lazily.get_or_try_init(|| async { Ok(7) }).await.unwrap(),
+                7
+            );
         });
     }
 }

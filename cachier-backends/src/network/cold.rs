@@ -6,7 +6,7 @@ use std::pin::Pin;
 /// on its stack.
 #[cold]
 #[inline(never)]
-pub(crate) fn apart<'a, F>(
+pub(crate) fn boxed_cold<'a, F>(
     make: impl FnOnce() -> F,
 ) -> Pin<Box<dyn Future<Output = F::Output> + Send + 'a>>
 where

@@ -10,55 +10,58 @@ use crate::error::Error;
 use crate::process::Process;
 
 /// A request whose caller gave up is on its way a little longer; what undoes it should not overtake it.
-const AFTER: Duration = Duration::from_millis(100);
+const COMPENSATION_DELAY: Duration = Duration::from_millis(100);
 
 /// How long undoing may take. Leases that nobody gives back end by themselves.
-const WITHIN: Duration = Duration::from_secs(5);
+const COMPENSATION_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Undoes a request in the background, unless it is answered first.
-pub(crate) struct Undo {
-    undo: Option<Box<dyn FnOnce() + Send>>,
+pub(crate) struct Compensation {
+    action: Option<Box<dyn FnOnce() + Send>>,
     /// Whose request it is.
     process: Process,
 }
 
-impl Undo {
-    /// `undo` runs on that runtime, else on cachier's own.
-    pub(super) fn on<F>(runtime: Option<Handle>, undo: impl FnOnce() -> F + Send + 'static) -> Self
+impl Compensation {
+    /// `action` runs on that runtime, else on cachier's own.
+    pub(super) fn on<F>(
+        runtime: Option<Handle>,
+        action: impl FnOnce() -> F + Send + 'static,
+    ) -> Self
     where
         F: Future<Output = Result<(), Error>> + Send + 'static,
     {
-        let undo = move || {
-            let Some(runtime) = runtime.or_else(|| runtime::own().ok().cloned()) else {
+        let action = move || {
+            let Some(runtime) = runtime.or_else(|| runtime::background().ok().cloned()) else {
                 return;
             };
             runtime.spawn(async move {
-                sleep(AFTER).await;
+                sleep(COMPENSATION_DELAY).await;
                 // Nobody is there to be told of a failure.
-                let _ = timeout(WITHIN, undo()).await;
+                let _ = timeout(COMPENSATION_TIMEOUT, action()).await;
             });
         };
         Self {
-            undo: Some(Box::new(undo)),
+            action: Some(Box::new(action)),
             process: Process::current(),
         }
     }
 
     /// The request has come to this: an answer, also one that refuses it, needs no undoing.
-    pub(crate) fn unless_lost<T>(mut self, outcome: &Result<T, Error>) {
+    pub(crate) fn disarm_if_answered<T>(mut self, outcome: &Result<T, Error>) {
         let is_lost = outcome.as_ref().is_err_and(|error| error.is_transient());
         if !is_lost {
-            self.undo = None;
+            self.action = None;
         }
     }
 }
 
-impl Drop for Undo {
+impl Drop for Compensation {
     fn drop(&mut self) {
-        if let Some(undo) = self.undo.take()
+        if let Some(action) = self.action.take()
             && self.process.is_current()
         {
-            undo();
+            action();
         }
     }
 }
@@ -74,22 +77,22 @@ mod tests {
 
     #[test]
     fn what_is_not_answered_is_undone_and_nothing_else() {
-        let (tell, undone) = channel();
-        let undo = |name: &'static str| {
+        let (tell, compensated) = channel();
+        let compensation = |name: &'static str| {
             let tell = tell.clone();
-            Undo::on(None, move || async move {
+            Compensation::on(None, move || async move {
                 tell.send(name).unwrap();
                 Ok(())
             })
         };
         let failed = |kind| Err::<(), _>(Error::new(kind, Operation::Lease, "on purpose"));
-        undo("answered").unless_lost(&Ok(()));
-        undo("refused").unless_lost(&failed(ErrorKind::Denied));
-        undo("broken").unless_lost(&failed(ErrorKind::Connect));
-        drop(undo("given up"));
+        compensation("answered").disarm_if_answered(&Ok(()));
+        compensation("refused").disarm_if_answered(&failed(ErrorKind::Denied));
+        compensation("broken").disarm_if_answered(&failed(ErrorKind::Connect));
+        drop(compensation("given up"));
         drop(tell);
-        let mut undone: Vec<_> = undone.iter().collect();
-        undone.sort_unstable();
-        assert_eq!(undone, ["broken", "given up"]);
+        let mut compensated: Vec<_> = compensated.iter().collect();
+        compensated.sort_unstable();
+        assert_eq!(compensated, ["broken", "given up"]);
     }
 }
