@@ -16,12 +16,12 @@ pub(super) struct Shared {
     pub(super) trips: RoundTrips,
     /// Tells what this backend did from what others did.
     pub(super) origin: String,
-    pub(super) ready: Readiness,
+    pub(super) table_state: TableState,
 }
 
 /// One client in one operation.
 #[derive(Clone)]
-pub(super) struct Store {
+pub(super) struct Requests {
     pub(super) shared: Arc<Shared>,
     pub(super) client: Client,
     pub(super) operation: Operation,
@@ -29,13 +29,13 @@ pub(super) struct Store {
 
 /// What is known since the table is there.
 #[derive(Clone, Copy)]
-pub(super) struct Ready {
+pub(super) struct TableInfo {
     pub(super) request_limit: Option<u64>,
 }
 
 /// What all clients of a backend know of the table together.
 #[derive(Default)]
-pub(super) struct Readiness(RwLock<Option<Ready>>);
+pub(super) struct TableState(RwLock<Option<TableInfo>>);
 
 /// One client of a database, and its attempt to make the table.
 ///
@@ -44,7 +44,7 @@ pub(super) struct Readiness(RwLock<Option<Ready>>);
 #[derive(Clone)]
 pub(super) struct Client {
     pub(super) database: Database,
-    attempt: Arc<Mutex<Arc<AsyncOnce<Ready>>>>,
+    attempt: Arc<Mutex<Arc<AsyncOnce<TableInfo>>>>,
 }
 
 impl Shared {
@@ -54,18 +54,18 @@ impl Shared {
             statements,
             trips: RoundTrips::default(),
             origin: format!("{:016x}", unique()),
-            ready: Readiness::default(),
+            table_state: TableState::default(),
         }
     }
 }
 
-impl Readiness {
-    pub(super) fn get(&self) -> Option<Ready> {
+impl TableState {
+    pub(super) fn get(&self) -> Option<TableInfo> {
         *self.0.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn set(&self, ready: Option<Ready>) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = ready;
+    pub(super) fn set(&self, info: Option<TableInfo>) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = info;
     }
 }
 
@@ -81,12 +81,12 @@ impl Client {
         *self.attempt() = Arc::default();
     }
 
-    pub(super) fn attempt(&self) -> MutexGuard<'_, Arc<AsyncOnce<Ready>>> {
+    pub(super) fn attempt(&self) -> MutexGuard<'_, Arc<AsyncOnce<TableInfo>>> {
         self.attempt.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Store {
+impl Requests {
     pub(super) fn statements(&self) -> &Statements {
         &self.shared.statements
     }

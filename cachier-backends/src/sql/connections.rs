@@ -9,88 +9,88 @@ use sqlx::{ConnectOptions, Connection};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::time::{sleep, timeout};
 
-use super::destination::{Destination, Mark};
+use super::destination::{Destination, FileId};
 use super::error::{is_broken, is_busy};
-use super::idle::Idle;
+use super::idle::IdleConnections;
 use crate::backend::Pool;
 use crate::network::{WaitReporter, tracked};
 use crate::queue;
 
 /// How long opening a connection, or waiting for one, may take; the operation's budget may end it before.
-const PATIENCE: Duration = Duration::from_secs(5);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// From when on an operation that nobody waits for any more says something about the server.
-const A_WHILE: Duration = Duration::from_millis(100);
+const SUSPECT_AFTER: Duration = Duration::from_millis(100);
 
 /// How long others have who are in the way.
-const A_MOMENT: Duration = Duration::from_millis(5);
+const BUSY_RETRY_DELAY: Duration = Duration::from_millis(5);
 
 type Options<D> = <<D as sqlx::Database>::Connection as Connection>::Options;
 
 /// Where the connections of a client come from.
 pub(super) enum Source<D: sqlx::Database> {
     /// Kept here and not in a pool of sqlx, which sends a request more whenever a connection comes back to it.
-    Own(Arc<Own<D>>),
+    Own(Arc<OwnPool<D>>),
     /// The program's.
-    Given(sqlx::Pool<D>, WaitReporter),
+    Program(sqlx::Pool<D>, WaitReporter),
 }
 
 /// Connections of one client, opened when they are needed.
-pub(super) struct Own<D: sqlx::Database> {
+pub(super) struct OwnPool<D: sqlx::Database> {
     /// How one is opened; asked for each of them.
     options: Box<dyn Fn() -> Options<D> + Send + Sync>,
     /// Whether after an error the options of now may lead to a connection.
-    adapts: Box<dyn Fn(&sqlx::Error) -> bool + Send + Sync>,
+    retries_after: Box<dyn Fn(&sqlx::Error) -> bool + Send + Sync>,
     destination: Destination,
-    idle: Idle<D::Connection>,
-    free: Arc<Semaphore>,
+    idle: IdleConnections<D::Connection>,
+    permits: Arc<Semaphore>,
     max: usize,
     waits: WaitReporter,
 }
 
-/// A connection in use. One that is not [kept](Self::keep) is closed.
-pub(super) enum Taken<D: sqlx::Database> {
+/// A connection in use. One that is not [kept](Self::release) is closed.
+pub(super) enum ConnectionGuard<D: sqlx::Database> {
     Own {
         connection: D::Connection,
-        from: Lent<D>,
+        checkout: Checkout<D>,
         _permit: OwnedSemaphorePermit,
     },
-    Given(PoolConnection<D>),
+    Program(PoolConnection<D>),
 }
 
 /// To whom a connection goes back. If it does not, its operation was given up: when that had been under way for a while, the
 /// connections that were idle all the time are as suspect, and closed.
-pub(super) struct Lent<D: sqlx::Database> {
-    owner: Arc<Own<D>>,
+pub(super) struct Checkout<D: sqlx::Database> {
+    owner: Arc<OwnPool<D>>,
     since: Instant,
     /// Where the connection leads.
-    mark: Mark,
-    is_back: bool,
+    file: FileId,
+    is_ended: bool,
 }
 
 impl<D: sqlx::Database> Source<D> {
     pub(super) fn own(
         options: impl Fn() -> Options<D> + Send + Sync + 'static,
-        adapts: impl Fn(&sqlx::Error) -> bool + Send + Sync + 'static,
+        retries_after: impl Fn(&sqlx::Error) -> bool + Send + Sync + 'static,
         destination: Destination,
         max: usize,
         waits: WaitReporter,
     ) -> Self {
-        Self::Own(Arc::new(Own {
+        Self::Own(Arc::new(OwnPool {
             options: Box::new(options),
-            adapts: Box::new(adapts),
+            retries_after: Box::new(retries_after),
             destination,
-            idle: Idle::default(),
-            free: Arc::new(Semaphore::new(max)),
+            idle: IdleConnections::default(),
+            permits: Arc::new(Semaphore::new(max)),
             max,
             waits,
         }))
     }
 
     /// A connection that is idle, else a new one.
-    pub(super) async fn take(&self) -> Result<Taken<D>, sqlx::Error> {
+    pub(super) async fn acquire(&self) -> Result<ConnectionGuard<D>, sqlx::Error> {
         if let Self::Own(own) = self
-            && let Some(idle) = own.take_idle()
+            && let Some(idle) = own.acquire_idle()
         {
             return Ok(idle);
         }
@@ -99,16 +99,16 @@ impl<D: sqlx::Database> Source<D> {
     }
 
     /// A connection that is waited for.
-    async fn wait(&self) -> Result<Taken<D>, sqlx::Error> {
+    async fn wait(&self) -> Result<ConnectionGuard<D>, sqlx::Error> {
         match self {
-            Self::Own(own) => timeout(PATIENCE, Arc::clone(own).take())
+            Self::Own(own) => timeout(CONNECT_TIMEOUT, Arc::clone(own).acquire())
                 .await
                 .unwrap_or(Err(sqlx::Error::PoolTimedOut)),
-            Self::Given(pool, waits) => {
+            Self::Program(pool, waits) => {
                 let started = Instant::now();
                 let connection = pool.acquire().await?;
                 waits.waited_since(started);
-                Ok(Taken::Given(connection))
+                Ok(ConnectionGuard::Program(connection))
             }
         }
     }
@@ -116,10 +116,10 @@ impl<D: sqlx::Database> Source<D> {
     pub(super) fn figures(&self) -> Pool {
         match self {
             Self::Own(own) => {
-                let busy = own.max - own.free.available_permits();
+                let busy = own.max - own.permits.available_permits();
                 Pool::new(own.idle.count() as u64, busy as u64, Some(own.max as u64))
             }
-            Self::Given(pool, _) => {
+            Self::Program(pool, _) => {
                 let (size, idle) = (u64::from(pool.size()), pool.num_idle() as u64);
                 let max = pool.options().get_max_connections();
                 Pool::new(idle, size.saturating_sub(idle), Some(u64::from(max)))
@@ -132,24 +132,24 @@ impl<D: sqlx::Database> Clone for Source<D> {
     fn clone(&self) -> Self {
         match self {
             Self::Own(own) => Self::Own(Arc::clone(own)),
-            Self::Given(pool, waits) => Self::Given(pool.clone(), waits.clone()),
+            Self::Program(pool, waits) => Self::Program(pool.clone(), waits.clone()),
         }
     }
 }
 
-impl<D: sqlx::Database> Own<D> {
+impl<D: sqlx::Database> OwnPool<D> {
     /// A connection that is there to be used at once.
-    fn take_idle(self: &Arc<Self>) -> Option<Taken<D>> {
-        let permit = Arc::clone(&self.free).try_acquire_owned().ok()?;
+    fn acquire_idle(self: &Arc<Self>) -> Option<ConnectionGuard<D>> {
+        let permit = Arc::clone(&self.permits).try_acquire_owned().ok()?;
         let connection = self.pop_idle()?;
         self.waits.not_waited();
-        Some(self.taken(connection, permit))
+        Some(self.guard(connection, permit))
     }
 
-    async fn take(self: Arc<Self>) -> Result<Taken<D>, sqlx::Error> {
+    async fn acquire(self: Arc<Self>) -> Result<ConnectionGuard<D>, sqlx::Error> {
         let permit = self.permit().await?;
         match self.pop_idle() {
-            Some(connection) => Ok(self.taken(connection, permit)),
+            Some(connection) => Ok(self.guard(connection, permit)),
             None => self.open(permit).await,
         }
     }
@@ -163,35 +163,35 @@ impl<D: sqlx::Database> Own<D> {
         self.idle.pop(now)
     }
 
-    fn taken(
+    fn guard(
         self: &Arc<Self>,
         connection: D::Connection,
         permit: OwnedSemaphorePermit,
-    ) -> Taken<D> {
-        let from = Lent {
+    ) -> ConnectionGuard<D> {
+        let checkout = Checkout {
             owner: Arc::clone(self),
             since: Instant::now(),
-            mark: self.destination.mark(),
-            is_back: false,
+            file: self.destination.file(),
+            is_ended: false,
         };
-        Taken::Own {
+        ConnectionGuard::Own {
             connection,
-            from,
+            checkout,
             _permit: permit,
         }
     }
 
     /// Connects; again and again where others are in the way, who set up the same file: SQLite waits for them not always.
     async fn connect(&self) -> Result<D::Connection, sqlx::Error> {
-        let mut is_adapted = false;
+        let mut is_retried = false;
         loop {
             let options = (self.options)();
             match options.connect().await {
-                Err(error) if is_busy(&error) => sleep(A_MOMENT).await,
-                Err(error) if !is_adapted && (self.adapts)(&error) => is_adapted = true,
+                Err(error) if is_busy(&error) => sleep(BUSY_RETRY_DELAY).await,
+                Err(error) if !is_retried && (self.retries_after)(&error) => is_retried = true,
                 connected => {
                     let now = Instant::now();
-                    if self.destination.look(now) {
+                    if self.destination.check(now) {
                         self.idle.close(now);
                     }
                     return connected;
@@ -202,15 +202,18 @@ impl<D: sqlx::Database> Own<D> {
 
     /// A new connection. It is opened in a task of its own, which goes on when this is dropped: what takes longer than a
     /// call may take is there for the next one.
-    async fn open(self: Arc<Self>, permit: OwnedSemaphorePermit) -> Result<Taken<D>, sqlx::Error> {
+    async fn open(
+        self: Arc<Self>,
+        permit: OwnedSemaphorePermit,
+    ) -> Result<ConnectionGuard<D>, sqlx::Error> {
         let (hand_over, opened) = oneshot::channel();
         tokio::spawn(tracked(async move {
-            let connected = timeout(PATIENCE, self.connect()).await;
-            let taken = connected
+            let connected = timeout(CONNECT_TIMEOUT, self.connect()).await;
+            let guard = connected
                 .unwrap_or(Err(sqlx::Error::PoolTimedOut))
-                .map(|connection| self.taken(connection, permit));
-            if let Err(Ok(unwanted)) = hand_over.send(taken) {
-                unwanted.keep(None);
+                .map(|connection| self.guard(connection, permit));
+            if let Err(Ok(unwanted)) = hand_over.send(guard) {
+                unwanted.release(None);
             }
         }));
         opened.await.unwrap_or(Err(sqlx::Error::PoolClosed))
@@ -218,69 +221,71 @@ impl<D: sqlx::Database> Own<D> {
 
     /// The right to use a connection, as soon as there is one.
     async fn permit(&self) -> Result<OwnedSemaphorePermit, sqlx::Error> {
-        if let Ok(permit) = Arc::clone(&self.free).try_acquire_owned() {
+        if let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() {
             self.waits.not_waited();
             return Ok(permit);
         }
         let started = Instant::now();
-        let permit = queue::waiting(Arc::clone(&self.free).acquire_owned()).await;
+        let permit = queue::waiting(Arc::clone(&self.permits).acquire_owned()).await;
         self.waits.waited_since(started);
         permit.map_err(|_| sqlx::Error::PoolClosed)
     }
 }
 
-impl<D: sqlx::Database> Taken<D> {
+impl<D: sqlx::Database> ConnectionGuard<D> {
     pub(super) fn connection(&mut self) -> &mut D::Connection {
         match self {
             Self::Own { connection, .. } => connection,
-            Self::Given(connection) => connection.deref_mut(),
+            Self::Program(connection) => connection.deref_mut(),
         }
     }
 
     /// Keeps the connection for others, unless what it came to says that it is of no use any more.
-    pub(super) fn keep(self, came_to: Option<&sqlx::Error>) {
+    pub(super) fn release(self, came_to: Option<&sqlx::Error>) {
         let is_sound = !came_to.is_some_and(is_broken);
         match self {
             Self::Own {
-                connection, from, ..
-            } if is_sound => from.keep(connection),
+                connection,
+                checkout,
+                ..
+            } if is_sound => checkout.release(connection),
             // The server has gone, and with it the others.
-            Self::Own { from, .. } => from.back().idle.close(Instant::now()),
+            Self::Own { checkout, .. } => checkout.end().idle.close(Instant::now()),
             // The pool keeps it when it is dropped.
-            Self::Given(_) if is_sound => {}
-            Self::Given(_) => self.close(),
+            Self::Program(_) if is_sound => {}
+            Self::Program(_) => self.close(),
         }
     }
 
     /// Closes the connection, so that nobody finds it as it was left.
     pub(super) fn close(self) {
         match self {
-            Self::Own { from, .. } => drop(from.back()),
-            Self::Given(mut connection) => connection.close_on_drop(),
+            Self::Own { checkout, .. } => drop(checkout.end()),
+            Self::Program(mut connection) => connection.close_on_drop(),
         }
     }
 }
 
-impl<D: sqlx::Database> Lent<D> {
+impl<D: sqlx::Database> Checkout<D> {
     /// The operation has come to its end, and the connection is sound.
-    fn keep(self, connection: D::Connection) {
-        let mark = self.mark;
-        let owner = self.back();
-        if mark == owner.destination.mark() {
+    fn release(self, connection: D::Connection) {
+        let file = self.file;
+        let owner = self.end();
+        if file == owner.destination.file() {
             owner.idle.push(connection, Instant::now());
         }
     }
 
     /// The operation has come to its end.
-    fn back(mut self) -> Arc<Own<D>> {
-        self.is_back = true;
+    fn end(mut self) -> Arc<OwnPool<D>> {
+        self.is_ended = true;
         Arc::clone(&self.owner)
     }
 }
 
-impl<D: sqlx::Database> Drop for Lent<D> {
+impl<D: sqlx::Database> Drop for Checkout<D> {
     fn drop(&mut self) {
-        if !self.is_back && self.since.elapsed() >= A_WHILE {
+        if !self.is_ended && self.since.elapsed() >= SUSPECT_AFTER {
             self.owner.idle.close(self.since);
         }
     }

@@ -35,7 +35,7 @@ pub(super) enum Address {
 
 /// What a statement did.
 #[derive(Clone, Copy)]
-pub(super) struct Done {
+pub(super) struct Executed {
     /// How many rows it changed.
     pub(super) rows: u64,
     /// Whether it says that it refused to change the row.
@@ -79,10 +79,10 @@ macro_rules! query {
 /// Takes a connection for the work and gives it back.
 macro_rules! with_connection {
     ($source:expr, $connection:ident => $work:expr) => {{
-        let mut taken = $source.take().await?;
-        let $connection = taken.connection();
+        let mut guard = $source.acquire().await?;
+        let $connection = guard.connection();
         let result = $work.await;
-        taken.keep(result.as_ref().err());
+        guard.release(result.as_ref().err());
         result
     }};
 }
@@ -101,8 +101,8 @@ impl Database {
         match address {
             #[cfg(feature = "sqlite")]
             Address::Sqlite(file) => {
-                let (file, looked_at) = (file.clone(), file.clone());
-                let destination = Destination::file(move || looked_at.mark());
+                let (file, probed) = (file.clone(), file.clone());
+                let destination = Destination::of_file(move || probed.file_id());
                 Self::Sqlite(Source::own(
                     move || file.options(),
                     |_| false,
@@ -118,7 +118,7 @@ impl Database {
                 let source = Source::own(
                     move || connecting.options(&options),
                     move |error| failing.learns_from(error),
-                    Destination::server(),
+                    Destination::of_server(),
                     max(8),
                     waits,
                 );
@@ -130,7 +130,7 @@ impl Database {
                 Self::MySql(Source::own(
                     move || options.clone(),
                     |_| false,
-                    Destination::server(),
+                    Destination::of_server(),
                     max(8),
                     waits,
                 ))
@@ -143,17 +143,17 @@ impl Database {
         &self,
         statement: &SqlStr,
         arguments: &[Argument],
-    ) -> Result<Done, sqlx::Error> {
+    ) -> Result<Executed, sqlx::Error> {
         #[cfg(feature = "postgres")]
         if let Some(source) = self.behind_pooler() {
             let inlined = sqlx::raw_sql(inline(statement, arguments));
             let result = with_connection!(source, connection => inlined.execute(connection))?;
-            return Ok(done(&result));
+            return Ok(executed(&result));
         }
         on_each!(self, source => {
             let result = with_connection!(source, connection =>
                 query!(statement, arguments).execute(connection))?;
-            Ok(done(&result))
+            Ok(executed(&result))
         })
     }
 
@@ -204,21 +204,21 @@ impl Database {
     /// Carries out several statements without arguments, in one request.
     pub(super) async fn script(&self, script: &SqlStr) -> Result<(), sqlx::Error> {
         on_each!(self, source => {
-            let mut taken = source.take().await?;
-            let done = sqlx::raw_sql(script.clone()).execute(taken.connection()).await;
+            let mut guard = source.acquire().await?;
+            let done = sqlx::raw_sql(script.clone()).execute(guard.connection()).await;
             // What it began before it failed ends with the connection: a transaction, a lock.
-            if done.is_ok() { taken.keep(None) } else { taken.close() }
+            if done.is_ok() { guard.release(None) } else { guard.close() }
             done.map(|_| ())
         })
     }
 
     /// Looks whether a pooler is in between, before anything else is asked.
-    pub(super) async fn look_for_pooler(&self) -> Result<(), sqlx::Error> {
+    pub(super) async fn probe_pooler(&self) -> Result<(), sqlx::Error> {
         #[cfg(feature = "postgres")]
         if let Some((source, pooler)) = self.postgres()
             && !pooler.is_there()
         {
-            return with_connection!(source, connection => pooler.look(connection));
+            return with_connection!(source, connection => pooler.probe(connection));
         }
         Ok(())
     }
@@ -258,18 +258,18 @@ impl Database {
 }
 
 /// Results of the databases, told as one.
-trait Told {
-    fn done(&self) -> Done;
+trait QueryResult {
+    fn executed(&self) -> Executed;
 }
 
-fn done(result: &impl Told) -> Done {
-    result.done()
+fn executed(result: &impl QueryResult) -> Executed {
+    result.executed()
 }
 
 #[cfg(feature = "sqlite")]
-impl Told for sqlx::sqlite::SqliteQueryResult {
-    fn done(&self) -> Done {
-        Done {
+impl QueryResult for sqlx::sqlite::SqliteQueryResult {
+    fn executed(&self) -> Executed {
+        Executed {
             rows: self.rows_affected(),
             is_refused: false,
         }
@@ -277,9 +277,9 @@ impl Told for sqlx::sqlite::SqliteQueryResult {
 }
 
 #[cfg(feature = "postgres")]
-impl Told for sqlx::postgres::PgQueryResult {
-    fn done(&self) -> Done {
-        Done {
+impl QueryResult for sqlx::postgres::PgQueryResult {
+    fn executed(&self) -> Executed {
+        Executed {
             rows: self.rows_affected(),
             is_refused: false,
         }
@@ -287,9 +287,9 @@ impl Told for sqlx::postgres::PgQueryResult {
 }
 
 #[cfg(feature = "mysql")]
-impl Told for sqlx::mysql::MySqlQueryResult {
-    fn done(&self) -> Done {
-        Done {
+impl QueryResult for sqlx::mysql::MySqlQueryResult {
+    fn executed(&self) -> Executed {
+        Executed {
             rows: self.rows_affected(),
             // See `or_lease` in the dialect.
             is_refused: self.last_insert_id() == 2,

@@ -20,7 +20,7 @@ pub(super) struct Dialect {
     /// Behind an `INSERT` of an owner: takes the lease of any row.
     pub(super) or_take_over: &'static str,
     /// Deletes the rows of a table `{where}` something holds, some at a time if that is better.
-    pub(super) delete_some: &'static str,
+    pub(super) delete_batch: &'static str,
     /// The most bytes of a request, if there is a limit.
     pub(super) request_limit: Option<&'static str>,
     /// Placeholders are `$1`, `$2` …, and others can be notified.
@@ -28,7 +28,7 @@ pub(super) struct Dialect {
 }
 
 /// How many rows one statement deletes where it deletes some at a time.
-pub(super) const SOME: u64 = 5_000;
+pub(super) const DELETE_BATCH: u64 = 5_000;
 
 /// The statements on one table, ready to be sent.
 pub(super) struct Statements {
@@ -50,7 +50,7 @@ pub(super) struct Statements {
     pub(super) remove_entry: SqlStr,
     pub(super) remove_any: SqlStr,
     pub(super) clear_cold: SqlStr,
-    pub(super) clear_some: SqlStr,
+    pub(super) clear_entries: SqlStr,
     pub(super) clear_leases: SqlStr,
     pub(super) cleanup_cold: SqlStr,
     pub(super) cleanup_old: SqlStr,
@@ -64,7 +64,7 @@ impl Statements {
     pub(super) fn new(dialect: &Dialect, table: &str) -> Self {
         let ready = |text: &str| ready(dialect, table, text);
         // What changes an entry or ends a lease tells others, in the same request.
-        let told = |text: &str| {
+        let notifying = |text: &str| {
             if dialect.is_postgres {
                 ready(&format!(
                     "WITH done AS ({text} RETURNING 1) SELECT pg_notify(?, ?) FROM done"
@@ -73,7 +73,7 @@ impl Statements {
                 ready(text)
             }
         };
-        let some = |condition: &str| ready(&dialect.delete_some.replace("{where}", condition));
+        let batch = |condition: &str| ready(&dialect.delete_batch.replace("{where}", condition));
         Self {
             table: table.into(),
             schema_version: ready(SCHEMA_VERSION),
@@ -85,24 +85,24 @@ impl Statements {
             request_limit: dialect.request_limit.map(ready),
             load: ready(LOAD),
             look: ready(LOOK),
-            store: told(&format!("{STORE} {}", dialect.or_replace)),
-            store_leased: told(STORE_LEASED),
+            store: notifying(&format!("{STORE} {}", dialect.or_replace)),
+            store_leased: notifying(STORE_LEASED),
             lease_cold: ready(&format!("{LEASE_COLD} {}", dialect.or_lease)),
             lease_warm: ready(LEASE_WARM),
             take_over: ready(&format!("{LEASE_COLD} {}", dialect.or_take_over)),
-            vacate: told(VACATE),
+            vacate: notifying(VACATE),
             renew: ready(RENEW),
-            release_cold: told(RELEASE_COLD),
-            release_warm: told(RELEASE_WARM),
-            remove_entry: told(REMOVE_ENTRY),
-            remove_any: told(REMOVE_ANY),
+            release_cold: notifying(RELEASE_COLD),
+            release_warm: notifying(RELEASE_WARM),
+            remove_entry: notifying(REMOVE_ENTRY),
+            remove_any: notifying(REMOVE_ANY),
             clear_cold: ready(CLEAR_COLD),
-            clear_some: some("scope = ? AND created IS NOT NULL"),
+            clear_entries: batch("scope = ? AND created IS NOT NULL"),
             clear_leases: ready(CLEAR_LEASES),
             cleanup_cold: ready(CLEANUP_COLD),
             // Apart, as the index knows the age alone. What is being computed again stays until then.
-            cleanup_old: some(&format!("scope = ? AND created < ? AND {IS_FREE}")),
-            cleanup_expired: some(&format!("scope = ? AND expires <= {{now}} AND {IS_FREE}")),
+            cleanup_old: batch(&format!("scope = ? AND created < ? AND {IS_FREE}")),
+            cleanup_expired: batch(&format!("scope = ? AND expires <= {{now}} AND {IS_FREE}")),
             usage: ready(USAGE),
             notify: dialect.is_postgres.then(|| ready("SELECT pg_notify(?, ?)")),
         }
@@ -159,7 +159,7 @@ fn fill(dialect: &Dialect, table: &str, text: &str) -> SqlStr {
     let text = text
         .replace("{integer}", dialect.integer)
         .replace("{now}", dialect.now)
-        .replace("{some}", &SOME.to_string())
+        .replace("{some}", &DELETE_BATCH.to_string())
         .replace("{table}", table);
     shared(text)
 }

@@ -19,7 +19,7 @@ pub(super) fn failed(operation: Operation, error: sqlx::Error) -> Error {
     };
     let hint = match kind {
         ErrorKind::Denied => Some("grant this user what it needs; the README says what"),
-        ErrorKind::Connect if refuses_a_parameter(&error) => Some(
+        ErrorKind::Connect if is_parameter_refused(&error) => Some(
             "take it out of the URL (`options`), or name it in `ignore_startup_parameters` of PgBouncer",
         ),
         ErrorKind::Connect => Some("is it running, and is its address right?"),
@@ -34,13 +34,13 @@ pub(super) fn failed(operation: Operation, error: sqlx::Error) -> Error {
         // What it could not make sense of may hold the address.
         Sql::Configuration(_) => mapped,
         // Its details may show values.
-        Sql::Database(error) => mapped.with_source(Said(error.message().to_owned())),
+        Sql::Database(error) => mapped.with_source(DatabaseMessage(error.message().to_owned())),
         error => mapped.with_source(error),
     }
 }
 
 /// Whether a pooler, which knows few of them, refused what a session was to be given as it began.
-fn refuses_a_parameter(error: &sqlx::Error) -> bool {
+fn is_parameter_refused(error: &sqlx::Error) -> bool {
     let answer = error.as_database_error();
     answer.is_some_and(|error| error.message().contains("startup parameter"))
 }
@@ -64,7 +64,7 @@ fn is_read_only(error: &sqlx::Error) -> bool {
 
 /// Whether the same statement may succeed at once: somebody else's came first, or the server had ended the session before it
 /// could carry it out, as it does with those that are idle. A new connection is taken then.
-pub(super) fn has_passed(error: &sqlx::Error) -> bool {
+pub(super) fn may_succeed_again(error: &sqlx::Error) -> bool {
     let Some(error) = error.as_database_error() else {
         return false;
     };
@@ -190,12 +190,12 @@ fn mysql_number(error: &dyn DatabaseError) -> Option<u16> {
 
 /// What a database said, and nothing more.
 #[derive(Debug)]
-struct Said(String);
+struct DatabaseMessage(String);
 
-impl std::fmt::Display for Said {
+impl std::fmt::Display for DatabaseMessage {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.0)
     }
 }
 
-impl std::error::Error for Said {}
+impl std::error::Error for DatabaseMessage {}

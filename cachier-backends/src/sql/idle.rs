@@ -5,18 +5,18 @@ use std::time::{Duration, Instant};
 
 /// After how long without use a connection is closed rather than used again: the server, or what is between, may have
 /// dropped it without a word, and whoever used it then would be the one to find out.
-const LONGEST: Duration = Duration::from_secs(60);
+const MAX_IDLE_TIME: Duration = Duration::from_secs(60);
 
 /// Connections, each with the moment of its last use; the latest is at the end, and goes first.
-pub(super) struct Idle<C>(Mutex<Vec<(Instant, C)>>);
+pub(super) struct IdleConnections<C>(Mutex<Vec<(Instant, C)>>);
 
-impl<C> Default for Idle<C> {
+impl<C> Default for IdleConnections<C> {
     fn default() -> Self {
         Self(Mutex::default())
     }
 }
 
-impl<C> Idle<C> {
+impl<C> IdleConnections<C> {
     /// The one that was used last, unless even that is too long ago: then all are closed.
     pub(super) fn pop(&self, now: Instant) -> Option<C> {
         let (used, connection) = self.all().pop()?;
@@ -58,7 +58,7 @@ impl<C> Idle<C> {
 }
 
 fn is_recent(used: Instant, now: Instant) -> bool {
-    now.saturating_duration_since(used) <= LONGEST
+    now.saturating_duration_since(used) <= MAX_IDLE_TIME
 }
 
 #[cfg(test)]
@@ -69,7 +69,7 @@ mod tests {
 
     #[test]
     fn the_one_that_was_used_last_goes_first() {
-        let (idle, now) = (Idle::default(), Instant::now());
+        let (idle, now) = (IdleConnections::default(), Instant::now());
         idle.push("first", now);
         idle.push("second", now + SECOND);
         let taken = [(); 3].map(|()| idle.pop(now + SECOND));
@@ -78,20 +78,20 @@ mod tests {
 
     #[test]
     fn what_nobody_has_used_for_long_is_not_used_again() {
-        let (idle, now) = (Idle::default(), Instant::now());
+        let (idle, now) = (IdleConnections::default(), Instant::now());
         idle.push("first", now);
         idle.push("second", now + SECOND);
-        assert_eq!(idle.pop(now + SECOND + LONGEST), Some("second"));
+        assert_eq!(idle.pop(now + SECOND + MAX_IDLE_TIME), Some("second"));
         // The first one has been idle for longer than that.
-        idle.push("second", now + SECOND + LONGEST);
+        idle.push("second", now + SECOND + MAX_IDLE_TIME);
         assert_eq!(idle.count(), 1);
-        assert_eq!(idle.pop(now + 3 * LONGEST), None);
+        assert_eq!(idle.pop(now + 3 * MAX_IDLE_TIME), None);
         assert_eq!(idle.count(), 0);
     }
 
     #[test]
     fn what_was_not_used_since_a_moment_can_be_closed() {
-        let (idle, now) = (Idle::default(), Instant::now());
+        let (idle, now) = (IdleConnections::default(), Instant::now());
         idle.push("first", now);
         idle.push("second", now + SECOND);
         idle.close(now);

@@ -38,12 +38,12 @@ mod operations;
 mod pooler;
 #[cfg(feature = "postgres")]
 mod postgres;
-mod ready;
+mod requests;
 #[cfg(feature = "sqlite")]
 mod sqlite;
-mod store;
 #[cfg(feature = "postgres")]
 mod subscribe;
+mod table;
 
 use crate::backend::{Instance, backend_by_instance, instance};
 #[cfg(feature = "sqlite")]
@@ -137,7 +137,7 @@ impl SqlBackend {
         let file = sqlite::File::of_program((*pool.connect_options()).clone());
         let address = Address::Sqlite(file);
         let waits = WaitReporter::default();
-        let database = Database::Sqlite(Source::Given(pool, waits.clone()));
+        let database = Database::Sqlite(Source::Program(pool, waits.clone()));
         Sql::of(
             address,
             Clients::of_program(Client::new(database)),
@@ -166,7 +166,7 @@ impl SqlBackend {
         let pooler = pooler::Pooler::of_options(&options);
         let address = Address::Postgres(options, pooler.clone());
         let waits = WaitReporter::default();
-        let database = Database::Postgres(Source::Given(pool, waits.clone()), pooler);
+        let database = Database::Postgres(Source::Program(pool, waits.clone()), pooler);
         Sql::of(
             address,
             Clients::of_program(Client::new(database)),
@@ -190,7 +190,7 @@ impl SqlBackend {
     pub fn with_mysql_pool(pool: sqlx::MySqlPool) -> Self {
         let address = Address::MySql((*pool.connect_options()).clone());
         let waits = WaitReporter::default();
-        let database = Database::MySql(Source::Given(pool, waits.clone()));
+        let database = Database::MySql(Source::Program(pool, waits.clone()));
         Sql::of(
             address,
             Clients::of_program(Client::new(database)),

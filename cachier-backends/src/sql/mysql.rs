@@ -49,7 +49,7 @@ pub(super) const DIALECT: Dialect = Dialect {
         owned_until = IF(owner = VALUES(owner), VALUES(owned_until), owned_until)",
     or_take_over: "ON DUPLICATE KEY UPDATE owner = VALUES(owner), owned_until = VALUES(owned_until)",
     // A deletion holds up writers of the rows between the ones it deletes.
-    delete_some: "DELETE FROM {table} WHERE {where} LIMIT {some}",
+    delete_batch: "DELETE FROM {table} WHERE {where} LIMIT {some}",
     request_limit: Some("SELECT CAST(@@max_allowed_packet AS SIGNED), CAST(0 AS SIGNED)"),
     is_postgres: false,
 };

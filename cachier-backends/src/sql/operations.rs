@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use super::client::{Client, Shared, Store};
+use super::client::{Client, Requests, Shared};
 use super::database::{Address, Database};
 use super::dialect::Statements;
-use super::store::{self, Asked, NewEntry, Token};
+use super::requests::{self, LeaseOutcome, NewEntry, Token};
 #[cfg(feature = "postgres")]
 use super::subscribe;
 use crate::backend::{
@@ -24,7 +24,7 @@ pub(super) const TABLE: &str = "cachier_entries";
 
 /// How long a waiter waits for the subscription before it asks again.
 #[cfg(feature = "postgres")]
-const UNTIL_LISTENING: Duration = Duration::from_millis(100);
+const LISTEN_TIMEOUT: Duration = Duration::from_millis(100);
 
 /// The backend of one process.
 pub(super) struct Sql {
@@ -82,12 +82,12 @@ impl Sql {
         let (lost, shared) = (lease.share(), Arc::clone(&self.shared));
         self.clients.compensate(move |client| async move {
             let operation = Operation::Lease;
-            let store = Store {
+            let requests = Requests {
                 shared,
                 client,
                 operation,
             };
-            store.release(lost.key(), owner, lost.seen()).await
+            requests.release(lost.key(), owner, lost.seen()).await
         })
     }
 
@@ -95,14 +95,14 @@ impl Sql {
     #[cfg(feature = "postgres")]
     fn subscription(&self) -> Option<&subscribe::Subscription> {
         let subscription = self.subscription.as_ref();
-        subscription.filter(|subscription| subscription.can_hear())
+        subscription.filter(|subscription| subscription.is_available())
     }
 
     /// Has a client do something.
     fn run<T, F>(
         &self,
         operation: Operation,
-        work: impl FnOnce(Store) -> F + Send + 'static,
+        work: impl FnOnce(Requests) -> F + Send + 'static,
     ) -> BoxFuture<'_, T>
     where
         T: Send + 'static,
@@ -110,7 +110,7 @@ impl Sql {
     {
         let shared = Arc::clone(&self.shared);
         self.clients.run(operation, move |client| {
-            work(Store {
+            work(Requests {
                 shared,
                 client,
                 operation,
@@ -137,10 +137,9 @@ impl Backend for Sql {
 
     fn load<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, Option<Loaded>> {
         let key = key.clone();
-        self.run(
-            Operation::Load,
-            |store| async move { store.load(&key).await },
-        )
+        self.run(Operation::Load, |requests| async move {
+            requests.load(&key).await
+        })
     }
 
     fn store<'a>(&'a self, key: &'a Key, request: StoreRequest<'a>) -> BoxFuture<'a, StoreReply> {
@@ -151,28 +150,30 @@ impl Backend for Sql {
             expires: request.expires,
         };
         let lease = request.lease;
-        self.run(Operation::Store, |store| async move {
+        self.run(Operation::Store, |requests| async move {
             let Some(lease) = lease else {
-                return store.store(&key, entry).await;
+                return requests.store(&key, entry).await;
             };
             let Some(&owner) = lease.state::<Token>() else {
                 return Ok(StoreReply::Superseded);
             };
-            store.store_leased(&key, entry, owner, lease.seen()).await
+            requests
+                .store_leased(&key, entry, owner, lease.seen())
+                .await
         })
     }
 
     fn remove<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, bool> {
         let key = key.clone();
-        self.run(Operation::Remove, |store| async move {
-            store.remove(&key).await
+        self.run(Operation::Remove, |requests| async move {
+            requests.remove(&key).await
         })
     }
 
     fn clear<'a>(&'a self, scope: &'a Arc<Scope>) -> BoxFuture<'a, Option<u64>> {
         let scope = Arc::clone(scope);
-        self.run(Operation::Clear, |store| async move {
-            store.clear(&scope).await.map(Some)
+        self.run(Operation::Clear, |requests| async move {
+            requests.clear(&scope).await.map(Some)
         })
     }
 
@@ -182,42 +183,44 @@ impl Backend for Sql {
         seen: Option<&'a EntryVersion>,
         period: Duration,
     ) -> BoxFuture<'a, LeaseReply> {
-        let owner = store::token();
+        let owner = requests::token();
         let lease = Lease::new(key.clone(), seen.cloned(), owner).expiring_after(period);
         let compensation = self.compensate_lease(&lease, owner);
-        self.run(Operation::Lease, move |store| async move {
-            let asked = store.lease(lease.key(), lease.seen(), owner, period).await;
+        self.run(Operation::Lease, move |requests| async move {
+            let asked = requests
+                .lease(lease.key(), lease.seen(), owner, period)
+                .await;
             compensation.disarm_if_answered(&asked);
             Ok(match asked? {
-                Asked::Granted => LeaseReply::Granted(lease),
-                Asked::Held(owner) => {
+                LeaseOutcome::Granted => LeaseReply::Granted(lease),
+                LeaseOutcome::Held(owner) => {
                     let held = |owner: Token| {
                         Lease::new(lease.key().clone(), lease.seen().cloned(), owner)
                     };
                     LeaseReply::Held(owner.map(held))
                 }
-                Asked::Changed => LeaseReply::Changed,
+                LeaseOutcome::Changed => LeaseReply::Changed,
             })
         })
     }
 
     fn take_over<'a>(&'a self, key: &'a Key, period: Duration) -> BoxFuture<'a, Lease> {
-        let owner = store::token();
+        let owner = requests::token();
         let lease = Lease::new(key.clone(), None, owner).expiring_after(period);
         let compensation = self.compensate_lease(&lease, owner);
-        self.run(Operation::Lease, move |store| async move {
-            let taken = store.take_over(lease.key(), owner, period).await;
+        self.run(Operation::Lease, move |requests| async move {
+            let taken = requests.take_over(lease.key(), owner, period).await;
             compensation.disarm_if_answered(&taken);
             taken.map(|()| lease)
         })
     }
 
     fn vacate(&self, lease: Lease) -> BoxFuture<'_, Vacated> {
-        self.run(Operation::Remove, |store| async move {
+        self.run(Operation::Remove, |requests| async move {
             let Some(&owner) = lease.state::<Token>() else {
                 return Ok(Vacated::Superseded);
             };
-            Ok(match store.vacate(lease.key(), owner).await? {
+            Ok(match requests.vacate(lease.key(), owner).await? {
                 Some(removed) => Vacated::Done {
                     lease: lease.seeing(None),
                     removed,
@@ -229,18 +232,18 @@ impl Backend for Sql {
 
     fn renew<'a>(&'a self, lease: &'a Lease) -> BoxFuture<'a, Renewal> {
         let lease = lease.share();
-        self.run(Operation::Lease, |store| async move {
+        self.run(Operation::Lease, |requests| async move {
             let (Some(&owner), Some(period)) = (lease.state::<Token>(), lease.period()) else {
                 return Ok(Renewal::Lost);
             };
-            store.renew(lease.key(), owner, period).await
+            requests.renew(lease.key(), owner, period).await
         })
     }
 
     fn release(&self, lease: Lease) -> BoxFuture<'_, ()> {
-        self.run(Operation::Lease, |store| async move {
+        self.run(Operation::Lease, |requests| async move {
             match lease.state::<Token>() {
-                Some(&owner) => store.release(lease.key(), owner, lease.seen()).await,
+                Some(&owner) => requests.release(lease.key(), owner, lease.seen()).await,
                 None => Ok(()),
             }
         })
@@ -254,14 +257,14 @@ impl Backend for Sql {
     ) -> Option<BoxFuture<'a, ()>> {
         let subscription = self.subscription()?;
         let changed = subscription.of_entry(key);
-        let listening = subscription.is_listening(UNTIL_LISTENING);
+        let listening = subscription.is_listening(LISTEN_TIMEOUT);
         let (key, seen) = (key.clone(), seen.cloned());
-        Some(self.run(Operation::Lease, |store| async move {
+        Some(self.run(Operation::Lease, |requests| async move {
             if !listening.await {
                 return Ok(());
             }
             // What happened before it listened is there to be seen.
-            let (there, owner) = store.look(&key).await?;
+            let (there, owner) = requests.look(&key).await?;
             let is_as_seen = there.as_deref() == seen.as_ref().map(EntryVersion::as_bytes);
             if is_as_seen && owner.is_some() {
                 changed.await;
@@ -277,8 +280,8 @@ impl Backend for Sql {
 
     fn clear_leases<'a>(&'a self, scope: &'a Arc<Scope>) -> BoxFuture<'a, ()> {
         let scope = Arc::clone(scope);
-        self.run(Operation::Clear, |store| async move {
-            store.clear_leases(&scope).await
+        self.run(Operation::Clear, |requests| async move {
+            requests.clear_leases(&scope).await
         })
     }
 
@@ -288,17 +291,16 @@ impl Backend for Sql {
         created_before: SystemTime,
     ) -> BoxFuture<'a, Option<u64>> {
         let scope = Arc::clone(scope);
-        self.run(Operation::Remove, move |store| async move {
-            store.cleanup(&scope, created_before).await.map(Some)
+        self.run(Operation::Remove, move |requests| async move {
+            requests.cleanup(&scope, created_before).await.map(Some)
         })
     }
 
     fn usage<'a>(&'a self, scope: &'a Arc<Scope>) -> BoxFuture<'a, Usage> {
         let scope = Arc::clone(scope);
-        self.run(
-            Operation::Load,
-            |store| async move { store.usage(&scope).await },
-        )
+        self.run(Operation::Load, |requests| async move {
+            requests.usage(&scope).await
+        })
     }
 
     fn figures(&self) -> Figures {
@@ -320,7 +322,10 @@ impl Backend for Sql {
     }
 
     fn check(&self) -> BoxFuture<'_, ()> {
-        self.run(Operation::Load, |store| async move { store.check().await })
+        self.run(
+            Operation::Load,
+            |requests| async move { requests.check().await },
+        )
     }
 }
 

@@ -20,8 +20,8 @@ pub(super) struct Pooler(Arc<AtomicBool>);
 /// A connection asks for it as it begins, as sqlx does anyway. A pooler refuses it, or lets it fall. It changes nothing
 /// here, as no number with a fraction is ever read.
 const PARAMETER: &str = "extra_float_digits";
-const ASKED_FOR: &str = "2";
-const IN_FORCE: &str = "SELECT current_setting('extra_float_digits', true)";
+const PARAMETER_VALUE: &str = "2";
+const PARAMETER_QUERY: &str = "SELECT current_setting('extra_float_digits', true)";
 
 impl Pooler {
     /// By the options alone: who forbids to keep statements says that there is one.
@@ -58,12 +58,12 @@ impl Pooler {
     }
 
     /// Looks whether what the connection asked for is in force.
-    pub(super) async fn look<'c>(
+    pub(super) async fn probe<'c>(
         &self,
         connection: impl Executor<'c, Database = Postgres>,
     ) -> Result<(), sqlx::Error> {
-        let row = sqlx::raw_sql(IN_FORCE).fetch_one(connection).await?;
-        if row.try_get::<Option<String>, _>(0)?.as_deref() != Some(ASKED_FOR) {
+        let row = sqlx::raw_sql(PARAMETER_QUERY).fetch_one(connection).await?;
+        if row.try_get::<Option<String>, _>(0)?.as_deref() != Some(PARAMETER_VALUE) {
             self.0.store(true, Ordering::Relaxed);
         }
         Ok(())

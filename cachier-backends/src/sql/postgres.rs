@@ -36,7 +36,7 @@ pub(super) const DIALECT: Dialect = Dialect {
         WHERE {table}.created IS NULL AND ({table}.owner IS NULL OR {table}.owned_until <= {now})",
     or_take_over: "ON CONFLICT (id) DO UPDATE SET owner = excluded.owner, owned_until = excluded.owned_until",
     // It holds up nobody but writers of the same rows.
-    delete_some: "DELETE FROM {table} WHERE {where}",
+    delete_batch: "DELETE FROM {table} WHERE {where}",
     request_limit: None,
     is_postgres: true,
 };

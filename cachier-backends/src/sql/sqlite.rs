@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 
-use super::destination::Mark;
+use super::destination::FileId;
 use super::dialect::Dialect;
 use crate::default_folder::LastUse;
 use crate::error::{Error, ErrorKind, Operation};
@@ -47,7 +47,7 @@ pub(super) const DIALECT: Dialect = Dialect {
         WHERE {table}.created IS NULL AND ({table}.owner IS NULL OR {table}.owned_until <= {now})",
     or_take_over: "ON CONFLICT (id) DO UPDATE SET owner = excluded.owner, owned_until = excluded.owned_until",
     // There is one writer at a time: each has its turn.
-    delete_some: "DELETE FROM {table} WHERE rowid IN (SELECT rowid FROM {table} WHERE {where} LIMIT {some})",
+    delete_batch: "DELETE FROM {table} WHERE rowid IN (SELECT rowid FROM {table} WHERE {where} LIMIT {some})",
     request_limit: None,
     is_postgres: false,
 };
@@ -124,7 +124,7 @@ impl File {
         })?;
         OwnFolder::new(folder.to_owned()).trusted(Operation::Load)?;
         let file = folder.join(name);
-        if is_in_the_way(&file) {
+        if is_not_a_file(&file) {
             let message = "the database is a link, or no regular file";
             let error = Error::new(ErrorKind::Io, Operation::Load, message);
             let hint = "remove it, or name a database by CACHIER_SQL_URL";
@@ -159,7 +159,7 @@ impl File {
     }
 
     /// Which file there is, for whoever is about to use it. Where systems keep open files from being removed, it does not matter.
-    pub(super) fn mark(&self) -> Mark {
+    pub(super) fn file_id(&self) -> FileId {
         if let Some(last_use) = &self.last_use {
             last_use.note(SystemTime::now());
         }
@@ -179,7 +179,7 @@ impl File {
 }
 
 /// Whether something is at the path of a file that SQLite would follow or write to although it is not cachier's.
-fn is_in_the_way(file: &Path) -> bool {
+fn is_not_a_file(file: &Path) -> bool {
     file.symlink_metadata().is_ok_and(|found| {
         #[cfg(unix)]
         let has_other_names = std::os::unix::fs::MetadataExt::nlink(&found) > 1;

@@ -15,11 +15,11 @@ use crate::network::{AbortOnDrop, Backoff, Subscribers, spawn_in_background};
 
 /// What one backend hears; it starts to listen when somebody wants to know.
 pub(super) struct Subscription {
-    ears: Arc<Ears>,
+    listening: Arc<Listening>,
     task: OnceLock<Option<AbortOnDrop<()>>>,
 }
 
-struct Ears {
+struct Listening {
     shared: Arc<Shared>,
     options: PgConnectOptions,
     pooler: Pooler,
@@ -28,12 +28,12 @@ struct Ears {
 }
 
 /// After how long without a word the connection is tried, and how long it may take to answer.
-const SILENCE: Duration = Duration::from_secs(10);
-const ANSWER: Duration = Duration::from_secs(5);
+const PING_INTERVAL: Duration = Duration::from_secs(10);
+const PING_TIMEOUT: Duration = Duration::from_secs(5);
 
 impl Subscription {
     pub(super) fn new(shared: Arc<Shared>, options: PgConnectOptions, pooler: Pooler) -> Self {
-        let ears = Ears {
+        let listening = Listening {
             subscribers: Subscribers::new(shared.origin.clone()),
             shared,
             options,
@@ -41,25 +41,25 @@ impl Subscription {
             is_listening: watch::Sender::new(false),
         };
         Self {
-            ears: Arc::new(ears),
+            listening: Arc::new(listening),
             task: OnceLock::new(),
         }
     }
 
     /// Whether notifications can come at all: not through a pooler.
-    pub(super) fn can_hear(&self) -> bool {
-        !self.ears.pooler.is_there()
+    pub(super) fn is_available(&self) -> bool {
+        !self.listening.pooler.is_there()
     }
 
     pub(super) fn watch(&self, scope: &Arc<Scope>, watcher: Arc<Watcher>) -> Option<Watch> {
-        let watch = self.ears.subscribers.watchers.watch(scope, watcher);
+        let watch = self.listening.subscribers.watchers.watch(scope, watcher);
         self.listen().then_some(watch)
     }
 
     /// Waits for a change of one entry, from this call on.
     pub(super) fn of_entry(&self, key: &Key) -> impl Future<Output = ()> + Send + use<> {
         self.listen();
-        self.ears.subscribers.waiters.of_entry(key)
+        self.listening.subscribers.waiters.of_entry(key)
     }
 
     /// Waits until it listens, or for a while; whether it does.
@@ -67,30 +67,30 @@ impl Subscription {
         &self,
         limit: Duration,
     ) -> impl Future<Output = bool> + Send + use<> {
-        let mut listening = self.ears.is_listening.subscribe();
+        let mut is_listening = self.listening.is_listening.subscribe();
         async move {
-            let listens = timeout(limit, listening.wait_for(|listens| *listens));
+            let listens = timeout(limit, is_listening.wait_for(|listens| *listens));
             matches!(listens.await, Ok(Ok(_)))
         }
     }
 
     fn listen(&self) -> bool {
         let start = || {
-            let task = spawn_in_background(Arc::clone(&self.ears).listen());
+            let task = spawn_in_background(Arc::clone(&self.listening).listen());
             task.ok().map(AbortOnDrop::new)
         };
         self.task.get_or_init(start).is_some()
     }
 }
 
-impl Ears {
+impl Listening {
     async fn listen(self: Arc<Self>) {
         let mut backoff = Backoff::new();
         while !self.pooler.is_there() {
-            match timeout(ANSWER, self.connect()).await {
+            match timeout(PING_TIMEOUT, self.connect()).await {
                 Ok(Ok(listener)) if !self.pooler.is_there() => {
                     backoff.reset();
-                    self.hear(listener).await;
+                    self.receive(listener).await;
                 }
                 Ok(Err(error)) => {
                     self.pooler.learns_from(&error);
@@ -108,23 +108,23 @@ impl Ears {
         listener.ignore_pool_close_event(true);
         // One that connects anew by itself may be interrupted in that, and then do it again unnoticed.
         listener.eager_reconnect(false);
-        self.pooler.look(&mut listener).await?;
+        self.pooler.probe(&mut listener).await?;
         listener.listen(&self.shared.statements.table).await?;
         Ok(listener)
     }
 
     /// Hears until the connection is lost; the listener is of no use then, as it would connect anew without a word.
-    async fn hear(&self, mut listener: PgListener) {
+    async fn receive(&self, mut listener: PgListener) {
         self.is_listening.send_replace(true);
         // What happened before was missed.
         self.subscribers.watchers.announce_gap();
         loop {
-            match timeout(SILENCE, listener.try_recv()).await {
+            match timeout(PING_INTERVAL, listener.try_recv()).await {
                 Ok(Ok(Some(notification))) => self.tell(&notification),
                 Ok(Ok(None) | Err(_)) => break,
-                Err(_silent) => {
+                Err(_elapsed) => {
                     let asked = sqlx::raw_sql("SELECT 1").execute(&mut listener);
-                    if !matches!(timeout(ANSWER, asked).await, Ok(Ok(_))) {
+                    if !matches!(timeout(PING_TIMEOUT, asked).await, Ok(Ok(_))) {
                         break;
                     }
                 }

@@ -6,46 +6,46 @@ use std::time::Duration;
 use sqlx::SqlStr;
 use tokio::time::timeout;
 
-use super::client::{Ready, Store};
+use super::client::{Requests, TableInfo};
 use crate::error::{Error, ErrorKind};
 
 /// How long an attempt may take, from the first request to the last. A server that never answers one ends it too.
-const LONGEST: Duration = Duration::from_secs(30);
+const PREPARE_TIMEOUT: Duration = Duration::from_secs(30);
 
-impl Store {
+impl Requests {
     /// Has the table made or migrated, once.
-    pub(super) async fn ready(&self) -> Result<Ready, Error> {
-        match self.shared.ready.get() {
-            Some(ready) => Ok(ready),
+    pub(super) async fn ensure_table(&self) -> Result<TableInfo, Error> {
+        match self.shared.table_state.get() {
+            Some(info) => Ok(info),
             // Boxed: the many operations that find the table there keep no room for making it.
-            None => Box::pin(self.make_ready()).await,
+            None => Box::pin(self.prepare_table()).await,
         }
     }
 
-    async fn make_ready(&self) -> Result<Ready, Error> {
+    async fn prepare_table(&self) -> Result<TableInfo, Error> {
         let attempt = Arc::clone(&self.client.attempt());
-        let store = self.clone();
+        let requests = self.clone();
         let prepare = move || async move {
-            let prepared = timeout(LONGEST, store.prepare()).await;
-            prepared.unwrap_or_else(|_| Err(store.too_late()))
+            let prepared = timeout(PREPARE_TIMEOUT, requests.prepare()).await;
+            prepared.unwrap_or_else(|_| Err(requests.timed_out()))
         };
-        let ready = *attempt.get_or_try_init(prepare).await?;
-        self.shared.ready.set(Some(ready));
+        let info = *attempt.get_or_try_init(prepare).await?;
+        self.shared.table_state.set(Some(info));
         // It may be wanted again, if somebody removes the table.
         self.client.reset();
-        Ok(ready)
+        Ok(info)
     }
 
     /// Makes a table that was there and has gone; whether it is there again.
-    pub(super) async fn make_again(&self) -> bool {
-        self.shared.ready.set(None);
+    pub(super) async fn recreate_table(&self) -> bool {
+        self.shared.table_state.set(None);
         self.client.reset();
-        Box::pin(self.make_ready()).await.is_ok()
+        Box::pin(self.prepare_table()).await.is_ok()
     }
 
-    async fn prepare(&self) -> Result<Ready, Error> {
+    async fn prepare(&self) -> Result<TableInfo, Error> {
         self.count();
-        let looked = self.client.database.look_for_pooler().await;
+        let looked = self.client.database.probe_pooler().await;
         looked.map_err(|error| self.error(error))?;
         let known = self.statements().migrations.len();
         // Whatever is wrong with the table that it should be read from: making it shows whether it can be helped.
@@ -65,22 +65,24 @@ impl Store {
             self.migrate(step, version).await?;
         }
         let request_limit = match &self.statements().request_limit {
-            Some(statement) => self.look_at(statement).await?,
+            Some(statement) => self.query_numbers(statement).await?,
             None => None,
         };
-        Ok(Ready {
+        Ok(TableInfo {
             request_limit: request_limit.and_then(|(limit, _)| u64::try_from(limit).ok()),
         })
     }
 
     /// The version of the table; 0 if there is none.
     async fn schema_version(&self) -> Result<usize, Error> {
-        let found = self.look_at(&self.statements().schema_version).await?;
+        let found = self
+            .query_numbers(&self.statements().schema_version)
+            .await?;
         Ok(found.map_or(0, |(version, _)| usize::try_from(version).unwrap_or(0)))
     }
 
     /// Two numbers that tell whether there is something to be made.
-    async fn look_at(&self, statement: &SqlStr) -> Result<Option<(i64, i64)>, Error> {
+    async fn query_numbers(&self, statement: &SqlStr) -> Result<Option<(i64, i64)>, Error> {
         self.count();
         let found = self.client.database.numbers(statement, &[]).await;
         found.map_err(|error| self.error(error))
@@ -95,7 +97,7 @@ impl Store {
         }
     }
 
-    fn too_late(&self) -> Error {
+    fn timed_out(&self) -> Error {
         let message = "the table was not made in time";
         Error::new(ErrorKind::Timeout, self.operation, message).at(&self.shared.name)
     }

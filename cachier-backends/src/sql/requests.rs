@@ -6,17 +6,17 @@ use std::time::{Duration, SystemTime};
 use sqlx::SqlStr;
 
 use super::argument::Argument;
-use super::client::Store;
-use super::database::{Done, Pair};
-use super::dialect::SOME;
-use super::error::{has_passed, is_table_missing, is_too_large};
+use super::client::Requests;
+use super::database::{Executed, Pair};
+use super::dialect::DELETE_BATCH;
+use super::error::{is_table_missing, is_too_large, may_succeed_again};
 use crate::backend::{EntryVersion, Loaded, Renewal, StoreReply, Usage};
 use crate::error::Error;
 use crate::key::{Key, Scope};
 use crate::unique::unique;
 
 /// The answer to the request for a lease.
-pub(super) enum Asked {
+pub(super) enum LeaseOutcome {
     Granted,
     /// Whose it is, if it still is anybody's.
     Held(Option<Token>),
@@ -34,14 +34,14 @@ pub(super) struct NewEntry {
 pub(super) type Token = [u8; 16];
 
 /// What a request needs beside the entry: more than the statement and the other arguments take.
-const BESIDE_THE_ENTRY: u64 = 4096;
+const REQUEST_OVERHEAD: u64 = 4096;
 
 /// How often a statement is tried while what stood in its way has passed.
-const ATTEMPTS: u32 = 5;
+const MAX_ATTEMPTS: u32 = 5;
 
-impl Store {
+impl Requests {
     pub(super) async fn load(&self, key: &Key) -> Result<Option<Loaded>, Error> {
-        self.ready().await?;
+        self.ensure_table().await?;
         let found = self.pair(&self.statements().load, vec![id(key)]).await?;
         let (revision, entry) = found.unwrap_or_default();
         Ok(revision.map(|revision| Loaded {
@@ -55,10 +55,10 @@ impl Store {
             return Ok(StoreReply::TooLarge);
         }
         let mut arguments = vec![id(key), Argument::of_scope(key.scope())];
-        arguments.extend(of_entry(entry));
-        arguments.extend(self.told(key));
+        arguments.extend(entry_arguments(entry));
+        arguments.extend(self.notification(key));
         let stored = self.try_execute(&self.statements().store, &arguments).await;
-        self.stored(stored)
+        self.store_reply(stored)
     }
 
     /// Stores under a lease, and ends it.
@@ -73,13 +73,13 @@ impl Store {
             self.release(key, owner, seen).await?;
             return Ok(StoreReply::TooLarge);
         }
-        let mut arguments = of_entry(entry).to_vec();
+        let mut arguments = entry_arguments(entry).to_vec();
         arguments.extend([id(key), Argument::bytes(&owner)]);
-        arguments.extend(self.told(key));
+        arguments.extend(self.notification(key));
         let stored = self
             .try_execute(&self.statements().store_leased, &arguments)
             .await;
-        let reply = self.stored(stored)?;
+        let reply = self.store_reply(stored)?;
         if reply == StoreReply::TooLarge {
             self.release(key, owner, seen).await?;
         }
@@ -92,9 +92,9 @@ impl Store {
         seen: Option<&EntryVersion>,
         owner: Token,
         period: Duration,
-    ) -> Result<Asked, Error> {
-        self.ready().await?;
-        let (owner, period) = (Argument::bytes(&owner), of_period(period));
+    ) -> Result<LeaseOutcome, Error> {
+        self.ensure_table().await?;
+        let (owner, period) = (Argument::bytes(&owner), period_argument(period));
         let done = match seen {
             None => {
                 let arguments = vec![id(key), Argument::of_scope(key.scope()), owner, period];
@@ -109,14 +109,14 @@ impl Store {
             }
         };
         if done.rows > 0 && !done.is_refused {
-            return Ok(Asked::Granted);
+            return Ok(LeaseOutcome::Granted);
         }
         let (there, owner) = self.look(key).await?;
         let is_as_seen = there.as_deref() == seen.map(EntryVersion::as_bytes);
         Ok(if is_as_seen {
-            Asked::Held(owner.and_then(|owner| owner.try_into().ok()))
+            LeaseOutcome::Held(owner.and_then(|owner| owner.try_into().ok()))
         } else {
-            Asked::Changed
+            LeaseOutcome::Changed
         })
     }
 
@@ -127,9 +127,9 @@ impl Store {
         owner: Token,
         period: Duration,
     ) -> Result<(), Error> {
-        self.ready().await?;
+        self.ensure_table().await?;
         let (id, scope) = (id(key), Argument::of_scope(key.scope()));
-        let arguments = vec![id, scope, Argument::bytes(&owner), of_period(period)];
+        let arguments = vec![id, scope, Argument::bytes(&owner), period_argument(period)];
         self.execute(&self.statements().take_over, arguments)
             .await
             .map(drop)
@@ -137,9 +137,9 @@ impl Store {
 
     /// Removes the entry under a lease, which goes on. Whether there was one; `None` if the lease has ended.
     pub(super) async fn vacate(&self, key: &Key, owner: Token) -> Result<Option<bool>, Error> {
-        self.ready().await?;
+        self.ensure_table().await?;
         let mut arguments = vec![id(key), Argument::bytes(&owner)];
-        arguments.extend(self.told(key));
+        arguments.extend(self.notification(key));
         let removed = self.execute(&self.statements().vacate, arguments).await?;
         if removed.rows > 0 {
             return Ok(Some(true));
@@ -150,7 +150,7 @@ impl Store {
 
     /// The revision that is there, and the owner of a lease that is valid.
     pub(super) async fn look(&self, key: &Key) -> Result<Pair, Error> {
-        self.ready().await?;
+        self.ensure_table().await?;
         let found = self.pair(&self.statements().look, vec![id(key)]).await?;
         Ok(found.unwrap_or_default())
     }
@@ -161,8 +161,8 @@ impl Store {
         owner: Token,
         period: Duration,
     ) -> Result<Renewal, Error> {
-        self.ready().await?;
-        let arguments = vec![of_period(period), id(key), Argument::bytes(&owner)];
+        self.ensure_table().await?;
+        let arguments = vec![period_argument(period), id(key), Argument::bytes(&owner)];
         let done = self.execute(&self.statements().renew, arguments).await?;
         Ok(match done.rows {
             0 => Renewal::Lost,
@@ -176,9 +176,9 @@ impl Store {
         owner: Token,
         seen: Option<&EntryVersion>,
     ) -> Result<(), Error> {
-        self.ready().await?;
+        self.ensure_table().await?;
         let mut arguments = vec![id(key), Argument::bytes(&owner)];
-        arguments.extend(self.told(key));
+        arguments.extend(self.notification(key));
         let statements = self.statements();
         if seen.is_none() {
             let released = self.execute(&statements.release_cold, arguments.clone());
@@ -193,9 +193,9 @@ impl Store {
     }
 
     pub(super) async fn remove(&self, key: &Key) -> Result<bool, Error> {
-        self.ready().await?;
+        self.ensure_table().await?;
         let mut arguments = vec![id(key)];
-        arguments.extend(self.told(key));
+        arguments.extend(self.notification(key));
         let removed = self.execute(&self.statements().remove_entry, arguments.clone());
         if removed.await?.rows > 0 {
             return Ok(true);
@@ -207,24 +207,24 @@ impl Store {
     }
 
     pub(super) async fn clear(&self, scope: &Scope) -> Result<u64, Error> {
-        self.ready().await?;
+        self.ensure_table().await?;
         // First the leases on nothing: what is stored under one before that goes with the entries.
         let arguments = vec![Argument::of_scope(scope)];
         self.execute(&self.statements().clear_cold, arguments.clone())
             .await?;
         let removed = self
-            .delete(&self.statements().clear_some, arguments)
+            .delete(&self.statements().clear_entries, arguments)
             .await?;
-        self.tell(scope).await?;
+        self.notify(scope).await?;
         Ok(removed)
     }
 
     pub(super) async fn clear_leases(&self, scope: &Scope) -> Result<(), Error> {
-        self.ready().await?;
+        self.ensure_table().await?;
         let arguments = vec![Argument::of_scope(scope)];
         self.execute(&self.statements().clear_leases, arguments)
             .await?;
-        self.tell(scope).await
+        self.notify(scope).await
     }
 
     pub(super) async fn cleanup(
@@ -232,7 +232,7 @@ impl Store {
         scope: &Scope,
         created_before: SystemTime,
     ) -> Result<u64, Error> {
-        self.ready().await?;
+        self.ensure_table().await?;
         let scope = Argument::of_scope(scope);
         let cutoff = Argument::Number(Some(micros(created_before)));
         let statements = self.statements();
@@ -246,7 +246,7 @@ impl Store {
     }
 
     pub(super) async fn usage(&self, scope: &Scope) -> Result<Usage, Error> {
-        self.ready().await?;
+        self.ensure_table().await?;
         let arguments = [Argument::of_scope(scope)];
         let found = self.numbers(&self.statements().usage, &arguments).await?;
         let (entries, bytes) = found.unwrap_or_default();
@@ -257,19 +257,19 @@ impl Store {
     }
 
     pub(super) async fn check(&self) -> Result<(), Error> {
-        self.ready().await?;
+        self.ensure_table().await?;
         let version = &self.statements().schema_version;
         self.numbers(version, &[]).await.map(|_| ())
     }
 
     async fn exceeds_limit(&self, entry: &NewEntry) -> Result<bool, Error> {
-        let limit = self.ready().await?.request_limit;
-        Ok(limit.is_some_and(|limit| entry.bytes.len() as u64 + BESIDE_THE_ENTRY > limit))
+        let limit = self.ensure_table().await?.request_limit;
+        Ok(limit.is_some_and(|limit| entry.bytes.len() as u64 + REQUEST_OVERHEAD > limit))
     }
 
-    fn stored(&self, done: Result<Done, sqlx::Error>) -> Result<StoreReply, Error> {
+    fn store_reply(&self, done: Result<Executed, sqlx::Error>) -> Result<StoreReply, Error> {
         match done {
-            Ok(Done { rows: 0, .. }) => Ok(StoreReply::Superseded),
+            Ok(Executed { rows: 0, .. }) => Ok(StoreReply::Superseded),
             Ok(_) => Ok(StoreReply::Stored { evicted: 0 }),
             Err(error) if is_too_large(&error) => Ok(StoreReply::TooLarge),
             Err(error) => Err(self.error(error)),
@@ -283,14 +283,14 @@ impl Store {
             let done = self.execute(statement, arguments.clone()).await?;
             removed += done.rows;
             // More than some: all at once.
-            if done.rows != SOME {
+            if done.rows != DELETE_BATCH {
                 return Ok(removed);
             }
         }
     }
 
     /// Tells others that anything may have happened to the entries of a function, where they can be told.
-    async fn tell(&self, scope: &Scope) -> Result<(), Error> {
+    async fn notify(&self, scope: &Scope) -> Result<(), Error> {
         let Some(notify) = &self.statements().notify else {
             return Ok(());
         };
@@ -300,7 +300,7 @@ impl Store {
     }
 
     /// The arguments by which a statement tells others, where they can be told.
-    fn told(&self, key: &Key) -> Vec<Argument> {
+    fn notification(&self, key: &Key) -> Vec<Argument> {
         if self.statements().notify.is_none() {
             return Vec::new();
         }
@@ -312,7 +312,11 @@ impl Store {
         Argument::Text(Arc::from(&*self.statements().table))
     }
 
-    async fn execute(&self, statement: &SqlStr, arguments: Vec<Argument>) -> Result<Done, Error> {
+    async fn execute(
+        &self,
+        statement: &SqlStr,
+        arguments: Vec<Argument>,
+    ) -> Result<Executed, Error> {
         let done = self.try_execute(statement, &arguments).await;
         done.map_err(|error| self.error(error))
     }
@@ -321,9 +325,10 @@ impl Store {
         &self,
         statement: &SqlStr,
         arguments: &[Argument],
-    ) -> Result<Done, sqlx::Error> {
+    ) -> Result<Executed, sqlx::Error> {
         let database = &self.client.database;
-        self.ask(|| database.execute(statement, arguments)).await
+        self.retrying(|| database.execute(statement, arguments))
+            .await
     }
 
     async fn pair(
@@ -332,7 +337,7 @@ impl Store {
         arguments: Vec<Argument>,
     ) -> Result<Option<Pair>, Error> {
         let database = &self.client.database;
-        let found = self.ask(|| database.pair(statement, &arguments)).await;
+        let found = self.retrying(|| database.pair(statement, &arguments)).await;
         found.map_err(|error| self.error(error))
     }
 
@@ -342,25 +347,29 @@ impl Store {
         arguments: &[Argument],
     ) -> Result<Option<(i64, i64)>, Error> {
         let database = &self.client.database;
-        let found = self.ask(|| database.numbers(statement, arguments)).await;
+        let found = self
+            .retrying(|| database.numbers(statement, arguments))
+            .await;
         found.map_err(|error| self.error(error))
     }
 
     /// Has a statement carried out, once more where it was not for a reason that has passed, or where the table had gone.
-    async fn ask<T, F>(&self, ask: impl Fn() -> F) -> Result<T, sqlx::Error>
+    async fn retrying<T, F>(&self, request: impl Fn() -> F) -> Result<T, sqlx::Error>
     where
         F: Future<Output = Result<T, sqlx::Error>>,
     {
         let mut attempt = 1;
         loop {
             self.count();
-            match ask().await {
-                Err(error) if has_passed(&error) && attempt < ATTEMPTS => attempt += 1,
-                Err(error) if attempt < ATTEMPTS && self.client.database.learns_from(&error) => {
+            match request().await {
+                Err(error) if may_succeed_again(&error) && attempt < MAX_ATTEMPTS => attempt += 1,
+                Err(error)
+                    if attempt < MAX_ATTEMPTS && self.client.database.learns_from(&error) =>
+                {
                     attempt += 1;
                 }
                 Err(error) if is_table_missing(&error) && attempt == 1 => {
-                    if !self.make_again().await {
+                    if !self.recreate_table().await {
                         return Err(error);
                     }
                     attempt += 1;
@@ -382,7 +391,7 @@ fn id(key: &Key) -> Argument {
 }
 
 /// In the order of the columns in the statements that store.
-fn of_entry(entry: NewEntry) -> [Argument; 5] {
+fn entry_arguments(entry: NewEntry) -> [Argument; 5] {
     let size = i64::try_from(entry.bytes.len()).unwrap_or(i64::MAX);
     [
         Argument::Bytes(entry.bytes),
@@ -393,11 +402,11 @@ fn of_entry(entry: NewEntry) -> [Argument; 5] {
     ]
 }
 
-fn of_period(period: Duration) -> Argument {
+fn period_argument(period: Duration) -> Argument {
     // A century is as good as for ever, and the sum with any clock has room.
-    const LONGEST: i64 = 100 * 366 * 86_400 * 1_000_000;
-    let period = i64::try_from(period.as_micros()).unwrap_or(LONGEST);
-    Argument::Number(Some(period.min(LONGEST)))
+    const MAX_MICROS: i64 = 100 * 366 * 86_400 * 1_000_000;
+    let period = i64::try_from(period.as_micros()).unwrap_or(MAX_MICROS);
+    Argument::Number(Some(period.min(MAX_MICROS)))
 }
 
 /// Microseconds since 1970.
