@@ -14,7 +14,7 @@ use crate::key::Scope;
 use crate::network::Clients;
 
 /// How many entries one script removes: some milliseconds of the server's time.
-const BATCH: u64 = 500;
+const SCRIPT_BATCH: u64 = 500;
 
 /// All shards of a function, for one operation.
 pub(super) struct AllShards<'a> {
@@ -45,7 +45,7 @@ impl<'a> AllShards<'a> {
                     Some(moment) => on.call().arg(micros(moment)),
                     None => on.call(),
                 };
-                let [count, more] = call.arg(BATCH).numbers(&on.link).await?;
+                let [count, more] = call.arg(SCRIPT_BATCH).numbers(&on.link).await?;
                 total += count;
                 if more == 0 {
                     return Ok(total);
@@ -59,7 +59,7 @@ impl<'a> AllShards<'a> {
     pub(super) fn usage(&self) -> BoxFuture<'a, Usage> {
         let each = self.each(&scripts::USAGE, |on| async move {
             loop {
-                let [entries, bytes, more] = on.call().arg(BATCH).numbers(&on.link).await?;
+                let [entries, bytes, more] = on.call().arg(SCRIPT_BATCH).numbers(&on.link).await?;
                 if more == 0 {
                     return Ok((entries, bytes));
                 }

@@ -18,7 +18,7 @@ pub(super) fn connecting(operation: Operation, error: RedisError) -> Error {
 }
 
 /// A request that was not answered, or refused.
-pub(super) fn asking(operation: Operation, error: RedisError) -> Error {
+pub(super) fn querying(operation: Operation, error: RedisError) -> Error {
     describe(kind_of(&error), operation, error)
 }
 

@@ -10,14 +10,14 @@ use tokio::sync::OnceCell;
 use tokio::time::sleep;
 
 use super::error;
-use super::silence::{InVain, Silence};
 use super::source::{Connection, Source};
+use super::stall::{AbandonedWait, StallDetector};
 use crate::error::{Error, Operation};
 use crate::network::{RoundTrips, boxed_cold, init_in_task};
 
 /// A connection to many servers is left as it is for so long, and so is one that could not be renewed: a server may be gone
 /// for long.
-const LASTS: Duration = Duration::from_secs(1);
+const RENEWAL_INTERVAL: Duration = Duration::from_secs(1);
 
 /// What the links of all runtimes share.
 pub(super) struct Server {
@@ -44,7 +44,7 @@ struct Attempt {
     is_being_renewed: AtomicBool,
     /// How often the server has answered somebody who waited.
     answers: AtomicU64,
-    silence: Mutex<Silence>,
+    stall: Mutex<StallDetector>,
 }
 
 /// Why there is no answer.
@@ -65,13 +65,13 @@ impl Link {
     }
 
     /// Sends a request and waits for the answer.
-    pub(super) async fn ask(&self, operation: Operation, command: &Cmd) -> Result<Value, Error> {
-        let answer = self.try_ask(operation, command).await;
+    pub(super) async fn query(&self, operation: Operation, command: &Cmd) -> Result<Value, Error> {
+        let answer = self.try_query(operation, command).await;
         answer.map_err(|failure| self.error(operation, failure))
     }
 
     /// The same, for callers that look at the refusal.
-    pub(super) async fn try_ask(
+    pub(super) async fn try_query(
         &self,
         operation: Operation,
         command: &Cmd,
@@ -79,16 +79,16 @@ impl Link {
         let attempt = self.attempt().await;
         let connection = attempt.connection()?;
         let pending = Pending::start(&self.0, &attempt, operation);
-        pending.ended(connection.ask(command).await)
+        pending.ended(connection.query(command).await)
     }
 
     /// Asks for an entry.
     pub(super) async fn load(&self, get: Cmd) -> Result<Value, Failure> {
         let attempt = self.attempt().await;
         let connection = attempt.connection()?;
-        let others = requests(&attempt).saturating_sub(1);
+        let pending_requests = requests(&attempt).saturating_sub(1);
         let pending = Pending::start(&self.0, &attempt, Operation::Load);
-        pending.ended(connection.load(get, others).await)
+        pending.ended(connection.load(get, pending_requests).await)
     }
 
     /// The attempt of the time, at its end.
@@ -113,7 +113,7 @@ impl Link {
     pub(super) fn error(&self, operation: Operation, failure: Failure) -> Error {
         let error = match failure {
             Failure::Unreachable(refused) => error::connecting(operation, refused),
-            Failure::Refused(refused) => error::asking(operation, refused),
+            Failure::Refused(refused) => error::querying(operation, refused),
         };
         error.at(self.name())
     }
@@ -137,9 +137,9 @@ impl Inner {
     }
 
     /// Has a connection replaced that is lost, or seems to be.
-    fn mend(self: &Arc<Self>, broken: &Arc<Attempt>) {
+    fn recover(self: &Arc<Self>, broken: &Arc<Attempt>) {
         match broken.made.get() {
-            Some(Ok(connection)) if connection.is_to_many() => self.renew(broken),
+            Some(Ok(connection)) if connection.is_cluster() => self.renew(broken),
             _ => self.replace(broken),
         }
     }
@@ -160,7 +160,7 @@ impl Inner {
     /// while one is gone, and do so best by a connection that was made before.
     fn renew(self: &Arc<Self>, broken: &Arc<Attempt>) {
         let is_current = Arc::ptr_eq(&self.current(), broken);
-        let is_new = broken.begun.elapsed() < LASTS;
+        let is_new = broken.begun.elapsed() < RENEWAL_INTERVAL;
         let Ok(runtime) = Handle::try_current() else {
             // Whoever gives up where nothing can be begun leaves it to the next.
             return;
@@ -172,7 +172,7 @@ impl Inner {
         runtime.spawn(async move {
             let better = link.server.source.connect_to_all().await;
             if better.is_err() {
-                sleep(LASTS).await;
+                sleep(RENEWAL_INTERVAL).await;
             }
             let Some(broken) = broken.upgrade() else {
                 return;
@@ -187,8 +187,8 @@ impl Inner {
 
 /// How many requests share an attempt: each holds it until it ends, and so does the link.
 fn requests(attempt: &Arc<Attempt>) -> usize {
-    const OF_THE_LINK: usize = 1;
-    Arc::strong_count(attempt).saturating_sub(OF_THE_LINK)
+    const HELD_BY_LINK: usize = 1;
+    Arc::strong_count(attempt).saturating_sub(HELD_BY_LINK)
 }
 
 /// A request that is not answered yet.
@@ -216,7 +216,7 @@ impl<'a> Pending<'a> {
     fn ended(mut self, answer: RedisResult<Value>) -> Result<Value, Failure> {
         self.is_answered = true;
         if answer.as_ref().is_err_and(error::is_fatal) {
-            self.link.mend(self.attempt);
+            self.link.recover(self.attempt);
         } else {
             self.attempt.answers.fetch_add(1, Ordering::Relaxed);
         }
@@ -225,15 +225,15 @@ impl<'a> Pending<'a> {
 
     /// The caller has given up.
     #[cold]
-    fn is_in_vain(&self) {
-        let caller = InVain {
+    fn abandoned(&self) {
+        let wait = AbandonedWait {
             from: self.since,
             until: Instant::now(),
             answers: (self.answers, self.attempt.answers.load(Ordering::Relaxed)),
         };
-        let is_gone = self.attempt.silence().is_broken_off_by(caller);
+        let is_gone = self.attempt.stall().is_stalled_after(wait);
         if is_gone {
-            self.link.mend(self.attempt);
+            self.link.recover(self.attempt);
         }
     }
 }
@@ -241,7 +241,7 @@ impl<'a> Pending<'a> {
 impl Drop for Pending<'_> {
     fn drop(&mut self) {
         if !self.is_answered {
-            self.is_in_vain();
+            self.abandoned();
         }
     }
 }
@@ -253,7 +253,7 @@ impl Default for Attempt {
             begun: Instant::now(),
             is_being_renewed: AtomicBool::new(false),
             answers: AtomicU64::new(0),
-            silence: Mutex::default(),
+            stall: Mutex::default(),
         }
     }
 }
@@ -276,7 +276,7 @@ impl Attempt {
         }
     }
 
-    fn silence(&self) -> MutexGuard<'_, Silence> {
-        self.silence.lock().unwrap_or_else(PoisonError::into_inner)
+    fn stall(&self) -> MutexGuard<'_, StallDetector> {
+        self.stall.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -29,9 +29,9 @@ mod link;
 mod names;
 mod operations;
 mod scripts;
-mod silence;
 mod single;
 mod source;
+mod stall;
 mod subscribe;
 
 use std::sync::Arc;

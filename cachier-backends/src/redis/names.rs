@@ -15,11 +15,11 @@ use crate::key::{Key, Scope};
 pub(super) const SHARDS: u8 = 16;
 
 /// The length of most names, and more: the parts of a key are bounded.
-pub(super) const LONGEST_NAME: usize = 512;
+pub(super) const NAME_CAPACITY: usize = 512;
 
 /// How many bytes of a version are the length of the entry, and how many at most its beginning.
-const LENGTH: usize = size_of::<usize>();
-const BEGINNING: usize = 16;
+const LENGTH_BYTES: usize = size_of::<usize>();
+const MAX_BEGINNING: usize = 16;
 
 /// A part of a function's entries.
 pub(super) struct Shard {
@@ -86,15 +86,15 @@ pub(super) fn write_entry(name: &mut impl Write, key: &Key) -> io::Result<()> {
 
 /// Which version of an entry some bytes are: its length and its beginning, which holds a checksum.
 pub(super) fn version(entry: &[u8]) -> EntryVersion {
-    let beginning = &entry[..entry.len().min(BEGINNING)];
-    let mut version = [0; LENGTH + BEGINNING];
-    version[..LENGTH].copy_from_slice(&entry.len().to_le_bytes());
-    version[LENGTH..][..beginning.len()].copy_from_slice(beginning);
-    EntryVersion::new(&version[..LENGTH + beginning.len()])
+    let beginning = &entry[..entry.len().min(MAX_BEGINNING)];
+    let mut version = [0; LENGTH_BYTES + MAX_BEGINNING];
+    version[..LENGTH_BYTES].copy_from_slice(&entry.len().to_le_bytes());
+    version[LENGTH_BYTES..][..beginning.len()].copy_from_slice(beginning);
+    EntryVersion::new(&version[..LENGTH_BYTES + beginning.len()])
 }
 
 /// The version of what is in an entry's place and is none: for the scripts it is nothing.
-pub(super) fn version_of_no_entry() -> EntryVersion {
+pub(super) fn absent_version() -> EntryVersion {
     EntryVersion::new([])
 }
 

@@ -25,10 +25,10 @@ use crate::network::{Clients, Compensation, OnTimeout, RoundTrips};
 use crate::unique::unique;
 
 /// The largest string that the server takes, unless its `proto-max-bulk-len` says otherwise.
-const LARGEST_ENTRY: usize = 512 << 20;
+const MAX_ENTRY_BYTES: usize = 512 << 20;
 
 /// How long a waiter that cannot be told of changes waits before it looks again.
-const POLL: Duration = Duration::from_millis(50);
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
 /// The backend of one process.
 pub(super) struct Redis {
@@ -134,7 +134,7 @@ impl Redis {
         request: &StoreRequest<'_>,
         token: &str,
     ) -> BoxFuture<'_, StoreReply> {
-        if request.entry.len() > LARGEST_ENTRY {
+        if request.entry.len() > MAX_ENTRY_BYTES {
             return answer(StoreReply::TooLarge);
         }
         let call = self
@@ -176,7 +176,7 @@ impl Backend for Redis {
     }
 
     fn load<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, Option<Loaded>> {
-        let mut get = Cmd::with_capacity(2, "GET".len() + names::LONGEST_NAME);
+        let mut get = Cmd::with_capacity(2, "GET".len() + names::NAME_CAPACITY);
         get.arg("GET");
         // Writing to memory does not fail.
         let _ = names::write_entry(&mut get.writer_for_next_arg(), key);
@@ -190,7 +190,7 @@ impl Backend for Redis {
                 // As good as an entry that is damaged: it is a miss, and the next value takes its place.
                 Err(Failure::Refused(refused)) if error::is_no_entry(&refused) => {
                     Ok(Some(Loaded {
-                        version: names::version_of_no_entry(),
+                        version: names::absent_version(),
                         bytes: Vec::new(),
                     }))
                 }
@@ -329,7 +329,7 @@ impl Backend for Redis {
         key: &'a Key,
         seen: Option<&'a EntryVersion>,
     ) -> Option<BoxFuture<'a, ()>> {
-        if self.listener.is_deaf() {
+        if self.listener.is_interrupted() {
             return None;
         }
         let call = self
@@ -337,7 +337,7 @@ impl Backend for Redis {
             .arg(names::seen(seen));
         // In this order: what happens after the look at the server is told.
         let changed = self.listener.waiters().of_entry(key);
-        self.listener.want(key.scope());
+        self.listener.subscribe_to(key.scope());
         let subscribed = self.listener.subscribed(key.scope());
         Some(Box::pin(async move {
             // A synchronous caller is not kept for longer than an operation may take.
@@ -345,7 +345,7 @@ impl Backend for Redis {
             let waiting = self.clients.run(Operation::Lease, move |link| async move {
                 let told = async {
                     if !subscribed.await {
-                        sleep(POLL).await;
+                        sleep(POLL_INTERVAL).await;
                         return Ok(());
                     }
                     let leased = Duration::from_millis(call.number(&link).await?);
@@ -364,7 +364,7 @@ impl Backend for Redis {
             return None;
         }
         let watch = self.listener.watchers().watch(scope, watcher);
-        self.listener.want(scope);
+        self.listener.subscribe_to(scope);
         Some(watch)
     }
 
@@ -411,7 +411,7 @@ impl Backend for Redis {
     fn check(&self) -> BoxFuture<'_, ()> {
         self.clients.run(Operation::Load, |link| async move {
             let ping = redis::cmd("PING");
-            link.ask(Operation::Load, &ping).await.map(drop)
+            link.query(Operation::Load, &ping).await.map(drop)
         })
     }
 }

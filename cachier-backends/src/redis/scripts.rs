@@ -95,9 +95,9 @@ impl Call {
 
     /// The same, for callers that look at the refusal.
     pub(super) async fn try_run(self, link: &Link) -> Result<Value, Failure> {
-        match link.try_ask(self.operation, &self.command).await {
+        match link.try_query(self.operation, &self.command).await {
             Err(Failure::Refused(refused)) if is_unknown_script(&refused) => {
-                link.try_ask(self.operation, &self.with_code()).await
+                link.try_query(self.operation, &self.with_code()).await
             }
             reply => reply,
         }

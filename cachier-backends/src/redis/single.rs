@@ -25,16 +25,16 @@ use super::error::lost;
 use crate::network::boxed_cold;
 
 /// Where at least so many other requests wait for an answer, those for entries are sent together.
-const MANY: usize = 8;
+const MIN_PENDING_TO_BATCH: usize = 8;
 
 /// So many are sent together at most.
-const TOGETHER: usize = 32;
+const MAX_BATCH: usize = 32;
 
 /// After an entry of this size, in bytes, all are asked for one by one for a while.
-const LARGE: usize = 16 << 10;
+const LARGE_ENTRY: usize = 16 << 10;
 
 /// From when on it is asked whether an answer will come at all.
-const SLOW: Duration = Duration::from_millis(250);
+const LOSS_CHECK_AFTER: Duration = Duration::from_millis(250);
 
 /// What is waited for: without its type, so that waiting is compiled once for one answer and once for many.
 type Answer<'a, T> = Pin<&'a mut (dyn Future<Output = RedisResult<T>> + Send)>;
@@ -74,32 +74,32 @@ impl Single {
     }
 
     /// Sends a request at once, and waits for the answer.
-    pub(super) async fn ask(&self, command: &Cmd) -> RedisResult<Value> {
+    pub(super) async fn query(&self, command: &Cmd) -> RedisResult<Value> {
         let mut connection = self.0.connection.clone();
         let answer = pin!(command.query_async(&mut connection));
-        self.unless_lost(answer).await
+        self.detecting_loss(answer).await
     }
 
     /// Asks for an entry, while so many other requests wait for an answer.
-    pub(super) async fn load(&self, get: Cmd, others: usize) -> RedisResult<Value> {
+    pub(super) async fn load(&self, get: Cmd, pending: usize) -> RedisResult<Value> {
         let largest = self.0.largest.load(Ordering::Relaxed);
         // An only thread comes to the driver when all callers have asked, and so writes once anyway.
-        let loaded = match is_worth_company(others, largest) && !self.0.has_one_thread {
-            true => self.ask_with_others(get).await,
-            false => self.ask(&get).await,
+        let loaded = match should_batch(pending, largest) && !self.0.has_one_thread {
+            true => self.query_batched(get).await,
+            false => self.query(&get).await,
         };
         let bytes = match &loaded {
             Ok(Value::BulkString(entry)) => entry.len(),
             _ => 0,
         };
         // That one is overlooked now and then does no harm.
-        let largest = remembered(self.0.largest.load(Ordering::Relaxed), bytes);
+        let largest = decayed_max(self.0.largest.load(Ordering::Relaxed), bytes);
         self.0.largest.store(largest, Ordering::Relaxed);
         loaded
     }
 
     /// Sends a request together with those that others make meanwhile, and waits for the answer.
-    async fn ask_with_others(&self, command: Cmd) -> RedisResult<Value> {
+    async fn query_batched(&self, command: Cmd) -> RedisResult<Value> {
         let (answer, answered) = oneshot::channel();
         self.add(Request { command, answer });
         answered.await.unwrap_or_else(|_| Err(lost()))
@@ -109,10 +109,10 @@ impl Single {
     fn add(&self, request: Request) {
         let mut waiting = self.waiting();
         if waiting.is_empty() {
-            waiting.reserve(TOGETHER);
+            waiting.reserve(MAX_BATCH);
         }
         waiting.push(request);
-        let full = (waiting.len() == TOGETHER).then(|| mem::take(&mut *waiting));
+        let full = (waiting.len() == MAX_BATCH).then(|| mem::take(&mut *waiting));
         let is_first = waiting.len() == 1;
         drop(waiting);
         let connection = self.clone();
@@ -121,10 +121,10 @@ impl Single {
                 .runtime
                 .spawn(async move { connection.send(full).await });
         } else if is_first {
-            let turn = Turn(Some(connection));
+            let flush = Flush(Some(connection));
             self.0.runtime.spawn(async move {
-                let_others_run().await;
-                turn.send().await;
+                yield_to_tasks().await;
+                flush.send().await;
             });
         }
     }
@@ -141,7 +141,7 @@ impl Single {
         if callers.is_empty() {
             return;
         }
-        match self.ask_for_all(&commands, &mut callers).await {
+        match self.query_all(&commands, &mut callers).await {
             None => {}
             Some(Ok(answers)) => callers
                 .into_iter()
@@ -157,14 +157,14 @@ impl Single {
     }
 
     /// Sends commands and waits for the answers; `None` when all callers have gone before.
-    async fn ask_for_all(
+    async fn query_all(
         &self,
         commands: &Pipeline,
         callers: &mut [oneshot::Sender<RedisResult<Value>>],
     ) -> Option<RedisResult<Vec<Value>>> {
         let mut connection = self.0.connection.clone();
         let answers = pin!(connection.send_packed_commands(commands, 0, callers.len()));
-        let mut answers = pin!(self.unless_lost(answers));
+        let mut answers = pin!(self.detecting_loss(answers));
         let mut all_gone = pin!(async {
             for caller in callers {
                 caller.closed().await;
@@ -178,10 +178,10 @@ impl Single {
     }
 
     /// Waits for what the server answers, or until it is clear that it will not.
-    async fn unless_lost<T: Send>(&self, mut answer: Answer<'_, T>) -> RedisResult<T> {
-        match timeout(SLOW, &mut answer).await {
+    async fn detecting_loss<T: Send>(&self, mut answer: Answer<'_, T>) -> RedisResult<T> {
+        match timeout(LOSS_CHECK_AFTER, &mut answer).await {
             Ok(answer) => answer,
-            Err(_) => boxed_cold(|| self.wait_and_see(answer)).await,
+            Err(_) => boxed_cold(|| self.wait_with_ping(answer)).await,
         }
     }
 
@@ -189,14 +189,14 @@ impl Single {
     ///
     /// A request that comes in the very moment in which the driver closes the connection is lost without a word. So another
     /// one is sent: it fails at once if that has happened, and else is answered later.
-    async fn wait_and_see<T>(&self, answer: Answer<'_, T>) -> RedisResult<T> {
+    async fn wait_with_ping<T>(&self, answer: Answer<'_, T>) -> RedisResult<T> {
         // Not by tokio's budget for the task, which may suffice for the later one and not for this one.
         let mut answer = pin!(unconstrained(answer));
         let (ping, mut connection) = (redis::cmd("PING"), self.0.connection.clone());
-        let mut later = pin!(ping.query_async::<Value>(&mut connection));
+        let mut pong = pin!(ping.query_async::<Value>(&mut connection));
         poll_fn(|context| {
-            let later = later.as_mut().poll(context);
-            match (answer.as_mut().poll(context), later) {
+            let pong = pong.as_mut().poll(context);
+            match (answer.as_mut().poll(context), pong) {
                 (Poll::Ready(answer), _) => Poll::Ready(answer),
                 (Poll::Pending, Poll::Ready(Err(lost))) => Poll::Ready(Err(lost)),
                 (Poll::Pending, Poll::Ready(Ok(_))) => Poll::Ready(Err(lost())),
@@ -215,20 +215,20 @@ impl Single {
 }
 
 /// Whether a request is better sent with others: while so many wait, and the largest of the newest entries has this size.
-fn is_worth_company(others: usize, largest: usize) -> bool {
-    others >= MANY && largest < LARGE
+fn should_batch(pending: usize, largest: usize) -> bool {
+    pending >= MIN_PENDING_TO_BATCH && largest < LARGE_ENTRY
 }
 
 /// The size of the largest of the newest entries after one more. Larger ones are forgotten little by little.
-fn remembered(largest: usize, bytes: usize) -> usize {
+fn decayed_max(largest: usize, bytes: usize) -> usize {
     bytes.max(largest - largest.div_ceil(64))
 }
 
 /// The first request's part: to send all that have come when others have run. If that does not come about, because the
 /// runtime ends, they are not left to wait.
-struct Turn(Option<Single>);
+struct Flush(Option<Single>);
 
-impl Turn {
+impl Flush {
     async fn send(mut self) {
         if let Some(connection) = self.0.take() {
             let requests = mem::take(&mut *connection.waiting());
@@ -237,7 +237,7 @@ impl Turn {
     }
 }
 
-impl Drop for Turn {
+impl Drop for Flush {
     fn drop(&mut self) {
         if let Some(connection) = &self.0 {
             let unsent = mem::take(&mut *connection.waiting());
@@ -248,7 +248,7 @@ impl Drop for Turn {
 }
 
 /// Goes to the end of the queue of tasks that can run. Unlike tokio's own way of yielding, any thread may take it from there.
-async fn let_others_run() {
+async fn yield_to_tasks() {
     let mut has_waited = false;
     poll_fn(|context| {
         if mem::replace(&mut has_waited, true) {
@@ -266,26 +266,26 @@ mod tests {
 
     #[test]
     fn only_many_ask_together_and_only_while_entries_are_small() {
-        assert!(is_worth_company(MANY, 0));
-        assert!(!is_worth_company(MANY - 1, 0));
-        assert!(is_worth_company(MANY, LARGE - 1));
-        assert!(!is_worth_company(MANY, LARGE));
+        assert!(should_batch(MIN_PENDING_TO_BATCH, 0));
+        assert!(!should_batch(MIN_PENDING_TO_BATCH - 1, 0));
+        assert!(should_batch(MIN_PENDING_TO_BATCH, LARGE_ENTRY - 1));
+        assert!(!should_batch(MIN_PENDING_TO_BATCH, LARGE_ENTRY));
     }
 
     #[test]
     fn a_large_entry_counts_until_many_small_ones_have_come() {
-        let mut largest = remembered(100, 2 * LARGE);
-        assert_eq!(largest, 2 * LARGE);
+        let mut largest = decayed_max(100, 2 * LARGE_ENTRY);
+        assert_eq!(largest, 2 * LARGE_ENTRY);
         for _ in 0..40 {
-            largest = remembered(largest, 100);
+            largest = decayed_max(largest, 100);
         }
-        assert!(largest >= LARGE, "{largest}");
+        assert!(largest >= LARGE_ENTRY, "{largest}");
         for _ in 0..10 {
-            largest = remembered(largest, 100);
+            largest = decayed_max(largest, 100);
         }
-        assert!(largest < LARGE, "{largest}");
+        assert!(largest < LARGE_ENTRY, "{largest}");
         for _ in 0..1_000 {
-            largest = remembered(largest, 0);
+            largest = decayed_max(largest, 0);
         }
         assert_eq!(largest, 0);
     }

@@ -17,22 +17,22 @@ use tokio::time::timeout;
 use super::single::Single;
 
 /// How long connecting may take, finding the server included.
-const CONNECT_WITHIN: Duration = Duration::from_secs(2);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How long one node of a cluster may take for that: others wait for it, first for those that are named and then for those
 /// that they name.
-const NODE_CONNECTS_WITHIN: Duration = Duration::from_millis(300);
+const NODE_CONNECT_TIMEOUT: Duration = Duration::from_millis(300);
 
 /// After this long the operating system gives up a connection whose other end confirms nothing of what it is sent.
 #[cfg(any(target_os = "android", target_os = "fuchsia", target_os = "linux"))]
-const CONFIRM_WITHIN: Duration = Duration::from_secs(5);
+const TCP_USER_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// After this long without a word the operating system asks whether the other end is there, and again and again: so an
 /// idle connection is neither forgotten on its way nor thought to be there for hours.
-const QUIET: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(5));
+const TCP_KEEPALIVE: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(5));
 
 /// How long a node of a cluster may take for an answer. Callers have shorter limits of their own.
-const ANSWER_WITHIN: Duration = Duration::from_secs(20);
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Where connections come from.
 #[derive(Clone)]
@@ -61,35 +61,35 @@ impl Connection {
     }
 
     /// Whether it is to many servers, of which some may serve while another does not.
-    pub(super) fn is_to_many(&self) -> bool {
+    pub(super) fn is_cluster(&self) -> bool {
         matches!(self, Self::Cluster(_))
     }
 
     /// Sends a request and waits for the answer to it.
-    pub(super) async fn ask(&self, command: &Cmd) -> RedisResult<Value> {
+    pub(super) async fn query(&self, command: &Cmd) -> RedisResult<Value> {
         match self {
-            Self::Single(connection) => connection.ask(command).await,
+            Self::Single(connection) => connection.query(command).await,
             Self::Cluster(connection) => command.query_async(&mut connection.clone()).await,
             Self::Manager(connection) => command.query_async(&mut connection.clone()).await,
         }
     }
 
     /// Asks for an entry, while so many other requests wait for an answer.
-    pub(super) async fn load(&self, get: Cmd, others: usize) -> RedisResult<Value> {
+    pub(super) async fn load(&self, get: Cmd, pending: usize) -> RedisResult<Value> {
         match self {
-            Self::Single(connection) => connection.load(get, others).await,
-            Self::Cluster(_) | Self::Manager(_) => self.ask(&get).await,
+            Self::Single(connection) => connection.load(get, pending).await,
+            Self::Cluster(_) | Self::Manager(_) => self.query(&get).await,
         }
     }
 }
 
 /// What the operating system is told of connections, so that it notices those that were lost without notice.
 pub(super) fn tcp_settings() -> TcpSettings {
-    let (after, between) = QUIET;
+    let (after, between) = TCP_KEEPALIVE;
     let keepalive = socket2::TcpKeepalive::new().with_time(after);
     let settings = TcpSettings::default().set_keepalive(keepalive.with_interval(between));
     #[cfg(any(target_os = "android", target_os = "fuchsia", target_os = "linux"))]
-    let settings = settings.set_user_timeout(CONFIRM_WITHIN);
+    let settings = settings.set_user_timeout(TCP_USER_TIMEOUT);
     settings
 }
 
@@ -98,31 +98,33 @@ impl Source {
     pub(super) async fn connect(&self) -> RedisResult<Connection> {
         let connecting = async {
             match self {
-                Self::Single(client) => single(client, config()).await.map(Connection::of),
+                Self::Single(client) => connect_single(client, config()).await.map(Connection::of),
                 Self::Sentinel { .. } => {
                     let client = self.master().await?;
-                    single(&client, config()).await.map(Connection::of)
+                    connect_single(&client, config()).await.map(Connection::of)
                 }
-                Self::Cluster(nodes) => Ok(Connection::Cluster(cluster(nodes).await?)),
+                Self::Cluster(nodes) => {
+                    Ok(Connection::Cluster(connect_whole_cluster(nodes).await?))
+                }
                 Self::Manager(manager) => Ok(Connection::Manager(manager.clone())),
             }
         };
-        within(connecting).await
+        in_time(connecting).await
     }
 
     /// A new connection, if names all over a cluster can be asked for.
     pub(super) async fn connect_to_all(&self) -> RedisResult<Connection> {
         // The driver has no request that reaches all masters, or else fails.
-        const NAMES: u32 = 64;
+        const SAMPLE_KEYS: u32 = 64;
         let connection = self.connect().await?;
-        let asked = async {
-            for number in 0..NAMES {
+        let sampled = async {
+            for number in 0..SAMPLE_KEYS {
                 let name = format!("cachier:{{{number}}}");
-                connection.ask(redis::cmd("EXISTS").arg(name)).await?;
+                connection.query(redis::cmd("EXISTS").arg(name)).await?;
             }
             Ok(())
         };
-        within(asked).await?;
+        in_time(sampled).await?;
         Ok(connection)
     }
 
@@ -134,13 +136,15 @@ impl Source {
         let config = config().set_push_sender(push);
         let connecting = async {
             match self {
-                Self::Single(client) => single(&with_push(client)?, config).await,
-                Self::Sentinel { .. } => single(&with_push(&self.master().await?)?, config).await,
-                Self::Cluster(nodes) => any_of(nodes, &config).await,
+                Self::Single(client) => connect_single(&with_push(client)?, config).await,
+                Self::Sentinel { .. } => {
+                    connect_single(&with_push(&self.master().await?)?, config).await
+                }
+                Self::Cluster(nodes) => connect_any(nodes, &config).await,
                 Self::Manager(_) => Err(unsupported("a connection manager cannot subscribe")),
             }
         };
-        within(connecting).await
+        in_time(connecting).await
     }
 
     /// Whether [`subscribe`](Self::subscribe) can work at all.
@@ -177,7 +181,7 @@ impl Source {
     }
 }
 
-async fn single(
+async fn connect_single(
     client: &Client,
     config: AsyncConnectionConfig,
 ) -> RedisResult<MultiplexedConnection> {
@@ -187,27 +191,27 @@ async fn single(
         .await
 }
 
-async fn cluster(nodes: &[ConnectionInfo]) -> RedisResult<ClusterConnection> {
+async fn connect_whole_cluster(nodes: &[ConnectionInfo]) -> RedisResult<ClusterConnection> {
     prepare_tls(nodes);
     let started = Instant::now();
-    match cluster_within(NODE_CONNECTS_WITHIN, nodes).await {
+    match connect_cluster(NODE_CONNECT_TIMEOUT, nodes).await {
         // All are slow, so that it is no use to go on without the slow ones.
-        Err(_) if started.elapsed() >= NODE_CONNECTS_WITHIN => {
-            cluster_within(CONNECT_WITHIN, nodes).await
+        Err(_) if started.elapsed() >= NODE_CONNECT_TIMEOUT => {
+            connect_cluster(CONNECT_TIMEOUT, nodes).await
         }
         connected => connected,
     }
 }
 
-async fn cluster_within(
+async fn connect_cluster(
     each: Duration,
     nodes: &[ConnectionInfo],
 ) -> RedisResult<ClusterConnection> {
     ClusterClient::builder(nodes.iter().cloned())
         .tcp_settings(tcp_settings())
         .connection_timeout(each)
-        .response_timeout(ANSWER_WITHIN)
-        .overall_response_timeout(Some(ANSWER_WITHIN))
+        .response_timeout(RESPONSE_TIMEOUT)
+        .overall_response_timeout(Some(RESPONSE_TIMEOUT))
         .retries(3)
         .min_retry_wait(20)
         .max_retry_wait(200)
@@ -217,16 +221,16 @@ async fn cluster_within(
 }
 
 /// A connection to the first node that answers: what is published reaches all of them.
-async fn any_of(
+async fn connect_any(
     nodes: &[ConnectionInfo],
     config: &AsyncConnectionConfig,
 ) -> RedisResult<MultiplexedConnection> {
-    let share = CONNECT_WITHIN / u32::try_from(nodes.len().max(1)).unwrap_or(u32::MAX);
+    let share = CONNECT_TIMEOUT / u32::try_from(nodes.len().max(1)).unwrap_or(u32::MAX);
     let config = config.clone().set_connection_timeout(Some(share));
     let mut refused = unsupported("the cluster has no nodes");
     for node in nodes {
         let client = with_push(&Client::open(node.clone())?)?;
-        match single(&client, config.clone()).await {
+        match connect_single(&client, config.clone()).await {
             Ok(connection) => return Ok(connection),
             Err(error) => refused = error,
         }
@@ -245,13 +249,13 @@ fn with_push(client: &Client) -> RedisResult<Client> {
 /// Answers may take as long as the caller waits for them.
 fn config() -> AsyncConnectionConfig {
     AsyncConnectionConfig::new()
-        .set_connection_timeout(Some(CONNECT_WITHIN))
+        .set_connection_timeout(Some(CONNECT_TIMEOUT))
         .set_response_timeout(None)
 }
 
-async fn within<T>(connecting: impl Future<Output = RedisResult<T>>) -> RedisResult<T> {
+async fn in_time<T>(connecting: impl Future<Output = RedisResult<T>>) -> RedisResult<T> {
     let late = |_| Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into());
-    timeout(CONNECT_WITHIN, connecting)
+    timeout(CONNECT_TIMEOUT, connecting)
         .await
         .unwrap_or_else(late)
 }

@@ -18,12 +18,12 @@ use crate::key::{KeyHash, Scope};
 use crate::network::{AbortOnDrop, Backoff, Changes, Subscribers, spawn_in_background};
 
 /// After this long without a message the server is asked whether it is still there, and given as long to answer.
-const QUIET: Duration = Duration::from_secs(5);
+const PING_INTERVAL: Duration = Duration::from_secs(5);
 
 /// Tells watchers and waiters what is published, from when somebody first wants to know.
 pub(super) struct Listener {
     server: Arc<Server>,
-    heard: Arc<Heard>,
+    subscription: Arc<Subscription>,
     running: Mutex<Option<Running>>,
 }
 
@@ -33,7 +33,7 @@ struct Running {
 }
 
 /// Who is told, and how far the subscription is.
-struct Heard {
+struct Subscription {
     subscribers: Subscribers,
     state: watch::Sender<State>,
 }
@@ -45,40 +45,40 @@ struct State {
 }
 
 enum Event {
-    Wanted(Arc<Scope>),
+    Subscribe(Arc<Scope>),
     /// A message, and the number of the connection that it came by.
     Pushed(u64, PushInfo),
 }
 
 impl Listener {
     pub(super) fn new(server: Arc<Server>, origin: String) -> Self {
-        let heard = Heard {
+        let subscription = Subscription {
             subscribers: Subscribers::new(origin),
             state: watch::Sender::default(),
         };
         Self {
             server,
-            heard: Arc::new(heard),
+            subscription: Arc::new(subscription),
             running: Mutex::default(),
         }
     }
 
     pub(super) fn watchers(&self) -> &Arc<Changes> {
-        &self.heard.subscribers.watchers
+        &self.subscription.subscribers.watchers
     }
 
     pub(super) fn waiters(&self) -> &Arc<Changes> {
-        &self.heard.subscribers.waiters
+        &self.subscription.subscribers.waiters
     }
 
     /// Whether changes cannot be learned of at the moment.
-    pub(super) fn is_deaf(&self) -> bool {
-        !self.server.source.can_subscribe() || self.heard.state.borrow().is_failing
+    pub(super) fn is_interrupted(&self) -> bool {
+        !self.server.source.can_subscribe() || self.subscription.state.borrow().is_failing
     }
 
     /// Subscribes to the changes of a function, unless that has been done.
-    pub(super) fn want(&self, scope: &Arc<Scope>) {
-        if self.heard.state.borrow().subscribed.contains(scope) {
+    pub(super) fn subscribe_to(&self, scope: &Arc<Scope>) {
+        if self.subscription.state.borrow().subscribed.contains(scope) {
             return;
         }
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
@@ -86,7 +86,7 @@ impl Listener {
             *running = self.start();
         }
         if let Some(running) = running.as_ref() {
-            let _ = running.events.send(Event::Wanted(Arc::clone(scope)));
+            let _ = running.events.send(Event::Subscribe(Arc::clone(scope)));
         }
     }
 
@@ -95,7 +95,7 @@ impl Listener {
         &self,
         scope: &Arc<Scope>,
     ) -> impl Future<Output = bool> + Send + use<> {
-        let mut state = self.heard.state.subscribe();
+        let mut state = self.subscription.state.subscribe();
         let scope = Arc::clone(scope);
         async move {
             let settled = |state: &State| state.is_failing || state.subscribed.contains(&scope);
@@ -110,7 +110,7 @@ impl Listener {
         let (events, received) = unbounded_channel();
         let task = Task {
             server: Arc::clone(&self.server),
-            heard: Arc::clone(&self.heard),
+            subscription: Arc::clone(&self.subscription),
             events: events.clone(),
             received,
             channels: HashMap::new(),
@@ -122,7 +122,7 @@ impl Listener {
                 _task: AbortOnDrop::new(task),
             }),
             Err(_) => {
-                self.heard.failing();
+                self.subscription.set_failing();
                 None
             }
         }
@@ -132,7 +132,7 @@ impl Listener {
 /// What keeps the subscription.
 struct Task {
     server: Arc<Server>,
-    heard: Arc<Heard>,
+    subscription: Arc<Subscription>,
     events: UnboundedSender<Event>,
     received: UnboundedReceiver<Event>,
     channels: HashMap<String, Arc<Scope>>,
@@ -149,7 +149,7 @@ impl Task {
                 // Nothing is left to do about an error but to connect again.
                 let _ = self.listen(connection).await;
             }
-            self.heard.failing();
+            self.subscription.set_failing();
             backoff.wait().await;
         }
     }
@@ -157,7 +157,7 @@ impl Task {
     /// Connects, and subscribes to what was wanted so far.
     async fn connect(&mut self) -> RedisResult<MultiplexedConnection> {
         while let Ok(event) = self.received.try_recv() {
-            if let Event::Wanted(scope) = event {
+            if let Event::Subscribe(scope) = event {
                 self.channels.insert(names::channel(&scope), scope);
             }
         }
@@ -167,17 +167,17 @@ impl Task {
         let mut connection = self.server.source.subscribe(push).await?;
         let channels: Vec<_> = self.channels.keys().collect();
         if !channels.is_empty() {
-            within(connection.subscribe(channels)).await?;
+            in_time(connection.subscribe(channels)).await?;
         }
-        self.heard.subscribed(self.channels.values());
+        self.subscription.subscribed(self.channels.values());
         Ok(connection)
     }
 
     /// Passes on what is published until the connection is lost.
     async fn listen(&mut self, mut connection: MultiplexedConnection) -> RedisResult<()> {
         loop {
-            match timeout(QUIET, self.received.recv()).await {
-                Ok(Some(Event::Wanted(scope))) => self.subscribe(&mut connection, scope).await?,
+            match timeout(PING_INTERVAL, self.received.recv()).await {
+                Ok(Some(Event::Subscribe(scope))) => self.subscribe(&mut connection, scope).await?,
                 Ok(Some(Event::Pushed(session, info))) if session == self.session => {
                     if info.kind == PushKind::Disconnection {
                         return Ok(());
@@ -186,7 +186,7 @@ impl Task {
                 }
                 Ok(Some(Event::Pushed(..))) => {}
                 Ok(None) => return Ok(()),
-                Err(_quiet) => is_there(&mut connection).await?,
+                Err(_elapsed) => ping(&mut connection).await?,
             }
         }
     }
@@ -201,8 +201,8 @@ impl Task {
             return Ok(());
         }
         self.channels.insert(channel.clone(), Arc::clone(&scope));
-        within(connection.subscribe(channel)).await?;
-        self.heard.subscribed([&scope].into_iter());
+        in_time(connection.subscribe(channel)).await?;
+        self.subscription.subscribed([&scope].into_iter());
         Ok(())
     }
 
@@ -211,12 +211,12 @@ impl Task {
             && let Some(scope) = self.channels.get(message.get_channel_name())
             && let Ok(text) = std::str::from_utf8(message.get_payload_bytes())
         {
-            self.heard.tell(scope, text);
+            self.subscription.tell(scope, text);
         }
     }
 }
 
-impl Heard {
+impl Subscription {
     /// Tells those concerned of a message, as the scripts write them: `origin entry hash`, `origin lease hash`,
     /// `origin all`, `origin leases`.
     fn tell(&self, scope: &Scope, message: &str) {
@@ -243,7 +243,7 @@ impl Heard {
     }
 
     /// Whoever waits has to look for himself.
-    fn failing(&self) {
+    fn set_failing(&self) {
         self.state.send_modify(|state| {
             state.is_failing = true;
             state.subscribed.clear();
@@ -253,15 +253,15 @@ impl Heard {
 }
 
 /// An error if the server does not answer any more.
-async fn is_there(connection: &mut MultiplexedConnection) -> RedisResult<()> {
-    let ping = redis::cmd("PING");
-    match within(ping.query_async::<()>(connection)).await {
+async fn ping(connection: &mut MultiplexedConnection) -> RedisResult<()> {
+    let command = redis::cmd("PING");
+    match in_time(command.query_async::<()>(connection)).await {
         Err(lost) if error::is_fatal(&lost) => Err(lost),
         _ => Ok(()),
     }
 }
 
-async fn within<T>(answer: impl Future<Output = RedisResult<T>>) -> RedisResult<T> {
+async fn in_time<T>(answer: impl Future<Output = RedisResult<T>>) -> RedisResult<T> {
     let late = |_| Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into());
-    timeout(QUIET, answer).await.unwrap_or_else(late)
+    timeout(PING_INTERVAL, answer).await.unwrap_or_else(late)
 }

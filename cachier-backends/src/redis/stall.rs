@@ -6,11 +6,11 @@
 use std::time::{Duration, Instant};
 
 /// From when on a server that answers nobody is taken for gone.
-const SILENCE: Duration = Duration::from_millis(250);
+const STALL_TIMEOUT: Duration = Duration::from_millis(250);
 
 /// For how long callers have waited in vain: a time in which several waited counts once, one in which nobody did not at all.
 #[derive(Debug, Default)]
-pub(super) struct Silence {
+pub(super) struct StallDetector {
     /// How often the server had answered when this began.
     answers: u64,
     waited: Duration,
@@ -20,17 +20,17 @@ pub(super) struct Silence {
 
 /// A caller who has given up.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct InVain {
+pub(super) struct AbandonedWait {
     pub(super) from: Instant,
     pub(super) until: Instant,
     /// How often the server had answered anybody, at first and at last.
     pub(super) answers: (u64, u64),
 }
 
-impl Silence {
+impl StallDetector {
     /// Counts a caller's time; whether the server is to be taken for gone.
-    pub(super) fn is_broken_off_by(&mut self, caller: InVain) -> bool {
-        let (before, answers) = caller.answers;
+    pub(super) fn is_stalled_after(&mut self, wait: AbandonedWait) -> bool {
+        let (before, answers) = wait.answers;
         if answers != self.answers {
             *self = Self {
                 answers,
@@ -41,12 +41,10 @@ impl Silence {
             // Somebody was answered meanwhile.
             return false;
         }
-        let from = self
-            .until
-            .map_or(caller.from, |known| known.max(caller.from));
-        self.waited += caller.until.saturating_duration_since(from);
-        self.until = self.until.max(Some(caller.until));
-        self.waited >= SILENCE
+        let from = self.until.map_or(wait.from, |known| known.max(wait.from));
+        self.waited += wait.until.saturating_duration_since(from);
+        self.until = self.until.max(Some(wait.until));
+        self.waited >= STALL_TIMEOUT
     }
 }
 
@@ -58,9 +56,9 @@ mod tests {
     fn after(callers: &[(u64, u64, (u64, u64))]) -> bool {
         let start = Instant::now();
         let moment = |millis| start + Duration::from_millis(millis);
-        let mut silence = Silence::default();
+        let mut stall = StallDetector::default();
         let each = callers.iter().map(|(from, until, answers)| {
-            silence.is_broken_off_by(InVain {
+            stall.is_stalled_after(AbandonedWait {
                 from: moment(*from),
                 until: moment(*until),
                 answers: *answers,
