@@ -16,22 +16,22 @@ use crate::error::{Error, ErrorKind, Operation};
 use crate::network::{ClientScope, ServerUrl, WaitReporter};
 
 /// The database of addresses that name none.
-pub(super) const DATABASE: &str = "cachier";
+pub(super) const DEFAULT_DATABASE: &str = "cachier";
 
 /// How long it takes at most to find out that no server is there.
-const PATIENCE: Duration = Duration::from_secs(1);
+const SERVER_SELECTION_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How often a server tells a client that it is there. The driver gives up on one that it has not heard of for a second more,
 /// and asks it nothing before it has: with the driver's own 10 seconds, calls would go without a server that is well for as
 /// long.
-const HEARTBEAT: Duration = Duration::from_secs(1);
+const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The most connections of one runtime, unless the address says otherwise.
-const CONNECTIONS: u32 = 16;
+const MAX_CONNECTIONS: u32 = 16;
 
 /// Where the entries are.
 #[derive(Clone, Debug)]
-pub(super) struct Place {
+pub(super) struct Address {
     /// With credentials: never shown.
     pub(super) url: String,
     pub(super) database: String,
@@ -40,7 +40,7 @@ pub(super) struct Place {
     pub(super) store_name: String,
 }
 
-impl Place {
+impl Address {
     /// The parts of an address that tell where the entries are.
     pub(super) fn parse(url: &str, collection: &str) -> Result<Self, Error> {
         let invalid = || {
@@ -59,7 +59,7 @@ impl Place {
             return Err(invalid());
         }
         let database = match parts.path {
-            "" => DATABASE,
+            "" => DEFAULT_DATABASE,
             path => path,
         };
         let (scheme, hosts) = (parts.scheme, parts.hosts);
@@ -74,31 +74,35 @@ impl Place {
 
 /// Connects, and sees to the indexes.
 pub(super) async fn connect(
-    place: Arc<Place>,
+    address: Arc<Address>,
     scope: ClientScope,
-    gauge: Arc<Gauge>,
+    gauge: Arc<PoolGauge>,
 ) -> Result<Collection<Document>, Error> {
-    let failed = |error| error::failed(Operation::Load, &place.store_name, &error);
-    let mut options = ClientOptions::parse(&place.url).await.map_err(failed)?;
-    options.server_selection_timeout.get_or_insert(PATIENCE);
-    options.connect_timeout.get_or_insert(PATIENCE);
+    let failed = |error| error::failed(Operation::Load, &address.store_name, &error);
+    let mut options = ClientOptions::parse(&address.url).await.map_err(failed)?;
+    options
+        .server_selection_timeout
+        .get_or_insert(SERVER_SELECTION_TIMEOUT);
+    options
+        .connect_timeout
+        .get_or_insert(SERVER_SELECTION_TIMEOUT);
     options.app_name.get_or_insert_with(|| "cachier".to_owned());
     match scope {
-        ClientScope::Runtime => drop(options.heartbeat_freq.get_or_insert(HEARTBEAT)),
+        ClientScope::Runtime => drop(options.heartbeat_freq.get_or_insert(HEARTBEAT_INTERVAL)),
         // Its runtime rests between calls, and would hear nothing.
         ClientScope::Thread => options.server_monitoring_mode = Some(ServerMonitoringMode::Poll),
     }
     options.max_pool_size = Some(match scope {
         ClientScope::Thread => 1,
-        ClientScope::Runtime => options.max_pool_size.unwrap_or(CONNECTIONS),
+        ClientScope::Runtime => options.max_pool_size.unwrap_or(MAX_CONNECTIONS),
     });
     options.cmap_event_handler = Some(EventHandler::callback(move |event| {
-        gauge.note(&event, scope)
+        gauge.record(&event, scope)
     }));
     let client = Client::with_options(options).map_err(failed)?;
     let entries = client
-        .database(&place.database)
-        .collection(&place.collection);
+        .database(&address.database)
+        .collection(&address.collection);
     match prepare(&entries).await {
         // What is there serves as well: cachier looks at the age of an entry itself.
         Err(error) if error::is_index_conflict(&error) => {}
@@ -134,13 +138,13 @@ fn indexes() -> [IndexModel; 2] {
 
 /// Connections of all runtimes, counted by the driver's events.
 #[derive(Default)]
-pub(super) struct Gauge {
+pub(super) struct PoolGauge {
     open: AtomicU64,
     busy: AtomicU64,
     pub(super) waits: WaitReporter,
 }
 
-impl Gauge {
+impl PoolGauge {
     pub(super) fn new(waits: WaitReporter) -> Self {
         Self {
             waits,
@@ -148,7 +152,7 @@ impl Gauge {
         }
     }
 
-    fn note(&self, event: &CmapEvent, scope: ClientScope) {
+    fn record(&self, event: &CmapEvent, scope: ClientScope) {
         match event {
             CmapEvent::ConnectionCreated(_) => add(&self.open),
             CmapEvent::ConnectionClosed(_) => subtract(&self.open),

@@ -19,7 +19,7 @@ use crate::key::{Key, Scope};
 use crate::unique::unique;
 
 /// How long a document stays at least after the lease in it has ended, until the server drops it.
-const LINGER_MILLIS: i64 = 60_000;
+const MIN_RETENTION_MILLIS: i64 = 60_000;
 
 /// The document of a key.
 pub(super) fn of(key: &Key) -> Document {
@@ -71,7 +71,7 @@ pub(super) fn store(key: &Key, request: &StoreRequest<'_>) -> Document {
     let mut fields = doc! {
         "function": key.scope().to_string(),
         "entry": entry,
-        "version": unlike_any_other(),
+        "version": random_id(),
         "size": i64::try_from(request.entry.len()).unwrap_or(i64::MAX),
         "created": DateTime::from_system_time(request.created),
     };
@@ -118,7 +118,7 @@ pub(super) fn take_over(key: &Key, owner: ObjectId, period: Duration) -> Vec<Doc
 pub(super) fn vacate() -> Vec<Document> {
     vec![
         doc! { "$unset": ["entry", "version", "size", "created"] },
-        doc! { "$set": { "drop_at": { "$add": ["$lease.until", LINGER_MILLIS] } } },
+        doc! { "$set": { "drop_at": { "$add": ["$lease.until", MIN_RETENTION_MILLIS] } } },
     ]
 }
 
@@ -130,7 +130,7 @@ pub(super) fn renew(period: Duration) -> Vec<Document> {
 /// When the server may drop a document that is leased now: not before the lease has ended, also if the entry in it expires
 /// earlier; it is not served then, as its header says when. An entry that never expires stays.
 fn drop_at(period: Duration) -> Document {
-    let end = doc! { "$add": ["$$NOW", millis(period) + LINGER_MILLIS] };
+    let end = doc! { "$add": ["$$NOW", millis(period) + MIN_RETENTION_MILLIS] };
     let is_there = |field| doc! { "$ne": [{ "$type": field }, "missing"] };
     let never_expires = doc! { "$and": [is_there("$version"), { "$not": [is_there("$drop_at")] }] };
     // A date that is not there does not count.
@@ -146,7 +146,7 @@ fn millis(period: Duration) -> i64 {
 }
 
 /// An id that nobody else has: those that the driver makes come again in the children of a process.
-pub(super) fn unlike_any_other() -> ObjectId {
+pub(super) fn random_id() -> ObjectId {
     let mut bytes = [0; 12];
     bytes[..8].copy_from_slice(&unique().to_be_bytes());
     bytes[8..].copy_from_slice(&unique().to_be_bytes()[..4]);

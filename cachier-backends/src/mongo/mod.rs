@@ -17,14 +17,14 @@ use std::sync::Arc;
 use mongodb::bson::Document;
 use mongodb::{Client, Collection};
 
-use self::connect::{DATABASE, Place};
+use self::connect::{Address, DEFAULT_DATABASE};
 use self::operations::Mongo;
 use self::requests::Requests;
 use crate::backend::{Instance, backend_by_instance, instance};
 use crate::error::{Error, Operation};
 use crate::network::{Clients, WaitReporter};
 
-const COLLECTION: &str = "cachier_entries";
+const DEFAULT_COLLECTION: &str = "cachier_entries";
 
 /// Entries in a MongoDB collection.
 ///
@@ -48,7 +48,7 @@ impl MongoBackend {
     /// # Errors
     /// For an address that is none of these. Whether the server is there is not looked at.
     pub fn from_url(url: &str) -> Result<Self, Error> {
-        Self::from_url_and_collection(url, COLLECTION)
+        Self::from_url_and_collection(url, DEFAULT_COLLECTION)
     }
 
     /// The same, with another collection than `cachier_entries`.
@@ -56,8 +56,8 @@ impl MongoBackend {
     /// # Errors
     /// As for [`from_url`](Self::from_url).
     pub fn from_url_and_collection(url: &str, collection: &str) -> Result<Self, Error> {
-        let place = Arc::new(Place::parse(url, collection)?);
-        Ok(Mongo::at(place, WaitReporter::default()).into())
+        let address = Arc::new(Address::parse(url, collection)?);
+        Ok(Mongo::at(address, WaitReporter::default()).into())
     }
 
     /// The program's own client, the database `cachier` and the collection `cachier_entries`, whose
@@ -73,7 +73,11 @@ impl MongoBackend {
         reason = "as every other backend takes a client"
     )]
     pub fn with_client(client: Client) -> Self {
-        Self::with_collection(client.database(DATABASE).collection(COLLECTION))
+        Self::with_collection(
+            client
+                .database(DEFAULT_DATABASE)
+                .collection(DEFAULT_COLLECTION),
+        )
     }
 
     /// The program's own collection, which should hold nothing else. Its [indexes](Self::create_indexes) are the program's

@@ -9,7 +9,7 @@ use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{Document, doc};
 use mongodb::options::ReturnDocument;
 
-use super::connect::{self, Gauge, Place};
+use super::connect::{self, Address, PoolGauge};
 use super::documents;
 use super::error;
 use super::requests::{Existing, Requests, Shared};
@@ -22,20 +22,20 @@ use crate::key::{Key, Scope};
 use crate::network::{Clients, Compensation, OnTimeout, RoundTrips, WaitReporter};
 
 /// The largest entry, in bytes: a document of the server's 16 MiB, less what stands beside the entry.
-const LARGEST: usize = (16 << 20) - (16 << 10);
+const MAX_ENTRY_BYTES: usize = (16 << 20) - (16 << 10);
 
 /// The backend of one process.
 pub(super) struct Mongo {
     /// `None` with the program's own client.
-    place: Option<Arc<Place>>,
+    address: Option<Arc<Address>>,
     shared: Arc<Shared>,
     clients: Clients<Collection<Document>>,
 }
 
 impl Reopen for Mongo {
     fn reopen(&self) -> Self {
-        match &self.place {
-            Some(place) => Self::at(Arc::clone(place), self.shared.gauge.waits.clone()),
+        match &self.address {
+            Some(address) => Self::at(Arc::clone(address), self.shared.gauge.waits.clone()),
             None => Self::new(
                 None,
                 self.shared.store_name.clone(),
@@ -48,20 +48,24 @@ impl Reopen for Mongo {
 
 impl Mongo {
     /// Clients that connect to that place.
-    pub(super) fn at(place: Arc<Place>, waits: WaitReporter) -> Self {
-        let gauge = Arc::new(Gauge::new(waits));
-        let (of_clients, there) = (Arc::clone(&gauge), Arc::clone(&place));
+    pub(super) fn at(address: Arc<Address>, waits: WaitReporter) -> Self {
+        let gauge = Arc::new(PoolGauge::new(waits));
+        let (of_clients, address_of_clients) = (Arc::clone(&gauge), Arc::clone(&address));
         let clients = Clients::new(OnTimeout::ReplaceClient, move |scope| {
-            connect::connect(Arc::clone(&there), scope, Arc::clone(&of_clients))
+            connect::connect(
+                Arc::clone(&address_of_clients),
+                scope,
+                Arc::clone(&of_clients),
+            )
         });
-        let store_name = place.store_name.clone();
-        Self::new(Some(place), store_name, gauge, clients)
+        let store_name = address.store_name.clone();
+        Self::new(Some(address), store_name, gauge, clients)
     }
 
     pub(super) fn new(
-        place: Option<Arc<Place>>,
+        address: Option<Arc<Address>>,
         store_name: String,
-        gauge: Arc<Gauge>,
+        gauge: Arc<PoolGauge>,
         clients: Clients<Collection<Document>>,
     ) -> Self {
         let shared = Arc::new(Shared {
@@ -70,7 +74,7 @@ impl Mongo {
             gauge,
         });
         Self {
-            place,
+            address,
             shared,
             clients,
         }
@@ -138,7 +142,7 @@ impl Backend for Mongo {
     }
 
     fn store<'a>(&'a self, key: &'a Key, request: StoreRequest<'a>) -> BoxFuture<'a, StoreReply> {
-        let is_too_large = request.entry.len() > LARGEST;
+        let is_too_large = request.entry.len() > MAX_ENTRY_BYTES;
         let Some(lease) = request.lease.as_ref().map(Lease::share) else {
             if is_too_large {
                 return Box::pin(async { Ok(StoreReply::TooLarge) });
@@ -194,28 +198,28 @@ impl Backend for Mongo {
         seen: Option<&'a EntryVersion>,
         period: Duration,
     ) -> BoxFuture<'a, LeaseReply> {
-        let owner = documents::unlike_any_other();
+        let owner = documents::random_id();
         let (document, update) = (
             documents::of(key),
             documents::lease(key, owner, seen, period),
         );
         let lease = Lease::new(key.clone(), seen.cloned(), owner).expiring_after(period);
         let compensation = self.compensate_lease(&lease, owner);
-        let asked = self.run(Operation::Lease, move |requests| async move {
+        let leased = self.run(Operation::Lease, move |requests| async move {
             let request = || {
-                let asked = requests
+                let leased = requests
                     .send()
                     .find_one_and_update(document.clone(), update.clone());
-                let asked = asked.upsert(lease.seen().is_none());
+                let leased = leased.upsert(lease.seen().is_none());
                 let fields = doc! { "version": 1, "lease": 1 };
-                asked
+                leased
                     .return_document(ReturnDocument::After)
                     .projection(fields)
             };
             let found = match request().await {
                 // Somebody else inserted the document at the same moment; now it is there.
                 Err(error) if error::is_duplicate(&error) => request().await?,
-                asked => asked?,
+                leased => leased?,
             };
             Ok(match found {
                 Some(document) if documents::owner_in(&document) == Some(owner) => {
@@ -231,19 +235,19 @@ impl Backend for Mongo {
             })
         });
         Box::pin(async move {
-            let asked = asked.await;
-            compensation.disarm_if_answered(&asked);
-            asked
+            let leased = leased.await;
+            compensation.disarm_if_answered(&leased);
+            leased
         })
     }
 
     fn take_over<'a>(&'a self, key: &'a Key, period: Duration) -> BoxFuture<'a, Lease> {
-        let owner = documents::unlike_any_other();
+        let owner = documents::random_id();
         let document = documents::of(key);
         let update = documents::take_over(key, owner, period);
         let lease = Lease::new(key.clone(), None, owner).expiring_after(period);
         let compensation = self.compensate_lease(&lease, owner);
-        let taken = self.run(Operation::Lease, move |requests| async move {
+        let leased = self.run(Operation::Lease, move |requests| async move {
             let request = || {
                 requests
                     .send()
@@ -254,14 +258,14 @@ impl Backend for Mongo {
             };
             let found = match request().await {
                 Err(error) if error::is_duplicate(&error) => request().await?,
-                taken => taken?,
+                leased => leased?,
             };
             Ok(lease.seeing(found.as_ref().and_then(documents::version_in)))
         });
         Box::pin(async move {
-            let taken = taken.await;
-            compensation.disarm_if_answered(&taken);
-            taken
+            let leased = leased.await;
+            compensation.disarm_if_answered(&leased);
+            leased
         })
     }
 

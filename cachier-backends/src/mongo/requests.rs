@@ -6,7 +6,7 @@ use mongodb::Collection;
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{Bson, Document, doc};
 
-use super::connect::Gauge;
+use super::connect::PoolGauge;
 use super::{documents, error};
 use crate::backend::{Lease, StoreReply};
 use crate::error::{Error, Operation};
@@ -16,7 +16,7 @@ use crate::network::RoundTrips;
 pub(super) struct Shared {
     pub(super) store_name: String,
     pub(super) round_trips: RoundTrips,
-    pub(super) gauge: Arc<Gauge>,
+    pub(super) gauge: Arc<PoolGauge>,
 }
 
 /// The collection, for the requests of one operation, which are counted.

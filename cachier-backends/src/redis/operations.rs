@@ -247,9 +247,9 @@ impl Backend for Redis {
         let compensation = self.compensate_lease(key, &token);
         let lease = Lease::new(key.clone(), seen.cloned(), Owner { token });
         self.clients.run(Operation::Lease, move |link| async move {
-            let asked = call.run(&link).await;
-            compensation.disarm_if_answered(&asked);
-            match asked? {
+            let leased = call.run(&link).await;
+            compensation.disarm_if_answered(&leased);
+            match leased? {
                 Value::BulkString(reply) if reply == b"granted" => {
                     Ok(LeaseReply::Granted(lease.expiring_after(period)))
                 }
@@ -277,9 +277,9 @@ impl Backend for Redis {
         let compensation = self.compensate_lease(key, &token);
         let lease = Lease::new(key.clone(), None, Owner { token }).expiring_after(period);
         self.clients.run(Operation::Lease, move |link| async move {
-            let taken = call.run(&link).await;
-            compensation.disarm_if_answered(&taken);
-            taken.map(|_| lease)
+            let leased = call.run(&link).await;
+            compensation.disarm_if_answered(&leased);
+            leased.map(|_| lease)
         })
     }
 

@@ -18,7 +18,7 @@ pub(super) struct Shared {
     pub(super) bucket: String,
     pub(super) prefix: String,
     /// The address of the server, if it is not AWS.
-    pub(super) place: Option<String>,
+    pub(super) endpoint: Option<String>,
     pub(super) trips: RoundTrips,
 }
 
@@ -52,7 +52,7 @@ pub(super) struct Head {
 
 /// What the metadata of an object say of it.
 #[derive(Clone, Copy)]
-pub(super) enum Told {
+pub(super) enum ObjectMetadata {
     /// It is an entry that was created then.
     Created(SystemTime),
     /// It is the lease of an owner, and lasts for so long.
@@ -70,7 +70,7 @@ pub(super) enum Condition<'a> {
 }
 
 /// The answer to a put.
-pub(super) enum Put {
+pub(super) enum PutOutcome {
     /// It is there, with this `ETag`.
     Done(String),
     /// The condition does not hold.
@@ -81,28 +81,28 @@ pub(super) enum Put {
 }
 
 /// The metadata that say when an entry was created, in milliseconds since 1970.
-const CREATED: &str = "cachier-created-millis";
+const CREATED_AT: &str = "cachier-created-millis";
 /// The metadata that say whose a lease is.
-const OWNER: &str = "cachier-lease-owner";
+const LEASE_OWNER: &str = "cachier-lease-owner";
 /// The metadata that say for how long it lasts, in milliseconds.
-const PERIOD: &str = "cachier-lease-millis";
+const LEASE_PERIOD: &str = "cachier-lease-millis";
 
 impl Shared {
     pub(super) fn new(bucket: String) -> Self {
         Self {
             bucket,
             prefix: String::new(),
-            place: None,
+            endpoint: None,
             trips: RoundTrips::default(),
         }
     }
 
     /// The same, with nothing sent yet.
-    pub(super) fn renewed(&self) -> Self {
+    pub(super) fn unused(&self) -> Self {
         Self {
             bucket: self.bucket.clone(),
             prefix: self.prefix.clone(),
-            place: self.place.clone(),
+            endpoint: self.endpoint.clone(),
             trips: RoundTrips::default(),
         }
     }
@@ -110,8 +110,8 @@ impl Shared {
     pub(super) fn store_name(&self) -> String {
         let (bucket, prefix) = (&self.bucket, self.prefix.trim_end_matches('/'));
         let slash = if prefix.is_empty() { "" } else { "/" };
-        match &self.place {
-            Some(place) => format!("s3://{bucket}{slash}{prefix} at {place}"),
+        match &self.endpoint {
+            Some(endpoint) => format!("s3://{bucket}{slash}{prefix} at {endpoint}"),
             None => format!("s3://{bucket}{slash}{prefix}"),
         }
     }
@@ -152,12 +152,12 @@ impl Bucket {
             return Ok(None);
         };
         let size = answer.content_length.unwrap_or_default();
-        let millis = |name| told(&answer, name).map(Duration::from_millis);
+        let millis = |name| metadata(&answer, name).map(Duration::from_millis);
         Ok(Some(Head {
             size: u64::try_from(size).unwrap_or_default(),
-            created: millis(CREATED).and_then(|since| SystemTime::UNIX_EPOCH.checked_add(since)),
-            owner: told(&answer, OWNER),
-            period: millis(PERIOD),
+            created: millis(CREATED_AT).and_then(|since| SystemTime::UNIX_EPOCH.checked_add(since)),
+            owner: metadata(&answer, LEASE_OWNER),
+            period: millis(LEASE_PERIOD),
             age: age(answer.last_modified, clock.now()),
             etag: answer.e_tag.ok_or_else(|| self.incomplete())?,
         }))
@@ -168,9 +168,9 @@ impl Bucket {
         &self,
         name: &str,
         body: impl Into<ByteStream>,
-        told: Told,
+        metadata: ObjectMetadata,
         condition: Condition<'_>,
-    ) -> Result<Put, Error> {
+    ) -> Result<PutOutcome, Error> {
         self.count();
         let mut request = self.client.put_object().bucket(self.name()).key(name);
         request = match condition {
@@ -178,27 +178,27 @@ impl Bucket {
             Condition::Missing => request.if_none_match("*"),
             Condition::Is(etag) => request.if_match(etag),
         };
-        request = match told {
-            Told::Created(at) => {
+        request = match metadata {
+            ObjectMetadata::Created(at) => {
                 let since = at.duration_since(SystemTime::UNIX_EPOCH);
-                request.metadata(CREATED, millis(since.unwrap_or_default()))
+                request.metadata(CREATED_AT, millis(since.unwrap_or_default()))
             }
-            Told::Lease(owner, period) => request
-                .metadata(OWNER, owner.to_string())
-                .metadata(PERIOD, millis(period)),
+            ObjectMetadata::Lease(owner, period) => request
+                .metadata(LEASE_OWNER, owner.to_string())
+                .metadata(LEASE_PERIOD, millis(period)),
         };
         let failure = match request.body(body.into()).send().await {
             Ok(done) => {
                 let etag = done.e_tag.ok_or_else(|| self.incomplete())?;
-                return Ok(Put::Done(etag));
+                return Ok(PutOutcome::Done(etag));
             }
             Err(error) => Failure::from(error),
         };
         match (failure.answer(), condition) {
-            (Answer::TooLarge, _) => Ok(Put::TooLarge),
+            (Answer::TooLarge, _) => Ok(PutOutcome::TooLarge),
             (Answer::Unmet, Condition::Missing | Condition::Is(_))
-            | (Answer::Missing, Condition::Is(_)) => Ok(Put::Unmet),
-            (Answer::Conflict, _) => Ok(Put::Conflict(failure)),
+            | (Answer::Missing, Condition::Is(_)) => Ok(PutOutcome::Unmet),
+            (Answer::Conflict, _) => Ok(PutOutcome::Conflict(failure)),
             _ => Err(self.failed(failure)),
         }
     }
@@ -301,7 +301,7 @@ fn millis(duration: Duration) -> String {
     duration.as_millis().to_string()
 }
 
-fn told(answer: &HeadObjectOutput, name: &str) -> Option<u64> {
+fn metadata(answer: &HeadObjectOutput, name: &str) -> Option<u64> {
     answer.metadata()?.get(name)?.parse().ok()
 }
 

@@ -19,11 +19,11 @@ use crate::error::Error;
 use crate::network::{Clients, OnTimeout};
 
 /// How long connecting may take: long enough for a packet that was lost to be sent again.
-const CONNECT: Duration = Duration::from_secs(3);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// How long the server may take until it begins to answer.
-const ANSWER: Duration = Duration::from_secs(30);
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long a request may take, with all that is sent.
-const REQUEST: Duration = Duration::from_secs(120);
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// What the program said of the server.
 #[derive(Clone, Default)]
@@ -32,7 +32,7 @@ pub(super) struct Settings {
     pub(super) endpoint: Option<String>,
     pub(super) addressing: Option<Addressing>,
     pub(super) credentials: Option<Credentials>,
-    given: Option<Client>,
+    program_client: Option<Client>,
 }
 
 /// Where a URL names the bucket.
@@ -45,13 +45,13 @@ pub(super) enum Addressing {
 impl Settings {
     pub(super) fn of_client(client: Client) -> Self {
         Self {
-            given: Some(client),
+            program_client: Some(client),
             ..Self::default()
         }
     }
 
     pub(super) fn clients(&self) -> Clients<Client> {
-        if let Some(client) = &self.given {
+        if let Some(client) = &self.program_client {
             return Clients::of_program(client.clone());
         }
         let settings = self.clone();
@@ -123,8 +123,8 @@ pub(super) fn credentials(access_key: String, secret: String) -> Credentials {
 
 fn timeouts() -> TimeoutConfig {
     TimeoutConfig::builder()
-        .connect_timeout(CONNECT)
-        .read_timeout(ANSWER)
-        .operation_timeout(REQUEST)
+        .connect_timeout(CONNECT_TIMEOUT)
+        .read_timeout(RESPONSE_TIMEOUT)
+        .operation_timeout(REQUEST_TIMEOUT)
         .build()
 }

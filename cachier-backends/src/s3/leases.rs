@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use aws_sdk_s3::primitives::SdkBody;
 use tokio::sync::{Mutex, MutexGuard};
 
-use super::bucket::{Bucket, Condition, Head, Put, Told};
+use super::bucket::{Bucket, Condition, Head, ObjectMetadata, PutOutcome};
 use super::names;
 use crate::backend::{EntryVersion, Lease, LeaseReply, Renewal};
 use crate::error::Error;
@@ -19,49 +19,49 @@ use crate::unique::unique;
 
 const MAGIC: &[u8] = b"cachier:";
 /// How many bytes a lease has. No entry is as short: its header alone is longer.
-pub(super) const SIZE: u64 = 40;
+pub(super) const LEASE_BYTES: u64 = 40;
 
 /// An entry that is not there any more.
-pub(super) enum Vacant {
+pub(super) enum VacatedEntry {
     /// It was not there before either.
-    Already,
+    WasAbsent,
     /// This lease is in its place.
-    Now(Owned),
+    Replaced(OwnedLease),
 }
 
 /// A lease that was granted.
-pub(super) struct Owned {
+pub(super) struct OwnedLease {
     name: String,
-    place: Place,
+    place: LeasePlace,
     number: u64,
     /// Locked while a request is under way, so that storing knows the outcome of a renewal.
-    held: Mutex<Held>,
+    state: Mutex<LeaseState>,
 }
 
 /// Where the object of a lease is.
-pub(super) enum Place {
+pub(super) enum LeasePlace {
     /// In the place of the entry, which is not there.
-    OfTheEntry,
+    InPlaceOfEntry,
     /// Beside the entry that was seen, which has this `ETag`.
-    Beside { seen: String },
+    BesideEntry { seen: String },
 }
 
 /// What changes with each renewal.
-pub(super) struct Held {
+pub(super) struct LeaseState {
     pub(super) etag: String,
     valid_until: Option<Instant>,
 }
 
 /// The answer to somebody who asks for a lease.
-pub(super) enum Asked {
-    Granted(Owned),
+pub(super) enum LeaseOutcome {
+    Granted(OwnedLease),
     /// By the owner of this one, if that is known.
-    Held(Option<Owned>),
+    Held(Option<OwnedLease>),
     Changed,
 }
 
 /// How often somebody else may change an entry just when its lease is taken over.
-const ATTEMPTS: u32 = 4;
+const MAX_ATTEMPTS: u32 = 4;
 
 impl Bucket {
     /// Asks for the lease on what was seen, for the owner of a `number` that nobody else draws.
@@ -71,21 +71,21 @@ impl Bucket {
         seen: Option<&EntryVersion>,
         period: Duration,
         number: u64,
-    ) -> Result<Asked, Error> {
+    ) -> Result<LeaseOutcome, Error> {
         let lease = name_of_lease(name, seen);
         let place = match seen {
-            None => Place::OfTheEntry,
-            Some(seen) => Place::Beside { seen: etag(seen) },
+            None => LeasePlace::InPlaceOfEntry,
+            Some(seen) => LeasePlace::BesideEntry { seen: etag(seen) },
         };
         let asked = self.lease_object(lease, place, period, number).await?;
         if seen.is_none() {
             return Ok(asked);
         }
-        if let Asked::Granted(owned) = &asked
-            && !self.is_for_what_is_there(name, owned).await?
+        if let LeaseOutcome::Granted(owned) = &asked
+            && !self.is_for_current_entry(name, owned).await?
         {
             self.delete(&owned.name).await?;
-            return Ok(Asked::Changed);
+            return Ok(LeaseOutcome::Changed);
         }
         Ok(asked)
     }
@@ -94,34 +94,45 @@ impl Bucket {
     async fn lease_object(
         &self,
         name: String,
-        place: Place,
+        place: LeasePlace,
         period: Duration,
         number: u64,
-    ) -> Result<Asked, Error> {
+    ) -> Result<LeaseOutcome, Error> {
         let asked_at = Instant::now();
         let grant = |name, place, etag| {
             let valid_until = asked_at.checked_add(period);
-            Asked::Granted(Owned::new(name, place, number, Held { etag, valid_until }))
+            LeaseOutcome::Granted(OwnedLease::new(
+                name,
+                place,
+                number,
+                LeaseState { etag, valid_until },
+            ))
         };
-        let told = Told::Lease(number, period);
-        let put = self.put(&name, body(), told, Condition::Missing).await?;
-        if let Put::Done(etag) = put {
+        let metadata = ObjectMetadata::Lease(number, period);
+        let put = self
+            .put(&name, body(), metadata, Condition::Missing)
+            .await?;
+        if let PutOutcome::Done(etag) = put {
             return Ok(grant(name, place, etag));
         }
         let Some(there) = self.head(&name).await? else {
-            return Ok(Asked::Held(None));
+            return Ok(LeaseOutcome::Held(None));
         };
-        if there.size != SIZE {
-            return Ok(Asked::Changed);
+        if there.size != LEASE_BYTES {
+            return Ok(LeaseOutcome::Changed);
         }
         if !is_over(&there) {
-            return Ok(Asked::Held(Owned::by_another(name, place, there)));
+            return Ok(LeaseOutcome::Held(OwnedLease::by_another(
+                name, place, there,
+            )));
         }
         let condition = Condition::Is(&there.etag);
-        Ok(match self.put(&name, body(), told, condition).await? {
-            Put::Done(etag) => grant(name, place, etag),
+        Ok(match self.put(&name, body(), metadata, condition).await? {
+            PutOutcome::Done(etag) => grant(name, place, etag),
             // Somebody else is about to take it.
-            Put::Unmet | Put::Conflict(_) | Put::TooLarge => Asked::Held(None),
+            PutOutcome::Unmet | PutOutcome::Conflict(_) | PutOutcome::TooLarge => {
+                LeaseOutcome::Held(None)
+            }
         })
     }
 
@@ -131,30 +142,35 @@ impl Bucket {
         name: &str,
         period: Duration,
         number: u64,
-    ) -> Result<Owned, Error> {
-        for _ in 0..ATTEMPTS {
+    ) -> Result<OwnedLease, Error> {
+        for _ in 0..MAX_ATTEMPTS {
             let asked_at = Instant::now();
             let there = self.head(name).await?;
-            let entry = there.as_ref().filter(|there| there.size != SIZE);
+            let entry = there.as_ref().filter(|there| there.size != LEASE_BYTES);
             let (lease, place, condition) = match (entry, &there) {
                 (Some(entry), _) => {
                     let seen = entry.etag.clone();
                     let lease = names::of_lease(name, &seen);
-                    (lease, Place::Beside { seen }, Condition::Always)
+                    (lease, LeasePlace::BesideEntry { seen }, Condition::Always)
                 }
                 (None, Some(lease)) => {
                     let condition = Condition::Is(&lease.etag);
-                    (name.to_owned(), Place::OfTheEntry, condition)
+                    (name.to_owned(), LeasePlace::InPlaceOfEntry, condition)
                 }
-                (None, None) => (name.to_owned(), Place::OfTheEntry, Condition::Missing),
+                (None, None) => (
+                    name.to_owned(),
+                    LeasePlace::InPlaceOfEntry,
+                    Condition::Missing,
+                ),
             };
-            let told = Told::Lease(number, period);
-            let Put::Done(etag) = self.put(&lease, body(), told, condition).await? else {
+            let metadata = ObjectMetadata::Lease(number, period);
+            let PutOutcome::Done(etag) = self.put(&lease, body(), metadata, condition).await?
+            else {
                 continue;
             };
             let valid_until = asked_at.checked_add(period);
-            let owned = Owned::new(lease, place, number, Held { etag, valid_until });
-            if self.is_for_what_is_there(name, &owned).await? {
+            let owned = OwnedLease::new(lease, place, number, LeaseState { etag, valid_until });
+            if self.is_for_current_entry(name, &owned).await? {
                 return Ok(owned);
             }
             self.delete(&owned.name).await?;
@@ -164,8 +180,8 @@ impl Bucket {
 
     /// Whether a lease that was just granted is for the entry that is there. That is looked at only then: an earlier owner
     /// may have stored its entry since, and ended its lease.
-    async fn is_for_what_is_there(&self, name: &str, owned: &Owned) -> Result<bool, Error> {
-        let Place::Beside { seen } = &owned.place else {
+    async fn is_for_current_entry(&self, name: &str, owned: &OwnedLease) -> Result<bool, Error> {
+        let LeasePlace::BesideEntry { seen } = &owned.place else {
             return Ok(true);
         };
         let there = self.head(name).await?;
@@ -176,51 +192,63 @@ impl Bucket {
     pub(super) async fn vacate(
         &self,
         name: &str,
-        owned: &Owned,
+        owned: &OwnedLease,
         period: Duration,
-    ) -> Result<Option<Vacant>, Error> {
-        let mut held = owned.held().await;
-        if !held.is_valid() || !self.is_still_held(owned, &mut held).await? {
+    ) -> Result<Option<VacatedEntry>, Error> {
+        let mut state = owned.lock().await;
+        if !state.is_valid() || !self.is_still_held(owned, &mut state).await? {
             return Ok(None);
         }
-        let Place::Beside { seen } = &owned.place else {
-            return Ok(Some(Vacant::Already));
+        let LeasePlace::BesideEntry { seen } = &owned.place else {
+            return Ok(Some(VacatedEntry::WasAbsent));
         };
         let asked_at = Instant::now();
-        let (told, condition) = (Told::Lease(owned.number, period), Condition::Is(seen));
-        Ok(match self.put(name, body(), told, condition).await? {
-            Put::Done(etag) => {
-                let (name, place) = (name.to_owned(), Place::OfTheEntry);
+        let (metadata, condition) = (
+            ObjectMetadata::Lease(owned.number, period),
+            Condition::Is(seen),
+        );
+        Ok(match self.put(name, body(), metadata, condition).await? {
+            PutOutcome::Done(etag) => {
+                let (name, place) = (name.to_owned(), LeasePlace::InPlaceOfEntry);
                 let valid_until = asked_at.checked_add(period);
-                let held = Held { etag, valid_until };
-                Some(Vacant::Now(Owned::new(name, place, owned.number, held)))
+                let state = LeaseState { etag, valid_until };
+                Some(VacatedEntry::Replaced(OwnedLease::new(
+                    name,
+                    place,
+                    owned.number,
+                    state,
+                )))
             }
-            Put::Conflict(failure) => return Err(self.failed(failure)),
-            Put::Unmet | Put::TooLarge => None,
+            PutOutcome::Conflict(failure) => return Err(self.failed(failure)),
+            PutOutcome::Unmet | PutOutcome::TooLarge => None,
         })
     }
 
-    pub(super) async fn renew(&self, owned: &Owned, period: Duration) -> Result<Renewal, Error> {
-        let mut held = owned.held().await;
-        if !held.is_valid() {
+    pub(super) async fn renew(
+        &self,
+        owned: &OwnedLease,
+        period: Duration,
+    ) -> Result<Renewal, Error> {
+        let mut state = owned.lock().await;
+        if !state.is_valid() {
             return Ok(Renewal::Lost);
         }
         let asked_at = Instant::now();
-        let told = Told::Lease(owned.number, period);
-        let renew = async |held: &Held| {
-            let condition = Condition::Is(&held.etag);
-            self.put(&owned.name, body(), told, condition).await
+        let metadata = ObjectMetadata::Lease(owned.number, period);
+        let renew = async |state: &LeaseState| {
+            let condition = Condition::Is(&state.etag);
+            self.put(&owned.name, body(), metadata, condition).await
         };
-        let mut renewed = renew(&held).await?;
-        if matches!(renewed, Put::Unmet) && self.is_still_held(owned, &mut held).await? {
-            renewed = renew(&held).await?;
+        let mut renewed = renew(&state).await?;
+        if matches!(renewed, PutOutcome::Unmet) && self.is_still_held(owned, &mut state).await? {
+            renewed = renew(&state).await?;
         }
         let etag = match renewed {
-            Put::Done(etag) => etag,
-            Put::Conflict(failure) => return Err(self.failed(failure)),
-            Put::Unmet | Put::TooLarge => return Ok(Renewal::Lost),
+            PutOutcome::Done(etag) => etag,
+            PutOutcome::Conflict(failure) => return Err(self.failed(failure)),
+            PutOutcome::Unmet | PutOutcome::TooLarge => return Ok(Renewal::Lost),
         };
-        *held = Held {
+        *state = LeaseState {
             etag,
             valid_until: asked_at.checked_add(period),
         };
@@ -230,21 +258,21 @@ impl Bucket {
     /// Whether a lease whose `ETag` is not the known one is its owner's nevertheless, which then knows it.
     pub(super) async fn is_still_held(
         &self,
-        owned: &Owned,
-        held: &mut Held,
+        owned: &OwnedLease,
+        state: &mut LeaseState,
     ) -> Result<bool, Error> {
         let there = self.head(&owned.name).await?;
         let there = there.filter(|there| there.owner == Some(owned.number));
         let is_held = there.is_some();
         if let Some(there) = there {
-            held.etag = there.etag;
+            state.etag = there.etag;
         }
         Ok(is_held)
     }
 
-    pub(super) async fn release(&self, owned: &Owned) -> Result<(), Error> {
-        let held = owned.held().await;
-        self.delete_if(&owned.name, &held.etag).await
+    pub(super) async fn release(&self, owned: &OwnedLease) -> Result<(), Error> {
+        let state = owned.lock().await;
+        self.delete_if(&owned.name, &state.etag).await
     }
 
     /// Whether somebody computes an entry again.
@@ -254,18 +282,22 @@ impl Bucket {
     }
 
     /// The same for a lease that was taken over: on nothing, or on the entry that is there.
-    pub(super) async fn release_taken_unheard(&self, name: &str, number: u64) -> Result<(), Error> {
+    pub(super) async fn release_taken_unanswered(
+        &self,
+        name: &str,
+        number: u64,
+    ) -> Result<(), Error> {
         match self.head(name).await? {
-            Some(entry) if entry.size != SIZE => {
+            Some(entry) if entry.size != LEASE_BYTES => {
                 let lease = names::of_lease(name, &entry.etag);
-                self.release_unheard(&lease, number).await
+                self.release_unanswered(&lease, number).await
             }
-            _ => self.release_unheard(name, number).await,
+            _ => self.release_unanswered(name, number).await,
         }
     }
 
     /// Ends a lease whose owner never heard that it was granted, if it was.
-    pub(super) async fn release_unheard(&self, lease: &str, number: u64) -> Result<(), Error> {
+    pub(super) async fn release_unanswered(&self, lease: &str, number: u64) -> Result<(), Error> {
         match self.head(lease).await? {
             Some(there) if there.owner == Some(number) => self.delete_if(lease, &there.etag).await,
             _ => Ok(()),
@@ -273,23 +305,23 @@ impl Bucket {
     }
 }
 
-impl Owned {
-    fn new(name: String, place: Place, number: u64, held: Held) -> Self {
+impl OwnedLease {
+    fn new(name: String, place: LeasePlace, number: u64, state: LeaseState) -> Self {
         Self {
             name,
             place,
             number,
-            held: Mutex::new(held),
+            state: Mutex::new(state),
         }
     }
 
     /// The lease of somebody else, for whoever stores under it. How long it is valid only the server can tell.
-    fn by_another(name: String, place: Place, there: Head) -> Option<Self> {
-        let held = Held {
+    fn by_another(name: String, place: LeasePlace, there: Head) -> Option<Self> {
+        let state = LeaseState {
             etag: there.etag,
             valid_until: None,
         };
-        Some(Self::new(name, place, there.owner?, held))
+        Some(Self::new(name, place, there.owner?, state))
     }
 
     pub(super) fn name(&self) -> &str {
@@ -299,30 +331,34 @@ impl Owned {
     /// The entry that it was asked for.
     pub(super) fn seen(&self) -> Option<EntryVersion> {
         match &self.place {
-            Place::OfTheEntry => None,
-            Place::Beside { seen } => Some(EntryVersion::new(seen)),
+            LeasePlace::InPlaceOfEntry => None,
+            LeasePlace::BesideEntry { seen } => Some(EntryVersion::new(seen)),
         }
     }
 
-    pub(super) fn place(&self) -> &Place {
+    pub(super) fn place(&self) -> &LeasePlace {
         &self.place
     }
 
-    pub(super) async fn held(&self) -> MutexGuard<'_, Held> {
-        self.held.lock().await
+    pub(super) async fn lock(&self) -> MutexGuard<'_, LeaseState> {
+        self.state.lock().await
     }
 }
 
-impl Held {
+impl LeaseState {
     /// Whether it is valid by the clock of its owner.
     pub(super) fn is_valid(&self) -> bool {
         self.valid_until.is_none_or(|until| Instant::now() < until)
     }
 }
 
-impl Asked {
+impl LeaseOutcome {
     /// The reply, with a lease made of what was granted or is held, for a period if it is one's own.
-    pub(super) fn reply(self, period: Duration, lease: impl FnOnce(Owned) -> Lease) -> LeaseReply {
+    pub(super) fn reply(
+        self,
+        period: Duration,
+        lease: impl FnOnce(OwnedLease) -> Lease,
+    ) -> LeaseReply {
         match self {
             Self::Granted(owned) => LeaseReply::Granted(lease(owned).expiring_after(period)),
             Self::Held(owned) => LeaseReply::Held(owned.map(lease)),
@@ -345,7 +381,7 @@ fn etag(seen: &EntryVersion) -> String {
 
 /// Whether these bytes are those of a lease.
 pub(super) fn is_lease(bytes: &[u8]) -> bool {
-    bytes.len() as u64 == SIZE && bytes.starts_with(MAGIC)
+    bytes.len() as u64 == LEASE_BYTES && bytes.starts_with(MAGIC)
 }
 
 /// Whether a lease has ended, by the clock of the server. One that does not say how long it lasts has.

@@ -13,9 +13,9 @@ use crate::backend::Usage;
 use crate::error::{Error, ErrorKind};
 
 /// After how long a lease is nobody's.
-const LEFT_OVER: Duration = Duration::from_secs(24 * 60 * 60);
+const ABANDONED_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
 /// How many objects are asked about at a time.
-const AT_A_TIME: usize = 16;
+const MAX_CONCURRENT_REQUESTS: usize = 16;
 
 /// The objects of a function, as the server lists them: a thousand at a time, in the order of their names.
 struct Pages<'a> {
@@ -66,16 +66,16 @@ impl Bucket {
         folder: &str,
         created_before: SystemTime,
     ) -> Result<u64, Error> {
-        let leases_before = SystemTime::now().checked_sub(LEFT_OVER);
+        let leases_before = SystemTime::now().checked_sub(ABANDONED_AFTER);
         let (mut pages, mut removed) = (self.pages(folder), 0);
         while let Some(page) = pages.next().await? {
             let (entries, leases): (Vec<_>, Vec<_>) = page.into_iter().partition(Listed::is_entry);
             removed += self.delete_old(entries, created_before).await?;
-            let left_over = leases.into_iter().filter(|lease| {
+            let obsolete = leases.into_iter().filter(|lease| {
                 let changed = lease.changed.zip(leases_before);
                 changed.is_some_and(|(changed, before)| changed < before)
             });
-            self.delete_all(left_over.map(|lease| lease.name)).await?;
+            self.delete_all(obsolete.map(|lease| lease.name)).await?;
         }
         Ok(removed)
     }
@@ -108,7 +108,7 @@ impl Bucket {
         let (mut asked, mut deleted) = (JoinSet::new(), 0);
         let mut listed = listed.into_iter();
         loop {
-            while asked.len() < AT_A_TIME
+            while asked.len() < MAX_CONCURRENT_REQUESTS
                 && let Some(one) = listed.next()
             {
                 let bucket = self.clone();
@@ -193,7 +193,7 @@ impl Pages<'_> {
 
 impl Listed {
     fn is_entry(&self) -> bool {
-        self.size != leases::SIZE && !names::is_lease(&self.name)
+        self.size != leases::LEASE_BYTES && !names::is_lease(&self.name)
     }
 }
 

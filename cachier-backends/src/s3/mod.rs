@@ -46,7 +46,7 @@ use crate::network::{Clients, Compensation, spawn_in_background};
 use crate::unique::unique;
 use bucket::{Bucket, Shared};
 use connect::{Addressing, Settings};
-use leases::{Owned, Vacant};
+use leases::{OwnedLease, VacatedEntry};
 use store::NewEntry;
 
 /// Keeps each entry in an object of a bucket.
@@ -99,7 +99,7 @@ impl S3Backend {
     pub fn prefix(self, prefix: impl AsRef<str>) -> Self {
         let shared = Shared {
             prefix: names::prefix(prefix.as_ref()),
-            ..self.instance.shared.renewed()
+            ..self.instance.shared.unused()
         };
         Self::of(self.instance.settings.clone(), shared)
     }
@@ -119,8 +119,8 @@ impl S3Backend {
     pub fn endpoint(self, endpoint: impl Into<String>) -> Self {
         let endpoint = names::without_credentials(&endpoint.into());
         let shared = Shared {
-            place: Some(endpoint.clone()),
-            ..self.instance.shared.renewed()
+            endpoint: Some(endpoint.clone()),
+            ..self.instance.shared.unused()
         };
         Self::of(self.instance.settings.clone(), shared)
             .set(|settings| settings.endpoint = Some(endpoint))
@@ -148,7 +148,7 @@ impl S3Backend {
     fn set(self, change: impl FnOnce(&mut Settings)) -> Self {
         let mut settings = self.instance.settings.clone();
         change(&mut settings);
-        Self::of(settings, self.instance.shared.renewed())
+        Self::of(settings, self.instance.shared.unused())
     }
 
     fn of(settings: Settings, shared: Shared) -> Self {
@@ -169,7 +169,7 @@ impl Reopen for S3 {
         Self {
             clients: self.clients.reopen(),
             settings: self.settings.clone(),
-            shared: Arc::new(self.shared.renewed()),
+            shared: Arc::new(self.shared.unused()),
         }
     }
 }
@@ -267,7 +267,7 @@ impl Backend for S3 {
             });
         };
         let stored = self.run(Operation::Store, |bucket| async move {
-            match lease.state::<Owned>() {
+            match lease.state::<OwnedLease>() {
                 Some(owned) => bucket.store_leased(&name, entry, owned).await.map(Some),
                 None => Ok(None),
             }
@@ -276,7 +276,7 @@ impl Backend for S3 {
             let Some(stored) = stored.await? else {
                 return Ok(StoreReply::Superseded);
             };
-            if let Some(lease) = stored.left_over {
+            if let Some(lease) = stored.obsolete {
                 self.delete_later(lease);
             }
             Ok(stored.reply)
@@ -305,12 +305,14 @@ impl Backend for S3 {
     ) -> BoxFuture<'a, LeaseReply> {
         let (name, key, seen) = (self.shared.name(key), key.clone(), seen.cloned());
         let (number, lost) = (unique(), leases::name_of_lease(&name, seen.as_ref()));
-        let compensation = self
-            .compensate(move |bucket| async move { bucket.release_unheard(&lost, number).await });
+        let compensation =
+            self.compensate(
+                move |bucket| async move { bucket.release_unanswered(&lost, number).await },
+            );
         self.run(Operation::Lease, move |bucket| async move {
-            let asked = bucket.lease(&name, seen.as_ref(), period, number).await;
-            compensation.disarm_if_answered(&asked);
-            Ok(asked?.reply(period, |owned| Lease::new(key, seen, owned)))
+            let leased = bucket.lease(&name, seen.as_ref(), period, number).await;
+            compensation.disarm_if_answered(&leased);
+            Ok(leased?.reply(period, |owned| Lease::new(key, seen, owned)))
         })
     }
 
@@ -318,12 +320,12 @@ impl Backend for S3 {
         let (name, key, number) = (self.shared.name(key), key.clone(), unique());
         let lost = name.clone();
         let compensation = self.compensate(move |bucket| async move {
-            bucket.release_taken_unheard(&lost, number).await
+            bucket.release_taken_unanswered(&lost, number).await
         });
         self.run(Operation::Lease, move |bucket| async move {
-            let taken = bucket.take_over(&name, period, number).await;
-            compensation.disarm_if_answered(&taken);
-            let owned = taken?;
+            let leased = bucket.take_over(&name, period, number).await;
+            compensation.disarm_if_answered(&leased);
+            let owned = leased?;
             Ok(Lease::new(key, owned.seen(), owned).expiring_after(period))
         })
     }
@@ -331,22 +333,22 @@ impl Backend for S3 {
     fn vacate(&self, lease: Lease) -> BoxFuture<'_, Vacated> {
         let name = self.shared.name(lease.key());
         let vacated = self.run(Operation::Remove, |bucket| async move {
-            let (Some(owned), Some(period)) = (lease.state::<Owned>(), lease.period()) else {
+            let (Some(owned), Some(period)) = (lease.state::<OwnedLease>(), lease.period()) else {
                 return Ok((Vacated::Superseded, None));
             };
             Ok(match bucket.vacate(&name, owned, period).await? {
                 None => (Vacated::Superseded, None),
-                Some(Vacant::Already) => (vacated(lease, false), None),
-                Some(Vacant::Now(in_its_place)) => {
-                    let left_over = owned.name().to_owned();
+                Some(VacatedEntry::WasAbsent) => (vacated(lease, false), None),
+                Some(VacatedEntry::Replaced(in_its_place)) => {
+                    let obsolete = owned.name().to_owned();
                     let lease = Lease::new(lease.key().clone(), None, in_its_place);
-                    (vacated(lease.expiring_after(period), true), Some(left_over))
+                    (vacated(lease.expiring_after(period), true), Some(obsolete))
                 }
             })
         });
         Box::pin(async move {
-            let (vacated, left_over) = vacated.await?;
-            if let Some(lease) = left_over {
+            let (vacated, obsolete) = vacated.await?;
+            if let Some(lease) = obsolete {
                 self.delete_later(lease);
             }
             Ok(vacated)
@@ -356,7 +358,7 @@ impl Backend for S3 {
     fn renew<'a>(&'a self, lease: &'a Lease) -> BoxFuture<'a, Renewal> {
         let lease = lease.share();
         self.run(Operation::Lease, |bucket| async move {
-            match (lease.state::<Owned>(), lease.period()) {
+            match (lease.state::<OwnedLease>(), lease.period()) {
                 (Some(owned), Some(period)) => bucket.renew(owned, period).await,
                 _ => Ok(Renewal::Lost),
             }
@@ -365,7 +367,7 @@ impl Backend for S3 {
 
     fn release(&self, lease: Lease) -> BoxFuture<'_, ()> {
         self.run(Operation::Lease, |bucket| async move {
-            match lease.state::<Owned>() {
+            match lease.state::<OwnedLease>() {
                 Some(owned) => bucket.release(owned).await,
                 None => Ok(()),
             }

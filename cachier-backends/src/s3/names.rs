@@ -1,7 +1,7 @@
 //! How objects are called.
 
 /// Between the name of an entry and the `ETag` in the name of a lease on it.
-const LEASE: &str = ".lease-";
+const LEASE_INFIX: &str = ".lease-";
 
 /// What stands before the names of all objects.
 pub(super) fn prefix(prefix: &str) -> String {
@@ -15,14 +15,14 @@ pub(super) fn prefix(prefix: &str) -> String {
 pub(super) fn of_lease(entry: &str, etag: &str) -> String {
     let plain = |character: &char| character.is_ascii_alphanumeric() || *character == '-';
     let etag: String = etag.chars().filter(plain).collect();
-    format!("{entry}{LEASE}{etag}")
+    format!("{entry}{LEASE_INFIX}{etag}")
 }
 
 /// Whether an object of this name is a lease on an entry.
 pub(super) fn is_lease(name: &str) -> bool {
     // Functions may be called what they will.
     let last = name.rsplit('/').next();
-    last.is_some_and(|last| last.contains(LEASE))
+    last.is_some_and(|last| last.contains(LEASE_INFIX))
 }
 
 /// An address without what stands before an `@`.

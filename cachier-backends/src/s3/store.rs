@@ -4,14 +4,14 @@ use std::time::SystemTime;
 
 use aws_sdk_s3::primitives::SdkBody;
 
-use super::bucket::{Bucket, Condition, Put, Told};
-use super::leases::{self, Held, Owned, Place};
+use super::bucket::{Bucket, Condition, ObjectMetadata, PutOutcome};
+use super::leases::{self, LeasePlace, LeaseState, OwnedLease};
 use super::names;
 use crate::backend::{EntryVersion, Loaded, StoreReply};
 use crate::error::Error;
 
 /// The most bytes that one request can put.
-const LARGEST: u64 = 5 << 30;
+const MAX_PUT_BYTES: u64 = 5 << 30;
 
 /// An entry to store.
 pub(super) struct NewEntry {
@@ -21,10 +21,10 @@ pub(super) struct NewEntry {
 }
 
 /// What became of an entry that was to be stored under a lease.
-pub(super) struct Leased {
+pub(super) struct LeasedStore {
     pub(super) reply: StoreReply,
     /// The object of the lease, if it is of no use any more. It harms nobody if it stays.
-    pub(super) left_over: Option<String>,
+    pub(super) obsolete: Option<String>,
 }
 
 impl Bucket {
@@ -46,30 +46,30 @@ impl Bucket {
         &self,
         name: &str,
         entry: NewEntry,
-        owned: &Owned,
-    ) -> Result<Leased, Error> {
-        let mut held = owned.held().await;
-        if !held.is_valid() {
-            return Ok(Leased::superseded());
+        owned: &OwnedLease,
+    ) -> Result<LeasedStore, Error> {
+        let mut state = owned.lock().await;
+        if !state.is_valid() {
+            return Ok(LeasedStore::superseded());
         }
         let stored = match owned.place() {
-            Place::OfTheEntry => {
-                let put = async |held: &Held| {
-                    let condition = Condition::Is(&held.etag);
+            LeasePlace::InPlaceOfEntry => {
+                let put = async |state: &LeaseState| {
+                    let condition = Condition::Is(&state.etag);
                     self.put_entry(name, &entry, condition).await
                 };
-                let stored = put(&held).await;
+                let stored = put(&state).await;
                 match stored {
-                    Ok(StoreReply::Superseded) if self.is_still_held(owned, &mut held).await? => {
-                        put(&held).await
+                    Ok(StoreReply::Superseded) if self.is_still_held(owned, &mut state).await? => {
+                        put(&state).await
                     }
                     stored => stored,
                 }
             }
-            Place::Beside { seen } => {
+            LeasePlace::BesideEntry { seen } => {
                 // The entry tells who comes late to it, but not who lost the lease while it stayed as it is.
-                if !self.is_still_held(owned, &mut held).await? {
-                    return Ok(Leased::superseded());
+                if !self.is_still_held(owned, &mut state).await? {
+                    return Ok(LeasedStore::superseded());
                 }
                 self.put_entry(name, &entry, Condition::Is(seen)).await
             }
@@ -80,20 +80,20 @@ impl Bucket {
             Err(error) => !error.is_transient(),
         };
         if ends {
-            let _ = self.delete_if(owned.name(), &held.etag).await;
+            let _ = self.delete_if(owned.name(), &state.etag).await;
         }
-        let left_over = match (owned.place(), ends) {
-            (Place::Beside { .. }, false) => Some(owned.name().to_owned()),
+        let obsolete = match (owned.place(), ends) {
+            (LeasePlace::BesideEntry { .. }, false) => Some(owned.name().to_owned()),
             _ => None,
         };
-        stored.map(|reply| Leased { reply, left_over })
+        stored.map(|reply| LeasedStore { reply, obsolete })
     }
 
     /// Removes an entry or the lease in its place. Whether it was an entry.
     pub(super) async fn remove(&self, name: &str) -> Result<bool, Error> {
         let there = self.head(name).await?;
         self.delete(name).await?;
-        let Some(entry) = there.filter(|there| there.size != leases::SIZE) else {
+        let Some(entry) = there.filter(|there| there.size != leases::LEASE_BYTES) else {
             return Ok(false);
         };
         self.delete(&names::of_lease(name, &entry.etag)).await?;
@@ -106,25 +106,28 @@ impl Bucket {
         entry: &NewEntry,
         condition: Condition<'_>,
     ) -> Result<StoreReply, Error> {
-        if entry.size > LARGEST {
+        if entry.size > MAX_PUT_BYTES {
             return Ok(StoreReply::TooLarge);
         }
-        let (body, told) = (entry.body.try_clone(), Told::Created(entry.created));
+        let (body, metadata) = (
+            entry.body.try_clone(),
+            ObjectMetadata::Created(entry.created),
+        );
         let body = body.expect("bytes in memory can be read twice");
-        Ok(match self.put(name, body, told, condition).await? {
-            Put::Done(_) => StoreReply::Stored { evicted: 0 },
-            Put::Unmet => StoreReply::Superseded,
-            Put::Conflict(failure) => return Err(self.failed(failure)),
-            Put::TooLarge => StoreReply::TooLarge,
+        Ok(match self.put(name, body, metadata, condition).await? {
+            PutOutcome::Done(_) => StoreReply::Stored { evicted: 0 },
+            PutOutcome::Unmet => StoreReply::Superseded,
+            PutOutcome::Conflict(failure) => return Err(self.failed(failure)),
+            PutOutcome::TooLarge => StoreReply::TooLarge,
         })
     }
 }
 
-impl Leased {
+impl LeasedStore {
     fn superseded() -> Self {
         Self {
             reply: StoreReply::Superseded,
-            left_over: None,
+            obsolete: None,
         }
     }
 }

@@ -187,11 +187,11 @@ impl Backend for Sql {
         let lease = Lease::new(key.clone(), seen.cloned(), owner).expiring_after(period);
         let compensation = self.compensate_lease(&lease, owner);
         self.run(Operation::Lease, move |requests| async move {
-            let asked = requests
+            let leased = requests
                 .lease(lease.key(), lease.seen(), owner, period)
                 .await;
-            compensation.disarm_if_answered(&asked);
-            Ok(match asked? {
+            compensation.disarm_if_answered(&leased);
+            Ok(match leased? {
                 LeaseOutcome::Granted => LeaseReply::Granted(lease),
                 LeaseOutcome::Held(owner) => {
                     let held = |owner: Token| {
@@ -209,9 +209,9 @@ impl Backend for Sql {
         let lease = Lease::new(key.clone(), None, owner).expiring_after(period);
         let compensation = self.compensate_lease(&lease, owner);
         self.run(Operation::Lease, move |requests| async move {
-            let taken = requests.take_over(lease.key(), owner, period).await;
-            compensation.disarm_if_answered(&taken);
-            taken.map(|()| lease)
+            let leased = requests.take_over(lease.key(), owner, period).await;
+            compensation.disarm_if_answered(&leased);
+            leased.map(|()| lease)
         })
     }
 
