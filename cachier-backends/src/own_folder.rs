@@ -36,24 +36,24 @@ impl OwnFolder {
     /// The folder, if nobody else may write to it.
     pub(crate) fn trusted(&self, operation: Operation) -> Result<&Path, Error> {
         if !self.is_trusted.load(Ordering::Relaxed) {
-            self.look(operation)?;
+            self.inspect(operation)?;
         }
         Ok(&self.path)
     }
 
     #[cold]
-    fn look(&self, operation: Operation) -> Result<(), Error> {
+    fn inspect(&self, operation: Operation) -> Result<(), Error> {
         let at = |error: Error| error.at(self.path.display().to_string());
         // What it leads to counts where it is a link.
         match self.path.metadata() {
             // It is made for this user alone when it is needed.
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
             Err(error) => return Err(at(Error::io(operation, "cannot look at the folder", error))),
-            Ok(found) => match objection(&found) {
+            Ok(found) => match distrust(&found) {
                 None => self.is_trusted.store(true, Ordering::Relaxed),
-                Some(objection) => {
-                    let error = Error::new(ErrorKind::Denied, operation, objection.message());
-                    return Err(at(error.with_hint(objection.hint())));
+                Some(distrust) => {
+                    let error = Error::new(ErrorKind::Denied, operation, distrust.message());
+                    return Err(at(error.with_hint(distrust.hint())));
                 }
             },
         }
@@ -73,12 +73,12 @@ pub(crate) fn create(folder: &Path) -> io::Result<()> {
 /// Why a folder is not used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(not(unix), expect(dead_code, reason = "only Unix says whose it is"))]
-enum Objection {
+enum Distrust {
     OtherOwner,
     OthersWrite,
 }
 
-impl Objection {
+impl Distrust {
     fn message(self) -> &'static str {
         match self {
             Self::OtherOwner => "the folder belongs to another user, and is not used",
@@ -97,14 +97,14 @@ impl Objection {
 }
 
 #[cfg(unix)]
-fn objection(found: &Metadata) -> Option<Objection> {
+fn distrust(found: &Metadata) -> Option<Distrust> {
     use std::os::unix::fs::MetadataExt;
     let user = rustix::process::geteuid().as_raw();
-    objection_to(found.uid(), found.mode(), user)
+    distrust_of_owner(found.uid(), found.mode(), user)
 }
 
 #[cfg(not(unix))]
-fn objection(_: &std::fs::Metadata) -> Option<Objection> {
+fn distrust(_: &std::fs::Metadata) -> Option<Distrust> {
     None
 }
 
@@ -114,13 +114,13 @@ fn objection(_: &std::fs::Metadata) -> Option<Objection> {
 /// One of root's is as good as an own one, since root can write anywhere; for root itself one of another user is not. In a
 /// container whose users are mapped the system gives owners as the container sees them, and one that is not mapped is nobody.
 #[cfg(unix)]
-fn objection_to(owner: u32, mode: u32, user: u32) -> Option<Objection> {
+fn distrust_of_owner(owner: u32, mode: u32, user: u32) -> Option<Distrust> {
     const ROOT: u32 = 0;
     const WRITABLE_FOR_OTHERS: u32 = 0o022;
     if owner != user && owner != ROOT {
-        Some(Objection::OtherOwner)
+        Some(Distrust::OtherOwner)
     } else if mode & WRITABLE_FOR_OTHERS != 0 {
-        Some(Objection::OthersWrite)
+        Some(Distrust::OthersWrite)
     } else {
         None
     }
@@ -138,17 +138,17 @@ mod tests {
         for (owner, mode, user, expected) in [
             (ME, 0o700, ME, None),
             (ME, 0o755, ME, None),
-            (ME, 0o775, ME, Some(Objection::OthersWrite)),
-            (ME, 0o777, ME, Some(Objection::OthersWrite)),
-            (ME, 0o702, ME, Some(Objection::OthersWrite)),
+            (ME, 0o775, ME, Some(Distrust::OthersWrite)),
+            (ME, 0o777, ME, Some(Distrust::OthersWrite)),
+            (ME, 0o702, ME, Some(Distrust::OthersWrite)),
             (ROOT, 0o755, ME, None),
-            (ROOT, 0o1777, ME, Some(Objection::OthersWrite)),
-            (ME, 0o700, ROOT, Some(Objection::OtherOwner)),
-            (1001, 0o700, ME, Some(Objection::OtherOwner)),
-            (NOBODY, 0o755, ME, Some(Objection::OtherOwner)),
+            (ROOT, 0o1777, ME, Some(Distrust::OthersWrite)),
+            (ME, 0o700, ROOT, Some(Distrust::OtherOwner)),
+            (1001, 0o700, ME, Some(Distrust::OtherOwner)),
+            (NOBODY, 0o755, ME, Some(Distrust::OtherOwner)),
             (ROOT, 0o700, ROOT, None),
         ] {
-            let found = objection_to(owner, mode, user);
+            let found = distrust_of_owner(owner, mode, user);
             assert_eq!(found, expected, "{owner} {mode:o} {user}");
         }
     }

@@ -15,15 +15,15 @@ pub(crate) struct LastUse {
 }
 
 /// The file whose time of modification is the last use of its folder.
-pub(super) const USED: &str = ".used";
+pub(super) const LAST_USE_FILE: &str = ".used";
 
 /// How often a process notes its use of a folder.
-pub(super) const NOTED_EVERY: Duration = Duration::from_secs(6 * 60 * 60);
+pub(super) const TOUCH_INTERVAL: Duration = Duration::from_secs(6 * 60 * 60);
 
 impl LastUse {
     pub(super) fn of(folder: &Path) -> Self {
         Self {
-            file: folder.join(USED),
+            file: folder.join(LAST_USE_FILE),
             noted: AtomicU64::new(0),
         }
     }
@@ -32,7 +32,7 @@ impl LastUse {
     pub(crate) fn note(&self, now: SystemTime) {
         let since_epoch = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         let noted = self.noted.load(Ordering::Relaxed);
-        let is_due = since_epoch.saturating_sub(noted) >= NOTED_EVERY.as_secs();
+        let is_due = since_epoch.saturating_sub(noted) >= TOUCH_INTERVAL.as_secs();
         if is_due && touch(&self.file, now).is_ok() {
             self.noted.store(since_epoch, Ordering::Relaxed);
         }

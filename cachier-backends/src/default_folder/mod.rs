@@ -38,7 +38,7 @@ pub struct DefaultFolder {
 }
 
 /// The folder of all packages, in that of cachier.
-const PACKAGES: &str = "packages";
+const PACKAGES_FOLDER: &str = "packages";
 
 impl DefaultFolder {
     /// The one that all programs of the user share; `None` for a user without a home.
@@ -55,7 +55,7 @@ impl DefaultFolder {
     /// without a home.
     #[must_use]
     pub fn of_package(name: &str, built_in: Option<u64>) -> Option<Self> {
-        let packages = user::folder()?.join(PACKAGES);
+        let packages = user::folder()?.join(PACKAGES_FOLDER);
         Some(Self::among(&packages, name, built_in))
     }
 

@@ -3,17 +3,17 @@
 use std::fmt::Write as _;
 
 /// The longest readable part of a folder's name, in bytes.
-pub(super) const LONGEST: usize = 64;
+pub(super) const MAX_NAME_BYTES: usize = 64;
 
 /// The digits in a folder's name.
-pub(super) const DIGITS: usize = 16;
+pub(super) const HASH_DIGITS: usize = 16;
 
 /// `app-0123456789abcdef`: safe on every file system, and another one for each package and place.
 pub(super) fn folder_name(package: &str, built_in: Option<u64>) -> String {
     let is_plain = |letter: &char| matches!(letter, 'a'..='z' | '0'..='9' | '-' | '_');
     let plain = |letter: char| Some(letter.to_ascii_lowercase()).filter(is_plain);
     let readable = package.chars().map(|letter| plain(letter).unwrap_or('_'));
-    let mut name: String = readable.take(LONGEST).collect();
+    let mut name: String = readable.take(MAX_NAME_BYTES).collect();
     let mut hasher = blake3::Hasher::new();
     hasher.update(package.as_bytes());
     if let Some(built_in) = built_in {
@@ -22,7 +22,7 @@ pub(super) fn folder_name(package: &str, built_in: Option<u64>) -> String {
     }
     let hash = hasher.finalize().to_hex();
     // Writing to text does not fail.
-    let _ = write!(name, "-{}", &hash[..DIGITS]);
+    let _ = write!(name, "-{}", &hash[..HASH_DIGITS]);
     name
 }
 
@@ -32,6 +32,6 @@ pub(super) fn is_of_package(name: &str) -> bool {
     let is_plain = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_');
     let parts = name.rsplit_once('-');
     parts.is_some_and(|(package, hash)| {
-        hash.len() == DIGITS && hash.bytes().all(is_digit) && package.bytes().all(is_plain)
+        hash.len() == HASH_DIGITS && hash.bytes().all(is_digit) && package.bytes().all(is_plain)
     })
 }

@@ -4,8 +4,8 @@
 use std::fs::{self, File};
 use std::time::{Duration, UNIX_EPOCH};
 
-use super::last_use::{NOTED_EVERY, USED, touch};
-use super::name::{DIGITS, LONGEST, is_of_package};
+use super::last_use::{LAST_USE_FILE, TOUCH_INTERVAL, touch};
+use super::name::{HASH_DIGITS, MAX_NAME_BYTES, is_of_package};
 use super::*;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -63,7 +63,7 @@ fn each_package_and_place_has_a_folder() {
     ];
     for (index, name) in names.iter().enumerate() {
         assert!(is_of_package(name), "{name}");
-        assert!(name.len() <= LONGEST + 1 + DIGITS, "{name}");
+        assert!(name.len() <= MAX_NAME_BYTES + 1 + HASH_DIGITS, "{name}");
         assert!(!names[..index].contains(name), "{name}");
     }
     assert!(names[1].starts_with("app-"));
@@ -85,7 +85,7 @@ fn unused_folders_go_after_thirty_days_and_used_ones_stay() {
     let young = packages.used("young", 29 * DAY);
     let mine = packages.used("mine", 300 * DAY);
     let from_the_future = packages.used("future", Duration::ZERO);
-    touch(&from_the_future.join(USED), today() + 300 * DAY).unwrap();
+    touch(&from_the_future.join(LAST_USE_FILE), today() + 300 * DAY).unwrap();
     packages.clean(today());
     assert!(!old.exists());
     assert!(young.join("default/function/none/entry").exists());
@@ -133,7 +133,7 @@ fn nothing_is_looked_at_while_another_process_looks() {
 fn a_use_is_noted_every_few_hours() {
     let packages = Packages::new();
     let folder = packages.folder("app");
-    let used = folder.path().join(USED);
+    let used = folder.path().join(LAST_USE_FILE);
     let last_use = folder.into_parts().1.unwrap();
     // Nothing is kept there yet.
     last_use.note(today());
@@ -144,15 +144,15 @@ fn a_use_is_noted_every_few_hours() {
         fs::metadata(&used).unwrap().modified().unwrap()
     };
     assert_eq!(noted(today()), today());
-    assert_eq!(noted(today() + NOTED_EVERY / 2), today());
-    assert_eq!(noted(today() + NOTED_EVERY), today() + NOTED_EVERY);
+    assert_eq!(noted(today() + TOUCH_INTERVAL / 2), today());
+    assert_eq!(noted(today() + TOUCH_INTERVAL), today() + TOUCH_INTERVAL);
 }
 
 #[test]
 fn a_folder_whose_use_was_never_noted_begins_with_the_first_look() {
     let packages = Packages::new();
     let folder = packages.used("app", 40 * DAY);
-    fs::remove_file(folder.join(USED)).unwrap();
+    fs::remove_file(folder.join(LAST_USE_FILE)).unwrap();
     packages.clean(today());
     assert!(folder.exists());
     packages.clean(today() + 30 * DAY);
@@ -177,7 +177,7 @@ fn what_is_not_of_cachier_stays_and_no_link_is_followed() {
     let elsewhere = tempfile::tempdir().unwrap();
     let kept = elsewhere.path().join("kept");
     fs::write(&kept, "kept").unwrap();
-    touch(&elsewhere.path().join(USED), today() - 40 * DAY).unwrap();
+    touch(&elsewhere.path().join(LAST_USE_FILE), today() - 40 * DAY).unwrap();
 
     let linked = packages.path(&folder_name("linked", None));
     symlink(elsewhere.path(), &linked).unwrap();
@@ -185,7 +185,7 @@ fn what_is_not_of_cachier_stays_and_no_link_is_followed() {
     symlink(elsewhere.path(), old.join("default/link")).unwrap();
     let foreign = packages.path("foreign");
     fs::create_dir(&foreign).unwrap();
-    touch(&foreign.join(USED), today() - 40 * DAY).unwrap();
+    touch(&foreign.join(LAST_USE_FILE), today() - 40 * DAY).unwrap();
     let file = packages.path(&folder_name("file", None));
     fs::write(&file, "a file").unwrap();
 
@@ -212,7 +212,7 @@ fn a_note_of_use_follows_no_link() {
     let (folder, last_use) = packages.folder("app").into_parts();
     fs::create_dir_all(&folder).unwrap();
     let elsewhere = packages.path("elsewhere");
-    std::os::unix::fs::symlink(&elsewhere, folder.join(USED)).unwrap();
+    std::os::unix::fs::symlink(&elsewhere, folder.join(LAST_USE_FILE)).unwrap();
     last_use.unwrap().note(today());
     assert!(!elsewhere.exists());
 }
@@ -233,5 +233,5 @@ fn in_a_folder_of_others_no_use_is_noted() {
     let key = Key::new(scope, Version::Unversioned, KeyHash::from_bytes([7; 32]));
     let loaded = FileBackend::in_default(Some(folder)).load(&key);
     assert_eq!(loaded.unwrap_err().kind(), crate::ErrorKind::Denied);
-    assert!(!path.join(USED).exists());
+    assert!(!path.join(LAST_USE_FILE).exists());
 }

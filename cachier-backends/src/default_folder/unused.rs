@@ -8,35 +8,35 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use super::last_use::{USED, touch};
+use super::last_use::{LAST_USE_FILE, touch};
 use super::name::is_of_package;
 
 /// How long a folder stays that nobody uses.
-const KEPT: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+const MAX_UNUSED_TIME: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 /// The shortest time between two looks.
-const INTERVAL: Duration = Duration::from_secs(24 * 60 * 60);
+const CLEANING_INTERVAL: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The file whose time of modification is the last look, and whose lock a process holds while it looks.
-const CLEANED: &str = ".cleaned";
+const LAST_CLEANING_FILE: &str = ".cleaned";
 
 /// What a folder's name ends in while what is in it is removed; no package's folder is called so.
-const DOOMED: &str = ".unused";
+const REMOVAL_SUFFIX: &str = ".unused";
 
 /// How many files and folders are removed at once, at most.
-const MAX_REMOVED: usize = 100_000;
+const MAX_REMOVED_AT_ONCE: usize = 100_000;
 
 /// Removes what nobody has used, but for `in_use`.
 pub(super) fn remove(packages: &Path, in_use: &Path, now: SystemTime) -> io::Result<()> {
-    let mut left = MAX_REMOVED;
-    once_a_day(packages, now, || {
+    let mut left = MAX_REMOVED_AT_ONCE;
+    at_most_daily(packages, now, || {
         let mut result = Ok(());
         for item in fs::read_dir(packages)? {
             let item = item?;
             if item.path() == in_use || !item.file_type()?.is_dir() {
                 continue;
             }
-            let removed = match doomed(&item, now) {
+            let removed = match renamed_for_removal(&item, now) {
                 Ok(Some(folder)) => remove_folder(&folder, &mut left),
                 Ok(None) => Ok(()),
                 Err(error) => Err(error),
@@ -49,12 +49,12 @@ pub(super) fn remove(packages: &Path, in_use: &Path, now: SystemTime) -> io::Res
 }
 
 /// Looks, unless another process does, or has done so within the interval.
-fn once_a_day(
+fn at_most_daily(
     packages: &Path,
     now: SystemTime,
     look: impl FnOnce() -> io::Result<()>,
 ) -> io::Result<()> {
-    let path = packages.join(CLEANED);
+    let path = packages.join(LAST_CLEANING_FILE);
     let file = match fs::OpenOptions::new().write(true).open(&path) {
         Ok(file) => file,
         // There is nothing that could be 30 days old.
@@ -71,7 +71,7 @@ fn once_a_day(
         Err(TryLockError::WouldBlock) => return Ok(()),
         Err(TryLockError::Error(error)) => return Err(error),
     }
-    if is_older(file.metadata()?.modified()?, now, INTERVAL) {
+    if is_older(file.metadata()?.modified()?, now, CLEANING_INTERVAL) {
         // First, so that whoever dies over it does not begin again with each start.
         file.set_modified(now)?;
         look()?;
@@ -80,33 +80,33 @@ fn once_a_day(
 }
 
 /// The folder, with a name of its own, if all that is in it is to go.
-fn doomed(item: &fs::DirEntry, now: SystemTime) -> io::Result<Option<PathBuf>> {
+fn renamed_for_removal(item: &fs::DirEntry, now: SystemTime) -> io::Result<Option<PathBuf>> {
     let path = item.path();
     let name = item.file_name();
     let Some(name) = name.to_str() else {
         return Ok(None);
     };
-    if name.strip_suffix(DOOMED).is_some_and(is_of_package) {
+    if name.strip_suffix(REMOVAL_SUFFIX).is_some_and(is_of_package) {
         return Ok(Some(path));
     }
     if !is_of_package(name) || !is_unused(&path, now)? {
         return Ok(None);
     }
-    let doomed = path.with_file_name(format!("{name}{DOOMED}"));
-    fs::rename(&path, &doomed)?;
-    if !is_unused(&doomed, now)? {
+    let renamed_for_removal = path.with_file_name(format!("{name}{REMOVAL_SUFFIX}"));
+    fs::rename(&path, &renamed_for_removal)?;
+    if !is_unused(&renamed_for_removal, now)? {
         // Somebody came in between.
-        fs::rename(&doomed, &path)?;
+        fs::rename(&renamed_for_removal, &path)?;
         return Ok(None);
     }
-    Ok(Some(doomed))
+    Ok(Some(renamed_for_removal))
 }
 
 /// Whether nobody has used a folder for long. What was never noted counts as used now.
 fn is_unused(folder: &Path, now: SystemTime) -> io::Result<bool> {
-    let used = folder.join(USED);
+    let used = folder.join(LAST_USE_FILE);
     match fs::symlink_metadata(&used) {
-        Ok(found) if found.is_file() => Ok(is_older(found.modified()?, now, KEPT)),
+        Ok(found) if found.is_file() => Ok(is_older(found.modified()?, now, MAX_UNUSED_TIME)),
         Ok(_) => Ok(false),
         Err(error) if error.kind() == io::ErrorKind::NotFound => touch(&used, now).map(|()| false),
         Err(error) => Err(error),

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 
 use super::layout::Shard;
 use super::ledger::{Ledger, Totals};
-use super::survey::{self, Found};
+use super::scan::{self, ScannedEntry};
 
 /// How often what a function holds is counted while others see to it that it is not known.
 const MAX_COUNTS: u32 = 8;
@@ -40,10 +40,10 @@ pub(super) fn count(
     now: SystemTime,
 ) -> io::Result<()> {
     let mut totals = Totals::default();
-    for path in survey::files(scope, shard)? {
-        if let Some(found) = Found::at(path, shard)? {
-            totals.add(Totals::one(found.bytes));
+    for path in scan::files(scope, shard)? {
+        if let Some(scanned) = ScannedEntry::at(path, shard)? {
+            totals.add(Totals::one(scanned.bytes));
         }
     }
-    ledger.counted(shard, totals, now)
+    ledger.record_count(shard, totals, now)
 }

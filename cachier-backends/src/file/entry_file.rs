@@ -6,36 +6,36 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 
-use super::files::{self, Obstacle, create_new, in_folder, open_entry, remove_path};
+use super::files::{self, NotAFile, create_new, in_folder, open_entry, remove_path};
 use super::layout::{self, FileName};
-use super::survey;
+use super::scan;
 use crate::backend::{EntryVersion, Loaded};
 use crate::entry;
 use crate::process::PerProcess;
 use crate::unique::unique;
 
 /// The largest file that is read, in bytes. A larger one is not an entry.
-pub(super) const LARGEST: u64 = 512 << 20;
+pub(super) const MAX_ENTRY_BYTES: u64 = 512 << 20;
 
 /// Up to so many bytes a file is read whatever it is; a larger one only if it looks like an entry.
-const SMALL: u64 = 1 << 20;
+const MAX_UNCHECKED_BYTES: u64 = 1 << 20;
 
 /// How many bytes at the start of an entry tell it from another: its checksum is among them.
-const FINGERPRINT: usize = 16;
+const FINGERPRINT_BYTES: usize = 16;
 
 /// Reads an entry.
 pub(super) fn load(path: &Path) -> io::Result<Option<Loaded>> {
     let (file, length) = match open(path)? {
         None => return Ok(None),
-        Some(Found::Obstacle) => {
+        Some(Opened::NotAnEntry) => {
             // As good as an entry that was torn: an error for whoever decodes it, and replaced by the next store.
-            let (bytes, version) = (Vec::new(), obstacle());
+            let (bytes, version) = (Vec::new(), not_an_entry_version());
             return Ok(Some(Loaded { bytes, version }));
         }
-        Some(Found::Entry(file, length)) => (file, length),
+        Some(Opened::Entry(file, length)) => (file, length),
     };
     let bytes = read(&file, usize::try_from(length).unwrap_or(usize::MAX))?;
-    let version = version(&bytes[..FINGERPRINT.min(bytes.len())], length);
+    let version = version(&bytes[..FINGERPRINT_BYTES.min(bytes.len())], length);
     Ok(Some(Loaded { bytes, version }))
 }
 
@@ -43,10 +43,10 @@ pub(super) fn load(path: &Path) -> io::Result<Option<Loaded>> {
 pub(super) fn version_at(path: &Path) -> io::Result<Option<(EntryVersion, u64)>> {
     let (file, length) = match open(path)? {
         None => return Ok(None),
-        Some(Found::Obstacle) => return Ok(Some((obstacle(), 0))),
-        Some(Found::Entry(file, length)) => (file, length),
+        Some(Opened::NotAnEntry) => return Ok(Some((not_an_entry_version(), 0))),
+        Some(Opened::Entry(file, length)) => (file, length),
     };
-    let start = read(&file, FINGERPRINT)?;
+    let start = read(&file, FINGERPRINT_BYTES)?;
     Ok(Some((version(&start, length), length)))
 }
 
@@ -56,34 +56,34 @@ pub(super) fn check(folder: &Path) -> io::Result<()> {
 }
 
 /// What stands in the place of an entry.
-enum Found {
+enum Opened {
     /// A file, and its length.
     Entry(File, u64),
     /// Something that cannot be an entry: a folder, a pipe, a link, a file of terabytes.
-    Obstacle,
+    NotAnEntry,
 }
 
-fn open(path: &Path) -> io::Result<Option<Found>> {
+fn open(path: &Path) -> io::Result<Option<Opened>> {
     let opened = match open_entry(path) {
-        Err(error) if Obstacle::of(&error).is_some() => return Ok(Some(Found::Obstacle)),
+        Err(error) if NotAFile::of(&error).is_some() => return Ok(Some(Opened::NotAnEntry)),
         opened => opened?,
     };
     let Some((file, metadata)) = opened else {
         return Ok(None);
     };
     let length = metadata.len();
-    let may_be_entry = length <= SMALL
-        || (length <= LARGEST && begins_as_entry(&file)? && !has_holes(&file, &metadata)?);
+    let may_be_entry = length <= MAX_UNCHECKED_BYTES
+        || (length <= MAX_ENTRY_BYTES && begins_as_entry(&file)? && !has_holes(&file, &metadata)?);
     Ok(Some(if may_be_entry {
-        Found::Entry(file, length)
+        Opened::Entry(file, length)
     } else {
-        Found::Obstacle
+        Opened::NotAnEntry
     }))
 }
 
 /// Whether what a large file begins with is an entry: reading all of it to find out would take much time and memory.
 fn begins_as_entry(mut file: &File) -> io::Result<bool> {
-    let start = read(file, FINGERPRINT)?;
+    let start = read(file, FINGERPRINT_BYTES)?;
     file.rewind()?;
     Ok(entry::is_start(&start))
 }
@@ -121,7 +121,7 @@ fn has_holes(_: &File, _: &Metadata) -> io::Result<bool> {
 }
 
 /// The version of all obstacles: no entry has one so short.
-fn obstacle() -> EntryVersion {
+fn not_an_entry_version() -> EntryVersion {
     EntryVersion::new(*b"obstacle")
 }
 
@@ -221,8 +221,8 @@ impl std::fmt::Display for Writer {
 
 /// Removes all that writers were about to put in place, so that they cannot any more; `show` is called now and then.
 pub(super) fn remove_unfinished(scope: &Path, show: impl Fn()) -> io::Result<()> {
-    for shard in survey::shards(scope)? {
-        for path in survey::files(scope, shard)? {
+    for shard in scan::shards(scope)? {
+        for path in scan::files(scope, shard)? {
             if let FileName::Temporary(_) = FileName::of(&path) {
                 remove_path(&path)?;
             }

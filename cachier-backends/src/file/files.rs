@@ -20,7 +20,7 @@ pub(super) fn open_entry(path: &Path) -> io::Result<Option<(File, Metadata)>> {
 
 /// Creates a file that is not there yet.
 pub(super) fn create_new(path: &Path) -> io::Result<File> {
-    private(OpenOptions::new().write(true).create_new(true)).open(path)
+    user_only(OpenOptions::new().write(true).create_new(true)).open(path)
 }
 
 /// Opens a file that is there for its lock.
@@ -33,10 +33,10 @@ pub(super) fn open(path: &Path) -> io::Result<File> {
 pub(super) fn open_or_create(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
-    open_regular(private(&mut options), path).map(|(file, _)| file)
+    open_regular(user_only(&mut options), path).map(|(file, _)| file)
 }
 
-/// Opens a regular file with one name. Anything else that stands there is an [`Obstacle`].
+/// Opens a regular file with one name. Anything else that stands there is [`NotAFile`].
 fn open_regular(options: &mut OpenOptions, path: &Path) -> io::Result<(File, Metadata)> {
     #[cfg(unix)]
     {
@@ -46,14 +46,14 @@ fn open_regular(options: &mut OpenOptions, path: &Path) -> io::Result<(File, Met
         options.custom_flags(flags.bits().cast_signed());
     }
     let file = match options.open(path) {
-        Err(error) if names_no_file(&error) => return Err(Obstacle::at(path)),
+        Err(error) if names_no_file(&error) => return Err(NotAFile::at(path)),
         opened => opened?,
     };
     let metadata = file.metadata()?;
     if metadata.is_file() && !has_other_names(&metadata) {
         Ok((file, metadata))
     } else {
-        Err(Obstacle::at(path))
+        Err(NotAFile::at(path))
     }
 }
 
@@ -92,11 +92,11 @@ fn has_other_names(_: &Metadata) -> bool {
 
 /// Something at a path that is not used: not a regular file, a file with several names, a link where a folder belongs.
 #[derive(Debug)]
-pub(super) struct Obstacle {
+pub(super) struct NotAFile {
     path: PathBuf,
 }
 
-impl Obstacle {
+impl NotAFile {
     fn at(path: &Path) -> io::Error {
         let path = path.to_owned();
         io::Error::new(io::ErrorKind::InvalidData, Self { path })
@@ -112,13 +112,13 @@ impl Obstacle {
     }
 }
 
-impl fmt::Display for Obstacle {
+impl fmt::Display for NotAFile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a link or something else that is not cachier's stands there")
     }
 }
 
-impl std::error::Error for Obstacle {}
+impl std::error::Error for NotAFile {}
 
 /// Sees to it that none of the folders from `dir`, which may be a link itself, down to `folder` is one: entries that are
 /// reached by a link would be passed over by all that goes through the folders.
@@ -127,7 +127,7 @@ pub(super) fn no_links_between(dir: &Path, folder: &Path) -> io::Result<()> {
     for name in folder.strip_prefix(dir).into_iter().flatten() {
         path.push(name);
         match existing(path.symlink_metadata())? {
-            Some(found) if found.is_symlink() => return Err(Obstacle::at(&path)),
+            Some(found) if found.is_symlink() => return Err(NotAFile::at(&path)),
             Some(_) => {}
             None => break,
         }
@@ -135,11 +135,11 @@ pub(super) fn no_links_between(dir: &Path, folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Whether an item of a folder is a folder. A link there is an [`Obstacle`].
+/// Whether an item of a folder is a folder. A link there is [`NotAFile`].
 pub(super) fn is_folder(item: &fs::DirEntry) -> io::Result<bool> {
     let found = item.file_type()?;
     if found.is_symlink() {
-        return Err(Obstacle::at(&item.path()));
+        return Err(NotAFile::at(&item.path()));
     }
     Ok(found.is_dir())
 }
@@ -156,14 +156,14 @@ pub(super) fn in_folder<T>(
         }
         match own_folder::create(folder) {
             // It, or one above it, went just when it was to be created, or just after it was found to be there.
-            Err(error) if is_passing(&error) => {}
+            Err(error) if is_race(&error) => {}
             result => result?,
         }
     }
     attempt()
 }
 
-fn is_passing(error: &io::Error) -> bool {
+fn is_race(error: &io::Error) -> bool {
     matches!(
         error.kind(),
         io::ErrorKind::NotFound | io::ErrorKind::AlreadyExists
@@ -188,7 +188,7 @@ pub(super) fn remove_path(path: &Path) -> io::Result<Option<()>> {
     }
 }
 
-fn private(options: &mut OpenOptions) -> &mut OpenOptions {
+fn user_only(options: &mut OpenOptions) -> &mut OpenOptions {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
     options

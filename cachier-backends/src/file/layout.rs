@@ -9,7 +9,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use crate::key::{Key, Scope};
 
 /// The paths that belong to one key.
-pub(super) struct Place {
+pub(super) struct KeyPaths {
     /// The folder of the function, with its ledger.
     pub(super) scope: PathBuf,
     pub(super) shard: Shard,
@@ -31,11 +31,11 @@ pub(super) enum FileName {
 }
 
 /// The name of the ledger in the folder of a function. No version is called so.
-pub(super) const LEDGER: &str = ".ledger";
+pub(super) const LEDGER_FILE: &str = ".ledger";
 
 /// The folder of all entries whose keys begin with `cachier/2/`. The first format had none, and no namespace is written
 /// with an `@`, so that programs of the two never meet.
-const OF_THIS_FORMAT: &str = "cachier@2";
+const FORMAT_FOLDER: &str = "cachier@2";
 
 const LEASE_SUFFIX: &str = ".lease";
 const TEMPORARY_SUFFIX: &str = ".tmp";
@@ -45,7 +45,7 @@ const TEMPORARY_SUFFIX: &str = ".tmp";
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Shard(u8);
 
-impl Place {
+impl KeyPaths {
     pub(super) fn new(dir: &Path, key: &Key) -> Self {
         let scope = scope_folder(dir, key.scope());
         let (shard, hash) = (Shard::of_key(key), key.hash().to_string());
@@ -111,7 +111,7 @@ impl Shard {
 
 /// The folder of a function.
 pub(super) fn scope_folder(dir: &Path, scope: &Scope) -> PathBuf {
-    let mut folder = dir.join(OF_THIS_FORMAT);
+    let mut folder = dir.join(FORMAT_FOLDER);
     folder.push(segment(scope.namespace()));
     folder.push(segment(scope.function()));
     folder
@@ -154,7 +154,7 @@ fn started(name: &str) -> Option<SystemTime> {
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.');
 
 /// The longest readable part of a folder's name, in bytes: some file systems take 143 in all.
-const LONGEST: usize = 100;
+const MAX_SEGMENT_BYTES: usize = 100;
 
 /// The name of the folder for a namespace or a function.
 ///
@@ -162,11 +162,11 @@ const LONGEST: usize = 100;
 /// system, with a hash behind a `~`, which no encoded name holds.
 fn segment(name: &str) -> String {
     let mut segment = utf8_percent_encode(name, ESCAPED).to_string();
-    if is_plain(name) && segment.len() <= LONGEST {
+    if is_plain(name) && segment.len() <= MAX_SEGMENT_BYTES {
         return segment;
     }
     let hash = blake3::hash(name.as_bytes()).to_hex();
-    segment.truncate(LONGEST);
+    segment.truncate(MAX_SEGMENT_BYTES);
     segment.push('~');
     segment.push_str(&hash[..32]);
     segment

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use super::entry_file::{Temporary, version_at};
-use super::files::{Obstacle, existing, in_folder, open, open_or_create, remove_path};
-use super::layout::Place;
+use super::files::{NotAFile, existing, in_folder, open, open_or_create, remove_path};
+use super::layout::KeyPaths;
 use super::ledger::Ledger;
 use super::{lock, owner};
 use crate::backend::{EntryVersion, Lease};
@@ -28,38 +28,41 @@ pub(super) struct LeaseFile {
 }
 
 /// The answer to a request for a lease.
-pub(super) enum Request {
+pub(super) enum LeaseOutcome {
     Granted(FileLease),
     Held(Option<LeaseFile>),
     Changed,
 }
 
 /// How often the owner before may end its lease just when it is our turn.
-const ATTEMPTS: u32 = 8;
+const MAX_ATTEMPTS: u32 = 8;
 
 impl FileLease {
     /// Asks for the lease on an entry that was `seen`.
-    pub(super) fn request(place: &Place, seen: Option<&EntryVersion>) -> io::Result<Request> {
+    pub(super) fn request(
+        paths: &KeyPaths,
+        seen: Option<&EntryVersion>,
+    ) -> io::Result<LeaseOutcome> {
         // This look saves those who wait for an entry from becoming its owner only to see it.
-        if is_changed(place, seen)? {
-            return Ok(Request::Changed);
+        if is_changed(paths, seen)? {
+            return Ok(LeaseOutcome::Changed);
         }
-        for _ in 0..ATTEMPTS {
-            let file = match in_folder(&place.folder, || open_or_create(&place.lease)) {
-                Err(error) if Obstacle::of(&error).is_some() => {
-                    remove_obstacle(place)?;
+        for _ in 0..MAX_ATTEMPTS {
+            let file = match in_folder(&paths.folder, || open_or_create(&paths.lease)) {
+                Err(error) if NotAFile::of(&error).is_some() => {
+                    remove_non_file(paths)?;
                     continue;
                 }
                 opened => opened?,
             };
             let is_ours = lock::try_lock(&file)?;
-            if !is_ours && owner::is_gone(&file)? {
-                end_orphan(place, &file)?;
+            if !is_ours && owner::has_ended(&file)? {
+                end_orphan(paths, &file)?;
                 continue;
             }
-            let lease = LeaseFile::new(file, place);
+            let lease = LeaseFile::new(file, paths);
             if !is_ours {
-                return Ok(Request::Held(Some(lease)));
+                return Ok(LeaseOutcome::Held(Some(lease)));
             }
             if !lease.sign()? {
                 // Somebody removed the file between our opening and our signing.
@@ -67,34 +70,34 @@ impl FileLease {
             }
             let lease = Self(lease);
             // And this look counts: from now on only those change it who do not ask for leases.
-            return Ok(if is_changed(place, seen)? {
-                Request::Changed
+            return Ok(if is_changed(paths, seen)? {
+                LeaseOutcome::Changed
             } else {
-                Request::Granted(lease)
+                LeaseOutcome::Granted(lease)
             });
         }
-        Ok(Request::Held(None))
+        Ok(LeaseOutcome::Held(None))
     }
 
     /// Takes the lease, whoever holds it; the entry that it is for.
     ///
     /// A lock cannot be taken from its owner. So another file, locked before anybody sees it, takes the place of that.
-    pub(super) fn take_over(place: &Place) -> io::Result<(Self, Option<EntryVersion>)> {
-        for _ in 0..ATTEMPTS {
-            let written = Temporary::write(&place.folder, b"", SystemTime::now())?;
+    pub(super) fn take_over(paths: &KeyPaths) -> io::Result<(Self, Option<EntryVersion>)> {
+        for _ in 0..MAX_ATTEMPTS {
+            let written = Temporary::write(&paths.folder, b"", SystemTime::now())?;
             let file = written.open()?;
             if !lock::try_lock(&file)? {
                 return Err(io::ErrorKind::TimedOut.into());
             }
             owner::sign(&file)?;
             // An owner that is about to store has done so before, or finds its lease ended.
-            let _ledger = Ledger::lock(&place.scope)?;
-            if existing(written.move_to(&place.lease))?.is_none() {
+            let _ledger = Ledger::lock(&paths.scope)?;
+            if existing(written.move_to(&paths.lease))?.is_none() {
                 // It was taken away, so that a process that was stopped could put nothing in place.
                 continue;
             }
-            let lease = Self(LeaseFile::new(file, place));
-            let there = version_at(&place.entry)?;
+            let lease = Self(LeaseFile::new(file, paths));
+            let there = version_at(&paths.entry)?;
             return Ok((lease, there.map(|(version, _)| version)));
         }
         Err(io::ErrorKind::TimedOut.into())
@@ -117,11 +120,11 @@ impl FileLease {
 }
 
 impl LeaseFile {
-    fn new(file: File, place: &Place) -> Self {
+    fn new(file: File, paths: &KeyPaths) -> Self {
         Self {
             file,
-            path: place.lease.clone(),
-            scope: place.scope.clone(),
+            path: paths.lease.clone(),
+            scope: paths.scope.clone(),
             owner: Process::current(),
         }
     }
@@ -184,28 +187,28 @@ impl Drop for FileLease {
 }
 
 /// Ends a lease that only children of its owner hold.
-fn end_orphan(place: &Place, file: &File) -> io::Result<()> {
-    if let Some(_ledger) = Ledger::lock_existing(&place.scope)?
-        && lock::is_at(file, &place.lease)?
-        && owner::is_gone(file)?
+fn end_orphan(paths: &KeyPaths, file: &File) -> io::Result<()> {
+    if let Some(_ledger) = Ledger::lock_existing(&paths.scope)?
+        && lock::is_at(file, &paths.lease)?
+        && owner::has_ended(file)?
     {
-        existing(fs::remove_file(&place.lease))?;
+        existing(fs::remove_file(&paths.lease))?;
     }
     Ok(())
 }
 
 /// Removes what stands in the place of the lease and can be none.
-fn remove_obstacle(place: &Place) -> io::Result<()> {
+fn remove_non_file(paths: &KeyPaths) -> io::Result<()> {
     // Under the lock, so that nobody removes the lease that another has put in its place meanwhile.
-    let _ledger = Ledger::lock(&place.scope)?;
-    match existing(open(&place.lease)) {
-        Err(error) if Obstacle::of(&error).is_some() => remove_path(&place.lease).map(drop),
+    let _ledger = Ledger::lock(&paths.scope)?;
+    match existing(open(&paths.lease)) {
+        Err(error) if NotAFile::of(&error).is_some() => remove_path(&paths.lease).map(drop),
         opened => opened.map(drop),
     }
 }
 
-fn is_changed(place: &Place, seen: Option<&EntryVersion>) -> io::Result<bool> {
-    let there = version_at(&place.entry)?;
+fn is_changed(paths: &KeyPaths, seen: Option<&EntryVersion>) -> io::Result<bool> {
+    let there = version_at(&paths.entry)?;
     Ok(there.as_ref().map(|(version, _)| version) != seen)
 }
 
@@ -243,45 +246,45 @@ mod tests {
     #[test]
     fn a_lease_is_dropped_without_waiting_for_the_ledger_and_can_be_had_again() {
         let dir = tempfile::tempdir().unwrap();
-        let place = Place::new(dir.path(), &key());
-        let request = || FileLease::request(&place, None).unwrap();
+        let paths = KeyPaths::new(dir.path(), &key());
+        let request = || FileLease::request(&paths, None).unwrap();
         assert!(is_quick(|| {
-            let Request::Granted(lease) = request() else {
+            let LeaseOutcome::Granted(lease) = request() else {
                 panic!("nobody else wants it");
             };
-            let _ledger = Ledger::lock(&place.scope).unwrap();
+            let _ledger = Ledger::lock(&paths.scope).unwrap();
             drop(lease);
         }));
-        assert!(place.lease.exists(), "nothing goes without the ledger");
+        assert!(paths.lease.exists(), "nothing goes without the ledger");
 
-        let Request::Granted(lease) = request() else {
+        let LeaseOutcome::Granted(lease) = request() else {
             panic!("nobody holds it");
         };
         drop(lease);
-        assert!(!place.lease.exists());
+        assert!(!paths.lease.exists());
     }
 
     /// The record of an owner that is gone, at the place of the lease.
     #[cfg(target_os = "linux")]
-    fn leave_record(place: &Place) {
-        let file = in_folder(&place.folder, || open_or_create(&place.lease)).unwrap();
+    fn leave_record(paths: &KeyPaths) {
+        let file = in_folder(&paths.folder, || open_or_create(&paths.lease)).unwrap();
         owner::sign(&file).unwrap();
-        let record = fs::read_to_string(&place.lease).unwrap();
+        let record = fs::read_to_string(&paths.lease).unwrap();
         let (process, _) = record.trim_end().rsplit_once(' ').unwrap();
         let of_another = format!("{:128}", format!("{process} 1"));
-        fs::write(&place.lease, of_another).unwrap();
+        fs::write(&paths.lease, of_another).unwrap();
     }
 
     #[test]
     #[cfg(target_os = "linux")]
     fn an_owner_whose_lease_was_ended_before_it_signed_owns_none() {
         let dir = tempfile::tempdir().unwrap();
-        let place = Place::new(dir.path(), &key());
-        leave_record(&place);
-        let slow = LeaseFile::new(open(&place.lease).unwrap(), &place);
+        let paths = KeyPaths::new(dir.path(), &key());
+        leave_record(&paths);
+        let slow = LeaseFile::new(open(&paths.lease).unwrap(), &paths);
         assert!(lock::try_lock(&slow.file).unwrap());
         // The others take it for one that only the children of its owner hold.
-        let Request::Granted(_lease) = FileLease::request(&place, None).unwrap() else {
+        let LeaseOutcome::Granted(_lease) = FileLease::request(&paths, None).unwrap() else {
             panic!("nobody has signed it");
         };
         assert!(!slow.sign().unwrap());
@@ -291,17 +294,17 @@ mod tests {
     #[cfg(target_os = "linux")]
     fn who_ends_an_orphan_and_who_signs_it_take_turns() {
         let dir = tempfile::tempdir().unwrap();
-        let place = Place::new(dir.path(), &key());
-        leave_record(&place);
-        let slow = LeaseFile::new(open(&place.lease).unwrap(), &place);
+        let paths = KeyPaths::new(dir.path(), &key());
+        leave_record(&paths);
+        let slow = LeaseFile::new(open(&paths.lease).unwrap(), &paths);
         assert!(lock::try_lock(&slow.file).unwrap());
-        let ledger = Ledger::lock(&place.scope).unwrap();
+        let ledger = Ledger::lock(&paths.scope).unwrap();
         let signed = blocking::inline(Duration::from_millis(1), || slow.sign());
         assert!(signed.is_err(), "somebody is looking");
         drop(ledger);
         assert!(slow.sign().unwrap());
-        let request = FileLease::request(&place, None).unwrap();
-        assert!(matches!(request, Request::Held(Some(_))));
+        let request = FileLease::request(&paths, None).unwrap();
+        assert!(matches!(request, LeaseOutcome::Held(Some(_))));
     }
 
     #[test]
@@ -312,7 +315,7 @@ mod tests {
             let LeaseReply::Granted(lease) = backend.lease(&key(), None, MOMENT).unwrap() else {
                 panic!("nobody else wants it");
             };
-            let _ledger = Ledger::lock(&Place::new(dir.path(), &key()).scope).unwrap();
+            let _ledger = Ledger::lock(&KeyPaths::new(dir.path(), &key()).scope).unwrap();
             let released = blocking::inline(Duration::from_millis(1), || backend.release(lease));
             assert_eq!(released.unwrap_err().kind(), ErrorKind::Timeout);
         }));

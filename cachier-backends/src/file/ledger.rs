@@ -10,9 +10,9 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::entry_file::{Temporary, remove_unfinished};
 use super::files::{existing, in_folder, open_or_create};
-use super::layout::{LEDGER, Shard};
-use super::line::{Turn, turn};
-use super::lock::{self, Attempt, NoTurn, Patience};
+use super::layout::{LEDGER_FILE, Shard};
+use super::lock::{self, LockAttempt, LockTimedOut, LockTimeout};
+use super::lock_queue::{QueuePosition, enqueue};
 
 /// How many entries there are and how many bytes they take.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -28,17 +28,17 @@ pub(super) struct Ledger {
     scope: PathBuf,
     since: Instant,
     /// Released after the lock. `None` where it was had without waiting.
-    _turn: Option<Turn>,
+    _position: Option<QueuePosition>,
 }
 
 /// How long counted totals are trusted: a crash of the machine and a user who removes files leave them wrong.
-const TRUSTED: Duration = Duration::from_secs(600);
+const MAX_COUNT_AGE: Duration = Duration::from_secs(600);
 
 /// How often another file may take the ledger's place while it is being locked.
 const MAX_REPLACEMENTS: u32 = 64;
 
 /// A line holds entries, bytes, when they were counted in seconds since 1970, and a check of these.
-const LINE: usize = 4 * 8;
+const ROW_BYTES: usize = 4 * 8;
 
 impl Ledger {
     /// Locks the ledger of a function whose folder there is or will be.
@@ -53,46 +53,51 @@ impl Ledger {
 
     /// Locks the ledger of a function, if the function has a folder and nobody has locked it right now.
     pub(super) fn try_lock(scope: &Path) -> io::Result<Option<Self>> {
-        let path = scope.join(LEDGER);
+        let path = scope.join(LEDGER_FILE);
         let Some(file) = existing(open_or_create(&path))? else {
             return Ok(None);
         };
         let is_ours = lock::try_lock(&file)? && lock::is_at(&file, &path)?;
-        Ok(is_ours.then(|| Self::held(file, scope, None)))
+        Ok(is_ours.then(|| Self::locked(file, scope, None)))
     }
 
     fn lock_in(scope: &Path) -> io::Result<Self> {
-        let patience = Patience::of_this_thread();
-        let turn = turn(&scope.join(LEDGER), patience.deadline()).ok_or_else(NoTurn::error)?;
-        Self::lock_by(scope, &patience, Some(turn))
+        let timeout = LockTimeout::of_this_thread();
+        let position = enqueue(&scope.join(LEDGER_FILE), timeout.deadline())
+            .ok_or_else(LockTimedOut::error)?;
+        Self::lock_by(scope, &timeout, Some(position))
     }
 
-    fn lock_by(scope: &Path, patience: &Patience, mut turn: Option<Turn>) -> io::Result<Self> {
-        let path = scope.join(LEDGER);
+    fn lock_by(
+        scope: &Path,
+        timeout: &LockTimeout,
+        mut position: Option<QueuePosition>,
+    ) -> io::Result<Self> {
+        let path = scope.join(LEDGER_FILE);
         for _ in 0..MAX_REPLACEMENTS {
             let file = open_or_create(&path)?;
-            match lock::lock_soon(&file, patience)? {
-                Attempt::Locked if lock::is_at(&file, &path)? => {
-                    return Ok(Self::held(file, scope, turn.take()));
+            match lock::lock_within(&file, timeout)? {
+                LockAttempt::Locked if lock::is_at(&file, &path)? => {
+                    return Ok(Self::locked(file, scope, position.take()));
                 }
-                Attempt::Locked => {}
-                Attempt::Stuck => {
+                LockAttempt::Locked => {}
+                LockAttempt::Stuck => {
                     if let Some(file) = Self::replace(scope, &file)? {
-                        return Ok(Self::held(file, scope, turn.take()));
+                        return Ok(Self::locked(file, scope, position.take()));
                     }
                 }
             }
         }
-        Err(NoTurn::error())
+        Err(LockTimedOut::error())
     }
 
-    fn held(file: File, scope: &Path, turn: Option<Turn>) -> Self {
-        lock::show(&file);
+    fn locked(file: File, scope: &Path, position: Option<QueuePosition>) -> Self {
+        lock::touch(&file);
         Self {
             file,
             scope: scope.to_owned(),
             since: Instant::now(),
-            _turn: turn,
+            _position: position,
         }
     }
 
@@ -102,7 +107,7 @@ impl Ledger {
     /// taken from it before anybody else can have the lock. All else that it may still do makes an entry or a lease go, which
     /// costs a computation; and it notices, and has the shard counted again.
     fn replace(scope: &Path, stuck: &File) -> io::Result<Option<File>> {
-        let path = scope.join(LEDGER);
+        let path = scope.join(LEDGER_FILE);
         let written = Temporary::write(scope, b"", SystemTime::now())?;
         let file = written.open()?;
         if !lock::try_lock(&file)? {
@@ -114,33 +119,34 @@ impl Ledger {
             return Ok(None);
         }
         written.move_to(&path)?;
-        remove_unfinished(scope, || lock::show(&file))?;
+        remove_unfinished(scope, || lock::touch(&file))?;
         Ok(lock::is_at(&file, &path)?.then_some(file))
     }
 
     /// Whether another ledger has taken the place of this one, while whoever holds it was taken for stopped.
     pub(super) fn is_lost(&self) -> io::Result<bool> {
-        Ok(lock::may_be_lost(self.since) && !lock::is_at(&self.file, &self.scope.join(LEDGER))?)
+        Ok(lock::may_be_lost(self.since)
+            && !lock::is_at(&self.file, &self.scope.join(LEDGER_FILE))?)
     }
 
     /// What all shards hold, if that is known and was counted lately.
     pub(super) fn totals(&self, now: SystemTime) -> io::Result<Option<Totals>> {
-        self.sum(|line| line.is_trusted(now))
+        self.sum(|row| row.is_recent(now))
     }
 
     /// What all shards hold, if that is known, however long ago it was counted.
-    pub(super) fn noted_totals(&self) -> io::Result<Option<Totals>> {
+    pub(super) fn recorded_totals(&self) -> io::Result<Option<Totals>> {
         self.sum(|_| true)
     }
 
     /// What all shards hold, if all their lines are there and acceptable.
-    fn sum(&self, is_acceptable: impl Fn(&Line) -> bool) -> io::Result<Option<Totals>> {
-        let bytes = self.read(0, LINE * Shard::COUNT)?;
+    fn sum(&self, is_acceptable: impl Fn(&Row) -> bool) -> io::Result<Option<Totals>> {
+        let bytes = self.read(0, ROW_BYTES * Shard::COUNT)?;
         let mut totals = Totals::default();
         for shard in Shard::all() {
-            let line = bytes.get(line_of(shard)..).and_then(parse);
-            match line.filter(&is_acceptable) {
-                Some(line) => totals.add(line.totals),
+            let row = bytes.get(row_offset(shard)..).and_then(parse);
+            match row.filter(&is_acceptable) {
+                Some(row) => totals.add(row.totals),
                 None => return Ok(None),
             }
         }
@@ -149,18 +155,18 @@ impl Ledger {
 
     /// Whether what a shard holds is known and was counted lately.
     pub(super) fn is_known(&self, shard: Shard, now: SystemTime) -> io::Result<bool> {
-        let line = self.line(shard)?;
-        Ok(line.is_some_and(|line| line.is_trusted(now)))
+        let row = self.row(shard)?;
+        Ok(row.is_some_and(|row| row.is_recent(now)))
     }
 
     /// Begins to change a shard.
-    pub(super) fn change(&self, shard: Shard) -> Change<'_> {
+    pub(super) fn begin_update(&self, shard: Shard) -> ShardUpdate<'_> {
         // A ledger that cannot be read or written is not known, and counted again in a while.
-        let before = self.line(shard).ok().flatten();
+        let before = self.row(shard).ok().flatten();
         if before.is_some() {
             let _ = self.forget(shard);
         }
-        Change {
+        ShardUpdate {
             ledger: self,
             shard,
             before,
@@ -169,17 +175,22 @@ impl Ledger {
 
     /// From now on it is not known what a shard holds.
     fn forget(&self, shard: Shard) -> io::Result<()> {
-        self.write(shard, [0; LINE])
+        self.write(shard, [0; ROW_BYTES])
     }
 
     /// Notes what a shard holds, counted under this lock.
-    pub(super) fn counted(&self, shard: Shard, totals: Totals, now: SystemTime) -> io::Result<()> {
+    pub(super) fn record_count(
+        &self,
+        shard: Shard,
+        totals: Totals,
+        now: SystemTime,
+    ) -> io::Result<()> {
         let counted = now;
-        self.write(shard, format(Line { totals, counted }))
+        self.write(shard, format(Row { totals, counted }))
     }
 
-    fn line(&self, shard: Shard) -> io::Result<Option<Line>> {
-        Ok(parse(&self.read(line_of(shard), LINE)?))
+    fn row(&self, shard: Shard) -> io::Result<Option<Row>> {
+        Ok(parse(&self.read(row_offset(shard), ROW_BYTES)?))
     }
 
     fn read(&self, start: usize, length: usize) -> io::Result<Vec<u8>> {
@@ -190,42 +201,42 @@ impl Ledger {
         Ok(bytes)
     }
 
-    fn write(&self, shard: Shard, line: [u8; LINE]) -> io::Result<()> {
+    fn write(&self, shard: Shard, row: [u8; ROW_BYTES]) -> io::Result<()> {
         let mut file = &self.file;
-        file.seek(SeekFrom::Start(line_of(shard) as u64))?;
-        file.write_all(&line)
+        file.seek(SeekFrom::Start(row_offset(shard) as u64))?;
+        file.write_all(&row)
     }
 }
 
 /// A change of a shard that is on its way. Nobody knows what the shard holds until it is noted: who is killed before leaves
 /// a shard that is to be counted.
-pub(super) struct Change<'a> {
+pub(super) struct ShardUpdate<'a> {
     ledger: &'a Ledger,
     shard: Shard,
-    before: Option<Line>,
+    before: Option<Row>,
 }
 
-impl Change<'_> {
+impl ShardUpdate<'_> {
     /// Notes what has been added to the shard and what is gone from it.
-    pub(super) fn note(self, added: Totals, gone: Totals) {
+    pub(super) fn commit(self, added: Totals, gone: Totals) {
         let (ledger, shard) = (self.ledger, self.shard);
-        if let Some(mut line) = self.before {
-            line.totals.add(added);
-            line.totals.subtract(gone);
+        if let Some(mut row) = self.before {
+            row.totals.add(added);
+            row.totals.subtract(gone);
             // A shard that cannot be noted is not known.
-            let _ = ledger.write(shard, format(line));
+            let _ = ledger.write(shard, format(row));
         }
         if let Ok(true) = ledger.is_lost() {
-            self.note_elsewhere();
+            self.forget_in_successor();
         }
     }
 
     /// Has the shard counted by those who have put another ledger in the place of this one.
     #[cold]
-    fn note_elsewhere(&self) {
+    fn forget_in_successor(&self) {
         // This thread has its turn already.
-        let patience = Patience::of_this_thread();
-        if let Ok(ledger) = Ledger::lock_by(&self.ledger.scope, &patience, None) {
+        let timeout = LockTimeout::of_this_thread();
+        if let Ok(ledger) = Ledger::lock_by(&self.ledger.scope, &timeout, None) {
             let _ = ledger.forget(self.shard);
         }
     }
@@ -256,27 +267,27 @@ impl Totals {
 
 /// What the ledger says of one shard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Line {
+struct Row {
     totals: Totals,
     counted: SystemTime,
 }
 
-impl Line {
-    fn is_trusted(&self, now: SystemTime) -> bool {
+impl Row {
+    fn is_recent(&self, now: SystemTime) -> bool {
         // A clock that was set back also ends the trust.
         now.duration_since(self.counted)
-            .is_ok_and(|age| age < TRUSTED)
+            .is_ok_and(|age| age < MAX_COUNT_AGE)
     }
 }
 
-fn line_of(shard: Shard) -> usize {
-    LINE * shard.index()
+fn row_offset(shard: Shard) -> usize {
+    ROW_BYTES * shard.index()
 }
 
-fn format(line: Line) -> [u8; LINE] {
-    let counted = line.counted.duration_since(UNIX_EPOCH).unwrap_or_default();
-    let numbers = [line.totals.entries, line.totals.bytes, counted.as_secs()];
-    let mut bytes = [0; LINE];
+fn format(row: Row) -> [u8; ROW_BYTES] {
+    let counted = row.counted.duration_since(UNIX_EPOCH).unwrap_or_default();
+    let numbers = [row.totals.entries, row.totals.bytes, counted.as_secs()];
+    let mut bytes = [0; ROW_BYTES];
     let all = numbers.into_iter().chain([check(numbers)]);
     for (place, number) in bytes.chunks_exact_mut(8).zip(all) {
         place.copy_from_slice(&number.to_le_bytes());
@@ -285,14 +296,14 @@ fn format(line: Line) -> [u8; LINE] {
 }
 
 /// Reads a line; `None` if there is none, as in a new ledger and in one that is not ours.
-fn parse(bytes: &[u8]) -> Option<Line> {
+fn parse(bytes: &[u8]) -> Option<Row> {
     let number = |at: usize| Some(u64::from_le_bytes(*bytes.get(8 * at..)?.first_chunk()?));
     let numbers = [number(0)?, number(1)?, number(2)?];
     if number(3)? != check(numbers) {
         return None;
     }
     let [entries, bytes, counted] = numbers;
-    Some(Line {
+    Some(Row {
         totals: Totals { entries, bytes },
         counted: UNIX_EPOCH.checked_add(Duration::from_secs(counted))?,
     })
@@ -312,72 +323,72 @@ mod tests {
     use std::fs;
     use std::sync::Arc;
 
-    use super::super::layout::Place;
-    use super::super::{counts, sweep};
+    use super::super::layout::KeyPaths;
+    use super::super::{counts, removal};
     use super::*;
     use crate::key::{Key, KeyHash, Scope, Version};
 
-    fn place(dir: &Path) -> Place {
+    fn paths(dir: &Path) -> KeyPaths {
         let scope = Arc::new(Scope::new("default", "function"));
         let hash = KeyHash::from_bytes([7; 32]);
-        Place::new(dir, &Key::new(scope, Version::Unversioned, hash))
+        KeyPaths::new(dir, &Key::new(scope, Version::Unversioned, hash))
     }
 
-    fn write(place: &Place) -> Temporary {
-        Temporary::write(&place.folder, b"entry", SystemTime::now()).unwrap()
+    fn write(paths: &KeyPaths) -> Temporary {
+        Temporary::write(&paths.folder, b"entry", SystemTime::now()).unwrap()
     }
 
-    fn entries(place: &Place) -> u64 {
-        let totals = counts::totals(&place.scope, SystemTime::now());
+    fn entries(paths: &KeyPaths) -> u64 {
+        let totals = counts::totals(&paths.scope, SystemTime::now());
         totals.unwrap().unwrap().entries
     }
 
     /// The ledger in the hands of a process that does not queue in this one's line.
-    fn held_elsewhere(place: &Place) -> Ledger {
-        let file = open_or_create(&place.scope.join(LEDGER)).unwrap();
+    fn held_elsewhere(paths: &KeyPaths) -> Ledger {
+        let file = open_or_create(&paths.scope.join(LEDGER_FILE)).unwrap();
         assert!(lock::try_lock(&file).unwrap());
-        Ledger::held(file, &place.scope, None)
+        Ledger::locked(file, &paths.scope, None)
     }
 
     #[test]
     fn a_change_that_is_not_noted_has_its_shard_counted() {
         let dir = tempfile::tempdir().unwrap();
-        let place = place(dir.path());
-        let written = write(&place);
-        assert_eq!(entries(&place), 0);
-        let ledger = Ledger::lock(&place.scope).unwrap();
-        let change = ledger.change(place.shard);
-        written.move_to(&place.entry).unwrap();
+        let paths = paths(dir.path());
+        let written = write(&paths);
+        assert_eq!(entries(&paths), 0);
+        let ledger = Ledger::lock(&paths.scope).unwrap();
+        let update = ledger.begin_update(paths.shard);
+        written.move_to(&paths.entry).unwrap();
         // Here its process is killed.
-        let _ = change;
+        let _ = update;
         drop(ledger);
-        assert_eq!(entries(&place), 1);
+        assert_eq!(entries(&paths), 1);
     }
 
     #[test]
     fn what_a_stopped_holder_was_about_to_put_in_place_is_taken_from_it() {
         let dir = tempfile::tempdir().unwrap();
-        let place = place(dir.path());
-        let written = write(&place);
-        let stopped = held_elsewhere(&place);
-        assert!(!sweep::remove(&place).unwrap(), "there is nothing yet");
+        let paths = paths(dir.path());
+        let written = write(&paths);
+        let stopped = held_elsewhere(&paths);
+        assert!(!removal::remove(&paths).unwrap(), "there is nothing yet");
         assert!(stopped.is_lost().unwrap());
-        let moved = existing(written.move_to(&place.entry));
+        let moved = existing(written.move_to(&paths.entry));
         assert!(moved.unwrap().is_none());
-        assert!(!place.entry.exists());
+        assert!(!paths.entry.exists());
     }
 
     #[test]
     fn a_holder_that_was_stopped_has_its_shard_counted_by_the_others() {
         let dir = tempfile::tempdir().unwrap();
-        let place = place(dir.path());
-        write(&place).move_to(&place.entry).unwrap();
-        let stopped = held_elsewhere(&place);
-        assert_eq!(entries(&place), 1);
-        let change = stopped.change(place.shard);
-        fs::remove_file(&place.entry).unwrap();
-        assert_eq!(entries(&place), 1, "nobody knows yet");
-        change.note(Totals::default(), Totals::one(5));
-        assert_eq!(entries(&place), 0);
+        let paths = paths(dir.path());
+        write(&paths).move_to(&paths.entry).unwrap();
+        let stopped = held_elsewhere(&paths);
+        assert_eq!(entries(&paths), 1);
+        let update = stopped.begin_update(paths.shard);
+        fs::remove_file(&paths.entry).unwrap();
+        assert_eq!(entries(&paths), 1, "nobody knows yet");
+        update.commit(Totals::default(), Totals::one(5));
+        assert_eq!(entries(&paths), 0);
     }
 }

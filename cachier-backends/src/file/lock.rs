@@ -11,13 +11,13 @@ use super::files::existing;
 use crate::{blocking, queue};
 
 /// How long anyone waits for a lock at most: as long as an operation of the companion does.
-const MAX_PATIENCE: Duration = Duration::from_secs(60);
+const MAX_LOCK_WAIT: Duration = Duration::from_secs(60);
 
 /// Who holds a lock that is for moments and has done nothing for so long is stopped, or as good as that.
 const STUCK_AFTER: Duration = Duration::from_millis(250);
 
 /// How long of that at least one has to watch for oneself: a holder that has just come may not have shown itself yet.
-const MIN_WATCH: Duration = Duration::from_millis(100);
+const MIN_OBSERVATION: Duration = Duration::from_millis(100);
 
 /// How long to sleep between two attempts.
 const MIN_SLEEP: Duration = Duration::from_micros(50);
@@ -33,18 +33,18 @@ pub(super) fn try_lock(file: &File) -> io::Result<bool> {
 }
 
 /// How long this thread waits for locks in all.
-pub(super) struct Patience {
+pub(super) struct LockTimeout {
     began: Instant,
     limit: Duration,
 }
 
-impl Patience {
+impl LockTimeout {
     /// As long as this thread may block.
     pub(super) fn of_this_thread() -> Self {
         Self {
             began: Instant::now(),
             limit: blocking::allowance()
-                .map_or(MAX_PATIENCE, |allowance| allowance.min(MAX_PATIENCE)),
+                .map_or(MAX_LOCK_WAIT, |allowance| allowance.min(MAX_LOCK_WAIT)),
         }
     }
 
@@ -53,21 +53,21 @@ impl Patience {
     }
 
     /// How long a holder has to be watched that does nothing.
-    fn watch(&self) -> Duration {
-        MIN_WATCH.min(self.limit / 2)
+    fn min_observation(&self) -> Duration {
+        MIN_OBSERVATION.min(self.limit / 2)
     }
 }
 
 /// What became of the wish for a lock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Attempt {
+pub(super) enum LockAttempt {
     Locked,
     /// Its holder does nothing any more.
     Stuck,
 }
 
-/// Locks a file that nobody holds for long, and whose holders [show](show) that they are there.
-pub(super) fn lock_soon(file: &File, patience: &Patience) -> io::Result<Attempt> {
+/// Locks a file that nobody holds for long, and whose holders [show](touch) that they are there.
+pub(super) fn lock_within(file: &File, timeout: &LockTimeout) -> io::Result<LockAttempt> {
     let mut watched = None;
     let mut sleep = MIN_SLEEP;
     while !try_lock(file)? {
@@ -79,20 +79,20 @@ pub(super) fn lock_soon(file: &File, patience: &Patience) -> io::Result<Attempt>
         watched = Some((shown, since));
         let watched = since.elapsed();
         let idle = SystemTime::now().duration_since(shown).unwrap_or_default();
-        if watched >= patience.watch() && watched.max(idle) >= STUCK_AFTER {
-            return Ok(Attempt::Stuck);
+        if watched >= timeout.min_observation() && watched.max(idle) >= STUCK_AFTER {
+            return Ok(LockAttempt::Stuck);
         }
-        if Instant::now() >= patience.deadline() {
-            return Err(NoTurn::error());
+        if Instant::now() >= timeout.deadline() {
+            return Err(LockTimedOut::error());
         }
         queue::wait_on_thread(|| thread::sleep(sleep));
         sleep = (sleep * 2).min(MAX_SLEEP);
     }
-    Ok(Attempt::Locked)
+    Ok(LockAttempt::Locked)
 }
 
 /// Shows that the holder of a lock is there and works.
-pub(super) fn show(file: &File) {
+pub(super) fn touch(file: &File) {
     // If it cannot be shown, the lock is taken from it at worst, which it can bear.
     let _ = file.set_modified(SystemTime::now());
 }
@@ -104,9 +104,9 @@ pub(super) fn may_be_lost(since: Instant) -> bool {
 
 /// Too many others wanted a lock at the same time. The store works.
 #[derive(Debug)]
-pub(super) struct NoTurn;
+pub(super) struct LockTimedOut;
 
-impl NoTurn {
+impl LockTimedOut {
     pub(super) fn error() -> io::Error {
         io::Error::new(io::ErrorKind::TimedOut, Self)
     }
@@ -116,13 +116,13 @@ impl NoTurn {
     }
 }
 
-impl fmt::Display for NoTurn {
+impl fmt::Display for LockTimedOut {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("too many others wanted the folder's lock at the same time")
     }
 }
 
-impl std::error::Error for NoTurn {}
+impl std::error::Error for LockTimedOut {}
 
 /// Whether the file at `path` is the open `file`, not one that has taken its place.
 pub(super) fn is_at(file: &File, path: &Path) -> io::Result<bool> {

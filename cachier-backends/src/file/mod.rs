@@ -33,12 +33,12 @@ mod files;
 mod layout;
 mod lease;
 mod ledger;
-mod line;
 mod lock;
+mod lock_queue;
 mod owner;
+mod removal;
+mod scan;
 mod store;
-mod survey;
-mod sweep;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -54,10 +54,10 @@ use crate::default_folder::{DefaultFolder, LastUse};
 use crate::error::{Error, ErrorKind, Operation};
 use crate::key::{Key, Scope};
 use crate::own_folder::OwnFolder;
-use files::Obstacle;
-use layout::Place;
-use lease::{FileLease, LeaseFile, Request};
-use lock::NoTurn;
+use files::NotAFile;
+use layout::KeyPaths;
+use lease::{FileLease, LeaseFile, LeaseOutcome};
+use lock::LockTimedOut;
 
 /// Keeps each entry in a file of its own.
 ///
@@ -110,12 +110,12 @@ impl FileBackend {
     }
 
     /// Where something of the key is to be changed.
-    fn place(&self, operation: Operation, key: &Key) -> Result<Place, Error> {
+    fn paths(&self, operation: Operation, key: &Key) -> Result<KeyPaths, Error> {
         let dir = self.used_dir(operation)?;
-        let place = Place::new(dir, key);
-        files::no_links_between(dir, &place.folder)
-            .map_err(|e| failed(operation, "cannot use the folder", &place.folder, e))?;
-        Ok(place)
+        let paths = KeyPaths::new(dir, key);
+        files::no_links_between(dir, &paths.folder)
+            .map_err(|e| failed(operation, "cannot use the folder", &paths.folder, e))?;
+        Ok(paths)
     }
 
     /// Where something of the function is to be changed or counted.
@@ -175,18 +175,18 @@ impl BlockingBackend for FileBackend {
     }
 
     fn store(&self, key: &Key, request: StoreRequest<'_>) -> Result<StoreReply, Error> {
-        let place = self.place(Operation::Store, key)?;
-        store::store(&place, &request)
-            .map_err(|e| failed(Operation::Store, "cannot store the entry", &place.entry, e))
+        let paths = self.paths(Operation::Store, key)?;
+        store::store(&paths, &request)
+            .map_err(|e| failed(Operation::Store, "cannot store the entry", &paths.entry, e))
     }
 
     fn remove(&self, key: &Key) -> Result<bool, Error> {
-        let place = self.place(Operation::Remove, key)?;
-        sweep::remove(&place).map_err(|e| {
+        let paths = self.paths(Operation::Remove, key)?;
+        removal::remove(&paths).map_err(|e| {
             failed(
                 Operation::Remove,
                 "cannot remove the entry",
-                &place.entry,
+                &paths.entry,
                 e,
             )
         })
@@ -194,7 +194,7 @@ impl BlockingBackend for FileBackend {
 
     fn clear(&self, scope: &Arc<Scope>) -> Result<Option<u64>, Error> {
         let folder = self.folder(Operation::Clear, scope)?;
-        sweep::clear(&folder, SystemTime::now())
+        removal::clear(&folder, SystemTime::now())
             .map(Some)
             .map_err(|e| failed(Operation::Clear, "cannot clear the folder", &folder, e))
     }
@@ -205,33 +205,33 @@ impl BlockingBackend for FileBackend {
         seen: Option<&EntryVersion>,
         _period: Duration,
     ) -> Result<LeaseReply, Error> {
-        let place = self.place(Operation::Lease, key)?;
-        let request = FileLease::request(&place, seen)
-            .map_err(|e| failed(Operation::Lease, "cannot take the lease", &place.lease, e))?;
+        let paths = self.paths(Operation::Lease, key)?;
+        let request = FileLease::request(&paths, seen)
+            .map_err(|e| failed(Operation::Lease, "cannot take the lease", &paths.lease, e))?;
         Ok(match request {
-            Request::Granted(lease) => {
+            LeaseOutcome::Granted(lease) => {
                 LeaseReply::Granted(Lease::new(key.clone(), seen.cloned(), lease))
             }
-            Request::Held(file) => {
+            LeaseOutcome::Held(file) => {
                 let held = |file| Lease::new(key.clone(), seen.cloned(), file);
                 LeaseReply::Held(file.map(held))
             }
-            Request::Changed => LeaseReply::Changed,
+            LeaseOutcome::Changed => LeaseReply::Changed,
         })
     }
 
     fn take_over(&self, key: &Key, _period: Duration) -> Result<Lease, Error> {
-        let place = self.place(Operation::Lease, key)?;
-        let (lease, seen) = FileLease::take_over(&place)
-            .map_err(|e| failed(Operation::Lease, "cannot take the lease", &place.lease, e))?;
+        let paths = self.paths(Operation::Lease, key)?;
+        let (lease, seen) = FileLease::take_over(&paths)
+            .map_err(|e| failed(Operation::Lease, "cannot take the lease", &paths.lease, e))?;
         Ok(Lease::new(key.clone(), seen, lease))
     }
 
     fn vacate(&self, lease: Lease) -> Result<Vacated, Error> {
-        let place = self.place(Operation::Remove, lease.key())?;
-        let removed = store::vacate(&place, &lease).map_err(|e| {
+        let paths = self.paths(Operation::Remove, lease.key())?;
+        let removed = store::vacate(&paths, &lease).map_err(|e| {
             let message = "cannot remove the entry";
-            failed(Operation::Remove, message, &place.entry, e)
+            failed(Operation::Remove, message, &paths.entry, e)
         })?;
         Ok(match removed {
             Some(removed) => Vacated::Done {
@@ -268,7 +268,7 @@ impl BlockingBackend for FileBackend {
 
     fn clear_leases(&self, scope: &Arc<Scope>) -> Result<(), Error> {
         let folder = self.folder(Operation::Clear, scope)?;
-        sweep::clear_leases(&folder)
+        removal::clear_leases(&folder)
             .map_err(|e| failed(Operation::Clear, "cannot end the leases", &folder, e))
     }
 
@@ -278,7 +278,7 @@ impl BlockingBackend for FileBackend {
         created_before: SystemTime,
     ) -> Result<Option<u64>, Error> {
         let folder = self.folder(Operation::Remove, scope)?;
-        sweep::cleanup(&folder, created_before, SystemTime::now())
+        removal::cleanup(&folder, created_before, SystemTime::now())
             .map(Some)
             .map_err(|e| failed(Operation::Remove, "cannot clean up the folder", &folder, e))
     }
@@ -303,9 +303,9 @@ impl BlockingBackend for FileBackend {
 /// An error of the backend, from one of the operating system.
 #[cold]
 fn failed(operation: Operation, message: &'static str, path: &Path, source: io::Error) -> Error {
-    let obstacle = Obstacle::of(&source).map(|obstacle| obstacle.path().to_owned());
+    let obstacle = NotAFile::of(&source).map(|obstacle| obstacle.path().to_owned());
     let path = obstacle.as_deref().unwrap_or(path);
-    if NoTurn::is(&source) {
+    if LockTimedOut::is(&source) {
         // The store works.
         let error = Error::io(operation, message, source).of_the_caller();
         let hint = "too many write to the folder at the same time, here or in other processes";

@@ -10,7 +10,7 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use crate::process::PerProcess;
 
 /// How long the record of an owner is; what is shorter is filled up with spaces.
-const LENGTH: usize = 128;
+const RECORD_BYTES: usize = 128;
 
 /// Notes in a file that this process has locked it.
 pub(super) fn sign(mut file: &File) -> io::Result<()> {
@@ -19,7 +19,7 @@ pub(super) fn sign(mut file: &File) -> io::Result<()> {
         return Ok(());
     };
     file.seek(SeekFrom::Start(0))?;
-    file.write_all(format!("{record:LENGTH$}").as_bytes())
+    file.write_all(format!("{record:RECORD_BYTES$}").as_bytes())
 }
 
 /// Whether any owner has ever signed the file.
@@ -29,11 +29,11 @@ pub(super) fn is_signed(file: &File) -> io::Result<bool> {
 
 /// Whether the owner that has signed a file is gone, so that only its children hold the lock, if anybody does. The one that
 /// holds it now may not have come to sign yet.
-pub(super) fn is_gone(mut file: &File) -> io::Result<bool> {
+pub(super) fn has_ended(mut file: &File) -> io::Result<bool> {
     let mut record = String::new();
     file.seek(SeekFrom::Start(0))?;
-    file.take(LENGTH as u64).read_to_string(&mut record)?;
-    Ok(system::is_gone(record.trim_end()))
+    file.take(RECORD_BYTES as u64).read_to_string(&mut record)?;
+    Ok(system::has_ended(record.trim_end()))
 }
 
 #[cfg(target_os = "linux")]
@@ -45,26 +45,26 @@ mod system {
 
     /// What is known of the process that has an id.
     #[derive(Debug, PartialEq, Eq)]
-    pub(super) enum Known {
+    pub(super) enum ProcessStatus {
         /// It runs, and was started then.
-        Started(String),
+        Running(String),
         /// There is none, or it has ended and was not waited for.
         Ended,
         /// The system does not tell, or not now.
-        Nothing,
+        Unknown,
     }
 
     /// The machine since it was started, the namespace of process ids, the id, and when the process was started.
     pub(super) fn this_process() -> Option<String> {
         let id = std::process::id();
         match process(id) {
-            Known::Started(start) => Some(format!("{} {id} {start}", here()?)),
-            Known::Ended | Known::Nothing => None,
+            ProcessStatus::Running(start) => Some(format!("{} {id} {start}", here()?)),
+            ProcessStatus::Ended | ProcessStatus::Unknown => None,
         }
     }
 
     /// Of processes elsewhere nothing is known.
-    pub(super) fn is_gone(record: &str) -> bool {
+    pub(super) fn has_ended(record: &str) -> bool {
         let mut words = record.rsplitn(3, ' ');
         let (Some(start), Some(id), Some(place)) = (words.next(), words.next(), words.next())
         else {
@@ -75,9 +75,9 @@ mod system {
         };
         here().is_some_and(|here| here == place)
             && match process(id) {
-                Known::Started(other) => other != start,
-                Known::Ended => true,
-                Known::Nothing => false,
+                ProcessStatus::Running(other) => other != start,
+                ProcessStatus::Ended => true,
+                ProcessStatus::Unknown => false,
             }
     }
 
@@ -87,42 +87,42 @@ mod system {
         Some(format!("{} {}", machine.trim(), namespace.display()))
     }
 
-    fn process(id: u32) -> Known {
+    fn process(id: u32) -> ProcessStatus {
         let mounts = || fs::read_to_string("/proc/self/mounts");
-        known(fs::read_to_string(format!("/proc/{id}/stat")), mounts)
+        status(fs::read_to_string(format!("/proc/{id}/stat")), mounts)
     }
 
     /// What `/proc/{id}/stat` says of a process, or that it cannot be read.
-    pub(super) fn known(
+    pub(super) fn status(
         stat: io::Result<String>,
         mounts: impl FnOnce() -> io::Result<String>,
-    ) -> Known {
+    ) -> ProcessStatus {
         match stat {
-            Ok(stat) => started(&stat).unwrap_or(Known::Nothing),
-            Err(error) if error.raw_os_error() == Some(ESRCH) => Known::Ended,
+            Ok(stat) => started(&stat).unwrap_or(ProcessStatus::Unknown),
+            Err(error) if error.raw_os_error() == Some(ESRCH) => ProcessStatus::Ended,
             Err(error) if error.kind() == io::ErrorKind::NotFound => match mounts() {
-                Ok(mounts) if shows_all(&mounts) => Known::Ended,
-                _ => Known::Nothing,
+                Ok(mounts) if shows_all_processes(&mounts) => ProcessStatus::Ended,
+                _ => ProcessStatus::Unknown,
             },
-            Err(_) => Known::Nothing,
+            Err(_) => ProcessStatus::Unknown,
         }
     }
 
     /// When the process was started, if it has not ended.
-    fn started(stat: &str) -> Option<Known> {
+    fn started(stat: &str) -> Option<ProcessStatus> {
         // Behind the name, which may hold anything: the state, and as the twentieth word the start.
         let (_, behind) = stat.rsplit_once(')')?;
         let mut words = behind.split_whitespace();
         let has_ended = matches!(words.next()?, "Z" | "X");
         let start = words.nth(18)?.to_owned();
         Some(match has_ended {
-            true => Known::Ended,
-            false => Known::Started(start),
+            true => ProcessStatus::Ended,
+            false => ProcessStatus::Running(start),
         })
     }
 
     /// Whether `/proc` shows the processes of all users to everybody.
-    fn shows_all(mounts: &str) -> bool {
+    fn shows_all_processes(mounts: &str) -> bool {
         let mut proc = mounts
             .lines()
             .filter(|line| line.split(' ').nth(1) == Some("/proc"));
@@ -138,7 +138,7 @@ mod system {
         None
     }
 
-    pub(super) fn is_gone(_: &str) -> bool {
+    pub(super) fn has_ended(_: &str) -> bool {
         false
     }
 }
@@ -161,65 +161,71 @@ mod tests {
     fn an_owner_is_known_while_it_lives() {
         let file = signed("the record of an owner before");
         sign(&file).unwrap();
-        assert_eq!(file.metadata().unwrap().len(), LENGTH as u64);
-        assert!(!is_gone(&file).unwrap());
+        assert_eq!(file.metadata().unwrap().len(), RECORD_BYTES as u64);
+        assert!(!has_ended(&file).unwrap());
     }
 
     #[test]
     fn one_that_has_ended_is_gone_though_another_has_its_id() {
         let this = system::this_process().unwrap();
         let (place, _) = this.rsplit_once(' ').unwrap();
-        assert!(is_gone(&signed(&format!("{place} 1"))).unwrap());
+        assert!(has_ended(&signed(&format!("{place} 1"))).unwrap());
         let mut child = Command::new("true").spawn().unwrap();
         let (place, _) = place.rsplit_once(' ').unwrap();
         let id = child.id();
         child.wait().unwrap();
-        assert!(is_gone(&signed(&format!("{place} {id} 1"))).unwrap());
+        assert!(has_ended(&signed(&format!("{place} {id} 1"))).unwrap());
     }
 
     #[test]
     fn an_owner_that_cannot_be_looked_at_is_not_gone() {
-        use system::Known;
+        use system::ProcessStatus;
 
         let open = || Ok("proc /proc proc rw,relatime 0 0\n".to_owned());
         let of_kind = |kind: io::ErrorKind| io::Error::from(kind);
         assert_eq!(
-            system::known(Err(of_kind(io::ErrorKind::NotFound)), open),
-            Known::Ended
+            system::status(Err(of_kind(io::ErrorKind::NotFound)), open),
+            ProcessStatus::Ended
         );
         let (esrch, emfile, eperm) = (3, 24, 1);
         let of_system = |number| Err(io::Error::from_raw_os_error(number));
-        assert_eq!(system::known(of_system(esrch), open), Known::Ended);
+        assert_eq!(system::status(of_system(esrch), open), ProcessStatus::Ended);
         for unknown in [
             of_system(emfile),
             of_system(eperm),
             Err(of_kind(io::ErrorKind::PermissionDenied)),
             Ok(String::new()),
         ] {
-            assert_eq!(system::known(unknown, open), Known::Nothing);
+            assert_eq!(system::status(unknown, open), ProcessStatus::Unknown);
         }
     }
 
     #[test]
     fn an_owner_that_is_hidden_is_not_gone() {
-        use system::Known;
+        use system::ProcessStatus;
 
         let known = |mounts: io::Result<&str>| {
             let missing = Err(io::ErrorKind::NotFound.into());
-            system::known(missing, || mounts.map(str::to_owned))
+            system::status(missing, || mounts.map(str::to_owned))
         };
         let (open, hidden) = (
             "proc /proc proc rw 0 0\n",
             "proc /proc proc rw,hidepid=invisible 0 0\n",
         );
         let elsewhere = "proc /mnt/proc proc rw,hidepid=2 0 0\n";
-        assert_eq!(known(Ok(open)), Known::Ended);
-        assert_eq!(known(Ok(hidden)), Known::Nothing);
-        assert_eq!(known(Ok(&format!("{open}{hidden}"))), Known::Nothing);
-        assert_eq!(known(Ok(&format!("{open}{elsewhere}"))), Known::Ended);
-        assert_eq!(known(Ok("")), Known::Nothing);
+        assert_eq!(known(Ok(open)), ProcessStatus::Ended);
+        assert_eq!(known(Ok(hidden)), ProcessStatus::Unknown);
+        assert_eq!(
+            known(Ok(&format!("{open}{hidden}"))),
+            ProcessStatus::Unknown
+        );
+        assert_eq!(
+            known(Ok(&format!("{open}{elsewhere}"))),
+            ProcessStatus::Ended
+        );
+        assert_eq!(known(Ok("")), ProcessStatus::Unknown);
         let error = Err(io::Error::other("too many open files"));
-        assert_eq!(known(error), Known::Nothing);
+        assert_eq!(known(error), ProcessStatus::Unknown);
     }
 
     #[test]
@@ -227,7 +233,7 @@ mod tests {
         let this = system::this_process().unwrap();
         let (place, _) = this.rsplit_once(' ').unwrap();
         for record in ["", "1", "other machine 1 1", &format!("other {place} 1")] {
-            assert!(!is_gone(&signed(record)).unwrap(), "{record}");
+            assert!(!has_ended(&signed(record)).unwrap(), "{record}");
         }
     }
 }

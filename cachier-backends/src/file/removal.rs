@@ -6,30 +6,30 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use super::files::{Obstacle, existing, open, remove_path};
-use super::layout::{self, FileName, Place, Shard};
+use super::files::{NotAFile, existing, open, remove_path};
+use super::layout::{self, FileName, KeyPaths, Shard};
 use super::ledger::{Ledger, Totals};
-use super::survey::{self, Found};
+use super::scan::{self, ScannedEntry};
 use super::{counts, lock, owner};
 
 /// How long an entry can at most be in the writing. What is older was left by a writer that died.
-const LONGEST_WRITING: Duration = Duration::from_secs(3600);
+const MAX_WRITE_TIME: Duration = Duration::from_secs(3600);
 
 /// How many entries are evicted while others wait.
-const EVICTED_AT_ONCE: usize = 64;
+const EVICTION_BATCH: usize = 64;
 
 /// How often what must not be undone is done again because the lock was lost meanwhile: this process had been stopped.
-const MAX_REPEATS: u32 = 4;
+const MAX_ATTEMPTS: u32 = 4;
 
 /// Removes an entry and ends the lease on it; whether there was an entry.
-pub(super) fn remove(place: &Place) -> io::Result<bool> {
+pub(super) fn remove(paths: &KeyPaths) -> io::Result<bool> {
     let mut removed = false;
-    for _ in 0..MAX_REPEATS {
-        let Some(ledger) = Ledger::lock_existing(&place.scope)? else {
+    for _ in 0..MAX_ATTEMPTS {
+        let Some(ledger) = Ledger::lock_existing(&paths.scope)? else {
             break;
         };
-        removed |= remove_entry(&ledger, place.shard, &place.entry)?.is_some();
-        remove_path(&place.lease)?;
+        removed |= remove_entry(&ledger, paths.shard, &paths.entry)?.is_some();
+        remove_path(&paths.lease)?;
         if !ledger.is_lost()? {
             break;
         }
@@ -40,8 +40,8 @@ pub(super) fn remove(place: &Place) -> io::Result<bool> {
 /// Removes all entries of a function and ends all leases on them; how many entries there were.
 pub(super) fn clear(scope: &Path, now: SystemTime) -> io::Result<u64> {
     let mut cleared = 0;
-    for shard in survey::shards(scope)? {
-        for _ in 0..MAX_REPEATS {
+    for shard in scan::shards(scope)? {
+        for _ in 0..MAX_ATTEMPTS {
             // A whole shard under one lock: an owner that stores its entry now has done so before we
             // look, or finds its lease ended.
             let ledger = Ledger::lock(scope)?;
@@ -56,7 +56,7 @@ pub(super) fn clear(scope: &Path, now: SystemTime) -> io::Result<u64> {
 
 fn clear_shard(ledger: &Ledger, scope: &Path, shard: Shard, now: SystemTime) -> io::Result<u64> {
     let mut cleared = 0;
-    for path in survey::files(scope, shard)? {
+    for path in scan::files(scope, shard)? {
         match FileName::of(&path) {
             FileName::Entry => {
                 cleared += u64::from(remove_entry(ledger, shard, &path)?.is_some());
@@ -72,9 +72,9 @@ fn clear_shard(ledger: &Ledger, scope: &Path, shard: Shard, now: SystemTime) -> 
 
 /// Ends all leases on entries of a function.
 pub(super) fn clear_leases(scope: &Path) -> io::Result<()> {
-    for shard in survey::shards(scope)? {
+    for shard in scan::shards(scope)? {
         let _ledger = Ledger::lock(scope)?;
-        for path in survey::files(scope, shard)? {
+        for path in scan::files(scope, shard)? {
             if FileName::of(&path) == FileName::Lease {
                 remove_path(&path)?;
             }
@@ -91,9 +91,9 @@ pub(super) fn cleanup(
     now: SystemTime,
 ) -> io::Result<u64> {
     let mut removed = 0;
-    for shard in survey::shards(scope)? {
+    for shard in scan::shards(scope)? {
         let ledger = Ledger::lock(scope)?;
-        for path in survey::files(scope, shard)? {
+        for path in scan::files(scope, shard)? {
             match FileName::of(&path) {
                 FileName::Entry
                     if is_older(&path, shard, created_before)? && !is_leased(&path)? =>
@@ -123,7 +123,7 @@ pub(super) fn evict(scope: &Path, capacity: u64, now: SystemTime) -> io::Result<
     }
     let target = capacity - capacity / 16;
     let mut evicted = 0;
-    for some in evictable(scope)?.chunks(EVICTED_AT_ONCE) {
+    for some in evictable(scope)?.chunks(EVICTION_BATCH) {
         let ledger = Ledger::lock(scope)?;
         let Some(mut totals) = ledger.totals(now)? else {
             break;
@@ -144,15 +144,15 @@ pub(super) fn evict(scope: &Path, capacity: u64, now: SystemTime) -> io::Result<
 }
 
 /// The entries of a function on which there is no lease, the oldest first.
-fn evictable(scope: &Path) -> io::Result<Vec<Found>> {
+fn evictable(scope: &Path) -> io::Result<Vec<ScannedEntry>> {
     let mut entries = Vec::new();
     let mut leases = BTreeSet::new();
-    for shard in survey::shards(scope)? {
-        for path in survey::files(scope, shard)? {
+    for shard in scan::shards(scope)? {
+        for path in scan::files(scope, shard)? {
             if FileName::of(&path) == FileName::Lease {
                 leases.insert(path.with_extension(""));
             } else {
-                entries.extend(Found::at(path, shard)?);
+                entries.extend(ScannedEntry::at(path, shard)?);
             }
         }
     }
@@ -170,10 +170,10 @@ pub(super) fn remove_entry(
     let Some(metadata) = existing(fs::symlink_metadata(entry))? else {
         return Ok(None);
     };
-    let change = ledger.change(shard);
+    let update = ledger.begin_update(shard);
     let removed = remove_path(entry)?;
     let gone = removed.map(|()| Totals::one(metadata.len()));
-    change.note(Totals::default(), gone.unwrap_or_default());
+    update.commit(Totals::default(), gone.unwrap_or_default());
     Ok(gone)
 }
 
@@ -193,9 +193,9 @@ fn is_leased(entry: &Path) -> io::Result<bool> {
 /// Whether the file of a lease is locked by an owner.
 fn is_held(lease: &Path) -> io::Result<bool> {
     match existing(open(lease)) {
-        Err(error) if Obstacle::of(&error).is_some() => Ok(false),
+        Err(error) if NotAFile::of(&error).is_some() => Ok(false),
         opened => match opened? {
-            Some(file) => Ok(!lock::try_lock(&file)? && !owner::is_gone(&file)?),
+            Some(file) => Ok(!lock::try_lock(&file)? && !owner::has_ended(&file)?),
             None => Ok(false),
         },
     }
@@ -204,7 +204,7 @@ fn is_held(lease: &Path) -> io::Result<bool> {
 /// Removes what a writer left that died.
 fn remove_abandoned(path: &Path, started: SystemTime, now: SystemTime) -> io::Result<()> {
     let age = now.duration_since(started).unwrap_or_default();
-    if age > LONGEST_WRITING {
+    if age > MAX_WRITE_TIME {
         remove_path(path)?;
     }
     Ok(())
@@ -212,7 +212,7 @@ fn remove_abandoned(path: &Path, started: SystemTime, now: SystemTime) -> io::Re
 
 /// Removes the folders of a shard that hold nothing any more, and the versions that hold no other.
 fn remove_if_empty(scope: &Path, shard: Shard) -> io::Result<()> {
-    for folder in survey::shard_folders(scope, shard)? {
+    for folder in scan::shard_folders(scope, shard)? {
         // The system refuses to remove a folder that holds something, which is no failure here.
         if fs::remove_dir(&folder).is_ok()
             && let Some(version) = folder.parent()
@@ -224,12 +224,12 @@ fn remove_if_empty(scope: &Path, shard: Shard) -> io::Result<()> {
 }
 
 fn is_older(entry: &Path, shard: Shard, moment: SystemTime) -> io::Result<bool> {
-    let found = Found::at(entry.to_owned(), shard)?;
+    let found = ScannedEntry::at(entry.to_owned(), shard)?;
     Ok(found.is_some_and(|found| found.created < moment))
 }
 
 /// Whether another entry has taken the place of one that was found.
-fn is_replaced(found: &Found) -> io::Result<bool> {
-    let there = Found::at(found.path.clone(), found.shard)?;
+fn is_replaced(found: &ScannedEntry) -> io::Result<bool> {
+    let there = ScannedEntry::at(found.path.clone(), found.shard)?;
     Ok(there.is_none_or(|there| there.created != found.created))
 }

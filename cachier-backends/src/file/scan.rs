@@ -10,7 +10,7 @@ use super::files::{existing, is_folder};
 use super::layout::{FileName, Shard};
 
 /// An entry's file.
-pub(super) struct Found {
+pub(super) struct ScannedEntry {
     pub(super) path: PathBuf,
     pub(super) shard: Shard,
     pub(super) created: SystemTime,
@@ -47,7 +47,7 @@ pub(super) fn files(scope: &Path, shard: Shard) -> io::Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-impl Found {
+impl ScannedEntry {
     /// The entry at a path, if there still is one.
     pub(super) fn at(path: PathBuf, shard: Shard) -> io::Result<Option<Self>> {
         if FileName::of(&path) != FileName::Entry {
