@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering::{AcqRel, Acquire};
 
-use super::summary::{Summary, WIDTH};
+use super::summary::{BUCKET_SLOTS, Summary};
 use super::sync::{AtomicShared, Guard, Shared, Tag};
 
 /// Slots for items, and beside them what a lookup can know without following a pointer.
@@ -12,14 +12,14 @@ use super::sync::{AtomicShared, Guard, Shared, Tag};
 #[repr(align(64))]
 pub(super) struct Bucket<T> {
     pub(super) summary: Summary,
-    slots: [AtomicShared<T>; WIDTH],
+    slots: [AtomicShared<T>; BUCKET_SLOTS],
 }
 
 impl<T: 'static> Bucket<T> {
     pub(super) fn new() -> Self {
         Self {
             summary: Summary::default(),
-            slots: [const { AtomicShared::null() }; WIDTH],
+            slots: [const { AtomicShared::null() }; BUCKET_SLOTS],
         }
     }
 

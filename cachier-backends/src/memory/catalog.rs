@@ -30,7 +30,7 @@ impl Catalog {
     /// The ids of all items.
     pub(super) fn ids(&self) -> Vec<u32> {
         let live = |(id, record): (usize, &Record)| {
-            (record.position != Position::NOWHERE).then_some(id as u32)
+            (record.position != Position::VACANT).then_some(id as u32)
         };
         self.records.iter().enumerate().filter_map(live).collect()
     }
@@ -42,7 +42,7 @@ impl Catalog {
     /// The ids and records of all items, to be brought up to date when they move.
     pub(super) fn records_mut(&mut self) -> impl Iterator<Item = (u32, &mut Record)> {
         let records = (0..).zip(self.records.iter_mut());
-        records.filter(|(_, record)| record.position != Position::NOWHERE)
+        records.filter(|(_, record)| record.position != Position::VACANT)
     }
 
     /// Numbers the items anew, without gaps; returns the new id of each former one, [`NO_ID`] for those that were vacant.
@@ -53,7 +53,7 @@ impl Catalog {
             records.push(*record);
             id
         };
-        let is_vacant = |record: &Record| record.position == Position::NOWHERE;
+        let is_vacant = |record: &Record| record.position == Position::VACANT;
         let ids = self.records.iter().map(|record| match is_vacant(record) {
             true => NO_ID,
             false => number(record),
@@ -71,7 +71,7 @@ impl Catalog {
     }
 
     /// Enters an item under the next id.
-    pub(super) fn enter(&mut self, record: Record) {
+    pub(super) fn insert(&mut self, record: Record) {
         match self.vacant.pop() {
             Some(id) => self.records[id as usize] = record,
             None => {
@@ -82,9 +82,9 @@ impl Catalog {
     }
 
     /// Strikes an item out; its id is free again.
-    pub(super) fn strike_out(&mut self, id: u32) -> Record {
+    pub(super) fn remove(&mut self, id: u32) -> Record {
         let record = self.records[id as usize];
-        self.records[id as usize].position = Position::NOWHERE;
+        self.records[id as usize].position = Position::VACANT;
         self.vacant.push(id);
         record
     }
@@ -98,7 +98,7 @@ pub(super) fn make_room<T>(list: &mut Vec<T>) {
 }
 
 impl Position {
-    const NOWHERE: Self = Self(u32::MAX);
+    const VACANT: Self = Self(u32::MAX);
 
     /// Buckets have fewer than eight slots, and tables fewer than 2^29 buckets.
     pub(super) fn new(bucket: usize, slot: usize) -> Self {

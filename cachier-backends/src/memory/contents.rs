@@ -42,7 +42,7 @@ where
     }
 
     /// Whether the types can be words at all: what is done with words is compiled only where they can.
-    pub(super) const MAY_BE_WORDS: bool = may_fit::<K>() && may_fit::<V>();
+    pub(super) const CAN_BE_WORDS: bool = may_fit::<K>() && may_fit::<V>();
 
     /// A bound in bytes is one in entries, where all are of one size.
     pub(super) fn bounds(bounds: Bounds) -> Bounds {

@@ -7,7 +7,7 @@ use super::sync::Guard;
 
 /// An epoch ends each time reclamation is urged on, unless a lookup in another thread is under way;
 /// what was removed is freed after three.
-const EPOCHS: usize = 4;
+const EPOCHS_UNTIL_FREED: usize = 4;
 
 /// What threads that have ended leave behind is freed by a thread that removes something, or else by one that begins: by
 /// one in so many, as it looks at all threads.
@@ -55,10 +55,10 @@ impl Default for DeferDrops {
 /// A guard, but for threads so near their end that none can be had.
 #[cfg_attr(not(debug_assertions), inline(always))]
 pub(super) fn pin_inline() -> Option<Guard> {
-    match STAGE.get() {
-        Stage::Running => Some(Guard::new()),
-        Stage::Starting => begin(),
-        Stage::Ended => None,
+    match LIFE_STAGE.get() {
+        LifeStage::Running => Some(Guard::new()),
+        LifeStage::Starting => pin_first(),
+        LifeStage::Ended => None,
     }
 }
 
@@ -71,7 +71,7 @@ pub(super) fn pin() -> Option<Guard> {
 /// Ends the guard, and has what was removed under it dropped soon.
 pub(super) fn reclaim(guard: Guard) {
     drop(guard);
-    for _ in 0..EPOCHS {
+    for _ in 0..EPOCHS_UNTIL_FREED {
         let Some(guard) = pin().filter(Guard::has_garbage) else {
             break;
         };
@@ -82,32 +82,32 @@ pub(super) fn reclaim(guard: Guard) {
 /// How far a thread is in its life. Destructors of thread-local variables may call a store when the
 /// variable that guards are made from is gone already; taking a guard would end the process then.
 #[derive(Clone, Copy)]
-enum Stage {
+enum LifeStage {
     Starting,
     Running,
     Ended,
 }
 
 /// Notices the end of the thread.
-struct Farewell;
+struct ExitGuard;
 
 thread_local! {
-    static STAGE: Cell<Stage> = const { Cell::new(Stage::Starting) };
-    static FAREWELL: Farewell = const { Farewell };
+    static LIFE_STAGE: Cell<LifeStage> = const { Cell::new(LifeStage::Starting) };
+    static EXIT_GUARD: ExitGuard = const { ExitGuard };
 }
 
-impl Drop for Farewell {
+impl Drop for ExitGuard {
     fn drop(&mut self) {
-        STAGE.set(Stage::Ended);
+        LIFE_STAGE.set(LifeStage::Ended);
     }
 }
 
 #[cold]
 #[inline(never)]
-fn begin() -> Option<Guard> {
+fn pin_first() -> Option<Guard> {
     // The variable behind guards comes first: the later one is destroyed earlier.
     let guard = Guard::new();
-    FAREWELL.with(|_| STAGE.set(Stage::Running));
+    EXIT_GUARD.with(|_| LIFE_STAGE.set(LifeStage::Running));
     if BEGUN.fetch_add(1, Relaxed) % THREADS_PER_SWEEP != 0 {
         return Some(guard);
     }

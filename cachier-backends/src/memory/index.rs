@@ -54,8 +54,8 @@ impl<T: Send + Sync + 'static> Index<T> {
         if table.is_full(catalog.len()) {
             self.resize(catalog, table.buckets() * 2, |_, _| {}, guard);
         }
-        let position = self.table(guard).place(hash, Shared::new(item));
-        catalog.enter(Record { hash, position });
+        let position = self.table(guard).insert_item(hash, Shared::new(item));
+        catalog.insert(Record { hash, position });
     }
 
     /// Puts an item of the same key and id in the place of the one that is there.
@@ -65,7 +65,7 @@ impl<T: Send + Sync + 'static> Index<T> {
     }
 
     pub(super) fn remove(&self, catalog: &mut Catalog, id: u32, guard: &Guard) {
-        let Record { hash, position } = catalog.strike_out(id);
+        let Record { hash, position } = catalog.remove(id);
         self.table(guard).take(hash, position);
     }
 
@@ -92,7 +92,7 @@ impl<T: Send + Sync + 'static> Index<T> {
             let item = old.share(record.position, guard);
             let item = item.expect("a catalogued item is in its place");
             tell(&item, id);
-            record.position = new.place(record.hash, item);
+            record.position = new.insert_item(record.hash, item);
         }
         self.publish(new, guard);
     }

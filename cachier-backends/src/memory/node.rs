@@ -37,14 +37,14 @@ impl<K, V> Node<K, V> {
 pub(super) struct Uses(AtomicU8);
 
 impl Uses {
-    const MOST: u8 = 3;
+    const MAX_USES: u8 = 3;
 
     /// Writes only where there is something to change, so that hits on a popular entry share its cache
     /// line in peace.
     #[inline]
     pub(super) fn count(&self) {
         let uses = self.0.load(Relaxed);
-        if uses < Self::MOST {
+        if uses < Self::MAX_USES {
             self.0.store(uses + 1, Relaxed);
         }
     }

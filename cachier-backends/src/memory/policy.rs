@@ -13,10 +13,10 @@
 use super::catalog::make_room;
 
 /// One in this many ids is on probation once the store is full.
-const PROBATION_SHARE: usize = 20;
+const SMALL_SHARE: usize = 20;
 
 /// The most ids that are spared in one eviction: else one insertion might visit all ids.
-const MOST_SPARED: usize = 128;
+const MAX_SPARED: usize = 128;
 
 const NIL: u32 = u32::MAX;
 
@@ -24,9 +24,9 @@ const NIL: u32 = u32::MAX;
 #[derive(Default)]
 pub(super) struct Policy {
     links: Vec<Link>,
-    probation: Queue,
-    protected: Queue,
-    traces: Traces,
+    small: Queue,
+    main: Queue,
+    ghost: Ghost,
 }
 
 /// How an id comes.
@@ -35,14 +35,14 @@ pub(super) enum Arrival {
     /// Its key was not there.
     New,
     /// It takes the place of a removed id of the same key.
-    Again,
+    Replacement,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Segment {
     #[default]
-    Probation,
-    Protected,
+    Small,
+    Main,
 }
 
 #[derive(Clone, Default)]
@@ -63,7 +63,7 @@ struct Queue {
 
 /// Hashes of ids that were evicted from probation lately. A hash of 0 leaves no trace.
 #[derive(Default)]
-struct Traces(Vec<u32>);
+struct Ghost(Vec<u32>);
 
 impl Policy {
     /// Takes up an id whose key has this hash.
@@ -73,10 +73,10 @@ impl Policy {
             self.links.resize(id as usize + 1, Link::default());
         }
         self.links[id as usize].hash = hash;
-        let known = self.traces.forget(hash) || arrival == Arrival::Again;
+        let known = self.ghost.take(hash) || arrival == Arrival::Replacement;
         let segment = match known {
-            true => Segment::Protected,
-            false => Segment::Probation,
+            true => Segment::Main,
+            false => Segment::Small,
         };
         self.push(id, segment);
     }
@@ -89,29 +89,29 @@ impl Policy {
     /// Takes out the id that can best be spared, if there is any. `spend_use` says whether an id has a
     /// use left, and takes it away.
     pub(super) fn evict(&mut self, spend_use: &mut dyn FnMut(u32) -> bool) -> Option<u32> {
-        for _ in 0..MOST_SPARED {
+        for _ in 0..MAX_SPARED {
             let id = self.oldest()?;
             if !spend_use(id) {
                 break;
             }
             self.unlink(id);
-            self.push(id, Segment::Protected);
+            self.push(id, Segment::Main);
         }
         let id = self.oldest()?;
-        if self.unlink(id) == Segment::Probation {
+        if self.unlink(id) == Segment::Small {
             let hash = self.links[id as usize].hash;
-            self.traces.remember(hash, self.len());
+            self.ghost.insert(hash, self.len());
         }
         Some(id)
     }
 
-    /// Under the new id of each former one, in the same order. Traces are forgotten.
+    /// Under the new id of each former one, in the same order. Ghost are forgotten.
     pub(super) fn renumber(&mut self, ids: &[u32]) {
         let former = std::mem::take(self);
         self.links = vec![Link::default(); former.len()];
         let queues = [
-            (former.probation.oldest, Segment::Probation),
-            (former.protected.oldest, Segment::Protected),
+            (former.small.oldest, Segment::Small),
+            (former.main.oldest, Segment::Main),
         ];
         for (mut id, segment) in queues {
             while id != NIL {
@@ -131,24 +131,24 @@ impl Policy {
     }
 
     fn len(&self) -> usize {
-        self.probation.len + self.protected.len
+        self.small.len + self.main.len
     }
 
     /// The segment to take from, unless there is nothing left.
     fn next_segment(&self) -> Option<Segment> {
         if self.len() == 0 {
             None
-        } else if self.probation.len * PROBATION_SHARE >= self.len() {
-            Some(Segment::Probation)
+        } else if self.small.len * SMALL_SHARE >= self.len() {
+            Some(Segment::Small)
         } else {
-            Some(Segment::Protected)
+            Some(Segment::Main)
         }
     }
 
     fn queue(&mut self, segment: Segment) -> &mut Queue {
         match segment {
-            Segment::Probation => &mut self.probation,
-            Segment::Protected => &mut self.protected,
+            Segment::Small => &mut self.small,
+            Segment::Main => &mut self.main,
         }
     }
 
@@ -197,30 +197,30 @@ impl Default for Queue {
     }
 }
 
-impl Traces {
+impl Ghost {
     /// Keeps a trace, in an array for at least `room` of them.
-    fn remember(&mut self, hash: u32, room: usize) {
+    fn insert(&mut self, hash: u32, room: usize) {
         if self.0.len() < room.max(1) {
             self.0 = vec![0; room.max(1).next_power_of_two()];
         }
-        let place = self.place(hash);
-        self.0[place] = hash;
+        let slot = self.slot(hash);
+        self.0[slot] = hash;
     }
 
     /// Whether there is a trace; it is used up.
-    fn forget(&mut self, hash: u32) -> bool {
+    fn take(&mut self, hash: u32) -> bool {
         if self.0.is_empty() {
             return false;
         }
-        let place = self.place(hash);
-        let found = hash != 0 && self.0[place] == hash;
+        let slot = self.slot(hash);
+        let found = hash != 0 && self.0[slot] == hash;
         if found {
-            self.0[place] = 0;
+            self.0[slot] = 0;
         }
         found
     }
 
-    fn place(&self, hash: u32) -> usize {
+    fn slot(&self, hash: u32) -> usize {
         hash as usize & (self.0.len() - 1)
     }
 }

@@ -2,7 +2,7 @@
 
 use super::catalog::make_room;
 
-const UNKNOWN: u64 = u64::MAX;
+const UNKNOWN_SIZE: u64 = u64::MAX;
 
 /// Sizes by id, and their sum.
 #[derive(Default)]
@@ -26,21 +26,21 @@ impl Sizes {
 
     pub(super) fn add(&mut self, id: u32, size: Option<u64>) {
         let Some(size) = size else { return };
-        let place = id as usize;
-        if place >= self.by_id.len() {
+        let index = id as usize;
+        if index >= self.by_id.len() {
             make_room(&mut self.by_id);
-            self.by_id.resize(place + 1, UNKNOWN);
+            self.by_id.resize(index + 1, UNKNOWN_SIZE);
         }
-        self.by_id[place] = size.min(UNKNOWN - 1);
+        self.by_id[index] = size.min(UNKNOWN_SIZE - 1);
         self.known += 1;
-        self.sum = self.sum.saturating_add(self.by_id[place]);
+        self.sum = self.sum.saturating_add(self.by_id[index]);
     }
 
     /// Under the new id of each former one.
     pub(super) fn renumber(&mut self, ids: &[u32]) {
         let former = std::mem::take(self);
         for (size, id) in former.by_id.into_iter().zip(ids) {
-            if size != UNKNOWN {
+            if size != UNKNOWN_SIZE {
                 self.add(*id, Some(size));
             }
         }
@@ -50,8 +50,8 @@ impl Sizes {
         let Some(size) = self.by_id.get_mut(id as usize) else {
             return;
         };
-        let size = std::mem::replace(size, UNKNOWN);
-        if size != UNKNOWN {
+        let size = std::mem::replace(size, UNKNOWN_SIZE);
+        if size != UNKNOWN_SIZE {
             self.known -= 1;
             self.sum = self.sum.saturating_sub(size);
         }

@@ -18,8 +18,8 @@ use super::index::Index;
 use super::node::Node;
 use super::sync::{Guard, Mutex, MutexGuard};
 use super::word;
-use super::word_index::{Place, Unsteady, WordIndex};
-use super::writer::{Ledger, Writer};
+use super::word_index::{TornRead, WordIndex, WordRef};
+use super::writer::{Writer, WriterState};
 use crate::process::Process;
 
 /// Typed entries of one function in the memory of the process.
@@ -46,23 +46,23 @@ pub struct MemoryStore<K, V> {
     /// Only a store with bounds asks which entries were used.
     counts_uses: bool,
     contents: Contents<K, V>,
-    ledger: Mutex<Ledger>,
+    state: Mutex<WriterState>,
     made_by: Process,
     /// Whether the lock is held for ever.
     is_lost: AtomicBool,
 }
 
 /// Where it is noted when a value was computed.
-enum Noted<'a> {
-    In(Times),
-    Beside(Place<'a>),
+enum TimesSource<'a> {
+    Node(Times),
+    Word(WordRef<'a>),
 }
 
-impl Noted<'_> {
+impl TimesSource<'_> {
     fn times(self) -> Times {
         match self {
-            Self::In(times) => times,
-            Self::Beside(place) => place.times(),
+            Self::Node(times) => times,
+            Self::Word(found) => found.times(),
         }
     }
 }
@@ -97,7 +97,7 @@ where
             bounds,
             counts_uses: bounds.are_set(),
             contents: Contents::new(),
-            ledger: Mutex::new(Ledger::new(bounds)),
+            state: Mutex::new(WriterState::new(bounds)),
             made_by: Process::current(),
             is_lost: AtomicBool::new(false),
         }
@@ -131,12 +131,12 @@ where
     where
         Q: BorrowedKey<K> + ?Sized,
     {
-        if const { Contents::<K, V>::MAY_BE_WORDS }
+        if const { Contents::<K, V>::CAN_BE_WORDS }
             && let Some(index) = self.contents.words()
         {
             let any = None::<fn(u64) -> bool>;
-            return self.take_word(index, key, any, |value, place| {
-                Entry::new(value, place.times())
+            return self.take_word(index, key, any, |value, found| {
+                Entry::new(value, found.times())
             });
         }
         let index = self.contents.nodes()?;
@@ -150,11 +150,11 @@ where
     where
         Q: BorrowedKey<K> + ?Sized,
     {
-        if const { Contents::<K, V>::MAY_BE_WORDS }
+        if const { Contents::<K, V>::CAN_BE_WORDS }
             && let Some(index) = self.contents.words()
         {
             let any = None::<fn(u64) -> bool>;
-            return self.take_word(index, key, any, |_, place| place.since().ok())?;
+            return self.take_word(index, key, any, |_, found| found.since().ok())?;
         }
         let index = self.contents.nodes()?;
         let guard = pin()?;
@@ -206,7 +206,7 @@ where
         } else if let Some(former) = former {
             writer.remove(former);
         }
-        let entries = writer.ledger.entries();
+        let entries = writer.state.entries();
         drop(writer);
         if guard.has_garbage() {
             guard.accelerate();
@@ -255,16 +255,16 @@ where
 
     /// How many entries there are.
     pub fn entries(&self) -> u64 {
-        self.ledger().map_or(0, |ledger| ledger.entries())
+        self.state().map_or(0, |state| state.entries())
     }
 
     /// How many bytes they take, if the size of each is known. A store of machine words knows by itself, and does not ask
     /// for the sizes of entries.
     pub fn bytes(&self) -> Option<u64> {
         let guard = pin()?;
-        let ledger = self.ledger()?;
-        let of_words = self.contents.bytes(ledger.entries(), &guard);
-        of_words.or_else(|| ledger.bytes())
+        let state = self.state()?;
+        let of_words = self.contents.bytes(state.entries(), &guard);
+        of_words.or_else(|| state.bytes())
     }
 
     /// Takes what it needs of a fresh entry, and counts a use.
@@ -273,19 +273,19 @@ where
         &self,
         key: &Q,
         fresh: Option<impl Fn(u64) -> bool + Copy>,
-        take: impl FnOnce(V, Noted<'_>) -> R,
+        take: impl FnOnce(V, TimesSource<'_>) -> R,
     ) -> Option<R>
     where
         Q: BorrowedKey<K> + ?Sized,
     {
-        if const { Contents::<K, V>::MAY_BE_WORDS }
+        if const { Contents::<K, V>::CAN_BE_WORDS }
             && let Some(index) = self.contents.words()
         {
-            return self.take_word(index, key, fresh, |value, place| {
+            return self.take_word(index, key, fresh, |value, found| {
                 if self.counts_uses {
-                    place.count_use();
+                    found.count_use();
                 }
-                take(value, Noted::Beside(place))
+                take(value, TimesSource::Word(found))
             });
         }
         let index = self.contents.nodes()?;
@@ -297,7 +297,7 @@ where
         if self.counts_uses {
             node.uses.count();
         }
-        Some(take(node.value.clone(), Noted::In(node.times)))
+        Some(take(node.value.clone(), TimesSource::Node(node.times)))
     }
 
     #[inline]
@@ -320,16 +320,16 @@ where
         index: &WordIndex,
         key: &Q,
         fresh: Option<impl Fn(u64) -> bool + Copy>,
-        take: impl FnOnce(V, Place<'_>) -> R,
+        take: impl FnOnce(V, WordRef<'_>) -> R,
     ) -> Option<R>
     where
         Q: BorrowedKey<K> + ?Sized,
     {
         let (hash, word) = (self.hash(key), key.word()?);
         match index.find_fresh(hash, word, fresh) {
-            Ok(Some((value, place))) => Some(take(word::from(value)?, place)),
+            Ok(Some((value, found))) => Some(take(word::from(value)?, found)),
             Ok(None) => None,
-            Err(Unsteady) => self.take_word_under_guard(key, fresh, take),
+            Err(TornRead) => self.take_word_under_guard(key, fresh, take),
         }
     }
 
@@ -341,7 +341,7 @@ where
         &self,
         key: &Q,
         fresh: Option<impl Fn(u64) -> bool + Copy>,
-        take: impl FnOnce(V, Place<'_>) -> R,
+        take: impl FnOnce(V, WordRef<'_>) -> R,
     ) -> Option<R>
     where
         Q: BorrowedKey<K> + ?Sized,
@@ -349,12 +349,12 @@ where
         let (hash, word, index) = (self.hash(key), key.word()?, self.contents.words()?);
         let guard = pin()?;
         let find = || index.find_fresh_under(&guard, hash, word, fresh);
-        let found = find().or_else(|Unsteady| {
-            let _ledger = self.ledger().ok_or(Unsteady)?;
+        let found = find().or_else(|TornRead| {
+            let _lock = self.state().ok_or(TornRead)?;
             find()
         });
-        let (value, place) = found.ok()??;
-        Some(take(word::from(value)?, place))
+        let (value, found) = found.ok()??;
+        Some(take(word::from(value)?, found))
     }
 
     #[inline]
@@ -375,7 +375,7 @@ where
         let Some(mut writer) = self.writer(&guard) else {
             return 0;
         };
-        let removed = writer.ledger.entries();
+        let removed = writer.state.entries();
         let retired = writer.clear();
         drop(writer);
         if let Some(retired) = retired {
@@ -389,7 +389,7 @@ where
         Some(Writer {
             bounds: self.bounds,
             contents: &self.contents,
-            ledger: self.ledger()?,
+            state: self.state()?,
             guard,
         })
     }
@@ -404,30 +404,30 @@ impl<K, V> MemoryStore<K, V> {
     }
 
     /// A writer panics only in the keys' `Eq`, and then has changed nothing yet.
-    fn ledger(&self) -> Option<MutexGuard<'_, Ledger>> {
+    fn state(&self) -> Option<MutexGuard<'_, WriterState>> {
         if self.is_lost() {
             return None;
         }
-        match self.ledger.try_lock() {
-            Ok(ledger) => Some(ledger),
-            Err(TryLockError::Poisoned(ledger)) => Some(ledger.into_inner()),
+        match self.state.try_lock() {
+            Ok(state) => Some(state),
+            Err(TryLockError::Poisoned(state)) => Some(state.into_inner()),
             Err(TryLockError::WouldBlock) if self.made_by.is_current() => {
-                Some(self.ledger.lock().unwrap_or_else(PoisonError::into_inner))
+                Some(self.state.lock().unwrap_or_else(PoisonError::into_inner))
             }
-            Err(TryLockError::WouldBlock) => self.ledger_in_child(),
+            Err(TryLockError::WouldBlock) => self.state_in_child(),
         }
     }
 
     /// The same in a child of the process, in which another thread has the lock, or one that is not there.
     #[cold]
-    fn ledger_in_child(&self) -> Option<MutexGuard<'_, Ledger>> {
+    fn state_in_child(&self) -> Option<MutexGuard<'_, WriterState>> {
         /// Longer than any change takes.
-        const PATIENCE: u32 = 2_000;
-        for _ in 0..PATIENCE {
+        const MAX_TRIES: u32 = 2_000;
+        for _ in 0..MAX_TRIES {
             thread::sleep(Duration::from_millis(1));
-            match self.ledger.try_lock() {
-                Ok(ledger) => return Some(ledger),
-                Err(TryLockError::Poisoned(ledger)) => return Some(ledger.into_inner()),
+            match self.state.try_lock() {
+                Ok(state) => return Some(state),
+                Err(TryLockError::Poisoned(state)) => return Some(state.into_inner()),
                 Err(TryLockError::WouldBlock) if self.is_lost() => break,
                 Err(TryLockError::WouldBlock) => {}
             }
@@ -439,11 +439,11 @@ impl<K, V> MemoryStore<K, V> {
 
 impl<K, V> fmt::Debug for MemoryStore<K, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ledger = self.ledger();
+        let state = self.state();
         f.debug_struct("MemoryStore")
             .field("bounds", &self.bounds)
-            .field("entries", &ledger.as_ref().map(|ledger| ledger.entries()))
-            .field("bytes", &ledger.as_ref().and_then(|ledger| ledger.bytes()))
+            .field("entries", &state.as_ref().map(|state| state.entries()))
+            .field("bytes", &state.as_ref().and_then(|state| state.bytes()))
             .finish()
     }
 }

@@ -5,7 +5,7 @@
 
 use super::bucket::Bucket;
 use super::catalog::Position;
-use super::summary::WIDTH;
+use super::summary::BUCKET_SLOTS;
 use super::sync::{Guard, Shared};
 
 /// Tables of fewer buckets are not made smaller when items are removed. The model checker wants less to do.
@@ -52,7 +52,7 @@ impl<T: 'static> Table<T> {
             }
             bucket = self.next(bucket);
             // All buckets of a small table may have passed an item on.
-            if !seen.goes_on() || bucket == self.home(hash) {
+            if !seen.has_overflow() || bucket == self.home(hash) {
                 return None;
             }
         }
@@ -69,16 +69,16 @@ impl<T: 'static> Table<T> {
 
     /// Whether with one more item too many buckets would overflow.
     pub(super) fn is_full(&self, items: usize) -> bool {
-        (items + 1) * 4 > self.buckets.len() * WIDTH * 3
+        (items + 1) * 4 > self.buckets.len() * BUCKET_SLOTS * 3
     }
 
     /// Whether a table of half the size would be far from full too.
     pub(super) fn is_sparse(&self, items: usize) -> bool {
-        self.buckets.len() >= MIN_SHRUNK && items * 8 < self.buckets.len() * WIDTH
+        self.buckets.len() >= MIN_SHRUNK && items * 8 < self.buckets.len() * BUCKET_SLOTS
     }
 
     /// Puts an item into the first bucket with a slot to spare.
-    pub(super) fn place(&self, hash: u32, item: Shared<T>) -> Position {
+    pub(super) fn insert_item(&self, hash: u32, item: Shared<T>) -> Position {
         let mut bucket = self.home(hash);
         loop {
             let summary = &self.buckets[bucket].summary;
@@ -86,7 +86,7 @@ impl<T: 'static> Table<T> {
                 self.buckets[bucket].put(slot, hash, item);
                 return Position::new(bucket, slot);
             }
-            summary.pass();
+            summary.add_overflow();
             bucket = self.next(bucket);
         }
     }
@@ -101,7 +101,7 @@ impl<T: 'static> Table<T> {
         self.buckets[position.bucket()].take(position.slot());
         let mut bucket = self.home(hash);
         while bucket != position.bucket() {
-            self.buckets[bucket].summary.unpass();
+            self.buckets[bucket].summary.remove_overflow();
             bucket = self.next(bucket);
         }
     }

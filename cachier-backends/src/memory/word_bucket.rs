@@ -29,14 +29,14 @@ struct Slot {
 }
 
 /// What a reader saw.
-pub(super) enum Seen {
+pub(super) enum Lookup {
     /// A value, in which slot, and the state in which the bucket was.
     Value(u64, usize, State),
     /// The key is not here; it may be in a later bucket.
-    GoOn,
+    Overflow,
     Absent,
     /// A writer was at work, or the bucket is closed: look again.
-    Unsteady,
+    TornRead,
 }
 
 /// Which slots are taken, how many items went on to a later bucket, whether a writer is at work, and a version.
@@ -45,7 +45,7 @@ pub(super) struct State(u64);
 
 impl WordBucket {
     #[cfg_attr(not(debug_assertions), inline(always))]
-    pub(super) fn find(&self, key: u64) -> Seen {
+    pub(super) fn find(&self, key: u64) -> Lookup {
         let before = State(self.state.load(Acquire));
         // A slot that was emptied still has its key. Of several slots with one key, the lowest is meant: an item goes into
         // the lowest slot that is vacant, so that those below had other keys then, and have other keys for as long as it
@@ -58,13 +58,13 @@ impl WordBucket {
         }
         let slot = self.slots.get(number);
         let value = slot.map(|slot| slot.value.load(Relaxed));
-        if before.is_in_hand() || !self.is_still(before) {
-            return Seen::Unsteady;
+        if before.is_being_written() || !self.is_still(before) {
+            return Lookup::TornRead;
         }
         match value {
-            Some(value) if before.has(number) => Seen::Value(value, number, before),
-            _ if before.passed() > 0 => Seen::GoOn,
-            _ => Seen::Absent,
+            Some(value) if before.has(number) => Lookup::Value(value, number, before),
+            _ if before.overflow() > 0 => Lookup::Overflow,
+            _ => Lookup::Absent,
         }
     }
 
@@ -86,12 +86,12 @@ impl WordBucket {
     }
 
     /// Fills a vacant slot, or puts another value under the key that is there. What stands beside the slot is written by
-    /// `beside`, so that readers notice that too.
-    pub(super) fn put(&self, slot: usize, (key, value): (u64, u64), beside: impl FnOnce()) {
+    /// `with_slot`, so that readers notice that too.
+    pub(super) fn put(&self, slot: usize, (key, value): (u64, u64), with_slot: impl FnOnce()) {
         self.change(|slots, state| {
             slots[slot].key.store(key, Relaxed);
             slots[slot].value.store(value, Relaxed);
-            beside();
+            with_slot();
             State(state.0 | 1 << slot)
         });
     }
@@ -107,15 +107,15 @@ impl WordBucket {
     }
 
     /// Counts an item that goes on to a later bucket.
-    pub(super) fn pass(&self) {
-        self.change(|_, state| state.passing(state.passed().saturating_add(1)));
+    pub(super) fn add_overflow(&self) {
+        self.change(|_, state| state.with_overflow(state.overflow().saturating_add(1)));
     }
 
     /// Counts it out again. A full count has lost track and stays.
-    pub(super) fn unpass(&self) {
-        self.change(|_, state| match state.passed() {
+    pub(super) fn remove_overflow(&self) {
+        self.change(|_, state| match state.overflow() {
             u8::MAX => state,
-            passed => state.passing(passed - 1),
+            overflow => state.with_overflow(overflow - 1),
         });
     }
 
@@ -126,18 +126,18 @@ impl WordBucket {
 
     /// Empties all slots, and has readers look elsewhere until the bucket is [opened](Self::open) again.
     pub(super) fn close(&self) {
-        self.change(|_, state| State(state.emptied().0 | State::IN_HAND));
+        self.change(|_, state| State(state.emptied().0 | State::WRITING));
     }
 
     pub(super) fn open(&self) {
         let now = self.now();
         self.state
-            .store(State(now.0 & !State::IN_HAND).next().0, Release);
+            .store(State(now.0 & !State::WRITING).next().0, Release);
     }
 
     fn change(&self, change: impl FnOnce(&[Slot; SLOTS], State) -> State) {
         let before = self.now();
-        self.state.store(before.0 | State::IN_HAND, Relaxed);
+        self.state.store(before.0 | State::WRITING, Relaxed);
         fence(Release);
         let after = change(&self.slots, before);
         self.state.store(after.next().0, Release);
@@ -150,13 +150,13 @@ impl WordBucket {
 
 impl State {
     const TAKEN: u64 = (1 << SLOTS) - 1;
-    const PASSED_AT: u32 = 8;
-    const PASSED: u64 = 0xff << Self::PASSED_AT;
-    const IN_HAND: u64 = 1 << 16;
+    const OVERFLOW_SHIFT: u32 = 8;
+    const OVERFLOW: u64 = 0xff << Self::OVERFLOW_SHIFT;
+    const WRITING: u64 = 1 << 16;
     const VERSION: u64 = 1 << 17;
 
     fn emptied(self) -> Self {
-        Self(self.0 & !(Self::TAKEN | Self::PASSED))
+        Self(self.0 & !(Self::TAKEN | Self::OVERFLOW))
     }
 
     /// Whether a slot is taken.
@@ -166,17 +166,17 @@ impl State {
     }
 
     #[cfg_attr(not(debug_assertions), inline(always))]
-    fn passed(self) -> u8 {
-        (self.0 >> Self::PASSED_AT) as u8
+    fn overflow(self) -> u8 {
+        (self.0 >> Self::OVERFLOW_SHIFT) as u8
     }
 
-    fn passing(self, passed: u8) -> Self {
-        Self(self.0 & !Self::PASSED | u64::from(passed) << Self::PASSED_AT)
+    fn with_overflow(self, overflow: u8) -> Self {
+        Self(self.0 & !Self::OVERFLOW | u64::from(overflow) << Self::OVERFLOW_SHIFT)
     }
 
     #[cfg_attr(not(debug_assertions), inline(always))]
-    fn is_in_hand(self) -> bool {
-        self.0 & Self::IN_HAND != 0
+    fn is_being_written(self) -> bool {
+        self.0 & Self::WRITING != 0
     }
 
     /// The state after a change: readers that began before it notice.

@@ -16,7 +16,7 @@ use super::entry::Times;
 use super::node::Uses;
 use super::sync::{AtomicShared, AtomicU32, AtomicU64, AtomicUsize, Guard, Shared, Tag};
 use super::table::MIN_SHRUNK;
-use super::word_bucket::{SLOTS, Seen, State, WordBucket};
+use super::word_bucket::{Lookup, SLOTS, State, WordBucket};
 
 /// The tables, as readers and writers share them.
 pub(super) struct WordIndex {
@@ -33,7 +33,7 @@ const SMALL: usize = if cfg!(shuttle) { 2 } else { 14 };
 const LARGE: usize = usize::MAX;
 
 /// The last one has as many buckets as a [`Position`] can name.
-const TABLES: usize = 29;
+const MAX_TABLES: usize = 29;
 
 /// Buckets as in [`table`](super::table): an item belongs into the bucket that its hash names, or the next one that has a
 /// slot to spare.
@@ -41,14 +41,14 @@ struct Table {
     buckets: Vec<WordBucket>,
     // Beside each slot, apart from it and from each other: a hit touches only what it asks for.
     since: Vec<AtomicU64>,
-    notes: Vec<Note>,
+    timestamps: Vec<Timestamps>,
     ids: Vec<AtomicU32>,
 }
 
 /// What timed hits ask for, beside each slot: in one cache line, and few of them for all slots.
 #[derive(Default)]
 #[repr(align(16))]
-struct Note {
+struct Timestamps {
     created: AtomicU64,
     compute_nanos: AtomicU64,
 }
@@ -65,17 +65,17 @@ pub(super) struct WordItem {
 
 /// Where a value was found, and in which state the bucket was.
 #[derive(Clone, Copy)]
-pub(super) struct Place<'a> {
+pub(super) struct WordRef<'a> {
     table: &'a Table,
     position: Position,
     state: State,
 }
 
 /// A writer was at work, or the table is large: what was read does not belong together. Look again, under a guard.
-pub(super) struct Unsteady;
+pub(super) struct TornRead;
 
 /// What a lookup came to.
-pub(super) type Found<'a> = Result<Option<(u64, Place<'a>)>, Unsteady>;
+pub(super) type Found<'a> = Result<Option<(u64, WordRef<'a>)>, TornRead>;
 
 impl WordIndex {
     pub(super) fn new() -> Self {
@@ -99,7 +99,7 @@ impl WordIndex {
         let small = self.small.get(self.current.load(Acquire));
         match small.and_then(OnceLock::get) {
             Some(table) => table.find_fresh(hash, key, fresh),
-            None => Err(Unsteady),
+            None => Err(TornRead),
         }
     }
 
@@ -113,7 +113,7 @@ impl WordIndex {
     ) -> Found<'a> {
         match self.table_in_use(guard) {
             Some(table) => table.find_fresh(hash, key, fresh),
-            None => Err(Unsteady),
+            None => Err(TornRead),
         }
     }
 
@@ -125,7 +125,7 @@ impl WordIndex {
 
     /// Since when the entry of this id counts as fresh.
     pub(super) fn since(&self, catalog: &Catalog, id: u32, guard: &Guard) -> u64 {
-        self.table(guard).since[flat(catalog.position(id))].load(Relaxed)
+        self.table(guard).since[slot_index(catalog.position(id))].load(Relaxed)
     }
 
     pub(super) fn uses<'a>(&'a self, catalog: &Catalog, id: u32, guard: &'a Guard) -> &'a Uses {
@@ -140,7 +140,7 @@ impl WordIndex {
         }
         let id = catalog.next_id();
         let position = self.table(guard).place(hash, id, item);
-        catalog.enter(Record { hash, position });
+        catalog.insert(Record { hash, position });
     }
 
     /// Puts an item of the same key and id in the place of the one that is there.
@@ -150,7 +150,7 @@ impl WordIndex {
     }
 
     pub(super) fn remove(&self, catalog: &mut Catalog, id: u32, guard: &Guard) {
-        let Record { hash, position } = catalog.strike_out(id);
+        let Record { hash, position } = catalog.remove(id);
         self.table(guard).take(hash, position);
     }
 
@@ -167,7 +167,7 @@ impl WordIndex {
             let room = limit.checked_sub(tables)?;
             Some((room / bytes(1, 0)).min(most_items(1 << number) as u64))
         };
-        (0..TABLES).map_while(most_of).max().unwrap_or(0)
+        (0..MAX_TABLES).map_while(most_of).max().unwrap_or(0)
     }
 
     /// Whether few items are left of many.
@@ -231,7 +231,7 @@ impl WordIndex {
     }
 }
 
-impl Place<'_> {
+impl WordRef<'_> {
     #[cfg_attr(not(debug_assertions), inline(always))]
     pub(super) fn count_use(self) {
         self.table.uses(self.position).count();
@@ -239,22 +239,22 @@ impl Place<'_> {
 
     /// Since when the value that was found counts as fresh.
     #[cfg_attr(not(debug_assertions), inline(always))]
-    pub(super) fn since(self) -> Result<u64, Unsteady> {
-        let since = self.table.since[flat(self.position)].load(Relaxed);
+    pub(super) fn since(self) -> Result<u64, TornRead> {
+        let since = self.table.since[slot_index(self.position)].load(Relaxed);
         let bucket = &self.table.buckets[self.position.bucket()];
         match bucket.is_still(self.state) {
             true => Ok(since),
-            false => Err(Unsteady),
+            false => Err(TornRead),
         }
     }
 
     /// Those of the value that was found, or of one that has come in its place since.
     pub(super) fn times(self) -> Times {
-        self.table.notes[flat(self.position)].times()
+        self.table.timestamps[slot_index(self.position)].times()
     }
 
     pub(super) fn id(self) -> u32 {
-        self.table.ids[flat(self.position)].load(Relaxed)
+        self.table.ids[slot_index(self.position)].load(Relaxed)
     }
 }
 
@@ -266,7 +266,7 @@ impl Table {
         Self {
             buckets: filled(buckets),
             since: filled(buckets * SLOTS),
-            notes: filled(buckets * SLOTS),
+            timestamps: filled(buckets * SLOTS),
             ids: filled(buckets * SLOTS),
         }
     }
@@ -277,18 +277,18 @@ impl Table {
         let mut bucket = home;
         loop {
             match self.buckets[bucket].find(key) {
-                Seen::Value(value, slot, state) => {
+                Lookup::Value(value, slot, state) => {
                     let position = Position::new(bucket, slot);
-                    let place = Place {
+                    let found = WordRef {
                         table: self,
                         position,
                         state,
                     };
-                    return Ok(Some((value, place)));
+                    return Ok(Some((value, found)));
                 }
-                Seen::GoOn => bucket = self.next(bucket),
-                Seen::Absent => return Ok(None),
-                Seen::Unsteady => return Err(Unsteady),
+                Lookup::Overflow => bucket = self.next(bucket),
+                Lookup::Absent => return Ok(None),
+                Lookup::TornRead => return Err(TornRead),
             }
             // All buckets of a small table may have passed an item on.
             if bucket == home {
@@ -304,12 +304,12 @@ impl Table {
         key: u64,
         fresh: Option<impl Fn(u64) -> bool + Copy>,
     ) -> Found<'_> {
-        let Some((value, place)) = self.find(hash, key)? else {
+        let Some((value, found)) = self.find(hash, key)? else {
             return Ok(None);
         };
         match fresh {
-            Some(fresh) if !fresh(place.since()?) => Ok(None),
-            _ => Ok(Some((value, place))),
+            Some(fresh) if !fresh(found.since()?) => Ok(None),
+            _ => Ok(Some((value, found))),
         }
     }
 
@@ -334,7 +334,7 @@ impl Table {
     }
 
     /// Puts an item into the first bucket with a slot to spare.
-    fn place(&self, hash: u32, id: u32, item: WordItem) -> Position {
+    fn insert_item(&self, hash: u32, id: u32, item: WordItem) -> Position {
         let mut bucket = self.home(hash);
         loop {
             if let Some(slot) = self.buckets[bucket].vacant() {
@@ -343,17 +343,17 @@ impl Table {
                 self.put(position, id, item);
                 return position;
             }
-            self.buckets[bucket].pass();
+            self.buckets[bucket].add_overflow();
             bucket = self.next(bucket);
         }
     }
 
     fn put(&self, position: Position, id: u32, item: WordItem) {
-        let (bucket, beside) = (&self.buckets[position.bucket()], flat(position));
+        let (bucket, index) = (&self.buckets[position.bucket()], slot_index(position));
         bucket.put(position.slot(), (item.key, item.value), || {
-            self.since[beside].store(item.since, Relaxed);
-            self.notes[beside].set(item.times);
-            self.ids[beside].store(id, Relaxed);
+            self.since[index].store(item.since, Relaxed);
+            self.timestamps[index].set(item.times);
+            self.ids[index].store(id, Relaxed);
         });
     }
 
@@ -362,8 +362,8 @@ impl Table {
         WordItem {
             key,
             value,
-            since: self.since[flat(position)].load(Relaxed),
-            times: self.notes[flat(position)].times(),
+            since: self.since[slot_index(position)].load(Relaxed),
+            times: self.timestamps[slot_index(position)].times(),
         }
     }
 
@@ -371,7 +371,7 @@ impl Table {
         self.buckets[position.bucket()].take(position.slot());
         let mut bucket = self.home(hash);
         while bucket != position.bucket() {
-            self.buckets[bucket].unpass();
+            self.buckets[bucket].remove_overflow();
             bucket = self.next(bucket);
         }
     }
@@ -404,7 +404,7 @@ impl Table {
     }
 }
 
-impl Note {
+impl Timestamps {
     fn set(&self, times: Times) {
         self.created.store(times.created, Relaxed);
         self.compute_nanos.store(times.compute_nanos, Relaxed);
@@ -425,8 +425,8 @@ fn most_items(buckets: usize) -> usize {
 
 /// What a table of so many buckets takes, with the smaller ones that stay.
 fn bytes_up_to(buckets: usize) -> u64 {
-    let beside = size_of::<AtomicU64>() + size_of::<Note>() + size_of::<AtomicU32>();
-    let bucket = size_of::<WordBucket>() + SLOTS * beside;
+    let index = size_of::<AtomicU64>() + size_of::<Timestamps>() + size_of::<AtomicU32>();
+    let bucket = size_of::<WordBucket>() + SLOTS * index;
     let largest_small = 1 << (SMALL - 1);
     let small = 2 * buckets.min(largest_small) - 1;
     let large = if buckets > largest_small { buckets } else { 0 };
@@ -434,6 +434,6 @@ fn bytes_up_to(buckets: usize) -> u64 {
 }
 
 /// Where a slot stands among all slots of its table.
-fn flat(position: Position) -> usize {
+fn slot_index(position: Position) -> usize {
     position.bucket() * SLOTS + position.slot()
 }

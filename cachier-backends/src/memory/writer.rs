@@ -10,7 +10,7 @@ use super::sizes::Sizes;
 use super::sync::{Guard, MutexGuard};
 
 /// What writers alone need to know, under the lock. It speaks of entries by their ids.
-pub(super) struct Ledger {
+pub(super) struct WriterState {
     catalog: Catalog,
     sizes: Sizes,
     /// Absent from a store without bounds.
@@ -24,7 +24,7 @@ pub(super) struct Ledger {
 pub(super) struct Writer<'a, K, V> {
     pub(super) bounds: Bounds,
     pub(super) contents: &'a Contents<K, V>,
-    pub(super) ledger: MutexGuard<'a, Ledger>,
+    pub(super) state: MutexGuard<'a, WriterState>,
     pub(super) guard: &'a Guard,
 }
 
@@ -45,8 +45,8 @@ where
 
     pub(super) fn remove_older_than(&mut self, created_before: u64) -> u64 {
         let mut removed = 0;
-        for id in self.ledger.catalog.ids() {
-            let since = self.contents.since(&self.ledger.catalog, id, self.guard);
+        for id in self.state.catalog.ids() {
+            let since = self.contents.since(&self.state.catalog, id, self.guard);
             if since < created_before {
                 self.take_out(id);
                 removed += 1;
@@ -58,9 +58,9 @@ where
 
     /// Removes all entries; the lock should be free before they are released.
     pub(super) fn clear(&mut self) -> Option<Retired<Node<K, V>>> {
-        let catalog = &mut self.ledger.catalog;
+        let catalog = &mut self.state.catalog;
         let retired = self.contents.clear(catalog, self.guard);
-        *self.ledger = Ledger::new(self.bounds);
+        *self.state = WriterState::new(self.bounds);
         retired
     }
 
@@ -76,18 +76,18 @@ where
         // Struck out first, so that the former entry is not evicted to make room for its successor;
         // it stays in the index until the successor replaces it there.
         if let Some(id) = former {
-            self.ledger.strike_out(id);
+            self.state.remove_record(id);
         }
         let size = new.bytes.filter(|_| self.contents.words().is_none());
         let evicted = self.make_room(former, size);
-        let catalog = &mut self.ledger.catalog;
+        let catalog = &mut self.state.catalog;
         let id = former.unwrap_or_else(|| catalog.next_id());
         if former.is_some() {
             self.contents.replace(catalog, id, key, new, self.guard);
-            self.ledger.enter(id, hash, size, Arrival::Again);
+            self.state.enter(id, hash, size, Arrival::Replacement);
         } else {
             self.contents.insert(catalog, hash, key, new, self.guard);
-            self.ledger.enter(id, hash, size, Arrival::New);
+            self.state.enter(id, hash, size, Arrival::New);
         }
         if evicted > 0 {
             self.shrink_to_few();
@@ -96,8 +96,8 @@ where
     }
 
     fn take_out(&mut self, id: u32) {
-        self.ledger.strike_out(id);
-        let catalog = &mut self.ledger.catalog;
+        self.state.remove_record(id);
+        let catalog = &mut self.state.catalog;
         self.contents.remove(catalog, id, self.guard);
     }
 
@@ -105,10 +105,10 @@ where
     fn shrink_to_few(&mut self) {
         while self
             .contents
-            .are_sparse(self.ledger.catalog.len(), self.guard)
+            .are_sparse(self.state.catalog.len(), self.guard)
         {
-            self.ledger.renumber();
-            let catalog = &mut self.ledger.catalog;
+            self.state.renumber();
+            let catalog = &mut self.state.catalog;
             self.contents.shrink(catalog, self.guard);
         }
     }
@@ -116,26 +116,26 @@ where
     /// Evicts until there is room for one more entry, not counting the former one.
     fn make_room(&mut self, former: Option<u32>, size: Option<u64>) -> u64 {
         let mut evicted = 0;
-        while !self.ledger.has_room(&self.bounds, former, size) {
+        while !self.state.has_room(&self.bounds, former, size) {
             let Some(id) = self.evict() else { break };
-            self.ledger.sizes.remove(id);
+            self.state.sizes.remove(id);
             self.contents
-                .remove(&mut self.ledger.catalog, id, self.guard);
+                .remove(&mut self.state.catalog, id, self.guard);
             evicted += 1;
         }
         evicted
     }
 
     fn evict(&mut self) -> Option<u32> {
-        let Ledger {
+        let WriterState {
             catalog, policy, ..
-        } = &mut *self.ledger;
+        } = &mut *self.state;
         let mut spend_use = |id| self.contents.spend_use(catalog, id, self.guard);
         policy.as_mut()?.evict(&mut spend_use)
     }
 }
 
-impl Ledger {
+impl WriterState {
     pub(super) fn new(bounds: Bounds) -> Self {
         Self {
             catalog: Catalog::default(),
@@ -174,7 +174,7 @@ impl Ledger {
     }
 
     /// Forgets the size and rank of an entry.
-    fn strike_out(&mut self, id: u32) {
+    fn remove_record(&mut self, id: u32) {
         self.sizes.remove(id);
         if let Some(policy) = &mut self.policy {
             policy.remove(id);

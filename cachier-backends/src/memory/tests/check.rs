@@ -230,9 +230,9 @@ fn read_word_that_stays(index: &WordIndex) {
 /// A value and the moment since which it counts belong together, and to the key.
 fn read_word(index: &WordIndex) {
     look_at_word(index, |found| {
-        let Some((value, place)) = found else { return };
+        let Some((value, found)) = found else { return };
         assert_eq!(value % 10, 0, "the value of another key");
-        if let Ok(since) = place.since() {
+        if let Ok(since) = found.since() {
             assert_eq!(value, since, "torn");
         }
     });
@@ -338,10 +338,10 @@ fn the_checker_notices_a_reader_that_does_not_look_again() {
     explore_words(
         |index, catalog| index.replace(catalog, 0, word_item(1, 20), &Guard::new()),
         |index| {
-            let Ok(Some((value, place))) = index.find_fresh(HASH, 1, ANY) else {
+            let Ok(Some((value, found))) = index.find_fresh(HASH, 1, ANY) else {
                 return;
             };
-            assert_eq!(place.times().created, value, "torn");
+            assert_eq!(found.times().created, value, "torn");
         },
     );
 }

@@ -96,7 +96,7 @@ proptest! {
                 Step::Renew(id) if present.contains_key(&id) => {
                     policy.remove(id);
                     naive.remove(id);
-                    policy.enter(id, present[&id], Arrival::Again);
+                    policy.enter(id, present[&id], Arrival::Replacement);
                     naive.enter(id, present[&id], true);
                 }
                 Step::Use(id) => *uses.entry(id).or_default() = 3,
