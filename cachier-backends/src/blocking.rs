@@ -10,7 +10,7 @@ use crate::backend::{
 };
 use crate::error::Error;
 use crate::key::{Key, Scope};
-use crate::queue::Turn;
+use crate::queue::QueueTimer;
 use crate::workers::unblock;
 
 /// A [`Backend`] whose operations block the thread. The methods are the same, and so is what they
@@ -113,7 +113,7 @@ pub(crate) enum Mode {
     Inline(Duration),
     /// It must not count on it, nor on a runtime that is driven by it: the thread waits for the operation and for other
     /// things.
-    Beside,
+    Offload,
 }
 
 /// Lets operations that `f` polls run on this thread, which may block.
@@ -128,7 +128,7 @@ pub(crate) enum Mode {
 /// assert_eq!(blocking::inline(Duration::from_secs(1), || 6 * 7), 42);
 /// ```
 pub fn inline<R>(allowance: Duration, f: impl FnOnce() -> R) -> R {
-    within(Mode::Inline(allowance), f)
+    with_mode(Mode::Inline(allowance), f)
 }
 
 /// Has operations that `f` polls done beside this thread, which waits for them, and may be the only one of a runtime.
@@ -139,13 +139,13 @@ pub fn inline<R>(allowance: Duration, f: impl FnOnce() -> R) -> R {
 /// ```
 /// use cachier_backends::blocking;
 ///
-/// assert_eq!(blocking::beside(|| 6 * 7), 42);
+/// assert_eq!(blocking::offload(|| 6 * 7), 42);
 /// ```
-pub fn beside<R>(f: impl FnOnce() -> R) -> R {
-    within(Mode::Beside, f)
+pub fn offload<R>(f: impl FnOnce() -> R) -> R {
+    with_mode(Mode::Offload, f)
 }
 
-fn within<R>(mode: Mode, f: impl FnOnce() -> R) -> R {
+fn with_mode<R>(mode: Mode, f: impl FnOnce() -> R) -> R {
     struct Restore(Option<Mode>);
     impl Drop for Restore {
         fn drop(&mut self) {
@@ -168,7 +168,7 @@ pub(crate) fn mode() -> Option<Mode> {
 pub(crate) fn allowance() -> Option<Duration> {
     match MODE.get() {
         Some(Mode::Inline(allowance)) => Some(allowance),
-        Some(Mode::Beside) | None => None,
+        Some(Mode::Offload) | None => None,
     }
 }
 
@@ -199,10 +199,10 @@ impl<B: BlockingBackend> Blocking<B> {
                 return operation(&self.backend);
             }
             let backend = Arc::clone(&self.backend);
-            let turn = Turn::default();
-            let on_thread = turn.clone();
+            let timer = QueueTimer::default();
+            let on_thread = timer.clone();
             let task = unblock(move || on_thread.run(|| operation(&backend)));
-            turn.observed(task).await
+            timer.observe_future(task).await
         })
     }
 }
@@ -437,7 +437,7 @@ mod tests {
     #[test]
     fn operations_beside_a_thread_do_not_run_on_it() {
         let backend = Blocking::new(Threads::default());
-        let threads = inline(AMPLE, || beside(|| use_all(&backend)));
+        let threads = inline(AMPLE, || offload(|| use_all(&backend)));
         assert!(!threads.contains(&thread::current().id()));
     }
 

@@ -245,7 +245,7 @@ const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b':');
 
 /// The longest encoded name that is kept whole, in bytes.
-const LONGEST_NAME: usize = 180;
+const MAX_NAME_BYTES: usize = 180;
 
 /// A name as a segment of a key: percent-encoded, never empty, never `.` or `..`, and bounded: of a
 /// longer name the beginning stays, and after a `~`, which no encoded name holds, its hash.
@@ -259,9 +259,9 @@ fn bounded(name: &str, mut encoded: String) -> String {
         // Empty, or a name by which a path would leave its folder.
         encoded.push('~');
     }
-    if encoded.len() > LONGEST_NAME {
+    if encoded.len() > MAX_NAME_BYTES {
         let hash = blake3::hash(name.as_bytes()).to_hex();
-        encoded.truncate(LONGEST_NAME - 33);
+        encoded.truncate(MAX_NAME_BYTES - 33);
         encoded.push('~');
         encoded.push_str(&hash[..32]);
     }

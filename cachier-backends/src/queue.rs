@@ -12,7 +12,7 @@ thread_local! {
     /// How long what was polled has waited for its turn.
     static WAITED: Cell<Duration> = const { Cell::new(Duration::ZERO) };
     /// The operation that runs on this thread for somebody who watches from elsewhere.
-    static RUNNING: RefCell<Option<Turn>> = const { RefCell::new(None) };
+    static CURRENT: RefCell<Option<QueueTimer>> = const { RefCell::new(None) };
 }
 
 /// Polls operations, and tells how long those that it polled have waited for their turns in this process until now.
@@ -40,36 +40,36 @@ pub fn observe<R>(poll: impl FnOnce() -> R) -> (R, Duration) {
 /// # });
 /// ```
 pub async fn waiting<F: Future>(future: F) -> F::Output {
-    Turn::default().observed(future).await
+    QueueTimer::default().observe_future(future).await
 }
 
 /// An operation, as whoever waits for it and whoever carries it out know it: maybe different threads.
 #[derive(Clone)]
-pub(crate) struct Turn(Arc<Mutex<Waits>>);
+pub(crate) struct QueueTimer(Arc<Mutex<QueueTime>>);
 
-struct Waits {
+struct QueueTime {
     /// When the wait began that goes on.
     since: Option<Instant>,
     /// How long those took that are over.
-    before: Duration,
+    total: Duration,
 }
 
 /// An operation that has not begun.
-impl Default for Turn {
+impl Default for QueueTimer {
     fn default() -> Self {
-        Self(Arc::new(Mutex::new(Waits {
+        Self(Arc::new(Mutex::new(QueueTime {
             since: Some(Instant::now()),
-            before: Duration::ZERO,
+            total: Duration::ZERO,
         })))
     }
 }
 
-impl Turn {
+impl QueueTimer {
     /// The output of the future that waits for the operation.
-    pub(crate) async fn observed<F: Future>(&self, future: F) -> F::Output {
+    pub(crate) async fn observe_future<F: Future>(&self, future: F) -> F::Output {
         let mut future = pin!(future);
-        std::future::poll_fn(|context| {
-            let poll = future.as_mut().poll(context);
+        std::future::poll_fn(|cx| {
+            let poll = future.as_mut().poll(cx);
             WAITED.set(WAITED.get() + self.waited());
             poll
         })
@@ -78,38 +78,38 @@ impl Turn {
 
     /// Runs the operation, whose turn has come.
     pub(crate) fn run<R>(self, operation: impl FnOnce() -> R) -> R {
-        self.has_come();
-        let _restore = Restore(RUNNING.replace(Some(self)));
+        self.stop();
+        let _restore = Restore(CURRENT.replace(Some(self)));
         operation()
     }
 
     fn waited(&self) -> Duration {
-        let waits = self.waits();
-        let now = waits.since.map(|since| since.elapsed());
-        waits.before + now.unwrap_or_default()
+        let time = self.time();
+        let now = time.since.map(|since| since.elapsed());
+        time.total + now.unwrap_or_default()
     }
 
-    fn is_awaited(&self) {
-        self.waits().since = Some(Instant::now());
+    fn start(&self) {
+        self.time().since = Some(Instant::now());
     }
 
-    fn has_come(&self) {
-        let mut waits = self.waits();
-        if let Some(since) = waits.since.take() {
-            waits.before += since.elapsed();
+    fn stop(&self) {
+        let mut time = self.time();
+        if let Some(since) = time.since.take() {
+            time.total += since.elapsed();
         }
     }
 
-    fn waits(&self) -> MutexGuard<'_, Waits> {
+    fn time(&self) -> MutexGuard<'_, QueueTime> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-struct Restore(Option<Turn>);
+struct Restore(Option<QueueTimer>);
 
 impl Drop for Restore {
     fn drop(&mut self) {
-        RUNNING.set(self.0.take());
+        CURRENT.set(self.0.take());
     }
 }
 
@@ -119,10 +119,10 @@ impl Drop for Restore {
     allow(dead_code, reason = "only files have such a line")
 )]
 pub(crate) fn wait_on_thread<R>(wait: impl FnOnce() -> R) -> R {
-    let running = RUNNING.with_borrow(Clone::clone);
-    running.as_ref().inspect(|turn| turn.is_awaited());
+    let running = CURRENT.with_borrow(Clone::clone);
+    running.as_ref().inspect(|timer| timer.start());
     let result = wait();
-    running.as_ref().inspect(|turn| turn.has_come());
+    running.as_ref().inspect(|timer| timer.stop());
     result
 }
 
@@ -147,15 +147,15 @@ mod tests {
 
     #[test]
     fn an_operation_waits_until_it_runs_and_while_it_queues() {
-        let turn = Turn::default();
-        let mut operation = pin!(turn.observed(pending::<()>()));
+        let timer = QueueTimer::default();
+        let mut operation = pin!(timer.observe_future(pending::<()>()));
         let mut waited = || {
             a_moment();
             waited(operation.as_mut())
         };
         let at_first = waited();
         assert!(waited() > at_first);
-        let (running, queued) = turn.clone().run(|| {
+        let (running, queued) = timer.clone().run(|| {
             let running = waited();
             assert_eq!(waited(), running, "it runs");
             (running, wait_on_thread(&mut waited))

@@ -46,7 +46,7 @@ struct State {
 }
 
 /// How long a thread waits for more work before it ends.
-const LINGER: Duration = Duration::from_secs(10);
+const THREAD_KEEP_ALIVE: Duration = Duration::from_secs(10);
 
 impl Workers {
     /// At most so many threads of this name; none yet.
@@ -97,7 +97,7 @@ impl Workers {
             state.idle += 1;
             let (guard, timeout) = self
                 .arrived
-                .wait_timeout(state, LINGER)
+                .wait_timeout(state, THREAD_KEEP_ALIVE)
                 .unwrap_or_else(PoisonError::into_inner);
             state = guard;
             state.idle -= 1;
@@ -124,13 +124,13 @@ fn start_thread(workers: &'static Workers) -> io::Result<()> {
 }
 
 /// The most threads that block for asynchronous callers.
-const MAX_BLOCKING: usize = 500;
+const MAX_BLOCKING_THREADS: usize = 500;
 
 /// Has a thread do what blocks, and waits for it as a task does. What nobody waits for any more is not begun.
 pub(crate) async fn unblock<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     static BLOCKING: PerProcess<Workers> =
-        PerProcess::new(|_| Workers::new("cachier-blocking", MAX_BLOCKING));
-    let done = Arc::new(Mutex::new(Done {
+        PerProcess::new(|_| Workers::new("cachier-blocking", MAX_BLOCKING_THREADS));
+    let done = Arc::new(Mutex::new(Completion {
         result: None,
         waiter: None,
     }));
@@ -153,12 +153,12 @@ pub(crate) async fn unblock<T: Send + 'static>(work: impl FnOnce() -> T + Send +
     if let Err(NoThread(job)) = BLOCKING.submit(Box::new(job)) {
         run(job);
     }
-    let result = poll_fn(|context| {
+    let result = poll_fn(|cx| {
         let mut done = lock(&done);
         match done.result.take() {
             Some(result) => Poll::Ready(result),
             None => {
-                done.waiter = Some(context.waker().clone());
+                done.waiter = Some(cx.waker().clone());
                 Poll::Pending
             }
         }
@@ -167,7 +167,7 @@ pub(crate) async fn unblock<T: Send + 'static>(work: impl FnOnce() -> T + Send +
 }
 
 /// What work on a thread has come to, and who waits for it.
-struct Done<T> {
+struct Completion<T> {
     result: Option<thread::Result<T>>,
     waiter: Option<Waker>,
 }

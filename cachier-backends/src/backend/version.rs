@@ -6,32 +6,32 @@ use std::fmt;
 ///
 /// Only its backend knows what is in it: a checksum, a counter, an `ETag`.
 #[derive(Clone, PartialEq, Eq, Hash)]
-pub struct EntryVersion(Kept);
+pub struct EntryVersion(Repr);
 
 /// Every load makes a version, and most are short: those are kept in place. Each has one form only, so that equal ones
 /// compare equal.
 #[derive(Clone, PartialEq, Eq, Hash)]
-enum Kept {
+enum Repr {
     /// So many bytes, and zeros behind them.
-    Short(u8, [u8; SHORT]),
+    Short(u8, [u8; MAX_INLINE_BYTES]),
     Long(Box<[u8]>),
 }
 
 /// What makes 40 bytes of it all: enough for a hash, or an `ETag` in its quotes.
-const SHORT: usize = 38;
+const MAX_INLINE_BYTES: usize = 38;
 
 impl EntryVersion {
     /// A version that the store tells.
     pub fn new(version: impl AsRef<[u8]>) -> Self {
         let version = version.as_ref();
-        let mut short = [0; SHORT];
+        let mut short = [0; MAX_INLINE_BYTES];
         Self(match short.get_mut(..version.len()) {
             Some(place) => {
                 place.copy_from_slice(version);
-                // At most `SHORT`, as there is a place for it.
-                Kept::Short(version.len() as u8, short)
+                // At most `MAX_INLINE_BYTES`, as there is a place for it.
+                Repr::Short(version.len() as u8, short)
             }
-            None => Kept::Long(version.into()),
+            None => Repr::Long(version.into()),
         })
     }
 
@@ -47,8 +47,8 @@ impl EntryVersion {
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         match &self.0 {
-            Kept::Short(length, bytes) => &bytes[..usize::from(*length)],
-            Kept::Long(bytes) => bytes,
+            Repr::Short(length, bytes) => &bytes[..usize::from(*length)],
+            Repr::Long(bytes) => bytes,
         }
     }
 }

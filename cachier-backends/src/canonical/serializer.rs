@@ -17,7 +17,7 @@ pub(super) fn write<T: Serialize + ?Sized, S: Sink>(
 ) -> Result<(), Refusal> {
     value.serialize(Canonical {
         sink,
-        order: Order::Given,
+        order: Order::Insertion,
         depth,
     })
 }
@@ -64,7 +64,7 @@ mod tag {
 /// Whether the next sequence counts in the order in which it comes.
 #[derive(Clone, Copy)]
 enum Order {
-    Given,
+    Insertion,
     Sorted,
 }
 
@@ -295,7 +295,7 @@ impl<'s, S: Sink> ser::Serializer for Canonical<'s, S> {
 
     fn serialize_seq(self, _len: Option<usize>) -> Result<Compound<'s, S>, Refusal> {
         match self.order {
-            Order::Given => self.in_order(tag::SEQUENCE),
+            Order::Insertion => self.in_order(tag::SEQUENCE),
             Order::Sorted => self.sorted(tag::UNORDERED),
         }
     }
@@ -303,7 +303,7 @@ impl<'s, S: Sink> ser::Serializer for Canonical<'s, S> {
     fn serialize_tuple(self, _len: usize) -> Result<Compound<'s, S>, Refusal> {
         // Arrays look like tuples to serde.
         match self.order {
-            Order::Given => self.in_order(tag::TUPLE),
+            Order::Insertion => self.in_order(tag::TUPLE),
             Order::Sorted => self.sorted(tag::UNORDERED),
         }
     }

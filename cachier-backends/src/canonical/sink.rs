@@ -17,18 +17,18 @@ impl Sink for Vec<u8> {
 /// go; only longer ones need the hasher, which is large.
 pub(super) struct HashSink<'k> {
     key: Option<&'k [u8; 32]>,
-    gathered: [u8; GATHERED],
+    gathered: [u8; BUFFER_BYTES],
     len: usize,
     hasher: Option<Box<blake3::Hasher>>,
 }
 
-const GATHERED: usize = 512;
+const BUFFER_BYTES: usize = 512;
 
 impl<'k> HashSink<'k> {
     pub(super) fn new(key: Option<&'k [u8; 32]>) -> Self {
         Self {
             key,
-            gathered: [0; GATHERED],
+            gathered: [0; BUFFER_BYTES],
             len: 0,
             hasher: None,
         }

@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use super::{LONG, Subject, all, entry, moment, skip, succeeded, until};
+use super::{LONG_PERIOD, Subject, all, entry, moment, skip, succeeded, until};
 use crate::backend::{Capability, Lease, LeaseReply, Renewal, StoreReply, StoreRequest, Vacated};
 use crate::key::Key;
 
@@ -17,7 +17,7 @@ pub(super) async fn one_lease_at_a_time(subject: &Subject) {
         subject.request(&key, None).await,
         LeaseReply::Held(_)
     ));
-    let elsewhere = succeeded(subject.other.lease(&key, None, LONG).await);
+    let elsewhere = succeeded(subject.other.lease(&key, None, LONG_PERIOD).await);
     assert!(matches!(elsewhere, LeaseReply::Held(_)));
 }
 
@@ -42,7 +42,7 @@ pub(super) async fn an_unattended_lease_ends(subject: &Subject) {
     assert!(matches!(lease, LeaseReply::Granted(_)));
     drop(lease);
     let free = || async {
-        let reply = succeeded(subject.other.lease(&key, None, LONG).await);
+        let reply = succeeded(subject.other.lease(&key, None, LONG_PERIOD).await);
         matches!(reply, LeaseReply::Granted(_))
     };
     until("the lease of an owner that is gone is free", free).await;
@@ -220,7 +220,7 @@ impl Subject {
     /// The lease on a key that somebody else holds, as whoever asks for it is shown it.
     async fn held(&self, key: &Key) -> Lease {
         let seen = self.version(key).await;
-        match succeeded(self.other.lease(key, seen.as_ref(), LONG).await) {
+        match succeeded(self.other.lease(key, seen.as_ref(), LONG_PERIOD).await) {
             LeaseReply::Held(Some(held)) => held,
             reply => panic!("somebody holds it: {reply:?}"),
         }
@@ -289,7 +289,7 @@ pub(super) async fn whoever_takes_over_is_the_owner(subject: &Subject) {
         subject.prepare(key, warm).await;
         let (seen, there) = (subject.version(key).await, subject.bytes(key).await);
         let early = subject.lease(key, seen.as_ref()).await;
-        let taken = succeeded(subject.other.take_over(key, LONG).await);
+        let taken = succeeded(subject.other.take_over(key, LONG_PERIOD).await);
         let reply = subject.request(key, seen.as_ref()).await;
         assert!(matches!(reply, LeaseReply::Held(_)), "{reply:?}");
         let renewed = succeeded(subject.backend.renew(&early).await);
@@ -310,7 +310,7 @@ pub(super) async fn what_was_forgotten_is_not_stored_by_whoever_took_over(subjec
     }
     for (key, warm) in [1, 2].map(|number| subject.key(number)).iter().zip(WARM) {
         subject.prepare(key, warm).await;
-        let taken = succeeded(subject.backend.take_over(key, LONG).await);
+        let taken = succeeded(subject.backend.take_over(key, LONG_PERIOD).await);
         assert_eq!(succeeded(subject.other.remove(key).await), warm);
         let late = subject.store_under(key, taken, b"late").await;
         assert_eq!(late, StoreReply::Superseded);
@@ -321,7 +321,7 @@ pub(super) async fn what_was_forgotten_is_not_stored_by_whoever_took_over(subjec
 pub(super) async fn a_lease_that_was_taken_over_can_be_released(subject: &Subject) {
     for (key, warm) in [1, 2].map(|number| subject.key(number)).iter().zip(WARM) {
         subject.prepare(key, warm).await;
-        let taken = succeeded(subject.backend.take_over(key, LONG).await);
+        let taken = succeeded(subject.backend.take_over(key, LONG_PERIOD).await);
         succeeded(subject.backend.release(taken).await);
         let seen = subject.version(key).await;
         assert_eq!(seen.is_some(), warm);
@@ -336,7 +336,7 @@ pub(super) async fn a_vacated_entry_is_gone_and_the_lease_goes_on(subject: &Subj
         let seen = subject.version(&key).await;
         let lease = match number / 2 {
             0 => subject.lease(&key, seen.as_ref()).await,
-            _ => succeeded(subject.backend.take_over(&key, LONG).await),
+            _ => succeeded(subject.backend.take_over(&key, LONG_PERIOD).await),
         };
         let vacated = succeeded(subject.backend.vacate(lease).await);
         let Vacated::Done { lease, removed } = vacated else {
@@ -378,7 +378,7 @@ pub(super) async fn of_many_that_ask_at_once_one_is_the_owner(subject: &Subject)
     for number in 0..4 {
         let key = subject.key(number);
         let backends = [&subject.backend, &subject.other];
-        let asking = (0..16).map(|asker| backends[asker % 2].lease(&key, None, LONG));
+        let asking = (0..16).map(|asker| backends[asker % 2].lease(&key, None, LONG_PERIOD));
         let replies: Vec<_> = all(asking.collect())
             .await
             .into_iter()
@@ -410,7 +410,7 @@ pub(super) async fn who_was_followed_by_another_stores_and_releases_nothing(subj
         }
         let next = OnceLock::new();
         until("the lease ends", || async {
-            let reply = succeeded(subject.other.lease(&key, seen, LONG).await);
+            let reply = succeeded(subject.other.lease(&key, seen, LONG_PERIOD).await);
             if let LeaseReply::Granted(lease) = reply {
                 return next.set(lease).is_ok();
             }

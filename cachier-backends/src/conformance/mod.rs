@@ -190,7 +190,7 @@ impl Subject {
     }
 
     async fn request(&self, key: &Key, seen: Option<&EntryVersion>) -> LeaseReply {
-        succeeded(self.backend.lease(key, seen, LONG).await)
+        succeeded(self.backend.lease(key, seen, LONG_PERIOD).await)
     }
 
     /// A lease that must be granted.
@@ -203,7 +203,7 @@ impl Subject {
 }
 
 /// A lease period that no property outlasts.
-const LONG: Duration = Duration::from_secs(60);
+const LONG_PERIOD: Duration = Duration::from_secs(60);
 
 fn key_of(scope: &Arc<Scope>, number: u8) -> Key {
     let hash = KeyHash::from_bytes([number; 32]);
@@ -232,8 +232,8 @@ fn succeeded<T>(result: Result<T, crate::Error>) -> T {
 /// What all of these come to, under whatever executor this runs.
 async fn all<T>(mut waiting: Vec<BoxFuture<'_, T>>) -> Vec<Result<T, crate::Error>> {
     let mut done = Vec::new();
-    poll_fn(|context| {
-        waiting.retain_mut(|future| match future.as_mut().poll(context) {
+    poll_fn(|cx| {
+        waiting.retain_mut(|future| match future.as_mut().poll(cx) {
             Poll::Ready(reply) => {
                 done.push(reply);
                 false

@@ -23,7 +23,7 @@ const CODEC_CBOR: u8 = 1;
 const CONTENT_ERROR: u8 = 1;
 
 /// The most bytes that [`write`] writes: six fields of 6 + 8 bytes, one of 6 + 4, two of 6 + 1.
-pub(super) const LONGEST: usize = 6 * 14 + 10 + 2 * 7;
+pub(super) const MAX_FIELDS_BYTES: usize = 6 * 14 + 10 + 2 * 7;
 
 /// Appends the fields of an entry whose value has `value_len` bytes.
 pub(super) fn write(header: &Header, value_len: usize, bytes: &mut Vec<u8>) {

@@ -92,7 +92,7 @@ const FIELDS_LENGTH: std::ops::Range<usize> = 16..20;
 /// ```
 #[must_use]
 pub fn encode(key: &Key, header: &Header, value: &[u8]) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(FIELDS_LENGTH.end + fields::LONGEST + value.len());
+    let mut bytes = Vec::with_capacity(FIELDS_LENGTH.end + fields::MAX_FIELDS_BYTES + value.len());
     bytes.extend_from_slice(&MAGIC);
     bytes.extend_from_slice(&FORMAT.to_le_bytes());
     bytes.resize(FIELDS_LENGTH.end, 0);

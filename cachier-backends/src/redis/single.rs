@@ -170,9 +170,9 @@ impl Single {
                 caller.closed().await;
             }
         });
-        poll_fn(|context| match answers.as_mut().poll(context) {
+        poll_fn(|cx| match answers.as_mut().poll(cx) {
             Poll::Ready(answers) => Poll::Ready(Some(answers)),
-            Poll::Pending => all_gone.as_mut().poll(context).map(|()| None),
+            Poll::Pending => all_gone.as_mut().poll(cx).map(|()| None),
         })
         .await
     }
@@ -194,9 +194,9 @@ impl Single {
         let mut answer = pin!(unconstrained(answer));
         let (ping, mut connection) = (redis::cmd("PING"), self.0.connection.clone());
         let mut pong = pin!(ping.query_async::<Value>(&mut connection));
-        poll_fn(|context| {
-            let pong = pong.as_mut().poll(context);
-            match (answer.as_mut().poll(context), pong) {
+        poll_fn(|cx| {
+            let pong = pong.as_mut().poll(cx);
+            match (answer.as_mut().poll(cx), pong) {
                 (Poll::Ready(answer), _) => Poll::Ready(answer),
                 (Poll::Pending, Poll::Ready(Err(lost))) => Poll::Ready(Err(lost)),
                 (Poll::Pending, Poll::Ready(Ok(_))) => Poll::Ready(Err(lost())),
@@ -250,11 +250,11 @@ impl Drop for Flush {
 /// Goes to the end of the queue of tasks that can run. Unlike tokio's own way of yielding, any thread may take it from there.
 async fn yield_to_tasks() {
     let mut has_waited = false;
-    poll_fn(|context| {
+    poll_fn(|cx| {
         if mem::replace(&mut has_waited, true) {
             return Poll::Ready(());
         }
-        context.waker().wake_by_ref();
+        cx.waker().wake_by_ref();
         Poll::Pending
     })
     .await;

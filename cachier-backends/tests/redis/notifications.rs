@@ -199,7 +199,7 @@ fn whoever_waits_on_the_only_thread_of_a_runtime_is_told() {
         let runtime = Builder::new_current_thread().enable_all().build().unwrap();
         let waited = runtime.block_on(async {
             let wait = of_thread.wait(&key, None).unwrap();
-            blocking::beside(|| block_on(wait))
+            blocking::offload(|| block_on(wait))
         });
         tell.send(waited).unwrap();
     });

@@ -353,7 +353,7 @@ impl Store for Persistent {
         let changed = poll_fn(|cx| match session.mode {
             CallMode::Async => wait.as_mut().poll(cx),
             // The thread may be the only one of a runtime, which stands still while it waits.
-            CallMode::Sync => blocking::beside(|| wait.as_mut().poll(cx)),
+            CallMode::Sync => blocking::offload(|| wait.as_mut().poll(cx)),
         });
         match changed.await {
             Ok(()) => Notification::Received,
