@@ -21,12 +21,12 @@ use crate::sync::{AtomicU64, Mutex, MutexGuard, lock};
 pub(crate) struct Block {
     pub(crate) hits: Counter,
     /// From so many hits on, the next one is timed: drawn ahead, so that the others have nothing to draw.
-    timed_from: AtomicU64,
+    next_timed: AtomicU64,
     owner: &'static Blocks,
     threshold: Threshold,
     draw: AtomicU64,
     /// How many hits will be passed over after the next timed one: drawn one ahead once more, as drawing takes a while.
-    passed_then: AtomicU64,
+    gap_after_next: AtomicU64,
     pub(crate) near_hits: Counter,
     pub(crate) time_saved: Sum,
     pub(crate) latency: LiveHistogram,
@@ -104,11 +104,11 @@ impl Block {
         };
         Self {
             hits: Counter::default(),
-            timed_from: AtomicU64::new(first),
+            next_timed: AtomicU64::new(first),
             owner,
             threshold,
             draw: AtomicU64::new(next_draw(seed)),
-            passed_then: AtomicU64::new(owner.sampler.gap(next_draw(seed))),
+            gap_after_next: AtomicU64::new(owner.sampler.gap(next_draw(seed))),
             near_hits: Counter::default(),
             time_saved: Sum::default(),
             latency: LiveHistogram::new(&SECONDS),
@@ -123,7 +123,7 @@ impl Block {
     /// Whether the next hit is timed.
     #[inline]
     pub(crate) fn times_hit(&self) -> bool {
-        self.hits.get() >= self.timed_from.load(Relaxed)
+        self.hits.get() >= self.next_timed.load(Relaxed)
     }
 
     /// Draws a number; for the one writer.
@@ -145,17 +145,17 @@ impl Block {
         if let Some(saved) = compute.and_then(|compute| compute.checked_sub(latency)) {
             self.time_saved.add(saved, weight, writers);
         }
-        self.draw_next();
+        self.schedule_next();
     }
 
     /// Draws which hit after this one is timed. Where all are or none is, that is so already.
-    fn draw_next(&self) {
+    fn schedule_next(&self) {
         if self.threshold != Threshold::ALWAYS {
-            let passed = self.passed_then.load(Relaxed);
+            let passed = self.gap_after_next.load(Relaxed);
             let next = self.hits.get().saturating_add(1).saturating_add(passed);
-            self.timed_from.store(next, Relaxed);
+            self.next_timed.store(next, Relaxed);
             let then = self.owner.sampler.gap(self.draw());
-            self.passed_then.store(then, Relaxed);
+            self.gap_after_next.store(then, Relaxed);
         }
     }
 
@@ -263,7 +263,7 @@ impl Default for LocalSlot {
 /// The slow path of [`CacheMetrics::local`](crate::CacheMetrics::local): puts this thread's block into the slot.
 #[cold]
 pub(crate) fn attach(blocks: &'static Blocks, slot: &'static LocalKey<LocalSlot>) -> Local {
-    match HELD.try_with(|held| held.borrow_mut().attach(blocks, slot)) {
+    match THREAD_BLOCKS.try_with(|thread| thread.borrow_mut().attach(blocks, slot)) {
         Ok(block) => Local::of(block, Writers::One),
         Err(_) => Local::of(blocks.shared(), Writers::Many),
     }
@@ -271,16 +271,16 @@ pub(crate) fn attach(blocks: &'static Blocks, slot: &'static LocalKey<LocalSlot>
 
 thread_local! {
     /// What this thread must give back when it ends. Only the slow path touches it.
-    static HELD: RefCell<Held> = RefCell::default();
+    static THREAD_BLOCKS: RefCell<ThreadBlocks> = RefCell::default();
 }
 
 #[derive(Default)]
-struct Held {
+struct ThreadBlocks {
     blocks: Vec<&'static Block>,
     slots: Vec<&'static LocalKey<LocalSlot>>,
 }
 
-impl Held {
+impl ThreadBlocks {
     fn attach(
         &mut self,
         blocks: &'static Blocks,
@@ -304,7 +304,7 @@ impl Held {
     }
 }
 
-impl Drop for Held {
+impl Drop for ThreadBlocks {
     fn drop(&mut self) {
         // Before another thread can get a block, this one must have forgotten it.
         for slot in &self.slots {
@@ -395,7 +395,7 @@ mod tests {
         }
     }
 
-    /// Thread-locals are dropped in the reverse order of their first use: `LAST` after `HELD`.
+    /// Thread-locals are dropped in the reverse order of their first use: `LAST` after `THREAD_BLOCKS`.
     fn call_while_the_thread_ends(metrics: &'static CacheMetrics) {
         let thread = thread::spawn(move || {
             LAST.with(|last| *last.borrow_mut() = Some(AtTheEnd(metrics)));

@@ -115,8 +115,8 @@ const MANUAL_DATE: Duration = Duration::from_secs(1_704_067_200);
 
 /// Calibrates the time stamp counter at first, which takes up to 200 ms, and ties it to the operating system's clock once
 /// more: done by the ticker thread every second, never by a caller.
-pub(crate) fn tie() {
-    system::tie();
+pub(crate) fn synchronize() {
+    system::synchronize();
 }
 
 /// The time stamp counter and the operating system's clock, held together.
@@ -124,7 +124,7 @@ pub(crate) fn tie() {
 /// The pace of the counter is measured once and not quite right, and the operating system's clock is set right by its
 /// network: within a month the two may come apart by minutes. And a machine that sleeps may stop or reset the one and
 /// not the other.
-struct Tie {
+struct ClockSync {
     /// What makes nanoseconds of the counter into time. Wraps around, as does the next.
     offset: AtomicU64,
     /// By how much this time is ahead of the operating system's.
@@ -132,9 +132,9 @@ struct Tie {
 }
 
 /// What comes apart by more than this in a second has not drifted: the machine has slept. In nanoseconds.
-const SLEPT: u64 = 1_000_000_000;
+const MAX_DRIFT: u64 = 1_000_000_000;
 
-impl Tie {
+impl ClockSync {
     const fn new() -> Self {
         Self {
             offset: AtomicU64::new(0),
@@ -143,12 +143,12 @@ impl Tie {
     }
 
     #[inline]
-    fn of_counter(&self, nanos: u64) -> u64 {
+    fn time_of_counter(&self, nanos: u64) -> u64 {
         nanos.wrapping_add(self.offset.load(Ordering::Relaxed))
     }
 
     #[inline]
-    fn of_system(&self, nanos: u64) -> u64 {
+    fn time_of_system(&self, nanos: u64) -> u64 {
         nanos.wrapping_add(self.lead.load(Ordering::Relaxed))
     }
 
@@ -160,11 +160,11 @@ impl Tie {
 
     /// Both show the same moment: has them agree again. The counter's time goes on evenly, and the other one follows it,
     /// unless it is the counter that cannot be relied on.
-    fn renew(&self, counter: u64, system: u64) {
+    fn adjust(&self, counter: u64, system: u64) {
         let ahead = self
-            .of_counter(counter)
-            .wrapping_sub(self.of_system(system));
-        if ahead.cast_signed().unsigned_abs() > SLEPT {
+            .time_of_counter(counter)
+            .wrapping_sub(self.time_of_system(system));
+        if ahead.cast_signed().unsigned_abs() > MAX_DRIFT {
             self.offset.fetch_sub(ahead, Ordering::Relaxed);
         } else {
             self.lead.fetch_add(ahead, Ordering::Relaxed);
@@ -175,7 +175,7 @@ impl Tie {
 mod system {
     use std::sync::OnceLock;
 
-    use super::Tie;
+    use super::ClockSync;
 
     /// The time stamp counter.
     struct Counter {
@@ -185,15 +185,15 @@ mod system {
     }
 
     static COUNTER: OnceLock<Counter> = OnceLock::new();
-    static TIE: Tie = Tie::new();
+    static SYNC: ClockSync = ClockSync::new();
 
-    pub(super) fn tie() {
+    pub(super) fn synchronize() {
         if let Some(counter) = COUNTER.get() {
-            TIE.renew(counter.nanos(), os::now());
+            SYNC.adjust(counter.nanos(), os::now());
             return;
         }
         let counter = Counter::calibrated();
-        TIE.begin(counter.nanos(), os::now());
+        SYNC.begin(counter.nanos(), os::now());
         // Only now, so that nobody reads it untied.
         COUNTER.get_or_init(|| counter);
     }
@@ -201,7 +201,7 @@ mod system {
     #[inline]
     pub(super) fn now() -> u64 {
         match COUNTER.get() {
-            Some(counter) => TIE.of_counter(counter.nanos()),
+            Some(counter) => SYNC.time_of_counter(counter.nanos()),
             None => os::now(),
         }
     }
@@ -222,7 +222,7 @@ mod system {
     #[cfg(target_os = "linux")]
     #[inline]
     pub(super) fn coarse() -> u64 {
-        TIE.of_system(os::coarse())
+        SYNC.time_of_system(os::coarse())
     }
 
     #[cfg(not(target_os = "linux"))]
@@ -290,7 +290,7 @@ mod tests {
             assert!(ahead <= 1_000_000, "coarse is ahead by {ahead} ns");
             let behind = before.saturating_sub(coarse);
             assert!(behind < 50_000_000, "coarse lags by {behind} ns");
-            tie();
+            synchronize();
         }
         assert!(clock.wall() > Clock::manual().wall());
         assert_eq!(format!("{clock:?}"), "Clock::system");
@@ -301,18 +301,18 @@ mod tests {
     #[test]
     fn a_month_of_drift_does_not_part_the_readings_and_sets_none_of_them_back() {
         for pace in [SECOND - 100_000, SECOND + 100_000] {
-            let tie = Tie::new();
+            let sync = ClockSync::new();
             let (mut counter, mut system) = (4 * SECOND + 77, 5 * SECOND - 77);
-            tie.begin(counter, system);
-            let mut before = tie.of_counter(counter);
+            sync.begin(counter, system);
+            let mut before = sync.time_of_counter(counter);
             assert_eq!(before, system);
             for _ in 0..30 * 86_400 {
                 (counter, system) = (counter + pace, system + SECOND);
-                let now = tie.of_counter(counter);
+                let now = sync.time_of_counter(counter);
                 assert_eq!(now - before, pace);
-                assert!(now.abs_diff(tie.of_system(system)) <= 100_000);
-                tie.renew(counter, system);
-                assert_eq!(tie.of_system(system), now);
+                assert!(now.abs_diff(sync.time_of_system(system)) <= 100_000);
+                sync.adjust(counter, system);
+                assert_eq!(sync.time_of_system(system), now);
                 before = now;
             }
         }
@@ -320,12 +320,12 @@ mod tests {
 
     #[test]
     fn a_counter_that_was_reset_or_went_on_while_the_machine_slept_goes_on_with_the_system() {
-        let tie = Tie::new();
-        tie.begin(1_000 * SECOND, 2_000 * SECOND);
+        let sync = ClockSync::new();
+        sync.begin(1_000 * SECOND, 2_000 * SECOND);
         for (counter, system) in [(0, 2_010 * SECOND), (5_000 * SECOND, 2_011 * SECOND)] {
-            tie.renew(counter, system);
-            assert_eq!(tie.of_counter(counter), system);
-            assert_eq!(tie.of_system(system), system);
+            sync.adjust(counter, system);
+            assert_eq!(sync.time_of_counter(counter), system);
+            assert_eq!(sync.time_of_system(system), system);
         }
     }
 

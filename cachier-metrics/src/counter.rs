@@ -42,8 +42,8 @@ impl Sum {
     #[inline]
     pub(crate) fn add(&self, value: u64, weight: u64, writers: Writers) {
         /// More than any duration or size. Processors convert up to here in one step.
-        const MOST: u64 = i64::MAX as u64;
-        let float = |n: u64| n.min(MOST) as i64 as f64;
+        const MAX_VALUE: u64 = i64::MAX as u64;
+        let float = |n: u64| n.min(MAX_VALUE) as i64 as f64;
         let weighted = float(value) * float(weight);
         let plus = |bits| (f64::from_bits(bits) + weighted).to_bits();
         match writers {
@@ -107,9 +107,9 @@ impl Default for Extremes {
 
 /// How many of something there are right now.
 #[derive(Debug, Default)]
-pub(crate) struct Level(AtomicU64);
+pub(crate) struct UpDownCounter(AtomicU64);
 
-impl Level {
+impl UpDownCounter {
     pub(crate) fn up(&self) {
         self.0.fetch_add(1, Relaxed);
     }
@@ -125,9 +125,9 @@ impl Level {
 
 /// A place that holds one number other than zero, or nothing.
 #[derive(Debug, Default)]
-pub(crate) struct Place(AtomicU64);
+pub(crate) struct Slot(AtomicU64);
 
-impl Place {
+impl Slot {
     /// Puts a number in, unless the place is taken.
     pub(crate) fn take(&self, number: u64) -> bool {
         self.get().is_none() && self.0.compare_exchange(0, number, AcqRel, Relaxed).is_ok()

@@ -13,14 +13,14 @@ use crate::histogram::{Histogram, SECONDS, Totals};
 use crate::labels::{ErrorLabel, NearResult, Operation, Outcome, RemovalCause, StaleUse};
 use crate::per_process::{PerProcess, copied};
 use crate::sampling::{Sampled, SamplingRate};
-use crate::shared::Shared;
+use crate::shared::SharedCounters;
 use crate::snapshot::{Activity, Snapshot};
 #[cfg(feature = "prometheus")]
 use crate::stats::Lookups;
 use crate::stats::Stats;
 use crate::sync::{Mutex, MutexGuard, lock};
 use crate::ticker;
-use crate::windows::{Kept, Windows};
+use crate::windows::{State, Windows};
 
 /// The metrics of one cached function: exact counters, sampled timings, and windows over all of them.
 ///
@@ -47,7 +47,7 @@ pub struct CacheMetrics {
     rate: SamplingRate,
     clock: Clock,
     pub(crate) blocks: Blocks,
-    pub(crate) shared: Shared,
+    pub(crate) shared: SharedCounters,
     /// A child of the process begins to count when it first does more than hit.
     history: PerProcess<Mutex<History>>,
     gauges: PerProcess<Mutex<Option<Arc<GaugeSource>>>>,
@@ -285,7 +285,7 @@ impl CacheMetrics {
             rate: options.sampling,
             clock: options.clock,
             blocks: Blocks::new(options.sampling),
-            shared: Shared::new(),
+            shared: SharedCounters::new(),
             history: PerProcess::new(),
             gauges: PerProcess::new(),
         };
@@ -329,14 +329,14 @@ impl CacheMetrics {
     }
 
     /// What happened after the state that `choose` finds among the kept ones.
-    fn difference(&self, choose: impl Fn(&Windows, u64) -> &Kept) -> Snapshot {
+    fn difference(&self, choose: impl Fn(&Windows, u64) -> &State) -> Snapshot {
         let span = self.span(choose);
         let difference = span.latest.since(&span.earlier);
         self.complete(difference, span.until, span.since)
     }
 
     /// The time from the state that `choose` finds among the kept ones until now.
-    fn span(&self, choose: impl Fn(&Windows, u64) -> &Kept) -> Span {
+    fn span(&self, choose: impl Fn(&Windows, u64) -> &State) -> Span {
         let until = self.clock.now();
         let mut history = self.history();
         let latest = self.rotate(&mut history, until);

@@ -14,7 +14,7 @@ impl CacheMetrics {
         let listed = options.listed;
         let metrics: &'static Self = Box::leak(Box::new(Self::new(options)));
         if listed {
-            join(metrics);
+            add(metrics);
         }
         metrics
     }
@@ -26,7 +26,7 @@ impl CacheMetrics {
 }
 
 /// Adds a function; the first one on the system clock starts the ticker.
-fn join(metrics: &'static CacheMetrics) {
+fn add(metrics: &'static CacheMetrics) {
     functions().push(metrics);
     if metrics.clock().is_system() {
         ticker::start_with(tick_all);

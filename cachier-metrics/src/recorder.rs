@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::counter::{Place, Writers};
+use crate::counter::{Slot, Writers};
 use crate::labels::{AbandonReason, ComputeFailure, Operation, Outcome, Reason, WaitScope};
 use crate::metrics::CacheMetrics;
 use crate::sampling::Sampled;
@@ -182,7 +182,7 @@ impl Drop for OperationRecorder {
 pub struct ComputeRecorder {
     metrics: &'static CacheMetrics,
     started: u64,
-    place: &'static Place,
+    slot: &'static Slot,
     finished: bool,
 }
 
@@ -199,11 +199,11 @@ impl ComputeRecorder {
     fn start(metrics: &'static CacheMetrics, reason: Reason) -> Self {
         metrics.shared.recalculations.add(reason, 1);
         let started = metrics.clock().now();
-        let place = metrics.shared.running.start(started.max(1));
+        let slot = metrics.shared.running.start(started.max(1));
         Self {
             metrics,
             started,
-            place,
+            slot,
             finished: false,
         }
     }
@@ -232,7 +232,7 @@ impl Drop for ComputeRecorder {
             };
             shared.recalculation_failures.add(failure, 1);
         }
-        shared.running.end(self.place);
+        shared.running.end(self.slot);
     }
 }
 

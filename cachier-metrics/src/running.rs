@@ -2,44 +2,44 @@
 
 use std::sync::OnceLock;
 
-use crate::counter::{Level, Place};
+use crate::counter::{Slot, UpDownCounter};
 use crate::per_process::get_or_init;
 
 /// The starts of running computations: a chain of fixed pages, taken and freed without a lock. It grows to the
 /// largest number that ever ran at once.
 #[derive(Default)]
-pub(crate) struct Running {
-    level: Level,
+pub(crate) struct RunningComputations {
+    count: UpDownCounter,
     first: Page,
 }
 
 #[derive(Default)]
 struct Page {
-    starts: [Place; 32],
+    starts: [Slot; 32],
     next: OnceLock<Box<Page>>,
 }
 
-impl Running {
+impl RunningComputations {
     /// Notes a computation that started at `now`, in nanoseconds other than zero.
-    pub(crate) fn start(&self, now: u64) -> &Place {
-        self.level.up();
+    pub(crate) fn start(&self, now: u64) -> &Slot {
+        self.count.up();
         let mut page = &self.first;
         loop {
-            if let Some(place) = page.starts.iter().find(|place| place.take(now)) {
-                return place;
+            if let Some(slot) = page.starts.iter().find(|slot| slot.take(now)) {
+                return slot;
             }
             page = get_or_init(&page.next, Box::default).as_ref();
         }
     }
 
-    pub(crate) fn end(&self, place: &Place) {
-        place.free();
-        self.level.down();
+    pub(crate) fn end(&self, slot: &Slot) {
+        slot.free();
+        self.count.down();
     }
 
     /// How many are running.
     pub(crate) fn count(&self) -> u64 {
-        self.level.get()
+        self.count.get()
     }
 
     /// When the oldest of them started.
@@ -53,7 +53,7 @@ impl Running {
         let pages = std::iter::successors(Some(&self.first), |page| {
             page.next.get().map(|next| &**next)
         });
-        pages.flat_map(|page| &page.starts).filter_map(Place::get)
+        pages.flat_map(|page| &page.starts).filter_map(Slot::get)
     }
 }
 
@@ -63,11 +63,11 @@ mod tests {
 
     #[test]
     fn the_oldest_is_known_however_many_run() {
-        let running = Running::default();
-        let places: Vec<_> = (1..=100).map(|start| running.start(start)).collect();
+        let running = RunningComputations::default();
+        let slots: Vec<_> = (1..=100).map(|start| running.start(start)).collect();
         assert_eq!((running.count(), running.oldest()), (100, Some(1)));
-        for (ended, place) in (1..).zip(&places) {
-            running.end(place);
+        for (ended, slot) in (1..).zip(&slots) {
+            running.end(slot);
             assert_eq!(
                 running.oldest(),
                 Some(ended + 1).filter(|next| *next <= 100)

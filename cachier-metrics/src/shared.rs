@@ -1,17 +1,17 @@
 //! What all threads count together: everything that happens off the hit path.
 
-use crate::counter::{Counter, Level, Sum, Writers};
+use crate::counter::{Counter, Sum, UpDownCounter, Writers};
 use crate::histogram::{BYTES, LazyHistogram, SECONDS};
 use crate::labelled::Labelled;
 use crate::labels::{
     AbandonReason, ComputeFailure, ErrorLabel, Label, NearResult, Operation, Outcome, Reason,
     RemovalCause, StaleUse, WaitScope,
 };
-use crate::running::Running;
+use crate::running::RunningComputations;
 use crate::snapshot::Snapshot;
 
 /// The counters and histograms that any thread may write.
-pub(crate) struct Shared {
+pub(crate) struct SharedCounters {
     pub(crate) calls: Counters<Outcome>,
     pub(crate) abandoned: Counters<AbandonReason>,
     pub(crate) stale_hits: Counters<StaleUse>,
@@ -31,14 +31,14 @@ pub(crate) struct Shared {
     pub(crate) operation_duration: Labelled<Operation, LazyHistogram>,
     pub(crate) entry_size: LazyHistogram,
     pub(crate) entry_age: LazyHistogram,
-    pub(crate) inflight_calls: Level,
-    pub(crate) waiting_calls: Level,
-    pub(crate) running: Running,
+    pub(crate) inflight_calls: UpDownCounter,
+    pub(crate) waiting_calls: UpDownCounter,
+    pub(crate) running: RunningComputations,
 }
 
 type Counters<L> = Labelled<L, Counter>;
 
-impl Shared {
+impl SharedCounters {
     pub(crate) fn new() -> Self {
         Self {
             calls: Labelled::default(),
@@ -60,9 +60,9 @@ impl Shared {
             operation_duration: Labelled::from_fn(|_| LazyHistogram::new(&SECONDS)),
             entry_size: LazyHistogram::new(&BYTES),
             entry_age: LazyHistogram::new(&SECONDS),
-            inflight_calls: Level::default(),
-            waiting_calls: Level::default(),
-            running: Running::default(),
+            inflight_calls: UpDownCounter::default(),
+            waiting_calls: UpDownCounter::default(),
+            running: RunningComputations::default(),
         }
     }
 

@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 use std::thread;
 use std::time::Duration;
 
-use crate::clock::tie;
+use crate::clock::synchronize;
 use crate::per_process::PerProcess;
 
 static TICK: OnceLock<fn()> = OnceLock::new();
@@ -22,7 +22,7 @@ pub(crate) fn start() {
         let ticker = thread::Builder::new().name("cachier-ticker".to_owned());
         let _ = ticker.spawn(|| {
             loop {
-                tie();
+                synchronize();
                 TICK.get().into_iter().for_each(|tick| tick());
                 thread::sleep(Duration::from_secs(1));
             }

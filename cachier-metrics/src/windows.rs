@@ -12,19 +12,19 @@ use crate::snapshot::Snapshot;
 /// (or a second, if that is more) too early.
 pub(crate) struct Windows {
     /// The state at the beginning, where nothing newer reaches back far enough.
-    start: Kept,
-    recent: VecDeque<Kept>,
+    start: State,
+    recent: VecDeque<State>,
 }
 
 /// A cumulative snapshot and when it was taken, in nanoseconds.
-pub(crate) struct Kept {
+pub(crate) struct State {
     pub(crate) at: u64,
     pub(crate) snapshot: Arc<Snapshot>,
     level: u32,
 }
 
 const SECOND: u64 = 1_000_000_000;
-const KEPT_PER_LEVEL: u64 = 32;
+const STATES_PER_LEVEL: u64 = 32;
 /// At this level snapshots live for 36 hours: none need live longer.
 const TOP_LEVEL: u32 = 12;
 
@@ -32,7 +32,7 @@ impl Windows {
     /// Begins to count at `at` with the state of then.
     pub(crate) fn starting(at: u64, snapshot: Arc<Snapshot>) -> Self {
         Self {
-            start: Kept {
+            start: State {
                 at,
                 snapshot,
                 level: TOP_LEVEL,
@@ -49,18 +49,18 @@ impl Windows {
             return;
         }
         let level = (second ^ before).ilog2().min(TOP_LEVEL);
-        self.recent.push_back(Kept {
+        self.recent.push_back(State {
             at,
             snapshot: Arc::clone(snapshot),
             level,
         });
         self.recent
-            .retain(|kept| second - kept.at / SECOND < KEPT_PER_LEVEL << kept.level);
+            .retain(|states| second - states.at / SECOND < STATES_PER_LEVEL << states.level);
     }
 
     /// The newest kept state that is at least as old as `at`; the start where there is none.
-    pub(crate) fn before(&self, at: u64) -> &Kept {
-        let older = self.recent.partition_point(|kept| kept.at <= at);
+    pub(crate) fn before(&self, at: u64) -> &State {
+        let older = self.recent.partition_point(|states| states.at <= at);
         older
             .checked_sub(1)
             .and_then(|place| self.recent.get(place))
@@ -68,7 +68,7 @@ impl Windows {
     }
 
     /// The state at the beginning.
-    pub(crate) fn start(&self) -> &Kept {
+    pub(crate) fn start(&self) -> &State {
         &self.start
     }
 }

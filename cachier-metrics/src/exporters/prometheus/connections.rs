@@ -39,7 +39,7 @@ impl Default for Limits {
 const MAX_HEADERS: usize = 64;
 const MAX_HEADER_BYTES: usize = 16 * 1024;
 /// Between failed attempts to accept a connection.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(50);
 
 /// What makes the response to a request.
 pub(super) type Answer = Arc<dyn Fn(&Request<Incoming>) -> Response<Full<Bytes>> + Send + Sync>;
@@ -62,7 +62,7 @@ async fn accept(listener: &TcpListener) -> TcpStream {
         match listener.accept().await {
             Ok((stream, _)) => return stream,
             // No file descriptors left, most likely: not again at once.
-            Err(_) => sleep(ACCEPT_PAUSE).await,
+            Err(_) => sleep(ACCEPT_RETRY_DELAY).await,
         }
     }
 }
@@ -136,7 +136,11 @@ mod tests {
         runtime.enable_all().build().unwrap().block_on(async {
             let unfit = TcpListener::from_std(unfit).unwrap();
             assert!(unfit.accept().await.is_err());
-            assert!(timeout(2 * ACCEPT_PAUSE, accept(&unfit)).await.is_err());
+            assert!(
+                timeout(2 * ACCEPT_RETRY_DELAY, accept(&unfit))
+                    .await
+                    .is_err()
+            );
         });
     }
 }

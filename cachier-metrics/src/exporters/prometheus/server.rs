@@ -162,27 +162,27 @@ mod tests {
     use super::*;
 
     /// Far longer than any test may take.
-    const NEVER: Duration = Duration::from_secs(3600);
+    const UNLIMITED: Duration = Duration::from_secs(3600);
     /// How long a client waits for what is to come at once; less than the 30 s after which hyper gives up a header by itself.
-    const PATIENCE: Duration = Duration::from_secs(10);
-    const SHORT: Duration = Duration::from_millis(50);
+    const CLIENT_TIMEOUT: Duration = Duration::from_secs(10);
+    const SHORT_LIMIT: Duration = Duration::from_millis(50);
     const REQUEST: &str = "GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n";
 
     /// More than the system keeps for a client that does not read.
-    const MUCH: usize = 16 << 20;
+    const MORE_THAN_BUFFERED: usize = 16 << 20;
 
     fn serving(limits: Limits) -> Server {
         let site = Site {
             path: "/metrics".to_owned(),
             hosts: AllowedHosts::new(),
-            render: Box::new(|| "x".repeat(MUCH)),
+            render: Box::new(|| "x".repeat(MORE_THAN_BUFFERED)),
         };
         Server::start("127.0.0.1:0", limits, site).unwrap()
     }
 
     fn send(server: &Server, request: &str) -> TcpStream {
         let mut client = TcpStream::connect(server.address()).unwrap();
-        client.set_read_timeout(Some(PATIENCE)).unwrap();
+        client.set_read_timeout(Some(CLIENT_TIMEOUT)).unwrap();
         client.write_all(request.as_bytes()).unwrap();
         client
     }
@@ -202,7 +202,7 @@ mod tests {
 
     /// Waits until the server has closed a connection of which it has something to send: it refuses what is sent to it.
     fn cut(mut client: TcpStream) {
-        let until = Instant::now() + PATIENCE;
+        let until = Instant::now() + CLIENT_TIMEOUT;
         while client.write_all(b"x").is_ok() {
             assert!(Instant::now() < until);
             thread::sleep(Duration::from_millis(1));
@@ -212,14 +212,14 @@ mod tests {
     fn answered(mut client: TcpStream) {
         let mut response = Vec::new();
         client.read_to_end(&mut response).unwrap();
-        assert!(response.len() > MUCH);
+        assert!(response.len() > MORE_THAN_BUFFERED);
     }
 
     #[test]
     fn a_half_sent_header_is_given_up() {
         let server = serving(Limits {
-            header_timeout: SHORT,
-            connection_timeout: NEVER,
+            header_timeout: SHORT_LIMIT,
+            connection_timeout: UNLIMITED,
             ..Limits::default()
         });
         for begun in ["", "GET /metr", "GET /metrics HTTP/1.1\r\nHost: loc"] {
@@ -230,7 +230,7 @@ mod tests {
     #[test]
     fn a_response_that_nobody_reads_is_given_up() {
         let server = serving(Limits {
-            connection_timeout: SHORT,
+            connection_timeout: SHORT_LIMIT,
             ..Limits::default()
         });
         cut(begun(&server));
@@ -240,8 +240,8 @@ mod tests {
     fn the_oldest_idle_connection_makes_room() {
         let server = serving(Limits {
             connections: 3,
-            header_timeout: NEVER,
-            connection_timeout: NEVER,
+            header_timeout: UNLIMITED,
+            connection_timeout: UNLIMITED,
         });
         let reading = begun(&server);
         let [first, second, third] = ["", "GET", ""].map(|begun| send(&server, begun));
@@ -257,8 +257,8 @@ mod tests {
     fn without_an_idle_one_the_oldest_connection_goes() {
         let server = serving(Limits {
             connections: 2,
-            header_timeout: NEVER,
-            connection_timeout: NEVER,
+            header_timeout: UNLIMITED,
+            connection_timeout: UNLIMITED,
         });
         let (first, second) = (begun(&server), begun(&server));
         answered(send(&server, REQUEST));
