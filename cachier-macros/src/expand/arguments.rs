@@ -25,7 +25,10 @@ pub(super) fn arguments(cached: &Cached) -> (Option<TokenStream>, TokenStream) {
             code!(#krate::__private::NearArguments((#parts), (#stored), #names))
         }
     };
-    (key.map(|given| own_key(cached, &given.value)), arguments)
+    (
+        key.map(|argument| own_key(cached, &argument.value)),
+        arguments,
+    )
 }
 
 /// The type of the storage, where the types of key and value can be named.
@@ -37,7 +40,7 @@ pub(super) fn storage(cached: &Cached) -> TokenStream {
         Store::Near => code!(Near),
     };
     let owned = cached.keyed().map(|parameter| {
-        let kept = parameter.kept_type();
+        let kept = parameter.owned_type();
         let place = at_type(parameter);
         let krate = krate_at(cached, place);
         let owned = quote_spanned!(place=> #krate::__owned_part!(#kept));

@@ -5,7 +5,7 @@ use quote::quote;
 use syn::Attribute;
 
 use super::code;
-use crate::model::{Beside, Cached};
+use crate::model::{Cached, CompanionKind};
 
 /// Those of the wrapper: all, with a line for the documentation about the companion.
 pub(super) fn of_wrapper(cached: &Cached) -> TokenStream {
@@ -60,10 +60,12 @@ fn is(attribute: &Attribute, names: &[&str]) -> bool {
 }
 
 fn companion_line(cached: &Cached) -> Option<TokenStream> {
-    let operations = match &cached.beside {
-        Beside::Enum(name) => format!("`{name}::invalidate(…)`, `{name}::clear_cache()` and more"),
-        Beside::Sibling(name) => format!("`{name}()` and its operations"),
-        Beside::Nothing => return None,
+    let operations = match &cached.companion {
+        CompanionKind::Enum(name) => {
+            format!("`{name}::invalidate(…)`, `{name}::clear_cache()` and more")
+        }
+        CompanionKind::Function(name) => format!("`{name}()` and its operations"),
+        CompanionKind::None => return None,
     };
     let line = format!(" Cached: {operations} work on what is stored.");
     Some(code!(#[doc = ""] #[doc = #line]))

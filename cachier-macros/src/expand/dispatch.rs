@@ -74,7 +74,7 @@ fn later(cached: &Cached, body: &TokenStream) -> TokenStream {
 /// The statement that turns a borrowed argument into one of the background's own.
 fn owned(parameter: &Parameter) -> Option<TokenStream> {
     let name = &parameter.name;
-    match parameter.passing_later() {
+    match parameter.background_passing() {
         Passing::Value => None,
         Passing::Reference(_) => Some(code!(let #name = ::std::borrow::ToOwned::to_owned(#name);)),
         Passing::OptionalReference(_) => {
@@ -86,7 +86,7 @@ fn owned(parameter: &Parameter) -> Option<TokenStream> {
 /// The owned argument as the function takes it.
 fn lent(parameter: &Parameter) -> TokenStream {
     let name = &parameter.name;
-    match parameter.passing_later() {
+    match parameter.background_passing() {
         Passing::Value => code!(#name),
         Passing::Reference(_) => code!(&#name),
         Passing::OptionalReference(_) => code!(#name.as_ref().map(::core::borrow::Borrow::borrow)),

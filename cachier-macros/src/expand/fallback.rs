@@ -6,17 +6,19 @@ use quote::format_ident;
 use syn::Ident;
 
 use super::{attributes, code};
-use crate::model::{Beside, Cached};
+use crate::model::{Cached, CompanionKind};
 use crate::parse::{Function, is_cachier};
 
 /// The errors, the function as it is, and what others may refer to.
 pub(crate) fn fallback(cached: &Cached, errors: TokenStream) -> TokenStream {
     let item = item(cached);
-    let companion = match &cached.beside {
-        Beside::Enum(name) => companion(cached, name),
+    let companion = match &cached.companion {
+        CompanionKind::Enum(name) => companion(cached, name),
         // Its name may be what is wrong.
-        Beside::Sibling(name) if *name != cached.function.signature.ident => sibling(cached, name),
-        Beside::Sibling(_) | Beside::Nothing => TokenStream::new(),
+        CompanionKind::Function(name) if *name != cached.function.signature.ident => {
+            sibling(cached, name)
+        }
+        CompanionKind::Function(_) | CompanionKind::None => TokenStream::new(),
     };
     code!(#errors #item #companion)
 }

@@ -4,12 +4,11 @@
 
 mod arguments;
 mod attributes;
-mod beside_free;
-mod beside_method;
 mod call;
+mod companion_enum;
+mod companion_function;
 mod dispatch;
 mod fallback;
-mod in_function;
 mod options;
 mod quoting;
 mod returned;
@@ -18,29 +17,30 @@ mod site;
 mod stored;
 #[cfg(test)]
 mod tests;
+mod without_companion;
 
 use proc_macro2::TokenStream;
 
 pub(crate) use self::fallback::fallback;
 use self::quoting::{code, krate_at};
-use crate::model::{Beside, Cached};
+use crate::model::{Cached, CompanionKind};
 
 /// The function as a thin wrapper, with what stands beside it.
 pub(crate) fn expand(cached: &Cached) -> TokenStream {
-    match &cached.beside {
-        Beside::Enum(companion) => {
+    match &cached.companion {
+        CompanionKind::Enum(companion) => {
             let dispatch = code!(#companion::__dispatch);
             let wrapper = call::wrapper(cached, &code!(#companion::__site()), &dispatch);
-            let companion = beside_free::companion(cached, companion);
+            let companion = companion_enum::companion(cached, companion);
             code!(#wrapper #companion)
         }
-        Beside::Sibling(companion) => {
-            let names = beside_method::Names::of(cached);
+        CompanionKind::Function(companion) => {
+            let names = companion_function::Names::of(cached);
             let (site, dispatch) = (&names.site, &names.dispatch);
             let wrapper = call::wrapper(cached, &code!(Self::#site()), &code!(Self::#dispatch));
-            let siblings = beside_method::siblings(cached, &names, companion);
+            let siblings = companion_function::siblings(cached, &names, companion);
             code!(#wrapper #siblings)
         }
-        Beside::Nothing => in_function::whole(cached),
+        CompanionKind::None => without_companion::whole(cached),
     }
 }

@@ -9,7 +9,7 @@ use super::krate_at;
 
 use crate::fingerprint::fingerprint;
 use crate::model::{
-    Amount, Backend, BuiltIn, Cached, Flag, Given, OnBackendError, Rate, Store, Time, Version,
+    Amount, Argument, Backend, BuiltIn, Cached, Flag, OnBackendError, Rate, Store, Time, Version,
 };
 
 /// The expression of the function's options.
@@ -21,10 +21,13 @@ pub(super) fn options(cached: &Cached) -> TokenStream {
             "backend",
             a.backend
                 .as_ref()
-                .map(|given| backend(&given.value, private)),
+                .map(|argument| backend(&argument.value, private)),
         ),
         ("version", version(cached, private)),
-        ("name", a.name.as_ref().map(|given| some(&given.value.0))),
+        (
+            "name",
+            a.name.as_ref().map(|argument| some(&argument.value.0)),
+        ),
         ("stale_after", time(&a.stale_after)),
         ("next_time", flag(&a.next_time)),
         ("max_stale", time(&a.max_stale)),
@@ -36,28 +39,34 @@ pub(super) fn options(cached: &Cached) -> TokenStream {
             "entry_size_limit",
             a.entry_size_limit
                 .as_ref()
-                .map(|given| amount(&given.value.0)),
+                .map(|argument| amount(&argument.value.0)),
         ),
         ("cleanup_stale", flag(&a.cleanup_stale).map(some)),
         ("cleanup_interval", time(&a.cleanup_interval)),
         (
             "capacity",
-            a.capacity.as_ref().map(|given| amount(&given.value.0)),
+            a.capacity
+                .as_ref()
+                .map(|argument| amount(&argument.value.0)),
         ),
         (
             "capacity_bytes",
             a.capacity_bytes
                 .as_ref()
-                .map(|given| amount(&given.value.0)),
+                .map(|argument| amount(&argument.value.0)),
         ),
         (
             "near_cache",
-            a.near_cache.as_ref().map(|given| amount(&given.value.0)),
+            a.near_cache
+                .as_ref()
+                .map(|argument| amount(&argument.value.0)),
         ),
         ("near_stale_after", time(&a.near_stale_after)),
         (
             "cache_dir",
-            a.cache_dir.as_ref().map(|given| folder(&given.value.0)),
+            a.cache_dir
+                .as_ref()
+                .map(|argument| folder(&argument.value.0)),
         ),
         ("verify", flag(&a.verify).map(some)),
         ("operation_timeout", time(&a.operation_timeout)),
@@ -65,7 +74,7 @@ pub(super) fn options(cached: &Cached) -> TokenStream {
             "on_backend_error",
             a.on_backend_error
                 .as_ref()
-                .map(|given| reaction(given.value, private)),
+                .map(|argument| reaction(argument.value, private)),
         ),
         ("metrics", metrics(cached, private)),
     ];
@@ -92,7 +101,12 @@ fn version(cached: &Cached, private: &TokenStream) -> Option<TokenStream> {
     if cached.store == Store::Memory {
         return None;
     }
-    match cached.arguments.version.as_ref().map(|given| &given.value) {
+    match cached
+        .arguments
+        .version
+        .as_ref()
+        .map(|argument| &argument.value)
+    {
         Some(Version::None) => None,
         Some(Version::Fixed(number)) => Some(quote!(#private::Version::Number(#number))),
         None | Some(Version::Auto) => {
@@ -103,8 +117,8 @@ fn version(cached: &Cached, private: &TokenStream) -> Option<TokenStream> {
     }
 }
 
-fn time(given: &Option<Given<Time>>) -> Option<TokenStream> {
-    let time = match &given.as_ref()?.value {
+fn time(argument: &Option<Argument<Time>>) -> Option<TokenStream> {
+    let time = match &argument.as_ref()?.value {
         Time::Known(duration) => {
             // Durations in the attribute are whole milliseconds, and few enough to fit.
             let milliseconds = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
@@ -122,8 +136,8 @@ fn amount(amount: &Amount) -> TokenStream {
     }
 }
 
-fn flag(given: &Option<Given<Flag>>) -> Option<TokenStream> {
-    let value = given.as_ref()?.value.0;
+fn flag(argument: &Option<Argument<Flag>>) -> Option<TokenStream> {
+    let value = argument.as_ref()?.value.0;
     Some(quote!(#value))
 }
 
@@ -146,7 +160,7 @@ fn metrics(cached: &Cached, private: &TokenStream) -> Option<TokenStream> {
         .arguments
         .sampling_rate
         .as_ref()
-        .map(|given| &given.value);
+        .map(|argument| &argument.value);
     Some(some(match rate {
         None => quote!(#private::SamplingRate::ALL),
         Some(Rate::Known(rate)) => quote!(const { #private::SamplingRate::new(#rate) }),

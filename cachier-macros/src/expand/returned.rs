@@ -35,14 +35,14 @@ pub(super) fn spec(cached: &Cached, return_type: &TokenStream) -> TokenStream {
         _ if is_off(&a.verify) => (new_spec(cached, return_type), None),
         _ => (code!(#krate::__verifying!(#return_type)), None),
     };
-    let cache_if = a.cache_if.as_ref().map(|given| {
-        let closure = &given.value.0;
+    let cache_if = a.cache_if.as_ref().map(|argument| {
+        let closure = &argument.value.0;
         code!(.cache_if(#closure))
     });
     let propagates = a
         .on_backend_error
         .as_ref()
-        .is_some_and(|given| given.value == OnBackendError::Propagate);
+        .is_some_and(|argument| argument.value == OnBackendError::Propagate);
     let propagating = propagates.then(|| code!(.propagating()));
     code!(#spec #measured #cache_if #propagating)
 }

@@ -9,7 +9,7 @@ use syn::{
 };
 
 use super::code;
-use crate::model::{Beside, Cached};
+use crate::model::{Cached, CompanionKind};
 
 /// The signature of the wrapper: the user's, its patterns replaced by names.
 pub(super) fn of_wrapper(cached: &Cached) -> Signature {
@@ -18,7 +18,7 @@ pub(super) fn of_wrapper(cached: &Cached) -> Signature {
     for input in &mut signature.inputs {
         match input {
             // A body inside of the wrapper has the wrapper's `self`, which no `let` can make `mut`.
-            FnArg::Receiver(_) if matches!(cached.beside, Beside::Nothing) => {}
+            FnArg::Receiver(_) if matches!(cached.companion, CompanionKind::None) => {}
             FnArg::Receiver(receiver) => *receiver = immutable(receiver),
             FnArg::Typed(argument) => {
                 if let Some(parameter) = parameters.next() {

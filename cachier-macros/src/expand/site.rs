@@ -5,7 +5,7 @@ use proc_macro2::TokenStream;
 use syn::ext::IdentExt as _;
 
 use super::{arguments, code, options};
-use crate::model::{Beside, Cached, Store, Typing};
+use crate::model::{Cached, CompanionKind, Store, Typing};
 
 /// The static, with what the attribute says of its function; `place` is `static NAME` or a function that returns it.
 pub(super) fn item(cached: &Cached, place: &TokenStream) -> TokenStream {
@@ -68,7 +68,7 @@ fn ty(cached: &Cached) -> TokenStream {
 /// The path of a free function, which is the path of its companion but for the last name.
 fn own_identity(cached: &Cached) -> TokenStream {
     let (krate, function) = (&cached.krate, &cached.function.signature.ident);
-    let Beside::Enum(companion) = &cached.beside else {
+    let CompanionKind::Enum(companion) = &cached.companion else {
         return TokenStream::new();
     };
     let path = code!(::core::any::type_name::<#companion>());
@@ -81,7 +81,7 @@ fn own_identity(cached: &Cached) -> TokenStream {
 
 fn identity_of_marker(cached: &Cached) -> TokenStream {
     let krate = &cached.krate;
-    if let Beside::Enum(_) = &cached.beside {
+    if let CompanionKind::Enum(_) = &cached.companion {
         let own = own_identity(cached);
         return code!(#krate::__private::identity_of_function(#own, marker));
     }

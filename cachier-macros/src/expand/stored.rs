@@ -8,7 +8,7 @@ use quote::{ToTokens as _, quote_spanned};
 use syn::{GenericArgument, Ident, PathArguments, ReturnType, Type};
 
 use super::{code, krate_at, returned, signature};
-use crate::model::{Beside, Cached};
+use crate::model::{Cached, CompanionKind};
 use crate::parse::has_word;
 
 /// The type.
@@ -51,9 +51,9 @@ impl<'a> Source<'a> {
         let ReturnType::Type(_, ty) = &cached.function.signature.output else {
             return Self::Compiler;
         };
-        let is_known = match cached.beside {
+        let is_known = match cached.companion {
             // Nothing but its own parameters is generic about a free function.
-            Beside::Enum(_) => !depends_on(ty, &own_parameters(cached)),
+            CompanionKind::Enum(_) => !depends_on(ty, &own_parameters(cached)),
             _ => may_be_alias(ty) && !depends_on(ty, &own_or_of_impl(cached)),
         };
         if is_known {

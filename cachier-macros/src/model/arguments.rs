@@ -5,32 +5,32 @@ use syn::Ident;
 
 use super::choices::{Backend, OnBackendError};
 use super::values::{
-    Companion, Count, CratePath, Flag, Folder, KeyClosure, Kind, Name, Predicate, Rate, Size,
-    Skipped, Time, Version,
+    ArgumentValue, Companion, Count, CratePath, Flag, Folder, KeyClosure, Name, Predicate, Rate,
+    Size, Skipped, Time, Version,
 };
 use crate::diagnostics::{Errors, did_you_mean};
-use crate::parse::Written;
+use crate::parse::ParsedArgument;
 
 /// An argument that was given.
-pub(crate) struct Given<T> {
+pub(crate) struct Argument<T> {
     /// The name as it was written.
     pub(crate) name: Ident,
     pub(crate) value: T,
 }
 
-impl<T> Given<T> {
+impl<T> Argument<T> {
     pub(crate) fn span(&self) -> Span {
         self.name.span()
     }
 }
 
-/// Declares [`Arguments`] from rows of `field: Kind = "name" | "alias";`.
+/// Declares [`Arguments`] from rows of `field: ArgumentValue = "name" | "alias";`.
 macro_rules! arguments {
     ($($field:ident: $kind:ty = $name:literal $(| $alias:literal)*;)*) => {
         /// The arguments of one attribute, each `None` where it was left out.
         #[derive(Default)]
         pub(crate) struct Arguments {
-            $(pub(crate) $field: Option<Given<$kind>>,)*
+            $(pub(crate) $field: Option<Argument<$kind>>,)*
         }
 
         /// The names of all arguments.
@@ -38,10 +38,10 @@ macro_rules! arguments {
 
         impl Arguments {
             /// Puts one written argument into its place.
-            fn accept(&mut self, written: &Written, errors: &mut Errors) {
-                match written.name.to_string().as_str() {
-                    $($name $(| $alias)* => put(&mut self.$field, written, errors),)*
-                    unknown => errors.at(written.name.span(), unknown_argument(unknown)),
+            fn accept(&mut self, parsed: &ParsedArgument, errors: &mut Errors) {
+                match parsed.name.to_string().as_str() {
+                    $($name $(| $alias)* => set(&mut self.$field, parsed, errors),)*
+                    unknown => errors.at(parsed.name.span(), unknown_argument(unknown)),
                 }
             }
         }
@@ -97,7 +97,7 @@ const SYNONYMS: &[(&str, &str)] = &[
 
 impl Arguments {
     /// Sorts what was written into the table; what does not fit is noted and left out.
-    pub(crate) fn new(written: &[Written], errors: &mut Errors) -> Self {
+    pub(crate) fn new(written: &[ParsedArgument], errors: &mut Errors) -> Self {
         let mut arguments = Self::default();
         for argument in written {
             arguments.accept(argument, errors);
@@ -106,16 +106,20 @@ impl Arguments {
     }
 }
 
-fn put<T: Kind>(place: &mut Option<Given<T>>, written: &Written, errors: &mut Errors) {
-    let name = &written.name;
-    if let Some(first) = place {
+fn set<T: ArgumentValue>(
+    argument: &mut Option<Argument<T>>,
+    parsed: &ParsedArgument,
+    errors: &mut Errors,
+) {
+    let name = &parsed.name;
+    if let Some(first) = argument {
         return errors.at(
             name.span(),
             format!("`{name}` repeats `{}`; give it once", first.name),
         );
     }
-    if let Some(value) = errors.note(T::read(written)) {
-        *place = Some(Given {
+    if let Some(value) = errors.note(T::parse(parsed)) {
+        *argument = Some(Argument {
             name: name.clone(),
             value,
         });

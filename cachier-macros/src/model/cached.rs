@@ -4,7 +4,7 @@ use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 use syn::{FnArg, GenericParam, Ident, Receiver, ReturnType, Type};
 
-use super::{Arguments, Backend, BuiltIn, Companion, Flag, Given, Parameter, Placement, Role};
+use super::{Argument, Arguments, Backend, BuiltIn, Companion, Flag, Parameter, Placement, Role};
 use crate::package::Package;
 use crate::parse::Function;
 
@@ -14,7 +14,7 @@ pub(crate) struct Cached<'a> {
     pub(crate) function: &'a Function,
     pub(crate) receiver: Option<&'a Receiver>,
     pub(crate) parameters: Vec<Parameter>,
-    pub(crate) beside: Beside,
+    pub(crate) companion: CompanionKind,
     pub(crate) store: Store,
     pub(crate) typing: Typing,
     pub(crate) package: Package,
@@ -23,13 +23,13 @@ pub(crate) struct Cached<'a> {
 }
 
 /// What stands beside the function.
-pub(crate) enum Beside {
+pub(crate) enum CompanionKind {
     /// An enum of this name, with the operations.
     Enum(Ident),
     /// A function of this name, which returns the operations.
-    Sibling(Ident),
+    Function(Ident),
     /// Nothing: everything is in the function.
-    Nothing,
+    None,
 }
 
 /// What holds the values, as far as types go.
@@ -52,8 +52,8 @@ pub(crate) enum Typing {
 impl<'a> Cached<'a> {
     /// Puts together what was found to fit together.
     pub(crate) fn new(arguments: &'a Arguments, function: &'a Function, package: Package) -> Self {
-        let beside = Beside::of(arguments, function);
-        let is_typed = matches!(beside, Beside::Enum(_))
+        let companion = CompanionKind::of(arguments, function);
+        let is_typed = matches!(companion, CompanionKind::Enum(_))
             && arguments.key.is_none()
             && !has_type_parameters(function);
         Self {
@@ -75,7 +75,7 @@ impl<'a> Cached<'a> {
             package,
             arguments,
             function,
-            beside,
+            companion,
         }
     }
 
@@ -116,16 +116,16 @@ impl<'a> Cached<'a> {
     }
 }
 
-impl Beside {
+impl CompanionKind {
     pub(crate) fn of(arguments: &Arguments, function: &Function) -> Self {
         let function_name = &function.signature.ident;
-        let named = arguments.companion.as_ref().map(|given| &given.value);
+        let named = arguments.companion.as_ref().map(|argument| &argument.value);
         match (named, Placement::of(arguments, function)) {
-            (Some(Companion::Absent), _) => Self::Nothing,
+            (Some(Companion::Absent), _) => Self::None,
             (Some(Companion::Named(name)), Placement::Free) => Self::Enum(name.clone()),
-            (Some(Companion::Named(name)), Placement::Associated) => Self::Sibling(name.clone()),
+            (Some(Companion::Named(name)), Placement::Associated) => Self::Function(name.clone()),
             (None, Placement::Free) => Self::Enum(function_name.clone()),
-            (None, Placement::Associated) => Self::Sibling(format_ident!("{function_name}_cache")),
+            (None, Placement::Associated) => Self::Function(format_ident!("{function_name}_cache")),
         }
     }
 }
@@ -135,7 +135,7 @@ impl Store {
         let is_memory = arguments
             .backend
             .as_ref()
-            .is_some_and(|given| matches!(given.value, Backend::BuiltIn(BuiltIn::Memory)));
+            .is_some_and(|argument| matches!(argument.value, Backend::BuiltIn(BuiltIn::Memory)));
         match (is_memory, &arguments.near_cache) {
             (true, _) => Self::Memory,
             (false, Some(_)) => Self::Near,
@@ -145,12 +145,12 @@ impl Store {
 }
 
 /// Whether a flag is given and on.
-pub(crate) fn is_on(flag: &Option<Given<Flag>>) -> bool {
+pub(crate) fn is_on(flag: &Option<Argument<Flag>>) -> bool {
     flag.as_ref().is_some_and(|flag| flag.value.0)
 }
 
 /// Whether a flag is given and off, so that nothing else can turn it on.
-pub(crate) fn is_off(flag: &Option<Given<Flag>>) -> bool {
+pub(crate) fn is_off(flag: &Option<Argument<Flag>>) -> bool {
     flag.as_ref().is_some_and(|flag| !flag.value.0)
 }
 

@@ -3,9 +3,9 @@
 use syn::punctuated::Punctuated;
 use syn::{Error, Expr, ExprCall, ExprLit, Lit, LitStr, Result};
 
-use super::values::{Kind, expression, message, wrong};
+use super::values::{ArgumentValue, expression, message, wrong};
 use crate::diagnostics::did_you_mean;
-use crate::parse::Written;
+use crate::parse::ParsedArgument;
 
 /// Where the values are kept.
 pub(crate) enum Backend {
@@ -55,27 +55,27 @@ impl BuiltIn {
     }
 }
 
-impl Kind for Backend {
-    const WHAT: &'static str =
+impl ArgumentValue for Backend {
+    const EXPECTED: &'static str =
         "\"memory\", \"file\", \"redis\", \"sql\", \"mongo\", \"s3\" or `registered(\"name\")`";
     const EXAMPLE: &'static str = " = \"memory\"";
 
-    fn read(written: &Written) -> Result<Self> {
-        match expression::<Self>(written)? {
+    fn parse(parsed: &ParsedArgument) -> Result<Self> {
+        match expression::<Self>(parsed)? {
             Expr::Call(call) => registered(call)
                 .map(Self::Registered)
-                .ok_or_else(|| wrong::<Self>(written)),
-            _ => choose::<Self, _>(written, &BACKENDS).map(Self::BuiltIn),
+                .ok_or_else(|| wrong::<Self>(parsed)),
+            _ => choose::<Self, _>(parsed, &BACKENDS).map(Self::BuiltIn),
         }
     }
 }
 
-impl Kind for OnBackendError {
-    const WHAT: &'static str = "\"compute\" or \"propagate\"";
+impl ArgumentValue for OnBackendError {
+    const EXPECTED: &'static str = "\"compute\" or \"propagate\"";
     const EXAMPLE: &'static str = " = \"compute\"";
 
-    fn read(written: &Written) -> Result<Self> {
-        choose::<Self, _>(written, &REACTIONS)
+    fn parse(parsed: &ParsedArgument) -> Result<Self> {
+        choose::<Self, _>(parsed, &REACTIONS)
     }
 }
 
@@ -101,13 +101,13 @@ fn only<T, P>(items: &Punctuated<T, P>) -> Option<&T> {
 }
 
 /// The meaning of the literal that was written, or an error with the nearest word.
-fn choose<K: Kind, T: Copy>(written: &Written, words: &[(&str, T)]) -> Result<T> {
+fn choose<K: ArgumentValue, T: Copy>(parsed: &ParsedArgument, words: &[(&str, T)]) -> Result<T> {
     let Expr::Lit(ExprLit {
         lit: Lit::Str(literal),
         ..
-    }) = expression::<K>(written)?
+    }) = expression::<K>(parsed)?
     else {
-        return Err(wrong::<K>(written));
+        return Err(wrong::<K>(parsed));
     };
     let word = literal.value();
     if let Some((_, choice)) = words.iter().find(|(name, _)| *name == word) {
@@ -115,9 +115,9 @@ fn choose<K: Kind, T: Copy>(written: &Written, words: &[(&str, T)]) -> Result<T>
     }
     let known = words.iter().map(|(name, _)| *name);
     let answer =
-        did_you_mean(&word, known).unwrap_or_else(|| format!("; {}", message::<K>(written)));
+        did_you_mean(&word, known).unwrap_or_else(|| format!("; {}", message::<K>(parsed)));
     Err(Error::new(
         literal.span(),
-        format!("unknown {} \"{word}\"{answer}", written.name),
+        format!("unknown {} \"{word}\"{answer}", parsed.name),
     ))
 }

@@ -10,8 +10,8 @@ mod placement;
 mod tests;
 mod values;
 
-pub(crate) use arguments::{Arguments, Given};
-pub(crate) use cached::{Beside, Cached, Store, Typing, is_off, is_on};
+pub(crate) use arguments::{Argument, Arguments};
+pub(crate) use cached::{Cached, CompanionKind, Store, Typing, is_off, is_on};
 pub(crate) use choices::{Backend, BuiltIn, OnBackendError};
 pub(crate) use parameters::{Parameter, Passing, Role, is_static};
 pub(crate) use placement::Placement;

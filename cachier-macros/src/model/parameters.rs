@@ -85,7 +85,7 @@ impl Parameter {
     }
 
     /// The part of the type that the outermost reference leaves, and that a key has to own.
-    pub(crate) fn kept_type(&self) -> &Type {
+    pub(crate) fn owned_type(&self) -> &Type {
         match &self.passing {
             Passing::Value => &self.ty,
             Passing::Reference(reference) | Passing::OptionalReference(reference) => {
@@ -95,7 +95,7 @@ impl Parameter {
     }
 
     /// How the background is given the argument: a `'static` reference goes there as it is.
-    pub(crate) fn passing_later(&self) -> &Passing {
+    pub(crate) fn background_passing(&self) -> &Passing {
         match &self.passing {
             Passing::Reference(reference) | Passing::OptionalReference(reference)
                 if is_static(reference.lifetime.as_ref()) =>

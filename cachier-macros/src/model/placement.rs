@@ -17,12 +17,12 @@ pub(crate) enum Placement {
 
 impl Placement {
     pub(crate) fn of(arguments: &Arguments, function: &Function) -> Self {
-        let said = arguments.in_impl.as_ref().is_some_and(|flag| flag.value.0);
+        let is_declared = arguments.in_impl.as_ref().is_some_and(|flag| flag.value.0);
         let signature = &function.signature;
-        if said
+        if is_declared
             || signature.receiver().is_some()
             || has_word(signature.to_token_stream(), &|word| word == "Self")
-            || speaks_of_self(function.body.stream())
+            || mentions_self(function.body.stream())
         {
             Self::Associated
         } else {
@@ -32,7 +32,7 @@ impl Placement {
 }
 
 /// Whether `Self` stands in a body, other than in a type or impl of their own, where it means that one.
-fn speaks_of_self(tokens: TokenStream) -> bool {
+fn mentions_self(tokens: TokenStream) -> bool {
     let mut in_own_item = false;
     for token in tokens {
         match token {
@@ -42,7 +42,7 @@ fn speaks_of_self(tokens: TokenStream) -> bool {
                 _ => {}
             },
             TokenTree::Group(group) => {
-                if !in_own_item && speaks_of_self(group.stream()) {
+                if !in_own_item && mentions_self(group.stream()) {
                     return true;
                 }
                 in_own_item &= group.delimiter() != Delimiter::Brace;

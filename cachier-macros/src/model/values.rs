@@ -8,17 +8,17 @@ use syn::punctuated::Punctuated;
 use syn::{Error, Expr, ExprClosure, ExprLit, Ident, Lit, LitStr, Pat, Path, Result, Token, UnOp};
 
 use crate::diagnostics::did_you_mean;
-use crate::parse::{self, Value, Written};
+use crate::parse::{self, ParsedArgument, Value};
 
 /// A kind of value.
-pub(crate) trait Kind: Sized {
+pub(crate) trait ArgumentValue: Sized {
     /// What the value is, for "expects ...".
-    const WHAT: &'static str;
+    const EXPECTED: &'static str;
     /// What follows the argument's name in a correct example.
     const EXAMPLE: &'static str;
 
     /// Reads the value of an argument; an error points at the token at fault.
-    fn read(written: &Written) -> Result<Self>;
+    fn parse(parsed: &ParsedArgument) -> Result<Self>;
 }
 
 /// `next_time`, `next_time = false`.
@@ -79,69 +79,69 @@ pub(crate) enum Companion {
 /// `crate = path`.
 pub(crate) struct CratePath(pub(crate) Path);
 
-impl Kind for Flag {
-    const WHAT: &'static str = "nothing, `true` or `false`";
+impl ArgumentValue for Flag {
+    const EXPECTED: &'static str = "nothing, `true` or `false`";
     const EXAMPLE: &'static str = "";
 
-    fn read(written: &Written) -> Result<Self> {
-        match literal(written) {
+    fn parse(parsed: &ParsedArgument) -> Result<Self> {
+        match literal(parsed) {
             Some(Lit::Bool(value)) => Ok(Self(value.value)),
-            _ if matches!(written.value, Value::Nothing) => Ok(Self(true)),
-            _ => Err(wrong::<Self>(written)),
+            _ if matches!(parsed.value, Value::Nothing) => Ok(Self(true)),
+            _ => Err(wrong::<Self>(parsed)),
         }
     }
 }
 
-impl Kind for Time {
-    const WHAT: &'static str = "a duration with its unit";
+impl ArgumentValue for Time {
+    const EXPECTED: &'static str = "a duration with its unit";
     const EXAMPLE: &'static str = " = \"10m\"";
 
-    fn read(written: &Written) -> Result<Self> {
-        match expression::<Self>(written)? {
+    fn parse(parsed: &ParsedArgument) -> Result<Self> {
+        match expression::<Self>(parsed)? {
             Expr::Lit(ExprLit {
                 lit: Lit::Str(text),
                 ..
             }) => parse::duration(&text.value())
                 .map(Self::Known)
                 .map_err(|problem| Error::new(text.span(), format!("not a duration: {problem}"))),
-            Expr::Lit(_) | Expr::Closure(_) => Err(wrong::<Self>(written)),
+            Expr::Lit(_) | Expr::Closure(_) => Err(wrong::<Self>(parsed)),
             computed => Ok(Self::Computed(Box::new(computed.clone()))),
         }
     }
 }
 
-impl Kind for Size {
-    const WHAT: &'static str = "a size";
+impl ArgumentValue for Size {
+    const EXPECTED: &'static str = "a size";
     const EXAMPLE: &'static str = " = \"10MB\"";
 
-    fn read(written: &Written) -> Result<Self> {
-        match expression::<Self>(written)? {
+    fn parse(parsed: &ParsedArgument) -> Result<Self> {
+        match expression::<Self>(parsed)? {
             Expr::Lit(ExprLit {
                 lit: Lit::Str(text),
                 ..
             }) => parse::size(&text.value())
                 .map(|bytes| Self(Amount::Known(bytes)))
                 .map_err(|problem| Error::new(text.span(), format!("not a size: {problem}"))),
-            other => amount::<Self>(other, written).map(Self),
+            other => amount::<Self>(other, parsed).map(Self),
         }
     }
 }
 
-impl Kind for Count {
-    const WHAT: &'static str = "a number of entries";
+impl ArgumentValue for Count {
+    const EXPECTED: &'static str = "a number of entries";
     const EXAMPLE: &'static str = " = 10_000";
 
-    fn read(written: &Written) -> Result<Self> {
-        amount::<Self>(expression::<Self>(written)?, written).map(Self)
+    fn parse(parsed: &ParsedArgument) -> Result<Self> {
+        amount::<Self>(expression::<Self>(parsed)?, parsed).map(Self)
     }
 }
 
-impl Kind for Rate {
-    const WHAT: &'static str = "a share between 0 and 1";
+impl ArgumentValue for Rate {
+    const EXPECTED: &'static str = "a share between 0 and 1";
     const EXAMPLE: &'static str = " = 0.1";
 
-    fn read(written: &Written) -> Result<Self> {
-        let rate = match expression::<Self>(written)? {
+    fn parse(parsed: &ParsedArgument) -> Result<Self> {
+        let rate = match expression::<Self>(parsed)? {
             Expr::Lit(ExprLit {
                 lit: Lit::Float(rate),
                 ..
@@ -155,96 +155,96 @@ impl Kind for Rate {
             {
                 -1.0
             }
-            Expr::Lit(_) | Expr::Closure(_) => return Err(wrong::<Self>(written)),
+            Expr::Lit(_) | Expr::Closure(_) => return Err(wrong::<Self>(parsed)),
             computed => return Ok(Self::Computed(Box::new(computed.clone()))),
         };
         if (0.0..=1.0).contains(&rate) {
             Ok(Self::Known(rate))
         } else {
-            Err(wrong::<Self>(written))
+            Err(wrong::<Self>(parsed))
         }
     }
 }
 
-impl Kind for Name {
-    const WHAT: &'static str = "a string that is not empty";
+impl ArgumentValue for Name {
+    const EXPECTED: &'static str = "a string that is not empty";
     const EXAMPLE: &'static str = " = \"users\"";
 
-    fn read(written: &Written) -> Result<Self> {
-        match literal(written) {
+    fn parse(parsed: &ParsedArgument) -> Result<Self> {
+        match literal(parsed) {
             Some(Lit::Str(text)) if !text.value().is_empty() => Ok(Self(text.clone())),
-            _ => Err(wrong::<Self>(written)),
+            _ => Err(wrong::<Self>(parsed)),
         }
     }
 }
 
-impl Kind for Folder {
-    const WHAT: &'static str = "a folder";
+impl ArgumentValue for Folder {
+    const EXPECTED: &'static str = "a folder";
     const EXAMPLE: &'static str = " = \"/var/cache/app\"";
 
-    fn read(written: &Written) -> Result<Self> {
-        match expression::<Self>(written)? {
+    fn parse(parsed: &ParsedArgument) -> Result<Self> {
+        match expression::<Self>(parsed)? {
             Expr::Lit(ExprLit {
                 lit: Lit::Str(text),
                 ..
-            }) if text.value().is_empty() => Err(wrong::<Self>(written)),
+            }) if text.value().is_empty() => Err(wrong::<Self>(parsed)),
             folder @ Expr::Lit(ExprLit {
                 lit: Lit::Str(_), ..
             }) => Ok(Self(folder.clone())),
-            Expr::Lit(_) | Expr::Closure(_) => Err(wrong::<Self>(written)),
+            Expr::Lit(_) | Expr::Closure(_) => Err(wrong::<Self>(parsed)),
             computed => Ok(Self(computed.clone())),
         }
     }
 }
 
-impl Kind for KeyClosure {
-    const WHAT: &'static str = "a closure over the arguments that tell calls apart";
+impl ArgumentValue for KeyClosure {
+    const EXPECTED: &'static str = "a closure over the arguments that tell calls apart";
     const EXAMPLE: &'static str = " = |id, day| (*id, *day)";
 
-    fn read(written: &Written) -> Result<Self> {
-        closure::<Self>(written).map(Self)
+    fn parse(parsed: &ParsedArgument) -> Result<Self> {
+        closure::<Self>(parsed).map(Self)
     }
 }
 
-impl Kind for Predicate {
-    const WHAT: &'static str = "a closure over the value";
+impl ArgumentValue for Predicate {
+    const EXPECTED: &'static str = "a closure over the value";
     const EXAMPLE: &'static str = " = |value| !value.is_empty()";
 
-    fn read(written: &Written) -> Result<Self> {
-        let closure = closure::<Self>(written)?;
+    fn parse(parsed: &ParsedArgument) -> Result<Self> {
+        let closure = closure::<Self>(parsed)?;
         match closure.inputs.len() {
             1 => Ok(Self(closure)),
-            _ => Err(wrong::<Self>(written)),
+            _ => Err(wrong::<Self>(parsed)),
         }
     }
 }
 
-impl Kind for Skipped {
-    const WHAT: &'static str = "the names of arguments";
+impl ArgumentValue for Skipped {
+    const EXPECTED: &'static str = "the names of arguments";
     const EXAMPLE: &'static str = "(connection)";
 
-    fn read(written: &Written) -> Result<Self> {
-        let Value::List { items, .. } = &written.value else {
-            return Err(wrong::<Self>(written));
+    fn parse(parsed: &ParsedArgument) -> Result<Self> {
+        let Value::List { items, .. } = &parsed.value else {
+            return Err(wrong::<Self>(parsed));
         };
         let read = Punctuated::<Ident, Token![,]>::parse_terminated_with;
         let any = <Ident as syn::ext::IdentExt>::parse_any;
         let names = (|input: syn::parse::ParseStream| read(input, any))
             .parse2(items.clone())
-            .map_err(|error| Error::new(error.span(), message::<Self>(written)))?;
+            .map_err(|error| Error::new(error.span(), message::<Self>(parsed)))?;
         if names.is_empty() {
-            return Err(wrong::<Self>(written));
+            return Err(wrong::<Self>(parsed));
         }
         Ok(Self(names.into_iter().collect()))
     }
 }
 
-impl Kind for Version {
-    const WHAT: &'static str = "`auto`, `none` or a number";
+impl ArgumentValue for Version {
+    const EXPECTED: &'static str = "`auto`, `none` or a number";
     const EXAMPLE: &'static str = " = 2";
 
-    fn read(written: &Written) -> Result<Self> {
-        match expression::<Self>(written)? {
+    fn parse(parsed: &ParsedArgument) -> Result<Self> {
+        match expression::<Self>(parsed)? {
             Expr::Lit(ExprLit {
                 lit: Lit::Int(number),
                 ..
@@ -254,23 +254,23 @@ impl Kind for Version {
             Expr::Path(word) => {
                 let word = word.to_token_stream();
                 let answer = did_you_mean(&word.to_string(), ["auto", "none"])
-                    .unwrap_or_else(|| format!("; {}", message::<Self>(written)));
+                    .unwrap_or_else(|| format!("; {}", message::<Self>(parsed)));
                 Err(Error::new_spanned(
                     &word,
                     format!("unknown version `{word}`{answer}"),
                 ))
             }
-            _ => Err(wrong::<Self>(written)),
+            _ => Err(wrong::<Self>(parsed)),
         }
     }
 }
 
-impl Kind for Companion {
-    const WHAT: &'static str = "another name for the companion, or `false` for none";
+impl ArgumentValue for Companion {
+    const EXPECTED: &'static str = "another name for the companion, or `false` for none";
     const EXAMPLE: &'static str = " = user_cache";
 
-    fn read(written: &Written) -> Result<Self> {
-        match expression::<Self>(written)? {
+    fn parse(parsed: &ParsedArgument) -> Result<Self> {
+        match expression::<Self>(parsed)? {
             Expr::Lit(ExprLit {
                 lit: Lit::Bool(wanted),
                 ..
@@ -278,78 +278,78 @@ impl Kind for Companion {
             Expr::Path(name) if name.path.get_ident().is_some() => {
                 Ok(Self::Named(name.path.require_ident()?.clone()))
             }
-            _ => Err(wrong::<Self>(written)),
+            _ => Err(wrong::<Self>(parsed)),
         }
     }
 }
 
-impl Kind for CratePath {
-    const WHAT: &'static str = "the path of the runtime crate";
+impl ArgumentValue for CratePath {
+    const EXPECTED: &'static str = "the path of the runtime crate";
     const EXAMPLE: &'static str = " = ::cachier";
 
-    fn read(written: &Written) -> Result<Self> {
-        match expression::<Self>(written)? {
+    fn parse(parsed: &ParsedArgument) -> Result<Self> {
+        match expression::<Self>(parsed)? {
             Expr::Path(path) if path.qself.is_none() => Ok(Self(path.path.clone())),
-            _ => Err(wrong::<Self>(written)),
+            _ => Err(wrong::<Self>(parsed)),
         }
     }
 }
 
 /// The error for a value of another kind.
-pub(super) fn wrong<K: Kind>(written: &Written) -> Error {
-    let message = message::<K>(written);
-    match &written.value {
-        Value::Nothing => Error::new(written.name.span(), message),
+pub(super) fn wrong<K: ArgumentValue>(parsed: &ParsedArgument) -> Error {
+    let message = message::<K>(parsed);
+    match &parsed.value {
+        Value::Nothing => Error::new(parsed.name.span(), message),
         Value::Expr(value) => Error::new_spanned(value, message),
         Value::List { parentheses, .. } => Error::new(*parentheses, message),
     }
 }
 
-pub(super) fn message<K: Kind>(written: &Written) -> String {
-    let name = &written.name;
+pub(super) fn message<K: ArgumentValue>(parsed: &ParsedArgument) -> String {
+    let name = &parsed.name;
     format!(
         "`{name}` expects {}, such as `{name}{}`",
-        K::WHAT,
+        K::EXPECTED,
         K::EXAMPLE
     )
 }
 
 /// The expression after `=`.
-pub(super) fn expression<K: Kind>(written: &Written) -> Result<&Expr> {
-    match &written.value {
+pub(super) fn expression<K: ArgumentValue>(parsed: &ParsedArgument) -> Result<&Expr> {
+    match &parsed.value {
         Value::Expr(value) => Ok(value),
-        _ => Err(wrong::<K>(written)),
+        _ => Err(wrong::<K>(parsed)),
     }
 }
 
-fn literal(written: &Written) -> Option<&Lit> {
-    match &written.value {
+fn literal(parsed: &ParsedArgument) -> Option<&Lit> {
+    match &parsed.value {
         Value::Expr(Expr::Lit(literal)) => Some(&literal.lit),
         _ => None,
     }
 }
 
-fn amount<K: Kind>(value: &Expr, written: &Written) -> Result<Amount> {
+fn amount<K: ArgumentValue>(value: &Expr, parsed: &ParsedArgument) -> Result<Amount> {
     match value {
         Expr::Lit(ExprLit {
             lit: Lit::Int(number),
             ..
         }) => number.base10_parse().map(Amount::Known),
-        Expr::Lit(_) | Expr::Closure(_) | Expr::Unary(_) => Err(wrong::<K>(written)),
+        Expr::Lit(_) | Expr::Closure(_) | Expr::Unary(_) => Err(wrong::<K>(parsed)),
         computed => Ok(Amount::Computed(Box::new(computed.clone()))),
     }
 }
 
-fn closure<K: Kind>(written: &Written) -> Result<ExprClosure> {
-    match expression::<K>(written)? {
+fn closure<K: ArgumentValue>(parsed: &ParsedArgument) -> Result<ExprClosure> {
+    match expression::<K>(parsed)? {
         Expr::Closure(closure) => match &closure.asyncness {
             Some(token) => Err(Error::new(
                 token.span,
-                format!("`{}` cannot be async", written.name),
+                format!("`{}` cannot be async", parsed.name),
             )),
             None => Ok(closure.clone()),
         },
-        _ => Err(wrong::<K>(written)),
+        _ => Err(wrong::<K>(parsed)),
     }
 }
 

@@ -8,7 +8,7 @@ use syn::{Error, Expr, Ident, Result, Token, parenthesized, token};
 use crate::diagnostics::Errors;
 
 /// One argument: `name`, `name = value` or `name(items)`.
-pub(crate) struct Written {
+pub(crate) struct ParsedArgument {
     pub(crate) name: Ident,
     pub(crate) value: Value,
 }
@@ -24,13 +24,13 @@ pub(crate) enum Value {
 }
 
 /// Reads all arguments; one that cannot be read is noted and skipped, so that the others still count.
-pub(crate) fn arguments(tokens: TokenStream, errors: &mut Errors) -> Vec<Written> {
+pub(crate) fn arguments(tokens: TokenStream, errors: &mut Errors) -> Vec<ParsedArgument> {
     let read = |input: ParseStream| Ok(all(input, errors));
     // The parser consumes everything and fails on nothing.
     read.parse2(tokens).unwrap_or_default()
 }
 
-fn all(input: ParseStream, errors: &mut Errors) -> Vec<Written> {
+fn all(input: ParseStream, errors: &mut Errors) -> Vec<ParsedArgument> {
     let mut written = Vec::new();
     while !input.is_empty() {
         match one(input) {
@@ -49,7 +49,7 @@ fn all(input: ParseStream, errors: &mut Errors) -> Vec<Written> {
     written
 }
 
-fn one(input: ParseStream) -> Result<Written> {
+fn one(input: ParseStream) -> Result<ParsedArgument> {
     let expected = "expected an argument, such as `stale_after = \"10m\"` or `next_time`";
     // `crate` is a keyword, and an argument.
     let name = Ident::parse_any(input).map_err(|error| Error::new(error.span(), expected))?;
@@ -65,7 +65,7 @@ fn one(input: ParseStream) -> Result<Written> {
     } else {
         Value::Nothing
     };
-    Ok(Written { name, value })
+    Ok(ParsedArgument { name, value })
 }
 
 fn expression(input: ParseStream, name: &Ident, equals: Token![=]) -> Result<Expr> {

@@ -6,7 +6,7 @@ mod function;
 mod size;
 mod words;
 
-pub(crate) use arguments::{Value, Written, arguments};
+pub(crate) use arguments::{ParsedArgument, Value, arguments};
 pub(crate) use duration::duration;
 pub(crate) use function::{Function, function, is_cachier};
 pub(crate) use size::size;

@@ -7,15 +7,15 @@
 use proc_macro2::Span;
 
 use crate::diagnostics::Errors;
-use crate::model::{Arguments, Backend, BuiltIn, Given, is_off, is_on};
+use crate::model::{Argument, Arguments, Backend, BuiltIn, is_off, is_on};
 
 /// An argument, when it is given, the condition that makes it wrong, and what to write instead.
 type Rule = (Option<Span>, bool, &'static str);
 
 pub(super) fn check(arguments: &Arguments, errors: &mut Errors) {
     for (given, wrong, message) in rules(arguments) {
-        if let (Some(place), true) = (given, wrong) {
-            errors.at(place, message);
+        if let (Some(span), true) = (given, wrong) {
+            errors.at(span, message);
         }
     }
 }
@@ -26,48 +26,48 @@ fn rules(arguments: &Arguments) -> [Rule; 9] {
     let backend = Chosen::of(a);
     [
         (
-            place(&a.skip),
+            span_of(&a.skip),
             a.key.is_some(),
             "`skip` and `key` exclude each other: `key` already leaves out what it does not name",
         ),
         (
-            place(&a.retry_after),
+            span_of(&a.retry_after),
             !is_on(&a.next_time) && a.stale_on_error.is_none(),
             "`retry_after` has no effect without `next_time` or `stale_on_error`: no stale value is served meanwhile",
         ),
         (
-            place(&a.sampling_rate),
+            span_of(&a.sampling_rate),
             !is_on(&a.enable_metrics),
             "`sampling_rate` has nothing to sample without `enable_metrics`",
         ),
         (
-            place(&a.cleanup_interval),
+            span_of(&a.cleanup_interval),
             is_off(&a.cleanup_stale),
             "`cleanup_interval` has no effect with `cleanup_stale = false`",
         ),
         (
-            place(&a.near_cache),
+            span_of(&a.near_cache),
             backend == Chosen::BuiltIn(BuiltIn::Memory),
             "`near_cache` stands in front of a persistent backend; with `memory`, write `capacity` instead",
         ),
         (
-            place(&a.near_stale_after),
+            span_of(&a.near_stale_after),
             a.near_cache.is_none(),
             "`near_stale_after` has no effect without `near_cache`",
         ),
         (
-            place(&a.cache_dir),
+            span_of(&a.cache_dir),
             !matches!(backend, Chosen::Default | Chosen::BuiltIn(BuiltIn::File)),
             "`cache_dir` is the folder of the file backend; write `backend = \"file\"`, or leave it out",
         ),
         (
-            place(&a.capacity),
+            span_of(&a.capacity),
             backend != Chosen::BuiltIn(BuiltIn::Memory),
             "`capacity` bounds the memory backend; write `backend = \"memory\"`, or `near_cache` for a bounded tier in front \
              of another backend",
         ),
         (
-            place(&a.capacity_bytes),
+            span_of(&a.capacity_bytes),
             !matches!(
                 backend,
                 Chosen::Default | Chosen::BuiltIn(BuiltIn::Memory | BuiltIn::File)
@@ -94,6 +94,6 @@ impl Chosen {
     }
 }
 
-fn place<T>(argument: &Option<Given<T>>) -> Option<Span> {
-    argument.as_ref().map(Given::span)
+fn span_of<T>(argument: &Option<Argument<T>>) -> Option<Span> {
+    argument.as_ref().map(Argument::span)
 }

@@ -28,19 +28,19 @@ fn feature(backend: BuiltIn) -> String {
 }
 
 fn check_against(is_enabled: impl Fn(BuiltIn) -> bool, arguments: &Arguments, errors: &mut Errors) {
-    if let Some(given) = &arguments.backend
-        && let Backend::BuiltIn(backend) = given.value
+    if let Some(argument) = &arguments.backend
+        && let Backend::BuiltIn(backend) = argument.value
         && !is_enabled(backend)
     {
         let (name, feature) = (backend.name(), feature(backend));
         errors.at(
-            given.span(),
+            argument.span(),
             format!("the backend `{name}` needs the feature {feature} of cachier"),
         );
     }
-    if let (Some(given), false) = (&arguments.near_cache, is_enabled(BuiltIn::Memory)) {
+    if let (Some(argument), false) = (&arguments.near_cache, is_enabled(BuiltIn::Memory)) {
         errors.at(
-            given.span(),
+            argument.span(),
             "`near_cache` needs the feature `memory` of cachier",
         );
     }

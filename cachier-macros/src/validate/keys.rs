@@ -4,26 +4,28 @@ use syn::visit::{self, Visit};
 use syn::{Lifetime, ParenthesizedGenericArguments, TypeFnPtr, TypeReference};
 
 use crate::diagnostics::Errors;
-use crate::model::{Arguments, Beside, Parameter, Role, Store, is_on, is_static};
+use crate::model::{Arguments, CompanionKind, Parameter, Role, Store, is_on, is_static};
 use crate::parse::Function;
 
 /// The arguments that a key, and the companion of a method, can have.
-const MOST: usize = 12;
+const MAX_KEY_ARGUMENTS: usize = 12;
 
 pub(super) fn check(arguments: &Arguments, function: &Function, errors: &mut Errors) {
     let parameters = Parameter::all(arguments, function);
-    let beside = Beside::of(arguments, function);
+    let companion = CompanionKind::of(arguments, function);
     if arguments.key.is_none() {
         check_keyed(arguments, &parameters, errors);
     }
-    if let (Beside::Sibling(_), Some(extra)) = (&beside, parameters.get(MOST)) {
+    if let (CompanionKind::Function(_), Some(extra)) =
+        (&companion, parameters.get(MAX_KEY_ARGUMENTS))
+    {
         errors.over(
             &extra.ty,
-            format!("the companion of a method holds {MOST} arguments; take several as one struct, or write `companion = false`"),
+            format!("the companion of a method holds {MAX_KEY_ARGUMENTS} arguments; take several as one struct, or write `companion = false`"),
         );
     }
-    if let (Beside::Nothing, Some(receiver), true) = (
-        &beside,
+    if let (CompanionKind::None, Some(receiver), true) = (
+        &companion,
         function.signature.receiver(),
         is_on(&arguments.next_time),
     ) {
@@ -40,15 +42,15 @@ fn check_keyed(arguments: &Arguments, parameters: &[Parameter], errors: &mut Err
         .iter()
         .filter(|parameter| parameter.role == Role::Keyed)
         .collect();
-    if let Some(extra) = keyed.get(MOST) {
+    if let Some(extra) = keyed.get(MAX_KEY_ARGUMENTS) {
         errors.over(
             &extra.ty,
-            format!("a key holds {MOST} arguments; write `key = |..| ..` with what tells calls apart, or `skip(..)` the others"),
+            format!("a key holds {MAX_KEY_ARGUMENTS} arguments; write `key = |..| ..` with what tells calls apart, or `skip(..)` the others"),
         );
     }
     if Store::of(arguments) != Store::Persistent {
         for parameter in keyed {
-            Borrowing(errors).visit_type(parameter.kept_type());
+            Borrowing(errors).visit_type(parameter.owned_type());
         }
     }
 }

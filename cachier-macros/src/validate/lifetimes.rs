@@ -6,7 +6,7 @@ use syn::{
 };
 
 use crate::diagnostics::Errors;
-use crate::model::{Arguments, Beside};
+use crate::model::{Arguments, CompanionKind};
 use crate::parse::Function;
 
 /// The one type of the standard library that arguments often have and whose lifetime may be left out. Of others nobody can
@@ -14,7 +14,10 @@ use crate::parse::Function;
 const BORROWING: &str = "Cow";
 
 pub(super) fn check(arguments: &Arguments, function: &Function, errors: &mut Errors) {
-    if !matches!(Beside::of(arguments, function), Beside::Sibling(_)) {
+    if !matches!(
+        CompanionKind::of(arguments, function),
+        CompanionKind::Function(_)
+    ) {
         return;
     }
     for input in &function.signature.inputs {

@@ -65,7 +65,11 @@ fn metrics(cached: &Cached) -> Option<TokenStream> {
 /// Where the file backend keeps the values, if that is the backend, or may be.
 fn cache_dir(cached: &Cached) -> Option<TokenStream> {
     let (krate, visibility, marker) = (&cached.krate, &cached.function.visibility, marker(cached));
-    let backend = cached.arguments.backend.as_ref().map(|given| &given.value);
+    let backend = cached
+        .arguments
+        .backend
+        .as_ref()
+        .map(|argument| &argument.value);
     matches!(backend, None | Some(Backend::BuiltIn(BuiltIn::File)))
         .then(|| code!(#krate::__cache_dir! { [#visibility] Self::__site(), #marker }))
 }

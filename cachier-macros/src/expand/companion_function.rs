@@ -43,7 +43,7 @@ pub(super) fn siblings(cached: &Cached, names: &Names, companion: &Ident) -> Tok
         &code!(Self::#body #turbofish),
     );
     let body_function = dispatch::body_function(cached, body);
-    let companion = companion_function(cached, names, companion);
+    let companion = accessor(cached, names, companion);
     code! {
         #attributes #static_item
         #attributes #dispatch_function
@@ -53,7 +53,7 @@ pub(super) fn siblings(cached: &Cached, names: &Names, companion: &Ident) -> Tok
 }
 
 /// The function that returns the operations.
-fn companion_function(cached: &Cached, names: &Names, name: &Ident) -> TokenStream {
+fn accessor(cached: &Cached, names: &Names, name: &Ident) -> TokenStream {
     let (krate, visibility) = (&cached.krate, &cached.function.visibility);
     let Names { site, dispatch, .. } = names;
     let OneLifetime {
