@@ -36,7 +36,7 @@ struct Forecast {
     enable_metrics
 )]
 async fn forecast(city: &str) -> Result<Forecast, StatusCode> {
-    tokio::time::sleep(FAR_AWAY).await;
+    tokio::time::sleep(LATENCY).await;
     match city.len() {
         1..=20 => Ok(Forecast {
             city: city.to_owned(),
@@ -46,7 +46,7 @@ async fn forecast(city: &str) -> Result<Forecast, StatusCode> {
     }
 }
 
-const FAR_AWAY: Duration = Duration::from_millis(200);
+const LATENCY: Duration = Duration::from_millis(200);
 
 async fn weather(Path(city): Path<String>) -> Result<Json<Forecast>, StatusCode> {
     forecast(&city).await.map(Json)

@@ -90,7 +90,7 @@ fn entries_of_the_pinned_format_are_read() {
 }
 
 /// Entries that cachier wrote before its format was bound to keys, whole and in part.
-const OF_FORMAT_1: [&str; 3] = [
+const FORMAT_1_ENTRIES: [&str; 3] = [
     "ca6368720100000017265443235b67792300000001000800000015cd853dfe9c97170480010000000105000800\
      00000000000000000000",
     "ca636872010000004ad7ebec65a5ade43f00000001000800000015cd853dfe9c97170200080000002a00000000\
@@ -100,7 +100,7 @@ const OF_FORMAT_1: [&str; 3] = [
 
 #[test]
 fn an_entry_of_another_format_is_a_plain_miss() {
-    for hex in OF_FORMAT_1 {
+    for hex in FORMAT_1_ENTRIES {
         let stored = bytes(hex);
         assert_eq!(decode(&key(1), &stored).unwrap(), None);
         // Neither is it looked into.

@@ -15,7 +15,7 @@ use support::random::Random;
 mod support;
 
 /// The mutations that one test tries.
-const EACH: usize = 250_000;
+const MUTATIONS: usize = 250_000;
 
 /// Several tests, so that they run side by side.
 macro_rules! mutations {
@@ -37,7 +37,7 @@ mutations! {
 /// Each is tried under a key that may be that of another entry: renamed, or swapped with it.
 fn try_mutations(mut random: Random) {
     let (stored, values) = stored();
-    for _ in 0..EACH {
+    for _ in 0..MUTATIONS {
         let looked_for = random.below(stored.len());
         let found = random.below(stored.len() + values.len());
         let whole = stored

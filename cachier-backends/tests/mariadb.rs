@@ -123,7 +123,7 @@ fn many_may_make_the_table_at_once() {
 }
 
 /// What the first version of the table was made by.
-const OLDER: &str = "CREATE TABLE older (scope VARCHAR(400) CHARACTER SET ascii COLLATE ascii_bin NOT NULL, \
+const OLD_SCHEMA: &str = "CREATE TABLE older (scope VARCHAR(400) CHARACTER SET ascii COLLATE ascii_bin NOT NULL, \
     code VARCHAR(32) CHARACTER SET ascii COLLATE ascii_bin NOT NULL, hash BINARY(32) NOT NULL, revision BINARY(16), \
     created BIGINT, expires BIGINT, size BIGINT, owner BINARY(16), owned_until BIGINT, entry LONGBLOB, \
     PRIMARY KEY (scope, code, hash), KEY older_by_age (scope, created, size)) ENGINE=InnoDB ROW_FORMAT=DYNAMIC; \
@@ -135,7 +135,7 @@ fn a_table_of_an_older_cachier_is_made_anew() {
     let Some(url) = url() else { return };
     let connect = || backend(&url, "older");
     let execute = async |statements| try_execute(&url, statements).await;
-    sql_support::runtime().block_on(an_older_table(connect, execute, OLDER, "older"));
+    sql_support::runtime().block_on(an_older_table(connect, execute, OLD_SCHEMA, "older"));
 }
 
 #[test]

@@ -239,7 +239,7 @@ fn values_of_every_size_are_stored_or_refused() {
 
 #[test]
 fn a_hundred_thousand_entries_are_counted_and_cleared() {
-    const MANY: u32 = 100_000;
+    const ENTRIES: u32 = 100_000;
     let Some(url) = url() else { return };
     let (backend, key) = (backend(url), key("many", 1));
     runtime().block_on(async {
@@ -247,7 +247,7 @@ fn a_hundred_thousand_entries_are_counted_and_cleared() {
         let entries = bare(url).await;
         let own = doc! { "_id": key.to_string() };
         let like = entries.find_one(own).await.unwrap().unwrap();
-        let others = (1..MANY).map(|number| {
+        let others = (1..ENTRIES).map(|number| {
             let mut document = like.clone();
             document.insert("_id", format!("{}/{number}", key.scope()));
             document
@@ -257,7 +257,7 @@ fn a_hundred_thousand_entries_are_counted_and_cleared() {
             entries.insert_many(some).await.unwrap();
         }
         let usage = async || backend.usage(key.scope()).await.unwrap();
-        let (count, bytes) = (u64::from(MANY), 5 * u64::from(MANY));
+        let (count, bytes) = (u64::from(ENTRIES), 5 * u64::from(ENTRIES));
         let there = usage().await;
         assert_eq!((there.entries, there.bytes), (Some(count), Some(bytes)));
         assert_eq!(backend.clear(key.scope()).await.unwrap(), Some(count));

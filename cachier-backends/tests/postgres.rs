@@ -132,7 +132,7 @@ fn many_may_make_the_table_at_once() {
 }
 
 /// What the first version of the table was made by.
-const OLDER: &str = "CREATE TABLE older (scope text COLLATE \"C\" NOT NULL, code text COLLATE \"C\" NOT NULL, hash bytea NOT NULL, \
+const OLD_SCHEMA: &str = "CREATE TABLE older (scope text COLLATE \"C\" NOT NULL, code text COLLATE \"C\" NOT NULL, hash bytea NOT NULL, \
     revision bytea, created bigint, expires bigint, size bigint, owner bytea, owned_until bigint, entry bytea, \
     PRIMARY KEY (scope, code, hash)) WITH (fillfactor = 80); \
     CREATE INDEX older_by_age ON older (scope, created, size); \
@@ -144,7 +144,7 @@ fn a_table_of_an_older_cachier_is_made_anew() {
     let Some(url) = url() else { return };
     let connect = || backend(&url, "older");
     let execute = async |statements| try_execute(&url, statements).await;
-    sql_support::runtime().block_on(an_older_table(connect, execute, OLDER, "older"));
+    sql_support::runtime().block_on(an_older_table(connect, execute, OLD_SCHEMA, "older"));
 }
 
 #[test]

@@ -282,7 +282,7 @@ impl Process {
         loop {
             let mut line = String::new();
             assert_ne!(self.output.read_line(&mut line).unwrap(), 0, "it ended");
-            if let Some((_, said)) = line.split_once(SAYS) {
+            if let Some((_, said)) = line.split_once(OUTPUT_PREFIX) {
                 return said.trim_end().to_owned();
             }
         }
@@ -316,11 +316,11 @@ impl Drop for Process {
     }
 }
 
-const SAYS: &str = "part says: ";
+const OUTPUT_PREFIX: &str = "part says: ";
 
 #[allow(clippy::print_stdout)]
 fn say(line: &str) {
-    println!("{SAYS}{line}");
+    println!("{OUTPUT_PREFIX}{line}");
 }
 
 /// Not a test: what the other processes do.

@@ -156,7 +156,7 @@ fn many_may_make_the_table_at_once() {
 }
 
 /// What the first version of the table was made by.
-const OLDER: &str = "CREATE TABLE cachier_entries (scope TEXT NOT NULL, code TEXT NOT NULL, hash BLOB NOT NULL, revision BLOB, \
+const OLD_SCHEMA: &str = "CREATE TABLE cachier_entries (scope TEXT NOT NULL, code TEXT NOT NULL, hash BLOB NOT NULL, revision BLOB, \
     created INTEGER, expires INTEGER, size INTEGER, owner BLOB, owned_until INTEGER, entry BLOB, \
     PRIMARY KEY (scope, code, hash)); \
     CREATE INDEX cachier_entries_by_age ON cachier_entries (scope, created, size); \
@@ -169,7 +169,7 @@ fn a_table_of_an_older_cachier_is_made_anew() {
     let connect = || backend(folder.path());
     let execute = async |statements| try_execute(folder.path(), statements).await;
     let table = "cachier_entries";
-    sql_support::runtime().block_on(an_older_table(connect, execute, OLDER, table));
+    sql_support::runtime().block_on(an_older_table(connect, execute, OLD_SCHEMA, table));
 }
 
 #[test]

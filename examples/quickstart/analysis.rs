@@ -15,12 +15,12 @@ pub(crate) struct Analysis {
     pub(crate) vocabulary: BTreeMap<String, usize>,
     /// How long it takes to read.
     pub(crate) reading_time: Duration,
-    pub(crate) doubts: Vec<Doubt>,
+    pub(crate) misspellings: Vec<Misspelling>,
 }
 
 /// A word that may be misspelt.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct Doubt {
+pub(crate) struct Misspelling {
     pub(crate) word: String,
     /// The more frequent word that may be meant.
     pub(crate) meant: String,
@@ -42,7 +42,7 @@ pub(crate) fn analyse(text: &str) -> Analysis {
         lines: text.lines().count(),
         words,
         reading_time: Duration::from_secs_f64(words as f64 * 60.0 / WORDS_PER_MINUTE),
-        doubts: doubts(&vocabulary),
+        misspellings: misspellings(&vocabulary),
         vocabulary,
     }
 }
@@ -57,30 +57,32 @@ fn words(text: &str) -> impl Iterator<Item = &str> {
 }
 
 /// Words that differ by one slip of the finger from one that occurs much more often.
-fn doubts(vocabulary: &BTreeMap<String, usize>) -> Vec<Doubt> {
+fn misspellings(vocabulary: &BTreeMap<String, usize>) -> Vec<Misspelling> {
     let long = |(word, count): (&String, &usize)| {
         let letters: Vec<char> = word.chars().collect();
-        (letters.len() >= SHORTEST_DOUBT).then_some((letters, *count))
+        (letters.len() >= MIN_LETTERS).then_some((letters, *count))
     };
     let words: Vec<_> = vocabulary.iter().filter_map(long).collect();
-    let doubt = |(word, count): &(Vec<char>, usize)| {
+    let misspelling = |(word, count): &(Vec<char>, usize)| {
         let alike = words.iter().filter(|(other, often)| {
-            *often >= count * MUCH && !is_inflection(word, other) && distance(word, other) == 1
+            *often >= count * MIN_FREQUENCY_RATIO
+                && !is_inflection(word, other)
+                && distance(word, other) == 1
         });
         let (meant, _) = alike.max_by_key(|(_, often)| *often)?;
-        Some(Doubt {
+        Some(Misspelling {
             word: word.iter().collect(),
             meant: meant.iter().collect(),
         })
     };
-    words.iter().filter_map(doubt).collect()
+    words.iter().filter_map(misspelling).collect()
 }
 
 /// Shorter words are too often one letter apart.
-const SHORTEST_DOUBT: usize = 6;
+const MIN_LETTERS: usize = 6;
 
 /// How many times as often the word that is meant must occur.
-const MUCH: usize = 2;
+const MIN_FREQUENCY_RATIO: usize = 2;
 
 /// Whether two words differ near their end only: `caches`, `cached`.
 fn is_inflection(a: &[char], b: &[char]) -> bool {
@@ -134,12 +136,12 @@ mod tests {
         cachier::testing::isolated(|| {
             cachier::set_global_params(cachier::global_params().cache_dir(folder.path()));
             let analysis = analyse("Memory, memroy; memory: caches cached cached");
-            let doubts: Vec<_> = analysis
-                .doubts
+            let misspellings: Vec<_> = analysis
+                .misspellings
                 .iter()
-                .map(|doubt| (&*doubt.word, &*doubt.meant))
+                .map(|misspelling| (&*misspelling.word, &*misspelling.meant))
                 .collect();
-            assert_eq!(doubts, [("memroy", "memory")]);
+            assert_eq!(misspellings, [("memroy", "memory")]);
             assert_eq!((analysis.lines, analysis.words), (1, 6));
         });
     }

@@ -12,10 +12,10 @@ pub(crate) struct Text {
 }
 
 /// Larger files are not texts that somebody reads.
-const LARGEST: u64 = 512 * 1024;
+const MAX_FILE_BYTES: u64 = 512 * 1024;
 
 /// Folders of what was built or fetched.
-const PASSED_OVER: [&str; 2] = ["target", "node_modules"];
+const SKIPPED_FOLDERS: [&str; 2] = ["target", "node_modules"];
 
 /// The text files below a folder, by name. Hidden files, links and what cannot be read are left out.
 ///
@@ -33,7 +33,7 @@ fn collect(folder: &Path, prefix: &str, texts: &mut Vec<Text>) -> io::Result<()>
     for entry in fs::read_dir(folder)? {
         let Ok(entry) = entry else { continue };
         let name = entry.file_name().to_string_lossy().into_owned();
-        if name.starts_with('.') || PASSED_OVER.contains(&name.as_str()) {
+        if name.starts_with('.') || SKIPPED_FOLDERS.contains(&name.as_str()) {
             continue;
         }
         let Ok(metadata) = entry.metadata() else {
@@ -43,7 +43,7 @@ fn collect(folder: &Path, prefix: &str, texts: &mut Vec<Text>) -> io::Result<()>
         if metadata.is_dir() {
             // One folder that cannot be read does not spoil the others.
             let _ = collect(&entry.path(), &format!("{name}/"), texts);
-        } else if metadata.is_file() && metadata.len() <= LARGEST {
+        } else if metadata.is_file() && metadata.len() <= MAX_FILE_BYTES {
             texts.extend(text(&entry.path()).map(|content| Text { name, content }));
         }
     }

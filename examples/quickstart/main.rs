@@ -29,9 +29,9 @@ fn main() -> ExitCode {
     match Request::from_arguments(env::args_os().skip(1)) {
         Ok(request) => match run(&request) {
             Ok(()) => ExitCode::SUCCESS,
-            Err(error) => complain(&error),
+            Err(error) => report_error(&error),
         },
-        Err(error) => complain(&error),
+        Err(error) => report_error(&error),
     }
 }
 
@@ -102,7 +102,7 @@ fn show(text: &str) -> io::Result<()> {
     }
 }
 
-fn complain(error: &dyn std::fmt::Display) -> ExitCode {
+fn report_error(error: &dyn std::fmt::Display) -> ExitCode {
     eprintln!("quickstart: {error}");
     ExitCode::FAILURE
 }

@@ -24,7 +24,7 @@ impl Library {
 #[cachier(backend = "memory", capacity = 100_000, skip(library), enable_metrics)]
 pub(crate) async fn spread(word: &str, library: &Arc<Library>) -> usize {
     let mut found = 0;
-    for texts in library.0.chunks(AT_A_TIME) {
+    for texts in library.0.chunks(TEXTS_PER_TURN) {
         found += texts.iter().filter(|text| text.contains(word)).count();
         tokio::task::yield_now().await;
     }
@@ -32,7 +32,7 @@ pub(crate) async fn spread(word: &str, library: &Arc<Library>) -> usize {
 }
 
 /// After so many texts another task has its turn.
-const AT_A_TIME: usize = 100;
+const TEXTS_PER_TURN: usize = 100;
 
 /// For each text the words that are frequent there and rare elsewhere. Several tasks share the texts.
 pub(crate) async fn characteristic_words(
@@ -72,11 +72,11 @@ async fn most_characteristic(words: Vec<(String, usize)>, library: &Arc<Library>
         weighed.push((word, count as f64 * (texts / with_word).ln()));
     }
     weighed.sort_by(|(_, a), (_, b)| b.total_cmp(a));
-    weighed.truncate(SHOWN);
+    weighed.truncate(MAX_SHOWN);
     weighed.into_iter().map(|(word, _)| word).collect()
 }
 
-const SHOWN: usize = 4;
+const MAX_SHOWN: usize = 4;
 
 /// The words that may characterise a text, and how often they occur.
 fn frequent_words(analysis: &Analysis) -> Vec<(String, usize)> {
@@ -87,8 +87,8 @@ fn frequent_words(analysis: &Analysis) -> Vec<(String, usize)> {
         .map(|(word, count)| (word.clone(), *count))
         .collect();
     words.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
-    words.truncate(CONSIDERED);
+    words.truncate(MAX_CANDIDATES);
     words
 }
 
-const CONSIDERED: usize = 60;
+const MAX_CANDIDATES: usize = 60;

@@ -12,7 +12,7 @@ use futures_lite::FutureExt;
 use futures_lite::future::block_on;
 use tokio::runtime::{Builder, Runtime};
 
-use crate::wait::PATIENCE;
+use crate::wait::WAIT_TIMEOUT;
 
 /// Callers that are on their way, in the context of the test that sent them.
 pub struct Callers<R> {
@@ -107,7 +107,7 @@ impl<R: Send + 'static> Callers<R> {
     #[track_caller]
     #[must_use]
     pub fn results(self) -> Vec<thread::Result<R>> {
-        let result = |_| self.results.recv_timeout(PATIENCE);
+        let result = |_| self.results.recv_timeout(WAIT_TIMEOUT);
         (0..self.count)
             .map(|caller| result(caller).expect("a caller hangs"))
             .collect()

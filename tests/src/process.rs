@@ -12,21 +12,21 @@ use std::thread;
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::wait::{PATIENCE, until};
+use crate::wait::{WAIT_TIMEOUT, until};
 
-const PART: &str = "CACHIER_TEST_PART";
-const SAYS: &str = "part says: ";
+const PART_VARIABLE: &str = "CACHIER_TEST_PART";
+const OUTPUT_PREFIX: &str = "part says: ";
 
 /// The part of this process, if the test started it.
 #[must_use]
 pub fn part() -> Option<String> {
-    env::var(PART).ok()
+    env::var(PART_VARIABLE).ok()
 }
 
 /// Says something to the test.
 #[allow(clippy::print_stdout)]
 pub fn say(line: impl std::fmt::Display) {
-    println!("{SAYS}{line}");
+    println!("{OUTPUT_PREFIX}{line}");
 }
 
 /// Waits for the test to say something.
@@ -130,7 +130,7 @@ impl Process {
 
     fn spawn(mut command: Command, part: &str) -> Self {
         command
-            .env(PART, part)
+            .env(PART_VARIABLE, part)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped());
         let mut child = command.spawn().expect("this program starts again");
@@ -139,7 +139,7 @@ impl Process {
         thread::spawn(move || {
             for line in output.lines().map_while(Result::ok) {
                 // The harness does not end its line before the test has ended.
-                if let Some((_, said)) = line.split_once(SAYS) {
+                if let Some((_, said)) = line.split_once(OUTPUT_PREFIX) {
                     let _ = sender.send(said.to_owned());
                 }
             }
@@ -159,7 +159,7 @@ impl Process {
     #[must_use]
     pub fn line(&self) -> String {
         self.lines
-            .recv_timeout(PATIENCE)
+            .recv_timeout(WAIT_TIMEOUT)
             .expect("it says something")
     }
 

@@ -6,17 +6,17 @@ use std::time::{Duration, Instant};
 use cachier::CacheMetrics;
 
 /// The longest that a test waits for anything; only one that fails waits so long.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub const WAIT_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Waits until the condition holds.
 ///
 /// # Panics
-/// When it does not within [`PATIENCE`].
+/// When it does not within [`WAIT_TIMEOUT`].
 #[track_caller]
 pub fn until(what: &str, mut holds: impl FnMut() -> bool) {
     let started = Instant::now();
     while !holds() {
-        assert!(started.elapsed() < PATIENCE, "in vain: {what}");
+        assert!(started.elapsed() < WAIT_TIMEOUT, "in vain: {what}");
         thread::sleep(Duration::from_millis(1));
     }
 }
@@ -24,7 +24,7 @@ pub fn until(what: &str, mut holds: impl FnMut() -> bool) {
 /// Waits until this many calls of the function wait for another's computation.
 ///
 /// # Panics
-/// When they do not within [`PATIENCE`].
+/// When they do not within [`WAIT_TIMEOUT`].
 #[track_caller]
 pub fn until_waiting(metrics: &CacheMetrics, calls: u64) {
     until("the other callers wait", || {

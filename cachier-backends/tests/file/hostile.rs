@@ -40,7 +40,7 @@ struct Thing {
 }
 
 /// Everything but a regular file with one name. `elsewhere` is a folder for what it leads to.
-const THINGS: &[Thing] = &[
+const OBSTACLES: &[Thing] = &[
     Thing {
         name: "a link to a file",
         put: |path, elsewhere| symlink(foreign(elsewhere), path).unwrap(),
@@ -101,7 +101,7 @@ fn foreign(elsewhere: &Path) -> PathBuf {
 
 /// Tries something with each thing in turn, in a cache that holds an entry, and sees that what it leads to stays as it was.
 fn with_each(place: fn(&Files) -> PathBuf, attempt: fn(&Files) -> Result<(), Error>) {
-    for thing in THINGS {
+    for thing in OBSTACLES {
         let (dir, elsewhere) = (tempdir().unwrap(), tempdir().unwrap());
         let files = Files::at(dir.path());
         files.store(&files.key(1), b"value");

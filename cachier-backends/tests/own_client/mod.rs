@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 use tokio::task::{JoinSet, LocalSet, yield_now};
 use tokio::time::timeout;
 
-const LIMIT: Duration = Duration::from_secs(30);
+const TIME_LIMIT: Duration = Duration::from_secs(30);
 
 /// Tries what `hand_over` makes, on entries of this key.
 pub(crate) fn serves<B: Backend + 'static>(hand_over: impl AsyncFn() -> B, key: &Key) {
@@ -53,7 +53,8 @@ fn serves_all_of_a_runtime_with_threads<B: Backend + 'static>(
 ) {
     let threads = with_threads();
     let backend = Arc::new(threads.block_on(hand_over()));
-    let waits = |backend: &B, key: &Key| blocking::inline(LIMIT, || block_on(used(backend, key)));
+    let waits =
+        |backend: &B, key: &Key| blocking::inline(TIME_LIMIT, || block_on(used(backend, key)));
     threads.block_on(used(&*backend, key));
     // Another runtime, another executor, and a thread.
     one_thread().block_on(used(&*backend, key));
@@ -92,10 +93,10 @@ fn serves_synchronous_callers_on_all_workers_at_once<B: Backend + 'static>(
                     everybody.wait();
                 }
                 let load = || block_on(backend.load(&key)).map(drop);
-                tell.send(blocking::inline(LIMIT, load)).unwrap();
+                tell.send(blocking::inline(TIME_LIMIT, load)).unwrap();
             });
         }
-        let served: Vec<_> = (0..4).map(|_| told.recv_timeout(LIMIT / 6)).collect();
+        let served: Vec<_> = (0..4).map(|_| told.recv_timeout(TIME_LIMIT / 6)).collect();
         // It would wait for workers that wait.
         runtime.shutdown_background();
         for served in served {
@@ -132,7 +133,7 @@ fn answers_in_time_when_its_runtime_has_ended<B: Backend>(
     for ended in [with_threads(), one_thread()] {
         let backend = ended.block_on(hand_over());
         drop(ended);
-        let asked = async { timeout(LIMIT, backend.load(key)).await };
+        let asked = async { timeout(TIME_LIMIT, backend.load(key)).await };
         let _served_or_not = with_threads().block_on(asked).expect("an answer in time");
     }
 }
@@ -146,11 +147,11 @@ fn says_that_one_thread_cannot_wait_for_itself<B: Backend>(
         let backend = hand_over().await;
         used(&backend, key).await;
         let started = Instant::now();
-        let asked = blocking::inline(LIMIT, || block_on(backend.load(key)));
+        let asked = blocking::inline(TIME_LIMIT, || block_on(backend.load(key)));
         let error = asked.unwrap_err();
         assert!(error.to_string().contains("multi-thread"), "{error}");
         assert!(!error.is_transient(), "trying again does not help");
-        assert!(started.elapsed() < LIMIT / 2);
+        assert!(started.elapsed() < TIME_LIMIT / 2);
         used(&backend, key).await;
     });
 }
@@ -164,7 +165,7 @@ fn serves_threads_beside_a_runtime_of_one_thread<B: Backend + 'static>(
     runtime.block_on(async {
         let backend = Arc::new(hand_over().await);
         let waits =
-            |backend: &B, key: &Key| blocking::inline(LIMIT, || block_on(used(backend, key)));
+            |backend: &B, key: &Key| blocking::inline(TIME_LIMIT, || block_on(used(backend, key)));
         let (of_task, key_of_task) = (Arc::clone(&backend), key.clone());
         let task = tokio::task::spawn_blocking(move || waits(&of_task, &key_of_task));
         task.await.unwrap();
@@ -192,7 +193,7 @@ fn looks_who_drives_a_runtime_of_one_thread<B: Backend>(
         yield_now().await;
         backend
     });
-    let waits = || blocking::inline(LIMIT, || block_on(backend.load(key)));
+    let waits = || blocking::inline(TIME_LIMIT, || block_on(backend.load(key)));
     let (end, ended) = oneshot::channel();
     thread::scope(|threads| {
         let runtime = &runtime;
@@ -201,9 +202,9 @@ fn looks_who_drives_a_runtime_of_one_thread<B: Backend>(
         // Until the other thread is seen to drive them, this one is thought to.
         while let Err(error) = waits() {
             assert!(error.to_string().contains("multi-thread"), "{error}");
-            assert!(started.elapsed() < LIMIT, "it is never seen");
+            assert!(started.elapsed() < TIME_LIMIT, "it is never seen");
         }
-        blocking::inline(LIMIT, || block_on(used(&backend, key)));
+        blocking::inline(TIME_LIMIT, || block_on(used(&backend, key)));
         end.send(()).unwrap();
     });
     thread::scope(|threads| {
@@ -220,7 +221,7 @@ async fn used(backend: &impl Backend, key: &Key) {
 
 async fn tried(backend: &impl Backend, key: &Key) -> Result<(), Error> {
     backend.remove(key).await?;
-    let lease = backend.lease(key, None, LIMIT).await?;
+    let lease = backend.lease(key, None, TIME_LIMIT).await?;
     let LeaseReply::Granted(lease) = lease else {
         panic!("{lease:?}");
     };

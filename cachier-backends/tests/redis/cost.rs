@@ -131,7 +131,7 @@ fn what_is_too_large_ends_the_lease_all_the_same() {
 
 #[test]
 fn many_entries_are_counted_and_cleared() {
-    const MANY: u32 = 100_000;
+    const ENTRIES: u32 = 100_000;
     let Some(url) = url() else { return };
     let (backend, scope, neighbour) = (backend(url), scope("many"), scope("neighbour"));
     let backend = std::sync::Arc::new(backend);
@@ -141,7 +141,7 @@ fn many_entries_are_counted_and_cleared() {
         for task in 0..50 {
             let (backend, scope) = (std::sync::Arc::clone(&backend), scope.clone());
             tasks.spawn(async move {
-                for number in (task..MANY).step_by(50) {
+                for number in (task..ENTRIES).step_by(50) {
                     store(&backend, &key(&scope, number), b"value").await;
                 }
             });
@@ -151,11 +151,14 @@ fn many_entries_are_counted_and_cleared() {
         }
         let started = Instant::now();
         let usage = backend.usage(&scope).await.unwrap();
-        assert_eq!(usage.entries, Some(u64::from(MANY)));
+        assert_eq!(usage.entries, Some(u64::from(ENTRIES)));
         let size = entry(b"value").len() as u64;
-        assert_eq!(usage.bytes, Some(u64::from(MANY) * size));
+        assert_eq!(usage.bytes, Some(u64::from(ENTRIES) * size));
         let counted = started.elapsed();
-        assert_eq!(backend.clear(&scope).await.unwrap(), Some(u64::from(MANY)));
+        assert_eq!(
+            backend.clear(&scope).await.unwrap(),
+            Some(u64::from(ENTRIES))
+        );
         eprintln!(
             "counted in {counted:?}, cleared in {:?}",
             started.elapsed() - counted

@@ -14,7 +14,7 @@ use crate::support::{
     backend, command, created, entry, key, lease, private, runtime, scope, store, until, url,
 };
 
-const LONG: Duration = Duration::from_secs(30);
+const LEASE_PERIOD: Duration = Duration::from_secs(30);
 
 #[test]
 fn a_waiter_is_woken_by_the_result_and_does_not_ask_again_and_again() {
@@ -24,7 +24,7 @@ fn a_waiter_is_woken_by_the_result_and_does_not_ask_again_and_again() {
     runtime().block_on(async {
         for number in 0..20 {
             let key = key(&scope, number);
-            let lease = lease(&owner, &key, LONG).await;
+            let lease = lease(&owner, &key, LEASE_PERIOD).await;
             let before = requests(&waiter);
             let (here, wanted) = (Arc::clone(&waiter), key.clone());
             let waiting =
@@ -56,7 +56,7 @@ fn whoever_waits_in_vain_is_told_when_the_lease_is_free() {
     runtime().block_on(async {
         // Given back.
         let given_back = key(&scope, 1);
-        let held = lease(&backend, &given_back, LONG).await;
+        let held = lease(&backend, &given_back, LEASE_PERIOD).await;
         let waiting = other.wait(&given_back, None).unwrap();
         let (released, waited) = tokio::join!(backend.release(held), waiting);
         assert!(released.is_ok() && waited.is_ok());
@@ -66,7 +66,7 @@ fn whoever_waits_in_vain_is_told_when_the_lease_is_free() {
         other.wait(&left, None).unwrap().await.unwrap();
         // Cleared.
         let cleared = key(&scope, 3);
-        let _held = lease(&backend, &cleared, LONG).await;
+        let _held = lease(&backend, &cleared, LEASE_PERIOD).await;
         let waiting = other.wait(&cleared, None).unwrap();
         let (done, waited) = tokio::join!(backend.clear_leases(&scope), waiting);
         assert!(done.is_ok() && waited.is_ok());
@@ -79,13 +79,13 @@ fn whoever_waits_in_vain_is_told_when_the_lease_is_free() {
 fn a_synchronous_caller_waits_no_longer_than_it_may() {
     let Some(url) = url() else { return };
     let (backend, key) = (backend(url), key(&scope("sync"), 1));
-    let held = block_on(lease(&backend, &key, LONG));
+    let held = block_on(lease(&backend, &key, LEASE_PERIOD));
     let may = Duration::from_millis(200);
     let started = Instant::now();
     let waited =
         cachier_backends::blocking::inline(may, || block_on(backend.wait(&key, None).unwrap()));
     waited.unwrap();
-    assert!(started.elapsed() < LONG / 2);
+    assert!(started.elapsed() < LEASE_PERIOD / 2);
     block_on(backend.release(held)).unwrap();
 }
 
@@ -125,7 +125,7 @@ fn a_watcher_is_told_what_others_do_and_not_what_it_does_itself() {
     runtime().block_on(async {
         let told = Told::about(&backend, &scope).await;
         store(&backend, &own, b"value").await;
-        let held = lease(&other, &released, LONG).await;
+        let held = lease(&other, &released, LEASE_PERIOD).await;
         other.release(held).await.unwrap();
         store(&other, &stored, b"value").await;
         other.remove(&removed).await.unwrap();
@@ -150,7 +150,7 @@ fn after_an_interruption_a_watcher_is_told_that_it_may_have_missed_something() {
         until("told of the gap", || async { told.has(Change::All) }).await;
         store(&other, &key, b"value").await;
         until("told as before", || async { told.has_of(&key) }).await;
-        let held = lease(&other, &crate::support::key(&scope, 2), LONG).await;
+        let held = lease(&other, &crate::support::key(&scope, 2), LEASE_PERIOD).await;
         let waiting = backend.wait(held.key(), None).unwrap();
         command(url, &["CLIENT", "KILL", "TYPE", "pubsub"]);
         waiting.await.unwrap();
@@ -179,7 +179,7 @@ fn who_may_not_subscribe_asks_again_and_again() {
     runtime().block_on(async {
         store(&backend, &key, b"value").await;
         let seen = backend.load(&key).await.unwrap().unwrap().version;
-        let _held = lease(&backend, &key, LONG).await;
+        let _held = lease(&backend, &key, LEASE_PERIOD).await;
         let wait = backend.wait(&key, Some(&seen)).unwrap();
         wait.await.unwrap();
         assert!(backend.wait(&key, Some(&seen)).is_none());

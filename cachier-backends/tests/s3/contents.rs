@@ -12,7 +12,7 @@ use crate::support::{
     private, runtime, scope, store, store_under,
 };
 
-const LONG: Duration = Duration::from_secs(60);
+const LEASE_PERIOD: Duration = Duration::from_secs(60);
 
 #[test]
 fn entries_of_a_prefix_are_apart() {
@@ -53,9 +53,9 @@ fn a_lease_is_no_entry() {
     let scope = scope("leases");
     let (backend, cold, warm) = (backend(server.place()), key(&scope, 1), key(&scope, 2));
     runtime().block_on(async {
-        let _on_nothing = lease(&backend, &cold, LONG).await;
+        let _on_nothing = lease(&backend, &cold, LEASE_PERIOD).await;
         store(&backend, &warm, b"value").await;
-        let on_an_entry = lease(&backend, &warm, LONG).await;
+        let on_an_entry = lease(&backend, &warm, LEASE_PERIOD).await;
         assert_eq!(names(server.place()).await.len(), 3);
 
         assert_eq!(load(&backend, &cold).await, None);
@@ -64,8 +64,8 @@ fn a_lease_is_no_entry() {
         assert_eq!((usage.entries, usage.bytes), (Some(1), Some(size)));
         assert!(!backend.remove(&cold).await.unwrap());
 
-        let _again = lease(&backend, &cold, LONG).await;
-        let later = created() + LONG;
+        let _again = lease(&backend, &cold, LEASE_PERIOD).await;
+        let later = created() + LEASE_PERIOD;
         assert_eq!(backend.cleanup(&scope, later).await.unwrap(), Some(0));
         assert_eq!(names(server.place()).await.len(), 3, "what is leased stays");
         backend.release(on_an_entry).await.unwrap();
@@ -82,9 +82,9 @@ fn leases_that_nobody_ended_are_cleaned_up_after_a_day() {
     let scope = scope("left over");
     let (backend, cold, warm) = (backend(server.place()), key(&scope, 1), key(&scope, 2));
     runtime().block_on(async {
-        let _on_nothing = lease(&backend, &cold, LONG).await;
+        let _on_nothing = lease(&backend, &cold, LEASE_PERIOD).await;
         store(&backend, &warm, b"value").await;
-        let _on_an_entry = lease(&backend, &warm, LONG).await;
+        let _on_an_entry = lease(&backend, &warm, LEASE_PERIOD).await;
         server.age(Duration::from_secs(25 * 60 * 60));
         assert_eq!(backend.cleanup(&scope, created()).await.unwrap(), Some(0));
         assert_eq!(names(server.place()).await, [warm.to_string()]);
@@ -104,7 +104,7 @@ fn what_is_no_entry_comes_back_as_it_is_and_is_replaced() {
             let key = key(&scope, number);
             overwrite(place, &key, bytes).await;
             assert_eq!(load(&backend, &key).await.as_deref(), Some(bytes));
-            let lease = lease(&backend, &key, LONG).await;
+            let lease = lease(&backend, &key, LEASE_PERIOD).await;
             let reply = store_under(&backend, &key, b"new", lease).await;
             assert_eq!(reply, StoreReply::Stored { evicted: 0 });
             assert_eq!(load(&backend, &key).await, Some(entry(b"new")));
@@ -149,7 +149,7 @@ fn a_bucket_may_be_named_by_the_host() {
         let key = key(&scope("style"), 1);
         let request = StoreRequest::new(&stored, created());
         by_path.store(&key, request).await.unwrap();
-        let reply = by_path.lease(&key, None, LONG).await.unwrap();
+        let reply = by_path.lease(&key, None, LEASE_PERIOD).await.unwrap();
         assert!(matches!(reply, LeaseReply::Changed), "{reply:?}");
     });
 }

@@ -10,7 +10,7 @@ use crate::support::{
     backend, created, entry, key, lease, load, private, runtime, scope, store, store_under,
 };
 
-const LONG: Duration = Duration::from_secs(60);
+const LEASE_PERIOD: Duration = Duration::from_secs(60);
 
 /// Counts the requests since it was last asked.
 struct Meter<'a> {
@@ -49,7 +49,7 @@ fn a_hit_is_one_request_and_a_miss_three() {
     let (backend, key) = (backend(server.place()), key(&scope, 1));
     let mut meter = Meter::on(&server);
     runtime().block_on(async {
-        let lease = lease(&backend, &key, LONG).await;
+        let lease = lease(&backend, &key, LEASE_PERIOD).await;
         let reply = store_under(&backend, &key, b"value", lease).await;
         assert_eq!(reply, StoreReply::Stored { evicted: 0 });
         assert_eq!(meter.since(), counts([("GetObject", 1), ("PutObject", 2)]));
@@ -73,11 +73,11 @@ fn to_replace_an_entry_takes_five_requests_and_one_that_nobody_waits_for() {
     runtime().block_on(async {
         store(&backend, &key, b"old").await;
         let mut meter = Meter::on(&server);
-        let lease = lease(&backend, &key, LONG).await;
+        let lease = lease(&backend, &key, LEASE_PERIOD).await;
         store_under(&backend, &key, b"new", lease).await;
         let started = std::time::Instant::now();
         while !server.requests().contains_key("DeleteObject") {
-            assert!(started.elapsed() < LONG, "the lease stays");
+            assert!(started.elapsed() < LEASE_PERIOD, "the lease stays");
             tokio::task::yield_now().await;
         }
         let foreground = [("GetObject", 1), ("HeadObject", 2), ("PutObject", 2)];
@@ -108,7 +108,10 @@ fn counting_clearing_and_cleaning_up_download_nothing() {
         );
         assert_eq!(meter.since(), counts([("ListObjectsV2", 3)]));
 
-        let removed = backend.cleanup(&scope, created() + LONG).await.unwrap();
+        let removed = backend
+            .cleanup(&scope, created() + LEASE_PERIOD)
+            .await
+            .unwrap();
         assert_eq!(removed, Some(3));
         let requests = [
             ("DeleteObject", 3),
@@ -126,9 +129,9 @@ fn counting_clearing_and_cleaning_up_download_nothing() {
 
 #[test]
 fn many_entries_are_counted_and_cleared() {
-    const MANY: u32 = 100_000;
+    const ENTRIES: u32 = 100_000;
     let (scope, neighbour) = (scope("many"), scope("many2"));
-    let names = (0..MANY).map(|number| key(&scope, number).to_string());
+    let names = (0..ENTRIES).map(|number| key(&scope, number).to_string());
     let Some(server) = start_filled(names) else {
         return;
     };
@@ -137,9 +140,12 @@ fn many_entries_are_counted_and_cleared() {
         store(&backend, &key(&neighbour, 1), b"kept").await;
         let started = Instant::now();
         let usage = backend.usage(&scope).await.unwrap();
-        assert_eq!(usage.entries, Some(u64::from(MANY)));
+        assert_eq!(usage.entries, Some(u64::from(ENTRIES)));
         let counted = started.elapsed();
-        assert_eq!(backend.clear(&scope).await.unwrap(), Some(u64::from(MANY)));
+        assert_eq!(
+            backend.clear(&scope).await.unwrap(),
+            Some(u64::from(ENTRIES))
+        );
         eprintln!(
             "counted in {counted:?}, cleared in {:?}",
             started.elapsed() - counted

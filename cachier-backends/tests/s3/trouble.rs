@@ -17,7 +17,7 @@ use crate::support::{
     scope, store, store_under,
 };
 
-const LONG: Duration = Duration::from_secs(60);
+const LEASE_PERIOD: Duration = Duration::from_secs(60);
 
 /// What each operation comes to.
 async fn failures(backend: &S3Backend) -> Vec<Error> {
@@ -30,7 +30,7 @@ async fn failures(backend: &S3Backend) -> Vec<Error> {
         backend.remove(&key).await.unwrap_err(),
         backend.clear(&scope).await.unwrap_err(),
         backend.clear_leases(&scope).await.unwrap_err(),
-        backend.lease(&key, None, LONG).await.unwrap_err(),
+        backend.lease(&key, None, LEASE_PERIOD).await.unwrap_err(),
         backend.cleanup(&scope, created()).await.unwrap_err(),
         backend.usage(&scope).await.unwrap_err(),
         backend.check().await.unwrap_err(),
@@ -107,7 +107,7 @@ fn a_user_who_may_only_read_reads() {
         let denied = [
             store.await.unwrap_err(),
             reader
-                .lease(&key, Some(&loaded.version), LONG)
+                .lease(&key, Some(&loaded.version), LEASE_PERIOD)
                 .await
                 .unwrap_err(),
             reader.remove(&key).await.unwrap_err(),
@@ -173,7 +173,7 @@ fn a_connection_that_was_closed_is_replaced() {
             proxy.break_all();
         }
     });
-    blocking::inline(LONG, || {
+    blocking::inline(LEASE_PERIOD, || {
         for _ in 0..10 {
             block_on(load_twice()).unwrap();
             proxy.break_all();
@@ -204,17 +204,17 @@ fn what_is_larger_than_the_server_takes_is_refused_and_the_lease_is_free() {
     server.limit(1000);
     let (backend, key) = (backend(server.place()), key(&scope("refused"), 1));
     runtime().block_on(async {
-        let on_nothing = lease(&backend, &key, LONG).await;
+        let on_nothing = lease(&backend, &key, LEASE_PERIOD).await;
         let reply = store_under(&backend, &key, &[0; 1000], on_nothing).await;
         assert_eq!(reply, StoreReply::TooLarge);
-        let on_nothing = lease(&backend, &key, LONG).await;
+        let on_nothing = lease(&backend, &key, LEASE_PERIOD).await;
         store_under(&backend, &key, b"small", on_nothing).await;
 
-        let on_an_entry = lease(&backend, &key, LONG).await;
+        let on_an_entry = lease(&backend, &key, LEASE_PERIOD).await;
         let reply = store_under(&backend, &key, &[0; 1000], on_an_entry).await;
         assert_eq!(reply, StoreReply::TooLarge);
         assert_eq!(load(&backend, &key).await, Some(entry(b"small")));
-        let _free = lease(&backend, &key, LONG).await;
+        let _free = lease(&backend, &key, LEASE_PERIOD).await;
     });
 }
 
@@ -233,11 +233,11 @@ fn one_backend_serves_runtimes_in_turn_threads_and_other_executors() {
     block_on(work(3));
     thread::scope(|threads| {
         for number in 4..8 {
-            threads.spawn(move || blocking::inline(LONG, || block_on(work(number))));
+            threads.spawn(move || blocking::inline(LEASE_PERIOD, || block_on(work(number))));
         }
     });
     runtime().block_on(async {
-        blocking::inline(LONG, || block_on(work(8)));
+        blocking::inline(LEASE_PERIOD, || block_on(work(8)));
         assert_eq!(backend.usage(&scope).await.unwrap().entries, Some(9));
     });
 }

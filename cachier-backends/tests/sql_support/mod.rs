@@ -84,7 +84,7 @@ async fn store_leased(backend: &SqlBackend, entry: &[u8]) {
 
 /// Values of 0 bytes and 64 MiB, and 100,000 entries, which `insert_many` puts there.
 pub async fn large_and_many(backend: &SqlBackend, insert_many: impl AsyncFnOnce(u64)) {
-    const MANY: u64 = 100_000;
+    const ENTRIES: u64 = 100_000;
     let large = vec![7; 64 << 20];
     for entry in [&[][..], &large] {
         let reply = backend
@@ -100,12 +100,12 @@ pub async fn large_and_many(backend: &SqlBackend, insert_many: impl AsyncFnOnce(
         eprintln!("{} bytes: {reply:?}", entry.len());
     }
     backend.clear(&scope()).await.unwrap();
-    insert_many(MANY).await;
+    insert_many(ENTRIES).await;
 
     let started = Instant::now();
     let usage = backend.usage(&scope()).await.unwrap();
-    assert_eq!((usage.entries, usage.bytes), (Some(MANY), Some(MANY)));
-    eprintln!("{MANY} entries counted in {:?}", started.elapsed());
+    assert_eq!((usage.entries, usage.bytes), (Some(ENTRIES), Some(ENTRIES)));
+    eprintln!("{ENTRIES} entries counted in {:?}", started.elapsed());
     let lease = backend
         .lease(&key(1), None, Duration::from_secs(60))
         .await
@@ -114,8 +114,8 @@ pub async fn large_and_many(backend: &SqlBackend, insert_many: impl AsyncFnOnce(
         panic!("{lease:?}")
     };
     let started = Instant::now();
-    assert_eq!(backend.clear(&scope()).await.unwrap(), Some(MANY));
-    eprintln!("{MANY} entries cleared in {:?}", started.elapsed());
+    assert_eq!(backend.clear(&scope()).await.unwrap(), Some(ENTRIES));
+    eprintln!("{ENTRIES} entries cleared in {:?}", started.elapsed());
     let request = StoreRequest::new(b"late", created()).under(lease);
     assert_eq!(
         backend.store(&key(1), request).await.unwrap(),

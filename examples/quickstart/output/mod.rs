@@ -8,7 +8,7 @@ use std::time::Duration;
 use cachier::{CacheMetrics, Stats};
 
 use self::table::{Align, Table};
-use crate::analysis::{Doubt, analyse};
+use crate::analysis::{Misspelling, analyse};
 use crate::spread::spread;
 use crate::{Report, Request, Run};
 
@@ -18,7 +18,7 @@ pub(crate) fn everything(request: &Request, reports: &[Report], run: &Run) -> St
     let folder = request.folder.canonicalize();
     let folder = folder.as_ref().unwrap_or(&request.folder).display();
     let _ = writeln!(text, "{} text files in {folder}\n", reports.len());
-    text += &files(reports, if request.all { usize::MAX } else { SHOWN });
+    text += &files(reports, if request.all { usize::MAX } else { MAX_SHOWN });
     text += &totals(reports);
     text += &where_from(&analyse::metrics().stats(), run);
     text += &statistics(&[analyse::metrics(), spread::metrics()]);
@@ -26,7 +26,7 @@ pub(crate) fn everything(request: &Request, reports: &[Report], run: &Run) -> St
 }
 
 /// How many files are shown unless all are asked for.
-const SHOWN: usize = 15;
+const MAX_SHOWN: usize = 15;
 
 /// The files that take longest to read.
 fn files(reports: &[Report], shown: usize) -> String {
@@ -47,7 +47,7 @@ fn files(reports: &[Report], shown: usize) -> String {
             report.analysis.words.to_string(),
             reading(report.analysis.reading_time),
             report.characteristic.join(", "),
-            doubts(&report.analysis.doubts),
+            misspellings(&report.analysis.misspellings),
         ]);
     }
     let left_out = reports.len().saturating_sub(shown);
@@ -58,11 +58,13 @@ fn files(reports: &[Report], shown: usize) -> String {
     format!("{table}{note}\n")
 }
 
-fn doubts(doubts: &[Doubt]) -> String {
-    let first = doubts.first().map_or_else(String::new, |doubt| {
-        format!("{} (like {})", doubt.word, doubt.meant)
-    });
-    match doubts.len() {
+fn misspellings(misspellings: &[Misspelling]) -> String {
+    let first = misspellings
+        .first()
+        .map_or_else(String::new, |misspelling| {
+            format!("{} (like {})", misspelling.word, misspelling.meant)
+        });
+    match misspellings.len() {
         0 | 1 => first,
         more => format!("{first} +{}", more - 1),
     }

@@ -21,12 +21,12 @@ use cachier_bench::workload::{KEYS, shuffled};
 use serde::{Deserialize, Serialize};
 
 /// Under valgrind this program runs itself; the variable names the subject whose hits are counted.
-const COUNTED: &str = "CACHIER_BENCH_COUNTED";
+const SUBJECT_VARIABLE: &str = "CACHIER_BENCH_COUNTED";
 /// How often each key is asked for.
-const TIMES: usize = 5;
+const REPETITIONS: usize = 5;
 
 fn main() -> ExitCode {
-    if let Ok(label) = env::var(COUNTED) {
+    if let Ok(label) = env::var(SUBJECT_VARIABLE) {
         run(&label);
         ExitCode::SUCCESS
     } else if Command::new("valgrind").arg("--version").output().is_err() {
@@ -144,7 +144,7 @@ impl Counted {
                 "--toggle-collect=*count_these*",
             ])
             .arg(env::current_exe().expect("this program has a path"))
-            .env(COUNTED, &self.label)
+            .env(SUBJECT_VARIABLE, &self.label)
             .output()
             .expect("valgrind runs");
         let report = String::from_utf8_lossy(&output.stderr);
@@ -157,7 +157,7 @@ impl Counted {
         });
         let collected =
             collected.unwrap_or_else(|| panic!("{}: valgrind says\n{report}", self.label));
-        collected / (TIMES * KEYS) as f64
+        collected / (REPETITIONS * KEYS) as f64
     }
 }
 
@@ -212,7 +212,7 @@ fn run(label: &str) {
     // The second time, so that what threads set up once is set up.
     (subject.calls)();
     (subject.calls)();
-    (0..TIMES).for_each(|_| count_these(&*subject.calls));
+    (0..REPETITIONS).for_each(|_| count_these(&*subject.calls));
 }
 
 /// Valgrind counts what happens in here.

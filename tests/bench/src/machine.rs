@@ -65,13 +65,13 @@ pub fn primitives() -> [(&'static str, f64); 3] {
 }
 
 fn lowest<R>(work: impl Fn() -> R) -> f64 {
-    const TIMES: u32 = 10_000;
+    const REPETITIONS: u32 = 10_000;
     let run = |_| {
         let started = Instant::now();
-        for _ in 0..TIMES {
+        for _ in 0..REPETITIONS {
             black_box(work());
         }
-        started.elapsed().as_nanos() as f64 / f64::from(TIMES)
+        started.elapsed().as_nanos() as f64 / f64::from(REPETITIONS)
     };
     (0..50).map(run).fold(f64::INFINITY, f64::min)
 }

@@ -16,7 +16,7 @@ pub struct Layers {
 
 /// What speaks against a picture of layers.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Objection {
+pub enum Violation {
     /// A module is in no layer.
     Unlisted(String),
     /// A layer names a module that the crate does not have.
@@ -44,7 +44,7 @@ impl Layers {
     }
 
     /// Compares the picture with the modules of the crate and their uses. The root is a door to all of them.
-    pub fn judge(&self, graph: &Graph) -> Vec<Objection> {
+    pub fn judge(&self, graph: &Graph) -> Vec<Violation> {
         let mut modules: Vec<_> = graph.modules.iter().map(|module| top(module)).collect();
         let upward = graph.uses.iter().filter_map(|((from, to), site)| {
             let (from, to) = (modules[*from], modules[*to]);
@@ -58,12 +58,12 @@ impl Layers {
         let unlisted = modules
             .iter()
             .filter(|module| !self.numbers.contains_key(**module))
-            .map(|module| Objection::Unlisted((*module).to_owned()));
+            .map(|module| Violation::Unlisted((*module).to_owned()));
         let unknown = self
             .numbers
             .keys()
             .filter(|name| !modules.contains(&name.as_str()))
-            .map(|name| Objection::Unknown(name.clone()));
+            .map(|name| Violation::Unknown(name.clone()));
         unlisted.chain(unknown).chain(upward).collect()
     }
 }
@@ -72,11 +72,11 @@ fn top(module: &str) -> &str {
     module.split("::").next().unwrap_or(module)
 }
 
-fn upward(from: &str, to: &str, site: &Site) -> Objection {
-    Objection::Upward(from.to_owned(), to.to_owned(), site.to_string())
+fn upward(from: &str, to: &str, site: &Site) -> Violation {
+    Violation::Upward(from.to_owned(), to.to_owned(), site.to_string())
 }
 
-impl fmt::Display for Objection {
+impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unlisted(module) => write!(f, "`{module}` is in no layer"),

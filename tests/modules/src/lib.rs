@@ -1,4 +1,4 @@
-//! Which modules of a crate use which, read from its source, the circles among them, and whether they keep to their layers.
+//! Which modules of a crate use which, read from its source, the cycles among them, and whether they keep to their layers.
 //!
 //! A module is a file. It *uses* another if its code names something that the other defines: by a `use`, or by a path in a type,
 //! a body or a macro, wherever that begins (`crate::`, `self::`, `super::`, an imported name) and through whatever it is
@@ -11,15 +11,15 @@
 //!
 //! Not seen, as types would have to be inferred: a method called on anything but `self`, unless its trait or type is named.
 
-mod circles;
 mod configuration;
+mod cycles;
 mod layers;
 mod names;
 mod source;
 mod uses;
 
-pub use circles::{Circle, circles};
-pub use layers::{Layers, Objection};
+pub use cycles::{Cycle, cycles};
+pub use layers::{Layers, Violation};
 pub use source::{Source, SourceError};
 pub use uses::{Graph, Site};
 

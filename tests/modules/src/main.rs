@@ -1,6 +1,6 @@
-//! Fails if modules use each other in circles, or if those of `cachier` do not keep to the layers in ARCHITECTURE.md.
+//! Fails if modules use each other in cycles, or if those of `cachier` do not keep to the layers in ARCHITECTURE.md.
 //!
-//! `cargo run -p cachier-modules` judges all crates; with the name of a crate it prints every use within its circles.
+//! `cargo run -p cachier-modules` judges all crates; with the name of a crate it prints every use within its cycles.
 #![allow(clippy::print_stdout)]
 
 use std::env;
@@ -8,7 +8,7 @@ use std::error::Error;
 use std::path::Path;
 use std::process::ExitCode;
 
-use cachier_modules::{Circle, Graph, Layers, Source, SourceError, circles};
+use cachier_modules::{Cycle, Graph, Layers, Source, SourceError, cycles};
 
 const CRATES: [(&str, &str); 7] = [
     ("cachier", "cachier/src/lib.rs"),
@@ -26,20 +26,20 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     env::set_current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))?;
     if let Some(asked) = env::args().nth(1) {
         for (_, root) in CRATES.iter().filter(|(name, _)| *name == asked) {
-            circles_of(root)?.iter().for_each(print_uses);
+            cycles_of(root)?.iter().for_each(print_uses);
         }
         return Ok(ExitCode::SUCCESS);
     }
     let mut passed = true;
     for (name, root) in CRATES {
-        for circle in circles_of(root)? {
-            print!("{name}: {circle}");
+        for cycle in cycles_of(root)? {
+            print!("{name}: {cycle}");
             passed = false;
         }
     }
     let layers = Layers::parse(ARCHITECTURE, "Inside `cachier`");
-    for objection in layers.judge(&graph_of("cachier/src/lib.rs")?) {
-        println!("ARCHITECTURE.md, layers of cachier: {objection}");
+    for violation in layers.judge(&graph_of("cachier/src/lib.rs")?) {
+        println!("ARCHITECTURE.md, layers of cachier: {violation}");
         passed = false;
     }
     Ok(if passed {
@@ -49,16 +49,16 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     })
 }
 
-fn circles_of(root: &str) -> Result<Vec<Circle>, SourceError> {
-    Ok(circles(&graph_of(root)?))
+fn cycles_of(root: &str) -> Result<Vec<Cycle>, SourceError> {
+    Ok(cycles(&graph_of(root)?))
 }
 
 fn graph_of(root: &str) -> Result<Graph, SourceError> {
     Ok(Graph::of(&Source::read(Path::new(root))?))
 }
 
-fn print_uses(circle: &Circle) {
-    print!("{circle}");
+fn print_uses(cycle: &Cycle) {
+    print!("{cycle}");
     println!("all uses among them:");
-    circle.uses.iter().for_each(|step| println!("  {step}"));
+    cycle.uses.iter().for_each(|step| println!("  {step}"));
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Where a program is that a script may have to bring.
-pub(crate) struct Wanted {
+pub(crate) struct Download {
     /// The script beside this crate.
     pub(crate) script: &'static str,
     /// The variable that names a server for users, instead.
@@ -15,7 +15,7 @@ pub(crate) struct Wanted {
     pub(crate) needs: &'static str,
 }
 
-impl Wanted {
+impl Download {
     /// Runs the script, which may take minutes.
     ///
     /// # Errors
@@ -58,7 +58,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
 
-    const WANTED: Wanted = Wanted {
+    const DOWNLOAD: Download = Download {
         script: "get-it",
         variable: "CACHIER_IT_URL",
         needs: "the network",
@@ -86,7 +86,7 @@ mod tests {
             folder.path(),
             "#!/bin/sh\necho it > \"$CARGO_TARGET_DIR/it\"\n",
         );
-        WANTED.run(&script, folder.path()).unwrap();
+        DOWNLOAD.run(&script, folder.path()).unwrap();
         assert!(folder.path().join("it").is_file());
     }
 
@@ -95,7 +95,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let failing = script(folder.path(), "#!/bin/sh\nexit 3\n");
         for script in [failing, folder.path().join("none")] {
-            let error = WANTED.run(&script, folder.path()).unwrap_err();
+            let error = DOWNLOAD.run(&script, folder.path()).unwrap_err();
             assert_eq!(
                 error,
                 "tests/servers/get-it has failed, which needs the network; or name a server in CACHIER_IT_URL"

@@ -15,9 +15,9 @@ const PREFIX: &str = "cachier-server-";
 /// When it cannot be made.
 #[must_use]
 pub fn folder() -> TempDir {
-    static SWEPT: Once = Once::new();
+    static LEFTOVERS_REMOVED: Once = Once::new();
     let parent = std::env::temp_dir();
-    SWEPT.call_once(|| sweep(&parent));
+    LEFTOVERS_REMOVED.call_once(|| remove_leftovers(&parent));
     tempfile::Builder::new()
         .prefix(&format!("{PREFIX}{}-", std::process::id()))
         .tempdir_in(parent)
@@ -26,7 +26,7 @@ pub fn folder() -> TempDir {
 
 /// Removes the folders of programs that are gone: those of servers that a whole program shares outlive it, as nothing drops
 /// what is static.
-fn sweep(parent: &Path) {
+fn remove_leftovers(parent: &Path) {
     let entries = fs::read_dir(parent).into_iter().flatten().flatten();
     for entry in entries {
         let is_left = entry
@@ -70,7 +70,7 @@ mod tests {
         for (name, _) in &names {
             fs::create_dir(parent.path().join(name)).unwrap();
         }
-        sweep(parent.path());
+        remove_leftovers(parent.path());
         for (name, is_kept) in names {
             assert_eq!(parent.path().join(&name).exists(), is_kept, "{name}");
         }

@@ -30,13 +30,13 @@ pub mod s3;
 pub use folder::folder;
 
 /// How long a server may take until it answers.
-const PATIENCE: Duration = Duration::from_secs(60);
+const START_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// How often a server is started that ends at once: the one before it, which was killed, may not be gone altogether.
-const STARTS: u32 = 10;
+const MAX_START_ATTEMPTS: u32 = 10;
 
 /// The file in the folder of a server that takes what it prints.
-const OUTPUT: &str = "output";
+const OUTPUT_FILE: &str = "output";
 
 /// A server that ends, and whose folder goes, when this is dropped.
 #[derive(Debug)]
@@ -60,7 +60,7 @@ struct Running(Child);
 
 /// The ports that are given away here: systems choose higher ones for connections, and so does a node of a Redis cluster,
 /// which adds 10,000.
-const PORTS: Range<u16> = 12_000..22_000;
+const PORT_RANGE: Range<u16> = 12_000..22_000;
 
 /// A port that was free a moment ago, and that neither the system nor this program gives to anybody else.
 ///
@@ -74,9 +74,9 @@ pub fn free_port() -> u16 {
         let random = RandomState::new().hash_one(std::process::id());
         AtomicU16::new(u16::try_from(random % 10_000).unwrap_or(0))
     });
-    let count = PORTS.end - PORTS.start;
+    let count = PORT_RANGE.end - PORT_RANGE.start;
     let mut candidates =
-        (0..count).map(|_| PORTS.start + next.fetch_add(1, Ordering::Relaxed) % count);
+        (0..count).map(|_| PORT_RANGE.start + next.fetch_add(1, Ordering::Relaxed) % count);
     let is_free = |port: &u16| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok();
     candidates.find(is_free).expect("a free port")
 }
@@ -122,7 +122,7 @@ pub(crate) fn program_or_fetched(name: &str) -> Option<PathBuf> {
 }
 
 /// A program that ends, where that is possible, with the thread that started it.
-pub(crate) fn mortal(program: &Path) -> Command {
+pub(crate) fn killed_with_parent(program: &Path) -> Command {
     let Some(setpriv) = crate::program(&["setpriv"]) else {
         return Command::new(program);
     };
@@ -203,7 +203,7 @@ impl Server {
         folder: TempDir,
         mut answers: impl FnMut() -> bool,
     ) -> Self {
-        let log = folder.path().join(OUTPUT);
+        let log = folder.path().join(OUTPUT_FILE);
         let mut server = Self {
             process: Running::start(command, &log),
             port,
@@ -217,9 +217,9 @@ impl Server {
                 .try_wait()
                 .expect("it can be asked")
                 .is_some();
-            let is_late = started.elapsed() > PATIENCE;
+            let is_late = started.elapsed() > START_TIMEOUT;
             assert!(
-                !(is_late || has_ended && starts == STARTS),
+                !(is_late || has_ended && starts == MAX_START_ATTEMPTS),
                 "{command:?} does not answer: {}",
                 text(&log)
             );
@@ -248,7 +248,7 @@ impl Server {
     /// What it has printed so far.
     #[must_use]
     pub fn output(&self) -> String {
-        text(&self.folder().join(OUTPUT))
+        text(&self.folder().join(OUTPUT_FILE))
     }
 
     /// Sends it and the processes that it has started a signal: `STOP` and `CONT`, for a server that hangs for a while.

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-use crate::{Server, StoreServer, folder, free_port, mortal, program, skip};
+use crate::{Server, StoreServer, folder, free_port, killed_with_parent, program, skip};
 
 /// Names a server that is there already.
 const VARIABLE: &str = "CACHIER_TEST_MARIADB_URL";
@@ -80,7 +80,7 @@ impl Programs {
         let path =
             |option: &str, name: &str| format!("--{option}={}", folder.path().join(name).display());
         let port_option = format!("--port={port}");
-        let mut command = mortal(&self.mariadbd);
+        let mut command = killed_with_parent(&self.mariadbd);
         command
             .args([
                 "--no-defaults",

@@ -7,8 +7,8 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-use crate::fetch::Wanted;
-use crate::{Server, StoreServer, folder, free_port, mortal, program_or_fetched, skip};
+use crate::fetch::Download;
+use crate::{Server, StoreServer, folder, free_port, killed_with_parent, program_or_fetched, skip};
 
 /// Names a server that is there already.
 const VARIABLE: &str = "CACHIER_TEST_MONGO_URL";
@@ -28,7 +28,7 @@ pub fn start() -> Option<StoreServer> {
 /// Says what to do where none can be had.
 pub fn start_or_fetch() -> Result<StoreServer, String> {
     if env::var_os(VARIABLE).is_none() && program_or_fetched("mongod").is_none() {
-        WANTED.fetch()?;
+        DOWNLOAD.fetch()?;
     }
     let runs = |program: &PathBuf| {
         let said = Command::new(program).arg("--version").output();
@@ -38,13 +38,13 @@ pub fn start_or_fetch() -> Result<StoreServer, String> {
         Some(program) if env::var_os(VARIABLE).is_none() && !runs(&program) => Err(format!(
             "{} does not run, which needs libcurl (`apt install libcurl4`); or name a server in {}",
             program.display(),
-            WANTED.variable
+            DOWNLOAD.variable
         )),
         _ => start().ok_or_else(|| "mongod is not where it was put".to_owned()),
     }
 }
 
-const WANTED: Wanted = Wanted {
+const DOWNLOAD: Download = Download {
     script: "get-mongod",
     variable: "CACHIER_MONGO_URL",
     needs: "Python 3 with venv (`apt install python3-venv`) and the network",
@@ -61,7 +61,7 @@ pub fn start_private(port: u16, options: &[&str]) -> Option<StoreServer> {
 }
 
 fn serve(program: &Path, folder: TempDir, port: u16, options: &[&str]) -> Server {
-    let mut command = mortal(program);
+    let mut command = killed_with_parent(program);
     command
         .args(["--port", &port.to_string(), "--bind_ip", "127.0.0.1"])
         .args([

@@ -12,7 +12,7 @@ use rustix::process::Signal;
 use sqlx::{Connection, Executor, SqliteConnection};
 use tokio::runtime::{Builder, Runtime};
 
-use crate::settings::{LONG_HANG, LONGEST_FAULT};
+use crate::settings::{LONG_HANG, MAX_FAULT_TIME};
 use crate::store::{Site, Store};
 use crate::value::MARK;
 
@@ -42,7 +42,7 @@ enum StoreFault {
     EntryIsGone,
 }
 
-const OF_SERVERS: &[StoreFault] = &[
+const SERVER_FAULTS: &[StoreFault] = &[
     StoreFault::ConnectionsBreak,
     StoreFault::ConnectionsAreRefused,
     StoreFault::ConnectionsAreLost,
@@ -55,15 +55,15 @@ const OF_SERVERS: &[StoreFault] = &[
     StoreFault::HangsWithinAStore,
 ];
 /// What lasts for [`LONG_HANG`], at one step in so many.
-const LONG_OF_SERVERS: &[StoreFault] = &[
+const LONG_SERVER_FAULTS: &[StoreFault] = &[
     StoreFault::NothingComesThrough,
     StoreFault::AnswersAreLost,
     StoreFault::IsStopped,
     StoreFault::HangsWithinAStore,
 ];
-const LONG_ONCE_IN: u32 = 8;
-const OF_SQLITE: &[StoreFault] = &[StoreFault::IsLocked];
-const OF_FILES: &[StoreFault] = &[
+const LONG_FAULT_ONCE_IN: u32 = 8;
+const SQLITE_FAULTS: &[StoreFault] = &[StoreFault::IsLocked];
+const FILE_FAULTS: &[StoreFault] = &[
     StoreFault::EntryIsTorn,
     StoreFault::EntryIsForeign,
     StoreFault::EntryIsGone,
@@ -99,7 +99,7 @@ impl<'a> Faults<'a> {
     /// Something goes wrong for a while, with the store, a process, or both.
     pub(crate) fn step(&mut self, processes: &mut [Process], start: &mut StartProcess<'_>) {
         self.steps += 1;
-        if self.steps % LONG_ONCE_IN == 2 && matches!(self.site, Site::Server { .. }) {
+        if self.steps % LONG_FAULT_ONCE_IN == 2 && matches!(self.site, Site::Server { .. }) {
             return self.hang_for_long();
         }
         let store = self
@@ -113,7 +113,7 @@ impl<'a> Faults<'a> {
             .copied()
             .filter(|_| self.rng.u32(..3) == 0);
         let victim = self.rng.usize(..processes.len());
-        let millis = u64::try_from(LONGEST_FAULT.as_millis()).expect("milliseconds");
+        let millis = u64::try_from(MAX_FAULT_TIME.as_millis()).expect("milliseconds");
         let lasts = Duration::from_millis(self.rng.u64(20..millis));
         (self.tell)(&format!(
             "FAULT for {lasts:?}: {store:?}, process {process:?}"
@@ -134,7 +134,7 @@ impl<'a> Faults<'a> {
 
     /// Nothing is answered for longer than any call may take.
     fn hang_for_long(&mut self) {
-        let fault = self.rng.choice(LONG_OF_SERVERS).copied();
+        let fault = self.rng.choice(LONG_SERVER_FAULTS).copied();
         (self.tell)(&format!("FAULT for {LONG_HANG:?}: {fault:?}"));
         fault.inspect(|fault| self.begin(*fault));
         thread::sleep(LONG_HANG);
@@ -143,9 +143,9 @@ impl<'a> Faults<'a> {
 
     fn of_store(&self) -> &'static [StoreFault] {
         match (&self.site, self.store) {
-            (Site::Server { .. }, _) => OF_SERVERS,
-            (_, Store::Sqlite) => OF_SQLITE,
-            (_, Store::File) => OF_FILES,
+            (Site::Server { .. }, _) => SERVER_FAULTS,
+            (_, Store::Sqlite) => SQLITE_FAULTS,
+            (_, Store::File) => FILE_FAULTS,
             _ => &[],
         }
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use cachier::{BoxFuture, CacheMetrics, Call, CallOptions, cachier};
 
-use crate::settings::{LONGEST_BODY, NEAR_STALE_AFTER};
+use crate::settings::{MAX_BODY_TIME, NEAR_STALE_AFTER};
 use crate::store::Store;
 use crate::truth::Cell;
 use crate::value::Value;
@@ -20,7 +20,7 @@ pub(crate) type Result = std::result::Result<Value, SourceFailed>;
 /// A cached function and its companion. The futures of sync ones do everything when they are first polled.
 pub(crate) struct Function {
     pub(crate) name: &'static str,
-    pub(crate) flavour: Flavour,
+    pub(crate) mode: CallMode,
     pub(crate) promise: Promise,
     /// The longest that a call waits for a computation of others, if anything but its owner's life bounds that.
     pub(crate) waits: Option<Duration>,
@@ -38,7 +38,7 @@ pub(crate) struct Function {
 pub(crate) type BoxedFuture<T> = std::pin::Pin<Box<dyn Future<Output = T> + Send>>;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Flavour {
+pub(crate) enum CallMode {
     Sync,
     Async,
 }
@@ -52,9 +52,9 @@ pub(crate) enum Promise {
     ThisProcess,
 }
 
-const PATIENT: Option<Duration> = None;
-const IMPATIENT: Option<Duration> = Some(PATIENCE);
-const PATIENCE: Duration = Duration::from_millis(50);
+const NO_TIMEOUT: Option<Duration> = None;
+const SHORT_TIMEOUT: Option<Duration> = Some(CALL_TIMEOUT);
+const CALL_TIMEOUT: Duration = Duration::from_millis(50);
 
 /// How often a source fails, and a body panics: once in so many runs.
 const FAILS_ONCE_IN: u32 = 8;
@@ -72,7 +72,7 @@ impl Run {
         let cell = Cell { function, key };
         let value = Value::of(cell, truth().version(cell));
         let takes = match fastrand::u32(..20) {
-            0 => LONGEST_BODY,
+            0 => MAX_BODY_TIME,
             1..4 => Duration::ZERO,
             _ => Duration::from_micros(fastrand::u64(..6000)),
         };
@@ -110,7 +110,7 @@ macro_rules! function {
         assert_eq!($all.len(), $number);
         $all.push(Function {
             name: stringify!($name),
-            flavour: Flavour::Sync,
+            mode: CallMode::Sync,
             promise: $promise,
             waits: $waits,
             bare: |key| Box::pin(async move { $name(key) }),
@@ -133,7 +133,7 @@ macro_rules! function {
         assert_eq!($all.len(), $number);
         $all.push(Function {
             name: stringify!($name),
-            flavour: Flavour::Async,
+            mode: CallMode::Async,
             promise: $promise,
             waits: $waits,
             bare: |key| Box::pin($name(key)),
@@ -149,9 +149,9 @@ macro_rules! function {
 }
 
 macro_rules! functions {
-    ($([$flavour:ident $name:ident = $number:literal, $fails:ident, $promise:ident, $waits:ident, $options:tt])*) => {{
+    ($([$mode:ident $name:ident = $number:literal, $fails:ident, $promise:ident, $waits:ident, $options:tt])*) => {{
         let mut all = Vec::new();
-        $(function!(all, $flavour $name = $number, Fails::$fails, Promise::$promise, $waits, $options);)*
+        $(function!(all, $mode $name = $number, Fails::$fails, Promise::$promise, $waits, $options);)*
         all
     }};
 }
@@ -166,40 +166,40 @@ pub(crate) fn functions(store: Store) -> Vec<Function> {
 
 fn on_a_store() -> Vec<Function> {
     functions! {
-        [sync plain = 0, ByPanic, Everybody, PATIENT, [backend = registered("store")]]
-        [async plain_async = 1, ByPanic, Everybody, PATIENT, [backend = registered("store")]]
-        [sync refreshed = 2, ByError, Everybody, PATIENT,
+        [sync plain = 0, ByPanic, Everybody, NO_TIMEOUT, [backend = registered("store")]]
+        [async plain_async = 1, ByPanic, Everybody, NO_TIMEOUT, [backend = registered("store")]]
+        [sync refreshed = 2, ByError, Everybody, NO_TIMEOUT,
             [backend = registered("store"), stale_after = "100ms", next_time, retry_after = "50ms"]]
-        [async refreshed_async = 3, ByError, Everybody, PATIENT,
+        [async refreshed_async = 3, ByError, Everybody, NO_TIMEOUT,
             [backend = registered("store"), stale_after = "100ms", next_time, retry_after = "50ms"]]
-        [sync stale = 4, ByError, Everybody, PATIENT,
+        [sync stale = 4, ByError, Everybody, NO_TIMEOUT,
             [backend = registered("store"), stale_after = "100ms", stale_on_error = "1h", retry_after = "50ms"]]
-        [async stale_async = 5, ByError, Everybody, PATIENT,
+        [async stale_async = 5, ByError, Everybody, NO_TIMEOUT,
             [backend = registered("store"), stale_after = "100ms", stale_on_error = "1h", retry_after = "50ms"]]
-        [sync near = 6, Never, ThisProcessAndOthersLater, PATIENT,
+        [sync near = 6, Never, ThisProcessAndOthersLater, NO_TIMEOUT,
             [backend = registered("store"), near_cache = 3, near_stale_after = NEAR_STALE_AFTER]]
-        [async near_async = 7, Never, ThisProcessAndOthersLater, PATIENT,
+        [async near_async = 7, Never, ThisProcessAndOthersLater, NO_TIMEOUT,
             [backend = registered("store"), near_cache = 3, near_stale_after = NEAR_STALE_AFTER]]
-        [sync impatient = 8, ByPanic, Everybody, IMPATIENT,
-            [backend = registered("store"), wait_for_calc_timeout = PATIENCE]]
-        [async impatient_async = 9, ByPanic, Everybody, IMPATIENT,
-            [backend = registered("store"), wait_for_calc_timeout = PATIENCE]]
+        [sync impatient = 8, ByPanic, Everybody, SHORT_TIMEOUT,
+            [backend = registered("store"), wait_for_calc_timeout = CALL_TIMEOUT]]
+        [async impatient_async = 9, ByPanic, Everybody, SHORT_TIMEOUT,
+            [backend = registered("store"), wait_for_calc_timeout = CALL_TIMEOUT]]
     }
 }
 
 fn in_memory() -> Vec<Function> {
     functions! {
-        [sync plain = 0, ByPanic, ThisProcess, PATIENT, [backend = "memory"]]
-        [async plain_async = 1, ByPanic, ThisProcess, PATIENT, [backend = "memory"]]
-        [sync refreshed = 2, ByError, ThisProcess, PATIENT, [backend = "memory", stale_after = "100ms", next_time, retry_after = "50ms"]]
-        [async refreshed_async = 3, ByError, ThisProcess, PATIENT, [backend = "memory", stale_after = "100ms", next_time, retry_after = "50ms"]]
-        [sync stale = 4, ByError, ThisProcess, PATIENT,
+        [sync plain = 0, ByPanic, ThisProcess, NO_TIMEOUT, [backend = "memory"]]
+        [async plain_async = 1, ByPanic, ThisProcess, NO_TIMEOUT, [backend = "memory"]]
+        [sync refreshed = 2, ByError, ThisProcess, NO_TIMEOUT, [backend = "memory", stale_after = "100ms", next_time, retry_after = "50ms"]]
+        [async refreshed_async = 3, ByError, ThisProcess, NO_TIMEOUT, [backend = "memory", stale_after = "100ms", next_time, retry_after = "50ms"]]
+        [sync stale = 4, ByError, ThisProcess, NO_TIMEOUT,
             [backend = "memory", stale_after = "100ms", stale_on_error = "1h", retry_after = "50ms"]]
-        [async stale_async = 5, ByError, ThisProcess, PATIENT,
+        [async stale_async = 5, ByError, ThisProcess, NO_TIMEOUT,
             [backend = "memory", stale_after = "100ms", stale_on_error = "1h", retry_after = "50ms"]]
-        [sync few = 6, Never, ThisProcess, PATIENT, [backend = "memory", capacity = 3]]
-        [async few_async = 7, Never, ThisProcess, PATIENT, [backend = "memory", capacity = 3]]
-        [sync impatient = 8, ByPanic, ThisProcess, IMPATIENT, [backend = "memory", wait_for_calc_timeout = PATIENCE]]
-        [async impatient_async = 9, ByPanic, ThisProcess, IMPATIENT, [backend = "memory", wait_for_calc_timeout = PATIENCE]]
+        [sync few = 6, Never, ThisProcess, NO_TIMEOUT, [backend = "memory", capacity = 3]]
+        [async few_async = 7, Never, ThisProcess, NO_TIMEOUT, [backend = "memory", capacity = 3]]
+        [sync impatient = 8, ByPanic, ThisProcess, SHORT_TIMEOUT, [backend = "memory", wait_for_calc_timeout = CALL_TIMEOUT]]
+        [async impatient_async = 9, ByPanic, ThisProcess, SHORT_TIMEOUT, [backend = "memory", wait_for_calc_timeout = CALL_TIMEOUT]]
     }
 }

@@ -12,16 +12,16 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use crate::truth::{Cell, Moment, now};
 
 /// How many operations are remembered.
-const REMEMBERED: usize = 20_000;
+const MAX_LOGGED_OPERATIONS: usize = 20_000;
 /// How many of them are told.
-const TOLD: usize = 60;
+const OPERATIONS_IN_FAILURE: usize = 60;
 /// How many failures each process tells; more of them say nothing new.
-const MOST_FAILURES: usize = 3;
+const MAX_FAILURES: usize = 3;
 
 static LOG: Mutex<Log> = Mutex::new(Log {
     next: 0,
     ended: VecDeque::new(),
-    under_way: Vec::new(),
+    running: Vec::new(),
 });
 static FOLDER: OnceLock<PathBuf> = OnceLock::new();
 static FAILURES: AtomicUsize = AtomicUsize::new(0);
@@ -29,7 +29,7 @@ static FAILURES: AtomicUsize = AtomicUsize::new(0);
 pub(crate) struct Log {
     next: u64,
     ended: VecDeque<Entry>,
-    under_way: Vec<Entry>,
+    running: Vec<Entry>,
 }
 
 struct Entry {
@@ -41,44 +41,44 @@ struct Entry {
 }
 
 /// An operation that has begun.
-pub(crate) struct UnderWay(u64);
+pub(crate) struct RunningOperation(u64);
 
 /// The folder into which failures are told.
 pub(crate) fn tell_into(folder: PathBuf) {
     FOLDER.set(folder).expect("it is told once");
 }
 
-pub(crate) fn begin(cell: Cell, started: Moment, what: &str) -> UnderWay {
+pub(crate) fn begin(cell: Cell, started: Moment, what: &str) -> RunningOperation {
     let mut log = lock();
     log.next += 1;
     let number = log.next;
-    log.under_way.push(Entry {
+    log.running.push(Entry {
         number,
         cell,
         started,
         ended: None,
         what: what.to_owned(),
     });
-    UnderWay(number)
+    RunningOperation(number)
 }
 
-pub(crate) fn end(operation: &UnderWay, ended: Moment, what: impl Display) {
+pub(crate) fn end(operation: &RunningOperation, ended: Moment, what: impl Display) {
     let mut log = lock();
-    let mut under_way = log.under_way.iter();
-    let Some(at) = under_way.position(|entry| entry.number == operation.0) else {
+    let mut running = log.running.iter();
+    let Some(at) = running.position(|entry| entry.number == operation.0) else {
         return;
     };
-    let mut entry = log.under_way.swap_remove(at);
+    let mut entry = log.running.swap_remove(at);
     entry.ended = Some(ended);
     let _ = write!(entry.what, ": {what}");
-    if log.ended.len() == REMEMBERED {
+    if log.ended.len() == MAX_LOGGED_OPERATIONS {
         log.ended.pop_front();
     }
     log.ended.push_back(entry);
 }
 
 /// What is dropped on its way has been given up.
-impl Drop for UnderWay {
+impl Drop for RunningOperation {
     fn drop(&mut self) {
         end(self, now(), "given up");
     }
@@ -88,7 +88,7 @@ impl Drop for UnderWay {
 pub(crate) fn longest_call() -> Option<Cell> {
     let log = lock();
     let calls = log
-        .under_way
+        .running
         .iter()
         .filter(|entry| entry.what.starts_with("call"));
     let longest = calls.min_by_key(|entry| entry.started);
@@ -102,7 +102,7 @@ pub(crate) fn lock() -> MutexGuard<'static, Log> {
 
 /// Tells that something is wrong with a cell.
 pub(crate) fn failure(cell: Cell, message: impl Display) {
-    if FAILURES.fetch_add(1, Ordering::SeqCst) >= MOST_FAILURES {
+    if FAILURES.fetch_add(1, Ordering::SeqCst) >= MAX_FAILURES {
         return;
     }
     append(
@@ -133,7 +133,7 @@ pub(crate) fn tell(cell: Cell) {
         .filter(|entry| entry.cell.function == cell.function);
     let of_cell =
         of_cell.filter(|entry| entry.cell.key == cell.key || entry.what.starts_with("clear"));
-    for entry in of_cell.take(TOLD).chain(&log.under_way) {
+    for entry in of_cell.take(OPERATIONS_IN_FAILURE).chain(&log.running) {
         let Entry {
             number,
             cell,

@@ -12,9 +12,9 @@
 #![allow(clippy::unwrap_used)]
 
 mod faults;
+mod faulty_backend;
 mod functions;
 mod log;
-mod mischief;
 mod operations;
 mod settings;
 mod stalls;
@@ -122,7 +122,7 @@ impl Stage<'_> {
             command
                 .env(worker::ADDRESS, &self.address)
                 .env(worker::FOLDER, self.folder)
-                .env(worker::SECONDS_AT_MOST, most.as_secs().to_string())
+                .env(worker::MAX_SECONDS, most.as_secs().to_string())
                 .env(worker::WORKER_SEED, self.rng.u32(..).to_string());
         })
     }

@@ -10,7 +10,7 @@ use futures_lite::FutureExt;
 
 use crate::functions::{self, Function, Promise};
 use crate::log::{self, failure};
-use crate::settings::{BUDGET, Judgement, LONGEST_BODY, NEAR_STALE_AFTER, SCHEDULING, TIMES};
+use crate::settings::{BUDGET, Judgement, MAX_BODY_TIME, NEAR_STALE_AFTER, SCHEDULING, TIMES_KEPT};
 use crate::stalls::{self, nanos};
 use crate::truth::{Cell, Moment, Truth, now};
 use crate::value::Value;
@@ -93,7 +93,7 @@ pub(crate) async fn call(
         How::Young => CallOptions::new().max_age(Duration::from_millis(30)),
         How::Skipping => CallOptions::new().skip_cache(),
     };
-    let asked = Asked::now(function, cell);
+    let asked = Issued::now(function, cell);
     let operation = log::begin(
         cell,
         asked.at,
@@ -118,7 +118,7 @@ pub(crate) async fn call(
 }
 
 async fn call_barely(function: &Function, counts: &Counts, cell: Cell) {
-    let asked = Asked::now(function, cell);
+    let asked = Issued::now(function, cell);
     let operation = log::begin(
         cell,
         asked.at,
@@ -150,7 +150,7 @@ async fn call_and_give_up(function: &Function, counts: &Counts, cell: Cell) {
 }
 
 async fn peek(function: &Function, cell: Cell) {
-    let asked = Asked::now(function, cell);
+    let asked = Issued::now(function, cell);
     let operation = log::begin(cell, asked.at, &format!("peek, at least {}", asked.floor));
     let peeked = (function.peek)(cell.key).await;
     log::end(&operation, now(), format_args!("{peeked:?}"));
@@ -202,7 +202,7 @@ async fn clear(function: &Function, cell: Cell) {
 }
 
 /// When somebody asked for a cell, and the oldest version that may be the answer.
-struct Asked {
+struct Issued {
     cell: Cell,
     at: Moment,
     floor: u64,
@@ -210,11 +210,11 @@ struct Asked {
     early_floor: u64,
 }
 
-impl Asked {
+impl Issued {
     fn now(function: &Function, cell: Cell) -> Self {
         let at = now();
         let floor = floor(truth(), function.promise, cell, at);
-        let run = nanos(LONGEST_BODY + BUDGET);
+        let run = nanos(MAX_BODY_TIME + BUDGET);
         let began = at.saturating_sub(run);
         let began = began.saturating_sub(nanos(stalls::between(began, at)));
         let early_floor = self::floor(truth(), function.promise, cell, began);
@@ -265,13 +265,13 @@ impl Asked {
         let took = Duration::from_nanos(ended - self.at);
         let stalled = stalls::between(self.at, ended);
         let waits = function.waits.unwrap_or_else(|| store().longest_wait());
-        let most = waits + LONGEST_BODY + BUDGET + SCHEDULING;
+        let most = waits + MAX_BODY_TIME + BUDGET + SCHEDULING;
         if took > most + stalled {
             let message = format!(
                 "a call of `{}` took {took:?}, at most {most:?} and stalls of {stalled:?}, from {} ({how})",
                 function.name, self.at
             );
-            match TIMES {
+            match TIMES_KEPT {
                 Judgement::Fails => failure(self.cell, message),
                 Judgement::IsTold => log::remark(message),
             }
@@ -286,7 +286,7 @@ fn floor(truth: &Truth, promise: Promise, cell: Cell, at: Moment) -> u64 {
         Promise::ThisProcess => truth.own_floor(cell),
         Promise::ThisProcessAndOthersLater => {
             // A copy may be of a load that took its whole budget.
-            let lag = nanos(NEAR_STALE_AFTER + BUDGET + LONGEST_BODY);
+            let lag = nanos(NEAR_STALE_AFTER + BUDGET + MAX_BODY_TIME);
             let since = at.saturating_sub(2 * lag);
             let stalled = nanos(stalls::between(since, at));
             let early = at.saturating_sub(lag + stalled);

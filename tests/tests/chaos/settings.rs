@@ -8,11 +8,11 @@ pub(crate) const NEAR_STALE_AFTER: Duration = Duration::from_millis(300);
 /// The budget of each call, `operation_timeout`.
 pub(crate) const BUDGET: Duration = Duration::from_secs(1);
 /// The longest run of a function.
-pub(crate) const LONGEST_BODY: Duration = Duration::from_millis(100);
+pub(crate) const MAX_BODY_TIME: Duration = Duration::from_millis(100);
 /// How long a lease lasts without a heartbeat.
 pub(crate) const LEASE_PERIOD: Duration = Duration::from_secs(1);
 /// The longest that a process is stopped, and that most faults last.
-pub(crate) const LONGEST_FAULT: Duration = Duration::from_millis(800);
+pub(crate) const MAX_FAULT_TIME: Duration = Duration::from_millis(800);
 /// How long a server hangs once in a while: longer than any call may take.
 pub(crate) const LONG_HANG: Duration = Duration::from_millis(4500);
 /// How much longer than it may a call may take for want of a processor, beside what the machine's own stalls come to.
@@ -23,7 +23,7 @@ pub(crate) const RECOVERY: Duration = Duration::from_secs(5);
 pub(crate) const LAST_CALLS: Duration = Duration::from_secs(10);
 
 /// Whether a time that is not kept fails the test, or is only told.
-pub(crate) const TIMES: Judgement = Judgement::Fails;
+pub(crate) const TIMES_KEPT: Judgement = Judgement::Fails;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Judgement {

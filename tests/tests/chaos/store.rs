@@ -10,7 +10,7 @@ use cachier_servers::s3::Place;
 use cachier_servers::{StoreServer, free_port};
 use tempfile::TempDir;
 
-use crate::settings::{LEASE_PERIOD, LONGEST_BODY, LONGEST_FAULT};
+use crate::settings::{LEASE_PERIOD, MAX_BODY_TIME, MAX_FAULT_TIME};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Store {
@@ -80,9 +80,9 @@ impl Store {
     /// How long a call waits for the computation of another process that is dead or stopped.
     pub(crate) fn longest_wait(self) -> Duration {
         match self {
-            Self::Memory => LONGEST_BODY,
+            Self::Memory => MAX_BODY_TIME,
             // Who is dead has no lock, and who is stopped keeps it.
-            Self::File => LONGEST_FAULT,
+            Self::File => MAX_FAULT_TIME,
             // It counts in whole seconds.
             Self::S3 => LEASE_PERIOD + Duration::from_secs(2),
             _ => LEASE_PERIOD,

@@ -15,11 +15,11 @@ use cachier_tests::forked::Forked;
 use cachier_tests::process::{hear, say};
 use tokio::runtime::{Builder, Runtime};
 
-use crate::functions::{Flavour, Function, functions};
+use crate::faulty_backend::{self, FaultyBackend};
+use crate::functions::{CallMode, Function, functions};
 use crate::log::{self, failure, remark};
-use crate::mischief::{self, Mischievous};
 use crate::operations::{Counts, How, OUTCOMES, Operation, block_on, call, perform};
-use crate::settings::{BUDGET, Judgement, LAST_CALLS, LEASE_PERIOD, TIMES, number};
+use crate::settings::{BUDGET, Judgement, LAST_CALLS, LEASE_PERIOD, TIMES_KEPT, number};
 use crate::stalls;
 use crate::store::Store;
 use crate::truth::{Cell, KEYS, Truth};
@@ -27,7 +27,7 @@ use crate::truth::{Cell, KEYS, Truth};
 /// Variables that tell a process what to do.
 pub(crate) const ADDRESS: &str = "CACHIER_CHAOS_ADDRESS";
 pub(crate) const FOLDER: &str = "CACHIER_CHAOS_FOLDER";
-pub(crate) const SECONDS_AT_MOST: &str = "CACHIER_CHAOS_SECONDS_AT_MOST";
+pub(crate) const MAX_SECONDS: &str = "CACHIER_CHAOS_SECONDS_AT_MOST";
 pub(crate) const WORKER_SEED: &str = "CACHIER_CHAOS_WORKER_SEED";
 
 const THREADS: u64 = 3;
@@ -69,7 +69,7 @@ pub(crate) fn work(store: Store) {
         let told = hear();
         match told.split(' ').collect::<Vec<_>>()[..] {
             ["fork"] => fork_and_wait(stage),
-            ["calm"] => mischief::IS_OVER.store(true, Ordering::SeqCst),
+            ["calm"] => faulty_backend::IS_OVER.store(true, Ordering::SeqCst),
             ["rest"] => {
                 rest(&runtime);
                 say("rests");
@@ -109,7 +109,7 @@ fn prepare(store: Store) -> &'static Stage {
             .lease_period(LEASE_PERIOD),
     );
     if let Some(backend) = store.connect(&env::var(ADDRESS).expect("an address")) {
-        register_backend("store", Mischievous::new(backend)).expect("a backend");
+        register_backend("store", FaultyBackend::new(backend)).expect("a backend");
     }
     let counts = functions.iter().map(|_| Counts::default()).collect();
     Box::leak(Box::new(Stage { functions, counts }))
@@ -117,7 +117,7 @@ fn prepare(store: Store) -> &'static Stage {
 
 /// Whatever hangs: this process ends.
 fn end_in_time() {
-    let most = Duration::from_secs(number(SECONDS_AT_MOST).expect("seconds"));
+    let most = Duration::from_secs(number(MAX_SECONDS).expect("seconds"));
     thread::spawn(move || {
         thread::sleep(most);
         // In a child that outlives its test there is nowhere to tell it.
@@ -140,7 +140,7 @@ fn start_actors(stage: &'static Stage, runtime: &Runtime, seed: u64) {
         thread::spawn(move || {
             fastrand::seed(seed + actor);
             while !RESTS.load(Ordering::SeqCst) {
-                block_on(act(stage, Flavour::Sync));
+                block_on(act(stage, CallMode::Sync));
                 thread::sleep(pause());
             }
         });
@@ -148,7 +148,7 @@ fn start_actors(stage: &'static Stage, runtime: &Runtime, seed: u64) {
     for _ in 0..TASKS {
         runtime.spawn(async move {
             while !RESTS.load(Ordering::SeqCst) {
-                act(stage, Flavour::Async).await;
+                act(stage, CallMode::Async).await;
                 tokio::time::sleep(pause()).await;
             }
         });
@@ -160,26 +160,26 @@ fn pause() -> Duration {
 }
 
 /// One operation by chance.
-async fn act(stage: &'static Stage, flavour: Flavour) {
-    act_so(stage, flavour, by_chance(flavour)).await;
+async fn act(stage: &'static Stage, mode: CallMode) {
+    act_so(stage, mode, by_chance(mode)).await;
 }
 
 /// The same in a child, which is waited for.
-async fn act_in_child(stage: &'static Stage, flavour: Flavour) {
+async fn act_in_child(stage: &'static Stage, mode: CallMode) {
     let operation = loop {
-        match by_chance(flavour) {
+        match by_chance(mode) {
             // On a connection that is lost they may take a minute.
             Operation::Clear | Operation::ClearBeingCalculated => {}
             operation => break operation,
         }
     };
-    act_so(stage, flavour, operation).await;
+    act_so(stage, mode, operation).await;
 }
 
-async fn act_so(stage: &'static Stage, flavour: Flavour, operation: Operation) {
+async fn act_so(stage: &'static Stage, mode: CallMode, operation: Operation) {
     let of_flavour = stage.functions.iter().enumerate();
     let of_flavour: Vec<_> = of_flavour
-        .filter(|(_, function)| function.flavour == flavour)
+        .filter(|(_, function)| function.mode == mode)
         .collect();
     let (number, function) = fastrand::choice(of_flavour).expect("there are some");
     let key = match fastrand::u32(..20) {
@@ -193,7 +193,7 @@ async fn act_so(stage: &'static Stage, flavour: Flavour, operation: Operation) {
     perform(operation, function, &stage.counts[number], cell).await;
 }
 
-fn by_chance(flavour: Flavour) -> Operation {
+fn by_chance(mode: CallMode) -> Operation {
     match fastrand::u32(..1000) {
         0..80 => Operation::Invalidate,
         80..110 => Operation::Precache,
@@ -203,7 +203,7 @@ fn by_chance(flavour: Flavour) -> Operation {
         170..200 => Operation::Call(How::Overwriting),
         200..230 => Operation::Call(How::Young),
         230..240 => Operation::Call(How::Skipping),
-        240..290 if flavour == Flavour::Async => Operation::CallAndGiveUp,
+        240..290 if mode == CallMode::Async => Operation::CallAndGiveUp,
         290..600 => Operation::CallBarely,
         _ => Operation::Call(How::Plainly),
     }
@@ -248,9 +248,9 @@ fn all_is_well(stage: &'static Stage, runtime: &Runtime) {
             }
             Err(last)
         };
-        let hit = match function.flavour {
-            Flavour::Sync => futures_lite::future::block_on(hit),
-            Flavour::Async => runtime.block_on(hit),
+        let hit = match function.mode {
+            CallMode::Sync => futures_lite::future::block_on(hit),
+            CallMode::Async => runtime.block_on(hit),
         };
         if let Err(last) = hit {
             not_well(cell, &format!("no hit of `{}`: {last}", function.name));
@@ -268,7 +268,7 @@ fn all_is_well(stage: &'static Stage, runtime: &Runtime) {
 
 fn not_well(cell: Cell, message: &str) {
     let message = format!("all is not well some seconds after the last fault: {message}");
-    match TIMES {
+    match TIMES_KEPT {
         Judgement::Fails => failure(cell, message),
         Judgement::IsTold => remark(message),
     }
@@ -318,11 +318,11 @@ fn fork_and_wait(stage: &'static Stage) {
         end_in_time();
         stalls::watch();
         for _ in 0..IN_CHILD {
-            block_on(act_in_child(stage, Flavour::Sync));
+            block_on(act_in_child(stage, CallMode::Sync));
         }
         runtime().block_on(async {
             for _ in 0..IN_CHILD {
-                act_in_child(stage, Flavour::Async).await;
+                act_in_child(stage, CallMode::Async).await;
             }
         });
     });

@@ -7,13 +7,13 @@ use cachier::{CallOptions, Outcome, cachier};
 use cachier_tests::callers::Callers;
 use cachier_tests::gate::{Counter, Gate, panic_silently};
 use cachier_tests::sandbox::in_folder;
-use cachier_tests::wait::{PATIENCE, until};
+use cachier_tests::wait::{WAIT_TIMEOUT, until};
 use tokio::runtime::{Builder, Handle, Runtime};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
 /// Longer than a runtime may stand still.
-const LONG: Duration = Duration::from_millis(2500);
+const IDLE_TIME: Duration = Duration::from_millis(2500);
 
 fn one_thread() -> Runtime {
     Builder::new_current_thread().enable_all().build().unwrap()
@@ -35,7 +35,7 @@ fn drive_until(runtime: &Runtime, holds: impl Fn() -> bool) {
     runtime.block_on(async {
         let started = Instant::now();
         while !holds() {
-            assert!(started.elapsed() < PATIENCE, "in vain");
+            assert!(started.elapsed() < WAIT_TIMEOUT, "in vain");
             tokio::task::yield_now().await;
         }
     });
@@ -242,7 +242,7 @@ macro_rules! refreshes {
                     idle.block_on(count(1));
                     Clock::advance(2 * HOUR);
                     assert_eq!(idle.block_on(count(1)), 1);
-                    let flushed = async { tokio::time::timeout(PATIENCE, cachier::flush_async()).await };
+                    let flushed = async { tokio::time::timeout(WAIT_TIMEOUT, cachier::flush_async()).await };
                     busy.block_on(flushed).expect("it never ends");
                     assert_eq!((busy.block_on(count(1)), RUNS.get()), (2, 2));
                 });
@@ -268,7 +268,7 @@ macro_rules! refreshes {
                     request();
                     Clock::advance(2 * HOUR);
                     let started = Instant::now();
-                    while started.elapsed() < LONG {
+                    while started.elapsed() < IDLE_TIME {
                         assert_eq!(request(), 1);
                         std::thread::sleep(Duration::from_millis(20));
                     }

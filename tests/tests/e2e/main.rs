@@ -19,10 +19,10 @@ mod file_stopped;
 #[cfg(unix)]
 mod forks;
 mod freshness;
+mod gauges;
 mod gone;
 #[cfg(unix)]
 mod health;
-mod held;
 mod idle_runtimes;
 mod invalidation;
 mod isolation;

@@ -14,7 +14,7 @@ use cachier_servers::free_port;
 use cachier_servers::proxy::Proxy;
 use cachier_servers::s3::conflict;
 use cachier_tests::callers::{Callers, runtime};
-use cachier_tests::wait::{PATIENCE, until};
+use cachier_tests::wait::{WAIT_TIMEOUT, until};
 use rustix::process::Signal;
 use sqlx::{Connection, SqliteConnection};
 
@@ -454,7 +454,7 @@ fn storing_that_meets_another_request_is_tried_again(subject: &Subject) {
 }
 
 fn a_lease_whose_answer_was_lost_is_given_back(subject: &Subject) {
-    const LONG: Duration = Duration::from_secs(600);
+    const LEASE_PERIOD: Duration = Duration::from_secs(600);
     let proxy = Proxy::to(subject.port());
     let asks = subject
         .store
@@ -467,7 +467,7 @@ fn a_lease_whose_answer_was_lost_is_given_back(subject: &Subject) {
         Key::new(Arc::clone(&scope), Version::Unversioned, hash)
     };
     let granted = async |backend: &Arc<dyn Backend>, key: &Key| {
-        let reply = backend.lease(key, None, LONG).await;
+        let reply = backend.lease(key, None, LEASE_PERIOD).await;
         matches!(reply, Ok(LeaseReply::Granted(_)))
     };
     runtime().block_on(async {
@@ -481,7 +481,7 @@ fn a_lease_whose_answer_was_lost_is_given_back(subject: &Subject) {
         assert!(!granted(&other, &key(1)).await, "it was not granted");
         let started = Instant::now();
         while !granted(&other, &key(1)).await {
-            assert!(started.elapsed() < PATIENCE, "it is never given back");
+            assert!(started.elapsed() < WAIT_TIMEOUT, "it is never given back");
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     });

@@ -17,7 +17,7 @@ use cachier::{
 use cachier_tests::forked::Forked;
 use cachier_tests::gate::Counter;
 use cachier_tests::process::{part, say};
-use cachier_tests::wait::{PATIENCE, until};
+use cachier_tests::wait::{WAIT_TIMEOUT, until};
 use futures_lite::future::block_on;
 use tokio::runtime::{Builder, Runtime};
 
@@ -68,7 +68,7 @@ const KEYS: u32 = 8;
 /// How long a lease lasts here without a heartbeat.
 const PERIOD: Duration = Duration::from_secs(2);
 /// How long nothing may take that is to be done at once: a busy machine has much of it.
-const AT_ONCE: Duration = Duration::from_secs(5);
+const PROMPT_LIMIT: Duration = Duration::from_secs(5);
 
 #[cachier(backend = registered("store"), operation_timeout = "10s", enable_metrics)]
 fn value(key: u32) -> String {
@@ -226,7 +226,7 @@ fn at_once(what: &str, run: impl FnOnce()) {
     let started = Instant::now();
     run();
     let took = started.elapsed();
-    assert!(took < AT_ONCE, "{what} took {took:?}");
+    assert!(took < PROMPT_LIMIT, "{what} took {took:?}");
 }
 
 /// How many computations have begun in this process.
@@ -430,7 +430,7 @@ async fn waiting_async(key: u32) -> u32 {
 
 /// Parent and child draw with one inherited randomness what tells their leases apart.
 fn a_lease_of_the_parent_is_none_of_its_childs(subject: &Subject) {
-    const LONG: Duration = Duration::from_secs(60);
+    const LEASE_PERIOD: Duration = Duration::from_secs(60);
     apart(subject, || {
         value(1);
         let (key, backend) = (subject.last_key(), subject.bare());
@@ -439,13 +439,13 @@ fn a_lease_of_the_parent_is_none_of_its_childs(subject: &Subject) {
         // It is connected.
         block_on(backend.load(&key)).unwrap();
         let child = Forked::start(|| {
-            let lease = block_on(backend.take_over(&key, LONG)).unwrap();
+            let lease = block_on(backend.take_over(&key, LEASE_PERIOD)).unwrap();
             fs::write(&childs, "").unwrap();
             until("the parent takes over", || parents.exists());
             assert_eq!(block_on(backend.renew(&lease)).unwrap(), Renewal::Lost);
         });
         until("the child takes over", || childs.exists());
-        let lease = block_on(backend.take_over(&key, LONG)).unwrap();
+        let lease = block_on(backend.take_over(&key, LEASE_PERIOD)).unwrap();
         fs::write(&parents, "").unwrap();
         child.finish();
         assert_eq!(block_on(backend.renew(&lease)).unwrap(), Renewal::Renewed);
@@ -463,7 +463,7 @@ fn a_child_forked_in_the_first_call_goes_on(subject: &Subject) {
             children.push(Forked::start(|| {
                 // One that hangs ends nevertheless.
                 thread::spawn(|| {
-                    thread::sleep(PATIENCE / 2);
+                    thread::sleep(WAIT_TIMEOUT / 2);
                     abort();
                 });
                 until("the first call is over", || over.exists());
@@ -541,7 +541,7 @@ fn after_invalidation(before: fn(&Path)) {
         until("it is invalidated", || invalidated.exists());
         let called = Instant::now();
         until("the child has noticed", || near(0) != parent);
-        assert!(called.elapsed() < AT_ONCE, "{:?}", called.elapsed());
+        assert!(called.elapsed() < PROMPT_LIMIT, "{:?}", called.elapsed());
     });
     until("the child is ready", || ready.exists());
     assert!(near::invalidate(0).unwrap());

@@ -167,7 +167,7 @@ fn a_refresh_that_hangs_in_its_store_holds_up_no_call(subject: &Subject) {
 /// More of them than a pool has connections, each on one that is lost.
 fn lost_companion_operations_leave_calls_their_connections(subject: &Subject) {
     /// Longer than an operation on one key lasts, much shorter than one on a whole function.
-    const SOON: Duration = Duration::from_secs(10);
+    const KEY_OPERATION_LIMIT: Duration = Duration::from_secs(10);
     if !is_tried_here(subject) {
         return;
     }
@@ -186,7 +186,7 @@ fn lost_companion_operations_leave_calls_their_connections(subject: &Subject) {
         calls().iter().all(|call| call.backend_error.is_none())
     });
     let took = served.elapsed();
-    assert!(took < SOON, "it took {took:?}");
+    assert!(took < KEY_OPERATION_LIMIT, "it took {took:?}");
     drop(companion.values());
 }
 

@@ -26,10 +26,10 @@ crate::on_every_store!(@ s3: S3, [
 const TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How long a fault lasts: longer than any call, and than most of what a driver waits for.
-const FAULT: Duration = Duration::from_millis(4500);
+const FAULT_TIME: Duration = Duration::from_millis(4500);
 
 /// How long after its end all is well; on a loaded machine a little longer.
-const SOON: Duration = Duration::from_secs(7);
+const RECOVERY_LIMIT: Duration = Duration::from_secs(7);
 
 /// As many callers as have a connection each.
 const CALLERS: u64 = 16;
@@ -93,12 +93,12 @@ fn all_is_well_after(subject: &Subject, begin: fn(&Proxy), end: fn(&Proxy)) {
             .all(|metrics| metrics.snapshot().calls[Outcome::Hit] > CALLERS)
     });
     begin(&proxy);
-    thread::sleep(FAULT);
+    thread::sleep(FAULT_TIME);
     end(&proxy);
     let over = Instant::now();
     while let Err(ill) = is_well() {
         let took = over.elapsed();
-        assert!(took < SOON, "after {took:?}: {ill}");
+        assert!(took < RECOVERY_LIMIT, "after {took:?}: {ill}");
     }
     goes_on.store(false, Ordering::SeqCst);
     callers

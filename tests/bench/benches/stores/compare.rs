@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use tokio::runtime::{Builder, Runtime};
 
-use crate::place::Places;
+use crate::affinity::Affinity;
 use crate::value::{COMPUTED, KEYS, Report};
 
 #[derive(Clone, Copy)]
@@ -15,7 +15,7 @@ pub(crate) struct Effort {
     pub(crate) rounds: usize,
     /// How many calls it makes then.
     pub(crate) calls: usize,
-    pub(crate) places: Places,
+    pub(crate) affinity: Affinity,
 }
 
 /// One comparison, and the limit that it is held to.
@@ -55,7 +55,7 @@ pub(crate) fn compare(
     ours(effort.calls);
     theirs(effort.calls);
     let computed = COMPUTED.load(Ordering::Relaxed);
-    effort.places.timed(|| {
+    effort.affinity.timed(|| {
         for round in 0..effort.rounds {
             let (a, b) = if round % 2 == 0 {
                 (

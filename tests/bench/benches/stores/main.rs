@@ -4,9 +4,9 @@
 //! Names of stores on the command line leave the others out; then nothing is kept.
 #![allow(missing_docs)]
 
+mod affinity;
 mod compare;
 mod mongo;
-mod place;
 mod redis;
 mod report;
 mod s3;
@@ -17,8 +17,8 @@ mod waiting;
 use cachier_bench::case::Mode;
 use cachier_bench::report::publish;
 
+use self::affinity::Affinity;
 use self::compare::{Effort, Row};
-use self::place::Places;
 
 /// Measures the hits on a store; nothing where its server is not installed.
 type Measure = fn(Effort) -> Vec<Row>;
@@ -44,12 +44,12 @@ fn main() {
         Mode::Full => Effort {
             rounds: 41,
             calls: 2_000,
-            places: Places::choose(),
+            affinity: Affinity::choose(),
         },
         Mode::Quick => Effort {
             rounds: 5,
             calls: 200,
-            places: Places::choose(),
+            affinity: Affinity::choose(),
         },
     };
     let is_named = |store: &str| arguments.iter().any(|argument| argument == store);

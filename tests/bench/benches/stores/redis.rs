@@ -48,12 +48,12 @@ pub(crate) fn rows(effort: Effort) -> Vec<Row> {
         Row {
             what: "redis, 64 concurrent tasks : bare multiplexed client",
             at_most: 1.2,
-            compared: by_many_tasks(server.url(), effort, effort.places.timed(two_threads)),
+            compared: by_many_tasks(server.url(), effort, effort.affinity.timed(two_threads)),
         },
         Row {
             what: "the same, callers also where the server is",
             at_most: 1.2,
-            compared: by_many_tasks(server.url(), effort, effort.places.anywhere(two_threads)),
+            compared: by_many_tasks(server.url(), effort, effort.affinity.anywhere(two_threads)),
         },
         Row {
             what: "near tier over redis : memory",

@@ -79,7 +79,7 @@ impl CaseError {
             write!(text, " [{}]", self.code)?;
         }
         if times > 1 {
-            write!(text, "{TIMES}{times}")?;
+            write!(text, "{COUNT_MARK}{times}")?;
         }
         writeln!(text)?;
         for remark in &self.remarks {
@@ -90,7 +90,7 @@ impl CaseError {
 }
 
 /// Stands before the number of an error's repetitions.
-const TIMES: &str = " ×";
+const COUNT_MARK: &str = " ×";
 
 /// Of errors as they are written, what can be compared. Compilers differ in where an error ends, not in where it begins.
 pub(crate) fn only(errors: &str, compared: By) -> String {
@@ -108,7 +108,7 @@ pub(crate) fn only(errors: &str, compared: By) -> String {
         kept = !said.starts_with("compiler:");
         if kept {
             let (begins, _) = place.split_once('-').unwrap_or((place, ""));
-            let (said, _) = said.rsplit_once(TIMES).unwrap_or((said, ""));
+            let (said, _) = said.rsplit_once(COUNT_MARK).unwrap_or((said, ""));
             text.extend([begins, " ", said, "\n"]);
         }
     }

@@ -7,7 +7,7 @@ use std::path::Path;
 pub(crate) struct Words(Vec<Vec<String>>);
 
 /// Letters that a text has at least; fewer say nothing.
-const FEWEST_LETTERS: usize = 8;
+const MIN_LETTERS: usize = 8;
 
 impl Words {
     pub(crate) fn of_cachier() -> Self {
@@ -23,7 +23,7 @@ impl Words {
         };
         Self(
             pieces
-                .filter(|pieces| letters(pieces) >= FEWEST_LETTERS)
+                .filter(|pieces| letters(pieces) >= MIN_LETTERS)
                 .collect(),
         )
     }

@@ -1,4 +1,4 @@
-//! What is a circle.
+//! What is a cycle.
 
 use super::*;
 
@@ -57,7 +57,7 @@ fn through_a_macro_that_only_its_text_brings() {
         ("a.rs", "macro_rules! m { () => { super::b::b() } }"),
         ("b.rs", "pub fn b() { m!() }"),
     ];
-    assert_eq!(circle_of(&files), "a b");
+    assert_eq!(cycle_of(&files), "a b");
 }
 
 #[test]
@@ -76,7 +76,7 @@ fn through_a_re_export() {
         ("c/mod.rs", "mod d; pub use d::D as Renamed;"),
         ("c/d.rs", "pub struct D(crate::a::A);"),
     ];
-    assert_eq!(circle_of(&files), "a c::d");
+    assert_eq!(cycle_of(&files), "a c::d");
 }
 
 #[test]
@@ -87,7 +87,7 @@ fn through_an_item_that_is_called_like_its_module() {
         ("p/lock.rs", "pub(crate) fn lock() { crate::a::a() }"),
         ("a.rs", "use crate::p::lock; pub fn a() { lock() }"),
     ];
-    assert_eq!(circle_of(&files), "a p::lock");
+    assert_eq!(cycle_of(&files), "a p::lock");
 }
 
 #[test]
@@ -114,7 +114,7 @@ fn through_own_methods_that_stand_elsewhere() {
     let by_path = "pub struct A; fn f() { A::new() }";
     let by_self_type = "pub struct A; impl A { fn f() { Self::new() } }";
     for call in [on_self, by_path, by_self_type] {
-        assert_eq!(circle_of(&files(call)), "a b", "{call}");
+        assert_eq!(cycle_of(&files(call)), "a b", "{call}");
     }
 }
 
@@ -125,7 +125,7 @@ fn of_a_parent_that_defines_what_its_child_uses() {
         ("p/mod.rs", "mod c; pub struct P(c::C);"),
         ("p/c.rs", "pub struct C; fn f(_: super::P) {}"),
     ];
-    assert_eq!(circle_of(&files), "p p::c");
+    assert_eq!(cycle_of(&files), "p p::c");
 }
 
 #[test]
@@ -135,7 +135,7 @@ fn of_a_parent_whose_own_code_uses_what_it_re_exports() {
         ("p.rs", "mod c; pub use c::C; pub struct P(C);"),
         ("p/c.rs", "pub struct C; fn f(_: super::P) {}"),
     ];
-    assert_eq!(circle_of(&files), "p p::c");
+    assert_eq!(cycle_of(&files), "p p::c");
 }
 
 #[test]
@@ -155,22 +155,22 @@ fn where_conditions_leave_it_open() {
 }
 
 #[test]
-fn a_circle_is_shown_with_a_place_for_each_step() {
+fn a_cycle_is_shown_with_a_place_for_each_step() {
     let files = [
         ("lib.rs", "mod a; mod b; mod c;"),
         ("a.rs", "pub struct A;\n\nfn f() {\n    super::b::b()\n}"),
         ("b.rs", "pub fn b() { crate::c::c() }"),
         ("c.rs", "use crate::a::A; pub fn c() {}"),
     ];
-    let shown = "3 modules in a circle: a b c\n  \
+    let shown = "3 modules in a cycle: a b c\n  \
         a -> b   a.rs:4: super::b::b\n  \
         b -> c   b.rs:1: crate::c::c\n  \
         c -> a   c.rs:1: crate::a::A\n";
-    assert_eq!(circles_of(&files)[0].to_string(), shown);
+    assert_eq!(cycles_of(&files)[0].to_string(), shown);
 }
 
 #[test]
-fn circles_apart_are_two() {
+fn cycles_apart_are_two() {
     let files = [
         ("lib.rs", "mod a; mod b; mod c; mod d;"),
         ("a.rs", "pub fn x() { crate::b::x() }"),
@@ -178,7 +178,7 @@ fn circles_apart_are_two() {
         ("c.rs", "pub fn x() { crate::d::x() }"),
         ("d.rs", "pub fn x() { crate::c::x() }"),
     ];
-    let modules: Vec<_> = circles_of(&files)
+    let modules: Vec<_> = cycles_of(&files)
         .iter()
         .map(|c| c.modules.join(" "))
         .collect();

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::Path;
 
-use crate::{Circle, Graph, Source, circles};
+use crate::{Cycle, Graph, Source, cycles};
 
 mod found;
 mod layers;
@@ -19,27 +19,27 @@ fn graph_of(files: &[(&str, &str)]) -> Graph {
     Graph::of(&Source::read_with(Path::new("lib.rs"), &read).unwrap())
 }
 
-fn circles_of(files: &[(&str, &str)]) -> Vec<Circle> {
-    circles(&graph_of(files))
+fn cycles_of(files: &[(&str, &str)]) -> Vec<Cycle> {
+    cycles(&graph_of(files))
 }
 
-/// The modules of the only circle that these files have.
-fn circle_of(files: &[(&str, &str)]) -> String {
-    let circles = circles_of(files);
-    assert_eq!(circles.len(), 1);
-    circles[0].modules.join(" ")
+/// The modules of the only cycle that these files have.
+fn cycle_of(files: &[(&str, &str)]) -> String {
+    let cycles = cycles_of(files);
+    assert_eq!(cycles.len(), 1);
+    cycles[0].modules.join(" ")
 }
 
 fn assert_none(files: &[(&str, &str)]) {
-    let circles = circles_of(files);
-    assert!(circles.is_empty(), "{}", circles[0]);
+    let cycles = cycles_of(files);
+    assert!(cycles.is_empty(), "{}", cycles[0]);
 }
 
 const TWO: (&str, &str) = ("lib.rs", "mod a; mod b;");
 
 /// Two modules: `a` is this, and `b` uses `a`.
 fn used_by_b(a: &str) -> String {
-    circle_of(&[
+    cycle_of(&[
         TWO,
         ("a.rs", a),
         (

@@ -1,4 +1,4 @@
-//! What is no circle.
+//! What is no cycle.
 
 use super::*;
 

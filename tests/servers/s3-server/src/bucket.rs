@@ -20,9 +20,9 @@ use s3s::dto::{
 use s3s::{Body, S3, S3Request, S3Response, S3Result, s3_error};
 
 /// The most objects in a page of a listing.
-const PAGE: usize = 1000;
+const PAGE_SIZE: usize = 1000;
 /// The most bytes in the name of an object.
-const LONGEST_NAME: usize = 1024;
+const MAX_NAME_BYTES: usize = 1024;
 
 /// What it is called.
 const NAME: &str = "cachier";
@@ -159,7 +159,7 @@ impl S3 for Bucket {
         request: S3Request<PutObjectInput>,
     ) -> S3Result<S3Response<PutObjectOutput>> {
         let input = request.input;
-        if input.key.len() > LONGEST_NAME {
+        if input.key.len() > MAX_NAME_BYTES {
             return Err(s3_error!(KeyTooLongError));
         }
         let body = input.body.map_or_else(Body::empty, Body::from);
@@ -203,7 +203,7 @@ impl S3 for Bucket {
         request: S3Request<DeleteObjectsInput>,
     ) -> S3Result<S3Response<DeleteObjectsOutput>> {
         let input = request.input;
-        if input.delete.objects.len() > PAGE {
+        if input.delete.objects.len() > PAGE_SIZE {
             return Err(s3_error!(MalformedXML));
         }
         let mut objects = self.objects(&input.bucket)?;
@@ -236,7 +236,7 @@ impl S3 for Bucket {
             last_modified: object.changed(older),
             ..Object::default()
         };
-        let page: Vec<_> = listed.by_ref().take(PAGE).map(in_a_listing).collect();
+        let page: Vec<_> = listed.by_ref().take(PAGE_SIZE).map(in_a_listing).collect();
         let last = page.last().and_then(|object| object.key.clone());
         let next = listed.next().and(last);
         Ok(S3Response::new(ListObjectsV2Output {

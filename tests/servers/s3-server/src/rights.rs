@@ -18,7 +18,7 @@ pub(crate) fn secrets() -> SimpleAuth {
 
 const WRITER: &str = "writer";
 const READER: &str = "reader";
-const READS: [&str; 4] = ["GetObject", "HeadObject", "HeadBucket", "ListObjectsV2"];
+const READ_OPERATIONS: [&str; 4] = ["GetObject", "HeadObject", "HeadBucket", "ListObjectsV2"];
 
 /// Asked about each request, which it prints.
 pub(crate) struct Rights;
@@ -30,7 +30,7 @@ impl S3Access for Rights {
         println!("{request}");
         match context.credentials().map(|who| who.access_key.as_str()) {
             Some(WRITER) => Ok(()),
-            Some(READER) if READS.contains(&request) => Ok(()),
+            Some(READER) if READ_OPERATIONS.contains(&request) => Ok(()),
             _ => Err(s3_error!(AccessDenied)),
         }
     }

@@ -9,7 +9,7 @@ use rustix::process::Signal;
 
 use super::certificate::Certificate;
 use super::{installed, serve};
-use crate::{PATIENCE, Server, free_port};
+use crate::{START_TIMEOUT, Server, free_port};
 
 /// The name and the password of the one user of [`start_cluster_with_password`] who has few rights.
 pub const USER_OF_CLUSTER: &str = "modest:pw";
@@ -197,7 +197,7 @@ impl Cluster {
     fn until(&self, what: &str, holds: impl Fn(&Self) -> bool) {
         let started = Instant::now();
         while !holds(self) {
-            assert!(started.elapsed() < PATIENCE, "in vain: {what}");
+            assert!(started.elapsed() < START_TIMEOUT, "in vain: {what}");
             thread::sleep(Duration::from_millis(10));
         }
     }

@@ -12,8 +12,10 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-use crate::fetch::Wanted;
-use crate::{Server, StoreServer, folder, free_port, mortal, program, program_or_fetched, skip};
+use crate::fetch::Download;
+use crate::{
+    Server, StoreServer, folder, free_port, killed_with_parent, program, program_or_fetched, skip,
+};
 use certificate::Certificate;
 pub use cluster::{
     Cluster, USER_OF_CLUSTER, start_cluster, start_cluster_with_password,
@@ -39,12 +41,12 @@ pub fn start_or_fetch() -> Result<StoreServer, String> {
         return start().ok_or_else(|| "redis-server is gone".to_owned());
     }
     if program_or_fetched("valkey-server").is_none() {
-        WANTED.fetch()?;
+        DOWNLOAD.fetch()?;
     }
     start_valkey().ok_or_else(|| "valkey-server is not where it was put".to_owned())
 }
 
-const WANTED: Wanted = Wanted {
+const DOWNLOAD: Download = Download {
     script: "get-valkey",
     variable: "CACHIER_REDIS_URL",
     needs: "Python 3 with venv (`apt install python3-venv`) and the network, unless redis-server is installed \
@@ -136,7 +138,7 @@ pub fn start_watched() -> Option<Watched> {
          sentinel down-after-milliseconds main 500\nsentinel failover-timeout main 2000\n"
     );
     std::fs::write(&configuration, text).expect("the configuration of the sentinel");
-    let mut command = mortal(&program);
+    let mut command = killed_with_parent(&program);
     command.arg(&configuration);
     let sentinel = Server::start(&mut command, port, folder, || {
         let masters = ask(port, "SENTINEL MASTER main\r\n");
@@ -166,7 +168,7 @@ fn serve(name: &str, port: u16, options: &[&str]) -> Option<Server> {
 }
 
 fn serve_program(program: &Path, folder: TempDir, port: u16, options: &[&str]) -> Server {
-    let mut command = mortal(program);
+    let mut command = killed_with_parent(program);
     command
         .args(["--port", &port.to_string(), "--bind", "127.0.0.1"])
         .args(["--save", "", "--appendonly", "no", "--daemonize", "no"])

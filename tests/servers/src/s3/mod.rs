@@ -11,9 +11,9 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-use crate::fetch::Wanted;
+use crate::fetch::Download;
 use crate::proxy::Proxy;
-use crate::{Server, StoreServer, fetched, folder, free_port, mortal, skip};
+use crate::{Server, StoreServer, fetched, folder, free_port, killed_with_parent, skip};
 pub use moto::{start_moto, start_private_moto_store};
 
 /// Names a server that is there already: `http://access-key:secret@host:port/bucket`.
@@ -59,12 +59,12 @@ pub fn start() -> Option<S3> {
 /// Says what to do where it cannot be built.
 pub fn start_or_fetch() -> Result<S3, String> {
     if env::var_os(VARIABLE).is_none() && !fetched("s3-server").is_file() {
-        WANTED.fetch()?;
+        DOWNLOAD.fetch()?;
     }
     start().ok_or_else(|| "the S3 server is not where it was put".to_owned())
 }
 
-const WANTED: Wanted = Wanted {
+const DOWNLOAD: Download = Download {
     script: "get-s3-server",
     variable: "CACHIER_S3_BUCKET and CACHIER_S3_ENDPOINT",
     needs: "cargo and the network",
@@ -117,7 +117,7 @@ fn start_in(port: u16, folder: TempDir) -> Option<S3> {
 }
 
 fn serve(program: &Path, folder: TempDir, port: u16) -> Server {
-    let mut command = mortal(program);
+    let mut command = killed_with_parent(program);
     command.arg(port.to_string()).arg(folder.path());
     let answers = || TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok();
     Server::start(&mut command, port, folder, answers)

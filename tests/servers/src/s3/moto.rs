@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 use super::{BUCKET, Place, S3};
-use crate::{Server, StoreServer, fetched, folder, free_port, mortal, skip};
+use crate::{Server, StoreServer, fetched, folder, free_port, killed_with_parent, skip};
 
 /// Names a server that is there already: `http://access-key:secret@host:port/bucket`.
 const VARIABLE: &str = "CACHIER_TEST_MOTO_URL";
@@ -44,7 +44,7 @@ pub fn start_private_moto_store() -> Option<StoreServer> {
 }
 
 fn serve(python: &Path, folder: TempDir, port: u16) -> Server {
-    let mut command = mortal(python);
+    let mut command = killed_with_parent(python);
     command
         .args(["-c", include_str!("../../moto.py"), &port.to_string()])
         .current_dir(folder.path());

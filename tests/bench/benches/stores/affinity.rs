@@ -7,46 +7,46 @@ use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
 /// The processors for callers and for servers: the first and the last that this process may use.
 #[derive(Clone, Copy)]
-pub(crate) struct Places {
+pub(crate) struct Affinity {
     callers: usize,
     servers: usize,
 }
 
-impl Places {
+impl Affinity {
     /// From now on this thread, and all that it starts, are where servers are.
     pub(crate) fn choose() -> Self {
         let allowed = sched_getaffinity(None).expect("the system tells");
         let mut processors = (0..CpuSet::MAX_CPU).filter(|processor| allowed.is_set(*processor));
         let callers = processors.next().expect("it runs somewhere");
-        let places = Self {
+        let affinity = Self {
             callers,
             servers: processors.next_back().unwrap_or(callers),
         };
-        stay(&[places.servers]);
-        places
+        pin(&[affinity.servers]);
+        affinity
     }
 
     /// Runs what is timed where callers are.
     pub(crate) fn timed<R>(&self, run: impl FnOnce() -> R) -> R {
-        stay(&[self.callers]);
+        pin(&[self.callers]);
         let done = run();
-        stay(&[self.servers]);
+        pin(&[self.servers]);
         done
     }
 
     /// Runs something, and the threads that it starts, where callers are and where servers are.
     pub(crate) fn anywhere<R>(&self, run: impl FnOnce() -> R) -> R {
-        stay(&[self.callers, self.servers]);
+        pin(&[self.callers, self.servers]);
         let done = run();
-        stay(&[self.servers]);
+        pin(&[self.servers]);
         done
     }
 }
 
-fn stay(processors: &[usize]) {
-    let mut place = CpuSet::new();
+fn pin(processors: &[usize]) {
+    let mut allowed = CpuSet::new();
     processors
         .iter()
-        .for_each(|processor| place.set(*processor));
-    sched_setaffinity(None, &place).expect("the processors are among those allowed");
+        .for_each(|processor| allowed.set(*processor));
+    sched_setaffinity(None, &allowed).expect("the processors are among those allowed");
 }

@@ -1,4 +1,4 @@
-//! Circles among modules: the strongly connected components of their graph.
+//! Cycles among modules: the strongly connected components of their graph.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
@@ -6,7 +6,7 @@ use std::fmt;
 use crate::uses::{Graph, Site};
 
 /// Modules of which each uses each, directly or through others.
-pub struct Circle {
+pub struct Cycle {
     /// In the order of their names.
     pub modules: Vec<String>,
     /// One way around: from each module to the next, and from the last to the first.
@@ -23,12 +23,12 @@ pub struct Step {
     site: Site,
 }
 
-/// All circles of a crate. A module is in one at most.
-pub fn circles(graph: &Graph) -> Vec<Circle> {
+/// All cycles of a crate. A module is in one at most.
+pub fn cycles(graph: &Graph) -> Vec<Cycle> {
     let reached: Vec<_> = (0..graph.modules.len())
         .map(|from| ways(graph, from))
         .collect();
-    let mut circles = Vec::new();
+    let mut cycles = Vec::new();
     let mut placed = vec![false; graph.modules.len()];
     for first in 0..graph.modules.len() {
         if placed[first] || !reached[first].contains_key(&first) {
@@ -39,12 +39,12 @@ pub fn circles(graph: &Graph) -> Vec<Circle> {
         };
         let members: Vec<_> = (0..graph.modules.len()).filter(each_other).collect();
         members.iter().for_each(|member| placed[*member] = true);
-        circles.push(circle(graph, &members, &reached));
+        cycles.push(cycle(graph, &members, &reached));
     }
-    circles
+    cycles
 }
 
-fn circle(graph: &Graph, members: &[usize], reached: &[BTreeMap<usize, usize>]) -> Circle {
+fn cycle(graph: &Graph, members: &[usize], reached: &[BTreeMap<usize, usize>]) -> Cycle {
     let mut modules: Vec<_> = members
         .iter()
         .map(|member| graph.modules[*member].clone())
@@ -61,7 +61,7 @@ fn circle(graph: &Graph, members: &[usize], reached: &[BTreeMap<usize, usize>]) 
         .uses
         .keys()
         .filter(|(from, to)| members.contains(from) && members.contains(to));
-    Circle {
+    Cycle {
         modules,
         way: way.collect(),
         uses: inner.map(|edge| step(graph, *edge)).collect(),
@@ -112,11 +112,11 @@ impl fmt::Display for Step {
 }
 
 /// One way around, a line for each step.
-impl fmt::Display for Circle {
+impl fmt::Display for Cycle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "{} modules in a circle: {}",
+            "{} modules in a cycle: {}",
             self.modules.len(),
             self.modules.join(" ")
         )?;

@@ -15,13 +15,13 @@ const ONCE_IN: u32 = 150;
 /// Whether all answers are what they should be, from now on.
 pub(crate) static IS_OVER: AtomicBool = AtomicBool::new(false);
 
-pub(crate) struct Mischievous {
+pub(crate) struct FaultyBackend {
     backend: Arc<dyn Backend>,
     /// An answer that was right for another question.
     earlier: Mutex<Option<(Key, Vec<u8>)>>,
 }
 
-impl Mischievous {
+impl FaultyBackend {
     pub(crate) fn new(backend: Arc<dyn Backend>) -> Self {
         Self {
             backend,
@@ -55,7 +55,7 @@ impl Mischievous {
     }
 }
 
-impl Backend for Mischievous {
+impl Backend for FaultyBackend {
     fn load<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, Option<Loaded>> {
         Box::pin(async move {
             let mut loaded = self.backend.load(key).await?;
