@@ -34,7 +34,7 @@ pub mod mongo;
 #[cfg(feature = "_network")]
 mod network;
 #[cfg(any(feature = "file", feature = "sqlite"))]
-mod own_folder;
+mod private_folder;
 pub mod process;
 pub mod queue;
 #[cfg(feature = "redis")]

@@ -74,13 +74,13 @@ impl Process {
 pub struct PerProcess<T, F = fn(Option<&T>) -> T> {
     make: F,
     /// A list that only grows, read without a lock: the values of a line of processes, the oldest first.
-    first: OnceLock<Box<OfProcess<T>>>,
+    first: OnceLock<Box<Node<T>>>,
 }
 
-struct OfProcess<T> {
+struct Node<T> {
     process: Process,
     value: OnceLock<T>,
-    next: OnceLock<Box<OfProcess<T>>>,
+    next: OnceLock<Box<Node<T>>>,
 }
 
 impl<T, F: Fn(Option<&T>) -> T> PerProcess<T, F> {
@@ -96,7 +96,7 @@ impl<T, F: Fn(Option<&T>) -> T> PerProcess<T, F> {
     /// A value of this process, and what `make` makes in its children.
     #[must_use]
     pub fn with(value: T, make: F) -> Self {
-        let here = OfProcess {
+        let here = Node {
             process: Process::current(),
             value: OnceLock::from(value),
             next: OnceLock::new(),
@@ -111,7 +111,7 @@ impl<T, F: Fn(Option<&T>) -> T> PerProcess<T, F> {
     pub fn of(&self, process: Process) -> &T {
         let (mut place, mut before) = (&self.first, None);
         loop {
-            let here = get_or_init(place, || Box::new(OfProcess::new(process)));
+            let here = get_or_init(place, || Box::new(Node::new(process)));
             if here.process == process {
                 return here.value.get_or_init(|| (self.make)(before));
             }
@@ -130,7 +130,7 @@ impl<T, F: Fn(Option<&T>) -> T> Deref for PerProcess<T, F> {
     }
 }
 
-impl<T> OfProcess<T> {
+impl<T> Node<T> {
     fn new(process: Process) -> Self {
         Self {
             process,

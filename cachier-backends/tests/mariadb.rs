@@ -13,7 +13,7 @@ use futures_lite::future::block_on;
 use sqlx::{AssertSqlSafe, MySqlPool};
 
 mod first_format;
-mod own_client;
+mod program_client;
 mod sql_support;
 use sql_support::{
     a_foreign_table, a_newer_table, a_removed_table, an_older_table, created, garbage_comes_back,
@@ -74,8 +74,8 @@ fn a_pool_of_the_program_serves() {
         let pool = MySqlPool::connect(&url).await.unwrap();
         SqlBackend::with_mysql_pool(pool).table("pooled").unwrap()
     };
-    own_client::serves(hand_over, &key(1));
-    own_client::serves_when_its_runtime_has_ended(hand_over, &key(1));
+    program_client::serves(hand_over, &key(1));
+    program_client::serves_when_its_runtime_has_ended(hand_over, &key(1));
 }
 
 #[test]

@@ -20,7 +20,7 @@ use mongodb::{Client, Collection};
 use tokio::runtime::{Builder, Runtime};
 
 mod first_format;
-mod own_client;
+mod program_client;
 
 /// The period of a lease that no test outlasts.
 const PERIOD: Duration = Duration::from_secs(60);
@@ -366,7 +366,7 @@ fn what_is_no_entry_comes_back_as_one_that_is_not_intact() {
 fn the_client_of_the_program_serves() {
     let Some(url) = url() else { return };
     let hand_over = async || MongoBackend::with_client(Client::with_uri_str(url).await.unwrap());
-    own_client::serves(hand_over, &key("client", 1));
+    program_client::serves(hand_over, &key("client", 1));
 }
 
 #[test]

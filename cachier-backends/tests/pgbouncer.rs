@@ -16,7 +16,7 @@ use cachier_servers::{StoreServer, postgres};
 use futures_lite::future::block_on;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 
-mod own_client;
+mod program_client;
 mod sql_support;
 use sql_support::{created, key, runtime, scope};
 
@@ -181,7 +181,7 @@ fn a_pool_of_the_program_serves_behind_a_pooler() {
             let backend = SqlBackend::with_postgres_pool(pool);
             backend.table("pooled").unwrap()
         };
-        own_client::serves(hand_over, &key(1));
+        program_client::serves(hand_over, &key(1));
     }
 }
 

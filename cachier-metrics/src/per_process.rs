@@ -38,13 +38,13 @@ impl Process {
 /// A value that each process makes for itself when it first needs it. What it inherits is never dropped.
 pub(crate) struct PerProcess<T> {
     /// A list that only grows, read without a lock: the values of a line of processes, the oldest first.
-    first: OnceLock<Box<OfProcess<T>>>,
+    first: OnceLock<Box<Node<T>>>,
 }
 
-struct OfProcess<T> {
+struct Node<T> {
     process: Process,
     value: OnceLock<T>,
-    next: OnceLock<Box<OfProcess<T>>>,
+    next: OnceLock<Box<Node<T>>>,
 }
 
 impl<T> PerProcess<T> {
@@ -63,7 +63,7 @@ impl<T> PerProcess<T> {
         let (mut place, mut before) = (&self.first, None);
         loop {
             let here = get_or_init(place, || {
-                Box::new(OfProcess {
+                Box::new(Node {
                     process,
                     value: OnceLock::new(),
                     next: OnceLock::new(),

@@ -21,7 +21,7 @@
 //! Sets look like sequences to serde, so that a `HashSet` must stand inside [`Unordered`], or be a
 //! `BTreeSet`.
 
-mod refusal;
+mod error;
 mod serializer;
 mod sink;
 
@@ -31,7 +31,7 @@ use serde::{Serialize, Serializer};
 
 use crate::depth::Depth;
 use crate::error::{Error, ErrorKind, Operation};
-use refusal::Refusal;
+use error::SerializeError;
 use sink::HashSink;
 
 /// The canonical serialization of a value.
@@ -49,7 +49,7 @@ use sink::HashSink;
 /// in a tuple of arguments.
 pub fn to_vec<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, Error> {
     let mut bytes = Vec::new();
-    serializer::write(value, &mut bytes, Depth::ARGUMENTS).map_err(refused)?;
+    serializer::write(value, &mut bytes, Depth::ARGUMENTS).map_err(unserializable)?;
     Ok(bytes)
 }
 
@@ -72,17 +72,17 @@ pub(crate) fn hash_named<T: Serialize + ?Sized>(
 ) -> Result<[u8; 32], Error> {
     let mut sink = HashSink::new(key);
     serializer::write(value, &mut sink, Depth::ARGUMENTS)
-        .map_err(|refusal| refused_of(refusal, names))?;
+        .map_err(|error| unserializable_argument(error, names))?;
     Ok(sink.finish())
 }
 
-fn refused(refusal: Refusal) -> Error {
-    refused_of(refusal, "")
+fn unserializable(error: SerializeError) -> Error {
+    unserializable_argument(error, "")
 }
 
-fn refused_of(refusal: Refusal, names: &str) -> Error {
+fn unserializable_argument(error: SerializeError, names: &str) -> Error {
     let name = |element| names.split(", ").nth(element);
-    let what = match refusal.element().and_then(name) {
+    let what = match error.element().and_then(name) {
         Some(OWN_KEY) => Cow::from("what `key = ..` gives"),
         Some(name) if !name.is_empty() => format!("the argument `{name}`").into(),
         _ => Cow::from("the arguments"),
@@ -93,7 +93,7 @@ fn refused_of(refusal: Refusal, names: &str) -> Error {
     };
     let message = format!("{what} cannot be serialized, so the call has no key");
     Error::new(ErrorKind::Codec, Operation::Load, message)
-        .with_source(refusal)
+        .with_source(error)
         .with_hint(hint)
 }
 

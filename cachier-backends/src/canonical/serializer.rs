@@ -2,7 +2,7 @@
 
 use serde::ser::{self, Serialize};
 
-use super::refusal::Refusal;
+use super::error::SerializeError;
 use super::sink::Sink;
 use crate::depth::Depth;
 
@@ -14,7 +14,7 @@ pub(super) fn write<T: Serialize + ?Sized, S: Sink>(
     value: &T,
     sink: &mut S,
     depth: Depth,
-) -> Result<(), Refusal> {
+) -> Result<(), SerializeError> {
     value.serialize(Canonical {
         sink,
         order: Order::Insertion,
@@ -85,7 +85,7 @@ impl<'s, S: Sink> Canonical<'s, S> {
         self.sink.put(bytes);
     }
 
-    fn natural(mut self, value: u64) -> Result<(), Refusal> {
+    fn natural(mut self, value: u64) -> Result<(), SerializeError> {
         self.tag(tag::NATURAL);
         self.sink.put(&value.to_be_bytes());
         Ok(())
@@ -97,7 +97,7 @@ impl<'s, S: Sink> Canonical<'s, S> {
         self.sized(tag::TEXT, variant.as_bytes());
     }
 
-    fn in_order(mut self, tag: u8) -> Result<Compound<'s, S>, Refusal> {
+    fn in_order(mut self, tag: u8) -> Result<Compound<'s, S>, SerializeError> {
         let depth = self.depth.inside(1)?;
         self.tag(tag);
         Ok(Compound {
@@ -108,7 +108,7 @@ impl<'s, S: Sink> Canonical<'s, S> {
         })
     }
 
-    fn sorted(mut self, tag: u8) -> Result<Compound<'s, S>, Refusal> {
+    fn sorted(mut self, tag: u8) -> Result<Compound<'s, S>, SerializeError> {
         let depth = self.depth.inside(1)?;
         self.tag(tag);
         Ok(Compound {
@@ -122,7 +122,7 @@ impl<'s, S: Sink> Canonical<'s, S> {
 
 impl<'s, S: Sink> ser::Serializer for Canonical<'s, S> {
     type Ok = ();
-    type Error = Refusal;
+    type Error = SerializeError;
     type SerializeSeq = Compound<'s, S>;
     type SerializeTuple = Compound<'s, S>;
     type SerializeTupleStruct = Compound<'s, S>;
@@ -135,28 +135,28 @@ impl<'s, S: Sink> ser::Serializer for Canonical<'s, S> {
         false
     }
 
-    fn serialize_bool(mut self, value: bool) -> Result<(), Refusal> {
+    fn serialize_bool(mut self, value: bool) -> Result<(), SerializeError> {
         self.tag(if value { tag::TRUE } else { tag::FALSE });
         Ok(())
     }
 
-    fn serialize_u8(self, value: u8) -> Result<(), Refusal> {
+    fn serialize_u8(self, value: u8) -> Result<(), SerializeError> {
         self.natural(value.into())
     }
 
-    fn serialize_u16(self, value: u16) -> Result<(), Refusal> {
+    fn serialize_u16(self, value: u16) -> Result<(), SerializeError> {
         self.natural(value.into())
     }
 
-    fn serialize_u32(self, value: u32) -> Result<(), Refusal> {
+    fn serialize_u32(self, value: u32) -> Result<(), SerializeError> {
         self.natural(value.into())
     }
 
-    fn serialize_u64(self, value: u64) -> Result<(), Refusal> {
+    fn serialize_u64(self, value: u64) -> Result<(), SerializeError> {
         self.natural(value)
     }
 
-    fn serialize_u128(mut self, value: u128) -> Result<(), Refusal> {
+    fn serialize_u128(mut self, value: u128) -> Result<(), SerializeError> {
         match u64::try_from(value) {
             Ok(small) => self.natural(small),
             Err(_) => {
@@ -167,19 +167,19 @@ impl<'s, S: Sink> ser::Serializer for Canonical<'s, S> {
         }
     }
 
-    fn serialize_i8(self, value: i8) -> Result<(), Refusal> {
+    fn serialize_i8(self, value: i8) -> Result<(), SerializeError> {
         self.serialize_i64(value.into())
     }
 
-    fn serialize_i16(self, value: i16) -> Result<(), Refusal> {
+    fn serialize_i16(self, value: i16) -> Result<(), SerializeError> {
         self.serialize_i64(value.into())
     }
 
-    fn serialize_i32(self, value: i32) -> Result<(), Refusal> {
+    fn serialize_i32(self, value: i32) -> Result<(), SerializeError> {
         self.serialize_i64(value.into())
     }
 
-    fn serialize_i64(mut self, value: i64) -> Result<(), Refusal> {
+    fn serialize_i64(mut self, value: i64) -> Result<(), SerializeError> {
         match u64::try_from(value) {
             Ok(natural) => self.natural(natural),
             Err(_) => {
@@ -190,7 +190,7 @@ impl<'s, S: Sink> ser::Serializer for Canonical<'s, S> {
         }
     }
 
-    fn serialize_i128(mut self, value: i128) -> Result<(), Refusal> {
+    fn serialize_i128(mut self, value: i128) -> Result<(), SerializeError> {
         if let Ok(natural) = u128::try_from(value) {
             return self.serialize_u128(natural);
         }
@@ -204,11 +204,11 @@ impl<'s, S: Sink> ser::Serializer for Canonical<'s, S> {
         }
     }
 
-    fn serialize_f32(self, value: f32) -> Result<(), Refusal> {
+    fn serialize_f32(self, value: f32) -> Result<(), SerializeError> {
         self.serialize_f64(value.into())
     }
 
-    fn serialize_f64(mut self, value: f64) -> Result<(), Refusal> {
+    fn serialize_f64(mut self, value: f64) -> Result<(), SerializeError> {
         // Not the bits of `f64::NAN`, which Rust leaves open.
         let bits = if value.is_nan() {
             0x7ff8_0000_0000_0000
@@ -220,39 +220,39 @@ impl<'s, S: Sink> ser::Serializer for Canonical<'s, S> {
         Ok(())
     }
 
-    fn serialize_char(mut self, value: char) -> Result<(), Refusal> {
+    fn serialize_char(mut self, value: char) -> Result<(), SerializeError> {
         self.tag(tag::CHAR);
         self.sink.put(&u32::from(value).to_be_bytes());
         Ok(())
     }
 
-    fn serialize_str(mut self, value: &str) -> Result<(), Refusal> {
+    fn serialize_str(mut self, value: &str) -> Result<(), SerializeError> {
         self.sized(tag::TEXT, value.as_bytes());
         Ok(())
     }
 
-    fn serialize_bytes(mut self, value: &[u8]) -> Result<(), Refusal> {
+    fn serialize_bytes(mut self, value: &[u8]) -> Result<(), SerializeError> {
         self.sized(tag::BYTES, value);
         Ok(())
     }
 
-    fn serialize_none(mut self) -> Result<(), Refusal> {
+    fn serialize_none(mut self) -> Result<(), SerializeError> {
         self.tag(tag::NONE);
         Ok(())
     }
 
-    fn serialize_some<T: Serialize + ?Sized>(mut self, value: &T) -> Result<(), Refusal> {
+    fn serialize_some<T: Serialize + ?Sized>(mut self, value: &T) -> Result<(), SerializeError> {
         self.depth = self.depth.unwrapped()?;
         self.tag(tag::SOME);
         value.serialize(self)
     }
 
-    fn serialize_unit(mut self) -> Result<(), Refusal> {
+    fn serialize_unit(mut self) -> Result<(), SerializeError> {
         self.tag(tag::UNIT);
         Ok(())
     }
 
-    fn serialize_unit_struct(mut self, name: &'static str) -> Result<(), Refusal> {
+    fn serialize_unit_struct(mut self, name: &'static str) -> Result<(), SerializeError> {
         self.sized(tag::UNIT_STRUCT, name.as_bytes());
         Ok(())
     }
@@ -262,7 +262,7 @@ impl<'s, S: Sink> ser::Serializer for Canonical<'s, S> {
         name: &'static str,
         index: u32,
         variant: &'static str,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), SerializeError> {
         self.variant(tag::UNIT_VARIANT, name, index, variant);
         Ok(())
     }
@@ -271,7 +271,7 @@ impl<'s, S: Sink> ser::Serializer for Canonical<'s, S> {
         mut self,
         name: &'static str,
         value: &T,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), SerializeError> {
         self.depth = self.depth.unwrapped()?;
         if name == UNORDERED {
             self.order = Order::Sorted;
@@ -287,20 +287,20 @@ impl<'s, S: Sink> ser::Serializer for Canonical<'s, S> {
         index: u32,
         variant: &'static str,
         value: &T,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), SerializeError> {
         let depth = self.depth.inside(1)?;
         self.variant(tag::NEWTYPE_VARIANT, name, index, variant);
         write(value, self.sink, depth)
     }
 
-    fn serialize_seq(self, _len: Option<usize>) -> Result<Compound<'s, S>, Refusal> {
+    fn serialize_seq(self, _len: Option<usize>) -> Result<Compound<'s, S>, SerializeError> {
         match self.order {
             Order::Insertion => self.in_order(tag::SEQUENCE),
             Order::Sorted => self.sorted(tag::UNORDERED),
         }
     }
 
-    fn serialize_tuple(self, _len: usize) -> Result<Compound<'s, S>, Refusal> {
+    fn serialize_tuple(self, _len: usize) -> Result<Compound<'s, S>, SerializeError> {
         // Arrays look like tuples to serde.
         match self.order {
             Order::Insertion => self.in_order(tag::TUPLE),
@@ -312,7 +312,7 @@ impl<'s, S: Sink> ser::Serializer for Canonical<'s, S> {
         mut self,
         name: &'static str,
         _len: usize,
-    ) -> Result<Compound<'s, S>, Refusal> {
+    ) -> Result<Compound<'s, S>, SerializeError> {
         self.sized(tag::TUPLE_STRUCT, name.as_bytes());
         self.in_order(tag::TUPLE)
     }
@@ -323,12 +323,12 @@ impl<'s, S: Sink> ser::Serializer for Canonical<'s, S> {
         index: u32,
         variant: &'static str,
         _len: usize,
-    ) -> Result<Compound<'s, S>, Refusal> {
+    ) -> Result<Compound<'s, S>, SerializeError> {
         self.variant(tag::TUPLE_VARIANT, name, index, variant);
         self.in_order(tag::TUPLE)
     }
 
-    fn serialize_map(self, _len: Option<usize>) -> Result<Compound<'s, S>, Refusal> {
+    fn serialize_map(self, _len: Option<usize>) -> Result<Compound<'s, S>, SerializeError> {
         self.sorted(tag::MAP)
     }
 
@@ -336,7 +336,7 @@ impl<'s, S: Sink> ser::Serializer for Canonical<'s, S> {
         mut self,
         name: &'static str,
         _len: usize,
-    ) -> Result<Compound<'s, S>, Refusal> {
+    ) -> Result<Compound<'s, S>, SerializeError> {
         self.sized(tag::STRUCT, name.as_bytes());
         self.in_order(tag::MAP)
     }
@@ -347,7 +347,7 @@ impl<'s, S: Sink> ser::Serializer for Canonical<'s, S> {
         index: u32,
         variant: &'static str,
         _len: usize,
-    ) -> Result<Compound<'s, S>, Refusal> {
+    ) -> Result<Compound<'s, S>, SerializeError> {
         self.variant(tag::STRUCT_VARIANT, name, index, variant);
         self.in_order(tag::MAP)
     }
@@ -366,7 +366,7 @@ struct Compound<'s, S> {
 }
 
 impl<S: Sink> Compound<'_, S> {
-    fn element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Refusal> {
+    fn element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), SerializeError> {
         let written = match &mut self.sorted {
             None => write(value, self.sink, self.depth),
             Some(items) => {
@@ -378,15 +378,19 @@ impl<S: Sink> Compound<'_, S> {
         };
         let element = self.elements;
         self.elements += 1;
-        written.map_err(|refusal| refusal.inside(element))
+        written.map_err(|error| error.inside(element))
     }
 
-    fn field<T: Serialize + ?Sized>(&mut self, name: &str, value: &T) -> Result<(), Refusal> {
+    fn field<T: Serialize + ?Sized>(
+        &mut self,
+        name: &str,
+        value: &T,
+    ) -> Result<(), SerializeError> {
         write(name, self.sink, self.depth)?;
         write(value, self.sink, self.depth)
     }
 
-    fn end(self) -> Result<(), Refusal> {
+    fn end(self) -> Result<(), SerializeError> {
         if let Some(mut items) = self.sorted {
             items.sort_unstable();
             for item in items {
@@ -400,13 +404,13 @@ impl<S: Sink> Compound<'_, S> {
 
 impl<S: Sink> ser::SerializeMap for Compound<'_, S> {
     type Ok = ();
-    type Error = Refusal;
+    type Error = SerializeError;
 
-    fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), Refusal> {
+    fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), SerializeError> {
         self.element(key)
     }
 
-    fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Refusal> {
+    fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), SerializeError> {
         let item = self.sorted.as_mut().and_then(|items| items.last_mut());
         match item {
             Some(item) => write(value, item, self.depth),
@@ -414,7 +418,7 @@ impl<S: Sink> ser::SerializeMap for Compound<'_, S> {
         }
     }
 
-    fn end(self) -> Result<(), Refusal> {
+    fn end(self) -> Result<(), SerializeError> {
         self.end()
     }
 }
@@ -424,13 +428,13 @@ macro_rules! elements {
     ($($trait:ident :: $method:ident),*) => {$(
         impl<S: Sink> ser::$trait for Compound<'_, S> {
             type Ok = ();
-            type Error = Refusal;
+            type Error = SerializeError;
 
-            fn $method<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Refusal> {
+            fn $method<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), SerializeError> {
                 self.element(value)
             }
 
-            fn end(self) -> Result<(), Refusal> {
+            fn end(self) -> Result<(), SerializeError> {
                 self.end()
             }
         }
@@ -449,17 +453,17 @@ macro_rules! fields {
     ($($trait:ident),*) => {$(
         impl<S: Sink> ser::$trait for Compound<'_, S> {
             type Ok = ();
-            type Error = Refusal;
+            type Error = SerializeError;
 
             fn serialize_field<T: Serialize + ?Sized>(
                 &mut self,
                 name: &'static str,
                 value: &T,
-            ) -> Result<(), Refusal> {
+            ) -> Result<(), SerializeError> {
                 self.field(name, value)
             }
 
-            fn end(self) -> Result<(), Refusal> {
+            fn end(self) -> Result<(), SerializeError> {
                 self.end()
             }
         }

@@ -14,12 +14,12 @@ use crate::depth::Depth;
 /// A value whose serialization fails rather than lose something.
 pub(super) struct Lossless<'a, T: ?Sized> {
     value: &'a T,
-    place: Place,
+    position: Position,
 }
 
 /// Where a value stands.
 #[derive(Clone, Copy)]
-struct Place {
+struct Position {
     depth: Depth,
     null: Null,
 }
@@ -41,34 +41,34 @@ impl<'a, T: ?Sized> Lossless<'a, T> {
     /// A value that may be nested as deep as its reader follows.
     pub(super) fn new(value: &'a T) -> Self {
         let (depth, null) = (Depth::VALUE, Null::Itself);
-        let place = Place { depth, null };
-        Self { value, place }
+        let position = Position { depth, null };
+        Self { value, position }
     }
 
     /// A value that is written the same way, and never read: nothing in it is refused but what is too deep.
     pub(super) fn unread(value: &'a T) -> Self {
         let (depth, null) = (Depth::VALUE, Null::Unread);
-        let place = Place { depth, null };
-        Self { value, place }
+        let position = Position { depth, null };
+        Self { value, position }
     }
 }
 
 impl<T: Serialize + ?Sized> Serialize for Lossless<'_, T> {
     fn serialize<S: Serializer>(&self, inner: S) -> Result<S::Ok, S::Error> {
-        let place = self.place;
-        self.value.serialize(Checked { inner, place })
+        let position = self.position;
+        self.value.serialize(LosslessSerializer { inner, position })
     }
 }
 
-struct Checked<S> {
+struct LosslessSerializer<S> {
     inner: S,
-    place: Place,
+    position: Position,
 }
 
-impl<S: Serializer> Checked<S> {
+impl<S: Serializer> LosslessSerializer<S> {
     /// The inner serializer, for something that is written as null.
     fn for_null(self) -> Result<S, S::Error> {
-        match self.place.null {
+        match self.position.null {
             Null::Itself | Null::Unread => Ok(self.inner),
             Null::NoneAround => Err(S::Error::custom(
                 "`Some(None)` and `Some(())` would come back as `None`",
@@ -77,18 +77,22 @@ impl<S: Serializer> Checked<S> {
     }
 
     /// The inner serializer, for something that is so many levels deep by itself, and the place inside.
-    fn entering(self, levels: usize) -> Result<(S, Place), S::Error> {
-        let null = match self.place.null {
+    fn entering(self, levels: usize) -> Result<(S, Position), S::Error> {
+        let null = match self.position.null {
             Null::Unread => Null::Unread,
             _ => Null::Itself,
         };
-        let depth = self.place.depth.inside(levels).map_err(S::Error::custom)?;
-        Ok((self.inner, Place { depth, null }))
+        let depth = self
+            .position
+            .depth
+            .inside(levels)
+            .map_err(S::Error::custom)?;
+        Ok((self.inner, Position { depth, null }))
     }
 
     /// The inner serializer, for something that is not seen around what it holds, and the depth inside.
     fn unwrapping(self) -> Result<(S, Depth), S::Error> {
-        let depth = self.place.depth.unwrapped().map_err(S::Error::custom)?;
+        let depth = self.position.depth.unwrapped().map_err(S::Error::custom)?;
         Ok((self.inner, depth))
     }
 }
@@ -102,16 +106,16 @@ macro_rules! plain {
     )*};
 }
 
-impl<S: Serializer> Serializer for Checked<S> {
+impl<S: Serializer> Serializer for LosslessSerializer<S> {
     type Ok = S::Ok;
     type Error = S::Error;
-    type SerializeSeq = CheckedCompound<S::SerializeSeq>;
-    type SerializeTuple = CheckedCompound<S::SerializeTuple>;
-    type SerializeTupleStruct = CheckedCompound<S::SerializeTupleStruct>;
-    type SerializeTupleVariant = CheckedCompound<S::SerializeTupleVariant>;
-    type SerializeMap = CheckedCompound<S::SerializeMap>;
-    type SerializeStruct = CheckedCompound<S::SerializeStruct>;
-    type SerializeStructVariant = CheckedCompound<S::SerializeStructVariant>;
+    type SerializeSeq = LosslessCompound<S::SerializeSeq>;
+    type SerializeTuple = LosslessCompound<S::SerializeTuple>;
+    type SerializeTupleStruct = LosslessCompound<S::SerializeTupleStruct>;
+    type SerializeTupleVariant = LosslessCompound<S::SerializeTupleVariant>;
+    type SerializeMap = LosslessCompound<S::SerializeMap>;
+    type SerializeStruct = LosslessCompound<S::SerializeStruct>;
+    type SerializeStructVariant = LosslessCompound<S::SerializeStructVariant>;
 
     plain! {
         serialize_bool: bool,
@@ -149,13 +153,13 @@ impl<S: Serializer> Serializer for Checked<S> {
     }
 
     fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<S::Ok, S::Error> {
-        let null = match self.place.null {
+        let null = match self.position.null {
             Null::Unread => Null::Unread,
             _ => Null::NoneAround,
         };
         let (inner, depth) = self.unwrapping()?;
-        let place = Place { depth, null };
-        inner.serialize_some(&Lossless { value, place })
+        let position = Position { depth, null };
+        inner.serialize_some(&Lossless { value, position })
     }
 
     fn serialize_newtype_struct<T: Serialize + ?Sized>(
@@ -164,10 +168,10 @@ impl<S: Serializer> Serializer for Checked<S> {
         value: &T,
     ) -> Result<S::Ok, S::Error> {
         // CBOR does not show a newtype: what it holds stands where it stands.
-        let null = self.place.null;
+        let null = self.position.null;
         let (inner, depth) = self.unwrapping()?;
-        let place = Place { depth, null };
-        inner.serialize_newtype_struct(name, &Lossless { value, place })
+        let position = Position { depth, null };
+        inner.serialize_newtype_struct(name, &Lossless { value, position })
     }
 
     fn serialize_unit_variant(
@@ -194,19 +198,19 @@ impl<S: Serializer> Serializer for Checked<S> {
             variant,
             &Lossless {
                 value,
-                place: inside,
+                position: inside,
             },
         )
     }
 
     fn serialize_seq(self, len: Option<usize>) -> Result<Self::SerializeSeq, S::Error> {
         let (inner, inside) = self.entering(1)?;
-        Ok(CheckedCompound(inner.serialize_seq(len)?, inside))
+        Ok(LosslessCompound(inner.serialize_seq(len)?, inside))
     }
 
     fn serialize_tuple(self, len: usize) -> Result<Self::SerializeTuple, S::Error> {
         let (inner, inside) = self.entering(1)?;
-        Ok(CheckedCompound(inner.serialize_tuple(len)?, inside))
+        Ok(LosslessCompound(inner.serialize_tuple(len)?, inside))
     }
 
     fn serialize_tuple_struct(
@@ -216,7 +220,7 @@ impl<S: Serializer> Serializer for Checked<S> {
     ) -> Result<Self::SerializeTupleStruct, S::Error> {
         let (inner, inside) = self.entering(1)?;
         let compound = inner.serialize_tuple_struct(name, len)?;
-        Ok(CheckedCompound(compound, inside))
+        Ok(LosslessCompound(compound, inside))
     }
 
     fn serialize_tuple_variant(
@@ -229,12 +233,12 @@ impl<S: Serializer> Serializer for Checked<S> {
         // The variant, and the array in it.
         let (inner, inside) = self.entering(2)?;
         let compound = inner.serialize_tuple_variant(name, index, variant, len)?;
-        Ok(CheckedCompound(compound, inside))
+        Ok(LosslessCompound(compound, inside))
     }
 
     fn serialize_map(self, len: Option<usize>) -> Result<Self::SerializeMap, S::Error> {
         let (inner, inside) = self.entering(1)?;
-        Ok(CheckedCompound(inner.serialize_map(len)?, inside))
+        Ok(LosslessCompound(inner.serialize_map(len)?, inside))
     }
 
     fn serialize_struct(
@@ -242,12 +246,12 @@ impl<S: Serializer> Serializer for Checked<S> {
         name: &'static str,
         len: usize,
     ) -> Result<Self::SerializeStruct, S::Error> {
-        if name == RAW_JSON && !matches!(self.place.null, Null::Unread) {
+        if name == RAW_JSON && !matches!(self.position.null, Null::Unread) {
             let message = "raw JSON can be read again by `serde_json` alone; keep it as `serde_json::Value` or as text";
             return Err(S::Error::custom(message));
         }
         let (inner, inside) = self.entering(1)?;
-        Ok(CheckedCompound(inner.serialize_struct(name, len)?, inside))
+        Ok(LosslessCompound(inner.serialize_struct(name, len)?, inside))
     }
 
     fn serialize_struct_variant(
@@ -260,21 +264,21 @@ impl<S: Serializer> Serializer for Checked<S> {
         // The variant, and the map in it.
         let (inner, inside) = self.entering(2)?;
         let compound = inner.serialize_struct_variant(name, index, variant, len)?;
-        Ok(CheckedCompound(compound, inside))
+        Ok(LosslessCompound(compound, inside))
     }
 }
 
 /// The inside of a sequence, tuple, struct or map, and the place in it.
-struct CheckedCompound<C>(C, Place);
+struct LosslessCompound<C>(C, Position);
 
 macro_rules! elements {
     ($($trait:ident { $($method:ident),* })*) => {$(
-        impl<C: ser::$trait> ser::$trait for CheckedCompound<C> {
+        impl<C: ser::$trait> ser::$trait for LosslessCompound<C> {
             type Ok = C::Ok;
             type Error = C::Error;
 
             $(fn $method<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), C::Error> {
-                self.0.$method(&Lossless { value, place: self.1 })
+                self.0.$method(&Lossless { value, position: self.1 })
             })*
 
             fn end(self) -> Result<C::Ok, C::Error> {
@@ -294,7 +298,7 @@ elements! {
 
 macro_rules! fields {
     ($($trait:ident),*) => {$(
-        impl<C: ser::$trait> ser::$trait for CheckedCompound<C> {
+        impl<C: ser::$trait> ser::$trait for LosslessCompound<C> {
             type Ok = C::Ok;
             type Error = C::Error;
 
@@ -303,7 +307,7 @@ macro_rules! fields {
                 name: &'static str,
                 value: &T,
             ) -> Result<(), C::Error> {
-                self.0.serialize_field(name, &Lossless { value, place: self.1 })
+                self.0.serialize_field(name, &Lossless { value, position: self.1 })
             }
 
             fn skip_field(&mut self, name: &'static str) -> Result<(), C::Error> {

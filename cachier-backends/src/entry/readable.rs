@@ -42,7 +42,7 @@ macro_rules! nested {
     ($($method:ident($($argument:ident: $type:ty),*))*) => {$(
         #[inline]
         fn $method<V: Visitor<'de>>(self, $($argument: $type,)* visitor: V) -> Result<V::Value, D::Error> {
-            self.inner.$method($($argument,)* Inside(visitor, self.depth))
+            self.inner.$method($($argument,)* NestedVisitor(visitor, self.depth))
         }
     )*};
 }
@@ -78,7 +78,7 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Readable<D> {
     #[inline]
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
         self.inner
-            .deserialize_any(Inside(NullAsUnit(visitor), self.depth))
+            .deserialize_any(NestedVisitor(NullAsUnit(visitor), self.depth))
     }
 
     // Floats are written as short as they are exact, and a reader may take none but those of one length.
@@ -167,9 +167,9 @@ macro_rules! visits_plain {
 }
 
 /// A visitor that finds more of the same inside.
-struct Inside<V>(V, Depth);
+struct NestedVisitor<V>(V, Depth);
 
-impl<'de, V: Visitor<'de>> Visitor<'de> for Inside<V> {
+impl<'de, V: Visitor<'de>> Visitor<'de> for NestedVisitor<V> {
     type Value = V::Value;
 
     visits_plain!();
@@ -361,7 +361,7 @@ impl<'de, A: VariantAccess<'de>> VariantAccess<'de> for Access<A> {
 
     #[inline]
     fn tuple_variant<V: Visitor<'de>>(self, len: usize, visitor: V) -> Result<V::Value, A::Error> {
-        self.0.tuple_variant(len, Inside(visitor, self.1))
+        self.0.tuple_variant(len, NestedVisitor(visitor, self.1))
     }
 
     #[inline]
@@ -370,7 +370,8 @@ impl<'de, A: VariantAccess<'de>> VariantAccess<'de> for Access<A> {
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, A::Error> {
-        self.0.struct_variant(fields, Inside(visitor, self.1))
+        self.0
+            .struct_variant(fields, NestedVisitor(visitor, self.1))
     }
 }
 

@@ -8,7 +8,7 @@ use std::fs::{self, File, Metadata, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::own_folder;
+use crate::private_folder;
 
 /// How often something is tried again that another process's cleaning up has undone.
 const MAX_ATTEMPTS: u32 = 16;
@@ -154,7 +154,7 @@ pub(super) fn in_folder<T>(
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             result => return result,
         }
-        match own_folder::create(folder) {
+        match private_folder::create(folder) {
             // It, or one above it, went just when it was to be created, or just after it was found to be there.
             Err(error) if is_race(&error) => {}
             result => result?,

@@ -53,7 +53,7 @@ use crate::blocking::BlockingBackend;
 use crate::default_folder::{DefaultFolder, LastUse};
 use crate::error::{Error, ErrorKind, Operation};
 use crate::key::{Key, Scope};
-use crate::own_folder::OwnFolder;
+use crate::private_folder::PrivateFolder;
 use files::NotAFile;
 use layout::KeyPaths;
 use lease::{FileLease, LeaseFile, LeaseOutcome};
@@ -73,7 +73,7 @@ use lock::LockTimedOut;
 #[derive(Clone, Debug)]
 pub struct FileBackend {
     /// `None`: there is no home folder to put it in.
-    dir: Option<OwnFolder>,
+    dir: Option<PrivateFolder>,
     /// Who notes that it is used, where it goes when it is not.
     last_use: Option<Arc<LastUse>>,
 }
@@ -82,7 +82,7 @@ impl FileBackend {
     /// Entries in `dir`, which is created when it is needed.
     pub fn new(dir: impl Into<PathBuf>) -> Self {
         Self {
-            dir: Some(OwnFolder::new(dir.into())),
+            dir: Some(PrivateFolder::new(dir.into())),
             last_use: None,
         }
     }
@@ -92,7 +92,7 @@ impl FileBackend {
     pub fn in_default(folder: Option<DefaultFolder>) -> Self {
         let (dir, last_use) = folder.map(DefaultFolder::into_parts).unzip();
         Self {
-            dir: dir.map(OwnFolder::new),
+            dir: dir.map(PrivateFolder::new),
             last_use: last_use.flatten(),
         }
     }
@@ -100,7 +100,7 @@ impl FileBackend {
     /// The folder that holds all entries, if there is a place for it.
     #[must_use]
     pub fn dir(&self) -> Option<&Path> {
-        self.dir.as_ref().map(OwnFolder::path)
+        self.dir.as_ref().map(PrivateFolder::path)
     }
 
     /// The folder that holds the entries of one function, if there is a place for it.

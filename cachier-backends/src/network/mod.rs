@@ -2,8 +2,6 @@
 
 mod async_once;
 mod blocking_runtimes;
-#[cfg(any(feature = "redis", feature = "postgres"))]
-mod changes;
 mod client_runtime;
 mod clients;
 mod cold;
@@ -22,13 +20,13 @@ mod server_url;
 mod subscription;
 mod task_tracker;
 mod wait_reporter;
+#[cfg(any(feature = "redis", feature = "postgres"))]
+mod watchers;
 
 #[cfg(feature = "_sql")]
 pub(crate) use async_once::AsyncOnce;
 #[cfg(feature = "redis")]
 pub(crate) use async_once::init_in_task;
-#[cfg(any(feature = "redis", feature = "postgres"))]
-pub(crate) use changes::Changes;
 #[cfg(any(feature = "mongo", feature = "_sql"))]
 pub(crate) use clients::ClientScope;
 pub(crate) use clients::{Clients, OnTimeout};
@@ -52,3 +50,5 @@ pub(crate) use subscription::{Backoff, Subscribers};
 #[cfg(feature = "_sql")]
 pub(crate) use task_tracker::tracked;
 pub(crate) use wait_reporter::WaitReporter;
+#[cfg(any(feature = "redis", feature = "postgres"))]
+pub(crate) use watchers::Watchers;

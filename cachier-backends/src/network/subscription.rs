@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
-use super::Changes;
+use super::Watchers;
 use crate::backend::Change;
 
 /// Those whom one backend tells what it hears.
@@ -13,9 +13,9 @@ pub(crate) struct Subscribers {
     /// What this backend calls itself in what it announces.
     origin: String,
     /// Told of what others do to entries.
-    pub(crate) watchers: Arc<Changes>,
+    pub(crate) watchers: Arc<Watchers>,
     /// Told of what anybody does to entries and leases.
-    pub(crate) waiters: Arc<Changes>,
+    pub(crate) waiters: Arc<Watchers>,
 }
 
 /// The backoff between attempts to listen: longer each time that there was no connection.
@@ -34,9 +34,9 @@ impl Subscribers {
 
     /// Tells those concerned what `origin` has done to the entries of a function.
     pub(crate) fn tell(&self, scope: &str, origin: &str, change: &Change) {
-        self.waiters.announce(scope, change);
+        self.waiters.notify(scope, change);
         if origin != self.origin {
-            self.watchers.announce(scope, change);
+            self.watchers.notify(scope, change);
         }
     }
 }

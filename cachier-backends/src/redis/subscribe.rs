@@ -15,7 +15,7 @@ use super::link::Server;
 use super::names;
 use crate::backend::Change;
 use crate::key::{KeyHash, Scope};
-use crate::network::{AbortOnDrop, Backoff, Changes, Subscribers, spawn_in_background};
+use crate::network::{AbortOnDrop, Backoff, Subscribers, Watchers, spawn_in_background};
 
 /// After this long without a message the server is asked whether it is still there, and given as long to answer.
 const PING_INTERVAL: Duration = Duration::from_secs(5);
@@ -63,11 +63,11 @@ impl Listener {
         }
     }
 
-    pub(super) fn watchers(&self) -> &Arc<Changes> {
+    pub(super) fn watchers(&self) -> &Arc<Watchers> {
         &self.subscription.subscribers.watchers
     }
 
-    pub(super) fn waiters(&self) -> &Arc<Changes> {
+    pub(super) fn waiters(&self) -> &Arc<Watchers> {
         &self.subscription.subscribers.waiters
     }
 
@@ -225,7 +225,7 @@ impl Subscription {
         let change = hash.and_then(KeyHash::parse).map(Change::Entry);
         let change = change.unwrap_or(Change::All);
         match what {
-            Some("lease" | "leases") => self.subscribers.waiters.announce(scope.path(), &change),
+            Some("lease" | "leases") => self.subscribers.waiters.notify(scope.path(), &change),
             _ => self
                 .subscribers
                 .tell(scope.path(), origin.unwrap_or_default(), &change),
@@ -239,7 +239,7 @@ impl Subscription {
             state.subscribed.extend(scopes.clone().cloned());
         });
         let watchers = &self.subscribers.watchers;
-        scopes.for_each(|scope| watchers.announce(scope.path(), &Change::All));
+        scopes.for_each(|scope| watchers.notify(scope.path(), &Change::All));
     }
 
     /// Whoever waits has to look for himself.
@@ -248,7 +248,7 @@ impl Subscription {
             state.is_failing = true;
             state.subscribed.clear();
         });
-        self.subscribers.waiters.announce_gap();
+        self.subscribers.waiters.notify_gap();
     }
 }
 

@@ -12,7 +12,7 @@ use super::destination::FileId;
 use super::dialect::Dialect;
 use crate::default_folder::LastUse;
 use crate::error::{Error, ErrorKind, Operation};
-use crate::own_folder::{self, OwnFolder};
+use crate::private_folder::{self, PrivateFolder};
 
 pub(super) const DIALECT: Dialect = Dialect {
     now: "CAST(unixepoch('subsec') * 1000000 AS INTEGER)",
@@ -118,11 +118,11 @@ impl File {
         name: &str,
         last_use: Option<Arc<LastUse>>,
     ) -> Result<Self, Error> {
-        own_folder::create(folder).map_err(|error| {
+        private_folder::create(folder).map_err(|error| {
             let error = Error::io(Operation::Load, "cannot make the folder", error);
             error.at(folder.display().to_string())
         })?;
-        OwnFolder::new(folder.to_owned()).trusted(Operation::Load)?;
+        PrivateFolder::new(folder.to_owned()).trusted(Operation::Load)?;
         let file = folder.join(name);
         if is_not_a_file(&file) {
             let message = "the database is a link, or no regular file";
@@ -143,7 +143,7 @@ impl File {
     pub(super) fn options(&self) -> SqliteConnectOptions {
         if let Some(folder) = &self.folder {
             // It may have been removed with all that was in it.
-            let _ = own_folder::create(folder);
+            let _ = private_folder::create(folder);
         }
         if self.is_made {
             let mut file = OpenOptions::new();

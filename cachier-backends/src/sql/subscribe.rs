@@ -117,7 +117,7 @@ impl Listening {
     async fn receive(&self, mut listener: PgListener) {
         self.is_listening.send_replace(true);
         // What happened before was missed.
-        self.subscribers.watchers.announce_gap();
+        self.subscribers.watchers.notify_gap();
         loop {
             match timeout(PING_INTERVAL, listener.try_recv()).await {
                 Ok(Ok(Some(notification))) => self.tell(&notification),
@@ -132,7 +132,7 @@ impl Listening {
         }
         self.is_listening.send_replace(false);
         // Whoever waits looks again, and then for itself.
-        self.subscribers.waiters.announce_gap();
+        self.subscribers.waiters.notify_gap();
     }
 
     fn tell(&self, notification: &PgNotification) {

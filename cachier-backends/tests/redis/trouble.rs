@@ -13,7 +13,7 @@ use rustix::process::Signal;
 use tokio::runtime::Handle;
 use tokio::time::timeout;
 
-use crate::own_client;
+use crate::program_client;
 use crate::support::{
     backend, command, created, entry, key, lease, load, private, runtime, scope, store, until, url,
 };
@@ -350,6 +350,6 @@ fn a_connection_of_the_program_serves() {
         let client = redis::Client::open(url).unwrap();
         RedisBackend::with_connection_manager(client.get_connection_manager().await.unwrap())
     };
-    own_client::serves(hand_over, &key(&scope("own"), 1));
-    own_client::serves_when_its_runtime_has_ended(hand_over, &key(&scope("own"), 1));
+    program_client::serves(hand_over, &key(&scope("own"), 1));
+    program_client::serves_when_its_runtime_has_ended(hand_over, &key(&scope("own"), 1));
 }

@@ -8,7 +8,7 @@ mod cost;
 #[path = "../first_format/mod.rs"]
 mod first_format;
 mod leases;
-#[path = "../own_client/mod.rs"]
-mod own_client;
+#[path = "../program_client/mod.rs"]
+mod program_client;
 mod support;
 mod trouble;

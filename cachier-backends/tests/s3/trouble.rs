@@ -11,7 +11,7 @@ use futures_lite::future::block_on;
 use rustix::process::Signal;
 use tokio::time::timeout;
 
-use crate::own_client;
+use crate::program_client;
 use crate::support::{
     backend, behind_a_proxy, client, created, entry, key, lease, load, place, private, runtime,
     scope, store, store_under,
@@ -246,6 +246,6 @@ fn one_backend_serves_runtimes_in_turn_threads_and_other_executors() {
 fn a_client_of_the_program_serves() {
     let Some(place) = place() else { return };
     let hand_over = async || S3Backend::with_client(&place.bucket, client(place)).prefix("own");
-    own_client::serves(hand_over, &key(&scope("own"), 1));
-    own_client::serves_when_its_runtime_has_ended(hand_over, &key(&scope("own"), 1));
+    program_client::serves(hand_over, &key(&scope("own"), 1));
+    program_client::serves_when_its_runtime_has_ended(hand_over, &key(&scope("own"), 1));
 }

@@ -41,17 +41,17 @@ pub(super) fn storage(cached: &Cached) -> TokenStream {
     };
     let owned = cached.keyed().map(|parameter| {
         let kept = parameter.owned_type();
-        let place = at_type(parameter);
-        let krate = krate_at(cached, place);
-        let owned = quote_spanned!(place=> #krate::__owned_part!(#kept));
+        let span = at_type(parameter);
+        let krate = krate_at(cached, span);
+        let owned = quote_spanned!(span=> #krate::__owned_part!(#kept));
         match parameter.passing {
             Passing::OptionalReference(_) => code!(#krate::__private::Option<#owned>),
             _ => owned,
         }
     });
-    let place = returned::place(cached);
-    let here = krate_at(cached, place);
-    let value = quote_spanned!(place=> #here::__memory_value!(#returned));
+    let span = returned::span(cached);
+    let here = krate_at(cached, span);
+    let value = quote_spanned!(span=> #here::__memory_value!(#returned));
     code!(#krate::__private::#store<(#(#owned,)*), #value>)
 }
 
@@ -69,9 +69,9 @@ fn parts(cached: &Cached) -> TokenStream {
                 code!(#krate::__private::OptionRef(#name),)
             }
             _ => {
-                let place = at_type(parameter);
-                let krate = krate_at(cached, place);
-                quote_spanned!(place=> #krate::__key_part!(#borrowed),)
+                let span = at_type(parameter);
+                let krate = krate_at(cached, span);
+                quote_spanned!(span=> #krate::__key_part!(#borrowed),)
             }
         }
     };
@@ -86,9 +86,9 @@ fn stored_parts(cached: &Cached) -> TokenStream {
     }
     let part = |parameter: &Parameter| {
         let borrowed = parameter.borrowed();
-        let place = at_type(parameter);
-        let krate = krate_at(cached, place);
-        quote_spanned!(place=> #krate::__stored_part!(#borrowed),)
+        let span = at_type(parameter);
+        let krate = krate_at(cached, span);
+        quote_spanned!(span=> #krate::__stored_part!(#borrowed),)
     };
     cached.keyed().map(part).collect()
 }

@@ -19,13 +19,13 @@ pub(super) fn function(
     let (generics, _, clause) = cached.function.signature.generics.split_for_impl();
     let (receiver, parameters) = (signature::receiver(cached), signature::parameters(cached));
     // Apart from the function, so that a hit drags nothing of a miss along.
-    let apart = (!cached.is_async()).then(|| code!(#[cold] #[inline(never)]));
+    let cold = (!cached.is_async()).then(|| code!(#[cold] #[inline(never)]));
     let spec = returned::spec(cached, &stored::agreeing_return_type(cached));
     let (typing, (key, arguments)) = (site::typing(cached), arguments::arguments(cached));
     let run = run(cached, body);
     code! {
         #krate::__dispatch! {
-            #apart
+            #cold
             [#asyncness] #name [#generics] [#receiver] (#parameters) [#clause] [#returned] [#stored]
             #typing #site, #spec, [#key] #arguments, #run
         }
@@ -46,33 +46,33 @@ pub(super) fn body_function(cached: &Cached, name: &Ident) -> TokenStream {
 /// What the function is given, how it runs now, and how in the background if it may, for the runtime's macro.
 pub(super) fn run(cached: &Cached, body: &TokenStream) -> TokenStream {
     let (this, names) = (signature::this(cached), signature::names(cached));
-    let given = given(cached);
-    let later = cached.is_next_time().then(|| later(cached, body));
+    let inputs = inputs(cached);
+    let later = cached.is_next_time().then(|| in_background(cached, body));
     let later = later.map(|later| code!(, later #later));
-    code!((#this #names) => (#given), #body(#given) #later)
+    code!((#this #names) => (#inputs), #body(#inputs) #later)
 }
 
 /// The names of what the function is given: `this` for the receiver, and the arguments.
-fn given(cached: &Cached) -> TokenStream {
+fn inputs(cached: &Cached) -> TokenStream {
     let names = signature::names(cached);
     let this = cached.receiver.map(|_| code!(this,));
     code!(#this #names)
 }
 
 /// The function with arguments of its own, for the background.
-fn later(cached: &Cached, body: &TokenStream) -> TokenStream {
-    let owned = cached.parameters.iter().filter_map(owned);
-    let lent = cached.parameters.iter().map(lent);
+fn in_background(cached: &Cached, body: &TokenStream) -> TokenStream {
+    let owned = cached.parameters.iter().filter_map(own);
+    let borrowed = cached.parameters.iter().map(borrow);
     let (own_this, this) = own_receiver(cached).unzip();
     let run = match cached.is_async() {
-        true => code!(async move { #body(#this #(#lent,)*).await }),
-        false => code!(move || #body(#this #(#lent,)*)),
+        true => code!(async move { #body(#this #(#borrowed,)*).await }),
+        false => code!(move || #body(#this #(#borrowed,)*)),
     };
     code!({ #own_this #(#owned)* #run })
 }
 
 /// The statement that turns a borrowed argument into one of the background's own.
-fn owned(parameter: &Parameter) -> Option<TokenStream> {
+fn own(parameter: &Parameter) -> Option<TokenStream> {
     let name = &parameter.name;
     match parameter.background_passing() {
         Passing::Value => None,
@@ -84,7 +84,7 @@ fn owned(parameter: &Parameter) -> Option<TokenStream> {
 }
 
 /// The owned argument as the function takes it.
-fn lent(parameter: &Parameter) -> TokenStream {
+fn borrow(parameter: &Parameter) -> TokenStream {
     let name = &parameter.name;
     match parameter.background_passing() {
         Passing::Value => code!(#name),

@@ -170,9 +170,9 @@ fn metrics(cached: &Cached, private: &TokenStream) -> Option<TokenStream> {
 
 /// A constant of its own is checked even where the function is never called.
 fn constant_rate(cached: &Cached, rate: &Expr) -> TokenStream {
-    let place = at(rate);
-    let krate = krate_at(cached, place);
-    quote_spanned! {place=> {
+    let span = at(rate);
+    let krate = krate_at(cached, span);
+    quote_spanned! {span=> {
         const __RATE: #krate::__private::SamplingRate = #krate::__private::SamplingRate::new(#rate);
         __RATE
     }}

@@ -11,9 +11,9 @@ macro_rules! code {
 pub(super) use code;
 
 /// The path of the runtime crate, for code that is to be blamed on a place of the user's.
-pub(super) fn krate_at(cached: &Cached, place: Span) -> TokenStream {
+pub(super) fn krate_at(cached: &Cached, span: Span) -> TokenStream {
     let located = |mut token: TokenTree| {
-        token.set_span(token.span().located_at(place));
+        token.set_span(token.span().located_at(span));
         token
     };
     cached.krate.clone().into_iter().map(located).collect()

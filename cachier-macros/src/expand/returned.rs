@@ -9,7 +9,7 @@ use super::{code, krate_at};
 use crate::model::{Cached, OnBackendError, Store, is_off};
 
 /// Where to point when something is wrong with the return type.
-pub(super) fn place(cached: &Cached) -> Span {
+pub(super) fn span(cached: &Cached) -> Span {
     let span = match &cached.function.signature.output {
         ReturnType::Default => cached.function.signature.ident.span(),
         ReturnType::Type(_, ty) => ty.span(),
@@ -19,10 +19,10 @@ pub(super) fn place(cached: &Cached) -> Span {
 
 /// The expression of the return type's shape.
 pub(super) fn return_type(cached: &Cached) -> TokenStream {
-    let (place, returned) = (place(cached), cached.returned());
-    let krate = krate_at(cached, place);
+    let (span, returned) = (span(cached), cached.returned());
+    let krate = krate_at(cached, span);
     let allow_none = cached.allows_none().then(|| code!(; allow_none));
-    quote_spanned!(place=> #krate::__return_type!(#returned #allow_none))
+    quote_spanned!(span=> #krate::__return_type!(#returned #allow_none))
 }
 
 /// The expression of the spec for values of a shape.

@@ -8,7 +8,7 @@ use super::{arguments, code, options};
 use crate::model::{Cached, CompanionKind, Store, Typing};
 
 /// The static, with what the attribute says of its function; `place` is `static NAME` or a function that returns it.
-pub(super) fn item(cached: &Cached, place: &TokenStream) -> TokenStream {
+pub(super) fn item(cached: &Cached, span: &TokenStream) -> TokenStream {
     let krate = &cached.krate;
     let (ty, options) = (ty(cached), options::options(cached));
     let (marker, identity) = match cached.typing {
@@ -20,7 +20,7 @@ pub(super) fn item(cached: &Cached, place: &TokenStream) -> TokenStream {
         Typing::Erased => code!(#krate::__private::ErasedSite::new),
     };
     let package = package(cached);
-    code!(#krate::__site! { #place: #ty = #new, #package, |#marker| #identity, #options })
+    code!(#krate::__site! { #span: #ty = #new, #package, |#marker| #identity, #options })
 }
 
 /// The package that the function stands in, and the hash of the folder that it is built in, for those that leave something

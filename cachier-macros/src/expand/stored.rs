@@ -33,9 +33,9 @@ pub(super) fn agreeing_return_type(cached: &Cached) -> TokenStream {
     match Source::of(cached) {
         Source::Compiler => return_type,
         Source::Tokens(_) => {
-            let (place, stored) = (returned::place(cached), stored(cached));
-            let krate = krate_at(cached, place);
-            quote_spanned!(place=> #krate::__private::StoredAs::<#stored>::agreed(#return_type))
+            let (span, stored) = (returned::span(cached), stored(cached));
+            let krate = krate_at(cached, span);
+            quote_spanned!(span=> #krate::__private::StoredAs::<#stored>::agreed(#return_type))
         }
     }
 }

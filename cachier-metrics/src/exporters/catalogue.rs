@@ -25,18 +25,18 @@ pub(crate) struct Reading {
 }
 
 /// What figures are about: a function, or a store.
-pub(crate) trait Subject {
+pub(crate) trait MetricSource {
     /// The labels that all its figures carry.
     fn labels(&self) -> [(&'static str, &str); 2];
 }
 
-impl Subject for Reading {
+impl MetricSource for Reading {
     fn labels(&self) -> [(&'static str, &str); 2] {
         [("function", self.function), ("backend", self.backend)]
     }
 }
 
-impl Subject for StoreFigures {
+impl MetricSource for StoreFigures {
     fn labels(&self) -> [(&'static str, &str); 2] {
         [("backend", &self.backend), ("store", &self.store)]
     }
@@ -51,7 +51,7 @@ pub(crate) struct Metric<S> {
     /// Of a histogram, the powers of four at which its classic buckets stand, in base units.
     pub(crate) buckets: &'static [i32],
     pub(crate) help: &'static str,
-    /// Its points for one subject, without the subject's labels; unknown ones are left out.
+    /// Its points for one source, without the source's labels; unknown ones are left out.
     pub(crate) points: Points<S>,
 }
 
@@ -101,7 +101,7 @@ const WINDOWS: [(&str, Duration); 3] = [
 
 /// All metrics of a function.
 pub(crate) fn catalogue() -> impl Iterator<Item = Metric<Reading>> {
-    [calls(), entries(), distributions(), present(), ratios()]
+    [calls(), entries(), distributions(), current(), ratios()]
         .into_iter()
         .flatten()
 }
@@ -270,7 +270,7 @@ fn distributions() -> Vec<Metric<Reading>> {
 }
 
 /// What is held and going on right now.
-fn present() -> Vec<Metric<Reading>> {
+fn current() -> Vec<Metric<Reading>> {
     vec![
         gauge("entries", Unit::None, "Entries held now.", |r| {
             let gauges = &r.snapshot.gauges;

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use self::connections::Limits;
 use self::host::AllowedHosts;
-use self::server::{Server, Site};
+use self::server::{Endpoint, Server};
 use super::buckets::Detail;
 use super::error::ExportError;
 use super::registry::Registry;
@@ -100,12 +100,12 @@ impl PrometheusExporter {
         }
         let registry = Arc::clone(&self.registry);
         let detail = self.detail;
-        let site = Site {
+        let endpoint = Endpoint {
             path: self.path.clone(),
             hosts: self.hosts.clone(),
             render: Box::new(move || text::render(&registry.select(), detail)),
         };
-        let started = Server::start(&self.address, Limits::default(), site).map_err(|error| {
+        let started = Server::start(&self.address, Limits::default(), endpoint).map_err(|error| {
             let message = format!("cannot serve metrics at {}: {error}", self.address);
             ExportError::io(message, error)
         });

@@ -30,7 +30,7 @@ pub(super) struct Server {
 }
 
 /// What is served.
-pub(super) struct Site {
+pub(super) struct Endpoint {
     pub(super) path: String,
     pub(super) hosts: AllowedHosts,
     pub(super) render: Box<dyn Fn() -> String + Send + Sync>,
@@ -44,7 +44,7 @@ const TEXT_FORMAT: HeaderValue =
 const PLAIN_TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 
 impl Server {
-    pub(super) fn start(address: &str, limits: Limits, site: Site) -> io::Result<Self> {
+    pub(super) fn start(address: &str, limits: Limits, endpoint: Endpoint) -> io::Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
@@ -55,7 +55,7 @@ impl Server {
         let address = listener.local_addr()?;
         let (running, ended) = oneshot::channel();
         let run = move || {
-            let answer = Arc::new(move |request: &_| site.answer(request));
+            let answer = Arc::new(move |request: &_| endpoint.answer(request));
             runtime.spawn(serve(listener, limits, answer));
             // Dropping the runtime afterwards drops its connections.
             let _ = runtime.block_on(ended);
@@ -110,7 +110,7 @@ fn listen_at(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
-impl Site {
+impl Endpoint {
     fn answer(&self, request: &Request<Incoming>) -> Response<Full<Bytes>> {
         if let Err(refusal) = self.hosts.check(request) {
             return refused(refusal);
@@ -172,12 +172,12 @@ mod tests {
     const MORE_THAN_BUFFERED: usize = 16 << 20;
 
     fn serving(limits: Limits) -> Server {
-        let site = Site {
+        let endpoint = Endpoint {
             path: "/metrics".to_owned(),
             hosts: AllowedHosts::new(),
             render: Box::new(|| "x".repeat(MORE_THAN_BUFFERED)),
         };
-        Server::start("127.0.0.1:0", limits, site).unwrap()
+        Server::start("127.0.0.1:0", limits, endpoint).unwrap()
     }
 
     fn send(server: &Server, request: &str) -> TcpStream {

@@ -4,7 +4,7 @@ use std::fmt::{Arguments, Write};
 
 use crate::exporters::buckets::Detail;
 use crate::exporters::catalogue::{
-    Kind, Metric, Reading, Subject, Unit, catalogue, store_catalogue,
+    Kind, Metric, MetricSource, Reading, Unit, catalogue, store_catalogue,
 };
 use crate::exporters::points::{Point, Value};
 use crate::exporters::registry::Series;
@@ -26,7 +26,7 @@ pub(super) fn render(functions: &[Series], detail: Detail) -> String {
     for metric in store_catalogue() {
         text.family(&metric, &stores);
     }
-    text.about_itself();
+    text.exporter_metrics();
     text.text
 }
 
@@ -36,21 +36,21 @@ struct Text {
 }
 
 impl Text {
-    fn family<S: Subject>(&mut self, metric: &Metric<S>, subjects: &[S]) {
+    fn family<S: MetricSource>(&mut self, metric: &Metric<S>, sources: &[S]) {
         let name = full_name(metric);
         let mut headed = false;
-        for subject in subjects {
-            for point in (metric.points)(subject) {
+        for source in sources {
+            for point in (metric.points)(source) {
                 if !headed {
                     self.head(&name, type_name(metric.kind), metric.help);
                     headed = true;
                 }
-                self.point(&name, metric, &labels(subject, &point), &point.value);
+                self.point(&name, metric, &labels(source, &point), &point.value);
             }
         }
     }
 
-    fn about_itself(&mut self) {
+    fn exporter_metrics(&mut self) {
         self.head("cachier_build_info", "gauge", "The version of cachier.");
         let version = env!("CARGO_PKG_VERSION");
         self.line(format_args!(
@@ -133,8 +133,8 @@ fn type_name(kind: Kind) -> &'static str {
     }
 }
 
-fn labels(subject: &impl Subject, point: &Point<'_>) -> String {
-    let [(first, one), (second, other)] = subject.labels();
+fn labels(source: &impl MetricSource, point: &Point<'_>) -> String {
+    let [(first, one), (second, other)] = source.labels();
     let mut labels = format!("{first}=\"{}\",{second}=\"{}\"", escape(one), escape(other));
     for (key, value) in &point.labels {
         labels.extend([",", key, "=\"", value, "\""]);

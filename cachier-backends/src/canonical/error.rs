@@ -8,13 +8,13 @@ use crate::depth::TooDeep;
 
 /// Why a value could not be serialized, in the words of its `Serialize` or for its depth.
 #[derive(Debug)]
-pub(super) struct Refusal {
+pub(super) struct SerializeError {
     message: String,
     /// In which element of the outermost sequence or tuple it is.
     element: Option<usize>,
 }
 
-impl Refusal {
+impl SerializeError {
     /// In which element of the whole it is, where that is a sequence or tuple.
     pub(super) fn element(&self) -> Option<usize> {
         self.element
@@ -27,7 +27,7 @@ impl Refusal {
     }
 }
 
-impl ser::Error for Refusal {
+impl ser::Error for SerializeError {
     fn custom<T: fmt::Display>(message: T) -> Self {
         Self {
             message: message.to_string(),
@@ -36,16 +36,16 @@ impl ser::Error for Refusal {
     }
 }
 
-impl From<TooDeep> for Refusal {
+impl From<TooDeep> for SerializeError {
     fn from(too_deep: TooDeep) -> Self {
         ser::Error::custom(too_deep)
     }
 }
 
-impl fmt::Display for Refusal {
+impl fmt::Display for SerializeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)
     }
 }
 
-impl std::error::Error for Refusal {}
+impl std::error::Error for SerializeError {}

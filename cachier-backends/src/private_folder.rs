@@ -14,13 +14,13 @@ use crate::error::{Error, ErrorKind, Operation};
 ///
 /// Whoever can write to it chooses what this program reads from its cache, and what stands in the way of what it writes.
 #[derive(Clone, Debug)]
-pub(crate) struct OwnFolder {
+pub(crate) struct PrivateFolder {
     path: PathBuf,
     /// Whether it has been looked at, and found in order. One that is not is looked at again.
     is_trusted: Arc<AtomicBool>,
 }
 
-impl OwnFolder {
+impl PrivateFolder {
     pub(crate) fn new(path: PathBuf) -> Self {
         Self {
             path,

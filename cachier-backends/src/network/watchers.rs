@@ -10,9 +10,9 @@ use crate::key::{Key, Scope};
 
 /// The watchers of one store, by function. A subscription of the backend tells it what happens.
 #[derive(Default)]
-pub(crate) struct Changes {
+pub(crate) struct Watchers {
     /// By the path of the function's scope.
-    watchers: Mutex<HashMap<Arc<str>, Vec<Registered>>>,
+    by_scope: Mutex<HashMap<Arc<str>, Vec<Registered>>>,
 }
 
 struct Registered {
@@ -20,7 +20,7 @@ struct Registered {
     watcher: Arc<Watcher>,
 }
 
-impl Changes {
+impl Watchers {
     /// Has `watcher` told of changes of a function's entries until the watch is dropped.
     pub(crate) fn watch(self: &Arc<Self>, scope: &Arc<Scope>, watcher: Arc<Watcher>) -> Watch {
         let id = Arc::new(());
@@ -28,12 +28,12 @@ impl Changes {
             id: Arc::clone(&id),
             watcher,
         };
-        self.watchers()
+        self.lock()
             .entry(Arc::clone(scope.path()))
             .or_default()
             .push(registered);
         Watch::new(Unwatch {
-            changes: Arc::clone(self),
+            watchers: Arc::clone(self),
             scope: Arc::clone(scope.path()),
             id,
         })
@@ -58,8 +58,8 @@ impl Changes {
     }
 
     /// Tells the watchers of the function whose scope has this path.
-    pub(crate) fn announce(&self, scope: &str, change: &Change) {
-        let watchers: Vec<_> = match self.watchers().get(scope) {
+    pub(crate) fn notify(&self, scope: &str, change: &Change) {
+        let watchers: Vec<_> = match self.lock().get(scope) {
             Some(registered) => registered.iter().map(Registered::watcher).collect(),
             None => return,
         };
@@ -68,15 +68,15 @@ impl Changes {
     }
 
     /// Tells every watcher that anything may have happened: the subscription was interrupted.
-    pub(crate) fn announce_gap(&self) {
-        let scopes: Vec<_> = self.watchers().keys().cloned().collect();
+    pub(crate) fn notify_gap(&self) {
+        let scopes: Vec<_> = self.lock().keys().cloned().collect();
         scopes
             .iter()
-            .for_each(|scope| self.announce(scope, &Change::All));
+            .for_each(|scope| self.notify(scope, &Change::All));
     }
 
-    fn watchers(&self) -> MutexGuard<'_, HashMap<Arc<str>, Vec<Registered>>> {
-        self.watchers.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, HashMap<Arc<str>, Vec<Registered>>> {
+        self.by_scope.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -88,14 +88,14 @@ impl Registered {
 
 /// Ends a watch when dropped.
 struct Unwatch {
-    changes: Arc<Changes>,
+    watchers: Arc<Watchers>,
     scope: Arc<str>,
     id: Arc<()>,
 }
 
 impl Drop for Unwatch {
     fn drop(&mut self) {
-        let mut watchers = self.changes.watchers();
+        let mut watchers = self.watchers.lock();
         let Some(registered) = watchers.get_mut(&self.scope) else {
             return;
         };
