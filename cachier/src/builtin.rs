@@ -53,8 +53,10 @@ pub(crate) fn folder(
     package: Option<Package>,
 ) -> Result<Option<Folder>, Error> {
     Ok(match name {
-        "file" => Some(Folder::of_files(policy, package)?),
-        "sql" if environment::SQL_URL.get()?.is_none() => Some(Folder::of_sqlite(policy, package)?),
+        "file" => Some(Folder::for_files(policy, package)?),
+        "sql" if environment::SQL_URL.get()?.is_none() => {
+            Some(Folder::for_sqlite(policy, package)?)
+        }
         _ => None,
     })
 }

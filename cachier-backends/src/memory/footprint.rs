@@ -3,7 +3,7 @@
 use std::hash::{Hash, Hasher};
 
 use super::node::Node;
-use super::summary::WIDTH;
+use super::summary::BUCKET_SLOTS;
 use crate::entry::{ALLOCATION, HEADER};
 
 /// What writers know of an entry: its place, its size, its rank and perhaps its trace, in lists with some room.
@@ -16,7 +16,7 @@ const WORD_LEDGER: u64 = 34;
 const SHARED: u64 = 16 + ALLOCATION;
 
 /// The share of the table, which is between three and six eighths full: a bucket is a cache line.
-const TABLE_SHARE: u64 = 64 * 16 / (9 * WIDTH as u64);
+const TABLE_SHARE: u64 = 64 * 16 / (9 * BUCKET_SLOTS as u64);
 
 /// What a key and a value take that stand behind a pointer; the value so many bytes beside its own `size_of`.
 pub(super) fn of_node<K: Hash, V>(key: &K, value_heap: u64) -> u64 {

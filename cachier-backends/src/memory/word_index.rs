@@ -139,7 +139,7 @@ impl WordIndex {
             self.resize(catalog, table.buckets.len() * 2, guard);
         }
         let id = catalog.next_id();
-        let position = self.table(guard).place(hash, id, item);
+        let position = self.table(guard).insert_item(hash, id, item);
         catalog.insert(Record { hash, position });
     }
 
@@ -318,7 +318,7 @@ impl Table {
         for (id, record) in catalog.records_mut() {
             let item = old.item(record.position);
             let uses = old.uses(record.position).copy();
-            record.position = self.place(record.hash, id, item);
+            record.position = self.insert_item(record.hash, id, item);
             self.uses(record.position).set(uses);
         }
     }
