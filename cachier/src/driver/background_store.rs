@@ -1,4 +1,4 @@
-//! Storing a large value in the background.
+//! Stores large values in the background.
 
 use std::time::{Duration, Instant};
 
@@ -12,14 +12,13 @@ use crate::flight::FlightResult;
 use crate::session::Session;
 use crate::storage::{self, Store, Vacated};
 
-/// Nothing is to be stored any more, and when that was not known yet.
+/// The value must not be stored; when the key was last known to be valid.
 struct NotStored {
     valid_at: Option<Instant>,
 }
 
 impl<T: Store> CallDriver<T> {
-    /// Stores a large value without holding up anybody: who waits has it now, and who comes before it is stored has it from
-    /// the flight.
+    /// Stores a large value without blocking anybody: waiters get it now, and later callers get it from the flight.
     pub(super) async fn store_in_background(
         &mut self,
         found: FoundOf<T>,
@@ -54,7 +53,7 @@ impl<T: Store> CallDriver<T> {
             let sent_at = valid_at.map(|_| Instant::now());
             let stored = match local_claim.is_superseded() {
                 true => Some(storage::StoreOutcome::Refused),
-                // A failure has been counted; the caller has its value.
+                // The failure has been counted; the caller has its value.
                 false => publish(core, &session, &key, &found, lease, local_claim).await,
             };
             if stored == Some(storage::StoreOutcome::TooLarge) && may_replace {
@@ -69,12 +68,11 @@ impl<T: Store> CallDriver<T> {
                 leader.finish(|| (), || result.valid_as_of(valid_at));
             }
         };
-        // Also for a task, whose runtime may end before this does.
+        // A thread also for async callers: their runtime may end before the store does.
         run_on_thread(context, WorkerPool::Storage, || block_on(task));
     }
 
-    /// The right to store a value in the background. Where it takes the place of one that nobody is to be given meanwhile,
-    /// that is removed first.
+    /// The lease for a store in the background. An entry that nobody may be served meanwhile is removed first.
     async fn lease_for_background_store(
         &mut self,
         computation: Computation,
@@ -91,7 +89,7 @@ impl<T: Store> CallDriver<T> {
                 }
             }
             None if is_ended => {
-                // Nobody's lease ends by this. A failure has been counted.
+                // This ends nobody's lease. The failure has been counted.
                 let _ = core.store.remove(session, &self.key).await;
                 Ok(None)
             }

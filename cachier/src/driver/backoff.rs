@@ -1,4 +1,4 @@
-//! Not recomputing a stale value for a while, after an attempt has failed.
+//! Backing off from the recomputation of a stale value after a failed attempt.
 
 use std::thread;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use crate::decision::{Backoff, Freshness, ResultKind, Stored, backoff_after_fail
 use crate::storage::Store;
 
 impl<T: Store> Core<T> {
-    /// Begins a pause in the recomputation of the value that was created at this moment.
+    /// Starts a backoff for the value created at `created`.
     pub(super) fn back_off(&self, key: &T::Key, created: u64, backoff: Backoff, length: Duration) {
         let now = self.function.context.clock.now();
         self.backoffs.note(key, created, backoff, length, now);
@@ -32,7 +32,7 @@ impl FailedPause {
 }
 
 impl<T: Store> CallDriver<T> {
-    /// Why nobody is to recompute what is stored, if that is stale.
+    /// The backoff that applies to what is stored, if that is stale.
     pub(super) fn backoff_of(&self, stored: Stored) -> Option<Backoff> {
         let (rules, max_age) = (&self.session.policy.rules, self.session.options.max_age);
         match stored {
@@ -43,14 +43,14 @@ impl<T: Store> CallDriver<T> {
         }
     }
 
-    /// Why nobody is to recompute the value that this call has met.
+    /// The backoff that applies to the value that this call has loaded.
     pub(super) fn current_backoff(&self) -> Option<Backoff> {
         let core = self.core;
         let now = core.function.context.clock.now();
         core.backoffs.find(&self.key, self.created?, now)
     }
 
-    /// Begins a pause if the function has failed to replace the value that this call has met.
+    /// Starts a backoff if the function failed to replace the value that this call has loaded.
     pub(super) fn back_off_after(&self, kind: ResultKind) {
         if kind == ResultKind::Failed {
             self.failed_pause().begin(self.core, &self.key);
@@ -70,7 +70,7 @@ impl<T: Store> CallDriver<T> {
         FailedPause(self.created.zip(length))
     }
 
-    /// Makes the stale value the result, without an attempt to recompute it.
+    /// Serves the stale value without an attempt to recompute it.
     pub(super) fn serve_backed_off(
         &mut self,
         slot: &mut dyn Slot<T::Value>,
@@ -85,7 +85,7 @@ impl<T: Store> CallDriver<T> {
     }
 }
 
-/// A function that panics has failed, too.
+/// A panic of the function is a failure too.
 impl<T: Store> Drop for CallDriver<T> {
     fn drop(&mut self) {
         if matches!(self.state, State::Running(_)) && thread::panicking() {

@@ -1,7 +1,7 @@
-//! Synchronous functions of whatever types, on the thread of their callers.
+//! Synchronous functions, run on the caller's thread.
 //!
-//! The function runs outside of every future, and what the driver knows meanwhile is in a box, so that the stack of a
-//! recursion is filled by the function's own frames.
+//! The function runs outside any future, and the driver's state is boxed meanwhile, so that a recursion fills the stack with
+//! the function's own frames only.
 
 use super::request::{Driver, PreparedRequest};
 use super::transition::{Response, Transition};
@@ -15,17 +15,17 @@ use crate::storage::Store;
 use crate::storage::memory::ErasedMemory;
 use crate::storage::persistent::Persistent;
 
-/// A synchronous function of any type: one driver serves all of them.
+/// A synchronous function, its types erased: one driver serves all.
 pub trait SyncWork<T: Store>: Work<T> {
-    /// Runs the function; its result is in the slot afterwards.
+    /// Runs the function; leaves its result in the slot.
     fn run(&mut self, cacheable: Cacheable) -> ResultKind;
 }
 
-/// A storage whose synchronous functions run on the threads of their callers.
+/// A store whose synchronous functions run on their callers' threads.
 ///
-/// Each storage has the driver's part of that by itself, so that it is compiled once here, and not with every program.
+/// Implemented per store, so that the driver is compiled once in this crate and not again in every program.
 pub trait DriveBlocking: Store {
-    /// Goes on with what is asked of a synchronous function, until that is to run.
+    /// Drives the request until the function has to run.
     fn proceed_blocking(
         driver: &mut BlockingDriver<Self>,
         work: &mut dyn Work<Self>,
@@ -73,7 +73,7 @@ impl DriveBlocking for ErasedMemory {
     }
 }
 
-/// A request, carried out on the thread of its caller.
+/// Drives a request on the caller's thread.
 pub struct BlockingDriver<T: Store> {
     /// While the function runs: here, and not on the stack of a recursion. Dropped first, as the function is over by then.
     guard: Option<EnterGuard>,
@@ -82,7 +82,7 @@ pub struct BlockingDriver<T: Store> {
 }
 
 impl<T: DriveBlocking> BlockingDriver<T> {
-    /// Carries the request out. Inlined, so that nothing of it lies between a recursive function and itself.
+    /// Drives the request to its end. Inlined, so that it puts no frame between the levels of a recursion.
     #[inline]
     pub(crate) fn finish(&mut self, work: &mut impl SyncWork<T>) {
         while let Some(cacheable) = T::proceed_blocking(self, work) {
@@ -93,12 +93,12 @@ impl<T: DriveBlocking> BlockingDriver<T> {
 }
 
 impl<T: Store> BlockingDriver<T> {
-    /// Begins to carry out a request.
+    /// Starts a request.
     pub(crate) fn open(prepared: PreparedRequest<T>, work: &mut dyn Work<T>) -> Box<Self> {
         Self::resume(Driver::open(prepared, CallMode::Sync, work.slot()))
     }
 
-    /// Goes on with what was begun elsewhere.
+    /// Continues a request that was started elsewhere.
     pub(super) fn resume(driver: Driver<T>) -> Box<Self> {
         Box::new(Self {
             guard: None,
@@ -107,7 +107,7 @@ impl<T: Store> BlockingDriver<T> {
         })
     }
 
-    /// What came of it.
+    /// The response.
     pub(crate) fn response(self) -> Response {
         match self.response {
             Some(response) => response,
@@ -115,8 +115,8 @@ impl<T: Store> BlockingDriver<T> {
         }
     }
 
-    /// Goes on until the function is to run, or all is done. Not inlined, as what follows is not: the function does not run
-    /// on top of its frame.
+    /// Drives the request until the function has to run or everything is done. Not inlined, so that the function does not
+    /// run on top of this frame.
     #[inline(never)]
     pub(crate) fn proceed(&mut self, work: &mut dyn Work<T>) -> Option<Cacheable> {
         loop {
@@ -135,7 +135,7 @@ impl<T: Store> BlockingDriver<T> {
         }
     }
 
-    /// The function has run.
+    /// Takes the result of the function.
     #[inline(never)]
     pub(crate) fn computed(&mut self, kind: ResultKind, work: &mut dyn Work<T>) {
         self.guard = None;

@@ -1,4 +1,4 @@
-//! Becoming the one that computes a key, or waiting for the one that does.
+//! Claiming a key: this call computes it, or waits for whoever does.
 
 use std::future::pending;
 use std::time::{Duration, Instant};
@@ -23,17 +23,17 @@ use crate::sync::Arc;
 const LEASE_POLL_INTERVALS: (Duration, Duration) =
     (Duration::from_millis(1), Duration::from_millis(50));
 
-/// The pause between two looks when changes are notified: an owner that dies is not.
+/// The interval between two polls where the store notifies of changes. It does not notify of an owner that died.
 const NOTIFIED_LEASE_POLL_INTERVAL: Duration = Duration::from_millis(500);
 
 impl<T: Store> CallDriver<T> {
-    /// Claims the key: first among the callers of this process, then among processes.
+    /// Claims the key, first among the callers of this process, then among processes.
     pub(super) async fn claim(&mut self) {
         if self.leader.is_none() && !self.join() {
             return;
         }
         let Some(seen) = &self.seen else {
-            // The storage failed to load; it is not asked for a lease either.
+            // The load failed, so the store is not asked for a lease either.
             self.claim_state = ClaimState::Own;
             return;
         };
@@ -48,7 +48,7 @@ impl<T: Store> CallDriver<T> {
         }
     }
 
-    /// Claims the key whoever computes it, as that began too early.
+    /// Claims the key over any current owner, which began too early.
     pub(super) async fn take_over(&mut self) {
         self.core.flights.forget(&self.key);
         self.supplant();
@@ -58,17 +58,17 @@ impl<T: Store> CallDriver<T> {
         }
     }
 
-    /// Sees to it that what is computed beside the one who holds the lease can be stored under that lease, so that it gives
-    /// way to whatever ends it. What is known of the stored value then: if it has to be looked at again, that comes first.
+    /// Obtains a lease for a computation outside the flight: the owner's, so that whatever ends that lease also refuses this
+    /// store. Returns `Needed` where the entry has to be loaded again first.
     ///
-    /// Where it comes out that nobody holds the lease, this call does, and leads the flight: whose else that may be, it will
-    /// not be stored.
+    /// If nobody holds the lease, this call takes it and leads the flight: whatever another leader computes can no longer be
+    /// stored.
     pub(super) async fn claim_unshared(&mut self) -> LookupState {
-        /// How often the owner may change just when it is looked at; then the result is not stored.
+        /// Attempts while the owner keeps changing; after that the result is not stored.
         const MAX_CLAIM_ATTEMPTS: u32 = 3;
         let core = self.core;
         if self.session.budget.left().is_zero() {
-            // What another asked of the store has taken all of this call's time for it.
+            // Waiting for another's store operation has used up this call's time for the store.
             self.session.timed_out(Operation::Lease);
             self.go_without_store();
             return LookupState::Failed;
@@ -102,14 +102,14 @@ impl<T: Store> CallDriver<T> {
         LookupState::Done
     }
 
-    /// Leads the flight of the key, in place of whoever does.
+    /// Leads the key's flight in place of its current leader.
     fn supplant(&mut self) {
         let _drops = T::defer_drops();
         let leader = self.core.flights.supplant(&self.key, ComputationId::next());
         self.leader = Some(leader);
     }
 
-    /// Leads a flight; `false` when there is something else to do first.
+    /// Becomes the leader of a flight; `false` if there is something else to do first.
     fn join(&mut self) -> bool {
         let core = self.core;
         let seen = self.seen.as_ref();
@@ -134,7 +134,7 @@ impl<T: Store> CallDriver<T> {
         false
     }
 
-    /// Waits for whoever computes the key; what its flight landed with, if it is one of this process.
+    /// Waits for whoever computes the key; the flight's result, if it is a flight of this process.
     pub(super) async fn wait(&mut self) -> Option<FlightResult<Found<T::Value>>> {
         if self.leader.is_some() {
             self.wait_for_lease().await;
@@ -143,7 +143,7 @@ impl<T: Store> CallDriver<T> {
         self.wait_for_flight().await
     }
 
-    /// Takes what another flight landed with; the outcome, when that is the result of this call too.
+    /// Takes the result of another flight; the completion, if that is this call's result too.
     pub(super) fn take_result(
         &mut self,
         result: FlightResult<Found<T::Value>>,
@@ -151,7 +151,7 @@ impl<T: Store> CallDriver<T> {
     ) -> Option<Completion> {
         self.claim_state = ClaimState::Unclaimed;
         let joined = self.joined;
-        // Whoever came before the key can have been invalidated may have what was computed before, too.
+        // Who joined before the key can have been invalidated may have a value computed before, too.
         let is_in_time = |valid_at: Instant| joined.is_some_and(|joined| joined <= valid_at);
         match result {
             FlightResult::Value(found) | FlightResult::Storing(found, _) => {
@@ -184,7 +184,7 @@ impl<T: Store> CallDriver<T> {
         let storing = flight.storing();
         let is_of_use = |found: &Found<T::Value>| matches!(self.sharing(found), Sharing::Take(_));
         if storing.as_ref().is_some_and(|found| !is_of_use(found)) {
-            // To look again would lead to the same flight.
+            // Loading again would lead to the same flight.
             self.claim_state = ClaimState::NotShared;
             return None;
         }
@@ -210,7 +210,7 @@ impl<T: Store> CallDriver<T> {
         None
     }
 
-    /// What is to be done with a value that this call waited for.
+    /// How to use a value that this call waited for.
     fn sharing(&self, found: &Found<T::Value>) -> Sharing {
         let (rules, max_age) = (&self.session.policy.rules, self.session.options.max_age);
         share(
@@ -221,7 +221,7 @@ impl<T: Store> CallDriver<T> {
         )
     }
 
-    /// Takes what another flight of this process landed with.
+    /// Takes a value from another flight of this process.
     fn take_shared(
         &mut self,
         found: Found<T::Value>,
@@ -255,8 +255,7 @@ impl<T: Store> CallDriver<T> {
         })
     }
 
-    /// Takes the stale value that another flight of this process landed with as computing failed, if this call may be given it
-    /// too.
+    /// Takes the stale value that another flight fell back to after a failure, if this call accepts it.
     fn take_fallback(
         &mut self,
         found: Found<T::Value>,
@@ -272,8 +271,7 @@ impl<T: Store> CallDriver<T> {
         self.serve_fallback(slot).map(|(_, completion)| completion)
     }
 
-    /// Takes the failure that another flight of this process landed with, or the stale value, which this call may accept
-    /// although that one did not.
+    /// Takes the failure of another flight, or the stale value, which this call may accept although that one did not.
     fn take_failure(
         &mut self,
         error: &SharedError,
@@ -293,7 +291,7 @@ impl<T: Store> CallDriver<T> {
         None
     }
 
-    /// Looks at the lease of another process until it is free, its value has come, or patience has run out.
+    /// Polls the lease of another process until it is free, its value has arrived, or the wait limit is reached.
     async fn wait_for_lease(&mut self) {
         let core = self.core;
         let Some(seen) = self.seen.clone() else {
@@ -330,7 +328,7 @@ impl<T: Store> CallDriver<T> {
         }
     }
 
-    /// Waits for a notice, or for a while where there is none; the next pause.
+    /// Waits for a notification, or for the pause where the store has none; returns the next pause.
     async fn pause(&self, seen: &T::Seen, pause: Duration) -> Duration {
         let budget = &self.session.budget;
         let change = self.core.store.changed(&self.session, &self.key, seen);
@@ -343,7 +341,7 @@ impl<T: Store> CallDriver<T> {
         }
     }
 
-    /// The storage has failed, so the function is to run, whoever else runs it.
+    /// The store has failed, so the function runs here, whoever else runs it.
     fn go_without_store(&mut self) {
         self.lookup = LookupState::Failed;
         self.claim_state = ClaimState::Own;

@@ -1,4 +1,4 @@
-//! Removing entries in the background that are stale, or nobody's.
+//! Removes entries in the background: stale ones, and those of unknown origin.
 
 use cachier_metrics::RemovalCause;
 
@@ -10,7 +10,7 @@ use crate::call::CallMode;
 use crate::session::Session;
 use crate::storage::Store;
 
-/// Starts the removal of stale entries in the background, when it is due.
+/// Starts the removal of stale entries, if it is due.
 pub(crate) fn start_cleanup<T: Store>(core: &'static Core<T>, session: &Session<'_>) {
     let function = &core.function;
     let policy = &session.policy;
@@ -22,7 +22,7 @@ pub(crate) fn start_cleanup<T: Store>(core: &'static Core<T>, session: &Session<
     }
     let task = async move {
         let session = Session::unmeasured(function, CallMode::Sync);
-        // A failure has been counted; the next clean-up comes after another interval.
+        // The failure has been counted; the next clean-up comes after another interval.
         let removed = core.store.cleanup(&session, age).await.unwrap_or(0);
         if let Some(metrics) = function.metrics {
             metrics.removed(RemovalCause::Cleanup, removed);
@@ -31,7 +31,7 @@ pub(crate) fn start_cleanup<T: Store>(core: &'static Core<T>, session: &Session<
     run_on_thread(function.context, WorkerPool::Storage, || block_on(task));
 }
 
-/// Removes an entry that is not to be kept, and has what is being computed for it not stored.
+/// Removes an entry, and keeps running computations of its key from being stored.
 pub(crate) fn remove_in_background<T: Store>(core: &'static Core<T>, key: T::Key) {
     core.flights.forget(&key);
     let function = &core.function;
@@ -40,6 +40,6 @@ pub(crate) fn remove_in_background<T: Store>(core: &'static Core<T>, key: T::Key
         let removed = remove(core, &session, &key).await;
         count_removed(function, removed);
     };
-    // Where there is no thread to be had it stays: this process does not read it.
+    // Without a thread the entry stays: this process does not read it.
     let _ = run_on_thread_if_any(function.context, WorkerPool::Storage, || block_on(task));
 }

@@ -24,11 +24,11 @@ use crate::stamp::Stamp;
 use crate::storage::{self, Store, Vacated};
 use crate::trace;
 
-/// Values of more bytes than this are stored in the background.
+/// Larger values are stored in the background.
 const MAX_FOREGROUND_STORE_BYTES: u64 = 1024 * 1024;
 
 impl<T: Store> CallDriver<T> {
-    /// Begins to run the function, so that calls in its body know what they are part of.
+    /// Prepares the run of the function, so that nested calls know which computation they are part of.
     pub(super) fn start_function(&mut self, reason: Reason) -> RunSpec {
         let function = &self.core.function;
         self.enter(Phase::Computing);
@@ -55,15 +55,14 @@ impl<T: Store> CallDriver<T> {
         }
     }
 
-    /// Ends the call in a child that its function has forked, which has a result of its own. The flight and the lease are
-    /// the parent's, which ends them.
+    /// Ends the call in a child process forked by the function. Flight and lease belong to the parent, which ends them.
     pub(super) fn end_in_child(&mut self, mut run: RunningFunction<T>) -> State<T> {
         forget((self.leader.take(), self.lease.take()));
         forget((run.unshared.take(), run.needed.take()));
         State::Done(self.end_run(run, ResultKind::Unstorable).completion())
     }
 
-    /// Decides what is to become of the result.
+    /// Decides what to do with the result.
     pub(super) fn plan_result(
         &mut self,
         mut run: RunningFunction<T>,
@@ -96,7 +95,7 @@ impl<T: Store> CallDriver<T> {
         }
     }
 
-    /// Stores the result, and shares it with those who wait for it.
+    /// Stores the result and shares it with the waiters.
     pub(super) async fn store_result(&mut self) {
         let State::Storing(planned) = mem::replace(&mut self.state, State::Lookup) else {
             unreachable!("it is the state to decide_result");
@@ -151,7 +150,7 @@ impl<T: Store> CallDriver<T> {
         };
     }
 
-    /// Does in the memory of the process what was done where others see it, and lands the flight.
+    /// Updates the memory of this process after the store, and finishes the flight.
     pub(super) fn finish_stored(
         &mut self,
         published: Published<T>,
@@ -166,11 +165,11 @@ impl<T: Store> CallDriver<T> {
             Publication::Stored(found, stored, valid_at) => {
                 let stamp = computation.stamp;
                 self.note_stored(stored, stamp, slot);
-                // What is stored may have been invalidated since: who has joined meanwhile looks again.
+                // The stored value may have been invalidated since: callers that joined meanwhile load again.
                 let result = valid_at.map(|valid_at| FlightResult::AsOf(found.clone(), valid_at));
                 let (core, key) = (self.core, &self.key);
                 let insertion = core.store.insertion(&core.function, key, found);
-                // Shared and returned all the same where the memory has no room for it.
+                // Shared and returned even if the memory has no room for it.
                 let insert = || _ = insertion();
                 let shared = || match slot.encode(stamp, WantSize::No) {
                     Ok(found) => FlightResult::Value(found),
@@ -190,7 +189,7 @@ impl<T: Store> CallDriver<T> {
         computation.completion()
     }
 
-    /// Tells what stands in front of the storage.
+    /// Informs the near tier.
     fn note_stored(
         &self,
         stored: Option<storage::StoreOutcome>,
@@ -206,7 +205,7 @@ impl<T: Store> CallDriver<T> {
         }
     }
 
-    /// The function has run: when that was, and how long it took.
+    /// Records the end of the run.
     fn end_run(&self, run: RunningFunction<T>, kind: ResultKind) -> Computation {
         let function = &self.core.function;
         let compute_nanos = function.context.clock.now().saturating_sub(run.begun);
@@ -223,7 +222,7 @@ impl<T: Store> CallDriver<T> {
         }
     }
 
-    /// A result that may be stored is, where it is still wanted.
+    /// Plans to store a value, if that is still wanted.
     fn plan_value(
         &mut self,
         slot: &mut dyn Slot<T::Value>,
@@ -242,7 +241,7 @@ impl<T: Store> CallDriver<T> {
         if self.session.is_too_large(found.bytes) {
             return self.plan_unstorable(FlightResult::Value(found), unshared);
         }
-        // Where there are leases, nothing is stored without one.
+        // Stores with leases accept nothing without one.
         let may_store = self.lease.is_some() || !self.core.store.fences(&self.core.function);
         if !may_store || !self.is_wanted(unshared) {
             ResultPlan::Share(FlightResult::Value(found))
@@ -251,7 +250,7 @@ impl<T: Store> CallDriver<T> {
             .is_some_and(|bytes| bytes > MAX_FOREGROUND_STORE_BYTES)
             && T::IS_REMOTE
         {
-            // In front of the backend, too, the old value has had its day.
+            // The near tier must not serve the old value either.
             slot.invalidated();
             ResultPlan::StoreInBackground(found)
         } else {
@@ -259,7 +258,7 @@ impl<T: Store> CallDriver<T> {
         }
     }
 
-    /// A result that cannot be stored is shared, as one is that must not be.
+    /// A value that cannot be stored is treated like one that must not be.
     fn plan_unstorable(
         &self,
         result: FlightResult<FoundOf<T>>,
@@ -292,7 +291,7 @@ impl<T: Store> CallDriver<T> {
         }
     }
 
-    /// A result that may not be stored takes what it was to replace with it, where it is still wanted.
+    /// Plans to remove the entry that the result replaces, if that is still wanted.
     fn plan_removal(
         &self,
         result: FlightResult<FoundOf<T>>,
@@ -304,21 +303,20 @@ impl<T: Store> CallDriver<T> {
         }
     }
 
-    /// Whether what was computed may change what is stored: nothing has happened to that meanwhile in this process, and the
-    /// storage did not fail.
+    /// Whether the result may change the entry: this process has not changed it meanwhile, and the store works.
     fn is_wanted(&self, unshared: Option<&UnsharedOf<T>>) -> bool {
         !LocalClaim::<T>(self.leader.as_ref(), unshared).is_superseded()
             && self.stored() != decision::Stored::Unknown
     }
 
-    /// Removes the entry that the result was to replace, as far as other processes see it.
+    /// Removes the replaced entry from the shared store.
     async fn vacate(&mut self, result: FlightResult<FoundOf<T>>) -> Publication<FoundOf<T>> {
         let (core, session) = (self.core, &self.session);
         let lease = self.lease.take();
         let valid_at = lease.as_deref().and_then(T::valid_at);
         let lease = match lease {
             Some(lease) if T::owns(&lease) => *lease,
-            // What the owner of the lease computes began earlier: it goes, too.
+            // The owner of the lease began computing earlier, so its result goes too.
             _ => {
                 let removed = remove(core, session, &self.key).await;
                 return Publication::Removed(result.valid_as_of(valid_at), removed);

@@ -1,4 +1,4 @@
-//! The operations of the companion on one entry.
+//! The companion's operations on one entry.
 
 use cachier_backends::{Error, ErrorKind, Operation};
 use cachier_metrics::RemovalCause;
@@ -10,26 +10,26 @@ use crate::call::CallMode;
 use crate::session::Session;
 use crate::storage::{Found, Loaded, Store, StoreOutcome};
 
-/// What the companion asks for.
+/// An operation on one entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EntryOperation {
-    /// Forget the entry.
+    /// Forgets the entry.
     Invalidate,
-    /// Read the entry into the slot.
+    /// Reads the entry into the slot.
     Peek,
-    /// Store what is in the slot.
+    /// Stores the value in the slot.
     Precache,
 }
 
-/// One operation on its way.
+/// Drives one operation.
 pub(crate) struct EntryDriver<T: Store> {
     core: &'static Core<T>,
     session: Session<'static>,
-    /// `None` when it has ended.
+    /// `None` once the operation is done.
     state: Option<State<T>>,
 }
 
-/// What is to be done next: ask the storage, or tell what it said.
+/// The next step: an operation on the store, or its result.
 enum State<T: Store> {
     Invalidate(T::Key),
     Invalidated(Result<bool, Error>),
@@ -39,7 +39,7 @@ enum State<T: Store> {
     Precached(Result<StoredEntry<T>, Error>),
 }
 
-/// A value that other processes can see, where they are to.
+/// A value in the shared store.
 struct StoredEntry<T: Store> {
     key: T::Key,
     found: Found<T::Value>,
@@ -60,7 +60,7 @@ impl<T: Store> EntryDriver<T> {
                 Session::for_one_key(&core.function, mode)
             }
         };
-        // The entries of the name are another function's.
+        // The entries of this name may be another function's.
         let key = core.function.in_service().and(key);
         let key = key.inspect_err(|error| note_unfaithful(&session, error));
         let state = match operation {
@@ -86,7 +86,7 @@ impl<T: Store> EntryDriver<T> {
         }
     }
 
-    /// Asks the storage.
+    /// Runs the operation on the store.
     pub(super) async fn proceed(&mut self) {
         let Core { store, flights, .. } = self.core;
         let session = &self.session;
@@ -107,7 +107,7 @@ impl<T: Store> EntryDriver<T> {
         };
     }
 
-    /// Stores a value in place of whatever there is: what is being computed by now began earlier.
+    /// Stores a value over any entry: running computations began earlier.
     async fn precache(&self, key: T::Key, found: Found<T::Value>) -> Result<StoredEntry<T>, Error> {
         let Core { store, flights, .. } = self.core;
         flights.forget(&key);
@@ -116,12 +116,12 @@ impl<T: Store> EntryDriver<T> {
         let mut stored = store.store(&self.session, &key, &found, lease).await?;
         let is_overtaken = match store.fences(&self.core.function) {
             true => stored == StoreOutcome::Refused,
-            // No lease has kept it from arriving after an invalidation.
+            // Without a lease the store may have arrived after an invalidation.
             false => T::IS_REMOTE && unshared.is_superseded(),
         };
         if is_overtaken {
-            // As if it had been stored, and then forgotten: whoever has taken its lease may never store anything, and what it
-            // was to replace must not stay.
+            // As if it had been stored and then forgotten: whoever took the lease may never store anything, and the old
+            // entry must not stay.
             store.remove(&self.session, &key).await?;
             stored = StoreOutcome::Done;
         }
@@ -129,7 +129,7 @@ impl<T: Store> EntryDriver<T> {
         Ok(StoredEntry { key, found, stored })
     }
 
-    /// Takes over what the storage said.
+    /// Takes the result of the store.
     pub(super) fn step(&mut self, slot: &mut dyn Slot<T::Value>) -> Transition<Response> {
         match self.state.take() {
             Some(State::Invalidated(removed)) => {
@@ -185,7 +185,7 @@ impl<T: Store> EntryDriver<T> {
     }
 }
 
-/// The value to store, unless it is larger than the function allows.
+/// The encoded value, unless it is larger than the function allows.
 fn fitting<T: Store>(
     core: &Core<T>,
     session: &Session<'_>,
@@ -200,14 +200,14 @@ fn fitting<T: Store>(
     Ok(found)
 }
 
-/// Counts what was found in arguments or values, as in a call. What else stands in the way of an operation is only reported.
+/// Counts findings of the verification, as a call does. Other errors are only returned.
 fn note_unfaithful(session: &Session<'_>, error: &Error) {
     if error.kind() == ErrorKind::Unfaithful {
         session.record_failure(error);
     }
 }
 
-/// Unlike a call, which returns its value all the same, storing a value has failed where it is not stored.
+/// A call returns its value all the same; an operation that was to store one has failed.
 fn too_large() -> Error {
     let message = "the value is too large to be stored";
     Error::new(ErrorKind::Full, Operation::Store, message)

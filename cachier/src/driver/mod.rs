@@ -1,7 +1,7 @@
 //! The driver: carries out what [`decide`](crate::decision::decide) says, one step after another.
 //!
-//! There is one driver. Asynchronous callers await it; synchronous ones block on it, and then every step either is done
-//! at once on their own thread or parks it.
+//! There is one driver. Async callers await it. Sync callers block on it; each step then completes at once on their own
+//! thread or parks it.
 
 mod background_store;
 mod backoff;

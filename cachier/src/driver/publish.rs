@@ -1,4 +1,4 @@
-//! Where the result of a computation goes: into the tiers that other processes see, and to those who wait.
+//! Publishes results to other processes and to waiters.
 
 use std::time::Instant;
 
@@ -11,7 +11,7 @@ use crate::function::Function;
 use crate::session::Session;
 use crate::storage::{self, Store};
 
-/// Whether something has happened to the key in this process since a computation began, inside a flight or outside any.
+/// The leader or the unshared computation: tells whether this process has invalidated the key meanwhile.
 pub(super) struct LocalClaim<'a, T: Store>(
     pub(super) Option<&'a Leader<'static, T::Key, FoundOf<T>>>,
     pub(super) Option<&'a UnsharedOf<T>>,
@@ -26,7 +26,7 @@ impl<T: Store> LocalClaim<'_, T> {
     }
 }
 
-/// Ends a computation: changes the memory of the process if that is still wanted, and tells those who wait.
+/// Ends a computation: applies `change` to the memory of the process if that is still wanted, and shares the result.
 pub(super) fn end_flight<T: Store>(
     leader: Option<Leader<'static, T::Key, FoundOf<T>>>,
     unshared: Option<UnsharedOf<T>>,
@@ -41,8 +41,7 @@ pub(super) fn end_flight<T: Store>(
     }
 }
 
-/// The last moment at which nobody is known to have invalidated what was to be stored: when that was sent, unless it was
-/// refused.
+/// When the key was last known to be valid: when the value was sent, unless the store refused it.
 pub(super) fn last_valid_at(
     stored: Option<storage::StoreOutcome>,
     valid_at: Option<Instant>,
@@ -54,7 +53,7 @@ pub(super) fn last_valid_at(
     }
 }
 
-/// Stores in the tiers that other processes see; `None` after a failure, which has been counted.
+/// Stores where other processes see it; `None` after a failure, which has been counted.
 pub(super) async fn publish<T: Store>(
     core: &Core<T>,
     session: &Session<'_>,
@@ -71,20 +70,20 @@ pub(super) async fn publish<T: Store>(
         metrics.stored(bytes, session.sampled());
     }
     if T::IS_REMOTE && !core.store.fences(&core.function) && local_claim.is_superseded() {
-        // No lease has kept it from arriving after an invalidation, so it goes again.
+        // Without a lease the store may have arrived after an invalidation, so the entry is removed.
         let _ = core.store.remove(session, key).await;
         return Some(storage::StoreOutcome::Refused);
     }
     stored.ok()
 }
 
-/// Removes the entry in place of which nothing could be stored.
+/// Removes the old entry of a value that could not be stored.
 pub(super) async fn remove_replaced<T: Store>(core: &Core<T>, session: &Session<'_>, key: &T::Key) {
     let removed = remove(core, session, key).await;
     count_removed(&core.function, removed);
 }
 
-/// Removes the entry that other processes see. A failure has been counted.
+/// Removes the entry from the shared store. A failure has been counted.
 pub(super) async fn remove<T: Store>(core: &Core<T>, session: &Session<'_>, key: &T::Key) -> bool {
     T::IS_REMOTE && core.store.remove(session, key).await.unwrap_or(false)
 }
@@ -96,7 +95,7 @@ pub(super) fn count_removed(function: &Function, removed: bool) {
 }
 
 impl<T: Store> CallDriver<T> {
-    /// Hands a result that is not stored to the waiters of this flight.
+    /// Shares a result that is not stored with the waiters.
     pub(super) async fn finish_flight(&mut self, result: FlightResult<FoundOf<T>>) {
         let (core, session) = (self.core, &self.session);
         let result = match self.lease.take() {

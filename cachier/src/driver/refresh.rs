@@ -1,4 +1,4 @@
-//! Recomputing a stale value in the background.
+//! Recomputes stale values in the background.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ use crate::trace;
 /// How long nobody asks for a lease again that was not granted.
 const HELD_LEASE_BACKOFF: Duration = Duration::from_millis(500);
 
-/// Recomputes the value in a task, unless another caller or process does by now.
+/// Recomputes the value in a task, unless somebody else does by now.
 pub(crate) async fn refresh<T: Store, F: Future>(
     request: RefreshRequest<T>,
     mut work: impl AsyncWork<T, F>,
@@ -31,7 +31,7 @@ pub(crate) async fn refresh<T: Store, F: Future>(
     }
 }
 
-/// The same on the calling thread.
+/// Recomputes the value on the calling thread.
 pub(crate) fn refresh_blocking<T: DriveBlocking>(
     request: RefreshRequest<T>,
     work: &mut impl SyncWork<T>,
@@ -42,7 +42,7 @@ pub(crate) fn refresh_blocking<T: DriveBlocking>(
     }
 }
 
-/// Tells of a recomputation that ends with a panic, which nobody else hears of.
+/// Reports a recomputation that panics: nobody else would notice.
 struct ReportPanic<'a>(&'a Function);
 
 impl Drop for ReportPanic<'_> {
@@ -53,7 +53,7 @@ impl Drop for ReportPanic<'_> {
     }
 }
 
-/// Leads the flight that was announced, as the owner of the lease.
+/// Leads the reserved flight, as the owner of the lease.
 async fn lead<T: Store>(request: RefreshRequest<T>, mode: CallMode) -> Option<Driver<T>> {
     let RefreshRequest {
         core,

@@ -1,19 +1,19 @@
-//! A recomputation in the background that waits to be begun.
+//! A recomputation that is to start in the background.
 
 use super::core::Core;
 use crate::flight::Reservation;
 use crate::storage::{Found, Store};
 
-/// Starts a recomputation: it holds the function and its arguments, and waits to be told for which flight.
+/// Starts a recomputation: holds the function and its arguments until it is given the request.
 pub type RefreshSpawner<T> = Box<dyn FnOnce(RefreshRequest<T>) + Send>;
 
-/// The flight that a recomputation is to carry.
+/// What to recompute, in which flight.
 pub struct RefreshRequest<T: Store> {
     pub(super) core: &'static Core<T>,
     pub(super) key: T::Key,
     pub(super) reservation: Reservation<'static, T::Key, Found<T::Value>>,
     pub(super) seen: T::Seen,
-    /// When the value was created that is to be replaced.
+    /// When the value to be replaced was created.
     pub(super) created: Option<u64>,
 }
 

@@ -1,8 +1,7 @@
-//! What a call site asks for, carried out in turns.
+//! Requests of a call site, and the driver that carries them out in steps.
 //!
-//! Whatever may wait knows nothing of the function's types, and whatever knows them does not wait. So one body of code
-//! serves all functions, only [`drive`] is compiled for each asynchronous one, and a call's future can be sent to
-//! another thread whenever the function's own can.
+//! Code that waits knows nothing of the function's types, and code that knows them does not wait. So one driver serves all
+//! functions, only [`drive`] is compiled for each async one, and a call's future is `Send` whenever the function's own is.
 
 use std::time::Duration;
 
@@ -22,16 +21,16 @@ use crate::labels;
 use crate::session::{CallStart, Session};
 use crate::storage::Store;
 
-/// What the companion, or the function itself, asks for.
+/// A request of a function or its companion.
 pub enum Request {
-    /// One call.
+    /// A call.
     Call(CallOptions, CallStart),
     /// An operation on one entry.
     Entry(EntryOperation),
 }
 
 impl Request {
-    /// Whether the cache is not consulted.
+    /// Whether the request bypasses the cache.
     pub(crate) fn bypasses(&self, function: &Function) -> bool {
         match self {
             Self::Call(options, _) => options.bypasses || !function.is_enabled(),
@@ -39,12 +38,12 @@ impl Request {
         }
     }
 
-    /// Whether it matters that the entry belongs to the arguments: not where it is to be forgotten.
+    /// Whether the entry has to belong to the arguments; forgetting one does not need that.
     pub(crate) fn relies_on_entry(&self) -> bool {
         !matches!(self, Self::Entry(EntryOperation::Invalidate))
     }
 
-    /// How old a value may be that a call is given at once, for calls that have not looked for one yet.
+    /// The largest age of a value that the call may be served at once, if it has not looked for one yet.
     pub(crate) fn max_age_at_hand(&self, function: &Function) -> Option<Option<Duration>> {
         match self {
             Self::Call(options, CallStart::Undecided) if options.intent == Intent::Use => {
@@ -55,21 +54,20 @@ impl Request {
     }
 }
 
-/// What is asked of which function, and under which key.
+/// A request with its function and key.
 pub struct PreparedRequest<T: Store> {
     pub(crate) core: &'static Core<T>,
     pub(crate) request: Request,
-    /// How the call ended, where its value is at hand.
+    /// The completion of a call whose value is at hand.
     pub(crate) ready: Option<Completion>,
     /// `None` for a call that bypasses the cache.
     pub(crate) key: Option<Result<T::Key, Error>>,
 }
 
-/// What carries a request out.
+/// Drives one request.
 pub(crate) enum Driver<T: Store> {
-    /// A call that the driver has no part in.
+    /// A call that needs no store.
     Bypass(BypassDriver),
-    /// A call.
     Call(CallDriver<T>),
     /// A recomputation in the background.
     Refresh(CallDriver<T>),
@@ -77,7 +75,7 @@ pub(crate) enum Driver<T: Store> {
     Entry(EntryDriver<T>),
 }
 
-/// Carries out what is asked for.
+/// Drives a request to its response.
 pub(crate) async fn drive<T: Store, F: Future>(
     driver: &mut Driver<T>,
     work: &mut impl AsyncWork<T, F>,
@@ -101,7 +99,7 @@ pub(crate) async fn drive<T: Store, F: Future>(
 }
 
 impl<T: Store> Driver<T> {
-    /// Begins to carry out a request.
+    /// Starts a request.
     pub(crate) fn open(
         prepared: PreparedRequest<T>,
         mode: CallMode,
@@ -131,7 +129,7 @@ impl<T: Store> Driver<T> {
         }
     }
 
-    /// Waits for what comes before the next meeting.
+    /// Waits for whatever comes before the next step.
     pub(super) async fn proceed(&mut self) {
         match self {
             Self::Bypass(_) => {}
@@ -140,7 +138,7 @@ impl<T: Store> Driver<T> {
         }
     }
 
-    /// Meets the function or its result.
+    /// Takes a step with the function or its result.
     pub(super) fn step(&mut self, work: &mut dyn Work<T>) -> Transition<Response> {
         match self {
             Self::Bypass(bypass) => bypass.step().map(response),
@@ -154,7 +152,7 @@ impl<T: Store> Driver<T> {
         }
     }
 
-    /// The function has run.
+    /// Takes the result of the function.
     pub(super) fn computed(&mut self, kind: ResultKind, slot: &mut dyn Slot<T::Value>) {
         match self {
             Self::Bypass(bypass) => bypass.computed(kind),
@@ -171,7 +169,7 @@ fn response(call: Call<()>) -> Response {
 /// A call whose value is at hand, or that bypasses the cache.
 pub(crate) struct BypassDriver {
     session: Session<'static>,
-    /// How it ended: `None` until a function that bypasses the cache has run.
+    /// `None` until a function that bypasses the cache has run.
     completion: Option<Completion>,
     running: Option<ComputeRecorder>,
 }

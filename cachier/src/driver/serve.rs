@@ -1,4 +1,4 @@
-//! Making a result of what is stored.
+//! Serving what is stored.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::flight::FlightResult;
 use crate::storage::{Found, Store};
 
 impl<T: Store> CallDriver<T> {
-    /// Makes the stored value the result; a value that does not decode is as good as none.
+    /// Serves the stored value; one that does not decode counts as absent.
     pub(super) fn serve(
         &mut self,
         slot: &mut dyn Slot<T::Value>,
@@ -66,7 +66,7 @@ impl<T: Store> CallDriver<T> {
         Some((found, completion))
     }
 
-    /// Makes the failure of the backend the result, where the function asks for that.
+    /// Returns the backend's failure, where the function propagates it.
     pub(super) fn propagate(&mut self, slot: &mut dyn Slot<T::Value>) -> bool {
         let error = self.session.first_error();
         error.is_some_and(|error| slot.propagate(&error) == Served::Yes)

@@ -1,4 +1,4 @@
-//! The state of one call, as it goes through the driver.
+//! The state of one call.
 
 use std::time::{Duration, Instant};
 
@@ -14,8 +14,8 @@ use crate::stamp::Stamp;
 use crate::storage::{self, Found, Store};
 use crate::sync::Arc;
 
-/// One call on its way, in turns: one that may wait ([`proceed`](Self::proceed)), then one that meets the function and its
-/// result ([`step`](Self::step)).
+/// Drives one call, alternating between waiting ([`proceed`](Self::proceed)) and using the function or its result
+/// ([`step`](Self::step)).
 pub(crate) struct CallDriver<T: Store> {
     pub(super) core: &'static Core<T>,
     pub(super) key: T::Key,
@@ -23,107 +23,106 @@ pub(crate) struct CallDriver<T: Store> {
     pub(super) lookup: LookupState,
     pub(super) found: Option<Found<T::Value>>,
     pub(super) seen: Option<T::Seen>,
-    /// When the stored value was created that this call has met.
+    /// When the loaded value was created.
     pub(super) created: Option<u64>,
     pub(super) claim_state: ClaimState,
-    /// The flight of another caller.
+    /// The flight that this call has joined.
     pub(super) flight: Option<Arc<Flight<Found<T::Value>>>>,
-    /// Dropped before the flight: whoever takes over after a panic or a cancellation needs it.
+    /// Dropped before the flight: whoever takes over after a panic or a cancellation needs the lease.
     pub(super) lease: Option<Box<T::Lease>>,
-    /// The flight of this call.
+    /// The flight that this call leads.
     pub(super) leader: Option<Leader<'static, T::Key, Found<T::Value>>>,
-    /// When this call first joined the flight of another caller.
+    /// When this call first joined a flight.
     pub(super) joined: Option<Instant>,
-    /// When this call, leading a flight, began to ask for what it has found.
+    /// When this call, as a leader, began to load.
     pub(super) load_started: Option<Instant>,
     pub(super) saw_stale: bool,
     pub(super) session: Session<'static>,
 }
 
-/// What is to be done next.
+/// What to do next.
 pub(super) enum State<T: Store> {
     /// Look for the value, or wait for it.
     Lookup,
-    /// Act upon what that came to.
+    /// Carry out the next step.
     Ready(Step<Found<T::Value>>),
-    /// Take the result of the function, which is running. In a box, as are the next two, so that a hit's turns are small.
+    /// Run the function. Boxed, like the next two, to keep a hit's state small.
     Running(Box<RunningFunction<T>>),
     /// Store and share the result.
     Storing(Box<PlannedResult<T>>),
-    /// Keep the stored result in the memory of the process, and land.
+    /// Update the memory of the process, and finish the flight.
     Finishing(Box<Published<T>>),
-    /// Tell how it ended.
+    /// Return.
     Done(Completion),
 }
 
 /// What is known about the stored value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum LookupState {
-    /// Nothing yet, or nothing that still counts.
+    /// Nothing, or nothing that still counts.
     Needed,
     /// What [`CallDriver::found`] holds.
     Done,
-    /// The storage failed.
+    /// The store failed.
     Failed,
 }
 
-/// What seeking the value came to.
+/// A step that does not wait.
 pub(super) enum Step<Found> {
-    /// Return the stored value, of this age; recompute one that is stale in the background.
+    /// Serve the stored value of this age; refresh a stale one in the background.
     Serve(Freshness, Duration),
-    /// Return the stored value, of this age, which is stale, without an attempt to recompute it.
+    /// Serve the stale value of this age, and do not refresh it.
     ServeStale(Duration, Backoff),
-    /// Return what another flight landed with, if this call can.
+    /// Take the result of another flight, if this call can use it.
     Take(FlightResult<Found>),
-    /// Run it for this reason.
+    /// Run the function.
     Compute(Reason),
 }
 
-/// The function at work.
+/// A run of the function.
 pub(super) struct RunningFunction<T: Store> {
     pub(super) reason: Reason,
     pub(super) unshared: Option<UnsharedOf<T>>,
     pub(super) needed: Option<Dependency>,
     pub(super) recorder: Option<ComputeRecorder>,
     pub(super) begun: u64,
-    /// Where it began.
+    /// The process in which it started.
     pub(super) process: Process,
 }
 
-/// A computation that no flight carries.
 pub(super) type UnsharedOf<T> = UnsharedComputation<'static, <T as Store>::Key, FoundOf<T>>;
 
 pub(super) type FoundOf<T> = Found<<T as Store>::Value>;
 
-/// What becomes of a result, and what is known of the computation.
+/// A computation and what to do with its result.
 pub(super) struct PlannedResult<T: Store> {
     pub(super) plan: ResultPlan<FoundOf<T>>,
     pub(super) computation: Computation,
     pub(super) unshared: Option<UnsharedOf<T>>,
 }
 
-/// What becomes of a result.
+/// What to do with a result.
 pub(super) enum ResultPlan<Found> {
-    /// It is stored, and shared.
+    /// Store and share it.
     Store(Found),
-    /// It is stored in the background.
+    /// Share it, and store it in the background.
     StoreInBackground(Found),
-    /// It is only shared, as far as it can be.
+    /// Share it, as far as that is possible.
     Share(FlightResult<Found>),
-    /// The same, and what it was to replace is removed.
+    /// Share it, and remove the entry that it replaces.
     Remove(FlightResult<Found>),
-    /// This value, which is stale, takes its place.
+    /// Serve this stale value instead.
     ServeStale(Found, Completion),
 }
 
-/// A computation that has come to its end.
+/// A finished computation.
 #[derive(Clone, Copy)]
 pub(super) struct Computation {
     pub(super) reason: Reason,
     pub(super) stamp: Stamp,
 }
 
-/// What has become of a result where other processes can see it; the memory of this one follows.
+/// What the store did with a result; the memory of the process follows.
 pub(super) struct Published<T: Store> {
     pub(super) outcome: Publication<FoundOf<T>>,
     pub(super) computation: Computation,
@@ -131,10 +130,9 @@ pub(super) struct Published<T: Store> {
 }
 
 pub(super) enum Publication<Found> {
-    /// It is stored, or not: `None` if the storage failed. The last moment at which nobody is known to have invalidated the
-    /// key, where others can.
+    /// The store's answer, `None` if it failed, and when the key was last known to be valid, where others can invalidate it.
     Stored(Found, Option<storage::StoreOutcome>, Option<Instant>),
-    /// There is nothing to be stored. What the waiters get, and whether there was an entry, which is gone.
+    /// There was nothing to store. The waiters' result, and whether an entry was removed.
     Removed(FlightResult<Found>, bool),
 }
 
@@ -174,7 +172,7 @@ impl<T: Store> CallDriver<T> {
             .age(&self.core.function, found.stamp.created)
     }
 
-    /// What could be served in place of a failure: also when the storage has failed since.
+    /// What may be served in place of a failure, even if the store has failed since.
     pub(super) fn fallback(&self) -> Stored {
         match &self.found {
             Some(found) => Stored::Aged(self.age(found)),
@@ -183,19 +181,19 @@ impl<T: Store> CallDriver<T> {
         }
     }
 
-    /// Whether there may be an entry that the result takes the place of.
+    /// Whether there may be an entry that the result replaces.
     pub(super) fn may_replace(&self) -> bool {
         self.fallback() != Stored::Absent
     }
 
-    /// Tells those who wait for the flight of this call what they wait for from now on.
+    /// Tells the waiters which phase the flight enters.
     pub(super) fn enter(&self, phase: Phase) {
         if let Some(leader) = &self.leader {
             leader.enter(phase);
         }
     }
 
-    /// Computes as the owner of the lease. Once that is known to be lost, nobody joins the flight any more.
+    /// Computes as the owner of the lease. Once the lease is known to be lost, nobody joins the flight any more.
     pub(super) fn hold_lease(&mut self, lease: T::Lease) {
         if let Some(leader) = &self.leader {
             let (core, key, computation) = (self.core, self.key.clone(), leader.computation());
@@ -207,14 +205,14 @@ impl<T: Store> CallDriver<T> {
 }
 
 impl<T: Store> RunningFunction<T> {
-    /// Whether the function has forked, and this is the child.
+    /// Whether this is a child process forked by the function.
     pub(super) fn has_forked(&self) -> bool {
         !self.process.is_current()
     }
 }
 
 impl Computation {
-    /// How a call ends that has this result.
+    /// The completion of a call with this result.
     pub(super) fn completion(self) -> Completion {
         Completion::uncached(match self.reason {
             Reason::Unavailable => Outcome::Unavailable,

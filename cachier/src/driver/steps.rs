@@ -1,4 +1,4 @@
-//! The steps of a call, one after another.
+//! The steps of a call.
 
 use std::mem;
 use std::time::Instant;
@@ -16,10 +16,10 @@ use crate::flight::FlightResult;
 use crate::storage::{Found, Loaded, Store};
 
 impl<T: Store> CallDriver<T> {
-    /// Takes the turns that may wait, up to one that meets the function.
+    /// Waits for the next step.
     ///
-    /// What a hit does not come to is in boxes of its own, so that the future of a hit stays small. It is still split
-    /// into two boxes, as allocators keep freed blocks at hand only up to a certain size: 1 KB with glibc.
+    /// Cold paths are boxed to keep a hit's future small. That is split into two boxes, because allocators cache freed
+    /// blocks only up to a certain size: 1 KB with glibc.
     pub(super) async fn proceed(&mut self) {
         match self.state {
             State::Lookup => self.state = State::Ready(Box::pin(self.look_up()).await),
@@ -28,7 +28,7 @@ impl<T: Store> CallDriver<T> {
         }
     }
 
-    /// Takes a turn that meets the function or its result, which never waits.
+    /// Takes the next step, which never waits.
     pub(super) fn step(&mut self, work: &mut dyn Work<T>) -> Transition<Completion> {
         match mem::replace(&mut self.state, State::Lookup) {
             State::Ready(step) => self.apply(step, work),
@@ -42,7 +42,7 @@ impl<T: Store> CallDriver<T> {
         }
     }
 
-    /// The function has run.
+    /// Takes the result of the function.
     pub(super) fn computed(&mut self, kind: ResultKind, slot: &mut dyn Slot<T::Value>) {
         self.state = match mem::replace(&mut self.state, State::Lookup) {
             State::Running(run) if run.has_forked() => self.end_in_child(*run),
@@ -51,14 +51,14 @@ impl<T: Store> CallDriver<T> {
         };
     }
 
-    /// Ends the call: counts it, and starts what is to follow it.
+    /// Ends the call: counts it, and starts a clean-up if one is due.
     pub(super) fn end(&mut self, completion: Completion) -> Call<()> {
         self.count_stale(completion.outcome);
         start_cleanup(self.core, &self.session);
         self.session.end(completion)
     }
 
-    /// Ends a recomputation, which is no call.
+    /// Ends a recomputation, which is not a call.
     pub(super) fn end_refresh(&self, completion: Completion) -> Call<()> {
         self.session.report(completion)
     }
@@ -86,7 +86,7 @@ impl<T: Store> CallDriver<T> {
         completion.map_or(Transition::Wait, Transition::Done)
     }
 
-    /// Goes on until the function is needed, or its result.
+    /// Looks for the value until there is a step to take.
     async fn look_up(&mut self) -> Step<Found<T::Value>> {
         loop {
             let options = &self.session.options;
@@ -123,7 +123,7 @@ impl<T: Store> CallDriver<T> {
         }
     }
 
-    /// Asks the storage, unless what it said still counts.
+    /// Loads the entry, unless what was loaded still counts.
     async fn load(&mut self) {
         if self.lookup != LookupState::Needed {
             return;
@@ -155,9 +155,9 @@ impl<T: Store> CallDriver<T> {
         let drops = T::defer_drops();
         let reservation = core.flights.reserve(key, recheck);
         drop(drops);
-        // One that has failed just now is over by now, and its pause has begun.
+        // A refresh that has just failed has ended its reservation and started a backoff.
         let is_due = |_: &_| self.current_backoff().is_none();
-        // The arguments are cloned only once it is known that they are needed.
+        // The arguments are cloned only once they are needed.
         if let Some(reservation) = reservation.filter(is_due)
             && let Some(spawn) = work.defer()
         {

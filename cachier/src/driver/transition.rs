@@ -1,4 +1,4 @@
-//! What the turns of the driver come to.
+//! Transitions of the driver, and its responses.
 
 use std::pin::Pin;
 
@@ -8,26 +8,26 @@ use super::work::Cacheable;
 use crate::call::Call;
 use crate::flight::ComputationId;
 
-/// What a turn that meets the function came to.
+/// The result of a step.
 pub(super) enum Transition<E> {
-    /// There is more to wait for.
+    /// There is something to wait for.
     Wait,
-    /// The function is to run.
+    /// The function has to run.
     Run(RunSpec),
-    /// That was all.
+    /// The request is done.
     Done(E),
 }
 
-/// How the function is to run.
+/// How to run the function.
 pub struct RunSpec {
-    /// The computation that its execution is; `None` for one of a call that bypasses the cache.
+    /// The computation that the run is; `None` for a call that bypasses the cache.
     pub(super) computation: Option<ComputationId>,
     pub(super) cacheable: Cacheable,
 }
 
-/// How a request ended; a value is in the slot.
+/// The response to a request; a value is in the slot.
 pub enum Response {
-    /// In a box: it is large, and waits on the stack for the function.
+    /// Boxed: it is large, and stays on the stack while the function runs.
     Call(Box<Call<()>>),
     Invalidated(Result<bool, Error>),
     /// Whether there was an entry.
@@ -45,8 +45,7 @@ impl<E> Transition<E> {
     }
 }
 
-/// A future that is seldom needed, in a box that shows nothing of it: it takes room neither in the future of a hit nor on
-/// its stack.
+/// A boxed future for a cold path: it takes room neither in a hit's future nor on its stack.
 #[cold]
 #[inline(never)]
 pub(super) fn boxed_cold<'a, F>(

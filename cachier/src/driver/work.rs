@@ -1,4 +1,4 @@
-//! What the driver needs of a call's function: to run it, and to hand values to and fro. It never sees the result's type.
+//! What the driver needs of a call's function: to run it, and to exchange values. It never sees the result's type.
 
 use cachier_backends::Error;
 
@@ -11,27 +11,27 @@ use crate::stamp::Stamp;
 use crate::storage::{Found, Store};
 use crate::verification::Finding;
 
-/// Where a call's result takes shape, in terms of the kept form `V` of values.
+/// The result of a call, in terms of encoded values `V`.
 pub trait Slot<V> {
-    /// Makes a kept value the result.
+    /// Makes an encoded value the result.
     fn serve(&mut self, found: Found<V>) -> Result<(), Error>;
-    /// The computed result in kept form, with its size where that is known and asked for.
+    /// Encodes the computed result, with its size if that is known and wanted.
     fn encode(&self, stamp: Stamp, size: WantSize) -> Result<Found<V>, Error>;
-    /// Checks that the computed result comes back from its kept form.
+    /// Checks that the computed result survives the round trip through its encoded form.
     fn round_trips(&self, found: &Found<V>) -> Result<(), Finding>;
-    /// Learns that the computed result was stored under this stamp.
+    /// The computed result was stored under this stamp.
     fn stored(&mut self, stamp: Stamp);
-    /// The computed error in a form that every waiter can have a clone of.
+    /// The computed error, where waiters can share it.
     fn share_error(&self) -> Option<SharedError>;
     /// Makes a shared error the result.
     fn serve_error(&mut self, error: &SharedError) -> Served;
-    /// Makes a backend's failure the result, where the function asks for that.
+    /// Makes a backend's failure the result, where the function propagates it.
     fn propagate(&mut self, error: &Error) -> Served;
-    /// Learns that what is stored is not valid any more.
+    /// The stored value is no longer valid.
     fn invalidated(&self);
 }
 
-/// The computed result in kept form, from which it comes back as far as that is checked.
+/// Encodes the computed result, verified as far as the function's values are.
 pub(super) fn encode_checked<V>(
     function: &Function,
     slot: &dyn Slot<V>,
@@ -45,19 +45,18 @@ pub(super) fn encode_checked<V>(
     Ok(found)
 }
 
-/// Whether the slot could make a result of what it was given.
+/// Whether the slot accepted what it was offered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Served {
-    /// It did.
     Yes,
-    /// It could not; the function must run.
+    /// It did not; the function must run.
     No,
 }
 
-/// What may be cached of the function's results.
+/// Which results of the function may be cached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cacheable {
-    /// Nothing: the call bypasses the cache.
+    /// None: the call bypasses the cache.
     Nothing,
     /// Values, but not `None`.
     Values,
@@ -65,20 +64,20 @@ pub enum Cacheable {
     ValuesAndNone,
 }
 
-/// The function of one call, not yet run, and the place for its result.
+/// The function of one call, not yet run, and the slot for its result.
 pub trait Work<T: Store> {
     fn slot(&mut self) -> &mut dyn Slot<T::Value>;
-    /// Keeps the function for the background instead of running it.
+    /// Hands the function over to the background.
     fn defer(&mut self) -> Option<RefreshSpawner<T>>;
 }
 
 /// A function that is awaited.
 ///
-/// Its future is a parameter: one that a method made would be sendable only as far as the compiler can tell that the
-/// future's output is the function's result, and of types with `dyn` in them it cannot.
+/// Its future is a type parameter: the future that a method returns would be `Send` only where the compiler can prove that
+/// its output is the function's result, which it cannot for types with `dyn` in them.
 pub trait AsyncWork<T: Store, F: Future>: Work<T> {
-    /// The function at work.
+    /// Starts the function.
     fn begin(&mut self, cacheable: Cacheable) -> F;
-    /// Takes the result to the slot.
+    /// Puts the result into the slot.
     fn end(&mut self, returned: F::Output, cacheable: Cacheable) -> ResultKind;
 }
