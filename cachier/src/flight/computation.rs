@@ -1,14 +1,13 @@
-//! Which computation the code that runs right now is part of.
+//! The computation that the running code is part of.
 //!
-//! A cached function that calls another cached function inside its body must be recognised when that call would have
-//! to wait for the first: the two would wait for each other for ever.
+//! Nested calls of cached functions must know it: a call that waited for a computation around it would wait forever.
 
 use std::cell::Cell;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// One execution of a function's body.
+/// One run of a function's body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct ComputationId(u64);
 
@@ -23,12 +22,12 @@ thread_local! {
     static CURRENT: Cell<Option<ComputationId>> = const { Cell::new(None) };
 }
 
-/// The innermost computation that the calling code runs in, if any.
+/// The innermost computation around the calling code.
 pub(crate) fn current() -> Option<ComputationId> {
     CURRENT.try_with(Cell::get).unwrap_or(None)
 }
 
-/// Runs the future as part of the computation, on whatever thread it is polled; without one, as part of what is around it.
+/// Polls the future as part of the computation, on any thread; without one, as part of the surrounding one.
 pub(crate) async fn in_computation<F: Future>(
     computation: Option<ComputationId>,
     future: F,
@@ -41,7 +40,7 @@ pub(crate) async fn in_computation<F: Future>(
     .await
 }
 
-/// The calling thread is part of a computation until this is dropped.
+/// Makes the calling thread part of a computation until it is dropped.
 pub(crate) struct EnterGuard {
     outer: Option<ComputationId>,
 }
@@ -57,7 +56,7 @@ impl EnterGuard {
 
 impl Drop for EnterGuard {
     fn drop(&mut self) {
-        // A thread that is being torn down has no computation to return to.
+        // During thread teardown there is no computation to return to.
         let _ = CURRENT.try_with(|current| current.set(self.outer));
     }
 }

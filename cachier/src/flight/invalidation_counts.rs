@@ -1,11 +1,11 @@
-//! What is known of the keys that are computed outside any flight.
+//! Invalidations of keys that are computed outside any flight.
 
 use std::collections::HashMap;
 use std::hash::Hash;
 
 use foldhash::fast::RandomState;
 
-/// How often the keys of the computations outside any flight were forgotten while these were under way.
+/// How often keys were invalidated while they were being computed outside any flight.
 pub(super) struct InvalidationCounts<K>(HashMap<K, KeyCounts, RandomState>);
 
 #[derive(Default)]
@@ -38,7 +38,7 @@ impl<K: Eq + Hash> InvalidationCounts<K> {
         }
     }
 
-    /// One more of a key; how often that was forgotten.
+    /// Adds a computation of the key; returns its count of invalidations.
     pub(super) fn begin(&mut self, key: K) -> u64 {
         let counts = self.0.entry(key).or_default();
         counts.computing += 1;
@@ -49,7 +49,7 @@ impl<K: Eq + Hash> InvalidationCounts<K> {
         self.0.get(key).map_or(0, |counts| counts.forgotten)
     }
 
-    /// One less of a key; the key, if it was the last.
+    /// Removes a computation of the key; returns the key if it was the last.
     pub(super) fn end(&mut self, key: &K) -> Option<K> {
         let counts = self.0.get_mut(key)?;
         counts.computing -= 1;

@@ -1,8 +1,8 @@
 //! Single flight in the process: one computation for each key, however many threads and tasks ask for it.
 //!
-//! The caller that finds no flight for its key leads one; the others wait for it to land. A leader that panics or is
-//! cancelled abandons its flight, and one of the waiters leads the next. Forgetting a key (invalidation) takes the
-//! flight out of the table, so that its result is still returned but no longer stored.
+//! The first caller of a key leads a flight; the others wait for its result. If the leader panics or is cancelled, the
+//! flight is abandoned and a waiter leads the next one. Invalidating a key removes its flight from the table: the result is
+//! still returned but no longer stored.
 
 mod computation;
 mod invalidation_counts;

@@ -1,7 +1,6 @@
-//! Single flight under a model checker, which tries many interleavings:
-//! `RUSTFLAGS="--cfg shuttle" cargo test -p cachier --lib model`.
+//! Single flight under the shuttle model checker: `RUSTFLAGS="--cfg shuttle" cargo test -p cachier --lib model`.
 //!
-//! Each property stands beside a broken variant that the checker must catch.
+//! Each property has a broken variant beside it that the checker must catch.
 
 #![allow(clippy::unwrap_used)]
 
@@ -18,14 +17,14 @@ use crate::sync::{Arc, Mutex, lock};
 const SCHEDULES: usize = 2_000;
 const KEY: u8 = 7;
 
-/// A cache of one key, and how often it was computed.
+/// A cache of one key that counts computations.
 struct Cache {
     flights: Flights<u8, u64>,
     stored: Mutex<Option<u64>>,
     computed: Mutex<u64>,
 }
 
-/// Whether a caller that found no flight looks again before it leads one.
+/// Whether a caller without a flight looks again before it leads one.
 #[derive(Clone, Copy)]
 enum SecondLook {
     Done,
@@ -189,7 +188,7 @@ enum Ask {
     Never,
 }
 
-/// Two computations, each of which needs the other's key.
+/// Two computations that need each other's keys.
 fn need_each_other(ask: Ask) {
     let flights: Arc<Flights<u8, u64>> = Arc::new(Flights::new());
     let callers: Vec<_> = [(1, 2), (2, 1)]

@@ -1,4 +1,4 @@
-//! One flight as its waiters see it: what they wait for at the moment, and the waiting itself.
+//! One flight as its waiters see it: its phase, and waiting for its result.
 
 use std::future::poll_fn;
 use std::task::Poll;
@@ -10,20 +10,19 @@ use super::wait_list::{WaitList, Waiter};
 use crate::budget::{Budget, BudgetSpent};
 use crate::sync::{Mutex, lock};
 
-/// How far a flight has come.
+/// The phase of a flight.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Phase {
-    /// Its leader asks the store.
+    /// The leader claims the key in the store.
     Claiming,
     /// The function runs, here or in another process.
     Computing,
-    /// What has become of it is told to the store.
+    /// The result goes to the store.
     Storing,
 }
 
-/// One computation under way, as its waiters see it.
+/// A running computation, as its waiters see it.
 pub(crate) struct Flight<V> {
-    /// The computation that the flight carries.
     pub(crate) computation: ComputationId,
     pub(super) state: Mutex<State<V>>,
 }
@@ -46,7 +45,7 @@ impl<V> Flight<V> {
         }
     }
 
-    /// Has those who wait look at what the flight has come to so far; some of them go on waiting.
+    /// Changes the state and wakes the waiters, some of which go on waiting.
     pub(super) fn update(&self, change: impl FnOnce(&mut State<V>)) {
         let wakers = {
             let mut state = lock(&self.state);
@@ -66,16 +65,15 @@ impl<V> Flight<V> {
     }
 }
 
-/// What has happened to a flight.
+/// What waiters wait for.
 enum Progress<V> {
     Phase(Phase),
     Finished(FlightResult<V>),
 }
 
 impl<V: Clone> Flight<V> {
-    /// Waits until the flight lands for whoever joined at this moment, on a thread or in a task: for the computation as
-    /// long as the budget lets it wait for others, for the I/O before and behind as long as for any. For that, its leader may
-    /// stand in a line, which `moved` last at that moment.
+    /// Waits for the flight's result, for a caller that joined at this moment. Computing counts against the budget for
+    /// others, I/O against that for the store, which starts when the leader's queue last `moved`.
     pub(crate) async fn result(
         &self,
         joined: Instant,
@@ -98,7 +96,7 @@ impl<V: Clone> Flight<V> {
         }
     }
 
-    /// The value that is being stored, if that is how far it has come.
+    /// The value that is being stored, in the last phase.
     pub(crate) fn storing(&self) -> Option<V> {
         match &lock(&self.state).result {
             Some(FlightResult::Storing(value, _)) => Some(value.clone()),
@@ -106,7 +104,7 @@ impl<V: Clone> Flight<V> {
         }
     }
 
-    /// How far it has come.
+    /// The current phase.
     pub(crate) fn phase(&self) -> Phase {
         lock(&self.state).phase
     }
@@ -133,7 +131,7 @@ impl<V: Clone> Flight<V> {
     }
 }
 
-/// A waiter, which may give up.
+/// A waiter; it may give up.
 struct Waiting<'a, V> {
     flight: &'a Flight<V>,
     waiter: Waiter,

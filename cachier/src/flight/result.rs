@@ -1,30 +1,30 @@
-//! What a flight hands to those who wait for it.
+//! Results of flights.
 
 use std::any::Any;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// A clone of an error for each waiter, where errors can be cloned.
+/// An error that can be cloned for each waiter.
 pub type SharedError = Arc<dyn Any + Send + Sync>;
 
-/// How a flight ended.
+/// The result of a flight.
 #[derive(Clone, Debug)]
 pub(crate) enum FlightResult<V> {
-    /// With this value.
+    /// A value.
     Value(V),
-    /// With this value, which is still being stored: the flight goes on until it is. Whoever joined after this moment, when
-    /// nobody had invalidated the key yet, waits to see whether somebody has.
+    /// A value that is still being stored; the flight goes on until it is. Callers that joined after this moment, when the
+    /// key was last known to be valid, wait for the end.
     Storing(V, Option<Instant>),
-    /// With this value, which somebody may have invalidated, be it before it was stored or since. Whoever joined after this
-    /// moment, when nobody had, looks again.
+    /// A value that may have been invalidated, before it was stored or since. Callers that joined after this moment, when
+    /// the key was last known to be valid, load again.
     AsOf(V, Instant),
-    /// The same with a value that is stale, as computing a new one has failed.
+    /// The same with the stale value, as computing a new one failed.
     Fallback(V, Option<Instant>),
-    /// With an error that every waiter may have a clone of.
+    /// An error that all waiters can share.
     Failure(SharedError),
-    /// With a result that cannot be shared.
+    /// A result that cannot be shared.
     NotShared,
-    /// Without a result: its leader panicked or was cancelled.
+    /// No result: the leader panicked or was cancelled.
     Abandoned,
 }
 
@@ -39,7 +39,7 @@ impl<V> FlightResult<V> {
         }
     }
 
-    /// Whether whoever joined at this moment has to wait for another landing.
+    /// Whether a caller that joined at this moment has to wait for another result.
     pub(super) fn keeps_waiting(&self, joined: Instant) -> bool {
         matches!(self, Self::Storing(_, Some(valid_at)) if joined > *valid_at)
     }

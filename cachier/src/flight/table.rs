@@ -1,4 +1,4 @@
-//! The table of flights: who leads one, who waits for whom, and what is forgotten.
+//! The table of flights: leaders, waiters, reservations, invalidations.
 
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, Hash};
@@ -18,17 +18,17 @@ const SHARDS: usize = 16;
 pub(crate) struct Flights<K, V> {
     pub(super) shards: [Mutex<Shard<K, V>>; SHARDS],
     hasher: RandomState,
-    /// Whose flights they are: its children leave them alone.
+    /// The process that owns the flights; forked children leave them alone.
     pub(super) process: Process,
 }
 
-/// What a caller finds when it asks to compute a key.
+/// The role of a caller that asks to compute a key.
 pub(crate) enum Joined<'a, K: Eq + Hash, V> {
-    /// Nobody computes the key: this caller does.
+    /// Nobody computes the key: this caller leads a flight.
     Leader(Leader<'a, K, V>),
     /// Another caller computes it.
     Waiter(Arc<Flight<V>>),
-    /// The last flight landed in the meantime: what it stored is there to be read.
+    /// A flight has finished meanwhile: its value can be loaded.
     Finished,
 }
 
@@ -41,10 +41,10 @@ impl<K: Eq + Hash + Clone, V> Flights<K, V> {
         }
     }
 
-    /// Leads a flight for the key, or finds the one that is under way.
+    /// Leads a flight for the key, or joins the running one.
     ///
-    /// `recheck` looks for a value that was stored since the caller looked last. It runs under the lock that landing
-    /// takes too, so that no caller can miss both the flight and its result.
+    /// `recheck` looks for a value stored since the caller loaded. It runs under the lock that finishing a flight takes too,
+    /// so that no caller can miss both the flight and its result.
     pub(crate) fn join(
         &self,
         key: &K,
@@ -54,7 +54,7 @@ impl<K: Eq + Hash + Clone, V> Flights<K, V> {
         if let Some(flight) = self.shard(key).running.get(key) {
             return Joined::Waiter(Arc::clone(flight));
         }
-        // Cloned outside the lock, and only by those who may need it.
+        // Cloned outside the lock, and only if needed.
         let (in_table, own) = (key.clone(), key.clone());
         let mut shard = self.shard(key);
         if let Some(flight) = shard.running.get(key) {
@@ -73,9 +73,9 @@ impl<K: Eq + Hash + Clone, V> Flights<K, V> {
         })
     }
 
-    /// Announces a flight that will be led later, unless one is under way, announced or no longer needed.
+    /// Reserves a flight to be led later, unless one is running, reserved or no longer needed.
     ///
-    /// Nobody waits for an announced flight: whoever needs the key at once leads one of its own.
+    /// Nobody waits for a reserved flight: a caller that needs the key at once leads one of its own.
     pub(crate) fn reserve(
         &self,
         key: &K,
@@ -97,7 +97,7 @@ impl<K: Eq + Hash + Clone, V> Flights<K, V> {
         })
     }
 
-    /// Leads a flight in place of the one that is under way, which ends outside the table.
+    /// Leads a flight in place of the running one, which ends outside the table.
     pub(crate) fn supplant(&self, key: &K, computation: ComputationId) -> Leader<'_, K, V> {
         let (in_table, own) = (key.clone(), key.clone());
         let flight = Arc::new(Flight::new(computation));
@@ -114,7 +114,7 @@ impl<K: Eq + Hash + Clone, V> Flights<K, V> {
         }
     }
 
-    /// Takes the flight of a computation out of the table, if it is there: the next caller leads a new one.
+    /// Removes the flight of a computation from the table, if it is there: the next caller leads a new one.
     pub(crate) fn withdraw(&self, key: &K, computation: ComputationId) {
         let mut shard = self.shard(key);
         let is_there = |flight: &Arc<Flight<V>>| flight.computation == computation;
@@ -123,14 +123,14 @@ impl<K: Eq + Hash + Clone, V> Flights<K, V> {
         }
     }
 
-    /// Takes the key's flight out of the table: its result will not be stored, and the next caller leads a new one.
+    /// Invalidates the key: the running flight's result will not be stored, and the next caller leads a new one.
     pub(crate) fn forget(&self, key: &K) {
         let mut shard = self.shard(key);
         shard.invalidations.forget(key);
         shard.running.remove(key);
     }
 
-    /// Forgets every key.
+    /// Invalidates every key.
     pub(crate) fn forget_all(&self) {
         for shard in &self.shards {
             let mut shard = lock(shard);
@@ -142,36 +142,36 @@ impl<K: Eq + Hash + Clone, V> Flights<K, V> {
 
 impl<K: Eq + Hash, V> Flights<K, V> {
     pub(super) fn shard(&self, key: &K) -> MutexGuard<'_, Shard<K, V>> {
-        // The top bits: the low ones choose the bucket inside the shard's own table.
+        // The top bits: the low ones choose the bucket in the shard's own table.
         let index = (self.hasher.hash_one(key) >> 60) as usize % SHARDS;
         lock(&self.shards[index])
     }
 }
 
-/// Whether a result was still wanted when it was to be stored.
+/// Whether a result was stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Storing {
-    /// It was, and it is stored.
+    /// It was.
     Done,
-    /// The key was invalidated in the meantime.
+    /// The key was invalidated meanwhile.
     Superseded,
 }
 
-/// Whether something was stored since the caller looked last.
+/// Whether something was stored since the caller loaded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Recheck {
     Stored,
     Unchanged,
 }
 
-/// The promise of a flight, kept by [`lead`](Self::lead) or given up by dropping it.
+/// The reservation of a flight: used by [`lead`](Self::lead), or dropped.
 pub(crate) struct Reservation<'a, K: Eq + Hash, V> {
     flights: &'a Flights<K, V>,
     key: K,
 }
 
 impl<'a, K: Eq + Hash + Clone, V> Reservation<'a, K, V> {
-    /// Leads the flight, unless another caller does by now or it is no longer needed.
+    /// Leads the flight, unless another caller does or it is no longer needed.
     pub(crate) fn lead(self, recheck: impl FnOnce() -> Recheck) -> Option<Leader<'a, K, V>> {
         match self.flights.join(&self.key, ComputationId::next(), recheck) {
             Joined::Leader(leader) => Some(leader),
@@ -195,7 +195,7 @@ pub(super) struct Shard<K, V> {
 }
 
 impl<K: Eq + Hash, V> Shard<K, V> {
-    /// Whether somebody computes the key, or is going to.
+    /// Whether a flight of the key is running or reserved.
     fn is_taken(&self, key: &K) -> bool {
         self.running.contains_key(key) || self.reserved.contains(key)
     }
@@ -211,7 +211,7 @@ impl<K, V> Shard<K, V> {
     }
 }
 
-/// The right and the duty to end a flight. Dropped without landing, it abandons the flight.
+/// The right and the duty to finish a flight. Dropped before that, it abandons the flight.
 pub(crate) struct Leader<'a, K: Eq + Hash, V> {
     flights: &'a Flights<K, V>,
     key: K,
@@ -224,34 +224,34 @@ impl<K: Eq + Hash + Clone, V> Leader<'_, K, V> {
         self.flight.computation
     }
 
-    /// The process whose flight it is.
+    /// The process that owns the flight.
     pub(crate) fn process(&self) -> Process {
         self.flights.process
     }
 
-    /// Whether the key was forgotten since the flight began.
+    /// Whether the key was invalidated since the flight began.
     pub(crate) fn is_superseded(&self) -> bool {
         let shard = self.flights.shard(&self.key);
         !self.is_current(&shard)
     }
 
-    /// Whether anybody waits for the result by now.
+    /// Whether anybody waits for the result.
     pub(crate) fn is_awaited(&self) -> bool {
         let in_table = usize::from(!self.is_superseded());
         Arc::strong_count(&self.flight) > 1 + in_table
     }
 
-    /// Tells those who wait what they wait for from now on.
+    /// Enters a phase and tells the waiters.
     pub(crate) fn enter(&self, phase: Phase) {
         self.flight.update(|state| state.phase = phase);
     }
 
-    /// Hands the result to those who wait: as [`FlightResult::Storing`]. The flight goes on until it [ends](Self::finish).
+    /// Shares a [`FlightResult::Storing`] with the waiters. The flight goes on until it [finishes](Self::finish).
     pub(crate) fn share(&self, result: FlightResult<V>) {
         self.flight.update(|state| state.result = Some(result));
     }
 
-    /// Ends the flight: stores the result if it is still wanted, and hands it to the waiters if there are any.
+    /// Finishes the flight: stores the result if it is still wanted, and shares it with the waiters, if any.
     ///
     /// `store` runs under the lock of the key, `share` outside it.
     pub(crate) fn finish(
@@ -260,11 +260,11 @@ impl<K: Eq + Hash + Clone, V> Leader<'_, K, V> {
         share: impl FnOnce() -> FlightResult<V>,
     ) -> Storing {
         let storing = self.leave(store);
-        // Out of the table nobody can join any more: a sole owner has no waiters.
+        // Nobody can join any more: without other owners there are no waiters.
         if Arc::strong_count(&self.flight) > 1 {
             self.flight.finish(share());
         }
-        // Only now: a value whose `clone` panics on the way abandons the flight.
+        // Only now: a value whose `clone` panics abandons the flight.
         self.finished = true;
         storing
     }

@@ -1,4 +1,4 @@
-//! Computations outside any flight: of calls that replace what is stored, or that could not wait for another one.
+//! Computations outside any flight: those that replace an entry, and those that could not wait for a flight.
 
 use std::hash::Hash;
 
@@ -6,11 +6,11 @@ use cachier_backends::process::Process;
 
 use super::table::{Flights, Storing};
 
-/// A computation outside any flight. Its result gives way to whatever happened to its key meanwhile.
+/// A computation outside any flight. Its result is not stored if the key is invalidated meanwhile.
 pub(crate) struct UnsharedComputation<'a, K: Eq + Hash, V> {
     flights: &'a Flights<K, V>,
     key: K,
-    /// How often the key had been forgotten when this began.
+    /// The key's count of invalidations when the computation began.
     forgotten: u64,
 }
 
@@ -22,7 +22,7 @@ impl<K: Eq + Hash + Clone, V> Flights<K, V> {
 }
 
 impl<'a, K: Eq + Hash, V> UnsharedComputation<'a, K, V> {
-    /// Keys are cloned by the caller: it holds no lock.
+    /// The caller clones the keys, outside the lock.
     fn begin(flights: &'a Flights<K, V>, key: K, in_table: K) -> Self {
         let forgotten = flights.shard(&key).invalidations.begin(in_table);
         Self {
@@ -32,12 +32,12 @@ impl<'a, K: Eq + Hash, V> UnsharedComputation<'a, K, V> {
         }
     }
 
-    /// The process in which this began.
+    /// The process in which the computation began.
     pub(crate) fn process(&self) -> Process {
         self.flights.process
     }
 
-    /// Whether the key was forgotten since this began.
+    /// Whether the key was invalidated since the computation began.
     pub(crate) fn is_superseded(&self) -> bool {
         let forgotten = self
             .flights
@@ -47,7 +47,7 @@ impl<'a, K: Eq + Hash, V> UnsharedComputation<'a, K, V> {
         forgotten != self.forgotten
     }
 
-    /// Runs `store`, under the lock of the key, unless that was forgotten since this began.
+    /// Runs `store` under the lock of the key, unless that was invalidated meanwhile.
     pub(crate) fn store(&self, store: impl FnOnce()) -> Storing {
         let shard = self.flights.shard(&self.key);
         if shard.invalidations.forgotten(&self.key) != self.forgotten {
@@ -64,7 +64,7 @@ impl<K: Eq + Hash, V> Drop for UnsharedComputation<'_, K, V> {
             return;
         }
         let last = self.flights.shard(&self.key).invalidations.end(&self.key);
-        // Not under the lock: it is the user's code that drops a key.
+        // Not under the lock: dropping a key runs the user's code.
         drop(last);
     }
 }

@@ -1,7 +1,7 @@
-//! Who waits for whom, so that a wait which could never end is refused.
+//! The graph of waits, in which a wait that could never end is refused.
 //!
-//! An edge leads from a computation to one whose end it needs: a nested call that it makes itself, or a flight which it
-//! waits for. A new edge that would close a circle is refused; the caller then computes for itself.
+//! An edge leads from a computation to one that it needs: a nested call of its own, or a flight that it waits for. An edge
+//! that would close a cycle is refused, and the caller computes for itself.
 
 use std::collections::HashMap;
 
@@ -11,14 +11,14 @@ use cachier_backends::process::PerProcess;
 use super::computation::ComputationId;
 use crate::sync::{Mutex, lock};
 
-/// Waiting would close a circle.
+/// Waiting would close a cycle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Reentrant;
 
-/// An edge in the graph, taken out when dropped. Calls from outside any computation need none.
+/// An edge of the graph, removed when dropped; none for calls outside any computation.
 pub(crate) struct Dependency(Option<(ComputationId, ComputationId)>);
 
-/// Records that `dependent` needs `needed` to end.
+/// Records that `dependent` needs `needed`.
 pub(crate) fn depend(
     dependent: Option<ComputationId>,
     needed: ComputationId,

@@ -1,16 +1,16 @@
-//! Who waits for a flight: threads and tasks alike, each as a waker.
+//! The waiters of a flight, threads and tasks alike, as wakers.
 
 use std::task::Waker;
 
-/// The wakers of everyone who waits.
+/// The wakers of all waiters.
 #[derive(Default)]
 pub(crate) struct WaitList {
     wakers: Vec<Option<Waker>>,
-    /// The seats of those who have left.
+    /// Indices of waiters that have left.
     free: Vec<usize>,
 }
 
-/// A waiter's place in the list, so that polling again replaces its waker.
+/// A waiter's index in the list, so that polling again replaces its waker.
 #[derive(Default)]
 pub(crate) struct Waiter(Option<usize>);
 
@@ -19,7 +19,7 @@ impl WaitList {
         Self::default()
     }
 
-    /// Puts the waker in the waiter's seat.
+    /// Stores the waiter's current waker.
     pub(crate) fn register(&mut self, waiter: &mut Waiter, waker: &Waker) {
         let index = *waiter.0.get_or_insert_with(|| {
             self.free.pop().unwrap_or_else(|| {
@@ -33,16 +33,16 @@ impl WaitList {
         }
     }
 
-    /// Frees the seat of a waiter that gave up; its waker, to be dropped where no lock is held.
+    /// Removes a waiter that gave up; returns its waker, to be dropped outside the lock.
     pub(crate) fn remove(&mut self, waiter: &mut Waiter) -> Option<Waker> {
         let index = waiter.0.take()?;
-        // After a landing the list is another one.
+        // After a result the list is a new one.
         let waker = self.wakers.get_mut(index)?.take();
         self.free.push(index);
         waker
     }
 
-    /// The wakers, to be woken where no lock is held; those who wait keep their seats.
+    /// Takes the wakers, to be woken outside the lock; the waiters stay in the list.
     pub(crate) fn take_wakers(&mut self) -> Vec<Waker> {
         self.wakers.iter_mut().filter_map(Option::take).collect()
     }

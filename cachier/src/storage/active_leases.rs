@@ -1,4 +1,4 @@
-//! The computations of a function in this process that others may put an end to.
+//! Leases of this process that others may end.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -7,11 +7,11 @@ use cachier_backends::{Change, KeyHash};
 
 use crate::lease_status::LeaseStatus;
 
-/// The statuses of the leases that this process holds on the entries of a function, the last of each key.
+/// The status of each lease that this process holds for a function, the latest of each key.
 #[derive(Default)]
 pub(crate) struct ActiveLeases(Mutex<HashMap<KeyHash, Weak<LeaseStatus>>>);
 
-/// From so many on, and whenever there are twice as many, those are forgotten that have ended.
+/// From this size on, at each power of two, ended leases are pruned.
 const PRUNE_THRESHOLD: usize = 64;
 
 impl ActiveLeases {
@@ -23,7 +23,7 @@ impl ActiveLeases {
         statuses.insert(key, Arc::downgrade(status));
     }
 
-    /// Has the owners concerned ask whether their leases are still valid.
+    /// Has the owners of affected leases check whether these are still valid.
     pub(crate) fn check(&self, change: &Change) {
         let concerned: Vec<_> = {
             let statuses = self.0.lock().unwrap_or_else(PoisonError::into_inner);

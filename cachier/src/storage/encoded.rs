@@ -1,4 +1,4 @@
-//! Values as persistent backends keep them: encoded, and with the times of day that machines share.
+//! Values as persistent backends keep them: encoded, with times of day that machines share.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use super::Found;
 use crate::stamp::Stamp;
 use crate::timer::nanos;
 
-/// How far a creation time may lie in the future, because clocks of machines differ, and still count as now.
+/// How far in the future a creation time may lie and still count as now, because clocks of machines differ.
 const CLOCK_SKEW: Duration = Duration::from_secs(5);
 
 /// An encoded value, with its header or in its entry.
@@ -20,9 +20,9 @@ pub struct Encoded(Arc<Origin>);
 
 /// Where an encoded value comes from.
 enum Origin {
-    /// It was just computed. It becomes an entry where it is stored: only there its key is known.
+    /// Just computed. It becomes an entry where it is stored: only there its key is known.
     Computed(Header, Vec<u8>),
-    /// It stands in an entry, from this place on.
+    /// Part of an entry, from this offset on.
     Loaded(Vec<u8>, usize),
 }
 
@@ -53,13 +53,13 @@ impl Encoded {
 pub(super) enum Read {
     /// Its value.
     Value(Found<Encoded>),
-    /// Nothing: no call can be given it any more.
+    /// Nothing: it has expired.
     Expired,
-    /// Nothing: another cachier wrote it.
+    /// Nothing: it was written by another version of cachier.
     Foreign,
 }
 
-/// Asks for the time of day only where there is a moment to compare it with.
+/// Decodes an entry. Reads the time of day only for entries that expire.
 pub(super) fn read(
     key: &Key,
     bytes: Vec<u8>,
@@ -70,7 +70,7 @@ pub(super) fn read(
         return Ok(Read::Foreign);
     };
     if entry.header.content != Content::Value {
-        // No function keeps errors yet, so that one is of a cachier that does.
+        // Functions keep no errors yet; a later version does.
         return Ok(Read::Foreign);
     }
     if entry.header.expires.is_some_and(|expires| expires < now()) {
@@ -92,7 +92,7 @@ pub(super) fn read(
     }))
 }
 
-/// Age by wall clocks that may differ a little; beyond that a future value counts as infinitely old.
+/// The age of a value. A creation time in the future counts as now within the skew, and as infinitely old beyond it.
 pub(super) fn age(now: u64, created: u64) -> Duration {
     match now.checked_sub(created) {
         Some(age) => Duration::from_nanos(age),

@@ -1,6 +1,6 @@
-//! Keys and values whose types are forgotten, so that one driver serves all functions that keep their values in memory.
+//! Type-erased keys and values, so that one driver serves all functions that keep their values in memory.
 //!
-//! A hit knows its types and comes by none of this.
+//! Hits are typed and use none of this.
 
 use std::any::Any;
 use std::hash::{Hash, Hasher};
@@ -23,7 +23,7 @@ impl AnyKey {
         Self(Arc::new(key))
     }
 
-    /// The key with its type, which is the one that its function has.
+    /// The typed key; all keys of a function have one type.
     pub(crate) fn get<K: 'static>(&self) -> &K {
         match self.0.as_any().downcast_ref() {
             Some(key) => key,
@@ -47,7 +47,7 @@ impl AnyValue {
         self.heap
     }
 
-    /// The value with its type, which is the one that its function has: cloned only where others have it too.
+    /// The typed value, cloned only if others have it too.
     pub(crate) fn into_inner<V: Clone + Send + Sync + 'static>(self) -> V {
         match self.value.downcast() {
             Ok(value) => Arc::unwrap_or_clone(value),
@@ -70,7 +70,7 @@ impl Hash for AnyKey {
     }
 }
 
-/// What the driver asks of a key.
+/// What the driver needs of a key.
 trait Key: Send + Sync {
     fn equals(&self, other: &dyn Key) -> bool;
     fn hash_into(&self, state: &mut dyn Hasher);

@@ -1,4 +1,4 @@
-//! The lease of one computation, from its granting to its end.
+//! The guard of a lease.
 
 use std::mem::{self, forget};
 use std::sync::Arc;
@@ -12,16 +12,16 @@ use crate::lease_status::LeaseStatus;
 
 /// The right to store what is being computed.
 ///
-/// It is a lease, kept alive until it is used; one that is dropped before, because its owner has panicked or was cancelled,
-/// is given back in the background. Or it is the lease of somebody else, under which this computation may store as well.
+/// An own lease is kept alive until it is used; dropped before that, after a panic or a cancellation, it is released in the
+/// background. A shared one belongs to another owner; this computation may store under it as well.
 pub struct LeaseGuard {
     state: LeaseState,
     status: Arc<LeaseStatus>,
     heartbeat: Option<Heartbeat>,
     backend: Arc<dyn Backend>,
-    /// How long what was sent under it may be on its way.
+    /// How long a request under the lease may still be in flight.
     release_delay: Duration,
-    /// Whose it is. Its children leave it alone.
+    /// The process that owns it; forked children leave it alone.
     owner: Process,
 }
 
@@ -31,11 +31,11 @@ enum LeaseState {
     Spent,
 }
 
-/// How long a store may be on its way whose caller has given up: a release should not overtake it.
+/// How long an abandoned store may still be in flight: a release should not overtake it.
 const RELEASE_DELAY_AFTER_STORE: Duration = Duration::from_millis(100);
 
 impl LeaseGuard {
-    /// A lease of one's own, which was asked for at this moment.
+    /// An own lease, requested at this moment.
     pub(super) fn own(lease: Lease, backend: &Arc<dyn Backend>, requested_at: Instant) -> Self {
         let status = Arc::new(LeaseStatus::new(requested_at));
         Self {
@@ -48,7 +48,7 @@ impl LeaseGuard {
         }
     }
 
-    /// The lease of somebody else, which was seen when it was asked for at this moment.
+    /// Another owner's lease, seen by a request at this moment.
     pub(super) fn shared(lease: Lease, backend: &Arc<dyn Backend>, requested_at: Instant) -> Self {
         Self {
             state: LeaseState::Shared(lease),
@@ -64,13 +64,13 @@ impl LeaseGuard {
         &self.status
     }
 
-    /// When it was last known to be valid; `None` where leases do not end when others change the entry.
+    /// When the lease was last known to be valid; `None` where changes of the entry do not end leases.
     pub(super) fn valid_at(&self) -> Option<Instant> {
         let ends = self.backend.capabilities().has(Capability::Leases);
         ends.then(|| self.status.valid_at())
     }
 
-    /// The same lease, for a request to store under it, which may come to nothing.
+    /// Shares the lease with a store request, which may fail.
     pub(super) fn share_for_store(&mut self) -> Option<Lease> {
         self.release_delay = RELEASE_DELAY_AFTER_STORE;
         match &self.state {
@@ -79,7 +79,7 @@ impl LeaseGuard {
         }
     }
 
-    /// The same lease, if it is one's own, for a request that asks after it.
+    /// Shares an own lease with a request that renews it.
     pub(super) fn own_lease(&self) -> Option<Lease> {
         match &self.state {
             LeaseState::Own(lease) => Some(lease.share()),
@@ -87,7 +87,7 @@ impl LeaseGuard {
         }
     }
 
-    /// The lease, if it is one's own, for whoever ends it.
+    /// Hands over an own lease to a request that ends it.
     pub(super) fn into_own_lease(mut self) -> Option<Lease> {
         match mem::replace(&mut self.state, LeaseState::Spent) {
             LeaseState::Own(lease) => Some(lease),
@@ -121,7 +121,7 @@ mod tests {
 
     use super::*;
 
-    /// Tells which leases it is given back, by their periods.
+    /// Reports releases, by the periods of the leases.
     struct Releases(Sender<Duration>);
 
     impl Backend for Releases {

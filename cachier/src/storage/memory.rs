@@ -24,7 +24,7 @@ pub struct Memory<K, V> {
     warned: AtomicBool,
 }
 
-/// From so many entries on a store without bounds is worth a warning.
+/// From this size on, an unbounded store is reported.
 const LARGE_STORE_ENTRIES: u64 = 1_000_000;
 
 impl<K, V> Memory<K, V>
@@ -51,12 +51,12 @@ where
     }
 }
 
-/// The values of one function as the driver sees them: it knows no types.
+/// The values of one function, type-erased for the driver.
 #[derive(Default)]
 pub struct ErasedMemory(OnceLock<&'static dyn ErasedValues>);
 
 impl ErasedMemory {
-    /// Says where the values are; once, before the first call.
+    /// Connects the values; once, before the first call.
     pub(crate) fn connect(&self, values: &'static dyn ErasedValues) {
         self.0.get_or_init(|| values);
     }
@@ -72,7 +72,7 @@ impl ErasedMemory {
 impl Store for ErasedMemory {
     type Key = AnyKey;
     type Value = AnyValue;
-    /// When the value that was seen was created.
+    /// The creation time of the value that was loaded.
     type Seen = Option<u64>;
     type Lease = ();
 
@@ -114,7 +114,7 @@ impl Store for ErasedMemory {
         Ok(())
     }
 
-    /// Nothing is seen by other processes; [`removal`](Store::removal) then removes.
+    /// There is no shared store; [`removal`](Store::removal) removes.
     async fn vacate(&self, _: &Session<'_>, lease: ()) -> Result<Vacated<()>, Error> {
         let removed = false;
         Ok(Vacated::Done { lease, removed })
@@ -122,7 +122,7 @@ impl Store for ErasedMemory {
 
     async fn release(&self, _: &Session<'_>, (): ()) {}
 
-    /// Decides whether there is room; [`insertion`](Store::insertion) then stores.
+    /// Decides whether there is room; [`insertion`](Store::insertion) stores.
     async fn store(
         &self,
         session: &Session<'_>,
@@ -190,7 +190,7 @@ impl Store for ErasedMemory {
     }
 }
 
-/// What the driver does with the values of a function.
+/// The driver's operations on the values of a function.
 pub(crate) trait ErasedValues: Send + Sync {
     fn find(&self, key: &AnyKey) -> Option<Found<AnyValue>>;
     /// When the value was created, if there is one.
@@ -207,7 +207,7 @@ pub(crate) trait ErasedValues: Send + Sync {
     fn remove_older_than(&self, cutoff: u64) -> u64;
     fn clear(&self) -> u64;
     fn usage(&self) -> Usage;
-    /// Whether nothing can be changed any more.
+    /// Whether a fork has left the store unusable.
     fn is_lost(&self) -> bool;
 }
 
@@ -289,8 +289,7 @@ where
     }
 }
 
-/// Takes a function out of service of whose values none can be changed any more, as the process was forked in the middle of
-/// a change.
+/// Takes a function out of service whose values a fork has made unchangeable.
 fn end_if_lost(function: &Function, is_lost: bool) {
     if is_lost && function.out_of_service().is_none() {
         function.report(function.mark_lost(), function.metrics);

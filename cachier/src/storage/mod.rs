@@ -1,4 +1,4 @@
-//! Where values are kept, as the driver sees it: the memory of the process, or a persistent backend.
+//! Stores of values, as the driver sees them: the memory of the process, or a persistent backend.
 
 mod active_leases;
 pub(crate) mod encoded;
@@ -23,81 +23,81 @@ use crate::function::Function;
 use crate::session::Session;
 use crate::stamp::Stamp;
 
-/// One value and where it comes from.
+/// A value with its stamp.
 #[derive(Clone, Debug)]
 pub struct Found<V> {
-    /// The value in its kept form.
+    /// The encoded value.
     pub(crate) value: V,
     pub(crate) stamp: Stamp,
     /// Size of the value in bytes, where it is known.
     pub(crate) bytes: Option<u64>,
 }
 
-/// What a storage has under a key.
+/// What a store has under a key.
 pub struct Loaded<V, Seen> {
     pub(crate) found: Option<Found<V>>,
-    /// The version of the entry; no value may have a version too.
+    /// The version of the entry; an absent one may have a version too.
     pub(crate) seen: Seen,
 }
 
-/// Whether this call may compute, as the storage says.
+/// The answer to a claim.
 #[derive(Debug)]
 pub enum Claim<L> {
-    /// It may, and holds the lease.
+    /// This call computes, and holds the lease.
     Granted(L),
-    /// Another process computes the key, under a lease under which this call may store too.
+    /// Another process computes the key; this call may store under its lease too.
     Held(Option<L>),
-    /// The stored value is no longer the one that was seen: look again.
+    /// The entry is no longer the one that was loaded: load again.
     Changed,
 }
 
-/// What became of an entry that was to be removed under a lease.
+/// The result of removing an entry under a lease.
 pub enum Vacated<L> {
-    /// It is gone, and the lease goes on.
+    /// The entry is gone, and the lease is still held.
     Done {
         lease: L,
         /// Whether there was one.
         removed: bool,
     },
-    /// Nothing is removed: it is not known to be what it was.
+    /// Nothing is removed: the entry may have changed.
     Superseded,
 }
 
-/// Whether a storage tells of changes.
+/// The end of a wait for changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Notification {
     /// Something may have changed.
     Received,
-    /// It does not tell: look again and again.
+    /// The store does not notify: poll it.
     Unsupported,
 }
 
-/// A storage that the driver can work with.
+/// A store that the driver can work with.
 pub trait Store: Send + Sync + Sized + 'static {
-    /// What a value is kept under.
+    /// The key of a value.
     type Key: Clone + Eq + Hash + Send + Sync + 'static;
-    /// The kept form of a value.
+    /// An encoded value.
     type Value: Clone + Send + Sync + 'static;
     /// The version of an entry that a claim is conditional on.
     type Seen: Clone + Debug + Send + Sync + 'static;
     /// The right to compute a key, against other processes.
     type Lease: Send + Sync + 'static;
 
-    /// Whether storing may take long, so that a large value is stored in the background.
+    /// Whether storing may take long, so that large values are stored in the background.
     const IS_REMOTE: bool = false;
 
-    /// Now, in nanoseconds of the clock that creation times count by.
+    /// The current time of the clock that creation times use, in nanoseconds.
     fn now(&self, function: &Function) -> u64;
-    /// Age of a value that was created at this moment.
+    /// The age of a value created at this moment.
     fn age(&self, function: &Function, created: u64) -> Duration;
 
-    /// Reads the value and the version of its entry.
+    /// Loads the value and the version of its entry.
     fn load(
         &self,
         session: &Session<'_>,
         key: &Self::Key,
     ) -> impl Future<Output = Result<Loaded<Self::Value, Self::Seen>, Error>> + Send;
-    /// Whether this process has stored something since the version was seen; called under a lock, so it must not wait.
+    /// Whether this process has stored something since the version was seen. Called under a lock, so it must not wait.
     fn recheck(&self, key: &Self::Key, seen: &Self::Seen) -> Recheck;
     /// Asks for the right to compute.
     fn claim(
@@ -106,48 +106,48 @@ pub trait Store: Send + Sync + Sized + 'static {
         key: &Self::Key,
         seen: &Self::Seen,
     ) -> impl Future<Output = Result<Claim<Self::Lease>, Error>> + Send;
-    /// Takes the right to compute, whoever has it.
+    /// Takes the right to compute from whoever has it.
     fn take_over(
         &self,
         session: &Session<'_>,
         key: &Self::Key,
     ) -> impl Future<Output = Result<Self::Lease, Error>> + Send;
-    /// Whether a store under a lease gives way to whatever others have done to the entry meanwhile.
+    /// Whether a store under a lease is refused once others have changed the entry.
     fn fences(&self, function: &Function) -> bool {
         let _ = function;
         false
     }
-    /// When the lines moved last in which operations of this process wait for the storage.
+    /// When the queue of this process's operations on the store last moved.
     fn queue_moved_at(&self, function: &Function) -> Option<u64> {
         let _ = function;
         None
     }
-    /// Whether the lease is one's own, not that of another under which one may store.
+    /// Whether the lease is one's own rather than another owner's.
     fn owns(lease: &Self::Lease) -> bool {
         let _ = lease;
         true
     }
-    /// When the lease was last known to be valid; `None` where leases do not end when others change the entry.
+    /// When the lease was last known to be valid; `None` where changes of the entry do not end leases.
     fn valid_at(lease: &Self::Lease) -> Option<Instant> {
         let _ = lease;
         None
     }
-    /// Has `callback` called when it becomes known that the lease has ended.
+    /// Calls back when the lease is known to be lost.
     fn on_loss(lease: &Self::Lease, callback: impl FnOnce() + Send + 'static) {
         let _ = (lease, callback);
     }
-    /// Asks whether the lease is still valid, which [`valid_at`](Self::valid_at) tells then.
+    /// Asks whether the lease is still valid; [`valid_at`](Self::valid_at) tells afterwards.
     fn renew(&self, session: &Session<'_>, lease: &Self::Lease) -> impl Future<Output = ()> + Send {
         let _ = (session, lease);
         async {}
     }
-    /// Removes the entry that other processes see, if it is the one that the lease was granted for.
+    /// Removes the shared entry, if it is the one that the lease was granted for.
     fn vacate(
         &self,
         session: &Session<'_>,
         lease: Self::Lease,
     ) -> impl Future<Output = Result<Vacated<Self::Lease>, Error>> + Send;
-    /// Waits until another process has changed the value, or its lease may be free, where the storage notifies.
+    /// Waits until another process may have changed the value or freed its lease, where the store notifies.
     fn changed(
         &self,
         session: &Session<'_>,
@@ -157,10 +157,10 @@ pub trait Store: Send + Sync + Sized + 'static {
         let _ = (session, key, seen);
         async { Notification::Unsupported }
     }
-    /// Gives the right to compute back without a result.
+    /// Gives up the right to compute, without a result.
     fn release(&self, session: &Session<'_>, lease: Self::Lease)
     -> impl Future<Output = ()> + Send;
-    /// Stores where other processes see it; the memory of the process has nothing to do here.
+    /// Stores where other processes see it; a no-op for the memory of the process.
     fn store(
         &self,
         session: &Session<'_>,
@@ -168,8 +168,8 @@ pub trait Store: Send + Sync + Sized + 'static {
         found: &Found<Self::Value>,
         lease: Option<Self::Lease>,
     ) -> impl Future<Output = Result<StoreOutcome, Error>> + Send;
-    /// Prepares to store in the memory of the process. What it returns does so, and tells what became of it; it is called
-    /// under a lock, so it must not wait.
+    /// Prepares to insert into the memory of the process. The returned closure inserts; it is called under a lock, so it
+    /// must not wait.
     fn insertion<'a>(
         &'a self,
         function: &'a Function,
@@ -177,14 +177,14 @@ pub trait Store: Send + Sync + Sized + 'static {
         found: Found<Self::Value>,
     ) -> impl FnOnce() -> StoreOutcome + 'a;
 
-    /// Prepares to remove from the memory of the process. What it returns does so, and tells whether there was a value; it is
-    /// called under a lock, so it must not wait.
+    /// Prepares to remove from the memory of the process. The returned closure removes and tells whether there was a value;
+    /// it is called under a lock, so it must not wait.
     fn removal<'a>(&'a self, key: &'a Self::Key) -> impl FnOnce() -> bool + 'a {
         let _ = key;
         || false
     }
 
-    /// What to hold while inserting, so that no value is dropped under the lock.
+    /// A guard to hold while inserting, so that no value is dropped under the lock.
     fn defer_drops() -> impl Sized {}
 
     /// Removes one value; whether there was one.
@@ -193,25 +193,25 @@ pub trait Store: Send + Sync + Sized + 'static {
         session: &Session<'_>,
         key: &Self::Key,
     ) -> impl Future<Output = Result<bool, Error>> + Send;
-    /// Removes all values of the function; how many, where the storage can tell.
+    /// Removes all values of the function; how many, where the store can tell.
     fn clear(
         &self,
         session: &Session<'_>,
     ) -> impl Future<Output = Result<Option<u64>, Error>> + Send;
-    /// Drops all marks of running computations that other processes see.
+    /// Drops all leases that other processes see.
     fn clear_leases(&self, session: &Session<'_>)
     -> impl Future<Output = Result<(), Error>> + Send;
-    /// Removes values of more than this age; how many.
+    /// Removes values older than this; how many.
     fn cleanup(
         &self,
         session: &Session<'_>,
         older_than: Duration,
     ) -> impl Future<Output = Result<u64, Error>> + Send;
-    /// What the function's values occupy, where that can be told without asking anyone.
+    /// What the function's values occupy, where that is known without I/O.
     fn usage_at_hand(&self) -> Option<Usage> {
         None
     }
-    /// What names the function's values among the processes that share them.
+    /// The name of the function's values among the processes that share them.
     fn shared_as(&self, function: &Function) -> Option<String> {
         let _ = function;
         None
@@ -220,13 +220,12 @@ pub trait Store: Send + Sync + Sized + 'static {
     fn usage(&self, session: &Session<'_>) -> impl Future<Output = Result<Usage, Error>> + Send;
 }
 
-/// What became of a value that was to be stored.
+/// The result of storing a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StoreOutcome {
-    /// It is stored.
     Done,
-    /// It is not: too large for the store.
+    /// The value is too large for the store.
     TooLarge,
-    /// It is not: invalidated or overtaken by a newer one meanwhile.
+    /// The value was invalidated or overtaken by a newer one meanwhile.
     Refused,
 }

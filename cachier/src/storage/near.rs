@@ -15,12 +15,12 @@ use crate::function::Function;
 use crate::stamp::Stamp;
 use crate::timer::nanos;
 
-/// What the near tier of one function holds.
+/// The near tier of one function.
 pub struct Near<K, V> {
     store: MemoryStore<K, V>,
-    /// What this process has heard of: a child has missed what happened, and forgets what is near when it first hears.
+    /// The changes that this process has seen. A forked child has missed some, and clears the tier before its first use.
     log: PerProcess<Mutex<ChangeLog<K>>>,
-    /// From so many known hashes on, those are forgotten whose entries are gone.
+    /// Above this many known hashes, those of evicted entries are pruned.
     prune_above: usize,
     /// Until when hits need not look which process they are in, in nanoseconds of the monotonic clock.
     usable_until: AtomicU64,
@@ -115,7 +115,7 @@ where
         NearEpoch(self.log().changes)
     }
 
-    /// Keeps a value that was fetched or computed since `epoch`, unless its entry has changed meanwhile. The stamp is in
+    /// Inserts a value fetched or computed since `epoch`, unless its entry has changed meanwhile. The stamp is in
     /// nanoseconds of the monotonic clock.
     pub(crate) fn insert(
         &self,
@@ -188,15 +188,15 @@ where
     }
 }
 
-/// What has changed lately, so that a value which was fetched before a change of its entry is not kept after it.
+/// Recent changes, so that a value fetched before a change of its entry is not kept after it.
 struct ChangeLog<K> {
-    /// How many changes there were.
+    /// The number of changes so far.
     changes: u64,
     /// The last of them.
     recent: VecDeque<Change>,
-    /// The entries, and some that have gone since, by the hash by which the backend knows them.
+    /// Keys of the entries, and of some that have gone, by the backend's hash.
     keys: HashMap<KeyHash, K>,
-    /// Whether what is near is older than this.
+    /// Whether the tier is older than this log.
     has_missed: bool,
 }
 
@@ -231,8 +231,8 @@ impl<K> ChangeLog<K> {
     }
 }
 
-/// The moment from which an entry's near age counts, so that one comparison covers both bounds: the value must be
-/// younger than `stale_after`, and what the store last said of it younger than `near_stale_after`.
+/// The moment from which an entry's near age counts, so that one comparison covers both bounds: the value must be younger
+/// than `stale_after`, and its last confirmation by the store younger than `near_stale_after`.
 fn near_moment(function: &Function, stamp: Stamp) -> u64 {
     let near_for = function.fresh_nanos();
     let usable_until = match function.policy().rules.stale_after {

@@ -29,17 +29,17 @@ use crate::session::Session;
 
 /// The values of one function.
 pub struct Persistent {
-    /// In each process one, as it is told of changes.
+    /// One for each process, because it watches for changes.
     target: PerProcess<CachedTarget>,
-    /// Who is told of what other processes do to the entries.
+    /// Called with the changes of other processes.
     watcher: OnceLock<Arc<Watcher>>,
     active_leases: PerProcess<Arc<ActiveLeases>>,
 }
 
-/// A computation that takes longer than this is worth being told of what others do to its entry.
+/// Computations longer than this watch for changes of their entry.
 const WATCH_AFTER: Duration = Duration::from_millis(100);
 
-/// Where values go, and since which revision of the parameters.
+/// The target, and the revision of the parameters it is based on.
 type CachedTarget = RwLock<Option<(u64, Arc<Target>)>>;
 
 impl Persistent {
@@ -51,10 +51,10 @@ impl Persistent {
         }
     }
 
-    /// Has `watcher` told of what other processes do to the entries, where the backend notifies.
+    /// Calls `watcher` with the changes of other processes, where the backend notifies.
     #[cfg(feature = "memory")]
     pub(crate) fn watch(&self, watcher: Arc<Watcher>) {
-        // Once for each function, before its first call.
+        // Set once for each function, before its first call.
         let _ = self.watcher.set(watcher);
     }
 
@@ -108,7 +108,7 @@ impl Persistent {
         })
     }
 
-    /// The right to store that comes with a lease, which was asked for at this moment.
+    /// The guard of a granted lease that was requested at this moment.
     fn own(&self, target: &Arc<Target>, lease: Lease, requested_at: Instant) -> LeaseGuard {
         let (hash, needs_renewal) = (lease.key().hash(), lease.period().is_some());
         let guard = LeaseGuard::own(lease, &target.handle.backend, requested_at);
@@ -150,7 +150,7 @@ impl Persistent {
         result
     }
 
-    /// As [`operate`](Self::operate), for work that may be done twice.
+    /// Like [`operate`](Self::operate), for work that may be repeated.
     async fn operate_with_retry<R>(
         &self,
         session: &Session<'_>,
@@ -163,7 +163,7 @@ impl Persistent {
         .await
     }
 
-    /// The target, if its store may be asked; that it may not is counted.
+    /// The target, if the breaker admits the operation; a refusal is counted.
     async fn acquire(
         &self,
         session: &Session<'_>,
@@ -174,7 +174,7 @@ impl Persistent {
             let clock = &function.context.clock;
             let target = self.target(function)?;
             let sent = match session.is_of_companion {
-                // Boxed: calls keep no room for it.
+                // Boxed to keep the future of calls small.
                 true => Box::pin(target.handle.acquire_probe(operation, clock, budget)).await?,
                 false => target.handle.acquire(operation, clock.now())?,
             };
@@ -239,7 +239,7 @@ impl Store for Persistent {
     }
 
     fn recheck(&self, _: &KeyHash, _: &Option<EntryVersion>) -> Recheck {
-        // The claim is conditional on what was seen, so nothing can be missed.
+        // The claim is conditional on the version that was loaded, so nothing can be missed.
         Recheck::Unchanged
     }
 
@@ -250,7 +250,7 @@ impl Store for Persistent {
         seen: &Option<EntryVersion>,
     ) -> Result<Claim<LeaseGuard>, Error> {
         let period = session.policy.lease_period;
-        // Once only: a lease that was granted and whose answer was lost would stand in its own way.
+        // Not repeated: a lease that was granted and whose answer was lost would be in its own way.
         let claim = self.operate(session, Operation::Lease, async |target| {
             let backend = &target.handle.backend;
             let key = target.key(*key);
@@ -368,7 +368,7 @@ impl Store for Persistent {
         let released = self.operate(session, Operation::Lease, async |target| {
             target.handle.backend.release(lease).await
         });
-        // A failure has been counted, and the lease ends by itself.
+        // The failure has been counted, and the lease ends by itself.
         let _ = released.await;
     }
 
@@ -392,7 +392,7 @@ impl Store for Persistent {
             target.handle.backend.store(&key, request).await
         });
         let reply = reply.await?;
-        // An answer of whatever kind has ended the lease.
+        // Any answer has ended the lease.
         drop(guard.map(LeaseGuard::into_own_lease));
         match reply {
             StoreReply::Stored { evicted } => {
@@ -468,8 +468,7 @@ impl Store for Persistent {
         ))
     }
 
-    /// A breaker that is closed learns nothing of how this goes: it may need rights that calls do without, and time that they do not
-    /// have.
+    /// Does not count for a closed breaker: it may need rights that calls do without, and more time than they have.
     async fn usage(&self, session: &Session<'_>) -> Result<Usage, Error> {
         let (target, sent) = self.acquire(session, Operation::Load).await?;
         let _on_its_way = OnItsWay(&target.handle, &sent);

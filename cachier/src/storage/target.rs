@@ -8,13 +8,12 @@ use cachier_backends::{Error, ErrorKind, Key, KeyHash, Scope, Version, Watch, Wa
 use crate::backends::BackendHandle;
 use crate::timer::Timer;
 
-/// Where the function's values go, as the program's parameters stand.
+/// Where the function's values go, for the current parameters.
 pub(super) struct Target {
     pub(super) handle: Arc<BackendHandle>,
     pub(super) scope: Arc<Scope>,
     pub(super) version: Version,
-    /// Tells of what others do to the entries, from the first time on that somebody wants to know; `None` if the store does
-    /// not notify.
+    /// Watches for changes, from the first time that somebody needs it; `None` if the store does not notify.
     pub(super) watch: OnceLock<Option<Watch>>,
 }
 
@@ -28,13 +27,13 @@ impl Target {
             .get_or_init(|| self.handle.backend.watch(&self.scope, watcher));
     }
 
-    /// Does the work, once more when a connection was lost.
+    /// Runs the work, and once more if the connection was lost.
     pub(super) async fn with_retry<R>(
         &self,
         work: impl AsyncFnOnce(&Self) -> Result<R, Error> + Clone,
     ) -> Result<R, Error> {
         match work.clone()(self).await {
-            // Boxed: the many operations that succeed at once keep no room for it.
+            // Boxed to keep the future of operations that succeed at once small.
             Err(error) if error.kind() == ErrorKind::Connect => {
                 Box::pin(async {
                     // Not all at once: many callers may have lost the same connection.
