@@ -1,4 +1,4 @@
-//! Which backend a name means: what the program registered, else what its environment and the platform say.
+//! Backends by name: what the program registered, else what the environment and the platform say.
 
 use std::collections::HashMap;
 use std::future::poll_fn;
@@ -22,16 +22,16 @@ use crate::limiter::{ConcurrencyLimiter, Permit, Rejected};
 use crate::options::{BackendName, GlobalParams, Policy};
 use crate::sent::{Caller, SendTime};
 
-/// A backend and the breaker that stands before it.
+/// A backend behind its breaker and its concurrency limits.
 pub(crate) struct BackendHandle {
     pub(crate) backend: Arc<dyn Backend>,
-    /// It knows of the connections of one process.
+    /// One per process: it knows that process's connections.
     breaker: PerProcess<Mutex<Breaker>>,
-    /// Whether the breaker has nothing to remember; then nobody needs its lock. Written under the lock.
+    /// Whether the breaker is in its initial state, so that nobody needs its lock. Written under the lock.
     is_calm: AtomicBool,
     /// When the store last answered anybody, or [`NEVER`].
     answered: AtomicU64,
-    /// Where operations wait for their turns: those of tasks, and those of threads, which may be the ones that tasks need.
+    /// One for tasks and one for threads, as tasks may depend on the threads.
     limiters: [ConcurrencyLimiter; 2],
     /// Those who wait for the answer to a probe.
     waiting: PerProcess<Mutex<Vec<Waker>>>,
@@ -56,8 +56,8 @@ impl BackendHandle {
         })
     }
 
-    /// Whether an operation may be sent to the backend now; it may be the probe of a breaker that is open, so its outcome is
-    /// to be [recorded](Self::record).
+    /// Whether an operation may be sent now. It may be the probe of an open breaker, so its result must be
+    /// [recorded](Self::record).
     pub(crate) fn acquire(&self, operation: Operation, now: u64) -> Result<SendTime, Error> {
         if self.is_calm.load(Ordering::Acquire) {
             return Ok(SendTime::at(now));
@@ -69,8 +69,8 @@ impl BackendHandle {
         }
     }
 
-    /// The same for an operation that is a probe whenever the breaker is open. While another is on its way, this one waits for
-    /// the answer to that.
+    /// Like [`acquire`](Self::acquire), for an operation that probes an open breaker at any time. While another probe is
+    /// running, this waits for its answer.
     pub(crate) async fn acquire_probe(
         &self,
         operation: Operation,
@@ -78,7 +78,7 @@ impl BackendHandle {
         budget: &Budget,
     ) -> Result<SendTime, Error> {
         let permission = self.probe(operation, clock);
-        // It waits for the store itself, in no line.
+        // It waits for the store itself, in no queue.
         match budget.operation(|| None, permission).await {
             Ok(sent) => sent,
             Err(_) => Err(self.breaker_open(operation)),
@@ -117,8 +117,7 @@ impl BackendHandle {
         }
     }
 
-    /// Waits for the turn of an operation that may be sent, if not for that of a probe. Should the breaker open meanwhile, the
-    /// operation is refused.
+    /// Waits for a permit; probes need none. The operation is refused if the breaker opens meanwhile.
     pub(crate) async fn permit(
         &self,
         operation: Operation,
@@ -134,7 +133,7 @@ impl BackendHandle {
         if permit.is_acquired {
             return Ok(Some(permit));
         }
-        // Boxed: the many operations that need not wait keep no room for it.
+        // Boxed to keep the future of operations that need not wait small.
         Box::pin(self.wait(operation, caller, sent, permit)).await
     }
 
@@ -160,13 +159,13 @@ impl BackendHandle {
         }
     }
 
-    /// For how long the store had answered nobody when an operation was sent that was asked for at this moment.
+    /// How long the store had not answered anybody when an operation was sent that was requested at this moment.
     pub(crate) fn unanswered_for(&self, requested: u64, sent: &SendTime) -> Duration {
         let answered = self.last_answer().unwrap_or(0);
         Duration::from_nanos(sent.moment().saturating_sub(requested.max(answered)))
     }
 
-    /// When the lines moved last: operations that stood in one then do not wait for the store.
+    /// When the queues last moved. Until then, queued operations were not waiting for the store.
     pub(crate) fn queue_moved_at(&self) -> Option<u64> {
         let answered = self.last_answer()?;
         let moved = self
@@ -176,7 +175,7 @@ impl BackendHandle {
         moved.max()
     }
 
-    /// Waits while a probe is on its way.
+    /// Waits while a probe is running.
     async fn probe_finished(&self) {
         poll_fn(|cx| {
             let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
@@ -196,7 +195,7 @@ impl BackendHandle {
         Error::new(ErrorKind::BreakerOpen, operation, message).at(self.backend.store_name())
     }
 
-    /// Tells the breaker how an operation went.
+    /// Tells the breaker the result of an operation.
     pub(crate) fn record<R>(
         &self,
         result: &Result<R, Error>,
@@ -215,7 +214,7 @@ impl BackendHandle {
         }
     }
 
-    /// The store works: it has just answered.
+    /// The store has just answered.
     pub(crate) fn record_answer(&self, now: u64) {
         self.answered.store(now, Ordering::Relaxed);
         if !self.is_calm.load(Ordering::Acquire) {
@@ -223,7 +222,7 @@ impl BackendHandle {
         }
     }
 
-    /// When the store answered somebody last.
+    /// When the store last answered anybody.
     pub(crate) fn last_answer(&self) -> Option<u64> {
         let answered = self.answered.load(Ordering::Relaxed);
         (answered != NEVER).then_some(answered)
@@ -252,7 +251,7 @@ impl BackendHandle {
         self.breaker().is_open()
     }
 
-    /// What the backend tells of its store, under the name that functions use.
+    /// The figures of the backend's store, under the name that functions use.
     fn figures(&self, name: String) -> StoreFigures {
         let Figures {
             round_trips, pool, ..
@@ -273,16 +272,16 @@ impl BackendHandle {
     }
 }
 
-/// What an operation says of its store.
+/// What the result of an operation says of its store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Verdict {
     Works,
     Fails,
-    /// It has not answered in time.
+    /// It did not answer in time.
     Unanswered,
 }
 
-/// The verdict of an operation; `None` where one caller could not be served, which says nothing.
+/// The verdict of an operation; `None` where only this caller could not be served.
 fn verdict<R>(result: &Result<R, Error>) -> Option<Verdict> {
     match result {
         Err(error) if error.is_of_the_caller() || error.kind() == ErrorKind::BreakerOpen => None,
@@ -292,8 +291,8 @@ fn verdict<R>(result: &Result<R, Error>) -> Option<Verdict> {
     }
 }
 
-/// Whether an error means that the store does not work, rather than that one entry is of no use, or that entries may be read
-/// and not written.
+/// Whether the error means that the store does not work. A single bad entry does not, nor does a store that can only be
+/// read.
 fn is_store_failure(error: &Error) -> bool {
     use ErrorKind::{Codec, Corrupt, Denied, Full, Identity, NotRegistered, Unfaithful};
     match error.kind() {
@@ -319,7 +318,7 @@ impl Default for Backends {
 #[derive(Clone, Default)]
 struct State {
     registered: HashMap<String, Arc<BackendHandle>>,
-    /// The built-in ones that are in use, by name and, for those that keep files, by folder.
+    /// The built-in ones in use, by name and, for those that keep files, by folder.
     opened: HashMap<(String, Option<Folder>), Arc<BackendHandle>>,
     default: Option<String>,
 }
@@ -327,7 +326,7 @@ struct State {
 impl Backends {
     pub(crate) fn register(&self, name: &str, backend: Arc<dyn Backend>) {
         let mut state = self.state();
-        // Whoever still uses the one that is replaced keeps it; nobody asks how it is any more.
+        // Current users of the replaced backend keep it; its health is no longer reported.
         state.opened.retain(|(opened, _), _| opened != name);
         let registered = BackendHandle::new(backend);
         state.registered.insert(name.to_owned(), registered);
@@ -355,7 +354,7 @@ impl Backends {
         Ok(named.map_or("file", |name| name).to_owned())
     }
 
-    /// What metrics call the backend that a function means.
+    /// The backend's name in metrics.
     pub(crate) fn label(&self, name: &BackendName) -> String {
         match name {
             BackendName::Memory => "memory".to_owned(),
@@ -364,7 +363,7 @@ impl Backends {
         }
     }
 
-    /// The backend that a function of this package means. `opened` is told of a folder that is used from now on.
+    /// The backend of a function of this package. `opened` is called with a folder that is newly in use.
     pub(crate) fn resolve(
         &self,
         backend: &BackendName,
@@ -438,7 +437,7 @@ impl Backends {
             .collect()
     }
 
-    /// What every backend that is in use or registered tells of its store.
+    /// The figures of every backend that is in use or registered.
     pub(crate) fn figures(&self) -> Vec<StoreFigures> {
         let all = self.all().into_iter();
         all.map(|(name, handle)| handle.figures(name)).collect()

@@ -1,4 +1,4 @@
-//! Which values are not to be recomputed for a while, so that not every call that meets one tries in vain.
+//! Backoffs: values that are not recomputed for a while, so that not every call tries in vain.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hash, RandomState};
@@ -11,10 +11,10 @@ use crate::timer::nanos;
 /// How many keys are remembered one by one. While more have failed, all are paused.
 const MAX_KEYS: usize = 1024;
 
-/// The pauses of one function.
+/// The backoffs of one function.
 ///
-/// A pause belongs to the value that was to be replaced, so it ends by itself once another is stored, whoever stores it. Pure:
-/// moments are handed in, in nanoseconds.
+/// A backoff belongs to the value to be replaced, so it ends once another is stored, by anybody. Pure: moments are handed
+/// in, in nanoseconds.
 #[derive(Default)]
 pub(crate) struct Backoffs {
     hasher: RandomState,
@@ -31,13 +31,13 @@ struct Keys {
 
 struct Noted {
     backoff: Backoff,
-    /// When the value was created that is not to be recomputed.
+    /// When the value to be replaced was created.
     created: u64,
     until: u64,
 }
 
 impl Backoffs {
-    /// Begins a pause of this length for the value of the key that was created at that moment.
+    /// Starts a backoff of this length for the value created at `created`.
     pub(crate) fn note(
         &self,
         key: &impl Hash,
@@ -64,7 +64,7 @@ impl Backoffs {
         }
     }
 
-    /// Why nobody recomputes that value now, if nobody is to.
+    /// The backoff that applies to that value now.
     pub(crate) fn find(&self, key: &impl Hash, created: u64, now: u64) -> Option<Backoff> {
         let hash = self.hasher.hash_one(key);
         let keys = self.keys();

@@ -1,4 +1,4 @@
-//! Waiting on a thread for a future, also while the thread ends.
+//! Blocking a thread on a future, even while the thread ends.
 
 use std::cell::Cell;
 use std::pin::pin;
@@ -7,8 +7,8 @@ use std::task::{Context, Poll, Waker};
 use parking::Parker;
 
 thread_local! {
-    /// What this thread waits with, kept for the next time. Gone while destructors of other thread-local variables run, in
-    /// which the executors of other crates panic: that ends the process.
+    /// The thread's parker, cached between calls. Gone while destructors of other thread-locals run; other crates' executors
+    /// panic there, which aborts the process.
     static CACHED: Cell<Option<(Parker, Waker)>> = const { Cell::new(None) };
 }
 
@@ -66,7 +66,7 @@ mod tests {
     fn a_thread_that_ends_can_wait() {
         let (sender, receiver) = channel();
         let thread = thread::spawn(|| {
-            // Dropped after what is used for the first time later.
+            // Dropped after thread-locals that are first used later.
             LAST.set(Some(BlockOnDrop(sender)));
             block_on(async {});
         });

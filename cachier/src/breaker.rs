@@ -1,17 +1,17 @@
-//! When to stop asking a backend that keeps failing. Pure: moments are handed in.
+//! The circuit breaker of a backend. Pure: moments are handed in.
 //!
-//! After some consecutive failures the breaker opens and answers for the backend at once. After a pause it lets one
-//! probe through; a success closes it, a failure doubles the pause up to a limit.
+//! After some consecutive failures the breaker opens and answers for the backend at once. After a pause it lets one probe
+//! through; a success closes it, a failure doubles the pause up to a limit.
 
 use std::time::Duration;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Breaker {
-    /// The backend is asked; so many failures in a row so far.
+    /// Operations go through; so many have failed in a row.
     Closed { failures: u32 },
-    /// The backend is not asked before this moment, in nanoseconds.
+    /// Operations are refused until this moment, in nanoseconds.
     Open { until: u64, pause: Duration },
-    /// One probe is on its way; another goes when this moment comes without its answer.
+    /// One probe is running; another follows if it has no answer by this moment.
     Probing { until: u64, pause: Duration },
 }
 
@@ -20,7 +20,7 @@ pub(crate) enum Breaker {
 pub(crate) enum Admission {
     Granted,
     Refused,
-    /// A probe is on its way, whose answer is this operation's, too.
+    /// A probe is running, whose answer counts for this operation too.
     Awaited,
 }
 
@@ -32,8 +32,7 @@ pub(crate) struct Limits {
     pub(crate) max_pause: Duration,
 }
 
-/// Whether an operation that was sent then and timed out speaks against its store, which last answered anybody at that
-/// moment: if it has since, it works.
+/// Whether a timeout counts as a failure of the store: not if the store has answered anybody since the operation was sent.
 pub(crate) fn is_unanswered(sent: u64, answered: Option<u64>) -> bool {
     answered.is_none_or(|answered| answered < sent)
 }
@@ -60,7 +59,7 @@ impl Breaker {
         }
     }
 
-    /// The same for an operation that is worth a probe at any time; one goes at a time.
+    /// Like [`admit`](Self::admit), for operations that may probe at any time; one probe runs at a time.
     pub(crate) fn admit_probe(&mut self, now: u64) -> Admission {
         match *self {
             Self::Closed { .. } => Admission::Granted,

@@ -1,9 +1,8 @@
-//! For how long a call may wait, and for what: the one object on which each of its waits draws.
+//! How long a call may wait, and for what.
 //!
-//! A call waits for its store, no longer than `operation_timeout` in all, and for the computations of others, as long as
-//! `wait_for_calc_timeout` lets it. Neither starts anew after a wait. What it waits for its turn among the others of this
-//! process takes none of the store's time as long as the store serves those: who stands in a line that does not move waits for
-//! the store.
+//! All waits of a call draw on one budget: `operation_timeout` for its store, `wait_for_calc_timeout` for the computations
+//! of others. Neither starts again after a wait. Time in this process's queue does not count against the store as long as
+//! the queue moves; in a queue that does not move, the call waits for the store.
 
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
@@ -18,15 +17,15 @@ use crate::timer::{Timer, nanos};
 /// What one call may still wait for.
 pub(crate) struct Budget {
     timer: &'static Timer,
-    /// What is left for the store, in nanoseconds, or [`UNLIMITED`]. One wait at a time draws on it.
+    /// Time left for the store, in nanoseconds, or [`UNLIMITED`]. One wait at a time draws on it.
     left: AtomicU64,
-    /// How long the call may wait for others in all; `None` is for ever.
+    /// How long the call may wait for others in all; `None` means forever.
     wait_limit: Option<Duration>,
-    /// Since when it does, or [`NEVER`].
+    /// When it first waited for others, or [`NEVER`].
     waiting_since: AtomicU64,
 }
 
-/// What was used up before a wait was over.
+/// What ran out before a wait was over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum BudgetSpent {
     /// The time for the store.
@@ -35,26 +34,26 @@ pub(crate) enum BudgetSpent {
     Waiting,
 }
 
-/// Why an operation was given up.
+/// Why an operation timed out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum OperationTimeout {
-    /// The store has not answered.
+    /// The store did not answer.
     NoAnswer,
-    /// Nor has it those who came first in this process.
+    /// The store did not answer those ahead in the queue either.
     NoPermit,
 }
 
-/// An executor that takes so long to come back to a task has more to do than it can.
+/// An executor that takes this long to poll a task again is overloaded.
 const BUSY_THRESHOLD: Duration = Duration::from_millis(5);
 
-/// The longest that such an executor makes a call wait beyond its budget.
+/// How long an overloaded executor may keep a call waiting beyond its budget.
 const MAX_OVERTIME: Duration = Duration::from_secs(1);
 
 const UNLIMITED: u64 = u64::MAX;
 const NEVER: u64 = u64::MAX;
 
 impl Budget {
-    /// So much for the store, and so much for others.
+    /// A budget of these times for the store and for others.
     pub(crate) fn new(
         timer: &'static Timer,
         store: Duration,
@@ -68,13 +67,13 @@ impl Budget {
         }
     }
 
-    /// One that bounds nothing.
+    /// A budget without limits.
     #[cfg(test)]
     pub(crate) fn unlimited() -> Self {
         Self::new(Timer::system(), Duration::MAX, None)
     }
 
-    /// What is left for the store.
+    /// Time left for the store.
     pub(crate) fn left(&self) -> Duration {
         Duration::from_nanos(self.left.load(Ordering::Relaxed))
     }
@@ -90,8 +89,7 @@ impl Budget {
         self.waiting_since.load(Ordering::Relaxed) != NEVER
     }
 
-    /// Waits for an operation of this call. What it has waited for its turn when the store `answered` somebody last is not
-    /// the store's time.
+    /// Waits for an operation of this call. Time in the queue before the store last `answered` anybody does not count.
     pub(crate) async fn operation<F: Future>(
         &self,
         answered: impl Fn() -> Option<u64>,
@@ -113,7 +111,7 @@ impl Budget {
             if in_line() > before {
                 continue;
             }
-            // It has been polled just now: if it still waits for a turn, it has waited longer when it is polled again.
+            // It has just been polled: if it is still queued, its time in the queue grows with the next poll.
             let waited = queue_time.waited();
             match self.overtime(work.as_mut()).await {
                 Some(output) => break Ok(output),
@@ -126,14 +124,14 @@ impl Budget {
         done
     }
 
-    /// Waits for the computation of another, which may be elsewhere.
+    /// Waits for another caller's or process's computation.
     pub(crate) async fn computation<F: Future>(&self, work: F) -> Result<F::Output, BudgetSpent> {
         let done = self.timer.timeout(self.wait_limit(), work).await;
         done.ok_or(BudgetSpent::Waiting)
     }
 
-    /// Waits for what the store takes to begin or to end the computation of another. Time counts from when the line `moved`
-    /// last in which that one may stand.
+    /// Waits for the store operations around another caller's computation. Time counts from when that caller's queue last
+    /// `moved`.
     pub(crate) async fn store_of_another<F: Future>(
         &self,
         moved: impl Fn() -> Option<u64>,
@@ -170,15 +168,15 @@ impl Budget {
         done
     }
 
-    /// Lets a while pass in which another process computes, or less if `change` comes. The process lives by the system's clock,
-    /// whatever clock this call has.
+    /// Waits while another process computes, at most this long, or until `change`. Uses the system's clock: the other
+    /// process does.
     pub(crate) async fn pause<F: Future>(&self, at_most: Duration, change: F) -> Option<F::Output> {
         let at_most = self.wait_limit().unwrap_or(at_most).min(at_most);
         Timer::system().timeout(Some(at_most), change).await
     }
 
-    /// Waits for operations by which another process is looked at. While `it_computes` they take nothing: the wait is
-    /// one for the computation.
+    /// Runs operations that poll the owner of a lease. They cost nothing while that `is_computing`: the wait is for the
+    /// computation.
     pub(crate) async fn poll_owner<F: Future>(
         &self,
         work: F,
@@ -192,7 +190,7 @@ impl Budget {
         output
     }
 
-    /// How long this call may still wait for others, for which it waits from now on; `None` is for ever.
+    /// How long this call may still wait for others, starting now; `None` means forever.
     pub(crate) fn wait_limit(&self) -> Option<Duration> {
         if !self.has_waited() {
             self.waiting_since
@@ -201,13 +199,13 @@ impl Budget {
         Some(self.wait_limit?.saturating_sub(self.waited()))
     }
 
-    /// Polls work that is late, for a while as long as the executor is late itself: what the work waits for may be done, and wait
-    /// to be run among the other tasks of a crowd.
+    /// Polls late work for as long as the executor itself is late: the answer may have arrived, and its task may wait to be
+    /// run.
     async fn overtime<F: Future>(&self, mut work: Pin<&mut F>) -> Option<F::Output> {
         let began = self.timer.now();
         loop {
             let before = self.timer.now();
-            // Goes behind the tasks that can run.
+            // Lets runnable tasks run first.
             yield_now().await;
             let now = self.timer.now();
             if let Some(output) = self.timer.timeout_at(now, work.as_mut()).await {
@@ -229,12 +227,12 @@ impl Budget {
     }
 }
 
-/// How long an operation has waited for its turns in this process.
+/// How long an operation has been queued in this process.
 #[derive(Default)]
 struct QueueTime {
-    /// In all.
+    /// The sum over its operations.
     waited: AtomicU64,
-    /// As it was told last; what comes after another operation begins anew.
+    /// The last value reported; each operation starts from zero.
     reported: AtomicU64,
 }
 
@@ -271,14 +269,14 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
 
-    /// A clock that the test advances, and a budget that lives by it.
+    /// A manual clock, and a budget that uses it.
     fn budget(wait_limit: Option<Duration>) -> (Clock, Budget) {
         let clock = Clock::manual();
         let timer = Box::leak(Box::new(Timer::new(clock.clone(), TimerKind::Manual)));
         (clock, Budget::new(timer, SECOND, wait_limit))
     }
 
-    /// Polls as an executor does that has nothing else to do: again where the future lets others run.
+    /// Polls like an idle executor: again whenever the future yields.
     fn poll<F: Future>(future: &mut Pin<&mut F>) -> Poll<F::Output> {
         let woken = Arc::new(Woken::default());
         let waker = Waker::from(Arc::clone(&woken));
@@ -300,7 +298,7 @@ mod tests {
         }
     }
 
-    /// What a wait comes to that nothing ends, when this much time passes.
+    /// The result of a wait when this much time passes and nothing ends it.
     fn after<F: Future>(clock: &Clock, passes: Duration, wait: F) -> Option<F::Output> {
         let mut wait = pin!(wait);
         assert!(poll(&mut wait).is_pending());
@@ -459,7 +457,7 @@ mod tests {
         None
     }
 
-    /// What is pending once.
+    /// A future that is pending once.
     fn pending_once() -> impl Future<Output = ()> {
         let mut is_over = false;
         poll_fn(move |_| match std::mem::replace(&mut is_over, true) {

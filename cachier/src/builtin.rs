@@ -1,4 +1,4 @@
-//! The instances of the backends that cachier brings, made from the environment when they are first needed.
+//! Built-in backends, configured by the environment.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! One call: how the caller wants it, and what happened.
+//! Options and results of calls.
 
 use std::fmt;
 use std::time::Duration;
@@ -25,7 +25,7 @@ pub struct CallOptions {
 }
 
 impl CallOptions {
-    /// Options that change nothing: a call with them is an ordinary call.
+    /// Options that change nothing.
     pub const fn new() -> Self {
         Self {
             max_age: None,
@@ -36,7 +36,7 @@ impl CallOptions {
 
     /// Accepts only values up to this age; zero always recomputes.
     ///
-    /// Applies beside the function's `stale_after`: the shorter one counts. An older value is served neither by
+    /// Applies together with the function's `stale_after`: the shorter one counts. An older value is served neither by
     /// `next_time` nor by `stale_on_error`.
     pub const fn max_age(mut self, max_age: Duration) -> Self {
         self.max_age = Some(max_age);
@@ -67,18 +67,18 @@ pub struct Call<R> {
     pub value: R,
     /// What the caller got.
     pub outcome: Outcome,
-    /// Age of the value; `None` when it was computed by this very call.
+    /// Age of the value; `None` if this call computed it.
     pub age: Option<Duration>,
-    /// Where the value was found; `None` when it was not found but computed.
+    /// Where the value was found; `None` if it was computed.
     pub tier: Option<Tier>,
     /// How long the call took.
     pub elapsed: Duration,
-    /// The first failure of the backend that this call met.
+    /// The call's first backend failure.
     pub backend_error: Option<Error>,
 }
 
 impl Call<()> {
-    /// The same call, with its value.
+    /// The same call with its value.
     pub(crate) fn with<R>(self, value: R) -> Call<R> {
         let Self {
             value: (),
@@ -124,7 +124,7 @@ pub struct Completion {
     pub(crate) outcome: Outcome,
     pub(crate) age: Option<Duration>,
     pub(crate) tier: Option<Tier>,
-    /// How long the served value once took to compute.
+    /// How long the served value took to compute.
     pub(crate) compute_nanos: Option<u64>,
 }
 
@@ -132,7 +132,7 @@ impl Completion {
     /// The cache was not consulted.
     pub(crate) const BYPASS: Self = Self::uncached(Outcome::Bypass);
 
-    /// What the call computed itself, or was not given by the cache.
+    /// A completion without a cached value.
     pub(crate) const fn uncached(outcome: Outcome) -> Self {
         Self {
             outcome,

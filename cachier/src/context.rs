@@ -1,4 +1,4 @@
-//! Everything that cached functions share: parameters, switches, backends, the clock, background work.
+//! The state that cached functions share: parameters, switches, backends, the clock, background work.
 //!
 //! A program has one context. Each isolated test has one of its own, so that nothing leaks between parallel tests.
 
@@ -33,7 +33,7 @@ pub(crate) struct Context {
     pub(crate) backends: Backends,
     pub(crate) registry: Registry,
     params: PerProcess<Mutex<Arc<GlobalParams>>>,
-    /// Counts the changes of parameters and backends, so that functions notice them.
+    /// Counts changes of parameters and backends, so that functions notice them.
     revision: AtomicU64,
 }
 
@@ -60,12 +60,12 @@ thread_local! {
     static CURRENT: Cell<Option<&'static Context>> = const { Cell::new(None) };
 }
 
-/// The context of the calling code: the program's, or that of the isolated test it is part of.
+/// The context of the calling code: the program's, or an isolated test's.
 pub(crate) fn current() -> &'static Context {
     isolated().unwrap_or_else(main)
 }
 
-/// The context of the isolated test that the calling code is part of.
+/// The context of the isolated test around the calling code, if any.
 #[inline]
 pub(crate) fn isolated() -> Option<&'static Context> {
     if cfg!(feature = "testing") {
@@ -95,7 +95,7 @@ fn main() -> &'static Context {
     })
 }
 
-/// Runs the future as part of the context, on whatever thread it is polled.
+/// Polls the future as part of the context, on any thread.
 #[cfg(any(feature = "tokio", feature = "testing"))]
 pub(crate) async fn scope<F: Future>(context: &'static Context, future: F) -> F::Output {
     let mut future = pin!(future);
@@ -107,7 +107,7 @@ pub(crate) fn sync_scope<R>(context: &'static Context, run: impl FnOnce() -> R) 
     struct Leave(Option<&'static Context>);
     impl Drop for Leave {
         fn drop(&mut self) {
-            // A thread that is being torn down has no context to return to.
+            // During thread teardown there is no context to return to.
             let _ = CURRENT.try_with(|current| current.set(self.0));
         }
     }
@@ -161,7 +161,7 @@ impl Context {
         }
     }
 
-    /// When the breakers of backends open, and for how long.
+    /// When breakers open, and for how long.
     pub(crate) fn breaker_limits(&self) -> Limits {
         let params = self.params();
         Limits {
@@ -176,15 +176,14 @@ impl Context {
         self.revision.load(Ordering::Acquire)
     }
 
-    /// Tells every function that parameters or backends have changed.
+    /// Applies changed parameters or backends to every function.
     pub(crate) fn params_changed(&self) {
         self.registry.update_params();
         // After the functions: whoever sees the new revision sees their new policies too.
         self.revision.fetch_add(1, Ordering::AcqRel);
     }
 
-    /// Tells every function that what it stores goes elsewhere from now on, so that none serves from before what was stored
-    /// where it went until now.
+    /// Applies a change of where functions store: none may serve near values from its old store.
     pub(crate) fn stores_changed(&self) {
         self.params_changed();
         self.registry.clear_near();

@@ -1,28 +1,28 @@
-//! What to do with a call: the one place where it is decided.
+//! Decides what to do with a call; nothing else does.
 //!
-//! Everything here is a pure function of what is stored, what is running, the options and the age of the value. The
-//! driver asks, and carries out the answer; it never decides.
+//! Everything here is a pure function of what is stored, what is running, the options and the value's age. The driver
+//! carries out the decisions.
 
 use std::time::Duration;
 
 use cachier_metrics::Reason;
 
-/// The rules of a function that bear on a decision, defaults filled in.
+/// The rules of a function that decisions need, with defaults filled in.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Rules {
     /// Age from which a value is stale; `None` means never.
     pub(crate) stale_after: Option<Duration>,
-    /// Oldest value that may be served although it is stale; `None` means any.
+    /// Oldest stale value that may be served; `None` means any.
     pub(crate) max_stale: Option<Duration>,
-    /// How far past `stale_after` a value may stand in for a failed computation; `None` means not at all.
+    /// How far past `stale_after` a value may replace a failure; `None` means not at all.
     pub(crate) stale_on_error: Option<Duration>,
-    /// What happens with a stale value.
+    /// What to do with a stale value.
     pub(crate) on_stale: OnStale,
-    /// For how long a stale value is served without another attempt after one has failed.
+    /// How long a stale value is served after a failed attempt without another one.
     pub(crate) retry_after: Duration,
 }
 
-/// What a call does when the stored value is stale.
+/// What a call does with a stale value.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum OnStale {
     /// Compute, and return the new value.
@@ -32,7 +32,7 @@ pub(crate) enum OnStale {
     ServeAndRefresh,
 }
 
-/// How a call that consults the cache wants it to be used.
+/// How a call uses the cache.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Intent {
     /// Read and write.
@@ -42,67 +42,67 @@ pub(crate) enum Intent {
     Overwrite,
 }
 
-/// What the storage said about the key.
+/// What the store has under the key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stored {
     /// No value.
     Absent,
     /// A value of this age.
     Aged(Duration),
-    /// Whatever it is: nobody has looked.
+    /// Not loaded.
     Unseen,
-    /// The storage failed to answer.
+    /// The store failed to answer.
     Unknown,
 }
 
-/// Why nobody is to recompute the stored value for a while.
+/// Why the stored value is not recomputed for a while.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Backoff {
     /// The last attempt failed.
     Failed,
-    /// Another process had the lease when it was asked for.
+    /// Another process held the lease.
     Held,
 }
 
-/// Who is computing the key.
+/// Who computes the key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ClaimState {
-    /// Nobody has been asked yet.
+    /// Not known yet.
     Unclaimed,
-    /// This call holds the claim to compute.
+    /// This call has the claim.
     Own,
-    /// Another caller or process holds it.
+    /// Another caller or process has it.
     Other,
-    /// Another holds it, and this call has waited as long as it may.
+    /// Another has it, and this call has waited as long as it may.
     WaitedTooLong,
-    /// Another holds it, and waits for this call: waiting would never end.
+    /// Another has it and waits for this call: waiting would never end.
     Reentrant,
-    /// Another held it, and its result cannot be shared.
+    /// Another had it, and its result cannot be shared.
     NotShared,
 }
 
-/// What the driver must do next.
+/// What the driver does next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Action {
-    /// Return the stored value, of this age, which is fresh.
+    /// Serve the stored value of this age, which is fresh.
     Serve(Duration),
-    /// Return the stored value, of this age, which is stale; start a recomputation unless one is running.
+    /// Serve the stored value of this age, which is stale; start a recomputation unless one is running.
     ServeStaleAndRefresh(Duration),
-    /// Return the stored value, of this age, which is stale, and leave it at that for this reason.
+    /// Serve the stored value of this age, which is stale; do not recompute it, for this reason.
     ServeStale(Duration, Backoff),
-    /// Become the one that computes this key, or learn who is.
+    /// Claim the key, or find out who has it.
     Claim,
-    /// Become the one that computes this key, whoever does now: that began too early.
+    /// Claim the key from whoever has it: that computation began too early.
     TakeOver,
-    /// Wait for the one that computes this key.
+    /// Wait for whoever computes the key.
     Wait,
-    /// Call the function for this reason.
+    /// Run the function, for this reason.
     Compute(Reason),
-    /// The same beside the one that computes this key. What is stored gives way to what others do to the entry.
+    /// Run the function although another computes the key. The result is not stored if others change the entry meanwhile.
     ComputeUnshared(Reason),
 }
 
-/// Decides the next step of a call. A pause is one of the recomputation of what is stored.
+/// Decides the next step of a call. `backoff` is that of the stored value.
 pub(crate) fn decide(
     stored: Stored,
     backoff: Option<Backoff>,
@@ -138,7 +138,7 @@ pub(crate) fn decide(
     match claim_state {
         ClaimState::Unclaimed => Action::Claim,
         ClaimState::Own => Action::Compute(reason),
-        // What another caller is computing may have begun before this call, so it would not be recent enough.
+        // A running computation may have begun before this call, so it would not be recent enough.
         ClaimState::Other if max_age == Some(Duration::ZERO) => Action::ComputeUnshared(reason),
         ClaimState::Other => Action::Wait,
         ClaimState::WaitedTooLong => Action::ComputeUnshared(Reason::WaitTimeout),
@@ -147,30 +147,29 @@ pub(crate) fn decide(
     }
 }
 
-/// By which way a value reaches a call.
+/// How a value reaches a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Source {
-    /// It is stored, in whatever tier.
+    /// From a store, in any tier.
     Storage,
-    /// Another caller of this process has computed it, or found it, while this call waited. Bounds of zero let nothing be
-    /// stored, but do not forbid to share.
+    /// From another caller of this process that this call waited for. Bounds of zero forbid storing, not sharing.
     Flight,
-    /// It is stored, and computing a new one has failed.
+    /// From a store, as computing a new one has failed.
     Failure,
 }
 
-/// What a value is to the call that is given it.
+/// How fresh a value is for a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Freshness {
     /// Younger than all bounds.
     Fresh,
-    /// Served although it is stale.
+    /// Stale, and served all the same.
     Stale,
 }
 
-/// What a value of this age is to a call; `None` if the call must not be given it.
+/// How fresh a value of this age is for a call; `None` if the call must not be given it.
 ///
-/// Every value that reaches a caller has passed here, whatever way it comes.
+/// Every value passes here before it reaches a caller.
 pub(crate) fn accept(
     age: Duration,
     source: Source,
@@ -182,7 +181,7 @@ pub(crate) fn accept(
         Source::Flight => (unless_zero(rules.stale_after), unless_zero(max_age)),
         Source::Storage | Source::Failure => (rules.stale_after, max_age),
     };
-    // What stands in for a failure is not served as if it were fresh.
+    // A fallback is never served as fresh.
     if source != Source::Failure && is_fresh(age, stale_after, max_age) {
         return Some(Freshness::Fresh);
     }
@@ -203,21 +202,20 @@ fn may_stand_in(age: Duration, rules: &Rules, max_age: Option<Duration>) -> bool
     accept(age, Source::Failure, rules, max_age).is_some()
 }
 
-/// How long the recomputation of a stored value is not tried again after it has failed; `None` where no stale value is served
-/// meanwhile anyway.
+/// How long a failed recomputation is not retried; `None` if no stale value could be served meanwhile.
 pub(crate) fn backoff_after_failure(rules: &Rules) -> Option<Duration> {
     let serves_stale = rules.on_stale == OnStale::ServeAndRefresh || rules.stale_on_error.is_some();
     (serves_stale && !rules.retry_after.is_zero()).then_some(rules.retry_after)
 }
 
-/// What a call does with a value that another caller of this process has come to.
+/// What a call does with a value of another caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Sharing {
-    /// It is the result.
+    /// Take it as the result.
     Take(Freshness),
-    /// It is too old: look for a newer one.
+    /// Too old: look for a newer one.
     LookAgain,
-    /// It is too old, though it was new while this call waited for it: another one would be, too.
+    /// Too old, although computed while this call waited: another shared one would be, too.
     ComputeUnshared,
 }
 
@@ -235,7 +233,7 @@ pub(crate) fn share(
     }
 }
 
-/// Whether a value of this age is fresh: younger than every bound that is set.
+/// Whether a value of this age is younger than every bound that is set.
 pub(crate) fn is_fresh(
     age: Duration,
     stale_after: Option<Duration>,
@@ -249,31 +247,31 @@ pub(crate) fn is_fresh(
     !bound.is_zero() && age <= bound
 }
 
-/// How the function ended, as far as storing and serving care.
+/// The kind of result that the function returned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ResultKind {
     /// A value that may be stored.
     Storable,
-    /// A value that must not be stored (`None`, `cache_if`), but may be shared with waiters.
+    /// A value that must not be stored (`None`, `cache_if`), but may be shared.
     Unstorable,
     /// An `Err`.
     Failed,
 }
 
-/// What becomes of a computed result.
+/// What to do with a computed result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ResultAction {
-    /// Store it, share it, return it.
+    /// Store, share and return it.
     Store,
-    /// Share it and return it.
+    /// Share and return it.
     Share,
-    /// Remove what was stored before, which it was to replace; share it and return it.
+    /// Share and return it, and remove the entry that it replaces.
     Remove,
-    /// Return the stale value that is still stored instead.
+    /// Return the stored stale value instead.
     ServeStale,
 }
 
-/// Decides what becomes of a computed result, given the value that was stored before.
+/// Decides what to do with a computed result, given the stored value.
 pub(crate) fn decide_result(
     kind: ResultKind,
     stored: Stored,
@@ -282,7 +280,7 @@ pub(crate) fn decide_result(
 ) -> ResultAction {
     match kind {
         ResultKind::Storable => ResultAction::Store,
-        // It is gone at its source, or no value any more.
+        // It is gone at its source, or no longer a value.
         ResultKind::Unstorable => match stored {
             Stored::Aged(_) | Stored::Unseen => ResultAction::Remove,
             Stored::Absent | Stored::Unknown => ResultAction::Share,

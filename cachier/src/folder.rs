@@ -1,4 +1,4 @@
-//! Where what is kept in files is kept: what somebody has named is shared as it is; what nobody has is for one package.
+//! Folders of stores that keep files: named ones are shared, unnamed ones belong to a package.
 
 #[cfg(feature = "file")]
 use std::path::Path;
@@ -24,11 +24,11 @@ use crate::options::Policy;
 )]
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Folder {
-    /// A folder that somebody has named.
+    /// A named folder.
     Named(PathBuf),
     /// The default one of all who have named a namespace, and of no package in particular.
     Shared,
-    /// The default one of a package.
+    /// The default folder of a package.
     OfPackage(Package),
 }
 
@@ -83,7 +83,7 @@ impl Folder {
         }
     }
 
-    /// The folder, if it is one of those among which some may be used by nobody any more.
+    /// The folder, if it is one of those that may become unused.
     #[cfg(any(feature = "file", feature = "sqlite"))]
     pub(crate) fn of_package(&self) -> Option<DefaultFolder> {
         match self {
@@ -92,7 +92,7 @@ impl Folder {
         }
     }
 
-    /// The folder, if nobody has named it and the user has a home.
+    /// The folder, if it is unnamed and the user has a home.
     #[cfg(any(feature = "file", feature = "sqlite"))]
     fn default_folder(&self) -> Option<DefaultFolder> {
         match self {

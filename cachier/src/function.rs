@@ -1,4 +1,4 @@
-//! What cachier knows of one annotated function, whatever its types: identity, options, policy, metrics.
+//! The type-independent state of an annotated function: identity, options, policy, metrics.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockWriteGuard, TryLockError};
@@ -31,21 +31,21 @@ pub struct Function {
     pub(crate) options: Options,
     pub(crate) context: &'static Context,
     pub(crate) metrics: Option<&'static CacheMetrics>,
-    /// Whether calls consult the cache at all.
+    /// Whether calls consult the cache.
     gate: AtomicBool,
     /// Age in nanoseconds up to which a value in memory is fresh.
     fresh_nanos: AtomicU64,
     policy: RwLock<Arc<Policy>>,
-    /// In which it was made.
+    /// The process that made it.
     process: Process,
     out_of_service: OnceLock<Error>,
     cleaned_up: AtomicU64,
-    /// What a persistent backend last said that it holds.
+    /// The last known usage of its store.
     pub(crate) usage_cache: PerProcess<UsageCache>,
-    /// Whether a recomputation was lost with the runtime that it had begun on: the next ones begin on cachier's own.
+    /// Whether a recomputation was lost with its runtime: the next ones start on cachier's own.
     #[cfg(feature = "tokio")]
     pub(crate) has_lost_runtime: AtomicBool,
-    /// When a failure was logged last.
+    /// When a failure was last logged.
     warned: AtomicU64,
     pub(crate) verification: Verification,
 }
@@ -89,12 +89,12 @@ impl Function {
         let gate = |open| self.gate.store(open, Ordering::SeqCst);
         gate(enabled && self.out_of_service.get().is_none());
         if self.out_of_service.get().is_some() {
-            // Noticed just now.
+            // Set just now by another thread.
             gate(false);
         }
     }
 
-    /// What tells whether a value in memory that counts from a moment is fresh now; `None` where all are.
+    /// Whether a value in memory that counts from a moment is fresh now; `None` if all are.
     #[cfg(feature = "memory")]
     #[inline]
     pub(crate) fn freshness(&self) -> Option<impl Fn(u64) -> bool + Copy> {
@@ -102,8 +102,8 @@ impl Function {
         (fresh_nanos != u64::MAX).then_some(move |since| self.is_younger(since, fresh_nanos))
     }
 
-    /// Whether at most this much time has passed since then. Not inlined: functions whose values stay fresh for ever
-    /// need no room for the clock in their hit path.
+    /// Whether at most this much time has passed. Not inlined: values that never become stale need no room for the clock in
+    /// their hit path.
     #[cfg(feature = "memory")]
     #[inline(never)]
     fn is_younger(&self, created: u64, nanos: u64) -> bool {
@@ -150,7 +150,7 @@ impl Function {
         self.fresh_nanos.load(Ordering::Relaxed)
     }
 
-    /// Whether the switches leave the function on, by its name with type arguments or without.
+    /// Whether the switches enable the function, by its name with type arguments and without.
     pub(crate) fn is_on(&self, switches: &Switches) -> bool {
         switches.is_on(&self.name) && switches.is_on(&self.typed_name)
     }
@@ -172,7 +172,7 @@ impl Function {
         Arc::new(Policy::resolve(&self.options, &self.context.params()))
     }
 
-    /// Takes up changed parameters of the program.
+    /// Applies changed parameters of the program.
     pub(crate) fn update_params(&self) {
         let policy = Policy::resolve(&self.options, &self.context.params());
         self.fresh_nanos
@@ -184,8 +184,7 @@ impl Function {
         }
     }
 
-    /// In a child of the process in which the function was made, readers that are not there may hold the lock for ever: then
-    /// the function stays as it is.
+    /// `None` in a forked child where a thread that does not exist holds the lock: the policy then stays.
     fn policy_to_change(&self) -> Option<RwLockWriteGuard<'_, Arc<Policy>>> {
         if self.process.is_current() {
             return Some(self.policy.write().unwrap_or_else(PoisonError::into_inner));
@@ -208,7 +207,7 @@ impl Function {
         )
     }
 
-    /// Takes the function out of service because it is called with types that differ and have one name.
+    /// Takes the function out of service because different types of one name instantiate it.
     pub(crate) fn mark_ambiguous(&self) -> &Error {
         self.take_out_of_service(
             format!("the types of `{}` stand for several that have one name, such as two closures", self.name),
@@ -216,7 +215,7 @@ impl Function {
         )
     }
 
-    /// Takes the function out of service because nothing can be changed of what it has in memory.
+    /// Takes the function out of service because a fork has left its memory unchangeable.
     #[cfg(feature = "memory")]
     pub(crate) fn mark_lost(&self) -> &Error {
         self.take_out_of_service(
@@ -236,7 +235,7 @@ impl Function {
         error
     }
 
-    /// Whether the size of a value is of any use.
+    /// Whether to measure values.
     pub(crate) fn wants_size(&self) -> WantSize {
         let options = &self.options;
         let is_bounded = options.capacity_bytes.is_some()
@@ -251,7 +250,7 @@ impl Function {
 
     /// Counts a failure of the backend, if it is to be counted, tells of it once, and logs it unless one was logged lately.
     pub(crate) fn report(&self, error: &Error, metrics: Option<&CacheMetrics>) {
-        /// The shortest time between two messages of one function.
+        /// The shortest time between two log messages of one function.
         const MIN_REPORT_INTERVAL: u64 = 10_000_000_000;
         if let Some(metrics) = metrics {
             metrics.backend_error(
@@ -260,7 +259,7 @@ impl Function {
             );
         }
         match error.kind() {
-            // It was told of where it was found.
+            // Reported where it was found.
             ErrorKind::Unfaithful => return,
             ErrorKind::Codec => self.verification.suspect_values(),
             _ => {}
@@ -280,7 +279,7 @@ impl Function {
         }
     }
 
-    /// The error that something was found which a store cannot keep; a person is told of each kind once.
+    /// The error of a finding; the first of each kind is shown to the user.
     pub(crate) fn report_finding(&self, finding: Finding) -> Error {
         let is_first = self.verification.is_first(&finding);
         let error = finding.into_error().at(format!("`{}`", self.name));
@@ -291,7 +290,7 @@ impl Function {
         error
     }
 
-    /// A value is refused by its serialization, so that it is computed again and again; a person is told of the first one.
+    /// A value that cannot be serialized is computed again and again; the first one is shown to the user.
     #[cold]
     pub(crate) fn report_refusal(&self, error: &Error) {
         if self.verification.is_first_refusal() {
@@ -299,7 +298,7 @@ impl Function {
         }
     }
 
-    /// Explains a hit to whoever listens.
+    /// Traces a hit.
     #[inline]
     pub(crate) fn explain_hit(&self) {
         trace::hit(&self.name);
@@ -310,7 +309,7 @@ impl Function {
         self.out_of_service.get()
     }
 
-    /// Fails if the function is out of service: what is stored under its name is not its own.
+    /// Fails if the function is out of service: the entries under its name may not be its own.
     pub(crate) fn in_service(&self) -> Result<(), Error> {
         self.out_of_service()
             .map_or(Ok(()), |error| Err(error.clone()))
@@ -321,7 +320,7 @@ impl Function {
         self.options.version
     }
 
-    /// Whether a clean-up is due, at most once for each interval; the answer `true` starts the next interval.
+    /// Whether a clean-up is due, once in each interval; `true` starts the next interval.
     pub(crate) fn cleanup_is_due(&self, interval: Duration) -> bool {
         let now = self.context.clock.coarse().max(1);
         let last = self.cleaned_up.load(Ordering::Relaxed);
@@ -334,17 +333,17 @@ impl Function {
     }
 }
 
-/// The moment of something that has not happened yet.
+/// The moment of something that has not happened.
 const NEVER: u64 = 0;
 
-/// Whether a store is to keep the function's values, and what it keeps is checked.
+/// Whether arguments and values are verified.
 fn is_verified(options: &Options, policy: &Policy) -> bool {
     policy.verify && options.backend != BackendName::Memory
 }
 
-/// The age up to which the fast path may serve a value that it finds in memory.
+/// The age up to which the fast path may serve a value.
 fn fresh_nanos(options: &Options, policy: &Policy) -> u64 {
-    /// A near tier holds values for this long, so that what other processes store is seen.
+    /// Bounds how long values of other processes go unnoticed.
     const DEFAULT_NEAR_STALE_AFTER: Duration = Duration::from_secs(30);
     let near = options
         .near_cache

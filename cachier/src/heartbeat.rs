@@ -1,4 +1,4 @@
-//! Keeping leases alive while their owners compute: one thread beats for all of them.
+//! Renews leases while their owners compute: one thread for all of them.
 
 use std::future::pending;
 use std::panic::AssertUnwindSafe;
@@ -20,7 +20,7 @@ pub(crate) struct Heartbeat {
 }
 
 impl Heartbeat {
-    /// Starts to renew the lease, and notes in `status` what comes of it; `None` for one that needs no renewal.
+    /// Starts to renew the lease, recording in `status`; `None` for a lease that needs no renewal.
     pub(crate) fn start(
         backend: &Arc<dyn Backend>,
         lease: &Lease,
@@ -33,7 +33,7 @@ impl Heartbeat {
     }
 }
 
-/// Gives a lease back after a moment, without holding up anybody. One that needs no renewal ends when it is dropped.
+/// Releases a lease in the background, after a delay. One that needs no renewal ends when it is dropped.
 pub(crate) fn release_later(backend: &Arc<dyn Backend>, lease: Lease, after: Duration) {
     let Some(period) = lease.period() else {
         return;
@@ -50,13 +50,13 @@ pub(crate) fn release_later(backend: &Arc<dyn Backend>, lease: Lease, after: Dur
     executor().spawn(released).detach();
 }
 
-/// Runs a future that never blocks on the thread of the heartbeats, until the task is dropped.
+/// Runs a future that never blocks on the heartbeat thread, until the task is dropped.
 #[cfg(feature = "tokio")]
 pub(crate) fn spawn(future: impl Future<Output = ()> + Send + 'static) -> Task<()> {
     executor().spawn(future)
 }
 
-/// Does something after a while, without holding up anybody.
+/// Runs a job in the background, after a delay.
 pub(crate) fn run_later(after: Duration, job: impl FnOnce() + Send + 'static) {
     let due = async move {
         Timer::system().sleep(after).await;
@@ -65,8 +65,8 @@ pub(crate) fn run_later(after: Duration, job: impl FnOnce() + Send + 'static) {
     executor().spawn(due).detach();
 }
 
-/// Beats three times in each period, so that a lease survives one beat that fails, or is never answered; and once more
-/// whenever somebody has reason to doubt it.
+/// Renews three times in each period, so that a lease survives one renewal that fails or is never answered, and whenever a
+/// check is requested.
 async fn renew_periodically(backend: Arc<dyn Backend>, lease: Lease, status: Arc<LeaseStatus>) {
     let Some(pause) = lease.period().map(|period| period / 3) else {
         return;
@@ -87,18 +87,18 @@ async fn renew_periodically(backend: Arc<dyn Backend>, lease: Lease, status: Arc
     }
 }
 
-/// What a backend says; one that panics has said nothing.
+/// The output, or `None` after a panic.
 async fn catch_panic<T>(work: impl Future<Output = T>) -> Option<T> {
     AssertUnwindSafe(work).catch_unwind().await.ok()
 }
 
-/// What beats, on a thread of this process.
+/// The executor of the heartbeat thread.
 fn executor() -> &'static Executor<'static> {
     static HEARTBEATS: PerProcess<Executor<'static>> = PerProcess::new(|_| Executor::new());
     static STARTED: PerProcess<()> = PerProcess::new(|_| {
         let executor: &Executor<'static> = &HEARTBEATS;
         let thread = std::thread::Builder::new().name("cachier-heartbeat".to_owned());
-        // Without a thread a lease lasts one period, and whoever takes over is safe: the store is refused.
+        // Without a thread a lease lasts one period. Whoever takes over then is safe: the store is refused.
         let _ = thread.spawn(|| block_on(executor.run(pending::<()>())));
     });
     let process = Process::current();

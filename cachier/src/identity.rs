@@ -1,14 +1,13 @@
-//! What an attribute says of its function, and the name of that in storage and metrics, read off what the compiler calls it.
-//! Pure.
+//! Identities of functions, in storage and metrics, derived from the compiler's type names. Pure.
 
 use crate::options::Options;
 
-/// What an attribute says of its function, handed over at the first call.
+/// The attribute's description of its function, passed at the first call.
 #[doc(hidden)]
 pub struct FunctionSpec {
     /// The path of the function, type parameters included.
     pub identity: String,
-    /// The same path, whatever its type parameters are.
+    /// The same path without type arguments.
     pub path: String,
     /// The package of the crate that holds it.
     pub package: Package,
@@ -20,7 +19,7 @@ pub struct FunctionSpec {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Package {
     pub(crate) name: &'static str,
-    /// The hash of the folder that it is built in; `None` where that does not matter.
+    /// The hash of the folder it is built in, where that matters.
     pub(crate) folder: Option<u64>,
 }
 
@@ -31,7 +30,7 @@ impl Package {
         Self { name, folder: None }
     }
 
-    /// The package of this name, as it is built in the folder of this hash.
+    /// The package of this name, built in the folder of this hash.
     #[must_use]
     pub const fn built_in(name: &'static str, folder: u64) -> Self {
         Self {
@@ -41,13 +40,13 @@ impl Package {
     }
 }
 
-/// The crate that a module is in: what stands for its package where no cargo tells that.
+/// The crate of a module: stands for the package in builds without cargo.
 #[must_use]
 pub fn crate_of(module: &'static str) -> &'static str {
     module.split("::").next().unwrap_or(module)
 }
 
-/// The path of the method that a marker stands in, or beside: `a::S<u8>::get` for `a::S<u8>::get_cache::{{closure}}`.
+/// The path of the method around or next to a marker: `a::S<u8>::get` for `a::S<u8>::get_cache::{{closure}}`.
 pub fn identity_of_method(marker: &str, name: &str) -> String {
     let path = without_closures(marker);
     let (parent, last) = split_last_segment(path);
@@ -62,8 +61,7 @@ pub fn identity_of_function(companion: &str, marker: &str) -> String {
     without_lifetimes(&format!("{companion}{type_arguments}"))
 }
 
-/// The name of a function in storage: its package, which holds no colon, and its name. Nobody else has it: there may be
-/// several crates of one name.
+/// The name of a function in storage: its package, which holds no colon, and its name. Crate names alone need not be unique.
 pub(crate) fn storage_name(spec: &FunctionSpec) -> String {
     format!("{}:{}", spec.package.name, typed_name(spec))
 }
@@ -84,12 +82,12 @@ pub(crate) fn name(spec: &FunctionSpec) -> String {
     }
 }
 
-/// The path without lifetimes, which the compiler shows in some functions and not in others beside them.
+/// The path without lifetimes, which the compiler shows inconsistently.
 fn without_lifetimes(path: &str) -> String {
     path.replace("'_, ", "").replace("<'_>", "")
 }
 
-/// A marker is a closure in the function, possibly in its future, or stands in the function's static.
+/// Markers are closures in the function, possibly in its future, or stand in the function's static.
 fn without_closures(marker: &str) -> &str {
     let in_static = "::SITE::{{closure}}::Place";
     let mut path = marker.strip_suffix(in_static).unwrap_or(marker);
@@ -117,9 +115,9 @@ fn split_last_segment(path: &str) -> (&str, &str) {
     path.split_at(start)
 }
 
-/// The path without the arguments of its types: `a::S::get` for `a::S<u8>::get`.
+/// The path without type arguments: `a::S::get` for `a::S<u8>::get`.
 ///
-/// What stands for an impl in angle brackets, `<a::S<u8> as a::Tr>::get` or `b::<impl a::S<u8>>::get`, stays.
+/// Angle brackets of an impl stay: `<a::S<u8> as a::Tr>::get`, `b::<impl a::S<u8>>::get`.
 fn without_type_arguments(path: &str) -> String {
     let mut depth = 0_usize;
     let mut short = String::with_capacity(path.len());
@@ -149,7 +147,7 @@ fn without_type_arguments(path: &str) -> String {
     short
 }
 
-/// The arguments of the types in a path, as written there: `<u8>` for `a::S<u8>::get`.
+/// The type arguments of a path, as written there: `<u8>` for `a::S<u8>::get`.
 fn type_arguments(path: &str) -> String {
     match (path.find('<'), path.rfind('>')) {
         (Some(start), Some(end)) if start < end => path[start..=end].to_owned(),

@@ -1,4 +1,4 @@
-//! The words of the backends and of the decision in the words of the metrics.
+//! Labels of metrics for the enums of backends and decisions.
 
 use cachier_backends::{ErrorKind, Operation};
 use cachier_metrics::{ComputeResult, ErrorLabel};
@@ -11,7 +11,7 @@ pub(crate) fn operation(operation: Operation) -> cachier_metrics::Operation {
         Operation::Remove => cachier_metrics::Operation::Remove,
         Operation::Clear => cachier_metrics::Operation::Clear,
         Operation::Lease => cachier_metrics::Operation::Lease,
-        // The enum may grow; reading is what an unknown operation most likely is.
+        // The enum may grow; an unknown operation most likely reads.
         _ => cachier_metrics::Operation::Load,
     }
 }
@@ -36,7 +36,7 @@ pub(crate) fn error(kind: ErrorKind) -> ErrorLabel {
         ErrorKind::Identity => ErrorLabel::Identity,
         ErrorKind::NotRegistered => ErrorLabel::NotRegistered,
         ErrorKind::Unfaithful => ErrorLabel::Unfaithful,
-        // The enum may grow; a failure of an unknown kind is one of input and output in the widest sense.
+        // The enum may grow; an unknown failure counts as I/O.
         _ => ErrorLabel::Io,
     }
 }

@@ -1,4 +1,4 @@
-//! What is known of a lease while its owner computes: when it was valid, whether it is lost.
+//! The status of a lease while its owner computes.
 
 use std::future::poll_fn;
 use std::mem;
@@ -6,14 +6,14 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
 use std::time::Instant;
 
-/// Whether a lease is alive, as far as its owner knows.
+/// Whether a lease is valid, as far as its owner knows.
 pub(crate) struct LeaseStatus(Mutex<State>);
 
 struct State {
-    /// It was valid at some time after this moment, if not since.
+    /// It was valid at some time after this moment.
     valid_at: Instant,
     is_lost: bool,
-    /// Who is told, once, that it is lost.
+    /// Called once, when the lease is lost.
     on_loss: Option<Box<dyn FnOnce() + Send>>,
     /// Whether somebody has reason to believe that it is lost.
     is_check_requested: bool,
@@ -21,7 +21,7 @@ struct State {
 }
 
 impl LeaseStatus {
-    /// Of a lease that was asked for at this moment, and granted.
+    /// The status of a lease that was requested at this moment and granted.
     pub(crate) fn new(requested_at: Instant) -> Self {
         Self(Mutex::new(State {
             valid_at: requested_at,
@@ -32,18 +32,18 @@ impl LeaseStatus {
         }))
     }
 
-    /// When it was last known to be valid: it has been later than this.
+    /// When it was last known to be valid.
     pub(crate) fn valid_at(&self) -> Instant {
         self.state().valid_at
     }
 
-    /// Learns that it was valid when asked after at this moment.
+    /// Records that a request of this moment found it valid.
     pub(crate) fn confirm(&self, requested_at: Instant) {
         let mut state = self.state();
         state.valid_at = state.valid_at.max(requested_at);
     }
 
-    /// Has `callback` called when the lease is lost, or at once if it is.
+    /// Calls `callback` when the lease is lost, or at once if it is.
     pub(crate) fn on_loss(&self, callback: impl FnOnce() + Send + 'static) {
         let mut state = self.state();
         if state.is_lost {
@@ -53,20 +53,20 @@ impl LeaseStatus {
         state.on_loss = Some(Box::new(callback));
     }
 
-    /// Learns that it is lost.
+    /// Records that it is lost.
     pub(crate) fn mark_lost(&self) {
         let callback = {
             let mut state = self.state();
             state.is_lost = true;
             state.on_loss.take()
         };
-        // Not under the lock: it takes others.
+        // Not under the lock: the callback takes others.
         if let Some(callback) = callback {
             callback();
         }
     }
 
-    /// Has the heartbeat ask after it now.
+    /// Makes the heartbeat renew it now.
     pub(crate) fn request_check(&self) {
         let waker = {
             let mut state = self.state();
@@ -78,7 +78,7 @@ impl LeaseStatus {
         }
     }
 
-    /// Waits until somebody doubts that it is valid.
+    /// Waits until somebody requests a check.
     pub(crate) async fn check_requested(&self) {
         poll_fn(|cx| {
             let mut state = self.state();

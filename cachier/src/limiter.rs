@@ -1,9 +1,8 @@
-//! The line in which operations wait for their store: of this process only so many are under way at a time.
+//! Limits the operations that this process has in flight on a store.
 //!
-//! What a crowd sends at once waits somewhere, in the client, on the wire or in the server, where nobody can tell it from a store
-//! that does not answer. Here it is known who waits for a turn and who for the store, and whether the line moves. How many are
-//! sent at a time depends on how soon they are answered: one more for each that was while others waited, one less for each that
-//! took long.
+//! Without it, a burst would queue in the client, on the wire or in the server, where it looks like a store that does not
+//! answer. Here the queue is visible, and so is whether it moves. The limit adapts: it grows with each quick answer while
+//! others are queued, and shrinks with each slow one.
 
 use std::collections::BTreeMap;
 use std::future::poll_fn;
@@ -15,8 +14,8 @@ use cachier_backends::process::PerProcess;
 
 use crate::timer::{Timer, nanos};
 
-/// How many operations are under way at a time: at first, at least and at most. In between it is as many as the store answers
-/// soon, which may have one thread or many.
+/// Operations in flight: the limit at first, at least and at most. It adapts to what the store answers quickly, which may
+/// have one thread or many.
 const INITIAL_LIMIT: usize = 8;
 const MIN_LIMIT: usize = 4;
 const MAX_LIMIT: usize = 64;
@@ -25,40 +24,40 @@ const MAX_LIMIT: usize = 64;
 pub(crate) struct ConcurrencyLimiter(PerProcess<Mutex<State>>);
 
 struct State {
-    /// How many may be under way.
+    /// How many may be in flight.
     limit: usize,
-    /// Who is under way, by ticket, and since when.
+    /// The ticket of each operation in flight, and its start.
     in_flight: Vec<(u64, u64)>,
     waiting: BTreeMap<(Priority, u64), Waker>,
     next_ticket: u64,
-    /// When somebody who had waited had a turn.
+    /// When a queued operation last got a permit.
     last_permit: Option<u64>,
-    /// Those with lower tickets who wait no more, and are not under way, were sent away.
+    /// Lower tickets that are neither queued nor in flight were rejected.
     rejected_before: u64,
 }
 
-/// Who goes first. In a rank it is whoever came first.
+/// The priority in the queue; first come, first served within it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Priority {
-    /// What goes on with a call that has had a turn, which may hold a lease; and what the companion asks, which is little.
+    /// Operations that continue a call, which may hold a lease; and the companion's, which are few.
     Continuing,
-    /// What begins.
+    /// Operations that begin a call.
     New,
 }
 
-/// The line was dissolved while one stood in it.
+/// The operation was rejected while it was queued.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Rejected;
 
-/// An operation's place: in the line, and then under way. It ends when this is dropped.
+/// An operation's place in the queue, then in flight. Ends when dropped.
 pub(crate) struct Permit<'a> {
     limiter: &'a ConcurrencyLimiter,
     priority: Priority,
     ticket: u64,
     timer: &'static Timer,
-    /// Who has been under way for longer is not counted any more: a task that nobody polls must not hold up others.
+    /// Operations in flight for longer no longer count: a task that nobody polls must not block others.
     overdue: Duration,
-    /// Whether it was there at once.
+    /// Whether it was acquired at once.
     pub(crate) is_acquired: bool,
 }
 
@@ -69,7 +68,7 @@ impl Default for ConcurrencyLimiter {
 }
 
 impl ConcurrencyLimiter {
-    /// A place for an operation that begins now, behind those of its rank.
+    /// Queues an operation that begins now.
     pub(crate) fn join(
         &self,
         priority: Priority,
@@ -92,14 +91,14 @@ impl ConcurrencyLimiter {
         }
     }
 
-    /// Sends all away who wait.
+    /// Rejects all queued operations.
     pub(crate) fn reject_waiting(&self) {
         let rejected = self.state().reject_waiting();
         wake(rejected.into_values());
     }
 
-    /// When it moved last, if the store answered somebody last at that moment: while anybody stands in it that is then, and else
-    /// when the last one had its turn.
+    /// When the queue last moved, given the store's last answer: with queued operations at that answer, else when the last
+    /// one got its permit.
     pub(crate) fn moved_at(&self, answered: u64) -> Option<u64> {
         let state = self.state();
         match state.waiting.is_empty() {
@@ -114,7 +113,7 @@ impl ConcurrencyLimiter {
 }
 
 impl Permit<'_> {
-    /// Waits until it comes.
+    /// Waits until the permit is acquired.
     pub(crate) async fn acquired(&self) -> Result<(), Rejected> {
         loop {
             let acquired = poll_fn(|cx| {
@@ -145,7 +144,7 @@ impl Drop for Permit<'_> {
     }
 }
 
-/// Not under the lock.
+/// Called outside the lock.
 fn wake(wakers: impl IntoIterator<Item = Waker>) {
     wakers.into_iter().for_each(Waker::wake);
 }
@@ -164,7 +163,7 @@ impl Default for State {
 }
 
 impl State {
-    /// The ticket, and whether the turn has come.
+    /// The ticket, and whether it is in flight.
     fn join(&mut self, priority: Priority, now: u64) -> (u64, bool) {
         let ticket = self.next_ticket;
         self.next_ticket += 1;
@@ -191,14 +190,14 @@ impl State {
             known.clone_from(waker);
             return Poll::Pending;
         }
-        // Who is not counted any more has its turn all the same.
+        // Operations that no longer count have their permit all the same.
         match ticket < self.rejected_before && !self.is_in_flight(ticket) {
             true => Poll::Ready(Err(Rejected)),
             false => Poll::Ready(Ok(())),
         }
     }
 
-    /// Gives places that are free to the first in line. Whoever has one for too long is not counted any more.
+    /// Grants free places to the first in the queue. Overdue operations no longer count.
     fn grant_next(&mut self, now: u64, overdue: Duration) -> Vec<Waker> {
         if self.waiting.is_empty() && !self.is_full() {
             return Vec::new();
@@ -261,7 +260,7 @@ mod tests {
 
     const OVERDUE: Duration = Duration::from_nanos(500);
 
-    /// A line in which all places are taken since the beginning.
+    /// A limiter whose places have all been taken since the beginning.
     fn full() -> State {
         let mut limiter = State::default();
         for ticket in 0..INITIAL_LIMIT as u64 {
@@ -276,10 +275,10 @@ mod tests {
 
     const ACQUIRED: Poll<Result<(), Rejected>> = Poll::Ready(Ok(()));
 
-    /// Neither soon nor late.
+    /// Neither quick nor slow.
     const MEANWHILE: u64 = 200;
 
-    /// How many have their turns when one that is under way leaves at this moment.
+    /// How many permits are granted when one in flight leaves at this moment.
     fn leave(limiter: &mut State, ticket: u64, now: u64) -> usize {
         limiter.leave(Priority::New, ticket, now, OVERDUE);
         limiter.grant_next(now, OVERDUE).len()

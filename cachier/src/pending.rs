@@ -6,7 +6,7 @@ use std::task::{Poll, Waker};
 
 use cachier_backends::process::{PerProcess, Process};
 
-/// How many pieces of background work of one context are not done yet: in each process those that it has begun.
+/// Counts the background work of one context: in each process that which it has started.
 pub(crate) struct PendingWork {
     state: PerProcess<Mutex<PendingState>>,
 }
@@ -60,7 +60,7 @@ impl PendingWork {
 /// One piece of work, counted until it is dropped: done, panicked or cancelled.
 pub(crate) struct PendingGuard {
     pending: &'static PendingWork,
-    /// Where it is counted.
+    /// The process that counts it.
     process: Process,
 }
 

@@ -1,4 +1,4 @@
-//! What is asked of a cached function by those who know neither its types nor its storage.
+//! A cached function with its types and store erased.
 
 use cachier_backends::{BoxFuture, Usage};
 use cachier_metrics::{CacheMetrics, Gauges};
@@ -21,18 +21,18 @@ pub(crate) trait RegisteredFunction: Send + Sync {
     fn place(&self) -> Option<Place>;
     fn metrics(&self) -> Option<&'static CacheMetrics>;
 
-    /// Takes up changed parameters of the program.
+    /// Applies changed parameters of the program.
     fn update_params(&self);
-    /// Takes up changed switches.
+    /// Applies changed switches.
     fn apply_switches(&self, switches: &Switches);
-    /// Takes the function out of service because it is called with types that differ and have one name.
+    /// Takes the function out of service because different types of one name instantiate it.
     fn take_out_of_service(&self);
-    /// Empties the near tier.
+    /// Clears the near tier.
     fn clear_near(&self);
 
     fn clear(&self, mode: CallMode) -> BoxFuture<'_, Option<u64>>;
     fn clear_leases(&self, mode: CallMode) -> BoxFuture<'_, ()>;
     fn usage(&self, mode: CallMode) -> BoxFuture<'_, Usage>;
-    /// What the function holds, as far as that is known without waiting.
+    /// What the function holds, as far as that is known without I/O.
     fn gauges(&'static self) -> Gauges;
 }

@@ -1,4 +1,4 @@
-//! The cached functions that have been called, and which of them are switched on.
+//! The cached functions that have been called, and the switches.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -18,7 +18,7 @@ pub(crate) struct Registry {
     expected: PerProcess<Mutex<Vec<Place>>>,
 }
 
-/// Another live function has this name.
+/// Another function has this name.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct DuplicateName;
 
@@ -31,7 +31,7 @@ impl Registry {
         }
     }
 
-    /// Makes the function known by its name in storage. The second one of a name is not.
+    /// Registers the function by its name in storage, unless another has that name.
     pub(crate) fn register(
         &self,
         function: &'static dyn RegisteredFunction,
@@ -47,23 +47,23 @@ impl Registry {
         Ok(())
     }
 
-    /// Has every function take up changed parameters.
+    /// Applies changed parameters to every function.
     pub(crate) fn update_params(&self) {
         for function in self.functions().values() {
             function.update_params();
         }
     }
 
-    /// Has every function forget what is near.
+    /// Clears the near tiers of all functions.
     pub(crate) fn clear_near(&self) {
-        // Not under the lock of the functions: it is the user's code that drops values.
+        // Not under the lock: dropping values runs the user's code.
         let functions: Vec<_> = self.functions().values().copied().collect();
         for function in functions {
             function.clear_near();
         }
     }
 
-    /// Changes the switches and opens or closes the gate of every function accordingly.
+    /// Changes the switches and applies them to every function.
     pub(crate) fn switch(&self, change: impl FnOnce(&mut Switches)) {
         let functions = self.functions();
         let mut switches = self.switches();

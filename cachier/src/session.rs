@@ -1,4 +1,4 @@
-//! What one call carries along: its policy, its measurements, its budget.
+//! A session: one call's policy, measurements and budget.
 
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -28,31 +28,31 @@ pub struct Session<'a> {
     function: &'a Function,
     pub(crate) mode: CallMode,
     pub(crate) policy: Arc<Policy>,
-    /// What counts the backend's work and failures, if anything does.
+    /// Where the backend's operations and failures are counted, if anywhere.
     metrics: Option<&'static CacheMetrics>,
     pub(crate) options: CallOptions,
     pub(crate) recorder: Option<CallRecorder>,
-    /// How much what is measured of the backend's work weighs, if it is.
+    /// The weight of the backend's measurements, if they are sampled.
     sampled: Option<Sampled>,
     pub(crate) started: u64,
     first_error: OnceLock<Error>,
-    /// Whether there is an entry that has expired.
+    /// Whether an expired entry was loaded.
     saw_expired: AtomicBool,
     /// What every wait draws on.
     pub(crate) budget: Budget,
-    /// Whether it asks a store whose breaker is open all the same.
+    /// Whether its operations probe an open breaker.
     pub(crate) is_of_companion: bool,
-    /// Whether an operation of it has had its turn.
+    /// Whether an operation of it has had a permit.
     has_begun: AtomicBool,
 }
 
 impl<'a> Session<'a> {
-    /// A session for work that no caller waits for, or that is not a call: not measured, and not in a hurry.
+    /// A session for background work and anything else that is not a call: not measured, with a long timeout.
     pub(crate) fn unmeasured(function: &'a Function, mode: CallMode) -> Self {
         Self::with_allowance(function, mode, BACKGROUND_TIMEOUT)
     }
 
-    /// The same, for which the backend may take so long, if that is more than it may for a call.
+    /// The same with this timeout, if that is longer than a call's.
     pub(crate) fn with_allowance(
         function: &'a Function,
         mode: CallMode,
@@ -97,7 +97,7 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// A session for a recomputation in the background: measured as often as a call.
+    /// A session for a recomputation in the background: sampled like a call.
     pub(crate) fn for_refresh(function: &'a Function, mode: CallMode) -> Self {
         let metrics = function.metrics;
         Self {
@@ -106,7 +106,7 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// A session for what is left to do after a call, on a thread of the background: measured if the call is.
+    /// A session that continues a call on a background thread: measured if the call is.
     pub(crate) fn continuing(function: &'a Function, call: &Session<'_>) -> Self {
         Self {
             sampled: call.sampled,
@@ -116,7 +116,7 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// A session for a call, which is measured when the function has metrics.
+    /// A session for a call, measured if the function has metrics.
     pub(crate) fn for_call(
         function: &'a Function,
         mode: CallMode,
@@ -156,7 +156,7 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// The key, where there is one to be used.
+    /// The key, unless it failed or the call bypasses the cache.
     pub(crate) fn usable_key<K>(&self, keyed: Option<Result<K, Error>>) -> Option<K> {
         match keyed {
             Some(Ok(keyed)) => Some(keyed),
@@ -175,7 +175,7 @@ impl<'a> Session<'a> {
         Some(self.function.metrics?.start_compute(Reason::Uncacheable))
     }
 
-    /// Ends the call: counts it, and explains it to whoever listens.
+    /// Ends the call: counts and traces it.
     pub(crate) fn end(&mut self, completion: Completion) -> Call<()> {
         let call = self.report(completion);
         if let Some(recorder) = self.recorder.take() {
@@ -189,7 +189,7 @@ impl<'a> Session<'a> {
         call
     }
 
-    /// What there is to tell of a call that ended so.
+    /// The report of a call that ended so.
     pub(crate) fn report(&self, completion: Completion) -> Call<()> {
         Call {
             value: (),
@@ -222,8 +222,7 @@ impl<'a> Session<'a> {
         )
     }
 
-    /// Runs one operation on a store within what is left of the call's budget, once its turn has come, timed and its failure
-    /// counted.
+    /// Runs one operation on a store: with a permit, within what is left of the call's budget, timed, its failure counted.
     pub(crate) async fn operate<R>(
         &self,
         operation: Operation,
@@ -255,7 +254,7 @@ impl<'a> Session<'a> {
         result
     }
 
-    /// As whom it asks for its next operation.
+    /// The caller of its next operation.
     fn caller(&self) -> Caller<'_> {
         let context = self.function.context;
         Caller {
@@ -268,7 +267,7 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Before whom its operations go in line.
+    /// The priority of its operations in the queue.
     fn priority(&self) -> Priority {
         match self.is_of_companion || self.has_begun.load(Ordering::Relaxed) {
             true => Priority::Continuing,
@@ -276,7 +275,7 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// What is to be kept of a value that was computed then.
+    /// The stamp of a value that was computed at this moment.
     pub(crate) fn stamp(&self, created: u64, compute_nanos: u64) -> Stamp {
         let age = self.policy.expiry_age();
         Stamp {
@@ -287,22 +286,22 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// The stored entry is as good as none, because it has expired.
+    /// The stored entry has expired, so it counts as absent.
     pub(crate) fn note_expired(&self) {
         self.saw_expired.store(true, Ordering::Relaxed);
     }
 
-    /// Whether what is stored now takes the place of an entry that had expired.
+    /// Whether a value stored now replaces an expired entry.
     pub(crate) fn replaces_expired(&self) -> bool {
         self.saw_expired.load(Ordering::Relaxed)
     }
 
-    /// How much the call weighs, if it is measured.
+    /// The weight of the call, if it is sampled.
     pub(crate) fn sampled(&self) -> Option<Sampled> {
         self.sampled
     }
 
-    /// Whether a value of this size is larger than `entry_size_limit`; it is counted then.
+    /// Whether a value of this size exceeds `entry_size_limit`; it is counted then.
     pub(crate) fn is_too_large(&self, bytes: Option<u64>) -> bool {
         let Some((limit, bytes)) = self.policy.entry_size_limit.zip(bytes) else {
             return false;
@@ -315,12 +314,12 @@ impl<'a> Session<'a> {
         bytes > limit
     }
 
-    /// What another does to the store for this call's sake has taken all the time that it may.
+    /// Waiting for another's store operation has used up this call's time for the store.
     pub(crate) fn timed_out(&self, operation: Operation) {
         self.record_failure(&OperationTimeout::NoAnswer.error(operation));
     }
 
-    /// Counts and logs a failure of the backend, and remembers the first.
+    /// Counts and logs a failure of the backend, and keeps the first.
     pub(crate) fn record_failure(&self, error: &Error) {
         self.function.report(error, self.metrics);
         self.first_error.get_or_init(|| error.clone());
@@ -330,8 +329,8 @@ impl<'a> Session<'a> {
         self.first_error.get().cloned()
     }
 
-    /// A synchronous caller does blocking I/O itself; an asynchronous one leaves it to a pool of threads. A backend that
-    /// panics has failed.
+    /// Polls the work: a sync caller does blocking I/O itself, an async one leaves it to a pool of threads. A panic of the
+    /// backend is a failure.
     async fn on_thread_if_sync<R>(
         &self,
         operation: Operation,
@@ -357,7 +356,7 @@ impl<'a> Session<'a> {
     }
 }
 
-/// How long the backend may take at least for work that nobody waits for, and for the companion.
+/// The shortest timeout of background work and of the companion.
 const BACKGROUND_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// How long it may take at least for one key where the companion brings no value, or a small one. A request on a lost
@@ -389,7 +388,7 @@ pub enum CallStart {
 }
 
 thread_local! {
-    /// Calls that begin off the fast path have no slot of their own function.
+    /// Shared by calls that begin off the fast path, without the slot of their function.
     static SLOT: LocalSlot = const { LocalSlot::new() };
 }
 
@@ -402,7 +401,7 @@ impl CallStart {
     }
 }
 
-/// What a session may wait for. A function that keeps its values in memory waits for no store.
+/// A session's budget. A function that keeps its values in memory waits for no store.
 fn budget(function: &Function, policy: &Policy, store: Duration) -> Budget {
     let store = match function.options.backend {
         BackendName::Memory => Duration::MAX,

@@ -1,14 +1,14 @@
-//! When a value was computed.
+//! Stamps of values.
 
-/// When and how long a value was computed.
+/// When a value was computed, and for how long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stamp {
-    /// When the computation ended, in nanoseconds of the clock that its storage counts by.
+    /// When the computation ended, in nanoseconds of the store's clock.
     pub(crate) created: u64,
     /// How long it took, in nanoseconds.
     pub(crate) compute_nanos: u64,
-    /// From when on nobody can be given it, by the same clock.
+    /// When it expires, by the same clock.
     pub(crate) expires: Option<u64>,
-    /// Since when it may have changed where it is stored: the monotonic moment before it was read there, or computed.
+    /// Since when the stored value may have changed: the monotonic moment before it was loaded, or computed.
     pub(crate) confirmed: u64,
 }

@@ -1,6 +1,6 @@
-//! Which functions are switched off. Pure: the environment and the switches of the program are handed in.
+//! Switches that disable functions. Pure: the environment and the program's switches are handed in.
 
-/// Everything that decides whether a function's cache is consulted.
+/// Which functions are disabled.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Switches {
     everything_off: bool,
@@ -17,7 +17,7 @@ impl Switches {
         self.everything_off = true;
     }
 
-    /// Switches off the functions whose name matches the pattern; `*` stands for any text.
+    /// Disables functions whose name matches the pattern; `*` stands for any text.
     pub(crate) fn disable(&mut self, pattern: &str) {
         self.off.push(Pattern(pattern.to_owned()));
     }

@@ -1,4 +1,4 @@
-//! The synchronisation that single flight is built on: std's, or a model checker's with `--cfg shuttle`.
+//! Synchronisation of single flight: std's, or shuttle's with `--cfg shuttle`.
 
 #[cfg(not(shuttle))]
 pub(crate) use std::sync::{Arc, Mutex, MutexGuard};
@@ -6,10 +6,10 @@ pub(crate) use std::sync::{Arc, Mutex, MutexGuard};
 #[cfg(shuttle)]
 pub(crate) use shuttle::sync::{Arc, Mutex, MutexGuard};
 
-/// Locks, also when another thread panicked while it held the lock.
+/// Locks, ignoring poison.
 ///
-/// Of the user's code only `Hash` and `Eq` of keys runs under a lock, and each critical section leaves its data whole at
-/// every step, so that a poisoned lock says nothing.
+/// Of the user's code only `Hash` and `Eq` of keys run under a lock, and each critical section leaves its data whole at
+/// every step.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex
         .lock()

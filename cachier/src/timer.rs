@@ -1,7 +1,7 @@
-//! Waking up at a moment, on the system's clock or on a test's.
+//! Timeouts and sleeps, on the system's clock or on a test's.
 //!
-//! One thread serves all moments of the system's clock, started when the first is waited for. On a test's clock nothing
-//! happens until the test advances it.
+//! One thread serves the system's clock, started when it is first needed. A test's clock moves only when the test advances
+//! it.
 
 use std::collections::BTreeMap;
 use std::future::{Future, poll_fn};
@@ -14,20 +14,20 @@ use std::time::Duration;
 use cachier_backends::process::{PerProcess, Process, get_or_init};
 use cachier_metrics::Clock;
 
-/// Everyone who waits for a moment of one clock.
+/// The sleepers of one clock.
 ///
-/// Each thread queues its sleepers apart: every hit on a store sleeps, if only to be woken by the answer.
+/// Threads are spread over several queues: every operation on a store sleeps, if only to be woken by the answer.
 pub(crate) struct Timer {
     clock: Clock,
     kind: TimerKind,
-    /// Those of each process, of whose threads one is the timer's.
+    /// One set per process, each with its own timer thread.
     queues: PerProcess<Queues>,
 }
 
-/// Everyone who waits in one process.
+/// The sleepers of one process.
 struct Queues {
     queues: [Queue; QUEUE_COUNT],
-    /// When the thread will look again; it is woken for earlier moments only. [`AWAKE`] while it looks.
+    /// When the thread looks again; it is woken for earlier moments only. [`AWAKE`] while it looks.
     next_fire: AtomicU64,
     /// Held by the thread from its look at the queues until it waits.
     waiting: Mutex<()>,
@@ -35,13 +35,13 @@ struct Queues {
     thread: Once,
 }
 
-/// Among how many queues the threads are spread.
+/// The number of queues that threads are spread over.
 const QUEUE_COUNT: usize = 16;
 
-/// Later than every moment, so that every moment is told.
+/// Later than every moment, so that every moment is notified.
 const AWAKE: u64 = u64::MAX;
 
-/// Who notices that a moment has come.
+/// Who fires the timer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum TimerKind {
     /// The timer's own thread.
@@ -50,20 +50,20 @@ pub(crate) enum TimerKind {
     Manual,
 }
 
-/// Sleepers of some threads, in cache lines of their own.
+/// The sleepers of some threads, in cache lines of their own.
 #[derive(Default)]
 #[repr(align(128))]
 struct Queue(Mutex<Sleepers>);
 
 #[derive(Default)]
 struct Sleepers {
-    /// By moment in nanoseconds of the clock; the number tells sleepers of one moment apart.
+    /// By deadline in nanoseconds of the clock; the number tells equal deadlines apart.
     by_moment: BTreeMap<(u64, u64), Waker>,
     next: u64,
 }
 
 impl Timer {
-    /// The timer of the system's clock, for the program and for what isolated tests share with other processes.
+    /// The timer of the system's clock, for the program, and for what isolated tests share with other processes.
     pub(crate) fn system() -> &'static Self {
         static TIMER: OnceLock<Timer> = OnceLock::new();
         get_or_init(&TIMER, || Self::new(Clock::system(), TimerKind::Thread))
@@ -77,12 +77,12 @@ impl Timer {
         }
     }
 
-    /// Now, in nanoseconds of the clock.
+    /// The current time, in nanoseconds of the clock.
     pub(crate) fn now(&self) -> u64 {
         self.clock.now()
     }
 
-    /// The future's output, or `None` when `limit` has passed first. `None` is no limit.
+    /// The future's output, or `None` if `limit` passes first. `None` is no limit.
     pub(crate) async fn timeout<F: Future>(
         &'static self,
         limit: Option<Duration>,
@@ -97,7 +97,7 @@ impl Timer {
         }
     }
 
-    /// The future's output, or `None` when the deadline, in nanoseconds of the clock, has come first.
+    /// The future's output, or `None` if the deadline, in nanoseconds of the clock, passes first.
     pub(crate) async fn timeout_at<F: Future>(
         &'static self,
         deadline: u64,
@@ -116,13 +116,13 @@ impl Timer {
         .await
     }
 
-    /// Waits for this long.
+    /// Sleeps this long.
     pub(crate) async fn sleep(&'static self, duration: Duration) {
         self.timeout(Some(duration), std::future::pending::<()>())
             .await;
     }
 
-    /// Wakes everyone whose moment has come.
+    /// Wakes everyone whose deadline has passed.
     #[cfg(feature = "testing")]
     pub(crate) fn fire(&self) {
         self.queues.fire(&self.clock);
@@ -160,7 +160,7 @@ impl Queues {
 
     fn run(&self, clock: &Clock) {
         loop {
-            // First of all: whoever comes to a queue behind the look sees this, and tells of its moment.
+            // First: whoever joins a queue after the look sees this, and notifies the thread.
             self.next_fire.store(AWAKE, Ordering::SeqCst);
             self.fire(clock);
             let waiting = self.waiting();
@@ -183,10 +183,10 @@ impl Queues {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Has the thread look again before this moment, unless it will anyway.
+    /// Makes the thread look again before this moment, unless it will anyway.
     fn notify(&self, moment: u64) {
         if moment < self.next_fire.load(Ordering::SeqCst) {
-            // Once it waits: until then it could not be woken, and it may have seen this moment itself.
+            // Once it waits: before that it could not be woken, and it may have seen this moment itself.
             let waiting = self.waiting();
             let is_earlier = moment < self.next_fire.load(Ordering::SeqCst);
             drop(waiting);
@@ -197,7 +197,7 @@ impl Queues {
     }
 }
 
-/// The longest time for which the thread waits.
+/// The longest wait of the thread.
 const MAX_THREAD_SLEEP: Duration = Duration::from_secs(3600);
 
 impl Queue {
@@ -207,7 +207,7 @@ impl Queue {
 }
 
 impl Sleepers {
-    /// Takes out those whose moment has come by now.
+    /// Takes the sleepers whose deadline has passed.
     fn take_due(&mut self, now: u64) -> BTreeMap<(u64, u64), Waker> {
         let later = self.by_moment.split_off(&(now.saturating_add(1), 0));
         std::mem::replace(&mut self.by_moment, later)
@@ -234,14 +234,14 @@ struct Sleep {
     place: Option<Place>,
 }
 
-/// Where a sleeper waits.
+/// A sleeper's place in a queue.
 #[derive(Clone, Copy)]
 struct Place {
     queues: &'static Queues,
-    /// Whose queues they are.
+    /// The process that owns the queues.
     process: Process,
     queue: usize,
-    /// `None` until there is a waker in the queue.
+    /// `None` until its waker is in the queue.
     number: Option<u64>,
 }
 
@@ -265,11 +265,11 @@ impl Sleep {
         let waker = cx.waker().clone();
         let former = sleepers.by_moment.insert((self.deadline, number), waker);
         drop(sleepers);
-        // Not under the lock: with the last waker of a task the task may go, and its sleepers with it.
+        // Not under the lock: dropping a task's last waker may drop the task, and its sleepers with it.
         drop(former);
         queues.start_thread(self.timer);
         queues.notify(self.deadline);
-        // After the insertion: what advances the clock from now on finds this one in the queue.
+        // After the insertion: whoever advances the clock from now on finds this sleeper in the queue.
         if self.timer.clock.now() >= self.deadline {
             Poll::Ready(())
         } else {
@@ -296,7 +296,7 @@ impl Place {
         &self.queues.queues[self.queue]
     }
 
-    /// Those who wait in the same queue; `None` in a child of the process, where a thread that is not there holds the lock.
+    /// The sleepers of its queue; `None` in a forked child, where a thread that does not exist holds the lock.
     fn sleepers(&self) -> Option<MutexGuard<'static, Sleepers>> {
         match self.queue().0.try_lock() {
             Ok(sleepers) => Some(sleepers),
@@ -323,7 +323,7 @@ mod tests {
 
     use super::*;
 
-    /// Longer than anything here takes, if it works.
+    /// Longer than anything here takes.
     const TEST_TIMEOUT: Duration = Duration::from_secs(60);
 
     #[test]
@@ -351,7 +351,7 @@ mod tests {
         let timer: &Timer = Box::leak(Box::new(Timer::new(Clock::system(), TimerKind::Thread)));
         let mut later = pin!(timer.sleep(TEST_TIMEOUT * 60));
         assert_eq!(block_on(poll_once(&mut later)), None);
-        // Until the thread waits for nothing but that.
+        // Until the thread waits for nothing else.
         while timer.queues.next_fire.load(Ordering::SeqCst) >= AWAKE - 1 {
             thread::yield_now();
         }

@@ -17,7 +17,7 @@ pub(crate) fn hit(function: &str) {
     let _ = function;
 }
 
-/// A call that the driver carried to its end.
+/// A call that the driver completed.
 pub(crate) fn call(function: &str, call: &Call<()>) {
     #[cfg(feature = "tracing")]
     tracing::debug!(
@@ -32,7 +32,7 @@ pub(crate) fn call(function: &str, call: &Call<()>) {
     let _ = (function, call);
 }
 
-/// A failure of a backend; the caller limits how often.
+/// A failure of a backend; the caller limits the rate.
 pub(crate) fn backend_failed(function: &str, error: &Error) {
     #[cfg(feature = "tracing")]
     tracing::warn!(target: "cachier", function, kind = ?error.kind(), "{error:#}");
@@ -79,7 +79,7 @@ pub(crate) fn check_environment() {
     }
 }
 
-/// A background recomputation that gave no value; the old one stays.
+/// A background recomputation that failed; the old value stays.
 pub(crate) fn refresh_failed(function: &str) {
     #[cfg(feature = "tracing")]
     tracing::warn!(target: "cachier", function, "a background recomputation failed; the old value stays");
@@ -97,7 +97,7 @@ pub(crate) fn memory_is_large(function: &str, entries: u64) {
     tell(&problem, &problem);
 }
 
-/// A backend whose address nobody has given.
+/// A backend without a configured address.
 #[cfg(any(feature = "redis", feature = "sqlite", feature = "mongo"))]
 pub(crate) fn address_assumed(variable: &str, address: &str) {
     #[cfg(feature = "tracing")]
@@ -106,7 +106,7 @@ pub(crate) fn address_assumed(variable: &str, address: &str) {
     let _ = (variable, address);
 }
 
-/// Default folders that nobody uses any more, and that could not be removed.
+/// Unused default folders that could not be removed.
 #[cfg(any(feature = "file", feature = "sqlite"))]
 pub(crate) fn unused_folders_stay(error: &std::io::Error) {
     #[cfg(feature = "tracing")]

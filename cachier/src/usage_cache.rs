@@ -1,4 +1,4 @@
-//! What a backend held when it was last asked, so that those who read metrics need not wait for it.
+//! The last known usage of a backend, so that reading metrics does not wait for it.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -7,10 +7,10 @@ use cachier_backends::Usage;
 
 use crate::timer::nanos;
 
-/// How long an answer is good enough before the backend is asked again, and how long it may take to answer.
+/// How long an answer is good, and how long a query may take.
 pub(crate) const USAGE_TTL: Duration = Duration::from_secs(10);
 
-/// What a backend last said that it holds of one function.
+/// The last known usage of one function.
 ///
 /// Pure: moments are handed in, in nanoseconds.
 #[derive(Default)]
@@ -19,30 +19,29 @@ pub(crate) struct UsageCache(Mutex<State>);
 #[derive(Default)]
 struct State {
     usage: Usage,
-    /// When the backend was asked last.
+    /// When the backend was last queried.
     queried: Option<u64>,
-    /// Whether somebody who looked has had it asked, and no answer has come.
+    /// Whether a query is due to an earlier reader and not answered yet.
     is_querying: bool,
-    /// Grows with everything that is learned or forgotten.
+    /// Grows with every change.
     revision: u64,
 }
 
-/// Who has to ask the backend.
+/// Whether the reader has to query the backend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Query {
-    /// Whoever looked.
     Due,
-    /// Nobody: the answer is good enough, or one is awaited.
+    /// The usage is recent, or a query is running.
     NotDue,
 }
 
-/// What was known when the backend was asked. An answer counts unless something newer is known by then.
+/// The revision when a query began. The answer counts unless the usage has changed since.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct QueryToken(u64);
 
 impl UsageCache {
-    /// What is known, and whether the caller must have the backend asked again: one of those who look in an interval, and
-    /// nobody while an answer is awaited.
+    /// The known usage, and whether the reader must query the backend: one reader in each interval, and nobody while a query
+    /// is running.
     pub(crate) fn read(&self, now: u64) -> (Usage, Query) {
         let mut state = self.state();
         let is_good = |queried: u64| now.saturating_sub(queried) < nanos(USAGE_TTL);
@@ -53,17 +52,17 @@ impl UsageCache {
         (state.usage, Query::Due)
     }
 
-    /// It came to nobody's asking the backend.
+    /// The query did not take place.
     pub(crate) fn cancel_query(&self) {
         self.state().is_querying = false;
     }
 
-    /// Begins to ask the backend.
+    /// Begins a query.
     pub(crate) fn begin_query(&self) -> QueryToken {
         QueryToken(self.state().revision)
     }
 
-    /// Learns what the backend answered; nothing if it failed.
+    /// Records the answer; the default if the query failed.
     pub(crate) fn record(&self, QueryToken(revision): QueryToken, usage: Usage, now: u64) {
         let mut state = self.state();
         state.is_querying = false;
@@ -74,7 +73,7 @@ impl UsageCache {
         }
     }
 
-    /// Learns that what is known is wrong by now, and so are answers to those who ask already.
+    /// Forgets the usage, and makes running queries void.
     pub(crate) fn invalidate(&self) {
         let mut state = self.state();
         (state.usage, state.queried) = (Usage::default(), None);
