@@ -1,4 +1,4 @@
-//! What an attribute says about its function, and what it leaves to the program.
+//! The arguments of an attribute, and the parameters of the program.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use cachier_metrics::SamplingRate;
 use crate::decision::{OnStale, Rules};
 use crate::environment;
 
-/// Where a function keeps its values, as its attribute names it.
+/// Where a function keeps its values.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub enum BackendName {
     /// The persistent backend that the program or its environment chose.
@@ -17,7 +17,7 @@ pub enum BackendName {
     Default,
     /// The memory of the process.
     Memory,
-    /// A backend that cachier brings, or that the program registered, under this name.
+    /// A built-in or registered backend.
     Named(&'static str),
 }
 
@@ -31,19 +31,18 @@ pub enum OnBackendError {
     Propagate,
 }
 
-/// Whether measuring a value is worth its while.
+/// Whether to measure a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WantSize {
     /// A bound needs the size: a value without one is not stored.
     Needed,
     /// A metric shows the size, if there is one.
     Shown,
-    /// Nobody asks.
+    /// Nothing needs the size.
     No,
 }
 
-/// One field for each argument of the attribute; `None` where it was left out and the program's
-/// [`GlobalParams`](crate::GlobalParams) apply.
+/// The arguments of the attribute; `None` if left out, so that the program's [`GlobalParams`](crate::GlobalParams) apply.
 #[derive(Clone, Debug)]
 #[doc(hidden)]
 pub struct Options {
@@ -72,7 +71,7 @@ pub struct Options {
 }
 
 impl Options {
-    /// The options of a function whose attribute has no arguments.
+    /// The options of an attribute without arguments.
     #[expect(
         clippy::new_without_default,
         reason = "made by the attribute only, in constants"
@@ -122,7 +121,7 @@ pub struct GlobalParams {
     /// Oldest stale value that may be served, and for functions with `stale_after` also the expiry in the store; `None` means
     /// unlimited.
     pub max_stale: Option<Duration>,
-    /// For how long functions that serve stale values do so without another attempt after one has failed.
+    /// How long a stale value is served after a failed attempt without another one.
     pub retry_after: Duration,
     /// Longest wait for another caller's computation; `None` means as long as its owner lives.
     pub wait_for_calc_timeout: Option<Duration>,
@@ -149,7 +148,7 @@ pub struct GlobalParams {
     pub breaker_threshold: u32,
     /// How long an open breaker answers for its backend before it lets a probe through.
     pub breaker_pause: Duration,
-    /// The longest that it becomes, as it doubles with each probe that fails; never less than the first.
+    /// The upper limit of that pause, which doubles with each failed probe; never less than the first.
     pub breaker_max_pause: Duration,
 }
 
@@ -160,7 +159,7 @@ impl Default for GlobalParams {
 }
 
 impl GlobalParams {
-    /// The defaults that the documentation states.
+    /// The documented defaults.
     pub fn new() -> Self {
         Self {
             stale_after: None,
@@ -183,7 +182,7 @@ impl GlobalParams {
     }
 }
 
-/// Setters of one field each, named as the field.
+/// One setter per field.
 macro_rules! setters {
     ($($(#[$doc:meta])* $field:ident: $accepts:ty => $convert:expr;)*) => {
         impl GlobalParams {
@@ -204,7 +203,7 @@ setters! {
     stale_after: Duration => Some;
     /// Sets the oldest stale value that may be served.
     max_stale: Duration => Some;
-    /// Sets for how long a stale value is served without another attempt after one has failed; zero tries each time.
+    /// Sets how long a stale value is served after a failed attempt without another one; zero tries each time.
     retry_after: Duration => std::convert::identity;
     /// Sets the longest wait for another caller's computation.
     wait_for_calc_timeout: Duration => Some;
@@ -234,7 +233,7 @@ setters! {
     breaker_max_pause: Duration => std::convert::identity;
 }
 
-/// The options of a function with the program's parameters filled in: what holds for a call that starts now.
+/// The options of a function with the program's parameters filled in, for a call that starts now.
 #[derive(Clone, Debug)]
 pub(crate) struct Policy {
     pub(crate) rules: Rules,
@@ -246,7 +245,7 @@ pub(crate) struct Policy {
     pub(crate) operation_timeout: Duration,
     pub(crate) lease_period: Duration,
     pub(crate) cache_dir: Option<PathBuf>,
-    /// `None`: nobody has named one.
+    /// `None` if nobody has named one.
     pub(crate) namespace: Option<String>,
 }
 
@@ -256,14 +255,14 @@ impl Policy {
         self.namespace.as_deref().unwrap_or("default")
     }
 
-    /// The age from which the store itself may drop a value; `None` while it is of use for ever.
+    /// The age from which the store itself may drop a value; `None` if it may be served forever.
     pub(crate) fn expiry_age(&self) -> Option<Duration> {
         let (stale_after, max_stale) = self.rules.stale_after.zip(self.rules.max_stale)?;
         Some(stale_after.max(max_stale))
     }
 
-    /// The age from which a clean-up removes a value: it is stale, and past every stated bound up to which it may be
-    /// served all the same. `next_time` without `max_stale` states none, so that its stale values go too.
+    /// The age from which a clean-up removes a value: it is stale, and past every stated bound up to which it may still be
+    /// served. `next_time` without `max_stale` states none, so that its stale values are removed too.
     pub(crate) fn cleanup_age(&self) -> Option<Duration> {
         let Rules {
             stale_after,

@@ -1,4 +1,4 @@
-//! What a program says once, for all its cached functions.
+//! Program-wide settings and operations.
 
 use std::sync::Arc;
 
@@ -8,25 +8,25 @@ use crate::block_on::block_on;
 use crate::context;
 use crate::options::GlobalParams;
 
-/// Sets the parameters that hold wherever an attribute leaves an argument out, from the next call on.
+/// Sets the parameters that apply wherever an attribute leaves an argument out, from the next call on.
 pub fn set_global_params(params: GlobalParams) {
     context::current().set_params(params);
 }
 
-/// The parameters as they stand.
+/// The current parameters.
 #[must_use]
 pub fn global_params() -> GlobalParams {
     (*context::current().params()).clone()
 }
 
-/// Switches all caches on again, also those that were disabled by pattern or by `CACHIER_DISABLED`.
+/// Enables all caches, including those disabled by pattern or by `CACHIER_DISABLED`.
 pub fn enable_caching() {
     context::current()
         .registry
         .switch(|switches| switches.enable_all());
 }
 
-/// Switches all caches off: every call runs its function, and nothing is stored.
+/// Disables all caches: every call runs its function, and nothing is stored.
 pub fn disable_caching() {
     context::current()
         .registry
@@ -44,9 +44,9 @@ pub fn disable(pattern: &str) {
         .switch(|switches| switches.disable(pattern));
 }
 
-/// Makes a backend known under a name, for `backend = registered("name")`.
+/// Registers a backend under a name, for `backend = registered("name")`.
 ///
-/// The name of a backend that cachier brings, such as `file`, replaces its default instance.
+/// A built-in name, such as `file`, replaces the default instance.
 ///
 /// # Errors
 /// [`ErrorKind::Identity`] for `memory`, whose entries are values and never pass through a [`Backend`].
@@ -62,7 +62,7 @@ pub fn register_backend(name: &str, backend: impl Backend) -> Result<(), Error> 
     Ok(())
 }
 
-/// Chooses the backend of functions whose attribute names none; it outranks `CACHIER_BACKEND`.
+/// Sets the backend of functions whose attribute names none; it outranks `CACHIER_BACKEND`.
 ///
 /// Best before the first call: the metrics of a function keep the name of the backend that it began with.
 ///

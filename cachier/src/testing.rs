@@ -33,15 +33,15 @@ use crate::timer::{Timer, TimerKind};
 /// Runs the closure in a context of its own: empty caches, default parameters, fresh metrics, and a clock that stands still
 /// until [`Clock::advance`].
 ///
-/// Background work that starts inside belongs to it. Threads and tasks that the closure spawns itself do not, unless
-/// they run on the same thread, as those of a current-thread runtime do.
+/// Background work that starts inside belongs to it. Threads and tasks that the closure spawns do not, unless they run on
+/// the same thread, as those of a current-thread runtime do.
 ///
 /// On a persistent backend the context has a namespace of its own.
 pub fn isolated<R>(run: impl FnOnce() -> R) -> R {
     context::sync_scope(new_context(), run)
 }
 
-/// As [`isolated`], for a future: whatever thread polls it.
+/// Like [`isolated`], for a future, whatever thread polls it.
 pub async fn isolated_async<F: Future>(future: F) -> F::Output {
     context::scope(new_context(), future).await
 }
@@ -66,13 +66,13 @@ impl IsolatedContext {
         Self(context::current())
     }
 
-    /// Runs the closure in it.
+    /// Runs the closure in the context.
     pub fn run<R>(self, run: impl FnOnce() -> R) -> R {
         context::sync_scope(self.0, run)
     }
 }
 
-/// The clock of the isolated test that the calling code is part of.
+/// The clock of the isolated test around the calling code.
 #[derive(Debug)]
 pub enum Clock {}
 
@@ -103,7 +103,7 @@ fn new_context() -> &'static Context {
     )))
 }
 
-/// A namespace that no test has had before, not even one of an earlier process with the same number.
+/// A namespace that no test has had before, not even in an earlier process of the same id.
 fn namespace(id: ContextId) -> String {
     static START: LazyLock<u128> = LazyLock::new(|| {
         let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);

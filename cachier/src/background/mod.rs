@@ -1,7 +1,7 @@
-//! Work that no caller waits for: refreshes, large stores, clean-ups.
+//! Background work: refreshes, large stores, clean-ups.
 //!
-//! It runs on a few threads of its own. Only recomputations of asynchronous functions begin on the tokio runtime of the
-//! call that started them, whose timers and sockets they may use. [`flush`](crate::flush) waits for all of it.
+//! It runs on a few threads of its own. Only recomputations of async functions start on the tokio runtime of their caller,
+//! whose timers and sockets they may use. [`flush`](crate::flush) waits for all of it.
 
 #[cfg(feature = "tokio")]
 mod on_runtime;

@@ -1,13 +1,12 @@
-//! Recomputations on the tokio runtime of their caller, which may stand still, or end, before they do.
+//! Recomputations on the tokio runtime of their caller, which may stall or end before they do.
 //!
-//! A runtime of one thread is driven only while somebody blocks on it, and a runtime for each request ends with the
-//! request. What sits there holds its key announced, and nobody else would ever recompute it. So each recomputation is
-//! watched:
+//! A current-thread runtime runs only while somebody blocks on it, and a runtime per request ends with the request. A
+//! recomputation stuck there would keep its key reserved, so that nobody could ever recompute it. So each one is watched:
 //!
-//! - one that has not begun after a moment, or whose runtime ends before it has begun, runs on cachier's own runtime;
-//! - one that has begun goes on there as soon as its runtime stands still. What it waits for may be a timer or a socket
-//!   of the old one: it is given up when that still stands still after a while;
-//! - one that is given up, or had begun when its runtime ended, is lost. The next ones of the function begin on cachier's
+//! - one that has not started after a moment, or whose runtime ends before that, runs on cachier's own runtime;
+//! - one that has started moves there as soon as its runtime stalls. It may wait for a timer or a socket of the old runtime,
+//!   so it is dropped if that stays stalled;
+//! - one that is dropped, or had started when its runtime ended, is lost. The next ones of the function start on cachier's
 //!   own runtime.
 
 use std::num::NonZero;
@@ -31,20 +30,20 @@ use crate::function::Function;
 use crate::heartbeat;
 use crate::timer::Timer;
 
-/// A runtime that is driven begins a task within this time.
+/// A running runtime starts a task within this time.
 const START_TIMEOUT: Duration = Duration::from_millis(100);
 
-/// The longest pause between two looks whether a runtime is driven; the first ones are shorter.
+/// The longest interval between two checks of a runtime; the first ones are shorter.
 const MAX_CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
-/// How long a runtime may stand still while something waits for its timers and sockets: less than a backend's operation
-/// takes before it fails, after which nobody would know why it did.
+/// How long a runtime may stall while a task waits for its timers and sockets: less than the timeout of a backend's
+/// operation, which would hide the reason.
 const STALL_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// A recomputation, counted as background work of its context and part of it.
+/// A recomputation in its context, counted as background work.
 type BoxedTask = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// Runs a recomputation on the caller's runtime, as long as that is driven.
+/// Runs a recomputation on the caller's runtime while that runs.
 pub(super) fn run(
     function: &'static Function,
     runtime: &Handle,
@@ -67,25 +66,25 @@ pub(super) fn run(
     });
 }
 
-/// The task on the caller's runtime. Dropped before it is done, it has ended with the runtime.
+/// The task on the caller's runtime. If it is dropped before it is done, the runtime has ended.
 struct OnRuntime {
     function: &'static Function,
     cell: Arc<TaskCell>,
-    /// Ends with this.
+    /// Dropped with this.
     _watch: Task<()>,
 }
 
-/// Where the work is while nobody polls it, to be taken by whoever goes on with it.
+/// Holds the task while nobody polls it, for whoever continues it.
 struct TaskCell(Mutex<State>);
 
 enum State {
-    /// It has not begun.
+    /// It has not started.
     Queued(BoxedTask),
-    /// It has begun, and waits, as does the task on the runtime.
+    /// It has started and is pending, and so is the task on the runtime.
     Started(BoxedTask, Waker),
-    /// It is being polled by the runtime.
+    /// The runtime is polling it.
     Polling,
-    /// It is done, or elsewhere.
+    /// It is done, or has moved.
     Gone,
 }
 
@@ -129,7 +128,7 @@ impl TaskCell {
         mem::replace(&mut *self.state(), state)
     }
 
-    /// Takes the work if it is in the state that is wanted.
+    /// Takes the task if it is in the wanted state.
     fn take<T>(&self, wanted: fn(State) -> Result<T, State>) -> Option<T> {
         let mut state = self.state();
         match wanted(mem::replace(&mut *state, State::Gone)) {
@@ -162,7 +161,7 @@ impl State {
     }
 }
 
-/// Takes the work elsewhere when its runtime does not come to it.
+/// Moves the task when its runtime does not run it.
 async fn watch(function: &'static Function, cell: Arc<TaskCell>, runtime: Handle) {
     let timer = Timer::system();
     timer.sleep(START_TIMEOUT).await;
@@ -174,7 +173,7 @@ async fn watch(function: &'static Function, cell: Arc<TaskCell>, runtime: Handle
         if !is_driven(&runtime, START_TIMEOUT).await
             && let Some((work, task)) = cell.take(State::started)
         {
-            // Nobody else wakes it any more, and it would stay as long as its runtime does.
+            // Otherwise it would stay as long as its runtime does.
             task.wake();
             return run_on_own(function, resume(function, work, runtime));
         }
@@ -183,7 +182,7 @@ async fn watch(function: &'static Function, cell: Arc<TaskCell>, runtime: Handle
     }
 }
 
-/// Goes on with work that has begun on a runtime that stands still, unless that lasts.
+/// Continues a started task whose runtime has stalled, unless that stays so.
 async fn resume(function: &'static Function, work: BoxedTask, runtime: Handle) {
     let stalled = async {
         while is_driven(&runtime, STALL_TIMEOUT).await {
@@ -195,15 +194,14 @@ async fn resume(function: &'static Function, work: BoxedTask, runtime: Handle) {
     or(work, stalled).await;
 }
 
-/// Whether the runtime comes to run a task within this time.
+/// Whether the runtime runs a task within this time.
 async fn is_driven(runtime: &Handle, time: Duration) -> bool {
     let probe = runtime.spawn(async {});
     let probed = Timer::system().timeout(Some(time), probe).await;
     probed.is_some_and(|probed| probed.is_ok())
 }
 
-/// Runs the work on cachier's own runtime for functions; where none can be had, on a thread, or not at all: then the key
-/// is given back.
+/// Runs the task on cachier's own runtime, else on a thread. Without either it is dropped, which releases the key.
 fn run_on_own(function: &'static Function, work: impl Future<Output = ()> + Send + 'static) {
     if let Some(own) = own_runtime() {
         own.spawn(work);
@@ -212,7 +210,7 @@ fn run_on_own(function: &'static Function, work: impl Future<Output = ()> + Send
     }
 }
 
-/// Started when it is first needed. The runtime on which backends do their I/O is another one: functions may block this one.
+/// Started when it is first needed. Backends do their I/O on another one, as functions may block this one.
 fn own_runtime() -> Option<&'static Runtime> {
     static OWN: PerProcess<Option<Runtime>> = PerProcess::new(|_| {
         let cores = thread::available_parallelism().map_or(1, NonZero::get);

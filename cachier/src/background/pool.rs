@@ -1,4 +1,4 @@
-//! The threads of the background.
+//! Worker pools for background work.
 
 use cachier_backends::process::PerProcess;
 use cachier_backends::workers::{Job, NoThread, Workers, run};
@@ -6,18 +6,17 @@ use cachier_backends::workers::{Job, NoThread, Workers, run};
 use crate::context::{Context, sync_scope};
 use crate::environment;
 
-/// Whose threads do a piece of work.
+/// A worker pool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum WorkerPool {
-    /// Those that run functions, which may wait for one another and for what is stored.
+    /// For functions, which may wait for one another and for stores.
     Functions,
-    /// Those that only use the storage, and wait for nobody: were they the same, work that ends a wait could stand in line
+    /// For work on stores, which waits for nobody. In one pool with the functions, work that ends a wait could be queued
     /// behind those who wait for it.
     Storage,
 }
 
-/// Runs the work on a thread of the background pool. Where there is none to be had, the caller does it: better late for
-/// the caller than never.
+/// Runs the job on a worker thread. Without one the caller runs it.
 pub(crate) fn run_on_thread(
     context: &'static Context,
     pool: WorkerPool,
@@ -28,7 +27,7 @@ pub(crate) fn run_on_thread(
     }
 }
 
-/// Runs the work on a thread of the background pool, or not at all.
+/// Runs the job on a worker thread, or not at all.
 pub(crate) fn run_on_thread_if_any(
     context: &'static Context,
     pool: WorkerPool,

@@ -1,4 +1,4 @@
-//! Recomputations of asynchronous functions.
+//! Recomputations of async functions.
 
 #[cfg(feature = "tokio")]
 use super::on_runtime;
@@ -6,8 +6,8 @@ use super::pool::{WorkerPool, run_on_thread};
 use crate::block_on::block_on;
 use crate::function::Function;
 
-/// Runs an asynchronous recomputation of a function: on the caller's tokio runtime as long as that is driven, else on one
-/// of cachier's own; without the feature `tokio`, or a runtime, on a thread of the background pool.
+/// Runs an async recomputation: on the caller's tokio runtime while that runs, else on one of cachier's own; without the
+/// feature `tokio`, or a runtime, on a worker thread.
 pub(crate) fn run_as_task(
     function: &'static Function,
     task: impl Future<Output = ()> + Send + 'static,

@@ -1,4 +1,4 @@
-//! Removing the folders of packages that nobody uses any more.
+//! Removes folders of packages that are no longer used.
 
 #[cfg(any(feature = "file", feature = "sqlite"))]
 use std::time::SystemTime;
@@ -10,13 +10,13 @@ use crate::folder::Folder;
 #[cfg(any(feature = "file", feature = "sqlite"))]
 use crate::trace;
 
-/// Removes, in the background, the folders beside this one that nobody uses any more, if it is the default one of a package.
+/// Removes unused folders next to this one in the background, if it is the default folder of a package.
 #[cfg(any(feature = "file", feature = "sqlite"))]
 pub(crate) fn remove_unused_folders(context: &'static Context, folder: &Folder) {
     let Some(folder) = folder.of_package() else {
         return;
     };
-    // Where there is no thread to be had, another program does it.
+    // Without a thread, another program does it.
     let _ = run_on_thread_if_any(context, WorkerPool::Storage, move || {
         if let Err(error) = folder.remove_unused(SystemTime::now()) {
             trace::unused_folders_stay(&error);

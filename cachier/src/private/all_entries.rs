@@ -1,4 +1,4 @@
-//! The operations of the companion on all entries of a function.
+//! The companion's operations on all entries of a function.
 
 use std::path::PathBuf;
 
@@ -16,7 +16,7 @@ use crate::session::Session;
 use crate::storage::Store;
 use crate::storage::persistent::Persistent;
 
-/// What the companion of a generic free function says in place of its type arguments.
+/// The marker of a generic free function's companion, in place of type arguments.
 const ANY_TYPES: &str = "<_>";
 
 /// Whether the annotated function is an `async fn`.
@@ -41,7 +41,7 @@ impl<S: StoreKind> Site<S> {
         self.instance().clear(mode.into()).await
     }
 
-    /// Drops all marks of running computations.
+    /// Drops all leases.
     pub async fn clear_leases(&'static self, mode: IsAsync) -> Result<(), Error> {
         self.instance().clear_leases(mode.into()).await
     }
@@ -68,7 +68,7 @@ impl ErasedSite {
         let mut sum = self.uncalled_count(marker);
         let mut failed = None;
         for function in self.instantiations() {
-            // Of each, what is in memory is forgotten, whether its store is reached or not.
+            // Each near tier is cleared even if a store is not reached.
             match function.clear(mode.into()).await {
                 Ok(cleared) => sum = add(sum, cleared),
                 Err(error) => failed = failed.or(Some(error)),
@@ -84,7 +84,7 @@ impl ErasedSite {
         Ok(sum)
     }
 
-    /// Drops all marks of running computations of all instantiations.
+    /// Drops all leases of all instantiations.
     pub async fn clear_leases(
         &'static self,
         marker: &'static str,
@@ -92,7 +92,7 @@ impl ErasedSite {
     ) -> Result<(), Error> {
         let mut done = Ok(());
         for function in self.instantiations() {
-            // The flights of each end, whether its store is reached or not.
+            // Each one's flights end even if a store is not reached.
             done = done.and(function.clear_leases(mode.into()).await);
         }
         done?;
@@ -103,7 +103,7 @@ impl ErasedSite {
         Ok(())
     }
 
-    /// Entries and bytes held by all instantiations together, where there may be none that this process has not called.
+    /// Entries and bytes held by all instantiations together, unless some may exist that this process has not called.
     pub async fn usage(&'static self, marker: &'static str, mode: IsAsync) -> Result<Usage, Error> {
         let (mut entries, mut bytes) = (self.uncalled_count(marker), self.uncalled_count(marker));
         let mut count = |usage: Usage| {
@@ -125,8 +125,8 @@ impl ErasedSite {
         cache_dir(&self.detached(marker))
     }
 
-    /// What instantiations hold that this process has not called: nothing, or what cannot be told. A store knows names of
-    /// functions, not which of them are instantiations of one.
+    /// The entries of uncalled instantiations: zero, or unknown. Stores know names of functions, not which are
+    /// instantiations of one.
     fn uncalled_count(&self, marker: &'static str) -> Option<u64> {
         let spec = self.spec(marker);
         let is_generic = spec.identity != spec.path;
@@ -134,8 +134,8 @@ impl ErasedSite {
         (is_in_memory || !is_generic).then_some(0)
     }
 
-    /// The function that the marker means, when this process has not called it: its entries may outlive processes. Fails if
-    /// another function has its name.
+    /// The marker's function, if this process has not called it: its entries may outlive processes. Fails if another
+    /// function has its name.
     fn never_called(
         &'static self,
         marker: &'static str,
@@ -165,7 +165,7 @@ impl ErasedSite {
     }
 }
 
-/// The sum, as long as both are known.
+/// The sum, if both are known.
 fn add(sum: Option<u64>, more: Option<u64>) -> Option<u64> {
     Some(sum?.saturating_add(more?))
 }

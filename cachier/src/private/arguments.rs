@@ -1,4 +1,4 @@
-//! The arguments of one call, in the forms that the function's storage asks for.
+//! The arguments of one call, as its store kind needs them.
 
 use cachier_backends::{Error, KeyHash};
 use serde::Serialize;
@@ -16,7 +16,7 @@ use crate::storage::Store;
 use crate::storage::persistent::Persistent;
 use crate::verification::Finding;
 
-/// A value that was found without asking the driver, with what is known of it.
+/// A value found without the driver, with its times.
 pub struct DetailedHit<V> {
     pub(crate) value: V,
     /// Monotonic nanoseconds.
@@ -24,23 +24,23 @@ pub struct DetailedHit<V> {
     pub(crate) compute_nanos: u64,
 }
 
-/// The arguments of one call of a function that returns something of this shape.
+/// The arguments of one call of a function with this return type.
 pub trait Arguments<S: ReturnType> {
     /// Where the function keeps its values.
     type StoreKind: StoreKind;
-    /// How a value takes its kept form and its own again.
+    /// Encodes and decodes its values.
     type Codec: ValueCodec<S::Value, Encoded = <<Self::StoreKind as StoreKind>::Store as Store>::Value>;
 
-    /// A fresh value that can be had at once.
+    /// A fresh value at hand.
     fn hit(&self, instance: &'static Instance<Self::StoreKind>) -> Option<S::Value>;
-    /// The same, with what is known of it: for a call that is timed, or that tells what happened.
+    /// The same with its times: for a call that is timed, or that reports what happened.
     fn detailed_hit(
         &self,
         instance: &'static Instance<Self::StoreKind>,
     ) -> Option<DetailedHit<S::Value>>;
     /// The key for the driver.
     fn key(&self) -> Result<KeyOf<Self::StoreKind>, Error>;
-    /// Fails where the key is known not to belong to these arguments alone.
+    /// Fails if the key is known to be shared by unequal arguments.
     fn verify(
         &self,
         _: &'static Instance<Self::StoreKind>,
@@ -48,7 +48,7 @@ pub trait Arguments<S: ReturnType> {
     ) -> Result<(), Error> {
         Ok(())
     }
-    /// The form of the values under the key: what the call keeps of its arguments for the time when they are gone.
+    /// The codec of the values under the key. It keeps what it needs of the arguments.
     fn codec(
         &self,
         instance: &'static Instance<Self::StoreKind>,
@@ -56,11 +56,11 @@ pub trait Arguments<S: ReturnType> {
     ) -> Self::Codec;
 }
 
-/// The key of a storage.
+/// The key of a store kind.
 pub(super) type KeyOf<S> = <<S as StoreKind>::Store as Store>::Key;
 
 impl<V> DetailedHit<V> {
-    /// When and how long the value was computed.
+    /// When the value was computed, and for how long.
     pub(super) fn stamp(&self) -> Stamp {
         Stamp {
             created: self.computed,
@@ -71,7 +71,7 @@ impl<V> DetailedHit<V> {
     }
 }
 
-/// Arguments for a persistent backend, and their names with `, ` between them.
+/// Arguments for a persistent backend, and their names separated by `, `.
 pub struct StoredArguments<A>(pub A, pub &'static str);
 
 impl StoreKind for Persistent {
@@ -122,7 +122,7 @@ where
     }
 }
 
-/// The error that a key does not belong to some arguments alone. The entry under it, of which nobody knows whose it is, goes.
+/// The error of a key collision. The entry, whose owner is unknown, is removed.
 pub(super) fn collision(core: &'static Core<Persistent>, key: &KeyHash, finding: Finding) -> Error {
     if let Finding::KeyCollision = finding {
         remove_in_background(core, *key);
@@ -130,7 +130,7 @@ pub(super) fn collision(core: &'static Core<Persistent>, key: &KeyHash, finding:
     core.function.report_finding(finding)
 }
 
-/// The hash of a tuple of arguments that have these names.
+/// The hash of a tuple of arguments with these names.
 pub(super) fn hash(arguments: &impl Serialize, names: &str) -> Result<KeyHash, Error> {
     KeyHash::of_arguments(arguments, names, environment::key_secret())
 }

@@ -1,8 +1,8 @@
-//! Arguments that have a form of their own in stored keys, as serde refuses some of their values.
+//! Encodings of arguments that serde refuses, wholly or for some values.
 //!
-//! A path counts by its bytes, whether they are UTF-8 or not, and a time by its distance from 1970, in either direction.
-//! Which arguments these are is asked of the compiler, in [`stored_key_part`](super::stored_key_part): it sees such a type, also
-//! behind references, in options, lists and tuples of what is listed here, and not in a type of the program's own.
+//! A path is encoded by its bytes, UTF-8 or not, and a time by its distance from 1970, in either direction. The compiler
+//! finds such arguments, in [`stored_key_part`](super::stored_key_part), also behind references and in options, lists and
+//! tuples of the types listed here, but not in the program's own types.
 
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashSet};
@@ -15,19 +15,19 @@ use std::time::{Duration, SystemTime};
 use cachier_backends::canonical::Unordered;
 use serde::ser::{Serialize, SerializeTuple as _, Serializer};
 
-/// A type with a form of its own in stored keys.
+/// A type with a custom encoding in stored keys.
 pub trait CustomEncoding {
-    /// Gives the form to the serializer.
+    /// Serializes the custom encoding.
     fn serialize_custom<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error>;
 }
 
-/// What may stand in a tuple beside a type with a form of its own: such a type, or a plain one.
+/// An element of a tuple with a custom encoding: has one itself, or is plain.
 pub trait TupleElement {
-    /// Gives the form to the serializer.
+    /// Serializes the element.
     fn serialize_in_tuple<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error>;
 }
 
-/// An argument in its own form.
+/// An argument in its custom encoding.
 pub struct Custom<'a, T: ?Sized>(pub(super) &'a T);
 
 impl<T: CustomEncoding + ?Sized> Serialize for Custom<'_, T> {
@@ -36,7 +36,7 @@ impl<T: CustomEncoding + ?Sized> Serialize for Custom<'_, T> {
     }
 }
 
-/// An element of a tuple in its form.
+/// An element of a tuple.
 struct InTuple<'a, T: ?Sized>(&'a T);
 
 impl<T: TupleElement + ?Sized> Serialize for InTuple<'_, T> {
@@ -65,7 +65,7 @@ impl CustomEncoding for SystemTime {
     }
 }
 
-/// What has the form of something in it.
+/// Types encoded like the value inside.
 macro_rules! as_inner {
     ($([$($generics:tt)*] $outer:ty => $inner:ty, |$value:ident| $convert:expr;)*) => {$(
         impl<$($generics)*> CustomEncoding for $outer {
@@ -123,8 +123,8 @@ impl<T: CustomEncoding> TupleElement for T {
     }
 }
 
-/// Types whose form is that of serde, and that may stand beside others, themselves or as references: as such the closure of
-/// a `key` has its arguments.
+/// Types that serde encodes and that may stand in such tuples, as values or as references, which the closure of a `key`
+/// gets.
 macro_rules! plain {
     ($($type:ty),* $(,)?) => {$(
         plain!(@ $type);
@@ -143,7 +143,7 @@ plain! {
     bool, char, i8, i16, i32, i64, i128, isize, u8, u16, u32, u64, u128, usize, f32, f64, (), &str, String, Duration,
 }
 
-/// Tuples of two to four. One of plain types alone has the form that serde gives it.
+/// Tuples of two to four. A tuple of plain types alone is encoded by serde.
 macro_rules! tuples {
     ($(($length:literal: $($element:ident $index:tt),*))*) => {$(
         impl<$($element: TupleElement),*> CustomEncoding for ($($element,)*) {

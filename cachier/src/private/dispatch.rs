@@ -1,4 +1,4 @@
-//! From a call site to the driver and back: calls, and the operations of the companion.
+//! From a call site to the driver and back.
 
 use std::future::Future;
 use std::time::Duration;
@@ -36,7 +36,7 @@ pub enum TypedRequest<Stored> {
     Call(Box<CallOptions>),
     /// Forget one entry.
     Invalidate,
-    /// Read one entry.
+    /// Reads one entry.
     Peek,
     /// Store one entry.
     Precache(Box<Stored>),
@@ -100,7 +100,7 @@ pub enum EntryReply<Stored> {
 }
 
 impl<R, Stored> TypedResponse<R, Stored> {
-    /// What an ordinary call returns.
+    /// The value of an ordinary call.
     pub fn value(self) -> R {
         match self {
             Self::Call(value, call) => {
@@ -111,7 +111,7 @@ impl<R, Stored> TypedResponse<R, Stored> {
         }
     }
 
-    /// The same, with what happened.
+    /// The call with its value.
     pub fn call(self) -> Call<R> {
         match self {
             Self::Call(value, call) => call.with(value),
@@ -120,7 +120,7 @@ impl<R, Stored> TypedResponse<R, Stored> {
     }
 }
 
-/// A reply is always of the operation's own variant.
+/// A response always has the variant of its request.
 macro_rules! responses {
     ($($name:ident: $variant:ident => $content:ty;)*) => {
         impl<R, Stored> TypedResponse<R, Stored> {
@@ -144,21 +144,21 @@ responses! {
     precached: Precached => Result<(), Error>;
 }
 
-/// An operation and what it needs of the arguments, taken before the arguments go to the function.
+/// A request with what it needs of the arguments, before those go to the function.
 ///
-/// In a box, so that it takes no room on the stack while the function runs. From here on the types of the arguments are
-/// forgotten: functions that return the same share their code.
+/// Boxed, so that it takes no room on the stack while the function runs. The arguments' types are erased here: functions
+/// with one return type share their code.
 pub struct Prepared<T: Store, Sh: ReturnType, F> {
     spec: ValueSpec<Sh>,
     request: PreparedRequest<T>,
-    /// The form of values under the key, where there is one.
+    /// The codec of the values under the key, if there is a key.
     codec: Option<F>,
-    /// The value to store; or what a call of the companion can be given at once (other calls have looked already).
+    /// The value to store, or the value at hand for a call of the companion; other calls have looked already.
     value: Option<Sh::Value>,
 }
 
 impl<S: StoreKind> Site<S> {
-    /// Takes what the operation needs of the arguments.
+    /// Takes what the request needs of the arguments.
     ///
     /// Not inlined: functions with the same types share it.
     #[inline(never)]
@@ -213,7 +213,7 @@ impl<S: StoreKind> Site<S> {
 }
 
 impl<T: Store, Sh: ReturnType, F> Prepared<T, Sh, F> {
-    /// What the driver is told, and the place for the result.
+    /// The untyped request, and the slot for the result.
     fn into_parts(self) -> (PreparedRequest<T>, ResultSlot<Sh, F>) {
         (
             self.request,
@@ -221,7 +221,7 @@ impl<T: Store, Sh: ReturnType, F> Prepared<T, Sh, F> {
         )
     }
 
-    /// What the driver is told, and the function that it is to run: in boxes, and made in a frame that is gone by then.
+    /// The driver and its work, boxed by a frame that is gone when the function runs.
     #[inline(never)]
     #[expect(clippy::type_complexity, reason = "it is used once")]
     #[expect(clippy::boxed_local, reason = "so it takes no stack of a recursion")]
@@ -238,7 +238,7 @@ impl<T: Store, Sh: ReturnType, F> Prepared<T, Sh, F> {
     }
 }
 
-/// What a call of the companion is given of a value at hand.
+/// The completion of a companion's call with a value at hand.
 fn ready_at_hand(
     function: &Function,
     tier: Tier,
@@ -287,7 +287,7 @@ where
     respond(work, driver)
 }
 
-/// Not inlined: its frame is not there yet while the function runs.
+/// Not inlined, so that its frame is not there while the function runs.
 #[inline(never)]
 #[expect(clippy::boxed_local, reason = "so they take no stack of a recursion")]
 fn respond<T: Store, Sh: ReturnType, F>(
@@ -297,10 +297,10 @@ fn respond<T: Store, Sh: ReturnType, F>(
     work.returned.respond(driver.response())
 }
 
-/// Carries out an operation of an asynchronous function.
+/// Dispatches a request of an async function.
 ///
-/// What it is given is used up before the future is made, which is the smaller for it: so the call begins here, and the
-/// future must be awaited at once.
+/// The arguments are consumed before the future is made, which keeps it small: the call begins here, and the future must be
+/// awaited at once.
 #[expect(clippy::boxed_local, reason = "so no future has it in it")]
 pub fn dispatch_async<T, Sh, F, B, N>(
     prepared: Box<Prepared<T, Sh, F>>,
@@ -323,7 +323,7 @@ where
 }
 
 impl<Sh: ReturnType, F> ResultSlot<Sh, F> {
-    /// What the companion is told.
+    /// The typed response.
     fn respond(self, response: Response) -> TypedResponse<Sh::Return, Sh::Stored> {
         let reply = match response {
             Response::Call(call) => return TypedResponse::Call(self.finish(), call),

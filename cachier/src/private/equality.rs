@@ -1,15 +1,15 @@
-//! Whether a value has come back from its kept form as it was.
+//! Whether values survive the round trip through their encoding.
 
 use super::return_type::ReturnType;
 
-/// Tells whether a value has come back, where that is checked.
+/// Compares a value with its round trip, where that is checked.
 pub type RoundTrip<V> = Option<fn(&V, &V) -> bool>;
 
-/// Asks the compiler whether the values of a shape can be compared.
+/// Asks the compiler whether values can be compared.
 pub struct EqualityProbe<S>(pub S);
 
 impl<S: ReturnType<Value: PartialEq>> EqualityProbe<S> {
-    /// Values that can be compared have come back if they are equal, or if they do not even equal themselves.
+    /// Comparable values must be equal, unless a value does not even equal itself.
     pub fn round_trips(&self) -> RoundTrip<S::Value> {
         Some(|value, back| {
             let itself = value;
@@ -18,7 +18,7 @@ impl<S: ReturnType<Value: PartialEq>> EqualityProbe<S> {
     }
 }
 
-/// The answer for values that cannot be compared: they have come back if there is something that has.
+/// For incomparable values: whatever decodes is accepted.
 pub trait Incomparable {
     type Value;
     fn round_trips(&self) -> RoundTrip<Self::Value>;

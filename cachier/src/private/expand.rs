@@ -1,4 +1,4 @@
-//! Macros that the attribute's expansion is made of, so that it stays short.
+//! Macros that keep the attribute's expansion short.
 
 /// The static of the function, alone or in a function that returns it.
 #[doc(hidden)]
@@ -26,7 +26,7 @@ macro_rules! __site {
     };
 }
 
-/// The package of a function, and the hash of the folder that it is built in, where that matters.
+/// The package of a function, and the hash of its build folder where that matters.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __package {
@@ -38,7 +38,7 @@ macro_rules! __package {
     };
 }
 
-/// The function's counters of this thread.
+/// The function's counters in this thread.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __slot {
@@ -50,7 +50,7 @@ macro_rules! __slot {
     }};
 }
 
-/// What a call finds at once: how the site is found, the site, the shape, what makes the arguments, and the thread's counters.
+/// The fast path of a call: how the site is found, the site, the return type, the arguments, and the thread's counters.
 ///
 /// A block, so that nothing of it lives across an `.await`.
 #[doc(hidden)]
@@ -64,7 +64,7 @@ macro_rules! __lookup {
     }};
 }
 
-/// The site whose types are known: shape and arguments tell which one of an erased one.
+/// The typed site: for an erased one, return type and arguments tell which.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __resolved {
@@ -77,8 +77,8 @@ macro_rules! __resolved {
     };
 }
 
-/// The hidden function that carries an operation to the runtime, and the function's body with it: its signature in parts,
-/// the site, the spec, the arguments of the key, and what [`__run`](crate::__run) takes.
+/// The hidden function that dispatches a request with the function's body: its signature in parts, the site, the spec, the
+/// arguments of the key, and what [`__run`](crate::__run) takes.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __dispatch {
@@ -140,7 +140,7 @@ macro_rules! __run {
     }};
 }
 
-/// The function run, or kept for the background where the attribute allows it.
+/// Runs the function, or defers it to the background where the attribute allows that.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __invoke {
@@ -168,7 +168,7 @@ macro_rules! __metrics {
     };
 }
 
-/// Where the file backend keeps the values of a free function, if that is the backend, or may be.
+/// The folder of the file backend, if a free function may use that.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __cache_dir {
@@ -180,7 +180,7 @@ macro_rules! __cache_dir {
     };
 }
 
-/// Tells an `async` block what it returns.
+/// Tells an `async` block its return type.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __returns {
@@ -193,8 +193,8 @@ macro_rules! __returns {
     };
 }
 
-/// The operations of a free function's companion: visibility, `async`, generics, type arguments, parameters, `where`
-/// clause, return type, stored type, the site, and what an erased site is told in place of its types.
+/// The operations of a free function's companion: visibility, `async`, generics, type arguments, parameters, `where` clause,
+/// return type, stored type, the site, and the marker of an erased site.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __operations {
@@ -265,7 +265,7 @@ macro_rules! __operations {
     };
 }
 
-/// What a dispatching function replies, awaited where it is `async`.
+/// The response of a dispatching function, awaited where it is `async`.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __response {
@@ -273,7 +273,7 @@ macro_rules! __response {
     ([async] $($dispatched:tt)*) => { $($dispatched)*.await };
 }
 
-/// One operation of the site, awaited or blocked on.
+/// An operation of the site, awaited or blocked on.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __of_site {

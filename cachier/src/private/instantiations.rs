@@ -1,4 +1,4 @@
-//! What the instantiations of one function have in common.
+//! The instantiations of one function.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -35,7 +35,6 @@ struct ContextMetrics {
 }
 
 impl Instantiations {
-    /// No instantiation has been called yet.
     pub(crate) const fn new() -> Self {
         Self {
             called: PerProcess::new(copied),
@@ -65,7 +64,7 @@ impl Instantiations {
         Some(metrics)
     }
 
-    /// Takes in an instantiation that is called for the first time in its context.
+    /// Adds an instantiation at its first call in a context.
     pub(crate) fn add(&self, instantiation: &'static dyn RegisteredFunction, context: &Context) {
         {
             let mut called = locked(&self.called);
@@ -81,7 +80,7 @@ impl Instantiations {
         }
     }
 
-    /// Takes all instantiations of a name out of service, since nothing tells which of them an entry belongs to.
+    /// Takes all instantiations of a name out of service: their entries cannot be told apart.
     pub(crate) fn take_out_of_service(&self, name: String) {
         let mut called = locked(&self.called);
         let same = called.functions.iter();
@@ -115,7 +114,7 @@ impl Instantiations {
     }
 }
 
-/// The metrics of a function, if it is to have any.
+/// The metrics of a function, if it has any.
 pub(super) fn create_metrics(
     spec: &FunctionSpec,
     context: &'static Context,

@@ -1,8 +1,7 @@
-//! The arguments of a call as parts of a typed key: borrowed for a lookup, owned once something is kept.
+//! Arguments as parts of a typed key: borrowed for lookups, owned once something is stored.
 //!
-//! Most arguments take part by their own `Hash` and `Eq`. Floats have neither; they take part by their bits, every NaN
-//! equal, `-0.0` and `0.0` different. Which of the two an argument does is asked of the compiler, as in
-//! [`return_type`](super::return_type).
+//! Most arguments use their own `Hash` and `Eq`. Floats have neither; their bits are used, with every NaN equal and `-0.0`
+//! and `0.0` different. The compiler is asked which of the two applies, as in [`return_type`](super::return_type).
 
 use std::hash::{Hash, Hasher};
 use std::marker::PhantomData;
@@ -12,18 +11,18 @@ use equivalent::Equivalent;
 
 /// One argument as part of a borrowed key.
 pub trait KeyPart {
-    /// The part as it is kept.
+    /// The owned part.
     type Owned: Hash + Eq + Send + Sync + Clone + 'static;
 
-    /// Feeds the same bytes to the hasher as the owned part does.
+    /// Feeds the hasher the same bytes as the owned part.
     fn hash_part<H: Hasher>(&self, hasher: &mut H);
     fn equals(&self, owned: &Self::Owned) -> bool;
     fn to_owned_part(&self) -> Self::Owned;
-    /// The owned part as one machine word, where it is one.
+    /// The owned part as one machine word, if it is one.
     fn word(&self) -> Option<u64>;
 }
 
-/// All arguments of a call: the borrowed key.
+/// The borrowed key: all arguments of a call.
 pub struct Query<'a, P>(&'a P);
 
 impl<'a, P> Query<'a, P> {
@@ -40,7 +39,7 @@ pub trait KeyParts {
     fn hash_parts<H: Hasher>(&self, hasher: &mut H);
     fn equal(&self, owned: &Self::Owned) -> bool;
     fn to_owned_parts(&self) -> Self::Owned;
-    /// The owned parts as one machine word, where they are one.
+    /// The owned parts as one machine word, if they are one.
     fn word(&self) -> Option<u64>;
 }
 
@@ -128,7 +127,7 @@ impl KeyParts for () {
     }
 }
 
-/// Nothing is made owned that is no word.
+/// Makes an owned value only of words.
 #[inline]
 fn word_of<P: KeyPart>(part: &P) -> Option<u64> {
     if word::fits::<P::Owned>() {
@@ -169,7 +168,7 @@ where
     }
 }
 
-/// An `Option<&T>`, kept as an `Option` of the owned value.
+/// An `Option<&T>`, owned as an `Option` of the owned value.
 pub struct OptionRef<'a, T: ?Sized>(pub Option<&'a T>);
 
 impl<T> KeyPart for OptionRef<'_, T>
@@ -200,10 +199,10 @@ where
     }
 }
 
-/// An argument made of floats, kept as their bits.
+/// An argument made of floats, owned as their bits.
 pub struct ByBits<'a, T: ?Sized>(&'a T);
 
-/// The bits of a value made of floats: every NaN the same, each zero its own.
+/// The bits of a value made of floats: all NaNs equal, zeros of either sign different.
 pub trait Bits {
     type Owned: Hash + Eq + Send + Sync + Clone + 'static;
 
@@ -234,10 +233,10 @@ impl<T: Bits + ?Sized> KeyPart for ByBits<'_, T> {
     }
 }
 
-/// Asks the compiler how an argument takes part in a key.
+/// Asks the compiler which part an argument is.
 pub struct KeyPartProbe<'a, T: ?Sized>(pub &'a T);
 
-/// The answer for every argument that is not made of floats.
+/// The answer for arguments that are not made of floats.
 pub trait ByRefProbe<'a> {
     type KeyPart;
     const BY_BITS: bool = false;
@@ -253,9 +252,9 @@ impl<'a, T: ?Sized> ByRefProbe<'a> for KeyPartProbe<'a, T> {
     }
 }
 
-/// The kept form of an argument, where a type must be named before any value exists: by a number of [`key_part_kind`].
+/// The owned part of a type, by [`key_part_kind`], for places where no value exists yet.
 ///
-/// A type without the means to be a part has none, so that it is said once, and not again of all that is made of it.
+/// Types that cannot be parts have none, so that there is one error, not one for each use.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be part of a key in memory",
     label = "not `Hash + Eq + Clone + Send + Sync + 'static`",
@@ -273,7 +272,7 @@ impl<T: Bits + ?Sized> OwnedKeyPart<{ key_part_kind::BY_BITS }> for T {
     type Owned = T::Owned;
 }
 
-/// How an argument takes part in a key, as a number.
+/// Kinds of key parts, as numbers.
 pub mod key_part_kind {
     pub const UNFIT: u8 = 0;
     pub const BY_REF: u8 = 1;
@@ -288,7 +287,7 @@ pub mod key_part_kind {
     }
 }
 
-/// Asks the compiler whether the owned form of an argument can be a part of a key.
+/// Asks the compiler whether an argument's owned form can be a key part.
 pub struct FitProbe<T: ?Sized>(PhantomData<T>);
 
 impl<T> FitProbe<T>
@@ -346,7 +345,7 @@ macro_rules! floats {
 
 floats! { f32 u32 f64 u64 }
 
-/// One argument as a part of a typed key.
+/// An argument as part of a typed key.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __key_part {
@@ -357,7 +356,7 @@ macro_rules! __key_part {
     }};
 }
 
-/// How an argument of a type takes part in a typed key, by number.
+/// The kind of a type's key part.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __key_part_kind {
@@ -371,7 +370,7 @@ macro_rules! __key_part_kind {
     }};
 }
 
-/// The owned form of one argument of a typed key.
+/// The owned part of a type.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __owned_part {

@@ -1,4 +1,4 @@
-//! The companion of a method, which has no place for an enum of its name beside it.
+//! Companions of methods, which cannot have an enum of their name beside them.
 
 use std::path::PathBuf;
 use std::pin::Pin;
@@ -52,10 +52,10 @@ pub struct AsyncMethodCache<'a, A, R, S = R, M = Unmetered> {
     dispatch: fn(TypedRequest<S>, A) -> ResponseFuture<'a, R, S>,
 }
 
-/// A reply on its way.
+/// The future of a response.
 pub type ResponseFuture<'a, R, S> = Pin<Box<dyn Future<Output = TypedResponse<R, S>> + Send + 'a>>;
 
-/// Which method it is.
+/// The method.
 struct MethodSite<M> {
     site: &'static ErasedSite,
     marker: &'static str,
@@ -72,7 +72,7 @@ impl<M> MethodSite<M> {
     }
 }
 
-/// What does not depend on the arguments, for both modes.
+/// The operations without arguments, for both modes.
 macro_rules! without_arguments {
     ([$($lifetime:lifetime)?] $name:ident, $dispatch:ty) => {
         impl<$($lifetime,)? A, R, S, M> $name<$($lifetime,)? A, R, S, M> {
@@ -105,8 +105,8 @@ without_arguments!([] MethodCache, fn(TypedRequest<S>, A) -> TypedResponse<R, S>
 without_arguments!(['a] AsyncMethodCache, fn(TypedRequest<S>, A) -> ResponseFuture<'a, R, S>);
 
 impl<A, R, S, M> MethodCache<A, R, S, M> {
-    /// Forgets all entries of the method, of all versions; how many, where that can be told. Where types are open, as in a
-    /// generic impl, these are the entries of the instantiations that this process has called.
+    /// Forgets all entries of the method, of all versions; how many, where that is known. In a generic impl, these are the
+    /// entries of the instantiations that this process has called.
     #[must_use = "the backend may have failed"]
     pub fn clear_cache(&self) -> Result<Option<u64>, Error> {
         block_on(self.method.site.clear(self.method.marker, IsAsync::No))
@@ -122,7 +122,7 @@ impl<A, R, S, M> MethodCache<A, R, S, M> {
         )
     }
 
-    /// Entries and bytes held, where that can be told: of a method whose types are open, only in memory.
+    /// Entries and bytes held, where that is known: for a generic method only in memory.
     #[must_use = "the backend may have failed"]
     pub fn usage(&self) -> Result<Usage, Error> {
         block_on(self.method.site.usage(self.method.marker, IsAsync::No))
@@ -130,8 +130,8 @@ impl<A, R, S, M> MethodCache<A, R, S, M> {
 }
 
 impl<A, R, S, M> AsyncMethodCache<'_, A, R, S, M> {
-    /// Forgets all entries of the method, of all versions; how many, where that can be told. Where types are open, as in a
-    /// generic impl, these are the entries of the instantiations that this process has called.
+    /// Forgets all entries of the method, of all versions; how many, where that is known. In a generic impl, these are the
+    /// entries of the instantiations that this process has called.
     #[must_use = "the backend may have failed"]
     pub async fn clear_cache(&self) -> Result<Option<u64>, Error> {
         self.method
@@ -149,7 +149,7 @@ impl<A, R, S, M> AsyncMethodCache<'_, A, R, S, M> {
             .await
     }
 
-    /// Entries and bytes held, where that can be told: of a method whose types are open, only in memory.
+    /// Entries and bytes held, where that is known: for a generic method only in memory.
     #[must_use = "the backend may have failed"]
     pub async fn usage(&self) -> Result<Usage, Error> {
         self.method
@@ -159,7 +159,7 @@ impl<A, R, S, M> AsyncMethodCache<'_, A, R, S, M> {
     }
 }
 
-/// The operations that take the method's arguments, for one number of them.
+/// The operations with the method's arguments, for one number of them.
 macro_rules! with_arguments {
     ($(($($argument:ident: $type:ident),*))*) => {$(
         #[allow(clippy::too_many_arguments, reason = "the method has as many")]

@@ -1,4 +1,4 @@
-//! What the attribute's expansion calls. Nobody else may: it changes without notice.
+//! What the attribute's expansion calls. Not for use by hand: it changes without notice.
 
 mod all_entries;
 mod arguments;
@@ -63,7 +63,7 @@ pub use crate::storage::memory::{ErasedMemory, Memory};
 pub use crate::storage::near::Near;
 pub use crate::storage::persistent::Persistent;
 
-/// The name of the type of a marker, which tells instantiations apart.
+/// The type name of a marker, which tells instantiations apart.
 pub fn name_of<M>(_: &M) -> &'static str {
     std::any::type_name::<M>()
 }

@@ -1,5 +1,4 @@
-//! What stands in for a companion when the attribute has errors: operations that take anything, so that no second error
-//! hides the first.
+//! Companions for attributes with errors: they accept anything, so that no second error hides the first.
 
 /// The companion of a method whose attribute has errors.
 pub struct NoMethodCache<const ARGUMENTS: usize>(());

@@ -1,4 +1,4 @@
-//! What an instance does for those who know neither its types nor its storage.
+//! Instances, with their types and stores erased.
 
 use cachier_backends::{BoxFuture, Error, Usage};
 use cachier_metrics::{CacheMetrics, Gauges, Holding, RemovalCause, Shared};
@@ -96,7 +96,7 @@ async fn clear<T: Store>(
     near.forget_all();
     let cleared = core.store.clear(&session).await;
     core.function.usage_cache.invalidate();
-    // Fetches that began before the store was cleared end before or find the tier changed. Also where the store was not.
+    // Even if the store was not cleared: fetches that began before have ended by now, or find the tier changed.
     near.forget_all();
     let cleared = cleared?;
     if let (Some(metrics), Some(entries)) = (core.function.metrics, cleared) {
@@ -124,7 +124,7 @@ async fn usage<T: Store>(core: &Core<T>, session: &Session<'_>) -> Result<Usage,
     usage
 }
 
-/// What the function holds: asks the backend only in the background, and then for those who look later.
+/// What the function holds. The backend is queried only in the background, for later readers.
 fn gauges<T: Store>(core: &'static Core<T>, near_entries: Option<u64>) -> Gauges {
     let options = &core.function.options;
     let mut gauges = Gauges::default();
@@ -147,18 +147,18 @@ fn holding(usage: Usage) -> Holding {
     Holding::new(usage.entries, usage.bytes)
 }
 
-/// What the backend last said, after seeing to it that it is asked again when that is a while ago.
+/// The backend's last known usage; starts a query if that is old.
 fn cached_usage<T: Store>(core: &'static Core<T>) -> Usage {
     let function = &core.function;
     let (known, query) = function.usage_cache.read(function.context.clock.now());
     if query == Query::Due {
         let submitted = run_on_thread_if_any(function.context, WorkerPool::Storage, || {
             let session = Session::with_allowance(function, CallMode::Sync, USAGE_TTL);
-            // A failure has been counted; nothing is known then.
+            // The failure has been counted; the usage is then unknown.
             let _ = block_on(usage(core, &session));
         });
         if submitted.is_err() {
-            // Whoever looks next tries again.
+            // The next reader tries again.
             function.usage_cache.cancel_query();
         }
     }

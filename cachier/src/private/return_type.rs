@@ -1,15 +1,15 @@
-//! What a function returns, seen as what is stored of it.
+//! Return types: what is stored of them.
 //!
-//! Of a `Result` only the `Ok` is stored, of an `Option` a `None` only on request, of everything else all. Which of them a
-//! return type is cannot be read off its tokens (`io::Result<T>`, an alias, an associated type), so the compiler is asked:
-//! an inherent item of `ReturnTypeProbe<Result<T, E>>` is preferred to the item of a trait that every `ReturnTypeProbe` has.
+//! Of a `Result` only the `Ok` is stored, of an `Option` a `None` only on request, of everything else all. Tokens do not
+//! tell which of them a type is (`io::Result<T>`, an alias, an associated type), so the compiler is asked: it prefers an
+//! inherent item of `ReturnTypeProbe<Result<T, E>>` to a trait's item on every `ReturnTypeProbe`.
 
 use std::marker::PhantomData;
 use std::sync::Arc;
 
 use crate::flight::SharedError;
 
-/// How a return type is taken apart and put together again.
+/// Converts between a return type and what is stored of it.
 pub trait ReturnType: Copy {
     /// The function's return type.
     type Return;
@@ -18,23 +18,23 @@ pub trait ReturnType: Copy {
     /// What users store and read by hand.
     type Stored;
 
-    /// Takes a result apart; what comes back as `Err` is returned to the caller and never stored.
+    /// Splits off the value; an `Err` is returned to the caller and never stored.
     fn split(self, returned: Self::Return) -> Result<Self::Value, Self::Return>;
-    /// The result that a cached value stands for.
+    /// The result for a cached value.
     fn join(self, value: Self::Value) -> Self::Return;
-    /// The value that is kept for what a user stores by hand.
+    /// The value to keep for what a user stores.
     fn wrap_stored(self, stored: Self::Stored) -> Self::Value;
-    /// What a user reads of a kept value; `None` where the value stands for nothing stored.
+    /// What a user reads of a value; `None` if nothing is stored.
     fn unwrap_stored(self, value: Self::Value) -> Option<Self::Stored>;
-    /// What `cache_if` is asked about; `None` where the value is a `None` that is only kept with `allow_none`.
+    /// What `cache_if` sees; `None` for a `None` that only `allow_none` stores.
     fn stored_ref(self, value: &Self::Value) -> Option<&Self::Stored>;
-    /// The error in a form that all waiters can share, if it has one.
+    /// The error, if waiters can share it.
     fn share_error(self, returned: &Self::Return) -> Option<SharedError>;
-    /// The result that a shared error stands for.
+    /// The result for a shared error.
     fn join_error(self, error: &SharedError) -> Option<Self::Return>;
 }
 
-/// Asks the compiler what a return type is.
+/// Asks the compiler what kind a return type is.
 pub struct ReturnTypeProbe<R>(PhantomData<fn() -> R>);
 
 impl<R> ReturnTypeProbe<R> {
@@ -44,7 +44,7 @@ impl<R> ReturnTypeProbe<R> {
     }
 }
 
-/// The answer as a number, for places where a type must be named before any value exists.
+/// The answer as a number, for places where no value exists yet.
 pub mod return_kind {
     pub const PLAIN: u8 = 0;
     pub const FALLIBLE: u8 = 1;
@@ -85,7 +85,7 @@ impl<R> PlainProbe for ReturnTypeProbe<R> {
     }
 }
 
-/// The types behind each kind, by number.
+/// The types of each kind.
 pub trait ReturnTypeOf<const KIND: u8> {
     type Value;
     type Stored;
@@ -106,9 +106,9 @@ impl<T> ReturnTypeOf<{ return_kind::OPTIONAL }> for Option<T> {
     type Stored = T;
 }
 
-/// The kept form of a value in memory, where a type must be named before any value exists.
+/// The type of a value in memory, for places where no value exists yet.
 ///
-/// A value that cannot be kept has none, so that it is said once, and not again of all that is made of it.
+/// Values that cannot be kept in memory have none, so that there is one error, not one for each use.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be kept in memory",
     label = "not `Clone + Send + Sync + 'static`",
@@ -145,7 +145,7 @@ pub struct Fallible<T, E> {
     types: PhantomData<fn() -> T>,
 }
 
-/// How an error goes to each waiter.
+/// Shares an error with waiters.
 struct ErrorSharing<E> {
     share: fn(&E) -> SharedError,
     join: fn(&SharedError) -> Option<E>,
@@ -171,7 +171,7 @@ macro_rules! copy {
 copy!(ErrorSharing<E>, Plain<T>, Fallible<T, E>, Optional<T>, OptionalWithNone<T>);
 
 impl<T> Optional<T> {
-    /// The shape with `allow_none` in the attribute.
+    /// The return type with `allow_none`.
     pub fn with_none(self) -> OptionalWithNone<T> {
         OptionalWithNone(PhantomData)
     }
@@ -256,7 +256,7 @@ impl<T, E> ReturnType for Fallible<T, E> {
     }
 }
 
-/// The two shapes of an `Option` differ only in what users see of it.
+/// The two kinds of `Option` differ only in what users see.
 macro_rules! optional {
     ($return_type:ident, $stored:ty, $wrap_stored:expr, $unwrap_stored:expr, $stored_ref:expr) => {
         impl<T> ReturnType for $return_type<T> {
@@ -304,11 +304,11 @@ optional!(
     Some
 );
 
-/// Asks the compiler whether the errors of a shape can be shared.
+/// Asks the compiler whether errors can be shared.
 pub struct ErrorProbe<S>(pub S);
 
 impl<T, E: Clone + Send + Sync + 'static> ErrorProbe<Fallible<T, E>> {
-    /// The shape, its errors shared.
+    /// The return type, its errors shared.
     pub fn sharing(self) -> Fallible<T, E> {
         let sharing = ErrorSharing {
             share: |error: &E| Arc::new(error.clone()),
@@ -321,7 +321,7 @@ impl<T, E: Clone + Send + Sync + 'static> ErrorProbe<Fallible<T, E>> {
     }
 }
 
-/// The answer for shapes without errors, and for errors that cannot be shared.
+/// The answer for return types without errors, and for errors that cannot be shared.
 pub trait UnsharedError {
     type ReturnType;
     fn sharing(self) -> Self::ReturnType;
@@ -335,14 +335,14 @@ impl<S> UnsharedError for ErrorProbe<S> {
     }
 }
 
-/// A shape of which users store values of a type, as far as the attribute could read it off the tokens.
+/// A return type whose stored type is the one that the attribute read off the tokens.
 #[diagnostic::on_unimplemented(
     message = "the attribute takes this return type for something else than it is",
     label = "an alias of a `Result` or an `Option`",
     note = "beside a type parameter, an alias cannot be seen through; write the `Result<..>` or `Option<..>` that it stands for"
 )]
 pub trait StoredAs<Stored> {
-    /// The shape itself. A shape that does not agree has none, so that it is said once.
+    /// The return type itself. One that does not agree has none, so that there is one error.
     type Agreed;
     fn agreed(self) -> Self::Agreed;
 }
@@ -361,7 +361,7 @@ macro_rules! stored_as {
 
 stored_as!(Plain<T> as T, Fallible<T, E> as T, Optional<T> as T, OptionalWithNone<T> as Option<T>);
 
-/// The [`ReturnType`] of a return type; `allow_none` after a semicolon where the attribute has it.
+/// The [`ReturnType`] of a type; `; allow_none` where the attribute has it.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __return_type {
@@ -380,7 +380,7 @@ macro_rules! __return_type {
     }};
 }
 
-/// The kept form of a return type.
+/// The value of a return type.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __value {
@@ -395,7 +395,7 @@ macro_rules! __value {
     };
 }
 
-/// The kept form of a return type in memory.
+/// The value of a return type in memory.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __memory_value {
@@ -410,7 +410,7 @@ macro_rules! __memory_value {
     };
 }
 
-/// What users store and read by hand of a return type; all of it with `allow_none`.
+/// What users store and read of a return type; with `allow_none` all of it.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __stored {
@@ -424,7 +424,7 @@ macro_rules! __stored {
         >>::Stored
     };
     ($returned:ty; allow_none) => {
-        // The kept form of an `Option` is all of it, and that of a `Result` is what users store.
+        // For an `Option` the value is all of it, for a `Result` it is what users store.
         $crate::__value!($returned)
     };
 }

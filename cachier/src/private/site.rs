@@ -1,4 +1,4 @@
-//! The place in a program where one annotated function lives: from its static to its state.
+//! Sites of annotated functions: from a static to its instances.
 
 use std::any::{Any, TypeId};
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -21,23 +21,23 @@ use crate::identity::{self, FunctionSpec};
 use crate::registered::RegisteredFunction;
 use crate::session::CallStart;
 
-/// The static of a function whose types are known where it stands.
+/// The static of a function with fixed types.
 pub struct Site<S: StoreKind> {
     make_spec: fn(&'static str) -> FunctionSpec,
-    /// The name of the instantiation; empty for a function that is not generic.
+    /// The marker of the instantiation; empty for a function that is not generic.
     instantiation: &'static str,
     main: OnceLock<&'static Instance<S>>,
-    /// Held while the function is made known. In a child, nobody waits for a thread of the parent that was at it.
+    /// Held while the function is registered. Per process: a forked child does not wait for the parent's thread.
     opening: PerProcess<Mutex<()>>,
     isolated: Mutex<Vec<(ContextId, &'static Instance<S>)>>,
     instantiations: Option<&'static Instantiations>,
 }
 
-/// What a call finds before the driver is asked.
+/// The result of the fast path.
 pub enum Lookup<R> {
     /// The result.
     Hit(R),
-    /// Nothing: the driver must be asked.
+    /// The driver has to look.
     Miss(CallStart),
 }
 
@@ -54,7 +54,7 @@ impl<S: StoreKind> Site<S> {
         }
     }
 
-    /// The function in the context of the calling code.
+    /// The instance in the context of the calling code.
     #[inline]
     pub fn instance(&'static self) -> &'static Instance<S> {
         match (context::isolated(), self.main.get()) {
@@ -64,7 +64,7 @@ impl<S: StoreKind> Site<S> {
         }
     }
 
-    /// Begins a call: looks where a value can be had at once, and counts and times a hit.
+    /// Looks for a value at hand, and counts and times a hit.
     ///
     /// Inlined, so that a hit makes no call and its result does not go through memory.
     #[cfg_attr(not(debug_assertions), inline(always))]
@@ -129,7 +129,7 @@ impl<S: StoreKind> Site<S> {
         instance
     }
 
-    /// Makes the function's state, for as long as the process lives, and makes it known.
+    /// Makes and registers the instance, for as long as the process lives.
     fn open(&self, context: &'static Context) -> &'static Instance<S> {
         let function = open_function(
             (self.make_spec)(self.instantiation),
@@ -150,7 +150,7 @@ impl<S: StoreKind> Site<S> {
     }
 }
 
-/// The part of a function's state that knows no types.
+/// The type-independent part of an instance.
 fn open_function(
     spec: FunctionSpec,
     instantiations: Option<&'static Instantiations>,
@@ -163,7 +163,7 @@ fn open_function(
     Function::new(spec, context, metrics)
 }
 
-/// Makes a function known to its context and to its family, and what it holds to its metrics.
+/// Registers a function with its context, its instantiations and its metrics.
 fn register(
     function: &Function,
     known: &'static dyn RegisteredFunction,
@@ -190,8 +190,8 @@ impl<S: StoreKind> Instance<S> {
         metrics.expect("the attribute has `enable_metrics`")
     }
 
-    /// Begins a call that is timed, or the first one of its thread: apart from the others, so that they keep nothing of it
-    /// in mind.
+    /// The fast path of a call that is timed, or the first one of its thread. Separate, so that other calls keep no
+    /// registers for it.
     #[cold]
     #[inline(never)]
     fn lookup_cold<Sh: ReturnType, A>(
@@ -246,19 +246,19 @@ impl<S: StoreKind> Instance<S> {
     }
 }
 
-/// The static of a function whose types differ from call to call: a generic one, or a method.
+/// The static of a generic function or a method, whose types differ from call to call.
 pub struct ErasedSite {
     make_spec: fn(&'static str) -> FunctionSpec,
-    /// The sites by the markers that they were asked for with: a list that only grows, read without a lock.
+    /// The sites by marker: a list that only grows, read without a lock.
     known: OnceLock<Box<KnownSite>>,
     /// Held while the list grows. In a child, nobody waits for a thread of the parent that was at it.
     growing: PerProcess<Mutex<()>>,
     instantiations: Instantiations,
 }
 
-/// One marker and its site.
+/// A marker and its site.
 struct KnownSite {
-    /// What the type of the marker is, lifetimes aside. Types that differ may share their name.
+    /// The marker's type, lifetimes aside. Different types may share a name.
     id: TypeId,
     marker: &'static str,
     site: &'static (dyn Any + Send + Sync),
@@ -276,7 +276,7 @@ impl ErasedSite {
         }
     }
 
-    /// The site of the instantiation that the marker belongs to: a closure in the function.
+    /// The site of the marker's instantiation; the marker is a closure in the function.
     #[inline]
     pub fn resolve<M, Sh: ReturnType, A: Arguments<Sh>>(
         &'static self,
@@ -297,7 +297,7 @@ impl ErasedSite {
         self.find(marker, std::any::type_name::<M>())
     }
 
-    /// Finds the site by the function that the marker means, or makes it, and adds it to the list.
+    /// Finds the site by the marker's function, or makes it, and adds it to the list.
     #[cold]
     fn find<S: StoreKind>(&'static self, id: TypeId, marker: &'static str) -> &'static Site<S> {
         let _growing = self.growing.lock().unwrap_or_else(PoisonError::into_inner);

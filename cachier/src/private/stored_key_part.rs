@@ -1,9 +1,8 @@
-//! The arguments of a call as parts of a stored key.
+//! Arguments as parts of a stored key.
 //!
-//! Most arguments take part as they serialize. A set has no order, though serializing it gives it one, and paths and times
-//! have a [form of their own](super::custom_encoding); whether an argument is one of these is asked of the compiler, as in
-//! [`return_type`](super::return_type), and so is whether it has a `Hash`: by that arguments are told apart of which serde shows no
-//! difference.
+//! Most arguments are serialized as they are. Sets are sorted, as their order means nothing, and paths and times have a
+//! [custom encoding](super::custom_encoding). The compiler is asked which of these an argument is, as in
+//! [`return_type`](super::return_type), and whether it has a `Hash`, which tells arguments apart that serde does not.
 
 use std::collections::HashSet;
 use std::hash::{Hash, Hasher};
@@ -13,9 +12,9 @@ use serde::{Serialize, Serializer};
 
 use super::custom_encoding::{Custom, CustomEncoding};
 
-/// What tells unequal arguments apart where serde does not.
+/// Tells unequal arguments apart where serde does not.
 pub trait Fingerprint {
-    /// Whether there is anything that does.
+    /// Whether there is a fingerprint.
     const EXISTS: bool;
     /// Feeds it to the hasher.
     fn add_to<H: Hasher>(&self, hasher: &mut H);
@@ -52,7 +51,7 @@ macro_rules! without_hash {
 
 without_hash!(&T, Unordered<'_, T>);
 
-/// What has a form of its own shows all of itself.
+/// A custom encoding already shows all of the value.
 impl<T: ?Sized> Fingerprint for Custom<'_, T> {
     const EXISTS: bool = false;
 
@@ -88,7 +87,7 @@ tuples! {
     (A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8, J 9, K 10, L 11)
 }
 
-/// Asks the compiler how an argument takes part in a stored key.
+/// Asks the compiler which part an argument is.
 pub struct StoredKeyPartProbe<'a, T: ?Sized>(pub &'a T);
 
 impl<'a, T: CustomEncoding + ?Sized> StoredKeyPartProbe<'a, T> {
@@ -98,7 +97,7 @@ impl<'a, T: CustomEncoding + ?Sized> StoredKeyPartProbe<'a, T> {
     }
 }
 
-/// The answer for every other set.
+/// The answer for sets without a custom encoding.
 pub trait UnorderedProbe<'a> {
     type KeyPart;
     fn part(self) -> Self::KeyPart;
@@ -113,7 +112,7 @@ impl<'a, T, S> UnorderedProbe<'a> for StoredKeyPartProbe<'a, HashSet<T, S>> {
     }
 }
 
-/// The answer for every argument that has a `Hash`, which no set has.
+/// The answer for arguments that have a `Hash`, which no set has.
 pub trait HashedProbe<'a> {
     type KeyPart;
     fn part(self) -> Self::KeyPart;
@@ -128,7 +127,7 @@ impl<'a, T: Hash + ?Sized> HashedProbe<'a> for StoredKeyPartProbe<'a, T> {
     }
 }
 
-/// The answer for every argument else: found last, as it asks for a reference to the probe.
+/// The answer for all other arguments: found last, as it takes a reference to the probe.
 pub trait OrderedProbe<'a> {
     type KeyPart;
     fn part(self) -> Self::KeyPart;
@@ -143,7 +142,7 @@ impl<'a, T: ?Sized> OrderedProbe<'a> for &StoredKeyPartProbe<'a, T> {
     }
 }
 
-/// One argument as a part of a stored key.
+/// An argument as part of a stored key.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __stored_part {

@@ -1,4 +1,4 @@
-//! Typed arguments: for values in the memory of the process, alone or in front of a persistent backend.
+//! Typed arguments, for values in memory, alone or in front of a persistent backend.
 
 use std::hash::{DefaultHasher, Hash};
 use std::sync::Arc;
@@ -193,7 +193,7 @@ impl<V> From<Entry<V>> for DetailedHit<V> {
     }
 }
 
-/// In memory a value is kept as it is.
+/// Keeps values as they are, in memory.
 #[derive(Clone, Copy)]
 pub struct CloneCodec;
 
@@ -226,7 +226,7 @@ impl<V: Clone + Send + Sync + 'static> ValueCodec<V> for CloneCodec {
     }
 }
 
-/// Behind a near tier a value is kept as CBOR, and a clone of it in the near tier.
+/// Encodes values as CBOR for the backend, and keeps a clone in the near tier.
 #[derive(Clone)]
 pub struct NearCodec<K: 'static, V: 'static> {
     pub(crate) function: &'static Function,

@@ -1,4 +1,4 @@
-//! How a value takes its kept form, and its own again.
+//! Codecs between values and what stores keep.
 
 use std::time::Duration;
 
@@ -34,18 +34,18 @@ impl ValueSize {
     }
 }
 
-/// The way between a value and its kept form.
+/// Encodes and decodes values.
 #[diagnostic::on_unimplemented(
     message = "the function cannot be cached as it is",
     label = "another error says which of its types is unfit"
 )]
 pub trait ValueCodec<V>: Clone + Send + Sync + 'static {
-    /// The kept form.
+    /// What the store keeps.
     type Encoded: Clone;
 
-    /// The value itself.
+    /// Decodes a value.
     fn decode(&self, found: Found<Self::Encoded>) -> Result<V, Error>;
-    /// The kept form of a value that was just computed.
+    /// Encodes a value that was just computed.
     fn encode(
         &self,
         value: &V,
@@ -53,13 +53,13 @@ pub trait ValueCodec<V>: Clone + Send + Sync + 'static {
         size: WantSize,
         measure: Measure<V>,
     ) -> Result<Found<Self::Encoded>, Error>;
-    /// Learns that the value was stored.
+    /// The value was stored.
     fn stored(&self, _: &V, _: Stamp) {}
-    /// Learns that the stored value is not valid any more.
+    /// The stored value is no longer valid.
     fn invalidated(&self) {}
 }
 
-/// In a persistent backend a value is kept as CBOR.
+/// Encodes values as CBOR, for persistent backends.
 #[derive(Clone, Copy)]
 pub struct CborCodec;
 
@@ -91,7 +91,7 @@ impl<V: Serialize + DeserializeOwned> ValueCodec<V> for CborCodec {
     }
 }
 
-/// Asks the compiler whether the values of a shape can be measured.
+/// Asks the compiler whether values can be measured.
 pub struct SizeProbe<S>(pub S);
 
 impl<S: ReturnType<Value: Serialize>> SizeProbe<S> {

@@ -1,4 +1,4 @@
-//! What the attribute says about the values of its function.
+//! The attribute's description of its function's values.
 
 use cachier_backends::Error;
 use serde::Serialize;
@@ -7,14 +7,14 @@ use super::equality::RoundTrip;
 use super::return_type::ReturnType;
 use super::value_codec::{Measure, ValueSize};
 
-/// What the attribute says about the values of its function.
+/// The attribute's description of its function's values.
 pub struct ValueSpec<S: ReturnType> {
     pub return_type: S,
     /// Which values to cache.
     pub cache_if: Option<fn(&S::Stored) -> bool>,
     /// How to measure values.
     pub measure: Measure<S::Value>,
-    /// How to tell whether a value has come back from its kept form, where that is checked.
+    /// How to compare a value with its round trip, where that is checked.
     pub round_trips: RoundTrip<S::Value>,
     /// How to return a backend's failure.
     pub propagate: Option<fn(Error) -> S::Return>,
@@ -29,7 +29,7 @@ impl<S: ReturnType> Clone for ValueSpec<S> {
 impl<S: ReturnType> Copy for ValueSpec<S> {}
 
 impl<S: ReturnType> ValueSpec<S> {
-    /// A spec that caches every value of the shape.
+    /// A spec that caches every value.
     pub fn new(return_type: S) -> Self {
         Self {
             return_type,
@@ -66,7 +66,7 @@ impl<S: ReturnType> ValueSpec<S> {
     }
 }
 
-/// The spec for values of a shape that are measured if they can be.
+/// The spec for values that are measured if they can be.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __measuring {
@@ -80,7 +80,7 @@ macro_rules! __measuring {
     }};
 }
 
-/// The spec for values of a shape that are to come back from their kept form.
+/// The spec for values whose round trip is checked.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __verifying {

@@ -1,4 +1,4 @@
-//! One call's function body and its result, as the driver is shown them.
+//! A call's function body and its result, as the driver uses them.
 
 use std::future::Future;
 
@@ -19,26 +19,26 @@ use crate::stamp::Stamp;
 use crate::storage::{Found, Store};
 use crate::verification::Finding;
 
-/// What to do with the function: run it for this call, or keep it for the background.
+/// Whether to run the function for this call or in the background.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RunMode {
     Now,
     Later,
 }
 
-/// What became of the function: `N` is its result (or the future of it), or it waits for the background.
+/// An invoked function: its result, or the future of it, or the function deferred to the background.
 pub enum Invocation<N, L> {
     Now(N),
     Later(L),
 }
 
-/// A function that waits for the background.
+/// A function deferred to the background.
 ///
-/// A type of its own: the compiler loses its way in a naked box when it proves that a future can be sent.
+/// A type of its own: the compiler cannot prove that a future holding a plain box is `Send`.
 pub struct Deferred<T: Store, F>(Box<dyn FnOnce(RefreshRequest<T>, F) + Send>);
 
 impl<S: ReturnType + Send + 'static> ValueSpec<S> {
-    /// Keeps a synchronous function for a background thread.
+    /// Defers a sync function to a background thread.
     pub fn in_thread<T, F>(
         self,
         body: impl FnOnce() -> S::Return + Send + 'static,
@@ -59,7 +59,7 @@ impl<S: ReturnType + Send + 'static> ValueSpec<S> {
         }))
     }
 
-    /// Keeps an asynchronous function for a background task.
+    /// Defers an async function to a background task.
     pub fn in_task<T, F, B>(self, body: B) -> Deferred<T, F>
     where
         T: Store,
@@ -77,7 +77,7 @@ impl<S: ReturnType + Send + 'static> ValueSpec<S> {
     }
 }
 
-/// The result of one call, whether served or computed.
+/// The result of one call, served or computed.
 pub(crate) struct ResultSlot<S: ReturnType, F> {
     spec: ValueSpec<S>,
     /// `None` for a call without a key, which neither loads nor stores.
@@ -97,7 +97,7 @@ impl<S: ReturnType, F> ResultSlot<S, F> {
         }
     }
 
-    /// The result, which there is once the driver has come to an end.
+    /// The result, once the driver is done.
     pub(crate) fn finish(self) -> S::Return {
         match (self.value, self.other) {
             (Some(value), _) => self.spec.return_type.join(value),
@@ -209,12 +209,12 @@ impl<S: ReturnType, F: ValueCodec<S::Value>> Slot<F::Encoded> for ResultSlot<S, 
     }
 }
 
-/// A synchronous function, called at most once. Its type is forgotten, so that all functions with the same types of key
-/// and value share one body of code.
+/// A sync function, called at most once. Type-erased, so that functions with the same types of key and value share their
+/// code.
 pub type SyncBody<'b, T, S, F> =
     &'b mut dyn FnMut(RunMode) -> Invocation<<S as ReturnType>::Return, Deferred<T, F>>;
 
-/// A synchronous function and its result.
+/// A sync function and its result.
 pub(crate) struct SyncCall<'b, T: Store, S: ReturnType, F> {
     pub(crate) returned: ResultSlot<S, F>,
     body: Option<SyncBody<'b, T, S, F>>,
@@ -251,7 +251,7 @@ where
     F: ValueCodec<S::Value, Encoded = T::Value>,
 {
     fn run(&mut self, cacheable: Cacheable) -> ResultKind {
-        // Not in a function of its own, whose frame would be there in each level of a recursion.
+        // Inlined here: a function of its own would add a frame to each level of a recursion.
         match take_once(&mut self.body)(RunMode::Now) {
             Invocation::Now(returned) => self.returned.computed(returned, cacheable),
             Invocation::Later(_) => unreachable!("a function that is told to run now runs now"),
@@ -259,7 +259,7 @@ where
     }
 }
 
-/// An asynchronous function and its result.
+/// An async function and its result.
 pub(crate) struct AsyncCall<T, S: ReturnType, F, B> {
     pub(crate) returned: ResultSlot<S, F>,
     body: Option<B>,
@@ -312,7 +312,7 @@ where
     }
 }
 
-/// What a call gives to its function, which it does once.
+/// Takes what a call passes to its function, once.
 pub fn take_once<T>(captured: &mut Option<T>) -> T {
     match captured.take() {
         Some(captured) => captured,

@@ -1,12 +1,12 @@
-//! How much more of something is checked.
+//! How many more checks to make.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// A number that is used up; to ask whether there is something left of it is one load.
+/// A number of checks left; asking whether any are left is one load.
 pub(super) struct Allowance(AtomicU32);
 
 impl Allowance {
-    /// An allowance that is never used up.
+    /// Never used up.
     pub(super) const UNLIMITED: u32 = u32::MAX;
 
     pub(super) fn new(count: u32) -> Self {

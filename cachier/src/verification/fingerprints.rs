@@ -1,40 +1,40 @@
-//! What is remembered of arguments, so that unequal ones under one key are noticed.
+//! Fingerprints of arguments, which reveal unequal ones under one key.
 
 use std::collections::HashMap;
 
 use cachier_backends::KeyHash;
 
-/// The fingerprints of the arguments that first had each key.
+/// The fingerprint of the arguments that first had each key.
 #[derive(Clone, Default)]
 pub(super) struct Fingerprints {
     of_keys: HashMap<KeyHash, Remembered>,
 }
 
-/// Whose a key is.
+/// What is remembered of a key.
 #[derive(Clone)]
 enum Remembered {
-    /// That of the arguments with this fingerprint.
+    /// The fingerprint of its arguments.
     One(u64),
-    /// That of arguments that are not equal: nobody knows which of them its entry belongs to.
+    /// Unequal arguments have it, so that the owner of its entry is unknown.
     Several,
 }
 
-/// Whose a key is that some arguments have.
+/// Who owns a key that some arguments have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum KeyOwner {
-    /// Theirs alone, as far as is remembered.
+    /// They alone, as far as is remembered.
     Only,
-    /// Also that of others, which is found now.
+    /// Other arguments too, found just now.
     Several,
-    /// Nobody's any more, which was found before.
+    /// Other arguments too, found before.
     KnownSeveral,
 }
 
 impl Fingerprints {
-    /// Of so many keys of one function something is remembered at most.
+    /// At most so many keys of a function are remembered.
     pub(super) const MAX_KEYS: usize = 1_024;
 
-    /// Whose a key is that these arguments have.
+    /// Compares the arguments of a key with those remembered.
     pub(super) fn compare(&mut self, key: &KeyHash, fingerprint: u64) -> KeyOwner {
         match self.of_keys.get_mut(key) {
             Some(Remembered::One(known)) if *known == fingerprint => KeyOwner::Only,

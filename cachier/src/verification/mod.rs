@@ -1,8 +1,8 @@
-//! Whether what a store holds stands for what it was made of.
+//! Verifies that keys and stored values stand for the arguments and values they were made of.
 //!
-//! A store sees of arguments and values what serde shows of them. What serde leaves out, or shows of two things alike, is
-//! lost there: two sets of arguments have one key, a value comes back as another. So the first arguments and values of each
-//! function are checked, in debug builds many more; and a function at which something was found is checked from then on.
+//! A store sees what serde shows. If serde leaves something out, or shows two things alike, unequal arguments share a key,
+//! or a value comes back as another. So the first arguments and values of each function are checked, many more in debug
+//! builds, and all of them after a finding.
 
 mod allowance;
 mod fingerprints;
@@ -17,13 +17,13 @@ use cachier_backends::{Error, ErrorKind, KeyHash, Operation};
 use self::allowance::Allowance;
 use self::fingerprints::{Fingerprints, KeyOwner};
 
-/// The arguments of so many calls of a function are checked: in debug builds those of all.
+/// How many calls of a function have their arguments checked: all in debug builds.
 const CHECKED_CALLS: u32 = match cfg!(debug_assertions) {
     true => Allowance::UNLIMITED,
     false => 1_024,
 };
 
-/// So many values of a function are checked before they are stored.
+/// How many values of a function are checked before they are stored.
 const CHECKED_VALUES: u32 = match cfg!(debug_assertions) {
     true => 1_024,
     false => 64,
@@ -36,18 +36,18 @@ pub(crate) struct Verification {
     values: Allowance,
     fingerprints: PerProcess<Mutex<Fingerprints>>,
     hasher: RandomState,
-    /// Which findings a person was told of.
+    /// Which kinds of findings have been shown to the user.
     reported: [AtomicBool; 3],
-    /// Whether a person was told of a value that cannot be serialized.
+    /// Whether a value that cannot be serialized has been shown to the user.
     refusal_reported: AtomicBool,
 }
 
-/// What was found.
+/// What a check found.
 #[derive(Debug)]
 pub enum Finding {
-    /// Arguments that are not equal have one key.
+    /// Unequal arguments have one key.
     KeyCollision,
-    /// The same of a key of which it was found before.
+    /// The same for a key known to collide.
     KnownKeyCollision,
     /// A value comes back as another one.
     Altered,
@@ -70,7 +70,7 @@ impl Verification {
         verification
     }
 
-    /// Turns the checks on or off, if they are not.
+    /// Turns the checks on or off.
     pub(crate) fn set_enabled(&self, is_on: bool) {
         if self.is_on.swap(is_on, Ordering::Relaxed) != is_on {
             self.calls.set(if is_on { CHECKED_CALLS } else { 0 });
@@ -78,8 +78,7 @@ impl Verification {
         }
     }
 
-    /// Checks that a key belongs to these arguments alone, as long as arguments are checked. What tells the arguments apart
-    /// goes to the hasher.
+    /// Checks that a key belongs to these arguments alone, while arguments are checked. `arguments` feeds the hasher.
     #[inline]
     pub(crate) fn arguments(
         &self,
@@ -107,7 +106,7 @@ impl Verification {
         Err(finding)
     }
 
-    /// Checks that a value comes back, as long as values are checked.
+    /// Checks that a value survives the round trip, while values are checked.
     pub(crate) fn value(
         &self,
         round_trips: impl FnOnce() -> Result<(), Finding>,
@@ -118,14 +117,14 @@ impl Verification {
         round_trips().inspect_err(|_| self.values.set(Allowance::UNLIMITED))
     }
 
-    /// Has values checked again: a stored one could not be read.
+    /// Checks more values: a stored one could not be read.
     pub(crate) fn suspect_values(&self) {
         if self.is_on.load(Ordering::Relaxed) && !self.values.is_left() {
             self.values.set(CHECKED_VALUES);
         }
     }
 
-    /// Whether nobody was told of such a finding yet; the answer `true` is given once.
+    /// Whether this is the first finding of its kind; `true` once.
     pub(crate) fn is_first(&self, finding: &Finding) -> bool {
         let reported = match finding {
             Finding::KeyCollision | Finding::KnownKeyCollision => &self.reported[0],
@@ -135,7 +134,7 @@ impl Verification {
         !reported.swap(true, Ordering::Relaxed)
     }
 
-    /// Whether nobody was told yet that a value cannot be serialized; the answer `true` is given once, where values are checked.
+    /// Whether this is the first value that cannot be serialized; `true` once, while values are checked.
     pub(crate) fn is_first_refusal(&self) -> bool {
         self.is_on.load(Ordering::Relaxed) && !self.refusal_reported.swap(true, Ordering::Relaxed)
     }
