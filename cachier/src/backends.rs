@@ -474,7 +474,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_keeps_a_store_from_serving_anybody_speaks_against_it() {
+    fn only_store_failures_open_the_breaker() {
         let error = |kind, operation| Error::new(kind, operation, "it failed");
         let of = |error: Error| verdict(&Err::<(), _>(error));
         let timeout = error(ErrorKind::Timeout, Operation::Load);

@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_is_paused_for_a_while_and_others_are_not() {
+    fn a_backoff_applies_to_one_value() {
         let backoffs = Backoffs::default();
         fail(&backoffs, 1, 10);
         let end = 10 + nanos(SECOND);
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn the_newest_pause_of_a_key_counts() {
+    fn the_newest_backoff_of_a_key_counts() {
         let backoffs = Backoffs::default();
         fail(&backoffs, 1, 0);
         backoffs.note(&1_usize, 8, Backoff::Held, SECOND, 1);

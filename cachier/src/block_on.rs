@@ -42,7 +42,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_can_be_nested() {
+    fn block_on_can_be_nested() {
         assert_eq!(block_on(async { block_on(async { 6 }) * 7 }), 42);
     }
 
@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn a_thread_that_ends_can_wait() {
+    fn block_on_works_during_thread_teardown() {
         let (sender, receiver) = channel();
         let thread = thread::spawn(|| {
             // Dropped after thread-locals that are first used later.

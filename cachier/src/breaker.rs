@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn failures_in_a_row_open_it_and_a_success_between_them_does_not() {
+    fn only_consecutive_failures_open_the_breaker() {
         let mut breaker = Breaker::default();
         breaker.failed(0, LIMITS);
         breaker.failed(0, LIMITS);
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn one_probe_goes_after_the_pause_and_its_success_closes_it() {
+    fn a_successful_probe_closes_the_breaker() {
         let mut breaker = opened_at(0);
         assert_eq!(breaker.admit(100), Admission::Granted);
         assert_eq!(breaker.admit(150), Admission::Awaited);
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn a_probe_that_never_answers_is_followed_by_another() {
+    fn an_unanswered_probe_is_followed_by_another() {
         let mut breaker = opened_at(0);
         assert_eq!(breaker.admit(100), Admission::Granted);
         assert_eq!(breaker.admit(200), Admission::Granted);
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn no_pause_is_longer_than_the_longest() {
+    fn pauses_do_not_exceed_the_maximum() {
         let mut breaker = opened_at(0);
         for _ in 0..10 {
             while breaker.admit_probe(0) != Admission::Granted {}
@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn the_companions_operations_are_probes_one_at_a_time() {
+    fn the_companion_probes_one_at_a_time() {
         let mut breaker = opened_at(0);
         assert_eq!(breaker.admit_probe(1), Admission::Granted);
         assert_eq!(breaker.admit_probe(2), Admission::Awaited);
@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn a_timeout_speaks_against_a_store_that_has_answered_nobody_since() {
+    fn a_timeout_counts_unless_the_store_answered_since() {
         for (sent, answered, expected) in [
             (5, None, true),
             (5, Some(4), true),

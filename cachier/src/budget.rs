@@ -310,7 +310,7 @@ mod tests {
     }
 
     #[test]
-    fn all_that_waits_for_the_store_draws_on_one_time() {
+    fn all_waits_for_the_store_share_a_budget() {
         let (clock, budget) = budget(None);
         let begun = after(
             &clock,
@@ -339,7 +339,7 @@ mod tests {
     }
 
     #[test]
-    fn a_computation_takes_patience_alone() {
+    fn waiting_for_a_computation_leaves_store_time() {
         let (clock, budget) = budget(Some(3 * SECOND));
         assert_eq!(
             after(&clock, 2 * SECOND, budget.computation(pending_once())),
@@ -351,7 +351,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_begins_to_wait_has_not_waited_yet() {
+    fn waiting_time_starts_with_the_first_wait() {
         let (clock, budget) = budget(Some(SECOND));
         clock.advance(9 * SECOND);
         assert_eq!(
@@ -364,7 +364,7 @@ mod tests {
     }
 
     #[test]
-    fn looking_takes_nothing_while_another_computes() {
+    fn polling_an_owner_that_computes_costs_nothing() {
         let (clock, budget) = budget(None);
         for (computes, left) in [(true, SECOND), (false, SECOND / 2)] {
             let poll = budget.poll_owner(budget.operation(never_answered, pending_once()), |_| {
@@ -383,7 +383,7 @@ mod tests {
     }
 
     #[test]
-    fn an_endless_budget_waits_for_ever() {
+    fn an_unlimited_budget_never_runs_out() {
         let timer = Timer::system();
         let budget = Budget::new(timer, Duration::MAX, None);
         let mut wait = pin!(budget.store_of_another(never_answered, pending::<()>()));
@@ -393,7 +393,7 @@ mod tests {
     }
 
     #[test]
-    fn a_turn_is_waited_for_as_long_as_the_line_moves() {
+    fn operations_stay_queued_while_the_queue_moves() {
         let (clock, budget) = budget(None);
         let answered = Cell::new(None);
         let permit = queue::waiting(pending::<()>());
@@ -414,7 +414,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_that_waits_to_be_run_is_waited_for() {
+    fn a_busy_executor_gets_overtime() {
         let (clock, budget) = budget(None);
         let mut polls = 0;
         let work = poll_fn(|_| {
@@ -437,7 +437,7 @@ mod tests {
     }
 
     #[test]
-    fn who_waits_for_one_in_a_line_waits_as_long_as_it_moves() {
+    fn waiters_of_queued_operations_wait_while_it_moves() {
         let (clock, budget) = budget(None);
         let moved = Cell::new(None);
         let mut waits = pin!(budget.store_of_another(|| moved.get(), pending::<()>()));

@@ -16,7 +16,7 @@ fn decide_plainly(stored: Stored, claim_state: ClaimState, rules: &Rules) -> Act
 }
 
 #[test]
-fn what_is_stored_and_who_is_running_decide() {
+fn stored_state_and_claim_decide() {
     use ClaimState::{NotShared, Other, Own, Reentrant, Unclaimed, WaitedTooLong};
     let fresh = Stored::Aged(HOUR);
     let stale = Stored::Aged(HOUR * 3);
@@ -57,7 +57,7 @@ fn what_is_stored_and_who_is_running_decide() {
 }
 
 #[test]
-fn an_overwriting_call_computes_whatever_is_stored() {
+fn an_overwriting_call_always_computes() {
     let rules = rules(None);
     let decide = |stored, claim_state| {
         let (backoff, intent) = (Some(Backoff::Failed), Intent::Overwrite);
@@ -76,7 +76,7 @@ fn an_overwriting_call_computes_whatever_is_stored() {
 }
 
 #[test]
-fn a_max_age_of_zero_waits_for_nobody() {
+fn a_max_age_of_zero_never_waits() {
     let decide = |stored, claim_state| {
         let max_age = Some(Duration::ZERO);
         decide(
@@ -102,7 +102,7 @@ fn a_max_age_of_zero_waits_for_nobody() {
 }
 
 #[test]
-fn what_was_waited_for_is_taken_while_it_is_not_too_old() {
+fn a_shared_value_is_taken_unless_too_old() {
     use Freshness::{Fresh, Stale};
     use Sharing::{ComputeUnshared, LookAgain, Take};
     let second = Duration::from_secs(1);
@@ -132,7 +132,7 @@ fn what_was_waited_for_is_taken_while_it_is_not_too_old() {
 }
 
 #[test]
-fn what_is_gone_at_its_source_goes_with_what_was_stored() {
+fn an_unstorable_result_removes_the_entry() {
     let decide_result = |stored| decide_result(ResultKind::Unstorable, stored, &rules(None), None);
     assert_eq!(decide_result(Stored::Aged(HOUR)), ResultAction::Remove);
     assert_eq!(decide_result(Stored::Unseen), ResultAction::Remove);
@@ -155,7 +155,7 @@ fn next_time_serves_stale_values_up_to_max_stale() {
 }
 
 #[test]
-fn next_time_serves_nothing_older_than_the_call_accepts() {
+fn next_time_respects_max_age() {
     let rules = Rules {
         stale_after: Some(HOUR),
         on_stale: OnStale::ServeAndRefresh,
@@ -176,7 +176,7 @@ fn next_time_serves_nothing_older_than_the_call_accepts() {
 }
 
 #[test]
-fn a_result_is_stored_shared_or_replaced_by_the_stale_value() {
+fn results_are_stored_shared_or_replaced() {
     use ResultAction::{ServeStale, Share, Store};
     use ResultKind::{Failed, Storable, Unstorable};
     let stale = Stored::Aged(HOUR * 3);
@@ -216,7 +216,7 @@ fn a_result_is_stored_shared_or_replaced_by_the_stale_value() {
 }
 
 #[test]
-fn nothing_older_than_the_call_accepts_stands_in_for_a_failure() {
+fn fallbacks_respect_max_age() {
     let rules = Rules {
         stale_after: Some(HOUR),
         stale_on_error: Some(HOUR),
@@ -239,7 +239,7 @@ fn nothing_older_than_the_call_accepts_stands_in_for_a_failure() {
 }
 
 #[test]
-fn in_a_pause_a_stale_value_is_served_and_nothing_else_changes() {
+fn a_backoff_only_affects_stale_values() {
     use Backoff::{Failed, Held};
     let age = HOUR * 2;
     let next_time = Rules {
@@ -285,7 +285,7 @@ fn in_a_pause_a_stale_value_is_served_and_nothing_else_changes() {
 }
 
 #[test]
-fn in_a_pause_nobody_is_waited_for() {
+fn a_backoff_waits_for_nobody() {
     use ClaimState::{NotShared, Other, Own, Reentrant, Unclaimed, WaitedTooLong};
     let rules = Rules {
         stale_on_error: Some(HOUR),
@@ -312,7 +312,7 @@ fn in_a_pause_nobody_is_waited_for() {
 }
 
 #[test]
-fn only_who_serves_stale_values_pauses() {
+fn only_functions_that_serve_stale_back_off() {
     let second = Duration::from_secs(1);
     let pausing = Rules {
         retry_after: second,
@@ -383,7 +383,7 @@ fn model(age: u64, rules: &Rules, max_age: Option<Duration>) -> Model {
 
 proptest! {
     #[test]
-    fn a_stored_value_is_served_exactly_when_the_model_says(
+    fn serving_agrees_with_the_model(
         age in 0_u64..6,
         rules in any_rules(),
         max_age in proptest::option::of(durations()),
@@ -400,7 +400,7 @@ proptest! {
     }
 
     #[test]
-    fn a_stored_value_stands_in_for_a_failure_exactly_when_the_model_says(
+    fn fallbacks_agree_with_the_model(
         age in 0_u64..16,
         rules in any_rules(),
         max_age in proptest::option::of(durations()),
@@ -414,7 +414,7 @@ proptest! {
     }
 
     #[test]
-    fn nothing_is_ever_served_past_its_bounds(
+    fn no_value_is_served_past_its_bounds(
         age in 0_u64..6,
         rules in any_rules(),
         max_age in proptest::option::of(durations()),

@@ -109,7 +109,7 @@ mod tests {
     use crate::options::{GlobalParams, Options};
 
     #[test]
-    fn what_is_named_is_shared_and_the_rest_is_one_for_each_package() {
+    fn named_folders_are_shared_others_per_package() {
         let policy = |params: GlobalParams| Policy::resolve(&Options::new(), &params);
         let (one, other) = (Package::built_in("app", 1), Package::built_in("app", 2));
         let of = |params: GlobalParams, package| {

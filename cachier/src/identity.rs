@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn the_identity_of_a_method_comes_from_any_marker_near_it() {
+    fn method_identities_come_from_their_markers() {
         let cases = [
             ("a::S<u8>::get::{{closure}}", "a::S<u8>::get"),
             (
@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn the_identity_of_a_generic_function_has_its_type_arguments() {
+    fn generic_identities_have_type_arguments() {
         let identity = |marker| identity_of_function("a::f", marker);
         assert_eq!(identity("a::f<u8>::{{closure}}"), "a::f<u8>");
         assert_eq!(
@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn metrics_have_no_type_arguments() {
+    fn metrics_names_have_no_type_arguments() {
         let cases = [
             ("a::f", "a::f"),
             ("a::S<b::C<u8>>::get<u16>", "a::S::get"),
@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn in_storage_the_package_stands_before_the_name_and_people_do_not_read_it() {
+    fn storage_names_start_with_the_package() {
         for (given, shown, stored) in [
             (None, "a::f<u8>", "pack:a::f<u8>"),
             (Some("fetch"), "fetch<u8>", "pack:fetch<u8>"),
@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn a_given_name_keeps_instantiations_apart() {
+    fn instantiations_of_a_named_function_differ() {
         let eight = spec("a::f<u8>", Some("fetch"));
         let sixteen = spec("a::f<u16>", Some("fetch"));
         assert_eq!(name(&eight), "fetch<u8>");

@@ -285,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn who_came_first_goes_first_and_what_has_begun_before_all() {
+    fn permits_go_by_priority_then_by_arrival() {
         let mut limiter = full();
         let [(first, _), (second, _)] = [(); 2].map(|()| limiter.join(Priority::New, 1));
         let (begun, _) = limiter.join(Priority::Continuing, 2);
@@ -303,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn who_gives_up_leaves_the_line_and_gets_no_turn() {
+    fn a_waiter_that_gives_up_leaves_the_queue() {
         let mut limiter = full();
         let [(first, _), (second, _)] = [(); 2].map(|()| limiter.join(Priority::New, 1));
         assert_eq!(leave(&mut limiter, first, MEANWHILE), 0);
@@ -312,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn who_is_under_way_for_too_long_is_not_counted() {
+    fn overdue_operations_do_not_count() {
         let mut limiter = full();
         let (waits, is_acquired) = limiter.join(Priority::New, 1);
         assert!(!is_acquired);
@@ -324,7 +324,7 @@ mod tests {
     }
 
     #[test]
-    fn as_many_are_under_way_as_are_answered_soon() {
+    fn the_limit_follows_the_response_times() {
         let mut limiter = full();
         for _ in 0..2 * MAX_LIMIT {
             limiter.join(Priority::New, 0);
@@ -341,7 +341,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_that_is_dissolved_sends_away_those_who_wait() {
+    fn rejecting_ends_queued_operations_only() {
         let mut limiter = full();
         let (waits, _) = limiter.join(Priority::New, 1);
         assert_eq!(limiter.reject_waiting().len(), 1);

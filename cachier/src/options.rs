@@ -335,7 +335,7 @@ mod tests {
     }
 
     #[test]
-    fn values_expire_and_are_cleaned_up_when_no_stated_bound_lets_them_be_served() {
+    fn expiry_and_cleanup_ages_follow_the_bounds() {
         use OnStale::{Recompute, ServeAndRefresh};
         let hours = |hours: u32| Some(HOUR * hours);
         // stale_after, max_stale, stale_on_error, next_time; expiry, clean-up

@@ -347,7 +347,7 @@ mod tests {
     }
 
     #[test]
-    fn a_moment_before_all_others_is_noticed() {
+    fn an_earlier_deadline_wakes_the_thread() {
         let timer: &Timer = Box::leak(Box::new(Timer::new(Clock::system(), TimerKind::Thread)));
         let mut later = pin!(timer.sleep(TEST_TIMEOUT * 60));
         assert_eq!(block_on(poll_once(&mut later)), None);

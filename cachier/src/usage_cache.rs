@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_asks_while_an_answer_is_awaited_and_then_one_in_each_interval() {
+    fn one_reader_queries_in_each_interval() {
         let (known, interval) = (UsageCache::default(), nanos(USAGE_TTL));
         assert_eq!(known.read(5), (Usage::default(), Query::Due));
         let token = known.begin_query();
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_looks_next_asks_if_nobody_did() {
+    fn a_cancelled_query_is_left_to_others() {
         let known = UsageCache::default();
         assert_eq!(known.read(5).1, Query::Due);
         known.cancel_query();
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_forgotten_and_asked_for_at_once() {
+    fn invalidated_usage_is_queried_at_once() {
         let known = UsageCache::default();
         known.record(known.begin_query(), entries(3), 5);
         known.invalidate();
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_that_something_overtook_counts_no_more() {
+    fn an_overtaken_answer_does_not_count() {
         let known = UsageCache::default();
         let (slow, quick) = (known.begin_query(), known.begin_query());
         known.record(quick, entries(2), 5);

@@ -100,7 +100,7 @@ fn one_computation_serves_all_callers() {
 
 #[test]
 #[should_panic(expected = "assertion")]
-fn without_a_second_look_the_checker_finds_two_computations() {
+fn without_recheck_two_computations_are_found() {
     shuttle::check_random(|| all_get(SecondLook::Forgotten), SCHEDULES);
 }
 
@@ -132,7 +132,7 @@ fn an_abandoned_flight_is_taken_over() {
 }
 
 #[test]
-fn what_was_forgotten_while_it_was_computed_is_not_stored() {
+fn a_value_invalidated_while_computed_is_not_stored() {
     shuttle::check_random(
         || {
             let cache = Cache::new();
@@ -159,7 +159,7 @@ fn what_was_forgotten_while_it_was_computed_is_not_stored() {
 }
 
 #[test]
-fn a_computation_outside_any_flight_does_not_outlive_an_invalidation() {
+fn unshared_computations_do_not_outlive_an_invalidation() {
     shuttle::check_random(
         || {
             let cache = Cache::new();
@@ -218,12 +218,12 @@ fn need_each_other(ask: Ask) {
 }
 
 #[test]
-fn computations_that_need_each_other_end() {
+fn computations_that_need_each_other_complete() {
     shuttle::check_random(|| need_each_other(Ask::First), SCHEDULES);
 }
 
 #[test]
 #[should_panic(expected = "deadlock")]
-fn without_the_question_the_checker_finds_the_deadlock() {
+fn without_the_wait_graph_a_deadlock_is_found() {
     shuttle::check_random(|| need_each_other(Ask::Never), SCHEDULES);
 }

@@ -324,7 +324,7 @@ mod tests {
     }
 
     #[test]
-    fn a_store_that_panics_leaves_no_flight_behind() {
+    fn a_panicking_store_leaves_no_flight_behind() {
         let flights = Flights::new();
         let leader = lead(&flights).unwrap();
         assert!(lead(&flights).is_none());
@@ -334,7 +334,7 @@ mod tests {
     }
 
     #[test]
-    fn sharing_that_panics_abandons_the_waiters() {
+    fn a_panic_while_sharing_abandons_the_waiters() {
         let flights = Flights::new();
         let leader = lead(&flights).unwrap();
         let Joined::Waiter(flight) = flights.join(&1, ComputationId::next(), || Recheck::Unchanged)
@@ -368,7 +368,7 @@ mod tests {
     }
 
     #[test]
-    fn an_announced_flight_keeps_nobody_waiting() {
+    fn a_reserved_flight_keeps_nobody_waiting() {
         let flights: Flights<u8, u8> = Flights::new();
         let reservation = flights.reserve(&1, || Recheck::Unchanged).unwrap();
         assert!(flights.reserve(&1, || Recheck::Unchanged).is_none());

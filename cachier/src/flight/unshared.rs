@@ -74,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_happens_to_other_keys_is_no_matter() {
+    fn invalidating_other_keys_changes_nothing() {
         let flights: Flights<u32, u8> = Flights::new();
         let unshared = flights.unshared(&0);
         (1..1_000).for_each(|other| flights.forget(&other));
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn each_that_began_before_its_key_was_forgotten_is_superseded_and_none_that_began_later() {
+    fn an_invalidation_supersedes_earlier_computations_only() {
         let flights: Flights<u32, u8> = Flights::new();
         let (first, second) = (flights.unshared(&1), flights.unshared(&1));
         flights.forget(&1);

@@ -100,7 +100,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_wait_that_closes_a_circle_is_refused() {
+    fn a_wait_that_closes_a_cycle_is_refused() {
         let [a, b, c] = std::array::from_fn(|_| ComputationId::next());
         let mut graph = WaitGraph::default();
         graph.insert(a, b).unwrap();

@@ -46,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_change_casts_doubt_on_the_leases_that_it_concerns() {
+    fn a_change_checks_the_leases_it_concerns() {
         let active_leases = ActiveLeases::default();
         let [first, second] = [1, 2].map(|byte| {
             let (hash, status) = (
@@ -67,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn computations_that_have_ended_are_forgotten() {
+    fn ended_leases_are_pruned() {
         let active_leases = ActiveLeases::default();
         for number in 0..10 * PRUNE_THRESHOLD as u64 {
             let mut bytes = [0; 32];

@@ -117,7 +117,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_value_from_the_future_is_new_within_the_skew_and_stale_beyond_it() {
+    fn future_values_are_new_within_the_skew_only() {
         let skew = nanos(CLOCK_SKEW);
         assert_eq!(age(100, 40), Duration::from_nanos(60));
         assert_eq!(age(100, 100 + skew), Duration::ZERO);

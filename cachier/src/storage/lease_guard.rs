@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_is_not_used_is_given_back_also_where_storing_came_to_nothing() {
+    fn unused_leases_are_released_on_drop() {
         let (backend, released) = releases();
         let guard = |seconds| {
             let scope = Arc::new(Scope::new("default", "guard"));

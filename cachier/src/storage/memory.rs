@@ -318,7 +318,7 @@ mod tests {
     use crate::options::{BackendName, Options};
 
     #[test]
-    fn a_store_that_grows_without_bounds_is_told_of_once_it_is_large() {
+    fn a_large_unbounded_store_is_reported_once() {
         let is_told = |options: Options, entries| {
             let spec = FunctionSpec {
                 identity: "grown".to_owned(),

@@ -258,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn a_change_concerns_its_entry_and_fetches_that_began_before_it() {
+    fn a_change_concerns_earlier_fetches_of_its_entry() {
         let log = after([Change::Entry(hash(1)), Change::Entry(hash(2))]);
         assert!(log.concerns_since(NearEpoch(0), hash(1)));
         assert!(!log.concerns_since(NearEpoch(1), hash(1)));
@@ -275,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn more_changes_than_are_remembered_concern_every_entry() {
+    fn too_many_changes_concern_every_entry() {
         let log = after((0..1000).map(|_| Change::Entry(hash(1))));
         assert!(log.concerns_since(NearEpoch(1000 - 257), hash(2)));
         assert!(!log.concerns_since(NearEpoch(1000 - 256), hash(2)));

@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_of_unequal_arguments_is_nobodys_for_ever() {
+    fn a_shared_key_stays_without_an_owner() {
         let mut fingerprints = Fingerprints::default();
         let mut compare = |fingerprint| fingerprints.compare(&key(1), fingerprint);
         assert_eq!(compare(10), KeyOwner::Only);

@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn after_a_finding_a_function_is_checked_for_ever() {
+    fn after_a_finding_everything_is_checked() {
         let verification = Verification::new(true);
         verification.calls.set(3);
         assert!(call(&verification, 1, "a"));
@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_that_could_not_be_read_has_others_checked() {
+    fn an_unreadable_value_restarts_the_checks() {
         let verification = Verification::new(true);
         verification.values.set(0);
         verification.suspect_values();
@@ -232,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_turned_off_checks_nothing_until_it_is_turned_on() {
+    fn disabled_verification_checks_nothing() {
         let verification = Verification::new(false);
         assert!(call(&verification, 1, "a") && call(&verification, 1, "b"));
         verification.set_enabled(true);
@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn each_kind_of_finding_is_news_once() {
+    fn each_kind_of_finding_is_first_once() {
         let verification = Verification::new(true);
         assert!(verification.is_first(&Finding::Altered));
         assert!(!verification.is_first(&Finding::Altered));

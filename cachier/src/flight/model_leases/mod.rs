@@ -127,31 +127,31 @@ fn check_refreshes(variant: Variant, acts: &'static [Act]) {
 }
 
 #[test]
-fn nothing_that_was_invalidated_is_stored_or_handed_to_later_callers() {
+fn invalidated_values_are_neither_stored_nor_shared() {
     check_calls(Variant::Whole, Size::Small, &CALLS);
 }
 
 #[test]
 #[should_panic(expected = "what was invalidated")]
-fn without_leases_the_checker_finds_what_is_stored_too_late() {
+fn without_leases_a_late_store_is_found() {
     check_calls(Variant::StoresWithoutLease, Size::Small, &CALLS);
 }
 
 #[test]
 #[should_panic(expected = "a call is given what was invalidated before")]
-fn the_checker_finds_what_is_handed_on_though_it_was_refused() {
+fn sharing_a_refused_value_is_found() {
     check_calls(Variant::HandsOnWhatWasRefused, Size::Small, &CALLS_OF_TWO);
 }
 
 #[test]
 #[should_panic(expected = "a call is given what was invalidated before")]
-fn the_checker_finds_what_is_handed_on_though_it_was_stored_before() {
+fn sharing_an_earlier_stored_value_is_found() {
     check_calls(Variant::HandsOnWhatWasStored, Size::Small, &CALLS_OF_TWO);
 }
 
 #[test]
 #[should_panic(expected = "a call is given what was invalidated before")]
-fn the_checker_finds_large_values_handed_on_though_stored_before() {
+fn sharing_an_earlier_stored_large_value_is_found() {
     check_calls(
         Variant::HandsOnWhatWasStored,
         Size::Large,
@@ -161,18 +161,18 @@ fn the_checker_finds_large_values_handed_on_though_stored_before() {
 
 #[test]
 #[should_panic(expected = "a call is given what was invalidated before")]
-fn the_checker_finds_what_a_stored_refresh_hands_on() {
+fn sharing_an_earlier_stored_refresh_is_found() {
     check_refreshes(Variant::HandsOnWhatWasStored, &CALLS_OF_TWO);
 }
 
 #[test]
-fn nothing_large_that_was_invalidated_is_stored_or_handed_to_later_callers() {
+fn invalidated_large_values_are_neither_stored_nor_shared() {
     check_calls(Variant::Whole, Size::Large, &CALLS);
 }
 
 #[test]
 #[should_panic(expected = "a call is given what was invalidated before")]
-fn the_checker_finds_what_is_handed_on_while_it_is_being_stored() {
+fn sharing_a_value_being_stored_is_found() {
     check_calls(
         Variant::HandsOnWhatIsBeingStored,
         Size::Large,
@@ -182,7 +182,7 @@ fn the_checker_finds_what_is_handed_on_while_it_is_being_stored() {
 
 #[test]
 #[should_panic(expected = "a call is given what was invalidated before")]
-fn the_checker_finds_what_is_handed_on_though_its_late_store_was_refused() {
+fn sharing_after_a_refused_background_store_is_found() {
     check_calls(
         Variant::HandsOnLargeThatWasRefused,
         Size::Large,
@@ -192,23 +192,23 @@ fn the_checker_finds_what_is_handed_on_though_its_late_store_was_refused() {
 
 #[test]
 #[should_panic(expected = "a call is given what was invalidated before")]
-fn the_checker_finds_what_is_handed_on_though_it_may_not_replace() {
+fn sharing_a_refused_overwrite_is_found() {
     check_calls(Variant::HandsOnRefusedOverwrite, Size::Large, &CALLS);
 }
 
 #[test]
-fn refreshes_are_one_at_a_time_and_hand_on_nothing_that_was_invalidated() {
+fn refreshes_run_singly_and_share_nothing_invalidated() {
     check_refreshes(Variant::Whole, &REFRESHES);
 }
 
 #[test]
 #[should_panic(expected = "a call is given what was invalidated before")]
-fn the_checker_finds_what_a_refused_refresh_hands_on() {
+fn sharing_a_refused_refresh_is_found() {
     check_refreshes(Variant::HandsOnRefusedRefresh, &CALLS_OF_TWO);
 }
 
 #[test]
 #[should_panic(expected = "two refreshes of one key are under way")]
-fn without_reservations_the_checker_finds_two_refreshes_at_a_time() {
+fn without_reservations_two_refreshes_are_found() {
     check_refreshes(Variant::ForgetsReservation, &REFRESHES);
 }
