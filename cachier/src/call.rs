@@ -38,18 +38,21 @@ impl CallOptions {
     ///
     /// Applies together with the function's `stale_after`: the shorter one counts. An older value is served neither by
     /// `next_time` nor by `stale_on_error`.
+    #[doc(alias = "cachier__stale_after")]
     pub const fn max_age(mut self, max_age: Duration) -> Self {
         self.max_age = Some(max_age);
         self
     }
 
     /// Calls the function without reading or writing the cache.
+    #[doc(alias("cachier__skip_cache", "ignore_cache"))]
     pub const fn skip_cache(mut self) -> Self {
         self.bypasses = true;
         self
     }
 
     /// Calls the function whatever is stored, and stores its result.
+    #[doc(alias = "cachier__overwrite_cache")]
     pub const fn overwrite_cache(mut self) -> Self {
         self.intent = Intent::Overwrite;
         self.bypasses = false;
@@ -62,6 +65,7 @@ impl CallOptions {
 /// Its `Display` explains the call in one line.
 #[derive(Debug)]
 #[non_exhaustive]
+#[doc(alias = "cachier__verbose")]
 pub struct Call<R> {
     /// What the function, or the cache in its place, returned.
     pub value: R,

@@ -67,7 +67,7 @@ fn an_overwriting_call_always_computes() {
         (Stored::Absent, Reason::Overwrite),
         (Stored::Unseen, Reason::Overwrite),
         (Stored::Aged(HOUR), Reason::Overwrite),
-        // The storage has failed, and nothing will be overwritten.
+        // The store has failed, and nothing will be overwritten.
         (Stored::Unknown, Reason::Unavailable),
     ] {
         assert_eq!(decide(stored, ClaimState::Unclaimed), Action::TakeOver);
@@ -357,7 +357,7 @@ fn any_rules() -> impl Strategy<Value = Rules> {
     )
 }
 
-/// What may be done with a value of an age.
+/// What may be done with a value of some age.
 struct Model {
     fresh: bool,
     /// It may be served although it is stale.
@@ -366,7 +366,7 @@ struct Model {
     standing_in: bool,
 }
 
-/// The same questions answered by listing the ages, second by second, that each answer holds for.
+/// The model: for each answer, a list of the ages, in seconds, that it holds for.
 fn model(age: u64, rules: &Rules, max_age: Option<Duration>) -> Model {
     let seconds = |bound: Option<Duration>| bound.map_or(u64::MAX, |bound| bound.as_secs());
     let up_to = |bound: u64| (0..=bound.min(20)).contains(&age);

@@ -169,7 +169,7 @@ pub use self::program::{
 #[doc = include_str!("../../README.md")]
 pub struct Readme;
 
-/// That of the package.
+/// The README of the package.
 #[cfg(all(doctest, feature = "memory"))]
 #[doc = include_str!("../README.md")]
 pub struct PackageReadme;

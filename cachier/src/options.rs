@@ -114,6 +114,7 @@ impl Options {
 /// cachier::set_global_params(params);
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[doc(alias = "set_default_params")]
 #[non_exhaustive]
 pub struct GlobalParams {
     /// Age from which a value is stale; `None` means never.

@@ -9,17 +9,20 @@ use crate::context;
 use crate::options::GlobalParams;
 
 /// Sets the parameters that apply wherever an attribute leaves an argument out, from the next call on.
+#[doc(alias = "set_default_params")]
 pub fn set_global_params(params: GlobalParams) {
     context::current().set_params(params);
 }
 
 /// The current parameters.
 #[must_use]
+#[doc(alias = "get_global_params")]
 pub fn global_params() -> GlobalParams {
     (*context::current().params()).clone()
 }
 
 /// Enables all caches, including those disabled by pattern or by `CACHIER_DISABLED`.
+#[doc(alias = "caching_enabled")]
 pub fn enable_caching() {
     context::current()
         .registry
@@ -27,6 +30,7 @@ pub fn enable_caching() {
 }
 
 /// Disables all caches: every call runs its function, and nothing is stored.
+#[doc(alias = "caching_enabled")]
 pub fn disable_caching() {
     context::current()
         .registry
@@ -50,6 +54,7 @@ pub fn disable(pattern: &str) {
 ///
 /// # Errors
 /// [`ErrorKind::Identity`] for `memory`, whose entries are values and never pass through a [`Backend`].
+#[doc(alias("mongetter", "sql_engine", "redis_client"))]
 pub fn register_backend(name: &str, backend: impl Backend) -> Result<(), Error> {
     if name == "memory" {
         let message = "`memory` keeps typed values and cannot be replaced by a backend of bytes";

@@ -111,7 +111,7 @@ impl<T: Store> BlockingDriver<T> {
     pub(crate) fn response(self) -> Response {
         match self.response {
             Some(response) => response,
-            None => unreachable!("it is carried out first"),
+            None => unreachable!("a response is read once the request is done"),
         }
     }
 

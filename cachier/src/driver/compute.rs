@@ -98,7 +98,7 @@ impl<T: Store> CallDriver<T> {
     /// Stores the result and shares it with the waiters.
     pub(super) async fn store_result(&mut self) {
         let State::Storing(planned) = mem::replace(&mut self.state, State::Lookup) else {
-            unreachable!("it is the state to decide_result");
+            unreachable!("the state is `Storing`");
         };
         let PlannedResult {
             plan,

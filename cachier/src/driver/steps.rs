@@ -37,7 +37,7 @@ impl<T: Store> CallDriver<T> {
             }
             State::Done(completion) => Transition::Done(completion),
             State::Lookup | State::Running(_) | State::Storing(_) => {
-                unreachable!("what may wait comes first")
+                unreachable!("`proceed` comes before `step`")
             }
         }
     }
@@ -47,7 +47,7 @@ impl<T: Store> CallDriver<T> {
         self.state = match mem::replace(&mut self.state, State::Lookup) {
             State::Running(run) if run.has_forked() => self.end_in_child(*run),
             State::Running(run) => State::Storing(Box::new(self.plan_result(*run, kind, slot))),
-            _ => unreachable!("the function was not asked to run"),
+            _ => unreachable!("no run was requested"),
         };
     }
 

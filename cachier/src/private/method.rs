@@ -87,6 +87,7 @@ macro_rules! without_arguments {
             }
 
             /// The folder of the file backend.
+            #[doc(alias = "cache_dpath")]
             pub fn cache_dir(&self) -> PathBuf {
                 self.method.site.cache_dir(self.method.marker)
             }

@@ -254,7 +254,7 @@ where
         // Inlined here: a function of its own would add a frame to each level of a recursion.
         match take_once(&mut self.body)(RunMode::Now) {
             Invocation::Now(returned) => self.returned.computed(returned, cacheable),
-            Invocation::Later(_) => unreachable!("a function that is told to run now runs now"),
+            Invocation::Later(_) => unreachable!("`RunMode::Now` runs the function"),
         }
     }
 }
@@ -303,7 +303,7 @@ where
     fn begin(&mut self, _: Cacheable) -> N {
         match take_once(&mut self.body)(RunMode::Now) {
             Invocation::Now(future) => future,
-            Invocation::Later(_) => unreachable!("a function that is told to run now runs now"),
+            Invocation::Later(_) => unreachable!("`RunMode::Now` runs the function"),
         }
     }
 

@@ -1,9 +1,9 @@
-//! The decision and the flights on a store that other processes change, under the model checker.
+//! Decisions and flights on a shared store with leases, under the shuttle model checker.
 //!
-//! Callers of one process carry out what [`decide`](crate::decision::decide) says, on real flights and a plain store with
-//! leases, while another process invalidates. Whatever a call returns was computed from what the source held when the call
-//! began, or from something newer; in the end nothing is stored that is out of date; and there is one refresh at a time.
-//! Beside it stand variants that the checker must catch.
+//! Callers of one process carry out what [`decide`](crate::decision::decide) says, on real flights and a plain store, while
+//! another process invalidates. Whatever a call returns was computed from what the source held when the call began, or
+//! later; in the end nothing outdated is stored; and one refresh runs at a time. Broken variants stand beside it that the
+//! checker must catch.
 
 #![allow(clippy::unwrap_used)]
 
@@ -21,26 +21,26 @@ use crate::sync::lock;
 
 const SCHEDULES: usize = 3_000;
 
-/// What is left out, for the checker to miss it.
+/// What a variant leaves out, for the checker to find.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Variant {
     Whole,
-    /// What is computed beside the owner of the lease, or in place of what is stored, is stored whatever happened.
-    StoresWithoutLease,
-    /// What was refused is handed to whoever has joined the flight.
-    HandsOnWhatWasRefused,
-    /// The same of a refresh.
-    HandsOnRefusedRefresh,
-    /// The same of a large value, when its turn to be stored has come.
-    HandsOnLargeThatWasRefused,
-    /// The same of a large value that was to replace another, which was already invalidated.
-    HandsOnRefusedOverwrite,
-    /// What was stored is handed to whoever has joined the flight, also after an invalidation.
-    HandsOnWhatWasStored,
-    /// A large value is handed to whoever joins while it is being stored.
-    HandsOnWhatIsBeingStored,
-    /// A refresh is not known to be coming until it leads its flight.
-    ForgetsReservation,
+    /// Unshared and overwriting computations are stored without a lease.
+    WithoutLease,
+    /// A refused value is shared with whoever has joined the flight.
+    SharesRefused,
+    /// The same for a refresh.
+    SharesRefusedRefresh,
+    /// The same for a large value, refused when it is stored in the background.
+    SharesRefusedLarge,
+    /// The same for a large value that was to replace an entry invalidated before.
+    SharesRefusedOverwrite,
+    /// A stored value is shared with whoever has joined the flight, even after an invalidation.
+    SharesStored,
+    /// A large value is shared with whoever joins while it is being stored.
+    SharesWhileStoring,
+    /// A refresh is not reserved before it leads its flight.
+    WithoutReservation,
 }
 
 type Act = fn(&'static Process);
@@ -58,7 +58,7 @@ const RECENT: Call = Call {
     ..PLAIN
 };
 
-/// Whatever calls there are.
+/// All kinds of calls.
 const CALLS: [Act; 5] = [
     |process| process.call(PLAIN),
     invalidated_elsewhere,
@@ -70,7 +70,7 @@ const CALLS: [Act; 5] = [
     |process| process.call(RECENT),
 ];
 
-/// Calls that find an entry that is stale.
+/// Calls that find a stale entry.
 const REFRESHES: [Act; 4] = [
     |process| process.call(PLAIN),
     |process| process.call(PLAIN),
@@ -78,10 +78,10 @@ const REFRESHES: [Act; 4] = [
     |process| process.refresh_elsewhere(),
 ];
 
-/// So few that the checker seldom misses what it is to find.
+/// Few, so that the checker seldom misses what it must find.
 const CALLS_OF_TWO: [Act; 2] = [|process| process.call(PLAIN), invalidated_elsewhere];
 
-/// The same, when what others have computed is being stored in the background.
+/// The same while another's value is stored in the background.
 const CALLS_WHILE_STORED: [Act; 2] = [
     |process| process.call(PLAIN),
     |process| {
@@ -90,14 +90,14 @@ const CALLS_WHILE_STORED: [Act; 2] = [
     },
 ];
 
-/// While others compute, and known to the caller.
+/// An invalidation by another process, while others compute, known to the caller.
 fn invalidated_elsewhere(process: &'static Process) {
     take_long();
     process.invalidate_elsewhere();
     process.call(PLAIN);
 }
 
-/// All at a time; in the end, nothing is stored that is out of date.
+/// Runs all at once; in the end nothing outdated is stored.
 fn run(process: &'static Process, acts: &[Act]) {
     let start = |act: &Act| {
         let act = *act;
@@ -134,35 +134,31 @@ fn invalidated_values_are_neither_stored_nor_shared() {
 #[test]
 #[should_panic(expected = "what was invalidated")]
 fn without_leases_a_late_store_is_found() {
-    check_calls(Variant::StoresWithoutLease, Size::Small, &CALLS);
+    check_calls(Variant::WithoutLease, Size::Small, &CALLS);
 }
 
 #[test]
 #[should_panic(expected = "a call is given what was invalidated before")]
 fn sharing_a_refused_value_is_found() {
-    check_calls(Variant::HandsOnWhatWasRefused, Size::Small, &CALLS_OF_TWO);
+    check_calls(Variant::SharesRefused, Size::Small, &CALLS_OF_TWO);
 }
 
 #[test]
 #[should_panic(expected = "a call is given what was invalidated before")]
 fn sharing_an_earlier_stored_value_is_found() {
-    check_calls(Variant::HandsOnWhatWasStored, Size::Small, &CALLS_OF_TWO);
+    check_calls(Variant::SharesStored, Size::Small, &CALLS_OF_TWO);
 }
 
 #[test]
 #[should_panic(expected = "a call is given what was invalidated before")]
 fn sharing_an_earlier_stored_large_value_is_found() {
-    check_calls(
-        Variant::HandsOnWhatWasStored,
-        Size::Large,
-        &CALLS_WHILE_STORED,
-    );
+    check_calls(Variant::SharesStored, Size::Large, &CALLS_WHILE_STORED);
 }
 
 #[test]
 #[should_panic(expected = "a call is given what was invalidated before")]
 fn sharing_an_earlier_stored_refresh_is_found() {
-    check_refreshes(Variant::HandsOnWhatWasStored, &CALLS_OF_TWO);
+    check_refreshes(Variant::SharesStored, &CALLS_OF_TWO);
 }
 
 #[test]
@@ -173,27 +169,19 @@ fn invalidated_large_values_are_neither_stored_nor_shared() {
 #[test]
 #[should_panic(expected = "a call is given what was invalidated before")]
 fn sharing_a_value_being_stored_is_found() {
-    check_calls(
-        Variant::HandsOnWhatIsBeingStored,
-        Size::Large,
-        &CALLS_OF_TWO,
-    );
+    check_calls(Variant::SharesWhileStoring, Size::Large, &CALLS_OF_TWO);
 }
 
 #[test]
 #[should_panic(expected = "a call is given what was invalidated before")]
 fn sharing_after_a_refused_background_store_is_found() {
-    check_calls(
-        Variant::HandsOnLargeThatWasRefused,
-        Size::Large,
-        &CALLS_OF_TWO,
-    );
+    check_calls(Variant::SharesRefusedLarge, Size::Large, &CALLS_OF_TWO);
 }
 
 #[test]
 #[should_panic(expected = "a call is given what was invalidated before")]
 fn sharing_a_refused_overwrite_is_found() {
-    check_calls(Variant::HandsOnRefusedOverwrite, Size::Large, &CALLS);
+    check_calls(Variant::SharesRefusedOverwrite, Size::Large, &CALLS);
 }
 
 #[test]
@@ -204,11 +192,11 @@ fn refreshes_run_singly_and_share_nothing_invalidated() {
 #[test]
 #[should_panic(expected = "a call is given what was invalidated before")]
 fn sharing_a_refused_refresh_is_found() {
-    check_refreshes(Variant::HandsOnRefusedRefresh, &CALLS_OF_TWO);
+    check_refreshes(Variant::SharesRefusedRefresh, &CALLS_OF_TWO);
 }
 
 #[test]
 #[should_panic(expected = "two refreshes of one key are under way")]
 fn without_reservations_two_refreshes_are_found() {
-    check_refreshes(Variant::ForgetsReservation, &REFRESHES);
+    check_refreshes(Variant::WithoutReservation, &REFRESHES);
 }

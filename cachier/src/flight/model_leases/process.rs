@@ -1,4 +1,4 @@
-//! One process, which carries out what is decided on real flights.
+//! A process that carries out decisions on real flights.
 
 mod caller;
 
@@ -23,15 +23,15 @@ const RULES: Rules = Rules {
     retry_after: Duration::ZERO,
 };
 
-/// One process, and the store that it shares with another.
+/// A process, and the store that it shares with another.
 pub(super) struct Process {
     flights: Flights<u8, u64>,
     pub(super) shared: Mutex<Shared>,
     variant: Variant,
     size: Size,
-    /// How many refreshes are under way. No lock of the model: it is not part of it.
+    /// Running refreshes. Not a lock of the model, as it is no part of it.
     refreshes: AtomicU64,
-    /// Whether this process has taken a flight out of the table; what it carried goes on beside the next.
+    /// Whether this process has invalidated a flight, whose computation then runs beside the next.
     has_forgotten: AtomicBool,
     background: Mutex<Vec<JoinHandle<()>>>,
 }
@@ -45,7 +45,7 @@ pub(super) enum Size {
     Large,
 }
 
-/// How a call wants the cache to be used.
+/// How a call uses the cache.
 #[derive(Clone, Copy)]
 pub(super) struct Call {
     pub(super) intent: Intent,
@@ -65,7 +65,7 @@ pub(super) const PLAIN: Call = Call {
 struct Lease {
     owner: u64,
     is_own: bool,
-    /// When it was asked for, or was last found to be valid.
+    /// When it was requested, or last found valid.
     valid_at: Instant,
 }
 
@@ -85,7 +85,7 @@ impl Process {
         }))
     }
 
-    /// Carries out one call; it is given nothing that was out of date when it began.
+    /// Carries out one call, which must not return anything outdated when it began.
     pub(super) fn call(&'static self, call: Call) {
         let invalidated = lock(&self.shared).invalidated;
         let value = Caller::new(self, call).look_up();
@@ -95,20 +95,20 @@ impl Process {
         );
     }
 
-    /// A change of the source, invalidated by another process.
+    /// A change of the source, and its invalidation by another process.
     pub(super) fn invalidate_elsewhere(&self) {
         self.request(|shared| shared.source += 1);
         self.request(Shared::remove);
     }
 
-    /// The same by this one.
+    /// The same by this process.
     pub(super) fn invalidate(&self) {
         self.request(|shared| shared.source += 1);
         self.forget();
         self.request(Shared::remove);
     }
 
-    /// Another process computes the entry anew, if it may.
+    /// Another process recomputes the entry, if it may.
     pub(super) fn refresh_elsewhere(&self) {
         let seen = self.request(|shared| shared.entry);
         let claim = self.request(|shared| shared.claim(seen.map(|entry| entry.version)));
@@ -118,7 +118,7 @@ impl Process {
         }
     }
 
-    /// Waits for what is done in the background.
+    /// Waits for background work.
     pub(super) fn flush(&self) {
         loop {
             let Some(thread) = lock(&self.background).pop() else {
@@ -129,7 +129,7 @@ impl Process {
     }
 
     fn request<R>(&self, run: impl FnOnce(&mut Shared) -> R) -> R {
-        // A request takes time on its way there and back.
+        // A request takes time in both directions.
         thread::yield_now();
         let answer = run(&mut lock(&self.shared));
         thread::yield_now();
@@ -157,7 +157,7 @@ impl Process {
         let Some(reservation) = self.flights.reserve(&KEY, || Recheck::Unchanged) else {
             return;
         };
-        let is_kept = self.variant != Variant::ForgetsReservation;
+        let is_kept = self.variant != Variant::WithoutReservation;
         let reservation = is_kept.then_some(reservation);
         let counted = Counted::new(self);
         self.in_background(move || {
@@ -182,7 +182,7 @@ impl Process {
     fn carry_out_refresh(&'static self, leader: Leads, seen: u64) {
         let counted = Counted::new(self);
         let valid_at = Instant::now();
-        // Who waits for a refresh that is refused looks again.
+        // Waiters of a refused refresh load again.
         let Claim::Granted(owner) = self.request(|shared| shared.claim(Some(seen))) else {
             drop(counted);
             return;
@@ -195,14 +195,14 @@ impl Process {
         };
         let sent_at = self.store(value, lease, Some(&leader));
         drop(counted);
-        let broken = Variant::HandsOnRefusedRefresh;
+        let broken = Variant::SharesRefusedRefresh;
         self.finish(leader, value, lease, sent_at, broken);
     }
 
     /// Stores what is still wanted; when it was sent, unless it was refused.
     fn store(&self, value: u64, lease: Lease, leader: Option<&Leads>) -> Option<Instant> {
         let owner = match self.variant {
-            Variant::StoresWithoutLease => None,
+            Variant::WithoutLease => None,
             _ => Some(lease.owner),
         };
         if leader.is_some_and(Leader::is_superseded) {
@@ -210,13 +210,13 @@ impl Process {
         }
         let sent_at = Instant::now();
         let is_stored = self.request(|shared| shared.store(value, owner));
-        // The answer is long on its way.
+        // The answer takes long.
         take_long();
         is_stored.then_some(sent_at)
     }
 
-    /// Ends a flight: those who came too late to know that nobody has invalidated the value look again, unless this variant
-    /// is tried.
+    /// Finishes a flight. Callers that joined after the key was last known to be valid load again, except in the broken
+    /// variant.
     fn finish(
         &self,
         leader: Leads,
@@ -225,21 +225,21 @@ impl Process {
         sent_at: Option<Instant>,
         broken: Variant,
     ) {
-        let is_handed_on = match sent_at {
-            Some(_) => self.variant == Variant::HandsOnWhatWasStored,
+        let is_shared = match sent_at {
+            Some(_) => self.variant == Variant::SharesStored,
             None => self.variant == broken,
         };
         let valid_at = sent_at.unwrap_or(lease.valid_at);
         leader.finish(
             || (),
-            || match is_handed_on {
+            || match is_shared {
                 true => FlightResult::Value(value),
                 false => FlightResult::AsOf(value, valid_at),
             },
         );
     }
 
-    /// Stores in the background: who waits has the value now, and who comes before it is stored learns whether it was.
+    /// Stores in the background: waiters get the value now, later callers learn whether it was stored.
     fn store_in_background(
         &'static self,
         value: u64,
@@ -251,7 +251,7 @@ impl Process {
             let asked_at = Instant::now();
             if !self.request(|shared| shared.vacate(lease.owner)) {
                 if let Some(leader) = leader {
-                    let broken = Variant::HandsOnRefusedOverwrite;
+                    let broken = Variant::SharesRefusedOverwrite;
                     self.finish(leader, value, lease, None, broken);
                 }
                 return;
@@ -264,7 +264,7 @@ impl Process {
                 lease.valid_at = asked_at;
             }
             let valid_at = match self.variant {
-                Variant::HandsOnWhatIsBeingStored => None,
+                Variant::SharesWhileStoring => None,
                 _ => Some(lease.valid_at),
             };
             leader.share(FlightResult::Storing(value, valid_at));
@@ -273,19 +273,19 @@ impl Process {
             take_long();
             let sent_at = self.store(value, lease, leader.as_ref());
             if let Some(leader) = leader {
-                let broken = Variant::HandsOnLargeThatWasRefused;
+                let broken = Variant::SharesRefusedLarge;
                 self.finish(leader, value, lease, sent_at, broken);
             }
         });
     }
 }
 
-/// As long as others need to invalidate the entry, and to call.
+/// Long enough for others to invalidate the entry and to call.
 pub(super) fn take_long() {
     (0..20).for_each(|_| thread::yield_now());
 }
 
-/// A refresh that is announced or led; there is one at most, as long as nobody takes its flight out of the table.
+/// A refresh, reserved or led; there is at most one while nobody invalidates its flight.
 struct Counted(&'static AtomicU64);
 
 impl Counted {

@@ -1,11 +1,11 @@
-//! What processes share: a store with leases, and the source of what they compute.
+//! What processes share: a store with leases, and the source of their values.
 
-/// The store and the source, as another process can see them.
+/// The store and the source.
 #[derive(Default)]
 pub(super) struct Shared {
-    /// Grows with each change of the source, which is then invalidated.
+    /// Grows with each change, followed by an invalidation.
     pub(super) source: u64,
-    /// What the source held when the entry was last invalidated.
+    /// The source at the last invalidation of the entry.
     pub(super) invalidated: u64,
     pub(super) entry: Option<Entry>,
     /// The number of the owner.
@@ -20,7 +20,7 @@ pub(super) struct Entry {
     pub(super) is_stale: bool,
 }
 
-/// What asking for the lease came to.
+/// The answer to a claim.
 pub(super) enum Claim {
     Granted(u64),
     Held(u64),
@@ -28,7 +28,7 @@ pub(super) enum Claim {
 }
 
 impl Shared {
-    /// With an entry that is due to be computed anew.
+    /// With a stale entry.
     pub(super) fn stale() -> Self {
         Self {
             entry: Some(Entry {
@@ -59,7 +59,7 @@ impl Shared {
         self.lease == Some(owner)
     }
 
-    /// Stores under the lease of this owner, if it is needed; whether that was valid.
+    /// Stores under this owner's lease, if one is needed; whether it was valid.
     pub(super) fn store(&mut self, value: u64, owner: Option<u64>) -> bool {
         if owner.is_some_and(|owner| !self.holds(owner)) {
             return false;
@@ -73,7 +73,7 @@ impl Shared {
         true
     }
 
-    /// Removes the entry, which the owner of the lease is going to replace; whether that was valid.
+    /// Removes the entry that the owner of the lease is going to replace; whether the lease was valid.
     pub(super) fn vacate(&mut self, owner: u64) -> bool {
         let is_valid = self.holds(owner);
         if is_valid {

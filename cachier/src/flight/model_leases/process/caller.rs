@@ -1,4 +1,4 @@
-//! One call on its way.
+//! One call.
 
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -17,7 +17,7 @@ pub(super) struct Caller {
     process: &'static Process,
     call: Call,
     claim_state: ClaimState,
-    /// What it has found, and when it began to look.
+    /// What it has loaded, and when it began to.
     found: Option<Entry>,
     load_started: Instant,
     flight: Option<Arc<Flight<u64>>>,
@@ -41,7 +41,7 @@ impl Caller {
         }
     }
 
-    /// Its value.
+    /// The call's value.
     pub(super) fn look_up(&mut self) -> u64 {
         let Call {
             max_age, intent, ..
@@ -165,7 +165,7 @@ impl Caller {
         self.leader = Some(flights.supplant(&KEY, ComputationId::next()));
     }
 
-    /// What the flight that it has joined lands with, if that is for this call.
+    /// The result of the flight that it has joined, if it may take that.
     fn wait(&mut self) -> Option<u64> {
         let joined = self.joined.unwrap();
         let flight = self.flight.take().unwrap();
@@ -178,7 +178,7 @@ impl Caller {
         }
     }
 
-    /// Whether it may compute beside another; if not, it looks again.
+    /// Whether it may compute outside the flight; if not, it loads again.
     fn claim_unshared(&mut self) -> bool {
         if self.leader.is_some() {
             return true;
@@ -208,7 +208,7 @@ impl Caller {
         }
         let sent_at = process.store(value, lease, self.leader.as_ref());
         if let Some(leader) = self.leader.take() {
-            let broken = Variant::HandsOnWhatWasRefused;
+            let broken = Variant::SharesRefused;
             process.finish(leader, value, lease, sent_at, broken);
         }
         value
