@@ -1,18 +1,18 @@
-//! What a backend declares that it can do.
+//! What a backend can do beyond the required methods.
 
 use std::fmt;
 
-/// Something that a backend may or may not be able to do.
+/// An optional ability of a backend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Capability {
-    /// Leases exclude each other, and a store under a lease that has ended stores nothing.
+    /// Leases are exclusive, and a store under a lease that has ended stores nothing.
     Leases,
-    /// `capacity_bytes` bounds what a function's entries take, oldest out first.
+    /// `capacity_bytes` bounds the size of a function's entries; the oldest are evicted first.
     Capacity,
     /// `cleanup` removes old entries.
     Cleanup,
-    /// `usage` tells how many entries there are and how many bytes they take.
+    /// `usage` reports how many entries there are and how many bytes they take.
     Usage,
 }
 
@@ -32,13 +32,13 @@ impl Capabilities {
     /// The required methods only.
     pub const NONE: Self = Self(0);
 
-    /// These and one more.
+    /// Adds a capability.
     #[must_use]
     pub const fn with(self, capability: Capability) -> Self {
         Self(self.0 | 1 << capability as u32)
     }
 
-    /// Whether a capability is among these.
+    /// Whether the set contains a capability.
     #[must_use]
     pub const fn has(self, capability: Capability) -> bool {
         self.0 & 1 << capability as u32 != 0

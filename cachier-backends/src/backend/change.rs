@@ -1,16 +1,16 @@
-//! Learning of what others do to entries.
+//! Notifications of changes to entries by others.
 
 use std::any::Any;
 
 use crate::key::KeyHash;
 
-/// Something that happened to the entries of a function.
+/// A change to the entries of a function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Change {
-    /// The entries of this hash, in whatever version, are new or gone.
+    /// Entries with this hash, in any version, were stored or removed.
     Entry(KeyHash),
-    /// Any of them may be: they were cleared, or notifications may have been missed.
+    /// Any entry may have changed: they were cleared, or notifications may have been missed.
     All,
 }
 
@@ -25,10 +25,10 @@ impl Change {
     }
 }
 
-/// Who is told of changes; it must not block.
+/// Called for each change; must not block.
 pub type Watcher = dyn Fn(&Change) + Send + Sync;
 
-/// Has a [`Watcher`] told of changes until it is dropped.
+/// Keeps a [`Watcher`] registered until dropped.
 pub struct Watch {
     _guard: Box<dyn Any + Send + Sync>,
 }

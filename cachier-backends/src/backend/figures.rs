@@ -1,36 +1,36 @@
-//! What a backend tells about its work.
+//! Figures that a backend reports about its requests and connections.
 
 use std::time::Duration;
 
 use crate::error::Operation;
 
-/// What a backend tells about its requests and connections. What it cannot tell is absent.
+/// Requests and connections of a backend. Unknown figures are absent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Figures {
-    /// How many requests were sent, by what they were for; empty if the client does not tell.
+    /// Requests sent, by operation; empty if unknown.
     pub round_trips: Vec<(Operation, u64)>,
-    /// The connections.
+    /// The connection pool.
     pub pool: Option<Pool>,
 }
 
-/// Is told how long an operation has waited for a connection; zero if one was free.
+/// Called with the time that an operation waited for a connection; zero if one was free.
 pub type WaitObserver = dyn Fn(Duration) + Send + Sync;
 
-/// The connections of a client, of all runtimes together.
+/// The connections of a client, over all runtimes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Pool {
-    /// Connections that nobody uses right now.
+    /// Idle connections.
     pub idle: u64,
     /// Connections in use.
     pub busy: u64,
-    /// The most that there may be; `None` if there is no bound.
+    /// The maximum; `None` if unbounded.
     pub max: Option<u64>,
 }
 
 impl Pool {
-    /// So many connections.
+    /// A pool with these counts.
     #[must_use]
     pub fn new(idle: u64, busy: u64, max: Option<u64>) -> Self {
         Self { idle, busy, max }

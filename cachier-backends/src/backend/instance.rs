@@ -1,6 +1,6 @@
-//! Backends of which each process has an instance of its own.
+//! Backends with one instance per process.
 
-/// Has the instance of the current process do all that a backend does: the field `instance`, a
+/// Implements [`Backend`](crate::Backend) by delegation to the current process's instance: the field `instance`, a
 /// [`PerProcess`](crate::process::PerProcess).
 macro_rules! backend_by_instance {
     ($backend:ty) => {
@@ -129,16 +129,16 @@ macro_rules! backend_by_instance {
 }
 pub(crate) use backend_by_instance;
 
-/// What a backend becomes in a child of its process.
+/// A backend that can be reopened in a child process.
 pub(crate) trait Reopen {
-    /// The same store, with connections, subscriptions, tokens and counts of its own.
+    /// The same store, with its own connections, subscriptions, tokens and counts.
     fn reopen(&self) -> Self;
 }
 
-/// The backend of a process and, in its children, the same anew.
+/// A backend that child processes reopen.
 pub(crate) type Instance<B> = crate::process::PerProcess<B>;
 
-/// An instance, from which those of the children are made.
+/// An instance for this process, reopened in its children.
 pub(crate) fn instance<B: Reopen>(of_this_process: B) -> Instance<B> {
     Instance::with(of_this_process, |before| {
         before.expect("the first process has one").reopen()

@@ -19,24 +19,24 @@ pub struct Lease {
     state: Arc<dyn Any + Send + Sync>,
 }
 
-/// The answer to the request for a lease.
+/// The answer to a request for a lease.
 #[derive(Debug)]
 pub enum LeaseReply {
-    /// The caller is the owner now.
+    /// The caller is now the owner.
     Granted(Lease),
-    /// Somebody else is the owner, of this lease: others may store under it, but neither renew nor release it. `None` if
-    /// the owner changed at this moment.
+    /// Somebody else holds the lease. With it, others may store but neither renew nor release; `None` if the owner
+    /// changed at this moment.
     Held(Option<Lease>),
-    /// The entry is not the one that the caller has seen: load it again.
+    /// The entry has changed since the caller saw it: load it again.
     Changed,
 }
 
 /// The answer to the removal of an entry under a lease.
 #[derive(Debug)]
 pub enum Vacated {
-    /// There is no entry any more, and this lease on that goes on in place of the former.
+    /// The entry is gone; the lease continues for its absence.
     Done {
-        /// The lease on an entry that is not there.
+        /// The lease on the absent entry.
         lease: Lease,
         /// Whether there was an entry.
         removed: bool,
@@ -45,18 +45,18 @@ pub enum Vacated {
     Superseded,
 }
 
-/// The answer to the renewal of a lease.
+/// The answer to a renewal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Renewal {
     /// The lease is valid for another period.
     Renewed,
-    /// The lease is not valid any more: what its owner computes will not be stored.
+    /// The lease has ended: its owner's result will not be stored.
     Lost,
 }
 
 impl Lease {
-    /// A lease on `key` for the entry that was `seen`, with what the backend needs to know it
-    /// again: an owner token, a lock.
+    /// A lease on `key` for the entry that was `seen`. `state` is whatever the backend needs to recognise it: an owner
+    /// token, a lock.
     ///
     /// It is valid as long as its owner lives; see [`expiring_after`](Self::expiring_after).
     pub fn new(key: Key, seen: Option<EntryVersion>, state: impl Any + Send + Sync) -> Self {
@@ -68,45 +68,45 @@ impl Lease {
         }
     }
 
-    /// The same lease, valid for `period` from its granting and from each renewal.
+    /// The same lease, valid for `period` from when it was granted or last renewed.
     #[must_use]
     pub fn expiring_after(mut self, period: Duration) -> Self {
         self.period = Some(period);
         self
     }
 
-    /// The same lease, for the entry that was `seen` now.
+    /// The same lease, for another `seen` entry.
     #[must_use]
     pub fn seeing(mut self, seen: Option<EntryVersion>) -> Self {
         self.seen = seen;
         self
     }
 
-    /// Whose entry its owner may compute.
+    /// The key whose entry the owner may compute.
     #[must_use]
     pub fn key(&self) -> &Key {
         &self.key
     }
 
-    /// The entry that it was granted for; `None` if there was none.
+    /// The entry it was granted for; `None` if there was none.
     #[must_use]
     pub fn seen(&self) -> Option<&EntryVersion> {
         self.seen.as_ref()
     }
 
-    /// How long it is valid without a renewal; `None` if it needs none.
+    /// How long it is valid without renewal; `None` if it needs none.
     #[must_use]
     pub fn period(&self) -> Option<Duration> {
         self.period
     }
 
-    /// What the backend keeps in it, if it is a `T`.
+    /// The backend's state, if it is a `T`.
     #[must_use]
     pub fn state<T: Any>(&self) -> Option<&T> {
         self.state.downcast_ref()
     }
 
-    /// The same lease once more, for whoever renews it or tries again to store under it.
+    /// Another handle to the lease, for renewing it or retrying a store under it.
     #[must_use]
     pub fn share(&self) -> Self {
         Self {

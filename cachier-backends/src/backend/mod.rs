@@ -196,11 +196,10 @@ pub trait Backend: Send + Sync + 'static {
         Box::pin(async { Ok(()) })
     }
 
-    /// Waits until the entry of a key may not be the one that was `seen` any more, or its lease may
-    /// be free.
+    /// Waits until the entry of a key may differ from the one that was `seen`, or its lease may be free.
     ///
-    /// It may end early, and ends at once when that is so already. `None` if the store does not
-    /// notify: the caller asks again and again, less and less often.
+    /// May end early; ends at once if that is so already. `None` if the store does not notify: the caller polls with
+    /// increasing delays.
     fn wait<'a>(
         &'a self,
         key: &'a Key,

@@ -1,4 +1,4 @@
-//! What goes into the operations of a backend and what comes out of them.
+//! Arguments and results of a backend's operations.
 
 use std::time::SystemTime;
 
@@ -9,7 +9,7 @@ use super::{EntryVersion, Lease};
 pub struct Loaded {
     /// The stored bytes, as they are: the backend does not look into them.
     pub bytes: Vec<u8>,
-    /// Which version of the entry they are.
+    /// The version of the entry.
     pub version: EntryVersion,
 }
 

@@ -1,49 +1,49 @@
-//! What tells one entry from another under its key.
+//! Versions that tell entries under the same key apart.
 
 use std::fmt;
 
-/// Which version of an entry something is: equal while the entry is the same, and otherwise not.
+/// The version of an entry: equal for the same entry, different otherwise.
 ///
-/// Only its backend knows what is in it: a checksum, a counter, an `ETag`.
+/// Its content is the backend's own: a checksum, a counter, an `ETag`.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct EntryVersion(Repr);
 
-/// Every load makes a version, and most are short: those are kept in place. Each has one form only, so that equal ones
-/// compare equal.
+/// Short versions are stored inline, as every load creates one. A version has one representation only, so that equal
+/// ones compare equal.
 #[derive(Clone, PartialEq, Eq, Hash)]
 enum Repr {
-    /// So many bytes, and zeros behind them.
+    /// Length and bytes, padded with zeros.
     Short(u8, [u8; MAX_INLINE_BYTES]),
     Long(Box<[u8]>),
 }
 
-/// What makes 40 bytes of it all: enough for a hash, or an `ETag` in its quotes.
+/// Makes a version 40 bytes: enough for a hash, or an `ETag` in quotes.
 const MAX_INLINE_BYTES: usize = 38;
 
 impl EntryVersion {
-    /// A version that the store tells.
+    /// A version that the store provides.
     pub fn new(version: impl AsRef<[u8]>) -> Self {
         let version = version.as_ref();
         let mut short = [0; MAX_INLINE_BYTES];
         Self(match short.get_mut(..version.len()) {
             Some(place) => {
                 place.copy_from_slice(version);
-                // At most `MAX_INLINE_BYTES`, as there is a place for it.
+                // Cannot truncate: at most `MAX_INLINE_BYTES`.
                 Repr::Short(version.len() as u8, short)
             }
             None => Repr::Long(version.into()),
         })
     }
 
-    /// A version made from the entry itself, for stores that tell none.
+    /// A version computed from the entry, for stores that have none.
     ///
-    /// An entry says when it was created, so that two with the same bytes are the same.
+    /// Two entries with the same bytes are the same, as an entry holds its creation time.
     #[must_use]
     pub fn of_content(entry: &[u8]) -> Self {
         Self::new(blake3::hash(entry).as_bytes())
     }
 
-    /// What the backend put into it.
+    /// The bytes that the backend put in.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         match &self.0 {

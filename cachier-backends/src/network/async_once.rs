@@ -1,4 +1,4 @@
-//! What is made when it is first needed, and takes a while: connections.
+//! Asynchronous one-time initialisation of connections.
 
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
@@ -7,16 +7,16 @@ use tokio::sync::OnceCell;
 use super::task_tracker::tracked;
 use crate::error::{Error, ErrorKind, Operation};
 
-/// Made when it is first needed and then kept; tried again as long as that fails.
+/// A value initialised on first use. A failed attempt is repeated by the next caller.
 pub(crate) struct AsyncOnce<T> {
     value: OnceLock<T>,
     attempts: Arc<Attempts<T>>,
 }
 
-/// The attempt of the time.
+/// The current attempt.
 struct Attempts<T>(Mutex<Attempt<T>>);
 
-/// One attempt, which all callers of the time share, and what it came to.
+/// One attempt and its result, shared by all callers who wait for it.
 type Attempt<T> = Arc<OnceCell<Result<T, Error>>>;
 
 impl<T> Default for AsyncOnce<T> {
@@ -29,12 +29,12 @@ impl<T> Default for AsyncOnce<T> {
 }
 
 impl<T: Clone + Send + Sync + 'static> AsyncOnce<T> {
-    /// What has been made.
+    /// The value, if it has been initialised.
     pub(crate) fn get(&self) -> Option<&T> {
         self.value.get()
     }
 
-    /// What has been made, else what `make` comes to.
+    /// The value, initialised by `make` if need be.
     pub(crate) async fn get_or_try_init<F>(
         &self,
         make: impl FnOnce() -> F + Send + 'static,
@@ -50,7 +50,7 @@ impl<T: Clone + Send + Sync + 'static> AsyncOnce<T> {
         let make = || async move {
             let value = make().await;
             if value.is_err() {
-                // Those who wait are told. Whoever comes later tries anew, even if nobody waits any more.
+                // Current waiters get this error; a later caller tries again even if nobody waits any more.
                 attempts.discard(&of_task);
             }
             value
@@ -72,7 +72,7 @@ impl<T> Attempts<T> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Has the next caller try anew, unless another one did that already.
+    /// Makes the next caller try again, unless somebody replaced the failed attempt already.
     fn discard(&self, failed: &Attempt<T>) {
         let mut current = self.current();
         if Arc::ptr_eq(&current, failed) {
@@ -98,7 +98,7 @@ where
         let task = tokio::spawn(tracked(async move {
             of_task.get_or_init(make).await;
         }));
-        // Whether it has done its work shows in the cell.
+        // The cell shows whether it succeeded.
         let _ = task.await;
     }
     cell.get()
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn what_takes_longer_than_a_caller_waits_is_there_for_the_next() {
+    fn an_attempt_outlives_its_caller() {
         let (lazily, go) = (AsyncOnce::default(), Arc::new(Notify::new()));
         let slowly = || {
             let go = Arc::clone(&go);
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_is_told_and_tried_again() {
+    fn a_failure_is_reported_and_retried() {
         static ATTEMPTS: AtomicU32 = AtomicU32::new(0);
         let lazily = AsyncOnce::default();
         let make = || async {
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_that_nobody_waited_for_is_not_told_later() {
+    fn an_unobserved_failure_is_not_reported_later() {
         let (lazily, go) = (AsyncOnce::default(), Arc::new(Notify::new()));
         let ended = Arc::new(Notify::new());
         let (of_make, tell) = (Arc::clone(&go), Arc::clone(&ended));

@@ -1,4 +1,4 @@
-//! Runtimes for synchronous callers: a bounded number of them, lent to one caller at a time.
+//! Runtimes for synchronous callers: a bounded pool, each lent to one caller at a time.
 
 use std::ops::Deref;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -13,14 +13,13 @@ use super::runtime::CurrentThreadRuntime;
 use super::task_tracker::TaskTracker;
 use crate::error::Error;
 
-/// How many synchronous callers of one store can be served at once; each has a connection of its own, and servers do not
-/// take any number of those.
+/// The most synchronous callers of one store served at once. Each has a connection of its own, which servers limit.
 const MAX_RUNTIMES: usize = 8;
 
-/// How long a runtime is driven on at most for what is under way.
+/// How long a returned runtime is driven on for its unfinished tasks.
 const MAX_DRIVEN_ON: Duration = Duration::from_secs(10);
 
-/// The runtimes of one store, made when they are needed.
+/// The runtimes of one store, created on demand.
 pub(super) struct BlockingRuntimes<C> {
     state: Mutex<State<C>>,
     returned: Condvar,
@@ -28,22 +27,22 @@ pub(super) struct BlockingRuntimes<C> {
 }
 
 struct State<C> {
-    /// Those that nobody uses now; the last one used goes first.
+    /// Most recently used last.
     idle: Vec<BlockingRuntime<C>>,
-    /// The clients of all that were made, in use or not.
+    /// The clients of all runtimes, idle or lent.
     clients: Vec<Arc<AsyncOnce<C>>>,
-    /// Callers that wait for one to be returned.
+    /// Callers waiting for a runtime.
     waiting: usize,
 }
 
-/// A runtime, and its client.
+/// A runtime and its client.
 pub(super) struct BlockingRuntime<C> {
     runtime: CurrentThreadRuntime,
     pub(super) client: Arc<AsyncOnce<C>>,
     tasks: Arc<TaskTracker>,
 }
 
-/// A runtime that goes back when this is dropped.
+/// Returns the runtime to the pool when dropped.
 pub(super) struct RuntimeGuard<C> {
     runtimes: Arc<BlockingRuntimes<C>>,
     lent: Option<BlockingRuntime<C>>,
@@ -63,7 +62,7 @@ impl<C> BlockingRuntimes<C> {
         }
     }
 
-    /// Lends a runtime; `None` if all were in use for so long.
+    /// Lends a runtime; `None` if all stay in use for `max_wait`.
     pub(super) fn acquire(
         self: &Arc<Self>,
         max_wait: Duration,
@@ -104,7 +103,7 @@ impl<C> BlockingRuntimes<C> {
         }))
     }
 
-    /// The clients of all of them, in use or not.
+    /// The clients of all runtimes, idle or lent.
     #[cfg(any(test, feature = "redis", feature = "_sql"))]
     pub(super) fn clients(&self) -> Vec<Arc<AsyncOnce<C>>> {
         self.state().clients.clone()
@@ -116,15 +115,14 @@ impl<C> BlockingRuntimes<C> {
 }
 
 impl<C> BlockingRuntime<C> {
-    /// Blocks this thread on some work.
     pub(super) fn block_on<F: Future>(&self, work: F) -> F::Output {
         self.tasks.scope(|| self.runtime.block_on(work))
     }
 }
 
 impl<C: Clone + Send + Sync + 'static> RuntimeGuard<C> {
-    /// Leaves the runtime behind, with all that is under way in it; another is made for the next caller. One that is just
-    /// connecting, which has limits of its own, is given back.
+    /// Drops the runtime with all its tasks, making room for another. One whose client is still connecting is returned
+    /// instead: connecting has its own timeout.
     pub(super) fn discard(mut self) {
         if self.client.get().is_none() {
             return self.release();
@@ -137,17 +135,17 @@ impl<C: Clone + Send + Sync + 'static> RuntimeGuard<C> {
         }
     }
 
-    /// Gives the runtime back, as soon as nothing is under way in it any more: a thread of its own drives it as long.
+    /// Returns the runtime once its tasks have ended; a thread drives it until then.
     pub(super) fn release(self) {
         if self.tasks.is_empty() {
             return;
         }
         let drive = move || {
-            // All that is made has limits of its own.
+            // Every tracked task has its own timeout.
             let ended = async { timeout(MAX_DRIVEN_ON, self.tasks.all_ended()).await };
             let _ = self.runtime.block_on(ended);
         };
-        // Without a thread it goes on when the next caller comes.
+        // Without a thread, the next caller drives it on.
         let _ = thread::Builder::new()
             .name("cachier-connect".to_owned())
             .spawn(drive);
@@ -168,12 +166,12 @@ impl<C> Deref for RuntimeGuard<C> {
 impl<C> Drop for RuntimeGuard<C> {
     fn drop(&mut self) {
         let mut state = self.runtimes.state();
-        // None is there if it was given up; then there is room for another.
+        // `None` if discarded, which makes room for another.
         state.idle.extend(self.lent.take());
         let is_awaited = state.waiting > 0;
         drop(state);
         if is_awaited {
-            // Only then: it asks the operating system.
+            // Notifying is a system call.
             self.runtimes.returned.notify_one();
         }
     }
@@ -186,7 +184,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn there_are_no_more_than_so_many_and_whoever_waits_gets_the_next() {
+    fn a_waiter_gets_the_next_returned_runtime() {
         let runtimes = Arc::new(BlockingRuntimes::<()>::new(WaitReporter::default()));
         let mut guards: Vec<_> = (0..MAX_RUNTIMES)
             .map(|_| runtimes.acquire(Duration::ZERO).unwrap().unwrap())
@@ -214,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn one_that_is_given_up_makes_room_for_another() {
+    fn a_discarded_runtime_makes_room_for_another() {
         let runtimes = Arc::new(BlockingRuntimes::<()>::new(WaitReporter::default()));
         let mut guards: Vec<_> = (0..MAX_RUNTIMES)
             .map(|_| runtimes.acquire(Duration::ZERO).unwrap().unwrap())
@@ -239,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn they_may_be_dropped_in_a_task() {
+    fn runtimes_may_be_dropped_in_a_task() {
         let runtimes = Arc::new(BlockingRuntimes::<()>::new(WaitReporter::default()));
         drop(runtimes.acquire(Duration::ZERO).unwrap());
         let mut builder = tokio::runtime::Builder::new_current_thread();

@@ -1,14 +1,15 @@
-//! The runtime in which the program has handed its client over, and what becomes of it while a thread waits for the client.
+//! The runtime that drives the program's client, and what a blocked thread means to it.
 //!
-//! A synchronous caller waits on its thread, while the runtime works for the client. That ends well only if the runtime can
-//! go on meanwhile, which depends on what the thread is to it:
+//! A synchronous caller blocks its thread while the runtime works for the client. Whether the runtime can make progress
+//! depends on the thread's role:
 //!
-//! - none of its own: the runtime does not notice;
-//! - one of several *workers*: when all of them wait, nobody works. So the worker hands its tasks to another thread first;
-//! - the one thread that *drives* it: there is nobody to take over, and the caller is told so.
+//! - *outsider*: the runtime does not notice;
+//! - *worker*: the runtime stalls once all its workers block, so the worker hands its tasks over first
+//!   (`block_in_place`);
+//! - *driver* of a current-thread runtime: nobody else drives it, so the call fails with an error that says so.
 //!
-//! The last one is found out: a runtime of one thread is driven by whichever thread blocks on it, and tokio does not say
-//! which one that is. So a task of the runtime notes on which thread it runs.
+//! tokio does not say which thread drives a current-thread runtime; a task on the runtime records the thread it runs
+//! on.
 
 use std::cell::Cell;
 use std::sync::Arc;
@@ -22,32 +23,32 @@ use tokio::time::timeout;
 use super::runtime::{self, AbortOnDrop};
 use crate::error::Error;
 
-/// A runtime, and what is known of it.
+/// A runtime and what is known of it.
 pub(super) struct ClientRuntime {
     pub(super) runtime: Handle,
     has_ended: AtomicBool,
-    /// The thread that was last seen to drive it, if it has but one.
+    /// The thread last seen driving a current-thread runtime.
     driver: AtomicU64,
-    /// Whether a task is on its way that will note the driver.
+    /// Whether a probe for the driver is already spawned.
     is_probing: AtomicBool,
 }
 
-/// What this thread is to the runtime.
+/// The role of the calling thread in the runtime.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ThreadRole {
-    /// The runtime goes on without it.
+    /// The runtime runs without this thread.
     Outsider,
-    /// One of several, or one that can be replaced.
+    /// One of several workers; another thread can replace it.
     Worker,
-    /// The only one: while it waits, the runtime stands still.
+    /// The only thread that drives the runtime: while it blocks, the runtime stalls.
     Driver,
 }
 
-/// How long a runtime that another thread drives takes at most to run a task.
+/// How long a runtime driven by another thread takes at most to run a task.
 const DRIVER_PROBE_TIMEOUT: Duration = Duration::from_millis(100);
 
 impl ClientRuntime {
-    /// A runtime, and the task that lives as long as it, or as long as somebody keeps this.
+    /// A runtime, and a task that lives until the runtime ends or the task is dropped.
     pub(super) fn of(runtime: Handle) -> (Arc<Self>, AbortOnDrop<()>) {
         let client_runtime = Arc::new(Self {
             runtime,
@@ -68,7 +69,7 @@ impl ClientRuntime {
         self.has_ended.load(Ordering::Acquire)
     }
 
-    /// What the thread is to the runtime on which this is polled.
+    /// The role of the thread that polls this.
     pub(super) async fn role_of_this_thread(self: &Arc<Self>) -> Result<ThreadRole, Error> {
         if self.runtime.runtime_flavor() == CurrentThread {
             return Ok(match self.is_driven_by_this_thread().await? {
@@ -85,22 +86,22 @@ impl ClientRuntime {
         })
     }
 
-    /// Whether the code that runs now runs in this runtime, on whichever of its threads.
+    /// Whether the calling code runs inside this runtime.
     fn is_current(&self) -> bool {
         Handle::try_current().is_ok_and(|current| current.id() == self.runtime.id())
     }
 
     async fn is_driven_by_this_thread(self: &Arc<Self>) -> Result<bool, Error> {
         if self.driver.load(Ordering::Relaxed) == thread_number() {
-            // Another thread may have begun to drive it, and is seen then by the next caller.
+            // If another thread has taken over as driver, the next caller sees it.
             self.probe_driver();
             return Ok(true);
         }
-        // A thread of this runtime is the one that drives it by now, or one of those for what blocks.
+        // A thread inside this runtime is its new driver, or a `spawn_blocking` thread.
         Ok(self.is_current() && !self.is_driven_by_another().await?)
     }
 
-    /// Whether the runtime comes to run a task while this thread waits.
+    /// Whether the runtime runs a task while this thread is blocked.
     async fn is_driven_by_another(self: &Arc<Self>) -> Result<bool, Error> {
         let client_runtime = Arc::clone(self);
         let probe = AbortOnDrop::new(
@@ -113,13 +114,13 @@ impl ClientRuntime {
         });
         let is_seen = seen.await.unwrap_or(false);
         if !is_seen {
-            // If it is this thread that drives it, the next caller need not look for as long.
+            // If this thread is the driver, the next caller finds out without the timeout.
             self.probe_driver();
         }
         Ok(is_seen)
     }
 
-    /// Has the thread noted that drives the runtime, as soon as one does.
+    /// Has the driver recorded as soon as it runs a task.
     fn probe_driver(self: &Arc<Self>) {
         if self.runtime.runtime_flavor() != CurrentThread {
             return;
@@ -138,7 +139,7 @@ impl ClientRuntime {
     }
 }
 
-/// A number of the calling thread. The standard library tells its own no more when the thread ends.
+/// A unique number of the calling thread. `ThreadId` is not available while thread-locals are destroyed.
 fn thread_number() -> u64 {
     static NEXT: AtomicU64 = AtomicU64::new(1);
     thread_local! {
@@ -150,7 +151,7 @@ fn thread_number() -> u64 {
     NUMBER.get()
 }
 
-/// Tells that a runtime has ended, when dropped together with the runtime's tasks.
+/// Marks a runtime as ended when dropped with the runtime's tasks.
 struct EndMarker(std::sync::Weak<ClientRuntime>);
 
 impl Drop for EndMarker {

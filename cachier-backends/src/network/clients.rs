@@ -1,4 +1,4 @@
-//! One client for each runtime that uses a store: its connections live and die with the runtime that opened them.
+//! One client per runtime: connections live and die with the runtime that opened them.
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -18,43 +18,42 @@ use crate::backend::{BoxFuture, WaitObserver};
 use crate::error::{Error, ErrorKind, Operation};
 use crate::process::Process;
 
-/// Whom a client serves.
+/// Who uses a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ClientScope {
-    /// The tasks of a runtime.
+    /// All tasks of a runtime.
     Runtime,
     /// One synchronous caller at a time.
     Thread,
 }
 
-/// What becomes of the client of a synchronous caller whom the store did not answer in time.
+/// What happens to a synchronous caller's client when an operation times out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum OnTimeout {
-    /// It serves the next caller.
+    /// The next caller uses it again.
     #[default]
     KeepClient,
-    /// The next caller connects anew: the driver does not find out in time that a connection is lost, or a server there again,
-    /// in a runtime that rests between calls.
+    /// The next caller reconnects: a driver whose runtime is idle between calls does not notice in time that a
+    /// connection is lost, or that the server is back.
     #[cfg_attr(not(feature = "mongo"), allow(dead_code, reason = "other drivers do"))]
     ReplaceClient,
 }
 
-/// The clients of one store, each connected when it is first needed.
+/// The clients of one store, each connected on first use.
 pub(crate) struct Clients<C>(Arc<Inner<C>>);
 
 struct Inner<C> {
     source: Source<C>,
     on_timeout: OnTimeout,
-    /// A few, of which one is looked for at every operation.
+    /// Few; searched on every operation.
     by_runtime: Mutex<Vec<RuntimeClient<C>>>,
     blocking: Arc<BlockingRuntimes<C>>,
 }
 
-/// The client of one runtime.
 struct RuntimeClient<C> {
     runtime: Id,
     client: Arc<AsyncOnce<C>>,
-    /// A task that lives as long as the runtime, or as long as the client is kept.
+    /// A task that ends with the runtime, or with this client.
     #[allow(dead_code, reason = "it ends when this is dropped")]
     lifetime: Option<AbortOnDrop<()>>,
 }
@@ -63,15 +62,15 @@ type Connect<C> = dyn Fn(ClientScope) -> Connecting<C> + Send + Sync;
 type Connecting<C> = Pin<Box<dyn Future<Output = Result<C, Error>> + Send>>;
 
 enum Source<C> {
-    /// Each runtime has a client of its own.
+    /// Each runtime connects its own client.
     Connect(Arc<Connect<C>>),
     Program(ProgramClient<C>),
-    /// The program has handed its client over in a process that this one was forked from: its connections are that one's.
+    /// The program's client belongs to the parent of this forked process.
     Forked,
 }
 
 impl<C: Clone + Send + Sync + 'static> Clients<C> {
-    /// Clients that `connect` makes, which must not wait for longer than it takes to connect.
+    /// Clients made by `connect`, which may only wait for the connection itself.
     pub(crate) fn new<F>(
         on_timeout: OnTimeout,
         connect: impl Fn(ClientScope) -> F + Send + Sync + 'static,
@@ -87,15 +86,15 @@ impl<C: Clone + Send + Sync + 'static> Clients<C> {
         )
     }
 
-    /// The program's own client, for all. Its connections belong to the runtime of the calling code, if there is one; if
-    /// that has but one thread, a synchronous caller on that thread is told that it cannot be served.
+    /// The program's own client, used by everybody. Its connections belong to the current runtime, if any. On the only
+    /// thread of a current-thread runtime, synchronous calls fail.
     pub(crate) fn of_program(client: C) -> Self {
         let source = Source::Program(ProgramClient::new(client));
         Self::of(source, OnTimeout::KeepClient, WaitReporter::default())
     }
 
-    /// Clients for the same store in another process, with connections of their own. The program's own client cannot be
-    /// made anew: without it, every operation fails at once.
+    /// The same store in a child process, with new connections. A program's client cannot be reopened: all operations
+    /// fail.
     pub(crate) fn reopen(&self) -> Self {
         let source = match &self.0.source {
             Source::Connect(connect) => Source::Connect(Arc::clone(connect)),
@@ -104,7 +103,7 @@ impl<C: Clone + Send + Sync + 'static> Clients<C> {
         Self::of(source, self.0.on_timeout, self.0.blocking.waits.clone())
     }
 
-    /// The same clients, with the observer of waits that others have.
+    /// The same clients, reporting waits to the observer of `others`.
     #[cfg(feature = "redis")]
     pub(crate) fn reporting_waits_as(self, others: &Self) -> Self {
         let Source::Connect(connect) = &self.0.source else {
@@ -124,9 +123,7 @@ impl<C: Clone + Send + Sync + 'static> Clients<C> {
         }))
     }
 
-    /// Runs an operation with the client of the place where it is first polled.
-    ///
-    /// It is cancelled when the returned future is dropped.
+    /// Runs an operation with the client of the place where it is first polled. Dropping the future cancels it.
     pub(crate) fn run<T, O, F>(&self, operation: Operation, work: O) -> BoxFuture<'_, T>
     where
         T: Send + 'static,
@@ -161,7 +158,7 @@ impl<C: Clone + Send + Sync + 'static> Clients<C> {
         })
     }
 
-    /// Has `work` undo a request in the background, unless it is answered first.
+    /// Compensates for a request in the background, unless the request is answered first.
     pub(crate) fn compensate<F>(&self, work: impl FnOnce(C) -> F + Send + 'static) -> Compensation
     where
         F: Future<Output = Result<(), Error>> + Send + 'static,
@@ -175,18 +172,18 @@ impl<C: Clone + Send + Sync + 'static> Clients<C> {
             match &clients.source {
                 Source::Connect(_) => work(clients.client_of(runtime::background()?).await?).await,
                 Source::Program(program) => work(program.client.clone()).await,
-                // Nothing was asked.
+                // Nothing was sent.
                 Source::Forked => Ok(()),
             }
         })
     }
 
-    /// Has `observer` told how long synchronous callers wait for one of the connections that they share.
+    /// Reports to `observer` how long synchronous callers wait for a connection.
     pub(crate) fn observe_waits(&self, observer: Arc<WaitObserver>) {
         self.0.blocking.waits.observe(observer);
     }
 
-    /// The clients that are connected now.
+    /// The connected clients.
     #[cfg(any(feature = "redis", feature = "_sql"))]
     pub(crate) fn connected(&self) -> Vec<C> {
         if let Source::Program(program) = &self.0.source {
@@ -200,7 +197,7 @@ impl<C: Clone + Send + Sync + 'static> Clients<C> {
 }
 
 impl<C: Clone + Send + Sync + 'static> Inner<C> {
-    /// Runs an operation on this thread, which blocks for so long at most.
+    /// Runs an operation on this thread, which may block for `allowance`.
     fn block_on<T, O, F>(
         self: &Arc<Self>,
         operation: Operation,
@@ -213,10 +210,10 @@ impl<C: Clone + Send + Sync + 'static> Inner<C> {
     {
         let started = Instant::now();
         let Some(guard) = self.blocking.acquire(allowance)? else {
-            // All are in use by others of this process.
+            // Other callers of this process use all runtimes.
             return Err(timed_out(operation).of_the_caller());
         };
-        // Boxed: a runtime moves what it blocks on.
+        // Boxed: a runtime moves the future it blocks on.
         let working = Box::pin(async {
             let client = self.connected(&guard.client, ClientScope::Thread).await?;
             work(client).await
@@ -230,7 +227,7 @@ impl<C: Clone + Send + Sync + 'static> Inner<C> {
         done.unwrap_or_else(|_| Err(timed_out(operation)))
     }
 
-    /// The client of a home, which connects first if it never did.
+    /// The client in `client`, connected if need be.
     async fn connected(
         self: &Arc<Self>,
         client: &AsyncOnce<C>,
@@ -251,7 +248,7 @@ impl<C: Clone + Send + Sync + 'static> Inner<C> {
         connect(scope)
     }
 
-    /// The client of a runtime, if there is one already.
+    /// The runtime's client, if it is connected.
     fn existing_client(&self, runtime: &Handle) -> Option<C> {
         let id = runtime.id();
         let by_runtime = self.by_runtime();
@@ -259,13 +256,13 @@ impl<C: Clone + Send + Sync + 'static> Inner<C> {
         known.client.get().cloned()
     }
 
-    /// The client of a runtime, which is made if need be.
+    /// The runtime's client, connected if need be.
     async fn client_of(self: &Arc<Self>, runtime: &Handle) -> Result<C, Error> {
         let client = self.client_cell(runtime);
         self.connected(&client, ClientScope::Runtime).await
     }
 
-    /// The client of a runtime, made or not, which is forgotten when the runtime ends.
+    /// The runtime's cell for a client, forgotten when the runtime ends.
     fn client_cell(self: &Arc<Self>, runtime: &Handle) -> Arc<AsyncOnce<C>> {
         let id = runtime.id();
         let mut by_runtime = self.by_runtime();
@@ -311,11 +308,11 @@ impl<C> Inner<C> {
     }
 }
 
-/// Forgets the client of a runtime when dropped, together with the runtime's tasks.
+/// Forgets a runtime's client when dropped with the runtime's tasks.
 struct ForgetOnDrop<C> {
     clients: std::sync::Weak<Inner<C>>,
     id: Id,
-    /// In its children the runtime has not ended: they have a copy of it, and leave the client alone.
+    /// A child process has a copy of the runtime, which has not ended; it leaves the client alone.
     process: Process,
 }
 
@@ -350,7 +347,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_programs_client_is_refused_in_children_and_others_are_made_anew() {
+    fn only_own_clients_can_be_reopened() {
         let asked = |clients: &Clients<u8>| {
             block_on(clients.run(Operation::Load, |client| async move { Ok(client) }))
         };

@@ -1,9 +1,8 @@
-//! Futures that are seldom needed.
+//! Boxed futures for cold paths.
 
 use std::pin::Pin;
 
-/// A future that is seldom needed, in a box that shows nothing of it: it takes room neither in the future of a request nor
-/// on its stack.
+/// Boxes a future that is rarely polled, which keeps the caller's future and stack small.
 #[cold]
 #[inline(never)]
 pub(crate) fn boxed_cold<'a, F>(

@@ -1,4 +1,4 @@
-//! Undoing what was done in an answer that never came.
+//! Compensation for requests whose answer was lost.
 
 use std::time::Duration;
 
@@ -9,21 +9,21 @@ use super::runtime;
 use crate::error::Error;
 use crate::process::Process;
 
-/// A request whose caller gave up is on its way a little longer; what undoes it should not overtake it.
+/// Delay before compensating, so that the compensation does not overtake the abandoned request.
 const COMPENSATION_DELAY: Duration = Duration::from_millis(100);
 
-/// How long undoing may take. Leases that nobody gives back end by themselves.
+/// Limit for one compensation. A lease that is never released expires by itself.
 const COMPENSATION_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Undoes a request in the background, unless it is answered first.
 pub(crate) struct Compensation {
     action: Option<Box<dyn FnOnce() + Send>>,
-    /// Whose request it is.
+    /// The process that sent the request.
     process: Process,
 }
 
 impl Compensation {
-    /// `action` runs on that runtime, else on cachier's own.
+    /// Runs `action` on `runtime`, or else on cachier's own.
     pub(super) fn on<F>(
         runtime: Option<Handle>,
         action: impl FnOnce() -> F + Send + 'static,
@@ -37,7 +37,7 @@ impl Compensation {
             };
             runtime.spawn(async move {
                 sleep(COMPENSATION_DELAY).await;
-                // Nobody is there to be told of a failure.
+                // Nobody is left to report a failure to.
                 let _ = timeout(COMPENSATION_TIMEOUT, action()).await;
             });
         };
@@ -47,7 +47,7 @@ impl Compensation {
         }
     }
 
-    /// The request has come to this: an answer, also one that refuses it, needs no undoing.
+    /// Disarms unless the answer was lost; a refusal is an answer, too.
     pub(crate) fn disarm_if_answered<T>(mut self, outcome: &Result<T, Error>) {
         let is_lost = outcome.as_ref().is_err_and(|error| error.is_transient());
         if !is_lost {
@@ -76,7 +76,7 @@ mod tests {
     use crate::error::{ErrorKind, Operation};
 
     #[test]
-    fn what_is_not_answered_is_undone_and_nothing_else() {
+    fn only_unanswered_requests_are_compensated() {
         let (tell, compensated) = channel();
         let compensation = |name: &'static str| {
             let tell = tell.clone();

@@ -1,4 +1,4 @@
-//! What the backends of networked stores share: where their I/O runs, and what they count and announce.
+//! Shared by the network backends: where their I/O runs, request counts, and change notifications.
 
 mod async_once;
 mod blocking_runtimes;

@@ -1,4 +1,4 @@
-//! The program's own client: its connections live in the runtime in which it was handed over.
+//! The program's own client, whose connections live in the runtime where it was created.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,15 +12,14 @@ use super::runtime::{self, AbortOnDrop, Placement, join, timed_out};
 use crate::blocking;
 use crate::error::{Error, ErrorKind, Operation};
 
-/// A client that the program has handed over.
 pub(super) struct ProgramClient<C> {
     pub(super) client: C,
-    /// Where it was handed over, if that was in a runtime, and the task that notes the end of that.
+    /// The runtime it came from, if any, and the task that marks the runtime's end.
     client_runtime: Option<(Arc<ClientRuntime>, AbortOnDrop<()>)>,
 }
 
 impl<C> ProgramClient<C> {
-    /// A client whose connections belong to the runtime of the calling code, if there is one.
+    /// A client whose connections belong to the current runtime, if any.
     pub(super) fn new(client: C) -> Self {
         let client_runtime = Handle::try_current().ok().map(ClientRuntime::of);
         Self {
@@ -29,7 +28,7 @@ impl<C> ProgramClient<C> {
         }
     }
 
-    /// The runtime of the connections, while it lasts.
+    /// The client's runtime, while it lasts.
     pub(super) fn runtime(&self) -> Option<&Handle> {
         self.client_runtime()
             .map(|client_runtime| &client_runtime.runtime)
@@ -42,8 +41,9 @@ impl<C> ProgramClient<C> {
 }
 
 impl<C: Clone> ProgramClient<C> {
-    /// Runs an operation on the client's runtime while that lasts: a connection that was opened on another one would stay
-    /// with the client when that one ends. Then, and without a runtime, it runs where it is called, else on cachier's.
+    /// Runs an operation on the client's runtime while that lasts: a connection opened elsewhere would stay in the
+    /// client after its runtime has ended. Afterwards, and without a runtime, it runs on the caller's runtime or on
+    /// cachier's.
     pub(super) async fn run<T, O, F>(&self, operation: Operation, work: O) -> Result<T, Error>
     where
         T: Send + 'static,
@@ -65,7 +65,7 @@ impl<C: Clone> ProgramClient<C> {
                     Some(allowance) => {
                         block_in_place_on(operation, allowance, &client_runtime.runtime, work())
                     }
-                    // By way of cachier's runtime: what a worker adds to its own waits for that very worker.
+                    // Through cachier's runtime: a task spawned by a worker would wait for this very worker.
                     None => {
                         let (runtime, work) = (client_runtime.runtime.clone(), work());
                         let task = async move { join(runtime.spawn(work)).await };
@@ -78,8 +78,7 @@ impl<C: Clone> ProgramClient<C> {
     }
 }
 
-/// Waits on this thread, one of the runtime's workers, until the runtime has done the work: another thread takes its place
-/// meanwhile.
+/// Blocks this worker thread until its runtime has done the work; another thread replaces the worker meanwhile.
 fn block_in_place_on<T, F>(
     operation: Operation,
     allowance: Duration,
@@ -90,7 +89,7 @@ where
     T: Send + 'static,
     F: Future<Output = Result<T, Error>> + Send + 'static,
 {
-    // The client's runtime may have no clock.
+    // The client's runtime may have no timer.
     let background = runtime::background()?;
     let done = block_in_place(|| {
         background.block_on(async { timeout(allowance, join(runtime.spawn(work))).await })

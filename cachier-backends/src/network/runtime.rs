@@ -1,4 +1,4 @@
-//! The runtimes on which the I/O of a client runs.
+//! The runtimes that client I/O runs on.
 
 use std::ops::Deref;
 use std::time::Duration;
@@ -10,14 +10,14 @@ use crate::blocking::{self, Mode};
 use crate::error::{Error, ErrorKind, Operation};
 use crate::process::{PerProcess, Process};
 
-/// Where an operation runs that is polled for the first time now.
+/// Where an operation runs, decided when it is first polled.
 pub(super) enum Placement {
     /// On the tokio runtime that polls it.
     Caller(Handle),
-    /// On the polling thread, which blocks for so long at most.
+    /// On the polling thread, which may block for that long.
     Thread(Duration),
-    /// On the runtime that cachier keeps: for other executors, for synchronous callers on a thread of a runtime, which may
-    /// be the only one that this has, and for what they wait for beside other things; for threads that end, too.
+    /// On cachier's background runtime: for other executors, for synchronous callers on a runtime's thread (perhaps its
+    /// only one), for offloaded operations, and during thread teardown.
     Background,
 }
 
@@ -25,7 +25,7 @@ impl Placement {
     pub(super) fn current() -> Self {
         match (blocking::mode(), Handle::try_current()) {
             (None, Ok(runtime)) => Self::Caller(runtime),
-            // A thread that is being torn down can wait for a runtime, but cannot enter one any more.
+            // A thread in teardown can block on a runtime, but no longer enter one.
             (_, Err(none)) if none.is_thread_local_destroyed() => Self::Background,
             (Some(Mode::Inline(allowance)), Err(_)) => Self::Thread(allowance),
             _ => Self::Background,
@@ -33,7 +33,7 @@ impl Placement {
     }
 }
 
-/// The runtime that cachier keeps, started when it is first needed.
+/// cachier's background runtime, started on first use.
 pub(super) fn background() -> Result<&'static Handle, Error> {
     static BACKGROUND: PerProcess<Result<Runtime, Error>> = PerProcess::new(|_| {
         let mut builder = Builder::new_multi_thread();
@@ -46,7 +46,7 @@ pub(super) fn background() -> Result<&'static Handle, Error> {
     }
 }
 
-/// Starts a task that belongs to no caller.
+/// Spawns a task that belongs to no caller.
 #[cfg(any(feature = "redis", feature = "postgres", feature = "s3"))]
 pub(crate) fn spawn_in_background(
     task: impl Future<Output = ()> + Send + 'static,
@@ -54,7 +54,7 @@ pub(crate) fn spawn_in_background(
     Ok(background()?.spawn(task))
 }
 
-/// A task that ends when this is dropped, by the process that began it.
+/// Aborts the task when dropped by the process that spawned it.
 pub(crate) struct AbortOnDrop<T> {
     pub(crate) task: JoinHandle<T>,
     process: Process,
@@ -75,7 +75,7 @@ impl<T> Drop for AbortOnDrop<T> {
     }
 }
 
-/// What a task on another runtime comes to; it is aborted when this is dropped.
+/// The result of a task on another runtime. Dropping this future aborts the task.
 pub(super) async fn join<T>(task: JoinHandle<Result<T, Error>>) -> Result<T, Error> {
     let mut task = AbortOnDrop::new(task);
     (&mut task.task).await.unwrap_or_else(|ended| {
@@ -88,7 +88,7 @@ pub(super) async fn join<T>(task: JoinHandle<Result<T, Error>>) -> Result<T, Err
     })
 }
 
-/// What was waited for on this thread took longer than that may block.
+/// The error of an operation that exceeded the time its thread may block.
 pub(super) fn timed_out(operation: Operation) -> Error {
     Error::new(
         ErrorKind::Timeout,
@@ -98,7 +98,7 @@ pub(super) fn timed_out(operation: Operation) -> Error {
     .with_hint("the limit is `operation_timeout`")
 }
 
-/// A runtime for a thread that blocks. It may be dropped anywhere, in a task too: it waits for nothing then.
+/// A runtime for a blocking thread. It may be dropped anywhere, even in a task, as its shutdown waits for nothing.
 pub(super) struct CurrentThreadRuntime(Option<Runtime>);
 
 impl CurrentThreadRuntime {

@@ -1,4 +1,4 @@
-//! The parts of the address of a server.
+//! Parts of a server URL.
 
 /// `scheme://user:password@one:1,two:2/path?query`
 #[allow(dead_code, reason = "each kind of server asks for some of the parts")]

@@ -1,4 +1,4 @@
-//! Subscriptions to what a server announces: who is told, and when one that was lost is made again.
+//! Subscriptions to a server's announcements: who is notified, and the backoff between reconnects.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,17 +8,17 @@ use tokio::time::sleep;
 use super::Watchers;
 use crate::backend::Change;
 
-/// Those whom one backend tells what it hears.
+/// Who is notified of the changes that one backend receives.
 pub(crate) struct Subscribers {
-    /// What this backend calls itself in what it announces.
+    /// The name under which this backend announces its own changes.
     origin: String,
-    /// Told of what others do to entries.
+    /// Notified of changes to entries made by others.
     pub(crate) watchers: Arc<Watchers>,
-    /// Told of what anybody does to entries and leases.
+    /// Notified of all changes to entries and leases.
     pub(crate) waiters: Arc<Watchers>,
 }
 
-/// The backoff between attempts to listen: longer each time that there was no connection.
+/// Exponential backoff between attempts to subscribe.
 pub(crate) struct Backoff {
     next: Duration,
 }
@@ -32,7 +32,7 @@ impl Subscribers {
         }
     }
 
-    /// Tells those concerned what `origin` has done to the entries of a function.
+    /// Notifies of a change that `origin` made to the entries of a function.
     pub(crate) fn tell(&self, scope: &str, origin: &str, change: &Change) {
         self.waiters.notify(scope, change);
         if origin != self.origin {
@@ -51,7 +51,7 @@ impl Backoff {
         }
     }
 
-    /// There is a connection: the next pause is short.
+    /// Resets the delay after a successful connect.
     pub(crate) fn reset(&mut self) {
         *self = Self::new();
     }

@@ -1,7 +1,7 @@
-//! What goes on in a home when its synchronous caller has given up.
+//! Tasks that outlive the synchronous caller who started them.
 //!
-//! A home's runtime stands still while nobody waits in it, and so does all that it was about to do. What is to come about
-//! nevertheless is token here, so that somebody can be found who waits for it.
+//! A blocking runtime makes no progress while nobody blocks on it. Tasks that are to finish anyway are tracked here, so
+//! that the runtime is driven on for them.
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -10,11 +10,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::sync::Notify;
 
 thread_local! {
-    /// What is under way in the home in which this thread waits.
+    /// The tracker of the runtime that this thread blocks on.
     static CURRENT: RefCell<Option<Arc<TaskTracker>>> = const { RefCell::new(None) };
 }
 
-/// The tasks of one home that are to end, whoever waits.
+/// The unfinished tasks of one runtime.
 #[derive(Default)]
 pub(super) struct TaskTracker {
     count: AtomicUsize,
@@ -22,7 +22,7 @@ pub(super) struct TaskTracker {
 }
 
 impl TaskTracker {
-    /// Counts what is begun on this thread while `wait` runs.
+    /// Tracks tasks created on this thread while `blocking` runs.
     pub(super) fn scope<R>(self: &Arc<Self>, blocking: impl FnOnce() -> R) -> R {
         struct Restore(Option<Arc<TaskTracker>>);
         impl Drop for Restore {
@@ -30,7 +30,7 @@ impl TaskTracker {
                 let _ = CURRENT.try_with(|here| here.replace(self.0.take()));
             }
         }
-        // In a thread that is being torn down nothing is token: what its caller gives up stands still.
+        // Nothing is tracked during thread teardown: an abandoned task makes no progress then.
         let before = CURRENT.try_with(|here| here.replace(Some(Arc::clone(self))));
         let _restore = Restore(before.ok().flatten());
         blocking()
@@ -40,7 +40,6 @@ impl TaskTracker {
         self.count.load(Ordering::Acquire) == 0
     }
 
-    /// Waits until all have ended.
     pub(super) async fn all_ended(&self) {
         loop {
             let changed = self.changed.notified();
@@ -52,7 +51,7 @@ impl TaskTracker {
     }
 }
 
-/// A task that is to end, even if all who wait for it give up: a home is driven on for it.
+/// Tracks a task, so that its runtime is driven until it ends even if all waiters give up.
 pub(crate) fn tracked<F: Future>(task: F) -> impl Future<Output = F::Output> {
     let here = CURRENT.try_with(|here| here.borrow().clone());
     let token = here.ok().flatten().map(TaskToken::new);
@@ -62,7 +61,7 @@ pub(crate) fn tracked<F: Future>(task: F) -> impl Future<Output = F::Output> {
     }
 }
 
-/// Counts one task until it is dropped.
+/// Counts one task until dropped.
 struct TaskToken(Arc<TaskTracker>);
 
 impl TaskToken {
@@ -87,7 +86,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_begun_in_a_home_is_under_way_until_it_ends_or_is_given_up() {
+    fn a_task_is_tracked_until_it_ends_or_is_dropped() {
         let tasks = Arc::<TaskTracker>::default();
         let elsewhere = tracked(async {});
         let [one, other] = tasks.scope(|| [(); 2].map(|()| tracked(std::future::ready(()))));

@@ -5,22 +5,22 @@ use std::time::{Duration, Instant};
 
 use crate::backend::WaitObserver;
 
-/// Passes on how long was waited, once somebody wants to know.
+/// Reports waits to an observer, once there is one.
 #[derive(Clone, Default)]
 pub(crate) struct WaitReporter(Arc<OnceLock<Arc<WaitObserver>>>);
 
 impl WaitReporter {
-    /// From now on `observer` is told, unless another one is already.
+    /// Reports to `observer` from now on, unless there is one already.
     pub(crate) fn observe(&self, observer: Arc<WaitObserver>) {
         let _ = self.0.set(observer);
     }
 
-    /// A connection was free at once.
+    /// Reports that a connection was free at once.
     pub(crate) fn not_waited(&self) {
         self.report(Duration::ZERO);
     }
 
-    /// A connection was waited for since then.
+    /// Reports a wait for a connection since `started`.
     pub(crate) fn waited_since(&self, started: Instant) {
         self.report(started.elapsed());
     }

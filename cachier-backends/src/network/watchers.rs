@@ -1,4 +1,4 @@
-//! Who wants to know of changes, and how they learn of them.
+//! Who watches for changes, and how they are notified.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,10 +8,10 @@ use tokio::sync::Notify;
 use crate::backend::{Change, Watch, Watcher};
 use crate::key::{Key, Scope};
 
-/// The watchers of one store, by function. A subscription of the backend tells it what happens.
+/// The watchers of one store, by function. The backend's subscription notifies them.
 #[derive(Default)]
 pub(crate) struct Watchers {
-    /// By the path of the function's scope.
+    /// Keyed by scope path.
     by_scope: Mutex<HashMap<Arc<str>, Vec<Registered>>>,
 }
 
@@ -21,7 +21,7 @@ struct Registered {
 }
 
 impl Watchers {
-    /// Has `watcher` told of changes of a function's entries until the watch is dropped.
+    /// Calls `watcher` for changes of a function's entries until the watch is dropped.
     pub(crate) fn watch(self: &Arc<Self>, scope: &Arc<Scope>, watcher: Arc<Watcher>) -> Watch {
         let id = Arc::new(());
         let registered = Registered {
@@ -39,7 +39,7 @@ impl Watchers {
         })
     }
 
-    /// Waits for a change of one entry. What happens from this call on is not missed, whenever the future is polled.
+    /// Waits for a change of one entry. No change after this call is missed, whenever the future is polled.
     pub(crate) fn of_entry(self: &Arc<Self>, key: &Key) -> impl Future<Output = ()> + Send + use<> {
         let changed = Arc::new(Notify::new());
         let (hash, notify) = (key.hash(), Arc::clone(&changed));
@@ -57,17 +57,17 @@ impl Watchers {
         }
     }
 
-    /// Tells the watchers of the function whose scope has this path.
+    /// Notifies the watchers of the function with this scope path.
     pub(crate) fn notify(&self, scope: &str, change: &Change) {
         let watchers: Vec<_> = match self.lock().get(scope) {
             Some(registered) => registered.iter().map(Registered::watcher).collect(),
             None => return,
         };
-        // Outside the lock: a watcher may do what it likes.
+        // Outside the lock: a watcher may run any code.
         watchers.iter().for_each(|watcher| watcher(change));
     }
 
-    /// Tells every watcher that anything may have happened: the subscription was interrupted.
+    /// Notifies every watcher that changes may have been missed.
     pub(crate) fn notify_gap(&self) {
         let scopes: Vec<_> = self.lock().keys().cloned().collect();
         scopes
