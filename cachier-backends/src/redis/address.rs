@@ -1,4 +1,4 @@
-//! What the URL of a server says.
+//! Parsing of server URLs.
 
 use redis::sentinel::SentinelNodeConnectionInfo;
 use redis::{Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, RedisResult, TlsMode};
@@ -15,7 +15,7 @@ pub(super) fn parse(url: &str) -> Result<(Source, String), Error> {
         let name = name_of(client.get_connection_info());
         Ok((Source::Single(client), name))
     };
-    // A socket has a path, in which everything may stand.
+    // The path of a socket may contain anything.
     let is_socket = url
         .split_once("://")
         .is_some_and(|(scheme, _)| scheme.ends_with("unix"));
@@ -50,7 +50,7 @@ fn sentinel(base: &str, url: &ServerUrl<'_>) -> RedisResult<(Source, String)> {
         format!("{base}://{host}{port}").into_connection_info()
     };
     let sentinels = url.hosts().map(server).collect::<RedisResult<Vec<_>>>()?;
-    // The host is a stand-in: only what is said of the master counts.
+    // The host is a placeholder: only the master's settings are used.
     let of_master = format!("{base}://{}master/{database}{}", url.credentials, url.query)
         .into_connection_info()?;
     let mut node = SentinelNodeConnectionInfo::default()
@@ -86,7 +86,7 @@ fn cluster(base: &str, url: &ServerUrl<'_>) -> RedisResult<(Source, String)> {
     Ok((Source::Cluster(nodes), name))
 }
 
-/// Whether a host, perhaps an IPv6 address in brackets, has a port behind it.
+/// Whether a host, possibly a bracketed IPv6 address, has a port.
 fn has_port(host: &str) -> bool {
     host.rsplit(']').next().is_some_and(|end| end.contains(':'))
 }
@@ -95,7 +95,7 @@ fn missing(what: &'static str) -> redis::RedisError {
     (redis::ErrorKind::InvalidClientConfig, what).into()
 }
 
-/// The URL itself is not shown: it may hold a password.
+/// Does not show the URL, which may hold a password.
 fn not_an_address() -> Error {
     Error::new(
         ErrorKind::Connect,
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn names_show_where_the_server_is_and_no_credentials() {
+    fn names_show_addresses_without_credentials() {
         for (url, shown) in [
             ("redis://127.0.0.1", "redis://127.0.0.1:6379/0"),
             ("redis://me:secret@db:7/3", "redis://db:7/3"),
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_url_is_an_error_that_shows_none_of_it() {
+    fn errors_do_not_show_the_url() {
         for url in [
             "",
             "secret",
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn the_operating_system_is_to_notice_connections_that_are_lost() {
+    fn tcp_keepalive_is_set() {
         let is_watched = |server: &ConnectionInfo| server.tcp_settings().keepalive().is_some();
         let source = |url| parse(url).map(|(source, _)| source).unwrap();
         let Source::Single(client) = source("redis://host") else {

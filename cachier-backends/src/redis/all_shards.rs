@@ -1,4 +1,4 @@
-//! Work on all that a function has on the server, which is spread over its shards.
+//! Operations on all shards of a function.
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -13,7 +13,7 @@ use crate::error::{Error, Operation};
 use crate::key::Scope;
 use crate::network::Clients;
 
-/// How many entries one script removes: some milliseconds of the server's time.
+/// Entries removed per script call: a few milliseconds of the server's time.
 const SCRIPT_BATCH: u64 = 500;
 
 /// All shards of a function, for one operation.
@@ -25,14 +25,13 @@ pub(super) struct AllShards<'a> {
 }
 
 impl<'a> AllShards<'a> {
-    /// Runs a script on each.
+    /// Runs a script on every shard.
     pub(super) fn run(&self, script: &'static Script) -> BoxFuture<'a, ()> {
         let each = self.each(script, |on| async move { on.call().number(&on.link).await });
         Box::pin(async { each.await.map(drop) })
     }
 
-    /// Runs a script again and again on each, until it says that this was all; the sum of the first numbers that it
-    /// returns.
+    /// Repeats a script on every shard until it reports no more work; sums the first numbers that it returns.
     pub(super) fn exhaust(
         &self,
         script: &'static Script,
@@ -55,7 +54,7 @@ impl<'a> AllShards<'a> {
         Box::pin(async { Ok(each.await?.into_iter().sum()) })
     }
 
-    /// What is there.
+    /// Entries and bytes of all shards.
     pub(super) fn usage(&self) -> BoxFuture<'a, Usage> {
         let each = self.each(&scripts::USAGE, |on| async move {
             loop {
@@ -74,7 +73,7 @@ impl<'a> AllShards<'a> {
         })
     }
 
-    /// Works on all at once.
+    /// Runs `work` on all shards concurrently.
     fn each<T, F>(
         &self,
         script: &'static Script,
@@ -106,7 +105,7 @@ impl<'a> AllShards<'a> {
     }
 }
 
-/// A script that is to run on a shard.
+/// A script to run on one shard.
 struct OnShard {
     link: Link,
     shard: Shard,

@@ -1,10 +1,10 @@
-//! What the errors of the driver mean.
+//! Mapping of driver errors.
 
 use redis::{ErrorKind as Driver, RedisError, ServerErrorKind as Server};
 
 use crate::error::{Error, ErrorKind, Operation};
 
-/// A connection that was not made.
+/// A failure to connect.
 pub(super) fn connecting(operation: Operation, error: RedisError) -> Error {
     match kind_of(&error) {
         ErrorKind::Denied => describe(ErrorKind::Denied, operation, error),
@@ -17,7 +17,7 @@ pub(super) fn connecting(operation: Operation, error: RedisError) -> Error {
     }
 }
 
-/// A request that was not answered, or refused.
+/// A failed or refused request.
 pub(super) fn querying(operation: Operation, error: RedisError) -> Error {
     describe(kind_of(&error), operation, error)
 }
@@ -27,13 +27,12 @@ pub(super) fn is_too_large(error: &RedisError) -> bool {
     says(error, "invalid bulk length") || says(error, "string exceeds maximum allowed size")
 }
 
-/// Whether what was asked for is something that no entry is.
+/// Whether the stored value is of a type that no entry has.
 pub(super) fn is_no_entry(error: &RedisError) -> bool {
     error.code() == Some("WRONGTYPE")
 }
 
-/// Whether the connection is of no use any more: broken, about to be closed by the server, or to one that is not the
-/// master now.
+/// Whether the connection is unusable: broken, about to be closed by the server, or to a former master.
 pub(super) fn is_fatal(error: &RedisError) -> bool {
     error.is_io_error()
         || error.is_unrecoverable_error()
@@ -47,7 +46,7 @@ pub(super) fn is_fatal(error: &RedisError) -> bool {
 fn kind_of(error: &RedisError) -> ErrorKind {
     match error.kind() {
         Driver::Io if error.is_timeout() => ErrorKind::Timeout,
-        // Of a cluster none of whose nodes lets one in: the driver passes on in words what the last of them said.
+        // When no cluster node accepts the login, the driver reports it only as text.
         Driver::Io if says(error, "AuthenticationFailed") => ErrorKind::Denied,
         Driver::Io | Driver::ClusterConnectionNotFound | Driver::MasterNameNotFoundBySentinel => {
             ErrorKind::Connect
@@ -66,14 +65,14 @@ fn kind_of(error: &RedisError) -> ErrorKind {
     }
 }
 
-/// Errors that the driver has no name for, and those that a script passes on.
+/// Errors without a kind in the driver, and those passed on by scripts.
 fn kind_of_code(error: &RedisError) -> ErrorKind {
     match error.code().unwrap_or_default() {
         "NOAUTH" | "WRONGPASS" => ErrorKind::Denied,
         "OOM" | "MISCONF" => ErrorKind::Full,
         "WRONGTYPE" => ErrorKind::Corrupt,
         "BUSY" | "NOREPLICAS" => ErrorKind::Connect,
-        // Of commands in scripts, and of long requests without a password.
+        // From commands in scripts, and from long requests without a password.
         _ if says(error, "ACL failure") || says(error, "The user executing the script") => {
             ErrorKind::Denied
         }
@@ -112,7 +111,7 @@ fn describe(kind: ErrorKind, operation: Operation, error: RedisError) -> Error {
     }
 }
 
-/// The connection is of no use any more.
+/// The error of a lost connection.
 pub(super) fn lost() -> RedisError {
     std::io::Error::from(std::io::ErrorKind::BrokenPipe).into()
 }

@@ -15,11 +15,10 @@ use super::stall::{AbandonedWait, StallDetector};
 use crate::error::{Error, Operation};
 use crate::network::{RoundTrips, boxed_cold, init_in_task};
 
-/// A connection to many servers is left as it is for so long, and so is one that could not be renewed: a server may be gone
-/// for long.
+/// The shortest time between two attempts to renew a cluster connection.
 const RENEWAL_INTERVAL: Duration = Duration::from_secs(1);
 
-/// What the links of all runtimes share.
+/// Shared by the links of all runtimes.
 pub(super) struct Server {
     pub(super) source: Source,
     /// Its address, without credentials.
@@ -27,7 +26,7 @@ pub(super) struct Server {
     pub(super) round_trips: RoundTrips,
 }
 
-/// The connection of one runtime to the server: one at a time, made when it is needed, for all callers.
+/// One runtime's connection to the server, established on first use and shared by all callers.
 #[derive(Clone)]
 pub(super) struct Link(Arc<Inner>);
 
@@ -36,13 +35,13 @@ struct Inner {
     current: Mutex<Arc<Attempt>>,
 }
 
-/// One attempt to connect, which all requests of the time share, and what it came to.
+/// One attempt to connect and its result, shared by all concurrent requests.
 struct Attempt {
     made: Arc<OnceCell<RedisResult<Connection>>>,
     begun: Instant,
-    /// Whether another one is on its way that is to take its place.
+    /// Whether a replacement is being connected.
     is_being_renewed: AtomicBool,
-    /// How often the server has answered somebody who waited.
+    /// How often the server has answered.
     answers: AtomicU64,
     stall: Mutex<StallDetector>,
 }
@@ -51,12 +50,12 @@ struct Attempt {
 pub(super) enum Failure {
     /// There is no connection.
     Unreachable(RedisError),
-    /// The request failed, or the connection did meanwhile.
+    /// The request failed, or the connection broke meanwhile.
     Refused(RedisError),
 }
 
 impl Link {
-    /// A link that connects when it is first used.
+    /// A link that connects on first use.
     pub(super) fn new(server: Arc<Server>) -> Self {
         Self(Arc::new(Inner {
             server,
@@ -70,7 +69,7 @@ impl Link {
         answer.map_err(|failure| self.error(operation, failure))
     }
 
-    /// The same, for callers that look at the refusal.
+    /// Like [`query`](Self::query), for callers that inspect the failure.
     pub(super) async fn try_query(
         &self,
         operation: Operation,
@@ -82,7 +81,7 @@ impl Link {
         pending.ended(connection.query(command).await)
     }
 
-    /// Asks for an entry.
+    /// Loads an entry.
     pub(super) async fn load(&self, get: Cmd) -> Result<Value, Failure> {
         let attempt = self.attempt().await;
         let connection = attempt.connection()?;
@@ -91,7 +90,7 @@ impl Link {
         pending.ended(connection.load(get, pending_requests).await)
     }
 
-    /// The attempt of the time, at its end.
+    /// The current attempt, once it has ended.
     async fn attempt(&self) -> Arc<Attempt> {
         let attempt = Arc::clone(&self.0.current());
         if attempt.made.get().is_none() {
@@ -99,7 +98,7 @@ impl Link {
             let connect = || async move {
                 let made = link.server.source.connect().await;
                 if made.is_err() {
-                    // Those who wait are told. Whoever comes later tries anew, even if nobody waits any more.
+                    // Current waiters get this error; a later caller tries again even if nobody waits any more.
                     link.replace(&of_task);
                 }
                 made
@@ -109,7 +108,7 @@ impl Link {
         attempt
     }
 
-    /// What a failure means.
+    /// The error of a failure.
     pub(super) fn error(&self, operation: Operation, failure: Failure) -> Error {
         let error = match failure {
             Failure::Unreachable(refused) => error::connecting(operation, refused),
@@ -123,7 +122,7 @@ impl Link {
         &self.0.server.name
     }
 
-    /// Whether it is connected, and if so, whether somebody waits for an answer.
+    /// `None` if not connected; otherwise whether a request is pending.
     pub(super) fn is_busy(&self) -> Option<bool> {
         let attempt = self.0.current();
         let is_connected = matches!(attempt.made.get(), Some(Ok(_)));
@@ -136,7 +135,7 @@ impl Inner {
         self.current.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Has a connection replaced that is lost, or seems to be.
+    /// Replaces a connection that is lost, or seems to be.
     fn recover(self: &Arc<Self>, broken: &Arc<Attempt>) {
         match broken.made.get() {
             Some(Ok(connection)) if connection.is_cluster() => self.renew(broken),
@@ -144,7 +143,7 @@ impl Inner {
         }
     }
 
-    /// Has the next request connect anew, unless another one did that already.
+    /// Makes the next request reconnect, unless somebody replaced the attempt already.
     fn replace(&self, broken: &Arc<Attempt>) {
         self.replace_by(broken, Arc::default());
     }
@@ -156,13 +155,13 @@ impl Inner {
         }
     }
 
-    /// Connects anew, and leaves requests the connection that there is until that is better: to all servers. Most may serve
-    /// while one is gone, and do so best by a connection that was made before.
+    /// Connects to all nodes of a cluster, and keeps the old connection in use until that succeeds: most nodes may
+    /// still serve through it while one is gone.
     fn renew(self: &Arc<Self>, broken: &Arc<Attempt>) {
         let is_current = Arc::ptr_eq(&self.current(), broken);
         let is_new = broken.begun.elapsed() < RENEWAL_INTERVAL;
         let Ok(runtime) = Handle::try_current() else {
-            // Whoever gives up where nothing can be begun leaves it to the next.
+            // Without a runtime, the next caller renews it.
             return;
         };
         if !is_current || is_new || broken.is_being_renewed.swap(true, Ordering::Relaxed) {
@@ -185,18 +184,18 @@ impl Inner {
     }
 }
 
-/// How many requests share an attempt: each holds it until it ends, and so does the link.
+/// How many requests share an attempt: each holds a reference, as does the link.
 fn requests(attempt: &Arc<Attempt>) -> usize {
     const HELD_BY_LINK: usize = 1;
     Arc::strong_count(attempt).saturating_sub(HELD_BY_LINK)
 }
 
-/// A request that is not answered yet.
+/// An unanswered request.
 struct Pending<'a> {
     link: &'a Arc<Inner>,
     attempt: &'a Arc<Attempt>,
     since: Instant,
-    /// How often the server had answered when the request was sent.
+    /// The answer count when the request was sent.
     answers: u64,
     is_answered: bool,
 }
@@ -223,7 +222,7 @@ impl<'a> Pending<'a> {
         answer.map_err(Failure::Refused)
     }
 
-    /// The caller has given up.
+    /// Records that the caller gave up.
     #[cold]
     fn abandoned(&self) {
         let wait = AbandonedWait {
@@ -259,7 +258,7 @@ impl Default for Attempt {
 }
 
 impl Attempt {
-    /// What an attempt has come to.
+    /// A successful attempt.
     fn at(connection: Connection) -> Self {
         Self {
             made: Arc::new(OnceCell::new_with(Some(Ok(connection)))),

@@ -1,7 +1,7 @@
-//! Under which names a function's entries, leases and books are kept.
+//! Names of a function's entries, leases and indexes.
 //!
-//! The entries of a function are spread over [`SHARDS`] shards. A shard's name holds a hash tag, so that all that
-//! belongs to it lies in one slot of a cluster, where scripts can use it together.
+//! The entries of a function are spread over [`SHARDS`] shards. A shard's name contains a hash tag: all its keys are in
+//! one slot of a cluster, where scripts can use them together.
 
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -9,19 +9,19 @@ use std::sync::Arc;
 use crate::backend::EntryVersion;
 use crate::key::{Key, Scope};
 
-/// Into how many slots of a cluster the entries of one function go.
+/// Cluster slots per function.
 ///
 /// Part of the stored format: with another number, entries are not found again.
 pub(super) const SHARDS: u8 = 16;
 
-/// The length of most names, and more: the parts of a key are bounded.
+/// Initial capacity for a name; most are shorter.
 pub(super) const NAME_CAPACITY: usize = 512;
 
-/// How many bytes of a version are the length of the entry, and how many at most its beginning.
+/// A version is the entry's length, followed by at most `MAX_BEGINNING` bytes of it.
 const LENGTH_BYTES: usize = size_of::<usize>();
 const MAX_BEGINNING: usize = 16;
 
-/// A part of a function's entries.
+/// One shard of a function's entries.
 pub(super) struct Shard {
     name: String,
     channel: String,
@@ -50,12 +50,12 @@ impl Shard {
         &self.name
     }
 
-    /// The name of the first of its books.
+    /// The sorted set of creation times, first of the shard's bookkeeping keys.
     pub(super) fn index(&self) -> String {
         format!("{}/index", self.name)
     }
 
-    /// Where changes of its entries are published.
+    /// The channel for changes of the function's entries.
     pub(super) fn channel(&self) -> &str {
         &self.channel
     }
@@ -65,17 +65,17 @@ fn shard_of(key: &Key) -> u8 {
     key.hash().as_bytes()[0] % SHARDS
 }
 
-/// Where changes of a function's entries are published.
+/// The channel for changes of a function's entries.
 pub(super) fn channel(scope: &Scope) -> String {
     format!("cachier:changes/{scope}")
 }
 
-/// What names an entry in its shard.
+/// The entry's name within its shard.
 pub(super) fn member(key: &Key) -> String {
     format!("{}/{}", key.version(), key.hash())
 }
 
-/// Writes the name of an entry. Every hit needs one: what takes no formatting is not formatted.
+/// Writes the key of an entry. On every hit, so only the version goes through formatting.
 pub(super) fn write_entry(name: &mut impl Write, key: &Key) -> io::Result<()> {
     name.write_all(b"cachier:{")?;
     name.write_all(key.scope().path().as_bytes())?;
@@ -84,7 +84,7 @@ pub(super) fn write_entry(name: &mut impl Write, key: &Key) -> io::Result<()> {
     name.write_all(key.hash().to_hex().as_bytes())
 }
 
-/// Which version of an entry some bytes are: its length and its beginning, which holds a checksum.
+/// The version of an entry: its length and its beginning, which contains a checksum.
 pub(super) fn version(entry: &[u8]) -> EntryVersion {
     let beginning = &entry[..entry.len().min(MAX_BEGINNING)];
     let mut version = [0; LENGTH_BYTES + MAX_BEGINNING];
@@ -93,12 +93,12 @@ pub(super) fn version(entry: &[u8]) -> EntryVersion {
     EntryVersion::new(&version[..LENGTH_BYTES + beginning.len()])
 }
 
-/// The version of what is in an entry's place and is none: for the scripts it is nothing.
+/// The version of a value that is not an entry; scripts treat it as absent.
 pub(super) fn absent_version() -> EntryVersion {
     EntryVersion::new([])
 }
 
-/// What the scripts take for "the version that was seen": the length in digits, a colon, and the beginning.
+/// The `seen` version as scripts expect it: the length in decimal, a colon, and the beginning.
 pub(super) fn seen(version: Option<&EntryVersion>) -> Vec<u8> {
     let Some((length, beginning)) =
         version.and_then(|version| version.as_bytes().split_first_chunk())

@@ -1,4 +1,4 @@
-//! The operations on entries and leases: each is one script, or one command where that will do.
+//! Operations on entries and leases, each a single script or command.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -24,10 +24,10 @@ use crate::key::{Key, Scope};
 use crate::network::{Clients, Compensation, OnTimeout, RoundTrips};
 use crate::unique::unique;
 
-/// The largest string that the server takes, unless its `proto-max-bulk-len` says otherwise.
+/// The server's default `proto-max-bulk-len`.
 const MAX_ENTRY_BYTES: usize = 512 << 20;
 
-/// How long a waiter that cannot be told of changes waits before it looks again.
+/// The polling interval of a waiter that cannot be notified.
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
 /// The backend of one process.
@@ -35,12 +35,12 @@ pub(super) struct Redis {
     server: Arc<Server>,
     clients: Clients<Link>,
     listener: Listener,
-    /// Unlike that of any other backend: what it publishes and the tokens of its leases begin with it.
+    /// Unique to this backend: prefix of its lease tokens, and its name in notifications.
     origin: String,
     leases: AtomicU64,
 }
 
-/// What the backend keeps in a lease.
+/// The lease state that the backend keeps.
 struct Owner {
     token: String,
 }
@@ -64,7 +64,7 @@ impl Redis {
         Self::of(server, clients)
     }
 
-    /// Clients that make connections of their own.
+    /// Clients with their own connections.
     fn clients(server: &Arc<Server>) -> Clients<Link> {
         let server = Arc::clone(server);
         Clients::new(OnTimeout::KeepClient, move |_| {
@@ -92,7 +92,7 @@ impl Redis {
         }
     }
 
-    /// A call of a script about one entry.
+    /// A script call for one entry.
     fn about(&self, key: &Key, operation: Operation, script: &'static Script) -> Call {
         let member = names::member(key);
         script.call(operation, &Shard::of(key), &self.origin, &member)
@@ -107,13 +107,13 @@ impl Redis {
         }
     }
 
-    /// Gives back the lease of this token.
+    /// A script call that releases the lease of a token.
     fn releasing(&self, key: &Key, token: &str) -> Call {
         self.about(key, Operation::Lease, &scripts::RELEASE)
             .arg(token)
     }
 
-    /// Gives the lease of this token back, unless it is known what came of asking for it.
+    /// Releases the lease in the background if the answer to its request is lost.
     fn compensate_lease(&self, key: &Key, token: &str) -> Compensation {
         let release = self.releasing(key, token);
         self.clients
@@ -127,7 +127,7 @@ impl Redis {
         })
     }
 
-    /// Stores an entry if the lease of this token is valid, or in any case if that is empty.
+    /// Stores an entry if the token's lease is valid; unconditionally if the token is empty.
     fn store_under(
         &self,
         key: &Key,
@@ -187,7 +187,7 @@ impl Backend for Redis {
                     version: names::version(&bytes),
                     bytes,
                 })),
-                // As good as an entry that is damaged: it is a miss, and the next value takes its place.
+                // Like a corrupt entry: a miss, replaced by the next store.
                 Err(Failure::Refused(refused)) if error::is_no_entry(&refused) => {
                     Ok(Some(Loaded {
                         version: names::absent_version(),
@@ -211,7 +211,7 @@ impl Backend for Redis {
             };
             let reply = self.store_under(key, &request, token).await;
             if matches!(reply, Ok(StoreReply::TooLarge)) && !token.is_empty() {
-                // The script did not run, which ends the lease otherwise. If this fails, it ends by itself.
+                // The script, which would have ended the lease, did not run. If this fails, the lease expires.
                 let _ = self.run_releasing(key, token).await;
             }
             reply
@@ -335,12 +335,12 @@ impl Backend for Redis {
         let call = self
             .about(key, Operation::Lease, &scripts::WAIT)
             .arg(names::seen(seen));
-        // In this order: what happens after the look at the server is told.
+        // Subscribed before looking at the server, so that no change is missed.
         let changed = self.listener.waiters().of_entry(key);
         self.listener.subscribe_to(key.scope());
         let subscribed = self.listener.subscribed(key.scope());
         Some(Box::pin(async move {
-            // A synchronous caller is not kept for longer than an operation may take.
+            // A synchronous caller waits no longer than an operation may take.
             let most = blocking::allowance().map_or(Duration::MAX, |allowance| allowance / 2);
             let waiting = self.clients.run(Operation::Lease, move |link| async move {
                 let told = async {
@@ -349,7 +349,7 @@ impl Backend for Redis {
                         return Ok(());
                     }
                     let leased = Duration::from_millis(call.number(&link).await?);
-                    // A lease that ends by itself is not published.
+                    // The expiry of a lease is not published.
                     let _ = timeout(leased, changed).await;
                     Ok(())
                 };
@@ -416,7 +416,7 @@ impl Backend for Redis {
     }
 }
 
-/// The token in the answer that says whose lease it is.
+/// The owner's token in an answer.
 fn token_of(held: &[Value]) -> Option<String> {
     match held {
         [Value::BulkString(token)] => String::from_utf8(token.clone()).ok(),
@@ -424,7 +424,7 @@ fn token_of(held: &[Value]) -> Option<String> {
     }
 }
 
-/// An answer that needs no server.
+/// An answer that needs no request.
 fn answer<'a, T: Send + 'a>(answer: T) -> BoxFuture<'a, T> {
     Box::pin(async { Ok(answer) })
 }

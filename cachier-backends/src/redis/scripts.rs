@@ -1,4 +1,4 @@
-//! The scripts that run on the server, each in one step: what is true when one begins is true until it ends.
+//! Scripts that run on the server atomically.
 
 use std::sync::OnceLock;
 use std::time::{Duration, SystemTime};
@@ -10,7 +10,7 @@ use super::names::Shard;
 use crate::error::{Error, ErrorKind, Operation};
 use crate::process::get_or_init;
 
-/// A script, known to the server by its hash once it has run there.
+/// A script, cached by the server under its hash.
 pub(super) struct Script {
     code: &'static str,
     hash: OnceLock<String>,
@@ -80,20 +80,20 @@ impl Script {
 }
 
 impl Call {
-    /// The same call with one more argument.
+    /// Appends an argument.
     pub(super) fn arg(mut self, argument: impl ToRedisArgs) -> Self {
         self.command.arg(argument);
         self
     }
 
-    /// Runs it: one round trip, once the server knows the script.
+    /// Runs the script: one round trip, once the server knows it.
     pub(super) async fn run(self, link: &Link) -> Result<Value, Error> {
         let operation = self.operation;
         let reply = self.try_run(link).await;
         reply.map_err(|failure| link.error(operation, failure))
     }
 
-    /// The same, for callers that look at the refusal.
+    /// Like [`run`](Self::run), for callers that inspect the failure.
     pub(super) async fn try_run(self, link: &Link) -> Result<Value, Failure> {
         match link.try_query(self.operation, &self.command).await {
             Err(Failure::Refused(refused)) if is_unknown_script(&refused) => {
@@ -103,12 +103,12 @@ impl Call {
         }
     }
 
-    /// Runs it; the reply is one number, none below zero.
+    /// Runs the script, which returns a number; a negative one counts as 0.
     pub(super) async fn number(self, link: &Link) -> Result<u64, Error> {
         Ok(self.number_if_any(link).await?.unwrap_or(0))
     }
 
-    /// Runs it; the reply is one number, or one below zero.
+    /// Runs the script, which returns a number; `None` if it is negative.
     pub(super) async fn number_if_any(self, link: &Link) -> Result<Option<u64>, Error> {
         let operation = self.operation;
         match self.run(link).await? {
@@ -117,7 +117,7 @@ impl Call {
         }
     }
 
-    /// Runs it; the reply is `N` numbers.
+    /// Runs the script, which returns `N` numbers.
     pub(super) async fn numbers<const N: usize>(self, link: &Link) -> Result<[u64; N], Error> {
         let operation = self.operation;
         let numbers: Option<Vec<u64>> = match self.run(link).await? {
@@ -128,7 +128,7 @@ impl Call {
         numbers.ok_or_else(|| link.fault(operation))
     }
 
-    /// The same request with the whole script in it, after which the server knows it.
+    /// The same request with the script's source, which the server then caches.
     fn with_code(&self) -> Cmd {
         let mut command = redis::cmd("EVAL");
         command.arg(self.script.code);
@@ -142,7 +142,7 @@ impl Call {
 }
 
 impl Link {
-    /// The error of a server that answers what no script returns.
+    /// The error for an answer that no script returns.
     pub(super) fn fault(&self, operation: Operation) -> Error {
         Error::new(
             ErrorKind::Protocol,
@@ -164,7 +164,7 @@ fn is_unknown_script(error: &redis::RedisError) -> bool {
     error.kind() == redis::ErrorKind::Server(redis::ServerErrorKind::NoScript)
 }
 
-/// Microseconds since 1970, by which the index is sorted: exact in the server's floating-point numbers until 2255.
+/// Microseconds since 1970. Exact as a double, the score of the index, until 2255.
 pub(super) fn micros(moment: SystemTime) -> u64 {
     let since = moment.duration_since(SystemTime::UNIX_EPOCH);
     since.map_or(0, |since| {
@@ -172,12 +172,12 @@ pub(super) fn micros(moment: SystemTime) -> u64 {
     })
 }
 
-/// Milliseconds since 1970, as the server takes an expiry.
+/// An expiry in milliseconds since 1970.
 pub(super) fn expiry(moment: SystemTime) -> String {
     (micros(moment) / 1000).max(1).to_string()
 }
 
-/// A period in milliseconds, as the server takes it: at least one.
+/// A period in milliseconds: at least one.
 pub(super) fn millis(period: Duration) -> u64 {
     u64::try_from(period.as_millis().clamp(1, 1 << 40)).unwrap_or(1)
 }

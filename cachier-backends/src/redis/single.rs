@@ -1,10 +1,9 @@
-//! A connection to one server, which many callers use at once.
+//! A multiplexed connection to one server, with batching of loads.
 //!
-//! The driver writes as soon as it has something to write. With many callers on a runtime of several threads that is a
-//! system call for each request, which costs more than all that is done for it in the process. So where many wait
-//! already, a request for an entry waits until the tasks that can run have run, and goes out in one pipeline with what they
-//! ask for. It is written later than by itself, if those tasks have much to do, and answered with the last of them, which
-//! is a matter of microseconds as long as entries are small.
+//! The driver writes as soon as there is something to write. With many callers on a multi-thread runtime this costs one
+//! system call per request, more than everything else done for it. So while many requests are pending, a load waits
+//! until all runnable tasks have run, and is sent in one pipeline with their loads. This delays it by microseconds as
+//! long as entries are small.
 
 use std::future::poll_fn;
 use std::mem;
@@ -24,22 +23,20 @@ use tokio::time::timeout;
 use super::error::lost;
 use crate::network::boxed_cold;
 
-/// Where at least so many other requests wait for an answer, those for entries are sent together.
+/// Loads are batched while at least this many other requests are pending.
 const MIN_PENDING_TO_BATCH: usize = 8;
 
-/// So many are sent together at most.
 const MAX_BATCH: usize = 32;
 
-/// After an entry of this size, in bytes, all are asked for one by one for a while.
+/// An entry of this size, in bytes, disables batching for a while.
 const LARGE_ENTRY: usize = 16 << 10;
 
-/// From when on it is asked whether an answer will come at all.
+/// When to check whether an answer can still come.
 const LOSS_CHECK_AFTER: Duration = Duration::from_millis(250);
 
-/// What is waited for: without its type, so that waiting is compiled once for one answer and once for many.
+/// Type-erased, so that waiting is compiled once for single answers and once for batches.
 type Answer<'a, T> = Pin<&'a mut (dyn Future<Output = RedisResult<T>> + Send)>;
 
-/// The connection.
 #[derive(Clone)]
 pub(super) struct Single(Arc<Inner>);
 
@@ -48,20 +45,20 @@ struct Inner {
     /// The runtime that drives the connection.
     runtime: Handle,
     has_one_thread: bool,
-    /// Requests that are to be sent together.
+    /// Loads waiting for the next batch.
     waiting: Mutex<Vec<Request>>,
-    /// The size of the largest of the newest entries, in bytes.
+    /// A decaying maximum of entry sizes, in bytes.
     largest: AtomicUsize,
 }
 
-/// A request that is sent together with others.
+/// A load in a batch.
 struct Request {
     command: Cmd,
     answer: oneshot::Sender<RedisResult<Value>>,
 }
 
 impl Single {
-    /// A connection of the runtime in which this is called.
+    /// A connection driven by the current runtime.
     pub(super) fn new(connection: MultiplexedConnection) -> Self {
         let runtime = Handle::current();
         Self(Arc::new(Inner {
@@ -80,10 +77,10 @@ impl Single {
         self.detecting_loss(answer).await
     }
 
-    /// Asks for an entry, while so many other requests wait for an answer.
+    /// Loads an entry while `pending` other requests wait for an answer.
     pub(super) async fn load(&self, get: Cmd, pending: usize) -> RedisResult<Value> {
         let largest = self.0.largest.load(Ordering::Relaxed);
-        // An only thread comes to the driver when all callers have asked, and so writes once anyway.
+        // On a current-thread runtime the driver writes once anyway, after all callers have sent.
         let loaded = match should_batch(pending, largest) && !self.0.has_one_thread {
             true => self.query_batched(get).await,
             false => self.query(&get).await,
@@ -92,20 +89,20 @@ impl Single {
             Ok(Value::BulkString(entry)) => entry.len(),
             _ => 0,
         };
-        // That one is overlooked now and then does no harm.
+        // A lost update does no harm.
         let largest = decayed_max(self.0.largest.load(Ordering::Relaxed), bytes);
         self.0.largest.store(largest, Ordering::Relaxed);
         loaded
     }
 
-    /// Sends a request together with those that others make meanwhile, and waits for the answer.
+    /// Sends a load with the next batch, and waits for the answer.
     async fn query_batched(&self, command: Cmd) -> RedisResult<Value> {
         let (answer, answered) = oneshot::channel();
         self.add(Request { command, answer });
         answered.await.unwrap_or_else(|_| Err(lost()))
     }
 
-    /// Requests are sent by a task of their own: a caller may be dropped, or never go on.
+    /// Batches are sent by tasks of their own, as a caller may be dropped or never polled again.
     fn add(&self, request: Request) {
         let mut waiting = self.waiting();
         if waiting.is_empty() {
@@ -129,7 +126,7 @@ impl Single {
         }
     }
 
-    /// Sends requests, and answers them, unless nobody waits any more.
+    /// Sends a batch and hands out the answers, unless all callers are gone.
     async fn send(&self, requests: Vec<Request>) {
         let mut commands = Pipeline::with_capacity(requests.len());
         let mut callers = Vec::with_capacity(requests.len());
@@ -147,7 +144,7 @@ impl Single {
                 .into_iter()
                 .zip(answers)
                 .for_each(|(caller, answer)| {
-                    // The caller may have gone just now.
+                    // The caller may be gone.
                     let _ = caller.send(answer.extract_error());
                 }),
             Some(Err(error)) => callers.into_iter().for_each(|caller| {
@@ -156,7 +153,7 @@ impl Single {
         }
     }
 
-    /// Sends commands and waits for the answers; `None` when all callers have gone before.
+    /// Sends commands and waits for the answers; `None` if all callers are gone first.
     async fn query_all(
         &self,
         commands: &Pipeline,
@@ -177,7 +174,7 @@ impl Single {
         .await
     }
 
-    /// Waits for what the server answers, or until it is clear that it will not.
+    /// Waits for an answer, or until it is certain that none will come.
     async fn detecting_loss<T: Send>(&self, mut answer: Answer<'_, T>) -> RedisResult<T> {
         match timeout(LOSS_CHECK_AFTER, &mut answer).await {
             Ok(answer) => answer,
@@ -185,12 +182,12 @@ impl Single {
         }
     }
 
-    /// Waits for an answer that takes long.
+    /// Waits for a slow answer.
     ///
-    /// A request that comes in the very moment in which the driver closes the connection is lost without a word. So another
-    /// one is sent: it fails at once if that has happened, and else is answered later.
+    /// A request is lost silently if it reaches the driver while that closes the connection. So a ping follows it: the
+    /// ping fails at once in this case, and is answered after the request otherwise.
     async fn wait_with_ping<T>(&self, answer: Answer<'_, T>) -> RedisResult<T> {
-        // Not by tokio's budget for the task, which may suffice for the later one and not for this one.
+        // Outside tokio's cooperative budget, which might be exhausted for the answer, yet not for the ping.
         let mut answer = pin!(unconstrained(answer));
         let (ping, mut connection) = (redis::cmd("PING"), self.0.connection.clone());
         let mut pong = pin!(ping.query_async::<Value>(&mut connection));
@@ -214,18 +211,17 @@ impl Single {
     }
 }
 
-/// Whether a request is better sent with others: while so many wait, and the largest of the newest entries has this size.
+/// Whether to batch a load: with this many requests pending, and entries of at most this size.
 fn should_batch(pending: usize, largest: usize) -> bool {
     pending >= MIN_PENDING_TO_BATCH && largest < LARGE_ENTRY
 }
 
-/// The size of the largest of the newest entries after one more. Larger ones are forgotten little by little.
+/// The decaying maximum of entry sizes after one more entry.
 fn decayed_max(largest: usize, bytes: usize) -> usize {
     bytes.max(largest - largest.div_ceil(64))
 }
 
-/// The first request's part: to send all that have come when others have run. If that does not come about, because the
-/// runtime ends, they are not left to wait.
+/// Sends the batch once other tasks have run. If the runtime ends first, the batch is dropped, which wakes its callers.
 struct Flush(Option<Single>);
 
 impl Flush {
@@ -241,13 +237,13 @@ impl Drop for Flush {
     fn drop(&mut self) {
         if let Some(connection) = &self.0 {
             let unsent = mem::take(&mut *connection.waiting());
-            // Not under the lock: callers are woken.
+            // Not under the lock: this wakes callers.
             drop(unsent);
         }
     }
 }
 
-/// Goes to the end of the queue of tasks that can run. Unlike tokio's own way of yielding, any thread may take it from there.
+/// Yields to all runnable tasks. Unlike after `tokio::task::yield_now`, any worker may resume this task.
 async fn yield_to_tasks() {
     let mut has_waited = false;
     poll_fn(|cx| {
@@ -265,7 +261,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_many_ask_together_and_only_while_entries_are_small() {
+    fn only_many_loads_of_small_entries_are_batched() {
         assert!(should_batch(MIN_PENDING_TO_BATCH, 0));
         assert!(!should_batch(MIN_PENDING_TO_BATCH - 1, 0));
         assert!(should_batch(MIN_PENDING_TO_BATCH, LARGE_ENTRY - 1));
@@ -273,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn a_large_entry_counts_until_many_small_ones_have_come() {
+    fn a_large_entry_disables_batching_for_a_while() {
         let mut largest = decayed_max(100, 2 * LARGE_ENTRY);
         assert_eq!(largest, 2 * LARGE_ENTRY);
         for _ in 0..40 {

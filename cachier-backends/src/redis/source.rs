@@ -1,4 +1,4 @@
-//! Where the server is, and how a connection to it is made.
+//! Where the server is, and how to connect to it.
 
 use std::time::{Duration, Instant};
 
@@ -16,25 +16,24 @@ use tokio::time::timeout;
 
 use super::single::Single;
 
-/// How long connecting may take, finding the server included.
+/// Limit for connecting, discovery included.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// How long one node of a cluster may take for that: others wait for it, first for those that are named and then for those
-/// that they name.
+/// Limit for connecting to one cluster node. The driver waits for all nodes: first the configured ones, then those they
+/// name.
 const NODE_CONNECT_TIMEOUT: Duration = Duration::from_millis(300);
 
-/// After this long the operating system gives up a connection whose other end confirms nothing of what it is sent.
+/// After this time without an acknowledgement, the operating system drops the connection.
 #[cfg(any(target_os = "android", target_os = "fuchsia", target_os = "linux"))]
 const TCP_USER_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// After this long without a word the operating system asks whether the other end is there, and again and again: so an
-/// idle connection is neither forgotten on its way nor thought to be there for hours.
+/// After how long the operating system probes an idle connection, and how often: middleboxes keep it, and a lost peer
+/// is noticed.
 const TCP_KEEPALIVE: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(5));
 
-/// How long a node of a cluster may take for an answer. Callers have shorter limits of their own.
+/// Limit for the answer of a cluster node. Callers have shorter ones.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Where connections come from.
 #[derive(Clone)]
 pub(super) enum Source {
     Single(Client),
@@ -48,7 +47,7 @@ pub(super) enum Source {
     Manager(ConnectionManager),
 }
 
-/// A connection that many callers use at once.
+/// A multiplexed connection.
 pub(super) enum Connection {
     Single(Single),
     Cluster(ClusterConnection),
@@ -60,12 +59,12 @@ impl Connection {
         Self::Single(Single::new(connection))
     }
 
-    /// Whether it is to many servers, of which some may serve while another does not.
+    /// Whether it leads to several servers, of which some may work while others do not.
     pub(super) fn is_cluster(&self) -> bool {
         matches!(self, Self::Cluster(_))
     }
 
-    /// Sends a request and waits for the answer to it.
+    /// Sends a request and waits for the answer.
     pub(super) async fn query(&self, command: &Cmd) -> RedisResult<Value> {
         match self {
             Self::Single(connection) => connection.query(command).await,
@@ -74,7 +73,7 @@ impl Connection {
         }
     }
 
-    /// Asks for an entry, while so many other requests wait for an answer.
+    /// Loads an entry while `pending` other requests wait for an answer.
     pub(super) async fn load(&self, get: Cmd, pending: usize) -> RedisResult<Value> {
         match self {
             Self::Single(connection) => connection.load(get, pending).await,
@@ -83,7 +82,7 @@ impl Connection {
     }
 }
 
-/// What the operating system is told of connections, so that it notices those that were lost without notice.
+/// Socket options by which the operating system notices lost connections.
 pub(super) fn tcp_settings() -> TcpSettings {
     let (after, between) = TCP_KEEPALIVE;
     let keepalive = socket2::TcpKeepalive::new().with_time(after);
@@ -94,7 +93,7 @@ pub(super) fn tcp_settings() -> TcpSettings {
 }
 
 impl Source {
-    /// A new connection, for the runtime on which this runs.
+    /// A new connection, driven by the current runtime.
     pub(super) async fn connect(&self) -> RedisResult<Connection> {
         let connecting = async {
             match self {
@@ -112,9 +111,9 @@ impl Source {
         in_time(connecting).await
     }
 
-    /// A new connection, if names all over a cluster can be asked for.
+    /// A new connection, once keys all over the cluster can be queried through it.
     pub(super) async fn connect_to_all(&self) -> RedisResult<Connection> {
-        // The driver has no request that reaches all masters, or else fails.
+        // The driver has no request that reaches all masters or fails.
         const SAMPLE_KEYS: u32 = 64;
         let connection = self.connect().await?;
         let sampled = async {
@@ -128,7 +127,7 @@ impl Source {
         Ok(connection)
     }
 
-    /// A connection of its own for subscriptions, whose messages go to `push`.
+    /// A dedicated connection for subscriptions, with messages sent to `push`.
     pub(super) async fn subscribe(
         &self,
         push: impl AsyncPushSender,
@@ -147,12 +146,12 @@ impl Source {
         in_time(connecting).await
     }
 
-    /// Whether [`subscribe`](Self::subscribe) can work at all.
+    /// Whether [`subscribe`](Self::subscribe) is supported.
     pub(super) fn can_subscribe(&self) -> bool {
         !matches!(self, Self::Manager(_))
     }
 
-    /// The server that the sentinels call master now.
+    /// The current master, as told by the sentinels.
     async fn master(&self) -> RedisResult<Client> {
         let Self::Sentinel {
             sentinels,
@@ -163,7 +162,7 @@ impl Source {
             return Err(unsupported("there are no sentinels"));
         };
         prepare_tls(sentinels);
-        // All at once: one that does not answer must not take the time of those that would.
+        // Concurrently: an unresponsive sentinel must not use up the time of the others.
         let mut asked = JoinSet::new();
         for sentinel in sentinels {
             let mut sentinel = Sentinel::build(vec![sentinel.clone()])?;
@@ -195,7 +194,7 @@ async fn connect_whole_cluster(nodes: &[ConnectionInfo]) -> RedisResult<ClusterC
     prepare_tls(nodes);
     let started = Instant::now();
     match connect_cluster(NODE_CONNECT_TIMEOUT, nodes).await {
-        // All are slow, so that it is no use to go on without the slow ones.
+        // All nodes are slow, so there is no point in leaving slow ones out.
         Err(_) if started.elapsed() >= NODE_CONNECT_TIMEOUT => {
             connect_cluster(CONNECT_TIMEOUT, nodes).await
         }
@@ -220,7 +219,7 @@ async fn connect_cluster(
         .await
 }
 
-/// A connection to the first node that answers: what is published reaches all of them.
+/// A connection to the first node that answers: published messages reach all nodes.
 async fn connect_any(
     nodes: &[ConnectionInfo],
     config: &AsyncConnectionConfig,
@@ -238,7 +237,7 @@ async fn connect_any(
     Err(refused)
 }
 
-/// The same server, talked to in the protocol that can push messages.
+/// The same server, with the protocol that supports push messages.
 fn with_push(client: &Client) -> RedisResult<Client> {
     let info = client.get_connection_info().clone();
     let settings = info.redis_settings().clone();
@@ -246,7 +245,7 @@ fn with_push(client: &Client) -> RedisResult<Client> {
     Client::open(info.set_redis_settings(settings).into_connection_info()?)
 }
 
-/// Answers may take as long as the caller waits for them.
+/// No response timeout: callers have their own.
 fn config() -> AsyncConnectionConfig {
     AsyncConnectionConfig::new()
         .set_connection_timeout(Some(CONNECT_TIMEOUT))
@@ -260,12 +259,12 @@ async fn in_time<T>(connecting: impl Future<Output = RedisResult<T>>) -> RedisRe
         .unwrap_or_else(late)
 }
 
-/// Chooses the cryptography for TLS where the program has not: the driver relies on a choice.
+/// Installs a default crypto provider for TLS unless the program chose one; the driver needs it.
 fn prepare_tls(servers: &[ConnectionInfo]) {
     let needs_tls =
         |server: &ConnectionInfo| matches!(server.addr(), ConnectionAddr::TcpTls { .. });
     if servers.iter().any(needs_tls) {
-        // Fails if the choice has been made.
+        // Fails if there is one already.
         let _ = rustls::crypto::ring::default_provider().install_default();
     }
 }

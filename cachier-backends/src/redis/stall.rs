@@ -1,34 +1,34 @@
-//! When a server that answers nobody is taken for gone.
+//! Detection of a stalled server.
 //!
-//! A connection that was lost without notice looks alive for many minutes: all that shows is that nobody is answered. Each
-//! caller waits for a short while only, so what counts is for how long callers have waited in vain since the last answer.
+//! A connection that was lost silently looks alive for minutes. Each caller waits only briefly, so what counts is for
+//! how long callers in all have waited without an answer to anybody.
 
 use std::time::{Duration, Instant};
 
-/// From when on a server that answers nobody is taken for gone.
+/// Time without an answer after which a server counts as gone.
 const STALL_TIMEOUT: Duration = Duration::from_millis(250);
 
-/// For how long callers have waited in vain: a time in which several waited counts once, one in which nobody did not at all.
+/// How long callers have waited without an answer. Overlapping waits count once, time without waiters not at all.
 #[derive(Debug, Default)]
 pub(super) struct StallDetector {
-    /// How often the server had answered when this began.
+    /// The answer count when this began.
     answers: u64,
     waited: Duration,
-    /// Until when the time has been counted.
+    /// The end of the time counted so far.
     until: Option<Instant>,
 }
 
-/// A caller who has given up.
+/// A caller that gave up.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct AbandonedWait {
     pub(super) from: Instant,
     pub(super) until: Instant,
-    /// How often the server had answered anybody, at first and at last.
+    /// The server's answer count at the beginning and the end of the wait.
     pub(super) answers: (u64, u64),
 }
 
 impl StallDetector {
-    /// Counts a caller's time; whether the server is to be taken for gone.
+    /// Counts an abandoned wait; whether the server now counts as gone.
     pub(super) fn is_stalled_after(&mut self, wait: AbandonedWait) -> bool {
         let (before, answers) = wait.answers;
         if answers != self.answers {
@@ -38,7 +38,7 @@ impl StallDetector {
             };
         }
         if before != answers {
-            // Somebody was answered meanwhile.
+            // The server has answered somebody.
             return false;
         }
         let from = self.until.map_or(wait.from, |known| known.max(wait.from));
@@ -68,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn what_counts_is_how_long_callers_have_waited_since_the_last_answer() {
+    fn waits_since_the_last_answer_count() {
         let none = (3, 3);
         assert!(after(&[(0, 250, none)]));
         assert!(!after(&[(0, 249, none)]));
@@ -81,14 +81,14 @@ mod tests {
     }
 
     #[test]
-    fn a_time_in_which_several_wait_counts_once() {
+    fn overlapping_waits_count_once() {
         let none = (3, 3);
         assert!(!after(&[(0, 100, none), (20, 120, none), (10, 110, none)]));
         assert!(after(&[(0, 100, none), (50, 200, none), (150, 250, none)]));
     }
 
     #[test]
-    fn an_answer_to_anybody_ends_it() {
+    fn any_answer_resets_the_detector() {
         let none = (3, 3);
         assert!(!after(&[(0, 900, (3, 4))]));
         assert!(!after(&[(0, 200, none), (200, 300, (4, 4))]));

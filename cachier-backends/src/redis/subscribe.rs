@@ -1,4 +1,4 @@
-//! Learning of changes by publish and subscribe: one subscription for all that one backend wants to know.
+//! Change notifications by publish/subscribe: one subscription per backend.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,10 +17,10 @@ use crate::backend::Change;
 use crate::key::{KeyHash, Scope};
 use crate::network::{AbortOnDrop, Backoff, Subscribers, Watchers, spawn_in_background};
 
-/// After this long without a message the server is asked whether it is still there, and given as long to answer.
+/// After this long without a message the server is pinged; also the limit for its answer.
 const PING_INTERVAL: Duration = Duration::from_secs(5);
 
-/// Tells watchers and waiters what is published, from when somebody first wants to know.
+/// Notifies watchers and waiters; subscribes on first use.
 pub(super) struct Listener {
     server: Arc<Server>,
     subscription: Arc<Subscription>,
@@ -32,7 +32,7 @@ struct Running {
     _task: AbortOnDrop<()>,
 }
 
-/// Who is told, and how far the subscription is.
+/// Who is notified, and the state of the subscription.
 struct Subscription {
     subscribers: Subscribers,
     state: watch::Sender<State>,
@@ -46,7 +46,7 @@ struct State {
 
 enum Event {
     Subscribe(Arc<Scope>),
-    /// A message, and the number of the connection that it came by.
+    /// A message, with the number of its connection.
     Pushed(u64, PushInfo),
 }
 
@@ -71,12 +71,12 @@ impl Listener {
         &self.subscription.subscribers.waiters
     }
 
-    /// Whether changes cannot be learned of at the moment.
+    /// Whether notifications are interrupted or unsupported.
     pub(super) fn is_interrupted(&self) -> bool {
         !self.server.source.can_subscribe() || self.subscription.state.borrow().is_failing
     }
 
-    /// Subscribes to the changes of a function, unless that has been done.
+    /// Subscribes to the changes of a function, unless that is done.
     pub(super) fn subscribe_to(&self, scope: &Arc<Scope>) {
         if self.subscription.state.borrow().subscribed.contains(scope) {
             return;
@@ -90,7 +90,7 @@ impl Listener {
         }
     }
 
-    /// Waits until the subscription to a function's changes holds, or fails; whether it holds.
+    /// Waits until the subscription to a function's changes is active or has failed; whether it is active.
     pub(super) fn subscribed(
         &self,
         scope: &Arc<Scope>,
@@ -129,7 +129,7 @@ impl Listener {
     }
 }
 
-/// What keeps the subscription.
+/// The background task of a subscription.
 struct Task {
     server: Arc<Server>,
     subscription: Arc<Subscription>,
@@ -146,7 +146,7 @@ impl Task {
         loop {
             if let Ok(connection) = self.connect().await {
                 backoff.reset();
-                // Nothing is left to do about an error but to connect again.
+                // The only remedy for an error is to reconnect.
                 let _ = self.listen(connection).await;
             }
             self.subscription.set_failing();
@@ -154,7 +154,7 @@ impl Task {
         }
     }
 
-    /// Connects, and subscribes to what was wanted so far.
+    /// Connects, and subscribes to everything requested so far.
     async fn connect(&mut self) -> RedisResult<MultiplexedConnection> {
         while let Ok(event) = self.received.try_recv() {
             if let Event::Subscribe(scope) = event {
@@ -173,7 +173,7 @@ impl Task {
         Ok(connection)
     }
 
-    /// Passes on what is published until the connection is lost.
+    /// Passes messages on until the connection is lost.
     async fn listen(&mut self, mut connection: MultiplexedConnection) -> RedisResult<()> {
         loop {
             match timeout(PING_INTERVAL, self.received.recv()).await {
@@ -217,8 +217,8 @@ impl Task {
 }
 
 impl Subscription {
-    /// Tells those concerned of a message, as the scripts write them: `origin entry hash`, `origin lease hash`,
-    /// `origin all`, `origin leases`.
+    /// Notifies of a message in the scripts' formats: `origin entry hash`, `origin lease hash`, `origin all`, `origin
+    /// leases`.
     fn tell(&self, scope: &Scope, message: &str) {
         let mut words = message.split(' ');
         let (origin, what, hash) = (words.next(), words.next(), words.next());
@@ -232,7 +232,7 @@ impl Subscription {
         }
     }
 
-    /// From now on nothing is missed; what happened before was.
+    /// Nothing is missed from now on; earlier changes may have been.
     fn subscribed<'a>(&self, scopes: impl Iterator<Item = &'a Arc<Scope>> + Clone) {
         self.state.send_modify(|state| {
             state.is_failing = false;
@@ -242,7 +242,7 @@ impl Subscription {
         scopes.for_each(|scope| watchers.notify(scope.path(), &Change::All));
     }
 
-    /// Whoever waits has to look for himself.
+    /// Waiters have to poll.
     fn set_failing(&self) {
         self.state.send_modify(|state| {
             state.is_failing = true;
@@ -252,7 +252,7 @@ impl Subscription {
     }
 }
 
-/// An error if the server does not answer any more.
+/// Fails if the server does not answer.
 async fn ping(connection: &mut MultiplexedConnection) -> RedisResult<()> {
     let command = redis::cmd("PING");
     match in_time(command.query_async::<()>(connection)).await {
