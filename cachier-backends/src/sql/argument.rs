@@ -1,10 +1,10 @@
-//! The arguments of a statement.
+//! Statement arguments.
 
 use std::sync::Arc;
 
 use crate::key::Scope;
 
-/// What stands in the place of a placeholder.
+/// The value of a placeholder.
 #[derive(Clone)]
 pub(super) enum Argument {
     Text(Arc<str>),

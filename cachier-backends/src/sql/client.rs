@@ -1,4 +1,4 @@
-//! One client of a database, and what all clients of a backend share.
+//! A database client, and the state that the clients of a backend share.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
@@ -9,17 +9,17 @@ use crate::error::{Error, Operation};
 use crate::network::{AsyncOnce, RoundTrips};
 use crate::unique::unique;
 
-/// What all clients of one backend share.
+/// Shared by all clients of one backend.
 pub(super) struct Shared {
     pub(super) name: String,
     pub(super) statements: Statements,
     pub(super) trips: RoundTrips,
-    /// Tells what this backend did from what others did.
+    /// Tells the backend's own changes from those of others.
     pub(super) origin: String,
     pub(super) table_state: TableState,
 }
 
-/// One client in one operation.
+/// A client in the service of one operation.
 #[derive(Clone)]
 pub(super) struct Requests {
     pub(super) shared: Arc<Shared>,
@@ -27,20 +27,20 @@ pub(super) struct Requests {
     pub(super) operation: Operation,
 }
 
-/// What is known since the table is there.
+/// Known once the table exists.
 #[derive(Clone, Copy)]
 pub(super) struct TableInfo {
     pub(super) request_limit: Option<u64>,
 }
 
-/// What all clients of a backend know of the table together.
+/// The table's state, shared by all clients of a backend.
 #[derive(Default)]
 pub(super) struct TableState(RwLock<Option<TableInfo>>);
 
-/// One client of a database, and its attempt to make the table.
+/// A database client, with its attempt to create the table.
 ///
-/// An attempt runs on the runtime of the caller that came first, and may stand still when nobody drives that any more. So
-/// each client makes its own: those who wait for it drive the same runtime.
+/// An attempt runs on its first caller's runtime, and stalls when nobody drives that any more. So there is one per
+/// client, whose callers all drive the same runtime.
 #[derive(Clone)]
 pub(super) struct Client {
     pub(super) database: Database,

@@ -1,4 +1,4 @@
-//! Connections to a database: cachier's own, or those of the program's pool.
+//! Database connections: cachier's own, or those of the program's pool.
 
 use std::ops::DerefMut;
 use std::sync::Arc;
@@ -16,30 +16,29 @@ use crate::backend::Pool;
 use crate::network::{WaitReporter, tracked};
 use crate::queue;
 
-/// How long opening a connection, or waiting for one, may take; the operation's budget may end it before.
+/// Limit for opening a connection or waiting for one. The operation's budget may be shorter.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// From when on an operation that nobody waits for any more says something about the server.
+/// From this duration on, an abandoned operation makes its server suspect.
 const SUSPECT_AFTER: Duration = Duration::from_millis(100);
 
-/// How long others have who are in the way.
 const BUSY_RETRY_DELAY: Duration = Duration::from_millis(5);
 
 type Options<D> = <<D as sqlx::Database>::Connection as Connection>::Options;
 
 /// Where the connections of a client come from.
 pub(super) enum Source<D: sqlx::Database> {
-    /// Kept here and not in a pool of sqlx, which sends a request more whenever a connection comes back to it.
+    /// Not a sqlx pool, which sends a request for every connection that is returned to it.
     Own(Arc<OwnPool<D>>),
-    /// The program's.
+    /// The program's pool.
     Program(sqlx::Pool<D>, WaitReporter),
 }
 
-/// Connections of one client, opened when they are needed.
+/// The connections of one client, opened on demand.
 pub(super) struct OwnPool<D: sqlx::Database> {
-    /// How one is opened; asked for each of them.
+    /// Called for each new connection.
     options: Box<dyn Fn() -> Options<D> + Send + Sync>,
-    /// Whether after an error the options of now may lead to a connection.
+    /// Whether to retry after an error, with the options as they are by then.
     retries_after: Box<dyn Fn(&sqlx::Error) -> bool + Send + Sync>,
     destination: Destination,
     idle: IdleConnections<D::Connection>,
@@ -48,7 +47,7 @@ pub(super) struct OwnPool<D: sqlx::Database> {
     waits: WaitReporter,
 }
 
-/// A connection in use. One that is not [kept](Self::release) is closed.
+/// A connection in use, closed unless it is [released](Self::release).
 pub(super) enum ConnectionGuard<D: sqlx::Database> {
     Own {
         connection: D::Connection,
@@ -58,12 +57,12 @@ pub(super) enum ConnectionGuard<D: sqlx::Database> {
     Program(PoolConnection<D>),
 }
 
-/// To whom a connection goes back. If it does not, its operation was given up: when that had been under way for a while, the
-/// connections that were idle all the time are as suspect, and closed.
+/// Returns a connection to its pool. If that does not happen, the operation was abandoned; if it had been running for a
+/// while, connections idle all that time are suspect, too, and are closed.
 pub(super) struct Checkout<D: sqlx::Database> {
     owner: Arc<OwnPool<D>>,
     since: Instant,
-    /// Where the connection leads.
+    /// The file that the connection has open.
     file: FileId,
     is_ended: bool,
 }
@@ -87,18 +86,18 @@ impl<D: sqlx::Database> Source<D> {
         }))
     }
 
-    /// A connection that is idle, else a new one.
+    /// An idle connection, or else a new one.
     pub(super) async fn acquire(&self) -> Result<ConnectionGuard<D>, sqlx::Error> {
         if let Self::Own(own) = self
             && let Some(idle) = own.acquire_idle()
         {
             return Ok(idle);
         }
-        // Boxed: the many operations that find an idle one keep no room for opening another, which is a lot.
+        // Boxed: opening a connection is rare and its future large.
         Box::pin(self.wait()).await
     }
 
-    /// A connection that is waited for.
+    /// Waits for a connection.
     async fn wait(&self) -> Result<ConnectionGuard<D>, sqlx::Error> {
         match self {
             Self::Own(own) => timeout(CONNECT_TIMEOUT, Arc::clone(own).acquire())
@@ -138,7 +137,7 @@ impl<D: sqlx::Database> Clone for Source<D> {
 }
 
 impl<D: sqlx::Database> OwnPool<D> {
-    /// A connection that is there to be used at once.
+    /// An idle connection, if there is one.
     fn acquire_idle(self: &Arc<Self>) -> Option<ConnectionGuard<D>> {
         let permit = Arc::clone(&self.permits).try_acquire_owned().ok()?;
         let connection = self.pop_idle()?;
@@ -154,7 +153,7 @@ impl<D: sqlx::Database> OwnPool<D> {
         }
     }
 
-    /// An idle connection that leads where a new one would.
+    /// An idle connection to the current destination.
     fn pop_idle(&self) -> Option<D::Connection> {
         let now = Instant::now();
         if self.destination.has_changed(now) {
@@ -181,7 +180,7 @@ impl<D: sqlx::Database> OwnPool<D> {
         }
     }
 
-    /// Connects; again and again where others are in the way, who set up the same file: SQLite waits for them not always.
+    /// Connects, repeatedly while others set up the same file: SQLite's busy timeout does not cover all of that.
     async fn connect(&self) -> Result<D::Connection, sqlx::Error> {
         let mut is_retried = false;
         loop {
@@ -200,8 +199,8 @@ impl<D: sqlx::Database> OwnPool<D> {
         }
     }
 
-    /// A new connection. It is opened in a task of its own, which goes on when this is dropped: what takes longer than a
-    /// call may take is there for the next one.
+    /// Opens a connection in a task that outlives this future: if it takes longer than a call may, the next call has
+    /// it.
     async fn open(
         self: Arc<Self>,
         permit: OwnedSemaphorePermit,
@@ -219,7 +218,7 @@ impl<D: sqlx::Database> OwnPool<D> {
         opened.await.unwrap_or(Err(sqlx::Error::PoolClosed))
     }
 
-    /// The right to use a connection, as soon as there is one.
+    /// Waits for a permit to use a connection.
     async fn permit(&self) -> Result<OwnedSemaphorePermit, sqlx::Error> {
         if let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() {
             self.waits.not_waited();
@@ -240,7 +239,7 @@ impl<D: sqlx::Database> ConnectionGuard<D> {
         }
     }
 
-    /// Keeps the connection for others, unless what it came to says that it is of no use any more.
+    /// Returns the connection to the pool, unless the operation's error says that it is broken.
     pub(super) fn release(self, came_to: Option<&sqlx::Error>) {
         let is_sound = !came_to.is_some_and(is_broken);
         match self {
@@ -249,15 +248,15 @@ impl<D: sqlx::Database> ConnectionGuard<D> {
                 checkout,
                 ..
             } if is_sound => checkout.release(connection),
-            // The server has gone, and with it the others.
+            // The server is gone, and the other connections with it.
             Self::Own { checkout, .. } => checkout.end().idle.close(Instant::now()),
-            // The pool keeps it when it is dropped.
+            // Dropping returns it to its pool.
             Self::Program(_) if is_sound => {}
             Self::Program(_) => self.close(),
         }
     }
 
-    /// Closes the connection, so that nobody finds it as it was left.
+    /// Closes the connection, as its session state must not leak.
     pub(super) fn close(self) {
         match self {
             Self::Own { checkout, .. } => drop(checkout.end()),
@@ -267,7 +266,7 @@ impl<D: sqlx::Database> ConnectionGuard<D> {
 }
 
 impl<D: sqlx::Database> Checkout<D> {
-    /// The operation has come to its end, and the connection is sound.
+    /// Ends a successful operation.
     fn release(self, connection: D::Connection) {
         let file = self.file;
         let owner = self.end();
@@ -276,7 +275,7 @@ impl<D: sqlx::Database> Checkout<D> {
         }
     }
 
-    /// The operation has come to its end.
+    /// Ends the operation.
     fn end(mut self) -> Arc<OwnPool<D>> {
         self.is_ended = true;
         Arc::clone(&self.owner)

@@ -1,4 +1,4 @@
-//! The databases, and the few things that are asked of one.
+//! The supported databases, and the few requests made to them.
 
 use sqlx::SqlStr;
 
@@ -11,7 +11,7 @@ use super::pooler::{Pooler, inline};
 use crate::backend::Pool;
 use crate::network::{ClientScope, WaitReporter};
 
-/// One client of a database.
+/// A client of one database.
 #[derive(Clone)]
 pub(super) enum Database {
     #[cfg(feature = "sqlite")]
@@ -33,19 +33,19 @@ pub(super) enum Address {
     MySql(sqlx::mysql::MySqlConnectOptions),
 }
 
-/// What a statement did.
+/// The result of a statement.
 #[derive(Clone, Copy)]
 pub(super) struct Executed {
-    /// How many rows it changed.
+    /// Rows changed.
     pub(super) rows: u64,
-    /// Whether it says that it refused to change the row.
+    /// Whether the statement reports that it left the row alone.
     pub(super) is_refused: bool,
 }
 
-/// A row of two columns of bytes, null or not.
+/// A row of two nullable byte columns.
 pub(super) type Pair = (Option<Vec<u8>>, Option<Vec<u8>>);
 
-/// The same work on whichever database it is; in `$work`, `$source` is the source of its connections.
+/// Runs `$work` on the database at hand, with `$source` as the source of its connections.
 macro_rules! on_each {
     ($database:expr, $source:ident => $work:expr) => {
         match $database {
@@ -76,7 +76,7 @@ macro_rules! query {
     };
 }
 
-/// Takes a connection for the work and gives it back.
+/// Runs the work on a connection, and returns that to the pool.
 macro_rules! with_connection {
     ($source:expr, $connection:ident => $work:expr) => {{
         let mut guard = $source.acquire().await?;
@@ -88,7 +88,7 @@ macro_rules! with_connection {
 }
 
 impl Database {
-    /// A client for one home. Of those that synchronous callers share, each serves one at a time: nobody waits there.
+    /// Opens a client. A client for synchronous callers serves one at a time, so nobody waits for its connection.
     pub(super) fn open(address: &Address, scope: ClientScope, waits: &WaitReporter) -> Self {
         let waits = match scope {
             ClientScope::Runtime => waits.clone(),
@@ -138,7 +138,7 @@ impl Database {
         }
     }
 
-    /// Carries out a statement.
+    /// Executes a statement.
     pub(super) async fn execute(
         &self,
         statement: &SqlStr,
@@ -157,7 +157,7 @@ impl Database {
         })
     }
 
-    /// The row that a statement finds, of two columns of bytes.
+    /// The row found by a statement, of two byte columns.
     pub(super) async fn pair(
         &self,
         statement: &SqlStr,
@@ -179,7 +179,7 @@ impl Database {
         })
     }
 
-    /// The row that a statement finds, of two numbers.
+    /// The row found by a statement, of two numbers.
     pub(super) async fn numbers(
         &self,
         statement: &SqlStr,
@@ -201,18 +201,18 @@ impl Database {
         })
     }
 
-    /// Carries out several statements without arguments, in one request.
+    /// Executes several statements without arguments, in one request.
     pub(super) async fn script(&self, script: &SqlStr) -> Result<(), sqlx::Error> {
         on_each!(self, source => {
             let mut guard = source.acquire().await?;
             let done = sqlx::raw_sql(script.clone()).execute(guard.connection()).await;
-            // What it began before it failed ends with the connection: a transaction, a lock.
+            // Closing ends what a failed script left behind: a transaction, a lock.
             if done.is_ok() { guard.release(None) } else { guard.close() }
             done.map(|_| ())
         })
     }
 
-    /// Looks whether a pooler is in between, before anything else is asked.
+    /// Checks for a pooler before any other request.
     pub(super) async fn probe_pooler(&self) -> Result<(), sqlx::Error> {
         #[cfg(feature = "postgres")]
         if let Some((source, pooler)) = self.postgres()
@@ -223,7 +223,7 @@ impl Database {
         Ok(())
     }
 
-    /// Whether an error told of a pooler, so that the same may succeed now.
+    /// Whether an error revealed a pooler, so that a retry may succeed.
     pub(super) fn learns_from(&self, error: &sqlx::Error) -> bool {
         #[cfg(feature = "postgres")]
         if let Some((_, pooler)) = self.postgres() {
@@ -233,7 +233,7 @@ impl Database {
         false
     }
 
-    /// The connections of a pooler, if there is one.
+    /// The connections through a pooler, if there is one.
     #[cfg(feature = "postgres")]
     fn behind_pooler(&self) -> Option<&Source<sqlx::Postgres>> {
         let (source, pooler) = self.postgres()?;
@@ -257,7 +257,7 @@ impl Database {
     }
 }
 
-/// Results of the databases, told as one.
+/// A result of any of the databases.
 trait QueryResult {
     fn executed(&self) -> Executed;
 }

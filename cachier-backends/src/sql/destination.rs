@@ -1,13 +1,13 @@
-//! Where connections lead.
+//! Where new connections lead.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Which file a connection has open; of a server nothing needs to be known.
+/// Identifies the file of a connection; `None` for servers.
 pub(super) type FileId = Option<(u64, u64)>;
 
-/// Where new connections lead. A file that was removed goes on for those that have it open, and nobody else sees what they
-/// store.
+/// Where new connections lead. A removed file lives on for those who have it open, while nobody else sees their
+/// changes.
 pub(super) struct Destination {
     probe: Option<Box<dyn Fn() -> FileId + Send + Sync>>,
     observed: Mutex<Observed>,
@@ -19,18 +19,17 @@ struct Observed {
     at: Option<Instant>,
 }
 
-/// How long a look is good for.
 const RECHECK_INTERVAL: Duration = Duration::from_secs(1);
 
 impl Destination {
-    /// A server, which is known by its address.
+    /// A server, identified by its address.
     #[cfg(any(feature = "postgres", feature = "mysql"))]
     pub(super) fn of_server() -> Self {
         let (probe, observed) = (None, Mutex::default());
         Self { probe, observed }
     }
 
-    /// A file, which is known by what `probe` finds.
+    /// A file, identified by `probe`.
     #[cfg(feature = "sqlite")]
     pub(super) fn of_file(probe: impl Fn() -> FileId + Send + Sync + 'static) -> Self {
         Self {
@@ -39,7 +38,7 @@ impl Destination {
         }
     }
 
-    /// What was there when it was last looked.
+    /// The file seen last.
     pub(super) fn file(&self) -> FileId {
         match self.probe {
             Some(_) => self.observed().file,
@@ -47,7 +46,7 @@ impl Destination {
         }
     }
 
-    /// Looks what is there, unless that was done a moment ago; whether it is something else.
+    /// Checks the file, unless that was done just now; whether it is another one.
     pub(super) fn has_changed(&self, now: Instant) -> bool {
         let is_due = |observed: &Observed| {
             let since = observed.at.map(|at| now.saturating_duration_since(at));
@@ -56,7 +55,7 @@ impl Destination {
         self.probe.is_some() && is_due(&self.observed()) && self.check(now)
     }
 
-    /// Looks what is there; whether it is something else.
+    /// Checks the file; whether it is another one.
     pub(super) fn check(&self, now: Instant) -> bool {
         let Some(probe) = &self.probe else {
             return false;

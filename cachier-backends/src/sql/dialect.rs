@@ -1,36 +1,36 @@
-//! What is said to a database: the statements, and what differs from one database to another.
+//! SQL statements, and what differs between databases.
 
 use sqlx::{AssertSqlSafe, SqlSafeStr, SqlStr};
 
-/// What a database says in its own way.
+/// The peculiarities of a database.
 pub(super) struct Dialect {
-    /// Microseconds since 1970 on the clock of the server.
+    /// The server's clock, in microseconds since 1970.
     pub(super) now: &'static str,
-    /// The type of 64 bits to which numbers are cast.
+    /// The 64-bit type to which numbers are cast.
     pub(super) integer: &'static str,
-    /// Makes the tables of today: the step at index 0 where there are none, the others from the version of their index. The
-    /// number of steps is the version of today.
+    /// Creates or upgrades the tables: step 0 creates them, step `n` upgrades version `n`. Their number is the current
+    /// version.
     ///
-    /// Each may run when others run it at the same time, and when it has run before; then it may fail, and changes nothing.
+    /// A step may run concurrently and repeatedly; it may then fail, but changes nothing.
     pub(super) migrations: &'static [&'static str],
-    /// Behind an `INSERT` of a whole entry: replaces the one that is there.
+    /// Appended to the `INSERT` of an entry: replaces the existing one.
     pub(super) or_replace: &'static str,
-    /// Behind an `INSERT` of an owner: takes the lease of a row without an entry.
+    /// Appended to the `INSERT` of an owner: takes the lease of a row without an entry.
     pub(super) or_lease: &'static str,
-    /// Behind an `INSERT` of an owner: takes the lease of any row.
+    /// Appended to the `INSERT` of an owner: takes the lease of any row.
     pub(super) or_take_over: &'static str,
-    /// Deletes the rows of a table `{where}` something holds, some at a time if that is better.
+    /// Deletes the rows of a table `{where}` a condition holds, in batches where that is better.
     pub(super) delete_batch: &'static str,
-    /// The most bytes of a request, if there is a limit.
+    /// The limit for a request in bytes, if there is one.
     pub(super) request_limit: Option<&'static str>,
-    /// Placeholders are `$1`, `$2` …, and others can be notified.
+    /// Placeholders are `$1`, `$2` …, and changes are notified.
     pub(super) is_postgres: bool,
 }
 
-/// How many rows one statement deletes where it deletes some at a time.
+/// Rows per statement where rows are deleted in batches.
 pub(super) const DELETE_BATCH: u64 = 5_000;
 
-/// The statements on one table, ready to be sent.
+/// The prepared texts of the statements on one table.
 pub(super) struct Statements {
     pub(super) table: Box<str>,
     pub(super) schema_version: SqlStr,
@@ -60,10 +60,10 @@ pub(super) struct Statements {
 }
 
 impl Statements {
-    /// The statements in a dialect on a table, whose name holds nothing but letters, digits and underscores.
+    /// The statements on a table whose name consists of letters, digits and underscores.
     pub(super) fn new(dialect: &Dialect, table: &str) -> Self {
         let ready = |text: &str| ready(dialect, table, text);
-        // What changes an entry or ends a lease tells others, in the same request.
+        // A statement that changes an entry or ends a lease also notifies, in the same request.
         let notifying = |text: &str| {
             if dialect.is_postgres {
                 ready(&format!(
@@ -100,7 +100,7 @@ impl Statements {
             clear_entries: batch("scope = ? AND created IS NOT NULL"),
             clear_leases: ready(CLEAR_LEASES),
             cleanup_cold: ready(CLEANUP_COLD),
-            // Apart, as the index knows the age alone. What is being computed again stays until then.
+            // Two statements, as the index covers the age alone. Entries being recomputed stay.
             cleanup_old: batch(&format!("scope = ? AND created < ? AND {IS_FREE}")),
             cleanup_expired: batch(&format!("scope = ? AND expires <= {{now}} AND {IS_FREE}")),
             usage: ready(USAGE),
@@ -109,15 +109,15 @@ impl Statements {
     }
 }
 
-// A row is an entry, with or without a lease on it, or a lease on an entry that is not there yet: then `created` and
-// everything else of the entry is null. Whatever changes the entry takes the owner away, so that the owner's token alone
-// tells whether the entry is the one that the lease was granted for.
+// A row is an entry, perhaps with a lease on it, or a lease on an absent entry, where `created` and all other columns
+// of the entry are null. Every change of the entry clears the owner, so the owner's token proves that the entry is the
+// one that the lease was granted for.
 
 const IS_FREE: &str = "(owned_until IS NULL OR owned_until <= {now})";
-// Not without the table itself.
+// Fails if the table itself is missing.
 const SCHEMA_VERSION: &str = "SELECT CAST(version AS {integer}), \
      CAST((SELECT COUNT(*) FROM (SELECT 1 FROM {table} LIMIT 0) AS no_rows) AS {integer}) FROM {table}_schema";
-// Without a condition on `created`, which would be dear: of a lease alone, the revision is null.
+// No condition on `created`, which would be expensive: a lease alone has no revision.
 const LOAD: &str = "SELECT revision, entry FROM {table} WHERE id = ?";
 const LOOK: &str =
     "SELECT revision, CASE WHEN owned_until > {now} THEN owner END FROM {table} WHERE id = ?";
@@ -164,7 +164,7 @@ fn fill(dialect: &Dialect, table: &str, text: &str) -> SqlStr {
     shared(text)
 }
 
-/// The same statement with numbered placeholders.
+/// The statement with numbered placeholders.
 fn numbered(text: &str) -> SqlStr {
     let mut parts = text.split('?');
     let mut numbered = parts.next().unwrap_or_default().to_owned();
@@ -174,12 +174,12 @@ fn numbered(text: &str) -> SqlStr {
     shared(numbered)
 }
 
-/// Cheap to clone. Safe: all that is not a constant here is the checked name of the table.
+/// Cheap to clone. Safe: apart from constants it contains only the checked table name.
 fn shared(text: String) -> SqlStr {
     AssertSqlSafe(std::sync::Arc::<str>::from(text)).into_sql_str()
 }
 
-/// Whether a name can be that of a table everywhere, without quotes and with room for suffixes.
+/// Whether a table name needs no quotes in any database, and leaves room for suffixes.
 pub(super) fn is_table_name(name: &str) -> bool {
     let starts = name.starts_with(|first: char| first.is_ascii_lowercase() || first == '_');
     let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';

@@ -1,10 +1,10 @@
-//! Errors of the drivers, as those of cachier.
+//! Mapping of sqlx errors.
 
 use sqlx::error::DatabaseError;
 
 use crate::error::{Error, ErrorKind, Operation};
 
-/// An error of an operation.
+/// The error of an operation.
 #[cold]
 pub(super) fn failed(operation: Operation, error: sqlx::Error) -> Error {
     use sqlx::Error as Sql;
@@ -31,7 +31,7 @@ pub(super) fn failed(operation: Operation, error: sqlx::Error) -> Error {
         None => mapped,
     };
     match error {
-        // What it could not make sense of may hold the address.
+        // May contain the address.
         Sql::Configuration(_) => mapped,
         // Its details may show values.
         Sql::Database(error) => mapped.with_source(DatabaseMessage(error.message().to_owned())),
@@ -39,22 +39,22 @@ pub(super) fn failed(operation: Operation, error: sqlx::Error) -> Error {
     }
 }
 
-/// Whether a pooler, which knows few of them, refused what a session was to be given as it began.
+/// Whether a pooler rejected a startup parameter.
 fn is_parameter_refused(error: &sqlx::Error) -> bool {
     let answer = error.as_database_error();
     answer.is_some_and(|error| error.message().contains("startup parameter"))
 }
 
-/// Whether the connection cannot be used any more, or leads where it is of no use.
+/// Whether the connection is unusable, or leads to the wrong server.
 pub(super) fn is_broken(error: &sqlx::Error) -> bool {
     let is_answer = matches!(error, sqlx::Error::Database(_));
     let is_of_no_use = is_too_large(error) || is_read_only(error);
-    // What a file of SQLite is not, the one in its place may be.
+    // A damaged SQLite file may have been replaced.
     let is_lost = matches!(kind_of(error), ErrorKind::Connect | ErrorKind::Corrupt);
     !is_answer || is_lost || is_of_no_use
 }
 
-/// Whether the server takes no changes at all: another one may have taken its place, which a new connection finds.
+/// Whether the server is read-only: another one may have become primary, which a new connection finds.
 fn is_read_only(error: &sqlx::Error) -> bool {
     let Some(error) = error.as_database_error() else {
         return false;
@@ -62,19 +62,19 @@ fn is_read_only(error: &sqlx::Error) -> bool {
     error.code().unwrap_or_default() == "25006" || matches!(mysql_number(error), Some(1290 | 1836))
 }
 
-/// Whether the same statement may succeed at once: somebody else's came first, or the server had ended the session before it
-/// could carry it out, as it does with those that are idle. A new connection is taken then.
+/// Whether an immediate retry may succeed: after a conflict, or when the server closed an idle session. The retry takes
+/// a new connection.
 pub(super) fn may_succeed_again(error: &sqlx::Error) -> bool {
     let Some(error) = error.as_database_error() else {
         return false;
     };
     let code = error.code().unwrap_or_default();
-    // Serialization failures and deadlocks; sessions that an administrator or a limit has ended.
+    // Serialization failures and deadlocks; sessions ended by an administrator or a timeout.
     matches!(code.as_ref(), "40001" | "40P01" | "57P01" | "57P05")
         || mysql_number(error) == Some(4031)
 }
 
-/// Whether there is no such table.
+/// Whether the table does not exist.
 pub(super) fn is_table_missing(error: &sqlx::Error) -> bool {
     let Some(error) = error.as_database_error() else {
         return false;
@@ -85,7 +85,7 @@ pub(super) fn is_table_missing(error: &sqlx::Error) -> bool {
     error.code().unwrap_or_default() == "42P01" || mysql_number(error) == Some(1146)
 }
 
-/// Whether the entry was more than the database takes.
+/// Whether the entry is larger than the database accepts.
 pub(super) fn is_too_large(error: &sqlx::Error) -> bool {
     let Some(error) = error.as_database_error() else {
         return false;
@@ -160,7 +160,7 @@ fn of_state(state: &str) -> ErrorKind {
     }
 }
 
-/// Whether somebody else is at work on the same file of SQLite.
+/// Whether others hold a lock on the SQLite file.
 pub(super) fn is_busy(error: &sqlx::Error) -> bool {
     error.as_database_error().and_then(sqlite_code) == Some(5)
 }
@@ -188,7 +188,7 @@ fn mysql_number(error: &dyn DatabaseError) -> Option<u16> {
     None
 }
 
-/// What a database said, and nothing more.
+/// The message of a database error, without its details.
 #[derive(Debug)]
 struct DatabaseMessage(String);
 

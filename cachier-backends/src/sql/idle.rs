@@ -1,13 +1,13 @@
-//! Connections that nobody uses right now.
+//! Idle connections.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// After how long without use a connection is closed rather than used again: the server, or what is between, may have
-/// dropped it without a word, and whoever used it then would be the one to find out.
+/// Idle time after which a connection is closed rather than reused: the server, or something in between, may have
+/// dropped it silently, which its next user would have to find out.
 const MAX_IDLE_TIME: Duration = Duration::from_secs(60);
 
-/// Connections, each with the moment of its last use; the latest is at the end, and goes first.
+/// Connections with the time of their last use, most recent last.
 pub(super) struct IdleConnections<C>(Mutex<Vec<(Instant, C)>>);
 
 impl<C> Default for IdleConnections<C> {
@@ -17,7 +17,7 @@ impl<C> Default for IdleConnections<C> {
 }
 
 impl<C> IdleConnections<C> {
-    /// The one that was used last, unless even that is too long ago: then all are closed.
+    /// The most recently used connection. If even that was idle for too long, all are closed.
     pub(super) fn pop(&self, now: Instant) -> Option<C> {
         let (used, connection) = self.all().pop()?;
         if is_recent(used, now) {
@@ -27,7 +27,7 @@ impl<C> IdleConnections<C> {
         None
     }
 
-    /// Keeps a connection that was used until now, and closes those whose last use is too long ago.
+    /// Keeps a connection that was just used, and closes those idle for too long.
     pub(super) fn push(&self, connection: C, now: Instant) {
         let mut all = self.all();
         all.push((now, connection));
@@ -39,7 +39,7 @@ impl<C> IdleConnections<C> {
         drop(retired);
     }
 
-    /// Closes those that were not used since a moment.
+    /// Closes connections that have not been used since a moment.
     pub(super) fn close(&self, since: Instant) {
         let closed: Vec<_> = self
             .all()
@@ -68,7 +68,7 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     #[test]
-    fn the_one_that_was_used_last_goes_first() {
+    fn the_most_recently_used_goes_first() {
         let (idle, now) = (IdleConnections::default(), Instant::now());
         idle.push("first", now);
         idle.push("second", now + SECOND);
@@ -77,12 +77,12 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_has_used_for_long_is_not_used_again() {
+    fn connections_idle_for_long_are_not_reused() {
         let (idle, now) = (IdleConnections::default(), Instant::now());
         idle.push("first", now);
         idle.push("second", now + SECOND);
         assert_eq!(idle.pop(now + SECOND + MAX_IDLE_TIME), Some("second"));
-        // The first one has been idle for longer than that.
+        // The first one has been idle for longer.
         idle.push("second", now + SECOND + MAX_IDLE_TIME);
         assert_eq!(idle.count(), 1);
         assert_eq!(idle.pop(now + 3 * MAX_IDLE_TIME), None);
@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_not_used_since_a_moment_can_be_closed() {
+    fn connections_unused_since_a_moment_can_be_closed() {
         let (idle, now) = (IdleConnections::default(), Instant::now());
         idle.push("first", now);
         idle.push("second", now + SECOND);

@@ -1,11 +1,11 @@
 //! One row for each entry, in a table of SQLite, PostgreSQL, MySQL or MariaDB.
 //!
-//! The table, `cachier_entries` unless the program says otherwise, is made when it is first needed, and beside it
-//! `cachier_entries_schema`, which says which version of the table it is. A user who may only read needs both to be there
-//! already, in the version of this cachier. A table, or a file of SQLite, that somebody removes is made again.
+//! The table, `cachier_entries` by default, is created on first use, along with `cachier_entries_schema`, which holds
+//! its version. A read-only user needs both to exist in the current version. A table or an SQLite file that is removed
+//! is created again.
 //!
-//! Where it is older than this cachier, it is emptied and changed. Programs with an older cachier then find
-//! that it is not theirs any more: they compute, store nothing, and are never given what is in it.
+//! A table of an older cachier is emptied and upgraded. Programs with an older cachier then recognise that it is not
+//! theirs: they compute, store nothing, and are never served from it.
 //!
 //! | column | what |
 //! |---|---|
@@ -16,12 +16,12 @@
 //! | `created`, `expires` | microseconds since 1970 |
 //! | `owner`, `owned_until` | the lease on the entry, on the clock of the server |
 //!
-//! - A lease is taken, and an entry stored under it, by one statement that tests and changes the row: no transaction is
-//!   ever open between two requests.
-//! - A hit is one request, a miss three. The first use of a connection costs some more: statements are prepared.
-//! - Whatever changes an entry takes the owner away, so that a late owner changes nothing.
-//! - PostgreSQL notifies those who wait. Elsewhere, and behind a pooler, they ask again and again.
-//! - Behind a pooler (PgBouncer) statements go out whole, with their arguments in them, as none can be prepared there.
+//! - A lease is taken, and an entry stored under it, by a single statement that tests and changes the row: no
+//! transaction stays open between requests.
+//! - A hit is one request, a miss three. The first use of a connection costs a few more, which prepare statements.
+//! - Every change of an entry clears the owner, so that a late owner changes nothing.
+//! - PostgreSQL notifies waiters. With the others, and behind a pooler, they poll.
+//! - Behind a pooler (PgBouncer) statements are sent with their arguments inlined, as none can be prepared there.
 
 mod argument;
 mod client;
@@ -55,9 +55,7 @@ use connections::Source;
 use database::{Address, Database};
 use operations::{Sql, TABLE};
 
-/// Keeps each entry in a row of a table.
-///
-/// Nothing is opened before the first operation.
+/// Keeps each entry in a row of a table. Nothing is opened before the first operation.
 ///
 /// ```
 /// use cachier_backends::sql::SqlBackend;
@@ -75,8 +73,8 @@ pub struct SqlBackend {
 impl SqlBackend {
     /// Entries in the database of a URL: `sqlite:path`, `postgres://…`, `mysql://…` or `mariadb://…`.
     ///
-    /// What follows a `?` is for [sqlx](https://docs.rs/sqlx); `mode=ro` has a file of SQLite only read. A file that is
-    /// missing is made, for the user alone.
+    /// What follows a `?` is for [sqlx](https://docs.rs/sqlx); `mode=ro` opens an SQLite file read-only. A missing file
+    /// is created, accessible to the user alone.
     ///
     /// # Errors
     /// [`ErrorKind::Protocol`] for a URL that does not parse, that names SQLite's memory, or whose database belongs to a
@@ -86,20 +84,20 @@ impl SqlBackend {
         Ok(Sql::opening(address).into())
     }
 
-    /// Entries in `sql.db` in the folder `cachier/shared` in the user's cache folder, which all programs share that say so:
-    /// it is in `$XDG_CACHE_HOME` or `~/.cache`, `~/Library/Caches` on macOS, `%LOCALAPPDATA%` on Windows.
+    /// Entries in `sql.db` in the folder `cachier/shared` of the user's cache folder, shared by all programs that use
+    /// this: in `$XDG_CACHE_HOME` or `~/.cache`, `~/Library/Caches` on macOS, `%LOCALAPPDATA%` on Windows.
     ///
     /// # Errors
-    /// When the user has no home folder, or the cache folder cannot be made.
+    /// When the user has no home folder, or the cache folder cannot be created.
     #[cfg(feature = "sqlite")]
     pub fn sqlite_default() -> Result<Self, Error> {
         Self::sqlite_in_default(DefaultFolder::shared())
     }
 
-    /// Entries in `sql.db` in a folder that nobody has named; both are made if need be, for the user alone.
+    /// Entries in `sql.db` in a default folder; both are created if need be, accessible to the user alone.
     ///
     /// # Errors
-    /// When the user has no home folder, or the folder cannot be made.
+    /// When the user has no home folder, or the folder cannot be created.
     #[cfg(feature = "sqlite")]
     pub fn sqlite_in_default(folder: Option<DefaultFolder>) -> Result<Self, Error> {
         let Some((folder, last_use)) = folder.map(DefaultFolder::into_parts) else {
@@ -111,11 +109,11 @@ impl SqlBackend {
         Ok(Sql::opening(Address::Sqlite(file)).into())
     }
 
-    /// Entries in `sql.db` in this folder; both are made if need be, for the user alone.
+    /// Entries in `sql.db` in this folder; both are created if need be, accessible to the user alone.
     ///
     /// # Errors
-    /// When the folder cannot be made, belongs to another user or may be written to by others, or when a link or something
-    /// else that is no regular file stands in the database's place.
+    /// When the folder cannot be created, belongs to another user, is writable for others, or when the database is a
+    /// link or no regular file.
     #[cfg(feature = "sqlite")]
     pub fn sqlite_in(folder: impl AsRef<std::path::Path>) -> Result<Self, Error> {
         let file = sqlite::File::in_folder(folder.as_ref(), "sql.db", None)?;
@@ -124,13 +122,13 @@ impl SqlBackend {
 
     /// Entries in the database of the program's own pool.
     ///
-    /// A pool tests each connection that it hands out, by default, and each that comes back: a hit takes some requests more
-    /// than with [`from_url`](Self::from_url).
+    /// By default a pool tests each connection on acquire and release, so a hit takes a few more requests than with
+    /// [`from_url`](Self::from_url).
     ///
-    /// It belongs to the tokio runtime in which it is handed over: one with several threads serves every kind of caller,
-    /// one with a single thread all but synchronous callers on that very thread, who get an error at once. When that
-    /// has ended, it connects anew on the runtime of whoever asks, after an error for each connection it had. And it
-    /// belongs to this process: children that it forks get an error at once.
+    /// The pool belongs to the tokio runtime in which it is passed here: a multi-thread runtime serves every kind of
+    /// caller, a current-thread runtime all but synchronous callers on its own thread, who get an error at once. After
+    /// the runtime has ended, connections are opened on the callers' runtimes, after one error for each old connection.
+    /// Forked child processes get errors at once.
     #[cfg(feature = "sqlite")]
     #[must_use]
     pub fn with_sqlite_pool(pool: sqlx::SqlitePool) -> Self {
@@ -149,16 +147,16 @@ impl SqlBackend {
 
     /// Entries in the database of the program's own pool.
     ///
-    /// A pool tests each connection that it hands out, by default, and each that comes back: a hit takes some requests more
-    /// than with [`from_url`](Self::from_url). Notifications come over one connection more, outside the pool.
+    /// By default a pool tests each connection on acquire and release, so a hit takes a few more requests than with
+    /// [`from_url`](Self::from_url). Notifications use one more connection, outside the pool.
     ///
-    /// Behind a pooler such as PgBouncer the options need `.extra_float_digits(None)`, unless it lets that fall, and
-    /// `.disable_statement_logging()`, lest values get into the log.
+    /// Behind a pooler such as PgBouncer the options need `.extra_float_digits(None)`, unless the pooler ignores that,
+    /// and `.disable_statement_logging()`, lest values get into the log.
     ///
-    /// It belongs to the tokio runtime in which it is handed over: one with several threads serves every kind of caller,
-    /// one with a single thread all but synchronous callers on that very thread, who get an error at once. When that
-    /// has ended, it connects anew on the runtime of whoever asks, after an error for each connection it had. And it
-    /// belongs to this process: children that it forks get an error at once.
+    /// The pool belongs to the tokio runtime in which it is passed here: a multi-thread runtime serves every kind of
+    /// caller, a current-thread runtime all but synchronous callers on its own thread, who get an error at once. After
+    /// the runtime has ended, connections are opened on the callers' runtimes, after one error for each old connection.
+    /// Forked child processes get errors at once.
     #[cfg(feature = "postgres")]
     #[must_use]
     pub fn with_postgres_pool(pool: sqlx::PgPool) -> Self {
@@ -178,13 +176,13 @@ impl SqlBackend {
 
     /// Entries in the database of the program's own pool.
     ///
-    /// A pool tests each connection that it hands out, by default, and each that comes back: a hit takes some requests more
-    /// than with [`from_url`](Self::from_url).
+    /// By default a pool tests each connection on acquire and release, so a hit takes a few more requests than with
+    /// [`from_url`](Self::from_url).
     ///
-    /// It belongs to the tokio runtime in which it is handed over: one with several threads serves every kind of caller,
-    /// one with a single thread all but synchronous callers on that very thread, who get an error at once. When that
-    /// has ended, it connects anew on the runtime of whoever asks, after an error for each connection it had. And it
-    /// belongs to this process: children that it forks get an error at once.
+    /// The pool belongs to the tokio runtime in which it is passed here: a multi-thread runtime serves every kind of
+    /// caller, a current-thread runtime all but synchronous callers on its own thread, who get an error at once. After
+    /// the runtime has ended, connections are opened on the callers' runtimes, after one error for each old connection.
+    /// Forked child processes get errors at once.
     #[cfg(feature = "mysql")]
     #[must_use]
     pub fn with_mysql_pool(pool: sqlx::MySqlPool) -> Self {
@@ -200,11 +198,11 @@ impl SqlBackend {
         .into()
     }
 
-    /// The same, with the entries in another table; beside it there is one of this name and `_schema`.
+    /// The same with the entries in another table, next to one with the suffix `_schema`.
     ///
     /// # Errors
-    /// [`ErrorKind::Protocol`] unless the name is of lower-case ASCII letters, digits and underscores, 48 at most, the first
-    /// no digit.
+    /// [`ErrorKind::Protocol`] unless the name consists of at most 48 lower-case ASCII letters, digits and underscores,
+    /// and does not begin with a digit.
     pub fn table(self, name: &str) -> Result<Self, Error> {
         if !dialect::is_table_name(name) {
             return Err(unusable("the name of the table is not plain")
@@ -259,7 +257,7 @@ fn address(url: &str) -> Result<Address, Error> {
         "mysql" | "mariadb" => Err("the feature `mysql` of cachier is off"),
         _ => Err("write sqlite:path, postgres://… or mysql://…"),
     };
-    // The URL may hold credentials, so the error does not.
+    // The error omits the URL, which may contain credentials.
     address.map_err(|hint| unusable("the URL of the database cannot be used").with_hint(hint))
 }
 

@@ -10,10 +10,10 @@ use crate::network::ServerUrl;
 pub(super) const DIALECT: Dialect = Dialect {
     now: "TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6))",
     integer: "SIGNED",
-    // Changes of tables are in no transaction: each step can be taken again where it was broken off, and the lock, which
-    // ends with the connection, keeps others from taking it at the same time.
+    // DDL is not transactional: an interrupted step can be repeated, and the lock, which ends with the connection,
+    // keeps others from taking it at the same time.
     migrations: &[
-        // Nothing is found, but the names of the columns tell cachier's table from one that was there.
+        // Finds nothing, but fails on a table that is not cachier's, as its columns have other names.
         "SELECT GET_LOCK('{table}', 60); \
         CREATE TABLE IF NOT EXISTS {table} (\
             id BINARY(32) PRIMARY KEY, \
@@ -25,7 +25,7 @@ pub(super) const DIALECT: Dialect = Dialect {
         CREATE TABLE IF NOT EXISTS {table}_schema (id INT PRIMARY KEY, version INT NOT NULL) ENGINE=InnoDB; \
         INSERT IGNORE INTO {table}_schema (id, version) VALUES (1, 2); \
         SELECT RELEASE_LOCK('{table}')",
-        // The first insertion fails when this has been done.
+        // The first insertion fails if this step is done.
         "SELECT GET_LOCK('{table}', 60); \
         INSERT INTO {table}_schema (id, version) SELECT id, version FROM {table}_schema WHERE version >= 2; \
         DROP TABLE IF EXISTS {table}; \
@@ -40,25 +40,25 @@ pub(super) const DIALECT: Dialect = Dialect {
     ],
     or_replace: "ON DUPLICATE KEY UPDATE entry = VALUES(entry), revision = VALUES(revision), created = VALUES(created), \
         expires = VALUES(expires), size = VALUES(size), owner = NULL, owned_until = NULL",
-    // Neither has `RETURNING` for updates, and the number of affected rows does not tell an insertion from an update that
-    // changed nothing. What `LAST_INSERT_ID` is given comes back with the answer: 0 for an insertion, 1 for a lease that
-    // was free, 2 for a refusal. Assignments are made from left to right, and each sees the ones before.
+    // There is no `RETURNING` for updates, and the number of affected rows does not tell an insertion from an update
+    // that changed nothing. The argument of `LAST_INSERT_ID` is returned: 0 for an insertion, 1 for a free lease, 2 for
+    // a refusal. Assignments are evaluated left to right, each seeing the ones before.
     or_lease: "ON DUPLICATE KEY UPDATE \
         owner = IF(LAST_INSERT_ID(IF(created IS NULL AND (owner IS NULL OR owned_until <= {now}), 1, 2)) = 1, \
             VALUES(owner), owner), \
         owned_until = IF(owner = VALUES(owner), VALUES(owned_until), owned_until)",
     or_take_over: "ON DUPLICATE KEY UPDATE owner = VALUES(owner), owned_until = VALUES(owned_until)",
-    // A deletion holds up writers of the rows between the ones it deletes.
+    // A deletion blocks writers of rows between those it deletes.
     delete_batch: "DELETE FROM {table} WHERE {where} LIMIT {some}",
     request_limit: Some("SELECT CAST(@@max_allowed_packet AS SIGNED), CAST(0 AS SIGNED)"),
     is_postgres: false,
 };
 
-/// The server of a URL. `Err` says what is wrong.
+/// The options of a URL. `Err` says what is wrong.
 pub(super) fn options(url: &str) -> Result<MySqlConnectOptions, &'static str> {
     const FORM: &str = "write mysql://user:password@host:port/database; in user, password and options, `@` is `%40`, \
         `/` is `%2F` and `?` is `%3F`";
-    // Else what is secret might count as the name of a database, and be shown.
+    // Otherwise a secret might be taken for the database's name, and be shown.
     let options = ServerUrl::parse(url).map(|_| MySqlConnectOptions::from_str(url));
     options.ok_or(FORM)?.map_err(|_| FORM)
 }

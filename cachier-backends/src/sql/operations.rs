@@ -1,4 +1,4 @@
-//! The operations on entries and leases: each is one statement, or one transaction.
+//! Operations on entries and leases, each one statement or one transaction.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -19,10 +19,10 @@ use crate::error::{Error, Operation};
 use crate::key::{Key, Scope};
 use crate::network::{Clients, Compensation, OnTimeout, WaitReporter};
 
-/// The table, if the program names no other.
+/// The default table.
 pub(super) const TABLE: &str = "cachier_entries";
 
-/// How long a waiter waits for the subscription before it asks again.
+/// How long a waiter waits for the subscription before it polls.
 #[cfg(feature = "postgres")]
 const LISTEN_TIMEOUT: Duration = Duration::from_millis(100);
 
@@ -45,7 +45,7 @@ impl Reopen for Sql {
 }
 
 impl Sql {
-    /// Clients of its own, which connect when they are needed.
+    /// A backend with its own clients, connected on demand.
     pub(super) fn opening(address: Address) -> Self {
         let (opened, waits) = (address.clone(), WaitReporter::default());
         let of_clients = waits.clone();
@@ -77,7 +77,7 @@ impl Sql {
         }
     }
 
-    /// Gives a lease back, unless it is known what came of asking for it.
+    /// Releases the lease in the background if the answer to its request is lost.
     fn compensate_lease(&self, lease: &Lease, owner: Token) -> Compensation {
         let (lost, shared) = (lease.share(), Arc::clone(&self.shared));
         self.clients.compensate(move |client| async move {
@@ -91,14 +91,14 @@ impl Sql {
         })
     }
 
-    /// What tells of changes, where that can be heard.
+    /// The subscription to changes, where notifications are available.
     #[cfg(feature = "postgres")]
     fn subscription(&self) -> Option<&subscribe::Subscription> {
         let subscription = self.subscription.as_ref();
         subscription.filter(|subscription| subscription.is_available())
     }
 
-    /// Has a client do something.
+    /// Runs an operation's requests on a client.
     fn run<T, F>(
         &self,
         operation: Operation,
@@ -263,7 +263,7 @@ impl Backend for Sql {
             if !listening.await {
                 return Ok(());
             }
-            // What happened before it listened is there to be seen.
+            // Changes before the subscription are visible now.
             let (there, owner) = requests.look(&key).await?;
             let is_as_seen = there.as_deref() == seen.as_ref().map(EntryVersion::as_bytes);
             if is_as_seen && owner.is_some() {

@@ -1,8 +1,8 @@
-//! A pooler between this program and PostgreSQL, such as PgBouncer, that gives each transaction another session.
+//! A connection pooler in front of PostgreSQL, such as PgBouncer, that gives each transaction another session.
 //!
-//! What a session holds cannot be relied on there: a statement that was prepared may be missing, or be somebody else's under the
-//! same name, and nobody hears what is notified. So statements are sent whole, with their arguments in them, and nobody
-//! listens. A pooler is known by [a parameter](PARAMETER) of the session that it does not pass on.
+//! Session state cannot be relied on: a prepared statement may be missing, or another one of the same name, and
+//! notifications do not arrive. So statements are sent with their arguments inlined, and nobody listens. A pooler is
+//! recognised by [a session parameter](PARAMETER) that it does not pass on.
 
 use std::fmt::Write;
 use std::sync::Arc;
@@ -13,18 +13,18 @@ use sqlx::{AssertSqlSafe, ConnectOptions, Executor, Postgres, Row, SqlSafeStr, S
 
 use super::argument::Argument;
 
-/// Whether there is a pooler, as far as it is known. Clones know it together.
+/// Whether there is a pooler, as far as is known; shared by clones.
 #[derive(Clone, Default)]
 pub(super) struct Pooler(Arc<AtomicBool>);
 
-/// A connection asks for it as it begins, as sqlx does anyway. A pooler refuses it, or lets it fall. It changes nothing
-/// here, as no number with a fraction is ever read.
+/// Requested at startup, as sqlx does anyway; a pooler rejects or ignores it. It has no effect here, as no
+/// floating-point number is ever read.
 const PARAMETER: &str = "extra_float_digits";
 const PARAMETER_VALUE: &str = "2";
 const PARAMETER_QUERY: &str = "SELECT current_setting('extra_float_digits', true)";
 
 impl Pooler {
-    /// By the options alone: who forbids to keep statements says that there is one.
+    /// Judges by the options: disabled statement caching implies a pooler.
     pub(super) fn of_options(options: &PgConnectOptions) -> Self {
         let url = options.to_url_lossy();
         let mut options = url.query_pairs();
@@ -36,10 +36,10 @@ impl Pooler {
         self.0.load(Ordering::Relaxed)
     }
 
-    /// How to connect: so that a pooler is seen, and, where there is one, so that it takes the connection.
+    /// Connect options: such that a pooler is detected, or, once it is, accepts the connection.
     pub(super) fn options(&self, options: &PgConnectOptions) -> PgConnectOptions {
         if self.is_there() {
-            // Values stand in the statements, and nobody is to read them in a log.
+            // Values are part of the statements and must not be logged.
             return options
                 .clone()
                 .extra_float_digits(None)
@@ -48,7 +48,7 @@ impl Pooler {
         options.clone()
     }
 
-    /// Learns from an error; whether the same may succeed now, if it was tried before the pooler was known.
+    /// Learns from an error; whether a retry may succeed now that the pooler is known.
     pub(super) fn learns_from(&self, error: &sqlx::Error) -> bool {
         let is_there = is_of_pooler(error);
         if is_there {
@@ -57,7 +57,7 @@ impl Pooler {
         is_there
     }
 
-    /// Looks whether what the connection asked for is in force.
+    /// Checks whether the requested parameter is in force.
     pub(super) async fn probe<'c>(
         &self,
         connection: impl Executor<'c, Database = Postgres>,
@@ -70,8 +70,8 @@ impl Pooler {
     }
 }
 
-/// Whether a server itself would not have said so: that it knows no such parameter, or another statement by the name of one
-/// that was prepared, or none.
+/// Whether only a pooler fails like this: on the parameter, or with prepared statements that are missing or already
+/// exist.
 fn is_of_pooler(error: &sqlx::Error) -> bool {
     let Some(error) = error.as_database_error() else {
         return false;
@@ -82,7 +82,7 @@ fn is_of_pooler(error: &sqlx::Error) -> bool {
     }
 }
 
-/// The statement with its arguments in the places of `$1`, `$2` ….
+/// The statement with its arguments in place of `$1`, `$2` ….
 pub(super) fn inline(statement: &SqlStr, arguments: &[Argument]) -> SqlStr {
     let mut parts = statement.as_str().split('$');
     let mut inlined = parts.next().unwrap_or_default().to_owned();
@@ -93,11 +93,11 @@ pub(super) fn inline(statement: &SqlStr, arguments: &[Argument]) -> SqlStr {
         push(&mut inlined, argument.unwrap_or(&Argument::Number(None)));
         inlined.push_str(rest);
     }
-    // Safe: `push` leaves nothing of an argument that could end its literal.
+    // Safe: `push` escapes whatever could end the literal of an argument.
     AssertSqlSafe(inlined).into_sql_str()
 }
 
-/// Appends a literal, in the form with escapes, which means the same whatever `standard_conforming_strings` says.
+/// Appends an escape-string literal, which does not depend on `standard_conforming_strings`.
 fn push(sql: &mut String, argument: &Argument) {
     match argument {
         Argument::Text(text) => {
@@ -111,7 +111,7 @@ fn push(sql: &mut String, argument: &Argument) {
             sql.push_str("'::bytea");
         }
         Argument::Number(Some(number)) => {
-            // Writing to a string cannot fail.
+            // Writing to a string does not fail.
             let _ = write!(sql, "({number})::bigint");
         }
         Argument::Number(None) => sql.push_str("NULL::bigint"),
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn arguments_stand_in_their_places() {
+    fn arguments_replace_their_placeholders() {
         let bytes = Argument::Bytes(Arc::from([0, 0x27, 0x5c, 0xff]));
         let (some, none) = (Argument::Number(Some(-5)), Argument::Number(None));
         assert_eq!(
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_of_a_text_ends_its_literal() {
+    fn text_cannot_end_its_literal() {
         for (text, literal) in [
             ("", "E''"),
             ("a'b", "E'a''b'"),
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn a_url_that_keeps_no_statements_tells_of_a_pooler() {
+    fn disabled_statement_caching_implies_a_pooler() {
         let is_told = |url: &str| Pooler::of_options(&url.parse().unwrap()).is_there();
         assert!(!is_told("postgres://u@db/app"));
         assert!(!is_told("postgres://u@db/app?statement-cache-capacity=10"));

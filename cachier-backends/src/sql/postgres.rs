@@ -10,9 +10,9 @@ use crate::network::ServerUrl;
 pub(super) const DIALECT: Dialect = Dialect {
     now: "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint",
     integer: "bigint",
-    // Each is one transaction, as it is one request; the lock keeps others from making the same at the same time.
+    // Each step is one transaction, as it is one request; the lock serialises concurrent steps.
     migrations: &[
-        // Nothing is found, but the names of the columns tell cachier's table from one that was there.
+        // Finds nothing, but fails on a table that is not cachier's, as its columns have other names.
         "SELECT pg_advisory_xact_lock(7161092340251); \
         CREATE TABLE IF NOT EXISTS {table} (\
             id bytea PRIMARY KEY, scope text COLLATE \"C\" NOT NULL, \
@@ -23,7 +23,7 @@ pub(super) const DIALECT: Dialect = Dialect {
         CREATE INDEX IF NOT EXISTS {table}_by_age ON {table} (scope, created, size); \
         CREATE TABLE IF NOT EXISTS {table}_schema (id int PRIMARY KEY, version int NOT NULL); \
         INSERT INTO {table}_schema (id, version) VALUES (1, 2) ON CONFLICT DO NOTHING",
-        // The first insertion fails when this has been done. Whoever was granted something on the table keeps it.
+        // The first insertion fails if this step is done. Grants on the table are kept.
         "SELECT pg_advisory_xact_lock(7161092340251); \
         INSERT INTO {table}_schema (id, version) SELECT id, version FROM {table}_schema WHERE version >= 2; \
         TRUNCATE {table}; \
@@ -35,17 +35,17 @@ pub(super) const DIALECT: Dialect = Dialect {
     or_lease: "ON CONFLICT (id) DO UPDATE SET owner = excluded.owner, owned_until = excluded.owned_until \
         WHERE {table}.created IS NULL AND ({table}.owner IS NULL OR {table}.owned_until <= {now})",
     or_take_over: "ON CONFLICT (id) DO UPDATE SET owner = excluded.owner, owned_until = excluded.owned_until",
-    // It holds up nobody but writers of the same rows.
+    // Blocks only writers of the same rows.
     delete_batch: "DELETE FROM {table} WHERE {where}",
     request_limit: None,
     is_postgres: true,
 };
 
-/// The server of a URL. `Err` says what is wrong.
+/// The options of a URL. `Err` says what is wrong.
 pub(super) fn options(url: &str) -> Result<PgConnectOptions, &'static str> {
     const FORM: &str = "write postgres://user:password@host:port/database; in user, password and options, `@` is `%40`, \
         `/` is `%2F` and `?` is `%3F`";
-    // Else what is secret might count as the name of a database, and be shown.
+    // Otherwise a secret might be taken for the database's name, and be shown.
     let options = ServerUrl::parse(url).map(|_| PgConnectOptions::from_str(url));
     options.ok_or(FORM)?.map_err(|_| FORM)
 }

@@ -1,4 +1,4 @@
-//! What the operations of the backend ask of a database.
+//! The requests of the backend's operations.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -15,28 +15,27 @@ use crate::error::Error;
 use crate::key::{Key, Scope};
 use crate::unique::unique;
 
-/// The answer to the request for a lease.
+/// The answer to a request for a lease.
 pub(super) enum LeaseOutcome {
     Granted,
-    /// Whose it is, if it still is anybody's.
+    /// The owner's token, if the lease is still held.
     Held(Option<Token>),
     Changed,
 }
 
-/// The entry to store.
 pub(super) struct NewEntry {
     pub(super) bytes: Arc<[u8]>,
     pub(super) created: SystemTime,
     pub(super) expires: Option<SystemTime>,
 }
 
-/// The token of an owner, or what tells one entry from every other under its key.
+/// An owner's token, or an entry's revision.
 pub(super) type Token = [u8; 16];
 
-/// What a request needs beside the entry: more than the statement and the other arguments take.
+/// Upper bound for the statement and its arguments other than the entry.
 const REQUEST_OVERHEAD: u64 = 4096;
 
-/// How often a statement is tried while what stood in its way has passed.
+/// How often a statement is tried while the obstacle passes.
 const MAX_ATTEMPTS: u32 = 5;
 
 impl Requests {
@@ -61,7 +60,7 @@ impl Requests {
         self.store_reply(stored)
     }
 
-    /// Stores under a lease, and ends it.
+    /// Stores under a lease, which ends.
     pub(super) async fn store_leased(
         &self,
         key: &Key,
@@ -120,7 +119,7 @@ impl Requests {
         })
     }
 
-    /// Takes the lease, whoever has it.
+    /// Takes the lease from whoever holds it.
     pub(super) async fn take_over(
         &self,
         key: &Key,
@@ -135,7 +134,7 @@ impl Requests {
             .map(drop)
     }
 
-    /// Removes the entry under a lease, which goes on. Whether there was one; `None` if the lease has ended.
+    /// Removes the entry under a lease, which continues. Whether there was one; `None` if the lease has ended.
     pub(super) async fn vacate(&self, key: &Key, owner: Token) -> Result<Option<bool>, Error> {
         self.ensure_table().await?;
         let mut arguments = vec![id(key), Argument::bytes(&owner)];
@@ -148,7 +147,7 @@ impl Requests {
         Ok((there.as_deref() == Some(&owner[..])).then_some(false))
     }
 
-    /// The revision that is there, and the owner of a lease that is valid.
+    /// The current revision, and the owner of a valid lease.
     pub(super) async fn look(&self, key: &Key) -> Result<Pair, Error> {
         self.ensure_table().await?;
         let found = self.pair(&self.statements().look, vec![id(key)]).await?;
@@ -185,7 +184,7 @@ impl Requests {
             if released.await?.rows > 0 {
                 return Ok(());
             }
-            // Whoever took it over did not look whether there was an entry.
+            // A lease that was taken over may be on an entry.
         }
         self.execute(&statements.release_warm, arguments)
             .await
@@ -200,7 +199,7 @@ impl Requests {
         if removed.await?.rows > 0 {
             return Ok(true);
         }
-        // A lease, or what its owner has stored in this moment.
+        // A lease, or an entry that its owner has stored just now.
         self.execute(&self.statements().remove_any, arguments)
             .await?;
         Ok(false)
@@ -208,7 +207,7 @@ impl Requests {
 
     pub(super) async fn clear(&self, scope: &Scope) -> Result<u64, Error> {
         self.ensure_table().await?;
-        // First the leases on nothing: what is stored under one before that goes with the entries.
+        // First the leases without an entry: whatever an owner stored before this is removed with the entries.
         let arguments = vec![Argument::of_scope(scope)];
         self.execute(&self.statements().clear_cold, arguments.clone())
             .await?;
@@ -240,7 +239,7 @@ impl Requests {
         let old = self.delete(&statements.cleanup_old, old).await?;
         let expired = vec![scope.clone()];
         let expired = self.delete(&statements.cleanup_expired, expired).await?;
-        // What owners left that are gone.
+        // Abandoned leases.
         self.execute(&statements.cleanup_cold, vec![scope]).await?;
         Ok(old + expired)
     }
@@ -276,20 +275,20 @@ impl Requests {
         }
     }
 
-    /// Deletes until there is no more.
+    /// Deletes in batches until nothing is left.
     async fn delete(&self, statement: &SqlStr, arguments: Vec<Argument>) -> Result<u64, Error> {
         let mut removed = 0;
         loop {
             let done = self.execute(statement, arguments.clone()).await?;
             removed += done.rows;
-            // More than some: all at once.
+            // A larger count is a dialect that deletes everything at once.
             if done.rows != DELETE_BATCH {
                 return Ok(removed);
             }
         }
     }
 
-    /// Tells others that anything may have happened to the entries of a function, where they can be told.
+    /// Notifies others that any entry of a function may have changed, where supported.
     async fn notify(&self, scope: &Scope) -> Result<(), Error> {
         let Some(notify) = &self.statements().notify else {
             return Ok(());
@@ -299,7 +298,7 @@ impl Requests {
         self.execute(notify, arguments).await.map(|_| ())
     }
 
-    /// The arguments by which a statement tells others, where they can be told.
+    /// The arguments by which a statement notifies others, where supported.
     fn notification(&self, key: &Key) -> Vec<Argument> {
         if self.statements().notify.is_none() {
             return Vec::new();
@@ -353,7 +352,7 @@ impl Requests {
         found.map_err(|error| self.error(error))
     }
 
-    /// Has a statement carried out, once more where it was not for a reason that has passed, or where the table had gone.
+    /// Runs a request, and retries it after a conflict, or after a missing table has been created.
     async fn retrying<T, F>(&self, request: impl Fn() -> F) -> Result<T, sqlx::Error>
     where
         F: Future<Output = Result<T, sqlx::Error>>,
@@ -380,17 +379,16 @@ impl Requests {
     }
 }
 
-/// 128 random bits.
 pub(super) fn token() -> Token {
     ((u128::from(unique()) << 64) | u128::from(unique())).to_be_bytes()
 }
 
-/// What a row is found by: short, and of one column, as databases compare several more slowly.
+/// The id of a row: a single short column, as databases compare composite keys more slowly.
 fn id(key: &Key) -> Argument {
     Argument::bytes(blake3::hash(key.to_string().as_bytes()).as_bytes())
 }
 
-/// In the order of the columns in the statements that store.
+/// In the order of columns in the statements that store.
 fn entry_arguments(entry: NewEntry) -> [Argument; 5] {
     let size = i64::try_from(entry.bytes.len()).unwrap_or(i64::MAX);
     [
@@ -403,7 +401,7 @@ fn entry_arguments(entry: NewEntry) -> [Argument; 5] {
 }
 
 fn period_argument(period: Duration) -> Argument {
-    // A century is as good as for ever, and the sum with any clock has room.
+    // A century is as good as for ever, and cannot overflow when added to a clock.
     const MAX_MICROS: i64 = 100 * 366 * 86_400 * 1_000_000;
     let period = i64::try_from(period.as_micros()).unwrap_or(MAX_MICROS);
     Argument::Number(Some(period.min(MAX_MICROS)))

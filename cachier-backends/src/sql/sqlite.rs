@@ -1,4 +1,4 @@
-//! SQLite: a file, in the process.
+//! SQLite: an embedded database in a file.
 
 use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
@@ -18,7 +18,7 @@ pub(super) const DIALECT: Dialect = Dialect {
     now: "CAST(unixepoch('subsec') * 1000000 AS INTEGER)",
     integer: "INTEGER",
     migrations: &[
-        // Nothing is found, but the names of the columns tell cachier's table from one that was there.
+        // Finds nothing, but fails on a table that is not cachier's, as its columns have other names.
         "BEGIN IMMEDIATE; \
         CREATE TABLE IF NOT EXISTS {table} (\
             id BLOB PRIMARY KEY NOT NULL, scope TEXT NOT NULL, \
@@ -29,7 +29,7 @@ pub(super) const DIALECT: Dialect = Dialect {
         CREATE TABLE IF NOT EXISTS {table}_schema (id INTEGER PRIMARY KEY, version INTEGER NOT NULL); \
         INSERT OR IGNORE INTO {table}_schema (id, version) VALUES (1, 2); \
         COMMIT",
-        // The first insertion fails when this has been done.
+        // The first insertion fails if this step is done.
         "BEGIN IMMEDIATE; \
         INSERT INTO {table}_schema (id, version) SELECT id, version FROM {table}_schema WHERE version >= 2; \
         DROP TABLE {table}; \
@@ -46,24 +46,23 @@ pub(super) const DIALECT: Dialect = Dialect {
     or_lease: "ON CONFLICT (id) DO UPDATE SET owner = excluded.owner, owned_until = excluded.owned_until \
         WHERE {table}.created IS NULL AND ({table}.owner IS NULL OR {table}.owned_until <= {now})",
     or_take_over: "ON CONFLICT (id) DO UPDATE SET owner = excluded.owner, owned_until = excluded.owned_until",
-    // There is one writer at a time: each has its turn.
+    // Batches give other writers a turn, as there is one at a time.
     delete_batch: "DELETE FROM {table} WHERE rowid IN (SELECT rowid FROM {table} WHERE {where} LIMIT {some})",
     request_limit: None,
     is_postgres: false,
 };
 
-/// How long a writer waits for its turn.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A file, and how it is opened.
+/// A database file, and how to open it.
 #[derive(Clone)]
 pub(super) struct File {
     options: SqliteConnectOptions,
-    /// Whether it is made when it is missing.
+    /// Whether to create it if missing.
     is_made: bool,
-    /// The folder that is made with it.
+    /// The folder to create with it.
     folder: Option<PathBuf>,
-    /// Who notes that the folder is used, where it goes when it is not.
+    /// Records uses of the folder, which is removed after long disuse.
     last_use: Option<Arc<LastUse>>,
 }
 
@@ -84,7 +83,7 @@ pub(super) fn file(url: &str) -> Result<File, &'static str> {
 }
 
 impl File {
-    /// One that is as the program wants it.
+    /// A file as the program configured it.
     pub(super) fn of_program(options: SqliteConnectOptions) -> Self {
         Self {
             options,
@@ -94,7 +93,7 @@ impl File {
         }
     }
 
-    /// Made when it is missing; after a crash of the machine the last entries may be gone, which a cache can bear.
+    /// A file created if missing. A crash of the machine may lose the last entries, which a cache can bear.
     pub(super) fn writable(options: SqliteConnectOptions) -> Self {
         let options = options
             .busy_timeout(BUSY_TIMEOUT)
@@ -109,10 +108,9 @@ impl File {
         }
     }
 
-    /// A file of this name in a folder of cachier's, which is made if need be.
+    /// A file in one of cachier's folders, created if need be.
     ///
-    /// # Errors
-    /// When it cannot be made, others may write to it, or something else stands in the file's place.
+    /// # Errors When the folder cannot be created, others may write to it, or the file's path is not a regular file.
     pub(super) fn in_folder(
         folder: &Path,
         name: &str,
@@ -138,18 +136,18 @@ impl File {
         })
     }
 
-    /// How it is opened. A file that is missing is made for the user alone: values may be private, and SQLite would ask
-    /// the umask. What it keeps beside the file is then as private.
+    /// The options to open it. A missing file is created for the user alone, as values may be private and SQLite would
+    /// apply the umask. SQLite gives its other files the same permissions.
     pub(super) fn options(&self) -> SqliteConnectOptions {
         if let Some(folder) = &self.folder {
-            // It may have been removed with all that was in it.
+            // It may have been removed with its content.
             let _ = private_folder::create(folder);
         }
         if self.is_made {
             let mut file = OpenOptions::new();
             #[cfg(unix)]
             std::os::unix::fs::OpenOptionsExt::mode(&mut file, 0o600);
-            // It may be there; and who opens it says what is wrong.
+            // It may exist; other errors show when it is opened.
             let _ = file
                 .write(true)
                 .create_new(true)
@@ -158,7 +156,7 @@ impl File {
         self.options.clone()
     }
 
-    /// Which file there is, for whoever is about to use it. Where systems keep open files from being removed, it does not matter.
+    /// The current file. Irrelevant on systems where open files cannot be removed.
     pub(super) fn file_id(&self) -> FileId {
         if let Some(last_use) = &self.last_use {
             last_use.note(SystemTime::now());
@@ -178,7 +176,7 @@ impl File {
     }
 }
 
-/// Whether something is at the path of a file that SQLite would follow or write to although it is not cachier's.
+/// Whether the path is something that SQLite would follow or overwrite although it is not cachier's.
 fn is_not_a_file(file: &Path) -> bool {
     file.symlink_metadata().is_ok_and(|found| {
         #[cfg(unix)]

@@ -1,4 +1,4 @@
-//! Learning of changes from PostgreSQL: one connection of each backend listens.
+//! Change notifications from PostgreSQL: one listening connection per backend.
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -13,7 +13,7 @@ use crate::backend::{Change, Watch, Watcher};
 use crate::key::{Key, KeyHash, Scope};
 use crate::network::{AbortOnDrop, Backoff, Subscribers, spawn_in_background};
 
-/// What one backend hears; it starts to listen when somebody wants to know.
+/// The subscription of one backend; starts to listen on first use.
 pub(super) struct Subscription {
     listening: Arc<Listening>,
     task: OnceLock<Option<AbortOnDrop<()>>>,
@@ -27,7 +27,7 @@ struct Listening {
     is_listening: watch::Sender<bool>,
 }
 
-/// After how long without a word the connection is tried, and how long it may take to answer.
+/// When an idle connection is pinged, and the limit for its answer.
 const PING_INTERVAL: Duration = Duration::from_secs(10);
 const PING_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -46,7 +46,7 @@ impl Subscription {
         }
     }
 
-    /// Whether notifications can come at all: not through a pooler.
+    /// Whether notifications can arrive: not through a pooler.
     pub(super) fn is_available(&self) -> bool {
         !self.listening.pooler.is_there()
     }
@@ -62,7 +62,7 @@ impl Subscription {
         self.listening.subscribers.waiters.of_entry(key)
     }
 
-    /// Waits until it listens, or for a while; whether it does.
+    /// Waits at most `limit` until the subscription is active; whether it is.
     pub(super) fn is_listening(
         &self,
         limit: Duration,
@@ -106,17 +106,17 @@ impl Listening {
         let pool = pool.connect_lazy_with(self.options.clone());
         let mut listener = PgListener::connect_with(&pool).await?;
         listener.ignore_pool_close_event(true);
-        // One that connects anew by itself may be interrupted in that, and then do it again unnoticed.
+        // An automatic reconnect may be interrupted, and then be repeated unnoticed.
         listener.eager_reconnect(false);
         self.pooler.probe(&mut listener).await?;
         listener.listen(&self.shared.statements.table).await?;
         Ok(listener)
     }
 
-    /// Hears until the connection is lost; the listener is of no use then, as it would connect anew without a word.
+    /// Receives until the connection is lost. The listener is dropped then, as it would reconnect silently.
     async fn receive(&self, mut listener: PgListener) {
         self.is_listening.send_replace(true);
-        // What happened before was missed.
+        // Earlier changes were missed.
         self.subscribers.watchers.notify_gap();
         loop {
             match timeout(PING_INTERVAL, listener.try_recv()).await {
@@ -131,7 +131,7 @@ impl Listening {
             }
         }
         self.is_listening.send_replace(false);
-        // Whoever waits looks again, and then for itself.
+        // Waiters have to poll.
         self.subscribers.waiters.notify_gap();
     }
 
@@ -147,7 +147,7 @@ impl Listening {
     }
 }
 
-/// The hash of an entry, or `*` for all of a function.
+/// The hash of an entry, or `*` for all entries of a function.
 fn change(what: &str) -> Option<Change> {
     match what {
         "*" => Some(Change::All),
@@ -160,7 +160,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_word_is_a_hash_or_everything_or_nothing() {
+    fn only_hashes_and_the_asterisk_are_changes() {
         let hash = KeyHash::from_bytes([0xa7; 32]);
         assert_eq!(change(&hash.to_string()), Some(Change::Entry(hash)));
         assert_eq!(change("*"), Some(Change::All));

@@ -1,4 +1,4 @@
-//! Whether the table is there: it is made, or brought up to date, before it is first used.
+//! The table: created or upgraded before its first use.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,15 +9,15 @@ use tokio::time::timeout;
 use super::client::{Requests, TableInfo};
 use crate::error::{Error, ErrorKind};
 
-/// How long an attempt may take, from the first request to the last. A server that never answers one ends it too.
+/// Limit for one attempt, even if the server never answers.
 const PREPARE_TIMEOUT: Duration = Duration::from_secs(30);
 
 impl Requests {
-    /// Has the table made or migrated, once.
+    /// Makes sure that the table exists in the current version.
     pub(super) async fn ensure_table(&self) -> Result<TableInfo, Error> {
         match self.shared.table_state.get() {
             Some(info) => Ok(info),
-            // Boxed: the many operations that find the table there keep no room for making it.
+            // Boxed: creating the table is rare and its future large.
             None => Box::pin(self.prepare_table()).await,
         }
     }
@@ -31,12 +31,12 @@ impl Requests {
         };
         let info = *attempt.get_or_try_init(prepare).await?;
         self.shared.table_state.set(Some(info));
-        // It may be wanted again, if somebody removes the table.
+        // For the next attempt, in case somebody removes the table.
         self.client.reset();
         Ok(info)
     }
 
-    /// Makes a table that was there and has gone; whether it is there again.
+    /// Creates a table that has been removed; whether it exists again.
     pub(super) async fn recreate_table(&self) -> bool {
         self.shared.table_state.set(None);
         self.client.reset();
@@ -48,7 +48,7 @@ impl Requests {
         let looked = self.client.database.probe_pooler().await;
         looked.map_err(|error| self.error(error))?;
         let known = self.statements().migrations.len();
-        // Whatever is wrong with the table that it should be read from: making it shows whether it can be helped.
+        // Whatever is wrong with the table: creating it shows whether that can be helped.
         let version = match self.schema_version().await {
             Ok(version) => version,
             Err(error) if error.kind() == ErrorKind::Protocol => 0,
@@ -81,14 +81,14 @@ impl Requests {
         Ok(found.map_or(0, |(version, _)| usize::try_from(version).unwrap_or(0)))
     }
 
-    /// Two numbers that tell whether there is something to be made.
+    /// Two numbers found by a statement.
     async fn query_numbers(&self, statement: &SqlStr) -> Result<Option<(i64, i64)>, Error> {
         self.count();
         let found = self.client.database.numbers(statement, &[]).await;
         found.map_err(|error| self.error(error))
     }
 
-    /// Takes the step that leads on from this version, unless somebody else did.
+    /// Upgrades from this version, unless somebody else has.
     async fn migrate(&self, step: &SqlStr, version: usize) -> Result<(), Error> {
         self.count();
         match self.client.database.script(step).await {
