@@ -1,4 +1,4 @@
-//! Connecting, and what the connections tell.
+//! Connections and their figures.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,15 +15,15 @@ use crate::backend::Pool;
 use crate::error::{Error, ErrorKind, Operation};
 use crate::network::{ClientScope, ServerUrl, WaitReporter};
 
-/// The database of addresses that name none.
+/// The database if the address names none.
 pub(super) const DEFAULT_DATABASE: &str = "cachier";
 
-/// How long it takes at most to find out that no server is there.
+/// Limit for finding a server.
 const SERVER_SELECTION_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// How often a server tells a client that it is there. The driver gives up on one that it has not heard of for a second more,
-/// and asks it nothing before it has: with the driver's own 10 seconds, calls would go without a server that is well for as
-/// long.
+/// How often a server sends a heartbeat. The driver drops a server that it has not heard of for this and a second more,
+/// and sends it nothing meanwhile: with the default of 10 seconds, a server would go unused long after it has
+/// recovered.
 const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The most connections of one runtime, unless the address says otherwise.
@@ -41,7 +41,7 @@ pub(super) struct Address {
 }
 
 impl Address {
-    /// The parts of an address that tell where the entries are.
+    /// Parses a URL.
     pub(super) fn parse(url: &str, collection: &str) -> Result<Self, Error> {
         let invalid = || {
             Error::new(
@@ -72,7 +72,7 @@ impl Address {
     }
 }
 
-/// Connects, and sees to the indexes.
+/// Connects, and creates the indexes.
 pub(super) async fn connect(
     address: Arc<Address>,
     scope: ClientScope,
@@ -89,7 +89,7 @@ pub(super) async fn connect(
     options.app_name.get_or_insert_with(|| "cachier".to_owned());
     match scope {
         ClientScope::Runtime => drop(options.heartbeat_freq.get_or_insert(HEARTBEAT_INTERVAL)),
-        // Its runtime rests between calls, and would hear nothing.
+        // Its runtime is idle between calls, and would miss heartbeats.
         ClientScope::Thread => options.server_monitoring_mode = Some(ServerMonitoringMode::Poll),
     }
     options.max_pool_size = Some(match scope {
@@ -104,15 +104,15 @@ pub(super) async fn connect(
         .database(&address.database)
         .collection(&address.collection);
     match prepare(&entries).await {
-        // What is there serves as well: cachier looks at the age of an entry itself.
+        // The existing index will do: cachier checks the age of entries itself.
         Err(error) if error::is_index_conflict(&error) => {}
         prepared => prepared.map_err(failed)?,
     }
     Ok(entries)
 }
 
-/// Creates the indexes where they are missing; a user who may only read goes without. One of the same keys or name, but with
-/// other options, is an error, and stays; the other index is made all the same.
+/// Creates missing indexes; a read-only user does without. An index with the same keys or name but other options is
+/// kept and reported as an error, after the other one is created.
 pub(super) async fn prepare(entries: &Collection<Document>) -> Result<(), mongodb::error::Error> {
     match entries.create_indexes(indexes()).await {
         Err(error) if error::is_denied(&error) => Ok(()),
@@ -136,7 +136,7 @@ fn indexes() -> [IndexModel; 2] {
     [by_age.build(), by_expiry.options(expiry).build()]
 }
 
-/// Connections of all runtimes, counted by the driver's events.
+/// Connections of all runtimes, counted from driver events.
 #[derive(Default)]
 pub(super) struct PoolGauge {
     open: AtomicU64,
@@ -158,7 +158,7 @@ impl PoolGauge {
             CmapEvent::ConnectionClosed(_) => subtract(&self.open),
             CmapEvent::ConnectionCheckedOut(event) => {
                 add(&self.busy);
-                // A client that serves one synchronous caller at a time has nobody waiting.
+                // A client for synchronous callers serves one at a time, so nobody waits.
                 if scope == ClientScope::Runtime {
                     self.waits.report(event.duration);
                 }

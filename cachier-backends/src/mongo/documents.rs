@@ -1,4 +1,4 @@
-//! What documents look like, and the requests that change them.
+//! Documents, and the updates that change them.
 //!
 //! ```text
 //! { _id: "cachier/2/{namespace}/{function}/{version}/{hash}", function: "cachier/2/{namespace}/{function}",
@@ -6,7 +6,7 @@
 //!   lease: { owner: ObjectId, until: … } }
 //! ```
 //!
-//! A document without `version` is the lease on an entry that is not there yet. The server's clock counts.
+//! A document without `version` is the lease on an absent entry. Times are by the server's clock.
 
 use std::time::{Duration, SystemTime};
 
@@ -18,7 +18,7 @@ use crate::backend::{EntryVersion, StoreRequest};
 use crate::key::{Key, Scope};
 use crate::unique::unique;
 
-/// How long a document stays at least after the lease in it has ended, until the server drops it.
+/// How long a document is kept at least after its lease has ended.
 const MIN_RETENTION_MILLIS: i64 = 60_000;
 
 /// The document of a key.
@@ -31,38 +31,38 @@ pub(super) fn of_function(scope: &Scope) -> Document {
     doc! { "function": scope.to_string() }
 }
 
-/// Those of them that hold entries; in the index, so that no document is read.
+/// Those with entries; covered by the index.
 pub(super) fn entries_of(scope: &Scope) -> Document {
     doc! { "function": scope.to_string(), "created": { "$gte": DateTime::MIN } }
 }
 
-/// Those that were created before and are not leased: whoever computes one again has what it was granted the lease for.
+/// Those with entries created before a moment that nobody has a lease on: an entry being recomputed is kept.
 pub(super) fn entries_before(scope: &Scope, moment: SystemTime) -> Document {
     doc! {
         "function": scope.to_string(),
         "created": { "$gte": DateTime::MIN, "$lt": DateTime::from_system_time(moment) },
-        // A date that is not there is less than any other.
+        // A missing date is less than any other.
         "$expr": { "$lte": ["$lease.until", "$$NOW"] },
     }
 }
 
-/// Those that hold leases only.
+/// Those with leases only.
 pub(super) fn bare_leases_of(scope: &Scope) -> Document {
     doc! { "function": scope.to_string(), "version": { "$exists": false } }
 }
 
-/// The document of a key, while this owner holds its lease and nothing has changed since.
+/// The document of a key, while this owner's lease is valid and the entry unchanged.
 pub(super) fn owned(key: &Key, owner: ObjectId, seen: Option<&EntryVersion>) -> Document {
     doc! {
         "_id": key.to_string(),
-        // `null` matches a field that is not there.
+        // `null` matches a missing field.
         "version": seen.map_or(Bson::Null, version),
         "lease.owner": owner,
         "$expr": { "$gt": ["$lease.until", "$$NOW"] },
     }
 }
 
-/// Stores an entry, and ends whatever lease there is.
+/// Stores an entry, and ends any lease.
 pub(super) fn store(key: &Key, request: &StoreRequest<'_>) -> Document {
     let entry = Binary {
         subtype: BinarySubtype::Generic,
@@ -84,8 +84,8 @@ pub(super) fn store(key: &Key, request: &StoreRequest<'_>) -> Document {
     }
 }
 
-/// Gives the lease to an owner if the entry is the one that was seen and nobody else has it; else changes nothing, which the
-/// server then writes nowhere, however many ask.
+/// Grants the lease if the entry is the one that was seen and nobody holds it. Otherwise changes nothing, which costs
+/// the server no write.
 pub(super) fn lease(
     key: &Key,
     owner: ObjectId,
@@ -94,7 +94,7 @@ pub(super) fn lease(
 ) -> Vec<Document> {
     let seen = seen.map_or(Bson::Null, version);
     let is_seen = doc! { "$eq": [{ "$ifNull": ["$version", null] }, seen] };
-    // A date that is not there is less than any other.
+    // A missing date is less than any other.
     let is_free = doc! { "$lte": ["$lease.until", "$$NOW"] };
     let is_granted = doc! { "$and": [is_seen, is_free] };
     let granted = doc! { "owner": owner, "until": after(period) };
@@ -105,7 +105,7 @@ pub(super) fn lease(
     } }]
 }
 
-/// Gives the lease to an owner, whoever has it.
+/// Grants the lease, whoever holds it.
 pub(super) fn take_over(key: &Key, owner: ObjectId, period: Duration) -> Vec<Document> {
     vec![doc! { "$set": {
         "function": key.scope().to_string(),
@@ -114,7 +114,7 @@ pub(super) fn take_over(key: &Key, owner: ObjectId, period: Duration) -> Vec<Doc
     } }]
 }
 
-/// Removes the entry, and leaves the lease.
+/// Removes the entry, and keeps the lease.
 pub(super) fn vacate() -> Vec<Document> {
     vec![
         doc! { "$unset": ["entry", "version", "size", "created"] },
@@ -122,18 +122,18 @@ pub(super) fn vacate() -> Vec<Document> {
     ]
 }
 
-/// Prolongs a lease.
+/// Renews a lease.
 pub(super) fn renew(period: Duration) -> Vec<Document> {
     vec![doc! { "$set": { "lease.until": after(period), "drop_at": drop_at(period) } }]
 }
 
-/// When the server may drop a document that is leased now: not before the lease has ended, also if the entry in it expires
-/// earlier; it is not served then, as its header says when. An entry that never expires stays.
+/// When the server may drop a leased document: not before the lease has ended, even if the entry expires earlier (its
+/// header keeps it from being served). An entry that never expires stays.
 fn drop_at(period: Duration) -> Document {
     let end = doc! { "$add": ["$$NOW", millis(period) + MIN_RETENTION_MILLIS] };
     let is_there = |field| doc! { "$ne": [{ "$type": field }, "missing"] };
     let never_expires = doc! { "$and": [is_there("$version"), { "$not": [is_there("$drop_at")] }] };
-    // A date that is not there does not count.
+    // A missing date is ignored.
     doc! { "$cond": [never_expires, "$drop_at", { "$max": ["$drop_at", end] }] }
 }
 
@@ -145,7 +145,7 @@ fn millis(period: Duration) -> i64 {
     i64::try_from(period.as_millis()).unwrap_or(i64::MAX / 2)
 }
 
-/// An id that nobody else has: those that the driver makes come again in the children of a process.
+/// A random id. Those of the driver repeat in child processes.
 pub(super) fn random_id() -> ObjectId {
     let mut bytes = [0; 12];
     bytes[..8].copy_from_slice(&unique().to_be_bytes());
@@ -157,18 +157,17 @@ pub(super) fn random_id() -> ObjectId {
 fn version(seen: &EntryVersion) -> Bson {
     match <[u8; 12]>::try_from(seen.as_bytes()) {
         Ok(bytes) => Bson::ObjectId(ObjectId::from_bytes(bytes)),
-        // Of another backend: no document has it.
+        // From another backend; matches no document.
         Err(_) => Bson::Boolean(false),
     }
 }
 
-/// The version that a document says.
 pub(super) fn version_in(document: &Document) -> Option<EntryVersion> {
     let version = document.get_object_id("version").ok()?;
     Some(EntryVersion::new(version.bytes()))
 }
 
-/// The entry in a document, taken out of it.
+/// Takes the entry out of a document.
 pub(super) fn entry_in(document: &mut Document) -> Option<Vec<u8>> {
     match document.remove("entry") {
         Some(Bson::Binary(binary)) => Some(binary.bytes),
@@ -176,7 +175,7 @@ pub(super) fn entry_in(document: &mut Document) -> Option<Vec<u8>> {
     }
 }
 
-/// The owner of the lease in a document.
+/// The owner of a document's lease.
 pub(super) fn owner_in(document: &Document) -> Option<ObjectId> {
     document
         .get_document("lease")

@@ -1,10 +1,10 @@
-//! Errors of the driver, as those of cachier.
+//! Mapping of driver errors.
 
 use mongodb::error::{Error as Driver, ErrorKind as Kind, WriteFailure};
 
 use crate::error::{Error, ErrorKind, Operation};
 
-/// An error of an operation on the store of that name.
+/// The error of an operation on a store.
 #[cold]
 pub(super) fn failed(operation: Operation, store: &str, error: &Driver) -> Error {
     let kind = kind_of(error);
@@ -24,29 +24,28 @@ pub(super) fn failed(operation: Operation, store: &str, error: &Driver) -> Error
         ),
         _ => failed,
     };
-    // The driver's own error may hold addresses and parts of documents; a code says as much.
+    // The driver's error may contain addresses and parts of documents.
     match code(error) {
         Some(code) => failed.with_source(Code(code)),
         None => failed,
     }
 }
 
-/// Whether another client inserted the same document at the same moment.
+/// Whether another client inserted the same document concurrently.
 pub(super) fn is_duplicate(error: &Driver) -> bool {
     code(error) == Some(11000)
 }
 
-/// Whether the user may not do it.
 pub(super) fn is_denied(error: &Driver) -> bool {
     kind_of(error) == ErrorKind::Denied
 }
 
-/// Whether an index is there that has the same keys or name, and other options: IndexOptionsConflict, IndexKeySpecsConflict.
+/// Whether an index with the same keys or name but other options exists: IndexOptionsConflict, IndexKeySpecsConflict.
 pub(super) fn is_index_conflict(error: &Driver) -> bool {
     matches!(code(error), Some(85 | 86))
 }
 
-/// Whether the document is larger than the server takes.
+/// Whether the document is larger than the server accepts.
 pub(super) fn is_too_large(error: &Driver) -> bool {
     matches!(code(error), Some(10334 | 17419 | 17420))
 }
@@ -66,13 +65,13 @@ fn kind_of(error: &Driver) -> ErrorKind {
 /// By the codes of <https://github.com/mongodb/mongo/blob/master/src/mongo/base/error_codes.yml>.
 fn kind_of_code(code: i32) -> ErrorKind {
     match code {
-        // Unauthorized, AuthenticationFailed, and what Atlas says of a user without rights.
+        // Unauthorized, AuthenticationFailed, and Atlas's code for missing rights.
         13 | 18 | 8000 => ErrorKind::Denied,
-        // HostUnreachable, NetworkTimeout, primaries that step down, servers that shut down.
+        // HostUnreachable, NetworkTimeout, stepping down, shutting down.
         6 | 7 | 89 | 91 | 189 | 9001 | 10107 | 11600 | 11602 | 13435 | 13436 => ErrorKind::Connect,
         // ExceededTimeLimit, MaxTimeMSExpired.
         50 | 262 => ErrorKind::Timeout,
-        // OutOfDiskSpace, and a quota that is used up.
+        // OutOfDiskSpace, and an exhausted quota.
         14031 | 12501 => ErrorKind::Full,
         _ => ErrorKind::Io,
     }
@@ -87,7 +86,7 @@ fn code(error: &Driver) -> Option<i32> {
     }
 }
 
-/// What the server said.
+/// The server's error code.
 #[derive(Debug)]
 struct Code(i32);
 

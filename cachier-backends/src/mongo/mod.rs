@@ -1,8 +1,7 @@
 //! Entries in a MongoDB collection, shared by machines.
 //!
-//! One document for each key holds the entry and the lease on it, so that each change is one request that the server
-//! carries out as a whole. Two indexes besides that of the keys: by function and age, which clean-ups and figures use
-//! without reading documents, and one by which the server drops what has expired.
+//! One document per key holds the entry and its lease, so that each change is a single atomic request. Two more
+//! indexes: by function and age, for clean-ups and figures without reading documents, and a TTL index for expiry.
 //!
 //! The server takes documents of 16 MiB; larger entries are refused ([`StoreReply::TooLarge`](crate::StoreReply::TooLarge)).
 
@@ -46,7 +45,7 @@ impl MongoBackend {
     /// The server of this address, `mongodb://…` or `mongodb+srv://…`, and the database that it names, else `cachier`.
     ///
     /// # Errors
-    /// For an address that is none of these. Whether the server is there is not looked at.
+    /// For any other URL. Whether the server exists is not checked.
     pub fn from_url(url: &str) -> Result<Self, Error> {
         Self::from_url_and_collection(url, DEFAULT_COLLECTION)
     }
@@ -60,13 +59,13 @@ impl MongoBackend {
         Ok(Mongo::at(address, WaitReporter::default()).into())
     }
 
-    /// The program's own client, the database `cachier` and the collection `cachier_entries`, whose
-    /// [indexes](Self::create_indexes) are the program's to make.
+    /// The program's own client, with the database `cachier` and the collection `cachier_entries`, whose
+    /// [indexes](Self::create_indexes) the program creates.
     ///
-    /// It belongs to the tokio runtime in which it is handed over: one with several threads serves every kind of caller,
-    /// one with a single thread all but synchronous callers on that very thread, who get an error at once. When that
-    /// has ended, all get errors: the driver watches its servers there. And it belongs to this process: children that it
-    /// forks get an error at once.
+    /// The client belongs to the tokio runtime in which it is passed here: a multi-thread runtime serves every kind of
+    /// caller, a current-thread runtime all but synchronous callers on its own thread, who get an error at once. After
+    /// the runtime has ended all calls fail, as the driver monitors its servers there. Forked child processes get
+    /// errors at once.
     #[must_use]
     #[allow(
         clippy::needless_pass_by_value,
@@ -80,13 +79,13 @@ impl MongoBackend {
         )
     }
 
-    /// The program's own collection, which should hold nothing else. Its [indexes](Self::create_indexes) are the program's
-    /// to make.
+    /// The program's own collection, which should hold nothing else. The program creates its
+    /// [indexes](Self::create_indexes).
     ///
-    /// It belongs to the tokio runtime in which it is handed over: one with several threads serves every kind of caller,
-    /// one with a single thread all but synchronous callers on that very thread, who get an error at once. When that
-    /// has ended, all get errors: the driver watches its servers there. And it belongs to this process: children that it
-    /// forks get an error at once.
+    /// The client belongs to the tokio runtime in which it is passed here: a multi-thread runtime serves every kind of
+    /// caller, a current-thread runtime all but synchronous callers on its own thread, who get an error at once. After
+    /// the runtime has ended all calls fail, as the driver monitors its servers there. Forked child processes get
+    /// errors at once.
     #[must_use]
     pub fn with_collection(collection: Collection<Document>) -> Self {
         let store_name = format!("mongodb, {}", collection.namespace());
@@ -94,13 +93,13 @@ impl MongoBackend {
         Mongo::new(None, store_name, Arc::default(), clients).into()
     }
 
-    /// Creates the indexes where they are missing; a backend [from a URL](Self::from_url) does so when it connects.
+    /// Creates missing indexes; a backend [from a URL](Self::from_url) does so when it connects.
     ///
-    /// They are `{function: 1, created: 1, size: 1}`, which clean-ups and figures use, and `{drop_at: 1}` with an
-    /// `expireAfterSeconds` of 0, by which the server drops what has expired.
+    /// They are `{function: 1, created: 1, size: 1}`, for clean-ups and figures, and `{drop_at: 1}` with
+    /// `expireAfterSeconds` 0, for expiry.
     ///
     /// # Errors
-    /// When the server cannot be reached or refuses, or an index of the same keys or name has other options: that one stays,
+    /// When the server is unreachable or refuses, or an index with the same keys or name has other options: it is kept,
     /// and the backend works with it. A user who may not create indexes is no error.
     pub async fn create_indexes(&self) -> Result<(), Error> {
         let prepare = |requests: Requests| async move { connect::prepare(requests.send()).await };

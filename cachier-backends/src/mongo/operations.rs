@@ -1,4 +1,4 @@
-//! The operations on entries and leases: each is one request, where the server can do it in one.
+//! Operations on entries and leases, each one request where the server allows it.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -21,7 +21,7 @@ use crate::error::Operation;
 use crate::key::{Key, Scope};
 use crate::network::{Clients, Compensation, OnTimeout, RoundTrips, WaitReporter};
 
-/// The largest entry, in bytes: a document of the server's 16 MiB, less what stands beside the entry.
+/// The server's limit of 16 MiB for a document, less the fields other than the entry.
 const MAX_ENTRY_BYTES: usize = (16 << 20) - (16 << 10);
 
 /// The backend of one process.
@@ -47,7 +47,7 @@ impl Reopen for Mongo {
 }
 
 impl Mongo {
-    /// Clients that connect to that place.
+    /// A backend with its own clients.
     pub(super) fn at(address: Arc<Address>, waits: WaitReporter) -> Self {
         let gauge = Arc::new(PoolGauge::new(waits));
         let (of_clients, address_of_clients) = (Arc::clone(&gauge), Arc::clone(&address));
@@ -80,7 +80,7 @@ impl Mongo {
         }
     }
 
-    /// Gives a lease back, unless it is known what came of asking for it.
+    /// Releases the lease in the background if the answer to its request is lost.
     fn compensate_lease(&self, lease: &Lease, owner: ObjectId) -> Compensation {
         let (lost, shared) = (lease.share(), Arc::clone(&self.shared));
         self.clients.compensate(move |entries| async move {
@@ -90,7 +90,7 @@ impl Mongo {
         })
     }
 
-    /// Runs one request, or several.
+    /// Runs an operation's requests.
     pub(super) fn run<'a, T, F>(
         &'a self,
         operation: Operation,
@@ -134,7 +134,7 @@ impl Backend for Mongo {
                 .await?;
             Ok(found.and_then(|mut document| {
                 let version = documents::version_in(&document)?;
-                // An entry that is not binary is no entry: its bytes are as good as torn.
+                // A value that is not binary counts as a corrupt entry.
                 let bytes = documents::entry_in(&mut document).unwrap_or_default();
                 Some(Loaded { bytes, version })
             }))
@@ -217,7 +217,7 @@ impl Backend for Mongo {
                     .projection(fields)
             };
             let found = match request().await {
-                // Somebody else inserted the document at the same moment; now it is there.
+                // Somebody else inserted the document concurrently; now it exists.
                 Err(error) if error::is_duplicate(&error) => request().await?,
                 leased => leased?,
             };

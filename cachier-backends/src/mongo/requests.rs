@@ -1,4 +1,4 @@
-//! The requests of one operation, which are counted.
+//! The requests of one operation, counted.
 
 use std::sync::Arc;
 
@@ -12,26 +12,26 @@ use crate::backend::{Lease, StoreReply};
 use crate::error::{Error, Operation};
 use crate::network::RoundTrips;
 
-/// What the operations of one process have in common.
+/// Shared by the operations of one process.
 pub(super) struct Shared {
     pub(super) store_name: String,
     pub(super) round_trips: RoundTrips,
     pub(super) gauge: Arc<PoolGauge>,
 }
 
-/// The collection, for the requests of one operation, which are counted.
+/// The collection, for the counted requests of one operation.
 pub(super) struct Requests {
     entries: Collection<Document>,
     shared: Arc<Shared>,
     operation: Operation,
 }
 
-/// Which document an entry is stored in.
+/// The document to store an entry in.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Existing {
-    /// One that is there.
+    /// An existing one.
     Only,
-    /// One that is there, else a new one.
+    /// An existing one, or else a new one.
     OrNew,
 }
 
@@ -54,7 +54,7 @@ impl Requests {
         }
     }
 
-    /// Stores an entry in a document.
+    /// Stores an entry.
     pub(super) async fn store(
         &self,
         document: Document,
@@ -72,7 +72,7 @@ impl Requests {
         }
     }
 
-    /// Ends the lease of an owner.
+    /// Ends an owner's lease.
     pub(super) async fn release(
         &self,
         lease: &Lease,
@@ -88,7 +88,7 @@ impl Requests {
         Ok(())
     }
 
-    /// Ends the lease of an owner, whether there is an entry or not.
+    /// Ends an owner's lease, with or without an entry.
     pub(super) async fn release_any(
         &self,
         lease: &Lease,
@@ -104,7 +104,7 @@ impl Requests {
         Ok(())
     }
 
-    /// The collection, for one request.
+    /// Counts a request, and returns the collection to send it.
     pub(super) fn send(&self) -> &Collection<Document> {
         self.shared.round_trips.count(self.operation);
         &self.entries
