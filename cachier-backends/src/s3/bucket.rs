@@ -1,4 +1,4 @@
-//! The requests to a bucket.
+//! Requests to a bucket.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -13,16 +13,16 @@ use crate::error::{Error, ErrorKind, Operation};
 use crate::key::{Key, Scope};
 use crate::network::RoundTrips;
 
-/// What all clients of a backend share.
+/// Shared by all clients of a backend.
 pub(super) struct Shared {
     pub(super) bucket: String,
     pub(super) prefix: String,
-    /// The address of the server, if it is not AWS.
+    /// The server's address, unless it is AWS.
     pub(super) endpoint: Option<String>,
     pub(super) trips: RoundTrips,
 }
 
-/// A bucket, and the client that asks it on behalf of an operation.
+/// A bucket, with the client that serves one operation.
 #[derive(Clone)]
 pub(super) struct Bucket {
     pub(super) shared: Arc<Shared>,
@@ -30,61 +30,61 @@ pub(super) struct Bucket {
     pub(super) operation: Operation,
 }
 
-/// An object, whole.
+/// An object with its content.
 pub(super) struct Object {
     pub(super) bytes: Vec<u8>,
     pub(super) etag: String,
 }
 
-/// An object, without what is in it.
+/// An object's metadata.
 pub(super) struct Head {
     pub(super) size: u64,
     pub(super) etag: String,
-    /// When the entry in it was created.
+    /// When the entry was created.
     pub(super) created: Option<SystemTime>,
-    /// Whose lease it is.
+    /// The lease's owner.
     pub(super) owner: Option<u64>,
-    /// How long the lease that it is lasts.
+    /// The lease's period.
     pub(super) period: Option<Duration>,
-    /// For how long it has been as it is, at least, by the clock of the server.
+    /// Lower bound for the time since the last change, by the server's clock.
     pub(super) age: Duration,
 }
 
-/// What the metadata of an object say of it.
+/// User metadata of an object.
 #[derive(Clone, Copy)]
 pub(super) enum ObjectMetadata {
-    /// It is an entry that was created then.
+    /// An entry, created at this time.
     Created(SystemTime),
-    /// It is the lease of an owner, and lasts for so long.
+    /// A lease of an owner, for a period.
     Lease(u64, Duration),
 }
 
-/// On which condition an object is put.
+/// The precondition of a put.
 #[derive(Clone, Copy)]
 pub(super) enum Condition<'a> {
     Always,
-    /// There is none of this name.
+    /// The object does not exist.
     Missing,
-    /// The one that is there has this `ETag`.
+    /// The object has this `ETag`.
     Is(&'a str),
 }
 
 /// The answer to a put.
 pub(super) enum PutOutcome {
-    /// It is there, with this `ETag`.
+    /// Stored, with this `ETag`.
     Done(String),
-    /// The condition does not hold.
+    /// The precondition failed.
     Unmet,
-    /// Another request was changing the object at that moment: whether the condition holds was not told.
+    /// Conflicted with a concurrent request, which leaves open whether the precondition holds.
     Conflict(Failure),
     TooLarge,
 }
 
-/// The metadata that say when an entry was created, in milliseconds since 1970.
+/// Metadata: creation of the entry, in milliseconds since 1970.
 const CREATED_AT: &str = "cachier-created-millis";
-/// The metadata that say whose a lease is.
+/// Metadata: owner of the lease.
 const LEASE_OWNER: &str = "cachier-lease-owner";
-/// The metadata that say for how long it lasts, in milliseconds.
+/// Metadata: period of the lease, in milliseconds.
 const LEASE_PERIOD: &str = "cachier-lease-millis";
 
 impl Shared {
@@ -97,7 +97,7 @@ impl Shared {
         }
     }
 
-    /// The same, with nothing sent yet.
+    /// The same, with all counts at zero.
     pub(super) fn unused(&self) -> Self {
         Self {
             bucket: self.bucket.clone(),
@@ -121,14 +121,14 @@ impl Shared {
         format!("{}{key}", self.prefix)
     }
 
-    /// With what the names of the entries of a function begin.
+    /// The common prefix of a function's entries.
     pub(super) fn folder(&self, scope: &Scope) -> String {
         format!("{}{scope}/", self.prefix)
     }
 }
 
 impl Bucket {
-    /// An object, if there is one.
+    /// An object, if it exists.
     pub(super) async fn get(&self, name: &str) -> Result<Option<Object>, Error> {
         self.count();
         let request = self.client.get_object().bucket(self.name()).key(name);
@@ -142,7 +142,7 @@ impl Bucket {
         Ok(Some(Object { bytes, etag }))
     }
 
-    /// What is known of an object, if there is one.
+    /// The metadata of an object, if it exists.
     pub(super) async fn head(&self, name: &str) -> Result<Option<Head>, Error> {
         self.count();
         let (request, clock) = (self.client.head_object(), ServerClock::default());
@@ -163,7 +163,7 @@ impl Bucket {
         }))
     }
 
-    /// Puts an object where the condition holds.
+    /// Puts an object if the condition holds.
     pub(super) async fn put(
         &self,
         name: &str,
@@ -203,32 +203,32 @@ impl Bucket {
         }
     }
 
-    /// Deletes an object, whatever it is.
+    /// Deletes an object unconditionally.
     pub(super) async fn delete(&self, name: &str) -> Result<(), Error> {
         self.count();
         let request = self.client.delete_object().bucket(self.name()).key(name);
         self.found(request.send().await).map(drop)
     }
 
-    /// Deletes an object if it is the one of this `ETag`.
+    /// Deletes an object if it has this `ETag`.
     pub(super) async fn delete_if(&self, name: &str, etag: &str) -> Result<(), Error> {
         if self.try_delete_if(name, etag).await? == Answer::Conflict {
-            // Whoever was changing it has done so now, or has failed.
+            // The concurrent request has succeeded or failed by now.
             self.try_delete_if(name, etag).await?;
         }
         Ok(())
     }
 
-    /// The same, unless another request is changing it.
+    /// The same, unless a concurrent request is changing it.
     async fn try_delete_if(&self, name: &str, etag: &str) -> Result<Answer, Error> {
-        // Some servers pass over the condition, so that it is not enough.
+        // Some servers ignore the precondition.
         if self.head(name).await?.is_none_or(|head| head.etag != etag) {
             return Ok(Answer::Unmet);
         }
         self.request_delete_if(name, etag).await
     }
 
-    /// Deletes an object that was seen a moment ago, if it is still the same; whether it is gone by that.
+    /// Deletes an object that was seen just now, if it is unchanged; whether this deleted it.
     pub(super) async fn delete_seen(&self, name: &str, etag: &str) -> Result<bool, Error> {
         Ok(self.request_delete_if(name, etag).await? == Answer::Missing)
     }
@@ -247,7 +247,7 @@ impl Bucket {
         }
     }
 
-    /// Whether the bucket can be used.
+    /// Whether the bucket is accessible.
     pub(super) async fn check(&self) -> Result<(), Error> {
         self.count();
         let request = self.client.head_bucket().bucket(self.name());
@@ -261,7 +261,7 @@ impl Bucket {
         &self.shared.bucket
     }
 
-    /// Counts a request that is being sent.
+    /// Counts a request.
     pub(super) fn count(&self) {
         self.shared.trips.count(self.operation);
     }
@@ -274,7 +274,7 @@ impl Bucket {
         error.at(self.shared.store_name())
     }
 
-    /// The error of a request that others stood in the way of again and again.
+    /// The error after repeated conflicts with others.
     pub(super) fn contended(&self) -> Error {
         let message = "others changed the entry again and again";
         self.at(Error::new(ErrorKind::Io, self.operation, message))
@@ -284,7 +284,7 @@ impl Bucket {
         self.at(error::incomplete(self.operation))
     }
 
-    /// `None` where there is no such object.
+    /// `None` if the object does not exist.
     fn found<T>(&self, answer: Result<T, impl Into<Failure>>) -> Result<Option<T>, Error> {
         let failure: Failure = match answer {
             Ok(answer) => return Ok(Some(answer)),
@@ -305,7 +305,7 @@ fn metadata(answer: &HeadObjectOutput, name: &str) -> Option<u64> {
     answer.metadata()?.get(name)?.parse().ok()
 }
 
-/// How long ago something was, at least: both times are cut off to seconds.
+/// Lower bound for an age: both times are truncated to seconds.
 fn age(at: Option<DateTime>, now: DateTime) -> Duration {
     let seconds = at.map_or(0, |at| now.secs() - at.secs() - 1);
     Duration::from_secs(u64::try_from(seconds).unwrap_or_default())

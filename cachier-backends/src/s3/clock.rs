@@ -1,4 +1,4 @@
-//! What the time is where the server is.
+//! The server's clock.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
@@ -8,12 +8,12 @@ use aws_sdk_s3::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_s3::error::BoxError;
 use aws_sdk_s3::primitives::{DateTime, DateTimeFormat};
 
-/// The time, in whole seconds, that a server tells with its answer to one request.
+/// The time in a server's response, in whole seconds.
 #[derive(Clone, Debug, Default)]
 pub(super) struct ServerClock(Arc<Mutex<Option<DateTime>>>);
 
 impl ServerClock {
-    /// The time of the answer; that of this machine if the server did not tell.
+    /// The time of the response; this machine's if it had none.
     pub(super) fn now(&self) -> DateTime {
         let said = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
         said.unwrap_or_else(|| DateTime::from(SystemTime::now()))

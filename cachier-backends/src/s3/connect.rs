@@ -1,4 +1,4 @@
-//! Where the server is, and who asks.
+//! Where the server is, and with which credentials.
 
 use std::time::Duration;
 
@@ -18,14 +18,14 @@ use super::sdk;
 use crate::error::Error;
 use crate::network::{Clients, OnTimeout};
 
-/// How long connecting may take: long enough for a packet that was lost to be sent again.
+/// Limit for connecting: leaves time to resend a lost packet.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
-/// How long the server may take until it begins to answer.
+/// Limit for the first byte of the answer.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(30);
-/// How long a request may take, with all that is sent.
+/// Limit for a request, body included.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(120);
 
-/// What the program said of the server.
+/// The program's settings.
 #[derive(Clone, Default)]
 pub(super) struct Settings {
     pub(super) region: Option<String>,
@@ -35,7 +35,7 @@ pub(super) struct Settings {
     program_client: Option<Client>,
 }
 
-/// Where a URL names the bucket.
+/// Where a URL has the bucket's name.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Addressing {
     Path,
@@ -76,7 +76,7 @@ impl Settings {
         let mut config = aws_config::defaults(BehaviorVersion::latest())
             .http_client(http)
             .region(self.regions())
-            // Retrying is the business of those who call the backend.
+            // The backend's callers retry.
             .retry_config(RetryConfig::disabled())
             .timeout_config(timeouts());
         if let Some(credentials) = self.credentials {
@@ -92,7 +92,7 @@ impl Settings {
         });
         let mut config = aws_sdk_s3::config::Builder::from(&config)
             .force_path_style(addressing == Addressing::Path)
-            // Entries have checksums already, and not every server knows those of AWS.
+            // Entries have their own checksums, and not every server supports those of AWS.
             .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
             .response_checksum_validation(ResponseChecksumValidation::WhenRequired);
         if is_plain {
@@ -106,7 +106,7 @@ impl Settings {
         match (&self.region, &self.endpoint) {
             (Some(region), _) => RegionProviderChain::first_try(Region::new(region.clone())),
             (None, None) => RegionProviderChain::default_provider(),
-            // A server of one's own seldom cares, and no machine of AWS need be asked.
+            // Other servers rarely care, and need no request to the AWS metadata service.
             (None, Some(_)) => {
                 RegionProviderChain::first_try(EnvironmentVariableRegionProvider::new())
                     .or_else(ProfileFileRegionProvider::new())
@@ -116,7 +116,7 @@ impl Settings {
     }
 }
 
-/// Credentials that the program gave.
+/// Credentials given by the program.
 pub(super) fn credentials(access_key: String, secret: String) -> Credentials {
     Credentials::new(access_key, secret, None, None, "cachier")
 }

@@ -1,4 +1,4 @@
-//! What the errors of the client mean.
+//! Mapping of client errors.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -8,7 +8,7 @@ use aws_sdk_s3::error::{ConnectorError, ProvideErrorMetadata, SdkError};
 
 use crate::error::{Error, ErrorKind, Operation};
 
-/// A request that did not succeed.
+/// A failed request.
 #[derive(Debug)]
 pub(super) struct Failure {
     kind: ErrorKind,
@@ -16,26 +16,26 @@ pub(super) struct Failure {
     cause: Cause,
 }
 
-/// What the server says that is no failure.
+/// Answers that are not failures by themselves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Answer {
-    /// There is no such object.
+    /// The object does not exist.
     Missing,
-    /// The condition of a request does not hold.
+    /// The precondition failed.
     Unmet,
-    /// Another request is changing the object at this moment: whether the condition holds is not told.
+    /// A concurrent request is changing the object, which leaves open whether the precondition holds.
     Conflict,
-    /// The object is larger than the server takes.
+    /// The object is larger than the server accepts.
     TooLarge,
-    /// There is no such bucket.
+    /// The bucket does not exist.
     NoBucket,
-    /// The server does not know this kind of request.
+    /// The server does not support the request.
     Unknown,
     /// Anything else.
     Failed,
 }
 
-/// What the client says of a failure. Its own errors hold whole answers, which may tell more than is good.
+/// The client's error as text. The error itself holds whole responses, which may reveal too much.
 #[derive(Debug)]
 struct Cause(String);
 
@@ -44,7 +44,7 @@ impl Failure {
         self.answer
     }
 
-    /// The error that it is.
+    /// The error of an operation.
     pub(super) fn into_error(self, operation: Operation) -> Error {
         let (message, hint) = match (self.kind, self.answer) {
             (_, Answer::NoBucket) => (
@@ -69,7 +69,7 @@ impl Failure {
         let error = Error::new(self.kind, operation, message).with_source(self.cause);
         match (hint, self.answer) {
             (Some(hint), _) => error.with_hint(hint),
-            // The store works, however often requests meet.
+            // The store works, however often requests conflict.
             (None, Answer::Conflict) => error.of_the_caller(),
             (None, _) => error,
         }
@@ -107,7 +107,7 @@ where
     }
 }
 
-/// An answer that broke off.
+/// The error of an interrupted response.
 pub(super) fn broken_off(
     operation: Operation,
     error: impl StdError + Send + Sync + 'static,
@@ -116,13 +116,13 @@ pub(super) fn broken_off(
     Error::new(ErrorKind::Connect, operation, message).with_source(error)
 }
 
-/// Something that the server should have said.
+/// The error of an incomplete response.
 pub(super) fn incomplete(operation: Operation) -> Error {
     let message = "the server did not say which version of an object it has";
     Error::new(ErrorKind::Protocol, operation, message)
 }
 
-/// Objects that the server did not delete.
+/// The error of objects that the server did not delete.
 pub(super) fn not_deleted(operation: Operation, code: &str, message: &str) -> Error {
     let kind = match code {
         "AccessDenied" => ErrorKind::Denied,
@@ -139,7 +139,7 @@ fn kind_of(status: u16, code: &str) -> ErrorKind {
         | (507, _) => ErrorKind::Full,
         (401 | 403, _) => ErrorKind::Denied,
         (_, "RequestTimeout") | (408, _) => ErrorKind::Timeout,
-        // What meets another request may be tried again, as what meets no server.
+        // Conflicts may be retried, like failures to connect.
         (409 | 429 | 500 | 502..=504, _) => ErrorKind::Connect,
         _ => ErrorKind::Protocol,
     }
@@ -157,7 +157,7 @@ fn answer_of(status: u16, code: &str) -> Answer {
     }
 }
 
-/// A request that was not sent, or not answered.
+/// The kind of a request that was not sent or not answered.
 fn dispatched(failed: &ConnectorError, error: &(dyn StdError + 'static)) -> ErrorKind {
     if failed.is_io() {
         return ErrorKind::Connect;

@@ -1,10 +1,10 @@
-//! Leases: small objects that are put on conditions.
+//! Leases: small objects created by conditional puts.
 //!
-//! Such an object holds a number that nobody else draws, so that its `ETag` differs from that of every other lease even
-//! where an `ETag` is a hash of what is in the object. An empty object would not do: all of them have the same.
+//! A lease's content is a unique number, which makes its `ETag` unique even where an `ETag` is a hash of the content.
+//! Empty objects would all have the same.
 //!
-//! Its metadata say whose it is and for how long it lasts, and the server says how old it is. The owner knows its `ETag`,
-//! unless the answer to a renewal was lost: then it looks again.
+//! Its metadata hold owner and period; its age is told by the server. The owner knows the `ETag`, unless the answer to
+//! a renewal was lost: then it looks again.
 
 use std::time::{Duration, Instant};
 
@@ -18,53 +18,53 @@ use crate::error::Error;
 use crate::unique::unique;
 
 const MAGIC: &[u8] = b"cachier:";
-/// How many bytes a lease has. No entry is as short: its header alone is longer.
+/// The size of a lease. Every entry is larger, by its header alone.
 pub(super) const LEASE_BYTES: u64 = 40;
 
-/// An entry that is not there any more.
+/// What became of an entry that was vacated.
 pub(super) enum VacatedEntry {
-    /// It was not there before either.
+    /// It did not exist.
     WasAbsent,
-    /// This lease is in its place.
+    /// This lease has replaced it.
     Replaced(OwnedLease),
 }
 
-/// A lease that was granted.
+/// A granted lease.
 pub(super) struct OwnedLease {
     name: String,
     place: LeasePlace,
     number: u64,
-    /// Locked while a request is under way, so that storing knows the outcome of a renewal.
+    /// Locked during requests, so that a store knows the outcome of a renewal.
     state: Mutex<LeaseState>,
 }
 
-/// Where the object of a lease is.
+/// Where a lease's object is.
 pub(super) enum LeasePlace {
-    /// In the place of the entry, which is not there.
+    /// At the name of the entry, which does not exist.
     InPlaceOfEntry,
-    /// Beside the entry that was seen, which has this `ETag`.
+    /// Next to the entry, which had this `ETag`.
     BesideEntry { seen: String },
 }
 
-/// What changes with each renewal.
+/// Changes with each renewal.
 pub(super) struct LeaseState {
     pub(super) etag: String,
     valid_until: Option<Instant>,
 }
 
-/// The answer to somebody who asks for a lease.
+/// The answer to a request for a lease.
 pub(super) enum LeaseOutcome {
     Granted(OwnedLease),
-    /// By the owner of this one, if that is known.
+    /// With the current lease, if its owner is known.
     Held(Option<OwnedLease>),
     Changed,
 }
 
-/// How often somebody else may change an entry just when its lease is taken over.
+/// How often a concurrent change of the entry is tolerated during a take-over.
 const MAX_ATTEMPTS: u32 = 4;
 
 impl Bucket {
-    /// Asks for the lease on what was seen, for the owner of a `number` that nobody else draws.
+    /// Requests the lease on what was `seen`, for the owner of a unique `number`.
     pub(super) async fn lease(
         &self,
         name: &str,
@@ -90,7 +90,7 @@ impl Bucket {
         Ok(asked)
     }
 
-    /// Puts the object of a lease where there is none, or one that is over.
+    /// Puts a lease's object where there is none, or an expired one.
     async fn lease_object(
         &self,
         name: String,
@@ -129,14 +129,14 @@ impl Bucket {
         let condition = Condition::Is(&there.etag);
         Ok(match self.put(&name, body(), metadata, condition).await? {
             PutOutcome::Done(etag) => grant(name, place, etag),
-            // Somebody else is about to take it.
+            // Somebody else is taking it.
             PutOutcome::Unmet | PutOutcome::Conflict(_) | PutOutcome::TooLarge => {
                 LeaseOutcome::Held(None)
             }
         })
     }
 
-    /// Takes the lease on what is there, whoever holds it, for the owner of a `number` that nobody else draws.
+    /// Takes the lease on the current entry from whoever holds it, for the owner of a unique `number`.
     pub(super) async fn take_over(
         &self,
         name: &str,
@@ -178,8 +178,8 @@ impl Bucket {
         Err(self.contended())
     }
 
-    /// Whether a lease that was just granted is for the entry that is there. That is looked at only then: an earlier owner
-    /// may have stored its entry since, and ended its lease.
+    /// Whether a lease that was just granted is on the current entry. Checked only now: an earlier owner may have
+    /// stored its entry since, and ended its lease.
     async fn is_for_current_entry(&self, name: &str, owned: &OwnedLease) -> Result<bool, Error> {
         let LeasePlace::BesideEntry { seen } = &owned.place else {
             return Ok(true);
@@ -188,7 +188,7 @@ impl Bucket {
         Ok(there.is_some_and(|there| *seen == there.etag))
     }
 
-    /// Puts the lease in the place of the entry that it is for; `None` if it has ended or the entry has changed.
+    /// Replaces the entry by its lease; `None` if that has ended or the entry has changed.
     pub(super) async fn vacate(
         &self,
         name: &str,
@@ -255,7 +255,7 @@ impl Bucket {
         Ok(Renewal::Renewed)
     }
 
-    /// Whether a lease whose `ETag` is not the known one is its owner's nevertheless, which then knows it.
+    /// Whether the owner still holds a lease with an unexpected `ETag`, which is then remembered.
     pub(super) async fn is_still_held(
         &self,
         owned: &OwnedLease,
@@ -275,13 +275,13 @@ impl Bucket {
         self.delete_if(&owned.name, &state.etag).await
     }
 
-    /// Whether somebody computes an entry again.
+    /// Whether somebody is recomputing an entry.
     pub(super) async fn is_leased(&self, name: &str, entry: &Head) -> Result<bool, Error> {
         let lease = self.head(&names::of_lease(name, &entry.etag)).await?;
         Ok(lease.is_some_and(|lease| !is_over(&lease)))
     }
 
-    /// The same for a lease that was taken over: on nothing, or on the entry that is there.
+    /// The same for a lease that was taken over: on an absent entry, or on the current one.
     pub(super) async fn release_taken_unanswered(
         &self,
         name: &str,
@@ -296,7 +296,7 @@ impl Bucket {
         }
     }
 
-    /// Ends a lease whose owner never heard that it was granted, if it was.
+    /// Releases a lease if it was granted, although its owner never got the answer.
     pub(super) async fn release_unanswered(&self, lease: &str, number: u64) -> Result<(), Error> {
         match self.head(lease).await? {
             Some(there) if there.owner == Some(number) => self.delete_if(lease, &there.etag).await,
@@ -315,7 +315,7 @@ impl OwnedLease {
         }
     }
 
-    /// The lease of somebody else, for whoever stores under it. How long it is valid only the server can tell.
+    /// A lease held by another owner, under which others may store. Only the server can tell how long it is valid.
     fn by_another(name: String, place: LeasePlace, there: Head) -> Option<Self> {
         let state = LeaseState {
             etag: there.etag,
@@ -328,7 +328,7 @@ impl OwnedLease {
         &self.name
     }
 
-    /// The entry that it was asked for.
+    /// The entry that it was requested for.
     pub(super) fn seen(&self) -> Option<EntryVersion> {
         match &self.place {
             LeasePlace::InPlaceOfEntry => None,
@@ -346,14 +346,14 @@ impl OwnedLease {
 }
 
 impl LeaseState {
-    /// Whether it is valid by the clock of its owner.
+    /// Whether it is valid by its owner's clock.
     pub(super) fn is_valid(&self) -> bool {
         self.valid_until.is_none_or(|until| Instant::now() < until)
     }
 }
 
 impl LeaseOutcome {
-    /// The reply, with a lease made of what was granted or is held, for a period if it is one's own.
+    /// The reply, with leases made by `lease`; an own one expires after `period`.
     pub(super) fn reply(
         self,
         period: Duration,
@@ -367,7 +367,7 @@ impl LeaseOutcome {
     }
 }
 
-/// The name of the object that is the lease on what was seen of an entry.
+/// The object name of the lease on what was seen.
 pub(super) fn name_of_lease(name: &str, seen: Option<&EntryVersion>) -> String {
     match seen {
         None => name.to_owned(),
@@ -379,12 +379,12 @@ fn etag(seen: &EntryVersion) -> String {
     String::from_utf8_lossy(seen.as_bytes()).into_owned()
 }
 
-/// Whether these bytes are those of a lease.
+/// Whether the bytes are a lease.
 pub(super) fn is_lease(bytes: &[u8]) -> bool {
     bytes.len() as u64 == LEASE_BYTES && bytes.starts_with(MAGIC)
 }
 
-/// Whether a lease has ended, by the clock of the server. One that does not say how long it lasts has.
+/// Whether a lease has expired by the server's clock, or has no period.
 fn is_over(lease: &Head) -> bool {
     lease.age >= lease.period.unwrap_or_default()
 }

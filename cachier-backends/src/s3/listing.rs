@@ -1,4 +1,4 @@
-//! All objects of a function, page by page.
+//! Operations on all objects of a function, page by page.
 
 use std::time::{Duration, SystemTime};
 
@@ -12,12 +12,12 @@ use super::{leases, names};
 use crate::backend::Usage;
 use crate::error::{Error, ErrorKind};
 
-/// After how long a lease is nobody's.
+/// Age after which a lease counts as abandoned.
 const ABANDONED_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
-/// How many objects are asked about at a time.
+/// Limit for concurrent requests.
 const MAX_CONCURRENT_REQUESTS: usize = 16;
 
-/// The objects of a function, as the server lists them: a thousand at a time, in the order of their names.
+/// The objects of a function, listed a thousand at a time in the order of their names.
 struct Pages<'a> {
     bucket: &'a Bucket,
     folder: &'a str,
@@ -30,7 +30,7 @@ enum Next {
     Done,
 }
 
-/// An object in a listing.
+/// A listed object.
 struct Listed {
     name: String,
     size: u64,
@@ -38,7 +38,7 @@ struct Listed {
 }
 
 impl Bucket {
-    /// Removes all entries and leases. How many entries there were.
+    /// Removes all entries and leases; returns the number of entries.
     pub(super) async fn clear(&self, folder: &str) -> Result<u64, Error> {
         let (mut pages, mut entries) = (self.pages(folder), 0);
         while let Some(page) = pages.next().await? {
@@ -49,7 +49,6 @@ impl Bucket {
         Ok(entries)
     }
 
-    /// Removes all leases.
     pub(super) async fn clear_leases(&self, folder: &str) -> Result<(), Error> {
         let mut pages = self.pages(folder);
         while let Some(page) = pages.next().await? {
@@ -59,8 +58,7 @@ impl Bucket {
         Ok(())
     }
 
-    /// Removes entries that were created before a moment, and leases that nobody can own any more. How many entries there
-    /// were.
+    /// Removes entries created before a moment, and abandoned leases; returns the number of entries.
     pub(super) async fn cleanup(
         &self,
         folder: &str,
@@ -80,7 +78,7 @@ impl Bucket {
         Ok(removed)
     }
 
-    /// How many entries there are, and how many bytes they take.
+    /// Counts entries and their bytes.
     pub(super) async fn usage(&self, folder: &str) -> Result<Usage, Error> {
         let (mut pages, mut entries, mut bytes) = (self.pages(folder), 0, 0);
         while let Some(page) = pages.next().await? {
@@ -103,7 +101,7 @@ impl Bucket {
         }
     }
 
-    /// Deletes those that say that they were created before a moment, and that nobody computes again; how many.
+    /// Deletes entries created before a moment that nobody is recomputing; returns how many.
     async fn delete_old(&self, listed: Vec<Listed>, moment: SystemTime) -> Result<u64, Error> {
         let (mut asked, mut deleted) = (JoinSet::new(), 0);
         let mut listed = listed.into_iter();
@@ -126,7 +124,7 @@ impl Bucket {
         }
     }
 
-    /// The same of one; whether it was.
+    /// The same for one entry.
     async fn delete_if_old(&self, name: &str, moment: SystemTime) -> Result<bool, Error> {
         let is_old = |created| created < moment;
         let Some(entry) = self.head(name).await? else {
@@ -135,11 +133,11 @@ impl Bucket {
         if !entry.created.is_some_and(is_old) || self.is_leased(name, &entry).await? {
             return Ok(false);
         }
-        // Right away, and on condition: another entry may take its place.
+        // At once, and conditionally: another entry may have replaced it.
         self.delete_seen(name, &entry.etag).await
     }
 
-    /// Deletes at most a page of objects.
+    /// Deletes up to a page of objects.
     async fn delete_all(&self, names: impl Iterator<Item = String>) -> Result<(), Error> {
         let objects: Vec<_> = names
             .filter_map(|name| ObjectIdentifier::builder().key(name).build().ok())

@@ -1,23 +1,25 @@
 //! One object for each entry, in a bucket of S3 or of what speaks its protocol.
 //!
-//! An object is named as its key is, `cachier/2/namespace/function/version/hash`, behind a prefix if the program has one.
-//! Its `ETag` is the version of the entry, and its metadata say when that was created.
+//! An object has the name of its key, `cachier/2/namespace/function/version/hash`, after the program's prefix if there
+//! is one. Its `ETag` is the version of the entry, its metadata hold the time of creation.
 //!
-//! - A lease on nothing is a small object in the place of the entry, put there on the condition that there is none. The
-//!   entry then replaces it on the condition that it is still the same.
-//! - A lease on an entry is a small object beside it, whose name ends with `.lease-` and the `ETag` of that entry. The new
-//!   entry replaces the old one on the condition that it is still the same.
-//! - A hit is one request, a miss three. To replace an entry takes five, load included: its `ETag` is read once more after
-//!   the lease is granted, and the lease before the entry is stored. The object of that lease is deleted in the background.
-//! - A lease is over when the server says so: its `Date`, compared with the `Last-Modified` of the object. Both count
-//!   seconds, so that an owner that is gone costs up to two seconds more than its lease period.
-//! - What an entry or a lease says of itself is in its metadata, so that only a load downloads anything: cleaning up asks
-//!   for the head of each entry, sixteen at a time, and deletes an old one on the condition that it is still the same.
-//!   Counting lists names and sizes.
+//! - A lease on an absent entry is a small object at the entry's name, put on condition that there is none. The entry
+//! replaces it on condition that it is unchanged.
+//! - A lease on an entry is a small object next to it, with the suffix `.lease-` and the entry's `ETag`. The new entry
+//! replaces the old one on condition that it is unchanged.
+//! - A hit is one request, a miss three. Replacing an entry takes five, load included: the entry's `ETag` is read again
+//! after the lease is granted, and the lease before the entry is stored. The lease's object is deleted in the
+//! background.
+//! - Leases expire by the server's clock: its `Date` against the object's `Last-Modified`. Both are in seconds, so an
+//!   owner
+//! that is gone costs up to two seconds more than its lease period.
+//! - As properties of entries and leases are metadata, only loads download anything: cleaning up requests the head of
+//!   each
+//! entry, sixteen at a time, and deletes old ones on condition that they are unchanged. Counting lists names and sizes.
 //!
-//! An entry does not expire by itself: S3 knows that for all objects of a prefix only. It goes when it is cleaned up.
+//! Entries do not expire by themselves, as S3 supports that for whole prefixes only; they are removed by cleaning up.
 //!
-//! The server must know conditional writes (`If-Match`, `If-None-Match`), as S3, MinIO, Ceph and R2 do.
+//! The server must support conditional writes (`If-Match`, `If-None-Match`), as S3, MinIO, Ceph and R2 do.
 
 mod bucket;
 mod clock;
@@ -51,8 +53,8 @@ use store::NewEntry;
 
 /// Keeps each entry in an object of a bucket.
 ///
-/// Nothing is sent before the first operation. Region and credentials are those that every program of AWS finds: in the
-/// environment, in `~/.aws`, from the machine. The bucket must be there.
+/// Nothing is sent before the first operation. Region and credentials are found as in every AWS program: in the
+/// environment, in `~/.aws`, from the machine. The bucket must exist.
 ///
 /// ```
 /// use cachier_backends::s3::S3Backend;
@@ -138,7 +140,7 @@ impl S3Backend {
         self.set(|settings| settings.addressing = Some(Addressing::Host))
     }
 
-    /// The same, with these credentials, whatever the environment says.
+    /// Uses these credentials instead of the environment's.
     #[must_use]
     pub fn credentials(self, access_key: impl Into<String>, secret: impl Into<String>) -> Self {
         let credentials = connect::credentials(access_key.into(), secret.into());
@@ -175,7 +177,7 @@ impl Reopen for S3 {
 }
 
 impl S3 {
-    /// Has a client do something.
+    /// Runs an operation's requests on a client.
     fn run<T, F>(
         &self,
         operation: Operation,
@@ -197,7 +199,7 @@ impl S3 {
 }
 
 impl S3 {
-    /// Has a lease given back, unless it is known what came of asking for it.
+    /// Releases a lease in the background if the answer to its request is lost.
     fn compensate<F>(&self, release: impl FnOnce(Bucket) -> F + Send + 'static) -> Compensation
     where
         F: Future<Output = Result<(), Error>> + Send + 'static,
@@ -213,7 +215,7 @@ impl S3 {
         })
     }
 
-    /// Deletes an object while nobody waits for it.
+    /// Deletes an object in the background.
     fn delete_later(&self, name: String) {
         let (clients, shared) = (self.clients.clone(), Arc::clone(&self.shared));
         let operation = Operation::Lease;
@@ -225,7 +227,7 @@ impl S3 {
             };
             bucket.delete(&name).await
         };
-        // A lease that stays is cleaned up one day.
+        // A leftover lease is removed by cleaning up.
         let _ = spawn_in_background(async move { drop(clients.run(operation, delete).await) });
     }
 }

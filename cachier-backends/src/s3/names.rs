@@ -1,9 +1,9 @@
-//! How objects are called.
+//! Names of objects.
 
-/// Between the name of an entry and the `ETag` in the name of a lease on it.
+/// Separates an entry's name from the `ETag` in the name of a lease on it.
 const LEASE_INFIX: &str = ".lease-";
 
-/// What stands before the names of all objects.
+/// The prefix of all objects.
 pub(super) fn prefix(prefix: &str) -> String {
     match prefix.trim_matches('/') {
         "" => String::new(),
@@ -11,24 +11,24 @@ pub(super) fn prefix(prefix: &str) -> String {
     }
 }
 
-/// The name of the lease on an entry of this `ETag`.
+/// The name of the lease on an entry with this `ETag`.
 pub(super) fn of_lease(entry: &str, etag: &str) -> String {
     let plain = |character: &char| character.is_ascii_alphanumeric() || *character == '-';
     let etag: String = etag.chars().filter(plain).collect();
     format!("{entry}{LEASE_INFIX}{etag}")
 }
 
-/// Whether an object of this name is a lease on an entry.
+/// Whether the object of this name is a lease on an entry.
 pub(super) fn is_lease(name: &str) -> bool {
-    // Functions may be called what they will.
+    // Functions may have any name.
     let last = name.rsplit('/').next();
     last.is_some_and(|last| last.contains(LEASE_INFIX))
 }
 
-/// An address without what stands before an `@`.
+/// An address without the part before an `@`.
 pub(super) fn without_credentials(address: &str) -> String {
     let (scheme, rest) = address.split_once("://").unwrap_or(("", address));
-    // The last one: a password may hold everything. In a path it is written as `%40`.
+    // The last one, as a password may contain any. In a path it is encoded as `%40`.
     let host = rest.rsplit('@').next().unwrap_or_default();
     let slashes = if scheme.is_empty() { "" } else { "://" };
     format!("{scheme}{slashes}{host}")
@@ -39,7 +39,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_lease_is_told_from_an_entry_of_a_function_that_is_called_like_one() {
+    fn function_names_that_look_like_leases_are_entries() {
         let entry = "team/cachier/2/default/a.lease-b/1/0123";
         assert!(!is_lease(entry));
         let lease = of_lease(entry, "\"9a-2\"");
@@ -55,7 +55,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_loses_its_credentials() {
+    fn credentials_are_removed_from_addresses() {
         for (given, kept) in [
             ("http://me:hidden@host:9000/path", "http://host:9000/path"),
             ("http://me:hid/den@host", "http://host"),

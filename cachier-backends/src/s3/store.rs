@@ -1,4 +1,4 @@
-//! Entries, one at a time.
+//! Operations on single entries.
 
 use std::time::SystemTime;
 
@@ -10,7 +10,7 @@ use super::names;
 use crate::backend::{EntryVersion, Loaded, StoreReply};
 use crate::error::Error;
 
-/// The most bytes that one request can put.
+/// The limit for one put.
 const MAX_PUT_BYTES: u64 = 5 << 30;
 
 /// An entry to store.
@@ -20,10 +20,10 @@ pub(super) struct NewEntry {
     pub(super) created: SystemTime,
 }
 
-/// What became of an entry that was to be stored under a lease.
+/// The result of a store under a lease.
 pub(super) struct LeasedStore {
     pub(super) reply: StoreReply,
-    /// The object of the lease, if it is of no use any more. It harms nobody if it stays.
+    /// The lease's object if it is obsolete. It does no harm if it stays.
     pub(super) obsolete: Option<String>,
 }
 
@@ -37,7 +37,7 @@ impl Bucket {
         }))
     }
 
-    /// Stores, whatever is there: a lease that is replaced, or whose entry is, ends by that.
+    /// Stores unconditionally, which ends any lease on the name or on the replaced entry.
     pub(super) async fn store(&self, name: &str, entry: NewEntry) -> Result<StoreReply, Error> {
         self.put_entry(name, &entry, Condition::Always).await
     }
@@ -67,7 +67,7 @@ impl Bucket {
                 }
             }
             LeasePlace::BesideEntry { seen } => {
-                // The entry tells who comes late to it, but not who lost the lease while it stayed as it is.
+                // The entry's `ETag` reveals a late store, but not a lost lease on an unchanged entry.
                 if !self.is_still_held(owned, &mut state).await? {
                     return Ok(LeasedStore::superseded());
                 }
@@ -76,7 +76,7 @@ impl Bucket {
         };
         let ends = match &stored {
             Ok(reply) => *reply == StoreReply::TooLarge,
-            // What is transient is tried again, under the same lease.
+            // A transient error is retried under the same lease.
             Err(error) => !error.is_transient(),
         };
         if ends {
@@ -89,7 +89,7 @@ impl Bucket {
         stored.map(|reply| LeasedStore { reply, obsolete })
     }
 
-    /// Removes an entry or the lease in its place. Whether it was an entry.
+    /// Removes an entry, or the lease at its name; whether it was an entry.
     pub(super) async fn remove(&self, name: &str) -> Result<bool, Error> {
         let there = self.head(name).await?;
         self.delete(name).await?;
