@@ -1,4 +1,4 @@
-//! Folders for this user alone: how they are made, and who else may write to one that is there.
+//! Folders for this user alone: creation, and checks of who else may write.
 
 use std::fs::DirBuilder;
 #[cfg(unix)]
@@ -10,13 +10,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::error::{Error, ErrorKind, Operation};
 
-/// A folder in which others may not write, if it is there.
+/// A folder that others cannot write to, if it exists.
 ///
-/// Whoever can write to it chooses what this program reads from its cache, and what stands in the way of what it writes.
+/// Whoever can write to it controls what this program reads from its cache, and what its writes hit.
 #[derive(Clone, Debug)]
 pub(crate) struct PrivateFolder {
     path: PathBuf,
-    /// Whether it has been looked at, and found in order. One that is not is looked at again.
+    /// Whether it has passed the check, which is repeated until then.
     is_trusted: Arc<AtomicBool>,
 }
 
@@ -44,9 +44,9 @@ impl PrivateFolder {
     #[cold]
     fn inspect(&self, operation: Operation) -> Result<(), Error> {
         let at = |error: Error| error.at(self.path.display().to_string());
-        // What it leads to counts where it is a link.
+        // Of a link, the target is checked.
         match self.path.metadata() {
-            // It is made for this user alone when it is needed.
+            // It will be created for this user alone.
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
             Err(error) => return Err(at(Error::io(operation, "cannot look at the folder", error))),
             Ok(found) => match distrust(&found) {
@@ -61,7 +61,7 @@ impl PrivateFolder {
     }
 }
 
-/// Makes a folder and those above it, for this user alone where the system knows such a thing.
+/// Creates a folder and its parents, for this user alone where supported.
 pub(crate) fn create(folder: &Path) -> io::Result<()> {
     let mut builder = DirBuilder::new();
     builder.recursive(true);
@@ -108,11 +108,10 @@ fn distrust(_: &std::fs::Metadata) -> Option<Distrust> {
     None
 }
 
-/// What speaks against a folder of this owner and mode for this user. A folder that is to be shared by a team would be allowed
-/// here.
+/// Checks owner and mode of a folder for this user. An option to share a folder in a team would go here.
 ///
-/// One of root's is as good as an own one, since root can write anywhere; for root itself one of another user is not. In a
-/// container whose users are mapped the system gives owners as the container sees them, and one that is not mapped is nobody.
+/// A folder of root is as good as an own one, as root can write anywhere; for root itself another user's is not. In a
+/// container with mapped users, owners are given as the container sees them; an unmapped one is nobody.
 #[cfg(unix)]
 fn distrust_of_owner(owner: u32, mode: u32, user: u32) -> Option<Distrust> {
     const ROOT: u32 = 0;
@@ -131,7 +130,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_folder_is_trusted_only_where_nobody_else_writes() {
+    fn a_folder_writable_for_others_is_not_trusted() {
         const ROOT: u32 = 0;
         const ME: u32 = 1000;
         const NOBODY: u32 = 65_534;

@@ -1,4 +1,4 @@
-//! When the folder of a package was last used.
+//! Records when a package's folder was last used.
 
 use std::fs::OpenOptions;
 use std::io;
@@ -6,18 +6,18 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// Notes when a folder is used, so that nobody removes it.
+/// Records uses of a folder, so that it is not removed.
 #[derive(Debug)]
 pub(crate) struct LastUse {
     file: PathBuf,
-    /// When it was last noted, in seconds since 1970; 0 if it was not yet.
+    /// The last recorded use, in seconds since 1970; 0 if none.
     noted: AtomicU64,
 }
 
-/// The file whose time of modification is the last use of its folder.
+/// The file whose modification time is the last use of its folder.
 pub(super) const LAST_USE_FILE: &str = ".used";
 
-/// How often a process notes its use of a folder.
+/// How often a process records its use of a folder.
 pub(super) const TOUCH_INTERVAL: Duration = Duration::from_secs(6 * 60 * 60);
 
 impl LastUse {
@@ -28,7 +28,7 @@ impl LastUse {
         }
     }
 
-    /// The folder is used now. A folder that is not there yet, or cannot be written to, is noted by a later use.
+    /// Records a use now. If the folder does not exist yet or is not writable, a later use is recorded.
     pub(crate) fn note(&self, now: SystemTime) {
         let since_epoch = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         let noted = self.noted.load(Ordering::Relaxed);
@@ -39,7 +39,7 @@ impl LastUse {
     }
 }
 
-/// Gives a file this time of modification, and makes it where it is missing. A link is not followed, a pipe not waited for.
+/// Sets a file's modification time, creating it if missing. Does not follow links or block on pipes.
 pub(super) fn touch(file: &Path, now: SystemTime) -> io::Result<()> {
     let mut options = OpenOptions::new();
     #[cfg(unix)]

@@ -1,10 +1,10 @@
-//! Where things are kept when nobody names a folder, below the cache folder of the user:
+//! Default folders, in the user's cache folder:
 //!
 //! ```text
-//! cachier/shared                             what is shared by all programs of the user
-//! cachier/packages/{package}-{16 hex}        what belongs to one package, as it is built in one place
+//! cachier/shared                             shared by all programs of the user
+//! cachier/packages/{package}-{16 hex}        of one package, as built in one place
 //! cachier/packages/{package}-{16 hex}/.used  when that was last used
-//! cachier/packages/.cleaned                  when it was last looked which of them are of use
+//! cachier/packages/.cleaned                  when unused folders were last looked for
 //! ```
 
 mod last_use;
@@ -20,7 +20,7 @@ use std::time::SystemTime;
 pub(crate) use self::last_use::LastUse;
 use self::name::folder_name;
 
-/// A folder that nobody has named.
+/// A default folder.
 ///
 /// ```
 /// use cachier_backends::default_folder::DefaultFolder;
@@ -33,15 +33,15 @@ use self::name::folder_name;
 #[derive(Clone, Debug)]
 pub struct DefaultFolder {
     path: PathBuf,
-    /// `None` where it stays however seldom it is used.
+    /// `None` for a folder that is kept however rarely it is used.
     last_use: Option<Arc<LastUse>>,
 }
 
-/// The folder of all packages, in that of cachier.
+/// The folder of all packages.
 const PACKAGES_FOLDER: &str = "packages";
 
 impl DefaultFolder {
-    /// The one that all programs of the user share; `None` for a user without a home.
+    /// The folder shared by all programs of the user; `None` for a user without a home folder.
     #[must_use]
     pub fn shared() -> Option<Self> {
         let path = user::folder()?.join("shared");
@@ -51,8 +51,8 @@ impl DefaultFolder {
         })
     }
 
-    /// The one of a package; `built_in` tells the places apart in which packages of this name are built. `None` for a user
-    /// without a home.
+    /// The folder of a package; `built_in` distinguishes the places where packages of this name are built. `None` for a
+    /// user without a home folder.
     #[must_use]
     pub fn of_package(name: &str, built_in: Option<u64>) -> Option<Self> {
         let packages = user::folder()?.join(PACKAGES_FOLDER);
@@ -65,19 +65,18 @@ impl DefaultFolder {
         Self { path, last_use }
     }
 
-    /// The folder itself, which may not be there yet.
+    /// The path of the folder, which may not exist yet.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Removes the folders of other packages that nobody has used for 30 days, unless that was done within the last day.
+    /// Removes other packages' folders that have not been used for 30 days; at most once a day.
     ///
-    /// What it cannot remove, because it is too much at once or others are in the way, the next time does. Two processes
-    /// that do it at once, or use what is being removed, are none the worse for it: what is gone is computed once more.
+    /// What cannot be removed now, because it is too much or others interfere, is removed next time. Processes that
+    /// remove concurrently, or use what is being removed, are not harmed: they compute again.
     ///
-    /// # Errors
-    /// What the file system failed with.
+    /// # Errors The first error of the file system.
     pub fn remove_unused(&self, now: SystemTime) -> io::Result<()> {
         match (&self.last_use, self.path.parent()) {
             (Some(_), Some(packages)) => unused::remove(packages, &self.path, now),

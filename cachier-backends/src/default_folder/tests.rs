@@ -1,4 +1,4 @@
-//! Which folder is whose, and which ones go.
+//! Names of default folders, and removal of unused ones.
 #![allow(clippy::unwrap_used)]
 
 use std::fs::{self, File};
@@ -10,11 +10,11 @@ use super::*;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// The folders of some packages, and a day on which one looks for those of no use.
+/// The folders of some packages, and a day to clean up.
 struct Packages(tempfile::TempDir);
 
 impl Packages {
-    /// Looked at two days ago.
+    /// Cleaned two days ago.
     fn new() -> Self {
         let packages = Self(tempfile::tempdir().unwrap());
         touch(&packages.path(".cleaned"), today() - 2 * DAY).unwrap();
@@ -29,7 +29,7 @@ impl Packages {
         DefaultFolder::among(self.0.path(), package, Some(1))
     }
 
-    /// A folder with an entry, which was used so long ago.
+    /// A folder with an entry, last used so long ago.
     fn used(&self, package: &str, ago: Duration) -> PathBuf {
         let folder = self.folder(package);
         let entries = folder.path().join("default/function/none");
@@ -72,14 +72,14 @@ fn each_package_and_place_has_a_folder() {
     }
 }
 
-/// Caches depend on it: a change here makes every program begin with an empty folder.
+/// A change of these makes every program start with an empty cache.
 #[test]
-fn the_names_of_folders_never_move() {
+fn folder_names_never_change() {
     assert_eq!(folder_name("app", None), "app-84072ad96bc03d1a");
 }
 
 #[test]
-fn unused_folders_go_after_thirty_days_and_used_ones_stay() {
+fn only_unused_folders_are_removed_after_thirty_days() {
     let packages = Packages::new();
     let old = packages.used("old", 30 * DAY);
     let young = packages.used("young", 29 * DAY);
@@ -106,7 +106,7 @@ fn it_is_looked_once_a_day_at_most() {
 }
 
 #[test]
-fn where_nobody_has_looked_yet_the_first_day_begins() {
+fn the_first_cleaning_only_starts_the_clock() {
     let packages = Packages::new();
     fs::remove_file(packages.path(".cleaned")).unwrap();
     let old = packages.used("old", 40 * DAY);
@@ -135,7 +135,7 @@ fn a_use_is_noted_every_few_hours() {
     let folder = packages.folder("app");
     let used = folder.path().join(LAST_USE_FILE);
     let last_use = folder.into_parts().1.unwrap();
-    // Nothing is kept there yet.
+    // Nothing is stored there yet.
     last_use.note(today());
     assert!(!used.exists());
     fs::create_dir_all(used.parent().unwrap()).unwrap();
@@ -149,7 +149,7 @@ fn a_use_is_noted_every_few_hours() {
 }
 
 #[test]
-fn a_folder_whose_use_was_never_noted_begins_with_the_first_look() {
+fn an_unrecorded_folder_counts_as_used_now() {
     let packages = Packages::new();
     let folder = packages.used("app", 40 * DAY);
     fs::remove_file(folder.join(LAST_USE_FILE)).unwrap();
@@ -160,7 +160,7 @@ fn a_folder_whose_use_was_never_noted_begins_with_the_first_look() {
 }
 
 #[test]
-fn what_was_being_removed_by_a_process_that_died_goes() {
+fn an_interrupted_removal_is_completed() {
     let packages = Packages::new();
     let (name, left) = (folder_name("app", Some(1)), "default/half");
     let half = packages.path(&format!("{name}.unused"));
@@ -171,7 +171,7 @@ fn what_was_being_removed_by_a_process_that_died_goes() {
 
 #[cfg(unix)]
 #[test]
-fn what_is_not_of_cachier_stays_and_no_link_is_followed() {
+fn foreign_files_stay_and_links_are_not_followed() {
     use std::os::unix::fs::symlink;
     let packages = Packages::new();
     let elsewhere = tempfile::tempdir().unwrap();
@@ -195,7 +195,7 @@ fn what_is_not_of_cachier_stays_and_no_link_is_followed() {
 }
 
 #[test]
-fn there_is_a_bound_on_what_is_removed_at_once() {
+fn removal_at_once_is_bounded() {
     let packages = Packages::new();
     let old = packages.used("old", 40 * DAY);
     let mut left = 3;
@@ -219,7 +219,7 @@ fn a_note_of_use_follows_no_link() {
 
 #[test]
 #[cfg(all(unix, feature = "file"))]
-fn in_a_folder_of_others_no_use_is_noted() {
+fn no_use_is_recorded_in_an_untrusted_folder() {
     use std::os::unix::fs::PermissionsExt;
 
     use crate::{BlockingBackend, Key, KeyHash, Scope, Version, file::FileBackend};

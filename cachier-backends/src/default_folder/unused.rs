@@ -1,7 +1,7 @@
-//! Removes the folders of packages that nobody uses any more.
+//! Removal of unused packages' folders.
 //!
-//! Nothing else is touched: not what has another name or is no folder, nor what a link leads to. A folder is renamed before
-//! what is in it is removed, so that whoever begins to use it then begins with an empty one, not with half of it.
+//! Nothing else is touched: no other names, no files, no targets of links. A folder is renamed before its content is
+//! removed, so that a concurrent user starts with an empty folder rather than half of one.
 
 use std::fs::{self, TryLockError};
 use std::io;
@@ -11,22 +11,22 @@ use std::time::{Duration, SystemTime};
 use super::last_use::{LAST_USE_FILE, touch};
 use super::name::is_of_package;
 
-/// How long a folder stays that nobody uses.
+/// How long an unused folder is kept.
 const MAX_UNUSED_TIME: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
-/// The shortest time between two looks.
+/// The shortest time between two cleanings.
 const CLEANING_INTERVAL: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// The file whose time of modification is the last look, and whose lock a process holds while it looks.
+/// The file whose modification time is the last cleaning, locked while cleaning.
 const LAST_CLEANING_FILE: &str = ".cleaned";
 
-/// What a folder's name ends in while what is in it is removed; no package's folder is called so.
+/// The suffix of a folder whose content is being removed; no package's folder has it.
 const REMOVAL_SUFFIX: &str = ".unused";
 
-/// How many files and folders are removed at once, at most.
+/// The most files and folders removed at once.
 const MAX_REMOVED_AT_ONCE: usize = 100_000;
 
-/// Removes what nobody has used, but for `in_use`.
+/// Removes unused folders, except `in_use`.
 pub(super) fn remove(packages: &Path, in_use: &Path, now: SystemTime) -> io::Result<()> {
     let mut left = MAX_REMOVED_AT_ONCE;
     at_most_daily(packages, now, || {
@@ -41,14 +41,14 @@ pub(super) fn remove(packages: &Path, in_use: &Path, now: SystemTime) -> io::Res
                 Ok(None) => Ok(()),
                 Err(error) => Err(error),
             };
-            // What cannot be removed is in the way of nothing else.
+            // A folder that cannot be removed does not stop the others.
             result = result.and(removed);
         }
         result
     })
 }
 
-/// Looks, unless another process does, or has done so within the interval.
+/// Cleans up, unless another process does, or has done so within the interval.
 fn at_most_daily(
     packages: &Path,
     now: SystemTime,
@@ -57,7 +57,7 @@ fn at_most_daily(
     let path = packages.join(LAST_CLEANING_FILE);
     let file = match fs::OpenOptions::new().write(true).open(&path) {
         Ok(file) => file,
-        // There is nothing that could be 30 days old.
+        // Nothing can be 30 days old.
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             return match touch(&path, now) {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
@@ -72,14 +72,14 @@ fn at_most_daily(
         Err(TryLockError::Error(error)) => return Err(error),
     }
     if is_older(file.metadata()?.modified()?, now, CLEANING_INTERVAL) {
-        // First, so that whoever dies over it does not begin again with each start.
+        // First, so that a process that dies of it does not try again at every start.
         file.set_modified(now)?;
         look()?;
     }
     Ok(())
 }
 
-/// The folder, with a name of its own, if all that is in it is to go.
+/// Renames a folder that is to be removed; `None` if it is in use.
 fn renamed_for_removal(item: &fs::DirEntry, now: SystemTime) -> io::Result<Option<PathBuf>> {
     let path = item.path();
     let name = item.file_name();
@@ -95,14 +95,14 @@ fn renamed_for_removal(item: &fs::DirEntry, now: SystemTime) -> io::Result<Optio
     let renamed_for_removal = path.with_file_name(format!("{name}{REMOVAL_SUFFIX}"));
     fs::rename(&path, &renamed_for_removal)?;
     if !is_unused(&renamed_for_removal, now)? {
-        // Somebody came in between.
+        // Somebody used it meanwhile.
         fs::rename(&renamed_for_removal, &path)?;
         return Ok(None);
     }
     Ok(Some(renamed_for_removal))
 }
 
-/// Whether nobody has used a folder for long. What was never noted counts as used now.
+/// Whether a folder is unused for long. Without a recorded use it counts as used now.
 fn is_unused(folder: &Path, now: SystemTime) -> io::Result<bool> {
     let used = folder.join(LAST_USE_FILE);
     match fs::symlink_metadata(&used) {
@@ -113,12 +113,12 @@ fn is_unused(folder: &Path, now: SystemTime) -> io::Result<bool> {
     }
 }
 
-/// Whether a moment is so long ago. One in the future is not.
+/// Whether a time is at least `age` ago. One in the future is not.
 fn is_older(then: SystemTime, now: SystemTime, age: Duration) -> bool {
     now.duration_since(then).is_ok_and(|since| since >= age)
 }
 
-/// Removes a folder and what is in it, as far as `left` allows; what a link leads to stays.
+/// Removes a folder with its content, as far as `left` allows; does not follow links.
 pub(super) fn remove_folder(folder: &Path, left: &mut usize) -> io::Result<()> {
     for item in fs::read_dir(folder)? {
         let item = item?;

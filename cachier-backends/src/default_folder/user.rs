@@ -1,9 +1,9 @@
-//! Where the caches of a user are.
+//! The user's cache folder.
 
 use std::env;
 use std::path::PathBuf;
 
-/// The folder of cachier; `None`: the user has no home.
+/// cachier's folder; `None` if the user has no home folder.
 pub(super) fn folder() -> Option<PathBuf> {
     let variable = |name| env::var_os(name).map(PathBuf::from);
     let caches = if cfg!(windows) {
@@ -16,9 +16,9 @@ pub(super) fn folder() -> Option<PathBuf> {
     caches.map(|caches| caches.join("cachier"))
 }
 
-/// The folder for caches: as a variable says, else below the home folder.
+/// The cache folder: from an environment variable, or else in the home folder.
 ///
-/// Relative paths say nothing, which the XDG base directory specification asks for.
+/// Relative paths are ignored, as the XDG base directory specification requires.
 fn choose(variable: Option<PathBuf>, home: Option<PathBuf>, in_home: &str) -> Option<PathBuf> {
     variable.filter(|path| path.is_absolute()).or_else(|| {
         home.filter(|path| path.is_absolute())

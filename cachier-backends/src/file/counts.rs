@@ -1,4 +1,4 @@
-//! How much a function holds, by the ledger or by counting.
+//! Totals of a function, from the ledger or by counting.
 
 use std::io;
 use std::path::Path;
@@ -8,10 +8,10 @@ use super::layout::Shard;
 use super::ledger::{Ledger, Totals};
 use super::scan::{self, ScannedEntry};
 
-/// How often what a function holds is counted while others see to it that it is not known.
+/// How often to count while others invalidate counts.
 const MAX_COUNTS: u32 = 8;
 
-/// What a function holds: from the ledger, or counted where that does not know; `None` if it cannot be told.
+/// Totals of a function: from the ledger, or counted where it has none; `None` if others keep invalidating counts.
 pub(super) fn totals(scope: &Path, now: SystemTime) -> io::Result<Option<Totals>> {
     for _ in 0..MAX_COUNTS {
         let Some(ledger) = Ledger::lock_existing(scope)? else {
@@ -22,7 +22,7 @@ pub(super) fn totals(scope: &Path, now: SystemTime) -> io::Result<Option<Totals>
         }
         drop(ledger);
         for shard in Shard::all() {
-            // One lock for each: others wait for a moment only.
+            // One lock per shard, so that others wait only briefly.
             let ledger = Ledger::lock(scope)?;
             if !ledger.is_known(shard, now)? {
                 count(&ledger, scope, shard, now)?;
@@ -32,7 +32,7 @@ pub(super) fn totals(scope: &Path, now: SystemTime) -> io::Result<Option<Totals>
     Ok(None)
 }
 
-/// Counts what a shard holds, and notes it.
+/// Counts the entries of a shard, and records the result.
 pub(super) fn count(
     ledger: &Ledger,
     scope: &Path,

@@ -1,4 +1,4 @@
-//! One entry in its file.
+//! The file of an entry.
 
 use std::fs::{self, File, Metadata};
 use std::io::{self, Read, Seek, Write};
@@ -14,21 +14,21 @@ use crate::entry;
 use crate::process::PerProcess;
 use crate::unique::unique;
 
-/// The largest file that is read, in bytes. A larger one is not an entry.
+/// The largest file that is read, in bytes. Larger ones are not entries.
 pub(super) const MAX_ENTRY_BYTES: u64 = 512 << 20;
 
-/// Up to so many bytes a file is read whatever it is; a larger one only if it looks like an entry.
+/// Files up to this size are read whatever they are; larger ones only if they look like an entry.
 const MAX_UNCHECKED_BYTES: u64 = 1 << 20;
 
-/// How many bytes at the start of an entry tell it from another: its checksum is among them.
+/// Bytes at the start that identify an entry, as they include its checksum.
 const FINGERPRINT_BYTES: usize = 16;
 
-/// Reads an entry.
+/// Loads an entry.
 pub(super) fn load(path: &Path) -> io::Result<Option<Loaded>> {
     let (file, length) = match open(path)? {
         None => return Ok(None),
         Some(Opened::NotAnEntry) => {
-            // As good as an entry that was torn: an error for whoever decodes it, and replaced by the next store.
+            // Like a torn entry: fails to decode, and is replaced by the next store.
             let (bytes, version) = (Vec::new(), not_an_entry_version());
             return Ok(Some(Loaded { bytes, version }));
         }
@@ -39,7 +39,7 @@ pub(super) fn load(path: &Path) -> io::Result<Option<Loaded>> {
     Ok(Some(Loaded { bytes, version }))
 }
 
-/// Which version of an entry there is, and how many bytes it has.
+/// The version and size of an entry.
 pub(super) fn version_at(path: &Path) -> io::Result<Option<(EntryVersion, u64)>> {
     let (file, length) = match open(path)? {
         None => return Ok(None),
@@ -50,16 +50,16 @@ pub(super) fn version_at(path: &Path) -> io::Result<Option<(EntryVersion, u64)>>
     Ok(Some((version(&start, length), length)))
 }
 
-/// Whether files can be written below a folder.
+/// Whether files can be written in a folder.
 pub(super) fn check(folder: &Path) -> io::Result<()> {
     Temporary::write(folder, b"", SystemTime::now()).map(drop)
 }
 
-/// What stands in the place of an entry.
+/// What was found at an entry's path.
 enum Opened {
-    /// A file, and its length.
+    /// A file and its length.
     Entry(File, u64),
-    /// Something that cannot be an entry: a folder, a pipe, a link, a file of terabytes.
+    /// Something that cannot be an entry: a folder, a pipe, a link, a huge file.
     NotAnEntry,
 }
 
@@ -81,16 +81,16 @@ fn open(path: &Path) -> io::Result<Option<Opened>> {
     }))
 }
 
-/// Whether what a large file begins with is an entry: reading all of it to find out would take much time and memory.
+/// Whether a large file starts like an entry: reading all of it to find out would cost much time and memory.
 fn begins_as_entry(mut file: &File) -> io::Result<bool> {
     let start = read(file, FINGERPRINT_BYTES)?;
     file.rewind()?;
     Ok(entry::is_start(&start))
 }
 
-/// Whether there are places in a large file that were never written, as in no entry.
+/// Whether a large file is sparse, as no entry is.
 ///
-/// Few blocks alone say little: some file systems compress, and some count blocks only after a while.
+/// A low block count alone says little: some file systems compress, and some count blocks late.
 #[cfg(any(
     target_os = "linux",
     target_os = "android",
@@ -104,7 +104,7 @@ fn has_holes(mut file: &File, metadata: &Metadata) -> io::Result<bool> {
     if metadata.blocks().saturating_mul(BLOCK) >= metadata.len() {
         return Ok(false);
     }
-    // Where a file has no holes, and where the system does not tell of them, the first one is its end.
+    // Without holes, or without support for them, the first hole is the end of the file.
     let hole = seek(file, SeekFrom::Hole(0)).unwrap_or(metadata.len());
     file.rewind()?;
     Ok(hole < metadata.len())
@@ -120,12 +120,12 @@ fn has_holes(_: &File, _: &Metadata) -> io::Result<bool> {
     Ok(false)
 }
 
-/// The version of all obstacles: no entry has one so short.
+/// The version of anything that is not an entry: shorter than an entry's.
 fn not_an_entry_version() -> EntryVersion {
     EntryVersion::new(*b"obstacle")
 }
 
-/// Reads up to `length` bytes, in one go: `read_to_end` would ask the system more often.
+/// Reads up to `length` bytes. `read_to_end` would take more system calls.
 fn read(mut file: &File, length: usize) -> io::Result<Vec<u8>> {
     let mut bytes = vec![0; length];
     let mut filled = 0;
@@ -145,15 +145,14 @@ fn version(start: &[u8], length: u64) -> EntryVersion {
     EntryVersion::new([start, &length.to_le_bytes()].concat())
 }
 
-/// An entry that has been written beside its place. Unless it is moved there, it goes again.
+/// A temporary file, removed unless it is moved to its place.
 pub(super) struct Temporary {
-    /// `None` once it has been moved.
+    /// `None` once moved.
     path: Option<PathBuf>,
 }
 
 impl Temporary {
-    /// Writes an entry whose value was `created` then, which is what its file shows as the time of
-    /// its last change.
+    /// Writes an entry, with `created` as the file's modification time.
     pub(super) fn write(folder: &Path, entry: &[u8], created: SystemTime) -> io::Result<Self> {
         let path = folder.join(layout::temporary(SystemTime::now(), Writer::next()));
         let mut file = in_folder(folder, || create_new(&path))?;
@@ -163,7 +162,7 @@ impl Temporary {
         Ok(temporary)
     }
 
-    /// The file, for its lock.
+    /// Opens the file, for its lock.
     pub(super) fn open(&self) -> io::Result<File> {
         match &self.path {
             Some(path) => files::open(path),
@@ -171,7 +170,7 @@ impl Temporary {
         }
     }
 
-    /// Puts the entry in its place, and removes a folder that stands there.
+    /// Moves the entry to its place, removing a folder that may be there.
     pub(super) fn move_to(mut self, entry: &Path) -> io::Result<()> {
         if let Some(path) = &self.path {
             match fs::rename(path, entry) {
@@ -190,13 +189,13 @@ impl Temporary {
 impl Drop for Temporary {
     fn drop(&mut self) {
         if let Some(path) = &self.path {
-            // If it cannot be removed now, a cleanup will.
+            // Otherwise a cleanup will.
             let _ = fs::remove_file(path);
         }
     }
 }
 
-/// Who writes: unlike any other writer, on other machines and after a restart too.
+/// Identifies a writer across machines and restarts.
 struct Writer {
     process: u64,
     count: u64,
@@ -219,7 +218,7 @@ impl std::fmt::Display for Writer {
     }
 }
 
-/// Removes all that writers were about to put in place, so that they cannot any more; `show` is called now and then.
+/// Removes the temporary files of all writers, who then cannot move them any more. Calls `show` now and then.
 pub(super) fn remove_unfinished(scope: &Path, show: impl Fn()) -> io::Result<()> {
     for shard in scan::shards(scope)? {
         for path in scan::files(scope, shard)? {

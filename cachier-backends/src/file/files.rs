@@ -1,7 +1,7 @@
-//! Files and folders for this user alone, and the one place where any of them is opened.
+//! Files and folders for this user alone. Every file is opened here.
 //!
-//! What stands at a path may be hostile, or a mistake: a link to a file of somebody else, a pipe that has no writer, a device.
-//! Nothing is followed, nothing is waited for, and only a regular file that has no other name is used.
+//! What is at a path may be hostile, or a mistake: a link to somebody's file, a pipe without a writer, a device. So no
+//! link is followed, nothing blocks, and only a regular file with a single name is used.
 
 use std::fmt;
 use std::fs::{self, File, Metadata, OpenOptions};
@@ -10,33 +10,33 @@ use std::path::{Path, PathBuf};
 
 use crate::private_folder;
 
-/// How often something is tried again that another process's cleaning up has undone.
+/// How often to retry after another process has removed a folder.
 const MAX_ATTEMPTS: u32 = 16;
 
-/// Opens an entry for reading; `None` if there is none.
+/// Opens an entry for reading; `None` if it does not exist.
 pub(super) fn open_entry(path: &Path) -> io::Result<Option<(File, Metadata)>> {
     existing(open_regular(OpenOptions::new().read(true), path))
 }
 
-/// Creates a file that is not there yet.
+/// Creates a new file.
 pub(super) fn create_new(path: &Path) -> io::Result<File> {
     user_only(OpenOptions::new().write(true).create_new(true)).open(path)
 }
 
-/// Opens a file that is there for its lock.
+/// Opens an existing file, for its lock.
 pub(super) fn open(path: &Path) -> io::Result<File> {
     let opened = open_regular(OpenOptions::new().read(true).write(true), path);
     opened.map(|(file, _)| file)
 }
 
-/// Opens a file for its lock and for what little it holds, creating it where it is missing.
+/// Opens a file for its lock and its small content, creating it if missing.
 pub(super) fn open_or_create(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
     open_regular(user_only(&mut options), path).map(|(file, _)| file)
 }
 
-/// Opens a regular file with one name. Anything else that stands there is [`NotAFile`].
+/// Opens a regular file with a single name. Anything else is [`NotAFile`].
 fn open_regular(options: &mut OpenOptions, path: &Path) -> io::Result<(File, Metadata)> {
     #[cfg(unix)]
     {
@@ -57,11 +57,11 @@ fn open_regular(options: &mut OpenOptions, path: &Path) -> io::Result<(File, Met
     }
 }
 
-/// Whether the system says that what it was to open is a link, a folder, a socket, or a device that is not there.
+/// Whether the error means a link, a folder, a socket, or a missing device.
 #[cfg(unix)]
 fn names_no_file(error: &io::Error) -> bool {
     use rustix::io::Errno;
-    // For a link, systems say the first or the second; for a socket, one of the last three.
+    // Systems report a link by one of the first two, a socket by one of the last three.
     let said = [
         Errno::LOOP,
         Errno::MLINK,
@@ -79,7 +79,7 @@ fn names_no_file(_: &io::Error) -> bool {
     false
 }
 
-/// Whether a file is also one elsewhere. One that has been removed since it was opened has no name at all.
+/// Whether a file has other hard links. One removed after it was opened has none.
 #[cfg(unix)]
 fn has_other_names(metadata: &Metadata) -> bool {
     std::os::unix::fs::MetadataExt::nlink(metadata) > 1
@@ -90,7 +90,7 @@ fn has_other_names(_: &Metadata) -> bool {
     false
 }
 
-/// Something at a path that is not used: not a regular file, a file with several names, a link where a folder belongs.
+/// Something unusable: not a regular file, a file with several names, or a link instead of a folder.
 #[derive(Debug)]
 pub(super) struct NotAFile {
     path: PathBuf,
@@ -102,7 +102,7 @@ impl NotAFile {
         io::Error::new(io::ErrorKind::InvalidData, Self { path })
     }
 
-    /// The obstacle that an error speaks of.
+    /// The `NotAFile` inside an error.
     pub(super) fn of(error: &io::Error) -> Option<&Self> {
         error.get_ref()?.downcast_ref()
     }
@@ -120,8 +120,8 @@ impl fmt::Display for NotAFile {
 
 impl std::error::Error for NotAFile {}
 
-/// Sees to it that none of the folders from `dir`, which may be a link itself, down to `folder` is one: entries that are
-/// reached by a link would be passed over by all that goes through the folders.
+/// Fails if any folder below `dir` down to `folder` is a link: traversals would miss entries behind it. `dir` itself
+/// may be one.
 pub(super) fn no_links_between(dir: &Path, folder: &Path) -> io::Result<()> {
     let mut path = dir.to_owned();
     for name in folder.strip_prefix(dir).into_iter().flatten() {
@@ -135,7 +135,7 @@ pub(super) fn no_links_between(dir: &Path, folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Whether an item of a folder is a folder. A link there is [`NotAFile`].
+/// Whether a directory entry is a folder. A link is [`NotAFile`].
 pub(super) fn is_folder(item: &fs::DirEntry) -> io::Result<bool> {
     let found = item.file_type()?;
     if found.is_symlink() {
@@ -144,7 +144,7 @@ pub(super) fn is_folder(item: &fs::DirEntry) -> io::Result<bool> {
     Ok(found.is_dir())
 }
 
-/// Does something that needs a folder, creating the folder first where it is missing.
+/// Runs `attempt`, which needs a folder; creates the folder if missing.
 pub(super) fn in_folder<T>(
     folder: &Path,
     mut attempt: impl FnMut() -> io::Result<T>,
@@ -155,7 +155,7 @@ pub(super) fn in_folder<T>(
             result => return result,
         }
         match private_folder::create(folder) {
-            // It, or one above it, went just when it was to be created, or just after it was found to be there.
+            // A folder was removed while it was being created, or right after.
             Err(error) if is_race(&error) => {}
             result => result?,
         }
@@ -170,7 +170,7 @@ fn is_race(error: &io::Error) -> bool {
     )
 }
 
-/// Nothing instead of the error that something is not there.
+/// Turns the error `NotFound` into `None`.
 pub(super) fn existing<T>(result: io::Result<T>) -> io::Result<Option<T>> {
     match result {
         Ok(found) => Ok(Some(found)),
@@ -179,7 +179,7 @@ pub(super) fn existing<T>(result: io::Result<T>) -> io::Result<Option<T>> {
     }
 }
 
-/// Removes what stands at a path, also a folder, which is no file of this backend and in the way; `None` if there is nothing.
+/// Removes whatever is at a path, even a folder; `None` if there is nothing.
 pub(super) fn remove_path(path: &Path) -> io::Result<Option<()>> {
     match existing(fs::symlink_metadata(path))? {
         None => Ok(None),

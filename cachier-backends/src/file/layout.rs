@@ -1,4 +1,4 @@
-//! Which file is what: paths, and nothing that touches them.
+//! Paths, without access to the file system.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -8,40 +8,39 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::key::{Key, Scope};
 
-/// The paths that belong to one key.
+/// The paths of one key.
 pub(super) struct KeyPaths {
-    /// The folder of the function, with its ledger.
+    /// The function's folder, with its ledger.
     pub(super) scope: PathBuf,
     pub(super) shard: Shard,
-    /// The folder that holds the entry.
+    /// The entry's folder.
     pub(super) folder: PathBuf,
     pub(super) entry: PathBuf,
     pub(super) lease: PathBuf,
 }
 
-/// What a file in a shard is, by its name.
+/// The role of a file in a shard, by its name.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum FileName {
     Entry,
     Lease,
-    /// An entry that began to be written then.
+    /// An entry being written since then.
     Temporary(SystemTime),
-    /// Not of this backend: left alone.
+    /// Not a file of this backend: left alone.
     Foreign,
 }
 
-/// The name of the ledger in the folder of a function. No version is called so.
+/// The ledger in a function's folder. No version has this name.
 pub(super) const LEDGER_FILE: &str = ".ledger";
 
-/// The folder of all entries whose keys begin with `cachier/2/`. The first format had none, and no namespace is written
-/// with an `@`, so that programs of the two never meet.
+/// The folder of all entries with keys `cachier/2/…`. The first format had none, and no namespace is encoded with an
+/// `@`, so programs of the two formats do not collide.
 const FORMAT_FOLDER: &str = "cachier@2";
 
 const LEASE_SUFFIX: &str = ".lease";
 const TEMPORARY_SUFFIX: &str = ".tmp";
 
-/// One of the parts into which the entries of a function are divided, by the first byte of their
-/// hash.
+/// A shard of a function's entries, by the first byte of their hash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Shard(u8);
 
@@ -88,7 +87,7 @@ impl Shard {
         Self(key.hash().as_bytes()[0])
     }
 
-    /// The shard whose folder this is, if it is one.
+    /// The shard with this folder, if it is one.
     pub(super) fn of(folder: &Path) -> Option<Self> {
         let name = folder.file_name()?.to_str()?;
         let shard = Self(u8::from_str_radix(name, 16).ok()?);
@@ -99,7 +98,7 @@ impl Shard {
         self.0.into()
     }
 
-    /// Its folder in that of a version.
+    /// Its folder inside a version's.
     pub(super) fn folder(self, version: &Path) -> PathBuf {
         version.join(self.name())
     }
@@ -117,7 +116,7 @@ pub(super) fn scope_folder(dir: &Path, scope: &Scope) -> PathBuf {
     folder
 }
 
-/// A name for an entry being written, by a writer that nobody else is.
+/// A unique name for an entry being written.
 pub(super) fn temporary(started: SystemTime, writer: impl std::fmt::Display) -> String {
     let seconds = started.duration_since(UNIX_EPOCH).unwrap_or_default();
     format!(".{}-{writer}{TEMPORARY_SUFFIX}", seconds.as_secs())
@@ -150,16 +149,16 @@ fn started(name: &str) -> Option<SystemTime> {
     UNIX_EPOCH.checked_add(Duration::from_secs(seconds.parse().ok()?))
 }
 
-/// What stays readable in the name of a folder.
+/// Not escaped in names of folders.
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.');
 
-/// The longest readable part of a folder's name, in bytes: some file systems take 143 in all.
+/// Limit for the readable part of a folder's name, in bytes: some file systems allow 143 in all.
 const MAX_SEGMENT_BYTES: usize = 100;
 
-/// The name of the folder for a namespace or a function.
+/// The folder name of a namespace or a function.
 ///
-/// Percent-encoded, and where that alone might meet another name, or a special one, on some file
-/// system, with a hash behind a `~`, which no encoded name holds.
+/// Percent-encoded. A name that might collide with another or a special one on some file system gets a hash after a
+/// `~`, which no encoded name contains.
 fn segment(name: &str) -> String {
     let mut segment = utf8_percent_encode(name, ESCAPED).to_string();
     if is_plain(name) && segment.len() <= MAX_SEGMENT_BYTES {
@@ -172,8 +171,7 @@ fn segment(name: &str) -> String {
     segment
 }
 
-/// Whether an encoded name is safe: there are file systems that do not tell `a` from `A`, and ones
-/// that have names of their own, such as `..` and `con`.
+/// Whether an encoded name is safe: some file systems ignore case, and some have special names such as `..` and `con`.
 fn is_plain(name: &str) -> bool {
     let first = name.bytes().next();
     let stem = name.split('.').next().unwrap_or_default();

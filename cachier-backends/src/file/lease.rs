@@ -1,4 +1,4 @@
-//! The right to compute an entry: a locked file beside it.
+//! Leases: locked files next to their entries.
 
 use std::fs::{self, File};
 use std::io;
@@ -13,17 +13,17 @@ use super::{lock, owner};
 use crate::backend::{EntryVersion, Lease};
 use crate::process::Process;
 
-/// A lease that this process holds, as long as it keeps the file open.
+/// A lease held by this process, as long as the file is open.
 pub(super) struct FileLease(LeaseFile);
 
-/// The file of a lease, whoever holds that.
+/// The file of a lease, whoever holds it.
 ///
-/// The lease is valid while the file is still at its path: whoever removes it ends the lease.
+/// A lease is valid while its file is at its path: removing the file ends the lease.
 pub(super) struct LeaseFile {
     file: File,
     path: PathBuf,
     scope: PathBuf,
-    /// In its children it is nobody's.
+    /// Child processes do not own it.
     owner: Process,
 }
 
@@ -34,16 +34,16 @@ pub(super) enum LeaseOutcome {
     Changed,
 }
 
-/// How often the owner before may end its lease just when it is our turn.
+/// How often a previous owner may end its lease during our request.
 const MAX_ATTEMPTS: u32 = 8;
 
 impl FileLease {
-    /// Asks for the lease on an entry that was `seen`.
+    /// Requests the lease on an entry that was `seen`.
     pub(super) fn request(
         paths: &KeyPaths,
         seen: Option<&EntryVersion>,
     ) -> io::Result<LeaseOutcome> {
-        // This look saves those who wait for an entry from becoming its owner only to see it.
+        // Saves waiters from becoming owner of an entry that has just been stored.
         if is_changed(paths, seen)? {
             return Ok(LeaseOutcome::Changed);
         }
@@ -65,11 +65,11 @@ impl FileLease {
                 return Ok(LeaseOutcome::Held(Some(lease)));
             }
             if !lease.sign()? {
-                // Somebody removed the file between our opening and our signing.
+                // Somebody removed the file after we opened it.
                 continue;
             }
             let lease = Self(lease);
-            // And this look counts: from now on only those change it who do not ask for leases.
+            // The check that counts: from now on only unconditional operations change the entry.
             return Ok(if is_changed(paths, seen)? {
                 LeaseOutcome::Changed
             } else {
@@ -79,9 +79,9 @@ impl FileLease {
         Ok(LeaseOutcome::Held(None))
     }
 
-    /// Takes the lease, whoever holds it; the entry that it is for.
+    /// Takes the lease from whoever holds it; returns the entry that it is on.
     ///
-    /// A lock cannot be taken from its owner. So another file, locked before anybody sees it, takes the place of that.
+    /// A lock cannot be taken away, so the lease's file is replaced by another one, which is locked beforehand.
     pub(super) fn take_over(paths: &KeyPaths) -> io::Result<(Self, Option<EntryVersion>)> {
         for _ in 0..MAX_ATTEMPTS {
             let written = Temporary::write(&paths.folder, b"", SystemTime::now())?;
@@ -90,10 +90,10 @@ impl FileLease {
                 return Err(io::ErrorKind::TimedOut.into());
             }
             owner::sign(&file)?;
-            // An owner that is about to store has done so before, or finds its lease ended.
+            // A concurrent store has finished, or finds its lease ended.
             let _ledger = Ledger::lock(&paths.scope)?;
             if existing(written.move_to(&paths.lease))?.is_none() {
-                // It was taken away, so that a process that was stopped could put nothing in place.
+                // Somebody took this process for stopped, and removed its temporary files.
                 continue;
             }
             let lease = Self(LeaseFile::new(file, paths));
@@ -107,7 +107,7 @@ impl FileLease {
         &self.0
     }
 
-    /// Ends the lease, if nobody has.
+    /// Ends the lease, unless it has ended.
     pub(super) fn end(&self) -> io::Result<()> {
         if !self.0.is_valid()? {
             return Ok(());
@@ -129,7 +129,7 @@ impl LeaseFile {
         }
     }
 
-    /// The file of a lease that this process holds, or that it has seen somebody else hold.
+    /// The file behind a lease of this process, or behind one that it saw somebody else hold.
     pub(super) fn of(lease: &Lease) -> Option<&Self> {
         lease
             .state::<FileLease>()
@@ -141,9 +141,9 @@ impl LeaseFile {
         &self.path
     }
 
-    /// Notes whose the lease is, which this process has locked; `false` if somebody has ended it.
+    /// Records this process as the owner; `false` if somebody has ended the lease.
     fn sign(&self) -> io::Result<bool> {
-        // Who finds that the owner before is gone ends the lease as that one's, and looks once more under the ledger.
+        // Whoever finds the previous owner gone ends its lease, after another look under the ledger's lock.
         let _ledger = match owner::is_signed(&self.file)? {
             true => Some(Ledger::lock(&self.scope)?),
             false => None,
@@ -155,13 +155,13 @@ impl LeaseFile {
         Ok(true)
     }
 
-    /// Whether nobody has ended the lease.
+    /// Whether the lease has not been ended.
     pub(super) fn is_valid(&self) -> io::Result<bool> {
         Ok(self.owner.is_current() && lock::is_at(&self.file, &self.path)?)
     }
 
-    /// Ends the lease, if nobody has: between the look and the removal the path cannot become that
-    /// of the next owner.
+    /// Ends the lease, unless it has ended. Under the lock, the path cannot become the next owner's between check and
+    /// removal.
     pub(super) fn end_under(&self, _ledger: &Ledger) -> io::Result<()> {
         if self.is_valid()? {
             existing(fs::remove_file(&self.path))?;
@@ -172,21 +172,21 @@ impl LeaseFile {
 
 impl Drop for FileLease {
     fn drop(&mut self) {
-        // Whoever drops it may be a task, or a caller out of time, and cannot wait for the ledger. If the file cannot be
-        // removed at once it stays, unlocked, for the next owner or a cleanup.
+        // May run in a task or after a timeout, and so cannot wait for the ledger. Otherwise the file stays, unlocked,
+        // for the next owner or a cleanup.
         if let Ok(true) = self.0.is_valid()
             && let Ok(Some(ledger)) = Ledger::try_lock(&self.0.scope)
         {
             let _ = self.0.end_under(&ledger);
         }
         if self.0.owner.is_current() {
-            // To close the file would not do: children may have it open.
+            // Closing is not enough: child processes may have the file open.
             let _ = self.0.file.unlock();
         }
     }
 }
 
-/// Ends a lease that only children of its owner hold.
+/// Ends a lease whose lock is held only by children of its owner.
 fn end_orphan(paths: &KeyPaths, file: &File) -> io::Result<()> {
     if let Some(_ledger) = Ledger::lock_existing(&paths.scope)?
         && lock::is_at(file, &paths.lease)?
@@ -197,9 +197,9 @@ fn end_orphan(paths: &KeyPaths, file: &File) -> io::Result<()> {
     Ok(())
 }
 
-/// Removes what stands in the place of the lease and can be none.
+/// Removes whatever is at the lease's path and cannot be one.
 fn remove_non_file(paths: &KeyPaths) -> io::Result<()> {
-    // Under the lock, so that nobody removes the lease that another has put in its place meanwhile.
+    // Under the lock, so that a lease created meanwhile is not removed.
     let _ledger = Ledger::lock(&paths.scope)?;
     match existing(open(&paths.lease)) {
         Err(error) if NotAFile::of(&error).is_some() => remove_path(&paths.lease).map(drop),
@@ -226,10 +226,10 @@ mod tests {
     use crate::key::{Key, KeyHash, Scope, Version};
     use crate::{BlockingBackend, LeaseReply};
 
-    /// Half the time for which an operation that may take its time waits for the ledger.
+    /// Half of the time that an operation without a deadline would wait for the ledger.
     const MOMENT: Duration = Duration::from_millis(250);
 
-    /// Whether something takes less than that, if not each time: the machine may be busy.
+    /// Whether something takes less than that in at least one attempt: the machine may be busy.
     fn is_quick(mut run: impl FnMut()) -> bool {
         (0..5).any(|_| {
             let began = Instant::now();
@@ -244,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lease_is_dropped_without_waiting_for_the_ledger_and_can_be_had_again() {
+    fn dropping_a_lease_does_not_wait_for_the_ledger() {
         let dir = tempfile::tempdir().unwrap();
         let paths = KeyPaths::new(dir.path(), &key());
         let request = || FileLease::request(&paths, None).unwrap();
@@ -264,7 +264,7 @@ mod tests {
         assert!(!paths.lease.exists());
     }
 
-    /// The record of an owner that is gone, at the place of the lease.
+    /// The record of an owner that is gone, at the lease's path.
     #[cfg(target_os = "linux")]
     fn leave_record(paths: &KeyPaths) {
         let file = in_folder(&paths.folder, || open_or_create(&paths.lease)).unwrap();
@@ -277,13 +277,13 @@ mod tests {
 
     #[test]
     #[cfg(target_os = "linux")]
-    fn an_owner_whose_lease_was_ended_before_it_signed_owns_none() {
+    fn a_lease_ended_before_signing_is_not_owned() {
         let dir = tempfile::tempdir().unwrap();
         let paths = KeyPaths::new(dir.path(), &key());
         leave_record(&paths);
         let slow = LeaseFile::new(open(&paths.lease).unwrap(), &paths);
         assert!(lock::try_lock(&slow.file).unwrap());
-        // The others take it for one that only the children of its owner hold.
+        // Others take it for one held only by children of its owner.
         let LeaseOutcome::Granted(_lease) = FileLease::request(&paths, None).unwrap() else {
             panic!("nobody has signed it");
         };
@@ -292,7 +292,7 @@ mod tests {
 
     #[test]
     #[cfg(target_os = "linux")]
-    fn who_ends_an_orphan_and_who_signs_it_take_turns() {
+    fn ending_and_signing_an_orphan_exclude_each_other() {
         let dir = tempfile::tempdir().unwrap();
         let paths = KeyPaths::new(dir.path(), &key());
         leave_record(&paths);
@@ -308,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn an_operation_waits_for_the_ledger_no_longer_than_it_is_allowed_to() {
+    fn waiting_for_the_ledger_is_bounded() {
         let dir = tempfile::tempdir().unwrap();
         let backend = FileBackend::new(dir.path());
         assert!(is_quick(|| {

@@ -1,7 +1,7 @@
-//! What the entries of a function take, shard by shard, and the lock under which that changes.
+//! The size of a function's entries per shard, and the lock under which entries change.
 //!
-//! Its holder may be stopped. Who waits for one that does nothing any more puts another ledger in the place of its, and takes
-//! from it what it was about to put in place: see [`replace`](Ledger::replace).
+//! A holder of the lock may be stopped. A waiter that sees no activity replaces the ledger, and removes what the holder
+//! was about to move into place: see [`replace`](Ledger::replace).
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -14,44 +14,43 @@ use super::layout::{LEDGER_FILE, Shard};
 use super::lock::{self, LockAttempt, LockTimedOut, LockTimeout};
 use super::lock_queue::{QueuePosition, enqueue};
 
-/// How many entries there are and how many bytes they take.
+/// Number and total size of entries.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Totals {
     pub(super) entries: u64,
     pub(super) bytes: u64,
 }
 
-/// The locked ledger of a function. While it exists, nobody else puts an entry of the function in
-/// place or removes one.
+/// The locked ledger of a function. While it exists, nobody else adds or removes entries of the function.
 pub(super) struct Ledger {
     file: File,
     scope: PathBuf,
     since: Instant,
-    /// Released after the lock. `None` where it was had without waiting.
+    /// Released after the lock. `None` if there was no queueing.
     _position: Option<QueuePosition>,
 }
 
-/// How long counted totals are trusted: a crash of the machine and a user who removes files leave them wrong.
+/// How long counts are trusted: a machine crash, or a user who removes files, makes them wrong.
 const MAX_COUNT_AGE: Duration = Duration::from_secs(600);
 
-/// How often another file may take the ledger's place while it is being locked.
+/// How often the ledger may be replaced while it is being locked.
 const MAX_REPLACEMENTS: u32 = 64;
 
-/// A line holds entries, bytes, when they were counted in seconds since 1970, and a check of these.
+/// A row holds entries, bytes, the time of counting in seconds since 1970, and a checksum.
 const ROW_BYTES: usize = 4 * 8;
 
 impl Ledger {
-    /// Locks the ledger of a function whose folder there is or will be.
+    /// Locks a function's ledger, creating the function's folder if need be.
     pub(super) fn lock(scope: &Path) -> io::Result<Self> {
         in_folder(scope, || Self::lock_in(scope))
     }
 
-    /// Locks the ledger of a function, if the function has a folder.
+    /// Locks a function's ledger, if the function has a folder.
     pub(super) fn lock_existing(scope: &Path) -> io::Result<Option<Self>> {
         existing(Self::lock_in(scope))
     }
 
-    /// Locks the ledger of a function, if the function has a folder and nobody has locked it right now.
+    /// Locks a function's ledger, if the function has a folder and the lock is free.
     pub(super) fn try_lock(scope: &Path) -> io::Result<Option<Self>> {
         let path = scope.join(LEDGER_FILE);
         let Some(file) = existing(open_or_create(&path))? else {
@@ -101,11 +100,11 @@ impl Ledger {
         }
     }
 
-    /// Puts a new ledger, locked, in the place of one whose holder does nothing any more; `None` if somebody else has.
+    /// Replaces the ledger of an inactive holder by a new, locked one; `None` if somebody else has.
     ///
-    /// The holder may go on at any moment. What it could do harm with is what it was about to put in place, which is
-    /// taken from it before anybody else can have the lock. All else that it may still do makes an entry or a lease go, which
-    /// costs a computation; and it notices, and has the shard counted again.
+    /// The holder may resume at any moment. Temporary files that it could still move into place are removed before
+    /// anybody else gets the lock. Anything else that it may do removes an entry or a lease, which costs a computation
+    /// at most; and it notices, and has the shard counted again.
     fn replace(scope: &Path, stuck: &File) -> io::Result<Option<File>> {
         let path = scope.join(LEDGER_FILE);
         let written = Temporary::write(scope, b"", SystemTime::now())?;
@@ -113,7 +112,7 @@ impl Ledger {
         if !lock::try_lock(&file)? {
             return Ok(None);
         }
-        // Where this fails, nothing has happened; and after it, there is nothing left for which it could.
+        // If this fails, nothing has happened; once it succeeds, later failures can do no harm.
         remove_unfinished(scope, || ())?;
         if !lock::is_at(stuck, &path)? {
             return Ok(None);
@@ -123,23 +122,23 @@ impl Ledger {
         Ok(lock::is_at(&file, &path)?.then_some(file))
     }
 
-    /// Whether another ledger has taken the place of this one, while whoever holds it was taken for stopped.
+    /// Whether the ledger has been replaced because its holder seemed to be stopped.
     pub(super) fn is_lost(&self) -> io::Result<bool> {
         Ok(lock::may_be_lost(self.since)
             && !lock::is_at(&self.file, &self.scope.join(LEDGER_FILE))?)
     }
 
-    /// What all shards hold, if that is known and was counted lately.
+    /// Totals of all shards, if all were counted recently.
     pub(super) fn totals(&self, now: SystemTime) -> io::Result<Option<Totals>> {
         self.sum(|row| row.is_recent(now))
     }
 
-    /// What all shards hold, if that is known, however long ago it was counted.
+    /// Totals of all shards, if all are known, however old the counts are.
     pub(super) fn recorded_totals(&self) -> io::Result<Option<Totals>> {
         self.sum(|_| true)
     }
 
-    /// What all shards hold, if all their lines are there and acceptable.
+    /// Totals of all shards, if all their rows exist and are acceptable.
     fn sum(&self, is_acceptable: impl Fn(&Row) -> bool) -> io::Result<Option<Totals>> {
         let bytes = self.read(0, ROW_BYTES * Shard::COUNT)?;
         let mut totals = Totals::default();
@@ -153,15 +152,15 @@ impl Ledger {
         Ok(Some(totals))
     }
 
-    /// Whether what a shard holds is known and was counted lately.
+    /// Whether a shard was counted recently.
     pub(super) fn is_known(&self, shard: Shard, now: SystemTime) -> io::Result<bool> {
         let row = self.row(shard)?;
         Ok(row.is_some_and(|row| row.is_recent(now)))
     }
 
-    /// Begins to change a shard.
+    /// Begins an update of a shard.
     pub(super) fn begin_update(&self, shard: Shard) -> ShardUpdate<'_> {
-        // A ledger that cannot be read or written is not known, and counted again in a while.
+        // An unreadable ledger counts as unknown, and is counted again in a while.
         let before = self.row(shard).ok().flatten();
         if before.is_some() {
             let _ = self.forget(shard);
@@ -173,12 +172,12 @@ impl Ledger {
         }
     }
 
-    /// From now on it is not known what a shard holds.
+    /// Makes a shard's totals unknown.
     fn forget(&self, shard: Shard) -> io::Result<()> {
         self.write(shard, [0; ROW_BYTES])
     }
 
-    /// Notes what a shard holds, counted under this lock.
+    /// Records a shard's totals, counted under this lock.
     pub(super) fn record_count(
         &self,
         shard: Shard,
@@ -208,8 +207,8 @@ impl Ledger {
     }
 }
 
-/// A change of a shard that is on its way. Nobody knows what the shard holds until it is noted: who is killed before leaves
-/// a shard that is to be counted.
+/// An unfinished update of a shard. The shard's totals are unknown until it is committed: if the process is killed
+/// before that, the shard is counted again.
 pub(super) struct ShardUpdate<'a> {
     ledger: &'a Ledger,
     shard: Shard,
@@ -217,13 +216,13 @@ pub(super) struct ShardUpdate<'a> {
 }
 
 impl ShardUpdate<'_> {
-    /// Notes what has been added to the shard and what is gone from it.
+    /// Records what was added to and removed from the shard.
     pub(super) fn commit(self, added: Totals, gone: Totals) {
         let (ledger, shard) = (self.ledger, self.shard);
         if let Some(mut row) = self.before {
             row.totals.add(added);
             row.totals.subtract(gone);
-            // A shard that cannot be noted is not known.
+            // A failed write leaves the totals unknown.
             let _ = ledger.write(shard, format(row));
         }
         if let Ok(true) = ledger.is_lost() {
@@ -231,10 +230,10 @@ impl ShardUpdate<'_> {
         }
     }
 
-    /// Has the shard counted by those who have put another ledger in the place of this one.
+    /// Makes the shard's totals unknown in the ledger that has replaced this one.
     #[cold]
     fn forget_in_successor(&self) {
-        // This thread has its turn already.
+        // This thread is at the head of the queue already.
         let timeout = LockTimeout::of_this_thread();
         if let Ok(ledger) = Ledger::lock_by(&self.ledger.scope, &timeout, None) {
             let _ = ledger.forget(self.shard);
@@ -244,7 +243,7 @@ impl ShardUpdate<'_> {
 
 impl Drop for Ledger {
     fn drop(&mut self) {
-        // To close the file would not do: a process that was forked meanwhile has it open.
+        // Closing is not enough: a forked process may have the file open.
         let _ = self.file.unlock();
     }
 }
@@ -265,7 +264,7 @@ impl Totals {
     }
 }
 
-/// What the ledger says of one shard.
+/// The record of one shard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Row {
     totals: Totals,
@@ -274,7 +273,7 @@ struct Row {
 
 impl Row {
     fn is_recent(&self, now: SystemTime) -> bool {
-        // A clock that was set back also ends the trust.
+        // A count from the future is not trusted: the clock was set back.
         now.duration_since(self.counted)
             .is_ok_and(|age| age < MAX_COUNT_AGE)
     }
@@ -295,7 +294,7 @@ fn format(row: Row) -> [u8; ROW_BYTES] {
     bytes
 }
 
-/// Reads a line; `None` if there is none, as in a new ledger and in one that is not ours.
+/// Parses a row; `None` if there is none, as in a new ledger or a foreign file.
 fn parse(bytes: &[u8]) -> Option<Row> {
     let number = |at: usize| Some(u64::from_le_bytes(*bytes.get(8 * at..)?.first_chunk()?));
     let numbers = [number(0)?, number(1)?, number(2)?];
@@ -309,7 +308,7 @@ fn parse(bytes: &[u8]) -> Option<Row> {
     })
 }
 
-/// Tells a line from what was never written, not from what was written to deceive.
+/// Detects rows that were never written, not forged ones.
 fn check([entries, bytes, counted]: [u64; 3]) -> u64 {
     const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
     let mixed = (entries ^ ODD).wrapping_mul(ODD) ^ bytes;
@@ -343,7 +342,7 @@ mod tests {
         totals.unwrap().unwrap().entries
     }
 
-    /// The ledger in the hands of a process that does not queue in this one's line.
+    /// The ledger, locked by a process outside this one's queue.
     fn held_elsewhere(paths: &KeyPaths) -> Ledger {
         let file = open_or_create(&paths.scope.join(LEDGER_FILE)).unwrap();
         assert!(lock::try_lock(&file).unwrap());
@@ -351,7 +350,7 @@ mod tests {
     }
 
     #[test]
-    fn a_change_that_is_not_noted_has_its_shard_counted() {
+    fn an_uncommitted_update_makes_the_shard_counted() {
         let dir = tempfile::tempdir().unwrap();
         let paths = paths(dir.path());
         let written = write(&paths);
@@ -359,14 +358,14 @@ mod tests {
         let ledger = Ledger::lock(&paths.scope).unwrap();
         let update = ledger.begin_update(paths.shard);
         written.move_to(&paths.entry).unwrap();
-        // Here its process is killed.
+        // Here the process is killed.
         let _ = update;
         drop(ledger);
         assert_eq!(entries(&paths), 1);
     }
 
     #[test]
-    fn what_a_stopped_holder_was_about_to_put_in_place_is_taken_from_it() {
+    fn a_stopped_holders_temporary_files_are_removed() {
         let dir = tempfile::tempdir().unwrap();
         let paths = paths(dir.path());
         let written = write(&paths);
@@ -379,7 +378,7 @@ mod tests {
     }
 
     #[test]
-    fn a_holder_that_was_stopped_has_its_shard_counted_by_the_others() {
+    fn a_resumed_holder_has_its_shard_counted() {
         let dir = tempfile::tempdir().unwrap();
         let paths = paths(dir.path());
         write(&paths).move_to(&paths.entry).unwrap();

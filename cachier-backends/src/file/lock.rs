@@ -1,4 +1,4 @@
-//! Locks of the operating system on files that others may replace.
+//! File locks of the operating system, on files that others may replace.
 
 use std::fmt;
 use std::fs::{self, File, TryLockError};
@@ -10,20 +10,20 @@ use std::time::{Duration, Instant, SystemTime};
 use super::files::existing;
 use crate::{blocking, queue};
 
-/// How long anyone waits for a lock at most: as long as an operation of the companion does.
+/// The longest wait for a lock: as long as a companion's operation may take.
 const MAX_LOCK_WAIT: Duration = Duration::from_secs(60);
 
-/// Who holds a lock that is for moments and has done nothing for so long is stopped, or as good as that.
+/// Inactivity after which the holder of a short-lived lock counts as stopped.
 const STUCK_AFTER: Duration = Duration::from_millis(250);
 
-/// How long of that at least one has to watch for oneself: a holder that has just come may not have shown itself yet.
+/// The part of that which a waiter must observe itself: a new holder may not have touched the file yet.
 const MIN_OBSERVATION: Duration = Duration::from_millis(100);
 
-/// How long to sleep between two attempts.
+/// Delays between attempts.
 const MIN_SLEEP: Duration = Duration::from_micros(50);
 const MAX_SLEEP: Duration = Duration::from_millis(2);
 
-/// Locks a file if nobody else has; whether it did.
+/// Locks a file if the lock is free; whether it was.
 pub(super) fn try_lock(file: &File) -> io::Result<bool> {
     match file.try_lock() {
         Ok(()) => Ok(true),
@@ -32,7 +32,7 @@ pub(super) fn try_lock(file: &File) -> io::Result<bool> {
     }
 }
 
-/// How long this thread waits for locks in all.
+/// How long this thread waits for locks in total.
 pub(super) struct LockTimeout {
     began: Instant,
     limit: Duration,
@@ -52,21 +52,21 @@ impl LockTimeout {
         self.began + self.limit
     }
 
-    /// How long a holder has to be watched that does nothing.
+    /// How long inactivity must be observed.
     fn min_observation(&self) -> Duration {
         MIN_OBSERVATION.min(self.limit / 2)
     }
 }
 
-/// What became of the wish for a lock.
+/// The result of waiting for a lock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum LockAttempt {
     Locked,
-    /// Its holder does nothing any more.
+    /// Its holder is inactive.
     Stuck,
 }
 
-/// Locks a file that nobody holds for long, and whose holders [show](touch) that they are there.
+/// Waits for a short-lived lock, whose holders [touch](touch) the file while active.
 pub(super) fn lock_within(file: &File, timeout: &LockTimeout) -> io::Result<LockAttempt> {
     let mut watched = None;
     let mut sleep = MIN_SLEEP;
@@ -91,18 +91,18 @@ pub(super) fn lock_within(file: &File, timeout: &LockTimeout) -> io::Result<Lock
     Ok(LockAttempt::Locked)
 }
 
-/// Shows that the holder of a lock is there and works.
+/// Shows that the lock's holder is active.
 pub(super) fn touch(file: &File) {
-    // If it cannot be shown, the lock is taken from it at worst, which it can bear.
+    // At worst the lock is taken from it, which does no harm.
     let _ = file.set_modified(SystemTime::now());
 }
 
-/// Whether a lock may have been taken from whoever holds it since then.
+/// Whether a lock held since then may have been taken away.
 pub(super) fn may_be_lost(since: Instant) -> bool {
     since.elapsed() >= STUCK_AFTER / 2
 }
 
-/// Too many others wanted a lock at the same time. The store works.
+/// Too many others wanted a lock at the same time. The store itself works.
 #[derive(Debug)]
 pub(super) struct LockTimedOut;
 
@@ -124,7 +124,7 @@ impl fmt::Display for LockTimedOut {
 
 impl std::error::Error for LockTimedOut {}
 
-/// Whether the file at `path` is the open `file`, not one that has taken its place.
+/// Whether `path` still is the open `file`.
 pub(super) fn is_at(file: &File, path: &Path) -> io::Result<bool> {
     let Some(found) = existing(fs::symlink_metadata(path))? else {
         return Ok(false);

@@ -1,7 +1,7 @@
-//! The line in which the threads of this process wait for one lock, each for its turn.
+//! FIFO queues of this process's threads for file locks.
 //!
-//! Only one of them asks the system then: hundreds that ask again and again would take the processor from the one that is
-//! at work, and the unlucky would ask for ever.
+//! Only the first thread polls the operating system: hundreds of polling threads would starve the lock's holder, and
+//! the unlucky among themselves.
 
 use std::collections::VecDeque;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -13,36 +13,36 @@ use std::time::{Duration, Instant};
 
 use crate::queue;
 
-/// So many lines there are; locks that share one by chance wait for each other needlessly.
+/// Locks that share a queue by chance wait for each other needlessly.
 const QUEUES: usize = 64;
 
-/// How long a line is asked for that a thread may have kept which did not come along in a fork.
+/// How long to try a latch that may have been locked during a fork.
 const MAX_LATCH_WAIT: Duration = Duration::from_millis(20);
 
-/// The threads that wait before some locks.
+/// The queue for some locks.
 struct LockQueue(Mutex<Waiters>);
 
 struct Waiters {
-    /// Whose threads they are: none of a parent's comes along in a fork.
+    /// The threads' process: a child process inherits none of them.
     process: u32,
-    /// The first has its turn.
+    /// The first one may proceed.
     threads: VecDeque<(u64, Thread)>,
     next_ticket: u64,
 }
 
-/// The turn of this thread, until it is dropped.
+/// Keeps this thread in a queue until dropped.
 pub(super) struct QueuePosition {
-    /// `None`: there is no line, so that everybody has a turn.
+    /// `None` if no queue was available: the thread may proceed.
     entry: Option<(&'static LockQueue, u64)>,
 }
 
-/// Waits for this thread's turn at a lock; `None` if it did not come in time.
+/// Waits until this thread is at the head of a lock's queue; `None` after the deadline.
 pub(super) fn enqueue(lock: &Path, deadline: Instant) -> Option<QueuePosition> {
     let queue = queue_of(lock);
     let Some(ticket) = queue.join() else {
         return Some(QueuePosition { entry: None });
     };
-    // Leaves the line also when its turn does not come.
+    // Leaves the queue on return, too.
     let position = QueuePosition {
         entry: Some((queue, ticket)),
     };
@@ -72,7 +72,7 @@ impl LockQueue {
         }))
     }
 
-    /// The last place; `None` if there is no line to be had.
+    /// Joins the queue; `None` if it is unavailable.
     fn join(&self) -> Option<u64> {
         let mut waiters = self.waiters()?;
         let process = process::id();
@@ -87,7 +87,7 @@ impl LockQueue {
     }
 
     fn is_first(&self, ticket: u64) -> bool {
-        // Without a line nobody is before it.
+        // Without a queue, the thread may proceed.
         self.waiters().is_none_or(|waiters| {
             let first = waiters.threads.front();
             first.is_none_or(|(first, _)| *first == ticket)
@@ -108,8 +108,8 @@ impl LockQueue {
         }
     }
 
-    /// Those who wait. The latch on them is held for moments; in a child of a fork it may be held for ever, by a thread that
-    /// is not there.
+    /// The waiting threads. Their latch is held briefly; in a child process, perhaps forever by a thread that does not
+    /// exist.
     fn waiters(&self) -> Option<MutexGuard<'_, Waiters>> {
         let mut began = None;
         loop {
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn threads_have_their_turn_in_the_order_in_which_they_came() {
+    fn threads_proceed_in_fifo_order() {
         let lock = Path::new("in the order");
         let first = enqueue(lock, late()).unwrap();
         let (say, said) = channel();
@@ -160,7 +160,7 @@ mod tests {
                 let say = say.clone();
                 let (came, has_come) = channel();
                 scope.spawn(move || {
-                    // Who has no time sees that it is in the line, and those after it are not.
+                    // A thread without time sees that it is queued, and those after it are not.
                     came.send(()).unwrap();
                     let position = enqueue(lock, late()).unwrap();
                     say.send(number).unwrap();
@@ -177,13 +177,13 @@ mod tests {
         });
     }
 
-    /// How many are in the line before this lock.
+    /// How many threads wait for this lock.
     fn count(lock: &Path) -> usize {
         queue_of(lock).waiters().unwrap().threads.len()
     }
 
     #[test]
-    fn who_does_not_wait_long_enough_leaves_the_line() {
+    fn a_thread_leaves_the_queue_after_its_deadline() {
         let lock = Path::new("not long enough");
         let first = enqueue(lock, late()).unwrap();
         thread::scope(|scope| {
@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn a_latch_that_nobody_releases_is_no_obstacle() {
+    fn a_latch_locked_forever_is_bypassed() {
         let lock = Path::new("a latch");
         let _latch = queue_of(lock).waiters().unwrap();
         thread::scope(|scope| {

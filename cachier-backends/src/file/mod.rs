@@ -7,25 +7,26 @@
 //! {dir}/cachier@2/{namespace}/{function}/{version}/{2 hex}/.{…}.tmp     an entry being written
 //! ```
 //!
-//! The folder `cachier@2` is there as the number of the format is in every key: what another format has beside it, as
+//! The folder `cachier@2` carries the format's number, as every key does: data of other formats next to it, such as
 //! `{dir}/{namespace}` of the first one, is never touched.
 //!
-//! - An entry is written beside its place and moved there, so that a reader sees the old one or the
-//!   new one. It is not forced to disk: after a crash of the machine it may be torn, which its
-//!   checksum shows, and it is computed once more.
-//! - A lease is a lock of the operating system on its file, which ends with its owner, however that
-//!   ends. A stopped owner keeps it. Processes that the owner has forked do not: the file says whose
-//!   it is, on Linux.
-//! - The ledger's lock is held for the moments in which an entry is put in place or files go, so
-//!   that between the look at a lease and the move nothing comes in between. From a holder that does
-//!   nothing any more it is taken, and with it what that was about to put in place.
-//! - Folders are for the user alone (0700, and files 0600), where the system knows such a thing. A
-//!   cache folder that belongs to another user, root excepted, or to which others may write is not
-//!   used: each operation is [`Denied`](crate::ErrorKind::Denied). It is looked at once.
-//! - The cache folder may be a link. Nothing in it may: what is no regular file with one name is
-//!   not opened. In the place of an entry or of a lease it is replaced; in that of the ledger or of
-//!   a folder it is an error that says what to remove.
-//! - Locks need a file system that has them: a local one.
+//! - An entry is written to a temporary file and moved into place, so that readers see the old one or the new one. It
+//!   is not
+//! synced to disk: a machine crash may tear it, which its checksum reveals, and it is computed again.
+//! - A lease is an operating system lock on its file, which ends with its owner, however that ends. A stopped owner
+//!   keeps
+//! it. Children that the owner has forked do not: on Linux, the file tells whose it is.
+//! - The ledger's lock is held while an entry is moved into place or files are removed, so that nothing happens between
+//!   the
+//! check of a lease and the move. It is taken from an inactive holder, along with its temporary files.
+//! - Folders have mode 0700 and files 0600, where supported. A cache folder that belongs to another user (except root),
+//!   or
+//! is writable for others, is not used: each operation is [`Denied`](crate::ErrorKind::Denied). This is checked once.
+//! - The cache folder may be a link, but nothing inside: only regular files with a single name are opened. Anything
+//!   else is
+//! replaced at the path of an entry or a lease; at that of the ledger or a folder it is an error that says what to
+//! remove.
+//! - Locks need a local file system.
 
 mod counts;
 mod entry_file;
@@ -59,10 +60,9 @@ use layout::KeyPaths;
 use lease::{FileLease, LeaseFile, LeaseOutcome};
 use lock::LockTimedOut;
 
-/// Keeps each entry in a file of its own.
+/// Keeps each entry in a file.
 ///
-/// Nothing is touched before the first operation; a folder that cannot be used is an error of the
-/// operations.
+/// Nothing is touched before the first operation; an unusable folder is an error of the operations.
 ///
 /// ```
 /// use cachier_backends::{Blocking, file::FileBackend};
@@ -72,14 +72,14 @@ use lock::LockTimedOut;
 /// ```
 #[derive(Clone, Debug)]
 pub struct FileBackend {
-    /// `None`: there is no home folder to put it in.
+    /// `None` if the user has no home folder.
     dir: Option<PrivateFolder>,
-    /// Who notes that it is used, where it goes when it is not.
+    /// Records uses of the folder, which is removed after long disuse.
     last_use: Option<Arc<LastUse>>,
 }
 
 impl FileBackend {
-    /// Entries in `dir`, which is created when it is needed.
+    /// Entries in `dir`, created on demand.
     pub fn new(dir: impl Into<PathBuf>) -> Self {
         Self {
             dir: Some(PrivateFolder::new(dir.into())),
@@ -87,7 +87,7 @@ impl FileBackend {
         }
     }
 
-    /// Entries in a folder that nobody has named; `None` for a user without a home, which is an error of the operations.
+    /// Entries in a default folder; `None` (a user without a home folder) makes operations fail.
     #[must_use]
     pub fn in_default(folder: Option<DefaultFolder>) -> Self {
         let (dir, last_use) = folder.map(DefaultFolder::into_parts).unzip();
@@ -97,19 +97,19 @@ impl FileBackend {
         }
     }
 
-    /// The folder that holds all entries, if there is a place for it.
+    /// The folder of all entries; `None` for a user without a home folder.
     #[must_use]
     pub fn dir(&self) -> Option<&Path> {
         self.dir.as_ref().map(PrivateFolder::path)
     }
 
-    /// The folder that holds the entries of one function, if there is a place for it.
+    /// The folder of a function's entries; `None` for a user without a home folder.
     #[must_use]
     pub fn scope_dir(&self, scope: &Scope) -> Option<PathBuf> {
         self.dir().map(|dir| layout::scope_folder(dir, scope))
     }
 
-    /// Where something of the key is to be changed.
+    /// The paths of a key that is to be changed.
     fn paths(&self, operation: Operation, key: &Key) -> Result<KeyPaths, Error> {
         let dir = self.used_dir(operation)?;
         let paths = KeyPaths::new(dir, key);
@@ -118,7 +118,7 @@ impl FileBackend {
         Ok(paths)
     }
 
-    /// Where something of the function is to be changed or counted.
+    /// The folder of a function that is to be changed or counted.
     fn folder(&self, operation: Operation, scope: &Scope) -> Result<PathBuf, Error> {
         let dir = self.used_dir(operation)?;
         let folder = layout::scope_folder(dir, scope);
@@ -134,7 +134,7 @@ impl FileBackend {
             return Err(error.with_hint("set CACHIER_CACHE_DIR or `cache_dir`"));
         };
         let dir = dir.trusted(operation)?;
-        // Only then: in a folder where others may write, nothing is made or changed.
+        // Only now: nothing is changed in a folder that others may write to.
         if let Some(last_use) = &self.last_use {
             last_use.note(SystemTime::now());
         }
@@ -142,8 +142,8 @@ impl FileBackend {
     }
 }
 
-/// Entries in the folder `cachier/shared` in the user's cache folder, which all programs share that say so: it is
-/// in `$XDG_CACHE_HOME` or `~/.cache`, `~/Library/Caches` on macOS, `%LOCALAPPDATA%` on Windows.
+/// Entries in the folder `cachier/shared` of the user's cache folder, shared by all programs that use this: in
+/// `$XDG_CACHE_HOME` or `~/.cache`, `~/Library/Caches` on macOS, `%LOCALAPPDATA%` on Windows.
 impl Default for FileBackend {
     fn default() -> Self {
         Self::in_default(DefaultFolder::shared())
@@ -300,7 +300,7 @@ impl BlockingBackend for FileBackend {
     }
 }
 
-/// An error of the backend, from one of the operating system.
+/// The error of an operation, from one of the operating system.
 #[cold]
 fn failed(operation: Operation, message: &'static str, path: &Path, source: io::Error) -> Error {
     let obstacle = NotAFile::of(&source).map(|obstacle| obstacle.path().to_owned());

@@ -1,18 +1,18 @@
-//! Who has locked a file.
+//! Identification of a lock's owner.
 //!
-//! A lock belongs to an open file, which the children of its owner have open as well: it outlives the owner as long as
-//! they do. So the owner writes into the file who it is. Where the system does not tell enough of a process to know it
-//! again, nothing is written, and such a lock ends with the last of the children.
+//! A lock belongs to an open file, which child processes inherit, and outlives its owner as long as they do. So the
+//! owner records its identity in the file. Where the system cannot identify processes nothing is recorded, and such a
+//! lock ends with the last child.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 
 use crate::process::PerProcess;
 
-/// How long the record of an owner is; what is shorter is filled up with spaces.
+/// The length of an owner's record, padded with spaces.
 const RECORD_BYTES: usize = 128;
 
-/// Notes in a file that this process has locked it.
+/// Records this process as the file's owner.
 pub(super) fn sign(mut file: &File) -> io::Result<()> {
     static RECORD: PerProcess<Option<String>> = PerProcess::new(|_| system::this_process());
     let Some(record) = &*RECORD else {
@@ -22,13 +22,13 @@ pub(super) fn sign(mut file: &File) -> io::Result<()> {
     file.write_all(format!("{record:RECORD_BYTES$}").as_bytes())
 }
 
-/// Whether any owner has ever signed the file.
+/// Whether any owner has signed the file.
 pub(super) fn is_signed(file: &File) -> io::Result<bool> {
     Ok(file.metadata()?.len() > 0)
 }
 
-/// Whether the owner that has signed a file is gone, so that only its children hold the lock, if anybody does. The one that
-/// holds it now may not have come to sign yet.
+/// Whether the recorded owner has ended, so that at most its children hold the lock. A new owner may not have signed
+/// yet.
 pub(super) fn has_ended(mut file: &File) -> io::Result<bool> {
     let mut record = String::new();
     file.seek(SeekFrom::Start(0))?;
@@ -40,21 +40,21 @@ pub(super) fn has_ended(mut file: &File) -> io::Result<bool> {
 mod system {
     use std::{fs, io};
 
-    /// There is no such process: it ended while its file in `/proc` was open.
+    /// The process ended while its file in `/proc` was open.
     const ESRCH: i32 = 3;
 
-    /// What is known of the process that has an id.
+    /// The status of a process id.
     #[derive(Debug, PartialEq, Eq)]
     pub(super) enum ProcessStatus {
-        /// It runs, and was started then.
+        /// Running, with its start time.
         Running(String),
-        /// There is none, or it has ended and was not waited for.
+        /// Does not exist, or is a zombie.
         Ended,
-        /// The system does not tell, or not now.
+        /// The system does not tell.
         Unknown,
     }
 
-    /// The machine since it was started, the namespace of process ids, the id, and when the process was started.
+    /// Boot id, namespace of process ids, process id, and start time.
     pub(super) fn this_process() -> Option<String> {
         let id = std::process::id();
         match process(id) {
@@ -63,7 +63,7 @@ mod system {
         }
     }
 
-    /// Of processes elsewhere nothing is known.
+    /// Processes of other machines or namespaces are unknown.
     pub(super) fn has_ended(record: &str) -> bool {
         let mut words = record.rsplitn(3, ' ');
         let (Some(start), Some(id), Some(place)) = (words.next(), words.next(), words.next())
@@ -92,7 +92,7 @@ mod system {
         status(fs::read_to_string(format!("/proc/{id}/stat")), mounts)
     }
 
-    /// What `/proc/{id}/stat` says of a process, or that it cannot be read.
+    /// Judges by the content of `/proc/{id}/stat`, or the error of reading it.
     pub(super) fn status(
         stat: io::Result<String>,
         mounts: impl FnOnce() -> io::Result<String>,
@@ -108,9 +108,9 @@ mod system {
         }
     }
 
-    /// When the process was started, if it has not ended.
+    /// The start time of a process that has not ended.
     fn started(stat: &str) -> Option<ProcessStatus> {
-        // Behind the name, which may hold anything: the state, and as the twentieth word the start.
+        // After the name, which may contain anything: the state first, the start time as the twentieth field.
         let (_, behind) = stat.rsplit_once(')')?;
         let mut words = behind.split_whitespace();
         let has_ended = matches!(words.next()?, "Z" | "X");
@@ -121,12 +121,12 @@ mod system {
         })
     }
 
-    /// Whether `/proc` shows the processes of all users to everybody.
+    /// Whether `/proc` shows the processes of all users.
     fn shows_all_processes(mounts: &str) -> bool {
         let mut proc = mounts
             .lines()
             .filter(|line| line.split(' ').nth(1) == Some("/proc"));
-        // The last one covers the others.
+        // The last mount hides the others.
         proc.next_back()
             .is_some_and(|line| !line.contains("hidepid="))
     }
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn an_owner_is_known_while_it_lives() {
+    fn a_running_owner_is_recognised() {
         let file = signed("the record of an owner before");
         sign(&file).unwrap();
         assert_eq!(file.metadata().unwrap().len(), RECORD_BYTES as u64);
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn one_that_has_ended_is_gone_though_another_has_its_id() {
+    fn a_reused_process_id_is_another_owner() {
         let this = system::this_process().unwrap();
         let (place, _) = this.rsplit_once(' ').unwrap();
         assert!(has_ended(&signed(&format!("{place} 1"))).unwrap());
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn an_owner_that_cannot_be_looked_at_is_not_gone() {
+    fn an_unreadable_owner_has_not_ended() {
         use system::ProcessStatus;
 
         let open = || Ok("proc /proc proc rw,relatime 0 0\n".to_owned());
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn an_owner_that_is_hidden_is_not_gone() {
+    fn a_hidden_owner_has_not_ended() {
         use system::ProcessStatus;
 
         let known = |mounts: io::Result<&str>| {
@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn of_processes_elsewhere_nothing_is_known() {
+    fn processes_of_other_machines_are_unknown() {
         let this = system::this_process().unwrap();
         let (place, _) = this.rsplit_once(' ').unwrap();
         for record in ["", "1", "other machine 1 1", &format!("other {place} 1")] {

@@ -1,4 +1,4 @@
-//! Removing files: one, all, the old ones, the oldest.
+//! Removal of entries: one, all, old ones, and eviction.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -12,13 +12,13 @@ use super::ledger::{Ledger, Totals};
 use super::scan::{self, ScannedEntry};
 use super::{counts, lock, owner};
 
-/// How long an entry can at most be in the writing. What is older was left by a writer that died.
+/// The longest that writing an entry may take. Older temporary files are abandoned.
 const MAX_WRITE_TIME: Duration = Duration::from_secs(3600);
 
-/// How many entries are evicted while others wait.
+/// Entries evicted under one lock.
 const EVICTION_BATCH: usize = 64;
 
-/// How often what must not be undone is done again because the lock was lost meanwhile: this process had been stopped.
+/// How often a removal is repeated after the lock was lost because this process had been stopped.
 const MAX_ATTEMPTS: u32 = 4;
 
 /// Removes an entry and ends the lease on it; whether there was an entry.
@@ -37,13 +37,12 @@ pub(super) fn remove(paths: &KeyPaths) -> io::Result<bool> {
     Ok(removed)
 }
 
-/// Removes all entries of a function and ends all leases on them; how many entries there were.
+/// Removes all entries of a function and ends all leases on them; returns the number of entries.
 pub(super) fn clear(scope: &Path, now: SystemTime) -> io::Result<u64> {
     let mut cleared = 0;
     for shard in scan::shards(scope)? {
         for _ in 0..MAX_ATTEMPTS {
-            // A whole shard under one lock: an owner that stores its entry now has done so before we
-            // look, or finds its lease ended.
+            // One lock for the whole shard: a concurrent store has finished, or finds its lease ended.
             let ledger = Ledger::lock(scope)?;
             cleared += clear_shard(&ledger, scope, shard, now)?;
             if !ledger.is_lost()? {
@@ -70,7 +69,7 @@ fn clear_shard(ledger: &Ledger, scope: &Path, shard: Shard, now: SystemTime) -> 
     Ok(cleared)
 }
 
-/// Ends all leases on entries of a function.
+/// Ends all leases on a function's entries.
 pub(super) fn clear_leases(scope: &Path) -> io::Result<()> {
     for shard in scan::shards(scope)? {
         let _ledger = Ledger::lock(scope)?;
@@ -83,8 +82,8 @@ pub(super) fn clear_leases(scope: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Removes the entries of a function that were created before a moment, and what writers and owners
-/// left that died; how many entries there were.
+/// Removes a function's entries created before a moment, and files abandoned by dead processes; returns the number of
+/// entries.
 pub(super) fn cleanup(
     scope: &Path,
     created_before: SystemTime,
@@ -111,11 +110,10 @@ pub(super) fn cleanup(
     Ok(removed)
 }
 
-/// Removes the oldest entries of a function until the others take at most `capacity` bytes; how
-/// many there were.
+/// Removes a function's oldest entries until the others take at most `capacity` bytes; returns how many.
 ///
-/// Entries that are being computed again stay. A sixteenth is left free, so that the next look
-/// through the whole folder is not due with the next entry.
+/// Entries being recomputed stay. A sixteenth of the capacity is left free, so that the next entry does not trigger
+/// another scan.
 pub(super) fn evict(scope: &Path, capacity: u64, now: SystemTime) -> io::Result<u64> {
     let fits = |totals: Totals| totals.bytes <= capacity;
     if counts::totals(scope, now)?.is_none_or(fits) {
@@ -143,7 +141,7 @@ pub(super) fn evict(scope: &Path, capacity: u64, now: SystemTime) -> io::Result<
     Ok(evicted)
 }
 
-/// The entries of a function on which there is no lease, the oldest first.
+/// A function's entries without a lease, oldest first.
 fn evictable(scope: &Path) -> io::Result<Vec<ScannedEntry>> {
     let mut entries = Vec::new();
     let mut leases = BTreeSet::new();
@@ -161,7 +159,7 @@ fn evictable(scope: &Path) -> io::Result<Vec<ScannedEntry>> {
     Ok(entries)
 }
 
-/// Removes an entry under the lock; what is gone with it, if there was one.
+/// Removes an entry under the lock; returns its totals, if it existed.
 pub(super) fn remove_entry(
     ledger: &Ledger,
     shard: Shard,
@@ -177,7 +175,7 @@ pub(super) fn remove_entry(
     Ok(gone)
 }
 
-/// Removes the lease of an owner that died.
+/// Removes the lease of a dead owner.
 fn remove_unheld(_ledger: &Ledger, lease: &Path) -> io::Result<()> {
     if !is_held(lease)? {
         remove_path(lease)?;
@@ -185,12 +183,12 @@ fn remove_unheld(_ledger: &Ledger, lease: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Whether somebody computes an entry again.
+/// Whether somebody is recomputing an entry.
 fn is_leased(entry: &Path) -> io::Result<bool> {
     is_held(&layout::lease_of(entry))
 }
 
-/// Whether the file of a lease is locked by an owner.
+/// Whether a lease's file is locked by its owner.
 fn is_held(lease: &Path) -> io::Result<bool> {
     match existing(open(lease)) {
         Err(error) if NotAFile::of(&error).is_some() => Ok(false),
@@ -201,7 +199,7 @@ fn is_held(lease: &Path) -> io::Result<bool> {
     }
 }
 
-/// Removes what a writer left that died.
+/// Removes the temporary file of a dead writer.
 fn remove_abandoned(path: &Path, started: SystemTime, now: SystemTime) -> io::Result<()> {
     let age = now.duration_since(started).unwrap_or_default();
     if age > MAX_WRITE_TIME {
@@ -210,10 +208,10 @@ fn remove_abandoned(path: &Path, started: SystemTime, now: SystemTime) -> io::Re
     Ok(())
 }
 
-/// Removes the folders of a shard that hold nothing any more, and the versions that hold no other.
+/// Removes empty folders of a shard, and of versions.
 fn remove_if_empty(scope: &Path, shard: Shard) -> io::Result<()> {
     for folder in scan::shard_folders(scope, shard)? {
-        // The system refuses to remove a folder that holds something, which is no failure here.
+        // Fails for folders that are not empty.
         if fs::remove_dir(&folder).is_ok()
             && let Some(version) = folder.parent()
         {
@@ -228,7 +226,7 @@ fn is_older(entry: &Path, shard: Shard, moment: SystemTime) -> io::Result<bool> 
     Ok(found.is_some_and(|found| found.created < moment))
 }
 
-/// Whether another entry has taken the place of one that was found.
+/// Whether a scanned entry has been replaced.
 fn is_replaced(found: &ScannedEntry) -> io::Result<bool> {
     let there = ScannedEntry::at(found.path.clone(), found.shard)?;
     Ok(there.is_none_or(|there| there.created != found.created))

@@ -1,4 +1,4 @@
-//! Looking through the folder of a function.
+//! Scans of a function's folder.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -9,7 +9,7 @@ use std::time::SystemTime;
 use super::files::{existing, is_folder};
 use super::layout::{FileName, Shard};
 
-/// An entry's file.
+/// The file of an entry.
 pub(super) struct ScannedEntry {
     pub(super) path: PathBuf,
     pub(super) shard: Shard,
@@ -17,7 +17,7 @@ pub(super) struct ScannedEntry {
     pub(super) bytes: u64,
 }
 
-/// The shards that a function has, in whatever version.
+/// A function's shards, of all versions.
 pub(super) fn shards(scope: &Path) -> io::Result<BTreeSet<Shard>> {
     let mut shards = BTreeSet::new();
     for version in folders(scope)? {
@@ -27,14 +27,14 @@ pub(super) fn shards(scope: &Path) -> io::Result<BTreeSet<Shard>> {
     Ok(shards)
 }
 
-/// The folders of a shard, one for each version.
+/// The folders of a shard, one per version.
 pub(super) fn shard_folders(scope: &Path, shard: Shard) -> io::Result<Vec<PathBuf>> {
     let versions = folders(scope)?;
     let folders = versions.iter().map(|version| shard.folder(version));
     Ok(folders.collect())
 }
 
-/// All that is in a shard, in whatever version.
+/// All files of a shard, of all versions.
 pub(super) fn files(scope: &Path, shard: Shard) -> io::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for folder in shard_folders(scope, shard)? {
@@ -48,7 +48,7 @@ pub(super) fn files(scope: &Path, shard: Shard) -> io::Result<Vec<PathBuf>> {
 }
 
 impl ScannedEntry {
-    /// The entry at a path, if there still is one.
+    /// The entry at a path, if it still exists.
     pub(super) fn at(path: PathBuf, shard: Shard) -> io::Result<Option<Self>> {
         if FileName::of(&path) != FileName::Entry {
             return Ok(None);

@@ -1,4 +1,4 @@
-//! Putting an entry in its place, and making room for it.
+//! Storing entries, and making room for them.
 
 use std::io;
 use std::time::SystemTime;
@@ -31,12 +31,12 @@ pub(super) fn store(paths: &KeyPaths, request: &StoreRequest<'_>) -> io::Result<
     let Some(capacity) = request.capacity_bytes else {
         return Ok(StoreReply::Stored { evicted: 0 });
     };
-    // The entry is there, whatever comes of this: the next one makes room for both.
+    // The entry is stored, whether or not this fails; the next store makes room for both.
     let evicted = make_room(ledger, paths, capacity, SystemTime::now()).unwrap_or(0);
     Ok(StoreReply::Stored { evicted })
 }
 
-/// Removes the entry of a lease; whether there was one, or `None` if the lease has ended or the entry has changed.
+/// Removes the entry of a lease; whether it existed, or `None` if the lease has ended or the entry has changed.
 pub(super) fn vacate(paths: &KeyPaths, lease: &Lease) -> io::Result<Option<bool>> {
     let condition = Condition::under(lease)?;
     let ledger = Ledger::lock(&paths.scope)?;
@@ -48,14 +48,14 @@ pub(super) fn vacate(paths: &KeyPaths, lease: &Lease) -> io::Result<Option<bool>
     Ok(Some(removed.is_some()))
 }
 
-/// Writes an entry and puts it in its place, where that is permitted; the ledger, which is locked still.
+/// Writes an entry and moves it into place if the condition holds; returns the locked ledger.
 fn write(
     paths: &KeyPaths,
     request: &StoreRequest<'_>,
     condition: &Condition<'_>,
 ) -> io::Result<Option<Ledger>> {
     for _ in 0..MAX_ATTEMPTS {
-        // Before the lock: writing may take long.
+        // Before locking, as writing may take long.
         let written = Temporary::write(&paths.folder, request.entry, request.created)?;
         let ledger = Ledger::lock(&paths.scope)?;
         match put(
@@ -73,10 +73,10 @@ fn write(
     Ok(None)
 }
 
-/// Evicts entries until the others take at most `capacity` bytes; how many there were.
+/// Evicts entries until the others take at most `capacity` bytes; returns how many.
 ///
-/// A count that is too old to be trusted is renewed for the shard of the entry alone: to count the whole folder would hold
-/// up the caller, and the other shards have their turn with their own entries.
+/// An outdated count is renewed for the entry's shard only: counting the whole folder would delay the caller, and other
+/// shards are counted with entries of their own.
 fn make_room(ledger: Ledger, paths: &KeyPaths, capacity: u64, now: SystemTime) -> io::Result<u64> {
     if !ledger.is_known(paths.shard, now)? {
         counts::count(&ledger, &paths.scope, paths.shard, now)?;
@@ -89,10 +89,10 @@ fn make_room(ledger: Ledger, paths: &KeyPaths, capacity: u64, now: SystemTime) -
     removal::evict(&paths.scope, capacity, now)
 }
 
-/// Under what condition an entry may be put in its place.
+/// The condition for moving an entry into place.
 enum Condition<'a> {
     Always,
-    /// While the lease is valid and the entry the one that was seen.
+    /// The lease is valid and the entry unchanged.
     Leased(&'a LeaseFile, Option<&'a EntryVersion>),
 }
 
@@ -104,7 +104,7 @@ impl<'a> Condition<'a> {
         }
     }
 
-    /// Whether it holds for the entry that is there.
+    /// Whether the condition holds for the current entry.
     fn holds_for(&self, there: Option<&EntryVersion>) -> io::Result<bool> {
         match self {
             Self::Always => Ok(true),
@@ -113,21 +113,20 @@ impl<'a> Condition<'a> {
     }
 }
 
-/// How often an entry is written that others take away, because a process was stopped that held the lock.
+/// How often to write an entry whose temporary file others remove because a lock holder was stopped.
 const MAX_ATTEMPTS: u32 = 3;
 
-/// What became of a written entry.
+/// The result of moving an entry into place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum PutOutcome {
-    /// It is in its place.
     Done,
-    /// It was not permitted.
+    /// The condition does not hold.
     Refused,
-    /// It was taken away before, so that another process could not put its own in place.
+    /// Somebody removed the temporary file, to keep a stopped process from moving its own.
     Displaced,
 }
 
-/// Moves a written entry to its place, where that is permitted.
+/// Moves a written entry into place if the condition holds.
 fn put(
     ledger: &Ledger,
     paths: &KeyPaths,
@@ -136,7 +135,7 @@ fn put(
     condition: &Condition<'_>,
 ) -> io::Result<PutOutcome> {
     let before = match (version_at(&paths.entry), condition) {
-        // What stands there and is no entry is replaced.
+        // Anything that is not an entry is replaced.
         (Err(_), Condition::Always) => None,
         (before, _) => before?,
     };
@@ -149,7 +148,7 @@ fn put(
     }
     let update = ledger.begin_update(paths.shard);
     if existing(written.move_to(&paths.entry))?.is_none() {
-        // Whoever was stopped itself does not try again: its entry may be an old one by now.
+        // If this process itself was stopped it does not retry: its entry may be outdated.
         let outcome = match ledger.is_lost()? {
             true => PutOutcome::Refused,
             false => PutOutcome::Displaced,
@@ -157,7 +156,7 @@ fn put(
         update.commit(Totals::default(), Totals::default());
         return Ok(outcome);
     }
-    // From here on the entry is stored. A lease that could not be ended ends with its owner.
+    // The entry is stored now. A lease that cannot be ended ends with its owner.
     if let Condition::Leased(lease, _) = condition {
         let _ = lease.end_under(ledger);
     }
@@ -180,7 +179,7 @@ mod tests {
     const DAY: Duration = Duration::from_secs(86_400);
 
     #[test]
-    fn a_count_that_is_too_old_is_renewed_for_one_shard_with_each_entry() {
+    fn outdated_counts_are_renewed_shard_by_shard() {
         let dir = tempfile::tempdir().unwrap();
         let paths = |shard| {
             let hash = KeyHash::from_bytes([shard; 32]);
