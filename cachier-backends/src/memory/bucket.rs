@@ -1,14 +1,14 @@
-//! Seven slots of the index in one cache line.
+//! A bucket of the index: seven slots in one cache line.
 
 use std::sync::atomic::Ordering::{AcqRel, Acquire};
 
 use super::summary::{BUCKET_SLOTS, Summary};
 use super::sync::{AtomicShared, Guard, Shared, Tag};
 
-/// Slots for items, and beside them what a lookup can know without following a pointer.
+/// Slots for items, with a summary that lookups read without following a pointer.
 ///
-/// One thread at a time writes. A slot is filled before the summary says so, and emptied after, so
-/// that a reader who learns of an item that stays also finds it.
+/// There is one writer at a time. It fills a slot before updating the summary, and empties it afterwards, so that a
+/// reader who sees an item in the summary finds it.
 #[repr(align(64))]
 pub(super) struct Bucket<T> {
     pub(super) summary: Summary,
@@ -28,7 +28,7 @@ impl<T: 'static> Bucket<T> {
         self.slots[slot].load(Acquire, guard).as_ref()
     }
 
-    /// The same, to be kept for longer than the guard.
+    /// A reference that outlives the guard.
     pub(super) fn share(&self, slot: usize, guard: &Guard) -> Option<Shared<T>> {
         self.slots[slot].get_shared(Acquire, guard)
     }
@@ -39,7 +39,7 @@ impl<T: 'static> Bucket<T> {
         self.summary.add(slot, hash);
     }
 
-    /// Puts an item of the same key into the slot; the key is never absent in between.
+    /// Replaces an item by another one of the same key, which is never absent in between.
     pub(super) fn replace(&self, slot: usize, item: Shared<T>) {
         self.slots[slot].swap((Some(item), Tag::None), AcqRel);
     }
@@ -50,7 +50,7 @@ impl<T: 'static> Bucket<T> {
         self.slots[slot].swap((None, Tag::None), AcqRel);
     }
 
-    /// Lets go of all items; nobody may look for them here any more.
+    /// Releases all items of a bucket that is no longer in use.
     pub(super) fn abandon(&self) {
         for slot in &self.slots {
             slot.swap((None, Tag::None), AcqRel);

@@ -1,6 +1,5 @@
-//! Where each item of the index stands, by its id: what writers alone need to know.
+//! The positions of items by id, for writers only.
 
-/// The items of an index.
 #[derive(Default)]
 pub(super) struct Catalog {
     records: Vec<Record>,
@@ -22,12 +21,10 @@ pub(super) struct Record {
 pub(super) struct Position(u32);
 
 impl Catalog {
-    /// How many items there are.
     pub(super) fn len(&self) -> usize {
         self.records.len() - self.vacant.len()
     }
 
-    /// The ids of all items.
     pub(super) fn ids(&self) -> Vec<u32> {
         let live = |(id, record): (usize, &Record)| {
             (record.position != Position::VACANT).then_some(id as u32)
@@ -39,7 +36,7 @@ impl Catalog {
         self.records[id as usize].position
     }
 
-    /// The ids and records of all items, to be brought up to date when they move.
+    /// The ids and records of all items, to be updated when items move.
     pub(super) fn records_mut(&mut self) -> impl Iterator<Item = (u32, &mut Record)> {
         let records = (0..).zip(self.records.iter_mut());
         records.filter(|(_, record)| record.position != Position::VACANT)
@@ -70,7 +67,7 @@ impl Catalog {
         self.vacant.last().copied().unwrap_or_else(fresh)
     }
 
-    /// Enters an item under the next id.
+    /// Adds an item under the next id.
     pub(super) fn insert(&mut self, record: Record) {
         match self.vacant.pop() {
             Some(id) => self.records[id as usize] = record,
@@ -81,7 +78,7 @@ impl Catalog {
         }
     }
 
-    /// Strikes an item out; its id is free again.
+    /// Removes an item, and frees its id.
     pub(super) fn remove(&mut self, id: u32) -> Record {
         let record = self.records[id as usize];
         self.records[id as usize].position = Position::VACANT;
@@ -100,7 +97,7 @@ pub(super) fn make_room<T>(list: &mut Vec<T>) {
 impl Position {
     const VACANT: Self = Self(u32::MAX);
 
-    /// Buckets have fewer than eight slots, and tables fewer than 2^29 buckets.
+    /// A bucket has fewer than eight slots, a table fewer than 2^29 buckets.
     pub(super) fn new(bucket: usize, slot: usize) -> Self {
         Self((bucket << 3 | slot) as u32)
     }

@@ -1,4 +1,4 @@
-//! The entries of a store, in the form that suits their types.
+//! The entries of a store, represented as suits their types.
 
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -21,7 +21,7 @@ pub(super) enum Contents<K, V> {
     Words(WordIndex),
 }
 
-/// A key that is looked for: its hash, its word if it is one, and how it is told from others.
+/// A key to look for: its hash, its word if it has one, and how to compare it.
 pub(super) struct Wanted<'a, K> {
     pub(super) hash: u32,
     pub(super) word: Option<u64>,
@@ -41,7 +41,7 @@ where
         }
     }
 
-    /// Whether the types can be words at all: what is done with words is compiled only where they can.
+    /// Whether the types can be words at all. Code for words is compiled only if they can.
     pub(super) const CAN_BE_WORDS: bool = may_fit::<K>() && may_fit::<V>();
 
     /// A bound in bytes is one in entries, where all are of one size.
@@ -71,7 +71,7 @@ where
         }
     }
 
-    /// The nodes, if it is nodes.
+    /// The nodes, if it has nodes.
     #[cfg_attr(not(debug_assertions), inline(always))]
     pub(super) fn nodes(&self) -> Option<&Index<Node<K, V>>> {
         match self {
@@ -80,7 +80,7 @@ where
         }
     }
 
-    /// The id of the entry of this key; for the writer.
+    /// The id of a key's entry; for writers.
     pub(super) fn find(&self, wanted: &Wanted<'_, K>, guard: &Guard) -> Option<u32> {
         match self {
             Self::Nodes(index) => {
@@ -92,7 +92,7 @@ where
         }
     }
 
-    /// Since when the entry of this id counts as fresh.
+    /// The time since which an entry counts as fresh.
     pub(super) fn since(&self, catalog: &Catalog, id: u32, guard: &Guard) -> u64 {
         match self {
             Self::Nodes(index) => index.get(catalog, id, guard).since,
@@ -100,7 +100,7 @@ where
         }
     }
 
-    /// Takes a use away from the entry of this id; `false` if it has none.
+    /// Spends one use of an entry; `false` if it has none left.
     pub(super) fn spend_use(&self, catalog: &Catalog, id: u32, guard: &Guard) -> bool {
         match self {
             Self::Nodes(index) => index.get(catalog, id, guard).uses.spend(),
@@ -108,7 +108,7 @@ where
         }
     }
 
-    /// Adds an entry whose key is not there; the catalog's next id becomes its id.
+    /// Adds an entry for a new key, under the catalog's next id.
     pub(super) fn insert(
         &self,
         catalog: &mut Catalog,
@@ -126,7 +126,7 @@ where
         }
     }
 
-    /// Puts an entry in the place of the one that has this key and id.
+    /// Replaces the entry of this key and id.
     pub(super) fn replace(
         &self,
         catalog: &mut Catalog,
@@ -167,7 +167,7 @@ where
         }
     }
 
-    /// Removes all entries. What is left of them should be released once the lock is free.
+    /// Removes all entries. The result should be released after unlocking.
     pub(super) fn clear(
         &self,
         catalog: &mut Catalog,
@@ -183,8 +183,7 @@ where
     }
 }
 
-/// Whether a store of these types is words: decided when the program is built, so that hits are compiled for one of the
-/// two alone.
+/// Whether a store of these types uses words. A compile-time decision, so that hits are compiled for one of the two.
 #[cfg_attr(not(debug_assertions), inline(always))]
 fn are_words<K: 'static, V: 'static>() -> bool {
     fits::<K>() && fits::<V>()

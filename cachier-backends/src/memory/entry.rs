@@ -1,6 +1,6 @@
 //! What goes into a store and what comes out.
 
-/// How much a store may hold. Without bounds it holds all that it is given.
+/// Limits for a store; unlimited by default.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Bounds {
     /// The most entries.
@@ -9,7 +9,7 @@ pub struct Bounds {
     pub bytes: Option<u64>,
 }
 
-/// A value with what is known about it.
+/// A value with its times.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Entry<V> {
     /// The value itself.
@@ -27,14 +27,14 @@ pub(super) struct Times {
     pub(super) compute_nanos: u64,
 }
 
-/// An entry on its way into a store.
+/// An entry to insert.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NewEntry<V> {
     /// The value itself.
     pub value: V,
     /// When it was computed, in nanoseconds of the caller's clock.
     pub created: u64,
-    /// Since when it counts as fresh: when it was computed, or when it came into this store.
+    /// The time since which it counts as fresh: when it was computed, or when it came into this store.
     pub since: u64,
     /// How long computing it took, in nanoseconds.
     pub compute_nanos: u64,
@@ -42,13 +42,13 @@ pub struct NewEntry<V> {
     pub bytes: Option<u64>,
 }
 
-/// What an insertion did.
+/// The result of an insertion.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub struct Inserted {
-    /// Whether the store kept the entry; one that no bound has room for it does not.
+    /// Whether the store kept the entry; not if it exceeds a bound by itself.
     pub kept: bool,
-    /// How many other entries went to make room.
+    /// How many other entries were evicted.
     pub evicted: u64,
     /// How many entries the store holds now.
     pub entries: u64,
@@ -79,14 +79,13 @@ impl Bounds {
         self.entries.is_some() || self.bytes.is_some()
     }
 
-    /// Whether an entry of this size fits into an empty store. One whose size is unknown cannot be
-    /// held to a bound in bytes.
+    /// Whether an entry of this size fits into an empty store. A bound in bytes excludes entries of unknown size.
     pub(super) fn admit(&self, size: Option<u64>) -> bool {
         let fits = |limit| size.is_some_and(|size| size <= limit);
         self.entries != Some(0) && self.bytes.is_none_or(fits)
     }
 
-    /// Whether a store that holds this much has room for one more entry, of this size.
+    /// Whether a store of this size has room for one more entry.
     pub(super) fn have_room(&self, entries: usize, bytes: u64, size: Option<u64>) -> bool {
         let sum = bytes.checked_add(size.unwrap_or(0));
         let fits = |limit| sum.is_some_and(|sum| sum <= limit);

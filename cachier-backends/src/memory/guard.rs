@@ -1,12 +1,11 @@
-//! What keeps an entry alive while it is read, and when removed values are dropped.
+//! Guards, which keep entries alive while they are read, and when removed values are dropped.
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use super::sync::Guard;
 
-/// An epoch ends each time reclamation is urged on, unless a lookup in another thread is under way;
-/// what was removed is freed after three.
+/// An epoch ends with each reclamation, unless another thread is in a lookup. Removed items are freed after three.
 const EPOCHS_UNTIL_FREED: usize = 4;
 
 /// What threads that have ended leave behind is freed by a thread that removes something, or else by one that begins: by
@@ -18,8 +17,8 @@ static BEGUN: AtomicUsize = AtomicUsize::new(0);
 
 /// While it lives, no store drops a removed value in this thread.
 ///
-/// Calls to a store may drop values that were removed earlier, and so run foreign code. Who calls a
-/// store under a lock of its own takes this first and lets go of it last:
+/// Any call to a store may drop values removed earlier, and so run their code. A caller that holds a lock during calls
+/// to a store creates this before locking, and drops it after unlocking:
 ///
 /// ```
 /// # use cachier_backends::memory::{Bounds, DeferDrops, MemoryStore};
@@ -33,14 +32,14 @@ static BEGUN: AtomicUsize = AtomicUsize::new(0);
 /// drop(deferred);
 /// ```
 ///
-/// Nothing that any store removes meanwhile, in any thread, is freed before it goes: keep it short.
+/// Delays freeing in all threads and stores: keep it short.
 #[must_use]
 pub struct DeferDrops {
     _guard: Option<Guard>,
 }
 
 impl DeferDrops {
-    /// Drops what is due, and nothing from now on.
+    /// Drops what is due, and nothing more until dropped itself.
     pub fn new() -> Self {
         Self { _guard: pin() }
     }
@@ -52,7 +51,7 @@ impl Default for DeferDrops {
     }
 }
 
-/// A guard, but for threads so near their end that none can be had.
+/// A guard; `None` at the end of a thread.
 #[cfg_attr(not(debug_assertions), inline(always))]
 pub(super) fn pin_inline() -> Option<Guard> {
     match LIFE_STAGE.get() {
@@ -62,13 +61,13 @@ pub(super) fn pin_inline() -> Option<Guard> {
     }
 }
 
-/// The same as a call: but for hits, the code is not worth a copy for each type.
+/// Not inlined: only hits are worth a copy per type.
 #[inline(never)]
 pub(super) fn pin() -> Option<Guard> {
     pin_inline()
 }
 
-/// Ends the guard, and has what was removed under it dropped soon.
+/// Drops the guard, and has what was removed under it dropped soon.
 pub(super) fn reclaim(guard: Guard) {
     drop(guard);
     for _ in 0..EPOCHS_UNTIL_FREED {
@@ -79,8 +78,8 @@ pub(super) fn reclaim(guard: Guard) {
     }
 }
 
-/// How far a thread is in its life. Destructors of thread-local variables may call a store when the
-/// variable that guards are made from is gone already; taking a guard would end the process then.
+/// Stages of a thread's life. Destructors of thread-locals may call a store after the thread-local behind guards is
+/// gone, when taking a guard would abort the process.
 #[derive(Clone, Copy)]
 enum LifeStage {
     Starting,
@@ -105,7 +104,7 @@ impl Drop for ExitGuard {
 #[cold]
 #[inline(never)]
 fn pin_first() -> Option<Guard> {
-    // The variable behind guards comes first: the later one is destroyed earlier.
+    // Initialises the guards' thread-local first, so that it is destroyed last.
     let guard = Guard::new();
     EXIT_GUARD.with(|_| LIFE_STAGE.set(LifeStage::Running));
     if BEGUN.fetch_add(1, Relaxed) % THREADS_PER_SWEEP != 0 {

@@ -1,6 +1,6 @@
-//! A hash table that many threads read without a lock while one at a time writes.
+//! A hash table with lock-free readers and one writer at a time.
 //!
-//! Three rules make a lookup see each item that is there all along:
+//! Three rules let a lookup see every item that is present throughout:
 //!
 //! - An item stays in its slot of a table until it is removed.
 //! - A new item of the same key takes the place of the old one in a single step.
@@ -8,8 +8,7 @@
 //!   becomes the current one as a whole.
 //!   The old table does not change any more: who reads it sees what was there when they came.
 //!
-//! Removed items and old tables are freed by epoch-based reclamation, once no guard is left that may
-//! see them.
+//! Removed items and old tables are freed by epoch-based reclamation, when no guard can reach them any more.
 
 use std::sync::atomic::Ordering::{AcqRel, Acquire};
 
@@ -17,12 +16,11 @@ use super::catalog::{Catalog, Record};
 use super::sync::{AtomicShared, Guard, Shared, Tag};
 use super::table::Table;
 
-/// The table, as readers and writers share it.
 pub(super) struct Index<T> {
     table: AtomicShared<Table<T>>,
 }
 
-/// A table out of use, with the items that were removed with it.
+/// A retired table, with the items removed with it.
 pub(super) struct Retired<T>(Shared<Table<T>>);
 
 impl<T: Send + Sync + 'static> Index<T> {
@@ -32,7 +30,7 @@ impl<T: Send + Sync + 'static> Index<T> {
         }
     }
 
-    /// The item of the hash for which `is_match` holds.
+    /// The item with this hash for which `is_match` holds.
     #[inline]
     pub(super) fn find<'g>(
         &self,
@@ -48,7 +46,7 @@ impl<T: Send + Sync + 'static> Index<T> {
         item.expect("a catalogued item is in its place")
     }
 
-    /// Adds an item whose key is not in the index; the catalog's next id becomes its id.
+    /// Adds an item for a new key, under the catalog's next id.
     pub(super) fn insert(&self, catalog: &mut Catalog, hash: u32, item: T, guard: &Guard) {
         let table = self.table(guard);
         if table.is_full(catalog.len()) {
@@ -58,7 +56,7 @@ impl<T: Send + Sync + 'static> Index<T> {
         catalog.insert(Record { hash, position });
     }
 
-    /// Puts an item of the same key and id in the place of the one that is there.
+    /// Replaces the item of the same key and id.
     pub(super) fn replace(&self, catalog: &mut Catalog, id: u32, item: T, guard: &Guard) {
         let table = self.table(guard);
         table.replace(catalog.position(id), Shared::new(item));
@@ -111,8 +109,7 @@ impl<T: Send + Sync + 'static> Index<T> {
 }
 
 impl<T: 'static> Retired<T> {
-    /// Lets go of the items now, and not only when the table itself is freed. Takes time in
-    /// proportion to their number.
+    /// Releases the items now, rather than when the table is freed. Takes time in proportion to their number.
     pub(super) fn release(self) {
         self.0.abandon();
     }

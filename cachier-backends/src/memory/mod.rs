@@ -1,8 +1,7 @@
 //! Typed entries in the memory of the process.
 //!
-//! [`MemoryStore`] holds the entries of one cached function: keys and values as they are, never as
-//! bytes. A hit takes no lock, but for a rare case, and writes to nothing that threads share; see
-//! [`MemoryStore`].
+//! [`MemoryStore`] holds the entries of one cached function as they are, never as bytes. A hit takes no lock, except in
+//! a rare case, and writes to no shared memory.
 //!
 //! ```
 //! use cachier_backends::memory::{Bounds, MemoryStore, NewEntry};
@@ -15,13 +14,15 @@
 //! assert_eq!(store.peek("a").unwrap().compute_nanos, 250);
 //! ```
 //!
-//! - `index` finds an entry by its key: a hash table that is read without a lock, made of `table`s of
-//!   `bucket`s. `catalog` knows where each entry stands.
-//! - `word_index` does the same for keys and values that are one machine word each (`word`), which stand in its
-//!   `word_bucket`s themselves. `contents` is either of the two.
-//! - `policy` chooses the entry that goes when a bound is reached: S3-FIFO, as plain logic.
-//! - `writer` changes all of them in step and keeps to the bounds; `store` is the public face.
-//! - `sync` names what synchronises; `guard` says when what was removed is dropped.
+//! - `index` finds an entry by its key: a lock-free hash table of `table`s of `bucket`s. `catalog` knows where each
+//!   entry
+//! is.
+//! - `word_index` does the same for keys and values of one machine word each (`word`), stored directly in
+//!   `word_bucket`s.
+//! `contents` is either of the two.
+//! - `policy` chooses which entry to evict: S3-FIFO, as plain logic.
+//! - `writer` updates all of them consistently and within the bounds; `store` is the public interface.
+//! - `sync` wraps the synchronisation primitives; `guard` determines when removed values are dropped.
 
 mod bucket;
 mod catalog;

@@ -1,11 +1,11 @@
-//! An entry under its key, as the index holds it.
+//! An entry with its key, as stored in the index.
 
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::entry::{NewEntry, Times};
 use super::sync::{AtomicU8, AtomicU32};
 
-/// What a hit reads stands together, so that it mostly takes one cache line.
+/// Fields that hits read come together, to be mostly in one cache line.
 #[repr(C)]
 pub(super) struct Node<K, V> {
     pub(super) key: K,
@@ -30,17 +30,16 @@ impl<K, V> Node<K, V> {
     }
 }
 
-/// How often an entry was used lately, up to three times: counted by hits, spent by the policy.
+/// Recent uses of an entry, at most three: counted by hits, spent by the policy.
 ///
-/// Counting is not exact where threads meet, and need not be.
+/// Concurrent counts may get lost, which is fine.
 #[derive(Default)]
 pub(super) struct Uses(AtomicU8);
 
 impl Uses {
     const MAX_USES: u8 = 3;
 
-    /// Writes only where there is something to change, so that hits on a popular entry share its cache
-    /// line in peace.
+    /// Writes only changes, so that hits on a popular entry share its cache line.
     #[inline]
     pub(super) fn count(&self) {
         let uses = self.0.load(Relaxed);
@@ -57,7 +56,7 @@ impl Uses {
         self.0.store(uses, Relaxed);
     }
 
-    /// Takes a use away; `false` if there is none.
+    /// Spends a use; `false` if there is none left.
     pub(super) fn spend(&self) -> bool {
         let uses = self.0.load(Relaxed);
         if uses > 0 {

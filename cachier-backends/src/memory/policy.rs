@@ -1,26 +1,25 @@
-//! Which entry goes when the store is full: S3-FIFO, as plain logic over ids.
+//! Eviction by S3-FIFO, as plain logic over ids.
 //!
-//! New ids wait in a short first-in-first-out queue, on *probation*. Who was used by the time it
-//! reaches the end moves on to the *protected* queue; who was not is evicted, and only a trace of its
-//! hash stays. Who comes back while the trace lasts is protected at once. At the end of the
-//! protected queue an id that has uses left spends one and starts again at the front. So a scan, whose
-//! keys are used once, passes through the short queue and leaves the protected ids alone.
+//! New ids enter the *small* FIFO queue. At its end, those used meanwhile move on to the *main* queue; the others are
+//! evicted, and only their hash stays for a while in the *ghost* queue. A key that returns while its hash is there goes
+//! straight to the main queue. At the end of the main queue, an id with uses left spends one and starts again at the
+//! front. So a scan, whose keys are used once, passes through the small queue and leaves the main one alone.
 //!
-//! Source: Yang, Zhang, Qiu, Yue, Vinayak: "FIFO queues are all you need for cache eviction",
-//! SOSP 2023. Different here: probation is shorter, one use is enough to leave it, and traces are an
-//! array in which a later one may overwrite an earlier one.
+//! Source: Yang, Zhang, Qiu, Yue, Vinayak: "FIFO queues are all you need for cache eviction", SOSP 2023. Different
+//! here: the small queue is shorter, one use is enough to leave it, and the ghost queue is an array in which later
+//! hashes may overwrite earlier ones.
 
 use super::catalog::make_room;
 
 /// One in this many ids is on probation once the store is full.
 const SMALL_SHARE: usize = 20;
 
-/// The most ids that are spared in one eviction: else one insertion might visit all ids.
+/// The most ids spared per eviction; otherwise one insertion might visit all.
 const MAX_SPARED: usize = 128;
 
 const NIL: u32 = u32::MAX;
 
-/// The order in which ids would be evicted.
+/// The queues of ids.
 #[derive(Default)]
 pub(super) struct Policy {
     links: Vec<Link>,
@@ -29,12 +28,12 @@ pub(super) struct Policy {
     ghost: Ghost,
 }
 
-/// How an id comes.
+/// How an id enters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Arrival {
-    /// Its key was not there.
+    /// Its key was absent.
     New,
-    /// It takes the place of a removed id of the same key.
+    /// It replaces a removed id of the same key.
     Replacement,
 }
 
@@ -61,12 +60,12 @@ struct Queue {
     len: usize,
 }
 
-/// Hashes of ids that were evicted from probation lately. A hash of 0 leaves no trace.
+/// Hashes recently evicted from the small queue. A hash of 0 is not remembered.
 #[derive(Default)]
 struct Ghost(Vec<u32>);
 
 impl Policy {
-    /// Takes up an id whose key has this hash.
+    /// Enters an id whose key has this hash.
     pub(super) fn enter(&mut self, id: u32, hash: u32, arrival: Arrival) {
         if self.links.len() <= id as usize {
             make_room(&mut self.links);
@@ -81,13 +80,12 @@ impl Policy {
         self.push(id, segment);
     }
 
-    /// Takes out an id for another reason than lack of room.
+    /// Removes an id for a reason other than lack of room.
     pub(super) fn remove(&mut self, id: u32) {
         self.unlink(id);
     }
 
-    /// Takes out the id that can best be spared, if there is any. `spend_use` says whether an id has a
-    /// use left, and takes it away.
+    /// Removes the id to evict, if there is any. `spend_use` takes a use away from an id, if it has one left.
     pub(super) fn evict(&mut self, spend_use: &mut dyn FnMut(u32) -> bool) -> Option<u32> {
         for _ in 0..MAX_SPARED {
             let id = self.oldest()?;
@@ -134,7 +132,7 @@ impl Policy {
         self.small.len + self.main.len
     }
 
-    /// The segment to take from, unless there is nothing left.
+    /// The segment to evict from; `None` if both are empty.
     fn next_segment(&self) -> Option<Segment> {
         if self.len() == 0 {
             None
@@ -198,7 +196,7 @@ impl Default for Queue {
 }
 
 impl Ghost {
-    /// Keeps a trace, in an array for at least `room` of them.
+    /// Remembers a hash, in an array for at least `room` of them.
     fn insert(&mut self, hash: u32, room: usize) {
         if self.0.len() < room.max(1) {
             self.0 = vec![0; room.max(1).next_power_of_two()];
@@ -207,7 +205,7 @@ impl Ghost {
         self.0[slot] = hash;
     }
 
-    /// Whether there is a trace; it is used up.
+    /// Whether a hash is remembered; forgets it.
     fn take(&mut self, hash: u32) -> bool {
         if self.0.is_empty() {
             return false;

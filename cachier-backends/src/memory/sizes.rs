@@ -1,4 +1,4 @@
-//! How many bytes the entries take.
+//! Sizes of entries.
 
 use super::catalog::make_room;
 
@@ -7,7 +7,7 @@ const UNKNOWN_SIZE: u64 = u64::MAX;
 /// Sizes by id, and their sum.
 #[derive(Default)]
 pub(super) struct Sizes {
-    /// As long as needed for the ids whose size is known.
+    /// Covers the ids whose size is known.
     by_id: Vec<u64>,
     known: usize,
     sum: u64,
@@ -19,7 +19,7 @@ impl Sizes {
         self.sum
     }
 
-    /// The sum of all sizes, of so many entries; absent while one of them is unknown.
+    /// The sum of the sizes of all `entries`; absent if any is unknown.
     pub(super) fn total(&self, entries: usize) -> Option<u64> {
         (self.known == entries).then_some(self.sum)
     }

@@ -24,35 +24,33 @@ use crate::process::Process;
 
 /// Typed entries of one function in the memory of the process.
 ///
-/// A lookup takes no lock and writes to no memory that threads share, but for the first use of an
-/// entry. In a store of machine words it takes the lock of the writers where it meets one that does
-/// not come to an end, which the system has put aside in the middle of a change. Changes take one lock for a short time; no code of the value's type runs under it, and of
-/// the key's only `Eq`.
+/// A lookup takes no lock, and writes to shared memory only for the first use of an entry. In a store of machine words
+/// it takes the writers' lock if it meets a writer that was preempted during a change. Changes take one lock briefly;
+/// it is never held while code of the value's type runs, and of the key's code only `Eq`.
 ///
-/// **When values are dropped.** A removed value lives on until no lookup can still be cloning it. It
-/// is dropped by a call of the same thread to this or another store, mostly the one that removed it,
-/// and under no lock of the store, so that its `Drop` may use the store; see
-/// [`DeferDrops`](super::DeferDrops) for callers with locks of their own. A `Drop` that panics is
-/// ignored.
+/// **When values are dropped.** A removed value lives on until no lookup can be cloning it any more. It is dropped by a
+/// later call of the same thread to this or another store, mostly the one that removed it. No lock of the store is held
+/// then, so its `Drop` may use the store; see [`DeferDrops`](super::DeferDrops) for callers with locks of their own. A
+/// panic in `Drop` is ignored.
 ///
-/// **After a fork.** A child has all entries too, unless another thread was in the middle of a change when the process
-/// forked: then the store [is lost](Self::is_lost) to it.
+/// **After a fork.** A child process has all entries, too, unless another thread was changing the store during the
+/// fork: then the store [is lost](Self::is_lost) to it.
 ///
-/// **At the end of a thread.** In destructors of thread-local variables that were in use before the
-/// first store was, a store is as good as empty: it finds, keeps and removes nothing.
+/// **At the end of a thread.** To destructors of thread-locals initialised before the first use of any store, a store
+/// seems empty: it finds, keeps and removes nothing.
 pub struct MemoryStore<K, V> {
     hasher: RandomState,
     bounds: Bounds,
-    /// Only a store with bounds asks which entries were used.
+    /// Only a bounded store counts uses.
     counts_uses: bool,
     contents: Contents<K, V>,
     state: Mutex<WriterState>,
     made_by: Process,
-    /// Whether the lock is held for ever.
+    /// Whether the lock is held forever.
     is_lost: AtomicBool,
 }
 
-/// Where it is noted when a value was computed.
+/// Where to find the times of a value.
 enum TimesSource<'a> {
     Node(Times),
     Word(WordRef<'a>),
@@ -67,9 +65,9 @@ impl TimesSource<'_> {
     }
 }
 
-/// What a key is looked for by: the key itself, or a borrowed form of it with the same hash.
+/// A key or a borrowed form of it with the same hash, for lookups.
 pub trait BorrowedKey<K>: Hash + Equivalent<K> {
-    /// The key as one machine word, where it is one: see [`word`](super::word).
+    /// The key as a machine word, if it is one: see [`word`](super::word).
     fn word(&self) -> Option<u64> {
         None
     }
@@ -103,8 +101,8 @@ where
         }
     }
 
-    /// The value under this key, if there is one and `fresh` holds for the time since which it counts as fresh; without
-    /// `fresh`, every value is. Counts as a use of the entry. A value that is not fresh is not cloned.
+    /// The value of this key, if `fresh` holds for the time since which it counts as fresh; without `fresh`, any value.
+    /// Counts as a use of the entry. A value that is not fresh is not cloned.
     #[cfg_attr(not(debug_assertions), inline(always))]
     pub fn get<Q>(&self, key: &Q, fresh: Option<impl Fn(u64) -> bool + Copy>) -> Option<V>
     where
@@ -113,7 +111,7 @@ where
         self.hit(key, fresh, |value, _| value)
     }
 
-    /// The same, with what else is known of the entry.
+    /// The same, with the entry's times.
     #[cfg_attr(not(debug_assertions), inline(always))]
     pub fn get_entry<Q>(
         &self,
@@ -145,7 +143,7 @@ where
         Some(Entry::new(node.value.clone(), node.times))
     }
 
-    /// Since when the value under this key counts as fresh, if there is one. Clones nothing, and does not count as a use.
+    /// The time since which the value of this key counts as fresh. Clones nothing, and does not count as a use.
     pub fn since<Q>(&self, key: &Q) -> Option<u64>
     where
         Q: BorrowedKey<K> + ?Sized,
@@ -173,11 +171,10 @@ where
         self.bounds.admit(bytes)
     }
 
-    /// Stores the entry in place of the one that the key may have, and evicts others that a bound
-    /// leaves no room for.
+    /// Stores an entry in place of the key's current one, and evicts others to keep within the bounds.
     ///
-    /// An entry larger than the whole store, or of unknown size where the store is bounded in bytes,
-    /// is not kept. The key's former entry goes all the same: it is out of date.
+    /// An entry that exceeds a bound by itself, or has no known size in a store bounded in bytes, is not kept. The
+    /// key's current entry is removed all the same, as it is outdated.
     pub fn insert(&self, key: K, entry: NewEntry<V>) -> Inserted {
         let hash = self.hash(&key);
         let Some(guard) = pin() else {
@@ -267,7 +264,7 @@ where
         of_words.or_else(|| state.bytes())
     }
 
-    /// Takes what it needs of a fresh entry, and counts a use.
+    /// Reads a fresh entry, and counts a use.
     #[cfg_attr(not(debug_assertions), inline(always))]
     fn hit<Q, R>(
         &self,
@@ -313,7 +310,7 @@ where
         index.find(self.hash(key), |node| key.equivalent(&node.key), guard)
     }
 
-    /// Takes what it needs of a fresh word.
+    /// Reads a fresh word.
     #[cfg_attr(not(debug_assertions), inline(always))]
     fn take_word<Q, R>(
         &self,
@@ -396,14 +393,13 @@ where
 }
 
 impl<K, V> MemoryStore<K, V> {
-    /// Whether nothing can be changed here any more: this process was forked from the store's while another thread changed
-    /// it, and that one is not there to finish. Who first tries to change something finds out. What is looked for may be
-    /// found all the same.
+    /// Whether the store cannot be changed any more: this process was forked while another thread was changing it. The
+    /// first attempt to change something finds out. Lookups may still succeed.
     pub fn is_lost(&self) -> bool {
         self.is_lost.load(Ordering::Relaxed)
     }
 
-    /// A writer panics only in the keys' `Eq`, and then has changed nothing yet.
+    /// A writer can panic only in `Eq` of keys, before it has changed anything.
     fn state(&self) -> Option<MutexGuard<'_, WriterState>> {
         if self.is_lost() {
             return None;
@@ -418,10 +414,10 @@ impl<K, V> MemoryStore<K, V> {
         }
     }
 
-    /// The same in a child of the process, in which another thread has the lock, or one that is not there.
+    /// The same in a child process, where the lock may be held by another thread, or by one that does not exist.
     #[cold]
     fn state_in_child(&self) -> Option<MutexGuard<'_, WriterState>> {
-        /// Longer than any change takes.
+        /// Takes longer than any change.
         const MAX_TRIES: u32 = 2_000;
         for _ in 0..MAX_TRIES {
             thread::sleep(Duration::from_millis(1));

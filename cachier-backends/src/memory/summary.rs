@@ -1,29 +1,29 @@
-//! What is known of the items in a bucket without following a pointer: eight bytes in one word.
+//! A bucket's summary, read without following a pointer: eight bytes in one word.
 
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
 use super::sync::AtomicU64;
 
-/// How many items a bucket takes.
+/// Items per bucket.
 pub(super) const BUCKET_SLOTS: usize = 7;
 
 /// The lowest bit of each byte.
 const LOW_BITS: u64 = 0x0101_0101_0101_0101;
-/// The highest bit of each byte that stands for a slot.
+/// The highest bit of each slot's byte.
 const SLOT_BITS: u64 = 0x0080_8080_8080_8080;
-/// Where the byte begins that counts passers-by.
+/// The position of the overflow counter.
 const OVERFLOW_SHIFT: u32 = 56;
 
-/// For each slot a byte of its item's hash, 0 if it is vacant; and in the top byte, how many items
-/// went on to a later bucket because this one was full. One thread at a time writes.
+/// One byte of the item's hash per slot, 0 if vacant. The top byte counts the items that overflowed into a later
+/// bucket. There is one writer at a time.
 #[derive(Default)]
 pub(super) struct Summary(AtomicU64);
 
-/// A summary as it was when it was read.
+/// A summary at one moment.
 #[derive(Clone, Copy)]
 pub(super) struct SummarySnapshot(u64);
 
-/// Slots whose item may be the one that is looked for.
+/// The slots that may hold the item.
 pub(super) struct Candidates(u64);
 
 impl Summary {
@@ -40,13 +40,13 @@ impl Summary {
         self.set_byte(slot as u32 * 8, 0);
     }
 
-    /// Counts an item that goes on to a later bucket.
+    /// Counts an item that overflows into a later bucket.
     pub(super) fn add_overflow(&self) {
         let overflow = self.read().overflow();
         self.set_byte(OVERFLOW_SHIFT, overflow.saturating_add(1));
     }
 
-    /// Counts it out again. A full count has lost track and stays.
+    /// Undoes the count. A saturated count stays.
     pub(super) fn remove_overflow(&self) {
         let overflow = self.read().overflow();
         if overflow < u8::MAX {
@@ -62,10 +62,10 @@ impl Summary {
 }
 
 impl SummarySnapshot {
-    /// The slots whose byte agrees with the hash, and rarely another.
+    /// The slots whose byte matches the hash; rarely others.
     #[inline]
     pub(super) fn candidates(self, hash: u32) -> Candidates {
-        // A byte becomes zero where it agrees; subtracting one then borrows from its highest bit.
+        // A matching byte becomes zero, and the subtraction then sets its highest bit.
         let differing = self.0 ^ (LOW_BITS * u64::from(byte_of(hash)));
         Candidates(differing.wrapping_sub(LOW_BITS) & !differing & SLOT_BITS)
     }
@@ -74,7 +74,7 @@ impl SummarySnapshot {
         (0..BUCKET_SLOTS).find(|slot| self.0 >> (slot * 8) & 0xff == 0)
     }
 
-    /// Whether an item that belongs here may stand in a later bucket.
+    /// Whether an item that belongs here may be in a later bucket.
     #[inline]
     pub(super) fn has_overflow(self) -> bool {
         self.overflow() > 0
@@ -100,7 +100,7 @@ impl Iterator for Candidates {
     }
 }
 
-/// The byte of the hash that stands for it: not one of those that choose the bucket.
+/// The byte that represents a hash; disjoint from the bits that choose the bucket.
 #[inline]
 fn byte_of(hash: u32) -> u8 {
     ((hash >> 24) as u8).max(1)
@@ -114,7 +114,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_slot_of_an_item_is_always_a_candidate(
+        fn an_items_slot_is_always_a_candidate(
             hashes in prop::collection::vec(prop::option::of(any::<u32>()), BUCKET_SLOTS),
             overflow in any::<u8>(),
         ) {
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn passers_by_are_counted_until_the_count_is_full() {
+    fn overflow_is_counted_up_to_saturation() {
         let summary = Summary::default();
         (0..254).for_each(|_| summary.add_overflow());
         (0..254).for_each(|_| summary.remove_overflow());

@@ -1,4 +1,4 @@
-//! What the store synchronises with, in one place, so that a model checker can take it over.
+//! The store's synchronisation primitives, replaceable by a model checker.
 
 #[cfg(not(shuttle))]
 pub(super) use std::sync::{
@@ -18,8 +18,8 @@ pub(super) use shuttle::sync::{
 #[cfg(shuttle)]
 pub(super) use modelled::{AtomicShared, Guard, Shared, Tag};
 
-/// The part of sdd that is used here, for the model checker: it switches threads at every access.
-/// What a reader has loaded is never freed.
+/// The used part of sdd for the model checker, which switches threads at every access. Nothing that a reader has loaded
+/// is freed.
 #[cfg(shuttle)]
 mod modelled {
     use std::sync::atomic::Ordering;

@@ -1,7 +1,7 @@
-//! One table of the index: buckets of a fixed number.
+//! A table of the index, with a fixed number of buckets.
 //!
-//! An item belongs into the bucket that its hash names, or the next one that has a slot to spare. A
-//! bucket knows how many items passed it by, so that a lookup knows when to go on.
+//! An item goes into the bucket of its hash, or the next one with a vacant slot. A bucket counts the items that
+//! overflowed, which tells a lookup whether to go on.
 
 use super::bucket::Bucket;
 use super::catalog::Position;
@@ -16,7 +16,7 @@ pub(super) struct Table<T> {
 }
 
 impl<T: 'static> Table<T> {
-    /// An empty table; the number is a power of two.
+    /// An empty table; `buckets` is a power of two.
     pub(super) fn new(buckets: usize) -> Self {
         let mut table = Self {
             buckets: Vec::with_capacity(buckets),
@@ -27,12 +27,11 @@ impl<T: 'static> Table<T> {
         table
     }
 
-    /// How many buckets there are.
     pub(super) fn buckets(&self) -> usize {
         self.buckets.len()
     }
 
-    /// The item of the hash for which `is_match` holds.
+    /// The item with this hash for which `is_match` holds.
     #[inline]
     pub(super) fn find<'g>(
         &self,
@@ -51,7 +50,7 @@ impl<T: 'static> Table<T> {
                 }
             }
             bucket = self.next(bucket);
-            // All buckets of a small table may have passed an item on.
+            // Every bucket of a small table may have overflowed.
             if !seen.has_overflow() || bucket == self.home(hash) {
                 return None;
             }
@@ -62,12 +61,12 @@ impl<T: 'static> Table<T> {
         self.buckets[position.bucket()].get(position.slot(), guard)
     }
 
-    /// The same, to be kept for longer than the guard.
+    /// A reference that outlives the guard.
     pub(super) fn share(&self, position: Position, guard: &Guard) -> Option<Shared<T>> {
         self.buckets[position.bucket()].share(position.slot(), guard)
     }
 
-    /// Whether with one more item too many buckets would overflow.
+    /// Whether too many buckets would overflow with one more item.
     pub(super) fn is_full(&self, items: usize) -> bool {
         (items + 1) * 4 > self.buckets.len() * BUCKET_SLOTS * 3
     }
@@ -91,12 +90,12 @@ impl<T: 'static> Table<T> {
         }
     }
 
-    /// Puts an item of the same key in the place of another.
+    /// Replaces an item by another one of the same key.
     pub(super) fn replace(&self, position: Position, item: Shared<T>) {
         self.buckets[position.bucket()].replace(position.slot(), item);
     }
 
-    /// Takes the item of this hash out of its place.
+    /// Removes the item with this hash.
     pub(super) fn take(&self, hash: u32, position: Position) {
         self.buckets[position.bucket()].take(position.slot());
         let mut bucket = self.home(hash);
@@ -106,7 +105,7 @@ impl<T: 'static> Table<T> {
         }
     }
 
-    /// Lets go of all items; nobody may look for them here any more.
+    /// Releases all items of a table that is no longer in use.
     pub(super) fn abandon(&self) {
         for bucket in &self.buckets {
             bucket.abandon();

@@ -1,4 +1,4 @@
-//! Keys and values that are one machine word: they need no place of their own in memory.
+//! Keys and values of one machine word, which are stored without indirection.
 
 use std::any::Any;
 
@@ -8,18 +8,19 @@ trait Word: Copy + 'static {
     fn from_word(word: u64) -> Self;
 }
 
-/// Whether values of this type can be one word at all: what is larger, or owns something, is told without code for it.
+/// Whether values of this type may be one word: excludes large types, and those that own something, without code for
+/// words.
 pub(super) const fn may_fit<T>() -> bool {
     size_of::<T>() <= size_of::<u64>() && !std::mem::needs_drop::<T>()
 }
 
-/// Whether values of this type are one word. Decided when the program is built, as are the following.
+/// Whether values of this type are one word. Decided at compile time, as are the functions below.
 #[inline]
 pub fn fits<T: 'static>() -> bool {
     from::<T>(0).is_some()
 }
 
-/// The value as one word, if it is one.
+/// The value as a word, if it is one.
 #[inline]
 pub fn of<T: 'static>(value: &T) -> Option<u64> {
     if const { may_fit::<T>() } {
@@ -29,7 +30,7 @@ pub fn of<T: 'static>(value: &T) -> Option<u64> {
     }
 }
 
-/// The value that the word stands for, if values of this type are one word.
+/// The value of a word, if values of this type are words.
 #[inline]
 pub(super) fn from<T: 'static>(word: u64) -> Option<T> {
     let mut result: Option<T> = None;
@@ -39,7 +40,7 @@ pub(super) fn from<T: 'static>(word: u64) -> Option<T> {
     result
 }
 
-// Inlined into the two above, where the type is known and one of the branches is left.
+// Inlined into the two functions above, where the type is known and a single branch remains.
 macro_rules! words {
     ($($type:ty)*) => {
         #[cfg_attr(not(debug_assertions), inline(always))]
@@ -149,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn words_come_back_as_what_they_were() {
+    fn words_roundtrip() {
         there_and_back(u64::MAX);
         there_and_back(i8::MIN);
         there_and_back((i64::MIN,));
@@ -164,13 +165,13 @@ mod tests {
     }
 
     #[test]
-    fn numbers_of_one_type_differ_as_words_where_they_differ() {
+    fn different_numbers_are_different_words() {
         let words: std::collections::HashSet<_> = (i16::MIN..=i16::MAX).map(|n| of(&n)).collect();
         assert_eq!(words.len(), 1 << 16);
     }
 
     #[test]
-    fn what_is_larger_or_owns_something_is_no_word() {
+    fn large_or_owning_types_are_not_words() {
         assert!(fits::<(u8,)>() && fits::<f64>());
         assert!(!fits::<String>() && !fits::<u128>() && !fits::<(u8, u8)>());
         assert_eq!(of(&"text"), None);

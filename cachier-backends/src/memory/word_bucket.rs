@@ -1,24 +1,24 @@
-//! Three entries in one cache line, each a key and a value of one word.
+//! Three entries in one cache line, each with a key and a value of one word.
 //!
-//! Readers take no lock and write nothing: they read the state of the bucket, the words, and the state once more. Words of
-//! a bucket that was being changed meanwhile are thrown away (a *sequence lock*; with atomics as in Boehm: "Can seqlocks
-//! get along with programming language memory models?", MSPC 2012).
+//! Readers take no lock and write nothing: they read the bucket's state, the words, and the state again. Words read
+//! during a change are discarded (a *sequence lock*; with atomics as in Boehm: "Can seqlocks get along with programming
+//! language memory models?", MSPC 2012).
 
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
 use super::node::Uses;
 use super::sync::{AtomicU64, fence};
 
-/// How many entries a bucket takes.
+/// Entries per bucket.
 pub(super) const SLOTS: usize = 3;
 
-/// One thread at a time writes.
+/// There is one writer at a time.
 #[derive(Default)]
 #[repr(align(64))]
 pub(super) struct WordBucket {
     state: AtomicU64,
     slots: [Slot; SLOTS],
-    /// In what the slots leave of the line, so that counting a use costs no other. Not part of what the state guards.
+    /// In the rest of the cache line, so that counting a use touches no other. Not guarded by the state.
     uses: [Uses; SLOTS],
 }
 
@@ -28,18 +28,18 @@ struct Slot {
     value: AtomicU64,
 }
 
-/// What a reader saw.
+/// The result of a lookup in a bucket.
 pub(super) enum Lookup {
-    /// A value, in which slot, and the state in which the bucket was.
+    /// A value, its slot, and the state of the bucket.
     Value(u64, usize, State),
-    /// The key is not here; it may be in a later bucket.
+    /// The key is not here, but may be in a later bucket.
     Overflow,
     Absent,
     /// A writer was at work, or the bucket is closed: look again.
     TornRead,
 }
 
-/// Which slots are taken, how many items went on to a later bucket, whether a writer is at work, and a version.
+/// Taken slots, overflow count, whether a writer is at work, and a version.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct State(u64);
 
@@ -47,9 +47,8 @@ impl WordBucket {
     #[cfg_attr(not(debug_assertions), inline(always))]
     pub(super) fn find(&self, key: u64) -> Lookup {
         let before = State(self.state.load(Acquire));
-        // A slot that was emptied still has its key. Of several slots with one key, the lowest is meant: an item goes into
-        // the lowest slot that is vacant, so that those below had other keys then, and have other keys for as long as it
-        // stays.
+        // An emptied slot keeps its key. If several slots have the same key, the lowest is valid: an item goes into the
+        // lowest vacant slot, so the slots below it held other keys at that time, and do as long as it stays.
         let mut number = SLOTS;
         for lower in (0..SLOTS).rev() {
             if self.slots[lower].key.load(Relaxed) == key {
@@ -68,7 +67,7 @@ impl WordBucket {
         }
     }
 
-    /// Whether nothing has changed since, so that what was read meanwhile belongs together.
+    /// Whether nothing has changed since, so that the words read meanwhile are consistent.
     #[cfg_attr(not(debug_assertions), inline(always))]
     pub(super) fn is_still(&self, state: State) -> bool {
         fence(Acquire);
@@ -85,8 +84,8 @@ impl WordBucket {
         (0..SLOTS).find(|slot| !now.has(*slot))
     }
 
-    /// Fills a vacant slot, or puts another value under the key that is there. What stands beside the slot is written by
-    /// `with_slot`, so that readers notice that too.
+    /// Fills a vacant slot, or replaces its value under the same key. `with_slot` writes data stored next to the slot,
+    /// whose changes readers notice, too.
     pub(super) fn put(&self, slot: usize, (key, value): (u64, u64), with_slot: impl FnOnce()) {
         self.change(|slots, state| {
             slots[slot].key.store(key, Relaxed);
@@ -100,18 +99,18 @@ impl WordBucket {
         self.change(|_, state| State(state.0 & !(1 << slot)));
     }
 
-    /// The key and the value of a slot that is taken, for the writer.
+    /// The key and value of a taken slot; for the writer.
     pub(super) fn entry(&self, slot: usize) -> (u64, u64) {
         let slot = &self.slots[slot];
         (slot.key.load(Relaxed), slot.value.load(Relaxed))
     }
 
-    /// Counts an item that goes on to a later bucket.
+    /// Counts an item that overflows into a later bucket.
     pub(super) fn add_overflow(&self) {
         self.change(|_, state| state.with_overflow(state.overflow().saturating_add(1)));
     }
 
-    /// Counts it out again. A full count has lost track and stays.
+    /// Undoes the count. A saturated count stays.
     pub(super) fn remove_overflow(&self) {
         self.change(|_, state| match state.overflow() {
             u8::MAX => state,
@@ -119,7 +118,7 @@ impl WordBucket {
         });
     }
 
-    /// Empties all slots, and forgets who went on.
+    /// Empties all slots, and resets the overflow count.
     pub(super) fn clear(&self) {
         self.change(|_, state| state.emptied());
     }
@@ -179,7 +178,7 @@ impl State {
         self.0 & Self::WRITING != 0
     }
 
-    /// The state after a change: readers that began before it notice.
+    /// The state after a change, which concurrent readers notice.
     fn next(self) -> Self {
         Self(self.0.wrapping_add(Self::VERSION))
     }

@@ -35,17 +35,16 @@ const LARGE: usize = usize::MAX;
 /// The last one has as many buckets as a [`Position`] can name.
 const MAX_TABLES: usize = 29;
 
-/// Buckets as in [`table`](super::table): an item belongs into the bucket that its hash names, or the next one that has a
-/// slot to spare.
+/// Buckets as in [`table`](super::table): an item goes into the bucket of its hash, or the next one with a vacant slot.
 struct Table {
     buckets: Vec<WordBucket>,
-    // Beside each slot, apart from it and from each other: a hit touches only what it asks for.
+    // Parallel to the slots, in separate arrays: a hit touches only what it needs.
     since: Vec<AtomicU64>,
     timestamps: Vec<Timestamps>,
     ids: Vec<AtomicU32>,
 }
 
-/// What timed hits ask for, beside each slot: in one cache line, and few of them for all slots.
+/// Times of an entry, read by timed hits: in one cache line.
 #[derive(Default)]
 #[repr(align(16))]
 struct Timestamps {
@@ -53,17 +52,17 @@ struct Timestamps {
     compute_nanos: AtomicU64,
 }
 
-/// An item on its way into an index.
+/// An item to insert.
 #[derive(Clone, Copy)]
 pub(super) struct WordItem {
     pub(super) key: u64,
     pub(super) value: u64,
-    /// Since when it counts as fresh.
+    /// The time since which it counts as fresh.
     pub(super) since: u64,
     pub(super) times: Times,
 }
 
-/// Where a value was found, and in which state the bucket was.
+/// Where a value was found, and the state of the bucket.
 #[derive(Clone, Copy)]
 pub(super) struct WordRef<'a> {
     table: &'a Table,
@@ -74,7 +73,7 @@ pub(super) struct WordRef<'a> {
 /// A writer was at work, or the table is large: what was read does not belong together. Look again, under a guard.
 pub(super) struct TornRead;
 
-/// What a lookup came to.
+/// The result of a lookup.
 pub(super) type Found<'a> = Result<Option<(u64, WordRef<'a>)>, TornRead>;
 
 impl WordIndex {
@@ -237,7 +236,7 @@ impl WordRef<'_> {
         self.table.uses(self.position).count();
     }
 
-    /// Since when the value that was found counts as fresh.
+    /// The time since which the value counts as fresh.
     #[cfg_attr(not(debug_assertions), inline(always))]
     pub(super) fn since(self) -> Result<u64, TornRead> {
         let since = self.table.since[slot_index(self.position)].load(Relaxed);
@@ -248,7 +247,7 @@ impl WordRef<'_> {
         }
     }
 
-    /// Those of the value that was found, or of one that has come in its place since.
+    /// The times of the value, or of one that has replaced it.
     pub(super) fn times(self) -> Times {
         self.table.timestamps[slot_index(self.position)].times()
     }
@@ -333,7 +332,7 @@ impl Table {
         self.buckets.len() >= MIN_SHRUNK && items * 8 < self.buckets.len() * SLOTS
     }
 
-    /// Puts an item into the first bucket with a slot to spare.
+    /// Puts an item into the first bucket with a vacant slot.
     fn insert_item(&self, hash: u32, id: u32, item: WordItem) -> Position {
         let mut bucket = self.home(hash);
         loop {

@@ -1,4 +1,4 @@
-//! The writing side of a store: what it holds, kept within its bounds.
+//! The writing side of a store, which keeps it within its bounds.
 
 use super::catalog::Catalog;
 use super::contents::{Contents, Wanted};
@@ -9,18 +9,17 @@ use super::policy::{Arrival, Policy};
 use super::sizes::Sizes;
 use super::sync::{Guard, MutexGuard};
 
-/// What writers alone need to know, under the lock. It speaks of entries by their ids.
+/// Data for writers only, under the lock, by entry id.
 pub(super) struct WriterState {
     catalog: Catalog,
     sizes: Sizes,
-    /// Absent from a store without bounds.
+    /// Absent in a store without bounds.
     policy: Option<Policy>,
 }
 
-/// The one writer of a store, for as long as it holds the lock.
+/// The only writer of a store while it holds the lock.
 ///
-/// What it removes is dropped when the outermost guard of the thread goes, or later: so the guard has
-/// to be older than the lock.
+/// Removed items are dropped with the outermost guard of the thread or later, so the guard must be older than the lock.
 pub(super) struct Writer<'a, K, V> {
     pub(super) bounds: Bounds,
     pub(super) contents: &'a Contents<K, V>,
@@ -33,7 +32,7 @@ where
     K: Send + Sync + 'static,
     V: Send + Sync + 'static,
 {
-    /// The id of the entry of this key.
+    /// The id of a key's entry.
     pub(super) fn find(&self, wanted: &Wanted<'_, K>) -> Option<u32> {
         self.contents.find(wanted, self.guard)
     }
@@ -56,7 +55,7 @@ where
         removed
     }
 
-    /// Removes all entries; the lock should be free before they are released.
+    /// Removes all entries; they should be released after unlocking.
     pub(super) fn clear(&mut self) -> Option<Retired<Node<K, V>>> {
         let catalog = &mut self.state.catalog;
         let retired = self.contents.clear(catalog, self.guard);
@@ -64,8 +63,7 @@ where
         retired
     }
 
-    /// Puts an entry in the place of its former one, if there is one; returns how many others went to
-    /// make room for it.
+    /// Inserts an entry, replacing `former` if there is one; returns how many others were evicted.
     pub(super) fn insert(
         &mut self,
         former: Option<u32>,
@@ -73,8 +71,8 @@ where
         hash: u32,
         new: NewEntry<V>,
     ) -> u64 {
-        // Struck out first, so that the former entry is not evicted to make room for its successor;
-        // it stays in the index until the successor replaces it there.
+        // Removed from the policy first, so that it is not evicted to make room for its successor. It stays in the
+        // index until the successor replaces it.
         if let Some(id) = former {
             self.state.remove_record(id);
         }

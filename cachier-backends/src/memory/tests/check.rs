@@ -1,5 +1,5 @@
-//! Model checking: random schedules of one writer and readers that take no lock. Run with
-//! `RUSTFLAGS="--cfg shuttle" cargo test -p cachier-backends --lib memory`.
+//! Model checking: random schedules of one writer and lock-free readers. Run with `RUSTFLAGS="--cfg shuttle" cargo test
+//! -p cachier-backends --lib memory`.
 
 use std::ops::Range;
 use std::sync::atomic::Ordering::{Acquire, Release};
@@ -16,7 +16,7 @@ use super::{ANY, at_most, plain};
 
 const SCHEDULES: usize = 1000;
 
-/// Hashes that name the same bucket, and have the same byte in its summary.
+/// Hashes of the same bucket, with the same byte in its summary.
 const HASH: u32 = 0x0700_0000;
 
 #[derive(Clone, Copy)]
@@ -25,7 +25,7 @@ struct Item {
     version: u32,
 }
 
-/// An index with its writer's state, in which the item of key 0 is there from the beginning.
+/// An index with its writer's state; the item of key 0 is always present.
 struct Written {
     index: &'static Index<Item>,
     catalog: Catalog,
@@ -76,7 +76,7 @@ fn explore_under(schedules: usize, check: impl Fn() + Send + Sync + 'static) {
     shuttle::Runner::new(scheduler, config).run(check);
 }
 
-/// Looks for the item of key 0 while `write` runs; it has to be there each time, and never older.
+/// Looks up key 0 while `write` runs: it must always be found, and never go backwards.
 fn explore_readers_beside(write: fn(&mut Written)) {
     explore(move || {
         let mut written = Written::new();
@@ -99,7 +99,7 @@ fn explore_readers_beside(write: fn(&mut Written)) {
 }
 
 #[test]
-fn an_item_that_stays_is_found_while_others_come_and_go() {
+fn a_permanent_item_is_found_during_other_changes() {
     explore_readers_beside(|written| {
         for _ in 0..3 {
             let ids = [1, 2, 3].map(|key| written.insert(key));
@@ -109,7 +109,7 @@ fn an_item_that_stays_is_found_while_others_come_and_go() {
 }
 
 #[test]
-fn an_item_that_stays_is_found_while_the_table_grows() {
+fn a_permanent_item_is_found_while_growing() {
     explore_readers_beside(|written| {
         for key in 1..14 {
             written.insert(key);
@@ -118,7 +118,7 @@ fn an_item_that_stays_is_found_while_the_table_grows() {
 }
 
 #[test]
-fn a_key_is_never_absent_while_its_item_is_replaced() {
+fn a_key_is_found_during_its_replacement() {
     explore_readers_beside(|written| {
         (1..5).for_each(|version| written.replace(0, Item { key: 0, version }));
     });
@@ -135,7 +135,7 @@ fn the_checker_notices_a_replacement_in_two_steps() {
 
 #[test]
 #[should_panic = "lost an item"]
-fn the_checker_notices_a_table_that_is_filled_only_once_it_is_published() {
+fn the_checker_notices_a_table_filled_after_publication() {
     explore_readers_beside(|written| {
         drop(written.index.clear(&mut written.catalog, &Guard::new()));
         written.insert(0);
@@ -143,7 +143,7 @@ fn the_checker_notices_a_table_that_is_filled_only_once_it_is_published() {
 }
 
 #[test]
-fn what_was_inserted_before_is_found_and_what_was_removed_before_is_not() {
+fn earlier_changes_are_visible() {
     explore(|| {
         let mut written = Written::new();
         let index = written.index;
@@ -185,8 +185,7 @@ fn a_bound_holds_and_counts_agree_whoever_inserts() {
     });
 }
 
-/// Changes an index of words while a reader looks for one of them. Few schedules have a whole change between two steps of
-/// the reader: hence many.
+/// Changes a word index during a lookup. Many schedules, as few have a whole change between two steps of the reader.
 fn explore_words(write: fn(&WordIndex, &mut Catalog), read: fn(&WordIndex)) {
     explore_under(30 * SCHEDULES, move || {
         let index: &'static WordIndex = Box::leak(Box::new(WordIndex::new()));
@@ -253,7 +252,7 @@ fn words_of_different_entries_are_never_mixed() {
 }
 
 #[test]
-fn a_word_that_stays_is_found_while_the_table_grows() {
+fn a_permanent_word_is_found_while_growing() {
     explore_words(
         |index, catalog| {
             // The last tables are large ones.
@@ -322,7 +321,7 @@ fn an_item_that_stays_is_found_while_the_table_shrinks() {
 
 #[test]
 #[should_panic = "lost a word"]
-fn the_checker_notices_a_word_that_is_replaced_in_two_steps() {
+fn the_checker_notices_a_two_step_replacement() {
     explore_words(
         |index, catalog| {
             index.remove(catalog, 0, &Guard::new());
@@ -334,7 +333,7 @@ fn the_checker_notices_a_word_that_is_replaced_in_two_steps() {
 
 #[test]
 #[should_panic = "torn"]
-fn the_checker_notices_a_reader_that_does_not_look_again() {
+fn the_checker_notices_a_reader_without_second_look() {
     explore_words(
         |index, catalog| index.replace(catalog, 0, word_item(1, 20), &Guard::new()),
         |index| {

@@ -31,7 +31,7 @@ impl Drop for Counted {
     }
 }
 
-/// Uses stores until the condition holds: other tests delay reclamation while they look something up.
+/// Uses stores until the condition holds: lookups of other tests delay reclamation.
 fn until(condition: impl Fn() -> bool) {
     let (store, begin) = (unbounded(), Instant::now());
     while !condition() {
@@ -39,7 +39,7 @@ fn until(condition: impl Fn() -> bool) {
             begin.elapsed() < Duration::from_secs(60),
             "it never came true"
         );
-        // Behind a pointer, so that there is something to reclaim.
+        // On the heap, so that there is something to reclaim.
         let _ = store.insert(1, plain(String::new()));
         store.remove(&1);
         std::thread::yield_now();
@@ -47,7 +47,7 @@ fn until(condition: impl Fn() -> bool) {
 }
 
 #[test]
-fn what_is_removed_replaced_evicted_or_cleared_is_dropped_soon() {
+fn removed_values_are_dropped_soon() {
     let alive = Arc::new(AtomicUsize::new(0));
     let store = at_most(50);
     for key in 0..1000 {
@@ -76,7 +76,7 @@ fn what_a_store_holds_is_dropped_with_it() {
 }
 
 #[test]
-fn what_a_thread_removed_before_it_ended_is_dropped_too() {
+fn values_removed_by_an_ended_thread_are_dropped() {
     let alive = Arc::new(AtomicUsize::new(0));
     let store = unbounded();
     for key in 0..100 {
@@ -101,7 +101,7 @@ fn a_value_stays_usable_while_it_is_removed() {
     assert_eq!(store.peek(&1), None);
 }
 
-/// A value whose end changes the store that held it.
+/// A value whose drop changes its store.
 #[derive(Clone)]
 struct Entangled {
     store: &'static MemoryStore<u32, Entangled>,
@@ -111,7 +111,7 @@ struct Entangled {
 
 impl Drop for Entangled {
     fn drop(&mut self) {
-        // One drop within the other, as deep as the stack of a test allows without optimisation.
+        // Nested drops, as deep as the stack of an unoptimised test allows.
         if self.dropped.fetch_add(1, SeqCst) < 500 {
             let again = Entangled {
                 key: self.key + 1,
@@ -125,7 +125,7 @@ impl Drop for Entangled {
 }
 
 #[test]
-fn the_drop_of_a_value_may_use_the_store() {
+fn dropping_a_value_may_use_the_store() {
     let store = Box::leak(Box::new(at_most(3)));
     let dropped = Box::leak(Box::new(AtomicUsize::new(0)));
     for key in 0..100 {
@@ -152,7 +152,7 @@ fn the_drop_of_a_value_may_use_the_store() {
 }
 
 #[test]
-fn the_drop_of_a_value_that_is_not_kept_may_use_the_store() {
+fn dropping_a_rejected_value_may_use_the_store() {
     let store = Box::leak(Box::new(at_most(0)));
     let dropped = Box::leak(Box::new(AtomicUsize::new(900)));
     let entry = plain(Entangled {
@@ -241,7 +241,7 @@ fn a_key_whose_comparison_panics_harms_nobody() {
 }
 
 #[test]
-fn a_store_may_be_used_to_the_end_of_a_thread() {
+fn a_store_works_until_its_thread_ends() {
     static STORE: LazyLock<MemoryStore<u32, u32>> = LazyLock::new(unbounded);
     static CALLED: AtomicUsize = AtomicUsize::new(0);
     struct LastCall;

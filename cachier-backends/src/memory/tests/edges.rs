@@ -1,4 +1,4 @@
-//! One thread: bounds at their edges, lookups, keys that collide.
+//! Single-threaded tests: bounds at their edges, lookups, collisions.
 
 use std::hash::{Hash, Hasher};
 
@@ -32,7 +32,7 @@ fn a_store_of_no_entries_keeps_nothing() {
 }
 
 #[test]
-fn a_store_of_one_entry_keeps_the_last_one_however_popular_the_one_before() {
+fn a_store_of_one_keeps_the_last_entry() {
     let store = at_most(1);
     for key in 0..10 {
         let inserted = store.insert(key, plain(key));
@@ -44,13 +44,13 @@ fn a_store_of_one_entry_keeps_the_last_one_however_popular_the_one_before() {
 }
 
 #[test]
-fn a_full_store_keeps_the_entry_that_is_inserted() {
+fn a_full_store_keeps_a_new_entry() {
     for capacity in 1..50 {
         let store = at_most(capacity);
         for key in 0..500 {
             let _ = store.insert(key, plain(key));
             assert!(store.get(&key, ANY).is_some(), "{key} of {capacity}");
-            // Every third is popular, so that the store fills with protected entries.
+            // Every third is popular, so that the main queue fills.
             for _ in 0..3 {
                 let _ = store.get(&(key - key % 3), ANY);
             }
@@ -60,7 +60,7 @@ fn a_full_store_keeps_the_entry_that_is_inserted() {
 }
 
 #[test]
-fn an_entry_larger_than_the_store_is_not_kept_and_its_former_value_goes() {
+fn an_oversized_entry_only_removes_its_predecessor() {
     let store = at_most_bytes(100);
     let _ = store.insert(1, sized(60));
     let _ = store.insert(2, sized(40));
@@ -72,14 +72,14 @@ fn an_entry_larger_than_the_store_is_not_kept_and_its_former_value_goes() {
 }
 
 #[test]
-fn an_entry_of_unknown_size_is_not_kept_within_a_bound_in_bytes() {
+fn a_byte_bound_excludes_unknown_sizes() {
     let store = at_most_bytes(100);
     assert!(!store.insert(1, plain([1])).kept);
     assert_eq!(store.bytes(), Some(0));
 }
 
 #[test]
-fn an_entry_as_large_as_the_store_takes_all_of_it() {
+fn an_entry_may_fill_the_whole_store() {
     let store = at_most_bytes(100);
     for key in 0..10 {
         assert!(store.insert(key, sized(10)).kept);
@@ -92,7 +92,7 @@ fn an_entry_as_large_as_the_store_takes_all_of_it() {
 }
 
 #[test]
-fn a_grown_value_evicts_others_but_not_its_own_key() {
+fn a_grown_value_does_not_evict_itself() {
     let store = at_most_bytes(100);
     for key in 0..4 {
         let _ = store.insert(key, sized(25));
@@ -177,7 +177,7 @@ fn keys_of_one_hash_are_told_apart() {
         }
     }
     let store = super::unbounded();
-    // More than a bucket can count as passing by.
+    // More than a bucket's overflow counter can count.
     for key in 0..600 {
         let _ = store.insert(Colliding(key), plain(key));
     }
@@ -190,8 +190,7 @@ fn keys_of_one_hash_are_told_apart() {
     }
 }
 
-/// Fills a store of 100 entries, looks the first half up, and inserts 100 more; how many of the first
-/// half are left.
+/// Fills a store of 100 entries, looks the first half up, and inserts 100 more; how many of the first half are left.
 fn survivors(look_up: fn(&MemoryStore<u32, u32>, u32)) -> usize {
     let store = at_most(100);
     for key in 0..100 {
@@ -213,7 +212,7 @@ fn hits_keep_entries_from_being_evicted() {
 }
 
 #[test]
-fn neither_a_peek_nor_a_stale_value_counts_as_a_use() {
+fn peeks_and_stale_values_are_no_uses() {
     let peek = |store: &MemoryStore<u32, u32>, key: u32| {
         assert!(store.peek(&key).is_some());
     };

@@ -1,4 +1,4 @@
-//! The store against a model, in one thread and in many; `check` holds what a model checker runs.
+//! The store against a model, single- and multi-threaded; `check` is for the model checker.
 #![allow(clippy::unwrap_used)]
 
 #[cfg(shuttle)]
@@ -18,11 +18,11 @@ use super::{Bounds, MemoryStore, NewEntry};
 
 /// Every value is fresh.
 const ANY: Option<fn(u64) -> bool> = None;
-/// No value is.
+/// No value is fresh.
 #[cfg(not(shuttle))]
 const NONE: Option<fn(u64) -> bool> = Some(|_| false);
 
-/// An entry of which only the value matters.
+/// An entry where only the value matters.
 fn plain<V>(value: V) -> NewEntry<V> {
     NewEntry {
         value,

@@ -1,4 +1,4 @@
-//! The store against a plain map, one operation after the other.
+//! The store against a plain map, in sequences of operations.
 
 use std::collections::HashMap;
 
@@ -17,7 +17,7 @@ enum Step {
 }
 
 fn step() -> impl Strategy<Value = Step> {
-    // The time of an entry is the number of its step.
+    // The time of an entry is its step's number.
     let time = || 0..300u64;
     let key = || 0..60u8;
     prop_oneof![
@@ -40,7 +40,7 @@ fn bounds() -> impl Strategy<Value = Bounds> {
 /// What is expected under each key.
 type Expected<V> = HashMap<u8, NewEntry<V>>;
 
-/// A value that is made for a key at a time.
+/// A value made for a key at a time.
 trait Made: Clone + PartialEq + std::fmt::Debug + Send + Sync + 'static {
     /// Whether the store is told what they take.
     const ARE_SIZED: bool;
@@ -142,7 +142,7 @@ fn insert<V: Made>(
     let inserted = store.insert(key, entry.clone());
     prop_assert_eq!(inserted.kept, fits);
     expected.remove(&key);
-    // Which entries go is the policy's affair; here it counts that none goes without need.
+    // Which entries are evicted is up to the policy; here it only counts that none goes needlessly.
     let (held, gone): (Expected<V>, Expected<V>) = expected
         .drain()
         .partition(|(key, _)| store.peek(key).is_some());
@@ -163,7 +163,7 @@ fn insert<V: Made>(
     Ok(())
 }
 
-/// The store holds what is expected, counts it rightly, and keeps to its bounds.
+/// The store has the expected entries and counts, and keeps within its bounds.
 fn agree<V: Made>(
     store: &MemoryStore<u8, V>,
     expected: &Expected<V>,

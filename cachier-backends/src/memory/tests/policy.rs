@@ -1,4 +1,4 @@
-//! The policy against a naive one, and what it is chosen for.
+//! The policy against a naive one, and its purpose.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::super::policy::{Arrival, Policy};
 
-/// The same rules over plain queues. Hashes are so small that every trace has its own place.
+/// The same rules with plain queues. Hashes are small enough not to collide in the ghost queue.
 #[derive(Default)]
 struct Naive {
     probation: VecDeque<u32>,
@@ -78,7 +78,7 @@ fn step() -> impl Strategy<Value = Step> {
 proptest! {
     #[test]
     fn the_policy_does_what_plain_queues_would_do(steps in prop::collection::vec(step(), 1..400)) {
-        let (mut policy, mut naive) = (with_room_for_traces(32), Naive::default());
+        let (mut policy, mut naive) = (with_room_for_ghosts(32), Naive::default());
         let mut present: HashMap<u32, u32> = HashMap::new();
         let mut uses: HashMap<u32, u8> = HashMap::new();
         for step in steps {
@@ -120,8 +120,8 @@ fn spend(uses: &mut HashMap<u32, u8>, id: u32) -> bool {
     had
 }
 
-/// A policy with no ids, whose traces of hashes below the number do not overwrite each other.
-fn with_room_for_traces(places: u32) -> Policy {
+/// An empty policy whose ghost queue has room for all hashes below `places`.
+fn with_room_for_ghosts(places: u32) -> Policy {
     let mut policy = Policy::default();
     for id in 0..=places {
         policy.enter(id, places + id, Arrival::New);
@@ -131,7 +131,7 @@ fn with_room_for_traces(places: u32) -> Policy {
 }
 
 #[test]
-fn a_scan_passes_by_the_ids_that_were_used() {
+fn a_scan_leaves_used_ids_alone() {
     let mut policy = Policy::default();
     (0..100).for_each(|id| policy.enter(id, id + 1, Arrival::New));
     let mut used: HashSet<u32> = (0..90).collect();
@@ -156,7 +156,7 @@ fn who_returns_while_its_trace_lasts_is_protected() {
 }
 
 #[test]
-fn one_eviction_visits_few_ids_however_many_are_used() {
+fn one_eviction_visits_few_ids() {
     let mut policy = Policy::default();
     (0..10_000).for_each(|id| policy.enter(id, id + 1, Arrival::New));
     let mut visits = 0;

@@ -9,7 +9,7 @@ use super::{ANY, plain, unbounded};
 const THREADS: u64 = 4;
 const KEYS: u64 = 200;
 
-/// Numbers that look random, the same in each run.
+/// Pseudo-random numbers, the same in each run.
 struct Numbers(u64);
 
 impl Numbers {
@@ -22,7 +22,7 @@ impl Numbers {
     }
 }
 
-/// A value that shows for which key it was made.
+/// A value that shows its key.
 fn value(key: u64, numbers: &mut Numbers) -> NewEntry<Vec<u64>> {
     let len = 1 + numbers.below(5);
     NewEntry {
@@ -56,7 +56,7 @@ fn work(store: &MemoryStore<u64, Vec<u64>>, bounds: Bounds, seed: u64) {
 }
 
 #[test]
-fn counts_agree_with_contents_when_all_threads_are_done() {
+fn counts_agree_with_contents_after_all_threads() {
     let entries = [None, Some(1), Some(50)];
     let bytes = [None, Some(1000)];
     for bounds in entries.iter().flat_map(|entries| {
@@ -86,7 +86,7 @@ fn counts_agree_with_contents_when_all_threads_are_done() {
 }
 
 #[test]
-fn an_entry_that_stays_is_found_while_the_table_grows_and_others_come_and_go() {
+fn a_permanent_entry_is_always_found() {
     let store = unbounded();
     let _ = store.insert(0, plain(0));
     let done = AtomicBool::new(false);
@@ -110,7 +110,7 @@ fn an_entry_that_stays_is_found_while_the_table_grows_and_others_come_and_go() {
 }
 
 #[test]
-fn a_value_of_one_word_is_never_that_of_another_key_while_others_come_and_go() {
+fn a_word_is_never_that_of_another_key() {
     for bounds in [None, Some(50)].map(|entries| Bounds {
         entries,
         bytes: None,
