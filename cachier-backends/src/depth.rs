@@ -1,49 +1,49 @@
-//! How deep arguments and values may be nested where they are serialized.
+//! Limits for the nesting of serialized arguments and values.
 //!
-//! Serializing recurses, so that a long linked list would exhaust the stack of a program that runs well without a cache.
-//! Everything that serializes counts its levels by this, and refuses what is too deep with the rest of the stack in hand.
+//! Serializing is recursive, so a long linked list would overflow the stack of a program that runs well without a
+//! cache. All serializers count levels by this, and fail before the stack is exhausted.
 
 use std::fmt;
 
-/// How many levels deep a value may be nested: in sequences, tuples, maps, structs and variants. Of the stack, a level of
-/// `serde_json::Value` takes 3 KB in a debug build while it is read.
+/// The deepest nesting of a value, in sequences, tuples, maps, structs and variants. Reading a level of
+/// `serde_json::Value` takes 3 KB of stack in a debug build.
 pub(crate) const MAX_LEVELS: usize = 128;
 
-/// In how many options and newtypes a value may be wrapped, those on all its levels together. CBOR does not show them, so
-/// that they are no levels; still they recurse.
+/// The most options and newtypes around a value, counted over all levels. CBOR does not represent them, so they are not
+/// levels, but they recurse as well.
 const MAX_WRAPPERS: usize = 2 * MAX_LEVELS;
 
-/// How much deeper what is serialized may be nested.
+/// The remaining depth.
 #[derive(Clone, Copy)]
 pub(crate) struct Depth {
     levels: usize,
     wrappers: usize,
 }
 
-/// What is nested deeper than it may be.
+/// The error of excessive nesting.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct TooDeep;
 
 impl Depth {
-    /// Of a value.
+    /// For a value.
     pub(crate) const VALUE: Self = Self {
         levels: MAX_LEVELS,
         wrappers: MAX_WRAPPERS,
     };
 
-    /// Of the tuple of all arguments: each of them may be as deep as a value.
+    /// For a tuple of arguments, each of which may be as deep as a value.
     pub(crate) const ARGUMENTS: Self = Self {
         levels: MAX_LEVELS + 1,
         ..Self::VALUE
     };
 
-    /// The depth inside of something that is so many levels by itself.
+    /// The depth inside something of that many levels.
     pub(crate) fn inside(self, levels: usize) -> Result<Self, TooDeep> {
         let levels = self.levels.checked_sub(levels).ok_or(TooDeep)?;
         Ok(Self { levels, ..self })
     }
 
-    /// The depth inside of an option or a newtype.
+    /// The depth inside an option or a newtype.
     pub(crate) fn unwrapped(self) -> Result<Self, TooDeep> {
         let wrappers = self.wrappers.checked_sub(1).ok_or(TooDeep)?;
         Ok(Self { wrappers, ..self })

@@ -1,4 +1,4 @@
-//! The one error type.
+//! The error type.
 
 use std::borrow::Cow;
 use std::error::Error as StdError;
@@ -6,10 +6,10 @@ use std::fmt;
 use std::io;
 use std::sync::Arc;
 
-/// What went wrong in a backend, in a key or in an entry.
+/// An error of a backend, a key or an entry.
 ///
-/// `Display` says what happened, where, and what to do about it; `{:#}` adds the causes. Neither
-/// ever shows a credential, an argument or a stored value.
+/// `Display` says what happened, where, and what to do about it; `{:#}` adds the causes. Neither ever shows a
+/// credential, an argument or a stored value.
 ///
 /// ```
 /// use cachier_backends::{Error, ErrorKind, Operation};
@@ -43,34 +43,34 @@ struct Inner {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// The store cannot be reached.
+    /// The store is unreachable.
     Connect,
     /// The store did not answer in time.
     Timeout,
     /// Reading or writing failed.
     Io,
-    /// The store answered what it should never answer.
+    /// The store gave an unexpected answer.
     Protocol,
     /// A value or an argument cannot be serialized, or stored bytes do not decode to the type.
     Codec,
     /// Stored bytes are not an intact entry of their key.
     Corrupt,
-    /// The store has no room.
+    /// The store is full.
     Full,
     /// The store does not permit the operation.
     Denied,
     /// The circuit breaker answered for a backend that failed repeatedly.
     BreakerOpen,
-    /// Two functions claim one identity.
+    /// Two functions have the same identity.
     Identity,
     /// No backend was registered under the name, or what is said of where it is cannot be used.
     NotRegistered,
-    /// What is stored does not stand for the value, or for the arguments, that it was made of: a value does not come back
-    /// equal, or unequal arguments have one key.
+    /// What is stored does not represent the value or the arguments: a value does not come back equal, or unequal
+    /// arguments have the same key.
     Unfaithful,
 }
 
-/// What was being done when an [`Error`] arose, as the metrics count it.
+/// The operation in which an [`Error`] occurred, as the metrics count it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Operation {
@@ -78,7 +78,7 @@ pub enum Operation {
     Load,
     /// Storing an entry.
     Store,
-    /// Removing entries one by one: one that was invalidated, or the old ones in a cleanup.
+    /// Removing single entries: invalidated ones, or old ones in a cleanup.
     Remove,
     /// Removing all entries, or all leases, of a function.
     Clear,
@@ -87,9 +87,9 @@ pub enum Operation {
 }
 
 impl Error {
-    /// An error of a `kind` that arose in an `operation`.
+    /// An error of a `kind` in an `operation`.
     ///
-    /// The `message` completes the sentence "what happened was: …" and holds no secret.
+    /// The `message` says what happened, and contains no secrets.
     pub fn new(
         kind: ErrorKind,
         operation: Operation,
@@ -109,7 +109,7 @@ impl Error {
         }
     }
 
-    /// An error that `source` caused, its kind chosen by what the operating system says.
+    /// An error caused by `source`, with the matching kind.
     pub fn io(
         operation: Operation,
         message: impl Into<Cow<'static, str>>,
@@ -118,53 +118,53 @@ impl Error {
         Self::new(kind_of_io(source.kind()), operation, message).with_source(source)
     }
 
-    /// The same error, saying where: a path, or an address without its credentials.
+    /// Adds where it happened: a path, or an address without credentials.
     #[must_use]
     pub fn at(mut self, place: impl Into<String>) -> Self {
         Arc::make_mut(&mut self.inner).place = Some(place.into());
         self
     }
 
-    /// The same error, saying what to do about it.
+    /// Adds what to do about it.
     #[must_use]
     pub fn with_hint(mut self, hint: impl Into<Cow<'static, str>>) -> Self {
         Arc::make_mut(&mut self.inner).hint = Some(hint.into());
         self
     }
 
-    /// The same error, with what caused it.
+    /// Adds the cause.
     #[must_use]
     pub fn with_source(mut self, source: impl StdError + Send + Sync + 'static) -> Self {
         Arc::make_mut(&mut self.inner).source = Some(Arc::new(source));
         self
     }
 
-    /// The same error, saying that whoever called could not be served where it is, and that the store serves others.
+    /// Marks an error that is due to the caller's situation: the store may serve others.
     #[must_use]
     pub fn of_the_caller(mut self) -> Self {
         Arc::make_mut(&mut self.inner).is_of_the_caller = true;
         self
     }
 
-    /// Whether the store would have served another caller: see [`of_the_caller`](Self::of_the_caller).
+    /// Whether the store may serve other callers: see [`of_the_caller`](Self::of_the_caller).
     #[must_use]
     pub fn is_of_the_caller(&self) -> bool {
         self.inner.is_of_the_caller
     }
 
-    /// Which kind of error this is.
+    /// The kind of error.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         self.inner.kind
     }
 
-    /// What was being done.
+    /// The operation in which it occurred.
     #[must_use]
     pub fn operation(&self) -> Operation {
         self.inner.operation
     }
 
-    /// Whether the same operation may succeed when it is tried again soon.
+    /// Whether a retry may succeed soon.
     #[must_use]
     pub fn is_transient(&self) -> bool {
         use ErrorKind::{BreakerOpen, Connect, Timeout};
@@ -173,7 +173,7 @@ impl Error {
 }
 
 impl ErrorKind {
-    /// The kind as one lower-case word, as metrics label it: `breaker_open`.
+    /// The kind as a metric label: `breaker_open`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -194,7 +194,7 @@ impl ErrorKind {
 }
 
 impl Operation {
-    /// All of them, in the order of their declaration.
+    /// All operations, in the order of declaration.
     pub const ALL: [Self; 5] = [
         Self::Load,
         Self::Store,
@@ -203,7 +203,7 @@ impl Operation {
         Self::Lease,
     ];
 
-    /// The operation as one lower-case word, as metrics label it: `load`.
+    /// The operation as a metric label: `load`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -279,7 +279,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_operating_system_says_which_kind_it_is() {
+    fn io_errors_have_matching_kinds() {
         let kind = |kind: io::ErrorKind| Error::io(Operation::Store, "x", kind.into()).kind();
         assert_eq!(kind(io::ErrorKind::PermissionDenied), ErrorKind::Denied);
         assert_eq!(kind(io::ErrorKind::ReadOnlyFilesystem), ErrorKind::Denied);
@@ -291,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn it_says_what_where_and_what_to_do_and_on_demand_why() {
+    fn display_shows_everything_but_causes() {
         let cause = io::Error::other("the cause");
         let error = Error::io(Operation::Load, "it failed", cause)
             .at("/there")
@@ -305,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clone_is_the_same_error_and_stays_as_it_was() {
+    fn changes_do_not_affect_clones() {
         let error = Error::new(ErrorKind::Io, Operation::Clear, "it failed");
         let elsewhere = error.clone().at("/there");
         assert_eq!(error.to_string(), "it failed");

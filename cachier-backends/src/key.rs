@@ -1,4 +1,4 @@
-//! What names an entry.
+//! Keys of entries.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,11 +9,10 @@ use serde::Serialize;
 use crate::canonical;
 use crate::error::Error;
 
-/// The name of one entry: a function, the version of its code, and a hash of the arguments.
+/// The key of an entry: a function, the version of its code, and a hash of the arguments.
 ///
-/// `Display` gives the name under which every store can keep it,
-/// `cachier/2/{namespace}/{function}/{version}/{hash}`: ASCII, at most 500 bytes or so, and without
-/// the arguments.
+/// `Display` gives its name in every store, `cachier/2/{namespace}/{function}/{version}/{hash}`: ASCII, about 500 bytes
+/// at most, and without the arguments.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -31,19 +30,19 @@ pub struct Key {
     hash: KeyHash,
 }
 
-/// All entries of one function in one namespace, of all versions.
+/// A function in a namespace, with all versions of its entries.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Scope {
     namespace: Box<str>,
     function: Box<str>,
-    /// How `Display` shows it, encoded once: it is part of every key.
+    /// What `Display` shows, encoded once, as it is part of every key.
     path: Arc<str>,
 }
 
-/// Which version of a function's code computed an entry.
+/// The version of a function's code that computed an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Version {
-    /// The code does not count: entries outlive every change of it.
+    /// The code does not matter: entries survive all changes of it.
     Unversioned,
     /// A number that the author of the function keeps.
     Number(u64),

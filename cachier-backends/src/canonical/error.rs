@@ -1,4 +1,4 @@
-//! Why there is no canonical serialization.
+//! Failures of canonical serialization.
 
 use std::fmt;
 
@@ -6,21 +6,21 @@ use serde::ser;
 
 use crate::depth::TooDeep;
 
-/// Why a value could not be serialized, in the words of its `Serialize` or for its depth.
+/// Why a value could not be serialized: its `Serialize` failed, or it is nested too deep.
 #[derive(Debug)]
 pub(super) struct SerializeError {
     message: String,
-    /// In which element of the outermost sequence or tuple it is.
+    /// The index in the outermost sequence or tuple.
     element: Option<usize>,
 }
 
 impl SerializeError {
-    /// In which element of the whole it is, where that is a sequence or tuple.
+    /// The index of the failing element, if the value is a sequence or tuple.
     pub(super) fn element(&self) -> Option<usize> {
         self.element
     }
 
-    /// The same, seen from a sequence around.
+    /// The same error, in an element of a sequence.
     pub(super) fn inside(self, element: usize) -> Self {
         let element = Some(element);
         Self { element, ..self }

@@ -1,8 +1,7 @@
 //! The canonical serialization of arguments, from which keys are hashed.
 //!
-//! Its bytes are never stored and never read back: all that counts is that equal arguments give
-//! equal bytes everywhere, and unequal arguments unequal bytes. So every piece of it is tagged and
-//! ends recognizably, and beyond that:
+//! Its bytes are never stored or read back: what matters is that equal arguments give equal bytes everywhere, and
+//! unequal arguments unequal bytes. So every piece is tagged and self-delimiting, and:
 //!
 //! | argument | how it counts |
 //! |---|---|
@@ -13,13 +12,12 @@
 //! | sequences | in their order; those inside [`Unordered`] in the order of their encoded elements |
 //! | structs and enums | with their names and those of their fields and variants |
 //!
-//! Types that serialize in one form for people and in another for machines are asked for the latter. It says as much, and
-//! keys are no larger for it; what values are stored in has nothing to do with it.
+//! Types with a human-readable and a machine form use the latter, which keeps keys small; the encoding of values is
+//! unrelated.
 //!
-//! What is nested more than 128 levels deep has no canonical serialization: it would take more of the stack than there may be.
+//! Nesting of more than 128 levels has no canonical serialization, as it might exhaust the stack.
 //!
-//! Sets look like sequences to serde, so that a `HashSet` must stand inside [`Unordered`], or be a
-//! `BTreeSet`.
+//! To serde sets look like sequences, so a `HashSet` must be wrapped in [`Unordered`], or be a `BTreeSet`.
 
 mod error;
 mod serializer;
@@ -45,15 +43,15 @@ use sink::HashSink;
 /// ```
 ///
 /// # Errors
-/// [`ErrorKind::Codec`] for a value that refuses to be serialized, and for one that is nested too deep: more than 128 levels
-/// in a tuple of arguments.
+/// [`ErrorKind::Codec`] for a value that fails to serialize, or is nested more than 128 levels deep in a tuple of
+/// arguments.
 pub fn to_vec<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, Error> {
     let mut bytes = Vec::new();
     serializer::write(value, &mut bytes, Depth::ARGUMENTS).map_err(unserializable)?;
     Ok(bytes)
 }
 
-/// The BLAKE3 hash of the canonical serialization of a value, which is not built for it.
+/// The BLAKE3 hash of a value's canonical serialization, computed without building that.
 pub(crate) fn hash<T: Serialize + ?Sized>(
     value: &T,
     key: Option<&[u8; 32]>,
@@ -61,10 +59,10 @@ pub(crate) fn hash<T: Serialize + ?Sized>(
     hash_named(value, "", key)
 }
 
-/// What the attribute calls a key that the function makes of its arguments; no argument is called so.
+/// The attribute's name for a key computed from all arguments; no argument has this name.
 const OWN_KEY: &str = "key = ..";
 
-/// The same, of a tuple whose elements have names, with `, ` between them.
+/// The same, for a tuple whose elements have these names, separated by `, `.
 pub(crate) fn hash_named<T: Serialize + ?Sized>(
     value: &T,
     names: &str,
@@ -97,10 +95,9 @@ fn unserializable_argument(error: SerializeError, names: &str) -> Error {
         .with_hint(hint)
 }
 
-/// A sequence whose order does not count, such as a `HashSet`.
+/// A sequence whose order is irrelevant, such as a `HashSet`.
 ///
-/// Elements that occur twice count twice. To every serializer but the canonical one this is the
-/// plain value.
+/// Duplicates count. Any other serializer sees the plain value.
 ///
 /// ```
 /// use cachier_backends::canonical::{self, Unordered};

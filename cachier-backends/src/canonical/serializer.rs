@@ -6,10 +6,10 @@ use super::error::SerializeError;
 use super::sink::Sink;
 use crate::depth::Depth;
 
-/// The newtype name by which [`Unordered`](super::Unordered) makes itself known.
+/// The newtype name that identifies [`Unordered`](super::Unordered).
 pub(super) const UNORDERED: &str = "$cachier::Unordered";
 
-/// Writes the canonical serialization of a value that may be so deep.
+/// Writes the canonical serialization of a value of at most this depth.
 pub(super) fn write<T: Serialize + ?Sized, S: Sink>(
     value: &T,
     sink: &mut S,
@@ -22,13 +22,13 @@ pub(super) fn write<T: Serialize + ?Sized, S: Sink>(
     })
 }
 
-/// What begins each piece. Their values are part of every key: never change one.
+/// The tag that begins each piece. Part of every key: never change one.
 mod tag {
     pub(super) const END: u8 = 0;
     pub(super) const UNIT: u8 = 1;
     pub(super) const FALSE: u8 = 2;
     pub(super) const TRUE: u8 = 3;
-    /// A non-negative integer below 2^64: 8 bytes, as all integers big end first.
+    /// A non-negative integer below 2^64: 8 bytes, big-endian like all integers.
     pub(super) const NATURAL: u8 = 4;
     /// A non-negative integer from 2^64 on: 16 bytes.
     pub(super) const LARGE_NATURAL: u8 = 5;
@@ -61,7 +61,7 @@ mod tag {
     pub(super) const STRUCT_VARIANT: u8 = 25;
 }
 
-/// Whether the next sequence counts in the order in which it comes.
+/// Whether the order of the next sequence matters.
 #[derive(Clone, Copy)]
 enum Order {
     Insertion,
@@ -209,7 +209,7 @@ impl<'s, S: Sink> ser::Serializer for Canonical<'s, S> {
     }
 
     fn serialize_f64(mut self, value: f64) -> Result<(), SerializeError> {
-        // Not the bits of `f64::NAN`, which Rust leaves open.
+        // Not the bits of `f64::NAN`, which Rust leaves unspecified.
         let bits = if value.is_nan() {
             0x7ff8_0000_0000_0000
         } else {
@@ -356,12 +356,12 @@ impl<'s, S: Sink> ser::Serializer for Canonical<'s, S> {
 /// The inside of a sequence, tuple, struct or map: elements, then END.
 struct Compound<'s, S> {
     sink: &'s mut S,
-    /// What is to be written in the order of its bytes. An item is an element, or a key with its
-    /// value: no canonical key is the beginning of another, so that keys alone decide.
+    /// Items to be sorted by their bytes: elements, or keys with their values. Keys decide the order alone, as no
+    /// canonical key is a prefix of another.
     sorted: Option<Vec<Vec<u8>>>,
-    /// How many elements it has so far.
+    /// The number of elements so far.
     elements: usize,
-    /// How deep these may be.
+    /// Their maximum depth.
     depth: Depth,
 }
 
@@ -448,7 +448,7 @@ elements!(
     SerializeTupleVariant::serialize_field
 );
 
-/// The fields of structs, which come in the order of their declaration.
+/// The fields of structs, in the order of declaration.
 macro_rules! fields {
     ($($trait:ident),*) => {$(
         impl<S: Sink> ser::$trait for Compound<'_, S> {

@@ -1,6 +1,6 @@
-//! Where canonical bytes go.
+//! Consumers of canonical bytes.
 
-/// Takes canonical bytes.
+/// Consumes canonical bytes.
 pub(super) trait Sink {
     fn put(&mut self, bytes: &[u8]);
 }
@@ -11,10 +11,10 @@ impl Sink for Vec<u8> {
     }
 }
 
-/// Hashes what it is given.
+/// Hashes bytes.
 ///
-/// Most arguments are a few bytes in many pieces. They are gathered on the stack and hashed in one
-/// go; only longer ones need the hasher, which is large.
+/// Most arguments are a few bytes in many pieces, which are gathered on the stack and hashed at once; only longer ones
+/// need the hasher, which is large.
 pub(super) struct HashSink<'k> {
     key: Option<&'k [u8; 32]>,
     gathered: [u8; BUFFER_BYTES],

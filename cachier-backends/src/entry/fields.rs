@@ -1,11 +1,11 @@
-//! The field map of an entry.
+//! The fields of an entry.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::{AgeLimit, Codec, Content, Header, Jitter};
 use crate::error::{Error, ErrorKind, Operation};
 
-/// Set in the id of a field that a reader must know.
+/// Marks the ids of fields that a reader must understand.
 const CRITICAL: u16 = 0x8000;
 
 const CREATED: u16 = 1;
@@ -22,7 +22,7 @@ const STALE_SINCE: u16 = 13;
 const CODEC_CBOR: u8 = 1;
 const CONTENT_ERROR: u8 = 1;
 
-/// The most bytes that [`write`] writes: six fields of 6 + 8 bytes, one of 6 + 4, two of 6 + 1.
+/// The longest output of [`write`]: six fields of 6 + 8 bytes, one of 6 + 4, two of 6 + 1.
 pub(super) const MAX_FIELDS_BYTES: usize = 6 * 14 + 10 + 2 * 7;
 
 /// Appends the fields of an entry whose value has `value_len` bytes.
@@ -63,7 +63,7 @@ pub(super) fn write(header: &Header, value_len: usize, bytes: &mut Vec<u8>) {
 
 /// Reads the fields of an entry whose value has `value_len` bytes.
 ///
-/// `None`: a critical field is not known, so that nothing is to be made of the others.
+/// `None` if a critical field is unknown, which makes the others meaningless.
 pub(super) fn read(bytes: &[u8], value_len: usize) -> Result<Option<Header>, Error> {
     let mut is_usable = true;
     for field in fields(bytes) {
@@ -79,7 +79,7 @@ pub(super) fn read(bytes: &[u8], value_len: usize) -> Result<Option<Header>, Err
     }
 }
 
-/// The header that fields make which can all be used.
+/// The header of fields that are all understood.
 fn header(bytes: &[u8], value_len: usize) -> Result<Header, Error> {
     let mut created = None;
     let mut codec = None;
@@ -129,7 +129,7 @@ fn fields(mut bytes: &[u8]) -> impl Iterator<Item = Result<(u16, &[u8]), Error>>
     })
 }
 
-/// Id and content of the first field, and what follows it.
+/// Id and content of the first field, and the rest.
 fn next(bytes: &[u8]) -> Option<(u16, &[u8], &[u8])> {
     let (id, rest) = bytes.split_first_chunk()?;
     let (length, rest) = rest.split_first_chunk()?;
@@ -138,7 +138,7 @@ fn next(bytes: &[u8]) -> Option<(u16, &[u8], &[u8])> {
 }
 
 fn time(content: &[u8]) -> Result<SystemTime, Error> {
-    // Every number of nanoseconds that fits is before the year 2555.
+    // Every representable number of nanoseconds is before the year 2555.
     Ok(UNIX_EPOCH + duration(content)?)
 }
 

@@ -1,26 +1,26 @@
-//! What an entry says of its value.
+//! The header of an entry.
 
 use std::time::{Duration, SystemTime};
 
-/// What is known of a stored value.
+/// The properties of a stored value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Header {
-    /// When the value had been computed, to the nanosecond, within the years 1970 to 2554.
+    /// When the value was computed, to the nanosecond, within the years 1970 to 2554.
     pub created: SystemTime,
-    /// How long computing it took, if that is known.
+    /// How long computing it took, if known.
     pub compute: Option<Duration>,
-    /// From when on nothing may serve it any more.
+    /// The time from which nothing may serve it any more.
     pub expires: Option<SystemTime>,
     /// How the value is encoded.
     pub codec: Codec,
-    /// The age limit that the value has of its own, if it has one.
+    /// The value's own age limit, if it has one.
     pub age_limit: Option<AgeLimit>,
-    /// How much earlier than by its age limit the value gets stale.
+    /// How much earlier than its age limit the value becomes stale.
     pub jitter: Jitter,
-    /// What the value is.
+    /// The kind of value.
     pub content: Content,
-    /// Since when the value counts as stale, whatever its age.
+    /// The time since which the value counts as stale, whatever its age.
     pub stale_since: Option<SystemTime>,
 }
 
@@ -33,32 +33,32 @@ pub enum Codec {
     Cbor,
 }
 
-/// The age limit of a single value, which counts instead of that of its function.
+/// A value's own age limit, instead of its function's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AgeLimit {
-    /// The value is stale when it is older, to the nanosecond, up to 584 years.
+    /// The value is stale when older than this, to the nanosecond, up to 584 years.
     Of(Duration),
-    /// The value never gets stale.
+    /// The value never becomes stale.
     Never,
 }
 
-/// The share of an age limit that is taken off it, drawn when the value was stored: 0 to less than 1, in 2⁻³².
+/// The random share by which the age limit is shortened, drawn on storing: from 0 to below 1, in units of 2⁻³².
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Jitter(pub u32);
 
-/// What a stored value is.
+/// The kind of a stored value.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Content {
-    /// What the function returned.
+    /// A return value.
     #[default]
     Value,
-    /// The error with which the function failed.
+    /// The error that the function returned.
     Error,
 }
 
 impl Header {
-    /// The header of a value that was computed at `created`.
+    /// The header of a value computed at `created`.
     #[must_use]
     pub fn new(created: SystemTime) -> Self {
         Self {

@@ -1,51 +1,51 @@
-//! Writes values in serde's human-readable form, and refuses what would not come back.
+//! Serializes values in serde's human-readable form, and fails for those that would not roundtrip.
 //!
-//! CBOR writes `None` and `()` as null and `Some(x)` as `x`, so that `Some(None)` and `Some(())`
-//! would come back as `None`; what is nested too deep is not read; and raw JSON is read by `serde_json` alone. This wraps
-//! any serializer and refuses them wherever they stand.
+//! CBOR writes `None` and `()` as null and `Some(x)` as `x`, so that `Some(None)` and `Some(())` would be read as
+//! `None`; deep nesting is not read; and raw JSON can be read by `serde_json` only. This wraps any serializer and
+//! rejects all of these.
 //!
-//! The human-readable form is the one that types which serde buffers when it reads them, tagged, untagged and flattened
-//! ones, are read in, whatever the format says.
+//! The human-readable form is the one in which serde reads what it buffers: tagged, untagged and flattened types, in
+//! any format.
 
 use serde::ser::{self, Error as _, Serialize, Serializer};
 
 use crate::depth::Depth;
 
-/// A value whose serialization fails rather than lose something.
+/// A value whose serialization fails rather than losing something.
 pub(super) struct Lossless<'a, T: ?Sized> {
     value: &'a T,
     position: Position,
 }
 
-/// Where a value stands.
+/// The position of a value.
 #[derive(Clone, Copy)]
 struct Position {
     depth: Depth,
     null: Null,
 }
 
-/// What null would be read as.
+/// What a null would be read as.
 #[derive(Clone, Copy)]
 enum Null {
     Itself,
-    /// As the `None` around it that is not there.
+    /// As the absence of the `Some` around it.
     NoneAround,
-    /// As nothing: what is written is only measured.
+    /// It is never read: the output is only measured.
     Unread,
 }
 
-/// The name by which raw JSON makes itself known to `serde_json`, which alone can read it again.
+/// The type name by which `serde_json` recognises raw JSON, which nothing else can read.
 const RAW_JSON: &str = "$serde_json::private::RawValue";
 
 impl<'a, T: ?Sized> Lossless<'a, T> {
-    /// A value that may be nested as deep as its reader follows.
+    /// A value that may be nested as deep as a reader follows.
     pub(super) fn new(value: &'a T) -> Self {
         let (depth, null) = (Depth::VALUE, Null::Itself);
         let position = Position { depth, null };
         Self { value, position }
     }
 
-    /// A value that is written the same way, and never read: nothing in it is refused but what is too deep.
+    /// A value that is never read: only excessive depth is rejected.
     pub(super) fn unread(value: &'a T) -> Self {
         let (depth, null) = (Depth::VALUE, Null::Unread);
         let position = Position { depth, null };
@@ -66,7 +66,7 @@ struct LosslessSerializer<S> {
 }
 
 impl<S: Serializer> LosslessSerializer<S> {
-    /// The inner serializer, for something that is written as null.
+    /// The inner serializer, for a value written as null.
     fn for_null(self) -> Result<S, S::Error> {
         match self.position.null {
             Null::Itself | Null::Unread => Ok(self.inner),
@@ -76,7 +76,7 @@ impl<S: Serializer> LosslessSerializer<S> {
         }
     }
 
-    /// The inner serializer, for something that is so many levels deep by itself, and the place inside.
+    /// The inner serializer, for a value that adds levels of nesting, and the position inside.
     fn entering(self, levels: usize) -> Result<(S, Position), S::Error> {
         let null = match self.position.null {
             Null::Unread => Null::Unread,
@@ -90,14 +90,14 @@ impl<S: Serializer> LosslessSerializer<S> {
         Ok((self.inner, Position { depth, null }))
     }
 
-    /// The inner serializer, for something that is not seen around what it holds, and the depth inside.
+    /// The inner serializer, for a wrapper that is not written itself, and the depth inside.
     fn unwrapping(self) -> Result<(S, Depth), S::Error> {
         let depth = self.position.depth.unwrapped().map_err(S::Error::custom)?;
         Ok((self.inner, depth))
     }
 }
 
-/// Hands a value on that cannot be null.
+/// Forwards values that are never null.
 macro_rules! plain {
     ($($method:ident: $type:ty),* $(,)?) => {$(
         fn $method(self, value: $type) -> Result<S::Ok, S::Error> {
@@ -167,7 +167,7 @@ impl<S: Serializer> Serializer for LosslessSerializer<S> {
         name: &'static str,
         value: &T,
     ) -> Result<S::Ok, S::Error> {
-        // CBOR does not show a newtype: what it holds stands where it stands.
+        // CBOR does not represent newtypes: the content takes their position.
         let null = self.position.null;
         let (inner, depth) = self.unwrapping()?;
         let position = Position { depth, null };
@@ -230,7 +230,7 @@ impl<S: Serializer> Serializer for LosslessSerializer<S> {
         variant: &'static str,
         len: usize,
     ) -> Result<Self::SerializeTupleVariant, S::Error> {
-        // The variant, and the array in it.
+        // The variant, and its array.
         let (inner, inside) = self.entering(2)?;
         let compound = inner.serialize_tuple_variant(name, index, variant, len)?;
         Ok(LosslessCompound(compound, inside))
@@ -261,14 +261,14 @@ impl<S: Serializer> Serializer for LosslessSerializer<S> {
         variant: &'static str,
         len: usize,
     ) -> Result<Self::SerializeStructVariant, S::Error> {
-        // The variant, and the map in it.
+        // The variant, and its map.
         let (inner, inside) = self.entering(2)?;
         let compound = inner.serialize_struct_variant(name, index, variant, len)?;
         Ok(LosslessCompound(compound, inside))
     }
 }
 
-/// The inside of a sequence, tuple, struct or map, and the place in it.
+/// The inside of a sequence, tuple, struct or map, and its position.
 struct LosslessCompound<C>(C, Position);
 
 macro_rules! elements {

@@ -1,4 +1,4 @@
-//! What is stored: a value with a header in front of it, bound to its key.
+//! The stored format: a header and a value, bound to their key.
 //!
 //! ```text
 //! 0   magic          4 bytes  CA 63 68 72
@@ -10,13 +10,12 @@
 //!     value …                 to the end
 //! ```
 //!
-//! What is hashed is the name of the key, as its `Display` shows it, a zero byte, and all that follows the checksum. The
-//! key itself is not stored: who loads an entry knows under which key it looked, and an entry of another one, which a
-//! mixed-up answer or a renamed file would be, does not match.
+//! The hash covers the key's name (its `Display`), a zero byte, and everything after the checksum. The key itself is
+//! not stored, as the loader knows it; an entry of another key, after a mixed-up answer or a renamed file, does not
+//! match.
 //!
-//! Numbers stand little end first. The highest bit of an id marks a critical field: who does not
-//! know it, or its content, cannot use the entry. Other unknown fields are passed over, so that a newer cachier may
-//! add some.
+//! Numbers are little-endian. The highest bit of an id marks a critical field: a reader that does not know it, or its
+//! content, cannot use the entry. Other unknown fields are skipped, so that newer versions can add some.
 //!
 //! | id | field | content |
 //! |---|---|---|
@@ -34,10 +33,10 @@
 //! | 12, critical | kind of content | 1 byte: 1 is an error; left out for a value |
 //! | 13 | marked stale | since when, nanoseconds since 1970, 8 bytes |
 //!
-//! An entry of another format, or with a critical field that is not known, is a plain miss, and no error: whatever else
-//! is in it. The former is not looked into; the latter must be intact, and of its key.
+//! An entry of another format, or with an unknown critical field, is a plain miss, not an error. The former is not
+//! parsed any further; the latter must be intact, and match its key.
 //!
-//! Stored bytes are hostile: whatever they are, reading them gives an error or a miss and never panics.
+//! Stored bytes are untrusted: whatever they are, reading them is an error or a miss, never a panic.
 
 mod fields;
 mod header;
@@ -57,11 +56,11 @@ pub use heap::heap;
 pub(crate) use heap::{ALLOCATION, HEADER};
 pub use value::{decode_value, encode_value, measure};
 
-/// A stored entry, taken apart.
+/// A decoded entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Entry<'a> {
-    /// What is known of the value.
+    /// The value's properties.
     pub header: Header,
     /// The encoded value.
     pub value: &'a [u8],
@@ -72,7 +71,7 @@ const FORMAT: u16 = 2;
 const CHECKSUM: std::ops::Range<usize> = 8..16;
 const FIELDS_LENGTH: std::ops::Range<usize> = 16..20;
 
-/// The bytes to store under `key` for a value that [`encode_value`] made.
+/// The bytes to store under `key` for a value encoded by [`encode_value`].
 ///
 /// ```
 /// use std::sync::Arc;
@@ -105,12 +104,12 @@ pub fn encode(key: &Key, header: &Header, value: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// Takes apart the bytes that are stored under `key`.
+/// Decodes the bytes stored under `key`.
 ///
-/// `None` is an entry that this cachier cannot use, as another one wrote it: a miss, and no error.
+/// `None` for an entry of another version of cachier that this one cannot use: a miss, not an error.
 ///
 /// # Errors
-/// [`ErrorKind::Corrupt`](crate::ErrorKind::Corrupt) for bytes that are no entry, or not intact, or of another key.
+/// [`ErrorKind::Corrupt`](crate::ErrorKind::Corrupt) for bytes that are not an intact entry of this key.
 pub fn decode<'a>(key: &Key, bytes: &'a [u8]) -> Result<Option<Entry<'a>>, Error> {
     let cut_off = || corrupt("the entry is cut off");
     let (magic, rest) = bytes.split_first_chunk().ok_or_else(cut_off)?;
@@ -139,7 +138,7 @@ pub fn decode<'a>(key: &Key, bytes: &'a [u8]) -> Result<Option<Entry<'a>>, Error
     Ok(header.map(|header| Entry { header, value }))
 }
 
-/// Whether bytes may be the start of an entry, of whatever format.
+/// Whether bytes may be the start of an entry of any format.
 #[cfg(feature = "file")]
 pub(crate) fn is_start(bytes: &[u8]) -> bool {
     bytes.starts_with(&MAGIC)
@@ -147,7 +146,7 @@ pub(crate) fn is_start(bytes: &[u8]) -> bool {
 
 fn checksum(key: &Key, bytes: &[u8]) -> [u8; 8] {
     let mut hasher = blake3::Hasher::new();
-    // A hasher takes whatever is written to it, and no name of a key has a zero byte.
+    // Writing to a hasher cannot fail, and no key contains a zero byte.
     let _ = write!(hasher, "{key}\0");
     let hash = hasher.update(bytes).finalize();
     let [a, b, c, d, e, f, g, h, ..] = *hash.as_bytes();

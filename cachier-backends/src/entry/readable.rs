@@ -1,8 +1,8 @@
-//! Reads values in serde's human-readable form, with any reader of CBOR.
+//! Deserializes values in serde's human-readable form, with any CBOR reader.
 //!
-//! Both readers say that CBOR is compact, and they differ in what they make of null and of short floats. What tagged,
-//! untagged and flattened types take for granted is the human-readable form, and a null that may be the unit: serde
-//! buffers what is in them, and whatever reads the buffer is told that. This stands around a reader, and settles both.
+//! The readers claim that CBOR is not human-readable, and differ in null and short floats. Tagged, untagged and
+//! flattened types need the human-readable form, and a null that may be the unit: serde buffers their content, and
+//! reads the buffer with the reader's claims. This wrapper settles both.
 
 use std::fmt;
 
@@ -12,11 +12,11 @@ use serde::de::{
 
 use crate::depth::Depth;
 
-/// A reader, or a seed that is to read from one.
+/// A reader, or a seed for one.
 pub(super) struct Readable<T> {
     inner: T,
-    /// How deep it may be nested in options and newtypes: a reader counts only the levels that the bytes show, and in these
-    /// a type may hold itself without end.
+    /// The remaining depth in options and newtypes, which may nest without end: readers count only levels visible in
+    /// the bytes.
     depth: Depth,
 }
 
@@ -27,7 +27,7 @@ impl<T> Readable<T> {
     }
 }
 
-/// Hands on what has nothing else in it.
+/// Forwards to types without content.
 macro_rules! leaves {
     ($($method:ident)*) => {$(
         #[inline]
@@ -37,7 +37,7 @@ macro_rules! leaves {
     )*};
 }
 
-/// Has the same said of what is inside.
+/// Forwards to types with content, which is wrapped, too.
 macro_rules! nested {
     ($($method:ident($($argument:ident: $type:ty),*))*) => {$(
         #[inline]
@@ -81,7 +81,7 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Readable<D> {
             .deserialize_any(NestedVisitor(NullAsUnit(visitor), self.depth))
     }
 
-    // Floats are written as short as they are exact, and a reader may take none but those of one length.
+    // Floats are written in the shortest exact form, and a reader may accept one length only.
     #[inline]
     fn deserialize_f32<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
         self.inner.deserialize_any(Float(visitor))
@@ -120,7 +120,7 @@ impl<'de, S: DeserializeSeed<'de>> DeserializeSeed<'de> for Readable<S> {
     }
 }
 
-/// Hands on what is visited.
+/// Forwards visited values.
 macro_rules! visits {
     ($($method:ident: $type:ty),* $(,)?) => {$(
         #[inline]
@@ -166,7 +166,7 @@ macro_rules! visits_plain {
     };
 }
 
-/// A visitor that finds more of the same inside.
+/// A visitor that wraps the content.
 struct NestedVisitor<V>(V, Depth);
 
 impl<'de, V: Visitor<'de>> Visitor<'de> for NestedVisitor<V> {
@@ -205,8 +205,7 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for NestedVisitor<V> {
     }
 }
 
-/// A visitor of whatever comes: null is the unit, as with every reader of a human-readable form. Options take it for
-/// `None`.
+/// A visitor of any value: null is the unit, as with every human-readable format. Options take it for `None`.
 struct NullAsUnit<V>(V);
 
 impl<'de, V: Visitor<'de>> Visitor<'de> for NullAsUnit<V> {
@@ -245,7 +244,7 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for NullAsUnit<V> {
     }
 }
 
-/// A visitor of floats alone: a number that was written without a point is none.
+/// A visitor of floats only: a number written without a point is not one.
 struct Float<V>(V);
 
 impl<'de, V: Visitor<'de>> Visitor<'de> for Float<V> {
@@ -261,7 +260,7 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Float<V> {
     }
 }
 
-/// A visitor of null alone, for the unit.
+/// A visitor of null only, for the unit.
 struct Unit<V>(V);
 
 impl<'de, V: Visitor<'de>> Visitor<'de> for Unit<V> {
@@ -375,7 +374,7 @@ impl<'de, A: VariantAccess<'de>> VariantAccess<'de> for Access<A> {
     }
 }
 
-/// The reader inside of an option or a newtype.
+/// The reader inside an option or a newtype.
 #[inline]
 fn unwrapped<'de, D: Deserializer<'de>>(inner: D, depth: Depth) -> Result<Readable<D>, D::Error> {
     let depth = depth.unwrapped().map_err(de::Error::custom)?;

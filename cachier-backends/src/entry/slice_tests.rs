@@ -63,14 +63,14 @@ fn encoded<V: Serialize>(value: &V) -> Vec<u8> {
     encode_value(value).unwrap()
 }
 
-/// Whether it is read; then ciborium reads the same, to the end.
+/// Whether it is read. If so, ciborium must read the same, to the end.
 #[track_caller]
 fn agrees<V: DeserializeOwned + Debug>(bytes: &[u8]) -> bool {
     let Some(value) = read::<V>(bytes, LEVELS) else {
         return false;
     };
     let theirs: V = decode_anything(bytes).unwrap();
-    // In words, as some numbers are none and so equal to nothing.
+    // As text, since NaN is not equal to itself.
     assert_eq!(format!("{value:?}"), format!("{theirs:?}"), "{bytes:02x?}");
     true
 }
@@ -90,7 +90,7 @@ fn what_is_common_is_read() {
     ));
 }
 
-/// Whether a value of the type is read as it was written, by both.
+/// Whether both read a value as it was written.
 #[track_caller]
 fn is_read<V: Serialize + DeserializeOwned + Debug>(value: V) {
     let bytes = encoded(&value);
@@ -99,9 +99,9 @@ fn is_read<V: Serialize + DeserializeOwned + Debug>(value: V) {
     assert_eq!(format!("{read:?}"), format!("{value:?}"));
 }
 
-/// Of one kind each: what is written in another form than the others.
+/// One of each kind that is written in its own form.
 #[test]
-fn all_that_is_written_is_read_by_both() {
+fn both_read_everything_written() {
     is_read(());
     is_read(((), Nothing, [(); 2], [Nothing, Nothing]));
     is_read((Level(0), Pair(1, ()), Some(Pair(2, ()))));
@@ -184,7 +184,7 @@ enum Shape {
     Wide(u128),
 }
 
-/// Bytes, as `serde_bytes` has them.
+/// Bytes as in `serde_bytes`.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Bytes(Vec<u8>);
 
@@ -212,7 +212,7 @@ impl<'de> Deserialize<'de> for Bytes {
     }
 }
 
-/// So many elements, of a sequence that does not say how many.
+/// A sequence of unknown length.
 #[derive(Debug, PartialEq, Eq)]
 struct Unsized(u8);
 
@@ -233,7 +233,7 @@ impl<'de> Deserialize<'de> for Unsized {
 }
 
 #[test]
-fn what_is_of_another_type_is_left_to_ciborium() {
+fn other_types_are_left_to_ciborium() {
     assert_eq!(read::<()>(&encoded(&1), LEVELS), None);
     assert_eq!(read::<()>(&[0x80], LEVELS), None);
     assert_eq!(read::<f64>(&encoded(&1), LEVELS), None);
@@ -253,7 +253,7 @@ fn nesting_has_an_end() {
 }
 
 #[test]
-fn of_any_bytes_it_reads_nothing_but_what_ciborium_reads() {
+fn it_never_reads_anything_but_ciboriums_value() {
     let whole = encoded(&forecast());
     let mut random = Random(1);
     let mut read = [0; 3];

@@ -1,4 +1,4 @@
-//! The value of an entry, as CBOR.
+//! Values as CBOR.
 
 use std::io::{self, Write};
 
@@ -11,15 +11,15 @@ use super::slice;
 use crate::depth::MAX_LEVELS;
 use crate::error::{Error, ErrorKind, Operation};
 
-/// Encodes a value, as CBOR in serde's human-readable form: an `IpAddr` is text.
+/// Encodes a value as CBOR in serde's human-readable form: an `IpAddr` is text.
 ///
 /// # Errors
-/// [`ErrorKind::Codec`] for a value that refuses to be serialized, and for one that would not come
-/// back: CBOR writes `Some(None)` and `Some(())` as it writes `None`, what is nested more than 128
-/// levels deep is not read, and raw JSON of `serde_json` is read by `serde_json` alone.
+/// [`ErrorKind::Codec`] for a value that fails to serialize, or would not roundtrip: CBOR writes `Some(None)` and
+/// `Some(())` like `None`, nesting of more than 128 levels is not read, and raw JSON of `serde_json` can be read by
+/// `serde_json` only.
 ///
-/// Not every value that would not come back is known for it here. Numbers of 128 bits in tagged, untagged and flattened
-/// types are written, and then are an error of [`decode_value`]: serde does not read them there, in no format.
+/// Not every value that would not roundtrip is detected. 128-bit numbers in tagged, untagged and flattened types are
+/// written, and then fail in [`decode_value`]: serde does not read them there, in any format.
 ///
 /// ```
 /// use cachier_backends::entry::encode_value;
@@ -39,14 +39,14 @@ pub fn encode_value<V: Serialize + ?Sized>(value: &V) -> Result<Vec<u8>, Error> 
 /// Decodes a value from all of `bytes`.
 ///
 /// # Errors
-/// [`ErrorKind::Codec`] for bytes that are not one such value: ordinary where versions of a program
-/// with different types share a store. What a hostile encoding claims to hold is not allocated
-/// before it is there, as far as the type's `Deserialize` keeps to that, as serde's own do.
+/// [`ErrorKind::Codec`] for bytes that are not exactly one such value: common where versions of a program with
+/// different types share a store. Memory is allocated only for what is there, whatever the bytes claim, as far as the
+/// type's `Deserialize` adheres to that, as serde's own do.
 pub fn decode_value<V: DeserializeOwned>(bytes: &[u8]) -> Result<V, Error> {
     slice::read(bytes, MAX_LEVELS).map_or_else(|| decode_anything(bytes), Ok)
 }
 
-/// The same, of whatever ciborium writes.
+/// The same with ciborium.
 #[cold]
 pub(super) fn decode_anything<V: DeserializeOwned>(mut bytes: &[u8]) -> Result<V, Error> {
     let value: Read<V> = ciborium::de::from_reader_with_recursion_limit(&mut bytes, MAX_LEVELS)
@@ -58,7 +58,7 @@ pub(super) fn decode_anything<V: DeserializeOwned>(mut bytes: &[u8]) -> Result<V
     }
 }
 
-/// A value that is read in the human-readable form: ciborium shows its reader to what it reads alone.
+/// A value read in the human-readable form, which ciborium applies only through the type's own `Deserialize`.
 struct Read<V>(V);
 
 impl<'de, V: Deserialize<'de>> Deserialize<'de> for Read<V> {
@@ -67,10 +67,10 @@ impl<'de, V: Deserialize<'de>> Deserialize<'de> for Read<V> {
     }
 }
 
-/// How many bytes the encoded value has, without building them.
+/// The size of the encoded value in bytes, without encoding it.
 ///
 /// # Errors
-/// [`ErrorKind::Codec`] for a value that refuses to be serialized, and for one that is nested more than 128 levels deep.
+/// [`ErrorKind::Codec`] for a value that fails to serialize, or is nested more than 128 levels deep.
 pub fn measure<V: Serialize + ?Sized>(value: &V) -> Result<u64, Error> {
     let mut counted = Counter(0);
     ciborium::into_writer(&Lossless::unread(value), &mut counted).map_err(|source| {
@@ -84,7 +84,7 @@ fn undecodable(message: &'static str) -> Error {
     Error::new(ErrorKind::Codec, Operation::Load, message)
 }
 
-/// Counts what is written to it.
+/// Counts bytes written.
 struct Counter(u64);
 
 impl Write for Counter {
