@@ -1,4 +1,4 @@
-//! Backends whose clients block.
+//! Backends with blocking clients.
 
 use std::cell::Cell;
 use std::sync::Arc;
@@ -13,8 +13,7 @@ use crate::key::{Key, Scope};
 use crate::queue::QueueTimer;
 use crate::workers::unblock;
 
-/// A [`Backend`] whose operations block the thread. The methods are the same, and so is what they
-/// promise.
+/// A [`Backend`] whose operations block the thread; the methods and their contracts are the same.
 ///
 /// [`Blocking`] makes a [`Backend`] of it.
 #[expect(missing_docs, reason = "each method is documented on `Backend`")]
@@ -93,33 +92,30 @@ pub trait BlockingBackend: Send + Sync + 'static {
 
 /// Makes a [`Backend`] of a [`BlockingBackend`].
 ///
-/// An operation that is first polled inside [`inline`] runs right there, on the polling thread; any
-/// other runs on a pool of threads that serves every executor. How long it has waited for one of these,
-/// [`queue::observe`](crate::queue::observe) tells.
+/// An operation first polled inside [`inline`] runs on the polling thread, any other on a thread pool that serves every
+/// executor. [`queue::observe`](crate::queue::observe) tells how long it has waited for a thread.
 #[derive(Debug)]
 pub struct Blocking<B> {
     backend: Arc<B>,
 }
 
 thread_local! {
-    /// What operations may do with this thread, if anything was said.
+    /// What operations may do with this thread, if specified.
     static MODE: Cell<Option<Mode>> = const { Cell::new(None) };
 }
 
-/// What an operation that is polled now may do with the thread.
+/// What an operation polled now may do with the thread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mode {
-    /// It may block it for so long.
+    /// Block it for that long.
     Inline(Duration),
-    /// It must not count on it, nor on a runtime that is driven by it: the thread waits for the operation and for other
-    /// things.
+    /// Not rely on it or on a runtime that it drives: the thread waits for the operation and for other things.
     Offload,
 }
 
-/// Lets operations that `f` polls run on this thread, which may block.
+/// Lets operations polled by `f` run on this thread, which may block.
 ///
-/// An operation that waits for a network gives up after `allowance`; one that waits for the operating
-/// system cannot.
+/// An operation that waits for a network times out after `allowance`; one that waits for the operating system cannot.
 ///
 /// ```
 /// use std::time::Duration;
@@ -131,10 +127,9 @@ pub fn inline<R>(allowance: Duration, f: impl FnOnce() -> R) -> R {
     with_mode(Mode::Inline(allowance), f)
 }
 
-/// Has operations that `f` polls done beside this thread, which waits for them, and may be the only one of a runtime.
+/// Has operations polled by `f` run on other threads, even if this one is the only thread of a runtime.
 ///
-/// That is for what a synchronous caller waits for longer than a moment, and may give up: on a thread that an operation
-/// has blocked it could not.
+/// For a synchronous caller who waits for longer than a moment and may give up, which a blocked thread could not.
 ///
 /// ```
 /// use cachier_backends::blocking;
@@ -164,7 +159,7 @@ pub(crate) fn mode() -> Option<Mode> {
     MODE.get()
 }
 
-/// How long an operation that is polled now may block this thread; `None` if it may not.
+/// How long an operation polled now may block this thread; `None` if it may not.
 pub(crate) fn allowance() -> Option<Duration> {
     match MODE.get() {
         Some(Mode::Inline(allowance)) => Some(allowance),
@@ -173,14 +168,14 @@ pub(crate) fn allowance() -> Option<Duration> {
 }
 
 impl<B> Blocking<B> {
-    /// The asynchronous flavour of `backend`.
+    /// Wraps `backend`.
     pub fn new(backend: B) -> Self {
         Self {
             backend: Arc::new(backend),
         }
     }
 
-    /// The backend itself.
+    /// The wrapped backend.
     #[must_use]
     pub fn get_ref(&self) -> &B {
         &self.backend
@@ -332,7 +327,7 @@ mod tests {
 
     const AMPLE: Duration = Duration::from_secs(1);
 
-    /// Notes on which threads it works.
+    /// Records the threads it runs on.
     #[derive(Default)]
     struct Threads(Mutex<Vec<ThreadId>>);
 
@@ -390,7 +385,7 @@ mod tests {
         Lease::new(key(), None, "state")
     }
 
-    /// Uses every operation that notes its thread; gives the threads.
+    /// Uses every operation that records its thread; returns the threads.
     fn use_all(backend: &Blocking<Threads>) -> Vec<ThreadId> {
         block_on(async {
             let (key, lease) = (key(), lease());
@@ -435,15 +430,15 @@ mod tests {
     }
 
     #[test]
-    fn operations_beside_a_thread_do_not_run_on_it() {
+    fn offloaded_operations_run_on_other_threads() {
         let backend = Blocking::new(Threads::default());
         let threads = inline(AMPLE, || offload(|| use_all(&backend)));
         assert!(!threads.contains(&thread::current().id()));
     }
 
     #[test]
-    fn an_operation_that_waits_for_a_thread_is_told_from_one_that_is_slow() {
-        /// An operation that lasts until it is told to end.
+    fn waiting_for_a_thread_is_told_from_slowness() {
+        /// An operation that lasts until told to end.
         struct Slow(Mutex<std::sync::mpsc::Receiver<()>>, Sender<()>);
 
         impl BlockingBackend for Slow {
@@ -484,7 +479,7 @@ mod tests {
             assert!(poll.is_pending());
             waited
         };
-        // The first poll hands it to the pool; whether it has begun by then, nobody knows.
+        // The first poll submits it; it may or may not have begun by now.
         waited();
         begun.recv().unwrap();
         assert_eq!(waited(), waited(), "it has begun");
@@ -493,7 +488,7 @@ mod tests {
     }
 
     #[test]
-    fn inline_ends_with_its_closure_even_in_a_panic() {
+    fn a_panic_ends_inline_mode() {
         inline(AMPLE, || inline(AMPLE, || ()));
         assert!(allowance().is_none());
         assert!(catch_unwind(|| inline(AMPLE, || panic!("on purpose"))).is_err());

@@ -1,10 +1,9 @@
-//! What belongs to one process alone, although a program forks.
+//! State that belongs to one process, in programs that fork.
 //!
-//! `fork` copies the memory of a process and one of its threads. In the child, a connection that was copied is one with
-//! the parent's, a thread that was copied is not there, and a lock that another thread held stays locked. So what is of
-//! use to one process only is kept in a [`PerProcess`], and knows the [`Process`] that it belongs to. The child leaves it
-//! alone: it does not even drop it, since what is dropped may say goodbye on a connection that the parent still uses, or
-//! wait for a thread.
+//! `fork` copies the memory of a process and one of its threads. In the child, a copied connection is shared with the
+//! parent, other threads do not exist, and locks held by them stay locked. So state that is of use to one process only
+//! is kept in a [`PerProcess`], and knows its [`Process`]. Child processes do not even drop it, since a drop may send
+//! something on the parent's connection, or wait for a thread.
 
 use std::fmt;
 use std::mem::forget;
@@ -13,9 +12,9 @@ use std::process::id;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, OnceLock, TryLockError};
 
-/// A process, as distinct from those that it was forked from, and from those that it forks.
+/// The identity of a process, distinct from its ancestors and children.
 ///
-/// To find out which one is current takes a system call: once for each operation, and the operation passes it on.
+/// Finding the current one takes a system call, made once per operation.
 ///
 /// ```
 /// use cachier_backends::process::Process;
@@ -25,15 +24,15 @@ use std::sync::{Mutex, OnceLock, TryLockError};
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Process {
-    /// The id in the upper half. In the lower one, how many of its ancestors were noticed here: ids come again.
+    /// The process id in the upper half. The lower half counts the ancestors noticed here, as ids are reused.
     number: u64,
 }
 
-/// The newest process in this line, as far as it was noticed: the current one, or one that it was forked from.
+/// The newest process of this lineage noticed so far: the current one or an ancestor.
 static NEWEST: AtomicU64 = AtomicU64::new(0);
 
 impl Process {
-    /// The process that runs this.
+    /// The current process.
     #[must_use]
     pub fn current() -> Self {
         let id = u64::from(id()) << 32;
@@ -50,17 +49,17 @@ impl Process {
         }
     }
 
-    /// Whether this process runs this: not in its children.
+    /// Whether this is the current process; not so in its children.
     #[must_use]
     pub fn is_current(self) -> bool {
         self == Self::current()
     }
 }
 
-/// A value that each process makes for itself when it first needs it; a `LazyLock` for programs that fork.
+/// A value initialised lazily in each process: a `LazyLock` for programs that fork.
 ///
-/// In a child, `make` is shown what the process before had, where that was made: for what it knows, not to be used. It must
-/// not wait for a lock in it, which nobody may ever unlock; see [`copied`].
+/// In a child process, `make` is given the parent's value if there is one, to read from, not to use. It must not wait
+/// for a lock in it, which may never be unlocked; see [`copied`].
 ///
 /// ```
 /// use std::sync::Mutex;
@@ -73,7 +72,7 @@ impl Process {
 /// ```
 pub struct PerProcess<T, F = fn(Option<&T>) -> T> {
     make: F,
-    /// A list that only grows, read without a lock: the values of a line of processes, the oldest first.
+    /// An append-only list, read without a lock: the values of a lineage, oldest first.
     first: OnceLock<Box<Node<T>>>,
 }
 
@@ -84,7 +83,7 @@ struct Node<T> {
 }
 
 impl<T, F: Fn(Option<&T>) -> T> PerProcess<T, F> {
-    /// A value that `make` makes in each process.
+    /// A value initialised by `make` in each process.
     #[must_use]
     pub const fn new(make: F) -> Self {
         Self {
@@ -93,7 +92,7 @@ impl<T, F: Fn(Option<&T>) -> T> PerProcess<T, F> {
         }
     }
 
-    /// A value of this process, and what `make` makes in its children.
+    /// A value for this process, initialised by `make` in its children.
     #[must_use]
     pub fn with(value: T, make: F) -> Self {
         let here = Node {
@@ -107,7 +106,7 @@ impl<T, F: Fn(Option<&T>) -> T> PerProcess<T, F> {
         }
     }
 
-    /// The value of a process that is the current one.
+    /// The value of the current process, which the caller knows.
     pub fn of(&self, process: Process) -> &T {
         let (mut place, mut before) = (&self.first, None);
         loop {
@@ -158,9 +157,10 @@ impl<T, F> fmt::Debug for PerProcess<T, F> {
     }
 }
 
-/// What is in the cell, else what `make` makes: before the cell is locked, which is then for a few instructions only.
+/// The value of the cell, initialised by `make` if need be. Runs `make` before locking the cell, which is then locked
+/// for a few instructions only.
 ///
-/// A child that was forked while another thread has it locked waits for ever. Of several that are made at once, one stays.
+/// A child forked while another thread has it locked waits forever. Of several values made concurrently, one is kept.
 ///
 /// ```
 /// use std::sync::OnceLock;
@@ -269,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cell_is_free_while_what_goes_into_it_is_made() {
+    fn a_cell_is_unlocked_while_its_value_is_made() {
         let cell = OnceLock::new();
         let meanwhile = || *cell.get_or_init(|| 1) + 1;
         assert_eq!(*get_or_init(&cell, meanwhile), 1);
@@ -290,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn each_process_has_its_own_and_sees_what_was_before() {
+    fn each_process_has_its_own_and_sees_its_parents() {
         let make = |before: Option<&u32>| before.map_or(1, |before| before + 1);
         let cell = PerProcess::with(10, make as fn(Option<&u32>) -> u32);
         let parent = Process::current();

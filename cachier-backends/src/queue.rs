@@ -1,7 +1,7 @@
-//! What an operation waits for before its store is asked: a turn among the others of this process.
+//! The time that operations spend in queues of this process before they reach their store.
 //!
-//! A thread of the pool, a connection, a place before a lock. Such a wait says nothing of the store, however long it is, and
-//! whoever gives the operation up has to know which of the two it was.
+//! They wait for a thread of the pool, a connection, a file lock. However long, such a wait says nothing about the
+//! store, which matters to whoever gives up on an operation.
 
 use std::cell::{Cell, RefCell};
 use std::pin::pin;
@@ -9,15 +9,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 thread_local! {
-    /// How long what was polled has waited for its turn.
+    /// The queue time of what was polled.
     static WAITED: Cell<Duration> = const { Cell::new(Duration::ZERO) };
-    /// The operation that runs on this thread for somebody who watches from elsewhere.
+    /// The timer of the operation that runs on this thread for a waiter elsewhere.
     static CURRENT: RefCell<Option<QueueTimer>> = const { RefCell::new(None) };
 }
 
-/// Polls operations, and tells how long those that it polled have waited for their turns in this process until now.
+/// Polls operations, and returns how long they have been queued in this process so far.
 ///
-/// What has ended tells it once. An operation that goes on with another one tells what each has waited by itself.
+/// A finished operation reports its time once. Consecutive operations report theirs separately.
 ///
 /// ```
 /// use std::time::Duration;
@@ -31,7 +31,7 @@ pub fn observe<R>(poll: impl FnOnce() -> R) -> (R, Duration) {
     (result, WAITED.replace(outer))
 }
 
-/// The future's output. All its time is one of waiting for a turn.
+/// The future's output. All of its time counts as queue time.
 ///
 /// ```
 /// use cachier_backends::queue;
@@ -43,18 +43,18 @@ pub async fn waiting<F: Future>(future: F) -> F::Output {
     QueueTimer::default().observe_future(future).await
 }
 
-/// An operation, as whoever waits for it and whoever carries it out know it: maybe different threads.
+/// The timer of an operation, shared between whoever waits for it and whoever runs it.
 #[derive(Clone)]
 pub(crate) struct QueueTimer(Arc<Mutex<QueueTime>>);
 
 struct QueueTime {
-    /// When the wait began that goes on.
+    /// When the current wait began.
     since: Option<Instant>,
-    /// How long those took that are over.
+    /// The total of finished waits.
     total: Duration,
 }
 
-/// An operation that has not begun.
+/// A timer that is running.
 impl Default for QueueTimer {
     fn default() -> Self {
         Self(Arc::new(Mutex::new(QueueTime {
@@ -65,7 +65,7 @@ impl Default for QueueTimer {
 }
 
 impl QueueTimer {
-    /// The output of the future that waits for the operation.
+    /// The output of a future that waits for the operation, reporting queue time.
     pub(crate) async fn observe_future<F: Future>(&self, future: F) -> F::Output {
         let mut future = pin!(future);
         std::future::poll_fn(|cx| {
@@ -76,7 +76,7 @@ impl QueueTimer {
         .await
     }
 
-    /// Runs the operation, whose turn has come.
+    /// Stops the timer and runs the operation.
     pub(crate) fn run<R>(self, operation: impl FnOnce() -> R) -> R {
         self.stop();
         let _restore = Restore(CURRENT.replace(Some(self)));
@@ -113,7 +113,7 @@ impl Drop for Restore {
     }
 }
 
-/// Waits on this thread for a turn among the others of this process.
+/// Waits in a queue of this process, on this thread.
 #[cfg_attr(
     not(feature = "file"),
     allow(dead_code, reason = "only files have such a line")
@@ -139,14 +139,13 @@ mod tests {
         observe(|| future.poll(&mut context).is_pending()).1
     }
 
-    /// Lets a moment pass.
     fn a_moment() {
         let began = Instant::now();
         while began.elapsed().is_zero() {}
     }
 
     #[test]
-    fn an_operation_waits_until_it_runs_and_while_it_queues() {
+    fn the_timer_runs_before_and_between_operations() {
         let timer = QueueTimer::default();
         let mut operation = pin!(timer.observe_future(pending::<()>()));
         let mut waited = || {
@@ -166,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn what_waits_for_a_connection_is_seen_and_what_waits_for_the_store_is_not() {
+    fn only_queue_time_is_reported() {
         let mut connection = pin!(waiting(pending::<()>()));
         waited(connection.as_mut());
         a_moment();

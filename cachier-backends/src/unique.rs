@@ -1,15 +1,15 @@
-//! Numbers that nobody else draws.
+//! Unique numbers.
 
 use std::hash::{BuildHasher, RandomState};
 use std::process;
 use std::time::Instant;
 
-/// 64 random bits, unlike all others that are drawn: in other processes, on other machines, after a restart too.
+/// 64 random bits, different in every process, on every machine, after every restart.
 pub(crate) fn unique() -> u64 {
     number(&RandomState::new(), process::id(), Instant::now())
 }
 
-/// Processes that one was forked into share its randomness.
+/// Forked processes share their randomness, so id and time are mixed in.
 fn number(randomness: &RandomState, process: u32, now: Instant) -> u64 {
     randomness.hash_one((process, now))
 }

@@ -1,4 +1,4 @@
-//! Threads that do what blocks: they start when there is work, and end when there is none.
+//! Threads for blocking work: started on demand, ended when idle.
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
@@ -13,7 +13,7 @@ use crate::process::PerProcess;
 /// Work for a thread.
 pub type Job = Box<dyn FnOnce() + Send>;
 
-/// A few threads of one process.
+/// A bounded thread pool of one process.
 ///
 /// ```
 /// use std::sync::mpsc::channel;
@@ -35,7 +35,7 @@ pub struct Workers {
     start: fn(&'static Self) -> io::Result<()>,
 }
 
-/// There is no thread to be had for this.
+/// No thread could be started for this job.
 pub struct NoThread(pub Job);
 
 #[derive(Default)]
@@ -45,11 +45,11 @@ struct State {
     idle: usize,
 }
 
-/// How long a thread waits for more work before it ends.
+/// How long an idle thread waits for work before it ends.
 const THREAD_KEEP_ALIVE: Duration = Duration::from_secs(10);
 
 impl Workers {
-    /// At most so many threads of this name; none yet.
+    /// A pool of at most `max` threads of this name; starts none.
     #[must_use]
     pub fn new(name: &'static str, max: usize) -> Self {
         Self {
@@ -61,10 +61,9 @@ impl Workers {
         }
     }
 
-    /// Has a thread do it as soon as one is free.
+    /// Runs a job on a thread as soon as one is free.
     ///
-    /// # Errors
-    /// Gives it back where no thread can be had at all.
+    /// # Errors Returns the job if no thread can be started at all.
     pub fn submit(&'static self, job: Job) -> Result<(), NoThread> {
         let mut state = self.state();
         let is_awaited = state.idle > state.queue.len();
@@ -87,7 +86,7 @@ impl Workers {
         }
     }
 
-    /// The next job, or `None` when the thread has had nothing to do for a while.
+    /// The next job; `None` once the thread has been idle for a while.
     fn next(&self) -> Option<Job> {
         let mut state = self.state();
         loop {
@@ -113,7 +112,7 @@ impl Workers {
     }
 }
 
-/// Does the work; its panic ends with it.
+/// Runs a job, catching its panic.
 pub fn run(job: Job) {
     let _ = catch_unwind(AssertUnwindSafe(job));
 }
@@ -126,7 +125,7 @@ fn start_thread(workers: &'static Workers) -> io::Result<()> {
 /// The most threads that block for asynchronous callers.
 const MAX_BLOCKING_THREADS: usize = 500;
 
-/// Has a thread do what blocks, and waits for it as a task does. What nobody waits for any more is not begun.
+/// Runs blocking work on a thread and waits asynchronously. Work abandoned before it begins is not run.
 pub(crate) async fn unblock<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     static BLOCKING: PerProcess<Workers> =
         PerProcess::new(|_| Workers::new("cachier-blocking", MAX_BLOCKING_THREADS));
@@ -166,7 +165,7 @@ pub(crate) async fn unblock<T: Send + 'static>(work: impl FnOnce() -> T + Send +
     result.await.unwrap_or_else(|panic| resume_unwind(panic))
 }
 
-/// What work on a thread has come to, and who waits for it.
+/// The result of work on a thread, and who waits for it.
 struct Completion<T> {
     result: Option<thread::Result<T>>,
     waiter: Option<Waker>,
@@ -187,7 +186,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn work_comes_back_undone_when_no_thread_can_be_had() {
+    fn a_job_is_returned_if_no_thread_starts() {
         static WORKERS: OnceLock<Workers> = OnceLock::new();
         let workers = WORKERS.get_or_init(|| Workers {
             start: |_| Err(io::ErrorKind::OutOfMemory.into()),
@@ -197,13 +196,13 @@ mod tests {
         let Err(NoThread(job)) = workers.submit(Box::new(panics)) else {
             panic!("there is a thread");
         };
-        // Whoever does it then has no part in its panic.
+        // The caller who runs it is not affected by its panic.
         run(job);
         assert!(workers.state().queue.is_empty());
     }
 
     #[test]
-    fn what_blocks_is_waited_for_and_its_panic_passed_on() {
+    fn blocking_work_returns_its_result_or_panic() {
         assert_eq!(block_on(unblock(|| 6 * 7)), 42);
         let panics = unblock(|| resume_unwind(Box::new("on purpose")));
         let panics: Result<(), _> = block_on(AssertUnwindSafe(panics).catch_unwind());
@@ -211,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_given_up_ends_on_its_thread() {
+    fn abandoned_work_ends_on_its_thread() {
         let (sender, receiver) = channel();
         let (open, gate) = channel::<()>();
         let mut work = Box::pin(unblock(move || {

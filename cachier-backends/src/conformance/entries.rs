@@ -156,7 +156,7 @@ pub(super) async fn the_store_is_ready(subject: &Subject) {
     assert!(!subject.backend.store_name().is_empty());
 }
 
-/// Stores another entry under each key, and looks that each has its own.
+/// Stores another entry under each key, and checks that each key has its own.
 async fn are_told_apart(subject: &Subject, keys: &[Key]) {
     for (number, key) in keys.iter().enumerate() {
         assert_eq!(subject.bytes(key).await, None, "{key}");

@@ -1,4 +1,4 @@
-//! Leases: one owner at a time, and nothing stored that is not wanted any more.
+//! Leases: one owner at a time, and no outdated stores.
 
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -88,7 +88,7 @@ pub(super) async fn a_store_ends_its_lease_also_where_the_entry_is_too_large(sub
         return;
     }
     let (key, large) = (subject.key(1), entry(&vec![7; 16 << 20]));
-    // On nothing, and on an entry.
+    // Without and with an entry.
     for _ in 0..2 {
         let seen = subject.version(&key).await;
         let lease = subject.lease(&key, seen.as_ref()).await;
@@ -131,7 +131,7 @@ pub(super) async fn remove_ends_the_lease(subject: &Subject) {
         return;
     }
     let key = subject.key(1);
-    // On nothing, and on an entry.
+    // Without and with an entry.
     for _ in 0..2 {
         let seen = subject.version(&key).await;
         let lease = subject.lease(&key, seen.as_ref()).await;
@@ -207,7 +207,7 @@ pub(super) async fn a_newer_entry_is_not_overwritten(subject: &Subject) {
     let _lease = subject.lease(&key, seen.as_ref()).await;
 }
 
-/// On nothing, and on an entry: each of these prepares a key for a property.
+/// Without and with an entry: each of these prepares a key for a property.
 const WARM: [bool; 2] = [false, true];
 
 impl Subject {
@@ -217,7 +217,7 @@ impl Subject {
         }
     }
 
-    /// The lease on a key that somebody else holds, as whoever asks for it is shown it.
+    /// The lease on a key held by somebody else, as shown to whoever asks for it.
     async fn held(&self, key: &Key) -> Lease {
         let seen = self.version(key).await;
         match succeeded(self.other.lease(key, seen.as_ref(), LONG_PERIOD).await) {
@@ -271,7 +271,7 @@ pub(super) async fn what_was_forgotten_is_not_stored_under_the_lease_of_another(
         match number / 2 {
             0 => drop(succeeded(subject.other.remove(key).await)),
             1 => succeeded(subject.other.clear_leases(&scope).await),
-            // What was computed by then must not be lost, and what was not must not follow it.
+            // The earlier result must not be lost, and a failed one must not be followed.
             _ => assert_eq!(subject.store_under(key, lease, b"newer").await, STORED),
         }
         let there = subject.bytes(key).await;
@@ -394,7 +394,7 @@ pub(super) async fn who_was_followed_by_another_stores_and_releases_nothing(subj
         return;
     }
     let key = subject.key(1);
-    // On nothing, and on an entry.
+    // Without and with an entry.
     for value in [b"one", b"two"] {
         let before = succeeded(subject.backend.load(&key).await);
         let seen = before.as_ref().map(|loaded| &loaded.version);

@@ -1,4 +1,4 @@
-//! Capacity, cleaning up, and what the store tells of itself.
+//! Capacity, cleaning up, and usage.
 
 use super::{Subject, entry, moment, succeeded};
 use crate::backend::{Capability, LeaseReply, Renewal, StoreReply, StoreRequest, Usage};
@@ -103,7 +103,7 @@ pub(super) async fn usage_follows_what_happens(subject: &Subject) {
                 usage.entries.is_none_or(|count| count == entries),
                 "{usage:?}"
             );
-            // A store may count what it needs beside the entries.
+            // A store may count overhead.
             assert!(usage.bytes.is_none_or(|count| count >= bytes), "{usage:?}");
         }
     };

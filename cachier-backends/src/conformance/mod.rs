@@ -1,8 +1,7 @@
-//! The behaviour that every backend must show, as a suite to run on one's own.
+//! Conformance tests for any backend.
 //!
-//! A property is a function on a [`Subject`]; it panics where the backend does not behave, and says
-//! that it skips what the backend declares that it cannot do. [`conformance_tests!`] makes a test of
-//! each.
+//! A property is a function on a [`Subject`]. It panics if the backend misbehaves, and reports that it is skipped if
+//! the backend does not declare the capability. [`conformance_tests!`] makes a test of each.
 //!
 #![cfg_attr(feature = "file", doc = "```")]
 #![cfg_attr(not(feature = "file"), doc = "```ignore")]
@@ -42,18 +41,18 @@ use crate::key::{Key, KeyHash, Scope, Version};
 use crate::unique::unique;
 use crate::workers::unblock;
 
-/// One thing that a backend must do.
+/// A required behaviour of backends.
 pub type Property = for<'a> fn(&'a Subject) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
 
-/// A backend to try, in a namespace that nobody else uses.
+/// A backend under test, in a namespace of its own.
 pub struct Subject {
-    /// Two connections to one store, as two processes would have.
+    /// Two connections to one store, like those of two processes.
     backend: Arc<dyn Backend>,
     other: Arc<dyn Backend>,
     namespace: String,
 }
 
-/// Calls a macro with the names of all properties, behind arguments of its own.
+/// Calls a macro with its own arguments and the names of all properties.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! for_each_conformance_property {
@@ -101,8 +100,7 @@ macro_rules! for_each_conformance_property {
     };
 }
 
-/// Makes a test of each property, run by a function `fn(Property)`; see
-/// [`conformance`](mod@crate::conformance).
+/// Generates a test for each property, run by a function `fn(Property)`; see [`conformance`](mod@crate::conformance).
 #[macro_export]
 macro_rules! conformance_tests {
     ($run:path) => {
@@ -123,7 +121,7 @@ macro_rules! conformance_tests_of {
 
 macro_rules! list {
     (() $($module:ident: $property:ident,)*) => {
-        /// Every property, with its name.
+        /// All properties, with their names.
         pub const PROPERTIES: &[(&str, Property)] = &[
             $((stringify!($property), |subject| Box::pin($module::$property(subject))),)*
         ];
@@ -132,7 +130,7 @@ macro_rules! list {
 
 crate::for_each_conformance_property!(list,);
 
-/// The property of a name.
+/// The property of this name.
 ///
 /// # Panics
 /// If there is none of this name.
@@ -143,7 +141,7 @@ pub fn property(name: &str) -> Property {
 }
 
 impl Subject {
-    /// A backend to try; `connect` is called twice, for two connections to the same store.
+    /// A backend under test. `connect` is called twice, for two connections to the same store.
     pub fn new(connect: impl Fn() -> Arc<dyn Backend>) -> Self {
         Self {
             backend: connect(),
@@ -152,7 +150,7 @@ impl Subject {
         }
     }
 
-    /// Whether the backend can do something; says so where not.
+    /// Whether the backend has a capability; reports a skipped property if not.
     fn has(&self, capability: Capability) -> bool {
         let has = self.backend.capabilities().has(capability);
         if !has {
@@ -165,7 +163,7 @@ impl Subject {
         Arc::new(Scope::new(self.namespace.as_str(), function))
     }
 
-    /// A key of the function that most properties are about.
+    /// A key of the function that most properties use.
     fn key(&self, number: u8) -> Key {
         key_of(&self.scope("function"), number)
     }
@@ -202,7 +200,7 @@ impl Subject {
     }
 }
 
-/// A lease period that no property outlasts.
+/// A lease period longer than any property runs.
 const LONG_PERIOD: Duration = Duration::from_secs(60);
 
 fn key_of(scope: &Arc<Scope>, number: u8) -> Key {
@@ -210,13 +208,13 @@ fn key_of(scope: &Arc<Scope>, number: u8) -> Key {
     Key::new(Arc::clone(scope), Version::Number(1), hash)
 }
 
-/// An entry around some value. A backend does not look into it: it may be of whatever key.
+/// An entry around a value. Backends do not look into it, so its key is arbitrary.
 fn entry(value: &[u8]) -> Vec<u8> {
     let scope = Arc::new(Scope::new("conformance", "entry"));
     entry::encode(&key_of(&scope, 0), &Header::new(moment(0)), value)
 }
 
-/// A moment on a clock of our own: some days ago, and `seconds` later.
+/// A time some days ago, plus `seconds`.
 fn moment(seconds: u64) -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000 + seconds)
 }
@@ -229,7 +227,7 @@ fn succeeded<T>(result: Result<T, crate::Error>) -> T {
     }
 }
 
-/// What all of these come to, under whatever executor this runs.
+/// Runs futures concurrently, with any executor.
 async fn all<T>(mut waiting: Vec<BoxFuture<'_, T>>) -> Vec<Result<T, crate::Error>> {
     let mut done = Vec::new();
     poll_fn(|cx| {
@@ -249,13 +247,13 @@ async fn all<T>(mut waiting: Vec<BoxFuture<'_, T>>) -> Vec<Result<T, crate::Erro
     done
 }
 
-/// Says on the screen what is skipped, although the harness keeps what tests print to itself.
+/// Reports a skipped property on stderr, past the harness's capture.
 fn skip(what: &str) {
-    // Nobody to tell is no reason to fail.
+    // Failing to report is no failure.
     let _ = writeln!(std::io::stderr(), "skipped: {what}");
 }
 
-/// Asks again and again until the answer is yes, under whatever executor this runs.
+/// Polls until the answer is yes, with any executor.
 async fn until<F: Future<Output = bool>>(what: &str, mut ask: impl FnMut() -> F) {
     let started = std::time::Instant::now();
     while !ask().await {
