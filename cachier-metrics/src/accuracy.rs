@@ -1,4 +1,4 @@
-//! Seeded trials of the whole way from sampler to estimate: what sampling may and may not do to the figures.
+//! Seeded trials of sampling, from sampler to estimate: its effect on the figures.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use crate::distribution::Distribution;
 use crate::histogram::{Histogram, LiveHistogram, SECONDS};
 use crate::sampling::{Sampler, SamplingRate, mixed, next_draw, unit};
 
-/// Durations in nanoseconds, spread over several powers of ten.
+/// Durations in nanoseconds, over several orders of magnitude.
 fn durations(count: usize) -> Vec<u64> {
     let mut draw = 42;
     let mut uniform = || {
@@ -21,10 +21,10 @@ fn durations(count: usize) -> Vec<u64> {
         .collect()
 }
 
-/// Records, at a rate and with a seed, what sampling leaves of these calls.
+/// Records these calls with sampling, at a rate and with a seed.
 type Observe = fn(&[u64], f64, u64) -> Histogram;
 
-/// Calls off the hit path, which are decided one by one.
+/// Calls off the hit path, which are sampled one by one.
 fn observe(calls: &[u64], rate: f64, seed: u64) -> Histogram {
     let sampler = Sampler::new(SamplingRate::new(rate));
     let histogram = LiveHistogram::new(&SECONDS);
@@ -39,7 +39,7 @@ fn observe(calls: &[u64], rate: f64, seed: u64) -> Histogram {
     histogram.read()
 }
 
-/// Hits, for which the distance to the next timed one is drawn ahead.
+/// Hits, for which the gap to the next timed one is drawn in advance.
 fn observe_hits(hits: &[u64], rate: f64, seed: u64) -> Histogram {
     let blocks = Box::leak(Box::new(Blocks::new(SamplingRate::new(rate))));
     let block = Block::new(blocks, Writers::One, seed);
@@ -60,12 +60,12 @@ fn quantile(calls: &[u64], q: f64) -> u64 {
 }
 
 #[test]
-fn counts_and_sums_estimated_from_samples_are_unbiased() {
+fn sampled_counts_and_sums_are_unbiased() {
     assert_all_unbiased(observe);
 }
 
 #[test]
-fn counts_and_sums_estimated_from_timed_hits_are_unbiased() {
+fn counts_and_sums_of_timed_hits_are_unbiased() {
     assert_all_unbiased(observe_hits);
 }
 
@@ -88,7 +88,7 @@ fn assert_all_unbiased(observe: Observe) {
 
 const TRIALS: u64 = 400;
 
-/// The mean of the estimated totals lies within four standard errors of the true total.
+/// The mean of the estimated totals is within four standard errors of the true total.
 fn assert_unbiased(estimates: impl Iterator<Item = f64>, values: &[f64], rate: f64) {
     let weight = 1.0 / rate;
     let rounding = weight.fract() * (1.0 - weight.fract());
@@ -107,12 +107,12 @@ fn assert_unbiased(estimates: impl Iterator<Item = f64>, values: &[f64], rate: f
 }
 
 #[test]
-fn the_95_percent_interval_holds_the_quantile_in_93_to_97_percent_of_trials() {
+fn the_interval_holds_the_quantile_as_often_as_promised() {
     assert_covered(observe);
 }
 
 #[test]
-fn the_95_percent_interval_from_timed_hits_holds_the_quantile_in_93_to_97_percent_of_trials() {
+fn the_interval_of_timed_hits_holds_the_quantile() {
     assert_covered(observe_hits);
 }
 
@@ -144,7 +144,7 @@ fn assert_covered(observe: Observe) {
 }
 
 #[test]
-fn when_every_call_is_timed_the_interval_is_the_bucket() {
+fn without_sampling_the_interval_is_the_bucket() {
     let calls = durations(500);
     let distribution = Distribution::<Duration>::of(observe(&calls, 1.0, 1));
     for q in [0.0, 0.1, 0.5, 0.99, 1.0] {
@@ -164,7 +164,7 @@ fn too_few_samples_give_no_interval() {
     assert_eq!(distribution.interval(0.99), None);
     assert_eq!(distribution.interval(0.01), None);
     assert_eq!(distribution.interval(1.5), None);
-    // Nothing is known of the extremes of what was not seen.
+    // The extremes of unsampled calls are unknown.
     assert_eq!(
         (distribution.interval(0.0), distribution.interval(1.0)),
         (None, None)

@@ -1,7 +1,7 @@
-//! What one thread counts of one function's hits, and how blocks pass from thread to thread.
+//! Per-thread counts of a function's hits, in blocks that are passed from thread to thread.
 //!
-//! A block has one writer at a time, so counting is a load and a store. When its thread ends, the block goes back to
-//! the function's free list, counts and all, and the next thread carries on counting in it. Readers sum all blocks.
+//! A block has a single writer, so counting is a load and a store. When its thread ends, the block returns to the
+//! function's free list with its counts, and the next thread continues in it. Readers sum all blocks.
 
 use std::cell::{Cell, RefCell};
 use std::hash::{BuildHasher, RandomState};
@@ -16,16 +16,16 @@ use crate::per_process::{PerProcess, copied, get_or_init};
 use crate::sampling::{Sampled, Sampler, SamplingRate, Threshold, next_draw};
 use crate::sync::{AtomicU64, Mutex, MutexGuard, lock};
 
-/// Counts of one thread; about 12 KB.
+/// The counts of one thread; about 12 KB.
 #[repr(C, align(128))]
 pub(crate) struct Block {
     pub(crate) hits: Counter,
-    /// From so many hits on, the next one is timed: drawn ahead, so that the others have nothing to draw.
+    /// The hit count from which the next hit is timed: drawn in advance, so that other hits draw nothing.
     next_timed: AtomicU64,
     owner: &'static Blocks,
     threshold: Threshold,
     draw: AtomicU64,
-    /// How many hits will be passed over after the next timed one: drawn one ahead once more, as drawing takes a while.
+    /// The gap after the next timed hit: drawn one ahead, too, as drawing takes a while.
     gap_after_next: AtomicU64,
     pub(crate) near_hits: Counter,
     pub(crate) time_saved: Sum,
@@ -37,7 +37,7 @@ pub(crate) struct Block {
 pub(crate) struct Blocks {
     sampler: Sampler,
     lists: PerProcess<Mutex<Lists>>,
-    /// For threads whose thread-locals are gone already.
+    /// For threads whose thread-locals are already destroyed.
     shared: OnceLock<&'static Block>,
 }
 
@@ -56,13 +56,13 @@ impl Blocks {
         }
     }
 
-    /// A block that nobody else writes: one that an ended thread left, or a new one.
+    /// A block without another writer: one left by an ended thread, or a new one.
     pub(crate) fn acquire(&'static self) -> &'static Block {
         let left = self.lists().free.pop();
         left.unwrap_or_else(|| self.create(Writers::One))
     }
 
-    /// Leaves a block, counts and all, to the next thread.
+    /// Leaves a block with its counts to the next thread.
     pub(crate) fn release(&self, block: &'static Block) {
         self.lists().free.push(block);
     }
@@ -77,7 +77,7 @@ impl Blocks {
         self.lists().all.clone()
     }
 
-    /// In a child of the process, where another thread held the lock when that forked, there is no block yet.
+    /// Empty in a child process that was forked while another thread held the lock.
     fn lists(&self) -> MutexGuard<'_, Lists> {
         lock(self.lists.get(copied))
     }
@@ -92,7 +92,7 @@ impl Blocks {
 
 impl Block {
     pub(crate) fn new(owner: &'static Blocks, writers: Writers, seed: u64) -> Self {
-        // Drawing takes a single writer; the shared block times all calls or none.
+        // Drawing needs a single writer; the shared block times all calls or none.
         let threshold = match (owner.sampler.threshold(), writers) {
             (Threshold::ALWAYS, _) => Threshold::ALWAYS,
             (_, Writers::Many) => Threshold::NEVER,
@@ -126,14 +126,14 @@ impl Block {
         self.hits.get() >= self.next_timed.load(Relaxed)
     }
 
-    /// Draws a number; for the one writer.
+    /// Draws a random number; for the single writer.
     fn draw(&self) -> u64 {
         let drawn = next_draw(self.draw.load(Relaxed));
         self.draw.store(drawn, Relaxed);
         drawn
     }
 
-    /// Records a timed hit; inlined, so that it is compiled for one writer and for many by itself.
+    /// Records a timed hit. Inlined, so that it is compiled for one writer and for many separately.
     #[cfg_attr(not(debug_assertions), inline(always))]
     pub(crate) fn record(&self, latency: u64, age: u64, compute: Option<u64>, writers: Writers) {
         let weight = match self.threshold {
@@ -148,7 +148,7 @@ impl Block {
         self.schedule_next();
     }
 
-    /// Draws which hit after this one is timed. Where all are or none is, that is so already.
+    /// Draws which hit is timed after this one, unless all or none are.
     fn schedule_next(&self) {
         if self.threshold != Threshold::ALWAYS {
             let passed = self.gap_after_next.load(Relaxed);
@@ -159,7 +159,7 @@ impl Block {
         }
     }
 
-    /// Grows with everything that is written here.
+    /// Increases with every change.
     pub(crate) fn activity(&self) -> u64 {
         let counted = self.hits.get().wrapping_add(self.near_hits.get());
         counted
@@ -168,12 +168,12 @@ impl Block {
     }
 }
 
-/// The calling thread's place to count the hits of one function. Cheap to get, used at once, never kept.
+/// A handle for counting hits on this thread. Cheap to get; used at once, not stored.
 #[derive(Clone, Copy)]
 pub struct Local {
     block: &'static Block,
     writers: Writers,
-    /// Stays on its thread, whose block this is.
+    /// Not `Send`: the block belongs to this thread.
     not_send: PhantomData<*const ()>,
 }
 
@@ -187,13 +187,13 @@ impl Local {
         }
     }
 
-    /// Whether this call is timed, if it turns out to be a hit.
+    /// Whether this call is timed if it turns out to be a hit.
     #[inline]
     pub fn times_hit(self) -> bool {
         self.block.times_hit()
     }
 
-    /// Decides whether a call is timed that is no hit: once for every such call.
+    /// Decides whether to time a call that is not a hit; once per call.
     pub fn sample(self) -> Option<Sampled> {
         let Block {
             threshold, owner, ..
@@ -208,7 +208,7 @@ impl Local {
         }
     }
 
-    /// Counts a call that was given a fresh value.
+    /// Counts a call served with a fresh value.
     #[inline]
     pub fn hit(self) {
         self.block.hits.add(1, self.writers);
@@ -220,8 +220,8 @@ impl Local {
         self.block.near_hits.add(1, self.writers);
     }
 
-    /// Records how long a timed hit took, how old its value was, and how long computing that value had taken, all in
-    /// nanoseconds. [`hit`](Self::hit) still counts the call itself.
+    /// Records a timed hit: its duration, the age of its value, and the time computing that took, all in nanoseconds.
+    /// The call itself is still counted by [`hit`](Self::hit).
     #[inline(never)]
     pub fn timed_hit(self, latency: u64, age: u64, compute: Option<u64>) {
         match self.writers {
@@ -231,7 +231,7 @@ impl Local {
     }
 }
 
-/// Where a thread keeps its block of one function between calls.
+/// Keeps a thread's block of one function between calls.
 ///
 /// ```
 /// use cachier_metrics::LocalSlot;
@@ -270,7 +270,7 @@ pub(crate) fn attach(blocks: &'static Blocks, slot: &'static LocalKey<LocalSlot>
 }
 
 thread_local! {
-    /// What this thread must give back when it ends. Only the slow path touches it.
+    /// What this thread returns when it ends. Used by the slow path only.
     static THREAD_BLOCKS: RefCell<ThreadBlocks> = RefCell::default();
 }
 
@@ -306,7 +306,7 @@ impl ThreadBlocks {
 
 impl Drop for ThreadBlocks {
     fn drop(&mut self) {
-        // Before another thread can get a block, this one must have forgotten it.
+        // This thread must forget its blocks before other threads can get them.
         for slot in &self.slots {
             slot.with(|slot| slot.0.set(None));
         }
@@ -345,7 +345,7 @@ mod tests {
     }
 
     #[test]
-    fn threads_that_come_one_after_the_other_count_in_one_block() {
+    fn consecutive_threads_count_in_one_block() {
         let metrics = metrics(SamplingRate::ALL);
         for _ in 0..10 {
             thread::spawn(|| (0..100).for_each(|_| metrics.local(&SLOT).hit()))
@@ -357,7 +357,7 @@ mod tests {
     }
 
     #[test]
-    fn a_thread_has_its_place_once_it_has_asked_for_it() {
+    fn a_thread_keeps_its_block() {
         let metrics = metrics(SamplingRate::ALL);
         assert!(metrics.attached(&SLOT).is_none());
         metrics.local(&SLOT).hit();
@@ -377,7 +377,7 @@ mod tests {
         assert_eq!(two.blocks.all().len(), 1);
     }
 
-    /// A thread-local of the program that calls a cached function when its thread ends.
+    /// A thread-local that calls a cached function when it is dropped.
     struct AtTheEnd(&'static CacheMetrics);
 
     impl Drop for AtTheEnd {
@@ -405,7 +405,7 @@ mod tests {
     }
 
     #[test]
-    fn a_call_while_its_thread_ends_is_counted_in_the_shared_block() {
+    fn a_call_at_thread_exit_counts_in_the_shared_block() {
         let metrics = metrics(SamplingRate::ALL);
         (0..3).for_each(|_| call_while_the_thread_ends(metrics));
         assert_eq!(hits(metrics), 6);
@@ -417,7 +417,7 @@ mod tests {
     }
 
     #[test]
-    fn below_full_sampling_such_a_call_is_counted_but_not_timed() {
+    fn with_sampling_such_a_call_is_not_timed() {
         let metrics = metrics(SamplingRate::new(0.9));
         (0..20).for_each(|_| call_while_the_thread_ends(metrics));
         assert_eq!(hits(metrics), 40);
@@ -425,7 +425,7 @@ mod tests {
     }
 
     #[test]
-    fn the_share_of_timed_calls_is_the_rate_whatever_they_come_to() {
+    fn the_share_of_timed_calls_is_the_rate() {
         let metrics = metrics(SamplingRate::new(0.25));
         let (mut hits, mut others) = (0, 0);
         for _ in 0..100_000 {
@@ -435,7 +435,7 @@ mod tests {
                 hits += 1;
             }
             local.hit();
-            // Asked again and again before the next hit: calls that are none do not use up what is drawn.
+            // Asking repeatedly before the next hit does not use up what was drawn.
             let _ = local.times_hit();
             others += u32::from(local.sample().is_some());
         }

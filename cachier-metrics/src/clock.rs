@@ -1,4 +1,4 @@
-//! The one source of time of the workspace: the system's, or one that a test moves by hand.
+//! The workspace's source of time: the system's clock, or one set by tests.
 
 use std::fmt;
 use std::sync::Arc;
@@ -31,7 +31,7 @@ impl Clock {
         Self(Source::System)
     }
 
-    /// A clock that stands still until [`advance`](Self::advance) moves it; it starts one hour after its origin.
+    /// A clock that only [`advance`](Self::advance) moves; it starts one hour after its origin.
     pub fn manual() -> Self {
         Self(Source::Manual(Arc::new(AtomicU64::new(MANUAL_START))))
     }
@@ -39,7 +39,7 @@ impl Clock {
     /// Moves a manual clock forward.
     ///
     /// # Panics
-    /// On the system clock, which nobody moves.
+    /// On the system clock.
     pub fn advance(&self, by: Duration) {
         match &self.0 {
             Source::Manual(time) => {
@@ -51,8 +51,8 @@ impl Clock {
 
     /// Monotonic nanoseconds since an arbitrary origin, precise.
     ///
-    /// Reads the processor's time stamp counter once the ticker thread has calibrated it (about 10 ns), the
-    /// operating system's monotonic clock before that and where there is no such counter.
+    /// Reads the processor's time stamp counter once the ticker thread has calibrated it (about 10 ns); before that,
+    /// and without such a counter, the operating system's monotonic clock.
     #[inline]
     pub fn now(&self) -> u64 {
         match &self.0 {
@@ -63,8 +63,8 @@ impl Clock {
 
     /// Monotonic nanoseconds since the origin of [`now`](Self::now), as of the last tick of the operating system.
     ///
-    /// Costs about 4 ns and lags behind by 1 to 10 ms on Linux; elsewhere it is `now`. The two run on different
-    /// hardware, so the ticker thread brings them together again once a second.
+    /// Costs about 4 ns and lags by 1 to 10 ms on Linux; elsewhere it is `now`. The two use different hardware, so the
+    /// ticker thread synchronises them once a second.
     #[inline]
     pub fn coarse(&self) -> u64 {
         match &self.0 {
@@ -104,34 +104,33 @@ impl fmt::Debug for Clock {
     }
 }
 
-/// Whole nanoseconds; longer than 584 years counts as that.
+/// Nanoseconds, saturating at 584 years.
 pub(crate) fn nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
-/// Room before the start, so that tests can speak of moments before it.
+/// Leaves room for times before the start.
 const MANUAL_START: u64 = 3_600_000_000_000;
 const MANUAL_DATE: Duration = Duration::from_secs(1_704_067_200);
 
-/// Calibrates the time stamp counter at first, which takes up to 200 ms, and ties it to the operating system's clock once
-/// more: done by the ticker thread every second, never by a caller.
+/// Calibrates the time stamp counter at first, which takes up to 200 ms, and synchronises it with the operating
+/// system's clock. Called by the ticker thread every second, never by a caller.
 pub(crate) fn synchronize() {
     system::synchronize();
 }
 
-/// The time stamp counter and the operating system's clock, held together.
+/// Keeps the time stamp counter and the operating system's clock in step.
 ///
-/// The pace of the counter is measured once and not quite right, and the operating system's clock is set right by its
-/// network: within a month the two may come apart by minutes. And a machine that sleeps may stop or reset the one and
-/// not the other.
+/// The counter's rate is measured once and imprecisely, while the operating system's clock is disciplined by NTP:
+/// within a month they may differ by minutes. And a suspended machine may stop or reset either one.
 struct ClockSync {
-    /// What makes nanoseconds of the counter into time. Wraps around, as does the next.
+    /// Added to the counter's nanoseconds to get the time. Wraps around, as does `lead`.
     offset: AtomicU64,
-    /// By how much this time is ahead of the operating system's.
+    /// How far this time is ahead of the operating system's.
     lead: AtomicU64,
 }
 
-/// What comes apart by more than this in a second has not drifted: the machine has slept. In nanoseconds.
+/// A larger difference within a second is not drift: the machine was suspended. In nanoseconds.
 const MAX_DRIFT: u64 = 1_000_000_000;
 
 impl ClockSync {
@@ -152,14 +151,14 @@ impl ClockSync {
         nanos.wrapping_add(self.lead.load(Ordering::Relaxed))
     }
 
-    /// Both show the same moment: the counter's time begins as that of the system.
+    /// Starts the counter's time at the system's.
     fn begin(&self, counter: u64, system: u64) {
         self.offset
             .store(system.wrapping_sub(counter), Ordering::Relaxed);
     }
 
-    /// Both show the same moment: has them agree again. The counter's time goes on evenly, and the other one follows it,
-    /// unless it is the counter that cannot be relied on.
+    /// Brings both into agreement. The system's time follows the counter's, which stays steady, unless the counter is
+    /// off.
     fn adjust(&self, counter: u64, system: u64) {
         let ahead = self
             .time_of_counter(counter)
@@ -180,7 +179,7 @@ mod system {
     /// The time stamp counter.
     struct Counter {
         quanta: quanta::Clock,
-        /// Nanoseconds in 2^32 ticks: a power of two, so that a reading takes one multiplication and no division.
+        /// Nanoseconds in 2^32 ticks, so that a reading takes one multiplication and no division.
         pace: u64,
     }
 
@@ -194,7 +193,7 @@ mod system {
         }
         let counter = Counter::calibrated();
         SYNC.begin(counter.nanos(), os::now());
-        // Only now, so that nobody reads it untied.
+        // Published last, so that nobody reads it unsynchronised.
         COUNTER.get_or_init(|| counter);
     }
 
@@ -266,7 +265,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_manual_clock_moves_only_when_it_is_moved_and_with_all_its_clones() {
+    fn clones_of_a_manual_clock_move_together() {
         let clock = Clock::manual();
         let (now, wall, clone) = (clock.now(), clock.wall(), clock.clone());
         assert_eq!(clock.now(), now);
@@ -281,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn both_readings_of_the_system_clock_agree_to_a_tick_whenever_they_are_tied() {
+    fn both_readings_agree_after_synchronisation() {
         let clock = Clock::default();
         for _ in 0..3 {
             let (before, coarse, after) = (clock.now(), clock.coarse(), clock.now());
@@ -299,7 +298,7 @@ mod tests {
     const SECOND: u64 = 1_000_000_000;
 
     #[test]
-    fn a_month_of_drift_does_not_part_the_readings_and_sets_none_of_them_back() {
+    fn drift_neither_parts_nor_rewinds_the_readings() {
         for pace in [SECOND - 100_000, SECOND + 100_000] {
             let sync = ClockSync::new();
             let (mut counter, mut system) = (4 * SECOND + 77, 5 * SECOND - 77);
@@ -319,7 +318,7 @@ mod tests {
     }
 
     #[test]
-    fn a_counter_that_was_reset_or_went_on_while_the_machine_slept_goes_on_with_the_system() {
+    fn a_counter_recovers_from_suspension() {
         let sync = ClockSync::new();
         sync.begin(1_000 * SECOND, 2_000 * SECOND);
         for (counter, system) in [(0, 2_010 * SECOND), (5_000 * SECOND, 2_011 * SECOND)] {
@@ -331,12 +330,12 @@ mod tests {
 
     #[test]
     #[should_panic = "only a manual clock"]
-    fn nobody_moves_the_system_clock() {
+    fn the_system_clock_cannot_be_advanced() {
         Clock::system().advance(Duration::ZERO);
     }
 
     #[test]
-    fn a_duration_beyond_all_measure_is_the_longest_one() {
+    fn huge_durations_saturate() {
         assert_eq!(nanos(Duration::MAX), u64::MAX);
     }
 }

@@ -1,19 +1,19 @@
-//! Counters that many read, written by one thread alone or by many.
+//! Counters with many readers, and one or many writers.
 
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 
 use crate::sync::AtomicU64;
 
-/// Who may write a counter at the same time.
+/// How many threads may write a counter concurrently.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Writers {
-    /// One thread: a load and a store do, at a tenth of the cost.
+    /// One: a load and a store suffice, at a tenth of the cost.
     One,
     /// Any number of threads.
     Many,
 }
 
-/// A number that only grows.
+/// A monotonic counter.
 #[derive(Debug, Default)]
 pub(crate) struct Counter(AtomicU64);
 
@@ -33,7 +33,7 @@ impl Counter {
     }
 }
 
-/// A sum that only grows and cannot overflow: a floating point number, exact up to 2^53.
+/// A monotonic sum that cannot overflow: a floating point number, exact up to 2^53.
 #[derive(Debug, Default)]
 pub(crate) struct Sum(AtomicU64);
 
@@ -41,7 +41,7 @@ impl Sum {
     /// Adds a value that stands for `weight` of its kind.
     #[inline]
     pub(crate) fn add(&self, value: u64, weight: u64, writers: Writers) {
-        /// More than any duration or size. Processors convert up to here in one step.
+        /// More than any duration or size. Processors convert numbers up to this in one instruction.
         const MAX_VALUE: u64 = i64::MAX as u64;
         let float = |n: u64| n.min(MAX_VALUE) as i64 as f64;
         let weighted = float(value) * float(weight);
@@ -73,7 +73,7 @@ impl Extremes {
     pub(crate) fn add(&self, value: u64, writers: Writers) {
         let (min, max) = self.get();
         match writers {
-            // Without a branch, which nobody could predict for ages that grow.
+            // Branchless: for growing ages a branch would be unpredictable.
             Writers::One => {
                 self.min.store(min.min(value), Relaxed);
                 self.max.store(max.max(value), Relaxed);
@@ -105,7 +105,7 @@ impl Default for Extremes {
     }
 }
 
-/// How many of something there are right now.
+/// A count that goes up and down.
 #[derive(Debug, Default)]
 pub(crate) struct UpDownCounter(AtomicU64);
 
@@ -123,12 +123,12 @@ impl UpDownCounter {
     }
 }
 
-/// A place that holds one number other than zero, or nothing.
+/// Holds one nonzero number, or nothing.
 #[derive(Debug, Default)]
 pub(crate) struct Slot(AtomicU64);
 
 impl Slot {
-    /// Puts a number in, unless the place is taken.
+    /// Stores a number, unless there is one.
     pub(crate) fn take(&self, number: u64) -> bool {
         self.get().is_none() && self.0.compare_exchange(0, number, AcqRel, Relaxed).is_ok()
     }

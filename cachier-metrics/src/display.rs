@@ -1,4 +1,4 @@
-//! The figures as a table for people.
+//! Figures as a table for people.
 
 use std::fmt;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use crate::distribution::{Distribution, Unit};
 use crate::stats::Stats;
 
 impl fmt::Display for Stats {
-    /// Counts that are zero, and distributions of nothing, are left out.
+    /// Leaves out zero counts and empty distributions.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
@@ -113,7 +113,7 @@ impl fmt::Display for Percent {
     }
 }
 
-/// A duration in three significant digits.
+/// A duration with three significant digits.
 struct Time(Duration);
 
 impl fmt::Display for Time {
@@ -133,7 +133,7 @@ impl fmt::Display for Time {
     }
 }
 
-/// A size in three significant digits.
+/// A size with three significant digits.
 struct Bytes(u64);
 
 impl fmt::Display for Bytes {

@@ -1,4 +1,4 @@
-//! Mean, extremes and quantiles of what a histogram holds.
+//! Mean, extremes and quantiles of histograms.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -6,17 +6,17 @@ use std::time::Duration;
 
 use crate::histogram::{BYTES, Histogram, SECONDS, Scale};
 
-/// How durations, or sizes in bytes, are distributed. Everything is absent where nothing was observed.
+/// The distribution of durations, or of sizes in bytes. Figures are absent without observations.
 ///
-/// Quantiles are right to 2.2 % of the value from 8 ns to 8 days, and from one byte to 70 TB. What lies outside counts as the
-/// smallest or the largest of these, but never outside of what was observed. The other figures are exact when every call is
-/// timed, and unbiased estimates otherwise.
+/// Quantiles are accurate to 2.2 % of the value from 8 ns to 8 days, and from one byte to 70 TB. Values outside count
+/// as the smallest or the largest of these, but never beyond the observed extremes. The other figures are exact if
+/// every call is timed, and unbiased estimates otherwise.
 pub struct Distribution<T> {
     histogram: Histogram,
     unit: PhantomData<fn() -> T>,
 }
 
-/// What a distribution is of: [`Duration`], or bytes as `u64`.
+/// The unit of a distribution: [`Duration`], or bytes as `u64`.
 pub trait Unit: Copy + sealed::Sealed {}
 
 impl Unit for Duration {}
@@ -61,7 +61,7 @@ impl<T: Unit> Distribution<T> {
         }
     }
 
-    /// The number of observations; where calls are sampled, an estimate of how many there were.
+    /// The number of observations, estimated if calls are sampled.
     pub fn count(&self) -> Option<u64> {
         Some(self.histogram.count()).filter(|count| *count > 0)
     }
@@ -88,7 +88,7 @@ impl<T: Unit> Distribution<T> {
     pub fn quantile(&self, q: f64) -> Option<T> {
         let rank = self.rank(q)?.ceil().max(1.0);
         let (index, _) = self.histogram.at_rank(rank)?;
-        // The middle of the bucket on the logarithmic scale: no value in it is further than 2^(1/32) away.
+        // The middle of the bucket on a logarithmic scale: no value in it is farther than a factor of 2^(1/32).
         self.value(index, 0.5)
     }
 
@@ -97,20 +97,20 @@ impl<T: Unit> Distribution<T> {
         self.quantile(0.5)
     }
 
-    /// What nine in ten observations do not exceed.
+    /// The 90th percentile.
     pub fn p90(&self) -> Option<T> {
         self.quantile(0.9)
     }
 
-    /// What 99 in a hundred observations do not exceed.
+    /// The 99th percentile.
     pub fn p99(&self) -> Option<T> {
         self.quantile(0.99)
     }
 
-    /// The interval that holds the quantile of *all* observations, sampled or not, with a probability of 95 %.
+    /// The 95 % confidence interval of the quantile of *all* observations, sampled or not.
     ///
-    /// Absent where too few were sampled to bound it on both sides. Where everything was observed, and where sampling
-    /// leaves less doubt than the buckets do, it is the bucket.
+    /// Absent if too few were sampled to bound it on both sides. If everything was observed, or sampling leaves less
+    /// doubt than the buckets, it is the bucket.
     ///
     /// After Woodruff, "Confidence intervals for medians and other position measures", JASA 47 (1952): the interval
     /// for the quantile is read off the distribution at q ± 1.96 · s, where s is the standard error of the observed
@@ -143,7 +143,7 @@ impl<T: Unit> Distribution<T> {
         self.units(index, position).map(T::from_units)
     }
 
-    /// A place in a bucket, but never outside what was observed.
+    /// A position in a bucket, but never outside the observed extremes.
     fn units(&self, index: i32, position: f64) -> Option<f64> {
         let (min, max) = self.extremes()?;
         Some(

@@ -1,15 +1,15 @@
-//! What a cache holds right now, as the program that owns it tells.
+//! What a cache holds right now, as its program reports it.
 
 use std::collections::BTreeMap;
 use std::iter::Sum;
 
 use serde::{Deserialize, Serialize};
 
-/// What a cache holds and may hold; what is not known is absent.
+/// Current sizes and configured limits; unknown ones are absent.
 ///
-/// What each process has for itself adds up when snapshots are merged. What processes share does not: it goes by a name,
-/// and of what several of them tell under one name, the largest counts. Two stores that go by one name, such as folders of
-/// the same path on two machines, count as one.
+/// When snapshots are merged, each process's own entries add up. For shared backends, only the largest report under
+/// each name counts, as they report the same entries. Two stores with one name, such as folders with the same path on
+/// two machines, count as one.
 ///
 /// ```
 /// use cachier_metrics::{Gauges, Holding, Shared};
@@ -26,47 +26,46 @@ use serde::{Deserialize, Serialize};
 pub struct Gauges {
     /// In the near tier.
     pub near: Holding,
-    /// In the memory of the process, where that is the backend.
+    /// In memory, if that is the backend.
     pub memory: Holding,
-    /// In backends that processes share, by a name that is the same in each of them.
+    /// In backends shared by processes, by a name that is the same in each of them.
     pub shared: BTreeMap<String, Shared>,
-    /// The configured bound in entries, of memory or of the near tier.
+    /// The configured limit in entries, of memory or of the near tier.
     pub capacity_entries: Option<u64>,
-    /// The configured bound in bytes of memory.
+    /// The configured limit in bytes, of memory.
     pub memory_capacity_bytes: Option<u64>,
 }
 
-/// What one tier holds.
+/// The size of one tier.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
 pub struct Holding {
-    /// How many entries.
+    /// Number of entries.
     pub entries: Option<u64>,
-    /// How many bytes.
+    /// Size in bytes.
     pub bytes: Option<u64>,
 }
 
-/// What a function has in a backend that processes share.
+/// The size of a function's entries in a shared backend.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
 pub struct Shared {
-    /// What it holds.
     pub holding: Holding,
-    /// The configured bound in bytes.
+    /// The configured limit in bytes.
     pub capacity_bytes: Option<u64>,
 }
 
 impl Gauges {
-    /// What the backends hold, shared or not.
+    /// The size in the backends, shared or not.
     #[must_use]
     pub fn backend(&self) -> Holding {
         let shared = self.shared.values().map(|shared| shared.holding);
         shared.fold(self.memory, Holding::plus)
     }
 
-    /// The configured bounds in bytes, of all that is held.
+    /// The configured limits in bytes, of all backends.
     #[must_use]
     pub fn capacity_bytes(&self) -> Option<u64> {
         let shared = self.shared.values().map(|shared| shared.capacity_bytes);
@@ -95,7 +94,7 @@ impl Sum for Gauges {
 }
 
 impl Holding {
-    /// So many entries of so many bytes in all, as far as that is known.
+    /// A size, as far as it is known.
     #[must_use]
     pub fn new(entries: Option<u64>, bytes: Option<u64>) -> Self {
         Self { entries, bytes }
@@ -110,7 +109,7 @@ impl Holding {
 }
 
 impl Shared {
-    /// What is held, and the bound in bytes if there is one.
+    /// A size, and the limit in bytes if there is one.
     #[must_use]
     pub fn new(holding: Holding, capacity_bytes: Option<u64>) -> Self {
         Self {
@@ -130,7 +129,7 @@ impl Shared {
     }
 }
 
-/// The sum of what is known.
+/// The sum of the known values.
 fn plus(one: Option<u64>, other: Option<u64>) -> Option<u64> {
     match (one, other) {
         (Some(one), Some(other)) => Some(one.saturating_add(other)),

@@ -1,4 +1,4 @@
-//! One value for each value of a label.
+//! Values by label.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -10,9 +10,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::labels::Label;
 
-/// A value of `V` for each value of the label `L`; a map from label text to value for serde.
+/// A `V` for each value of the label `L`; for serde, a map from label text to value.
 ///
-/// Labels that this version does not know are ignored when reading, missing ones are `V::default()`.
+/// On deserialization unknown labels are ignored, and missing ones are `V::default()`.
 ///
 /// ```
 /// use cachier_metrics::{Labelled, Outcome};
@@ -28,7 +28,7 @@ pub struct Labelled<L, V> {
 }
 
 impl<L: Label, V> Labelled<L, V> {
-    /// One value for each label, made by `make`.
+    /// One value per label, made by `make`.
     pub fn from_fn(make: impl FnMut(L) -> V) -> Self {
         let values = L::ALL.iter().copied().map(make).collect();
         Self {

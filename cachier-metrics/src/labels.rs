@@ -1,8 +1,8 @@
-//! Every label of the catalogue as a type, with its text in one place.
+//! The labels of the catalogue as types, with their texts.
 
 use std::fmt;
 
-/// A closed set of label values. Implemented by the enums of this module only.
+/// A closed set of label values; implemented by the enums of this module only.
 pub trait Label: Copy + fmt::Debug + Eq + sealed::Sealed + 'static {
     /// The name of the label, such as `outcome`.
     const KEY: &'static str;
@@ -11,7 +11,7 @@ pub trait Label: Copy + fmt::Debug + Eq + sealed::Sealed + 'static {
 
     /// The value's text, such as `hit`.
     fn label(self) -> &'static str;
-    /// The value's place in [`ALL`](Self::ALL).
+    /// The value's index in [`ALL`](Self::ALL).
     fn index(self) -> usize;
 }
 
@@ -66,7 +66,7 @@ macro_rules! labels {
 }
 
 labels! {
-    /// What the caller of a finished call got; the outcomes are disjoint.
+    /// What the caller of a finished call got; outcomes are disjoint.
     Outcome("outcome") {
         /// A fresh stored value.
         Hit = "hit",
@@ -74,9 +74,9 @@ labels! {
         Stale = "stale",
         /// The result of a computation that another caller was running.
         Coalesced = "coalesced",
-        /// The result of a computation of its own.
+        /// The result of its own computation.
         Miss = "miss",
-        /// The function's own result, the cache not consulted.
+        /// The function's own result, without consulting the cache.
         Bypass = "bypass",
         /// The function's own result, or the error, because the backend failed.
         Unavailable = "unavailable",
@@ -90,7 +90,7 @@ labels! {
         Cancelled = "cancelled",
     }
 
-    /// Whether a lookup that met a stale entry gave it to its caller.
+    /// Whether a stale entry found by a lookup was served.
     StaleUse("served") {
         /// The caller got the stale value.
         Served = "true",
@@ -98,19 +98,19 @@ labels! {
         NotServed = "false",
     }
 
-    /// Why the function's body was executed.
+    /// Why the function's body was run.
     Reason("reason") {
         /// Nothing was stored.
         Absent = "absent",
-        /// What was stored was stale.
+        /// The stored value was stale.
         Stale = "stale",
-        /// The call asked to overwrite what is stored.
+        /// The call asked to overwrite the stored value.
         Overwrite = "overwrite",
         /// A stale value is replaced in the background.
         Refresh = "refresh",
         /// The wait for another caller's computation took too long.
         WaitTimeout = "wait_timeout",
-        /// Waiting would have been waiting for itself.
+        /// Waiting would have been a deadlock.
         Reentrant = "reentrant",
         /// The call bypasses the cache, or another's result could not be shared.
         Uncacheable = "uncacheable",
@@ -118,7 +118,7 @@ labels! {
         Unavailable = "unavailable",
     }
 
-    /// How a computation gave no storable value.
+    /// Why a computation gave no storable value.
     ComputeFailure("result") {
         /// It returned an error.
         Error = "error",
@@ -140,11 +140,11 @@ labels! {
         Cleared = "cleared",
         /// By the background removal of stale entries.
         Cleanup = "cleanup",
-        /// A recomputation gave nothing to store in its place.
+        /// A recomputation gave nothing to store instead.
         Gone = "gone",
     }
 
-    /// What a backend was asked to do.
+    /// A backend's operation.
     Operation("operation") {
         /// Read an entry.
         Load = "load",
@@ -154,11 +154,11 @@ labels! {
         Remove = "remove",
         /// Remove all entries of a function.
         Clear = "clear",
-        /// Take, renew or give back a lease.
+        /// Take, renew or release a lease.
         Lease = "lease",
     }
 
-    /// What kind of failure a backend reported.
+    /// The kind of a backend's failure.
     ErrorLabel("kind") {
         /// No connection.
         Connect = "connect",
@@ -166,7 +166,7 @@ labels! {
         Timeout = "timeout",
         /// Reading or writing failed.
         Io = "io",
-        /// The server answered something else than expected.
+        /// An unexpected answer from the server.
         Protocol = "protocol",
         /// A value could not be encoded or decoded.
         Codec = "codec",
@@ -178,11 +178,11 @@ labels! {
         Denied = "denied",
         /// The circuit breaker answered for the backend.
         BreakerOpen = "breaker_open",
-        /// Two functions share one identity.
+        /// Two functions have the same identity.
         Identity = "identity",
         /// No backend of this name was registered.
         NotRegistered = "not_registered",
-        /// A value did not come back equal, or unequal arguments had one key.
+        /// A value did not come back equal, or unequal arguments had the same key.
         Unfaithful = "unfaithful",
     }
 
@@ -202,7 +202,7 @@ labels! {
         Backend = "backend",
     }
 
-    /// What a lookup in the near tier found.
+    /// The result of a lookup in the near tier.
     NearResult("result") {
         /// A fresh entry.
         Hit = "hit",

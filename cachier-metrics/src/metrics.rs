@@ -1,4 +1,4 @@
-//! The metrics of one function: where its hits are counted and where figures are read.
+//! The metrics of one function: recording and reading.
 
 use std::fmt;
 use std::sync::Arc;
@@ -24,10 +24,10 @@ use crate::windows::{State, Windows};
 
 /// The metrics of one cached function: exact counters, sampled timings, and windows over all of them.
 ///
-/// Memory: about 12 KB for each thread that calls the function at the same time, and 6 KB for each kind of duration that was
-/// ever observed. The windows keep up to 225 old states, of 2.5 KB and 16 bytes for each bucket in use: 1 MB where 100 buckets
-/// are, 2.8 MB where 630 are (a function in memory, its values minutes to an hour old), 4.5 MB where 1,100 are (the same on a
-/// store). In the resident memory of a process half as much again was seen. States between which nothing happened are one.
+/// Memory: about 12 KB per concurrently calling thread, and 6 KB per kind of observed duration. The windows keep up to
+/// 225 old states of 2.5 KB, plus 16 bytes per used bucket: 1 MB with 100 buckets, 2.8 MB with 630 (a function in
+/// memory, with values minutes to an hour old), 4.5 MB with 1,100 (the same in a store). Resident memory was half as
+/// much again. States without changes between them are shared.
 ///
 /// ```
 /// use cachier_metrics::{CacheMetrics, LocalSlot, MetricsOptions, Outcome};
@@ -48,29 +48,29 @@ pub struct CacheMetrics {
     clock: Clock,
     pub(crate) blocks: Blocks,
     pub(crate) shared: SharedCounters,
-    /// A child of the process begins to count when it first does more than hit.
+    /// A child process begins to count with its first operation other than a hit.
     history: PerProcess<Mutex<History>>,
     gauges: PerProcess<Mutex<Option<Arc<GaugeSource>>>>,
 }
 
-/// What [`CacheMetrics::create`] needs to know.
+/// Options for [`CacheMetrics::create`].
 #[derive(Clone, Debug)]
 pub struct MetricsOptions {
     /// The function's name, a label of everything exported.
     pub function: String,
-    /// The backend's name, likewise.
+    /// The backend's name, a label as well.
     pub backend: String,
-    /// The share of calls that are timed.
+    /// The share of timed calls.
     pub sampling: SamplingRate,
     /// The source of time.
     pub clock: Clock,
-    /// Whether the function joins the list of the process, which the ticker and `register_all` use.
+    /// Whether the function is listed in the process, for the ticker and `register_all`.
     pub listed: bool,
 }
 
 type GaugeSource = dyn Fn() -> Gauges + Send + Sync;
 
-/// Old states, and the newest one for as long as nothing happens.
+/// Old states, and the latest one as long as nothing changes.
 pub(crate) struct History {
     /// When counting began in this process.
     begun: u64,
@@ -81,7 +81,7 @@ pub(crate) struct History {
     latest_activity: u64,
 }
 
-/// What a child of a process does not count as its own.
+/// What a child process does not count as its own.
 #[derive(Clone)]
 struct Inherited {
     counts: Arc<Snapshot>,
@@ -89,7 +89,7 @@ struct Inherited {
     waiting_calls: u64,
 }
 
-/// The states at the beginning and at the end of some time.
+/// The states at both ends of a time span.
 struct Span {
     latest: Arc<Snapshot>,
     earlier: Arc<Snapshot>,
@@ -98,7 +98,7 @@ struct Span {
 }
 
 impl MetricsOptions {
-    /// Every call timed, by the system clock, in the list of the process.
+    /// Times every call, uses the system clock, and is listed.
     pub fn new(function: impl Into<String>, backend: impl Into<String>) -> Self {
         Self {
             function: function.into(),
@@ -112,7 +112,7 @@ impl MetricsOptions {
 
 /// Recording.
 impl CacheMetrics {
-    /// This thread's place to count hits, once [`local`](Self::local) has found it.
+    /// The handle for counting hits on this thread, once [`local`](Self::local) has created it.
     ///
     /// ```
     /// use cachier_metrics::{CacheMetrics, LocalSlot, MetricsOptions};
@@ -133,8 +133,8 @@ impl CacheMetrics {
         is_ours.then(|| Local::of(block, Writers::One))
     }
 
-    /// This thread's place to count hits. `slot` may be shared by several functions, at the price of a search
-    /// whenever a thread turns from one of them to another.
+    /// The handle for counting hits on this thread. Functions may share a `slot`, at the price of a search whenever a
+    /// thread changes between them.
     #[inline]
     pub fn local(&'static self, slot: &'static LocalKey<LocalSlot>) -> Local {
         let attached = self.attached(slot);
@@ -151,7 +151,7 @@ impl CacheMetrics {
         }
     }
 
-    /// Counts a lookup that met a stale entry.
+    /// Counts a lookup that found a stale entry.
     pub fn stale_met(&self, used: StaleUse) {
         self.shared.stale_hits.add(used, 1);
     }
@@ -161,7 +161,7 @@ impl CacheMetrics {
         self.shared.refreshes_suppressed.add(1, Writers::Many);
     }
 
-    /// Counts a wait that was ended by `wait_for_calc_timeout`.
+    /// Counts a wait ended by `wait_for_calc_timeout`.
     pub fn wait_timeout(&self) {
         self.shared.wait_timeouts.add(1, Writers::Many);
     }
@@ -187,7 +187,7 @@ impl CacheMetrics {
         self.shared.near_lookups.add(result, 1);
     }
 
-    /// Says where the gauges come from. They are read for each snapshot, so that telling them must not wait.
+    /// Sets the source of gauges. It is called for every snapshot, so it must not wait.
     pub fn set_gauges(&self, source: Box<dyn Fn() -> Gauges + Send + Sync>) {
         *lock(self.gauges.get(copied)) = Some(Arc::from(source));
     }
@@ -210,16 +210,16 @@ impl CacheMetrics {
         self.rate.get()
     }
 
-    /// When counting began: in a child that the process has forked, when that first did more than hit.
+    /// When counting began; in a child process, with its first operation other than a hit.
     pub fn start_time(&self) -> SystemTime {
         self.history().begun_wall
     }
 
     /// The figures since the beginning, or since the last [`reset`](Self::reset).
     ///
-    /// Reading figures never waits. What a backend that processes share holds is therefore told as it was when the
-    /// backend was last asked, and absent before that: reading has it asked again in the background when that was more
-    /// than ten seconds ago. The companion's `usage()` asks it at once.
+    /// Never waits. The size of a shared backend is therefore as of the last query, and absent before the first;
+    /// reading it triggers a query in the background if the last is more than ten seconds old. The companion's
+    /// `usage()` queries at once.
     pub fn stats(&self) -> Stats {
         Stats::from(&self.difference(|windows, _| windows.start()))
     }
@@ -229,7 +229,7 @@ impl CacheMetrics {
         Stats::from(&self.snapshot_over(window))
     }
 
-    /// What came of the lookups of the last `window`.
+    /// The lookups of the last `window`.
     #[cfg(feature = "prometheus")]
     pub(crate) fn lookups_over(&self, window: Duration) -> Lookups {
         let span = self.span(|windows, now| windows.before(now.saturating_sub(nanos(window))));
@@ -238,13 +238,13 @@ impl CacheMetrics {
 
     /// The figures of the last `window`, mergeable.
     ///
-    /// The window begins up to a fifteenth of its length, or a second, too early: [`Snapshot::covers`] says how long
-    /// it is. One longer than a day, or than the time since the beginning, begins there.
+    /// The window begins up to a fifteenth of its length, or a second, too early: [`Snapshot::covers`] tells its
+    /// length. A window longer than a day, or than the time since the beginning, begins there.
     pub fn snapshot_over(&self, window: Duration) -> Snapshot {
         self.difference(|windows, now| windows.before(now.saturating_sub(nanos(window))))
     }
 
-    /// The figures since the beginning, whether reset or not: its counters never fall.
+    /// The figures since the beginning, unaffected by resets: its counters never fall.
     pub fn snapshot(&self) -> Snapshot {
         let now = self.clock.now();
         let mut history = self.history();

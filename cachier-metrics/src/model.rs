@@ -1,5 +1,5 @@
-//! Model checking: random schedules of the counting threads, the readers and the ticker. Run with
-//! `RUSTFLAGS="--cfg shuttle" cargo test -p cachier-metrics --lib model`.
+//! Model checking: random schedules of counting threads, readers and the ticker. Run with `RUSTFLAGS="--cfg shuttle"
+//! cargo test -p cachier-metrics --lib model`.
 #![allow(clippy::unwrap_used)]
 
 use std::sync::Arc;
@@ -20,7 +20,7 @@ use crate::{Clock, Stats};
 const SCHEDULES: usize = 500;
 const HITS: u64 = 3;
 
-/// Runs `check` under many random schedules. Blocks are made on the stack, and large there.
+/// Runs `check` under many random schedules. Blocks are built on the stack, which must be large.
 fn explore(check: impl Fn() + Send + Sync + 'static) {
     explore_by(RandomScheduler::new(SCHEDULES), check);
 }
@@ -42,7 +42,7 @@ fn total(blocks: &Blocks) -> u64 {
 }
 
 #[test]
-fn a_block_that_passes_from_thread_to_thread_keeps_its_counts() {
+fn a_block_keeps_its_counts_across_threads() {
     let check = || {
         let blocks: &'static Blocks = Box::leak(Box::new(Blocks::new(SamplingRate::NONE)));
         let writers = [(); 3].map(|()| thread::spawn(move || count_hits(blocks)));
@@ -61,7 +61,7 @@ fn a_block_that_passes_from_thread_to_thread_keeps_its_counts() {
 
 #[test]
 #[should_panic = "counts were lost"]
-fn the_checker_notices_a_block_that_is_given_back_too_early() {
+fn the_checker_notices_a_block_released_early() {
     let check = || {
         let blocks: &'static Blocks = Box::leak(Box::new(Blocks::new(SamplingRate::NONE)));
         let count_after_release = move || {
@@ -87,7 +87,7 @@ fn metrics(clock: &Clock) -> &'static CacheMetrics {
 }
 
 #[test]
-fn windows_conserve_counts_while_hits_misses_and_ticks_interleave() {
+fn windows_conserve_counts_under_concurrency() {
     let check = || {
         let clock = Clock::manual();
         let metrics = metrics(&clock);
@@ -106,7 +106,7 @@ fn windows_conserve_counts_while_hits_misses_and_ticks_interleave() {
             for _ in 0..3 {
                 clock.advance(Duration::from_secs(1));
                 metrics.tick();
-                // The last second, and what came before it, make up the whole.
+                // The last second and what came before make up the whole.
                 let (whole, last) = (metrics.stats(), metrics.stats_over(Duration::from_secs(1)));
                 assert!(whole.calls >= seen && last.calls >= whole.calls - seen);
                 seen = whole.calls;
@@ -123,7 +123,7 @@ fn windows_conserve_counts_while_hits_misses_and_ticks_interleave() {
 }
 
 #[test]
-fn nothing_that_a_call_has_recorded_is_missed_once_it_has_ended() {
+fn an_ended_call_is_recorded_completely() {
     let check = || {
         let clock = Clock::manual();
         let metrics = metrics(&clock);
@@ -139,11 +139,11 @@ fn nothing_that_a_call_has_recorded_is_missed_once_it_has_ended() {
         assert_eq!(stats.latency.count(), Some(1));
         assert_eq!(stats.time_saved, Some(Duration::from_secs(1)));
     };
-    // Few turns at rare places: the reader must come by as a whole between two steps of the caller.
+    // Few context switches at rare places: the whole reader must run between two steps of the caller.
     explore_by(PctScheduler::new(2, 2 * SCHEDULES), check);
 }
 
-/// What windows must not be: a slot that the first writer of a new second claims and clears.
+/// A broken variant: the first writer of a new second claims and clears a slot.
 #[derive(Default)]
 struct SlotClearedInPlace {
     second: AtomicU64,
@@ -163,7 +163,7 @@ impl SlotClearedInPlace {
 
 #[test]
 #[should_panic = "counts were lost"]
-fn the_checker_notices_windows_that_tag_the_slot_and_then_store_zero() {
+fn the_checker_notices_slots_cleared_in_place() {
     let check = || {
         let slot = Arc::new(SlotClearedInPlace::default());
         let writers = [1, 1, 2].map(|second| {

@@ -1,7 +1,7 @@
-//! What belongs to one process alone, although a program forks: see the module `process` of `cachier-backends`, which this
+//! State that belongs to one process, in programs that fork: see the module `process` of `cachier-backends`, which this
 //! crate does not know.
 //!
-//! A child of `fork` has a copy of its parent's memory, and one of its threads: locks that others held stay locked.
+//! A child of `fork` has a copy of its parent's memory and one of its threads: locks held by the others stay locked.
 
 use std::mem::forget;
 use std::process::id;
@@ -10,24 +10,24 @@ use std::sync::{OnceLock, TryLockError};
 
 use crate::sync::Mutex;
 
-/// A process, as distinct from those that it was forked from, and from those that it forks.
+/// The identity of a process, distinct from its ancestors and children.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Process {
-    /// The id in the upper half. In the lower one, how many of its ancestors were noticed here: ids come again.
+    /// The process id in the upper half. The lower half counts the ancestors noticed here, as ids are reused.
     number: u64,
 }
 
-/// The newest process in this line, as far as it was noticed.
+/// The newest process of this lineage noticed so far.
 static NEWEST: AtomicU64 = AtomicU64::new(0);
 
 impl Process {
-    /// The process that runs this: a system call.
+    /// The current process; a system call.
     pub(crate) fn current() -> Self {
         let id = u64::from(id()) << 32;
         let mut newest = NEWEST.load(Ordering::Acquire);
         while newest >> 32 << 32 != id {
             let number = id | u64::from((newest as u32).wrapping_add(1));
-            // Another thread may have noticed it meanwhile.
+            // Another thread may have noticed it already.
             let _ = NEWEST.compare_exchange(newest, number, Ordering::AcqRel, Ordering::Acquire);
             newest = NEWEST.load(Ordering::Acquire);
         }
@@ -35,9 +35,9 @@ impl Process {
     }
 }
 
-/// A value that each process makes for itself when it first needs it. What it inherits is never dropped.
+/// A value initialised lazily in each process. Inherited values are never dropped.
 pub(crate) struct PerProcess<T> {
-    /// A list that only grows, read without a lock: the values of a line of processes, the oldest first.
+    /// An append-only list, read without a lock: the values of a lineage, oldest first.
     first: OnceLock<Box<Node<T>>>,
 }
 
@@ -54,7 +54,7 @@ impl<T> PerProcess<T> {
         }
     }
 
-    /// The value of this process; else `make` makes it, which is shown what the process before had.
+    /// The value of this process, initialised by `make` if need be, which is given the parent's value.
     pub(crate) fn get(&self, make: impl FnOnce(Option<&T>) -> T) -> &T {
         self.of(Process::current(), make)
     }
@@ -78,8 +78,9 @@ impl<T> PerProcess<T> {
     }
 }
 
-/// What is in the cell, else what `make` makes: before the cell is locked, which is then for a few instructions only. A child
-/// that was forked while another thread has it locked waits for ever. Of several that are made at once, one stays.
+/// The value of the cell, initialised by `make` if need be. Runs `make` before locking the cell, which is then locked
+/// for a few instructions only. A child forked while another thread has it locked waits forever. Of several values made
+/// concurrently, one is kept.
 pub(crate) fn get_or_init<T>(cell: &OnceLock<T>, make: impl FnOnce() -> T) -> &T {
     match cell.get() {
         Some(made) => made,
@@ -102,7 +103,7 @@ impl<T> Drop for PerProcess<T> {
     }
 }
 
-/// A lock of this process around a copy of what an inherited one holds; around nothing where that is held for ever.
+/// A new lock around a copy of an inherited value; around the default if the inherited lock is held.
 pub(crate) fn copied<T: Clone + Default>(inherited: Option<&Mutex<T>>) -> Mutex<T> {
     let copy = inherited.and_then(|inherited| match inherited.try_lock() {
         Ok(held) => Some(held.clone()),
@@ -128,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cell_is_free_while_what_goes_into_it_is_made() {
+    fn a_cell_is_unlocked_while_its_value_is_made() {
         let cell = OnceLock::new();
         let meanwhile = || *cell.get_or_init(|| 1) + 1;
         assert_eq!(*get_or_init(&cell, meanwhile), 1);
@@ -136,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn a_child_makes_its_own_and_sees_what_was_before() {
+    fn a_child_makes_its_own_and_sees_its_parents() {
         let cell = PerProcess::new();
         let make = |before: Option<&i32>| before.map_or(1, |before| before + 1);
         assert_eq!(*cell.get(make), 1);

@@ -1,4 +1,4 @@
-//! The functions of the process, which its ticker ticks.
+//! The functions of the process, ticked by its ticker.
 
 use crate::metrics::{CacheMetrics, MetricsOptions};
 use crate::per_process::{PerProcess, copied};
@@ -7,9 +7,9 @@ use crate::ticker;
 
 static FUNCTIONS: PerProcess<Mutex<Vec<&'static CacheMetrics>>> = PerProcess::new();
 
-/// The metrics of the process.
+/// The functions of the process.
 impl CacheMetrics {
-    /// Makes the metrics of a function: once for each function, as they live until the process ends.
+    /// Creates the metrics of a function. Once per function, as they are never freed.
     pub fn create(options: MetricsOptions) -> &'static Self {
         let listed = options.listed;
         let metrics: &'static Self = Box::leak(Box::new(Self::new(options)));

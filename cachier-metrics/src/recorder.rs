@@ -1,4 +1,4 @@
-//! Recorders: what a call, a wait, an operation or a computation has done by the time it ends, however it ends.
+//! Recorders of calls, waits, operations and computations, however these end.
 
 use std::time::Duration;
 
@@ -7,10 +7,10 @@ use crate::labels::{AbandonReason, ComputeFailure, Operation, Outcome, Reason, W
 use crate::metrics::CacheMetrics;
 use crate::sampling::Sampled;
 
-/// Recording that lasts.
+/// Recording of what takes time.
 impl CacheMetrics {
-    /// Starts a call off the hit path. `sampled` is what [`Local::sample`](crate::Local::sample) decided, `started` when
-    /// the call began if the clock has been read already.
+    /// Starts a call off the hit path. `sampled` is the decision of [`Local::sample`](crate::Local::sample), `started`
+    /// the time when the call began, if it is known already.
     pub fn start_call(
         &'static self,
         sampled: Option<Sampled>,
@@ -25,7 +25,7 @@ impl CacheMetrics {
         ComputeRecorder::start(self, reason)
     }
 
-    /// Starts an operation of the backend that no call waits for; those of a call start at its recorder.
+    /// Starts a backend operation outside any call; [`CallRecorder::operation`] starts those of a call.
     pub fn start_operation(
         &'static self,
         operation: Operation,
@@ -35,7 +35,7 @@ impl CacheMetrics {
     }
 }
 
-/// One call off the hit path. Counted under its outcome by [`finish`](Self::finish); dropped without it, as abandoned.
+/// A call off the hit path, counted by its outcome in [`finish`](Self::finish), or as abandoned if dropped without it.
 #[derive(Debug)]
 #[must_use = "dropping it counts the call as abandoned"]
 pub struct CallRecorder {
@@ -62,8 +62,8 @@ impl CallRecorder {
         }
     }
 
-    /// Ends the call with its outcome. `age` and `compute` are those of a stored value that it was given, in
-    /// nanoseconds: how old it was, and how long computing it had taken.
+    /// Ends the call with its outcome. `age` and `compute` are the age and the compute time of the stored value that it
+    /// was served, in nanoseconds.
     pub fn finish(mut self, outcome: Outcome, age: Option<u64>, compute: Option<u64>) {
         self.finished = true;
         let shared = &self.metrics.shared;
@@ -71,7 +71,7 @@ impl CallRecorder {
         let Some(timing) = self.timing else { return };
         let weight = timing.sampled.weight();
         let elapsed = timing.elapsed(self.metrics);
-        // First: readers look again when a later part has changed, and not when this sum has.
+        // First: readers look again when a later part has changed, but not for this sum.
         let saved = compute.and_then(|compute| compute.checked_sub(elapsed));
         if let (Outcome::Hit, Some(saved)) = (outcome, saved) {
             shared.time_saved.add(saved, weight, Writers::Many);
@@ -82,7 +82,7 @@ impl CallRecorder {
         shared.call_duration[outcome].record(elapsed, weight);
     }
 
-    /// Starts waiting for another's computation; the wait ends when the recorder is dropped.
+    /// Starts a wait for another's computation, until the recorder is dropped.
     pub fn wait(&self, scope: WaitScope) -> WaitRecorder {
         self.metrics.shared.waiting_calls.up();
         WaitRecorder {
@@ -92,7 +92,7 @@ impl CallRecorder {
         }
     }
 
-    /// Starts an operation of the backend, which ends when the recorder is dropped.
+    /// Starts a backend operation, until the recorder is dropped.
     pub fn operation(&self, operation: Operation) -> OperationRecorder {
         self.metrics.start_operation(operation, self.sampled())
     }
@@ -102,7 +102,7 @@ impl CallRecorder {
         self.metrics.stored(bytes, self.sampled());
     }
 
-    /// Whether the call is timed.
+    /// The sampling decision of the call.
     pub fn sampled(&self) -> Option<Sampled> {
         self.timing.map(|timing| timing.sampled)
     }
@@ -123,7 +123,7 @@ impl Drop for CallRecorder {
     }
 }
 
-/// One wait of a call for another's computation.
+/// A call's wait for another's computation.
 #[derive(Debug)]
 #[must_use = "dropping it ends the wait"]
 pub struct WaitRecorder {
@@ -143,7 +143,7 @@ impl Drop for WaitRecorder {
     }
 }
 
-/// One operation of a backend.
+/// A backend operation.
 #[derive(Debug)]
 #[must_use = "dropping it ends the operation"]
 pub struct OperationRecorder {
@@ -175,8 +175,8 @@ impl Drop for OperationRecorder {
     }
 }
 
-/// One execution of the function's body, always timed. Dropped without [`finish`](Self::finish), it counts as a
-/// failure by panic or cancellation.
+/// An execution of the function's body, always timed. Dropped without [`finish`](Self::finish), it counts as a panic or
+/// a cancellation.
 #[derive(Debug)]
 #[must_use = "dropping it counts the computation as failed"]
 pub struct ComputeRecorder {
@@ -208,7 +208,7 @@ impl ComputeRecorder {
         }
     }
 
-    /// Ends the computation; how long it took.
+    /// Ends the computation; returns its duration.
     pub fn finish(mut self, result: ComputeResult) -> Duration {
         self.finished = true;
         let shared = &self.metrics.shared;
@@ -236,7 +236,7 @@ impl Drop for ComputeRecorder {
     }
 }
 
-/// When something sampled began.
+/// The start of something sampled.
 #[derive(Clone, Copy, Debug)]
 struct Timing {
     sampled: Sampled,

@@ -1,12 +1,11 @@
-//! The computations that are running now, and since when.
+//! The running computations, and their starts.
 
 use std::sync::OnceLock;
 
 use crate::counter::{Slot, UpDownCounter};
 use crate::per_process::get_or_init;
 
-/// The starts of running computations: a chain of fixed pages, taken and freed without a lock. It grows to the
-/// largest number that ever ran at once.
+/// The starts of running computations: a lock-free list of fixed pages, as long as the most that ever ran at once.
 #[derive(Default)]
 pub(crate) struct RunningComputations {
     count: UpDownCounter,
@@ -20,7 +19,7 @@ struct Page {
 }
 
 impl RunningComputations {
-    /// Notes a computation that started at `now`, in nanoseconds other than zero.
+    /// Records a computation that started at `now`, in nanoseconds, not zero.
     pub(crate) fn start(&self, now: u64) -> &Slot {
         self.count.up();
         let mut page = &self.first;

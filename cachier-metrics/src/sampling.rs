@@ -1,8 +1,8 @@
-//! Which calls are timed, and how much each timed call weighs. Pure: the randomness comes from outside.
+//! Which calls are timed, and with which weight. Pure: randomness is passed in.
 
 use std::num::NonZeroU64;
 
-/// The share of calls whose durations and sizes are measured, from 0 to 1.
+/// The share of timed calls, from 0 to 1.
 ///
 /// ```
 /// use cachier_metrics::SamplingRate;
@@ -20,10 +20,10 @@ impl SamplingRate {
     /// Every call is timed.
     pub const ALL: Self = Self(1.0);
 
-    /// A rate known when the program is built. A positive rate below one in ten million counts as that.
+    /// A rate, possibly in a constant. A positive rate below one in ten million counts as that.
     ///
     /// # Panics
-    /// Outside 0..=1, which in a constant is a compile error.
+    /// Outside 0..=1; a compile error in a constant.
     pub const fn new(rate: f64) -> Self {
         match Self::parse(rate) {
             Some(rate) => rate,
@@ -49,7 +49,7 @@ impl SamplingRate {
     }
 }
 
-/// Keeps the squares of weights far from overflow.
+/// Keeps squares of weights far from overflow.
 const SMALLEST: f64 = 1e-7;
 
 impl Default for SamplingRate {
@@ -78,14 +78,14 @@ impl std::fmt::Display for InvalidRate {
 
 impl std::error::Error for InvalidRate {}
 
-/// The decision to time a call, with the number of calls it stands for.
+/// The decision to time a call, with its weight.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sampled {
     weight: NonZeroU64,
 }
 
 impl Sampled {
-    /// Stands for itself alone.
+    /// A weight of one.
     pub const ONE: Self = Self {
         weight: NonZeroU64::MIN,
     };
@@ -103,28 +103,27 @@ impl Sampled {
     }
 }
 
-/// Draws for one rate which calls are sampled, and what they weigh.
+/// Draws for a rate which calls are sampled, with which weights.
 ///
-/// Every call is sampled with probability p, independently of the others. A sampled call weighs 1/p, rounded up or down
-/// at random so that the mean is exactly 1/p. Hence each sum of weights is an unbiased estimate (Horvitz and Thompson
-/// 1952).
+/// Every call is sampled with probability p, independently. A sampled call has weight 1/p, rounded up or down at random
+/// so that the mean is exactly 1/p. So every sum of weights is an unbiased estimate (Horvitz and Thompson 1952).
 pub(crate) struct Sampler {
     threshold: Threshold,
-    /// 1/p, rounded down, and what the rounding took away.
+    /// 1/p, rounded down, and the remainder.
     weight: u64,
     remainder: f64,
-    /// 1/ln(1 - p), which makes a gap of a random number.
+    /// 1/ln(1 - p), which turns a random number into a gap.
     gap: f64,
 }
 
-/// A call is sampled whose draw, of 63 bits, lies below.
+/// A call is sampled if its draw of 63 bits is below.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Threshold(u64);
 
 impl Threshold {
-    /// No call is sampled, whatever is drawn.
+    /// Samples no call.
     pub(crate) const NEVER: Self = Self(0);
-    /// Every call is.
+    /// Samples every call.
     pub(crate) const ALWAYS: Self = Self(1 << 63);
 
     /// Whether the call with this draw is sampled: see [`next_draw`].
@@ -152,13 +151,13 @@ impl Sampler {
     /// The weight of a call that was sampled with this draw.
     #[inline]
     pub(crate) fn weigh(&self, draw: u64) -> Sampled {
-        // The draw itself is small, or it would not have been sampled: so it is mixed anew.
+        // The draw of a sampled call is small, so it is mixed.
         let up = self.remainder > 0.0 && unit(mixed(draw)) <= self.remainder;
         Sampled::of(self.weight + u64::from(up))
     }
 
-    /// How many calls are passed over before the next that is sampled: as many as if each had been decided by itself,
-    /// for which one draw will do (the geometric distribution by inversion, Devroye 1986, chapter X.2).
+    /// The number of calls until the next sampled one, distributed as if each had been decided separately (the
+    /// geometric distribution by inversion, Devroye 1986, chapter X.2).
     pub(crate) fn gap(&self, draw: u64) -> u64 {
         match self.threshold {
             Threshold::NEVER => u64::MAX,
@@ -168,8 +167,8 @@ impl Sampler {
     }
 }
 
-/// The draw after this one: a step of a linear congruential generator (multiplier and increment of Knuth's MMIX), whose
-/// high bits are random enough to sample by.
+/// The next draw, by a linear congruential generator (multiplier and increment of Knuth's MMIX), whose high bits are
+/// random enough for sampling.
 #[inline]
 pub(crate) fn next_draw(draw: u64) -> u64 {
     draw.wrapping_mul(6_364_136_223_846_793_005)
@@ -181,7 +180,7 @@ pub(crate) fn unit(random: u64) -> f64 {
     ((random >> 11) + 1) as f64 / (1_u64 << 53) as f64
 }
 
-/// The number, stirred until no bit tells of another: the output of SplitMix64 (Steele, Lea, Flood 2014).
+/// Mixes all bits: the output function of SplitMix64 (Steele, Lea, Flood 2014).
 pub(crate) fn mixed(number: u64) -> u64 {
     let mut mixed = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
     mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -215,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn shares_and_weights_have_the_means_that_the_rate_asks_for() {
+    fn shares_and_weights_have_the_right_means() {
         for rate in [0.01, 0.1, 0.3, 0.7, 0.95] {
             let sampler = Sampler::new(SamplingRate::new(rate));
             let calls = 500_000;
@@ -235,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn one_call_tells_nothing_of_the_next() {
+    fn consecutive_decisions_are_independent() {
         let threshold = Sampler::new(SamplingRate::new(0.1)).threshold();
         let (mut draw, mut both) = (3, [0; 8]);
         let calls = 1_000_000;
@@ -249,7 +248,7 @@ mod tests {
             let pairs = sampled.iter().zip(&sampled[distance..]);
             *both = pairs.filter(|(one, other)| **one && **other).count();
         }
-        // A hundredth of the pairs, give or take five standard deviations.
+        // A hundredth of the pairs, within five standard deviations.
         assert!(
             both.iter().all(|both| (9_500..10_500).contains(both)),
             "{both:?}"
@@ -257,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn gaps_are_as_long_as_if_each_call_were_decided_by_itself() {
+    fn gaps_are_distributed_like_single_decisions() {
         for rate in [0.001, 0.1, 0.5, 0.95] {
             let sampler = Sampler::new(SamplingRate::new(rate));
             let (mut draw, mut longer) = (11, [0; 6]);

@@ -1,4 +1,4 @@
-//! What all threads count together: everything that happens off the hit path.
+//! Counts shared by all threads: everything off the hit path.
 
 use crate::counter::{Counter, Sum, UpDownCounter, Writers};
 use crate::histogram::{BYTES, LazyHistogram, SECONDS};
@@ -10,7 +10,7 @@ use crate::labels::{
 use crate::running::RunningComputations;
 use crate::snapshot::Snapshot;
 
-/// The counters and histograms that any thread may write.
+/// The counters and histograms written by any thread.
 pub(crate) struct SharedCounters {
     pub(crate) calls: Counters<Outcome>,
     pub(crate) abandoned: Counters<AbandonReason>,
@@ -66,12 +66,12 @@ impl SharedCounters {
         }
     }
 
-    /// Grows with everything that is counted or recorded here.
+    /// Increases with every change.
     pub(crate) fn activity(&self) -> u64 {
         self.counted().wrapping_add(self.recorded())
     }
 
-    /// All of it as it is now.
+    /// A snapshot of all of it.
     pub(crate) fn read(&self) -> Snapshot {
         Snapshot {
             calls: self.calls.read(),

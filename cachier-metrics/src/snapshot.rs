@@ -1,4 +1,4 @@
-//! All figures of a function, or of a group of them, at one moment: what is merged, sent and exported.
+//! All figures of a function or a group at one moment: merged, sent and exported.
 
 use std::iter::Sum;
 use std::ops::AddAssign;
@@ -14,11 +14,10 @@ use crate::labels::{
     RemovalCause, StaleUse, WaitScope,
 };
 
-/// All figures of one function, or of several merged, under the words of the metric catalogue.
+/// All figures of a function, or of several merged, named as in the metric catalogue.
 ///
-/// Merging is associative and commutative, and an empty snapshot changes nothing, so figures of functions and of
-/// processes can be added in any order. Ratios and quantiles are computed afterwards, by
-/// [`Stats::from`](crate::Stats).
+/// Merging is associative and commutative, with the empty snapshot as identity, so figures of functions and processes
+/// can be added in any order. Ratios and quantiles are computed afterwards, by [`Stats::from`](crate::Stats).
 ///
 /// ```
 /// use cachier_metrics::{Outcome, Snapshot, Stats};
@@ -34,17 +33,17 @@ use crate::labels::{
 #[serde(default)]
 #[non_exhaustive]
 pub struct Snapshot {
-    /// The time in which these figures were counted; of merged ones the longest.
+    /// The time span of the figures; after merging, the longest.
     pub covers: Duration,
     /// Finished calls.
     pub calls: Labelled<Outcome, u64>,
     /// Calls that ended without a value.
     pub abandoned: Labelled<AbandonReason, u64>,
-    /// Lookups that met a stale entry.
+    /// Lookups that found a stale entry.
     pub stale_hits: Labelled<StaleUse, u64>,
     /// Executions of the function's body.
     pub recalculations: Labelled<Reason, u64>,
-    /// Those that gave no storable value.
+    /// Executions that gave no storable value.
     pub recalculation_failures: Labelled<ComputeFailure, u64>,
     /// Stale values served without an attempt to recompute them, because of `retry_after`.
     pub refreshes_suppressed: u64,
@@ -52,7 +51,7 @@ pub struct Snapshot {
     pub wait_timeouts: u64,
     /// Values not stored because they were larger than `entry_size_limit`.
     pub size_limit_rejections: u64,
-    /// Their bytes.
+    /// Their size in bytes.
     pub rejected_bytes: u64,
     /// Entries removed.
     pub removals: Labelled<RemovalCause, u64>,
@@ -60,38 +59,38 @@ pub struct Snapshot {
     pub backend_errors: Labelled<Operation, Labelled<ErrorLabel, u64>>,
     /// Lookups in the near tier.
     pub near_lookups: Labelled<NearResult, u64>,
-    /// Nanoseconds that hits have saved, estimated from the sampled ones; absent where none are sampled.
+    /// Nanoseconds saved by hits, estimated from the sampled ones; absent if none are sampled.
     pub time_saved: Option<u128>,
     /// Whole calls.
     pub call_duration: Labelled<Outcome, Histogram>,
     /// Executions of the body.
     pub compute_duration: Histogram,
-    /// Waiting for another's computation.
+    /// Waits for another's computation.
     pub wait_duration: Labelled<WaitScope, Histogram>,
     /// Operations of the backend.
     pub operation_duration: Labelled<Operation, Histogram>,
     /// Serialized size of stored values, in bytes.
     pub entry_size: Histogram,
-    /// Age of the values that sampled calls were given.
+    /// Age of the values served to sampled calls.
     pub entry_age: Histogram,
     /// What the cache holds.
     pub gauges: Gauges,
-    /// What is going on.
+    /// What is going on right now.
     pub activity: Activity,
 }
 
-/// What a function is doing at one moment.
+/// The current activity of a function.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
 pub struct Activity {
-    /// Calls off the hit path that have not ended.
+    /// Unfinished calls off the hit path.
     pub inflight_calls: u64,
-    /// Executions of the body that have not ended.
+    /// Unfinished executions of the body.
     pub inflight_computations: u64,
-    /// Calls that wait for another's computation.
+    /// Calls waiting for another's computation.
     pub waiting_calls: u64,
-    /// How long the oldest running computation has been running.
+    /// The age of the oldest running computation.
     pub oldest_computation: Option<Duration>,
 }
 
@@ -111,7 +110,7 @@ impl Snapshot {
         self.activity.merge(&other.activity);
     }
 
-    /// What was counted after `earlier`, an older snapshot of the same function or group; gauges are those of now.
+    /// What was counted since `earlier`, an older snapshot of the same function or group; gauges are current.
     #[must_use]
     pub fn since(&self, earlier: &Self) -> Self {
         let mut rest = self.clone();
@@ -194,7 +193,7 @@ impl Activity {
     }
 }
 
-/// What to do with a pair of counters and a pair of histograms.
+/// How to combine two counters, and two histograms.
 struct Operator<H> {
     number: fn(u64, u64) -> u64,
     histogram: H,

@@ -1,4 +1,4 @@
-//! The figures of a function as a program reads them.
+//! A function's figures for programs.
 
 use std::time::Duration;
 
@@ -8,9 +8,9 @@ use crate::labelled::Labelled;
 use crate::labels::{Label, Operation, Outcome};
 use crate::snapshot::Snapshot;
 
-/// The figures of a function, or of several: counts, and how durations and sizes are distributed.
+/// The figures of a function, or of several: counts, and distributions of durations and sizes.
 ///
-/// Counts are exact at every sampling rate. What is not known is absent, never zero. `Display` is a table for people.
+/// Counts are exact at every sampling rate. Unknown figures are absent, never zero. `Display` is a table for people.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Stats {
@@ -26,11 +26,11 @@ pub struct Stats {
     pub misses: u64,
     /// Calls that did not consult the cache.
     pub bypassed: u64,
-    /// Calls that the backend failed.
+    /// Calls for which the backend failed.
     pub unavailable: u64,
-    /// Calls that panicked or were cancelled; they are not among the finished ones.
+    /// Calls that panicked or were cancelled; not among the finished ones.
     pub abandoned: u64,
-    /// Lookups that met a stale entry, served or not.
+    /// Lookups that found a stale entry, served or not.
     pub stale_hits: u64,
     /// Executions of the function's body.
     pub recalculations: u64,
@@ -46,22 +46,22 @@ pub struct Stats {
     pub removals: u64,
     /// Failures of the backend.
     pub backend_errors: u64,
-    /// Entries in the backend: exact in memory; of a backend that processes share, as of when it was last asked, see
+    /// Entries in the backend: exact in memory; in a shared backend, as of the last query, see
     /// [`CacheMetrics::stats`](crate::CacheMetrics::stats).
     pub entries: Option<u64>,
     /// Their size, likewise.
     pub size_bytes: Option<u64>,
-    /// The time that hits have saved, estimated from the sampled ones.
+    /// Time saved by hits, estimated from the sampled ones.
     pub time_saved: Option<Duration>,
-    /// The time in which all this was counted.
+    /// The time span of the figures.
     pub covers: Duration,
-    /// Whole calls, as their callers see them.
+    /// Whole calls, as seen by callers.
     pub latency: Distribution<Duration>,
     /// Hits.
     pub hit_latency: Distribution<Duration>,
     /// Executions of the body.
     pub compute: Distribution<Duration>,
-    /// Waiting for another's computation.
+    /// Waits for another's computation.
     pub wait: Distribution<Duration>,
     /// Loading from the backend.
     pub load: Distribution<Duration>,
@@ -74,12 +74,12 @@ pub struct Stats {
 }
 
 impl Stats {
-    /// Hits as a share of all lookups; absent without lookups.
+    /// The share of hits among all lookups; absent without lookups.
     pub fn hit_rate(&self) -> Option<f64> {
         self.lookups().hit_rate()
     }
 
-    /// Calls that did not have to compute, as a share of all lookups; absent without lookups.
+    /// The share of lookups that did not have to compute; absent without lookups.
     pub fn served_rate(&self) -> Option<f64> {
         self.lookups().served_rate()
     }
@@ -103,7 +103,7 @@ pub(crate) struct Lookups {
 }
 
 impl Lookups {
-    /// Those of one state of the counters that an earlier state does not have.
+    /// The lookups between two states of the counters.
     #[cfg(feature = "prometheus")]
     pub(crate) fn since(later: &Labelled<Outcome, u64>, earlier: &Labelled<Outcome, u64>) -> Self {
         let calls = |outcome| later[outcome].saturating_sub(earlier[outcome]);

@@ -1,4 +1,4 @@
-//! What stores tell of themselves: figures of one backend instance, whichever functions use it.
+//! Figures of stores: one backend instance each, whichever functions use it.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use crate::labels::Operation;
 use crate::per_process::{PerProcess, copied};
 use crate::sync::{Mutex, MutexGuard, lock};
 
-/// The figures of one store at one moment; what is not known is absent.
+/// The figures of a store at one moment; unknown ones are absent.
 ///
 /// ```
 /// use cachier_metrics::{Operation, StoreFigures};
@@ -26,22 +26,22 @@ pub struct StoreFigures {
     pub backend: String,
     /// Its configured name or address, without credentials.
     pub store: String,
-    /// Requests sent, by what they were for.
+    /// Requests sent, by operation.
     pub round_trips: Vec<(Operation, u64)>,
     /// Whether the circuit breaker answers for the backend.
     pub breaker_open: bool,
-    /// Connections that nobody uses.
+    /// Idle connections.
     pub idle_connections: Option<u64>,
     /// Connections in use.
     pub busy_connections: Option<u64>,
-    /// The most connections that there may be.
+    /// The maximum.
     pub max_connections: Option<u64>,
-    /// How long operations waited for a connection, in nanoseconds.
+    /// Waits for a connection, in nanoseconds.
     pub pool_waits: Histogram,
 }
 
 impl StoreFigures {
-    /// The figures of a store of which nothing is known yet.
+    /// A store without known figures.
     pub fn new(backend: impl Into<String>, store: impl Into<String>) -> Self {
         Self {
             backend: backend.into(),
@@ -56,7 +56,7 @@ impl StoreFigures {
     }
 }
 
-/// Durations that any thread records, as a histogram.
+/// A histogram of durations, recorded by any thread.
 ///
 /// ```
 /// use std::time::Duration;
@@ -70,18 +70,18 @@ impl StoreFigures {
 pub struct Durations(LazyHistogram);
 
 impl Durations {
-    /// None yet.
+    /// An empty histogram.
     #[must_use]
     pub const fn new() -> Self {
         Self(LazyHistogram::new(&SECONDS))
     }
 
-    /// Adds one.
+    /// Records a duration.
     pub fn record(&self, duration: Duration) {
         self.0.record(nanos(duration), 1);
     }
 
-    /// What has been recorded so far, in nanoseconds.
+    /// The durations so far, in nanoseconds.
     #[must_use]
     pub fn read(&self) -> Histogram {
         self.0.read()
@@ -94,7 +94,7 @@ impl Default for Durations {
     }
 }
 
-/// Where the figures of a group of stores come from. Exporters ask it as long as this value lives.
+/// A source of stores' figures, listed for exporters until dropped.
 pub struct StoreSource {
     source: Arc<Source>,
 }
@@ -104,7 +104,7 @@ type Source = dyn Fn() -> Vec<StoreFigures> + Send + Sync;
 static SOURCES: PerProcess<Mutex<Vec<Arc<Source>>>> = PerProcess::new();
 
 impl StoreSource {
-    /// Has every exporter of the process ask `figures` for stores.
+    /// Lists `figures` as a source for all exporters of the process.
     pub fn listed(figures: impl Fn() -> Vec<StoreFigures> + Send + Sync + 'static) -> Self {
         let source: Arc<Source> = Arc::new(figures);
         sources().push(Arc::clone(&source));
@@ -127,7 +127,7 @@ impl fmt::Debug for StoreSource {
 /// The figures of all stores of the process, sorted, each store once.
 #[cfg(feature = "prometheus")]
 pub(crate) fn stores() -> Vec<StoreFigures> {
-    // Asked outside the lock: a source may take a while.
+    // Called outside the lock, as a source may take a while.
     let sources = sources().clone();
     let mut stores: Vec<_> = sources.iter().flat_map(|source| source()).collect();
     let name = |store: &StoreFigures| (store.backend.clone(), store.store.clone());

@@ -1,4 +1,4 @@
-//! The synchronisation that the counters stand on, in one place, so that a model checker can take it over.
+//! The synchronisation primitives of counters, replaceable by a model checker.
 
 #[cfg(not(shuttle))]
 pub(crate) use std::sync::{Mutex, MutexGuard, atomic::AtomicU64};
@@ -6,7 +6,7 @@ pub(crate) use std::sync::{Mutex, MutexGuard, atomic::AtomicU64};
 #[cfg(shuttle)]
 pub(crate) use shuttle::sync::{Mutex, MutexGuard, atomic::AtomicU64};
 
-/// Locks, also after another thread has panicked: every critical section of this crate leaves its data whole.
+/// Locks, ignoring poison: every critical section of this crate leaves its data consistent.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex
         .lock()

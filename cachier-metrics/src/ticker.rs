@@ -1,4 +1,4 @@
-//! The thread that ticks for a process.
+//! The ticker thread of a process.
 
 use std::sync::OnceLock;
 use std::thread;
@@ -9,13 +9,13 @@ use crate::per_process::PerProcess;
 
 static TICK: OnceLock<fn()> = OnceLock::new();
 
-/// From now on, what the ticker does each second: the same for a whole program.
+/// Starts the ticker with what it does each second; the same for a whole program.
 pub(crate) fn start_with(tick: fn()) {
     TICK.get_or_init(|| tick);
     start();
 }
 
-/// Without a ticker (no thread to be had), windows still rotate whenever they are read.
+/// If no thread can be started, windows still rotate whenever they are read.
 pub(crate) fn start() {
     static STARTED: PerProcess<()> = PerProcess::new();
     STARTED.get(|_| {

@@ -1,22 +1,21 @@
-//! Which old snapshots are kept, so that any window up to a day can be read as a difference. Pure.
+//! Old snapshots, kept so that any window up to a day can be read as a difference. Pure.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::snapshot::Snapshot;
 
-/// Cumulative snapshots, dense for the last half minute and ever sparser for older times.
+/// Cumulative snapshots, dense for the last half minute and sparser for older times.
 ///
-/// A snapshot's level says how round its second is: between it and the one before lies a multiple of 2^level. It is
-/// kept for 32 · 2^level seconds. Hence a window of any length up to a day begins at most a fifteenth of that length
-/// (or a second, if that is more) too early.
+/// A snapshot has level `n` if a multiple of 2^n seconds lies between it and the one before. It is kept for 32 · 2^n
+/// seconds. So a window of up to a day begins at most a fifteenth of its length, or a second, too early.
 pub(crate) struct Windows {
-    /// The state at the beginning, where nothing newer reaches back far enough.
+    /// The first state, for windows that reach back further than the others.
     start: State,
     recent: VecDeque<State>,
 }
 
-/// A cumulative snapshot and when it was taken, in nanoseconds.
+/// A cumulative snapshot, and its time in nanoseconds.
 pub(crate) struct State {
     pub(crate) at: u64,
     pub(crate) snapshot: Arc<Snapshot>,
@@ -25,11 +24,11 @@ pub(crate) struct State {
 
 const SECOND: u64 = 1_000_000_000;
 const STATES_PER_LEVEL: u64 = 32;
-/// At this level snapshots live for 36 hours: none need live longer.
+/// Snapshots of this level are kept for 36 hours, the longest needed.
 const TOP_LEVEL: u32 = 12;
 
 impl Windows {
-    /// Begins to count at `at` with the state of then.
+    /// Begins at time `at`, with the state of then.
     pub(crate) fn starting(at: u64, snapshot: Arc<Snapshot>) -> Self {
         Self {
             start: State {
@@ -41,7 +40,7 @@ impl Windows {
         }
     }
 
-    /// Keeps the state of now, unless one of the same second is kept already.
+    /// Keeps the current state, unless there is one of the same second.
     pub(crate) fn push(&mut self, at: u64, snapshot: &Arc<Snapshot>) {
         let newest = self.recent.back().unwrap_or(&self.start).at;
         let (second, before) = (at / SECOND, newest / SECOND);
@@ -58,7 +57,7 @@ impl Windows {
             .retain(|states| second - states.at / SECOND < STATES_PER_LEVEL << states.level);
     }
 
-    /// The newest kept state that is at least as old as `at`; the start where there is none.
+    /// The latest state no later than `at`, or else the first one.
     pub(crate) fn before(&self, at: u64) -> &State {
         let older = self.recent.partition_point(|states| states.at <= at);
         older
@@ -67,7 +66,7 @@ impl Windows {
             .unwrap_or(&self.start)
     }
 
-    /// The state at the beginning.
+    /// The first state.
     pub(crate) fn start(&self) -> &State {
         &self.start
     }
@@ -82,7 +81,7 @@ mod tests {
     const HOUR: u64 = 3600;
     const DAY: u64 = 24 * HOUR;
 
-    /// Windows that have been ticked in steps of `step(i)` nanoseconds until `end` seconds.
+    /// Windows ticked in steps of `step(i)` nanoseconds until `end` seconds.
     fn ticked(end: u64, step: impl Fn(u64) -> u64) -> (Windows, u64) {
         let state = Arc::<Snapshot>::default();
         let mut windows = Windows::starting(0, Arc::clone(&state));
@@ -101,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn any_window_up_to_a_day_begins_at_most_a_fifteenth_too_early() {
+    fn windows_begin_at_most_a_fifteenth_too_early() {
         let (windows, now) = ticked(2 * DAY, |_| SECOND);
         for window in (1..=60).chain([90, 600, HOUR, 2 * HOUR, 5 * HOUR, DAY / 2, DAY]) {
             let error = too_early(&windows, now, window);
@@ -134,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn a_window_longer_than_everything_begins_at_the_start() {
+    fn a_window_longer_than_everything_covers_everything() {
         let (windows, now) = ticked(10, |_| SECOND);
         assert_eq!(windows.before(0).at, windows.start().at);
         assert_eq!(now, 10 * SECOND);
@@ -143,9 +142,9 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(64))]
 
-        /// A ticker that lags, or always wakes at odd seconds, still leaves the windows whole.
+        /// Even a ticker that lags, or wakes at odd seconds, keeps the windows complete.
         #[test]
-        fn uneven_ticks_widen_a_window_by_no_more_than_their_distance(
+        fn uneven_ticks_widen_windows_by_one_tick(
             steps in prop::collection::vec(1..4_u64, 1..20),
             window in 1..2 * HOUR,
         ) {

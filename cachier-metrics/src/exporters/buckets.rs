@@ -1,13 +1,13 @@
-//! Where the classic buckets of Prometheus stand: at powers of four, in seconds or bytes.
+//! Classic Prometheus buckets: at powers of four, in seconds or bytes.
 //!
-//! Each bucket is a series for each function and label, so that by default each metric has a few, where its figures lie.
+//! Each bucket is a series per function and label, so by default each metric has a few, where its values usually are.
 
-/// How many classic buckets histograms have.
+/// The number of classic buckets.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Detail {
-    /// So few that a function in use stays within 200 series: all that it can count and time, and a server that goes away.
-    /// Each kind of error that an operation other than a load meets besides adds one.
+    /// Few enough to keep a function in use within 200 series: all its counts and durations, and an unreachable server.
+    /// Each further kind of error in an operation other than a load adds one.
     #[default]
     Brief,
     /// One at each power of four in between.
@@ -28,7 +28,7 @@ pub(super) const SIZES: &[i32] = &[4, 6, 8, 10, 12];
 pub(super) const AGES: &[i32] = &[1, 3, 5, 7, 9];
 
 impl Detail {
-    /// The powers of four at which the buckets of a metric stand that has these few by default.
+    /// The powers of four for a metric whose default buckets are `few`.
     pub(super) fn powers(self, few: &[i32]) -> Vec<i32> {
         match (self, few) {
             (Self::Full, [first, .., last]) => (*first..=*last).collect(),

@@ -1,4 +1,4 @@
-//! The metric catalogue as a table: for each metric its name, unit, kind, meaning, and where its points come from.
+//! The metric catalogue as a table: name, unit, kind, help text and source of each metric.
 
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -24,9 +24,9 @@ pub(crate) struct Reading {
     ratios: Vec<(&'static str, Option<f64>, Option<f64>)>,
 }
 
-/// What figures are about: a function, or a store.
+/// What metrics are about: a function, or a store.
 pub(crate) trait MetricSource {
-    /// The labels that all its figures carry.
+    /// The labels of all its points.
     fn labels(&self) -> [(&'static str, &str); 2];
 }
 
@@ -42,13 +42,13 @@ impl MetricSource for StoreFigures {
     }
 }
 
-/// One row of the catalogue, with figures about an `S`.
+/// A row of the catalogue, about an `S`.
 pub(crate) struct Metric<S> {
-    /// Without prefix, unit and `_total`.
+    /// Without prefix, unit, and `_total`.
     pub(crate) name: &'static str,
     pub(crate) unit: Unit,
     pub(crate) kind: Kind,
-    /// Of a histogram, the powers of four at which its classic buckets stand, in base units.
+    /// For a histogram: the powers of four with classic buckets, in base units.
     pub(crate) buckets: &'static [i32],
     pub(crate) help: &'static str,
     /// Its points for one source, without the source's labels; unknown ones are left out.
@@ -137,7 +137,7 @@ pub(crate) fn store_catalogue() -> Vec<Metric<StoreFigures>> {
     ]
 }
 
-/// What calls and computations counted.
+/// Counts of calls and computations.
 fn calls() -> Vec<Metric<Reading>> {
     vec![
         counter("calls", Unit::None, "Finished calls by outcome.", |r| {
@@ -194,7 +194,7 @@ fn calls() -> Vec<Metric<Reading>> {
     ]
 }
 
-/// What happened to entries and in the backend.
+/// Counts of entries and backend operations.
 fn entries() -> Vec<Metric<Reading>> {
     vec![
         counter(
@@ -269,7 +269,7 @@ fn distributions() -> Vec<Metric<Reading>> {
     ]
 }
 
-/// What is held and going on right now.
+/// Current sizes and activity.
 fn current() -> Vec<Metric<Reading>> {
     vec![
         gauge("entries", Unit::None, "Entries held now.", |r| {
@@ -323,7 +323,7 @@ fn current() -> Vec<Metric<Reading>> {
     ]
 }
 
-/// Ratios by window, and about the metrics themselves.
+/// Ratios by window, and metrics about the metrics.
 fn ratios() -> Vec<Metric<Reading>> {
     vec![
         gauge(

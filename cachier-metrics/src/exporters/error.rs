@@ -1,10 +1,10 @@
-//! What can go wrong while an exporter is set up.
+//! Errors of exporters.
 
 use std::error::Error;
 use std::fmt;
 use std::io;
 
-/// Why an exporter could not be built, started, or take a function. `Display` says it in full.
+/// Why an exporter could not be built or started, or a function not be registered. `Display` gives the details.
 #[derive(Debug)]
 pub struct ExportError {
     message: String,

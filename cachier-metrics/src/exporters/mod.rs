@@ -1,4 +1,4 @@
-//! Exporters: each translates the one catalogue into the words of another system, none computes figures of its own.
+//! Exporters: each translates the catalogue for another system, none computes figures of its own.
 
 mod buckets;
 mod catalogue;

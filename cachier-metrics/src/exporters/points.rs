@@ -1,11 +1,11 @@
-//! How figures become the points of a metric: unknown ones are left out.
+//! The points of metrics; unknown figures are left out.
 
 use crate::histogram::Histogram;
 use crate::labelled::Labelled;
 use crate::labels::{ErrorLabel, Label, Operation, Tier};
 use crate::stores::StoreFigures;
 
-/// One figure, and what tells it from the others of its metric.
+/// A figure with its labels within the metric.
 pub(crate) struct Point<'a> {
     pub(crate) labels: Vec<(&'static str, &'static str)>,
     pub(crate) value: Value<'a>,
@@ -47,8 +47,8 @@ pub(super) fn counts<L: Label>(counts: &Labelled<L, u64>) -> Vec<Point<'_>> {
     counts.iter().map(point).collect()
 }
 
-/// Every kind of error exists from the beginning, for loads; other operations join with their first error, or else
-/// they alone would take up the series budget.
+/// For loads, every kind of error exists from the beginning. Other operations get one with their first error, as they
+/// would use up the series budget otherwise.
 pub(super) fn backend_errors(
     errors: &Labelled<Operation, Labelled<ErrorLabel, u64>>,
 ) -> Vec<Point<'_>> {

@@ -1,4 +1,4 @@
-//! Which functions an exporter exports.
+//! The functions of an exporter.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -1,42 +1,42 @@
-//! A histogram as plain numbers: what snapshots keep, merge and subtract.
+//! Histograms as plain numbers, for snapshots: merged and subtracted.
 
 use serde::{Deserialize, Serialize};
 
 use super::scale::Scale;
 
-/// A histogram in exponential buckets, as plain numbers that can be merged by addition.
+/// A histogram with exponential buckets, merged by addition.
 ///
-/// Durations are in nanoseconds, sizes in bytes; bucket indices are those of OpenTelemetry at scale 4, in seconds or
-/// bytes. Sampled observations count with their weight.
+/// Durations are in nanoseconds, sizes in bytes. Bucket indices are OpenTelemetry's at scale 4, in seconds or bytes. A
+/// sampled observation counts by its weight.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
 pub struct Histogram {
-    /// The buckets that hold something, by ascending index.
+    /// Nonempty buckets by ascending index.
     pub buckets: Vec<Bucket>,
-    /// Recorded observations, whatever their weight.
+    /// The number of recorded observations, regardless of weight.
     pub samples: u64,
-    /// Sum of the observations, by weight.
+    /// The weighted sum of observations.
     pub sum: u128,
-    /// Sum of w·(w − 1) over the observations' weights w: what sampling costs in accuracy.
+    /// The sum of w·(w − 1) over the weights w: measures the accuracy lost to sampling.
     pub excess: u128,
-    /// The smallest observation; `u64::MAX` where only its bucket is known.
+    /// The smallest observation; `u64::MAX` if only its bucket is known.
     pub min: u64,
-    /// The largest observation; 0 where only its bucket is known.
+    /// The largest observation; 0 if only its bucket is known.
     pub max: u64,
 }
 
-/// How much is in one bucket.
+/// The count of one bucket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Bucket {
     /// Covers (2^((index-1)/16), 2^(index/16)] seconds or bytes.
     pub index: i32,
-    /// The weight of its observations.
+    /// The total weight of its observations.
     pub count: u64,
 }
 
 impl Histogram {
-    /// The number of observations that the recorded ones stand for.
+    /// The number of observations represented by the recorded ones.
     pub fn count(&self) -> u64 {
         self.buckets
             .iter()
@@ -67,9 +67,8 @@ impl Histogram {
         self.max = self.max.max(other.max);
     }
 
-    /// What was observed after `earlier`, an older state of the same histogram.
-    ///
-    /// Of the smallest and largest value only the bucket remains known.
+    /// What was observed after `earlier`, an older state of the same histogram. The extremes are known only by their
+    /// buckets.
     #[must_use]
     pub fn since(&self, earlier: &Self) -> Self {
         if earlier.is_empty() {
@@ -84,7 +83,7 @@ impl Histogram {
         }
     }
 
-    /// The bucket of the observation at `rank` of `count()`, and where in the bucket it lies, from 0 to 1.
+    /// The bucket of the observation at `rank` out of `count()`, and its position in the bucket from 0 to 1.
     pub(crate) fn at_rank(&self, rank: f64) -> Option<(i32, f64)> {
         let mut below = 0.0;
         for bucket in &self.buckets {
@@ -97,7 +96,7 @@ impl Histogram {
         self.buckets.last().map(|bucket| (bucket.index, 1.0))
     }
 
-    /// The smallest and the largest observation; the bounds of their buckets where these do not hold them.
+    /// The smallest and largest observation, or the bounds of their buckets if unknown.
     pub(crate) fn extremes(&self, scale: &Scale) -> Option<(u64, u64)> {
         let (lowest, least) = scale.bounds(self.buckets.first()?.index);
         let (most, highest) = scale.bounds(self.buckets.last()?.index);
@@ -178,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn the_difference_of_two_states_is_what_came_between() {
+    fn differences_hold_what_came_between() {
         let later = histogram(&[(-3, 1), (0, 10), (7, 16)]);
         assert_eq!(
             later.since(&histogram(&[(-5, 1), (0, 4), (7, 16)])),
@@ -198,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn extremes_are_exact_where_they_are_known_and_bounds_where_not() {
+    fn extremes_are_exact_or_bucket_bounds() {
         let bounds = (SECONDS.bounds(-3).0, SECONDS.bounds(0).1);
         let mut buckets = histogram(&[(-3, 1), (0, 1)]);
         assert_eq!(buckets.extremes(&SECONDS), Some(bounds));

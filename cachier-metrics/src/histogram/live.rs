@@ -1,4 +1,4 @@
-//! A histogram that is being written.
+//! Histograms being recorded.
 
 use std::sync::OnceLock;
 
@@ -7,7 +7,7 @@ use super::scale::{SLOTS, Scale};
 use crate::counter::{Counter, Extremes, Sum, Writers};
 use crate::per_process::get_or_init;
 
-/// A histogram in atomic cells, 6 KB. Recording takes no lock and allocates nothing.
+/// A histogram in atomic cells, 6 KB. Recording neither locks nor allocates.
 #[derive(Debug)]
 pub(crate) struct LiveHistogram {
     scale: &'static Scale,
@@ -42,12 +42,12 @@ impl LiveHistogram {
         self.samples.add(1, writers);
     }
 
-    /// Number of recorded observations, whatever their weight: grows with every change.
+    /// The number of recorded observations, regardless of weight; increases with every change.
     pub(crate) fn samples(&self) -> u64 {
         self.samples.get()
     }
 
-    /// What has been recorded so far.
+    /// A copy of the current state.
     pub(crate) fn read(&self) -> Histogram {
         let mut totals = Totals::default();
         totals.add(self);
@@ -55,7 +55,7 @@ impl LiveHistogram {
     }
 }
 
-/// A shared histogram that is allocated when its first observation comes.
+/// A shared histogram, allocated with its first observation.
 #[derive(Debug)]
 pub(crate) struct LazyHistogram {
     scale: &'static Scale,

@@ -1,4 +1,4 @@
-//! Exponential histograms: where a value belongs, how it is recorded, and what is kept of it.
+//! Exponential histograms: buckets, recording, and snapshots.
 
 mod counts;
 mod live;

@@ -1,12 +1,12 @@
-//! Which bucket a value belongs to.
+//! The mapping from values to buckets.
 //!
-//! Bucket `i` covers (2^((i-1)/16), 2^(i/16)], in seconds or in bytes: schema 4 of Prometheus native histograms and
-//! scale 4 of OpenTelemetry exponential histograms. Values are whole nanoseconds or whole bytes, so a table of the
-//! bounds, rounded down to whole units, decides exactly.
+//! Bucket `i` covers (2^((i-1)/16), 2^(i/16)], in seconds or in bytes: schema 4 of Prometheus native histograms, scale
+//! 4 of OpenTelemetry exponential histograms. Values are whole nanoseconds or bytes, so a table of bounds, rounded down
+//! to whole units, is exact.
 
-/// Number of buckets: 8 ns to 8 days, or 1 byte to 70 TB. What lies outside counts in the first or last bucket.
+/// Number of buckets: 8 ns to 8 days, or 1 byte to 70 TB. Values outside count in the first or last bucket.
 ///
-/// Nothing that takes two looks at a clock takes less than 8 ns, while ages of values do come to days.
+/// Anything between two clock readings takes at least 8 ns, while ages of values reach days.
 pub(crate) const SLOTS: usize = 742;
 
 /// Durations, in nanoseconds.
@@ -21,14 +21,14 @@ pub(crate) static BYTES: Scale = Scale::new(1, 0);
 /// The buckets of one unit.
 #[derive(Debug)]
 pub struct Scale {
-    /// Whole units in one base unit.
+    /// Units per base unit.
     units: u64,
     /// The index of the bucket in slot 0.
     first: i32,
     /// The largest value in each slot.
     upper: [u64; SLOTS],
-    /// By the eight bits below the leading one: the slot of a value at the lower edge of that cell, as if its leading
-    /// bit were bit 0. No cell is wider than a bucket, so the value is in that slot or in the next one.
+    /// Indexed by the eight bits below the leading one: the slot of a value at the lower edge of that cell, relative to
+    /// the leading bit. No cell is wider than a bucket, so the value is in that slot or the next.
     base: [i16; CELLS],
 }
 
@@ -51,13 +51,14 @@ impl Scale {
         self.first + slot as i32
     }
 
-    /// The value at `position` within a bucket, on the logarithmic scale: 0 is its lower bound, 1 its upper bound.
+    /// The value at `position` within a bucket, on a logarithmic scale from 0 at the lower bound to 1 at the upper
+    /// bound.
     pub(crate) fn value(&self, index: i32, position: f64) -> f64 {
         let exponent = f64::from(index) - 1.0 + position;
         (exponent / 16.0).exp2() * self.units as f64
     }
 
-    /// The smallest and the largest value that belong in a bucket.
+    /// The smallest and the largest value of a bucket.
     pub(crate) fn bounds(&self, index: i32) -> (u64, u64) {
         let slot = (index - self.first).clamp(0, SLOTS as i32 - 1) as usize;
         let lower = if slot == 0 {
@@ -112,7 +113,7 @@ const fn upper_bounds(units: u64, first: i32) -> [u64; SLOTS] {
 }
 
 const fn base_slots(upper: &[u64; SLOTS]) -> [i16; CELLS] {
-    // An exponent at which every edge is a whole number inside the range of the table.
+    // An exponent for which all edges are whole numbers within the table.
     const EXPONENT: u32 = 32;
     let mut base = [0; CELLS];
     let mut slot = 0;
@@ -134,7 +135,7 @@ mod tests {
 
     use super::*;
 
-    /// Whether `value` units lie within 2^(index/16) base units, without any rounding: both to the 16th power.
+    /// Whether `value` units are at most 2^(index/16) base units, computed exactly, with both to the 16th power.
     fn within(scale: &Scale, value: u64, index: i32) -> bool {
         let (mut left, mut right) = (
             BigUint::from(value).pow(16),
@@ -156,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn every_bound_is_the_largest_whole_number_within_its_power() {
+    fn bounds_are_the_largest_whole_numbers() {
         for scale in [&SECONDS, &BYTES] {
             for slot in 0..SLOTS {
                 let (bound, index) = (scale.upper[slot], scale.index(slot));
@@ -173,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_on_a_bound_is_below_it_and_the_next_one_above() {
+    fn bounds_are_inclusive() {
         for scale in [&SECONDS, &BYTES] {
             for slot in 0..SLOTS - 1 {
                 let bound = scale.upper[slot];
@@ -186,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn values_outside_the_range_count_in_the_outermost_buckets() {
+    fn outliers_count_in_the_outermost_buckets() {
         for scale in [&SECONDS, &BYTES] {
             assert_eq!(scale.slot(0), 0);
             assert_eq!(scale.slot(scale.upper[SLOTS - 1]), SLOTS - 1);

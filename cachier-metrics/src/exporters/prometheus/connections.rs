@@ -1,4 +1,4 @@
-//! The connections of the server: all are taken, and none holds a place that another one needs.
+//! The server's connections: all are accepted, and none blocks another.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -15,14 +15,14 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{AbortHandle, yield_now};
 use tokio::time::{sleep, timeout};
 
-/// What clients are granted.
+/// Limits for clients.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Limits {
-    /// Connections at once; beyond them the oldest ones go.
+    /// Concurrent connections; the oldest are closed beyond.
     pub(super) connections: usize,
-    /// How long a client may take to send its request.
+    /// The time for sending a request.
     pub(super) header_timeout: Duration,
-    /// How long it may take altogether, until it has the response.
+    /// The time for the whole exchange.
     pub(super) connection_timeout: Duration,
 }
 
@@ -38,20 +38,20 @@ impl Default for Limits {
 
 const MAX_HEADERS: usize = 64;
 const MAX_HEADER_BYTES: usize = 16 * 1024;
-/// Between failed attempts to accept a connection.
+/// Delay after a failed accept.
 const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(50);
 
-/// What makes the response to a request.
+/// Makes the response to a request.
 pub(super) type Answer = Arc<dyn Fn(&Request<Incoming>) -> Response<Full<Bytes>> + Send + Sync>;
 
-/// Answers requests, for as long as it is polled.
+/// Serves requests for as long as it is polled.
 pub(super) async fn serve(listener: TcpListener, limits: Limits, answer: Answer) {
     let mut connections = Connections::default();
     loop {
         let stream = accept(&listener).await;
         connections.make_room(limits.connections);
         connections.add(stream, limits, &answer);
-        // What this client has sent already is answered before the next one is let in.
+        // The request that this client may have sent already is answered first.
         yield_now().await;
     }
 }
@@ -61,13 +61,13 @@ async fn accept(listener: &TcpListener) -> TcpStream {
     loop {
         match listener.accept().await {
             Ok((stream, _)) => return stream,
-            // No file descriptors left, most likely: not again at once.
+            // Most likely out of file descriptors: no busy loop.
             Err(_) => sleep(ACCEPT_RETRY_DELAY).await,
         }
     }
 }
 
-/// Those that are open, the oldest first. Each of them waits for its client: what is to be done for one is done at once.
+/// Open connections, oldest first. Each waits for its client, as responses are made at once.
 #[derive(Default)]
 struct Connections {
     open: VecDeque<Connection>,
@@ -75,12 +75,12 @@ struct Connections {
 
 struct Connection {
     task: AbortHandle,
-    /// Whether its request has come.
+    /// Whether its request has arrived.
     has_asked: Arc<AtomicBool>,
 }
 
 impl Connections {
-    /// Closes the oldest connection, if there is no place for another: of those without a request, if there are any.
+    /// Closes the oldest connection if all `places` are taken; preferably one without a request.
     fn make_room(&mut self, places: usize) {
         self.open
             .retain(|connection| !connection.task.is_finished());
@@ -108,7 +108,7 @@ impl Connections {
             .max_headers(MAX_HEADERS)
             .max_buf_size(MAX_HEADER_BYTES)
             .serve_connection(TokioIo::new(stream), service);
-        // A client that goes away or dawdles is its own concern.
+        // A failing or slow client is its own problem.
         let task = tokio::spawn(timeout(limits.connection_timeout, connection));
         let task = task.abort_handle();
         self.open.push_back(Connection { task, has_asked });
@@ -130,7 +130,7 @@ mod tests {
         let client = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         listener.accept().unwrap().0.write_all(b"ready").unwrap();
         client.set_nonblocking(true).unwrap();
-        // A socket that nobody can connect to.
+        // A socket that cannot be connected to.
         let unfit = std::net::TcpListener::from(OwnedFd::from(client));
         let mut runtime = tokio::runtime::Builder::new_current_thread();
         runtime.enable_all().build().unwrap().block_on(async {

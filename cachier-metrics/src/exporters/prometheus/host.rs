@@ -1,23 +1,23 @@
-//! Which hosts a request may name. A page in somebody's browser can have a name of its own lead to `127.0.0.1` (DNS
-//! rebinding), and would read there what only this machine may; but the browser names that host in its requests.
+//! Allowed hosts of requests. Against DNS rebinding: a web page's own name may resolve to `127.0.0.1`, by which it
+//! could read what only this machine may; but the browser sends that name.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use hyper::header::HOST;
 use hyper::{Request, Version};
 
-/// The hosts that requests may name: any IP address, as no name leads there, `localhost`, and the names given here.
+/// Hosts that requests may name: any IP address, as no name is involved, `localhost`, and the names given here.
 #[derive(Clone, Debug)]
 pub(super) struct AllowedHosts {
     names: Vec<String>,
 }
 
-/// Why a request is not answered.
+/// Why a request is refused.
 #[derive(Debug, PartialEq)]
 pub(super) enum Refusal {
-    /// It names no host, or several, or something else.
+    /// No host, several, or an invalid one.
     Malformed,
-    /// It names one that nobody allowed.
+    /// A host that is not allowed.
     Foreign(String),
 }
 
@@ -28,7 +28,7 @@ impl AllowedHosts {
         }
     }
 
-    /// Allows a host; whether it can be one at all.
+    /// Allows a host; whether it is a valid one.
     pub(super) fn allow(&mut self, host: &str) -> bool {
         match Host::parse(host) {
             Some(Host::Name(name)) => self.names.push(name),
@@ -38,8 +38,8 @@ impl AllowedHosts {
         true
     }
 
-    /// Whether a request may be answered, by every host that it names: in `Host`, and in its target where that is a whole
-    /// URL. Before HTTP/1.1 it need not name any.
+    /// Checks every host that a request names: in `Host`, and in an absolute target. Before HTTP/1.1 it need not name
+    /// any.
     pub(super) fn check<B>(&self, request: &Request<B>) -> Result<(), Refusal> {
         if let Some(target) = request.uri().authority() {
             self.check_host(target.as_str())?;
@@ -60,16 +60,16 @@ impl AllowedHosts {
     }
 }
 
-/// What stands before the port.
+/// The part before the port.
 #[derive(Debug, PartialEq)]
 enum Host {
     Address,
-    /// In lower case, without the dot that may end it.
+    /// In lower case, without a trailing dot.
     Name(String),
 }
 
 impl Host {
-    /// Of `host`, `host:port`, `[address]` or `[address]:port`.
+    /// Parses `host`, `host:port`, `[address]` or `[address]:port`.
     fn parse(text: &str) -> Option<Self> {
         if let Some(bracketed) = text.strip_prefix('[') {
             let (address, port) = bracketed.split_once(']')?;
@@ -91,7 +91,7 @@ fn is_of_name(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_')
 }
 
-/// Of digits only, or empty.
+/// Digits only, or empty.
 fn is_number(port: &str) -> bool {
     port.bytes().all(|byte| byte.is_ascii_digit())
 }

@@ -19,8 +19,7 @@ use crate::metrics::CacheMetrics;
 
 /// Serves the metrics of functions to Prometheus.
 ///
-/// Each exporter has a registry of its own, so that two of them never get in each other's way. Dropping it stops the
-/// server.
+/// Each exporter has its own registry, independent of others. Dropping it stops the server.
 ///
 /// ```
 /// use cachier_metrics::{CacheMetrics, MetricsOptions, PrometheusExporter};
@@ -44,7 +43,7 @@ pub struct PrometheusExporter {
 }
 
 impl PrometheusExporter {
-    /// An exporter for `http://127.0.0.1:9464/metrics`, unless told otherwise.
+    /// A builder for `http://127.0.0.1:9464/metrics`.
     pub fn builder() -> PrometheusBuilder {
         PrometheusBuilder {
             host: None,
@@ -87,10 +86,10 @@ impl PrometheusExporter {
         Ok(())
     }
 
-    /// Starts to serve, in a thread of its own.
+    /// Starts to serve, in its own thread.
     ///
     /// # Errors
-    /// When it has been started already, or the address cannot be had.
+    /// When it is started already, or the address is unavailable.
     pub fn start(&self) -> Result<(), ExportError> {
         let mut server = self.server();
         if server.is_some() {
@@ -113,18 +112,18 @@ impl PrometheusExporter {
         Ok(())
     }
 
-    /// Where it serves, while it does: with port 0, the port that the system chose.
+    /// The address it serves at, while it does: with port 0, the one chosen by the system.
     pub fn local_addr(&self) -> Option<SocketAddr> {
         self.server().as_ref().map(Server::address)
     }
 
-    /// Ends the server and its connections. It can be started again.
+    /// Stops the server and closes its connections. It can be started again.
     pub fn stop(&self) {
         drop(self.server().take());
     }
 
-    /// What a scrape gets, in the text format 0.0.4 of Prometheus. A server of your own that hands it out decides itself whom
-    /// it answers.
+    /// The response to a scrape, in the Prometheus text format 0.0.4, for servers of your own. They decide whom to
+    /// answer.
     pub fn render(&self) -> String {
         text::render(&self.registry.select(), self.detail)
     }
@@ -134,7 +133,7 @@ impl PrometheusExporter {
     }
 }
 
-/// Where a [`PrometheusExporter`] serves, and how much.
+/// Configures a [`PrometheusExporter`].
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct PrometheusBuilder {
@@ -146,27 +145,27 @@ pub struct PrometheusBuilder {
 }
 
 impl PrometheusBuilder {
-    /// The address to listen at: `127.0.0.1` unless set, which nobody else can reach.
+    /// The address to listen at: by default `127.0.0.1`, which is local.
     pub fn host(mut self, host: impl Into<String>) -> Self {
         self.host = Some(host.into());
         self
     }
 
-    /// The port: 9464 unless set; 0 lets the system choose.
+    /// The port: 9464 by default; 0 lets the system choose.
     pub fn port(mut self, port: u16) -> Self {
         self.port = Some(port);
         self
     }
 
-    /// The path: `/metrics` unless set.
+    /// The path: `/metrics` by default.
     pub fn path(mut self, path: impl Into<String>) -> Self {
         self.path = path.into();
         self
     }
 
-    /// Answers requests for this name too, whatever the port. Those for an IP address, for `localhost` and for the name
-    /// that [`host`](Self::host) gave are answered anyway; others are refused, lest a page in somebody's browser has a
-    /// name of its own lead to this machine and reads the metrics (DNS rebinding).
+    /// Answers requests for this name, too, with any port. Requests for an IP address, for `localhost` and for the name
+    /// given to [`host`](Self::host) are always answered, others refused, as a web page might have its own name resolve
+    /// to this machine to read the metrics (DNS rebinding).
     ///
     /// ```
     /// # use cachier_metrics::{ExportError, PrometheusExporter};
@@ -181,17 +180,17 @@ impl PrometheusBuilder {
         self
     }
 
-    /// How many classic buckets histograms have: few unless set.
+    /// The number of classic buckets: few by default.
     pub fn detail(mut self, detail: Detail) -> Self {
         self.detail = detail;
         self
     }
 
-    /// The exporter, not started yet. `CACHIER_METRICS_ADDR` (`host:port`) replaces the default address; where the builder
-    /// was given a host or a port, it is not looked at.
+    /// The exporter, not started yet. `CACHIER_METRICS_ADDR` (`host:port`) replaces the default address; it is ignored
+    /// if the builder has a host or a port.
     ///
     /// # Errors
-    /// When the path does not begin with `/`, an allowed host cannot be one, or the variable is not of that form.
+    /// When the path does not begin with `/`, an allowed host is invalid, or the variable is malformed.
     pub fn build(self) -> Result<PrometheusExporter, ExportError> {
         if !self.path.starts_with('/') {
             let message = format!(
@@ -208,7 +207,7 @@ impl PrometheusBuilder {
             ),
         };
         let mut hosts = AllowedHosts::new();
-        // What cannot be a name is an IPv6 address, or nothing that the server could listen at.
+        // An invalid name is an IPv6 address, or nothing to listen at.
         hosts.allow(&host);
         if let Some(name) = self.allowed.iter().find(|name| !hosts.allow(name)) {
             let message = format!("`{name}` is no host to allow, as `app.internal` would be one");
@@ -235,7 +234,7 @@ const DEFAULT_HOST: &str = "127.0.0.1";
 const DEFAULT_PORT: u16 = 9464;
 const ADDRESS_VARIABLE: &str = "CACHIER_METRICS_ADDR";
 
-/// The address that the environment gives, if it gives one.
+/// The address from the environment, if there is one.
 fn from_environment() -> Result<Option<(String, u16)>, ExportError> {
     parse_address(std::env::var_os(ADDRESS_VARIABLE))
 }

@@ -1,4 +1,4 @@
-//! A small HTTP server in a thread of its own, for one path.
+//! A small HTTP server in its own thread, for one path.
 
 use std::convert::Infallible;
 use std::io;
@@ -18,14 +18,14 @@ use super::connections::{Limits, serve};
 use super::host::{AllowedHosts, Refusal};
 use crate::per_process::Process;
 
-/// A running server; dropping it ends it.
+/// A running server, stopped when dropped.
 #[derive(Debug)]
 pub(super) struct Server {
     address: SocketAddr,
-    /// Dropped to end the server.
+    /// Dropped to stop the server.
     running: Option<oneshot::Sender<Infallible>>,
     thread: Option<JoinHandle<()>>,
-    /// The process whose thread it is.
+    /// The process of the thread.
     process: Process,
 }
 
@@ -36,7 +36,7 @@ pub(super) struct Endpoint {
     pub(super) render: Box<dyn Fn() -> String + Send + Sync>,
 }
 
-/// Clients that the system may keep until they are accepted. One more of them would try again after a second only.
+/// Clients that the system queues until they are accepted. Any more would retry only after a second.
 const BACKLOG: u32 = 1024;
 
 const TEXT_FORMAT: HeaderValue =
@@ -57,7 +57,7 @@ impl Server {
         let run = move || {
             let answer = Arc::new(move |request: &_| endpoint.answer(request));
             runtime.spawn(serve(listener, limits, answer));
-            // Dropping the runtime afterwards drops its connections.
+            // Dropping the runtime drops its connections.
             let _ = runtime.block_on(ended);
         };
         let thread = thread::Builder::new().name("cachier-prometheus".to_owned());
@@ -78,7 +78,7 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         if self.process != Process::current() {
-            // In a child of the process there is no such thread to be waited for.
+            // A child process has no such thread to join.
             forget((self.running.take(), self.thread.take()));
             return;
         }
@@ -87,7 +87,7 @@ impl Drop for Server {
     }
 }
 
-/// Listens at the first address of a host that can be had.
+/// Listens at the first available address of a host.
 fn listen(address: &str) -> io::Result<TcpListener> {
     let mut listening = Err(io::ErrorKind::AddrNotAvailable.into());
     for address in address.to_socket_addrs()? {
@@ -104,7 +104,7 @@ fn listen_at(address: SocketAddr) -> io::Result<TcpListener> {
         SocketAddr::V4(_) => TcpSocket::new_v4()?,
         SocketAddr::V6(_) => TcpSocket::new_v6()?,
     };
-    // As the standard library does it: elsewhere a port is free again at once, and there two could have the same one.
+    // As in the standard library: elsewhere a port is reusable at once, and two sockets could get the same one.
     socket.set_reuseaddr(cfg!(not(windows)))?;
     socket.bind(address)?;
     socket.listen(BACKLOG)
@@ -161,14 +161,14 @@ mod tests {
 
     use super::*;
 
-    /// Far longer than any test may take.
+    /// Longer than any test takes.
     const UNLIMITED: Duration = Duration::from_secs(3600);
-    /// How long a client waits for what is to come at once; less than the 30 s after which hyper gives up a header by itself.
+    /// How long a client waits for a prompt reaction; less than the 30 s after which hyper times out headers by itself.
     const CLIENT_TIMEOUT: Duration = Duration::from_secs(10);
     const SHORT_LIMIT: Duration = Duration::from_millis(50);
     const REQUEST: &str = "GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n";
 
-    /// More than the system keeps for a client that does not read.
+    /// More than the system buffers for a client that does not read.
     const MORE_THAN_BUFFERED: usize = 16 << 20;
 
     fn serving(limits: Limits) -> Server {
@@ -187,20 +187,20 @@ mod tests {
         client
     }
 
-    /// A client that has begun to read the response, and stops.
+    /// A client that stops after it has begun to read the response.
     fn begun(server: &Server) -> TcpStream {
         let mut client = send(server, REQUEST);
         client.read_exact(&mut [0]).unwrap();
         client
     }
 
-    /// Waits until the server has closed a connection of which it has nothing more to send.
+    /// Waits until the server has closed a connection with nothing left to send.
     fn closed(mut client: TcpStream) {
         let end = client.read_to_end(&mut Vec::new());
         assert!(!matches!(end, Err(error) if error.kind() == io::ErrorKind::WouldBlock));
     }
 
-    /// Waits until the server has closed a connection of which it has something to send: it refuses what is sent to it.
+    /// Waits until the server has closed a connection with data left to send, and rejects what it is sent.
     fn cut(mut client: TcpStream) {
         let until = Instant::now() + CLIENT_TIMEOUT;
         while client.write_all(b"x").is_ok() {

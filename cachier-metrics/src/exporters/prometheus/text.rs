@@ -99,12 +99,12 @@ impl Text {
     }
 
     fn line(&mut self, line: Arguments<'_>) {
-        // Writing to a string cannot fail.
+        // Writing to a string does not fail.
         let _ = writeln!(self.text, "{line}");
     }
 }
 
-/// 4 is 2^2, and 2 is 16 bucket indices.
+/// 4 is 2^2, and a factor of 2 is 16 bucket indices.
 const INDICES_PER_POWER: i32 = 32;
 
 fn units_per_base(unit: Unit) -> f64 {
