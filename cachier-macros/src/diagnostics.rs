@@ -1,4 +1,4 @@
-//! What the macro tells its user: errors collected until all are known, and guesses at what was meant.
+//! Error reporting: errors are collected until all are known, with suggestions for typos.
 
 use std::fmt::Display;
 
@@ -6,32 +6,32 @@ use proc_macro2::{Span, TokenStream};
 use quote::ToTokens;
 use syn::Error;
 
-/// Every error found so far, each at the token at fault.
+/// All errors found so far, each with its span.
 #[derive(Default)]
 pub(crate) struct Errors(Vec<Error>);
 
 impl Errors {
-    /// Notes an error at a place.
+    /// Adds an error.
     pub(crate) fn at(&mut self, place: Span, message: impl Display) {
         self.0.push(Error::new(place, message));
     }
 
-    /// Notes an error that covers all tokens of a construct.
+    /// Adds an error that spans all tokens of a construct.
     pub(crate) fn over(&mut self, tokens: impl ToTokens, message: impl Display) {
         self.0.push(Error::new_spanned(tokens, message));
     }
 
-    /// Keeps the value of a step, or notes why there is none.
+    /// The value of a result; an error is added.
     pub(crate) fn note<T>(&mut self, result: syn::Result<T>) -> Option<T> {
         result.map_err(|error| self.0.push(error)).ok()
     }
 
-    /// Whether nothing is wrong.
+    /// Whether there are no errors.
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// One `compile_error!` for each error.
+    /// One `compile_error!` per error.
     pub(crate) fn into_compile_errors(self) -> TokenStream {
         self.0.iter().map(Error::to_compile_error).collect()
     }
@@ -47,7 +47,7 @@ impl Errors {
     }
 }
 
-/// `, did you mean ...?` where one of the candidates is close to what was written.
+/// `, did you mean ...?` if one of the candidates is close to `written`.
 pub(crate) fn did_you_mean<'a>(
     written: &str,
     candidates: impl IntoIterator<Item = &'a str>,
@@ -55,8 +55,8 @@ pub(crate) fn did_you_mean<'a>(
     closest(written, candidates).map(|candidate| format!(", did you mean `{candidate}`?"))
 }
 
-/// The candidate nearest to what was written, if a slip of the keys explains the difference: at most a third of the
-/// letters, as in the compiler's own suggestions.
+/// The candidate closest to `written`, if a typo explains the difference: at most a third of the letters, as in the
+/// compiler's own suggestions.
 fn closest<'a>(written: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let written = written.to_lowercase();
     candidates
@@ -72,8 +72,8 @@ fn closest<'a>(written: &str, candidates: impl IntoIterator<Item = &'a str>) -> 
         .map(|(_, candidate)| candidate)
 }
 
-/// Insertions, deletions, replacements and swaps of neighbours that turn one word into the other (the optimal string
-/// alignment distance).
+/// The number of insertions, deletions, replacements and transpositions between two words (the optimal string alignment
+/// distance).
 fn edit_distance(from: &str, to: &str) -> usize {
     let from: Vec<char> = from.chars().collect();
     let to: Vec<char> = to.chars().collect();
@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn the_nearest_candidate_wins_and_far_ones_are_not_offered() {
+    fn only_the_nearest_close_candidate_is_suggested() {
         let names = ["max_stale", "stale_after", "stale_on_error"];
         assert_eq!(closest("stale_affter", names), Some("stale_after"));
         assert_eq!(closest("Stale_After", names), Some("stale_after"));

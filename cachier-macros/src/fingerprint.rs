@@ -1,11 +1,11 @@
 //! A hash of a function's code, for `version = auto`.
 //!
-//! It must not move when the code only looks different, nor between platforms and compiler versions: it covers tokens, not
-//! text, and the hash function is written out here.
+//! It must be the same for code that only looks different, and for all platforms and compiler versions: it covers
+//! tokens, not text, and the hash function is implemented here.
 
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 
-/// The hash of some code. Spaces, line breaks, comments, documentation and trailing commas do not count.
+/// The hash of code. Whitespace, comments, documentation and trailing commas do not count.
 pub(crate) fn fingerprint(code: TokenStream) -> u64 {
     let mut hash = Fnv::new();
     add_stream(&mut hash, code, Delimiter::None);
@@ -30,7 +30,7 @@ fn add_stream(hash: &mut Fnv, stream: TokenStream, within: Delimiter) {
     }
 }
 
-/// The tokens without invisible groups, which come and go with the compiler's version and with macros around the code.
+/// Flattens invisible groups, which depend on the compiler's version and on surrounding macros.
 fn visible(stream: TokenStream) -> Vec<TokenTree> {
     let mut tokens = Vec::new();
     for token in stream {
@@ -46,7 +46,7 @@ fn visible(stream: TokenStream) -> Vec<TokenTree> {
 
 fn add_token(hash: &mut Fnv, token: &TokenTree) {
     match token {
-        // Spacing is left out: `a+-b` and `a + -b` are the same code.
+        // Spacing is ignored: `a+-b` and `a + -b` are the same code.
         TokenTree::Punct(punct) => hash.word('p', &punct.as_char().to_string()),
         TokenTree::Ident(ident) => hash.word('i', &ident.to_string()),
         TokenTree::Literal(literal) => hash.word('l', &literal.to_string()),
@@ -64,7 +64,7 @@ fn add_token(hash: &mut Fnv, token: &TokenTree) {
     }
 }
 
-/// Whether a comma at the end is there for the layout only; in `(x,)` it makes a tuple.
+/// Whether a trailing comma is mere layout; in `(x,)` it makes a tuple.
 fn is_layout(before: &[TokenTree], within: Delimiter) -> bool {
     match within {
         Delimiter::Brace | Delimiter::Bracket => true,
@@ -77,7 +77,7 @@ fn is_comma(token: &TokenTree) -> bool {
     matches!(token, TokenTree::Punct(punct) if punct.as_char() == ',')
 }
 
-/// Drops `#[doc ...]` and `#![doc ...]`, which is what doc comments are to a macro.
+/// Removes `#[doc ...]` and `#![doc ...]`, which macros see instead of doc comments.
 fn without_docs(tokens: Vec<TokenTree>) -> Vec<TokenTree> {
     let mut kept = Vec::with_capacity(tokens.len());
     let mut rest = tokens.as_slice();
@@ -112,7 +112,7 @@ fn after_doc(tokens: &[TokenTree]) -> Option<&[TokenTree]> {
     doc.then_some(rest)
 }
 
-/// FNV-1a with 64 bits (offset basis and prime as published by its authors, Fowler, Noll and Vo).
+/// 64-bit FNV-1a (offset basis and prime as published by Fowler, Noll and Vo).
 struct Fnv(u64);
 
 impl Fnv {
@@ -120,7 +120,7 @@ impl Fnv {
         Self(0xcbf2_9ce4_8422_2325)
     }
 
-    /// Adds a word with its kind, ended so that neighbours cannot merge.
+    /// Adds a word and its kind, with a terminator so that neighbours cannot merge.
     fn word(&mut self, kind: char, text: &str) {
         self.add(&[kind as u8]);
         self.add(text.as_bytes());
@@ -200,9 +200,9 @@ mod tests {
         assert_ne!(of("\"a\""), of("a"));
     }
 
-    /// Stored caches depend on these figures: a change here makes every program recompute.
+    /// Stored caches depend on these values: a change makes every program recompute.
     #[test]
-    fn the_hash_never_moves() {
+    fn the_hash_never_changes() {
         assert_eq!(of(""), 0xcbf2_9ce4_8422_2325);
         assert_eq!(of("a"), 3138715478781215757);
         let code = "async fn user<'a>(id: &'a str, (n, _): (u32, f64)) -> Result<r#type, E> \

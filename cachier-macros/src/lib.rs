@@ -1,7 +1,7 @@
-//! The `#[cachier]` attribute. Users reach it as `cachier::cachier`, where it is documented.
+//! The `#[cachier]` attribute, documented in its re-export `cachier::cachier`.
 //!
-//! An expansion goes through four phases: `parse` makes syntax of tokens, `model` makes meaning of syntax, `validate`
-//! finds what does not fit together, `expand` writes the code. All errors are reported together.
+//! Expansion has four phases: `parse` turns tokens into syntax, `model` syntax into meaning, `validate` finds
+//! contradictions, `expand` generates code. All errors are reported together.
 
 mod diagnostics;
 mod expand;
@@ -16,7 +16,7 @@ use model::{Arguments, Cached};
 use package::Package;
 use proc_macro2::TokenStream;
 
-/// Makes a function a cached one.
+/// Caches a function.
 #[proc_macro_attribute]
 pub fn cachier(
     arguments: proc_macro::TokenStream,

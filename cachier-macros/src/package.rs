@@ -1,24 +1,24 @@
-//! The package that a function stands in, and the folder that it is built in, as the environment of the compiler tells.
+//! The package of a function, and the folder it is built in, from the compiler's environment.
 
 use std::env;
 use std::path::{Path, PathBuf};
 
 use crate::fingerprint::fingerprint_of_bytes;
 
-/// Whose functions are being built.
+/// The package being built.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Package {
-    /// `None` where no cargo tells it.
+    /// `None` without cargo.
     pub(crate) name: Option<String>,
-    /// The hash of the folder, which tells copies of one project apart; the path itself goes nowhere. `None` for what cargo
-    /// has fetched: it is the same wherever it is kept.
+    /// A hash of the folder, which distinguishes copies of a project; the path itself is not stored. `None` for
+    /// dependencies fetched by cargo: they are the same everywhere.
     pub(crate) folder: Option<u64>,
 }
 
 impl Package {
-    /// The package that is built now. Where no cargo says so, it is built in the folder that the compiler runs in.
+    /// The package being built. Without cargo, the compiler's working directory counts.
     ///
-    /// Asked anew each time: a program that expands macros for many packages, as editors do, changes the variables.
+    /// Read every time: programs that expand macros for several packages, such as editors, change the variables.
     pub(crate) fn being_built() -> Self {
         let folder = env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
         let cargo_home = env::var_os("CARGO_HOME").map(PathBuf::from);
@@ -30,7 +30,7 @@ impl Package {
         )
     }
 
-    /// The package of this name, whose manifest is in `folder`.
+    /// The package of this name, with its manifest in `folder`.
     fn new(name: Option<String>, folder: Option<PathBuf>, cargo_home: Option<PathBuf>) -> Self {
         let is_fetched = |folder: &PathBuf| {
             let home = cargo_home.as_deref();
@@ -44,14 +44,14 @@ impl Package {
     }
 }
 
-/// Whether a folder is one that cargo has fetched, from a registry or by git.
+/// Whether cargo fetched the folder, from a registry or with git.
 fn is_fetched(folder: &Path, cargo_home: &Path) -> bool {
     ["registry/src", "git/checkouts"]
         .iter()
         .any(|fetched| folder.starts_with(cargo_home.join(fetched)))
 }
 
-/// The path without links, so that one folder has one path.
+/// The canonical path.
 fn real(path: PathBuf) -> PathBuf {
     path.canonicalize().unwrap_or(path)
 }
@@ -66,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn copies_of_one_project_have_hashes_of_their_own() {
+    fn copies_of_a_project_have_different_hashes() {
         let one = folder("/home/me/one/app");
         assert!(one.is_some());
         assert_eq!(folder("/home/me/one/app"), one);
@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn of_what_cargo_fetched_the_name_alone_counts() {
+    fn only_the_name_of_fetched_packages_counts() {
         let registry = "/home/me/.cargo/registry/src/index.example-1949cf8c6b5b557f/app-1.0.0";
         let git = "/home/me/.cargo/git/checkouts/repository-0123456789abcdef/89abcde/app";
         assert_eq!([folder(registry), folder(git)], [None, None]);
@@ -85,7 +85,7 @@ mod tests {
         ] {
             assert!(folder(near).is_some(), "{near}");
         }
-        // Without a home of cargo's nothing is known to be fetched.
+        // Without cargo's home, nothing is known to be fetched.
         let package = Package::new(Some("app".to_owned()), Some(registry.into()), None);
         assert!(package.folder.is_some());
     }
@@ -97,10 +97,10 @@ mod tests {
         assert_eq!(Package::new(Some(String::new()), folder(), None).name, None);
     }
 
-    /// Default folders depend on it: a change here makes every program begin with an empty one.
+    /// Default folders depend on it: a change makes every program start with an empty cache.
     #[test]
     #[cfg(unix)]
-    fn the_hash_never_moves() {
+    fn the_hash_never_changes() {
         assert_eq!(folder("/home/me/app"), Some(3_850_267_574_976_265_124));
     }
 }

@@ -1,4 +1,4 @@
-//! The arguments of a call as its key: the type they are kept in, and the expression that makes them.
+//! The key of a call: its type, and the expression that makes it.
 
 use proc_macro2::{Span, TokenStream};
 use quote::quote_spanned;
@@ -7,7 +7,7 @@ use syn::spanned::Spanned as _;
 use super::{code, krate_at, returned};
 use crate::model::{Cached, KeyClosure, Parameter, Passing, Store};
 
-/// The statement that makes `key`, where it is the user's own, and the expression of the arguments.
+/// The statement that binds `key`, if there is a key closure, and the expression of the arguments.
 pub(super) fn arguments(cached: &Cached) -> (Option<TokenStream>, TokenStream) {
     let krate = &cached.krate;
     let key = cached.arguments.key.as_ref();
@@ -31,7 +31,7 @@ pub(super) fn arguments(cached: &Cached) -> (Option<TokenStream>, TokenStream) {
     )
 }
 
-/// The type of the storage, where the types of key and value can be named.
+/// The type of the storage, if the types of key and value can be named.
 pub(super) fn storage(cached: &Cached) -> TokenStream {
     let (krate, returned) = (&cached.krate, cached.returned());
     let store = match cached.store {
@@ -55,7 +55,7 @@ pub(super) fn storage(cached: &Cached) -> TokenStream {
     code!(#krate::__private::#store<(#(#owned,)*), #value>)
 }
 
-/// The parts of a key in memory.
+/// The parts of an in-memory key.
 fn parts(cached: &Cached) -> TokenStream {
     let krate = &cached.krate;
     if cached.arguments.key.is_some() {
@@ -93,8 +93,8 @@ fn stored_parts(cached: &Cached) -> TokenStream {
     cached.keyed().map(part).collect()
 }
 
-/// The names of the parts of a stored key, as one text: an expansion is to be read at a glance. A key of the function's own
-/// has one that no argument has, by which the runtime knows it.
+/// The names of a stored key's parts, as one string to keep expansions readable. A key closure has a name that no
+/// argument has, by which the runtime recognises it.
 fn names(cached: &Cached) -> String {
     if cached.arguments.key.is_some() {
         return "key = ..".to_owned();
@@ -103,15 +103,15 @@ fn names(cached: &Cached) -> String {
     names.collect::<Vec<_>>().join(", ")
 }
 
-/// Lets what the compiler says about a part point at the argument's type.
+/// A span that makes the compiler's messages about a part point at the argument's type.
 fn at_type(parameter: &Parameter) -> Span {
     parameter.ty.span().resolved_at(Span::mixed_site())
 }
 
-/// The statement that makes `key` of the user's closure, whose parameters are names of arguments.
+/// The statement that binds `key` to the result of the user's closure, whose parameters are names of arguments.
 fn own_key(cached: &Cached, closure: &KeyClosure) -> TokenStream {
     let bindings = closure.parameters().filter_map(|(pattern, name)| {
-        // `self` is within reach as it is.
+        // `self` is in scope already.
         let parameter = cached
             .parameters
             .iter()

@@ -1,4 +1,4 @@
-//! The user's own attributes on the function, and where each belongs.
+//! The user's attributes on the function, and where each goes.
 
 use proc_macro2::TokenStream;
 use quote::quote;
@@ -7,11 +7,11 @@ use syn::Attribute;
 use super::code;
 use crate::model::{Cached, CompanionKind};
 
-/// Those of the wrapper: all, with a line for the documentation about the companion.
+/// The wrapper's: all of them, and a line of documentation about the companion.
 pub(super) fn of_wrapper(cached: &Cached) -> TokenStream {
     let attributes = cached.function.attributes.iter().map(|attribute| {
         match (is(attribute, &["expect"]), &attribute.meta) {
-            // What is expected happens in the body, which has the attribute too.
+            // The expected lint occurs in the body, which has the attribute as well.
             (true, syn::Meta::List(list)) => {
                 let lints = &list.tokens;
                 quote!(#[allow(#lints)])
@@ -19,14 +19,14 @@ pub(super) fn of_wrapper(cached: &Cached) -> TokenStream {
             _ => quote!(#attribute),
         }
     });
-    // A line on an undocumented function would only silence `missing_docs`.
+    // On an undocumented function the line would only silence `missing_docs`.
     let is_documented = cached
         .function
         .attributes
         .iter()
         .any(|attribute| is(attribute, &["doc"]));
     let line = is_documented.then(|| companion_line(cached)).flatten();
-    // The wrapper hands on what only the body ignores.
+    // The wrapper passes on arguments that only the body ignores.
     let ignores = cached
         .parameters
         .iter()
@@ -35,12 +35,12 @@ pub(super) fn of_wrapper(cached: &Cached) -> TokenStream {
     quote!(#(#attributes)* #line #allow)
 }
 
-/// Those of everything else that stands beside the wrapper.
+/// Those of other generated items.
 pub(super) fn of_companion(cached: &Cached) -> TokenStream {
     only(cached, &["cfg"])
 }
 
-/// Those of the body, where it is a function of its own.
+/// Those of the body, if it is a function of its own.
 pub(super) fn of_body(cached: &Cached) -> TokenStream {
     only(cached, &["allow", "expect", "warn", "deny", "forbid"])
 }

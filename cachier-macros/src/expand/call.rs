@@ -1,11 +1,11 @@
-//! The wrapper that takes the function's place: a look at what can be had at once, then the runtime.
+//! The wrapper in the function's place: a lookup, and on a miss the runtime.
 
 use proc_macro2::TokenStream;
 
 use super::{arguments, attributes, code, returned, signature, site};
 use crate::model::Cached;
 
-/// The wrapper of a function whose site and dispatch stand beside it.
+/// The wrapper of a function with separate site and dispatch items.
 pub(super) fn wrapper(cached: &Cached, site: &TokenStream, dispatch: &TokenStream) -> TokenStream {
     let krate = &cached.krate;
     let lookup = lookup(cached, site);

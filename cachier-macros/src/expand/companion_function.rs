@@ -1,4 +1,4 @@
-//! What stands beside a method: hidden functions for its parts, and one that returns the operations on its cache.
+//! The companion of a method: hidden functions, and one that returns the operations on its cache.
 
 use proc_macro2::TokenStream;
 use quote::format_ident;
@@ -26,7 +26,7 @@ impl Names {
     }
 }
 
-/// All that stands beside the method.
+/// All generated items next to the method.
 pub(super) fn siblings(cached: &Cached, names: &Names, companion: &Ident) -> TokenStream {
     let Names {
         site,

@@ -1,4 +1,4 @@
-//! The hidden function that carries an operation to the runtime, and the function's body with it.
+//! The hidden function that passes an operation and the function's body to the runtime.
 
 use proc_macro2::TokenStream;
 use syn::{Ident, ReceiverKind, Type};
@@ -6,7 +6,6 @@ use syn::{Ident, ReceiverKind, Type};
 use super::{arguments, attributes, code, returned, signature, site, stored};
 use crate::model::{Cached, Parameter, Passing, is_static};
 
-/// The dispatching function.
 pub(super) fn function(
     cached: &Cached,
     name: &Ident,
@@ -18,7 +17,7 @@ pub(super) fn function(
     let asyncness = &cached.function.signature.asyncness;
     let (generics, _, clause) = cached.function.signature.generics.split_for_impl();
     let (receiver, parameters) = (signature::receiver(cached), signature::parameters(cached));
-    // Apart from the function, so that a hit drags nothing of a miss along.
+    // Cold and not inlined, which keeps misses out of the code of hits.
     let cold = (!cached.is_async()).then(|| code!(#[cold] #[inline(never)]));
     let spec = returned::spec(cached, &stored::agreeing_return_type(cached));
     let (typing, (key, arguments)) = (site::typing(cached), arguments::arguments(cached));
@@ -32,7 +31,7 @@ pub(super) fn function(
     }
 }
 
-/// The function itself, under another name.
+/// The user's function under another name.
 pub(super) fn body_function(cached: &Cached, name: &Ident) -> TokenStream {
     let (signature, body) = (&cached.function.signature, &cached.function.body);
     let attributes = attributes::of_body(cached);
@@ -43,7 +42,7 @@ pub(super) fn body_function(cached: &Cached, name: &Ident) -> TokenStream {
     code!(#attributes #asyncness fn #name #generics(#receiver #patterns) #output #clause #body)
 }
 
-/// What the function is given, how it runs now, and how in the background if it may, for the runtime's macro.
+/// The inputs of the body, how it runs now, and how in the background if it may, for the runtime's macro.
 pub(super) fn run(cached: &Cached, body: &TokenStream) -> TokenStream {
     let (this, names) = (signature::this(cached), signature::names(cached));
     let inputs = inputs(cached);
@@ -52,14 +51,14 @@ pub(super) fn run(cached: &Cached, body: &TokenStream) -> TokenStream {
     code!((#this #names) => (#inputs), #body(#inputs) #later)
 }
 
-/// The names of what the function is given: `this` for the receiver, and the arguments.
+/// The names of the inputs: `this` for the receiver, and the arguments.
 fn inputs(cached: &Cached) -> TokenStream {
     let names = signature::names(cached);
     let this = cached.receiver.map(|_| code!(this,));
     code!(#this #names)
 }
 
-/// The function with arguments of its own, for the background.
+/// The body with owned arguments, for the background.
 fn in_background(cached: &Cached, body: &TokenStream) -> TokenStream {
     let owned = cached.parameters.iter().filter_map(own);
     let borrowed = cached.parameters.iter().map(borrow);
@@ -71,7 +70,7 @@ fn in_background(cached: &Cached, body: &TokenStream) -> TokenStream {
     code!({ #own_this #(#owned)* #run })
 }
 
-/// The statement that turns a borrowed argument into one of the background's own.
+/// The statement that turns a borrowed argument into an owned one.
 fn own(parameter: &Parameter) -> Option<TokenStream> {
     let name = &parameter.name;
     match parameter.background_passing() {
@@ -93,7 +92,7 @@ fn borrow(parameter: &Parameter) -> TokenStream {
     }
 }
 
-/// The statement that makes the receiver the background's own, and the receiver for the call.
+/// The statement that makes the receiver owned, and the receiver for the call.
 fn own_receiver(cached: &Cached) -> Option<(TokenStream, TokenStream)> {
     let receiver = cached.receiver?;
     let is_borrowed = match &receiver.kind {

@@ -1,5 +1,5 @@
-//! What becomes of a function whose attribute is wrong: the errors, the function as it is, and a companion in name only, so
-//! that no second error hides the first.
+//! The expansion if there are errors: the errors, the function as it is, and a stub companion that avoids follow-up
+//! errors.
 
 use proc_macro2::TokenStream;
 use quote::format_ident;
@@ -9,12 +9,12 @@ use super::{attributes, code};
 use crate::model::{Cached, CompanionKind};
 use crate::parse::{Function, is_cachier};
 
-/// The errors, the function as it is, and what others may refer to.
+/// The errors, the function as it is, and items that other code may refer to.
 pub(crate) fn fallback(cached: &Cached, errors: TokenStream) -> TokenStream {
     let item = item(cached);
     let companion = match &cached.companion {
         CompanionKind::Enum(name) => companion(cached, name),
-        // Its name may be what is wrong.
+        // The name itself may be the error.
         CompanionKind::Function(name) if *name != cached.function.signature.ident => {
             sibling(cached, name)
         }
@@ -23,7 +23,7 @@ pub(crate) fn fallback(cached: &Cached, errors: TokenStream) -> TokenStream {
     code!(#errors #item #companion)
 }
 
-/// The companion of a free function.
+/// The stub companion of a free function.
 fn companion(cached: &Cached, name: &Ident) -> TokenStream {
     let (krate, visibility) = (&cached.krate, &cached.function.visibility);
     let asyncness = &cached.function.signature.asyncness;
@@ -42,7 +42,7 @@ fn companion(cached: &Cached, name: &Ident) -> TokenStream {
     }
 }
 
-/// The companion of a method.
+/// The stub companion of a method.
 fn sibling(cached: &Cached, name: &Ident) -> TokenStream {
     let (krate, visibility) = (&cached.krate, &cached.function.visibility);
     let attributes = attributes::of_companion(cached);
@@ -61,7 +61,7 @@ fn sibling(cached: &Cached, name: &Ident) -> TokenStream {
     }
 }
 
-/// The function without a second `#[cachier]`, which would add a companion of its own.
+/// The function without a second `#[cachier]`, which would add another companion.
 fn item(cached: &Cached) -> TokenStream {
     let Function {
         attributes,

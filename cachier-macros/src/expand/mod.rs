@@ -1,6 +1,6 @@
-//! Fourth phase: a cached function becomes code. The code is thin; all logic is in the runtime.
+//! Phase four: generates a cached function's code, which is thin, as all logic is in the runtime.
 //!
-//! Identifiers of the macro have `mixed_site` hygiene, so that no name of the user's meets them.
+//! The macro's own identifiers have `mixed_site` hygiene, so they cannot collide with the user's.
 
 mod arguments;
 mod attributes;
@@ -25,7 +25,7 @@ pub(crate) use self::fallback::fallback;
 use self::quoting::{code, krate_at};
 use crate::model::{Cached, CompanionKind};
 
-/// The function as a thin wrapper, with what stands beside it.
+/// The wrapper, with all other generated items.
 pub(crate) fn expand(cached: &Cached) -> TokenStream {
     match &cached.companion {
         CompanionKind::Enum(companion) => {

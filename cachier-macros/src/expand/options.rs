@@ -1,4 +1,4 @@
-//! The attribute's arguments as the runtime's options: one field for each that was given.
+//! The attribute's arguments as the runtime's options, one field each.
 
 use proc_macro2::{Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
@@ -96,7 +96,7 @@ fn backend(backend: &Backend, private: &TokenStream) -> TokenStream {
     }
 }
 
-/// The version part of stored keys; the memory of the process does not outlive the code.
+/// The version part of stored keys. Values in memory do not outlive the code.
 fn version(cached: &Cached, private: &TokenStream) -> Option<TokenStream> {
     if cached.store == Store::Memory {
         return None;
@@ -120,7 +120,7 @@ fn version(cached: &Cached, private: &TokenStream) -> Option<TokenStream> {
 fn time(argument: &Option<Argument<Time>>) -> Option<TokenStream> {
     let time = match &argument.as_ref()?.value {
         Time::Known(duration) => {
-            // Durations in the attribute are whole milliseconds, and few enough to fit.
+            // Durations in the attribute are whole milliseconds within range.
             let milliseconds = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
             quote!(::core::time::Duration::from_millis(#milliseconds))
         }
@@ -168,7 +168,7 @@ fn metrics(cached: &Cached, private: &TokenStream) -> Option<TokenStream> {
     }))
 }
 
-/// A constant of its own is checked even where the function is never called.
+/// A constant is checked even if the function is never called.
 fn constant_rate(cached: &Cached, rate: &Expr) -> TokenStream {
     let span = at(rate);
     let krate = krate_at(cached, span);
@@ -178,7 +178,7 @@ fn constant_rate(cached: &Cached, rate: &Expr) -> TokenStream {
     }}
 }
 
-/// Lets what the compiler says about a value point at the user's expression.
+/// A span that makes the compiler's messages about a value point at the user's expression.
 fn at(expr: &Expr) -> Span {
     expr.span().resolved_at(Span::mixed_site())
 }

@@ -1,4 +1,4 @@
-//! What the function returns, and what is done with it.
+//! The return value and its handling.
 
 use proc_macro2::{Span, TokenStream};
 use quote::quote_spanned;
@@ -8,7 +8,7 @@ use syn::spanned::Spanned as _;
 use super::{code, krate_at};
 use crate::model::{Cached, OnBackendError, Store, is_off};
 
-/// Where to point when something is wrong with the return type.
+/// Where errors about the return type point.
 pub(super) fn span(cached: &Cached) -> Span {
     let span = match &cached.function.signature.output {
         ReturnType::Default => cached.function.signature.ident.span(),

@@ -1,4 +1,4 @@
-//! Signatures of the functions that the expansion is made of, and how one calls another.
+//! Signatures of generated functions, and calls between them.
 
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens as _, quote};
@@ -11,13 +11,13 @@ use syn::{
 use super::code;
 use crate::model::{Cached, CompanionKind};
 
-/// The signature of the wrapper: the user's, its patterns replaced by names.
+/// The wrapper's signature: the user's, with names in place of patterns.
 pub(super) fn of_wrapper(cached: &Cached) -> Signature {
     let mut signature = cached.function.signature.clone();
     let mut parameters = cached.parameters.iter();
     for input in &mut signature.inputs {
         match input {
-            // A body inside of the wrapper has the wrapper's `self`, which no `let` can make `mut`.
+            // A body inside the wrapper has the wrapper's `self`, which no `let` can make `mut`.
             FnArg::Receiver(_) if matches!(cached.companion, CompanionKind::None) => {}
             FnArg::Receiver(receiver) => *receiver = immutable(receiver),
             FnArg::Typed(argument) => {
@@ -32,7 +32,7 @@ pub(super) fn of_wrapper(cached: &Cached) -> Signature {
     signature
 }
 
-/// The receiver with a comma, its `mut` left to the body.
+/// The receiver with a comma; its `mut` goes to the body.
 pub(super) fn receiver(cached: &Cached) -> Option<TokenStream> {
     let receiver = immutable(cached.receiver?);
     Some(quote!(#receiver,))
@@ -75,7 +75,7 @@ pub(super) fn names(cached: &Cached) -> TokenStream {
     quote!(#(#names,)*)
 }
 
-/// The function's type arguments for a call, so that those which no argument tells are the same.
+/// The function's type arguments for a call, for those that cannot be inferred.
 pub(super) fn turbofish(cached: &Cached) -> TokenStream {
     let idents = type_parameters(&cached.function.signature.generics);
     if idents.is_empty() {
@@ -85,7 +85,7 @@ pub(super) fn turbofish(cached: &Cached) -> TokenStream {
     }
 }
 
-/// The names of the type parameters, constants among them.
+/// The names of type and const parameters.
 pub(super) fn type_parameters(generics: &Generics) -> Vec<&syn::Ident> {
     let params = generics.params.iter();
     params
@@ -104,11 +104,11 @@ fn immutable(receiver: &Receiver) -> Receiver {
     }
 }
 
-/// The function's generics and argument types with one lifetime for all that the function itself leaves open.
+/// The function's generics and argument types, with one lifetime in place of all free ones.
 pub(super) struct OneLifetime {
     pub(super) lifetime: Lifetime,
     pub(super) generics: Generics,
-    /// The types of all arguments, the receiver's first.
+    /// The types of all arguments, the receiver first.
     pub(super) types: Vec<Type>,
 }
 
@@ -159,7 +159,7 @@ fn keep_types(params: Params) -> Params {
         .collect()
 }
 
-/// Gives each `impl Trait` argument a type parameter.
+/// Replaces each `impl Trait` argument by a type parameter.
 fn name_impl_traits(types: &mut [Type], generics: &mut Generics) {
     struct Name<'g>(&'g mut Generics);
     impl VisitMut for Name<'_> {
@@ -187,7 +187,7 @@ fn receiver_type(receiver: &Receiver) -> Type {
     }
 }
 
-/// Puts one lifetime in the place of all that are elided or that the function declares.
+/// Replaces all elided and declared lifetimes by one.
 struct Unify<'l> {
     own: Vec<Lifetime>,
     lifetime: &'l Lifetime,
@@ -207,7 +207,7 @@ impl VisitMut for Unify<'_> {
         }
     }
 
-    // Inside the signature of another function, elided lifetimes are that function's.
+    // Lifetimes elided inside a function pointer are its own.
     fn visit_type_fn_ptr_mut(&mut self, _: &mut TypeFnPtr) {}
     fn visit_parenthesized_generic_arguments_mut(
         &mut self,
@@ -216,7 +216,7 @@ impl VisitMut for Unify<'_> {
     }
 }
 
-/// A type for a place where the function's own lifetimes have no names.
+/// A type for places where the function's lifetimes have no names.
 pub(super) fn without_lifetimes(cached: &Cached, ty: &Type) -> TokenStream {
     let own = cached
         .function

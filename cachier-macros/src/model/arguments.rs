@@ -27,7 +27,7 @@ impl<T> Argument<T> {
 /// Declares [`Arguments`] from rows of `field: ArgumentValue = "name" | "alias";`.
 macro_rules! arguments {
     ($($field:ident: $kind:ty = $name:literal $(| $alias:literal)*;)*) => {
-        /// The arguments of one attribute, each `None` where it was left out.
+        /// The arguments of an attribute, each `None` if absent.
         #[derive(Default)]
         pub(crate) struct Arguments {
             $(pub(crate) $field: Option<Argument<$kind>>,)*
@@ -37,7 +37,7 @@ macro_rules! arguments {
         const NAMES: &[&str] = &[$($name,)*];
 
         impl Arguments {
-            /// Puts one written argument into its place.
+            /// Stores a parsed argument in its field.
             fn accept(&mut self, parsed: &ParsedArgument, errors: &mut Errors) {
                 match parsed.name.to_string().as_str() {
                     $($name $(| $alias)* => set(&mut self.$field, parsed, errors),)*
@@ -80,7 +80,7 @@ arguments! {
     krate: CratePath = "crate";
 }
 
-/// Words that other libraries use for what an argument here does.
+/// Names in other libraries for this library's arguments.
 const SYNONYMS: &[(&str, &str)] = &[
     ("ttl", "stale_after"),
     ("ttl_secs", "stale_after"),
@@ -96,7 +96,7 @@ const SYNONYMS: &[(&str, &str)] = &[
 ];
 
 impl Arguments {
-    /// Sorts what was written into the table; what does not fit is noted and left out.
+    /// Interprets parsed arguments; errors are collected.
     pub(crate) fn new(written: &[ParsedArgument], errors: &mut Errors) -> Self {
         let mut arguments = Self::default();
         for argument in written {

@@ -1,4 +1,4 @@
-//! What the attribute and its function mean together: all that the expansion needs to know.
+//! The meaning of an attribute and its function together: everything that expansion needs.
 
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
@@ -22,17 +22,17 @@ pub(crate) struct Cached<'a> {
     pub(crate) krate: TokenStream,
 }
 
-/// What stands beside the function.
+/// How the companion is defined.
 pub(crate) enum CompanionKind {
-    /// An enum of this name, with the operations.
+    /// As an enum of this name, with the operations.
     Enum(Ident),
-    /// A function of this name, which returns the operations.
+    /// As a function of this name, which returns the operations.
     Function(Ident),
-    /// Nothing: everything is in the function.
+    /// Not at all: everything is inside the function.
     None,
 }
 
-/// What holds the values, as far as types go.
+/// Where values are stored, as far as types are concerned.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Store {
     Memory,
@@ -42,7 +42,7 @@ pub(crate) enum Store {
     Near,
 }
 
-/// Whether the types of key and value can be named where the function stands.
+/// Whether the types of key and value can be named at the function's place.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Typing {
     Typed,
@@ -50,7 +50,7 @@ pub(crate) enum Typing {
 }
 
 impl<'a> Cached<'a> {
-    /// Puts together what was found to fit together.
+    /// Combines arguments and function that fit together.
     pub(crate) fn new(arguments: &'a Arguments, function: &'a Function, package: Package) -> Self {
         let companion = CompanionKind::of(arguments, function);
         let is_typed = matches!(companion, CompanionKind::Enum(_))
@@ -83,7 +83,7 @@ impl<'a> Cached<'a> {
         self.function.signature.asyncness.is_some()
     }
 
-    /// Whether calls may differ in the function's own type parameters.
+    /// Whether calls may have different type arguments of the function itself.
     pub(crate) fn is_generic(&self) -> bool {
         has_type_parameters(self.function)
     }
@@ -144,12 +144,12 @@ impl Store {
     }
 }
 
-/// Whether a flag is given and on.
+/// Whether a flag is set and on.
 pub(crate) fn is_on(flag: &Option<Argument<Flag>>) -> bool {
     flag.as_ref().is_some_and(|flag| flag.value.0)
 }
 
-/// Whether a flag is given and off, so that nothing else can turn it on.
+/// Whether a flag is set and off, which nothing else can change.
 pub(crate) fn is_off(flag: &Option<Argument<Flag>>) -> bool {
     flag.as_ref().is_some_and(|flag| !flag.value.0)
 }
@@ -168,7 +168,7 @@ fn has_type_parameters(function: &Function) -> bool {
         })
 }
 
-/// Whether `impl Trait` stands somewhere in a type.
+/// Whether a type contains `impl Trait`.
 fn has_impl_trait(ty: &Type) -> bool {
     struct Found(bool);
     impl<'ast> syn::visit::Visit<'ast> for Found {

@@ -1,4 +1,4 @@
-//! Arguments that choose among words.
+//! Arguments with a fixed set of words.
 
 use syn::punctuated::Punctuated;
 use syn::{Error, Expr, ExprCall, ExprLit, Lit, LitStr, Result};
@@ -7,13 +7,13 @@ use super::values::{ArgumentValue, expression, message, wrong};
 use crate::diagnostics::did_you_mean;
 use crate::parse::ParsedArgument;
 
-/// Where the values are kept.
+/// Where values are stored.
 pub(crate) enum Backend {
     BuiltIn(BuiltIn),
     Registered(LitStr),
 }
 
-/// A backend that cachier brings.
+/// A built-in backend.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum BuiltIn {
     Memory,
@@ -24,7 +24,7 @@ pub(crate) enum BuiltIn {
     S3,
 }
 
-/// What a call does whose backend fails.
+/// What a call does when its backend fails.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum OnBackendError {
     Compute,
@@ -46,7 +46,7 @@ const REACTIONS: [(&str, OnBackendError); 2] = [
 ];
 
 impl BuiltIn {
-    /// The name that users write.
+    /// The name in the attribute.
     pub(crate) fn name(self) -> &'static str {
         BACKENDS
             .iter()
@@ -100,7 +100,7 @@ fn only<T, P>(items: &Punctuated<T, P>) -> Option<&T> {
     items.first().filter(|_| items.len() == 1)
 }
 
-/// The meaning of the literal that was written, or an error with the nearest word.
+/// The meaning of a literal; an error suggests the closest word.
 fn choose<K: ArgumentValue, T: Copy>(parsed: &ParsedArgument, words: &[(&str, T)]) -> Result<T> {
     let Expr::Lit(ExprLit {
         lit: Lit::Str(literal),

@@ -1,5 +1,5 @@
-//! Second phase: syntax becomes meaning. The table of arguments, the kinds of their values, and what they mean together
-//! with their function.
+//! Phase two: syntax becomes meaning. The table of arguments, the types of their values, and what they mean for their
+//! function.
 
 mod arguments;
 mod cached;

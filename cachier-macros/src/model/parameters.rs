@@ -1,4 +1,4 @@
-//! The arguments of the annotated function, as the wrapper and the companion deal with them.
+//! The function's arguments, as seen by wrapper and companion.
 
 use proc_macro2::{Span, TokenStream};
 use quote::{format_ident, quote};
@@ -13,23 +13,23 @@ use crate::parse::Function;
 /// An argument other than the receiver.
 pub(crate) struct Parameter {
     pub(crate) attributes: Vec<Attribute>,
-    /// What the user wrote before the colon; it stays with the body.
+    /// The user's pattern, used by the body.
     pub(crate) pattern: Pat,
-    /// The name outside of the body.
+    /// The name outside the body.
     pub(crate) name: Ident,
     pub(crate) ty: Type,
     pub(crate) passing: Passing,
     pub(crate) role: Role,
 }
 
-/// How an argument comes, as far as its tokens tell.
+/// How an argument is passed, judging by its tokens.
 pub(crate) enum Passing {
     Value,
     Reference(TypeReference),
     OptionalReference(TypeReference),
 }
 
-/// What an argument is to the key.
+/// The role of an argument in the key.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Role {
     Keyed,
@@ -56,7 +56,7 @@ impl Parameter {
     fn new(index: usize, argument: &PatType, arguments: &Arguments) -> Self {
         let name = match &*argument.pat {
             Pat::Ident(pattern) => pattern.ident.clone(),
-            // No name of the user's can meet this one: it belongs to the macro.
+            // Macro hygiene: cannot collide with the user's names.
             _ => format_ident!("arg{index}", span = Span::mixed_site()),
         };
         let skip = arguments.skip.as_ref();
@@ -84,7 +84,7 @@ impl Parameter {
         }
     }
 
-    /// The part of the type that the outermost reference leaves, and that a key has to own.
+    /// The type without its outermost reference, which an in-memory key owns.
     pub(crate) fn owned_type(&self) -> &Type {
         match &self.passing {
             Passing::Value => &self.ty,
@@ -94,7 +94,7 @@ impl Parameter {
         }
     }
 
-    /// How the background is given the argument: a `'static` reference goes there as it is.
+    /// How the background takes the argument: `'static` references as they are.
     pub(crate) fn background_passing(&self) -> &Passing {
         match &self.passing {
             Passing::Reference(reference) | Passing::OptionalReference(reference)
@@ -135,7 +135,7 @@ impl Passing {
     }
 }
 
-/// Whether what has this lifetime borrows from no call.
+/// Whether the lifetime is `'static`.
 pub(crate) fn is_static(lifetime: Option<&Lifetime>) -> bool {
     lifetime.is_some_and(|lifetime| lifetime.ident == "static")
 }

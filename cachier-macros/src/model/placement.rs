@@ -1,4 +1,4 @@
-//! Where a function stands. A macro sees the function only, so this is read off its tokens.
+//! Where a function is defined. A macro sees only the function, so its tokens decide.
 
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 use quote::ToTokens as _;
@@ -6,12 +6,12 @@ use quote::ToTokens as _;
 use super::Arguments;
 use crate::parse::{Function, has_word};
 
-/// Where a function stands.
+/// Where a function is defined.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Placement {
-    /// In a module or in a function.
+    /// In a module or a function.
     Free,
-    /// In an impl: it has a receiver, speaks of `Self`, or says `in_impl`.
+    /// In an impl: it has a receiver, mentions `Self`, or declares `in_impl`.
     Associated,
 }
 
@@ -31,7 +31,7 @@ impl Placement {
     }
 }
 
-/// Whether `Self` stands in a body, other than in a type or impl of their own, where it means that one.
+/// Whether a body mentions `Self`, except in inner types and impls, which have their own.
 fn mentions_self(tokens: TokenStream) -> bool {
     let mut in_own_item = false;
     for token in tokens {
@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn a_receiver_or_self_or_in_impl_means_a_method() {
+    fn receiver_self_or_in_impl_mean_a_method() {
         assert_eq!(placement("", "fn f(&self) {}"), Placement::Associated);
         assert_eq!(
             placement("", "fn f() -> Self { todo!() }"),
@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn the_self_of_an_inner_item_is_not_the_functions() {
+    fn self_of_inner_items_does_not_count() {
         let own = "fn f() { struct A(Box<Self>); struct B { next: Option<Box<Self>> } impl A { fn new() -> Self { Self } } }";
         assert_eq!(placement("", own), Placement::Free);
         let both = "fn f() { struct A; impl A { fn new() -> Self { Self } } Self::g() }";

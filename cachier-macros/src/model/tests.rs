@@ -1,4 +1,4 @@
-//! Each kind of value: what it accepts, and the message and place of each error.
+//! The values that each argument accepts, and the message and span of each error.
 
 #![allow(clippy::unwrap_used)]
 
@@ -51,7 +51,7 @@ fn flags_stand_alone_or_take_a_bool() {
 }
 
 #[test]
-fn durations_are_read_at_compile_time_or_left_to_an_expression() {
+fn durations_are_literals_or_expressions() {
     let time = |source| accepted(source).stale_after.unwrap().value;
     assert!(
         matches!(time("stale_after = \"1h30m\""), Time::Known(d) if d == Duration::from_secs(5400))
@@ -312,7 +312,7 @@ fn all_errors_come_together() {
 }
 
 #[test]
-fn values_from_macro_variables_are_seen_through_their_invisible_group() {
+fn invisible_groups_around_values_are_ignored() {
     let hidden = proc_macro2::Group::new(proc_macro2::Delimiter::None, "\"10m\"".parse().unwrap());
     let mut errors = Errors::default();
     let written = crate::parse::arguments(quote::quote!(stale_after = #hidden), &mut errors);

@@ -1,4 +1,4 @@
-//! The kinds of value that an argument can have, each read into a type that holds only sensible values.
+//! The types of arguments' values, which hold only valid values.
 
 use std::time::Duration;
 
@@ -10,14 +10,14 @@ use syn::{Error, Expr, ExprClosure, ExprLit, Ident, Lit, LitStr, Pat, Path, Resu
 use crate::diagnostics::did_you_mean;
 use crate::parse::{self, ParsedArgument, Value};
 
-/// A kind of value.
+/// A type of value.
 pub(crate) trait ArgumentValue: Sized {
     /// What the value is, for "expects ...".
     const EXPECTED: &'static str;
     /// What follows the argument's name in a correct example.
     const EXAMPLE: &'static str;
 
-    /// Reads the value of an argument; an error points at the token at fault.
+    /// Parses an argument's value; an error has the span of the offending token.
     fn parse(parsed: &ParsedArgument) -> Result<Self>;
 }
 
@@ -36,19 +36,19 @@ pub(crate) struct Size(pub(crate) Amount);
 /// A number of entries.
 pub(crate) struct Count(pub(crate) Amount);
 
-/// A whole number that the macro knows, or an expression.
+/// An integer known to the macro, or an expression.
 pub(crate) enum Amount {
     Known(u64),
     Computed(Box<Expr>),
 }
 
-/// A share between 0 and 1, or a constant expression of type `f64`.
+/// A number between 0 and 1, or a constant expression of type `f64`.
 pub(crate) enum Rate {
     Known(f64),
     Computed(Box<Expr>),
 }
 
-/// A name that is not empty.
+/// A nonempty name.
 pub(crate) struct Name(pub(crate) LitStr);
 
 /// A folder: a string, or an expression that converts into a `PathBuf`.
@@ -70,7 +70,7 @@ pub(crate) enum Version {
     Fixed(u64),
 }
 
-/// What is to stand beside the function.
+/// The companion's name, or `false` for none.
 pub(crate) enum Companion {
     Absent,
     Named(Ident),
@@ -295,7 +295,7 @@ impl ArgumentValue for CratePath {
     }
 }
 
-/// The error for a value of another kind.
+/// The error for a value of the wrong type.
 pub(super) fn wrong<K: ArgumentValue>(parsed: &ParsedArgument) -> Error {
     let message = message::<K>(parsed);
     match &parsed.value {
@@ -354,14 +354,14 @@ fn closure<K: ArgumentValue>(parsed: &ParsedArgument) -> Result<ExprClosure> {
 }
 
 impl Skipped {
-    /// Where a name stands in the list.
+    /// Whether the list contains a name.
     pub(crate) fn contains(&self, name: &str) -> bool {
         self.0.iter().any(|skipped| skipped == name)
     }
 }
 
 impl KeyClosure {
-    /// The parameters with the name of each; one that is more than a name has none.
+    /// The parameters with their names; a pattern has none.
     pub(crate) fn parameters(&self) -> impl Iterator<Item = (&Pat, Option<&Ident>)> {
         self.0
             .inputs

@@ -1,4 +1,4 @@
-//! The attribute's arguments as they are written, before anyone asks what they mean.
+//! The attribute's arguments as syntax, before interpretation.
 
 use proc_macro2::{Span, TokenStream};
 use syn::ext::IdentExt as _;
@@ -7,7 +7,7 @@ use syn::{Error, Expr, Ident, Result, Token, parenthesized, token};
 
 use crate::diagnostics::Errors;
 
-/// One argument: `name`, `name = value` or `name(items)`.
+/// An argument: `name`, `name = value` or `name(items)`.
 pub(crate) struct ParsedArgument {
     pub(crate) name: Ident,
     pub(crate) value: Value,
@@ -23,10 +23,10 @@ pub(crate) enum Value {
     },
 }
 
-/// Reads all arguments; one that cannot be read is noted and skipped, so that the others still count.
+/// Parses all arguments, skipping those with errors so that the others still count.
 pub(crate) fn arguments(tokens: TokenStream, errors: &mut Errors) -> Vec<ParsedArgument> {
     let read = |input: ParseStream| Ok(all(input, errors));
-    // The parser consumes everything and fails on nothing.
+    // The parser consumes everything and never fails.
     read.parse2(tokens).unwrap_or_default()
 }
 
@@ -78,7 +78,7 @@ fn expression(input: ParseStream, name: &Ident, equals: Token![=]) -> Result<Exp
     input.parse().map(ungrouped)
 }
 
-/// The expression itself where a `macro_rules!` variable wrapped it in an invisible group.
+/// Unwraps the invisible group that a `macro_rules!` variable adds.
 fn ungrouped(expr: Expr) -> Expr {
     match expr {
         Expr::Group(group) => ungrouped(*group.expr),
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn an_argument_that_cannot_be_read_does_not_hide_the_others() {
+    fn an_invalid_argument_does_not_hide_others() {
         let (names, errors) = read("stale_after =, \"x\", next_time, capacity = = 3, in_impl");
         assert_eq!(names, ["next_time", "in_impl"]);
         let expected = "expected an argument, such as `stale_after = \"10m\"` or `next_time`";
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_comma_is_reported_where_it_is_missing() {
+    fn a_missing_comma_is_reported_in_place() {
         let (names, errors) = read("next_time allow_none, in_impl");
         assert_eq!(names, ["next_time", "in_impl"]);
         assert_eq!(

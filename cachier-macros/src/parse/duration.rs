@@ -1,8 +1,8 @@
-//! Durations as users write them: `"250ms"`, `"90s"`, `"3d"`, `"1h30m"`.
+//! Durations: `"250ms"`, `"90s"`, `"3d"`, `"1h30m"`.
 
 use std::time::Duration;
 
-/// The units in falling order, with their length in milliseconds.
+/// The units in descending order, in milliseconds.
 const UNITS: [(&str, u64); 5] = [
     ("d", 86_400_000),
     ("h", 3_600_000),
@@ -11,7 +11,7 @@ const UNITS: [(&str, u64); 5] = [
     ("ms", 1),
 ];
 
-/// Reads a duration: whole numbers, each with a unit, the larger units first.
+/// Parses a duration: whole numbers with units, larger units first.
 ///
 /// # Errors
 /// A message for the user, without the text itself.

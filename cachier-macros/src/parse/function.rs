@@ -1,10 +1,10 @@
-//! The annotated function: its signature as syntax, its body as the tokens that were written.
+//! The annotated function: its signature as syntax, its body as tokens.
 
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 use syn::parse::{ParseStream, Parser as _};
 use syn::{Attribute, Error, Result, Signature, Token, Visibility};
 
-/// A function with a body. The body stays unread: half-typed code must still expand, so that an editor keeps working.
+/// A function with a body. The body is not parsed: incomplete code must expand, for editors.
 pub(crate) struct Function {
     pub(crate) attributes: Vec<Attribute>,
     pub(crate) visibility: Visibility,
@@ -12,10 +12,10 @@ pub(crate) struct Function {
     pub(crate) body: Group,
 }
 
-/// Reads the annotated item.
+/// Parses the annotated item.
 ///
 /// # Errors
-/// Where it is something else than a function with a body.
+/// If it is not a function with a body.
 pub(crate) fn function(item: TokenStream) -> Result<Function> {
     Function::parse.parse2(item)
 }
@@ -53,7 +53,7 @@ impl Function {
     }
 }
 
-/// The braces themselves where a `macro_rules!` variable wrapped them in an invisible group.
+/// Unwraps the invisible group that a `macro_rules!` variable adds.
 fn ungrouped(body: TokenTree) -> Group {
     match body {
         TokenTree::Group(group) if group.delimiter() == Delimiter::None => {
@@ -64,7 +64,7 @@ fn ungrouped(body: TokenTree) -> Group {
             }
         }
         TokenTree::Group(group) => group,
-        // Nothing else can stand where the compiler found a body.
+        // The compiler allows nothing else in the place of a body.
         other => Group::new(Delimiter::Brace, other.into()),
     }
 }
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn a_body_that_is_not_rust_yet_is_kept_as_it_is() {
+    fn an_incomplete_body_is_kept() {
         let function = function(
             "pub(crate) async fn f<T>(a: &T) -> u8 where T: Sized { let x = ; a. }"
                 .parse()
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn a_body_from_a_macro_variable_is_seen_through_its_invisible_group() {
+    fn an_invisible_group_around_the_body_is_ignored() {
         let body = Group::new(Delimiter::None, "{ 3 }".parse().unwrap());
         let function = function(quote::quote!(fn f() -> u8 #body)).unwrap();
         assert_eq!(function.body.to_string(), "{ 3 }");

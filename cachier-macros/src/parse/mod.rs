@@ -1,4 +1,4 @@
-//! First phase: tokens become syntax. Nothing is judged here beyond what cannot be read at all.
+//! Phase one: tokens become syntax. Only what cannot be parsed is an error here.
 
 mod arguments;
 mod duration;

@@ -1,4 +1,4 @@
-//! Sizes as users write them: `"512B"`, `"10KB"`, `"200MB"`, in powers of 1024.
+//! Sizes: `"512B"`, `"10KB"`, `"200MB"`, in powers of 1024.
 
 const UNITS: [(&str, u64); 5] = [
     ("B", 1),
@@ -8,7 +8,7 @@ const UNITS: [(&str, u64); 5] = [
     ("TB", 1 << 40),
 ];
 
-/// Reads a size in bytes.
+/// Parses a size in bytes.
 ///
 /// # Errors
 /// A message for the user, without the text itself.

@@ -1,8 +1,8 @@
-//! Words among tokens.
+//! Identifiers among tokens.
 
 use proc_macro2::{Ident, TokenStream, TokenTree};
 
-/// Whether one of the words, at whatever depth, is of a kind.
+/// Whether any identifier, at any depth, satisfies a predicate.
 pub(crate) fn has_word(tokens: TokenStream, is_meant: &impl Fn(&Ident) -> bool) -> bool {
     tokens.into_iter().any(|token| match token {
         TokenTree::Ident(word) => is_meant(&word),

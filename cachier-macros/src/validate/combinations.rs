@@ -1,15 +1,15 @@
 //! Arguments that need or exclude each other.
 //!
-//! Refused is what could only disappoint: a promise that nothing would keep. Arguments that have no effect yet but would have
-//! one after a change elsewhere stay allowed (`next_time` without `stale_after`, or `cleanup_interval` without `cleanup_stale`,
-//! which the global params may give; `operation_timeout` or `version` with the memory backend).
+//! Rejected are combinations that could only disappoint. Arguments without effect that may get one by a change
+//! elsewhere are allowed (`next_time` without `stale_after`, or `cleanup_interval` without `cleanup_stale`, which the
+//! global params may add; `operation_timeout` or `version` with the memory backend).
 
 use proc_macro2::Span;
 
 use crate::diagnostics::Errors;
 use crate::model::{Argument, Arguments, Backend, BuiltIn, is_off, is_on};
 
-/// An argument, when it is given, the condition that makes it wrong, and what to write instead.
+/// An argument's span if present, the condition that makes it wrong, and what to write instead.
 type Rule = (Option<Span>, bool, &'static str);
 
 pub(super) fn check(arguments: &Arguments, errors: &mut Errors) {

@@ -1,4 +1,4 @@
-//! Backends that the runtime was built without.
+//! Backends whose feature is off.
 
 use crate::diagnostics::Errors;
 use crate::model::{Arguments, Backend, BuiltIn};
@@ -19,7 +19,7 @@ fn is_enabled(backend: BuiltIn) -> bool {
     }
 }
 
-/// The feature of cachier that brings a backend.
+/// The feature that enables a backend.
 fn feature(backend: BuiltIn) -> String {
     match backend {
         BuiltIn::Sql => "`sqlite`, `postgres` or `mysql`".to_owned(),
@@ -61,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn a_backend_without_its_feature_is_refused_by_the_features_name() {
+    fn a_disabled_backend_names_its_feature() {
         assert_eq!(faults("backend = \"file\""), []);
         assert_eq!(faults("backend = registered(\"x\")"), []);
         let needs = "the backend `memory` needs the feature `memory` of cachier".to_owned();

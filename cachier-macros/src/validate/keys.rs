@@ -1,4 +1,4 @@
-//! Arguments that cannot be told apart by a key, and functions with more of them than the runtime can hold.
+//! Arguments that cannot be part of a key, and too many of them.
 
 use syn::visit::{self, Visit};
 use syn::{Lifetime, ParenthesizedGenericArguments, TypeFnPtr, TypeReference};
@@ -7,7 +7,7 @@ use crate::diagnostics::Errors;
 use crate::model::{Arguments, CompanionKind, Parameter, Role, Store, is_on, is_static};
 use crate::parse::Function;
 
-/// The arguments that a key, and the companion of a method, can have.
+/// The most arguments of a key, and of a method's companion.
 const MAX_KEY_ARGUMENTS: usize = 12;
 
 pub(super) fn check(arguments: &Arguments, function: &Function, errors: &mut Errors) {
@@ -55,7 +55,7 @@ fn check_keyed(arguments: &Arguments, parameters: &[Parameter], errors: &mut Err
     }
 }
 
-/// Looks for what is still borrowed behind the outermost reference.
+/// Finds borrows behind the outermost reference.
 struct Borrowing<'e>(&'e mut Errors);
 
 const BORROWED: &str = "a key in memory owns its parts, so only the outermost `&` of an argument is seen through; write \
@@ -66,7 +66,7 @@ impl<'ast> Visit<'ast> for Borrowing<'_> {
         if is_static(reference.lifetime.as_ref()) {
             visit::visit_type(self, &reference.elem);
         } else if reference.mutability.is_none() {
-            // `&mut` has an error of its own.
+            // `&mut` has its own error.
             self.0.over(reference, BORROWED);
         }
     }
@@ -77,7 +77,7 @@ impl<'ast> Visit<'ast> for Borrowing<'_> {
         }
     }
 
-    // The references of a function's own signature borrow nothing.
+    // References in a function pointer's signature borrow nothing.
     fn visit_type_fn_ptr(&mut self, _: &'ast TypeFnPtr) {}
     fn visit_parenthesized_generic_arguments(&mut self, _: &'ast ParenthesizedGenericArguments) {}
 }

@@ -1,4 +1,4 @@
-//! Lifetimes that the companion of a method has to name, and that are not written.
+//! Elided lifetimes that a method's companion would have to name.
 
 use syn::visit::{self, Visit};
 use syn::{
@@ -9,8 +9,7 @@ use crate::diagnostics::Errors;
 use crate::model::{Arguments, CompanionKind};
 use crate::parse::Function;
 
-/// The one type of the standard library that arguments often have and whose lifetime may be left out. Of others nobody can
-/// tell here that they have one.
+/// The standard library's common type whose lifetime may be elided. Of other types, nobody can tell here.
 const BORROWING: &str = "Cow";
 
 pub(super) fn check(arguments: &Arguments, function: &Function, errors: &mut Errors) {
@@ -43,7 +42,7 @@ impl<'ast> Visit<'ast> for Hidden<'_> {
         visit::visit_path_segment(self, segment);
     }
 
-    // What another function takes has lifetimes of its own.
+    // A function pointer's arguments have their own lifetimes.
     fn visit_type_fn_ptr(&mut self, _: &'ast TypeFnPtr) {}
     fn visit_parenthesized_generic_arguments(&mut self, _: &'ast ParenthesizedGenericArguments) {}
 }

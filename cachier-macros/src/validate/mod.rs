@@ -1,4 +1,4 @@
-//! Third phase: whether arguments and function fit together. Every fault is noted; nothing is stopped at.
+//! Phase three: checks arguments and function against each other. All errors are collected.
 
 mod combinations;
 mod features;
@@ -14,7 +14,7 @@ use crate::diagnostics::Errors;
 use crate::model::Arguments;
 use crate::parse::Function;
 
-/// Notes all that is wrong with a function and the arguments of its attribute.
+/// Collects all errors of a function and its attribute's arguments.
 pub(crate) fn validate(arguments: &Arguments, function: &Function, errors: &mut Errors) {
     features::check(arguments, errors);
     combinations::check(arguments, errors);

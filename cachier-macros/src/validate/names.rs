@@ -1,4 +1,4 @@
-//! Names in the attribute that must be names of the function's arguments, and names that must not collide.
+//! Names in the attribute that must be arguments of the function, and names that must not collide.
 
 use proc_macro2::Span;
 use syn::spanned::Spanned as _;
@@ -28,7 +28,7 @@ pub(super) fn check(arguments: &Arguments, function: &Function, errors: &mut Err
     check_companion(arguments, function, errors);
 }
 
-/// Each name must be an argument, and stand once.
+/// Every name must be an argument, and occur once.
 fn check_each<'a>(
     names: impl Iterator<Item = (Option<&'a Ident>, Span)>,
     known: &[String],
@@ -56,7 +56,7 @@ fn check_each<'a>(
     }
 }
 
-/// The names by which the attribute can speak of arguments; one that is taken apart by its pattern has none.
+/// The names by which the attribute can refer to arguments; an argument with a pattern has none.
 fn argument_names(function: &Function) -> Vec<String> {
     let name = |input: &FnArg| match input {
         FnArg::Receiver(_) => Some("self".to_owned()),
@@ -76,7 +76,7 @@ fn check_companion(arguments: &Arguments, function: &Function, errors: &mut Erro
     else {
         return;
     };
-    // A method's companion is a function beside it, so it shares the namespace.
+    // A method's companion is a function in the same namespace.
     if Placement::of(arguments, function) == Placement::Associated
         && *name == function.signature.ident
     {

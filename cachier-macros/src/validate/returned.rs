@@ -1,4 +1,4 @@
-//! Return types that cannot be kept beyond the call.
+//! Return types that cannot be stored beyond the call.
 
 use syn::visit::{self, Visit};
 use syn::{
@@ -21,11 +21,11 @@ pub(super) fn check(signature: &Signature, errors: &mut Errors) {
     }
 }
 
-/// An attribute of the impl comes before those of its methods, in whatever order they are written.
+/// An attribute of the impl is expanded before those of its methods, in any order of writing.
 const REWRITTEN: &str = "`#[async_trait]` has made a boxed future of this method, which cannot be cached; move the body into \
                          an inherent `async fn`, cache that, and call it from here";
 
-/// Looks for parts of a type that borrow, or that have no name.
+/// Finds parts of a type that borrow, or have no name.
 struct Unkept<'e>(&'e mut Errors);
 
 const BORROWED: &str = "a cached value outlives the call, so it cannot borrow; return an owned type, such as `String` for `&str`, \
@@ -59,12 +59,12 @@ impl<'ast> Visit<'ast> for Unkept<'_> {
             .over(never, "a function that never returns has nothing to cache");
     }
 
-    // The references of a function's own signature borrow nothing from this call.
+    // References in a function pointer's signature borrow nothing from this call.
     fn visit_type_fn_ptr(&mut self, _: &'ast TypeFnPtr) {}
     fn visit_parenthesized_generic_arguments(&mut self, _: &'ast ParenthesizedGenericArguments) {}
 
     fn visit_trait_bound(&mut self, bound: &'ast TraitBound) {
-        // `for<'a>` declares lifetimes that are nobody's borrow.
+        // Lifetimes declared by `for<'a>` borrow nothing.
         if bound.lifetimes.is_none() {
             visit::visit_trait_bound(self, bound);
         }

@@ -1,4 +1,4 @@
-//! Functions that cannot be cached as they are.
+//! Functions that cannot be cached.
 
 use syn::visit::{self, Visit};
 use syn::{
@@ -42,7 +42,7 @@ fn check_qualifiers(signature: &Signature, errors: &mut Errors) {
     }
 }
 
-/// A second `#[cachier]` below the one that is being expanded.
+/// Another `#[cachier]` on the same function.
 fn check_repetition(function: &Function, errors: &mut Errors) {
     for attribute in &function.attributes {
         if is_cachier(attribute) {
@@ -97,7 +97,7 @@ fn check_argument(argument: &PatType, arguments: &Arguments, errors: &mut Errors
 
 const MUT_IN_BACKGROUND: &str = "`next_time` recomputes in the background, where a `&mut` argument cannot follow; take it behind a `Mutex`";
 
-/// Whether `&mut` stands somewhere in a type.
+/// Whether a type contains `&mut`.
 fn is_exclusive(ty: &Type) -> bool {
     let mut found = Exclusive(false);
     found.visit_type(ty);
@@ -112,12 +112,12 @@ impl<'ast> Visit<'ast> for Exclusive {
         visit::visit_type_reference(self, reference);
     }
 
-    // What another function takes is not taken here.
+    // A function pointer's arguments are not this function's.
     fn visit_type_fn_ptr(&mut self, _: &'ast TypeFnPtr) {}
     fn visit_parenthesized_generic_arguments(&mut self, _: &'ast ParenthesizedGenericArguments) {}
 }
 
-/// Whether the user said what an argument means for the key.
+/// Whether the user specified an argument's role in the key.
 fn decided(arguments: &Arguments, name: &str) -> bool {
     arguments.key.is_some()
         || arguments

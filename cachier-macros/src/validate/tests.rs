@@ -1,4 +1,4 @@
-//! Each fault between arguments and function, with its message and its place.
+//! The message and span of each error.
 
 #![allow(clippy::unwrap_used)]
 
@@ -204,7 +204,7 @@ fn self_needs_a_decision() {
 }
 
 #[test]
-fn what_is_written_through_an_argument_is_not_cached() {
+fn mutable_arguments_are_rejected() {
     refused(
         "",
         "fn f(a: &mut Vec<u8>) -> u8 { 0 }",
@@ -260,7 +260,7 @@ fn a_method_that_async_trait_has_rewritten() {
 }
 
 #[test]
-fn a_lifetime_that_the_companion_of_a_method_has_to_name() {
+fn elided_lifetimes_in_methods_are_rejected() {
     let message = "the companion of a method names the types of its arguments, with their lifetimes: write `Cow<'_, ..>`";
     let hidden = "fn f(&self, a: Option<std::borrow::Cow<str>>) -> u8 { 0 }";
     refused("skip(self)", hidden, message, "Cow<str>");
@@ -324,7 +324,7 @@ fn a_second_attribute_is_refused() {
 }
 
 #[test]
-fn a_value_that_borrows_is_refused_where_it_borrows() {
+fn borrowing_return_types_are_rejected_in_place() {
     let borrowed = "a cached value outlives the call";
     refused("", "fn f(a: &str) -> &str { a }", borrowed, "&str");
     refused(
@@ -377,7 +377,7 @@ fn a_value_without_a_name_is_refused() {
 }
 
 #[test]
-fn the_companion_of_a_method_does_not_take_the_methods_name() {
+fn a_methods_companion_needs_another_name() {
     refused(
         "skip(self), companion = f",
         "fn f(&self) {}",
@@ -396,7 +396,7 @@ fn faults_of_arguments_and_function_come_together() {
 }
 
 #[test]
-fn a_key_in_memory_sees_through_one_reference_only() {
+fn memory_keys_own_behind_one_reference_only() {
     let borrowed = "a key in memory owns its parts";
     let memory = "backend = \"memory\"";
     refused(memory, "fn f(a: &[&str]) {}", borrowed, "&str");
@@ -444,7 +444,7 @@ fn a_key_holds_twelve_arguments() {
 }
 
 #[test]
-fn a_receiver_goes_to_the_background_with_a_companion_only() {
+fn background_receivers_need_a_companion() {
     let method = "fn f(&self) {}";
     refused(
         "skip(self), companion = false, next_time",
