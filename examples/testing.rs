@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn the_old_price_stands_in_for_a_day_while_the_supplier_is_away() {
+    fn the_old_price_is_served_during_outages() {
         let supplier = Supplier::new();
         isolated(|| {
             assert_eq!(price("tea", &supplier), Ok(300));

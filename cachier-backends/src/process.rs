@@ -269,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cell_is_unlocked_while_its_value_is_made() {
+    fn making_a_value_does_not_lock_its_cell() {
         let cell = OnceLock::new();
         let meanwhile = || *cell.get_or_init(|| 1) + 1;
         assert_eq!(*get_or_init(&cell, meanwhile), 1);
@@ -290,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn each_process_has_its_own_and_sees_its_parents() {
+    fn each_process_makes_its_own_value() {
         let make = |before: Option<&u32>| before.map_or(1, |before| before + 1);
         let cell = PerProcess::with(10, make as fn(Option<&u32>) -> u32);
         let parent = Process::current();

@@ -33,7 +33,7 @@ fn integers_count_by_value_whatever_their_width() {
 }
 
 #[test]
-fn floats_count_by_value_with_one_nan_and_two_zeros() {
+fn floats_have_one_nan_and_two_zeros() {
     assert!(same(&0.5f32, &0.5f64));
     assert!(!same(&0.1f32, &0.1f64));
     assert!(same(&f64::NAN, &-f64::NAN));
@@ -85,7 +85,7 @@ fn structs_and_enums_count_with_their_names() {
 }
 
 #[test]
-fn the_order_of_a_hash_map_does_not_count() {
+fn hash_map_order_does_not_count() {
     let there: HashMap<String, u32> = (0..100).map(|n| (n.to_string(), n)).collect();
     let back: HashMap<String, u32> = (0..100).rev().map(|n| (n.to_string(), n)).collect();
     let sorted: BTreeMap<String, u32> = (0..100).map(|n| (n.to_string(), n)).collect();
@@ -96,7 +96,7 @@ fn the_order_of_a_hash_map_does_not_count() {
 }
 
 #[test]
-fn the_order_of_an_unordered_set_does_not_count() {
+fn unordered_set_order_does_not_count() {
     let there: HashSet<u32> = (0..100).collect();
     let back: HashSet<u32> = (0..100).rev().collect();
     let sorted: BTreeSet<u32> = (0..100).collect();
@@ -108,7 +108,7 @@ fn the_order_of_an_unordered_set_does_not_count() {
 }
 
 #[test]
-fn what_is_inside_an_unordered_set_keeps_its_order() {
+fn elements_of_unordered_sets_keep_their_order() {
     assert!(!same(&Unordered(&[[1, 2]]), &Unordered(&[[2, 1]])));
 }
 
@@ -169,7 +169,7 @@ proptest! {
     }
 
     #[test]
-    fn data_written_in_another_way_has_the_same_bytes(a in any_data(), seed: u64) {
+    fn equal_data_has_the_same_bytes(a in any_data(), seed: u64) {
         let b: Data = rewritten(&a, seed);
         prop_assert_eq!(to_vec(&a).unwrap(), to_vec(&b).unwrap());
     }

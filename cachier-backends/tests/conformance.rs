@@ -110,7 +110,7 @@ const FAULTS: [(Fault, &str); 16] = [
     (Fault::KeepsTheLeaseOfAStore, "a_store_consumes_its_lease"),
     (
         Fault::KeepsTheLeaseOfWhatIsTooLarge,
-        "a_store_ends_its_lease_also_where_the_entry_is_too_large",
+        "an_oversized_store_ends_its_lease",
     ),
     (
         Fault::TakesEveryEntryForTheSeenOne,

@@ -197,7 +197,7 @@ fn is_no<V: DeserializeOwned + Debug>(bytes: &[u8]) {
 }
 
 #[test]
-fn bytes_read_as_a_type_that_holds_itself_are_refused() {
+fn bytes_of_recursive_types_are_bounded() {
     with_stack(STACK_TO_READ, || {
         let null = encode_value(&Wrapped(None)).unwrap();
         assert_eq!(decode_value::<Wrapped>(&null).unwrap(), Wrapped(None));
@@ -211,7 +211,7 @@ fn bytes_read_as_a_type_that_holds_itself_are_refused() {
 struct Stranger {}
 
 #[test]
-fn deep_bytes_are_refused_whatever_they_are_read_as() {
+fn deep_bytes_are_refused_for_every_type() {
     let nested = |begin: &[u8]| [begin.repeat(100_000), vec![0x00]].concat();
     with_stack(STACK_TO_READ, move || {
         // Arrays, maps with one field, and tags.

@@ -99,7 +99,7 @@ const FORMAT_1_ENTRIES: [&str; 3] = [
 ];
 
 #[test]
-fn an_entry_of_another_format_is_a_plain_miss() {
+fn another_format_is_a_plain_miss() {
     for hex in FORMAT_1_ENTRIES {
         let stored = bytes(hex);
         assert_eq!(decode(&key(1), &stored).unwrap(), None);
@@ -170,7 +170,7 @@ fn an_unknown_field_is_passed_over() {
 }
 
 #[test]
-fn an_unknown_critical_field_makes_the_entry_unusable_and_no_error() {
+fn an_unknown_critical_field_is_a_plain_miss() {
     let created = (CREATED, &7u64.to_le_bytes()[..]);
     let codec = (CODEC, &[1][..]);
     for critical in [7, 8, 900].map(|id| id | 0x8000) {

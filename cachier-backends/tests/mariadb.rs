@@ -79,7 +79,7 @@ fn a_pool_of_the_program_serves() {
 }
 
 #[test]
-fn a_hit_is_one_request_and_a_miss_three() {
+fn a_hit_is_one_request_a_miss_three() {
     let Some(url) = url() else { return };
     sql_support::runtime().block_on(round_trips(&backend(&url, "trips")));
 }
@@ -131,7 +131,7 @@ const OLD_SCHEMA: &str = "CREATE TABLE older (scope VARCHAR(400) CHARACTER SET a
     INSERT INTO older_schema (id, version) VALUES (1, 1)";
 
 #[test]
-fn a_table_of_an_older_cachier_is_made_anew() {
+fn an_older_table_is_upgraded() {
     let Some(url) = url() else { return };
     let connect = || backend(&url, "older");
     let execute = async |statements| try_execute(&url, statements).await;
@@ -147,7 +147,7 @@ fn a_table_that_was_removed_is_made_again() {
 }
 
 #[test]
-fn a_table_that_cachier_did_not_make_is_left_alone() {
+fn a_foreign_table_is_left_alone() {
     let Some(url) = url() else { return };
     let backend = backend(&url, "foreigner");
     let execute = async |statements| try_execute(&url, statements).await;
@@ -155,7 +155,7 @@ fn a_table_that_cachier_did_not_make_is_left_alone() {
 }
 
 #[test]
-fn a_table_of_a_newer_cachier_is_left_alone() {
+fn a_newer_table_is_left_alone() {
     let Some(url) = url() else { return };
     let newer = "UPDATE newer_schema SET version = 99".to_owned();
     let age = async || execute(&url, newer).await;
@@ -169,13 +169,13 @@ fn waiting_for_a_connection_is_told() {
 }
 
 #[test]
-fn one_backend_serves_runtimes_in_turn_and_other_executors() {
+fn one_backend_serves_all_runtimes_and_executors() {
     let Some(url) = url() else { return };
     sql_support::everywhere(&backend(&url, "everywhere"));
 }
 
 #[test]
-fn who_may_only_read_loads_and_is_denied_the_rest() {
+fn a_read_only_user_may_load() {
     let Some(url) = url() else { return };
     sql_support::runtime().block_on(async {
         let writer = backend(&url, "guarded");
@@ -198,7 +198,7 @@ fn who_may_only_read_loads_and_is_denied_the_rest() {
 }
 
 #[test]
-fn a_server_that_cannot_be_reached_is_an_error_without_credentials() {
+fn unreachable_server_errors_hide_credentials() {
     let port = cachier_servers::free_port();
     let url = format!("mysql://me:s3cret@{}:{port}/db", Ipv4Addr::LOCALHOST);
     let backend = SqlBackend::from_url(&url).unwrap();
@@ -218,7 +218,7 @@ fn refusal(table: &str, number: u16) -> String {
 }
 
 #[test]
-fn a_server_that_has_become_read_only_is_left_for_another() {
+fn a_server_turned_read_only_is_left() {
     let Some(url) = url() else { return };
     for number in [1290, 1836] {
         let table = format!("refused_{number}");
@@ -229,7 +229,7 @@ fn a_server_that_has_become_read_only_is_left_for_another() {
 }
 
 #[test]
-fn a_session_that_the_server_ended_as_it_was_idle_is_replaced() {
+fn a_session_ended_for_idleness_is_replaced() {
     let Some(url) = url() else { return };
     let backend = backend(&url, "idle");
     sql_support::runtime().block_on(async {
@@ -273,7 +273,7 @@ fn a_connection_that_the_server_closed_is_replaced() {
 }
 
 #[test]
-fn what_the_first_format_has_in_the_table_is_left_alone() {
+fn rows_of_the_first_format_are_left_alone() {
     let Some(url) = url() else { return };
     let backend = backend(&url, "first_format");
     sql_support::runtime().block_on(async {

@@ -97,7 +97,7 @@ mod on_a_thread {
 }
 
 #[test]
-fn a_hit_is_one_request_and_a_miss_three() {
+fn a_hit_is_one_request_a_miss_three() {
     let Some(url) = url() else { return };
     let (backend, key) = (backend(url), key("requests", 1));
     let sent = || {
@@ -165,7 +165,7 @@ fn an_owner_whose_lease_is_over_stores_nothing() {
 }
 
 #[test]
-fn a_server_that_is_not_there_is_an_error_in_time_and_without_credentials() {
+fn missing_server_errors_are_prompt_and_hide_credentials() {
     let url = format!("mongodb://app:geheim@127.0.0.1:{}/caches", free_port());
     let (backend, key) = (backend(&url), key("nowhere", 1));
     let started = Instant::now();
@@ -206,7 +206,7 @@ fn service_resumes_when_the_server_does() {
 }
 
 #[test]
-fn one_backend_serves_runtimes_in_turn_and_other_executors() {
+fn one_backend_serves_all_runtimes_and_executors() {
     let Some(url) = url() else { return };
     let (backend, key) = (backend(url), key("runtimes", 1));
     for _ in 0..3 {
@@ -284,7 +284,7 @@ fn what_has_expired_is_dropped_by_the_server() {
 }
 
 #[test]
-fn an_entry_that_has_expired_stays_as_long_as_it_is_leased() {
+fn an_expired_entry_stays_while_leased() {
     let Some(url) = url() else { return };
     let (backend, leased, expiring) = (backend(url), key("leased", 1), key("leased", 2));
     runtime().block_on(async {
@@ -306,7 +306,7 @@ fn an_entry_that_has_expired_stays_as_long_as_it_is_leased() {
 }
 
 #[test]
-fn a_lease_has_the_server_keep_its_document_and_a_refused_one_changes_nothing() {
+fn only_granted_leases_prolong_their_document() {
     let Some(url) = url() else { return };
     let (backend, keys) = (backend(url), [1, 2, 3].map(|number| key("kept", number)));
     let [_, warm, expiring] = &keys;
@@ -345,7 +345,7 @@ fn a_lease_has_the_server_keep_its_document_and_a_refused_one_changes_nothing() 
 }
 
 #[test]
-fn what_is_no_entry_comes_back_as_one_that_is_not_intact() {
+fn a_foreign_value_loads_as_a_corrupt_entry() {
     let Some(url) = url() else { return };
     let (backend, key) = (backend(url), key("garbage", 1));
     runtime().block_on(async {
@@ -370,7 +370,7 @@ fn the_client_of_the_program_serves() {
 }
 
 #[test]
-fn the_indexes_of_a_collection_of_the_program_are_made_when_it_says_so() {
+fn a_programs_collection_gets_indexes_on_request() {
     let Some(url) = url() else { return };
     runtime().block_on(async {
         let client = Client::with_uri_str(url).await.unwrap();
@@ -457,7 +457,7 @@ async fn bare(url: &str) -> Collection<Document> {
 }
 
 #[test]
-fn what_the_first_format_has_in_the_collection_is_left_alone() {
+fn documents_of_the_first_format_are_left_alone() {
     let Some(url) = url() else { return };
     runtime().block_on(async {
         let (backend, entries) = (backend(url), bare(url).await);

@@ -168,7 +168,7 @@ fn nobody_listens_behind_a_pooler() {
 }
 
 #[test]
-fn a_pool_of_the_program_serves_behind_a_pooler() {
+fn a_programs_pool_works_behind_a_pooler() {
     let Some([strict, lenient]) = urls() else {
         return;
     };
@@ -186,7 +186,7 @@ fn a_pool_of_the_program_serves_behind_a_pooler() {
 }
 
 #[test]
-fn a_parameter_that_the_pooler_refuses_is_named_with_what_to_set() {
+fn a_refused_parameter_is_named_with_a_remedy() {
     let Some([strict, _]) = urls() else { return };
     let url = format!("{strict}?options[statement_timeout]=1000");
     let error = block_on(backend(&url, "refused").check()).unwrap_err();
@@ -196,7 +196,7 @@ fn a_parameter_that_the_pooler_refuses_is_named_with_what_to_set() {
 }
 
 #[test]
-fn values_of_all_bytes_come_back_behind_a_pooler() {
+fn all_bytes_roundtrip_behind_a_pooler() {
     for url in urls().into_iter().flatten() {
         let backend = backend(&url, "of_bytes");
         let bytes: Vec<u8> = (0..=u8::MAX).cycle().take(1 << 20).collect();

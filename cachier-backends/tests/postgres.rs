@@ -87,7 +87,7 @@ fn a_pool_of_the_program_serves() {
 }
 
 #[test]
-fn a_hit_is_one_request_and_a_miss_three() {
+fn a_hit_is_one_request_a_miss_three() {
     let Some(url) = url() else { return };
     sql_support::runtime().block_on(round_trips(&backend(&url, "trips")));
 }
@@ -140,7 +140,7 @@ const OLD_SCHEMA: &str = "CREATE TABLE older (scope text COLLATE \"C\" NOT NULL,
     INSERT INTO older_schema (id, version) VALUES (1, 1)";
 
 #[test]
-fn a_table_of_an_older_cachier_is_made_anew() {
+fn an_older_table_is_upgraded() {
     let Some(url) = url() else { return };
     let connect = || backend(&url, "older");
     let execute = async |statements| try_execute(&url, statements).await;
@@ -156,7 +156,7 @@ fn a_table_that_was_removed_is_made_again() {
 }
 
 #[test]
-fn a_table_that_cachier_did_not_make_is_left_alone() {
+fn a_foreign_table_is_left_alone() {
     let Some(url) = url() else { return };
     let backend = backend(&url, "foreigner");
     let execute = async |statements| try_execute(&url, statements).await;
@@ -164,7 +164,7 @@ fn a_table_that_cachier_did_not_make_is_left_alone() {
 }
 
 #[test]
-fn a_table_of_a_newer_cachier_is_left_alone() {
+fn a_newer_table_is_left_alone() {
     let Some(url) = url() else { return };
     let newer = "UPDATE newer_schema SET version = 99".to_owned();
     let age = async || execute(&url, newer).await;
@@ -178,13 +178,13 @@ fn waiting_for_a_connection_is_told() {
 }
 
 #[test]
-fn one_backend_serves_runtimes_in_turn_and_other_executors() {
+fn one_backend_serves_all_runtimes_and_executors() {
     let Some(url) = url() else { return };
     sql_support::everywhere(&backend(&url, "everywhere"));
 }
 
 #[test]
-fn who_may_only_read_loads_and_is_denied_the_rest() {
+fn a_read_only_user_may_load() {
     let Some(url) = url() else { return };
     sql_support::runtime().block_on(async {
         let writer = backend(&url, "guarded");
@@ -208,7 +208,7 @@ fn who_may_only_read_loads_and_is_denied_the_rest() {
 }
 
 #[test]
-fn a_server_that_cannot_be_reached_is_an_error_without_credentials() {
+fn unreachable_server_errors_hide_credentials() {
     let port = cachier_servers::free_port();
     let url = format!("postgres://me:s3cret@{}:{port}/db", Ipv4Addr::LOCALHOST);
     let backend = SqlBackend::from_url(&url).unwrap();
@@ -220,7 +220,7 @@ fn a_server_that_cannot_be_reached_is_an_error_without_credentials() {
 }
 
 #[test]
-fn a_session_that_the_server_ended_is_replaced_and_nobody_notices() {
+fn an_ended_session_is_replaced_unnoticed() {
     let Some(url) = url() else { return };
     let end =
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'ended'";
@@ -255,7 +255,7 @@ async fn is_replaced(url: &str, named: &str, end: impl AsyncFnOnce()) {
 }
 
 #[test]
-fn a_server_that_has_become_read_only_is_left_for_another() {
+fn a_server_turned_read_only_is_left() {
     let Some(url) = url() else { return };
     let refuse = "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS \
          $$ BEGIN RAISE EXCEPTION 'refused' USING ERRCODE = '25006'; END $$; \
@@ -266,7 +266,7 @@ fn a_server_that_has_become_read_only_is_left_for_another() {
 }
 
 #[test]
-fn when_an_operation_is_given_up_the_idle_connections_are_closed() {
+fn an_abandoned_operation_closes_idle_connections() {
     let Some(mut server) = postgres::start_private() else {
         return;
     };
@@ -289,7 +289,7 @@ fn when_an_operation_is_given_up_the_idle_connections_are_closed() {
 }
 
 #[test]
-fn who_came_first_while_the_server_hung_holds_nobody_up_afterwards() {
+fn the_first_caller_during_a_hang_blocks_nobody() {
     let Some(mut server) = postgres::start_private() else {
         return;
     };
@@ -312,7 +312,7 @@ fn who_came_first_while_the_server_hung_holds_nobody_up_afterwards() {
 }
 
 #[test]
-fn a_connection_that_a_synchronous_caller_has_begun_comes_about_though_it_gives_up() {
+fn a_connection_attempt_outlives_its_synchronous_caller() {
     let Some(url) = url() else { return };
     let port = url.parse::<PgConnectOptions>().unwrap().get_port();
     let proxy = Proxy::to(port);
@@ -339,7 +339,7 @@ fn a_connection_that_a_synchronous_caller_has_begun_comes_about_though_it_gives_
 }
 
 #[test]
-fn a_waiter_is_woken_by_the_result_and_does_not_ask_again_and_again() {
+fn a_waiter_is_notified_without_polling() {
     let Some(url) = url() else { return };
     let (owner, waiter) = (backend(&url, "woken"), Arc::new(backend(&url, "woken")));
     sql_support::runtime().block_on(async {
@@ -366,7 +366,7 @@ fn a_waiter_is_woken_by_the_result_and_does_not_ask_again_and_again() {
 }
 
 #[test]
-fn watchers_hear_of_others_and_not_of_their_own() {
+fn watchers_hear_only_of_others() {
     let Some(url) = url() else { return };
     let (own, other) = (backend(&url, "watched"), backend(&url, "watched"));
     sql_support::runtime().block_on(async {
@@ -407,7 +407,7 @@ async fn heard(told: &mut UnboundedReceiver<Change>) -> Change {
 }
 
 #[test]
-fn watchers_whose_connection_was_ended_hear_that_they_may_have_missed_something() {
+fn watchers_hear_of_an_interruption() {
     let Some(url) = url() else { return };
     let other = backend(&url, "ended_watch");
     sql_support::runtime().block_on(async {
@@ -429,7 +429,7 @@ fn watchers_whose_connection_was_ended_hear_that_they_may_have_missed_something(
 }
 
 #[test]
-fn watchers_hear_of_a_gap_also_when_the_server_took_its_time_to_let_them_in_again() {
+fn watchers_hear_of_a_slow_reconnect() {
     let Some(url) = url() else { return };
     let port = url.parse::<PgConnectOptions>().unwrap().get_port();
     let proxy = Proxy::to(port);
@@ -450,7 +450,7 @@ fn watchers_hear_of_a_gap_also_when_the_server_took_its_time_to_let_them_in_agai
 }
 
 #[test]
-fn what_the_first_format_has_in_the_table_is_left_alone() {
+fn rows_of_the_first_format_are_left_alone() {
     let Some(url) = url() else { return };
     let backend = backend(&url, "first_format");
     sql_support::runtime().block_on(async {

@@ -43,7 +43,7 @@ fn of_eight_processes_one_computes() {
 }
 
 #[test]
-fn a_killed_owner_frees_its_lease_at_once_and_loses_nothing() {
+fn a_killed_owner_frees_its_lease_at_once() {
     let dir = tempdir().unwrap();
     let files = Files::at(&dir.path().join("cache"));
     let key = files.key(1);
@@ -78,7 +78,7 @@ fn a_stopped_owner_keeps_its_lease() {
 }
 
 #[test]
-fn a_stopped_owner_that_goes_on_does_not_overwrite_what_is_newer() {
+fn a_resumed_owner_overwrites_nothing_newer() {
     let dir = tempdir().unwrap();
     let files = Files::at(&dir.path().join("cache"));
     let key = files.key(1);
@@ -108,7 +108,7 @@ fn a_stopped_owner_that_goes_on_does_not_overwrite_what_is_newer() {
 }
 
 #[test]
-fn whoever_is_killed_at_whatever_moment_leaves_nothing_broken() {
+fn a_kill_at_any_moment_breaks_nothing() {
     let dir = tempdir().unwrap();
     let files = Files::at(&dir.path().join("cache"));
     let mut random = Random(7);
@@ -159,7 +159,7 @@ fn usage_is_exact_after_writers_were_killed() {
 }
 
 #[test]
-fn a_writer_that_is_stopped_at_whatever_moment_stops_nobody_else() {
+fn a_stop_at_any_moment_blocks_nobody() {
     let dir = tempdir().unwrap();
     let files = Files::at(&dir.path().join("cache"));
     let mut random = Random(13);
@@ -192,7 +192,7 @@ fn a_writer_that_is_stopped_at_whatever_moment_stops_nobody_else() {
 }
 
 #[test]
-fn who_goes_on_after_its_lock_was_taken_brings_back_nothing_old() {
+fn a_resumed_writer_restores_nothing_old() {
     let dir = tempdir().unwrap();
     let files = Files::at(&dir.path().join("cache"));
     let key = files.key(1);

@@ -65,7 +65,7 @@ fn a_pool_of_the_program_serves() {
 }
 
 #[test]
-fn all_of_many_that_open_a_new_file_at_once_can_use_it() {
+fn a_new_file_may_be_opened_concurrently() {
     for _ in 0..100 {
         let folder = tempfile::tempdir().unwrap();
         let barrier = std::sync::Barrier::new(8);
@@ -85,7 +85,7 @@ fn all_of_many_that_open_a_new_file_at_once_can_use_it() {
 
 #[cfg(unix)]
 #[test]
-fn files_are_made_for_the_user_alone_and_left_as_they_are() {
+fn files_are_created_for_the_user_alone() {
     use std::fs::{Permissions, metadata, read_dir, set_permissions};
     use std::os::unix::fs::PermissionsExt;
     let mode = |path: &Path| metadata(path).unwrap().permissions().mode() & 0o777;
@@ -110,7 +110,7 @@ fn files_are_made_for_the_user_alone_and_left_as_they_are() {
 }
 
 #[test]
-fn a_hit_is_one_request_and_a_miss_three() {
+fn a_hit_is_one_request_a_miss_three() {
     let folder = tempfile::tempdir().unwrap();
     sql_support::runtime().block_on(round_trips(&backend(folder.path())));
 }
@@ -164,7 +164,7 @@ const OLD_SCHEMA: &str = "CREATE TABLE cachier_entries (scope TEXT NOT NULL, cod
     INSERT INTO cachier_entries_schema (id, version) VALUES (1, 1)";
 
 #[test]
-fn a_table_of_an_older_cachier_is_made_anew() {
+fn an_older_table_is_upgraded() {
     let folder = tempfile::tempdir().unwrap();
     let connect = || backend(folder.path());
     let execute = async |statements| try_execute(folder.path(), statements).await;
@@ -216,7 +216,7 @@ fn a_file_that_was_removed_is_made_again() {
 }
 
 #[test]
-fn a_table_that_cachier_did_not_make_is_left_alone() {
+fn a_foreign_table_is_left_alone() {
     let folder = tempfile::tempdir().unwrap();
     let backend = backend(folder.path());
     let execute = async |statements| try_execute(folder.path(), statements).await;
@@ -224,7 +224,7 @@ fn a_table_that_cachier_did_not_make_is_left_alone() {
 }
 
 #[test]
-fn a_table_of_a_newer_cachier_is_left_alone() {
+fn a_newer_table_is_left_alone() {
     let folder = tempfile::tempdir().unwrap();
     let newer = "UPDATE cachier_entries_schema SET version = 99";
     let age = async || execute(folder.path(), newer).await;
@@ -253,7 +253,7 @@ fn a_late_owner_stores_nothing() {
 }
 
 #[test]
-fn who_may_only_read_loads_and_is_denied_the_rest() {
+fn a_read_only_user_may_load() {
     let folder = tempfile::tempdir().unwrap();
     block_on(async {
         let writer = backend(folder.path());
@@ -301,13 +301,13 @@ fn addresses_that_cannot_be_say_what_to_write() {
 }
 
 #[test]
-fn one_backend_serves_runtimes_in_turn_and_other_executors() {
+fn one_backend_serves_all_runtimes_and_executors() {
     let folder = tempfile::tempdir().unwrap();
     sql_support::everywhere(&backend(folder.path()));
 }
 
 #[test]
-fn what_the_first_format_has_in_the_table_is_left_alone() {
+fn rows_of_the_first_format_are_left_alone() {
     let folder = tempfile::tempdir().unwrap();
     let (backend, url) = (backend(folder.path()), url(folder.path()));
     sql_support::runtime().block_on(async {
@@ -327,7 +327,7 @@ fn what_the_first_format_has_in_the_table_is_left_alone() {
 
 #[cfg(unix)]
 #[test]
-fn what_stands_for_the_database_in_the_cache_folder_is_left_alone() {
+fn a_foreign_file_is_left_alone() {
     use std::os::unix::fs::symlink;
     let folder = tempfile::tempdir().unwrap();
     let (cache, diary) = (folder.path().join("cache"), folder.path().join("diary"));
@@ -360,7 +360,7 @@ fn what_stands_for_the_database_in_the_cache_folder_is_left_alone() {
 
 #[cfg(unix)]
 #[test]
-fn a_cache_folder_in_which_others_may_write_is_denied() {
+fn a_folder_writable_for_others_is_denied() {
     use std::os::unix::fs::PermissionsExt;
     let folder = tempfile::tempdir().unwrap();
     let set = |mode| {

@@ -96,7 +96,7 @@ fn options_that_cbor_would_lose_are_refused() {
 }
 
 #[test]
-fn options_that_cbor_would_lose_are_refused_wherever_they_are() {
+fn options_that_cbor_loses_are_refused() {
     let lost = Some(None::<u8>);
     is_refused(vec![lost]);
     is_refused((1, lost));
@@ -122,7 +122,7 @@ fn options_that_cbor_would_lose_are_refused_wherever_they_are() {
 }
 
 #[test]
-fn what_is_nested_too_deep_to_be_read_is_refused() {
+fn values_too_deep_to_read_are_refused() {
     #[derive(Debug, PartialEq, Serialize, Deserialize)]
     enum Tree {
         Leaf,
@@ -368,7 +368,7 @@ fn raw_json_is_refused() {
 }
 
 #[test]
-fn what_takes_borrowed_bytes_alone_comes_back_or_is_an_error() {
+fn borrowed_bytes_roundtrip_or_fail() {
     #[derive(Debug, PartialEq)]
     struct Borrowed(Vec<u8>);
     impl<'de> Deserialize<'de> for Borrowed {
@@ -385,7 +385,7 @@ fn what_takes_borrowed_bytes_alone_comes_back_or_is_an_error() {
 }
 
 #[test]
-fn a_field_that_was_added_with_a_default_does_not_break_old_values() {
+fn old_values_lack_added_default_fields() {
     #[derive(Serialize)]
     struct Old {
         a: u8,

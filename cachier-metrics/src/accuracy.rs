@@ -107,7 +107,7 @@ fn assert_unbiased(estimates: impl Iterator<Item = f64>, values: &[f64], rate: f
 }
 
 #[test]
-fn the_interval_holds_the_quantile_as_often_as_promised() {
+fn the_interval_holds_its_promise() {
     assert_covered(observe);
 }
 

@@ -405,7 +405,7 @@ mod tests {
     }
 
     #[test]
-    fn a_call_at_thread_exit_counts_in_the_shared_block() {
+    fn calls_at_thread_exit_are_counted() {
         let metrics = metrics(SamplingRate::ALL);
         (0..3).for_each(|_| call_while_the_thread_ends(metrics));
         assert_eq!(hits(metrics), 6);

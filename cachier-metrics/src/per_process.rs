@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cell_is_unlocked_while_its_value_is_made() {
+    fn making_a_value_does_not_lock_its_cell() {
         let cell = OnceLock::new();
         let meanwhile = || *cell.get_or_init(|| 1) + 1;
         assert_eq!(*get_or_init(&cell, meanwhile), 1);
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn a_child_makes_its_own_and_sees_its_parents() {
+    fn each_process_makes_its_own_value() {
         let cell = PerProcess::new();
         let make = |before: Option<&i32>| before.map_or(1, |before| before + 1);
         assert_eq!(*cell.get(make), 1);

@@ -9,7 +9,7 @@ use cachier_metrics::{CacheMetrics, MetricsOptions, Outcome, PrometheusExporter,
 use fork::{Fork, fork, waitpid};
 
 #[test]
-fn a_child_counts_from_zero_and_leaves_the_endpoint_alone() {
+fn a_child_counts_from_zero() {
     let metrics = CacheMetrics::create(MetricsOptions::new("forked", "memory"));
     let call = || {
         metrics

@@ -110,7 +110,7 @@ fn series<'a>(text: &'a str, function: &str) -> Vec<&'a str> {
 }
 
 #[test]
-fn an_idle_function_has_at_most_60_series_and_one_in_use_at_most_200() {
+fn functions_keep_within_their_series_budget() {
     let (busy, _running) = in_use_for_long("busy");
     let text = render(&[metrics("idle").0, busy]);
     let (idle, busy) = (series(&text, "idle").len(), series(&text, "busy").len());
@@ -119,7 +119,7 @@ fn an_idle_function_has_at_most_60_series_and_one_in_use_at_most_200() {
 }
 
 #[test]
-fn a_function_in_use_has_every_metric_of_functions() {
+fn a_function_in_use_has_every_metric() {
     let (busy, _running) = in_use_for_long("busy");
     let text = render(&[busy]);
     let families: BTreeSet<_> = text
@@ -130,7 +130,7 @@ fn a_function_in_use_has_every_metric_of_functions() {
 }
 
 #[test]
-fn full_detail_adds_a_bucket_at_each_power_of_four_in_between() {
+fn full_detail_has_a_bucket_per_power() {
     let full = PrometheusExporter::builder().port(0).detail(Detail::Full);
     let (full, brief) = (full.build().unwrap(), exporter());
     let busy = in_use("busy");
@@ -171,7 +171,7 @@ fn ages_of_days_and_long_computations_have_buckets() {
 }
 
 #[test]
-fn every_counter_exists_at_zero_and_no_histogram_before_its_first_observation() {
+fn counters_exist_at_zero_but_histograms_do_not() {
     let text = render(&[metrics("idle").0]);
     for series in [
         r#"cachier_calls_total{function="idle",backend="file",outcome="unavailable"} 0"#,
@@ -374,7 +374,7 @@ fn many_functions_are_registered_in_proportion() {
 }
 
 #[test]
-fn stores_tell_their_figures_once_and_without_the_functions_that_use_them() {
+fn stores_are_exported_once() {
     let metrics = CacheMetrics::create(MetricsOptions {
         listed: false,
         ..MetricsOptions::new("figures", "store-test")

@@ -47,7 +47,7 @@ fn serving(metrics: &'static CacheMetrics) -> (PrometheusExporter, SocketAddr) {
 }
 
 #[test]
-fn it_serves_get_and_head_at_its_path_and_nothing_else() {
+fn it_serves_only_get_and_head() {
     let (exporter, address) = serving(metrics("served"));
     let answer = get(address, "/metrics");
     assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
@@ -184,7 +184,7 @@ fn it_can_be_stopped_and_started_again() {
 }
 
 #[test]
-fn an_address_that_cannot_be_had_is_an_error_that_names_it() {
+fn an_unavailable_address_is_named() {
     let (_exporter, address) = serving(metrics("first"));
     let second = PrometheusExporter::builder()
         .port(address.port())

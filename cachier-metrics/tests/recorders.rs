@@ -22,7 +22,7 @@ const MILLI: Duration = Duration::from_millis(1);
 const ONE: Option<Sampled> = Some(Sampled::ONE);
 
 #[test]
-fn a_finished_call_counts_under_its_outcome_and_no_other() {
+fn a_finished_call_counts_under_its_outcome() {
     let (metrics, _) = metrics(1.0);
     for (times, outcome) in (1_u64..).zip(Outcome::ALL) {
         (0..times).for_each(|_| metrics.start_call(None, None).finish(*outcome, None, None));
@@ -43,7 +43,7 @@ fn a_finished_call_counts_under_its_outcome_and_no_other() {
 }
 
 #[test]
-fn a_sampled_call_records_how_long_it_took_how_old_its_value_was_and_what_it_saved() {
+fn a_sampled_call_records_duration_age_and_savings() {
     let (metrics, clock) = metrics(1.0);
     let started = clock.now();
     clock.advance(MILLI);
@@ -69,7 +69,7 @@ fn only_hits_save_time() {
 }
 
 #[test]
-fn a_hit_that_took_longer_than_computing_saves_nothing() {
+fn a_slow_hit_saves_nothing() {
     let (metrics, clock) = metrics(1.0);
     let call = metrics.start_call(ONE, None);
     clock.advance(2 * MILLI);
@@ -78,7 +78,7 @@ fn a_hit_that_took_longer_than_computing_saves_nothing() {
 }
 
 #[test]
-fn at_rate_zero_everything_is_counted_and_what_was_not_measured_is_absent() {
+fn at_rate_zero_only_counts_are_known() {
     let (metrics, _) = metrics(0.0);
     thread_local!(static SLOT: LocalSlot = const { LocalSlot::new() });
     for _ in 0..1000 {
@@ -114,7 +114,7 @@ fn at_rate_zero_everything_is_counted_and_what_was_not_measured_is_absent() {
 }
 
 #[test]
-fn a_call_that_panics_or_is_cancelled_is_abandoned_and_leaves_no_gauge_behind() {
+fn an_abandoned_call_leaves_no_gauge() {
     let (metrics, _) = metrics(1.0);
     let panicked = catch_unwind(AssertUnwindSafe(|| {
         let call = metrics.start_call(ONE, None);
@@ -141,7 +141,7 @@ fn a_call_that_panics_or_is_cancelled_is_abandoned_and_leaves_no_gauge_behind() 
 }
 
 #[test]
-fn gauges_tell_what_is_going_on_while_it_does() {
+fn gauges_show_current_activity() {
     let (metrics, clock) = metrics(1.0);
     let calls = [
         metrics.start_call(None, None),
@@ -163,7 +163,7 @@ fn gauges_tell_what_is_going_on_while_it_does() {
 }
 
 #[test]
-fn computations_are_timed_at_every_rate_and_errors_are_failures() {
+fn computations_are_timed_at_every_rate() {
     let (metrics, clock) = metrics(0.0);
     for result in [ComputeResult::Value, ComputeResult::Error] {
         let compute = metrics.start_compute(Reason::Uncacheable);
@@ -183,7 +183,7 @@ fn computations_are_timed_at_every_rate_and_errors_are_failures() {
 }
 
 #[test]
-fn waits_operations_and_sizes_are_recorded_under_their_labels() {
+fn waits_operations_and_sizes_have_labels() {
     let (metrics, clock) = metrics(1.0);
     let call = metrics.start_call(ONE, None);
     for (place, scope) in (1..).zip(WaitScope::ALL) {
@@ -219,7 +219,7 @@ fn waits_operations_and_sizes_are_recorded_under_their_labels() {
 
 /// A snapshot is taken anew only when something has happened since the last one.
 #[test]
-fn a_duration_or_a_size_alone_is_something_that_has_happened() {
+fn any_observation_counts_as_activity() {
     let (metrics, _) = metrics(1.0);
     let call = metrics.start_call(ONE, None);
     assert_eq!(metrics.snapshot().entry_size.count(), 0);
@@ -274,7 +274,7 @@ fn rare_events_are_counted_each() {
 }
 
 #[test]
-fn gauges_come_from_their_source_and_are_absent_without_one() {
+fn gauges_come_from_their_source() {
     let (metrics, _) = metrics(1.0);
     assert_eq!(
         (metrics.stats().entries, metrics.stats().size_bytes),

@@ -89,7 +89,7 @@ fn ratios_are_computed_after_merging() {
 }
 
 #[test]
-fn fields_and_labels_of_other_versions_do_no_harm() {
+fn unknown_fields_and_labels_are_ignored() {
     let json = r#"{"calls": {"hit": 3, "guessed": 9}, "invented": 1}"#;
     let snapshot: Snapshot = serde_json::from_str(json).unwrap();
     assert_eq!(snapshot.calls[Outcome::Hit], 3);
@@ -183,7 +183,7 @@ impl std::fmt::Write for Full {
 }
 
 #[test]
-fn a_table_that_cannot_be_written_is_an_error_wherever_it_ends() {
+fn write_errors_are_passed_on() {
     use std::fmt::Write;
     let stats = Stats::from(&take(&[(Outcome::Hit, 5)], (None, None), 1.0, 0));
     let length = stats.to_string().len();
@@ -213,7 +213,7 @@ fn process(in_memory: u64, name: &str, entries: Option<u64>) -> Snapshot {
 }
 
 #[test]
-fn what_processes_share_counts_once_and_what_each_has_adds_up() {
+fn shared_entries_count_once() {
     let processes = [
         process(0, "store/one", Some(7)),
         process(2, "store/one", Some(8)),
@@ -231,7 +231,7 @@ fn what_processes_share_counts_once_and_what_each_has_adds_up() {
 }
 
 #[test]
-fn long_times_are_shown_in_the_two_largest_units() {
+fn long_times_have_two_units() {
     let clock = Clock::manual();
     let metrics = CacheMetrics::create(MetricsOptions {
         clock: clock.clone(),

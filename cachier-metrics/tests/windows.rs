@@ -113,7 +113,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
     #[test]
-    fn windows_and_quantiles_agree_with_a_model_that_keeps_every_observation(
+    fn windows_and_quantiles_agree_with_a_model(
         steps in prop::collection::vec(step(), 1..12),
         windows in prop::collection::vec(1..7200_u64, 1..4),
     ) {
@@ -188,7 +188,7 @@ fn windows_hold_for_every_metric() {
 }
 
 #[test]
-fn a_window_knows_the_bounds_of_its_smallest_and_largest_buckets() {
+fn a_window_knows_its_extremes_by_bucket() {
     let (metrics, clock) = metrics();
     let call = |duration: u64| {
         let call = metrics.start_call(Some(Sampled::ONE), None);
@@ -219,7 +219,7 @@ fn a_window_knows_the_bounds_of_its_smallest_and_largest_buckets() {
 }
 
 #[test]
-fn reset_begins_anew_for_stats_and_windows_but_not_for_what_is_exported() {
+fn reset_does_not_affect_exported_counters() {
     let (metrics, clock) = metrics();
     let miss = || {
         metrics

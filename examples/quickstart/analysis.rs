@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rare_word_beside_a_frequent_one_is_doubted_unless_only_its_end_differs() {
+    fn rare_words_close_to_frequent_ones_are_misspellings() {
         let folder = tempfile::tempdir().expect("a folder for the test");
         cachier::testing::isolated(|| {
             cachier::set_global_params(cachier::global_params().cache_dir(folder.path()));

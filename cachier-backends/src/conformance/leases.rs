@@ -83,7 +83,7 @@ pub(super) async fn a_store_consumes_its_lease(subject: &Subject) {
     }
 }
 
-pub(super) async fn a_store_ends_its_lease_also_where_the_entry_is_too_large(subject: &Subject) {
+pub(super) async fn an_oversized_store_ends_its_lease(subject: &Subject) {
     if !subject.has(Capability::Leases) {
         return;
     }
@@ -257,7 +257,7 @@ pub(super) async fn others_may_store_under_a_lease_and_end_it(subject: &Subject)
     }
 }
 
-pub(super) async fn what_was_forgotten_is_not_stored_under_the_lease_of_another(subject: &Subject) {
+pub(super) async fn a_forgotten_value_is_not_stored_by_others(subject: &Subject) {
     if !subject.has(Capability::Leases) {
         return;
     }
@@ -304,7 +304,7 @@ pub(super) async fn whoever_takes_over_is_the_owner(subject: &Subject) {
     }
 }
 
-pub(super) async fn what_was_forgotten_is_not_stored_by_whoever_took_over(subject: &Subject) {
+pub(super) async fn a_forgotten_value_is_not_stored_after_takeover(subject: &Subject) {
     if !subject.has(Capability::Leases) {
         return;
     }
@@ -329,7 +329,7 @@ pub(super) async fn a_lease_that_was_taken_over_can_be_released(subject: &Subjec
     }
 }
 
-pub(super) async fn a_vacated_entry_is_gone_and_the_lease_goes_on(subject: &Subject) {
+pub(super) async fn a_vacated_entry_keeps_its_lease(subject: &Subject) {
     for number in 0..4 {
         let (key, warm) = (subject.key(number), WARM[usize::from(number % 2)]);
         subject.prepare(&key, warm).await;
@@ -371,7 +371,7 @@ pub(super) async fn nothing_newer_is_vacated(subject: &Subject) {
     }
 }
 
-pub(super) async fn of_many_that_ask_at_once_one_is_the_owner(subject: &Subject) {
+pub(super) async fn of_many_requests_one_gets_the_lease(subject: &Subject) {
     if !subject.has(Capability::Leases) {
         return;
     }
@@ -389,7 +389,7 @@ pub(super) async fn of_many_that_ask_at_once_one_is_the_owner(subject: &Subject)
     }
 }
 
-pub(super) async fn who_was_followed_by_another_stores_and_releases_nothing(subject: &Subject) {
+pub(super) async fn a_former_owner_stores_and_releases_nothing(subject: &Subject) {
     if !subject.has(Capability::Leases) {
         return;
     }

@@ -244,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn dropping_a_lease_does_not_wait_for_the_ledger() {
+    fn dropping_a_lease_never_waits() {
         let dir = tempfile::tempdir().unwrap();
         let paths = KeyPaths::new(dir.path(), &key());
         let request = || FileLease::request(&paths, None).unwrap();

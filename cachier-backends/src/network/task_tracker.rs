@@ -86,7 +86,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_task_is_tracked_until_it_ends_or_is_dropped() {
+    fn tasks_are_tracked_until_ended_or_dropped() {
         let tasks = Arc::<TaskTracker>::default();
         let elsewhere = tracked(async {});
         let [one, other] = tasks.scope(|| [(); 2].map(|()| tracked(std::future::ready(()))));

@@ -155,13 +155,13 @@ fn must_fail<R>(result: Result<R, Error>) -> Result<(), Error> {
 }
 
 #[test]
-fn whatever_stands_for_the_ledger_stores_end_in_an_error() {
+fn stores_fail_without_a_proper_ledger() {
     with_each(ledger, |files| must_fail(store(files, None)));
     with_each(ledger, |files| must_fail(store(files, Some(1_000_000))));
 }
 
 #[test]
-fn whatever_stands_for_the_ledger_removals_end_in_an_error() {
+fn removals_fail_without_a_proper_ledger() {
     with_each(ledger, |files| {
         must_fail(files.backend.remove(&files.key(1)))
     });
@@ -183,7 +183,7 @@ fn whatever_stands_for_the_ledger_entries_are_served() {
 }
 
 #[test]
-fn whatever_stands_for_a_lease_is_replaced_by_one() {
+fn anything_at_a_leases_path_is_replaced() {
     with_each(lease, |files| {
         let lease = files.granted(&files.key(1));
         assert!(matches!(files.lease(&files.key(1)), LeaseReply::Held(_)));
@@ -195,7 +195,7 @@ fn whatever_stands_for_a_lease_is_replaced_by_one() {
 }
 
 #[test]
-fn whatever_stands_for_a_lease_goes_with_the_entry() {
+fn anything_at_a_leases_path_is_removed() {
     with_each(lease, |files| {
         assert!(files.backend.remove(&files.key(1))?);
         assert!(self::lease(files).symlink_metadata().is_err());
@@ -212,7 +212,7 @@ fn whatever_stands_for_a_lease_goes_with_the_entry() {
 }
 
 #[test]
-fn whatever_stands_for_an_entry_is_corrupt_and_replaced() {
+fn anything_at_an_entrys_path_is_replaced() {
     with_each(entry_of_one, |files| {
         let found = files.backend.load(&files.key(1))?.unwrap();
         let error = entry::decode(&files.key(1), &found.bytes).unwrap_err();
@@ -240,7 +240,7 @@ fn whatever_stands_for_an_entry_can_be_removed() {
 }
 
 #[test]
-fn an_entry_that_has_another_name_is_not_read() {
+fn a_hard_linked_entry_is_not_read() {
     let dir = tempdir().unwrap();
     let files = Files::at(dir.path());
     files.store(&files.key(1), b"value");
@@ -250,7 +250,7 @@ fn an_entry_that_has_another_name_is_not_read() {
 }
 
 #[test]
-fn a_large_sparse_file_is_no_entry_and_is_not_read() {
+fn a_large_sparse_file_is_not_read() {
     let dir = tempdir().unwrap();
     let files = Files::at(dir.path());
     let large = 511 << 20;
@@ -296,7 +296,7 @@ fn a_large_entry_is_read() {
 }
 
 #[test]
-fn a_link_for_a_folder_inside_is_refused_by_all_that_changes_something() {
+fn changes_refuse_links_instead_of_folders() {
     for depth in 0..4 {
         let (dir, elsewhere) = (tempdir().unwrap(), tempdir().unwrap());
         let files = Files::at(dir.path());
@@ -359,7 +359,7 @@ fn all_are_denied(folder: &Path) {
 }
 
 #[test]
-fn a_folder_in_which_others_may_write_is_denied_until_that_is_mended() {
+fn a_folder_writable_for_others_is_denied() {
     let dir = tempdir().unwrap();
     for mode in [0o777, 0o1777, 0o770, 0o702] {
         let set = |mode| fs::set_permissions(dir.path(), fs::Permissions::from_mode(mode)).unwrap();
@@ -389,7 +389,7 @@ fn a_folder_of_another_user_is_denied() {
 }
 
 #[test]
-fn a_folder_that_is_made_inside_an_open_one_is_used() {
+fn a_folder_created_inside_is_used() {
     let dir = tempdir().unwrap();
     fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o777)).unwrap();
     let files = Files::at(&dir.path().join("mine"));

@@ -68,7 +68,7 @@ fn folders_and_files_are_for_this_user_alone() {
 }
 
 #[test]
-fn functions_that_differ_in_case_alone_have_folders_of_their_own_everywhere() {
+fn case_distinguishes_folders_on_every_file_system() {
     let backend = FileBackend::new("/cache");
     let folder = |name: &str| {
         let folder = backend.scope_dir(&Scope::new("n", name)).unwrap();
@@ -92,7 +92,7 @@ fn the_store_is_named_by_its_folder() {
 }
 
 #[test]
-fn what_the_first_format_has_in_the_folder_is_left_alone() {
+fn files_of_the_first_format_are_left_alone() {
     let dir = tempdir().unwrap();
     let function = dir.path().join("shared/weather%3A%3Aforecast");
     let shard = function.join("1/2a");

@@ -30,7 +30,7 @@ fn nothing_is_left_of_leases_that_ended() {
 }
 
 #[test]
-fn an_ended_lease_does_not_end_the_next_one() {
+fn ending_a_lease_spares_the_next() {
     let dir = tempdir().unwrap();
     let files = Files::at(dir.path());
     let key = files.key(1);
@@ -68,7 +68,7 @@ fn two_never_own_one_lease() {
 }
 
 #[test]
-fn no_lease_is_granted_on_an_entry_that_is_not_there_any_more() {
+fn no_lease_is_granted_on_a_removed_entry() {
     // Everyone computes the next number from the one that is stored. Who is granted the lease can
     // store, for nobody stores without one: so no number is computed twice.
     let dir = tempdir().unwrap();

@@ -58,7 +58,7 @@ fn torn_and_foreign_files_are_loaded_and_replaced() {
 
 #[cfg(unix)]
 #[test]
-fn what_is_no_file_is_no_entry_and_is_replaced_by_one() {
+fn anything_but_a_file_is_replaced() {
     let dir = tempdir().unwrap();
     let files = Files::at(dir.path());
     let key = files.key(1);
@@ -95,7 +95,7 @@ fn what_is_no_file_is_no_entry_and_is_replaced_by_one() {
 }
 
 #[test]
-fn folders_where_files_should_be_are_removed_with_all_else() {
+fn folders_in_place_of_files_are_removed() {
     let dir = tempdir().unwrap();
     let files = Files::at(dir.path());
     let path = |number: u64| files.path(&files.crowded_key(number));
@@ -123,7 +123,7 @@ fn folders_where_files_should_be_are_removed_with_all_else() {
 }
 
 #[test]
-fn an_entry_is_stored_also_if_no_room_can_be_made_for_the_next() {
+fn failed_eviction_does_not_fail_the_store() {
     let dir = tempdir().unwrap();
     let files = Files::at(dir.path());
     let key = files.crowded_key(1);
@@ -141,7 +141,7 @@ fn an_entry_is_stored_also_if_no_room_can_be_made_for_the_next() {
 }
 
 #[test]
-fn a_folder_that_cannot_be_made_is_an_error_of_each_operation() {
+fn operations_fail_if_the_folder_cannot_exist() {
     let dir = tempdir().unwrap();
     let file = dir.path().join("file");
     fs::write(&file, b"").unwrap();
@@ -200,7 +200,7 @@ fn held_ledger(files: &Files) -> fs::File {
 }
 
 #[test]
-fn a_lock_that_is_never_released_is_taken_from_its_holder() {
+fn a_stuck_lock_is_taken_away() {
     let dir = tempdir().unwrap();
     let files = Files::at(dir.path());
     files.store(&files.key(1), b"value");
@@ -216,7 +216,7 @@ fn a_lock_that_is_never_released_is_taken_from_its_holder() {
 }
 
 #[test]
-fn a_lock_that_is_not_free_in_time_says_nothing_against_the_store() {
+fn a_lock_timeout_is_not_the_stores_fault() {
     let dir = tempdir().unwrap();
     let files = Files::at(dir.path());
     files.store(&files.key(1), b"value");
@@ -233,7 +233,7 @@ fn a_lock_that_is_not_free_in_time_says_nothing_against_the_store() {
 }
 
 #[test]
-fn a_removal_on_a_thread_waits_for_a_busy_ledger_as_long_as_it_may() {
+fn a_removal_waits_within_its_allowance() {
     let dir = tempdir().unwrap();
     let files = Files::at(dir.path());
     files.store(&files.key(1), b"value");

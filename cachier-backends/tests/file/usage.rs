@@ -9,7 +9,7 @@ use tempfile::tempdir;
 use crate::support::files::{self, Files, moment};
 
 #[test]
-fn usage_needs_no_scan_and_stays_exact_over_many_threads() {
+fn usage_stays_exact_without_scanning() {
     let dir = tempdir().unwrap();
     let files = Files::at(dir.path());
     let usage = || files.backend.usage(&files.scope).unwrap();
@@ -96,7 +96,7 @@ fn the_capacity_holds_over_several_writers_and_versions() {
 }
 
 #[test]
-fn an_entry_that_is_being_computed_again_is_not_evicted() {
+fn an_entry_being_recomputed_is_not_evicted() {
     let dir = tempdir().unwrap();
     let files = Files::at(dir.path());
     let stored = files::entry(&[0; 1000]);
@@ -116,7 +116,7 @@ fn an_entry_that_is_being_computed_again_is_not_evicted() {
 }
 
 #[test]
-fn cleanup_sweeps_what_the_dead_left_and_nothing_else() {
+fn cleanup_removes_only_abandoned_files() {
     let dir = tempdir().unwrap();
     let files = Files::at(dir.path());
     let (kept, left, held) = (files.key(1), files.key(2), files.key(3));

@@ -31,7 +31,7 @@ fn expired_entries_leave_the_books() {
 }
 
 #[test]
-fn an_entry_that_does_not_expire_any_more_stays_in_the_books() {
+fn a_no_longer_expiring_entry_stays_indexed() {
     let Some(url) = url() else { return };
     let (backend, scope) = (backend(url), scope("kept"));
     runtime().block_on(async {
@@ -84,7 +84,7 @@ fn books_end_with_the_last_of_their_entries() {
 }
 
 #[test]
-fn nothing_is_left_of_a_cleared_function_but_what_ends_by_itself() {
+fn a_cleared_function_leaves_only_expiring_keys() {
     let Some(server) = private(&[]) else { return };
     let (backend, scope) = (backend(server.url()), scope("cleared"));
     runtime().block_on(async {
@@ -102,7 +102,7 @@ fn nothing_is_left_of_a_cleared_function_but_what_ends_by_itself() {
 }
 
 #[test]
-fn garbage_comes_back_as_it_is_or_as_an_error_and_is_replaced() {
+fn garbage_is_replaced_by_the_next_store() {
     let Some(server) = private(&[]) else { return };
     let (url, backend, key) = (
         server.url(),
@@ -169,7 +169,7 @@ fn an_owner_whose_lease_has_ended_changes_nothing() {
 
 /// A cluster sends a request again whose answer was lost.
 #[test]
-fn an_owner_that_asks_again_is_granted_its_lease() {
+fn a_repeated_request_gets_the_same_lease() {
     let Some(url) = url() else { return };
     let script = redis::Script::new(concat!(
         include_str!("../../src/redis/lua/shared.lua"),
@@ -191,7 +191,7 @@ fn an_owner_that_asks_again_is_granted_its_lease() {
 }
 
 #[test]
-fn a_lease_of_a_generation_that_is_lost_does_not_come_back() {
+fn a_lease_of_a_lost_generation_stays_lost() {
     let Some(url) = url() else { return };
     let (backend, scope) = (backend(url), scope("generation"));
     let key = key(&scope, 1);
@@ -212,7 +212,7 @@ fn a_lease_of_a_generation_that_is_lost_does_not_come_back() {
 }
 
 #[test]
-fn what_the_first_format_has_on_the_server_is_left_alone() {
+fn keys_of_the_first_format_are_left_alone() {
     let Some(url) = url() else { return };
     let client = ::redis::Client::open(url).unwrap();
     let mut connection = client.get_connection().unwrap();

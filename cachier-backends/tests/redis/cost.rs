@@ -18,7 +18,7 @@ fn calls(url: &str, name: &str) -> u64 {
 }
 
 #[test]
-fn a_hit_is_one_request_and_a_miss_is_three() {
+fn a_hit_is_one_request_a_miss_three() {
     let Some(server) = private(&[]) else { return };
     let (url, backend, scope) = (server.url(), backend(server.url()), scope("cost"));
     runtime().block_on(async {
@@ -50,7 +50,7 @@ fn a_hit_is_one_request_and_a_miss_is_three() {
 }
 
 #[test]
-fn a_server_that_forgot_the_scripts_is_told_them_again() {
+fn forgotten_scripts_are_sent_again() {
     let Some(server) = private(&[]) else { return };
     let (backend, scope) = (backend(server.url()), scope("forgotten"));
     runtime().block_on(async {
@@ -76,7 +76,7 @@ fn values_may_be_empty_or_large() {
 }
 
 #[test]
-fn what_is_larger_than_the_server_takes_is_refused() {
+fn an_entry_beyond_the_servers_limit_is_refused() {
     let Some(server) = private(&["--proto-max-bulk-len", "1mb"]) else {
         return;
     };
@@ -95,7 +95,7 @@ fn what_is_larger_than_the_server_takes_is_refused() {
 }
 
 #[test]
-fn what_is_too_large_ends_the_lease_all_the_same() {
+fn a_refused_large_entry_ends_its_lease() {
     let Some(server) = private(&["--proto-max-bulk-len", "1mb"]) else {
         return;
     };

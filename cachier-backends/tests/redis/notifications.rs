@@ -17,7 +17,7 @@ use crate::support::{
 const LEASE_PERIOD: Duration = Duration::from_secs(30);
 
 #[test]
-fn a_waiter_is_woken_by_the_result_and_does_not_ask_again_and_again() {
+fn a_waiter_is_notified_without_polling() {
     let Some(url) = url() else { return };
     let (owner, scope) = (backend(url), scope("woken"));
     let waiter = Arc::new(backend(url));
@@ -50,7 +50,7 @@ fn requests(backend: &RedisBackend) -> u64 {
 }
 
 #[test]
-fn whoever_waits_in_vain_is_told_when_the_lease_is_free() {
+fn a_waiter_hears_of_a_released_lease() {
     let Some(url) = url() else { return };
     let (backend, other, scope) = (backend(url), backend(url), scope("freed"));
     runtime().block_on(async {
@@ -76,7 +76,7 @@ fn whoever_waits_in_vain_is_told_when_the_lease_is_free() {
 }
 
 #[test]
-fn a_synchronous_caller_waits_no_longer_than_it_may() {
+fn a_synchronous_waiter_keeps_its_limit() {
     let Some(url) = url() else { return };
     let (backend, key) = (backend(url), key(&scope("sync"), 1));
     let held = block_on(lease(&backend, &key, LEASE_PERIOD));
@@ -118,7 +118,7 @@ impl Told {
 }
 
 #[test]
-fn a_watcher_is_told_what_others_do_and_not_what_it_does_itself() {
+fn watchers_hear_only_of_others() {
     let Some(url) = url() else { return };
     let (backend, other, scope) = (backend(url), backend(url), scope("watched"));
     let [stored, removed, own, released] = [1, 2, 3, 4].map(|number| key(&scope, number));
@@ -140,7 +140,7 @@ fn a_watcher_is_told_what_others_do_and_not_what_it_does_itself() {
 }
 
 #[test]
-fn after_an_interruption_a_watcher_is_told_that_it_may_have_missed_something() {
+fn watchers_hear_of_an_interruption() {
     let Some(server) = private(&[]) else { return };
     let (url, scope) = (server.url(), scope("interrupted"));
     let (backend, other, key) = (backend(url), backend(url), key(&scope, 1));
@@ -188,7 +188,7 @@ fn who_may_not_subscribe_asks_again_and_again() {
 
 /// A synchronous caller in a task blocks the thread that should drive the runtime's own connection.
 #[test]
-fn whoever_waits_on_the_only_thread_of_a_runtime_is_told() {
+fn waiters_on_a_current_thread_runtime_are_notified() {
     let Some(url) = url() else { return };
     let (waiting, owner) = (Arc::new(backend(url)), backend(url));
     let key = key(&scope("only"), 1);

@@ -27,7 +27,7 @@ fn loading(backend: &Arc<RedisBackend>, key: Key) -> Loading {
 }
 
 #[test]
-fn each_of_many_callers_is_given_its_own_entry() {
+fn batched_callers_get_their_own_entries() {
     let Some(url) = url() else { return };
     let (backend, scope) = (Arc::new(backend(url)), scope("together"));
     let value = |number: u32| number.to_string().into_bytes();
@@ -160,7 +160,7 @@ fn asked(backend: &RedisBackend) -> u64 {
 }
 
 #[test]
-fn what_is_no_entry_concerns_its_own_caller_alone() {
+fn a_wrong_type_affects_its_own_caller_only() {
     let Some(server) = private(&[]) else { return };
     let (backend, scope) = (Arc::new(backend(server.url())), scope("mixed"));
     runtime().block_on(async {
@@ -185,7 +185,7 @@ fn what_is_no_entry_concerns_its_own_caller_alone() {
 }
 
 #[test]
-fn all_who_wait_are_told_that_the_server_is_gone() {
+fn all_waiters_hear_of_a_lost_server() {
     let Some(mut server) = private(&[]) else {
         return;
     };

@@ -18,7 +18,7 @@ use crate::support::{
 };
 
 #[test]
-fn the_entries_of_a_function_are_spread_over_the_nodes_of_a_cluster() {
+fn entries_are_spread_over_a_clusters_nodes() {
     let Some(url) = cluster_url() else { return };
     let (backend, scope) = (backend(&url), scope("spread"));
     runtime().block_on(async {
@@ -63,7 +63,7 @@ async fn served(
 const ENTRIES: u32 = 48;
 
 #[test]
-fn a_cluster_serves_though_a_host_that_is_named_does_not_answer() {
+fn a_cluster_serves_despite_an_unresponsive_seed() {
     let Some(url) = cluster_url() else { return };
     let scope = scope("named");
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -77,7 +77,7 @@ fn a_cluster_serves_though_a_host_that_is_named_does_not_answer() {
 }
 
 #[test]
-fn the_other_nodes_of_a_cluster_serve_while_one_hangs() {
+fn other_nodes_serve_while_one_hangs() {
     let Some(cluster) = start_cluster() else {
         return;
     };
@@ -137,7 +137,7 @@ fn the_other_nodes_of_a_cluster_serve_while_one_hangs() {
 }
 
 #[test]
-fn when_the_master_is_gone_the_next_one_serves() {
+fn a_new_master_is_found() {
     let Some(mut servers) = start_watched() else {
         return;
     };
@@ -160,7 +160,7 @@ fn when_the_master_is_gone_the_next_one_serves() {
 }
 
 #[test]
-fn a_sentinel_that_does_not_answer_is_not_waited_for() {
+fn an_unresponsive_sentinel_delays_nobody() {
     let Some(servers) = start_watched() else {
         return;
     };
@@ -177,7 +177,7 @@ fn a_sentinel_that_does_not_answer_is_not_waited_for() {
 }
 
 #[test]
-fn a_server_is_talked_to_under_tls_if_it_proves_who_it_is() {
+fn tls_verifies_the_servers_certificate() {
     let Some(server) = start_tls() else { return };
     let certificates = redis::TlsCertificates {
         client_tls: None,

@@ -40,7 +40,7 @@ async fn failures(backend: &RedisBackend) -> Vec<Error> {
 }
 
 #[test]
-fn a_server_that_is_not_there_is_an_error_of_each_operation() {
+fn every_operation_fails_without_a_server() {
     let port = cachier_servers::free_port();
     for url in [
         format!("redis://me:hidden@127.0.0.1:{port}"),
@@ -79,7 +79,7 @@ fn wrong_credentials_are_denied_and_not_shown() {
 }
 
 #[test]
-fn wrong_credentials_of_a_cluster_are_denied_and_not_shown() {
+fn wrong_cluster_credentials_are_denied_and_hidden() {
     let Some(cluster) = start_cluster_with_password("+@connection") else {
         return;
     };
@@ -135,7 +135,7 @@ fn a_user_who_may_only_read_reads() {
 }
 
 #[test]
-fn a_server_without_room_says_so_and_frees_the_lease() {
+fn a_full_server_frees_the_lease() {
     let Some(server) = private(&["--maxmemory", "1mb"]) else {
         return;
     };
@@ -155,7 +155,7 @@ fn a_server_without_room_says_so_and_frees_the_lease() {
 }
 
 #[test]
-fn when_the_server_comes_back_so_does_the_service() {
+fn service_resumes_with_the_server() {
     let Some(mut server) = private(&[]) else {
         return;
     };
@@ -200,7 +200,7 @@ fn a_server_that_hung_is_used_again() {
 
 /// Each caller waits for less time than it takes to tell that a server is gone.
 #[test]
-fn a_connection_that_was_lost_without_notice_is_replaced_for_callers_in_a_hurry() {
+fn a_silently_lost_connection_is_replaced_quickly() {
     let Some(mut server) = private(&[]) else {
         return;
     };
@@ -222,7 +222,7 @@ fn a_connection_that_was_lost_without_notice_is_replaced_for_callers_in_a_hurry(
 }
 
 #[test]
-fn a_failure_to_connect_that_nobody_waited_for_is_not_told_later() {
+fn an_unobserved_failure_is_not_reported_later() {
     let Some(mut server) = private(&[]) else {
         return;
     };
@@ -247,7 +247,7 @@ fn a_failure_to_connect_that_nobody_waited_for_is_not_told_later() {
 
 /// A caller that blocks its thread drives its own connection, and has gone by the time that it is made.
 #[test]
-fn a_connection_that_takes_longer_than_its_caller_waits_is_there_for_the_next() {
+fn a_connection_attempt_outlives_its_caller() {
     let Some(mut server) = private(&[]) else {
         return;
     };
@@ -294,7 +294,7 @@ fn a_connection_that_was_closed_is_replaced() {
 }
 
 #[test]
-fn one_backend_serves_runtimes_in_turn_threads_and_other_executors() {
+fn one_backend_serves_all_runtimes_and_executors() {
     let Some(url) = url() else { return };
     let (backend, scope) = (Arc::new(backend(url)), scope("everywhere"));
     let work = async |number| {
@@ -325,7 +325,7 @@ fn one_backend_serves_runtimes_in_turn_threads_and_other_executors() {
 }
 
 #[test]
-fn a_backend_that_is_dropped_leaves_nothing_in_its_runtimes() {
+fn a_dropped_backend_leaves_no_tasks() {
     let Some(url) = url() else { return };
     let key = key(&scope("dropped"), 1);
     runtime().block_on(async {

@@ -35,7 +35,7 @@ async fn cold_and_warm(name: &str) -> Option<(S3Backend, Proxy, [Key; 2])> {
 }
 
 #[test]
-fn an_entry_that_meets_another_request_may_be_stored_again_under_its_lease() {
+fn a_conflicting_store_may_be_retried() {
     runtime().block_on(async {
         let Some((backend, proxy, keys)) = cold_and_warm("storing").await else {
             return;
@@ -57,7 +57,7 @@ fn an_entry_that_meets_another_request_may_be_stored_again_under_its_lease() {
 }
 
 #[test]
-fn who_asks_for_a_lease_as_another_does_finds_it_held() {
+fn a_conflicting_lease_request_finds_it_held() {
     runtime().block_on(async {
         let Some((backend, proxy, keys)) = cold_and_warm("leasing").await else {
             return;
@@ -74,7 +74,7 @@ fn who_asks_for_a_lease_as_another_does_finds_it_held() {
 }
 
 #[test]
-fn who_follows_an_owner_as_another_does_finds_its_lease_held() {
+fn a_conflicting_successor_finds_the_lease_held() {
     let Some(server) = private() else { return };
     let (proxy, behind) = behind_a_proxy(server.place());
     let (backend, key) = (backend(&behind), key(&scope("following"), 1));
@@ -106,7 +106,7 @@ fn a_renewal_that_meets_another_request_loses_nothing() {
 }
 
 #[test]
-fn a_lease_that_another_request_is_changing_is_let_go_of() {
+fn a_conflicting_release_is_retried() {
     runtime().block_on(async {
         let Some((backend, proxy, keys)) = cold_and_warm("releasing").await else {
             return;

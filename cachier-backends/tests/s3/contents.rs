@@ -77,7 +77,7 @@ fn a_lease_is_no_entry() {
 }
 
 #[test]
-fn leases_that_nobody_ended_are_cleaned_up_after_a_day() {
+fn abandoned_leases_are_removed_after_a_day() {
     let Some(server) = private() else { return };
     let scope = scope("left over");
     let (backend, cold, warm) = (backend(server.place()), key(&scope, 1), key(&scope, 2));
@@ -92,7 +92,7 @@ fn leases_that_nobody_ended_are_cleaned_up_after_a_day() {
 }
 
 #[test]
-fn what_is_no_entry_comes_back_as_it_is_and_is_replaced() {
+fn a_foreign_object_is_replaced() {
     let Some(place) = place() else { return };
     let scope = scope("garbage");
     let backend = backend(place);
@@ -196,7 +196,7 @@ fn what_is_stored_during_a_cleanup_stays() {
 }
 
 #[test]
-fn what_the_first_format_has_in_the_bucket_is_left_alone() {
+fn objects_of_the_first_format_are_left_alone() {
     let Some(server) = private() else { return };
     let (place, backend) = (server.place(), backend(server.place()));
     let lease = format!("{}.lease-9a", first_format::name());

@@ -43,7 +43,7 @@ fn counts<const N: usize>(expected: [(&str, u64); N]) -> Vec<(String, u64)> {
 }
 
 #[test]
-fn a_hit_is_one_request_and_a_miss_three() {
+fn a_hit_is_one_request_a_miss_three() {
     let Some(server) = private() else { return };
     let scope = scope("cost");
     let (backend, key) = (backend(server.place()), key(&scope, 1));
@@ -66,7 +66,7 @@ fn a_hit_is_one_request_and_a_miss_three() {
 }
 
 #[test]
-fn to_replace_an_entry_takes_five_requests_and_one_that_nobody_waits_for() {
+fn replacing_an_entry_takes_five_requests() {
     let Some(server) = private() else { return };
     let scope = scope("replaced");
     let (backend, key) = (backend(server.place()), key(&scope, 1));

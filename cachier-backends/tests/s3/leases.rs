@@ -16,7 +16,7 @@ use crate::support::{
 const PERIOD: Duration = Duration::from_secs(60);
 
 #[test]
-fn the_clock_of_the_server_says_when_a_lease_is_over() {
+fn leases_expire_by_the_servers_clock() {
     let Some(server) = private() else { return };
     let (backend, scope) = (backend(server.place()), scope("clock"));
     let (cold, warm) = (key(&scope, 1), key(&scope, 2));
@@ -44,7 +44,7 @@ fn the_clock_of_the_server_says_when_a_lease_is_over() {
 }
 
 #[test]
-fn who_returns_after_the_lease_was_followed_by_another_stores_and_releases_nothing() {
+fn a_former_owner_stores_and_releases_nothing() {
     let Some(place) = place() else { return };
     let (backend, key) = (backend(place), key(&scope("late"), 1));
     runtime().block_on(async {
@@ -68,7 +68,7 @@ fn who_returns_after_the_lease_was_followed_by_another_stores_and_releases_nothi
 }
 
 #[test]
-fn of_many_that_ask_at_once_one_is_the_owner() {
+fn of_many_requests_one_gets_the_lease() {
     let Some(place) = place() else { return };
     let scope = scope("race");
     runtime().block_on(async {
@@ -88,7 +88,7 @@ fn of_many_that_ask_at_once_one_is_the_owner() {
 }
 
 #[test]
-fn an_owner_finds_its_lease_again_when_the_answer_to_a_renewal_was_lost() {
+fn a_lease_survives_a_lost_renewal_answer() {
     let Some(place) = place() else { return };
     let (proxy, behind) = behind_a_proxy(place);
     let (backend, scope) = (backend(&behind), scope("lost answers"));
@@ -123,7 +123,7 @@ fn an_owner_finds_its_lease_again_when_the_answer_to_a_renewal_was_lost() {
 }
 
 #[test]
-fn a_lease_whose_owner_never_heard_of_it_is_free_again() {
+fn an_unanswered_lease_is_released() {
     let Some(place) = place() else { return };
     let (proxy, behind) = behind_a_proxy(place);
     let (backend, other, scope) = (backend(&behind), backend(place), scope("unheard"));

@@ -44,7 +44,7 @@ fn says_nothing_of(secret: &str, backend: &S3Backend, error: &Error) {
 }
 
 #[test]
-fn a_server_that_is_not_there_is_an_error_of_each_operation() {
+fn every_operation_fails_without_a_server() {
     let nowhere = cachier_servers::free_port();
     for scheme in ["http", "https"] {
         let backend = S3Backend::new("bucket")
@@ -79,7 +79,7 @@ fn wrong_credentials_are_denied_and_not_shown() {
 }
 
 #[test]
-fn a_bucket_that_is_not_there_is_an_error_of_each_operation() {
+fn every_operation_fails_without_a_bucket() {
     let Some(place) = place() else { return };
     let place = Place {
         bucket: "another".to_owned(),
@@ -122,7 +122,7 @@ fn a_user_who_may_only_read_reads() {
 }
 
 #[test]
-fn when_the_server_comes_back_so_does_the_service() {
+fn service_resumes_with_the_server() {
     let Some(mut server) = private() else { return };
     let (backend, key) = (backend(server.place()), key(&scope("again"), 1));
     runtime().block_on(async {
@@ -182,7 +182,7 @@ fn a_connection_that_was_closed_is_replaced() {
 }
 
 #[test]
-fn an_answer_that_breaks_off_is_an_error_and_no_value() {
+fn an_interrupted_answer_is_an_error() {
     let Some(place) = place() else { return };
     let (proxy, behind) = behind_a_proxy(place);
     let key = key(&scope("torn"), 1);
@@ -199,7 +199,7 @@ fn an_answer_that_breaks_off_is_an_error_and_no_value() {
 }
 
 #[test]
-fn what_is_larger_than_the_server_takes_is_refused_and_the_lease_is_free() {
+fn a_refused_large_entry_frees_its_lease() {
     let Some(server) = private() else { return };
     server.limit(1000);
     let (backend, key) = (backend(server.place()), key(&scope("refused"), 1));
@@ -219,7 +219,7 @@ fn what_is_larger_than_the_server_takes_is_refused_and_the_lease_is_free() {
 }
 
 #[test]
-fn one_backend_serves_runtimes_in_turn_threads_and_other_executors() {
+fn one_backend_serves_all_runtimes_and_executors() {
     let Some(place) = place() else { return };
     let (backend, scope) = (Arc::new(backend(place)), scope("everywhere"));
     let work = async |number| {

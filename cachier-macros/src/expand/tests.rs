@@ -58,7 +58,7 @@ fn a_sync_function_in_memory() {
 }
 
 #[test]
-fn an_async_function_on_redis_with_metrics_and_next_time() {
+fn an_async_function_with_metrics_and_next_time() {
     expands(
         "async_redis.rs",
         "backend = \"redis\", stale_after = \"10m\", next_time, enable_metrics, sampling_rate = 0.1",
@@ -105,7 +105,7 @@ fn a_half_typed_body_still_expands() {
 }
 
 #[test]
-fn the_runtime_is_reached_by_the_path_of_the_attribute_alone() {
+fn the_runtime_is_found_by_the_given_path() {
     let functions = [
         (
             "near_cache = 3, next_time",
@@ -141,7 +141,7 @@ fn the_runtime_is_reached_by_the_path_of_the_attribute_alone() {
 }
 
 #[test]
-fn with_errors_the_function_stays_as_it_is_and_the_companion_is_there_in_name() {
+fn errors_leave_the_function_and_a_stub_companion() {
     let function = "pub async fn f(a: u8) -> u8 { a }";
     let code = attribute("colour, size = 3", function).to_string();
     assert_eq!(code.matches("compile_error").count(), 2, "{code}");
@@ -156,7 +156,7 @@ fn with_errors_the_function_stays_as_it_is_and_the_companion_is_there_in_name() 
 }
 
 #[test]
-fn with_errors_the_companion_of_a_method_is_there_in_name_too() {
+fn errors_leave_a_methods_stub_companion() {
     let function = "pub async fn f(&self, a: u8) -> u8 { a }";
     let code = attribute("colour, skip(self)", function).to_string();
     assert_eq!(code.matches("compile_error").count(), 1, "{code}");

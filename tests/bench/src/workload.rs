@@ -68,7 +68,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_most_popular_key_comes_up_as_often_as_the_skew_says() {
+    fn the_skew_determines_the_most_popular_key() {
         let stream = zipf(1000, 100_000, 0);
         let top = shuffled(1000)[0];
         let share = stream.iter().filter(|key| **key == top).count() as f64 / 1e5;
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn streams_are_the_same_in_every_run_and_differ_from_each_other() {
+    fn streams_are_reproducible_and_distinct() {
         assert_eq!(zipf(100, 50, 1), zipf(100, 50, 1));
         assert_ne!(zipf(100, 50, 1), zipf(100, 50, 2));
         let mut all = shuffled(100);

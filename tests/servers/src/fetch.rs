@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn a_script_learns_where_to_put_what_it_fetches() {
+    fn a_script_learns_its_target_folder() {
         let folder = tempfile::tempdir().unwrap();
         let script = script(
             folder.path(),
@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn a_script_that_fails_or_is_not_there_is_told_with_what_to_do() {
+    fn a_failing_script_is_reported_with_a_remedy() {
         let folder = tempfile::tempdir().unwrap();
         let failing = script(folder.path(), "#!/bin/sh\nexit 3\n");
         for script in [failing, folder.path().join("none")] {

@@ -57,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_programs_that_are_gone_left_behind_is_removed() {
+    fn leftovers_of_dead_programs_are_removed() {
         let parent = tempfile::tempdir().unwrap();
         let mut child = std::process::Command::new("true").spawn().unwrap();
         child.wait().unwrap();

@@ -163,7 +163,7 @@ too_large_values! {
 }
 
 #[test]
-fn a_value_that_was_given_counts_towards_the_size_as_a_computed_one_does() {
+fn a_precached_value_counts_towards_the_size() {
     #[cachier(backend = "memory", enable_metrics)]
     fn double(number: u64) -> u64 {
         number * 2
@@ -179,7 +179,7 @@ fn a_value_that_was_given_counts_towards_the_size_as_a_computed_one_does() {
 }
 
 #[test]
-fn the_folder_of_a_function_on_file_can_be_asked_for() {
+fn the_folder_of_a_function_is_known() {
     #[cachier(backend = "file")]
     fn double(number: u64) -> u64 {
         number * 2

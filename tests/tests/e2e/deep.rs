@@ -93,7 +93,7 @@ fn unbounded(levels: usize) -> List {
 }
 
 #[test]
-fn deep_results_without_a_bound_are_kept_and_not_measured() {
+fn unbounded_deep_results_are_kept_unmeasured() {
     on_thread(STACK, || {
         isolated(|| {
             let call = || unbounded::call_detailed(CallOptions::new(), DEEP);
@@ -105,7 +105,7 @@ fn deep_results_without_a_bound_are_kept_and_not_measured() {
 }
 
 #[test]
-fn deep_results_under_the_programs_limit_are_not_kept() {
+fn deep_results_are_not_kept_under_limits() {
     on_thread(STACK, || {
         isolated(|| {
             set_global_params(global_params().entry_size_limit(100_000_000));
@@ -122,7 +122,7 @@ fn length(list: &List) -> usize {
 }
 
 #[test]
-fn deep_arguments_are_cached_in_memory_by_their_own_hash() {
+fn deep_arguments_are_cached_by_their_hash() {
     on_thread(STACK, || {
         isolated(|| {
             let list = List::of(DEEP);

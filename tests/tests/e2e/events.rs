@@ -42,7 +42,7 @@ fn each_call_is_explained() {
 }
 
 #[test]
-fn a_failing_backend_is_told_of_once_in_an_interval() {
+fn a_failing_backend_is_reported_once_per_interval() {
     #[cachier(backend = registered("map"), name = "failing")]
     fn double(number: u64) -> u64 {
         number * 2
@@ -73,7 +73,7 @@ fn a_failing_backend_is_told_of_once_in_an_interval() {
 }
 
 #[test]
-fn what_a_store_cannot_keep_is_told_of_once_for_each_cause() {
+fn unstorable_values_are_reported_once_per_cause() {
     #[derive(Hash, serde::Serialize)]
     struct Request {
         #[serde(skip)]
@@ -113,7 +113,7 @@ fn what_a_store_cannot_keep_is_told_of_once_for_each_cause() {
 }
 
 #[test]
-fn a_recomputation_that_fails_in_the_background_is_told_of() {
+fn a_failed_background_recomputation_is_reported() {
     #[cachier(backend = "memory", name = "refreshed", stale_after = "1h", next_time)]
     async fn fails_later(is_first: bool) -> Result<u64, String> {
         static RUNS: cachier_tests::gate::Counter = cachier_tests::gate::Counter::new();
@@ -143,7 +143,7 @@ fn a_recomputation_that_fails_in_the_background_is_told_of() {
 }
 
 #[test]
-fn a_recomputation_that_panics_in_the_background_is_told_of() {
+fn a_panicked_background_recomputation_is_reported() {
     #[cachier(
         backend = "memory",
         name = "panics later",

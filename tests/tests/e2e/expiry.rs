@@ -57,7 +57,7 @@ expires! {
 }
 
 #[test]
-fn a_fresh_entry_does_not_expire_however_short_max_stale_is() {
+fn a_fresh_entry_never_expires() {
     #[cachier(backend = "file", stale_after = "2h", max_stale = "1h", next_time)]
     fn double(number: u64) -> u64 {
         number * 2
@@ -74,7 +74,7 @@ fn a_fresh_entry_does_not_expire_however_short_max_stale_is() {
 }
 
 #[test]
-fn a_clean_up_of_a_database_takes_what_has_expired_however_young_it_is() {
+fn cleaning_a_database_removes_expired_entries() {
     let folder = tempfile::tempdir().unwrap();
     let backend = SqlBackend::sqlite_in(folder.path()).unwrap();
     let scope = Arc::new(Scope::new("default", "function"));

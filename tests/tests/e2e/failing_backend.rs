@@ -21,7 +21,7 @@ fn with_map<R>(test: impl FnOnce(&MapBackend) -> R) -> R {
 }
 
 #[test]
-fn while_it_fails_the_function_runs_and_the_errors_are_counted() {
+fn the_function_runs_without_its_backend() {
     #[cachier(backend = registered("map"), enable_metrics)]
     fn double(number: u64) -> u64 {
         number * 2
@@ -53,7 +53,7 @@ fn while_it_fails_the_function_runs_and_the_errors_are_counted() {
 }
 
 #[test]
-fn the_error_is_returned_where_the_attribute_wants_it_so() {
+fn the_error_is_returned_on_request() {
     static RUNS: Counter = Counter::new();
 
     #[derive(Debug)]
@@ -90,7 +90,7 @@ fn the_error_is_returned_where_the_attribute_wants_it_so() {
 }
 
 #[test]
-fn a_value_that_cannot_be_stored_is_returned_nevertheless() {
+fn an_unstorable_value_is_returned() {
     #[cachier(backend = registered("map"), enable_metrics)]
     fn double(number: u64) -> u64 {
         number * 2
@@ -107,7 +107,7 @@ fn a_value_that_cannot_be_stored_is_returned_nevertheless() {
 }
 
 #[test]
-fn one_that_never_answers_holds_a_call_no_longer_than_the_operation_timeout() {
+fn the_operation_timeout_bounds_a_hanging_backend() {
     #[cachier(backend = registered("map"), operation_timeout = "2s", enable_metrics)]
     fn double(number: u64) -> u64 {
         number * 2
@@ -127,7 +127,7 @@ fn one_that_never_answers_holds_a_call_no_longer_than_the_operation_timeout() {
 }
 
 #[test]
-fn the_operation_timeout_is_one_budget_for_all_operations_of_a_call() {
+fn all_operations_of_a_call_share_a_budget() {
     #[cachier(backend = registered("map"), operation_timeout = "2s", enable_metrics)]
     fn double(number: u64) -> u64 {
         number * 2
@@ -146,7 +146,7 @@ fn the_operation_timeout_is_one_budget_for_all_operations_of_a_call() {
 }
 
 #[test]
-fn garbage_is_a_miss_and_a_counted_error_and_is_replaced() {
+fn garbage_is_counted_and_replaced() {
     #[cachier(backend = registered("map"), enable_metrics)]
     fn double(number: u64) -> u64 {
         number * 2
@@ -166,7 +166,7 @@ fn garbage_is_a_miss_and_a_counted_error_and_is_replaced() {
 }
 
 #[test]
-fn after_repeated_failures_the_breaker_answers_until_a_probe_succeeds() {
+fn the_breaker_answers_until_a_probe_succeeds() {
     #[cachier(backend = registered("map"), enable_metrics)]
     fn double(number: u64) -> u64 {
         number * 2
@@ -198,7 +198,7 @@ fn after_repeated_failures_the_breaker_answers_until_a_probe_succeeds() {
 }
 
 #[test]
-fn what_failed_with_its_connection_is_tried_once_more_and_nothing_else_is() {
+fn only_connection_failures_are_retried() {
     #[cachier(backend = registered("map"), enable_metrics)]
     fn double(number: u64) -> u64 {
         number * 2
@@ -225,7 +225,7 @@ fn what_failed_with_its_connection_is_tried_once_more_and_nothing_else_is() {
 }
 
 #[test]
-fn a_store_that_only_refuses_to_write_is_still_read() {
+fn a_read_only_store_is_still_read() {
     #[cachier(backend = registered("map"))]
     fn double(number: u64) -> u64 {
         number * 2
@@ -246,7 +246,7 @@ fn a_store_that_only_refuses_to_write_is_still_read() {
 }
 
 #[test]
-fn the_companion_and_check_ask_a_store_whose_breaker_is_open() {
+fn companion_and_check_bypass_an_open_breaker() {
     #[cachier(backend = registered("map"), near_cache = 10)]
     fn double(number: u64) -> u64 {
         number * 2
@@ -286,7 +286,7 @@ fn the_companion_and_check_ask_a_store_whose_breaker_is_open() {
 }
 
 #[test]
-fn what_the_companion_could_not_remove_is_said_to_be_in_the_store() {
+fn failed_removals_are_reported_as_still_stored() {
     #[cachier(backend = registered("map"))]
     fn double(number: u64) -> u64 {
         number * 2
@@ -313,7 +313,7 @@ fn what_the_companion_could_not_remove_is_said_to_be_in_the_store() {
 }
 
 #[test]
-fn flights_end_when_the_companion_fails_to_remove_their_key() {
+fn failed_removals_end_their_flights() {
     static GATES: [Gate; 2] = [Gate::new(), Gate::new()];
     static RUNS: Counter = Counter::new();
     #[cachier(backend = registered("map"))]
@@ -350,7 +350,7 @@ fn flights_end_when_the_companion_fails_to_remove_their_key() {
 }
 
 #[test]
-fn after_a_long_outage_calls_use_the_store_within_five_seconds() {
+fn calls_recover_within_five_seconds() {
     #[cachier(backend = registered("map"))]
     fn double(number: u64) -> u64 {
         number * 2
@@ -371,7 +371,7 @@ fn after_a_long_outage_calls_use_the_store_within_five_seconds() {
 }
 
 #[test]
-fn what_the_store_holds_is_asked_for_aside_from_the_breaker() {
+fn usage_queries_bypass_the_breaker() {
     #[cachier(backend = registered("map"))]
     fn double(number: u64) -> u64 {
         number * 2
@@ -404,7 +404,7 @@ fn what_the_store_holds_is_asked_for_aside_from_the_breaker() {
 }
 
 #[test]
-fn a_backend_that_nobody_registered_is_reported_and_can_be_registered_later() {
+fn a_missing_backend_can_be_registered_later() {
     #[cachier(backend = registered("later"), enable_metrics)]
     fn double(number: u64) -> u64 {
         number * 2
@@ -463,7 +463,7 @@ fn a_peek_that_fails_is_not_counted() {
 }
 
 #[test]
-fn a_value_that_is_overtaken_while_it_is_given_is_said_to_be() {
+fn an_overtaken_precached_value_is_reported() {
     #[cachier(backend = registered("map"))]
     fn double(number: u64) -> u64 {
         number * 2
@@ -488,7 +488,7 @@ fn readiness_probes_learn_which_backend_does_not_work() {
 }
 
 #[test]
-fn arguments_that_do_not_serialize_bypass_the_cache_and_are_reported() {
+fn unserializable_arguments_bypass_the_cache() {
     /// Serde refuses it.
     struct Unserializable;
 
@@ -520,7 +520,7 @@ fn arguments_that_do_not_serialize_bypass_the_cache_and_are_reported() {
 }
 
 #[test]
-fn a_call_without_a_cache_that_fails_counts_as_a_failed_computation() {
+fn a_failed_bypass_counts_as_failed_computation() {
     #[cachier(backend = "memory", enable_metrics)]
     fn fail(number: u64) -> Result<u64, String> {
         Err(format!("not {number}"))
@@ -548,7 +548,7 @@ fn a_call_without_a_cache_that_fails_counts_as_a_failed_computation() {
 }
 
 #[test]
-fn a_backend_that_was_replaced_is_not_checked_any_more() {
+fn a_replaced_backend_is_not_checked() {
     #[cachier(backend = "file")]
     fn double(number: u64) -> u64 {
         number * 2

@@ -62,7 +62,7 @@ macro_rules! fates {
             }
 
             #[test]
-            fn an_error_that_can_be_cloned_is_shared_by_all() {
+            fn a_cloneable_error_is_shared() {
                 static GATE: Gate = Gate::new();
                 static RUNS: Counter = Counter::new();
 
@@ -84,7 +84,7 @@ macro_rules! fates {
             }
 
             #[test]
-            fn after_an_error_that_cannot_be_cloned_all_compute_at_once() {
+            fn after_an_unshareable_error_all_compute() {
                 static GATE: Gate = Gate::new();
                 static TOGETHER: Gate = Gate::new();
                 static RUNS: Counter = Counter::new();
@@ -113,7 +113,7 @@ macro_rules! fates {
             }
 
             #[test]
-            fn a_none_that_is_not_stored_is_shared_by_all() {
+            fn an_unstored_none_is_shared() {
                 static GATE: Gate = Gate::new();
                 static RUNS: Counter = Counter::new();
 
@@ -135,7 +135,7 @@ macro_rules! fates {
             }
 
             #[test]
-            fn a_value_that_is_too_large_is_shared_by_all() {
+            fn an_oversized_value_is_shared() {
                 static GATE: Gate = Gate::new();
                 static RUNS: Counter = Counter::new();
 
@@ -209,7 +209,7 @@ cancelled! {
 }
 
 #[test]
-fn a_value_that_uses_its_function_when_it_is_dropped_holds_up_nobody() {
+fn a_value_whose_drop_calls_blocks_nobody() {
     #[derive(Clone)]
     struct Restless(u64);
 

@@ -138,8 +138,8 @@ fn of_eight_processes_one_computes() {
 }
 
 #[test]
-fn when_the_owner_is_killed_another_goes_on_at_once_and_nothing_is_lost() {
-    const TEST: &str = "when_the_owner_is_killed_another_goes_on_at_once_and_nothing_is_lost";
+fn a_killed_owner_is_replaced_at_once() {
+    const TEST: &str = "a_killed_owner_is_replaced_at_once";
     if plays_a_part() {
         return;
     }
@@ -176,9 +176,8 @@ fn when_the_owner_is_killed_another_goes_on_at_once_and_nothing_is_lost() {
 }
 
 #[test]
-fn a_stopped_owner_holds_nobody_longer_than_the_timeout_and_does_not_overwrite_what_is_newer() {
-    const TEST: &str =
-        "a_stopped_owner_holds_nobody_longer_than_the_timeout_and_does_not_overwrite_what_is_newer";
+fn a_stopped_owner_blocks_only_until_the_timeout() {
+    const TEST: &str = "a_stopped_owner_blocks_only_until_the_timeout";
     if plays_a_part() {
         return;
     }
@@ -204,8 +203,8 @@ fn a_stopped_owner_holds_nobody_longer_than_the_timeout_and_does_not_overwrite_w
 }
 
 #[test]
-fn what_another_process_invalidates_while_it_is_computed_is_not_stored() {
-    const TEST: &str = "what_another_process_invalidates_while_it_is_computed_is_not_stored";
+fn values_invalidated_elsewhere_are_not_stored() {
+    const TEST: &str = "values_invalidated_elsewhere_are_not_stored";
     if plays_a_part() {
         return;
     }

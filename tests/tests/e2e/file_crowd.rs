@@ -32,9 +32,9 @@ fn in_a_process(test: &str) -> Process {
 }
 
 #[test]
-fn a_crowd_that_waited_too_long_carries_no_error_and_hurts_nobody() {
+fn a_crowd_that_waited_too_long_succeeds() {
     if part().is_none() {
-        let test = "a_crowd_that_waited_too_long_carries_no_error_and_hurts_nobody";
+        let test = "a_crowd_that_waited_too_long_succeeds";
         return in_a_process(test).finish();
     }
     unrelated(1);

@@ -71,7 +71,7 @@ fn an_entry_that_is_too_long() {
 }
 
 #[test]
-fn an_entry_of_zeros_as_a_crash_may_leave_it() {
+fn an_entry_of_zeros_after_a_crash() {
     is_a_counted_miss(ErrorKind::Corrupt, ErrorLabel::Corrupt, |file| {
         let length = fs::metadata(file).unwrap().len() as usize;
         fs::write(file, vec![0; length]).unwrap();
@@ -86,7 +86,7 @@ fn a_file_of_somebody_else() {
 }
 
 #[test]
-fn any_bit_that_is_flipped_is_a_miss_and_never_a_wrong_value() {
+fn any_flipped_bit_is_a_miss() {
     in_folder(|folder| {
         double(21);
         let file = entries(folder).remove(0);
@@ -106,7 +106,7 @@ fn any_bit_that_is_flipped_is_a_miss_and_never_a_wrong_value() {
 }
 
 #[test]
-fn the_file_of_another_call_in_the_place_of_an_entry() {
+fn the_file_of_another_call() {
     in_folder(|folder| {
         double(4);
         let other = entries(folder).remove(0);
@@ -123,7 +123,7 @@ fn the_file_of_another_call_in_the_place_of_an_entry() {
 }
 
 #[test]
-fn an_entry_of_another_format_is_a_plain_miss() {
+fn another_format_is_a_plain_miss() {
     for format in [0, 1, 3, 255] {
         in_folder(|folder| {
             double(21);
@@ -142,17 +142,17 @@ fn an_entry_of_another_format_is_a_plain_miss() {
 }
 
 #[test]
-fn an_intact_entry_with_a_value_of_another_type() {
+fn an_intact_entry_of_another_type() {
     hostile_value(b"\x64text");
 }
 
 #[test]
-fn an_intact_entry_whose_value_is_nested_without_end() {
+fn an_intact_entry_nested_without_end() {
     hostile_value(&[0x81; 100_000]);
 }
 
 #[test]
-fn an_intact_entry_whose_value_claims_to_be_enormous() {
+fn an_intact_entry_claiming_an_enormous_value() {
     hostile_value(&[0x9b, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]);
     hostile_value(&[0x5b, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]);
 }
@@ -183,7 +183,7 @@ fn a_folder_in_the_place_of_an_entry() {
 }
 
 #[test]
-fn a_link_to_something_without_end_in_the_place_of_an_entry() {
+fn a_link_to_an_endless_device() {
     is_a_counted_miss(ErrorKind::Corrupt, ErrorLabel::Corrupt, |file| {
         fs::remove_file(file).unwrap();
         symlink("/dev/zero", file).unwrap();
@@ -281,7 +281,7 @@ fn a_user_without_a_home() {
 }
 
 #[test]
-fn a_folder_whose_lock_is_held_costs_a_call_no_more_than_its_budget() {
+fn a_held_lock_costs_only_the_budget() {
     #[cachier(backend = "file", operation_timeout = "50ms", enable_metrics)]
     fn triple(number: u64) -> u64 {
         number * 3

@@ -22,7 +22,7 @@ fn call(number: u64) -> Call<u64> {
 }
 
 #[test]
-fn a_folder_in_which_others_may_write_is_not_used_and_check_says_so() {
+fn check_reports_a_folder_writable_for_others() {
     in_folder(|folder| {
         let set = |mode| fs::set_permissions(folder, fs::Permissions::from_mode(mode)).unwrap();
         set(0o777);
@@ -52,7 +52,7 @@ fn file(folder: &Path, name: &str) -> std::path::PathBuf {
 }
 
 #[test]
-fn a_link_for_the_ledger_costs_neither_hits_nor_calls_that_hang() {
+fn a_link_for_the_ledger_blocks_nothing() {
     in_folder(|folder| {
         double(21);
         let ledger = file(folder, ".ledger");
@@ -77,7 +77,7 @@ fn a_link_for_the_ledger_costs_neither_hits_nor_calls_that_hang() {
 }
 
 #[test]
-fn a_link_or_a_folder_for_a_lease_costs_nothing() {
+fn links_or_folders_for_leases_cost_nothing() {
     in_folder(|folder| {
         for (round, is_link) in [true, false].into_iter().enumerate() {
             double(21);
@@ -99,7 +99,7 @@ fn a_link_or_a_folder_for_a_lease_costs_nothing() {
 }
 
 #[tokio::test]
-async fn a_link_for_a_lease_leaves_no_task_behind() {
+async fn a_link_for_a_lease_leaks_no_task() {
     in_folder_async(async |folder| {
         triple(1).await;
         let entry = cachier_tests::sandbox::entries(folder).remove(0);

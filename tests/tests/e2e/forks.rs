@@ -68,8 +68,8 @@ fn parent_computes(key: u32) -> thread::JoinHandle<u32> {
 }
 
 #[test]
-fn a_child_has_the_values_and_not_the_flights() {
-    apart("a_child_has_the_values_and_not_the_flights", || {
+fn a_child_inherits_values_but_not_flights() {
+    apart("a_child_inherits_values_but_not_flights", || {
         let parent = id();
         quick(1);
         let computing = parent_computes(1);

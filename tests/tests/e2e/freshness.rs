@@ -19,7 +19,7 @@ macro_rules! freshness {
             use super::*;
 
             #[test]
-            fn a_value_is_fresh_up_to_stale_after_and_not_longer() {
+            fn a_value_is_fresh_up_to_stale_after() {
                 static RUNS: Counter = Counter::new();
 
                 #[cachier($($argument)*, stale_after = "1h", enable_metrics)]
@@ -85,7 +85,7 @@ macro_rules! freshness {
             }
 
             #[test]
-            fn a_stale_value_stands_in_for_an_error_for_a_while() {
+            fn a_stale_value_replaces_an_error_temporarily() {
                 static RUNS: Counter = Counter::new();
 
                 #[cachier($($argument)*, stale_after = "1h", stale_on_error = "1h", retry_after = "0s")]
@@ -110,7 +110,7 @@ macro_rules! freshness {
             }
 
             #[test]
-            fn nothing_older_than_the_call_accepts_stands_in_for_an_error() {
+            fn stale_on_error_respects_the_calls_max_age() {
                 static RUNS: Counter = Counter::new();
 
                 #[cachier($($argument)*, stale_after = "1h", stale_on_error = "1h")]
@@ -132,7 +132,7 @@ macro_rules! freshness {
             }
 
             #[test]
-            fn who_waits_for_a_call_that_fails_is_given_the_stale_value_that_it_accepts_itself() {
+            fn waiters_of_failures_get_acceptable_stale_values() {
                 static GATE: Gate = Gate::new();
                 static RUNS: Counter = Counter::new();
 
@@ -162,7 +162,7 @@ macro_rules! freshness {
             }
 
             #[test]
-            fn stale_entries_are_removed_in_the_background_once_per_interval() {
+            fn stale_entries_are_removed_once_per_interval() {
                 #[cachier(
                     $($argument)*,
                     stale_after = "1h",
@@ -203,7 +203,7 @@ freshness! {
 }
 
 #[test]
-fn a_panic_leaves_the_stale_value_where_it_is() {
+fn a_panic_keeps_the_stale_value() {
     static RUNS: Counter = Counter::new();
 
     #[cachier(backend = "memory", stale_after = "1h")]

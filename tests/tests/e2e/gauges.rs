@@ -11,7 +11,7 @@ use cachier_tests::wait::until;
 const INTERVAL: Duration = Duration::from_secs(10);
 
 #[test]
-fn reading_metrics_asks_the_store_once_in_an_interval_and_never_waits_for_it() {
+fn reading_metrics_never_waits_for_the_store() {
     #[cachier(backend = registered("map"), enable_metrics)]
     fn double(number: u64) -> u64 {
         number * 2
@@ -58,7 +58,7 @@ fn reading_metrics_asks_the_store_once_in_an_interval_and_never_waits_for_it() {
 }
 
 #[test]
-fn what_a_store_holds_that_fails_is_not_known() {
+fn the_size_of_a_failing_store_is_unknown() {
     #[cachier(backend = registered("map"), enable_metrics)]
     fn double(number: u64) -> u64 {
         number * 2
@@ -81,7 +81,7 @@ fn what_a_store_holds_that_fails_is_not_known() {
 }
 
 #[test]
-fn what_was_held_before_everything_was_cleared_is_forgotten() {
+fn clearing_forgets_the_known_size() {
     #[cachier(backend = "file", enable_metrics)]
     fn double(number: u64) -> u64 {
         number * 2
@@ -98,7 +98,7 @@ fn what_was_held_before_everything_was_cleared_is_forgotten() {
 }
 
 #[test]
-fn entries_that_processes_share_count_once_when_their_snapshots_are_merged() {
+fn merged_snapshots_count_shared_entries_once() {
     #[cachier(
         backend = "file",
         near_cache = 10,

@@ -61,7 +61,7 @@ macro_rules! gone {
             }
 
             #[test]
-            fn a_value_that_may_not_be_cached_removes_the_stale_one() {
+            fn an_uncacheable_value_removes_the_stale_one() {
                 static RUNS: Counter = Counter::new();
 
                 #[cachier($($argument)*, stale_after = "1m", cache_if = |run| *run == 1)]
@@ -78,7 +78,7 @@ macro_rules! gone {
             }
 
             #[test]
-            fn a_value_that_is_too_large_removes_the_old_one() {
+            fn an_oversized_value_removes_the_old_one() {
                 static RUNS: Counter = Counter::new();
 
                 #[cachier($($argument)*, entry_size_limit = 100)]
@@ -95,7 +95,7 @@ macro_rules! gone {
             }
 
             #[test]
-            fn a_refresh_with_no_room_in_the_store_removes_the_value() {
+            fn a_refresh_without_room_removes_the_value() {
                 static RUNS: Counter = Counter::new();
 
                 // So large a value is stored in the background.

@@ -91,7 +91,7 @@ macro_rules! refreshes {
             }
 
             #[test]
-            fn that_need_longer_than_their_runtime_lasts_come_about() {
+            fn that_outlast_their_runtime_are_finished() {
                 static RUNS: Counter = Counter::new();
 
                 #[cachier($($argument)*, stale_after = "1h", next_time)]
@@ -125,7 +125,7 @@ macro_rules! refreshes {
             }
 
             #[test]
-            fn on_an_idle_runtime_do_not_hold_up_others() {
+            fn on_an_idle_runtime_block_nobody() {
                 static RUNS: Counter = Counter::new();
 
                 #[cachier($($argument)*, stale_after = "1h", next_time)]
@@ -145,7 +145,7 @@ macro_rules! refreshes {
             }
 
             #[test]
-            fn that_began_on_an_idle_runtime_go_on_elsewhere() {
+            fn from_an_idle_runtime_go_on_elsewhere() {
                 static GATE: Gate = Gate::new();
                 static RUNS: Counter = Counter::new();
 
@@ -200,7 +200,7 @@ macro_rules! refreshes {
             }
 
             #[test]
-            fn that_wait_for_an_idle_runtime_give_the_key_back() {
+            fn waiting_for_an_idle_runtime_release_the_key() {
                 static RUNS: Counter = Counter::new();
 
                 #[cachier($($argument)*, stale_after = "1h", next_time)]
@@ -229,7 +229,7 @@ macro_rules! refreshes {
             }
 
             #[test]
-            fn on_an_idle_runtime_leave_a_busy_one_to_flush() {
+            fn on_an_idle_runtime_do_not_block_flush() {
                 static RUNS: Counter = Counter::new();
 
                 #[cachier($($argument)*, stale_after = "1h", next_time)]

@@ -128,7 +128,7 @@ fn other_keys_stay() {
 }
 
 #[test]
-fn what_was_invalidated_while_it_was_stored_without_a_lease_goes_again() {
+fn values_invalidated_during_unleased_stores_are_removed() {
     #[cachier(backend = registered("map"))]
     fn double(number: u64) -> u64 {
         number * 2

@@ -17,7 +17,7 @@ fn double(number: u64) -> u64 {
 }
 
 #[test]
-fn side_by_side_each_has_its_own_entries_metrics_switches_and_clock() {
+fn concurrent_contexts_share_nothing() {
     const TESTS: usize = 4;
     static SAME_TIME: Barrier = Barrier::new(TESTS);
 
@@ -64,7 +64,7 @@ fn nothing_is_left_for_the_next_one() {
 }
 
 #[test]
-fn in_one_folder_each_has_a_namespace_of_its_own() {
+fn in_one_folder_each_has_its_namespace() {
     #[cachier(backend = "file")]
     fn triple(number: u64) -> u64 {
         number * 3
@@ -87,7 +87,7 @@ fn in_one_folder_each_has_a_namespace_of_its_own() {
 }
 
 #[test]
-fn a_world_can_be_taken_along_to_another_thread() {
+fn a_context_can_enter_another_thread() {
     isolated(|| {
         double(21);
         let context = IsolatedContext::current();
@@ -100,7 +100,7 @@ fn a_world_can_be_taken_along_to_another_thread() {
 }
 
 #[test]
-fn background_work_belongs_to_the_world_it_started_in() {
+fn background_work_stays_in_its_context() {
     static RUNS: Counter = Counter::new();
 
     #[cachier(backend = "memory", stale_after = "1h", next_time, enable_metrics)]

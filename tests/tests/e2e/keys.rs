@@ -227,7 +227,7 @@ unequal! {
 }
 
 #[test]
-fn arguments_that_are_skipped_do_not_count_and_key_expressions_alone_do() {
+fn skips_and_key_closures_determine_the_key() {
     #[cachier(backend = "file", skip(verbose))]
     fn skipping(number: u64, verbose: bool) -> (u64, bool) {
         (number, verbose)
@@ -249,7 +249,7 @@ fn arguments_that_are_skipped_do_not_count_and_key_expressions_alone_do() {
 }
 
 #[test]
-fn changed_code_recomputes_and_a_version_of_ones_own_does_not() {
+fn changed_code_recomputes_unless_versioned() {
     mod before {
         #[cachier::cachier(backend = "file", name = "auto")]
         pub(super) fn auto() -> u8 {

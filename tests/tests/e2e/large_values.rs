@@ -13,7 +13,7 @@ use cachier_tests::wait::{until, until_waiting};
 const LARGE: usize = 2 << 20;
 
 #[test]
-fn whoever_waits_for_one_is_given_it_before_it_is_stored() {
+fn waiters_get_one_before_it_is_stored() {
     /// As many as there are threads for background work.
     const WORKERS: u64 = 8;
     static GATE: Gate = Gate::new();
@@ -55,7 +55,7 @@ fn whoever_waits_for_one_is_given_it_before_it_is_stored() {
 }
 
 #[test]
-fn one_that_is_overwritten_is_not_served_while_the_new_one_is_stored() {
+fn an_overwritten_one_is_not_served() {
     static RUNS: Counter = Counter::new();
 
     #[cachier(backend = registered("map"), near_cache = 10)]
@@ -88,7 +88,7 @@ fn one_that_is_overwritten_is_not_served_while_the_new_one_is_stored() {
 }
 
 #[test]
-fn one_that_takes_long_to_store_is_shared_only_while_it_is_fresh() {
+fn slow_stores_are_shared_only_while_fresh() {
     static GATE: Gate = Gate::new();
     static RUNS: Counter = Counter::new();
 

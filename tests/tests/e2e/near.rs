@@ -19,7 +19,7 @@ use futures_lite::future::{block_on, poll_once};
 const SECOND: Duration = Duration::from_secs(1);
 
 #[test]
-fn a_hit_comes_from_near_and_after_its_time_from_the_backend() {
+fn near_copies_expire() {
     #[cachier(
         backend = "file",
         near_cache = 10,
@@ -52,7 +52,7 @@ fn a_hit_comes_from_near_and_after_its_time_from_the_backend() {
 }
 
 #[test]
-fn a_value_is_not_served_near_when_it_is_stale() {
+fn a_stale_value_is_not_served_near() {
     static RUNS: Counter = Counter::new();
 
     #[cachier(
@@ -73,7 +73,7 @@ fn a_value_is_not_served_near_when_it_is_stale() {
 }
 
 #[test]
-fn it_holds_no_more_entries_than_it_may_and_the_backend_holds_all() {
+fn it_is_bounded_while_the_backend_is_not() {
     #[cachier(backend = "file", near_cache = 5, enable_metrics)]
     fn double(number: u64) -> u64 {
         number * 2
@@ -117,7 +117,7 @@ fn invalidating_and_clearing_reach_both_tiers() {
 }
 
 #[test]
-fn it_goes_on_serving_when_the_backend_has_lost_the_entry() {
+fn it_serves_entries_lost_by_the_backend() {
     #[cachier(backend = "file", near_cache = 10)]
     fn double(number: u64) -> u64 {
         number * 2
@@ -152,7 +152,7 @@ fn it_is_empty_once_the_entries_go_elsewhere() {
 }
 
 #[test]
-fn its_time_counts_from_the_start_of_the_load_that_fetched_it() {
+fn its_time_starts_with_the_load() {
     #[cachier(
         backend = registered("map"),
         near_cache = 10,

@@ -94,7 +94,7 @@ refreshes! {
 }
 
 #[test]
-fn while_another_process_recomputes_not_every_stale_call_asks_for_the_lease() {
+fn stale_calls_rarely_ask_for_the_lease() {
     #[cachier(backend = registered("map"), stale_after = "1h", next_time)]
     fn double(number: u64) -> u64 {
         number * 2
@@ -120,7 +120,7 @@ fn while_another_process_recomputes_not_every_stale_call_asks_for_the_lease() {
 }
 
 #[test]
-fn a_value_older_than_max_stale_is_not_served() {
+fn values_older_than_max_stale_are_not_served() {
     static RUNS: Counter = Counter::new();
 
     #[cachier(backend = "memory", stale_after = "1h", next_time, max_stale = "5h")]
@@ -141,7 +141,7 @@ fn a_value_older_than_max_stale_is_not_served() {
 }
 
 #[test]
-fn a_value_older_than_the_call_wants_is_not_served() {
+fn values_older_than_max_age_are_not_served() {
     static RUNS: Counter = Counter::new();
 
     #[cachier(backend = "memory", stale_after = "1h", next_time)]
@@ -196,7 +196,7 @@ impl Clone for Traced {
 }
 
 #[test]
-fn arguments_are_cloned_only_for_a_recomputation_that_starts() {
+fn arguments_are_cloned_only_for_actual_recomputations() {
     static GATE: Gate = Gate::new();
     static RUNS: Counter = Counter::new();
 

@@ -50,7 +50,7 @@ const FIGURES_OF_HALF: [(&str, &str, f64); 15] = [
 ];
 
 #[test]
-fn figures_of_a_function_are_served_over_http_under_the_names_of_the_catalogue() {
+fn figures_are_served_under_the_catalogues_names() {
     #[cachier(backend = "file", name = "half", stale_after = "1h", enable_metrics)]
     fn half(number: u64) -> Result<u64, &'static str> {
         match number {

@@ -26,7 +26,7 @@ use cachier_tests::wait::until_waiting;
 const HOUR: Duration = Duration::from_secs(3600);
 
 #[test]
-fn a_concurrent_caller_does_not_receive_a_placeholder_none_as_a_hit() {
+fn no_placeholder_is_served_to_concurrent_callers() {
     static GATE: Gate = Gate::new();
 
     #[cachier(backend = "file", allow_none, enable_metrics)]
@@ -127,7 +127,7 @@ async fn all<F: Future<Output = u64>>(futures: impl Iterator<Item = F>) -> Vec<u
 }
 
 #[test]
-fn methods_of_one_name_in_two_types_do_not_share_entries() {
+fn methods_of_different_types_share_no_entries() {
     #[derive(serde::Serialize)]
     struct Celsius;
     #[derive(serde::Serialize)]
@@ -154,7 +154,7 @@ fn methods_of_one_name_in_two_types_do_not_share_entries() {
 }
 
 #[tokio::test]
-async fn precaching_a_value_of_an_async_function_stores_it() {
+async fn precaching_works_for_async_functions() {
     #[cachier(backend = "file")]
     async fn double(number: u64) -> u64 {
         number * 2
@@ -168,7 +168,7 @@ async fn precaching_a_value_of_an_async_function_stores_it() {
 }
 
 #[test]
-fn sampling_does_not_change_the_counts_and_is_rescaled() {
+fn sampling_does_not_change_the_counts() {
     #[cachier(backend = "memory", enable_metrics, sampling_rate = 0.1)]
     fn double(number: u64) -> u64 {
         number * 2
@@ -186,7 +186,7 @@ fn sampling_does_not_change_the_counts_and_is_rescaled() {
 }
 
 #[test]
-fn waiters_are_counted_and_stale_values_count_as_served() {
+fn waiters_and_stale_values_are_counted() {
     static GATE: Gate = Gate::new();
 
     #[cachier(backend = "memory", stale_after = "1h", next_time, enable_metrics)]
@@ -220,7 +220,7 @@ fn waiters_are_counted_and_stale_values_count_as_served() {
 }
 
 #[test]
-fn entries_and_their_size_are_known_for_files_too() {
+fn entries_and_size_are_known_for_files() {
     #[cachier(backend = "file", enable_metrics)]
     fn repeat(length: usize) -> String {
         "x".repeat(length)
@@ -251,7 +251,7 @@ impl serde::Serialize for Weighed {
 }
 
 #[test]
-fn entry_count_and_size_in_memory_cost_no_look_at_the_other_entries_on_an_insert() {
+fn inserts_do_not_recount_all_entries() {
     #[cachier(backend = "memory", enable_metrics)]
     fn weigh(number: u64) -> Weighed {
         Weighed(number)
@@ -309,7 +309,7 @@ fn a_slow_client_does_not_block_the_endpoint() {
 }
 
 #[test]
-fn an_unreachable_store_neither_panics_nor_poisons_the_function() {
+fn an_unreachable_store_does_not_poison_functions() {
     #[cachier(backend = registered("map"))]
     fn double(number: u64) -> u64 {
         number * 2
@@ -333,7 +333,7 @@ fn an_unreachable_store_neither_panics_nor_poisons_the_function() {
 }
 
 #[test]
-fn callers_of_many_keys_that_need_each_other_do_not_deadlock() {
+fn mutually_dependent_keys_do_not_deadlock() {
     #[cachier(backend = "memory")]
     fn fibonacci(n: u64) -> u64 {
         if n < 2 {

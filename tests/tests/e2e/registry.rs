@@ -7,7 +7,7 @@ use cachier::{CallOptions, ErrorKind, Outcome, PrometheusExporter, cachier, func
 use cachier_tests::sandbox::{in_folder, in_folder_async};
 
 #[test]
-fn a_function_that_has_been_called_can_be_reached_by_its_name() {
+fn a_called_function_is_reachable_by_name() {
     #[cachier(backend = "memory", name = "square", enable_metrics)]
     fn square(number: u64) -> u64 {
         number * number
@@ -107,7 +107,7 @@ fn an_instantiation_can_be_reached_alone() {
 }
 
 #[tokio::test]
-async fn a_task_reaches_functions_by_name_and_checks_backends_without_blocking_its_thread() {
+async fn async_access_by_name_does_not_block() {
     #[cachier(backend = "file", name = "cube")]
     async fn cube(number: u64) -> u64 {
         number.pow(3)
@@ -129,7 +129,7 @@ async fn a_task_reaches_functions_by_name_and_checks_backends_without_blocking_i
 }
 
 #[test]
-fn the_second_function_of_a_name_bypasses_the_cache_and_reports_it() {
+fn a_duplicate_name_bypasses_the_cache() {
     #[cachier(backend = "file", name = "twice", enable_metrics)]
     fn one(number: u64) -> u64 {
         number + 1
@@ -161,7 +161,7 @@ fn the_second_function_of_a_name_bypasses_the_cache_and_reports_it() {
 }
 
 #[test]
-fn the_companion_of_the_second_function_of_a_name_leaves_the_entries_of_the_first_alone() {
+fn a_duplicates_companion_spares_the_firsts_entries() {
     #[cachier(backend = "file", name = "thrice")]
     fn one(number: u64) -> u64 {
         number + 1
@@ -189,7 +189,7 @@ fn the_companion_of_the_second_function_of_a_name_leaves_the_entries_of_the_firs
 }
 
 #[test]
-fn the_companion_of_a_function_whose_name_is_taken_is_out_of_service_before_the_first_call() {
+fn a_duplicates_companion_fails_before_any_call() {
     #[cachier(backend = "file", name = "taken", key = |number| *number)]
     fn one(number: u64) -> u64 {
         number + 1

@@ -45,7 +45,7 @@ macro_rules! pauses {
             }
 
             #[test]
-            fn fifty_calls_with_stale_on_error_make_one_attempt_per_pause() {
+            fn stale_on_error_makes_one_attempt_per_pause() {
                 static RUNS: Counter = Counter::new();
 
                 #[cachier($($argument)*, stale_after = "1h", stale_on_error = "1d", enable_metrics)]
@@ -73,7 +73,7 @@ macro_rules! pauses {
             }
 
             #[test]
-            fn fifty_calls_with_next_time_make_one_attempt_per_pause() {
+            fn next_time_makes_one_attempt_per_pause() {
                 static RUNS: Counter = Counter::new();
 
                 #[cachier($($argument)*, stale_after = "1h", next_time, enable_metrics)]
@@ -131,7 +131,7 @@ macro_rules! pauses {
             }
 
             #[test]
-            fn a_pause_lasts_as_long_as_it_is_set() {
+            fn a_pause_lasts_as_configured() {
                 static RUNS: Counter = Counter::new();
 
                 #[cachier($($argument)*, stale_after = "1h", stale_on_error = "1d", retry_after = "1m")]
@@ -280,7 +280,7 @@ macro_rules! pauses {
             }
 
             #[test]
-            fn who_may_not_be_given_the_stale_value_computes() {
+            fn without_an_acceptable_stale_value_calls_compute() {
                 static RUNS: Counter = Counter::new();
 
                 #[cachier($($argument)*, stale_after = "1h", stale_on_error = "1h", retry_after = "1d")]
@@ -305,7 +305,7 @@ macro_rules! pauses {
             }
 
             #[test]
-            fn a_value_past_max_stale_is_computed_anew_in_a_pause() {
+            fn values_past_max_stale_are_recomputed_during_pauses() {
                 static RUNS: Counter = Counter::new();
 
                 #[cachier($($argument)*, stale_after = "1h", next_time, max_stale = "3h", retry_after = "1d")]
@@ -323,7 +323,7 @@ macro_rules! pauses {
             }
 
             #[test]
-            fn one_key_in_a_pause_holds_up_no_other() {
+            fn a_pause_affects_its_key_only() {
                 static RUNS: Counter = Counter::new();
 
                 #[cachier($($argument)*, stale_after = "1h", stale_on_error = "1d")]

@@ -22,7 +22,7 @@ macro_rules! everywhere {
             use super::*;
 
             #[test]
-            fn runtimes_one_after_the_other_share_what_is_stored() {
+            fn consecutive_runtimes_share_stored_values() {
                 #[cachier($($argument)*)]
                 async fn double(number: u64) -> u64 {
                     tokio::task::yield_now().await;
@@ -42,7 +42,7 @@ macro_rules! everywhere {
             }
 
             #[test]
-            fn a_runtime_that_goes_away_with_its_owner_leaves_nobody_waiting() {
+            fn a_vanished_runtime_leaves_nobody_waiting() {
                 static RUNS: Counter = Counter::new();
                 static NEVER: Gate = Gate::new();
 
@@ -138,7 +138,7 @@ macro_rules! everywhere {
             }
 
             #[test]
-            fn a_refresh_without_a_runtime_runs_on_a_thread_of_ours() {
+            fn a_refresh_without_runtime_runs_on_a_thread() {
                 static RUNS: Counter = Counter::new();
 
                 #[cachier($($argument)*, stale_after = "1h", next_time)]
@@ -156,7 +156,7 @@ macro_rules! everywhere {
             }
 
             #[test]
-            fn a_refresh_that_went_away_with_its_runtime_is_done_by_the_next_caller() {
+            fn a_vanished_refresh_is_repeated_by_callers() {
                 static RUNS: Counter = Counter::new();
                 static NEVER: Gate = Gate::new();
 
@@ -247,7 +247,7 @@ large_values! {
 }
 
 #[tokio::test]
-async fn an_isolated_future_can_wait_for_tasks_of_its_own() {
+async fn an_isolated_future_can_await_its_tasks() {
     #[cachier(backend = "memory", enable_metrics)]
     async fn double(number: u64) -> u64 {
         tokio::task::yield_now().await;

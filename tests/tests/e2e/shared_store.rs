@@ -32,7 +32,7 @@ fn what_one_stores_the_other_serves() {
 }
 
 #[test]
-fn while_one_computes_the_other_waits_for_its_value() {
+fn one_waits_for_the_others_value() {
     static GATE: Gate = Gate::new();
     static RUNS: Counter = Counter::new();
 
@@ -90,7 +90,7 @@ fn whoever_waits_for_another_process_too_long_computes() {
 }
 
 #[test]
-fn one_refresh_serves_both_and_until_then_the_value_is_stale_for_both() {
+fn one_refresh_serves_both() {
     static GATE: Gate = Gate::new();
     static RUNS: Counter = Counter::new();
 
@@ -126,7 +126,7 @@ fn one_refresh_serves_both_and_until_then_the_value_is_stale_for_both() {
 }
 
 #[test]
-fn a_value_from_a_clock_that_is_ahead_is_new_for_seconds_and_stale_beyond() {
+fn values_from_the_future_soon_become_stale() {
     static RUNS: Counter = Counter::new();
 
     #[cachier(backend = "file", stale_after = "1h")]
@@ -148,7 +148,7 @@ fn a_value_from_a_clock_that_is_ahead_is_new_for_seconds_and_stale_beyond() {
 }
 
 #[test]
-fn a_near_tier_sees_what_others_invalidate_when_its_copy_is_too_old() {
+fn near_tiers_notice_invalidations_with_delay() {
     static RUNS: Counter = Counter::new();
 
     #[cachier(backend = "file", near_cache = 10, near_stale_after = "10s")]
@@ -166,7 +166,7 @@ fn a_near_tier_sees_what_others_invalidate_when_its_copy_is_too_old() {
 }
 
 #[test]
-fn what_others_have_stored_can_be_cleared_before_the_first_call() {
+fn clearing_works_before_the_first_call() {
     #[cachier(backend = "file")]
     fn plain(number: u64) -> u64 {
         number
@@ -202,7 +202,7 @@ fn what_others_have_stored_can_be_cleared_before_the_first_call() {
 }
 
 #[test]
-fn what_a_store_holds_of_a_generic_function_is_not_told_where_it_cannot_be_known() {
+fn generic_functions_have_no_known_size() {
     #[cachier(backend = "file")]
     fn text<T: Display + Serialize>(value: T) -> String {
         value.to_string()

@@ -126,7 +126,7 @@ single_flight! {
 }
 
 #[test]
-fn callers_of_different_keys_do_not_wait_for_each_other() {
+fn different_keys_do_not_wait() {
     static GATE: Gate = Gate::new();
 
     #[cachier(backend = "memory", enable_metrics)]
@@ -147,7 +147,7 @@ fn callers_of_different_keys_do_not_wait_for_each_other() {
 }
 
 #[test]
-fn a_waiter_that_comes_back_late_is_not_given_what_is_too_old() {
+fn a_late_waiter_gets_nothing_too_old() {
     static GATE: Gate = Gate::new();
     static RUNS: Counter = Counter::new();
 

@@ -73,7 +73,7 @@ macro_rules! storing {
             }
 
             #[test]
-            fn a_larger_value_than_the_limit_is_returned_and_not_stored() {
+            fn an_oversized_value_is_returned_but_not_stored() {
                 #[cachier($($argument)*, entry_size_limit = "1KB", enable_metrics)]
                 fn repeat(length: usize) -> String {
                     "x".repeat(length)
@@ -179,7 +179,7 @@ overwriting! {
 }
 
 #[test]
-fn a_bounded_function_never_holds_more_entries_than_its_capacity() {
+fn a_bounded_function_keeps_its_capacity() {
     #[cachier(backend = "memory", capacity = 10, enable_metrics)]
     fn double(number: u64) -> u64 {
         number * 2
@@ -228,7 +228,7 @@ bounded_in_bytes! {
 }
 
 #[test]
-fn a_folder_that_is_full_loses_its_oldest_entries_first() {
+fn a_full_folder_evicts_its_oldest_entries() {
     #[cachier(backend = "file", capacity_bytes = "10KB")]
     fn repeat(length: usize) -> String {
         "x".repeat(length)
@@ -252,7 +252,7 @@ fn a_folder_that_is_full_loses_its_oldest_entries_first() {
 }
 
 #[test]
-fn what_is_stored_in_the_background_is_measured_like_everything_else() {
+fn background_stores_are_measured() {
     #[cachier(backend = "file", stale_after = "1h", next_time, enable_metrics)]
     fn repeat(length: usize) -> String {
         "x".repeat(length)
@@ -275,7 +275,7 @@ fn what_is_stored_in_the_background_is_measured_like_everything_else() {
 }
 
 #[test]
-fn a_value_that_memory_has_no_room_for_is_counted_as_rejected_and_not_as_stored() {
+fn a_value_without_room_counts_as_rejected() {
     #[cachier(backend = "memory", capacity_bytes = "1KB", enable_metrics)]
     fn repeat(length: usize) -> String {
         "x".repeat(length)

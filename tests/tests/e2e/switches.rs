@@ -134,7 +134,7 @@ fn the_environment_tells_apart_namespaces_secrets_and_backends() {
 }
 
 #[test]
-fn parameters_of_the_program_apply_at_call_time_where_the_attribute_says_nothing() {
+fn global_params_apply_at_call_time() {
     static RUNS: Counter = Counter::new();
 
     #[cachier(backend = "memory")]
@@ -239,7 +239,7 @@ fn a_default_backend_that_is_not_there_is_refused() {
 }
 
 #[test]
-fn a_strict_program_uses_no_store_whose_address_nobody_has_given() {
+fn strict_programs_need_explicit_addresses() {
     #[cachier(backend = "sql")]
     fn in_sql(number: u64) -> u64 {
         number
@@ -263,7 +263,7 @@ fn a_strict_program_uses_no_store_whose_address_nobody_has_given() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
-    let test = "switches::a_strict_program_uses_no_store_whose_address_nobody_has_given";
+    let test = "switches::strict_programs_need_explicit_addresses";
     let strict = Process::start(test, "caller", |command| {
         command.env("CACHIER_STRICT", "1");
         command.env("CACHIER_CACHE_DIR", folder.path());

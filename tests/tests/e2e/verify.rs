@@ -32,7 +32,7 @@ fn found<R>(call: &Call<R>) -> Option<ErrorKind> {
 const UNFAITHFUL: Option<ErrorKind> = Some(ErrorKind::Unfaithful);
 
 #[test]
-fn no_operation_reads_or_stores_for_arguments_with_one_key() {
+fn colliding_arguments_are_never_served_or_stored() {
     #[cachier(backend = "file", enable_metrics)]
     fn balance(request: Request) -> String {
         request.tenant.to_owned()
@@ -173,7 +173,7 @@ fn verify_false_turns_it_off() {
 }
 
 #[test]
-fn the_program_turns_it_off_where_the_attribute_says_nothing() {
+fn the_program_can_turn_it_off() {
     #[cachier(backend = "file")]
     fn price(euros: u32) -> Price {
         Price::Euros(euros)
@@ -239,7 +239,7 @@ fn what_does_not_equal_itself_is_kept() {
 }
 
 #[test]
-fn what_cannot_be_compared_is_checked_to_come_back_at_all() {
+fn incomparable_values_must_at_least_decode() {
     #[derive(Serialize, Deserialize)]
     struct Incomparable(Price);
     #[derive(Serialize, Deserialize)]
@@ -323,7 +323,7 @@ fn tenants_who_wait_for_one_another_share_nothing() {
 }
 
 #[test]
-fn who_waits_for_a_value_that_does_not_come_back_has_one_of_its_own() {
+fn waiters_of_unfaithful_values_compute_their_own() {
     #[cachier(backend = "file", enable_metrics)]
     async fn price(euros: u32) -> Price {
         tokio::task::yield_now().await;

@@ -43,7 +43,7 @@ recursion! {
 }
 
 #[test]
-fn an_async_function_that_needs_its_own_key_computes_it_again() {
+fn a_reentrant_async_call_computes_again() {
     static RUNS: Counter = Counter::new();
 
     #[cachier(backend = "memory", enable_metrics)]
@@ -62,7 +62,7 @@ fn an_async_function_that_needs_its_own_key_computes_it_again() {
 }
 
 #[test]
-fn a_bypassed_call_in_between_does_not_hide_that_a_function_needs_its_own_key() {
+fn a_bypass_does_not_hide_reentrancy() {
     static RUNS: Counter = Counter::new();
 
     #[cachier(backend = "memory", enable_metrics)]
@@ -87,7 +87,7 @@ fn a_bypassed_call_in_between_does_not_hide_that_a_function_needs_its_own_key() 
 
 /// The bypassed call is first polled where no computation is, and awaited in one.
 #[test]
-fn an_async_bypass_is_part_of_what_awaits_it() {
+fn an_async_bypass_belongs_to_its_awaiter() {
     static RUNS: Counter = Counter::new();
 
     #[cachier(backend = "memory", enable_metrics)]
@@ -127,7 +127,7 @@ fn an_async_bypass_is_part_of_what_awaits_it() {
 }
 
 #[test]
-fn recursion_over_other_keys_is_cached_at_every_depth() {
+fn recursion_over_other_keys_is_cached() {
     #[cachier(backend = "memory", enable_metrics)]
     fn fibonacci(n: u64) -> u64 {
         if n < 2 {
@@ -154,7 +154,7 @@ fn begins() -> bool {
 }
 
 #[test]
-fn functions_that_need_each_other_on_two_threads_do_not_deadlock() {
+fn mutually_dependent_functions_do_not_deadlock() {
     static BOTH: Gate = Gate::new();
 
     #[cachier(backend = "memory", enable_metrics)]
@@ -225,7 +225,7 @@ fn whoever_waits_longer_than_the_timeout_computes() {
 }
 
 #[test]
-fn the_timeout_of_the_program_applies_where_the_attribute_names_none() {
+fn the_programs_timeout_is_the_default() {
     static GATE: Gate = Gate::new();
     static RUNS: Counter = Counter::new();
 

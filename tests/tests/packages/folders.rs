@@ -59,7 +59,7 @@ fn programs_of_one_name_do_not_meet() {
 }
 
 #[test]
-fn copies_of_one_project_share_what_is_named_and_nothing_else() {
+fn copies_of_a_project_share_named_functions_only() {
     let (projects, caches) = folders();
     let build = |folder| Program::build(&projects.path().join(folder), "app", 1, None);
     let (one, copy) = (build("one"), build("copy"));
@@ -133,7 +133,7 @@ async fn in_sqlite_later(number: u64) -> u64 {
 }
 
 #[test]
-fn the_default_file_of_sqlite_is_in_the_folder_of_the_package() {
+fn sqlites_default_file_is_the_packages() {
     if part().is_some() {
         let now = in_sqlite::call_detailed(CallOptions::new(), 1);
         let later = in_sqlite_later::call_detailed(CallOptions::new(), 1);
@@ -143,7 +143,7 @@ fn the_default_file_of_sqlite_is_in_the_folder_of_the_package() {
     }
     let caches = tempdir().unwrap();
     let run = |namespace: Option<&str>| {
-        let test = "folders::the_default_file_of_sqlite_is_in_the_folder_of_the_package";
+        let test = "folders::sqlites_default_file_is_the_packages";
         let process = Process::start(test, "caller", |command| {
             for variable in ["CACHIER_CACHE_DIR", "CACHIER_NAMESPACE", "CACHIER_SQL_URL"] {
                 command.env_remove(variable);

@@ -26,7 +26,7 @@ fn price_of_another(number: u64) -> u64 {
 }
 
 #[test]
-fn functions_of_one_name_from_two_packages_are_both_cached() {
+fn equal_names_in_two_packages_are_cached() {
     let calls = || {
         let one = price::call_detailed(CallOptions::new(), 1);
         let other = price_of_another::call_detailed(CallOptions::new(), 1);

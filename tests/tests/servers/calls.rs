@@ -32,23 +32,23 @@ on_every_form! {
     an_async_function_behaves_the_same
     every_kind_of_caller_is_served
     what_is_stale_is_computed_again
-    next_time_serves_what_is_stale_and_refreshes_it
+    next_time_serves_stale_values_and_refreshes
     a_refresh_outlasts_the_runtime_of_its_call
     a_refresh_on_an_idle_runtime_comes_about
-    a_large_value_outlasts_the_runtime_of_its_call
+    a_large_store_outlasts_its_calls_runtime
     an_invalidated_value_is_computed_again
     a_clear_forgets_all_entries_and_counts_them
-    what_was_invalidated_while_it_was_computed_is_not_stored
+    values_invalidated_during_computation_are_not_stored
     an_owner_that_is_cancelled_holds_up_nobody
     an_owner_that_panics_holds_up_nobody
     keys_and_names_of_any_unicode
     usage_tells_entries_and_bytes
 }
 
-crate::on_every_store!(@ redis_notifies: Redis, [a_task_that_waits_on_the_only_thread_of_its_runtime_is_told]);
-crate::on_every_store!(@ postgres_notifies: Postgres, [a_task_that_waits_on_the_only_thread_of_its_runtime_is_told]);
-crate::on_every_store!(@ redis_client: Redis, [a_redis_client_of_the_program_serves_every_kind_of_caller]);
-crate::on_every_store!(@ pooled: PgBouncer, [a_thousand_calls_behind_a_pooler_end_as_they_should]);
+crate::on_every_store!(@ redis_notifies: Redis, [a_task_blocking_its_own_driver_fails]);
+crate::on_every_store!(@ postgres_notifies: Postgres, [a_task_blocking_its_own_driver_fails]);
+crate::on_every_store!(@ redis_client: Redis, [a_programs_redis_client_serves_every_caller]);
+crate::on_every_store!(@ pooled: PgBouncer, [a_thousand_calls_work_behind_a_pooler]);
 
 #[cachier(backend = registered("store"), stale_after = "1h", enable_metrics)]
 fn double(number: u64) -> u64 {
@@ -75,7 +75,7 @@ async fn outcome_async(number: u64) -> Outcome {
 }
 
 /// Half of them miss and half of them hit, of threads and of tasks.
-fn a_thousand_calls_behind_a_pooler_end_as_they_should(_subject: &Subject) {
+fn a_thousand_calls_work_behind_a_pooler(_subject: &Subject) {
     for outcome_of_all in [Outcome::Miss, Outcome::Hit] {
         for number in 0..250 {
             assert_eq!(outcome(number), outcome_of_all, "{number}");
@@ -115,7 +115,7 @@ fn an_async_function_behaves_the_same(_: &Subject) {
 }
 
 /// Unlike a connection it belongs to no runtime.
-fn a_redis_client_of_the_program_serves_every_kind_of_caller(subject: &Subject) {
+fn a_programs_redis_client_serves_every_caller(subject: &Subject) {
     let client = ::redis::Client::open(subject.address.as_str()).unwrap();
     subject.register_backend(Arc::new(RedisBackend::with_client(client)));
     every_kind_of_caller_is_served(subject);
@@ -147,7 +147,7 @@ fn every_kind_of_caller_is_served(_: &Subject) {
 }
 
 /// Were it not told, it would look again after half a second.
-fn a_task_that_waits_on_the_only_thread_of_its_runtime_is_told(subject: &Subject) {
+fn a_task_blocking_its_own_driver_fails(subject: &Subject) {
     const ROUNDS: u32 = 8;
     outcome(1);
     let (owner, key) = (subject.bare(), subject.last_key());
@@ -180,7 +180,7 @@ fn what_is_stale_is_computed_again(_: &Subject) {
     assert_eq!(double::metrics().stats().stale_hits, 1);
 }
 
-fn next_time_serves_what_is_stale_and_refreshes_it(_: &Subject) {
+fn next_time_serves_stale_values_and_refreshes(_: &Subject) {
     #[cachier(backend = registered("store"), stale_after = "1h", next_time)]
     fn square(number: u64) -> u64 {
         number * number
@@ -230,7 +230,7 @@ fn a_refresh_on_an_idle_runtime_comes_about(_: &Subject) {
     assert_eq!(cube_outcome(&idle), Outcome::Hit);
 }
 
-fn a_large_value_outlasts_the_runtime_of_its_call(_: &Subject) {
+fn a_large_store_outlasts_its_calls_runtime(_: &Subject) {
     #[cachier(backend = registered("store"))]
     async fn repeat(length: usize) -> String {
         "x".repeat(length)
@@ -262,7 +262,7 @@ fn a_clear_forgets_all_entries_and_counts_them(_: &Subject) {
     assert_eq!(outcome(1), Outcome::Miss);
 }
 
-fn what_was_invalidated_while_it_was_computed_is_not_stored(_: &Subject) {
+fn values_invalidated_during_computation_are_not_stored(_: &Subject) {
     #[cachier(backend = registered("store"))]
     fn slow(clears: bool) -> u64 {
         if clears {

@@ -15,8 +15,8 @@ use crate::store::{Subject, unique};
 
 crate::on_every_store!(@ redis: Cluster, [
     under_tls_nodes_prove_who_they_are
-    a_node_that_dies_costs_the_results_of_some_calls_and_no_more
-    entries_move_from_node_to_node_while_calls_go_on
+    a_dead_node_costs_only_some_results
+    calls_go_on_during_resharding
 ]);
 
 const TIMEOUT: Duration = Duration::from_secs(2);
@@ -91,7 +91,7 @@ fn under_tls_nodes_prove_who_they_are(subject: &Subject) {
     own.start("do not trust", &unique("tls")).finish();
 }
 
-fn a_node_that_dies_costs_the_results_of_some_calls_and_no_more(subject: &Subject) {
+fn a_dead_node_costs_only_some_results(subject: &Subject) {
     if !subject.is_tried_here() {
         return;
     }
@@ -132,7 +132,7 @@ impl Drop for Over<'_> {
     }
 }
 
-fn entries_move_from_node_to_node_while_calls_go_on(subject: &Subject) {
+fn calls_go_on_during_resharding(subject: &Subject) {
     if part().is_some() {
         return calls_go_on();
     }

@@ -12,10 +12,10 @@ use cachier_tests::callers::{in_context, runtime};
 use crate::store::{Store, Subject};
 
 crate::on_every_server! {
-    a_hit_is_one_request_and_a_miss_three
+    a_hit_is_one_request_a_miss_three
 }
 crate::on_every_store!(@ s3: S3, [
-    a_hit_is_one_request_and_a_miss_three
+    a_hit_is_one_request_a_miss_three
 ]);
 mod figures {
     use super::the_store_tells_its_figures;
@@ -51,7 +51,7 @@ fn call_async(outcome: Outcome, number: u64) {
     assert_eq!(call.outcome, outcome, "{call}");
 }
 
-fn a_hit_is_one_request_and_a_miss_three(subject: &Subject) {
+fn a_hit_is_one_request_a_miss_three(subject: &Subject) {
     let proxy = Proxy::to(subject.port());
     subject.register_at(&subject.at(proxy.port()));
     for call in [call, call_async] {

@@ -12,10 +12,10 @@ use cachier_tests::wait::until;
 use crate::store::{Store, Subject};
 
 crate::on_every_server! {
-    crowds_on_a_server_that_hangs_end_with_the_operation_timeout
+    crowds_on_a_hung_server_time_out
     crowds_of_tasks_are_served_and_then_hit
     crowds_of_threads_are_served_and_then_hit
-    those_who_wait_for_one_that_stands_in_line_are_served
+    waiters_of_a_queued_call_are_served
 }
 /// On the other stores, but for moto, a single thread of Python for which a crowd is too much anywhere.
 macro_rules! on_other_stores {
@@ -23,7 +23,7 @@ macro_rules! on_other_stores {
         crate::on_every_store!(@ $module: $store, [
             crowds_of_tasks_are_served_and_then_hit
             crowds_of_threads_are_served_and_then_hit
-            those_who_wait_for_one_that_stands_in_line_are_served
+            waiters_of_a_queued_call_are_served
         ]);
     )*};
 }
@@ -130,7 +130,7 @@ fn told(calls: &[Call<u64>]) -> BTreeMap<String, usize> {
     told
 }
 
-fn those_who_wait_for_one_that_stands_in_line_are_served(subject: &Subject) {
+fn waiters_of_a_queued_call_are_served(subject: &Subject) {
     if !is_tried_here(subject) {
         return;
     }
@@ -146,7 +146,7 @@ fn those_who_wait_for_one_that_stands_in_line_are_served(subject: &Subject) {
     assert!(!cachier::check()[0].breaker_open, "{told:?}");
 }
 
-fn crowds_on_a_server_that_hangs_end_with_the_operation_timeout(subject: &Subject) {
+fn crowds_on_a_hung_server_time_out(subject: &Subject) {
     /// What a call may take beside its budget on a loaded machine.
     const SLACK: Duration = Duration::from_millis(1900);
     const TASKS: usize = 1_000;

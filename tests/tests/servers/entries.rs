@@ -7,8 +7,8 @@ use cachier::{CallOptions, ErrorKind, Outcome, cachier};
 use crate::store::Subject;
 
 crate::on_every_store! {
-    values_of_every_size_are_stored_or_clearly_refused
-    whatever_is_not_an_intact_entry_is_a_miss_and_counted_as_corrupt
+    every_size_is_stored_or_refused
+    damaged_entries_are_counted_misses
 }
 
 #[cachier(backend = registered("store"), operation_timeout = "60s", enable_metrics)]
@@ -16,7 +16,7 @@ fn blanks(length: usize) -> String {
     " ".repeat(length)
 }
 
-fn values_of_every_size_are_stored_or_clearly_refused(_: &Subject) {
+fn every_size_is_stored_or_refused(_: &Subject) {
     let mut refused = 0;
     for length in [0, 1, 3 << 20, 64 << 20] {
         let call = || blanks::call_detailed(CallOptions::new(), length);
@@ -43,7 +43,7 @@ fn double(number: u64) -> u64 {
     number * 2
 }
 
-fn whatever_is_not_an_intact_entry_is_a_miss_and_counted_as_corrupt(subject: &Subject) {
+fn damaged_entries_are_counted_misses(subject: &Subject) {
     assert_eq!(double(1), 2);
     let intact = subject.stored();
     let truncated = [1, 7, 16, 20, intact.len() - 1].map(|length| intact[..length].to_vec());

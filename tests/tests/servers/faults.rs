@@ -21,16 +21,16 @@ use sqlx::{Connection, SqliteConnection};
 use crate::store::{Store, Subject, unique};
 
 crate::on_every_server! {
-    a_server_that_is_not_there_makes_calls_compute_or_fail_as_the_function_wants
+    calls_compute_or_fail_without_a_server
     a_server_that_goes_away_and_comes_back
-    a_server_that_hangs_costs_no_more_than_the_operation_timeout
-    a_server_that_hangs_from_the_first_call_on
-    a_server_that_is_lost_during_a_computation_costs_its_result_and_no_more
-    a_server_that_is_stopped_then_killed_then_started_again
+    a_hung_server_costs_the_operation_timeout
+    a_server_hung_from_the_start
+    a_server_lost_meanwhile_costs_one_result
+    a_server_stopped_killed_and_restarted
     a_server_that_answers_slowly
     connections_that_break_at_random
     a_lost_connection_is_replaced_within_the_call
-    a_lease_whose_answer_was_lost_is_given_back
+    an_unanswered_lease_is_released
 }
 /// On S3, and on moto, another make of it.
 macro_rules! on_every_s3 {
@@ -41,22 +41,22 @@ macro_rules! on_every_s3 {
 }
 
 on_every_s3! {
-    a_server_that_is_not_there_makes_calls_compute_or_fail_as_the_function_wants
+    calls_compute_or_fail_without_a_server
     a_server_that_goes_away_and_comes_back
-    a_server_that_hangs_costs_no_more_than_the_operation_timeout
-    a_server_that_hangs_from_the_first_call_on
-    a_server_that_is_lost_during_a_computation_costs_its_result_and_no_more
-    a_server_that_is_stopped_then_killed_then_started_again
+    a_hung_server_costs_the_operation_timeout
+    a_server_hung_from_the_start
+    a_server_lost_meanwhile_costs_one_result
+    a_server_stopped_killed_and_restarted
     a_server_that_answers_slowly
     connections_that_break_at_random
     a_lost_connection_is_replaced_within_the_call
     storing_that_meets_another_request_is_tried_again
 }
 mod overwrites {
-    use super::an_overwrite_that_does_not_reach_the_store_is_unavailable;
+    use super::an_overwrite_without_store_is_unavailable;
 
     crate::on_every_store! {
-        an_overwrite_that_does_not_reach_the_store_is_unavailable
+        an_overwrite_without_store_is_unavailable
     }
 }
 
@@ -138,7 +138,7 @@ fn is_tried_here(subject: &Subject) -> bool {
     true
 }
 
-fn a_server_that_is_not_there_makes_calls_compute_or_fail_as_the_function_wants(subject: &Subject) {
+fn calls_compute_or_fail_without_a_server(subject: &Subject) {
     if !is_tried_here(subject) {
         return;
     }
@@ -169,7 +169,7 @@ fn a_server_that_is_not_there_makes_calls_compute_or_fail_as_the_function_wants(
     assert!(is_no_connection(&failed.value.unwrap_err()));
 }
 
-fn an_overwrite_that_does_not_reach_the_store_is_unavailable(subject: &Subject) {
+fn an_overwrite_without_store_is_unavailable(subject: &Subject) {
     if !is_tried_here(subject) {
         return;
     }
@@ -217,7 +217,7 @@ fn a_server_that_goes_away_and_comes_back(subject: &Subject) {
     resumes();
 }
 
-fn a_server_that_hangs_costs_no_more_than_the_operation_timeout(subject: &Subject) {
+fn a_hung_server_costs_the_operation_timeout(subject: &Subject) {
     if !is_tried_here(subject) {
         return;
     }
@@ -256,7 +256,7 @@ fn a_server_that_hangs_costs_no_more_than_the_operation_timeout(subject: &Subjec
     resumes();
 }
 
-fn a_server_that_hangs_from_the_first_call_on(subject: &Subject) {
+fn a_server_hung_from_the_start(subject: &Subject) {
     if !is_tried_here(subject) {
         return;
     }
@@ -312,7 +312,7 @@ fn are_interrupted(proxy: &Proxy, number: u64) {
     }
 }
 
-fn a_server_that_is_lost_during_a_computation_costs_its_result_and_no_more(subject: &Subject) {
+fn a_server_lost_meanwhile_costs_one_result(subject: &Subject) {
     if !is_tried_here(subject) {
         return;
     }
@@ -367,7 +367,7 @@ fn a_file_that_another_program_holds_or_removes(subject: &Subject) {
     resumes();
 }
 
-fn a_server_that_is_stopped_then_killed_then_started_again(subject: &Subject) {
+fn a_server_stopped_killed_and_restarted(subject: &Subject) {
     if !is_tried_here(subject) {
         return;
     }
@@ -453,7 +453,7 @@ fn storing_that_meets_another_request_is_tried_again(subject: &Subject) {
     assert_eq!(age, Some(Duration::ZERO), "the newer value is stored");
 }
 
-fn a_lease_whose_answer_was_lost_is_given_back(subject: &Subject) {
+fn an_unanswered_lease_is_released(subject: &Subject) {
     const LEASE_PERIOD: Duration = Duration::from_secs(600);
     let proxy = Proxy::to(subject.port());
     let asks = subject

@@ -25,15 +25,15 @@ use crate::store::{Store, Subject, unique};
 
 crate::on_every_store! {
     parent_and_child_have_each_their_own_answers
-    tasks_of_parent_and_child_have_each_their_own_answers
-    a_child_of_fork_calls_stores_and_flushes_at_once
+    parent_and_child_get_their_own_answers
+    a_forked_child_works_at_once
     what_the_parent_computes_reaches_the_child
-    a_wait_for_the_parent_has_its_limit_in_the_child
-    a_child_refreshes_though_a_refresh_was_under_way
-    a_lease_ends_with_its_owner_though_a_child_lives
-    a_body_that_forks_stores_in_the_parent_alone
-    what_a_child_drops_is_nothing_of_the_parents
-    a_lease_of_the_parent_is_none_of_its_childs
+    waiting_for_the_parent_times_out
+    a_child_refreshes_despite_its_parents_refresh
+    a_child_does_not_prolong_leases
+    a_forking_body_stores_in_the_parent
+    a_childs_drops_spare_the_parent
+    parent_and_child_have_different_leases
     a_child_drops_inherited_near_copies
 }
 mod notifying {
@@ -135,7 +135,7 @@ fn hits() {
     }
 }
 
-fn tasks_of_parent_and_child_have_each_their_own_answers(subject: &Subject) {
+fn parent_and_child_get_their_own_answers(subject: &Subject) {
     apart(subject, || {
         let here = runtime();
         here.block_on(async {
@@ -173,7 +173,7 @@ async fn hits_in_tasks() {
     }
 }
 
-fn a_child_of_fork_calls_stores_and_flushes_at_once(subject: &Subject) {
+fn a_forked_child_works_at_once(subject: &Subject) {
     apart(subject, || {
         value(0);
         large(0);
@@ -264,7 +264,7 @@ fn what_the_parent_computes_reaches_the_child(subject: &Subject) {
     });
 }
 
-fn a_wait_for_the_parent_has_its_limit_in_the_child(subject: &Subject) {
+fn waiting_for_the_parent_times_out(subject: &Subject) {
     apart(subject, || {
         set_global_params(global_params().lease_period(Duration::from_secs(60)));
         let computing = thread::spawn(|| slow(1));
@@ -295,7 +295,7 @@ fn refreshed(key: u32) -> (u32, u32) {
     (id(), count)
 }
 
-fn a_child_refreshes_though_a_refresh_was_under_way(subject: &Subject) {
+fn a_child_refreshes_despite_its_parents_refresh(subject: &Subject) {
     apart(subject, || {
         for key in 0..2 {
             refreshed(key);
@@ -319,7 +319,7 @@ fn a_child_refreshes_though_a_refresh_was_under_way(subject: &Subject) {
 }
 
 /// The parent is killed while it computes; its child lives, and has nothing of the lease.
-fn a_lease_ends_with_its_owner_though_a_child_lives(subject: &Subject) {
+fn a_child_does_not_prolong_leases(subject: &Subject) {
     if part().is_some() {
         set_global_params(global_params().lease_period(PERIOD));
         if part().as_deref() == Some("call") {
@@ -368,7 +368,7 @@ fn forks(key: u32) -> u32 {
 
 static CHILD: AtomicI32 = AtomicI32::new(0);
 
-fn a_body_that_forks_stores_in_the_parent_alone(subject: &Subject) {
+fn a_forking_body_stores_in_the_parent(subject: &Subject) {
     apart(subject, || {
         let parent = id();
         let computed = forks(1);
@@ -391,7 +391,7 @@ fn a_body_that_forks_stores_in_the_parent_alone(subject: &Subject) {
 }
 
 /// A runtime that the child drops, with a call of the parent's in it that has been given a lease.
-fn what_a_child_drops_is_nothing_of_the_parents(subject: &Subject) {
+fn a_childs_drops_spare_the_parent(subject: &Subject) {
     apart(subject, || {
         set_global_params(global_params().lease_period(Duration::from_secs(60)));
         let here = Builder::new_current_thread().enable_all().build().unwrap();
@@ -429,7 +429,7 @@ async fn waiting_async(key: u32) -> u32 {
 }
 
 /// Parent and child draw with one inherited randomness what tells their leases apart.
-fn a_lease_of_the_parent_is_none_of_its_childs(subject: &Subject) {
+fn parent_and_child_have_different_leases(subject: &Subject) {
     const LEASE_PERIOD: Duration = Duration::from_secs(60);
     apart(subject, || {
         value(1);

@@ -42,9 +42,9 @@ macro_rules! gone {
 
             crate::on_every_store! {
                 a_refresh_that_finds_nothing_removes_the_value
-                a_refresh_that_may_not_be_cached_removes_the_value
+                an_uncacheable_refresh_removes_the_value
                 an_overwrite_that_finds_nothing_removes_the_value
-                an_overwrite_that_may_not_be_cached_removes_the_value
+                an_uncacheable_overwrite_removes_the_value
             }
 
             #[cachier(backend = registered("store"), stale_after = "1m", next_time, skip(source), enable_metrics)]
@@ -71,7 +71,7 @@ macro_rules! gone {
                 assert_eq!(user::metrics().snapshot().removals[RemovalCause::Gone], 1);
             }
 
-            fn a_refresh_that_may_not_be_cached_removes_the_value(_: &Subject) {
+            fn an_uncacheable_refresh_removes_the_value(_: &Subject) {
                 let source = Source::new();
                 let call = || $finish(number(1, source.clone()));
                 assert_eq!(call(), 1);
@@ -99,7 +99,7 @@ macro_rules! gone {
                 assert_eq!(user::metrics().snapshot().removals[RemovalCause::Gone], 1);
             }
 
-            fn an_overwrite_that_may_not_be_cached_removes_the_value(_: &Subject) {
+            fn an_uncacheable_overwrite_removes_the_value(_: &Subject) {
                 let source = Source::new();
                 assert_eq!($finish(number(1, source.clone())), 1);
                 source.becomes(Some(2));

@@ -14,21 +14,21 @@ use sqlx::{Connection, SqliteConnection};
 use crate::store::{Store, Subject};
 
 crate::on_every_server! {
-    a_refresh_that_hangs_in_its_store_holds_up_no_call
+    a_hung_refresh_blocks_no_call
     lost_companion_operations_leave_calls_their_connections
     a_small_value_is_precached_within_seconds_or_refused
 }
 crate::on_every_store!(@ s3: S3, [
-    a_refresh_that_hangs_in_its_store_holds_up_no_call
+    a_hung_refresh_blocks_no_call
     lost_companion_operations_leave_calls_their_connections
     a_small_value_is_precached_within_seconds_or_refused
 ]);
 crate::on_every_store!(@ moto: Moto, [
-    a_refresh_that_hangs_in_its_store_holds_up_no_call
+    a_hung_refresh_blocks_no_call
     a_small_value_is_precached_within_seconds_or_refused
 ]);
 crate::on_every_store!(@ sqlite: Sqlite, [
-    a_refresh_that_hangs_in_its_store_holds_up_no_call
+    a_hung_refresh_blocks_no_call
     a_small_value_is_precached_within_seconds_or_refused
 ]);
 
@@ -133,7 +133,7 @@ fn call(is_async: bool, options: CallOptions) -> Call<u64> {
     call
 }
 
-fn a_refresh_that_hangs_in_its_store_holds_up_no_call(subject: &Subject) {
+fn a_hung_refresh_blocks_no_call(subject: &Subject) {
     if !is_tried_here(subject) {
         return;
     }

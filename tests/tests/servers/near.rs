@@ -10,22 +10,22 @@ use cachier_tests::wait::until;
 use crate::store::Subject;
 
 crate::on_every_store!(@ redis: Redis, [
-    an_invalidation_reaches_the_near_tiers_of_others_within_a_second
-    a_new_value_reaches_the_near_tiers_of_others_within_a_second
-    a_clear_reaches_the_near_tiers_of_others_within_a_second
+    invalidations_reach_other_near_tiers_within_seconds
+    new_values_reach_other_near_tiers_quickly
+    clears_reach_other_near_tiers_quickly
     what_this_process_stores_stays_near
 ]);
 crate::on_every_store!(@ postgres: Postgres, [
-    an_invalidation_reaches_the_near_tiers_of_others_within_a_second
-    a_new_value_reaches_the_near_tiers_of_others_within_a_second
-    a_clear_reaches_the_near_tiers_of_others_within_a_second
+    invalidations_reach_other_near_tiers_within_seconds
+    new_values_reach_other_near_tiers_quickly
+    clears_reach_other_near_tiers_quickly
     what_this_process_stores_stays_near
 ]);
-crate::on_every_store!(@ sqlite: Sqlite, [what_others_do_is_seen_when_the_near_tier_asks_again]);
-crate::on_every_store!(@ pgbouncer: PgBouncer, [what_others_do_is_seen_when_the_near_tier_asks_again]);
-crate::on_every_store!(@ mariadb: MariaDb, [what_others_do_is_seen_when_the_near_tier_asks_again]);
-crate::on_every_store!(@ mongo: Mongo, [what_others_do_is_seen_when_the_near_tier_asks_again]);
-crate::on_every_store!(@ s3: S3, [what_others_do_is_seen_when_the_near_tier_asks_again]);
+crate::on_every_store!(@ sqlite: Sqlite, [expired_near_copies_show_others_changes]);
+crate::on_every_store!(@ pgbouncer: PgBouncer, [expired_near_copies_show_others_changes]);
+crate::on_every_store!(@ mariadb: MariaDb, [expired_near_copies_show_others_changes]);
+crate::on_every_store!(@ mongo: Mongo, [expired_near_copies_show_others_changes]);
+crate::on_every_store!(@ s3: S3, [expired_near_copies_show_others_changes]);
 
 #[cachier(backend = registered("store"), near_cache = 100, near_stale_after = "1d", enable_metrics)]
 fn double(number: u64) -> u64 {
@@ -82,18 +82,18 @@ fn reaches_us(subject: &Subject, number: u64, act: impl Fn()) {
     assert!(waited[2] < Duration::from_secs(1), "{waited:?}");
 }
 
-fn an_invalidation_reaches_the_near_tiers_of_others_within_a_second(subject: &Subject) {
+fn invalidations_reach_other_near_tiers_within_seconds(subject: &Subject) {
     reaches_us(subject, 1, || {
         double::invalidate(1).unwrap();
     });
 }
 
-fn a_new_value_reaches_the_near_tiers_of_others_within_a_second(subject: &Subject) {
+fn new_values_reach_other_near_tiers_quickly(subject: &Subject) {
     reaches_us(subject, 1, || double::precache_value(1, 20).unwrap());
     assert_eq!(double(1), 20);
 }
 
-fn a_clear_reaches_the_near_tiers_of_others_within_a_second(subject: &Subject) {
+fn clears_reach_other_near_tiers_quickly(subject: &Subject) {
     reaches_us(subject, 1, || {
         double::clear_cache().unwrap();
     });
@@ -110,7 +110,7 @@ fn what_this_process_stores_stays_near(subject: &Subject) {
     }
 }
 
-fn what_others_do_is_seen_when_the_near_tier_asks_again(subject: &Subject) {
+fn expired_near_copies_show_others_changes(subject: &Subject) {
     assert_eq!((double(1), double(2)), (2, 4));
     in_another_process(|| {
         subject.register();

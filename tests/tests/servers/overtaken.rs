@@ -15,19 +15,19 @@ crate::on_every_store! {
     overwritten_in_one_and_invalidated_in_another
     overwritten_async_in_one_and_invalidated_in_another
     an_overwrite_that_arrives_late_is_not_stored
-    a_given_value_that_arrives_late_is_not_stored
-    a_given_value_without_its_mark_leaves_nothing_older
-    a_recomputation_for_max_age_zero_that_arrives_late_is_not_stored
-    what_was_computed_after_waiting_too_long_and_arrives_late_is_not_stored
-    what_was_computed_within_itself_and_arrives_late_is_not_stored
-    what_could_not_be_shared_and_arrives_late_is_not_stored
-    a_large_overwrite_that_arrives_late_is_not_stored
+    a_late_precached_value_is_not_stored
+    an_unmarked_precached_value_leaves_nothing_older
+    a_late_max_age_recomputation_is_not_stored
+    a_late_value_after_timeout_is_not_stored
+    a_late_reentrant_value_is_not_stored
+    a_late_unshared_value_is_not_stored
+    a_late_large_overwrite_is_not_stored
     whoever_joins_after_an_invalidation_elsewhere_computes_anew
-    whoever_joins_async_after_an_invalidation_elsewhere_computes_anew
-    whoever_joins_a_refresh_after_an_invalidation_elsewhere_computes_anew
-    whoever_joins_what_is_being_stored_after_an_invalidation_elsewhere_computes_anew
-    whoever_joins_a_large_overwrite_after_an_invalidation_elsewhere_computes_anew
-    whoever_joins_what_is_gone_after_an_invalidation_elsewhere_computes_anew
+    async_joiners_recompute_after_remote_invalidation
+    refresh_joiners_recompute_after_remote_invalidation
+    store_joiners_recompute_after_remote_invalidation
+    overwrite_joiners_recompute_after_remote_invalidation
+    removal_joiners_recompute_after_remote_invalidation
 }
 mod at_once {
     use super::an_invalidation_elsewhere_ends_the_flight_at_once;
@@ -110,7 +110,7 @@ fn an_overwrite_that_arrives_late_is_not_stored(subject: &Subject) {
     }
 }
 
-fn a_given_value_that_arrives_late_is_not_stored(subject: &Subject) {
+fn a_late_precached_value_is_not_stored(subject: &Subject) {
     for number in [2, 2] {
         subject.forget_on_its_way();
         // As if it had been invalidated the moment after.
@@ -121,7 +121,7 @@ fn a_given_value_that_arrives_late_is_not_stored(subject: &Subject) {
     }
 }
 
-fn a_recomputation_for_max_age_zero_that_arrives_late_is_not_stored(subject: &Subject) {
+fn a_late_max_age_recomputation_is_not_stored(subject: &Subject) {
     double(3);
     subject.forget_on_its_way();
     let call = double::call_with(CallOptions::new().max_age(Duration::ZERO), 3);
@@ -129,7 +129,7 @@ fn a_recomputation_for_max_age_zero_that_arrives_late_is_not_stored(subject: &Su
     assert_eq!(double::peek(3).unwrap(), None);
 }
 
-fn what_was_computed_after_waiting_too_long_and_arrives_late_is_not_stored(subject: &Subject) {
+fn a_late_value_after_timeout_is_not_stored(subject: &Subject) {
     counting!([operation_timeout = "60s", wait_for_calc_timeout = "5s", enable_metrics] 1, wait());
     let store = index(subject);
     let gate = &GATES[usize::from(store)];
@@ -149,7 +149,7 @@ fn what_was_computed_after_waiting_too_long_and_arrives_late_is_not_stored(subje
     assert_eq!(count::peek(store).unwrap(), None);
 }
 
-fn what_was_computed_within_itself_and_arrives_late_is_not_stored(subject: &Subject) {
+fn a_late_reentrant_value_is_not_stored(subject: &Subject) {
     static RUNS: [Counter; 16] = [const { Counter::new() }; 16];
 
     #[cachier(backend = registered("store"), operation_timeout = "60s")]
@@ -171,7 +171,7 @@ fn what_was_computed_within_itself_and_arrives_late_is_not_stored(subject: &Subj
 #[derive(Debug)]
 struct Unshared;
 
-fn what_could_not_be_shared_and_arrives_late_is_not_stored(subject: &Subject) {
+fn a_late_unshared_value_is_not_stored(subject: &Subject) {
     static GATES: [Gate; 16] = [const { Gate::new() }; 16];
     static RUNS: [Counter; 16] = [const { Counter::new() }; 16];
 
@@ -198,7 +198,7 @@ fn what_could_not_be_shared_and_arrives_late_is_not_stored(subject: &Subject) {
     assert_eq!(fails_once::peek(store).unwrap(), None);
 }
 
-fn a_large_overwrite_that_arrives_late_is_not_stored(subject: &Subject) {
+fn a_late_large_overwrite_is_not_stored(subject: &Subject) {
     #[cachier(backend = registered("store"), operation_timeout = "60s")]
     fn large(number: u8) -> String {
         number.to_string().repeat(2 << 20)
@@ -240,7 +240,7 @@ fn whoever_joins_after_an_invalidation_elsewhere_computes_anew(subject: &Subject
     assert_eq!(count(store), 2);
 }
 
-fn whoever_joins_async_after_an_invalidation_elsewhere_computes_anew(subject: &Subject) {
+fn async_joiners_recompute_after_remote_invalidation(subject: &Subject) {
     counting!(async [operation_timeout = "60s", enable_metrics] 1, wait_async().await);
     let store = index(subject);
     let call = || Callers::new().in_tasks(1, move || count(store));
@@ -259,7 +259,7 @@ fn whoever_joins_async_after_an_invalidation_elsewhere_computes_anew(subject: &S
     let _in_use = runtime();
 }
 
-fn whoever_joins_a_refresh_after_an_invalidation_elsewhere_computes_anew(subject: &Subject) {
+fn refresh_joiners_recompute_after_remote_invalidation(subject: &Subject) {
     counting!([
         operation_timeout = "60s", stale_after = "1m", next_time, enable_metrics
     ] 2, wait());
@@ -277,9 +277,7 @@ fn whoever_joins_a_refresh_after_an_invalidation_elsewhere_computes_anew(subject
     assert_eq!(count(store), 3);
 }
 
-fn whoever_joins_what_is_being_stored_after_an_invalidation_elsewhere_computes_anew(
-    subject: &Subject,
-) {
+fn store_joiners_recompute_after_remote_invalidation(subject: &Subject) {
     static RUNS: [Counter; 16] = [const { Counter::new() }; 16];
 
     #[cachier(backend = registered("store"), operation_timeout = "60s", enable_metrics)]
@@ -300,9 +298,7 @@ fn whoever_joins_what_is_being_stored_after_an_invalidation_elsewhere_computes_a
     assert!(large::peek(store).unwrap().unwrap().starts_with('2'));
 }
 
-fn whoever_joins_a_large_overwrite_after_an_invalidation_elsewhere_computes_anew(
-    subject: &Subject,
-) {
+fn overwrite_joiners_recompute_after_remote_invalidation(subject: &Subject) {
     static GATES: [Gate; 16] = [const { Gate::new() }; 16];
     static RUNS: [Counter; 16] = [const { Counter::new() }; 16];
 
@@ -331,7 +327,7 @@ fn whoever_joins_a_large_overwrite_after_an_invalidation_elsewhere_computes_anew
 }
 
 /// Beside the owner of the lease, for which the first caller has waited too long.
-fn whoever_joins_what_is_gone_after_an_invalidation_elsewhere_computes_anew(subject: &Subject) {
+fn removal_joiners_recompute_after_remote_invalidation(subject: &Subject) {
     static GATES: [Gate; 16] = [const { Gate::new() }; 16];
     static RUNS: [Counter; 16] = [const { Counter::new() }; 16];
 
@@ -391,7 +387,7 @@ fn an_invalidation_elsewhere_ends_the_flight_at_once(subject: &Subject) {
 }
 
 /// It counts as given, so nothing older may be there, whoever has taken its lease: they may store nothing.
-fn a_given_value_without_its_mark_leaves_nothing_older(subject: &Subject) {
+fn an_unmarked_precached_value_leaves_nothing_older(subject: &Subject) {
     #[cachier(backend = registered("store"))]
     fn double(number: u64) -> u64 {
         number * 2

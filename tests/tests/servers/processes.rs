@@ -17,9 +17,9 @@ crate::on_every_store! {
     eight_processes_of_fifty_callers_compute_once
     eight_processes_of_fifty_tasks_compute_once
     a_killed_owner_is_followed_by_another
-    a_stopped_owner_does_not_overwrite_a_newer_value
-    a_stopped_owner_does_not_overwrite_what_replaced_a_stale_value
-    what_another_process_forgets_during_a_computation_is_not_stored
+    a_stopped_owner_overwrites_no_newer_value
+    a_stopped_refresher_overwrites_no_newer_value
+    values_forgotten_elsewhere_are_not_stored
 }
 
 /// How long a lease lasts here without a heartbeat.
@@ -198,7 +198,7 @@ fn a_killed_owner_is_followed_by_another(subject: &Subject) {
     callers.into_iter().for_each(Process::finish);
 }
 
-fn a_stopped_owner_does_not_overwrite_a_newer_value(subject: &Subject) {
+fn a_stopped_owner_overwrites_no_newer_value(subject: &Subject) {
     if plays_a_part() {
         return;
     }
@@ -209,7 +209,7 @@ fn a_stopped_owner_does_not_overwrite_a_newer_value(subject: &Subject) {
     is_overtaken(subject, "call", &unique("stopped"));
 }
 
-fn a_stopped_owner_does_not_overwrite_what_replaced_a_stale_value(subject: &Subject) {
+fn a_stopped_refresher_overwrites_no_newer_value(subject: &Subject) {
     if plays_a_part() || subject.store == Store::File {
         return;
     }
@@ -243,7 +243,7 @@ fn is_overtaken(subject: &Subject, part: &str, namespace: &str) {
     callers.into_iter().for_each(Process::finish);
 }
 
-fn what_another_process_forgets_during_a_computation_is_not_stored(subject: &Subject) {
+fn values_forgotten_elsewhere_are_not_stored(subject: &Subject) {
     if plays_a_part() {
         return;
     }

@@ -10,8 +10,8 @@ use cachier_tests::wait::until;
 use crate::store::Subject;
 
 crate::on_every_server! {
-    calls_hit_within_five_seconds_of_the_end_of_a_long_outage
-    what_is_invalidated_after_an_outage_is_not_refused
+    calls_hit_soon_after_a_long_outage
+    invalidations_after_an_outage_succeed
 }
 
 /// What a call may take beside its budget on a loaded machine.
@@ -50,7 +50,7 @@ fn serve(proxy: &Proxy) {
     proxy.hang(false);
 }
 
-fn calls_hit_within_five_seconds_of_the_end_of_a_long_outage(subject: &Subject) {
+fn calls_hit_soon_after_a_long_outage(subject: &Subject) {
     /// Probes that fail until the pause between two is as long as it becomes.
     const PROBES: u32 = 3;
     if !subject.is_tried_here() {
@@ -75,7 +75,7 @@ fn calls_hit_within_five_seconds_of_the_end_of_a_long_outage(subject: &Subject) 
     assert!(took < longest + SLACK, "{took:?}");
 }
 
-fn what_is_invalidated_after_an_outage_is_not_refused(subject: &Subject) {
+fn invalidations_after_an_outage_succeed(subject: &Subject) {
     if !subject.is_tried_here() {
         return;
     }

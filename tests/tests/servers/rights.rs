@@ -9,13 +9,13 @@ use sqlx::{AssertSqlSafe, Connection, MySqlConnection, PgConnection};
 use crate::store::{Store, Subject};
 
 crate::on_every_server! {
-    who_may_only_read_is_served_and_computes_the_rest
+    a_read_only_user_is_served
 }
 crate::on_every_store!(@ s3: S3, [
-    who_may_only_read_is_served_and_computes_the_rest
+    a_read_only_user_is_served
 ]);
 crate::on_every_store!(@ sqlite: Sqlite, [
-    who_may_only_read_is_served_and_computes_the_rest
+    a_read_only_user_is_served
 ]);
 
 #[cachier(backend = registered("store"), enable_metrics)]
@@ -23,7 +23,7 @@ fn double(number: u64) -> u64 {
     number * 2
 }
 
-fn who_may_only_read_is_served_and_computes_the_rest(subject: &Subject) {
+fn a_read_only_user_is_served(subject: &Subject) {
     let (own, _server);
     let subject = if subject.store == Store::Mongo {
         // Only a server that asks who one is has rights to give.

@@ -15,7 +15,7 @@ use sqlx::{Connection, SqliteConnection};
 use crate::store::Subject;
 
 crate::on_every_store!(@ sqlite: Sqlite, [
-    a_full_disk_costs_the_results_of_calls_and_no_more
+    a_full_disk_costs_only_results
 ]);
 
 /// How long values are: a few pages.
@@ -39,7 +39,7 @@ fn call(number: u64) -> Call<String> {
     call
 }
 
-fn a_full_disk_costs_the_results_of_calls_and_no_more(subject: &Subject) {
+fn a_full_disk_costs_only_results(subject: &Subject) {
     if part().is_none() {
         let folder = cachier_servers::folder();
         let file = folder.path().join("cache.db");

@@ -13,8 +13,8 @@ use tokio::runtime::Handle;
 use crate::store::{Subject, unique};
 
 crate::on_every_store! {
-    a_thread_that_ends_is_served_like_any_other
-    a_process_that_exits_is_served_like_any_other
+    an_ending_thread_is_served
+    an_exiting_process_is_served
 }
 
 #[cachier(backend = "memory", enable_metrics)]
@@ -95,7 +95,7 @@ fn begin() {
     use_all([1, 2]);
 }
 
-fn a_thread_that_ends_is_served_like_any_other(subject: &Subject) {
+fn an_ending_thread_is_served(subject: &Subject) {
     const FIRST_USES: [fn(u64); 4] = [
         |new| {
             call_at_the_end(new);
@@ -127,7 +127,7 @@ fn a_thread_that_ends_is_served_like_any_other(subject: &Subject) {
     }
 }
 
-fn a_process_that_exits_is_served_like_any_other(subject: &Subject) {
+fn an_exiting_process_is_served(subject: &Subject) {
     extern "C" fn at_exit() {
         say(use_all([1, 21]));
     }

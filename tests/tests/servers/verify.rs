@@ -15,17 +15,17 @@ use serde_json::value::RawValue;
 use crate::store::Subject;
 
 crate::on_every_store! {
-    tenants_that_a_skipped_field_tells_apart_share_nothing
-    arguments_that_an_untagged_variant_tells_apart_share_nothing
+    tenants_behind_skipped_fields_share_nothing
+    untagged_variants_share_nothing
     arguments_that_a_redaction_makes_alike_share_nothing
     async_tenants_share_nothing
     tenants_share_nothing_behind_a_near_tier
     tenants_share_nothing_after_a_restart
-    an_entry_of_which_nobody_knows_whose_it_is_goes
-    a_value_that_comes_back_as_another_is_not_stored
-    an_async_value_that_comes_back_as_another_is_not_stored
-    a_value_behind_a_near_tier_is_not_kept_in_either_tier
-    numbers_beyond_64_bits_are_said_not_to_come_back
+    an_entry_of_unknown_arguments_is_removed
+    an_unfaithful_value_is_not_stored
+    an_unfaithful_async_value_is_not_stored
+    unfaithful_values_enter_neither_tier
+    numbers_beyond_64_bits_are_reported
     raw_json_is_said_not_to_come_back
     borrowed_bytes_are_said_not_to_come_back
 }
@@ -68,7 +68,7 @@ fn balance_of(tenant: &'static str) -> Call<String> {
     balance::call_detailed(CallOptions::new(), of(tenant))
 }
 
-fn tenants_that_a_skipped_field_tells_apart_share_nothing(_: &Subject) {
+fn tenants_behind_skipped_fields_share_nothing(_: &Subject) {
     assert_eq!(plain(balance_of("a")), ("a".to_owned(), Outcome::Miss));
     assert_eq!(plain(balance_of("a")), ("a".to_owned(), Outcome::Hit));
     assert_eq!(
@@ -107,7 +107,7 @@ fn in_cents(amount: &Amount) -> u32 {
     }
 }
 
-fn arguments_that_an_untagged_variant_tells_apart_share_nothing(_: &Subject) {
+fn untagged_variants_share_nothing(_: &Subject) {
     assert_eq!(in_cents(&Amount::Euros(5)), 500);
     assert_eq!(in_cents(&Amount::Cents(5)), 5);
     assert_eq!(in_cents(&Amount::Euros(5)), 500);
@@ -185,7 +185,7 @@ fn tenants_share_nothing_after_a_restart(subject: &Subject) {
     });
 }
 
-fn an_entry_of_which_nobody_knows_whose_it_is_goes(subject: &Subject) {
+fn an_entry_of_unknown_arguments_is_removed(subject: &Subject) {
     let runtime = runtime();
     for tenant in ["a", "b"] {
         balance(of(tenant));
@@ -214,7 +214,7 @@ fn price(euros: u32) -> Price {
     Price::Euros(euros)
 }
 
-fn a_value_that_comes_back_as_another_is_not_stored(_: &Subject) {
+fn an_unfaithful_value_is_not_stored(_: &Subject) {
     for _ in 0..3 {
         let call = price::call_detailed(CallOptions::new(), 5);
         assert_eq!(unfaithful(call), (Price::Euros(5), Outcome::Miss));
@@ -237,7 +237,7 @@ async fn price_async(euros: u32) -> Result<Price, String> {
     Ok(Price::Euros(euros))
 }
 
-fn an_async_value_that_comes_back_as_another_is_not_stored(_: &Subject) {
+fn an_unfaithful_async_value_is_not_stored(_: &Subject) {
     runtime().block_on(in_context(IsolatedContext::current(), async {
         for _ in 0..2 {
             let call = price_async::call_detailed(CallOptions::new(), 5).await;
@@ -254,7 +254,7 @@ fn price_nearby(euros: u32) -> Option<Price> {
     Some(Price::Euros(euros))
 }
 
-fn a_value_behind_a_near_tier_is_not_kept_in_either_tier(_: &Subject) {
+fn unfaithful_values_enter_neither_tier(_: &Subject) {
     for _ in 0..2 {
         let call = price_nearby::call_detailed(CallOptions::new(), 5);
         assert_eq!(unfaithful(call), (Some(Price::Euros(5)), Outcome::Miss));
@@ -279,7 +279,7 @@ fn unsigned(number: u128) -> Reading {
     Reading::Unsigned { number }
 }
 
-fn numbers_beyond_64_bits_are_said_not_to_come_back(_: &Subject) {
+fn numbers_beyond_64_bits_are_reported(_: &Subject) {
     for _ in 0..2 {
         let large = signed::call_detailed(CallOptions::new(), i128::MIN);
         let expected = Reading::Signed { number: i128::MIN };

@@ -63,7 +63,7 @@ fn unordered(map: HashMap<String, u8>, set: &HashSet<u32>) -> usize {
 }
 
 #[test]
-fn hash_maps_and_sets_are_keys_of_stored_values() {
+fn hash_maps_and_sets_are_stored_keys() {
     in_folder(|_| {
         let map: HashMap<String, u8> = (0..20).map(|n| (n.to_string(), n)).collect();
         let set: HashSet<u32> = (0..100).collect();
@@ -196,7 +196,7 @@ impl Page {
 }
 
 #[tokio::test]
-async fn references_to_statics_go_to_the_background_as_they_are() {
+async fn static_references_go_to_the_background() {
     static PAGE: Page = Page;
 
     in_folder_async(async |_| {

@@ -97,7 +97,7 @@ async fn in_front(text: &str) -> usize {
 }
 
 #[test]
-fn a_function_inside_a_function_with_a_type_of_its_own() {
+fn an_inner_function_with_its_own_type() {
     #[derive(Clone, Copy, PartialEq, Eq, Hash)]
     struct Local(u8);
 

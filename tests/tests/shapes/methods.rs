@@ -330,7 +330,7 @@ impl Till for Shop {
 }
 
 #[tokio::test]
-async fn methods_of_a_trait_impl_may_write_to_what_they_are_given() {
+async fn trait_methods_may_write_to_their_arguments() {
     in_folder_async(async |_| {
         let (mut shop, mut runs) = (Shop::default(), 0);
         assert_eq!((shop.ring(1), shop.ring(1), shop.tenant), (1, 1, 1));
@@ -400,7 +400,7 @@ mod elsewhere {
 }
 
 #[test]
-fn methods_in_impls_away_from_their_types_have_names_and_caches_of_their_own() {
+fn methods_in_distant_impls_have_their_own_caches() {
     use elsewhere::{Cart, Ship};
 
     in_folder(|_| {

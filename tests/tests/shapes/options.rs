@@ -200,7 +200,7 @@ async fn later_elsewhere<T: Into<u64> + serde::Serialize + Clone + Send + 'stati
 }
 
 #[tokio::test]
-async fn the_runtime_crate_may_be_found_under_another_path() {
+async fn the_runtime_crate_may_be_renamed() {
     in_folder_async(async |_| {
         assert_eq!(
             (elsewhere(1), elsewhere(1), elsewhere(2)),

@@ -206,7 +206,7 @@ fn by_place(place: &Place) -> u8 {
 }
 
 #[test]
-fn a_key_that_cannot_be_serialized_is_told_from_an_argument() {
+fn errors_distinguish_keys_from_arguments() {
     in_folder(|_| {
         let place = Place { path: odd(0xff) };
         let call = by_place::call_detailed(CallOptions::new(), &place);

@@ -140,7 +140,7 @@ impl<Item: Clone + Send + Sync + 'static> Pair<Item> {
 }
 
 #[tokio::test]
-async fn an_alias_counts_as_what_it_is_where_the_types_of_a_call_are_not_known() {
+async fn aliases_are_seen_through_in_erased_calls() {
     in_folder_async(async |_| {
         assert_eq!(
             (aliased_with_key(0), aliased_with_key(1)),
@@ -247,7 +247,7 @@ impl AtHome {
 }
 
 #[tokio::test]
-async fn the_future_of_a_function_can_be_sent_where_it_and_its_result_can() {
+async fn futures_are_send_if_function_and_result_are() {
     fn sent<F: Future + Send>(future: F) -> F {
         future
     }

@@ -67,7 +67,7 @@ impl Made for u64 {
 
 proptest! {
     #[test]
-    fn a_store_holds_what_a_map_would_hold_but_for_what_it_evicted(
+    fn a_store_agrees_with_a_map(
         bounds in bounds(),
         steps in prop::collection::vec(step(), 1..300),
     ) {

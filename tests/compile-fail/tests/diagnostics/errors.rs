@@ -116,7 +116,7 @@ pub(crate) fn only(errors: &str, compared: By) -> String {
 }
 
 #[test]
-fn of_another_compiler_only_what_cachier_says_is_compared() {
+fn other_compilers_own_errors_are_not_compared() {
     let errors = "1:2-3:4 cachier: no [E1] ×2\n    label: a-b\n1:2-3:4 compiler: none\n    note: so\n5:6-7:8 cachier: yes\n";
     let compared = "1:2 cachier: no [E1]\n    label: a-b\n5:6 cachier: yes\n";
     assert_eq!(only(errors, By::Cachier), compared);

@@ -28,7 +28,7 @@ fn every_diagnostic_says_what_to_write_instead() {
 }
 
 #[test]
-fn what_needs_a_feature_that_is_off_names_it() {
+fn disabled_features_are_named() {
     compare("cases-bare", &["file"]);
 }
 

@@ -29,7 +29,7 @@ fn through_an_import_in_a_block() {
 }
 
 #[test]
-fn through_a_bound_and_a_trait_of_an_impl() {
+fn through_bounds_and_implemented_traits() {
     assert_eq!(used_by_b("pub struct A; fn f<T: super::b::Tr>() {}"), "a b");
     assert_eq!(used_by_b("pub struct A; impl super::b::Tr for A {}"), "a b");
     assert_eq!(
@@ -80,7 +80,7 @@ fn through_a_re_export() {
 }
 
 #[test]
-fn through_an_item_that_is_called_like_its_module() {
+fn through_an_item_named_like_its_module() {
     let files = [
         ("lib.rs", "mod p; mod a; pub use p::lock;"),
         ("p.rs", "mod lock; pub(crate) use lock::lock;"),
@@ -119,7 +119,7 @@ fn through_own_methods_that_stand_elsewhere() {
 }
 
 #[test]
-fn of_a_parent_that_defines_what_its_child_uses() {
+fn of_a_parent_defining_what_children_use() {
     let files = [
         ("lib.rs", "mod p;"),
         ("p/mod.rs", "mod c; pub struct P(c::C);"),
@@ -129,7 +129,7 @@ fn of_a_parent_that_defines_what_its_child_uses() {
 }
 
 #[test]
-fn of_a_parent_whose_own_code_uses_what_it_re_exports() {
+fn of_a_parent_using_its_re_exports() {
     let files = [
         ("lib.rs", "mod p;"),
         ("p.rs", "mod c; pub use c::C; pub struct P(C);"),
@@ -155,7 +155,7 @@ fn where_conditions_leave_it_open() {
 }
 
 #[test]
-fn a_cycle_is_shown_with_a_place_for_each_step() {
+fn a_cycle_is_shown_step_by_step() {
     let files = [
         ("lib.rs", "mod a; mod b; mod c;"),
         ("a.rs", "pub struct A;\n\nfn f() {\n    super::b::b()\n}"),
