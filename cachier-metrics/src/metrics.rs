@@ -220,11 +220,13 @@ impl CacheMetrics {
     /// Never waits. The size of a shared backend is therefore as of the last query, and absent before the first;
     /// reading it triggers a query in the background if the last is more than ten seconds old. The companion's
     /// `usage()` queries at once.
+    #[doc(alias = "get_stats")]
     pub fn stats(&self) -> Stats {
         Stats::from(&self.difference(|windows, _| windows.start()))
     }
 
     /// The figures of the last `window`.
+    #[doc(alias = "get_stats")]
     pub fn stats_over(&self, window: Duration) -> Stats {
         Stats::from(&self.snapshot_over(window))
     }

@@ -12,6 +12,7 @@ use std::num::NonZeroU64;
 /// assert!(SamplingRate::try_from(1.5).is_err());
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[doc(alias = "metrics_sampling_rate")]
 pub struct SamplingRate(f64);
 
 impl SamplingRate {

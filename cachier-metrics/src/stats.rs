@@ -15,6 +15,7 @@ use crate::snapshot::Snapshot;
 #[non_exhaustive]
 pub struct Stats {
     /// Finished calls.
+    #[doc(alias = "total_calls")]
     pub calls: u64,
     /// Calls that got a fresh stored value.
     pub hits: u64,
@@ -48,14 +49,17 @@ pub struct Stats {
     pub backend_errors: u64,
     /// Entries in the backend: exact in memory; in a shared backend, as of the last query, see
     /// [`CacheMetrics::stats`](crate::CacheMetrics::stats).
+    #[doc(alias = "entry_count")]
     pub entries: Option<u64>,
     /// Their size, likewise.
+    #[doc(alias = "total_size_bytes")]
     pub size_bytes: Option<u64>,
     /// Time saved by hits, estimated from the sampled ones.
     pub time_saved: Option<Duration>,
     /// The time span of the figures.
     pub covers: Duration,
     /// Whole calls, as seen by callers.
+    #[doc(alias = "avg_latency_ms")]
     pub latency: Distribution<Duration>,
     /// Hits.
     pub hit_latency: Distribution<Duration>,

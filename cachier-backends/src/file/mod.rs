@@ -67,6 +67,7 @@ use lock::LockTimedOut;
 /// ```
 /// use cachier_backends::{Blocking, file::FileBackend};
 ///
+#[doc(alias = "pickle")]
 /// let of_this_user = Blocking::new(FileBackend::default());
 /// let elsewhere = Blocking::new(FileBackend::new("/var/cache/app"));
 /// ```

@@ -87,6 +87,7 @@ impl MongoBackend {
     /// the runtime has ended all calls fail, as the driver monitors its servers there. Forked child processes get
     /// errors at once.
     #[must_use]
+    #[doc(alias = "mongetter")]
     pub fn with_collection(collection: Collection<Document>) -> Self {
         let store_name = format!("mongodb, {}", collection.namespace());
         let clients = Clients::of_program(collection);

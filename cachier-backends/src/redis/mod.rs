@@ -81,6 +81,7 @@ impl RedisBackend {
 
     /// The server of the program's own client, from which connections are made.
     #[must_use]
+    #[doc(alias = "redis_client")]
     pub fn with_client(client: Client) -> Self {
         let name = address::name_of(client.get_connection_info());
         Redis::new(Source::Single(client), name).into()
@@ -96,6 +97,7 @@ impl RedisBackend {
     /// has ended, it connects anew on the runtime of whoever asks, after an error for the first. And it belongs to this
     /// process: children that it forks get an error at once.
     #[must_use]
+    #[doc(alias = "redis_client")]
     pub fn with_connection_manager(manager: ConnectionManager) -> Self {
         let server = Redis::server(
             Source::Manager(manager),

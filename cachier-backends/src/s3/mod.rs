@@ -77,6 +77,7 @@ struct S3 {
 
 impl S3Backend {
     /// Entries in a bucket of AWS, if no [`endpoint`](Self::endpoint) is named.
+    #[doc(alias = "s3_bucket")]
     #[must_use]
     pub fn new(bucket: impl Into<String>) -> Self {
         // Rather here than in the first call, in the middle of which more programs fork. What goes wrong the first operation tells.
@@ -90,6 +91,7 @@ impl S3Backend {
     /// one with a single thread all but synchronous callers on that very thread, who get an error at once. When that
     /// has ended, it connects anew on the runtime of whoever asks. And it belongs to this process: children that it forks
     /// get an error at once.
+    #[doc(alias = "s3_client")]
     #[must_use]
     pub fn with_client(bucket: impl Into<String>, client: Client) -> Self {
         let settings = Settings::of_client(client);
@@ -97,6 +99,7 @@ impl S3Backend {
     }
 
     /// The same, with all names of objects behind `prefix` and a slash.
+    #[doc(alias = "s3_prefix")]
     #[must_use]
     pub fn prefix(self, prefix: impl AsRef<str>) -> Self {
         let shared = Shared {
@@ -109,6 +112,7 @@ impl S3Backend {
     /// The same, in this region. Without it, the environment tells, and `us-east-1` is taken for an endpoint of one's own.
     ///
     /// Of no effect on a client of the program, as are the following.
+    #[doc(alias = "s3_region")]
     #[must_use]
     pub fn region(self, region: impl Into<String>) -> Self {
         self.set(|settings| settings.region = Some(region.into()))
@@ -117,6 +121,7 @@ impl S3Backend {
     /// The same, on the server of this address: `https://…` or `http://…`. What stands before an `@` in it is left out.
     ///
     /// The bucket is then in the path of its URLs, unless [`virtual_hosts`](Self::virtual_hosts) says otherwise.
+    #[doc(alias = "s3_endpoint_url")]
     #[must_use]
     pub fn endpoint(self, endpoint: impl Into<String>) -> Self {
         let endpoint = names::without_credentials(&endpoint.into());

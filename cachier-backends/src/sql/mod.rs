@@ -131,6 +131,7 @@ impl SqlBackend {
     /// Forked child processes get errors at once.
     #[cfg(feature = "sqlite")]
     #[must_use]
+    #[doc(alias = "sql_engine")]
     pub fn with_sqlite_pool(pool: sqlx::SqlitePool) -> Self {
         let file = sqlite::File::of_program((*pool.connect_options()).clone());
         let address = Address::Sqlite(file);
@@ -159,6 +160,7 @@ impl SqlBackend {
     /// Forked child processes get errors at once.
     #[cfg(feature = "postgres")]
     #[must_use]
+    #[doc(alias = "sql_engine")]
     pub fn with_postgres_pool(pool: sqlx::PgPool) -> Self {
         let options = (*pool.connect_options()).clone();
         let pooler = pooler::Pooler::of_options(&options);
@@ -185,6 +187,7 @@ impl SqlBackend {
     /// Forked child processes get errors at once.
     #[cfg(feature = "mysql")]
     #[must_use]
+    #[doc(alias = "sql_engine")]
     pub fn with_mysql_pool(pool: sqlx::MySqlPool) -> Self {
         let address = Address::MySql((*pool.connect_options()).clone());
         let waits = WaitReporter::default();
