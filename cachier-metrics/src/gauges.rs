@@ -52,6 +52,7 @@ pub struct Holding {
 #[serde(default)]
 #[non_exhaustive]
 pub struct Shared {
+    /// Entries and bytes.
     pub holding: Holding,
     /// The configured limit in bytes.
     pub capacity_bytes: Option<u64>,

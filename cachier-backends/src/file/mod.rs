@@ -11,21 +11,17 @@
 //! `{dir}/{namespace}` of the first one, is never touched.
 //!
 //! - An entry is written to a temporary file and moved into place, so that readers see the old one or the new one. It
-//!   is not
-//! synced to disk: a machine crash may tear it, which its checksum reveals, and it is computed again.
+//!   is not synced to disk: a machine crash may tear it, which its checksum reveals, and it is computed again.
 //! - A lease is an operating system lock on its file, which ends with its owner, however that ends. A stopped owner
-//!   keeps
-//! it. Children that the owner has forked do not: on Linux, the file tells whose it is.
+//!   keeps it. Children that the owner has forked do not: on Linux, the file tells whose it is.
 //! - The ledger's lock is held while an entry is moved into place or files are removed, so that nothing happens between
-//!   the
-//! check of a lease and the move. It is taken from an inactive holder, along with its temporary files.
+//!   the check of a lease and the move. It is taken from an inactive holder, along with its temporary files.
 //! - Folders have mode 0700 and files 0600, where supported. A cache folder that belongs to another user (except root),
-//!   or
-//! is writable for others, is not used: each operation is [`Denied`](crate::ErrorKind::Denied). This is checked once.
+//!   or is writable for others, is not used: each operation is [`Denied`](crate::ErrorKind::Denied). This is checked
+//!   once.
 //! - The cache folder may be a link, but nothing inside: only regular files with a single name are opened. Anything
-//!   else is
-//! replaced at the path of an entry or a lease; at that of the ledger or a folder it is an error that says what to
-//! remove.
+//!   else is replaced at the path of an entry or a lease; at that of the ledger or a folder it is an error that says
+//!   what to remove.
 //! - Locks need a local file system.
 
 mod counts;
@@ -67,11 +63,11 @@ use lock::LockTimedOut;
 /// ```
 /// use cachier_backends::{Blocking, file::FileBackend};
 ///
-#[doc(alias = "pickle")]
 /// let of_this_user = Blocking::new(FileBackend::default());
 /// let elsewhere = Blocking::new(FileBackend::new("/var/cache/app"));
 /// ```
 #[derive(Clone, Debug)]
+#[doc(alias = "pickle")]
 pub struct FileBackend {
     /// `None` if the user has no home folder.
     dir: Option<PrivateFolder>,

@@ -15,11 +15,9 @@
 //! ```
 //!
 //! - `index` finds an entry by its key: a lock-free hash table of `table`s of `bucket`s. `catalog` knows where each
-//!   entry
-//! is.
+//!   entry is.
 //! - `word_index` does the same for keys and values of one machine word each (`word`), stored directly in
-//!   `word_bucket`s.
-//! `contents` is either of the two.
+//!   `word_bucket`s. `contents` is either of the two.
 //! - `policy` chooses which entry to evict: S3-FIFO, as plain logic.
 //! - `writer` updates all of them consistently and within the bounds; `store` is the public interface.
 //! - `sync` wraps the synchronisation primitives; `guard` determines when removed values are dropped.

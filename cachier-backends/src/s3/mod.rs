@@ -4,18 +4,17 @@
 //! is one. Its `ETag` is the version of the entry, its metadata hold the time of creation.
 //!
 //! - A lease on an absent entry is a small object at the entry's name, put on condition that there is none. The entry
-//! replaces it on condition that it is unchanged.
+//!   replaces it on condition that it is unchanged.
 //! - A lease on an entry is a small object next to it, with the suffix `.lease-` and the entry's `ETag`. The new entry
-//! replaces the old one on condition that it is unchanged.
+//!   replaces the old one on condition that it is unchanged.
 //! - A hit is one request, a miss three. Replacing an entry takes five, load included: the entry's `ETag` is read again
-//! after the lease is granted, and the lease before the entry is stored. The lease's object is deleted in the
-//! background.
+//!   after the lease is granted, and the lease before the entry is stored. The lease's object is deleted in the
+//!   background.
 //! - Leases expire by the server's clock: its `Date` against the object's `Last-Modified`. Both are in seconds, so an
-//!   owner
-//! that is gone costs up to two seconds more than its lease period.
+//!   owner that is gone costs up to two seconds more than its lease period.
 //! - As properties of entries and leases are metadata, only loads download anything: cleaning up requests the head of
-//!   each
-//! entry, sixteen at a time, and deletes old ones on condition that they are unchanged. Counting lists names and sizes.
+//!   each entry, sixteen at a time, and deletes old ones on condition that they are unchanged. Counting lists names and
+//!   sizes.
 //!
 //! Entries do not expire by themselves, as S3 supports that for whole prefixes only; they are removed by cleaning up.
 //!
@@ -77,8 +76,8 @@ struct S3 {
 
 impl S3Backend {
     /// Entries in a bucket of AWS, if no [`endpoint`](Self::endpoint) is named.
-    #[doc(alias = "s3_bucket")]
     #[must_use]
+    #[doc(alias = "s3_bucket")]
     pub fn new(bucket: impl Into<String>) -> Self {
         // Rather here than in the first call, in the middle of which more programs fork. What goes wrong the first operation tells.
         let _ = sdk::prepare();
@@ -91,16 +90,16 @@ impl S3Backend {
     /// one with a single thread all but synchronous callers on that very thread, who get an error at once. When that
     /// has ended, it connects anew on the runtime of whoever asks. And it belongs to this process: children that it forks
     /// get an error at once.
-    #[doc(alias = "s3_client")]
     #[must_use]
+    #[doc(alias = "s3_client")]
     pub fn with_client(bucket: impl Into<String>, client: Client) -> Self {
         let settings = Settings::of_client(client);
         Self::of(settings, Shared::new(bucket.into()))
     }
 
     /// The same, with all names of objects behind `prefix` and a slash.
-    #[doc(alias = "s3_prefix")]
     #[must_use]
+    #[doc(alias = "s3_prefix")]
     pub fn prefix(self, prefix: impl AsRef<str>) -> Self {
         let shared = Shared {
             prefix: names::prefix(prefix.as_ref()),
@@ -112,8 +111,8 @@ impl S3Backend {
     /// The same, in this region. Without it, the environment tells, and `us-east-1` is taken for an endpoint of one's own.
     ///
     /// Of no effect on a client of the program, as are the following.
-    #[doc(alias = "s3_region")]
     #[must_use]
+    #[doc(alias = "s3_region")]
     pub fn region(self, region: impl Into<String>) -> Self {
         self.set(|settings| settings.region = Some(region.into()))
     }
@@ -121,8 +120,8 @@ impl S3Backend {
     /// The same, on the server of this address: `https://…` or `http://…`. What stands before an `@` in it is left out.
     ///
     /// The bucket is then in the path of its URLs, unless [`virtual_hosts`](Self::virtual_hosts) says otherwise.
-    #[doc(alias = "s3_endpoint_url")]
     #[must_use]
+    #[doc(alias = "s3_endpoint_url")]
     pub fn endpoint(self, endpoint: impl Into<String>) -> Self {
         let endpoint = names::without_credentials(&endpoint.into());
         let shared = Shared {

@@ -17,7 +17,7 @@
 //! | `owner`, `owned_until` | the lease on the entry, on the clock of the server |
 //!
 //! - A lease is taken, and an entry stored under it, by a single statement that tests and changes the row: no
-//! transaction stays open between requests.
+//!   transaction stays open between requests.
 //! - A hit is one request, a miss three. The first use of a connection costs a few more, which prepare statements.
 //! - Every change of an entry clears the owner, so that a late owner changes nothing.
 //! - PostgreSQL notifies waiters. With the others, and behind a pooler, they poll.
