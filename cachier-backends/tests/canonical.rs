@@ -1,4 +1,4 @@
-//! Equal arguments give equal keys, unequal ones do not.
+//! Equal arguments have equal keys, unequal ones do not.
 
 #![allow(clippy::unwrap_used)]
 
@@ -120,7 +120,7 @@ fn other_serializers_see_through_unordered() {
 
 #[test]
 fn long_arguments_hash_like_short_ones() {
-    // The hash gathers its input in pieces: at every length it must be that of the whole.
+    // The hash buffers its input: for every length it must be that of the whole.
     let text = "x".repeat(3000);
     for length in (0..1200).chain([2999, 3000]) {
         let argument = (&text[..length], length, &text[..length / 2]);

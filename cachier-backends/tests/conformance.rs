@@ -1,4 +1,4 @@
-//! The conformance suite accepts what behaves and notices what does not.
+//! The conformance suite accepts correct backends, and notices faults.
 
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -14,7 +14,7 @@ use cachier_backends::{
 use futures_lite::future::block_on;
 use tempfile::tempdir;
 
-/// A backend with what is required and nothing else.
+/// A backend with the required methods only.
 #[derive(Clone, Default)]
 struct Plain {
     entries: Arc<Mutex<HashMap<Key, Vec<u8>>>>,
@@ -68,7 +68,7 @@ mod of_what_is_required_alone {
     cachier_backends::conformance_tests!(super::run);
 }
 
-/// What is wrong with a backend.
+/// A fault of a backend.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Fault {
     None,
@@ -90,7 +90,7 @@ enum Fault {
     InventsUsage,
 }
 
-/// Each fault, and a property that notices it.
+/// Each fault, with a property that notices it.
 const FAULTS: [(Fault, &str); 16] = [
     (Fault::ForgetsTheFunction, "keys_do_not_meet"),
     (Fault::ForgetsTheVersion, "keys_do_not_meet"),
@@ -129,7 +129,7 @@ const FAULTS: [(Fault, &str); 16] = [
 struct Faulty {
     files: FileBackend,
     fault: Fault,
-    /// Leases that are kept from ending.
+    /// Leases kept from ending.
     kept: Mutex<Vec<Lease>>,
 }
 
@@ -199,7 +199,7 @@ impl BlockingBackend for Faulty {
         match self.fault {
             Fault::RemovesNothing => Ok(self.files.load(&key)?.is_some()),
             Fault::LetsLeasesOutliveRemove => {
-                // Somewhere else the entry would go; here it is enough that the lease stays.
+                // Elsewhere the entry would be removed; here it is enough that the lease stays.
                 let there = self.files.load(&key)?.is_some();
                 if there {
                     self.files.remove(&key)

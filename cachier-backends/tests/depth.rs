@@ -1,4 +1,4 @@
-//! What is nested too deep is refused, long before it exhausts the stack.
+//! Excessive nesting is an error long before it exhausts the stack.
 
 #![allow(clippy::unwrap_used)]
 
@@ -15,10 +15,10 @@ use serde::{Deserialize, Serialize, Serializer};
 const MAX_LEVELS: usize = 128;
 const MAX_WRAPPERS: usize = 256;
 
-/// All that may be left of a thread's stack where arguments and values are serialized, in a debug build too.
+/// The stack for serializing arguments and values, even in a debug build.
 const STACK: usize = 512 * 1024;
 
-/// What it takes where they are read.
+/// The stack for reading them.
 const STACK_TO_READ: usize = 1024 * 1024;
 
 fn with_stack(size: usize, run: impl FnOnce() + Send + 'static) {
@@ -26,7 +26,7 @@ fn with_stack(size: usize, run: impl FnOnce() + Send + 'static) {
     thread.join().unwrap();
 }
 
-/// A list of so many elements, each a level.
+/// A list, one level per element.
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct List {
     value: u32,
@@ -53,7 +53,7 @@ impl Drop for List {
     }
 }
 
-/// What is nested without a level that bytes show.
+/// Nesting without levels visible in the bytes.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct Wrapped(Option<Box<Wrapped>>);
 
@@ -160,7 +160,7 @@ fn wrappers_that_are_no_level_have_a_limit() {
     });
 }
 
-/// A level, and two wrappers, for each link.
+/// A level and two wrappers per link.
 #[derive(Debug, Serialize, Deserialize)]
 struct Link(Next);
 
@@ -190,7 +190,7 @@ fn levels_with_wrappers_between_them_fit_the_stack() {
     });
 }
 
-/// Whether bytes are refused as such a value.
+/// Whether reading bytes as such a value fails.
 fn is_no<V: DeserializeOwned + Debug>(bytes: &[u8]) {
     let error = decode_value::<V>(bytes).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Codec);
@@ -206,7 +206,7 @@ fn bytes_of_recursive_types_are_bounded() {
     });
 }
 
-/// Knows none of the fields that are stored.
+/// Knows none of the stored fields.
 #[derive(Debug, Deserialize)]
 struct Stranger {}
 
@@ -214,7 +214,7 @@ struct Stranger {}
 fn deep_bytes_are_refused_for_every_type() {
     let nested = |begin: &[u8]| [begin.repeat(100_000), vec![0x00]].concat();
     with_stack(STACK_TO_READ, move || {
-        // Arrays, maps with one field, and tags.
+        // Arrays, single-entry maps, and tags.
         for begin in [&[0x81][..], &[0xa1, 0x61, b'a'], &[0xc1]] {
             is_no::<List>(&nested(begin));
             is_no::<Tree>(&nested(begin));

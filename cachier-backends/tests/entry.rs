@@ -1,4 +1,4 @@
-//! Entries come back as they were, or not at all.
+//! Entries roundtrip, or are not read at all.
 
 #![allow(clippy::unwrap_used)]
 
@@ -37,7 +37,7 @@ fn full_header() -> Header {
     header
 }
 
-/// An entry made of these fields, its checksum right.
+/// An entry of these fields, with the right checksum.
 fn entry_of(fields: &[(u16, &[u8])], value: &[u8]) -> Vec<u8> {
     let mut map = Vec::new();
     for (id, content) in fields {
@@ -89,7 +89,7 @@ fn entries_of_the_pinned_format_are_read() {
     assert_eq!(third.header.age_limit, Some(AgeLimit::Never));
 }
 
-/// Entries that cachier wrote before its format was bound to keys, whole and in part.
+/// Entries of the first format, whole and truncated, which were not bound to keys.
 const FORMAT_1_ENTRIES: [&str; 3] = [
     "ca6368720100000017265443235b67792300000001000800000015cd853dfe9c97170480010000000105000800\
      00000000000000000000",
@@ -103,7 +103,7 @@ fn another_format_is_a_plain_miss() {
     for hex in FORMAT_1_ENTRIES {
         let stored = bytes(hex);
         assert_eq!(decode(&key(1), &stored).unwrap(), None);
-        // Neither is it looked into.
+        // Its content does not matter.
         let damaged = [&stored[..8], b"damaged"].concat();
         assert_eq!(decode(&key(1), &damaged).unwrap(), None);
     }
@@ -177,7 +177,7 @@ fn an_unknown_critical_field_is_a_plain_miss() {
         let stored = entry_of(&[created, codec, (critical, b"")], b"v");
         assert_eq!(decode(&key(1), &stored).unwrap(), None);
     }
-    // Neither is a codec of tomorrow one, nor a kind of content, nor what else those may leave out or write otherwise.
+    // Nor is an unknown codec or kind of content, or whatever they imply.
     for fields in [
         &[(CODEC, &[2][..])][..],
         &[(CODEC, b"")],

@@ -1,4 +1,4 @@
-//! The file backend behaves as every backend must.
+//! Conformance of the file backend.
 
 use std::sync::Arc;
 use std::time::Duration;

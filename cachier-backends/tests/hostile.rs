@@ -1,7 +1,7 @@
-//! A million mutations of entries and values, and entries in the place of others: none makes reading panic, none passes
-//! for what it is not.
+//! A million mutations of entries and values, and entries in place of others: none makes reading panic, none passes for
+//! what it is not.
 //!
-//! The fuzz target `stored` tries the same for as long as one likes.
+//! The fuzz target `stored` does the same without end.
 
 #![allow(clippy::unwrap_used)]
 
@@ -14,10 +14,10 @@ use support::random::Random;
 
 mod support;
 
-/// The mutations that one test tries.
+/// Mutations per test.
 const MUTATIONS: usize = 250_000;
 
-/// Several tests, so that they run side by side.
+/// Several tests, to run in parallel.
 macro_rules! mutations {
     ($($name:ident: $seed:literal;)*) => {$(
         #[test]
@@ -34,7 +34,7 @@ mutations! {
     the_fourth_quarter_of_a_million: 4;
 }
 
-/// Each is tried under a key that may be that of another entry: renamed, or swapped with it.
+/// Each is read with a key that may be another entry's: renamed, or swapped.
 fn try_mutations(mut random: Random) {
     let (stored, values) = stored();
     for _ in 0..MUTATIONS {
@@ -63,7 +63,7 @@ fn spliced(one: &[u8], other: &[u8], random: &mut Random) -> Vec<u8> {
     [&one[..place], &other[place..]].concat()
 }
 
-/// Entries, the first of the first key and so on, and values alone. Some entries differ in nothing but their key.
+/// Entries with the key of their index, and bare values. Some entries differ only in their key.
 fn stored() -> (Vec<Vec<u8>>, Vec<Vec<u8>>) {
     let inner = Value {
         text: String::new(),
@@ -97,7 +97,7 @@ fn stored() -> (Vec<Vec<u8>>, Vec<Vec<u8>>) {
     (entries.collect(), values.to_vec())
 }
 
-/// Some bytes changed, cut out, doubled or put in; now and then none.
+/// Some bytes changed, removed, repeated or inserted; sometimes none.
 fn mutate(whole: &[u8], random: &mut Random) -> Vec<u8> {
     let mut bytes = whole.to_vec();
     for _ in 0..random.below(4) {

@@ -1,4 +1,4 @@
-//! The names of entries: pinned, readable, safe.
+//! Names of entries: pinned, readable, safe.
 
 #![allow(clippy::unwrap_used)]
 
@@ -35,7 +35,7 @@ enum Shape {
     Circle { radius: f32 },
 }
 
-/// What an argument is, its canonical serialization, and its hash.
+/// A description of an argument, its canonical serialization, and its hash.
 fn line<T: Serialize + ?Sized>(what: &str, argument: &T) -> String {
     let bytes = hex(&canonical::to_vec(argument).unwrap());
     let hash = KeyHash::of(argument, None).unwrap();

@@ -1,4 +1,4 @@
-//! The SQL backend on MariaDB behaves as every backend must.
+//! The SQL backend on MariaDB.
 #![allow(clippy::unwrap_used)]
 
 use std::net::Ipv4Addr;
@@ -21,7 +21,7 @@ use sql_support::{
     scope, waits_are_told,
 };
 
-/// The one server of this program.
+/// The address of the program's server.
 fn url() -> Option<String> {
     sql_support::server::url(mariadb::start, |server| server.url().to_owned())
 }
@@ -122,7 +122,7 @@ fn many_may_make_the_table_at_once() {
     sql_support::runtime().block_on(made_by_many_at_once(connect));
 }
 
-/// What the first version of the table was made by.
+/// Creates the first version of the table.
 const OLD_SCHEMA: &str = "CREATE TABLE older (scope VARCHAR(400) CHARACTER SET ascii COLLATE ascii_bin NOT NULL, \
     code VARCHAR(32) CHARACTER SET ascii COLLATE ascii_bin NOT NULL, hash BINARY(32) NOT NULL, revision BINARY(16), \
     created BIGINT, expires BIGINT, size BIGINT, owner BINARY(16), owned_until BIGINT, entry LONGBLOB, \
@@ -209,7 +209,7 @@ fn unreachable_server_errors_hide_credentials() {
     assert!(!format!("{error:#} {error:?} {backend:?}").contains("s3cret"));
 }
 
-/// A trigger that has each insertion into a table answered with an error of this number.
+/// A trigger that fails every insertion into a table with this error number.
 fn refusal(table: &str, number: u16) -> String {
     format!(
         "CREATE TRIGGER refusal_{table} BEFORE INSERT ON {table} FOR EACH ROW \
@@ -234,7 +234,7 @@ fn a_session_ended_for_idleness_is_replaced() {
     let backend = backend(&url, "idle");
     sql_support::runtime().block_on(async {
         backend.check().await.unwrap();
-        // As MySQL answers; MariaDB says nothing.
+        // MySQL's error; MariaDB just disconnects.
         execute(&url, refusal("idle", 4031)).await;
         let sent = || {
             backend

@@ -1,4 +1,4 @@
-//! The MongoDB backend behaves as every backend must, and fails as it should.
+//! The MongoDB backend: conformance, and failures.
 #![allow(clippy::unwrap_used)]
 
 use std::sync::mpsc::channel;
@@ -22,15 +22,15 @@ use tokio::runtime::{Builder, Runtime};
 mod first_format;
 mod program_client;
 
-/// The period of a lease that no test outlasts.
+/// A lease period longer than any test.
 const PERIOD: Duration = Duration::from_secs(60);
 
-/// The server of this program; `None` if there is none to be had.
+/// The address of the program's server; `None` if not installed.
 fn url() -> Option<&'static str> {
     static URL: OnceLock<Option<String>> = OnceLock::new();
     let start = || {
         let (sender, started) = channel();
-        // The server ends with the thread that started it, which stays as long as the program.
+        // The server ends with the thread that started it, which lives as long as the program.
         thread::spawn(move || {
             let server = mongo::start();
             sender
@@ -410,7 +410,7 @@ fn an_index_with_other_options_costs_no_call() {
             database.run_command(create).await.unwrap();
             let request = StoreRequest::new(b"one", SystemTime::now());
             backend.store(&key, request).await.unwrap();
-            // The other index is there.
+            // The other index exists.
             assert_eq!(entries.list_index_names().await.unwrap().len(), 3, "{name}");
             let told = MongoBackend::with_collection(entries);
             let error = told.create_indexes().await.unwrap_err();
@@ -425,7 +425,7 @@ fn runtime() -> Runtime {
     Builder::new_multi_thread().enable_all().build().unwrap()
 }
 
-/// The lease on what is there.
+/// A lease on the current entry.
 async fn granted(backend: &MongoBackend, key: &Key) -> Lease {
     let there = backend.load(key).await.unwrap();
     let seen = there.as_ref().map(|loaded| &loaded.version);
@@ -435,7 +435,7 @@ async fn granted(backend: &MongoBackend, key: &Key) -> Lease {
     }
 }
 
-/// Asks again and again until the answer is yes.
+/// Polls until the answer is yes.
 async fn until(what: &str, ask: impl AsyncFn() -> bool) {
     let started = Instant::now();
     while !ask().await {
@@ -450,7 +450,7 @@ async fn store(backend: &MongoBackend, key: &Key, entry: &[u8]) {
     assert_eq!(reply, StoreReply::Stored { evicted: 0 });
 }
 
-/// The collection, past the backend.
+/// The collection, bypassing the backend.
 async fn bare(url: &str) -> Collection<Document> {
     let client = Client::with_uri_str(url).await.unwrap();
     client.database("cachier").collection("cachier_entries")

@@ -1,4 +1,4 @@
-//! The SQL backend on PostgreSQL behind PgBouncer in transaction mode, where each request may meet another session.
+//! The SQL backend on PostgreSQL behind PgBouncer in transaction mode, where every request may get another session.
 #![allow(clippy::unwrap_used)]
 
 use std::sync::Arc;
@@ -20,7 +20,7 @@ mod program_client;
 mod sql_support;
 use sql_support::{created, key, runtime, scope};
 
-/// A server, a pooler as it comes, and one that lets the parameter fall that it would refuse.
+/// A server, a pooler with default settings, and one that ignores the startup parameter it would reject.
 struct Servers {
     _server: StoreServer,
     strict: Pooler,
@@ -39,7 +39,7 @@ fn start() -> Option<Servers> {
     })
 }
 
-/// The URLs of the two poolers.
+/// The URLs of both poolers.
 fn urls() -> Option<[String; 2]> {
     let urls = sql_support::server::url(start, |servers| {
         [&servers.strict, &servers.lenient]
@@ -85,7 +85,7 @@ fn numbered(number: usize) -> Key {
     Key::new(scope(), Version::Number(1), hash)
 }
 
-/// A miss: nothing is there, the lease is granted, the value stored; then a hit.
+/// A miss (no entry, a granted lease, a store), and then a hit.
 async fn miss_and_hit(backend: &SqlBackend, number: usize) {
     let (key, value) = (numbered(number), number.to_string());
     assert_eq!(backend.load(&key).await.unwrap(), None);
@@ -102,7 +102,7 @@ async fn miss_and_hit(backend: &SqlBackend, number: usize) {
     assert_eq!(loaded.bytes, value.as_bytes());
 }
 
-/// Eight at a time, each with every eighth of the numbers.
+/// Eight at a time, each with every eighth number.
 fn of(part: usize) -> impl Iterator<Item = usize> {
     (part..CALLS).step_by(8)
 }

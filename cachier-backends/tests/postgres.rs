@@ -1,4 +1,4 @@
-//! The SQL backend on PostgreSQL behaves as every backend must.
+//! The SQL backend on PostgreSQL.
 #![allow(clippy::unwrap_used)]
 
 use std::net::Ipv4Addr;
@@ -27,7 +27,7 @@ use sql_support::{
     scope, waits_are_told,
 };
 
-/// The one server of this program.
+/// The address of the program's server.
 fn url() -> Option<String> {
     sql_support::server::url(postgres::start, |server| server.url().to_owned())
 }
@@ -131,7 +131,7 @@ fn many_may_make_the_table_at_once() {
     sql_support::runtime().block_on(made_by_many_at_once(connect));
 }
 
-/// What the first version of the table was made by.
+/// Creates the first version of the table.
 const OLD_SCHEMA: &str = "CREATE TABLE older (scope text COLLATE \"C\" NOT NULL, code text COLLATE \"C\" NOT NULL, hash bytea NOT NULL, \
     revision bytea, created bigint, expires bigint, size bigint, owner bytea, owned_until bigint, entry bytea, \
     PRIMARY KEY (scope, code, hash)) WITH (fillfactor = 80); \
@@ -234,7 +234,7 @@ fn an_ended_session_is_replaced_unnoticed() {
     });
 }
 
-/// Uses a backend whose sessions, all with the name `ended`, are ended in between.
+/// Uses a backend whose sessions, named `ended`, are terminated in between.
 async fn is_replaced(url: &str, named: &str, end: impl AsyncFnOnce()) {
     let (backend, pool) = (backend(named, "ended"), PgPool::connect(url).await.unwrap());
     let request = StoreRequest::new(b"one", created());
@@ -324,7 +324,7 @@ fn a_connection_attempt_outlives_its_synchronous_caller() {
     assert_eq!(on_this_thread(Duration::from_secs(60)).unwrap(), None);
     proxy.hang(true);
     proxy.break_all();
-    // One finds the connection broken, and the next begins another.
+    // One finds the connection broken, and the next opens another.
     for kind in [ErrorKind::Connect, ErrorKind::Timeout] {
         let error = on_this_thread(Duration::from_millis(200)).unwrap_err();
         assert_eq!(error.kind(), kind, "{error:?}");
@@ -352,7 +352,7 @@ fn a_waiter_is_notified_without_polling() {
             let (here, waited) = (Arc::clone(&waiter), key.clone());
             let waiting =
                 tokio::spawn(async move { here.wait(&waited, None).unwrap().await.unwrap() });
-            // If it did not know how to be woken, it would look again after a tenth of a second, and return meanwhile.
+            // Without notification it would poll after a tenth of a second, and return meanwhile.
             tokio::time::sleep(Duration::from_millis(if number == 0 { 0 } else { 250 })).await;
             assert!(number == 0 || !waiting.is_finished());
             let request = StoreRequest::new(b"one", created()).under(lease);
@@ -392,7 +392,7 @@ fn watchers_hear_only_of_others() {
     });
 }
 
-/// A backend that watches, and what it hears.
+/// A watching backend, and its notifications.
 fn watching(url: &str, table: &str) -> (SqlBackend, Watch, UnboundedReceiver<Change>) {
     let backend = backend(url, table);
     let (tell, told) = tokio::sync::mpsc::unbounded_channel();
@@ -418,7 +418,7 @@ fn watchers_hear_of_an_interruption() {
         for number in 0..4 {
             let request = StoreRequest::new(b"one", created());
             other.store(&key(number), request).await.unwrap();
-            // What came before may have been told after the gap.
+            // Earlier changes may be notified after the gap.
             while heard(&mut told).await != Change::Entry(key(number).hash()) {}
             execute(&url, end.to_owned()).await;
             // It listens again some time after this.
@@ -442,7 +442,7 @@ fn watchers_hear_of_a_slow_reconnect() {
         proxy.break_all();
         let request = StoreRequest::new(b"one", created());
         other.store(&key(1), request).await.unwrap();
-        // Longer than it takes until a connection is tried on which nothing was heard.
+        // Longer than an idle connection goes without a ping.
         tokio::time::sleep(Duration::from_secs(11)).await;
         proxy.hang(false);
         assert_eq!(heard(&mut told).await, Change::All);

@@ -1,4 +1,4 @@
-//! Several processes, some of which are stopped or killed.
+//! Several processes, some of them stopped or killed.
 
 #![cfg(unix)]
 #![allow(clippy::unwrap_used)]
@@ -21,7 +21,7 @@ use tempfile::tempdir;
 
 mod support;
 
-/// How many processes want one value.
+/// Processes that want the same value.
 const CALLERS: usize = 8;
 
 #[test]
@@ -227,7 +227,7 @@ fn a_resumed_writer_restores_nothing_old() {
     }
 }
 
-/// Lets some microseconds pass.
+/// Sleeps for microseconds.
 fn pause(micros: u64) {
     let moment = Instant::now() + Duration::from_micros(micros);
     while Instant::now() < moment {
@@ -249,11 +249,11 @@ fn equal_arguments_give_equal_keys_in_every_process() {
     assert_eq!(hashes, HashSet::from([hash_of_arguments()]));
 }
 
-/// The keys and the size of the values in the test of kills.
+/// Keys, and the size of values, in the test of kills.
 const KEYS: u8 = 4;
 const LENGTH: usize = 20_000;
 
-/// A process of this very program, doing one of the parts below.
+/// A process of this program with one of the parts below.
 struct Process {
     child: Child,
     input: Option<ChildStdin>,
@@ -277,7 +277,7 @@ impl Process {
         }
     }
 
-    /// The next line that the part says, past what the test harness says.
+    /// The part's next line, skipping the test harness's.
     fn line(&mut self) -> String {
         loop {
             let mut line = String::new();
@@ -308,7 +308,7 @@ impl Process {
     }
 }
 
-/// A part whose test has failed does not outlive it.
+/// A part does not outlive a failed test.
 impl Drop for Process {
     fn drop(&mut self) {
         let _ = self.child.kill();
@@ -323,7 +323,7 @@ fn say(line: &str) {
     println!("{OUTPUT_PREFIX}{line}");
 }
 
-/// Not a test: what the other processes do.
+/// Not a test: the parts of other processes.
 #[test]
 fn part() {
     let Ok(part) = env::var("CACHIER_TEST_PART") else {
@@ -375,7 +375,7 @@ fn call(files: &Files, dir: &Path) {
     }
 }
 
-/// Takes the lease, and stores when it is told to.
+/// Takes the lease, and stores when told to.
 fn own(files: &Files) {
     let lease = files.granted(&files.key(1));
     say("granted");
@@ -385,7 +385,7 @@ fn own(files: &Files) {
     say(&format!("{:?}", files.store_under(lease, b"of the owner")));
 }
 
-/// Does everything at once, until it is killed.
+/// Does everything, until killed.
 fn busy(files: &Files) {
     say("begun");
     loop {
@@ -403,7 +403,7 @@ fn busy(files: &Files) {
     }
 }
 
-/// Stores one entry after the other, and removes some, until it is killed.
+/// Stores entries and removes some, until killed.
 fn write(files: &Files) {
     say("begun");
     for number in 0.. {
@@ -415,13 +415,13 @@ fn write(files: &Files) {
     }
 }
 
-/// Stores what it computes from a number in a file, under leases, again and again, until it is killed.
+/// Stores values computed from a number in a file, under leases, until killed.
 fn compute(files: &Files, input: &Path) {
     say("begun");
     loop {
         if let LeaseReply::Granted(lease) = files.lease(&files.key(1)) {
             let number = fs::read(input).unwrap();
-            // Empty while it is being written.
+            // Empty while being written.
             if number.len() == 4 {
                 files.store_under(lease, &number);
             }

@@ -1,6 +1,6 @@
-//! What stands in the way in every place where the backend opens something, and folders in which others may write.
+//! Obstacles in every place where the backend opens something, and folders that others may write to.
 //!
-//! Nothing of it is followed, written to or waited for; each operation ends.
+//! Nothing is followed, written to or waited for; every operation ends.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
@@ -19,10 +19,10 @@ use tempfile::tempdir;
 
 use crate::support::files::{self, Files, PERIOD, moment};
 
-/// How long an operation may take at most: it would never end.
+/// The longest that an operation may take.
 const MAX_WAIT: Duration = Duration::from_secs(20);
 
-/// Fails if something does not end.
+/// Fails if something hangs.
 fn ends<R: Send + 'static>(what: &str, run: impl FnOnce() -> R + Send + 'static) -> R {
     let (done, result) = mpsc::channel();
     thread::spawn(move || done.send(run()));
@@ -30,16 +30,16 @@ fn ends<R: Send + 'static>(what: &str, run: impl FnOnce() -> R + Send + 'static)
     result.unwrap_or_else(|_| panic!("no end, or a panic, with {what}"))
 }
 
-/// What the file of somebody else holds.
+/// The content of somebody else's file.
 const FOREIGN: &[u8] = b"Dear diary, today I learned about caches.";
 
-/// Something that may stand at a path.
+/// Something that may be at a path.
 struct Thing {
     name: &'static str,
     put: fn(path: &Path, elsewhere: &Path),
 }
 
-/// Everything but a regular file with one name. `elsewhere` is a folder for what it leads to.
+/// Everything but a regular file with one name. `elsewhere` is a folder for its target.
 const OBSTACLES: &[Thing] = &[
     Thing {
         name: "a link to a file",
@@ -71,7 +71,7 @@ const OBSTACLES: &[Thing] = &[
     Thing {
         name: "a socket",
         put: |path, _| {
-            // The path of a socket must be short.
+            // A socket's path must be short.
             let short = Path::new("/tmp").join(format!("cachier-{}", name_of(path)));
             drop(UnixListener::bind(&short).unwrap());
             fs::rename(&short, path).unwrap();
@@ -80,7 +80,7 @@ const OBSTACLES: &[Thing] = &[
     Thing {
         name: "a device",
         put: |path, _| {
-            // `/dev/zero`, where this user may make devices; else a link to it.
+            // `/dev/zero`, where this user may create devices; otherwise a link to it.
             let device = rustix::fs::makedev(1, 5);
             mknodat(CWD, path, FileType::CharacterDevice, Mode::RWXU, device)
                 .unwrap_or_else(|_| symlink("/dev/zero", path).unwrap());
@@ -88,7 +88,7 @@ const OBSTACLES: &[Thing] = &[
     },
 ];
 
-/// A name that no other test uses at the same time.
+/// A name that no concurrent test uses.
 fn name_of(path: &Path) -> String {
     blake3::hash(path.as_os_str().as_encoded_bytes()).to_hex()[..16].to_owned()
 }
@@ -99,7 +99,7 @@ fn foreign(elsewhere: &Path) -> PathBuf {
     file
 }
 
-/// Tries something with each thing in turn, in a cache that holds an entry, and sees that what it leads to stays as it was.
+/// Tries something with each obstacle, in a cache with an entry, and checks that its target is unchanged.
 fn with_each(place: fn(&Files) -> PathBuf, attempt: fn(&Files) -> Result<(), Error>) {
     for thing in OBSTACLES {
         let (dir, elsewhere) = (tempdir().unwrap(), tempdir().unwrap());
@@ -148,7 +148,7 @@ fn store(files: &Files, capacity: Option<u64>) -> Result<StoreReply, Error> {
     files.backend.store(&files.key(1), request)
 }
 
-/// The attempt has to fail.
+/// The attempt must fail.
 fn must_fail<R>(result: Result<R, Error>) -> Result<(), Error> {
     assert!(result.is_err(), "it cannot work without the ledger");
     result.map(drop)
@@ -335,7 +335,7 @@ fn the_cache_folder_itself_may_be_a_link() {
     files.backend.check().unwrap();
 }
 
-/// Every operation on a folder that is not to be used, none of which may touch it.
+/// Every operation on a folder that must not be used; none may touch it.
 #[track_caller]
 fn all_are_denied(folder: &Path) {
     let files = Files::at(folder);

@@ -1,4 +1,4 @@
-//! What is where in the folder, and under which names.
+//! The layout of the folder.
 
 use std::fs;
 use std::path::{Path, PathBuf};

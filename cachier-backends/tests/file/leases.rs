@@ -1,4 +1,4 @@
-//! Who may compute, and what beats a computation.
+//! Leases: who may compute, and what invalidates a computation.
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -69,8 +69,8 @@ fn two_never_own_one_lease() {
 
 #[test]
 fn no_lease_is_granted_on_a_removed_entry() {
-    // Everyone computes the next number from the one that is stored. Who is granted the lease can
-    // store, for nobody stores without one: so no number is computed twice.
+    // Everyone computes the next number from the stored one. Only the owner of the lease can store, so no number is
+    // computed twice.
     let dir = tempdir().unwrap();
     let files = Files::at(dir.path());
     let key = files.key(1);
@@ -98,8 +98,8 @@ fn no_lease_is_granted_on_a_removed_entry() {
 
 #[test]
 fn a_clear_beats_every_computation_that_was_running() {
-    // Each thread computes from an input that grows, and clears the cache after it has changed it:
-    // from then on nothing that was computed from the old input may be found.
+    // Each thread computes from a growing input, and clears the cache after changing it: nothing computed from an older
+    // input may be found from then on.
     let dir = tempdir().unwrap();
     let files = Files::at(dir.path());
     let key = files.key(1);

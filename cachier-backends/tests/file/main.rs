@@ -1,4 +1,4 @@
-//! What is particular to the file backend.
+//! Tests specific to the file backend.
 #![allow(clippy::unwrap_used)]
 
 #[path = "../first_format/mod.rs"]

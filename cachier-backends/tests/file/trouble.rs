@@ -1,4 +1,4 @@
-//! Torn, foreign and hostile files; folders and locks that cannot be had.
+//! Torn, foreign and hostile files; unavailable folders and locks.
 
 use std::fs;
 use std::thread;
@@ -127,7 +127,7 @@ fn failed_eviction_does_not_fail_the_store() {
     let dir = tempdir().unwrap();
     let files = Files::at(dir.path());
     let key = files.crowded_key(1);
-    // The shard of another version that cannot be counted.
+    // Another version's shard, which cannot be counted.
     let other = files.backend.scope_dir(&files.scope).unwrap().join("2");
     fs::create_dir_all(&other).unwrap();
     fs::write(other.join("00"), b"").unwrap();
@@ -189,7 +189,7 @@ fn a_read_only_folder_is_denied() {
     assert!(files.load(&files.key(1)).is_some());
 }
 
-/// Holds the ledger's lock, as a process does that is stopped.
+/// Holds the ledger's lock, like a stopped process.
 fn held_ledger(files: &Files) -> fs::File {
     let ledger = fs::File::options()
         .write(true)
@@ -220,7 +220,7 @@ fn a_lock_timeout_is_not_the_stores_fault() {
     let dir = tempdir().unwrap();
     let files = Files::at(dir.path());
     files.store(&files.key(1), b"value");
-    // Its holder has just shown itself; not each time, as the machine may be busy.
+    // Its holder was active just now. In at least one attempt, as the machine may be busy.
     let error = (0..5).find_map(|_| {
         let held = held_ledger(&files);
         held.set_modified(std::time::SystemTime::now()).unwrap();

@@ -1,4 +1,4 @@
-//! What is held, how it is bounded, and what is swept.
+//! Usage, capacity, and cleanup.
 
 use std::fs;
 use std::thread;
@@ -14,7 +14,7 @@ fn usage_stays_exact_without_scanning() {
     let files = Files::at(dir.path());
     let usage = || files.backend.usage(&files.scope).unwrap();
     files.store(&files.key(0), b"value");
-    // From here on it is known, and only what changes is noted.
+    // From here on the totals are known, and only updated.
     assert_eq!(usage().entries, Some(1));
     thread::scope(|scope| {
         for thread in 0..3 {
@@ -36,7 +36,7 @@ fn usage_stays_exact_without_scanning() {
         (usage().entries, usage().bytes),
         (Some(entries), Some(bytes))
     );
-    // It is told, not counted: a file that goes behind our back is still in it, until a cleanup.
+    // The recorded totals include a file removed behind our back, until a cleanup.
     fs::remove_file(&files.all_but_ledgers()[0]).unwrap();
     assert_eq!(usage().entries, Some(entries));
     files.backend.cleanup(&files.scope, moment(0)).unwrap();

@@ -1,4 +1,4 @@
-//! What cachier wrote in its first format, in a store that this one uses: each leaves the other's alone.
+//! Data of the first format in a store: both formats leave each other's data alone.
 
 #![allow(dead_code, unreachable_pub, reason = "each test uses a part")]
 
@@ -11,10 +11,10 @@ use cachier_backends::{
     Backend, Key, KeyHash, LeaseReply, Scope, StoreReply, StoreRequest, Version,
 };
 
-/// What the entries of a function were called, whatever the store.
+/// The scope of a function's entries in any store.
 pub const SCOPE: &str = "cachier/1/shared/weather::forecast";
 
-/// The hash of the arguments, the same in either format.
+/// The hash of the arguments, the same in both formats.
 pub const HASH: &str = "2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a";
 
 /// The name of the entry.
@@ -22,7 +22,7 @@ pub fn name() -> String {
     format!("{SCOPE}/1/{HASH}")
 }
 
-/// The entry: computed at the end of 2023, `("Oslo", 3)`.
+/// The entry: `("Oslo", 3)`, computed at the end of 2023.
 pub fn entry() -> Vec<u8> {
     let hex = "ca636872010000004ad7ebec65a5ade43f00000001000800000015cd853dfe9c97170200080000002a00000000\
                0000000300080000000000b49376e2fa1804800100000001050008000000070000000000000082644f736c6f03";
@@ -31,17 +31,17 @@ pub fn entry() -> Vec<u8> {
     digits.map(byte).collect()
 }
 
-/// The function whose entries those were.
+/// The function of these entries.
 pub fn scope() -> Arc<Scope> {
     Arc::new(Scope::new("shared", "weather::forecast"))
 }
 
-/// The same call's key today.
+/// The current key of the same call.
 pub fn key() -> Key {
     Key::new(scope(), Version::Number(1), KeyHash::from_bytes([0x2a; 32]))
 }
 
-/// Uses the store in every way; `all_of_it` tells all that the first format has in it, to the byte.
+/// Uses the store in every way; `all_of_it` returns all data of the first format, to the byte.
 pub async fn is_left_alone<T: PartialEq + Debug>(
     backend: &dyn Backend,
     all_of_it: impl AsyncFn() -> T,
@@ -93,7 +93,7 @@ pub async fn is_left_alone<T: PartialEq + Debug>(
     assert_eq!(all_of_it().await, before, "cleared beside");
     assert!(backend.load(&key).await.unwrap().is_none());
 
-    // Put in the place of an entry of today, it is a plain miss, and replaced.
+    // In the place of a current entry it is a plain miss, and replaced.
     let misplaced = self::entry();
     let request = StoreRequest::new(&misplaced, now);
     backend.store(&key, request).await.unwrap();
@@ -112,7 +112,7 @@ pub async fn is_left_alone<T: PartialEq + Debug>(
     backend.clear(&scope).await.unwrap();
 }
 
-/// Inserts the row of the entry and one of a lease, in the words of a database; `blob` writes bytes.
+/// Inserts an entry's row and a lease's, in a database's dialect; `blob` formats bytes.
 pub fn rows(table: &str, blob: impl Fn(&[u8]) -> String) -> String {
     let id = blake3::hash(name().as_bytes());
     let (id, entry) = (blob(id.as_bytes()), entry());
@@ -126,7 +126,6 @@ pub fn rows(table: &str, blob: impl Fn(&[u8]) -> String) -> String {
     )
 }
 
-/// Bytes in hexadecimal digits.
 pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
@@ -142,7 +141,7 @@ pub type Row = (
     Option<i64>,
 );
 
-/// Asks a database for all rows.
+/// Selects all rows.
 pub fn all_rows(table: &str) -> String {
     format!(
         "SELECT id, entry, revision, created, size, owner, owned_until FROM {table} \

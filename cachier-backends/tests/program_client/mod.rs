@@ -1,4 +1,4 @@
-//! A client or a pool that the program has handed over serves every kind of caller, or says why it cannot.
+//! A program's own client or pool serves every kind of caller, or says why it cannot.
 
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Barrier};
@@ -14,7 +14,7 @@ use tokio::time::timeout;
 
 const TIME_LIMIT: Duration = Duration::from_secs(30);
 
-/// Tries what `hand_over` makes, on entries of this key.
+/// Tests the client made by `hand_over`, on entries of this key.
 pub(crate) fn serves<B: Backend + 'static>(hand_over: impl AsyncFn() -> B, key: &Key) {
     serves_all_of_a_runtime_with_threads(&hand_over, key);
     serves_synchronous_callers_on_all_workers_at_once(&hand_over, key);
@@ -25,7 +25,7 @@ pub(crate) fn serves<B: Backend + 'static>(hand_over: impl AsyncFn() -> B, key: 
     serves_threads_beside_a_runtime_of_one_thread(&hand_over, key);
 }
 
-/// Tries a client that connects anew on the runtime of its caller, when its own has ended.
+/// Tests a client that reconnects on its callers' runtimes after its own has ended.
 #[allow(dead_code, reason = "not every client does")]
 pub(crate) fn serves_when_its_runtime_has_ended<B: Backend>(
     hand_over: impl AsyncFn() -> B,
@@ -37,7 +37,7 @@ pub(crate) fn serves_when_its_runtime_has_ended<B: Backend>(
         drop(ended);
         let threads = with_threads();
         threads.block_on(async {
-            // Each error takes a connection away that has ended with its runtime.
+            // Each error removes a connection of the ended runtime.
             let mut errors = 0;
             while let Err(error) = tried(&backend, key).await {
                 errors += 1;
@@ -60,7 +60,7 @@ fn serves_all_of_a_runtime_with_threads<B: Backend + 'static>(
     one_thread().block_on(used(&*backend, key));
     block_on(used(&*backend, key));
     waits(&backend, key);
-    // Synchronous callers in tasks: of one's own runtime, of another, and in a place for what blocks.
+    // Sync callers in tasks: on the client's runtime, on another one, and in `spawn_blocking`.
     let (of_task, key_of_task) = (Arc::clone(&backend), key.clone());
     let task = threads.spawn(async move { waits(&of_task, &key_of_task) });
     threads.block_on(task).unwrap();
@@ -68,11 +68,11 @@ fn serves_all_of_a_runtime_with_threads<B: Backend + 'static>(
     let (of_task, key_of_task) = (Arc::clone(&backend), key.clone());
     let task = threads.spawn_blocking(move || waits(&of_task, &key_of_task));
     threads.block_on(task).unwrap();
-    // Tasks that stay on one thread, which is none of the workers.
+    // Tasks pinned to a thread that is not a worker.
     LocalSet::new().block_on(&threads, async { waits(&backend, key) });
 }
 
-/// While all threads of the runtime wait, somebody has to drive the connections.
+/// While all threads of the runtime block, somebody has to drive the connections.
 fn serves_synchronous_callers_on_all_workers_at_once<B: Backend + 'static>(
     hand_over: &impl AsyncFn() -> B,
     key: &Key,
@@ -89,7 +89,7 @@ fn serves_synchronous_callers_on_all_workers_at_once<B: Backend + 'static>(
             let everybody = Arc::clone(&everybody);
             runtime.spawn(async move {
                 if caller < workers {
-                    // No worker is left over.
+                    // No worker is left.
                     everybody.wait();
                 }
                 let load = || block_on(backend.load(&key)).map(drop);
@@ -97,7 +97,7 @@ fn serves_synchronous_callers_on_all_workers_at_once<B: Backend + 'static>(
             });
         }
         let served: Vec<_> = (0..4).map(|_| told.recv_timeout(TIME_LIMIT / 6)).collect();
-        // It would wait for workers that wait.
+        // It would wait for blocked workers.
         runtime.shutdown_background();
         for served in served {
             served.expect("an answer in time").unwrap();
@@ -105,7 +105,7 @@ fn serves_synchronous_callers_on_all_workers_at_once<B: Backend + 'static>(
     }
 }
 
-/// What was opened for the tasks of a runtime does not end with it: others are given it.
+/// Connections opened for another runtime's tasks outlive it, as others use them.
 fn outlives_other_runtimes_that_used_it<B: Backend + 'static>(
     hand_over: &impl AsyncFn() -> B,
     key: &Key,
@@ -125,7 +125,7 @@ fn outlives_other_runtimes_that_used_it<B: Backend + 'static>(
     }
 }
 
-/// Not every client can do without the runtime in which it was made; none keeps its callers waiting.
+/// Not every client works after its runtime has ended; none makes its callers wait.
 fn answers_in_time_when_its_runtime_has_ended<B: Backend>(
     hand_over: &impl AsyncFn() -> B,
     key: &Key,
@@ -138,7 +138,7 @@ fn answers_in_time_when_its_runtime_has_ended<B: Backend>(
     }
 }
 
-/// The thread that waits is the one that should drive the connections.
+/// The blocked thread is the one that should drive the connections.
 fn says_that_one_thread_cannot_wait_for_itself<B: Backend>(
     hand_over: &impl AsyncFn() -> B,
     key: &Key,
@@ -156,7 +156,7 @@ fn says_that_one_thread_cannot_wait_for_itself<B: Backend>(
     });
 }
 
-/// Threads for what blocks belong to a runtime, and do not drive it; nor does who only enters it.
+/// Blocking threads of a runtime, and threads that merely enter it, do not drive it.
 fn serves_threads_beside_a_runtime_of_one_thread<B: Backend + 'static>(
     hand_over: &impl AsyncFn() -> B,
     key: &Key,
@@ -181,7 +181,7 @@ fn serves_threads_beside_a_runtime_of_one_thread<B: Backend + 'static>(
     });
 }
 
-/// The client is handed over on one thread, and another one drives its connections.
+/// The client is created on one thread, and another one drives its connections.
 fn looks_who_drives_a_runtime_of_one_thread<B: Backend>(
     hand_over: &impl AsyncFn() -> B,
     key: &Key,
@@ -189,7 +189,7 @@ fn looks_who_drives_a_runtime_of_one_thread<B: Backend>(
     let runtime = one_thread();
     let backend = runtime.block_on(async {
         let backend = hand_over().await;
-        // This thread is seen to drive them now.
+        // This thread is now seen as the driver.
         yield_now().await;
         backend
     });
@@ -199,7 +199,7 @@ fn looks_who_drives_a_runtime_of_one_thread<B: Backend>(
         let runtime = &runtime;
         threads.spawn(move || runtime.block_on(ended));
         let started = Instant::now();
-        // Until the other thread is seen to drive them, this one is thought to.
+        // Until the other thread is seen as the driver, this one counts as it.
         while let Err(error) = waits() {
             assert!(error.to_string().contains("multi-thread"), "{error}");
             assert!(started.elapsed() < TIME_LIMIT, "it is never seen");
@@ -214,7 +214,7 @@ fn looks_who_drives_a_runtime_of_one_thread<B: Backend>(
     });
 }
 
-/// Every kind of operation of a call.
+/// All operations of a call.
 async fn used(backend: &impl Backend, key: &Key) {
     tried(backend, key).await.unwrap();
 }

@@ -1,4 +1,4 @@
-//! It behaves as every backend must, wherever it runs.
+//! Conformance, for callers of every kind.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +14,7 @@ fn subject(url: &str) -> Subject {
     Subject::new(|| Arc::new(support::backend(url)))
 }
 
-/// The rights that the errors of the backend ask for.
+/// The rights named in the backend's errors.
 const RIGHTS: &str = "~cachier:* &cachier:* +@read +@write +@scripting +@pubsub +@connection +time";
 
 mod with_as_few_rights_as_it_needs {

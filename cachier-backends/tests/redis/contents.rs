@@ -1,4 +1,4 @@
-//! What is on the server: its books, what expires, and what others write there.
+//! Data on the server: indexes, expiry, and foreign values.
 
 use std::time::{Duration, SystemTime};
 
@@ -167,7 +167,7 @@ fn an_owner_whose_lease_has_ended_changes_nothing() {
     });
 }
 
-/// A cluster sends a request again whose answer was lost.
+/// A cluster repeats a request whose answer was lost.
 #[test]
 fn a_repeated_request_gets_the_same_lease() {
     let Some(url) = url() else { return };

@@ -1,4 +1,4 @@
-//! How many requests an operation is, and how large it may be.
+//! Requests per operation, and limits of size.
 
 use std::time::{Duration, Instant};
 
@@ -8,7 +8,7 @@ use crate::support::{
     backend, command, created, entry, key, lease, load, private, runtime, scope, store, until, url,
 };
 
-/// How often the server has run a command so far.
+/// How often the server has run a command.
 fn calls(url: &str, name: &str) -> u64 {
     let stats = command(url, &["INFO", "commandstats"]);
     let stats: String = redis::from_redis_value(stats).unwrap();
@@ -85,7 +85,7 @@ fn an_entry_beyond_the_servers_limit_is_refused() {
         store(&backend, &key, b"small").await;
         let large = vec![7; 2 << 20];
         let request = StoreRequest::new(&large, created());
-        // The server hangs up on such a request, at times before its refusal can be read.
+        // The server disconnects after such a request, sometimes before its refusal is read.
         match backend.store(&key, request).await {
             Ok(reply) => assert_eq!(reply, StoreReply::TooLarge),
             Err(error) => assert!(error.is_transient(), "{error:#}"),
@@ -102,7 +102,7 @@ fn a_refused_large_entry_ends_its_lease() {
     let (backend, scope) = (backend(server.url()), scope("too large"));
     runtime().block_on(async {
         let mut number = 0;
-        // The one for the server to refuse, the other for nobody to send.
+        // One is refused by the server, the other never sent.
         for size in [2 << 20, (512 << 20) + 1] {
             let large = vec![0; size];
             let refused = async |number| {
@@ -111,7 +111,7 @@ fn a_refused_large_entry_ends_its_lease() {
                 let request = StoreRequest::new(&large, created()).under(held);
                 match backend.store(&key, request).await {
                     Ok(reply) => assert_eq!(reply, StoreReply::TooLarge),
-                    // The server has hung up before its refusal could be read.
+                    // The server disconnected before its refusal was read.
                     Err(error) => {
                         assert!(error.is_transient(), "{error:#}");
                         return false;

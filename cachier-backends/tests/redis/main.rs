@@ -1,4 +1,4 @@
-//! The redis backend on real servers: a single one, one that Sentinel watches, a cluster.
+//! The Redis backend on real servers: a single one, one with Sentinel, a cluster.
 #![allow(clippy::unwrap_used)]
 
 mod conformance;

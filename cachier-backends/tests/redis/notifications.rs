@@ -1,4 +1,4 @@
-//! Learning of changes: those who wait, and those who watch.
+//! Change notifications for waiters and watchers.
 
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex};
@@ -31,14 +31,14 @@ fn a_waiter_is_notified_without_polling() {
                 tokio::spawn(async move { here.wait(&wanted, None).unwrap().await.unwrap() });
             let asked = async || requests(&waiter) > before;
             until("it has asked for how long to wait", asked).await;
-            // If it did not know how to be woken, it would return now.
+            // Without notification it would return now.
             tokio::time::sleep(Duration::from_millis(if number < 2 { 0 } else { 60 })).await;
             assert!(number == 0 || !waiting.is_finished());
             let stored = entry(b"value");
             let request = StoreRequest::new(&stored, created()).under(lease);
             owner.store(&key, request).await.unwrap();
             waiting.await.unwrap();
-            // The first one connects, and has the server know the script.
+            // The first one connects, and makes the server know the script.
             assert!(number == 0 || requests(&waiter) == before + 1);
         }
     });
@@ -54,13 +54,13 @@ fn a_waiter_hears_of_a_released_lease() {
     let Some(url) = url() else { return };
     let (backend, other, scope) = (backend(url), backend(url), scope("freed"));
     runtime().block_on(async {
-        // Given back.
+        // Released.
         let given_back = key(&scope, 1);
         let held = lease(&backend, &given_back, LEASE_PERIOD).await;
         let waiting = other.wait(&given_back, None).unwrap();
         let (released, waited) = tokio::join!(backend.release(held), waiting);
         assert!(released.is_ok() && waited.is_ok());
-        // Left behind.
+        // Abandoned.
         let left = key(&scope, 2);
         drop(lease(&backend, &left, Duration::from_millis(100)).await);
         other.wait(&left, None).unwrap().await.unwrap();
@@ -89,14 +89,14 @@ fn a_synchronous_waiter_keeps_its_limit() {
     block_on(backend.release(held)).unwrap();
 }
 
-/// What one backend is told about a function.
+/// A backend's notifications about a function.
 struct Told(
     Arc<Mutex<Vec<Change>>>,
     #[expect(dead_code, reason = "ends when dropped")] Watch,
 );
 
 impl Told {
-    /// Watches, and waits until nothing is missed from now on.
+    /// Watches, and waits until the subscription is active.
     async fn about(backend: &RedisBackend, scope: &Arc<Scope>) -> Self {
         let told = Arc::new(Mutex::new(Vec::new()));
         let all = Arc::clone(&told);
@@ -186,7 +186,7 @@ fn who_may_not_subscribe_asks_again_and_again() {
     });
 }
 
-/// A synchronous caller in a task blocks the thread that should drive the runtime's own connection.
+/// A sync caller in a task blocks the thread that should drive the runtime's connection.
 #[test]
 fn waiters_on_a_current_thread_runtime_are_notified() {
     let Some(url) = url() else { return };

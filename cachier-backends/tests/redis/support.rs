@@ -1,4 +1,4 @@
-//! Servers and keys for the tests.
+//! Servers and keys for tests.
 
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, OnceLock};
@@ -15,7 +15,7 @@ use cachier_servers::StoreServer;
 use cachier_servers::redis::{self, Cluster, USER_OF_CLUSTER};
 use tokio::runtime::{Builder, Runtime};
 
-/// The address of the server that the tests share.
+/// The address of the shared server.
 pub(crate) fn url() -> Option<&'static str> {
     static SHARED: OnceLock<Option<StoreServer>> = OnceLock::new();
     SHARED
@@ -24,7 +24,7 @@ pub(crate) fn url() -> Option<&'static str> {
         .map(StoreServer::url)
 }
 
-/// The address of a server of Valkey that the tests share.
+/// The address of the shared Valkey server.
 pub(crate) fn valkey_url() -> Option<&'static str> {
     static SHARED: OnceLock<Option<StoreServer>> = OnceLock::new();
     SHARED
@@ -33,7 +33,7 @@ pub(crate) fn valkey_url() -> Option<&'static str> {
         .map(StoreServer::url)
 }
 
-/// The address of the cluster that the tests share.
+/// The address of the shared cluster.
 pub(crate) fn cluster_url() -> Option<String> {
     static SHARED: OnceLock<Option<Cluster>> = OnceLock::new();
     SHARED
@@ -42,7 +42,7 @@ pub(crate) fn cluster_url() -> Option<String> {
         .map(Cluster::url)
 }
 
-/// The address of a cluster that the tests share, for a user who has these rights only.
+/// The address of a shared cluster, for a user with only these rights.
 pub(crate) fn guarded_cluster_url(rights: String) -> Option<String> {
     static SHARED: OnceLock<Option<Cluster>> = OnceLock::new();
     let cluster = SHARED.get_or_init(|| kept(move || redis::start_cluster_with_password(&rights)));
@@ -50,7 +50,7 @@ pub(crate) fn guarded_cluster_url(rights: String) -> Option<String> {
     Some(url.replace("://", &format!("://{USER_OF_CLUSTER}@")))
 }
 
-/// What `start` starts, on a thread that lives as long as the program: servers end with the thread that started them.
+/// The result of `start`, on a thread that lives as long as the program: servers end with their thread.
 fn kept<T: Send + 'static>(start: impl FnOnce() -> T + Send + 'static) -> T {
     let (send, receive): (Sender<T>, _) = channel();
     thread::spawn(move || {
@@ -86,19 +86,19 @@ pub(crate) fn runtime() -> Runtime {
         .unwrap()
 }
 
-/// A server of one test's own, and its address.
+/// A server for a single test.
 pub(crate) fn private(options: &[&str]) -> Option<StoreServer> {
     redis::start_private(cachier_servers::free_port(), options)
 }
 
 /// An entry around some bytes.
 pub(crate) fn entry(value: &[u8]) -> Vec<u8> {
-    // A backend does not look into it: it may be of whatever key.
+    // Backends do not look into it, so its key is arbitrary.
     let key = key(&scope("entry"), 0);
     cachier_backends::entry::encode(&key, &Header::new(created()), value)
 }
 
-/// When entries were created, if that does not count.
+/// A creation time, if it does not matter.
 pub(crate) fn created() -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000)
 }
@@ -123,7 +123,7 @@ pub(crate) async fn lease(backend: &RedisBackend, key: &Key, period: Duration) -
     }
 }
 
-/// Asks again and again until the answer is yes.
+/// Polls until the answer is yes.
 pub(crate) async fn until(what: &str, mut ask: impl AsyncFnMut() -> bool) {
     let started = Instant::now();
     while !ask().await {
@@ -135,7 +135,7 @@ pub(crate) async fn until(what: &str, mut ask: impl AsyncFnMut() -> bool) {
     }
 }
 
-/// Sends a server one command, past the backend.
+/// Sends a server a command, bypassing the backend.
 pub(crate) fn command(url: &str, command: &[&str]) -> redis_client::Value {
     let mut connection = redis_client::Client::open(url)
         .unwrap()

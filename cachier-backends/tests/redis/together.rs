@@ -1,4 +1,4 @@
-//! Loads that many callers ask for at once, and that are sent together.
+//! Batches of concurrent loads.
 
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex};
@@ -41,7 +41,7 @@ fn batched_callers_get_their_own_entries() {
                 .collect();
             let is_gone = |number: u32| number % 7 == round % 7;
             tokio::task::yield_now().await;
-            // Callers that go away take nobody else's answer with them.
+            // Cancelled callers do not affect others' answers.
             let numbered = || (0..).zip(&all);
             numbered()
                 .filter(|(number, _)| is_gone(*number))
@@ -64,8 +64,8 @@ fn reads(url: &str) -> u64 {
     reads.unwrap().parse().unwrap()
 }
 
-/// The driver writes whenever a task that made a request has to wait, so that with one thread at work, of two, each is
-/// written by itself: unless they wait for each other.
+/// The driver writes whenever a sending task has to wait. With one of two workers busy, every request would be written
+/// by itself unless they are batched.
 #[test]
 fn many_requests_are_written_in_one_go() {
     let Some(server) = private(&[]) else { return };
@@ -112,7 +112,7 @@ fn a_runtime_that_ends_leaves_nobody_waiting() {
         assert!(block_on(poll_once(loading)).is_none());
     }
     drop(entered);
-    // Those that were sent at once.
+    // Those sent at once.
     all.drain(..10);
     runtime.shutdown_background();
     drop(release);
@@ -153,7 +153,7 @@ fn requests_for_callers_that_have_gone_end() {
     });
 }
 
-/// How many requests have been sent, or are about to be.
+/// Requests sent or about to be.
 fn asked(backend: &RedisBackend) -> u64 {
     let totals = backend.figures().round_trips;
     totals.iter().map(|(_, count)| count).sum()

@@ -1,4 +1,4 @@
-//! A cluster, a master that Sentinel watches, and TLS.
+//! A cluster, a master with Sentinel, and TLS.
 
 use std::collections::{BTreeSet, HashSet};
 use std::net::TcpListener;
@@ -44,7 +44,7 @@ fn entries_are_spread_over_a_clusters_nodes() {
     });
 }
 
-/// Which of some entries are served to callers who ask for them all at once.
+/// Which entries are served to concurrent callers.
 async fn served(
     backend: &Arc<RedisBackend>,
     scope: &Arc<Scope>,
@@ -91,7 +91,7 @@ fn other_nodes_serve_while_one_hangs() {
             .trim_start_matches("redis+cluster://")
             .split(',')
         {
-            // Otherwise the others serve nobody either, after a while.
+            // Otherwise the others fail as well, after a while.
             let node = format!("redis://{node}");
             command(&node, &["CONFIG", "SET", "cluster-node-timeout", "60000"]);
         }
@@ -99,7 +99,7 @@ fn other_nodes_serve_while_one_hangs() {
         let later = Arc::new(backend(&cluster.url()));
         let others = served(&connected, &scope, 0..ENTRIES).await;
         assert!((1..48).contains(&others.len()), "{others:?}");
-        // Callers who wait for the node that hangs take nothing from the others.
+        // Callers of the hung node take nothing from the others.
         let mut in_a_row = 0;
         until(
             "the other nodes serve by a connection that was there",
@@ -118,7 +118,7 @@ fn other_nodes_serve_while_one_hangs() {
             async || {
                 let hanging = (0..ENTRIES).filter(|number| !others.contains(number));
                 assert!(served(&connected, &scope, hanging).await.is_empty());
-                // Less than it takes to connect.
+                // Less than connecting takes.
                 let load = timeout(Duration::from_millis(250), connected.load(&other));
                 load.await.is_ok_and(|loaded| loaded.is_ok())
             },
@@ -170,7 +170,7 @@ fn an_unresponsive_sentinel_delays_nobody() {
         backend(&servers.url().replace("://", &first)),
         key(&scope("silent"), 1),
     );
-    // Less than the driver gives to each of them.
+    // Less than the driver's limit per host.
     let allowance = Duration::from_millis(900);
     let loaded = blocking::inline(allowance, || block_on(backend.load(&key)));
     assert_eq!(loaded.unwrap(), None);

@@ -1,4 +1,4 @@
-//! Servers that are not there, hang, come back, have no room, or do not permit.
+//! Servers that are missing, hang, come back, are full, or deny access.
 
 use std::sync::Arc;
 use std::thread;
@@ -18,7 +18,7 @@ use crate::support::{
     backend, command, created, entry, key, lease, load, private, runtime, scope, store, until, url,
 };
 
-/// What each operation comes to.
+/// The error of every operation.
 async fn failures(backend: &RedisBackend) -> Vec<Error> {
     let (scope, stored) = (scope("trouble"), entry(b"value"));
     let key = key(&scope, 1);
@@ -127,7 +127,7 @@ fn a_user_who_may_only_read_reads() {
                 .await;
             let error = error.unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Denied, "{rights} {error:#}");
-            // Now scripts may run, and yet not write.
+            // Now scripts may run, but not write.
             command(url, &[&user[..], &more[..]].concat());
         }
         assert_eq!(load(&reader, &key).await, Some(entry(b"value")));
@@ -198,7 +198,7 @@ fn a_server_that_hung_is_used_again() {
     });
 }
 
-/// Each caller waits for less time than it takes to tell that a server is gone.
+/// Each caller waits for less time than it takes to notice that a server is gone.
 #[test]
 fn a_silently_lost_connection_is_replaced_quickly() {
     let Some(mut server) = private(&[]) else {
@@ -245,7 +245,7 @@ fn an_unobserved_failure_is_not_reported_later() {
     });
 }
 
-/// A caller that blocks its thread drives its own connection, and has gone by the time that it is made.
+/// A blocking caller drives its own connection, and is gone before that is established.
 #[test]
 fn a_connection_attempt_outlives_its_caller() {
     let Some(mut server) = private(&[]) else {
