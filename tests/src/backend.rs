@@ -1,4 +1,4 @@
-//! A backend of our own: a map that fails when a test says so.
+//! A map as a backend, with faults on demand.
 
 use std::collections::HashMap;
 use std::future::pending;
@@ -13,7 +13,7 @@ use cachier_backends::{
     StoreRequest, Usage,
 };
 
-/// Entries in a map that all clones share.
+/// Entries in a map shared by all clones.
 #[derive(Clone, Default)]
 pub struct MapBackend {
     shared: Arc<Shared>,
@@ -29,7 +29,7 @@ struct Shared {
     before_storing: Mutex<Option<fn()>>,
 }
 
-/// What is wrong with a backend.
+/// A fault of the backend.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Fault {
     /// Nothing.
@@ -45,46 +45,46 @@ pub enum Fault {
     FailsToLease(ErrorKind),
     /// No operation ever answers.
     Hangs,
-    /// Loading takes so long, on the clock of the test, and nothing else ever answers.
+    /// Loads take this long on the test's clock; nothing else ever answers.
     LoadsSlowly(Duration),
-    /// It loads bytes that nobody stored.
+    /// Loads return bytes that nobody stored.
     LoadsGarbage,
-    /// Nothing, but other processes compute every key.
+    /// Other processes are computing every key.
     OthersCompute,
-    /// It takes every value for one that a newer one has overtaken.
+    /// Every store is superseded by a newer value.
     Refuses,
 }
 
 impl MapBackend {
-    /// From now on this is wrong with it.
+    /// Sets the fault.
     pub fn set(&self, fault: Fault) {
         *lock(&self.shared.fault) = fault;
     }
 
-    /// Has this happen while the next entry is on its way into the map.
+    /// Runs `happens` while the next entry is being stored.
     pub fn before_storing(&self, happens: fn()) {
         *lock(&self.shared.before_storing) = Some(happens);
     }
 
-    /// How often it was asked for anything but what it holds.
+    /// Requests so far, other than for usage.
     #[must_use]
     pub fn asked(&self) -> u64 {
         self.shared.asked.load(Ordering::SeqCst)
     }
 
-    /// How often it was asked for a lease.
+    /// Requests for leases so far.
     #[must_use]
     pub fn asked_for_leases(&self) -> u64 {
         self.shared.asked_for_leases.load(Ordering::SeqCst)
     }
 
-    /// How often it was asked what it holds.
+    /// Requests for usage so far.
     #[must_use]
     pub fn asked_for_usage(&self) -> u64 {
         self.shared.asked_for_usage.load(Ordering::SeqCst)
     }
 
-    /// Answers as its fault allows, and counts that it was asked.
+    /// Counts a request and answers as the fault allows.
     async fn answer<T>(
         &self,
         operation: Operation,

@@ -1,4 +1,4 @@
-//! Many callers of one function at once, on threads, in tasks, or both.
+//! Many concurrent callers of one function, on threads, in tasks, or both.
 
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -23,7 +23,7 @@ pub struct Callers<R> {
 }
 
 impl<R: Send + 'static> Callers<R> {
-    /// Nobody yet.
+    /// No callers.
     #[must_use]
     pub fn new() -> Self {
         let (sender, results) = channel();
@@ -35,7 +35,7 @@ impl<R: Send + 'static> Callers<R> {
         }
     }
 
-    /// So many more, each on a thread of its own.
+    /// Adds callers on threads of their own.
     #[must_use]
     pub fn on_threads(
         mut self,
@@ -51,7 +51,7 @@ impl<R: Send + 'static> Callers<R> {
         self
     }
 
-    /// So many more, each on a thread that a runtime keeps for blocking calls.
+    /// Adds callers on a runtime's blocking threads.
     #[must_use]
     pub fn on_blocking_threads(
         mut self,
@@ -66,7 +66,7 @@ impl<R: Send + 'static> Callers<R> {
         self
     }
 
-    /// So many more, each in a task of a runtime with several threads.
+    /// Adds callers in tasks of a multi-thread runtime.
     #[must_use]
     pub fn in_tasks<F>(mut self, count: usize, call: impl Fn() -> F) -> Self
     where
@@ -84,7 +84,7 @@ impl<R: Send + 'static> Callers<R> {
         self
     }
 
-    /// So many more, half of them in tasks and half on threads that block on the future.
+    /// Adds callers, half of them in tasks, half on threads that block on the future.
     #[must_use]
     pub fn mixed<F>(
         self,
@@ -100,10 +100,10 @@ impl<R: Send + 'static> Callers<R> {
             .on_threads(count - in_tasks, move || block_on(blocking()))
     }
 
-    /// What each got, or the panic that it ended with.
+    /// The result of each, or its panic.
     ///
     /// # Panics
-    /// When one of them hangs.
+    /// When one hangs.
     #[track_caller]
     #[must_use]
     pub fn results(self) -> Vec<thread::Result<R>> {
@@ -113,10 +113,10 @@ impl<R: Send + 'static> Callers<R> {
             .collect()
     }
 
-    /// What each got.
+    /// The result of each.
     ///
     /// # Panics
-    /// When one of them hangs or has panicked.
+    /// When one hangs or panics.
     #[track_caller]
     #[must_use]
     pub fn values(self) -> Vec<R> {
@@ -151,7 +151,7 @@ pub async fn in_context<F: Future>(context: IsolatedContext, future: F) -> F::Ou
     poll_fn(|cx| context.run(|| future.as_mut().poll(cx))).await
 }
 
-/// A runtime of two threads for tasks, and of as many as it takes for blocking calls.
+/// A runtime with two workers, and blocking threads as needed.
 pub fn runtime() -> &'static Runtime {
     static RUNTIME: OnceLock<Runtime> = OnceLock::new();
     RUNTIME.get_or_init(|| {

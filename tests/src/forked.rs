@@ -1,6 +1,6 @@
-//! Processes that this one forks, as servers do that fork their workers.
+//! Forked processes, like those of pre-forking servers.
 //!
-//! Only in a process of its own: a test starts one as a [`part`](crate::process::part), and that one forks.
+//! Only within a process of its own: a test starts one as a [`part`](crate::process::part), which forks.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::exit;
@@ -10,7 +10,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::wait::until;
 
-/// A child of this process that goes on with a copy of all that is in its memory. It ends with its test.
+/// A child with a copy of this process's memory. It ends with its test.
 #[derive(Debug)]
 pub struct Forked {
     /// `None` once it has ended.
@@ -18,31 +18,31 @@ pub struct Forked {
 }
 
 impl Forked {
-    /// Forks; the child does this and ends.
+    /// Forks. The child runs `in_child` and exits.
     ///
     /// # Panics
-    /// When this process cannot be forked.
+    /// When forking fails.
     pub fn start(in_child: impl FnOnce()) -> Self {
         match fork().expect("a child") {
             Fork::Parent(child) => Self { child: Some(child) },
             Fork::Child => {
-                // The harness of the tests is not in the child.
+                // The test harness does not exist in the child.
                 let done = catch_unwind(AssertUnwindSafe(in_child));
                 exit(i32::from(done.is_err()))
             }
         }
     }
 
-    /// The child of this id.
+    /// The child with this id.
     #[must_use]
     pub fn of(child: i32) -> Self {
         Self { child: Some(child) }
     }
 
-    /// Waits until the child has ended well.
+    /// Waits until the child has exited successfully.
     ///
     /// # Panics
-    /// When it has not, or does not end.
+    /// When it fails, or does not exit.
     #[track_caller]
     pub fn finish(mut self) {
         let child = self.child.expect("it has not ended");
@@ -56,7 +56,7 @@ impl Forked {
     }
 }
 
-/// A child whose test has failed does not outlive it.
+/// A child does not outlive a failed test.
 impl Drop for Forked {
     fn drop(&mut self) {
         if let Some(child) = self.child.and_then(Pid::from_raw) {

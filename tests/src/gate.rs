@@ -1,4 +1,4 @@
-//! A place in the body of a function where it waits until the test lets it go on.
+//! Gates, at which functions wait until the test opens them.
 
 use std::future::poll_fn;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,7 +9,7 @@ use futures_lite::future::block_on;
 
 use crate::wait::until;
 
-/// Closed until it is opened, and open from then on.
+/// Closed at first; stays open once opened.
 pub struct Gate {
     state: Mutex<State>,
 }
@@ -34,12 +34,12 @@ impl Gate {
         }
     }
 
-    /// Waits on a thread until the gate is open.
+    /// Blocks the thread until the gate is open.
     pub fn wait(&self) {
         block_on(self.wait_async());
     }
 
-    /// Waits in a task until the gate is open.
+    /// Waits asynchronously until the gate is open.
     pub async fn wait_async(&self) {
         self.state().arrived += 1;
         poll_fn(|cx| {
@@ -53,7 +53,7 @@ impl Gate {
         .await;
     }
 
-    /// Lets everyone through.
+    /// Opens the gate.
     pub fn open(&self) {
         let waiting = {
             let mut state = self.state();
@@ -63,7 +63,7 @@ impl Gate {
         waiting.into_iter().for_each(Waker::wake);
     }
 
-    /// Waits until so many have come to the gate.
+    /// Waits until `count` callers have arrived at the gate.
     #[track_caller]
     pub fn until_arrived(&self, count: u64) {
         until("they come to the gate", || self.state().arrived >= count);
@@ -80,30 +80,30 @@ impl Default for Gate {
     }
 }
 
-/// Counts how often something happened.
+/// Counts events.
 #[derive(Debug, Default)]
 pub struct Counter(AtomicU64);
 
 impl Counter {
-    /// Nothing has happened yet.
+    /// Zero.
     #[must_use]
     pub const fn new() -> Self {
         Self(AtomicU64::new(0))
     }
 
-    /// It happens once more: for the how-manieth time, beginning with 1.
+    /// Counts an event; returns its number, from 1.
     pub fn next(&self) -> u64 {
         self.0.fetch_add(1, Ordering::SeqCst) + 1
     }
 
-    /// How often it has happened.
+    /// The number of events.
     #[must_use]
     pub fn get(&self) -> u64 {
         self.0.load(Ordering::SeqCst)
     }
 }
 
-/// Panics without a word on the screen: for bodies that are meant to.
+/// Panics without output, on purpose.
 pub fn panic_silently() -> ! {
     std::panic::resume_unwind(Box::new("on purpose"))
 }

@@ -1,5 +1,4 @@
-//! What the end-to-end tests share: many callers at once, bodies that wait to be told, deep lists, folders, processes, and a
-//! backend that fails on demand.
+//! Shared by the end-to-end tests: concurrent callers, gates, deep lists, folders, processes, and a faulty backend.
 
 pub mod backend;
 pub mod callers;

@@ -1,18 +1,17 @@
-//! Linked lists, which are as deep as they are long.
+//! Linked lists, nested as deep as they are long.
 
 use std::hash::{Hash, Hasher};
 use std::thread;
 
 use serde::{Deserialize, Serialize};
 
-/// As deep as an argument or a value may be.
+/// The deepest nesting allowed for arguments and values.
 pub const MAX_LEVELS: usize = 128;
 
-/// Deeper than any stack can follow.
+/// Deeper than any stack allows.
 pub const DEEP: usize = 100_000;
 
-/// A list of numbers, each a level deeper than the one before. All that a program does with it is done in loops, so that it
-/// runs well without a cache; serde alone recurses.
+/// A list of numbers, each one level deeper. Only serde recurses over it; everything else uses loops.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct List {
     value: usize,
@@ -20,13 +19,13 @@ pub struct List {
 }
 
 impl List {
-    /// A list of so many numbers, of one at least.
+    /// A list of `length` numbers, at least one.
     #[must_use]
     pub fn of(length: usize) -> Self {
         Self::from_back((0..length).rev())
     }
 
-    /// How many numbers it has.
+    /// The number of elements.
     #[must_use]
     #[expect(clippy::len_without_is_empty, reason = "none is empty")]
     pub fn len(&self) -> usize {
@@ -78,10 +77,10 @@ impl Drop for List {
     }
 }
 
-/// Runs something on a thread with so many bytes of stack.
+/// Runs something on a thread with a stack of this many bytes.
 ///
 /// # Panics
-/// When it does.
+/// When it panics.
 pub fn on_thread<R: Send>(stack: usize, run: impl FnOnce() -> R + Send) -> R {
     thread::scope(|scope| {
         let builder = thread::Builder::new().stack_size(stack);

@@ -1,7 +1,7 @@
-//! Other processes: this very test program, started again with a part to play.
+//! Other processes: this test program, started again with a part to play.
 //!
-//! A test that needs them calls [`part`] first. In the test itself that is `None`; in the processes that it starts it is
-//! what they are to do.
+//! A test that needs them first calls [`part`], which is `None` in the test itself, and the task in the processes it
+//! starts.
 
 use std::env;
 use std::io::{BufRead, BufReader, Write, stderr, stdin};
@@ -17,19 +17,19 @@ use crate::wait::{WAIT_TIMEOUT, until};
 const PART_VARIABLE: &str = "CACHIER_TEST_PART";
 const OUTPUT_PREFIX: &str = "part says: ";
 
-/// The part of this process, if the test started it.
+/// The part of this process; `None` if it is not started by a test.
 #[must_use]
 pub fn part() -> Option<String> {
     env::var(PART_VARIABLE).ok()
 }
 
-/// Says something to the test.
+/// Sends a line to the test.
 #[allow(clippy::print_stdout)]
 pub fn say(line: impl std::fmt::Display) {
     println!("{OUTPUT_PREFIX}{line}");
 }
 
-/// Waits for the test to say something.
+/// Receives a line from the test.
 ///
 /// # Panics
 /// When the test is gone.
@@ -41,13 +41,13 @@ pub fn hear() -> String {
     line.trim_end().to_owned()
 }
 
-/// Says on the screen that a test is skipped, and why, although the harness keeps what tests print to itself.
+/// Reports a skipped test on stderr, past the harness's capture.
 pub fn skip(why: &str) {
-    // Nobody to tell is no reason to fail.
+    // Failing to report is no failure.
     let _ = writeln!(stderr(), "skipped: {why}");
 }
 
-/// A process that plays a part. It ends with its test.
+/// A process with a part. It ends with its test.
 #[derive(Debug)]
 pub struct Process {
     child: Child,
@@ -56,9 +56,8 @@ pub struct Process {
 }
 
 impl Process {
-    /// Starts this program again, to run the test of this name only, which asks for its [`part`].
-    ///
-    /// `prepare` sets the variables and folders that the process finds.
+    /// Starts this program to run only the test of this name, which calls [`part`]. `prepare` sets the process's
+    /// environment.
     ///
     /// # Panics
     /// When it cannot be started.
@@ -69,8 +68,8 @@ impl Process {
         Self::spawn(command, part)
     }
 
-    /// As [`start`](Self::start), with a file system of its own at a folder, in which the file backend caches, mounted with
-    /// these options of `tmpfs`. `None` where this user may not mount anything.
+    /// Like [`start`](Self::start), with its own `tmpfs` with these options mounted at the file backend's folder.
+    /// `None` if this user may not mount.
     ///
     /// # Panics
     /// When it cannot be started.
@@ -138,7 +137,7 @@ impl Process {
         let (sender, lines) = channel();
         thread::spawn(move || {
             for line in output.lines().map_while(Result::ok) {
-                // The harness does not end its line before the test has ended.
+                // The harness does not end its line before the test ends.
                 if let Some((_, said)) = line.split_once(OUTPUT_PREFIX) {
                     let _ = sender.send(said.to_owned());
                 }
@@ -151,10 +150,10 @@ impl Process {
         }
     }
 
-    /// What it says next.
+    /// The next line it sends.
     ///
     /// # Panics
-    /// When it says nothing more.
+    /// When it sends nothing more.
     #[track_caller]
     #[must_use]
     pub fn line(&self) -> String {
@@ -163,13 +162,13 @@ impl Process {
             .expect("it says something")
     }
 
-    /// What it has said by now, if anything.
+    /// The next line, if it has sent one.
     #[must_use]
     pub fn try_line(&self) -> Option<String> {
         self.lines.try_recv().ok()
     }
 
-    /// Says something to it.
+    /// Sends it a line.
     ///
     /// # Panics
     /// When it does not listen.
@@ -179,7 +178,7 @@ impl Process {
         writeln!(input, "{line}").expect("it listens");
     }
 
-    /// Sends it a signal.
+    /// Sends a signal.
     ///
     /// # Panics
     /// When it is gone.
@@ -188,7 +187,7 @@ impl Process {
         kill_process(Pid::from_child(&self.child), signal).expect("it is there");
     }
 
-    /// Kills it with SIGKILL, and waits until it is gone.
+    /// Sends SIGKILL, and waits for the end.
     ///
     /// # Panics
     /// When it cannot be killed.
@@ -197,7 +196,7 @@ impl Process {
         self.child.wait().expect("it ends");
     }
 
-    /// The same, but what it listens to stays open: to processes that it has forked.
+    /// The same, but keeps its input open for processes that it has forked.
     ///
     /// # Panics
     /// When it cannot be killed.
@@ -208,10 +207,10 @@ impl Process {
         self.input.take()
     }
 
-    /// Waits until it has ended well.
+    /// Waits until it has exited successfully.
     ///
     /// # Panics
-    /// When it has not, or does not end.
+    /// When it fails, or does not exit.
     #[track_caller]
     pub fn finish(mut self) {
         drop(self.input.take());
@@ -232,7 +231,7 @@ fn only(test: &str) -> [&str; 4] {
     [test, "--exact", "--nocapture", "--test-threads=1"]
 }
 
-/// A process whose test has failed does not outlive it.
+/// A process does not outlive a failed test.
 impl Drop for Process {
     fn drop(&mut self) {
         let _ = self.child.kill();

@@ -9,7 +9,7 @@ use cachier::{global_params, set_global_params};
 /// Runs a test in a context of its own, whose file backend has the folder that it is given.
 ///
 /// # Panics
-/// When there is no room for temporary folders.
+/// When no temporary folder can be created.
 pub fn in_folder<R>(test: impl FnOnce(&Path) -> R) -> R {
     let folder = tempfile::tempdir().expect("a folder");
     isolated(|| {
@@ -18,10 +18,10 @@ pub fn in_folder<R>(test: impl FnOnce(&Path) -> R) -> R {
     })
 }
 
-/// As [`in_folder`], for a future.
+/// Like [`in_folder`], for a future.
 ///
 /// # Panics
-/// When there is no room for temporary folders.
+/// When no temporary folder can be created.
 pub async fn in_folder_async<R>(test: impl AsyncFnOnce(&Path) -> R) -> R {
     let folder = tempfile::tempdir().expect("a folder");
     isolated_async(async {
@@ -40,7 +40,7 @@ pub fn in_another_process<R>(run: impl FnOnce() -> R) -> R {
     })
 }
 
-/// All files below a folder, in order.
+/// All files in a folder, recursively, sorted.
 #[must_use]
 pub fn files(folder: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();
@@ -57,7 +57,7 @@ pub fn files(folder: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// The entries below a folder, in order: files named by a hash.
+/// All entries in a folder, recursively, sorted: files named by a hash.
 #[must_use]
 pub fn entries(folder: &Path) -> Vec<PathBuf> {
     let mut files = files(folder);

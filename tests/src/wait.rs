@@ -1,17 +1,17 @@
-//! Waiting for something to become true.
+//! Waiting for conditions.
 
 use std::thread;
 use std::time::{Duration, Instant};
 
 use cachier::CacheMetrics;
 
-/// The longest that a test waits for anything; only one that fails waits so long.
+/// The longest wait; only failing tests wait that long.
 pub const WAIT_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Waits until the condition holds.
 ///
 /// # Panics
-/// When it does not within [`WAIT_TIMEOUT`].
+/// When it does not hold within [`WAIT_TIMEOUT`].
 #[track_caller]
 pub fn until(what: &str, mut holds: impl FnMut() -> bool) {
     let started = Instant::now();
@@ -24,7 +24,7 @@ pub fn until(what: &str, mut holds: impl FnMut() -> bool) {
 /// Waits until this many calls of the function wait for another's computation.
 ///
 /// # Panics
-/// When they do not within [`WAIT_TIMEOUT`].
+/// When that does not happen within [`WAIT_TIMEOUT`].
 #[track_caller]
 pub fn until_waiting(metrics: &CacheMetrics, calls: u64) {
     until("the other callers wait", || {

@@ -1,9 +1,9 @@
-//! What is compiled for tests alone.
+//! Conditional compilation for tests.
 
 use syn::punctuated::Punctuated;
 use syn::{Attribute, Meta, Token};
 
-/// Whether these attributes leave something out of every build but that of tests.
+/// Whether these attributes exclude an item from every build but tests.
 pub(crate) fn is_for_tests(attributes: &[Attribute]) -> bool {
     attributes.iter().any(|attribute| {
         attribute.path().is_ident("test")
@@ -14,7 +14,7 @@ pub(crate) fn is_for_tests(attributes: &[Attribute]) -> bool {
     })
 }
 
-/// Whether a condition holds where `test` does not; `None` where that is a matter of the rest.
+/// Whether a condition holds without `test`; `None` if that depends on other options.
 fn holds(condition: &Meta) -> Option<bool> {
     match condition {
         Meta::Path(path) if path.is_ident("test") => Some(false),

@@ -5,17 +5,17 @@ use std::fmt;
 
 use crate::uses::{Graph, Site};
 
-/// Modules of which each uses each, directly or through others.
+/// Modules that all use each other, directly or through others.
 pub struct Cycle {
-    /// In the order of their names.
+    /// Sorted by name.
     pub modules: Vec<String>,
-    /// One way around: from each module to the next, and from the last to the first.
+    /// One way around: from each module to the next, and back to the first.
     pub way: Vec<Step>,
-    /// Every use among the modules.
+    /// All uses among the modules.
     pub uses: Vec<Step>,
 }
 
-/// A module that uses another.
+/// One module using another.
 #[derive(Clone)]
 pub struct Step {
     from: String,
@@ -23,7 +23,7 @@ pub struct Step {
     site: Site,
 }
 
-/// All cycles of a crate. A module is in one at most.
+/// All cycles of a crate; a module is in one at most.
 pub fn cycles(graph: &Graph) -> Vec<Cycle> {
     let reached: Vec<_> = (0..graph.modules.len())
         .map(|from| ways(graph, from))
@@ -76,7 +76,7 @@ fn step(graph: &Graph, edge: (usize, usize)) -> Step {
     }
 }
 
-/// For each module that is reached from this one, by one use or more: the one before it on a shortest way.
+/// For each module reachable in at least one step: its predecessor on a shortest way.
 fn ways(graph: &Graph, from: usize) -> BTreeMap<usize, usize> {
     let mut before = BTreeMap::new();
     let mut next = VecDeque::from([from]);
@@ -111,7 +111,7 @@ impl fmt::Display for Step {
     }
 }
 
-/// One way around, a line for each step.
+/// One way around, one line per step.
 impl fmt::Display for Cycle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(

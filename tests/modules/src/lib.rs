@@ -1,15 +1,15 @@
 //! Which modules of a crate use which, read from its source, the cycles among them, and whether they keep to their layers.
 //!
-//! A module is a file. It *uses* another if its code names something that the other defines: by a `use`, or by a path in a type,
-//! a body or a macro, wherever that begins (`crate::`, `self::`, `super::`, an imported name) and through whatever it is
-//! re-exported. No use is:
+//! A module is a file. It *uses* another if its code names an item defined there, by a `use` or a path in a type, a
+//! body or a macro, wherever that begins (`crate::`, `self::`, `super::`, an imported name) and through re-exports. Not
+//! uses are:
 //!
-//! - a declaration `mod x;`, and a re-export (`pub use x::Y;`): they say where something is to be found, and a module that
-//!   does no more than that depends on nothing. Once its own code uses `Y`, it depends on `x`.
-//! - the name of a module on the way to an item: `super::x::Y` uses `x`, not the parent.
-//! - what is compiled for tests alone.
+//! - declarations `mod x;` and re-exports (`pub use x::Y;`), which only say where something is. A module's own code
+//!   that names `Y` does use `x`.
+//! - names of modules on the way to an item: `super::x::Y` uses `x`, not the parent.
+//! - code compiled for tests only.
 //!
-//! Not seen, as types would have to be inferred: a method called on anything but `self`, unless its trait or type is named.
+//! Method calls on anything but `self` are not seen unless their trait or type is named, as that needs type inference.
 
 mod configuration;
 mod cycles;

@@ -1,6 +1,6 @@
 //! Fails if modules use each other in cycles, or if those of `cachier` do not keep to the layers in ARCHITECTURE.md.
 //!
-//! `cargo run -p cachier-modules` judges all crates; with the name of a crate it prints every use within its cycles.
+//! `cargo run -p cachier-modules` checks all crates; with a crate's name it prints all uses within its cycles.
 #![allow(clippy::print_stdout)]
 
 use std::env;

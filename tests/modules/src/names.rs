@@ -1,4 +1,4 @@
-//! What the names of a crate mean: a path is followed through imports and re-exports to the module that defines its item.
+//! Name resolution: follows a path through imports and re-exports to the module that defines its item.
 
 use std::collections::{HashMap, HashSet};
 
@@ -7,17 +7,17 @@ use syn::{Attribute, ImplItem, Item, ItemImpl, Type, UseTree};
 use crate::configuration::is_for_tests;
 use crate::source::Source;
 
-/// A file of the crate, by its place in [`Source::files`].
+/// The index of a file in [`Source::files`].
 pub(crate) type FileId = usize;
-/// A module of the crate, one in the middle of a file included.
+/// A module, inline or not.
 pub(crate) type ScopeId = usize;
 
-/// Everything that has a name in a crate.
+/// All names of a crate.
 pub(crate) struct Names {
     scopes: Vec<Scope>,
-    /// Where the macros are that only their text brings to where they are used.
+    /// Textually scoped macros, with the files that define them.
     macros: HashMap<String, FileId>,
-    /// Where a type has its own methods.
+    /// The files with a type's inherent methods.
     methods: HashMap<(Definition, String), Vec<FileId>>,
 }
 
@@ -31,30 +31,30 @@ struct Scope {
 #[derive(Clone)]
 enum Meaning {
     Type,
-    /// A function, a constant or a macro: no path leads on from it.
+    /// A function, constant or macro: no path leads further.
     Value,
     Module(ScopeId),
     Import(Vec<String>),
 }
 
-/// A type or a trait at the place that defines it.
+/// A type or trait, where it is defined.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Definition {
     pub(crate) scope: ScopeId,
     pub(crate) name: String,
 }
 
-/// What a path comes to in this crate.
+/// What a path resolves to in this crate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Found {
     Module(ScopeId),
-    /// A type, and the name behind it in the path: of a method, or a variant.
+    /// A type, and the next name in the path: a method or variant.
     Type(Definition, Option<String>),
-    /// A value, by the module that defines it.
+    /// A value, with the module that defines it.
     Value(ScopeId),
 }
 
-/// A leaf of a `use`: its path, and the name that it gets here; `None` for a glob.
+/// A leaf of a `use`: its path and local name; `None` for a glob.
 pub(crate) struct Import {
     pub(crate) path: Vec<String>,
     pub(crate) name: Option<String>,
@@ -86,14 +86,14 @@ impl Names {
         names
     }
 
-    /// The scope of a file, or of a module in the middle of one.
+    /// The scope of a file or an inline module.
     pub(crate) fn scope(&self, module: &[String]) -> ScopeId {
         module
             .iter()
             .fold(0, |scope, name| self.child(scope, name).unwrap_or(scope))
     }
 
-    /// The module of this name that a module declares.
+    /// The child module of this name.
     pub(crate) fn child(&self, scope: ScopeId, name: &str) -> Option<ScopeId> {
         let meanings = self.scopes[scope].names.get(name)?;
         meanings.iter().find_map(|meaning| match meaning {
@@ -102,7 +102,7 @@ impl Names {
         })
     }
 
-    /// What a path means that stands in a scope; nothing where it leads out of the crate.
+    /// What a path in a scope resolves to; nothing if it leaves the crate.
     pub(crate) fn resolve(&self, scope: ScopeId, path: &[String]) -> Vec<Found> {
         self.follow(scope, path, &mut HashSet::new())
     }
@@ -111,12 +111,12 @@ impl Names {
         self.scopes[scope].file
     }
 
-    /// Where a macro of this name is defined, if no path leads to it.
+    /// The file that defines a textually scoped macro.
     pub(crate) fn macro_file(&self, name: &str) -> Option<FileId> {
         self.macros.get(name).copied()
     }
 
-    /// The files in which a type has a method of its own of this name.
+    /// The files in which a type has an inherent method of this name.
     pub(crate) fn method_files(&self, of: &Definition, method: &str) -> &[FileId] {
         let key = (of.clone(), method.to_owned());
         self.methods.get(&key).map_or(&[], Vec::as_slice)
@@ -157,8 +157,8 @@ impl Names {
         parent.into_iter().collect()
     }
 
-    /// What a name means in a module: what stands there, else what globs bring. `seen` are the names whose imports are being
-    /// followed, which are not followed again: `use lock::lock` is led on by the module `lock` alone.
+    /// What a name means in a module: its own item, or else one from globs. Imports of names in `seen` are being
+    /// followed, and not followed again: `use lock::lock` resolves by the module `lock` alone.
     fn lookup(
         &self,
         scope: ScopeId,
@@ -287,7 +287,7 @@ impl Names {
         }
     }
 
-    /// The type of this crate that an `impl` in this scope is for.
+    /// The type of this crate that an `impl` is for.
     pub(crate) fn implemented(&self, scope: ScopeId, item: &ItemImpl) -> Option<Definition> {
         let Type::Path(of) = item.self_ty.as_ref() else {
             return None;
@@ -343,7 +343,7 @@ fn collect(tree: &UseTree, before: &mut Vec<String>, found: &mut Vec<Import>) {
     }
 }
 
-/// The names of a path, without its generic arguments.
+/// The names of a path, without generic arguments.
 pub(crate) fn segments(path: &syn::Path) -> Vec<String> {
     let named = |segment: &syn::PathSegment| segment.ident.to_string();
     path.segments.iter().map(named).collect()
@@ -374,7 +374,7 @@ fn associated(item: &ImplItem) -> Option<String> {
     Some(name.to_string())
 }
 
-/// What stands above an item.
+/// The attributes of an item.
 pub(crate) fn attributes(item: &Item) -> &[Attribute] {
     match item {
         Item::Const(item) => &item.attrs,

@@ -1,4 +1,4 @@
-//! The files of a crate, parsed.
+//! The parsed files of a crate.
 
 use std::path::{Path, PathBuf};
 use std::{error, fmt, fs, io};
@@ -7,15 +7,15 @@ use syn::{Attribute, File, Item, ItemMod};
 
 use crate::configuration::is_for_tests;
 
-/// A crate as its files have it.
+/// A crate's files.
 pub struct Source {
-    /// The root first; parents before their children.
+    /// Parents before their children; the root first.
     pub(crate) files: Vec<SourceFile>,
 }
 
 /// One file, which is one module.
 pub(crate) struct SourceFile {
-    /// Its names from the root on; none for the root itself.
+    /// Its path from the root; empty for the root itself.
     pub(crate) module: Vec<String>,
     pub(crate) path: PathBuf,
     pub(crate) syntax: File,
@@ -36,7 +36,7 @@ impl Source {
         Self::read_with(root, &|path| fs::read_to_string(path))
     }
 
-    /// Reads a crate whose files `read` tells.
+    /// Reads a crate with `read` as the file system.
     pub(crate) fn read_with(root: &Path, read: Read<'_>) -> Result<Self, SourceError> {
         let mut source = Self { files: Vec::new() };
         let folder = root.parent().unwrap_or(Path::new("")).to_owned();
@@ -44,7 +44,7 @@ impl Source {
         Ok(source)
     }
 
-    /// Adds a file, and the modules that it declares: those are in `folder`.
+    /// Adds a file, and the modules it declares in `folder`.
     fn add(
         &mut self,
         module: Vec<String>,
@@ -80,16 +80,16 @@ impl Source {
     }
 }
 
-/// A `mod x;`, wherever in a file.
+/// A `mod x;` anywhere in a file.
 struct Declared {
     module: Vec<String>,
     file: Place,
 }
 
 enum Place {
-    /// That of a `#[path]`.
+    /// From a `#[path]`.
     Explicit(PathBuf),
-    /// Without the `.rs` or the `/mod.rs`.
+    /// Without `.rs` or `/mod.rs`.
     Usual(PathBuf),
 }
 
@@ -112,7 +112,7 @@ fn declarations(items: &[Item], module: &[String], folder: &Path, found: &mut Ve
     }
 }
 
-/// The file that a `#[path = ".."]` names.
+/// The file named by `#[path = ".."]`.
 fn explicit(declared: &ItemMod) -> Option<String> {
     let path = |attribute: &Attribute| match &attribute.meta.require_name_value().ok()?.value {
         syn::Expr::Lit(syn::ExprLit {

@@ -1,4 +1,4 @@
-//! Which module uses which, by the paths that stand in its code.
+//! Uses among modules, by the paths in their code.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
@@ -15,11 +15,11 @@ use crate::configuration::is_for_tests;
 use crate::names::{Definition, FileId, Found, Names, ScopeId, attributes, imports, segments};
 use crate::source::Source;
 
-/// The modules of a crate, and which uses which.
+/// The modules of a crate, and their uses.
 pub struct Graph {
-    /// Their paths from the root on; the root is `lib`.
+    /// Their paths from the root, which is `lib`.
     pub modules: Vec<String>,
-    /// For a module and one that it uses, by their places in `modules`: where, at one place of perhaps many.
+    /// For indices of a module and one it uses: one of the places where it does.
     pub uses: BTreeMap<(usize, usize), Site>,
 }
 
@@ -28,7 +28,7 @@ pub struct Graph {
 pub struct Site {
     pub(crate) path: PathBuf,
     pub(crate) line: usize,
-    /// What stands there.
+    /// The source text.
     pub(crate) text: String,
 }
 
@@ -63,16 +63,16 @@ fn name(module: &[String]) -> String {
     }
 }
 
-/// Walks through a file and adds what it uses.
+/// Visits a file and adds its uses.
 struct Visitor<'a> {
     names: &'a Names,
     graph: &'a mut Graph,
     file: FileId,
     path: &'a PathBuf,
     scope: ScopeId,
-    /// What names mean in the blocks around: the path of an import, or none for what is defined there.
+    /// Names declared in enclosing blocks: an import's path, or none for items.
     blocks: Vec<HashMap<String, Vec<String>>>,
-    /// The type of the `impl` around.
+    /// The type of the enclosing `impl`.
     own_type: Option<Definition>,
 }
 
@@ -89,7 +89,7 @@ impl Visitor<'_> {
         self.graph.uses.entry((self.file, to)).or_insert_with(site);
     }
 
-    /// Adds what a path in the code comes to.
+    /// Adds what a path resolves to.
     fn add_path(&mut self, path: &[String], at: Span) {
         let text = path.join("::");
         if let ("Self", rest) = (path[0].as_str(), &path[1..]) {
@@ -114,7 +114,7 @@ impl Visitor<'_> {
         }
     }
 
-    /// The path after the imports of the blocks around it.
+    /// The path after applying the enclosing blocks' imports.
     fn meant(&self, path: &[String]) -> Vec<String> {
         match self
             .blocks
@@ -139,7 +139,7 @@ impl Visitor<'_> {
         }
     }
 
-    /// Adds the paths among the tokens of a macro, whose grammar is its own.
+    /// Adds paths among a macro's tokens, whose grammar is unknown.
     fn add_tokens(&mut self, tokens: TokenStream) {
         let mut path: Vec<Ident> = Vec::new();
         let mut tokens = tokens.into_iter().peekable();
@@ -221,7 +221,7 @@ impl<'ast> Visit<'ast> for Visitor<'_> {
         self.own_type = outer;
     }
 
-    /// An import is a use of what it names; a re-export is none, before its name is used.
+    /// An import uses what it names; a re-export uses nothing until its name is used.
     fn visit_item_use(&mut self, item: &'ast ItemUse) {
         if !matches!(item.vis, Visibility::Inherited) {
             return;
@@ -260,7 +260,7 @@ impl<'ast> Visit<'ast> for Visitor<'_> {
         visit::visit_path(self, path);
     }
 
-    /// `<Type>::method` has nothing in its path that is a name in this module.
+    /// The path of `<Type>::method` has no name of this module.
     fn visit_expr_path(&mut self, path: &'ast ExprPath) {
         match &path.qself {
             Some(of) if of.position == 0 => self.visit_qself(of),

@@ -1,17 +1,17 @@
-//! Servers that no package brings are fetched or built by scripts beside this crate, for programs that cannot do without.
+//! Servers without a package are downloaded or built by scripts next to this crate.
 
 use std::env;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Where a program is that a script may have to bring.
+/// A program that a script can provide.
 pub(crate) struct Download {
-    /// The script beside this crate.
+    /// The script's name.
     pub(crate) script: &'static str,
-    /// The variable that names a server for users, instead.
+    /// The variable that names an existing server.
     pub(crate) variable: &'static str,
-    /// What the script needs.
+    /// The script's requirements.
     pub(crate) needs: &'static str,
 }
 
@@ -45,7 +45,7 @@ impl Download {
     }
 }
 
-/// The folder of what is built, whatever the folder that the script works in.
+/// The target folder, whatever the script's working directory.
 fn target() -> PathBuf {
     let project = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let target =
@@ -64,8 +64,8 @@ mod tests {
         needs: "the network",
     };
 
-    /// Written by another process: what a test beside this one forks would have a file of ours open to be written, and the
-    /// system runs none such.
+    /// Written by another process: a concurrent fork in this program would inherit our writable file, and the system
+    /// does not execute a file that is open for writing.
     fn script(folder: &Path, text: &str) -> PathBuf {
         let script = folder.join("get-it");
         let mut write = Command::new("sh");

@@ -1,4 +1,4 @@
-//! Folders for servers, and what becomes of those that programs left behind.
+//! Servers' folders, and removal of leftover ones.
 
 use std::fs;
 use std::path::Path;
@@ -9,10 +9,10 @@ use tempfile::TempDir;
 
 const PREFIX: &str = "cachier-server-";
 
-/// A folder for a server, which every user can reach.
+/// A folder for a server, accessible to every user.
 ///
 /// # Panics
-/// When it cannot be made.
+/// When it cannot be created.
 #[must_use]
 pub fn folder() -> TempDir {
     static LEFTOVERS_REMOVED: Once = Once::new();
@@ -24,8 +24,7 @@ pub fn folder() -> TempDir {
         .expect("a temporary folder")
 }
 
-/// Removes the folders of programs that are gone: those of servers that a whole program shares outlive it, as nothing drops
-/// what is static.
+/// Removes folders of dead programs: servers in statics are never dropped.
 fn remove_leftovers(parent: &Path) {
     let entries = fs::read_dir(parent).into_iter().flatten().flatten();
     for entry in entries {
@@ -35,13 +34,13 @@ fn remove_leftovers(parent: &Path) {
             .and_then(program_of)
             .is_some_and(is_gone);
         if is_left {
-            // Another program may be about it too, or may be another user's.
+            // Another program may be removing it, or another user own it.
             let _ = fs::remove_dir_all(entry.path());
         }
     }
 }
 
-/// The program that made the folder of this name.
+/// The program that created the folder of this name.
 fn program_of(name: &str) -> Option<Pid> {
     let (program, _) = name.strip_prefix(PREFIX)?.split_once('-')?;
     Pid::from_raw(program.parse().ok()?)

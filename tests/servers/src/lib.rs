@@ -1,6 +1,6 @@
-//! Real servers for tests: started privately on free loopback ports, in temporary folders, and ended by process id.
+//! Real servers for tests, started privately on free loopback ports in temporary folders, and ended by process id.
 //!
-//! Where an environment variable names a server that is there already, that one is used.
+//! Existing servers named by environment variables are used instead.
 
 use std::env;
 use std::hash::{BuildHasher, RandomState};
@@ -29,16 +29,16 @@ pub mod s3;
 
 pub use folder::folder;
 
-/// How long a server may take until it answers.
+/// The time for a server to start.
 const START_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// How often a server is started that ends at once: the one before it, which was killed, may not be gone altogether.
+/// How often to start a server that exits at once: its killed predecessor may still be shutting down.
 const MAX_START_ATTEMPTS: u32 = 10;
 
-/// The file in the folder of a server that takes what it prints.
+/// The file with a server's output, in its folder.
 const OUTPUT_FILE: &str = "output";
 
-/// A server that ends, and whose folder goes, when this is dropped.
+/// A server, killed with its folder removed when dropped.
 #[derive(Debug)]
 pub struct Server {
     process: Running,
@@ -46,7 +46,7 @@ pub struct Server {
     folder: TempDir,
 }
 
-/// A store of one server: one that was started here, or one that was there.
+/// A store with one server, started here or found.
 #[derive(Debug)]
 pub struct StoreServer {
     url: String,
@@ -54,22 +54,22 @@ pub struct StoreServer {
     serve: fn(TempDir, u16) -> Server,
 }
 
-/// A process that is killed when this is dropped.
+/// A process, killed when dropped.
 #[derive(Debug)]
 struct Running(Child);
 
-/// The ports that are given away here: systems choose higher ones for connections, and so does a node of a Redis cluster,
-/// which adds 10,000.
+/// Ports handed out here: below those that systems use for connections, and that Redis Cluster nodes use, which add
+/// 10,000.
 const PORT_RANGE: Range<u16> = 12_000..22_000;
 
-/// A port that was free a moment ago, and that neither the system nor this program gives to anybody else.
+/// A free port that neither the system nor this program hands to anybody else.
 ///
 /// # Panics
 /// When there is none.
 #[must_use]
 pub fn free_port() -> u16 {
     static NEXT: OnceLock<AtomicU16> = OnceLock::new();
-    // Programs that run at the same time begin elsewhere.
+    // Concurrent programs start elsewhere.
     let next = NEXT.get_or_init(|| {
         let random = RandomState::new().hash_one(std::process::id());
         AtomicU16::new(u16::try_from(random % 10_000).unwrap_or(0))
@@ -81,18 +81,18 @@ pub fn free_port() -> u16 {
     candidates.find(is_free).expect("a free port")
 }
 
-/// Says on the screen that a server is missing, although the harness keeps what tests print to itself.
+/// Reports a missing server on stderr, past the harness's capture.
 ///
 /// # Panics
 /// When `CACHIER_TEST_REQUIRE` is set: then nothing may be skipped.
 pub(crate) fn skip(what: &str) {
-    // Nobody to tell is no reason to fail.
+    // Failing to report is no failure.
     let _ = writeln!(std::io::stderr(), "skipped: {what}");
     let is_required = env::var_os("CACHIER_TEST_REQUIRE").is_some();
     assert!(!is_required, "CACHIER_TEST_REQUIRE is set, and {what}");
 }
 
-/// The first of these programs that is there: on the path, or under this name.
+/// The first of these programs that exists: on the path, or at this name.
 #[must_use]
 pub fn program(names: &[&str]) -> Option<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
@@ -106,7 +106,7 @@ pub fn program(names: &[&str]) -> Option<PathBuf> {
     names.iter().find_map(found)
 }
 
-/// Where the scripts beside this crate put what they fetch.
+/// Where scripts put a download.
 pub(crate) fn fetched(name: &str) -> PathBuf {
     let project = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let target =
@@ -116,12 +116,12 @@ pub(crate) fn fetched(name: &str) -> PathBuf {
     if first.is_file() { first } else { second }
 }
 
-/// A program that is on the path, or that a script beside this crate has fetched.
+/// A program on the path, or downloaded by a script.
 pub(crate) fn program_or_fetched(name: &str) -> Option<PathBuf> {
     program(&[name]).or_else(|| Some(fetched(name)).filter(|path| path.is_file()))
 }
 
-/// A program that ends, where that is possible, with the thread that started it.
+/// A command whose process dies with the thread that starts it, where supported.
 pub(crate) fn killed_with_parent(program: &Path) -> Command {
     let Some(setpriv) = crate::program(&["setpriv"]) else {
         return Command::new(program);
@@ -132,7 +132,7 @@ pub(crate) fn killed_with_parent(program: &Path) -> Command {
 }
 
 impl StoreServer {
-    /// One that was there.
+    /// An existing server.
     pub(crate) fn found(url: String) -> Self {
         Self {
             url,
@@ -141,7 +141,7 @@ impl StoreServer {
         }
     }
 
-    /// One that was started here; `serve` starts another one in its folder, on its port.
+    /// A server started here; `serve` starts it again in its folder, on its port.
     pub(crate) fn started(url: String, server: Server, serve: fn(TempDir, u16) -> Server) -> Self {
         Self {
             url,
@@ -156,18 +156,18 @@ impl StoreServer {
         &self.url
     }
 
-    /// Where it listens, if it was started here.
+    /// Its port, if it was started here.
     #[must_use]
     pub fn port(&self) -> Option<u16> {
         self.server.as_ref().map(Server::port)
     }
 
-    /// The process, if it was started here.
+    /// Its process, if it was started here.
     pub fn server(&mut self) -> Option<&mut Server> {
         self.server.as_mut()
     }
 
-    /// Kills it and starts it again, with what it keeps in its folder.
+    /// Kills it and starts it again, with its folder.
     ///
     /// # Panics
     /// When it was not started here.
@@ -192,10 +192,10 @@ impl Running {
 }
 
 impl Server {
-    /// Starts a server and waits until `answers`, which is asked again and again.
+    /// Starts a server, and polls until it `answers`.
     ///
     /// # Panics
-    /// When it ends or does not answer in time; its output is shown.
+    /// When it exits or does not answer in time; shows its output.
     #[track_caller]
     pub fn start(
         command: &mut Command,
@@ -233,26 +233,26 @@ impl Server {
         server
     }
 
-    /// Where it listens.
+    /// The port it listens on.
     #[must_use]
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// Its folder.
+    /// Where it keeps its files.
     #[must_use]
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }
 
-    /// What it has printed so far.
+    /// Its output so far.
     #[must_use]
     pub fn output(&self) -> String {
         text(&self.folder().join(OUTPUT_FILE))
     }
 
-    /// Sends it and the processes that it has started a signal: `STOP` and `CONT`, for a server that hangs for a while.
-    /// Once this returns, it hangs.
+    /// Sends a signal to it and its children: `STOP` and `CONT`, for a server that hangs for a while. It hangs when
+    /// this returns.
     ///
     /// # Panics
     /// When it is gone.
@@ -260,7 +260,7 @@ impl Server {
         let server = self.process.pid();
         kill_process(server, signal).expect("it is there");
         for child in self.process.children() {
-            // It may have ended meanwhile.
+            // It may have exited meanwhile.
             let _ = kill_process(child, signal);
         }
         if signal == Signal::STOP {
@@ -277,7 +277,7 @@ impl Server {
         self.process.kill().expect("it can be killed");
     }
 
-    /// Kills it, and leaves what it takes to start it again: its folder and its port.
+    /// Kills it, and keeps its folder and port for a restart.
     pub(crate) fn into_remains(self) -> (TempDir, u16) {
         (self.folder, self.port)
     }
@@ -288,7 +288,7 @@ impl Running {
         Pid::from_child(&self.0)
     }
 
-    /// The processes that it has started, where the system tells.
+    /// Its child processes, where the system tells.
     fn children(&self) -> Vec<Pid> {
         let pid = self.0.id();
         let listed = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
@@ -301,7 +301,7 @@ impl Running {
         let children = self.children();
         self.0.kill()?;
         for child in children {
-            // It may have ended with its parent.
+            // It may have died with its parent.
             let _ = kill_process(child, Signal::KILL);
         }
         self.0.wait().map(drop)
@@ -310,7 +310,7 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // Who is gone already need not be killed.
+        // It may be gone already.
         let _ = self.kill();
     }
 }

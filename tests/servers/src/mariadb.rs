@@ -8,10 +8,10 @@ use tempfile::TempDir;
 
 use crate::{Server, StoreServer, folder, free_port, killed_with_parent, program, skip};
 
-/// Names a server that is there already.
+/// Names an existing server.
 const VARIABLE: &str = "CACHIER_TEST_MARIADB_URL";
 
-/// The server that `CACHIER_TEST_MARIADB_URL` names, else a new one; `None`, said on the error output, if there is neither.
+/// The server named by `CACHIER_TEST_MARIADB_URL`, or else a new one; `None`, with a message, if there is neither.
 #[must_use]
 pub fn start() -> Option<StoreServer> {
     if let Ok(url) = env::var(VARIABLE) {
@@ -56,7 +56,7 @@ impl Programs {
         })
     }
 
-    /// A folder with no database yet.
+    /// A folder for a new database.
     fn made(&self) -> TempDir {
         let folder = folder();
         let done = Command::new(&self.install)

@@ -1,4 +1,4 @@
-//! MongoDB: a `mongod` on the path, or the one that `get-mongod` beside this crate has fetched.
+//! MongoDB: a `mongod` on the path, or one downloaded by `get-mongod`.
 
 use std::env;
 use std::net::{Ipv4Addr, TcpStream};
@@ -10,10 +10,10 @@ use tempfile::TempDir;
 use crate::fetch::Download;
 use crate::{Server, StoreServer, folder, free_port, killed_with_parent, program_or_fetched, skip};
 
-/// Names a server that is there already.
+/// Names an existing server.
 const VARIABLE: &str = "CACHIER_TEST_MONGO_URL";
 
-/// The server that `CACHIER_TEST_MONGO_URL` names, else a new one; `None`, said on the error output, if there is neither.
+/// The server named by `CACHIER_TEST_MONGO_URL`, or else a new one; `None`, with a message, if there is neither.
 #[must_use]
 pub fn start() -> Option<StoreServer> {
     if let Ok(url) = env::var(VARIABLE) {
@@ -22,10 +22,10 @@ pub fn start() -> Option<StoreServer> {
     start_private(free_port(), &[])
 }
 
-/// The same for a program that cannot do without: where no `mongod` is installed, one is fetched first.
+/// The same for programs that need one: downloads `mongod` if it is not installed.
 ///
 /// # Errors
-/// Says what to do where none can be had.
+/// Says what to do if that is impossible.
 pub fn start_or_fetch() -> Result<StoreServer, String> {
     if env::var_os(VARIABLE).is_none() && program_or_fetched("mongod").is_none() {
         DOWNLOAD.fetch()?;
@@ -50,7 +50,7 @@ const DOWNLOAD: Download = Download {
     needs: "Python 3 with venv (`apt install python3-venv`) and the network",
 };
 
-/// A new server on a port, with some options more.
+/// A new server on a port, with additional options.
 #[must_use]
 pub fn start_private(port: u16, options: &[&str]) -> Option<StoreServer> {
     let server = serve(&installed()?, folder(), port, options);

@@ -1,4 +1,4 @@
-//! PgBouncer, a pooler of PostgreSQL.
+//! PgBouncer, a pooler for PostgreSQL.
 
 use std::fs;
 use std::net::{Ipv4Addr, TcpStream};
@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use crate::{Server, folder, free_port, postgres, program, skip};
 
-/// A pooler in front of a server of PostgreSQL.
+/// A pooler in front of a PostgreSQL server.
 #[derive(Debug)]
 pub struct Pooler {
     port: u16,
@@ -14,7 +14,7 @@ pub struct Pooler {
 }
 
 impl Pooler {
-    /// The URL of a database of the server, through the pooler.
+    /// The URL of a database through the pooler.
     #[must_use]
     pub fn url(&self, database: &str) -> String {
         let port = self.port;
@@ -22,8 +22,8 @@ impl Pooler {
     }
 }
 
-/// A pooler in transaction mode in front of the server at this port of this machine, with these settings more; `None`, said
-/// on the error output, if there is none.
+/// A pooler in transaction mode for the local server at this port, with additional settings; `None`, with a message, if
+/// it is not installed.
 ///
 /// # Panics
 /// When it does not start.

@@ -11,10 +11,10 @@ use tempfile::TempDir;
 
 use crate::{Server, StoreServer, folder, free_port, program, skip};
 
-/// Names a server that is there already.
+/// Names an existing server.
 const VARIABLE: &str = "CACHIER_TEST_POSTGRES_URL";
 
-/// The server that `CACHIER_TEST_POSTGRES_URL` names, else a new one; `None`, said on the error output, if there is neither.
+/// The server named by `CACHIER_TEST_POSTGRES_URL`, or else a new one; `None`, with a message, if there is neither.
 #[must_use]
 pub fn start() -> Option<StoreServer> {
     if let Ok(url) = env::var(VARIABLE) {
@@ -43,7 +43,7 @@ pub fn start_private() -> Option<StoreServer> {
     }))
 }
 
-/// Where the programs are: on the path, or where Debian has them.
+/// The folder of its programs: on the path, or Debian's.
 fn installed() -> Option<PathBuf> {
     let all = |folder: &Path| {
         let needed = ["initdb", "pg_isready", "postgres"];
@@ -105,7 +105,7 @@ fn serve(programs: &Path, folder: TempDir, port: u16) -> Server {
     })
 }
 
-/// A program that ends with the thread that started it, and does not run as root, which PostgreSQL refuses.
+/// A command whose process dies with the thread that starts it, and does not run as root, which PostgreSQL refuses.
 pub(crate) fn as_its_user(program: &Path) -> Command {
     let Some(setpriv) = crate::program(&["setpriv"]) else {
         return Command::new(program);

@@ -1,4 +1,4 @@
-//! A proxy on the loopback interface that does to connections what networks do to them.
+//! A loopback proxy that simulates network faults.
 
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-/// Passes on everything between clients and a server, as slowly and unreliably as it is told to.
+/// Forwards between clients and a server, slowly and unreliably on demand.
 #[derive(Debug)]
 pub struct Proxy {
     port: u16,
@@ -20,22 +20,22 @@ struct State {
     is_hung: AtomicBool,
     refuses: AtomicBool,
     is_mute: AtomicBool,
-    /// A connection breaks with one piece in so many; 0 is never.
+    /// Breaks a connection with one piece in this many; 0 is never.
     break_one_in: AtomicU64,
     pieces: AtomicU64,
     broken: AtomicU64,
     round_trips: AtomicU64,
     own_answer: Mutex<Option<OwnAnswer>>,
-    /// The words of the request within which it hangs; none without words.
+    /// The words of the request to hang in; empty for none.
     hangs_within: Mutex<Vec<String>>,
     is_closed: AtomicBool,
-    /// How many connections there have been, and how many of the first of them are lost.
+    /// How many connections were made, and how many of the first ones are lost.
     made: AtomicU64,
     lost: AtomicU64,
     connections: Mutex<Vec<TcpStream>>,
 }
 
-/// What the proxy says itself, to a request that contains all of some words.
+/// The proxy's own answer to a request that contains these words.
 #[derive(Debug)]
 struct OwnAnswer {
     to: Vec<String>,
@@ -50,10 +50,10 @@ enum Speaker {
 }
 
 impl Proxy {
-    /// A proxy before the server at this port of the loopback interface.
+    /// A proxy for the local server at this port.
     ///
     /// # Panics
-    /// When no port can be had.
+    /// When there is no free port.
     #[must_use]
     pub fn to(server: u16) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
@@ -68,49 +68,49 @@ impl Proxy {
                 if of_listener.refuses.load(Ordering::Relaxed) {
                     continue;
                 }
-                // A server that is not there closes the connection to the client, too.
+                // Without a server, the client's connection is closed, too.
                 let _ = of_listener.connect(client, server);
             }
         });
         Self { port, state }
     }
 
-    /// Where it listens.
+    /// Its port.
     #[must_use]
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// Holds back each piece, in both directions together, for so long.
+    /// Delays every piece, in either direction.
     pub fn delay(&self, delay: Duration) {
         let millis = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
         self.state.delay_millis.store(millis, Ordering::Relaxed);
     }
 
-    /// Holds back everything until told otherwise, as a server that is stopped does.
+    /// Stalls all traffic while set, like a stopped server.
     pub fn hang(&self, hang: bool) {
         self.state.is_hung.store(hang, Ordering::Relaxed);
     }
 
-    /// Keeps what the server says to itself until told otherwise: answers are lost.
+    /// Drops the server's answers while set.
     pub fn mute(&self, mute: bool) {
         self.state.is_mute.store(mute, Ordering::Relaxed);
     }
 
-    /// Loses all connections that there are, without notice: they stay open, and nothing comes through. New ones serve.
+    /// Loses all existing connections silently: they stay open, but nothing comes through. New ones work.
     pub fn lose_all(&self) {
         let made = self.state.made.load(Ordering::SeqCst);
         self.state.lost.store(made, Ordering::SeqCst);
     }
 
-    /// Hangs within the next request that contains all of these words: the server gets half of it, and then nothing comes
-    /// through until [`hang`](Self::hang) tells otherwise. With no words it hangs within none.
+    /// Hangs in the next request that contains all of these words: the server gets half of it, and then nothing comes
+    /// through until [`hang`](Self::hang) is called. No words cancel it.
     pub fn hang_within_request(&self, words: &[&str]) {
         *self.state.hangs_within() = words.iter().map(|word| (*word).to_owned()).collect();
     }
 
-    /// Answers the next request that contains all of these words itself, by closing the connection after `answer`; the
-    /// server never hears of it.
+    /// Answers the next request that contains all of these words itself, and closes the connection; the server never
+    /// sees it.
     pub fn answer_once(&self, to: &[&str], answer: &str) {
         *self.state.own_answer() = Some(OwnAnswer {
             to: to.iter().map(|word| (*word).to_owned()).collect(),
@@ -118,13 +118,13 @@ impl Proxy {
         });
     }
 
-    /// Whether it has given the answer that it was told to give.
+    /// Whether it has given that answer.
     #[must_use]
     pub fn has_answered(&self) -> bool {
         self.state.own_answer().is_none()
     }
 
-    /// Breaks all connections and accepts no new ones until told otherwise, as a server that is gone does.
+    /// Breaks all connections and refuses new ones while set, like a server that is gone.
     pub fn refuse(&self, refuse: bool) {
         self.state.refuses.store(refuse, Ordering::Relaxed);
         if refuse {
@@ -132,7 +132,7 @@ impl Proxy {
         }
     }
 
-    /// Breaks a connection with one piece in so many, as if by chance, and yet the same ones each time; 0 breaks none.
+    /// Breaks a connection with one piece in this many, pseudo-randomly but reproducibly; 0 is never.
     pub fn break_one_in(&self, pieces: u64) {
         self.state.break_one_in.store(pieces, Ordering::Relaxed);
     }
@@ -143,13 +143,13 @@ impl Proxy {
         self.state.broken.load(Ordering::Relaxed)
     }
 
-    /// How often a client has spoken after the server had: the requests of a client that waits for each answer.
+    /// How often a client spoke after the server: the requests of a client that waits for each answer.
     #[must_use]
     pub fn round_trips(&self) -> u64 {
         self.state.round_trips.load(Ordering::SeqCst)
     }
 
-    /// Breaks all connections that there are.
+    /// Breaks all existing connections.
     pub fn break_all(&self) {
         let mut connections = self
             .state
@@ -167,7 +167,7 @@ impl Drop for Proxy {
     fn drop(&mut self) {
         self.state.is_closed.store(true, Ordering::Relaxed);
         self.break_all();
-        // Wakes the listener, which then sees that it is over.
+        // Wakes the listener, which then stops.
         let _ = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port));
     }
 }
@@ -207,7 +207,7 @@ impl State {
         Ok(())
     }
 
-    /// Notes who speaks now, and who has spoken last.
+    /// Records who speaks now, and who spoke last.
     fn note(&self, last: &Mutex<Speaker>, speaker: Speaker) {
         let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
         let before = std::mem::replace(&mut *last, speaker);
@@ -216,7 +216,7 @@ impl State {
         }
     }
 
-    /// Whether it answers this piece of what a client says itself. The rest of the request is then heard and kept.
+    /// Whether it answers this piece of a request itself. The rest of the request is then read and dropped.
     fn answers(&self, piece: &[u8], mut client: &TcpStream) -> bool {
         let request = String::from_utf8_lossy(piece);
         let answers_it = |own: &mut OwnAnswer| own.to.iter().all(|word| request.contains(word));
@@ -228,7 +228,7 @@ impl State {
         true
     }
 
-    /// Whether it hangs within this piece, from now on.
+    /// Whether it hangs in this piece, from now on.
     fn hangs_now(&self, speaker: Speaker, piece: &[u8]) -> bool {
         let mut words = self.hangs_within();
         if speaker == Speaker::Server || words.is_empty() {
@@ -255,14 +255,15 @@ impl State {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether the connection breaks at this piece.
+    /// Whether to break the connection at this piece.
     fn is_to_break(&self) -> bool {
         let one_in = self.break_one_in.load(Ordering::Relaxed);
         if one_in == 0 {
             return false;
         }
         let piece = self.pieces.fetch_add(1, Ordering::Relaxed);
-        // The upper bits of a multiple of the golden ratio are spread evenly, without a pattern that a client could meet.
+        // The upper bits of a multiple of the golden ratio are evenly spread, without a period that a client could
+        // match.
         let spread = piece.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         let mixed = (spread ^ (spread >> 29)).wrapping_mul(0xbf58_476d_1ce4_e5b9) >> 32;
         mixed.is_multiple_of(one_in)

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::Cases;
 
-/// What the compiler says of each case in a folder, built with these features of cachier.
+/// The compiler's messages for each case in a folder, built with these features of cachier.
 pub(crate) fn errors(folder: &Path, features: &[&str]) -> Cases {
     let project = target().join(folder.file_name().unwrap());
     let mut cases = write(&project, folder, features);
@@ -25,7 +25,7 @@ pub(crate) fn errors(folder: &Path, features: &[&str]) -> Cases {
         .arg("--manifest-path")
         .arg(project.join("Cargo.toml"))
         .env("CARGO_TARGET_DIR", target().join("target"))
-        // An incremental build tells some errors more often.
+        // Incremental builds repeat some errors more often.
         .env("CARGO_INCREMENTAL", "0")
         .env_remove("RUSTFLAGS")
         .output()
@@ -50,7 +50,7 @@ pub(crate) fn errors(folder: &Path, features: &[&str]) -> Cases {
     cases
 }
 
-/// Writes a project with a program for each case; none has errors yet.
+/// Writes a project with one program per case; initially without errors.
 fn write(project: &Path, folder: &Path, features: &[&str]) -> Cases {
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../..")
@@ -84,7 +84,7 @@ cachier = {{ path = {cachier:?}, default-features = false, features = {features:
     cases
 }
 
-/// Stays, so that what the cases depend on is built once.
+/// Persistent, so that the cases' dependencies are built once.
 fn target() -> PathBuf {
     let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), PathBuf::from);
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR"))

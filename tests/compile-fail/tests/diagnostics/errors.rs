@@ -1,4 +1,4 @@
-//! One error, and what of it can be compared.
+//! Errors, and the parts of them that are comparable.
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::words::Words;
 
-/// Who words an error; the compiler's own depend on its version.
+/// Who worded an error; the compiler's own wording depends on its version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum By {
     Cachier,
@@ -17,17 +17,17 @@ pub(crate) enum By {
 /// One error of a case.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct CaseError {
-    /// Line and column, from and to.
+    /// Line and column of start and end.
     place: [u64; 4],
     by: By,
     code: String,
     message: String,
-    /// What cachier says about it: at its place, and below it.
+    /// cachier's remarks, in place and below.
     remarks: Vec<String>,
 }
 
 impl CaseError {
-    /// The error of a message of the compiler; `None` for one that only counts the others.
+    /// The error in a compiler message; `None` for mere totals.
     pub(crate) fn new(message: &Value, case: &str, words: &Words) -> Option<Self> {
         let span = array(&message["spans"]).find(|span| span["is_primary"] == true)?;
         let first_line = text(&message["message"]).lines().next().unwrap_or_default();
@@ -50,7 +50,7 @@ impl CaseError {
     }
 }
 
-/// Errors as they are kept in a file, in order, each with how often the compiler repeats it.
+/// Errors in the format of pinned files, sorted, each with its number of repetitions.
 pub(crate) fn written(errors: impl Iterator<Item = CaseError>) -> String {
     let mut counted = BTreeMap::<_, usize>::new();
     for error in errors {
@@ -89,10 +89,10 @@ impl CaseError {
     }
 }
 
-/// Stands before the number of an error's repetitions.
+/// Precedes an error's number of repetitions.
 const COUNT_MARK: &str = " ×";
 
-/// Of errors as they are written, what can be compared. Compilers differ in where an error ends, not in where it begins.
+/// The comparable parts of formatted errors. Compilers differ in where an error ends, not in where it begins.
 pub(crate) fn only(errors: &str, compared: By) -> String {
     if compared == By::Compiler {
         return errors.to_owned();
@@ -123,7 +123,7 @@ fn other_compilers_own_errors_are_not_compared() {
     assert_eq!(only(errors, By::Compiler), errors);
 }
 
-/// Where in the case it is, however many macros lie between.
+/// The place in the case, through any macros.
 fn place(span: &Value, case: &str) -> [u64; 4] {
     let mut span = span;
     while !text(&span["file_name"]).ends_with(case) && span["expansion"].is_object() {

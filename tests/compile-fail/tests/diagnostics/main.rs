@@ -1,11 +1,11 @@
-//! What the attribute says when it is used wrongly, pinned with the place of each message.
+//! The attribute's diagnostics for wrong uses, pinned with their spans.
 //!
-//! Beside each case stand its errors: those that cachier words, with their notes, and of the compiler's own the first line.
-//! What else the compiler says, and where it is in the standard library, is not compared: that depends on what is installed.
-//! With another compiler than the one that the workspace is written for, only cachier's own words are, and where
-//! they begin, however often it repeats them.
+//! Next to each case are its errors: cachier's own with their notes, and the first line of the compiler's. Everything
+//! else that the compiler says, including paths into the standard library, depends on the installation and is not
+//! compared. With another compiler than the workspace's, only cachier's own words and where they begin are compared.
 //!
-//! After a deliberate change of a message: `UPDATE_SNAPSHOTS=1 cargo test -p cachier-compile-fail`, and read the difference.
+//! After a deliberate change of a message: `UPDATE_SNAPSHOTS=1 cargo test -p cachier-compile-fail`, and read the
+//! difference.
 #![allow(clippy::unwrap_used)]
 
 mod build;
@@ -32,7 +32,7 @@ fn disabled_features_are_named() {
     compare("cases-bare", &["file"]);
 }
 
-/// Compares the errors of all cases in a folder with those that are pinned there.
+/// Compares the errors of all cases in a folder with the pinned ones.
 fn compare(folder: &str, features: &[&str]) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
     let words = Words::of_cachier();
@@ -59,7 +59,7 @@ fn compare(folder: &str, features: &[&str]) {
     assert!(differing.is_empty(), "{differing}");
 }
 
-/// Whose errors can be compared, cachier's in any case: the compiler's own only where it is the one that they are pinned for.
+/// Whose errors to compare: cachier's, and the compiler's if it is the version they are pinned for.
 fn compared() -> By {
     let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
     let version = Command::new(rustc).arg("--version").output().unwrap();
@@ -68,7 +68,7 @@ fn compared() -> By {
     if version.starts_with(&format!("rustc {pinned}.")) {
         return By::Compiler;
     }
-    // Past the harness, which keeps what tests print to itself.
+    // Past the harness's capture.
     let _ = writeln!(
         stderr(),
         "skipped: the errors that the compiler itself words, which are pinned for {pinned}: this is {version}"
@@ -76,5 +76,5 @@ fn compared() -> By {
     By::Cachier
 }
 
-/// The errors of each case, by the name of its file.
+/// The errors of each case, by file name.
 type Cases = BTreeMap<String, Vec<serde_json::Value>>;

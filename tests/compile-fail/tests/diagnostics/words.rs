@@ -1,12 +1,12 @@
-//! The words of cachier, read off its sources, so that they are told from those of the compiler.
+//! cachier's own messages, read from its sources, to tell them from the compiler's.
 
 use std::fs;
 use std::path::Path;
 
-/// All texts in the sources, in pieces: what stands around placeholders.
+/// All string literals in the sources, split at placeholders.
 pub(crate) struct Words(Vec<Vec<String>>);
 
-/// Letters that a text has at least; fewer say nothing.
+/// Literals with fewer letters are not distinctive.
 const MIN_LETTERS: usize = 8;
 
 impl Words {
@@ -28,7 +28,7 @@ impl Words {
         )
     }
 
-    /// Whether a message is one of these texts, with something in the place of its placeholders.
+    /// Whether a message is one of these texts with its placeholders filled in.
     pub(crate) fn say(&self, message: &str) -> bool {
         self.0.iter().any(|pieces| is_of(message, pieces))
     }
@@ -64,7 +64,7 @@ fn read(folder: &Path, texts: &mut Vec<String>) {
     }
 }
 
-/// The texts in quotation marks. Comments have none that matter; a quotation mark that is a character is passed by.
+/// Collects string literals. Comments contain no relevant ones; quotation marks in character literals are skipped.
 fn texts_in(source: &str, texts: &mut Vec<String>) {
     let code = source
         .lines()
@@ -92,7 +92,7 @@ fn texts_in(source: &str, texts: &mut Vec<String>) {
     }
 }
 
-/// What stands around the placeholders.
+/// Splits a text at its placeholders.
 fn pieces(text: &str) -> Vec<String> {
     let mut pieces = vec![String::new()];
     let mut letters = text.chars().peekable();

@@ -1,4 +1,4 @@
-//! What is a cycle.
+//! What counts as a cycle.
 
 use super::*;
 

@@ -23,7 +23,7 @@ fn cycles_of(files: &[(&str, &str)]) -> Vec<Cycle> {
     cycles(&graph_of(files))
 }
 
-/// The modules of the only cycle that these files have.
+/// The modules of these files' only cycle.
 fn cycle_of(files: &[(&str, &str)]) -> String {
     let cycles = cycles_of(files);
     assert_eq!(cycles.len(), 1);
@@ -37,7 +37,7 @@ fn assert_none(files: &[(&str, &str)]) {
 
 const TWO: (&str, &str) = ("lib.rs", "mod a; mod b;");
 
-/// Two modules: `a` is this, and `b` uses `a`.
+/// Two modules: `a` as given, and `b`, which uses `a`.
 fn used_by_b(a: &str) -> String {
     cycle_of(&[
         TWO,

@@ -1,4 +1,4 @@
-//! What is no cycle.
+//! What does not count as a cycle.
 
 use super::*;
 

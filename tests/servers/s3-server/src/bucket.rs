@@ -1,4 +1,4 @@
-//! What is in a bucket, and the requests that it answers.
+//! The server's bucket, and its operations.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -21,16 +21,15 @@ use s3s::{Body, S3, S3Request, S3Response, S3Result, s3_error};
 
 /// The most objects in a page of a listing.
 const PAGE_SIZE: usize = 1000;
-/// The most bytes in the name of an object.
+/// The most bytes in an object's name.
 const MAX_NAME_BYTES: usize = 1024;
 
-/// What it is called.
+/// Its name.
 const NAME: &str = "cachier";
 
-/// The one bucket of the server.
+/// The server's only bucket.
 pub(crate) struct Bucket {
-    /// Where it is told, in files: that objects look older than they are, by so many seconds, in `age`; how many bytes
-    /// an object may have, in `limit`.
+    /// Holds control files: `age` makes objects look that many seconds older, `limit` bounds their size in bytes.
     folder: PathBuf,
     objects: Mutex<BTreeMap<String, Stored>>,
 }
@@ -44,7 +43,7 @@ struct Stored {
 }
 
 impl Bucket {
-    /// A bucket with an object of each name in the file `names` of a folder, if there is one.
+    /// A bucket with an object for each name in the folder's file `names`, if there is one.
     pub(crate) fn new(folder: PathBuf) -> Self {
         let names = fs::read_to_string(folder.join("names")).unwrap_or_default();
         let named = |name: &str| (name.to_owned(), Stored::new(Bytes::from("object"), None));
@@ -54,7 +53,7 @@ impl Bucket {
         }
     }
 
-    /// What is in it, for one request at a time.
+    /// Its objects, for one request at a time.
     fn objects(&self, bucket: &str) -> S3Result<MutexGuard<'_, BTreeMap<String, Stored>>> {
         if bucket != NAME {
             return Err(s3_error!(NoSuchBucket));
@@ -68,7 +67,7 @@ impl Bucket {
         object.ok_or_else(|| s3_error!(NoSuchKey))
     }
 
-    /// How much older than they are objects look.
+    /// By how much objects look older.
     fn older(&self) -> Duration {
         Duration::from_secs(self.told("age").unwrap_or(0))
     }
@@ -105,7 +104,7 @@ impl Stored {
     }
 }
 
-/// Whether a condition on the object that is there holds.
+/// Whether a condition on the current object holds.
 fn matches(condition: Option<&ETagCondition>, there: Option<&Stored>) -> S3Result<()> {
     match (condition, there) {
         (None, _) | (Some(ETagCondition::Any), Some(_)) => Ok(()),

@@ -1,8 +1,8 @@
-//! A server that speaks the protocol of S3: `cachier-s3-server PORT FOLDER`.
+//! An S3 server for tests: `cachier-s3-server PORT FOLDER`.
 //!
-//! It listens on the loopback interface and keeps one bucket, `cachier`, in memory. It checks signatures, decides about
-//! conditional requests one at a time, as S3 does it for each object, and prints the name of each request. By files in
-//! the folder it is told what to do otherwise: `names` of objects that are there from the start, `age`, `limit`.
+//! It listens on the loopback interface and keeps a single bucket, `cachier`, in memory. It verifies signatures,
+//! serialises conditional requests, as S3 does per object, and prints the name of each request. Files in the folder
+//! control it: `names` of initial objects, `age`, `limit`.
 
 mod bucket;
 mod rights;

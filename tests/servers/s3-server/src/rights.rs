@@ -1,10 +1,10 @@
-//! Who may ask for what.
+//! Access control.
 
 use s3s::access::{S3Access, S3AccessContext};
 use s3s::auth::{SecretKey, SimpleAuth};
 use s3s::{S3Result, s3_error};
 
-/// What proves who somebody is: a user who may do everything, and one who may only read.
+/// The users' secrets: one with all rights, and one who may only read.
 pub(crate) fn secrets() -> SimpleAuth {
     let mut secrets = SimpleAuth::new();
     for (access_key, secret) in [
@@ -20,7 +20,7 @@ const WRITER: &str = "writer";
 const READER: &str = "reader";
 const READ_OPERATIONS: [&str; 4] = ["GetObject", "HeadObject", "HeadBucket", "ListObjectsV2"];
 
-/// Asked about each request, which it prints.
+/// Checks each request, and prints it.
 pub(crate) struct Rights;
 
 #[async_trait::async_trait]

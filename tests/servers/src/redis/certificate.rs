@@ -1,4 +1,4 @@
-//! Certificates for servers that speak TLS.
+//! Certificates for TLS servers.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -8,12 +8,12 @@ use tempfile::TempDir;
 use super::installed::installed;
 use crate::folder;
 
-/// The certificate of a server on this machine, which proves itself.
+/// A self-signed certificate for a local server.
 #[derive(Debug)]
 pub(super) struct Certificate(TempDir);
 
 impl Certificate {
-    /// A new one; `None` if there is no `openssl`.
+    /// A new certificate; `None` without `openssl`.
     pub(super) fn new() -> Option<Self> {
         let made = Self(folder());
         let request = "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost \
@@ -31,7 +31,7 @@ impl Certificate {
         Some(made)
     }
 
-    /// Where it is, as PEM.
+    /// Its path, as PEM.
     pub(super) fn path(&self) -> PathBuf {
         self.0.path().join("certificate.pem")
     }
@@ -40,7 +40,7 @@ impl Certificate {
         self.0.path().join("key.pem")
     }
 
-    /// What a server is told that listens on this port besides.
+    /// Server options for TLS on this port.
     pub(super) fn options(&self, port: u16) -> Vec<String> {
         let text = |path: PathBuf| Path::display(&path).to_string();
         let port = port.to_string();

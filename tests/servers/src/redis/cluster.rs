@@ -1,4 +1,4 @@
-//! A cluster of Redis.
+//! A Redis cluster.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -11,7 +11,7 @@ use super::certificate::Certificate;
 use super::{installed, serve};
 use crate::{START_TIMEOUT, Server, free_port};
 
-/// The name and the password of the one user of [`start_cluster_with_password`] who has few rights.
+/// Name and password of the restricted user of [`start_cluster_with_password`].
 pub const USER_OF_CLUSTER: &str = "modest:pw";
 
 /// A cluster of three masters.
@@ -21,19 +21,19 @@ pub struct Cluster {
     access: Access,
 }
 
-/// A server, and the port that its clients use.
+/// A server, and its client port.
 #[derive(Debug)]
 struct Node {
     server: Server,
     port: u16,
 }
 
-/// How nodes are spoken to.
+/// How to talk to nodes.
 #[derive(Debug, Default)]
 struct Access {
-    /// What each node is told of it.
+    /// Options for each node.
     node: Vec<String>,
-    /// What `redis-cli` is told of it.
+    /// Options for `redis-cli`.
     client: Vec<String>,
     certificate: Option<Certificate>,
 }
@@ -44,14 +44,14 @@ pub fn start_cluster() -> Option<Cluster> {
     Cluster::start(3, Access::default())
 }
 
-/// A new cluster in which each master has a replica, which soon takes its place when it is gone.
+/// A new cluster with a replica for each master, and a short failover time.
 #[must_use]
 pub fn start_cluster_with_replicas() -> Option<Cluster> {
     let node = ["--cluster-node-timeout", "1000"];
     Cluster::start(6, Access::told(&node, &[]))
 }
 
-/// A new cluster whose nodes ask for the password `pw`, or for who one is: [`USER_OF_CLUSTER`] has only these rights.
+/// A new cluster with the password `pw`, and a user [`USER_OF_CLUSTER`] with only these rights.
 #[must_use]
 pub fn start_cluster_with_password(rights: &str) -> Option<Cluster> {
     let user = format!("modest on >pw {rights}");
@@ -61,7 +61,7 @@ pub fn start_cluster_with_password(rights: &str) -> Option<Cluster> {
     Cluster::start(3, Access::told(&[&passwords[..], &user].concat(), &client))
 }
 
-/// A new cluster that speaks TLS, among its nodes too.
+/// A new cluster with TLS, between nodes as well.
 #[must_use]
 pub fn start_cluster_with_tls() -> Option<Cluster> {
     let certificate = Certificate::new()?;
@@ -102,16 +102,16 @@ impl Cluster {
         format!("{scheme}+cluster://{}", nodes.join(","))
     }
 
-    /// The certificate that proves its nodes, if they speak TLS.
+    /// The nodes' certificate, with TLS.
     #[must_use]
     pub fn certificate(&self) -> Option<PathBuf> {
         self.access.certificate.as_ref().map(Certificate::path)
     }
 
-    /// Waits until each master has the replica that it should have, with all that it holds.
+    /// Waits until every master has a replica with all of its data.
     ///
     /// # Panics
-    /// When that does not come to be.
+    /// When that does not happen.
     pub fn until_replicated(&self) {
         self.until("masters have replicas", |cluster| {
             let nodes = cluster.nodes.iter();
@@ -137,7 +137,7 @@ impl Cluster {
         server.kill();
     }
 
-    /// Sends the first node a signal.
+    /// Sends a signal to the first node.
     ///
     /// # Panics
     /// When there is none.
@@ -145,7 +145,7 @@ impl Cluster {
         self.nodes.first().expect("a node").server.signal(signal);
     }
 
-    /// Moves all slots of the first node to the second, with what is in them, as `redis-cli` does it.
+    /// Moves all slots of the first node to the second, with `redis-cli`.
     ///
     /// # Panics
     /// When they do not move.
@@ -172,7 +172,7 @@ impl Cluster {
         self.ask(node, &["ROLE"]).starts_with("master")
     }
 
-    /// What a node answers to a command.
+    /// A node's answer to a command.
     fn ask(&self, node: &Node, command: &[&str]) -> String {
         let port = ["-p".to_owned(), node.port.to_string()];
         self.command(
@@ -181,14 +181,14 @@ impl Cluster {
         )
     }
 
-    /// What `redis-cli` says.
+    /// The output of `redis-cli`.
     fn command(&self, arguments: impl IntoIterator<Item = String>) -> String {
         let client = installed("redis-cli").expect("it was there");
         let mut command = Command::new(client);
         command.args(&self.access.client).args(arguments);
         let done = command.output().expect("redis-cli runs");
         let said = String::from_utf8_lossy(&done.stdout).into_owned();
-        // It tells of each slot that it moves, and in the end what went wrong.
+        // It reports each slot, and errors at the end.
         let lines: Vec<_> = said.lines().rev().take(9).collect();
         assert!(done.status.success(), "{lines:?} {:?}", done.stderr);
         said

@@ -1,13 +1,13 @@
-//! The programs of Redis that are installed.
+//! Installed Redis programs.
 
 use std::path::PathBuf;
 
 use crate::{program, skip};
 
-/// Names a server that is there already.
+/// Names an existing server.
 pub(super) const VARIABLE: &str = "CACHIER_TEST_REDIS_URL";
 
-/// A program; `None`, said on the error output, if it is not there.
+/// A program; `None`, with a message, if it is missing.
 pub(super) fn installed(name: &str) -> Option<PathBuf> {
     let found = program(&[name]);
     if found.is_none() {

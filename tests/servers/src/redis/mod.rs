@@ -1,4 +1,4 @@
-//! Redis: a single server, one that Sentinel watches, and a cluster.
+//! Redis: a single server, one with Sentinel, and a cluster.
 
 mod certificate;
 mod cluster;
@@ -23,7 +23,7 @@ pub use cluster::{
 };
 use installed::{VARIABLE, installed};
 
-/// The server that `CACHIER_TEST_REDIS_URL` names, else a new one; `None`, said on the error output, if there is neither.
+/// The server named by `CACHIER_TEST_REDIS_URL`, or else a new one; `None`, with a message, if there is neither.
 #[must_use]
 pub fn start() -> Option<StoreServer> {
     if let Ok(url) = env::var(VARIABLE) {
@@ -32,10 +32,10 @@ pub fn start() -> Option<StoreServer> {
     start_private(free_port(), &[])
 }
 
-/// The same for a program that cannot do without: where no `redis-server` is installed, a Valkey, which is fetched first.
+/// The same for programs that need one: downloads Valkey if `redis-server` is not installed.
 ///
 /// # Errors
-/// Says what to do where none can be had.
+/// Says what to do if that is impossible.
 pub fn start_or_fetch() -> Result<StoreServer, String> {
     if env::var_os(VARIABLE).is_some() || program(&["redis-server"]).is_some() {
         return start().ok_or_else(|| "redis-server is gone".to_owned());
@@ -53,13 +53,13 @@ const DOWNLOAD: Download = Download {
             (`apt install redis-server`)",
 };
 
-/// A new server on a port, with some options more.
+/// A new server on a port, with additional options.
 #[must_use]
 pub fn start_private(port: u16, options: &[&str]) -> Option<StoreServer> {
     serve("redis-server", port, options).map(started)
 }
 
-/// The server that `CACHIER_TEST_VALKEY_URL` names, else a new one: of Valkey.
+/// The Valkey server named by `CACHIER_TEST_VALKEY_URL`, or else a new one.
 #[must_use]
 pub fn start_valkey() -> Option<StoreServer> {
     if let Ok(url) = env::var("CACHIER_TEST_VALKEY_URL") {
@@ -84,17 +84,17 @@ fn started(server: Server) -> StoreServer {
     })
 }
 
-/// A server that speaks TLS.
+/// A server with TLS.
 #[derive(Debug)]
 pub struct Tls {
     _server: Server,
     /// Its address.
     pub url: String,
-    /// The certificate that proves it, as PEM.
+    /// Its certificate, as PEM.
     pub certificate: Vec<u8>,
 }
 
-/// A new server with a certificate of its own; `None` if the programs are not installed.
+/// A new server with its own certificate; `None` if the programs are not installed.
 ///
 /// # Panics
 /// When no certificate can be made.
@@ -115,9 +115,9 @@ pub fn start_tls() -> Option<Tls> {
 #[derive(Debug)]
 pub struct Watched {
     sentinel: Server,
-    /// The master at first.
+    /// The initial master.
     pub master: Server,
-    /// The replica at first.
+    /// The initial replica.
     pub replica: Server,
 }
 
@@ -152,7 +152,7 @@ pub fn start_watched() -> Option<Watched> {
 }
 
 impl Watched {
-    /// The address of the sentinel, which knows the others.
+    /// The address of the sentinel.
     #[must_use]
     pub fn url(&self) -> String {
         format!("redis+sentinel://{}/main/0", address(&self.sentinel))
@@ -179,7 +179,7 @@ fn serve_program(program: &Path, folder: TempDir, port: u16, options: &[&str]) -
     Server::start(&mut command, port, folder, answers)
 }
 
-/// What a server answers to one line.
+/// A server's answer to one line.
 fn ask(port: u16, line: &str) -> Option<String> {
     let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).ok()?;
     stream.set_read_timeout(Some(Duration::from_secs(1))).ok()?;

@@ -1,4 +1,4 @@
-//! S3: the server `s3-server` beside this crate, and `moto`, another make of the same protocol.
+//! S3: the `s3-server` next to this crate, and `moto`, another implementation.
 
 mod moto;
 
@@ -16,35 +16,35 @@ use crate::proxy::Proxy;
 use crate::{Server, StoreServer, fetched, folder, free_port, killed_with_parent, skip};
 pub use moto::{start_moto, start_private_moto_store};
 
-/// Names a server that is there already: `http://access-key:secret@host:port/bucket`.
+/// Names an existing server: `http://access-key:secret@host:port/bucket`.
 const VARIABLE: &str = "CACHIER_TEST_S3_URL";
-/// The bucket of a server that is started here.
+/// The bucket of servers started here.
 const BUCKET: &str = "cachier";
 
-/// A server: one that was started here, or one that was there.
+/// A server, started here or found.
 #[derive(Debug)]
 pub struct S3 {
     place: Place,
     server: Option<Server>,
 }
 
-/// A bucket of a server, and who asks.
+/// A bucket of a server, with credentials.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
     /// `http://host:port`.
     pub endpoint: String,
-    /// What it is called.
+    /// The bucket's name.
     pub bucket: String,
-    /// The name of who asks.
+    /// The user's name.
     pub access_key: String,
-    /// What proves it.
+    /// The user's secret.
     pub secret: String,
 }
 
-/// The server that `CACHIER_TEST_S3_URL` names, else a new one; `None`, said on the error output, if there is neither.
+/// The server named by `CACHIER_TEST_S3_URL`, or else a new one; `None`, with a message, if there is neither.
 ///
 /// # Panics
-/// When the variable names none.
+/// When the variable is malformed.
 #[must_use]
 pub fn start() -> Option<S3> {
     match env::var(VARIABLE) {
@@ -53,10 +53,10 @@ pub fn start() -> Option<S3> {
     }
 }
 
-/// The same for a program that cannot do without: where it has not been built yet, it is built first.
+/// The same for programs that need one: builds it first if need be.
 ///
 /// # Errors
-/// Says what to do where it cannot be built.
+/// Says what to do if that is impossible.
 pub fn start_or_fetch() -> Result<S3, String> {
     if env::var_os(VARIABLE).is_none() && !fetched("s3-server").is_file() {
         DOWNLOAD.fetch()?;
@@ -76,7 +76,7 @@ pub fn start_private(port: u16) -> Option<S3> {
     start_in(port, folder())
 }
 
-/// A new server whose bucket holds an object of each of these names.
+/// A new server, with an object of each of these names in its bucket.
 ///
 /// # Panics
 /// When they cannot be written.
@@ -87,7 +87,7 @@ pub fn start_filled(names: impl Iterator<Item = String>) -> Option<S3> {
     start_in(free_port(), folder)
 }
 
-/// A new server that can be killed and started again.
+/// A new server that can be killed and restarted.
 #[must_use]
 pub fn start_private_store() -> Option<StoreServer> {
     let (program, port) = (installed()?, free_port());
@@ -100,7 +100,7 @@ pub fn start_private_store() -> Option<StoreServer> {
     ))
 }
 
-/// Has the next request of these words meet another one, as the proxy before a server tells: S3 answers 409 then.
+/// Makes the next request with these words conflict with another one: S3 answers 409.
 pub fn conflict(proxy: &Proxy, request: &[&str]) {
     let said = "<Error><Code>ConditionalRequestConflict</Code></Error>";
     let head = "HTTP/1.1 409 Conflict\r\nconnection: close\r\ncontent-length";
@@ -134,13 +134,13 @@ impl S3 {
         }
     }
 
-    /// Where it is, and who may do everything there.
+    /// Its bucket, with credentials for everything.
     #[must_use]
     pub fn place(&self) -> &Place {
         &self.place
     }
 
-    /// The same for somebody who may only read, whom a server of `start_private` knows.
+    /// The same with read-only credentials, which servers of `start_private` know.
     #[must_use]
     pub fn place_of_reader(&self) -> Place {
         Place {
@@ -150,7 +150,7 @@ impl S3 {
         }
     }
 
-    /// How many requests of which kind a server of `start_private` was asked so far: `GetObject`, `PutObject`.
+    /// Requests to a server of `start_private` so far, by kind: `GetObject`, `PutObject`.
     ///
     /// # Panics
     /// When its output cannot be read.
@@ -163,7 +163,7 @@ impl S3 {
         requests
     }
 
-    /// Has a server of `start_private` say that all objects are older than they are, as if so much time had passed.
+    /// Makes a server of `start_private` report all objects as that much older.
     ///
     /// # Panics
     /// When it cannot be told.
@@ -171,7 +171,7 @@ impl S3 {
         self.tell("age", by.as_secs());
     }
 
-    /// Has a server of `start_private` refuse objects of more bytes.
+    /// Makes a server of `start_private` refuse objects larger than this.
     ///
     /// # Panics
     /// When it cannot be told.
@@ -188,14 +188,14 @@ impl S3 {
         self.server.as_ref().expect("it was started here")
     }
 
-    /// The process, if it was started here.
+    /// Its process, if it was started here.
     pub fn server(&mut self) -> Option<&mut Server> {
         self.server.as_mut()
     }
 }
 
 impl Place {
-    /// The place of a server that was started here.
+    /// The bucket of a server started here.
     fn local(port: u16) -> Self {
         Self {
             endpoint: format!("http://127.0.0.1:{port}"),
@@ -205,7 +205,7 @@ impl Place {
         }
     }
 
-    /// The place that a URL names: `http://access-key:secret@host:port/bucket`.
+    /// The bucket of a URL: `http://access-key:secret@host:port/bucket`.
     #[must_use]
     pub fn parse(url: &str) -> Option<Self> {
         let (scheme, rest) = url.split_once("://")?;
@@ -220,7 +220,7 @@ impl Place {
         })
     }
 
-    /// The URL that names it.
+    /// Its URL.
     #[must_use]
     pub fn url(&self) -> String {
         let Self {

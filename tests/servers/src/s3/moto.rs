@@ -1,4 +1,4 @@
-//! moto, as `get-moto` beside this crate has fetched it. It takes every credential.
+//! moto, downloaded by `get-moto`. It accepts any credentials.
 
 use std::env;
 use std::io::{Read, Write};
@@ -10,13 +10,13 @@ use tempfile::TempDir;
 use super::{BUCKET, Place, S3};
 use crate::{Server, StoreServer, fetched, folder, free_port, killed_with_parent, skip};
 
-/// Names a server that is there already: `http://access-key:secret@host:port/bucket`.
+/// Names an existing server: `http://access-key:secret@host:port/bucket`.
 const VARIABLE: &str = "CACHIER_TEST_MOTO_URL";
 
-/// The server that `CACHIER_TEST_MOTO_URL` names, else a new one; `None`, said on the error output, if there is neither.
+/// The server named by `CACHIER_TEST_MOTO_URL`, or else a new one; `None`, with a message, if there is neither.
 ///
 /// # Panics
-/// When the variable names none.
+/// When the variable is malformed.
 #[must_use]
 pub fn start_moto() -> Option<S3> {
     if let Ok(url) = env::var(VARIABLE) {
@@ -30,7 +30,7 @@ pub fn start_moto() -> Option<S3> {
     })
 }
 
-/// A new server that can be killed and started again.
+/// A new server that can be killed and restarted.
 #[must_use]
 pub fn start_private_moto_store() -> Option<StoreServer> {
     let (python, port) = (installed()?, free_port());
