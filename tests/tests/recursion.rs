@@ -1,4 +1,4 @@
-//! Recursion through the cache, the first thing that people try: how much of the stack a level takes.
+//! Recursion through the cache, which people try first: stack use per level.
 #![allow(missing_docs)]
 
 use std::cell::Cell;
@@ -7,7 +7,7 @@ use std::hint::black_box;
 use cachier::cachier;
 use cachier::testing::isolated;
 
-/// The most bytes of stack that a level of a recursive miss may take, the function's own frame included.
+/// The most stack per level of a recursive miss, in bytes, including the function's own frame.
 const MAX_BYTES_PER_LEVEL: usize = if cfg!(debug_assertions) { 1024 } else { 400 };
 
 const LEVELS: u64 = 100;
@@ -16,7 +16,7 @@ thread_local! {
     static DEEPEST: Cell<usize> = const { Cell::new(0) };
 }
 
-/// How many bytes a level takes of a recursion that notes how deep it is.
+/// The stack per level of a recursion that records its depth, in bytes.
 fn bytes_per_level(descend: impl FnOnce(u64) -> u64) -> usize {
     let top = here();
     assert_eq!(descend(LEVELS), LEVELS);

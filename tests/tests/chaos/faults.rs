@@ -1,4 +1,4 @@
-//! What goes wrong, by chance: with processes, connections, servers and files.
+//! Random faults of processes, connections, servers and files.
 
 use std::fs;
 use std::thread;
@@ -16,7 +16,7 @@ use crate::settings::{LONG_HANG, MAX_FAULT_TIME};
 use crate::store::{Site, Store};
 use crate::value::MARK;
 
-/// What happens to a process.
+/// A fault of a process.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum ProcessFault {
     Killed,
@@ -24,7 +24,7 @@ pub(crate) enum ProcessFault {
     Forks,
 }
 
-/// What happens to a store, or on the way to it.
+/// A fault of a store, or of the connections to it.
 #[derive(Clone, Copy, Debug)]
 enum StoreFault {
     ConnectionsBreak,
@@ -54,7 +54,7 @@ const SERVER_FAULTS: &[StoreFault] = &[
     StoreFault::HangsWithinAStore,
     StoreFault::HangsWithinAStore,
 ];
-/// What lasts for [`LONG_HANG`], at one step in so many.
+/// Faults that last [`LONG_HANG`], in one of [`LONG_FAULT_ONCE_IN`] steps.
 const LONG_SERVER_FAULTS: &[StoreFault] = &[
     StoreFault::NothingComesThrough,
     StoreFault::AnswersAreLost,
@@ -69,7 +69,7 @@ const FILE_FAULTS: &[StoreFault] = &[
     StoreFault::EntryIsGone,
 ];
 
-/// A process, and what it takes to start another one in its place.
+/// Starts a process in place of one that was killed.
 pub(crate) type StartProcess<'a> = dyn FnMut() -> Process + 'a;
 
 pub(crate) struct Faults<'a> {
@@ -96,7 +96,7 @@ impl<'a> Faults<'a> {
         }
     }
 
-    /// Something goes wrong for a while, with the store, a process, or both.
+    /// A temporary fault of the store, a process, or both.
     pub(crate) fn step(&mut self, processes: &mut [Process], start: &mut StartProcess<'_>) {
         self.steps += 1;
         if self.steps % LONG_FAULT_ONCE_IN == 2 && matches!(self.site, Site::Server { .. }) {
@@ -184,7 +184,7 @@ impl<'a> Faults<'a> {
                 connection.execute("BEGIN EXCLUSIVE").await?;
                 Ok::<_, sqlx::Error>(connection)
             });
-            // Where it is busy, it is not locked.
+            // If it is busy, it is not locked.
             self.lock = locked.ok();
             return;
         }
@@ -192,10 +192,10 @@ impl<'a> Faults<'a> {
         if entries.len() < 2 {
             return;
         }
-        // From one before to one behind: so nothing old ever comes back to where it was.
+        // Only from an earlier entry to a later one, so that nothing old returns to its place.
         let to = self.rng.usize(1..entries.len());
         let from = self.rng.usize(..to);
-        // Whoever has just removed one of them is welcome.
+        // The file may just have been removed.
         let _ = match fault {
             StoreFault::EntryIsTorn => fs::read(&entries[to]).and_then(|bytes| {
                 fs::write(&entries[to], &bytes[..self.rng.usize(..=bytes.len())])

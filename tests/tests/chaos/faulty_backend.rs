@@ -1,4 +1,4 @@
-//! A backend that now and then gives the answer to another question, or a part of an answer.
+//! A backend that sometimes gives another request's answer, or part of an answer.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,15 +9,15 @@ use cachier::{
     Renewal, Scope, StoreReply, StoreRequest, Usage, Vacated, WaitObserver, Watch, Watcher,
 };
 
-/// Once in so many answers.
+/// The frequency of false answers.
 const ONCE_IN: u32 = 150;
 
-/// Whether all answers are what they should be, from now on.
+/// Whether all answers are right from now on.
 pub(crate) static IS_OVER: AtomicBool = AtomicBool::new(false);
 
 pub(crate) struct FaultyBackend {
     backend: Arc<dyn Backend>,
-    /// An answer that was right for another question.
+    /// An earlier answer to another request.
     earlier: Mutex<Option<(Key, Vec<u8>)>>,
 }
 

@@ -1,4 +1,4 @@
-//! The functions that are cached: one for each way to be cached, sync and async.
+//! The cached functions: one for each way of caching, sync and async.
 
 use std::thread;
 use std::time::Duration;
@@ -11,20 +11,20 @@ use crate::truth::Cell;
 use crate::value::Value;
 use crate::worker::truth;
 
-/// The source has failed, as it does now and then.
+/// A random failure of the source.
 #[derive(Clone, Debug)]
 pub(crate) struct SourceFailed;
 
 pub(crate) type Result = std::result::Result<Value, SourceFailed>;
 
-/// A cached function and its companion. The futures of sync ones do everything when they are first polled.
+/// A cached function with its companion. The futures of sync ones complete in their first poll.
 pub(crate) struct Function {
     pub(crate) name: &'static str,
     pub(crate) mode: CallMode,
     pub(crate) promise: Promise,
-    /// The longest that a call waits for a computation of others, if anything but its owner's life bounds that.
+    /// The longest wait for another's computation, if bounded by anything but the owner's life.
     pub(crate) waits: Option<Duration>,
-    /// As programs call it.
+    /// As in ordinary calls.
     pub(crate) bare: fn(u32) -> BoxedFuture<Result>,
     pub(crate) call: fn(CallOptions, u32) -> BoxedFuture<Call<Result>>,
     pub(crate) peek: fn(u32) -> BoxFuture<'static, Option<Value>>,
@@ -43,11 +43,11 @@ pub(crate) enum CallMode {
     Async,
 }
 
-/// Whom an invalidation reaches before it returns.
+/// Whom an invalidation has reached when it returns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Promise {
     Everybody,
-    /// This process; the others' near tiers when their copies are old.
+    /// This process; near tiers of others when their copies expire.
     ThisProcessAndOthersLater,
     ThisProcess,
 }
@@ -56,18 +56,18 @@ const NO_TIMEOUT: Option<Duration> = None;
 const SHORT_TIMEOUT: Option<Duration> = Some(CALL_TIMEOUT);
 const CALL_TIMEOUT: Duration = Duration::from_millis(50);
 
-/// How often a source fails, and a body panics: once in so many runs.
+/// Frequencies of failing sources and panicking bodies.
 const FAILS_ONCE_IN: u32 = 8;
 const PANICS_ONCE_IN: u32 = 300;
 
-/// A run of a function: how long it takes, and what comes of it.
+/// A run of a function: its duration and result.
 struct Run {
     value: Value,
     takes: Duration,
 }
 
 impl Run {
-    /// Looks at the truth as it is when the run begins.
+    /// Reads the truth at the beginning of a run.
     fn begin(function: u32, key: u32) -> Self {
         let cell = Cell { function, key };
         let value = Value::of(cell, truth().version(cell));
@@ -92,7 +92,7 @@ impl Run {
     }
 }
 
-/// What else than a value may come of a run.
+/// How a run may fail.
 enum Fails {
     Never,
     ByPanic,
@@ -156,7 +156,7 @@ macro_rules! functions {
     }};
 }
 
-/// The functions that are cached on a store.
+/// The functions cached in a store.
 pub(crate) fn functions(store: Store) -> Vec<Function> {
     match store {
         Store::Memory => in_memory(),

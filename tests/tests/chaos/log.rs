@@ -1,4 +1,4 @@
-//! What this process has done of late, kept in memory and told when something is wrong.
+//! The process's recent operations, in memory, reported with failures.
 
 use std::collections::VecDeque;
 use std::fmt::{Display, Write as _};
@@ -11,11 +11,11 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use crate::truth::{Cell, Moment, now};
 
-/// How many operations are remembered.
+/// The most operations kept.
 const MAX_LOGGED_OPERATIONS: usize = 20_000;
-/// How many of them are told.
+/// How many of them are reported.
 const OPERATIONS_IN_FAILURE: usize = 60;
-/// How many failures each process tells; more of them say nothing new.
+/// The most failures reported per process; more would tell nothing new.
 const MAX_FAILURES: usize = 3;
 
 static LOG: Mutex<Log> = Mutex::new(Log {
@@ -40,10 +40,10 @@ struct Entry {
     what: String,
 }
 
-/// An operation that has begun.
+/// A running operation.
 pub(crate) struct RunningOperation(u64);
 
-/// The folder into which failures are told.
+/// Reports failures into this folder.
 pub(crate) fn tell_into(folder: PathBuf) {
     FOLDER.set(folder).expect("it is told once");
 }
@@ -77,14 +77,14 @@ pub(crate) fn end(operation: &RunningOperation, ended: Moment, what: impl Displa
     log.ended.push_back(entry);
 }
 
-/// What is dropped on its way has been given up.
+/// An operation that is dropped was abandoned.
 impl Drop for RunningOperation {
     fn drop(&mut self) {
         end(self, now(), "given up");
     }
 }
 
-/// The cell of the call that is under way for longest. (What a companion does has seconds, or a minute.)
+/// The cell of the longest running call. (The companion's operations may take seconds, or a minute.)
 pub(crate) fn longest_call() -> Option<Cell> {
     let log = lock();
     let calls = log
@@ -95,12 +95,12 @@ pub(crate) fn longest_call() -> Option<Cell> {
     longest.map(|entry| entry.cell)
 }
 
-/// Held while the process forks, so that the child finds it free.
+/// Held during forks, so that children find it free.
 pub(crate) fn lock() -> MutexGuard<'static, Log> {
     LOG.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Tells that something is wrong with a cell.
+/// Reports a failure of a cell.
 pub(crate) fn failure(cell: Cell, message: impl Display) {
     if FAILURES.fetch_add(1, Ordering::SeqCst) >= MAX_FAILURES {
         return;
@@ -117,12 +117,12 @@ pub(crate) fn failure(cell: Cell, message: impl Display) {
     tell(cell);
 }
 
-/// Tells only; this is no failure.
+/// Reports something that is no failure.
 pub(crate) fn remark(message: impl Display) {
     append("remarks", &format!("process {}: {message}\n", id()));
 }
 
-/// Tells what was done with a cell of late, and what is under way.
+/// Reports the recent and running operations on a cell.
 pub(crate) fn tell(cell: Cell) {
     let mut text = String::new();
     let log = lock();
@@ -156,7 +156,7 @@ pub(crate) fn tell(cell: Cell) {
     append("log", &text);
 }
 
-/// Puts lines into a file that all processes share.
+/// Appends to a file shared by all processes.
 fn append(name: &str, text: &str) {
     let path = FOLDER.get().expect("it has been told").join(name);
     let file = OpenOptions::new().append(true).create(true).open(path);

@@ -1,13 +1,13 @@
-//! Chaos: processes, threads and tasks use one store, while processes are killed, stopped and forked, connections are cut and
-//! slow, servers hang, and files are torn. Whatever happens,
+//! Chaos: processes, threads and tasks share a store, while processes are killed, stopped and forked, connections cut
+//! and delayed, servers hung, and files torn. Whatever happens:
 //!
-//! - a value belongs to its key, and is whole;
-//! - a call that begins after an invalidation has returned gets nothing older, as far as the README promises;
-//! - outcomes sum to calls;
-//! - no call outlasts the function and its budget by more than scheduling;
-//! - all is well five seconds after the last fault.
+//! - a value belongs to its key, and is intact;
+//! - a call after an invalidation gets nothing older, as far as the README promises;
+//! - outcomes add up to calls;
+//! - no call takes longer than its function and budget, except for scheduling;
+//! - everything works five seconds after the last fault.
 //!
-//! `CACHIER_CHAOS_SECONDS=600` makes it longer. `CACHIER_CHAOS_SEED` repeats the choices of a run, not its scheduling.
+//! `CACHIER_CHAOS_SECONDS=600` makes it longer. `CACHIER_CHAOS_SEED` repeats a run's choices, not its scheduling.
 #![cfg(unix)]
 #![allow(clippy::unwrap_used)]
 
@@ -36,7 +36,7 @@ use crate::faults::Faults;
 use crate::settings::{LAST_CALLS, RECOVERY, duration, seed};
 use crate::store::{Site, Store};
 
-/// A test for each store, one whose processes are started by its name.
+/// A test per store, whose processes run it by name.
 macro_rules! chaos_on {
     ($($test:ident: $store:ident)*) => {
         $(
@@ -90,7 +90,7 @@ fn chaos(store: Store, test: &'static str) {
     );
 }
 
-/// The processes of a test, and where they tell what they do.
+/// A test's processes, and the folder for their reports.
 struct Stage<'a> {
     store: Store,
     test: &'static str,
@@ -127,7 +127,7 @@ impl Stage<'_> {
         })
     }
 
-    /// The last fault is over.
+    /// After the last fault.
     fn end(&self, mut processes: Vec<Process>) {
         processes
             .iter_mut()
@@ -135,7 +135,7 @@ impl Stage<'_> {
         thread::sleep(RECOVERY);
         let rested = self.ask(&mut processes, "rest", "rests");
         let checked = rested && self.ask(&mut processes, "check", "checked");
-        // Whose calls hang has told what it did, and is gone.
+        // A process with hung calls has reported them and exited.
         if let Some(cell) = self.failed_cell().filter(|_| rested) {
             self.ask(&mut processes, &format!("tell {cell}"), "told");
         }
@@ -145,7 +145,7 @@ impl Stage<'_> {
         }
     }
 
-    /// Whether all do what they are told to. Who does not has said why, and may have ended.
+    /// Whether all processes obey. One that does not has reported why, and may have exited.
     fn ask(&self, processes: &mut [Process], what: &str, answer: &str) -> bool {
         processes.iter_mut().for_each(|process| process.tell(what));
         let started = Instant::now();
@@ -178,7 +178,7 @@ impl Stage<'_> {
         fs::read_to_string(self.folder.join(name)).unwrap_or_default()
     }
 
-    /// What all have told, in the order in which it began.
+    /// All reports, in order of their beginning.
     fn log(&self) -> String {
         let log = self.read("log");
         let mut lines: Vec<_> = log.lines().collect();

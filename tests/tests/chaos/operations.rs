@@ -1,4 +1,4 @@
-//! One operation on one cell, and what its outcome has to be.
+//! An operation on a cell, and its allowed outcomes.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,13 +16,13 @@ use crate::truth::{Cell, Moment, Truth, now};
 use crate::value::Value;
 use crate::worker::{store, truth};
 
-/// What may be done with a cell.
+/// The operations on a cell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Operation {
-    /// As programs do, who do not ask what has happened.
+    /// An ordinary call, whose outcome is not asked for.
     CallBarely,
     Call(How),
-    /// Given up on the way; only what is async can be.
+    /// A call that is dropped; async only.
     CallAndGiveUp,
     Peek,
     Invalidate,
@@ -39,13 +39,13 @@ pub(crate) enum How {
     Skipping,
 }
 
-/// What has become of the calls of a function in this process.
+/// Counts of a function's calls in this process.
 #[derive(Default)]
 pub(crate) struct Counts {
     pub(crate) outcomes: [AtomicU64; 6],
-    /// Those that did not tell their outcome.
+    /// Calls whose outcome is unknown.
     pub(crate) bare: AtomicU64,
-    /// Those that were given up, or whose function panicked.
+    /// Calls that were dropped, or whose function panicked.
     pub(crate) abandoned: AtomicU64,
 }
 
@@ -80,7 +80,7 @@ pub(crate) async fn perform(
     }
 }
 
-/// A call; `None` when its function panicked.
+/// A call; `None` if its function panicked.
 pub(crate) async fn call(
     how: How,
     function: &Function,
@@ -135,7 +135,7 @@ async fn call_barely(function: &Function, counts: &Counts, cell: Cell) {
     log::end(&operation, ended, format_args!("{result:?}"));
     counts.bare.fetch_add(1, Ordering::SeqCst);
     if let Ok(value) = &result {
-        // It may have met a store that fails.
+        // The store may have failed.
         asked.judge(value, asked.early_floor, &"bare");
     }
     asked.judge_time(function, ended, &"bare");
@@ -159,7 +159,7 @@ async fn peek(function: &Function, cell: Cell) {
     }
 }
 
-/// Makes what is stored untrue, and has it forgotten.
+/// Makes the stored value outdated, and invalidates it.
 async fn invalidate(function: &Function, cell: Cell) {
     let Some(turn) = truth().turn(cell) else {
         return;
@@ -173,7 +173,7 @@ async fn invalidate(function: &Function, cell: Cell) {
     log::end(&operation, now(), format_args!("{done:?}"));
 }
 
-/// Makes what is stored untrue, and stores what is true.
+/// Makes the stored value outdated, and stores the current one.
 async fn precache(function: &Function, cell: Cell) {
     let Some(turn) = truth().turn(cell) else {
         return;
@@ -201,12 +201,12 @@ async fn clear(function: &Function, cell: Cell) {
     log::end(&operation, now(), format_args!("{done:?}"));
 }
 
-/// When somebody asked for a cell, and the oldest version that may be the answer.
+/// When an operation was issued, and the oldest version that it may return.
 struct Issued {
     cell: Cell,
     at: Moment,
     floor: u64,
-    /// The same for whoever cannot ask the store, and so gets what another caller of its process began to compute before.
+    /// The same without access to the store: then an earlier computation of this process may be returned.
     early_floor: u64,
 }
 
@@ -279,13 +279,13 @@ impl Issued {
     }
 }
 
-/// The oldest version that the answer to whoever asks at a moment may have.
+/// The oldest version that an operation issued at a moment may return.
 fn floor(truth: &Truth, promise: Promise, cell: Cell, at: Moment) -> u64 {
     match promise {
         Promise::Everybody => truth.floor(cell, at),
         Promise::ThisProcess => truth.own_floor(cell),
         Promise::ThisProcessAndOthersLater => {
-            // A copy may be of a load that took its whole budget.
+            // The copy's load may have taken the whole budget.
             let lag = nanos(NEAR_STALE_AFTER + BUDGET + MAX_BODY_TIME);
             let since = at.saturating_sub(2 * lag);
             let stalled = nanos(stalls::between(since, at));
@@ -295,7 +295,7 @@ fn floor(truth: &Truth, promise: Promise, cell: Cell, at: Moment) -> u64 {
     }
 }
 
-/// Runs a future that is done when it is first polled, or waits on this thread; a panic ends it.
+/// Runs a future that completes in its first poll, or blocks this thread; a panic ends it.
 pub(crate) fn block_on(future: impl Future<Output = ()>) {
     let _ = catch_unwind(AssertUnwindSafe(|| futures_lite::future::block_on(future)));
 }

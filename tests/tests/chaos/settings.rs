@@ -1,28 +1,28 @@
-//! What bounds the test, and what is chosen by whom starts it.
+//! The limits and options of the test.
 
 use std::env;
 use std::time::Duration;
 
-/// How long an entry of a near tier is served.
+/// How long near tiers serve an entry.
 pub(crate) const NEAR_STALE_AFTER: Duration = Duration::from_millis(300);
-/// The budget of each call, `operation_timeout`.
+/// Each call's budget, `operation_timeout`.
 pub(crate) const BUDGET: Duration = Duration::from_secs(1);
 /// The longest run of a function.
 pub(crate) const MAX_BODY_TIME: Duration = Duration::from_millis(100);
-/// How long a lease lasts without a heartbeat.
+/// The lease period.
 pub(crate) const LEASE_PERIOD: Duration = Duration::from_secs(1);
-/// The longest that a process is stopped, and that most faults last.
+/// The longest stop of a process, and duration of most faults.
 pub(crate) const MAX_FAULT_TIME: Duration = Duration::from_millis(800);
-/// How long a server hangs once in a while: longer than any call may take.
+/// The duration of rare, long hangs: longer than any call.
 pub(crate) const LONG_HANG: Duration = Duration::from_millis(4500);
-/// How much longer than it may a call may take for want of a processor, beside what the machine's own stalls come to.
+/// Tolerance for scheduling, in addition to the machine's measured stalls.
 pub(crate) const SCHEDULING: Duration = Duration::from_secs(1);
-/// How long after the last fault all is well.
+/// The time after the last fault until everything works.
 pub(crate) const RECOVERY: Duration = Duration::from_secs(5);
-/// How long processes may take to end what they do when they are told to, before they count as hung.
+/// The time for processes to finish when told to, before they count as hung.
 pub(crate) const LAST_CALLS: Duration = Duration::from_secs(10);
 
-/// Whether a time that is not kept fails the test, or is only told.
+/// Whether exceeding a time limit is a failure, or only reported.
 pub(crate) const TIMES_KEPT: Judgement = Judgement::Fails;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,12 +32,12 @@ pub(crate) enum Judgement {
     IsTold,
 }
 
-/// How long there are faults on each store: `CACHIER_CHAOS_SECONDS`.
+/// The duration of faults per store: `CACHIER_CHAOS_SECONDS`.
 pub(crate) fn duration() -> Duration {
     Duration::from_secs(number("CACHIER_CHAOS_SECONDS").unwrap_or(10))
 }
 
-/// What the choices of a run begin with: `CACHIER_CHAOS_SEED`, else by chance.
+/// The seed: `CACHIER_CHAOS_SEED`, or else random.
 pub(crate) fn seed() -> u64 {
     number("CACHIER_CHAOS_SEED").unwrap_or_else(|| fastrand::u64(..1 << 32))
 }

@@ -1,4 +1,4 @@
-//! When this process did not get to run: for want of a processor, or stopped.
+//! When this process did not run, for lack of a processor or because it was stopped.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -8,10 +8,10 @@ use crate::truth::{Moment, now};
 
 const PERIOD: Duration = Duration::from_millis(10);
 
-/// From when to when a thread that sleeps for ten milliseconds slept longer.
+/// When a thread's sleep of ten milliseconds took longer.
 static STALLS: Mutex<Vec<(Moment, Moment)>> = Mutex::new(Vec::new());
 
-/// Watches this process from now on.
+/// Starts to watch this process.
 pub(crate) fn watch() {
     thread::spawn(|| {
         loop {
@@ -25,7 +25,7 @@ pub(crate) fn watch() {
     });
 }
 
-/// How long this process did not get to run between two moments.
+/// For how long this process did not run between two moments.
 pub(crate) fn between(start: Moment, end: Moment) -> Duration {
     let stalls = stalls();
     let last = stalls.iter().rev().take_while(|(_, late)| *late >= start);
@@ -33,7 +33,7 @@ pub(crate) fn between(start: Moment, end: Moment) -> Duration {
     Duration::from_nanos(stalled.sum())
 }
 
-/// Held while the process forks, so that the child finds it free.
+/// Held during forks, so that children find it free.
 pub(crate) fn stalls() -> MutexGuard<'static, Vec<(Moment, Moment)>> {
     STALLS.lock().unwrap_or_else(PoisonError::into_inner)
 }

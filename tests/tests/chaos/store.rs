@@ -1,4 +1,4 @@
-//! The stores on which there is chaos: a server of its own each, behind a proxy, or a folder.
+//! The tested stores: each a server of its own behind a proxy, or a folder.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -24,7 +24,7 @@ pub(crate) enum Store {
     S3,
 }
 
-/// Where the values of a store are.
+/// Where a store's values are.
 pub(crate) enum Site {
     Process,
     Folder(TempDir),
@@ -51,7 +51,7 @@ impl Store {
         Some(Site::Server { server, proxy })
     }
 
-    /// A backend for the store at an address; none in the memory of the process.
+    /// A backend for the store at an address; `None` for memory.
     pub(crate) fn connect(self, address: &str) -> Option<Arc<dyn Backend>> {
         Some(match self {
             Self::Memory => return None,
@@ -77,24 +77,24 @@ impl Store {
         }
     }
 
-    /// How long a call waits for the computation of another process that is dead or stopped.
+    /// How long a call may wait for a dead or stopped process.
     pub(crate) fn longest_wait(self) -> Duration {
         match self {
             Self::Memory => MAX_BODY_TIME,
-            // Who is dead has no lock, and who is stopped keeps it.
+            // A dead process has no lock; a stopped one keeps it.
             Self::File => MAX_FAULT_TIME,
-            // It counts in whole seconds.
+            // Its clock counts whole seconds.
             Self::S3 => LEASE_PERIOD + Duration::from_secs(2),
             _ => LEASE_PERIOD,
         }
     }
 
-    /// Whether what began before a value was given can never be stored over it: on S3 it can, just between two requests.
+    /// Whether a computation begun before a precached value can never overwrite it. On S3 it can, between two requests.
     pub(crate) fn overwriting_is_certain(self) -> bool {
         self != Self::S3
     }
 
-    /// Whether a process may fork while it uses it.
+    /// Whether processes may fork while using it.
     pub(crate) fn survives_forks(self) -> bool {
         self != Self::Sqlite
     }
@@ -120,7 +120,7 @@ impl Site {
         }
     }
 
-    /// The file of the database, or the folder of the files.
+    /// The database file, or the folder of files.
     pub(crate) fn path(&self) -> Option<PathBuf> {
         match self {
             Self::Folder(folder) => Some(folder.path().to_owned()),

@@ -1,5 +1,5 @@
-//! What is true, kept outside of the cache in plain files that all processes share: of each function and key a version,
-//! and the oldest version that the cache may still give.
+//! The truth, kept outside the cache in plain files shared by all processes: the current version of each cell, and the
+//! oldest version that the cache may still return.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
@@ -12,7 +12,7 @@ use rustix::time::{ClockId, clock_gettime};
 /// How many keys each function is called with.
 pub(crate) const KEYS: u32 = 5;
 
-/// A moment on the clock that all processes share, in nanoseconds.
+/// Nanoseconds on a clock shared by all processes.
 pub(crate) type Moment = u64;
 
 pub(crate) fn now() -> Moment {
@@ -20,7 +20,7 @@ pub(crate) fn now() -> Moment {
     u64::try_from(time.tv_sec).unwrap() * 1_000_000_000 + u64::try_from(time.tv_nsec).unwrap()
 }
 
-/// A function and a key of it.
+/// A function and a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Cell {
     pub(crate) function: u32,
@@ -40,14 +40,14 @@ pub(crate) struct Truth {
 }
 
 struct CellFiles {
-    /// Its length is the version: it grows by a byte with each change, at once for all.
+    /// The file's length is the version: each change appends a byte, atomically for all.
     version: File,
     floors: Journal,
-    /// The floor that this process has seen to itself.
+    /// The floor raised by this process.
     own_floor: AtomicU64,
 }
 
-/// Whoever may change the truth of one cell, or clear one function. The lock ends with the process, however it ends.
+/// The exclusive right to change a cell, or to clear a function. The lock ends with the process.
 pub(crate) struct Turn(#[expect(dead_code, reason = "held")] File);
 
 impl Truth {
@@ -78,17 +78,17 @@ impl Truth {
             .len()
     }
 
-    /// The turn to change a cell, unless somebody else has it.
+    /// The right to change a cell, unless somebody else has it.
     pub(crate) fn turn(&self, cell: Cell) -> Option<Turn> {
         Turn::take(&self.folder.join(format!("turn-{}", cell.index())))
     }
 
-    /// The turn to clear a function, unless somebody else has it.
+    /// The right to clear a function, unless somebody else has it.
     pub(crate) fn turn_to_clear(&self, function: u32) -> Option<Turn> {
         Turn::take(&self.folder.join(format!("turn-to-clear-{function}")))
     }
 
-    /// Makes everything older untrue.
+    /// Makes all older versions outdated.
     pub(crate) fn change(&self, cell: Cell, _: &Turn) -> u64 {
         let mut version = &self.cells[cell.index()].version;
         version.write_all(b".").expect("it grows");
@@ -111,12 +111,12 @@ impl Truth {
         }
     }
 
-    /// The oldest version that whoever asks from this moment on may get, as far as this process has seen to it itself.
+    /// The oldest version that may be returned from now on, as far as this process has raised it.
     pub(crate) fn own_floor(&self, cell: Cell) -> u64 {
         self.cells[cell.index()].own_floor.load(Ordering::SeqCst)
     }
 
-    /// The oldest version that whoever asked at this moment might get.
+    /// The oldest version that could be returned at this moment.
     pub(crate) fn floor(&self, cell: Cell, at: Moment) -> u64 {
         let by_key = self.cells[cell.index()].floors.at(at, 0);
         let cleared = self.clears[cell.function as usize].at(at, cell.key as usize);
@@ -131,7 +131,7 @@ impl Turn {
     }
 }
 
-/// Moments and what held from then on, in order.
+/// A history of values with their times, in order.
 struct Journal {
     file: File,
     columns: usize,
@@ -151,7 +151,7 @@ impl Journal {
         (&self.file).write_all(&record).expect("it grows");
     }
 
-    /// What held at a moment.
+    /// The value at a moment.
     fn at(&self, moment: Moment, column: usize) -> u64 {
         let width = 8 * (self.columns as u64 + 1);
         let mut records = self.file.metadata().expect("its length").len() / width;

@@ -1,4 +1,4 @@
-//! What the functions return: a value that shows whether it is whole, and whose it is.
+//! Return values that show whether they are intact, and of which cell.
 
 use std::fmt;
 use std::fmt::Write;
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::truth::Cell;
 
-/// What every value contains, so that a request that stores one is known by it.
+/// Part of every value, to recognise requests that store one.
 pub(crate) const MARK: &str = "a value of chaos";
 
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,13 +34,13 @@ impl Value {
         }
     }
 
-    /// Whether it is whole, and that of this cell.
+    /// Whether it is intact, and of this cell.
     pub(crate) fn belongs_to(&self, cell: Cell) -> bool {
         *self == Self::of(cell, self.version)
     }
 }
 
-/// Of each kind one: within a packet, of several packets, more than is stored while the caller waits.
+/// Three sizes: within a packet, several packets, and more than is stored while the caller waits.
 fn length(cell: Cell) -> usize {
     match cell {
         Cell {

@@ -1,4 +1,4 @@
-//! A process under chaos: its threads and tasks do this and that with the cached functions until they are told to rest.
+//! A process under chaos: its threads and tasks perform random operations until told to rest.
 
 use std::env;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -24,7 +24,7 @@ use crate::stalls;
 use crate::store::Store;
 use crate::truth::{Cell, KEYS, Truth};
 
-/// Variables that tell a process what to do.
+/// Environment variables with a process's task.
 pub(crate) const ADDRESS: &str = "CACHIER_CHAOS_ADDRESS";
 pub(crate) const FOLDER: &str = "CACHIER_CHAOS_FOLDER";
 pub(crate) const MAX_SECONDS: &str = "CACHIER_CHAOS_SECONDS_AT_MOST";
@@ -32,10 +32,10 @@ pub(crate) const WORKER_SEED: &str = "CACHIER_CHAOS_WORKER_SEED";
 
 const THREADS: u64 = 3;
 const TASKS: u64 = 4;
-/// How many operations a forked child does.
+/// Operations of a forked child.
 const IN_CHILD: u32 = 20;
 
-/// What belongs to no single cell is told as of this one.
+/// Stands for failures that concern no single cell.
 const NO_CELL: Cell = Cell {
     function: 0,
     key: 0,
@@ -53,13 +53,13 @@ pub(crate) fn store() -> Store {
     *STORE.get().expect("the store comes first")
 }
 
-/// All that the actors of a process share.
+/// Shared by all actors of a process.
 struct Stage {
     functions: Vec<Function>,
     counts: Vec<Counts>,
 }
 
-/// What a process does that the test has started.
+/// The main function of a process.
 pub(crate) fn work(store: Store) {
     let stage = prepare(store);
     let seed = number(WORKER_SEED).expect("a seed");
@@ -115,7 +115,7 @@ fn prepare(store: Store) -> &'static Stage {
     Box::leak(Box::new(Stage { functions, counts }))
 }
 
-/// Whatever hangs: this process ends.
+/// Exits the process, whatever hangs.
 fn end_in_time() {
     let most = Duration::from_secs(number(MAX_SECONDS).expect("seconds"));
     thread::spawn(move || {
@@ -159,7 +159,7 @@ fn pause() -> Duration {
     Duration::from_micros(fastrand::u64(..8000))
 }
 
-/// One operation by chance.
+/// A random operation.
 async fn act(stage: &'static Stage, mode: CallMode) {
     act_so(stage, mode, by_chance(mode)).await;
 }
@@ -209,10 +209,10 @@ fn by_chance(mode: CallMode) -> Operation {
     }
 }
 
-/// All calls end, and no new ones begin. What else is under way, on connections that are lost, may take its minute.
+/// Waits for all calls to end, without new ones. Operations on lost connections may take their minute.
 fn rest(runtime: &Runtime) {
     RESTS.store(true, Ordering::SeqCst);
-    // Who has just looked whether to rest begins once more.
+    // An actor may just have decided to begin one more.
     thread::sleep(Duration::from_millis(50));
     let started = Instant::now();
     while let Some(cell) = log::longest_call() {
@@ -243,7 +243,7 @@ fn all_is_well(stage: &'static Stage, runtime: &Runtime) {
                     return Ok(());
                 }
                 last = call.to_string();
-                // Some are to be computed anew before they are fresh, and some sources fail.
+                // Some have to be recomputed to be fresh, and some sources fail.
                 thread::sleep(Duration::from_millis(10));
             }
             Err(last)
@@ -274,7 +274,7 @@ fn not_well(cell: Cell, message: &str) {
     }
 }
 
-/// What the metrics have counted is what the calls have told.
+/// The metrics agree with the calls' outcomes.
 fn outcomes_sum_to_calls(stage: &'static Stage) {
     for (number, (function, counts)) in (0..).zip(stage.functions.iter().zip(&stage.counts)) {
         let snapshot = (function.metrics)().snapshot();
@@ -310,7 +310,7 @@ fn outcomes_sum_to_calls(stage: &'static Stage) {
     }
 }
 
-/// A child goes on with what there is, while this process does.
+/// Both a child and this process go on with the shared state.
 fn fork_and_wait(stage: &'static Stage) {
     let held = (log::lock(), stalls::stalls());
     let child = Forked::start(move || {

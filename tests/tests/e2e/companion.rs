@@ -1,4 +1,4 @@
-//! Every operation of the companion, on every backend, of sync and of async functions, with caching on and off.
+//! All operations of companions: on every backend, sync and async, with caching on and off.
 
 use std::pin::pin;
 
@@ -10,7 +10,7 @@ use cachier_tests::callers::Callers;
 use cachier_tests::sandbox::{in_folder, in_folder_async};
 use futures_lite::future::{block_on, poll_once};
 
-/// Without a bound the size of an entry in memory is unknown; elsewhere it is known.
+/// Without a limit, the size of an entry in memory is unknown; elsewhere it is known.
 fn holds(usage: Usage, entries: u64) {
     assert_eq!(usage.entries, Some(entries));
     assert!(usage.bytes.is_none_or(|bytes| (bytes > 0) == (entries > 0)));

@@ -1,4 +1,4 @@
-//! Backends behave as the suite of `cachier-backends` says: ours for files, and one of our own.
+//! Conformance of the file backend, and of one defined here.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Arguments and results that are nested deep, in memory: what measures them has a limit.
+//! Deeply nested arguments and results in memory, where measuring them has a limit.
 
 use cachier::metrics::{ErrorLabel, Operation};
 use cachier::testing::{isolated, isolated_async};

@@ -1,4 +1,4 @@
-//! What those are told who listen to `tracing`.
+//! Events for `tracing`.
 
 use std::fmt::{Debug, Write};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -177,8 +177,8 @@ fn a_panicked_background_recomputation_is_reported() {
 
 /// The events of cachier on this thread.
 fn listening(run: impl FnOnce()) -> Vec<(Level, String)> {
-    // As long as there has been but one listener, tracing asks only the thread that first comes by whether it listens, and
-    // takes its answer for that of all.
+    // With a single subscriber, tracing asks only the first thread whether it is interested, and caches the answer for
+    // all.
     static ANOTHER: OnceLock<Dispatch> = OnceLock::new();
     ANOTHER.get_or_init(|| Dispatch::new(Log::default()));
     let log = Log::default();

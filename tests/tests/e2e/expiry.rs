@@ -1,4 +1,4 @@
-//! `max_stale` is the hard expiry of what is stored.
+//! `max_stale` is the hard expiry of stored values.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};

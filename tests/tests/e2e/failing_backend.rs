@@ -1,4 +1,4 @@
-//! A backend that is down, slow or broken never fails a call that the function itself would not fail.
+//! A backend that is down, slow or broken never fails a call on its own account.
 
 use std::time::Duration;
 
@@ -318,7 +318,7 @@ fn failed_removals_end_their_flights() {
     static RUNS: Counter = Counter::new();
     #[cachier(backend = registered("map"))]
     fn double(number: u64) -> u64 {
-        // Each first computation waits, each second one goes on.
+        // First computations wait, second ones go on.
         match RUNS.next() {
             1 => GATES[0].wait(),
             3 => GATES[1].wait(),
@@ -489,7 +489,7 @@ fn readiness_probes_learn_which_backend_does_not_work() {
 
 #[test]
 fn unserializable_arguments_bypass_the_cache() {
-    /// Serde refuses it.
+    /// Fails to serialize.
     struct Unserializable;
 
     impl serde::Serialize for Unserializable {

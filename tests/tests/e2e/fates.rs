@@ -1,5 +1,5 @@
-//! Whatever becomes of the one that computes, nobody hangs, nobody gets a wrong value, and nobody waits for more than two
-//! runs of the body: the one that was under way, and one more.
+//! Whatever happens to a computation, nobody hangs, nobody gets a wrong value, and nobody waits for more than two runs
+//! of the body: the current one and one more.
 
 use std::thread::JoinHandle;
 
@@ -12,11 +12,11 @@ use cachier_tests::wait::{until, until_waiting};
 const CALLERS: usize = 1000;
 const OTHERS: u64 = CALLERS as u64 - 1;
 
-/// An error that every waiter can have a clone of.
+/// A cloneable error, which waiters share.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Sharable(u64);
 
-/// An error that belongs to one caller alone.
+/// An error that cannot be shared.
 #[derive(Debug, PartialEq)]
 struct OneOfAKind(u64);
 
@@ -102,7 +102,7 @@ macro_rules! fates {
                 in_folder(|_| {
                     let callers = Callers::new().$start(CALLERS, || fail(7));
                     let_go(&GATE, fail::metrics());
-                    // All others are in the body at the same time: none waits for another's run.
+                    // All others are in the body at the same time: none waits for another.
                     TOGETHER.until_arrived(OTHERS);
                     TOGETHER.open();
                     let failures = callers.values();

@@ -1,4 +1,4 @@
-//! The file backend among processes: what is stored outlives them, one of them computes, and none waits for the dead.
+//! The file backend among processes: values outlive them, one of them computes, and none waits for a dead one.
 
 use std::fs;
 use std::path::Path;
@@ -12,7 +12,7 @@ use cachier_tests::sandbox::{entries, files};
 use cachier_tests::wait::until;
 use rustix::process::Signal;
 
-/// Says when it computes, and ends when the test says so.
+/// Reports its computation, and ends it when the test says so.
 #[cachier(backend = "file", enable_metrics)]
 fn double(number: u64) -> u64 {
     say("computing");
@@ -25,7 +25,7 @@ fn square(number: u64) -> u64 {
     number * number
 }
 
-/// The parts of the other processes; in the test itself nothing happens.
+/// The parts of other processes; does nothing in the test itself.
 fn plays_a_part() -> bool {
     let Some(part) = part() else {
         return false;
@@ -52,7 +52,7 @@ fn plays_a_part() -> bool {
     true
 }
 
-/// Calls, says when it waits for another process, and what came of it.
+/// Calls, and reports waiting and the outcome.
 fn call() {
     let caller = thread::spawn(|| double::call_detailed(CallOptions::new(), 21));
     let is_waiting = || double::metrics().snapshot().activity.waiting_calls == 1;
@@ -80,7 +80,7 @@ fn start(test: &str, part: &str, folder: &Path) -> Process {
     )
 }
 
-/// Starts so many callers; the one that computes comes first.
+/// Starts callers; the one that computes first.
 fn start_callers(test: &str, count: usize, folder: &Path) -> Vec<Process> {
     let mut callers: Vec<_> = (0..count).map(|_| start(test, "call", folder)).collect();
     let said: Vec<_> = callers.iter().map(Process::line).collect();
@@ -91,7 +91,7 @@ fn start_callers(test: &str, count: usize, folder: &Path) -> Vec<Process> {
     callers
 }
 
-/// Whatever is in the folder that is neither an entry nor a ledger.
+/// Everything in the folder but entries and ledgers.
 fn left_over(folder: &Path) -> Vec<String> {
     let mut files = files(folder);
     let entries = entries(folder);
@@ -164,7 +164,7 @@ fn a_killed_owner_is_replaced_at_once() {
     callers[next.unwrap()].tell("go on");
     let mut said: Vec<_> = callers.iter().map(Process::line).collect();
     said.sort();
-    // Whoever takes over has waited, and then computed.
+    // The successor has waited, and then computed.
     assert_eq!(said, ["42 coalesced", "42 coalesced", "42 miss"]);
     callers.into_iter().for_each(Process::finish);
 

@@ -1,4 +1,4 @@
-//! Crowds on one file function, by the system's clock: waiting for each other is no failure of the store.
+//! Crowds on a file function, by the system's clock: waiting for each other is no failure of the store.
 
 use std::thread;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use cachier::{Call, CallOptions, Outcome, cachier};
 use cachier_tests::process::{Process, part, say};
 
-/// How many call at once.
+/// Concurrent callers.
 const THREADS: usize = 400;
 
 #[cachier(backend = "file", wait_for_calc_timeout = "100ms")]
@@ -20,13 +20,13 @@ fn unrelated(number: u64) -> u64 {
     number * 3
 }
 
-/// Starts the test again in a process whose files go to a folder of its own.
+/// Runs the test in another process with its own folder.
 fn in_a_process(test: &str) -> Process {
     let folder = tempfile::tempdir().unwrap();
     let process = Process::start(&format!("file_crowd::{test}"), "call", |command| {
         command.env("CACHIER_CACHE_DIR", folder.path().join("cache"));
     });
-    // It says something when it is done with the folder.
+    // It reports when it is done with the folder.
     assert_eq!(process.line(), "done");
     process
 }

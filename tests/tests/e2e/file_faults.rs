@@ -1,4 +1,4 @@
-//! Files that are damaged, foreign or hostile, and folders that cannot be used: the function runs, and the fault is counted.
+//! Damaged, foreign or hostile files, and unusable folders: the function runs, and the fault is counted.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -23,7 +23,7 @@ fn double(number: u64) -> u64 {
     number * 2
 }
 
-/// The key of `double(number)`, whose file this is.
+/// The key of `double(number)`, stored in this file.
 fn key(number: u64, file: &Path) -> Key {
     let namespace = file.iter().rev().nth(4).unwrap().to_str().unwrap();
     let scope = Arc::new(Scope::new(namespace, "cachier-tests:file_faults::double"));
@@ -35,7 +35,7 @@ fn call(number: u64) -> Call<u64> {
     double::call_detailed(CallOptions::new(), number)
 }
 
-/// Stores an entry, does something to its file, and sees that it is a miss with an error of this kind, and replaced.
+/// Stores an entry and damages its file: a miss with an error of this kind, and a new entry.
 #[track_caller]
 fn is_a_counted_miss(kind: ErrorKind, label: ErrorLabel, damage: impl FnOnce(&Path)) {
     in_folder(|folder| {
@@ -100,7 +100,7 @@ fn any_flipped_bit_is_a_miss() {
         }
         let errors = double::metrics().snapshot().backend_errors;
         let corrupt = errors[Operation::Load][ErrorLabel::Corrupt];
-        // Where a bit of the format differs, the entry is of another cachier: a plain miss.
+        // A difference in the format means another cachier: a plain miss.
         assert_eq!(corrupt, (intact.len() as u64 - 4) * 8);
     });
 }
@@ -204,7 +204,7 @@ fn a_file_in_the_place_of_the_folder() {
     });
 }
 
-/// The part of a process whose folder cannot be used.
+/// The part of a process with an unusable folder.
 fn calls_in_vain() {
     let text = |length| {
         let call = repeat::call_detailed(CallOptions::new(), length);
@@ -222,7 +222,7 @@ fn repeat(length: usize) -> String {
     "x".repeat(length)
 }
 
-/// Starts the test again on a file system with these options.
+/// Runs the test on a file system with these mount options.
 fn with_mount(test: &str, options: &str) -> Option<[String; 2]> {
     let folder = tempfile::tempdir().unwrap();
     let test = format!("file_faults::{test}");
@@ -242,7 +242,7 @@ fn a_full_disk() {
         return calls_in_vain();
     }
     if let Some([outcomes, errors]) = with_mount("a_full_disk", "size=64k") {
-        // What does not fit is computed each time; what fits is stored.
+        // What does not fit is computed each time, the rest is stored.
         assert_eq!(
             outcomes,
             "miss Some(Full), miss Some(Full), miss None, hit None"
@@ -271,7 +271,7 @@ fn a_user_without_a_home() {
         command
             .env_remove("CACHIER_CACHE_DIR")
             .env_remove("XDG_CACHE_HOME");
-        // A relative path is none.
+        // A relative path is ignored.
         command.env("HOME", "nowhere");
     });
     let outcomes = process.line();
@@ -294,7 +294,7 @@ fn a_held_lock_costs_only_the_budget() {
             .find(|path| path.ends_with(".ledger"));
         let ledger = fs::File::open(ledger.unwrap()).unwrap();
         ledger.lock().unwrap();
-        // Not each time: the machine may be busy.
+        // In at least one attempt: the machine may be busy.
         let is_quick = (0..5).any(|_| {
             let began = Instant::now();
             let call = triple::call_detailed(CallOptions::new(), 2);

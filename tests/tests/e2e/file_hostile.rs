@@ -1,4 +1,4 @@
-//! A cache folder in which others may write, and things that stand in the way in it, as calls, companions and `check` see them.
+//! A cache folder that others may write to, and obstacles in it, as seen by calls, companions and `check`.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -45,7 +45,7 @@ fn check_reports_a_folder_writable_for_others() {
     });
 }
 
-/// The one file of this name, or with this end of it.
+/// The only file with this name or suffix.
 fn file(folder: &Path, name: &str) -> std::path::PathBuf {
     let found = files(folder).into_iter().find(|path| path.ends_with(name));
     found.unwrap()

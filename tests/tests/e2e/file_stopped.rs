@@ -1,4 +1,4 @@
-//! A process that was stopped while it held the lock of a function's folder: others use the store all the same.
+//! A process stopped while it holds the lock of a function's folder: others go on using the store.
 
 use std::fs;
 use std::path::Path;
@@ -20,13 +20,13 @@ async fn triple(number: u64) -> u64 {
     number * 3
 }
 
-/// The file whose lock a process is to hold.
+/// The ledger that a process is to lock.
 const LEDGER: &str = "CACHIER_TEST_LEDGER";
 
-/// What an operation may take that puts another lock in the place of one that is held.
+/// Limit for an operation that takes the lock away.
 const LOCK_TAKEOVER_LIMIT: Duration = Duration::from_secs(3);
 
-/// Starts a process that locks each ledger in a folder, and stops it.
+/// Starts processes that lock every ledger in a folder, and stops them.
 fn stopped_holders(test: &str, folder: &Path) -> Vec<Process> {
     let ledgers = files(folder)
         .into_iter()
@@ -42,7 +42,7 @@ fn stopped_holders(test: &str, folder: &Path) -> Vec<Process> {
     ledgers.map(hold).collect()
 }
 
-/// Holds the lock until it is killed, in a process that is to do so.
+/// Holds the lock until killed, if that is this process's part.
 fn holds() -> bool {
     if part().is_none() {
         return false;

@@ -1,4 +1,4 @@
-//! A process that forks, and what it has in its memory.
+//! A process that forks, and the state in its memory.
 
 use std::process::id;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,12 +15,12 @@ use cachier_tests::process::{Process, part};
 use cachier_tests::wait::until;
 use futures_lite::future::block_on;
 
-/// How long nothing may take that is to be done at once: a busy machine has much of it.
+/// Limit for anything immediate, generous for busy machines.
 const PROMPT_LIMIT: Duration = Duration::from_secs(5);
-/// How long the parent computes.
+/// The parent's computation time.
 const COMPUTE_TIME: Duration = Duration::from_secs(3);
 
-/// Runs this in a process of its own, which ends well.
+/// Runs something in a process of its own, which must succeed.
 fn apart(test: &str, run: impl FnOnce()) {
     if part().is_some() {
         return run();
@@ -29,10 +29,10 @@ fn apart(test: &str, run: impl FnOnce()) {
 }
 
 static BEGUN: Counter = Counter::new();
-/// Whether computations take no time: in children.
+/// Whether computations take no time: so in children.
 static IS_QUICK: AtomicBool = AtomicBool::new(false);
 
-/// Its value is the process that computed it.
+/// Returns the process that computed it.
 #[cachier(backend = "memory", enable_metrics, sampling_rate = 1.0)]
 fn slow(key: u32) -> u32 {
     let _ = key;
@@ -93,7 +93,7 @@ fn a_child_inherits_values_but_not_flights() {
 #[test]
 fn a_wait_in_a_child_ends_in_time() {
     apart("a_wait_in_a_child_ends_in_time", || {
-        // The timer of the parent has a thread.
+        // The parent's timer has a thread.
         set_global_params(global_params().wait_for_calc_timeout(Duration::from_millis(300)));
         let computing = parent_computes(1);
         assert_eq!(
@@ -118,7 +118,7 @@ fn a_child_refreshes_and_flushes() {
     apart("a_child_refreshes_and_flushes", || {
         refreshed(1);
         thread::sleep(Duration::from_millis(5));
-        // The workers of the parent have threads.
+        // The parent's worker pool has threads.
         refreshed(1);
         flush();
         thread::sleep(Duration::from_millis(5));
@@ -206,7 +206,7 @@ fn children_of_busy_processes_do_not_hang() {
                 quick_in_child();
                 for key in 0..100 {
                     let call = quick::call_detailed(CallOptions::new(), 1_000_000 + key);
-                    // Out of service where a thread of the parent was in the middle of a change.
+                    // Bypassed if a thread of the parent was changing the store during the fork.
                     let outcomes = [Outcome::Miss, Outcome::Bypass];
                     assert!(outcomes.contains(&call.outcome), "{round}: {call}");
                     assert_eq!(call.value, id());

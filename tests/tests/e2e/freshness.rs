@@ -1,4 +1,4 @@
-//! How old a value may be, on a clock that the tests move.
+//! Ages of values, on a manual clock.
 
 use std::time::Duration;
 
@@ -35,7 +35,7 @@ macro_rules! freshness {
                     assert_eq!(count(1), 2);
                     let snapshot = count::metrics().snapshot();
                     assert_eq!(snapshot.stale_hits[StaleUse::NotServed], 1);
-                    // Age counts from the new computation.
+                    // The age counts from the new computation.
                     Clock::advance(HOUR);
                     assert_eq!(count(1), 2);
                 });
@@ -178,7 +178,7 @@ macro_rules! freshness {
                     for number in 0..10 {
                         double(number);
                     }
-                    // The first call has started one, which found nothing.
+                    // The first call has started a cleanup, which found nothing.
                     cachier::flush();
                     Clock::advance(23 * HOUR);
                     double(99);

@@ -1,4 +1,4 @@
-//! What metrics tell of what is held: at once, without making anyone wait for a store.
+//! Gauges are read without waiting for a store.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Gone at the source: a recomputation that gives nothing to store takes what it was to replace with it.
+//! A recomputation without a storable result removes the old value.
 
 use std::convert::identity;
 use std::time::Duration;
@@ -98,7 +98,7 @@ macro_rules! gone {
             fn a_refresh_without_room_removes_the_value() {
                 static RUNS: Counter = Counter::new();
 
-                // So large a value is stored in the background.
+                // Large enough to be stored in the background.
                 #[cachier($($argument)*, stale_after = "1m", next_time, capacity_bytes = "2MB")]
                 $($function)* text(_id: u8) -> String {
                     "7".repeat(if RUNS.next() == 1 { 10 } else { 3 << 20 })

@@ -1,4 +1,4 @@
-//! Background work outlasts the runtime of the call that started it: one that nobody drives any more, or that has ended.
+//! Background work outlasts its call's runtime, whether that is idle or has ended.
 
 use std::time::{Duration, Instant};
 
@@ -12,7 +12,7 @@ use tokio::runtime::{Builder, Handle, Runtime};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// Longer than a runtime may stand still.
+/// Longer than a runtime may be idle.
 const IDLE_TIME: Duration = Duration::from_millis(2500);
 
 fn one_thread() -> Runtime {
@@ -24,13 +24,13 @@ fn two_threads() -> Runtime {
     builder.worker_threads(2).enable_all().build().unwrap()
 }
 
-/// `flush()` on a thread of its own, which fails the test if it never ends.
+/// `flush()` on its own thread; fails the test if it hangs.
 #[track_caller]
 fn flush() {
     let _ = Callers::new().on_threads(1, cachier::flush).values();
 }
 
-/// Drives a runtime until the condition holds, and not a moment longer.
+/// Drives a runtime just until the condition holds.
 fn drive_until(runtime: &Runtime, holds: impl Fn() -> bool) {
     runtime.block_on(async {
         let started = Instant::now();
@@ -41,7 +41,7 @@ fn drive_until(runtime: &Runtime, holds: impl Fn() -> bool) {
     });
 }
 
-/// What is given up gives its lease back a moment later, and who finds it held asks again after a pause on the test's clock.
+/// An abandoned lease is released a moment later, and waiters poll after a pause on the test's clock.
 fn end_pause() {
     Clock::advance(Duration::from_millis(500));
 }
@@ -207,7 +207,7 @@ macro_rules! refreshes {
                 async fn count(_key: u8) -> u64 {
                     let run = RUNS.next();
                     if run == 2 {
-                        // Of the runtime, as is what a connection has read.
+                        // Owned by the runtime, like the data that a connection has read.
                         let _ = tokio::spawn(std::future::pending::<()>()).await;
                     }
                     run
@@ -288,7 +288,7 @@ macro_rules! refreshes {
                 in_folder(|_| {
                     let (first, live) = (two_threads(), two_threads());
                     first.block_on(place(1));
-                    // A machine that is too busy to begin one in time may begin the next.
+                    // On a busy machine, one may begin too late; then the next.
                     until("one begins there", || {
                         Clock::advance(2 * HOUR);
                         live.block_on(place(1));
@@ -340,7 +340,7 @@ macro_rules! refreshes {
                             count(1).await;
                             Clock::advance(2 * HOUR);
                             assert_eq!(count(1).await, 1);
-                            // The work cannot have the thread of this task.
+                            // The work cannot have this task's thread.
                             cachier::flush();
                             count(1).await
                         })

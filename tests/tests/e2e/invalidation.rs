@@ -1,4 +1,4 @@
-//! Invalidation beats computation: what was being computed when its key was forgotten is returned and not stored.
+//! Invalidation beats computation: an outdated result is returned, but not stored.
 
 use std::convert::identity;
 
@@ -15,7 +15,7 @@ macro_rules! invalidations {
         mod $name {
             use super::*;
 
-            /// Defines a test that forgets in the middle of a computation, and sees what the calls after it get.
+            /// Defines a test that invalidates during a computation, and checks the calls after it.
             macro_rules! during_a_computation {
                 ($test:ident, $operation:ident($key:tt)) => {
                     #[test]
@@ -37,7 +37,7 @@ macro_rules! invalidations {
                             let outdated = call();
                             GATE.until_arrived(1);
                             let _ = $finish(during_a_computation!(@ count, $operation, $key)).unwrap();
-                            // A call that begins now does not wait for the outdated computation.
+                            // A new call does not wait for the outdated computation.
                             assert_eq!(call().values(), [2]);
                             GATE.open();
                             assert_eq!(outdated.values(), [1]);

@@ -1,4 +1,4 @@
-//! Isolated tests run side by side and do not see each other.
+//! Isolated tests run concurrently without seeing each other.
 
 use std::sync::Barrier;
 use std::time::Duration;
@@ -105,7 +105,7 @@ fn background_work_stays_in_its_context() {
 
     #[cachier(backend = "memory", stale_after = "1h", next_time, enable_metrics)]
     fn count(_key: u8) -> u64 {
-        // A cached function that is called in the background.
+        // A cached function called in the background.
         double(RUNS.next())
     }
 

@@ -1,4 +1,4 @@
-//! Equal arguments have equal keys, in every process; unequal ones never have.
+//! Equal arguments have equal keys in every process, unequal ones never do.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::PathBuf;
@@ -30,7 +30,7 @@ fn describe(
     )
 }
 
-/// Calls with arguments that every process builds in an order of its own: hash maps are seeded at random.
+/// Calls with arguments whose order differs between processes: hash maps are seeded at random.
 fn describe_all() -> Outcome {
     let map = (0..100).map(|number| (number.to_string(), vec![f64::from(number), f64::NAN]));
     let tags =

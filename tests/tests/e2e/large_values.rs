@@ -1,4 +1,4 @@
-//! Values of more than 1 MiB, which are stored in the background.
+//! Values over 1 MiB, which are stored in the background.
 
 use std::thread;
 use std::time::Duration;
@@ -14,7 +14,7 @@ const LARGE: usize = 2 << 20;
 
 #[test]
 fn waiters_get_one_before_it_is_stored() {
-    /// As many as there are threads for background work.
+    /// The number of background threads.
     const WORKERS: u64 = 8;
     static GATE: Gate = Gate::new();
     static IS_GATED: Counter = Counter::new();
@@ -39,8 +39,8 @@ fn waiters_get_one_before_it_is_stored() {
         assert!(data::invalidate().unwrap());
         IS_GATED.next();
         Clock::advance(Duration::from_secs(7200));
-        // Each thread refreshes a report. One of them computes the data and the others wait for it, while more reports
-        // stand in line before the storing of the data.
+        // Each thread refreshes a report. One computes the data while the others wait for it, and more reports are
+        // queued before the data's store.
         numbers.clone().for_each(|number| _ = report(number));
         GATE.until_arrived(1);
         until_waiting(data::metrics(), WORKERS - 1);
@@ -72,7 +72,7 @@ fn an_overwritten_one_is_not_served() {
         map.set(Fault::FailsToStore(ErrorKind::Full));
         let overwritten = data::call_with(CallOptions::new().overwrite_cache());
         assert!(overwritten.starts_with('2'));
-        // Until storing it has failed, those who come have it from its flight.
+        // Until the store has failed, new callers share the flight's value.
         cachier::flush();
         assert!(data().starts_with('3'));
         cachier::flush();

@@ -1,4 +1,4 @@
-//! Cached functions from end to end, on the backends that need no server.
+//! End-to-end tests of cached functions on backends without servers.
 #![allow(clippy::unwrap_used)]
 
 mod companion;

@@ -35,7 +35,7 @@ macro_rules! refreshes {
                 in_folder(|_| {
                     assert_eq!(Callers::new().$start(1, || count(1)).values(), [1]);
                     Clock::advance(2 * HOUR);
-                    // All are served while the recomputation is still running.
+                    // All are served during the recomputation.
                     assert_eq!(Callers::new().$start(CALLERS, || count(1)).values(), [1; CALLERS]);
                     GATE.until_arrived(1);
                     assert_eq!(Callers::new().$start(CALLERS, || count(1)).values(), [1; CALLERS]);
@@ -173,7 +173,7 @@ async fn a_cancelled_caller_does_not_cancel_the_refresh() {
     isolated_async(async {
         count(1).await;
         Clock::advance(2 * HOUR);
-        // The caller has its value and is gone before the refresh has begun.
+        // The caller is gone with its value before the refresh begins.
         assert_eq!(count(1).await, 1);
         GATE.open();
         cachier::flush_async().await;
@@ -219,7 +219,7 @@ fn arguments_are_cloned_only_for_actual_recomputations() {
         for _ in 0..10 {
             count(&key);
         }
-        // A call off the hit path makes a key of its own, and that is all.
+        // A call off the hit path only makes its own key.
         assert_eq!(CLONES.get() - before, 10);
         GATE.open();
         cachier::flush();

@@ -1,4 +1,4 @@
-//! The outcome counters sum to the finished calls, whatever happens at the same time.
+//! Outcome counters add up to finished calls, whatever happens concurrently.
 
 use std::panic::AssertUnwindSafe;
 use std::pin::pin;
@@ -17,7 +17,7 @@ use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 use tokio::task::JoinHandle;
 
-/// What the body of one call does.
+/// What the body of a call does.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Fate {
     Value,
@@ -26,7 +26,7 @@ enum Fate {
     Panic,
 }
 
-/// What one caller does.
+/// What a caller does.
 #[derive(Clone, Debug)]
 enum Step {
     Call {
@@ -34,7 +34,7 @@ enum Step {
         fate: Fate,
         options: CallOptions,
     },
-    /// A call that is given up after so many turns.
+    /// A call dropped after that many polls.
     GiveUp {
         key: u8,
         fate: Fate,
@@ -47,13 +47,13 @@ enum Step {
     Precache {
         key: u8,
     },
-    /// Time passes, so that what is stored becomes stale.
+    /// Advances the clock, so that stored values become stale.
     Wait,
-    /// Something else is wrong with the backend from now on, if it is ours.
+    /// Changes the fault of our own backend.
     Break(Fault),
 }
 
-/// How one call ended, as its caller saw it.
+/// How a call ended for its caller.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum End {
     Finished,
@@ -97,7 +97,7 @@ fn steps() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// So many cases, and in every run the same ones; how threads interleave remains open.
+/// The same cases in every run; only the interleaving of threads varies.
 fn always_the_same(cases: u32) -> ProptestConfig {
     ProptestConfig {
         cases,
@@ -118,7 +118,7 @@ fn in_patient_folder<R>(test: impl FnOnce(&MapBackend) -> R) -> R {
     })
 }
 
-/// Only our own backend fails, and only as it is told to.
+/// Only our own backend fails, and only on demand.
 #[track_caller]
 fn may_fail<T>(result: Result<T, Error>) {
     if let Err(error) = result {
@@ -130,7 +130,7 @@ fn may_fail<T>(result: Result<T, Error>) {
     }
 }
 
-/// The result that a fate leads to.
+/// The result of a fate.
 fn result(key: u8, fate: Fate) -> Result<Option<u8>, String> {
     match fate {
         Fate::Value => Ok(Some(key)),
@@ -140,7 +140,7 @@ fn result(key: u8, fate: Fate) -> Result<Option<u8>, String> {
     }
 }
 
-/// The counters agree with what the callers saw, and nothing is going on any more.
+/// The counters agree with the callers' results, and nothing is running any more.
 fn agree(metrics: &CacheMetrics, ends: &[End]) -> Result<(), TestCaseError> {
     let of = |end: End| ends.iter().filter(|&&one| one == end).count() as u64;
     let (stats, snapshot) = (metrics.stats(), metrics.snapshot());
@@ -161,7 +161,7 @@ fn agree(metrics: &CacheMetrics, ends: &[End]) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-/// Runs the future for so many turns, then drops it.
+/// Polls a future that often, then drops it.
 async fn give_up_after<T>(turns: usize, call: impl Future<Output = T>) -> Option<T> {
     let mut call = pin!(call);
     for _ in 0..turns {
@@ -276,7 +276,7 @@ macro_rules! outcomes {
     )*};
 }
 
-/// How a call ended; its value, if it has one, is never that of another key.
+/// How a call ended. Its value must be of its own key.
 fn ended(call: std::thread::Result<Option<Result<Option<u8>, String>>>, key: u8) -> End {
     match call {
         Ok(Some(value)) => {

@@ -1,4 +1,4 @@
-//! The figures of a cached function arrive where Prometheus asks for them.
+//! A cached function's figures as scraped by Prometheus.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -7,7 +7,7 @@ use cachier::{PrometheusExporter, cachier};
 use cachier_tests::gate::panic_silently;
 use cachier_tests::sandbox::in_folder;
 
-/// What a scrape gets.
+/// The response to a scrape.
 pub(crate) fn scrape(address: SocketAddr) -> String {
     let mut stream = TcpStream::connect(address).unwrap();
     let request = format!("GET /metrics HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
@@ -18,7 +18,7 @@ pub(crate) fn scrape(address: SocketAddr) -> String {
     answer
 }
 
-/// The value of a series whose labels contain all of these.
+/// The value of a series with all of these labels.
 #[track_caller]
 fn value(scrape: &str, name: &str, labels: &[&str]) -> f64 {
     let is_wanted = |line: &&str| {
@@ -30,7 +30,7 @@ fn value(scrape: &str, name: &str, labels: &[&str]) -> f64 {
     line.rsplit(' ').next().unwrap().parse().unwrap()
 }
 
-/// Two hits, two values and an error that were computed, a panic, an entry that went again.
+/// Two hits, two computed values and an error, a panic, and a removed entry.
 const FIGURES_OF_HALF: [(&str, &str, f64); 15] = [
     ("calls_total", "outcome=\"hit\"", 2.0),
     ("calls_total", "outcome=\"miss\"", 3.0),
@@ -98,7 +98,7 @@ fn what_is_served_is_what_is_rendered() {
     });
 }
 
-/// The names and labels of all series, without their values.
+/// The names and labels of all series.
 fn series(text: &str) -> Vec<&str> {
     let lines = text.lines().filter(|line| !line.is_empty());
     lines

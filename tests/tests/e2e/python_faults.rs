@@ -1,7 +1,6 @@
-//! Faults that were found in the Python original of cachier, and in `cached` for Rust, each a test that it has not come
-//! back.
+//! Faults of the Python original of cachier, and of Rust's `cached`, each with a test against its return.
 //!
-//! Some stand among their like:
+//! Some are with their kind:
 //!
 //! - a computation that raises or whose result is too large makes waiters fail: `fates`
 //! - `wait_for_calc_timeout` is ignored in memory: `waiting::whoever_waits_longer_than_the_timeout_computes`
@@ -106,7 +105,7 @@ async fn fifty_async_callers_run_the_function_once() {
     .await;
 }
 
-/// The outputs of all futures, run at the same time.
+/// The outputs of all futures, run concurrently.
 async fn all<F: Future<Output = u64>>(futures: impl Iterator<Item = F>) -> Vec<u64> {
     let mut running: Vec<_> = futures.map(|future| (Box::pin(future), None)).collect();
     std::future::poll_fn(|cx| {
@@ -237,7 +236,7 @@ fn entries_and_size_are_known_for_files() {
     });
 }
 
-/// A value that tells how often any was measured.
+/// A value that counts measurements of any.
 #[derive(Clone)]
 struct Weighed(u64);
 
@@ -354,7 +353,7 @@ fn mutually_dependent_keys_do_not_deadlock() {
 
 static SLOWLY: Gate = Gate::new();
 
-/// A value whose clones take their time, once it is stored.
+/// A value that is slow to clone once it is stored.
 struct Slow {
     number: u64,
     is_stored: bool,

@@ -1,4 +1,4 @@
-//! Cached functions by name, and what happens when two have the same.
+//! Cached functions by name, and duplicate names.
 
 use cachier::testing::isolated;
 use std::hash::Hash;

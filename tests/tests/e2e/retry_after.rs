@@ -1,4 +1,4 @@
-//! A source that fails is left alone for a while, as long as a stale value can be served.
+//! A failing source is left alone for a while, as long as stale values can be served.
 
 use std::time::Duration;
 
@@ -35,7 +35,7 @@ macro_rules! pauses {
         mod $name {
             use super::*;
 
-            /// What one caller gets, as soon as nothing is under way any more.
+            /// The result of one caller, once nothing is running.
             macro_rules! one {
                 ($call:expr) => {{
                     let value = Callers::new().$start(1, move || $call).values().remove(0);
@@ -197,7 +197,7 @@ macro_rules! pauses {
                     assert_eq!(RUNS.get(), 2);
                     assert_eq!(panics::metrics().stats().refreshes_suppressed, 2);
                     until("it is tried again", || {
-                        // The lease of the one that panicked may take a moment to be free.
+                        // The lease of the panicked one may take a moment to be free.
                         Clock::advance(5 * SECOND);
                         one!(panics(1)) == 3
                     });

@@ -1,4 +1,4 @@
-//! One static works from every runtime, from threads without one, and from a sync function inside a task.
+//! One static serves every runtime, threads without one, and sync functions inside tasks.
 
 use std::time::Duration;
 
@@ -186,7 +186,7 @@ macro_rules! everywhere {
     )*};
 }
 
-/// Lets other tasks of the runtime go on until the condition holds.
+/// Yields to other tasks until the condition holds.
 async fn until_async(mut holds: impl FnMut() -> bool) {
     while !holds() {
         tokio::task::yield_now().await;
@@ -203,7 +203,7 @@ macro_rules! first_of_three {
     ($($name:ident)*) => {$(
         #[tokio::test]
         async fn $name() {
-            // Each of these tests has a runtime of its own, and all use one static, in whatever order.
+            // Each of these tests has its own runtime, and all share one static, in any order.
             assert_eq!(shared_by_tests(21).await, 42);
         }
     )*};

@@ -1,4 +1,4 @@
-//! However many callers want one cold key at once, the function runs once.
+//! However many callers want a cold key at once, the function runs once.
 
 use std::pin::pin;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use futures_lite::future::{block_on, poll_once};
 
 const CALLERS: usize = 1000;
 
-/// Lets the computation end once all others wait for it, and sees that there was no other.
+/// Lets the computation end once all others wait for it, and checks that there was no other.
 #[track_caller]
 fn one_computes(callers: Callers<u64>, gate: &Gate, metrics: &CacheMetrics) {
     until_waiting(metrics, CALLERS as u64 - 1);

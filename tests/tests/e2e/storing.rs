@@ -1,4 +1,4 @@
-//! What is stored, how much of it, and what a call may ask for.
+//! What is stored, how much of it, and options of calls.
 
 use std::thread;
 

@@ -1,4 +1,4 @@
-//! What a program or its environment says for all functions.
+//! Settings of a program or its environment for all functions.
 
 use std::collections::BTreeSet;
 use std::sync::Mutex;
@@ -32,7 +32,7 @@ mod shipping {
     }
 }
 
-/// The outcomes of two calls in a row of each.
+/// The outcomes of two consecutive calls of each.
 fn outcomes() -> [Outcome; 4] {
     let options = CallOptions::new;
     [
@@ -53,7 +53,7 @@ fn all_caches_can_be_switched_off_and_on() {
         cachier::enable_caching();
         assert_eq!(outcomes(), [Miss, Hit, Miss, Hit]);
         cachier::disable_caching();
-        // The ordinary call too, which looks in memory before anything else.
+        // The ordinary call as well, which first looks in memory.
         billing::invoice(1);
         assert_eq!(billing::invoice::metrics().stats().bypassed, 3);
     });
@@ -94,7 +94,7 @@ fn the_environment_can_switch_caches_off() {
     assert_eq!(said("0"), "[Miss, Hit, Miss, Hit]");
 }
 
-/// Which backend a call met, and what came of it.
+/// The backend and the outcome of a call.
 #[cachier]
 fn stored(number: u64) -> u64 {
     number

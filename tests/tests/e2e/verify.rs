@@ -1,4 +1,4 @@
-//! What is checked of arguments and values on a store, what is not, and what turns it off.
+//! Verification of arguments and values in a store: its scope, and how to turn it off.
 
 use cachier::metrics::{ErrorLabel, Operation, RemovalCause};
 use cachier::{Call, CallOptions, ErrorKind, Outcome, cachier, global_params, set_global_params};

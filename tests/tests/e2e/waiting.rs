@@ -1,4 +1,4 @@
-//! Waits that could never end are not begun, and those that take too long end.
+//! Waits that could never end are not begun, and long ones time out.
 
 use std::cell::{Cell, RefCell};
 use std::pin::Pin;
@@ -85,7 +85,7 @@ fn a_bypass_does_not_hide_reentrancy() {
     });
 }
 
-/// The bypassed call is first polled where no computation is, and awaited in one.
+/// The bypassed call is first polled outside any computation, and awaited in one.
 #[test]
 fn an_async_bypass_belongs_to_its_awaiter() {
     static RUNS: Counter = Counter::new();
@@ -144,11 +144,11 @@ fn recursion_over_other_keys_is_cached() {
 }
 
 thread_local! {
-    /// Whether the calling thread computes for somebody who waits for it: then it must come to an end by itself.
+    /// Whether this thread computes for somebody who waits for it: then it must end by itself.
     static IS_NESTED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Whether this is the first computation of the thread.
+/// Whether this is the thread's first computation.
 fn begins() -> bool {
     !IS_NESTED.replace(true)
 }
@@ -183,7 +183,7 @@ fn mutually_dependent_functions_do_not_deadlock() {
         BOTH.open();
         let mut values = callers.values();
         values.sort_unstable();
-        // One of them needs the other, which computed the first one's value itself.
+        // One needs the other, which has computed the first one's value itself.
         assert_eq!(values, [6, 7]);
         let [hens, eggs] = [hen::metrics(), egg::metrics()].map(|metrics| metrics.snapshot());
         let reentrant =

@@ -1,4 +1,4 @@
-//! What is shared by programs and what is not.
+//! What programs share.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ use crate::program::{MARKER, Program};
 const MISSES: &str = "2 miss, 2 miss";
 const HITS: &str = "2 hit, 2 hit";
 
-/// A folder for projects, and one for the caches of a user.
+/// A folder for projects, and a user's cache folder.
 fn folders() -> (TempDir, TempDir) {
     (tempdir().unwrap(), tempdir().unwrap())
 }
@@ -43,7 +43,7 @@ fn programs_of_one_name_do_not_meet() {
     assert_eq!(said.folder.parent(), Some(packages.as_path()));
     assert_ne!(run(&two, &[]).folder, said.folder);
 
-    // Where all share one folder, the package tells them apart.
+    // In a shared folder, the package is part of the key.
     let other = build("other", "other", 100);
     let shared = tempdir().unwrap();
     let named = [("CACHIER_CACHE_DIR", path(&shared))];
@@ -78,7 +78,7 @@ fn copies_of_a_project_share_named_functions_only() {
     unused_folders_go(caches.path(), &one, &copy);
 }
 
-/// Only what nobody has used for 30 days, and once a day.
+/// Only folders unused for 30 days, once a day.
 fn unused_folders_go(caches: &Path, one: &Program, copy: &Program) {
     let folder = copy.run(caches, &[]).folder;
     let looked = folder.with_file_name(".cleaned");
@@ -89,11 +89,11 @@ fn unused_folders_go(caches: &Path, one: &Program, copy: &Program) {
             file.set_modified(SystemTime::now() - month).unwrap();
         }
     };
-    // It has been looked today.
+    // Already cleaned today.
     age(&files(&folder));
     one.run(caches, &[]);
     assert!(folder.exists());
-    // What is used stays, however old its entries are.
+    // A used folder stays, however old its entries are.
     assert_eq!(copy.run(caches, &[]).calls, HITS);
     age(std::slice::from_ref(&looked));
     one.run(caches, &[]);

@@ -1,4 +1,4 @@
-//! Programs of several packages, built by cargo as anybody would, and where each keeps what it computes.
+//! Programs of several packages, built by cargo as usual, and the folders of their caches.
 #![allow(clippy::unwrap_used)]
 
 mod folders;

@@ -1,9 +1,9 @@
-//! Functions of one name from two packages in one process.
+//! Functions of the same name from two packages in one process.
 
 use cachier::{CallOptions, Outcome, cachier};
 use cachier_tests::sandbox::{in_another_process, in_folder};
 
-/// The runtime, as a package finds it that is called `another`.
+/// The runtime, as seen by a package named `another`.
 mod another {
     pub(crate) use cachier::*;
 
@@ -37,7 +37,7 @@ fn equal_names_in_two_packages_are_cached() {
         assert_eq!(calls(), [(1, Outcome::Hit), (101, Outcome::Hit)]);
         let hits = in_another_process(calls);
         assert_eq!(hits, [(1, Outcome::Hit), (101, Outcome::Hit)]);
-        // Who reads the name does not see the package.
+        // The displayed name does not contain the package.
         let names: Vec<_> = cachier::functions()
             .iter()
             .map(|known| known.name())

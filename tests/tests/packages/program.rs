@@ -1,4 +1,4 @@
-//! Little programs of packages of their own.
+//! Small programs in packages of their own.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -7,35 +7,35 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Mutex, PoisonError};
 
-/// A program that has been built.
+/// A built program.
 pub(crate) struct Program {
     path: PathBuf,
 }
 
-/// What a program said.
+/// A program's output.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Said {
-    /// The values and outcomes of its two calls, one of them asynchronous.
+    /// Values and outcomes of its two calls, one of them async.
     pub(crate) calls: String,
-    /// The default folder, or the one that was named.
+    /// The default folder, or the given one.
     pub(crate) folder: PathBuf,
-    /// The name of the first function, as people read it.
+    /// The displayed name of the first function.
     pub(crate) name: String,
 }
 
-/// Stands in every program.
+/// A text in every program.
 pub(crate) const MARKER: &str = "a text that stands in the program in clear";
 
 impl Program {
-    /// Builds the program `app` of a package in this folder, whose functions are the same everywhere, and whose helper adds
-    /// a number. `cargo_home` is what the compiler finds in `CARGO_HOME`.
+    /// Builds the program `app` of a package in this folder. Its functions are the same everywhere; its helper adds a
+    /// number. `cargo_home` is the compiler's `CARGO_HOME`.
     pub(crate) fn build(
         folder: &Path,
         package: &str,
         adds: u64,
         cargo_home: Option<&Path>,
     ) -> Self {
-        // One after another: all are called `app`, and share what they depend on.
+        // One at a time: all are named `app` and share dependencies.
         static BUILDING: Mutex<()> = Mutex::new(());
         let _building = BUILDING.lock().unwrap_or_else(PoisonError::into_inner);
         write(folder, package, adds);
@@ -62,7 +62,7 @@ impl Program {
         Self { path }
     }
 
-    /// Runs it for a user with this folder for caches, and with these variables.
+    /// Runs it with this cache folder and these variables.
     pub(crate) fn run(&self, caches: &Path, variables: &[(&str, &str)]) -> Said {
         let mut command = Command::new(&self.path);
         for variable in ["CACHIER_CACHE_DIR", "CACHIER_NAMESPACE", "CACHIER_BACKEND"] {
@@ -81,7 +81,7 @@ impl Program {
         }
     }
 
-    /// Whether these bytes stand anywhere in it.
+    /// Whether the binary contains these bytes.
     pub(crate) fn holds(&self, text: &str) -> bool {
         let program = fs::read(&self.path).unwrap();
         program
@@ -151,7 +151,7 @@ fn workspace() -> PathBuf {
     tests.parent().unwrap().to_owned()
 }
 
-/// Stays, so that what the programs depend on is built once.
+/// Persistent, so that dependencies are built once.
 fn target() -> PathBuf {
     let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), PathBuf::from);
     workspace().join(target).join("tests/packages")

@@ -1,4 +1,4 @@
-//! What callers see, whatever the store and wherever they call from.
+//! What callers see, in any store and from anywhere.
 
 use std::panic::catch_unwind;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use tokio::runtime::Runtime;
 
 use crate::store::Subject;
 
-/// On every store, on Redis in its other forms, and behind a pooler.
+/// For every store, for Redis in its other forms, and behind a pooler.
 macro_rules! on_every_form {
     ($($property:ident)*) => {
         crate::on_every_store! { $($property)* }
@@ -74,7 +74,7 @@ async fn outcome_async(number: u64) -> Outcome {
     call.outcome
 }
 
-/// Half of them miss and half of them hit, of threads and of tasks.
+/// Half misses, half hits, from threads and tasks.
 fn a_thousand_calls_work_behind_a_pooler(_subject: &Subject) {
     for outcome_of_all in [Outcome::Miss, Outcome::Hit] {
         for number in 0..250 {
@@ -114,7 +114,7 @@ fn an_async_function_behaves_the_same(_: &Subject) {
     ));
 }
 
-/// Unlike a connection it belongs to no runtime.
+/// Unlike a connection, a client belongs to no runtime.
 fn a_programs_redis_client_serves_every_caller(subject: &Subject) {
     let client = ::redis::Client::open(subject.address.as_str()).unwrap();
     subject.register_backend(Arc::new(RedisBackend::with_client(client)));
@@ -133,7 +133,7 @@ fn every_kind_of_caller_is_served(_: &Subject) {
         runtime.block_on(in_context(Box::pin(async move {
             assert_eq!(outcome_async(number).await, Outcome::Miss);
             assert_eq!(outcome_async(number).await, Outcome::Hit);
-            // A synchronous function inside a task blocks the only thread of this runtime.
+            // A sync function inside a task blocks the runtime's only thread.
             outcome(number);
         })
             as std::pin::Pin<Box<dyn Future<Output = ()> + Send>>));
@@ -146,7 +146,7 @@ fn every_kind_of_caller_is_served(_: &Subject) {
     assert_eq!(outcome(1), Outcome::Hit);
 }
 
-/// Were it not told, it would look again after half a second.
+/// Without the error it would poll after half a second.
 fn a_task_blocking_its_own_driver_fails(subject: &Subject) {
     const ROUNDS: u32 = 8;
     outcome(1);
@@ -203,7 +203,7 @@ fn cube_outcome(runtime: &Runtime) -> Outcome {
     runtime.block_on(call).outcome
 }
 
-/// `flush()` on a thread of its own, which fails the test if it never ends.
+/// `flush()` on its own thread; fails the test if it hangs.
 fn flush() {
     let _ = Callers::new().on_threads(1, cachier::flush).values();
 }
@@ -279,7 +279,7 @@ fn values_invalidated_during_computation_are_not_stored(_: &Subject) {
     }
 }
 
-/// Longer than the tests below may take: a lease that was left lying shows.
+/// Longer than the tests below may take, so that a leaked lease shows.
 fn leases_last_long() {
     set_global_params(global_params().lease_period(Duration::from_secs(120)));
 }

@@ -1,4 +1,4 @@
-//! A cluster of Redis whose nodes speak TLS, die, and hand over their slots while calls go on.
+//! A Redis cluster with TLS, whose nodes die and are resharded during calls.
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -21,10 +21,10 @@ crate::on_every_store!(@ redis: Cluster, [
 
 const TIMEOUT: Duration = Duration::from_secs(2);
 
-/// What a call may take beside its budget on a loaded machine.
+/// Tolerance beyond the budget, for loaded machines.
 const SLACK: Duration = Duration::from_millis(1900);
 
-/// How many entries there are from the start: some in each shard, and so on each node.
+/// Initial entries, enough to be in every shard and so on every node.
 const ENTRIES: u64 = 100;
 
 #[cachier(backend = registered("store"))]
@@ -37,7 +37,7 @@ async fn triple(number: u64) -> u64 {
     number * 3
 }
 
-/// A call that is sync or async, with the right value and in time.
+/// A sync or async call, with the right value and in time.
 fn call(number: u64) -> Call<u64> {
     let (started, options) = (Instant::now(), CallOptions::new());
     let call = match number % 2 {
@@ -55,14 +55,14 @@ fn is_served(number: u64) -> bool {
     call.outcome == Outcome::Hit && call.backend_error.is_none()
 }
 
-/// All entries are there, or come to be.
+/// All entries are served again.
 fn all_are_served() {
     for number in 0..ENTRIES {
         until("it is served", || is_served(number));
     }
 }
 
-/// In a process that tries it: each call asks the store, for so long at most.
+/// In the process under test: each call uses the store, within a limit.
 fn prepare() {
     let params = global_params().operation_timeout(TIMEOUT);
     set_global_params(params.breaker_threshold(u32::MAX));
@@ -123,7 +123,7 @@ fn a_dead_node_costs_only_some_results(subject: &Subject) {
     assert!((0..ENTRIES).all(is_served));
 }
 
-/// Ends something when it is dropped, by a panic too.
+/// Signals the end when dropped, even by a panic.
 struct Over<'a>(&'a AtomicBool);
 
 impl Drop for Over<'_> {
@@ -164,7 +164,7 @@ fn calls_go_on_during_resharding(subject: &Subject) {
     callers.into_iter().for_each(Process::finish);
 }
 
-/// Calls until the test says stop, then tells what was computed and stored here.
+/// Calls until told to stop, then reports computations and stores.
 fn calls_go_on() {
     prepare();
     all_are_served();

@@ -1,4 +1,4 @@
-//! How often the store is asked, counted between the program and its server.
+//! Requests per call, counted between program and server.
 
 use std::time::Duration;
 
@@ -35,13 +35,13 @@ async fn triple(number: u64) -> u64 {
     number * 3
 }
 
-/// One call that must end so.
+/// A call with this outcome.
 fn call(outcome: Outcome, number: u64) {
     let call = double::call_detailed(CallOptions::new(), number);
     assert_eq!(call.outcome, outcome, "{call}");
 }
 
-/// The same by an asynchronous caller.
+/// The same, async.
 fn call_async(outcome: Outcome, number: u64) {
     let called = in_context(
         IsolatedContext::current(),
@@ -55,10 +55,10 @@ fn a_hit_is_one_request_a_miss_three(subject: &Subject) {
     let proxy = Proxy::to(subject.port());
     subject.register_at(&subject.at(proxy.port()));
     for call in [call, call_async] {
-        // Connects, and has the server know the statements.
+        // Connects, and makes the server know the statements.
         call(Outcome::Miss, 0);
         call(Outcome::Hit, 0);
-        // Clients look after their servers now and then, in the middle of a call too: the least of some counts.
+        // Clients send heartbeats at times, even during a call, so the minimum counts.
         let least = |outcome, numbers: std::ops::Range<u64>| {
             let requests = numbers.map(|number| {
                 let before = proxy.round_trips();
@@ -94,12 +94,12 @@ fn the_store_tells_its_figures(subject: &Subject) {
     has("cachier_size_bytes{");
     has("cachier_breaker_open{");
     if subject.store == Store::File {
-        // There are no requests and no connections to count.
+        // There are no requests or connections to count.
         return;
     }
     has("cachier_backend_round_trips_total{");
     if matches!(subject.store, Store::S3 | Store::Moto) {
-        // The client does not tell of its connections.
+        // The client does not report its connections.
         return;
     }
     has("state=\"idle\"");

@@ -1,4 +1,4 @@
-//! Crowds on one store, by the system's clock: waiting for a turn in this process is no failure of the store.
+//! Crowds on one store, by the system's clock: queueing in this process is no failure of the store.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -17,7 +17,7 @@ crate::on_every_server! {
     crowds_of_threads_are_served_and_then_hit
     waiters_of_a_queued_call_are_served
 }
-/// On the other stores, but for moto, a single thread of Python for which a crowd is too much anywhere.
+/// For the other stores except moto, a single-threaded Python server that a crowd overwhelms.
 macro_rules! on_other_stores {
     ($($module:ident: $store:ident)*) => {$(
         crate::on_every_store!(@ $module: $store, [
@@ -35,10 +35,10 @@ on_other_stores! {
     s3: S3
 }
 
-/// How many call at once on a thread each.
+/// Concurrent callers on threads.
 const THREADS: usize = 400;
 
-/// How many numbers were called with.
+/// Numbers used so far.
 static NEXT: AtomicU64 = AtomicU64::new(0);
 
 #[cachier(backend = registered("store"))]
@@ -51,7 +51,7 @@ fn on_thread(number: u64) -> u64 {
     number * 2
 }
 
-/// How many call at once in a task each: what takes a while on this machine.
+/// Concurrent callers in tasks: enough to take a while on this machine.
 fn tasks(subject: &Subject) -> usize {
     match subject.store {
         Store::S3 => 1_500,
@@ -61,17 +61,16 @@ fn tasks(subject: &Subject) -> usize {
     }
 }
 
-/// Whether this is the process that tries it. In optimized builds it has the budget that calls have unless somebody says
-/// otherwise.
+/// Whether this is the process under test. Optimised builds use the default budget.
 fn is_tried_here(subject: &Subject) -> bool {
     if cfg!(debug_assertions) || matches!(subject.store, Store::S3 | Store::Mongo) {
-        // A debug build stands still for a second now and then when the machine is busy, as these servers do.
+        // On a busy machine, debug builds stall for a second at times, as do these servers.
         set_global_params(global_params().operation_timeout(Duration::from_secs(3)));
     }
     subject.is_tried_here()
 }
 
-/// The next numbers from zero on, each once.
+/// Consecutive numbers from zero.
 fn numbers() -> impl Fn() -> u64 + Send + Sync + 'static {
     NEXT.store(0, Ordering::SeqCst);
     || NEXT.fetch_add(1, Ordering::SeqCst)
@@ -119,7 +118,7 @@ fn served_and_then_hit(subject: &Subject, count: usize, wave: fn(usize) -> Vec<C
     }
 }
 
-/// How often which outcome was met with which error.
+/// Counts of outcomes and errors.
 fn told(calls: &[Call<u64>]) -> BTreeMap<String, usize> {
     let mut told = BTreeMap::new();
     for call in calls {
@@ -134,7 +133,7 @@ fn waiters_of_a_queued_call_are_served(subject: &Subject) {
     if !is_tried_here(subject) {
         return;
     }
-    // Four for each key: the last of them have come long before the first has had its turn.
+    // Four callers per key: the last arrive long before the first are served.
     let (count, next) = (tasks(subject), numbers());
     let call = || in_task::call_detailed(CallOptions::new(), next() % (count as u64 / 4));
     let calls = Callers::new().in_tasks(count, call).values();
@@ -147,7 +146,7 @@ fn waiters_of_a_queued_call_are_served(subject: &Subject) {
 }
 
 fn crowds_on_a_hung_server_time_out(subject: &Subject) {
-    /// What a call may take beside its budget on a loaded machine.
+    /// Tolerance beyond the budget, for loaded machines.
     const SLACK: Duration = Duration::from_millis(1900);
     const TASKS: usize = 1_000;
     if !subject.is_tried_here() {

@@ -1,4 +1,5 @@
-//! Arguments and results that are nested deep cost no program its stack: it goes on as without a cache, and is told.
+//! Deeply nested arguments and results overflow no stack: the program goes on as without a cache, and the error is
+//! reported.
 
 use cachier::metrics::{ErrorLabel, Operation};
 use cachier::testing::IsolatedContext;
@@ -26,7 +27,7 @@ fn plain<R>(call: Call<R>) -> (R, Outcome) {
     (call.value, call.outcome)
 }
 
-/// The result of a call that was told that something is too deep, in words that hold the given ones.
+/// The result of a call whose error about excessive depth contains these words.
 #[track_caller]
 fn too_deep<R>(call: Call<R>, words: &[&str]) -> (R, Outcome) {
     let error = call.backend_error.expect("something is too deep");
@@ -39,10 +40,10 @@ fn too_deep<R>(call: Call<R>, words: &[&str]) -> (R, Outcome) {
     (call.value, call.outcome)
 }
 
-/// What the error of an argument says.
+/// Words in the error of an argument.
 const ARGUMENT: &[&str] = &["the argument `list`", "`key`", "`skip`"];
 
-/// Runs something on a thread whose stack has the size that Rust and runtimes give to theirs.
+/// Runs something on a thread with the default stack size.
 fn on_small_stack(run: impl FnOnce() + Send) {
     let context = IsolatedContext::current();
     on_thread(2 * 1024 * 1024, || context.run(run));
@@ -82,7 +83,7 @@ fn calls_with_deep_arguments_bypass_the_store(_: &Subject) {
         assert!(format!("{error:#}").contains("`list`"), "{error:#}");
         assert!(length::peek(1, &list).is_err());
         assert!(length::precache_value(1, &list, 1).is_err());
-        // The store is as well as it was.
+        // The store still works.
         assert_eq!(length(1, &List::of(3)), 3);
         let call = length::call_detailed(options(), 1, &List::of(3));
         assert_eq!(plain(call), (3, Outcome::Hit));

@@ -1,4 +1,4 @@
-//! What is stored: values of every size, and bytes that are no value.
+//! Stored bytes: values of every size, and bytes that are not entries.
 
 use std::iter::once;
 
@@ -26,7 +26,7 @@ fn every_size_is_stored_or_refused(_: &Subject) {
         let again = call();
         assert_eq!(again.value.len(), length);
         if again.outcome != Outcome::Hit {
-            // Some servers take 16 MiB.
+            // Some servers accept 16 MiB.
             assert!(length > 16 << 20, "{again}");
             refused += 1;
             let rejections = blanks::metrics().stats().size_limit_rejections;

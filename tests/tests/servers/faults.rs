@@ -1,4 +1,4 @@
-//! A store that is not there, goes away, hangs, is slow, loses connections, and comes back.
+//! A store that is missing, goes away, hangs, is slow, loses connections, and comes back.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -32,7 +32,7 @@ crate::on_every_server! {
     a_lost_connection_is_replaced_within_the_call
     an_unanswered_lease_is_released
 }
-/// On S3, and on moto, another make of it.
+/// For S3, and for moto, another implementation.
 macro_rules! on_every_s3 {
     ($($test:ident)*) => {
         crate::on_every_store!(@ s3: S3, [$($test)*]);
@@ -64,12 +64,12 @@ crate::on_every_store!(@ sqlite: Sqlite, [
     a_file_that_another_program_holds_or_removes
 ]);
 
-/// Numbers that no other caller has.
+/// Numbers that no other caller uses.
 static OWN_NUMBER: AtomicU64 = AtomicU64::new(1000);
 
 const TIMEOUT: Duration = Duration::from_secs(2);
 
-/// What a call may take beside its budget on a loaded machine: less than a second budget.
+/// Tolerance beyond the budget, for loaded machines: less than a second budget.
 const SLACK: Duration = Duration::from_millis(1900);
 
 #[cachier(backend = registered("store"), enable_metrics)]
@@ -82,7 +82,7 @@ async fn triple(number: u64) -> u64 {
     number * 3
 }
 
-/// Would rather fail than compute without the store.
+/// Fails rather than computing without the store.
 #[cachier(backend = registered("store"), on_backend_error = "propagate")]
 fn strict(number: u64) -> Result<u64, Error> {
     panic!("it computes {number}");
@@ -93,7 +93,7 @@ async fn strict_async(number: u64) -> Result<u64, Error> {
     panic!("it computes {number}");
 }
 
-/// One call, sync and async, each with the right value and in time.
+/// A sync and an async call, each with the right value and in time.
 fn calls(number: u64) -> [Call<u64>; 2] {
     let at_most = global_params().operation_timeout + SLACK;
     let started = Instant::now();
@@ -127,12 +127,12 @@ fn resumes() {
     until("it is served again", || calls(1).iter().all(works));
 }
 
-/// Whether this is the process that tries it.
+/// Whether this is the process under test.
 fn is_tried_here(subject: &Subject) -> bool {
     if !subject.is_tried_here() {
         return false;
     }
-    // Without a breaker each call asks the store.
+    // Without a breaker, every call uses the store.
     let params = global_params().operation_timeout(TIMEOUT);
     set_global_params(params.breaker_threshold(u32::MAX));
     true
@@ -226,7 +226,7 @@ fn a_hung_server_costs_the_operation_timeout(subject: &Subject) {
     resumes();
     proxy.hang(true);
     are_unavailable(&calls(10));
-    // More callers than there are connections for those who block.
+    // More blocking callers than connections.
     let callers = Callers::new().on_threads(24, || {
         let started = Instant::now();
         let number = OWN_NUMBER.fetch_add(1, Ordering::Relaxed);
@@ -268,7 +268,7 @@ fn a_server_hung_from_the_start(subject: &Subject) {
     resumes();
 }
 
-/// What happens in the middle of a computation, between the lease and the storing.
+/// Runs in the middle of a computation, between lease and store.
 static MIDDLE: Mutex<Option<Middle>> = Mutex::new(None);
 type Middle = Box<dyn Fn() + Send>;
 
@@ -290,7 +290,7 @@ async fn interrupted_async(number: u64) -> u64 {
     number
 }
 
-/// Calls, sync and async, whose store is lost while they compute.
+/// A sync and an async call that lose their store during the computation.
 fn are_interrupted(proxy: &Proxy, number: u64) {
     for is_async in [false, true] {
         let (started, options) = (Instant::now(), CallOptions::new());
@@ -316,7 +316,7 @@ fn a_server_lost_meanwhile_costs_one_result(subject: &Subject) {
     if !is_tried_here(subject) {
         return;
     }
-    // Short leases end during the computation, too.
+    // Short leases expire during the computation, too.
     set_global_params(global_params().lease_period(Duration::from_secs(1)));
     for (number, hangs) in [(1, true), (2, false)] {
         let proxy = Arc::new(Proxy::to(subject.port()));
@@ -336,7 +336,7 @@ fn a_file_that_another_program_holds_or_removes(subject: &Subject) {
     if !is_tried_here(subject) {
         return;
     }
-    // Other tests use that of the subject.
+    // Other tests use the subject's database.
     let folder = cachier_servers::folder();
     let file = folder.path().join("own.db").display().to_string();
     let address = format!("sqlite:{file}");
@@ -362,7 +362,7 @@ fn a_file_that_another_program_holds_or_removes(subject: &Subject) {
     for number in 20..23 {
         calls(number);
     }
-    // Whoever opens the file anew makes it anew.
+    // Opening the file creates it again.
     subject.register_at(&address);
     resumes();
 }
@@ -391,12 +391,12 @@ fn a_server_that_answers_slowly(subject: &Subject) {
     if !is_tried_here(subject) {
         return;
     }
-    // Three statements, each of which is new to the connection, take two round trips each.
+    // Three statements, each new to the connection, take two round trips each.
     set_global_params(global_params().operation_timeout(Duration::from_millis(1500)));
     let proxy = Proxy::to(subject.port());
     proxy.delay(Duration::from_millis(150));
     subject.register_at(&subject.at(proxy.port()));
-    // No call takes longer than it may, and yet connections come to be.
+    // No call exceeds its limit, and yet connections are established.
     resumes();
 }
 
@@ -440,7 +440,7 @@ fn storing_that_meets_another_request_is_tried_again(subject: &Subject) {
         assert!(call.backend_error.is_none(), "{call}");
         (call.outcome, double::peek(1).unwrap())
     };
-    // Once where nothing is stored, and once where there is an entry, which the lease is then beside.
+    // Once without an entry, and once with one.
     for max_age in [Duration::from_secs(60), Duration::from_nanos(1)] {
         conflict(&proxy, &["PUT /", "cachier-created", "if-match: "]);
         Clock::advance(Duration::from_secs(1));
@@ -471,7 +471,7 @@ fn an_unanswered_lease_is_released(subject: &Subject) {
         matches!(reply, Ok(LeaseReply::Granted(_)))
     };
     runtime().block_on(async {
-        // It connects, and the server learns the statement.
+        // Connects, and makes the server know the statement.
         assert!(granted(&asks, &key(0)).await);
         proxy.mute(true);
         let answer = tokio::time::timeout(TIMEOUT, granted(&asks, &key(1))).await;

@@ -1,6 +1,6 @@
-//! A process that forks: the child starts anew, and the parent notices nothing.
+//! A process that forks: the child starts afresh, and the parent notices nothing.
 //!
-//! The process that forks is one that the test has started: the program of the tests itself has too many threads.
+//! The forking process is started by the test, whose own program has too many threads.
 
 use std::fs;
 use std::io::stdin;
@@ -61,13 +61,13 @@ mod given {
     crate::on_every_store!(@ mongo: Mongo, [a_child_computes_without_the_programs_own_client]);
 }
 
-/// How many hits each has.
+/// Hits per process.
 const HITS: u32 = 200;
-/// How many keys there are.
+/// Number of keys.
 const KEYS: u32 = 8;
-/// How long a lease lasts here without a heartbeat.
+/// The lease period.
 const PERIOD: Duration = Duration::from_secs(2);
-/// How long nothing may take that is to be done at once: a busy machine has much of it.
+/// Limit for anything immediate, generous for busy machines.
 const PROMPT_LIMIT: Duration = Duration::from_secs(5);
 
 #[cachier(backend = registered("store"), operation_timeout = "10s", enable_metrics)]
@@ -80,7 +80,7 @@ async fn value_async(key: u32) -> String {
     of(key)
 }
 
-/// More than a mebibyte, so that it is stored in the background.
+/// Over a mebibyte, so it is stored in the background.
 #[cachier(backend = registered("store"), operation_timeout = "10s")]
 fn large(key: u8) -> Vec<u8> {
     vec![key; 2 << 20]
@@ -101,7 +101,7 @@ fn of(key: u32) -> String {
     format!("the value of {key}")
 }
 
-/// Runs what is told in a process that the test has started and that ends well.
+/// Runs something in a process of its own, which must succeed.
 fn apart(subject: &Subject, run: impl FnOnce()) {
     if part().is_some() {
         return run();
@@ -145,7 +145,7 @@ fn parent_and_child_get_their_own_answers(subject: &Subject) {
         });
         here.block_on(hits_in_tasks());
         let child = Forked::start(|| {
-            // That of the parent has no threads here.
+            // The parent's runtime has no threads here.
             runtime().block_on(hits_in_tasks());
         });
         here.block_on(hits_in_tasks());
@@ -178,7 +178,7 @@ fn a_forked_child_works_at_once(subject: &Subject) {
         value(0);
         large(0);
         flush();
-        // One more that is under way, perhaps, and never done in the child.
+        // Another one, perhaps still running, and never finished in the child.
         large(1);
         let parents = runtime();
         let call = || block_on(async { value_async(100).await });
@@ -229,12 +229,12 @@ fn at_once(what: &str, run: impl FnOnce()) {
     assert!(took < PROMPT_LIMIT, "{what} took {took:?}");
 }
 
-/// How many computations have begun in this process.
+/// Computations begun in this process.
 static BEGUN: Counter = Counter::new();
-/// Whether computations take no time: in children.
+/// Whether computations take no time: so in children.
 static IS_QUICK: AtomicBool = AtomicBool::new(false);
 
-/// Takes longer than a lease. Its value is the process that computed it.
+/// Takes longer than a lease. Returns the process that computed it.
 #[cachier(backend = registered("store"), operation_timeout = "10s")]
 fn slow(key: u32) -> u32 {
     let _ = key;
@@ -245,8 +245,8 @@ fn slow(key: u32) -> u32 {
     id()
 }
 
-/// The heartbeat of the parent goes on, so that nobody takes its lease; and the child, which knows nothing of the flight,
-/// waits as any other process does.
+/// The parent's heartbeat goes on, so nobody takes its lease. The child, which knows nothing of the flight, waits like
+/// any other process.
 fn what_the_parent_computes_reaches_the_child(subject: &Subject) {
     apart(subject, || {
         set_global_params(global_params().lease_period(PERIOD));
@@ -287,7 +287,7 @@ static COUNT: AtomicU32 = AtomicU32::new(0);
 #[cachier(backend = registered("store"), operation_timeout = "10s", stale_after = "1ms", next_time)]
 fn refreshed(key: u32) -> (u32, u32) {
     let _ = key;
-    // The refresh of the parent takes longer than the child lives.
+    // The parent's refresh takes longer than the child lives.
     let count = COUNT.fetch_add(1, Ordering::SeqCst);
     if count > 0 && !IS_QUICK.load(Ordering::SeqCst) {
         thread::sleep(PERIOD);
@@ -318,7 +318,7 @@ fn a_child_refreshes_despite_its_parents_refresh(subject: &Subject) {
     });
 }
 
-/// The parent is killed while it computes; its child lives, and has nothing of the lease.
+/// The parent is killed while computing; its child lives, without the lease.
 fn a_child_does_not_prolong_leases(subject: &Subject) {
     if part().is_some() {
         set_global_params(global_params().lease_period(PERIOD));
@@ -331,7 +331,7 @@ fn a_child_does_not_prolong_leases(subject: &Subject) {
         until("the parent computes", || BEGUN.get() == 1);
         let _child = Forked::start(|| {
             say("forked");
-            // Until the test is over, and with it what this one could hear.
+            // Until the test ends, which closes the input.
             let _ = stdin().read_line(&mut String::new());
         });
         thread::park();
@@ -339,12 +339,12 @@ fn a_child_does_not_prolong_leases(subject: &Subject) {
     let namespace = unique("orphan");
     let parent = subject.start("fork", &namespace);
     assert_eq!(parent.line(), "forked");
-    // The child ends when its input does.
+    // The child ends when its input is closed.
     let input = parent.kill_and_keep_input();
     let killed = Instant::now();
     let other = subject.start("call", &namespace);
     assert_eq!(other.line(), "called");
-    // One lease period at most, and what a loaded machine needs; S3 counts whole seconds, and so up to two more.
+    // At most a lease period, and tolerance for a loaded machine; S3 counts whole seconds, so up to two more.
     let more = match subject.store {
         Store::S3 | Store::Moto => Duration::from_secs(5),
         _ => Duration::from_secs(2),
@@ -354,12 +354,12 @@ fn a_child_does_not_prolong_leases(subject: &Subject) {
     drop(input);
 }
 
-/// Forks in its body. Its value is the process that computed it.
+/// Forks in its body. Returns the process that computed it.
 #[cachier(backend = registered("store"), operation_timeout = "10s")]
 fn forks(key: u32) -> u32 {
     let _ = key;
     match fork::fork().unwrap() {
-        // The child comes back later, with its own value, when the parent has stored its own.
+        // The child returns later with its own value, after the parent has stored its own.
         fork::Fork::Child => thread::sleep(PERIOD / 2),
         fork::Fork::Parent(child) => CHILD.store(child, Ordering::SeqCst),
     }
@@ -390,7 +390,7 @@ fn a_forking_body_stores_in_the_parent(subject: &Subject) {
     });
 }
 
-/// A runtime that the child drops, with a call of the parent's in it that has been given a lease.
+/// A runtime dropped by the child, with a call of the parent in it that holds a lease.
 fn a_childs_drops_spare_the_parent(subject: &Subject) {
     apart(subject, || {
         set_global_params(global_params().lease_period(Duration::from_secs(60)));
@@ -404,7 +404,7 @@ fn a_childs_drops_spare_the_parent(subject: &Subject) {
         let here = std::cell::Cell::new(Some((here, computing)));
         let child = Forked::start(|| drop(here.take()));
         child.finish();
-        // An owner whose lease was given back would be followed by another.
+        // If its lease had been released, another owner would follow.
         let (here, computing) = here.take().unwrap();
         thread::sleep(Duration::from_millis(500));
         OPEN.store(true, Ordering::SeqCst);
@@ -428,7 +428,7 @@ async fn waiting_async(key: u32) -> u32 {
     id()
 }
 
-/// Parent and child draw with one inherited randomness what tells their leases apart.
+/// Parent and child inherit the same randomness for their lease tokens.
 fn parent_and_child_have_different_leases(subject: &Subject) {
     const LEASE_PERIOD: Duration = Duration::from_secs(60);
     apart(subject, || {
@@ -436,7 +436,7 @@ fn parent_and_child_have_different_leases(subject: &Subject) {
         let (key, backend) = (subject.last_key(), subject.bare());
         let folder = tempfile::tempdir().unwrap();
         let [childs, parents] = ["child", "parent"].map(|name| folder.path().join(name));
-        // It is connected.
+        // Now it is connected.
         block_on(backend.load(&key)).unwrap();
         let child = Forked::start(|| {
             let lease = block_on(backend.take_over(&key, LEASE_PERIOD)).unwrap();

@@ -1,4 +1,4 @@
-//! Gone at the source: what gives nothing to store takes the old value out of the store, whatever store that is.
+//! A recomputation without a storable result removes the old value, in any store.
 
 use std::convert::identity;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,7 +13,7 @@ use crate::store::Subject;
 
 const TWO_MINUTES: Duration = Duration::from_secs(120);
 
-/// What is cached, where it comes from.
+/// The source of a cached value.
 #[derive(Clone)]
 struct Source(Arc<Mutex<Option<u64>>>);
 

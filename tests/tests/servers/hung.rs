@@ -1,4 +1,4 @@
-//! A store that stops answering while something is under way: what each call may wait for, and how long.
+//! A store that stops answering during an operation: what each call waits for, and how long.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -34,10 +34,10 @@ crate::on_every_store!(@ sqlite: Sqlite, [
 
 const TIMEOUT: Duration = Duration::from_secs(1);
 
-/// What a call may take beside its budget on a loaded machine.
+/// Tolerance beyond the budget, for loaded machines.
 const SLACK: Duration = Duration::from_millis(1900);
 
-/// What happens in the middle of the next computation, once.
+/// Runs in the middle of the next computation, once.
 static MIDDLE: Mutex<Option<Box<dyn FnOnce() + Send>>> = Mutex::new(None);
 
 static COMPUTED: AtomicU64 = AtomicU64::new(0);
@@ -59,7 +59,7 @@ async fn refreshed_async(number: u64) -> u64 {
     number + compute()
 }
 
-/// Whether this is the process that tries it, with a breaker that never opens: each call asks the store.
+/// Whether this is the process under test, with a breaker that never opens: every call uses the store.
 fn is_tried_here(subject: &Subject) -> bool {
     if !subject.is_tried_here() {
         return false;
@@ -69,15 +69,15 @@ fn is_tried_here(subject: &Subject) -> bool {
     true
 }
 
-/// Makes the store of a subject hang, and serve again.
+/// Makes a subject's store hang, and resume.
 enum Obstacle {
     Proxy(Proxy),
-    /// Another program that holds the database.
+    /// Another program that locks the database.
     Holder(String, Option<SqliteConnection>),
 }
 
 impl Obstacle {
-    /// Before the store, which is registered behind it.
+    /// In front of the store, which is registered through it.
     fn before(subject: &Subject) -> Self {
         if subject.store == Store::Sqlite {
             let folder = Box::leak(Box::new(cachier_servers::folder()));
@@ -107,7 +107,7 @@ impl Obstacle {
         }
     }
 
-    /// Serves again. What was sent meanwhile is lost for good, as the connections are.
+    /// Resumes. What was sent meanwhile is lost, as are the connections.
     fn serve(&mut self) {
         match self {
             Self::Proxy(proxy) => {
@@ -121,7 +121,7 @@ impl Obstacle {
     }
 }
 
-/// A call of either flavour, which ends within its budget.
+/// A sync or async call, which ends within its budget.
 fn call(is_async: bool, options: CallOptions) -> Call<u64> {
     let started = Instant::now();
     let call = match is_async {
@@ -164,9 +164,9 @@ fn a_hung_refresh_blocks_no_call(subject: &Subject) {
     }
 }
 
-/// More of them than a pool has connections, each on one that is lost.
+/// More than a pool has connections, each on a lost one.
 fn lost_companion_operations_leave_calls_their_connections(subject: &Subject) {
-    /// Longer than an operation on one key lasts, much shorter than one on a whole function.
+    /// Longer than an operation on a key lasts, much shorter than one on a whole function.
     const KEY_OPERATION_LIMIT: Duration = Duration::from_secs(10);
     if !is_tried_here(subject) {
         return;
@@ -178,7 +178,7 @@ fn lost_companion_operations_leave_calls_their_connections(subject: &Subject) {
     let companion = Callers::new()
         .on_threads(24, || refreshed::invalidate(2).is_ok())
         .in_tasks(48, || async { refreshed_async::peek(2).await.is_ok() });
-    // They have sent what they ask before these have waited in vain.
+    // They have sent their requests before these have timed out.
     assert!(calls().iter().all(|call| call.backend_error.is_some()));
     obstacle.serve();
     let served = Instant::now();

@@ -1,4 +1,4 @@
-//! After a fault that no connection tells of, all is well within seconds: for callers on threads and in tasks alike.
+//! After a fault that no connection reports, everything works within seconds, for callers on threads and in tasks.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -25,13 +25,13 @@ crate::on_every_store!(@ s3: S3, [
 
 const TIMEOUT: Duration = Duration::from_secs(1);
 
-/// How long a fault lasts: longer than any call, and than most of what a driver waits for.
+/// The duration of faults: longer than any call, and than most of the drivers' timeouts.
 const FAULT_TIME: Duration = Duration::from_millis(4500);
 
-/// How long after its end all is well; on a loaded machine a little longer.
+/// The time for recovery, with tolerance for a loaded machine.
 const RECOVERY_LIMIT: Duration = Duration::from_secs(7);
 
-/// As many callers as have a connection each.
+/// As many callers as connections.
 const CALLERS: u64 = 16;
 
 #[cachier(backend = registered("store"), stale_after = "1s", enable_metrics)]
@@ -56,7 +56,7 @@ fn all_is_well_soon_after_nothing_came_through(subject: &Subject) {
     all_is_well_after(subject, |proxy| proxy.hang(true), |proxy| proxy.hang(false));
 }
 
-/// Callers that go on through a fault, and what they get when it is over.
+/// Callers that go on during a fault, and their results after it.
 fn all_is_well_after(subject: &Subject, begin: fn(&Proxy), end: fn(&Proxy)) {
     if !subject.is_tried_here() {
         return;
@@ -109,7 +109,7 @@ fn all_is_well_after(subject: &Subject, begin: fn(&Proxy), end: fn(&Proxy)) {
     }
 }
 
-/// Calls of both kinds are served, and the store is healthy; else what is not.
+/// Whether calls of both kinds are served, and the store is healthy; otherwise what is not.
 fn is_well() -> Result<(), String> {
     let served = |call: Call<u64>| {
         call.backend_error

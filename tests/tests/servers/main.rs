@@ -1,5 +1,5 @@
-//! Cached functions on real servers: one behaviour, one computation across processes, and no call that a broken store
-//! holds up.
+//! Cached functions on real servers: the same behaviour, one computation across processes, and no call blocked by a
+//! broken store.
 #![allow(clippy::unwrap_used)]
 
 mod calls;
@@ -25,7 +25,7 @@ mod store;
 mod teardown;
 mod verify;
 
-/// Makes a module of tests for each store; a test is a function of a `Store`.
+/// Defines a module of tests per store; a test is a function of a `Store`.
 macro_rules! on_every_store {
     ($($test:ident)*) => {
         $crate::on_every_store!(@ file: File, [$($test)*]);
@@ -50,7 +50,7 @@ macro_rules! on_every_store {
 }
 use on_every_store;
 
-/// The same for each store that is a server.
+/// The same per server.
 macro_rules! on_every_server {
     ($($test:ident)*) => {
         $crate::on_every_store!(@ redis: Redis, [$($test)*]);

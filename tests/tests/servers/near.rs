@@ -1,4 +1,4 @@
-//! Near tiers hear of what other processes do.
+//! Near tiers are notified of what other processes do.
 
 use std::time::{Duration, Instant};
 
@@ -32,7 +32,7 @@ fn double(number: u64) -> u64 {
     number * 2
 }
 
-/// Where a value comes from now; `None` for one that is computed.
+/// Where a value comes from; `None` if computed.
 fn tier(number: u64) -> Option<Tier> {
     double::call_detailed(CallOptions::new(), number).tier
 }
@@ -42,7 +42,7 @@ fn near(number: u64) {
     until("it is near", || tier(number) == Some(Tier::Near));
 }
 
-/// Has another process do something; when it did.
+/// Does something as another process; returns when.
 fn elsewhere(subject: &Subject, act: impl Fn()) -> Instant {
     in_another_process(|| {
         subject.register();
@@ -52,7 +52,7 @@ fn elsewhere(subject: &Subject, act: impl Fn()) -> Instant {
     })
 }
 
-/// Waits until changes are heard of. That the subscription stands is heard of as a change, too.
+/// Waits until notifications arrive. The subscription itself is notified as a change.
 fn listens(subject: &Subject) {
     const SENTINEL: u64 = u64::MAX >> 1;
     until("changes are heard of", || {
@@ -67,7 +67,7 @@ fn listens(subject: &Subject) {
     });
 }
 
-/// Has another process do something again and again, and waits each time until the value is near no longer.
+/// Repeats an action as another process, and waits each time until the value is no longer near.
 #[track_caller]
 fn reaches_us(subject: &Subject, number: u64, act: impl Fn()) {
     listens(subject);
@@ -78,7 +78,7 @@ fn reaches_us(subject: &Subject, number: u64, act: impl Fn()) {
         acted.elapsed()
     });
     waited.sort_unstable();
-    // A busy machine may be late now and then.
+    // A busy machine may be late at times.
     assert!(waited[2] < Duration::from_secs(1), "{waited:?}");
 }
 
@@ -100,7 +100,7 @@ fn clears_reach_other_near_tiers_quickly(subject: &Subject) {
 }
 
 fn what_this_process_stores_stays_near(subject: &Subject) {
-    // From now on changes are heard of, one's own too.
+    // From now on changes are notified, own ones included.
     listens(subject);
     for number in 0..20 {
         double(number);

@@ -1,4 +1,4 @@
-//! Invalidated elsewhere: what began before is not stored, nor handed to those who came later.
+//! Invalidation by others: earlier computations are neither stored nor shared with later callers.
 
 use std::time::Duration;
 
@@ -40,12 +40,12 @@ mod at_once {
     ]);
 }
 
-/// What another process does.
+/// Invalidates as another process.
 fn invalidate_elsewhere(subject: &Subject) {
     block_on(subject.bare().remove(&subject.last_key())).unwrap();
 }
 
-/// Defines a function that counts its runs, the second of which waits at a gate, on each store anew.
+/// Defines a function per store that counts its runs, the second of which waits at a gate.
 macro_rules! counting {
     ($($async:ident)? [$($argument:tt)*] $gated:literal, $($wait:tt)*) => {
         static GATES: [Gate; 16] = [const { Gate::new() }; 16];
@@ -100,7 +100,7 @@ fn double(number: u64) -> u64 {
 }
 
 fn an_overwrite_that_arrives_late_is_not_stored(subject: &Subject) {
-    // On nothing, and on an entry.
+    // Without and with an entry.
     for number in [1, 1] {
         subject.forget_on_its_way();
         let call = double::call_with(CallOptions::new().overwrite_cache(), number);
@@ -113,7 +113,7 @@ fn an_overwrite_that_arrives_late_is_not_stored(subject: &Subject) {
 fn a_late_precached_value_is_not_stored(subject: &Subject) {
     for number in [2, 2] {
         subject.forget_on_its_way();
-        // As if it had been invalidated the moment after.
+        // As if it had been invalidated right after.
         double::precache_value(number, 100).unwrap();
         assert!(subject.was_forgotten());
         assert_eq!(double::peek(number).unwrap(), None);
@@ -167,7 +167,7 @@ fn a_late_reentrant_value_is_not_stored(subject: &Subject) {
     assert_eq!(within_itself::peek(store).unwrap(), None);
 }
 
-/// Cannot be cloned, and so not be shared.
+/// Not cloneable, so not shared.
 #[derive(Debug)]
 struct Unshared;
 
@@ -213,8 +213,8 @@ fn a_late_large_overwrite_is_not_stored(subject: &Subject) {
     assert_eq!(large::peek(7).unwrap(), None);
 }
 
-/// Waits until a caller has joined the flight, or has begun the run of this number: where the store notifies, the flight may
-/// have ended already.
+/// Waits until a caller has joined the flight, or has begun the run of this number: where the store notifies, the
+/// flight may have ended.
 fn until_joined(metrics: &CacheMetrics, runs: &Counter, run: u64) {
     until("the caller waits or computes", || {
         metrics.snapshot().activity.waiting_calls == 1 || runs.get() == run
@@ -326,7 +326,7 @@ fn overwrite_joiners_recompute_after_remote_invalidation(subject: &Subject) {
     cachier::flush();
 }
 
-/// Beside the owner of the lease, for which the first caller has waited too long.
+/// Besides the owner of the lease, for whom the first caller has waited too long.
 fn removal_joiners_recompute_after_remote_invalidation(subject: &Subject) {
     static GATES: [Gate; 16] = [const { Gate::new() }; 16];
     static RUNS: [Counter; 16] = [const { Counter::new() }; 16];
@@ -371,7 +371,7 @@ fn an_invalidation_elsewhere_ends_the_flight_at_once(subject: &Subject) {
     let first = Callers::new().on_threads(1, move || count(store));
     GATES[usize::from(store)].until_arrived(1);
     let mut later = Callers::new();
-    // It is only told of what happens once it listens.
+    // It is notified only once it listens.
     until(
         "a caller computes anew while the first still computes",
         || {
@@ -386,7 +386,7 @@ fn an_invalidation_elsewhere_ends_the_flight_at_once(subject: &Subject) {
     assert!(later.values().iter().all(|value| *value > 1));
 }
 
-/// It counts as given, so nothing older may be there, whoever has taken its lease: they may store nothing.
+/// It counts as precached, so nothing older may remain, whoever took its lease: they may store nothing.
 fn an_unmarked_precached_value_leaves_nothing_older(subject: &Subject) {
     #[cachier(backend = registered("store"))]
     fn double(number: u64) -> u64 {

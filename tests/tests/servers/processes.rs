@@ -1,4 +1,4 @@
-//! Several processes, one store: one computation, and owners that die, stop or are overtaken.
+//! Several processes on one store: one computation, and owners that die, stop or are overtaken.
 
 use std::process::id;
 use std::thread;
@@ -22,10 +22,10 @@ crate::on_every_store! {
     values_forgotten_elsewhere_are_not_stored
 }
 
-/// How long a lease lasts here without a heartbeat.
+/// The lease period.
 const PERIOD: Duration = Duration::from_secs(2);
 
-/// Computes when it is told to; tells by its value which process computed.
+/// Computes when told to; returns the computing process.
 #[cachier(backend = registered("store"), operation_timeout = "60s", enable_metrics)]
 fn owner(number: u8) -> u32 {
     let _ = number;
@@ -38,7 +38,7 @@ async fn owner_async(number: u8) -> u32 {
     smol::unblock(compute_when_told).await
 }
 
-/// How many computations of this process have said so.
+/// Announced computations of this process.
 static COMPUTING: Counter = Counter::new();
 
 fn compute_when_told() -> u32 {
@@ -48,7 +48,7 @@ fn compute_when_told() -> u32 {
     id()
 }
 
-/// In a process that a test has started: does what it is told.
+/// In a process started by a test: does what it is told.
 fn plays_a_part() -> bool {
     let Some(part) = part() else {
         return false;
@@ -67,7 +67,7 @@ fn plays_a_part() -> bool {
             fifty(callers, owner_async::metrics());
         }
         "call" => call(CallOptions::new()),
-        // What is stored is stale for this one.
+        // The stored value is stale for this call.
         "call anew" => call(CallOptions::new().max_age(Duration::from_millis(1))),
         "precache" => say(format!("{:?}", owner::precache_value(1, 0))),
         "peek" => say(format!("{:?}", owner::peek(1).unwrap())),
@@ -112,8 +112,8 @@ fn eight_processes_of_fifty_tasks_compute_once(subject: &Subject) {
     }
 }
 
-/// On moto on a server apart: it serves one request at a time, and those of 400 callers keep the leases of other tests
-/// waiting until they are over.
+/// For moto on a server of its own: it serves one request at a time, and 400 callers would delay other tests until
+/// their leases expire.
 fn compute_once_apart(subject: &Subject, part: &str) {
     let server = match subject.store {
         Store::Moto => subject.store.private(),
@@ -157,7 +157,7 @@ fn compute_once(subject: &Subject, part: &str) {
     assert_eq!(stats.hits + stats.coalesced, 399);
 }
 
-/// Starts callers until one computes and the others wait; the owner comes first.
+/// Starts callers until one computes and the others wait; the owner first.
 fn start_callers(subject: &Subject, part: &str, count: usize, namespace: &str) -> Vec<Process> {
     let owner = subject.start(part, namespace);
     assert_eq!(owner.line(), "computing");
@@ -182,7 +182,7 @@ fn a_killed_owner_is_followed_by_another(subject: &Subject) {
             .position(|caller| caller.try_line().is_some());
         next.is_some()
     });
-    // One lease period at most, and what a loaded machine needs; S3 counts whole seconds, and so up to two more.
+    // At most a lease period, and tolerance for a loaded machine; S3 counts whole seconds, so up to two more.
     let more = match subject.store {
         Store::S3 | Store::Moto => Duration::from_secs(5),
         _ => Duration::from_secs(2),
@@ -203,7 +203,7 @@ fn a_stopped_owner_overwrites_no_newer_value(subject: &Subject) {
         return;
     }
     if subject.store == Store::File {
-        // The lock of a file stays with an owner that is stopped.
+        // A stopped owner keeps a file's lock.
         return;
     }
     is_overtaken(subject, "call", &unique("stopped"));
@@ -220,11 +220,11 @@ fn a_stopped_refresher_overwrites_no_newer_value(subject: &Subject) {
     is_overtaken(subject, "call anew", &namespace);
 }
 
-/// An owner is stopped, another one follows, and the first goes on.
+/// An owner is stopped and succeeded, and resumes.
 fn is_overtaken(subject: &Subject, part: &str, namespace: &str) {
     let mut callers = start_callers(subject, part, 2, namespace);
     callers[0].signal(Signal::STOP);
-    // The next owner follows when the lease is over.
+    // The next owner follows when the lease expires.
     assert_eq!(callers[1].line(), "computing");
     callers[1].tell("go");
     let newer = callers[1].line();

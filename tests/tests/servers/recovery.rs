@@ -1,4 +1,4 @@
-//! A server that is back after an outage, by the system's clock and with the program's defaults.
+//! A server that is back after an outage, by the system's clock and with default settings.
 
 use std::time::{Duration, Instant};
 
@@ -14,7 +14,7 @@ crate::on_every_server! {
     invalidations_after_an_outage_succeed
 }
 
-/// What a call may take beside its budget on a loaded machine.
+/// Tolerance beyond the budget, for loaded machines.
 const SLACK: Duration = Duration::from_millis(1900);
 
 #[cachier(backend = registered("store"))]
@@ -39,19 +39,19 @@ fn hang(proxy: &Proxy) {
     proxy.hang(true);
     let crowd = Callers::new().on_threads(8, || call(1));
     for call in crowd.values() {
-        // Those who had waited for the first take what that computed.
+        // Waiters of the first share its value.
         assert!(call.backend_error.is_some(), "{call}");
     }
 }
 
-/// The server is back. What was sent meanwhile is lost for good, as the connections are.
+/// The server is back. What was sent meanwhile is lost, as are the connections.
 fn serve(proxy: &Proxy) {
     proxy.lose_all();
     proxy.hang(false);
 }
 
 fn calls_hit_soon_after_a_long_outage(subject: &Subject) {
-    /// Probes that fail until the pause between two is as long as it becomes.
+    /// Failing probes until the pause between them is as long as it gets.
     const PROBES: u32 = 3;
     if !subject.is_tried_here() {
         return;
@@ -62,7 +62,7 @@ fn calls_hit_soon_after_a_long_outage(subject: &Subject) {
     until("the pauses are as long as they become", || {
         let began = Instant::now();
         assert_eq!(call(1).outcome, Outcome::Unavailable);
-        // Others are refused at once.
+        // Other calls are refused at once.
         probes += u32::from(began.elapsed() > Duration::from_millis(500));
         probes == PROBES
     });

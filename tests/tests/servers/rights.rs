@@ -1,4 +1,4 @@
-//! A user who may only read is served what is there, and no call of his fails.
+//! A read-only user is served what is stored, and no call of his fails.
 
 use cachier::{CallOptions, ErrorKind, Outcome, cachier};
 use cachier_metrics::{ErrorLabel, Operation};
@@ -26,7 +26,7 @@ fn double(number: u64) -> u64 {
 fn a_read_only_user_is_served(subject: &Subject) {
     let (own, _server);
     let subject = if subject.store == Store::Mongo {
-        // Only a server that asks who one is has rights to give.
+        // Only a server with authentication has rights to grant.
         let Some(server) = guarded_mongo::server() else {
             return;
         };
@@ -69,13 +69,13 @@ fn a_read_only_user_is_served(subject: &Subject) {
     assert_eq!(call(1).outcome, Outcome::Hit, "what works is still used");
 }
 
-/// The address of the store for a user who may only read.
+/// The store's address for a read-only user.
 fn reader(subject: &Subject) -> String {
     let address = &subject.address;
     match subject.store {
         Store::S3 => {
             let mut place = Place::parse(address).unwrap();
-            // Whom the server knows.
+            // Known to the server.
             place.access_key = "reader".to_owned();
             place.secret = "the-secret-of-the-reader".to_owned();
             place.url()
@@ -114,7 +114,7 @@ fn make_reader_of_redis(address: &str) {
 }
 
 fn make_reader_of_postgres(address: &str) {
-    // A server that was there may know the user already.
+    // An existing server may know the user already.
     let user = "DO $$ BEGIN IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'reading') \
                 THEN DROP OWNED BY reading; DROP ROLE reading; END IF; END $$; \
                 CREATE ROLE reading LOGIN PASSWORD 'pw'; \
@@ -146,19 +146,19 @@ mod guarded_mongo {
     const ADMIN: &str = "admin:pw";
     pub(super) const READER: &str = "reader:pw";
 
-    /// The address of a server for the user who may do everything.
+    /// The server's address for the user with all rights.
     pub(super) fn address(server: &StoreServer) -> String {
         super::of(ADMIN, server.url()) + "?authSource=admin"
     }
 
-    /// A server that asks who one is, with one user who may do everything and one who may read.
+    /// A server with authentication, a user with all rights and one who may only read.
     pub(super) fn server() -> Option<StoreServer> {
         let server = cachier_servers::mongo::start_private(free_port(), &["--auth"])?;
         let user = |name: &str, role: &str, database: &str| {
             doc! { "createUser": name, "pwd": "pw", "roles": [{ "role": role, "db": database }] }
         };
         runtime().block_on(async {
-            // The first user may be made from the same machine without being asked.
+            // The first user may be created locally without authentication.
             let client = Client::with_uri_str(server.url()).await.unwrap();
             let database = client.database("admin");
             let made = database.run_command(user("admin", "root", "admin"));

@@ -1,4 +1,4 @@
-//! SQLite on a disk that is full: calls compute, each failure is counted, nothing is lost, and service resumes.
+//! SQLite on a full disk: calls compute, failures are counted, nothing is lost, and service resumes.
 
 use std::fs::{self, File};
 use std::io::{ErrorKind as Io, Write};
@@ -18,10 +18,10 @@ crate::on_every_store!(@ sqlite: Sqlite, [
     a_full_disk_costs_only_results
 ]);
 
-/// How long values are: a few pages.
+/// The length of values: a few pages.
 const LENGTH: usize = 20_000;
 
-/// How many calls there are while the disk is full. The files of the database have room for the first of them.
+/// Calls while the disk is full. The database's files have room for the first of them.
 const CALLS: u64 = 40;
 
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -50,7 +50,7 @@ fn a_full_disk_costs_only_results(subject: &Subject) {
         };
     }
     let params = global_params().operation_timeout(TIMEOUT / 2);
-    // Without a breaker each call asks the store.
+    // Without a breaker, every call uses the store.
     set_global_params(params.breaker_threshold(u32::MAX));
     let file = Path::new(subject.address.trim_start_matches("sqlite:"));
     assert_eq!(call(0).outcome, Outcome::Miss);
@@ -74,7 +74,7 @@ fn a_full_disk_costs_only_results(subject: &Subject) {
     is_intact(&subject.address);
 }
 
-/// Whether the result of a call is lost for want of room. It is right all the same.
+/// Whether a call's result is not stored for lack of room. It is right all the same.
 fn fails(number: u64) -> bool {
     let call = call(number);
     let Some(error) = &call.backend_error else {
@@ -88,7 +88,7 @@ fn fails(number: u64) -> bool {
     true
 }
 
-/// Fills the disk that a file is on, with a file beside it.
+/// Fills the disk of a file, with another file.
 fn fill(file: &Path) -> PathBuf {
     let filler = file.with_file_name("filler");
     let mut written = File::create(&filler).unwrap();

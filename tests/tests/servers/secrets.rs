@@ -1,4 +1,4 @@
-//! No credential is ever shown: not in errors, not in logs, not in metrics.
+//! Credentials are never shown: not in errors, logs or metrics.
 
 use std::error::Error as _;
 use std::fmt::{Debug, Write};
@@ -20,13 +20,13 @@ crate::on_every_store!(@ s3: S3, [
     credentials_are_never_shown
 ]);
 
-/// What all secrets hold.
+/// Part of all secrets.
 const SECRET: &str = "s3cr3t";
 
-/// One as a URL writes it.
+/// A URL-encoded one.
 const WRITTEN: &str = "s3cr3t%2Fpass";
 
-/// Some as they are, which are not how a URL writes them: what stands before the mark may count as a host and a port.
+/// Unencoded ones: the part before the mark may pass as host and port.
 const RAW: [&str; 6] = [
     "s3cr3t/pass",
     "pa/s3cr3t",
@@ -77,7 +77,7 @@ fn connect(store: Store, address: &str) -> Result<Arc<dyn Backend>, Error> {
     Ok(Arc::new(backend.credentials("somebody", WRITTEN)))
 }
 
-/// Addresses with credentials: of nobody, of this server, and some that are none.
+/// Addresses with credentials: of an unknown user, of this server, and invalid ones.
 fn addresses(subject: &Subject) -> Vec<String> {
     let user = format!("somebody:{WRITTEN}@");
     let with_user = |address: &str| {
@@ -116,7 +116,7 @@ fn addresses(subject: &Subject) -> Vec<String> {
     addresses
 }
 
-/// Shows everything that there is to be shown of a store.
+/// Shows everything there is to show about a store.
 fn use_it(shown: &Shown) {
     let call = double::call_detailed(CallOptions::new(), 1);
     shown.add(format!("{call} {call:?}"));
@@ -141,7 +141,7 @@ fn use_it(shown: &Shown) {
     ));
 }
 
-/// All that was shown so far.
+/// Everything shown so far.
 #[derive(Clone, Default)]
 struct Shown(Arc<Mutex<String>>);
 
@@ -162,7 +162,7 @@ impl Shown {
     }
 }
 
-/// Keeps every event and span of every library.
+/// Records all events and spans of all libraries.
 struct Log(Shown);
 
 impl tracing::Subscriber for Log {

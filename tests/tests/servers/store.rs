@@ -1,4 +1,4 @@
-//! The stores that the tests run on, each a private server that is started when it is first needed.
+//! The stores for tests, each a private server started on first use.
 
 use std::any::Any;
 use std::path::Path;
@@ -39,18 +39,18 @@ pub(crate) enum Store {
     Moto,
 }
 
-/// A store to try, registered as `store`.
+/// A store under test, registered as `store`.
 pub(crate) struct Subject {
     pub(crate) store: Store,
     pub(crate) address: String,
-    /// The name of the test, by which processes are started.
+    /// The test's name, by which processes are started.
     test: &'static str,
     last_key: Arc<Mutex<Option<Key>>>,
-    /// Whether the next entry is forgotten by others while it is on its way.
+    /// Whether others invalidate the next entry during its store.
     forgotten: Arc<AtomicBool>,
-    /// Where the next entry waits on its way.
+    /// Where the next store waits.
     gate: Arc<Mutex<Option<Arc<Gate>>>>,
-    /// Whether others drop the marks of running computations while it is.
+    /// Whether others drop the marks of running computations during it.
     unmarked: Arc<AtomicBool>,
 }
 
@@ -78,8 +78,8 @@ impl Store {
             ));
         };
         isolated(|| {
-            // The first use of a store takes long while other servers start, and a busy machine more: what is not about
-            // time has enough of it.
+            // The first use of a store takes long while other servers start, more so on a busy machine; tests that are
+            // not about time have plenty.
             set_global_params(global_params().operation_timeout(Duration::from_secs(60)));
             let subject = subject(address);
             subject.register();
@@ -89,14 +89,14 @@ impl Store {
 }
 
 impl Store {
-    /// Where its private server is, started when it is first needed; `None` if it is not installed.
+    /// The address of its private server, started on first use; `None` if not installed.
     fn address(self) -> Option<String> {
         static SERVERS: Mutex<Vec<(Store, Option<String>)>> = Mutex::new(Vec::new());
         let mut servers = SERVERS.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, address)) = servers.iter().find(|(store, _)| *store == self) {
             return address.clone();
         }
-        // Servers end with the thread that started them; this one stays as long as the program.
+        // Servers end with the thread that started them; this one lives as long as the program.
         let (sender, started) = channel();
         std::thread::spawn(move || {
             let kept = self.start();
@@ -111,7 +111,7 @@ impl Store {
         address
     }
 
-    /// A server of its own, ended when the second part is dropped.
+    /// A server of its own, stopped when the second part is dropped.
     fn start(self) -> Option<(String, Box<dyn Any>)> {
         let in_folder = |scheme: &str, name: &str| -> (String, Box<dyn Any>) {
             let folder = cachier_servers::folder();
@@ -151,7 +151,7 @@ impl Store {
         Some((server.url().to_owned(), Box::new(server)))
     }
 
-    /// A server that a test has for itself, to stop and to kill.
+    /// A server for a single test, to be stopped and killed.
     pub(crate) fn private(self) -> Option<StoreServer> {
         match self {
             Self::File | Self::Sqlite => None,
@@ -170,7 +170,7 @@ impl Store {
         self.try_connect(address).unwrap()
     }
 
-    /// The same for an address that may be none.
+    /// The same for an address that may be invalid.
     pub(crate) fn try_connect(self, address: &str) -> Result<Arc<dyn Backend>, Error> {
         Ok(match self {
             Self::File => Arc::new(Blocking::new(FileBackend::new(address))),
@@ -191,7 +191,7 @@ impl Store {
 }
 
 impl Store {
-    /// A backend with a client of the program's own, which belongs to the runtime that this is polled in.
+    /// A backend with the program's own client, which belongs to the runtime that polls this.
     pub(crate) async fn given(self, address: &str) -> Arc<dyn Backend> {
         match self {
             Self::Redis => {
@@ -221,7 +221,7 @@ impl Store {
     }
 }
 
-/// The variable that tells processes where the store is.
+/// The variable that tells processes the store's address.
 const ADDRESS: &str = "CACHIER_TEST_ADDRESS";
 
 impl Subject {
@@ -230,12 +230,12 @@ impl Subject {
         self.register_at(&self.address);
     }
 
-    /// The same store under another address.
+    /// Registers the same store under another address.
     pub(crate) fn register_at(&self, address: &str) {
         self.register_backend(self.store.connect(address));
     }
 
-    /// This backend in its place.
+    /// Registers this backend instead.
     pub(crate) fn register_backend(&self, backend: Arc<dyn Backend>) {
         let spied = Spied {
             backend,
@@ -261,8 +261,8 @@ impl Subject {
         }
     }
 
-    /// Whether this is the process that tries it. The clock of an isolated test stands still, and timeouts with it, and
-    /// what it tells of its stores is not exported; so the test starts a process of its own.
+    /// Whether this is the process under test. An isolated test's clock stands still, and its stores are not exported,
+    /// so the test starts a process of its own.
     pub(crate) fn is_tried_here(&self) -> bool {
         if part().is_none() {
             self.start("try it", &unique("tried")).finish();
@@ -289,7 +289,7 @@ impl Subject {
         format!("{before}{port}{}", &from_port[digits..])
     }
 
-    /// The address before and from its port on.
+    /// The address before its port, and from there on.
     fn split(&self) -> (&str, &str) {
         let hosts = ["127.0.0.1:", "localhost:"];
         let port = hosts
@@ -300,14 +300,14 @@ impl Subject {
         )
     }
 
-    /// Starts a process that runs this test, with a part to play, in the namespace of that name.
+    /// Starts a process that runs this test with a part, in this namespace.
     pub(crate) fn start(&self, part: &str, namespace: &str) -> Process {
         self.start_with(part, |command| {
             command.env("CACHIER_NAMESPACE", namespace);
         })
     }
 
-    /// Starts a process that runs this test, with a part to play, and with what `prepare` adds to its environment.
+    /// Starts a process that runs this test with a part, and with `prepare` applied to its environment.
     pub(crate) fn start_with(&self, part: &str, prepare: impl FnOnce(&mut Command)) -> Process {
         Process::start(self.test, part, |command| {
             command.env(ADDRESS, &self.address);
@@ -315,42 +315,42 @@ impl Subject {
         })
     }
 
-    /// Starts a process that tries this, with a file system of its own at a folder, mounted with these options of `tmpfs`.
-    /// `None` where this user may not mount anything.
+    /// Starts the process under test with its own `tmpfs` with these options mounted at a folder. `None` if this user
+    /// may not mount.
     pub(crate) fn start_on_a_disk(&self, folder: &Path, options: &str) -> Option<Process> {
         Process::start_with_mount(self.test, "try it", folder, options, |command| {
             command.env(ADDRESS, &self.address);
         })
     }
 
-    /// Writes bytes in the place of the entry that was asked for last.
+    /// Overwrites the entry last used.
     pub(crate) fn overwrite(&self, bytes: &[u8]) {
         let request = StoreRequest::new(bytes, SystemTime::now());
         block_on(self.bare().store(&self.last_key(), request)).unwrap();
     }
 
-    /// The bytes of the entry that was asked for last.
+    /// The bytes of the entry last used.
     pub(crate) fn stored(&self) -> Vec<u8> {
         let loaded = block_on(self.bare().load(&self.last_key())).unwrap();
         loaded.expect("it is stored").bytes
     }
 
-    /// Has another process forget the next entry that is stored, while that is on its way.
+    /// Invalidates the next entry as another process, during its store.
     pub(crate) fn forget_on_its_way(&self) {
         self.forgotten.store(true, Ordering::SeqCst);
     }
 
-    /// Has another process drop the marks of running computations while the next entry is on its way.
+    /// Drops the marks of running computations as another process, during the next store.
     pub(crate) fn drop_marks_on_its_way(&self) {
         self.unmarked.store(true, Ordering::SeqCst);
     }
 
-    /// Whether others have forgotten the entry that was to be.
+    /// Whether others have invalidated the entry.
     pub(crate) fn was_forgotten(&self) -> bool {
         !self.forgotten.load(Ordering::SeqCst)
     }
 
-    /// Holds up the next entry that is stored on a thread of its own, on its way.
+    /// Blocks the next store that runs on its own thread.
     pub(crate) fn hold_on_its_way(&self) -> Arc<Gate> {
         let gate = Arc::new(Gate::new());
         let mut next = self.gate.lock().unwrap_or_else(PoisonError::into_inner);
@@ -358,12 +358,12 @@ impl Subject {
         gate
     }
 
-    /// The store, past the cached functions.
+    /// The store, bypassing the cached functions.
     pub(crate) fn bare(&self) -> Arc<dyn Backend> {
         self.store.connect(&self.address)
     }
 
-    /// The key of the entry that was asked for last.
+    /// The key of the entry last used.
     pub(crate) fn last_key(&self) -> Key {
         let key = self.last_key.lock().unwrap_or_else(PoisonError::into_inner);
         key.clone().expect("an entry was asked for")
@@ -376,11 +376,11 @@ pub(crate) fn unique(name: &str) -> String {
     format!("{name}-{:016x}", RandomState::new().hash_one(name))
 }
 
-/// A backend that remembers the key it was asked for last.
+/// A backend that records the key last used.
 struct Spied {
     backend: Arc<dyn Backend>,
     last_key: Arc<Mutex<Option<Key>>>,
-    /// As another process would use the store.
+    /// The store, as another process uses it.
     other: Arc<dyn Backend>,
     forgotten: Arc<AtomicBool>,
     gate: Arc<Mutex<Option<Arc<Gate>>>>,

@@ -1,5 +1,5 @@
-//! Cached functions that are called while their thread ends, or the process: by destructors of thread-local variables, and
-//! by what `atexit` has been given.
+//! Calls of cached functions while their thread or process ends: in destructors of thread-locals, and in `atexit`
+//! handlers.
 
 use std::cell::RefCell;
 use std::process::exit;
@@ -42,7 +42,7 @@ fn large(length: usize) -> Vec<u8> {
     vec![0; length]
 }
 
-/// Uses the cached functions in every way; tells the outcomes of calls for one number, and then for another.
+/// Uses the cached functions in every way; returns the outcomes of calls for both numbers.
 fn use_all(numbers: [u64; 2]) -> String {
     let outcomes = numbers.map(|number| {
         let options = CallOptions::new;
@@ -69,10 +69,10 @@ fn use_all(numbers: [u64; 2]) -> String {
     format!("{outcomes:?}")
 }
 
-/// What [`use_all`] tells where the first number is known and the second is not.
+/// The result of [`use_all`] if the first number is cached and the second is not.
 const SERVED: &str = "[[Hit, Hit, Hit], [Miss, Miss, Miss]]";
 
-/// Calls cached functions when it is dropped.
+/// Calls cached functions when dropped.
 struct AtTheEnd(u64);
 
 impl Drop for AtTheEnd {
@@ -85,7 +85,7 @@ thread_local! {
     static LAST: RefCell<Option<AtTheEnd>> = const { RefCell::new(None) };
 }
 
-/// Thread-local variables are dropped in the reverse order of their first use: this one after all that are used later.
+/// Thread-locals are dropped in the reverse order of their first use: this one after all used later.
 fn call_at_the_end(new: u64) {
     LAST.set(Some(AtTheEnd(new)));
 }
@@ -105,7 +105,7 @@ fn an_ending_thread_is_served(subject: &Subject) {
             use_all([1, 2]);
             call_at_the_end(new);
         },
-        // Whatever else has come to its end already.
+        // Whatever has been destroyed already.
         |new| {
             call_at_the_end(new);
             let _ = Handle::try_current();
@@ -145,7 +145,7 @@ fn an_exiting_process_is_served(subject: &Subject) {
     if part == "exit" {
         thread::spawn(begin).join().unwrap();
     } else {
-        // Thread-local variables of the thread that exits are dropped first.
+        // The exiting thread's thread-locals are dropped first.
         call_at_the_end(20);
         begin();
     }

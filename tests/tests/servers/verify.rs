@@ -1,5 +1,5 @@
-//! What serde does not show of arguments and values is noticed, whatever the store: nobody is given another's value, and
-//! what does not come back is said, not computed and stored again and again.
+//! Whatever serde hides of arguments and values is noticed, in any store: nobody gets another's value, and a value that
+//! does not come back is reported, not stored again and again.
 
 use std::fmt;
 
@@ -30,7 +30,7 @@ crate::on_every_store! {
     borrowed_bytes_are_said_not_to_come_back
 }
 
-/// A field that says whose request it is, and is not serialized.
+/// A field with the tenant, which is not serialized.
 #[derive(Clone, PartialEq, Eq, Hash, Serialize)]
 struct Request {
     item: u32,
@@ -75,7 +75,7 @@ fn tenants_behind_skipped_fields_share_nothing(_: &Subject) {
         unfaithful(balance_of("b")),
         ("b".to_owned(), Outcome::Bypass)
     );
-    // Nobody knows any more whose the entry is.
+    // The entry's owner is no longer known.
     assert_eq!(
         unfaithful(balance_of("a")),
         ("a".to_owned(), Outcome::Bypass)
@@ -226,7 +226,7 @@ fn an_unfaithful_value_is_not_stored(_: &Subject) {
     let counted = price::metrics().snapshot().backend_errors;
     assert_eq!(counted[Operation::Store][ErrorLabel::Unfaithful], 4);
     assert_eq!(price::metrics().stats().backend_errors, 4);
-    // The value that comes back is kept.
+    // A value that comes back is kept.
     price::precache_value(5, Price::Cents(5)).unwrap();
     let call = price::call_detailed(CallOptions::new(), 5);
     assert_eq!(plain(call), (Price::Cents(5), Outcome::Hit));
@@ -306,7 +306,7 @@ fn raw_json_is_said_not_to_come_back(_: &Subject) {
     assert!(document::peek(1).unwrap().is_none());
 }
 
-/// It is written as a sequence, and read from borrowed bytes alone.
+/// Written as a sequence, and read from borrowed bytes only.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 struct Lent(Vec<u8>);
 

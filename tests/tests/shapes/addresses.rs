@@ -1,4 +1,4 @@
-//! Types that write a compact form unless asked for one that people read, inside types that serde buffers.
+//! Types with a compact and a human-readable form, inside types that serde buffers.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -112,12 +112,12 @@ fn named_of(id: u64) -> Named {
     }
 }
 
-/// Each value is asked for twice.
+/// Each value is requested twice.
 fn twice() -> impl Iterator<Item = (u64, Outcome)> {
     (0..5).flat_map(|id| [(id, Outcome::Miss), (id, Outcome::Hit)])
 }
 
-/// Functions that return such values, on a backend: each is a hit the second time, and as it was.
+/// Functions that return such values, on a backend: the second call is a hit, with an equal value.
 macro_rules! come_back {
     ($($test:ident: [$($backend:tt)*], $function:ident($of:ident) -> $returned:ty;)*) => {$(
         #[test]

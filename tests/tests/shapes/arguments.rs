@@ -1,4 +1,4 @@
-//! Every way to take an argument.
+//! All ways to take an argument.
 #![allow(clippy::ptr_arg, clippy::too_many_arguments)]
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};

@@ -1,4 +1,4 @@
-//! Free functions: sync and async, beside and inside of others, with their companions.
+//! Free functions and their companions: sync and async, top-level and nested.
 
 use std::cell::Cell;
 use std::path::{Path, PathBuf};
@@ -38,7 +38,7 @@ fn a_sync_function_and_all_of_its_companion() {
     });
 }
 
-/// A folder of this test alone, below what a clean build removes.
+/// A folder for this test, removed by `cargo clean`.
 fn own_folder() -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join("thrice")
 }
@@ -185,7 +185,7 @@ fn question_marks_leave_the_body_only() {
 mod named {
     use cachier::cachier;
 
-    /// A module beside it has its name, so the companion takes another one.
+    /// A module has the same name, so the companion takes another one.
     #[cachier(backend = "memory", companion = user_cache)]
     pub(crate) fn user(id: u64) -> u64 {
         id

@@ -1,4 +1,4 @@
-//! Generic functions: one cache for each instantiation.
+//! Generic functions: one cache per instantiation.
 
 use std::fmt::Display;
 use std::hash::Hash;

@@ -1,4 +1,4 @@
-//! Every shape of function that the attribute takes, called for real.
+//! All forms of functions that the attribute accepts, called for real.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod addresses;
@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use cachier::{SqlBackend, global_params, register_backend, set_global_params};
 
-/// Registers a database in the folder as `database`. A busy machine has enough time to open it.
+/// Registers a database in the folder as `database`, with enough time to open it on a busy machine.
 fn with_database(folder: &Path) {
     set_global_params(global_params().operation_timeout(Duration::from_secs(60)));
     register_backend("database", SqlBackend::sqlite_in(folder).unwrap()).unwrap();

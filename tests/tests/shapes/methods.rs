@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use cachier::{CallOptions, Outcome, cachier};
 use cachier_tests::sandbox::{in_folder, in_folder_async};
 
-/// What an argument needs to be a part of a key in memory.
+/// The bounds of an in-memory key's part.
 trait Part: Hash + Eq + Clone + Send + Sync + 'static {}
 
 impl<T: Hash + Eq + Clone + Send + Sync + 'static> Part for T {}

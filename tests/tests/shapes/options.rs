@@ -1,4 +1,4 @@
-//! Every argument of the attribute, on a function that runs.
+//! All arguments of the attribute, on functions that run.
 
 use std::time::Duration;
 
@@ -55,7 +55,7 @@ fn all_arguments_of_the_memory_backend() {
 }
 
 mod facade {
-    /// As a crate would bring it that users depend on instead.
+    /// As in a crate that re-exports the runtime.
     pub(super) mod memo {
         pub(in super::super) use ::cachier::*;
     }
@@ -171,7 +171,7 @@ fn no_arguments_at_all() {
 }
 
 mod renamed {
-    /// The runtime under another name, as a crate re-exports it that has the attribute in its own interface.
+    /// The runtime under another name, as re-exported by a crate with the attribute in its interface.
     pub(crate) mod deep {
         pub(crate) use cachier as memory_of_things;
     }

@@ -1,4 +1,4 @@
-//! Arguments that serde refuses in part: paths that are not UTF-8, and times before 1970.
+//! Arguments that serde partly refuses: paths that are not UTF-8, and times before 1970.
 #![allow(clippy::ptr_arg, clippy::boxed_local)]
 
 use std::borrow::Cow;
@@ -14,12 +14,12 @@ use cachier_tests::sandbox::{in_folder, in_folder_async};
 
 use crate::with_database;
 
-/// A path that no text is.
+/// A path that is not valid text.
 fn odd(name: u8) -> PathBuf {
     PathBuf::from(OsStr::from_bytes(&[b'a', b'/', name]))
 }
 
-/// Two paths that look alike where they are made text, each asked for twice.
+/// Two paths that look alike as lossy text, each requested twice.
 fn twice() -> impl Iterator<Item = (&'static Path, Outcome)> {
     let path = |bytes: &'static [u8]| Path::new(OsStr::from_bytes(bytes));
     let both = [path(b"a/\xff"), path(b"a/\xfe")];
@@ -27,8 +27,8 @@ fn twice() -> impl Iterator<Item = (&'static Path, Outcome)> {
         .flat_map(|path| [(path, Outcome::Miss), (path, Outcome::Hit)])
 }
 
-/// Functions of something made of a path, on each kind of backend: two paths are two keys, and each is a hit the second
-/// time.
+/// Functions of something containing a path, on each kind of backend: two paths are two keys, and the second call with
+/// each is a hit.
 macro_rules! two_keys {
     ($($name:ident: $type:ty, |$path:ident| $make:expr;)*) => {$(
         mod $name {
@@ -142,7 +142,7 @@ fn times_before_1970_are_keys() {
     });
 }
 
-/// A type of the program's own, in which nobody sees the path but serde.
+/// A type whose path only serde sees.
 #[derive(Clone, PartialEq, Eq, Hash, serde::Serialize)]
 struct Place {
     path: PathBuf,

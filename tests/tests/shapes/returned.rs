@@ -1,4 +1,4 @@
-//! Every kind of result.
+//! All kinds of results.
 
 use std::borrow::Cow;
 use std::hash::Hash;
