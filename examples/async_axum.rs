@@ -1,6 +1,6 @@
 //! A web service with a cached handler: `cargo run --release --bin async_axum [-- --serve]`.
 //!
-//! It starts on a free port, makes some requests itself, and ends; with `--serve` it stays.
+//! It uses a free port, makes some requests itself, and ends; with `--serve` it stays.
 #![expect(clippy::print_stdout, reason = "a program that tells what it does")]
 
 use std::future::ready;
@@ -18,15 +18,15 @@ use serde::Serialize;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
-/// What the service answers.
+/// The response of the service.
 #[derive(Clone, Serialize)]
 struct Forecast {
     city: String,
     celsius: i32,
 }
 
-/// Asks somebody far away. However many requests for a city arrive at once, it asks once; a forecast older than ten
-/// minutes is still given, while a new one is fetched in the background.
+/// Asks a remote service, once for all concurrent requests for a city. A forecast older than ten minutes is still
+/// returned, while a new one is fetched in the background.
 #[cachier(
     backend = "memory",
     capacity = 10_000,
@@ -71,7 +71,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// Makes requests, and tells what came of them.
+/// Makes requests, and prints the results.
 async fn try_out(address: SocketAddr) -> Result<(), Box<dyn std::error::Error>> {
     let at_once = (0..100).map(|_| tokio::spawn(request(address, "/weather/Oslo")));
     let at_once: Vec<_> = at_once.collect();

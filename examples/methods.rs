@@ -7,33 +7,33 @@ use std::hash::Hash;
 
 use cachier::{CallOptions, cachier};
 
-/// A shop; its prices depend on the country alone.
+/// A shop whose prices depend on the country only.
 struct Shop {
     country: &'static str,
     visitors: u64,
 }
 
 impl Shop {
-    /// The result depends on a part of `self`: the key says which.
+    /// The result depends on a part of `self`, which is the key.
     #[cachier(backend = "memory", key = |self, item| (self.country, item.to_owned()), enable_metrics)]
     fn price(&self, item: &str) -> usize {
         item.len() * self.country.len()
     }
 
-    /// The result does not depend on `self` at all.
+    /// The result does not depend on `self`.
     #[cachier(backend = "memory", skip(self))]
     async fn stock(&self, item: &str) -> Option<usize> {
         (item != "sand").then_some(item.len() * 100)
     }
 
-    /// Neither `self` nor `Self` tells the attribute that it stands in an impl, so `in_impl` does.
+    /// Without `self` or `Self`, the attribute cannot tell that this is in an impl: hence `in_impl`.
     #[cachier(backend = "memory", in_impl)]
     fn tax(country: &str) -> f64 {
         country.len() as f64 / 100.0
     }
 }
 
-/// A table of any two types: each pair has entries of its own, the metrics are those of all together.
+/// A table of any two types: each pair has its own entries, and all share their metrics.
 struct Table<K, V>(BTreeMap<K, V>);
 
 impl<K, V> Table<K, V>
@@ -61,7 +61,7 @@ trait Greeter {
 }
 
 impl Greeter for Shop {
-    /// A trait has no room for a companion; the cache is found by its name.
+    /// A trait impl has no room for a companion; the cache is found by name.
     #[cachier(backend = "memory", skip(self), name = "greeting", companion = false)]
     fn greeting(&self, name: &str) -> String {
         format!("Welcome, {name}")

@@ -1,11 +1,11 @@
-//! Reads the metrics of cached functions inside the program: `cargo run --release --bin metrics`.
+//! Reads the metrics of cached functions in the program: `cargo run --release --bin metrics`.
 #![expect(clippy::print_stdout, reason = "a program that shows figures")]
 
 use std::time::Duration;
 
 use cachier::{CacheMetrics, Snapshot, Stats, cachier};
 
-/// The start below `limit` whose Collatz sequence takes most steps to reach 1; every call is timed.
+/// The start below `limit` with the longest Collatz sequence; every call is timed.
 #[cachier(backend = "memory", capacity = 400, enable_metrics)]
 fn longest_collatz(limit: u64) -> Option<u64> {
     let next = |n: &u64| {
@@ -74,7 +74,7 @@ fn counts_and_shares(stats: &Stats) {
     );
 }
 
-/// Every figure is there for the last minute, hour and day, or any time up to a day.
+/// Every figure is available for the last minute, hour and day, or any window up to a day.
 fn windows(metrics: &CacheMetrics) {
     println!("== Windows");
     for seconds in [1, 60, 3600] {
@@ -87,7 +87,7 @@ fn windows(metrics: &CacheMetrics) {
     println!();
 }
 
-/// What sampling leaves in doubt is told: the interval holds the true quantile with a probability of 95 %.
+/// Sampling has confidence intervals: they contain the true quantile with a probability of 95 %.
 fn intervals(metrics: &CacheMetrics) {
     let stats = metrics.stats();
     println!(
@@ -103,7 +103,7 @@ fn intervals(metrics: &CacheMetrics) {
     println!();
 }
 
-/// Snapshots add up, over functions and over processes (they are `serde`); ratios are computed afterwards.
+/// Snapshots (which are `serde`) add up, over functions and processes; ratios are computed afterwards.
 fn merged(functions: &[&CacheMetrics]) {
     let both: Snapshot = functions.iter().map(|metrics| metrics.snapshot()).sum();
     let stats = Stats::from(&both);

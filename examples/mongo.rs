@@ -1,7 +1,7 @@
 //! Values in a MongoDB collection, shared by programs and machines: `cargo run --release --features mongo --bin mongo`.
 //!
-//! On the server that `CACHIER_MONGO_URL` names; without it, on a private one that ends with this program. Where no `mongod`
-//! is installed, one is fetched first (42 MB, once); it needs `libcurl4`.
+//! Uses the server that `CACHIER_MONGO_URL` names, or else a private one that ends with this program. If `mongod` is
+//! not installed, it is downloaded first (42 MB, once); it needs `libcurl4`.
 #![expect(clippy::print_stdout, reason = "a program that tells what it does")]
 
 use std::error::Error;
@@ -18,7 +18,7 @@ struct Route {
     minutes: u32,
 }
 
-/// Only routes that were found are cached: an `Err` is not.
+/// Only routes that exist are cached: an `Err` is not.
 #[cachier(backend = "mongo", stale_after = "1d", enable_metrics)]
 async fn route(from: &str, to: &str) -> Result<Route, String> {
     sleep(Duration::from_millis(200)).await;

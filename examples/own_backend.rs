@@ -1,8 +1,8 @@
-//! A backend of one's own: `cargo run --release --bin own_backend`.
+//! A custom backend: `cargo run --release --bin own_backend`.
 //!
-//! It keeps entries in a map, as a client of some store would keep them elsewhere, and does what every backend must do:
-//! the conformance suite, which `cargo test -p cachier-examples --bin own_backend` runs, finds nothing to say. What it
-//! leaves out (leases between processes, clean-up, a bound) has defaults that say so.
+//! It keeps entries in a map, where a real one would use the client of some store. `cargo test -p cachier-examples
+//! --bin own_backend` runs the conformance suite on it. Optional parts (leases between processes, clean-up, a bound)
+//! are left to their defaults.
 #![expect(clippy::print_stdout, reason = "a program that tells what it does")]
 
 use std::collections::BTreeMap;
@@ -15,13 +15,13 @@ use cachier_backends::{
 };
 use futures_lite::future::block_on;
 
-/// Keeps entries in the memory of the process; clones share them, as two connections to one store would.
+/// Keeps entries in memory; clones share them, like two connections to one store.
 #[derive(Clone, Default)]
 struct MapBackend {
     entries: Arc<Mutex<Entries>>,
 }
 
-/// By the text of their key; bytes are kept as they come.
+/// By the text of the key; bytes are kept as they are.
 type Entries = BTreeMap<String, (Key, Vec<u8>)>;
 
 impl MapBackend {
@@ -29,7 +29,7 @@ impl MapBackend {
         use_entries(&mut self.entries.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// The sizes of a function's entries, of all its versions.
+    /// The entry sizes of all versions of a function.
     fn sizes(&self, scope: &Arc<Scope>) -> Vec<usize> {
         self.with(|entries| {
             let of_scope = entries.values().filter(|(key, _)| key.scope() == scope);
@@ -92,7 +92,7 @@ impl Backend for MapBackend {
     }
 }
 
-/// A function whose values go to the backend that the program registers as `map`.
+/// Uses the backend that the program registers as `map`.
 #[cachier(backend = registered("map"), version = 1, enable_metrics)]
 fn anagram(word: &str) -> String {
     let mut letters: Vec<char> = word.chars().collect();
@@ -121,7 +121,7 @@ fn main() -> Result<(), Error> {
     Ok(())
 }
 
-/// Runs one property of the conformance suite on a store of its own.
+/// Runs one property of the conformance suite on a new store.
 fn try_one(property: Property) {
     let store = MapBackend::default();
     let subject = Subject::new(|| Arc::new(store.clone()));

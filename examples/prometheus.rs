@@ -51,7 +51,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// What Prometheus gets when it asks.
+/// What Prometheus gets.
 fn scrape(address: SocketAddr) -> std::io::Result<String> {
     let mut stream = TcpStream::connect(address)?;
     write!(
@@ -63,7 +63,7 @@ fn scrape(address: SocketAddr) -> std::io::Result<String> {
     Ok(response)
 }
 
-/// Prints the counters of calls and what else is short.
+/// Prints the call counters and other short lines.
 fn excerpt(response: &str) {
     let of_interest = [
         "HTTP/",

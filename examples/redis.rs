@@ -1,7 +1,7 @@
 //! Values on a Redis server, shared by programs and machines: `cargo run --release --features redis --bin redis`.
 //!
-//! On the server that `CACHIER_REDIS_URL` names; without it, on a private one that ends with this program. Where no
-//! `redis-server` is installed, a Valkey is fetched first (2 MB, once).
+//! Uses the server that `CACHIER_REDIS_URL` names, or else a private one that ends with this program. If `redis-server`
+//! is not installed, Valkey is downloaded first (2 MB, once).
 #![expect(clippy::print_stdout, reason = "a program that tells what it does")]
 
 use std::error::Error;
@@ -10,7 +10,7 @@ use std::time::Duration;
 use cachier::{CallOptions, RedisBackend, cachier};
 use tokio::time::sleep;
 
-/// A user from a slow database. Old values are served at once and refreshed in the background.
+/// A user from a slow database. Stale values are served at once and refreshed in the background.
 #[cachier(
     backend = "redis",
     stale_after = "10m",

@@ -1,7 +1,7 @@
-//! Values in a bucket of S3, or of what speaks its protocol: `cargo run --release --features s3 --bin s3`.
+//! Values in a bucket of S3 or a compatible store: `cargo run --release --features s3 --bin s3`.
 //!
-//! In the bucket that `CACHIER_S3_BUCKET` names (with `CACHIER_S3_ENDPOINT` and the usual variables of AWS); without it,
-//! on a private server that ends with this program, and that is built first (once, which takes minutes).
+//! Uses the bucket that `CACHIER_S3_BUCKET` names (with `CACHIER_S3_ENDPOINT` and the usual AWS variables), or else a
+//! private server that ends with this program; it is built first (once, which takes minutes).
 #![expect(clippy::print_stdout, reason = "a program that tells what it does")]
 
 use std::error::Error;
@@ -10,7 +10,7 @@ use std::time::Duration;
 use cachier::{CallOptions, S3Backend, cachier};
 use tokio::time::sleep;
 
-/// A picture that takes its time: large values suit a bucket.
+/// A picture that takes long to compute: large values suit a bucket.
 #[cachier(backend = "s3", operation_timeout = "5s", enable_metrics)]
 async fn picture(width: usize, height: usize) -> Vec<u8> {
     sleep(Duration::from_millis(200)).await;

@@ -1,7 +1,7 @@
-//! Several processes ask for one value at once, and one of them computes it:
-//! `cargo run --release --features sql --bin shared_computation`.
+//! Several processes request one value at once, and one of them computes it: `cargo run --release --features sql --bin
+//! shared_computation`.
 //!
-//! On the SQL backend, that is a SQLite file, unless `CACHIER_BACKEND` names another one that processes share.
+//! Uses a SQLite file through the SQL backend, or the shared backend that `CACHIER_BACKEND` names.
 #![expect(clippy::print_stdout, reason = "a program that tells what it does")]
 
 use std::error::Error;
@@ -13,9 +13,9 @@ use cachier::{CallOptions, cachier};
 
 const PROCESSES: usize = 6;
 
-/// What is worth sharing. The argument makes each run of this program start cold.
+/// An expensive computation. The argument makes each run of this program start cold.
 ///
-/// Processes that find no database make it, one after the other, which may take longer than the usual second.
+/// Processes that find no database create it one after the other, which may take longer than the default second.
 #[cachier(enable_metrics, operation_timeout = "20s")]
 fn answer(run: &str) -> String {
     say("nobody has it: COMPUTING for two seconds");

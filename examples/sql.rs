@@ -1,7 +1,7 @@
 //! Values in a database, shared by programs and machines: `cargo run --release --features sql --bin sql`.
 //!
-//! A SQLite file in the user's cache folder unless `CACHIER_SQL_URL` names another database, such as
-//! `postgres://user@host/database` or `mysql://user@host/database`. Run it twice: the second time nothing is computed.
+//! Uses a SQLite file in the user's cache folder, or the database that `CACHIER_SQL_URL` names, such as
+//! `postgres://user@host/database` or `mysql://user@host/database`. Run it twice: the second run computes nothing.
 #![expect(clippy::print_stdout, reason = "a program that tells what it does")]
 
 use std::thread::sleep;
@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use cachier::{CallOptions, cachier};
 
-/// A report that takes its time.
+/// A report that takes long to write.
 #[cachier(backend = "sql", stale_after = "1h", enable_metrics)]
 fn report(year: u16) -> String {
     sleep(Duration::from_millis(300));

@@ -1,6 +1,6 @@
 //! Tests of code that uses cached functions: `cargo test -p cachier-examples --bin testing`.
 //!
-//! `cargo run --release --bin testing` takes one of them step by step.
+//! `cargo run --release --bin testing` walks through one of them.
 #![expect(clippy::print_stdout, reason = "a program that tells what it does")]
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,7 +9,7 @@ use std::time::Duration;
 use cachier::testing::{Clock, isolated};
 use cachier::{CallOptions, cachier};
 
-/// The price of an item: at most an hour old, or a day while the supplier cannot be reached.
+/// The price of an item: at most an hour old, or a day while the supplier is unreachable.
 #[cachier(
     backend = "memory",
     stale_after = "1h",
@@ -21,7 +21,7 @@ fn price(item: &str, supplier: &Supplier) -> Result<usize, OutOfReach> {
     supplier.ask(item)
 }
 
-/// What a cache should make bearable: a supplier that is slow to answer, and sometimes does not.
+/// What the cache is for: a supplier that is slow, and sometimes unreachable.
 struct Supplier {
     is_reachable: AtomicBool,
 }
@@ -130,7 +130,7 @@ mod tests {
         });
     }
 
-    /// On the file backend, with a folder that goes with the test.
+    /// On the file backend, in a folder of the test.
     #[cachier(backend = "file", version = none)]
     fn doubled(number: u64) -> u64 {
         number * 2

@@ -1,4 +1,4 @@
-//! The SQL backend on SQLite behaves as every backend must.
+//! The SQL backend on SQLite.
 #![allow(clippy::unwrap_used)]
 
 use std::path::Path;
@@ -99,7 +99,7 @@ fn files_are_created_for_the_user_alone() {
         (files, backend)
     };
     let (files, _backend) = stores();
-    // The write-ahead log and the index of it are beside the database.
+    // Beside the database: its write-ahead log and the log's index.
     assert_eq!(files.len(), 3, "{files:?}");
     assert!(files.iter().all(|file| mode(file) == 0o600), "{files:?}");
     for file in &files {
@@ -155,7 +155,7 @@ fn many_may_make_the_table_at_once() {
     sql_support::runtime().block_on(made_by_many_at_once(connect));
 }
 
-/// What the first version of the table was made by.
+/// The schema of the first version.
 const OLD_SCHEMA: &str = "CREATE TABLE cachier_entries (scope TEXT NOT NULL, code TEXT NOT NULL, hash BLOB NOT NULL, revision BLOB, \
     created INTEGER, expires INTEGER, size INTEGER, owner BLOB, owned_until INTEGER, entry BLOB, \
     PRIMARY KEY (scope, code, hash)); \
@@ -192,7 +192,7 @@ fn a_file_that_was_removed_is_made_again() {
     let at_its_path = || SqlBackend::sqlite_in(&cache).unwrap();
     let is_stored = async |number| {
         let request = StoreRequest::new(b"one", created());
-        // Until it is noticed, a log that is there without its file may be in the way.
+        // Until this is noticed, the orphaned log may interfere.
         let stored = backend.store(&key(number), request).await;
         let loaded = at_its_path().load(&key(number)).await;
         stored.is_ok() && loaded.is_ok_and(|loaded| loaded.is_some())

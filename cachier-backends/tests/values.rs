@@ -1,4 +1,4 @@
-//! Values come back as they were, or not at all.
+//! Values round-trip, or are an error.
 
 #![allow(clippy::unwrap_used)]
 
@@ -143,7 +143,7 @@ fn values_too_deep_to_read_are_refused() {
         let mut tree = Tree::Leaf;
         let mut depth = 0;
         while let Ok(bytes) = encode_value(&tree) {
-            // What is stored can be read, down to the last level.
+            // Everything stored can be read, down to the last level.
             assert_eq!(decode_value::<Tree>(&bytes).unwrap(), tree);
             tree = nest(tree);
             depth += 1;
@@ -152,7 +152,7 @@ fn values_too_deep_to_read_are_refused() {
     }
 }
 
-/// As identifiers do it: text for people, bytes for machines.
+/// Like many identifiers: text in human-readable formats, bytes otherwise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Id([u8; 4]);
 
@@ -319,7 +319,7 @@ fn compact_forms_in_flattened_types_come_back() {
     });
 }
 
-/// serde's buffers take no wider numbers, and nothing that reads from them asks for one.
+/// serde's buffers take no wider numbers, and no type that reads from them requests one.
 #[test]
 fn wide_numbers_in_buffered_types_are_an_error() {
     #[derive(Debug, PartialEq, Serialize, Deserialize)]
@@ -336,7 +336,7 @@ fn wide_numbers_in_buffered_types_are_an_error() {
     }
 }
 
-/// Where a type takes narrower ones too, wide numbers are presented so.
+/// Wide numbers are presented as narrower ones to types that take both.
 #[test]
 fn wide_numbers_that_fit_are_presented_narrow() {
     #[derive(Debug, PartialEq, Serialize, Deserialize)]
@@ -419,7 +419,7 @@ fn what_follows_a_value_is_refused() {
 
 #[test]
 fn hostile_lengths_allocate_nothing_much() {
-    // An array, a map, a text, bytes, each of 2^62 elements, and one element.
+    // An array, a map, a text and bytes that claim 2^62 elements and have one.
     for head in [0x9b, 0xbb, 0x7b, 0x5b] {
         let hostile = [&[head][..], &(1u64 << 62).to_be_bytes(), &[1]].concat();
         does_not_decode::<Vec<u64>>(&hostile);
@@ -432,7 +432,7 @@ fn hostile_lengths_allocate_nothing_much() {
 
 #[test]
 fn hostile_nesting_does_not_exhaust_the_stack() {
-    // Arrays, tags, arrays and texts without an end.
+    // Arrays, tags, arrays and texts of indefinite length.
     for head in [0x81, 0xc6, 0x9f, 0x7f] {
         let deep = vec![head; 1_000_000];
         does_not_decode::<serde_json::Value>(&deep);

@@ -1,4 +1,4 @@
-//! Figures in a process that forks, as servers do that fork their workers.
+//! Metrics in forked processes, as of servers that fork their workers.
 #![cfg(all(unix, feature = "prometheus"))]
 #![allow(clippy::unwrap_used)]
 
@@ -34,7 +34,7 @@ fn a_child_counts_from_zero() {
                 assert_eq!(metrics.stats().calls, 1);
                 drop(exporter);
             });
-            // The harness of the tests is not in the child.
+            // The test harness is not running in the child.
             exit(i32::from(catch_unwind(alone).is_err()));
         }
         Fork::Parent(child) => assert_eq!(waitpid(child).unwrap(), 0),

@@ -1,4 +1,4 @@
-//! Outcome counters sum to finished calls, whatever the order in which recorders are used and however calls end.
+//! Outcome counters sum to finished calls, in whatever order recorders are used and calls end.
 #![cfg(not(shuttle))]
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -15,7 +15,7 @@ enum Step {
     Finish(usize),
     Cancel,
     Panic,
-    /// Starts a call that the next such step of the thread ends.
+    /// Starts a call that the thread's next `Overlap` ends.
     Overlap(usize),
     Compute {
         fails: bool,
@@ -34,7 +34,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// What the counters must say afterwards.
+/// The expected counters.
 #[derive(Debug, Default, PartialEq)]
 struct Expected {
     calls: Vec<u64>,

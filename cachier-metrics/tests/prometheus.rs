@@ -1,4 +1,4 @@
-//! The Prometheus exporter from outside: what it says.
+//! The Prometheus exporter: its output.
 #![cfg(all(feature = "prometheus", not(shuttle)))]
 #![allow(clippy::unwrap_used)]
 
@@ -28,7 +28,7 @@ fn exporter() -> PrometheusExporter {
     PrometheusExporter::builder().port(0).build().unwrap()
 }
 
-/// A function that has seen a few calls on a persistent backend.
+/// A function with a few calls, on a persistent backend.
 fn in_use(name: &str) -> &'static CacheMetrics {
     let (metrics, clock) = metrics(name);
     let holding = Holding::new(Some(7), Some(1 << 20));
@@ -55,8 +55,8 @@ fn in_use(name: &str) -> &'static CacheMetrics {
     metrics
 }
 
-/// A function that has seen everything that one on a persistent backend with a near tier sees, and each operation of whose
-/// backend has failed as it does when a server goes away. One computation is still running.
+/// A function on a persistent backend with a near tier that has recorded everything such a function can, with each
+/// operation failed as when a server goes away. One computation is still running.
 fn in_use_for_long(name: &str) -> (&'static CacheMetrics, ComputeRecorder) {
     let (metrics, clock) = metrics(name);
     let holding = Holding::new(Some(7), Some(1 << 20));
@@ -101,7 +101,7 @@ fn render(functions: &[&'static CacheMetrics]) -> String {
     exporter.render()
 }
 
-/// The series of one function: lines without comments that carry its label.
+/// The sample lines with this function's label.
 fn series<'a>(text: &'a str, function: &str) -> Vec<&'a str> {
     let label = format!("function=\"{function}\"");
     text.lines()
@@ -260,7 +260,7 @@ fn promtool_finds_nothing_to_say() {
         .stderr(Stdio::piped())
         .spawn();
     let Ok(mut tool) = tool else {
-        // Past the harness, which keeps what tests print to itself; nobody to tell is no reason to fail.
+        // Bypasses the harness, which captures output; nobody to tell is no failure.
         let _ = writeln!(
             std::io::stderr(),
             "skipped: promtool is not installed (`apt install prometheus`)"
@@ -324,7 +324,7 @@ fn functions_of_one_name_on_two_backends_are_two_series() {
     }
 }
 
-/// In one test, as the list of the process is shared by all tests of this file.
+/// A single test, as all tests of this file share the process's registry.
 #[test]
 fn all_functions_of_now_and_later_are_exported() {
     let listed = |name: &str| {

@@ -1,4 +1,4 @@
-//! The Prometheus exporter from outside: to whom it says what it says, and how it stands up to bad clients.
+//! The Prometheus exporter: access, and bad clients.
 #![cfg(all(feature = "prometheus", not(shuttle)))]
 #![allow(clippy::unwrap_used)]
 
@@ -70,7 +70,7 @@ fn it_serves_only_get_and_head() {
     assert!(get(address, "/metrics?x=1").starts_with("HTTP/1.1 200"));
 }
 
-/// A scrape is answered, within a second.
+/// A scrape is answered within a second.
 fn scrape(address: SocketAddr) {
     let started = Instant::now();
     assert!(get(address, "/metrics").starts_with("HTTP/1.1 200"));
@@ -78,11 +78,11 @@ fn scrape(address: SocketAddr) {
     assert!(took < Duration::from_secs(1), "{took:?}");
 }
 
-/// Clients that have sent so much, and wait.
+/// Clients that have sent this much, and wait.
 fn clients(address: SocketAddr, count: usize, sent: &str) -> Vec<TcpStream> {
     let client = |_| {
         let mut stream = TcpStream::connect(address).unwrap();
-        // The server may have hung up already, for those who came later.
+        // The server may have closed the connection of the last ones already.
         let _ = stream.write_all(sent.as_bytes());
         stream
     };
@@ -124,7 +124,7 @@ fn clients_that_never_read_delay_no_scrape() {
     scrape(address);
 }
 
-/// Connects again whenever the server closes the connection.
+/// Reconnects whenever the server closes the connection.
 fn comes_back(address: SocketAddr, is_over: &AtomicBool) {
     let is_open = |mut stream: &TcpStream| {
         let read = stream.read(&mut [0]);
@@ -159,7 +159,7 @@ fn too_long_a_header_is_refused() {
     let (_exporter, address) = serving(metrics("too_long"));
     let long = "x".repeat(100_000);
     let mut stream = TcpStream::connect(address).unwrap();
-    // The server may hang up before it has read everything.
+    // The server may close the connection before it has read everything.
     let _ = write!(stream, "GET /metrics HTTP/1.1\r\nHost: {long}\r\n\r\n");
     let mut answer = Vec::new();
     let _ = stream.read_to_end(&mut answer);
@@ -229,7 +229,7 @@ fn host_and_path_can_be_chosen() {
     }
 }
 
-/// The status of the response to a request with these lines.
+/// The status of the response to a request with these header lines.
 fn status(address: SocketAddr, lines: &[&str]) -> u16 {
     let answer = ask(address, &format!("{}\r\n\r\n", lines.join("\r\n")));
     answer[9..12].parse().unwrap()
@@ -331,7 +331,7 @@ fn a_refusal_says_what_to_set() {
     );
 }
 
-/// Environment variables are set for a process of its own: the test runs itself.
+/// Environment variables need a process of their own: the test runs itself.
 #[test]
 fn the_environment_replaces_the_default_address_alone() {
     const INSIDE: &str = "CACHIER_TEST_GIVEN";
@@ -349,7 +349,7 @@ fn the_environment_replaces_the_default_address_alone() {
         assert!(outcome.starts_with(&expected), "{outcome}");
         return;
     }
-    // At an address of documentation nobody can listen.
+    // Nobody can listen on a documentation address.
     for (given, address, expected) in [
         ("", "127.0.0.1:0", "served"),
         ("", "192.0.2.1:1", "cannot serve metrics at 192.0.2.1:1: "),

@@ -1,4 +1,4 @@
-//! What is counted when calls, waits, operations and computations end, however they end.
+//! What is counted when calls, waits, operations and computations end, in whatever way.
 #![cfg(not(shuttle))]
 #![allow(clippy::unwrap_used)]
 
@@ -217,7 +217,7 @@ fn waits_operations_and_sizes_have_labels() {
     );
 }
 
-/// A snapshot is taken anew only when something has happened since the last one.
+/// A new snapshot is taken only after activity.
 #[test]
 fn any_observation_counts_as_activity() {
     let (metrics, _) = metrics(1.0);

@@ -1,4 +1,4 @@
-//! Snapshots form a commutative monoid, survive serialization, and read well as a table.
+//! Snapshots form a commutative monoid, survive serialization, and print as a table.
 #![cfg(not(shuttle))]
 #![allow(clippy::unwrap_used)]
 
@@ -172,7 +172,7 @@ entry size             4    769MB   1.96KB   3.00GB   3.00GB   3.00GB
     );
 }
 
-/// Takes so many bytes and no more.
+/// Accepts this many bytes.
 struct Full(usize);
 
 impl std::fmt::Write for Full {
@@ -202,7 +202,7 @@ fn gauges_add_up_where_they_are_known() {
     );
 }
 
-/// What a process tells that has these entries in memory, and those in a store under this name.
+/// The snapshot of a process with these entries in memory, and these in the store of this name.
 fn process(in_memory: u64, name: &str, entries: Option<u64>) -> Snapshot {
     let shared = Shared::new(Holding::new(entries, None), Some(100));
     let mut snapshot = Snapshot::default();

@@ -1,4 +1,4 @@
-//! Windows and quantiles against a model that keeps every observation.
+//! Windows and quantiles, against a model that keeps every observation.
 #![cfg(not(shuttle))]
 
 use std::time::Duration;
@@ -10,7 +10,7 @@ const SECOND: Duration = Duration::from_secs(1);
 /// Half a bucket: 2^(1/32) - 1.
 const QUANTILE_ERROR: f64 = 0.0219;
 
-/// A finished call: when it ended, how, and how many nanoseconds it took.
+/// A finished call: its end, outcome and nanoseconds.
 #[derive(Clone, Copy, Debug)]
 struct Call {
     end: u64,
@@ -21,7 +21,7 @@ struct Call {
 #[derive(Clone, Debug)]
 enum Step {
     Calls(Vec<(Outcome, u64)>),
-    /// Whole seconds, each with a tick.
+    /// Whole seconds, with a tick each.
     Pause(u64),
 }
 
@@ -126,7 +126,7 @@ proptest! {
             let stats = metrics.stats_over(window);
             assert_agrees(&stats, &calls, now)?;
             let age = Duration::from_nanos(now - start);
-            // Calls without a tick between them take up to 3 s.
+            // Calls without ticks in between take up to 3 s.
             let longest = window + window / 15 + 5 * SECOND;
             prop_assert!(stats.covers >= window.min(age) && stats.covers <= longest.min(age));
         }
@@ -162,7 +162,7 @@ fn windows_hold_for_every_metric() {
     act();
     let mut last_second = metrics.snapshot_over(SECOND);
     assert_eq!(last_second.covers, SECOND);
-    // Of extremes a window knows the buckets only; everything else is the same.
+    // A window knows extremes by bucket only; everything else is equal.
     let exact = first.since(&Snapshot::default());
     last_second.call_duration = exact.call_duration.clone();
     for (window, whole) in [

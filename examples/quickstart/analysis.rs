@@ -1,4 +1,4 @@
-//! What one text says about itself: the slow part of the program, and the cached one.
+//! Analyses a single text: the slow part of the program, which is cached.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -6,14 +6,14 @@ use std::time::Duration;
 use cachier::cachier;
 use serde::{Deserialize, Serialize};
 
-/// What was found out about a text.
+/// The results for one text.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Analysis {
     pub(crate) lines: usize,
     pub(crate) words: usize,
-    /// How often each word occurs.
+    /// The number of occurrences of each word.
     pub(crate) vocabulary: BTreeMap<String, usize>,
-    /// How long it takes to read.
+    /// The time to read it.
     pub(crate) reading_time: Duration,
     pub(crate) misspellings: Vec<Misspelling>,
 }
@@ -22,15 +22,15 @@ pub(crate) struct Analysis {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Misspelling {
     pub(crate) word: String,
-    /// The more frequent word that may be meant.
+    /// The more frequent word probably meant.
     pub(crate) meant: String,
 }
 
 /// Analyses a text.
 ///
-/// The key is the text itself: a file that changes is analysed anew, one that moves is not. (In storage the key is a
-/// hash; the text is not kept.) `version = auto` would notice changes of this body, but not of the functions that it
-/// calls: hence a number, to be raised when one of them changes.
+/// The key is the text itself: a changed file is analysed anew, a moved one is not. (In storage the key is a hash; the
+/// text is not kept.) `version = auto` would notice changes of this body, but not of the functions it calls: hence a
+/// number, to be raised when one of them changes.
 #[cachier(backend = "file", version = 1, enable_metrics)]
 pub(crate) fn analyse(text: &str) -> Analysis {
     let mut vocabulary = BTreeMap::new();
@@ -47,7 +47,7 @@ pub(crate) fn analyse(text: &str) -> Analysis {
     }
 }
 
-/// How fast adults read English silently, on average: Brysbaert, "How many words do we read per minute?", Journal of
+/// The average speed of adults reading English silently: Brysbaert, "How many words do we read per minute?", Journal of
 /// Memory and Language 109 (2019).
 const WORDS_PER_MINUTE: f64 = 238.0;
 
@@ -56,7 +56,7 @@ fn words(text: &str) -> impl Iterator<Item = &str> {
         .filter(|word| !word.is_empty())
 }
 
-/// Words that differ by one slip of the finger from one that occurs much more often.
+/// Words that are one typo away from a much more frequent one.
 fn misspellings(vocabulary: &BTreeMap<String, usize>) -> Vec<Misspelling> {
     let long = |(word, count): (&String, &usize)| {
         let letters: Vec<char> = word.chars().collect();
@@ -81,18 +81,18 @@ fn misspellings(vocabulary: &BTreeMap<String, usize>) -> Vec<Misspelling> {
 /// Shorter words are too often one letter apart.
 const MIN_LETTERS: usize = 6;
 
-/// How many times as often the word that is meant must occur.
+/// The meant word must occur this many times as often.
 const MIN_FREQUENCY_RATIO: usize = 2;
 
-/// Whether two words differ near their end only: `caches`, `cached`.
+/// Whether two words differ near their ends only: `caches`, `cached`.
 fn is_inflection(a: &[char], b: &[char]) -> bool {
     let stem = a.len().min(b.len()) - 2;
     a[..stem] == b[..stem]
 }
 
-/// How many insertions, deletions, replacements and swaps of neighbours make one word of the other: the optimal string
-/// alignment distance, after Damerau, "A technique for computer detection and correction of spelling errors",
-/// Communications of the ACM 7 (1964).
+/// The number of insertions, deletions, replacements and swaps of neighbours that turn one word into the other: the
+/// optimal string alignment distance, after Damerau, "A technique for computer detection and correction of spelling
+/// errors", Communications of the ACM 7 (1964).
 fn distance(a: &[char], b: &[char]) -> usize {
     let mut before = vec![0; b.len() + 1];
     let mut above: Vec<usize> = (0..=b.len()).collect();

@@ -11,16 +11,16 @@ pub(crate) struct Text {
     pub(crate) content: String,
 }
 
-/// Larger files are not texts that somebody reads.
+/// Larger files are not meant for reading.
 const MAX_FILE_BYTES: u64 = 512 * 1024;
 
-/// Folders of what was built or fetched.
+/// Folders of build results and downloads.
 const SKIPPED_FOLDERS: [&str; 2] = ["target", "node_modules"];
 
-/// The text files below a folder, by name. Hidden files, links and what cannot be read are left out.
+/// The text files below a folder, by name. Hidden files, links and unreadable files are left out.
 ///
 /// # Errors
-/// When the folder itself cannot be read.
+/// If the folder itself cannot be read.
 pub(crate) fn texts(folder: &Path) -> Result<Vec<Text>, String> {
     let mut texts = Vec::new();
     collect(folder, "", &mut texts)
@@ -41,7 +41,7 @@ fn collect(folder: &Path, prefix: &str, texts: &mut Vec<Text>) -> io::Result<()>
         };
         let name = format!("{prefix}{name}");
         if metadata.is_dir() {
-            // One folder that cannot be read does not spoil the others.
+            // An unreadable folder does not affect the others.
             let _ = collect(&entry.path(), &format!("{name}/"), texts);
         } else if metadata.is_file() && metadata.len() <= MAX_FILE_BYTES {
             texts.extend(text(&entry.path()).map(|content| Text { name, content }));

@@ -1,12 +1,12 @@
-//! Analyses the text files of a folder, and remembers.
+//! Analyses the text files of a folder, and caches the results.
 //!
 //! ```text
 //! cargo run --release --bin quickstart [-- [--all] [--fresh] FOLDER]
 //! ```
 //!
-//! Each file is analysed by a cached function on the file backend: the first run computes, every later one is served
-//! from disk, except for files that have changed. What sets a file apart is asked of a cached asynchronous function in
-//! memory. At the end both show what their caches were worth.
+//! Each file is analysed by a cached function on the file backend: the first run computes, later ones are served from
+//! disk, except for changed files. A cached async function in memory finds the characteristic words of each file. At
+//! the end both show their metrics.
 
 mod analysis;
 mod folder;
@@ -35,25 +35,25 @@ fn main() -> ExitCode {
     }
 }
 
-/// What the command line asks for.
+/// The command line.
 struct Request {
     folder: PathBuf,
     /// Whether to show every file, not only the longest ones.
     all: bool,
-    /// Whether to forget what earlier runs have stored.
+    /// Whether to clear the cache first.
     fresh: bool,
 }
 
-/// One file and what was found out about it.
+/// A file and its analysis.
 struct Report {
     name: String,
     analysis: Analysis,
     characteristic: Vec<String>,
 }
 
-/// How the analysis went.
+/// Facts about this run.
 struct Run {
-    /// Whether nothing was stored before.
+    /// Whether the cache was empty.
     is_first: bool,
     took: Duration,
 }
@@ -73,7 +73,7 @@ fn run(request: &Request) -> Result<(), Box<dyn std::error::Error>> {
         is_first: known == Some(0),
         took: started.elapsed(),
     };
-    // So that the figures of the cache are those of now. One that cannot be used tells none.
+    // So that the cache's figures are current. If it cannot be used, it has none.
     let _ = analyse::usage();
     let reports = reports(texts, analyses)?;
     show(&output::everything(request, &reports, &run))?;
@@ -94,7 +94,7 @@ fn reports(texts: Vec<Text>, analyses: Vec<Analysis>) -> io::Result<Vec<Report>>
         .collect())
 }
 
-/// Prints; a reader that has seen enough (`| head`) is no failure.
+/// Prints; a reader that has seen enough (`| head`) is not a failure.
 fn show(text: &str) -> io::Result<()> {
     match io::stdout().write_all(text.as_bytes()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),

@@ -1,4 +1,4 @@
-//! What sets a text apart from the others: the asynchronous part of the program.
+//! The words that distinguish a text from the others: the async part of the program.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -17,10 +17,10 @@ impl Library {
     }
 }
 
-/// In how many texts of the library a word occurs.
+/// The number of texts of the library with this word.
 ///
-/// Many texts ask for the same words at the same time: the first one computes, the others wait for it or find its
-/// result. There is one library, so it is no part of the key.
+/// Many texts request the same words at once: the first computes, the others wait for it or find its result. There is
+/// one library, so it is not part of the key.
 #[cachier(backend = "memory", capacity = 100_000, skip(library), enable_metrics)]
 pub(crate) async fn spread(word: &str, library: &Arc<Library>) -> usize {
     let mut found = 0;
@@ -31,10 +31,10 @@ pub(crate) async fn spread(word: &str, library: &Arc<Library>) -> usize {
     found
 }
 
-/// After so many texts another task has its turn.
+/// Other tasks get a turn after this many texts.
 const TEXTS_PER_TURN: usize = 100;
 
-/// For each text the words that are frequent there and rare elsewhere. Several tasks share the texts.
+/// For each text, the words that are frequent there and rare elsewhere. Several tasks share the texts.
 pub(crate) async fn characteristic_words(
     library: &Arc<Library>,
     analyses: &[Analysis],
@@ -78,7 +78,7 @@ async fn most_characteristic(words: Vec<(String, usize)>, library: &Arc<Library>
 
 const MAX_SHOWN: usize = 4;
 
-/// The words that may characterise a text, and how often they occur.
+/// Candidates for characteristic words, with their number of occurrences.
 fn frequent_words(analysis: &Analysis) -> Vec<(String, usize)> {
     let mut words: Vec<_> = analysis
         .vocabulary

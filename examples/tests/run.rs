@@ -1,16 +1,16 @@
-//! Every example runs to its end, and shows what it is there to show.
+//! Every example runs to its end, with the expected output.
 #![allow(clippy::unwrap_used)]
 
 use std::path::Path;
 use std::process::Command;
 
-/// Runs an example that must succeed; what it prints.
+/// The output of an example, which must succeed.
 #[track_caller]
 fn output(program: &str, arguments: &[&str], cache: &Path) -> String {
     output_in(program, arguments, cache, &[])
 }
 
-/// The same in an environment.
+/// The same with environment variables.
 #[track_caller]
 fn output_in(
     program: &str,
@@ -183,7 +183,7 @@ fn s3() {
         env!("CARGO_BIN_EXE_s3"),
         &["307200 bytes — miss", "307200 bytes — hit", "hit rate"],
     );
-    // Once more on a server that the environment names.
+    // Once more, on a server named by the environment.
     let (cache, place) = (tempfile::tempdir().unwrap(), server.place());
     let run = || {
         let environment = [

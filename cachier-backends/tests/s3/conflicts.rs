@@ -1,4 +1,4 @@
-//! S3 answers 409 to a conditional request that meets another one, and does not tell then whether the condition holds.
+//! S3 answers 409 to a conditional request that races with another, whether or not the condition holds.
 
 use std::time::Duration;
 
@@ -67,7 +67,7 @@ fn a_conflicting_lease_request_finds_it_held() {
             let reply = ask(&backend, key, PERIOD).await;
             assert!(matches!(reply, LeaseReply::Held(_)), "{reply:?}");
             assert!(proxy.has_answered());
-            // The other one was no lease.
+            // The other one was not a lease.
             let _granted = lease(&backend, key, PERIOD).await;
         }
     });

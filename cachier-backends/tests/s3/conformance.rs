@@ -1,4 +1,4 @@
-//! It behaves as every backend must, wherever it runs.
+//! The conformance suite.
 
 use std::sync::Arc;
 use std::time::Duration;

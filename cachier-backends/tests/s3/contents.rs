@@ -1,4 +1,4 @@
-//! What is in a bucket.
+//! The objects of a bucket.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -138,7 +138,7 @@ fn a_bucket_may_be_named_by_the_host() {
         backend.check().await.unwrap();
         let by_host = backend.virtual_hosts();
         let error = by_host.check().await.unwrap_err();
-        // The server of the tests looks for it in the path.
+        // The test server looks for it in the path.
         assert!(
             !error.is_transient() || format!("{error:#}").contains("dns"),
             "{error:#}"

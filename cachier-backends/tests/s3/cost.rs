@@ -1,4 +1,4 @@
-//! How many requests an operation is, as the server counts them.
+//! Requests per operation, as counted by the server.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -12,7 +12,7 @@ use crate::support::{
 
 const LEASE_PERIOD: Duration = Duration::from_secs(60);
 
-/// Counts the requests since it was last asked.
+/// Counts requests since the last reading.
 struct Meter<'a> {
     server: &'a S3,
     before: BTreeMap<String, u64>,
@@ -89,7 +89,7 @@ fn replacing_an_entry_takes_five_requests() {
 #[test]
 fn counting_clearing_and_cleaning_up_download_nothing() {
     let scope = scope("pages");
-    // These do not say when they were created, and stay.
+    // These have no creation time, and stay.
     let names = (3..2500).map(|number| key(&scope, number).to_string());
     let Some(server) = start_filled(names) else {
         return;
@@ -115,7 +115,7 @@ fn counting_clearing_and_cleaning_up_download_nothing() {
         assert_eq!(removed, Some(3));
         let requests = [
             ("DeleteObject", 3),
-            // And whether somebody computes the old ones again.
+            // And for each old one, whether somebody is computing it.
             ("HeadObject", 2503),
             ("ListObjectsV2", 3),
         ];

@@ -1,4 +1,4 @@
-//! One owner at a time, by the clock of the server.
+//! One owner at a time, by the server's clock.
 
 use std::time::{Duration, Instant};
 
@@ -156,7 +156,7 @@ fn an_unanswered_lease_is_released() {
     });
 }
 
-/// The `ETag` of the lease on a key, which has `name` in the name of its object.
+/// The `ETag` of the key's lease object, whose name contains `name`.
 async fn etag_of_lease(place: &Place, key: &Key, name: &str) -> Option<String> {
     let listed = client(place).list_objects_v2().bucket(&place.bucket);
     let objects = listed.send().await.unwrap().contents.unwrap_or_default();

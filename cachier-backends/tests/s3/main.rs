@@ -1,4 +1,4 @@
-//! The S3 backend behaves as every backend must, costs what it says, and fails as it should.
+//! The S3 backend: conformance, costs and failures.
 #![allow(clippy::unwrap_used)]
 
 mod conflicts;

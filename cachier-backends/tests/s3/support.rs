@@ -16,19 +16,19 @@ use cachier_servers::proxy::Proxy;
 use cachier_servers::s3::{self, Place, S3};
 use tokio::runtime::{Builder, Runtime};
 
-/// The server that the tests share; `None` if it is not built.
+/// The shared server; `None` if it is not built.
 pub(crate) fn place() -> Option<&'static Place> {
     static SHARED: OnceLock<Option<S3>> = OnceLock::new();
     kept(&SHARED, s3::start)
 }
 
-/// The moto that the tests share; `None` if it is not installed.
+/// The shared moto server; `None` if it is not installed.
 pub(crate) fn moto() -> Option<&'static Place> {
     static SHARED: OnceLock<Option<S3>> = OnceLock::new();
     kept(&SHARED, s3::start_moto)
 }
 
-/// A server that is started when it is first needed, by a thread that lives as long as the program: it ends with it.
+/// Starts the server on first use, in a thread that lives as long as the program: the server ends with its thread.
 fn kept(
     server: &'static OnceLock<Option<S3>>,
     start: fn() -> Option<S3>,
@@ -46,7 +46,7 @@ fn kept(
     server.get_or_init(start).as_ref().map(S3::place)
 }
 
-/// A server of one test's own.
+/// A server for a single test.
 pub(crate) fn private() -> Option<S3> {
     s3::start_private(cachier_servers::free_port())
 }
@@ -57,7 +57,7 @@ pub(crate) fn backend(place: &Place) -> S3Backend {
         .credentials(&place.access_key, &place.secret)
 }
 
-/// The same place behind another port.
+/// The same place on another port.
 fn at(place: &Place, port: u16) -> Place {
     let endpoint = format!("http://127.0.0.1:{port}");
     Place {
@@ -74,7 +74,7 @@ pub(crate) fn behind_a_proxy(place: &Place) -> (Proxy, Place) {
     (proxy, at(place, port))
 }
 
-/// A client that knows nothing of the backend.
+/// A client independent of the backend.
 pub(crate) fn client(place: &Place) -> Client {
     let who = Credentials::new(&place.access_key, &place.secret, None, None, "test");
     let config = aws_sdk_s3::Config::builder()
@@ -87,7 +87,7 @@ pub(crate) fn client(place: &Place) -> Client {
     Client::from_conf(config.build())
 }
 
-/// The names of all objects of a bucket.
+/// The names of all objects in the bucket.
 pub(crate) async fn names(place: &Place) -> Vec<String> {
     let listed = client(place).list_objects_v2().bucket(&place.bucket);
     let objects = listed.send().await.unwrap().contents.unwrap_or_default();
@@ -97,14 +97,14 @@ pub(crate) async fn names(place: &Place) -> Vec<String> {
         .collect()
 }
 
-/// Writes bytes in the place of an entry, past the backend.
+/// Overwrites an entry, bypassing the backend.
 pub(crate) async fn overwrite(place: &Place, key: &Key, bytes: &[u8]) {
     let put = client(place).put_object().bucket(&place.bucket);
     let put = put.key(key.to_string()).body(bytes.to_vec().into());
     put.send().await.unwrap();
 }
 
-/// A function that no other test uses.
+/// The scope of a function of this test only.
 pub(crate) fn scope(name: &str) -> Arc<Scope> {
     Arc::new(Scope::new(format!("test-{}", std::process::id()), name))
 }
@@ -124,14 +124,14 @@ pub(crate) fn runtime() -> Runtime {
         .unwrap()
 }
 
-/// An entry around some bytes.
+/// An entry with this value.
 pub(crate) fn entry(value: &[u8]) -> Vec<u8> {
-    // A backend does not look into it: it may be of whatever key.
+    // A backend does not look at the key in it.
     let key = key(&scope("entry"), 0);
     cachier_backends::entry::encode(&key, &Header::new(created()), value)
 }
 
-/// When entries were created, if that does not count.
+/// A creation time, where it does not matter.
 pub(crate) fn created() -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000)
 }
@@ -158,7 +158,7 @@ pub(crate) async fn load(backend: &S3Backend, key: &Key) -> Option<Vec<u8>> {
     loaded.map(|loaded| loaded.bytes)
 }
 
-/// Asks for the lease on what is there.
+/// Requests the lease for the current entry.
 pub(crate) async fn ask(backend: &S3Backend, key: &Key, period: Duration) -> LeaseReply {
     let seen = backend.load(key).await.unwrap();
     let seen = seen.as_ref().map(|loaded| &loaded.version);

@@ -1,4 +1,4 @@
-//! Servers that are not there, hang, break connections, come back, or do not permit.
+//! Servers that are absent, hang, break connections, recover, or deny access.
 
 use std::sync::Arc;
 use std::thread;
@@ -19,7 +19,7 @@ use crate::support::{
 
 const LEASE_PERIOD: Duration = Duration::from_secs(60);
 
-/// What each operation comes to.
+/// The error of each operation.
 async fn failures(backend: &S3Backend) -> Vec<Error> {
     let (scope, stored) = (scope("trouble"), entry(b"value"));
     let key = key(&scope, 1);
@@ -163,7 +163,7 @@ fn a_connection_that_was_closed_is_replaced() {
     let (proxy, place) = behind_a_proxy(place);
     let (backend, key) = (backend(&place), key(&scope("closed"), 1));
     let load_twice = async || {
-        // The first one may find the connection closed.
+        // The first one may find its connection closed.
         let _ = backend.load(&key).await;
         backend.load(&key).await.map(drop)
     };

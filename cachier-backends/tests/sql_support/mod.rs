@@ -1,4 +1,4 @@
-//! What the tests of the SQL backend ask of it on every database.
+//! Tests of the SQL backend that run on each database.
 
 #![allow(dead_code, unreachable_pub, reason = "each test uses a part")]
 #![allow(clippy::unwrap_used)]
@@ -16,7 +16,7 @@ use cachier_backends::{
 };
 use futures_lite::future::block_on;
 
-/// A runtime as programs have it.
+/// A typical runtime.
 pub fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -38,7 +38,7 @@ pub fn created() -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000)
 }
 
-/// A hit is one request, a miss is three: load, lease, store.
+/// A hit takes one request, a miss three: load, lease, store.
 pub async fn round_trips(backend: &SqlBackend) {
     let totals = || {
         let figures = backend.figures();
@@ -82,7 +82,7 @@ async fn store_leased(backend: &SqlBackend, entry: &[u8]) {
     assert_eq!(reply, StoreReply::Stored { evicted: 0 });
 }
 
-/// Values of 0 bytes and 64 MiB, and 100,000 entries, which `insert_many` puts there.
+/// Values of 0 bytes and 64 MiB, and 100,000 entries, inserted by `insert_many`.
 pub async fn large_and_many(backend: &SqlBackend, insert_many: impl AsyncFnOnce(u64)) {
     const ENTRIES: u64 = 100_000;
     let large = vec![7; 64 << 20];
@@ -123,7 +123,7 @@ pub async fn large_and_many(backend: &SqlBackend, insert_many: impl AsyncFnOnce(
     );
 }
 
-/// Owners whose lease has expired neither renew it nor store, whether somebody else came or not.
+/// An owner whose lease has expired can neither renew it nor store, taken over or not.
 pub async fn late_owners(backend: &SqlBackend) {
     let lease = backend.lease(&key(1), None, Duration::ZERO).await.unwrap();
     let LeaseReply::Granted(late) = lease else {
@@ -148,7 +148,7 @@ pub async fn late_owners(backend: &SqlBackend) {
     );
 }
 
-/// One value is used from two runtimes in turn, another executor, and a thread.
+/// One backend is used from two runtimes in turn, another executor, and a plain thread.
 pub fn everywhere(backend: &SqlBackend) {
     let again = || async {
         let request = StoreRequest::new(b"one", created());
@@ -162,7 +162,7 @@ pub fn everywhere(backend: &SqlBackend) {
     blocking::inline(Duration::from_secs(10), || block_on(again()));
 }
 
-/// Any bytes under the name of an entry come back as they are.
+/// Arbitrary bytes in place of an entry are returned unchanged.
 pub async fn garbage_comes_back(backend: &SqlBackend, overwrite: impl AsyncFnOnce()) {
     backend
         .store(&key(1), StoreRequest::new(b"one", created()))
@@ -173,7 +173,7 @@ pub async fn garbage_comes_back(backend: &SqlBackend, overwrite: impl AsyncFnOnc
     assert_eq!(loaded.bytes, [0xff, 0, 0xfe]);
 }
 
-/// Many processes may find no table at the same moment, and make it.
+/// Many processes may find the table missing at once, and create it.
 pub async fn made_by_many_at_once(connect: impl Fn() -> SqlBackend) {
     let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
     for number in 0..8 {
@@ -190,7 +190,7 @@ pub async fn made_by_many_at_once(connect: impl Fn() -> SqlBackend) {
     assert_eq!(connect().usage(&scope()).await.unwrap().entries, Some(8));
 }
 
-/// A table that a newer cachier has changed is left alone.
+/// A table of a newer version is left alone.
 pub async fn a_newer_table(backend: impl Fn() -> SqlBackend, age: impl AsyncFnOnce()) {
     backend().check().await.unwrap();
     age().await;
@@ -199,8 +199,8 @@ pub async fn a_newer_table(backend: impl Fn() -> SqlBackend, age: impl AsyncFnOn
     assert!(error.to_string().contains("another `table`"), "{error}");
 }
 
-/// A table that an older cachier made is made anew by the first of many that find it. What is stored from then on stays;
-/// what the older one sends, who may still run, is refused.
+/// A table of an older version is recreated by the first of many that find it. Later entries stay; requests of an older
+/// version that still runs are refused.
 pub async fn an_older_table(
     connect: impl Fn() -> SqlBackend,
     execute: impl AsyncFn(String) -> Result<(), sqlx::Error>,
@@ -218,7 +218,7 @@ pub async fn an_older_table(
     }
 }
 
-/// A table of that name that cachier did not make is left as it is.
+/// A foreign table of that name is left alone.
 pub async fn a_foreign_table(
     backend: &SqlBackend,
     execute: impl AsyncFn(String) -> Result<(), sqlx::Error>,
@@ -237,7 +237,7 @@ pub async fn a_foreign_table(
     execute(row(8)).await.unwrap();
 }
 
-/// A table that somebody removes, with its neighbour or without it, is made again by whatever comes next.
+/// A removed table, or both, is recreated by the next operation.
 pub async fn a_removed_table(
     backend: &SqlBackend,
     execute: impl AsyncFn(String) -> Result<(), sqlx::Error>,
@@ -259,7 +259,7 @@ pub async fn a_removed_table(
     }
 }
 
-/// A server that refuses a change as one that is read only is denied, and left for another.
+/// A server that is read-only is `Denied`, and left for another.
 pub async fn leaves_what_is_read_only(backend: &SqlBackend, refuse: impl AsyncFnOnce()) {
     backend.check().await.unwrap();
     refuse().await;
@@ -272,7 +272,7 @@ pub async fn leaves_what_is_read_only(backend: &SqlBackend, refuse: impl AsyncFn
     assert_eq!(idle(), 0);
 }
 
-/// How long operations wait for a connection is told, to asynchronous callers and others.
+/// Waits for a connection are reported, to sync and async callers.
 pub fn waits_are_told(backend: &SqlBackend) {
     let told = Arc::new(AtomicU64::new(0));
     let of_observer = Arc::clone(&told);

@@ -3,9 +3,9 @@
 use std::sync::{OnceLock, mpsc};
 use std::thread;
 
-/// The URL of a server that ends with this program; `None` if there is none to be had.
+/// The URL of a server that ends with this program; `None` if there is none.
 ///
-/// The thread that starts it lives as long as the program, and the server as long as the thread.
+/// Its thread lives as long as the program, and the server as long as the thread.
 pub fn url<S: Send + 'static>(
     start: impl FnOnce() -> Option<S> + Send + 'static,
     url: impl FnOnce(&S) -> String + Send + 'static,

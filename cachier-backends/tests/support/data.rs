@@ -1,4 +1,4 @@
-//! Anything that serde can serialize, and a plain model of when two such things are equal.
+//! Arbitrary serde data, and a model of their equality.
 
 use proptest::prelude::*;
 use serde::ser::{
@@ -32,7 +32,7 @@ pub enum Data {
     StructVariant(u32, Vec<(&'static str, Data)>),
 }
 
-/// As how wide an integer it is written, if it fits.
+/// The integer type to write it as, if it fits.
 #[derive(Clone, Copy, Debug)]
 pub enum Width {
     I8,
@@ -45,7 +45,7 @@ pub enum Width {
     I128,
 }
 
-/// What of it counts.
+/// Canonical data: what equality is about.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Normal {
     Leaf(&'static str, Vec<u8>),
@@ -190,7 +190,7 @@ const WIDTHS: [Width; 8] = [
     Width::I128,
 ];
 
-/// Small things, so that two of them are often equal or nearly so.
+/// Small data, so that two are often equal or nearly so.
 pub fn any_data() -> impl Strategy<Value = Data> {
     let integers = prop_oneof![
         -2..3i128,
@@ -232,7 +232,7 @@ pub fn any_data() -> impl Strategy<Value = Data> {
     })
 }
 
-/// The same data, written in other widths and orders.
+/// The same data in other integer widths and orders.
 pub fn rewritten(data: &Data, seed: u64) -> Data {
     Rewriter(Random(seed)).rewrite(data)
 }

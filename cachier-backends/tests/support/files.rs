@@ -1,4 +1,4 @@
-//! A file backend in a folder of the test.
+//! A file backend in a temporary folder.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use cachier_backends::{
     StoreRequest, Version,
 };
 
-/// A period that means nothing to files.
+/// A lease period, which files ignore.
 pub const PERIOD: Duration = Duration::from_secs(1);
 
 pub struct Files {
@@ -82,14 +82,14 @@ impl Files {
         }
     }
 
-    /// The path of an entry, as the documentation of the backend says.
+    /// The documented path of an entry.
     pub fn path(&self, key: &Key) -> PathBuf {
         let hash = key.hash().to_string();
         let scope = self.backend.scope_dir(&self.scope).unwrap();
         scope.join("1").join(&hash[..2]).join(hash)
     }
 
-    /// All files below the folder, in order.
+    /// All files in the folder, sorted.
     pub fn all(&self) -> Vec<PathBuf> {
         let mut files = Vec::new();
         collect(self.backend.dir().unwrap(), &mut files);
@@ -105,7 +105,7 @@ impl Files {
     }
 }
 
-/// An entry. The backend does not look into it: all are of one key.
+/// An entry with this value. Its key is always [`key_of_entries`], as the backend does not look at it.
 pub fn entry(value: &[u8]) -> Vec<u8> {
     encode(&key_of_entries(), &Header::new(moment(0)), value)
 }
@@ -120,7 +120,7 @@ pub fn moment(seconds: u64) -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000 + seconds)
 }
 
-/// All files below a folder.
+/// All files below a folder, sorted.
 pub fn all_below(folder: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();
     collect(folder, &mut files);

@@ -1,10 +1,9 @@
-//! Formats that stored caches rely on, pinned in files.
+//! Golden files pin the stored formats.
 
 use std::path::Path;
 use std::{env, fs};
 
-/// Compares lines with those of a file in `tests/golden`, or writes that file where the
-/// environment has `UPDATE_GOLDEN`: only a new format version may ever need that.
+/// Compares lines with a file in `tests/golden`, or writes it if `UPDATE_GOLDEN` is set: only for a new format version.
 pub fn assert_golden(name: &str, lines: &[String]) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("tests/golden")

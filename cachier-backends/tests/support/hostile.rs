@@ -1,4 +1,4 @@
-//! What must hold of any bytes that a store may hold: tried by the fuzz target and by `tests/hostile.rs`.
+//! Properties of arbitrary stored bytes, for the fuzz target and `tests/hostile.rs`.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -31,7 +31,7 @@ pub fn key(number: u8) -> Key {
     Key::new(scope, Version::Number(2), KeyHash::from_bytes([number; 32]))
 }
 
-/// Reading the bytes never panics, and gives nothing that was not stored.
+/// Reading the bytes never panics, and returns only what was stored.
 pub fn try_stored(bytes: &[u8]) {
     try_entry(bytes);
     try_entry(&with_right_checksum(&key(1), bytes.to_vec()));
@@ -39,7 +39,7 @@ pub fn try_stored(bytes: &[u8]) {
     try_value(bytes);
 }
 
-/// The entry with the checksum that a forger would give it.
+/// The entry with a valid checksum, as a forger would compute it.
 pub fn with_right_checksum(key: &Key, mut entry: Vec<u8>) -> Vec<u8> {
     if entry.len() >= 16 {
         let hashed = [key.to_string().as_bytes(), b"\0", &entry[16..]].concat();
@@ -49,7 +49,7 @@ pub fn with_right_checksum(key: &Key, mut entry: Vec<u8>) -> Vec<u8> {
     entry
 }
 
-/// The bytes in place of an entry's fields and value.
+/// An entry with these bytes in place of fields and value.
 fn framed(bytes: &[u8]) -> Vec<u8> {
     [b"\xcachr\x02\0\0\0________", bytes].concat()
 }

@@ -1,4 +1,4 @@
-//! What several tests use.
+//! Shared by several tests.
 
 #![allow(dead_code, unreachable_pub, reason = "each test uses a part")]
 

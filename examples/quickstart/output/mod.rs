@@ -1,4 +1,4 @@
-//! What the program prints.
+//! The program's output.
 
 mod table;
 
@@ -12,7 +12,7 @@ use crate::analysis::{Misspelling, analyse};
 use crate::spread::spread;
 use crate::{Report, Request, Run};
 
-/// The whole output, as one text.
+/// The whole output.
 pub(crate) fn everything(request: &Request, reports: &[Report], run: &Run) -> String {
     let mut text = String::new();
     let folder = request.folder.canonicalize();
@@ -25,10 +25,10 @@ pub(crate) fn everything(request: &Request, reports: &[Report], run: &Run) -> St
     text
 }
 
-/// How many files are shown unless all are asked for.
+/// The number of files shown without `--all`.
 const MAX_SHOWN: usize = 15;
 
-/// The files that take longest to read.
+/// The files with the longest reading times.
 fn files(reports: &[Report], shown: usize) -> String {
     let mut longest: Vec<_> = reports.iter().collect();
     longest.sort_by_key(|report| std::cmp::Reverse(report.analysis.words));
@@ -83,7 +83,7 @@ fn totals(reports: &[Report]) -> String {
     )
 }
 
-/// Says whether the analyses came from disk, and what that was worth.
+/// Says whether the analyses came from disk, and what time that saved.
 fn where_from(stats: &Stats, run: &Run) -> String {
     let (hits, misses, took) = (stats.hits, stats.misses, run.took);
     let dir = analyse::cache_dir();
@@ -108,7 +108,7 @@ fn where_from(stats: &Stats, run: &Run) -> String {
     )
 }
 
-/// What the backends say is wrong with them.
+/// The backends' problems.
 fn health() -> String {
     let lines = cachier::check()
         .into_iter()
@@ -116,7 +116,7 @@ fn health() -> String {
     lines.collect()
 }
 
-/// The figures of the cached functions, one line for each.
+/// The metrics of the cached functions, one line each.
 fn statistics(functions: &[&CacheMetrics]) -> String {
     let mut table = Table::new(&[
         ("function", Align::Left),
@@ -156,7 +156,7 @@ fn statistics(functions: &[&CacheMetrics]) -> String {
     table.to_string()
 }
 
-/// A figure that is not known is not zero.
+/// An unknown figure is not zero.
 fn figure<T>(figure: Option<T>, show: impl Fn(T) -> String) -> String {
     figure.map_or_else(|| "–".to_owned(), show)
 }
@@ -172,7 +172,7 @@ fn size(bytes: u64) -> String {
     }
 }
 
-/// Hours, minutes and seconds, as people say them.
+/// Hours, minutes and seconds, for people.
 fn reading(duration: Duration) -> String {
     let seconds = duration.as_secs();
     match seconds {

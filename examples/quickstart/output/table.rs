@@ -1,4 +1,4 @@
-//! Columns as wide as what stands in them.
+//! Tables with columns as wide as their content.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ pub(super) struct Table {
     rows: Vec<Vec<String>>,
 }
 
-/// Where the text of a column stands.
+/// The alignment of a column.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Align {
     Left,

@@ -1,4 +1,4 @@
-//! What a hit allocates: counted exactly, so the limit is judged in every mode.
+//! Allocations per hit: counted exactly, so the limit is checked in every mode.
 #![allow(missing_docs)]
 
 use std::fmt::Write;
@@ -30,11 +30,11 @@ fn main() {
 struct Table(String);
 
 impl Table {
-    /// Adds a row for each subject; the most that one of ours allocates for each hit.
+    /// Adds a row per subject; returns the highest count per hit of ours.
     fn add<A>(&mut self, case: &Case<A>) -> f64 {
         let mut ours: f64 = 0.0;
         for subject in &case.subjects {
-            // The second time, so that what threads set up once is set up.
+            // The second run, when per-thread state is initialised.
             (subject.run)(&case.keys);
             (subject.run)(&case.keys);
             let counted = measure(|| {

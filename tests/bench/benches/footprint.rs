@@ -1,7 +1,7 @@
 //! Build time and size of a program with 200 cached functions, for each library.
 //!
-//! The programs are generated from one template, so that they differ in their attributes alone, and built with the
-//! versions of this workspace's Cargo.lock, without network.
+//! All programs come from one template and differ in their attributes only. They are built offline, with the versions
+//! of this workspace's Cargo.lock.
 #![allow(missing_docs)]
 #![expect(
     clippy::print_stderr,
@@ -18,7 +18,7 @@ use cachier_bench::case::Mode;
 use cachier_bench::machine;
 use cachier_bench::report::{Verdict, publish, verdicts};
 
-/// How often each of the ten signatures comes.
+/// The number of copies of each of the ten signatures.
 const COPIES: usize = 20;
 
 fn main() {
@@ -33,7 +33,7 @@ fn main() {
     publish("footprint", &report(&built, copies, load), mode);
 }
 
-/// How one library is asked to cache.
+/// How one library caches.
 struct Library {
     name: &'static str,
     folder: &'static str,
@@ -74,7 +74,7 @@ const LIBRARIES: [Library; 3] = [
     },
 ];
 
-/// What came of one library.
+/// The results of one library.
 struct Built {
     name: &'static str,
     /// Without and with the functions.
@@ -82,7 +82,7 @@ struct Built {
     release: [Build; 2],
 }
 
-/// One build of the program, its dependencies being built already.
+/// One build of the program, with its dependencies already built.
 #[derive(Clone, Copy)]
 struct Build {
     seconds: f64,
@@ -146,14 +146,14 @@ impl Library {
     }
 }
 
-/// Builds the program, and times building it alone.
+/// Builds the program, and times the build of the program alone.
 fn build(folder: &Path, release: bool, runs: usize) -> Build {
     cargo(folder, release);
     let main = folder.join("src/main.rs");
     let source = fs::read(&main).expect("the source has been written");
     let mut seconds: Vec<f64> = (0..runs)
         .map(|_| {
-            // A newer file, and cargo builds again.
+            // A newer file makes cargo build again.
             fs::write(&main, &source).expect("the source can be written");
             let started = Instant::now();
             cargo(folder, release);
@@ -182,7 +182,7 @@ fn cargo(folder: &Path, release: bool) {
         .args(["build", "--offline", "--quiet"])
         .current_dir(folder);
     command.env("CARGO_TARGET_DIR", folder.join("target"));
-    // An incremental build of what has not changed would compile nothing.
+    // An incremental build of unchanged code would compile nothing.
     command.env("CARGO_INCREMENTAL", "0");
     if release {
         command.arg("--release");

@@ -1,4 +1,4 @@
-//! Nanoseconds for each hit, beside the peers, and the limits.
+//! Nanoseconds per hit, compared with the peers and checked against limits.
 #![allow(missing_docs)]
 
 use std::fmt::Write;
@@ -100,7 +100,7 @@ fn setting(load: Option<f64>) -> String {
     text + "\n"
 }
 
-/// A row of a case, by name and metrics.
+/// Identifies a row of a case: name and metrics.
 type Row = (&'static str, &'static str);
 
 const TENTH: Row = ("**cachier**", "rate 0.1");
@@ -116,7 +116,7 @@ const OFF: Row = ("**cachier**", "off");
 const IN_FILES: Row = ("**cachier**, `backend = \"file\"`", "off");
 const READ_BY_HAND: Row = (BY_HAND, "none");
 
-/// A limit on what one row of a case takes, divided by what another takes.
+/// A limit on the ratio of two rows of a case.
 struct Limit<'a>(&'static str, &'a Measured, Threads, Row, Row, f64);
 
 #[rustfmt::skip]
@@ -149,7 +149,7 @@ fn verdict(limit: &Limit) -> Verdict {
     }
 }
 
-/// How low hits that are timed at a rate of 0.1 could come, if metrics took nothing but the readings of the clock.
+/// A lower bound for hits timed at a rate of 0.1: as if metrics cost nothing but reading the clock.
 fn floors(results: &Results) -> String {
     use Threads::{One, Two};
     const RATE: f64 = 0.1;
@@ -192,7 +192,8 @@ fn floors(results: &Results) -> String {
     text
 }
 
-/// What a million entries cost more than a thousand, without what a plain map pays for the processor's cache misses.
+/// How much more a hit costs with a million entries than with a thousand, less the processor cache misses that a plain
+/// map has too.
 fn growth(thousand: &Measured, million: &Measured, (name, metrics): Row) -> Verdict {
     let median =
         |case: &Measured, name, metrics| case.row(name, metrics).timings(Threads::One).median();

@@ -1,6 +1,6 @@
-//! Instructions for each hit, counted by valgrind's callgrind and held to the committed figures.
+//! Instructions per hit, counted by valgrind's callgrind and checked against the committed figures.
 //!
-//! `CACHIER_BENCH=accept` writes the figures of today into the file.
+//! `CACHIER_BENCH=accept` updates these.
 #![allow(missing_docs)]
 #![expect(
     clippy::print_stdout,
@@ -20,9 +20,9 @@ use cachier_bench::subjects::{asynchronous, numbers, pairs, words};
 use cachier_bench::workload::{KEYS, shuffled};
 use serde::{Deserialize, Serialize};
 
-/// Under valgrind this program runs itself; the variable names the subject whose hits are counted.
+/// Under valgrind this program runs itself; the variable names the subject.
 const SUBJECT_VARIABLE: &str = "CACHIER_BENCH_COUNTED";
-/// How often each key is asked for.
+/// Calls per key.
 const REPETITIONS: usize = 5;
 
 fn main() -> ExitCode {
@@ -40,16 +40,16 @@ fn main() -> ExitCode {
 /// The committed figures.
 #[derive(Deserialize, Serialize)]
 struct Gate {
-    /// With another compiler they are printed but not judged.
+    /// With another compiler, figures are printed but not checked.
     compiler: String,
-    /// The share by which a figure may grow.
+    /// The relative growth that is allowed.
     tolerance: f64,
     hits: BTreeMap<String, f64>,
 }
 
 impl Gate {
-    /// The label of the subject, and its instructions for each hit. The hash of each run is seeded anew and the memory
-    /// is collected when it suits: a figure that is too high gets two more chances.
+    /// The subject's label, and its instructions per hit. As hash seeds and the times of reclamation vary, a figure
+    /// that is too high gets two more chances.
     fn measure(&self, subject: &Counted) -> (String, f64) {
         let mut least = subject.count();
         for _ in 0..2 {
@@ -101,7 +101,7 @@ fn check() -> ExitCode {
     }
 }
 
-/// Prints both figures of each subject; whether one has grown too much, or is new.
+/// Prints both figures of each subject; returns whether one has grown too much, or is new.
 fn compare(gate: &Gate, hits: &BTreeMap<String, f64>) -> bool {
     println!("| instructions for each hit | committed | now |\n|---|--:|--:|");
     let mut any = false;
@@ -135,7 +135,7 @@ struct Counted {
 }
 
 impl Counted {
-    /// Instructions for each hit.
+    /// Instructions per hit.
     fn count(&self) -> f64 {
         let output = Command::new("valgrind")
             .args([
@@ -161,7 +161,7 @@ impl Counted {
     }
 }
 
-/// Ours, and of the peers those that the tables refer to.
+/// Ours, and the peers that the tables refer to.
 fn subjects() -> Vec<Counted> {
     let numbers = [
         numbers::unbounded(),
@@ -203,19 +203,19 @@ fn subjects_of<A: Copy + 'static>(case: Case<A>) -> impl Iterator<Item = Counted
     })
 }
 
-/// Under valgrind.
+/// Runs under valgrind.
 fn run(label: &str) {
     let mut all = subjects().into_iter();
     let subject = all
         .find(|subject| subject.label == label)
         .expect("the label is one of ours");
-    // The second time, so that what threads set up once is set up.
+    // The second run, when per-thread state is initialised.
     (subject.calls)();
     (subject.calls)();
     (0..REPETITIONS).for_each(|_| count_these(&*subject.calls));
 }
 
-/// Valgrind counts what happens in here.
+/// Valgrind counts what happens in this function.
 #[inline(never)]
 fn count_these(calls: &dyn Fn()) {
     calls();

@@ -1,4 +1,4 @@
-//! How much of the stack a level of a recursive miss takes: measured exactly, so the limit is judged in every mode.
+//! Stack per level of a recursive miss: measured exactly, so the limit is checked in every mode.
 #![allow(missing_docs)]
 
 use std::cell::Cell;
@@ -38,7 +38,7 @@ fn main() {
     );
 }
 
-/// Whether the limit is ours to keep.
+/// Whether the limit applies.
 #[derive(PartialEq, Eq)]
 enum Limit {
     Judged,
@@ -55,7 +55,7 @@ fn bytes_per_level(descend: fn(u64) -> u64) -> usize {
     (top - DEEPEST.get()) / LEVELS as usize
 }
 
-/// The address of the stack's end, which grows downwards.
+/// The current end of the stack, which grows downwards.
 #[inline(never)]
 fn here() -> usize {
     let local = black_box(0_u8);

@@ -1,4 +1,4 @@
-//! One kind of call, with all subjects that can make it.
+//! One kind of call, with all subjects that support it.
 
 use std::env;
 
@@ -6,67 +6,67 @@ use crate::harness::{Effort, Subject, Timings, time};
 use crate::subjects;
 use crate::workload::zipf;
 
-/// Subjects that are given the same arguments.
+/// Subjects with the same arguments.
 #[derive(Debug)]
 pub struct Case<A> {
-    /// As the report calls it.
+    /// The title in the report.
     pub title: &'static str,
-    /// All arguments there are.
+    /// All arguments.
     pub keys: Vec<A>,
-    /// Timed calls in a turn: fewer for slow subjects.
+    /// Timed calls per turn: fewer for slow subjects.
     pub calls: usize,
-    /// The name of the subject that the others are compared with.
+    /// The subject that the others are compared with.
     pub reference: &'static str,
     /// The functions.
     pub subjects: Vec<Subject<A>>,
 }
 
-/// How much time there is.
+/// How thoroughly to measure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
-    /// Enough for figures to rely on.
+    /// Enough for reliable figures.
     Full,
     /// Just enough to see that everything runs.
     Quick,
 }
 
-/// What a case came to.
+/// The results of a case.
 #[derive(Clone, Debug)]
 pub struct Measured {
-    /// As the report calls it.
+    /// The title in the report.
     pub title: &'static str,
-    /// The name of the subject that the others are compared with.
+    /// The subject that the others are compared with.
     pub reference: &'static str,
     /// Subject by subject.
     pub rows: Vec<Row>,
-    /// How many turns were repeated because of a disturbance.
+    /// Turns repeated because of a disturbance.
     pub repeated: usize,
-    /// How many turns there were.
+    /// Turns in total.
     pub turns: usize,
 }
 
-/// What one subject came to.
+/// The results of a subject.
 #[derive(Clone, Debug)]
 pub struct Row {
     /// The subject.
     pub name: &'static str,
-    /// What it counts and measures meanwhile.
+    /// Which metrics it records.
     pub metrics: &'static str,
-    /// With one thread and with two at once, for each call of each thread.
+    /// With one thread and with two at once, per call of each thread.
     pub timings: [Timings; 2],
 }
 
-/// How many threads call at once.
+/// The number of concurrent callers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Threads {
-    /// One alone.
+    /// One.
     One,
-    /// Two, each on a stream of its own.
+    /// Two, each with its own stream of arguments.
     Two,
 }
 
 impl Mode {
-    /// As `CACHIER_BENCH=quick` or the argument `--quick` asks for.
+    /// By `CACHIER_BENCH=quick` or the argument `--quick`.
     pub fn chosen() -> Self {
         let asked = env::var("CACHIER_BENCH").is_ok_and(|value| value == "quick");
         if asked || env::args().any(|argument| argument == "--quick") {
@@ -96,7 +96,7 @@ impl<A: Copy + Send + Sync> Case<A> {
     /// Fills all caches and times the hits.
     ///
     /// # Panics
-    /// When a subject computes during the measurement: then it was not hits that were measured.
+    /// If a subject computes during the measurement: then it was not hits that were measured.
     pub fn measure(&self, mode: Mode) -> Measured {
         let effort = mode.effort(self.calls);
         for subject in &self.subjects {
@@ -142,7 +142,7 @@ impl Row {
         }
     }
 
-    /// With so many threads.
+    /// The timings with this many threads.
     pub fn timings(&self, threads: Threads) -> &Timings {
         &self.timings[threads as usize]
     }
@@ -152,7 +152,7 @@ impl Measured {
     /// The row of this subject with these metrics.
     ///
     /// # Panics
-    /// When there is none.
+    /// If there is none.
     pub fn row(&self, name: &str, metrics: &str) -> &Row {
         let mut rows = self.rows.iter();
         let row = rows.find(|row| row.name == name && row.metrics == metrics);

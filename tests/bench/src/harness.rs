@@ -12,11 +12,11 @@ use crate::workload::Random;
 /// A cached function under measurement.
 #[derive(Debug)]
 pub struct Subject<A> {
-    /// As the table calls it.
+    /// The name in the table.
     pub name: &'static str,
-    /// What it counts and measures meanwhile.
+    /// Which metrics it records.
     pub metrics: &'static str,
-    /// Calls the function once for each argument, in a loop of its own so that nothing stands between the calls.
+    /// Calls the function once per argument. Each subject has its own loop, so that the calls are direct.
     pub run: fn(&[A]) -> u64,
 }
 
@@ -33,23 +33,23 @@ impl<A> Copy for Subject<A> {}
 pub struct Effort {
     /// Turns of each subject.
     pub rounds: usize,
-    /// Timed calls in a turn.
+    /// Timed calls per turn.
     pub calls: usize,
-    /// How often a turn in which a thread was taken off its processor is repeated.
+    /// How often a disturbed turn is repeated.
     pub repeats: usize,
 }
 
-/// Nanoseconds for each call of one subject, round by round.
+/// Nanoseconds per call of one subject, by round.
 #[derive(Clone, Debug, Default)]
 pub struct Timings(Vec<f64>);
 
 impl Timings {
-    /// The middle one of the rounds.
+    /// The median of the rounds.
     pub fn median(&self) -> f64 {
         median(self.0.clone())
     }
 
-    /// The middle one of the ratios that the rounds give, each by itself.
+    /// The median of the ratios within each round.
     pub fn ratio(&self, other: &Self) -> f64 {
         let ratios = self
             .0
@@ -65,11 +65,11 @@ fn median(mut values: Vec<f64>) -> f64 {
     values[values.len() / 2]
 }
 
-/// Times the subjects in turns: on one thread for each stream of arguments, all threads at the same subject at once.
+/// Times the subjects in turns: with one thread per stream of arguments, all threads at the same subject at once.
 ///
-/// In each round the subjects come in another order. Before each turn a subject makes as many calls untimed, others of the
-/// same stream, so that the processor's caches hold what they would hold if it were alone. A turn in which a thread was taken off its processor is
-/// repeated; how often that happened is the second part of the result.
+/// The order of the subjects changes from round to round. Before each turn a subject makes as many untimed calls, with
+/// other arguments of the same stream, so that the processor's caches are as if it ran alone. A turn in which a thread
+/// was taken off its processor is repeated; the second part of the result counts these.
 pub fn time<A: Sync>(
     subjects: &[Subject<A>],
     streams: &[Vec<A>],
@@ -132,10 +132,10 @@ impl Timings {
     }
 }
 
-/// Where the threads meet.
+/// Synchronises the threads.
 struct Stage {
     threads: usize,
-    /// How often a thread has come to a meeting.
+    /// Total arrivals of threads at meetings.
     arrivals: AtomicUsize,
     disturbed: AtomicBool,
     repeated: AtomicUsize,
@@ -151,7 +151,7 @@ impl Stage {
         }
     }
 
-    /// Runs the calls on all threads at once; nanoseconds that this one took.
+    /// Runs the calls on all threads at once; returns the nanoseconds of this thread.
     fn take_turn<A>(
         &self,
         run: fn(&[A]) -> u64,
@@ -164,7 +164,7 @@ impl Stage {
             self.meet(|| {});
             let (elapsed, disturbed) = stopwatch(|| black_box(run(calls)));
             self.disturbed.fetch_or(disturbed, Ordering::Relaxed);
-            // Who is first goes on, so that the others are not measured alone.
+            // The first one to finish goes on, so that the others do not run alone.
             self.meet(|| {
                 black_box(run(&calls[..calls.len() / 20]));
             });
@@ -179,8 +179,8 @@ impl Stage {
         }
     }
 
-    /// Waits for the other threads, doing something meanwhile. Spins, as threads that are woken do not start together;
-    /// for long only where there are not enough processors.
+    /// Waits for the other threads, calling `meanwhile`. Spins, because woken threads do not start together; for long
+    /// only if there are too few processors.
     fn meet(&self, meanwhile: impl Fn()) {
         let arrival = self.arrivals.fetch_add(1, Ordering::AcqRel);
         let complete = (arrival / self.threads + 1) * self.threads;
@@ -196,7 +196,7 @@ impl Stage {
     }
 }
 
-/// Nanoseconds that the work took, and whether the thread was off its processor for some of them.
+/// The nanoseconds of the work, and whether the thread was off its processor meanwhile.
 fn stopwatch<R>(work: impl FnOnce() -> R) -> (f64, bool) {
     let busy = processor_nanos();
     let started = Instant::now();
@@ -205,7 +205,7 @@ fn stopwatch<R>(work: impl FnOnce() -> R) -> (f64, bool) {
     (elapsed, processor_nanos() - busy < 0.95 * elapsed)
 }
 
-/// The time that this thread has been on a processor, in nanoseconds.
+/// The processor time of this thread, in nanoseconds.
 fn processor_nanos() -> f64 {
     let time = clock_gettime(ClockId::ThreadCPUTime);
     time.tv_sec as f64 * 1e9 + time.tv_nsec as f64

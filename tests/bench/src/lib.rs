@@ -1,14 +1,14 @@
-//! Benches of cachier beside its peers.
+//! Benchmarks of cachier and its peers.
 //!
-//! The hits of many libraries are timed in turns, in one process and round by round, so that the machine's moods fall on
-//! all of them alike: the ratio of two subjects says more than any absolute figure.
+//! The hits of many libraries are timed in turns, in one process and round by round, so that variations of the machine
+//! affect all alike: ratios of subjects are more reliable than absolute figures.
 //!
-//! - `hits`: nanoseconds for each hit, ratios to the peers, and the limits that they are held to.
-//! - `allocations`: what a hit allocates.
-//! - `instructions`: instructions for each hit, repeatable, held to committed figures.
+//! - `hits`: nanoseconds per hit, ratios to the peers, and their limits.
+//! - `allocations`: allocations per hit.
+//! - `instructions`: instructions per hit, reproducible, checked against committed figures.
 //! - `footprint`: build time and size of a program with 200 cached functions; slow, so it runs on request only.
 //!
-//! `CACHIER_BENCH=quick cargo bench` runs everything briefly and judges no timing.
+//! `CACHIER_BENCH=quick cargo bench` runs everything briefly and checks no timing.
 
 pub mod case;
 pub mod harness;

@@ -1,4 +1,4 @@
-//! What the figures were measured on.
+//! A description of the machine.
 
 use std::fs;
 use std::hint::black_box;
@@ -14,7 +14,7 @@ pub fn describe() -> String {
     format!("{cpus} × {}, {}", processor(), compiler())
 }
 
-/// The load of the last minute, if the system tells.
+/// The load average of the last minute, if known.
 pub fn load() -> Option<f64> {
     let text = fs::read_to_string("/proc/loadavg").ok()?;
     text.split(' ').next()?.parse().ok()
@@ -42,14 +42,14 @@ fn processor() -> String {
     }
 }
 
-/// What the clock of the metrics takes for the two readings of a timed hit, in nanoseconds. It is the processor's counter
-/// once the first function with metrics has been called for a while.
+/// The time that the metrics' clock takes for the two readings of a timed hit, in nanoseconds. It uses the processor's
+/// counter once the first function with metrics has been called for a while.
 pub fn two_readings() -> f64 {
     let clock = Clock::system();
     lowest(|| clock.now().abs_diff(clock.now()))
 }
 
-/// What explains a machine's ratios: the costs of a locked instruction and of reading a clock, in nanoseconds.
+/// Explains a machine's ratios: the costs of a locked instruction and of reading a clock, in nanoseconds.
 pub fn primitives() -> [(&'static str, f64); 3] {
     let shared = AtomicU64::new(0);
     let lock = || shared.compare_exchange(1, 2, Ordering::Acquire, Ordering::Relaxed);

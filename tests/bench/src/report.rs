@@ -1,4 +1,4 @@
-//! Figures as Markdown: printed, and kept where the README can quote them.
+//! Reports in Markdown: printed, and kept for the README to quote.
 
 use std::fmt::Write;
 use std::fs;
@@ -6,10 +6,10 @@ use std::path::Path;
 
 use crate::case::{Measured, Mode, Threads};
 
-/// A limit that a ratio is held to, and the ratio.
+/// A ratio and its limit.
 #[derive(Clone, Debug)]
 pub struct Verdict {
-    /// What is divided by what.
+    /// The two quantities.
     pub what: String,
     /// The limit.
     pub at_most: f64,
@@ -17,7 +17,7 @@ pub struct Verdict {
     pub measured: f64,
 }
 
-/// The subjects of a case in a table.
+/// The table of a case.
 pub fn table(case: &Measured) -> String {
     let reference = case.rows.iter().find(|row| row.name == case.reference);
     let mut text = format!("\n### {}\n\n", case.title);
@@ -47,7 +47,7 @@ pub fn table(case: &Measured) -> String {
     text
 }
 
-/// Limits and ratios in a table.
+/// The table of limits.
 pub fn verdicts(verdicts: &[Verdict]) -> String {
     let mut text =
         String::from("| ours : peer, same run | at most | measured | |\n|---|--:|--:|---|\n");
@@ -67,7 +67,7 @@ pub fn verdicts(verdicts: &[Verdict]) -> String {
     text
 }
 
-/// Prints the text, and keeps it if it is worth keeping.
+/// Prints the text, and keeps it unless the mode is quick.
 #[expect(clippy::print_stdout, reason = "the report is what a bench is run for")]
 pub fn publish(name: &str, text: &str, mode: Mode) {
     println!("{text}");

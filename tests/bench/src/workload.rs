@@ -1,13 +1,13 @@
-//! What is asked of the caches: seeded streams over keys that are all resident.
+//! The keys to request: seeded streams, all keys resident.
 
-/// How many keys there are, unless a case says otherwise.
+/// The default number of keys.
 pub const KEYS: usize = 10_000;
-/// The skew of a stream: its n-th most popular key is asked for n^-0.99 times as often as the first.
+/// The skew of a stream: its n-th most popular key is requested n^-0.99 times as often as the first.
 pub const SKEW: f64 = 0.99;
 
 const SEED: u64 = 0x5eed;
 
-/// A Zipf stream of numbers below `keys`, the same in every run. Streams differ in their draws, not in what is popular.
+/// A reproducible Zipf stream of numbers below `keys`. Streams differ in their draws, not in which keys are popular.
 pub fn zipf(keys: usize, length: usize, stream: u64) -> Vec<usize> {
     let mut sums = Vec::with_capacity(keys);
     let mut sum = 0.0;
@@ -24,7 +24,7 @@ pub fn zipf(keys: usize, length: usize, stream: u64) -> Vec<usize> {
     (0..length).map(|_| draw()).collect()
 }
 
-/// The numbers below `n` in an order without meaning, so that popular keys are not neighbours in memory.
+/// The numbers below `n` in a random order, so that popular keys are not neighbours in memory.
 pub fn shuffled(n: usize) -> Vec<usize> {
     let mut random = Random::new(SEED);
     let mut order: Vec<usize> = (0..n).collect();
@@ -37,12 +37,12 @@ pub fn shuffled(n: usize) -> Vec<usize> {
 pub struct Random(u64);
 
 impl Random {
-    /// The sequence of this seed.
+    /// Seeds the generator.
     pub fn new(seed: u64) -> Self {
         Self(seed)
     }
 
-    /// Brings the items into another order.
+    /// Shuffles the items.
     pub fn shuffle<T>(&mut self, items: &mut [T]) {
         for last in (1..items.len()).rev() {
             let other = (self.unit() * (last + 1) as f64) as usize;

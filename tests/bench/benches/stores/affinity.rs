@@ -1,11 +1,11 @@
-//! Which processor runs what.
+//! Pins callers and servers to processors.
 //!
-//! Left to the system, a client and its server meet on one processor in one run and not in the next, and that changes the
-//! time of a hit by more than what is compared.
+//! Left to the system, a client and its server share a processor in one run and not in the next, which changes the time
+//! of a hit by more than the differences measured here.
 
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
-/// The processors for callers and for servers: the first and the last that this process may use.
+/// The processors of callers and of servers: the first and the last available.
 #[derive(Clone, Copy)]
 pub(crate) struct Affinity {
     callers: usize,
@@ -13,7 +13,7 @@ pub(crate) struct Affinity {
 }
 
 impl Affinity {
-    /// From now on this thread, and all that it starts, are where servers are.
+    /// Moves this thread, and all that it starts from now on, to the processor of servers.
     pub(crate) fn choose() -> Self {
         let allowed = sched_getaffinity(None).expect("the system tells");
         let mut processors = (0..CpuSet::MAX_CPU).filter(|processor| allowed.is_set(*processor));
@@ -26,7 +26,7 @@ impl Affinity {
         affinity
     }
 
-    /// Runs what is timed where callers are.
+    /// Runs the timed code on the processor of callers.
     pub(crate) fn timed<R>(&self, run: impl FnOnce() -> R) -> R {
         pin(&[self.callers]);
         let done = run();
@@ -34,7 +34,7 @@ impl Affinity {
         done
     }
 
-    /// Runs something, and the threads that it starts, where callers are and where servers are.
+    /// Runs code, and the threads that it starts, on both processors.
     pub(crate) fn anywhere<R>(&self, run: impl FnOnce() -> R) -> R {
         pin(&[self.callers, self.servers]);
         let done = run();

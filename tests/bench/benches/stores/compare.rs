@@ -11,21 +11,21 @@ use crate::value::{COMPUTED, KEYS, Report};
 
 #[derive(Clone, Copy)]
 pub(crate) struct Effort {
-    /// How often each has its turn.
+    /// Turns of each.
     pub(crate) rounds: usize,
-    /// How many calls it makes then.
+    /// Calls per turn.
     pub(crate) calls: usize,
     pub(crate) affinity: Affinity,
 }
 
-/// One comparison, and the limit that it is held to.
+/// One comparison, with its limit.
 pub(crate) struct Row {
     pub(crate) what: &'static str,
     pub(crate) at_most: f64,
     pub(crate) compared: Compared,
 }
 
-/// Nanoseconds for a call of ours and of theirs, and the middle one of the ratios.
+/// Nanoseconds per call of ours and of theirs, and the median of the ratios.
 pub(crate) struct Compared {
     pub(crate) ours: f64,
     pub(crate) theirs: f64,
@@ -33,7 +33,7 @@ pub(crate) struct Compared {
 }
 
 impl Effort {
-    /// So many times fewer calls: for stores that answer slowly.
+    /// Fewer calls, for slow stores.
     pub(crate) fn fewer(self, times: usize) -> Self {
         Self {
             calls: self.calls / times,
@@ -42,10 +42,10 @@ impl Effort {
     }
 }
 
-/// Times both in turns; each is told how many calls to make.
+/// Times both in turns, passing the number of calls.
 ///
 /// # Panics
-/// When ours computes after the first turn: then it was not hits that were measured.
+/// If ours computes after the first turn: then it was not hits that were measured.
 pub(crate) fn compare(
     effort: Effort,
     mut ours: impl FnMut(usize),
@@ -92,7 +92,7 @@ fn time(run: &mut impl FnMut(usize), calls: usize) -> f64 {
     started.elapsed().as_nanos() as f64 / calls as f64
 }
 
-/// One task of a runtime: `ours` is the cached function, `theirs` reads the bytes.
+/// On one task: `ours` is the cached function, `theirs` reads the bytes.
 pub(crate) fn one_task(
     runtime: &Runtime,
     effort: Effort,
@@ -118,7 +118,7 @@ pub(crate) fn one_task(
     )
 }
 
-/// One thread: `ours` is the cached function, `theirs` reads the bytes.
+/// On one thread: `ours` is the cached function, `theirs` reads the bytes.
 pub(crate) fn one_thread(
     effort: Effort,
     ours: impl Fn(u64) -> Report,
@@ -139,7 +139,7 @@ pub(crate) fn one_thread(
     )
 }
 
-/// The arguments of so many calls.
+/// Arguments for this many calls.
 pub(crate) fn keys(calls: usize) -> impl Iterator<Item = u64> {
     (0..calls as u64).map(|call| call % KEYS)
 }

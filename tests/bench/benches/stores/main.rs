@@ -1,7 +1,7 @@
-//! A hit on a store, beside the bare client that reads the same bytes over a connection of the same kind, and decodes
-//! them.
+//! Hits on a store, compared with the bare client, which reads and decodes the same bytes over the same kind of
+//! connection.
 //!
-//! Names of stores on the command line leave the others out; then nothing is kept.
+//! Stores can be selected by name on the command line; the report is then not kept.
 #![allow(missing_docs)]
 
 mod affinity;
@@ -20,7 +20,7 @@ use cachier_bench::report::publish;
 use self::affinity::Affinity;
 use self::compare::{Effort, Row};
 
-/// Measures the hits on a store; nothing where its server is not installed.
+/// Measures the hits on a store; no rows if its server is not installed.
 type Measure = fn(Effort) -> Vec<Row>;
 
 const STORES: [(&str, Measure); 6] = [

@@ -92,7 +92,7 @@ fn by_thread(url: &str, effort: Effort) -> Compared {
     })
 }
 
-/// A runtime whose threads are callers.
+/// A runtime with two caller threads.
 fn two_threads() -> Runtime {
     let mut builder = Builder::new_multi_thread();
     let runtime = builder.worker_threads(2).enable_all().build();

@@ -1,4 +1,4 @@
-//! The figures in Markdown.
+//! The report, in Markdown.
 
 use std::fmt::Write;
 use std::time::Duration;
@@ -40,7 +40,7 @@ pub(crate) fn text(hits: &[Row], waits: &[Waits]) -> String {
     text
 }
 
-/// How long waiters waited, in a table.
+/// A table of waiting times.
 fn waits_in(waits: &[Waits]) -> String {
     let mut text = String::from(
         "\n## When a waiter learns of the result\n\nAnother process waits for the same key. From the end of the \

@@ -1,5 +1,4 @@
-//! SQLite, PostgreSQL and MariaDB: the bare client reads one row by its primary key, with a statement that is prepared
-//! once.
+//! SQLite, PostgreSQL and MariaDB: the bare client reads one row by its primary key, with a prepared statement.
 
 use cachier::{SqlBackend, cachier};
 use sqlx::ConnectOptions;
@@ -7,7 +6,7 @@ use sqlx::ConnectOptions;
 use crate::compare::{Effort, Row, one_task, one_thread, runtime};
 use crate::value::{Report, stored};
 
-/// The cached functions, asynchronous and not, of the backend of this name.
+/// The cached functions on the backend of this name, async and sync.
 #[rustfmt::skip] // It would indent the attributes more each time.
 macro_rules! cached {
     ($store:tt, $of_task:ident, $of_thread:ident) => {
@@ -27,7 +26,7 @@ cached!("sqlite", of_sqlite, of_sqlite_sync);
 cached!("postgres", of_postgres, of_postgres_sync);
 cached!("mariadb", of_mariadb, of_mariadb_sync);
 
-/// Hits of a task and of a thread, beside the bare client of a database in its own words: its type for bytes, and its
+/// Hits on a task and on a thread, compared with the bare client of a database, given its type for bytes and its
 /// placeholders.
 macro_rules! rows {
     (

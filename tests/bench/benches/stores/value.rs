@@ -1,13 +1,13 @@
-//! What is stored: some 250 bytes.
+//! The stored values, of about 250 bytes.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde::{Deserialize, Serialize};
 
-/// How many entries there are.
+/// The number of entries.
 pub(crate) const KEYS: u64 = 100;
 
-/// How many values cached functions have computed.
+/// The number of values computed by cached functions.
 pub(crate) static COMPUTED: AtomicU64 = AtomicU64::new(0);
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -18,7 +18,7 @@ pub(crate) struct Report {
 }
 
 impl Report {
-    /// What a cached function returns.
+    /// The result of a cached function.
     pub(crate) fn computed(id: u64) -> Self {
         COMPUTED.fetch_add(1, Ordering::Relaxed);
         Self::new(id)

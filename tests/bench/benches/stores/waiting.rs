@@ -1,4 +1,4 @@
-//! How soon a waiter in another process learns of a result.
+//! How soon a waiter in another process gets a result.
 
 use std::io::{BufRead, BufReader, Write, stdin};
 use std::process::{Child, Command, Stdio};
@@ -11,10 +11,10 @@ use tokio::sync::Notify;
 
 use crate::compare::Effort;
 
-/// The argument that makes a process the waiter.
+/// The argument that makes a process a waiter.
 pub(crate) const ROLE: &str = "--wait-on";
 
-/// How long waiters of one store waited, shortest first.
+/// The waiting times with one store, sorted.
 pub(crate) struct Waits {
     pub(crate) store: &'static str,
     sorted: Vec<Duration>,
@@ -35,7 +35,7 @@ static BEGUN: Notify = Notify::const_new();
 /// When the last computation of this process ended, in nanoseconds since 1970.
 static ENDED: AtomicU64 = AtomicU64::new(0);
 
-/// Takes a while, and tells which process computed.
+/// Takes a while, and returns the process that computed.
 #[cachier(backend = registered("waiting"))]
 async fn computed(_id: u64) -> u64 {
     BEGUN.notify_one();
@@ -44,7 +44,7 @@ async fn computed(_id: u64) -> u64 {
     u64::from(std::process::id())
 }
 
-/// Has another process wait for what this one computes, again and again.
+/// Lets another process wait for computations of this one, repeatedly.
 pub(crate) fn rows(is_wanted: impl Fn(&str) -> bool, effort: Effort) -> Vec<Waits> {
     let mut all = Vec::new();
     if is_wanted("redis")
@@ -64,7 +64,7 @@ fn waits(store: &'static str, url: &str, effort: Effort) -> Waits {
     register(url);
     let runtime = runtime();
     let mut waiter = Waiter::start(url);
-    // Stores that are there already may hold what an earlier run computed.
+    // Existing stores may hold the values of an earlier run.
     let first = now();
     let count = effort.calls as u64 / 4;
     let mut sorted: Vec<_> = (0..count)
@@ -76,7 +76,7 @@ fn waits(store: &'static str, url: &str, effort: Effort) -> Waits {
     Waits { store, sorted }
 }
 
-/// One computation; from its end until the waiter has the result.
+/// Computes once; returns the time from its end until the waiter has the result.
 fn wait(runtime: &Runtime, waiter: &mut Waiter, id: u64) -> Duration {
     let call = runtime.spawn(computed(id));
     runtime.block_on(BEGUN.notified());
@@ -86,7 +86,7 @@ fn wait(runtime: &Runtime, waiter: &mut Waiter, id: u64) -> Duration {
     Duration::from_nanos(learned.saturating_sub(ENDED.load(Ordering::Relaxed)))
 }
 
-/// A process that calls the function when it is told to.
+/// A process that calls the function on request.
 struct Waiter {
     child: Child,
     answers: BufReader<std::process::ChildStdout>,
@@ -122,13 +122,13 @@ impl Waiter {
 
 impl Drop for Waiter {
     fn drop(&mut self) {
-        // It ends when nobody asks any more.
+        // It ends when its input ends.
         drop(self.child.stdin.take());
         let _ = self.child.wait();
     }
 }
 
-/// What the waiter does: it calls, and says when the call returned and who computed.
+/// The waiter: calls the function, and tells when the call returned and who computed.
 #[expect(clippy::print_stdout, reason = "the answer")]
 pub(crate) fn answer(url: &str) {
     register(url);

@@ -1,4 +1,4 @@
-//! `async u64 -> u64`, each thread on a tokio runtime of its own.
+//! `async u64 -> u64`, with a tokio runtime per thread.
 
 use std::future::Future;
 use std::sync::LazyLock;
@@ -16,7 +16,7 @@ use super::{CAPACITY, compute};
 use crate::case::Case;
 use crate::workload::KEYS;
 
-/// Without bounds.
+/// Unbounded.
 pub fn unbounded() -> Case<u64> {
     Case {
         title: "`async`, `u64`, unbounded",

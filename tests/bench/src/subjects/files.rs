@@ -1,4 +1,4 @@
-//! A hit of the file backend, beside reading the same file and decoding the value in it by hand.
+//! Hits of the file backend, compared with reading and decoding the same file by hand.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ use crate::case::Case;
 
 const FILES: u64 = 1_000;
 
-/// A value of some 250 bytes for each key.
+/// A value of about 250 bytes per key.
 pub fn reports() -> Case<u64> {
     Case {
         title: "files of some 250 bytes",
@@ -65,7 +65,7 @@ impl Report {
     }
 }
 
-/// Removed by the operating system's own housekeeping: statics are never dropped.
+/// Left to the operating system's cleanup, as statics are never dropped.
 static FOLDER: LazyLock<PathBuf> =
     LazyLock::new(|| TempDir::new().expect("a temporary folder").keep());
 
@@ -84,7 +84,7 @@ fn rate_all(id: u64) -> Report {
     Report::new(id)
 }
 
-/// Reads what `off` has stored, knowing where: no key is hashed, no checksum verified, no age compared.
+/// Reads what `off` has stored at a known path: without hashing a key, verifying a checksum or checking an age.
 fn by_hand(id: u64) -> Report {
     static PATHS: LazyLock<Vec<PathBuf>> = LazyLock::new(|| {
         let mut paths: Vec<PathBuf> = entries(&FOLDER.join("off"));

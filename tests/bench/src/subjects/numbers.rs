@@ -1,4 +1,4 @@
-//! `u64 -> u64`: without bounds, bounded in entries, bounded in age, and both.
+//! `u64 -> u64`: unbounded, with a capacity, with a maximal age, and with both.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -19,7 +19,7 @@ use crate::workload::KEYS;
 
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// Nothing is evicted, nothing grows stale.
+/// Unbounded.
 pub fn unbounded() -> Case<u64> {
     case(
         "`u64`, unbounded",
@@ -43,7 +43,7 @@ pub fn unbounded() -> Case<u64> {
     )
 }
 
-/// At most so many entries.
+/// With a capacity.
 pub fn bounded() -> Case<u64> {
     case(
         "`u64`, bounded in entries",
@@ -92,7 +92,7 @@ pub fn aging() -> Case<u64> {
     )
 }
 
-/// Both.
+/// With both.
 pub fn bounded_and_aging() -> Case<u64> {
     case(
         "`u64`, bounded in entries and age",
@@ -182,12 +182,12 @@ fn both_tenth(id: u64) -> u64 {
     compute(id)
 }
 
-/// No other thread sees these values, nothing counts, and whatever a lock or a reclamation costs is not paid.
+/// A lower bound: thread-local, without metrics, locks or reclamation.
 fn floor(id: u64) -> u64 {
     thread_local! {
         static VALUES: RefCell<HashMap<u64, u64, RandomState>> = RefCell::default();
     }
-    // Each thread computes its own, which is not counted.
+    // Each thread computes its own values, uncounted.
     VALUES.with_borrow_mut(|values| *values.entry(id).or_insert(id))
 }
 

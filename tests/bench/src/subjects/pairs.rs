@@ -1,4 +1,4 @@
-//! `(&str, u32) -> String`: two arguments, and a value whose clone allocates whatever the library.
+//! `(&str, u32) -> String`: two arguments, and a value whose clone allocates in any library.
 
 use std::sync::LazyLock;
 
@@ -10,7 +10,7 @@ use super::{compute, names, subject};
 use crate::case::Case;
 use crate::workload::KEYS;
 
-/// Without bounds.
+/// Unbounded.
 pub fn unbounded() -> Case<(&'static str, u32)> {
     Case {
         title: "`(&str, u32) -> String`, unbounded",

@@ -12,7 +12,7 @@ use super::{CAPACITY, compute, names, subject};
 use crate::case::Case;
 use crate::workload::KEYS;
 
-/// Without bounds.
+/// Unbounded.
 pub fn unbounded() -> Case<&'static str> {
     Case {
         title: "`&str`, unbounded",
