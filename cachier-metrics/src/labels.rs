@@ -66,7 +66,7 @@ macro_rules! labels {
 }
 
 labels! {
-    /// What the caller of a finished call got; outcomes are disjoint.
+    /// The result of a finished call for its caller; outcomes are disjoint.
     Outcome("outcome") {
         /// A fresh stored value.
         Hit = "hit",

@@ -81,7 +81,7 @@ pub(crate) struct History {
     latest_activity: u64,
 }
 
-/// What a child process does not count as its own.
+/// Counts inherited from the parent process, to be subtracted.
 #[derive(Clone)]
 struct Inherited {
     counts: Arc<Snapshot>,

@@ -24,37 +24,34 @@ pub use lease::{Lease, LeaseReply, Renewal, Vacated};
 pub use types::{Loaded, StoreReply, StoreRequest, Usage};
 pub use version::EntryVersion;
 
-/// What the operations of a [`Backend`] return.
+/// The future of an operation of a [`Backend`].
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send + 'a>>;
 
-/// Keeps entries: opaque bytes under keys.
+/// A store of entries: opaque bytes under keys.
 ///
-/// A backend loads, stores, removes and clears, and knows nothing of functions, freshness or
-/// metrics. Six methods are required; the others have defaults that say what the backend cannot
-/// do. Errors are for failures only: an entry that is not there is none.
+/// A backend knows nothing of functions, freshness or metrics. Six methods are required; the others have defaults for
+/// backends without the capability. Errors are for failures only: an absent entry is `None`.
 ///
 /// For a client that blocks, implement [`BlockingBackend`](crate::BlockingBackend) instead.
 ///
 /// # Leases
 ///
-/// A *lease* makes one caller, of all processes that share the store, the owner of the computation
-/// of an entry. It stands beside the entry, which stays as it is until the owner stores a new one.
-/// A backend with [`Capability::Leases`] promises that
+/// A *lease* makes one caller, of all processes that share the store, the owner of an entry's computation. The entry
+/// stays in place until the owner stores a new one. A backend with [`Capability::Leases`] guarantees:
 ///
-/// - at any time at most one lease on a key is valid;
-/// - [`lease`](Self::lease) grants nothing when the entry is not the one that the caller has seen;
-/// - [`store`](Self::store) under a lease stores nothing when the lease is not valid any more, or
-///   when the entry has changed since: after a store by somebody else, a [`remove`](Self::remove),
-///   a [`clear`](Self::clear) or a [`clear_leases`](Self::clear_leases). So does a store under a lease
-///   that somebody else [holds](LeaseReply::Held);
-/// - [`take_over`](Self::take_over) ends the lease that there is;
-/// - a lease whose owner is gone ends: at once, or when its period is over without a
-///   [`renew`](Self::renew). The clock of the server counts where there is one.
+/// - At any time at most one lease on a key is valid.
+/// - [`lease`](Self::lease) is granted only if the entry is the one that the caller has seen.
+/// - [`store`](Self::store) under a lease stores nothing if the lease has ended, or the entry has changed since it was
+///   granted: by the store of another, a [`remove`](Self::remove), a [`clear`](Self::clear) or a
+///   [`clear_leases`](Self::clear_leases). The same holds for a store under a lease that another owner
+///   [holds](LeaseReply::Held).
+/// - [`take_over`](Self::take_over) ends the current lease.
+/// - A lease without an owner ends: at once, or when its period is over without a [`renew`](Self::renew), by the
+///   server's clock if there is a server.
 ///
 /// # Example
 ///
-/// A backend that keeps entries in a map. Its entries are as old as their bytes, so that a hash of
-/// these can serve as their version.
+/// A backend that keeps entries in a map. The version of an entry is a hash of its bytes.
 ///
 /// ```
 /// use std::collections::HashMap;
@@ -118,38 +115,38 @@ pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send
 /// }
 /// ```
 pub trait Backend: Send + Sync + 'static {
-    /// What kind of backend this is, in one lower-case word: `redis`.
+    /// The kind of backend, as one lower-case word: `redis`.
     fn kind(&self) -> &str;
 
-    /// Which store this is: its path or address, without credentials.
+    /// The path or address of the store, without credentials.
     fn store_name(&self) -> String;
 
-    /// What this backend can do beyond the required methods.
+    /// The capabilities beyond the required methods.
     fn capabilities(&self) -> Capabilities {
         Capabilities::NONE
     }
 
-    /// The entry of a key, and which of its versions it is.
+    /// The entry of a key, with its version.
     fn load<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, Option<Loaded>>;
 
-    /// Stores an entry, or replaces the one that is there.
+    /// Stores an entry, replacing the current one.
     ///
-    /// Under a lease, which this ends in any case, it does so only while the lease is valid and the
-    /// entry the one that the lease was granted for; without one it does so always.
+    /// Under a lease, which ends in any case, the entry is stored only if the lease is valid and the current entry is
+    /// the one that it was granted for; without one, always.
     fn store<'a>(&'a self, key: &'a Key, request: StoreRequest<'a>) -> BoxFuture<'a, StoreReply>;
 
-    /// Removes an entry and ends the lease on it. Whether there was an entry.
+    /// Removes an entry and ends the lease on it; returns whether there was an entry.
     fn remove<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, bool>;
 
     /// Removes all entries of a function, of all versions, and ends all leases on them.
     ///
-    /// How many entries there were; `None` if the store does not tell.
+    /// Returns how many entries there were; `None` if unknown.
     fn clear<'a>(&'a self, scope: &'a Arc<Scope>) -> BoxFuture<'a, Option<u64>>;
 
-    /// Asks for the lease on a key, for an entry that was `seen`, or for none.
+    /// Requests the lease on a key, for the entry that was `seen`, or for its absence.
     ///
-    /// The lease ends when `period` is over without [`renew`](Self::renew), unless it says
-    /// otherwise. The default grants every lease: each process computes for itself.
+    /// It ends when `period` is over without [`renew`](Self::renew), unless the [`Lease`] says otherwise. The default
+    /// grants every lease: each process computes for itself.
     fn lease<'a>(
         &'a self,
         key: &'a Key,
@@ -161,21 +158,20 @@ pub trait Backend: Send + Sync + 'static {
         Box::pin(async { Ok(LeaseReply::Granted(lease)) })
     }
 
-    /// Takes the lease on a key, for the entry as it is now, and ends the one that somebody may hold: what its owner
-    /// computes began earlier.
+    /// Takes the lease on a key, for the current entry, and ends any other: the computation of its owner began earlier.
     ///
-    /// A backend with [`Capability::Leases`] has its own way. The default grants every lease, as that of
-    /// [`lease`](Self::lease) does.
+    /// To be implemented with [`Capability::Leases`]. The default grants every lease, like that of
+    /// [`lease`](Self::lease).
     fn take_over<'a>(&'a self, key: &'a Key, period: Duration) -> BoxFuture<'a, Lease> {
         let _ = period;
         let lease = Lease::new(key.clone(), None, ());
         Box::pin(async { Ok(lease) })
     }
 
-    /// Removes the entry that a lease was granted for, under the conditions of a [`store`](Self::store) under it. The lease
-    /// goes on, for an entry that is not there.
+    /// Removes the entry that a lease was granted for, under the same conditions as a [`store`](Self::store). The lease
+    /// continues, for the absent entry.
     ///
-    /// A backend with [`Capability::Leases`] has its own way. The default removes whatever entry there is.
+    /// To be implemented with [`Capability::Leases`]. The default removes whatever entry there is.
     fn vacate(&self, lease: Lease) -> BoxFuture<'_, Vacated> {
         Box::pin(async move {
             let removed = self.remove(lease.key()).await?;
@@ -184,7 +180,7 @@ pub trait Backend: Send + Sync + 'static {
         })
     }
 
-    /// Prolongs a lease by its period from now.
+    /// Extends a lease to its period from now.
     fn renew<'a>(&'a self, lease: &'a Lease) -> BoxFuture<'a, Renewal> {
         let _ = lease;
         Box::pin(async { Ok(Renewal::Renewed) })
@@ -198,8 +194,8 @@ pub trait Backend: Send + Sync + 'static {
 
     /// Waits until the entry of a key may differ from the one that was `seen`, or its lease may be free.
     ///
-    /// May end early; ends at once if that is so already. `None` if the store does not notify: the caller polls with
-    /// increasing delays.
+    /// May end early; ends at once if that is so already. `None` if the store does not notify: the caller then polls
+    /// with increasing delays.
     fn wait<'a>(
         &'a self,
         key: &'a Key,
@@ -209,10 +205,9 @@ pub trait Backend: Send + Sync + 'static {
         None
     }
 
-    /// Has `watcher` told of what others do to the entries of a function, until the watch is dropped.
+    /// Notifies `watcher` of changes by others to the entries of a function, until the watch is dropped.
     ///
-    /// Others are other instances of the backend, in this process or elsewhere. `None` if the store
-    /// does not notify.
+    /// Others are other instances of the backend, in this process or elsewhere. `None` if the store does not notify.
     fn watch(&self, scope: &Arc<Scope>, watcher: Arc<Watcher>) -> Option<Watch> {
         let _ = (scope, watcher);
         None
@@ -226,7 +221,7 @@ pub trait Backend: Send + Sync + 'static {
 
     /// Removes the entries of a function, of all versions, that were created before a moment.
     ///
-    /// How many there were; `None` if the store does not tell, or cannot do it.
+    /// Returns how many; `None` if unknown, or not supported.
     fn cleanup<'a>(
         &'a self,
         scope: &'a Arc<Scope>,
@@ -236,18 +231,19 @@ pub trait Backend: Send + Sync + 'static {
         Box::pin(async { Ok(None) })
     }
 
-    /// What the store holds of a function, of all versions, as far as it tells cheaply.
+    /// The entries of a function, of all versions, as far as the store can count them cheaply.
     fn usage<'a>(&'a self, scope: &'a Arc<Scope>) -> BoxFuture<'a, Usage> {
         let _ = scope;
         Box::pin(async { Ok(Usage::default()) })
     }
 
-    /// What there is to tell about requests and connections.
+    /// Figures about requests and connections.
     fn figures(&self) -> Figures {
         Figures::default()
     }
 
-    /// Has `observer` told how long operations wait for a connection, where the client tells. The first observer stays.
+    /// Sets an observer of the time that operations wait for a connection, if the client reports it. Later observers
+    /// are ignored.
     fn observe_waits(&self, observer: Arc<WaitObserver>) {
         drop(observer);
     }

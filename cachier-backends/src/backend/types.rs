@@ -7,7 +7,7 @@ use super::{EntryVersion, Lease};
 /// A loaded entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Loaded {
-    /// The stored bytes, as they are: the backend does not look into them.
+    /// The stored bytes, not interpreted by the backend.
     pub bytes: Vec<u8>,
     /// The version of the entry.
     pub version: EntryVersion,
@@ -17,16 +17,16 @@ pub struct Loaded {
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct StoreRequest<'a> {
-    /// The bytes to store, as [`entry::encode`](crate::entry::encode) made them: a backend may tell
-    /// two entries apart by their length and their first 16 bytes, which hold a checksum of the rest.
+    /// The bytes to store, made by [`entry::encode`](crate::entry::encode): a backend may distinguish entries by their
+    /// length and first 16 bytes, which hold a checksum of the rest.
     pub entry: &'a [u8],
-    /// When its value was computed: the age by which old entries are removed.
+    /// When its value was computed: determines the age for removing old entries.
     pub created: SystemTime,
-    /// From when on the store may drop it.
+    /// The time from which the store may drop it.
     pub expires: Option<SystemTime>,
     /// The lease under which to store; without one, storing is unconditional.
     pub lease: Option<Lease>,
-    /// The most bytes that the entries of the function may take together.
+    /// The maximal total size of the function's entries.
     pub capacity_bytes: Option<u64>,
 }
 
@@ -36,21 +36,21 @@ pub struct StoreRequest<'a> {
 pub enum StoreReply {
     /// The entry is stored.
     Stored {
-        /// How many older entries went to make room for it.
+        /// How many older entries were evicted to make room.
         evicted: u64,
     },
     /// Nothing is stored: the lease has ended, or the entry has changed since it was granted.
     Superseded,
-    /// Nothing is stored: the entry alone is larger than `capacity_bytes`, or than the store takes.
+    /// Nothing is stored: the entry alone exceeds `capacity_bytes`, or the store's limit.
     TooLarge,
 }
 
-/// What a store holds of one function. What it cannot tell is absent, not zero.
+/// The entries of one function in a store. Unknown figures are absent, not zero.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
-    /// How many entries.
+    /// The number of entries.
     pub entries: Option<u64>,
-    /// How many bytes they take.
+    /// Their total size.
     pub bytes: Option<u64>,
 }
 

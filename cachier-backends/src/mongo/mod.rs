@@ -36,7 +36,7 @@ const DEFAULT_COLLECTION: &str = "cachier_entries";
 /// # Ok::<(), cachier_backends::Error>(())
 /// ```
 ///
-/// It connects when it is first used.
+/// Connects on first use.
 pub struct MongoBackend {
     instance: Instance<Mongo>,
 }
@@ -50,7 +50,7 @@ impl MongoBackend {
         Self::from_url_and_collection(url, DEFAULT_COLLECTION)
     }
 
-    /// The same, with another collection than `cachier_entries`.
+    /// Like [`from_url`](Self::from_url), with another collection than `cachier_entries`.
     ///
     /// # Errors
     /// As for [`from_url`](Self::from_url).

@@ -1,26 +1,26 @@
 //! Entries on a Redis or Valkey server, shared by machines.
 //!
-//! # What is on the server
+//! # Layout
 //! The entries of a function are spread over 16 *shards*, each in one slot of a cluster. All names of a shard begin
 //! with `cachier:{cachier/2/{namespace}/{function}#{shard}}`:
 //!
 //! | name | what |
 //! |---|---|
 //! | `…/{version}/{hash}` | an entry: a string, with a native expiry if its value has one |
-//! | `…/lease/{version}/{hash}` | a lease: the generation it belongs to and its owner's token, with a native expiry |
-//! | `…/generation` | a mark that is renewed when leases are cleared: a lease of another generation is not valid any more |
-//! | `…/index`, `…/expiry`, `…/sizes` | the books: when each entry was created, when it expires, how large it is |
+//! | `…/lease/{version}/{hash}` | a lease: its generation and its owner's token, with a native expiry |
+//! | `…/generation` | renewed when leases are cleared: leases of other generations are invalid |
+//! | `…/index`, `…/expiry`, `…/sizes` | the books: when each entry was created and expires, and its size |
 //!
-//! An entry, its lease and its books change together, in scripts; what they change is published on
-//! `cachier:changes/cachier/2/{namespace}/{function}`. A hit is one `GET`; where many wait already, on a connection to a
-//! single server, it is written together with those of others.
+//! Scripts change an entry, its lease and its books together, and publish the change on
+//! `cachier:changes/cachier/2/{namespace}/{function}`. A hit is one `GET`; when many wait on a connection to a single
+//! server, they are written together.
 //!
-//! While a cluster moves a slot to another node, it refuses the scripts of that slot, which are tried again until all has
-//! moved; hits go on.
+//! While a cluster moves a slot to another node, it refuses the slot's scripts, which are retried until the move is
+//! complete; hits go on.
 //!
-//! The server should have a `maxmemory-policy` of `noeviction`. Any other may drop the books, which expire with the last of
-//! their entries, and then [`clear`](crate::Backend::clear) does not find all entries and [`usage`](crate::Backend::usage) counts too few;
-//! or leases, and then something is computed twice.
+//! The server should have a `maxmemory-policy` of `noeviction`. With any other, it may drop leases, and then something
+//! is computed twice; or the books, which expire with the last of their entries, and then
+//! [`clear`](crate::Backend::clear) misses entries and [`usage`](crate::Backend::usage) counts too few.
 
 mod address;
 mod all_shards;
@@ -46,7 +46,7 @@ use crate::backend::{Instance, backend_by_instance, instance};
 use crate::error::Error;
 use crate::network::Clients;
 
-/// Entries on a Redis or Valkey server: a single one, a master that Sentinel watches, or a cluster.
+/// Entries on a Redis or Valkey server: a single one, a master monitored by Sentinel, or a cluster.
 ///
 /// ```
 /// use cachier_backends::Backend;
@@ -57,23 +57,23 @@ use crate::network::Clients;
 /// # Ok::<(), cachier_backends::Error>(())
 /// ```
 ///
-/// It connects when it is first used, with one connection for each tokio runtime and one more for notifications.
+/// Connects on first use, with one connection per tokio runtime and one more for notifications.
 pub struct RedisBackend {
     instance: Instance<Redis>,
 }
 
 impl RedisBackend {
-    /// The server, the master or the cluster that a URL names.
+    /// The server, master or cluster of a URL.
     ///
     /// - `redis://user:password@host:6379/0` for a single server, `rediss://…` with TLS;
-    /// - `redis+sentinel://user:password@host:26379,host:26379/master/0`, the credentials being those of the master;
+    /// - `redis+sentinel://user:password@host:26379,host:26379/master/0`, with the credentials of the master;
     /// - `redis+cluster://user:password@host:6379,host:6379`.
     ///
-    /// TLS trusts the certificates that the operating system trusts, and uses the cryptography that the program chose
-    /// for rustls, else that of ring.
+    /// TLS trusts the operating system's certificates, and uses the cryptography that the program chose for rustls,
+    /// else ring.
     ///
     /// # Errors
-    /// For a URL that is none of these. Whether the server is there is not looked at.
+    /// For any other URL. Whether the server exists is not checked.
     pub fn from_url(url: &str) -> Result<Self, Error> {
         let (source, name) = address::parse(url)?;
         Ok(Redis::new(source, name).into())
@@ -87,15 +87,15 @@ impl RedisBackend {
         Redis::new(Source::Single(client), name).into()
     }
 
-    /// The server of the program's own connection, which all runtimes share.
+    /// The server of the program's own connection, shared by all runtimes.
     ///
-    /// It does not notify: those that wait for another's computation ask again and again, and near tiers learn of
-    /// changes by the age of what they hold. Its response timeout bounds what an operation takes.
+    /// It does not notify: those that wait for a computation elsewhere poll, and near tiers notice changes only by the
+    /// age of their entries. Its response timeout bounds the time of an operation.
     ///
-    /// It belongs to the tokio runtime in which it is handed over: one with several threads serves every kind of caller,
-    /// one with a single thread all but synchronous callers on that very thread, who get an error at once. When that
-    /// has ended, it connects anew on the runtime of whoever asks, after an error for the first. And it belongs to this
-    /// process: children that it forks get an error at once.
+    /// The connection belongs to the tokio runtime in which it is passed here: a multi-thread runtime serves every kind
+    /// of caller, a current-thread runtime all but synchronous callers on its own thread, who get an error at once.
+    /// After the runtime has ended, it reconnects on the callers' runtimes, after one error. Forked child processes get
+    /// errors at once.
     #[must_use]
     #[doc(alias = "redis_client")]
     pub fn with_connection_manager(manager: ConnectionManager) -> Self {

@@ -1,4 +1,4 @@
-//! One object for each entry, in a bucket of S3 or of what speaks its protocol.
+//! One object per entry, in a bucket of S3 or a compatible store.
 //!
 //! An object has the name of its key, `cachier/2/namespace/function/version/hash`, after the program's prefix if there
 //! is one. Its `ETag` is the version of the entry, its metadata hold the time of creation.
@@ -53,7 +53,7 @@ use store::NewEntry;
 /// Keeps each entry in an object of a bucket.
 ///
 /// Nothing is sent before the first operation. Region and credentials are found as in every AWS program: in the
-/// environment, in `~/.aws`, from the machine. The bucket must exist.
+/// environment, in `~/.aws`, or from the machine. The bucket must exist.
 ///
 /// ```
 /// use cachier_backends::s3::S3Backend;
@@ -75,7 +75,7 @@ struct S3 {
 }
 
 impl S3Backend {
-    /// Entries in a bucket of AWS, if no [`endpoint`](Self::endpoint) is named.
+    /// Entries in a bucket of AWS, unless an [`endpoint`](Self::endpoint) is set.
     #[must_use]
     #[doc(alias = "s3_bucket")]
     pub fn new(bucket: impl Into<String>) -> Self {
@@ -84,12 +84,11 @@ impl S3Backend {
         Self::of(Settings::default(), Shared::new(bucket.into()))
     }
 
-    /// Entries in a bucket that the program's own client reaches, with the region, timeouts and retries of that client.
+    /// Entries in a bucket, accessed by the program's own client, with its region, timeouts and retries.
     ///
-    /// It belongs to the tokio runtime in which it is handed over: one with several threads serves every kind of caller,
-    /// one with a single thread all but synchronous callers on that very thread, who get an error at once. When that
-    /// has ended, it connects anew on the runtime of whoever asks. And it belongs to this process: children that it forks
-    /// get an error at once.
+    /// The client belongs to the tokio runtime in which it is passed here: a multi-thread runtime serves every kind of
+    /// caller, a current-thread runtime all but synchronous callers on its own thread, who get an error at once. After
+    /// the runtime has ended, it reconnects on the callers' runtimes. Forked child processes get errors at once.
     #[must_use]
     #[doc(alias = "s3_client")]
     pub fn with_client(bucket: impl Into<String>, client: Client) -> Self {
@@ -97,7 +96,7 @@ impl S3Backend {
         Self::of(settings, Shared::new(bucket.into()))
     }
 
-    /// The same, with all names of objects behind `prefix` and a slash.
+    /// Prepends `prefix` and a slash to all object names.
     #[must_use]
     #[doc(alias = "s3_prefix")]
     pub fn prefix(self, prefix: impl AsRef<str>) -> Self {
@@ -108,18 +107,18 @@ impl S3Backend {
         Self::of(self.instance.settings.clone(), shared)
     }
 
-    /// The same, in this region. Without it, the environment tells, and `us-east-1` is taken for an endpoint of one's own.
+    /// Sets the region. The default comes from the environment, or is `us-east-1` with a custom endpoint.
     ///
-    /// Of no effect on a client of the program, as are the following.
+    /// Has no effect with the program's own client, like the following methods.
     #[must_use]
     #[doc(alias = "s3_region")]
     pub fn region(self, region: impl Into<String>) -> Self {
         self.set(|settings| settings.region = Some(region.into()))
     }
 
-    /// The same, on the server of this address: `https://…` or `http://…`. What stands before an `@` in it is left out.
+    /// Sets the server's address: `https://…` or `http://…`. Anything before an `@` is left out.
     ///
-    /// The bucket is then in the path of its URLs, unless [`virtual_hosts`](Self::virtual_hosts) says otherwise.
+    /// The bucket is then in the path of URLs, unless [`virtual_hosts`](Self::virtual_hosts) is set.
     #[must_use]
     #[doc(alias = "s3_endpoint_url")]
     pub fn endpoint(self, endpoint: impl Into<String>) -> Self {
@@ -132,13 +131,13 @@ impl S3Backend {
             .set(|settings| settings.endpoint = Some(endpoint))
     }
 
-    /// The same, with the bucket in the path of URLs: `https://host/bucket/…`.
+    /// Puts the bucket in the path of URLs: `https://host/bucket/…`.
     #[must_use]
     pub fn path_style(self) -> Self {
         self.set(|settings| settings.addressing = Some(Addressing::Path))
     }
 
-    /// The same, with the bucket in the host of URLs: `https://bucket.host/…`.
+    /// Puts the bucket in the host of URLs: `https://bucket.host/…`.
     #[must_use]
     pub fn virtual_hosts(self) -> Self {
         self.set(|settings| settings.addressing = Some(Addressing::Host))

@@ -201,7 +201,7 @@ impl SqlBackend {
         .into()
     }
 
-    /// The same with the entries in another table, next to one with the suffix `_schema`.
+    /// Keeps entries in another table, next to one with the suffix `_schema`.
     ///
     /// # Errors
     /// [`ErrorKind::Protocol`] unless the name consists of at most 48 lower-case ASCII letters, digits and underscores,

@@ -93,8 +93,8 @@ fn stored_parts(cached: &Cached) -> TokenStream {
     cached.keyed().map(part).collect()
 }
 
-/// The names of a stored key's parts, as one string to keep expansions readable. A key closure has a name that no
-/// argument has, by which the runtime recognises it.
+/// The names of a stored key's parts, as one string to keep expansions readable. The name for a key closure cannot be
+/// an argument's; the runtime recognises it.
 fn names(cached: &Cached) -> String {
     if cached.arguments.key.is_some() {
         return "key = ..".to_owned();

@@ -1,4 +1,4 @@
-//! The user's attributes on the function, and where each goes.
+//! The user's attributes on the function, distributed over the generated items.
 
 use proc_macro2::TokenStream;
 use quote::quote;

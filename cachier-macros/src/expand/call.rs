@@ -1,4 +1,4 @@
-//! The wrapper in the function's place: a lookup, and on a miss the runtime.
+//! The wrapper that replaces the function: a lookup, and on a miss a call of the runtime.
 
 use proc_macro2::TokenStream;
 

@@ -62,7 +62,7 @@ fn metrics(cached: &Cached) -> Option<TokenStream> {
         .then(|| code!(#krate::__metrics! { [#visibility] Self::__site(), #marker }))
 }
 
-/// The operation for the file backend's folder, if that is or may be the backend.
+/// The operation for the file backend's folder, if that may be the backend.
 fn cache_dir(cached: &Cached) -> Option<TokenStream> {
     let (krate, visibility, marker) = (&cached.krate, &cached.function.visibility, marker(cached));
     let backend = cached

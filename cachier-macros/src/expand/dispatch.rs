@@ -42,7 +42,7 @@ pub(super) fn body_function(cached: &Cached, name: &Ident) -> TokenStream {
     code!(#attributes #asyncness fn #name #generics(#receiver #patterns) #output #clause #body)
 }
 
-/// The inputs of the body, how it runs now, and how in the background if it may, for the runtime's macro.
+/// The body's inputs and how to run it now and, if possible, in the background, for the runtime's macro.
 pub(super) fn run(cached: &Cached, body: &TokenStream) -> TokenStream {
     let (this, names) = (signature::this(cached), signature::names(cached));
     let inputs = inputs(cached);

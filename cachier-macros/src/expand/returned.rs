@@ -1,4 +1,4 @@
-//! The return value and its handling.
+//! Handling of the return value.
 
 use proc_macro2::{Span, TokenStream};
 use quote::quote_spanned;

@@ -1,4 +1,4 @@
-//! The static of the function, and how a call finds it.
+//! The function's static, and how a call finds it.
 
 use proc_macro2::TokenStream;
 
@@ -7,7 +7,7 @@ use syn::ext::IdentExt as _;
 use super::{arguments, code, options};
 use crate::model::{Cached, CompanionKind, Store, Typing};
 
-/// The static, with what the attribute says of its function; `place` is `static NAME` or a function that returns it.
+/// The static, with the function's options; `place` is `static NAME`, or a function that returns it.
 pub(super) fn item(cached: &Cached, span: &TokenStream) -> TokenStream {
     let krate = &cached.krate;
     let (ty, options) = (ty(cached), options::options(cached));
@@ -23,8 +23,7 @@ pub(super) fn item(cached: &Cached, span: &TokenStream) -> TokenStream {
     code!(#krate::__site! { #span: #ty = #new, #package, |#marker| #identity, #options })
 }
 
-/// The package that the function stands in, and the hash of the folder that it is built in, for those that leave something
-/// behind: the memory of the process ends with it.
+/// The function's package and the hash of its folder, for backends that outlive the process.
 fn package(cached: &Cached) -> TokenStream {
     let krate = &cached.krate;
     let name = match &cached.package.name {
@@ -37,7 +36,7 @@ fn package(cached: &Cached) -> TokenStream {
     }
 }
 
-/// How a call finds the site whose types are known, as a word for the runtime's macros.
+/// Whether the site's types are known, for the runtime's macros.
 pub(super) fn typing(cached: &Cached) -> TokenStream {
     match cached.typing {
         Typing::Typed => code!([typed]),
@@ -45,7 +44,7 @@ pub(super) fn typing(cached: &Cached) -> TokenStream {
     }
 }
 
-/// The thread's counters of the function, if it has metrics.
+/// The thread's counters for the function, if it has metrics.
 pub(super) fn slot(cached: &Cached) -> TokenStream {
     let krate = &cached.krate;
     match cached.has_metrics() {
@@ -65,7 +64,7 @@ fn ty(cached: &Cached) -> TokenStream {
     }
 }
 
-/// The path of a free function, which is the path of its companion but for the last name.
+/// The path of a free function: its companion's, except for the last name.
 fn own_identity(cached: &Cached) -> TokenStream {
     let (krate, function) = (&cached.krate, &cached.function.signature.ident);
     let CompanionKind::Enum(companion) = &cached.companion else {

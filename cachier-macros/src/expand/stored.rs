@@ -1,7 +1,7 @@
-//! The type that users store and read by hand.
+//! The type of stored values, for the operations that store and read them.
 //!
-//! The compiler knows it, whatever aliases the return type is written with; but a type that depends on a type parameter
-//! cannot be asked for in a signature. There it is read off the tokens, and the compiler is told to check what was read.
+//! The compiler infers it through any aliases in the return type, except if it depends on a type parameter, which a
+//! signature cannot express. Then it is taken from the tokens, and the compiler checks it.
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens as _, quote_spanned};
@@ -11,7 +11,7 @@ use super::{code, krate_at, returned, signature};
 use crate::model::{Cached, CompanionKind};
 use crate::parse::has_word;
 
-/// The type.
+/// The type of stored values.
 pub(super) fn stored(cached: &Cached) -> TokenStream {
     let (krate, returned) = (&cached.krate, cached.returned());
     match Source::of(cached) {
@@ -40,7 +40,7 @@ pub(super) fn agreeing_return_type(cached: &Cached) -> TokenStream {
     }
 }
 
-/// Who tells the type.
+/// Where the type is taken from.
 enum Source<'a> {
     Compiler,
     Tokens(&'a Type),
@@ -52,7 +52,7 @@ impl<'a> Source<'a> {
             return Self::Compiler;
         };
         let is_known = match cached.companion {
-            // Nothing but its own parameters is generic about a free function.
+            // A free function has no type parameters but its own.
             CompanionKind::Enum(_) => !depends_on(ty, &own_parameters(cached)),
             _ => may_be_alias(ty) && !depends_on(ty, &own_or_of_impl(cached)),
         };
@@ -64,14 +64,14 @@ impl<'a> Source<'a> {
     }
 }
 
-/// Whether a word is the name of a type parameter of the function.
+/// Whether a word is a type parameter of the function.
 fn own_parameters(cached: &Cached) -> impl Fn(&Ident) -> bool {
     let own = signature::type_parameters(&cached.function.signature.generics);
     move |word| own.contains(&word)
 }
 
-/// Whether a word is, or looks like, the name of a type parameter of a method or of its impl, which the macro cannot see:
-/// `Self`, `T`, `K2`.
+/// Whether a word is, or looks like, a type parameter of a method or of its impl, which the macro cannot see: `Self`,
+/// `T`, `K2`.
 fn own_or_of_impl(cached: &Cached) -> impl Fn(&Ident) -> bool {
     let is_own = own_parameters(cached);
     move |word| {
@@ -89,12 +89,12 @@ fn depends_on(ty: &Type, is_parameter: &impl Fn(&Ident) -> bool) -> bool {
     has_word(ty.to_token_stream(), is_parameter)
 }
 
-/// What nobody calls an alias of a `Result` or an `Option`: these may hold a type parameter of an impl under any name.
+/// Unlikely as aliases of a `Result` or an `Option`, while they may contain type parameters of an impl under any name.
 const PLAIN: [&str; 8] = [
     "Arc", "BTreeMap", "BTreeSet", "Box", "HashMap", "HashSet", "Vec", "VecDeque",
 ];
 
-/// Whether a type may be something else than its tokens say.
+/// Whether a type may be an alias.
 fn may_be_alias(ty: &Type) -> bool {
     match ty {
         Type::Group(group) => may_be_alias(&group.elem),

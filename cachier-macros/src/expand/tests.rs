@@ -1,4 +1,4 @@
-//! What some functions become, as text files to read.
+//! Expansions of some functions, as readable text files.
 //!
 //! After a deliberate change: `UPDATE_SNAPSHOTS=1 cargo test -p cachier-macros`, and read the difference.
 
@@ -10,10 +10,10 @@ use proc_macro2::TokenStream;
 
 use crate::package::Package;
 
-/// The lines that an expansion has at most, so that it can be read at one glance.
+/// The maximal lines of an expansion: one screen.
 const SCREEN: usize = 55;
 
-/// What the attribute makes of a function of the package `app`.
+/// Expands the attribute on a function of the package `app`.
 fn attribute(arguments: &str, function: &str) -> TokenStream {
     let package = Package {
         name: Some("app".to_owned()),
@@ -26,7 +26,7 @@ fn attribute(arguments: &str, function: &str) -> TokenStream {
     )
 }
 
-/// Compares an expansion with its file, or writes the file.
+/// Compares an expansion with its file, or updates the file.
 #[track_caller]
 fn expands(name: &str, arguments: &str, function: &str) {
     let code = attribute(arguments, function);

@@ -1,4 +1,4 @@
-//! A function with nothing beside it (`companion = false`), as the methods of a trait impl must be: everything is inside.
+//! A function without companion (`companion = false`), as in trait impls: all code is inside.
 
 use proc_macro2::TokenStream;
 use syn::Pat;
@@ -38,7 +38,7 @@ fn run(cached: &Cached) -> (TokenStream, TokenStream) {
     let krate = &cached.krate;
     match cached.is_async() {
         true => (future(cached), code!(body => body, body)),
-        // Not called by its name, which would have to be `mut` for a body that writes to what it captures.
+        // Passed to a function, as a closure that writes to its captures would have to be `mut` to be called by name.
         false => (
             body_with_captures(cached),
             code!(body => body, #krate::__private::call_once(body)),
@@ -46,7 +46,7 @@ fn run(cached: &Cached) -> (TokenStream, TokenStream) {
     }
 }
 
-/// What can be had at once, or what the runtime needs. A block, so that nothing of it lives across an `.await`.
+/// The hit's value, or what a miss needs. In a block, so that no temporary lives across an `.await`.
 fn prepared(cached: &Cached) -> TokenStream {
     let krate = &cached.krate;
     let (static_item, slot) = (site::item(cached, &code!(static SITE)), site::slot(cached));
@@ -66,14 +66,14 @@ fn prepared(cached: &Cached) -> TokenStream {
     })
 }
 
-/// The body as a closure that has the arguments, and `self`, from around it.
+/// The body as a closure that captures the arguments and `self`.
 fn body_with_captures(cached: &Cached) -> TokenStream {
     let (returned, bindings) = (cached.returned(), bindings(cached));
     let body = cached.function.body.stream();
     code!(move || -> #returned { #bindings #body })
 }
 
-/// The body as a future. Its type is told, since `?` and `return` do not tell it.
+/// The body as a future of an explicit type, which `?` and `return` do not determine.
 fn future(cached: &Cached) -> TokenStream {
     let krate = &cached.krate;
     let (returned, bindings) = (cached.returned(), bindings(cached));
@@ -81,7 +81,7 @@ fn future(cached: &Cached) -> TokenStream {
     code!(async move { #krate::__returns!(#returned); #bindings #body })
 }
 
-/// The body as a closure that can be called here or in the background.
+/// The body as a closure for this thread or the background.
 fn body_with_parameters(cached: &Cached) -> TokenStream {
     let (returned, body) = (cached.returned(), &cached.function.body);
     let asyncness = &cached.function.signature.asyncness;
@@ -95,7 +95,7 @@ fn body_with_parameters(cached: &Cached) -> TokenStream {
     code!(#asyncness |#(#parameters),*| -> #returned #body)
 }
 
-/// The user's patterns, where they are more than the names that the wrapper has already.
+/// Binds the user's patterns, unless they are plain names as in the wrapper.
 fn bindings(cached: &Cached) -> TokenStream {
     let bindings = cached.parameters.iter().filter_map(|parameter| {
         let (pattern, name) = (&parameter.pattern, &parameter.name);

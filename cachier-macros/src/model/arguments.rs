@@ -1,4 +1,4 @@
-//! The table of arguments: one row for each, with its name, its aliases and its kind of value.
+//! The table of arguments: one row each, with name, aliases and type of value.
 
 use proc_macro2::Span;
 use syn::Ident;
@@ -11,9 +11,9 @@ use super::values::{
 use crate::diagnostics::{Errors, did_you_mean};
 use crate::parse::ParsedArgument;
 
-/// An argument that was given.
+/// An argument in use.
 pub(crate) struct Argument<T> {
-    /// The name as it was written.
+    /// The name as written.
     pub(crate) name: Ident,
     pub(crate) value: T,
 }

@@ -1,4 +1,4 @@
-//! The meaning of an attribute and its function together: everything that expansion needs.
+//! An attribute and its function combined: everything that expansion needs.
 
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
@@ -32,7 +32,7 @@ pub(crate) enum CompanionKind {
     None,
 }
 
-/// Where values are stored, as far as types are concerned.
+/// Where values are stored, as far as it affects types.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Store {
     Memory,
@@ -42,7 +42,7 @@ pub(crate) enum Store {
     Near,
 }
 
-/// Whether the types of key and value can be named at the function's place.
+/// Whether the types of key and value can be named where the function is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Typing {
     Typed,
@@ -50,7 +50,7 @@ pub(crate) enum Typing {
 }
 
 impl<'a> Cached<'a> {
-    /// Combines arguments and function that fit together.
+    /// Combines valid arguments with their function.
     pub(crate) fn new(arguments: &'a Arguments, function: &'a Function, package: Package) -> Self {
         let companion = CompanionKind::of(arguments, function);
         let is_typed = matches!(companion, CompanionKind::Enum(_))
@@ -100,14 +100,14 @@ impl<'a> Cached<'a> {
         is_on(&self.arguments.allow_none)
     }
 
-    /// The arguments that make the key.
+    /// The arguments in the key.
     pub(crate) fn keyed(&self) -> impl Iterator<Item = &Parameter> {
         self.parameters
             .iter()
             .filter(|parameter| parameter.role == Role::Keyed)
     }
 
-    /// The return type, `()` where none is written.
+    /// The return type; `()` if omitted.
     pub(crate) fn returned(&self) -> TokenStream {
         match &self.function.signature.output {
             ReturnType::Default => quote!(()),
@@ -144,12 +144,12 @@ impl Store {
     }
 }
 
-/// Whether a flag is set and on.
+/// Whether a flag is on.
 pub(crate) fn is_on(flag: &Option<Argument<Flag>>) -> bool {
     flag.as_ref().is_some_and(|flag| flag.value.0)
 }
 
-/// Whether a flag is set and off, which nothing else can change.
+/// Whether a flag is off explicitly, which nothing overrides.
 pub(crate) fn is_off(flag: &Option<Argument<Flag>>) -> bool {
     flag.as_ref().is_some_and(|flag| !flag.value.0)
 }

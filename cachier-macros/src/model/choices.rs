@@ -24,7 +24,7 @@ pub(crate) enum BuiltIn {
     S3,
 }
 
-/// What a call does when its backend fails.
+/// How calls handle backend errors.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum OnBackendError {
     Compute,

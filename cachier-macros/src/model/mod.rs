@@ -1,4 +1,4 @@
-//! Phase two: syntax becomes meaning. The table of arguments, the types of their values, and what they mean for their
+//! Phase two, the meaning of syntax: the table of arguments, the types of their values, and how they apply to the
 //! function.
 
 mod arguments;

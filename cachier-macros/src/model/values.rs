@@ -1,4 +1,4 @@
-//! The types of arguments' values, which hold only valid values.
+//! The types of arguments' values; all their values are valid.
 
 use std::time::Duration;
 
@@ -10,9 +10,9 @@ use syn::{Error, Expr, ExprClosure, ExprLit, Ident, Lit, LitStr, Pat, Path, Resu
 use crate::diagnostics::did_you_mean;
 use crate::parse::{self, ParsedArgument, Value};
 
-/// A type of value.
+/// A type of argument value.
 pub(crate) trait ArgumentValue: Sized {
-    /// What the value is, for "expects ...".
+    /// A description for "expects ...".
     const EXPECTED: &'static str;
     /// What follows the argument's name in a correct example.
     const EXAMPLE: &'static str;

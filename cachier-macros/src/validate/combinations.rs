@@ -1,15 +1,15 @@
 //! Arguments that need or exclude each other.
 //!
-//! Rejected are combinations that could only disappoint. Arguments without effect that may get one by a change
-//! elsewhere are allowed (`next_time` without `stale_after`, or `cleanup_interval` without `cleanup_stale`, which the
-//! global params may add; `operation_timeout` or `version` with the memory backend).
+//! Rejects combinations that cannot make sense. Allowed are arguments without effect that may get one by a change
+//! elsewhere (`next_time` without `stale_after`, or `cleanup_interval` without `cleanup_stale`, which the global params
+//! may add; `operation_timeout` or `version` with the memory backend).
 
 use proc_macro2::Span;
 
 use crate::diagnostics::Errors;
 use crate::model::{Argument, Arguments, Backend, BuiltIn, is_off, is_on};
 
-/// An argument's span if present, the condition that makes it wrong, and what to write instead.
+/// The argument's span if present, the condition of the error, and its message.
 type Rule = (Option<Span>, bool, &'static str);
 
 pub(super) fn check(arguments: &Arguments, errors: &mut Errors) {

@@ -1,4 +1,4 @@
-//! Arguments that cannot be part of a key, and too many of them.
+//! Arguments that cannot be part of a key, and their number.
 
 use syn::visit::{self, Visit};
 use syn::{Lifetime, ParenthesizedGenericArguments, TypeFnPtr, TypeReference};
@@ -7,7 +7,7 @@ use crate::diagnostics::Errors;
 use crate::model::{Arguments, CompanionKind, Parameter, Role, Store, is_on, is_static};
 use crate::parse::Function;
 
-/// The most arguments of a key, and of a method's companion.
+/// The maximal number of arguments in a key, and of a method's companion.
 const MAX_KEY_ARGUMENTS: usize = 12;
 
 pub(super) fn check(arguments: &Arguments, function: &Function, errors: &mut Errors) {

@@ -9,7 +9,7 @@ use crate::diagnostics::Errors;
 use crate::model::{Arguments, CompanionKind};
 use crate::parse::Function;
 
-/// The standard library's common type whose lifetime may be elided. Of other types, nobody can tell here.
+/// The standard library's common type whose lifetime may be elided. Other types cannot be recognised here.
 const BORROWING: &str = "Cow";
 
 pub(super) fn check(arguments: &Arguments, function: &Function, errors: &mut Errors) {

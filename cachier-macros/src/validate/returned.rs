@@ -21,7 +21,7 @@ pub(super) fn check(signature: &Signature, errors: &mut Errors) {
     }
 }
 
-/// An attribute of the impl is expanded before those of its methods, in any order of writing.
+/// Attributes of the impl are expanded before those of its methods, whatever their order.
 const REWRITTEN: &str = "`#[async_trait]` has made a boxed future of this method, which cannot be cached; move the body into \
                          an inherent `async fn`, cache that, and call it from here";
 
