@@ -3,7 +3,8 @@
 //! One document per key holds the entry and its lease, so that each change is a single atomic request. Two more
 //! indexes: by function and age, for clean-ups and figures without reading documents, and a TTL index for expiry.
 //!
-//! The server takes documents of 16 MiB; larger entries are refused ([`StoreReply::TooLarge`](crate::StoreReply::TooLarge)).
+//! The server takes documents of 16 MiB; larger entries are refused:
+//! [`StoreReply::TooLarge`](crate::StoreReply::TooLarge).
 
 mod connect;
 mod documents;
