@@ -22,7 +22,7 @@ const STALE_SINCE: u16 = 13;
 const CODEC_CBOR: u8 = 1;
 const CONTENT_ERROR: u8 = 1;
 
-/// The longest output of [`write`]: six fields of 6 + 8 bytes, one of 6 + 4, two of 6 + 1.
+/// The longest output of [`write()`]: six fields of 6 + 8 bytes, one of 6 + 4, two of 6 + 1.
 pub(super) const MAX_FIELDS_BYTES: usize = 6 * 14 + 10 + 2 * 7;
 
 /// Appends the fields of an entry whose value has `value_len` bytes.

@@ -66,7 +66,7 @@ pub(super) enum LockAttempt {
     Stuck,
 }
 
-/// Waits for a short-lived lock, whose holders [touch](touch) the file while active.
+/// Waits for a short-lived lock, whose holders [touch] the file while active.
 pub(super) fn lock_within(file: &File, timeout: &LockTimeout) -> io::Result<LockAttempt> {
     let mut watched = None;
     let mut sleep = MIN_SLEEP;

@@ -67,7 +67,7 @@ impl TimesSource<'_> {
 
 /// A key or a borrowed form of it with the same hash, for lookups.
 pub trait BorrowedKey<K>: Hash + Equivalent<K> {
-    /// The key as a machine word, if it is one: see [`word`](super::word).
+    /// The key as a machine word, if it is one: see [`word`].
     fn word(&self) -> Option<u64> {
         None
     }
