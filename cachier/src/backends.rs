@@ -91,7 +91,7 @@ impl BackendHandle {
         if self.is_calm.load(Ordering::Acquire) {
             return Ok(SendTime::at(now));
         }
-        // The answer to a probe is this operation's, too. In place of one that is given up, this goes.
+        // The answer to a running probe counts for this operation too. If that probe is given up, this one takes its place.
         let mut acquire: fn(&mut Breaker, u64) -> Admission = Breaker::admit_probe;
         loop {
             let now = clock.now();
@@ -108,7 +108,7 @@ impl BackendHandle {
         }
     }
 
-    /// Has another operation be the probe if this one was, and it is not known how that went.
+    /// Lets another operation be the probe if this one was and ended without a result.
     pub(crate) fn give_up(&self, sent: &SendTime) {
         if let Some(probe) = sent.probe()
             && self.breaker().probe() == Some(probe)
@@ -345,7 +345,7 @@ impl Backends {
         Ok(())
     }
 
-    /// What functions that name no backend use: the program's choice, else `CACHIER_BACKEND`, else files.
+    /// The backend of functions that name none: the program's choice, else `CACHIER_BACKEND`, else files.
     pub(crate) fn default_name(&self) -> Result<String, Error> {
         if let Some(chosen) = self.state().default.clone() {
             return Ok(chosen);
@@ -443,7 +443,7 @@ impl Backends {
         all.map(|(name, handle)| handle.figures(name)).collect()
     }
 
-    /// The instance of a backend that cachier brings, made when it is first needed.
+    /// A built-in backend, opened when it is first needed.
     fn built_in(
         &self,
         name: String,

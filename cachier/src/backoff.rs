@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::decision::Backoff;
 use crate::timer::nanos;
 
-/// How many keys are remembered one by one. While more have failed, all are paused.
+/// How many keys are remembered one by one. While more have failed, all back off.
 const MAX_KEYS: usize = 1024;
 
 /// The backoffs of one function.
@@ -18,14 +18,14 @@ const MAX_KEYS: usize = 1024;
 #[derive(Default)]
 pub(crate) struct Backoffs {
     hasher: RandomState,
-    /// By hash, so that no key of the program's is kept, compared or dropped under the lock.
+    /// By hash, so that no key is kept, compared or dropped under the lock.
     keys: Mutex<Keys>,
 }
 
 #[derive(Default)]
 struct Keys {
     noted: HashMap<u64, Noted>,
-    /// Until when keys are paused that are not noted: as many have failed as can be.
+    /// Until when keys back off that are not noted, because the table was full.
     others_until: u64,
 }
 

@@ -104,7 +104,7 @@ impl Breaker {
         };
     }
 
-    /// The probe that is on its way, by the moment at which another goes without its answer.
+    /// The running probe, identified by the moment at which another follows.
     pub(crate) fn probe(&self) -> Option<u64> {
         match *self {
             Self::Probing { until, .. } => Some(until),
@@ -112,7 +112,7 @@ impl Breaker {
         }
     }
 
-    /// Nobody will tell how this probe has gone: another may go now.
+    /// This probe will have no result: another may go now.
     pub(crate) fn given_up(&mut self, probe: u64) {
         if let Self::Probing { until, pause } = *self
             && until == probe
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_that_began_before_it_opened_changes_nothing() {
+    fn failures_from_before_opening_change_nothing() {
         let mut breaker = opened_at(0);
         let before = breaker;
         breaker.failed(50, LIMITS);

@@ -149,7 +149,7 @@ fn s3() -> Result<Arc<dyn Backend>, Error> {
     Ok(Arc::new(backend))
 }
 
-/// The URL that the environment names, else the usual one of this machine.
+/// The URL from the environment, else the usual one on this machine.
 #[cfg(any(feature = "redis", feature = "mongo"))]
 fn url(
     variable: &'static environment::Variable<environment::Address>,

@@ -31,17 +31,17 @@ pub struct CachedFunction {
     reach: Reach,
 }
 
-/// What operations reach.
+/// The functions that operations apply to.
 #[derive(Clone, Copy)]
 enum Reach {
-    /// The function alone: one of a generic function's instantiations.
+    /// One function, or one instantiation of a generic one.
     Instantiation,
     /// All functions of its name.
     Name,
 }
 
 impl CachedFunction {
-    /// The function's name, as metrics and messages have it: without type arguments.
+    /// The function's name in metrics and messages: without type arguments.
     #[must_use]
     pub fn name(self) -> &'static str {
         self.function.name()
@@ -160,7 +160,7 @@ impl CachedFunction {
         Ok(sum)
     }
 
-    /// The functions that operations reach, those of now.
+    /// The functions that operations apply to at the moment.
     fn reached(self) -> Vec<&'static dyn RegisteredFunction> {
         match self.reach {
             Reach::Instantiation => vec![self.function],
@@ -172,7 +172,7 @@ impl CachedFunction {
         }
     }
 
-    /// The metrics of all that are reached; instantiations of one function share theirs.
+    /// The metrics of those functions; instantiations of one function share theirs.
     fn all_metrics(self) -> Vec<&'static CacheMetrics> {
         let mut all: Vec<&'static CacheMetrics> = Vec::new();
         for metrics in self
@@ -188,7 +188,7 @@ impl CachedFunction {
     }
 }
 
-/// The sum, as long as both are known.
+/// The sum, if both are known.
 fn add(sum: Option<u64>, more: Option<u64>) -> Option<u64> {
     Some(sum?.saturating_add(more?))
 }
@@ -199,7 +199,7 @@ impl fmt::Debug for CachedFunction {
     }
 }
 
-/// Every cached function that has been called, by package and name. Of a generic function, each instantiation.
+/// Every cached function that has been called, by package and name; of a generic function, each instantiation.
 #[must_use]
 pub fn functions() -> Vec<CachedFunction> {
     let functions = context::current().registry.functions();
@@ -212,9 +212,9 @@ pub fn functions() -> Vec<CachedFunction> {
 
 /// The cached function of this name, if it has been called.
 ///
-/// Several functions may share a name: the instantiations of a generic function, the impls of one trait, and functions of
-/// other packages. Operations reach all of them, and [`stats`](CachedFunction::stats) adds them up. By a name with its type
-/// arguments, as in `parse<u64>`, one instantiation is found alone.
+/// Several functions may share a name: the instantiations of a generic function, the impls of a trait, and functions of
+/// other packages. Operations apply to all of them, and [`stats`](CachedFunction::stats) adds them up. A name with type
+/// arguments, as in `parse<u64>`, finds one instantiation.
 #[must_use]
 pub fn function(name: &str) -> Option<CachedFunction> {
     let functions = context::current().registry.functions();

@@ -151,7 +151,7 @@ impl Context {
         let before = mem::replace(&mut *current, Arc::clone(&params));
         drop(current);
         self.params_changed();
-        // What is near was put there under the old parameters.
+        // Near values were stored under the old parameters.
         let of_near = |params: &GlobalParams| {
             let place = (params.namespace.clone(), params.cache_dir.clone());
             (place, params.stale_after)

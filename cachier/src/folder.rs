@@ -42,7 +42,7 @@ impl Folder {
         Ok(Self::chosen(named, policy, package))
     }
 
-    /// The folder of the SQLite file, where no database is named.
+    /// The folder of the SQLite file, if no database is named.
     pub(crate) fn for_sqlite(policy: &Policy, package: Option<Package>) -> Result<Self, Error> {
         let named = environment::CACHE_DIR.get()?.cloned();
         Ok(Self::chosen(named, policy, package))

@@ -21,11 +21,11 @@ use crate::verification::{Finding, Verification};
 
 /// One annotated function in one context.
 pub struct Function {
-    /// What people read, in metrics and messages: all instantiations of a generic function have one.
+    /// The name in metrics and messages, shared by all instantiations of a generic function.
     pub(crate) name: String,
-    /// The same with the arguments of types.
+    /// The name with type arguments.
     pub(crate) typed_name: String,
-    /// What tells it from all others, in this process and where its values are kept.
+    /// The unique name, in this process and in stores.
     pub(crate) storage_name: String,
     pub(crate) package: Package,
     pub(crate) options: Options,
@@ -110,7 +110,7 @@ impl Function {
         self.now_for(nanos).saturating_sub(created) <= nanos && nanos > 0
     }
 
-    /// What tells whether a near copy that counts from a moment may be served now, and at the latest until another one.
+    /// Whether a near copy that counts from a moment may be served now, and until when at the latest.
     #[cfg(feature = "memory")]
     #[inline]
     pub(crate) fn near_freshness(&self, until: u64) -> impl Fn(u64) -> bool + Copy {
@@ -131,7 +131,7 @@ impl Function {
         self.now_for(self.fresh_nanos())
     }
 
-    /// The time, as precisely as an age limit of so many nanoseconds needs it.
+    /// The time, as precisely as an age limit of this many nanoseconds needs it.
     #[cfg(feature = "memory")]
     #[inline]
     fn now_for(&self, nanos: u64) -> u64 {
@@ -163,7 +163,7 @@ impl Function {
         }
     }
 
-    /// In a child of the process in which the function was made, whoever changes it may not be there.
+    /// In a forked child, the thread that was changing it may not exist.
     #[cold]
     fn policy_being_changed(&self) -> Arc<Policy> {
         if self.process.is_current() {

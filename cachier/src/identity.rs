@@ -66,7 +66,7 @@ pub(crate) fn storage_name(spec: &FunctionSpec) -> String {
     format!("{}:{}", spec.package.name, typed_name(spec))
 }
 
-/// The name of a function: its own, or the one that its attribute gives it, type arguments included.
+/// The name of a function, or the one that its attribute gives it, with type arguments.
 pub(crate) fn typed_name(spec: &FunctionSpec) -> String {
     match spec.options.name {
         Some(name) => format!("{name}{}", type_arguments(&spec.identity)),
@@ -74,7 +74,7 @@ pub(crate) fn typed_name(spec: &FunctionSpec) -> String {
     }
 }
 
-/// The name of a function in metrics: without type arguments, so that all instantiations have one.
+/// The name of a function in metrics: without type arguments, so that all instantiations share it.
 pub(crate) fn name(spec: &FunctionSpec) -> String {
     match spec.options.name {
         Some(name) => name.to_owned(),

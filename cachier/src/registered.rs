@@ -9,11 +9,11 @@ use crate::switches::Switches;
 
 /// A cached function that has been called.
 pub(crate) trait RegisteredFunction: Send + Sync {
-    /// What people read, in metrics and messages. Functions may share it.
+    /// The name in metrics and messages. Functions may share it.
     fn name(&self) -> &str;
-    /// The same with the arguments of types.
+    /// The name with type arguments.
     fn typed_name(&self) -> &str;
-    /// What tells it from all others.
+    /// The unique name.
     fn storage_name(&self) -> &str;
     /// The name of its backend.
     fn backend(&self) -> String;

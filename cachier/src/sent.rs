@@ -1,4 +1,4 @@
-//! An operation on a store: who asks for it, and when it was sent.
+//! An operation on a store: its caller, and when it was sent.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -9,7 +9,7 @@ use crate::call::CallMode;
 use crate::limiter::Priority;
 use crate::timer::Timer;
 
-/// Who asks for an operation.
+/// The caller of an operation.
 pub(crate) struct Caller<'a> {
     pub(crate) clock: &'a Clock,
     pub(crate) timer: &'static Timer,
@@ -22,9 +22,9 @@ pub(crate) struct Caller<'a> {
 /// When an operation was sent, and whether as the probe of a breaker.
 #[derive(Debug)]
 pub(crate) struct SendTime {
-    /// When it was asked for, or when its turn had come.
+    /// When it was requested, or when it got its permit.
     moment: AtomicU64,
-    /// The moment by which the breaker that it is a probe of tells that from others, or [`NONE`].
+    /// The moment that identifies it as a probe of its breaker, or [`NONE`].
     probe: AtomicU64,
 }
 
@@ -42,12 +42,12 @@ impl SendTime {
         }
     }
 
-    /// It is sent only now.
+    /// Records that it is sent only now.
     pub(crate) fn wait_until(&self, moment: u64) {
         self.moment.store(moment, Ordering::Relaxed);
     }
 
-    /// It is sent as another would have been.
+    /// Takes the moment and the probe of another operation.
     pub(crate) fn become_as(&self, other: &Self) {
         self.wait_until(other.moment());
         let probe = other.probe.load(Ordering::Relaxed);

@@ -75,7 +75,7 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// The same, for what asks for one key, and brings no value unless it [says so](Self::bring).
+    /// The same for one key, without a value unless it [brings](Self::bring) one.
     pub(crate) fn for_one_key(function: &'a Function, mode: CallMode) -> Self {
         Self {
             is_of_companion: true,
@@ -83,13 +83,13 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// It brings a value of so many bytes, and may take as long as that needs. Nothing has been asked yet.
+    /// Extends the timeout for a value of this many bytes. Called before the first operation.
     pub(crate) fn bring(&mut self, bytes: u64) {
         let allowance = self.policy.operation_timeout.max(one_key_timeout(bytes));
         self.budget = budget(self.function, &self.policy, allowance);
     }
 
-    /// The same, without a trace in metrics.
+    /// The same without a trace in metrics.
     pub(crate) fn uncounted(function: &'a Function, mode: CallMode) -> Self {
         Self {
             metrics: None,
@@ -359,17 +359,17 @@ impl<'a> Session<'a> {
 /// The shortest timeout of background work and of the companion.
 const BACKGROUND_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// How long it may take at least for one key where the companion brings no value, or a small one. A request on a lost
-/// connection holds that connection until then: if that were long, a few of them would leave none for the calls.
+/// The shortest timeout of the companion's operations on one key, without a value or with a small one. A request on a lost
+/// connection holds that connection until then: with a long timeout, a few of them would leave none for the calls.
 const ONE_KEY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The most bytes that a small value has.
+/// The size of the largest small value, in bytes.
 const MAX_SMALL_VALUE: u64 = 1 << 20;
 
-/// How many bytes of a larger value are stored in each second more, at least.
+/// The throughput assumed for larger values, in bytes per second.
 const MIN_THROUGHPUT: u64 = 1 << 20;
 
-/// How long the backend may take at least for one key, with a value of so many bytes.
+/// The shortest timeout for one key with a value of this many bytes.
 fn one_key_timeout(bytes: u64) -> Duration {
     let more = bytes
         .saturating_sub(MAX_SMALL_VALUE)
@@ -378,12 +378,12 @@ fn one_key_timeout(bytes: u64) -> Duration {
     timeout.min(BACKGROUND_TIMEOUT)
 }
 
-/// Whether a call is measured: decided once for each call.
+/// Whether a call is sampled: decided once for each call.
 #[derive(Clone, Copy, Debug)]
 pub enum CallStart {
-    /// Not decided yet: the call comes from the companion, or its cache is switched off.
+    /// Not decided yet: the call comes from the companion, or its cache is disabled.
     Undecided,
-    /// Decided when the call began: how many calls this one stands for, if it is measured.
+    /// Decided when the call began: how many calls this one stands for, if it is sampled.
     Decided(Option<Sampled>),
 }
 

@@ -8,7 +8,7 @@ pub(crate) struct Switches {
 }
 
 impl Switches {
-    /// Switches everything on, also what was switched off by pattern.
+    /// Enables everything, including what patterns disabled.
     pub(crate) fn enable_all(&mut self) {
         *self = Self::default();
     }

@@ -20,7 +20,7 @@ impl<T: Store> Core<T> {
     }
 }
 
-/// The pause after a failure to replace a value: when that was created, and for how long; `None` where there is none.
+/// The backoff after a failure to replace a value: when that was created, and for how long; `None` if there is none.
 pub(super) struct FailedPause(Option<(u64, Duration)>);
 
 impl FailedPause {
@@ -57,7 +57,8 @@ impl<T: Store> CallDriver<T> {
         }
     }
 
-    /// The pause that begins if a refresh cannot be stored. A call that computes for itself begins none: it has a new value.
+    /// The backoff that starts if a refresh cannot be stored. A call that computes for itself starts none: it has a new
+    /// value.
     pub(super) fn unstored_pause(&self, reason: Reason) -> FailedPause {
         match reason {
             Reason::Refresh => self.failed_pause(),

@@ -30,7 +30,7 @@ pub trait DriveBlocking: Store {
         driver: &mut BlockingDriver<Self>,
         work: &mut dyn Work<Self>,
     ) -> Option<Cacheable>;
-    /// The same when it has run.
+    /// Takes the result of the function.
     fn computed_blocking(
         driver: &mut BlockingDriver<Self>,
         kind: ResultKind,
@@ -75,7 +75,7 @@ impl DriveBlocking for ErasedMemory {
 
 /// Drives a request on the caller's thread.
 pub struct BlockingDriver<T: Store> {
-    /// While the function runs: here, and not on the stack of a recursion. Dropped first, as the function is over by then.
+    /// Held while the function runs; kept here to stay off the stack of a recursion.
     guard: Option<EnterGuard>,
     driver: Driver<T>,
     response: Option<Response>,

@@ -19,7 +19,7 @@ use crate::flight::{
 use crate::storage::{Claim, Found, Notification, Store};
 use crate::sync::Arc;
 
-/// Pauses between two looks at another process's lease grow from the one to the other.
+/// Shortest and longest interval between two polls of another process's lease.
 const LEASE_POLL_INTERVALS: (Duration, Duration) =
     (Duration::from_millis(1), Duration::from_millis(50));
 

@@ -1,4 +1,4 @@
-//! Running the function, and what becomes of its result.
+//! Running the function, and storing and sharing its result.
 
 use std::mem::{self, forget};
 use std::time::Instant;
@@ -198,7 +198,7 @@ impl<T: Store> CallDriver<T> {
     ) {
         match stored {
             Some(storage::StoreOutcome::Done) => slot.stored(stamp),
-            // Others have changed the entry, or nobody knows what has become of it.
+            // Others have changed the entry, or its state is unknown.
             Some(storage::StoreOutcome::Refused | storage::StoreOutcome::TooLarge) | None => {
                 slot.invalidated();
             }
@@ -328,7 +328,7 @@ impl<T: Store> CallDriver<T> {
                 core.store.release(session, lease).await;
                 Publication::Removed(result, removed)
             }
-            // A failure has been counted.
+            // The failure has been counted.
             Ok(Vacated::Superseded) | Err(_) => {
                 Publication::Removed(result.valid_as_of(valid_at), false)
             }

@@ -70,7 +70,7 @@ impl<T: Store> EntryDriver<T> {
             EntryOperation::Precache => {
                 match key.and_then(|key| Ok((key, fitting(core, &session, slot)?))) {
                     Ok((key, found)) => {
-                        // In memory, where sizes are seldom known, there is no limit.
+                        // Sizes are often unknown in memory, which needs no limit.
                         session.bring(found.bytes.unwrap_or(u64::MAX));
                         State::Precache(key, found)
                     }
@@ -142,13 +142,13 @@ impl<T: Store> EntryDriver<T> {
                 loaded.and_then(|found| self.show(found, slot)),
             )),
             Some(State::Precached(entry)) => {
-                // Also where storing it has failed: it may arrive nevertheless.
+                // Even if storing it failed: it may arrive nevertheless.
                 slot.invalidated();
                 Transition::Done(Response::Precached(
                     entry.and_then(|entry| self.insert(entry)),
                 ))
             }
-            _ => unreachable!("the storage is asked first, and once"),
+            _ => unreachable!("the store is used first, and once"),
         }
     }
 
@@ -169,7 +169,7 @@ impl<T: Store> EntryDriver<T> {
         }
     }
 
-    /// Stores in the memory of the process.
+    /// Inserts the value into the memory of the process.
     fn insert(&self, entry: StoredEntry<T>) -> Result<(), Error> {
         let Core {
             store, function, ..

@@ -17,7 +17,7 @@ use crate::session::Session;
 use crate::storage::{Claim, Store};
 use crate::trace;
 
-/// How long nobody asks for a lease again that was not granted.
+/// How long no refresh is attempted after a lease was not granted.
 const HELD_LEASE_BACKOFF: Duration = Duration::from_millis(500);
 
 /// Recomputes the value in a task, unless somebody else does by now.
@@ -69,7 +69,7 @@ async fn lead<T: Store>(request: RefreshRequest<T>, mode: CallMode) -> Option<Dr
     let session = Session::for_refresh(&core.function, mode);
     let lease = match core.store.claim(&session, &key, &seen).await {
         Ok(Claim::Granted(lease)) => lease,
-        // Another process is at it, or the store gives no leases: not every call is to ask.
+        // Another process computes, or the store grants no leases: not every call should ask again.
         Ok(Claim::Held(_)) | Err(_) => {
             if let Some(created) = created {
                 core.back_off(&key, created, Backoff::Held, HELD_LEASE_BACKOFF);

@@ -23,7 +23,6 @@ use crate::storage::Store;
 
 /// A request of a function or its companion.
 pub enum Request {
-    /// A call.
     Call(CallOptions, CallStart),
     /// An operation on one entry.
     Entry(EntryOperation),

@@ -29,8 +29,8 @@ pub(crate) enum FlightResult<V> {
 }
 
 impl<V> FlightResult<V> {
-    /// The same with a value that is not stored: for those who joined by the moment when nobody had invalidated the key, if
-    /// that is known.
+    /// The same result for a value that is not stored: it counts for callers that joined by this moment, when the key was
+    /// last known to be valid.
     pub(crate) fn valid_as_of(self, valid_at: Option<Instant>) -> Self {
         match (self, valid_at) {
             (Self::Value(value), Some(valid_at)) => Self::AsOf(value, valid_at),

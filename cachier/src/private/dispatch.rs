@@ -24,26 +24,26 @@ use crate::session::CallStart;
 use crate::stamp::Stamp;
 use crate::storage::Store;
 
-/// What the companion, or the function itself, asks for.
+/// A request of a function or its companion, with its types.
 ///
-/// Of two words, which travel in registers: a call that runs its function takes as little of the stack as it can.
+/// Two words, which are passed in registers to save stack.
 pub enum TypedRequest<Stored> {
-    /// One call of the function, which found nothing at once: how many calls it stands for, if it is measured.
+    /// A call of the function that missed the fast path: how many calls it stands for, if it is sampled.
     First(Option<Sampled>),
-    /// The same, of a function whose cache is switched off, where that is not decided yet.
+    /// The same for a function whose cache is disabled: not decided yet.
     FirstUndecided,
-    /// One call of the companion.
+    /// A call of the companion.
     Call(Box<CallOptions>),
-    /// Forget one entry.
+    /// Forgets one entry.
     Invalidate,
     /// Reads one entry.
     Peek,
-    /// Store one entry.
+    /// Stores one entry.
     Precache(Box<Stored>),
 }
 
 impl<Stored> TypedRequest<Stored> {
-    /// A call of the function, which found nothing at once.
+    /// A call of the function that missed the fast path.
     #[inline]
     pub fn first(start: CallStart) -> Self {
         match start {
@@ -57,12 +57,12 @@ impl<Stored> TypedRequest<Stored> {
         Self::Call(Box::new(options))
     }
 
-    /// A value that the companion is to store.
+    /// A value for the companion to store.
     pub fn precache(stored: Stored) -> Self {
         Self::Precache(Box::new(stored))
     }
 
-    /// What is asked for, and the value that comes with it.
+    /// The untyped request, and its value.
     fn into_parts(self) -> (Request, Option<Stored>) {
         match self {
             Self::First(sampled) => (
@@ -81,18 +81,18 @@ impl<Stored> TypedRequest<Stored> {
     }
 }
 
-/// What came of an [`TypedRequest`].
+/// The response to a [`TypedRequest`].
 pub enum TypedResponse<R, Stored> {
     Call(R, Box<Call<()>>),
-    /// In a box, so that a call's own reply is small.
+    /// Boxed to keep a call's response small.
     Entry(Box<EntryReply<Stored>>),
 }
 
-/// Drops what an ordinary call does not tell. Not inlined, so that no function has a copy of it.
+/// Drops what an ordinary call does not return. Not inlined, so that no function has a copy of it.
 #[inline(never)]
 fn drop_call(_: Box<Call<()>>) {}
 
-/// What came of an operation on one entry, variant by variant.
+/// The response to an operation on one entry, variant by variant.
 pub enum EntryReply<Stored> {
     Invalidated(Result<bool, Error>),
     Peeked(Result<Option<Stored>, Error>),
@@ -107,7 +107,7 @@ impl<R, Stored> TypedResponse<R, Stored> {
                 drop_call(call);
                 value
             }
-            Self::Entry(_) => unreachable!("a reply is of its operation's variant"),
+            Self::Entry(_) => unreachable!("a response has the variant of its request"),
         }
     }
 
@@ -115,7 +115,7 @@ impl<R, Stored> TypedResponse<R, Stored> {
     pub fn call(self) -> Call<R> {
         match self {
             Self::Call(value, call) => call.with(value),
-            Self::Entry(_) => unreachable!("a reply is of its operation's variant"),
+            Self::Entry(_) => unreachable!("a response has the variant of its request"),
         }
     }
 }
@@ -131,7 +131,7 @@ macro_rules! responses {
                     {
                         return content;
                     }
-                    unreachable!("a reply is of its operation's variant")
+                    unreachable!("a response has the variant of its request")
                 }
             )*
         }
@@ -268,10 +268,9 @@ fn ready_at_hand(
     })
 }
 
-/// Carries out an operation of a synchronous function.
+/// Dispatches a request of a sync function.
 ///
-/// Not inlined: functions with the same types share it, and a recursion has no more of it on its stack than what it needs
-/// to go on.
+/// Not inlined: functions with the same types share it, and a recursion keeps only what it needs on the stack.
 #[inline(never)]
 pub fn dispatch<T, Sh, F>(
     prepared: Box<Prepared<T, Sh, F>>,

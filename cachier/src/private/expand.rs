@@ -106,7 +106,8 @@ macro_rules! __dispatch {
     };
 }
 
-/// What is over before the function runs, and takes no stack of a recursion: a future is not on the stack while it waits.
+/// Work that is over before the function runs. It takes no stack of a recursion: a future is not on the stack while it
+/// waits.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __before_run {
@@ -118,11 +119,11 @@ macro_rules! __before_run {
     };
 }
 
-/// Hands a function to the runtime: what it is given, under which names, how it runs now, and how in the background.
+/// Dispatches a function: what it captures, under which names, and how it runs now and in the background.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __run {
-    // The body of a synchronous function reaches the runtime without its type, so what it is given is handed over inside.
+    // The body of a sync function is type-erased, so its captures are passed inside.
     ([] $spec:expr, $prepared:ident, $captured:expr => $names:pat, $now:expr $(, later $later:expr)?) => {{
         let mut captured = $crate::__private::Option::Some($captured);
         $crate::__private::dispatch($prepared, &mut |mode| {
@@ -130,7 +131,7 @@ macro_rules! __run {
             $crate::__invoke!(mode, $now $(, $spec.in_thread($later))?)
         })
     }};
-    // In a box, so that the future of a hit, which is made and moved for each call, stays small.
+    // Boxed to keep a hit's future small: it is made and moved for each call.
     ([async] $spec:expr, $prepared:ident, $captured:expr => $names:pat, $now:expr $(, later $later:expr)?) => {{
         let $names = $captured;
         ::std::boxed::Box::pin($crate::__private::dispatch_async($prepared, move |mode| {

@@ -251,7 +251,7 @@ pub struct ErasedSite {
     make_spec: fn(&'static str) -> FunctionSpec,
     /// The sites by marker: a list that only grows, read without a lock.
     known: OnceLock<Box<KnownSite>>,
-    /// Held while the list grows. In a child, nobody waits for a thread of the parent that was at it.
+    /// Held while the list grows. Per process: a forked child does not wait for the parent's thread.
     growing: PerProcess<Mutex<()>>,
     instantiations: Instantiations,
 }

@@ -13,7 +13,7 @@ use crate::stamp::Stamp;
 use crate::storage::Found;
 use crate::storage::encoded::{Encoded, moment};
 
-/// Measures a value, where its type can be measured.
+/// Measures a value, if its type can be measured.
 pub type Measure<V> = Option<fn(&V) -> Result<ValueSize, Error>>;
 
 /// How large a value is.

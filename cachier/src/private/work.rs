@@ -320,13 +320,13 @@ pub fn take_once<T>(captured: &mut Option<T>) -> T {
     }
 }
 
-/// Calls what is over before the function runs, in a frame that is gone by then: it takes no stack of a recursion.
+/// Calls what is over before the function runs, in a frame that is gone by then, to save stack in recursions.
 #[inline(never)]
 pub fn in_own_frame<R>(prepare: impl FnOnce() -> R) -> R {
     prepare()
 }
 
-/// Calls a function that holds what it is given.
+/// Calls a function with its captures.
 pub fn call_once<R>(function: impl FnOnce() -> R) -> R {
     function()
 }

@@ -20,7 +20,7 @@ use crate::trace;
 /// The values of one function.
 pub struct Memory<K, V> {
     pub(crate) store: MemoryStore<K, V>,
-    /// Whether the program has been told that the store is large.
+    /// Whether the large store has been reported.
     warned: AtomicBool,
 }
 
@@ -296,7 +296,7 @@ fn end_if_lost(function: &Function, is_lost: bool) {
     }
 }
 
-/// Counts what an insertion evicted; tells the program, once, of a store that grows without bounds.
+/// Counts evictions; reports a store that grows without bounds, once.
 fn note(function: &Function, warned: &AtomicBool, evicted: u64, entries: u64) {
     if let Some(metrics) = function.metrics {
         metrics.removed(RemovalCause::Evicted, evicted);

@@ -22,15 +22,14 @@ pub struct Near<K, V> {
     log: PerProcess<Mutex<ChangeLog<K>>>,
     /// Above this many known hashes, those of evicted entries are pruned.
     prune_above: usize,
-    /// Until when hits need not look which process they are in, in nanoseconds of the monotonic clock.
+    /// Until when hits need not check for a fork, in nanoseconds of the monotonic clock.
     usable_until: AtomicU64,
 }
 
-/// How long a child may serve what it has inherited, though others have changed it since: hits look so often which process
-/// they are in.
+/// How long a forked child may serve inherited values that others have changed: the interval in which hits check for a fork.
 const RENEWAL_INTERVAL: Duration = Duration::from_millis(100);
 
-/// An entry of the near tier, as the function and as the backend name it.
+/// The key of a near entry, for the function and for the backend.
 #[derive(Clone)]
 pub struct NearKey<K> {
     pub(crate) key: K,
@@ -67,7 +66,7 @@ where
         }
     }
 
-    /// The value that is near, if it is fresh.
+    /// The near value, if it is fresh.
     #[inline]
     pub(crate) fn get<Q>(&self, key: &Q, function: &Function) -> Option<V>
     where
@@ -80,7 +79,7 @@ where
         get().or_else(|| self.renew(function).then(get)?)
     }
 
-    /// The same, with what else is known of it.
+    /// The same with its times.
     #[cfg_attr(not(debug_assertions), inline(always))]
     pub(crate) fn get_entry<Q>(&self, key: &Q, function: &Function) -> Option<Entry<V>>
     where
@@ -94,7 +93,7 @@ where
         get().or_else(|| self.renew(function).then(get)?)
     }
 
-    /// Makes the tier usable again where that has lapsed; whether it was made so. In a child, what was inherited goes.
+    /// Makes the tier usable again after the interval; whether it did. In a forked child this clears inherited values.
     #[cold]
     #[inline(never)]
     fn renew(&self, function: &Function) -> bool {
@@ -178,7 +177,7 @@ where
         let lock = || self.log.lock().unwrap_or_else(PoisonError::into_inner);
         let mut log = lock();
         if log.has_missed {
-            // Not under the lock: values are dropped. Until it is done, others do the same.
+            // Not under the lock, as it drops values. Until it is done, others do the same.
             drop(log);
             self.store.clear();
             log = lock();

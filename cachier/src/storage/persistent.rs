@@ -90,14 +90,14 @@ impl Persistent {
         Ok(target)
     }
 
-    /// Forgets what is near of an entry that is about to change: whether that comes about, the caller may never learn.
+    /// Forgets the near copy of an entry that is about to change: the caller may never learn whether it does.
     fn clear_near(&self, key: &KeyHash) {
         if let Some(near) = self.watcher.get() {
             near(&Change::Entry(*key));
         }
     }
 
-    /// Who is told of what others do: those that compute, and the tier in front.
+    /// Passes changes on to running computations and to the near tier.
     fn change_listener(&self) -> Arc<Watcher> {
         let (active_leases, near) = (Arc::clone(&self.active_leases), self.watcher.get().cloned());
         Arc::new(move |change| {
@@ -140,7 +140,7 @@ impl Persistent {
         let context = session.function().context;
         let (target, sent) = self.acquire(session, operation).await?;
         let _on_its_way = OnItsWay(&target.handle, &sent);
-        // Pinned here: what is handed on by value would be kept twice at each step.
+        // Pinned here: a future passed by value would take its room twice at each step.
         let work = pin!(work(&target));
         let result = session
             .operate(operation, &target.handle, &sent, work)
@@ -487,7 +487,7 @@ impl Store for Persistent {
     }
 }
 
-/// An operation until it has ended, or is given up.
+/// An operation in flight, until it has ended or is dropped.
 struct OnItsWay<'a>(&'a BackendHandle, &'a SendTime);
 
 impl Drop for OnItsWay<'_> {
@@ -496,7 +496,7 @@ impl Drop for OnItsWay<'_> {
     }
 }
 
-/// Says what has become of values that the companion was to remove, if the store may not have been reached.
+/// Adds a hint to a failed removal by the companion, if the store may not have been reached.
 fn in_process_only(error: Error, session: &Session<'_>) -> Error {
     use ErrorKind::{BreakerOpen, Connect, Io, Protocol, Timeout};
     match error.kind() {
