@@ -152,7 +152,7 @@ impl BackendHandle {
             Err(Rejected) if caller.is_of_companion => {
                 drop(permit);
                 let as_probe = self.probe(operation, caller.clock).await?;
-                sent.become_as(&as_probe);
+                sent.copy_from(&as_probe);
                 Ok(None)
             }
             Err(Rejected) => Err(self.breaker_open(operation)),

@@ -48,7 +48,7 @@ impl SendTime {
     }
 
     /// Takes the moment and the probe of another operation.
-    pub(crate) fn become_as(&self, other: &Self) {
+    pub(crate) fn copy_from(&self, other: &Self) {
         self.wait_until(other.moment());
         let probe = other.probe.load(Ordering::Relaxed);
         self.probe.store(probe, Ordering::Relaxed);

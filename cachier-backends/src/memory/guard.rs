@@ -107,7 +107,10 @@ fn pin_first() -> Option<Guard> {
     // Initialises the guards' thread-local first, so that it is destroyed last.
     let guard = Guard::new();
     EXIT_GUARD.with(|_| LIFE_STAGE.set(LifeStage::Running));
-    if BEGUN.fetch_add(1, Relaxed) % THREADS_PER_SWEEP != 0 {
+    if !BEGUN
+        .fetch_add(1, Relaxed)
+        .is_multiple_of(THREADS_PER_SWEEP)
+    {
         return Some(guard);
     }
     guard.accelerate();

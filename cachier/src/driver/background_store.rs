@@ -34,7 +34,10 @@ impl<T: Store> CallDriver<T> {
             }
         };
         let (core, key) = (self.core, self.key.clone());
-        let (may_replace, pause) = (self.may_replace(), self.unstored_pause(computation.reason));
+        let (may_replace, pause) = (
+            self.may_replace(),
+            self.unstored_backoff(computation.reason),
+        );
         let leader = self.leader.take();
         let context = core.function.context;
         let session = Session::continuing(&core.function, &self.session);

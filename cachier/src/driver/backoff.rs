@@ -21,9 +21,9 @@ impl<T: Store> Core<T> {
 }
 
 /// The backoff after a failure to replace a value: when that was created, and for how long; `None` if there is none.
-pub(super) struct FailedPause(Option<(u64, Duration)>);
+pub(super) struct FailedBackoff(Option<(u64, Duration)>);
 
-impl FailedPause {
+impl FailedBackoff {
     pub(super) fn begin<T: Store>(self, core: &Core<T>, key: &T::Key) {
         if let Some((created, length)) = self.0 {
             core.back_off(key, created, Backoff::Failed, length);
@@ -59,16 +59,16 @@ impl<T: Store> CallDriver<T> {
 
     /// The backoff that starts if a refresh cannot be stored. A call that computes for itself starts none: it has a new
     /// value.
-    pub(super) fn unstored_pause(&self, reason: Reason) -> FailedPause {
+    pub(super) fn unstored_backoff(&self, reason: Reason) -> FailedBackoff {
         match reason {
             Reason::Refresh => self.failed_pause(),
-            _ => FailedPause(None),
+            _ => FailedBackoff(None),
         }
     }
 
-    fn failed_pause(&self) -> FailedPause {
+    fn failed_pause(&self) -> FailedBackoff {
         let length = backoff_after_failure(&self.session.policy.rules);
-        FailedPause(self.created.zip(length))
+        FailedBackoff(self.created.zip(length))
     }
 
     /// Serves the stale value without an attempt to recompute it.

@@ -117,7 +117,7 @@ impl<T: Store> CallDriver<T> {
                     remove_replaced(core, session, key).await;
                 }
                 if stored.is_none() {
-                    self.unstored_pause(computation.reason).begin(core, key);
+                    self.unstored_backoff(computation.reason).begin(core, key);
                 }
                 State::Finishing(Box::new(Published {
                     outcome: Publication::Stored(

@@ -85,7 +85,7 @@ impl<Stored> TypedRequest<Stored> {
 pub enum TypedResponse<R, Stored> {
     Call(R, Box<Call<()>>),
     /// Boxed to keep a call's response small.
-    Entry(Box<EntryReply<Stored>>),
+    Entry(Box<EntryResponse<Stored>>),
 }
 
 /// Drops what an ordinary call does not return. Not inlined, so that no function has a copy of it.
@@ -93,7 +93,7 @@ pub enum TypedResponse<R, Stored> {
 fn drop_call(_: Box<Call<()>>) {}
 
 /// The response to an operation on one entry, variant by variant.
-pub enum EntryReply<Stored> {
+pub enum EntryResponse<Stored> {
     Invalidated(Result<bool, Error>),
     Peeked(Result<Option<Stored>, Error>),
     Precached(Result<(), Error>),
@@ -127,7 +127,7 @@ macro_rules! responses {
             $(
                 pub fn $name(self) -> $content {
                     if let Self::Entry(reply) = self
-                        && let EntryReply::$variant(content) = *reply
+                        && let EntryResponse::$variant(content) = *reply
                     {
                         return content;
                     }
@@ -326,9 +326,9 @@ impl<Sh: ReturnType, F> ResultSlot<Sh, F> {
     fn respond(self, response: Response) -> TypedResponse<Sh::Return, Sh::Stored> {
         let reply = match response {
             Response::Call(call) => return TypedResponse::Call(self.finish(), call),
-            Response::Invalidated(removed) => EntryReply::Invalidated(removed),
-            Response::Peeked(found) => EntryReply::Peeked(found.map(|_| self.into_stored())),
-            Response::Precached(stored) => EntryReply::Precached(stored),
+            Response::Invalidated(removed) => EntryResponse::Invalidated(removed),
+            Response::Peeked(found) => EntryResponse::Peeked(found.map(|_| self.into_stored())),
+            Response::Precached(stored) => EntryResponse::Precached(stored),
         };
         TypedResponse::Entry(Box::new(reply))
     }

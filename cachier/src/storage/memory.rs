@@ -303,10 +303,9 @@ fn note(function: &Function, warned: &AtomicBool, evicted: u64, entries: u64) {
     }
     let options = &function.options;
     let is_bounded = options.capacity.or(options.capacity_bytes).is_some();
-    if entries >= LARGE_STORE_ENTRIES && !is_bounded {
-        if !warned.swap(true, Ordering::Relaxed) {
-            trace::memory_is_large(&function.name, entries);
-        }
+    let is_large = entries >= LARGE_STORE_ENTRIES && !is_bounded;
+    if is_large && !warned.swap(true, Ordering::Relaxed) {
+        trace::memory_is_large(&function.name, entries);
     }
 }
 

@@ -139,7 +139,7 @@ impl Persistent {
     ) -> Result<R, Error> {
         let context = session.function().context;
         let (target, sent) = self.acquire(session, operation).await?;
-        let _on_its_way = OnItsWay(&target.handle, &sent);
+        let _on_its_way = InFlight(&target.handle, &sent);
         // Pinned here: a future passed by value would take its room twice at each step.
         let work = pin!(work(&target));
         let result = session
@@ -471,7 +471,7 @@ impl Store for Persistent {
     /// Does not count for a closed breaker: it may need rights that calls do without, and more time than they have.
     async fn usage(&self, session: &Session<'_>) -> Result<Usage, Error> {
         let (target, sent) = self.acquire(session, Operation::Load).await?;
-        let _on_its_way = OnItsWay(&target.handle, &sent);
+        let _on_its_way = InFlight(&target.handle, &sent);
         let is_probe = target.handle.is_open();
         let usage = target
             .with_retry(async |target: &Target| target.handle.backend.usage(&target.scope).await);
@@ -488,9 +488,9 @@ impl Store for Persistent {
 }
 
 /// An operation in flight, until it has ended or is dropped.
-struct OnItsWay<'a>(&'a BackendHandle, &'a SendTime);
+struct InFlight<'a>(&'a BackendHandle, &'a SendTime);
 
-impl Drop for OnItsWay<'_> {
+impl Drop for InFlight<'_> {
     fn drop(&mut self) {
         self.0.give_up(self.1);
     }
