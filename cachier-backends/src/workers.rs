@@ -202,6 +202,23 @@ mod tests {
     }
 
     #[test]
+    fn an_idle_thread_is_woken_for_new_work() {
+        static WORKERS: OnceLock<Workers> = OnceLock::new();
+        let workers = WORKERS.get_or_init(|| Workers::new("woken", 1));
+        let (sender, receiver) = channel();
+        for _ in 0..2 {
+            let done = sender.clone();
+            let job = Box::new(move || done.send(()).unwrap_or_default());
+            assert!(workers.submit(job).is_ok());
+            // Unwoken it would look for work only when it has lingered.
+            assert!(receiver.recv_timeout(THREAD_KEEP_ALIVE / 2).is_ok());
+            while workers.state().idle == 0 {
+                thread::yield_now();
+            }
+        }
+    }
+
+    #[test]
     fn blocking_work_returns_its_result_or_panic() {
         assert_eq!(block_on(unblock(|| 6 * 7)), 42);
         let panics = unblock(|| resume_unwind(Box::new("on purpose")));

@@ -15,6 +15,9 @@ const ENTRIES: u64 = 60_000;
 /// What a store of machine words keeps for when it grows again.
 const KEPT: i64 = 3 << 20;
 
+/// Makes the key or the value of this number.
+type Make<T> = fn(u64) -> T;
+
 /// One test at a time: memory is freed once no thread reads any more.
 fn alone() -> MutexGuard<'static, ()> {
     static ALONE: Mutex<()> = Mutex::new(());
@@ -74,7 +77,7 @@ fn bounds() -> [Bounds; 2] {
 /// Fills a store, takes entries out, and returns what it took before and after.
 fn before_and_after<K, V>(
     bounds: Bounds,
-    (key, value): (fn(u64) -> K, fn(u64) -> V),
+    (key, value): (Make<K>, Make<V>),
     take_out: impl Fn(&MemoryStore<K, V>),
 ) -> (i64, i64)
 where

@@ -373,3 +373,67 @@ fn a_folder_writable_for_others_is_denied() {
     set(0o755);
     SqlBackend::sqlite_in(folder.path()).unwrap();
 }
+
+#[test]
+fn a_file_gives_space_back_after_a_clear() {
+    let folder = tempfile::tempdir().unwrap();
+    let backend = backend(folder.path());
+    sql_support::runtime().block_on(async {
+        fill(&backend).await;
+        let full = size_on_disk(folder.path());
+        assert!(full > 5 << 20, "{full} bytes");
+        backend.clear(&scope()).await.unwrap();
+        until_smaller(folder.path(), full / 10).await;
+    });
+}
+
+#[test]
+fn a_file_gives_space_back_after_a_cleanup() {
+    let folder = tempfile::tempdir().unwrap();
+    let backend = backend(folder.path());
+    sql_support::runtime().block_on(async {
+        fill(&backend).await;
+        let full = size_on_disk(folder.path());
+        let later = created() + Duration::from_secs(3600);
+        backend.cleanup(&scope(), later).await.unwrap();
+        until_smaller(folder.path(), full / 10).await;
+    });
+}
+
+#[test]
+fn a_synchronous_clear_gives_space_back_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let backend = backend(folder.path());
+    let full = blocking::inline(Duration::from_secs(60), || {
+        block_on(fill(&backend));
+        let full = size_on_disk(folder.path());
+        block_on(backend.clear(&scope())).unwrap();
+        full
+    });
+    sql_support::runtime().block_on(until_smaller(folder.path(), full / 10));
+}
+
+/// Six megabytes.
+async fn fill(backend: &SqlBackend) {
+    for n in 0..60_u8 {
+        let key = key(n);
+        let request = StoreRequest::new(&[7; 100_000], created());
+        backend.store(&key, request).await.unwrap();
+    }
+}
+
+/// The file and its log.
+fn size_on_disk(folder: &Path) -> u64 {
+    let files = std::fs::read_dir(folder).unwrap();
+    let sizes = files.map(|file| file.unwrap().metadata().unwrap().len());
+    sizes.sum()
+}
+
+async fn until_smaller(folder: &Path, limit: u64) {
+    let begin = Instant::now();
+    while size_on_disk(folder) > limit {
+        let size = size_on_disk(folder);
+        assert!(begin.elapsed() < Duration::from_secs(30), "{size} bytes");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}

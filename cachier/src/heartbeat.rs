@@ -68,7 +68,7 @@ pub(crate) fn run_later(after: Duration, job: impl FnOnce() + Send + 'static) {
 /// Renews three times in each period, so that a lease survives one renewal that fails or is never answered, and whenever a
 /// check is requested.
 async fn renew_periodically(backend: Arc<dyn Backend>, lease: Lease, status: Arc<LeaseStatus>) {
-    let Some(pause) = lease.period().map(|period| period / 3) else {
+    let Some(pause) = lease.period().map(pause) else {
         return;
     };
     let timer = Timer::system();
@@ -85,6 +85,11 @@ async fn renew_periodically(backend: Arc<dyn Backend>, lease: Lease, status: Arc
         }
         next = pause.saturating_sub(begun.elapsed());
     }
+}
+
+/// From one beat to the next.
+fn pause(period: Duration) -> Duration {
+    period / 3
 }
 
 /// The output, or `None` after a panic.
@@ -104,4 +109,17 @@ fn executor() -> &'static Executor<'static> {
     let process = Process::current();
     STARTED.of(process);
     HEARTBEATS.of(process)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lease_survives_a_beat_that_is_never_answered() {
+        let period = Duration::from_secs(30);
+        // The first is waited for until the second is due, which has as long again.
+        assert!(3 * pause(period) <= period);
+        assert!(4 * pause(period) > period, "more often than need be");
+    }
 }

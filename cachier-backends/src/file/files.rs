@@ -193,3 +193,28 @@ fn user_only(options: &mut OpenOptions) -> &mut OpenOptions {
     std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
     options
 }
+
+#[cfg(all(test, unix))]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn a_link_is_not_followed_to_what_others_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let (diary, link) = (folder.path().join("diary"), folder.path().join("link"));
+        fs::write(&diary, "Dear diary").unwrap();
+        std::os::unix::fs::symlink(&diary, &link).unwrap();
+        assert!(open(&diary).is_ok());
+        assert!(open(&link).is_err());
+        assert!(open_or_create(&link).is_err());
+        let missing = folder.path().join("missing");
+        fs::remove_file(&link).unwrap();
+        std::os::unix::fs::symlink(&missing, &link).unwrap();
+        assert!(open_or_create(&link).is_err());
+        assert!(!missing.exists());
+    }
+}

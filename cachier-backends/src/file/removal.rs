@@ -120,8 +120,18 @@ pub(super) fn evict(scope: &Path, capacity: u64, now: SystemTime) -> io::Result<
         return Ok(0);
     }
     let target = capacity - capacity / 16;
+    evict_some(scope, &evictable(scope)?, target, now)
+}
+
+/// Removes these entries, as long as they are what was found, until all take at most `target` bytes.
+fn evict_some(
+    scope: &Path,
+    oldest: &[ScannedEntry],
+    target: u64,
+    now: SystemTime,
+) -> io::Result<u64> {
     let mut evicted = 0;
-    for some in evictable(scope)?.chunks(EVICTION_BATCH) {
+    for some in oldest.chunks(EVICTION_BATCH) {
         let ledger = Ledger::lock(scope)?;
         let Some(mut totals) = ledger.totals(now)? else {
             break;
@@ -230,4 +240,41 @@ fn is_older(entry: &Path, shard: Shard, moment: SystemTime) -> io::Result<bool> 
 fn is_replaced(found: &ScannedEntry) -> io::Result<bool> {
     let there = ScannedEntry::at(found.path.clone(), found.shard)?;
     Ok(there.is_none_or(|there| there.created != found.created))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::sync::Arc;
+
+    use super::super::layout::KeyPaths;
+    use super::super::store::store;
+    use super::*;
+    use crate::backend::StoreRequest;
+    use crate::key::{Key, KeyHash, Scope, Version};
+
+    #[test]
+    fn what_was_replaced_since_it_was_found_is_not_evicted() {
+        let dir = tempfile::tempdir().unwrap();
+        let paths = |shard| {
+            let hash = KeyHash::from_bytes([shard; 32]);
+            let scope = Arc::new(Scope::new("default", "function"));
+            KeyPaths::new(dir.path(), &Key::new(scope, Version::Unversioned, hash))
+        };
+        let now = SystemTime::now();
+        let put = |shard, age| {
+            let request = StoreRequest::new(&[0; 10], now - Duration::from_secs(age));
+            store(&paths(shard), &request).unwrap();
+        };
+        (1..=3).for_each(|shard| put(shard, 100));
+        let scope = paths(1).scope;
+        counts::totals(&scope, now).unwrap();
+        let found = evictable(&scope).unwrap();
+        put(2, 50);
+
+        assert_eq!(evict_some(&scope, &found, 0, now).unwrap(), 2);
+        let left = evictable(&scope).unwrap();
+        assert_eq!(left.len(), 1, "the newer one stays");
+    }
 }

@@ -36,7 +36,12 @@ pub(crate) use compensation::Compensation;
 pub(crate) use round_trips::RoundTrips;
 #[cfg(any(feature = "redis", feature = "postgres"))]
 pub(crate) use runtime::AbortOnDrop;
-#[cfg(any(feature = "redis", feature = "postgres", feature = "s3"))]
+#[cfg(any(
+    feature = "redis",
+    feature = "postgres",
+    feature = "s3",
+    feature = "sqlite"
+))]
 pub(crate) use runtime::spawn_in_background;
 #[cfg(any(
     feature = "redis",

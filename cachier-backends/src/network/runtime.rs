@@ -47,7 +47,12 @@ pub(super) fn background() -> Result<&'static Handle, Error> {
 }
 
 /// Spawns a task that belongs to no caller.
-#[cfg(any(feature = "redis", feature = "postgres", feature = "s3"))]
+#[cfg(any(
+    feature = "redis",
+    feature = "postgres",
+    feature = "s3",
+    feature = "sqlite"
+))]
 pub(crate) fn spawn_in_background(
     task: impl Future<Output = ()> + Send + 'static,
 ) -> Result<JoinHandle<()>, Error> {

@@ -41,6 +41,8 @@ mod postgres;
 mod requests;
 #[cfg(feature = "sqlite")]
 mod sqlite;
+#[cfg(feature = "sqlite")]
+mod sqlite_space;
 #[cfg(feature = "postgres")]
 mod subscribe;
 mod table;

@@ -215,6 +215,7 @@ impl Requests {
             .delete(&self.statements().clear_entries, arguments)
             .await?;
         self.notify(scope).await?;
+        self.give_space_back(removed);
         Ok(removed)
     }
 
@@ -241,6 +242,7 @@ impl Requests {
         let expired = self.delete(&statements.cleanup_expired, expired).await?;
         // Abandoned leases.
         self.execute(&statements.cleanup_cold, vec![scope]).await?;
+        self.give_space_back(old + expired);
         Ok(old + expired)
     }
 
@@ -259,6 +261,16 @@ impl Requests {
         self.ensure_table().await?;
         let version = &self.statements().schema_version;
         self.numbers(version, &[]).await.map(|_| ())
+    }
+
+    /// Has the database give back what so many removed entries took, where it does not do so by itself. Nobody waits.
+    fn give_space_back(&self, removed: u64) {
+        #[cfg(feature = "sqlite")]
+        if removed > 0 {
+            super::sqlite_space::shrink_in_background(&self.client.database);
+        }
+        #[cfg(not(feature = "sqlite"))]
+        let _ = removed;
     }
 
     async fn exceeds_limit(&self, entry: &NewEntry) -> Result<bool, Error> {

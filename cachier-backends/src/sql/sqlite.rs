@@ -6,7 +6,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
+use sqlx::sqlite::{SqliteAutoVacuum, SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 
 use super::destination::FileId;
 use super::dialect::Dialect;
@@ -54,6 +54,9 @@ pub(super) const DIALECT: Dialect = Dialect {
 
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// How long the log may stay once what is in it has come to the file, in bytes.
+const LOG_LIMIT: &str = "1048576";
+
 /// A database file, and how to open it.
 #[derive(Clone)]
 pub(super) struct File {
@@ -98,7 +101,9 @@ impl File {
         let options = options
             .busy_timeout(BUSY_TIMEOUT)
             .create_if_missing(true)
+            .auto_vacuum(SqliteAutoVacuum::Incremental)
             .journal_mode(SqliteJournalMode::Wal)
+            .pragma("journal_size_limit", LOG_LIMIT)
             .synchronous(SqliteSynchronous::Normal);
         Self {
             options,

@@ -119,10 +119,39 @@ impl Connections {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
-    use std::io::Write;
+    use std::io::ErrorKind::{TimedOut, WouldBlock};
+    use std::io::{Error, Read, Write};
     use std::os::fd::OwnedFd;
 
     use super::*;
+
+    #[test]
+    fn half_a_header_is_waited_for_no_longer_than_the_header_timeout() {
+        let limits = Limits {
+            header_timeout: Duration::from_millis(50),
+            connection_timeout: Duration::from_secs(600),
+            ..Limits::default()
+        };
+        let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let address = listener.local_addr().unwrap();
+        listener.set_nonblocking(true).unwrap();
+        std::thread::spawn(move || {
+            let answer: Answer = Arc::new(|_| Response::new(Full::default()));
+            let mut runtime = tokio::runtime::Builder::new_current_thread();
+            runtime.enable_all().build().unwrap().block_on(async {
+                let listener = TcpListener::from_std(listener).unwrap();
+                timeout(Duration::from_secs(60), serve(listener, limits, answer)).await
+            })
+        });
+        let mut client = std::net::TcpStream::connect(address).unwrap();
+        client.write_all(b"GET / HTTP/1.1\r\nHost").unwrap();
+        let patience = Duration::from_secs(20);
+        client.set_read_timeout(Some(patience)).unwrap();
+        // An answer that says so, or none: the connection ends.
+        let ended = client.read_to_end(&mut Vec::new());
+        let is_late = |error: &Error| matches!(error.kind(), WouldBlock | TimedOut);
+        assert!(!ended.is_err_and(|error| is_late(&error)));
+    }
 
     #[test]
     fn a_failed_accept_ends_nothing() {
