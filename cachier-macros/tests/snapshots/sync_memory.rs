@@ -34,11 +34,11 @@ impl join {
     ::cachier::__dispatch! {
         #[cold] #[inline(never)] [] __dispatch[] [] (text : & str, arg1 : (u32, f64),) []
         [Result < String, Error >] [::cachier::__stored!(Result < String, Error >)]
-        [typed] Self::__site(), ::cachier::__measuring!(::cachier::__return_type!(Result <
-        String, Error >)), []
+        [typed] Self::__site(), ::cachier::__measuring!(::cachier::__return_type!(Result
+        < String, Error >)), []
         ::cachier::__private::MemoryArguments((::cachier::__key_part!(text),
-        ::cachier::__key_part!(& arg1),)), (text, arg1,) => (text, arg1,), Self::__body(text,
-        arg1,)
+        ::cachier::__key_part!(& arg1),)), (text, arg1,) => (text, arg1,),
+        Self::__body(text, arg1,)
     }
     fn __body(text: &str, (times, _): (u32, f64)) -> Result<String, Error> {
         todo!()

@@ -1,5 +1,7 @@
 async fn fetch(&self, id: u64) -> Result<Page, Error> {
-    let recipe = ::cachier::__verifying!(::cachier::__return_type!(Result < Page, Error >));
+    let spec = ::cachier::__verifying!(
+        ::cachier::__return_type!(Result < Page, Error >)
+    );
     let prepared = {
         ::cachier::__site! {
             static SITE : ::cachier::__private::ErasedSite =
@@ -11,12 +13,14 @@ async fn fetch(&self, id: u64) -> Result<Page, Error> {
             (::cachier::__stored_part!(& id),),
             "id",
         );
-        let site = SITE.resolve(&|| (), recipe.shape, &arguments);
-        match site.begin(recipe.shape, &arguments, ::cachier::__private::Option::None) {
+        let site = SITE.resolve(&|| (), spec.return_type, &arguments);
+        match site
+            .lookup(spec.return_type, &arguments, ::cachier::__private::Option::None)
+        {
             ::cachier::__private::Lookup::Hit(value) => ::core::result::Result::Ok(value),
             ::cachier::__private::Lookup::Miss(start) => {
                 let operation = ::cachier::__private::TypedRequest::first(start);
-                ::core::result::Result::Err(site.prepare(recipe, operation, &arguments))
+                ::core::result::Result::Err(site.prepare(spec, operation, &arguments))
             }
         }
     };
@@ -29,7 +33,7 @@ async fn fetch(&self, id: u64) -> Result<Page, Error> {
                 id += 1;
                 self.load(id).await
             };
-            let reply = ::cachier::__run!([async] recipe, prepared, body => body, body);
+            let reply = ::cachier::__run!([async] spec, prepared, body => body, body);
             reply.value()
         }
     }
