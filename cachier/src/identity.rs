@@ -238,7 +238,7 @@ mod tests {
         ];
         for (identity, short) in cases {
             assert_eq!(name(&spec(identity, None)), short);
-            assert_eq!(name(&spec(identity, None)), identity);
+            assert_eq!(typed_name(&spec(identity, None)), identity);
         }
     }
 
@@ -260,8 +260,8 @@ mod tests {
     fn instantiations_of_a_named_function_differ() {
         let eight = spec("a::f<u8>", Some("fetch"));
         let sixteen = spec("a::f<u16>", Some("fetch"));
-        assert_eq!(name(&eight), "fetch<u8>");
-        assert_ne!(name(&eight), name(&sixteen));
+        assert_eq!(typed_name(&eight), "fetch<u8>");
+        assert_ne!(typed_name(&eight), typed_name(&sixteen));
         assert_eq!(name(&eight), "fetch");
         assert_eq!(name(&spec("a::f", Some("fetch"))), "fetch");
     }
