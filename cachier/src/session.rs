@@ -325,6 +325,18 @@ impl<'a> Session<'a> {
         self.first_error.get_or_init(|| error.clone());
     }
 
+    /// Adds a hint to a failed removal by the companion, if the store may not have been reached.
+    pub(crate) fn explain_unconfirmed(&self, error: Error) -> Error {
+        use ErrorKind::{BreakerOpen, Connect, Io, Protocol, Timeout};
+        match error.kind() {
+            Timeout | Connect | BreakerOpen | Io | Protocol if self.is_of_companion => error.with_hint(
+                "the store was not reached, or has not confirmed it: what it holds may be served again; \
+                 gone are the copies in the memory of this process",
+            ),
+            _ => error,
+        }
+    }
+
     pub(crate) fn first_error(&self) -> Option<Error> {
         self.first_error.get().cloned()
     }

@@ -211,3 +211,15 @@ fn on_purpose(kind: ErrorKind, operation: Operation) -> Error {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+/// Runs a test in a context whose backend `map` is this one.
+///
+/// # Panics
+/// If the backend cannot be registered.
+pub fn with_map<R>(test: impl FnOnce(&MapBackend) -> R) -> R {
+    cachier::testing::isolated(|| {
+        let map = MapBackend::default();
+        cachier::register_backend("map", map.clone()).expect("the name is not built in");
+        test(&map)
+    })
+}

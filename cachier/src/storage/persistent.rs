@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use cachier_backends as backends;
 use cachier_backends::process::PerProcess;
 use cachier_backends::{
-    Capability, Change, EntryVersion, Error, ErrorKind, KeyHash, Lease, LeaseReply, Operation,
-    Renewal, Scope, StoreReply, StoreRequest, Usage, Watcher, blocking,
+    Capability, Change, EntryVersion, Error, KeyHash, Lease, LeaseReply, Operation, Renewal, Scope,
+    StoreReply, StoreRequest, Usage, Watcher, blocking,
 };
 use cachier_metrics::RemovalCause;
 
@@ -428,7 +428,7 @@ impl Store for Persistent {
         });
         removed
             .await
-            .map_err(|error| in_process_only(error, session))
+            .map_err(|error| session.explain_unconfirmed(error))
     }
 
     async fn clear(&self, session: &Session<'_>) -> Result<Option<u64>, Error> {
@@ -437,7 +437,7 @@ impl Store for Persistent {
         });
         cleared
             .await
-            .map_err(|error| in_process_only(error, session))
+            .map_err(|error| session.explain_unconfirmed(error))
     }
 
     async fn clear_leases(&self, session: &Session<'_>) -> Result<(), Error> {
@@ -493,17 +493,5 @@ struct InFlight<'a>(&'a BackendHandle, &'a SendTime);
 impl Drop for InFlight<'_> {
     fn drop(&mut self) {
         self.0.give_up(self.1);
-    }
-}
-
-/// Adds a hint to a failed removal by the companion, if the store may not have been reached.
-fn in_process_only(error: Error, session: &Session<'_>) -> Error {
-    use ErrorKind::{BreakerOpen, Connect, Io, Protocol, Timeout};
-    match error.kind() {
-        Timeout | Connect | BreakerOpen | Io | Protocol if session.is_of_companion => error.with_hint(
-            "the store was not reached, or has not confirmed it: what it holds may be served again; \
-             gone are the copies in the memory of this process",
-        ),
-        _ => error,
     }
 }

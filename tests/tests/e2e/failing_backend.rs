@@ -5,20 +5,11 @@ use std::time::Duration;
 use cachier::testing::{Clock, isolated};
 use cachier::{CallOptions, Error, ErrorKind, Outcome, cachier};
 use cachier_metrics::{ComputeFailure, ErrorLabel, Operation, Reason};
-use cachier_tests::backend::{Fault, MapBackend};
+use cachier_tests::backend::{Fault, MapBackend, with_map};
 use cachier_tests::callers::Callers;
-use cachier_tests::gate::{Counter, Gate};
+use cachier_tests::gate::Counter;
 use cachier_tests::sandbox::in_folder;
 use cachier_tests::wait::until;
-
-/// Runs a test in a context whose backend `map` is this one.
-fn with_map<R>(test: impl FnOnce(&MapBackend) -> R) -> R {
-    isolated(|| {
-        let map = MapBackend::default();
-        cachier::register_backend("map", map.clone()).unwrap();
-        test(&map)
-    })
-}
 
 #[test]
 fn the_function_runs_without_its_backend() {
@@ -166,38 +157,6 @@ fn garbage_is_counted_and_replaced() {
 }
 
 #[test]
-fn the_breaker_answers_until_a_probe_succeeds() {
-    #[cachier(backend = registered("map"), enable_metrics)]
-    fn double(number: u64) -> u64 {
-        number * 2
-    }
-
-    with_map(|map| {
-        map.set(Fault::Fails(ErrorKind::Io));
-        let threshold = u64::from(cachier::global_params().breaker_threshold);
-        for number in 0..threshold {
-            double(number);
-        }
-        let asked = map.asked();
-        let call = double::call_detailed(CallOptions::new(), 21);
-        assert_eq!((call.value, call.outcome), (42, Outcome::Unavailable));
-        assert_eq!(call.backend_error.unwrap().kind(), ErrorKind::BreakerOpen);
-        assert_eq!(map.asked(), asked);
-
-        map.set(Fault::None);
-        Clock::advance(cachier::global_params().breaker_pause);
-        assert_eq!(
-            double::call_detailed(CallOptions::new(), 21).outcome,
-            Outcome::Miss
-        );
-        assert_eq!(
-            double::call_detailed(CallOptions::new(), 21).outcome,
-            Outcome::Hit
-        );
-    });
-}
-
-#[test]
 fn only_connection_failures_are_retried() {
     #[cachier(backend = registered("map"), enable_metrics)]
     fn double(number: u64) -> u64 {
@@ -242,164 +201,6 @@ fn a_read_only_store_is_still_read() {
             let call = double::call_detailed(CallOptions::new(), 0);
             assert_eq!((call.value, call.outcome), (0, Outcome::Hit), "{kind:?}");
         }
-    });
-}
-
-#[test]
-fn companion_and_check_bypass_an_open_breaker() {
-    #[cachier(backend = registered("map"), near_cache = 10)]
-    fn double(number: u64) -> u64 {
-        number * 2
-    }
-    fn outcome(number: u64) -> Outcome {
-        double::call_detailed(CallOptions::new(), number).outcome
-    }
-    fn open_the_breaker(map: &MapBackend) {
-        map.set(Fault::Fails(ErrorKind::Io));
-        for number in 0..u64::from(cachier::global_params().breaker_threshold) {
-            double(100 + number);
-        }
-        assert_eq!(outcome(99), Outcome::Unavailable);
-    }
-
-    with_map(|map| {
-        for number in [1, 2, 3] {
-            double(number);
-            double(number);
-        }
-        open_the_breaker(map);
-        assert_eq!(outcome(1), Outcome::Hit, "near");
-        assert_eq!(double::invalidate(1).unwrap_err().kind(), ErrorKind::Io);
-        assert_eq!(outcome(1), Outcome::Unavailable, "not near any more");
-        assert_eq!(double::clear_cache().unwrap_err().kind(), ErrorKind::Io);
-        assert_eq!(outcome(2), Outcome::Unavailable, "not near any more");
-        map.set(Fault::None);
-        assert_eq!(outcome(2), Outcome::Unavailable, "the breaker is open");
-        assert!(double::invalidate(1).unwrap());
-        assert_eq!(outcome(2), Outcome::Hit, "an answer has closed it");
-
-        open_the_breaker(map);
-        map.set(Fault::None);
-        assert!(cachier::check()[0].is_healthy());
-        assert_eq!(outcome(3), Outcome::Hit, "an answer has closed it");
-    });
-}
-
-#[test]
-fn failed_removals_are_reported_as_still_stored() {
-    #[cachier(backend = registered("map"))]
-    fn double(number: u64) -> u64 {
-        number * 2
-    }
-
-    with_map(|map| {
-        double(21);
-        for kind in [ErrorKind::Connect, ErrorKind::Timeout, ErrorKind::Io] {
-            map.set(Fault::Fails(kind));
-            let told = [
-                double::invalidate(21).unwrap_err(),
-                double::clear_cache().unwrap_err(),
-            ];
-            for error in told {
-                let says = error.to_string();
-                assert!(says.contains("the store was not reached"), "{says}");
-                assert!(says.contains("may be served again"), "{says}");
-            }
-        }
-        map.set(Fault::Fails(ErrorKind::Denied));
-        let says = double::invalidate(21).unwrap_err().to_string();
-        assert!(!says.contains("not reached"), "{says}");
-    });
-}
-
-#[test]
-fn failed_removals_end_their_flights() {
-    static GATES: [Gate; 2] = [Gate::new(), Gate::new()];
-    static RUNS: Counter = Counter::new();
-    #[cachier(backend = registered("map"))]
-    fn double(number: u64) -> u64 {
-        // First computations wait, second ones go on.
-        match RUNS.next() {
-            1 => GATES[0].wait(),
-            3 => GATES[1].wait(),
-            _ => {}
-        }
-        number * 2
-    }
-    fn invalidate() {
-        double::invalidate(21).unwrap_err();
-    }
-    fn clear() {
-        double::clear_cache().unwrap_err();
-    }
-
-    for (gate, remove) in GATES.iter().zip([invalidate, clear]) {
-        with_map(|map| {
-            let first = Callers::new().on_threads(1, || double(21));
-            gate.until_arrived(1);
-            map.set(Fault::Fails(ErrorKind::Io));
-            remove();
-            map.set(Fault::None);
-            // It waits for nobody.
-            assert_eq!(double(21), 42);
-            gate.open();
-            assert_eq!(first.values(), [42]);
-        });
-    }
-    assert_eq!(RUNS.get(), 4);
-}
-
-#[test]
-fn calls_recover_within_five_seconds() {
-    #[cachier(backend = registered("map"))]
-    fn double(number: u64) -> u64 {
-        number * 2
-    }
-
-    with_map(|map| {
-        double(21);
-        map.set(Fault::Fails(ErrorKind::Io));
-        for number in 0..400 {
-            double(100 + number);
-            Clock::advance(Duration::from_millis(100));
-        }
-        map.set(Fault::None);
-        Clock::advance(Duration::from_secs(5));
-        let call = double::call_detailed(CallOptions::new(), 21);
-        assert_eq!(call.outcome, Outcome::Hit);
-    });
-}
-
-#[test]
-fn usage_queries_bypass_the_breaker() {
-    #[cachier(backend = registered("map"))]
-    fn double(number: u64) -> u64 {
-        number * 2
-    }
-
-    with_map(|map| {
-        double(21);
-        map.set(Fault::Fails(ErrorKind::Denied));
-        for _ in 0..2 * cachier::global_params().breaker_threshold {
-            let error = double::usage().unwrap_err();
-            assert_eq!(error.kind(), ErrorKind::Denied, "the breaker stays closed");
-        }
-        map.set(Fault::None);
-        let call = double::call_detailed(CallOptions::new(), 21);
-        assert_eq!(call.outcome, Outcome::Hit);
-
-        map.set(Fault::Fails(ErrorKind::Io));
-        for number in 0..u64::from(cachier::global_params().breaker_threshold) {
-            double(number);
-        }
-        Clock::advance(cachier::global_params().breaker_pause);
-        let (asked, error) = (map.asked_for_usage(), double::usage().unwrap_err());
-        assert_eq!(error.kind(), ErrorKind::Io, "it is a probe");
-        assert_eq!(map.asked_for_usage(), asked + 1);
-        map.set(Fault::None);
-        assert_eq!(double::usage().unwrap().entries, Some(1));
-        let call = double::call_detailed(CallOptions::new(), 21);
-        assert_eq!(call.outcome, Outcome::Hit, "it has closed the breaker");
     });
 }
 

@@ -1,6 +1,7 @@
 //! End-to-end tests of cached functions on backends without servers.
 #![allow(clippy::unwrap_used)]
 
+mod breaker;
 mod companion;
 mod conformance;
 mod deep;

@@ -4,14 +4,13 @@
 
 use std::fs;
 use std::io::stdin;
-use std::path::Path;
 use std::process::{abort, exit, id};
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use cachier::{
-    Call, CallOptions, ErrorKind, Outcome, Renewal, Tier, cachier, check, flush, global_params,
+    Call, CallOptions, ErrorKind, Outcome, Renewal, cachier, check, flush, global_params,
     set_global_params,
 };
 use cachier_tests::forked::Forked;
@@ -34,13 +33,6 @@ crate::on_every_store! {
     a_forking_body_stores_in_the_parent
     a_childs_drops_spare_the_parent
     parent_and_child_have_different_leases
-    a_child_drops_inherited_near_copies
-}
-mod notifying {
-    use super::a_child_hears_what_others_invalidate;
-
-    crate::on_every_store!(@ redis: Redis, [a_child_hears_what_others_invalidate]);
-    crate::on_every_store!(@ postgres: Postgres, [a_child_hears_what_others_invalidate]);
 }
 mod beginning {
     use super::a_child_forked_in_the_first_call_goes_on;
@@ -68,7 +60,7 @@ const KEYS: u32 = 8;
 /// The lease period.
 const PERIOD: Duration = Duration::from_secs(2);
 /// Limit for anything immediate, generous for busy machines.
-const PROMPT_LIMIT: Duration = Duration::from_secs(5);
+pub(crate) const PROMPT_LIMIT: Duration = Duration::from_secs(5);
 
 #[cachier(backend = registered("store"), operation_timeout = "10s", enable_metrics)]
 fn value(key: u32) -> String {
@@ -91,18 +83,12 @@ async fn large_async(key: u8) -> Vec<u8> {
     vec![key; 2 << 20]
 }
 
-/// Which process computed the value that is near.
-#[cachier(backend = registered("store"), operation_timeout = "10s", near_cache = 100, near_stale_after = "1d")]
-fn near(_key: u32) -> u32 {
-    id()
-}
-
 fn of(key: u32) -> String {
     format!("the value of {key}")
 }
 
 /// Runs something in a process of its own, which must succeed.
-fn apart(subject: &Subject, run: impl FnOnce()) {
+pub(crate) fn apart(subject: &Subject, run: impl FnOnce()) {
     if part().is_some() {
         return run();
     }
@@ -511,44 +497,4 @@ fn refused(call: &Call<String>, key: u32) {
     assert_eq!(call.outcome, Outcome::Unavailable, "{call}");
     let error = call.backend_error.as_ref().unwrap();
     assert_eq!(error.kind(), ErrorKind::NotRegistered, "{call}");
-}
-
-fn a_child_drops_inherited_near_copies(subject: &Subject) {
-    apart(subject, || {
-        after_invalidation(|ready| fs::write(ready, "").unwrap())
-    });
-}
-
-fn a_child_hears_what_others_invalidate(subject: &Subject) {
-    apart(subject, || {
-        after_invalidation(|ready| {
-            until("what was inherited is gone", || !is_near());
-            until("it is near again", is_near);
-            fs::write(ready, "").unwrap();
-        });
-    });
-}
-
-/// Forks with a value near, which the parent invalidates then, and waits until the child has noticed. What the child does
-/// before, it says to have done by the file that it is shown.
-fn after_invalidation(before: fn(&Path)) {
-    let folder = tempfile::tempdir().unwrap();
-    let [ready, invalidated] = ["ready", "invalidated"].map(|name| folder.path().join(name));
-    let parent = id();
-    until("it is near", is_near);
-    let child = Forked::start(|| {
-        before(&ready);
-        until("it is invalidated", || invalidated.exists());
-        let called = Instant::now();
-        until("the child has noticed", || near(0) != parent);
-        assert!(called.elapsed() < PROMPT_LIMIT, "{:?}", called.elapsed());
-    });
-    until("the child is ready", || ready.exists());
-    assert!(near::invalidate(0).unwrap());
-    fs::write(&invalidated, "").unwrap();
-    child.finish();
-}
-
-fn is_near() -> bool {
-    near::call_detailed(CallOptions::new(), 0).tier == Some(Tier::Near)
 }

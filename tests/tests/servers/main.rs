@@ -10,6 +10,7 @@ mod deep;
 mod entries;
 mod faults;
 #[cfg(unix)]
+mod forked_near;
 mod forks;
 mod gone;
 mod hung;
@@ -21,6 +22,7 @@ mod recovery;
 mod rights;
 mod room;
 mod secrets;
+mod spied;
 mod store;
 mod teardown;
 mod verify;
