@@ -53,6 +53,7 @@ use crate::key::Key;
 use fields::corrupt;
 pub use header::{AgeLimit, Codec, Content, Header, Jitter};
 pub use heap::heap;
+#[cfg(feature = "memory")]
 pub(crate) use heap::{ALLOCATION, HEADER};
 pub use value::{decode_value, encode_value, measure};
 

@@ -22,15 +22,17 @@ use super::word_bucket::{Lookup, SLOTS, State, WordBucket};
 pub(super) struct WordIndex {
     /// The number of the small table in use, or [`LARGE`].
     current: AtomicUsize,
-    /// Made when they are first needed, of growing size. Together they take less than 3 MB.
-    small: [OnceLock<Table>; SMALL],
+    /// Made when they are first needed, of growing size. Together they take less than 3 MB. The one that
+    /// stands for the large table is always closed: a lookup notices as it notices a writer, without a branch for it.
+    small: [OnceLock<Table>; SMALL + 1],
     large: AtomicShared<Table>,
 }
 
 /// The last of them has room for 17,000 entries. The model checker wants less to do.
 const SMALL: usize = if cfg!(shuttle) { 2 } else { 14 };
 
-const LARGE: usize = usize::MAX;
+/// The number that stands for the large table.
+const LARGE: usize = SMALL;
 
 /// The last one has as many buckets as a [`Position`] can name.
 const MAX_TABLES: usize = 29;
@@ -80,10 +82,15 @@ impl WordIndex {
     pub(super) fn new() -> Self {
         let index = Self {
             current: AtomicUsize::new(0),
-            small: [const { OnceLock::new() }; SMALL],
+            small: [const { OnceLock::new() }; SMALL + 1],
             large: AtomicShared::null(),
         };
         index.small_table(0);
+        index.small[LARGE].get_or_init(|| {
+            let table = Table::new(1);
+            table.close();
+            table
+        });
         index
     }
 
@@ -95,11 +102,9 @@ impl WordIndex {
         key: u64,
         fresh: Option<impl Fn(u64) -> bool + Copy>,
     ) -> Found<'_> {
-        let small = self.small.get(self.current.load(Acquire));
-        match small.and_then(OnceLock::get) {
-            Some(table) => table.find_fresh(hash, key, fresh),
-            None => Err(TornRead),
-        }
+        let small = self.small[self.current.load(Acquire)].get();
+        let small = small.expect("the table in use was made");
+        small.find_fresh(hash, key, fresh)
     }
 
     /// The same, in whichever table is in use. Under the lock of the writers it is never unsteady.
