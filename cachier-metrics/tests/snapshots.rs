@@ -161,6 +161,7 @@ size                          2.86MB
                    count     mean      p50      p90      p99      max
 latency                5    415ms   2.00ms    1.96s    1.96s    2.00s
 hit latency            1    2.00s    2.00s    2.00s    2.00s    2.00s
+compute                1      0ns      0ns      0ns      0ns      0ns
 entry size             4    769MB   1.96KB   3.00GB   3.00GB   3.00GB
 ";
     assert_eq!(metrics.stats().to_string(), expected);

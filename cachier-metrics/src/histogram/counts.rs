@@ -59,12 +59,37 @@ impl Histogram {
 
     /// Adds another histogram of the same unit.
     pub fn merge(&mut self, other: &Self) {
+        (self.min, self.max) = (self.merged_min(other), self.merged_max(other));
         self.buckets = merge_buckets(&self.buckets, &other.buckets);
         self.samples = self.samples.saturating_add(other.samples);
         self.sum = self.sum.saturating_add(other.sum);
         self.excess = self.excess.saturating_add(other.excess);
-        self.min = self.min.min(other.min);
-        self.max = self.max.max(other.max);
+    }
+
+    /// The smaller minimum. Unknown if that of the lower buckets is: it may be smaller than a known one of the same bucket.
+    fn merged_min(&self, other: &Self) -> u64 {
+        let (own, others) = (self.buckets.first(), other.buckets.first());
+        let hides = |one: &Self, first: Option<&Bucket>, than: Option<&Bucket>| {
+            one.min == u64::MAX
+                && first.is_some_and(|first| than.is_some_and(|than| first.index <= than.index))
+        };
+        match hides(self, own, others) || hides(other, others, own) {
+            true => u64::MAX,
+            false => self.min.min(other.min),
+        }
+    }
+
+    /// The larger maximum, likewise.
+    fn merged_max(&self, other: &Self) -> u64 {
+        let (own, others) = (self.buckets.last(), other.buckets.last());
+        let hides = |one: &Self, last: Option<&Bucket>, than: Option<&Bucket>| {
+            let is_unknown = one.max == 0 && one.min != 0;
+            is_unknown && last.is_some_and(|last| than.is_some_and(|than| last.index >= than.index))
+        };
+        match hides(self, own, others) || hides(other, others, own) {
+            true => 0,
+            false => self.max.max(other.max),
+        }
     }
 
     /// What was observed after `earlier`, an older state of the same histogram. The extremes are known only by their
@@ -194,6 +219,28 @@ mod tests {
         assert_eq!(histogram.at_rank(3.0), Some((5, 0.25)));
         assert_eq!(histogram.at_rank(6.5), Some((5, 1.0)));
         assert_eq!(Histogram::default().at_rank(1.0), None);
+    }
+
+    #[test]
+    fn a_known_extreme_does_not_hide_an_unknown_one() {
+        let (lowest, highest) = (SECONDS.bounds(-3).0, SECONDS.bounds(0).1);
+        let unknown = histogram(&[(-3, 1), (0, 1)]);
+        let known = Histogram {
+            min: lowest + 7,
+            max: highest - 7,
+            ..unknown.clone()
+        };
+        let merged = |one: &Histogram, other: &Histogram| {
+            let mut merged = one.clone();
+            merged.merge(other);
+            merged.extremes(&SECONDS)
+        };
+        let bounds = Some((lowest, highest));
+        assert_eq!(merged(&known, &unknown), bounds);
+        assert_eq!(merged(&unknown, &known), bounds);
+        let known_bounds = Some((lowest + 7, highest - 7));
+        assert_eq!(merged(&known, &histogram(&[(-1, 1)])), known_bounds);
+        assert_eq!(merged(&Histogram::default(), &known), known_bounds);
     }
 
     #[test]
