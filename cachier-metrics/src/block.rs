@@ -3,12 +3,10 @@
 //! A block has a single writer, so counting is a load and a store. When its thread ends, the block returns to the
 //! function's free list with its counts, and the next thread continues in it. Readers sum all blocks.
 
-use std::cell::{Cell, RefCell};
 use std::hash::{BuildHasher, RandomState};
 use std::marker::PhantomData;
 use std::sync::OnceLock;
 use std::sync::atomic::Ordering::Relaxed;
-use std::thread::LocalKey;
 
 use crate::counter::{Counter, Sum, Writers};
 use crate::histogram::{LiveHistogram, SECONDS};
@@ -68,7 +66,7 @@ impl Blocks {
     }
 
     /// The block that any number of threads may write, atomically.
-    fn shared(&'static self) -> &'static Block {
+    pub(crate) fn shared(&'static self) -> &'static Block {
         get_or_init::<&Block>(&self.shared, || self.create(Writers::Many))
     }
 
@@ -114,6 +112,11 @@ impl Block {
             latency: LiveHistogram::new(&SECONDS),
             age: LiveHistogram::new(&SECONDS),
         }
+    }
+
+    /// Returns the block to its function, with its counts.
+    pub(crate) fn release(&'static self) {
+        self.owner.release(self);
     }
 
     pub(crate) fn owned_by(&self, blocks: &Blocks) -> bool {
@@ -231,99 +234,16 @@ impl Local {
     }
 }
 
-/// Keeps a thread's block of one function between calls.
-///
-/// ```
-/// use cachier_metrics::LocalSlot;
-///
-/// thread_local! {
-///     static SLOT: LocalSlot = const { LocalSlot::new() };
-/// }
-/// ```
-pub struct LocalSlot(Cell<Option<&'static Block>>);
-
-impl LocalSlot {
-    /// An empty slot.
-    pub const fn new() -> Self {
-        Self(Cell::new(None))
-    }
-
-    #[inline]
-    pub(crate) fn get(&self) -> Option<&'static Block> {
-        self.0.get()
-    }
-}
-
-impl Default for LocalSlot {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-/// The slow path of [`CacheMetrics::local`](crate::CacheMetrics::local): puts this thread's block into the slot.
-#[cold]
-pub(crate) fn attach(blocks: &'static Blocks, slot: &'static LocalKey<LocalSlot>) -> Local {
-    match THREAD_BLOCKS.try_with(|thread| thread.borrow_mut().attach(blocks, slot)) {
-        Ok(block) => Local::of(block, Writers::One),
-        Err(_) => Local::of(blocks.shared(), Writers::Many),
-    }
-}
-
-thread_local! {
-    /// What this thread returns when it ends. Used by the slow path only.
-    static THREAD_BLOCKS: RefCell<ThreadBlocks> = RefCell::default();
-}
-
-#[derive(Default)]
-struct ThreadBlocks {
-    blocks: Vec<&'static Block>,
-    slots: Vec<&'static LocalKey<LocalSlot>>,
-}
-
-impl ThreadBlocks {
-    fn attach(
-        &mut self,
-        blocks: &'static Blocks,
-        slot: &'static LocalKey<LocalSlot>,
-    ) -> &'static Block {
-        let held = self
-            .blocks
-            .iter()
-            .find(|block| block.owned_by(blocks))
-            .copied();
-        let block = held.unwrap_or_else(|| {
-            let block = blocks.acquire();
-            self.blocks.push(block);
-            block
-        });
-        if !self.slots.iter().any(|known| std::ptr::eq(*known, slot)) {
-            self.slots.push(slot);
-        }
-        slot.with(|slot| slot.0.set(Some(block)));
-        block
-    }
-}
-
-impl Drop for ThreadBlocks {
-    fn drop(&mut self) {
-        // This thread must forget its blocks before other threads can get them.
-        for slot in &self.slots {
-            slot.with(|slot| slot.0.set(None));
-        }
-        for block in &self.blocks {
-            block.owner.release(block);
-        }
-    }
-}
-
 #[cfg(all(test, not(shuttle)))]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use std::cell::RefCell;
     use std::thread;
 
     use super::*;
     use crate::labels::Outcome;
     use crate::metrics::{CacheMetrics, MetricsOptions};
+    use crate::slot::LocalSlot;
 
     thread_local! {
         static SLOT: LocalSlot = const { LocalSlot::new() };

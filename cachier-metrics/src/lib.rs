@@ -28,6 +28,7 @@ mod recorder;
 mod running;
 mod sampling;
 mod shared;
+mod slot;
 mod snapshot;
 mod stats;
 mod stores;
@@ -35,7 +36,7 @@ mod sync;
 mod ticker;
 mod windows;
 
-pub use block::{Local, LocalSlot};
+pub use block::Local;
 pub use clock::Clock;
 pub use distribution::{Distribution, Unit};
 #[cfg(feature = "prometheus")]
@@ -50,6 +51,7 @@ pub use labels::{
 pub use metrics::{CacheMetrics, MetricsOptions};
 pub use recorder::{CallRecorder, ComputeRecorder, ComputeResult, OperationRecorder, WaitRecorder};
 pub use sampling::{InvalidRate, Sampled, SamplingRate};
+pub use slot::LocalSlot;
 pub use snapshot::{Activity, Snapshot};
 pub use stats::Stats;
 pub use stores::{Durations, StoreFigures, StoreSource};

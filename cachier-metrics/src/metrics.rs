@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::thread::LocalKey;
 use std::time::{Duration, SystemTime};
 
-use crate::block::{Block, Blocks, Local, LocalSlot, attach};
+use crate::block::{Block, Blocks, Local};
 use crate::clock::{Clock, nanos};
 use crate::counter::Writers;
 use crate::gauges::Gauges;
@@ -14,6 +14,7 @@ use crate::labels::{ErrorLabel, NearResult, Operation, Outcome, RemovalCause, St
 use crate::per_process::{PerProcess, copied};
 use crate::sampling::{Sampled, SamplingRate};
 use crate::shared::SharedCounters;
+use crate::slot::{LocalSlot, attach};
 use crate::snapshot::{Activity, Snapshot};
 #[cfg(feature = "prometheus")]
 use crate::stats::Lookups;

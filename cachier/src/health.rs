@@ -8,7 +8,7 @@ use cachier_backends::{
     Backend, Error, ErrorKind, Key, KeyHash, LeaseReply, Operation, Scope, Version,
 };
 
-use crate::backends::BackendHandle;
+use crate::backend_handle::BackendHandle;
 use crate::background::remove_unused_folders;
 use crate::block_on::block_on;
 use crate::context::{self, Context};

@@ -53,6 +53,7 @@ compile_error!(
      `[target.'cfg(not(target_family = \"wasm\"))'.dependencies]`"
 );
 
+mod backend_handle;
 mod backends;
 mod background;
 mod backoff;

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use cachier_backends::{Error, ErrorKind, Operation, blocking};
 use cachier_metrics::{CacheMetrics, CallRecorder, ComputeRecorder, LocalSlot, Reason, Sampled};
 
-use crate::backends::BackendHandle;
+use crate::backend_handle::BackendHandle;
 use crate::budget::{Budget, OperationTimeout};
 use crate::call::{Call, CallMode, CallOptions, Completion};
 use crate::function::Function;

@@ -5,7 +5,8 @@ use std::path::Path;
 use std::time::SystemTime;
 
 use super::layout::Shard;
-use super::ledger::{Ledger, Totals};
+use super::ledger::Ledger;
+use super::ledger_row::Totals;
 use super::scan::{self, ScannedEntry};
 
 /// How often to count while others invalidate counts.

@@ -6,20 +6,14 @@
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime};
 
 use super::entry_file::{Temporary, remove_unfinished};
 use super::files::{existing, in_folder, open_or_create};
 use super::layout::{LEDGER_FILE, Shard};
+use super::ledger_row::{ROW_BYTES, Row, Totals, row_offset};
 use super::lock::{self, LockAttempt, LockTimedOut, LockTimeout};
 use super::lock_queue::{QueuePosition, enqueue};
-
-/// Number and total size of entries.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Totals {
-    pub(super) entries: u64,
-    pub(super) bytes: u64,
-}
 
 /// The locked ledger of a function. While it exists, nobody else adds or removes entries of the function.
 pub(super) struct Ledger {
@@ -30,14 +24,8 @@ pub(super) struct Ledger {
     _position: Option<QueuePosition>,
 }
 
-/// How long counts are trusted: a machine crash, or a user who removes files, makes them wrong.
-const MAX_COUNT_AGE: Duration = Duration::from_secs(600);
-
 /// How often the ledger may be replaced while it is being locked.
 const MAX_REPLACEMENTS: u32 = 64;
-
-/// A row holds entries, bytes, the time of counting in seconds since 1970, and a checksum.
-const ROW_BYTES: usize = 4 * 8;
 
 impl Ledger {
     /// Locks a function's ledger, creating the function's folder if need be.
@@ -143,7 +131,7 @@ impl Ledger {
         let bytes = self.read(0, ROW_BYTES * Shard::COUNT)?;
         let mut totals = Totals::default();
         for shard in Shard::all() {
-            let row = bytes.get(row_offset(shard)..).and_then(parse);
+            let row = bytes.get(row_offset(shard)..).and_then(Row::parse);
             match row.filter(&is_acceptable) {
                 Some(row) => totals.add(row.totals),
                 None => return Ok(None),
@@ -185,11 +173,11 @@ impl Ledger {
         now: SystemTime,
     ) -> io::Result<()> {
         let counted = now;
-        self.write(shard, format(Row { totals, counted }))
+        self.write(shard, Row { totals, counted }.to_bytes())
     }
 
     fn row(&self, shard: Shard) -> io::Result<Option<Row>> {
-        Ok(parse(&self.read(row_offset(shard), ROW_BYTES)?))
+        Ok(Row::parse(&self.read(row_offset(shard), ROW_BYTES)?))
     }
 
     fn read(&self, start: usize, length: usize) -> io::Result<Vec<u8>> {
@@ -223,7 +211,7 @@ impl ShardUpdate<'_> {
             row.totals.add(added);
             row.totals.subtract(gone);
             // A failed write leaves the totals unknown.
-            let _ = ledger.write(shard, format(row));
+            let _ = ledger.write(shard, row.to_bytes());
         }
         if let Ok(true) = ledger.is_lost() {
             self.forget_in_successor();
@@ -246,73 +234,6 @@ impl Drop for Ledger {
         // Closing is not enough: a forked process may have the file open.
         let _ = self.file.unlock();
     }
-}
-
-impl Totals {
-    pub(super) fn one(bytes: u64) -> Self {
-        Self { entries: 1, bytes }
-    }
-
-    pub(super) fn add(&mut self, other: Self) {
-        self.entries = self.entries.saturating_add(other.entries);
-        self.bytes = self.bytes.saturating_add(other.bytes);
-    }
-
-    pub(super) fn subtract(&mut self, other: Self) {
-        self.entries = self.entries.saturating_sub(other.entries);
-        self.bytes = self.bytes.saturating_sub(other.bytes);
-    }
-}
-
-/// The record of one shard.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Row {
-    totals: Totals,
-    counted: SystemTime,
-}
-
-impl Row {
-    fn is_recent(&self, now: SystemTime) -> bool {
-        // A count from the future is not trusted: the clock was set back.
-        now.duration_since(self.counted)
-            .is_ok_and(|age| age < MAX_COUNT_AGE)
-    }
-}
-
-fn row_offset(shard: Shard) -> usize {
-    ROW_BYTES * shard.index()
-}
-
-fn format(row: Row) -> [u8; ROW_BYTES] {
-    let counted = row.counted.duration_since(UNIX_EPOCH).unwrap_or_default();
-    let numbers = [row.totals.entries, row.totals.bytes, counted.as_secs()];
-    let mut bytes = [0; ROW_BYTES];
-    let all = numbers.into_iter().chain([check(numbers)]);
-    for (place, number) in bytes.chunks_exact_mut(8).zip(all) {
-        place.copy_from_slice(&number.to_le_bytes());
-    }
-    bytes
-}
-
-/// Parses a row; `None` if there is none, as in a new ledger or a foreign file.
-fn parse(bytes: &[u8]) -> Option<Row> {
-    let number = |at: usize| Some(u64::from_le_bytes(*bytes.get(8 * at..)?.first_chunk()?));
-    let numbers = [number(0)?, number(1)?, number(2)?];
-    if number(3)? != check(numbers) {
-        return None;
-    }
-    let [entries, bytes, counted] = numbers;
-    Some(Row {
-        totals: Totals { entries, bytes },
-        counted: UNIX_EPOCH.checked_add(Duration::from_secs(counted))?,
-    })
-}
-
-/// Detects rows that were never written, not forged ones.
-fn check([entries, bytes, counted]: [u64; 3]) -> u64 {
-    const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
-    let mixed = (entries ^ ODD).wrapping_mul(ODD) ^ bytes;
-    (mixed.wrapping_mul(ODD) ^ counted).wrapping_mul(ODD) ^ 1
 }
 
 #[cfg(test)]

@@ -30,6 +30,7 @@ mod files;
 mod layout;
 mod lease;
 mod ledger;
+mod ledger_row;
 mod lock;
 mod lock_queue;
 mod owner;

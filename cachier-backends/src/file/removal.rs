@@ -8,7 +8,8 @@ use std::time::{Duration, SystemTime};
 
 use super::files::{NotAFile, existing, open, remove_path};
 use super::layout::{self, FileName, KeyPaths, Shard};
-use super::ledger::{Ledger, Totals};
+use super::ledger::Ledger;
+use super::ledger_row::Totals;
 use super::scan::{self, ScannedEntry};
 use super::{counts, lock, owner};
 

@@ -7,7 +7,8 @@ use super::entry_file::{MAX_ENTRY_BYTES, Temporary, version_at};
 use super::files::existing;
 use super::layout::KeyPaths;
 use super::lease::LeaseFile;
-use super::ledger::{Ledger, Totals};
+use super::ledger::Ledger;
+use super::ledger_row::Totals;
 use super::{counts, removal};
 use crate::backend::{EntryVersion, Lease, StoreReply, StoreRequest};
 

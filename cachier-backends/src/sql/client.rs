@@ -3,8 +3,8 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use super::database::Database;
-use super::dialect::Statements;
 use super::error::failed;
+use super::statements::Statements;
 use crate::error::{Error, Operation};
 use crate::network::{AsyncOnce, RoundTrips};
 use crate::unique::unique;

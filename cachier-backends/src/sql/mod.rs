@@ -43,6 +43,7 @@ mod requests;
 mod sqlite;
 #[cfg(feature = "sqlite")]
 mod sqlite_space;
+mod statements;
 #[cfg(feature = "postgres")]
 mod subscribe;
 mod table;
@@ -209,7 +210,7 @@ impl SqlBackend {
     /// [`ErrorKind::Protocol`] unless the name consists of at most 48 lower-case ASCII letters, digits and underscores,
     /// and does not begin with a digit.
     pub fn table(self, name: &str) -> Result<Self, Error> {
-        if !dialect::is_table_name(name) {
+        if !statements::is_table_name(name) {
             return Err(unusable("the name of the table is not plain")
                 .with_hint("write lower-case letters, digits and underscores, 48 at most"));
         }

@@ -5,8 +5,8 @@ use std::time::{Duration, SystemTime};
 
 use super::client::{Client, Requests, Shared};
 use super::database::{Address, Database};
-use super::dialect::Statements;
 use super::requests::{self, LeaseOutcome, NewEntry, Token};
+use super::statements::Statements;
 #[cfg(feature = "postgres")]
 use super::subscribe;
 use crate::backend::{

@@ -4,8 +4,9 @@ use std::path::PathBuf;
 
 use cachier_backends::{Error, Usage};
 
+use super::erased_site::ErasedSite;
 use super::instance::StoreKind;
-use super::site::{ErasedSite, Site};
+use super::site::Site;
 use crate::call::CallMode;
 use crate::context;
 use crate::folder::Folder;

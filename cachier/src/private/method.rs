@@ -8,7 +8,7 @@ use cachier_metrics::CacheMetrics;
 
 use super::all_entries::IsAsync;
 use super::dispatch::{TypedRequest, TypedResponse};
-use super::site::ErasedSite;
+use super::erased_site::ErasedSite;
 use crate::block_on::block_on;
 use crate::call::{Call, CallOptions};
 use crate::handle::Handle;

@@ -5,6 +5,7 @@ mod arguments;
 mod custom_encoding;
 mod dispatch;
 mod equality;
+mod erased_site;
 mod expand;
 mod instance;
 mod instantiations;
@@ -33,6 +34,7 @@ pub use self::all_entries::IsAsync;
 pub use self::arguments::{Arguments, StoredArguments};
 pub use self::dispatch::{Prepared, TypedRequest, TypedResponse, dispatch, dispatch_async};
 pub use self::equality::{EqualityProbe, Incomparable};
+pub use self::erased_site::ErasedSite;
 pub use self::instance::{Instance, NearTier, StoreKind};
 #[cfg(feature = "memory")]
 pub use self::key_part::{
@@ -44,7 +46,7 @@ pub use self::return_type::{
     ErrorProbe, MemoryValue, MemoryValueProbe, NotMemoryValue, PlainProbe, ReturnType,
     ReturnTypeOf, ReturnTypeProbe, StoredAs, UnsharedError, WithNone, return_kind,
 };
-pub use self::site::{ErasedSite, Lookup, Site};
+pub use self::site::{Lookup, Site};
 pub use self::stored_key_part::{HashedProbe, OrderedProbe, StoredKeyPartProbe, UnorderedProbe};
 #[cfg(feature = "memory")]
 pub use self::typed_arguments::{MemoryArguments, NearArguments};

@@ -18,7 +18,7 @@ use super::encoded::{Encoded, Read, age, moment, read, since_epoch};
 use super::lease_guard::LeaseGuard;
 use super::target::Target;
 use super::{Claim, Found, Loaded, Notification, Store, StoreOutcome, Vacated};
-use crate::backends::BackendHandle;
+use crate::backend_handle::BackendHandle;
 use crate::background::remove_unused_folders;
 use crate::call::CallMode;
 use crate::flight::Recheck;

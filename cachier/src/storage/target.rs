@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use cachier_backends::{Error, ErrorKind, Key, KeyHash, Scope, Version, Watch, Watcher};
 
-use crate::backends::BackendHandle;
+use crate::backend_handle::BackendHandle;
 use crate::timer::Timer;
 
 /// Where the function's values go, for the current parameters.
