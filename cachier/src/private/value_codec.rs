@@ -18,6 +18,10 @@ pub type Measure<V> = Option<fn(&V) -> Result<ValueSize, Error>>;
 
 /// How large a value is.
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(
+    not(feature = "memory"),
+    expect(dead_code, reason = "only values in memory are measured")
+)]
 pub struct ValueSize {
     /// Serialized, as stores have it: of this, `entry_size_limit` is a limit.
     pub(crate) serialized: u64,
