@@ -316,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_begun_before_a_fork_is_not_waited_for_in_the_child() {
+    fn a_child_waits_for_nothing_begun_before() {
         let prepared = Prepared::new();
         let parent = Process::current();
         let (child, grandchild) = (forked(parent, 1), forked(forked(parent, 1), 2));
@@ -328,7 +328,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lock_that_is_held_elsewhere_is_left_alone() {
+    fn a_lock_held_elsewhere_is_left_alone() {
         let lock = Mutex::new(vec![1]);
         assert_eq!(*copied(Some(&lock)).lock().unwrap(), [1]);
         let held = lock.lock().unwrap();

@@ -158,7 +158,7 @@ fn expired_entries_give_memory_back() {
 }
 
 #[test]
-fn entries_evicted_by_a_large_one_give_memory_back() {
+fn entries_evicted_together_give_memory_back() {
     let _alone = alone();
     let bounds = Bounds {
         entries: None,
@@ -191,7 +191,7 @@ fn threads_that_are_gone_leave_nothing_behind() {
 }
 
 #[test]
-fn a_table_at_an_edge_does_not_swing_between_sizes() {
+fn a_table_does_not_oscillate_between_sizes() {
     let _alone = alone();
     let store = MemoryStore::new(Bounds::default());
     fill(&store, number, number);
@@ -255,7 +255,7 @@ where
 }
 
 #[test]
-fn a_bound_in_bytes_holds_keys_values_and_what_holds_them() {
+fn a_bound_in_bytes_holds_against_the_heap() {
     let _alone = alone();
     for limit in [1 << 16, 1 << 20, 5 << 20] {
         bounded_in_bytes(limit, |n| format!("{n:0200}"), |n| n);

@@ -31,15 +31,11 @@ use crate::windows::{State, Windows};
 /// much again. States without changes between them are shared.
 ///
 /// ```
-/// use cachier_metrics::{CacheMetrics, LocalSlot, MetricsOptions, Outcome};
-///
-/// thread_local! {
-///     static SLOT: LocalSlot = const { LocalSlot::new() };
-/// }
-///
+/// # use cachier_metrics::{CacheMetrics, MetricsOptions, Outcome};
 /// let metrics = CacheMetrics::create(MetricsOptions::new("forecast", "memory"));
-/// metrics.local(&SLOT).hit();
-/// metrics.start_call(None, None).finish(Outcome::Miss, None, None);
+/// # metrics.start_call(None, None).finish(Outcome::Hit, None, None);
+/// # metrics.start_call(None, None).finish(Outcome::Miss, None, None);
+/// // One call is a hit, another one a miss.
 /// assert_eq!(metrics.stats().hit_rate(), Some(0.5));
 /// ```
 pub struct CacheMetrics {
@@ -111,7 +107,8 @@ impl MetricsOptions {
     }
 }
 
-/// Recording.
+/// Recording: for those who run cached functions, not for those who read their figures.
+#[doc(hidden)]
 impl CacheMetrics {
     /// The handle for counting hits on this thread, once [`local`](Self::local) has created it.
     ///

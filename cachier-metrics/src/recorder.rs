@@ -8,6 +8,7 @@ use crate::metrics::CacheMetrics;
 use crate::sampling::Sampled;
 
 /// Recording of what takes time.
+#[doc(hidden)]
 impl CacheMetrics {
     /// Starts a call off the hit path. `sampled` is the decision of [`Local::sample`](crate::Local::sample), `started`
     /// the time when the call began, if it is known already.

@@ -306,7 +306,7 @@ fn functions_of_one_name_are_one_series() {
 }
 
 #[test]
-fn functions_of_one_name_on_two_backends_are_two_series() {
+fn one_name_on_two_backends_is_two_series() {
     let on = |backend: &str| {
         CacheMetrics::create(MetricsOptions {
             listed: false,

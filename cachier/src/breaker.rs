@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn a_probe_that_is_given_up_is_followed_by_another_at_once() {
+    fn an_abandoned_probe_is_replaced_at_once() {
         let mut breaker = opened_at(0);
         assert_eq!(breaker.admit(100), Admission::Granted);
         let first = breaker.probe().unwrap_or_default();

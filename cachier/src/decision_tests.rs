@@ -141,7 +141,7 @@ fn an_unstorable_result_removes_the_entry() {
 }
 
 #[test]
-fn next_time_serves_stale_values_up_to_max_stale() {
+fn max_stale_bounds_what_next_time_serves() {
     let rules = Rules {
         stale_after: Some(HOUR),
         max_stale: Some(HOUR * 2),

@@ -116,7 +116,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_lease_survives_a_beat_that_is_never_answered() {
+    fn a_lease_survives_one_unanswered_beat() {
         let period = Duration::from_secs(30);
         // The first is waited for until the second is due, which has as long again.
         assert!(3 * pause(period) <= period);

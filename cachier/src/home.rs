@@ -59,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_home_and_for_other_users_it_is_refused() {
+    fn a_tilde_without_a_home_is_refused() {
         assert_eq!(expanded("~/x", None), None);
         assert_eq!(expanded("~", None), None);
         assert_eq!(expanded("~you/x", Some("/home/me")), None);

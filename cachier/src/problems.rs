@@ -133,7 +133,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_cause_is_news_once_and_so_many_lines_are_written() {
+    fn causes_are_told_once_and_lines_bounded() {
         let mut told = Told::default();
         assert!(told.is_first("a") && !told.is_first("a") && told.is_first("b"));
         let causes = (0..2 * MAX_CAUSES).filter(|cause| told.is_first(&cause.to_string()));

@@ -235,7 +235,7 @@ impl Subject {
 
 const STORED: StoreReply = StoreReply::Stored { evicted: 0 };
 
-pub(super) async fn others_may_store_under_a_lease_and_end_it(subject: &Subject) {
+pub(super) async fn others_may_store_under_a_lease(subject: &Subject) {
     if !subject.has(Capability::Leases) {
         return;
     }
@@ -318,7 +318,7 @@ pub(super) async fn a_forgotten_value_is_not_stored_after_takeover(subject: &Sub
     }
 }
 
-pub(super) async fn a_lease_that_was_taken_over_can_be_released(subject: &Subject) {
+pub(super) async fn an_overtaken_lease_can_be_released(subject: &Subject) {
     for (key, warm) in [1, 2].map(|number| subject.key(number)).iter().zip(WARM) {
         subject.prepare(key, warm).await;
         let taken = succeeded(subject.backend.take_over(key, LONG_PERIOD).await);

@@ -203,7 +203,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_link_is_not_followed_to_what_others_own() {
+    fn links_to_files_of_others_are_not_followed() {
         let folder = tempfile::tempdir().unwrap();
         let (diary, link) = (folder.path().join("diary"), folder.path().join("link"));
         fs::write(&diary, "Dear diary").unwrap();

@@ -256,7 +256,7 @@ mod tests {
     use crate::key::{Key, KeyHash, Scope, Version};
 
     #[test]
-    fn what_was_replaced_since_it_was_found_is_not_evicted() {
+    fn replaced_entries_are_not_evicted() {
         let dir = tempfile::tempdir().unwrap();
         let paths = |shard| {
             let hash = KeyHash::from_bytes([shard; 32]);

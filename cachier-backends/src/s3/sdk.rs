@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rehearsal_goes_as_far_as_the_signed_request_at_once() {
+    fn a_rehearsal_reaches_the_signed_request_at_once() {
         let reached = Arc::default();
         rehearse(Reached(Arc::clone(&reached)));
         assert!(reached.load(Ordering::SeqCst));

@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn a_known_extreme_does_not_hide_an_unknown_one() {
+    fn known_extremes_do_not_hide_unknown_ones() {
         let (lowest, highest) = (SECONDS.bounds(-3).0, SECONDS.bounds(0).1);
         let unknown = histogram(&[(-3, 1), (0, 1)]);
         let known = Histogram {

@@ -43,7 +43,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_allowance_is_used_up_unless_it_is_unlimited() {
+    fn a_limited_allowance_is_used_up() {
         let allowance = Allowance::new(2);
         assert!(allowance.is_left() && allowance.take() && allowance.take());
         assert!(!allowance.take() && !allowance.is_left());

@@ -68,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn equal_arguments_share_a_key_and_unequal_ones_do_not() {
+    fn equal_arguments_alone_share_a_key() {
         let mut fingerprints = Fingerprints::default();
         assert!(agree(&mut fingerprints, 1, 10));
         assert!(agree(&mut fingerprints, 1, 10));

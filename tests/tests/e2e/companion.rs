@@ -205,7 +205,7 @@ fn a_call_explains_itself_in_one_line() {
 
 /// A call is the probe of a breaker, and is given up; what waits for its answer asks itself.
 #[test]
-fn it_waits_for_no_probe_that_is_given_up() {
+fn it_waits_for_no_abandoned_probe() {
     #[cachier(backend = registered("map"))]
     async fn double(number: u64) -> u64 {
         number * 2

@@ -55,7 +55,7 @@ fn no_unicode() -> OsString {
 }
 
 #[test]
-fn an_unusable_variable_is_an_error_of_the_first_call() {
+fn an_unusable_variable_fails_the_first_call() {
     if let Some(part) = part() {
         let options = CallOptions::new();
         let call = match part.as_str() {
@@ -69,7 +69,7 @@ fn an_unusable_variable_is_an_error_of_the_first_call() {
         return say(format!("{} {error:?}", call.outcome));
     }
     let folder = tempfile::tempdir().unwrap();
-    let test = "an_unusable_variable_is_an_error_of_the_first_call";
+    let test = "an_unusable_variable_fails_the_first_call";
     let no_unicode = no_unicode();
     for (part, variable, value) in [
         ("default", "CACHIER_NAMESPACE", no_unicode.as_os_str()),
@@ -133,7 +133,7 @@ fn a_flag_may_be_spelled_out() {
 }
 
 #[test]
-fn a_tilde_in_a_cache_folder_is_the_home_folder() {
+fn a_tilde_means_the_home_folder() {
     #[cachier(backend = "file", cache_dir = "~/by attribute")]
     fn named(number: u64) -> u64 {
         number
@@ -156,7 +156,7 @@ fn a_tilde_in_a_cache_folder_is_the_home_folder() {
         let error = error.map(|error| error.to_string());
         return say(format!("{} {error:?}", folder.display()));
     }
-    let test = "a_tilde_in_a_cache_folder_is_the_home_folder";
+    let test = "a_tilde_means_the_home_folder";
     for part in ["attribute", "parameter", "environment"] {
         let home = tempfile::tempdir().unwrap();
         let variables = match part {

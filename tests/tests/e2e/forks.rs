@@ -238,8 +238,8 @@ fn call_many() {
 }
 
 #[test]
-fn a_child_calls_generic_functions_whatever_the_parent_does() {
-    let test = "a_child_calls_generic_functions_whatever_the_parent_does";
+fn a_child_calls_generic_functions_at_any_moment() {
+    let test = "a_child_calls_generic_functions_at_any_moment";
     apart(test, || {
         let parent = thread::spawn(call_many);
         while !parent.is_finished() {

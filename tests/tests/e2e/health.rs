@@ -34,13 +34,13 @@ fn checked() -> String {
 }
 
 #[test]
-fn a_check_before_the_first_call_sees_what_the_environment_names() {
+fn a_check_sees_what_the_environment_names() {
     if part().is_some() {
         return say(checked());
     }
     let home = tempfile::tempdir().unwrap();
     let said = |variables: &[(&str, &OsStr)]| {
-        let test = "health::a_check_before_the_first_call_sees_what_the_environment_names";
+        let test = "health::a_check_sees_what_the_environment_names";
         let process = Process::start(test, "check", |command| {
             command
                 .env("HOME", home.path())
@@ -83,7 +83,7 @@ fn a_check_before_the_first_call_sees_what_the_environment_names() {
 }
 
 #[test]
-fn a_check_before_the_first_call_sees_what_the_program_names() {
+fn a_check_sees_what_the_program_names() {
     in_folder(|_| assert_eq!(checked(), "file"));
     isolated(|| {
         assert_eq!(checked(), "");
@@ -95,7 +95,7 @@ fn a_check_before_the_first_call_sees_what_the_program_names() {
 }
 
 #[test]
-fn a_function_whose_backend_is_not_there_is_seen_after_its_first_call() {
+fn a_missing_backend_is_unhealthy_once_called() {
     isolated(|| {
         assert_eq!(checked(), "");
         nowhere(1);
@@ -137,7 +137,7 @@ fn files_whose_locks_fail_are_unhealthy() {
 }
 
 #[test]
-fn a_check_leaves_nothing_that_belongs_to_a_function() {
+fn a_check_leaves_no_entry_of_a_function() {
     in_folder(|_| {
         by_default(1);
         let usage = || by_default::usage().unwrap();

@@ -193,7 +193,7 @@ async fn newest_async(_key: u8) -> u64 {
 }
 
 #[test]
-fn what_fails_to_change_an_entry_leaves_nothing_near() {
+fn failed_changes_leave_nothing_near() {
     isolated(|| {
         let map = MapBackend::default();
         register_backend("map", map.clone()).unwrap();
@@ -219,7 +219,7 @@ fn what_fails_to_change_an_entry_leaves_nothing_near() {
 }
 
 #[test]
-fn what_is_cancelled_leaves_nothing_near() {
+fn cancelled_changes_leave_nothing_near() {
     isolated(|| {
         let map = MapBackend::default();
         register_backend("map", map.clone()).unwrap();
@@ -270,7 +270,7 @@ fn near_copies_follow_a_lower_stale_after() {
 
 /// On the system's clocks, of which the coarse one lags behind.
 #[test]
-fn a_short_near_stale_after_makes_no_hit_a_miss() {
+fn a_short_near_stale_after_costs_no_hits() {
     #[cachier(backend = registered("near-short"), near_cache = 10, near_stale_after = "900ms")]
     fn double(number: u64) -> u64 {
         number * 2

@@ -159,14 +159,14 @@ fn a_user_without_a_home_is_told_that() {
 }
 
 #[test]
-fn an_unusable_variable_is_told_of_by_functions_in_memory_too() {
+fn functions_in_memory_tell_of_unusable_variables() {
     if part().is_some() {
         in_memory(1);
         in_memory(2);
         on_files(1);
         return;
     }
-    let test = "an_unusable_variable_is_told_of_by_functions_in_memory_too";
+    let test = "functions_in_memory_tell_of_unusable_variables";
     let folder = tempfile::tempdir().unwrap();
     let lines = lines(test, "call", |command| {
         command.env("CACHIER_MAX_WORKERS", "eight");

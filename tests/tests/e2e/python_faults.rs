@@ -267,7 +267,7 @@ fn inserts_do_not_recount_all_entries() {
 }
 
 #[test]
-fn the_exporter_adds_up_functions_of_one_name_and_escapes_labels() {
+fn functions_of_one_name_add_up_when_exported() {
     mod one {
         #[cachier::cachier(backend = "memory", name = "odd\"name\\", enable_metrics)]
         pub(super) fn function() {}

@@ -293,7 +293,7 @@ fn a_value_without_room_counts_as_rejected() {
 }
 
 #[test]
-fn a_bound_in_bytes_counts_keys_and_what_holds_the_entries() {
+fn capacity_bytes_counts_keys_and_overhead() {
     #[cachier(backend = "memory", capacity_bytes = "64KB")]
     fn length(text: &str) -> u64 {
         text.len() as u64

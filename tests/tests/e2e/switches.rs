@@ -212,7 +212,7 @@ fn the_program_chooses_the_default_backend() {
 }
 
 #[test]
-fn a_default_backend_that_is_not_there_is_refused() {
+fn a_missing_default_backend_is_refused() {
     #[cachier]
     fn double(number: u64) -> u64 {
         number * 2

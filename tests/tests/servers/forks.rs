@@ -35,13 +35,13 @@ crate::on_every_store! {
     parent_and_child_have_different_leases
 }
 mod beginning {
-    use super::a_child_forked_in_the_first_call_goes_on;
+    use super::a_child_of_the_first_call_goes_on;
 
     // The drivers of the others make what they keep for a process when they connect.
-    crate::on_every_store!(@ file: File, [a_child_forked_in_the_first_call_goes_on]);
-    crate::on_every_store!(@ redis: Redis, [a_child_forked_in_the_first_call_goes_on]);
-    crate::on_every_store!(@ s3: S3, [a_child_forked_in_the_first_call_goes_on]);
-    crate::on_every_store!(@ moto: Moto, [a_child_forked_in_the_first_call_goes_on]);
+    crate::on_every_store!(@ file: File, [a_child_of_the_first_call_goes_on]);
+    crate::on_every_store!(@ redis: Redis, [a_child_of_the_first_call_goes_on]);
+    crate::on_every_store!(@ s3: S3, [a_child_of_the_first_call_goes_on]);
+    crate::on_every_store!(@ moto: Moto, [a_child_of_the_first_call_goes_on]);
 }
 mod given {
     use super::a_child_computes_without_the_programs_own_client;
@@ -439,7 +439,7 @@ fn parent_and_child_have_different_leases(subject: &Subject) {
 }
 
 /// In which the client of the store makes what it keeps for the whole process.
-fn a_child_forked_in_the_first_call_goes_on(subject: &Subject) {
+fn a_child_of_the_first_call_goes_on(subject: &Subject) {
     const MOST_CHILDREN: usize = 32;
     apart(subject, || {
         let folder = tempfile::tempdir().unwrap();

@@ -16,20 +16,20 @@ use crate::store::{Store, Subject};
 crate::on_every_server! {
     a_hung_refresh_blocks_no_call
     lost_companion_operations_leave_calls_their_connections
-    a_small_value_is_precached_within_seconds_or_refused
+    small_values_are_precached_or_refused_within_seconds
 }
 crate::on_every_store!(@ s3: S3, [
     a_hung_refresh_blocks_no_call
     lost_companion_operations_leave_calls_their_connections
-    a_small_value_is_precached_within_seconds_or_refused
+    small_values_are_precached_or_refused_within_seconds
 ]);
 crate::on_every_store!(@ moto: Moto, [
     a_hung_refresh_blocks_no_call
-    a_small_value_is_precached_within_seconds_or_refused
+    small_values_are_precached_or_refused_within_seconds
 ]);
 crate::on_every_store!(@ sqlite: Sqlite, [
     a_hung_refresh_blocks_no_call
-    a_small_value_is_precached_within_seconds_or_refused
+    small_values_are_precached_or_refused_within_seconds
 ]);
 
 const TIMEOUT: Duration = Duration::from_secs(1);
@@ -191,7 +191,7 @@ fn lost_companion_operations_leave_calls_their_connections(subject: &Subject) {
 }
 
 /// While the store hangs, and on connections that it has lost.
-fn a_small_value_is_precached_within_seconds_or_refused(subject: &Subject) {
+fn small_values_are_precached_or_refused_within_seconds(subject: &Subject) {
     /// What the companion has for a small value, and what it may take beside on a loaded machine.
     const BOUND: Duration = Duration::from_secs(5 + 2);
     if !is_tried_here(subject) {

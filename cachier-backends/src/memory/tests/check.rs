@@ -279,7 +279,7 @@ fn shrink_to_one(index: &WordIndex, catalog: &mut Catalog) {
 }
 
 #[test]
-fn a_word_that_stays_is_found_while_the_table_shrinks_and_grows_again() {
+fn words_are_found_while_tables_shrink_and_grow() {
     explore_words(
         |index, catalog| {
             insert_others(index, catalog, 2..4);
@@ -293,7 +293,7 @@ fn a_word_that_stays_is_found_while_the_table_shrinks_and_grows_again() {
 }
 
 #[test]
-fn words_are_never_mixed_while_a_table_is_cleared_and_used_again() {
+fn words_are_never_mixed_while_tables_clear() {
     explore_words(
         |index, catalog| {
             insert_others(index, catalog, 2..4);
@@ -307,7 +307,7 @@ fn words_are_never_mixed_while_a_table_is_cleared_and_used_again() {
 }
 
 #[test]
-fn an_item_that_stays_is_found_while_the_table_shrinks() {
+fn items_are_found_while_tables_shrink() {
     explore_readers_beside(|written| {
         let ids: Vec<u32> = (1..14).map(|key| written.insert(key)).collect();
         ids.into_iter().for_each(|id| written.remove(id));

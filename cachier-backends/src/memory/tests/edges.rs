@@ -126,7 +126,7 @@ fn the_total_is_unknown_while_one_size_is() {
 }
 
 #[test]
-fn words_are_bound_by_what_they_take_whatever_their_size_is_said_to_be() {
+fn words_are_bounded_by_their_real_size() {
     let bounds = Bounds {
         entries: None,
         bytes: Some(10_000),
@@ -146,7 +146,7 @@ fn words_are_bound_by_what_they_take_whatever_their_size_is_said_to_be() {
 }
 
 #[test]
-fn a_lookup_that_finds_a_stale_value_does_not_clone_it() {
+fn stale_values_are_not_cloned_by_lookups() {
     #[derive(Debug)]
     struct NotToBeCloned;
     impl Clone for NotToBeCloned {

@@ -126,7 +126,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn half_a_header_is_waited_for_no_longer_than_the_header_timeout() {
+    fn half_a_header_times_out() {
         let limits = Limits {
             header_timeout: Duration::from_millis(50),
             connection_timeout: Duration::from_secs(600),

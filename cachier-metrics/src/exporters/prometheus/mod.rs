@@ -259,7 +259,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_is_host_and_port_or_unset_or_an_error() {
+    fn addresses_are_host_and_port() {
         let parsed = |value: &str| parse_address(Some(value.into())).ok();
         assert_eq!(parsed("[::1]:80"), Some(Some(("[::1]".to_owned(), 80))));
         assert_eq!(parsed(""), Some(None));
@@ -277,7 +277,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn an_address_that_is_not_unicode_is_an_error() {
+    fn an_address_must_be_unicode() {
         use std::os::unix::ffi::OsStringExt as _;
 
         let value = OsString::from_vec(b"\xff:9464".to_vec());
