@@ -1,8 +1,7 @@
-//! The environment variables that cachier reads, each parsed in one place, once in a process. They are defaults: what a program
-//! says in code outranks them.
+//! Environment variables, each parsed once per process. They are defaults: code outranks them.
 //!
-//! A value that cannot be used is an error, of the calls that need it and of [`check`](crate::check), and never taken for
-//! another one. An empty value counts as unset, except for a secret, which nobody empties on purpose.
+//! An unusable value is an error of the calls that need it and of [`check`](crate::check). An empty one counts as unset, except
+//! for a secret, which nobody empties on purpose.
 
 use std::env;
 use std::ffi::{OsStr, OsString};
@@ -35,26 +34,26 @@ pub(crate) static S3_ENDPOINT: Variable<Address> = Variable::new("CACHIER_S3_END
 
 /// Which functions are switched off.
 static DISABLED: Variable<Switches> = Variable::new("CACHIER_DISABLED");
-/// Keys the hash of arguments, so that nobody without it can guess them.
+/// Keys the hash of arguments against guessing.
 static KEY_SECRET: Variable<KeySecret> = Variable::new("CACHIER_KEY_SECRET");
 /// Threads of each pool for background work.
 static MAX_WORKERS: Variable<NonZeroUsize> = Variable::new("CACHIER_MAX_WORKERS");
-/// Nothing is written on the standard error stream.
+/// Silences standard error.
 static QUIET: Variable<Flag> = Variable::new("CACHIER_QUIET");
-/// A store whose address nobody has given is an error, not the usual one of this machine.
+/// Makes a missing address an error instead of assuming the usual local one.
 static STRICT: Variable<Flag> = Variable::new("CACHIER_STRICT");
 
-/// Those that bear on every function, whatever its store.
+/// Variables that concern every function.
 const SHARED: [&(dyn Parsed + Sync); 5] = [&DISABLED, &KEY_SECRET, &MAX_WORKERS, &QUIET, &STRICT];
 
-/// What is wrong with those that bear on every function, by their names.
+/// The errors of variables that concern every function, by name.
 pub(crate) fn unusable() -> impl Iterator<Item = (&'static str, Error)> {
     SHARED
         .into_iter()
         .filter_map(|variable| Some((variable.name(), variable.error()?)))
 }
 
-/// Fails if one that bears on every function cannot be used, the namespace among them where the program has named none.
+/// Fails if a variable that concerns every function is unusable; the namespace counts unless the program sets one.
 pub(crate) fn is_usable(namespace: Option<&str>) -> Result<(), Error> {
     if namespace.is_none() {
         NAMESPACE.get()?;
@@ -62,7 +61,7 @@ pub(crate) fn is_usable(namespace: Option<&str>) -> Result<(), Error> {
     unusable().next().map_or(Ok(()), |(_, error)| Err(error))
 }
 
-/// The switches as they are set before the program says anything.
+/// The initial switches.
 pub(crate) fn switches() -> Switches {
     usable(&DISABLED).cloned().unwrap_or_default()
 }
@@ -86,12 +85,12 @@ pub(crate) fn is_strict() -> bool {
     usable(&STRICT) == Some(&Flag::On)
 }
 
-/// The value, for those that are asked to be usable before a store is.
+/// The value, if it is usable.
 fn usable<T: Value>(variable: &'static Variable<T>) -> Option<&'static T> {
     variable.get().ok().flatten()
 }
 
-/// A variable, and what it was parsed to when it was first asked for.
+/// A variable, parsed on first use.
 pub(crate) struct Variable<T> {
     pub(crate) name: &'static str,
     parsed: OnceLock<Result<Option<T>, Error>>,
@@ -120,7 +119,7 @@ impl<T: Value> Variable<T> {
         parsed.as_ref().map(Option::as_ref).map_err(Error::clone)
     }
 
-    /// Whether it is set to anything, be that usable or not.
+    /// Whether it is set, usable or not.
     pub(crate) fn is_set(&self) -> bool {
         !matches!(self.get(), Ok(None))
     }
@@ -156,22 +155,22 @@ impl<T: Value> Parsed for Variable<T> {
 
 /// A kind of value.
 pub(crate) trait Value: Sized {
-    /// What a person may write, in words.
+    /// What a person may write.
     const MEANT: &'static str;
     const EMPTY: Empty = Empty::Unset;
 
-    /// `None` for what is no such value; never asked about an empty one.
+    /// `None` if it cannot be parsed. Never called with an empty value.
     fn parse(value: &OsStr) -> Option<Self>;
 }
 
-/// What a variable means that is set to nothing.
+/// The meaning of an empty value.
 #[derive(Clone, Copy)]
 pub(crate) enum Empty {
     Unset,
     Unusable,
 }
 
-/// Something that is on or off.
+/// A flag.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Flag {
     On,
@@ -204,7 +203,7 @@ impl Value for NonZeroUsize {
     }
 }
 
-/// What something is called.
+/// A name.
 #[derive(Debug)]
 pub(crate) struct Name(String);
 
@@ -224,7 +223,7 @@ impl Deref for Name {
     }
 }
 
-/// Where something is: a URL, which may hold a credential. Which ones are understood, the client knows.
+/// A URL, perhaps with a credential. The client decides which ones it understands.
 pub(crate) struct Address(String);
 
 impl Value for Address {

@@ -1,4 +1,4 @@
-//! Whether stores can be used right now, for readiness probes.
+//! Readiness probes of the stores.
 
 use std::fmt;
 use std::sync::Arc;
@@ -37,7 +37,7 @@ impl BackendHealth {
         self.error.is_none()
     }
 
-    /// Of one that is not there.
+    /// A backend that is not there.
     fn missing(name: impl Into<String>, store: &str, error: Error) -> Self {
         Self {
             name: name.into(),
@@ -61,12 +61,11 @@ impl fmt::Display for BackendHealth {
     }
 }
 
-/// Asks every backend whether it works, for readiness probes: those that are registered; those that the environment, the
-/// program's parameters or [`set_default_backend`](crate::set_default_backend) name; and those of functions that have been
-/// called, or are [expected](expect). One that cannot be had, and a variable that cannot be used, is unhealthy.
+/// Checks whether the backends work, for readiness probes: registered ones; those named by the environment, the program's
+/// parameters or [`set_default_backend`](crate::set_default_backend); and those of functions that have been called or are
+/// [expected](expect). A missing backend and an unusable variable are unhealthy.
 ///
-/// It is asked what a call asks that finds nothing: the entry, and the lease. One that works is asked by calls again at once,
-/// whatever its circuit breaker was waiting for.
+/// A check does what a miss does: it loads, and takes a lease. Success closes the circuit breaker.
 ///
 /// Blocks the thread; each backend has `operation_timeout` to answer. In a task use [`check_async`].
 ///
@@ -91,8 +90,8 @@ pub async fn check_async() -> Vec<BackendHealth> {
     all
 }
 
-/// Asks one backend whether it works, by the name that attributes use, whether or not a function uses it. Where there are
-/// several of the name, as files in several folders, it is one that does not work, if there is any.
+/// Checks one backend by the name that attributes use, whether or not a function uses it. Of several with this name, such as
+/// files in several folders, an unhealthy one is returned if there is any.
 ///
 /// Blocks the thread, as [`check`] does. In a task use [`check_backend_async`].
 ///
@@ -134,7 +133,7 @@ pub async fn check_backend_async(name: &str) -> BackendHealth {
     first.expect("there is at least one of the name")
 }
 
-/// Has [`check`] ask the backends of these functions before their first calls.
+/// Includes the backends of these functions in [`check`] before their first calls.
 ///
 /// ```
 /// # use cachier::cachier;
@@ -152,7 +151,7 @@ pub fn expect(functions: impl IntoIterator<Item = Handle>) {
     }
 }
 
-/// The backends that a check asks, by name, and what is wrong where there is none.
+/// The backends to check by name, and those that are missing.
 struct Known {
     stores: Vec<(String, Arc<BackendHandle>)>,
     missing: Vec<BackendHealth>,
@@ -183,7 +182,7 @@ fn known(context: &'static Context) -> Known {
             missing.add(&context.backends.label(&place.options.backend), "", error);
         }
     }
-    // Those that are in use before those that are only named.
+    // Used backends first, then those only named.
     let mut stores = context.backends.all();
     for name in context.backends.named(&params) {
         if stores.iter().any(|(known, _)| *known == name) {
@@ -198,12 +197,12 @@ fn known(context: &'static Context) -> Known {
     Known { stores, missing }
 }
 
-/// What holds for a function whose attribute says nothing.
+/// The policy of a function whose attribute has no arguments.
 fn policy(context: &Context) -> Policy {
     Policy::resolve(&Options::new(), &context.params())
 }
 
-/// What is wrong, each thing once, however many meet it.
+/// Missing backends, each error once.
 #[derive(Default)]
 struct Missing(Vec<BackendHealth>);
 
@@ -245,18 +244,18 @@ async fn probe(context: &'static Context, name: String, handle: &BackendHandle) 
     }
 }
 
-/// What a call asks that finds nothing, but for storing.
+/// Does what a miss does, except storing.
 async fn ask_as_a_call(backend: &dyn Backend, key: &Key, period: Duration) -> Result<(), Error> {
     let loaded = backend.load(key).await?;
     let seen = loaded.map(|loaded| loaded.version);
     match backend.lease(key, seen.as_ref(), period).await? {
         LeaseReply::Granted(lease) => backend.release(lease).await,
-        // Others check too.
+        // Another process may be checking.
         LeaseReply::Held(_) | LeaseReply::Changed => Ok(()),
     }
 }
 
-/// A key that no function has: their names in storage begin with that of a package.
+/// A key of no function: their names in storage begin with a package's name.
 fn key(policy: &Policy) -> Key {
     let scope = Scope::new(policy.namespace(), ":check");
     Key::new(

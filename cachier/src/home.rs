@@ -1,4 +1,4 @@
-//! Paths that begin with `~`, which a shell would have expanded.
+//! Expands a leading `~` in paths.
 
 use std::env;
 use std::ffi::OsStr;
@@ -6,10 +6,10 @@ use std::path::{Component, Path, PathBuf};
 
 use cachier_backends::{Error, ErrorKind, Operation};
 
-/// The path that somebody means: with their home folder in place of a leading `~`.
+/// The path with the home folder in place of a leading `~`.
 ///
 /// # Errors
-/// When the user has no home, or it is another user's that is meant.
+/// If the user has no home folder, or another user's is meant.
 pub(crate) fn expand(path: &Path) -> Result<PathBuf, Error> {
     expand_with(path, || env::home_dir().filter(|home| home.is_absolute()))
 }

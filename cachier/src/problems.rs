@@ -1,4 +1,4 @@
-//! What a person is told who listens to nothing: one line on the standard error stream, once for each cause in a process.
+//! Problems, told once per cause and process: to a listener, else on standard error unless a subscriber is there.
 
 use std::collections::HashSet;
 #[cfg(unix)]
@@ -15,11 +15,11 @@ use crate::environment;
 
 /// The most lines that a process writes.
 const MAX_LINES: usize = 20;
-/// The most causes that are told apart; those beyond are not told.
+/// Causes beyond these are not told.
 const MAX_CAUSES: usize = 1_000;
-/// The longest line, in characters.
+/// In characters.
 const MAX_LENGTH: usize = 1_000;
-/// The digits of a key, which are a hash of arguments.
+/// The hex digits of a key.
 const HASH_DIGITS: usize = 64;
 
 type Listener = Arc<dyn Fn(&str) + Send + Sync>;
@@ -27,12 +27,12 @@ type Listener = Arc<dyn Fn(&str) + Send + Sync>;
 static TOLD: PerProcess<Mutex<Told>> = PerProcess::new(|_| Mutex::default());
 static LISTENER: PerProcess<Mutex<Option<Listener>>> = PerProcess::new(copied);
 
-/// Has a function told of problems that nobody would see otherwise, such as a store that cannot be reached, in place of a line
-/// on the standard error stream. The last one that is set counts.
+/// Passes problems that nobody would see otherwise, such as an unreachable store, to `listener` instead of standard error. A
+/// later listener replaces it.
 ///
-/// It is given one line of text, once for each cause in a process, whatever `CACHIER_QUIET` says and whether or not somebody
-/// listens to `tracing`. The text holds no argument, key or credential. What was told before, on the standard error stream, is
-/// not told again. It runs in the midst of the call that met the problem: it is to be quick, and to call no cached function.
+/// It gets one line per cause and process, whatever `CACHIER_QUIET` and `tracing` say, without arguments, keys or credentials.
+/// Causes already written to standard error are not repeated. It runs within the call that met the problem, so it must be quick
+/// and call no cached function.
 ///
 /// ```
 /// cachier::on_problem(|problem| eprintln!("cache trouble: {problem}"));
@@ -43,11 +43,11 @@ static LISTENER: PerProcess<Mutex<Option<Listener>>> = PerProcess::new(copied);
 pub fn on_problem(listener: impl Fn(&str) + Send + Sync + 'static) {
     let listener: Listener = Arc::new(listener);
     let before = locked(&LISTENER).replace(listener);
-    // The program's code, which is not to run under the lock.
+    // Its `Drop` is the program's code, and must not run under the lock.
     drop(before);
 }
 
-/// Tells of a problem, unless its cause was told of before.
+/// Tells a problem, unless its cause was told before.
 pub(crate) fn tell(cause: &str, problem: &str) {
     if !locked(&TOLD).is_first(cause) {
         return;
@@ -55,14 +55,14 @@ pub(crate) fn tell(cause: &str, problem: &str) {
     let problem = presentable(problem);
     let listener = locked(&LISTENER).clone();
     if let Some(listener) = listener {
-        // The call that met the problem is none the worse for it.
+        // A panic must not reach the call.
         let _ = catch_unwind(AssertUnwindSafe(|| listener(&problem)));
     } else if !environment::is_quiet() && !somebody_listens() && locked(&TOLD).may_write() {
         write(&format!("cachier: {problem}\n"));
     }
 }
 
-/// Whether a subscriber of `tracing` is there, which has events of all this.
+/// Whether a `tracing` subscriber is there; it gets an event for each problem.
 fn somebody_listens() -> bool {
     #[cfg(feature = "tracing")]
     let listens = tracing::dispatcher::get_default(|current| {
@@ -73,9 +73,9 @@ fn somebody_listens() -> bool {
     listens
 }
 
-/// Who has closed the stream does not want to see it.
+/// Failures are ignored: the stream may be closed.
 fn write(line: &str) {
-    // Past the lock of `Stderr`: a child that was forked while another thread held it would wait for ever.
+    // Bypasses the lock of `Stderr`: a child forked while another thread holds it would wait for ever.
     #[cfg(unix)]
     if let Ok(stream) = stderr().as_fd().try_clone_to_owned() {
         let _ = File::from(stream).write_all(line.as_bytes());
@@ -84,7 +84,7 @@ fn write(line: &str) {
     let _ = stderr().write_all(line.as_bytes());
 }
 
-/// What was told in a process.
+/// What this process has told.
 #[derive(Default)]
 struct Told {
     causes: HashSet<String>,
@@ -98,7 +98,7 @@ impl Told {
             && self.causes.insert(cause.to_owned())
     }
 
-    /// Whether another line may be written, which counts as written then.
+    /// Whether another line may be written; counts it.
     fn may_write(&mut self) -> bool {
         let may = self.lines < MAX_LINES;
         self.lines += usize::from(may);
@@ -106,7 +106,7 @@ impl Told {
     }
 }
 
-/// The text as one line of bounded length, without keys.
+/// One line of bounded length, without keys.
 fn presentable(text: &str) -> String {
     let mut line = String::with_capacity(text.len());
     for piece in text.split_inclusive(|letter: char| !letter.is_ascii_hexdigit()) {

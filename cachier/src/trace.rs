@@ -1,4 +1,4 @@
-//! Events that explain what happens, with the feature `tracing`; and problems, which a person is told of in any case.
+//! Events for `tracing`, and problems, which are told without it too.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -40,33 +40,33 @@ pub(crate) fn backend_failed(function: &str, error: &Error) {
     let _ = (function, error);
 }
 
-/// A problem of a function with its store, by the name that functions use.
+/// A function's problem with its store.
 pub(crate) fn store_problem(function: &str, store: &str, error: &Error) {
     use ErrorKind::{BreakerOpen, Codec, Identity, NotRegistered, Unfaithful};
     let cause = match error.kind() {
-        // It follows from others, which were told.
+        // A consequence of problems that were told.
         BreakerOpen => return,
         NotRegistered => error.to_string(),
         Codec | Identity | Unfaithful => format!("{} {function}", error.kind().as_str()),
         _ => format!("{} {store}", error.kind().as_str()),
     };
     let problem = match error.kind() {
-        // What serde says of arguments and values may hold them.
+        // Serde's messages may contain arguments and values.
         Codec | Unfaithful => format!("`{function}`: {error}"),
         Identity | NotRegistered => format!("`{function}`: {error:#}"),
-        // Not every error says where it arose.
+        // Not every error names its store.
         _ => format!("`{function}` on `{store}`: {error:#}"),
     };
     tell(&cause, &problem);
 }
 
-/// What only a person can mend, and is told as it is.
+/// A problem that only a person can mend.
 pub(crate) fn found(error: &Error) {
     let problem = error.to_string();
     tell(&problem, &problem);
 }
 
-/// Tells of the variables that cannot be used, whatever a function's store.
+/// Tells of unusable environment variables, once.
 #[inline]
 pub(crate) fn check_environment() {
     static CHECKED: AtomicBool = AtomicBool::new(false);

@@ -1,4 +1,4 @@
-//! What a value takes beside itself, as far as what it serializes tells.
+//! Estimates the heap memory of a value from what it serializes.
 
 use std::fmt::{self, Display};
 
@@ -7,10 +7,9 @@ use serde::ser::{self, Serialize, Serializer};
 use super::lossless::Lossless;
 use crate::error::{Error, ErrorKind, Operation};
 
-/// About how many bytes of the heap a value takes beside its own `size_of`: texts, lists and maps, and what is boxed.
+/// About how many heap bytes a value owns besides its `size_of`: texts, lists, maps and boxes.
 ///
-/// Told from what it serializes, so that it is exact for texts and lists of numbers that are as long as their room, and
-/// an estimate elsewhere.
+/// Exact for texts and lists of numbers without spare capacity, an estimate otherwise.
 ///
 /// # Errors
 /// [`ErrorKind::Codec`] for a value that refuses to be serialized, and for one that is nested more than 128 levels deep.
@@ -28,18 +27,18 @@ pub fn heap<V: Serialize>(value: &V) -> Result<u64, Error> {
             let message = "the value cannot be serialized, so its size is not known";
             Error::new(ErrorKind::Codec, Operation::Store, message).with_source(Refused(reason))
         })?;
-    // What stands in place but has no room there is boxed.
+    // What exceeds the value's own size is boxed.
     let boxed = taken.inline.saturating_sub(size_of::<V>() as u64);
     Ok(taken.heap + boxed)
 }
 
-/// What an allocation takes beside what it holds.
+/// The overhead of an allocation.
 pub(crate) const ALLOCATION: u64 = 8;
 
-/// What a text, a list or a map takes where it stands: pointer, length and room.
+/// The header of a text, list or map: pointer, length and capacity.
 pub(crate) const HEADER: u64 = 24;
 
-/// Where it stands, and in the heap.
+/// Inline, and in the heap.
 #[derive(Clone, Copy, Default)]
 struct Taken {
     inline: u64,
@@ -51,14 +50,14 @@ struct Refused(String);
 
 struct Sizer;
 
-/// Parts of a value, with what they take so far.
+/// The parts of a value so far.
 struct Parts {
     holder: Holder,
     sum: Taken,
     count: u64,
 }
 
-/// What holds the parts.
+/// The container of the parts.
 #[derive(Clone, Copy)]
 enum Holder {
     List,

@@ -1,4 +1,4 @@
-//! How many bytes an entry takes: its key, its value, and what the store needs to hold them.
+//! The bytes of an entry: key, value and overhead.
 
 use std::hash::{Hash, Hasher};
 
@@ -6,30 +6,30 @@ use super::node::Node;
 use super::summary::BUCKET_SLOTS;
 use crate::entry::{ALLOCATION, HEADER};
 
-/// What writers know of an entry: its place, its size, its rank and perhaps its trace, in lists with some room.
+/// A writer's record of an entry: position, size, queue and perhaps a ghost, in lists with spare capacity.
 const LEDGER: u64 = 44;
 
-/// The same of a machine word, whose size is known.
+/// The same for a machine word, whose size is fixed.
 const WORD_LEDGER: u64 = 34;
 
-/// What a node takes beside its own: a count of references and the link by which it is freed.
+/// A node's overhead: a reference count and the link for reclamation.
 const SHARED: u64 = 16 + ALLOCATION;
 
-/// The share of the table, which is between three and six eighths full: a bucket is a cache line.
+/// The share of the table, which is three to six eighths full; a bucket is a cache line.
 const TABLE_SHARE: u64 = 64 * 16 / (9 * BUCKET_SLOTS as u64);
 
-/// What a key and a value take that stand behind a pointer; the value so many bytes beside its own `size_of`.
+/// A key and a value behind a pointer; `value_heap` is what the value owns besides its `size_of`.
 pub(super) fn of_node<K: Hash, V>(key: &K, value_heap: u64) -> u64 {
     let node = size_of::<Node<K, V>>() as u64;
     node + SHARED + TABLE_SHARE + LEDGER + heap_of_key(key) + value_heap
 }
 
-/// What so many machine words take whose tables take this much.
+/// So many machine words, with tables of this size.
 pub(super) fn of_words(entries: u64, tables: u64) -> u64 {
     tables + entries * WORD_LEDGER
 }
 
-/// What a key takes beside its own `size_of`, as far as what it hashes tells: all of its texts and lists.
+/// What a key owns besides its `size_of`: the texts and lists that it hashes.
 fn heap_of_key<K: Hash>(key: &K) -> u64 {
     let mut hashed = Hashed::default();
     key.hash(&mut hashed);

@@ -1,7 +1,7 @@
-//! What the SDK keeps for the whole process: tables of regions and features, the certificates of the machine.
+//! Initializes the SDK's process-wide state: tables of regions and features, root certificates.
 //!
-//! It makes each of them when it is first needed, in a cell that is locked meanwhile. So they are made here, before they are
-//! needed, by who can tell a child that was forked in the middle.
+//! The SDK does it lazily, in cells that are locked meanwhile, and a child forked then would wait for ever. Done here and in
+//! advance, such a child gets an error instead.
 
 use std::pin::pin;
 use std::task::{Context, Waker};
@@ -21,13 +21,13 @@ use aws_smithy_http_client::{Builder, Connector};
 use crate::error::{Error, ErrorKind, Operation};
 use crate::process::Prepared;
 
-/// Has the SDK make what every client needs.
+/// Initializes what every client needs.
 pub(super) fn prepare() -> Result<(), Error> {
     static CLIENTS: Prepared = Prepared::new();
     usable(CLIENTS.get(|| rehearse(NeverSent)))
 }
 
-/// Has it read the certificates of the machine, which takes long.
+/// Reads the root certificates, which takes long.
 pub(super) fn prepare_tls(provider: Provider) -> Result<(), Error> {
     static CERTIFICATES: Prepared = Prepared::new();
     usable(CERTIFICATES.get(|| drop(Connector::builder().tls_provider(provider).build())))
@@ -41,7 +41,7 @@ fn usable(is_prepared: bool) -> Result<(), Error> {
     is_prepared.then_some(()).ok_or_else(error)
 }
 
-/// A request that goes all its way through a client, and stops where it would be sent.
+/// Runs a request through a client up to the point where it would be sent.
 fn rehearse(stop: impl Intercept + 'static) {
     let config = aws_sdk_s3::Config::builder()
         .behavior_version(BehaviorVersion::latest())
@@ -88,7 +88,7 @@ mod tests {
 
     use super::*;
 
-    /// Tells whether a request came as far as this.
+    /// Records whether a request has come this far.
     #[derive(Debug)]
     struct Reached(Arc<AtomicBool>);
 

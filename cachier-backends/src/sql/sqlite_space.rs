@@ -1,8 +1,7 @@
-//! Gives the space of removed entries back to the file system, in the background.
+//! Returns the space of removed entries to the file system, in the background.
 //!
-//! A file that cachier made knows which of its pages are vacant and can be cut short in small steps, between which others
-//! write. One that was made without that would have to be written anew under a lock, and keeps its size: its vacant
-//! pages are used again.
+//! Files made by cachier have incremental auto-vacuum, and shrink in small steps between which others write. Older files would
+//! have to be rewritten under a lock; they keep their size and reuse their vacant pages.
 
 use sqlx::{Connection, Executor, Row};
 
@@ -10,13 +9,13 @@ use super::connections::OwnPool;
 use super::database::Database;
 use crate::network::spawn_in_background;
 
-/// How many pages a step gives back: it has the lock of the writers for some milliseconds.
+/// A step holds the writers' lock for some milliseconds.
 const PAGES_PER_STEP: u32 = 256;
 
-/// The most steps: 4 GB. What is left goes another time.
+/// 4 GB. The rest goes another time.
 const MAX_STEPS: u32 = 4096;
 
-/// In a task that belongs to no caller. A database that the program has handed over is left as it is.
+/// Shrinks in a task of its own. Databases of the program are left as they are.
 pub(super) fn shrink_in_background(database: &Database) {
     #[allow(
         irrefutable_let_patterns,
@@ -25,14 +24,14 @@ pub(super) fn shrink_in_background(database: &Database) {
     if let Database::Sqlite(source) = database
         && let Some(own) = source.request_shrink()
     {
-        // Whatever hinders it hinders nobody else, and it is tried again when more is removed.
+        // A failure concerns nobody: the next removal tries again.
         let _ = spawn_in_background(async move {
             let _ = shrink(&own).await;
         });
     }
 }
 
-/// On a connection of its own: a call that needs one does not wait for it.
+/// On a connection of its own, so that no call waits for it.
 async fn shrink(own: &OwnPool<sqlx::Sqlite>) -> Result<(), sqlx::Error> {
     let mut connection = own.connection_for_shrinking().await?;
     for _ in 0..MAX_STEPS {
@@ -40,7 +39,7 @@ async fn shrink(own: &OwnPool<sqlx::Sqlite>) -> Result<(), sqlx::Error> {
             break;
         }
     }
-    // Waits for nobody: who reads the log keeps it.
+    // Without waiting: readers of the log keep it.
     let cut = sqlx::raw_sql("PRAGMA busy_timeout = 0; PRAGMA wal_checkpoint(TRUNCATE)")
         .execute(&mut connection)
         .await;
@@ -48,7 +47,7 @@ async fn shrink(own: &OwnPool<sqlx::Sqlite>) -> Result<(), sqlx::Error> {
     cut.map(drop)
 }
 
-/// Gives some pages back; whether there may be more.
+/// Frees some pages; whether there may be more.
 async fn step(connection: &mut sqlx::SqliteConnection) -> Result<bool, sqlx::Error> {
     let before = vacant_pages(connection).await?;
     if before == 0 {
