@@ -238,13 +238,13 @@ impl Function {
     /// Whether to measure values.
     pub(crate) fn wants_size(&self) -> WantSize {
         let options = &self.options;
-        let is_bounded = options.capacity_bytes.is_some()
-            || options.entry_size_limit.is_some()
-            || self.policy().entry_size_limit.is_some();
-        match (is_bounded, self.metrics) {
-            (true, _) => WantSize::Needed,
-            (false, Some(_)) => WantSize::Shown,
-            (false, None) => WantSize::No,
+        let has_limit =
+            || options.entry_size_limit.is_some() || self.policy().entry_size_limit.is_some();
+        match self.metrics {
+            _ if options.capacity_bytes.is_some() => WantSize::Bounded,
+            _ if has_limit() => WantSize::Needed,
+            Some(_) => WantSize::Shown,
+            None => WantSize::No,
         }
     }
 

@@ -34,7 +34,9 @@ pub enum OnBackendError {
 /// Whether to measure a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WantSize {
-    /// A bound needs the size: a value without one is not stored.
+    /// `capacity_bytes` needs what the value takes of the heap: one without a size is not stored.
+    Bounded,
+    /// `entry_size_limit` needs the size: a value without one is not stored.
     Needed,
     /// A metric shows the size, if there is one.
     Shown,

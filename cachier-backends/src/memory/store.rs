@@ -41,6 +41,8 @@ use crate::process::Process;
 pub struct MemoryStore<K, V> {
     hasher: RandomState,
     bounds: Bounds,
+    /// Whether bytes are those of whole entries, as a bound in bytes needs them.
+    is_bounded_in_bytes: bool,
     /// Only a bounded store counts uses.
     counts_uses: bool,
     contents: Contents<K, V>,
@@ -89,10 +91,12 @@ where
 {
     /// An empty store.
     pub fn new(bounds: Bounds) -> Self {
+        let is_bounded_in_bytes = bounds.bytes.is_some();
         let bounds = Contents::<K, V>::bounds(bounds);
         Self {
             hasher: RandomState::default(),
             bounds,
+            is_bounded_in_bytes,
             counts_uses: bounds.are_set(),
             contents: Contents::new(),
             state: Mutex::new(WriterState::new(bounds)),
@@ -260,8 +264,13 @@ where
     pub fn bytes(&self) -> Option<u64> {
         let guard = pin()?;
         let state = self.state()?;
-        let of_words = self.contents.bytes(state.entries(), &guard);
-        of_words.or_else(|| state.bytes())
+        let entries = state.entries();
+        match self.contents.bytes(entries, &guard) {
+            Some(all) if self.is_bounded_in_bytes => Some(all),
+            // The words themselves, as of other values their serialized size.
+            Some(_) => Some(entries * 16),
+            None => state.bytes(),
+        }
     }
 
     /// Reads a fresh entry, and counts a use.

@@ -18,7 +18,7 @@ use crate::options::WantSize;
 use crate::stamp::Stamp;
 use crate::storage::Found;
 use crate::storage::encoded::{Encoded, since_epoch};
-use crate::storage::erased::{AnyKey, AnyValue};
+use crate::storage::erased::{AnyKey, AnyValue, MemorySize};
 use crate::storage::memory::{ErasedMemory, Memory};
 use crate::storage::near::{Near, NearEpoch, NearKey};
 use crate::storage::persistent::Persistent;
@@ -214,12 +214,20 @@ impl<V: Clone + Send + Sync + 'static> ValueCodec<V> for CloneCodec {
     ) -> Result<Found<AnyValue>, Error> {
         // Before it is cloned: what is too deep to be measured may be too deep for its `Clone`.
         let size = match size {
-            WantSize::Needed => measure.map(|measure| measure(value)).transpose()?,
-            WantSize::Shown => measure.and_then(|measure| measure(value).ok()),
+            WantSize::Bounded | WantSize::Needed => {
+                measure.map(|measure| measure(value, size)).transpose()?
+            }
+            WantSize::Shown => measure.and_then(|measure| measure(value, size).ok()),
             WantSize::No => None,
         };
         Ok(Found {
-            value: AnyValue::measured(value.clone(), size.map(|size| size.heap)),
+            value: AnyValue::measured(
+                value.clone(),
+                size.map(|size| match size.heap {
+                    Some(heap) => MemorySize::Heap(heap),
+                    None => MemorySize::Serialized(size.serialized),
+                }),
+            ),
             stamp,
             bytes: size.map(|size| size.serialized),
         })

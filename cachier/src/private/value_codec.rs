@@ -14,7 +14,7 @@ use crate::storage::Found;
 use crate::storage::encoded::{Encoded, moment};
 
 /// Measures a value, if its type can be measured.
-pub type Measure<V> = Option<fn(&V) -> Result<ValueSize, Error>>;
+pub type Measure<V> = Option<fn(&V, WantSize) -> Result<ValueSize, Error>>;
 
 /// How large a value is.
 #[derive(Clone, Copy, Debug)]
@@ -25,15 +25,16 @@ pub type Measure<V> = Option<fn(&V) -> Result<ValueSize, Error>>;
 pub struct ValueSize {
     /// Serialized, as stores have it: of this, `entry_size_limit` is a limit.
     pub(crate) serialized: u64,
-    /// What it takes of the heap beside itself, where it is kept as it is: counts for `capacity_bytes`.
-    pub(crate) heap: u64,
+    /// The heap memory that it owns: counts for `capacity_bytes`, and is measured only for that.
+    pub(crate) heap: Option<u64>,
 }
 
 impl ValueSize {
-    pub(crate) fn of<V: Serialize>(value: &V) -> Result<Self, Error> {
+    pub(crate) fn of<V: Serialize>(value: &V, want: WantSize) -> Result<Self, Error> {
+        let heap = || entry::heap(value);
         Ok(Self {
             serialized: entry::measure(value)?,
-            heap: entry::heap(value)?,
+            heap: (want == WantSize::Bounded).then(heap).transpose()?,
         })
     }
 }

@@ -14,8 +14,17 @@ pub struct AnyKey(Arc<dyn Key>);
 #[derive(Clone)]
 pub struct AnyValue {
     value: Arc<dyn Any + Send + Sync>,
-    /// What it takes of the heap beside itself, where that is known.
-    heap: Option<u64>,
+    /// `None` if it was not measured.
+    size: Option<MemorySize>,
+}
+
+/// What is known of a value's size.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum MemorySize {
+    /// Its serialized size, where nothing bounds the bytes.
+    Serialized(u64),
+    /// The heap memory that it owns.
+    Heap(u64),
 }
 
 impl AnyKey {
@@ -37,14 +46,14 @@ impl AnyValue {
         Self::measured(value, None)
     }
 
-    /// One of which it may be known what it takes of the heap beside itself.
-    pub(crate) fn measured<V: Send + Sync + 'static>(value: V, heap: Option<u64>) -> Self {
+    /// A value whose size may be known.
+    pub(crate) fn measured<V: Send + Sync + 'static>(value: V, size: Option<MemorySize>) -> Self {
         let value = Arc::new(value);
-        Self { value, heap }
+        Self { value, size }
     }
 
-    pub(crate) fn heap(&self) -> Option<u64> {
-        self.heap
+    pub(crate) fn size(&self) -> Option<MemorySize> {
+        self.size
     }
 
     /// The typed value, cloned only if others have it too.

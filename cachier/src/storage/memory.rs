@@ -9,7 +9,7 @@ use cachier_backends::memory::{Bounds, DeferDrops, MemoryStore, NewEntry};
 use cachier_backends::{Error, Usage};
 use cachier_metrics::RemovalCause;
 
-use super::erased::{AnyKey, AnyValue};
+use super::erased::{AnyKey, AnyValue, MemorySize};
 use super::{Claim, Found, Loaded, Store, StoreOutcome, Vacated};
 use crate::flight::Recheck;
 use crate::function::Function;
@@ -44,10 +44,12 @@ where
         }
     }
 
-    /// What the entry takes, where that can be told of its value.
-    fn footprint(key: &AnyKey, value: &AnyValue) -> Option<u64> {
-        let heap = value.heap()?;
-        Some(MemoryStore::<K, V>::footprint(key.get(), heap))
+    /// The bytes of an entry, if its value was measured: all that it takes where that is bounded, else its serialized value.
+    fn bytes(key: &AnyKey, value: &AnyValue) -> Option<u64> {
+        Some(match value.size()? {
+            MemorySize::Serialized(bytes) => bytes,
+            MemorySize::Heap(heap) => MemoryStore::<K, V>::footprint(key.get(), heap),
+        })
     }
 }
 
@@ -236,7 +238,7 @@ where
     }
 
     fn admits(&self, key: &AnyKey, value: &AnyValue) -> bool {
-        self.store.admits(Self::footprint(key, value))
+        self.store.admits(Self::bytes(key, value))
     }
 
     fn insertion<'a>(
@@ -245,7 +247,7 @@ where
         key: &AnyKey,
         found: Found<AnyValue>,
     ) -> Box<dyn FnOnce() -> StoreOutcome + 'a> {
-        let bytes = Self::footprint(key, &found.value);
+        let bytes = Self::bytes(key, &found.value);
         let key = key.get::<K>().clone();
         let entry = NewEntry {
             value: found.value.into_inner::<V>(),
