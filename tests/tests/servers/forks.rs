@@ -40,8 +40,6 @@ mod beginning {
     // The drivers of the others make what they keep for a process when they connect.
     crate::on_every_store!(@ file: File, [a_child_of_the_first_call_goes_on]);
     crate::on_every_store!(@ redis: Redis, [a_child_of_the_first_call_goes_on]);
-    crate::on_every_store!(@ s3: S3, [a_child_of_the_first_call_goes_on]);
-    crate::on_every_store!(@ moto: Moto, [a_child_of_the_first_call_goes_on]);
 }
 mod given {
     use super::a_child_computes_without_the_programs_own_client;
