@@ -11,7 +11,7 @@ use super::super::catalog::Catalog;
 use super::super::entry::Times;
 use super::super::index::Index;
 use super::super::sync::Guard;
-use super::super::word_index::{Place, WordIndex, WordItem};
+use super::super::word_index::{WordIndex, WordItem, WordRef};
 use super::{ANY, at_most, plain};
 
 const SCHEDULES: usize = 1000;
@@ -210,7 +210,7 @@ fn word_item(key: u64, value: u64) -> WordItem {
 }
 
 /// Reads as the store does, but for the lock.
-fn look_at_word(index: &WordIndex, see: impl Fn(Option<(u64, Place<'_>)>)) {
+fn look_at_word(index: &WordIndex, see: impl Fn(Option<(u64, WordRef<'_>)>)) {
     let guard = Guard::new();
     let found = index.find_fresh(HASH, 1, ANY);
     let found = found.or_else(|_| index.find_fresh_under(&guard, HASH, 1, ANY));
