@@ -18,7 +18,7 @@ use crate::error::{Error, ErrorKind, Operation};
 /// use cachier_backends::entry::heap;
 ///
 /// assert!((1000..1100).contains(&heap(&"x".repeat(1000)).unwrap()));
-/// assert_eq!(heap(&[1_u64; 100]).unwrap(), 0);
+/// assert_eq!(heap(&[1_u64; 32]).unwrap(), 0);
 /// ```
 pub fn heap<V: Serialize>(value: &V) -> Result<u64, Error> {
     let taken = Lossless::unread(value)
