@@ -107,7 +107,7 @@ impl Obstacle {
         }
     }
 
-    /// Resumes. What was sent meanwhile is lost, as are the connections.
+    /// Resumes. What was sent meanwhile arrives late or is lost, as are the connections.
     fn serve(&mut self) {
         match self {
             Self::Proxy(proxy) => {
@@ -218,15 +218,21 @@ fn small_values_are_precached_or_refused_within_seconds(subject: &Subject) {
         if !is_lost {
             obstacle.serve();
         }
+        // An operation that was given up may arrive late, between two steps of this one: the value then counts as stored and
+        // forgotten.
         until("it is served again", || {
-            precached().iter().all(|(stored, _)| *stored)
+            precached().iter().all(|(stored, _)| *stored) && is_kept()
         });
-        assert_eq!(refreshed::peek(2).unwrap(), Some(7));
-        assert_eq!(
-            runtime().block_on(refreshed_async::peek(2)).unwrap(),
-            Some(7)
-        );
     }
+}
+
+/// Whether either flavour has the stored value.
+fn is_kept() -> bool {
+    let kept = [
+        refreshed::peek(2),
+        runtime().block_on(refreshed_async::peek(2)),
+    ];
+    kept.into_iter().all(|value| value.unwrap() == Some(7))
 }
 
 /// Stores a value through the companion, in either flavour at once: whether it is stored, and how long that took.
