@@ -63,16 +63,17 @@ pub(crate) fn folder(
 
 /// The names of the backends of this build that the environment says the place of.
 pub(crate) fn named() -> impl Iterator<Item = &'static str> {
-    BUILT_IN.into_iter().filter_map(|(name, is_there, _)| {
-        let is_named = match name {
-            "file" => environment::CACHE_DIR.is_set(),
-            "redis" => environment::REDIS_URL.is_set(),
-            "sql" => environment::SQL_URL.is_set(),
-            "mongo" => environment::MONGO_URL.is_set(),
-            _ => environment::S3_BUCKET.is_set(),
-        };
-        (is_there && is_named).then_some(name)
-    })
+    let places = [
+        ("file", environment::CACHE_DIR.is_set()),
+        ("redis", environment::REDIS_URL.is_set()),
+        ("sql", environment::SQL_URL.is_set()),
+        ("mongo", environment::MONGO_URL.is_set()),
+        ("s3", environment::S3_BUCKET.is_set()),
+    ];
+    let named = places.into_iter().filter(|(_, is_named)| *is_named);
+    named
+        .map(|(name, _)| name)
+        .filter(|name| is_in_build(name).is_ok())
 }
 
 /// Fails unless cachier brings a backend of this name, and this program was built with it.

@@ -22,6 +22,9 @@ use super::word_index::{TornRead, WordIndex, WordRef};
 use super::writer::{Writer, WriterState};
 use crate::process::Process;
 
+/// The bytes of a key and a value that are machine words.
+const PAIR_OF_WORDS: u64 = 2 * size_of::<u64>() as u64;
+
 /// Typed entries of one function in the memory of the process.
 ///
 /// A lookup takes no lock, and writes to shared memory only for the first use of an entry. In a store of machine words
@@ -268,7 +271,7 @@ where
         match self.contents.bytes(entries, &guard) {
             Some(all) if self.is_bounded_in_bytes => Some(all),
             // The words themselves, as of other values their serialized size.
-            Some(_) => Some(entries * 16),
+            Some(_) => Some(entries * PAIR_OF_WORDS),
             None => state.bytes(),
         }
     }
