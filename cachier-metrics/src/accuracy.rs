@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use crate::block::{Block, Blocks};
+use crate::block::{Block, Blocks, TimedHit};
 use crate::counter::Writers;
 use crate::distribution::Distribution;
 use crate::histogram::{Histogram, LiveHistogram, SECONDS};
-use crate::sampling::{Sampler, SamplingRate, mixed, next_draw, unit};
+use crate::sampling::{SamplingRate, Strata, mixed, next_draw, unit};
+use crate::schedule::Schedule;
 
 /// Durations in nanoseconds, over several orders of magnitude.
 fn durations(count: usize) -> Vec<u64> {
@@ -22,32 +23,38 @@ fn durations(count: usize) -> Vec<u64> {
 }
 
 /// Records these calls with sampling, at a rate and with a seed.
-type Observe = fn(&[u64], f64, u64) -> Histogram;
+type Observe = fn(&[u64], SamplingRate, u64) -> Histogram;
 
-/// Calls off the hit path, which are sampled one by one.
-fn observe(calls: &[u64], rate: f64, seed: u64) -> Histogram {
-    let sampler = Sampler::new(SamplingRate::new(rate));
+/// Calls off the hit path.
+fn observe(calls: &[u64], rate: SamplingRate, seed: u64) -> Histogram {
+    let schedule = Schedule::new(Strata::of_others(rate), seed);
     let histogram = LiveHistogram::new(&SECONDS);
-    let mut draw = seed;
-    for call in calls {
-        draw = next_draw(draw);
-        if sampler.threshold().admits(draw) {
-            let weight = sampler.weigh(draw).weight();
-            histogram.record(*call, weight, Writers::One);
+    for (number, call) in (0..).zip(calls) {
+        if schedule.is_due(number) {
+            histogram.record(*call, schedule.advance(0).weight(), Writers::One);
         }
     }
     histogram.read()
 }
 
-/// Hits, for which the gap to the next timed one is drawn in advance.
-fn observe_hits(hits: &[u64], rate: f64, seed: u64) -> Histogram {
-    let blocks = Box::leak(Box::new(Blocks::new(SamplingRate::new(rate))));
+/// Hits, one right after the other.
+fn observe_hits(hits: &[u64], rate: SamplingRate, seed: u64) -> Histogram {
+    let blocks = Box::leak(Box::new(Blocks::new(rate)));
     let block = Block::new(blocks, Writers::One, seed);
+    let mut now = 0;
     for hit in hits {
+        let (started, ended) = (now, now + hit);
         if block.times_hit() {
-            block.record(*hit, 0, None, Writers::One);
+            let hit = TimedHit {
+                started,
+                ended,
+                computed: 0,
+                compute: 0,
+            };
+            block.record(hit, Writers::One);
         }
         block.hits.add(1, Writers::One);
+        now = ended;
     }
     assert_eq!(block.hits.get(), hits.len() as u64);
     block.latency.read()
@@ -74,7 +81,7 @@ fn assert_all_unbiased(observe: Observe) {
     let values: Vec<f64> = calls.iter().map(|call| *call as f64).collect();
     for rate in [0.03, 0.1, 0.4, 0.9, 1.0] {
         let observed: Vec<_> = (0..TRIALS)
-            .map(|seed| observe(&calls, rate, seed * 1_000_003))
+            .map(|seed| observe(&calls, SamplingRate::new(rate), seed * 1_000_003))
             .collect();
         let counts = observed.iter().map(|histogram| histogram.count() as f64);
         assert_unbiased(counts, &vec![1.0; calls.len()], rate);
@@ -125,28 +132,71 @@ fn assert_covered(observe: Observe) {
         (0.05, 0.99, 20_000),
     ];
     for (rate, q, count) in cases {
-        let calls = durations(count);
-        let exact = Duration::from_nanos(quantile(&calls, q));
-        let trials = 2000;
-        let held = |seed: &u64| {
-            let distribution =
-                Distribution::<Duration>::of(observe(&calls, rate, seed * 1_000_003));
-            distribution
-                .interval(q)
-                .is_some_and(|(lower, upper)| (lower..=upper).contains(&exact))
-        };
-        let share = (0..trials).filter(held).count() as f64 / trials as f64;
+        let rate = SamplingRate::new(rate);
+        let share = covered(observe, &durations(count), rate, q);
         assert!(
             (0.93..=0.97).contains(&share),
-            "rate {rate}, q {q}: {share}"
+            "rate {rate:?}, q {q}: {share}"
         );
     }
+}
+
+/// The share of trials in which the interval holds the true quantile.
+fn covered(observe: Observe, calls: &[u64], rate: SamplingRate, q: f64) -> f64 {
+    const TRIALS: u64 = 2000;
+    let exact = Duration::from_nanos(quantile(calls, q));
+    let held = |seed: &u64| {
+        let observed = observe(calls, rate, seed * 1_000_003);
+        let distribution = Distribution::<Duration>::of(observed);
+        distribution
+            .interval(q)
+            .is_some_and(|(lower, upper)| (lower..=upper).contains(&exact))
+    };
+    (0..TRIALS).filter(held).count() as f64 / TRIALS as f64
+}
+
+/// Calls that get slower all the time, and calls of which each tenth is slow, as long as a stratum is.
+#[test]
+fn trends_and_periods_keep_the_interval() {
+    let mut rising = durations(3000);
+    rising.sort_unstable();
+    let periodic = |number: u64| if number.is_multiple_of(10) { 90 } else { 3 } * 1_000_000;
+    let periodic: Vec<u64> = (0..3000)
+        .map(|number| periodic(number) + number * 100)
+        .collect();
+    for calls in [rising, periodic] {
+        for observe in [observe as Observe, observe_hits] {
+            for (rate, q) in [(0.1, 0.5), (0.1, 0.95), (0.3, 0.5)] {
+                let share = covered(observe, &calls, SamplingRate::new(rate), q);
+                assert!(share >= 0.93, "rate {rate}, q {q}: {share}");
+            }
+        }
+    }
+}
+
+#[test]
+fn adaptive_sampling_keeps_count_and_interval() {
+    // Bursts of hits within 20 to 200 ns, and pauses.
+    let hits: Vec<u64> = (0..20_000)
+        .map(|number| match number % 5_000 {
+            0 => 50_000_000,
+            place => 20 + mixed(place) % 180,
+        })
+        .collect();
+    for seed in 0..20 {
+        let observed = observe_hits(&hits, SamplingRate::AUTO, seed * 1_000_003);
+        // All but the last stratum are whole.
+        assert!(observed.count().abs_diff(20_000) < 512);
+        assert!((60..400).contains(&observed.samples), "{observed:?}");
+    }
+    let share = covered(observe_hits, &hits, SamplingRate::AUTO, 0.5);
+    assert!(share >= 0.93, "{share}");
 }
 
 #[test]
 fn without_sampling_the_interval_is_the_bucket() {
     let calls = durations(500);
-    let distribution = Distribution::<Duration>::of(observe(&calls, 1.0, 1));
+    let distribution = Distribution::<Duration>::of(observe(&calls, SamplingRate::ALL, 1));
     for q in [0.0, 0.1, 0.5, 0.99, 1.0] {
         let exact = Duration::from_nanos(quantile(&calls, q));
         let interval = distribution.interval(q);
@@ -159,7 +209,8 @@ fn without_sampling_the_interval_is_the_bucket() {
 
 #[test]
 fn too_few_samples_give_no_interval() {
-    let distribution = Distribution::<Duration>::of(observe(&durations(1000), 0.05, 3));
+    let distribution =
+        Distribution::<Duration>::of(observe(&durations(1000), SamplingRate::new(0.05), 3));
     assert!(distribution.interval(0.5).is_some());
     assert_eq!(distribution.interval(0.99), None);
     assert_eq!(distribution.interval(0.01), None);

@@ -6,26 +6,24 @@
 use std::hash::{BuildHasher, RandomState};
 use std::marker::PhantomData;
 use std::sync::OnceLock;
-use std::sync::atomic::Ordering::Relaxed;
 
 use crate::counter::{Counter, Sum, Writers};
 use crate::histogram::{LiveHistogram, SECONDS};
 use crate::per_process::{PerProcess, copied, get_or_init};
-use crate::sampling::{Sampled, Sampler, SamplingRate, Threshold, next_draw};
-use crate::sync::{AtomicU64, Mutex, MutexGuard, lock};
+use crate::sampling::{Sampled, SamplingRate, Strata, mixed};
+use crate::schedule::Schedule;
+use crate::sync::{Mutex, MutexGuard, lock};
 
 /// The counts of one thread; about 12 KB.
 #[repr(C, align(128))]
 pub(crate) struct Block {
     pub(crate) hits: Counter,
-    /// The hit count from which the next hit is timed: drawn in advance, so that other hits draw nothing.
-    next_timed: AtomicU64,
+    timed_hits: Schedule,
     owner: &'static Blocks,
-    threshold: Threshold,
-    draw: AtomicU64,
-    /// The gap after the next timed hit: drawn one ahead, too, as drawing takes a while.
-    gap_after_next: AtomicU64,
     pub(crate) near_hits: Counter,
+    /// Calls that were no hits on the fast path, if some of them are sampled.
+    others: Counter,
+    sampled_others: Schedule,
     pub(crate) time_saved: Sum,
     pub(crate) latency: LiveHistogram,
     pub(crate) age: LiveHistogram,
@@ -33,7 +31,7 @@ pub(crate) struct Block {
 
 /// All blocks of one function.
 pub(crate) struct Blocks {
-    sampler: Sampler,
+    rate: SamplingRate,
     lists: PerProcess<Mutex<Lists>>,
     /// For threads whose thread-locals are already destroyed.
     shared: OnceLock<&'static Block>,
@@ -48,7 +46,7 @@ struct Lists {
 impl Blocks {
     pub(crate) fn new(rate: SamplingRate) -> Self {
         Self {
-            sampler: Sampler::new(rate),
+            rate,
             lists: PerProcess::new(),
             shared: OnceLock::new(),
         }
@@ -90,24 +88,18 @@ impl Blocks {
 
 impl Block {
     pub(crate) fn new(owner: &'static Blocks, writers: Writers, seed: u64) -> Self {
-        // Drawing needs a single writer; the shared block times all calls or none.
-        let threshold = match (owner.sampler.threshold(), writers) {
-            (Threshold::ALWAYS, _) => Threshold::ALWAYS,
-            (_, Writers::Many) => Threshold::NEVER,
-            (threshold, Writers::One) => threshold,
-        };
-        let first = match threshold {
-            Threshold::NEVER => u64::MAX,
-            _ => owner.sampler.gap(seed),
+        // Drawing needs a single writer: the shared block times all calls or none.
+        let schedule = |strata, seed| match (strata, writers) {
+            (Strata::Single, _) | (_, Writers::One) => Schedule::new(strata, seed),
+            (_, Writers::Many) => Schedule::new(Strata::None, seed),
         };
         Self {
             hits: Counter::default(),
-            next_timed: AtomicU64::new(first),
+            timed_hits: schedule(Strata::of_hits(owner.rate), seed),
             owner,
-            threshold,
-            draw: AtomicU64::new(next_draw(seed)),
-            gap_after_next: AtomicU64::new(owner.sampler.gap(next_draw(seed))),
             near_hits: Counter::default(),
+            others: Counter::default(),
+            sampled_others: schedule(Strata::of_others(owner.rate), mixed(seed)),
             time_saved: Sum::default(),
             latency: LiveHistogram::new(&SECONDS),
             age: LiveHistogram::new(&SECONDS),
@@ -126,39 +118,19 @@ impl Block {
     /// Whether the next hit is timed.
     #[inline]
     pub(crate) fn times_hit(&self) -> bool {
-        self.hits.get() >= self.next_timed.load(Relaxed)
-    }
-
-    /// Draws a random number; for the single writer.
-    fn draw(&self) -> u64 {
-        let drawn = next_draw(self.draw.load(Relaxed));
-        self.draw.store(drawn, Relaxed);
-        drawn
+        self.timed_hits.is_due(self.hits.get())
     }
 
     /// Records a timed hit. Inlined, so that it is compiled for one writer and for many separately.
     #[cfg_attr(not(debug_assertions), inline(always))]
-    pub(crate) fn record(&self, latency: u64, age: u64, compute: Option<u64>, writers: Writers) {
-        let weight = match self.threshold {
-            Threshold::ALWAYS => 1,
-            _ => self.owner.sampler.weigh(self.draw()).weight(),
-        };
+    pub(crate) fn record(&self, hit: TimedHit, writers: Writers) {
+        let weight = self.timed_hits.advance(hit.ended).weight();
+        let latency = hit.ended.saturating_sub(hit.started);
         self.latency.record(latency, weight, writers);
+        let age = hit.ended.saturating_sub(hit.computed);
         self.age.record(age, weight, writers);
-        if let Some(saved) = compute.and_then(|compute| compute.checked_sub(latency)) {
+        if let Some(saved) = hit.compute.checked_sub(latency) {
             self.time_saved.add(saved, weight, writers);
-        }
-        self.schedule_next();
-    }
-
-    /// Draws which hit is timed after this one, unless all or none are.
-    fn schedule_next(&self) {
-        if self.threshold != Threshold::ALWAYS {
-            let passed = self.gap_after_next.load(Relaxed);
-            let next = self.hits.get().saturating_add(1).saturating_add(passed);
-            self.next_timed.store(next, Relaxed);
-            let then = self.owner.sampler.gap(self.draw());
-            self.gap_after_next.store(then, Relaxed);
         }
     }
 
@@ -198,17 +170,11 @@ impl Local {
 
     /// Decides whether to time a call that is not a hit; once per call.
     pub fn sample(self) -> Option<Sampled> {
-        let Block {
-            threshold, owner, ..
-        } = self.block;
-        match *threshold {
-            Threshold::NEVER => None,
-            Threshold::ALWAYS => Some(Sampled::ONE),
-            threshold => {
-                let drawn = self.block.draw();
-                threshold.admits(drawn).then(|| owner.sampler.weigh(drawn))
-            }
-        }
+        let schedule = &self.block.sampled_others;
+        let number = self.block.others.get();
+        self.block.others.add(1, self.writers);
+        // Calls adapt to nothing: their time does not matter.
+        schedule.is_due(number).then(|| schedule.advance(0))
     }
 
     /// Counts a call served with a fresh value.
@@ -223,15 +189,26 @@ impl Local {
         self.block.near_hits.add(1, self.writers);
     }
 
-    /// Records a timed hit: its duration, the age of its value, and the time computing that took, all in nanoseconds.
-    /// The call itself is still counted by [`hit`](Self::hit).
+    /// Records a timed hit. The call itself is still counted by [`hit`](Self::hit).
     #[inline(never)]
-    pub fn timed_hit(self, latency: u64, age: u64, compute: Option<u64>) {
+    pub fn timed_hit(self, hit: TimedHit) {
         match self.writers {
-            Writers::One => self.block.record(latency, age, compute, Writers::One),
-            Writers::Many => self.block.record(latency, age, compute, Writers::Many),
+            Writers::One => self.block.record(hit, Writers::One),
+            Writers::Many => self.block.record(hit, Writers::Many),
         }
     }
+}
+
+/// When a timed hit began and ended, and what is known of its value: monotonic nanoseconds.
+#[derive(Clone, Copy, Debug)]
+#[doc(hidden)]
+pub struct TimedHit {
+    pub started: u64,
+    pub ended: u64,
+    /// When the value was computed.
+    pub computed: u64,
+    /// How long that took.
+    pub compute: u64,
 }
 
 #[cfg(all(test, not(shuttle)))]
@@ -297,6 +274,13 @@ mod tests {
         assert_eq!(two.blocks.all().len(), 1);
     }
 
+    const HIT: TimedHit = TimedHit {
+        started: 90,
+        ended: 100,
+        computed: 80,
+        compute: 50,
+    };
+
     /// A thread-local that calls a cached function when it is dropped.
     struct AtTheEnd(&'static CacheMetrics);
 
@@ -304,14 +288,12 @@ mod tests {
         fn drop(&mut self) {
             let local = self.0.local(&SLOT);
             if local.times_hit() {
-                local.timed_hit(10, 20, Some(50));
+                local.timed_hit(HIT);
             }
             local.hit();
             local.near_hit();
-            assert_eq!(
-                local.sample().is_some(),
-                local.block.threshold == Threshold::ALWAYS
-            );
+            let times_all = self.0.sampling_rate() == 1.0;
+            assert_eq!(local.sample().is_some(), times_all);
         }
     }
 
@@ -351,7 +333,7 @@ mod tests {
         for _ in 0..100_000 {
             let local = metrics.local(&SLOT);
             if local.times_hit() {
-                local.timed_hit(1, 1, None);
+                local.timed_hit(HIT);
                 hits += 1;
             }
             local.hit();

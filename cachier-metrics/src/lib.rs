@@ -27,6 +27,7 @@ mod process;
 mod recorder;
 mod running;
 mod sampling;
+mod schedule;
 mod shared;
 mod slot;
 mod snapshot;
@@ -36,7 +37,7 @@ mod sync;
 mod ticker;
 mod windows;
 
-pub use block::Local;
+pub use block::{Local, TimedHit};
 pub use clock::Clock;
 pub use distribution::{Distribution, Unit};
 #[cfg(feature = "prometheus")]

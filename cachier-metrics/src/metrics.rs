@@ -95,12 +95,12 @@ struct Span {
 }
 
 impl MetricsOptions {
-    /// Times every call, uses the system clock, and is listed.
+    /// Samples at [`SamplingRate::AUTO`], uses the system clock, and is listed.
     pub fn new(function: impl Into<String>, backend: impl Into<String>) -> Self {
         Self {
             function: function.into(),
             backend: backend.into(),
-            sampling: SamplingRate::ALL,
+            sampling: SamplingRate::AUTO,
             clock: Clock::system(),
             listed: true,
         }
@@ -203,9 +203,10 @@ impl CacheMetrics {
         &self.backend
     }
 
-    /// The share of calls that are timed, from 0 to 1.
+    /// The share of calls that are timed, from 0 to 1: the rate of the attribute or, where that is
+    /// [`AUTO`](SamplingRate::AUTO), the share so far.
     pub fn sampling_rate(&self) -> f64 {
-        self.rate.get()
+        self.sampling_rate_in(|| self.snapshot().timed_share())
     }
 
     /// When counting began; in a child process, with its first operation other than a hit.
@@ -274,6 +275,11 @@ impl CacheMetrics {
 
     pub(crate) fn clock(&self) -> &Clock {
         &self.clock
+    }
+
+    /// The share of timed calls, if need be as what was timed.
+    pub(crate) fn sampling_rate_in(&self, timed_share: impl Fn() -> f64) -> f64 {
+        self.rate.get().unwrap_or_else(timed_share)
     }
 }
 

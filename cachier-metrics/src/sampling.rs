@@ -1,25 +1,36 @@
-//! Which calls are timed, and with which weight. Pure: randomness is passed in.
+//! Which calls are timed, and with which weight. Pure: randomness and time are passed in.
 
 use std::num::NonZeroU64;
 
-/// The share of timed calls, from 0 to 1.
+/// The share of timed calls: a number from 0 to 1, or [`AUTO`](Self::AUTO), the default.
 ///
 /// ```
 /// use cachier_metrics::SamplingRate;
 ///
 /// const TENTH: SamplingRate = SamplingRate::new(0.1);
-/// assert_eq!(TENTH.get(), 0.1);
+/// assert_eq!(TENTH.get(), Some(0.1));
+/// assert_eq!(SamplingRate::AUTO.get(), None);
 /// assert!(SamplingRate::try_from(1.5).is_err());
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[doc(alias = "metrics_sampling_rate")]
-pub struct SamplingRate(f64);
+pub struct SamplingRate(Rate);
+
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+enum Rate {
+    #[default]
+    Auto,
+    Share(f64),
+}
 
 impl SamplingRate {
+    /// Times every call that is no hit, and hits so seldom that it costs a thread about a nanosecond each: all while they
+    /// are rare, one in 512 while they follow each other within microseconds.
+    pub const AUTO: Self = Self(Rate::Auto);
     /// No call is timed.
-    pub const NONE: Self = Self(0.0);
+    pub const NONE: Self = Self(Rate::Share(0.0));
     /// Every call is timed.
-    pub const ALL: Self = Self(1.0);
+    pub const ALL: Self = Self(Rate::Share(1.0));
 
     /// A rate, possibly in a constant. A positive rate below one in ten million counts as that.
     ///
@@ -32,18 +43,21 @@ impl SamplingRate {
         }
     }
 
-    /// The rate as a number.
-    pub const fn get(self) -> f64 {
-        self.0
+    /// The rate as a number; `AUTO` has none.
+    pub const fn get(self) -> Option<f64> {
+        match self.0 {
+            Rate::Auto => None,
+            Rate::Share(rate) => Some(rate),
+        }
     }
 
     const fn parse(rate: f64) -> Option<Self> {
         if rate == 0.0 {
             Some(Self::NONE)
-        } else if rate > 0.0 && rate < SMALLEST {
-            Some(Self(SMALLEST))
+        } else if rate > 0.0 && rate < MIN_RATE {
+            Some(Self(Rate::Share(MIN_RATE)))
         } else if rate > 0.0 && rate <= 1.0 {
-            Some(Self(rate))
+            Some(Self(Rate::Share(rate)))
         } else {
             None
         }
@@ -51,13 +65,7 @@ impl SamplingRate {
 }
 
 /// Keeps squares of weights far from overflow.
-const SMALLEST: f64 = 1e-7;
-
-impl Default for SamplingRate {
-    fn default() -> Self {
-        Self::ALL
-    }
-}
+const MIN_RATE: f64 = 1e-7;
 
 impl TryFrom<f64> for SamplingRate {
     type Error = InvalidRate;
@@ -91,81 +99,95 @@ impl Sampled {
         weight: NonZeroU64::MIN,
     };
 
-    /// How many calls this one stands for; 1/rate on average.
+    /// How many calls this one stands for.
     #[inline]
     pub fn weight(self) -> u64 {
         self.weight.get()
     }
 
-    fn of(weight: u64) -> Self {
+    pub(crate) fn of(weight: u64) -> Self {
         Self {
             weight: NonZeroU64::new(weight).unwrap_or(NonZeroU64::MIN),
         }
     }
 }
 
-/// Draws for a rate which calls are sampled, with which weights.
+/// Divides the calls of a row into strata: one call of each is timed, at a random place in it, and stands for all of its
+/// stratum.
 ///
-/// Every call is sampled with probability p, independently. A sampled call has weight 1/p, rounded up or down at random
-/// so that the mean is exactly 1/p. So every sum of weights is an unbiased estimate (Horvitz and Thompson 1952).
-pub(crate) struct Sampler {
-    threshold: Threshold,
-    /// 1/p, rounded down, and the remainder.
-    weight: u64,
-    remainder: f64,
-    /// 1/ln(1 - p), which turns a random number into a gap.
-    gap: f64,
+/// Every call has the same chance within its stratum, so every sum of weights is an unbiased estimate (Horvitz and Thompson
+/// 1952). The weights of whole strata sum to the number of their calls, whatever the length of each.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Strata {
+    /// No call is timed.
+    None,
+    /// Every call is a stratum.
+    Single,
+    /// As long as 1/rate, on average.
+    Fixed {
+        whole: u64,
+        /// The chance that a stratum is longer by one.
+        remainder: f64,
+    },
+    /// Longer while calls are frequent, shorter while they are rare.
+    Adaptive,
 }
 
-/// A call is sampled if its draw of 63 bits is below.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Threshold(u64);
+/// Timed hits that follow each other faster are made rarer, in nanoseconds: at about 50 ns each they cost little then.
+const MIN_GAP: u64 = 200_000;
+/// Timed hits that follow each other slower are made more frequent, in nanoseconds: hundreds of samples in a busy minute.
+const MAX_GAP: u64 = 3_000_000;
+/// The most hits that a timed one stands for under [`SamplingRate::AUTO`].
+const MAX_ADAPTIVE_LENGTH: u64 = 512;
 
-impl Threshold {
-    /// Samples no call.
-    pub(crate) const NEVER: Self = Self(0);
-    /// Samples every call.
-    pub(crate) const ALWAYS: Self = Self(1 << 63);
-
-    /// Whether the call with this draw is sampled: see [`next_draw`].
-    #[inline]
-    pub(crate) fn admits(self, draw: u64) -> bool {
-        draw >> 1 < self.0
-    }
-}
-
-impl Sampler {
-    pub(crate) fn new(SamplingRate(rate): SamplingRate) -> Self {
-        let weight = rate.recip();
-        Self {
-            threshold: Threshold((rate * Threshold::ALWAYS.0 as f64) as u64),
-            weight: weight as u64,
-            remainder: weight.fract(),
-            gap: (-rate).ln_1p().recip(),
+impl Strata {
+    /// Of hits.
+    pub(crate) fn of_hits(rate: SamplingRate) -> Self {
+        match rate.0 {
+            Rate::Auto => Self::Adaptive,
+            Rate::Share(rate) => Self::of(rate),
         }
     }
 
-    pub(crate) fn threshold(&self) -> Threshold {
-        self.threshold
-    }
-
-    /// The weight of a call that was sampled with this draw.
-    #[inline]
-    pub(crate) fn weigh(&self, draw: u64) -> Sampled {
-        // The draw of a sampled call is small, so it is mixed.
-        let up = self.remainder > 0.0 && unit(mixed(draw)) <= self.remainder;
-        Sampled::of(self.weight + u64::from(up))
-    }
-
-    /// The number of calls until the next sampled one, distributed as if each had been decided separately (the
-    /// geometric distribution by inversion, Devroye 1986, chapter X.2).
-    pub(crate) fn gap(&self, draw: u64) -> u64 {
-        match self.threshold {
-            Threshold::NEVER => u64::MAX,
-            Threshold::ALWAYS => 0,
-            Threshold(_) => (unit(mixed(draw)).ln() * self.gap) as u64,
+    /// Of calls that are no hits, which take microseconds anyway.
+    pub(crate) fn of_others(rate: SamplingRate) -> Self {
+        match rate.0 {
+            Rate::Auto => Self::Single,
+            Rate::Share(rate) => Self::of(rate),
         }
     }
+
+    fn of(rate: f64) -> Self {
+        if rate == 0.0 {
+            return Self::None;
+        }
+        let length = rate.recip();
+        match (length as u64, length.fract()) {
+            (1, 0.0) => Self::Single,
+            (whole, remainder) => Self::Fixed { whole, remainder },
+        }
+    }
+
+    /// The length of the next stratum: after one of this length, whose timed call came `gap` nanoseconds after the one
+    /// before.
+    pub(crate) fn next_length(self, draw: u64, length: u64, gap: u64) -> u64 {
+        match self {
+            Self::None | Self::Single => 1,
+            // Its place in the stratum comes from the draw itself.
+            Self::Fixed { whole, remainder } => {
+                whole + u64::from(remainder > 0.0 && unit(mixed(draw)) <= remainder)
+            }
+            Self::Adaptive if gap < MIN_GAP => (2 * length).min(MAX_ADAPTIVE_LENGTH),
+            Self::Adaptive if gap > MAX_GAP => (length / 8).max(1),
+            Self::Adaptive => length,
+        }
+    }
+}
+
+/// A random place in a stratum of this length, counted from 0.
+#[inline]
+pub(crate) fn place(draw: u64, length: u64) -> u64 {
+    ((u128::from(draw) * u128::from(length)) >> 64) as u64
 }
 
 /// The next draw, by a linear congruential generator (multiplier and increment of Knuth's MMIX), whose high bits are
@@ -204,8 +226,8 @@ mod tests {
             Err("a sampling rate is a number from 0 to 1, not 2".to_owned())
         );
         assert_eq!(SamplingRate::try_from(-0.0), Ok(SamplingRate::NONE));
-        assert_eq!(SamplingRate::new(1e-12).get(), SMALLEST);
-        assert_eq!(SamplingRate::default(), SamplingRate::ALL);
+        assert_eq!(SamplingRate::new(1e-12).get(), Some(MIN_RATE));
+        assert_eq!(SamplingRate::default(), SamplingRate::AUTO);
     }
 
     #[test]
@@ -215,87 +237,66 @@ mod tests {
     }
 
     #[test]
-    fn shares_and_weights_have_the_right_means() {
+    fn strata_are_as_long_as_the_rate_demands() {
         for rate in [0.01, 0.1, 0.3, 0.7, 0.95] {
-            let sampler = Sampler::new(SamplingRate::new(rate));
-            let calls = 500_000;
-            let (mut draw, mut sampled, mut weights) = (7, 0, 0);
-            for _ in 0..calls {
+            let strata = Strata::of_hits(SamplingRate::new(rate));
+            assert_eq!(Strata::of_others(SamplingRate::new(rate)), strata);
+            let (mut draw, mut calls, number) = (7, 0, 500_000);
+            for _ in 0..number {
                 draw = next_draw(draw);
-                if sampler.threshold().admits(draw) {
-                    sampled += 1;
-                    weights += sampler.weigh(draw).weight();
-                }
+                calls += strata.next_length(draw, 1, 0);
             }
-            let share = f64::from(sampled) / f64::from(calls) / rate;
-            assert!((share - 1.0).abs() < 0.03, "share at {rate}: {share}");
-            let weight = weights as f64 / f64::from(sampled) * rate;
-            assert!((weight - 1.0).abs() < 0.01, "weight at {rate}: {weight}");
+            let share = f64::from(number) / calls as f64 / rate;
+            assert!((share - 1.0).abs() < 0.01, "share at {rate}: {share}");
         }
     }
 
     #[test]
-    fn consecutive_decisions_are_independent() {
-        let threshold = Sampler::new(SamplingRate::new(0.1)).threshold();
-        let (mut draw, mut both) = (3, [0; 8]);
-        let calls = 1_000_000;
-        let sampled: Vec<bool> = (0..calls)
+    fn places_are_spread_evenly_and_independently() {
+        let (mut draw, length, number) = (3, 10, 1_000_000);
+        let places: Vec<u64> = (0..number)
             .map(|_| {
                 draw = next_draw(draw);
-                threshold.admits(draw)
+                place(draw, length)
             })
             .collect();
-        for (distance, both) in (1..).zip(&mut both) {
-            let pairs = sampled.iter().zip(&sampled[distance..]);
-            *both = pairs.filter(|(one, other)| **one && **other).count();
+        // Pairs at each distance, within five standard deviations.
+        for distance in 1..8 {
+            let mut pairs = [[0_u32; 10]; 10];
+            for (one, other) in places.iter().zip(&places[distance..]) {
+                pairs[*one as usize][*other as usize] += 1;
+            }
+            let is_even = |count: &u32| (9_500..10_500).contains(count);
+            assert!(pairs.iter().flatten().all(is_even), "{pairs:?}");
         }
-        // A hundredth of the pairs, within five standard deviations.
-        assert!(
-            both.iter().all(|both| (9_500..10_500).contains(both)),
-            "{both:?}"
-        );
+        assert_eq!((place(0, 512), place(u64::MAX, 512)), (0, 511));
     }
 
     #[test]
-    fn gaps_are_distributed_like_single_decisions() {
-        for rate in [0.001, 0.1, 0.5, 0.95] {
-            let sampler = Sampler::new(SamplingRate::new(rate));
-            let (mut draw, mut longer) = (11, [0; 6]);
-            let gaps = 200_000;
-            for _ in 0..gaps {
-                draw = next_draw(draw);
-                let gap = sampler.gap(draw);
-                (0..)
-                    .zip(&mut longer)
-                    .for_each(|(length, longer)| *longer += u32::from(gap > length));
-            }
-            for (length, longer) in (1..).zip(longer) {
-                let (share, expected) = (
-                    f64::from(longer) / f64::from(gaps),
-                    (1.0 - rate).powi(length),
-                );
-                let error = 5.0 * (expected * (1.0 - expected) / f64::from(gaps)).sqrt();
-                assert!(
-                    (share - expected).abs() <= error,
-                    "{share} beside {expected}, rate {rate}"
-                );
-            }
+    fn adaptive_strata_follow_the_pace_of_hits() {
+        let strata = Strata::of_hits(SamplingRate::AUTO);
+        let next = |length, gap| strata.next_length(7, length, gap);
+        let cases = [
+            ((1, 0), 2),
+            ((256, MIN_GAP - 1), 512),
+            ((512, MIN_GAP - 1), 512),
+            ((64, MIN_GAP), 64),
+            ((64, MAX_GAP), 64),
+            ((64, MAX_GAP + 1), 8),
+            ((4, u64::MAX), 1),
+        ];
+        for ((length, gap), expected) in cases {
+            assert_eq!(next(length, gap), expected, "{length}, {gap} ns");
         }
     }
 
     #[test]
     fn the_ends_of_the_range_need_no_chance() {
-        let (all, none) = (
-            Sampler::new(SamplingRate::ALL),
-            Sampler::new(SamplingRate::NONE),
-        );
-        assert_eq!(all.threshold(), Threshold::ALWAYS);
-        assert_eq!(none.threshold(), Threshold::NEVER);
-        for draw in [0, 1, u64::MAX] {
-            assert!(Threshold::ALWAYS.admits(draw) && !Threshold::NEVER.admits(draw));
-            assert_eq!(all.weigh(draw), Sampled::ONE);
-            assert_eq!((all.gap(draw), none.gap(draw)), (0, u64::MAX));
-        }
+        assert_eq!(Strata::of_hits(SamplingRate::ALL), Strata::Single);
+        assert_eq!(Strata::of_hits(SamplingRate::NONE), Strata::None);
+        assert_eq!(Strata::of_others(SamplingRate::AUTO), Strata::Single);
+        assert_eq!(Strata::Single.next_length(7, 1, 0), 1);
+        assert_eq!(Sampled::of(0), Sampled::ONE);
         assert_eq!(unit(u64::MAX), 1.0);
         assert!(unit(0) > 0.0);
     }

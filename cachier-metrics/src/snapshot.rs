@@ -110,6 +110,16 @@ impl Snapshot {
         self.activity.merge(&other.activity);
     }
 
+    /// The share of its calls whose duration is known; 1 before the first.
+    pub(crate) fn timed_share(&self) -> f64 {
+        let calls: u64 = self.calls.values().sum();
+        let timed = self.call_duration.values().map(|duration| duration.samples);
+        match calls {
+            0 => 1.0,
+            _ => timed.sum::<u64>().min(calls) as f64 / calls as f64,
+        }
+    }
+
     /// What was counted since `earlier`, an older snapshot of the same function or group; gauges are current.
     #[must_use]
     pub fn since(&self, earlier: &Self) -> Self {

@@ -162,7 +162,7 @@ fn metrics(cached: &Cached, private: &TokenStream) -> Option<TokenStream> {
         .as_ref()
         .map(|argument| &argument.value);
     Some(some(match rate {
-        None => quote!(#private::SamplingRate::ALL),
+        None | Some(Rate::Auto) => quote!(#private::SamplingRate::AUTO),
         Some(Rate::Known(rate)) => quote!(const { #private::SamplingRate::new(#rate) }),
         Some(Rate::Computed(rate)) => constant_rate(cached, rate),
     }))

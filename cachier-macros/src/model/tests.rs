@@ -115,7 +115,7 @@ fn sizes_and_counts_are_numbers_or_expressions() {
 }
 
 #[test]
-fn a_rate_is_between_0_and_1() {
+fn a_rate_is_auto_or_a_share() {
     let rate = |source| accepted(source).sampling_rate.unwrap().value;
     assert!(matches!(rate("sampling_rate = 0.1"), Rate::Known(0.1)));
     assert!(matches!(rate("sampling_rate = 0"), Rate::Known(0.0)));
@@ -123,8 +123,9 @@ fn a_rate_is_between_0_and_1() {
         rate("metrics_sampling_rate = 1"),
         Rate::Known(1.0)
     ));
+    assert!(matches!(rate("sampling_rate = auto"), Rate::Auto));
     assert!(matches!(rate("sampling_rate = RATE"), Rate::Computed(_)));
-    let message = "`sampling_rate` expects a share between 0 and 1, such as `sampling_rate = 0.1`";
+    let message = "`sampling_rate` expects `auto` or a share between 0 and 1, such as `sampling_rate = 0.1`";
     refused("sampling_rate = 1.1", message, "1.1");
     refused("sampling_rate = 10", message, "10");
     refused("sampling_rate = -0.5", message, "-0.5");

@@ -42,8 +42,9 @@ pub(crate) enum Amount {
     Computed(Box<Expr>),
 }
 
-/// A number between 0 and 1, or a constant expression of type `f64`.
+/// `auto`, a number between 0 and 1, or a constant expression of type `f64`.
 pub(crate) enum Rate {
+    Auto,
     Known(f64),
     Computed(Box<Expr>),
 }
@@ -137,7 +138,7 @@ impl ArgumentValue for Count {
 }
 
 impl ArgumentValue for Rate {
-    const EXPECTED: &'static str = "a share between 0 and 1";
+    const EXPECTED: &'static str = "`auto` or a share between 0 and 1";
     const EXAMPLE: &'static str = " = 0.1";
 
     fn parse(parsed: &ParsedArgument) -> Result<Self> {
@@ -155,6 +156,7 @@ impl ArgumentValue for Rate {
             {
                 -1.0
             }
+            Expr::Path(word) if word.path.is_ident("auto") => return Ok(Self::Auto),
             Expr::Lit(_) | Expr::Closure(_) => return Err(wrong::<Self>(parsed)),
             computed => return Ok(Self::Computed(Box::new(computed.clone()))),
         };

@@ -77,7 +77,10 @@ impl Reading {
             let lookups: Lookups = members().map(|metrics| metrics.lookups_over(*window)).sum();
             (*label, lookups.hit_rate(), lookups.served_rate())
         });
-        let rates = members().map(|metrics| metrics.sampling_rate());
+        let snapshots: Vec<_> = members().map(|metrics| metrics.snapshot()).collect();
+        let rates = members()
+            .zip(&snapshots)
+            .map(|(metrics, snapshot)| metrics.sampling_rate_in(|| snapshot.timed_share()));
         let began = members().map(|metrics| metrics.start_time());
         let since_1970 = began
             .min()
@@ -86,8 +89,8 @@ impl Reading {
             function: series.function,
             backend: series.backend,
             ratios: ratios.collect(),
-            snapshot: members().map(|metrics| metrics.snapshot()).sum(),
             sampling_rate: rates.fold(1.0, f64::min),
+            snapshot: snapshots.into_iter().sum(),
             start_time: since_1970.unwrap_or_default().as_secs_f64(),
         }
     }

@@ -4,7 +4,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use std::thread::LocalKey;
 
 use cachier_backends::process::PerProcess;
-use cachier_metrics::{CacheMetrics, Local, LocalSlot, NearResult};
+use cachier_metrics::{CacheMetrics, Local, LocalSlot, NearResult, TimedHit};
 
 use super::arguments::Arguments;
 use super::instance::{Instance, StoreKind};
@@ -223,10 +223,12 @@ impl<S: StoreKind> Instance<S> {
             return self.finish_miss(Some(local));
         };
         if let Some(started) = started {
-            let now = clock.now();
-            let latency = now.saturating_sub(started);
-            let age = now.saturating_sub(hit.computed);
-            local.timed_hit(latency, age, Some(hit.compute_nanos));
+            local.timed_hit(TimedHit {
+                started,
+                ended: clock.now(),
+                computed: hit.computed,
+                compute: hit.compute_nanos,
+            });
         }
         self.finish_hit(return_type, hit.value, Some(local))
     }
