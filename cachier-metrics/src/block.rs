@@ -5,28 +5,30 @@
 
 use std::hash::{BuildHasher, RandomState};
 use std::marker::PhantomData;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
+use std::thread::LocalKey;
 
-use crate::counter::{Counter, Sum, Writers};
-use crate::histogram::{LiveHistogram, SECONDS};
+use crate::counter::{Counter, Writers};
+use crate::histogram::{Histogram, LiveHistogram, SECONDS, Totals};
+use crate::labels::{NearResult, Outcome};
 use crate::per_process::{PerProcess, copied, get_or_init};
 use crate::sampling::{Sampled, SamplingRate, Strata, mixed};
 use crate::schedule::Schedule;
+use crate::slot::{LocalSlot, with_timed};
+use crate::snapshot::Snapshot;
 use crate::sync::{Mutex, MutexGuard, lock};
+use crate::timed_hits::{TimedHit, TimedHits};
 
-/// The counts of one thread; about 12 KB.
+/// The counts of one thread.
 #[repr(C, align(128))]
 pub(crate) struct Block {
     pub(crate) hits: Counter,
-    timed_hits: Schedule,
+    pub(crate) timed_hits: Schedule,
     owner: &'static Blocks,
     pub(crate) near_hits: Counter,
     /// Calls that were no hits on the fast path, if some of them are sampled.
     others: Counter,
     sampled_others: Schedule,
-    pub(crate) time_saved: Sum,
-    pub(crate) latency: LiveHistogram,
-    pub(crate) age: LiveHistogram,
 }
 
 /// All blocks of one function.
@@ -35,12 +37,16 @@ pub(crate) struct Blocks {
     lists: PerProcess<Mutex<Lists>>,
     /// For threads whose thread-locals are already destroyed.
     shared: OnceLock<&'static Block>,
+    shared_timed: OnceLock<Arc<TimedHits>>,
 }
 
 #[derive(Clone, Default)]
 struct Lists {
     all: Vec<&'static Block>,
     free: Vec<&'static Block>,
+    /// Of running threads, and of all that have ended.
+    timed: Vec<Arc<TimedHits>>,
+    ended: Option<Arc<TimedHits>>,
 }
 
 impl Blocks {
@@ -49,6 +55,7 @@ impl Blocks {
             rate,
             lists: PerProcess::new(),
             shared: OnceLock::new(),
+            shared_timed: OnceLock::new(),
         }
     }
 
@@ -58,9 +65,24 @@ impl Blocks {
         left.unwrap_or_else(|| self.create(Writers::One))
     }
 
-    /// Leaves a block with its counts to the next thread.
-    pub(crate) fn release(&self, block: &'static Block) {
-        self.lists().free.push(block);
+    /// The timed hits of a thread, from now on.
+    pub(crate) fn start_timing(&'static self) -> Arc<TimedHits> {
+        let timed = Arc::new(TimedHits::new(self));
+        self.lists().timed.push(Arc::clone(&timed));
+        timed
+    }
+
+    /// Leaves a block with its counts to the next thread, and gives the memory of its timed hits back.
+    pub(crate) fn release(&'static self, block: &'static Block, timed: Option<Arc<TimedHits>>) {
+        let mut lists = self.lists();
+        if let Some(timed) = timed {
+            lists.timed.retain(|known| !Arc::ptr_eq(known, &timed));
+            let ended = lists
+                .ended
+                .get_or_insert_with(|| Arc::new(TimedHits::new(self)));
+            ended.absorb(&timed);
+        }
+        lists.free.push(block);
     }
 
     /// The block that any number of threads may write, atomically.
@@ -68,9 +90,32 @@ impl Blocks {
         get_or_init::<&Block>(&self.shared, || self.create(Writers::Many))
     }
 
-    /// All blocks ever made.
-    pub(crate) fn all(&self) -> Vec<&'static Block> {
-        self.lists().all.clone()
+    fn shared_timed(&'static self) -> &'static TimedHits {
+        get_or_init::<Arc<_>>(&self.shared_timed, || self.start_timing())
+    }
+
+    /// Increases with every change.
+    pub(crate) fn activity(&self) -> u64 {
+        let lists = self.lists();
+        let counted = lists.all.iter().map(|block| block.activity());
+        let timed = lists.timed().map(|timed| timed.activity());
+        counted.chain(timed).fold(0, u64::wrapping_add)
+    }
+
+    /// Adds everything counted so far.
+    pub(crate) fn add_to(&self, snapshot: &mut Snapshot) {
+        // Until the end, so that no thread passes its counts on meanwhile.
+        let lists = self.lists();
+        let total =
+            |read: fn(&Block) -> u64| lists.all.iter().map(|block| read(block)).sum::<u64>();
+        snapshot.calls[Outcome::Hit] += total(|block| block.hits.get());
+        snapshot.near_lookups[NearResult::Hit] += total(|block| block.near_hits.get());
+        let saved: u128 = lists.timed().map(|timed| timed.time_saved.get()).sum();
+        snapshot.time_saved = snapshot.time_saved.map(|shared| shared + saved);
+        let latency = sum(lists.timed().map(|timed| &timed.latency));
+        snapshot.call_duration[Outcome::Hit].merge(&latency);
+        let age = sum(lists.timed().map(|timed| &timed.age));
+        snapshot.entry_age.merge(&age);
     }
 
     /// Empty in a child process that was forked while another thread held the lock.
@@ -84,6 +129,18 @@ impl Blocks {
         self.lists().all.push(block);
         block
     }
+}
+
+impl Lists {
+    fn timed(&self) -> impl Iterator<Item = &TimedHits> {
+        self.timed.iter().chain(&self.ended).map(|timed| &**timed)
+    }
+}
+
+fn sum<'a>(histograms: impl Iterator<Item = &'a LiveHistogram>) -> Histogram {
+    let mut totals = Totals::default();
+    histograms.for_each(|histogram| totals.add(histogram));
+    totals.finish(&SECONDS)
 }
 
 impl Block {
@@ -100,15 +157,11 @@ impl Block {
             near_hits: Counter::default(),
             others: Counter::default(),
             sampled_others: schedule(Strata::of_others(owner.rate), mixed(seed)),
-            time_saved: Sum::default(),
-            latency: LiveHistogram::new(&SECONDS),
-            age: LiveHistogram::new(&SECONDS),
         }
     }
 
-    /// Returns the block to its function, with its counts.
-    pub(crate) fn release(&'static self) {
-        self.owner.release(self);
+    pub(crate) fn owner(&self) -> &'static Blocks {
+        self.owner
     }
 
     pub(crate) fn owned_by(&self, blocks: &Blocks) -> bool {
@@ -121,25 +174,9 @@ impl Block {
         self.timed_hits.is_due(self.hits.get())
     }
 
-    /// Records a timed hit. Inlined, so that it is compiled for one writer and for many separately.
-    #[cfg_attr(not(debug_assertions), inline(always))]
-    pub(crate) fn record(&self, hit: TimedHit, writers: Writers) {
-        let weight = self.timed_hits.advance(hit.ended).weight();
-        let latency = hit.ended.saturating_sub(hit.started);
-        self.latency.record(latency, weight, writers);
-        let age = hit.ended.saturating_sub(hit.computed);
-        self.age.record(age, weight, writers);
-        if let Some(saved) = hit.compute.checked_sub(latency) {
-            self.time_saved.add(saved, weight, writers);
-        }
-    }
-
     /// Increases with every change.
-    pub(crate) fn activity(&self) -> u64 {
-        let counted = self.hits.get().wrapping_add(self.near_hits.get());
-        counted
-            .wrapping_add(self.latency.samples())
-            .wrapping_add(self.age.samples())
+    fn activity(&self) -> u64 {
+        self.hits.get().wrapping_add(self.near_hits.get())
     }
 }
 
@@ -189,26 +226,18 @@ impl Local {
         self.block.near_hits.add(1, self.writers);
     }
 
-    /// Records a timed hit. The call itself is still counted by [`hit`](Self::hit).
+    /// Records a timed hit. The call itself is still counted by [`hit`](Self::hit). `slot` is where this handle comes from.
     #[inline(never)]
-    pub fn timed_hit(self, hit: TimedHit) {
+    pub fn timed_hit(self, slot: &'static LocalKey<LocalSlot>, hit: TimedHit) {
+        let weight = self.block.timed_hits.advance(hit.ended).weight();
+        let owner = self.block.owner;
         match self.writers {
-            Writers::One => self.block.record(hit, Writers::One),
-            Writers::Many => self.block.record(hit, Writers::Many),
+            Writers::One => {
+                with_timed(owner, slot, |timed| timed.record(hit, weight, Writers::One));
+            }
+            Writers::Many => owner.shared_timed().record(hit, weight, Writers::Many),
         }
     }
-}
-
-/// When a timed hit began and ended, and what is known of its value: monotonic nanoseconds.
-#[derive(Clone, Copy, Debug)]
-#[doc(hidden)]
-pub struct TimedHit {
-    pub started: u64,
-    pub ended: u64,
-    /// When the value was computed.
-    pub computed: u64,
-    /// How long that took.
-    pub compute: u64,
 }
 
 #[cfg(all(test, not(shuttle)))]
@@ -249,8 +278,39 @@ mod tests {
                 .join()
                 .unwrap();
         }
-        assert_eq!(metrics.blocks.all().len(), 1);
+        assert_eq!(metrics.blocks.lists().all.len(), 1);
         assert_eq!(hits(metrics), 1000);
+    }
+
+    #[test]
+    fn an_ended_thread_gives_its_timed_hits_back() {
+        let metrics = metrics(SamplingRate::ALL);
+        let timed_by_threads = |hits: u64| {
+            let call = move || {
+                for _ in 0..hits {
+                    metrics.local(&SLOT).timed_hit(&SLOT, HIT);
+                    metrics.local(&SLOT).hit();
+                }
+                let lists = metrics.blocks.lists();
+                lists.timed.iter().map(Arc::downgrade).collect::<Vec<_>>()
+            };
+            let crowd = [(); 8].map(|()| thread::spawn(call));
+            crowd.map(|thread| thread.join().unwrap()).concat()
+        };
+        for round in 1..=3 {
+            let timed = timed_by_threads(100);
+            assert!(!timed.is_empty() && timed.iter().all(|timed| timed.upgrade().is_none()));
+            let snapshot = metrics.snapshot();
+            assert_eq!(snapshot.calls[Outcome::Hit], round * 800);
+            let latency = &snapshot.call_duration[Outcome::Hit];
+            assert_eq!(
+                (latency.count(), latency.samples),
+                (round * 800, round * 800)
+            );
+            assert_eq!((latency.min, latency.max), (10, 10));
+            assert_eq!(snapshot.entry_age.sum, u128::from(round) * 16_000);
+            assert_eq!(snapshot.time_saved, Some(u128::from(round) * 32_000));
+        }
     }
 
     #[test]
@@ -271,7 +331,7 @@ mod tests {
             assert!(one.attached(&OTHER).is_none());
         }
         assert_eq!((hits(one), hits(two)), (10, 20));
-        assert_eq!(two.blocks.all().len(), 1);
+        assert_eq!(two.blocks.lists().all.len(), 1);
     }
 
     const HIT: TimedHit = TimedHit {
@@ -288,7 +348,7 @@ mod tests {
         fn drop(&mut self) {
             let local = self.0.local(&SLOT);
             if local.times_hit() {
-                local.timed_hit(HIT);
+                local.timed_hit(&SLOT, HIT);
             }
             local.hit();
             local.near_hit();
@@ -333,7 +393,7 @@ mod tests {
         for _ in 0..100_000 {
             let local = metrics.local(&SLOT);
             if local.times_hit() {
-                local.timed_hit(HIT);
+                local.timed_hit(&SLOT, HIT);
                 hits += 1;
             }
             local.hit();

@@ -56,6 +56,12 @@ impl Sum {
         }
     }
 
+    /// Adds another sum; for a single writer.
+    pub(crate) fn absorb(&self, other: &Self) {
+        let [own, other] = [self, other].map(|sum| f64::from_bits(sum.0.load(Relaxed)));
+        self.0.store((own + other).to_bits(), Relaxed);
+    }
+
     pub(crate) fn get(&self) -> u128 {
         f64::from_bits(self.0.load(Relaxed)) as u128
     }
@@ -87,6 +93,13 @@ impl Extremes {
                 }
             }
         }
+    }
+
+    /// Adds the values of others; for a single writer.
+    pub(crate) fn absorb(&self, other: &Self) {
+        let (min, max) = other.get();
+        self.min.fetch_min(min, Relaxed);
+        self.max.fetch_max(max, Relaxed);
     }
 
     /// (`u64::MAX`, 0) before the first value.

@@ -35,9 +35,10 @@ mod stats;
 mod stores;
 mod sync;
 mod ticker;
+mod timed_hits;
 mod windows;
 
-pub use block::{Local, TimedHit};
+pub use block::Local;
 pub use clock::Clock;
 pub use distribution::{Distribution, Unit};
 #[cfg(feature = "prometheus")]
@@ -56,6 +57,7 @@ pub use slot::LocalSlot;
 pub use snapshot::{Activity, Snapshot};
 pub use stats::Stats;
 pub use stores::{Durations, StoreFigures, StoreSource};
+pub use timed_hits::TimedHit;
 
 /// The README, whose code blocks are tests.
 #[cfg(doctest)]

@@ -14,7 +14,9 @@ use crate::counter::Writers;
 use crate::labels::{NearResult, Outcome};
 use crate::metrics::{CacheMetrics, MetricsOptions};
 use crate::sampling::{Sampled, SamplingRate};
+use crate::snapshot::Snapshot;
 use crate::sync::{AtomicU64, Mutex, lock};
+use crate::timed_hits::TimedHit;
 use crate::{Clock, Stats};
 
 const SCHEDULES: usize = 500;
@@ -34,12 +36,29 @@ fn explore_by(scheduler: impl Scheduler + 'static, check: impl Fn() + Send + Syn
 fn count_hits(blocks: &'static Blocks) {
     let block = blocks.acquire();
     (0..HITS).for_each(|_| Local::of(block, Writers::One).hit());
-    blocks.release(block);
+    blocks.release(block, None);
 }
 
 fn total(blocks: &Blocks) -> u64 {
-    blocks.all().iter().map(|block| block.hits.get()).sum()
+    read(blocks).calls[Outcome::Hit]
 }
+
+fn timed(blocks: &Blocks) -> u64 {
+    read(blocks).call_duration[Outcome::Hit].samples
+}
+
+fn read(blocks: &Blocks) -> Snapshot {
+    let mut snapshot = Snapshot::default();
+    blocks.add_to(&mut snapshot);
+    snapshot
+}
+
+const HIT: TimedHit = TimedHit {
+    started: 90,
+    ended: 100,
+    computed: 80,
+    compute: 50,
+};
 
 #[test]
 fn a_block_keeps_its_counts_across_threads() {
@@ -60,13 +79,36 @@ fn a_block_keeps_its_counts_across_threads() {
 }
 
 #[test]
+fn timed_hits_pass_to_the_function_unnoticed() {
+    let check = || {
+        let blocks: &'static Blocks = Box::leak(Box::new(Blocks::new(SamplingRate::ALL)));
+        let time_hits = move || {
+            let (block, timed) = (blocks.acquire(), blocks.start_timing());
+            (0..HITS).for_each(|_| timed.record(HIT, 1, Writers::One));
+            blocks.release(block, Some(timed));
+        };
+        let writers = [(); 2].map(|()| thread::spawn(time_hits));
+        let reader = thread::spawn(move || {
+            let (first, second) = (timed(blocks), timed(blocks));
+            assert!(first <= second, "a count fell from {first} to {second}");
+        });
+        writers
+            .into_iter()
+            .for_each(|writer| writer.join().unwrap());
+        reader.join().unwrap();
+        assert_eq!(timed(blocks), 2 * HITS);
+    };
+    explore(check);
+}
+
+#[test]
 #[should_panic = "counts were lost"]
 fn the_checker_notices_a_block_released_early() {
     let check = || {
         let blocks: &'static Blocks = Box::leak(Box::new(Blocks::new(SamplingRate::NONE)));
         let count_after_release = move || {
             let block = blocks.acquire();
-            blocks.release(block);
+            blocks.release(block, None);
             (0..HITS).for_each(|_| Local::of(block, Writers::One).hit());
         };
         let writers = [(); 2].map(|()| thread::spawn(count_after_release));

@@ -1,10 +1,13 @@
 //! Which block a thread counts in: found once, kept in a slot, and returned when the thread ends.
 
 use std::cell::{Cell, RefCell};
+use std::mem::ManuallyDrop;
+use std::sync::Arc;
 use std::thread::LocalKey;
 
 use crate::block::{Block, Blocks, Local};
 use crate::counter::Writers;
+use crate::timed_hits::TimedHits;
 
 /// Keeps a thread's block of one function between calls.
 ///
@@ -15,17 +18,24 @@ use crate::counter::Writers;
 ///     static SLOT: LocalSlot = const { LocalSlot::new() };
 /// }
 /// ```
-pub struct LocalSlot(Cell<Option<&'static Block>>);
+pub struct LocalSlot {
+    block: Cell<Option<&'static Block>>,
+    /// Emptied when the thread ends. Without a destructor, as a thread-local with one is slower to get at.
+    timed: ManuallyDrop<RefCell<Option<Arc<TimedHits>>>>,
+}
 
 impl LocalSlot {
     /// An empty slot.
     pub const fn new() -> Self {
-        Self(Cell::new(None))
+        Self {
+            block: Cell::new(None),
+            timed: ManuallyDrop::new(RefCell::new(None)),
+        }
     }
 
     #[inline]
     pub(crate) fn get(&self) -> Option<&'static Block> {
-        self.0.get()
+        self.block.get()
     }
 }
 
@@ -44,6 +54,24 @@ pub(crate) fn attach(blocks: &'static Blocks, slot: &'static LocalKey<LocalSlot>
     }
 }
 
+/// Runs `record` on this thread's timed hits of a function that it has a block of.
+#[inline]
+pub(crate) fn with_timed(
+    owner: &'static Blocks,
+    slot: &'static LocalKey<LocalSlot>,
+    record: impl Fn(&TimedHits),
+) {
+    slot.with(|slot| {
+        let mut timed = slot.timed.borrow_mut();
+        if !timed.as_ref().is_some_and(|timed| timed.owned_by(owner)) {
+            *timed = THREAD_BLOCKS.with(|thread| thread.borrow_mut().timed(owner));
+        }
+        if let Some(timed) = &*timed {
+            record(timed);
+        }
+    });
+}
+
 thread_local! {
     /// What this thread returns when it ends. Used by the slow path only.
     static THREAD_BLOCKS: RefCell<ThreadBlocks> = RefCell::default();
@@ -51,8 +79,14 @@ thread_local! {
 
 #[derive(Default)]
 struct ThreadBlocks {
-    blocks: Vec<&'static Block>,
+    blocks: Vec<ThreadBlock>,
     slots: Vec<&'static LocalKey<LocalSlot>>,
+}
+
+/// What a thread has of one function.
+struct ThreadBlock {
+    block: &'static Block,
+    timed: Option<Arc<TimedHits>>,
 }
 
 impl ThreadBlocks {
@@ -61,21 +95,32 @@ impl ThreadBlocks {
         blocks: &'static Blocks,
         slot: &'static LocalKey<LocalSlot>,
     ) -> &'static Block {
-        let held = self
-            .blocks
-            .iter()
-            .find(|block| block.owned_by(blocks))
-            .copied();
-        let block = held.unwrap_or_else(|| {
-            let block = blocks.acquire();
-            self.blocks.push(block);
-            block
-        });
+        let block = match self.find(blocks) {
+            Some(known) => known.block,
+            None => {
+                let block = blocks.acquire();
+                self.blocks.push(ThreadBlock { block, timed: None });
+                block
+            }
+        };
         if !self.slots.iter().any(|known| std::ptr::eq(*known, slot)) {
             self.slots.push(slot);
         }
-        slot.with(|slot| slot.0.set(Some(block)));
+        slot.with(|slot| slot.block.set(Some(block)));
         block
+    }
+
+    fn timed(&mut self, blocks: &'static Blocks) -> Option<Arc<TimedHits>> {
+        let timed = &mut self.find(blocks)?.timed;
+        Some(Arc::clone(
+            timed.get_or_insert_with(|| blocks.start_timing()),
+        ))
+    }
+
+    fn find(&mut self, blocks: &Blocks) -> Option<&mut ThreadBlock> {
+        self.blocks
+            .iter_mut()
+            .find(|known| known.block.owned_by(blocks))
     }
 }
 
@@ -83,10 +128,13 @@ impl Drop for ThreadBlocks {
     fn drop(&mut self) {
         // This thread must forget its blocks before other threads can get them.
         for slot in &self.slots {
-            slot.with(|slot| slot.0.set(None));
+            slot.with(|slot| {
+                slot.block.set(None);
+                slot.timed.take();
+            });
         }
-        for block in &self.blocks {
-            block.release();
+        for ThreadBlock { block, timed } in self.blocks.drain(..) {
+            block.owner().release(block, timed);
         }
     }
 }

@@ -125,7 +125,8 @@ fn a_rate_is_auto_or_a_share() {
     ));
     assert!(matches!(rate("sampling_rate = auto"), Rate::Auto));
     assert!(matches!(rate("sampling_rate = RATE"), Rate::Computed(_)));
-    let message = "`sampling_rate` expects `auto` or a share between 0 and 1, such as `sampling_rate = 0.1`";
+    let message =
+        "`sampling_rate` expects `auto` or a share between 0 and 1, such as `sampling_rate = 0.1`";
     refused("sampling_rate = 1.1", message, "1.1");
     refused("sampling_rate = 10", message, "10");
     refused("sampling_rate = -0.5", message, "-0.5");

@@ -42,6 +42,17 @@ impl LiveHistogram {
         self.samples.add(1, writers);
     }
 
+    /// Adds the observations of another of its scale; for a single writer.
+    pub(crate) fn absorb(&self, other: &Self) {
+        self.extremes.absorb(&other.extremes);
+        self.sum.absorb(&other.sum);
+        self.excess.add(other.excess.get(), Writers::One);
+        for (slot, more) in self.slots.iter().zip(&other.slots) {
+            slot.add(more.get(), Writers::One);
+        }
+        self.samples.add(other.samples.get(), Writers::One);
+    }
+
     /// The number of recorded observations, regardless of weight; increases with every change.
     pub(crate) fn samples(&self) -> u64 {
         self.samples.get()

@@ -219,18 +219,19 @@ impl<S: StoreKind> Instance<S> {
         let local = local.unwrap_or_else(|| self.metrics().local(slot));
         let clock = &self.core.function.context.clock;
         let started = local.times_hit().then(|| clock.now());
-        let Some(hit) = arguments.detailed_hit(self) else {
+        let Some(found) = arguments.detailed_hit(self) else {
             return self.finish_miss(Some(local));
         };
         if let Some(started) = started {
-            local.timed_hit(TimedHit {
+            let hit = TimedHit {
                 started,
                 ended: clock.now(),
-                computed: hit.computed,
-                compute: hit.compute_nanos,
-            });
+                computed: found.computed,
+                compute: found.compute_nanos,
+            };
+            local.timed_hit(slot, hit);
         }
-        self.finish_hit(return_type, hit.value, Some(local))
+        self.finish_hit(return_type, found.value, Some(local))
     }
 
     #[cfg_attr(not(debug_assertions), inline(always))]
