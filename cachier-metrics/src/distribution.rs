@@ -61,7 +61,8 @@ impl<T: Unit> Distribution<T> {
         }
     }
 
-    /// The number of observations, estimated if calls are sampled.
+    /// The number of observations, estimated if calls are sampled: each timed hit counts for its whole stratum, so that the
+    /// estimate is off by the stratum that each thread is in, up to 512 hits with [`AUTO`](crate::SamplingRate::AUTO).
     pub fn count(&self) -> Option<u64> {
         Some(self.histogram.count()).filter(|count| *count > 0)
     }
