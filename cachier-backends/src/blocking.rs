@@ -15,7 +15,7 @@ use crate::workers::unblock;
 
 /// A [`Backend`] whose operations block the thread; the methods and their contracts are the same.
 ///
-/// [`Blocking`] makes a [`Backend`] of it.
+/// [`Blocking`] makes a [`Backend`] of it, as does whatever takes an [`IntoBackend`](crate::IntoBackend).
 #[expect(missing_docs, reason = "each method is documented on `Backend`")]
 pub trait BlockingBackend: Send + Sync + 'static {
     fn kind(&self) -> &str;

@@ -52,8 +52,9 @@ mod unique;
 pub mod workers;
 
 pub use crate::backend::{
-    Backend, BoxFuture, Capabilities, Capability, Change, EntryVersion, Figures, Lease, LeaseReply,
-    Loaded, Pool, Renewal, StoreReply, StoreRequest, Usage, Vacated, WaitObserver, Watch, Watcher,
+    Backend, BoxFuture, Capabilities, Capability, Change, EntryVersion, Figures, IntoBackend,
+    Lease, LeaseReply, Loaded, Pool, Renewal, StoreReply, StoreRequest, Usage, Vacated,
+    WaitObserver, Watch, Watcher,
 };
 pub use crate::blocking::{Blocking, BlockingBackend};
 pub use crate::error::{Error, ErrorKind, Operation};

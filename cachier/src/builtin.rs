@@ -31,9 +31,9 @@ pub(crate) fn open(name: &str, folder: Option<&Folder>) -> Result<Arc<dyn Backen
     is_in_build(name)?;
     match (name, folder) {
         #[cfg(feature = "file")]
-        ("file", Some(folder)) => Ok(Arc::new(cachier_backends::Blocking::new(
+        ("file", Some(folder)) => Ok(cachier_backends::IntoBackend::into_backend(
             folder.file_backend(),
-        ))),
+        )),
         #[cfg(feature = "redis")]
         ("redis", _) => redis(),
         #[cfg(any(feature = "sqlite", feature = "postgres", feature = "mysql"))]

@@ -113,8 +113,9 @@ pub use cachier_backends::s3::S3Backend;
 pub use cachier_backends::sql::SqlBackend;
 pub use cachier_backends::{
     Backend, Blocking, BlockingBackend, BoxFuture, Capabilities, Capability, Change, EntryVersion,
-    Error, ErrorKind, Figures, Key, KeyHash, Lease, LeaseReply, Loaded, Operation, Pool, Renewal,
-    Scope, StoreReply, StoreRequest, Usage, Vacated, Version, WaitObserver, Watch, Watcher,
+    Error, ErrorKind, Figures, IntoBackend, Key, KeyHash, Lease, LeaseReply, Loaded, Operation,
+    Pool, Renewal, Scope, StoreReply, StoreRequest, Usage, Vacated, Version, WaitObserver, Watch,
+    Watcher,
 };
 #[doc = include_str!("attribute.md")]
 pub use cachier_macros::cachier;

@@ -1,8 +1,6 @@
 //! Program-wide settings and operations.
 
-use std::sync::Arc;
-
-use cachier_backends::{Backend, Error, ErrorKind, Operation};
+use cachier_backends::{Error, ErrorKind, IntoBackend, Operation};
 
 use crate::block_on::block_on;
 use crate::context;
@@ -50,19 +48,42 @@ pub fn disable(pattern: &str) {
 
 /// Registers a backend under a name, for `backend = registered("name")`.
 ///
-/// A built-in name, such as `file`, replaces the default instance.
+/// A built-in name, such as `file`, replaces the default instance. The backend may be of this crate, or a [`Backend`] or
+/// [`BlockingBackend`] of the program's own.
+///
+/// ```
+/// # #[cfg(feature = "file")] {
+/// use cachier::{FileBackend, cachier, register_backend};
+///
+/// #[cachier(backend = registered("scratch"))]
+/// fn thumbnail(path: &str, width: u32) -> Vec<u8> {
+///     // ... something slow ...
+/// #   let _ = (path, width);
+/// #   Vec::new()
+/// }
+///
+/// register_backend("scratch", FileBackend::new("/mnt/scratch/app"))?;
+/// # }
+/// # Ok::<(), cachier::Error>(())
+/// ```
+///
+/// [`Backend`]: crate::Backend
+/// [`BlockingBackend`]: crate::BlockingBackend
 ///
 /// # Errors
 /// [`ErrorKind::Identity`] for `memory`, whose entries are values and never pass through a [`Backend`].
 #[doc(alias("mongetter", "sql_engine", "redis_client"))]
-pub fn register_backend(name: &str, backend: impl Backend) -> Result<(), Error> {
+pub fn register_backend<Form: ?Sized>(
+    name: &str,
+    backend: impl IntoBackend<Form>,
+) -> Result<(), Error> {
     if name == "memory" {
         let message = "`memory` keeps typed values and cannot be replaced by a backend of bytes";
         return Err(Error::new(ErrorKind::Identity, Operation::Load, message)
             .with_hint("register it under another name"));
     }
     let context = context::current();
-    context.backends.register(name, Arc::new(backend));
+    context.backends.register(name, backend.into_backend());
     context.stores_changed();
     Ok(())
 }

@@ -5,6 +5,7 @@ mod change;
 mod figures;
 #[cfg(feature = "_network")]
 mod instance;
+mod into_backend;
 mod lease;
 mod types;
 mod version;
@@ -20,6 +21,7 @@ pub use change::{Change, Watch, Watcher};
 pub use figures::{Figures, Pool, WaitObserver};
 #[cfg(feature = "_network")]
 pub(crate) use instance::{Instance, Reopen, backend_by_instance, instance};
+pub use into_backend::IntoBackend;
 pub use lease::{Lease, LeaseReply, Renewal, Vacated};
 pub use types::{Loaded, StoreReply, StoreRequest, Usage};
 pub use version::EntryVersion;

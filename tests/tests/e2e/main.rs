@@ -35,6 +35,7 @@ mod outcomes;
 mod problems;
 mod prometheus;
 mod python_faults;
+mod registering;
 mod registry;
 mod retry_after;
 mod runtimes;
