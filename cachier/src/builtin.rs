@@ -98,8 +98,20 @@ fn not_registered(name: &str) -> Error {
             .with_hint("write `backend = \"memory\"` at the functions that are to use it");
     }
     let message = format!("no backend is registered as `{name}`");
-    Error::new(ErrorKind::NotRegistered, Operation::Load, message)
-        .with_hint("call `cachier::register_backend` before the first call")
+    Error::new(ErrorKind::NotRegistered, Operation::Load, message).with_hint(format!(
+        "this program was built with {}; make others known by `cachier::register_backend`, before the first call",
+        in_this_build()
+    ))
+}
+
+/// The names of the backends of this build, for people.
+fn in_this_build() -> String {
+    let built_in = BUILT_IN.into_iter().filter(|(_, is_there, _)| *is_there);
+    let names: Vec<_> = built_in.map(|(name, ..)| format!("`{name}`")).collect();
+    match names.is_empty() {
+        true => "no persistent backend".to_owned(),
+        false => names.join(", "),
+    }
 }
 
 #[cfg(feature = "redis")]

@@ -100,8 +100,10 @@ pub fn register_backend<Form: ?Sized>(
 /// ```
 ///
 /// # Errors
-/// [`ErrorKind::NotRegistered`] where this program has no backend of this name, and for `memory`, whose values have types;
-/// all stays as it was then. One of the program's own is registered before.
+/// [`ErrorKind::NotRegistered`], which says what to do, for a name that this program has no backend of: a misspelt one, one
+/// of its own that is not [registered](register_backend) yet, or a built-in one whose feature is off. Also for `memory`, whose
+/// values have types: write `backend = "memory"` at the functions. All stays as it was then. Whether the store can be reached
+/// is not asked here, but by [`check`](crate::check).
 pub fn set_default_backend(name: &str) -> Result<(), Error> {
     let context = context::current();
     context.backends.set_default(name)?;
