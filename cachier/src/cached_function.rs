@@ -53,6 +53,27 @@ impl CachedFunction {
         self.function.backend()
     }
 
+    /// Whether its cache is on: neither all caches nor those of a pattern that its name matches are
+    /// [switched off](crate::disable), and it shares its name in storage with no other function.
+    ///
+    /// ```
+    /// # use cachier::cachier;
+    /// #[cachier(backend = "memory", name = "half")]
+    /// fn half(n: u64) -> u64 {
+    ///     n / 2
+    /// }
+    ///
+    /// half(4);
+    /// cachier::disable("half");
+    /// let is_enabled = cachier::function("half").map(|known| known.is_enabled());
+    /// assert_eq!(is_enabled, Some(false));
+    /// ```
+    #[must_use]
+    pub fn is_enabled(self) -> bool {
+        let mut reached = self.reached().into_iter();
+        reached.any(RegisteredFunction::is_enabled)
+    }
+
     /// The function's metrics, if it has `enable_metrics`. Of several functions of one name, those of the first that has
     /// some; [`stats`](Self::stats) adds them up.
     #[must_use]

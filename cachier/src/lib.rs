@@ -162,8 +162,8 @@ pub use self::health::{
 pub use self::options::GlobalParams;
 pub use self::problems::on_problem;
 pub use self::program::{
-    disable, disable_caching, enable_caching, flush, flush_async, global_params, register_backend,
-    set_default_backend, set_global_params,
+    disable, disable_caching, enable_caching, flush, flush_async, global_params,
+    is_caching_enabled, register_backend, set_default_backend, set_global_params,
 };
 
 /// The README, whose code blocks are tests.

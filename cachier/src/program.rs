@@ -20,6 +20,12 @@ pub fn global_params() -> GlobalParams {
 }
 
 /// Enables all caches, including those disabled by pattern or by `CACHIER_DISABLED`.
+///
+/// ```
+/// cachier::disable_caching();
+/// cachier::enable_caching();
+/// assert!(cachier::is_caching_enabled());
+/// ```
 #[doc(alias = "caching_enabled")]
 pub fn enable_caching() {
     context::current()
@@ -28,11 +34,33 @@ pub fn enable_caching() {
 }
 
 /// Disables all caches: every call runs its function, and nothing is stored.
+///
+/// ```
+/// cachier::disable_caching();
+/// assert!(!cachier::is_caching_enabled());
+/// ```
 #[doc(alias = "caching_enabled")]
 pub fn disable_caching() {
     context::current()
         .registry
         .switch(|switches| switches.disable_all());
+}
+
+/// Whether caching is on: not after [`disable_caching`], nor with `CACHIER_DISABLED=1`, until [`enable_caching`].
+///
+/// Where it is on, single functions may be switched off by a pattern: [`CachedFunction::is_enabled`] tells.
+///
+/// ```
+/// assert!(cachier::is_caching_enabled());
+/// cachier::disable("billing::*");
+/// assert!(cachier::is_caching_enabled(), "but for some functions");
+/// ```
+///
+/// [`CachedFunction::is_enabled`]: crate::CachedFunction::is_enabled
+#[must_use]
+#[doc(alias = "caching_enabled")]
+pub fn is_caching_enabled() -> bool {
+    context::current().registry.is_caching_enabled()
 }
 
 /// Switches off the caches of all functions whose name matches the pattern; `*` stands for any text.

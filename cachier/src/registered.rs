@@ -17,6 +17,8 @@ pub(crate) trait RegisteredFunction: Send + Sync {
     fn storage_name(&self) -> &str;
     /// The name of its backend.
     fn backend(&self) -> String;
+    /// Whether it is neither switched off nor out of service.
+    fn is_enabled(&self) -> bool;
     /// Where it keeps its values; `None` while it is switched off, or out of service.
     fn place(&self) -> Option<Place>;
     fn metrics(&self) -> Option<&'static CacheMetrics>;

@@ -73,6 +73,10 @@ impl Registry {
         }
     }
 
+    pub(crate) fn is_caching_enabled(&self) -> bool {
+        !self.switches().is_everything_off()
+    }
+
     /// Counts a function's store among those in use.
     pub(crate) fn expect(&self, place: Place) {
         self.expected_places().push(place);

@@ -17,6 +17,10 @@ impl Switches {
         self.everything_off = true;
     }
 
+    pub(crate) fn is_everything_off(&self) -> bool {
+        self.everything_off
+    }
+
     /// Disables functions whose name matches the pattern; `*` stands for any text.
     pub(crate) fn disable(&mut self, pattern: &str) {
         self.off.push(Pattern(pattern.to_owned()));

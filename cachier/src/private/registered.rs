@@ -33,9 +33,13 @@ impl<S: StoreKind> RegisteredFunction for Instance<S> {
         function.context.backends.label(&function.options.backend)
     }
 
+    fn is_enabled(&self) -> bool {
+        self.core.function.is_enabled()
+    }
+
     fn place(&self) -> Option<Place> {
         let function = &self.core.function;
-        function.is_enabled().then(|| Place {
+        self.is_enabled().then(|| Place {
             options: function.options.clone(),
             package: function.package,
         })

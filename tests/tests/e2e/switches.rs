@@ -60,6 +60,26 @@ fn all_caches_can_be_switched_off_and_on() {
 }
 
 #[test]
+fn whether_caching_is_on_can_be_asked() {
+    let is_enabled = |name: &str| {
+        let known = cachier::functions().into_iter();
+        let mut known = known.filter(|known| known.name().ends_with(name));
+        known.next().unwrap().is_enabled()
+    };
+    isolated(|| {
+        assert!(cachier::is_caching_enabled());
+        outcomes();
+        cachier::disable("*::billing::*");
+        assert!(cachier::is_caching_enabled(), "but for some functions");
+        assert!(!is_enabled("::invoice") && is_enabled("::label"));
+        cachier::disable_caching();
+        assert!(!cachier::is_caching_enabled() && !is_enabled("::label"));
+        cachier::enable_caching();
+        assert!(cachier::is_caching_enabled() && is_enabled("::invoice"));
+    });
+}
+
+#[test]
 fn some_caches_can_be_switched_off_by_name() {
     use Outcome::{Bypass, Hit, Miss};
     isolated(|| {
@@ -75,7 +95,11 @@ fn some_caches_can_be_switched_off_by_name() {
 #[test]
 fn the_environment_can_switch_caches_off() {
     if part().is_some() {
-        return say(format!("{:?}", outcomes()));
+        return say(format!(
+            "{:?} {}",
+            outcomes(),
+            cachier::is_caching_enabled()
+        ));
     }
     let said = |disabled: &str| {
         let test = "switches::the_environment_can_switch_caches_off";
@@ -86,12 +110,12 @@ fn the_environment_can_switch_caches_off() {
         process.finish();
         line
     };
-    assert_eq!(said("1"), "[Bypass, Bypass, Bypass, Bypass]");
+    assert_eq!(said("1"), "[Bypass, Bypass, Bypass, Bypass] false");
     assert_eq!(
         said("*::billing::*,*::nobody"),
-        "[Bypass, Bypass, Miss, Hit]"
+        "[Bypass, Bypass, Miss, Hit] true"
     );
-    assert_eq!(said("0"), "[Miss, Hit, Miss, Hit]");
+    assert_eq!(said("0"), "[Miss, Hit, Miss, Hit] true");
 }
 
 /// The backend and the outcome of a call.
