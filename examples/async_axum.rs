@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 
 use axum::extract::Path;
 use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::IntoResponse;
 use axum::routing::get;
 use axum::{Json, Router};
 use cachier::{PrometheusExporter, cachier};
@@ -58,7 +60,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     exporter.register_all()?;
     let service = Router::new()
         .route("/weather/{city}", get(weather))
-        .route("/metrics", get(move || ready(exporter.render())));
+        .route("/metrics", get(move || ready(scrape(&exporter))));
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
     println!("http://{address}/weather/Oslo\nhttp://{address}/metrics\n");
@@ -69,6 +71,14 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         server.await??;
     }
     Ok(())
+}
+
+/// The metrics, as Prometheus asks for them.
+fn scrape(exporter: &PrometheusExporter) -> impl IntoResponse + use<> {
+    (
+        [(CONTENT_TYPE, PrometheusExporter::CONTENT_TYPE)],
+        exporter.render(),
+    )
 }
 
 /// Makes requests, and prints the results.

@@ -52,6 +52,8 @@ fn it_serves_only_get_and_head() {
     let answer = get(address, "/metrics");
     assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
     assert!(answer.contains("content-type: text/plain; version=0.0.4; charset=utf-8"));
+    let content_type = format!("content-type: {}\r\n", PrometheusExporter::CONTENT_TYPE);
+    assert!(answer.contains(&content_type), "{answer}");
     assert!(answer.ends_with(&exporter.render()));
     let head = ask(address, "HEAD /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n");
     assert!(

@@ -43,6 +43,9 @@ pub struct PrometheusExporter {
 }
 
 impl PrometheusExporter {
+    /// The `Content-Type` of what [`render`](Self::render) returns.
+    pub const CONTENT_TYPE: &'static str = text::CONTENT_TYPE;
+
     /// A builder for `http://127.0.0.1:9464/metrics`.
     pub fn builder() -> PrometheusBuilder {
         PrometheusBuilder {
@@ -123,7 +126,20 @@ impl PrometheusExporter {
     }
 
     /// The response to a scrape, in the Prometheus text format 0.0.4, for servers of your own. They decide whom to
-    /// answer.
+    /// answer, and send it as [`CONTENT_TYPE`](Self::CONTENT_TYPE).
+    ///
+    /// ```
+    /// use cachier_metrics::PrometheusExporter;
+    ///
+    /// let exporter = PrometheusExporter::builder().build()?;
+    /// let response = format!(
+    ///     "HTTP/1.1 200 OK\r\nContent-Type: {}\r\n\r\n{}",
+    ///     PrometheusExporter::CONTENT_TYPE,
+    ///     exporter.render(),
+    /// );
+    /// assert!(response.contains("text/plain; version=0.0.4"));
+    /// # Ok::<(), cachier_metrics::ExportError>(())
+    /// ```
     pub fn render(&self) -> String {
         text::render(&self.registry.select(), self.detail)
     }

@@ -16,6 +16,7 @@ use tokio::sync::oneshot;
 
 use super::connections::{Limits, serve};
 use super::host::{AllowedHosts, Refusal};
+use super::text;
 use crate::per_process::Process;
 
 /// A running server, stopped when dropped.
@@ -39,8 +40,7 @@ pub(super) struct Endpoint {
 /// Clients that the system queues until they are accepted. Any more would retry only after a second.
 const BACKLOG: u32 = 1024;
 
-const TEXT_FORMAT: HeaderValue =
-    HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+const TEXT_FORMAT: HeaderValue = HeaderValue::from_static(text::CONTENT_TYPE);
 const PLAIN_TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 
 impl Server {

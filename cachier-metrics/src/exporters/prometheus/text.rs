@@ -11,6 +11,9 @@ use crate::exporters::registry::Series;
 use crate::histogram::Histogram;
 use crate::stores::{StoreFigures, stores};
 
+/// The media type of the format.
+pub(super) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+
 /// All metrics of the selected functions, and of the stores that they use.
 pub(super) fn render(functions: &[Series], detail: Detail) -> String {
     let readings: Vec<_> = functions.iter().map(Reading::of).collect();
