@@ -154,7 +154,8 @@ impl Context {
         // Near values were stored under the old parameters.
         let of_near = |params: &GlobalParams| {
             let place = (params.namespace.clone(), params.cache_dir.clone());
-            (place, params.stale_after)
+            let ages = (params.stale_after, params.near_stale_after);
+            (place, ages)
         };
         if of_near(&before) != of_near(&params) {
             self.registry.clear_near();

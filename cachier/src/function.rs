@@ -62,7 +62,7 @@ impl Function {
             typed_name: identity::typed_name(&spec),
             storage_name: identity::storage_name(&spec),
             package: spec.package,
-            fresh_nanos: AtomicU64::new(fresh_nanos(&spec.options, &policy)),
+            fresh_nanos: AtomicU64::new(fresh_nanos(&policy)),
             verification: Verification::new(is_verified(&spec.options, &policy)),
             options: spec.options,
             policy: RwLock::new(Arc::new(policy)),
@@ -176,7 +176,7 @@ impl Function {
     pub(crate) fn update_params(&self) {
         let policy = Policy::resolve(&self.options, &self.context.params());
         self.fresh_nanos
-            .store(fresh_nanos(&self.options, &policy), Ordering::Relaxed);
+            .store(fresh_nanos(&policy), Ordering::Relaxed);
         self.verification
             .set_enabled(is_verified(&self.options, &policy));
         if let Some(mut current) = self.policy_to_change() {
@@ -342,12 +342,7 @@ fn is_verified(options: &Options, policy: &Policy) -> bool {
 }
 
 /// The age up to which the fast path may serve a value.
-fn fresh_nanos(options: &Options, policy: &Policy) -> u64 {
-    /// Bounds how long values of other processes go unnoticed.
-    const DEFAULT_NEAR_STALE_AFTER: Duration = Duration::from_secs(30);
-    let near = options
-        .near_cache
-        .map(|_| options.near_stale_after.unwrap_or(DEFAULT_NEAR_STALE_AFTER));
-    let bounds = [policy.rules.stale_after, near];
+fn fresh_nanos(policy: &Policy) -> u64 {
+    let bounds = [policy.rules.stale_after, policy.near_stale_after];
     bounds.into_iter().flatten().min().map_or(u64::MAX, nanos)
 }

@@ -31,6 +31,28 @@ pub enum OnBackendError {
     Propagate,
 }
 
+/// An argument that asks something of types, which is why the attribute decides whether it is compiled in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Switch {
+    /// Not compiled in: the program's parameters cannot turn it on.
+    #[default]
+    Off,
+    /// On, whatever the parameters say.
+    On,
+    /// Compiled in; the program's parameters decide (`auto`).
+    Auto,
+}
+
+impl Switch {
+    fn is_on(self, in_params: bool) -> bool {
+        match self {
+            Self::Off => false,
+            Self::On => true,
+            Self::Auto => in_params,
+        }
+    }
+}
+
 /// Whether to measure a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WantSize {
@@ -52,7 +74,7 @@ pub struct Options {
     pub version: Version,
     pub name: Option<&'static str>,
     pub stale_after: Option<Duration>,
-    pub next_time: bool,
+    pub next_time: Switch,
     pub max_stale: Option<Duration>,
     pub stale_on_error: Option<Duration>,
     pub retry_after: Option<Duration>,
@@ -85,7 +107,7 @@ impl Options {
             version: Version::Unversioned,
             name: None,
             stale_after: None,
-            next_time: false,
+            next_time: Switch::Off,
             max_stale: None,
             stale_on_error: None,
             retry_after: None,
@@ -121,9 +143,13 @@ impl Options {
 pub struct GlobalParams {
     /// Age from which a value is stale; `None` means never.
     pub stale_after: Option<Duration>,
+    /// Whether functions with `next_time = auto` return a stale value at once, and recompute it in the background.
+    pub next_time: bool,
     /// Oldest stale value that may be served, and for functions with `stale_after` also the expiry in the store; `None` means
     /// unlimited.
     pub max_stale: Option<Duration>,
+    /// Up to how much past its age limit a value is served when recomputing it fails; `None` means not at all.
+    pub stale_on_error: Option<Duration>,
     /// How long a stale value is served after a failed attempt without another one.
     pub retry_after: Duration,
     /// Longest wait for another caller's computation; `None` means as long as its owner lives.
@@ -136,6 +162,8 @@ pub struct GlobalParams {
     pub cleanup_stale: bool,
     /// The shortest time between two clean-ups of one function.
     pub cleanup_interval: Duration,
+    /// Age up to which a near tier (`near_cache`) may serve a value without asking the store.
+    pub near_stale_after: Duration,
     /// Folder of the file backend, where `~/` is the home folder of the user; `None` means `CACHIER_CACHE_DIR`, else one for each package in the platform's cache folder.
     pub cache_dir: Option<PathBuf>,
     /// Part of every stored key, so that environments which share a store never meet; `None` means
@@ -166,13 +194,16 @@ impl GlobalParams {
     pub fn new() -> Self {
         Self {
             stale_after: None,
+            next_time: false,
             max_stale: None,
+            stale_on_error: None,
             retry_after: Duration::from_secs(5),
             wait_for_calc_timeout: None,
             allow_none: false,
             entry_size_limit: None,
             cleanup_stale: false,
             cleanup_interval: Duration::from_secs(24 * 60 * 60),
+            near_stale_after: Duration::from_secs(30),
             cache_dir: None,
             namespace: None,
             verify: true,
@@ -204,8 +235,12 @@ macro_rules! setters {
 setters! {
     /// Sets the age from which a value is stale.
     stale_after: Duration => Some;
+    /// Sets whether functions with `next_time = auto` return stale values at once.
+    next_time: bool => std::convert::identity;
     /// Sets the oldest stale value that may be served.
     max_stale: Duration => Some;
+    /// Sets up to how much past its age limit a value is served when recomputing it fails.
+    stale_on_error: Duration => Some;
     /// Sets how long a stale value is served after a failed attempt without another one; zero tries each time.
     retry_after: Duration => std::convert::identity;
     /// Sets the longest wait for another caller's computation.
@@ -218,6 +253,8 @@ setters! {
     cleanup_stale: bool => std::convert::identity;
     /// Sets the shortest time between two clean-ups of one function.
     cleanup_interval: Duration => std::convert::identity;
+    /// Sets the age up to which near tiers may serve a value without asking the store.
+    near_stale_after: Duration => std::convert::identity;
     /// Sets the folder of the file backend.
     cache_dir: impl Into<PathBuf> => |dir| Some(Into::into(dir));
     /// Sets the namespace of stored keys.
@@ -245,6 +282,8 @@ pub(crate) struct Policy {
     pub(crate) entry_size_limit: Option<u64>,
     pub(crate) verify: bool,
     pub(crate) cleanup_interval: Option<Duration>,
+    /// `None` without a near tier.
+    pub(crate) near_stale_after: Option<Duration>,
     pub(crate) operation_timeout: Duration,
     pub(crate) lease_period: Duration,
     pub(crate) cache_dir: Option<PathBuf>,
@@ -290,11 +329,10 @@ impl Policy {
             rules: Rules {
                 stale_after: options.stale_after.or(params.stale_after),
                 max_stale: options.max_stale.or(params.max_stale),
-                stale_on_error: options.stale_on_error,
-                on_stale: if options.next_time {
-                    OnStale::ServeAndRefresh
-                } else {
-                    OnStale::Recompute
+                stale_on_error: options.stale_on_error.or(params.stale_on_error),
+                on_stale: match options.next_time.is_on(params.next_time) {
+                    true => OnStale::ServeAndRefresh,
+                    false => OnStale::Recompute,
                 },
                 retry_after: options.retry_after.unwrap_or(params.retry_after),
             },
@@ -306,6 +344,9 @@ impl Policy {
             verify: options.verify.unwrap_or(params.verify),
             cleanup_interval: cleanup_stale
                 .then(|| options.cleanup_interval.unwrap_or(params.cleanup_interval)),
+            near_stale_after: options
+                .near_cache
+                .map(|_| options.near_stale_after.unwrap_or(params.near_stale_after)),
             operation_timeout: options
                 .operation_timeout
                 .unwrap_or(params.operation_timeout),

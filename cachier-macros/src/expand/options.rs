@@ -9,7 +9,8 @@ use super::krate_at;
 
 use crate::fingerprint::fingerprint;
 use crate::model::{
-    Amount, Argument, Backend, BuiltIn, Cached, Flag, OnBackendError, Rate, Store, Time, Version,
+    Amount, Argument, Backend, BuiltIn, Cached, Flag, OnBackendError, Rate, Store, Switch, Time,
+    Version,
 };
 
 /// The expression of the function's options.
@@ -29,7 +30,12 @@ pub(super) fn options(cached: &Cached) -> TokenStream {
             a.name.as_ref().map(|argument| some(&argument.value.0)),
         ),
         ("stale_after", time(&a.stale_after)),
-        ("next_time", flag(&a.next_time)),
+        (
+            "next_time",
+            a.next_time
+                .as_ref()
+                .map(|argument| switch(argument.value, private)),
+        ),
         ("max_stale", time(&a.max_stale)),
         ("stale_on_error", time(&a.stale_on_error)),
         ("retry_after", time(&a.retry_after)),
@@ -139,6 +145,14 @@ fn amount(amount: &Amount) -> TokenStream {
 fn flag(argument: &Option<Argument<Flag>>) -> Option<TokenStream> {
     let value = argument.as_ref()?.value.0;
     Some(quote!(#value))
+}
+
+fn switch(switch: Switch, private: &TokenStream) -> TokenStream {
+    match switch {
+        Switch::Off => quote!(#private::Switch::Off),
+        Switch::On => quote!(#private::Switch::On),
+        Switch::Auto => quote!(#private::Switch::Auto),
+    }
 }
 
 fn folder(folder: &Expr) -> TokenStream {

@@ -6,7 +6,7 @@ use syn::Ident;
 use super::choices::{Backend, OnBackendError};
 use super::values::{
     ArgumentValue, Companion, Count, CratePath, Flag, Folder, KeyClosure, Name, Predicate, Rate,
-    Size, Skipped, Time, Version,
+    Size, Skipped, Switch, Time, Version,
 };
 use crate::diagnostics::{Errors, did_you_mean};
 use crate::parse::ParsedArgument;
@@ -51,7 +51,7 @@ macro_rules! arguments {
 arguments! {
     backend: Backend = "backend";
     stale_after: Time = "stale_after";
-    next_time: Flag = "next_time";
+    next_time: Switch = "next_time";
     max_stale: Time = "max_stale";
     stale_on_error: Time = "stale_on_error";
     retry_after: Time = "retry_after";

@@ -4,7 +4,9 @@ use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 use syn::{FnArg, GenericParam, Ident, Receiver, ReturnType, Type};
 
-use super::{Argument, Arguments, Backend, BuiltIn, Companion, Flag, Parameter, Placement, Role};
+use super::{
+    Argument, Arguments, Backend, BuiltIn, Companion, Flag, Parameter, Placement, Role, Switch,
+};
 use crate::package::Package;
 use crate::parse::Function;
 
@@ -92,8 +94,9 @@ impl<'a> Cached<'a> {
         is_on(&self.arguments.enable_metrics)
     }
 
+    /// Whether stale values can be recomputed in the background.
     pub(crate) fn is_next_time(&self) -> bool {
-        is_on(&self.arguments.next_time)
+        is_compiled_in(&self.arguments.next_time)
     }
 
     pub(crate) fn allows_none(&self) -> bool {
@@ -152,6 +155,13 @@ pub(crate) fn is_on(flag: &Option<Argument<Flag>>) -> bool {
 /// Whether a flag is off explicitly, which nothing overrides.
 pub(crate) fn is_off(flag: &Option<Argument<Flag>>) -> bool {
     flag.as_ref().is_some_and(|flag| !flag.value.0)
+}
+
+/// Whether a switch is on, or may be turned on by the program's parameters.
+pub(crate) fn is_compiled_in(switch: &Option<Argument<Switch>>) -> bool {
+    switch
+        .as_ref()
+        .is_some_and(|switch| switch.value != Switch::Off)
 }
 
 fn has_type_parameters(function: &Function) -> bool {

@@ -11,8 +11,8 @@ mod tests;
 mod values;
 
 pub(crate) use arguments::{Argument, Arguments};
-pub(crate) use cached::{Cached, CompanionKind, Store, Typing, is_off, is_on};
+pub(crate) use cached::{Cached, CompanionKind, Store, Typing, is_compiled_in, is_off, is_on};
 pub(crate) use choices::{Backend, BuiltIn, OnBackendError};
 pub(crate) use parameters::{Parameter, Passing, Role, is_static};
 pub(crate) use placement::Placement;
-pub(crate) use values::{Amount, Companion, Flag, KeyClosure, Rate, Time, Version};
+pub(crate) use values::{Amount, Companion, Flag, KeyClosure, Rate, Switch, Time, Version};

@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use super::values::Switch;
 use super::*;
 use crate::diagnostics::Errors;
 
@@ -41,13 +42,27 @@ fn every_argument_is_accepted() {
 
 #[test]
 fn flags_stand_alone_or_take_a_bool() {
-    let flag = |source| accepted(source).next_time.unwrap().value.0;
-    assert!(flag("next_time"));
-    assert!(flag("next_time = true"));
-    assert!(!flag("next_time = false"));
-    let message = "`next_time` expects nothing, `true` or `false`, such as `next_time`";
+    let flag = |source| accepted(source).verify.unwrap().value.0;
+    assert!(flag("verify"));
+    assert!(flag("verify = true"));
+    assert!(!flag("verify = false"));
+    let message = "`verify` expects nothing, `true` or `false`, such as `verify`";
+    refused("verify = \"yes\"", message, "\"yes\"");
+    refused("verify = auto", message, "auto");
+    refused("verify(true)", message, "(true)");
+}
+
+#[test]
+fn switches_may_be_left_to_the_parameters() {
+    let is = |source, expected| accepted(source).next_time.unwrap().value == expected;
+    assert!(is("next_time", Switch::On));
+    assert!(is("next_time = true", Switch::On));
+    assert!(is("next_time = false", Switch::Off));
+    assert!(is("next_time = auto", Switch::Auto));
+    let message = "`next_time` expects nothing, `true`, `false` or `auto`, such as `next_time`";
     refused("next_time = \"yes\"", message, "\"yes\"");
-    refused("next_time(true)", message, "(true)");
+    refused("next_time = never", message, "never");
+    refused("next_time(auto)", message, "(auto)");
 }
 
 #[test]

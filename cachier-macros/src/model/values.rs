@@ -24,6 +24,15 @@ pub(crate) trait ArgumentValue: Sized {
 /// `next_time`, `next_time = false`.
 pub(crate) struct Flag(pub(crate) bool);
 
+/// `next_time`, `next_time = false`, `next_time = auto`.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Switch {
+    Off,
+    On,
+    /// The program's parameters decide.
+    Auto,
+}
+
 /// `"10m"`, or an expression of type `Duration`.
 pub(crate) enum Time {
     Known(Duration),
@@ -89,6 +98,22 @@ impl ArgumentValue for Flag {
             Some(Lit::Bool(value)) => Ok(Self(value.value)),
             _ if matches!(parsed.value, Value::Nothing) => Ok(Self(true)),
             _ => Err(wrong::<Self>(parsed)),
+        }
+    }
+}
+
+impl ArgumentValue for Switch {
+    const EXPECTED: &'static str = "nothing, `true`, `false` or `auto`";
+    const EXAMPLE: &'static str = "";
+
+    fn parse(parsed: &ParsedArgument) -> Result<Self> {
+        match &parsed.value {
+            Value::Expr(Expr::Path(word)) if word.path.is_ident("auto") => Ok(Self::Auto),
+            _ => match Flag::parse(parsed) {
+                Ok(Flag(true)) => Ok(Self::On),
+                Ok(Flag(false)) => Ok(Self::Off),
+                Err(_) => Err(wrong::<Self>(parsed)),
+            },
         }
     }
 }

@@ -1,8 +1,8 @@
 //! Arguments that need or exclude each other.
 //!
 //! Rejects combinations that cannot make sense. Allowed are arguments without effect that may get one by a change
-//! elsewhere (`next_time` without `stale_after`, or `cleanup_interval` without `cleanup_stale`, which the global params
-//! may add; `operation_timeout` or `version` with the memory backend).
+//! elsewhere (`next_time` without `stale_after`, `retry_after` without `stale_on_error`, or `cleanup_interval` without
+//! `cleanup_stale`, which the global params may add; `operation_timeout` or `version` with the memory backend).
 
 use proc_macro2::Span;
 
@@ -21,7 +21,7 @@ pub(super) fn check(arguments: &Arguments, errors: &mut Errors) {
 }
 
 /// The table of combinations.
-fn rules(arguments: &Arguments) -> [Rule; 9] {
+fn rules(arguments: &Arguments) -> [Rule; 8] {
     let a = arguments;
     let backend = Chosen::of(a);
     [
@@ -29,11 +29,6 @@ fn rules(arguments: &Arguments) -> [Rule; 9] {
             span_of(&a.skip),
             a.key.is_some(),
             "`skip` and `key` exclude each other: `key` already leaves out what it does not name",
-        ),
-        (
-            span_of(&a.retry_after),
-            !is_on(&a.next_time) && a.stale_on_error.is_none(),
-            "`retry_after` has no effect without `next_time` or `stale_on_error`: no stale value is served meanwhile",
         ),
         (
             span_of(&a.sampling_rate),

@@ -4,7 +4,7 @@ use syn::visit::{self, Visit};
 use syn::{Lifetime, ParenthesizedGenericArguments, TypeFnPtr, TypeReference};
 
 use crate::diagnostics::Errors;
-use crate::model::{Arguments, CompanionKind, Parameter, Role, Store, is_on, is_static};
+use crate::model::{Arguments, CompanionKind, Parameter, Role, Store, is_compiled_in, is_static};
 use crate::parse::Function;
 
 /// The maximal number of arguments in a key, and of a method's companion.
@@ -27,7 +27,7 @@ pub(super) fn check(arguments: &Arguments, function: &Function, errors: &mut Err
     if let (CompanionKind::None, Some(receiver), true) = (
         &companion,
         function.signature.receiver(),
-        is_on(&arguments.next_time),
+        is_compiled_in(&arguments.next_time),
     ) {
         errors.at(
             receiver.self_token.span,

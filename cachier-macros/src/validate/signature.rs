@@ -7,7 +7,7 @@ use syn::{
 };
 
 use crate::diagnostics::Errors;
-use crate::model::{Arguments, is_on};
+use crate::model::{Arguments, is_compiled_in};
 use crate::parse::{Function, is_cachier};
 
 pub(super) fn check(arguments: &Arguments, function: &Function, errors: &mut Errors) {
@@ -67,7 +67,7 @@ fn check_receiver(receiver: &Receiver, arguments: &Arguments, errors: &mut Error
             "say what `self` means for the key: `skip(self)` where the result does not depend on it, else \
              `key = |self, ..| ..` with what it depends on",
         );
-    } else if exclusive && is_on(&arguments.next_time) {
+    } else if exclusive && is_compiled_in(&arguments.next_time) {
         errors.at(place, MUT_IN_BACKGROUND);
     }
 }
@@ -90,7 +90,7 @@ fn check_argument(argument: &PatType, arguments: &Arguments, errors: &mut Errors
             &argument.ty,
             format!("what is written through `&mut` would be missing on a hit; leave it out of the key with `skip({name})` where that is right"),
         );
-    } else if is_on(&arguments.next_time) {
+    } else if is_compiled_in(&arguments.next_time) {
         errors.over(&argument.ty, MUT_IN_BACKGROUND);
     }
 }

@@ -101,17 +101,6 @@ fn arguments_that_need_another() {
         "`cleanup_interval` has no effect",
         "cleanup_interval",
     );
-    for source in [
-        "stale_after = \"1h\", retry_after = \"5s\"",
-        "next_time = false, retry_after = \"5s\"",
-    ] {
-        refused(
-            source,
-            F,
-            "`retry_after` has no effect without `next_time` or `stale_on_error`",
-            "retry_after",
-        );
-    }
     refused(
         "near_stale_after = \"1s\"",
         F,
@@ -126,6 +115,9 @@ fn combinations_that_make_sense() {
     fine("cleanup_interval = \"1d\"", F);
     fine("next_time, retry_after = \"0s\"", F);
     fine("stale_on_error = \"1h\", retry_after = \"1m\"", F);
+    // `stale_on_error` may be one of the program's parameters.
+    fine("stale_after = \"1h\", retry_after = \"5s\"", F);
+    fine("next_time = auto, retry_after = \"5s\"", F);
     fine("cache_dir = \"x\", capacity_bytes = \"1GB\"", F);
     fine(
         "backend = \"file\", cache_dir = \"x\", near_cache = 3, near_stale_after = \"1s\"",
@@ -228,6 +220,12 @@ fn mutable_arguments_are_rejected() {
     );
     refused(
         "skip(a), next_time",
+        "fn f(a: &mut u8) {}",
+        "`next_time` recomputes in the background",
+        "&mut u8",
+    );
+    refused(
+        "skip(a), next_time = auto",
         "fn f(a: &mut u8) {}",
         "`next_time` recomputes in the background",
         "&mut u8",

@@ -25,7 +25,8 @@ impl user {
         ::cachier::__private::BackendName::Named("redis"), version :
         ::cachier::__private::Version::Code(2994340566025453904u64), stale_after :
         ::core::option::Option::Some(::core::time::Duration::from_millis(600000u64)),
-        next_time : true, metrics : ::core::option::Option::Some(const {
+        next_time : ::cachier::__private::Switch::On, metrics :
+        ::core::option::Option::Some(const {
         ::cachier::__private::SamplingRate::new(0.1f64) }), ..
         ::cachier::__private::Options::new() }
     }

@@ -57,7 +57,7 @@ pub use crate::flight::SharedError;
 pub use crate::identity::{
     FunctionSpec, Package, crate_of, identity_of_function, identity_of_method,
 };
-pub use crate::options::{BackendName, OnBackendError, Options};
+pub use crate::options::{BackendName, OnBackendError, Options, Switch};
 pub use crate::session::CallStart;
 #[cfg(feature = "memory")]
 pub use crate::storage::memory::{ErasedMemory, Memory};

@@ -7,16 +7,6 @@ fn key_and_skip(id: u64, connection: u64) -> u64 {
     id + connection
 }
 
-#[cachier(backend = "memory", retry_after = "5s")]
-fn pause_without_stale_values(id: u64) -> u64 {
-    id
-}
-
-#[cachier(backend = "memory", next_time = false, retry_after = "5s")]
-fn pause_with_next_time_off(id: u64) -> u64 {
-    id
-}
-
 #[cachier(sampling_rate = 0.1)]
 fn rate_without_metrics(id: u64) -> u64 {
     id

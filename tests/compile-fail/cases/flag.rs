@@ -1,4 +1,4 @@
-//! A flag stands alone or takes a bool.
+//! A flag stands alone or takes a bool; `auto` leaves a switch to the parameters of the program.
 
 use cachier::cachier;
 
@@ -14,6 +14,11 @@ fn list(id: u64) -> Option<u64> {
 
 #[cachier(verify = 0)]
 fn number(id: u64) -> u64 {
+    id
+}
+
+#[cachier(cleanup_stale = auto)]
+fn auto(id: u64) -> u64 {
     id
 }
 

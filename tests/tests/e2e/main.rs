@@ -32,6 +32,7 @@ mod large_values;
 mod near;
 mod next_time;
 mod outcomes;
+mod parameters;
 mod problems;
 mod prometheus;
 mod python_faults;
