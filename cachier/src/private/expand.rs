@@ -162,6 +162,7 @@ macro_rules! __invoke {
 #[macro_export]
 macro_rules! __metrics {
     ([$($visibility:tt)*] $site:expr, $($marker:literal)?) => {
+        /// The live metrics of the function, all instantiations together.
         #[must_use]
         $($visibility)* fn metrics() -> &'static $crate::CacheMetrics {
             $site.metrics($($marker)?)
@@ -174,6 +175,7 @@ macro_rules! __metrics {
 #[macro_export]
 macro_rules! __cache_dir {
     ([$($visibility:tt)*] $site:expr, $($marker:literal)?) => {
+        /// The folder of the file backend that the function's entries are in.
         #[must_use]
         $($visibility)* fn cache_dir() -> ::std::path::PathBuf {
             $site.cache_dir($($marker)?)
@@ -195,7 +197,8 @@ macro_rules! __returns {
 }
 
 /// The operations of a free function's companion: visibility, `async`, generics, type arguments, parameters, `where` clause,
-/// return type, stored type, the site, and the marker of an erased site.
+/// return type, stored type, the site, and the marker of an erased site. Their documentation is for editors: the companion is
+/// hidden from the pages of the crate, which show the function.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __operations {
@@ -203,6 +206,7 @@ macro_rules! __operations {
         [$($visibility:tt)*] [$($async:ident)?] [$($generics:tt)*] [$($types:tt)*]
         ($($argument:ident: $type:ty,)*) [$($where:tt)*] [$returned:ty] [$stored:ty] [$site:expr] [$($marker:literal)?]
     ) => {
+        /// One call of the function, with options.
         $($visibility)* $($async)? fn call_with $($generics)* (
             options: $crate::CallOptions, $($argument: $type,)*
         ) -> $returned $($where)* {
@@ -210,6 +214,7 @@ macro_rules! __operations {
             $crate::__response!([$($async)?] Self::__dispatch $($types)* (operation, $($argument,)*)).value()
         }
 
+        /// One call of the function, with options, and what happened: outcome, age, tier, time, error of the backend.
         #[must_use]
         $($visibility)* $($async)? fn call_detailed $($generics)* (
             options: $crate::CallOptions, $($argument: $type,)*
@@ -218,6 +223,7 @@ macro_rules! __operations {
             $crate::__response!([$($async)?] Self::__dispatch $($types)* (operation, $($argument,)*)).call()
         }
 
+        /// Forgets the entry of these arguments; whether there was one.
         #[must_use = "the backend may have failed"]
         $($visibility)* $($async)? fn invalidate $($generics)* (
             $($argument: $type,)*
@@ -226,6 +232,7 @@ macro_rules! __operations {
             $crate::__response!([$($async)?] Self::__dispatch $($types)* (operation, $($argument,)*)).invalidated()
         }
 
+        /// Stores a value for these arguments without computing it; an error (`Full`) where it is too large for a bound.
         #[must_use = "the backend may have failed"]
         $($visibility)* $($async)? fn precache_value $($generics)* (
             $($argument: $type,)* stored: $stored,
@@ -234,6 +241,7 @@ macro_rules! __operations {
             $crate::__response!([$($async)?] Self::__dispatch $($types)* (operation, $($argument,)*)).precached()
         }
 
+        /// Reads the entry of these arguments without computing it, and without touching metrics.
         #[must_use = "the backend may have failed"]
         $($visibility)* $($async)? fn peek $($generics)* (
             $($argument: $type,)*
@@ -242,10 +250,13 @@ macro_rules! __operations {
             $crate::__response!([$($async)?] Self::__dispatch $($types)* (operation, $($argument,)*)).peeked()
         }
 
+        /// The function, called or not, for `cachier::expect`.
         $($visibility)* fn handle() -> $crate::Handle {
             $site.handle($($marker)?)
         }
 
+        /// Forgets all entries of the function, of all versions; how many, where that is known. Of a generic function these are
+        /// the entries of the instantiations that this process has called.
         #[must_use = "the backend may have failed"]
         $($visibility)* $($async)? fn clear_cache() -> $crate::__private::Result<
             $crate::__private::Option<u64>,
@@ -254,11 +265,13 @@ macro_rules! __operations {
             $crate::__of_site!([$($async)?] $site, clear($($marker,)?))
         }
 
+        /// Drops all marks of running computations; what they compute is returned but not stored.
         #[must_use = "the backend may have failed"]
         $($visibility)* $($async)? fn clear_being_calculated() -> $crate::__private::Result<(), $crate::Error> {
             $crate::__of_site!([$($async)?] $site, clear_leases($($marker,)?))
         }
 
+        /// Entries and bytes held, where that is known: for a generic function only in memory.
         #[must_use = "the backend may have failed"]
         $($visibility)* $($async)? fn usage() -> $crate::__private::Result<$crate::Usage, $crate::Error> {
             $crate::__of_site!([$($async)?] $site, usage($($marker,)?))
@@ -284,4 +297,27 @@ macro_rules! __of_site {
     ([async] $site:expr, $operation:ident($($marker:literal,)?)) => {
         $site.$operation($($marker,)? $crate::__private::IsAsync::Yes).await
     };
+}
+
+#[cfg(test)]
+mod tests {
+    /// Editors show what stands above the operation of a companion; nothing else checks that anything does.
+    #[test]
+    fn every_operation_of_a_companion_is_documented() {
+        let (mut above, mut operations) = (Vec::new(), 0);
+        for line in include_str!("expand.rs").lines().map(str::trim) {
+            if line.starts_with("$($visibility)*") {
+                assert!(
+                    above.iter().any(|line: &&str| line.starts_with("/// ")),
+                    "{line}"
+                );
+                operations += 1;
+            }
+            match line.starts_with("///") || line.starts_with("#[") {
+                true => above.push(line),
+                false => above.clear(),
+            }
+        }
+        assert_eq!(operations, 11);
+    }
 }
