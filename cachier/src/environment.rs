@@ -20,6 +20,8 @@ use crate::switches::Switches;
 pub(crate) static BACKEND: Variable<Name> = Variable::new("CACHIER_BACKEND");
 /// Folder of the file backend, and of the SQLite file of the SQL backend.
 pub(crate) static CACHE_DIR: Variable<PathBuf> = Variable::new("CACHIER_CACHE_DIR");
+/// Who shares a folder that somebody has named.
+pub(crate) static CACHE_MODE: Variable<CacheMode> = Variable::new("CACHIER_CACHE_MODE");
 /// Part of every stored key.
 pub(crate) static NAMESPACE: Variable<Name> = Variable::new("CACHIER_NAMESPACE");
 /// Where the stores are.
@@ -254,6 +256,31 @@ impl Value for PathBuf {
     }
 }
 
+/// Who may read and write a cache folder, as the mode of its folders or of its files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+pub(crate) enum CacheMode {
+    /// This user alone.
+    #[default]
+    User,
+    /// The users of its group.
+    Group,
+}
+
+impl Value for CacheMode {
+    const MEANT: &'static str = "`0770`, which shares the folder with its group, or `0700`";
+
+    fn parse(value: &OsStr) -> Option<Self> {
+        /// cachier sets it by itself.
+        const SET_GROUP: u32 = 0o2000;
+        let mode = u32::from_str_radix(value.to_str()?.trim(), 8).ok()?;
+        match mode & !SET_GROUP {
+            0o700 | 0o600 => Some(Self::User),
+            0o770 | 0o660 => Some(Self::Group),
+            _ => None,
+        }
+    }
+}
+
 impl Value for KeySecret {
     const MEANT: &'static str = "the secret, which is not empty";
     const EMPTY: Empty = Empty::Unusable;
@@ -324,6 +351,21 @@ mod tests {
         }
         for unusable in ["localhost", "://x", "redis:", "my host:1"] {
             assert!(is_unusable::<Address>(unusable), "{unusable}");
+        }
+    }
+
+    #[test]
+    fn a_cache_folder_is_for_its_user_or_its_group() {
+        for group in ["0770", "770", "0660", "2770", " 02770\n"] {
+            assert_eq!(parsed(group), Ok(Some(CacheMode::Group)), "{group}");
+        }
+        for user in ["0700", "700", "0600"] {
+            assert_eq!(parsed(user), Ok(Some(CacheMode::User)), "{user}");
+        }
+        for unusable in [
+            "0777", "0666", "0775", "0750", "0", "-770", "rwx", "0o770", "group",
+        ] {
+            assert!(is_unusable::<CacheMode>(unusable), "{unusable}");
         }
     }
 

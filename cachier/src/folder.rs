@@ -12,7 +12,7 @@ use cachier_backends::file::FileBackend;
 #[cfg(feature = "sqlite")]
 use cachier_backends::sql::SqlBackend;
 
-use crate::environment;
+use crate::environment::{self, CacheMode};
 use crate::home;
 use crate::identity::Package;
 use crate::options::Policy;
@@ -25,7 +25,7 @@ use crate::options::Policy;
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Folder {
     /// A named folder.
-    Named(PathBuf),
+    Named(PathBuf, CacheMode),
     /// The default one of all who have named a namespace, and of no package in particular.
     Shared,
     /// The default folder of a package.
@@ -39,21 +39,26 @@ impl Folder {
             Some(folder) => Some(home::expand(folder)?),
             None => environment::CACHE_DIR.get()?.cloned(),
         };
-        Ok(Self::chosen(named, policy, package))
+        Self::chosen(named, policy, package)
     }
 
     /// The folder of the SQLite file, if no database is named.
     pub(crate) fn for_sqlite(policy: &Policy, package: Option<Package>) -> Result<Self, Error> {
         let named = environment::CACHE_DIR.get()?.cloned();
-        Ok(Self::chosen(named, policy, package))
+        Self::chosen(named, policy, package)
     }
 
-    fn chosen(named: Option<PathBuf>, policy: &Policy, package: Option<Package>) -> Self {
-        match (named, &policy.namespace, package) {
-            (Some(folder), ..) => Self::Named(folder),
+    fn chosen(
+        named: Option<PathBuf>,
+        policy: &Policy,
+        package: Option<Package>,
+    ) -> Result<Self, Error> {
+        let mode = environment::CACHE_MODE.get()?.copied();
+        Ok(match (named, &policy.namespace, package) {
+            (Some(folder), ..) => Self::Named(folder, mode.unwrap_or_default()),
             (None, None, Some(package)) => Self::OfPackage(package),
             (None, ..) => Self::Shared,
-        }
+        })
     }
 
     /// Where the file backend keeps the values of a function; empty where that is nowhere.
@@ -70,7 +75,8 @@ impl Folder {
     #[cfg(feature = "file")]
     pub(crate) fn file_backend(&self) -> FileBackend {
         match self {
-            Self::Named(folder) => FileBackend::new(folder),
+            Self::Named(folder, CacheMode::User) => FileBackend::new(folder),
+            Self::Named(folder, CacheMode::Group) => FileBackend::new(folder).shared_with_group(),
             _ => FileBackend::in_default(self.default_folder()),
         }
     }
@@ -78,7 +84,8 @@ impl Folder {
     #[cfg(feature = "sqlite")]
     pub(crate) fn sqlite_backend(&self) -> Result<SqlBackend, Error> {
         match self {
-            Self::Named(folder) => SqlBackend::sqlite_in(folder),
+            Self::Named(folder, CacheMode::User) => SqlBackend::sqlite_in(folder),
+            Self::Named(folder, CacheMode::Group) => SqlBackend::sqlite_shared_in(folder),
             _ => SqlBackend::sqlite_in_default(self.default_folder()),
         }
     }
@@ -96,7 +103,7 @@ impl Folder {
     #[cfg(any(feature = "file", feature = "sqlite"))]
     fn default_folder(&self) -> Option<DefaultFolder> {
         match self {
-            Self::Named(_) => None,
+            Self::Named(..) => None,
             Self::Shared => DefaultFolder::shared(),
             Self::OfPackage(package) => DefaultFolder::of_package(package.name, package.folder),
         }
@@ -114,22 +121,20 @@ mod tests {
         let (one, other) = (Package::built_in("app", 1), Package::built_in("app", 2));
         let of = |params: GlobalParams, package| {
             let (policy, package) = (policy(params), Some(package));
-            let sqlite = Folder::chosen(None, &policy, package);
-            (
-                Folder::chosen(policy.cache_dir.clone(), &policy, package),
-                sqlite,
-            )
+            let chosen = |named| Folder::chosen(named, &policy, package).ok();
+            (chosen(policy.cache_dir.clone()), chosen(None))
         };
         let nothing_named = of(GlobalParams::new(), one);
-        let of_package = Folder::OfPackage(one);
+        let of_package = Some(Folder::OfPackage(one));
         assert_eq!(nothing_named, (of_package.clone(), of_package));
         assert_ne!(of(GlobalParams::new(), other), nothing_named);
 
         let namespace = || GlobalParams::new().namespace("staging");
-        assert_eq!(of(namespace(), one), (Folder::Shared, Folder::Shared));
+        let shared = Some(Folder::Shared);
+        assert_eq!(of(namespace(), one), (shared.clone(), shared.clone()));
         let folder = || namespace().cache_dir("/caches");
-        let named = Folder::Named("/caches".into());
-        assert_eq!(of(folder(), one), (named, Folder::Shared));
+        let named = Some(Folder::Named("/caches".into(), CacheMode::User));
+        assert_eq!(of(folder(), one), (named, shared));
         assert_eq!(of(folder(), other), of(folder(), one));
     }
 }

@@ -127,6 +127,35 @@ impl Process {
         Some(Self::spawn(command, part))
     }
 
+    /// As [`start`](Self::start), as another user, of this group alone. `None` where this user may not become others, or others
+    /// may not run this program.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    #[cfg(unix)]
+    #[must_use]
+    pub fn start_as(
+        (user, group): (u32, u32),
+        test: &str,
+        part: &str,
+        prepare: impl FnOnce(&mut Command),
+    ) -> Option<Self> {
+        use std::os::unix::process::CommandExt;
+        let as_other = || {
+            let mut command = Command::new(this_program());
+            command.uid(user).gid(group);
+            command
+        };
+        let tried = as_other().arg("--list").output();
+        if !tried.is_ok_and(|output| output.status.success()) {
+            return None;
+        }
+        let mut command = as_other();
+        command.args(only(test));
+        prepare(&mut command);
+        Some(Self::spawn(command, part))
+    }
+
     fn spawn(mut command: Command, part: &str) -> Self {
         command
             .env(PART_VARIABLE, part)

@@ -1,4 +1,4 @@
-//! Files and folders for this user alone. Every file is opened here.
+//! Files and folders, for whom the cache folder is. Every file is opened here.
 //!
 //! What is at a path may be hostile, or a mistake: a link to somebody's file, a pipe without a writer, a device. So no
 //! link is followed, nothing blocks, and only a regular file with a single name is used.
@@ -7,8 +7,11 @@ use std::fmt;
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
 
-use crate::private_folder;
+use super::layout;
+use crate::private_folder::{self, Access};
 
 /// How often to retry after another process has removed a folder.
 const MAX_ATTEMPTS: u32 = 16;
@@ -18,9 +21,10 @@ pub(super) fn open_entry(path: &Path) -> io::Result<Option<(File, Metadata)>> {
     existing(open_regular(OpenOptions::new().read(true), path))
 }
 
-/// Creates a new file.
+/// Creates a new file, for whom its folder is.
 pub(super) fn create_new(path: &Path) -> io::Result<File> {
-    user_only(OpenOptions::new().write(true).create_new(true)).open(path)
+    let access = path.parent().map_or(Access::User, Access::within);
+    access.create_file(OpenOptions::new().read(true).write(true), path)
 }
 
 /// Opens an existing file, for its lock.
@@ -31,9 +35,29 @@ pub(super) fn open(path: &Path) -> io::Result<File> {
 
 /// Opens a file for its lock and its small content, creating it if missing.
 pub(super) fn open_or_create(path: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(false);
-    open_regular(user_only(&mut options), path).map(|(file, _)| file)
+    /// How long another user may take to share a file with the group that he has just made.
+    const SHARING: Duration = Duration::from_millis(1);
+    for _ in 0..MAX_ATTEMPTS {
+        match open(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied && is_shared(path) => {
+                thread::sleep(SHARING);
+                continue;
+            }
+            opened => return opened,
+        }
+        match create_new(path) {
+            // By another process, just now.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            created => return created,
+        }
+    }
+    open(path)
+}
+
+/// Whether a file stands in a folder that a group shares.
+fn is_shared(path: &Path) -> bool {
+    path.parent().map(Access::within) == Some(Access::Group)
 }
 
 /// Opens a regular file with a single name. Anything else is [`NotAFile`].
@@ -154,13 +178,22 @@ pub(super) fn in_folder<T>(
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             result => return result,
         }
-        match private_folder::create(folder) {
+        match private_folder::create(folder, &access_to) {
             // A folder was removed while it was being created, or right after.
             Err(error) if is_race(&error) => {}
             result => result?,
         }
     }
     attempt()
+}
+
+/// The access that a folder gets which is to be made: that of its parent inside of the cache folder, while the cache folder
+/// and what it stands in are made for this user alone.
+fn access_to(folder: &Path) -> Access {
+    match (layout::is_in_cache(folder), folder.parent()) {
+        (true, Some(parent)) => Access::within(parent),
+        _ => Access::User,
+    }
 }
 
 fn is_race(error: &io::Error) -> bool {
@@ -186,12 +219,6 @@ pub(super) fn remove_path(path: &Path) -> io::Result<Option<()>> {
         Some(found) if found.is_dir() => existing(fs::remove_dir_all(path)),
         Some(_) => existing(fs::remove_file(path)),
     }
-}
-
-fn user_only(options: &mut OpenOptions) -> &mut OpenOptions {
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
-    options
 }
 
 #[cfg(all(test, unix))]

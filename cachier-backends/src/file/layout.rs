@@ -37,6 +37,13 @@ pub(super) const LEDGER_FILE: &str = ".ledger";
 /// `@`, so programs of the two formats do not collide.
 const FORMAT_FOLDER: &str = "cachier@2";
 
+/// Whether a folder is one of cachier's inside of a cache folder.
+pub(super) fn is_in_cache(folder: &Path) -> bool {
+    folder
+        .components()
+        .any(|name| name.as_os_str() == FORMAT_FOLDER)
+}
+
 const LEASE_SUFFIX: &str = ".lease";
 const TEMPORARY_SUFFIX: &str = ".tmp";
 

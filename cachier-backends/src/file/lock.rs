@@ -94,7 +94,29 @@ pub(super) fn lock_within(file: &File, timeout: &LockTimeout) -> io::Result<Lock
 /// Shows that the lock's holder is active.
 pub(super) fn touch(file: &File) {
     // At worst the lock is taken from it, which does no harm.
-    let _ = file.set_modified(SystemTime::now());
+    let _ = file
+        .set_modified(SystemTime::now())
+        .or_else(|_| touch_of_other(file));
+}
+
+/// Sets the time of a file that another user has made, to which that is all that its group may set it.
+#[cfg(unix)]
+fn touch_of_other(file: &File) -> io::Result<()> {
+    use rustix::fs::{Timespec, Timestamps, UTIME_NOW, futimens};
+    let now = Timespec {
+        tv_sec: 0,
+        tv_nsec: UTIME_NOW,
+    };
+    let times = Timestamps {
+        last_access: now,
+        last_modification: now,
+    };
+    Ok(futimens(file, &times)?)
+}
+
+#[cfg(not(unix))]
+fn touch_of_other(_: &File) -> io::Result<()> {
+    Err(io::ErrorKind::PermissionDenied.into())
 }
 
 /// Whether a lock held since then may have been taken away.

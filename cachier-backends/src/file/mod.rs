@@ -18,7 +18,8 @@
 //!   the check of a lease and the move. It is taken from an inactive holder, along with its temporary files.
 //! - Folders have mode 0700 and files 0600, where supported. A cache folder that belongs to another user (except root),
 //!   or is writable for others, is not used: each operation is [`Denied`](crate::ErrorKind::Denied). This is checked
-//!   once.
+//!   once. With [`shared_with_group`](FileBackend::shared_with_group) they have 2770 and 0660: what is made in a folder
+//!   that its group may write to is for the group, too.
 //! - The cache folder may be a link, but nothing inside: only regular files with a single name are opened. Anything
 //!   else is replaced at the path of an entry or a lease; at that of the ledger or a folder it is an error that says
 //!   what to remove.
@@ -82,6 +83,27 @@ impl FileBackend {
         Self {
             dir: Some(PrivateFolder::new(dir.into())),
             last_use: None,
+        }
+    }
+
+    /// Lets all users of the folder's group read and write the entries: a cache for a team. They trust each other, as
+    /// each chooses what the others read.
+    ///
+    /// A missing folder is created with mode 2770, for the group of the folder that it is made in, or of this user. One
+    /// that exists is used by whoever owns it and by its group, if that may write to it and nobody else may: `chgrp`
+    /// and `chmod 2770` make it so. Entries that are there already keep their modes. Where there are no groups, as on
+    /// Windows, this changes nothing.
+    ///
+    /// ```
+    /// use cachier_backends::file::FileBackend;
+    ///
+    /// let of_the_team = FileBackend::new("/srv/team/cache").shared_with_group();
+    /// ```
+    #[must_use]
+    pub fn shared_with_group(self) -> Self {
+        Self {
+            dir: self.dir.map(PrivateFolder::shared_with_group),
+            ..self
         }
     }
 

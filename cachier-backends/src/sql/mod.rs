@@ -53,6 +53,8 @@ use crate::backend::{Instance, backend_by_instance, instance};
 use crate::default_folder::DefaultFolder;
 use crate::error::{Error, ErrorKind, Operation};
 use crate::network::{Clients, WaitReporter};
+#[cfg(feature = "sqlite")]
+use crate::private_folder::PrivateFolder;
 use client::Client;
 use connections::Source;
 use database::{Address, Database};
@@ -108,7 +110,7 @@ impl SqlBackend {
             let error = Error::new(ErrorKind::Io, Operation::Load, message);
             return Err(error.with_hint("set CACHIER_SQL_URL"));
         };
-        let file = sqlite::File::in_folder(&folder, "sql.db", last_use)?;
+        let file = sqlite::File::in_folder(PrivateFolder::new(folder), "sql.db", last_use)?;
         Ok(Sql::opening(Address::Sqlite(file)).into())
     }
 
@@ -119,7 +121,28 @@ impl SqlBackend {
     /// link or no regular file.
     #[cfg(feature = "sqlite")]
     pub fn sqlite_in(folder: impl AsRef<std::path::Path>) -> Result<Self, Error> {
-        let file = sqlite::File::in_folder(folder.as_ref(), "sql.db", None)?;
+        let folder = PrivateFolder::new(folder.as_ref().to_owned());
+        let file = sqlite::File::in_folder(folder, "sql.db", None)?;
+        Ok(Sql::opening(Address::Sqlite(file)).into())
+    }
+
+    /// As [`sqlite_in`](Self::sqlite_in), for all users of the folder's group: a cache for a team. They trust each other,
+    /// as each chooses what the others read. Where there are no groups, as on Windows, it is the same.
+    ///
+    /// ```no_run
+    /// use cachier_backends::sql::SqlBackend;
+    ///
+    /// let of_the_team = SqlBackend::sqlite_shared_in("/srv/team/cache")?;
+    /// # Ok::<(), cachier_backends::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// When the folder cannot be created, others than its group may write to it, it belongs to another user and is not
+    /// shared with a group of this one, or when the database is a link or no regular file.
+    #[cfg(feature = "sqlite")]
+    pub fn sqlite_shared_in(folder: impl AsRef<std::path::Path>) -> Result<Self, Error> {
+        let folder = PrivateFolder::new(folder.as_ref().to_owned()).shared_with_group();
+        let file = sqlite::File::in_folder(folder, "sql.db", None)?;
         Ok(Sql::opening(Address::Sqlite(file)).into())
     }
 

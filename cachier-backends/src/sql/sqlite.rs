@@ -1,7 +1,7 @@
 //! SQLite: an embedded database in a file.
 
 use std::fs::OpenOptions;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -12,7 +12,7 @@ use super::destination::FileId;
 use super::dialect::Dialect;
 use crate::default_folder::LastUse;
 use crate::error::{Error, ErrorKind, Operation};
-use crate::private_folder::{self, PrivateFolder};
+use crate::private_folder::{Access, PrivateFolder};
 
 pub(super) const DIALECT: Dialect = Dialect {
     now: "CAST(unixepoch('subsec') * 1000000 AS INTEGER)",
@@ -64,7 +64,7 @@ pub(super) struct File {
     /// Whether to create it if missing.
     is_made: bool,
     /// The folder to create with it.
-    folder: Option<PathBuf>,
+    folder: Option<PrivateFolder>,
     /// Records uses of the folder, which is removed after long disuse.
     last_use: Option<Arc<LastUse>>,
 }
@@ -117,16 +117,15 @@ impl File {
     ///
     /// # Errors When the folder cannot be created, others may write to it, or the file's path is not a regular file.
     pub(super) fn in_folder(
-        folder: &Path,
+        folder: PrivateFolder,
         name: &str,
         last_use: Option<Arc<LastUse>>,
     ) -> Result<Self, Error> {
-        private_folder::create(folder).map_err(|error| {
+        folder.create().map_err(|error| {
             let error = Error::io(Operation::Load, "cannot make the folder", error);
-            error.at(folder.display().to_string())
+            error.at(folder.path().display().to_string())
         })?;
-        PrivateFolder::new(folder.to_owned()).trusted(Operation::Load)?;
-        let file = folder.join(name);
+        let file = folder.trusted(Operation::Load)?.join(name);
         if is_not_a_file(&file) {
             let message = "the database is a link, or no regular file";
             let error = Error::new(ErrorKind::Io, Operation::Load, message);
@@ -135,28 +134,27 @@ impl File {
         }
         let options = SqliteConnectOptions::new().filename(file);
         Ok(Self {
-            folder: Some(folder.to_owned()),
+            folder: Some(folder),
             last_use,
             ..Self::writable(options)
         })
     }
 
-    /// The options to open it. A missing file is created for the user alone, as values may be private and SQLite would
-    /// apply the umask. SQLite gives its other files the same permissions.
+    /// The options to open it. A missing file is created for whom its folder is, or for the user alone, as values may be
+    /// private and SQLite would apply the umask. SQLite gives its other files the same permissions.
     pub(super) fn options(&self) -> SqliteConnectOptions {
         if let Some(folder) = &self.folder {
             // It may have been removed with its content.
-            let _ = private_folder::create(folder);
+            let _ = folder.create();
         }
         if self.is_made {
-            let mut file = OpenOptions::new();
-            #[cfg(unix)]
-            std::os::unix::fs::OpenOptionsExt::mode(&mut file, 0o600);
+            let access = self.folder.as_ref().map(PrivateFolder::path);
+            let access = access.map_or(Access::User, Access::within);
             // It may exist; other errors show when it is opened.
-            let _ = file
-                .write(true)
-                .create_new(true)
-                .open(self.options.get_filename());
+            let _ = access.create_file(
+                OpenOptions::new().write(true),
+                self.options.get_filename().as_ref(),
+            );
         }
         self.options.clone()
     }

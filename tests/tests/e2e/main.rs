@@ -44,5 +44,7 @@ mod shared_store;
 mod single_flight;
 mod storing;
 mod switches;
+#[cfg(unix)]
+mod team;
 mod verify;
 mod waiting;
