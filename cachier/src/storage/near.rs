@@ -116,6 +116,8 @@ where
 
     /// Inserts a value fetched or computed since `epoch`, unless its entry has changed meanwhile. The stamp is in
     /// nanoseconds of the monotonic clock.
+    ///
+    /// Under the lock of the log, so that nobody is served a value before it is known to be current, and no change misses it.
     pub(crate) fn insert(
         &self,
         function: &Function,
@@ -131,20 +133,20 @@ where
             compute_nanos: stamp.compute_nanos,
             bytes: None,
         };
-        let inserted = self.store.insert(key.key.clone(), entry);
-        if let Some(metrics) = function.metrics {
-            metrics.removed(RemovalCause::Evicted, inserted.evicted);
-        }
+        let (in_store, in_log) = (key.key.clone(), key.key.clone());
         let _drops = DeferDrops::new();
         let mut log = self.log();
         if log.concerns_since(epoch, key.hash) {
-            drop(log);
-            self.store.remove(&key.key);
             return;
         }
-        log.keys.insert(key.hash, key.key.clone());
+        let inserted = self.store.insert(in_store, entry);
+        log.keys.insert(key.hash, in_log);
         if log.keys.len() > self.prune_above {
             log.keys.retain(|_, key| self.store.since(key).is_some());
+        }
+        drop(log);
+        if let Some(metrics) = function.metrics {
+            metrics.removed(RemovalCause::Evicted, inserted.evicted);
         }
     }
 
@@ -244,7 +246,14 @@ fn near_moment(function: &Function, stamp: Stamp) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::{Cell, RefCell};
+    use std::hash::Hasher;
+    use std::rc::Rc;
+
     use super::*;
+    use crate::context;
+    use crate::identity::{FunctionSpec, Package};
+    use crate::options::Options;
 
     fn hash(byte: u8) -> KeyHash {
         KeyHash::from_bytes([byte; 32])
@@ -278,5 +287,65 @@ mod tests {
         let log = after((0..1000).map(|_| Change::Entry(hash(1))));
         assert!(log.concerns_since(NearEpoch(1000 - 257), hash(2)));
         assert!(!log.concerns_since(NearEpoch(1000 - 256), hash(2)));
+    }
+
+    /// A key that looks at the tier whenever it is hashed, as other threads may at any time.
+    #[derive(Clone, PartialEq, Eq)]
+    struct Watched;
+
+    thread_local! {
+        static LOOK: RefCell<Option<Rc<dyn Fn()>>> = const { RefCell::new(None) };
+    }
+
+    impl Hash for Watched {
+        fn hash<H: Hasher>(&self, _: &mut H) {
+            let look = LOOK.take();
+            if let Some(look) = look {
+                look();
+                LOOK.set(Some(look));
+            }
+        }
+    }
+
+    #[test]
+    fn a_value_from_before_a_change_is_never_served() {
+        let spec = FunctionSpec {
+            identity: "near".to_owned(),
+            path: "near".to_owned(),
+            package: Package::named("app"),
+            options: Options {
+                near_cache: Some(10),
+                ..Options::new()
+            },
+        };
+        let function = Function::new(spec, context::current(), None);
+        let near = Rc::new(Near::<Watched, u8>::open(&function));
+        let is_served = Rc::new(Cell::new(false));
+        let (seen, watched) = (Rc::clone(&is_served), Rc::clone(&near));
+        LOOK.set(Some(Rc::new(move || {
+            let value = watched.store.get(&Watched, Some(|_| true));
+            seen.set(seen.get() || value.is_some());
+        })));
+        let insert = |epoch| {
+            let key = NearKey {
+                key: Watched,
+                hash: hash(1),
+            };
+            let stamp = Stamp {
+                created: 0,
+                compute_nanos: 0,
+                expires: None,
+                confirmed: 0,
+            };
+            near.insert(&function, epoch, &key, 1, stamp);
+        };
+        let epoch = near.epoch();
+        near.changed(&Change::Entry(hash(1)));
+        insert(epoch);
+        assert!(!is_served.get(), "it is outdated");
+        insert(near.epoch());
+        near.store.remove(&Watched);
+        assert!(is_served.get(), "it is current, and seen");
+        LOOK.set(None);
     }
 }
