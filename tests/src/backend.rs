@@ -9,8 +9,8 @@ use std::time::Duration;
 use cachier::testing::Clock;
 use cachier::{Backend, Error, ErrorKind};
 use cachier_backends::{
-    BoxFuture, EntryVersion, Key, Lease, LeaseReply, Loaded, Operation, Scope, StoreReply,
-    StoreRequest, Usage,
+    BoxFuture, Capabilities, Capability, EntryVersion, Key, Lease, LeaseReply, Loaded, Operation,
+    Scope, StoreReply, StoreRequest, Usage,
 };
 
 /// Entries in a map shared by all clones.
@@ -27,6 +27,7 @@ struct Shared {
     asked_for_leases: AtomicU64,
     asked_for_usage: AtomicU64,
     before_storing: Mutex<Option<fn()>>,
+    has_leases: bool,
 }
 
 /// A fault of the backend.
@@ -56,6 +57,18 @@ pub enum Fault {
 }
 
 impl MapBackend {
+    /// One whose stores need leases, which it grants to all.
+    #[must_use]
+    pub fn with_leases() -> Self {
+        let shared = Shared {
+            has_leases: true,
+            ..Shared::default()
+        };
+        Self {
+            shared: Arc::new(shared),
+        }
+    }
+
     /// Sets the fault.
     pub fn set(&self, fault: Fault) {
         *lock(&self.shared.fault) = fault;
@@ -126,6 +139,13 @@ impl Backend for MapBackend {
 
     fn store_name(&self) -> String {
         "a map of the test".to_owned()
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        match self.shared.has_leases {
+            true => Capabilities::NONE.with(Capability::Leases),
+            false => Capabilities::NONE,
+        }
     }
 
     fn load<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, Option<Loaded>> {

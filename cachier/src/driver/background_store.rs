@@ -4,17 +4,17 @@ use std::time::{Duration, Instant};
 
 use cachier_metrics::Reason;
 
-use super::publish::{LocalClaim, last_valid_at, publish, remove_replaced};
+use super::publish::{LocalClaim, publish, remove_replaced, validity};
 use super::state::{CallDriver, Computation, FoundOf, UnsharedOf};
 use crate::background::{WorkerPool, run_on_thread};
 use crate::block_on::block_on;
-use crate::flight::FlightResult;
+use crate::flight::{FlightResult, Validity};
 use crate::session::Session;
 use crate::storage::{self, Store, Vacated};
 
-/// The value must not be stored; when the key was last known to be valid.
+/// The value must not be stored; for whom it is valid.
 struct NotStored {
-    valid_at: Option<Instant>,
+    validity: Option<Validity>,
 }
 
 impl<T: Store> CallDriver<T> {
@@ -27,9 +27,9 @@ impl<T: Store> CallDriver<T> {
     ) {
         let lease = match self.lease_for_background_store(computation).await {
             Ok(lease) => lease,
-            Err(NotStored { valid_at }) => {
+            Err(NotStored { validity }) => {
                 return self
-                    .finish_flight(FlightResult::Value(found).valid_as_of(valid_at))
+                    .finish_flight(FlightResult::Value(found).valid_as_of(validity))
                     .await;
             }
         };
@@ -67,8 +67,8 @@ impl<T: Store> CallDriver<T> {
             }
             if let Some(leader) = leader {
                 let result = FlightResult::Value(found);
-                let valid_at = last_valid_at(stored, valid_at, sent_at);
-                leader.finish(|| (), || result.valid_as_of(valid_at));
+                let validity = validity(stored, valid_at, sent_at);
+                leader.finish(|| (), || result.valid_as_of(validity));
             }
         };
         // A thread also for async callers: their runtime may end before the store does.
@@ -88,7 +88,12 @@ impl<T: Store> CallDriver<T> {
                 let valid_at = T::valid_at(&lease);
                 match core.store.vacate(session, *lease).await {
                     Ok(Vacated::Done { lease, .. }) => Ok(Some(Box::new(lease))),
-                    Ok(Vacated::Superseded) | Err(_) => Err(NotStored { valid_at }),
+                    Ok(Vacated::Superseded) => Err(NotStored {
+                        validity: valid_at.map(Validity::Confirmed),
+                    }),
+                    Err(_) => Err(NotStored {
+                        validity: valid_at.map(Validity::Unconfirmed),
+                    }),
                 }
             }
             None if is_ended => {

@@ -14,7 +14,8 @@ use crate::decision::{
     ClaimState, Freshness, ResultAction, ResultKind, Sharing, Stored, decide_result, share,
 };
 use crate::flight::{
-    ComputationId, FlightResult, Joined, Phase, Recheck, SharedError, current, depend,
+    ComputationId, FlightResult, Joined, LookupResult, Phase, Recheck, SharedError, Validity,
+    current, depend,
 };
 use crate::storage::{Claim, Found, Notification, Store};
 use crate::sync::Arc;
@@ -150,17 +151,17 @@ impl<T: Store> CallDriver<T> {
         slot: &mut dyn Slot<T::Value>,
     ) -> Option<Completion> {
         self.claim_state = ClaimState::Unclaimed;
-        let joined = self.joined;
-        // Who joined before the key can have been invalidated may have a value computed before, too.
-        let is_in_time = |valid_at: Instant| joined.is_some_and(|joined| joined <= valid_at);
+        let (joined, lookup) = (self.joined, self.lookup_result());
+        let is_covered =
+            |validity: Validity| joined.is_some_and(|joined| validity.covers(joined, lookup));
         match result {
             FlightResult::Value(found) | FlightResult::Storing(found, _) => {
                 self.take_shared(found, slot)
             }
-            FlightResult::AsOf(found, valid_at) if is_in_time(valid_at) => {
+            FlightResult::AsOf(found, validity) if is_covered(validity) => {
                 self.take_shared(found, slot)
             }
-            FlightResult::Fallback(found, valid_at) if valid_at.is_none_or(is_in_time) => {
+            FlightResult::Fallback(found, validity) if validity.is_none_or(is_covered) => {
                 self.take_fallback(found, slot)
             }
             FlightResult::Failure(error) => self.take_failure(&error, slot),
@@ -172,6 +173,13 @@ impl<T: Store> CallDriver<T> {
                 self.lookup = LookupState::Needed;
                 None
             }
+        }
+    }
+
+    fn lookup_result(&self) -> LookupResult {
+        match self.lookup {
+            LookupState::Failed => LookupResult::Failed,
+            LookupState::Needed | LookupState::Done => LookupResult::Answered,
         }
     }
 
@@ -343,6 +351,8 @@ impl<T: Store> CallDriver<T> {
 
     /// The store has failed, so the function runs here, whoever else runs it.
     fn go_without_store(&mut self) {
+        // Another's, if any.
+        self.lease = None;
         self.lookup = LookupState::Failed;
         self.claim_state = ClaimState::Own;
     }

@@ -7,7 +7,7 @@ use cachier_backends::ErrorKind;
 use cachier_metrics::Reason;
 
 use super::publish::{
-    LocalClaim, count_removed, end_flight, last_valid_at, publish, remove, remove_replaced,
+    LocalClaim, count_removed, end_flight, publish, remove, remove_replaced, validity,
 };
 use super::state::{
     CallDriver, Computation, FoundOf, PlannedResult, Publication, Published, ResultPlan,
@@ -17,7 +17,7 @@ use super::transition::RunSpec;
 use super::work::{Cacheable, Slot, encode_checked};
 use crate::call::Completion;
 use crate::decision::{self, ResultAction, ResultKind, Rules};
-use crate::flight::{ComputationId, FlightResult, Phase, current, depend};
+use crate::flight::{ComputationId, FlightResult, Phase, Validity, current, depend};
 use crate::labels;
 use crate::options::WantSize;
 use crate::stamp::Stamp;
@@ -47,6 +47,7 @@ impl<T: Store> CallDriver<T> {
                 .metrics
                 .map(|metrics| metrics.start_compute(reason)),
             begun: function.context.clock.now(),
+            began_at: Instant::now(),
             process,
         }));
         RunSpec {
@@ -123,7 +124,7 @@ impl<T: Store> CallDriver<T> {
                     outcome: Publication::Stored(
                         found,
                         stored,
-                        last_valid_at(stored, valid_at, sent_at),
+                        validity(stored, valid_at, sent_at),
                     ),
                     computation,
                     unshared,
@@ -134,16 +135,18 @@ impl<T: Store> CallDriver<T> {
                 State::Done(computation.completion())
             }
             ResultPlan::Remove(result) => State::Finishing(Box::new(Published {
-                outcome: self.vacate(result).await,
+                outcome: self.vacate(result, computation).await,
                 computation,
                 unshared,
             })),
             ResultPlan::Share(result) => {
-                self.finish_flight(result).await;
+                let validity = self.unleased(Some(computation.began_at));
+                self.finish_flight(result.valid_as_of(validity)).await;
                 State::Done(computation.completion())
             }
             ResultPlan::ServeStale(found, completion) => {
-                self.finish_flight(FlightResult::Fallback(found, None))
+                let validity = self.unleased(self.load_started);
+                self.finish_flight(FlightResult::Fallback(found, validity))
                     .await;
                 State::Done(completion)
             }
@@ -162,11 +165,11 @@ impl<T: Store> CallDriver<T> {
             unshared,
         } = published;
         match outcome {
-            Publication::Stored(found, stored, valid_at) => {
+            Publication::Stored(found, stored, validity) => {
                 let stamp = computation.stamp;
                 self.note_stored(stored, stamp, slot);
                 // The stored value may have been invalidated since: callers that joined meanwhile load again.
-                let result = valid_at.map(|valid_at| FlightResult::AsOf(found.clone(), valid_at));
+                let result = validity.map(|validity| FlightResult::AsOf(found.clone(), validity));
                 let (core, key) = (self.core, &self.key);
                 let insertion = core.store.insertion(&core.function, key, found);
                 // Shared and returned even if the memory has no room for it.
@@ -218,6 +221,7 @@ impl<T: Store> CallDriver<T> {
         let created = self.core.store.now(function);
         Computation {
             reason: run.reason,
+            began_at: run.began_at,
             stamp: self.session.stamp(created, compute_nanos),
         }
     }
@@ -310,7 +314,12 @@ impl<T: Store> CallDriver<T> {
     }
 
     /// Removes the replaced entry from the shared store.
-    async fn vacate(&mut self, result: FlightResult<FoundOf<T>>) -> Publication<FoundOf<T>> {
+    async fn vacate(
+        &mut self,
+        result: FlightResult<FoundOf<T>>,
+        computation: Computation,
+    ) -> Publication<FoundOf<T>> {
+        let result = result.valid_as_of(self.unleased(Some(computation.began_at)));
         let (core, session) = (self.core, &self.session);
         let lease = self.lease.take();
         let valid_at = lease.as_deref().and_then(T::valid_at);
@@ -319,18 +328,24 @@ impl<T: Store> CallDriver<T> {
             // The owner of the lease began computing earlier, so its result goes too.
             _ => {
                 let removed = remove(core, session, &self.key).await;
-                return Publication::Removed(result.valid_as_of(valid_at), removed);
+                let validity = valid_at.map(Validity::Confirmed);
+                return Publication::Removed(result.valid_as_of(validity), removed);
             }
         };
         match core.store.vacate(session, lease).await {
             Ok(Vacated::Done { lease, removed }) => {
-                let result = result.valid_as_of(T::valid_at(&lease));
+                let result = result.valid_as_of(T::valid_at(&lease).map(Validity::Confirmed));
                 core.store.release(session, lease).await;
                 Publication::Removed(result, removed)
             }
+            Ok(Vacated::Superseded) => {
+                let validity = valid_at.map(Validity::Confirmed);
+                Publication::Removed(result.valid_as_of(validity), false)
+            }
             // The failure has been counted.
-            Ok(Vacated::Superseded) | Err(_) => {
-                Publication::Removed(result.valid_as_of(valid_at), false)
+            Err(_) => {
+                let validity = valid_at.map(Validity::Unconfirmed);
+                Publication::Removed(result.valid_as_of(validity), false)
             }
         }
     }

@@ -6,7 +6,7 @@ use cachier_metrics::RemovalCause;
 
 use super::core::Core;
 use super::state::{CallDriver, FoundOf, UnsharedOf};
-use crate::flight::{FlightResult, Leader, UnsharedComputation};
+use crate::flight::{FlightResult, Leader, UnsharedComputation, Validity};
 use crate::function::Function;
 use crate::session::Session;
 use crate::storage::{self, Store};
@@ -41,15 +41,19 @@ pub(super) fn end_flight<T: Store>(
     }
 }
 
-/// When the key was last known to be valid: when the value was sent, unless the store refused it.
-pub(super) fn last_valid_at(
+/// For whom a value is valid that was sent under a lease: for those that came before, unless the store refused it or did not
+/// answer.
+pub(super) fn validity(
     stored: Option<storage::StoreOutcome>,
     valid_at: Option<Instant>,
     sent_at: Option<Instant>,
-) -> Option<Instant> {
+) -> Option<Validity> {
     match stored {
-        Some(storage::StoreOutcome::Refused) => valid_at,
-        _ => sent_at,
+        Some(storage::StoreOutcome::Refused) => valid_at.map(Validity::Confirmed),
+        Some(storage::StoreOutcome::Done | storage::StoreOutcome::TooLarge) => {
+            sent_at.map(Validity::Confirmed)
+        }
+        None => valid_at.map(Validity::Unconfirmed),
     }
 }
 
@@ -95,6 +99,15 @@ pub(super) fn count_removed(function: &Function, removed: bool) {
 }
 
 impl<T: Store> CallDriver<T> {
+    /// For whom the result of a flight without a lease is valid, given when its leader began to read: nobody is told that the
+    /// key is invalidated meanwhile. `None` under a lease, and where there are none.
+    pub(super) fn unleased(&self, began: Option<Instant>) -> Option<Validity> {
+        let is_unleased = self.leader.is_some()
+            && self.lease.is_none()
+            && self.core.store.fences(&self.core.function);
+        began.filter(|_| is_unleased).map(Validity::Unconfirmed)
+    }
+
     /// Shares a result that is not stored with the waiters.
     pub(super) async fn finish_flight(&mut self, result: FlightResult<FoundOf<T>>) {
         let (core, session) = (self.core, &self.session);
@@ -103,7 +116,7 @@ impl<T: Store> CallDriver<T> {
                 if self.leader.as_ref().is_some_and(Leader::is_awaited) {
                     core.store.renew(session, &lease).await;
                 }
-                let result = result.valid_as_of(T::valid_at(&lease));
+                let result = result.valid_as_of(T::valid_at(&lease).map(Validity::Confirmed));
                 core.store.release(session, *lease).await;
                 result
             }

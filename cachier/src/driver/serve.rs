@@ -8,7 +8,7 @@ use super::state::CallDriver;
 use super::work::{Served, Slot};
 use crate::call::Completion;
 use crate::decision::Freshness;
-use crate::flight::FlightResult;
+use crate::flight::{FlightResult, Validity};
 use crate::storage::{Found, Store};
 
 impl<T: Store> CallDriver<T> {
@@ -36,7 +36,8 @@ impl<T: Store> CallDriver<T> {
         };
         if let (Some(leader), Some(found)) = (self.leader.take(), shared) {
             // Others may have invalidated it since.
-            let result = FlightResult::Value(found).valid_as_of(self.load_started);
+            let validity = self.load_started.map(Validity::Confirmed);
+            let result = FlightResult::Value(found).valid_as_of(validity);
             leader.finish(|| (), || result);
         }
         Some(Completion {

@@ -8,7 +8,9 @@ use cachier_metrics::{ComputeRecorder, Outcome, Reason};
 use super::core::Core;
 use crate::call::Completion;
 use crate::decision::{Backoff, ClaimState, Freshness, Stored};
-use crate::flight::{Dependency, Flight, FlightResult, Leader, Phase, UnsharedComputation};
+use crate::flight::{
+    Dependency, Flight, FlightResult, Leader, Phase, UnsharedComputation, Validity,
+};
 use crate::session::Session;
 use crate::stamp::Stamp;
 use crate::storage::{self, Found, Store};
@@ -34,7 +36,7 @@ pub(crate) struct CallDriver<T: Store> {
     pub(super) leader: Option<Leader<'static, T::Key, Found<T::Value>>>,
     /// When this call first joined a flight.
     pub(super) joined: Option<Instant>,
-    /// When this call, as a leader, began to load.
+    /// When this call began to load what it has loaded, where others can invalidate it.
     pub(super) load_started: Option<Instant>,
     pub(super) saw_stale: bool,
     pub(super) session: Session<'static>,
@@ -86,6 +88,8 @@ pub(super) struct RunningFunction<T: Store> {
     pub(super) needed: Option<Dependency>,
     pub(super) recorder: Option<ComputeRecorder>,
     pub(super) begun: u64,
+    /// The same moment for those who wait.
+    pub(super) began_at: Instant,
     /// The process in which it started.
     pub(super) process: Process,
 }
@@ -119,6 +123,7 @@ pub(super) enum ResultPlan<Found> {
 #[derive(Clone, Copy)]
 pub(super) struct Computation {
     pub(super) reason: Reason,
+    pub(super) began_at: Instant,
     pub(super) stamp: Stamp,
 }
 
@@ -130,8 +135,8 @@ pub(super) struct Published<T: Store> {
 }
 
 pub(super) enum Publication<Found> {
-    /// The store's answer, `None` if it failed, and when the key was last known to be valid, where others can invalidate it.
-    Stored(Found, Option<storage::StoreOutcome>, Option<Instant>),
+    /// The store's answer, `None` if it failed, and for whom the value is valid, where others can invalidate it.
+    Stored(Found, Option<storage::StoreOutcome>, Option<Validity>),
     /// There was nothing to store. The waiters' result, and whether an entry was removed.
     Removed(FlightResult<Found>, bool),
 }

@@ -128,10 +128,11 @@ impl<T: Store> CallDriver<T> {
         if self.lookup != LookupState::Needed {
             return;
         }
-        self.load_started = (T::IS_REMOTE && self.leader.is_some()).then(Instant::now);
+        let started = T::IS_REMOTE.then(Instant::now);
         match self.core.store.load(&self.session, &self.key).await {
             Ok(Loaded { found, seen }) => {
                 self.lookup = LookupState::Done;
+                self.load_started = started;
                 self.created = found.as_ref().map(|found| found.stamp.created);
                 self.found = found;
                 self.seen = Some(seen);

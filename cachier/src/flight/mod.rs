@@ -19,8 +19,8 @@ mod wait_list;
 
 pub(crate) use self::computation::{ComputationId, EnterGuard, current, in_computation};
 pub(crate) use self::phase::{Flight, Phase};
-pub(crate) use self::result::FlightResult;
 pub use self::result::SharedError;
+pub(crate) use self::result::{FlightResult, LookupResult, Validity};
 pub use self::table::Recheck;
 pub(crate) use self::table::{Flights, Joined, Leader, Reservation};
 pub(crate) use self::unshared::UnsharedComputation;

@@ -46,5 +46,6 @@ mod storing;
 mod switches;
 #[cfg(unix)]
 mod team;
+mod unleased;
 mod verify;
 mod waiting;

@@ -2,7 +2,8 @@
 //!
 //! Callers of one process carry out what [`decide`](crate::decision::decide) says, on real flights and a plain store, while
 //! another process invalidates. Whatever a call returns was computed from what the source held when the call began, or
-//! later; in the end nothing outdated is stored; and one refresh runs at a time. Broken variants stand beside it that the
+//! later, unless it could load nothing; in the end nothing outdated is stored; and one refresh runs at a time. Requests may
+//! fail. Broken variants stand beside it that the
 //! checker must catch.
 
 #![allow(clippy::unwrap_used)]
@@ -15,7 +16,7 @@ use std::time::Duration;
 use shuttle::thread;
 
 use self::process::{Call, PLAIN, Process, Size, take_long};
-use self::store::Shared;
+use self::store::{Request, Shared};
 use crate::decision::Intent;
 use crate::sync::lock;
 
@@ -39,6 +40,10 @@ enum Variant {
     SharesStored,
     /// A large value is shared with whoever joins while it is being stored.
     SharesWhileStoring,
+    /// A value computed without a lease, as the store gave no answer, is shared with whoever has joined the flight.
+    SharesUnleased,
+    /// A value whose store failed is shared with whoever had joined the flight when it was sent.
+    SharesUnstored,
     /// A refresh is not reserved before it leads its flight.
     WithoutReservation,
 }
@@ -182,6 +187,40 @@ fn sharing_after_a_refused_background_store_is_found() {
 #[should_panic(expected = "a call is given what was invalidated before")]
 fn sharing_a_refused_overwrite_is_found() {
     check_calls(Variant::SharesRefusedOverwrite, Size::Large, &CALLS);
+}
+
+fn check_failing(variant: Variant, request: Request, acts: &'static [Act]) {
+    let check = move || {
+        let shared = Shared::failing(request);
+        run(Process::new(variant, Size::Small, shared), acts);
+    };
+    shuttle::check_random(check, SCHEDULES);
+}
+
+#[test]
+fn failed_requests_share_nothing_invalidated() {
+    for request in [Request::Load, Request::Claim, Request::Store] {
+        check_failing(Variant::Whole, request, &CALLS);
+        check_failing(Variant::Whole, request, &CALLS_OF_TWO);
+    }
+}
+
+#[test]
+#[should_panic(expected = "a call is given what was invalidated before")]
+fn sharing_what_was_computed_without_a_lease_is_found() {
+    check_failing(Variant::SharesUnleased, Request::Claim, &CALLS_OF_TWO);
+}
+
+#[test]
+#[should_panic(expected = "a call is given what was invalidated before")]
+fn sharing_after_a_failed_load_is_found() {
+    check_failing(Variant::SharesUnleased, Request::Load, &CALLS_OF_TWO);
+}
+
+#[test]
+#[should_panic(expected = "a call is given what was invalidated before")]
+fn sharing_after_a_failed_store_is_found() {
+    check_failing(Variant::SharesUnstored, Request::Store, &CALLS_OF_TWO);
 }
 
 #[test]

@@ -9,9 +9,11 @@ use shuttle::thread::{self, JoinHandle};
 
 use self::caller::Caller;
 use super::Variant;
-use super::store::{Claim, Shared};
+use super::store::{Claim, Reply, Shared};
 use crate::decision::{Intent, OnStale, Rules};
-use crate::flight::{ComputationId, FlightResult, Flights, Joined, Leader, Recheck, Reservation};
+use crate::flight::{
+    ComputationId, FlightResult, Flights, Joined, Leader, Recheck, Reservation, Validity,
+};
 use crate::sync::{Mutex, lock};
 
 const KEY: u8 = 7;
@@ -69,6 +71,21 @@ struct Lease {
     valid_at: Instant,
 }
 
+/// A store, when it was sent, and its answer.
+#[derive(Clone, Copy)]
+struct Sent {
+    reply: Reply,
+    /// `None` if it was not sent.
+    at: Option<Instant>,
+}
+
+impl Sent {
+    const REFUSED: Self = Self {
+        reply: Reply::Refused,
+        at: None,
+    };
+}
+
 type Leads = Leader<'static, u8, u64>;
 
 impl Process {
@@ -85,12 +102,13 @@ impl Process {
         }))
     }
 
-    /// Carries out one call, which must not return anything outdated when it began.
+    /// Carries out one call, which must not return anything outdated when it began, unless it could load nothing.
     pub(super) fn call(&'static self, call: Call) {
         let invalidated = lock(&self.shared).invalidated;
-        let value = Caller::new(self, call).look_up();
+        let mut caller = Caller::new(self, call);
+        let value = caller.look_up();
         assert!(
-            value >= invalidated,
+            value >= invalidated || caller.has_failed(),
             "a call is given what was invalidated before"
         );
     }
@@ -193,48 +211,53 @@ impl Process {
             is_own: true,
             valid_at,
         };
-        let sent_at = self.store(value, lease, Some(&leader));
+        let sent = self.store(value, lease, Some(&leader));
         drop(counted);
         let broken = Variant::SharesRefusedRefresh;
-        self.finish(leader, value, lease, sent_at, broken);
+        self.finish(leader, value, lease, sent, broken);
     }
 
-    /// Stores what is still wanted; when it was sent, unless it was refused.
-    fn store(&self, value: u64, lease: Lease, leader: Option<&Leads>) -> Option<Instant> {
+    /// Stores what is still wanted.
+    fn store(&self, value: u64, lease: Lease, leader: Option<&Leads>) -> Sent {
         let owner = match self.variant {
             Variant::WithoutLease => None,
             _ => Some(lease.owner),
         };
         if leader.is_some_and(Leader::is_superseded) {
-            return None;
+            return Sent::REFUSED;
         }
-        let sent_at = Instant::now();
-        let is_stored = self.request(|shared| shared.store(value, owner));
+        let at = Instant::now();
+        let reply = self.request(|shared| shared.store(value, owner));
         // The answer takes long.
         take_long();
-        is_stored.then_some(sent_at)
+        Sent {
+            reply,
+            at: Some(at),
+        }
     }
 
     /// Finishes a flight. Callers that joined after the key was last known to be valid load again, except in the broken
     /// variant.
-    fn finish(
-        &self,
-        leader: Leads,
-        value: u64,
-        lease: Lease,
-        sent_at: Option<Instant>,
-        broken: Variant,
-    ) {
-        let is_shared = match sent_at {
-            Some(_) => self.variant == Variant::SharesStored,
-            None => self.variant == broken,
+    fn finish(&self, leader: Leads, value: u64, lease: Lease, sent: Sent, broken: Variant) {
+        let is_shared = match sent.reply {
+            Reply::Stored => self.variant == Variant::SharesStored,
+            Reply::Refused => self.variant == broken,
+            Reply::Failed => false,
         };
-        let valid_at = sent_at.unwrap_or(lease.valid_at);
+        let sent_at = sent.at.unwrap_or(lease.valid_at);
+        let validity = match sent.reply {
+            Reply::Stored => Validity::Confirmed(sent_at),
+            Reply::Failed if self.variant == Variant::SharesUnstored => {
+                Validity::Confirmed(sent_at)
+            }
+            Reply::Refused => Validity::Confirmed(lease.valid_at),
+            Reply::Failed => Validity::Unconfirmed(lease.valid_at),
+        };
         leader.finish(
             || (),
             || match is_shared {
                 true => FlightResult::Value(value),
-                false => FlightResult::AsOf(value, valid_at),
+                false => FlightResult::AsOf(value, validity),
             },
         );
     }
@@ -252,7 +275,7 @@ impl Process {
             if !self.request(|shared| shared.vacate(lease.owner)) {
                 if let Some(leader) = leader {
                     let broken = Variant::SharesRefusedOverwrite;
-                    self.finish(leader, value, lease, None, broken);
+                    self.finish(leader, value, lease, Sent::REFUSED, broken);
                 }
                 return;
             }
@@ -271,10 +294,10 @@ impl Process {
         }
         self.in_background(move || {
             take_long();
-            let sent_at = self.store(value, lease, leader.as_ref());
+            let sent = self.store(value, lease, leader.as_ref());
             if let Some(leader) = leader {
                 let broken = Variant::SharesRefusedLarge;
-                self.finish(leader, value, lease, sent_at, broken);
+                self.finish(leader, value, lease, sent, broken);
             }
         });
     }

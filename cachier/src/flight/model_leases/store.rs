@@ -11,7 +11,20 @@ pub(super) struct Shared {
     /// The number of the owner.
     lease: Option<u64>,
     numbers: u64,
+    /// The next of this kind fails.
+    pub(super) failing: Option<Request>,
 }
+
+/// A request that can fail.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Request {
+    Load,
+    Claim,
+    Store,
+}
+
+/// It got no answer.
+pub(super) struct Failed;
 
 #[derive(Clone, Copy)]
 pub(super) struct Entry {
@@ -25,6 +38,15 @@ pub(super) enum Claim {
     Granted(u64),
     Held(u64),
     Changed,
+    Failed,
+}
+
+/// The answer to a store.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reply {
+    Stored,
+    Refused,
+    Failed,
 }
 
 impl Shared {
@@ -41,7 +63,32 @@ impl Shared {
         }
     }
 
+    /// In which the next request of this kind fails.
+    pub(super) fn failing(request: Request) -> Self {
+        Self {
+            failing: Some(request),
+            ..Self::default()
+        }
+    }
+
+    /// Whether this request fails.
+    fn fails(&mut self, request: Request) -> bool {
+        self.failing
+            .take_if(|failing| *failing == request)
+            .is_some()
+    }
+
+    pub(super) fn load(&mut self) -> Result<Option<Entry>, Failed> {
+        match self.fails(Request::Load) {
+            true => Err(Failed),
+            false => Ok(self.entry),
+        }
+    }
+
     pub(super) fn claim(&mut self, seen: Option<u64>) -> Claim {
+        if self.fails(Request::Claim) {
+            return Claim::Failed;
+        }
         match (self.entry.map(|entry| entry.version) == seen, self.lease) {
             (false, _) => Claim::Changed,
             (true, Some(owner)) => Claim::Held(owner),
@@ -59,10 +106,13 @@ impl Shared {
         self.lease == Some(owner)
     }
 
-    /// Stores under this owner's lease, if one is needed; whether it was valid.
-    pub(super) fn store(&mut self, value: u64, owner: Option<u64>) -> bool {
+    /// Stores under this owner's lease, if one is needed.
+    pub(super) fn store(&mut self, value: u64, owner: Option<u64>) -> Reply {
+        if self.fails(Request::Store) {
+            return Reply::Failed;
+        }
         if owner.is_some_and(|owner| !self.holds(owner)) {
-            return false;
+            return Reply::Refused;
         }
         self.entry = Some(Entry {
             value,
@@ -70,7 +120,7 @@ impl Shared {
             is_stale: false,
         });
         self.lease = None;
-        true
+        Reply::Stored
     }
 
     /// Removes the entry that the owner of the lease is going to replace; whether the lease was valid.

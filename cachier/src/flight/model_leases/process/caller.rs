@@ -10,7 +10,7 @@ use crate::budget::Budget;
 use crate::decision::{Action, ClaimState, Intent, Stored, decide};
 use crate::flight::model_leases::Variant;
 use crate::flight::model_leases::store::{Claim, Entry, Shared};
-use crate::flight::{ComputationId, Flight, FlightResult, Joined, Recheck};
+use crate::flight::{ComputationId, Flight, FlightResult, Joined, LookupResult, Recheck, Validity};
 use crate::sync::Arc;
 
 pub(super) struct Caller {
@@ -20,6 +20,7 @@ pub(super) struct Caller {
     /// What it has loaded, and when it began to.
     found: Option<Entry>,
     load_started: Instant,
+    lookup: LookupResult,
     flight: Option<Arc<Flight<u64>>>,
     joined: Option<Instant>,
     leader: Option<Leads>,
@@ -34,11 +35,17 @@ impl Caller {
             claim_state: ClaimState::Unclaimed,
             found: None,
             load_started: Instant::now(),
+            lookup: LookupResult::Answered,
             flight: None,
             joined: None,
             leader: None,
             lease: None,
         }
+    }
+
+    /// Whether the store has failed it.
+    pub(super) fn has_failed(&self) -> bool {
+        self.lookup == LookupResult::Failed
     }
 
     /// The call's value.
@@ -76,8 +83,15 @@ impl Caller {
         if self.call.intent == Intent::Overwrite {
             return Stored::Unseen;
         }
+        if self.has_failed() {
+            return Stored::Unknown;
+        }
         self.load_started = Instant::now();
-        self.found = self.process.request(|shared| shared.entry);
+        let Ok(found) = self.process.request(Shared::load) else {
+            self.lookup = LookupResult::Failed;
+            return Stored::Unknown;
+        };
+        self.found = found;
         match self.found {
             None => Stored::Absent,
             Some(Entry { is_stale: true, .. }) => Stored::Aged(Duration::from_secs(120)),
@@ -95,7 +109,8 @@ impl Caller {
             self.process.request(|shared| shared.release(lease.owner));
         }
         if let Some(leader) = self.leader.take() {
-            leader.finish(|| (), || FlightResult::AsOf(value, self.load_started));
+            let validity = Validity::Confirmed(self.load_started);
+            leader.finish(|| (), || FlightResult::AsOf(value, validity));
         }
         value
     }
@@ -104,11 +119,22 @@ impl Caller {
         if self.leader.is_none() && !self.join() {
             return;
         }
+        if self.has_failed() {
+            self.claim_state = ClaimState::Own;
+            return;
+        }
         match self.ask_for_lease() {
             Claim::Granted(_) => self.claim_state = ClaimState::Own,
             Claim::Held(_) => self.claim_state = ClaimState::WaitedTooLong,
             Claim::Changed => {}
+            Claim::Failed => self.go_without_store(),
         }
+    }
+
+    fn go_without_store(&mut self) {
+        self.lease = None;
+        self.lookup = LookupResult::Failed;
+        self.claim_state = ClaimState::Own;
     }
 
     fn join(&mut self) -> bool {
@@ -142,7 +168,7 @@ impl Caller {
         match claim {
             Claim::Granted(owner) => self.lease = Some(lease(owner, true)),
             Claim::Held(owner) => self.lease = Some(lease(owner, false)),
-            Claim::Changed => {}
+            Claim::Changed | Claim::Failed => {}
         }
         claim
     }
@@ -173,7 +199,9 @@ impl Caller {
         self.claim_state = ClaimState::Unclaimed;
         match result {
             FlightResult::Value(value) | FlightResult::Storing(value, _) => Some(value),
-            FlightResult::AsOf(value, valid_at) if joined <= valid_at => Some(value),
+            FlightResult::AsOf(value, validity) if validity.covers(joined, self.lookup) => {
+                Some(value)
+            }
             _ => None,
         }
     }
@@ -190,13 +218,19 @@ impl Caller {
                 self.claim_state = ClaimState::Unclaimed;
                 return false;
             }
+            Claim::Failed => {
+                self.go_without_store();
+                return false;
+            }
         }
         true
     }
 
     fn compute(&mut self) -> u64 {
         let process = self.process;
-        let lease = self.lease.unwrap();
+        let Some(lease) = self.lease else {
+            return self.compute_unleased();
+        };
         let value = process.compute();
         if process.size == Size::Large {
             let Call {
@@ -206,10 +240,26 @@ impl Caller {
             process.store_in_background(value, lease, self.leader.take(), replaces);
             return value;
         }
-        let sent_at = process.store(value, lease, self.leader.as_ref());
+        let sent = process.store(value, lease, self.leader.as_ref());
         if let Some(leader) = self.leader.take() {
             let broken = Variant::SharesRefused;
-            process.finish(leader, value, lease, sent_at, broken);
+            process.finish(leader, value, lease, sent, broken);
+        }
+        value
+    }
+
+    /// Nobody is told if the key is invalidated meanwhile.
+    fn compute_unleased(&mut self) -> u64 {
+        let (process, began) = (self.process, Instant::now());
+        let value = process.compute();
+        if let Some(leader) = self.leader.take() {
+            leader.finish(
+                || (),
+                || match process.variant {
+                    Variant::SharesUnleased => FlightResult::Value(value),
+                    _ => FlightResult::AsOf(value, Validity::Unconfirmed(began)),
+                },
+            );
         }
         value
     }
