@@ -47,7 +47,7 @@ pub struct Session<'a> {
 }
 
 impl<'a> Session<'a> {
-    /// A session for background work and anything else that is not a call: not measured, with a long timeout.
+    /// A session for background work on a whole function: not measured, with a long timeout.
     pub(crate) fn unmeasured(function: &'a Function, mode: CallMode) -> Self {
         Self::with_allowance(function, mode, BACKGROUND_TIMEOUT)
     }
@@ -79,8 +79,13 @@ impl<'a> Session<'a> {
     pub(crate) fn for_one_key(function: &'a Function, mode: CallMode) -> Self {
         Self {
             is_of_companion: true,
-            ..Self::with_allowance(function, mode, one_key_timeout(0))
+            ..Self::in_background(function, mode)
         }
+    }
+
+    /// A session for background work on one key, without a large value.
+    pub(crate) fn in_background(function: &'a Function, mode: CallMode) -> Self {
+        Self::with_allowance(function, mode, one_key_timeout(0))
     }
 
     /// Extends the timeout for a value of this many bytes. Called before the first operation.
@@ -97,22 +102,23 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// A session for a recomputation in the background: sampled like a call.
+    /// A session for a recomputation in the background: sampled like a call. A large value is stored by
+    /// [another](Self::continuing).
     pub(crate) fn for_refresh(function: &'a Function, mode: CallMode) -> Self {
         let metrics = function.metrics;
         Self {
             sampled: metrics.and_then(|metrics| metrics.local(&SLOT).sample()),
-            ..Self::unmeasured(function, mode)
+            ..Self::in_background(function, mode)
         }
     }
 
-    /// A session that continues a call on a background thread: measured if the call is.
-    pub(crate) fn continuing(function: &'a Function, call: &Session<'_>) -> Self {
+    /// A session that continues a call on a background thread, to store a value of this many bytes: measured if the call is.
+    pub(crate) fn continuing(function: &'a Function, call: &Session<'_>, bytes: u64) -> Self {
         Self {
             sampled: call.sampled,
             saw_expired: AtomicBool::new(call.replaces_expired()),
             has_begun: AtomicBool::new(true),
-            ..Self::unmeasured(function, CallMode::Sync)
+            ..Self::with_allowance(function, CallMode::Sync, one_key_timeout(bytes))
         }
     }
 
@@ -368,11 +374,12 @@ impl<'a> Session<'a> {
     }
 }
 
-/// The shortest timeout of background work and of the companion.
+/// The shortest timeout of operations on whole functions, and the longest of those on one key.
 const BACKGROUND_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// The shortest timeout of the companion's operations on one key, without a value or with a small one. A request on a lost
-/// connection holds that connection until then: with a long timeout, a few of them would leave none for the calls.
+/// The shortest timeout of background work and of the companion on one key, without a value or with a small one. A request on
+/// a lost connection holds that connection until then, and a refresh its flight and its lease: with a long timeout, a few of
+/// them would leave no connection for the calls.
 const ONE_KEY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The size of the largest small value, in bytes.

@@ -40,7 +40,9 @@ impl<T: Store> CallDriver<T> {
         );
         let leader = self.leader.take();
         let context = core.function.context;
-        let session = Session::continuing(&core.function, &self.session);
+        // What was planned for the background is known to be large.
+        let bytes = found.bytes.unwrap_or(u64::MAX);
+        let session = Session::continuing(&core.function, &self.session, bytes);
         if let Some(leader) = &leader {
             if let Some(lease) = &lease
                 && leader.is_awaited()

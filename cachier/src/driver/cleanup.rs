@@ -36,7 +36,7 @@ pub(crate) fn remove_in_background<T: Store>(core: &'static Core<T>, key: T::Key
     core.flights.forget(&key);
     let function = &core.function;
     let task = async move {
-        let session = Session::unmeasured(function, CallMode::Sync);
+        let session = Session::in_background(function, CallMode::Sync);
         let removed = remove(core, &session, &key).await;
         count_removed(function, removed);
     };

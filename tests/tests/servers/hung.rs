@@ -1,13 +1,14 @@
 //! A store that stops answering during an operation: what each call waits for, and how long.
 
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use cachier::{Call, CallOptions, Outcome, cachier, global_params, set_global_params};
 use cachier_servers::proxy::Proxy;
 use cachier_tests::callers::{Callers, runtime};
+use cachier_tests::gate::Gate;
 use cachier_tests::wait::until;
 use sqlx::{Connection, SqliteConnection};
 
@@ -16,11 +17,13 @@ use crate::store::{Store, Subject};
 crate::on_every_server! {
     a_hung_refresh_blocks_no_call
     lost_companion_operations_leave_calls_their_connections
+    lost_refreshes_leave_calls_their_connections
     small_values_are_precached_or_refused_within_seconds
 }
 crate::on_every_store!(@ s3: S3, [
     a_hung_refresh_blocks_no_call
     lost_companion_operations_leave_calls_their_connections
+    lost_refreshes_leave_calls_their_connections
     small_values_are_precached_or_refused_within_seconds
 ]);
 crate::on_every_store!(@ moto: Moto, [
@@ -36,6 +39,9 @@ const TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Tolerance beyond the budget, for loaded machines.
 const SLACK: Duration = Duration::from_millis(1900);
+
+/// Longer than an operation on a key lasts, much shorter than one on a whole function.
+const KEY_OPERATION_LIMIT: Duration = Duration::from_secs(10);
 
 /// Runs in the middle of the next computation, once.
 static MIDDLE: Mutex<Option<Box<dyn FnOnce() + Send>>> = Mutex::new(None);
@@ -157,6 +163,12 @@ fn a_hung_refresh_blocks_no_call(subject: &Subject) {
             assert_eq!(call.outcome, Outcome::Unavailable, "{call}");
         }
         obstacle.lock().unwrap().serve();
+        let served = Instant::now();
+        until("a call joins no hung refresh", || {
+            call(is_async, recent()).outcome != Outcome::Unavailable
+        });
+        let took = served.elapsed();
+        assert!(took < KEY_OPERATION_LIMIT, "it took {took:?}");
         until("it is served again", || {
             call(is_async, recent());
             call(is_async, CallOptions::new()).backend_error.is_none()
@@ -166,19 +178,27 @@ fn a_hung_refresh_blocks_no_call(subject: &Subject) {
 
 /// More than a pool has connections, each on a lost one.
 fn lost_companion_operations_leave_calls_their_connections(subject: &Subject) {
-    /// Longer than an operation on a key lasts, much shorter than one on a whole function.
-    const KEY_OPERATION_LIMIT: Duration = Duration::from_secs(10);
     if !is_tried_here(subject) {
         return;
     }
     let mut obstacle = Obstacle::before(subject);
-    let calls = || [false, true].map(|is_async| call(is_async, CallOptions::new()));
     calls();
     obstacle.hang();
     let companion = Callers::new()
         .on_threads(24, || refreshed::invalidate(2).is_ok())
         .in_tasks(48, || async { refreshed_async::peek(2).await.is_ok() });
-    // They have sent their requests before these have timed out.
+    calls_are_served_soon(&mut obstacle);
+    drop(companion.values());
+}
+
+/// One of each flavour.
+fn calls() -> [Call<u64>; 2] {
+    [false, true].map(|is_async| call(is_async, CallOptions::new()))
+}
+
+/// The store hangs, serves again, and has lost what it was asked meanwhile.
+fn calls_are_served_soon(obstacle: &mut Obstacle) {
+    // Others have sent their requests before these have timed out.
     assert!(calls().iter().all(|call| call.backend_error.is_some()));
     obstacle.serve();
     let served = Instant::now();
@@ -187,7 +207,59 @@ fn lost_companion_operations_leave_calls_their_connections(subject: &Subject) {
     });
     let took = served.elapsed();
     assert!(took < KEY_OPERATION_LIMIT, "it took {took:?}");
-    drop(companion.values());
+}
+
+/// Where refreshes wait before they store.
+static BEFORE_STORING: Gate = Gate::new();
+
+/// Whether what runs is a refresh.
+static IS_STORED: AtomicBool = AtomicBool::new(false);
+
+#[cachier(backend = registered("store"), stale_after = "10ms", next_time)]
+fn held(number: u64) -> u64 {
+    if IS_STORED.load(Ordering::SeqCst) {
+        BEFORE_STORING.wait();
+    }
+    number
+}
+
+#[cachier(backend = registered("store"), stale_after = "10ms", next_time)]
+async fn held_async(number: u64) -> u64 {
+    if IS_STORED.load(Ordering::SeqCst) {
+        BEFORE_STORING.wait_async().await;
+    }
+    number
+}
+
+/// As many at once as there may be in the background, and more in tasks.
+fn lost_refreshes_leave_calls_their_connections(subject: &Subject) {
+    const SYNC: u64 = 12;
+    const ASYNC: u64 = 24;
+    /// Threads for work in the background.
+    const WORKERS: u64 = 8;
+    if !is_tried_here(subject) {
+        return;
+    }
+    let mut obstacle = Obstacle::before(subject);
+    calls();
+    (0..SYNC).for_each(|number| _ = held(number));
+    (0..ASYNC).for_each(|number| _ = runtime().block_on(held_async(number)));
+    IS_STORED.store(true, Ordering::SeqCst);
+    for number in 0..SYNC {
+        until("it is stale", || {
+            held::call_detailed(CallOptions::new(), number).outcome == Outcome::Stale
+        });
+    }
+    for number in 0..ASYNC {
+        let call = || held_async::call_detailed(CallOptions::new(), number);
+        until("it is stale", || {
+            runtime().block_on(call()).outcome == Outcome::Stale
+        });
+    }
+    BEFORE_STORING.until_arrived(WORKERS + ASYNC);
+    obstacle.hang();
+    BEFORE_STORING.open();
+    calls_are_served_soon(&mut obstacle);
 }
 
 /// While the store hangs, and on connections that it has lost.
