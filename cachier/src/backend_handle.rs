@@ -15,6 +15,7 @@ use crate::budget::Budget;
 use crate::labels;
 use crate::limiter::{ConcurrencyLimiter, Permit, Rejected};
 use crate::sent::{Caller, SendTime};
+use crate::timer::Timer;
 
 /// A backend behind its breaker and its concurrency limits.
 pub(crate) struct BackendHandle {
@@ -64,14 +65,14 @@ impl BackendHandle {
     }
 
     /// Like [`acquire`](Self::acquire), for an operation that probes an open breaker at any time. While another probe is
-    /// running, this waits for its answer.
+    /// running, this waits for its answer, or until another may follow.
     pub(crate) async fn acquire_probe(
         &self,
         operation: Operation,
-        clock: &Clock,
+        timer: &'static Timer,
         budget: &Budget,
     ) -> Result<SendTime, Error> {
-        let permission = self.probe(operation, clock);
+        let permission = self.probe(operation, timer);
         // It waits for the store itself, in no queue.
         match budget.operation(|| None, permission).await {
             Ok(sent) => sent,
@@ -80,15 +81,15 @@ impl BackendHandle {
     }
 
     /// When a probe may be sent, or another's has been answered.
-    async fn probe(&self, operation: Operation, clock: &Clock) -> Result<SendTime, Error> {
-        let now = clock.now();
+    async fn probe(&self, operation: Operation, timer: &'static Timer) -> Result<SendTime, Error> {
+        let now = timer.now();
         if self.is_calm.load(Ordering::Acquire) {
             return Ok(SendTime::at(now));
         }
         // The answer to a running probe counts for this operation too. If that probe is given up, this one takes its place.
         let mut acquire: fn(&mut Breaker, u64) -> Admission = Breaker::admit_probe;
         loop {
-            let now = clock.now();
+            let now = timer.now();
             let (permit, probe) = {
                 let mut breaker = self.breaker();
                 (acquire(&mut breaker, now), breaker.probe())
@@ -96,7 +97,11 @@ impl BackendHandle {
             match permit {
                 Admission::Granted => return Ok(SendTime::as_probe(now, probe)),
                 Admission::Refused => return Err(self.breaker_open(operation)),
-                Admission::Awaited => self.probe_finished().await,
+                Admission::Awaited => {
+                    let until = probe.unwrap_or(now);
+                    // Nothing tells of the moment at which a probe that hangs is followed by another.
+                    timer.timeout_at(until, self.probe_finished()).await;
+                }
             }
             acquire = Breaker::admit;
         }
@@ -145,7 +150,7 @@ impl BackendHandle {
             }
             Err(Rejected) if caller.is_of_companion => {
                 drop(permit);
-                let as_probe = self.probe(operation, caller.clock).await?;
+                let as_probe = self.probe(operation, caller.timer).await?;
                 sent.copy_from(&as_probe);
                 Ok(None)
             }

@@ -171,12 +171,17 @@ impl Persistent {
     ) -> Result<(Arc<Target>, SendTime), Error> {
         let acquire = async {
             let (function, budget) = (session.function(), &session.budget);
-            let clock = &function.context.clock;
+            let context = function.context;
             let target = self.target(function)?;
             let sent = match session.is_of_companion {
                 // Boxed to keep the future of calls small.
-                true => Box::pin(target.handle.acquire_probe(operation, clock, budget)).await?,
-                false => target.handle.acquire(operation, clock.now())?,
+                true => {
+                    let probe = target
+                        .handle
+                        .acquire_probe(operation, context.timer, budget);
+                    Box::pin(probe).await?
+                }
+                false => target.handle.acquire(operation, context.clock.now())?,
             };
             Ok((target, sent))
         };

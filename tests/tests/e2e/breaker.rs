@@ -1,5 +1,6 @@
 //! Whoever asks a backend whose breaker is open.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use cachier::testing::Clock;
@@ -7,6 +8,7 @@ use cachier::{CallOptions, ErrorKind, Outcome, cachier};
 use cachier_tests::backend::{Fault, MapBackend, with_map};
 use cachier_tests::callers::Callers;
 use cachier_tests::gate::{Counter, Gate};
+use futures_lite::future::{block_on, poll_once};
 
 #[test]
 fn the_breaker_answers_until_a_probe_succeeds() {
@@ -162,6 +164,32 @@ fn calls_recover_within_five_seconds() {
         Clock::advance(Duration::from_secs(5));
         let call = double::call_detailed(CallOptions::new(), 21);
         assert_eq!(call.outcome, Outcome::Hit);
+    });
+}
+
+/// The second waits for the first's answer only as long as it may not probe itself.
+#[test]
+fn a_hung_probe_is_followed_by_another() {
+    #[cachier(backend = registered("map"))]
+    async fn double(number: u64) -> u64 {
+        number * 2
+    }
+
+    with_map(|map| {
+        map.set(Fault::Fails(ErrorKind::Io));
+        for number in 0..u64::from(cachier::global_params().breaker_threshold) {
+            block_on(double(number));
+        }
+        map.set(Fault::Hangs);
+        let mut first = pin!(double::invalidate(1));
+        assert!(block_on(poll_once(first.as_mut())).is_none());
+        map.set(Fault::None);
+        let (asked, mut second) = (map.asked(), pin!(double::invalidate(2)));
+        assert!(block_on(poll_once(second.as_mut())).is_none());
+        assert_eq!(map.asked(), asked, "one at a time");
+        Clock::advance(cachier::global_params().breaker_pause);
+        let second = block_on(poll_once(second));
+        assert!(second.is_some_and(|done| done.is_ok()));
     });
 }
 
