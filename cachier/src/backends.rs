@@ -30,7 +30,7 @@ impl Default for Backends {
 #[derive(Clone, Default)]
 struct State {
     registered: HashMap<String, Arc<BackendHandle>>,
-    /// The built-in ones in use, by name and, for those that keep files, by folder.
+    /// The built-in ones that are or were in use, by name and, for those that keep files, by folder.
     opened: HashMap<(String, Option<Folder>), Arc<BackendHandle>>,
     default: Option<String>,
 }
@@ -95,15 +95,28 @@ impl Backends {
         self.built_in(name, folder, opened)
     }
 
-    /// The backend of a name, in use from now on, for nobody in particular: files that nobody has named a folder for are those
-    /// that all share, and are not in use by that.
-    pub(crate) fn open(&self, name: &str, policy: &Policy) -> Result<Arc<BackendHandle>, Error> {
+    /// The backend of a name, in use from now on, for nobody in particular. Where it keeps files and nobody has named a folder,
+    /// one of `others` in an unnamed folder stands for it, else one in the folder that all share, which is not in use by that.
+    pub(crate) fn open(
+        &self,
+        name: &str,
+        policy: &Policy,
+        others: &[(String, Arc<BackendHandle>)],
+    ) -> Result<Arc<BackendHandle>, Error> {
         environment::is_usable(policy.namespace.as_deref())?;
         if let Some(registered) = self.registered(name) {
             return Ok(registered);
         }
         match builtin::folder(name, policy, None)? {
-            Some(Folder::Shared) => self.instance(name, policy),
+            Some(Folder::Shared) => {
+                let other = others
+                    .iter()
+                    .find(|(known, handle)| known == name && self.is_in_unnamed_folder(handle));
+                match other {
+                    Some((_, handle)) => Ok(Arc::clone(handle)),
+                    None => self.instance(name, policy),
+                }
+            }
             folder => self.built_in(name.to_owned(), folder, |_| {}),
         }
     }
@@ -120,6 +133,13 @@ impl Backends {
         }
         let folder = builtin::folder(name, policy, None)?;
         Ok(BackendHandle::new(builtin::open(name, folder.as_ref())?))
+    }
+
+    fn is_in_unnamed_folder(&self, handle: &Arc<BackendHandle>) -> bool {
+        let is_unnamed = |folder: &Option<Folder>| !matches!(folder, Some(Folder::Named(_)) | None);
+        let state = self.state();
+        let mut opened = state.opened.iter();
+        opened.any(|((_, folder), known)| is_unnamed(folder) && Arc::ptr_eq(known, handle))
     }
 
     fn registered(&self, name: &str) -> Option<Arc<BackendHandle>> {
@@ -139,19 +159,23 @@ impl Backends {
         names
     }
 
-    /// Every backend that is in use or registered, by name.
-    pub(crate) fn all(&self) -> Vec<(String, Arc<BackendHandle>)> {
+    /// Every backend that the program registered, by name.
+    pub(crate) fn all_registered(&self) -> Vec<(String, Arc<BackendHandle>)> {
         let state = self.state();
-        let opened = state.opened.iter();
-        let opened = opened.map(|((name, _), handle)| (name, handle));
-        let all = state.registered.iter().chain(opened);
-        all.map(|(name, handle)| (name.clone(), Arc::clone(handle)))
+        let registered = state.registered.iter();
+        registered
+            .map(|(name, handle)| (name.clone(), Arc::clone(handle)))
             .collect()
     }
 
-    /// The figures of every backend that is in use or registered.
+    /// The figures of every backend that is or was in use, or is registered.
     pub(crate) fn figures(&self) -> Vec<StoreFigures> {
-        let all = self.all().into_iter();
+        let mut all = self.all_registered();
+        let state = self.state();
+        let opened = state.opened.iter();
+        all.extend(opened.map(|((name, _), handle)| (name.clone(), Arc::clone(handle))));
+        drop(state);
+        let all = all.into_iter();
         all.map(|(name, handle)| handle.figures(name)).collect()
     }
 

@@ -151,70 +151,74 @@ pub fn expect(functions: impl IntoIterator<Item = Handle>) {
     }
 }
 
-/// The backends to check by name, and those that are missing.
+/// The backends to check by name, each once, and those that are missing.
+#[derive(Default)]
 struct Known {
     stores: Vec<(String, Arc<BackendHandle>)>,
     missing: Vec<BackendHealth>,
 }
 
 fn known(context: &'static Context) -> Known {
-    let mut missing = Missing::default();
+    let mut known = Known::default();
     for (variable, error) in environment::unusable() {
-        missing.add("environment", variable, error);
+        known.miss("environment", variable, error);
     }
     let params = context.params();
     if params.namespace.is_none()
         && let Err(error) = environment::NAMESPACE.get()
     {
-        missing.add("environment", environment::NAMESPACE.name, error);
+        known.miss("environment", environment::NAMESPACE.name, error);
     }
-    if let Err(error) = context.backends.default_name() {
-        missing.add("environment", environment::BACKEND.name, error);
+    let backends = &context.backends;
+    if let Err(error) = backends.default_name() {
+        known.miss("environment", environment::BACKEND.name, error);
     }
+    for (name, registered) in backends.all_registered() {
+        known.add(&name, Ok(registered));
+    }
+    // Used backends first, then those only named.
     for place in context.registry.places() {
         let policy = Policy::resolve(&place.options, &params);
         let opened = |folder: &_| remove_unused_folders(context, folder);
-        let resolved =
-            context
-                .backends
-                .resolve(&place.options.backend, &policy, place.package, opened);
-        if let Err(error) = resolved {
-            missing.add(&context.backends.label(&place.options.backend), "", error);
+        let resolved = backends.resolve(&place.options.backend, &policy, place.package, opened);
+        known.add(&backends.label(&place.options.backend), resolved);
+    }
+    for name in backends.named(&params) {
+        let opened = backends.open(&name, &policy(context), &known.stores);
+        known.add(&name, opened);
+    }
+    known
+}
+
+impl Known {
+    /// A backend, or the error of one that is not there.
+    fn add(&mut self, name: &str, store: Result<Arc<BackendHandle>, Error>) {
+        match store {
+            Ok(store) => {
+                let is_same = |(_, known): &(_, Arc<_>)| Arc::ptr_eq(known, &store);
+                if !self.stores.iter().any(is_same) {
+                    self.stores.push((name.to_owned(), store));
+                }
+            }
+            Err(error) => self.miss(name, "", error),
         }
     }
-    // Used backends first, then those only named.
-    let mut stores = context.backends.all();
-    for name in context.backends.named(&params) {
-        if stores.iter().any(|(known, _)| *known == name) {
-            continue;
-        }
-        match context.backends.open(&name, &policy(context)) {
-            Ok(store) => stores.push((name, store)),
-            Err(error) => missing.add(&name, "", error),
+
+    /// A missing backend; each error once.
+    fn miss(&mut self, name: &str, store: &str, error: Error) {
+        let text = error.to_string();
+        let is_known = |known: &Error| known.to_string() == text;
+        let mut all = self.missing.iter();
+        if !all.any(|health| health.error.as_ref().is_some_and(is_known)) {
+            let missing = BackendHealth::missing(name, store, error);
+            self.missing.push(missing);
         }
     }
-    let missing = missing.0;
-    Known { stores, missing }
 }
 
 /// The policy of a function whose attribute has no arguments.
 fn policy(context: &Context) -> Policy {
     Policy::resolve(&Options::new(), &context.params())
-}
-
-/// Missing backends, each error once.
-#[derive(Default)]
-struct Missing(Vec<BackendHealth>);
-
-impl Missing {
-    fn add(&mut self, name: &str, store: &str, error: Error) {
-        let text = error.to_string();
-        let is_known = |known: &Error| known.to_string() == text;
-        let mut all = self.0.iter();
-        if !all.any(|health| health.error.as_ref().is_some_and(is_known)) {
-            self.0.push(BackendHealth::missing(name, store, error));
-        }
-    }
 }
 
 async fn probe(context: &'static Context, name: String, handle: &BackendHandle) -> BackendHealth {

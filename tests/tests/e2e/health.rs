@@ -1,6 +1,8 @@
 //! What readiness probes see: the stores that somebody has named, before the first call too.
 
 use std::ffi::OsStr;
+use std::path::Path;
+use std::sync::LazyLock;
 
 use cachier::testing::isolated;
 use cachier::{ErrorKind, GlobalParams, cachier, set_global_params};
@@ -20,6 +22,14 @@ fn in_memory(number: u64) -> u64 {
 
 #[cachier(backend = registered("nowhere"))]
 fn nowhere(number: u64) -> u64 {
+    number
+}
+
+/// A folder that an attribute names.
+static ASIDE: LazyLock<tempfile::TempDir> = LazyLock::new(|| tempfile::tempdir().unwrap());
+
+#[cachier(backend = "file", cache_dir = ASIDE.path())]
+fn aside(number: u64) -> u64 {
     number
 }
 
@@ -92,6 +102,51 @@ fn a_check_sees_what_the_program_names() {
         set_global_params(GlobalParams::new().cache_dir("/dev/null/x"));
         assert_eq!(checked(), "file!");
     });
+}
+
+#[test]
+fn a_check_asks_each_named_folder() {
+    let test = "health::a_check_asks_each_named_folder";
+    if part().is_some() {
+        aside(1);
+        let asked_alone = cachier::check_backend("file").is_healthy();
+        cachier::expect([aside::handle(), by_default::handle()]);
+        return say(format!("{} {asked_alone}", checked()));
+    }
+    let said = |variable: &str, value: &str| {
+        let process = Process::start(test, "check", |command| {
+            command.env("HOME", "/dev/null/home");
+            command.env_remove("XDG_CACHE_HOME").env(variable, value);
+        });
+        let line = process.line();
+        process.finish();
+        line
+    };
+    assert_eq!(said("CACHIER_CACHE_DIR", "/dev/null/x"), "file file! false");
+    assert_eq!(said("CACHIER_BACKEND", "file"), "file file! false");
+    isolated(|| {
+        aside(1);
+        assert_eq!(checked(), "file");
+        set_global_params(GlobalParams::new().cache_dir("/dev/null/x"));
+        assert_eq!(checked(), "file file!");
+        assert!(!cachier::check_backend("file").is_healthy());
+        // The folder that somebody names may be one that is in use.
+        set_global_params(GlobalParams::new().cache_dir(ASIDE.path()));
+        assert_eq!(checked(), "file");
+    });
+}
+
+#[test]
+fn a_check_leaves_folders_out_that_nobody_uses_any_more() {
+    let folders = [(); 2].map(|()| tempfile::tempdir().unwrap());
+    let checked_in = |folder: &Path| {
+        set_global_params(GlobalParams::new().cache_dir(folder));
+        by_default(1);
+        let lines = cachier::check();
+        let stores: Vec<_> = lines.into_iter().map(|health| health.store).collect();
+        assert_eq!(stores, [folder.display().to_string()]);
+    };
+    isolated(|| folders.iter().for_each(|folder| checked_in(folder.path())));
 }
 
 #[test]
