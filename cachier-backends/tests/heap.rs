@@ -1,6 +1,7 @@
 //! What stores in memory take of the heap, and give back: counted by the allocator.
 #![allow(missing_docs)]
 
+use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -274,4 +275,55 @@ fn a_bound_in_bytes_holds_against_the_heap() {
         bounded_in_bytes(limit, number, number);
         bounded_in_bytes(limit, |n| n as u32, |n| n as f64);
     }
+}
+
+#[test]
+fn a_bound_in_bytes_holds_for_padded_items() {
+    let _alone = alone();
+    let limit = 1 << 20;
+    bounded_in_bytes(limit, number, |n| vec![Some(n); 100]);
+    bounded_in_bytes(limit, number, |n| {
+        (0..100)
+            .map(|i| (i % 3 == 0).then_some(n))
+            .collect::<Vec<_>>()
+    });
+    bounded_in_bytes(limit, number, |n| vec![Some(n as u8); 100]);
+    bounded_in_bytes(limit, number, |n| vec![Some(n.is_multiple_of(2)); 100]);
+    bounded_in_bytes(limit, number, |n| vec![(n, 1_u8); 100]);
+    bounded_in_bytes(limit, number, |n| vec![(1_u32, n); 100]);
+    bounded_in_bytes(limit, number, |n| vec![(1_u8, n as u32, 2_u8); 100]);
+    bounded_in_bytes(limit, number, |n| vec![Small::Sum(n); 100]);
+    bounded_in_bytes(limit, number, |n| {
+        let of = |i| {
+            if i % 4 == 0 {
+                Small::Sum(n)
+            } else {
+                Small::Nothing
+            }
+        };
+        (0..100).map(of).collect::<Vec<_>>()
+    });
+    bounded_in_bytes(limit, number, |n| {
+        let pair = Small::Pair {
+            one: n as u32,
+            other: 1,
+        };
+        [pair, Small::Flag(true), Small::Sum(n)].repeat(30)
+    });
+    bounded_in_bytes(limit, number, |n| {
+        (0..20)
+            .map(|i| (i % 2 == 0).then(|| text(n)))
+            .collect::<Vec<_>>()
+    });
+    bounded_in_bytes(limit, number, |n| {
+        (0..100).map(|i| (i as u8, n)).collect::<HashMap<_, _>>()
+    });
+}
+
+#[derive(Clone, Copy, Serialize)]
+enum Small {
+    Nothing,
+    Flag(bool),
+    Sum(u64),
+    Pair { one: u32, other: u32 },
 }

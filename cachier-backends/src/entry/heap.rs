@@ -28,20 +28,28 @@ pub fn heap<V: Serialize>(value: &V) -> Result<u64, Error> {
             Error::new(ErrorKind::Codec, Operation::Store, message).with_source(Refused(reason))
         })?;
     // What exceeds the value's own size is boxed.
-    let boxed = taken.inline.saturating_sub(size_of::<V>() as u64);
+    let known = taken.inline.saturating_sub(taken.guessed);
+    let boxed = known.saturating_sub(size_of::<V>() as u64);
     Ok(taken.heap + boxed)
 }
 
 /// The overhead of an allocation.
 pub(crate) const ALLOCATION: u64 = 8;
 
+const WORD: u64 = 8;
+
 /// The header of a text, list or map: pointer, length and capacity.
 pub(crate) const HEADER: u64 = 24;
 
-/// Inline, and in the heap.
-#[derive(Clone, Copy, Default)]
+/// What a value takes inline, as the compiler lays it out, and in the heap.
+#[derive(Clone, Copy)]
 struct Taken {
     inline: u64,
+    align: u64,
+    /// Whether an `Option` of it takes no more than it does, since it leaves some bits unused.
+    has_niche: bool,
+    /// How much of `inline` is a guess, for each `None`: nothing says what it would be of.
+    guessed: u64,
     heap: u64,
 }
 
@@ -53,7 +61,10 @@ struct Sizer;
 /// The parts of a value so far.
 struct Parts {
     holder: Holder,
+    /// Of parts beside each other.
     sum: Taken,
+    /// Of a list's items, or a map's keys and values: the largest one, as all of a type have one size.
+    kinds: [Taken; 2],
     count: u64,
 }
 
@@ -64,12 +75,32 @@ enum Holder {
     Map,
     /// A tuple, an array, or a struct: where it stands.
     InPlace,
+    /// A variant with several fields.
+    Variant,
+}
+
+impl Default for Taken {
+    /// Nothing.
+    fn default() -> Self {
+        Self {
+            inline: 0,
+            align: 1,
+            has_niche: false,
+            guessed: 0,
+            heap: 0,
+        }
+    }
 }
 
 impl Taken {
-    fn inline(inline: usize) -> Self {
-        let inline = inline as u64;
-        Self { inline, heap: 0 }
+    /// A number, aligned to its size.
+    fn number(size: usize) -> Self {
+        let size = size as u64;
+        Self {
+            inline: size,
+            align: size,
+            ..Self::default()
+        }
     }
 
     /// A header, and so many bytes elsewhere.
@@ -77,7 +108,58 @@ impl Taken {
         let allocation = if bytes > 0 { ALLOCATION } else { 0 };
         Self {
             inline: HEADER,
+            align: WORD,
+            has_niche: true,
+            guessed: 0,
             heap: bytes + allocation,
+        }
+    }
+
+    fn with_niche(self) -> Self {
+        Self {
+            has_niche: true,
+            ..self
+        }
+    }
+
+    /// Both beside each other, before padding. Fields are in the order of their alignment, so that none stands between.
+    fn beside(self, other: Self) -> Self {
+        Self {
+            inline: self.inline + other.inline,
+            align: self.align.max(other.align),
+            has_niche: self.has_niche || other.has_niche,
+            guessed: self.guessed + other.guessed,
+            heap: self.heap + other.heap,
+        }
+    }
+
+    fn padded(self) -> Self {
+        Self {
+            inline: self.inline.next_multiple_of(self.align),
+            ..self
+        }
+    }
+
+    /// Adds one of the same type, whose size is that of the largest known.
+    fn add(&mut self, one: Self) {
+        let is_better = match (self.guessed > 0, one.guessed > 0) {
+            (false, true) => self.inline == 0,
+            (true, false) => true,
+            _ => one.inline > self.inline,
+        };
+        let better = if is_better { one } else { *self };
+        *self = Self {
+            align: self.align.max(one.align),
+            heap: self.heap + one.heap,
+            ..better
+        };
+    }
+
+    /// In an enum, or in an `Option`: with what tells the variants apart, where no unused bits do.
+    fn tagged(self) -> Self {
+        match self.has_niche {
+            true => self,
+            false => self.beside(Self::number(1)).padded().with_niche(),
         }
     }
 }
@@ -87,30 +169,37 @@ impl Parts {
         Self {
             holder,
             sum: Taken::default(),
+            kinds: [Taken::default(); 2],
             count: 0,
         }
     }
 
     fn add<T: Serialize + ?Sized>(&mut self, part: &T) -> Result<(), Refused> {
         let taken = part.serialize(Sizer)?;
-        self.sum.inline += taken.inline;
-        self.sum.heap += taken.heap;
+        match self.holder {
+            Holder::List => self.kinds[0].add(taken),
+            // Keys and values take turns.
+            Holder::Map => self.kinds[(self.count % 2) as usize].add(taken),
+            Holder::InPlace | Holder::Variant => self.sum = self.sum.beside(taken),
+        }
         self.count += 1;
         Ok(())
     }
 
     fn taken(self) -> Taken {
-        let Taken { inline, heap } = self.sum;
+        let [one, other] = self.kinds;
+        let item = one.beside(other).padded();
         let held = |bytes| {
             let mut taken = Taken::behind_header(bytes);
-            taken.heap += heap;
+            taken.heap += item.heap;
             taken
         };
         match self.holder {
-            Holder::List => held(inline),
+            Holder::List => held(item.inline * self.count),
             // Tables are between half full and full, and know a byte of each hash.
-            Holder::Map => held(inline * 3 / 2 + self.count / 2),
-            Holder::InPlace => Taken { inline, heap },
+            Holder::Map => held(item.inline * (self.count / 2) * 3 / 2 + self.count / 2),
+            Holder::InPlace => self.sum.padded(),
+            Holder::Variant => self.sum.padded().tagged(),
         }
     }
 }
@@ -118,7 +207,7 @@ impl Parts {
 macro_rules! inline {
     ($($method:ident: $type:ty),* $(,)?) => {$(
         fn $method(self, _: $type) -> Result<Taken, Refused> {
-            Ok(Taken::inline(size_of::<$type>()))
+            Ok(Taken::number(size_of::<$type>()))
         }
     )*};
 }
@@ -135,10 +224,17 @@ impl Serializer for Sizer {
     type SerializeStructVariant = Parts;
 
     inline! {
-        serialize_bool: bool, serialize_char: char,
         serialize_i8: i8, serialize_i16: i16, serialize_i32: i32, serialize_i64: i64, serialize_i128: i128,
         serialize_u8: u8, serialize_u16: u16, serialize_u32: u32, serialize_u64: u64, serialize_u128: u128,
         serialize_f32: f32, serialize_f64: f64,
+    }
+
+    fn serialize_bool(self, _: bool) -> Result<Taken, Refused> {
+        Ok(Taken::number(size_of::<bool>()).with_niche())
+    }
+
+    fn serialize_char(self, _: char) -> Result<Taken, Refused> {
+        Ok(Taken::number(size_of::<char>()).with_niche())
     }
 
     fn serialize_str(self, value: &str) -> Result<Taken, Refused> {
@@ -150,11 +246,16 @@ impl Serializer for Sizer {
     }
 
     fn serialize_none(self) -> Result<Taken, Refused> {
-        Ok(Taken::inline(size_of::<Option<usize>>()))
+        let guess = Taken::number(size_of::<u64>()).tagged();
+        Ok(Taken {
+            align: 1,
+            guessed: guess.inline,
+            ..guess
+        })
     }
 
     fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<Taken, Refused> {
-        value.serialize(self)
+        value.serialize(self).map(Taken::tagged)
     }
 
     fn serialize_unit(self) -> Result<Taken, Refused> {
@@ -171,7 +272,7 @@ impl Serializer for Sizer {
         _: u32,
         _: &'static str,
     ) -> Result<Taken, Refused> {
-        Ok(Taken::inline(1))
+        Ok(Taken::number(1).with_niche())
     }
 
     fn serialize_newtype_struct<T: Serialize + ?Sized>(
@@ -189,7 +290,7 @@ impl Serializer for Sizer {
         _: &'static str,
         value: &T,
     ) -> Result<Taken, Refused> {
-        value.serialize(self)
+        value.serialize(self).map(Taken::tagged)
     }
 
     fn serialize_seq(self, _: Option<usize>) -> Result<Parts, Refused> {
@@ -211,7 +312,7 @@ impl Serializer for Sizer {
         _: &'static str,
         _: usize,
     ) -> Result<Parts, Refused> {
-        Ok(Parts::of(Holder::InPlace))
+        Ok(Parts::of(Holder::Variant))
     }
 
     fn serialize_map(self, _: Option<usize>) -> Result<Parts, Refused> {
@@ -229,7 +330,7 @@ impl Serializer for Sizer {
         _: &'static str,
         _: usize,
     ) -> Result<Parts, Refused> {
-        Ok(Parts::of(Holder::InPlace))
+        Ok(Parts::of(Holder::Variant))
     }
 
     fn collect_str<T: Display + ?Sized>(self, value: &T) -> Result<Taken, Refused> {
