@@ -327,3 +327,21 @@ enum Small {
     Sum(u64),
     Pair { one: u32, other: u32 },
 }
+
+#[test]
+fn a_bound_in_bytes_holds_for_arrays_in_keys() {
+    let _alone = alone();
+    let limit = 1 << 20;
+    fn array<const N: usize>(n: u64) -> [u8; N] {
+        let mut array = [0; N];
+        array[..8].copy_from_slice(&n.to_le_bytes());
+        array
+    }
+    bounded_in_bytes(limit, array::<32>, number);
+    bounded_in_bytes(limit, array::<64>, number);
+    bounded_in_bytes(limit, array::<200>, number);
+    bounded_in_bytes(limit, |n| [n; 20], number);
+    bounded_in_bytes(limit, |n| (array::<64>(n), text(n)), number);
+    bounded_in_bytes(limit, |n| (text(n), array::<16>(n), n), number);
+    bounded_in_bytes(limit, |n| (array::<32>(n), vec![n; 20]), number);
+}

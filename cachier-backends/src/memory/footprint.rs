@@ -1,10 +1,14 @@
 //! The bytes of an entry: key, value and overhead.
 
 use std::hash::{Hash, Hasher};
+use std::mem::needs_drop;
 
 use super::node::Node;
 use super::summary::BUCKET_SLOTS;
 use crate::entry::{ALLOCATION, HEADER};
+
+/// Less is padding.
+const MAX_ALIGN: i64 = 8;
 
 /// A writer's record of an entry: position, size, queue and perhaps a ghost, in lists with spare capacity.
 const LEDGER: u64 = 44;
@@ -31,43 +35,97 @@ pub(super) fn of_words(entries: u64, tables: u64) -> u64 {
 
 /// What a key owns besides its `size_of`: the texts and lists that it hashes.
 fn heap_of_key<K: Hash>(key: &K) -> u64 {
+    if !needs_drop::<K>() {
+        return 0;
+    }
     let mut hashed = Hashed::default();
     key.hash(&mut hashed);
     let in_place = size_of::<K>() as u64;
+    let mut arrays = Hashed {
+        // There is a header too, or nothing would be on the heap.
+        room: in_place.saturating_sub(HEADER),
+        unexplained: in_place as i64 - (hashed.numbers + hashed.texts * HEADER) as i64,
+        ..Hashed::default()
+    };
+    key.hash(&mut arrays);
+    let (texts, bytes) = (
+        hashed.texts - arrays.arrays,
+        hashed.bytes - arrays.bytes_of_arrays,
+    );
+    let room = in_place.saturating_sub(arrays.bytes_of_arrays);
     // So many headers have room where the key stands; others stand in lists, as do numbers that have none.
-    let headers = hashed.texts.saturating_sub(in_place / HEADER) * HEADER;
-    let numbers = hashed.numbers.saturating_sub(in_place);
-    hashed.bytes + hashed.texts * ALLOCATION + headers + numbers
+    let headers = texts.saturating_sub(room / HEADER) * HEADER;
+    let numbers = hashed.numbers.saturating_sub(room);
+    bytes + texts * ALLOCATION + headers + numbers
 }
 
 /// Counts what is hashed.
 #[derive(Default)]
 struct Hashed {
-    /// Texts and lists of numbers.
+    /// Texts and lists of numbers, and arrays of them, which are hashed as lists are.
     texts: u64,
     /// Their bytes.
     bytes: u64,
     /// Bytes of numbers that are hashed one by one.
     numbers: u64,
+    /// What the key takes in place beyond numbers and headers; negative if that is less. Arrays explain it.
+    unexplained: i64,
+    /// For arrays, in place.
+    room: u64,
+    arrays: u64,
+    bytes_of_arrays: u64,
+    last: Last,
+}
+
+/// What was hashed last.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Last {
+    #[default]
+    Other,
+    Length,
+    Text,
+}
+
+impl Hashed {
+    /// A list or an array: the latter, if the key is then closer to what it takes in place.
+    fn list(&mut self, bytes: u64) {
+        let in_place = bytes as i64 - HEADER as i64;
+        let is_padding = (0..MAX_ALIGN).contains(&self.unexplained);
+        let has_room = self.bytes_of_arrays + bytes <= self.room;
+        if !is_padding && has_room && (self.unexplained - in_place).abs() < self.unexplained.abs() {
+            self.unexplained -= in_place;
+            self.arrays += 1;
+            self.bytes_of_arrays += bytes;
+        }
+    }
 }
 
 macro_rules! numbers {
     ($($method:ident: $type:ty),* $(,)?) => {$(
         fn $method(&mut self, _: $type) {
             self.numbers += size_of::<$type>() as u64;
+            self.last = Last::Other;
         }
     )*};
 }
 
 impl Hasher for Hashed {
     fn write(&mut self, bytes: &[u8]) {
+        let length = bytes.len() as u64;
         self.texts += 1;
-        self.bytes += bytes.len() as u64;
+        self.bytes += length;
+        if self.last == Last::Length {
+            self.list(length);
+            self.last = Last::Other;
+        } else {
+            self.last = Last::Text;
+        }
     }
 
     // A text is followed by a byte of its own.
     fn write_u8(&mut self, _: u8) {
-        self.numbers += 1;
+        self.numbers += u64::from(self.last != Last::Text);
+        self.last = Last::Other;
     }
 
     numbers! {
@@ -76,7 +134,14 @@ impl Hasher for Hashed {
     }
 
     // The length of a list is part of its header.
-    fn write_usize(&mut self, _: usize) {}
+    fn write_usize(&mut self, _: usize) {
+        self.last = Last::Length;
+    }
+
+    // What tells variants apart mostly has room in unused bits.
+    fn write_isize(&mut self, _: isize) {
+        self.last = Last::Other;
+    }
 
     fn finish(&self) -> u64 {
         0
