@@ -413,6 +413,77 @@ fn a_synchronous_clear_gives_space_back_too() {
     sql_support::runtime().block_on(until_smaller(folder.path(), full / 10));
 }
 
+#[test]
+fn a_file_gives_space_back_after_removals() {
+    let folder = tempfile::tempdir().unwrap();
+    let backend = backend(folder.path());
+    sql_support::runtime().block_on(async {
+        fill(&backend).await;
+        let full = size_on_disk(folder.path());
+        for n in 0..30 {
+            assert!(backend.remove(&key(n)).await.unwrap());
+        }
+        until_smaller(folder.path(), full * 6 / 10).await;
+        // Removing the entry under a lease is a removal too.
+        for n in 30..60 {
+            let key = key(n);
+            let lease = backend.take_over(&key, Duration::from_secs(60)).await;
+            backend.vacate(lease.unwrap()).await.unwrap();
+        }
+        until_smaller(folder.path(), full / 10).await;
+    });
+}
+
+#[test]
+fn a_clear_that_fails_half_way_gives_space_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let backend = backend(folder.path());
+    sql_support::runtime().block_on(async {
+        fill(&backend).await;
+        let full = size_on_disk(folder.path());
+        let fails = "CREATE TRIGGER fails BEFORE DELETE ON cachier_entries WHEN OLD.rowid = 31 \
+            BEGIN SELECT RAISE(FAIL, 'on purpose'); END";
+        execute(folder.path(), fails).await;
+        backend.clear(&scope()).await.unwrap_err();
+        until_smaller(folder.path(), full * 6 / 10).await;
+    });
+}
+
+#[test]
+fn space_that_was_not_given_back_is_by_the_next_clear() {
+    let folder = tempfile::tempdir().unwrap();
+    sql_support::runtime().block_on(fill(&backend(folder.path())));
+    let full = size_on_disk(folder.path());
+    sql_support::runtime().block_on(async {
+        // As of a process that ended before it had given any back.
+        execute(folder.path(), "DELETE FROM cachier_entries").await;
+        assert!(size_on_disk(folder.path()) > full / 2);
+        let backend = backend(folder.path());
+        assert_eq!(backend.clear(&scope()).await.unwrap(), Some(0));
+        until_smaller(folder.path(), full / 10).await;
+    });
+}
+
+#[test]
+fn a_folder_that_was_removed_is_not_made_again_to_give_space_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let inner = folder.path().join("inner");
+    sql_support::runtime().block_on(async {
+        for _ in 0..10 {
+            let backend = SqlBackend::sqlite_in(&inner).unwrap();
+            let request = StoreRequest::new(&[7; 100_000], created());
+            backend.store(&key(1), request).await.unwrap();
+            backend.clear(&scope()).await.unwrap();
+            // Until nobody makes a file in it meanwhile.
+            while inner.exists() {
+                let _ = std::fs::remove_dir_all(&inner);
+            }
+            backend.idle().await.unwrap();
+            assert!(!inner.exists());
+        }
+    });
+}
+
 /// Six megabytes.
 async fn fill(backend: &SqlBackend) {
     for n in 0..60_u8 {

@@ -113,6 +113,10 @@ macro_rules! backend_by_instance {
                 self.instance.usage(scope)
             }
 
+            fn idle(&self) -> $crate::BoxFuture<'_, ()> {
+                self.instance.idle()
+            }
+
             fn figures(&self) -> $crate::Figures {
                 self.instance.figures()
             }

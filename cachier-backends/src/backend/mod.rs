@@ -239,6 +239,11 @@ pub trait Backend: Send + Sync + 'static {
         Box::pin(async { Ok(Usage::default()) })
     }
 
+    /// Waits for what the backend does in the background on its own, such as giving back space.
+    fn idle(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async { Ok(()) })
+    }
+
     /// Figures about requests and connections.
     fn figures(&self) -> Figures {
         Figures::default()

@@ -2,8 +2,10 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
-use super::database::Database;
+use super::database::{Address, Database};
 use super::error::failed;
+#[cfg(feature = "sqlite")]
+use super::sqlite_space::Space;
 use super::statements::Statements;
 use crate::error::{Error, Operation};
 use crate::network::{AsyncOnce, RoundTrips};
@@ -17,6 +19,14 @@ pub(super) struct Shared {
     /// Tells the backend's own changes from those of others.
     pub(super) origin: String,
     pub(super) table_state: TableState,
+    #[cfg(feature = "sqlite")]
+    pub(super) space: Option<Arc<Space>>,
+}
+
+/// Has the database give vacant space back when dropped, where it does not do so by itself. Nobody waits.
+pub(super) struct GiveSpaceBack {
+    #[cfg(feature = "sqlite")]
+    pub(super) space: Option<Arc<Space>>,
 }
 
 /// A client in the service of one operation.
@@ -48,13 +58,24 @@ pub(super) struct Client {
 }
 
 impl Shared {
-    pub(super) fn new(name: String, statements: Statements) -> Self {
+    pub(super) fn new(address: &Address, statements: Statements) -> Self {
         Self {
-            name,
+            name: format!("{}#{}", address.name(), statements.table),
+            #[cfg(feature = "sqlite")]
+            space: address.space(),
             statements,
             trips: RoundTrips::default(),
             origin: format!("{:016x}", unique()),
             table_state: TableState::default(),
+        }
+    }
+}
+
+impl Drop for GiveSpaceBack {
+    fn drop(&mut self) {
+        #[cfg(feature = "sqlite")]
+        if let Some(space) = &self.space {
+            space.request();
         }
     }
 }

@@ -2,8 +2,6 @@
 
 use std::ops::DerefMut;
 use std::sync::Arc;
-#[cfg(feature = "sqlite")]
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use sqlx::pool::PoolConnection;
@@ -47,9 +45,6 @@ pub(super) struct OwnPool<D: sqlx::Database> {
     permits: Arc<Semaphore>,
     max: usize,
     waits: WaitReporter,
-    /// Whether somebody is about to give vacant space back.
-    #[cfg(feature = "sqlite")]
-    shrink_requested: AtomicBool,
 }
 
 /// A connection in use, closed unless it is [released](Self::release).
@@ -88,8 +83,6 @@ impl<D: sqlx::Database> Source<D> {
             permits: Arc::new(Semaphore::new(max)),
             max,
             waits,
-            #[cfg(feature = "sqlite")]
-            shrink_requested: AtomicBool::new(false),
         }))
     }
 
@@ -119,14 +112,6 @@ impl<D: sqlx::Database> Source<D> {
         }
     }
 
-    /// The owner of the connections, where it is cachier and nobody is about to give space back already.
-    #[cfg(feature = "sqlite")]
-    pub(super) fn request_shrink(&self) -> Option<Arc<OwnPool<D>>> {
-        let Self::Own(own) = self else { return None };
-        let is_first = !own.shrink_requested.swap(true, Relaxed);
-        is_first.then(|| Arc::clone(own))
-    }
-
     pub(super) fn figures(&self) -> Pool {
         match self {
             Self::Own(own) => {
@@ -152,13 +137,6 @@ impl<D: sqlx::Database> Clone for Source<D> {
 }
 
 impl<D: sqlx::Database> OwnPool<D> {
-    /// A connection for giving space back: who asks for that from now on asks for another time.
-    #[cfg(feature = "sqlite")]
-    pub(super) async fn connection_for_shrinking(&self) -> Result<D::Connection, sqlx::Error> {
-        self.shrink_requested.store(false, Relaxed);
-        self.connect().await
-    }
-
     /// An idle connection, if there is one.
     fn acquire_idle(self: &Arc<Self>) -> Option<ConnectionGuard<D>> {
         let permit = Arc::clone(&self.permits).try_acquire_owned().ok()?;

@@ -1,5 +1,8 @@
 //! The supported databases, and the few requests made to them.
 
+#[cfg(feature = "sqlite")]
+use std::sync::Arc;
+
 use sqlx::SqlStr;
 
 use super::argument::Argument;
@@ -8,6 +11,8 @@ use super::destination::Destination;
 use super::dialect::Dialect;
 #[cfg(feature = "postgres")]
 use super::pooler::{Pooler, inline};
+#[cfg(feature = "sqlite")]
+use super::sqlite_space::Space;
 use crate::backend::Pool;
 use crate::network::{ClientScope, WaitReporter};
 
@@ -85,6 +90,18 @@ macro_rules! with_connection {
         guard.release(result.as_ref().err());
         result
     }};
+}
+
+#[cfg(feature = "sqlite")]
+impl Address {
+    /// The vacant space that cachier is to give back.
+    pub(super) fn space(&self) -> Option<Arc<Space>> {
+        match self {
+            Self::Sqlite(file) => Space::of(file),
+            #[cfg(any(feature = "postgres", feature = "mysql"))]
+            _ => None,
+        }
+    }
 }
 
 impl Database {

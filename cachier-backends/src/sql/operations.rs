@@ -63,10 +63,7 @@ impl Sql {
         table: &str,
     ) -> Self {
         let statements = Statements::new(address.dialect(), table);
-        let shared = Arc::new(Shared::new(
-            format!("{}#{table}", address.name()),
-            statements,
-        ));
+        let shared = Arc::new(Shared::new(&address, statements));
         Self {
             #[cfg(feature = "postgres")]
             subscription: subscription(&address, &shared),
@@ -300,6 +297,16 @@ impl Backend for Sql {
         let scope = Arc::clone(scope);
         self.run(Operation::Load, |requests| async move {
             requests.usage(&scope).await
+        })
+    }
+
+    #[cfg(feature = "sqlite")]
+    fn idle(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async {
+            if let Some(space) = &self.shared.space {
+                space.given_back().await;
+            }
+            Ok(())
         })
     }
 

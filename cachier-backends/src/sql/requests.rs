@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use sqlx::SqlStr;
 
 use super::argument::Argument;
-use super::client::Requests;
+use super::client::{GiveSpaceBack, Requests};
 use super::database::{Executed, Pair};
 use super::error::{is_table_missing, is_too_large, may_succeed_again};
 use super::statements::DELETE_BATCH;
@@ -141,6 +141,7 @@ impl Requests {
         arguments.extend(self.notification(key));
         let removed = self.execute(&self.statements().vacate, arguments).await?;
         if removed.rows > 0 {
+            drop(self.give_space_back());
             return Ok(Some(true));
         }
         let (_, there) = self.look(key).await?;
@@ -197,16 +198,20 @@ impl Requests {
         arguments.extend(self.notification(key));
         let removed = self.execute(&self.statements().remove_entry, arguments.clone());
         if removed.await?.rows > 0 {
+            drop(self.give_space_back());
             return Ok(true);
         }
         // A lease, or an entry that its owner has stored just now.
-        self.execute(&self.statements().remove_any, arguments)
-            .await?;
+        let removed = self.execute(&self.statements().remove_any, arguments);
+        if removed.await?.rows > 0 {
+            drop(self.give_space_back());
+        }
         Ok(false)
     }
 
     pub(super) async fn clear(&self, scope: &Scope) -> Result<u64, Error> {
         self.ensure_table().await?;
+        let _vacant = self.give_space_back();
         // First the leases without an entry: whatever an owner stored before this is removed with the entries.
         let arguments = vec![Argument::of_scope(scope)];
         self.execute(&self.statements().clear_cold, arguments.clone())
@@ -215,7 +220,6 @@ impl Requests {
             .delete(&self.statements().clear_entries, arguments)
             .await?;
         self.notify(scope).await?;
-        self.give_space_back(removed);
         Ok(removed)
     }
 
@@ -233,6 +237,7 @@ impl Requests {
         created_before: SystemTime,
     ) -> Result<u64, Error> {
         self.ensure_table().await?;
+        let _vacant = self.give_space_back();
         let scope = Argument::of_scope(scope);
         let cutoff = Argument::Number(Some(micros(created_before)));
         let statements = self.statements();
@@ -242,7 +247,6 @@ impl Requests {
         let expired = self.delete(&statements.cleanup_expired, expired).await?;
         // Abandoned leases.
         self.execute(&statements.cleanup_cold, vec![scope]).await?;
-        self.give_space_back(old + expired);
         Ok(old + expired)
     }
 
@@ -263,14 +267,13 @@ impl Requests {
         self.numbers(version, &[]).await.map(|_| ())
     }
 
-    /// Has the database give back what so many removed entries took, where it does not do so by itself. Nobody waits.
-    fn give_space_back(&self, removed: u64) {
-        #[cfg(feature = "sqlite")]
-        if removed > 0 {
-            super::sqlite_space::shrink_in_background(&self.client.database);
+    /// Has the database give vacant space back when this is dropped: also after a failure or a cancellation, which may come when
+    /// half is removed.
+    fn give_space_back(&self) -> GiveSpaceBack {
+        GiveSpaceBack {
+            #[cfg(feature = "sqlite")]
+            space: self.shared.space.clone(),
         }
-        #[cfg(not(feature = "sqlite"))]
-        let _ = removed;
     }
 
     async fn exceeds_limit(&self, entry: &NewEntry) -> Result<bool, Error> {

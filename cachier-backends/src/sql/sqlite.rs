@@ -159,6 +159,16 @@ impl File {
         self.options.clone()
     }
 
+    /// The options to open it if it is there. Nothing is created.
+    pub(super) fn existing(&self) -> SqliteConnectOptions {
+        self.options.clone().create_if_missing(false)
+    }
+
+    /// Whether cachier makes it, and not the program.
+    pub(super) fn is_made(&self) -> bool {
+        self.is_made
+    }
+
     /// The current file. Irrelevant on systems where open files cannot be removed.
     pub(super) fn file_id(&self) -> FileId {
         if let Some(last_use) = &self.last_use {
