@@ -484,6 +484,20 @@ fn a_folder_that_was_removed_is_not_made_again_to_give_space_back() {
     });
 }
 
+#[test]
+fn a_log_stays_small_while_entries_are_stored() {
+    let folder = tempfile::tempdir().unwrap();
+    let backend = backend(folder.path());
+    sql_support::runtime().block_on(async {
+        for n in 0..60 {
+            let request = StoreRequest::new(&[7; 30_000], created());
+            backend.store(&key(n), request).await.unwrap();
+            let log = folder.path().join("cache.db-wal").metadata().unwrap().len();
+            assert!(log < 1 << 20, "{log} bytes");
+        }
+    });
+}
+
 /// Six megabytes.
 async fn fill(backend: &SqlBackend) {
     for n in 0..60_u8 {
