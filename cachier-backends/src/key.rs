@@ -266,3 +266,7 @@ fn bounded(name: &str, mut encoded: String) -> String {
     }
     encoded
 }
+
+#[cfg(test)]
+#[path = "key_tests.rs"]
+mod tests;

@@ -60,6 +60,13 @@ pub use crate::blocking::{Blocking, BlockingBackend};
 pub use crate::error::{Error, ErrorKind, Operation};
 pub use crate::key::{Key, KeyHash, KeySecret, Scope, Version};
 
+/// What the tests of the modules share with the others, under whose name of this crate.
+#[cfg(test)]
+extern crate self as cachier_backends;
+#[cfg(test)]
+#[path = "../tests/support/mod.rs"]
+mod support;
+
 /// The README, whose code blocks are tests.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

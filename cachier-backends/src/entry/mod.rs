@@ -153,3 +153,6 @@ fn checksum(key: &Key, bytes: &[u8]) -> [u8; 8] {
     let [a, b, c, d, e, f, g, h, ..] = *hash.as_bytes();
     [a, b, c, d, e, f, g, h]
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,13 +7,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use self::random::Random;
 use super::super::value::{decode_anything, encode_value};
 use super::*;
-
-#[path = "../../tests/support/random.rs"]
-#[allow(dead_code, unreachable_pub, reason = "it is of all tests")]
-mod random;
+use crate::support::random::Random;
 
 const LEVELS: usize = 128;
 

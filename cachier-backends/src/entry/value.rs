@@ -97,3 +97,7 @@ impl Write for Counter {
         Ok(())
     }
 }
+
+#[cfg(test)]
+#[path = "value_tests.rs"]
+mod tests;

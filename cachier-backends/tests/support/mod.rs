@@ -1,6 +1,7 @@
 //! Shared by several tests.
 
 #![allow(dead_code, unreachable_pub, reason = "each test uses a part")]
+#![allow(clippy::unwrap_used)]
 
 pub mod data;
 #[cfg(feature = "file")]

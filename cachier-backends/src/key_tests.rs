@@ -5,12 +5,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use cachier_backends::canonical::{self, Unordered};
-use cachier_backends::{Key, KeyHash, KeySecret, Scope, Version};
+use crate::canonical::{self, Unordered};
+use crate::support::golden::{assert_golden, hex};
+use crate::{Key, KeyHash, KeySecret, Scope, Version};
 use serde::Serialize;
-use support::golden::{assert_golden, hex};
-
-mod support;
 
 #[derive(Serialize)]
 struct Point {

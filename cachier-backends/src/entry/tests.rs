@@ -5,13 +5,11 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use cachier_backends::entry::{AgeLimit, Content, Header, Jitter, decode, encode, encode_value};
-use cachier_backends::{ErrorKind, Key, Scope, Version};
+use crate::entry::{AgeLimit, Content, Header, Jitter, decode, encode, encode_value};
+use crate::support::golden::{assert_golden, bytes, hex};
+use crate::support::hostile::{key, with_right_checksum};
+use crate::{ErrorKind, Key, Scope, Version};
 use proptest::prelude::*;
-use support::golden::{assert_golden, bytes, hex};
-use support::hostile::{key, with_right_checksum};
-
-mod support;
 
 const CREATED: u16 = 1;
 const CODEC: u16 = 4 | 0x8000;
@@ -78,7 +76,7 @@ fn the_format_is_pinned() {
 
 #[test]
 fn entries_of_the_pinned_format_are_read() {
-    let golden = include_str!("golden/entries.txt");
+    let golden = include_str!("../../tests/golden/entries.txt");
     let stored: Vec<Vec<u8>> = golden.lines().map(bytes).collect();
     let last = decode(&key(1), &stored[3]).unwrap().unwrap();
     assert_eq!(last.header, full_header());

@@ -7,14 +7,12 @@ use std::fmt::Debug;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::{Duration, SystemTime};
 
-use cachier_backends::ErrorKind;
-use cachier_backends::entry::{decode_value, encode_value, measure};
+use crate::ErrorKind;
+use crate::entry::{decode_value, encode_value, measure};
+use crate::support::random::Random;
 use proptest::prelude::*;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use support::random::Random;
-
-mod support;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Forecast {
