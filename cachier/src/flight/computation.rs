@@ -60,3 +60,37 @@ impl Drop for EnterGuard {
         let _ = CURRENT.try_with(|current| current.set(self.outer));
     }
 }
+
+#[cfg(all(test, not(shuttle)))]
+mod tests {
+    use futures_lite::future::{block_on, poll_once, yield_now};
+
+    use super::*;
+
+    #[test]
+    fn a_nested_computation_ends_before_its_outer_one() {
+        let [outer, inner] = std::array::from_fn(|_| ComputationId::next());
+        assert_eq!(current(), None);
+        let entered = EnterGuard::new(outer);
+        let nested = EnterGuard::new(inner);
+        assert_eq!(current(), Some(inner));
+        drop(nested);
+        assert_eq!(current(), Some(outer));
+        drop(entered);
+        assert_eq!(current(), None);
+    }
+
+    #[test]
+    fn a_future_has_its_computation_whenever_polled() {
+        let computation = ComputationId::next();
+        let mut future = pin!(in_computation(Some(computation), async {
+            let first = current();
+            yield_now().await;
+            (first, current())
+        }));
+        assert_eq!(block_on(poll_once(future.as_mut())), None);
+        assert_eq!(current(), None, "between polls");
+        let both = (Some(computation), Some(computation));
+        assert_eq!(block_on(future), both);
+    }
+}
