@@ -1,17 +1,16 @@
 //! Conditional compilation for tests.
 
 use syn::punctuated::Punctuated;
-use syn::{Attribute, Meta, Token};
+use syn::{Meta, Token};
 
-/// Whether these attributes exclude an item from every build but tests.
-pub(crate) fn is_for_tests(attributes: &[Attribute]) -> bool {
-    attributes.iter().any(|attribute| {
-        attribute.path().is_ident("test")
-            || attribute.path().is_ident("cfg")
-                && attribute
-                    .parse_args()
-                    .is_ok_and(|meta| holds(&meta) == Some(false))
-    })
+/// Whether this attribute excludes what it is on from every build but tests.
+pub(crate) fn is_for_tests(attribute: &Meta) -> bool {
+    let condition = match attribute {
+        Meta::List(list) if list.path.is_ident("cfg") => list.parse_args().ok(),
+        _ => None,
+    };
+    attribute.path().is_ident("test")
+        || condition.is_some_and(|condition| holds(&condition) == Some(false))
 }
 
 /// Whether a condition holds without `test`; `None` if that depends on other options.

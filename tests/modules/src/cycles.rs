@@ -11,12 +11,9 @@ pub struct Cycle {
     pub modules: Vec<String>,
     /// One way around: from each module to the next, and back to the first.
     pub way: Vec<Step>,
-    /// All uses among the modules.
-    pub uses: Vec<Step>,
 }
 
 /// One module using another.
-#[derive(Clone)]
 pub struct Step {
     from: String,
     to: String,
@@ -57,15 +54,8 @@ fn cycle(graph: &Graph, members: &[usize], reached: &[BTreeMap<usize, usize>]) -
     let way = shortest
         .windows(2)
         .map(|pair| step(graph, (pair[0], pair[1])));
-    let inner = graph
-        .uses
-        .keys()
-        .filter(|(from, to)| members.contains(from) && members.contains(to));
-    Cycle {
-        modules,
-        way: way.collect(),
-        uses: inner.map(|edge| step(graph, *edge)).collect(),
-    }
+    let way = way.collect();
+    Cycle { modules, way }
 }
 
 fn step(graph: &Graph, edge: (usize, usize)) -> Step {

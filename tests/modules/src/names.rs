@@ -1,7 +1,8 @@
-//! Name resolution: follows a path through imports and re-exports to the module that defines its item.
+//! Names: what the modules and types of a crate hold, and which files define what a path names.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
+use proc_macro2::Ident;
 use syn::{Attribute, ImplItem, Item, ItemImpl, Type, UseTree};
 
 use crate::configuration::is_for_tests;
@@ -9,387 +10,223 @@ use crate::source::Source;
 
 /// The index of a file in [`Source::files`].
 pub(crate) type FileId = usize;
-/// A module, inline or not.
-pub(crate) type ScopeId = usize;
 
 /// All names of a crate.
+#[derive(Default)]
 pub(crate) struct Names {
-    scopes: Vec<Scope>,
-    /// Textually scoped macros, with the files that define them.
-    macros: HashMap<String, FileId>,
-    /// The files with a type's inherent methods.
-    methods: HashMap<(Definition, String), Vec<FileId>>,
+    /// By full path, `crate::module::Type::method`; a name can be of a module and a function at once.
+    meanings: HashMap<String, Vec<Meaning>>,
+    /// The globs of modules.
+    globs: HashMap<String, Vec<Vec<String>>>,
 }
 
-struct Scope {
-    file: FileId,
-    parent: Option<ScopeId>,
-    names: HashMap<String, Vec<Meaning>>,
-    globs: Vec<Vec<String>>,
-}
-
-#[derive(Clone)]
 enum Meaning {
-    Type,
+    Module,
+    Type(FileId),
     /// A function, constant or macro: no path leads further.
-    Value,
-    Module(ScopeId),
+    Value(FileId),
     Import(Vec<String>),
 }
 
-/// A type or trait, where it is defined.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Definition {
-    pub(crate) scope: ScopeId,
-    pub(crate) name: String,
-}
+/// An item: its full path, and the file that defines it.
+pub(crate) type Found = (String, FileId);
 
-/// What a path resolves to in this crate.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Found {
-    Module(ScopeId),
-    /// A type, and the next name in the path: a method or variant.
-    Type(Definition, Option<String>),
-    /// A value, with the module that defines it.
-    Value(ScopeId),
-}
-
-/// A leaf of a `use`: its path and local name; `None` for a glob.
+/// A leaf of a `use`.
 pub(crate) struct Import {
-    pub(crate) path: Vec<String>,
+    /// The name that it declares; `None` for a glob.
     pub(crate) name: Option<String>,
+    pub(crate) path: Vec<String>,
+}
+
+/// The full path of a name in a module or type.
+pub(crate) fn full(within: &str, name: &str) -> String {
+    format!("{within}::{name}")
 }
 
 impl Names {
     pub(crate) fn of(source: &Source) -> Self {
-        let mut names = Self {
-            scopes: Vec::new(),
-            macros: HashMap::new(),
-            methods: HashMap::new(),
-        };
-        let mut scopes = HashMap::new();
+        let mut names = Self::default();
         for (file, source) in source.files.iter().enumerate() {
-            let parent = source
-                .module
-                .split_last()
-                .map(|(name, parent)| (name, scopes[parent]));
-            let scope = names.add_scope(file, parent.map(|(_, scope)| scope));
-            if let Some((name, parent)) = parent {
-                names.mean(parent, name.clone(), Meaning::Module(scope));
-            }
-            scopes.insert(source.module.clone(), scope);
-            names.add_items(scope, &source.module, &source.syntax.items, &mut scopes);
+            names.mean(source.full_name(), Meaning::Module);
+            names.add_items(file, &source.full_name(), &source.syntax.items);
         }
-        for source in &source.files {
-            names.add_methods(scopes[&source.module], &source.syntax.items);
+        for (file, source) in source.files.iter().enumerate() {
+            names.add_methods(file, &source.full_name(), &source.syntax.items);
         }
         names
     }
 
-    /// The scope of a file or an inline module.
-    pub(crate) fn scope(&self, module: &[String]) -> ScopeId {
-        module
-            .iter()
-            .fold(0, |scope, name| self.child(scope, name).unwrap_or(scope))
+    /// What a path in a module, or in a type, names: an item, and what follows it within a type. Nothing if the path
+    /// leaves the crate, or names a module.
+    pub(crate) fn resolve(&self, within: &str, path: &[String]) -> Vec<Found> {
+        let mut found = Vec::new();
+        self.follow(within, path, &mut Vec::new(), &mut found);
+        found
     }
 
-    /// The child module of this name.
-    pub(crate) fn child(&self, scope: ScopeId, name: &str) -> Option<ScopeId> {
-        let meanings = self.scopes[scope].names.get(name)?;
-        meanings.iter().find_map(|meaning| match meaning {
-            Meaning::Module(child) => Some(*child),
-            _ => None,
-        })
-    }
-
-    /// What a path in a scope resolves to; nothing if it leaves the crate.
-    pub(crate) fn resolve(&self, scope: ScopeId, path: &[String]) -> Vec<Found> {
-        self.follow(scope, path, &mut HashSet::new())
-    }
-
-    pub(crate) fn file(&self, scope: ScopeId) -> FileId {
-        self.scopes[scope].file
-    }
-
-    /// The file that defines a textually scoped macro.
-    pub(crate) fn macro_file(&self, name: &str) -> Option<FileId> {
-        self.macros.get(name).copied()
-    }
-
-    /// The files in which a type has an inherent method of this name.
-    pub(crate) fn method_files(&self, of: &Definition, method: &str) -> &[FileId] {
-        let key = (of.clone(), method.to_owned());
-        self.methods.get(&key).map_or(&[], Vec::as_slice)
-    }
-
+    /// Names in `open` are being followed, and their imports not followed again: `use lock::lock` resolves by the module
+    /// `lock` alone.
     fn follow(
         &self,
-        scope: ScopeId,
+        within: &str,
         path: &[String],
-        seen: &mut HashSet<(ScopeId, String)>,
-    ) -> Vec<Found> {
-        let Some((first, rest)) = path.split_first() else {
-            return Vec::new();
+        open: &mut Vec<String>,
+        found: &mut Vec<Found>,
+    ) {
+        let Some((name, rest)) = path.split_first() else {
+            return;
         };
-        let mut found = match first.as_str() {
-            "crate" => vec![Found::Module(0)],
-            "self" => vec![Found::Module(scope)],
-            "super" => self.parent(scope),
-            name => self.lookup(scope, name, seen),
-        };
-        for segment in rest {
-            let step = |found: Found| match found {
-                Found::Module(scope) if segment == "super" => self.parent(scope),
-                Found::Module(scope) if segment == "self" => vec![Found::Module(scope)],
-                Found::Module(scope) => self.lookup(scope, segment, seen),
-                Found::Type(of, after) => {
-                    vec![Found::Type(of, after.or_else(|| Some(segment.clone())))]
-                }
-                Found::Value(_) => Vec::new(),
-            };
-            found = found.into_iter().flat_map(step).collect();
+        let parent = within
+            .rsplit_once("::")
+            .map_or("crate", |(parent, _)| parent);
+        match name.as_str() {
+            "crate" => return self.follow("crate", rest, open, found),
+            "self" => return self.follow(within, rest, open, found),
+            "super" => return self.follow(parent, rest, open, found),
+            _ => {}
         }
-        found
-    }
-
-    fn parent(&self, scope: ScopeId) -> Vec<Found> {
-        let parent = self.scopes[scope].parent.map(Found::Module);
-        parent.into_iter().collect()
-    }
-
-    /// What a name means in a module: its own item, or else one from globs. Imports of names in `seen` are being
-    /// followed, and not followed again: `use lock::lock` resolves by the module `lock` alone.
-    fn lookup(
-        &self,
-        scope: ScopeId,
-        name: &str,
-        seen: &mut HashSet<(ScopeId, String)>,
-    ) -> Vec<Found> {
-        let key = (scope, name.to_owned());
-        let is_first = seen.insert(key.clone());
-        let meanings = self.scopes[scope].names.get(name);
-        let mut found = Vec::new();
+        let full = full(within, name);
+        let is_first = !open.contains(&full);
+        open.push(full.clone());
+        let meanings = self.meanings.get(&full);
         for meaning in meanings.into_iter().flatten() {
             match meaning {
-                Meaning::Type => {
-                    let name = name.to_owned();
-                    found.push(Found::Type(Definition { scope, name }, None));
+                Meaning::Module => self.follow(&full, rest, open, found),
+                Meaning::Type(file) => {
+                    found.push((full.clone(), *file));
+                    self.follow(&full, rest, open, found);
                 }
-                Meaning::Value => found.push(Found::Value(scope)),
-                Meaning::Module(module) => found.push(Found::Module(*module)),
-                Meaning::Import(path) if is_first => found.extend(self.follow(scope, path, seen)),
-                Meaning::Import(_) => {}
+                Meaning::Value(file) if rest.is_empty() => found.push((full.clone(), *file)),
+                Meaning::Import(path) if is_first => {
+                    self.follow(within, &[path, rest].concat(), open, found);
+                }
+                Meaning::Value(_) | Meaning::Import(_) => {}
             }
         }
-        if meanings.is_none() && is_first {
-            for glob in &self.scopes[scope].globs {
-                for module in self.follow(scope, glob, seen) {
-                    if let Found::Module(module) = module {
-                        found.extend(self.lookup(module, name, seen));
-                    }
-                }
-            }
+        let globs = self
+            .globs
+            .get(within)
+            .filter(|_| meanings.is_none() && is_first);
+        for glob in globs.into_iter().flatten() {
+            self.follow(within, &[glob, path].concat(), open, found);
         }
-        if is_first {
-            seen.remove(&key);
-        }
-        found
+        open.pop();
     }
 
-    fn add_scope(&mut self, file: FileId, parent: Option<ScopeId>) -> ScopeId {
-        self.scopes.push(Scope {
-            file,
-            parent,
-            names: HashMap::new(),
-            globs: Vec::new(),
-        });
-        self.scopes.len() - 1
+    /// The full path of the type of this crate that an `impl` is for.
+    pub(crate) fn implemented(&self, module: &str, item: &ItemImpl) -> Option<String> {
+        let Type::Path(of) = item.self_ty.as_ref() else {
+            return None;
+        };
+        let segments = of.path.segments.iter();
+        let path: Vec<_> = segments.map(|segment| segment.ident.to_string()).collect();
+        let (full, _) = self.resolve(module, &path).into_iter().next()?;
+        Some(full)
     }
 
-    fn mean(&mut self, scope: ScopeId, name: String, meaning: Meaning) {
-        self.scopes[scope]
-            .names
-            .entry(name)
-            .or_default()
-            .push(meaning);
+    fn mean(&mut self, full: String, meaning: Meaning) {
+        self.meanings.entry(full).or_default().push(meaning);
     }
 
-    fn add_items(
-        &mut self,
-        scope: ScopeId,
-        module: &[String],
-        items: &[Item],
-        scopes: &mut HashMap<Vec<String>, ScopeId>,
-    ) {
-        for item in items.iter().filter(|item| !is_for_tests(attributes(item))) {
+    fn add_items(&mut self, file: FileId, module: &str, items: &[Item]) {
+        for item in items {
             match item {
-                Item::Use(item) => {
-                    for import in imports(&item.tree) {
-                        match import.name {
-                            Some(name) => self.mean(scope, name, Meaning::Import(import.path)),
-                            None => self.scopes[scope].globs.push(import.path),
+                Item::Use(item) if !are_for_tests(&item.attrs) => {
+                    for Import { name, path } in imports(&item.tree, &[]) {
+                        match name {
+                            Some(name) => self.mean(full(module, &name), Meaning::Import(path)),
+                            None => self.globs.entry(module.to_owned()).or_default().push(path),
                         }
                     }
                 }
-                Item::Mod(item) => {
-                    let Some((_, items)) = &item.content else {
-                        continue;
-                    };
-                    let name = item.ident.to_string();
-                    let module = [module, std::slice::from_ref(&name)].concat();
-                    let inner = match scopes.get(&module) {
-                        Some(known) => *known,
-                        None => self.add_scope(self.scopes[scope].file, Some(scope)),
-                    };
-                    scopes.insert(module.clone(), inner);
-                    self.mean(scope, name, Meaning::Module(inner));
-                    self.add_items(inner, &module, items, scopes);
+                Item::Mod(item) if !are_for_tests(&item.attrs) => {
+                    if let Some((_, items)) = &item.content {
+                        let inner = full(module, &item.ident.to_string());
+                        self.mean(inner.clone(), Meaning::Module);
+                        self.add_items(file, &inner, items);
+                    }
                 }
                 Item::Macro(item) => {
-                    let Some(name) = item.ident.as_ref().map(ToString::to_string) else {
-                        continue;
-                    };
-                    self.macros.insert(name.clone(), self.scopes[scope].file);
-                    self.mean(scope, name, Meaning::Value);
+                    if let Some(name) = &item.ident {
+                        self.mean(full(module, &name.to_string()), Meaning::Value(file));
+                        self.mean(format!("crate::{name}!"), Meaning::Value(file));
+                    }
                 }
                 other => {
-                    if let Some((name, meaning)) = defined(other) {
-                        self.mean(scope, name, meaning);
+                    if let Some((name, meaning)) = defined(other, file) {
+                        self.mean(full(module, &name.to_string()), meaning);
                     }
                 }
             }
         }
     }
 
-    fn add_methods(&mut self, scope: ScopeId, items: &[Item]) {
-        for item in items.iter().filter(|item| !is_for_tests(attributes(item))) {
+    /// Adds the inherent methods, wherever they stand, to the types that they are of.
+    fn add_methods(&mut self, file: FileId, module: &str, items: &[Item]) {
+        for item in items {
             match item {
                 Item::Mod(item) => {
-                    let inner = self.child(scope, &item.ident.to_string());
-                    if let (Some(inner), Some((_, items))) = (inner, &item.content) {
-                        self.add_methods(inner, items);
+                    if let Some((_, items)) = &item.content {
+                        self.add_methods(file, &full(module, &item.ident.to_string()), items);
                     }
                 }
                 Item::Impl(item) if item.trait_.is_none() => {
-                    let Some(of) = self.implemented(scope, item) else {
+                    let Some(of) = self.implemented(module, item) else {
                         continue;
                     };
-                    for method in item.items.iter().filter_map(associated) {
-                        let key = (of.clone(), method);
-                        self.methods
-                            .entry(key)
-                            .or_default()
-                            .push(self.scopes[scope].file);
+                    for name in item.items.iter().filter_map(associated) {
+                        self.mean(full(&of, &name.to_string()), Meaning::Value(file));
                     }
                 }
                 _ => {}
             }
         }
     }
-
-    /// The type of this crate that an `impl` is for.
-    pub(crate) fn implemented(&self, scope: ScopeId, item: &ItemImpl) -> Option<Definition> {
-        let Type::Path(of) = item.self_ty.as_ref() else {
-            return None;
-        };
-        let found = self.resolve(scope, &segments(&of.path));
-        found.into_iter().find_map(|found| match found {
-            Found::Type(definition, _) => Some(definition),
-            Found::Module(_) | Found::Value(_) => None,
-        })
-    }
 }
 
-/// The leaves of a `use`.
-pub(crate) fn imports(tree: &UseTree) -> Vec<Import> {
-    let mut found = Vec::new();
-    collect(tree, &mut Vec::new(), &mut found);
-    found
+/// Whether an item with these attributes is in no build but those of tests.
+pub(crate) fn are_for_tests(attributes: &[Attribute]) -> bool {
+    attributes
+        .iter()
+        .any(|attribute| is_for_tests(&attribute.meta))
 }
 
-fn collect(tree: &UseTree, before: &mut Vec<String>, found: &mut Vec<Import>) {
-    let mut leaf = |name: String, renamed: String| {
-        let mut path = before.clone();
-        // `x::{self}` is `x`.
-        let is_self = name == "self" && !path.is_empty();
-        let own = path.last().cloned().filter(|_| is_self);
-        if !is_self {
-            path.push(name.clone());
-        }
-        let name = if renamed == "self" {
-            own.unwrap_or(renamed)
-        } else {
-            renamed
-        };
-        let name = Some(name);
-        found.push(Import { path, name });
-    };
+/// The leaves of a `use` below a path.
+pub(crate) fn imports(tree: &UseTree, path: &[String]) -> Vec<Import> {
+    let extended = |name: &Ident| [path, &[name.to_string()]].concat();
+    let leaf = |name, path| vec![Import { name, path }];
     match tree {
-        UseTree::Name(name) => leaf(name.ident.to_string(), name.ident.to_string()),
-        UseTree::Rename(name) => leaf(name.ident.to_string(), name.rename.to_string()),
-        UseTree::Glob(_) => found.push(Import {
-            path: before.clone(),
-            name: None,
-        }),
-        UseTree::Path(path) => {
-            before.push(path.ident.to_string());
-            collect(&path.tree, before, found);
-            before.pop();
+        UseTree::Path(tree) => imports(&tree.tree, &extended(&tree.ident)),
+        UseTree::Group(group) => {
+            let trees = group.items.iter();
+            trees.flat_map(|tree| imports(tree, path)).collect()
         }
-        UseTree::Group(group) => group
-            .items
-            .iter()
-            .for_each(|tree| collect(tree, before, found)),
+        UseTree::Glob(_) => leaf(None, path.to_vec()),
+        // `x::{self}` is `x`.
+        UseTree::Name(name) if name.ident == "self" => leaf(path.last().cloned(), path.to_vec()),
+        UseTree::Name(name) => leaf(Some(name.ident.to_string()), extended(&name.ident)),
+        UseTree::Rename(name) => leaf(Some(name.rename.to_string()), extended(&name.ident)),
     }
 }
 
-/// The names of a path, without generic arguments.
-pub(crate) fn segments(path: &syn::Path) -> Vec<String> {
-    let named = |segment: &syn::PathSegment| segment.ident.to_string();
-    path.segments.iter().map(named).collect()
-}
-
-fn defined(item: &Item) -> Option<(String, Meaning)> {
-    let (name, meaning) = match item {
-        Item::Const(item) => (&item.ident, Meaning::Value),
-        Item::Enum(item) => (&item.ident, Meaning::Type),
-        Item::Fn(item) => (&item.sig.ident, Meaning::Value),
-        Item::Static(item) => (&item.ident, Meaning::Value),
-        Item::Struct(item) => (&item.ident, Meaning::Type),
-        Item::Trait(item) => (&item.ident, Meaning::Type),
-        Item::Type(item) => (&item.ident, Meaning::Type),
-        Item::Union(item) => (&item.ident, Meaning::Type),
+fn defined(item: &Item, file: FileId) -> Option<(&Ident, Meaning)> {
+    Some(match item {
+        Item::Const(item) => (&item.ident, Meaning::Value(file)),
+        Item::Enum(item) => (&item.ident, Meaning::Type(file)),
+        Item::Fn(item) => (&item.sig.ident, Meaning::Value(file)),
+        Item::Static(item) => (&item.ident, Meaning::Value(file)),
+        Item::Struct(item) => (&item.ident, Meaning::Type(file)),
+        Item::Trait(item) => (&item.ident, Meaning::Type(file)),
+        Item::Type(item) => (&item.ident, Meaning::Type(file)),
         _ => return None,
-    };
-    Some((name.to_string(), meaning))
+    })
 }
 
-fn associated(item: &ImplItem) -> Option<String> {
-    let name = match item {
-        ImplItem::Const(item) => &item.ident,
-        ImplItem::Fn(item) => &item.sig.ident,
-        ImplItem::Type(item) => &item.ident,
-        _ => return None,
-    };
-    Some(name.to_string())
-}
-
-/// The attributes of an item.
-pub(crate) fn attributes(item: &Item) -> &[Attribute] {
+fn associated(item: &ImplItem) -> Option<&Ident> {
     match item {
-        Item::Const(item) => &item.attrs,
-        Item::Enum(item) => &item.attrs,
-        Item::ExternCrate(item) => &item.attrs,
-        Item::Fn(item) => &item.attrs,
-        Item::Impl(item) => &item.attrs,
-        Item::Macro(item) => &item.attrs,
-        Item::Mod(item) => &item.attrs,
-        Item::Static(item) => &item.attrs,
-        Item::Struct(item) => &item.attrs,
-        Item::Trait(item) => &item.attrs,
-        Item::Type(item) => &item.attrs,
-        Item::Union(item) => &item.attrs,
-        Item::Use(item) => &item.attrs,
-        _ => &[],
+        ImplItem::Const(item) => Some(&item.ident),
+        ImplItem::Fn(item) => Some(&item.sig.ident),
+        ImplItem::Type(item) => Some(&item.ident),
+        _ => None,
     }
 }

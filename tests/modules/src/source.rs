@@ -28,6 +28,23 @@ pub struct SourceError {
     reason: String,
 }
 
+impl SourceFile {
+    /// The module's path from the root, which is `lib`.
+    pub(crate) fn name(&self) -> String {
+        match &self.module[..] {
+            [] => "lib".to_owned(),
+            names => names.join("::"),
+        }
+    }
+
+    /// The module's path in code.
+    pub(crate) fn full_name(&self) -> String {
+        let root = std::iter::once("crate");
+        let names: Vec<_> = root.chain(self.module.iter().map(String::as_str)).collect();
+        names.join("::")
+    }
+}
+
 type Read<'a> = &'a dyn Fn(&Path) -> io::Result<String>;
 
 impl Source {
@@ -96,7 +113,7 @@ enum Place {
 fn declarations(items: &[Item], module: &[String], folder: &Path, found: &mut Vec<Declared>) {
     for item in items {
         let Item::Mod(declared) = item else { continue };
-        if is_for_tests(&declared.attrs) {
+        if declared.attrs.iter().any(|a| is_for_tests(&a.meta)) {
             continue;
         }
         let name = declared.ident.to_string();
