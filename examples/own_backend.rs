@@ -54,9 +54,9 @@ impl Backend for MapBackend {
     fn load<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, Option<Loaded>> {
         Box::pin(async move {
             let bytes = self.with(|entries| Some(entries.get(&key.to_string())?.1.clone()));
-            Ok(bytes.map(|bytes| Loaded {
-                version: EntryVersion::of_content(&bytes),
-                bytes,
+            Ok(bytes.map(|bytes| {
+                let version = EntryVersion::of_content(&bytes);
+                Loaded::new(bytes, version)
             }))
         })
     }
@@ -84,10 +84,8 @@ impl Backend for MapBackend {
     fn usage<'a>(&'a self, scope: &'a Arc<Scope>) -> BoxFuture<'a, Usage> {
         Box::pin(async move {
             let sizes = self.sizes(scope);
-            Ok(Usage {
-                entries: Some(sizes.len() as u64),
-                bytes: Some(sizes.iter().sum::<usize>() as u64),
-            })
+            let (entries, bytes) = (sizes.len(), sizes.iter().sum::<usize>());
+            Ok(Usage::new(Some(entries as u64), Some(bytes as u64)))
         })
     }
 }

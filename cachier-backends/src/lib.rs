@@ -17,6 +17,8 @@
 mod backend;
 pub mod blocking;
 pub mod canonical;
+#[cfg(feature = "_network")]
+pub mod clients;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 #[cfg(any(feature = "file", feature = "sqlite"))]

@@ -37,9 +37,9 @@ impl BlockingBackend for Plain {
 
     fn load(&self, key: &Key) -> Result<Option<Loaded>, Error> {
         let bytes = self.with(|entries| entries.get(key).cloned());
-        Ok(bytes.map(|bytes| Loaded {
-            version: EntryVersion::of_content(&bytes),
-            bytes,
+        Ok(bytes.map(|bytes| {
+            let version = EntryVersion::of_content(&bytes);
+            Loaded::new(bytes, version)
         }))
     }
 
@@ -261,10 +261,7 @@ impl BlockingBackend for Faulty {
 
     fn usage(&self, scope: &Arc<Scope>) -> Result<Usage, Error> {
         match self.fault {
-            Fault::InventsUsage => Ok(Usage {
-                entries: Some(0),
-                bytes: Some(0),
-            }),
+            Fault::InventsUsage => Ok(Usage::new(Some(0), Some(0))),
             _ => self.files.usage(scope),
         }
     }

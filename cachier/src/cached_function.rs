@@ -169,10 +169,7 @@ impl CachedFunction {
     }
 
     async fn total_usage(self, mode: CallMode) -> Result<Usage, Error> {
-        let mut sum = Usage {
-            entries: Some(0),
-            bytes: Some(0),
-        };
+        let mut sum = Usage::new(Some(0), Some(0));
         for function in self.reached() {
             let usage = function.usage(mode).await?;
             sum.entries = add(sum.entries, usage.entries);

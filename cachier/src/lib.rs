@@ -101,6 +101,18 @@ mod verification;
 #[path = "private/mod.rs"]
 pub mod __private;
 
+#[cfg(feature = "s3")]
+#[doc(no_inline)]
+pub use cachier_backends::clients::aws_sdk_s3;
+#[cfg(feature = "mongo")]
+#[doc(no_inline)]
+pub use cachier_backends::clients::mongodb;
+#[cfg(feature = "redis")]
+#[doc(no_inline)]
+pub use cachier_backends::clients::redis;
+#[cfg(any(feature = "sqlite", feature = "postgres", feature = "mysql"))]
+#[doc(no_inline)]
+pub use cachier_backends::clients::sqlx;
 #[cfg(feature = "file")]
 pub use cachier_backends::file::FileBackend;
 #[cfg(feature = "mongo")]

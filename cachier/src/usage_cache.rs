@@ -90,10 +90,7 @@ mod tests {
     use super::*;
 
     fn entries(count: u64) -> Usage {
-        Usage {
-            entries: Some(count),
-            bytes: None,
-        }
+        Usage::new(Some(count), None)
     }
 
     #[test]

@@ -156,9 +156,9 @@ impl Backend for MapBackend {
                 false => entries.get(key).cloned(),
             };
             let bytes = self.answer(Operation::Load, load).await?;
-            Ok(bytes.map(|bytes| Loaded {
-                version: EntryVersion::of_content(&bytes),
-                bytes,
+            Ok(bytes.map(|bytes| {
+                let version = EntryVersion::of_content(&bytes);
+                Loaded::new(bytes, version)
             }))
         })
     }
@@ -208,10 +208,7 @@ impl Backend for MapBackend {
         Box::pin(self.try_to(Operation::Load, move |entries| {
             let held = entries.iter().filter(|(key, _)| key.scope() == scope);
             let sizes: Vec<_> = held.map(|(_, entry)| entry.len() as u64).collect();
-            Usage {
-                entries: Some(sizes.len() as u64),
-                bytes: Some(sizes.iter().sum()),
-            }
+            Usage::new(Some(sizes.len() as u64), Some(sizes.iter().sum()))
         }))
     }
 

@@ -85,9 +85,9 @@ pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send
 ///     fn load<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, Option<Loaded>> {
 ///         Box::pin(async move {
 ///             let bytes = self.with(|entries| entries.get(key).cloned());
-///             Ok(bytes.map(|bytes| Loaded {
-///                 version: EntryVersion::of_content(&bytes),
-///                 bytes,
+///             Ok(bytes.map(|bytes| {
+///                 let version = EntryVersion::of_content(&bytes);
+///                 Loaded::new(bytes, version)
 ///             }))
 ///         })
 ///     }

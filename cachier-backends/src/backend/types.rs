@@ -6,6 +6,7 @@ use super::{EntryVersion, Lease};
 
 /// A loaded entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Loaded {
     /// The stored bytes, not interpreted by the backend.
     pub bytes: Vec<u8>,
@@ -47,11 +48,28 @@ pub enum StoreReply {
 
 /// The entries of one function in a store. Unknown figures are absent, not zero.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Usage {
     /// The number of entries.
     pub entries: Option<u64>,
     /// Their total size.
     pub bytes: Option<u64>,
+}
+
+impl Loaded {
+    /// The stored bytes, and the version that tells them apart from what is stored later.
+    #[must_use]
+    pub fn new(bytes: Vec<u8>, version: EntryVersion) -> Self {
+        Self { bytes, version }
+    }
+}
+
+impl Usage {
+    /// The number of entries and their total size, as far as they are known.
+    #[must_use]
+    pub fn new(entries: Option<u64>, bytes: Option<u64>) -> Self {
+        Self { entries, bytes }
+    }
 }
 
 impl<'a> StoreRequest<'a> {

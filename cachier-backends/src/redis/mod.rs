@@ -80,6 +80,14 @@ impl RedisBackend {
     }
 
     /// The server of the program's own client, from which connections are made.
+    ///
+    /// ```
+    /// use cachier_backends::clients::redis::Client;
+    /// use cachier_backends::redis::RedisBackend;
+    ///
+    /// let client = Client::open("redis://127.0.0.1:6379").unwrap();
+    /// let backend = RedisBackend::with_client(client);
+    /// ```
     #[must_use]
     #[doc(alias = "redis_client")]
     pub fn with_client(client: Client) -> Self {

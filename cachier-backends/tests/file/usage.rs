@@ -50,10 +50,8 @@ fn a_broken_ledger_is_counted_anew() {
     files.store(&files.key(1), b"one");
     files.store(&files.key(2), b"two");
     let ledger = files.all()[0].clone();
-    let expected = Usage {
-        entries: Some(2),
-        bytes: Some(2 * files::entry(b"one").len() as u64),
-    };
+    let bytes = 2 * files::entry(b"one").len() as u64;
+    let expected = Usage::new(Some(2), Some(bytes));
     for broken in [&b""[..], b"short", &[0xff; 32], &[0; 5000]] {
         fs::write(&ledger, broken).unwrap();
         assert_eq!(files.backend.usage(&files.scope).unwrap(), expected);

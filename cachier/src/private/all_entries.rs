@@ -118,7 +118,7 @@ impl ErasedSite {
             let session = Session::for_companion(&function, mode.into());
             count(store.usage(&session).await?);
         }
-        Ok(Usage { entries, bytes })
+        Ok(Usage::new(entries, bytes))
     }
 
     /// The folder of the file backend.

@@ -280,10 +280,7 @@ where
     }
 
     fn usage(&self) -> Usage {
-        Usage {
-            entries: Some(self.store.entries()),
-            bytes: self.store.bytes(),
-        }
+        Usage::new(Some(self.store.entries()), self.store.bytes())
     }
 
     fn is_lost(&self) -> bool {
