@@ -136,7 +136,8 @@ impl Backends {
     }
 
     fn is_in_unnamed_folder(&self, handle: &Arc<BackendHandle>) -> bool {
-        let is_unnamed = |folder: &Option<Folder>| !matches!(folder, Some(Folder::Named(_)) | None);
+        let is_unnamed =
+            |folder: &Option<Folder>| !matches!(folder, Some(Folder::Named(..)) | None);
         let state = self.state();
         let mut opened = state.opened.iter();
         opened.any(|((_, folder), known)| is_unnamed(folder) && Arc::ptr_eq(known, handle))
