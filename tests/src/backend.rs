@@ -42,6 +42,8 @@ pub enum Fault {
     FailsOnce(ErrorKind),
     /// Storing fails with an error of this kind.
     FailsToStore(ErrorKind),
+    /// Every value is too large to be stored, and removing fails with an error of this kind.
+    FailsToReplace(ErrorKind),
     /// Giving a lease fails with an error of this kind.
     FailsToLease(ErrorKind),
     /// No operation ever answers.
@@ -122,6 +124,9 @@ impl MapBackend {
             Fault::FailsToStore(kind) if operation == Operation::Store => {
                 Err(on_purpose(kind, operation))
             }
+            Fault::FailsToReplace(kind) if operation == Operation::Remove => {
+                Err(on_purpose(kind, operation))
+            }
             Fault::LoadsSlowly(duration) if operation == Operation::Load => {
                 Clock::advance(duration);
                 Ok(answer(&mut lock(&self.shared.entries)))
@@ -168,8 +173,10 @@ impl Backend for MapBackend {
             let store = |entries: &mut HashMap<Key, Vec<u8>>| {
                 entries.insert(key.clone(), request.entry.to_vec());
             };
-            if *lock(&self.shared.fault) == Fault::Refuses {
-                return Ok(StoreReply::Superseded);
+            match *lock(&self.shared.fault) {
+                Fault::Refuses => return Ok(StoreReply::Superseded),
+                Fault::FailsToReplace(_) => return Ok(StoreReply::TooLarge),
+                _ => {}
             }
             let happens = lock(&self.shared.before_storing).take();
             if let Some(happens) = happens {

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use cachier_metrics::Reason;
 
-use super::publish::{LocalClaim, publish, remove_replaced, validity};
+use super::publish::{LocalClaim, after_store, publish, validity};
 use super::state::{CallDriver, Computation, FoundOf, UnsharedOf};
 use crate::background::{WorkerPool, run_on_thread};
 use crate::block_on::block_on;
@@ -34,10 +34,7 @@ impl<T: Store> CallDriver<T> {
             }
         };
         let (core, key) = (self.core, self.key.clone());
-        let (may_replace, pause) = (
-            self.may_replace(),
-            self.unstored_backoff(computation.reason),
-        );
+        let replaced = self.replaced(computation.reason);
         let leader = self.leader.take();
         let context = core.function.context;
         // What was planned for the background is known to be large.
@@ -61,12 +58,7 @@ impl<T: Store> CallDriver<T> {
                 // The failure has been counted; the caller has its value.
                 false => publish(core, &session, &key, &found, lease, local_claim).await,
             };
-            if stored == Some(storage::StoreOutcome::TooLarge) && may_replace {
-                remove_replaced(core, &session, &key).await;
-            }
-            if stored.is_none() {
-                pause.begin(core, &key);
-            }
+            after_store(core, &session, &key, stored, replaced).await;
             if let Some(leader) = leader {
                 let result = FlightResult::Value(found);
                 let validity = validity(stored, valid_at, sent_at);

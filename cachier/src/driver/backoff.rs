@@ -6,6 +6,7 @@ use std::time::Duration;
 use cachier_metrics::Reason;
 
 use super::core::Core;
+use super::publish::Replaced;
 use super::state::{CallDriver, State};
 use super::work::Slot;
 use crate::call::Completion;
@@ -57,12 +58,20 @@ impl<T: Store> CallDriver<T> {
         }
     }
 
-    /// The backoff that starts if a refresh cannot be stored. A call that computes for itself starts none: it has a new
+    /// The backoff that starts if a refresh can neither be stored nor remove what it replaces. A call that computes for itself starts none: it has a new
     /// value.
     pub(super) fn unstored_backoff(&self, reason: Reason) -> FailedBackoff {
         match reason {
             Reason::Refresh => self.failed_pause(),
             _ => FailedBackoff(None),
+        }
+    }
+
+    /// The entry that the result of a computation for this reason is to replace.
+    pub(super) fn replaced(&self, reason: Reason) -> Replaced {
+        Replaced {
+            may_exist: self.may_replace(),
+            backoff: self.unstored_backoff(reason),
         }
     }
 

@@ -38,7 +38,7 @@ pub(crate) fn remove_in_background<T: Store>(core: &'static Core<T>, key: T::Key
     let task = async move {
         let session = Session::in_background(function, CallMode::Sync);
         let removed = remove(core, &session, &key).await;
-        count_removed(function, removed);
+        count_removed(function, removed.unwrap_or(false));
     };
     // Without a thread the entry stays: this process does not read it.
     let _ = run_on_thread_if_any(function.context, WorkerPool::Storage, || block_on(task));

@@ -7,7 +7,7 @@ use cachier_backends::ErrorKind;
 use cachier_metrics::Reason;
 
 use super::publish::{
-    LocalClaim, count_removed, end_flight, publish, remove, remove_replaced, validity,
+    LocalClaim, after_store, count_removed, end_flight, publish, remove, validity,
 };
 use super::state::{
     CallDriver, Computation, FoundOf, PlannedResult, Publication, Published, ResultPlan,
@@ -114,12 +114,14 @@ impl<T: Store> CallDriver<T> {
                 let (core, session, key) = (self.core, &self.session, &self.key);
                 let sent_at = valid_at.map(|_| Instant::now());
                 let stored = publish(core, session, key, &found, lease, local_claim).await;
-                if stored == Some(storage::StoreOutcome::TooLarge) && self.may_replace() {
-                    remove_replaced(core, session, key).await;
-                }
-                if stored.is_none() {
-                    self.unstored_backoff(computation.reason).begin(core, key);
-                }
+                after_store(
+                    core,
+                    session,
+                    key,
+                    stored,
+                    self.replaced(computation.reason),
+                )
+                .await;
                 State::Finishing(Box::new(Published {
                     outcome: Publication::Stored(
                         found,
@@ -321,6 +323,7 @@ impl<T: Store> CallDriver<T> {
     ) -> Publication<FoundOf<T>> {
         let result = result.valid_as_of(self.unleased(Some(computation.began_at)));
         let (core, session) = (self.core, &self.session);
+        let backoff = self.unstored_backoff(computation.reason);
         let lease = self.lease.take();
         let valid_at = lease.as_deref().and_then(T::valid_at);
         let lease = match lease {
@@ -328,8 +331,14 @@ impl<T: Store> CallDriver<T> {
             // The owner of the lease began computing earlier, so its result goes too.
             _ => {
                 let removed = remove(core, session, &self.key).await;
+                if removed.is_none() {
+                    backoff.begin(core, &self.key);
+                }
                 let validity = valid_at.map(Validity::Confirmed);
-                return Publication::Removed(result.valid_as_of(validity), removed);
+                return Publication::Removed(
+                    result.valid_as_of(validity),
+                    removed.unwrap_or(false),
+                );
             }
         };
         match core.store.vacate(session, lease).await {
@@ -344,6 +353,7 @@ impl<T: Store> CallDriver<T> {
             }
             // The failure has been counted.
             Err(_) => {
+                backoff.begin(core, &self.key);
                 let validity = valid_at.map(Validity::Unconfirmed);
                 Publication::Removed(result.valid_as_of(validity), false)
             }

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use cachier_metrics::RemovalCause;
 
+use super::backoff::FailedBackoff;
 use super::core::Core;
 use super::state::{CallDriver, FoundOf, UnsharedOf};
 use crate::flight::{FlightResult, Leader, UnsharedComputation, Validity};
@@ -81,15 +82,46 @@ pub(super) async fn publish<T: Store>(
     stored.ok()
 }
 
-/// Removes the old entry of a value that could not be stored.
-pub(super) async fn remove_replaced<T: Store>(core: &Core<T>, session: &Session<'_>, key: &T::Key) {
-    let removed = remove(core, session, key).await;
-    count_removed(&core.function, removed);
+/// What follows a store with this answer, `None` if it failed: the old entry of a value that is too large is removed. Where it
+/// may still be there, its next recomputation has to wait.
+pub(super) async fn after_store<T: Store>(
+    core: &Core<T>,
+    session: &Session<'_>,
+    key: &T::Key,
+    stored: Option<storage::StoreOutcome>,
+    replaced: Replaced,
+) {
+    let is_kept = match stored {
+        None => true,
+        Some(storage::StoreOutcome::TooLarge) if replaced.may_exist => {
+            let removed = remove(core, session, key).await;
+            count_removed(&core.function, removed.unwrap_or(false));
+            removed.is_none()
+        }
+        Some(_) => false,
+    };
+    if is_kept {
+        replaced.backoff.begin(core, key);
+    }
 }
 
-/// Removes the entry from the shared store. A failure has been counted.
-pub(super) async fn remove<T: Store>(core: &Core<T>, session: &Session<'_>, key: &T::Key) -> bool {
-    T::IS_REMOTE && core.store.remove(session, key).await.unwrap_or(false)
+/// The entry that a value is to replace.
+pub(super) struct Replaced {
+    pub(super) may_exist: bool,
+    /// Begins if it stays although a refresh should have replaced it.
+    pub(super) backoff: FailedBackoff,
+}
+
+/// Removes the entry from the shared store; whether there was one. `None` after a failure, which has been counted.
+pub(super) async fn remove<T: Store>(
+    core: &Core<T>,
+    session: &Session<'_>,
+    key: &T::Key,
+) -> Option<bool> {
+    match T::IS_REMOTE {
+        true => core.store.remove(session, key).await.ok(),
+        false => Some(false),
+    }
 }
 
 pub(super) fn count_removed(function: &Function, removed: bool) {

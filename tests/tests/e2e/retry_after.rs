@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use cachier::testing::{Clock, isolated};
-use cachier::{CallOptions, GlobalParams, Outcome, cachier, set_global_params};
+use cachier::{CallOptions, ErrorKind, GlobalParams, Outcome, cachier, set_global_params};
 use cachier_metrics::{Reason, StaleUse};
+use cachier_tests::backend::{Fault, with_map};
 use cachier_tests::callers::Callers;
 use cachier_tests::gate::{Counter, panic_silently};
 use cachier_tests::sandbox::{in_another_process, in_folder};
@@ -406,4 +407,47 @@ fn the_program_sets_pauses_that_attributes_leave_out() {
         Clock::advance(60 * SECOND);
         assert_eq!((fails(1), fails(1), RUNS.get()), (Ok(1), Ok(1), 5));
     });
+}
+
+/// The result of the first run, and of those that are to replace it.
+macro_rules! irreplaceable {
+    ($($name:ident: $result:ty, $first:expr, $then:expr, ($($argument:tt)*);)*) => {$(
+        #[test]
+        fn $name() {
+            static RUNS: Counter = Counter::new();
+
+            #[cachier(
+                backend = registered("map"), stale_after = "1h", next_time, enable_metrics
+                $($argument)*
+            )]
+            fn refreshed(_key: u8) -> $result {
+                match RUNS.next() {
+                    1 => $first,
+                    _ => $then,
+                }
+            }
+
+            with_map(|map| {
+                refreshed(1);
+                Clock::advance(2 * HOUR);
+                map.set(Fault::FailsToReplace(ErrorKind::Denied));
+                for attempts in 1..=3 {
+                    for _ in 0..CALLS {
+                        let call = refreshed::call_detailed(CallOptions::new(), 1);
+                        assert_eq!((call.value, call.outcome), ($first, Outcome::Stale));
+                        cachier::flush();
+                    }
+                    assert_eq!(RUNS.get(), 1 + attempts);
+                    Clock::advance(5 * SECOND);
+                }
+            });
+        }
+    )*};
+}
+
+irreplaceable! {
+    a_value_without_room_begins_a_pause: u8, 1, 2, ();
+    a_large_value_too_large_begins_a_pause: Vec<u8>, vec![1], vec![2; 2 << 20], ();
+    an_oversized_value_begins_a_pause: Vec<u8>, vec![1], vec![2; 2000], (, entry_size_limit = "1KB");
+    a_value_gone_at_its_source_begins_a_pause: Option<u8>, Some(1), None, ();
 }
