@@ -4,8 +4,8 @@ use proc_macro2::{Span, TokenStream};
 use quote::quote_spanned;
 use syn::spanned::Spanned as _;
 
-use super::{code, krate_at, returned};
-use crate::model::{Cached, KeyClosure, Parameter, Passing, Store};
+use super::{code, krate_at, own_key, returned};
+use crate::model::{Cached, Parameter, Passing, Store};
 
 /// The statement that binds `key`, if there is a key closure, and the expression of the arguments.
 pub(super) fn arguments(cached: &Cached) -> (Option<TokenStream>, TokenStream) {
@@ -26,7 +26,7 @@ pub(super) fn arguments(cached: &Cached) -> (Option<TokenStream>, TokenStream) {
         }
     };
     (
-        key.map(|argument| own_key(cached, &argument.value)),
+        key.map(|argument| own_key::statement(cached, &argument.value)),
         arguments,
     )
 }
@@ -58,8 +58,8 @@ pub(super) fn storage(cached: &Cached) -> TokenStream {
 /// The parts of an in-memory key.
 fn parts(cached: &Cached) -> TokenStream {
     let krate = &cached.krate;
-    if cached.arguments.key.is_some() {
-        return code!(#krate::__key_part!(&key),);
+    if let Some(argument) = &cached.arguments.key {
+        return own_key::parts(cached, &argument.value);
     }
     let part = |parameter: &Parameter| {
         let borrowed = parameter.borrowed();
@@ -106,20 +106,4 @@ fn names(cached: &Cached) -> String {
 /// A span that makes the compiler's messages about a part point at the argument's type.
 fn at_type(parameter: &Parameter) -> Span {
     parameter.ty.span().resolved_at(Span::mixed_site())
-}
-
-/// The statement that binds `key` to the result of the user's closure, whose parameters are names of arguments.
-fn own_key(cached: &Cached, closure: &KeyClosure) -> TokenStream {
-    let bindings = closure.parameters().filter_map(|(pattern, name)| {
-        // `self` is in scope already.
-        let parameter = cached
-            .parameters
-            .iter()
-            .find(|parameter| Some(&parameter.name) == name)?;
-        let borrowed = parameter.borrowed();
-        Some(code!(let #pattern = #borrowed;))
-    });
-    let body = &closure.0.body;
-    // A closure without parameters: types are known inside, and `return` stays inside.
-    code!(let key = (|| { #(#bindings)* #body })();)
 }

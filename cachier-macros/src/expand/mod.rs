@@ -10,6 +10,7 @@ mod companion_function;
 mod dispatch;
 mod fallback;
 mod options;
+mod own_key;
 mod quoting;
 mod returned;
 mod signature;

@@ -70,7 +70,7 @@ fn an_async_function_with_metrics_and_next_time() {
 fn a_method() {
     expands(
         "method.rs",
-        "backend = \"memory\", key = |self, id| (self.tenant, *id)",
+        "backend = \"memory\", key = |self, id| (self.tenant, id)",
         "fn name(&self, id: u64) -> Option<String> { self.names.get(&id).cloned() }",
     );
 }

@@ -4,6 +4,7 @@
 mod arguments;
 mod cached;
 mod choices;
+mod key;
 mod parameters;
 mod placement;
 #[cfg(test)]
@@ -13,6 +14,7 @@ mod values;
 pub(crate) use arguments::{Argument, Arguments};
 pub(crate) use cached::{Cached, CompanionKind, Store, Typing, is_compiled_in, is_off, is_on};
 pub(crate) use choices::{Backend, BuiltIn, OnBackendError};
-pub(crate) use parameters::{Parameter, Passing, Role, is_static};
+pub(crate) use key::{KeyParameter, StandsFor, bound_names};
+pub(crate) use parameters::{MAX_KEY_ARGUMENTS, Parameter, Passing, Role, is_static};
 pub(crate) use placement::Placement;
 pub(crate) use values::{Amount, Companion, Flag, KeyClosure, Rate, Switch, Time, Version};

@@ -10,6 +10,9 @@ use syn::{
 use super::Arguments;
 use crate::parse::Function;
 
+/// The maximal number of arguments in a key, and of a method's companion.
+pub(crate) const MAX_KEY_ARGUMENTS: usize = 12;
+
 /// An argument other than the receiver.
 pub(crate) struct Parameter {
     pub(crate) attributes: Vec<Attribute>,

@@ -34,7 +34,7 @@ fn every_argument_is_accepted() {
          retry_after = \"5s\", wait_for_calc_timeout = \"5s\", \
          allow_none, cache_if = |value| *value > 0, entry_size_limit = \"10KB\", \
          cleanup_stale = true, cleanup_interval = \"1d\", capacity = 10, capacity_bytes = 1 << 20, near_cache = 10_000, \
-         near_stale_after = \"30s\", cache_dir = \"/tmp\", key = |a, b: &u8| (*a, *b), skip(c, self), version = none, \
+         near_stale_after = \"30s\", cache_dir = \"/tmp\", key = |a, b: &u8| (a, *b), skip(c, self), version = none, \
          name = \"users\", enable_metrics = true, metrics_sampling_rate = 0.1, operation_timeout = \"250ms\", \
          on_backend_error = \"propagate\", in_impl, companion = other, crate = crate::cache",
     );
@@ -243,7 +243,7 @@ fn names_and_folders_are_not_empty() {
 
 #[test]
 fn closures_are_closures() {
-    let message = "`key` expects a closure over the arguments that tell calls apart, such as `key = |id, day| (*id, *day)`";
+    let message = "`key` expects a closure over the arguments that tell calls apart, such as `key = |id, day| (id, day)`";
     refused("key = id", message, "id");
     refused("key = async |id| id", "`key` cannot be async", "async");
     let message = "`cache_if` expects a closure over the value, such as `cache_if = |value| !value.is_empty()`";

@@ -5,7 +5,7 @@ use std::time::Duration;
 use quote::ToTokens;
 use syn::parse::Parser as _;
 use syn::punctuated::Punctuated;
-use syn::{Error, Expr, ExprClosure, ExprLit, Ident, Lit, LitStr, Pat, Path, Result, Token, UnOp};
+use syn::{Error, Expr, ExprClosure, ExprLit, Ident, Lit, LitStr, Path, Result, Token, UnOp};
 
 use crate::diagnostics::did_you_mean;
 use crate::parse::{self, ParsedArgument, Value};
@@ -64,7 +64,7 @@ pub(crate) struct Name(pub(crate) LitStr);
 /// A folder: a string, or an expression that converts into a `PathBuf`.
 pub(crate) struct Folder(pub(crate) Expr);
 
-/// `|a, b| ...`: parameters named after the function's arguments.
+/// `|a, b| ...`: parameters that stand for arguments of the function.
 pub(crate) struct KeyClosure(pub(crate) ExprClosure);
 
 /// `|value| ...`.
@@ -226,7 +226,7 @@ impl ArgumentValue for Folder {
 
 impl ArgumentValue for KeyClosure {
     const EXPECTED: &'static str = "a closure over the arguments that tell calls apart";
-    const EXAMPLE: &'static str = " = |id, day| (*id, *day)";
+    const EXAMPLE: &'static str = " = |id, day| (id, day)";
 
     fn parse(parsed: &ParsedArgument) -> Result<Self> {
         closure::<Self>(parsed).map(Self)
@@ -384,23 +384,5 @@ impl Skipped {
     /// Whether the list contains a name.
     pub(crate) fn contains(&self, name: &str) -> bool {
         self.0.iter().any(|skipped| skipped == name)
-    }
-}
-
-impl KeyClosure {
-    /// The parameters with their names; a pattern has none.
-    pub(crate) fn parameters(&self) -> impl Iterator<Item = (&Pat, Option<&Ident>)> {
-        self.0
-            .inputs
-            .iter()
-            .map(|pattern| (pattern, named(pattern)))
-    }
-}
-
-fn named(pattern: &Pat) -> Option<&Ident> {
-    match pattern {
-        Pat::Ident(name) if name.subpat.is_none() => Some(&name.ident),
-        Pat::Type(typed) => named(&typed.pat),
-        _ => None,
     }
 }

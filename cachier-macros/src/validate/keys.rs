@@ -4,11 +4,10 @@ use syn::visit::{self, Visit};
 use syn::{Lifetime, ParenthesizedGenericArguments, TypeFnPtr, TypeReference};
 
 use crate::diagnostics::Errors;
-use crate::model::{Arguments, CompanionKind, Parameter, Role, Store, is_compiled_in, is_static};
+use crate::model::{
+    Arguments, CompanionKind, MAX_KEY_ARGUMENTS, Parameter, Role, Store, is_compiled_in, is_static,
+};
 use crate::parse::Function;
-
-/// The maximal number of arguments in a key, and of a method's companion.
-const MAX_KEY_ARGUMENTS: usize = 12;
 
 pub(super) fn check(arguments: &Arguments, function: &Function, errors: &mut Errors) {
     let parameters = Parameter::all(arguments, function);

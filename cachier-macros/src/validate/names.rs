@@ -1,59 +1,58 @@
 //! Names in the attribute that must be arguments of the function, and names that must not collide.
 
-use proc_macro2::Span;
-use syn::spanned::Spanned as _;
 use syn::{FnArg, Ident, Pat};
 
 use crate::diagnostics::{Errors, did_you_mean};
-use crate::model::{Arguments, Companion, Placement};
+use crate::model::{Arguments, Companion, Placement, bound_names};
 use crate::parse::Function;
 
 pub(super) fn check(arguments: &Arguments, function: &Function, errors: &mut Errors) {
-    let known = argument_names(function);
     if let Some(skip) = &arguments.skip {
-        check_each(
-            skip.value.0.iter().map(|name| (Some(name), name.span())),
-            &known,
-            errors,
-        );
+        check_skipped(&skip.value.0, function, errors);
     }
     if let Some(key) = &arguments.key {
-        let parameters = key.value.parameters();
-        check_each(
-            parameters.map(|(pattern, name)| (name, pattern.span())),
-            &known,
-            errors,
-        );
+        for parameter in key.value.parameters(function) {
+            errors.note(parameter);
+        }
     }
     check_companion(arguments, function, errors);
 }
 
 /// Every name must be an argument, and occur once.
-fn check_each<'a>(
-    names: impl Iterator<Item = (Option<&'a Ident>, Span)>,
-    known: &[String],
-    errors: &mut Errors,
-) {
-    let mut seen = Vec::new();
-    for (name, place) in names {
-        let Some(name) = name.map(Ident::to_string) else {
+fn check_skipped(names: &[Ident], function: &Function, errors: &mut Errors) {
+    let known = argument_names(function);
+    for (index, name) in names.iter().enumerate() {
+        if names[..index].contains(name) {
+            errors.at(name.span(), format!("`{name}` is named twice"));
+        } else if is_part(name, function) {
             errors.at(
-                place,
-                "a parameter of `key` is the name of one of the function's arguments",
+                name.span(),
+                format!("`{name}` is a part of an argument, and `skip` takes whole ones; name the argument, and take it apart in the body"),
             );
-            continue;
-        };
-        if !known.contains(&name) {
-            let hint = did_you_mean(&name, known.iter().map(String::as_str)).unwrap_or_default();
+        } else if !known.iter().any(|known| name == known) {
+            let hint = did_you_mean(&name.to_string(), known.iter().map(String::as_str));
+            let hint = hint.unwrap_or_default();
             errors.at(
-                place,
+                name.span(),
                 format!("the function has no argument `{name}`{hint}"),
             );
-        } else if seen.contains(&name) {
-            errors.at(place, format!("`{name}` is named twice"));
         }
-        seen.push(name);
     }
+}
+
+/// Whether a name is bound by an argument's pattern.
+fn is_part(name: &Ident, function: &Function) -> bool {
+    let mut patterns = function
+        .signature
+        .inputs
+        .iter()
+        .filter_map(|input| match input {
+            FnArg::Typed(argument) if !matches!(*argument.pat, Pat::Ident(_)) => {
+                Some(&argument.pat)
+            }
+            _ => None,
+        });
+    patterns.any(|pattern| bound_names(pattern).contains(name))
 }
 
 /// The names by which the attribute can refer to arguments; an argument with a pattern has none.

@@ -13,6 +13,7 @@ mod instantiations;
 mod key_part;
 mod method;
 mod no_operations;
+mod own_key;
 mod registered;
 mod return_type;
 mod site;
@@ -42,6 +43,7 @@ pub use self::key_part::{
 };
 pub use self::method::{AsyncMethodCache, Metered, MethodCache, Unmetered};
 pub use self::no_operations::{NoAsyncMethodCache, NoMethodCache};
+pub use self::own_key::{KeyArgument, KeyResult, OwnResult, PassedByReference};
 pub use self::return_type::{
     ErrorProbe, MemoryValue, MemoryValueProbe, NotMemoryValue, PlainProbe, ReturnType,
     ReturnTypeOf, ReturnTypeProbe, StoredAs, UnsharedError, WithNone, return_kind,

@@ -7,7 +7,7 @@ fn key_name(id: u64) -> u64 {
     id
 }
 
-#[cachier(key = async |id| *id)]
+#[cachier(key = async |id| id)]
 fn key_async(id: u64) -> u64 {
     id
 }

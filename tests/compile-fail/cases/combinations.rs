@@ -2,7 +2,7 @@
 
 use cachier::cachier;
 
-#[cachier(key = |id| *id, skip(connection))]
+#[cachier(key = |id| id, skip(connection))]
 fn key_and_skip(id: u64, connection: u64) -> u64 {
     id + connection
 }

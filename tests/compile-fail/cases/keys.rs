@@ -21,7 +21,7 @@ fn too_many(a: u8, b: u8, c: u8, d: u8, e: u8, f: u8, g: u8, h: u8, i: u8, j: u8
 struct Service;
 
 impl Service {
-    #[cachier(key = |a| *a)]
+    #[cachier(key = |a| a)]
     #[rustfmt::skip]
     fn too_many(&self, a: u8, b: u8, c: u8, d: u8, e: u8, f: u8, g: u8, h: u8, i: u8, j: u8, k: u8, l: u8, m: u16) -> u16 {
         u16::from(a + b + c + d + e + f + g + h + i + j + k + l) + m

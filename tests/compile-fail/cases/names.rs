@@ -7,9 +7,9 @@ fn skipped(id: u64, connection: u64) -> u64 {
     id + connection
 }
 
-#[cachier(key = |idd, (id, _)| 3)]
-fn keyed(id: u64, connection: u64) -> u64 {
-    id + connection
+#[cachier(key = |idd, (id, _)| id)]
+fn keyed(id: u64, connection: u64, (day, _): (u64, u64)) -> u64 {
+    id + connection + day
 }
 
 #[cachier(skip(left))]

@@ -190,12 +190,12 @@ fn a_duplicates_companion_spares_the_firsts_entries() {
 
 #[test]
 fn a_duplicates_companion_fails_before_any_call() {
-    #[cachier(backend = "file", name = "taken", key = |number| *number)]
+    #[cachier(backend = "file", name = "taken", key = |number| number)]
     fn one(number: u64) -> u64 {
         number + 1
     }
 
-    #[cachier(backend = "file", name = "taken", key = |number| *number)]
+    #[cachier(backend = "file", name = "taken", key = |number| number)]
     fn two(number: u64) -> u64 {
         number + 2
     }

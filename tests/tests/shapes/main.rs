@@ -7,6 +7,7 @@ mod free;
 mod generic;
 mod methods;
 mod options;
+mod own_keys;
 mod paths;
 mod returned;
 

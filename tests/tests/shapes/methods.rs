@@ -32,7 +32,7 @@ impl Shop {
         Ok(self.tenant * 100 + item.len() as u64)
     }
 
-    #[cachier(backend = "memory", key = |id| *id, enable_metrics)]
+    #[cachier(backend = "memory", key = |id| id, enable_metrics)]
     async fn rating(self: Arc<Self>, id: u64) -> u64 {
         self.tenant + id
     }
@@ -179,7 +179,7 @@ fn associated_functions_and_generic_methods() {
 struct Wrapper<T>(T);
 
 impl<T: Clone + Into<u64> + Send + Sync + 'static> Wrapper<T> {
-    #[cachier(backend = "memory", key = |self, n| (self.0.clone().into(), *n), next_time, stale_after = "0s")]
+    #[cachier(backend = "memory", key = |self, n| (self.0.clone().into(), n), next_time, stale_after = "0s")]
     fn plus(&self, n: u64) -> (T, u64) {
         (self.0.clone(), self.0.clone().into() + n)
     }
@@ -255,7 +255,7 @@ impl Lookup for Shop {
         ids.len() * times
     }
 
-    #[cachier(backend = "file", companion = false, key = |self, id| self.tenant + *id)]
+    #[cachier(backend = "file", companion = false, key = |self, id| self.tenant + id)]
     async fn fetch(&self, id: u64) -> Result<String, String> {
         let found = self.lookup(id).ok_or_else(|| "unknown".to_owned())?;
         tokio::task::yield_now().await;

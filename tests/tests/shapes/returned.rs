@@ -89,7 +89,7 @@ type Perhaps = Option<Found>;
 #[derive(Clone, Debug, PartialEq)]
 struct Found(u8);
 
-#[cachier(backend = "memory", key = |n| *n)]
+#[cachier(backend = "memory", key = |n| n)]
 fn aliased_with_key(n: u8) -> fmt::Result {
     if n == 0 { Err(fmt::Error) } else { Ok(()) }
 }

@@ -32,7 +32,7 @@ const F: &str = "fn f(a: u8, b: &str) -> u8 { 0 }";
 #[test]
 fn arguments_that_exclude_each_other() {
     refused(
-        "key = |a| *a, skip(b)",
+        "key = |a| a, skip(b)",
         F,
         "`skip` and `key` exclude each other",
         "skip",
@@ -136,7 +136,7 @@ fn combinations_that_make_sense() {
 #[test]
 fn names_must_be_arguments_of_the_function() {
     fine("skip(b)", F);
-    fine("key = |b, a: &u8| (*a, b.len())", F);
+    fine("key = |b, a: &u8| (a, b.len())", F);
     fine("skip(x)", "fn f(mut x: u8) {}");
     refused(
         "skip(connection)",
@@ -157,19 +157,70 @@ fn names_must_be_arguments_of_the_function() {
         "self",
     );
     refused("skip(a, a)", F, "`a` is named twice", "a");
-    refused("key = |c| *c", F, "the function has no argument `c`", "c");
+    refused("key = |c| c", F, "the function has no argument `c`", "c");
     refused(
         "key = |(a, b)| 3",
         F,
-        "a parameter of `key` is the name of one",
+        "a pattern in `key` stands for the argument at its place",
         "(a, b)",
+    );
+    refused("key = |a, ..| a", F, "leave `..` out", "..");
+    refused(
+        "key = |aa| 3",
+        F,
+        "the function has no argument `aa`, did you mean `a`?",
+        "aa",
+    );
+    refused(
+        "key = |b, (c, d)| 3",
+        F,
+        "another parameter of `key`",
+        "(c, d)",
     );
     refused("key = |a, a| 3", F, "`a` is named twice", "a");
     refused(
         "skip(x)",
         "fn f((x, y): (u8, u8)) {}",
-        "the function has no argument `x`",
+        "`x` is a part of an argument, and `skip` takes whole ones",
         "x",
+    );
+}
+
+#[test]
+fn key_takes_names_and_patterns() {
+    let pair = "fn f(&self, (x, mut y): (u8, u8), b: &str) -> u8 { 0 }";
+    for key in [
+        "|b|",
+        "|b, y|",
+        "|self, y|",
+        "|(x, mut y)|",
+        "|(p, q), _|",
+        "|pair, b|",
+        "|self, Pair { x, .. }, b|",
+        "|_, &b|",
+        "|b @ (c, d)|",
+        "|mut b: &str|",
+        "||",
+    ] {
+        fine(&format!("key = {key} 3"), pair);
+    }
+    refused(
+        "key = |pair| 3",
+        pair,
+        "the function has no argument `pair`",
+        "pair",
+    );
+    refused(
+        "key = |self, (p, q)| 3",
+        pair,
+        "a pattern in `key`",
+        "(p, q)",
+    );
+    refused(
+        "key = |self| 3",
+        F,
+        "the function has no argument `self`",
+        "self",
     );
 }
 
@@ -188,10 +239,7 @@ fn self_needs_a_decision() {
         "self",
     );
     fine("skip(self)", "fn f(&self) -> u8 { 0 }");
-    fine(
-        "key = |id| *id",
-        "fn f(self: Arc<Self>, id: u8) -> u8 { 0 }",
-    );
+    fine("key = |id| id", "fn f(self: Arc<Self>, id: u8) -> u8 { 0 }");
     fine("skip(self)", "fn f(&mut self) -> u8 { 0 }");
 }
 
@@ -429,16 +477,16 @@ fn a_key_holds_twelve_arguments() {
     let thirteen = format!("fn f({}) {{}}", arguments(13));
     refused("", &thirteen, "a key holds 12 arguments", "U12");
     fine("skip(a3)", &thirteen);
-    fine("key = |a3| *a3", &thirteen);
+    fine("key = |a3| a3", &thirteen);
     fine("", &format!("fn f({}) {{}}", arguments(12)));
     let method = format!("fn f(&self, {}) {{}}", arguments(13));
     refused(
-        "key = |a1| *a1",
+        "key = |a1| a1",
         &method,
         "the companion of a method holds 12 arguments",
         "U12",
     );
-    fine("key = |a1| *a1, companion = false", &method);
+    fine("key = |a1| a1, companion = false", &method);
 }
 
 #[test]
