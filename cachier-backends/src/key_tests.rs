@@ -92,6 +92,31 @@ fn the_names_of_entries_are_pinned() {
 }
 
 #[test]
+fn a_key_tells_what_it_was_made_of() {
+    let scope = Arc::new(Scope::new("a/b", "é::f"));
+    assert_eq!((scope.namespace(), scope.function()), ("a/b", "é::f"));
+    let (version, hash) = (Version::Number(2), KeyHash::from_bytes([7; 32]));
+    let key = Key::new(Arc::clone(&scope), version, hash);
+    assert_eq!(key.scope(), &scope);
+    assert_eq!((key.version(), key.hash()), (version, hash));
+    assert_eq!(hash.as_bytes(), &[7; 32]);
+    assert_eq!(format!("{hash:?}"), format!("KeyHash({})", "07".repeat(32)));
+}
+
+#[test]
+fn a_secret_is_never_shown() {
+    let secret = KeySecret::new(b"secret");
+    assert_eq!(format!("{secret:?}"), "KeySecret(..)");
+}
+
+#[test]
+fn names_are_kept_whole_up_to_the_bound() {
+    let name_of = |length| Scope::new("n".repeat(length), "f").to_string();
+    assert_eq!(name_of(180), format!("cachier/2/{}/f", "n".repeat(180)));
+    assert!(name_of(181).starts_with(&format!("cachier/2/{}~", "n".repeat(147))));
+}
+
+#[test]
 fn names_stay_apart_and_within_bounds() {
     let long = "é".repeat(1000);
     let longer = format!("{long}.");

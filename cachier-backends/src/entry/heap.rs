@@ -413,3 +413,7 @@ impl ser::Error for Refused {
         Self(message.to_string())
     }
 }
+
+#[cfg(test)]
+#[path = "heap_tests.rs"]
+mod tests;

@@ -380,3 +380,7 @@ fn unwrapped<'de, D: Deserializer<'de>>(inner: D, depth: Depth) -> Result<Readab
     let depth = depth.unwrapped().map_err(de::Error::custom)?;
     Ok(Readable { inner, depth })
 }
+
+#[cfg(test)]
+#[path = "readable_tests.rs"]
+mod tests;

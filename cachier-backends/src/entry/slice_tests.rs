@@ -249,6 +249,12 @@ fn nesting_has_an_end() {
 }
 
 #[test]
+fn siblings_are_no_nesting() {
+    let siblings = vec![vec![[1, 2], [3, 4]]; 1_000];
+    assert_eq!(read(&encoded(&siblings), 3), Some(siblings));
+}
+
+#[test]
 fn it_never_reads_anything_but_ciboriums_value() {
     let whole = encoded(&forecast());
     let mut random = Random(1);

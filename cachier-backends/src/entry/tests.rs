@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use crate::entry::{AgeLimit, Content, Header, Jitter, decode, encode, encode_value};
+use super::*;
 use crate::support::golden::{assert_golden, bytes, hex};
 use crate::support::hostile::{key, with_right_checksum};
 use crate::{ErrorKind, Key, Scope, Version};
@@ -72,6 +72,20 @@ fn the_format_is_pinned() {
         )),
     ];
     assert_golden("entries.txt", &lines);
+}
+
+#[test]
+fn room_is_made_for_the_longest_fields() {
+    let longest = encode(&key(1), &full_header(), b"value").len();
+    assert_eq!(longest, FIELDS_LENGTH.end + fields::MAX_FIELDS_BYTES + 5);
+}
+
+#[cfg(feature = "file")]
+#[test]
+fn entries_begin_as_no_other_bytes_do() {
+    assert!(is_start(&encode(&key(1), &full_header(), b"value")));
+    assert!(FORMAT_1_ENTRIES.iter().all(|hex| is_start(&bytes(hex))));
+    assert!(!is_start(b"") && !is_start(b"hello, world"));
 }
 
 #[test]

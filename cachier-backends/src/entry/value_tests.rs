@@ -366,6 +366,15 @@ fn raw_json_is_refused() {
 }
 
 #[test]
+fn values_that_stay_in_memory_may_be_unreadable() {
+    let lost = Some(None::<u8>);
+    // A null each.
+    assert_eq!(measure(&lost).unwrap(), 1);
+    assert_eq!(measure(&[lost]).unwrap(), 2);
+    assert_eq!(measure(&Some(Wrapper([Some(())]))).unwrap(), 2);
+}
+
+#[test]
 fn borrowed_bytes_roundtrip_or_fail() {
     #[derive(Debug, PartialEq)]
     struct Borrowed(Vec<u8>);
