@@ -6,10 +6,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 
+use cachier_metrics::Clock;
 use futures_lite::future::{block_on, poll_once};
 
 use super::*;
 use crate::budget::Budget;
+use crate::timer::{Timer, TimerKind};
 
 fn lead(flights: &Flights<u8, u8>) -> Option<Leader<'_, u8, u8>> {
     match flights.join(&1, ComputationId::next(), || Recheck::Unchanged) {
@@ -57,6 +59,25 @@ fn waiters_are_woken_for_each_news() {
     let Poll::Ready(Ok(FlightResult::Value(5))) = poll() else {
         panic!("the leader shared it");
     };
+}
+
+#[test]
+fn computing_takes_no_time_from_the_store() {
+    let (flights, clock) = (Flights::new(), Clock::manual());
+    let timer = Box::leak(Box::new(Timer::new(clock.clone(), TimerKind::Manual)));
+    let budget = Budget::new(timer, Duration::from_secs(1), None);
+    let leader = lead(&flights).unwrap();
+    let flight = wait(&flights);
+    let mut result = pin!(flight.result(Instant::now(), &budget, || None));
+    let mut poll = || (0..10).find_map(|_| block_on(poll_once(result.as_mut())));
+    assert!(poll().is_none());
+    leader.enter(Phase::Computing);
+    assert!(poll().is_none());
+    clock.advance(Duration::from_secs(60));
+    assert!(poll().is_none());
+    leader.finish(|| (), || FlightResult::Value(5));
+    assert!(matches!(poll(), Some(Ok(FlightResult::Value(5)))));
+    assert_eq!(budget.left(), Duration::from_secs(1));
 }
 
 #[test]
