@@ -118,6 +118,13 @@ impl Error {
         Self::new(kind_of_io(source.kind()), operation, message).with_source(source)
     }
 
+    /// The same error of another operation.
+    #[cfg(feature = "file")]
+    pub(crate) fn in_operation(mut self, operation: Operation) -> Self {
+        Arc::make_mut(&mut self.inner).operation = operation;
+        self
+    }
+
     /// Adds where it happened: a path, or an address without credentials.
     #[must_use]
     pub fn at(mut self, place: impl Into<String>) -> Self {

@@ -28,6 +28,7 @@ pub mod entry;
 mod error;
 #[cfg(feature = "file")]
 pub mod file;
+pub mod home;
 mod key;
 #[cfg(feature = "memory")]
 pub mod memory;

@@ -375,6 +375,24 @@ fn a_folder_writable_for_others_is_denied() {
 }
 
 #[test]
+fn a_leading_tilde_is_the_home_folder() {
+    let home = std::env::home_dir().unwrap();
+    let name_of = |backend: Result<SqlBackend, _>| backend.map(|backend| backend.store_name());
+    let in_home = |path: &str| format!("sqlite:{}#cachier_entries", home.join(path).display());
+    let name = name_of(SqlBackend::from_url("sqlite:~/no/such.db"));
+    assert_eq!(name.unwrap(), in_home("no/such.db"));
+    let name = name_of(SqlBackend::from_url("sqlite://~/no/such.db?mode=ro"));
+    assert_eq!(name.unwrap(), in_home("no/such.db"));
+    for refused in [
+        name_of(SqlBackend::from_url("sqlite:~nobody/x.db")),
+        name_of(SqlBackend::sqlite_in("~nobody/x")),
+    ] {
+        let error = refused.unwrap_err();
+        assert!(error.to_string().contains("another user's home"), "{error}");
+    }
+}
+
+#[test]
 fn a_file_gives_space_back_after_a_clear() {
     let folder = tempfile::tempdir().unwrap();
     let backend = backend(folder.path());

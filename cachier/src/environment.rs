@@ -11,9 +11,8 @@ use std::path::PathBuf;
 use std::sync::OnceLock;
 
 use cachier_backends::process::get_or_init;
-use cachier_backends::{Error, ErrorKind, KeySecret, Operation};
+use cachier_backends::{Error, ErrorKind, KeySecret, Operation, home};
 
-use crate::home;
 use crate::switches::Switches;
 
 /// The persistent backend of functions that name none.

@@ -4,16 +4,15 @@
 use std::path::Path;
 use std::path::PathBuf;
 
-use cachier_backends::Error;
 #[cfg(any(feature = "file", feature = "sqlite"))]
 use cachier_backends::default_folder::DefaultFolder;
 #[cfg(feature = "file")]
 use cachier_backends::file::FileBackend;
 #[cfg(feature = "sqlite")]
 use cachier_backends::sql::SqlBackend;
+use cachier_backends::{Error, home};
 
 use crate::environment::{self, CacheMode};
-use crate::home;
 use crate::identity::Package;
 use crate::options::Policy;
 

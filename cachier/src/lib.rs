@@ -73,7 +73,6 @@ mod function;
 mod handle;
 mod health;
 mod heartbeat;
-mod home;
 mod identity;
 mod labels;
 mod lease_status;

@@ -51,6 +51,7 @@ use crate::backend::{
 use crate::blocking::BlockingBackend;
 use crate::default_folder::{DefaultFolder, LastUse};
 use crate::error::{Error, ErrorKind, Operation};
+use crate::home;
 use crate::key::{Key, Scope};
 use crate::private_folder::PrivateFolder;
 use files::NotAFile;
@@ -71,17 +72,18 @@ use lock::LockTimedOut;
 #[derive(Clone, Debug)]
 #[doc(alias = "pickle")]
 pub struct FileBackend {
-    /// `None` if the user has no home folder.
-    dir: Option<PrivateFolder>,
+    /// The error of one that cannot be, as of a user without a home folder.
+    dir: Result<PrivateFolder, Error>,
     /// Records uses of the folder, which is removed after long disuse.
     last_use: Option<Arc<LastUse>>,
 }
 
 impl FileBackend {
-    /// Entries in `dir`, created on demand.
+    /// Entries in `dir`, created on demand. A leading `~/` is the home folder of the user; for one who has none, operations
+    /// fail.
     pub fn new(dir: impl Into<PathBuf>) -> Self {
         Self {
-            dir: Some(PrivateFolder::new(dir.into())),
+            dir: home::expand(&dir.into()).map(PrivateFolder::new),
             last_use: None,
         }
     }
@@ -112,7 +114,11 @@ impl FileBackend {
     pub fn in_default(folder: Option<DefaultFolder>) -> Self {
         let (dir, last_use) = folder.map(DefaultFolder::into_parts).unzip();
         Self {
-            dir: dir.map(PrivateFolder::new),
+            dir: dir.map(PrivateFolder::new).ok_or_else(|| {
+                let message = "there is no home folder to keep the cache in";
+                let error = Error::new(ErrorKind::Io, Operation::Load, message);
+                error.with_hint("set CACHIER_CACHE_DIR or `cache_dir`")
+            }),
             last_use: last_use.flatten(),
         }
     }
@@ -120,7 +126,7 @@ impl FileBackend {
     /// The folder of all entries; `None` for a user without a home folder.
     #[must_use]
     pub fn dir(&self) -> Option<&Path> {
-        self.dir.as_ref().map(PrivateFolder::path)
+        self.dir.as_ref().ok().map(PrivateFolder::path)
     }
 
     /// The folder of a function's entries; `None` for a user without a home folder.
@@ -148,11 +154,8 @@ impl FileBackend {
     }
 
     fn used_dir(&self, operation: Operation) -> Result<&Path, Error> {
-        let Some(dir) = &self.dir else {
-            let message = "there is no home folder to keep the cache in";
-            let error = Error::new(ErrorKind::Io, operation, message);
-            return Err(error.with_hint("set CACHIER_CACHE_DIR or `cache_dir`"));
-        };
+        let dir = self.dir.as_ref();
+        let dir = dir.map_err(|error| error.clone().in_operation(operation))?;
         let dir = dir.trusted(operation)?;
         // Only now: nothing is changed in a folder that others may write to.
         if let Some(last_use) = &self.last_use {

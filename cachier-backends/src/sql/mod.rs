@@ -52,6 +52,8 @@ use crate::backend::{Instance, backend_by_instance, instance};
 #[cfg(feature = "sqlite")]
 use crate::default_folder::DefaultFolder;
 use crate::error::{Error, ErrorKind, Operation};
+#[cfg(feature = "sqlite")]
+use crate::home;
 use crate::network::{Clients, WaitReporter};
 #[cfg(feature = "sqlite")]
 use crate::private_folder::PrivateFolder;
@@ -79,11 +81,11 @@ impl SqlBackend {
     /// Entries in the database of a URL: `sqlite:path`, `postgres://…`, `mysql://…` or `mariadb://…`.
     ///
     /// What follows a `?` is for [sqlx](https://docs.rs/sqlx); `mode=ro` opens an SQLite file read-only. A missing file
-    /// is created, accessible to the user alone.
+    /// is created, accessible to the user alone. A leading `~/` is the home folder of the user.
     ///
     /// # Errors
     /// [`ErrorKind::Protocol`] for a URL that does not parse, that names SQLite's memory, or whose database belongs to a
-    /// feature that is off.
+    /// feature that is off; [`ErrorKind::NotRegistered`] for a leading `~` that stands for no home folder.
     pub fn from_url(url: &str) -> Result<Self, Error> {
         let address = address(url)?;
         Ok(Sql::opening(address).into())
@@ -114,14 +116,15 @@ impl SqlBackend {
         Ok(Sql::opening(Address::Sqlite(file)).into())
     }
 
-    /// Entries in `sql.db` in this folder; both are created if need be, accessible to the user alone.
+    /// Entries in `sql.db` in this folder; both are created if need be, accessible to the user alone. A leading `~/` is the
+    /// home folder of the user.
     ///
     /// # Errors
     /// When the folder cannot be created, belongs to another user, is writable for others, or when the database is a
-    /// link or no regular file.
+    /// link or no regular file; for a leading `~` that stands for no home folder.
     #[cfg(feature = "sqlite")]
     pub fn sqlite_in(folder: impl AsRef<std::path::Path>) -> Result<Self, Error> {
-        let folder = PrivateFolder::new(folder.as_ref().to_owned());
+        let folder = PrivateFolder::new(home::expand(folder.as_ref())?);
         let file = sqlite::File::in_folder(folder, "sql.db", None)?;
         Ok(Sql::opening(Address::Sqlite(file)).into())
     }
@@ -141,7 +144,7 @@ impl SqlBackend {
     /// shared with a group of this one, or when the database is a link or no regular file.
     #[cfg(feature = "sqlite")]
     pub fn sqlite_shared_in(folder: impl AsRef<std::path::Path>) -> Result<Self, Error> {
-        let folder = PrivateFolder::new(folder.as_ref().to_owned()).shared_with_group();
+        let folder = PrivateFolder::new(home::expand(folder.as_ref())?).shared_with_group();
         let file = sqlite::File::in_folder(folder, "sql.db", None)?;
         Ok(Sql::opening(Address::Sqlite(file)).into())
     }
@@ -270,7 +273,7 @@ fn address(url: &str) -> Result<Address, Error> {
     let scheme = url.split_once(':').map_or("", |(scheme, _)| scheme);
     let address: Result<Address, &'static str> = match scheme {
         #[cfg(feature = "sqlite")]
-        "sqlite" => sqlite::file(url).map(Address::Sqlite),
+        "sqlite" => return sqlite::file(url).map(Address::Sqlite),
         #[cfg(not(feature = "sqlite"))]
         "sqlite" => Err("the feature `sqlite` of cachier is off"),
         #[cfg(feature = "postgres")]
@@ -286,8 +289,12 @@ fn address(url: &str) -> Result<Address, Error> {
         "mysql" | "mariadb" => Err("the feature `mysql` of cachier is off"),
         _ => Err("write sqlite:path, postgres://… or mysql://…"),
     };
-    // The error omits the URL, which may contain credentials.
-    address.map_err(|hint| unusable("the URL of the database cannot be used").with_hint(hint))
+    address.map_err(unusable_url)
+}
+
+/// Without the URL, which may contain credentials.
+fn unusable_url(hint: &'static str) -> Error {
+    unusable("the URL of the database cannot be used").with_hint(hint)
 }
 
 fn unusable(message: &'static str) -> Error {

@@ -12,6 +12,7 @@ use super::destination::FileId;
 use super::dialect::Dialect;
 use crate::default_folder::LastUse;
 use crate::error::{Error, ErrorKind, Operation};
+use crate::home;
 use crate::private_folder::{Access, PrivateFolder};
 
 pub(super) const DIALECT: Dialect = Dialect {
@@ -73,14 +74,17 @@ pub(super) struct File {
     last_use: Option<Arc<LastUse>>,
 }
 
-/// The file of a URL. `Err` says what is wrong.
-pub(super) fn file(url: &str) -> Result<File, &'static str> {
+/// The file of a URL; a leading `~/` is the home folder.
+pub(super) fn file(url: &str) -> Result<File, Error> {
     if url.contains(":memory:") || url.contains("mode=memory") {
-        return Err(
+        return Err(super::unusable_url(
             "each connection would have a store of its own; name a file, or use the memory backend",
-        );
+        ));
     }
-    let options = SqliteConnectOptions::from_str(url).map_err(|_| "write sqlite:folder/file.db")?;
+    let options = SqliteConnectOptions::from_str(url);
+    let options = options.map_err(|_| super::unusable_url("write sqlite:folder/file.db"))?;
+    let path = home::expand(options.get_filename())?;
+    let options = options.filename(path);
     let is_read_only = url.contains("mode=ro") || url.contains("immutable=");
     Ok(if is_read_only {
         File::of_program(options.busy_timeout(BUSY_TIMEOUT))
@@ -120,7 +124,8 @@ impl File {
 
     /// A file in one of cachier's folders, created if need be.
     ///
-    /// # Errors When the folder cannot be created, others may write to it, or the file's path is not a regular file.
+    /// # Errors
+    /// When the folder cannot be created, others may write to it, or the file's path is not a regular file.
     pub(super) fn in_folder(
         folder: PrivateFolder,
         name: &str,

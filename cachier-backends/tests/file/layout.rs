@@ -2,9 +2,10 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use cachier_backends::file::FileBackend;
-use cachier_backends::{Blocking, BlockingBackend, Scope};
+use cachier_backends::{Blocking, BlockingBackend, Operation, Scope};
 use futures_lite::future::block_on;
 use tempfile::tempdir;
 
@@ -89,6 +90,19 @@ fn the_store_is_named_by_its_folder() {
         (backend.kind(), backend.store_name()),
         ("file", "/cache".to_owned())
     );
+}
+
+#[test]
+fn a_leading_tilde_is_the_home_folder() {
+    let home = std::env::home_dir().unwrap();
+    let backend = FileBackend::new("~/no such");
+    assert_eq!(backend.dir(), Some(&*home.join("no such")));
+    let refused = FileBackend::new("~nobody/x");
+    assert_eq!(refused.dir(), None);
+    let error = refused.clear(&Arc::new(Scope::new("n", "f"))).unwrap_err();
+    assert!(error.to_string().contains("another user's home"), "{error}");
+    assert_eq!(error.operation(), Operation::Clear);
+    assert!(!Path::new("~nobody").exists());
 }
 
 #[test]

@@ -4,13 +4,13 @@ use std::env;
 use std::ffi::OsStr;
 use std::path::{Component, Path, PathBuf};
 
-use cachier_backends::{Error, ErrorKind, Operation};
+use crate::error::{Error, ErrorKind, Operation};
 
 /// The path with the home folder in place of a leading `~`.
 ///
 /// # Errors
 /// If the user has no home folder, or another user's is meant.
-pub(crate) fn expand(path: &Path) -> Result<PathBuf, Error> {
+pub fn expand(path: &Path) -> Result<PathBuf, Error> {
     expand_with(path, || env::home_dir().filter(|home| home.is_absolute()))
 }
 
