@@ -169,15 +169,27 @@ impl Backends {
             .collect()
     }
 
-    /// The figures of every backend that is or was in use, or is registered.
+    /// Waits for what the backends do in the background on their own.
+    pub(crate) async fn idle(&self) {
+        for (_, handle) in self.all() {
+            // Who has failed is not doing anything any more.
+            let _ = handle.backend.idle().await;
+        }
+    }
+
+    /// The figures of all backends.
     pub(crate) fn figures(&self) -> Vec<StoreFigures> {
+        let all = self.all().into_iter();
+        all.map(|(name, handle)| handle.figures(name)).collect()
+    }
+
+    /// Every backend that is or was in use, or is registered, by name.
+    fn all(&self) -> Vec<(String, Arc<BackendHandle>)> {
         let mut all = self.all_registered();
         let state = self.state();
         let opened = state.opened.iter();
         all.extend(opened.map(|((name, _), handle)| (name.clone(), Arc::clone(handle))));
-        drop(state);
-        let all = all.into_iter();
-        all.map(|(name, handle)| handle.figures(name)).collect()
+        all
     }
 
     /// A built-in backend, opened when it is first needed.

@@ -148,5 +148,8 @@ pub fn flush() {
 
 /// Waits until all background work is done, without blocking the thread.
 pub async fn flush_async() {
-    context::current().pending.idle().await;
+    let context = context::current();
+    context.pending.idle().await;
+    // Afterwards, since that work leads to the backends' own.
+    context.backends.idle().await;
 }

@@ -42,6 +42,7 @@ mod retry_after;
 mod runtimes;
 mod shared_store;
 mod single_flight;
+mod space;
 mod storing;
 mod switches;
 #[cfg(unix)]
