@@ -171,6 +171,12 @@ impl Error {
         self.inner.operation
     }
 
+    /// What happened, without where, why, and what to do about it.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        &self.inner.message
+    }
+
     /// Whether a retry may succeed soon.
     #[must_use]
     pub fn is_transient(&self) -> bool {
@@ -316,6 +322,7 @@ mod tests {
         let error = Error::new(ErrorKind::Io, Operation::Clear, "it failed");
         let elsewhere = error.clone().at("/there");
         assert_eq!(error.to_string(), "it failed");
+        assert_eq!(elsewhere.message(), "it failed");
         assert_eq!(elsewhere.to_string(), "/there: it failed");
         assert_eq!(elsewhere.operation(), Operation::Clear);
     }

@@ -84,15 +84,34 @@ impl Backends {
         opened: impl FnOnce(&Folder),
     ) -> Result<Arc<BackendHandle>, Error> {
         environment::is_usable(policy.namespace.as_deref())?;
-        let name = match backend {
-            BackendName::Named(name) => (*name).to_owned(),
-            BackendName::Default | BackendName::Memory => self.default_name()?,
-        };
+        let name = self.name_of(backend)?;
         if let Some(registered) = self.registered(&name) {
             return Ok(registered);
         }
         let folder = builtin::folder(&name, policy, Some(package))?;
         self.built_in(name, folder, opened)
+    }
+
+    /// The path or address of the store of a function of this package; `None` until that is opened.
+    pub(crate) fn store_name(
+        &self,
+        backend: &BackendName,
+        policy: &Policy,
+        package: Package,
+    ) -> Option<String> {
+        let name = self.name_of(backend).ok()?;
+        let known = self.registered(&name).or_else(|| {
+            let folder = builtin::folder(&name, policy, Some(package)).ok()?;
+            self.state().opened.get(&(name, folder)).cloned()
+        });
+        known.map(|known| known.backend.store_name())
+    }
+
+    fn name_of(&self, backend: &BackendName) -> Result<String, Error> {
+        match backend {
+            BackendName::Named(name) => Ok((*name).to_owned()),
+            BackendName::Default | BackendName::Memory => self.default_name(),
+        }
     }
 
     /// The backend of a name, in use from now on, for nobody in particular. Where it keeps files and nobody has named a folder,

@@ -264,8 +264,7 @@ impl Function {
             ErrorKind::Codec => self.verification.suspect_values(),
             _ => {}
         }
-        let store = self.context.backends.label(&self.options.backend);
-        trace::store_problem(&self.name, &store, error);
+        trace::store_problem(&self.name, || self.store(), error);
         let now = self.context.clock.coarse().max(1);
         let warned = self.warned.load(Ordering::Relaxed);
         let is_due = warned == NEVER || now.saturating_sub(warned) >= MIN_REPORT_INTERVAL;
@@ -276,6 +275,15 @@ impl Function {
                 .is_ok()
         {
             trace::backend_failed(&self.name, error);
+        }
+    }
+
+    /// Its store, for messages.
+    fn store(&self) -> trace::Store {
+        let (backends, backend) = (&self.context.backends, &self.options.backend);
+        trace::Store {
+            backend: backends.label(backend),
+            name: backends.store_name(backend, &self.policy(), self.package),
         }
     }
 
@@ -294,7 +302,7 @@ impl Function {
     #[cold]
     pub(crate) fn report_refusal(&self, error: &Error) {
         if self.verification.is_first_refusal() {
-            trace::store_problem(&self.name, "", error);
+            trace::store_problem(&self.name, || self.store(), error);
         }
     }
 

@@ -1,5 +1,7 @@
 //! Events for `tracing`, and problems, which are told without it too.
 
+use std::io;
+use std::iter;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use cachier_backends::{Error, ErrorKind};
@@ -40,24 +42,67 @@ pub(crate) fn backend_failed(function: &str, error: &Error) {
     let _ = (function, error);
 }
 
+/// The store of a function.
+pub(crate) struct Store {
+    /// The name that attributes use.
+    pub(crate) backend: String,
+    /// Its path or address; `None` for one that could not be opened.
+    pub(crate) name: Option<String>,
+}
+
 /// A function's problem with its store.
-pub(crate) fn store_problem(function: &str, store: &str, error: &Error) {
+pub(crate) fn store_problem(function: &str, store: impl FnOnce() -> Store, error: &Error) {
     use ErrorKind::{BreakerOpen, Codec, Identity, NotRegistered, Unfaithful};
+    // A consequence of problems that were told.
+    if error.kind() == BreakerOpen {
+        return;
+    }
+    let store = store();
     let cause = match error.kind() {
-        // A consequence of problems that were told.
-        BreakerOpen => return,
         NotRegistered => error.to_string(),
         Codec | Identity | Unfaithful => format!("{} {function}", error.kind().as_str()),
-        _ => format!("{} {store}", error.kind().as_str()),
+        _ => cause(&store, error),
     };
     let problem = match error.kind() {
         // Serde's messages may contain arguments and values.
         Codec | Unfaithful => format!("`{function}`: {error}"),
         Identity | NotRegistered => format!("`{function}`: {error:#}"),
-        // Not every error names its store.
-        _ => format!("`{function}` on `{store}`: {error:#}"),
+        _ => {
+            let (backend, error) = (&store.backend, format!("{error:#}"));
+            match store.name {
+                // Not every error names its store.
+                Some(name) if !error.contains(&name) => {
+                    format!("`{function}` on `{backend}` ({name}): {error}")
+                }
+                _ => format!("`{function}` on `{backend}`: {error}"),
+            }
+        }
     };
     tell(&cause, &problem);
+}
+
+/// What a failure of a store has in common with others of the same cause, whatever operation and entry it was found with.
+fn cause(store: &Store, error: &Error) -> String {
+    use ErrorKind::{Connect, Full, Timeout};
+    let kind = error.kind().as_str();
+    let Some(name) = &store.name else {
+        return format!("{kind} {error}");
+    };
+    match error.kind() {
+        Connect | Full | Timeout => format!("{kind} {name}"),
+        _ => match os_error(error) {
+            Some(code) => format!("{kind} {name} {code}"),
+            None => format!("{kind} {name} {}", error.message()),
+        },
+    }
+}
+
+/// The operating system's code of an error, or of one that caused it.
+fn os_error(error: &Error) -> Option<i32> {
+    let first: &(dyn std::error::Error + 'static) = error;
+    let causes = iter::successors(Some(first), |error| error.source());
+    let mut codes = causes.filter_map(|cause| cause.downcast_ref::<io::Error>()?.raw_os_error());
+    codes.next()
 }
 
 /// A problem that only a person can mend.

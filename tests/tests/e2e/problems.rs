@@ -1,10 +1,15 @@
 //! What a person is told who listens to nothing.
 
+use std::io;
 use std::path::Path;
 use std::process::Command;
-use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
-use cachier::cachier;
+use cachier::{
+    Backend, BoxFuture, Error, ErrorKind, Key, Loaded, Operation, Scope, StoreReply, StoreRequest,
+    cachier,
+};
 use cachier_tests::process::{Process, part, say};
 
 #[cachier(backend = "redis")]
@@ -156,6 +161,169 @@ fn a_user_without_a_home_is_told_that() {
     });
     assert_eq!(lines.len(), 1, "{lines:?}");
     assert!(lines[0].contains("no home folder"), "{lines:?}");
+}
+
+#[test]
+fn each_folder_that_cannot_be_used_is_told_of() {
+    #[cachier(backend = "file", cache_dir = "/dev/null/one")]
+    fn one(number: u64) -> u64 {
+        number
+    }
+
+    #[cachier(backend = "file", cache_dir = "/dev/null/other")]
+    fn other(number: u64) -> u64 {
+        number
+    }
+
+    if part().is_some() {
+        for number in 0..3 {
+            let _ = (one(number), other(number));
+        }
+        return;
+    }
+    let test = "each_folder_that_cannot_be_used_is_told_of";
+    let lines = lines(test, "call", |_| {});
+    assert_eq!(lines.len(), 2, "{lines:?}");
+    for (line, folder) in lines.iter().zip(["/dev/null/one", "/dev/null/other"]) {
+        assert!(line.contains(folder), "{lines:?}");
+    }
+}
+
+/// A store whose loads fail for one reason and another.
+struct Failing(AtomicUsize);
+
+impl Backend for Failing {
+    fn kind(&self) -> &str {
+        "failing"
+    }
+
+    fn store_name(&self) -> String {
+        "/a/folder".to_owned()
+    }
+
+    fn load<'a>(&'a self, _: &'a Key) -> BoxFuture<'a, Option<Loaded>> {
+        let asked = self.0.fetch_add(1, Ordering::Relaxed);
+        let of_system = |code| {
+            let error = io::Error::from_raw_os_error(code);
+            Error::io(Operation::Load, "cannot read the entry", error)
+        };
+        let error = match asked % 3 {
+            0 => of_system(5),
+            1 => of_system(116),
+            _ => Error::new(ErrorKind::Io, Operation::Load, "it is torn"),
+        };
+        Box::pin(async { Err(error) })
+    }
+
+    fn store<'a>(&'a self, _: &'a Key, _: StoreRequest<'a>) -> BoxFuture<'a, StoreReply> {
+        Box::pin(async { Ok(StoreReply::Stored { evicted: 0 }) })
+    }
+
+    fn remove<'a>(&'a self, _: &'a Key) -> BoxFuture<'a, bool> {
+        Box::pin(async { Ok(false) })
+    }
+
+    fn clear<'a>(&'a self, _: &'a Arc<Scope>) -> BoxFuture<'a, Option<u64>> {
+        Box::pin(async { Ok(None) })
+    }
+}
+
+#[test]
+fn each_failure_of_a_store_is_told_once() {
+    #[cachier(backend = registered("failing"))]
+    fn failing(number: u64) -> u64 {
+        number
+    }
+
+    if part().is_some() {
+        cachier::register_backend("failing", Failing(AtomicUsize::new(0))).unwrap();
+        cachier::set_global_params(cachier::global_params().breaker_threshold(100));
+        for number in 0..9 {
+            failing(number);
+        }
+        return;
+    }
+    let lines = lines("each_failure_of_a_store_is_told_once", "call", |_| {});
+    assert_eq!(lines.len(), 3, "{lines:?}");
+    assert!(
+        lines.iter().all(|line| line.contains("(/a/folder): ")),
+        "{lines:?}"
+    );
+    assert!(lines[2].contains("it is torn"), "{lines:?}");
+}
+
+#[test]
+fn each_kind_of_unreachable_store_is_told_of_once() {
+    #[cachier(backend = "sql", operation_timeout = "1s")]
+    fn in_sql(text: &str) -> String {
+        text.to_owned()
+    }
+
+    #[cachier(backend = "mongo", operation_timeout = "1s")]
+    fn in_mongo(text: &str) -> String {
+        text.to_owned()
+    }
+
+    #[cachier(backend = "s3", operation_timeout = "1s")]
+    fn in_s3(text: &str) -> String {
+        text.to_owned()
+    }
+
+    #[cachier(backend = "file", cache_dir = "/dev/null/x")]
+    fn in_a_folder(text: &str) -> String {
+        text.to_owned()
+    }
+
+    if let Some(part) = part() {
+        for number in 0..3 {
+            let argument = format!("an argument {number}");
+            match &*part {
+                "sql" => in_sql(&argument),
+                "mongo" => in_mongo(&argument),
+                "s3" => in_s3(&argument),
+                _ => in_a_folder(&argument),
+            };
+        }
+        return;
+    }
+    for (store, variable, value) in [
+        (
+            "sql",
+            "CACHIER_SQL_URL",
+            "postgres://user:s3cret@127.0.0.1:1/x",
+        ),
+        (
+            "sql",
+            "CACHIER_SQL_URL",
+            "mysql://user:s3cret@127.0.0.1:1/x",
+        ),
+        ("sql", "CACHIER_SQL_URL", "sqlite:/dev/null/x.db"),
+        (
+            "mongo",
+            "CACHIER_MONGO_URL",
+            "mongodb://user:s3cret@127.0.0.1:1/x",
+        ),
+        ("s3", "CACHIER_S3_ENDPOINT", "http://127.0.0.1:1"),
+        ("file", "CACHIER_QUIET", "0"),
+    ] {
+        let test = "each_kind_of_unreachable_store_is_told_of_once";
+        let lines = lines(test, store, |command| {
+            command
+                .env("AWS_ACCESS_KEY_ID", "user")
+                .env("AWS_SECRET_ACCESS_KEY", "s3cret");
+            command
+                .env("AWS_REGION", "eu-central-1")
+                .env("CACHIER_S3_BUCKET", "bucket");
+            command.env(variable, value);
+        });
+        let [line] = &lines[..] else {
+            panic!("{value}: {lines:?}")
+        };
+        assert!(line.contains(&format!("` on `{store}`")), "{line}");
+        for secret in ["s3cret", "an argument"] {
+            assert!(!line.contains(secret), "{line}");
+        }
+    }
 }
 
 #[test]
