@@ -31,8 +31,8 @@ static LISTENER: PerProcess<Mutex<Option<Listener>>> = PerProcess::new(copied);
 /// later listener replaces it.
 ///
 /// It gets one line per cause and process, whatever `CACHIER_QUIET` and `tracing` say, without arguments, keys or credentials.
-/// Causes already written to standard error are not repeated. It runs within the call that met the problem, so it must be quick
-/// and call no cached function.
+/// Causes already written to standard error are not repeated; others are told when they are met again. It runs within the call
+/// that met the problem, so it must be quick and call no cached function.
 ///
 /// ```
 /// cachier::on_problem(|problem| eprintln!("cache trouble: {problem}"));
@@ -49,16 +49,14 @@ pub fn on_problem(listener: impl Fn(&str) + Send + Sync + 'static) {
 
 /// Tells a problem, unless its cause was told before.
 pub(crate) fn tell(cause: &str, problem: &str) {
-    if !locked(&TOLD).is_first(cause) {
-        return;
-    }
-    let problem = presentable(problem);
     let listener = locked(&LISTENER).clone();
     if let Some(listener) = listener {
-        // A panic must not reach the call.
-        let _ = catch_unwind(AssertUnwindSafe(|| listener(&problem)));
-    } else if !environment::is_quiet() && !somebody_listens() && locked(&TOLD).may_write() {
-        write(&format!("cachier: {problem}\n"));
+        if locked(&TOLD).is_first(cause) {
+            // A panic must not reach the call.
+            let _ = catch_unwind(AssertUnwindSafe(|| listener(&presentable(problem))));
+        }
+    } else if !environment::is_quiet() && !somebody_listens() && locked(&TOLD).may_write(cause) {
+        write(&format!("cachier: {}\n", presentable(problem)));
     }
 }
 
@@ -98,9 +96,9 @@ impl Told {
             && self.causes.insert(cause.to_owned())
     }
 
-    /// Whether another line may be written; counts it.
-    fn may_write(&mut self) -> bool {
-        let may = self.lines < MAX_LINES;
+    /// Whether a line may be written of the cause; counts it. A later listener may hear of those for which there is no room.
+    fn may_write(&mut self, cause: &str) -> bool {
+        let may = self.lines < MAX_LINES && self.is_first(cause);
         self.lines += usize::from(may);
         may
     }
@@ -138,7 +136,11 @@ mod tests {
         assert!(told.is_first("a") && !told.is_first("a") && told.is_first("b"));
         let causes = (0..2 * MAX_CAUSES).filter(|cause| told.is_first(&cause.to_string()));
         assert_eq!(causes.count(), MAX_CAUSES - 2);
-        assert_eq!((0..100).filter(|_| told.may_write()).count(), MAX_LINES);
+        let mut told = Told::default();
+        assert!(told.may_write("0") && !told.may_write("0"));
+        let lines = (0..100).filter(|cause| told.may_write(&cause.to_string()));
+        assert_eq!(lines.count(), MAX_LINES - 1);
+        assert!(told.is_first("99"));
     }
 
     #[test]

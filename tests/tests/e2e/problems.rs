@@ -2,7 +2,7 @@
 
 use std::io;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -323,6 +323,32 @@ fn each_kind_of_unreachable_store_is_told_of_once() {
         for secret in ["s3cret", "an argument"] {
             assert!(!line.contains(secret), "{line}");
         }
+    }
+}
+
+#[test]
+fn a_listener_hears_what_was_not_written() {
+    static HEARD: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+    #[cachier(backend = registered("nobody"))]
+    fn nowhere(number: u64) -> u64 {
+        number
+    }
+
+    if part().is_some() {
+        nowhere(1);
+        cachier::on_problem(|problem| HEARD.lock().unwrap().push(problem.to_owned()));
+        nowhere(2);
+        nowhere(3);
+        return say(HEARD.lock().unwrap().len());
+    }
+    for (quiet, heard) in [("1", "1"), ("0", "0")] {
+        let test = "problems::a_listener_hears_what_was_not_written";
+        let process = Process::start(test, "call", |command| {
+            command.env("CACHIER_QUIET", quiet).stderr(Stdio::null());
+        });
+        assert_eq!(process.line(), heard, "CACHIER_QUIET={quiet}");
+        process.finish();
     }
 }
 
