@@ -31,6 +31,21 @@ pub(crate) struct Place {
     pub(crate) package: Package,
 }
 
+impl Place {
+    /// Whether functions of both keep their values in the same store, whatever the program's parameters are.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        let of = |place: &Self| {
+            let options = &place.options;
+            (
+                options.backend.clone(),
+                options.cache_dir.clone(),
+                place.package,
+            )
+        };
+        of(self) == of(other)
+    }
+}
+
 impl Handle {
     pub(crate) const fn new(
         make_spec: fn(&'static str) -> FunctionSpec,

@@ -79,7 +79,10 @@ impl Registry {
 
     /// Counts a function's store among those in use.
     pub(crate) fn expect(&self, place: Place) {
-        self.expected_places().push(place);
+        let mut places = self.expected_places();
+        if !places.iter().any(|known| known.is_same(&place)) {
+            places.push(place);
+        }
     }
 
     /// Where values are kept of the functions that have been called or are expected, as far as in stores.
@@ -104,5 +107,33 @@ impl Registry {
 
     fn switches(&self) -> MutexGuard<'_, Switches> {
         self.switches.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::identity::Package;
+    use crate::options::Options;
+
+    #[test]
+    fn a_store_that_is_expected_again_takes_no_more_room() {
+        let registry = Registry::new(Switches::default());
+        let expect = |options: Options, package| {
+            let package = Package::built_in(package, 1);
+            registry.expect(Place { options, package });
+            registry.places().len()
+        };
+        let with_folder = |folder: &str| Options {
+            cache_dir: Some(folder.into()),
+            ..Options::new()
+        };
+        for _ in 0..3 {
+            expect(Options::new(), "app");
+            assert!(expect(with_folder("/one"), "app") <= 4);
+            expect(with_folder("/two"), "app");
+            expect(Options::new(), "other");
+        }
+        assert_eq!(registry.places().len(), 4);
     }
 }
