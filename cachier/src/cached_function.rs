@@ -81,8 +81,8 @@ impl CachedFunction {
         self.all_metrics().into_iter().next()
     }
 
-    /// The figures since the beginning, added up over all functions of the name that have `enable_metrics`; `None` if none
-    /// has.
+    /// The figures since the beginning, added up over all functions of the name that have `enable_metrics`, as an exporter
+    /// adds them up; `None` if none has.
     ///
     /// ```
     /// # use cachier::cachier;
@@ -190,11 +190,17 @@ impl CachedFunction {
         }
     }
 
-    /// The metrics of those functions; instantiations of one function share theirs.
+    /// The metrics of those functions, and of those out of service for a name in storage that another has: their calls count.
+    /// Instantiations of one function share theirs.
     fn all_metrics(self) -> Vec<&'static CacheMetrics> {
+        let mut functions = self.reached();
+        if matches!(self.reach, Reach::Name) {
+            let duplicates = context::current().registry.duplicates();
+            let same = |known: &&&dyn RegisteredFunction| known.name() == self.name();
+            functions.extend(duplicates.iter().filter(same));
+        }
         let mut all: Vec<&'static CacheMetrics> = Vec::new();
-        for metrics in self
-            .reached()
+        for metrics in functions
             .into_iter()
             .filter_map(RegisteredFunction::metrics)
         {

@@ -13,6 +13,8 @@ use crate::switches::Switches;
 /// Cached functions by their names in storage.
 pub(crate) struct Registry {
     functions: PerProcess<Mutex<BTreeMap<String, &'static dyn RegisteredFunction>>>,
+    /// Functions that are out of service, because another has their name in storage.
+    duplicates: PerProcess<Mutex<Vec<&'static dyn RegisteredFunction>>>,
     switches: PerProcess<Mutex<Switches>>,
     /// Where functions keep their values that need not have been called.
     expected: PerProcess<Mutex<Vec<Place>>>,
@@ -26,6 +28,7 @@ impl Registry {
     pub(crate) fn new(switches: Switches) -> Self {
         Self {
             functions: PerProcess::new(copied),
+            duplicates: PerProcess::new(copied),
             switches: PerProcess::with(Mutex::new(switches), copied),
             expected: PerProcess::new(copied),
         }
@@ -41,6 +44,7 @@ impl Registry {
         // The parameters may have changed since the function read them.
         function.update_params();
         if functions.contains_key(function.storage_name()) {
+            self.duplicates().push(function);
             return Err(DuplicateName);
         }
         functions.insert(function.storage_name().to_owned(), function);
@@ -101,6 +105,13 @@ impl Registry {
         &self,
     ) -> MutexGuard<'_, BTreeMap<String, &'static dyn RegisteredFunction>> {
         self.functions
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Functions that have been called, but are out of service because another has their name in storage.
+    pub(crate) fn duplicates(&self) -> MutexGuard<'_, Vec<&'static dyn RegisteredFunction>> {
+        self.duplicates
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }

@@ -150,6 +150,9 @@ fn a_duplicate_name_bypasses_the_cache() {
         assert_eq!(two(1), 3);
         let stats = two::metrics().stats();
         assert_eq!((stats.bypassed, stats.backend_errors), (3, 1));
+        // As an exporter adds them up.
+        let of_both = cachier::function("twice").unwrap().stats().unwrap();
+        assert_eq!((of_both.calls, of_both.bypassed), (4, 3));
         cachier::disable_caching();
         cachier::enable_caching();
         assert_eq!(two(1), 3, "switching on does not bring it back");
