@@ -2,12 +2,9 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, SystemTime};
 
-use cachier::{
-    Backend, BoxFuture, Capabilities, EntryVersion, Figures, Key, Lease, LeaseReply, Loaded,
-    Renewal, Scope, StoreReply, StoreRequest, Usage, Vacated, WaitObserver, Watch, Watcher,
-};
+use cachier::{Backend, BoxFuture, Key, Loaded};
+use cachier_tests::layer::{Layer, Layered};
 
 /// The frequency of false answers.
 const ONCE_IN: u32 = 150;
@@ -22,11 +19,9 @@ pub(crate) struct FaultyBackend {
 }
 
 impl FaultyBackend {
-    pub(crate) fn new(backend: Arc<dyn Backend>) -> Self {
-        Self {
-            backend,
-            earlier: Mutex::default(),
-        }
+    pub(crate) fn in_front_of(backend: Arc<dyn Backend>) -> Layered<Self> {
+        let earlier = Mutex::default();
+        Layered(Self { backend, earlier })
     }
 
     fn tamper(&self, key: &Key, loaded: &mut Loaded) {
@@ -55,7 +50,11 @@ impl FaultyBackend {
     }
 }
 
-impl Backend for FaultyBackend {
+impl Layer for FaultyBackend {
+    fn behind(&self) -> &dyn Backend {
+        &*self.backend
+    }
+
     fn load<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, Option<Loaded>> {
         Box::pin(async move {
             let mut loaded = self.backend.load(key).await?;
@@ -64,94 +63,5 @@ impl Backend for FaultyBackend {
             }
             Ok(loaded)
         })
-    }
-
-    fn kind(&self) -> &str {
-        self.backend.kind()
-    }
-
-    fn store_name(&self) -> String {
-        self.backend.store_name()
-    }
-
-    fn capabilities(&self) -> Capabilities {
-        self.backend.capabilities()
-    }
-
-    fn store<'a>(&'a self, key: &'a Key, request: StoreRequest<'a>) -> BoxFuture<'a, StoreReply> {
-        self.backend.store(key, request)
-    }
-
-    fn take_over<'a>(&'a self, key: &'a Key, period: Duration) -> BoxFuture<'a, Lease> {
-        self.backend.take_over(key, period)
-    }
-
-    fn vacate(&self, lease: Lease) -> BoxFuture<'_, Vacated> {
-        self.backend.vacate(lease)
-    }
-
-    fn remove<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, bool> {
-        self.backend.remove(key)
-    }
-
-    fn clear<'a>(&'a self, scope: &'a Arc<Scope>) -> BoxFuture<'a, Option<u64>> {
-        self.backend.clear(scope)
-    }
-
-    fn lease<'a>(
-        &'a self,
-        key: &'a Key,
-        seen: Option<&'a EntryVersion>,
-        period: Duration,
-    ) -> BoxFuture<'a, LeaseReply> {
-        self.backend.lease(key, seen, period)
-    }
-
-    fn renew<'a>(&'a self, lease: &'a Lease) -> BoxFuture<'a, Renewal> {
-        self.backend.renew(lease)
-    }
-
-    fn release(&self, lease: Lease) -> BoxFuture<'_, ()> {
-        self.backend.release(lease)
-    }
-
-    fn wait<'a>(
-        &'a self,
-        key: &'a Key,
-        seen: Option<&'a EntryVersion>,
-    ) -> Option<BoxFuture<'a, ()>> {
-        self.backend.wait(key, seen)
-    }
-
-    fn watch(&self, scope: &Arc<Scope>, watcher: Arc<Watcher>) -> Option<Watch> {
-        self.backend.watch(scope, watcher)
-    }
-
-    fn clear_leases<'a>(&'a self, scope: &'a Arc<Scope>) -> BoxFuture<'a, ()> {
-        self.backend.clear_leases(scope)
-    }
-
-    fn cleanup<'a>(
-        &'a self,
-        scope: &'a Arc<Scope>,
-        before: SystemTime,
-    ) -> BoxFuture<'a, Option<u64>> {
-        self.backend.cleanup(scope, before)
-    }
-
-    fn usage<'a>(&'a self, scope: &'a Arc<Scope>) -> BoxFuture<'a, Usage> {
-        self.backend.usage(scope)
-    }
-
-    fn figures(&self) -> Figures {
-        self.backend.figures()
-    }
-
-    fn observe_waits(&self, observer: Arc<WaitObserver>) {
-        self.backend.observe_waits(observer);
-    }
-
-    fn check(&self) -> BoxFuture<'_, ()> {
-        self.backend.check()
     }
 }

@@ -109,7 +109,7 @@ fn prepare(store: Store) -> &'static Stage {
             .lease_period(LEASE_PERIOD),
     );
     if let Some(backend) = store.connect(&env::var(ADDRESS).expect("an address")) {
-        register_backend("store", FaultyBackend::new(backend)).expect("a backend");
+        register_backend("store", FaultyBackend::in_front_of(backend)).expect("a backend");
     }
     let counts = functions.iter().map(|_| Counts::default()).collect();
     Box::leak(Box::new(Stage { functions, counts }))

@@ -6,7 +6,6 @@ use cachier::testing::IsolatedContext;
 use cachier::{
     CallOptions, Outcome, PrometheusExporter, cachier, global_params, set_global_params,
 };
-use cachier_servers::proxy::Proxy;
 use cachier_tests::callers::{in_context, runtime};
 
 use crate::store::{Store, Subject};
@@ -52,8 +51,7 @@ fn call_async(outcome: Outcome, number: u64) {
 }
 
 fn a_hit_is_one_request_a_miss_three(subject: &Subject) {
-    let proxy = Proxy::to(subject.port());
-    subject.register_at(&subject.at(proxy.port()));
+    let proxy = subject.behind_a_proxy();
     for call in [call, call_async] {
         // Connects, and makes the server know the statements.
         call(Outcome::Miss, 0);

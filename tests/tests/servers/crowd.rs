@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use cachier::{Call, CallOptions, Outcome, cachier, global_params, set_global_params};
-use cachier_servers::proxy::Proxy;
 use cachier_tests::callers::Callers;
 use cachier_tests::wait::until;
 
@@ -152,8 +151,7 @@ fn crowds_on_a_hung_server_time_out(subject: &Subject) {
     if !subject.is_tried_here() {
         return;
     }
-    let proxy = Proxy::to(subject.port());
-    subject.register_at(&subject.at(proxy.port()));
+    let proxy = subject.behind_a_proxy();
     until("it is served", || {
         wave_of_tasks(1)[0].outcome == Outcome::Hit
     });

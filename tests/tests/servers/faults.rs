@@ -20,27 +20,16 @@ use sqlx::{Connection, SqliteConnection};
 
 use crate::store::{Store, Subject, unique};
 
-crate::on_every_server! {
-    calls_compute_or_fail_without_a_server
-    a_server_that_goes_away_and_comes_back
-    a_hung_server_costs_the_operation_timeout
-    a_server_hung_from_the_start
-    a_server_lost_meanwhile_costs_one_result
-    a_server_stopped_killed_and_restarted
-    a_server_that_answers_slowly
-    connections_that_break_at_random
-    a_lost_connection_is_replaced_within_the_call
-    an_unanswered_lease_is_released
-}
-/// For S3, and for moto, another implementation.
-macro_rules! on_every_s3 {
+/// On every server; for S3, and for moto, another implementation.
+macro_rules! on_every_server_and_s3 {
     ($($test:ident)*) => {
-        crate::on_every_store!(@ s3: S3, [$($test)*]);
-        crate::on_every_store!(@ moto: Moto, [$($test)*]);
+        crate::on_every_server! { $($test)* an_unanswered_lease_is_released }
+        crate::on_every_store!(@ s3: S3, [$($test)* storing_that_meets_another_request_is_tried_again]);
+        crate::on_every_store!(@ moto: Moto, [$($test)* storing_that_meets_another_request_is_tried_again]);
     };
 }
 
-on_every_s3! {
+on_every_server_and_s3! {
     calls_compute_or_fail_without_a_server
     a_server_that_goes_away_and_comes_back
     a_hung_server_costs_the_operation_timeout
@@ -50,8 +39,8 @@ on_every_s3! {
     a_server_that_answers_slowly
     connections_that_break_at_random
     a_lost_connection_is_replaced_within_the_call
-    storing_that_meets_another_request_is_tried_again
 }
+
 mod overwrites {
     use super::an_overwrite_without_store_is_unavailable;
 
@@ -206,8 +195,7 @@ fn a_server_that_goes_away_and_comes_back(subject: &Subject) {
     if !is_tried_here(subject) {
         return;
     }
-    let proxy = Proxy::to(subject.port());
-    subject.register_at(&subject.at(proxy.port()));
+    let proxy = subject.behind_a_proxy();
     resumes();
     proxy.refuse(true);
     for number in 10..13 {
@@ -221,8 +209,7 @@ fn a_hung_server_costs_the_operation_timeout(subject: &Subject) {
     if !is_tried_here(subject) {
         return;
     }
-    let proxy = Proxy::to(subject.port());
-    subject.register_at(&subject.at(proxy.port()));
+    let proxy = subject.behind_a_proxy();
     resumes();
     proxy.hang(true);
     are_unavailable(&calls(10));
@@ -319,8 +306,7 @@ fn a_server_lost_meanwhile_costs_one_result(subject: &Subject) {
     // Short leases expire during the computation, too.
     set_global_params(global_params().lease_period(Duration::from_secs(1)));
     for (number, hangs) in [(1, true), (2, false)] {
-        let proxy = Arc::new(Proxy::to(subject.port()));
-        subject.register_at(&subject.at(proxy.port()));
+        let proxy = Arc::new(subject.behind_a_proxy());
         resumes();
         let (of_middle, loses) = (Arc::clone(&proxy), move |proxy: &Proxy| match hangs {
             true => proxy.hang(true),
@@ -404,8 +390,7 @@ fn connections_that_break_at_random(subject: &Subject) {
     if !is_tried_here(subject) {
         return;
     }
-    let proxy = Proxy::to(subject.port());
-    subject.register_at(&subject.at(proxy.port()));
+    let proxy = subject.behind_a_proxy();
     resumes();
     proxy.break_one_in(37);
     for number in 0..60 {
@@ -421,8 +406,7 @@ fn a_lost_connection_is_replaced_within_the_call(subject: &Subject) {
         return;
     }
     set_global_params(global_params().operation_timeout(Duration::from_secs(5)));
-    let proxy = Proxy::to(subject.port());
-    subject.register_at(&subject.at(proxy.port()));
+    let proxy = subject.behind_a_proxy();
     resumes();
     for _ in 0..5 {
         proxy.break_all();
@@ -433,8 +417,7 @@ fn a_lost_connection_is_replaced_within_the_call(subject: &Subject) {
 }
 
 fn storing_that_meets_another_request_is_tried_again(subject: &Subject) {
-    let proxy = Proxy::to(subject.port());
-    subject.register_at(&subject.at(proxy.port()));
+    let proxy = subject.behind_a_proxy();
     let call = |options| {
         let call = double::call_detailed(options, 1);
         assert!(call.backend_error.is_none(), "{call}");

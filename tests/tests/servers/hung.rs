@@ -91,8 +91,7 @@ impl Obstacle {
             subject.register_at(&address);
             return Self::Holder(address, None);
         }
-        let proxy = Proxy::to(subject.port());
-        subject.register_at(&subject.at(proxy.port()));
+        let proxy = subject.behind_a_proxy();
         Self::Proxy(proxy)
     }
 

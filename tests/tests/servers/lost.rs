@@ -62,8 +62,7 @@ fn all_is_well_after(subject: &Subject, begin: fn(&Proxy), end: fn(&Proxy)) {
         return;
     }
     set_global_params(global_params().operation_timeout(TIMEOUT));
-    let proxy = Proxy::to(subject.port());
-    subject.register_at(&subject.at(proxy.port()));
+    let proxy = subject.behind_a_proxy();
     let goes_on = Arc::new(AtomicBool::new(true));
     let callers: Vec<_> = (0..CALLERS)
         .map(|number| {

@@ -28,8 +28,7 @@ fn call(number: u64) -> Call<u64> {
 
 /// The subject behind a proxy, with an entry that calls hit.
 fn served(subject: &Subject) -> Proxy {
-    let proxy = Proxy::to(subject.port());
-    subject.register_at(&subject.at(proxy.port()));
+    let proxy = subject.behind_a_proxy();
     until("it is served", || call(1).outcome == Outcome::Hit);
     proxy
 }

@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::path::Path;
 use std::process::Command;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -13,13 +13,15 @@ use cachier::{
     Backend, Blocking, Error, FileBackend, Key, MongoBackend, RedisBackend, S3Backend, SqlBackend,
     StoreRequest, global_params, register_backend, set_global_params,
 };
+use cachier_servers::proxy::Proxy;
 use cachier_servers::s3::Place;
 use cachier_servers::{StoreServer, free_port};
 use cachier_tests::gate::Gate;
+use cachier_tests::layer::Layered;
 use cachier_tests::process::{Process, part, skip};
 use futures_lite::future::block_on;
 
-use crate::spied::Spied;
+use crate::spied::{Spied, Spy};
 
 /// A kind of store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,13 +47,7 @@ pub(crate) struct Subject {
     pub(crate) address: String,
     /// The test's name, by which processes are started.
     test: &'static str,
-    last_key: Arc<Mutex<Option<Key>>>,
-    /// Whether others invalidate the next entry during its store.
-    forgotten: Arc<AtomicBool>,
-    /// Where the next store waits.
-    gate: Arc<Mutex<Option<Arc<Gate>>>>,
-    /// Whether others drop the marks of running computations during it.
-    unmarked: Arc<AtomicBool>,
+    spy: Arc<Spy>,
 }
 
 impl Store {
@@ -62,10 +58,7 @@ impl Store {
             store: self,
             address,
             test,
-            last_key: Arc::default(),
-            forgotten: Arc::default(),
-            gate: Arc::default(),
-            unmarked: Arc::default(),
+            spy: Arc::default(),
         };
         if part().is_some() {
             let subject = subject(std::env::var(ADDRESS).unwrap());
@@ -235,17 +228,21 @@ impl Subject {
         self.register_backend(self.store.connect(address));
     }
 
+    /// Registers the same store behind a proxy.
+    pub(crate) fn behind_a_proxy(&self) -> Proxy {
+        let proxy = Proxy::to(self.port());
+        self.register_at(&self.at(proxy.port()));
+        proxy
+    }
+
     /// Registers this backend instead.
     pub(crate) fn register_backend(&self, backend: Arc<dyn Backend>) {
         let spied = Spied {
             backend,
-            last_key: Arc::clone(&self.last_key),
             other: self.bare(),
-            forgotten: Arc::clone(&self.forgotten),
-            gate: Arc::clone(&self.gate),
-            unmarked: Arc::clone(&self.unmarked),
+            spy: Arc::clone(&self.spy),
         };
-        register_backend("store", spied).unwrap();
+        register_backend("store", Layered(spied)).unwrap();
     }
 
     /// The same kind of store on another server.
@@ -254,10 +251,7 @@ impl Subject {
             store: self.store,
             address: address.into(),
             test: self.test,
-            last_key: Arc::default(),
-            forgotten: Arc::default(),
-            gate: Arc::default(),
-            unmarked: Arc::default(),
+            spy: Arc::default(),
         }
     }
 
@@ -337,23 +331,23 @@ impl Subject {
 
     /// Invalidates the next entry as another process, during its store.
     pub(crate) fn forget_on_its_way(&self) {
-        self.forgotten.store(true, Ordering::SeqCst);
+        self.spy.forgotten.store(true, Ordering::SeqCst);
     }
 
     /// Drops the marks of running computations as another process, during the next store.
     pub(crate) fn drop_marks_on_its_way(&self) {
-        self.unmarked.store(true, Ordering::SeqCst);
+        self.spy.unmarked.store(true, Ordering::SeqCst);
     }
 
     /// Whether others have invalidated the entry.
     pub(crate) fn was_forgotten(&self) -> bool {
-        !self.forgotten.load(Ordering::SeqCst)
+        !self.spy.forgotten.load(Ordering::SeqCst)
     }
 
     /// Blocks the next store that runs on its own thread.
     pub(crate) fn hold_on_its_way(&self) -> Arc<Gate> {
         let gate = Arc::new(Gate::new());
-        let mut next = self.gate.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut next = self.spy.gate.lock().unwrap_or_else(PoisonError::into_inner);
         *next = Some(Arc::clone(&gate));
         gate
     }
@@ -365,7 +359,11 @@ impl Subject {
 
     /// The key of the entry last used.
     pub(crate) fn last_key(&self) -> Key {
-        let key = self.last_key.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = self
+            .spy
+            .last_key
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         key.clone().expect("an entry was asked for")
     }
 }
