@@ -132,13 +132,14 @@ pub(crate) fn killed_with_parent(program: &Path) -> Command {
 }
 
 impl StoreServer {
-    /// An existing server.
-    pub(crate) fn found(url: String) -> Self {
-        Self {
+    /// The existing server that this variable of the environment names.
+    pub(crate) fn named_by(variable: &str) -> Option<Self> {
+        let url = env::var(variable).ok()?;
+        Some(Self {
             url,
             server: None,
             serve: |_, _| unreachable!("it is not ours"),
-        }
+        })
     }
 
     /// A server started here; `serve` starts it again in its folder, on its port.

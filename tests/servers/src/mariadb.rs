@@ -1,6 +1,5 @@
 //! MariaDB.
 
-use std::env;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -14,10 +13,7 @@ const VARIABLE: &str = "CACHIER_TEST_MARIADB_URL";
 /// The server named by `CACHIER_TEST_MARIADB_URL`, or else a new one; `None`, with a message, if there is neither.
 #[must_use]
 pub fn start() -> Option<StoreServer> {
-    if let Ok(url) = env::var(VARIABLE) {
-        return Some(StoreServer::found(url));
-    }
-    start_private()
+    StoreServer::named_by(VARIABLE).or_else(start_private)
 }
 
 /// A new server.

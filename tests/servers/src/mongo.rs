@@ -16,10 +16,7 @@ const VARIABLE: &str = "CACHIER_TEST_MONGO_URL";
 /// The server named by `CACHIER_TEST_MONGO_URL`, or else a new one; `None`, with a message, if there is neither.
 #[must_use]
 pub fn start() -> Option<StoreServer> {
-    if let Ok(url) = env::var(VARIABLE) {
-        return Some(StoreServer::found(url));
-    }
-    start_private(free_port(), &[])
+    StoreServer::named_by(VARIABLE).or_else(|| start_private(free_port(), &[]))
 }
 
 /// The same for programs that need one: downloads `mongod` if it is not installed.

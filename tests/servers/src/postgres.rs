@@ -1,6 +1,5 @@
 //! PostgreSQL.
 
-use std::env;
 use std::fs;
 use std::net::{Ipv4Addr, TcpStream};
 use std::os::unix::fs::PermissionsExt;
@@ -17,10 +16,7 @@ const VARIABLE: &str = "CACHIER_TEST_POSTGRES_URL";
 /// The server named by `CACHIER_TEST_POSTGRES_URL`, or else a new one; `None`, with a message, if there is neither.
 #[must_use]
 pub fn start() -> Option<StoreServer> {
-    if let Ok(url) = env::var(VARIABLE) {
-        return Some(StoreServer::found(url));
-    }
-    start_private()
+    StoreServer::named_by(VARIABLE).or_else(start_private)
 }
 
 /// A new server.

@@ -26,10 +26,7 @@ use installed::{VARIABLE, installed};
 /// The server named by `CACHIER_TEST_REDIS_URL`, or else a new one; `None`, with a message, if there is neither.
 #[must_use]
 pub fn start() -> Option<StoreServer> {
-    if let Ok(url) = env::var(VARIABLE) {
-        return Some(StoreServer::found(url));
-    }
-    start_private(free_port(), &[])
+    StoreServer::named_by(VARIABLE).or_else(|| start_private(free_port(), &[]))
 }
 
 /// The same for programs that need one: downloads Valkey if `redis-server` is not installed.
@@ -62,8 +59,8 @@ pub fn start_private(port: u16, options: &[&str]) -> Option<StoreServer> {
 /// The Valkey server named by `CACHIER_TEST_VALKEY_URL`, or else a new one.
 #[must_use]
 pub fn start_valkey() -> Option<StoreServer> {
-    if let Ok(url) = env::var("CACHIER_TEST_VALKEY_URL") {
-        return Some(StoreServer::found(url));
+    if let Some(server) = StoreServer::named_by("CACHIER_TEST_VALKEY_URL") {
+        return Some(server);
     }
     let Some(program) = program_or_fetched("valkey-server") else {
         skip(
