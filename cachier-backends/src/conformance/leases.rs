@@ -7,6 +7,39 @@ use super::{LONG_PERIOD, Subject, all, entry, moment, skip, succeeded, until};
 use crate::backend::{Capability, Lease, LeaseReply, Renewal, StoreReply, StoreRequest, Vacated};
 use crate::key::Key;
 
+/// Without and with an entry: each of these prepares a key for a property.
+const WARM: [bool; 2] = [false, true];
+
+impl Subject {
+    async fn prepare(&self, key: &Key, warm: bool) {
+        if warm {
+            self.store(key, &entry(b"old")).await;
+        }
+    }
+
+    /// The lease on a key held by somebody else, as shown to whoever asks for it.
+    async fn held(&self, key: &Key) -> Lease {
+        let seen = self.version(key).await;
+        match succeeded(self.other.lease(key, seen.as_ref(), LONG_PERIOD).await) {
+            LeaseReply::Held(Some(held)) => held,
+            reply => panic!("somebody holds it: {reply:?}"),
+        }
+    }
+
+    async fn lease_on_current(&self, key: &Key) -> Lease {
+        let seen = self.version(key).await;
+        self.lease(key, seen.as_ref()).await
+    }
+
+    async fn store_under(&self, key: &Key, lease: Lease, value: &[u8]) -> StoreReply {
+        let value = entry(value);
+        let request = StoreRequest::new(&value, moment(0)).under(lease);
+        self.try_store(request, key).await
+    }
+}
+
+const STORED: StoreReply = StoreReply::Stored { evicted: 0 };
+
 pub(super) async fn one_lease_at_a_time(subject: &Subject) {
     if !subject.has(Capability::Leases) {
         return;
@@ -53,10 +86,8 @@ pub(super) async fn a_renewed_lease_stays(subject: &Subject) {
     let lease = subject.lease(&key, None).await;
     let renewed = succeeded(subject.backend.renew(&lease).await);
     assert_eq!(renewed, Renewal::Renewed);
-    let stored = entry(b"one");
-    let request = StoreRequest::new(&stored, moment(0)).under(lease);
-    let reply = subject.try_store(request, &key).await;
-    assert_eq!(reply, StoreReply::Stored { evicted: 0 });
+    let reply = subject.store_under(&key, lease, b"one").await;
+    assert_eq!(reply, STORED);
 }
 
 pub(super) async fn a_lease_leaves_the_entry_alone(subject: &Subject) {
@@ -73,8 +104,7 @@ pub(super) async fn a_lease_leaves_the_entry_alone(subject: &Subject) {
 pub(super) async fn a_store_consumes_its_lease(subject: &Subject) {
     let key = subject.key(1);
     for value in [b"one", b"two"] {
-        let seen = subject.version(&key).await;
-        let lease = subject.lease(&key, seen.as_ref()).await;
+        let lease = subject.lease_on_current(&key).await;
         let stored = entry(value);
         let request = StoreRequest::new(&stored, moment(0)).under(lease);
         let reply = subject.try_store(request, &key).await;
@@ -90,17 +120,13 @@ pub(super) async fn an_oversized_store_ends_its_lease(subject: &Subject) {
     let (key, large) = (subject.key(1), entry(&vec![7; 16 << 20]));
     // Without and with an entry.
     for _ in 0..2 {
-        let seen = subject.version(&key).await;
-        let lease = subject.lease(&key, seen.as_ref()).await;
+        let lease = subject.lease_on_current(&key).await;
         let request = StoreRequest::new(&large, moment(0)).under(lease);
         let reply = subject.try_store(request, &key).await;
         assert_ne!(reply, StoreReply::Superseded);
-        let seen = subject.version(&key).await;
-        let next = subject.lease(&key, seen.as_ref()).await;
-        let small = entry(b"small");
-        let request = StoreRequest::new(&small, moment(0)).under(next);
-        let reply = subject.try_store(request, &key).await;
-        assert_eq!(reply, StoreReply::Stored { evicted: 0 });
+        let next = subject.lease_on_current(&key).await;
+        let reply = subject.store_under(&key, next, b"small").await;
+        assert_eq!(reply, STORED);
     }
 }
 
@@ -133,20 +159,15 @@ pub(super) async fn remove_ends_the_lease(subject: &Subject) {
     let key = subject.key(1);
     // Without and with an entry.
     for _ in 0..2 {
-        let seen = subject.version(&key).await;
-        let lease = subject.lease(&key, seen.as_ref()).await;
+        let lease = subject.lease_on_current(&key).await;
         succeeded(subject.other.remove(&key).await);
         let next = subject.lease(&key, None).await;
-        let outdated = entry(b"outdated");
-        let request = StoreRequest::new(&outdated, moment(0)).under(lease);
-        let reply = subject.try_store(request, &key).await;
+        let reply = subject.store_under(&key, lease, b"outdated").await;
         assert_eq!(reply, StoreReply::Superseded);
         assert_eq!(subject.bytes(&key).await, None);
 
-        let new = entry(b"new");
-        let request = StoreRequest::new(&new, moment(0)).under(next);
-        let reply = subject.try_store(request, &key).await;
-        assert_eq!(reply, StoreReply::Stored { evicted: 0 });
+        let reply = subject.store_under(&key, next, b"new").await;
+        assert_eq!(reply, STORED);
     }
 }
 
@@ -161,12 +182,8 @@ pub(super) async fn clear_ends_the_leases(subject: &Subject) {
     let on_warm = subject.lease(&warm, seen.as_ref()).await;
     succeeded(subject.other.clear(&subject.scope("function")).await);
     for (key, lease) in [(&cold, on_cold), (&warm, on_warm)] {
-        let outdated = entry(b"outdated");
-        let request = StoreRequest::new(&outdated, moment(0)).under(lease);
-        assert_eq!(
-            subject.try_store(request, key).await,
-            StoreReply::Superseded
-        );
+        let reply = subject.store_under(key, lease, b"outdated").await;
+        assert_eq!(reply, StoreReply::Superseded);
         assert_eq!(subject.bytes(key).await, None);
         let _lease = subject.lease(key, None).await;
     }
@@ -184,9 +201,7 @@ pub(super) async fn clear_leases_ends_the_leases_alone(subject: &Subject) {
     succeeded(subject.other.clear_leases(&scope).await);
     assert_eq!(subject.bytes(&key).await, Some(entry(b"old")));
     let _next = subject.lease(&key, seen.as_ref()).await;
-    let outdated = entry(b"outdated");
-    let request = StoreRequest::new(&outdated, moment(0)).under(lease);
-    let reply = subject.try_store(request, &key).await;
+    let reply = subject.store_under(&key, lease, b"outdated").await;
     assert_eq!(reply, StoreReply::Superseded);
     assert_eq!(subject.bytes(&key).await, Some(entry(b"old")));
 }
@@ -198,42 +213,11 @@ pub(super) async fn a_newer_entry_is_not_overwritten(subject: &Subject) {
     let key = subject.key(1);
     let lease = subject.lease(&key, None).await;
     subject.store(&key, &entry(b"newer")).await;
-    let outdated = entry(b"outdated");
-    let request = StoreRequest::new(&outdated, moment(0)).under(lease);
-    let reply = subject.try_store(request, &key).await;
+    let reply = subject.store_under(&key, lease, b"outdated").await;
     assert_eq!(reply, StoreReply::Superseded);
     assert_eq!(subject.bytes(&key).await, Some(entry(b"newer")));
-    let seen = subject.version(&key).await;
-    let _lease = subject.lease(&key, seen.as_ref()).await;
+    let _lease = subject.lease_on_current(&key).await;
 }
-
-/// Without and with an entry: each of these prepares a key for a property.
-const WARM: [bool; 2] = [false, true];
-
-impl Subject {
-    async fn prepare(&self, key: &Key, warm: bool) {
-        if warm {
-            self.store(key, &entry(b"old")).await;
-        }
-    }
-
-    /// The lease on a key held by somebody else, as shown to whoever asks for it.
-    async fn held(&self, key: &Key) -> Lease {
-        let seen = self.version(key).await;
-        match succeeded(self.other.lease(key, seen.as_ref(), LONG_PERIOD).await) {
-            LeaseReply::Held(Some(held)) => held,
-            reply => panic!("somebody holds it: {reply:?}"),
-        }
-    }
-
-    async fn store_under(&self, key: &Key, lease: Lease, value: &[u8]) -> StoreReply {
-        let value = entry(value);
-        let request = StoreRequest::new(&value, moment(0)).under(lease);
-        self.try_store(request, key).await
-    }
-}
-
-const STORED: StoreReply = StoreReply::Stored { evicted: 0 };
 
 pub(super) async fn others_may_store_under_a_lease(subject: &Subject) {
     if !subject.has(Capability::Leases) {
@@ -241,8 +225,7 @@ pub(super) async fn others_may_store_under_a_lease(subject: &Subject) {
     }
     for (key, warm) in [1, 2].map(|number| subject.key(number)).iter().zip(WARM) {
         subject.prepare(key, warm).await;
-        let seen = subject.version(key).await;
-        let lease = subject.lease(key, seen.as_ref()).await;
+        let lease = subject.lease_on_current(key).await;
         let held = subject.held(key).await;
         assert_eq!(
             succeeded(subject.backend.renew(&lease).await),
@@ -252,8 +235,7 @@ pub(super) async fn others_may_store_under_a_lease(subject: &Subject) {
         let late = subject.store_under(key, lease, b"late").await;
         assert_eq!(late, StoreReply::Superseded);
         assert_eq!(subject.bytes(key).await, Some(entry(b"first")));
-        let seen = subject.version(key).await;
-        let _free = subject.lease(key, seen.as_ref()).await;
+        let _free = subject.lease_on_current(key).await;
     }
 }
 
@@ -264,8 +246,7 @@ pub(super) async fn a_forgotten_value_is_not_stored_by_others(subject: &Subject)
     let keys: Vec<_> = (0..6).map(|number| subject.key(number)).collect();
     for (number, key) in keys.iter().enumerate() {
         subject.prepare(key, WARM[number % 2]).await;
-        let seen = subject.version(key).await;
-        let lease = subject.lease(key, seen.as_ref()).await;
+        let lease = subject.lease_on_current(key).await;
         let held = subject.held(key).await;
         let scope = subject.scope("function");
         match number / 2 {
@@ -361,8 +342,7 @@ pub(super) async fn nothing_newer_is_vacated(subject: &Subject) {
     }
     for (key, warm) in [1, 2].map(|number| subject.key(number)).iter().zip(WARM) {
         subject.prepare(key, warm).await;
-        let seen = subject.version(key).await;
-        let lease = subject.lease(key, seen.as_ref()).await;
+        let lease = subject.lease_on_current(key).await;
         succeeded(subject.other.remove(key).await);
         subject.store(key, &entry(b"newer")).await;
         let vacated = succeeded(subject.backend.vacate(lease).await);
@@ -424,9 +404,7 @@ pub(super) async fn a_former_owner_stores_and_releases_nothing(subject: &Subject
         succeeded(subject.backend.release(late.share()).await);
         let third = subject.request(&key, seen).await;
         assert!(matches!(third, LeaseReply::Held(_)), "{third:?}");
-        let outdated = entry(b"outdated");
-        let request = StoreRequest::new(&outdated, moment(0)).under(late);
-        let reply = subject.try_store(request, &key).await;
+        let reply = subject.store_under(&key, late, b"outdated").await;
         assert_eq!(reply, StoreReply::Superseded);
         assert_eq!(before, succeeded(subject.backend.load(&key).await));
         let newer = entry(value);
