@@ -180,6 +180,22 @@ impl Reopen for S3 {
 }
 
 impl S3 {
+    /// Work on the bucket, given a client.
+    fn on_bucket<F>(
+        &self,
+        operation: Operation,
+        work: impl FnOnce(Bucket) -> F + Send + 'static,
+    ) -> impl FnOnce(Client) -> F + Send + 'static {
+        let shared = Arc::clone(&self.shared);
+        move |client| {
+            work(Bucket {
+                shared,
+                client,
+                operation,
+            })
+        }
+    }
+
     /// Runs an operation's requests on a client.
     fn run<T, F>(
         &self,
@@ -190,46 +206,26 @@ impl S3 {
         T: Send + 'static,
         F: Future<Output = Result<T, Error>> + Send + 'static,
     {
-        let shared = Arc::clone(&self.shared);
-        self.clients.run(operation, move |client| {
-            work(Bucket {
-                shared,
-                client,
-                operation,
-            })
-        })
+        self.clients.run(operation, self.on_bucket(operation, work))
     }
-}
 
-impl S3 {
     /// Releases a lease in the background if the answer to its request is lost.
     fn compensate<F>(&self, release: impl FnOnce(Bucket) -> F + Send + 'static) -> Compensation
     where
         F: Future<Output = Result<(), Error>> + Send + 'static,
     {
-        let shared = Arc::clone(&self.shared);
-        let operation = Operation::Lease;
-        self.clients.compensate(move |client| {
-            release(Bucket {
-                shared,
-                client,
-                operation,
-            })
-        })
+        let release = self.on_bucket(Operation::Lease, release);
+        self.clients.compensate(release)
     }
 
     /// Deletes an object in the background.
     fn delete_later(&self, name: String) {
-        let (clients, shared) = (self.clients.clone(), Arc::clone(&self.shared));
         let operation = Operation::Lease;
-        let delete = move |client| async move {
-            let bucket = Bucket {
-                shared,
-                client,
-                operation,
-            };
-            bucket.delete(&name).await
-        };
+        let delete = self.on_bucket(
+            operation,
+            |bucket| async move { bucket.delete(&name).await },
+        );
+        let clients = self.clients.clone();
         // A leftover lease is removed by cleaning up.
         let _ = spawn_in_background(async move { drop(clients.run(operation, delete).await) });
     }

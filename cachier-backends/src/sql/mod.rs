@@ -163,16 +163,9 @@ impl SqlBackend {
     #[doc(alias = "sql_engine")]
     pub fn with_sqlite_pool(pool: sqlx::SqlitePool) -> Self {
         let file = sqlite::File::of_program((*pool.connect_options()).clone());
-        let address = Address::Sqlite(file);
-        let waits = WaitReporter::default();
-        let database = Database::Sqlite(Source::Program(pool, waits.clone()));
-        Sql::of(
-            address,
-            Clients::of_program(Client::new(database)),
-            waits,
-            TABLE,
-        )
-        .into()
+        Self::of_pool(Address::Sqlite(file), |waits| {
+            Database::Sqlite(Source::Program(pool, waits))
+        })
     }
 
     /// Entries in the database of the program's own pool.
@@ -194,15 +187,9 @@ impl SqlBackend {
         let options = (*pool.connect_options()).clone();
         let pooler = pooler::Pooler::of_options(&options);
         let address = Address::Postgres(options, pooler.clone());
-        let waits = WaitReporter::default();
-        let database = Database::Postgres(Source::Program(pool, waits.clone()), pooler);
-        Sql::of(
-            address,
-            Clients::of_program(Client::new(database)),
-            waits,
-            TABLE,
-        )
-        .into()
+        Self::of_pool(address, |waits| {
+            Database::Postgres(Source::Program(pool, waits), pooler)
+        })
     }
 
     /// Entries in the database of the program's own pool.
@@ -219,15 +206,15 @@ impl SqlBackend {
     #[doc(alias = "sql_engine")]
     pub fn with_mysql_pool(pool: sqlx::MySqlPool) -> Self {
         let address = Address::MySql((*pool.connect_options()).clone());
+        Self::of_pool(address, |waits| {
+            Database::MySql(Source::Program(pool, waits))
+        })
+    }
+
+    fn of_pool(address: Address, database: impl FnOnce(WaitReporter) -> Database) -> Self {
         let waits = WaitReporter::default();
-        let database = Database::MySql(Source::Program(pool, waits.clone()));
-        Sql::of(
-            address,
-            Clients::of_program(Client::new(database)),
-            waits,
-            TABLE,
-        )
-        .into()
+        let client = Client::new(database(waits.clone()));
+        Sql::of(address, Clients::of_program(client), waits, TABLE).into()
     }
 
     /// Keeps entries in another table, next to one with the suffix `_schema`.
