@@ -75,7 +75,7 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// The same for one key, without a value unless it [brings](Self::bring) one.
+    /// The same for one key, without a value unless it is [extended](Self::extend_for_value) for one.
     pub(crate) fn for_one_key(function: &'a Function, mode: CallMode) -> Self {
         Self {
             is_of_companion: true,
@@ -89,7 +89,7 @@ impl<'a> Session<'a> {
     }
 
     /// Extends the timeout for a value of this many bytes. Called before the first operation.
-    pub(crate) fn bring(&mut self, bytes: u64) {
+    pub(crate) fn extend_for_value(&mut self, bytes: u64) {
         let allowance = self.policy.operation_timeout.max(one_key_timeout(bytes));
         self.budget = budget(self.function, &self.policy, allowance);
     }

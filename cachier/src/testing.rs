@@ -59,10 +59,6 @@ pub async fn isolated_async<F: Future>(future: F) -> F::Output {
 #[derive(Clone, Copy)]
 pub struct IsolatedContext(&'static Context);
 
-/// The former name of [`IsolatedContext`].
-#[doc(hidden)]
-pub type IsolatedWorld = IsolatedContext;
-
 impl IsolatedContext {
     /// The context of the calling code.
     #[must_use]

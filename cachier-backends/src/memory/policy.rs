@@ -11,7 +11,7 @@
 
 use super::catalog::make_room;
 
-/// One in this many ids is on probation once the store is full.
+/// One in this many ids is in the small queue once the store is full.
 const SMALL_SHARE: usize = 20;
 
 /// The most ids spared per eviction; otherwise one insertion might visit all.

@@ -71,7 +71,7 @@ impl<T: Store> EntryDriver<T> {
                 match key.and_then(|key| Ok((key, fitting(core, &session, slot)?))) {
                     Ok((key, found)) => {
                         // Sizes are often unknown in memory, which needs no limit.
-                        session.bring(found.bytes.unwrap_or(u64::MAX));
+                        session.extend_for_value(found.bytes.unwrap_or(u64::MAX));
                         State::Precache(key, found)
                     }
                     Err(error) => State::Precached(Err(error)),

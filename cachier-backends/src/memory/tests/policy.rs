@@ -9,47 +9,47 @@ use super::super::policy::{Arrival, Policy};
 /// The same rules with plain queues. Hashes are small enough not to collide in the ghost queue.
 #[derive(Default)]
 struct Naive {
-    probation: VecDeque<u32>,
-    protected: VecDeque<u32>,
+    small: VecDeque<u32>,
+    main: VecDeque<u32>,
     hashes: HashMap<u32, u32>,
-    traces: HashSet<u32>,
+    ghost: HashSet<u32>,
 }
 
 impl Naive {
     fn enter(&mut self, id: u32, hash: u32, again: bool) {
         self.hashes.insert(id, hash);
-        let known = self.traces.remove(&hash);
+        let known = self.ghost.remove(&hash);
         match known || again {
-            true => self.protected.push_back(id),
-            false => self.probation.push_back(id),
+            true => self.main.push_back(id),
+            false => self.small.push_back(id),
         }
     }
 
     fn remove(&mut self, id: u32) {
-        self.probation.retain(|other| *other != id);
-        self.protected.retain(|other| *other != id);
+        self.small.retain(|other| *other != id);
+        self.main.retain(|other| *other != id);
     }
 
     fn evict(&mut self, uses: &mut HashMap<u32, u8>) -> Option<u32> {
-        let total = self.probation.len() + self.protected.len();
+        let total = self.small.len() + self.main.len();
         if total == 0 {
             return None;
         }
-        let from_probation = self.probation.len() * 20 >= total;
-        let queue = if from_probation {
-            &mut self.probation
+        let from_small = self.small.len() * 20 >= total;
+        let queue = if from_small {
+            &mut self.small
         } else {
-            &mut self.protected
+            &mut self.main
         };
         let id = queue.pop_front().unwrap();
         let left = uses.entry(id).or_default();
         if *left > 0 {
             *left -= 1;
-            self.protected.push_back(id);
+            self.main.push_back(id);
             return self.evict(uses);
         }
-        if from_probation {
-            self.traces.insert(self.hashes[&id]);
+        if from_small {
+            self.ghost.insert(self.hashes[&id]);
         }
         Some(id)
     }
@@ -143,7 +143,7 @@ fn a_scan_leaves_used_ids_alone() {
 }
 
 #[test]
-fn who_returns_while_its_trace_lasts_is_protected() {
+fn keys_remembered_as_ghosts_go_to_main() {
     let mut policy = Policy::default();
     (0..20).for_each(|id| policy.enter(id, id + 1, Arrival::New));
     assert_eq!(policy.evict(&mut |_| false), Some(0));
