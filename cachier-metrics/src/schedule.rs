@@ -46,7 +46,7 @@ impl Schedule {
 
     /// Takes the timed call, which ended `now`, and draws the next one.
     pub(crate) fn advance(&self, now: u64) -> Sampled {
-        if self.strata == Strata::Single {
+        if matches!(self.strata, Strata::Single) {
             return Sampled::ONE;
         }
         let gap = now.saturating_sub(self.last.load(Relaxed));

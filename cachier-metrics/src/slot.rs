@@ -62,14 +62,22 @@ pub(crate) fn with_timed(
     record: impl Fn(&TimedHits),
 ) {
     slot.with(|slot| {
-        let mut timed = slot.timed.borrow_mut();
-        if !timed.as_ref().is_some_and(|timed| timed.owned_by(owner)) {
-            *timed = THREAD_BLOCKS.with(|thread| thread.borrow_mut().timed(owner));
+        if let Some(timed) = &*slot.timed.borrow()
+            && timed.owned_by(owner)
+        {
+            return record(timed);
         }
-        if let Some(timed) = &*timed {
+        attach_timed(owner, slot);
+        if let Some(timed) = &*slot.timed.borrow() {
             record(timed);
         }
     });
+}
+
+#[cold]
+fn attach_timed(owner: &'static Blocks, slot: &LocalSlot) {
+    let timed = THREAD_BLOCKS.with(|thread| thread.borrow_mut().timed(owner));
+    *slot.timed.borrow_mut() = timed;
 }
 
 thread_local! {

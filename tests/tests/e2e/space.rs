@@ -17,7 +17,7 @@ fn after(played: &str, folder: &Path) -> u64 {
         command.env("CACHIER_CACHE_DIR", folder);
         command.env_remove("CACHIER_SQL_URL");
     });
-    process.line();
+    assert_eq!(process.line(), "done");
     process.finish();
     let files = std::fs::read_dir(folder).unwrap();
     let sizes = files.map(|file| file.unwrap().metadata().unwrap().len());
