@@ -181,6 +181,18 @@ impl Block {
 }
 
 /// A handle for counting hits on this thread. Cheap to get; used at once, not stored.
+///
+/// ```
+/// use cachier_metrics::{CacheMetrics, LocalSlot, MetricsOptions};
+///
+/// thread_local! {
+///     static SLOT: LocalSlot = const { LocalSlot::new() };
+/// }
+///
+/// let metrics = CacheMetrics::create(MetricsOptions::new("forecast", "memory"));
+/// metrics.local(&SLOT).hit();
+/// assert_eq!(metrics.stats().hits, 1);
+/// ```
 #[derive(Clone, Copy)]
 pub struct Local {
     block: &'static Block,

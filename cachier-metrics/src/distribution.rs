@@ -11,12 +11,38 @@ use crate::histogram::{BYTES, Histogram, SECONDS, Scale};
 /// Quantiles are accurate to 2.2 % of the value from 8 ns to 8 days, and from one byte to 70 TB. Values outside count
 /// as the smallest or the largest of these, but never beyond the observed extremes. The other figures are exact if
 /// every call is timed, and unbiased estimates otherwise.
+///
+/// ```
+/// # use cachier_metrics::{CacheMetrics, MetricsOptions, Outcome, Sampled};
+/// # let metrics = CacheMetrics::create(MetricsOptions::new("forecast", "memory"));
+/// # metrics.start_call(Some(Sampled::ONE), None).finish(Outcome::Hit, None, None);
+/// # metrics.start_call(Some(Sampled::ONE), None).finish(Outcome::Miss, None, None);
+/// let stats = metrics.stats();
+/// let latency = &stats.latency;
+/// println!("{:?} on average, {:?} at most for 99 of 100", latency.mean(), latency.p99());
+/// assert_eq!(stats.wait.p50(), None); // nobody has waited
+/// ```
 pub struct Distribution<T> {
     histogram: Histogram,
     unit: PhantomData<fn() -> T>,
 }
 
 /// The unit of a distribution: [`Duration`], or bytes as `u64`.
+///
+/// ```
+/// use cachier_metrics::{Distribution, Unit};
+///
+/// fn spread<T: Unit>(of: &Distribution<T>) -> Option<(T, T)> {
+///     of.min().zip(of.max())
+/// }
+/// # use cachier_metrics::{CacheMetrics, MetricsOptions, Outcome, Sampled};
+/// # let metrics = CacheMetrics::create(MetricsOptions::new("forecast", "memory"));
+/// # metrics.start_call(Some(Sampled::ONE), None).finish(Outcome::Hit, None, None);
+/// # metrics.start_call(Some(Sampled::ONE), None).finish(Outcome::Miss, None, None);
+/// let stats = metrics.stats();
+/// assert!(spread(&stats.latency).is_some()); // durations
+/// assert!(spread(&stats.entry_size).is_none()); // bytes
+/// ```
 pub trait Unit: Copy + sealed::Sealed {}
 
 impl Unit for Duration {}

@@ -37,6 +37,13 @@ pub struct Gauges {
 }
 
 /// The size of one tier.
+///
+/// ```
+/// use cachier_metrics::Holding;
+///
+/// let holding = Holding::new(Some(3), None);
+/// assert_eq!((holding.entries, holding.bytes), (Some(3), None)); // its bytes are not known
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
@@ -48,6 +55,15 @@ pub struct Holding {
 }
 
 /// The size of a function's entries in a shared backend.
+///
+/// ```
+/// use cachier_metrics::{Gauges, Holding, Shared};
+///
+/// let mut gauges = Gauges::default();
+/// let on_redis = Shared::new(Holding::new(Some(3), Some(120)), None);
+/// gauges.shared.insert("redis.internal:6379".to_owned(), on_redis);
+/// assert_eq!(gauges.backend().entries, Some(3));
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]

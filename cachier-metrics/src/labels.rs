@@ -3,6 +3,17 @@
 use std::fmt;
 
 /// A closed set of label values; implemented by the enums of this module only.
+///
+/// ```
+/// use cachier_metrics::{Label, Outcome};
+///
+/// fn texts<L: Label>() -> Vec<&'static str> {
+///     L::ALL.iter().map(|value| value.label()).collect()
+/// }
+///
+/// assert_eq!(Outcome::KEY, "outcome");
+/// assert!(texts::<Outcome>().contains(&"hit"));
+/// ```
 pub trait Label: Copy + fmt::Debug + Eq + sealed::Sealed + 'static {
     /// The name of the label, such as `outcome`.
     const KEY: &'static str;
@@ -67,6 +78,17 @@ macro_rules! labels {
 
 labels! {
     /// The result of a finished call for its caller; outcomes are disjoint.
+    ///
+    /// ```
+    /// use cachier_metrics::{Outcome, Snapshot};
+    ///
+    /// let mut snapshot = Snapshot::default();
+    /// snapshot.calls[Outcome::Hit] = 3;
+    /// snapshot.calls[Outcome::Miss] = 1;
+    /// for (outcome, calls) in snapshot.calls.iter() {
+    ///     println!("{calls} times {outcome}"); // 3 times hit
+    /// }
+    /// ```
     Outcome("outcome") {
         /// A fresh stored value.
         Hit = "hit",
@@ -83,6 +105,16 @@ labels! {
     }
 
     /// How a call ended without a value.
+    ///
+    /// ```
+    /// use cachier_metrics::{AbandonReason, Snapshot};
+    ///
+    /// fn count(snapshot: &Snapshot) -> u64 {
+    ///     snapshot.abandoned[AbandonReason::Panic]
+    /// }
+    ///
+    /// assert_eq!(count(&Snapshot::default()), 0);
+    /// ```
     AbandonReason("reason") {
         /// It panicked.
         Panic = "panic",
@@ -91,6 +123,16 @@ labels! {
     }
 
     /// Whether a stale entry found by a lookup was served.
+    ///
+    /// ```
+    /// use cachier_metrics::{Snapshot, StaleUse};
+    ///
+    /// fn count(snapshot: &Snapshot) -> u64 {
+    ///     snapshot.stale_hits[StaleUse::Served]
+    /// }
+    ///
+    /// assert_eq!(count(&Snapshot::default()), 0);
+    /// ```
     StaleUse("served") {
         /// The caller got the stale value.
         Served = "true",
@@ -99,6 +141,16 @@ labels! {
     }
 
     /// Why the function's body was run.
+    ///
+    /// ```
+    /// use cachier_metrics::{Reason, Snapshot};
+    ///
+    /// fn count(snapshot: &Snapshot) -> u64 {
+    ///     snapshot.recalculations[Reason::Refresh]
+    /// }
+    ///
+    /// assert_eq!(count(&Snapshot::default()), 0);
+    /// ```
     Reason("reason") {
         /// Nothing was stored.
         Absent = "absent",
@@ -119,6 +171,16 @@ labels! {
     }
 
     /// Why a computation gave no storable value.
+    ///
+    /// ```
+    /// use cachier_metrics::{ComputeFailure, Snapshot};
+    ///
+    /// fn count(snapshot: &Snapshot) -> u64 {
+    ///     snapshot.recalculation_failures[ComputeFailure::Error]
+    /// }
+    ///
+    /// assert_eq!(count(&Snapshot::default()), 0);
+    /// ```
     ComputeFailure("result") {
         /// It returned an error.
         Error = "error",
@@ -129,6 +191,16 @@ labels! {
     }
 
     /// Why an entry was removed.
+    ///
+    /// ```
+    /// use cachier_metrics::{RemovalCause, Snapshot};
+    ///
+    /// fn count(snapshot: &Snapshot) -> u64 {
+    ///     snapshot.removals[RemovalCause::Evicted]
+    /// }
+    ///
+    /// assert_eq!(count(&Snapshot::default()), 0);
+    /// ```
     RemovalCause("cause") {
         /// To make room.
         Evicted = "evicted",
@@ -145,6 +217,16 @@ labels! {
     }
 
     /// A backend's operation.
+    ///
+    /// ```
+    /// use cachier_metrics::{Operation, Snapshot};
+    ///
+    /// fn failures(snapshot: &Snapshot, operation: Operation) -> u64 {
+    ///     snapshot.backend_errors[operation].values().sum()
+    /// }
+    ///
+    /// assert_eq!(failures(&Snapshot::default(), Operation::Load), 0);
+    /// ```
     Operation("operation") {
         /// Read an entry.
         Load = "load",
@@ -159,6 +241,16 @@ labels! {
     }
 
     /// The kind of a backend's failure.
+    ///
+    /// ```
+    /// use cachier_metrics::{ErrorLabel, Operation, Snapshot};
+    ///
+    /// fn timeouts(snapshot: &Snapshot) -> u64 {
+    ///     snapshot.backend_errors[Operation::Load][ErrorLabel::Timeout]
+    /// }
+    ///
+    /// assert_eq!(timeouts(&Snapshot::default()), 0);
+    /// ```
     ErrorLabel("kind") {
         /// No connection.
         Connect = "connect",
@@ -187,6 +279,16 @@ labels! {
     }
 
     /// Whose computation a call waits for.
+    ///
+    /// ```
+    /// use cachier_metrics::{Snapshot, WaitScope};
+    ///
+    /// fn waits(snapshot: &Snapshot) -> u64 {
+    ///     snapshot.wait_duration[WaitScope::Lease].count()
+    /// }
+    ///
+    /// assert_eq!(waits(&Snapshot::default()), 0);
+    /// ```
     WaitScope("scope") {
         /// That of another caller in this process.
         Process = "process",
@@ -195,6 +297,13 @@ labels! {
     }
 
     /// Where an entry is held.
+    ///
+    /// ```
+    /// use cachier_metrics::Tier;
+    ///
+    /// let names: Vec<_> = Tier::ALL.iter().map(|tier| tier.label()).collect();
+    /// assert_eq!(names, ["near", "backend"]);
+    /// ```
     Tier("tier") {
         /// In the process, in front of a backend.
         Near = "near",
@@ -203,6 +312,16 @@ labels! {
     }
 
     /// The result of a lookup in the near tier.
+    ///
+    /// ```
+    /// use cachier_metrics::{NearResult, Snapshot};
+    ///
+    /// fn count(snapshot: &Snapshot) -> u64 {
+    ///     snapshot.near_lookups[NearResult::Hit]
+    /// }
+    ///
+    /// assert_eq!(count(&Snapshot::default()), 0);
+    /// ```
     NearResult("result") {
         /// A fresh entry.
         Hit = "hit",

@@ -50,6 +50,18 @@ pub struct CacheMetrics {
 }
 
 /// Options for [`CacheMetrics::create`].
+///
+/// ```
+/// use cachier_metrics::{CacheMetrics, Clock, MetricsOptions, SamplingRate};
+///
+/// let metrics = CacheMetrics::create(MetricsOptions {
+///     sampling: SamplingRate::new(0.1),
+///     clock: Clock::manual(),
+///     listed: false,
+///     ..MetricsOptions::new("forecast", "memory")
+/// });
+/// assert_eq!((metrics.name(), metrics.sampling_rate()), ("forecast", 0.1));
+/// ```
 #[derive(Clone, Debug)]
 pub struct MetricsOptions {
     /// The function's name, a label of everything exported.

@@ -37,6 +37,18 @@ impl CacheMetrics {
 }
 
 /// A call off the hit path, counted by its outcome in [`finish`](Self::finish), or as abandoned if dropped without it.
+///
+/// ```
+/// use cachier_metrics::{CacheMetrics, MetricsOptions};
+/// # use cachier_metrics::{ComputeResult, Operation, Outcome, Reason, Sampled, WaitScope};
+///
+/// let metrics = CacheMetrics::create(MetricsOptions::new("forecast", "file"));
+/// let call = metrics.start_call(Some(Sampled::ONE), None);
+/// call.finish(Outcome::Miss, None, None);
+/// drop(metrics.start_call(None, None)); // given up
+/// let stats = metrics.stats();
+/// assert_eq!((stats.misses, stats.abandoned), (1, 1));
+/// ```
 #[derive(Debug)]
 #[must_use = "dropping it counts the call as abandoned"]
 pub struct CallRecorder {
@@ -125,6 +137,19 @@ impl Drop for CallRecorder {
 }
 
 /// A call's wait for another's computation.
+///
+/// ```
+/// use cachier_metrics::{CacheMetrics, MetricsOptions};
+/// # use cachier_metrics::{ComputeResult, Operation, Outcome, Reason, Sampled, WaitScope};
+///
+/// let metrics = CacheMetrics::create(MetricsOptions::new("forecast", "file"));
+/// let call = metrics.start_call(Some(Sampled::ONE), None);
+/// let wait = call.wait(WaitScope::Process);
+/// assert_eq!(metrics.snapshot().activity.waiting_calls, 1);
+/// drop(wait);
+/// call.finish(Outcome::Coalesced, None, None);
+/// assert_eq!(metrics.stats().wait.count(), Some(1));
+/// ```
 #[derive(Debug)]
 #[must_use = "dropping it ends the wait"]
 pub struct WaitRecorder {
@@ -145,6 +170,16 @@ impl Drop for WaitRecorder {
 }
 
 /// A backend operation.
+///
+/// ```
+/// use cachier_metrics::{CacheMetrics, MetricsOptions};
+/// # use cachier_metrics::{ComputeResult, Operation, Outcome, Reason, Sampled, WaitScope};
+///
+/// let metrics = CacheMetrics::create(MetricsOptions::new("forecast", "file"));
+/// let loading = metrics.start_operation(Operation::Load, Some(Sampled::ONE));
+/// drop(loading); // it is over
+/// assert_eq!(metrics.stats().load.count(), Some(1));
+/// ```
 #[derive(Debug)]
 #[must_use = "dropping it ends the operation"]
 pub struct OperationRecorder {
@@ -178,6 +213,17 @@ impl Drop for OperationRecorder {
 
 /// An execution of the function's body, always timed. Dropped without [`finish`](Self::finish), it counts as a panic or
 /// a cancellation.
+///
+/// ```
+/// use cachier_metrics::{CacheMetrics, MetricsOptions};
+/// # use cachier_metrics::{ComputeResult, Operation, Outcome, Reason, Sampled, WaitScope};
+///
+/// let metrics = CacheMetrics::create(MetricsOptions::new("forecast", "file"));
+/// metrics.start_compute(Reason::Absent).finish(ComputeResult::Value);
+/// drop(metrics.start_compute(Reason::Absent)); // cancelled
+/// let stats = metrics.stats();
+/// assert_eq!((stats.recalculations, stats.recalculation_failures), (2, 1));
+/// ```
 #[derive(Debug)]
 #[must_use = "dropping it counts the computation as failed"]
 pub struct ComputeRecorder {
@@ -188,6 +234,15 @@ pub struct ComputeRecorder {
 }
 
 /// What a computation returned.
+///
+/// ```
+/// use cachier_metrics::{CacheMetrics, MetricsOptions};
+/// # use cachier_metrics::{ComputeResult, Operation, Outcome, Reason, Sampled, WaitScope};
+///
+/// let metrics = CacheMetrics::create(MetricsOptions::new("forecast", "file"));
+/// metrics.start_compute(Reason::Absent).finish(ComputeResult::Error);
+/// assert_eq!(metrics.stats().recalculation_failures, 1);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ComputeResult {
     /// A value.

@@ -76,6 +76,13 @@ impl TryFrom<f64> for SamplingRate {
 }
 
 /// A sampling rate outside 0..=1.
+///
+/// ```
+/// use cachier_metrics::SamplingRate;
+///
+/// let error = SamplingRate::try_from(1.5).unwrap_err();
+/// assert_eq!(error.to_string(), "a sampling rate is a number from 0 to 1, not 1.5");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct InvalidRate(f64);
 
@@ -88,6 +95,12 @@ impl std::fmt::Display for InvalidRate {
 impl std::error::Error for InvalidRate {}
 
 /// The decision to time a call, with its weight.
+///
+/// ```
+/// use cachier_metrics::Sampled;
+///
+/// assert_eq!(Sampled::ONE.weight(), 1); // stands for itself alone
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sampled {
     weight: NonZeroU64,

@@ -80,6 +80,15 @@ pub struct Snapshot {
 }
 
 /// The current activity of a function.
+///
+/// ```
+/// # use cachier_metrics::{CacheMetrics, MetricsOptions, Outcome, Sampled};
+/// # let metrics = CacheMetrics::create(MetricsOptions::new("forecast", "memory"));
+/// # metrics.start_call(Some(Sampled::ONE), None).finish(Outcome::Hit, None, None);
+/// # metrics.start_call(Some(Sampled::ONE), None).finish(Outcome::Miss, None, None);
+/// let activity = metrics.snapshot().activity;
+/// assert_eq!((activity.inflight_calls, activity.waiting_calls), (0, 0));
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]

@@ -11,6 +11,19 @@ use crate::snapshot::Snapshot;
 /// The figures of a function, or of several: counts, and distributions of durations and sizes.
 ///
 /// Counts are exact at every sampling rate. Unknown figures are absent, never zero. `Display` is a table for people.
+///
+/// ```
+/// # use cachier_metrics::{CacheMetrics, MetricsOptions, Outcome, Sampled};
+/// # let metrics = CacheMetrics::create(MetricsOptions::new("forecast", "memory"));
+/// # metrics.start_call(Some(Sampled::ONE), None).finish(Outcome::Hit, None, None);
+/// # metrics.start_call(Some(Sampled::ONE), None).finish(Outcome::Miss, None, None);
+/// // `metrics` are those of a function with one hit and one miss.
+/// let stats = metrics.stats();
+/// assert_eq!((stats.calls, stats.hits, stats.misses), (2, 1, 1));
+/// assert_eq!((stats.hit_rate(), stats.served_rate()), (Some(0.5), Some(0.5)));
+/// assert_eq!(stats.entries, None); // nobody has told
+/// println!("{stats}");
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Stats {

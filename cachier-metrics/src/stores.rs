@@ -95,6 +95,13 @@ impl Default for Durations {
 }
 
 /// A source of stores' figures, listed for exporters until dropped.
+///
+/// ```
+/// use cachier_metrics::{StoreFigures, StoreSource};
+///
+/// let listed = StoreSource::listed(|| vec![StoreFigures::new("redis", "redis.internal:6379")]);
+/// drop(listed); // exporters ask it no more
+/// ```
 pub struct StoreSource {
     source: Arc<Source>,
 }

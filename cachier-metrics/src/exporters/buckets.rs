@@ -3,6 +3,14 @@
 //! Each bucket is a series per function and label, so by default each metric has a few, where its values usually are.
 
 /// The number of classic buckets.
+///
+/// ```
+/// use cachier_metrics::{Detail, PrometheusExporter};
+///
+/// let exporter = PrometheusExporter::builder().detail(Detail::Full).build()?;
+/// # drop(exporter);
+/// # Ok::<(), cachier_metrics::ExportError>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Detail {

@@ -5,6 +5,13 @@ use std::fmt;
 use std::io;
 
 /// Why an exporter could not be built or started, or a function not be registered. `Display` gives the details.
+///
+/// ```
+/// use cachier_metrics::PrometheusExporter;
+///
+/// let error = PrometheusExporter::builder().path("metrics").build().unwrap_err();
+/// assert!(error.to_string().contains("does not begin with `/`"));
+/// ```
 #[derive(Debug)]
 pub struct ExportError {
     message: String,

@@ -8,6 +8,17 @@ use super::scale::Scale;
 ///
 /// Durations are in nanoseconds, sizes in bytes. Bucket indices are OpenTelemetry's at scale 4, in seconds or bytes. A
 /// sampled observation counts by its weight.
+///
+/// ```
+/// # use cachier_metrics::{CacheMetrics, MetricsOptions, Outcome, Sampled};
+/// # let metrics = CacheMetrics::create(MetricsOptions::new("forecast", "memory"));
+/// # metrics.start_call(Some(Sampled::ONE), None).finish(Outcome::Hit, None, None);
+/// # metrics.start_call(Some(Sampled::ONE), None).finish(Outcome::Miss, None, None);
+/// let snapshot = metrics.snapshot();
+/// let hits = &snapshot.call_duration[Outcome::Hit];
+/// assert_eq!((hits.count(), hits.samples), (1, 1));
+/// assert_eq!(hits.count_up_to(i32::MAX), 1);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
@@ -27,6 +38,14 @@ pub struct Histogram {
 }
 
 /// The count of one bucket.
+///
+/// ```
+/// use cachier_metrics::Bucket;
+///
+/// let bucket = Bucket { index: -160, count: 3 };
+/// let upper = (f64::from(bucket.index) / 16.0).exp2();
+/// assert_eq!(upper, 1.0 / 1024.0); // seconds, about a millisecond
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Bucket {
     /// Covers (2^((index-1)/16), 2^(index/16)] seconds or bytes.

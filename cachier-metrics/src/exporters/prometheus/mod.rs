@@ -150,6 +150,14 @@ impl PrometheusExporter {
 }
 
 /// Configures a [`PrometheusExporter`].
+///
+/// ```
+/// use cachier_metrics::PrometheusExporter;
+///
+/// let exporter = PrometheusExporter::builder().host("0.0.0.0").port(9100).path("/cache").build()?;
+/// # drop(exporter);
+/// # Ok::<(), cachier_metrics::ExportError>(())
+/// ```
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct PrometheusBuilder {
