@@ -40,6 +40,21 @@ struct Inner {
 }
 
 /// The kinds of [`Error`], as the metrics count them.
+///
+/// ```
+/// use cachier_backends::{Error, ErrorKind, Operation};
+///
+/// fn advice(error: &Error) -> &'static str {
+///     match error.kind() {
+///         ErrorKind::Connect | ErrorKind::Timeout => "is the store there?",
+///         ErrorKind::Full => "make room",
+///         _ => "read on",
+///     }
+/// }
+///
+/// let error = Error::new(ErrorKind::Full, Operation::Store, "no room for the entry");
+/// assert_eq!(advice(&error), "make room");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
@@ -71,6 +86,13 @@ pub enum ErrorKind {
 }
 
 /// The operation in which an [`Error`] occurred, as the metrics count it.
+///
+/// ```
+/// use cachier_backends::Operation;
+///
+/// let names = Operation::ALL.map(Operation::as_str);
+/// assert_eq!(names, ["load", "store", "remove", "clear", "lease"]);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Operation {

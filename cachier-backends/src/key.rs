@@ -31,6 +31,13 @@ pub struct Key {
 }
 
 /// A function in a namespace, with all versions of its entries.
+///
+/// ```
+/// use cachier_backends::Scope;
+///
+/// let scope = Scope::new("staging", "weather::forecast");
+/// assert_eq!(scope.to_string(), "cachier/2/staging/weather::forecast");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Scope {
     namespace: Box<str>,
@@ -40,6 +47,13 @@ pub struct Scope {
 }
 
 /// The version of a function's code that computed an entry.
+///
+/// ```
+/// use cachier_backends::Version;
+///
+/// let versions = [Version::Unversioned, Version::Number(2), Version::Code(255)];
+/// assert_eq!(versions.map(|version| version.to_string()), ["none", "2", "code-00000000000000ff"]);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Version {
     /// The code does not matter: entries survive all changes of it.
@@ -51,10 +65,27 @@ pub enum Version {
 }
 
 /// The hash of a call's arguments.
+///
+/// ```
+/// use cachier_backends::KeyHash;
+///
+/// let hash = KeyHash::of(&("Oslo", 3_u8), None)?;
+/// assert_eq!(hash, KeyHash::of(&("Oslo".to_owned(), 3_i64), None)?);
+/// assert_ne!(hash, KeyHash::of(&("Oslo", 4), None)?);
+/// # Ok::<(), cachier_backends::Error>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct KeyHash([u8; 32]);
 
 /// A secret that keys the hash of arguments, so that nobody without it can guess them from a key.
+///
+/// ```
+/// use cachier_backends::{KeyHash, KeySecret};
+///
+/// let secret = KeySecret::new(b"not in the repository");
+/// assert_ne!(KeyHash::of("Oslo", Some(&secret))?, KeyHash::of("Oslo", None)?);
+/// # Ok::<(), cachier_backends::Error>(())
+/// ```
 #[derive(Clone)]
 pub struct KeySecret([u8; 32]);
 

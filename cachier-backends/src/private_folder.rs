@@ -16,7 +16,6 @@ pub(crate) enum Access {
     /// This user.
     User,
     /// The group of the folder, too.
-    #[cfg_attr(not(unix), expect(dead_code, reason = "only Unix has groups"))]
     Group,
 }
 

@@ -11,6 +11,13 @@ use std::{io, thread};
 use crate::process::PerProcess;
 
 /// Work for a thread.
+///
+/// ```
+/// use cachier_backends::workers::Job;
+///
+/// let job: Job = Box::new(|| println!("on a thread"));
+/// job();
+/// ```
 pub type Job = Box<dyn FnOnce() + Send>;
 
 /// A bounded thread pool of one process.
@@ -36,6 +43,17 @@ pub struct Workers {
 }
 
 /// No thread could be started for this job.
+///
+/// ```
+/// use cachier_backends::process::PerProcess;
+/// use cachier_backends::workers::{NoThread, Workers};
+///
+/// static WORKERS: PerProcess<Workers> = PerProcess::new(|_| Workers::new("example", 4));
+///
+/// if let Err(NoThread(job)) = WORKERS.submit(Box::new(|| {})) {
+///     job(); // here instead
+/// }
+/// ```
 pub struct NoThread(pub Job);
 
 #[derive(Default)]
@@ -113,6 +131,12 @@ impl Workers {
 }
 
 /// Runs a job, catching its panic.
+///
+/// ```
+/// use cachier_backends::workers;
+///
+/// workers::run(Box::new(|| panic!("told on the standard error stream, and over")));
+/// ```
 pub fn run(job: Job) {
     let _ = catch_unwind(AssertUnwindSafe(job));
 }

@@ -3,6 +3,13 @@
 use std::fmt;
 
 /// An optional ability of a backend.
+///
+/// ```
+/// use cachier_backends::{Capabilities, Capability};
+///
+/// let capabilities = Capabilities::NONE.with(Capability::Cleanup);
+/// assert!(capabilities.has(Capability::Cleanup) && !capabilities.has(Capability::Leases));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Capability {

@@ -12,6 +12,22 @@ use crate::key::Key;
 ///
 /// Storing consumes it; an owner that has nothing to store gives it back. One that is dropped ends
 /// by itself, at the latest when its period is over.
+///
+/// ```
+/// # use std::sync::Arc;
+/// # use cachier_backends::{Key, KeyHash, Scope, Version};
+/// # let scope = Arc::new(Scope::new("default", "forecast"));
+/// # let key = Key::new(scope, Version::Number(1), KeyHash::from_bytes([7; 32]));
+/// use std::time::Duration;
+/// use cachier_backends::Lease;
+///
+/// /// By which the store recognises the owner.
+/// struct Token(u64);
+///
+/// let lease = Lease::new(key, None, Token(42)).expiring_after(Duration::from_secs(10));
+/// assert_eq!(lease.state::<Token>().map(|token| token.0), Some(42));
+/// assert!(lease.seen().is_none(), "there was no entry");
+/// ```
 pub struct Lease {
     key: Key,
     seen: Option<EntryVersion>,
@@ -20,6 +36,24 @@ pub struct Lease {
 }
 
 /// The answer to a request for a lease.
+///
+/// ```
+/// # use std::sync::Arc;
+/// # use cachier_backends::{Key, KeyHash, Scope, Version};
+/// # let scope = Arc::new(Scope::new("default", "forecast"));
+/// # let key = Key::new(scope, Version::Number(1), KeyHash::from_bytes([7; 32]));
+/// use cachier_backends::{Lease, LeaseReply};
+///
+/// fn to_do(reply: &LeaseReply) -> &'static str {
+///     match reply {
+///         LeaseReply::Granted(_) => "compute",
+///         LeaseReply::Held(_) => "wait",
+///         LeaseReply::Changed => "load again",
+///     }
+/// }
+///
+/// assert_eq!(to_do(&LeaseReply::Granted(Lease::new(key, None, ()))), "compute");
+/// ```
 #[derive(Debug)]
 pub enum LeaseReply {
     /// The caller is now the owner.
@@ -32,6 +66,18 @@ pub enum LeaseReply {
 }
 
 /// The answer to the removal of an entry under a lease.
+///
+/// ```
+/// # use std::sync::Arc;
+/// # use cachier_backends::{Key, KeyHash, Scope, Version};
+/// # let scope = Arc::new(Scope::new("default", "forecast"));
+/// # let key = Key::new(scope, Version::Number(1), KeyHash::from_bytes([7; 32]));
+/// use cachier_backends::{Lease, Vacated};
+///
+/// let lease = Lease::new(key, None, ());
+/// let vacated = Vacated::Done { lease, removed: true };
+/// assert!(matches!(vacated, Vacated::Done { removed: true, .. }));
+/// ```
 #[derive(Debug)]
 pub enum Vacated {
     /// The entry is gone; the lease continues for its absence.
@@ -46,6 +92,16 @@ pub enum Vacated {
 }
 
 /// The answer to a renewal.
+///
+/// ```
+/// use cachier_backends::Renewal;
+///
+/// fn goes_on(renewal: Renewal) -> bool {
+///     renewal == Renewal::Renewed
+/// }
+///
+/// assert!(!goes_on(Renewal::Lost));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Renewal {
     /// The lease is valid for another period.

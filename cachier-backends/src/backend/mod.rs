@@ -27,6 +27,15 @@ pub use types::{Loaded, StoreReply, StoreRequest, Usage};
 pub use version::EntryVersion;
 
 /// The future of an operation of a [`Backend`].
+///
+/// ```
+/// use cachier_backends::BoxFuture;
+///
+/// fn entries<'a>(names: &'a [&'a str]) -> BoxFuture<'a, usize> {
+///     Box::pin(async move { Ok(names.len()) })
+/// }
+/// # drop(entries(&["a"]));
+/// ```
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send + 'a>>;
 
 /// A store of entries: opaque bytes under keys.

@@ -5,6 +5,17 @@ use std::time::SystemTime;
 use super::{EntryVersion, Lease};
 
 /// A loaded entry.
+///
+/// ```
+/// use cachier_backends::{EntryVersion, Loaded};
+///
+/// fn loaded(bytes: Vec<u8>) -> Loaded {
+///     let version = EntryVersion::of_content(&bytes);
+///     Loaded { bytes, version }
+/// }
+///
+/// assert_eq!(loaded(b"entry".to_vec()), loaded(b"entry".to_vec()));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Loaded {
@@ -15,6 +26,16 @@ pub struct Loaded {
 }
 
 /// An entry to store.
+///
+/// ```
+/// use std::time::{Duration, SystemTime};
+/// use cachier_backends::StoreRequest;
+///
+/// let now = SystemTime::now();
+/// let mut request = StoreRequest::new(b"entry", now);
+/// request.expires = Some(now + Duration::from_secs(3600));
+/// assert!(request.lease.is_none(), "stored whatever others do");
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct StoreRequest<'a> {
@@ -32,6 +53,17 @@ pub struct StoreRequest<'a> {
 }
 
 /// The answer to a store.
+///
+/// ```
+/// use cachier_backends::StoreReply;
+///
+/// fn is_stored(reply: StoreReply) -> bool {
+///     matches!(reply, StoreReply::Stored { .. })
+/// }
+///
+/// assert!(is_stored(StoreReply::Stored { evicted: 2 }));
+/// assert!(!is_stored(StoreReply::TooLarge));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum StoreReply {
@@ -47,6 +79,13 @@ pub enum StoreReply {
 }
 
 /// The entries of one function in a store. Unknown figures are absent, not zero.
+///
+/// ```
+/// use cachier_backends::Usage;
+///
+/// let usage = Usage { entries: Some(3), bytes: None };
+/// assert_eq!(usage.bytes.unwrap_or_default(), 0, "not known");
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Usage {

@@ -5,6 +5,14 @@ use std::fmt;
 /// The version of an entry: equal for the same entry, different otherwise.
 ///
 /// Its content is the backend's own: a checksum, a counter, an `ETag`.
+///
+/// ```
+/// use cachier_backends::EntryVersion;
+///
+/// let of_an_etag = EntryVersion::new("\"0cc175b9\"");
+/// assert_eq!(of_an_etag.as_bytes(), b"\"0cc175b9\"");
+/// assert_ne!(EntryVersion::of_content(b"one"), EntryVersion::of_content(b"other"));
+/// ```
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct EntryVersion(Repr);
 

@@ -42,9 +42,28 @@ use crate::unique::unique;
 use crate::workers::unblock;
 
 /// A required behaviour of backends.
+///
+/// ```
+/// use cachier_backends::conformance::{PROPERTIES, Property};
+///
+/// let (name, ready): (&str, Property) = PROPERTIES[0];
+/// println!("{name}");
+/// # let _ = ready;
+/// ```
 pub type Property = for<'a> fn(&'a Subject) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
 
 /// A backend under test, in a namespace of its own.
+///
+/// ```
+/// # #[cfg(feature = "file")] {
+/// use std::sync::Arc;
+/// use cachier_backends::{Blocking, conformance::Subject, file::FileBackend};
+///
+/// // Two connections to one store, as two processes have them.
+/// let subject = Subject::new(|| Arc::new(Blocking::new(FileBackend::new("/var/cache/app"))));
+/// # drop(subject);
+/// # }
+/// ```
 pub struct Subject {
     /// Two connections to one store, like those of two processes.
     backend: Arc<dyn Backend>,
@@ -122,6 +141,14 @@ macro_rules! conformance_tests_of {
 macro_rules! list {
     (() $($module:ident: $property:ident,)*) => {
         /// All properties, with their names.
+        ///
+        /// ```
+        /// use cachier_backends::conformance::PROPERTIES;
+        ///
+        /// for (name, _) in PROPERTIES {
+        ///     println!("{name}");
+        /// }
+        /// ```
         pub const PROPERTIES: &[(&str, Property)] = &[
             $((stringify!($property), |subject| Box::pin($module::$property(subject))),)*
         ];
@@ -131,6 +158,13 @@ macro_rules! list {
 crate::for_each_conformance_property!(list,);
 
 /// The property of this name.
+///
+/// ```
+/// use cachier_backends::conformance::property;
+///
+/// let the_store_is_ready = property("the_store_is_ready");
+/// # let _ = the_store_is_ready;
+/// ```
 ///
 /// # Panics
 /// If there is none of this name.

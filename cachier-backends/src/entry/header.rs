@@ -3,6 +3,15 @@
 use std::time::{Duration, SystemTime};
 
 /// The properties of a stored value.
+///
+/// ```
+/// use std::time::{Duration, SystemTime};
+/// use cachier_backends::entry::{AgeLimit, Header};
+///
+/// let mut header = Header::new(SystemTime::now());
+/// header.compute = Some(Duration::from_millis(250));
+/// header.age_limit = Some(AgeLimit::Of(Duration::from_secs(600)));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Header {
@@ -25,6 +34,13 @@ pub struct Header {
 }
 
 /// How a value is encoded.
+///
+/// ```
+/// use std::time::SystemTime;
+/// use cachier_backends::entry::{Codec, Header};
+///
+/// assert_eq!(Header::new(SystemTime::now()).codec, Codec::Cbor);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Codec {
@@ -34,6 +50,18 @@ pub enum Codec {
 }
 
 /// A value's own age limit, instead of its function's.
+///
+/// ```
+/// use std::time::Duration;
+/// use cachier_backends::entry::AgeLimit;
+///
+/// fn is_stale(age: Duration, limit: AgeLimit) -> bool {
+///     matches!(limit, AgeLimit::Of(limit) if age > limit)
+/// }
+///
+/// assert!(is_stale(Duration::from_secs(2), AgeLimit::Of(Duration::from_secs(1))));
+/// assert!(!is_stale(Duration::MAX, AgeLimit::Never));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AgeLimit {
     /// The value is stale when older than this, to the nanosecond, up to 584 years.
@@ -43,10 +71,26 @@ pub enum AgeLimit {
 }
 
 /// The random share by which the age limit is shortened, drawn on storing: from 0 to below 1, in units of 2⁻³².
+///
+/// ```
+/// use cachier_backends::entry::Jitter;
+///
+/// let quarter = Jitter(1 << 30);
+/// assert_eq!(f64::from(quarter.0) / 2_f64.powi(32), 0.25);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Jitter(pub u32);
 
 /// The kind of a stored value.
+///
+/// ```
+/// use std::time::SystemTime;
+/// use cachier_backends::entry::{Content, Header};
+///
+/// let mut header = Header::new(SystemTime::now());
+/// assert_eq!(header.content, Content::Value);
+/// header.content = Content::Error;
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Content {

@@ -58,6 +58,23 @@ pub(crate) use heap::{ALLOCATION, HEADER};
 pub use value::{decode_value, encode_value, measure};
 
 /// A decoded entry.
+///
+/// ```
+/// # use std::sync::Arc;
+/// # use cachier_backends::{Key, KeyHash, Scope, Version};
+/// # let scope = Arc::new(Scope::new("default", "forecast"));
+/// # let key = Key::new(scope, Version::Number(1), KeyHash::from_bytes([7; 32]));
+/// use std::time::SystemTime;
+/// use cachier_backends::entry::{self, Entry, Header};
+///
+/// let header = Header::new(SystemTime::now());
+/// let stored = entry::encode(&key, &header, b"value");
+/// let Some(Entry { value, .. }) = entry::decode(&key, &stored)? else {
+///     unreachable!("it is of this format");
+/// };
+/// assert_eq!(value, b"value");
+/// # Ok::<(), cachier_backends::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Entry<'a> {
@@ -108,6 +125,17 @@ pub fn encode(key: &Key, header: &Header, value: &[u8]) -> Vec<u8> {
 /// Decodes the bytes stored under `key`.
 ///
 /// `None` for an entry of another version of cachier that this one cannot use: a miss, not an error.
+///
+/// ```
+/// # use std::sync::Arc;
+/// # use cachier_backends::{Key, KeyHash, Scope, Version};
+/// # let scope = Arc::new(Scope::new("default", "forecast"));
+/// # let key = Key::new(scope, Version::Number(1), KeyHash::from_bytes([7; 32]));
+/// use cachier_backends::{ErrorKind, entry};
+///
+/// let error = entry::decode(&key, b"something else").unwrap_err();
+/// assert_eq!(error.kind(), ErrorKind::Corrupt);
+/// ```
 ///
 /// # Errors
 /// [`ErrorKind::Corrupt`](crate::ErrorKind::Corrupt) for bytes that are not an intact entry of this key.

@@ -38,6 +38,15 @@ pub fn encode_value<V: Serialize + ?Sized>(value: &V) -> Result<Vec<u8>, Error> 
 
 /// Decodes a value from all of `bytes`.
 ///
+/// ```
+/// use cachier_backends::entry::{decode_value, encode_value};
+///
+/// let bytes = encode_value(&("Oslo", 3))?;
+/// assert_eq!(decode_value::<(String, u32)>(&bytes)?, ("Oslo".to_owned(), 3));
+/// assert!(decode_value::<bool>(&bytes).is_err());
+/// # Ok::<(), cachier_backends::Error>(())
+/// ```
+///
 /// # Errors
 /// [`ErrorKind::Codec`] for bytes that are not exactly one such value: common where versions of a program with
 /// different types share a store. Memory is allocated only for what is there, whatever the bytes claim, as far as the
@@ -68,6 +77,14 @@ impl<'de, V: Deserialize<'de>> Deserialize<'de> for Read<V> {
 }
 
 /// The size of the encoded value in bytes, without encoding it.
+///
+/// ```
+/// use cachier_backends::entry::{encode_value, measure};
+///
+/// let value = ("Oslo", 3);
+/// assert_eq!(measure(&value)?, encode_value(&value)?.len() as u64);
+/// # Ok::<(), cachier_backends::Error>(())
+/// ```
 ///
 /// # Errors
 /// [`ErrorKind::Codec`] for a value that fails to serialize, or is nested more than 128 levels deep.

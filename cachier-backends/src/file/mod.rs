@@ -81,6 +81,13 @@ pub struct FileBackend {
 impl FileBackend {
     /// Entries in `dir`, created on demand. A leading `~/` is the home folder of the user; for one who has none, operations
     /// fail.
+    ///
+    /// ```
+    /// use cachier_backends::file::FileBackend;
+    ///
+    /// let backend = FileBackend::new("/var/cache/app");
+    /// assert_eq!(backend.dir(), Some("/var/cache/app".as_ref()));
+    /// ```
     pub fn new(dir: impl Into<PathBuf>) -> Self {
         Self {
             dir: home::expand(&dir.into()).map(PrivateFolder::new),

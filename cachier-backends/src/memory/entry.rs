@@ -1,6 +1,14 @@
 //! What goes into a store and what comes out.
 
 /// Limits for a store; unlimited by default.
+///
+/// ```
+/// use cachier_backends::memory::{Bounds, MemoryStore};
+///
+/// let bounds = Bounds { entries: Some(1000), ..Bounds::default() };
+/// let store = MemoryStore::<u64, String>::new(bounds);
+/// assert_eq!(store.entries(), 0);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Bounds {
     /// The most entries.
@@ -10,6 +18,15 @@ pub struct Bounds {
 }
 
 /// A value with its times.
+///
+/// ```
+/// # use cachier_backends::memory::{Bounds, MemoryStore, NewEntry};
+/// let store = MemoryStore::new(Bounds::default());
+/// let entry = NewEntry { value: "rain", created: 100, since: 100, compute_nanos: 7, bytes: None };
+/// let _ = store.insert(3_u32, entry);
+/// let found = store.peek(&3_u32).expect("it was inserted");
+/// assert_eq!((found.value, found.created, found.compute_nanos), ("rain", 100, 7));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Entry<V> {
     /// The value itself.
@@ -28,6 +45,14 @@ pub(super) struct Times {
 }
 
 /// An entry to insert.
+///
+/// ```
+/// use cachier_backends::memory::NewEntry;
+///
+/// // From a store, where it had been computed a while ago.
+/// let entry = NewEntry { value: "rain", created: 100, since: 250, compute_nanos: 7, bytes: None };
+/// assert!(entry.since >= entry.created);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NewEntry<V> {
     /// The value itself.
@@ -43,6 +68,17 @@ pub struct NewEntry<V> {
 }
 
 /// The result of an insertion.
+///
+/// ```
+/// # use cachier_backends::memory::{Bounds, MemoryStore, NewEntry};
+/// # fn new<V>(value: V) -> NewEntry<V> {
+/// #     NewEntry { value, created: 0, since: 0, compute_nanos: 0, bytes: None }
+/// # }
+/// let store = MemoryStore::new(Bounds::default());
+/// let inserted = store.insert(3_u32, new("rain".to_owned()));
+/// assert!(inserted.kept);
+/// assert_eq!((inserted.entries, inserted.evicted), (1, 0));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub struct Inserted {

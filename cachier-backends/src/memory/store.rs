@@ -41,6 +41,19 @@ const PAIR_OF_WORDS: u64 = 2 * size_of::<u64>() as u64;
 ///
 /// **At the end of a thread.** To destructors of thread-locals initialised before the first use of any store, a store
 /// seems empty: it finds, keeps and removes nothing.
+///
+/// ```
+/// use cachier_backends::memory::{Bounds, MemoryStore, NewEntry};
+///
+/// let store = MemoryStore::<String, u32>::new(Bounds { entries: Some(100), bytes: None });
+/// let entry = NewEntry { value: 7, created: 100, since: 100, compute_nanos: 5, bytes: None };
+/// assert!(store.insert("Oslo".to_owned(), entry).kept);
+///
+/// let is_fresh = |since: u64| 160 - since <= 60;
+/// assert_eq!(store.get("Oslo", Some(is_fresh)), Some(7));
+/// let is_fresh = |since: u64| 161 - since <= 60;
+/// assert_eq!(store.get("Oslo", Some(is_fresh)), None);
+/// ```
 pub struct MemoryStore<K, V> {
     hasher: RandomState,
     bounds: Bounds,
@@ -71,6 +84,15 @@ impl TimesSource<'_> {
 }
 
 /// A key or a borrowed form of it with the same hash, for lookups.
+///
+/// ```
+/// use cachier_backends::memory::BorrowedKey;
+///
+/// fn is_key_of_texts<Q: BorrowedKey<String> + ?Sized>(_: &Q) {}
+///
+/// is_key_of_texts("Oslo"); // no `String` is made for a lookup
+/// is_key_of_texts(&"Oslo".to_owned());
+/// ```
 pub trait BorrowedKey<K>: Hash + Equivalent<K> {
     /// The key as a machine word, if it is one: see [`word`].
     fn word(&self) -> Option<u64> {

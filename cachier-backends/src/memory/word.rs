@@ -15,12 +15,26 @@ pub(super) const fn may_fit<T>() -> bool {
 }
 
 /// Whether values of this type are one word. Decided at compile time, as are the functions below.
+///
+/// ```
+/// use cachier_backends::memory::word;
+///
+/// assert!(word::fits::<u32>() && word::fits::<f64>());
+/// assert!(!word::fits::<String>());
+/// ```
 #[inline]
 pub fn fits<T: 'static>() -> bool {
     from::<T>(0).is_some()
 }
 
 /// The value as a word, if it is one.
+///
+/// ```
+/// use cachier_backends::memory::word;
+///
+/// assert_eq!(word::of(&7_u32), Some(7));
+/// assert_eq!(word::of(&"seven"), None);
+/// ```
 #[inline]
 pub fn of<T: 'static>(value: &T) -> Option<u64> {
     if const { may_fit::<T>() } {

@@ -67,6 +67,17 @@ impl MongoBackend {
     /// caller, a current-thread runtime all but synchronous callers on its own thread, who get an error at once. After
     /// the runtime has ended all calls fail, as the driver monitors its servers there. Forked child processes get
     /// errors at once.
+    ///
+    /// ```no_run
+    /// use cachier_backends::mongo::MongoBackend;
+    ///
+    /// # async fn connect() -> Result<MongoBackend, Box<dyn std::error::Error>> {
+    /// let client = mongodb::Client::with_uri_str("mongodb://127.0.0.1:27017").await?;
+    /// let backend = MongoBackend::with_client(client);
+    /// backend.create_indexes().await?;
+    /// Ok(backend)
+    /// # }
+    /// ```
     #[must_use]
     #[allow(
         clippy::needless_pass_by_value,
@@ -87,6 +98,15 @@ impl MongoBackend {
     /// caller, a current-thread runtime all but synchronous callers on its own thread, who get an error at once. After
     /// the runtime has ended all calls fail, as the driver monitors its servers there. Forked child processes get
     /// errors at once.
+    ///
+    /// ```no_run
+    /// use cachier_backends::mongo::MongoBackend;
+    ///
+    /// # async fn connect() -> mongodb::error::Result<MongoBackend> {
+    /// let client = mongodb::Client::with_uri_str("mongodb://127.0.0.1:27017").await?;
+    /// Ok(MongoBackend::with_collection(client.database("app").collection("cache")))
+    /// # }
+    /// ```
     #[must_use]
     #[doc(alias = "mongetter")]
     pub fn with_collection(collection: Collection<Document>) -> Self {

@@ -82,11 +82,13 @@ impl RedisBackend {
     /// The server of the program's own client, from which connections are made.
     ///
     /// ```
-    /// use cachier_backends::clients::redis::Client;
+    /// use cachier_backends::clients::redis::{Client, RedisError};
     /// use cachier_backends::redis::RedisBackend;
     ///
-    /// let client = Client::open("redis://127.0.0.1:6379").unwrap();
+    /// let client = Client::open("redis://127.0.0.1:6379/2")?;
     /// let backend = RedisBackend::with_client(client);
+    /// # drop(backend);
+    /// # Ok::<(), RedisError>(())
     /// ```
     #[must_use]
     #[doc(alias = "redis_client")]
@@ -104,6 +106,16 @@ impl RedisBackend {
     /// of caller, a current-thread runtime all but synchronous callers on its own thread, who get an error at once.
     /// After the runtime has ended, it reconnects on the callers' runtimes, after one error. Forked child processes get
     /// errors at once.
+    ///
+    /// ```no_run
+    /// use cachier_backends::redis::RedisBackend;
+    ///
+    /// # async fn connect() -> Result<RedisBackend, redis::RedisError> {
+    /// let client = redis::Client::open("redis://127.0.0.1:6379/2")?;
+    /// let manager = client.get_connection_manager().await?;
+    /// Ok(RedisBackend::with_connection_manager(manager))
+    /// # }
+    /// ```
     #[must_use]
     #[doc(alias = "redis_client")]
     pub fn with_connection_manager(manager: ConnectionManager) -> Self {

@@ -89,6 +89,14 @@ impl S3Backend {
     /// The client belongs to the tokio runtime in which it is passed here: a multi-thread runtime serves every kind of
     /// caller, a current-thread runtime all but synchronous callers on its own thread, who get an error at once. After
     /// the runtime has ended, it reconnects on the callers' runtimes. Forked child processes get errors at once.
+    ///
+    /// ```no_run
+    /// use cachier_backends::s3::S3Backend;
+    ///
+    /// # async fn connect(config: &aws_config::SdkConfig) -> S3Backend {
+    /// S3Backend::with_client("my-bucket", aws_sdk_s3::Client::new(config)).prefix("my-app")
+    /// # }
+    /// ```
     #[must_use]
     #[doc(alias = "s3_client")]
     pub fn with_client(bucket: impl Into<String>, client: Client) -> Self {

@@ -158,6 +158,15 @@ impl SqlBackend {
     /// caller, a current-thread runtime all but synchronous callers on its own thread, who get an error at once. After
     /// the runtime has ended, connections are opened on the callers' runtimes, after one error for each old connection.
     /// Forked child processes get errors at once.
+    ///
+    /// ```no_run
+    /// use cachier_backends::sql::SqlBackend;
+    ///
+    /// # async fn connect() -> Result<SqlBackend, sqlx::Error> {
+    /// let pool = sqlx::SqlitePool::connect("sqlite:/var/cache/app.db").await?;
+    /// Ok(SqlBackend::with_sqlite_pool(pool))
+    /// # }
+    /// ```
     #[cfg(feature = "sqlite")]
     #[must_use]
     #[doc(alias = "sql_engine")]
@@ -180,6 +189,15 @@ impl SqlBackend {
     /// caller, a current-thread runtime all but synchronous callers on its own thread, who get an error at once. After
     /// the runtime has ended, connections are opened on the callers' runtimes, after one error for each old connection.
     /// Forked child processes get errors at once.
+    ///
+    /// ```no_run
+    /// use cachier_backends::sql::SqlBackend;
+    ///
+    /// # async fn connect() -> Result<SqlBackend, sqlx::Error> {
+    /// let pool = sqlx::PgPool::connect("postgres://user:secret@db/app").await?;
+    /// Ok(SqlBackend::with_postgres_pool(pool))
+    /// # }
+    /// ```
     #[cfg(feature = "postgres")]
     #[must_use]
     #[doc(alias = "sql_engine")]
@@ -201,6 +219,15 @@ impl SqlBackend {
     /// caller, a current-thread runtime all but synchronous callers on its own thread, who get an error at once. After
     /// the runtime has ended, connections are opened on the callers' runtimes, after one error for each old connection.
     /// Forked child processes get errors at once.
+    ///
+    /// ```no_run
+    /// use cachier_backends::sql::SqlBackend;
+    ///
+    /// # async fn connect() -> Result<SqlBackend, sqlx::Error> {
+    /// let pool = sqlx::MySqlPool::connect("mysql://user:secret@db/app").await?;
+    /// Ok(SqlBackend::with_mysql_pool(pool))
+    /// # }
+    /// ```
     #[cfg(feature = "mysql")]
     #[must_use]
     #[doc(alias = "sql_engine")]
