@@ -1,31 +1,28 @@
 //! The user's attributes on the function, distributed over the generated items.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{TokenStream, TokenTree};
 use quote::quote;
-use syn::Attribute;
+use syn::ext::IdentExt as _;
+use syn::{Attribute, Meta};
 
 use super::code;
-use crate::model::{Cached, CompanionKind};
+use crate::model::{Cached, CompanionKind, Destination};
 
-/// The wrapper's: all of them, and a line of documentation about the companion.
+/// Those of the function that is called, and a line of documentation about the companion.
 pub(super) fn of_wrapper(cached: &Cached) -> TokenStream {
-    let attributes = cached.function.attributes.iter().map(|attribute| {
-        match (is(attribute, &["expect"]), &attribute.meta) {
+    let attributes = sent_to(cached, &[Destination::Outer, Destination::Both]);
+    let attributes = attributes.map(
+        |attribute| match (is(attribute, "expect"), &attribute.meta) {
             // The expected lint occurs in the body, which has the attribute as well.
-            (true, syn::Meta::List(list)) => {
+            (true, Meta::List(list)) => {
                 let lints = &list.tokens;
                 quote!(#[allow(#lints)])
             }
             _ => quote!(#attribute),
-        }
-    });
+        },
+    );
     // On an undocumented function the line would only silence `missing_docs`.
-    let is_documented = cached
-        .function
-        .attributes
-        .iter()
-        .any(|attribute| is(attribute, &["doc"]));
-    let line = is_documented.then(|| companion_line(cached)).flatten();
+    let line = has(cached, "doc").then(|| companion_line(cached)).flatten();
     // The wrapper passes on arguments that only the body ignores.
     let ignores = cached
         .parameters
@@ -37,26 +34,71 @@ pub(super) fn of_wrapper(cached: &Cached) -> TokenStream {
 
 /// Those of other generated items.
 pub(super) fn of_companion(cached: &Cached) -> TokenStream {
-    only(cached, &["cfg"])
+    let attributes = cached.function.attributes.iter();
+    let conditions = attributes.filter(|attribute| is(attribute, "cfg"));
+    quote!(#(#conditions)*)
 }
 
 /// Those of the body, if it is a function of its own.
 pub(super) fn of_body(cached: &Cached) -> TokenStream {
-    only(cached, &["allow", "expect", "warn", "deny", "forbid"])
+    let attributes = sent_to(cached, &[Destination::Body, Destination::Both])
+        .map(|attribute| named_span(cached, attribute).unwrap_or_else(|| quote!(#attribute)));
+    // A deprecated function may call itself and its like.
+    let allow = has(cached, "deprecated").then(|| quote!(#[allow(deprecated)]));
+    quote!(#(#attributes)* #allow)
 }
 
-fn only(cached: &Cached, names: &[&str]) -> TokenStream {
-    cached
-        .function
-        .attributes
-        .iter()
-        .filter(|attribute| is(attribute, names))
-        .map(|attribute| quote!(#attribute))
-        .collect()
+/// The attributes with one of these destinations.
+fn sent_to<'a>(
+    cached: &'a Cached,
+    wanted: &'a [Destination],
+) -> impl Iterator<Item = &'a Attribute> {
+    let attributes = cached.function.attributes.iter();
+    attributes.filter(|attribute| wanted.contains(&Destination::of(attribute)))
 }
 
-fn is(attribute: &Attribute, names: &[&str]) -> bool {
-    names.iter().any(|name| attribute.path().is_ident(name))
+fn has(cached: &Cached, name: &str) -> bool {
+    let mut attributes = cached.function.attributes.iter();
+    attributes.any(|attribute| is(attribute, name))
+}
+
+fn is(attribute: &Attribute, name: &str) -> bool {
+    attribute.path().is_ident(name)
+}
+
+/// `#[instrument]` with the name of the user's function, unless it names its span: the body's function has another name.
+fn named_span(cached: &Cached, attribute: &Attribute) -> Option<TokenStream> {
+    let path = attribute.path();
+    if path.segments.last()?.ident != "instrument" {
+        return None;
+    }
+    let given = match &attribute.meta {
+        Meta::Path(_) => TokenStream::new(),
+        Meta::List(list) => list.tokens.clone(),
+        Meta::NameValue(_) => return None,
+    };
+    if names_span(given.clone()) {
+        return None;
+    }
+    let name = cached.function.signature.ident.unraw().to_string();
+    Some(quote!(#[#path(name = #name, #given)]))
+}
+
+/// Whether the arguments of `#[instrument]` have a name: `name = ..`, or a string that stands alone.
+fn names_span(given: TokenStream) -> bool {
+    let mut is_first = true;
+    given.into_iter().any(|token| {
+        let starts = std::mem::replace(&mut is_first, false);
+        match token {
+            TokenTree::Punct(comma) => {
+                is_first = comma.as_char() == ',';
+                false
+            }
+            TokenTree::Ident(word) => starts && word == "name",
+            TokenTree::Literal(_) => starts,
+            TokenTree::Group(_) => false,
+        }
+    })
 }
 
 fn companion_line(cached: &Cached) -> Option<TokenStream> {

@@ -47,7 +47,7 @@ pub(super) fn siblings(cached: &Cached, names: &Names, companion: &Ident) -> Tok
     code! {
         #attributes #static_item
         #attributes #dispatch_function
-        #attributes #[doc(hidden)] #[allow(clippy::too_many_arguments, clippy::type_complexity, clippy::ptr_arg)] #body_function
+        #attributes #[doc(hidden)] #[allow(clippy::too_many_arguments, clippy::type_complexity)] #body_function
         #attributes #companion
     }
 }

@@ -39,7 +39,10 @@ pub(super) fn body_function(cached: &Cached, name: &Ident) -> TokenStream {
     let (generics, _, clause) = signature.generics.split_for_impl();
     let receiver = cached.receiver.map(|receiver| code!(#receiver,));
     let patterns = signature::patterns(cached);
-    code!(#attributes #asyncness fn #name #generics(#receiver #patterns) #output #clause #body)
+    // With the places of the user's own, or lints would pass over it.
+    let (fn_token, mut name) = (signature.fn_token, name.clone());
+    name.set_span(name.span().located_at(signature.ident.span()));
+    code!(#attributes #asyncness #fn_token #name #generics(#receiver #patterns) #output #clause #body)
 }
 
 /// The body's inputs and how to run it now and, if possible, in the background, for the runtime's macro.

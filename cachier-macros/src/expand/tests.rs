@@ -167,3 +167,63 @@ fn errors_leave_a_methods_stub_companion() {
         "{code}"
     );
 }
+
+/// The text before the body's function, and from there.
+fn split_at_body(arguments: &str, function: &str) -> (String, String) {
+    let code = attribute(arguments, function).to_string();
+    let body = code.rfind("fn __body").unwrap();
+    let impl_begins = code.find("impl f").unwrap();
+    let (outer, inner) = (&code[..impl_begins], &code[impl_begins..body]);
+    (outer.to_owned(), inner.to_owned())
+}
+
+#[test]
+fn attributes_go_to_the_function_that_they_mean() {
+    let function = "#[doc = \"D\"] #[inline] #[must_use] #[deprecated] #[allow(unused)] #[expect(dead_code)] #[other::macro_of] \
+                    #[rustfmt::skip] fn f(a: u8) -> u8 { a }";
+    let (outer, inner) = split_at_body("backend = \"memory\"", function);
+    for attribute in [
+        "# [doc = \"D\"]",
+        "# [inline]",
+        "# [must_use]",
+        "# [deprecated]",
+        "# [rustfmt :: skip]",
+        "# [allow (unused)]",
+        "# [allow (dead_code)]",
+    ] {
+        assert!(outer.contains(attribute), "{attribute}: {outer}");
+    }
+    for attribute in [
+        "# [allow (unused)]",
+        "# [expect (dead_code)]",
+        "# [other :: macro_of]",
+        "# [allow (deprecated)]",
+    ] {
+        assert!(inner.contains(attribute), "{attribute}: {inner}");
+    }
+    assert!(
+        !outer.contains("macro_of") && !inner.contains("# [inline]"),
+        "{outer}{inner}"
+    );
+}
+
+#[test]
+fn spans_have_the_users_name() {
+    for (given, expected) in [
+        ("", "(name = \"f\" ,)"),
+        (
+            "(skip(name), level = \"debug\")",
+            "(name = \"f\" , skip (name) , level = \"debug\")",
+        ),
+        (
+            "(level = \"debug\", name = \"g\")",
+            "(level = \"debug\" , name = \"g\")",
+        ),
+        ("(\"g\", skip_all)", "(\"g\" , skip_all)"),
+    ] {
+        let function = format!("#[tracing::instrument{given}] fn f(name: u8) -> u8 {{ name }}");
+        let (_, inner) = split_at_body("backend = \"memory\"", &function);
+        let expected = format!("# [tracing :: instrument {expected}]");
+        assert!(inner.contains(&expected), "{expected}: {inner}");
+    }
+}

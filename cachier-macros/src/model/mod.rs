@@ -2,6 +2,7 @@
 //! function.
 
 mod arguments;
+mod attributes;
 mod cached;
 mod choices;
 mod key;
@@ -12,6 +13,7 @@ mod tests;
 mod values;
 
 pub(crate) use arguments::{Argument, Arguments};
+pub(crate) use attributes::Destination;
 pub(crate) use cached::{Cached, CompanionKind, Store, Typing, is_compiled_in, is_off, is_on};
 pub(crate) use choices::{Backend, BuiltIn, OnBackendError};
 pub(crate) use key::{KeyParameter, StandsFor, bound_names};

@@ -1,5 +1,6 @@
 //! Phase three: checks arguments and function against each other. All errors are collected.
 
+mod attributes;
 mod combinations;
 mod features;
 mod keys;
@@ -22,5 +23,6 @@ pub(crate) fn validate(arguments: &Arguments, function: &Function, errors: &mut 
     lifetimes::check(arguments, function, errors);
     names::check(arguments, function, errors);
     signature::check(arguments, function, errors);
+    attributes::check(arguments, function, errors);
     returned::check(&function.signature, errors);
 }

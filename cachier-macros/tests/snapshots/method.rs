@@ -31,7 +31,7 @@ fn name(&self, id: u64) -> Option<String> {
     Self::__cachier_name_body(this, id,)
 }
 #[doc(hidden)]
-#[allow(clippy::too_many_arguments, clippy::type_complexity, clippy::ptr_arg)]
+#[allow(clippy::too_many_arguments, clippy::type_complexity)]
 fn __cachier_name_body(&self, id: u64) -> Option<String> {
     self.names.get(&id).cloned()
 }

@@ -3,6 +3,7 @@
 
 mod addresses;
 mod arguments;
+mod attributes;
 mod free;
 mod generic;
 mod methods;

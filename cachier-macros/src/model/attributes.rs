@@ -1,0 +1,93 @@
+//! Other attributes on the function: to which of the generated functions each of them goes.
+
+use syn::{Attribute, Meta, Path};
+
+/// Where an attribute goes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Destination {
+    /// To the function that is called, which looks values up.
+    Outer,
+    /// To the function with the body, which runs when there is no value.
+    Body,
+    /// To both.
+    Both,
+    /// Nowhere, and why.
+    Refused(&'static str),
+}
+
+impl Destination {
+    /// Where an attribute below `#[cachier]` goes. Those above have been applied already.
+    pub(crate) fn of(attribute: &Attribute) -> Self {
+        let path = path(attribute);
+        let is = |names: &[&str]| names.iter().any(|name| path.is_ident(name));
+        let last = path.segments.last().map(|last| last.ident.to_string());
+        if let Some((_, why)) = REFUSED.iter().find(|(name, _)| path.is_ident(name)) {
+            return Self::Refused(*why);
+        }
+        match (path.segments.first(), last.as_deref()) {
+            (_, Some("test" | "bench")) => Self::Refused(TEST),
+            (Some(tool), _) if tool.ident == "rustfmt" => Self::Outer,
+            (Some(tool), _) if tool.ident == "clippy" => Self::Both,
+            _ if is(LINTS) => Self::Both,
+            _ if is(OUTER) => Self::Outer,
+            // An attribute macro wraps what stands below it.
+            _ => Self::Body,
+        }
+    }
+}
+
+/// The path of an attribute, within `unsafe(..)` as well.
+fn path(attribute: &Attribute) -> Path {
+    match &attribute.meta {
+        Meta::List(list) if list.path.is_ident("unsafe") => attribute
+            .parse_args::<Meta>()
+            .map_or_else(|_| list.path.clone(), |inner| inner.path().clone()),
+        meta => meta.path().clone(),
+    }
+}
+
+/// The levels of lints.
+const LINTS: &[&str] = &["allow", "expect", "warn", "deny", "forbid"];
+
+/// The language's own attributes that speak of the function as others see and call it.
+const OUTER: &[&str] = &[
+    "cfg",
+    "cfg_attr",
+    "cold",
+    "deprecated",
+    "doc",
+    "inline",
+    "must_use",
+];
+
+const TEST: &str =
+    "a test that is cached does not run while its result is kept; cache a function that it calls";
+
+const SYMBOL: &str = "a cached function cannot be called by its symbol; put this attribute on a function that calls the cached one";
+
+/// Attributes that a cached function cannot keep.
+const REFUSED: [(&str, &str); 12] = [
+    (
+        "track_caller",
+        "the body of a cached function is not called by the function's caller, whose location it cannot tell; leave \
+         `#[track_caller]` out, or put it on a function that calls this one",
+    ),
+    (
+        "target_feature",
+        "a cached function is called where nobody has checked for the features of the processor; put `#[target_feature]` on \
+         a function that this one calls after `is_x86_feature_detected!` or the like",
+    ),
+    ("no_mangle", SYMBOL),
+    ("export_name", SYMBOL),
+    ("link_section", SYMBOL),
+    ("linkage", SYMBOL),
+    (
+        "naked",
+        "a naked function cannot be cached; cache a function that calls it",
+    ),
+    ("panic_handler", SYMBOL),
+    ("proc_macro", SYMBOL),
+    ("proc_macro_attribute", SYMBOL),
+    ("should_panic", TEST),
+    ("ignore", TEST),
+];

@@ -1,0 +1,44 @@
+//! Other attributes that a cached function cannot have.
+
+use proc_macro2::Ident;
+use quote::ToTokens as _;
+
+use crate::diagnostics::Errors;
+use crate::model::{Arguments, CompanionKind, Destination};
+use crate::parse::{Function, has_word, is_cachier};
+
+pub(super) fn check(arguments: &Arguments, function: &Function, errors: &mut Errors) {
+    let has_body = !matches!(CompanionKind::of(arguments, function), CompanionKind::None);
+    for attribute in &function.attributes {
+        match Destination::of(attribute) {
+            // Two of them have an error of their own.
+            _ if is_cachier(attribute) => {}
+            Destination::Refused(why) => errors.over(attribute, why),
+            Destination::Body if !has_body => {
+                let name = attribute
+                    .path()
+                    .to_token_stream()
+                    .to_string()
+                    .replace(' ', "");
+                errors.over(
+                    attribute,
+                    format!("`#[{name}]` below `#[cachier]` is meant for the body, which is no function of its own with `companion = false`; move the body into another function, and annotate that"),
+                );
+            }
+            _ => {}
+        }
+    }
+    if has_word(function.body.stream(), &is_of_instrument) {
+        errors.at(function.signature.ident.span(), INSTRUMENTED);
+    }
+}
+
+/// Whether a word is one that `#[tracing::instrument]` writes.
+fn is_of_instrument(word: &Ident) -> bool {
+    word == "__tracing_attr_span" || word == "__tracing_instrument_future"
+}
+
+/// Attributes are applied from the top, each to what the function is then.
+const INSTRUMENTED: &str = "`#[instrument]` above `#[cachier]` reads as a span around each call, but is applied to the body, \
+                            which a hit does not run; write it below `#[cachier]` for spans of computations, or put it on \
+                            a function that calls this one for spans of calls";

@@ -1,0 +1,141 @@
+//! Other attributes on a cached function.
+
+use std::sync::{Arc, Mutex};
+
+use cachier::cachier;
+use cachier_tests::sandbox::{in_folder, in_folder_async};
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Event, Metadata, Subscriber};
+
+/// Remembers the names of all spans.
+#[derive(Clone, Default)]
+struct Spans(Arc<Mutex<Vec<&'static str>>>);
+
+impl Subscriber for Spans {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.is_span()
+    }
+
+    fn new_span(&self, span: &Attributes<'_>) -> Id {
+        self.0.lock().unwrap().push(span.metadata().name());
+        Id::from_u64(1)
+    }
+
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+    fn event(&self, _: &Event<'_>) {}
+    fn enter(&self, _: &Id) {}
+    fn exit(&self, _: &Id) {}
+}
+
+impl Spans {
+    fn take(&self) -> Vec<&'static str> {
+        std::mem::take(&mut self.0.lock().unwrap())
+    }
+}
+
+#[cachier(backend = "memory")]
+#[tracing::instrument]
+fn computed(id: u64) -> u64 {
+    id
+}
+
+#[cachier(backend = "file")]
+#[tracing::instrument(skip_all, fields(id), name = "named")]
+async fn computed_async(id: u64) -> u64 {
+    id
+}
+
+/// What asks for a span of each call has one of its own.
+#[tracing::instrument]
+fn called(id: u64) -> u64 {
+    computed(id)
+}
+
+#[derive(Debug)]
+struct Service;
+
+impl Service {
+    #[cachier(backend = "memory", skip(self))]
+    #[tracing::instrument(level = "debug")]
+    fn computed(&self, id: u64) -> u64 {
+        id
+    }
+}
+
+#[tokio::test]
+async fn an_instrumented_function_has_spans_of_computations() {
+    let spans = Spans::default();
+    let _guard = tracing::subscriber::set_default(spans.clone());
+    in_folder_async(async |_| {
+        spans.take();
+        for _ in 0..2 {
+            assert_eq!(computed(1), 1);
+        }
+        assert_eq!(spans.take(), ["computed"]);
+        for _ in 0..2 {
+            assert_eq!(computed_async(1).await, 1);
+        }
+        assert_eq!(spans.take(), ["named"]);
+        for _ in 0..2 {
+            assert_eq!(Service.computed(1), 1);
+        }
+        assert_eq!(spans.take(), ["computed"]);
+        for _ in 0..2 {
+            assert_eq!(called(2), 2);
+        }
+        assert_eq!(spans.take(), ["called", "computed", "called"]);
+    })
+    .await;
+}
+
+#[cfg_attr(all(), cachier(backend = "memory"))]
+#[cfg_attr(all(), tracing::instrument(name = "conditional"))]
+fn conditional(id: u64) -> u64 {
+    id
+}
+
+#[cfg(any())]
+#[cachier(backend = "memory")]
+fn conditional(id: u64) -> u64 {
+    id
+}
+
+#[test]
+fn conditions_come_before_the_attribute() {
+    let spans = Spans::default();
+    tracing::subscriber::with_default(spans.clone(), || {
+        in_folder(|_| {
+            spans.take();
+            assert_eq!((conditional(1), conditional(1)), (1, 1));
+            assert_eq!(conditional::peek(1).unwrap(), Some(1));
+        });
+    });
+    assert_eq!(spans.take(), ["conditional"]);
+}
+
+#[cachier(backend = "memory")]
+#[inline]
+#[cold]
+#[must_use]
+#[doc(hidden)]
+#[rustfmt::skip]
+#[deprecated(note = "use the other")]
+#[expect(clippy::too_many_arguments, reason = "all are needed")]
+#[expect(clippy::needless_return)]
+#[warn(unused)]
+pub fn old(a: u8, b: u8, c: u8, d: u8, e: u8, f: u8, g: u8, h: u8) -> u8 {
+    if a == 0 {
+        return b + c + d + e + f + g + h;
+    }
+    return old(a - 1, b, c, d, e, f, g, h) + 1;
+}
+
+#[test]
+#[expect(deprecated)]
+fn attributes_of_the_language_keep_their_meaning() {
+    in_folder(|_| {
+        assert_eq!(old(1, 1, 1, 1, 1, 1, 1, 1), 8);
+        assert_eq!(old::peek(0, 1, 1, 1, 1, 1, 1, 1).unwrap(), Some(7));
+    });
+}
