@@ -9,6 +9,7 @@ mod fingerprint;
 mod model;
 mod package;
 mod parse;
+mod surroundings;
 mod validate;
 
 use diagnostics::Errors;

@@ -29,7 +29,7 @@ pub(super) fn companion(cached: &Cached, name: &Ident) -> TokenStream {
 
         #attributes
         #[doc(hidden)]
-        #[allow(dead_code, clippy::too_many_arguments, clippy::type_complexity, clippy::ptr_arg)]
+        #[allow(dead_code, clippy::too_many_arguments, clippy::type_complexity)]
         impl #name {
             #site
             #dispatch
@@ -48,9 +48,10 @@ fn operations(cached: &Cached) -> TokenStream {
     let (generics, _, clause) = cached.function.signature.generics.split_for_impl();
     let (parameters, turbofish) = (signature::parameters(cached), signature::turbofish(cached));
     let (returned, stored, marker) = (cached.returned(), stored::stored(cached), marker(cached));
+    let absent = absent(cached);
     code! {
         #krate::__operations! {
-            [#visibility] [#asyncness] [#generics] [#turbofish] (#parameters) [#clause] [#returned] [#stored] [Self::__site()] [#marker]
+            [#visibility] [#asyncness] [#generics] [#turbofish] (#parameters) [#clause] [#returned] [#stored] [Self::__site()] [#marker] [#absent]
         }
     }
 }
@@ -65,13 +66,23 @@ fn metrics(cached: &Cached) -> Option<TokenStream> {
 /// The operation for the file backend's folder, if that may be the backend.
 fn cache_dir(cached: &Cached) -> Option<TokenStream> {
     let (krate, visibility, marker) = (&cached.krate, &cached.function.visibility, marker(cached));
-    let backend = cached
-        .arguments
-        .backend
-        .as_ref()
-        .map(|argument| &argument.value);
-    matches!(backend, None | Some(Backend::BuiltIn(BuiltIn::File)))
+    has_folder(cached)
         .then(|| code!(#krate::__cache_dir! { [#visibility] Self::__site(), #marker }))
+}
+
+fn has_folder(cached: &Cached) -> bool {
+    let backend = cached.arguments.backend.as_ref();
+    matches!(
+        backend.map(|argument| &argument.value),
+        None | Some(Backend::BuiltIn(BuiltIn::File))
+    )
+}
+
+/// The operations that say why they are left out.
+fn absent(cached: &Cached) -> TokenStream {
+    let metrics = (!cached.has_metrics()).then(|| code!(metrics));
+    let cache_dir = (!has_folder(cached)).then(|| code!(cache_dir));
+    code!(#metrics #cache_dir)
 }
 
 /// Stands for the type arguments of an erased site when all instantiations are meant.

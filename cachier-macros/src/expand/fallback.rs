@@ -6,13 +6,14 @@ use quote::format_ident;
 use syn::Ident;
 
 use super::{attributes, code};
-use crate::model::{Cached, CompanionKind};
+use crate::model::{Cached, CompanionKind, Obstacle};
 use crate::parse::{Function, is_cachier};
 
 /// The errors, the function as it is, and items that other code may refer to.
 pub(crate) fn fallback(cached: &Cached, errors: TokenStream) -> TokenStream {
     let item = item(cached);
     let companion = match &cached.companion {
+        _ if !has_room(cached) => TokenStream::new(),
         CompanionKind::Enum(name) => companion(cached, name),
         // The name itself may be the error.
         CompanionKind::Function(name) if *name != cached.function.signature.ident => {
@@ -21,6 +22,14 @@ pub(crate) fn fallback(cached: &Cached, errors: TokenStream) -> TokenStream {
         CompanionKind::Function(_) | CompanionKind::None => TokenStream::new(),
     };
     code!(#errors #item #companion)
+}
+
+/// Whether a stub companion makes no errors of its own.
+fn has_room(cached: &Cached) -> bool {
+    matches!(
+        Obstacle::of(cached.arguments, cached.function),
+        None | Some(Obstacle::Undeclared)
+    )
 }
 
 /// The stub companion of a free function.
@@ -68,6 +77,7 @@ fn item(cached: &Cached) -> TokenStream {
         visibility,
         signature,
         body,
+        ..
     } = cached.function;
     let attributes = attributes.iter().filter(|attribute| !is_cachier(attribute));
     code!(#(#attributes)* #visibility #signature #body)

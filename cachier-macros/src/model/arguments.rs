@@ -80,8 +80,31 @@ arguments! {
     krate: CratePath = "crate";
 }
 
-/// Names in other libraries for this library's arguments.
+/// Names in other libraries for this library's arguments, and values without their argument.
 const SYNONYMS: &[(&str, &str)] = &[
+    ("memory", "backend = \"memory\""),
+    ("file", "backend = \"file\""),
+    ("redis", "backend = \"redis\""),
+    ("sql", "backend = \"sql\""),
+    ("mongo", "backend = \"mongo\""),
+    ("s3", "backend = \"s3\""),
+    ("in_trait", "companion = false"),
+    ("storage", "backend"),
+    ("store", "backend"),
+    ("max_age", "stale_after"),
+    ("expires", "stale_after"),
+    ("expire_after", "stale_after"),
+    ("time_to_live", "stale_after"),
+    ("stale_while_revalidate", "next_time"),
+    ("refresh", "next_time"),
+    ("stale_if_error", "stale_on_error"),
+    ("max_capacity", "capacity"),
+    ("limit", "capacity"),
+    ("ignore", "skip"),
+    ("exclude", "skip"),
+    ("condition", "cache_if"),
+    ("prefix", "name"),
+    ("namespace", "name"),
     ("ttl", "stale_after"),
     ("ttl_secs", "stale_after"),
     ("time", "stale_after"),
@@ -132,6 +155,6 @@ fn unknown_argument(name: &str) -> String {
         Some((_, argument)) => Some(format!(", did you mean `{argument}`?")),
         None => did_you_mean(name, NAMES.iter().copied()),
     };
-    let hint = hint.unwrap_or_default();
+    let hint = hint.unwrap_or_else(|| "; the page of `cachier::cachier` lists them all".to_owned());
     format!("unknown argument `{name}`{hint}")
 }

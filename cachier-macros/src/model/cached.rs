@@ -126,9 +126,9 @@ impl CompanionKind {
         match (named, Placement::of(arguments, function)) {
             (Some(Companion::Absent), _) => Self::None,
             (Some(Companion::Named(name)), Placement::Free) => Self::Enum(name.clone()),
-            (Some(Companion::Named(name)), Placement::Associated) => Self::Function(name.clone()),
+            (Some(Companion::Named(name)), _) => Self::Function(name.clone()),
             (None, Placement::Free) => Self::Enum(function_name.clone()),
-            (None, Placement::Associated) => Self::Function(format_ident!("{function_name}_cache")),
+            (None, _) => Self::Function(format_ident!("{function_name}_cache")),
         }
     }
 }

@@ -6,6 +6,7 @@ mod attributes;
 mod cached;
 mod choices;
 mod key;
+mod obstacles;
 mod parameters;
 mod placement;
 #[cfg(test)]
@@ -17,6 +18,7 @@ pub(crate) use attributes::Destination;
 pub(crate) use cached::{Cached, CompanionKind, Store, Typing, is_compiled_in, is_off, is_on};
 pub(crate) use choices::{Backend, BuiltIn, OnBackendError};
 pub(crate) use key::{KeyParameter, StandsFor, bound_names};
+pub(crate) use obstacles::Obstacle;
 pub(crate) use parameters::{MAX_KEY_ARGUMENTS, Parameter, Passing, Role, is_static};
 pub(crate) use placement::Placement;
 pub(crate) use values::{Amount, Companion, Flag, KeyClosure, Rate, Switch, Time, Version};

@@ -5,6 +5,7 @@ use quote::ToTokens as _;
 
 use super::Arguments;
 use crate::parse::{Function, has_word};
+use crate::surroundings::Container;
 
 /// Where a function is defined.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -13,6 +14,8 @@ pub(crate) enum Placement {
     Free,
     /// In an impl: it has a receiver, mentions `Self`, or declares `in_impl`.
     Associated,
+    /// In an impl, as its file shows, but nothing says so.
+    Undeclared,
 }
 
 impl Placement {
@@ -25,8 +28,10 @@ impl Placement {
             || mentions_self(function.body.stream())
         {
             Self::Associated
-        } else {
+        } else if function.surroundings.container == Container::Other {
             Self::Free
+        } else {
+            Self::Undeclared
         }
     }
 }

@@ -304,7 +304,16 @@ fn unknown_arguments_are_answered_with_the_nearest_name() {
         "unknown argument `ttl`, did you mean `stale_after`?",
         "ttl",
     );
-    refused("colour = 3", "unknown argument `colour`", "colour");
+    refused(
+        "memory",
+        "unknown argument `memory`, did you mean `backend = \"memory\"`?",
+        "memory",
+    );
+    refused(
+        "colour = 3",
+        "unknown argument `colour`; the page of `cachier::cachier` lists them all",
+        "colour",
+    );
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use proc_macro2::{Span, TokenStream};
 use syn::ext::IdentExt as _;
 use syn::parse::{ParseStream, Parser as _};
-use syn::{Error, Expr, Ident, Result, Token, parenthesized, token};
+use syn::{Error, Expr, Ident, LitStr, Result, Token, parenthesized, token};
 
 use crate::diagnostics::Errors;
 
@@ -52,7 +52,20 @@ fn all(input: ParseStream, errors: &mut Errors) -> Vec<ParsedArgument> {
 fn one(input: ParseStream) -> Result<ParsedArgument> {
     let expected = "expected an argument, such as `stale_after = \"10m\"` or `next_time`";
     // `crate` is a keyword, and an argument.
-    let name = Ident::parse_any(input).map_err(|error| Error::new(error.span(), expected))?;
+    let name = Ident::parse_any(input).map_err(|error| {
+        let text = input.fork().parse::<LitStr>().map(|text| text.value());
+        let message = match text {
+            Ok(name) if is_backend(&name) => {
+                format!("the name of a backend comes after `backend =`: `backend = \"{name}\"`")
+            }
+            _ => expected.to_owned(),
+        };
+        Error::new(error.span(), message)
+    })?;
+    if input.peek(Token![:]) {
+        let message = format!("the value of an argument comes after `=`: `{name} = ..`");
+        return Err(Error::new(input.span(), message));
+    }
     let value = if let Some(equals) = input.parse::<Option<Token![=]>>()? {
         Value::Expr(expression(input, &name, equals)?)
     } else if input.peek(token::Paren) {
@@ -66,6 +79,10 @@ fn one(input: ParseStream) -> Result<ParsedArgument> {
         Value::Nothing
     };
     Ok(ParsedArgument { name, value })
+}
+
+fn is_backend(name: &str) -> bool {
+    ["memory", "file", "redis", "sql", "mongo", "s3"].contains(&name)
 }
 
 fn expression(input: ParseStream, name: &Ident, equals: Token![=]) -> Result<Expr> {
@@ -132,6 +149,29 @@ mod tests {
                 ("expected a value after `stale_after =`", "="),
                 (expected, "\"x\""),
                 ("expected an expression", "="),
+            ]
+        );
+    }
+
+    #[test]
+    fn other_languages_forms_are_answered() {
+        let (names, errors) = read("\"redis\", stale_after: \"1h\", in_impl");
+        assert_eq!(names, ["in_impl"]);
+        let messages: Vec<_> = errors
+            .iter()
+            .map(|(message, at)| (message.as_str(), at.as_str()))
+            .collect();
+        assert_eq!(
+            messages,
+            [
+                (
+                    "the name of a backend comes after `backend =`: `backend = \"redis\"`",
+                    "\"redis\""
+                ),
+                (
+                    "the value of an argument comes after `=`: `stale_after = ..`",
+                    ":"
+                ),
             ]
         );
     }

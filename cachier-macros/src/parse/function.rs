@@ -4,12 +4,15 @@ use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 use syn::parse::{ParseStream, Parser as _};
 use syn::{Attribute, Error, Result, Signature, Token, Visibility};
 
+use crate::surroundings::Surroundings;
+
 /// A function with a body. The body is not parsed: incomplete code must expand, for editors.
 pub(crate) struct Function {
     pub(crate) attributes: Vec<Attribute>,
     pub(crate) visibility: Visibility,
     pub(crate) signature: Signature,
     pub(crate) body: Group,
+    pub(crate) surroundings: Surroundings,
 }
 
 /// Parses the annotated item.
@@ -17,7 +20,12 @@ pub(crate) struct Function {
 /// # Errors
 /// If it is not a function with a body.
 pub(crate) fn function(item: TokenStream) -> Result<Function> {
-    Function::parse.parse2(item)
+    let function = Function::parse.parse2(item)?;
+    let surroundings = Surroundings::of(function.signature.fn_token.span);
+    Ok(Function {
+        surroundings,
+        ..function
+    })
 }
 
 /// Whether an attribute is this macro.
@@ -49,6 +57,7 @@ impl Function {
             visibility,
             signature,
             body,
+            surroundings: Surroundings::default(),
         })
     }
 }

@@ -2,6 +2,7 @@
 
 mod attributes;
 mod combinations;
+mod companion;
 mod features;
 mod keys;
 mod lifetimes;
@@ -22,7 +23,8 @@ pub(crate) fn validate(arguments: &Arguments, function: &Function, errors: &mut 
     keys::check(arguments, function, errors);
     lifetimes::check(arguments, function, errors);
     names::check(arguments, function, errors);
+    companion::check(arguments, function, errors);
     signature::check(arguments, function, errors);
     attributes::check(arguments, function, errors);
-    returned::check(&function.signature, errors);
+    returned::check(arguments, &function.signature, errors);
 }

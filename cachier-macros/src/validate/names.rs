@@ -1,9 +1,9 @@
-//! Names in the attribute that must be arguments of the function, and names that must not collide.
+//! Names in the attribute that must be arguments of the function.
 
 use syn::{FnArg, Ident, Pat};
 
 use crate::diagnostics::{Errors, did_you_mean};
-use crate::model::{Arguments, Companion, Placement, bound_names};
+use crate::model::{Arguments, bound_names};
 use crate::parse::Function;
 
 pub(super) fn check(arguments: &Arguments, function: &Function, errors: &mut Errors) {
@@ -15,7 +15,6 @@ pub(super) fn check(arguments: &Arguments, function: &Function, errors: &mut Err
             errors.note(parameter);
         }
     }
-    check_companion(arguments, function, errors);
 }
 
 /// Every name must be an argument, and occur once.
@@ -65,23 +64,4 @@ fn argument_names(function: &Function) -> Vec<String> {
         },
     };
     function.signature.inputs.iter().filter_map(name).collect()
-}
-
-fn check_companion(arguments: &Arguments, function: &Function, errors: &mut Errors) {
-    let Some(Companion::Named(name)) = arguments
-        .companion
-        .as_ref()
-        .map(|companion| &companion.value)
-    else {
-        return;
-    };
-    // A method's companion is a function in the same namespace.
-    if Placement::of(arguments, function) == Placement::Associated
-        && *name == function.signature.ident
-    {
-        errors.at(
-            name.span(),
-            format!("the companion of a method needs a name of its own, such as `{name}_cache`"),
-        );
-    }
 }

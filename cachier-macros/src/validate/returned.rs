@@ -2,14 +2,15 @@
 
 use syn::visit::{self, Visit};
 use syn::{
-    Lifetime, ParenthesizedGenericArguments, Signature, TraitBound, TypeFnPtr, TypeImplTrait,
-    TypeNever, TypeReference,
+    Lifetime, ParenthesizedGenericArguments, PathSegment, ReturnType, Signature, TraitBound, Type,
+    TypeFnPtr, TypeImplTrait, TypeNever, TypeParamBound, TypeReference, TypeTraitObject,
 };
 
 use crate::diagnostics::Errors;
-use crate::model::is_static;
+use crate::model::{Arguments, OnBackendError, is_static};
 
-pub(super) fn check(signature: &Signature, errors: &mut Errors) {
+pub(super) fn check(arguments: &Arguments, signature: &Signature, errors: &mut Errors) {
+    check_propagation(arguments, &signature.output, errors);
     let is_rewritten = signature
         .generics
         .lifetimes()
@@ -21,9 +22,53 @@ pub(super) fn check(signature: &Signature, errors: &mut Errors) {
     }
 }
 
+/// Types that are no `Result` under whatever name.
+const PLAIN: [&str; 22] = [
+    "Arc", "Box", "HashMap", "Option", "String", "Vec", "bool", "char", "f32", "f64", "i8", "i16",
+    "i32", "i64", "i128", "isize", "u8", "u16", "u32", "u64", "u128", "usize",
+];
+
+/// A backend's failure is returned as the function's own error. Aliases are left to the compiler.
+fn check_propagation(arguments: &Arguments, output: &ReturnType, errors: &mut Errors) {
+    let Some(reaction) = &arguments.on_backend_error else {
+        return;
+    };
+    let is_plain = match output {
+        ReturnType::Default => true,
+        ReturnType::Type(_, ty) => match &**ty {
+            Type::Tuple(_) | Type::Array(_) => true,
+            Type::Path(path) => path
+                .path
+                .segments
+                .last()
+                .is_some_and(|last| PLAIN.iter().any(|plain| last.ident == plain)),
+            _ => false,
+        },
+    };
+    if reaction.value == OnBackendError::Propagate && is_plain {
+        errors.at(reaction.span(), WITHOUT_ERROR);
+    }
+}
+
+const WITHOUT_ERROR: &str = "`propagate` returns a backend's failure as an error of the function, which has none; return a `Result` \
+                             whose error is `From<cachier::Error>`, or leave `on_backend_error` out";
+
+const FUTURE: &str =
+    "a future cannot be kept, only what it gives; write an `async fn` that returns that";
+
 /// Attributes of the impl are expanded before those of its methods, whatever their order.
 const REWRITTEN: &str = "`#[async_trait]` has made a boxed future of this method, which cannot be cached; move the body into \
                          an inherent `async fn`, cache that, and call it from here";
+
+fn is_future(bound: &TypeParamBound) -> bool {
+    match bound {
+        TypeParamBound::Trait(bound) => {
+            let last = bound.path.segments.last();
+            last.is_some_and(|last| last.ident == "Future")
+        }
+        _ => false,
+    }
+}
 
 /// Finds parts of a type that borrow, or have no name.
 struct Unkept<'e>(&'e mut Errors);
@@ -46,7 +91,26 @@ impl<'ast> Visit<'ast> for Unkept<'_> {
         }
     }
 
+    fn visit_type_trait_object(&mut self, object: &'ast TypeTraitObject) {
+        if object.bounds.iter().any(is_future) {
+            self.0.over(object, FUTURE);
+        } else {
+            visit::visit_type_trait_object(self, object);
+        }
+    }
+
+    fn visit_path_segment(&mut self, segment: &'ast PathSegment) {
+        if segment.ident == "BoxFuture" || segment.ident == "LocalBoxFuture" {
+            self.0.over(segment, FUTURE);
+        } else {
+            visit::visit_path_segment(self, segment);
+        }
+    }
+
     fn visit_type_impl_trait(&mut self, opaque: &'ast TypeImplTrait) {
+        if opaque.bounds.iter().any(is_future) {
+            return self.0.over(opaque, FUTURE);
+        }
         self.0.over(
             opaque,
             "a cached value needs a type that can be named, not `impl Trait`; return the type itself, or collect what is \

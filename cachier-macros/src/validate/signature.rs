@@ -7,11 +7,12 @@ use syn::{
 };
 
 use crate::diagnostics::Errors;
-use crate::model::{Arguments, is_compiled_in};
+use crate::model::{Arguments, Placement, is_compiled_in};
 use crate::parse::{Function, is_cachier};
 
 pub(super) fn check(arguments: &Arguments, function: &Function, errors: &mut Errors) {
     check_qualifiers(&function.signature, errors);
+    check_main(arguments, function, errors);
     check_repetition(function, errors);
     for input in &function.signature.inputs {
         match input {
@@ -38,6 +39,18 @@ fn check_qualifiers(signature: &Signature, errors: &mut Errors) {
         errors.over(
             variadic.dots,
             "a variadic function cannot be cached: its arguments cannot be told apart",
+        );
+    }
+}
+
+/// A program whose `main` is on a store would not run again.
+fn check_main(arguments: &Arguments, function: &Function, errors: &mut Errors) {
+    let signature = &function.signature;
+    let is_free = Placement::of(arguments, function) == Placement::Free;
+    if is_free && signature.ident == "main" && signature.inputs.is_empty() {
+        errors.at(
+            signature.ident.span(),
+            "`main` that is cached does not run while its result is kept; cache a function that it calls",
         );
     }
 }

@@ -16,7 +16,7 @@ async fn user(id: u64, locale: &str) -> Result<User, DbError> {
 #[allow(non_camel_case_types, dead_code)]
 enum user {}
 #[doc(hidden)]
-#[allow(dead_code, clippy::too_many_arguments, clippy::type_complexity, clippy::ptr_arg)]
+#[allow(dead_code, clippy::too_many_arguments, clippy::type_complexity)]
 impl user {
     ::cachier::__site! {
         fn __site() : ::cachier::__private::Site < ::cachier::__private::Persistent > =
@@ -48,6 +48,6 @@ impl user {
     }
     ::cachier::__operations! {
         [] [async] [] [] (id : u64, locale : & str,) [] [Result < User, DbError >]
-        [::cachier::__stored!(Result < User, DbError >)] [Self::__site()] []
+        [::cachier::__stored!(Result < User, DbError >)] [Self::__site()] [] [cache_dir]
     }
 }

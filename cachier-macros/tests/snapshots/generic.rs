@@ -19,7 +19,7 @@ where
 #[allow(non_camel_case_types, dead_code)]
 enum parsed {}
 #[doc(hidden)]
-#[allow(dead_code, clippy::too_many_arguments, clippy::type_complexity, clippy::ptr_arg)]
+#[allow(dead_code, clippy::too_many_arguments, clippy::type_complexity)]
 impl parsed {
     ::cachier::__site! {
         fn __site() : ::cachier::__private::ErasedSite =
@@ -47,7 +47,7 @@ impl parsed {
     }
     ::cachier::__operations! {
         [] [] [< T : FromStr, const N : usize >] [:: < T, N, >] (text : & str,) [where T
-        : Part] [Option < [T; N] >] [[T; N]] [Self::__site()] ["<_>"]
+        : Part] [Option < [T; N] >] [[T; N]] [Self::__site()] ["<_>"] [metrics]
     }
     ::cachier::__cache_dir! {
         [] Self::__site(), "<_>"

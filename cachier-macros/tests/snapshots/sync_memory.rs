@@ -19,7 +19,7 @@ pub fn join(text: &str, arg1: (u32, f64)) -> Result<String, Error> {
 #[allow(non_camel_case_types, dead_code)]
 pub enum join {}
 #[doc(hidden)]
-#[allow(dead_code, clippy::too_many_arguments, clippy::type_complexity, clippy::ptr_arg)]
+#[allow(dead_code, clippy::too_many_arguments, clippy::type_complexity)]
 impl join {
     ::cachier::__site! {
         fn __site() : ::cachier::__private::Site < ::cachier::__private::Memory <
@@ -45,6 +45,7 @@ impl join {
     }
     ::cachier::__operations! {
         [pub] [] [] [] (text : & str, arg1 : (u32, f64),) [] [Result < String, Error >]
-        [::cachier::__stored!(Result < String, Error >)] [Self::__site()] []
+        [::cachier::__stored!(Result < String, Error >)] [Self::__site()] [] [metrics
+        cache_dir]
     }
 }

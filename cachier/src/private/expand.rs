@@ -197,15 +197,18 @@ macro_rules! __returns {
 }
 
 /// The operations of a free function's companion: visibility, `async`, generics, type arguments, parameters, `where` clause,
-/// return type, stored type, the site, and the marker of an erased site. Their documentation is for editors: the companion is
-/// hidden from the pages of the crate, which show the function.
+/// return type, stored type, the site, the marker of an erased site, and the operations that are left out. Their
+/// documentation is for editors: the companion is hidden from the pages of the crate, which show the function.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __operations {
     (
         [$($visibility:tt)*] [$($async:ident)?] [$($generics:tt)*] [$($types:tt)*]
         ($($argument:ident: $type:ty,)*) [$($where:tt)*] [$returned:ty] [$stored:ty] [$site:expr] [$($marker:literal)?]
+        [$($absent:ident)*]
     ) => {
+        $crate::__absent! { [$($visibility)*] $($absent)* }
+
         /// One call of the function, with options.
         $($visibility)* $($async)? fn call_with $($generics)* (
             options: $crate::CallOptions, $($argument: $type,)*

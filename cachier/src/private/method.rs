@@ -6,6 +6,7 @@ use std::pin::Pin;
 use cachier_backends::{Error, Usage};
 use cachier_metrics::CacheMetrics;
 
+use super::absent::CollectsMetrics;
 use super::all_entries::IsAsync;
 use super::dispatch::{TypedRequest, TypedResponse};
 use super::erased_site::ErasedSite;
@@ -90,6 +91,16 @@ macro_rules! without_arguments {
             #[doc(alias = "cache_dpath")]
             pub fn cache_dir(&self) -> PathBuf {
                 self.method.site.cache_dir(self.method.marker)
+            }
+        }
+
+        impl<$($lifetime,)? A, R, S> $name<$($lifetime,)? A, R, S, Unmetered> {
+            #[doc(hidden)]
+            pub fn metrics(&self) -> &'static CacheMetrics
+            where
+                for<'never> Self: CollectsMetrics<'never>,
+            {
+                unreachable!("the bound holds for nothing")
             }
         }
 

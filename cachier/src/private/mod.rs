@@ -1,5 +1,6 @@
 //! What the attribute's expansion calls. Not for use by hand: it changes without notice.
 
+mod absent;
 mod all_entries;
 mod arguments;
 mod custom_encoding;
@@ -31,6 +32,7 @@ pub use crate::block_on::block_on;
 pub use cachier_backends::{KeyHash, Version};
 pub use cachier_metrics::{LocalSlot, SamplingRate};
 
+pub use self::absent::{CollectsMetrics, HasFolder};
 pub use self::all_entries::IsAsync;
 pub use self::arguments::{Arguments, StoredArguments};
 pub use self::dispatch::{Prepared, TypedRequest, TypedResponse, dispatch, dispatch_async};

@@ -1,13 +1,31 @@
-//! A module of the function's name stands where the companion would be: `companion = other` gives that another name. The
-//! compiler finds this when it resolves names, so that the words are its own.
+//! A type, a module or a primitive of the function's name stands where the companion would be.
+
+use cachier::cachier;
 
 mod user {
-    #[cachier::cachier]
-    pub fn user(id: u64) -> u64 {
-        id
-    }
+    pub fn load() {}
 }
 
-pub use user::user;
+#[cachier]
+fn user(id: u64) -> u64 {
+    id
+}
 
-fn main() {}
+#[allow(non_camel_case_types)]
+struct price(u64);
+
+#[cachier(companion = price)]
+fn cost(id: u64) -> u64 {
+    id
+}
+
+#[cachier]
+async fn str(id: u64) -> u64 {
+    id
+}
+
+fn main() {
+    user::load();
+    let _ = price(cost(user(1))).0;
+    let _ = str(1);
+}

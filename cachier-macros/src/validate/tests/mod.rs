@@ -2,14 +2,26 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod outside;
+
 use crate::diagnostics::Errors;
 use crate::model::Arguments;
+use crate::surroundings::Surroundings;
 
 fn faults(arguments: &str, function: &str) -> Vec<(String, String)> {
+    faults_within(Surroundings::default(), arguments, function)
+}
+
+fn faults_within(
+    surroundings: Surroundings,
+    arguments: &str,
+    function: &str,
+) -> Vec<(String, String)> {
     let mut errors = Errors::default();
     let written = crate::parse::arguments(arguments.parse().unwrap(), &mut errors);
     let arguments = Arguments::new(&written, &mut errors);
-    let function = crate::parse::function(function.parse().unwrap()).unwrap();
+    let mut function = crate::parse::function(function.parse().unwrap()).unwrap();
+    function.surroundings = surroundings;
     super::validate(&arguments, &function, &mut errors);
     errors.described()
 }
@@ -499,4 +511,52 @@ fn background_receivers_need_a_companion() {
         "self",
     );
     fine("skip(self), next_time", method);
+}
+
+#[test]
+fn futures_are_no_values() {
+    let future = "a future cannot be kept, only what it gives";
+    for (returned, place) in [
+        ("impl Future<Output = u8>", "impl Future<Output = u8>"),
+        (
+            "Pin<Box<dyn Future<Output = u8> + Send>>",
+            "dyn Future<Output = u8> + Send",
+        ),
+        ("BoxFuture<'static, u8>", "BoxFuture<'static, u8>"),
+    ] {
+        refused("", &format!("fn f() -> {returned} {{ x }}"), future, place);
+    }
+}
+
+#[test]
+fn main_is_not_cached() {
+    refused(
+        "",
+        "fn main() {}",
+        "`main` that is cached does not run",
+        "main",
+    );
+    fine("", "fn main(a: u8) {}");
+    fine("in_impl", "fn main() {}");
+}
+
+#[test]
+fn propagation_needs_an_error() {
+    let without =
+        "`propagate` returns a backend's failure as an error of the function, which has none";
+    let propagate = "on_backend_error = \"propagate\"";
+    for returned in [
+        "",
+        "-> u64",
+        "-> Option<u64>",
+        "-> (u8, u8)",
+        "-> std::sync::Arc<u8>",
+    ] {
+        let function = format!("fn f() {returned} {{ x }}");
+        refused(propagate, &function, without, "on_backend_error");
+    }
+    fine(propagate, "fn f() -> Result<u64, E> { x }");
+    fine(propagate, "fn f() -> io::Result<u64> { x }");
+    fine(propagate, "fn f() -> Fallible { x }");
+    fine("on_backend_error = \"compute\"", "fn f() {}");
 }

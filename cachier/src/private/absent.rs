@@ -1,0 +1,44 @@
+//! Operations that a function's attribute leaves out: calling one is an error that says what to write.
+//!
+//! Their bounds hold for nothing. They are over all lifetimes, so that the compiler looks at them only where they are called.
+
+/// What the companion of a function with `enable_metrics` would be.
+#[diagnostic::on_unimplemented(
+    message = "this function collects no metrics: `enable_metrics` is missing from its attribute",
+    label = "needs `#[cachier(enable_metrics)]`"
+)]
+pub trait CollectsMetrics<'never> {}
+
+/// What the companion of a function with the file backend would be.
+#[diagnostic::on_unimplemented(
+    message = "this function has no folder: its attribute names another backend than `file`",
+    label = "needs `backend = \"file\"`, or none in the attribute"
+)]
+pub trait HasFolder<'never> {}
+
+/// The operations that a free function does not have, by name.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __absent {
+    ([$($visibility:tt)*]) => {};
+    ([$($visibility:tt)*] metrics $($rest:ident)*) => {
+        #[doc(hidden)]
+        $($visibility)* fn metrics() -> &'static $crate::CacheMetrics
+        where
+            for<'never> Self: $crate::__private::CollectsMetrics<'never>,
+        {
+            ::core::unreachable!()
+        }
+        $crate::__absent! { [$($visibility)*] $($rest)* }
+    };
+    ([$($visibility:tt)*] cache_dir $($rest:ident)*) => {
+        #[doc(hidden)]
+        $($visibility)* fn cache_dir() -> ::std::path::PathBuf
+        where
+            for<'never> Self: $crate::__private::HasFolder<'never>,
+        {
+            ::core::unreachable!()
+        }
+        $crate::__absent! { [$($visibility)*] $($rest)* }
+    };
+}
