@@ -1,7 +1,8 @@
 //! The `#[cachier]` attribute, documented in its re-export `cachier::cachier`.
 //!
 //! Expansion has four phases: `parse` turns tokens into syntax, `model` syntax into meaning, `validate` finds
-//! contradictions, `expand` generates code. All errors are reported together.
+//! contradictions, `expand` generates code. All errors are reported together. `surroundings` looks at what stands around the
+//! function, for errors alone.
 
 mod diagnostics;
 mod expand;
