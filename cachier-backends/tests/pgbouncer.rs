@@ -1,7 +1,7 @@
 //! The SQL backend on PostgreSQL behind PgBouncer in transaction mode, where every request may get another session.
 #![allow(clippy::unwrap_used)]
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::Duration;
 
@@ -17,7 +17,9 @@ use futures_lite::future::block_on;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 
 mod program_client;
+mod server_support;
 mod sql_support;
+use server_support::shared;
 use sql_support::{created, key, runtime, scope};
 
 /// A server, a pooler with default settings, and one that ignores the startup parameter it would reject.
@@ -41,41 +43,33 @@ fn start() -> Option<Servers> {
 
 /// The URLs of both poolers.
 fn urls() -> Option<[String; 2]> {
-    let urls = sql_support::server::url(start, |servers| {
-        [&servers.strict, &servers.lenient]
-            .map(|pooler| pooler.url("postgres"))
-            .join(" ")
-    })?;
-    let (strict, lenient) = urls.split_once(' ')?;
-    Some([strict, lenient].map(str::to_owned))
+    static SHARED: OnceLock<Option<Servers>> = OnceLock::new();
+    let servers = shared(&SHARED, start)?;
+    Some([&servers.strict, &servers.lenient].map(|pooler| pooler.url("postgres")))
 }
 
 fn backend(url: &str, table: &str) -> SqlBackend {
     SqlBackend::from_url(url).unwrap().table(table).unwrap()
 }
 
+fn in_a_task(property: Property) {
+    let Some([_, lenient]) = urls() else { return };
+    let subject = Subject::new(|| Arc::new(SqlBackend::from_url(&lenient).unwrap()));
+    runtime().block_on(property(&subject));
+}
+
 mod in_a_task {
-    use super::*;
+    cachier_backends::conformance_tests!(super::in_a_task);
+}
 
-    fn run(property: Property) {
-        let Some([_, lenient]) = urls() else { return };
-        let subject = Subject::new(|| Arc::new(SqlBackend::from_url(&lenient).unwrap()));
-        runtime().block_on(property(&subject));
-    }
-
-    cachier_backends::conformance_tests!(run);
+fn on_a_thread(property: Property) {
+    let Some([strict, _]) = urls() else { return };
+    let subject = Subject::new(|| Arc::new(SqlBackend::from_url(&strict).unwrap()));
+    blocking::inline(Duration::from_secs(60), || block_on(property(&subject)));
 }
 
 mod on_a_thread {
-    use super::*;
-
-    fn run(property: Property) {
-        let Some([strict, _]) = urls() else { return };
-        let subject = Subject::new(|| Arc::new(SqlBackend::from_url(&strict).unwrap()));
-        blocking::inline(Duration::from_secs(60), || block_on(property(&subject)));
-    }
-
-    cachier_backends::conformance_tests!(run);
+    cachier_backends::conformance_tests!(super::on_a_thread);
 }
 
 const CALLS: usize = 1_000;

@@ -2,21 +2,20 @@
 #![allow(clippy::unwrap_used)]
 
 use std::path::Path;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use cachier_backends::conformance::{Property, Subject};
 use cachier_backends::sql::SqlBackend;
 use cachier_backends::{Backend, ErrorKind, StoreRequest, blocking};
 use futures_lite::future::block_on;
+use sqlx::SqlitePool as Pool;
 
 mod first_format;
+#[path = "sql_support/on_each_database.rs"]
+mod on_each_database;
 mod program_client;
+mod server_support;
 mod sql_support;
-use sql_support::{
-    a_foreign_table, a_newer_table, a_removed_table, an_older_table, created, garbage_comes_back,
-    key, large_and_many, late_owners, made_by_many_at_once, round_trips, scope, waits_are_told,
-};
+use sql_support::{Database, a_reader, created, key, scope};
 
 fn url(folder: &Path) -> String {
     format!("sqlite:{}", folder.join("cache.db").display())
@@ -26,42 +25,49 @@ fn backend(folder: &Path) -> SqlBackend {
     SqlBackend::from_url(&url(folder)).unwrap()
 }
 
-mod in_a_task {
-    use super::*;
-
-    fn run(property: Property) {
-        let folder = tempfile::tempdir().unwrap();
-        let subject = Subject::new(|| Arc::new(backend(folder.path())));
-        sql_support::runtime().block_on(property(&subject));
-    }
-
-    cachier_backends::conformance_tests!(run);
+/// A file for one test.
+fn database() -> Option<Database> {
+    let folder = tempfile::tempdir().unwrap();
+    Some(Database {
+        url: format!("{}?mode=rwc", url(folder.path())),
+        folder: Some(folder),
+    })
 }
 
-mod on_a_thread {
-    use super::*;
-
-    fn run(property: Property) {
-        let folder = tempfile::tempdir().unwrap();
-        let subject = Subject::new(|| Arc::new(backend(folder.path())));
-        blocking::inline(Duration::from_secs(60), || block_on(property(&subject)));
-    }
-
-    cachier_backends::conformance_tests!(run);
+fn of_pool(pool: Pool) -> SqlBackend {
+    SqlBackend::with_sqlite_pool(pool)
 }
+
+/// Inserts many entries of one byte.
+fn rows(table: &str, many: u64) -> String {
+    format!(
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {many}) \
+         INSERT INTO {table} (scope, id, entry, revision, created, size) \
+         SELECT '{}', randomblob(32), x'00', randomblob(16), 1, 1 FROM n",
+        scope()
+    )
+}
+
+/// What no backend writes.
+const GARBAGE: &str = "entry = x'ff00fe', revision = x'01'";
+
+fn blob(hex: &str) -> String {
+    format!("x'{hex}'")
+}
+
+/// Creates the first version of the table.
+const OLD_SCHEMA: &str = "CREATE TABLE older (scope TEXT NOT NULL, code TEXT NOT NULL, hash BLOB NOT NULL, revision BLOB, \
+    created INTEGER, expires INTEGER, size INTEGER, owner BLOB, owned_until INTEGER, entry BLOB, \
+    PRIMARY KEY (scope, code, hash)); \
+    CREATE INDEX older_by_age ON older (scope, created, size); \
+    CREATE TABLE older_schema (id INTEGER PRIMARY KEY, version INTEGER NOT NULL); \
+    INSERT INTO older_schema (id, version) VALUES (1, 1)";
 
 #[test]
-fn a_pool_of_the_program_serves() {
+fn a_read_only_user_may_load() {
     let folder = tempfile::tempdir().unwrap();
-    block_on(backend(folder.path()).check()).unwrap();
-    let hand_over = async || {
-        let pool = sqlx::SqlitePool::connect(&url(folder.path()))
-            .await
-            .unwrap();
-        SqlBackend::with_sqlite_pool(pool).table("other").unwrap()
-    };
-    program_client::serves(hand_over, &key(1));
-    program_client::serves_when_its_runtime_has_ended(hand_over, &key(1));
+    let reader = SqlBackend::from_url(&format!("{}?mode=ro", url(folder.path()))).unwrap();
+    block_on(a_reader(&backend(folder.path()), async || {}, &reader));
 }
 
 #[test]
@@ -109,77 +115,6 @@ fn files_are_created_for_the_user_alone() {
     assert!(files.iter().all(|file| mode(file) == 0o640), "{files:?}");
 }
 
-#[test]
-fn a_hit_is_one_request_a_miss_three() {
-    let folder = tempfile::tempdir().unwrap();
-    sql_support::runtime().block_on(round_trips(&backend(folder.path())));
-}
-
-#[test]
-fn entries_may_be_large_and_many() {
-    let folder = tempfile::tempdir().unwrap();
-    let url = url(folder.path());
-    sql_support::runtime().block_on(large_and_many(&backend(folder.path()), async |many| {
-        let pool = sqlx::SqlitePool::connect(&url).await.unwrap();
-        let many = format!(
-            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {many}) \
-             INSERT INTO cachier_entries (scope, id, entry, revision, created, size) \
-             SELECT '{}', randomblob(32), x'00', randomblob(16), 1, 1 FROM n",
-            scope()
-        );
-        sqlx::query(sqlx::AssertSqlSafe(many))
-            .execute(&pool)
-            .await
-            .unwrap();
-    }));
-}
-
-async fn execute(folder: &Path, statements: impl Into<String>) {
-    try_execute(folder, statements.into()).await.unwrap();
-}
-
-async fn try_execute(folder: &Path, statements: String) -> Result<(), sqlx::Error> {
-    let url = format!("{}?mode=rwc", url(folder));
-    let pool = sqlx::SqlitePool::connect(&url).await?;
-    let done = sqlx::raw_sql(sqlx::AssertSqlSafe(statements))
-        .execute(&pool)
-        .await;
-    pool.close().await;
-    done.map(drop)
-}
-
-#[test]
-fn many_may_make_the_table_at_once() {
-    let folder = tempfile::tempdir().unwrap();
-    let connect = || backend(folder.path());
-    sql_support::runtime().block_on(made_by_many_at_once(connect));
-}
-
-/// The schema of the first version.
-const OLD_SCHEMA: &str = "CREATE TABLE cachier_entries (scope TEXT NOT NULL, code TEXT NOT NULL, hash BLOB NOT NULL, revision BLOB, \
-    created INTEGER, expires INTEGER, size INTEGER, owner BLOB, owned_until INTEGER, entry BLOB, \
-    PRIMARY KEY (scope, code, hash)); \
-    CREATE INDEX cachier_entries_by_age ON cachier_entries (scope, created, size); \
-    CREATE TABLE cachier_entries_schema (id INTEGER PRIMARY KEY, version INTEGER NOT NULL); \
-    INSERT INTO cachier_entries_schema (id, version) VALUES (1, 1)";
-
-#[test]
-fn an_older_table_is_upgraded() {
-    let folder = tempfile::tempdir().unwrap();
-    let connect = || backend(folder.path());
-    let execute = async |statements| try_execute(folder.path(), statements).await;
-    let table = "cachier_entries";
-    sql_support::runtime().block_on(an_older_table(connect, execute, OLD_SCHEMA, table));
-}
-
-#[test]
-fn a_table_that_was_removed_is_made_again() {
-    let folder = tempfile::tempdir().unwrap();
-    let backend = backend(folder.path());
-    let execute = async |statements| try_execute(folder.path(), statements).await;
-    sql_support::runtime().block_on(a_removed_table(&backend, execute, "cachier_entries"));
-}
-
 #[cfg(unix)]
 #[test]
 fn a_file_that_was_removed_is_made_again() {
@@ -216,61 +151,6 @@ fn a_file_that_was_removed_is_made_again() {
 }
 
 #[test]
-fn a_foreign_table_is_left_alone() {
-    let folder = tempfile::tempdir().unwrap();
-    let backend = backend(folder.path());
-    let execute = async |statements| try_execute(folder.path(), statements).await;
-    sql_support::runtime().block_on(a_foreign_table(&backend, execute, "cachier_entries"));
-}
-
-#[test]
-fn a_newer_table_is_left_alone() {
-    let folder = tempfile::tempdir().unwrap();
-    let newer = "UPDATE cachier_entries_schema SET version = 99";
-    let age = async || execute(folder.path(), newer).await;
-    sql_support::runtime().block_on(a_newer_table(|| backend(folder.path()), age));
-}
-
-#[test]
-fn garbage_is_not_looked_into() {
-    let folder = tempfile::tempdir().unwrap();
-    let garbage = "UPDATE cachier_entries SET entry = x'ff00fe', revision = x'01'";
-    let overwrite = async || execute(folder.path(), garbage).await;
-    let backend = backend(folder.path());
-    sql_support::runtime().block_on(garbage_comes_back(&backend, overwrite));
-}
-
-#[test]
-fn waiting_for_a_connection_is_told() {
-    let folder = tempfile::tempdir().unwrap();
-    waits_are_told(&backend(folder.path()));
-}
-
-#[test]
-fn a_late_owner_stores_nothing() {
-    let folder = tempfile::tempdir().unwrap();
-    block_on(late_owners(&backend(folder.path())));
-}
-
-#[test]
-fn a_read_only_user_may_load() {
-    let folder = tempfile::tempdir().unwrap();
-    block_on(async {
-        let writer = backend(folder.path());
-        writer
-            .store(&key(1), StoreRequest::new(b"one", created()))
-            .await
-            .unwrap();
-        let reader = SqlBackend::from_url(&format!("{}?mode=ro", url(folder.path()))).unwrap();
-        assert_eq!(reader.load(&key(1)).await.unwrap().unwrap().bytes, b"one");
-        let refused = reader
-            .store(&key(1), StoreRequest::new(b"two", created()))
-            .await;
-        assert_eq!(refused.unwrap_err().kind(), ErrorKind::Denied);
-    });
-}
-
-#[test]
 fn what_is_no_database_is_an_error() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("cache.db"), [7; 4096]).unwrap();
@@ -298,31 +178,6 @@ fn addresses_that_cannot_be_say_what_to_write() {
     }
     let folder = tempfile::tempdir().unwrap();
     assert!(backend(folder.path()).table("x; DROP TABLE y").is_err());
-}
-
-#[test]
-fn one_backend_serves_all_runtimes_and_executors() {
-    let folder = tempfile::tempdir().unwrap();
-    sql_support::everywhere(&backend(folder.path()));
-}
-
-#[test]
-fn rows_of_the_first_format_are_left_alone() {
-    let folder = tempfile::tempdir().unwrap();
-    let (backend, url) = (backend(folder.path()), url(folder.path()));
-    sql_support::runtime().block_on(async {
-        backend.check().await.unwrap();
-        let blob = |bytes: &[u8]| format!("x'{}'", first_format::hex(bytes));
-        execute(folder.path(), first_format::rows("cachier_entries", blob)).await;
-        let pool = sqlx::SqlitePool::connect(&url).await.unwrap();
-        let all = first_format::all_rows("cachier_entries");
-        let rows = async || {
-            let rows = sqlx::query_as::<_, first_format::Row>(sqlx::AssertSqlSafe(all.clone()));
-            rows.fetch_all(&pool).await.unwrap()
-        };
-        assert_eq!(rows().await.len(), 2);
-        first_format::is_left_alone(&backend, rows).await;
-    });
 }
 
 #[cfg(unix)]
