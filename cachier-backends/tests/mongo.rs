@@ -1,47 +1,34 @@
 //! The MongoDB backend: conformance, and failures.
 #![allow(clippy::unwrap_used)]
 
-use std::sync::mpsc::channel;
 use std::sync::{Arc, OnceLock};
-use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use cachier_backends::conformance::{Property, Subject};
 use cachier_backends::mongo::MongoBackend;
 use cachier_backends::{
-    Backend, ErrorKind, Key, KeyHash, Lease, LeaseReply, Operation, Renewal, Scope, StoreReply,
+    Backend, ErrorKind, Key, KeyHash, LeaseReply, Operation, Renewal, Scope, StoreReply,
     StoreRequest, Version, blocking,
 };
 use cachier_servers::mongo::start_private;
-use cachier_servers::{free_port, mongo};
+use cachier_servers::{StoreServer, free_port, mongo};
 use futures_lite::future::block_on;
 use mongodb::bson::{DateTime, Document, doc};
 use mongodb::{Client, Collection};
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::Builder;
 
 mod first_format;
 mod program_client;
+mod server_support;
+use server_support::{lease, runtime, shared, until};
 
 /// A lease period longer than any test.
 const PERIOD: Duration = Duration::from_secs(60);
 
 /// The address of the program's server; `None` if not installed.
 fn url() -> Option<&'static str> {
-    static URL: OnceLock<Option<String>> = OnceLock::new();
-    let start = || {
-        let (sender, started) = channel();
-        // The server ends with the thread that started it, which lives as long as the program.
-        thread::spawn(move || {
-            let server = mongo::start();
-            sender
-                .send(server.as_ref().map(|server| server.url().to_owned()))
-                .unwrap();
-            thread::park();
-            drop(server);
-        });
-        started.recv().unwrap()
-    };
-    URL.get_or_init(start).as_deref()
+    static SHARED: OnceLock<Option<StoreServer>> = OnceLock::new();
+    shared(&SHARED, mongo::start).map(StoreServer::url)
 }
 
 fn backend(url: &str) -> MongoBackend {
@@ -57,43 +44,37 @@ fn here<T>(run: impl FnOnce() -> T) -> T {
     blocking::inline(Duration::from_secs(60), run)
 }
 
+fn in_a_task(property: Property) {
+    let Some(url) = url() else { return };
+    let subject = Subject::new(|| Arc::new(backend(url)));
+    runtime().block_on(property(&subject));
+}
+
 mod in_a_task {
-    use super::*;
+    cachier_backends::conformance_tests!(super::in_a_task);
+}
 
-    fn run(property: Property) {
-        let Some(url) = url() else { return };
-        let subject = Subject::new(|| Arc::new(backend(url)));
-        runtime().block_on(property(&subject));
-    }
-
-    cachier_backends::conformance_tests!(run);
+fn with_a_collection_of_the_program(property: Property) {
+    let Some(url) = url() else { return };
+    runtime().block_on(async {
+        let entries = bare(url).await;
+        let connect = || MongoBackend::with_collection(entries.clone());
+        property(&Subject::new(|| Arc::new(connect()))).await;
+    });
 }
 
 mod with_a_collection_of_the_program {
-    use super::*;
+    cachier_backends::conformance_tests!(super::with_a_collection_of_the_program);
+}
 
-    fn run(property: Property) {
-        let Some(url) = url() else { return };
-        runtime().block_on(async {
-            let entries = bare(url).await;
-            let connect = || MongoBackend::with_collection(entries.clone());
-            property(&Subject::new(|| Arc::new(connect()))).await;
-        });
-    }
-
-    cachier_backends::conformance_tests!(run);
+fn on_a_thread(property: Property) {
+    let Some(url) = url() else { return };
+    let subject = Subject::new(|| Arc::new(backend(url)));
+    here(|| block_on(property(&subject)));
 }
 
 mod on_a_thread {
-    use super::*;
-
-    fn run(property: Property) {
-        let Some(url) = url() else { return };
-        let subject = Subject::new(|| Arc::new(backend(url)));
-        here(|| block_on(property(&subject)));
-    }
-
-    cachier_backends::conformance_tests!(run);
+    cachier_backends::conformance_tests!(super::on_a_thread);
 }
 
 #[test]
@@ -294,7 +275,7 @@ fn an_expired_entry_stays_while_leased() {
             request.expires = expires;
             backend.store(key, request).await.unwrap();
         }
-        let lease = granted(&backend, &leased).await;
+        let lease = lease(&backend, &leased, PERIOD).await;
         until("the server drops what has expired", async || {
             backend.load(&expiring).await.unwrap().is_none()
         })
@@ -323,7 +304,7 @@ fn only_granted_leases_prolong_their_document() {
         for key in &keys {
             let before = backend.load(key).await.unwrap();
             let seen = before.as_ref().map(|loaded| &loaded.version);
-            let lease = granted(&backend, key).await;
+            let lease = lease(&backend, key, PERIOD).await;
             let document = there(key).await;
             let refused = backend.lease(key, seen, Duration::from_secs(7200)).await;
             assert!(matches!(refused, Ok(LeaseReply::Held(_))), "{refused:?}");
@@ -418,29 +399,6 @@ fn an_index_with_other_options_costs_no_call() {
         });
         let loaded = here(|| block_on(backend.load(&key))).unwrap();
         assert_eq!(loaded.unwrap().bytes, b"one");
-    }
-}
-
-fn runtime() -> Runtime {
-    Builder::new_multi_thread().enable_all().build().unwrap()
-}
-
-/// A lease on the current entry.
-async fn granted(backend: &MongoBackend, key: &Key) -> Lease {
-    let there = backend.load(key).await.unwrap();
-    let seen = there.as_ref().map(|loaded| &loaded.version);
-    match backend.lease(key, seen, PERIOD).await.unwrap() {
-        LeaseReply::Granted(lease) => lease,
-        reply => panic!("{reply:?}"),
-    }
-}
-
-/// Polls until the answer is yes.
-async fn until(what: &str, ask: impl AsyncFn() -> bool) {
-    let started = Instant::now();
-    while !ask().await {
-        assert!(started.elapsed() < PERIOD / 2, "in vain: {what}");
-        tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
 

@@ -17,107 +17,91 @@ fn subject(url: &str) -> Subject {
 /// The rights named in the backend's errors.
 const RIGHTS: &str = "~cachier:* &cachier:* +@read +@write +@scripting +@pubsub +@connection +time";
 
+fn with_as_few_rights_as_it_needs(property: Property) {
+    let Some(url) = support::url() else { return };
+    let user = ["ACL", "SETUSER", "modest", "on", ">pw", "resetchannels"];
+    let rights: Vec<_> = RIGHTS.split(' ').collect();
+    support::command(url, &[&user[..], &rights].concat());
+    let url = url.replace("://", "://modest:pw@");
+    support::runtime().block_on(property(&subject(&url)));
+}
+
 mod with_as_few_rights_as_it_needs {
-    use super::*;
+    cachier_backends::conformance_tests!(super::with_as_few_rights_as_it_needs);
+}
 
-    fn run(property: Property) {
-        let Some(url) = support::url() else { return };
-        let user = ["ACL", "SETUSER", "modest", "on", ">pw", "resetchannels"];
-        let rights: Vec<_> = RIGHTS.split(' ').collect();
-        support::command(url, &[&user[..], &rights].concat());
-        let url = url.replace("://", "://modest:pw@");
-        support::runtime().block_on(property(&subject(&url)));
-    }
-
-    cachier_backends::conformance_tests!(run);
+fn in_a_runtime(property: Property) {
+    let Some(url) = support::url() else { return };
+    support::runtime().block_on(property(&subject(url)));
 }
 
 mod in_a_runtime {
-    use super::*;
+    cachier_backends::conformance_tests!(super::in_a_runtime);
+}
 
-    fn run(property: Property) {
-        let Some(url) = support::url() else { return };
-        support::runtime().block_on(property(&subject(url)));
-    }
-
-    cachier_backends::conformance_tests!(run);
+fn on_a_thread(property: Property) {
+    let Some(url) = support::url() else { return };
+    let subject = subject(url);
+    blocking::inline(Duration::from_secs(60), || block_on(property(&subject)));
 }
 
 mod on_a_thread {
-    use super::*;
+    cachier_backends::conformance_tests!(super::on_a_thread);
+}
 
-    fn run(property: Property) {
-        let Some(url) = support::url() else { return };
-        let subject = subject(url);
-        blocking::inline(Duration::from_secs(60), || block_on(property(&subject)));
-    }
-
-    cachier_backends::conformance_tests!(run);
+fn on_another_executor(property: Property) {
+    let Some(url) = support::url() else { return };
+    block_on(property(&subject(url)));
 }
 
 mod on_another_executor {
-    use super::*;
+    cachier_backends::conformance_tests!(super::on_another_executor);
+}
 
-    fn run(property: Property) {
-        let Some(url) = support::url() else { return };
-        block_on(property(&subject(url)));
-    }
-
-    cachier_backends::conformance_tests!(run);
+fn on_valkey(property: Property) {
+    let Some(url) = support::valkey_url() else {
+        return;
+    };
+    support::runtime().block_on(property(&subject(url)));
 }
 
 mod on_valkey {
-    use super::*;
+    cachier_backends::conformance_tests!(super::on_valkey);
+}
 
-    fn run(property: Property) {
-        let Some(url) = support::valkey_url() else {
-            return;
-        };
-        support::runtime().block_on(property(&subject(url)));
-    }
-
-    cachier_backends::conformance_tests!(run);
+fn on_a_cluster(property: Property) {
+    let Some(url) = support::cluster_url() else {
+        return;
+    };
+    support::runtime().block_on(property(&subject(&url)));
 }
 
 mod on_a_cluster {
-    use super::*;
+    cachier_backends::conformance_tests!(super::on_a_cluster);
+}
 
-    fn run(property: Property) {
-        let Some(url) = support::cluster_url() else {
-            return;
-        };
-        support::runtime().block_on(property(&subject(&url)));
-    }
-
-    cachier_backends::conformance_tests!(run);
+fn on_a_cluster_with_as_few_rights_as_it_needs(property: Property) {
+    let rights = format!("{RIGHTS} +cluster|slots");
+    let Some(url) = support::guarded_cluster_url(rights) else {
+        return;
+    };
+    support::runtime().block_on(property(&subject(&url)));
 }
 
 mod on_a_cluster_with_as_few_rights_as_it_needs {
-    use super::*;
+    cachier_backends::conformance_tests!(super::on_a_cluster_with_as_few_rights_as_it_needs);
+}
 
-    fn run(property: Property) {
-        let rights = format!("{RIGHTS} +cluster|slots");
-        let Some(url) = support::guarded_cluster_url(rights) else {
-            return;
-        };
-        support::runtime().block_on(property(&subject(&url)));
-    }
-
-    cachier_backends::conformance_tests!(run);
+fn with_a_connection_of_the_program(property: Property) {
+    let Some(url) = support::url() else { return };
+    let client = redis::Client::open(url).unwrap();
+    let runtime = support::runtime();
+    let manager = runtime.block_on(client.get_connection_manager()).unwrap();
+    let connect = || RedisBackend::with_connection_manager(manager.clone());
+    let subject = Subject::new(|| Arc::new(connect()));
+    runtime.block_on(property(&subject));
 }
 
 mod with_a_connection_of_the_program {
-    use super::*;
-
-    fn run(property: Property) {
-        let Some(url) = support::url() else { return };
-        let client = redis::Client::open(url).unwrap();
-        let runtime = support::runtime();
-        let manager = runtime.block_on(client.get_connection_manager()).unwrap();
-        let connect = || RedisBackend::with_connection_manager(manager.clone());
-        let subject = Subject::new(|| Arc::new(connect()));
-        runtime.block_on(property(&subject));
-    }
-
-    cachier_backends::conformance_tests!(run);
+    cachier_backends::conformance_tests!(super::with_a_connection_of_the_program);
 }

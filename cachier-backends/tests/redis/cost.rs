@@ -1,9 +1,10 @@
 //! Requests per operation, and limits of size.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use cachier_backends::{Backend, StoreReply, StoreRequest};
 
+use crate::server_support::{counted_and_cleared, sizes};
 use crate::support::{
     backend, command, created, entry, key, lease, load, private, runtime, scope, store, until, url,
 };
@@ -64,15 +65,7 @@ fn forgotten_scripts_are_sent_again() {
 #[test]
 fn values_may_be_empty_or_large() {
     let Some(url) = url() else { return };
-    let (backend, scope) = (backend(url), scope("sizes"));
-    runtime().block_on(async {
-        for (number, size) in [(1, 0), (2, 64 << 20)] {
-            let (key, value) = (key(&scope, number), vec![7; size]);
-            store(&backend, &key, &value).await;
-            assert!(load(&backend, &key).await == Some(entry(&value)), "{size}");
-        }
-        backend.clear(&scope).await.unwrap();
-    });
+    runtime().block_on(sizes(&backend(url)));
 }
 
 #[test]
@@ -136,34 +129,21 @@ fn many_entries_are_counted_and_cleared() {
     let (backend, scope, neighbour) = (backend(url), scope("many"), scope("neighbour"));
     let backend = std::sync::Arc::new(backend);
     runtime().block_on(async {
-        store(&backend, &key(&neighbour, 1), b"kept").await;
+        store(&*backend, &key(&neighbour, 1), b"kept").await;
         let mut tasks = tokio::task::JoinSet::new();
         for task in 0..50 {
             let (backend, scope) = (std::sync::Arc::clone(&backend), scope.clone());
             tasks.spawn(async move {
                 for number in (task..ENTRIES).step_by(50) {
-                    store(&backend, &key(&scope, number), b"value").await;
+                    store(&*backend, &key(&scope, number), b"value").await;
                 }
             });
         }
         while let Some(done) = tasks.join_next().await {
             done.unwrap();
         }
-        let started = Instant::now();
-        let usage = backend.usage(&scope).await.unwrap();
-        assert_eq!(usage.entries, Some(u64::from(ENTRIES)));
+        let bytes = counted_and_cleared(&*backend, ENTRIES, [&scope, &neighbour]).await;
         let size = entry(b"value").len() as u64;
-        assert_eq!(usage.bytes, Some(u64::from(ENTRIES) * size));
-        let counted = started.elapsed();
-        assert_eq!(
-            backend.clear(&scope).await.unwrap(),
-            Some(u64::from(ENTRIES))
-        );
-        eprintln!(
-            "counted in {counted:?}, cleared in {:?}",
-            started.elapsed() - counted
-        );
-        assert_eq!(backend.usage(&scope).await.unwrap().entries, Some(0));
-        assert_eq!(backend.usage(&neighbour).await.unwrap().entries, Some(1));
+        assert_eq!(bytes, Some(u64::from(ENTRIES) * size));
     });
 }

@@ -9,6 +9,8 @@ mod first_format;
 mod notifications;
 #[path = "../program_client/mod.rs"]
 mod program_client;
+#[path = "../server_support/mod.rs"]
+mod server_support;
 mod support;
 mod together;
 mod topology;

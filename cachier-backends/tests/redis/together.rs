@@ -33,7 +33,7 @@ fn batched_callers_get_their_own_entries() {
     let value = |number: u32| number.to_string().into_bytes();
     runtime().block_on(async {
         for number in (0..200).step_by(2) {
-            store(&backend, &key(&scope, number), &value(number)).await;
+            store(&*backend, &key(&scope, number), &value(number)).await;
         }
         for round in 0..20 {
             let all: Vec<Loading> = (0..200)
@@ -72,12 +72,12 @@ fn many_requests_are_written_in_one_go() {
     let (backend, scope) = (Arc::new(backend(server.url())), scope("written"));
     let (release, released) = channel::<()>();
     runtime().block_on(async {
-        store(&backend, &key(&scope, 0), b"value").await;
+        store(&*backend, &key(&scope, 0), b"value").await;
         tokio::spawn(async move { released.recv().is_ok() });
         let before = reads(server.url());
         let ask = async |backend: Arc<RedisBackend>, key: Key| {
             for _ in 0..50 {
-                assert!(load(&backend, &key).await.is_some());
+                assert!(load(&*backend, &key).await.is_some());
             }
         };
         let callers = (0..64).map(|_| tokio::spawn(ask(Arc::clone(&backend), key(&scope, 0))));
@@ -131,7 +131,7 @@ fn requests_for_callers_that_have_gone_end() {
     };
     let (backend, scope) = (Arc::new(backend(server.url())), scope("left"));
     runtime().block_on(async {
-        store(&backend, &key(&scope, 0), b"value").await;
+        store(&*backend, &key(&scope, 0), b"value").await;
         let tasks = || {
             tokio::runtime::Handle::current()
                 .metrics()
@@ -149,7 +149,7 @@ fn requests_for_callers_that_have_gone_end() {
         all.iter().for_each(JoinHandle::abort);
         until("nothing is waited for", async || tasks() <= before).await;
         server.server().unwrap().signal(Signal::CONT);
-        assert!(load(&backend, &key(&scope, 0)).await.is_some());
+        assert!(load(&*backend, &key(&scope, 0)).await.is_some());
     });
 }
 
@@ -164,13 +164,13 @@ fn a_wrong_type_affects_its_own_caller_only() {
     let Some(server) = private(&[]) else { return };
     let (backend, scope) = (Arc::new(backend(server.url())), scope("mixed"));
     runtime().block_on(async {
-        store(&backend, &key(&scope, 0), b"value").await;
+        store(&*backend, &key(&scope, 0), b"value").await;
         let names = command(server.url(), &["KEYS", "*}/1/*"]);
         let [name]: [String; 1] = redis::from_redis_value(names).unwrap();
         let name = name.as_str();
         command(server.url(), &["DEL", name]);
         command(server.url(), &["LPUSH", name, "an item"]);
-        store(&backend, &key(&scope, 1), b"another").await;
+        store(&*backend, &key(&scope, 1), b"another").await;
         let all: Vec<Loading> = (0..100)
             .map(|number| loading(&backend, key(&scope, number % 2)))
             .collect();
@@ -191,8 +191,8 @@ fn all_waiters_hear_of_a_lost_server() {
     };
     let (backend, scope) = (Arc::new(backend(server.url())), scope("gone together"));
     runtime().block_on(async {
-        store(&backend, &key(&scope, 0), b"value").await;
-        assert!(load(&backend, &key(&scope, 0)).await.is_some());
+        store(&*backend, &key(&scope, 0), b"value").await;
+        assert!(load(&*backend, &key(&scope, 0)).await.is_some());
         let before = asked(&backend);
         server.server().unwrap().signal(Signal::STOP);
         let all: Vec<Loading> = (0..100)

@@ -84,7 +84,7 @@ fn other_nodes_serve_while_one_hangs() {
     let (connected, scope) = (Arc::new(backend(&cluster.url())), scope("hanging"));
     runtime().block_on(async {
         for number in 0..ENTRIES {
-            store(&connected, &key(&scope, number), b"value").await;
+            store(&*connected, &key(&scope, number), b"value").await;
         }
         for node in cluster
             .url()

@@ -1,43 +1,21 @@
 //! Servers that are missing, hang, come back, are full, or deny access.
 
-use std::sync::Arc;
-use std::thread;
 use std::time::{Duration, Instant};
 
 use cachier_backends::redis::RedisBackend;
-use cachier_backends::{Backend, Error, ErrorKind, StoreRequest};
+use cachier_backends::{Backend, ErrorKind, StoreRequest};
+use cachier_servers::StoreServer;
 use cachier_servers::proxy::Proxy;
 use cachier_servers::redis::{start_cluster_with_password, start_private};
 use futures_lite::future::block_on;
-use rustix::process::Signal;
 use tokio::runtime::Handle;
 use tokio::time::timeout;
 
 use crate::program_client;
+use crate::server_support::{closed, everywhere, failures, hangs, resumes};
 use crate::support::{
     backend, command, created, entry, key, lease, load, private, runtime, scope, store, until, url,
 };
-
-/// The error of every operation.
-async fn failures(backend: &RedisBackend) -> Vec<Error> {
-    let (scope, stored) = (scope("trouble"), entry(b"value"));
-    let key = key(&scope, 1);
-    let request = StoreRequest::new(&stored, created());
-    vec![
-        backend.load(&key).await.unwrap_err(),
-        backend.store(&key, request).await.unwrap_err(),
-        backend.remove(&key).await.unwrap_err(),
-        backend.clear(&scope).await.unwrap_err(),
-        backend.clear_leases(&scope).await.unwrap_err(),
-        backend
-            .lease(&key, None, Duration::from_secs(9))
-            .await
-            .unwrap_err(),
-        backend.cleanup(&scope, created()).await.unwrap_err(),
-        backend.usage(&scope).await.unwrap_err(),
-        backend.check().await.unwrap_err(),
-    ]
-}
 
 #[test]
 fn every_operation_fails_without_a_server() {
@@ -159,22 +137,8 @@ fn service_resumes_with_the_server() {
     let Some(mut server) = private(&[]) else {
         return;
     };
-    let (backend, scope) = (backend(server.url()), scope("again"));
-    let key = key(&scope, 1);
-    runtime().block_on(async {
-        store(&backend, &key, b"value").await;
-        let process = server.server().unwrap();
-        let port = process.port();
-        process.kill();
-        for _ in 0..3 {
-            let error = backend.load(&key).await.unwrap_err();
-            assert_eq!(error.kind(), ErrorKind::Connect, "{error:#}");
-        }
-        let _again = start_private(port, &[]).unwrap();
-        assert_eq!(load(&backend, &key).await, None);
-        store(&backend, &key, b"new").await;
-        assert_eq!(load(&backend, &key).await, Some(entry(b"new")));
-    });
+    let (backend, start) = (backend(server.url()), |port| start_private(port, &[]));
+    runtime().block_on(resumes(&backend, server.server().unwrap(), start));
 }
 
 #[test]
@@ -182,20 +146,20 @@ fn a_server_that_hung_is_used_again() {
     let Some(mut server) = private(&[]) else {
         return;
     };
-    let (backend, scope) = (backend(server.url()), scope("hung"));
-    let (key, limit) = (key(&scope, 1), Duration::from_millis(400));
+    let (backend, key) = (backend(server.url()), key(&scope("hung"), 1));
     runtime().block_on(async {
-        store(&backend, &key, b"value").await;
-        server.server().unwrap().signal(Signal::STOP);
-        for _ in 0..2 {
-            assert!(timeout(limit, backend.load(&key)).await.is_err());
-        }
-        server.server().unwrap().signal(Signal::CONT);
-        assert_eq!(load(&backend, &key).await, Some(entry(b"value")));
+        hangs(&backend, &key, server.server().unwrap()).await;
         command(server.url(), &["CLIENT", "PAUSE", "3000"]);
+        let limit = Duration::from_millis(400);
         assert!(timeout(limit, backend.load(&key)).await.is_err());
         assert_eq!(load(&backend, &key).await, Some(entry(b"value")));
     });
+}
+
+fn behind_a_proxy(server: &mut StoreServer) -> (Proxy, String) {
+    let proxy = Proxy::to(server.server().unwrap().port());
+    let url = format!("redis://127.0.0.1:{}", proxy.port());
+    (proxy, url)
 }
 
 /// Each caller waits for less time than it takes to notice that a server is gone.
@@ -204,8 +168,7 @@ fn a_silently_lost_connection_is_replaced_quickly() {
     let Some(mut server) = private(&[]) else {
         return;
     };
-    let proxy = Proxy::to(server.server().unwrap().port());
-    let url = format!("redis://127.0.0.1:{}", proxy.port());
+    let (proxy, url) = behind_a_proxy(&mut server);
     let (backend, key) = (backend(&url), key(&scope("hurry"), 1));
     let hurried = async || timeout(Duration::from_millis(100), backend.load(&key)).await;
     runtime().block_on(async {
@@ -226,8 +189,7 @@ fn an_unobserved_failure_is_not_reported_later() {
     let Some(mut server) = private(&[]) else {
         return;
     };
-    let proxy = Proxy::to(server.server().unwrap().port());
-    let url = format!("redis://127.0.0.1:{}", proxy.port());
+    let (proxy, url) = behind_a_proxy(&mut server);
     let (backend, key) = (backend(&url), key(&scope("long ago"), 1));
     runtime().block_on(async {
         let tasks = || Handle::current().metrics().num_alive_tasks();
@@ -251,8 +213,7 @@ fn a_connection_attempt_outlives_its_caller() {
     let Some(mut server) = private(&[]) else {
         return;
     };
-    let proxy = Proxy::to(server.server().unwrap().port());
-    let url = format!("redis://127.0.0.1:{}", proxy.port());
+    let (proxy, url) = behind_a_proxy(&mut server);
     let (backend, key) = (backend(&url), key(&scope("slowly"), 1));
     proxy.hang(true);
     let wait = |millis| {
@@ -273,55 +234,15 @@ fn a_connection_attempt_outlives_its_caller() {
 #[test]
 fn a_connection_that_was_closed_is_replaced() {
     let Some(server) = private(&[]) else { return };
-    let (backend, key) = (backend(server.url()), key(&scope("closed"), 1));
-    let load_twice = async || {
-        // The first one may find the connection closed.
-        let _ = backend.load(&key).await;
-        backend.load(&key).await.map(drop)
-    };
-    runtime().block_on(async {
-        for _ in 0..20 {
-            load_twice().await.unwrap();
-            command(server.url(), &["CLIENT", "KILL", "TYPE", "normal"]);
-        }
-    });
-    cachier_backends::blocking::inline(Duration::from_secs(9), || {
-        for _ in 0..20 {
-            block_on(load_twice()).unwrap();
-            command(server.url(), &["CLIENT", "KILL", "TYPE", "normal"]);
-        }
+    closed(&backend(server.url()), 20, || {
+        command(server.url(), &["CLIENT", "KILL", "TYPE", "normal"]);
     });
 }
 
 #[test]
 fn one_backend_serves_all_runtimes_and_executors() {
     let Some(url) = url() else { return };
-    let (backend, scope) = (Arc::new(backend(url)), scope("everywhere"));
-    let work = async |number| {
-        let key = key(&scope, number);
-        store(&backend, &key, b"value").await;
-        assert_eq!(load(&backend, &key).await, Some(entry(b"value")));
-    };
-    for number in 0..3 {
-        runtime().block_on(work(number));
-    }
-    block_on(work(3));
-    thread::scope(|threads| {
-        for number in 4..8 {
-            let limit = Duration::from_secs(9);
-            threads.spawn(move || {
-                cachier_backends::blocking::inline(limit, || block_on(work(number)));
-            });
-        }
-    });
-    runtime().block_on(async {
-        cachier_backends::blocking::inline(Duration::from_secs(9), || block_on(work(8)));
-        until("all connections are idle", || async {
-            backend.figures().pool.is_some_and(|pool| pool.busy == 0)
-        })
-        .await;
-        assert_eq!(backend.usage(&scope).await.unwrap().entries, Some(9));
-    });
+    everywhere(&backend(url));
 }
 
 #[test]

@@ -7,6 +7,7 @@ use cachier_backends::s3::S3Backend;
 use cachier_backends::{Backend, LeaseReply, StoreReply, StoreRequest};
 
 use crate::first_format;
+use crate::server_support::sizes;
 use crate::support::{
     backend, behind_a_proxy, client, created, entry, key, lease, load, names, overwrite, place,
     private, runtime, scope, store, store_under,
@@ -115,15 +116,7 @@ fn a_foreign_object_is_replaced() {
 #[test]
 fn values_may_be_empty_or_large() {
     let Some(place) = place() else { return };
-    let (backend, scope) = (backend(place), scope("sizes"));
-    runtime().block_on(async {
-        for (number, size) in [(1, 0), (2, 64 << 20)] {
-            let (key, value) = (key(&scope, number), vec![7; size]);
-            store(&backend, &key, &value).await;
-            assert!(load(&backend, &key).await == Some(entry(&value)), "{size}");
-        }
-        backend.clear(&scope).await.unwrap();
-    });
+    runtime().block_on(sizes(&backend(place)));
 }
 
 #[test]

@@ -1,11 +1,12 @@
 //! Requests per operation, as counted by the server.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use cachier_backends::{Backend, StoreReply};
 use cachier_servers::s3::{S3, start_filled};
 
+use crate::server_support::counted_and_cleared;
 use crate::support::{
     backend, created, entry, key, lease, load, private, runtime, scope, store, store_under,
 };
@@ -138,19 +139,6 @@ fn many_entries_are_counted_and_cleared() {
     let backend = backend(server.place());
     runtime().block_on(async {
         store(&backend, &key(&neighbour, 1), b"kept").await;
-        let started = Instant::now();
-        let usage = backend.usage(&scope).await.unwrap();
-        assert_eq!(usage.entries, Some(u64::from(ENTRIES)));
-        let counted = started.elapsed();
-        assert_eq!(
-            backend.clear(&scope).await.unwrap(),
-            Some(u64::from(ENTRIES))
-        );
-        eprintln!(
-            "counted in {counted:?}, cleared in {:?}",
-            started.elapsed() - counted
-        );
-        assert_eq!(backend.usage(&scope).await.unwrap().entries, Some(0));
-        assert_eq!(backend.usage(&neighbour).await.unwrap().entries, Some(1));
+        counted_and_cleared(&backend, ENTRIES, [&scope, &neighbour]).await;
     });
 }

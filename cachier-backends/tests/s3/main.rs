@@ -10,5 +10,7 @@ mod first_format;
 mod leases;
 #[path = "../program_client/mod.rs"]
 mod program_client;
+#[path = "../server_support/mod.rs"]
+mod server_support;
 mod support;
 mod trouble;

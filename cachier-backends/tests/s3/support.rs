@@ -1,49 +1,29 @@
 //! Servers, backends and keys for the tests.
 
-use std::sync::mpsc::channel;
-use std::sync::{Arc, OnceLock};
-use std::thread;
-use std::time::{Duration, SystemTime};
+use std::sync::OnceLock;
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region};
-use cachier_backends::entry::Header;
 use cachier_backends::s3::S3Backend;
-use cachier_backends::{
-    Backend, Key, KeyHash, Lease, LeaseReply, Scope, StoreReply, StoreRequest, Version,
-};
+use cachier_backends::{Backend, Key, Lease, StoreReply, StoreRequest};
 use cachier_servers::proxy::Proxy;
 use cachier_servers::s3::{self, Place, S3};
-use tokio::runtime::{Builder, Runtime};
+
+use crate::server_support::shared;
+pub(crate) use crate::server_support::{
+    ask, created, entry, key, lease, load, runtime, scope, store,
+};
 
 /// The shared server; `None` if it is not built.
 pub(crate) fn place() -> Option<&'static Place> {
     static SHARED: OnceLock<Option<S3>> = OnceLock::new();
-    kept(&SHARED, s3::start)
+    shared(&SHARED, s3::start).map(S3::place)
 }
 
 /// The shared moto server; `None` if it is not installed.
 pub(crate) fn moto() -> Option<&'static Place> {
     static SHARED: OnceLock<Option<S3>> = OnceLock::new();
-    kept(&SHARED, s3::start_moto)
-}
-
-/// Starts the server on first use, in a thread that lives as long as the program: the server ends with its thread.
-fn kept(
-    server: &'static OnceLock<Option<S3>>,
-    start: fn() -> Option<S3>,
-) -> Option<&'static Place> {
-    let start = || {
-        let (send, started) = channel();
-        thread::spawn(move || {
-            send.send(start()).unwrap();
-            loop {
-                thread::park();
-            }
-        });
-        started.recv().unwrap()
-    };
-    server.get_or_init(start).as_ref().map(S3::place)
+    shared(&SHARED, s3::start_moto).map(S3::place)
 }
 
 /// A server for a single test.
@@ -104,44 +84,6 @@ pub(crate) async fn overwrite(place: &Place, key: &Key, bytes: &[u8]) {
     put.send().await.unwrap();
 }
 
-/// The scope of a function of this test only.
-pub(crate) fn scope(name: &str) -> Arc<Scope> {
-    Arc::new(Scope::new(format!("test-{}", std::process::id()), name))
-}
-
-pub(crate) fn key(scope: &Arc<Scope>, number: u32) -> Key {
-    let mut hash = [7; 32];
-    hash[..4].copy_from_slice(&number.to_be_bytes());
-    let hash = KeyHash::from_bytes(hash);
-    Key::new(Arc::clone(scope), Version::Number(1), hash)
-}
-
-pub(crate) fn runtime() -> Runtime {
-    Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .unwrap()
-}
-
-/// An entry with this value.
-pub(crate) fn entry(value: &[u8]) -> Vec<u8> {
-    // A backend does not look at the key in it.
-    let key = key(&scope("entry"), 0);
-    cachier_backends::entry::encode(&key, &Header::new(created()), value)
-}
-
-/// A creation time, where it does not matter.
-pub(crate) fn created() -> SystemTime {
-    SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000)
-}
-
-pub(crate) async fn store(backend: &S3Backend, key: &Key, value: &[u8]) {
-    let stored = entry(value);
-    let reply = backend.store(key, StoreRequest::new(&stored, created()));
-    assert_eq!(reply.await.unwrap(), StoreReply::Stored { evicted: 0 });
-}
-
 pub(crate) async fn store_under(
     backend: &S3Backend,
     key: &Key,
@@ -151,23 +93,4 @@ pub(crate) async fn store_under(
     let stored = entry(value);
     let request = StoreRequest::new(&stored, created()).under(lease);
     backend.store(key, request).await.unwrap()
-}
-
-pub(crate) async fn load(backend: &S3Backend, key: &Key) -> Option<Vec<u8>> {
-    let loaded = backend.load(key).await.unwrap();
-    loaded.map(|loaded| loaded.bytes)
-}
-
-/// Requests the lease for the current entry.
-pub(crate) async fn ask(backend: &S3Backend, key: &Key, period: Duration) -> LeaseReply {
-    let seen = backend.load(key).await.unwrap();
-    let seen = seen.as_ref().map(|loaded| &loaded.version);
-    backend.lease(key, seen, period).await.unwrap()
-}
-
-pub(crate) async fn lease(backend: &S3Backend, key: &Key, period: Duration) -> Lease {
-    match ask(backend, key, period).await {
-        LeaseReply::Granted(lease) => lease,
-        reply => panic!("{reply:?}"),
-    }
 }

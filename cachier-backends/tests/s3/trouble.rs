@@ -1,41 +1,19 @@
 //! Servers that are absent, hang, break connections, recover, or deny access.
 
-use std::sync::Arc;
-use std::thread;
 use std::time::{Duration, Instant};
 
 use cachier_backends::s3::S3Backend;
-use cachier_backends::{Backend, Error, ErrorKind, StoreReply, StoreRequest, blocking};
+use cachier_backends::{Backend, Error, ErrorKind, StoreReply, StoreRequest};
 use cachier_servers::s3::{Place, start_private};
-use futures_lite::future::block_on;
-use rustix::process::Signal;
-use tokio::time::timeout;
 
 use crate::program_client;
+use crate::server_support::{closed, everywhere, failures, hangs, resumes};
 use crate::support::{
     backend, behind_a_proxy, client, created, entry, key, lease, load, place, private, runtime,
     scope, store, store_under,
 };
 
 const LEASE_PERIOD: Duration = Duration::from_secs(60);
-
-/// The error of each operation.
-async fn failures(backend: &S3Backend) -> Vec<Error> {
-    let (scope, stored) = (scope("trouble"), entry(b"value"));
-    let key = key(&scope, 1);
-    let request = StoreRequest::new(&stored, created());
-    vec![
-        backend.load(&key).await.unwrap_err(),
-        backend.store(&key, request).await.unwrap_err(),
-        backend.remove(&key).await.unwrap_err(),
-        backend.clear(&scope).await.unwrap_err(),
-        backend.clear_leases(&scope).await.unwrap_err(),
-        backend.lease(&key, None, LEASE_PERIOD).await.unwrap_err(),
-        backend.cleanup(&scope, created()).await.unwrap_err(),
-        backend.usage(&scope).await.unwrap_err(),
-        backend.check().await.unwrap_err(),
-    ]
-}
 
 fn says_nothing_of(secret: &str, backend: &S3Backend, error: &Error) {
     let name = backend.store_name();
@@ -124,61 +102,22 @@ fn a_user_who_may_only_read_reads() {
 #[test]
 fn service_resumes_with_the_server() {
     let Some(mut server) = private() else { return };
-    let (backend, key) = (backend(server.place()), key(&scope("again"), 1));
-    runtime().block_on(async {
-        store(&backend, &key, b"value").await;
-        let process = server.server().unwrap();
-        let port = process.port();
-        process.kill();
-        for _ in 0..3 {
-            let error = backend.load(&key).await.unwrap_err();
-            assert_eq!(error.kind(), ErrorKind::Connect, "{error:#}");
-        }
-        let _again = start_private(port).unwrap();
-        assert_eq!(load(&backend, &key).await, None);
-        store(&backend, &key, b"new").await;
-        assert_eq!(load(&backend, &key).await, Some(entry(b"new")));
-    });
+    let backend = backend(server.place());
+    runtime().block_on(resumes(&backend, server.server().unwrap(), start_private));
 }
 
 #[test]
 fn a_server_that_hung_is_used_again() {
     let Some(mut server) = private() else { return };
     let (backend, key) = (backend(server.place()), key(&scope("hung"), 1));
-    runtime().block_on(async {
-        store(&backend, &key, b"value").await;
-        server.server().unwrap().signal(Signal::STOP);
-        for _ in 0..2 {
-            let limit = Duration::from_millis(400);
-            assert!(timeout(limit, backend.load(&key)).await.is_err());
-        }
-        server.server().unwrap().signal(Signal::CONT);
-        assert_eq!(load(&backend, &key).await, Some(entry(b"value")));
-    });
+    runtime().block_on(hangs(&backend, &key, server.server().unwrap()));
 }
 
 #[test]
 fn a_connection_that_was_closed_is_replaced() {
     let Some(place) = place() else { return };
     let (proxy, place) = behind_a_proxy(place);
-    let (backend, key) = (backend(&place), key(&scope("closed"), 1));
-    let load_twice = async || {
-        // The first one may find its connection closed.
-        let _ = backend.load(&key).await;
-        backend.load(&key).await.map(drop)
-    };
-    runtime().block_on(async {
-        for _ in 0..10 {
-            load_twice().await.unwrap();
-            proxy.break_all();
-        }
-    });
-    blocking::inline(LEASE_PERIOD, || {
-        for _ in 0..10 {
-            block_on(load_twice()).unwrap();
-            proxy.break_all();
-        }
-    });
+    closed(&backend(&place), 10, || proxy.break_all());
 }
 
 #[test]
@@ -221,25 +160,7 @@ fn a_refused_large_entry_frees_its_lease() {
 #[test]
 fn one_backend_serves_all_runtimes_and_executors() {
     let Some(place) = place() else { return };
-    let (backend, scope) = (Arc::new(backend(place)), scope("everywhere"));
-    let work = async |number| {
-        let key = key(&scope, number);
-        store(&backend, &key, b"value").await;
-        assert_eq!(load(&backend, &key).await, Some(entry(b"value")));
-    };
-    for number in 0..3 {
-        runtime().block_on(work(number));
-    }
-    block_on(work(3));
-    thread::scope(|threads| {
-        for number in 4..8 {
-            threads.spawn(move || blocking::inline(LEASE_PERIOD, || block_on(work(number))));
-        }
-    });
-    runtime().block_on(async {
-        blocking::inline(LEASE_PERIOD, || block_on(work(8)));
-        assert_eq!(backend.usage(&scope).await.unwrap().entries, Some(9));
-    });
+    everywhere(&backend(place));
 }
 
 #[test]
