@@ -15,6 +15,7 @@ mod on_each_database;
 mod program_client;
 mod server_support;
 mod sql_support;
+use on_each_database::execute;
 use sql_support::{Database, a_reader, created, key, scope};
 
 fn url(folder: &Path) -> String {
@@ -316,7 +317,7 @@ fn a_clear_that_fails_half_way_gives_space_back() {
         let full = size_on_disk(folder.path());
         let fails = "CREATE TRIGGER fails BEFORE DELETE ON cachier_entries WHEN OLD.rowid = 31 \
             BEGIN SELECT RAISE(FAIL, 'on purpose'); END";
-        execute(folder.path(), fails).await;
+        execute(&url(folder.path()), fails.to_owned()).await;
         backend.clear(&scope()).await.unwrap_err();
         until_smaller(folder.path(), full * 6 / 10).await;
     });
@@ -329,7 +330,8 @@ fn space_that_was_not_given_back_is_by_the_next_clear() {
     let full = size_on_disk(folder.path());
     sql_support::runtime().block_on(async {
         // As of a process that ended before it had given any back.
-        execute(folder.path(), "DELETE FROM cachier_entries").await;
+        let statement = "DELETE FROM cachier_entries".to_owned();
+        execute(&url(folder.path()), statement).await;
         assert!(size_on_disk(folder.path()) > full / 2);
         let backend = backend(folder.path());
         assert_eq!(backend.clear(&scope()).await.unwrap(), Some(0));
