@@ -36,11 +36,13 @@ impl Process {
 }
 
 /// A value initialised lazily in each process. Inherited values are never dropped.
+#[derive(Debug, Default)]
 pub(crate) struct PerProcess<T> {
     /// An append-only list, read without a lock: the values of a lineage, oldest first.
     first: OnceLock<Box<Node<T>>>,
 }
 
+#[derive(Debug)]
 struct Node<T> {
     process: Process,
     value: OnceLock<T>,

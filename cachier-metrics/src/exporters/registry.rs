@@ -1,22 +1,28 @@
 //! The functions of an exporter.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::metrics::CacheMetrics;
+use crate::per_process::{PerProcess, copied};
+use crate::sync::{Mutex, MutexGuard, lock};
 
 /// The functions of one exporter.
 #[derive(Debug, Default)]
-pub(crate) struct Registry(Mutex<Functions>);
+pub(crate) struct Registry {
+    functions: PerProcess<Mutex<Functions>>,
+    /// Whether all functions of the process join by themselves.
+    joins: AtomicBool,
+}
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Functions {
     /// In the order in which they were registered.
     series: Vec<Series>,
     /// Where in `series` a name of a function and its backend stands.
     places: HashMap<(&'static str, &'static str), usize>,
-    /// Of the functions of the process, how many have joined; `None` if they do not join by themselves.
-    joined: Option<usize>,
+    /// Of the functions of the process, how many have joined.
+    joined: usize,
 }
 
 /// Functions that share a name and a backend, and so the labels of all their figures: one as a rule, several where types
@@ -39,31 +45,37 @@ impl Registry {
 
     /// Exports all functions of the process, those of now and those to come.
     pub(crate) fn register_all(&self) {
-        let mut functions = self.lock();
-        functions.joined.get_or_insert(0);
-        functions.join();
+        self.joins.store(true, Ordering::Relaxed);
+        self.lock().join();
     }
 
     /// What to export now.
     pub(crate) fn select(&self) -> Vec<Series> {
         let mut functions = self.lock();
-        functions.join();
+        if self.joins.load(Ordering::Relaxed) {
+            functions.join();
+        }
         functions.series.clone()
     }
 
     fn lock(&self) -> MutexGuard<'_, Functions> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(self.functions.get(inherited))
     }
+}
+
+/// What a forked child has of its parent's functions. All join anew: it may not know those that its parent was adding.
+fn inherited(parent: Option<&Mutex<Functions>>) -> Mutex<Functions> {
+    let functions = copied(parent);
+    lock(&functions).joined = 0;
+    functions
 }
 
 impl Functions {
     /// Takes in the functions of the process that have come since the last time.
     fn join(&mut self) {
-        if let Some(joined) = self.joined {
-            let all = CacheMetrics::all();
-            all[joined..].iter().for_each(|new| self.register(new));
-            self.joined = Some(all.len());
-        }
+        let all = CacheMetrics::all();
+        all[self.joined..].iter().for_each(|new| self.register(new));
+        self.joined = all.len();
     }
 
     fn register(&mut self, metrics: &'static CacheMetrics) {
