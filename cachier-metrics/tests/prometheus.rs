@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 use std::io::Write;
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use cachier_metrics::*;
 
@@ -345,32 +345,6 @@ fn all_functions_of_now_and_later_are_exported() {
     later.into_iter().for_each(hit);
     let hits = r#"cachier_calls_total{function="later",backend="memory",outcome="hit"} 2"#;
     assert!(exporter.render().contains(hits));
-}
-
-/// Quadratic work would take minutes here.
-#[test]
-fn many_functions_are_registered_in_proportion() {
-    let exporter = exporter();
-    let functions = (0..5_000).map(|number| {
-        CacheMetrics::create(MetricsOptions {
-            listed: false,
-            ..MetricsOptions::new(format!("many_{number}"), "memory")
-        })
-    });
-    let functions: Vec<_> = functions.collect();
-    let started = Instant::now();
-    for _ in 0..20 {
-        exporter
-            .register_functions(functions.iter().copied())
-            .unwrap();
-    }
-    assert!(
-        started.elapsed() < Duration::from_secs(5),
-        "{:?}",
-        started.elapsed()
-    );
-    let calls = exporter.render().matches("cachier_calls_total{").count();
-    assert_eq!(calls, 6 * functions.len());
 }
 
 #[test]

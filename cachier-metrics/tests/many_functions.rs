@@ -1,0 +1,58 @@
+//! The cost of many functions, in a process that has no others.
+#![cfg(feature = "prometheus")]
+#![allow(missing_docs, clippy::unwrap_used)]
+
+use std::time::{Duration, Instant};
+
+use cachier_metrics::{CacheMetrics, MetricsOptions, PrometheusExporter};
+
+const FEW: usize = 500;
+const MANY: usize = 5_000;
+
+/// What exporting takes: registering each function, registering all, and a scrape. Each is the shortest of some attempts, as
+/// others use the machine, too.
+fn times() -> [Duration; 3] {
+    let exporter = || PrometheusExporter::builder().port(0).build().unwrap();
+    let shortest = |work: &dyn Fn()| {
+        let attempts = (0..5).map(|_| {
+            let started = Instant::now();
+            work();
+            started.elapsed()
+        });
+        attempts.min().unwrap()
+    };
+    let all = CacheMetrics::all();
+    let full = exporter();
+    full.register_all().unwrap();
+    let calls = full.render().matches("cachier_calls_total{").count();
+    assert_eq!(calls, 6 * all.len());
+    [
+        shortest(&|| exporter().register_functions(all.iter().copied()).unwrap()),
+        shortest(&|| exporter().register_all().unwrap()),
+        shortest(&|| _ = full.render()),
+    ]
+}
+
+fn create(numbers: std::ops::Range<usize>) {
+    for number in numbers {
+        CacheMetrics::create(MetricsOptions::new(format!("many_{number}"), "memory"));
+    }
+}
+
+#[test]
+fn many_functions_are_exported_in_proportion() {
+    /// Quadratic work is at a hundred, work in proportion at ten.
+    const MAX_RATIO: f64 = 40.0;
+    create(0..FEW);
+    let few = times();
+    create(FEW..MANY);
+    let many = times();
+    let steps = ["registering each", "registering all", "a scrape"];
+    for ((step, few), many) in steps.into_iter().zip(few).zip(many) {
+        let ratio = many.as_secs_f64() / few.as_secs_f64();
+        assert!(
+            ratio < MAX_RATIO,
+            "{step}: {few:?} for {FEW}, {many:?} for {MANY}"
+        );
+    }
+}
