@@ -24,6 +24,25 @@ fn path(folder: &TempDir) -> &str {
 }
 
 #[test]
+fn a_program_without_tracing_tells_of_a_problem_once() {
+    let (projects, caches) = folders();
+    let program = Program::build(&projects.path().join("app"), "app", 1, None);
+    let problems = |variables: &[_]| program.problems(caches.path(), variables);
+    assert_eq!(problems(&[]), Vec::<String>::new());
+    let unusable = ("CACHIER_CACHE_DIR", "/dev/null/x");
+    let told = problems(&[unusable]);
+    let [line] = &told[..] else {
+        panic!("{told:?}")
+    };
+    assert!(line.starts_with("cachier: `app::price"), "{line}");
+    assert!(line.contains("/dev/null/x"), "{line}");
+    assert_eq!(
+        problems(&[unusable, ("CACHIER_QUIET", "1")]),
+        Vec::<String>::new()
+    );
+}
+
+#[test]
 fn programs_of_one_name_do_not_meet() {
     let (projects, caches) = folders();
     let build = |folder: &str, package, adds| {

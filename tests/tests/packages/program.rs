@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Output};
 use std::sync::{Mutex, PoisonError};
 
 /// A built program.
@@ -64,6 +64,23 @@ impl Program {
 
     /// Runs it with this cache folder and these variables.
     pub(crate) fn run(&self, caches: &Path, variables: &[(&str, &str)]) -> Said {
+        let output = self.output(caches, variables);
+        let said = String::from_utf8(output.stdout).unwrap();
+        let lines: BTreeMap<_, _> = said.lines().filter_map(|l| l.split_once(": ")).collect();
+        Said {
+            calls: lines["calls"].to_owned(),
+            folder: lines["folder"].into(),
+            name: lines["name"].to_owned(),
+        }
+    }
+
+    /// What it tells of problems on its standard error stream.
+    pub(crate) fn problems(&self, caches: &Path, variables: &[(&str, &str)]) -> Vec<String> {
+        let said = String::from_utf8(self.output(caches, variables).stderr).unwrap();
+        said.lines().map(str::to_owned).collect()
+    }
+
+    fn output(&self, caches: &Path, variables: &[(&str, &str)]) -> Output {
         let mut command = Command::new(&self.path);
         for variable in ["CACHIER_CACHE_DIR", "CACHIER_NAMESPACE", "CACHIER_BACKEND"] {
             command.env_remove(variable);
@@ -72,13 +89,7 @@ impl Program {
         let output = command.envs(variables.iter().copied()).output().unwrap();
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{said}");
-        let said = String::from_utf8(output.stdout).unwrap();
-        let lines: BTreeMap<_, _> = said.lines().filter_map(|l| l.split_once(": ")).collect();
-        Said {
-            calls: lines["calls"].to_owned(),
-            folder: lines["folder"].into(),
-            name: lines["name"].to_owned(),
-        }
+        output
     }
 
     /// Whether the binary contains these bytes.
