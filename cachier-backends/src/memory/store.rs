@@ -5,7 +5,7 @@ use std::hash::{BuildHasher, Hash};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{PoisonError, TryLockError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use equivalent::Equivalent;
 use foldhash::fast::RandomState;
@@ -64,9 +64,14 @@ pub struct MemoryStore<K, V> {
     contents: Contents<K, V>,
     state: Mutex<WriterState>,
     made_by: Process,
+    /// How long a child process tries to take the lock.
+    max_wait_in_child: Duration,
     /// Whether the lock is held forever.
     is_lost: AtomicBool,
 }
+
+/// Takes longer than any change.
+const MAX_WAIT_IN_CHILD: Duration = Duration::from_secs(2);
 
 /// Where to find the times of a value.
 enum TimesSource<'a> {
@@ -126,8 +131,17 @@ where
             contents: Contents::new(),
             state: Mutex::new(WriterState::new(bounds)),
             made_by: Process::current(),
+            max_wait_in_child: MAX_WAIT_IN_CHILD,
             is_lost: AtomicBool::new(false),
         }
+    }
+
+    /// Sets how long the first change in a forked child may wait, on its thread, for another thread to end its own, before
+    /// the store [is lost](Self::is_lost): 2 s unless set. For a store that can be done without.
+    #[must_use]
+    pub fn max_wait_in_child(mut self, max_wait: Duration) -> Self {
+        self.max_wait_in_child = max_wait;
+        self
     }
 
     /// The value of this key, if `fresh` holds for the time since which it counts as fresh; without `fresh`, any value.
@@ -451,9 +465,8 @@ impl<K, V> MemoryStore<K, V> {
     /// The same in a child process, where the lock may be held by another thread, or by one that does not exist.
     #[cold]
     fn state_in_child(&self) -> Option<MutexGuard<'_, WriterState>> {
-        /// Takes longer than any change.
-        const MAX_TRIES: u32 = 2_000;
-        for _ in 0..MAX_TRIES {
+        let started = Instant::now();
+        while started.elapsed() < self.max_wait_in_child {
             thread::sleep(Duration::from_millis(1));
             match self.state.try_lock() {
                 Ok(state) => return Some(state),

@@ -29,6 +29,10 @@ pub struct Near<K, V> {
 /// How long a forked child may serve inherited values that others have changed: the interval in which hits check for a fork.
 const RENEWAL_INTERVAL: Duration = Duration::from_millis(100);
 
+/// How long a call in a forked child may wait for the tier, on its thread and beside its budget. A child does well without one
+/// that another thread was changing during the fork.
+const MAX_WAIT_IN_CHILD: Duration = Duration::from_millis(100);
+
 /// The key of a near entry, for the function and for the backend.
 #[derive(Clone)]
 pub struct NearKey<K> {
@@ -52,7 +56,7 @@ where
             bytes: None,
         };
         Self {
-            store: MemoryStore::new(bounds),
+            store: MemoryStore::new(bounds).max_wait_in_child(MAX_WAIT_IN_CHILD),
             log: PerProcess::new(|before| {
                 let has_missed = before.is_some();
                 Mutex::new(ChangeLog {

@@ -1,19 +1,24 @@
 //! A process that forks, and the state in its memory.
 
+use std::cell::Cell;
+use std::hash::{Hash, Hasher};
 use std::process::id;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use cachier::testing::IsolatedContext;
 use cachier::{
     CallOptions, Outcome, cachier, disable, enable_caching, flush, function, functions,
     global_params, set_global_params,
 };
 use cachier_tests::forked::Forked;
-use cachier_tests::gate::Counter;
+use cachier_tests::gate::{Counter, Gate};
 use cachier_tests::process::{Process, part};
+use cachier_tests::sandbox::in_folder;
 use cachier_tests::wait::until;
 use futures_lite::future::block_on;
+use serde::Serialize;
 
 /// Limit for anything immediate, generous for busy machines.
 const PROMPT_LIMIT: Duration = Duration::from_secs(5);
@@ -250,5 +255,66 @@ fn a_child_calls_generic_functions_at_any_moment() {
             child.finish();
         }
         parent.join().unwrap();
+    });
+}
+
+/// A key that takes a while to compare, in one thread, once it is to.
+#[derive(Clone, Eq, Serialize)]
+struct SlowKey(u32);
+
+thread_local! {
+    static IS_SLOW: Cell<bool> = const { Cell::new(false) };
+}
+
+static COMPARING: Gate = Gate::new();
+
+impl PartialEq for SlowKey {
+    fn eq(&self, other: &Self) -> bool {
+        if IS_SLOW.get() {
+            COMPARING.wait();
+        }
+        self.0 == other.0
+    }
+}
+
+impl Hash for SlowKey {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.hash(state);
+    }
+}
+
+/// Keys are compared while the tier is changed, which no other thread can do meanwhile.
+#[test]
+fn a_child_goes_on_without_a_near_tier_being_changed() {
+    /// Less than a store in memory is waited for.
+    const LIMIT: Duration = Duration::from_millis(1500);
+
+    #[cachier(backend = "file", near_cache = 10)]
+    fn near(_key: SlowKey) -> u32 {
+        id()
+    }
+
+    let test = "a_child_goes_on_without_a_near_tier_being_changed";
+    apart(test, || {
+        in_folder(|_| {
+            let (parent, context) = (id(), IsolatedContext::current());
+            assert_eq!([near(SlowKey(1)), near(SlowKey(2))], [parent; 2]);
+            let changing = thread::spawn(move || {
+                context.run(|| {
+                    IS_SLOW.set(true);
+                    near::invalidate(SlowKey(1)).unwrap()
+                })
+            });
+            COMPARING.until_arrived(1);
+            let child = Forked::start(|| {
+                let begun = Instant::now();
+                assert_eq!(near(SlowKey(2)), parent, "the store has it");
+                assert_eq!(near(SlowKey(3)), id());
+                assert!(begun.elapsed() < LIMIT, "{:?}", begun.elapsed());
+            });
+            child.finish();
+            COMPARING.open();
+            assert!(changing.join().unwrap());
+        });
     });
 }
