@@ -2,21 +2,21 @@
 
 use std::cell::Cell;
 use std::hash::{Hash, Hasher};
-use std::process::id;
+use std::process::{abort, id};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use cachier::testing::IsolatedContext;
 use cachier::{
-    CallOptions, Outcome, cachier, disable, enable_caching, flush, function, functions,
-    global_params, set_global_params,
+    CallOptions, Outcome, S3Backend, cachier, disable, enable_caching, flush, function, functions,
+    global_params, register_backend, set_global_params,
 };
 use cachier_tests::forked::Forked;
 use cachier_tests::gate::{Counter, Gate};
 use cachier_tests::process::{Process, part};
 use cachier_tests::sandbox::in_folder;
-use cachier_tests::wait::until;
+use cachier_tests::wait::{WAIT_TIMEOUT, until};
 use futures_lite::future::block_on;
 use serde::Serialize;
 
@@ -316,5 +316,40 @@ fn a_child_goes_on_without_a_near_tier_being_changed() {
             COMPARING.open();
             assert!(changing.join().unwrap());
         });
+    });
+}
+
+/// Nobody listens at its address.
+fn s3() -> S3Backend {
+    S3Backend::new("bucket").endpoint("http://127.0.0.1:9")
+}
+
+/// The first one makes what all clients for S3 share.
+#[test]
+fn a_child_of_the_first_s3_backends_goes_on() {
+    const MOST_CHILDREN: usize = 12;
+
+    #[cachier(backend = registered("s3-of-a-child"))]
+    fn plain(key: u32) -> u32 {
+        key
+    }
+
+    apart("a_child_of_the_first_s3_backends_goes_on", || {
+        let parent = thread::spawn(|| (0..20).for_each(|_| drop(s3())));
+        let mut children = Vec::new();
+        while !parent.is_finished() && children.len() < MOST_CHILDREN {
+            children.push(Forked::start(|| {
+                // One that hangs ends nevertheless.
+                thread::spawn(|| {
+                    thread::sleep(WAIT_TIMEOUT / 2);
+                    abort();
+                });
+                register_backend("s3-of-a-child", s3()).unwrap();
+                let call = plain::call_detailed(CallOptions::new(), 1);
+                assert_eq!((call.value, call.outcome), (1, Outcome::Unavailable));
+            }));
+        }
+        parent.join().unwrap();
+        children.into_iter().for_each(Forked::finish);
     });
 }
