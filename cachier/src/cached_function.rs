@@ -224,6 +224,20 @@ impl fmt::Debug for CachedFunction {
 }
 
 /// Every cached function that has been called, by package and name; of a generic function, each instantiation.
+///
+/// ```
+/// # use cachier::cachier;
+/// #[cachier(backend = "memory")]
+/// fn square(n: u64) -> u64 {
+///     n * n
+/// }
+///
+/// square(4);
+/// for known in cachier::functions() {
+///     println!("{} on {}: {:?}", known.name(), known.backend(), known.usage());
+/// }
+/// assert!(!cachier::functions().is_empty());
+/// ```
 #[must_use]
 pub fn functions() -> Vec<CachedFunction> {
     let functions = context::current().registry.functions();
@@ -239,6 +253,18 @@ pub fn functions() -> Vec<CachedFunction> {
 /// Several functions may share a name: the instantiations of a generic function, the impls of a trait, and functions of
 /// other packages. Operations apply to all of them, and [`stats`](CachedFunction::stats) adds them up. A name with type
 /// arguments, as in `parse<u64>`, finds one instantiation.
+///
+/// ```
+/// # use cachier::cachier;
+/// #[cachier(backend = "memory", name = "square")]
+/// fn square(n: u64) -> u64 {
+///     n * n
+/// }
+///
+/// assert!(cachier::function("sqare").is_none());
+/// square(4);
+/// assert_eq!(cachier::function("square").map(|known| known.backend()).as_deref(), Some("memory"));
+/// ```
 #[must_use]
 pub fn function(name: &str) -> Option<CachedFunction> {
     let functions = context::current().registry.functions();

@@ -38,6 +38,18 @@ impl CallOptions {
     ///
     /// Applies together with the function's `stale_after`: the shorter one counts. An older value is served neither by
     /// `next_time` nor by `stale_on_error`.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use cachier::{CallOptions, Outcome, cachier};
+    /// # #[cachier(backend = "memory")]
+    /// # fn square(n: u64) -> u64 {
+    /// #     n * n
+    /// # }
+    /// square(4);
+    /// let anew = CallOptions::new().max_age(Duration::ZERO);
+    /// assert_eq!(square::call_detailed(anew, 4).outcome, Outcome::Miss);
+    /// ```
     #[doc(alias = "cachier__stale_after")]
     pub const fn max_age(mut self, max_age: Duration) -> Self {
         self.max_age = Some(max_age);
@@ -45,6 +57,17 @@ impl CallOptions {
     }
 
     /// Calls the function without reading or writing the cache.
+    ///
+    /// ```
+    /// # use cachier::{CallOptions, cachier};
+    /// # #[cachier(backend = "memory")]
+    /// # fn square(n: u64) -> u64 {
+    /// #     n * n
+    /// # }
+    /// assert_eq!(square::call_with(CallOptions::new().skip_cache(), 4), 16);
+    /// assert_eq!(square::peek(4)?, None);
+    /// # Ok::<(), cachier::Error>(())
+    /// ```
     #[doc(alias("cachier__skip_cache", "ignore_cache"))]
     pub const fn skip_cache(mut self) -> Self {
         self.bypasses = true;
@@ -52,6 +75,18 @@ impl CallOptions {
     }
 
     /// Calls the function whatever is stored, and stores its result.
+    ///
+    /// ```
+    /// # use cachier::{CallOptions, cachier};
+    /// # #[cachier(backend = "memory")]
+    /// # fn square(n: u64) -> u64 {
+    /// #     n * n
+    /// # }
+    /// square::precache_value(4, 17)?;
+    /// assert_eq!(square::call_with(CallOptions::new().overwrite_cache(), 4), 16);
+    /// assert_eq!(square(4), 16);
+    /// # Ok::<(), cachier::Error>(())
+    /// ```
     #[doc(alias = "cachier__overwrite_cache")]
     pub const fn overwrite_cache(mut self) -> Self {
         self.intent = Intent::Overwrite;
@@ -63,6 +98,20 @@ impl CallOptions {
 /// A returned value together with how it came about.
 ///
 /// Its `Display` explains the call in one line.
+///
+/// ```
+/// use cachier::{CallOptions, Outcome, Tier, cachier};
+///
+/// #[cachier(backend = "memory")]
+/// fn square(n: u64) -> u64 {
+///     n * n
+/// }
+///
+/// square(4);
+/// let call = square::call_detailed(CallOptions::new(), 4);
+/// assert_eq!((call.value, call.outcome, call.tier), (16, Outcome::Hit, Some(Tier::Backend)));
+/// println!("{call}"); // hit from the backend, 5.1µs old, in 200.0ns
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 #[doc(alias = "cachier__verbose")]

@@ -17,6 +17,15 @@ use crate::handle::Handle;
 use crate::options::{Options, Policy};
 
 /// Whether one backend can be used right now.
+///
+/// ```no_run
+/// for health in cachier::check() {
+///     match &health.error {
+///         None => println!("{} at {} works", health.name, health.store),
+///         Some(error) => println!("{} is out, {:?}: {error}", health.name, error.kind()),
+///     }
+/// }
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct BackendHealth {
@@ -78,6 +87,12 @@ pub fn check() -> Vec<BackendHealth> {
 }
 
 /// [`check`], one backend after another, without blocking the thread.
+///
+/// ```no_run
+/// # async fn ready() -> bool {
+/// cachier::check_async().await.iter().all(|health| health.is_healthy())
+/// # }
+/// ```
 #[must_use]
 pub async fn check_async() -> Vec<BackendHealth> {
     let context = context::current();
@@ -105,6 +120,12 @@ pub fn check_backend(name: &str) -> BackendHealth {
 }
 
 /// [`check_backend`], without blocking the thread.
+///
+/// ```no_run
+/// # async fn ready() -> bool {
+/// cachier::check_backend_async("redis").await.is_healthy()
+/// # }
+/// ```
 #[must_use]
 pub async fn check_backend_async(name: &str) -> BackendHealth {
     let context = context::current();

@@ -7,12 +7,27 @@ use crate::context;
 use crate::options::GlobalParams;
 
 /// Sets the parameters that apply wherever an attribute leaves an argument out, from the next call on.
+///
+/// ```
+/// use std::time::Duration;
+/// use cachier::{GlobalParams, set_global_params};
+///
+/// set_global_params(GlobalParams::new().stale_after(Duration::from_secs(3600)).namespace("staging"));
+/// ```
 #[doc(alias = "set_default_params")]
 pub fn set_global_params(params: GlobalParams) {
     context::current().set_params(params);
 }
 
 /// The current parameters.
+///
+/// ```
+/// use cachier::{global_params, set_global_params};
+///
+/// // One is changed, the others stay.
+/// set_global_params(global_params().allow_none(true));
+/// assert!(global_params().allow_none);
+/// ```
 #[must_use]
 #[doc(alias = "get_global_params")]
 pub fn global_params() -> GlobalParams {
@@ -142,11 +157,31 @@ pub fn set_default_backend(name: &str) -> Result<(), Error> {
 /// Waits until all background work is done: refreshes, large stores, clean-ups.
 ///
 /// Blocks the thread. In a task use [`flush_async`], since the work may need the thread of the task.
+///
+/// ```
+/// # use cachier::cachier;
+/// #[cachier(backend = "memory", stale_after = "10m", next_time)]
+/// fn forecast(day: u32) -> u32 {
+///     day * 2
+/// }
+///
+/// fn main() {
+///     forecast(3);
+///     cachier::flush(); // else what still goes on in the background is lost
+/// }
+/// ```
 pub fn flush() {
     block_on(flush_async());
 }
 
 /// Waits until all background work is done, without blocking the thread.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// cachier::flush_async().await;
+/// # }
+/// ```
 pub async fn flush_async() {
     let context = context::current();
     context.pending.idle().await;

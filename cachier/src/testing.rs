@@ -37,11 +37,47 @@ use crate::timer::{Timer, TimerKind};
 /// the same thread, as those of a current-thread runtime do.
 ///
 /// On a persistent backend the context has a namespace of its own.
+///
+/// ```
+/// use cachier::testing::isolated;
+/// # use cachier::cachier;
+///
+/// #[cachier(backend = "memory", enable_metrics)]
+/// fn forecast(day: u32) -> u32 {
+///     day * 2
+/// }
+///
+/// forecast(3);
+/// isolated(|| {
+///     assert_eq!(forecast::peek(3)?, None);
+///     assert_eq!(forecast::metrics().stats().calls, 0);
+///     Ok::<(), cachier::Error>(())
+/// })?;
+/// # Ok::<(), cachier::Error>(())
+/// ```
 pub fn isolated<R>(run: impl FnOnce() -> R) -> R {
     context::sync_scope(new_context(), run)
 }
 
 /// Like [`isolated`], for a future, whatever thread polls it.
+///
+/// ```
+/// use cachier::testing::isolated_async;
+/// # use cachier::cachier;
+///
+/// #[cachier(backend = "memory")]
+/// async fn forecast(day: u32) -> u32 {
+///     day * 2
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// isolated_async(async {
+///     assert_eq!(forecast(3).await, 6);
+/// })
+/// .await;
+/// # }
+/// ```
 pub async fn isolated_async<F: Future>(future: F) -> F::Output {
     context::scope(new_context(), future).await
 }
@@ -73,6 +109,23 @@ impl IsolatedContext {
 }
 
 /// The clock of the isolated test around the calling code.
+///
+/// ```
+/// use std::time::Duration;
+/// use cachier::testing::{Clock, isolated};
+/// # use cachier::{CallOptions, Outcome, cachier};
+///
+/// #[cachier(backend = "memory", stale_after = "10m")]
+/// fn forecast(day: u32) -> u32 {
+///     day * 2
+/// }
+///
+/// isolated(|| {
+///     forecast(3);
+///     Clock::advance(Duration::from_secs(601));
+///     assert_eq!(forecast::call_detailed(CallOptions::new(), 3).outcome, Outcome::Miss);
+/// });
+/// ```
 #[derive(Debug)]
 pub enum Clock {}
 

@@ -48,6 +48,26 @@ pub struct MethodCache<A, R, S = R, M = Unmetered> {
 }
 
 /// The operations on the cache of an `async` method, each asynchronous.
+///
+/// ```
+/// # use cachier::cachier;
+/// struct Shop;
+///
+/// impl Shop {
+///     #[cachier(backend = "memory", skip(self))]
+///     async fn price(&self, item: &str) -> usize {
+///         item.len() * 10
+///     }
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), cachier::Error> {
+/// let shop = Shop;
+/// assert_eq!(shop.price("tea").await, 30);
+/// assert_eq!(Shop::price_cache().peek(&shop, "tea").await?, Some(30));
+/// # Ok(())
+/// # }
+/// ```
 pub struct AsyncMethodCache<'a, A, R, S = R, M = Unmetered> {
     method: MethodSite<M>,
     dispatch: fn(TypedRequest<S>, A) -> ResponseFuture<'a, R, S>,
