@@ -1,4 +1,5 @@
-//! Which modules of a crate use which, read from its source, the cycles among them, and whether they keep to their layers.
+//! Which modules of a crate use which, read from its source, the cycles among them, and whether they keep to their layers;
+//! and which public items have no example.
 //!
 //! A module is a file. It *uses* another if its code names an item defined there, by a `use` or a path in a type, a
 //! body or a macro, wherever that begins (`crate::`, `self::`, `super::`, an imported name) and through re-exports. Not
@@ -13,12 +14,14 @@
 
 mod configuration;
 mod cycles;
+mod examples;
 mod layers;
 mod names;
 mod source;
 mod uses;
 
 pub use cycles::{Cycle, cycles};
+pub use examples::{WithoutExample, without_examples};
 pub use layers::{Layers, Violation};
 pub use source::{Source, SourceError};
 pub use uses::{Graph, Site};

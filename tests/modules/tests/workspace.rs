@@ -1,9 +1,10 @@
-//! The crates of this workspace: no cycles among modules, and in `cachier` the layers of ARCHITECTURE.md.
+//! The crates of this workspace: no cycles among modules, in `cachier` the layers of ARCHITECTURE.md, and an example for each
+//! public item.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use std::path::Path;
 
-use cachier_modules::{Graph, Layers, Source, cycles};
+use cachier_modules::{Graph, Layers, Source, cycles, without_examples};
 
 const CRATES: [&str; 7] = [
     "cachier",
@@ -15,12 +16,19 @@ const CRATES: [&str; 7] = [
     "tests/servers",
 ];
 
+/// How many of them are published: the first.
+const PUBLISHED: usize = 4;
+
 const ARCHITECTURE: &str = include_str!("../../../ARCHITECTURE.md");
 
-fn graph_of(folder: &str) -> Graph {
+fn source_of(folder: &str) -> Source {
     let workspace = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."));
     let root = workspace.join(folder).join("src/lib.rs");
-    Graph::of(&Source::read(&root).unwrap())
+    Source::read(&root).unwrap()
+}
+
+fn graph_of(folder: &str) -> Graph {
+    Graph::of(&source_of(folder))
 }
 
 #[test]
@@ -37,4 +45,12 @@ fn modules_keep_to_the_layers_of_the_architecture() {
     let violations = layers.judge(&graph_of("cachier"));
     let shown: Vec<_> = violations.iter().map(ToString::to_string).collect();
     assert!(shown.is_empty(), "ARCHITECTURE.md: {shown:#?}");
+}
+
+#[test]
+fn public_items_have_examples() {
+    let of_crate = |folder: &&str| without_examples(&source_of(folder));
+    let without = CRATES[..PUBLISHED].iter().flat_map(of_crate);
+    let shown: Vec<_> = without.map(|item| item.to_string()).collect();
+    assert!(shown.is_empty(), "{shown:#?}");
 }

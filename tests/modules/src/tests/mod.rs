@@ -5,18 +5,23 @@ use std::path::Path;
 
 use crate::{Cycle, Graph, Source, cycles};
 
+mod examples;
 mod found;
 mod layers;
 mod none;
 
 /// The graph of a crate of these files.
 fn graph_of(files: &[(&str, &str)]) -> Graph {
+    Graph::of(&source_of(files))
+}
+
+fn source_of(files: &[(&str, &str)]) -> Source {
     let read = |path: &Path| {
         let file = files.iter().find(|(name, _)| Path::new(name) == path);
         let text = file.map(|(_, text)| (*text).to_owned());
         text.ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))
     };
-    Graph::of(&Source::read_with(Path::new("lib.rs"), &read).unwrap())
+    Source::read_with(Path::new("lib.rs"), &read).unwrap()
 }
 
 fn cycles_of(files: &[(&str, &str)]) -> Vec<Cycle> {

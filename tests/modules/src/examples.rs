@@ -1,0 +1,190 @@
+//! Public items whose documentation has no example.
+//!
+//! Those are types, traits, functions and constants that a program can name: in public modules, or re-exported there. The
+//! methods of a type are shown by its example. Not seen are items that a macro makes, and re-exports of whole modules.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use syn::{Attribute, File, Ident, Item, UseTree, Visibility};
+
+use crate::source::{Source, SourceFile};
+
+/// A public item without an example.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct WithoutExample {
+    path: PathBuf,
+    line: usize,
+    name: String,
+}
+
+/// The public items of a crate that have no example, each once.
+#[must_use]
+pub fn without_examples(source: &Source) -> Vec<WithoutExample> {
+    let mut found = Vec::new();
+    visit(source, &[], &mut found);
+    found.sort();
+    found.dedup();
+    found
+}
+
+/// Judges what a public module makes public.
+fn visit(source: &Source, module: &[String], found: &mut Vec<WithoutExample>) {
+    let Some(file) = source.file(module) else {
+        return;
+    };
+    for item in &file.syntax.items {
+        match item {
+            Item::Mod(inner) if is_shown(&inner.vis, &inner.attrs) => {
+                visit(source, &child(module, &inner.ident), found);
+            }
+            Item::Use(import) if is_shown(&import.vis, &import.attrs) => {
+                for path in paths(&import.tree) {
+                    // A re-export with documentation of its own, as the attribute's, is judged by that.
+                    if !has_example(&import.attrs)
+                        && let Some((file, item)) = resolve(source, module, &path)
+                    {
+                        judge(file, item, found);
+                    }
+                }
+            }
+            item => judge(file, item, found),
+        }
+    }
+}
+
+fn judge(file: &SourceFile, item: &Item, found: &mut Vec<WithoutExample>) {
+    if let Some((visibility, attributes, name)) = named(item)
+        && is_shown(visibility, attributes)
+        && !has_example(attributes)
+    {
+        found.push(WithoutExample {
+            path: file.path.clone(),
+            line: name.span().start().line,
+            name: name.to_string(),
+        });
+    }
+}
+
+/// The item that a path names, as seen from a module.
+fn resolve<'s>(
+    source: &'s Source,
+    module: &[String],
+    path: &[String],
+) -> Option<(&'s SourceFile, &'s Item)> {
+    let (name, way) = path.split_last()?;
+    let way = match way.split_first() {
+        Some((first, rest)) if first == "crate" => rest.to_vec(),
+        Some((first, rest)) if first == "self" => [module, rest].concat(),
+        _ => [module, way].concat(),
+    };
+    let file = source.file(&way)?;
+    let is_it = |item: &&Item| named(item).is_some_and(|(_, _, ident)| ident == name);
+    if let Some(item) = file.syntax.items.iter().find(is_it) {
+        return Some((file, item));
+    }
+    let through = imports(&file.syntax).find(|path| path.last() == Some(name))?;
+    (through != path || way != module)
+        .then(|| resolve(source, &way, &through))
+        .flatten()
+}
+
+/// The paths that a file imports.
+fn imports(file: &File) -> impl Iterator<Item = Vec<String>> {
+    file.items.iter().flat_map(|item| match item {
+        Item::Use(import) => paths(&import.tree),
+        _ => Vec::new(),
+    })
+}
+
+/// The paths of a `use`, without renamed ones and globs.
+fn paths(tree: &UseTree) -> Vec<Vec<String>> {
+    match tree {
+        UseTree::Path(path) => {
+            let mut inner = paths(&path.tree);
+            for way in &mut inner {
+                way.insert(0, path.ident.to_string());
+            }
+            inner
+        }
+        UseTree::Name(name) => vec![vec![name.ident.to_string()]],
+        UseTree::Group(group) => group.items.iter().flat_map(paths).collect(),
+        UseTree::Rename(_) | UseTree::Glob(_) => Vec::new(),
+    }
+}
+
+/// The visibility, the attributes and the name of what has a page of its own.
+fn named(item: &Item) -> Option<(&Visibility, &[Attribute], &Ident)> {
+    Some(match item {
+        Item::Const(item) => (&item.vis, &item.attrs, &item.ident),
+        Item::Enum(item) => (&item.vis, &item.attrs, &item.ident),
+        Item::Fn(item) => (&item.vis, &item.attrs, &item.sig.ident),
+        Item::Static(item) => (&item.vis, &item.attrs, &item.ident),
+        Item::Struct(item) => (&item.vis, &item.attrs, &item.ident),
+        Item::Trait(item) => (&item.vis, &item.attrs, &item.ident),
+        Item::Type(item) => (&item.vis, &item.attrs, &item.ident),
+        _ => return None,
+    })
+}
+
+/// Whether something is public and documented; not so `#[cfg(doctest)]`, nor a procedural macro, whose page is that of
+/// its re-export.
+fn is_shown(visibility: &Visibility, attributes: &[Attribute]) -> bool {
+    let has = |name: &str, word: &str| {
+        let mut named = attributes.iter().filter(|a| a.path().is_ident(name));
+        named.any(|a| tokens(a).contains(word))
+    };
+    matches!(visibility, Visibility::Public(_))
+        && !has("doc", "hidden")
+        && !has("cfg", "doctest")
+        && !attributes
+            .iter()
+            .any(|a| a.path().is_ident("proc_macro_attribute"))
+}
+
+/// Whether documentation has a code block, or is a file.
+fn has_example(attributes: &[Attribute]) -> bool {
+    let mut documentation = attributes.iter().filter(|a| a.path().is_ident("doc"));
+    documentation.any(|a| {
+        let text = tokens(a);
+        text.contains("```") || text.contains("include_str")
+    })
+}
+
+fn tokens(attribute: &Attribute) -> String {
+    match &attribute.meta {
+        syn::Meta::Path(_) => String::new(),
+        syn::Meta::List(list) => list.tokens.to_string(),
+        syn::Meta::NameValue(pair) => match &pair.value {
+            syn::Expr::Lit(literal) => match &literal.lit {
+                syn::Lit::Str(text) => text.value(),
+                _ => String::new(),
+            },
+            syn::Expr::Macro(call) => call
+                .mac
+                .path
+                .segments
+                .iter()
+                .map(|s| s.ident.to_string())
+                .collect(),
+            _ => String::new(),
+        },
+    }
+}
+
+fn child(module: &[String], name: &Ident) -> Vec<String> {
+    [module, &[name.to_string()]].concat()
+}
+
+impl Source {
+    fn file(&self, module: &[String]) -> Option<&SourceFile> {
+        self.files.iter().find(|file| file.module == module)
+    }
+}
+
+impl fmt::Display for WithoutExample {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { path, line, name } = self;
+        write!(f, "{}:{line}: `{name}` has no example", path.display())
+    }
+}

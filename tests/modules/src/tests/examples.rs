@@ -1,0 +1,46 @@
+//! Which public items count as without an example.
+
+use super::*;
+use crate::without_examples;
+
+fn found(files: &[(&str, &str)]) -> Vec<String> {
+    let items = without_examples(&source_of(files));
+    items.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn public_items_need_an_example() {
+    let files = [
+        (
+            "lib.rs",
+            "pub mod open; mod closed; pub use closed::{Type, deep::Deep}; pub(crate) use closed::Inner;",
+        ),
+        ("open.rs", "/// Text.\npub fn shown() {}\nfn own() {}"),
+        (
+            "closed.rs",
+            "pub mod deep; /// Text.\npub struct Type; pub struct Inner; pub struct Unnamed;",
+        ),
+        ("closed/deep.rs", "pub use below::Deep; mod below;"),
+        ("closed/deep/below.rs", "pub trait Deep {}"),
+    ];
+    assert_eq!(
+        found(&files),
+        [
+            "closed/deep/below.rs:1: `Deep` has no example",
+            "closed.rs:2: `Type` has no example",
+            "open.rs:2: `shown` has no example",
+        ]
+    );
+}
+
+#[test]
+fn what_is_shown_or_hidden_needs_none() {
+    let example = "/// Text.\n///\n/// ```\n/// f();\n/// ```\npub fn f() {}";
+    let file = "#[doc = include_str!(\"page.md\")] pub use f::f; mod f;";
+    let hidden = "#[doc(hidden)] pub mod g; #[cfg(doctest)] pub struct Readme;";
+    assert_eq!(found(&[("lib.rs", example)]), Vec::<String>::new());
+    let files = [("lib.rs", file), ("f.rs", "pub fn f() {}")];
+    assert_eq!(found(&files), Vec::<String>::new());
+    let files = [("lib.rs", hidden), ("g.rs", "pub fn g() {}")];
+    assert_eq!(found(&files), Vec::<String>::new());
+}
