@@ -163,7 +163,30 @@ pub mod metrics {
     };
 }
 
+/// What is asked of the types of a cached function: names that the compiler mentions where one of them is unfit.
+///
+/// ```text
+/// error[E0277]: `Pool` cannot be part of a key in memory
+///   |
+///   | fn user(pool: &Pool, id: u64) -> String {
+///   |               ^^^^^ neither `Hash + Eq + Clone + Send + Sync + 'static` nor `serde::Serialize`
+///   = help: the trait `KeyInMemory<Pool>` is not implemented for `Unfit`
+///   = note: leave the argument out with `skip(..)`, write `key = |..| ..` with what tells calls apart, or derive what is missing
+/// ```
+///
+/// They are not for implementing or calling.
+pub mod types {
+    pub use crate::__private::{
+        Fit, KeyInMemory, KeyInStore, Unfit, ValueInBoth, ValueInBoundedMemory, ValueInMemory,
+        ValueInStore,
+    };
+}
+#[cfg(feature = "memory")]
+#[doc(hidden)]
+pub use self::__private::optional as __optional;
 pub use self::__private::{AsyncMethodCache, MethodCache};
+#[doc(hidden)]
+pub use self::__private::{encoded as __encoded, key as __key, returned as __returned};
 pub use self::cached_function::{CachedFunction, function, functions};
 pub use self::call::{Call, CallOptions, Outcome, Tier};
 pub use self::handle::Handle;

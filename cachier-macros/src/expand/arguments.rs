@@ -1,34 +1,43 @@
 //! The key of a call: its type, and the expression that makes it.
 
-use proc_macro2::{Span, TokenStream};
-use quote::quote_spanned;
-use syn::spanned::Spanned as _;
+use proc_macro2::TokenStream;
+use quote::{quote, quote_spanned};
 
-use super::{code, krate_at, own_key, returned};
+use super::{Place, code, krate_at, own_key};
 use crate::model::{Cached, Parameter, Passing, Store};
 
 /// The statement that binds `key`, if there is a key closure, and the expression of the arguments.
 pub(super) fn arguments(cached: &Cached) -> (Option<TokenStream>, TokenStream) {
-    let krate = &cached.krate;
     let key = cached.arguments.key.as_ref();
+    let place = place(cached);
     let arguments = match cached.store {
         Store::Memory => {
             let parts = parts(cached);
-            code!(#krate::__private::MemoryArguments((#parts)))
+            code!(#place((#parts)))
         }
         Store::Persistent => {
             let (stored, names) = (stored_parts(cached), names(cached));
-            code!(#krate::__private::StoredArguments((#stored), #names))
+            code!(#place((#stored), #names))
         }
         Store::Near => {
             let (parts, stored, names) = (parts(cached), stored_parts(cached), names(cached));
-            code!(#krate::__private::NearArguments((#parts), (#stored), #names))
+            code!(#place((#parts), (#stored), #names))
         }
     };
     (
         key.map(|argument| own_key::statement(cached, &argument.value)),
         arguments,
     )
+}
+
+/// Where values are kept, as the runtime's macros call it.
+fn place(cached: &Cached) -> TokenStream {
+    match cached.store {
+        Store::Memory if cached.is_bounded_by_bytes() => code!(bounded_memory),
+        Store::Memory => code!(memory),
+        Store::Persistent => code!(store),
+        Store::Near => code!(both),
+    }
 }
 
 /// The type of the storage, if the types of key and value can be named.
@@ -41,56 +50,80 @@ pub(super) fn storage(cached: &Cached) -> TokenStream {
     };
     let owned = cached.keyed().map(|parameter| {
         let kept = parameter.owned_type();
-        let span = at_type(parameter);
-        let krate = krate_at(cached, span);
-        let owned = quote_spanned!(span=> #krate::__owned_part!(#kept));
+        let owned = match parameter.is_encoded() {
+            true => code!(#krate::__private::KeyHash),
+            false => code!(#krate::__owned_part!(#kept)),
+        };
         match parameter.passing {
             Passing::OptionalReference(_) => code!(#krate::__private::Option<#owned>),
             _ => owned,
         }
     });
-    let span = returned::span(cached);
-    let here = krate_at(cached, span);
-    let value = quote_spanned!(span=> #here::__memory_value!(#returned));
-    code!(#krate::__private::#store<(#(#owned,)*), #value>)
+    let place = match cached.store {
+        Store::Near => code!(; IN_BOTH),
+        _ if cached.is_bounded_by_bytes() => code!(; IN_BOUNDED_MEMORY),
+        _ => TokenStream::new(),
+    };
+    code!(#krate::__private::#store<(#(#owned,)*), #krate::__memory_value!(#returned #place)>)
 }
 
 /// The parts of an in-memory key.
 fn parts(cached: &Cached) -> TokenStream {
-    let krate = &cached.krate;
-    if let Some(argument) = &cached.arguments.key {
-        return own_key::parts(cached, &argument.value);
+    let kept = code!(in_memory);
+    if let Some(key) = &cached.arguments.key {
+        // Each may be a reference.
+        let at = Place::over(&key.value.0.body);
+        let members = own_key::members(cached, &key.value);
+        let parts = members
+            .iter()
+            .map(|member| part(cached, at, &code!(__key), member, &kept));
+        return quote!(#(#parts,)*);
     }
     let part = |parameter: &Parameter| {
-        let borrowed = parameter.borrowed();
-        match parameter.passing {
-            Passing::OptionalReference(_) => {
-                let name = &parameter.name;
-                code!(#krate::__private::OptionRef(#name),)
-            }
-            _ => {
-                let span = at_type(parameter);
-                let krate = krate_at(cached, span);
-                quote_spanned!(span=> #krate::__key_part!(#borrowed),)
-            }
-        }
+        let at = Place::over(&parameter.ty);
+        let probe = match parameter.is_encoded() {
+            true => code!(__encoded),
+            false => code!(__key),
+        };
+        let Passing::OptionalReference(_) = parameter.passing else {
+            return part(cached, at, &probe, &parameter.borrowed(), &kept);
+        };
+        let (krate, name) = (krate_at(cached, at.first), &parameter.name);
+        let inner = part(cached, at, &probe, &quote!(#name), &kept);
+        let parts = quote_spanned!(at.last=> (#name.map(|#name| #inner)));
+        quote_spanned!(at.first=> #krate::__optional #parts)
     };
-    cached.keyed().map(part).collect()
+    let parts = cached.keyed().map(part);
+    quote!(#(#parts,)*)
 }
 
 /// The parts of a stored key.
 fn stored_parts(cached: &Cached) -> TokenStream {
-    let krate = &cached.krate;
-    if cached.arguments.key.is_some() {
-        return code!(#krate::__stored_part!(&key),);
+    let kept = code!(in_store);
+    if let Some(key) = &cached.arguments.key {
+        let at = Place::over(&key.value.0.body);
+        let part = part(cached, at, &code!(__key), &code!(&key), &kept);
+        return quote!(#part,);
     }
     let part = |parameter: &Parameter| {
-        let borrowed = parameter.borrowed();
-        let span = at_type(parameter);
-        let krate = krate_at(cached, span);
-        quote_spanned!(span=> #krate::__stored_part!(#borrowed),)
+        let at = Place::over(&parameter.ty);
+        part(cached, at, &code!(__key), &parameter.borrowed(), &kept)
     };
-    cached.keyed().map(part).collect()
+    let parts = cached.keyed().map(part);
+    quote!(#(#parts,)*)
+}
+
+/// One part: how it is asked what it is, what is asked, and where the key is kept.
+fn part(
+    cached: &Cached,
+    at: Place,
+    probe: &TokenStream,
+    borrowed: &TokenStream,
+    kept: &TokenStream,
+) -> TokenStream {
+    let krate = krate_at(cached, at.first);
+    let probe = quote_spanned!(at.first=> #krate::#probe(#borrowed));
+    quote_spanned!(at.last=> #probe.#kept())
 }
 
 /// The names of a stored key's parts, as one string to keep expansions readable. The name for a key closure cannot be
@@ -101,9 +134,4 @@ fn names(cached: &Cached) -> String {
     }
     let names = cached.keyed().map(|parameter| parameter.name.to_string());
     names.collect::<Vec<_>>().join(", ")
-}
-
-/// A span that makes the compiler's messages about a part point at the argument's type.
-fn at_type(parameter: &Parameter) -> Span {
-    parameter.ty.span().resolved_at(Span::mixed_site())
 }

@@ -23,7 +23,7 @@ mod without_companion;
 use proc_macro2::TokenStream;
 
 pub(crate) use self::fallback::fallback;
-use self::quoting::{code, krate_at};
+use self::quoting::{Place, code, krate_at};
 use crate::model::{Cached, CompanionKind};
 
 /// The wrapper, with all other generated items.

@@ -1,4 +1,4 @@
-//! `key = |..| ..`: the closure's parameters bound to the function's arguments, and the parts of its result.
+//! `key = |..| ..`: the closure's parameters bound to the function's arguments, and the members of its result.
 
 use proc_macro2::TokenStream;
 use syn::visit_mut::{self, VisitMut};
@@ -21,17 +21,15 @@ pub(super) fn statement(cached: &Cached, closure: &KeyClosure) -> TokenStream {
     code!(let key = (|| { #(#bindings)* #body })();)
 }
 
-/// The parts of an in-memory key: the members of a tuple, so that each may be a reference.
-pub(super) fn parts(cached: &Cached, closure: &KeyClosure) -> TokenStream {
+/// What is part of a key in memory: the members of a tuple, so that each may be a reference.
+pub(super) fn members(cached: &Cached, closure: &KeyClosure) -> Vec<TokenStream> {
     let krate = &cached.krate;
     match closure.tuple_members() {
         Some(members @ 1..=MAX_KEY_ARGUMENTS) => (0..members)
-            .map(|index| {
-                let member = Index::from(index);
-                code!(#krate::__key_result!(&key.#member),)
-            })
+            .map(Index::from)
+            .map(|member| code!(#krate::__key_member!(&key.#member)))
             .collect(),
-        _ => code!(#krate::__key_result!(&key),),
+        _ => vec![code!(#krate::__key_member!(&key))],
     }
 }
 

@@ -1,6 +1,7 @@
 //! Quoting of generated code.
 
 use proc_macro2::{Span, TokenStream, TokenTree};
+use quote::ToTokens;
 
 use crate::model::Cached;
 
@@ -9,6 +10,28 @@ macro_rules! code {
     ($($tokens:tt)*) => { ::quote::quote_spanned!(::proc_macro2::Span::mixed_site()=> $($tokens)*) };
 }
 pub(super) use code;
+
+/// Where generated code begins and ends for the compiler's messages, so that they point at all of the user's code.
+#[derive(Clone, Copy)]
+pub(super) struct Place {
+    pub(super) first: Span,
+    pub(super) last: Span,
+}
+
+impl Place {
+    /// All of these tokens.
+    pub(super) fn over(tokens: impl ToTokens) -> Self {
+        let mut spans = tokens
+            .into_token_stream()
+            .into_iter()
+            .map(|token| token.span().resolved_at(Span::mixed_site()));
+        let first = spans.next().unwrap_or_else(Span::mixed_site);
+        Self {
+            first,
+            last: spans.last().unwrap_or(first),
+        }
+    }
+}
 
 /// The path of the runtime crate, for code whose errors point at the user's code.
 pub(super) fn krate_at(cached: &Cached, span: Span) -> TokenStream {

@@ -5,7 +5,7 @@ use quote::quote_spanned;
 use syn::ReturnType;
 use syn::spanned::Spanned as _;
 
-use super::{code, krate_at};
+use super::{Place, code, krate_at};
 use crate::model::{Cached, OnBackendError, Store, is_off};
 
 /// Where errors about the return type point.
@@ -17,19 +17,29 @@ pub(super) fn span(cached: &Cached) -> Span {
     span.resolved_at(Span::mixed_site())
 }
 
-/// The expression of the return type's shape.
+/// The expression of the return type, with an answer to whether its value can be kept.
 pub(super) fn return_type(cached: &Cached) -> TokenStream {
-    let (span, returned) = (span(cached), cached.returned());
-    let krate = krate_at(cached, span);
-    let allow_none = cached.allows_none().then(|| code!(; allow_none));
-    quote_spanned!(span=> #krate::__return_type!(#returned #allow_none))
+    let returned = cached.returned();
+    let at = match &cached.function.signature.output {
+        ReturnType::Default => Place::over(&cached.function.signature.ident),
+        ReturnType::Type(_, ty) => Place::over(ty),
+    };
+    let krate = krate_at(cached, at.first);
+    let with_none = cached.allows_none().then(|| code!(.with_none()));
+    let kept = match cached.store {
+        Store::Memory if cached.is_bounded_by_bytes() => code!(in_bounded_memory),
+        Store::Memory => code!(in_memory),
+        Store::Persistent => code!(in_store),
+        Store::Near => code!(in_both),
+    };
+    let kind = quote_spanned!(at.first=> #krate::__returned::<#returned>().kind());
+    quote_spanned!(at.last=> #kind #with_none.#kept())
 }
 
 /// The expression of the spec for values of a shape.
 pub(super) fn spec(cached: &Cached, return_type: &TokenStream) -> TokenStream {
     let (krate, a) = (&cached.krate, cached.arguments);
-    let is_bounded = a.capacity_bytes.is_some() || a.entry_size_limit.is_some();
-    let (spec, measured) = match (cached.store, is_bounded) {
+    let (spec, measured) = match (cached.store, cached.is_bounded_by_bytes()) {
         (Store::Memory, false) => (code!(#krate::__measuring!(#return_type)), None),
         (Store::Memory, true) => (new_spec(cached, return_type), Some(code!(.measured()))),
         _ if is_off(&a.verify) => (new_spec(cached, return_type), None),
@@ -49,5 +59,5 @@ pub(super) fn spec(cached: &Cached, return_type: &TokenStream) -> TokenStream {
 
 fn new_spec(cached: &Cached, return_type: &TokenStream) -> TokenStream {
     let krate = &cached.krate;
-    code!(#krate::__private::ValueSpec::new(#return_type))
+    code!(#krate::__private::ValueSpec::new(#return_type.unchecked()))
 }

@@ -50,13 +50,14 @@ fn run(cached: &Cached) -> (TokenStream, TokenStream) {
 fn prepared(cached: &Cached) -> TokenStream {
     let krate = &cached.krate;
     let (static_item, slot) = (site::item(cached, &code!(static SITE)), site::slot(cached));
-    let (key, arguments) = arguments::arguments(cached);
+    let (return_type, (key, arguments)) =
+        (returned::return_type(cached), arguments::arguments(cached));
     code!({
         #static_item
         #key
-        let arguments = #arguments;
-        let site = SITE.resolve(&|| (), spec.return_type, &arguments);
-        match site.lookup(spec.return_type, &arguments, #slot) {
+        let (return_type, arguments) = #krate::__checked!(#return_type, #arguments);
+        let site = SITE.resolve(&|| (), return_type, &arguments);
+        match site.lookup(return_type, &arguments, #slot) {
             #krate::__private::Lookup::Hit(value) => ::core::result::Result::Ok(value),
             #krate::__private::Lookup::Miss(start) => {
                 let operation = #krate::__private::TypedRequest::first(start);

@@ -103,6 +103,11 @@ impl<'a> Cached<'a> {
         is_on(&self.arguments.allow_none)
     }
 
+    /// Whether values are measured, as there is a bound of their bytes.
+    pub(crate) fn is_bounded_by_bytes(&self) -> bool {
+        self.arguments.capacity_bytes.is_some() || self.arguments.entry_size_limit.is_some()
+    }
+
     /// The arguments in the key.
     pub(crate) fn keyed(&self) -> impl Iterator<Item = &Parameter> {
         self.parameters

@@ -2,9 +2,10 @@
 
 use proc_macro2::{Span, TokenStream};
 use quote::{format_ident, quote};
+use syn::visit::{self, Visit};
 use syn::{
-    AngleBracketedGenericArguments, Attribute, FnArg, GenericArgument, Ident, Lifetime, Pat,
-    PatType, PathArguments, Type, TypeReference,
+    AngleBracketedGenericArguments, Attribute, FnArg, GenericArgument, Ident, Lifetime,
+    ParenthesizedGenericArguments, Pat, PatType, PathArguments, Type, TypeFnPtr, TypeReference,
 };
 
 use super::Arguments;
@@ -97,6 +98,13 @@ impl Parameter {
         }
     }
 
+    /// Whether a key in memory has the encoding of the argument: it cannot own what borrows behind the outermost reference.
+    pub(crate) fn is_encoded(&self) -> bool {
+        let mut borrowing = Borrowing(false);
+        borrowing.visit_type(self.owned_type());
+        borrowing.0
+    }
+
     /// How the background takes the argument: `'static` references as they are.
     pub(crate) fn background_passing(&self) -> &Passing {
         match &self.passing {
@@ -141,4 +149,59 @@ impl Passing {
 /// Whether the lifetime is `'static`.
 pub(crate) fn is_static(lifetime: Option<&Lifetime>) -> bool {
     lifetime.is_some_and(|lifetime| lifetime.ident == "static")
+}
+
+/// Finds borrows.
+struct Borrowing(bool);
+
+impl<'ast> Visit<'ast> for Borrowing {
+    fn visit_type_reference(&mut self, reference: &'ast TypeReference) {
+        self.0 |= !is_static(reference.lifetime.as_ref());
+        visit::visit_type_reference(self, reference);
+    }
+
+    fn visit_lifetime(&mut self, lifetime: &'ast Lifetime) {
+        self.0 |= !is_static(Some(lifetime));
+    }
+
+    // References in a function pointer's signature borrow nothing.
+    fn visit_type_fn_ptr(&mut self, _: &'ast TypeFnPtr) {}
+    fn visit_parenthesized_generic_arguments(&mut self, _: &'ast ParenthesizedGenericArguments) {}
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    fn is_encoded(ty: &str) -> bool {
+        let function = format!("fn f<'a>(a: {ty}) {{}}");
+        let function = crate::parse::function(function.parse().unwrap()).unwrap();
+        Parameter::all(&Arguments::default(), &function)[0].is_encoded()
+    }
+
+    #[test]
+    fn keys_own_behind_one_reference_only() {
+        let borrowing = [
+            "&[&str]",
+            "Cow<'_, str>",
+            "&Request<'a>",
+            "Option<&&str>",
+            "HashMap<&str, u8>",
+            "&'static [&'a str]",
+        ];
+        for ty in borrowing {
+            assert!(is_encoded(ty), "{ty}");
+        }
+        let owned = [
+            "&str",
+            "Option<&[u8]>",
+            "&'static [&'static str]",
+            "fn(&str) -> &str",
+        ];
+        for ty in owned {
+            assert!(!is_encoded(ty), "{ty}");
+        }
+    }
 }

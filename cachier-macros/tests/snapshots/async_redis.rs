@@ -1,8 +1,8 @@
 async fn user(id: u64, locale: &str) -> Result<User, DbError> {
     let lookup = ::cachier::__lookup!(
-        [typed] user::__site(), ::cachier::__return_type!(Result < User, DbError >), []
-        ::cachier::__private::StoredArguments((::cachier::__stored_part!(& id),
-        ::cachier::__stored_part!(locale),), "id, locale"), ::cachier::__slot!()
+        [typed] user::__site(), ::cachier::__returned:: < Result < User, DbError > > ()
+        .kind().in_store(), [] store((::cachier::__key(& id).in_store(),
+        ::cachier::__key(locale).in_store(),), "id, locale"), ::cachier::__slot!()
     );
     match lookup {
         ::cachier::__private::Lookup::Hit(value) => value,
@@ -33,9 +33,9 @@ impl user {
     ::cachier::__dispatch! {
         [async] __dispatch[] [] (id : u64, locale : & str,) [] [Result < User, DbError >]
         [::cachier::__stored!(Result < User, DbError >)] [typed] Self::__site(),
-        ::cachier::__verifying!(::cachier::__return_type!(Result < User, DbError >)), []
-        ::cachier::__private::StoredArguments((::cachier::__stored_part!(& id),
-        ::cachier::__stored_part!(locale),), "id, locale"), (id, locale,) => (id,
+        ::cachier::__verifying!(::cachier::__returned:: < Result < User, DbError > > ()
+        .kind().in_store()), [] store((::cachier::__key(& id).in_store(),
+        ::cachier::__key(locale).in_store(),), "id, locale"), (id, locale,) => (id,
         locale,), Self::__body(id, locale,), later { let locale =
         ::std::borrow::ToOwned::to_owned(locale); async move { Self::__body(id, &
         locale,). await } }

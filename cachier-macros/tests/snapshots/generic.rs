@@ -3,9 +3,9 @@ where
     T: Part,
 {
     let lookup = ::cachier::__lookup!(
-        [erased] parsed::__site(), ::cachier::__return_type!(Option < [T; N] >), []
-        ::cachier::__private::NearArguments((::cachier::__key_part!(text),),
-        (::cachier::__stored_part!(text),), "text"), ::cachier::__private::Option::None
+        [erased] parsed::__site(), ::cachier::__returned:: < Option < [T; N] > > ()
+        .kind().in_both(), [] both((::cachier::__key(text).in_memory(),),
+        (::cachier::__key(text).in_store(),), "text"), ::cachier::__private::Option::None
     );
     match lookup {
         ::cachier::__private::Lookup::Hit(value) => value,
@@ -34,10 +34,9 @@ impl parsed {
         #[cold] #[inline(never)] [] __dispatch[< T : FromStr, const N : usize >] [] (text
         : & str,) [where T : Part] [Option < [T; N] >] [[T; N]] [erased] Self::__site(),
         ::cachier::__verifying!(::cachier::__private::StoredAs:: < [T; N] >
-        ::agreed(::cachier::__return_type!(Option < [T; N] >))), []
-        ::cachier::__private::NearArguments((::cachier::__key_part!(text),),
-        (::cachier::__stored_part!(text),), "text"), (text,) => (text,), Self::__body:: <
-        T, N, > (text,)
+        ::agreed(::cachier::__returned:: < Option < [T; N] > > ().kind().in_both())), []
+        both((::cachier::__key(text).in_memory(),), (::cachier::__key(text).in_store(),),
+        "text"), (text,) => (text,), Self::__body:: < T, N, > (text,)
     }
     fn __body<T: FromStr, const N: usize>(text: &str) -> Option<[T; N]>
     where

@@ -1,9 +1,11 @@
 fn name(&self, id: u64) -> Option<String> {
     let lookup = ::cachier::__lookup!(
-        [erased] Self::__cachier_name_site(), ::cachier::__return_type!(Option < String
-        >), [let key = (|| { let id = ::cachier::__key_argument!(& id); (self.tenant, id)
-        }) ();] ::cachier::__private::MemoryArguments((::cachier::__key_result!(& key.0),
-        ::cachier::__key_result!(& key.1),)), ::cachier::__private::Option::None
+        [erased] Self::__cachier_name_site(), ::cachier::__returned:: < Option < String >
+        > ().kind().in_memory(), [let key = (|| { let id = ::cachier::__key_argument!(&
+        id); (self.tenant, id) }) ();]
+        memory((::cachier::__key(::cachier::__key_member!(& key.0)).in_memory(),
+        ::cachier::__key(::cachier::__key_member!(& key.1)).in_memory(),)),
+        ::cachier::__private::Option::None
     );
     match lookup {
         ::cachier::__private::Lookup::Hit(value) => value,
@@ -24,11 +26,11 @@ fn name(&self, id: u64) -> Option<String> {
     #[cold] #[inline(never)] [] __cachier_name[] [& self,] (id : u64,) [] [Option <
     String >] [String] [erased] Self::__cachier_name_site(),
     ::cachier::__measuring!(::cachier::__private::StoredAs:: < String >
-    ::agreed(::cachier::__return_type!(Option < String >))), [let key = (|| { let id =
-    ::cachier::__key_argument!(& id); (self.tenant, id) }) ();]
-    ::cachier::__private::MemoryArguments((::cachier::__key_result!(& key.0),
-    ::cachier::__key_result!(& key.1),)), (self, id,) => (this, id,),
-    Self::__cachier_name_body(this, id,)
+    ::agreed(::cachier::__returned:: < Option < String > > ().kind().in_memory())), [let
+    key = (|| { let id = ::cachier::__key_argument!(& id); (self.tenant, id) }) ();]
+    memory((::cachier::__key(::cachier::__key_member!(& key.0)).in_memory(),
+    ::cachier::__key(::cachier::__key_member!(& key.1)).in_memory(),)), (self, id,) =>
+    (this, id,), Self::__cachier_name_body(this, id,)
 }
 #[doc(hidden)]
 #[allow(clippy::too_many_arguments, clippy::type_complexity)]

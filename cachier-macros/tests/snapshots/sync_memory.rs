@@ -3,9 +3,9 @@
 /// Cached: `join::invalidate(…)`, `join::clear_cache()` and more work on what is stored.
 pub fn join(text: &str, arg1: (u32, f64)) -> Result<String, Error> {
     let lookup = ::cachier::__lookup!(
-        [typed] join::__site(), ::cachier::__return_type!(Result < String, Error >), []
-        ::cachier::__private::MemoryArguments((::cachier::__key_part!(text),
-        ::cachier::__key_part!(& arg1),)), ::cachier::__private::Option::None
+        [typed] join::__site(), ::cachier::__returned:: < Result < String, Error > > ()
+        .kind().in_memory(), [] memory((::cachier::__key(text).in_memory(),
+        ::cachier::__key(& arg1).in_memory(),)), ::cachier::__private::Option::None
     );
     match lookup {
         ::cachier::__private::Lookup::Hit(value) => value,
@@ -34,11 +34,10 @@ impl join {
     ::cachier::__dispatch! {
         #[cold] #[inline(never)] [] __dispatch[] [] (text : & str, arg1 : (u32, f64),) []
         [Result < String, Error >] [::cachier::__stored!(Result < String, Error >)]
-        [typed] Self::__site(), ::cachier::__measuring!(::cachier::__return_type!(Result
-        < String, Error >)), []
-        ::cachier::__private::MemoryArguments((::cachier::__key_part!(text),
-        ::cachier::__key_part!(& arg1),)), (text, arg1,) => (text, arg1,),
-        Self::__body(text, arg1,)
+        [typed] Self::__site(), ::cachier::__measuring!(::cachier::__returned:: < Result
+        < String, Error > > ().kind().in_memory()), [] memory((::cachier::__key(text)
+        .in_memory(), ::cachier::__key(& arg1).in_memory(),)), (text, arg1,) => (text,
+        arg1,), Self::__body(text, arg1,)
     }
     fn __body(text: &str, (times, _): (u32, f64)) -> Result<String, Error> {
         todo!()

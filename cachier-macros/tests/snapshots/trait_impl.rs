@@ -1,6 +1,6 @@
 async fn fetch(&self, id: u64) -> Result<Page, Error> {
     let spec = ::cachier::__verifying!(
-        ::cachier::__return_type!(Result < Page, Error >)
+        ::cachier::__returned:: < Result < Page, Error > > ().kind().in_store()
     );
     let prepared = {
         ::cachier::__site! {
@@ -9,14 +9,12 @@ async fn fetch(&self, id: u64) -> Result<Page, Error> {
             marker | & ::cachier::__private::identity_of_method(marker, "fetch"),
             ::cachier::__private::Options { .. ::cachier::__private::Options::new() }
         }
-        let arguments = ::cachier::__private::StoredArguments(
-            (::cachier::__stored_part!(& id),),
-            "id",
+        let (return_type, arguments) = ::cachier::__checked!(
+            ::cachier::__returned:: < Result < Page, Error > > ().kind().in_store(),
+            store((::cachier::__key(& id).in_store(),), "id")
         );
-        let site = SITE.resolve(&|| (), spec.return_type, &arguments);
-        match site
-            .lookup(spec.return_type, &arguments, ::cachier::__private::Option::None)
-        {
+        let site = SITE.resolve(&|| (), return_type, &arguments);
+        match site.lookup(return_type, &arguments, ::cachier::__private::Option::None) {
             ::cachier::__private::Lookup::Hit(value) => ::core::result::Result::Ok(value),
             ::cachier::__private::Lookup::Miss(start) => {
                 let operation = ::cachier::__private::TypedRequest::first(start);

@@ -56,12 +56,65 @@ macro_rules! __slot {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __lookup {
-    ([$typing:ident] $site:expr, $return_type:expr, [$($key:stmt;)?] $arguments:expr, $slot:expr) => {{
-        let return_type = $return_type;
+    ([$typing:ident] $site:expr, $return_type:expr, [$($key:stmt;)?] $place:ident $parts:tt, $slot:expr) => {{
         $($key;)?
-        let arguments = $arguments;
+        let (return_type, arguments) = $crate::__checked!($return_type, $place $parts);
         $crate::__resolved!([$typing] $site, return_type, arguments).lookup(return_type, &arguments, $slot)
     }};
+}
+
+/// A return type and arguments of which is demanded that they can be cached, for the place where values are kept. Whoever
+/// uses them again takes [`__arguments`](crate::__arguments), so that what cannot be cached is one error.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __checked {
+    ($return_type:expr, memory(($($part:expr,)*))) => {
+        (
+            $crate::__private::ValueInMemory::checked($return_type),
+            $crate::__private::MemoryArguments(($($crate::__private::KeyInMemory::checked($part),)*)),
+        )
+    };
+    ($return_type:expr, bounded_memory(($($part:expr,)*))) => {
+        (
+            $crate::__private::ValueInBoundedMemory::checked($return_type),
+            $crate::__private::MemoryArguments(($($crate::__private::KeyInMemory::checked($part),)*)),
+        )
+    };
+    ($return_type:expr, store(($($part:expr,)*), $names:literal)) => {
+        (
+            $crate::__private::ValueInStore::checked($return_type),
+            $crate::__private::StoredArguments(($($crate::__private::KeyInStore::checked($part),)*), $names),
+        )
+    };
+    // What can be part of a stored key can be part of one in memory.
+    ($return_type:expr, both(($($part:expr,)*), ($($stored:expr,)*), $names:literal)) => {
+        (
+            $crate::__private::ValueInBoth::checked($return_type),
+            $crate::__private::NearArguments(
+                ($($part.unchecked(),)*),
+                ($($crate::__private::KeyInStore::checked($stored),)*),
+                $names,
+            ),
+        )
+    };
+}
+
+/// The arguments, checked elsewhere.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __arguments {
+    (memory(($($part:expr,)*))) => {
+        $crate::__private::MemoryArguments(($($part.unchecked(),)*))
+    };
+    (bounded_memory $parts:tt) => {
+        $crate::__arguments!(memory $parts)
+    };
+    (store(($($part:expr,)*), $names:literal)) => {
+        $crate::__private::StoredArguments(($($part.unchecked(),)*), $names)
+    };
+    (both(($($part:expr,)*), ($($stored:expr,)*), $names:literal)) => {
+        $crate::__private::NearArguments(($($part.unchecked(),)*), ($($stored.unchecked(),)*), $names)
+    };
 }
 
 /// The typed site: for an erased one, return type and arguments tell which.
@@ -86,7 +139,7 @@ macro_rules! __dispatch {
         $(#[$attribute:meta])*
         [$($async:ident)?] $name:ident [$($generics:tt)*] [$($receiver:tt)*] ($($parameters:tt)*) [$($where:tt)*]
         [$returned:ty] [$stored:ty]
-        [$typing:ident] $site:expr, $spec:expr, [$($key:stmt;)?] $arguments:expr, $($run:tt)*
+        [$typing:ident] $site:expr, $spec:expr, [$($key:stmt;)?] $place:ident $parts:tt, $($run:tt)*
     ) => {
         $(#[$attribute])*
         #[doc(hidden)]
@@ -97,7 +150,7 @@ macro_rules! __dispatch {
             let prepared = $crate::__before_run!([$($async)?] {
                 let spec = $spec;
                 $($key;)?
-                let arguments = $arguments;
+                let arguments = $crate::__arguments!($place $parts);
                 $crate::__resolved!([$typing] $site, spec.return_type, arguments)
                     .prepare(spec, operation, &arguments)
             });

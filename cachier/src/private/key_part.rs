@@ -1,13 +1,18 @@
 //! Arguments as parts of a typed key: borrowed for lookups, owned once something is stored.
 //!
 //! Most arguments use their own `Hash` and `Eq`. Floats have neither; their bits are used, with every NaN equal and `-0.0`
-//! and `0.0` different. The compiler is asked which of the two applies, as in [`return_type`](super::return_type).
+//! and `0.0` different. What has no `Hash` either, as a `HashMap`, or borrows, counts by the hash of its encoding, as in a
+//! stored key. The compiler is asked which of these applies, in [`argument`](super::argument).
 
-use std::hash::{Hash, Hasher};
-use std::marker::PhantomData;
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use cachier_backends::memory::{BorrowedKey, word};
+use cachier_backends::{Error, KeyHash};
 use equivalent::Equivalent;
+use serde::Serialize;
+
+use super::stored_key_part::{Fingerprint, NoPart};
+use crate::environment;
 
 /// One argument as part of a borrowed key.
 pub trait KeyPart {
@@ -20,6 +25,10 @@ pub trait KeyPart {
     fn to_owned_part(&self) -> Self::Owned;
     /// The owned part as one machine word, if it is one.
     fn word(&self) -> Option<u64>;
+    /// Fails if the argument has no key. Then the part equals no owned one.
+    fn verify(&self) -> Result<(), Error> {
+        Ok(())
+    }
 }
 
 /// The borrowed key: all arguments of a call.
@@ -41,6 +50,8 @@ pub trait KeyParts {
     fn to_owned_parts(&self) -> Self::Owned;
     /// The owned parts as one machine word, if they are one.
     fn word(&self) -> Option<u64>;
+    /// Fails if the call has no key.
+    fn verify(&self) -> Result<(), Error>;
 }
 
 impl<P: KeyParts> Hash for Query<'_, P> {
@@ -91,6 +102,11 @@ macro_rules! tuples {
                     _ => None,
                 }
             }
+
+            fn verify(&self) -> Result<(), Error> {
+                $(self.$index.verify()?;)*
+                Ok(())
+            }
         }
     )*};
 }
@@ -125,6 +141,10 @@ impl KeyParts for () {
     fn word(&self) -> Option<u64> {
         None
     }
+
+    fn verify(&self) -> Result<(), Error> {
+        Ok(())
+    }
 }
 
 /// Makes an owned value only of words.
@@ -138,7 +158,7 @@ fn word_of<P: KeyPart>(part: &P) -> Option<u64> {
 }
 
 /// An argument that is hashed and compared as it is.
-pub struct ByRef<'a, T: ?Sized>(&'a T);
+pub struct ByRef<'a, T: ?Sized>(pub(super) &'a T);
 
 impl<T> KeyPart for ByRef<'_, T>
 where
@@ -168,39 +188,53 @@ where
     }
 }
 
-/// An `Option<&T>`, owned as an `Option` of the owned value.
-pub struct OptionRef<'a, T: ?Sized>(pub Option<&'a T>);
+/// An argument behind an `Option`, owned as an `Option` of what it is owned as.
+pub struct OptionPart<P>(pub(super) Option<P>);
 
-impl<T> KeyPart for OptionRef<'_, T>
-where
-    T: ToOwned + Hash + Eq + ?Sized,
-    T::Owned: Hash + Eq + Send + Sync + Clone + 'static,
-{
-    type Owned = Option<T::Owned>;
+impl<P: KeyPart> KeyPart for OptionPart<P> {
+    type Owned = Option<P::Owned>;
 
     #[inline]
     fn hash_part<H: Hasher>(&self, hasher: &mut H) {
-        self.0.hash(hasher);
+        self.0.as_ref().map(Hashing).hash(hasher);
     }
 
     #[inline]
     fn equals(&self, owned: &Self::Owned) -> bool {
-        self.0 == owned.as_ref().map(std::borrow::Borrow::borrow)
+        match (&self.0, owned) {
+            (Some(part), Some(owned)) => part.equals(owned),
+            (None, None) => true,
+            _ => false,
+        }
     }
 
     #[inline]
     fn to_owned_part(&self) -> Self::Owned {
-        self.0.map(ToOwned::to_owned)
+        self.0.as_ref().map(KeyPart::to_owned_part)
     }
 
     #[inline]
     fn word(&self) -> Option<u64> {
         None
     }
+
+    fn verify(&self) -> Result<(), Error> {
+        self.0.as_ref().map_or(Ok(()), KeyPart::verify)
+    }
+}
+
+/// A part inside a value that is hashed.
+struct Hashing<'a, P>(&'a P);
+
+impl<P: KeyPart> Hash for Hashing<'_, P> {
+    #[inline]
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        self.0.hash_part(hasher);
+    }
 }
 
 /// An argument made of floats, owned as their bits.
-pub struct ByBits<'a, T: ?Sized>(&'a T);
+pub struct ByBits<'a, T: ?Sized>(pub(super) &'a T);
 
 /// The bits of a value made of floats: all NaNs equal, zeros of either sign different.
 pub trait Bits {
@@ -233,76 +267,64 @@ impl<T: Bits + ?Sized> KeyPart for ByBits<'_, T> {
     }
 }
 
-/// Asks the compiler which part an argument is.
-pub struct KeyPartProbe<'a, T: ?Sized>(pub &'a T);
+/// What an argument without a key is owned as. Nothing is stored under it.
+const NO_KEY: KeyHash = KeyHash::from_bytes([0; 32]);
 
-/// The answer for arguments that are not made of floats.
-pub trait ByRefProbe<'a> {
-    type KeyPart;
-    const BY_BITS: bool = false;
-    fn part(self) -> Self::KeyPart;
-}
+/// An argument by the hash of its encoding, as a stored key has it, and of its own `Hash` if it has one, which tells apart
+/// what serde does not.
+pub struct ByEncoding(Result<KeyHash, Error>);
 
-impl<'a, T: ?Sized> ByRefProbe<'a> for KeyPartProbe<'a, T> {
-    type KeyPart = ByRef<'a, T>;
-
-    #[inline]
-    fn part(self) -> ByRef<'a, T> {
-        ByRef(self.0)
+impl ByEncoding {
+    pub(super) fn of(part: &(impl Serialize + Fingerprint)) -> Self {
+        let mut hasher = DefaultHasher::new();
+        part.add_to(&mut hasher);
+        let distinct = (part, hasher.finish());
+        Self(KeyHash::of(&distinct, environment::key_secret()))
     }
 }
 
-/// The owned part of a type, by [`key_part_kind`], for places where no value exists yet.
-///
-/// Types that cannot be parts have none, so that there is one error, not one for each use.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot be part of a key in memory",
-    label = "not `Hash + Eq + Clone + Send + Sync + 'static`",
-    note = "leave the argument out with `skip(..)`, or write `key = |..| ..` with what tells calls apart"
-)]
-pub trait OwnedKeyPart<const KIND: u8> {
-    type Owned;
-}
+impl KeyPart for ByEncoding {
+    type Owned = KeyHash;
 
-impl<T: ToOwned + ?Sized> OwnedKeyPart<{ key_part_kind::BY_REF }> for T {
-    type Owned = T::Owned;
-}
+    fn hash_part<H: Hasher>(&self, hasher: &mut H) {
+        self.to_owned_part().hash(hasher);
+    }
 
-impl<T: Bits + ?Sized> OwnedKeyPart<{ key_part_kind::BY_BITS }> for T {
-    type Owned = T::Owned;
-}
+    fn equals(&self, owned: &KeyHash) -> bool {
+        self.0.as_ref().is_ok_and(|hash| hash == owned)
+    }
 
-/// Kinds of key parts, as numbers.
-pub mod key_part_kind {
-    pub const UNFIT: u8 = 0;
-    pub const BY_REF: u8 = 1;
-    pub const BY_BITS: u8 = 2;
+    fn to_owned_part(&self) -> KeyHash {
+        *self.0.as_ref().unwrap_or(&NO_KEY)
+    }
 
-    pub const fn of(by_bits: bool, fits: bool) -> u8 {
-        match (by_bits, fits) {
-            (true, _) => BY_BITS,
-            (false, true) => BY_REF,
-            (false, false) => UNFIT,
-        }
+    fn word(&self) -> Option<u64> {
+        None
+    }
+
+    fn verify(&self) -> Result<(), Error> {
+        self.0.as_ref().map(|_| ()).map_err(Error::clone)
     }
 }
 
-/// Asks the compiler whether an argument's owned form can be a key part.
-pub struct FitProbe<T: ?Sized>(PhantomData<T>);
+/// Stands for an argument that cannot be part of a key, which is an error elsewhere.
+impl KeyPart for NoPart {
+    type Owned = KeyHash;
 
-impl<T> FitProbe<T>
-where
-    T: ToOwned<Owned: Hash + Eq + Send + Sync + Clone + 'static> + ?Sized,
-{
-    pub const FITS: bool = true;
+    fn hash_part<H: Hasher>(&self, _: &mut H) {}
+
+    fn equals(&self, _: &KeyHash) -> bool {
+        false
+    }
+
+    fn to_owned_part(&self) -> KeyHash {
+        NO_KEY
+    }
+
+    fn word(&self) -> Option<u64> {
+        None
+    }
 }
-
-/// The answer for everything else.
-pub trait Unfit {
-    const FITS: bool = false;
-}
-
-impl<T: ?Sized> Unfit for FitProbe<T> {}
 
 /// Types made of floats.
 macro_rules! bits {
@@ -314,15 +336,6 @@ macro_rules! bits {
             fn to_bits(&self) -> $bits {
                 let $value = self;
                 $convert
-            }
-        }
-
-        impl<'a, $($generics)*> KeyPartProbe<'a, $float> {
-            pub const BY_BITS: bool = true;
-
-            #[inline]
-            pub fn part(self) -> ByBits<'a, $float> {
-                ByBits(self.0)
             }
         }
     )*};
@@ -344,37 +357,3 @@ macro_rules! floats {
 }
 
 floats! { f32 u32 f64 u64 }
-
-/// An argument as part of a typed key.
-#[doc(hidden)]
-#[macro_export]
-macro_rules! __key_part {
-    ($argument:expr) => {{
-        #[allow(unused_imports)]
-        use $crate::__private::ByRefProbe as _;
-        $crate::__private::KeyPartProbe($argument).part()
-    }};
-}
-
-/// The kind of a type's key part.
-#[doc(hidden)]
-#[macro_export]
-macro_rules! __key_part_kind {
-    ($argument:ty) => {{
-        #[allow(unused_imports)]
-        use $crate::__private::{ByRefProbe as _, Unfit as _};
-        $crate::__private::key_part_kind::of(
-            $crate::__private::KeyPartProbe::<'static, $argument>::BY_BITS,
-            $crate::__private::FitProbe::<$argument>::FITS,
-        )
-    }};
-}
-
-/// The owned part of a type.
-#[doc(hidden)]
-#[macro_export]
-macro_rules! __owned_part {
-    ($argument:ty) => {
-        <$argument as $crate::__private::OwnedKeyPart<{ $crate::__key_part_kind!($argument) }>>::Owned
-    };
-}

@@ -2,21 +2,27 @@
 
 mod absent;
 mod all_entries;
+mod argument;
 mod arguments;
 mod custom_encoding;
 mod dispatch;
 mod equality;
 mod erased_site;
 mod expand;
+mod fit;
 mod instance;
 mod instantiations;
+mod kept_type;
 #[cfg(feature = "memory")]
 mod key_part;
 mod method;
 mod no_operations;
 mod own_key;
+#[cfg(feature = "memory")]
+mod owned_part;
 mod registered;
 mod return_type;
+mod returned;
 mod site;
 mod stored_key_part;
 #[cfg(feature = "memory")]
@@ -34,24 +40,29 @@ pub use cachier_metrics::{LocalSlot, SamplingRate};
 
 pub use self::absent::{CollectsMetrics, HasFolder};
 pub use self::all_entries::IsAsync;
+#[cfg(feature = "memory")]
+pub use self::argument::optional;
+pub use self::argument::{encoded, key};
 pub use self::arguments::{Arguments, StoredArguments};
 pub use self::dispatch::{Prepared, TypedRequest, TypedResponse, dispatch, dispatch_async};
 pub use self::equality::{EqualityProbe, Incomparable};
 pub use self::erased_site::ErasedSite;
+pub use self::fit::{
+    Fit, KeyInMemory, KeyInStore, Unfit, ValueInBoth, ValueInBoundedMemory, ValueInMemory,
+    ValueInStore,
+};
 pub use self::instance::{Instance, NearTier, StoreKind};
-#[cfg(feature = "memory")]
-pub use self::key_part::{
-    ByRefProbe, FitProbe, KeyPartProbe, OptionRef, OwnedKeyPart, Unfit, key_part_kind,
+pub use self::kept_type::{
+    MemoryValue, PlainProbe, ReturnTypeOf, ReturnTypeProbe, UnfitValue, ValueProbe, return_kind,
 };
 pub use self::method::{AsyncMethodCache, Metered, MethodCache, Unmetered};
 pub use self::no_operations::{NoAsyncMethodCache, NoMethodCache};
 pub use self::own_key::{KeyArgument, KeyResult, OwnResult, PassedByReference};
-pub use self::return_type::{
-    ErrorProbe, MemoryValue, MemoryValueProbe, NotMemoryValue, PlainProbe, ReturnType,
-    ReturnTypeOf, ReturnTypeProbe, StoredAs, UnsharedError, WithNone, return_kind,
-};
+#[cfg(feature = "memory")]
+pub use self::owned_part::{ByEncodingProbe, KeyPartProbe, OwnedKeyPart, key_part_kind};
+pub use self::return_type::{ReturnType, StoredAs};
+pub use self::returned::returned;
 pub use self::site::{Lookup, Site};
-pub use self::stored_key_part::{HashedProbe, OrderedProbe, StoredKeyPartProbe, UnorderedProbe};
 #[cfg(feature = "memory")]
 pub use self::typed_arguments::{MemoryArguments, NearArguments};
 pub use self::value_codec::{SizeProbe, Unmeasured};

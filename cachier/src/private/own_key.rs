@@ -1,6 +1,6 @@
 //! What the closure of `key = |..| ..` is given, and what of its result is part of a key in memory.
 //!
-//! The compiler is asked in both cases, as in [`key_part`](super::key_part).
+//! The compiler is asked in both cases, as in [`argument`](super::argument).
 
 /// An argument on its way to the closure: `Copy` types go by value, all others by reference.
 pub struct KeyArgument<'a, T: ?Sized>(pub &'a T);
@@ -64,13 +64,13 @@ macro_rules! __key_argument {
     }};
 }
 
-/// What the closure returned, or one member of it, as part of a typed key.
+/// What the closure returned, or one member of it, as it is part of a typed key.
 #[doc(hidden)]
 #[macro_export]
-macro_rules! __key_result {
+macro_rules! __key_member {
     ($result:expr) => {{
         #[allow(unused_imports)]
         use $crate::__private::OwnResult as _;
-        $crate::__key_part!($crate::__private::KeyResult($result).referent())
+        $crate::__private::KeyResult($result).referent()
     }};
 }

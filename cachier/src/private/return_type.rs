@@ -1,12 +1,15 @@
 //! Return types: what is stored of them.
 //!
 //! Of a `Result` only the `Ok` is stored, of an `Option` a `None` only on request, of everything else all. Tokens do not
-//! tell which of them a type is (`io::Result<T>`, an alias, an associated type), so the compiler is asked: it prefers an
-//! inherent item of `ReturnTypeProbe<Result<T, E>>` to a trait's item on every `ReturnTypeProbe`.
+//! tell which of them a type is (`io::Result<T>`, an alias, an associated type), so the compiler is asked, in
+//! [`returned`](super::returned).
 
 use std::marker::PhantomData;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
+use super::fit::Answer;
 use crate::flight::SharedError;
 
 /// Converts between a return type and what is stored of it.
@@ -33,108 +36,6 @@ pub trait ReturnType: Copy {
     /// The result for a shared error.
     fn join_error(self, error: &SharedError) -> Option<Self::Return>;
 }
-
-/// Asks the compiler what kind a return type is.
-pub struct ReturnTypeProbe<R>(PhantomData<fn() -> R>);
-
-impl<R> ReturnTypeProbe<R> {
-    #[expect(clippy::new_without_default, reason = "made by the attribute only")]
-    pub const fn new() -> Self {
-        Self(PhantomData)
-    }
-}
-
-/// The answer as a number, for places where no value exists yet.
-pub mod return_kind {
-    pub const PLAIN: u8 = 0;
-    pub const FALLIBLE: u8 = 1;
-    pub const OPTIONAL: u8 = 2;
-}
-
-impl<T, E> ReturnTypeProbe<Result<T, E>> {
-    pub const KIND: u8 = return_kind::FALLIBLE;
-
-    pub fn return_type(&self) -> Fallible<T, E> {
-        Fallible {
-            sharing: None,
-            types: PhantomData,
-        }
-    }
-}
-
-impl<T> ReturnTypeProbe<Option<T>> {
-    pub const KIND: u8 = return_kind::OPTIONAL;
-
-    pub fn return_type(&self) -> Optional<T> {
-        Optional(PhantomData)
-    }
-}
-
-/// The answer for every type that is neither a `Result` nor an `Option`.
-pub trait PlainProbe {
-    type Plain;
-    const KIND: u8 = return_kind::PLAIN;
-    fn return_type(&self) -> Self::Plain;
-}
-
-impl<R> PlainProbe for ReturnTypeProbe<R> {
-    type Plain = Plain<R>;
-
-    fn return_type(&self) -> Plain<R> {
-        Plain(PhantomData)
-    }
-}
-
-/// The types of each kind.
-pub trait ReturnTypeOf<const KIND: u8> {
-    type Value;
-    type Stored;
-}
-
-impl<T> ReturnTypeOf<{ return_kind::PLAIN }> for T {
-    type Value = T;
-    type Stored = T;
-}
-
-impl<T, E> ReturnTypeOf<{ return_kind::FALLIBLE }> for Result<T, E> {
-    type Value = T;
-    type Stored = T;
-}
-
-impl<T> ReturnTypeOf<{ return_kind::OPTIONAL }> for Option<T> {
-    type Value = Option<T>;
-    type Stored = T;
-}
-
-/// The type of a value in memory, for places where no value exists yet.
-///
-/// Values that cannot be kept in memory have none, so that there is one error, not one for each use.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot be kept in memory",
-    label = "not `Clone + Send + Sync + 'static`",
-    note = "return it in an `Arc`, or use a persistent backend"
-)]
-pub trait MemoryValue<const FITS: bool> {
-    type Value;
-}
-
-impl<T> MemoryValue<true> for T {
-    type Value = T;
-}
-
-/// Asks the compiler whether a value can be kept in memory.
-pub struct MemoryValueProbe<T>(PhantomData<T>);
-
-impl<T: Clone + Send + Sync + 'static> MemoryValueProbe<T> {
-    pub const FITS: bool = true;
-}
-
-/// The answer for everything else.
-pub trait NotMemoryValue {
-    const FITS: bool = false;
-}
-
-impl<T> NotMemoryValue for MemoryValueProbe<T> {}
 
 /// A value that is stored as it is.
 pub struct Plain<T>(PhantomData<fn() -> T>);
@@ -170,22 +71,35 @@ macro_rules! copy {
 
 copy!(ErrorSharing<E>, Plain<T>, Fallible<T, E>, Optional<T>, OptionalWithNone<T>);
 
+impl<T> Plain<T> {
+    pub(super) const NEW: Self = Self(PhantomData);
+}
+
 impl<T> Optional<T> {
-    /// The return type with `allow_none`.
-    pub fn with_none(self) -> OptionalWithNone<T> {
-        OptionalWithNone(PhantomData)
-    }
+    pub(super) const NEW: Self = Self(PhantomData);
 }
 
-/// `allow_none` on a function that returns no `Option`: nothing changes.
-pub trait WithNone: Sized {
-    fn with_none(self) -> Self {
-        self
-    }
+impl<T> OptionalWithNone<T> {
+    pub(super) const NEW: Self = Self(PhantomData);
 }
 
-impl<T> WithNone for Plain<T> {}
-impl<T, E> WithNone for Fallible<T, E> {}
+impl<T, E> Fallible<T, E> {
+    pub(super) const NEW: Self = Self {
+        sharing: None,
+        types: PhantomData,
+    };
+}
+
+impl<T, E: Clone + Send + Sync + 'static> Fallible<T, E> {
+    /// With errors that waiters share.
+    pub(super) const SHARING: Self = Self {
+        sharing: Some(ErrorSharing {
+            share: |error: &E| Arc::new(error.clone()),
+            join: |shared| shared.downcast_ref::<E>().cloned(),
+        }),
+        types: PhantomData,
+    };
+}
 
 impl<T> ReturnType for Plain<T> {
     type Return = T;
@@ -304,36 +218,54 @@ optional!(
     Some
 );
 
-/// Asks the compiler whether errors can be shared.
-pub struct ErrorProbe<S>(pub S);
+/// Stands for a return type whose value cannot be kept, which is an error elsewhere.
+pub struct Unkept<S>(pub(super) S);
 
-impl<T, E: Clone + Send + Sync + 'static> ErrorProbe<Fallible<T, E>> {
-    /// The return type, its errors shared.
-    pub fn sharing(self) -> Fallible<T, E> {
-        let sharing = ErrorSharing {
-            share: |error: &E| Arc::new(error.clone()),
-            join: |shared| shared.downcast_ref::<E>().cloned(),
-        };
-        Fallible {
-            sharing: Some(sharing),
-            types: PhantomData,
-        }
+impl<S: Copy> Clone for Unkept<S> {
+    fn clone(&self) -> Self {
+        *self
     }
 }
 
-/// The answer for return types without errors, and for errors that cannot be shared.
-pub trait UnsharedError {
-    type ReturnType;
-    fn sharing(self) -> Self::ReturnType;
-}
+impl<S: Copy> Copy for Unkept<S> {}
 
-impl<S> UnsharedError for ErrorProbe<S> {
-    type ReturnType = S;
+impl<S: ReturnType> ReturnType for Unkept<S> {
+    type Return = S::Return;
+    type Value = Never;
+    type Stored = S::Stored;
 
-    fn sharing(self) -> S {
-        self.0
+    fn split(self, returned: S::Return) -> Result<Never, S::Return> {
+        Err(returned)
+    }
+
+    fn join(self, value: Never) -> S::Return {
+        match value {}
+    }
+
+    fn wrap_stored(self, _: S::Stored) -> Never {
+        unreachable!("it does not compile")
+    }
+
+    fn unwrap_stored(self, value: Never) -> Option<S::Stored> {
+        match value {}
+    }
+
+    fn stored_ref(self, value: &Never) -> Option<&S::Stored> {
+        match *value {}
+    }
+
+    fn share_error(self, _: &S::Return) -> Option<SharedError> {
+        None
+    }
+
+    fn join_error(self, _: &SharedError) -> Option<S::Return> {
+        None
     }
 }
+
+/// The value of what is not kept.
+#[derive(Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub enum Never {}
 
 /// A return type whose stored type is the one that the attribute read off the tokens.
 #[diagnostic::on_unimplemented(
@@ -359,72 +291,22 @@ macro_rules! stored_as {
     )*};
 }
 
+impl<S: StoredAs<Stored>, Stored> StoredAs<Stored> for Unkept<S> {
+    type Agreed = Self;
+
+    fn agreed(self) -> Self {
+        self
+    }
+}
+
+/// An answer that is checked elsewhere.
+#[diagnostic::do_not_recommend]
+impl<T: ?Sized, F, S: StoredAs<Stored>, Stored> StoredAs<Stored> for Answer<T, F, S> {
+    type Agreed = Self;
+
+    fn agreed(self) -> Self {
+        self
+    }
+}
+
 stored_as!(Plain<T> as T, Fallible<T, E> as T, Optional<T> as T, OptionalWithNone<T> as Option<T>);
-
-/// The [`ReturnType`] of a type; `; allow_none` where the attribute has it.
-#[doc(hidden)]
-#[macro_export]
-macro_rules! __return_type {
-    ($returned:ty) => {{
-        #[allow(unused_imports)]
-        use $crate::__private::{PlainProbe as _, UnsharedError as _};
-        $crate::__private::ErrorProbe(
-            $crate::__private::ReturnTypeProbe::<$returned>::new().return_type(),
-        )
-        .sharing()
-    }};
-    ($returned:ty; allow_none) => {{
-        #[allow(unused_imports)]
-        use $crate::__private::WithNone as _;
-        $crate::__return_type!($returned).with_none()
-    }};
-}
-
-/// The value of a return type.
-#[doc(hidden)]
-#[macro_export]
-macro_rules! __value {
-    ($returned:ty) => {
-        <$returned as $crate::__private::ReturnTypeOf<
-            {
-                #[allow(unused_imports)]
-                use $crate::__private::PlainProbe as _;
-                $crate::__private::ReturnTypeProbe::<$returned>::KIND
-            },
-        >>::Value
-    };
-}
-
-/// The value of a return type in memory.
-#[doc(hidden)]
-#[macro_export]
-macro_rules! __memory_value {
-    ($returned:ty) => {
-        <$crate::__value!($returned) as $crate::__private::MemoryValue<
-            {
-                #[allow(unused_imports)]
-                use $crate::__private::NotMemoryValue as _;
-                $crate::__private::MemoryValueProbe::<$crate::__value!($returned)>::FITS
-            },
-        >>::Value
-    };
-}
-
-/// What users store and read of a return type; with `allow_none` all of it.
-#[doc(hidden)]
-#[macro_export]
-macro_rules! __stored {
-    ($returned:ty) => {
-        <$returned as $crate::__private::ReturnTypeOf<
-            {
-                #[allow(unused_imports)]
-                use $crate::__private::PlainProbe as _;
-                $crate::__private::ReturnTypeProbe::<$returned>::KIND
-            },
-        >>::Stored
-    };
-    ($returned:ty; allow_none) => {
-        // For an `Option` the value is all of it, for a `Result` it is what users store.
-        $crate::__value!($returned)
-    };
-}

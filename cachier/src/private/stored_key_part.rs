@@ -1,16 +1,15 @@
 //! Arguments as parts of a stored key.
 //!
 //! Most arguments are serialized as they are. Sets are sorted, as their order means nothing, and paths and times have a
-//! [custom encoding](super::custom_encoding). The compiler is asked which of these an argument is, as in
-//! [`return_type`](super::return_type), and whether it has a `Hash`, which tells arguments apart that serde does not.
+//! [custom encoding](super::custom_encoding). The compiler is asked which of these an argument is, in
+//! [`argument`](super::argument), and whether it has a `Hash`, which tells arguments apart that serde does not.
 
-use std::collections::HashSet;
 use std::hash::{Hash, Hasher};
 
 use cachier_backends::canonical::Unordered;
 use serde::{Serialize, Serializer};
 
-use super::custom_encoding::{Custom, CustomEncoding};
+use super::custom_encoding::Custom;
 
 /// Tells unequal arguments apart where serde does not.
 pub trait Fingerprint {
@@ -21,7 +20,7 @@ pub trait Fingerprint {
 }
 
 /// An argument that has a `Hash`.
-pub struct Hashed<'a, T: ?Sized>(&'a T);
+pub struct Hashed<'a, T: ?Sized>(pub(super) &'a T);
 
 impl<T: Serialize + ?Sized> Serialize for Hashed<'_, T> {
     #[inline]
@@ -58,6 +57,21 @@ impl<T: ?Sized> Fingerprint for Custom<'_, T> {
     fn add_to<H: Hasher>(&self, _: &mut H) {}
 }
 
+/// Stands for an argument that cannot be part of a key, which is an error elsewhere.
+pub struct NoPart;
+
+impl Serialize for NoPart {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_unit()
+    }
+}
+
+impl Fingerprint for NoPart {
+    const EXISTS: bool = false;
+
+    fn add_to<H: Hasher>(&self, _: &mut H) {}
+}
+
 macro_rules! tuples {
     ($(($($part:ident $index:tt),*))*) => {$(
         impl<$($part: Fingerprint),*> Fingerprint for ($($part,)*) {
@@ -85,70 +99,4 @@ tuples! {
     (A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8, J 9)
     (A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8, J 9, K 10)
     (A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8, J 9, K 10, L 11)
-}
-
-/// Asks the compiler which part an argument is.
-pub struct StoredKeyPartProbe<'a, T: ?Sized>(pub &'a T);
-
-impl<'a, T: CustomEncoding + ?Sized> StoredKeyPartProbe<'a, T> {
-    #[inline]
-    pub fn part(self) -> Custom<'a, T> {
-        Custom(self.0)
-    }
-}
-
-/// The answer for sets without a custom encoding.
-pub trait UnorderedProbe<'a> {
-    type KeyPart;
-    fn part(self) -> Self::KeyPart;
-}
-
-impl<'a, T, S> UnorderedProbe<'a> for StoredKeyPartProbe<'a, HashSet<T, S>> {
-    type KeyPart = Unordered<'a, HashSet<T, S>>;
-
-    #[inline]
-    fn part(self) -> Self::KeyPart {
-        Unordered(self.0)
-    }
-}
-
-/// The answer for arguments that have a `Hash`, which no set has.
-pub trait HashedProbe<'a> {
-    type KeyPart;
-    fn part(self) -> Self::KeyPart;
-}
-
-impl<'a, T: Hash + ?Sized> HashedProbe<'a> for StoredKeyPartProbe<'a, T> {
-    type KeyPart = Hashed<'a, T>;
-
-    #[inline]
-    fn part(self) -> Hashed<'a, T> {
-        Hashed(self.0)
-    }
-}
-
-/// The answer for all other arguments: found last, as it takes a reference to the probe.
-pub trait OrderedProbe<'a> {
-    type KeyPart;
-    fn part(self) -> Self::KeyPart;
-}
-
-impl<'a, T: ?Sized> OrderedProbe<'a> for &StoredKeyPartProbe<'a, T> {
-    type KeyPart = &'a T;
-
-    #[inline]
-    fn part(self) -> &'a T {
-        self.0
-    }
-}
-
-/// An argument as part of a stored key.
-#[doc(hidden)]
-#[macro_export]
-macro_rules! __stored_part {
-    ($argument:expr) => {{
-        #[allow(unused_imports)]
-        use $crate::__private::{HashedProbe as _, OrderedProbe as _, UnorderedProbe as _};
-        $crate::__private::StoredKeyPartProbe($argument).part()
-    }};
 }

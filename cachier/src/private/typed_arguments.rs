@@ -57,6 +57,7 @@ where
     }
 
     fn key(&self) -> Result<AnyKey, Error> {
+        self.0.verify()?;
         Ok(AnyKey::new(self.0.to_owned_parts()))
     }
 

@@ -73,7 +73,7 @@ macro_rules! __measuring {
     ($return_type:expr) => {{
         #[allow(unused_imports)]
         use $crate::__private::Unmeasured as _;
-        let return_type = $return_type;
+        let return_type = $return_type.unchecked();
         let mut spec = $crate::__private::ValueSpec::new(return_type);
         spec.measure = $crate::__private::SizeProbe(return_type).measure();
         spec
@@ -87,7 +87,7 @@ macro_rules! __verifying {
     ($return_type:expr) => {{
         #[allow(unused_imports)]
         use $crate::__private::Incomparable as _;
-        let return_type = $return_type;
+        let return_type = $return_type.unchecked();
         let mut spec = $crate::__private::ValueSpec::new(return_type);
         spec.round_trips = $crate::__private::EqualityProbe(return_type).round_trips();
         spec

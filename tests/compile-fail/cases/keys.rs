@@ -1,16 +1,6 @@
-//! Arguments that a key cannot hold, and receivers that cannot go to the background.
+//! More arguments than a key can hold, and receivers that cannot go to the background.
 
 use cachier::cachier;
-
-#[cachier(backend = "memory")]
-fn borrowed_inside(words: &[&str]) -> usize {
-    words.len()
-}
-
-#[cachier(near_cache = 100)]
-fn borrowed_beside(words: Option<&std::borrow::Cow<'_, str>>) -> usize {
-    words.map_or(0, |word| word.len())
-}
 
 #[cachier]
 #[rustfmt::skip]

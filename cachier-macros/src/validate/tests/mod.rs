@@ -454,32 +454,6 @@ fn faults_of_arguments_and_function_come_together() {
 }
 
 #[test]
-fn memory_keys_own_behind_one_reference_only() {
-    let borrowed = "a key in memory owns its parts";
-    let memory = "backend = \"memory\"";
-    refused(memory, "fn f(a: &[&str]) {}", borrowed, "&str");
-    refused(memory, "fn f(a: Cow<'_, str>) {}", borrowed, "'_");
-    refused(
-        "near_cache = 3",
-        "fn f<'a>(a: &Request<'a>) {}",
-        borrowed,
-        "'a",
-    );
-    refused(memory, "fn f(a: Option<&&str>) {}", borrowed, "&str");
-    fine(
-        memory,
-        "fn f(a: &str, b: Option<&[u8]>, c: &'static [&'static str]) {}",
-    );
-    fine(memory, "fn f(a: fn(&str) -> &str) {}");
-    fine("backend = \"memory\", skip(a)", "fn f(a: &[&str]) {}");
-    fine(
-        "backend = \"memory\", key = |a| a.len()",
-        "fn f(a: &[&str]) {}",
-    );
-    fine("backend = \"file\"", "fn f(a: &[&str]) {}");
-}
-
-#[test]
 fn a_key_holds_twelve_arguments() {
     let arguments = |count: usize| {
         (0..count)

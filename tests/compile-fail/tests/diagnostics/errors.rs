@@ -123,6 +123,21 @@ fn other_compilers_own_errors_are_not_compared() {
     assert_eq!(only(errors, By::Compiler), errors);
 }
 
+/// Whether a message is an error of its own, not a mere total.
+pub(crate) fn is_counted(message: &Value) -> bool {
+    array(&message["spans"]).next().is_some()
+}
+
+/// All that a message says: its own text, its labels and its remarks.
+pub(crate) fn texts(message: &Value) -> impl Iterator<Item = &str> {
+    let labels = array(&message["spans"]).map(|span| text(&span["label"]));
+    let below = array(&message["children"]).map(|child| text(&child["message"]));
+    [text(&message["message"])]
+        .into_iter()
+        .chain(labels)
+        .chain(below)
+}
+
 /// The place in the case, through any macros.
 fn place(span: &Value, case: &str) -> [u64; 4] {
     let mut span = span;

@@ -32,18 +32,38 @@ fn disabled_features_are_named() {
     compare("cases-bare", &["file"]);
 }
 
-/// Compares the errors of all cases in a folder with the pinned ones.
-fn compare(folder: &str, features: &[&str]) {
+/// Each function there has one type that does not fit.
+#[test]
+fn an_unfit_type_is_one_error() {
+    let cases = compare("cases-types", &["file", "memory"]);
+    for (case, messages) in cases {
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("cases-types");
+        let source = fs::read_to_string(source.join(&case)).unwrap();
+        let functions = source.matches("#[cachier").count();
+        let errors = messages
+            .iter()
+            .filter(|message| errors::is_counted(message));
+        assert_eq!(errors.count(), functions, "{case}");
+        for message in &messages {
+            let private = errors::texts(message).find(|text| text.contains("__"));
+            assert_eq!(private, None, "{case}");
+        }
+    }
+}
+
+/// Compares the errors of all cases in a folder with the pinned ones, and returns them.
+fn compare(folder: &str, features: &[&str]) -> Cases {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
     let words = Words::of_cachier();
     let compared = compared();
     let mut differing = String::new();
-    for (case, messages) in build::errors(&folder, features) {
+    let cases = build::errors(&folder, features);
+    for (case, messages) in &cases {
         let errors = messages
             .iter()
-            .filter_map(|message| CaseError::new(message, &case, &words));
+            .filter_map(|message| CaseError::new(message, case, &words));
         let found = errors::written(errors);
-        let file = folder.join(&case).with_extension("errors");
+        let file = folder.join(case).with_extension("errors");
         if std::env::var_os("UPDATE_SNAPSHOTS").is_some() && compared == By::Compiler {
             fs::write(&file, &found).unwrap();
         }
@@ -57,6 +77,7 @@ fn compare(folder: &str, features: &[&str]) {
         }
     }
     assert!(differing.is_empty(), "{differing}");
+    cases
 }
 
 /// Whose errors to compare: cachier's, and the compiler's if it is the version they are pinned for.

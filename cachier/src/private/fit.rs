@@ -1,0 +1,109 @@
+//! Whether the types of a function can be cached: demanded once for each argument and for the result, and nowhere else.
+//!
+//! An unfit type gets a stand-in, with which the rest of the expansion compiles. So a mistake is one error, at the type. Its
+//! message names the marks and demands below, which are therefore public.
+
+use std::marker::PhantomData;
+
+/// What was found for a type: whether it fits, and what stands for it.
+pub struct Answer<T: ?Sized, F, P> {
+    answer: P,
+    of: PhantomData<(fn(*const T), F)>,
+}
+
+/// The mark of a type that can be cached.
+pub struct Fit;
+
+/// The mark of a type that cannot.
+pub struct Unfit;
+
+impl<T: ?Sized, F, P> Answer<T, F, P> {
+    #[inline]
+    pub(super) fn new(answer: P) -> Self {
+        Self {
+            answer,
+            of: PhantomData,
+        }
+    }
+
+    /// What stands for the type, where it is demanded elsewhere that it fits.
+    #[inline]
+    pub fn unchecked(self) -> P {
+        self.answer
+    }
+
+    #[cfg(feature = "memory")]
+    #[inline]
+    pub(super) fn map<Q>(self, map: impl FnOnce(P) -> Q) -> Answer<T, F, Q> {
+        Answer::new(map(self.answer))
+    }
+}
+
+/// Demands that a type fits, with a message of its own for each use of a type.
+macro_rules! demands {
+    ($($(#[$attribute:meta])* $demand:ident;)*) => {$(
+        $(#[$attribute])*
+        pub trait $demand<T: ?Sized>: Sized {
+            /// What stands for the type.
+            #[doc(hidden)]
+            #[inline]
+            fn checked<P>(answer: Answer<T, Self, P>) -> P {
+                answer.answer
+            }
+        }
+
+        #[diagnostic::do_not_recommend]
+        impl<T: ?Sized> $demand<T> for Fit {}
+    )*};
+}
+
+demands! {
+    /// Arguments of functions that keep values in memory are `Hash + Eq + Clone + Send + Sync + 'static` (behind a `&`,
+    /// [`ToOwned`] in place of `Clone`), or made of floats, or `serde::Serialize`.
+    #[diagnostic::on_unimplemented(
+        message = "`{T}` cannot be part of a key in memory",
+        label = "neither `Hash + Eq + Clone + Send + Sync + 'static` nor `serde::Serialize`",
+        note = "leave the argument out with `skip(..)`, write `key = |..| ..` with what tells calls apart, or derive what is missing"
+    )]
+    KeyInMemory;
+
+    /// Arguments of functions that store values are `serde::Serialize`.
+    #[diagnostic::on_unimplemented(
+        message = "`{T}` cannot be part of a stored key",
+        label = "not `serde::Serialize`",
+        note = "leave the argument out with `skip(..)`, write `key = |..| ..` with what tells calls apart, or derive `serde::Serialize`"
+    )]
+    KeyInStore;
+
+    /// Values in memory are `Clone + Send + Sync + 'static`.
+    #[diagnostic::on_unimplemented(
+        message = "`{T}` cannot be kept in memory",
+        label = "not `Clone + Send + Sync + 'static`",
+        note = "return it in an `Arc`, also in place of an `Rc`, or use a persistent backend"
+    )]
+    ValueInMemory;
+
+    /// Values in memory that is bounded by `capacity_bytes` or `entry_size_limit` are also `serde::Serialize`.
+    #[diagnostic::on_unimplemented(
+        message = "`{T}` cannot be kept in memory that is bounded in bytes",
+        label = "not `serde::Serialize + Clone + Send + Sync + 'static`",
+        note = "derive `serde::Serialize`, by which values are measured, or bound the entries with `capacity`"
+    )]
+    ValueInBoundedMemory;
+
+    /// Stored values are `serde::Serialize + serde::de::DeserializeOwned`.
+    #[diagnostic::on_unimplemented(
+        message = "`{T}` cannot be stored",
+        label = "not `serde::Serialize + serde::de::DeserializeOwned`",
+        note = "derive `serde::Serialize` and `serde::Deserialize`, or keep values in the process with `backend = \"memory\"`"
+    )]
+    ValueInStore;
+
+    /// Stored values of which a near tier keeps some are all that is asked of either.
+    #[diagnostic::on_unimplemented(
+        message = "`{T}` cannot be stored and kept in a near tier",
+        label = "not `serde::Serialize + serde::de::DeserializeOwned + Clone + Send + Sync + 'static`",
+        note = "derive what is missing, leave out `near_cache`, or keep values in the process with `backend = \"memory\"`"
+    )]
+    ValueInBoth;
+}
