@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod addresses;
+mod alike;
 mod arguments;
 mod attributes;
 mod free;
