@@ -13,7 +13,7 @@ impl Words {
     pub(crate) fn of_cachier() -> Self {
         let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
         let mut texts = Vec::new();
-        for sources in ["cachier-macros/src", "cachier/src"] {
+        for sources in ["cachier-macros/src", "cachier/src", "cachier-backends/src"] {
             read(&workspace.join(sources), &mut texts);
         }
         let pieces = texts.iter().map(|text| pieces(text));
