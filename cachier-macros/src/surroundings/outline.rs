@@ -199,10 +199,12 @@ fn container(item: &[&str]) -> Container {
         return Container::Other;
     }
     let head = item.split(|word| *word == "where").next().unwrap_or(item);
-    // `for<'a>` is no `for` of a trait.
-    let is_for = |pair: &[&str]| pair[0] == "for" && pair[1] != "<";
-    match head.windows(2).any(is_for) {
-        true => Container::TraitImpl,
-        false => Container::Impl,
+    let mut words = head.iter().peekable();
+    while let Some(word) = words.next() {
+        // `for<'a>` is no `for` of a trait. No word comes after it where the type is a tuple or an array.
+        if *word == "for" && words.peek() != Some(&&"<") {
+            return Container::TraitImpl;
+        }
     }
+    Container::Impl
 }

@@ -54,6 +54,7 @@ fn functions_in_impls_are_found() {
         "impl B for A { fn f() {} }",
         "unsafe impl<T> B<T> for for<'a> fn(&'a T) { fn f() {} }",
         "impl B for [u8; 3] where A: C { type X = u8; fn f() {} }",
+        "impl B for (A, C) { fn f() {} }",
         "#[async_trait] impl a::B<u8> for a::A<'_> { async fn f() {} }",
     ] {
         stands_in(Container::TraitImpl, source);
