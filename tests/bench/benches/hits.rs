@@ -48,29 +48,17 @@ fn report(results: &Results, load: Option<f64>) -> String {
     text.push_str(&verdicts(&limits(results)));
     text.push_str(&floors(results));
     text.push_str("\n## Figures\n");
-    let Results {
-        unbounded,
-        bounded,
-        aging,
-        both,
-        words,
-        pairs,
-        asynchronous,
-        files,
-        thousand,
-        million,
-    } = results;
     for case in [
-        unbounded,
-        bounded,
-        aging,
-        both,
-        words,
-        pairs,
-        asynchronous,
-        files,
-        thousand,
-        million,
+        &results.unbounded,
+        &results.bounded,
+        &results.aging,
+        &results.both,
+        &results.words,
+        &results.pairs,
+        &results.asynchronous,
+        &results.files,
+        &results.thousand,
+        &results.million,
     ] {
         text.push_str(&table(case));
     }

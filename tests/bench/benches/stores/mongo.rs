@@ -1,30 +1,14 @@
 //! MongoDB: the bare client reads one document by its `_id`.
 
-use cachier::{MongoBackend, cachier};
+use cachier::MongoBackend;
 use mongodb::bson::spec::BinarySubtype;
 use mongodb::bson::{Binary, Document, doc};
 use mongodb::{Client, Collection};
 
 use crate::compare::{Effort, Row, one_task, one_thread, runtime};
-use crate::value::{Report, stored};
+use crate::value::{cached, stored};
 
-#[cachier(
-    backend = registered("mongo"),
-    enable_metrics,
-    sampling_rate = 0.1
-)]
-async fn of_task(id: u64) -> Report {
-    Report::computed(id)
-}
-
-#[cachier(
-    backend = registered("mongo"),
-    enable_metrics,
-    sampling_rate = 0.1
-)]
-fn of_thread(id: u64) -> Report {
-    Report::computed(id)
-}
+cached!("mongo", of_task, of_thread);
 
 pub(crate) fn rows(effort: Effort) -> Vec<Row> {
     let Some(server) = cachier_servers::mongo::start() else {

@@ -8,25 +8,9 @@ use redis::aio::MultiplexedConnection;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::compare::{Compared, Effort, Row, compare, keys, one_task, one_thread, runtime};
-use crate::value::{Report, stored};
+use crate::value::{Report, cached, stored};
 
-#[cachier(
-    backend = registered("redis"),
-    enable_metrics,
-    sampling_rate = 0.1
-)]
-async fn of_task(id: u64) -> Report {
-    Report::computed(id)
-}
-
-#[cachier(
-    backend = registered("redis"),
-    enable_metrics,
-    sampling_rate = 0.1
-)]
-fn of_thread(id: u64) -> Report {
-    Report::computed(id)
-}
+cached!("redis", of_task, of_thread);
 
 pub(crate) fn rows(effort: Effort) -> Vec<Row> {
     let Some(server) = cachier_servers::redis::start() else {

@@ -6,29 +6,13 @@ use aws_sdk_s3::config::{
     ResponseChecksumValidation,
 };
 use aws_smithy_http_client::tls::{self, rustls_provider::CryptoMode};
-use cachier::{S3Backend, cachier};
+use cachier::S3Backend;
 use cachier_servers::s3::Place;
 
 use crate::compare::{Effort, Row, one_task, one_thread, runtime};
-use crate::value::{Report, stored};
+use crate::value::{cached, stored};
 
-#[cachier(
-    backend = registered("s3"),
-    enable_metrics,
-    sampling_rate = 0.1
-)]
-async fn of_task(id: u64) -> Report {
-    Report::computed(id)
-}
-
-#[cachier(
-    backend = registered("s3"),
-    enable_metrics,
-    sampling_rate = 0.1
-)]
-fn of_thread(id: u64) -> Report {
-    Report::computed(id)
-}
+cached!("s3", of_task, of_thread);
 
 pub(crate) fn rows(effort: Effort) -> Vec<Row> {
     let Some(server) = cachier_servers::s3::start() else {

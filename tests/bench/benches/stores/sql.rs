@@ -1,26 +1,10 @@
 //! SQLite, PostgreSQL and MariaDB: the bare client reads one row by its primary key, with a prepared statement.
 
-use cachier::{SqlBackend, cachier};
+use cachier::SqlBackend;
 use sqlx::ConnectOptions;
 
 use crate::compare::{Effort, Row, one_task, one_thread, runtime};
-use crate::value::{Report, stored};
-
-/// The cached functions on the backend of this name, async and sync.
-#[rustfmt::skip] // It would indent the attributes more each time.
-macro_rules! cached {
-    ($store:tt, $of_task:ident, $of_thread:ident) => {
-        #[cachier(backend = registered($store), enable_metrics, sampling_rate = 0.1)]
-        async fn $of_task(id: u64) -> Report {
-            Report::computed(id)
-        }
-
-        #[cachier(backend = registered($store), enable_metrics, sampling_rate = 0.1)]
-        fn $of_thread(id: u64) -> Report {
-            Report::computed(id)
-        }
-    };
-}
+use crate::value::{cached, stored};
 
 cached!("sqlite", of_sqlite, of_sqlite_sync);
 cached!("postgres", of_postgres, of_postgres_sync);

@@ -47,3 +47,20 @@ pub(crate) fn stored() -> impl Iterator<Item = (u64, Vec<u8>)> {
         (id, bytes)
     })
 }
+
+/// The cached functions on the backend of this name, async and sync.
+#[rustfmt::skip] // It would indent the attributes more each time.
+macro_rules! cached {
+    ($store:tt, $of_task:ident, $of_thread:ident) => {
+        #[cachier::cachier(backend = registered($store), enable_metrics, sampling_rate = 0.1)]
+        async fn $of_task(id: u64) -> $crate::value::Report {
+            $crate::value::Report::computed(id)
+        }
+
+        #[cachier::cachier(backend = registered($store), enable_metrics, sampling_rate = 0.1)]
+        fn $of_thread(id: u64) -> $crate::value::Report {
+            $crate::value::Report::computed(id)
+        }
+    };
+}
+pub(crate) use cached;

@@ -24,31 +24,29 @@ pub fn unbounded() -> Case<u64> {
         calls: 20_000,
         reference: "cached, `#[cached]`",
         subjects: vec![
-            subject!("**cachier**", "off", |id| off(id)),
-            subject!("**cachier**", "rate 0", |id| rate_none(id)),
-            subject!("**cachier**", "rate 0.1", |id| rate_tenth(id)),
-            subject!("**cachier**", "rate 1.0", |id| rate_all(id)),
-            subject!("cached, `#[cached]`", "hits", |id| peer_cached(id)),
-            subject!("cached, `#[concurrent_cached]`", "hits", |id| {
-                peer_concurrent(id)
-            }),
-            subject!("moka, `get_with`", "none", |id| peer_moka(id)),
-            subject!("hitbox-fn on moka, bounded", "none", |id| peer_hitbox(id)),
+            subject!("**cachier**", "off", off),
+            subject!("**cachier**", "rate 0", rate_none),
+            subject!("**cachier**", "rate 0.1", rate_tenth),
+            subject!("**cachier**", "rate 1.0", rate_all),
+            subject!("cached, `#[cached]`", "hits", peer_cached),
+            subject!("cached, `#[concurrent_cached]`", "hits", peer_concurrent),
+            subject!("moka, `get_with`", "none", peer_moka),
+            subject!("hitbox-fn on moka, bounded", "none", peer_hitbox),
         ],
     }
 }
 
 /// A subject that awaits its calls one after the other.
 macro_rules! subject {
-    ($name:literal, $metrics:literal, |$argument:ident| $call:expr) => {
+    ($name:literal, $metrics:literal, $function:path) => {
         $crate::harness::Subject {
             name: $name,
             metrics: $metrics,
             run: |arguments| {
                 block_on(async {
                     let mut sum = 0;
-                    for &$argument in arguments {
-                        sum ^= $call.await;
+                    for &argument in arguments {
+                        sum ^= $function(argument).await;
                     }
                     sum
                 })

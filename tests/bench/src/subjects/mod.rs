@@ -30,6 +30,9 @@ fn compute(id: u64) -> u64 {
 
 /// A subject: its name in the table, its metrics, and one call.
 macro_rules! subject {
+    ($name:literal, $metrics:literal, $function:path) => {
+        subject!($name, $metrics, |argument| $function(argument))
+    };
     ($name:literal, $metrics:literal, |$argument:ident| $call:expr) => {
         $crate::harness::Subject {
             name: $name,
@@ -39,6 +42,18 @@ macro_rules! subject {
     };
 }
 use subject;
+
+/// Functions that differ only in how they are cached, each with its attribute.
+macro_rules! functions {
+    (
+        fn $arguments:tt -> $value:ident $body:tt
+        $(#[$($attribute:tt)+] $name:ident)+
+    ) => {$(
+        #[$($attribute)+]
+        fn $name $arguments -> $value $body
+    )+};
+}
+use functions;
 
 /// Names for the numbers below `n`, of typical length.
 fn names(n: usize) -> Vec<&'static str> {

@@ -12,7 +12,7 @@ use foldhash::fast::RandomState;
 use memoize::memoize;
 use quick_cache::sync::Cache as QuickCache;
 
-use super::{CAPACITY, compute, subject};
+use super::{CAPACITY, compute, functions, subject};
 use crate::case::Case;
 use crate::harness::Subject;
 use crate::workload::KEYS;
@@ -25,20 +25,20 @@ pub fn unbounded() -> Case<u64> {
         "`u64`, unbounded",
         "cached, `#[cached]`",
         vec![
-            subject!("thread-local map (the floor)", "none", |id| floor(id)),
-            subject!("**cachier**", "off", |id| off(id)),
-            subject!("**cachier**", "rate 0", |id| rate_none(id)),
-            subject!("**cachier**", "rate 0.1", |id| rate_tenth(id)),
-            subject!("**cachier**", "rate 1.0", |id| rate_all(id)),
-            subject!("cached, `#[cached]`", "hits", |id| peer_cached(id)),
-            subject!("cached, `#[cached(unsync_reads)]`", "hits", |id| {
-                peer_cached_reads(id)
-            }),
-            subject!("cached, `#[concurrent_cached]`", "hits", |id| {
-                peer_concurrent(id)
-            }),
-            subject!("memoize, shared", "none", |id| peer_memoize(id)),
-            subject!("moka, `get_with`", "none", |id| peer_moka(id)),
+            subject!("thread-local map (the floor)", "none", floor),
+            subject!("**cachier**", "off", off),
+            subject!("**cachier**", "rate 0", rate_none),
+            subject!("**cachier**", "rate 0.1", rate_tenth),
+            subject!("**cachier**", "rate 1.0", rate_all),
+            subject!("cached, `#[cached]`", "hits", peer_cached),
+            subject!(
+                "cached, `#[cached(unsync_reads)]`",
+                "hits",
+                peer_cached_reads
+            ),
+            subject!("cached, `#[concurrent_cached]`", "hits", peer_concurrent),
+            subject!("memoize, shared", "none", peer_memoize),
+            subject!("moka, `get_with`", "none", peer_moka),
         ],
     )
 }
@@ -49,21 +49,17 @@ pub fn bounded() -> Case<u64> {
         "`u64`, bounded in entries",
         "cached, `#[cached(max_size)]`",
         vec![
-            subject!("**cachier**, `capacity`", "off", |id| bounded_off(id)),
-            subject!("**cachier**, `capacity`", "rate 0.1", |id| bounded_tenth(
-                id
-            )),
-            subject!("cached, `#[cached(max_size)]`", "hits", |id| {
-                peer_cached_bounded(id)
-            }),
-            subject!("cached, `#[concurrent_cached(max_size)]`", "hits", |id| {
-                peer_concurrent_bounded(id)
-            }),
-            subject!("memoize, shared, `Capacity`", "none", |id| {
-                peer_memoize_bounded(id)
-            }),
-            subject!("moka, `max_capacity`", "none", |id| peer_moka_bounded(id)),
-            subject!("quick_cache", "none", |id| peer_quick(id)),
+            subject!("**cachier**, `capacity`", "off", bounded_off),
+            subject!("**cachier**, `capacity`", "rate 0.1", bounded_tenth),
+            subject!("cached, `#[cached(max_size)]`", "hits", peer_cached_bounded),
+            subject!(
+                "cached, `#[concurrent_cached(max_size)]`",
+                "hits",
+                peer_concurrent_bounded
+            ),
+            subject!("memoize, shared, `Capacity`", "none", peer_memoize_bounded),
+            subject!("moka, `max_capacity`", "none", peer_moka_bounded),
+            subject!("quick_cache", "none", peer_quick),
         ],
     )
 }
@@ -74,20 +70,16 @@ pub fn aging() -> Case<u64> {
         "`u64`, bounded in age",
         "cached, `#[cached(ttl_secs)]`",
         vec![
-            subject!("**cachier**, `stale_after`", "off", |id| aging_off(id)),
-            subject!("**cachier**, `stale_after`", "rate 0.1", |id| aging_tenth(
-                id
-            )),
-            subject!("cached, `#[cached(ttl_secs)]`", "hits", |id| {
-                peer_cached_aging(id)
-            }),
-            subject!("cached, `#[concurrent_cached(ttl_secs)]`", "hits", |id| {
-                peer_concurrent_aging(id)
-            }),
-            subject!("memoize, shared, `TimeToLive`", "none", |id| {
-                peer_memoize_aging(id)
-            }),
-            subject!("moka, `time_to_live`", "none", |id| peer_moka_aging(id)),
+            subject!("**cachier**, `stale_after`", "off", aging_off),
+            subject!("**cachier**, `stale_after`", "rate 0.1", aging_tenth),
+            subject!("cached, `#[cached(ttl_secs)]`", "hits", peer_cached_aging),
+            subject!(
+                "cached, `#[concurrent_cached(ttl_secs)]`",
+                "hits",
+                peer_concurrent_aging
+            ),
+            subject!("memoize, shared, `TimeToLive`", "none", peer_memoize_aging),
+            subject!("moka, `time_to_live`", "none", peer_moka_aging),
         ],
     )
 }
@@ -98,15 +90,21 @@ pub fn bounded_and_aging() -> Case<u64> {
         "`u64`, bounded in entries and age",
         "cached, `#[cached(max_size, ttl_secs)]`",
         vec![
-            subject!("**cachier**, `capacity`, `stale_after`", "rate 0.1", |id| {
-                both_tenth(id)
-            }),
-            subject!("cached, `#[cached(max_size, ttl_secs)]`", "hits", |id| {
-                peer_cached_both(id)
-            }),
-            subject!("moka, `max_capacity`, `time_to_live`", "none", |id| {
-                peer_moka_both(id)
-            }),
+            subject!(
+                "**cachier**, `capacity`, `stale_after`",
+                "rate 0.1",
+                both_tenth
+            ),
+            subject!(
+                "cached, `#[cached(max_size, ttl_secs)]`",
+                "hits",
+                peer_cached_both
+            ),
+            subject!(
+                "moka, `max_capacity`, `time_to_live`",
+                "none",
+                peer_moka_both
+            ),
         ],
     )
 }
@@ -121,65 +119,29 @@ fn case(title: &'static str, reference: &'static str, subjects: Vec<Subject<u64>
     }
 }
 
-#[cachier(backend = "memory")]
-fn off(id: u64) -> u64 {
-    compute(id)
-}
+functions! {
+    fn(id: u64) -> u64 { compute(id) }
 
-#[cachier(backend = "memory", enable_metrics, sampling_rate = 0.0)]
-fn rate_none(id: u64) -> u64 {
-    compute(id)
-}
-
-#[cachier(backend = "memory", enable_metrics, sampling_rate = 0.1)]
-fn rate_tenth(id: u64) -> u64 {
-    compute(id)
-}
-
-#[cachier(backend = "memory", enable_metrics, sampling_rate = 1.0)]
-fn rate_all(id: u64) -> u64 {
-    compute(id)
-}
-
-#[cachier(backend = "memory", capacity = 20_000)]
-fn bounded_off(id: u64) -> u64 {
-    compute(id)
-}
-
-#[cachier(
-    backend = "memory",
-    capacity = 20_000,
-    enable_metrics,
-    sampling_rate = 0.1
-)]
-fn bounded_tenth(id: u64) -> u64 {
-    compute(id)
-}
-
-#[cachier(backend = "memory", stale_after = "1h")]
-fn aging_off(id: u64) -> u64 {
-    compute(id)
-}
-
-#[cachier(
-    backend = "memory",
-    stale_after = "1h",
-    enable_metrics,
-    sampling_rate = 0.1
-)]
-fn aging_tenth(id: u64) -> u64 {
-    compute(id)
-}
-
-#[cachier(
-    backend = "memory",
-    capacity = 20_000,
-    stale_after = "1h",
-    enable_metrics,
-    sampling_rate = 0.1
-)]
-fn both_tenth(id: u64) -> u64 {
-    compute(id)
+    #[cachier(backend = "memory")] off
+    #[cachier(backend = "memory", enable_metrics, sampling_rate = 0.0)] rate_none
+    #[cachier(backend = "memory", enable_metrics, sampling_rate = 0.1)] rate_tenth
+    #[cachier(backend = "memory", enable_metrics, sampling_rate = 1.0)] rate_all
+    #[cachier(backend = "memory", capacity = 20_000)] bounded_off
+    #[cachier(backend = "memory", capacity = 20_000, enable_metrics, sampling_rate = 0.1)] bounded_tenth
+    #[cachier(backend = "memory", stale_after = "1h")] aging_off
+    #[cachier(backend = "memory", stale_after = "1h", enable_metrics, sampling_rate = 0.1)] aging_tenth
+    #[cachier(backend = "memory", capacity = 20_000, stale_after = "1h", enable_metrics, sampling_rate = 0.1)] both_tenth
+    #[cached] peer_cached
+    #[cached(unsync_reads = true)] peer_cached_reads
+    #[cached(max_size = 20_000)] peer_cached_bounded
+    #[cached(ttl_secs = 3600)] peer_cached_aging
+    #[cached(max_size = 20_000, ttl_secs = 3600)] peer_cached_both
+    #[concurrent_cached] peer_concurrent
+    #[concurrent_cached(max_size = 20_000)] peer_concurrent_bounded
+    #[concurrent_cached(ttl_secs = 3600)] peer_concurrent_aging
+    #[memoize(SharedCache)] peer_memoize
+    #[memoize(SharedCache, Capacity: 20_000)] peer_memoize_bounded
+    #[memoize(SharedCache, TimeToLive: HOUR)] peer_memoize_aging
 }
 
 /// A lower bound: thread-local, without metrics, locks or reclamation.
@@ -189,61 +151,6 @@ fn floor(id: u64) -> u64 {
     }
     // Each thread computes its own values, uncounted.
     VALUES.with_borrow_mut(|values| *values.entry(id).or_insert(id))
-}
-
-#[cached]
-fn peer_cached(id: u64) -> u64 {
-    compute(id)
-}
-
-#[cached(unsync_reads = true)]
-fn peer_cached_reads(id: u64) -> u64 {
-    compute(id)
-}
-
-#[cached(max_size = 20_000)]
-fn peer_cached_bounded(id: u64) -> u64 {
-    compute(id)
-}
-
-#[cached(ttl_secs = 3600)]
-fn peer_cached_aging(id: u64) -> u64 {
-    compute(id)
-}
-
-#[cached(max_size = 20_000, ttl_secs = 3600)]
-fn peer_cached_both(id: u64) -> u64 {
-    compute(id)
-}
-
-#[concurrent_cached]
-fn peer_concurrent(id: u64) -> u64 {
-    compute(id)
-}
-
-#[concurrent_cached(max_size = 20_000)]
-fn peer_concurrent_bounded(id: u64) -> u64 {
-    compute(id)
-}
-
-#[concurrent_cached(ttl_secs = 3600)]
-fn peer_concurrent_aging(id: u64) -> u64 {
-    compute(id)
-}
-
-#[memoize(SharedCache)]
-fn peer_memoize(id: u64) -> u64 {
-    compute(id)
-}
-
-#[memoize(SharedCache, Capacity: 20_000)]
-fn peer_memoize_bounded(id: u64) -> u64 {
-    compute(id)
-}
-
-#[memoize(SharedCache, TimeToLive: HOUR)]
-fn peer_memoize_aging(id: u64) -> u64 {
-    compute(id)
 }
 
 /// A function around a moka cache that is built like this.

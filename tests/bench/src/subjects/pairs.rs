@@ -6,7 +6,7 @@ use cached::macros::{cached, concurrent_cached};
 use cachier::cachier;
 use memoize::memoize;
 
-use super::{compute, names, subject};
+use super::{compute, functions, names, subject};
 use crate::case::Case;
 use crate::workload::KEYS;
 
@@ -58,29 +58,14 @@ fn describe(name: &str, n: u32) -> String {
     format!("{name} has {}", compute(u64::from(n)))
 }
 
-#[cachier(backend = "memory")]
-fn off(name: &str, n: u32) -> String {
-    describe(name, n)
-}
+functions! {
+    fn(name: &str, n: u32) -> String { describe(name, n) }
 
-#[cachier(backend = "memory", enable_metrics, sampling_rate = 0.1)]
-fn rate_tenth(name: &str, n: u32) -> String {
-    describe(name, n)
-}
-
-#[cachier(backend = "memory", enable_metrics, sampling_rate = 1.0)]
-fn rate_all(name: &str, n: u32) -> String {
-    describe(name, n)
-}
-
-#[cached]
-fn peer_cached(name: &str, n: u32) -> String {
-    describe(name, n)
-}
-
-#[concurrent_cached]
-fn peer_concurrent(name: &str, n: u32) -> String {
-    describe(name, n)
+    #[cachier(backend = "memory")] off
+    #[cachier(backend = "memory", enable_metrics, sampling_rate = 0.1)] rate_tenth
+    #[cachier(backend = "memory", enable_metrics, sampling_rate = 1.0)] rate_all
+    #[cached] peer_cached
+    #[concurrent_cached] peer_concurrent
 }
 
 #[memoize(SharedCache)]

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use cachier::cachier;
 use foldhash::fast::RandomState;
 
-use super::{compute, subject};
+use super::{compute, functions, subject};
 use crate::case::Case;
 
 const CALLS: usize = 20_000;
@@ -21,8 +21,8 @@ pub fn thousand() -> Case<u64> {
         calls: CALLS,
         reference: PLAIN_MAP,
         subjects: vec![
-            subject!("**cachier**", "off", |id| small_off(id)),
-            subject!("**cachier**", "rate 0.1", |id| small_tenth(id)),
+            subject!("**cachier**", "off", small_off),
+            subject!("**cachier**", "rate 0.1", small_tenth),
             subject!("plain map, read only", "none", |id| SMALL_MAP[&id]),
         ],
     }
@@ -36,8 +36,8 @@ pub fn million() -> Case<u64> {
         calls: CALLS,
         reference: PLAIN_MAP,
         subjects: vec![
-            subject!("**cachier**", "off", |id| large_off(id)),
-            subject!("**cachier**", "rate 0.1", |id| large_tenth(id)),
+            subject!("**cachier**", "off", large_off),
+            subject!("**cachier**", "rate 0.1", large_tenth),
             subject!("plain map, read only", "none", |id| LARGE_MAP[&id]),
         ],
     }
@@ -48,22 +48,11 @@ static SMALL_MAP: LazyLock<HashMap<u64, u64, RandomState>> =
 static LARGE_MAP: LazyLock<HashMap<u64, u64, RandomState>> =
     LazyLock::new(|| (0..1_000_000).zip(7..).collect());
 
-#[cachier(backend = "memory")]
-fn small_off(id: u64) -> u64 {
-    compute(id)
-}
+functions! {
+    fn(id: u64) -> u64 { compute(id) }
 
-#[cachier(backend = "memory", enable_metrics, sampling_rate = 0.1)]
-fn small_tenth(id: u64) -> u64 {
-    compute(id)
-}
-
-#[cachier(backend = "memory")]
-fn large_off(id: u64) -> u64 {
-    compute(id)
-}
-
-#[cachier(backend = "memory", enable_metrics, sampling_rate = 0.1)]
-fn large_tenth(id: u64) -> u64 {
-    compute(id)
+    #[cachier(backend = "memory")] small_off
+    #[cachier(backend = "memory", enable_metrics, sampling_rate = 0.1)] small_tenth
+    #[cachier(backend = "memory")] large_off
+    #[cachier(backend = "memory", enable_metrics, sampling_rate = 0.1)] large_tenth
 }

@@ -8,7 +8,7 @@ use cachier::cachier;
 use memoize::memoize;
 use quick_cache::sync::Cache as QuickCache;
 
-use super::{CAPACITY, compute, names, subject};
+use super::{CAPACITY, compute, functions, names, subject};
 use crate::case::Case;
 use crate::workload::KEYS;
 
@@ -20,51 +20,30 @@ pub fn unbounded() -> Case<&'static str> {
         calls: 20_000,
         reference: "cached, `#[cached]`",
         subjects: vec![
-            subject!("**cachier**", "off", |name| off(name)),
-            subject!("**cachier**", "rate 0", |name| rate_none(name)),
-            subject!("**cachier**", "rate 0.1", |name| rate_tenth(name)),
-            subject!("**cachier**", "rate 1.0", |name| rate_all(name)),
-            subject!("cached, `#[cached]`", "hits", |name| peer_cached(name)),
-            subject!("cached, `#[concurrent_cached]`", "hits", |name| {
-                peer_concurrent(name)
-            }),
+            subject!("**cachier**", "off", off),
+            subject!("**cachier**", "rate 0", rate_none),
+            subject!("**cachier**", "rate 0.1", rate_tenth),
+            subject!("**cachier**", "rate 1.0", rate_all),
+            subject!("cached, `#[cached]`", "hits", peer_cached),
+            subject!("cached, `#[concurrent_cached]`", "hits", peer_concurrent),
             subject!("memoize, shared", "none", |name| peer_memoize(
                 name.to_owned()
             )),
-            subject!("moka, `get_with_by_ref`", "none", |name| peer_moka(name)),
-            subject!("quick_cache, bounded", "none", |name| peer_quick(name)),
+            subject!("moka, `get_with_by_ref`", "none", peer_moka),
+            subject!("quick_cache, bounded", "none", peer_quick),
         ],
     }
 }
 
-#[cachier(backend = "memory")]
-fn off(name: &str) -> u64 {
-    compute(name.len() as u64)
-}
+functions! {
+    fn(name: &str) -> u64 { compute(name.len() as u64) }
 
-#[cachier(backend = "memory", enable_metrics, sampling_rate = 0.0)]
-fn rate_none(name: &str) -> u64 {
-    compute(name.len() as u64)
-}
-
-#[cachier(backend = "memory", enable_metrics, sampling_rate = 0.1)]
-fn rate_tenth(name: &str) -> u64 {
-    compute(name.len() as u64)
-}
-
-#[cachier(backend = "memory", enable_metrics, sampling_rate = 1.0)]
-fn rate_all(name: &str) -> u64 {
-    compute(name.len() as u64)
-}
-
-#[cached]
-fn peer_cached(name: &str) -> u64 {
-    compute(name.len() as u64)
-}
-
-#[concurrent_cached]
-fn peer_concurrent(name: &str) -> u64 {
-    compute(name.len() as u64)
+    #[cachier(backend = "memory")] off
+    #[cachier(backend = "memory", enable_metrics, sampling_rate = 0.0)] rate_none
+    #[cachier(backend = "memory", enable_metrics, sampling_rate = 0.1)] rate_tenth
+    #[cachier(backend = "memory", enable_metrics, sampling_rate = 1.0)] rate_all
+    #[cached] peer_cached
+    #[concurrent_cached] peer_concurrent
 }
 
 #[memoize(SharedCache)]
