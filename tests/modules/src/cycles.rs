@@ -22,40 +22,32 @@ pub struct Step {
 
 /// All cycles of a crate; a module is in one at most.
 pub fn cycles(graph: &Graph) -> Vec<Cycle> {
-    let reached: Vec<_> = (0..graph.modules.len())
-        .map(|from| ways(graph, from))
-        .collect();
-    let mut cycles = Vec::new();
-    let mut placed = vec![false; graph.modules.len()];
-    for first in 0..graph.modules.len() {
-        if placed[first] || !reached[first].contains_key(&first) {
-            continue;
-        }
-        let each_other = |other: &usize| {
-            reached[first].contains_key(other) && reached[*other].contains_key(&first)
-        };
-        let members: Vec<_> = (0..graph.modules.len()).filter(each_other).collect();
-        members.iter().for_each(|member| placed[*member] = true);
-        cycles.push(cycle(graph, &members, &reached));
-    }
-    cycles
-}
-
-fn cycle(graph: &Graph, members: &[usize], reached: &[BTreeMap<usize, usize>]) -> Cycle {
-    let mut modules: Vec<_> = members
-        .iter()
-        .map(|member| graph.modules[*member].clone())
-        .collect();
-    modules.sort();
-    let around = members
-        .iter()
-        .map(|member| around(*member, &reached[*member]));
-    let shortest = around.min_by_key(Vec::len).unwrap_or_default();
-    let way = shortest
-        .windows(2)
-        .map(|pair| step(graph, (pair[0], pair[1])));
-    let way = way.collect();
-    Cycle { modules, way }
+    let all = 0..graph.modules.len();
+    let before: Vec<_> = all.clone().map(|from| ways(graph, from)).collect();
+    let reach_each_other = |one: usize, other: usize| {
+        before[one].contains_key(&other) && before[other].contains_key(&one)
+    };
+    let begins_cycle = |module: &usize| {
+        let first = all.clone().find(|other| reach_each_other(*other, *module));
+        first == Some(*module)
+    };
+    let cycle = |first| {
+        let members = all.clone().filter(|other| reach_each_other(first, *other));
+        let around = members
+            .clone()
+            .map(|member| around(member, &before[member]));
+        let shortest = around.min_by_key(Vec::len).unwrap_or_default();
+        let mut modules: Vec<_> = members
+            .map(|member| graph.modules[member].clone())
+            .collect();
+        modules.sort();
+        let way = shortest
+            .windows(2)
+            .map(|pair| step(graph, (pair[0], pair[1])));
+        let way = way.collect();
+        Cycle { modules, way }
+    };
+    all.clone().filter(begins_cycle).map(cycle).collect()
 }
 
 fn step(graph: &Graph, edge: (usize, usize)) -> Step {
