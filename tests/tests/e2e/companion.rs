@@ -2,10 +2,10 @@
 
 use std::pin::pin;
 
-use cachier::testing::{Clock, isolated};
+use cachier::testing::Clock;
 use cachier::{CallOptions, ErrorKind, Outcome, Usage, cachier};
 use cachier_metrics::RemovalCause;
-use cachier_tests::backend::{Fault, MapBackend};
+use cachier_tests::backend::{Fault, with_map};
 use cachier_tests::callers::Callers;
 use cachier_tests::sandbox::{in_folder, in_folder_async};
 use futures_lite::future::{block_on, poll_once};
@@ -211,9 +211,7 @@ fn it_waits_for_no_abandoned_probe() {
         number * 2
     }
 
-    isolated(|| {
-        let map = MapBackend::default();
-        cachier::register_backend("map", map.clone()).unwrap();
+    with_map(|map| {
         map.set(Fault::Fails(ErrorKind::Io));
         for number in 0..u64::from(cachier::global_params().breaker_threshold) {
             block_on(async { double(number).await });

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use cachier::testing::{Clock, isolated};
+use cachier::testing::Clock;
 use cachier::{ErrorKind, PrometheusExporter, Snapshot, cachier};
-use cachier_tests::backend::{Fault, MapBackend};
+use cachier_tests::backend::{Fault, with_map};
 use cachier_tests::sandbox::{in_another_process, in_folder};
 use cachier_tests::wait::until;
 
@@ -18,9 +18,7 @@ fn reading_metrics_never_waits_for_the_store() {
     }
 
     let entries = || double::metrics().stats().entries;
-    isolated(|| {
-        let map = MapBackend::default();
-        cachier::register_backend("map", map.clone()).unwrap();
+    with_map(|map| {
         let exporter = PrometheusExporter::builder().port(0).build().unwrap();
         exporter.register_function(double::metrics()).unwrap();
         double(1);
@@ -65,9 +63,7 @@ fn the_size_of_a_failing_store_is_unknown() {
     }
 
     let entries = || double::metrics().stats().entries;
-    isolated(|| {
-        let map = MapBackend::default();
-        cachier::register_backend("map", map.clone()).unwrap();
+    with_map(|map| {
         double(1);
         double::usage().unwrap();
         assert_eq!(entries(), Some(1));

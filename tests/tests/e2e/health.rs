@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 
 use cachier::testing::isolated;
 use cachier::{ErrorKind, GlobalParams, cachier, set_global_params};
-use cachier_tests::backend::{Fault, MapBackend};
+use cachier_tests::backend::{Fault, MapBackend, with_map};
 use cachier_tests::process::{Process, part, say, skip};
 use cachier_tests::sandbox::in_folder;
 
@@ -162,9 +162,7 @@ fn a_missing_backend_is_unhealthy_once_called() {
 
 #[test]
 fn a_store_that_gives_no_leases_is_unhealthy() {
-    isolated(|| {
-        let map = MapBackend::default();
-        cachier::register_backend("map", map.clone()).unwrap();
+    with_map(|map| {
         assert_eq!(checked(), "map");
         map.set(Fault::FailsToLease(ErrorKind::Io));
         assert_eq!(checked(), "map!");

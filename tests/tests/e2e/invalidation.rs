@@ -2,9 +2,8 @@
 
 use std::convert::identity;
 
-use cachier::testing::isolated;
 use cachier::{CallOptions, cachier};
-use cachier_tests::backend::MapBackend;
+use cachier_tests::backend::with_map;
 use cachier_tests::callers::Callers;
 use cachier_tests::gate::{Counter, Gate};
 use cachier_tests::sandbox::in_folder;
@@ -134,9 +133,7 @@ fn values_invalidated_during_unleased_stores_are_removed() {
         number * 2
     }
 
-    isolated(|| {
-        let map = MapBackend::default();
-        cachier::register_backend("map", map.clone()).unwrap();
+    with_map(|map| {
         map.before_storing(|| assert!(!double::invalidate(21).unwrap()));
         assert_eq!(
             double::call_with(CallOptions::new().overwrite_cache(), 21),

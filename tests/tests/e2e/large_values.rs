@@ -3,9 +3,9 @@
 use std::thread;
 use std::time::Duration;
 
-use cachier::testing::{Clock, IsolatedContext, isolated};
+use cachier::testing::{Clock, IsolatedContext};
 use cachier::{CallOptions, ErrorKind, Outcome, cachier};
-use cachier_tests::backend::{Fault, MapBackend};
+use cachier_tests::backend::{Fault, with_map};
 use cachier_tests::gate::{Counter, Gate};
 use cachier_tests::sandbox::in_folder;
 use cachier_tests::wait::{until, until_waiting};
@@ -63,9 +63,7 @@ fn an_overwritten_one_is_not_served() {
         RUNS.next().to_string().repeat(LARGE)
     }
 
-    isolated(|| {
-        let map = MapBackend::default();
-        cachier::register_backend("map", map.clone()).unwrap();
+    with_map(|map| {
         assert!(data().starts_with('1'));
         cachier::flush();
         assert!(data().starts_with('1'), "in the backend, and now before it");
@@ -97,9 +95,7 @@ fn slow_stores_are_shared_only_while_fresh() {
         RUNS.next().to_string().repeat(LARGE)
     }
 
-    isolated(|| {
-        let map = MapBackend::default();
-        cachier::register_backend("map", map.clone()).unwrap();
+    with_map(|map| {
         map.before_storing(|| GATE.wait());
         assert!(data().starts_with('1'));
         GATE.until_arrived(1);

@@ -5,13 +5,13 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use cachier::testing::{Clock, isolated};
+use cachier::testing::Clock;
 use cachier::{
     CallOptions, ErrorKind, Outcome, Tier, cachier, global_params, register_backend,
     set_global_params,
 };
 use cachier_metrics::{NearResult, RemovalCause};
-use cachier_tests::backend::{Fault, MapBackend};
+use cachier_tests::backend::{Fault, MapBackend, with_map};
 use cachier_tests::gate::Counter;
 use cachier_tests::sandbox::{entries, in_folder};
 use futures_lite::future::{block_on, poll_once};
@@ -163,9 +163,7 @@ fn its_time_starts_with_the_load() {
         number * 2
     }
 
-    isolated(|| {
-        let map = MapBackend::default();
-        cachier::register_backend("map", map.clone()).unwrap();
+    with_map(|map| {
         let tier = || double::call_detailed(CallOptions::new(), 21).tier;
         assert_eq!(tier(), None);
         Clock::advance(11 * SECOND);
@@ -194,9 +192,7 @@ async fn newest_async(_key: u8) -> u64 {
 
 #[test]
 fn failed_changes_leave_nothing_near() {
-    isolated(|| {
-        let map = MapBackend::default();
-        register_backend("map", map.clone()).unwrap();
+    with_map(|map| {
         let tier = || newest::call_detailed(CallOptions::new(), 1).tier;
         let fail: [fn(); 3] = [
             || _ = newest::call_with(CallOptions::new().overwrite_cache(), 1),
@@ -220,9 +216,7 @@ fn failed_changes_leave_nothing_near() {
 
 #[test]
 fn cancelled_changes_leave_nothing_near() {
-    isolated(|| {
-        let map = MapBackend::default();
-        register_backend("map", map.clone()).unwrap();
+    with_map(|map| {
         let tier = || block_on(newest_async::call_detailed(CallOptions::new(), 1)).tier;
         let operations: [fn() -> BoxedFuture; 3] = [
             || Box::pin(async { drop(newest_async::invalidate(1).await) }),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use cachier::testing::{Clock, isolated, isolated_async};
 use cachier::{CallOptions, ErrorKind, Outcome, cachier, register_backend};
 use cachier_metrics::{ComputeFailure, Reason, StaleUse};
-use cachier_tests::backend::{Fault, MapBackend};
+use cachier_tests::backend::{Fault, MapBackend, with_map};
 use cachier_tests::callers::Callers;
 use cachier_tests::gate::{Counter, Gate, panic_silently};
 use cachier_tests::sandbox::in_folder;
@@ -100,9 +100,7 @@ fn stale_calls_rarely_ask_for_the_lease() {
         number * 2
     }
 
-    isolated(|| {
-        let map = MapBackend::default();
-        cachier::register_backend("map", map.clone()).unwrap();
+    with_map(|map| {
         double(21);
         Clock::advance(2 * HOUR);
         map.set(Fault::OthersCompute);
