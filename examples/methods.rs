@@ -60,11 +60,21 @@ trait Greeter {
     fn greeting(&self, name: &str) -> String;
 }
 
+/// The attribute on the impl gives the methods of a trait their companions.
+#[cachier::methods]
 impl Greeter for Shop {
-    /// A trait impl has no room for a companion; the cache is found by name.
-    #[cachier(backend = "memory", skip(self), name = "greeting", companion = false)]
+    #[cachier(backend = "memory", skip(self), name = "greeting")]
     fn greeting(&self, name: &str) -> String {
         format!("Welcome, {name}")
+    }
+}
+
+/// A type of another crate has them in an extension trait.
+#[cachier::methods(trait TextCaches)]
+impl Greeter for str {
+    #[cachier(backend = "memory", key = |self, name| (self.to_owned(), name.to_owned()))]
+    fn greeting(&self, name: &str) -> String {
+        format!("{self}, {name}")
     }
 }
 
@@ -143,9 +153,15 @@ fn in_a_trait(shop: &Shop) -> Result<(), cachier::Error> {
     println!("{} {}", shop.greeting("Ada"), shop.greeting("Ada"));
     let greeting = cachier::function("greeting").expect("it has been called");
     println!(
-        "greeting: {:?} entry, cleared {:?}",
+        "greeting: {:?} entry, of Ada {:?}, cleared {:?}",
         greeting.usage()?.entries,
+        Shop::greeting_cache().peek(shop, "Ada")?,
         greeting.clear_cache()?
+    );
+    println!(
+        "{}: stored {:?}",
+        "Hello".greeting("Bob"),
+        str::greeting_cache().peek("Hello", "Bob")?
     );
     Ok(())
 }

@@ -1,4 +1,5 @@
-//! The `#[cachier]` attribute, documented in its re-export `cachier::cachier`.
+//! The attributes `#[cachier]` and `#[cachier::methods]`, documented in their re-exports `cachier::cachier` and
+//! `cachier::methods`.
 //!
 //! Expansion has four phases: `parse` turns tokens into syntax, `model` syntax into meaning, `validate` finds
 //! contradictions, `expand` generates code. All errors are reported together. `surroundings` looks at what stands around the
@@ -7,6 +8,7 @@
 mod diagnostics;
 mod expand;
 mod fingerprint;
+mod methods;
 mod model;
 mod package;
 mod parse;
@@ -14,8 +16,10 @@ mod surroundings;
 mod validate;
 
 use diagnostics::Errors;
+use expand::Expanded;
 use model::{Arguments, Cached};
 use package::Package;
+use parse::Function;
 use proc_macro2::TokenStream;
 
 /// Caches a function.
@@ -25,6 +29,15 @@ pub fn cachier(
     item: proc_macro::TokenStream,
 ) -> proc_macro::TokenStream {
     attribute(arguments.into(), item.into(), Package::being_built()).into()
+}
+
+/// Caches the methods of an impl that have `#[cachier]`.
+#[proc_macro_attribute]
+pub fn methods(
+    arguments: proc_macro::TokenStream,
+    item: proc_macro::TokenStream,
+) -> proc_macro::TokenStream {
+    methods::methods(arguments.into(), item.into(), &Package::being_built()).into()
 }
 
 fn attribute(arguments: TokenStream, item: TokenStream, package: Package) -> TokenStream {
@@ -38,8 +51,18 @@ fn attribute(arguments: TokenStream, item: TokenStream, package: Package) -> Tok
             .chain(item)
             .collect();
     };
-    validate::validate(&arguments, &function, &mut errors);
-    let cached = Cached::new(&arguments, &function, package);
+    expanded(&arguments, &function, package, errors).item
+}
+
+/// Validates and expands a function.
+fn expanded(
+    arguments: &Arguments,
+    function: &Function,
+    package: Package,
+    mut errors: Errors,
+) -> Expanded {
+    validate::validate(arguments, function, &mut errors);
+    let cached = Cached::new(arguments, function, package);
     if errors.is_empty() {
         expand::expand(&cached)
     } else {

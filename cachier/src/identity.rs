@@ -15,6 +15,17 @@ pub struct FunctionSpec {
     pub options: Options,
 }
 
+impl FunctionSpec {
+    /// The spec of a method of a trait's impl whose static stands in another trait, made for that impl.
+    #[must_use]
+    pub fn in_impl_of_trait(self) -> Self {
+        Self {
+            path: path_in_impl(&self.path, &self.identity),
+            ..self
+        }
+    }
+}
+
 /// The package of the crate that holds a function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Package {
@@ -59,6 +70,46 @@ pub fn identity_of_function(companion: &str, marker: &str) -> String {
     let (_, last) = split_last_segment(without_closures(marker));
     let type_arguments = last.find('<').map_or("", |start| &last[start..]);
     without_lifetimes(&format!("{companion}{type_arguments}"))
+}
+
+/// The path of a method of all of an impl: the type of `place`, which stands in a trait made for that impl and generic as it
+/// is, and the trait of `identity`, which is one instantiation.
+///
+/// `<a::S<_> as b::Tr<_>>::get` for `<a::S<_> as c::Made<_>>::get` and `<a::S<u8> as b::Tr<u8>>::get`.
+fn path_in_impl(place: &str, identity: &str) -> String {
+    let (Some((of, made)), Some((_, known))) = (qualified(place), qualified(identity)) else {
+        return identity.to_owned();
+    };
+    let method = &place[of.len() + made.len() + "< as ".len()..];
+    let made = without_lifetimes(made);
+    let of_trait = match made.find('<') {
+        Some(arguments) => {
+            let end = known.find('<').unwrap_or(known.len());
+            format!("{}{}", &known[..end], &made[arguments..])
+        }
+        None => known.to_owned(),
+    };
+    format!("<{of} as {of_trait}{method}")
+}
+
+/// Type and trait in `<a::S<u8> as a::Tr<u8>>::get`.
+fn qualified(path: &str) -> Option<(&str, &str)> {
+    let inside = path.strip_prefix('<')?;
+    let (mut depth, mut end_of_type) = (0_usize, None);
+    for (index, character) in inside.char_indices() {
+        match character {
+            '<' => depth += 1,
+            '>' if inside[..index].ends_with('-') => {}
+            '>' if depth == 0 => {
+                let start: usize = end_of_type?;
+                return Some((&inside[..start], &inside[start + " as ".len()..index]));
+            }
+            '>' => depth -= 1,
+            ' ' if depth == 0 && inside[index..].starts_with(" as ") => end_of_type = Some(index),
+            _ => {}
+        }
+    }
+    None
 }
 
 /// The name of a function in storage: its package, which holds no colon, and its name. Crate names alone need not be unique.
@@ -208,6 +259,45 @@ mod tests {
         ];
         for (marker, identity) in cases {
             assert_eq!(identity_of_method(marker, "get"), identity);
+        }
+    }
+
+    #[test]
+    fn paths_in_impls_are_of_the_impls_trait() {
+        let cases = [
+            (
+                "<a::S as c::Made>::get",
+                "<a::S as b::Tr<u8>>::get",
+                "<a::S as b::Tr<u8>>::get",
+            ),
+            (
+                "<a::S<_> as c::Made<_>>::get",
+                "<a::S<u8> as b::Tr>::get",
+                "<a::S<_> as b::Tr<_>>::get",
+            ),
+            (
+                "<a::S as c::Made<_>>::get",
+                "<a::S as b::Tr<u8>>::get",
+                "<a::S as b::Tr<_>>::get",
+            ),
+            (
+                "<_ as c::Made<'_, _>>::get",
+                "<u8 as b::Tr>::get",
+                "<_ as b::Tr<_>>::get",
+            ),
+            (
+                "<a::S as c::Made<'_>>::get",
+                "<a::S as b::Tr<&str>>::get",
+                "<a::S as b::Tr<&str>>::get",
+            ),
+            (
+                "<fn(_) -> a::S<_> as c::Made<_>>::get",
+                "<fn(u8) -> a::S<u8> as b::Tr>::get",
+                "<fn(_) -> a::S<_> as b::Tr<_>>::get",
+            ),
+        ];
+        for (place, identity, path) in cases {
+            assert_eq!(path_in_impl(place, identity), path);
         }
     }
 

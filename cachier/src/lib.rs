@@ -24,7 +24,7 @@
 //!
 //! # Where to look
 //!
-//! - [`macro@cachier`]: the attribute and its arguments.
+//! - [`macro@cachier`]: the attribute and its arguments; [`macro@methods`]: the same for the methods of an impl.
 //! - The companion, an empty enum of the function's name: `forecast::metrics()`, `forecast::invalidate("Oslo", 3)?`,
 //!   `forecast::clear_cache()?`, `forecast::peek(…)`, `forecast::precache_value(…)`, `forecast::call_detailed(…)`.
 //!   For methods it is a [`MethodCache`].
@@ -130,6 +130,8 @@ pub use cachier_backends::{
 };
 #[doc = include_str!("attribute.md")]
 pub use cachier_macros::cachier;
+#[doc = include_str!("methods.md")]
+pub use cachier_macros::methods;
 pub use cachier_metrics::{CacheMetrics, Distribution, Snapshot, Stats};
 #[cfg(feature = "prometheus")]
 pub use cachier_metrics::{Detail, ExportError, PrometheusBuilder, PrometheusExporter};

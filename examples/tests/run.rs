@@ -104,7 +104,8 @@ fn methods() {
     let expected = [
         "share it: 1 hit, 2 misses",
         "3 misses, one for each type",
-        "cleared Some(1)",
+        "of Ada Some(\"Welcome, Ada\"), cleared Some(1)",
+        "stored Some(\"Hello, Bob\")",
     ];
     shows(env!("CARGO_BIN_EXE_methods"), &expected);
 }

@@ -6,7 +6,8 @@ use syn::ext::IdentExt as _;
 use syn::{Attribute, Meta};
 
 use super::code;
-use crate::model::{Cached, CompanionKind, Destination};
+use crate::model::{Cached, CompanionKind, Destination, LINTS};
+use crate::parse::Header;
 
 /// Those of the function that is called, and a line of documentation about the companion.
 pub(super) fn of_wrapper(cached: &Cached) -> TokenStream {
@@ -46,6 +47,32 @@ pub(super) fn of_body(cached: &Cached) -> TokenStream {
     // A deprecated function may call itself and its like.
     let allow = has(cached, "deprecated").then(|| quote!(#[allow(deprecated)]));
     quote!(#(#attributes)* #allow)
+}
+
+/// Those of the impl that decide whether it is there at all.
+pub(super) fn cfg_of(header: &Header) -> TokenStream {
+    let attributes = header.attributes.iter();
+    attributes
+        .filter(|attribute| is(attribute, "cfg"))
+        .map(|attribute| quote!(#attribute))
+        .collect()
+}
+
+/// The lints of the impl, for bodies that have left it. What it expects may occur in those that stay.
+pub(super) fn lints_of(header: &Header) -> TokenStream {
+    let attributes = header.attributes.iter();
+    attributes
+        .filter(|attribute| LINTS.iter().any(|lint| is(attribute, lint)))
+        .map(
+            |attribute| match (is(attribute, "expect"), &attribute.meta) {
+                (true, Meta::List(list)) => {
+                    let lints = &list.tokens;
+                    quote!(#[allow(#lints)])
+                }
+                _ => quote!(#attribute),
+            },
+        )
+        .collect()
 }
 
 /// The attributes with one of these destinations.

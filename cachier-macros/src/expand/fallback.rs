@@ -5,23 +5,30 @@ use proc_macro2::TokenStream;
 use quote::format_ident;
 use syn::Ident;
 
-use super::{attributes, code};
+use super::hidden_trait::{Outside, OutsideCompanion};
+use super::{Expanded, attributes, code};
 use crate::model::{Cached, CompanionKind, Obstacle};
 use crate::parse::{Function, is_cachier};
 
 /// The errors, the function as it is, and items that other code may refer to.
-pub(crate) fn fallback(cached: &Cached, errors: TokenStream) -> TokenStream {
+pub(crate) fn fallback(cached: &Cached, errors: TokenStream) -> Expanded {
     let item = item(cached);
-    let companion = match &cached.companion {
-        _ if !has_room(cached) => TokenStream::new(),
-        CompanionKind::Enum(name) => companion(cached, name),
+    let (mut sibling, mut outside) = (None, None);
+    match &cached.companion {
+        _ if !has_room(cached) => {}
+        CompanionKind::Enum(name) => sibling = Some(companion(cached, name)),
         // The name itself may be the error.
-        CompanionKind::Function(name) if *name != cached.function.signature.ident => {
-            sibling(cached, name)
-        }
-        CompanionKind::Function(_) | CompanionKind::None => TokenStream::new(),
-    };
-    code!(#errors #item #companion)
+        CompanionKind::Function(name) if *name == cached.function.signature.ident => {}
+        CompanionKind::Function(name) => match cached.in_impl_of_trait() {
+            Some(_) => outside = Some(stub(cached, name)),
+            None => sibling = Some(of_method(cached, name)),
+        },
+        CompanionKind::None => {}
+    }
+    Expanded {
+        item: code!(#errors #item #sibling),
+        outside,
+    }
 }
 
 /// Whether a stub companion makes no errors of its own.
@@ -52,22 +59,37 @@ fn companion(cached: &Cached, name: &Ident) -> TokenStream {
 }
 
 /// The stub companion of a method.
-fn sibling(cached: &Cached, name: &Ident) -> TokenStream {
-    let (krate, visibility) = (&cached.krate, &cached.function.visibility);
+fn of_method(cached: &Cached, name: &Ident) -> TokenStream {
+    let (visibility, ty) = (&cached.function.visibility, stub_type(cached));
     let attributes = attributes::of_companion(cached);
+    code! {
+        #attributes
+        #[doc(hidden)]
+        #[allow(dead_code)]
+        #visibility fn #name() -> #ty {
+            ::core::unreachable!()
+        }
+    }
+}
+
+/// The stub companion of a method of a trait's impl.
+fn stub(cached: &Cached, name: &Ident) -> Outside {
+    Outside {
+        attributes: attributes::of_companion(cached),
+        declarations: TokenStream::new(),
+        definitions: TokenStream::new(),
+        companion: OutsideCompanion::Stub(name.clone(), stub_type(cached)),
+    }
+}
+
+fn stub_type(cached: &Cached) -> TokenStream {
+    let krate = &cached.krate;
     let arguments = cached.parameters.len() + usize::from(cached.receiver.is_some());
     let ty = match cached.is_async() {
         true => code!(NoAsyncMethodCache),
         false => code!(NoMethodCache),
     };
-    code! {
-        #attributes
-        #[doc(hidden)]
-        #[allow(dead_code)]
-        #visibility fn #name() -> #krate::__private::#ty<#arguments> {
-            ::core::unreachable!()
-        }
-    }
+    code!(#krate::__private::#ty<#arguments>)
 }
 
 /// The function without a second `#[cachier]`, which would add another companion.

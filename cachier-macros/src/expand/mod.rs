@@ -9,6 +9,8 @@ mod companion_enum;
 mod companion_function;
 mod dispatch;
 mod fallback;
+mod hidden_trait;
+mod implementation;
 mod options;
 mod own_key;
 mod quoting;
@@ -23,12 +25,22 @@ mod without_companion;
 use proc_macro2::TokenStream;
 
 pub(crate) use self::fallback::fallback;
+pub(crate) use self::hidden_trait::Outside;
+pub(crate) use self::implementation::implementation;
 use self::quoting::{Place, code, krate_at};
 use crate::model::{Cached, CompanionKind};
 
+/// The code of a cached function.
+pub(crate) struct Expanded {
+    /// Takes the place of the function, in a trait's impl without anything that the trait does not have.
+    pub(crate) item: TokenStream,
+    /// What a method of a trait's impl has outside of that.
+    pub(crate) outside: Option<Outside>,
+}
+
 /// The wrapper, with all other generated items.
-pub(crate) fn expand(cached: &Cached) -> TokenStream {
-    match &cached.companion {
+pub(crate) fn expand(cached: &Cached) -> Expanded {
+    let item = match &cached.companion {
         CompanionKind::Enum(companion) => {
             let dispatch = code!(#companion::__dispatch);
             let wrapper = call::wrapper(cached, &code!(#companion::__site()), &dispatch);
@@ -36,12 +48,18 @@ pub(crate) fn expand(cached: &Cached) -> TokenStream {
             code!(#wrapper #companion)
         }
         CompanionKind::Function(companion) => {
+            if let Some(header) = cached.in_impl_of_trait() {
+                return hidden_trait::method(cached, header, companion);
+            }
             let names = companion_function::Names::of(cached);
-            let (site, dispatch) = (&names.site, &names.dispatch);
-            let wrapper = call::wrapper(cached, &code!(Self::#site()), &code!(Self::#dispatch));
+            let wrapper = call::wrapper(cached, &names.site(), &names.dispatch());
             let siblings = companion_function::siblings(cached, &names, companion);
             code!(#wrapper #siblings)
         }
         CompanionKind::None => without_companion::whole(cached),
+    };
+    Expanded {
+        item,
+        outside: None,
     }
 }

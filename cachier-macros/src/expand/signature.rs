@@ -87,14 +87,16 @@ pub(super) fn turbofish(cached: &Cached) -> TokenStream {
 
 /// The names of type and const parameters.
 pub(super) fn type_parameters(generics: &Generics) -> Vec<&syn::Ident> {
-    let params = generics.params.iter();
-    params
-        .filter_map(|param| match param {
-            GenericParam::Type(param) => Some(&param.ident),
-            GenericParam::Const(param) => Some(&param.ident),
-            _ => None,
-        })
-        .collect()
+    generics.params.iter().filter_map(type_parameter).collect()
+}
+
+/// The name of a type or const parameter.
+pub(super) fn type_parameter(param: &GenericParam) -> Option<&syn::Ident> {
+    match param {
+        GenericParam::Type(param) => Some(&param.ident),
+        GenericParam::Const(param) => Some(&param.ident),
+        _ => None,
+    }
 }
 
 fn immutable(receiver: &Receiver) -> Receiver {
@@ -130,6 +132,9 @@ impl OneLifetime {
             .iter()
             .map(|parameter| parameter.ty.clone());
         let mut types: Vec<Type> = receiver.into_iter().chain(parameters).collect();
+        if let Some(header) = cached.in_impl_of_trait() {
+            types.iter_mut().for_each(|ty| header.write_out(ty));
+        }
         types.iter_mut().for_each(|ty| unify.visit_type_mut(ty));
         unify.visit_generics_mut(&mut generics);
         name_impl_traits(&mut types, &mut generics);

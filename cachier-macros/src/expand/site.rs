@@ -4,7 +4,8 @@ use proc_macro2::TokenStream;
 
 use syn::ext::IdentExt as _;
 
-use super::{arguments, code, options};
+use super::companion_function::Names;
+use super::{arguments, code, hidden_trait, options};
 use crate::model::{Cached, CompanionKind, Store, Typing};
 
 /// The static, with the function's options; `place` is `static NAME`, or a function that returns it.
@@ -20,7 +21,8 @@ pub(super) fn item(cached: &Cached, span: &TokenStream) -> TokenStream {
         Typing::Erased => code!(#krate::__private::ErasedSite::new),
     };
     let package = package(cached);
-    code!(#krate::__site! { #span: #ty = #new, #package, |#marker| #identity, #options })
+    let finish = cached.in_impl_of_trait().map(|_| code!(, in_impl_of_trait));
+    code!(#krate::__site! { #span: #ty = #new, #package, |#marker| #identity, #options #finish })
 }
 
 /// The function's package and the hash of its folder, for backends that outlive the process.
@@ -38,6 +40,10 @@ fn package(cached: &Cached) -> TokenStream {
 
 /// Whether the site's types are known, for the runtime's macros.
 pub(super) fn typing(cached: &Cached) -> TokenStream {
+    if let Some(header) = cached.in_impl_of_trait() {
+        let marker = Names::at(cached, hidden_trait::path(header)).marker(cached);
+        return code!([named #marker]);
+    }
     match cached.typing {
         Typing::Typed => code!([typed]),
         Typing::Erased => code!([erased]),

@@ -54,6 +54,7 @@ impl<'a> Source<'a> {
         let is_known = match cached.companion {
             // A free function has no type parameters but its own.
             CompanionKind::Enum(_) => !depends_on(ty, &own_parameters(cached)),
+            _ if cached.function.within.is_some() => !depends_on(ty, &own_or_of_impl(cached)),
             _ => may_be_alias(ty) && !depends_on(ty, &own_or_of_impl(cached)),
         };
         if is_known {
@@ -70,11 +71,19 @@ fn own_parameters(cached: &Cached) -> impl Fn(&Ident) -> bool {
     move |word| own.contains(&word)
 }
 
-/// Whether a word is, or looks like, a type parameter of a method or of its impl, which the macro cannot see: `Self`,
+/// Whether a word is a type parameter of a method or of its impl, or looks like one where the macro cannot see that: `Self`,
 /// `T`, `K2`.
 fn own_or_of_impl(cached: &Cached) -> impl Fn(&Ident) -> bool {
     let is_own = own_parameters(cached);
+    let of_impl = cached
+        .function
+        .within
+        .as_ref()
+        .map(|header| header.type_parameters());
     move |word| {
+        if let Some(of_impl) = &of_impl {
+            return of_impl.contains(&word) || word == "Self" || is_own(word);
+        }
         let name = word.to_string();
         let mut letters = name.chars();
         let is_short = letters

@@ -29,10 +29,26 @@ fn attribute(arguments: &str, function: &str) -> TokenStream {
 /// Compares an expansion with its file, or updates the file.
 #[track_caller]
 fn expands(name: &str, arguments: &str, function: &str) {
-    let code = attribute(arguments, function);
+    compare(name, attribute(arguments, function), SCREEN);
+}
+
+/// Likewise, for an impl.
+#[track_caller]
+fn expands_methods(name: &str, arguments: &str, item: &str) {
+    let package = Package {
+        name: Some("app".to_owned()),
+        folder: Some(0x0123_4567_89ab_cdef),
+    };
+    let code = crate::methods::methods(arguments.parse().unwrap(), item.parse().unwrap(), &package);
+    // Declarations and definitions.
+    compare(name, code, 2 * SCREEN);
+}
+
+#[track_caller]
+fn compare(name: &str, code: TokenStream, screen: usize) {
     let expanded = prettyplease::unparse(&syn::parse2(code).unwrap());
     let lines = expanded.lines().count();
-    assert!(lines <= SCREEN, "{lines} lines:\n{expanded}");
+    assert!(lines <= screen, "{lines} lines:\n{expanded}");
     let file = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("tests/snapshots")
         .join(name);
@@ -91,6 +107,33 @@ fn a_method_of_a_trait_impl() {
         "companion = false, skip(self), version = none",
         "async fn fetch(&self, mut id: u64) -> Result<Page, Error> { id += 1; self.load(id).await }",
     );
+}
+
+#[test]
+fn a_method_of_an_annotated_trait_impl() {
+    expands_methods(
+        "methods.rs",
+        "",
+        "impl<T: Part> Lookup for Table<'_, T> {
+            type Found = Page<T>;
+            #[cachier(backend = \"file\", skip(self), version = none)]
+            async fn fetch(&self, mut id: u64) -> Option<Self::Found> { id += 1; self.load(id).await }
+        }",
+    );
+}
+
+#[test]
+fn an_annotated_impl_leaves_all_else_alone() {
+    let others = "impl S { #![allow(x)] const A : [u8 ; { 1 }] = [0 ; { 1 }] ; type B = u8 ; made ! { a } made ! (b) ; \
+                  # [inline] pub (crate) fn f < const N : usize > (a : u8) -> S < { N } > where u8 : X { half . } fn c () { } }";
+    let others: TokenStream = others.parse().unwrap();
+    let package = Package::being_built();
+    let cached = others.to_string().replace("fn c", "# [cachier] fn c");
+    let code = crate::methods::methods(TokenStream::new(), cached.parse().unwrap(), &package);
+    let spaceless = |code: &TokenStream| code.to_string().replace(' ', "");
+    let (before, code) = (spaceless(&others), spaceless(&code));
+    let before = before.split("fnc").next().unwrap();
+    assert!(code.starts_with(before), "{code}");
 }
 
 #[test]

@@ -47,7 +47,7 @@ fn path(attribute: &Attribute) -> Path {
 }
 
 /// The levels of lints.
-const LINTS: &[&str] = &["allow", "expect", "warn", "deny", "forbid"];
+pub(crate) const LINTS: &[&str] = &["allow", "expect", "warn", "deny", "forbid"];
 
 /// The language's own attributes that speak of the function as others see and call it.
 const OUTER: &[&str] = &[

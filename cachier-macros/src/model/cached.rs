@@ -8,7 +8,7 @@ use super::{
     Argument, Arguments, Backend, BuiltIn, Companion, Flag, Parameter, Placement, Role, Switch,
 };
 use crate::package::Package;
-use crate::parse::Function;
+use crate::parse::{Function, Header};
 
 /// A cached function.
 pub(crate) struct Cached<'a> {
@@ -90,6 +90,13 @@ impl<'a> Cached<'a> {
         has_type_parameters(self.function)
     }
 
+    /// The impl of a trait around it, where the companion has its place outside of that.
+    pub(crate) fn in_impl_of_trait(&self) -> Option<&'a Header> {
+        let header = self.function.within.as_deref()?;
+        let has_companion = !matches!(self.companion, CompanionKind::None);
+        (has_companion && header.of_trait.is_some()).then_some(header)
+    }
+
     pub(crate) fn has_metrics(&self) -> bool {
         is_on(&self.arguments.enable_metrics)
     }
@@ -133,7 +140,12 @@ impl CompanionKind {
             (Some(Companion::Named(name)), Placement::Free) => Self::Enum(name.clone()),
             (Some(Companion::Named(name)), _) => Self::Function(name.clone()),
             (None, Placement::Free) => Self::Enum(function_name.clone()),
-            (None, _) => Self::Function(format_ident!("{function_name}_cache")),
+            (None, _) => {
+                let within = function.within.as_ref();
+                let words = within.map(|header| header.words_of_trait());
+                let words = words.unwrap_or_default();
+                Self::Function(format_ident!("{function_name}{words}_cache"))
+            }
         }
     }
 }

@@ -5,6 +5,7 @@ mod arguments;
 mod attributes;
 mod cached;
 mod choices;
+mod header;
 mod key;
 mod obstacles;
 mod parameters;
@@ -14,7 +15,7 @@ mod tests;
 mod values;
 
 pub(crate) use arguments::{Argument, Arguments};
-pub(crate) use attributes::Destination;
+pub(crate) use attributes::{Destination, LINTS};
 pub(crate) use cached::{Cached, CompanionKind, Store, Typing, is_compiled_in, is_off, is_on};
 pub(crate) use choices::{Backend, BuiltIn, OnBackendError};
 pub(crate) use key::{KeyParameter, StandsFor, bound_names};

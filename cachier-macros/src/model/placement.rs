@@ -1,4 +1,4 @@
-//! Where a function is defined. A macro sees only the function, so its tokens decide.
+//! Where a function is defined. Unless an attribute on the impl has shown it, the function's tokens decide.
 
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 use quote::ToTokens as _;
@@ -12,7 +12,7 @@ use crate::surroundings::Container;
 pub(crate) enum Placement {
     /// In a module or a function.
     Free,
-    /// In an impl: it has a receiver, mentions `Self`, or declares `in_impl`.
+    /// In an impl: that has an attribute, or the function has a receiver, mentions `Self`, or declares `in_impl`.
     Associated,
     /// In an impl, as its file shows, but nothing says so.
     Undeclared,
@@ -23,6 +23,7 @@ impl Placement {
         let is_declared = arguments.in_impl.as_ref().is_some_and(|flag| flag.value.0);
         let signature = &function.signature;
         if is_declared
+            || function.within.is_some()
             || signature.receiver().is_some()
             || has_word(signature.to_token_stream(), &|word| word == "Self")
             || mentions_self(function.body.stream())

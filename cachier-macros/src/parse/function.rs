@@ -1,9 +1,12 @@
 //! The annotated function: its signature as syntax, its body as tokens.
 
+use std::rc::Rc;
+
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 use syn::parse::{ParseStream, Parser as _};
 use syn::{Attribute, Error, Result, Signature, Token, Visibility};
 
+use super::implementation::Header;
 use crate::surroundings::Surroundings;
 
 /// A function with a body. The body is not parsed: incomplete code must expand, for editors.
@@ -13,6 +16,8 @@ pub(crate) struct Function {
     pub(crate) signature: Signature,
     pub(crate) body: Group,
     pub(crate) surroundings: Surroundings,
+    /// The impl around it, if an attribute there has shown it.
+    pub(crate) within: Option<Rc<Header>>,
 }
 
 /// Parses the annotated item.
@@ -38,7 +43,7 @@ pub(crate) fn is_cachier(attribute: &Attribute) -> bool {
 }
 
 impl Function {
-    fn parse(input: ParseStream) -> Result<Self> {
+    pub(super) fn parse(input: ParseStream) -> Result<Self> {
         let attributes = input.call(Attribute::parse_outer)?;
         let visibility = input.parse()?;
         if !starts_function(input) {
@@ -58,6 +63,7 @@ impl Function {
             signature,
             body,
             surroundings: Surroundings::default(),
+            within: None,
         })
     }
 }
@@ -78,7 +84,7 @@ fn ungrouped(body: TokenTree) -> Group {
     }
 }
 
-fn starts_function(input: ParseStream) -> bool {
+pub(super) fn starts_function(input: ParseStream) -> bool {
     let ahead = input.fork();
     ahead.parse::<Option<Token![const]>>().is_ok()
         && ahead.parse::<Option<Token![async]>>().is_ok()

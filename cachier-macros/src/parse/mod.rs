@@ -1,13 +1,17 @@
 //! Phase one: tokens become syntax. Only what cannot be parsed is an error here.
 
 mod arguments;
+mod companions;
 mod duration;
 mod function;
+mod implementation;
 mod size;
 mod words;
 
 pub(crate) use arguments::{ParsedArgument, Value, arguments};
+pub(crate) use companions::{Companions, companions};
 pub(crate) use duration::duration;
 pub(crate) use function::{Function, function, is_cachier};
+pub(crate) use implementation::{Header, Implementation, Member, implementation};
 pub(crate) use size::size;
 pub(crate) use words::has_word;

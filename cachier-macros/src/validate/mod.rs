@@ -4,6 +4,7 @@ mod attributes;
 mod combinations;
 mod companion;
 mod features;
+mod implementation;
 mod keys;
 mod lifetimes;
 mod names;
@@ -12,6 +13,7 @@ mod signature;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use self::implementation::{check as implementation, clashes};
 use crate::diagnostics::Errors;
 use crate::model::Arguments;
 use crate::parse::Function;
@@ -20,6 +22,7 @@ use crate::parse::Function;
 pub(crate) fn validate(arguments: &Arguments, function: &Function, errors: &mut Errors) {
     features::check(arguments, errors);
     combinations::check(arguments, errors);
+    implementation::check_signature(arguments, function, errors);
     keys::check(arguments, function, errors);
     lifetimes::check(arguments, function, errors);
     names::check(arguments, function, errors);

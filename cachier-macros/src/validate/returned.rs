@@ -57,8 +57,8 @@ const FUTURE: &str =
     "a future cannot be kept, only what it gives; write an `async fn` that returns that";
 
 /// Attributes of the impl are expanded before those of its methods, whatever their order.
-const REWRITTEN: &str = "`#[async_trait]` has made a boxed future of this method, which cannot be cached; move the body into \
-                         an inherent `async fn`, cache that, and call it from here";
+const REWRITTEN: &str = "`#[async_trait]` has made a boxed future of this method, which cannot be cached; write \
+                         `#[cachier::methods]` on the impl, above `#[async_trait]`";
 
 fn is_future(bound: &TypeParamBound) -> bool {
     match bound {

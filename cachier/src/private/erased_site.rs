@@ -54,6 +54,25 @@ impl ErasedSite {
         _: Sh,
         _: &A,
     ) -> &'static Site<A::StoreKind> {
+        self.find_known::<M, A::StoreKind>(std::any::type_name::<M>)
+    }
+
+    /// The site of the marker's instantiation; the marker is a function that tells its name.
+    #[inline]
+    pub fn resolve_named<M: Fn() -> &'static str, Sh: ReturnType, A: Arguments<Sh>>(
+        &'static self,
+        marker: M,
+        _: Sh,
+        _: &A,
+    ) -> &'static Site<A::StoreKind> {
+        self.find_known::<M, A::StoreKind>(marker)
+    }
+
+    #[inline]
+    fn find_known<M, S: StoreKind>(
+        &'static self,
+        name: impl FnOnce() -> &'static str,
+    ) -> &'static Site<S> {
         let marker = typeid::of::<M>();
         let mut known = self.known.get();
         while let Some(KnownSite { id, site, next, .. }) = known.map(Box::as_ref) {
@@ -64,7 +83,7 @@ impl ErasedSite {
             }
             known = next.get();
         }
-        self.find(marker, std::any::type_name::<M>())
+        self.find(marker, name())
     }
 
     /// Finds the site by the marker's function, or makes it, and adds it to the list.

@@ -4,7 +4,7 @@
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __site {
-    (static $name:ident: $type:ty = $new:path, [$package:expr $(, $folder:literal)?], |$marker:tt| $identity:expr, $options:expr) => {
+    (static $name:ident: $type:ty = $new:path, [$package:expr $(, $folder:literal)?], |$marker:tt| $identity:expr, $options:expr $(, $finish:ident)?) => {
         static $name: $type = $new(|marker| {
             // Stands where the function stands, whatever the types of the call.
             enum Place {}
@@ -14,13 +14,13 @@ macro_rules! __site {
                 path: identity(::core::any::type_name::<Place>()),
                 package: $crate::__package!($package $(, $folder)?),
                 options: $options,
-            }
+            }$(.$finish())?
         });
     };
-    (fn $name:ident(): $type:ty = $new:path, $package:tt, |$marker:tt| $identity:expr, $options:expr) => {
+    (fn $name:ident(): $type:ty = $new:path, $package:tt, |$marker:tt| $identity:expr, $options:expr $(, $finish:ident)?) => {
         #[doc(hidden)]
         fn $name() -> &'static $type {
-            $crate::__site! { static SITE: $type = $new, $package, |$marker| $identity, $options }
+            $crate::__site! { static SITE: $type = $new, $package, |$marker| $identity, $options $(, $finish)? }
             &SITE
         }
     };
@@ -56,10 +56,10 @@ macro_rules! __slot {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __lookup {
-    ([$typing:ident] $site:expr, $return_type:expr, [$($key:stmt;)?] $place:ident $parts:tt, $slot:expr) => {{
+    ([$($typing:tt)+] $site:expr, $return_type:expr, [$($key:stmt;)?] $place:ident $parts:tt, $slot:expr) => {{
         $($key;)?
         let (return_type, arguments) = $crate::__checked!($return_type, $place $parts);
-        $crate::__resolved!([$typing] $site, return_type, arguments).lookup(return_type, &arguments, $slot)
+        $crate::__resolved!([$($typing)+] $site, return_type, arguments).lookup(return_type, &arguments, $slot)
     }};
 }
 
@@ -128,6 +128,10 @@ macro_rules! __resolved {
     ([erased] $site:expr, $return_type:expr, $arguments:ident) => {
         $site.resolve(&|| (), $return_type, &$arguments)
     };
+    // The marker, a function, is one for all that the method consists of.
+    ([named $marker:expr] $site:expr, $return_type:expr, $arguments:ident) => {
+        $site.resolve_named($marker, $return_type, &$arguments)
+    };
 }
 
 /// The hidden function that dispatches a request with the function's body: its signature in parts, the site, the spec, the
@@ -139,7 +143,7 @@ macro_rules! __dispatch {
         $(#[$attribute:meta])*
         [$($async:ident)?] $name:ident [$($generics:tt)*] [$($receiver:tt)*] ($($parameters:tt)*) [$($where:tt)*]
         [$returned:ty] [$stored:ty]
-        [$typing:ident] $site:expr, $spec:expr, [$($key:stmt;)?] $place:ident $parts:tt, $($run:tt)*
+        [$($typing:tt)+] $site:expr, $spec:expr, [$($key:stmt;)?] $place:ident $parts:tt, $($run:tt)*
     ) => {
         $(#[$attribute])*
         #[doc(hidden)]
@@ -151,7 +155,7 @@ macro_rules! __dispatch {
                 let spec = $spec;
                 $($key;)?
                 let arguments = $crate::__arguments!($place $parts);
-                $crate::__resolved!([$typing] $site, spec.return_type, arguments)
+                $crate::__resolved!([$($typing)+] $site, spec.return_type, arguments)
                     .prepare(spec, operation, &arguments)
             });
             $crate::__run!([$($async)?] $spec, prepared, $($run)*)

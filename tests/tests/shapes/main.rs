@@ -3,6 +3,7 @@
 
 mod addresses;
 mod alike;
+mod annotated_impls;
 mod arguments;
 mod attributes;
 mod free;

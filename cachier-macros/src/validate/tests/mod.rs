@@ -311,8 +311,8 @@ fn a_method_that_async_trait_has_rewritten() {
         "fn f<'life0, 'async_trait>(&'life0 self, id: u64) \
          -> ::core::pin::Pin<Box<dyn ::core::future::Future<Output = u64> + ::core::marker::Send + 'async_trait>> \
          where 'life0: 'async_trait, Self: 'async_trait { Box::pin(async move { id }) }",
-        "`#[async_trait]` has made a boxed future of this method, which cannot be cached; move the body into an inherent \
-         `async fn`, cache that, and call it from here",
+        "`#[async_trait]` has made a boxed future of this method, which cannot be cached; write \
+         `#[cachier::methods]` on the impl, above `#[async_trait]`",
         "f",
     );
 }

@@ -1,0 +1,117 @@
+//! An impl as a whole: what its attribute says, and the names of its companions.
+
+use proc_macro2::Span;
+use quote::ToTokens as _;
+use syn::visit::{self, Visit};
+use syn::{FnArg, Ident, TypeImplTrait, TypePath};
+
+use crate::diagnostics::Errors;
+use crate::model::{Arguments, CompanionKind};
+use crate::parse::{Companions, Function, Header};
+
+/// Checks an impl with this many cached methods against its attribute.
+pub(crate) fn check(header: &Header, companions: &Companions, methods: usize, errors: &mut Errors) {
+    if methods == 0 {
+        errors.at(
+            Span::call_site(),
+            "no method of this impl has `#[cachier(..)]`: write it on each that is to be cached",
+        );
+    }
+    check_place(header, companions, errors);
+}
+
+fn check_place(header: &Header, companions: &Companions, errors: &mut Errors) {
+    const INHERENT: &str = "the companions of an inherent impl stand beside its methods, and are as visible as those; a \
+                            visibility or a trait is for the companions of a trait's impl";
+    if header.of_trait.is_some() {
+    } else if let Some(visibility) = &companions.visibility {
+        errors.over(visibility, INHERENT);
+    } else if let Some(name) = &companions.in_trait {
+        errors.over(name, INHERENT);
+    }
+}
+
+/// Finds companions whose names others have, for each method whether its has. Items with `#[cfg]` may be versions of one.
+pub(crate) fn clashes(
+    header: &Header,
+    methods: &[(&Arguments, &Function)],
+    uncached: &[Ident],
+) -> Vec<Option<Ident>> {
+    let mut seen: Vec<Ident> = Vec::new();
+    let clash = |(arguments, function): &(&Arguments, &Function)| {
+        let CompanionKind::Function(companion) = CompanionKind::of(arguments, function) else {
+            return None;
+        };
+        let mut attributes = function.attributes.iter();
+        if attributes.any(|attribute| attribute.path().is_ident("cfg")) {
+            return None;
+        }
+        // In a trait's impl, the companions are in another one.
+        let is_other = header.of_trait.is_none() && uncached.contains(&companion);
+        if is_other || seen.contains(&companion) {
+            return Some(companion);
+        }
+        seen.push(companion);
+        None
+    };
+    methods.iter().map(clash).collect()
+}
+
+/// The companion of a trait's method names types outside of the trait's impl.
+pub(super) fn check_signature(arguments: &Arguments, function: &Function, errors: &mut Errors) {
+    let Some(header) = function.within.as_deref() else {
+        return;
+    };
+    let companion = CompanionKind::of(arguments, function);
+    if header.of_trait.is_none() || matches!(companion, CompanionKind::None) {
+        return;
+    }
+    for input in &function.signature.inputs {
+        if let FnArg::Typed(argument) = input {
+            Opaque(errors).visit_type(&argument.ty);
+            Elsewhere { header, errors }.visit_type(&argument.ty);
+        }
+    }
+    Elsewhere { header, errors }.visit_return_type(&function.signature.output);
+}
+
+/// Finds argument types without a name.
+struct Opaque<'e>(&'e mut Errors);
+
+impl<'ast> Visit<'ast> for Opaque<'_> {
+    fn visit_type_impl_trait(&mut self, opaque: &'ast TypeImplTrait) {
+        self.0.over(
+            opaque,
+            "the companion of a trait's method has to name the types of its arguments; write `companion = false`",
+        );
+    }
+}
+
+/// Finds associated types that the impl does not define.
+struct Elsewhere<'a> {
+    header: &'a Header,
+    errors: &'a mut Errors,
+}
+
+impl<'ast> Visit<'ast> for Elsewhere<'_> {
+    fn visit_type_path(&mut self, path: &'ast TypePath) {
+        let mut segments = path.path.segments.iter();
+        if path.qself.is_none()
+            && segments.next().is_some_and(|first| first.ident == "Self")
+            && let Some(associated) = segments.next()
+            && !self
+                .header
+                .types
+                .iter()
+                .any(|(name, _)| *name == associated.ident)
+        {
+            let written = path.to_token_stream().to_string().replace(' ', "");
+            let name = &associated.ident;
+            self.errors.over(
+                path,
+                format!("`{written}` is not defined in this impl; write the type itself, or `<Self as TheTrait>::{name}`"),
+            );
+        }
+        visit::visit_type_path(self, path);
+    }
+}
