@@ -150,8 +150,10 @@ fn generics() {
 }
 
 fn in_a_trait(shop: &Shop) -> Result<(), cachier::Error> {
+    // Found by name before the first call, since it is expected.
+    cachier::expect([Shop::greeting_cache().handle()]);
+    let greeting = cachier::function("greeting").expect("it is expected");
     println!("{} {}", shop.greeting("Ada"), shop.greeting("Ada"));
-    let greeting = cachier::function("greeting").expect("it has been called");
     println!(
         "greeting: {:?} entry, of Ada {:?}, cleared {:?}",
         greeting.usage()?.entries,

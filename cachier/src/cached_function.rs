@@ -2,15 +2,16 @@
 
 use std::fmt;
 
-use cachier_backends::{Error, Usage};
+use cachier_backends::{BoxFuture, Error, Usage};
 use cachier_metrics::{CacheMetrics, Snapshot, Stats};
 
 use crate::block_on::block_on;
 use crate::call::CallMode;
 use crate::context;
+use crate::handle::ExpectedFunction;
 use crate::registered::RegisteredFunction;
 
-/// A cached function that has been called, whatever its types.
+/// A cached function that has been called or is [expected](crate::expect), whatever its types.
 ///
 /// ```
 /// # use cachier::cachier;
@@ -27,8 +28,15 @@ use crate::registered::RegisteredFunction;
 /// ```
 #[derive(Clone, Copy)]
 pub struct CachedFunction {
-    function: &'static dyn RegisteredFunction,
+    function: Known,
     reach: Reach,
+}
+
+/// A function that has been called, or is expected.
+#[derive(Clone, Copy)]
+enum Known {
+    Registered(&'static dyn RegisteredFunction),
+    Expected(&'static ExpectedFunction),
 }
 
 /// The functions that operations apply to.
@@ -38,6 +46,8 @@ enum Reach {
     Instantiation,
     /// All functions of its name.
     Name,
+    /// All functions of its name with type arguments.
+    TypedName,
 }
 
 impl CachedFunction {
@@ -71,7 +81,7 @@ impl CachedFunction {
     #[must_use]
     pub fn is_enabled(self) -> bool {
         let mut reached = self.reached().into_iter();
-        reached.any(RegisteredFunction::is_enabled)
+        reached.any(Known::is_enabled)
     }
 
     /// The function's metrics, if it has `enable_metrics`. Of several functions of one name, those of the first that has
@@ -179,13 +189,13 @@ impl CachedFunction {
     }
 
     /// The functions that operations apply to at the moment.
-    fn reached(self) -> Vec<&'static dyn RegisteredFunction> {
+    fn reached(self) -> Vec<Known> {
         match self.reach {
             Reach::Instantiation => vec![self.function],
-            Reach::Name => {
-                let functions = context::current().registry.functions();
-                let same = |known: &&&dyn RegisteredFunction| known.name() == self.name();
-                functions.values().filter(same).copied().collect()
+            Reach::Name => known(|known| known.name() == self.name()),
+            Reach::TypedName => {
+                let name = self.function.typed_name();
+                known(|known| known.typed_name() == name)
             }
         }
     }
@@ -197,19 +207,100 @@ impl CachedFunction {
         if matches!(self.reach, Reach::Name) {
             let duplicates = context::current().registry.duplicates();
             let same = |known: &&&dyn RegisteredFunction| known.name() == self.name();
-            functions.extend(duplicates.iter().filter(same));
+            let of_name = duplicates.iter().filter(same);
+            functions.extend(of_name.copied().map(Known::Registered));
         }
         let mut all: Vec<&'static CacheMetrics> = Vec::new();
-        for metrics in functions
-            .into_iter()
-            .filter_map(RegisteredFunction::metrics)
-        {
+        for metrics in functions.into_iter().filter_map(Known::metrics) {
             if !all.iter().any(|known| std::ptr::eq(*known, metrics)) {
                 all.push(metrics);
             }
         }
         all
     }
+}
+
+impl Known {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Registered(function) => function.name(),
+            Self::Expected(function) => &function.name,
+        }
+    }
+
+    fn typed_name(self) -> &'static str {
+        match self {
+            Self::Registered(function) => function.typed_name(),
+            Self::Expected(function) => &function.typed_name,
+        }
+    }
+
+    fn backend(self) -> String {
+        match self {
+            Self::Registered(function) => function.backend(),
+            Self::Expected(function) => {
+                let backends = &context::current().backends;
+                backends.label(&function.place.options.backend)
+            }
+        }
+    }
+
+    fn is_enabled(self) -> bool {
+        match self {
+            Self::Registered(function) => function.is_enabled(),
+            Self::Expected(function) => context::current().registry.is_on(&function.name),
+        }
+    }
+
+    fn metrics(self) -> Option<&'static CacheMetrics> {
+        match self {
+            Self::Registered(function) => function.metrics(),
+            Self::Expected(of) => of.function.metrics(of.instantiation),
+        }
+    }
+
+    fn clear(self, mode: CallMode) -> BoxFuture<'static, Option<u64>> {
+        match self {
+            Self::Registered(function) => function.clear(mode),
+            Self::Expected(of) => of.function.clear_unregistered(of.instantiation, mode),
+        }
+    }
+
+    fn clear_leases(self, mode: CallMode) -> BoxFuture<'static, ()> {
+        match self {
+            Self::Registered(function) => function.clear_leases(mode),
+            Self::Expected(of) => of
+                .function
+                .clear_leases_unregistered(of.instantiation, mode),
+        }
+    }
+
+    fn usage(self, mode: CallMode) -> BoxFuture<'static, Usage> {
+        match self {
+            Self::Registered(function) => function.usage(mode),
+            Self::Expected(of) => of.function.usage_unregistered(of.instantiation, mode),
+        }
+    }
+}
+
+/// The functions for which this holds: those that have been called, then those that are expected. Of an expected one that
+/// has been called, the second only reaches what the first does not.
+fn known(is_meant: impl Fn(Known) -> bool) -> Vec<Known> {
+    let registry = &context::current().registry;
+    let expected: Vec<_> = registry
+        .expected()
+        .into_iter()
+        .filter(|function| is_meant(Known::Expected(*function)))
+        .collect();
+    // Not under the lock: this may add functions.
+    expected
+        .iter()
+        .for_each(|function| function.function.register());
+    let functions = registry.functions();
+    let registered = functions.values().copied().map(Known::Registered);
+    let mut all: Vec<Known> = registered.filter(|function| is_meant(*function)).collect();
+    all.extend(expected.into_iter().map(Known::Expected));
+    all
 }
 
 /// The sum, if both are known.
@@ -242,13 +333,13 @@ impl fmt::Debug for CachedFunction {
 pub fn functions() -> Vec<CachedFunction> {
     let functions = context::current().registry.functions();
     let alone = |function: &&'static dyn RegisteredFunction| CachedFunction {
-        function: *function,
+        function: Known::Registered(*function),
         reach: Reach::Instantiation,
     };
     functions.values().map(alone).collect()
 }
 
-/// The cached function of this name, if it has been called.
+/// The cached function of this name, if it has been called or is [expected](crate::expect).
 ///
 /// Several functions may share a name: the instantiations of a generic function, the impls of a trait, and functions of
 /// other packages. Operations apply to all of them, and [`stats`](CachedFunction::stats) adds them up. A name with type
@@ -256,25 +347,22 @@ pub fn functions() -> Vec<CachedFunction> {
 ///
 /// ```
 /// # use cachier::cachier;
-/// #[cachier(backend = "memory", name = "square")]
-/// fn square(n: u64) -> u64 {
-///     n * n
+/// #[cachier(backend = "memory", name = "rate", enable_metrics)]
+/// fn rate(currency: &str) -> f64 {
+///     currency.len() as f64
 /// }
 ///
-/// assert!(cachier::function("sqare").is_none());
-/// square(4);
-/// assert_eq!(cachier::function("square").map(|known| known.backend()).as_deref(), Some("memory"));
+/// assert!(cachier::function("rate").is_none());
+/// cachier::expect([rate::handle()]);
+/// let known = cachier::function("rate").expect("it is expected");
+/// assert_eq!(known.clear_cache()?, Some(0));
+/// # Ok::<(), cachier::Error>(())
 /// ```
 #[must_use]
 pub fn function(name: &str) -> Option<CachedFunction> {
-    let functions = context::current().registry.functions();
-    let find = |is_it: fn(&dyn RegisteredFunction) -> &str, reach| {
-        let function = functions.values().find(|known| is_it(**known) == name)?;
-        Some(CachedFunction {
-            function: *function,
-            reach,
-        })
+    let find = |is_it: fn(Known) -> &'static str, reach| {
+        let function = known(|known| is_it(known) == name).into_iter().next()?;
+        Some(CachedFunction { function, reach })
     };
-    find(|function| function.name(), Reach::Name)
-        .or_else(|| find(|function| function.typed_name(), Reach::Instantiation))
+    find(Known::name, Reach::Name).or_else(|| find(Known::typed_name, Reach::TypedName))
 }

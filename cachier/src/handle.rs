@@ -2,7 +2,11 @@
 
 use std::fmt;
 
-use crate::identity::{FunctionSpec, Package};
+use cachier_backends::{BoxFuture, Usage};
+use cachier_metrics::CacheMetrics;
+
+use crate::call::CallMode;
+use crate::identity::{self, FunctionSpec, Package};
 use crate::options::Options;
 
 /// A cached function, called or not: what `handle()` of its companion returns, for [`expect`](crate::expect).
@@ -19,6 +23,7 @@ use crate::options::Options;
 #[derive(Clone, Copy)]
 #[must_use]
 pub struct Handle {
+    function: &'static dyn AnnotatedFunction,
     make_spec: fn(&'static str) -> FunctionSpec,
     /// The name of an instantiation; empty for a function that is not generic, and for all of one that is.
     instantiation: &'static str,
@@ -31,38 +36,76 @@ pub(crate) struct Place {
     pub(crate) package: Package,
 }
 
-impl Place {
-    /// Whether functions of both keep their values in the same store, whatever the program's parameters are.
-    pub(crate) fn is_same(&self, other: &Self) -> bool {
-        let of = |place: &Self| {
-            let options = &place.options;
-            (
-                options.backend.clone(),
-                options.cache_dir.clone(),
-                place.package,
-            )
-        };
-        of(self) == of(other)
-    }
+/// A function of which the program has said that it will be called.
+pub(crate) struct ExpectedFunction {
+    pub(crate) function: &'static dyn AnnotatedFunction,
+    pub(crate) instantiation: &'static str,
+    /// The name in metrics and messages.
+    pub(crate) name: String,
+    /// The name with type arguments.
+    pub(crate) typed_name: String,
+    pub(crate) place: Place,
+}
+
+/// The static of a cached function, called or not, with its types and store erased. `instantiation` says which of a generic
+/// function or a method.
+pub(crate) trait AnnotatedFunction: Sync {
+    /// Registers the function, if its types are known without a call.
+    fn register(&'static self);
+    /// The metrics, if the function has some.
+    fn metrics(&'static self, instantiation: &'static str) -> Option<&'static CacheMetrics>;
+
+    /// Forgets the entries of what is not registered, from other processes; how many, where that can be known.
+    fn clear_unregistered(
+        &'static self,
+        instantiation: &'static str,
+        mode: CallMode,
+    ) -> BoxFuture<'static, Option<u64>>;
+    fn clear_leases_unregistered(
+        &'static self,
+        instantiation: &'static str,
+        mode: CallMode,
+    ) -> BoxFuture<'static, ()>;
+    fn usage_unregistered(
+        &'static self,
+        instantiation: &'static str,
+        mode: CallMode,
+    ) -> BoxFuture<'static, Usage>;
 }
 
 impl Handle {
     pub(crate) const fn new(
+        function: &'static dyn AnnotatedFunction,
         make_spec: fn(&'static str) -> FunctionSpec,
         instantiation: &'static str,
     ) -> Self {
         Self {
+            function,
             make_spec,
             instantiation,
         }
     }
 
-    pub(crate) fn place(self) -> Place {
+    pub(crate) fn expected(self) -> ExpectedFunction {
         let spec = (self.make_spec)(self.instantiation);
-        Place {
-            options: spec.options,
-            package: spec.package,
+        ExpectedFunction {
+            function: self.function,
+            instantiation: self.instantiation,
+            name: identity::name(&spec),
+            typed_name: identity::typed_name(&spec),
+            place: Place {
+                options: spec.options,
+                package: spec.package,
+            },
         }
+    }
+}
+
+impl ExpectedFunction {
+    /// Whether both are the same instantiation of the same function.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        std::ptr::addr_eq(self.function, other.function)
+            && self.instantiation == other.instantiation
     }
 }
 

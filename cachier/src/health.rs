@@ -154,7 +154,8 @@ pub async fn check_backend_async(name: &str) -> BackendHealth {
     first.expect("there is at least one of the name")
 }
 
-/// Includes the backends of these functions in [`check`] before their first calls.
+/// Includes the backends of these functions in [`check`], and the functions in what [`function`](crate::function) finds,
+/// before their first calls.
 ///
 /// ```
 /// # use cachier::cachier;
@@ -168,7 +169,7 @@ pub async fn check_backend_async(name: &str) -> BackendHealth {
 pub fn expect(functions: impl IntoIterator<Item = Handle>) {
     let context = context::current();
     for function in functions {
-        context.registry.expect(function.place());
+        context.registry.expect(function);
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use cachier_backends::process::{PerProcess, copied};
 
-use crate::handle::Place;
+use crate::handle::{ExpectedFunction, Handle, Place};
 use crate::options::BackendName;
 use crate::registered::RegisteredFunction;
 use crate::switches::Switches;
@@ -16,8 +16,8 @@ pub(crate) struct Registry {
     /// Functions that are out of service, because another has their name in storage.
     duplicates: PerProcess<Mutex<Vec<&'static dyn RegisteredFunction>>>,
     switches: PerProcess<Mutex<Switches>>,
-    /// Where functions keep their values that need not have been called.
-    expected: PerProcess<Mutex<Vec<Place>>>,
+    /// Functions that need not have been called.
+    expected: PerProcess<Mutex<Vec<&'static ExpectedFunction>>>,
 }
 
 /// Another function has this name.
@@ -77,27 +77,39 @@ impl Registry {
         }
     }
 
+    /// Whether the switches leave functions of this name on.
+    pub(crate) fn is_on(&self, name: &str) -> bool {
+        self.switches().is_on(name)
+    }
+
     pub(crate) fn is_caching_enabled(&self) -> bool {
         !self.switches().is_everything_off()
     }
 
-    /// Counts a function's store among those in use.
-    pub(crate) fn expect(&self, place: Place) {
-        let mut places = self.expected_places();
-        if !places.iter().any(|known| known.is_same(&place)) {
-            places.push(place);
+    /// Counts a function among those in use, for as long as the process lives.
+    pub(crate) fn expect(&self, function: Handle) {
+        let function = function.expected();
+        let mut expected = self.lock_expected();
+        if !expected.iter().any(|known| known.is(&function)) {
+            expected.push(Box::leak(Box::new(function)));
         }
+    }
+
+    /// The functions that are expected.
+    pub(crate) fn expected(&self) -> Vec<&'static ExpectedFunction> {
+        self.lock_expected().clone()
     }
 
     /// Where values are kept of the functions that have been called or are expected, as far as in stores.
     pub(crate) fn places(&self) -> Vec<Place> {
-        let mut places = self.expected_places().clone();
+        let expected = self.expected().into_iter();
+        let mut places: Vec<Place> = expected.map(|function| function.place.clone()).collect();
         places.extend(self.functions().values().filter_map(|known| known.place()));
         places.retain(|place| place.options.backend != BackendName::Memory);
         places
     }
 
-    fn expected_places(&self) -> MutexGuard<'_, Vec<Place>> {
+    fn lock_expected(&self) -> MutexGuard<'_, Vec<&'static ExpectedFunction>> {
         self.expected.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -118,33 +130,5 @@ impl Registry {
 
     fn switches(&self) -> MutexGuard<'_, Switches> {
         self.switches.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::identity::Package;
-    use crate::options::Options;
-
-    #[test]
-    fn a_store_that_is_expected_again_takes_no_more_room() {
-        let registry = Registry::new(Switches::default());
-        let expect = |options: Options, package| {
-            let package = Package::built_in(package, 1);
-            registry.expect(Place { options, package });
-            registry.places().len()
-        };
-        let with_folder = |folder: &str| Options {
-            cache_dir: Some(folder.into()),
-            ..Options::new()
-        };
-        for _ in 0..3 {
-            expect(Options::new(), "app");
-            assert!(expect(with_folder("/one"), "app") <= 4);
-            expect(with_folder("/two"), "app");
-            expect(Options::new(), "other");
-        }
-        assert_eq!(registry.places().len(), 4);
     }
 }

@@ -78,11 +78,8 @@ impl ErasedSite {
         if let Some(error) = failed {
             return Err(error);
         }
-        if let Some((function, store)) = self.never_called(marker)? {
-            let session = Session::for_companion(&function, mode.into());
-            sum = add(sum, store.clear(&session).await?);
-        }
-        Ok(sum)
+        let uncalled = self.clear_uncalled(marker, mode.into()).await?;
+        Ok(add(sum, uncalled))
     }
 
     /// Drops all leases of all instantiations.
@@ -97,11 +94,7 @@ impl ErasedSite {
             done = done.and(function.clear_leases(mode.into()).await);
         }
         done?;
-        if let Some((function, store)) = self.never_called(marker)? {
-            let session = Session::for_companion(&function, mode.into());
-            store.clear_leases(&session).await?;
-        }
-        Ok(())
+        self.clear_leases_uncalled(marker, mode.into()).await
     }
 
     /// Entries and bytes held by all instantiations together, unless some may exist that this process has not called.
@@ -114,16 +107,61 @@ impl ErasedSite {
         for function in self.instantiations() {
             count(function.usage(mode.into()).await?);
         }
-        if let Some((function, store)) = self.never_called(marker)? {
-            let session = Session::for_companion(&function, mode.into());
-            count(store.usage(&session).await?);
-        }
+        count(self.usage_uncalled(marker, mode.into()).await?);
         Ok(Usage::new(entries, bytes))
     }
 
     /// The folder of the file backend.
     pub fn cache_dir(&'static self, marker: &'static str) -> PathBuf {
         cache_dir(&self.detached(marker))
+    }
+
+    /// Forgets the entries of the marker's function, if this process has not called it.
+    pub(super) async fn clear_uncalled(
+        &'static self,
+        marker: &'static str,
+        mode: CallMode,
+    ) -> Result<Option<u64>, Error> {
+        let Some((function, store)) = self.never_called(marker)? else {
+            return Ok(self.count_of_none(marker));
+        };
+        let session = Session::for_companion(&function, mode);
+        store.clear(&session).await
+    }
+
+    /// Drops the leases of the marker's function, if this process has not called it.
+    pub(super) async fn clear_leases_uncalled(
+        &'static self,
+        marker: &'static str,
+        mode: CallMode,
+    ) -> Result<(), Error> {
+        let Some((function, store)) = self.never_called(marker)? else {
+            return Ok(());
+        };
+        let session = Session::for_companion(&function, mode);
+        store.clear_leases(&session).await
+    }
+
+    /// Entries and bytes of the marker's function, if this process has not called it.
+    pub(super) async fn usage_uncalled(
+        &'static self,
+        marker: &'static str,
+        mode: CallMode,
+    ) -> Result<Usage, Error> {
+        let Some((function, store)) = self.never_called(marker)? else {
+            let count = self.count_of_none(marker);
+            return Ok(Usage::new(count, count));
+        };
+        let session = Session::for_companion(&function, mode);
+        store.usage(&session).await
+    }
+
+    /// The entries beside those of called instantiations where the marker adds none.
+    fn count_of_none(&self, marker: &'static str) -> Option<u64> {
+        match marker == ANY_TYPES {
+            true => self.uncalled_count(marker),
+            false => Some(0),
+        }
     }
 
     /// The entries of uncalled instantiations: zero, or unknown. Stores know names of functions, not which are

@@ -136,7 +136,7 @@ impl ErasedSite {
 
     /// The function for those who know no types. `marker` as for [`metrics`](Self::metrics).
     pub fn handle(&'static self, marker: &'static str) -> Handle {
-        Handle::new(self.make_spec, marker)
+        Handle::new(self, self.make_spec, marker)
     }
 
     /// The instantiations that have been called in the context of the calling code.

@@ -2,6 +2,7 @@
 
 mod absent;
 mod all_entries;
+mod annotated;
 mod argument;
 mod arguments;
 mod custom_encoding;

@@ -116,7 +116,7 @@ impl<S: StoreKind> Site<S> {
 
     /// The function for those who know no types.
     pub fn handle(&'static self) -> Handle {
-        Handle::new(self.make_spec, self.instantiation)
+        Handle::new(self, self.make_spec, self.instantiation)
     }
 
     #[cold]

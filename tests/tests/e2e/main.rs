@@ -8,6 +8,7 @@ mod deep;
 #[cfg(unix)]
 mod environment;
 mod events;
+mod expected;
 mod expiry;
 mod failing_backend;
 mod fates;

@@ -8,6 +8,7 @@ mod cost;
 mod crowd;
 mod deep;
 mod entries;
+mod expected;
 mod faults;
 #[cfg(unix)]
 mod forked_near;
