@@ -8,6 +8,7 @@
 mod diagnostics;
 mod expand;
 mod fingerprint;
+mod function;
 mod methods;
 mod model;
 mod package;
@@ -16,10 +17,9 @@ mod surroundings;
 mod validate;
 
 use diagnostics::Errors;
-use expand::Expanded;
-use model::{Arguments, Cached};
+use function::expanded;
+use model::Arguments;
 use package::Package;
-use parse::Function;
 use proc_macro2::TokenStream;
 
 /// Caches a function.
@@ -52,20 +52,4 @@ fn attribute(arguments: TokenStream, item: TokenStream, package: Package) -> Tok
             .collect();
     };
     expanded(&arguments, &function, package, errors).item
-}
-
-/// Validates and expands a function.
-fn expanded(
-    arguments: &Arguments,
-    function: &Function,
-    package: Package,
-    mut errors: Errors,
-) -> Expanded {
-    validate::validate(arguments, function, &mut errors);
-    let cached = Cached::new(arguments, function, package);
-    if errors.is_empty() {
-        expand::expand(&cached)
-    } else {
-        expand::fallback(&cached, errors.into_compile_errors())
-    }
 }

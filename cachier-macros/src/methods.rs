@@ -6,10 +6,11 @@ use syn::{Attribute, Error, Ident, Meta, Result};
 
 use crate::diagnostics::Errors;
 use crate::expand::Expanded;
+use crate::function::expanded;
 use crate::model::{Argument, Arguments, Companion};
 use crate::package::Package;
 use crate::parse::{Function, Implementation, Member};
-use crate::{expand, expanded, parse, validate};
+use crate::{expand, parse, validate};
 
 /// A part of the impl, with the arguments of its attribute.
 enum Part {

@@ -5,8 +5,8 @@ use proc_macro2::TokenStream;
 use quote::format_ident;
 use syn::Ident;
 
-use super::hidden_trait::{Outside, OutsideCompanion};
-use super::{Expanded, attributes, code};
+use super::expanded::{Expanded, Outside, OutsideCompanion};
+use super::{attributes, code};
 use crate::model::{Cached, CompanionKind, Obstacle};
 use crate::parse::{Function, is_cachier};
 

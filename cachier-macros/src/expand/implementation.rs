@@ -5,9 +5,9 @@ use quote::{ToTokens as _, format_ident, quote};
 use syn::punctuated::Punctuated;
 use syn::{GenericParam, Generics, Ident, Token, TypeParamBound, Visibility, WherePredicate};
 
-use super::companion_function::Accessor;
-use super::hidden_trait::{self, Outside, OutsideCompanion};
-use super::{Expanded, attributes, code, signature};
+use super::accessor::Accessor;
+use super::expanded::{Expanded, Outside, OutsideCompanion};
+use super::{attributes, code, hidden_names, signature};
 use crate::parse::{Companions, Header, Implementation, has_word};
 
 /// The whole: the impl with its members as expanded, and what stands outside of it.
@@ -51,7 +51,7 @@ fn used(of: &Implementation) -> TokenStream {
 /// The hidden trait, and its impl.
 fn hidden(header: &Header, outside: &[Outside]) -> TokenStream {
     let (name, of_trait, ty) = (
-        hidden_trait::name(header),
+        hidden_names::trait_name(header),
         &header.of_trait,
         &header.self_type,
     );
@@ -86,7 +86,7 @@ impl Place {
         match &companions.in_trait {
             Some(name) => Self::Trait(visibility, name.clone()),
             None if header.is_visibly_foreign() => {
-                let name = format_ident!("{}_companions", hidden_trait::name(header));
+                let name = format_ident!("{}_companions", hidden_names::trait_name(header));
                 Self::Trait(visibility, name)
             }
             // As with the methods of a trait, whoever sees the type sees them.

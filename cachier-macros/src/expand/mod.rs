@@ -2,13 +2,16 @@
 //!
 //! The macro's own identifiers have `mixed_site` hygiene, so they cannot collide with the user's.
 
+mod accessor;
 mod arguments;
 mod attributes;
 mod call;
 mod companion_enum;
 mod companion_function;
 mod dispatch;
+mod expanded;
 mod fallback;
+mod hidden_names;
 mod hidden_trait;
 mod implementation;
 mod options;
@@ -22,21 +25,11 @@ mod stored;
 mod tests;
 mod without_companion;
 
-use proc_macro2::TokenStream;
-
+pub(crate) use self::expanded::Expanded;
 pub(crate) use self::fallback::fallback;
-pub(crate) use self::hidden_trait::Outside;
 pub(crate) use self::implementation::implementation;
 use self::quoting::{Place, code, krate_at};
 use crate::model::{Cached, CompanionKind};
-
-/// The code of a cached function.
-pub(crate) struct Expanded {
-    /// Takes the place of the function, in a trait's impl without anything that the trait does not have.
-    pub(crate) item: TokenStream,
-    /// What a method of a trait's impl has outside of that.
-    pub(crate) outside: Option<Outside>,
-}
 
 /// The wrapper, with all other generated items.
 pub(crate) fn expand(cached: &Cached) -> Expanded {
@@ -51,7 +44,7 @@ pub(crate) fn expand(cached: &Cached) -> Expanded {
             if let Some(header) = cached.in_impl_of_trait() {
                 return hidden_trait::method(cached, header, companion);
             }
-            let names = companion_function::Names::of(cached);
+            let names = hidden_names::Names::of(cached);
             let wrapper = call::wrapper(cached, &names.site(), &names.dispatch());
             let siblings = companion_function::siblings(cached, &names, companion);
             code!(#wrapper #siblings)

@@ -4,8 +4,8 @@ use proc_macro2::TokenStream;
 
 use syn::ext::IdentExt as _;
 
-use super::companion_function::Names;
-use super::{arguments, code, hidden_trait, options};
+use super::hidden_names::{Names, trait_path};
+use super::{arguments, code, options};
 use crate::model::{Cached, CompanionKind, Store, Typing};
 
 /// The static, with the function's options; `place` is `static NAME`, or a function that returns it.
@@ -41,7 +41,7 @@ fn package(cached: &Cached) -> TokenStream {
 /// Whether the site's types are known, for the runtime's macros.
 pub(super) fn typing(cached: &Cached) -> TokenStream {
     if let Some(header) = cached.in_impl_of_trait() {
-        let marker = Names::at(cached, hidden_trait::path(header)).marker(cached);
+        let marker = Names::at(cached, trait_path(header)).marker(cached);
         return code!([named #marker]);
     }
     match cached.typing {

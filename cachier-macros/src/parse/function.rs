@@ -6,7 +6,7 @@ use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 use syn::parse::{ParseStream, Parser as _};
 use syn::{Attribute, Error, Result, Signature, Token, Visibility};
 
-use super::implementation::Header;
+use super::header::Header;
 use crate::surroundings::Surroundings;
 
 /// A function with a body. The body is not parsed: incomplete code must expand, for editors.
