@@ -8,6 +8,15 @@ use crate::error::{Error, ErrorKind, Operation};
 
 /// The path with the home folder in place of a leading `~`.
 ///
+/// ```
+/// use cachier_backends::home;
+/// use std::path::Path;
+///
+/// let elsewhere = Path::new("/var/cache/app");
+/// assert_eq!(home::expand(elsewhere).unwrap(), elsewhere);
+/// assert!(home::expand("~someone/cache".as_ref()).is_err());
+/// ```
+///
 /// # Errors
 /// If the user has no home folder, or another user's is meant.
 pub fn expand(path: &Path) -> Result<PathBuf, Error> {

@@ -41,10 +41,7 @@ fn observe(calls: &[u64], rate: SamplingRate, seed: u64) -> Histogram {
 /// Hits, one right after the other.
 fn observe_hits(hits: &[u64], rate: SamplingRate, seed: u64) -> Histogram {
     let blocks = Box::leak(Box::new(Blocks::new(rate)));
-    let (block, timed) = (
-        Block::new(blocks, Writers::One, seed),
-        TimedHits::new(blocks),
-    );
+    let (block, timed) = (Block::new(blocks, Writers::One, seed), TimedHits::new());
     let mut now = 0;
     for hit in hits {
         let (started, ended) = (now, now + hit);

@@ -4,20 +4,17 @@
 //! function's free list with its counts, and the next thread continues in it. Readers sum all blocks.
 
 use std::hash::{BuildHasher, RandomState};
-use std::marker::PhantomData;
 use std::sync::{Arc, OnceLock};
-use std::thread::LocalKey;
 
 use crate::counter::{Counter, Writers};
 use crate::histogram::{Histogram, LiveHistogram, SECONDS, Totals};
 use crate::labels::{NearResult, Outcome};
 use crate::per_process::{PerProcess, copied, get_or_init};
-use crate::sampling::{Sampled, SamplingRate, Strata, mixed};
+use crate::sampling::{SamplingRate, Strata, mixed};
 use crate::schedule::Schedule;
-use crate::slot::{LocalSlot, with_timed};
 use crate::snapshot::Snapshot;
 use crate::sync::{Mutex, MutexGuard, lock};
-use crate::timed_hits::{TimedHit, TimedHits};
+use crate::timed_hits::TimedHits;
 
 /// The counts of one thread.
 #[repr(C, align(128))]
@@ -27,8 +24,8 @@ pub(crate) struct Block {
     owner: &'static Blocks,
     pub(crate) near_hits: Counter,
     /// Calls that were no hits on the fast path, if some of them are sampled.
-    others: Counter,
-    sampled_others: Schedule,
+    pub(crate) others: Counter,
+    pub(crate) sampled_others: Schedule,
 }
 
 /// All blocks of one function.
@@ -66,20 +63,20 @@ impl Blocks {
     }
 
     /// The timed hits of a thread, from now on.
-    pub(crate) fn start_timing(&'static self) -> Arc<TimedHits> {
-        let timed = Arc::new(TimedHits::new(self));
+    pub(crate) fn start_timing(&self) -> Arc<TimedHits> {
+        let timed = Arc::new(TimedHits::new());
         self.lists().timed.push(Arc::clone(&timed));
         timed
     }
 
     /// Leaves a block with its counts to the next thread, and gives the memory of its timed hits back.
-    pub(crate) fn release(&'static self, block: &'static Block, timed: Option<Arc<TimedHits>>) {
+    pub(crate) fn release(&self, block: &'static Block, timed: Option<Arc<TimedHits>>) {
         let mut lists = self.lists();
         if let Some(timed) = timed {
             lists.timed.retain(|known| !Arc::ptr_eq(known, &timed));
             let ended = lists
                 .ended
-                .get_or_insert_with(|| Arc::new(TimedHits::new(self)));
+                .get_or_insert_with(|| Arc::new(TimedHits::new()));
             ended.absorb(&timed);
         }
         lists.free.push(block);
@@ -90,7 +87,7 @@ impl Blocks {
         get_or_init::<&Block>(&self.shared, || self.create(Writers::Many))
     }
 
-    fn shared_timed(&'static self) -> &'static TimedHits {
+    pub(crate) fn shared_timed(&'static self) -> &'static TimedHits {
         get_or_init::<Arc<_>>(&self.shared_timed, || self.start_timing())
     }
 
@@ -180,78 +177,6 @@ impl Block {
     }
 }
 
-/// A handle for counting hits on this thread. Cheap to get; used at once, not stored.
-///
-/// ```
-/// use cachier_metrics::{CacheMetrics, LocalSlot, MetricsOptions};
-///
-/// thread_local! {
-///     static SLOT: LocalSlot = const { LocalSlot::new() };
-/// }
-///
-/// let metrics = CacheMetrics::create(MetricsOptions::new("forecast", "memory"));
-/// metrics.local(&SLOT).hit();
-/// assert_eq!(metrics.stats().hits, 1);
-/// ```
-#[derive(Clone, Copy)]
-pub struct Local {
-    block: &'static Block,
-    writers: Writers,
-    /// Not `Send`: the block belongs to this thread.
-    not_send: PhantomData<*const ()>,
-}
-
-impl Local {
-    #[inline]
-    pub(crate) fn of(block: &'static Block, writers: Writers) -> Self {
-        Self {
-            block,
-            writers,
-            not_send: PhantomData,
-        }
-    }
-
-    /// Whether this call is timed if it turns out to be a hit.
-    #[inline]
-    pub fn times_hit(self) -> bool {
-        self.block.times_hit()
-    }
-
-    /// Decides whether to time a call that is not a hit; once per call.
-    pub fn sample(self) -> Option<Sampled> {
-        let schedule = &self.block.sampled_others;
-        let number = self.block.others.get();
-        self.block.others.add(1, self.writers);
-        // Calls adapt to nothing: their time does not matter.
-        schedule.is_due(number).then(|| schedule.advance(0))
-    }
-
-    /// Counts a call served with a fresh value.
-    #[inline]
-    pub fn hit(self) {
-        self.block.hits.add(1, self.writers);
-    }
-
-    /// Counts a lookup that found a fresh entry in the near tier.
-    #[inline]
-    pub fn near_hit(self) {
-        self.block.near_hits.add(1, self.writers);
-    }
-
-    /// Records a timed hit. The call itself is still counted by [`hit`](Self::hit). `slot` is where this handle comes from.
-    #[inline(never)]
-    pub fn timed_hit(self, slot: &'static LocalKey<LocalSlot>, hit: TimedHit) {
-        let weight = self.block.timed_hits.advance(hit.ended).weight();
-        let owner = self.block.owner;
-        match self.writers {
-            Writers::One => {
-                with_timed(owner, slot, |timed| timed.record(hit, weight, Writers::One));
-            }
-            Writers::Many => owner.shared_timed().record(hit, weight, Writers::Many),
-        }
-    }
-}
-
 #[cfg(all(test, not(shuttle)))]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -259,9 +184,9 @@ mod tests {
     use std::thread;
 
     use super::*;
-    use crate::labels::Outcome;
     use crate::metrics::{CacheMetrics, MetricsOptions};
     use crate::slot::LocalSlot;
+    use crate::timed_hits::TimedHit;
 
     thread_local! {
         static SLOT: LocalSlot = const { LocalSlot::new() };

@@ -19,6 +19,7 @@ mod gauges;
 mod histogram;
 mod labelled;
 mod labels;
+mod local;
 mod metrics;
 #[cfg(all(test, shuttle))]
 mod model;
@@ -38,7 +39,6 @@ mod ticker;
 mod timed_hits;
 mod windows;
 
-pub use block::Local;
 pub use clock::Clock;
 pub use distribution::{Distribution, Unit};
 #[cfg(feature = "prometheus")]
@@ -50,6 +50,7 @@ pub use labels::{
     AbandonReason, ComputeFailure, ErrorLabel, Label, NearResult, Operation, Outcome, Reason,
     RemovalCause, StaleUse, Tier, WaitScope,
 };
+pub use local::Local;
 pub use metrics::{CacheMetrics, MetricsOptions};
 pub use recorder::{CallRecorder, ComputeRecorder, ComputeResult, OperationRecorder, WaitRecorder};
 pub use sampling::{InvalidRate, Sampled, SamplingRate};

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::thread::LocalKey;
 use std::time::{Duration, SystemTime};
 
-use crate::block::{Blocks, Local};
+use crate::block::Blocks;
 use crate::clock::{Clock, nanos};
 use crate::counter::Writers;
 use crate::gauges::Gauges;
 use crate::labels::{ErrorLabel, NearResult, Operation, RemovalCause, StaleUse};
+use crate::local::Local;
 use crate::per_process::{PerProcess, copied};
 use crate::sampling::{Sampled, SamplingRate};
 use crate::shared::SharedCounters;
@@ -149,7 +150,8 @@ impl CacheMetrics {
         let attached = self.attached(slot);
         attached.unwrap_or_else(|| {
             self.counting();
-            attach(&self.blocks, slot)
+            let (block, writers) = attach(&self.blocks, slot);
+            Local::of(block, writers)
         })
     }
 

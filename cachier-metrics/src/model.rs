@@ -9,9 +9,10 @@ use std::time::Duration;
 use shuttle::scheduler::{PctScheduler, RandomScheduler, Scheduler};
 use shuttle::thread;
 
-use crate::block::{Blocks, Local};
+use crate::block::Blocks;
 use crate::counter::Writers;
 use crate::labels::{NearResult, Outcome};
+use crate::local::Local;
 use crate::metrics::{CacheMetrics, MetricsOptions};
 use crate::sampling::{Sampled, SamplingRate};
 use crate::snapshot::Snapshot;

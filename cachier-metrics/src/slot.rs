@@ -5,7 +5,7 @@ use std::mem::ManuallyDrop;
 use std::sync::Arc;
 use std::thread::LocalKey;
 
-use crate::block::{Block, Blocks, Local};
+use crate::block::{Block, Blocks};
 use crate::counter::Writers;
 use crate::timed_hits::TimedHits;
 
@@ -21,8 +21,11 @@ use crate::timed_hits::TimedHits;
 pub struct LocalSlot {
     block: Cell<Option<&'static Block>>,
     /// Emptied when the thread ends. Without a destructor, as a thread-local with one is slower to get at.
-    timed: ManuallyDrop<RefCell<Option<Arc<TimedHits>>>>,
+    timed: ManuallyDrop<RefCell<Option<OfBlock>>>,
 }
+
+/// A block, and the timed hits of its thread.
+type OfBlock = (&'static Block, Arc<TimedHits>);
 
 impl LocalSlot {
     /// An empty slot.
@@ -45,39 +48,43 @@ impl Default for LocalSlot {
     }
 }
 
-/// The slow path of [`CacheMetrics::local`](crate::CacheMetrics::local): puts this thread's block into the slot.
+/// The slow path of [`CacheMetrics::local`](crate::CacheMetrics::local): puts this thread's block into the slot. A thread
+/// that has ended already has none of its own.
 #[cold]
-pub(crate) fn attach(blocks: &'static Blocks, slot: &'static LocalKey<LocalSlot>) -> Local {
+pub(crate) fn attach(
+    blocks: &'static Blocks,
+    slot: &'static LocalKey<LocalSlot>,
+) -> (&'static Block, Writers) {
     match THREAD_BLOCKS.try_with(|thread| thread.borrow_mut().attach(blocks, slot)) {
-        Ok(block) => Local::of(block, Writers::One),
-        Err(_) => Local::of(blocks.shared(), Writers::Many),
+        Ok(block) => (block, Writers::One),
+        Err(_) => (blocks.shared(), Writers::Many),
     }
 }
 
-/// Runs `record` on this thread's timed hits of a function that it has a block of.
+/// Runs `record` on the timed hits that belong to a block of this thread.
 #[inline]
 pub(crate) fn with_timed(
-    owner: &'static Blocks,
+    block: &'static Block,
     slot: &'static LocalKey<LocalSlot>,
     record: impl Fn(&TimedHits),
 ) {
     slot.with(|slot| {
-        if let Some(timed) = &*slot.timed.borrow()
-            && timed.owned_by(owner)
+        if let Some((known, timed)) = &*slot.timed.borrow()
+            && std::ptr::eq(*known, block)
         {
             return record(timed);
         }
-        attach_timed(owner, slot);
-        if let Some(timed) = &*slot.timed.borrow() {
+        attach_timed(block, slot);
+        if let Some((_, timed)) = &*slot.timed.borrow() {
             record(timed);
         }
     });
 }
 
 #[cold]
-fn attach_timed(owner: &'static Blocks, slot: &LocalSlot) {
-    let timed = THREAD_BLOCKS.with(|thread| thread.borrow_mut().timed(owner));
-    *slot.timed.borrow_mut() = timed;
+fn attach_timed(block: &'static Block, slot: &LocalSlot) {
+    let timed = THREAD_BLOCKS.with(|thread| thread.borrow_mut().timed(block));
+    *slot.timed.borrow_mut() = timed.map(|timed| (block, timed));
 }
 
 thread_local! {
@@ -118,11 +125,10 @@ impl ThreadBlocks {
         block
     }
 
-    fn timed(&mut self, blocks: &'static Blocks) -> Option<Arc<TimedHits>> {
-        let timed = &mut self.find(blocks)?.timed;
-        Some(Arc::clone(
-            timed.get_or_insert_with(|| blocks.start_timing()),
-        ))
+    fn timed(&mut self, block: &'static Block) -> Option<Arc<TimedHits>> {
+        let timed = &mut self.find(block.owner())?.timed;
+        let timed = timed.get_or_insert_with(|| block.owner().start_timing());
+        Some(Arc::clone(timed))
     }
 
     fn find(&mut self, blocks: &Blocks) -> Option<&mut ThreadBlock> {

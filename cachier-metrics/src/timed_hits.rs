@@ -1,12 +1,10 @@
 //! The timed hits of one thread.
 
-use crate::block::Blocks;
 use crate::counter::{Sum, Writers};
 use crate::histogram::{LiveHistogram, SECONDS};
 
 /// What the timed hits of a thread show, 12 KB: given back when the thread ends, and its counts passed on.
 pub(crate) struct TimedHits {
-    owner: &'static Blocks,
     pub(crate) time_saved: Sum,
     pub(crate) latency: LiveHistogram,
     pub(crate) age: LiveHistogram,
@@ -25,17 +23,12 @@ pub struct TimedHit {
 }
 
 impl TimedHits {
-    pub(crate) fn new(owner: &'static Blocks) -> Self {
+    pub(crate) fn new() -> Self {
         Self {
-            owner,
             time_saved: Sum::default(),
             latency: LiveHistogram::new(&SECONDS),
             age: LiveHistogram::new(&SECONDS),
         }
-    }
-
-    pub(crate) fn owned_by(&self, blocks: &Blocks) -> bool {
-        std::ptr::eq(self.owner, blocks)
     }
 
     /// Records a hit that stands for `weight` of them. Inlined, so that it is compiled for one writer and for many

@@ -4,6 +4,15 @@ use sqlx::error::DatabaseError;
 
 use crate::error::{Error, ErrorKind, Operation};
 
+/// Without the URL, which may contain credentials.
+pub(super) fn unusable_url(hint: &'static str) -> Error {
+    unusable("the URL of the database cannot be used").with_hint(hint)
+}
+
+pub(super) fn unusable(message: &'static str) -> Error {
+    Error::new(ErrorKind::Protocol, Operation::Load, message)
+}
+
 /// The error of an operation.
 #[cold]
 pub(super) fn failed(operation: Operation, error: sqlx::Error) -> Error {

@@ -48,6 +48,7 @@ mod statements;
 mod subscribe;
 mod table;
 
+use self::error::{unusable, unusable_url};
 use crate::backend::{Instance, backend_by_instance, instance};
 #[cfg(feature = "sqlite")]
 use crate::default_folder::DefaultFolder;
@@ -304,13 +305,4 @@ fn address(url: &str) -> Result<Address, Error> {
         _ => Err("write sqlite:path, postgres://… or mysql://…"),
     };
     address.map_err(unusable_url)
-}
-
-/// Without the URL, which may contain credentials.
-fn unusable_url(hint: &'static str) -> Error {
-    unusable("the URL of the database cannot be used").with_hint(hint)
-}
-
-fn unusable(message: &'static str) -> Error {
-    Error::new(ErrorKind::Protocol, Operation::Load, message)
 }

@@ -10,6 +10,7 @@ use sqlx::sqlite::{SqliteAutoVacuum, SqliteConnectOptions, SqliteJournalMode, Sq
 
 use super::destination::FileId;
 use super::dialect::Dialect;
+use super::error::unusable_url;
 use crate::default_folder::LastUse;
 use crate::error::{Error, ErrorKind, Operation};
 use crate::home;
@@ -77,12 +78,12 @@ pub(super) struct File {
 /// The file of a URL; a leading `~/` is the home folder.
 pub(super) fn file(url: &str) -> Result<File, Error> {
     if url.contains(":memory:") || url.contains("mode=memory") {
-        return Err(super::unusable_url(
+        return Err(unusable_url(
             "each connection would have a store of its own; name a file, or use the memory backend",
         ));
     }
     let options = SqliteConnectOptions::from_str(url);
-    let options = options.map_err(|_| super::unusable_url("write sqlite:folder/file.db"))?;
+    let options = options.map_err(|_| unusable_url("write sqlite:folder/file.db"))?;
     let path = home::expand(options.get_filename())?;
     let options = options.filename(path);
     let is_read_only = url.contains("mode=ro") || url.contains("immutable=");

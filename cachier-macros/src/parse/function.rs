@@ -7,7 +7,7 @@ use syn::parse::{ParseStream, Parser as _};
 use syn::{Attribute, Error, Result, Signature, Token, Visibility};
 
 use super::header::Header;
-use crate::surroundings::Surroundings;
+use crate::surroundings::{self, Surroundings};
 
 /// A function with a body. The body is not parsed: incomplete code must expand, for editors.
 pub(crate) struct Function {
@@ -26,7 +26,7 @@ pub(crate) struct Function {
 /// If it is not a function with a body.
 pub(crate) fn function(item: TokenStream) -> Result<Function> {
     let function = Function::parse.parse2(item)?;
-    let surroundings = Surroundings::of(function.signature.fn_token.span);
+    let surroundings = surroundings::of(function.signature.fn_token.span);
     Ok(Function {
         surroundings,
         ..function

@@ -17,31 +17,20 @@ use std::time::SystemTime;
 
 use proc_macro2::Span;
 
-pub(crate) use outline::Container;
 use outline::Outline;
+pub(crate) use outline::{Container, Surroundings};
 
-/// What stands around and beside a function, as far as that is known.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub(crate) struct Surroundings {
-    /// The block in which the function stands.
-    pub(crate) container: Container,
-    /// The types and modules of that block, by name, with the keyword that defines them.
-    pub(crate) types: HashMap<String, &'static str>,
-}
-
-impl Surroundings {
-    /// Those of a token, if its file can be read.
-    pub(crate) fn of(token: Span) -> Self {
-        if !proc_macro::is_available() {
-            return Self::default();
-        }
-        let place = token.unwrap().start();
-        let (line, column) = (place.line(), place.column());
-        let outline = place.local_file().and_then(outline_of);
-        outline
-            .and_then(|outline| outline.at(line, column))
-            .unwrap_or_default()
+/// The surroundings of a token, if its file can be read.
+pub(crate) fn of(token: Span) -> Surroundings {
+    if !proc_macro::is_available() {
+        return Surroundings::default();
     }
+    let place = token.unwrap().start();
+    let (line, column) = (place.line(), place.column());
+    let outline = place.local_file().and_then(outline_of);
+    outline
+        .and_then(|outline| outline.at(line, column))
+        .unwrap_or_default()
 }
 
 /// Files that have been read in this run of the compiler.

@@ -1,7 +1,17 @@
 //! The blocks of a source file, and the types that they define.
 
-use super::Surroundings;
+use std::collections::HashMap;
+
 use super::lexer::{Token, tokens};
+
+/// What stands around and beside a function, as far as that is known.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Surroundings {
+    /// The block in which the function stands.
+    pub(crate) container: Container,
+    /// The types and modules of that block, by name, with the keyword that defines them.
+    pub(crate) types: HashMap<String, &'static str>,
+}
 
 /// What kind of block a function stands in.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]

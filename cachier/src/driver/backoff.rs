@@ -6,7 +6,6 @@ use std::time::Duration;
 use cachier_metrics::Reason;
 
 use super::core::Core;
-use super::publish::Replaced;
 use super::state::{CallDriver, State};
 use super::work::Slot;
 use crate::call::Completion;
@@ -23,6 +22,13 @@ impl<T: Store> Core<T> {
 
 /// The backoff after a failure to replace a value: when that was created, and for how long; `None` if there is none.
 pub(super) struct FailedBackoff(Option<(u64, Duration)>);
+
+/// The entry that a value is to replace.
+pub(super) struct Replaced {
+    pub(super) may_exist: bool,
+    /// Begins if it stays although a refresh should have replaced it.
+    pub(super) backoff: FailedBackoff,
+}
 
 impl FailedBackoff {
     pub(super) fn begin<T: Store>(self, core: &Core<T>, key: &T::Key) {
@@ -58,8 +64,8 @@ impl<T: Store> CallDriver<T> {
         }
     }
 
-    /// The backoff that starts if a refresh can neither be stored nor remove what it replaces. A call that computes for itself starts none: it has a new
-    /// value.
+    /// The backoff that starts if a refresh can neither be stored nor remove what it replaces. A call that computes for itself
+    /// starts none: it has a new value.
     pub(super) fn unstored_backoff(&self, reason: Reason) -> FailedBackoff {
         match reason {
             Reason::Refresh => self.failed_pause(),

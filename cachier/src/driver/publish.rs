@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use cachier_metrics::RemovalCause;
 
-use super::backoff::FailedBackoff;
+use super::backoff::Replaced;
 use super::core::Core;
 use super::state::{CallDriver, FoundOf, UnsharedOf};
 use crate::flight::{FlightResult, Leader, UnsharedComputation, Validity};
@@ -103,13 +103,6 @@ pub(super) async fn after_store<T: Store>(
     if is_kept {
         replaced.backoff.begin(core, key);
     }
-}
-
-/// The entry that a value is to replace.
-pub(super) struct Replaced {
-    pub(super) may_exist: bool,
-    /// Begins if it stays although a refresh should have replaced it.
-    pub(super) backoff: FailedBackoff,
 }
 
 /// Removes the entry from the shared store; whether there was one. `None` after a failure, which has been counted.
