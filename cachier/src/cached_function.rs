@@ -290,7 +290,7 @@ fn known(is_meant: impl Fn(Known) -> bool) -> Vec<Known> {
     let expected: Vec<_> = registry
         .expected()
         .into_iter()
-        .filter(|function| is_meant(Known::Expected(*function)))
+        .filter(|function| is_meant(Known::Expected(function)))
         .collect();
     // Not under the lock: this may add functions.
     expected
