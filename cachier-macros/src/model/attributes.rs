@@ -22,7 +22,7 @@ impl Destination {
         let is = |names: &[&str]| names.iter().any(|name| path.is_ident(name));
         let last = path.segments.last().map(|last| last.ident.to_string());
         if let Some((_, why)) = REFUSED.iter().find(|(name, _)| path.is_ident(name)) {
-            return Self::Refused(*why);
+            return Self::Refused(why);
         }
         match (path.segments.first(), last.as_deref()) {
             (_, Some("test" | "bench")) => Self::Refused(TEST),

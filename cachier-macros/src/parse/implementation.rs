@@ -28,7 +28,7 @@ pub(crate) struct Implementation {
 pub(crate) enum Member {
     /// A function with `#[cachier]`.
     Cached {
-        attribute: Attribute,
+        attribute: Box<Attribute>,
         function: Box<Function>,
     },
     /// Anything else; a function has its name.
@@ -135,7 +135,7 @@ fn member(input: ParseStream) -> Result<Member> {
     let place = function.attributes.iter().position(is_cachier);
     let attribute = function.attributes.remove(place.unwrap_or_default());
     Ok(Member::Cached {
-        attribute,
+        attribute: Box::new(attribute),
         function: Box::new(function),
     })
 }

@@ -34,7 +34,10 @@ pub(crate) fn of(token: Span) -> Surroundings {
 }
 
 /// Files that have been read in this run of the compiler.
-static OUTLINES: Mutex<Option<HashMap<PathBuf, (SystemTime, Arc<Outline>)>>> = Mutex::new(None);
+static OUTLINES: Mutex<Option<Outlines>> = Mutex::new(None);
+
+/// By file, as it was when it was read.
+type Outlines = HashMap<PathBuf, (SystemTime, Arc<Outline>)>;
 
 fn outline_of(file: PathBuf) -> Option<Arc<Outline>> {
     let modified = fs::metadata(&file).and_then(|data| data.modified()).ok()?;

@@ -8,8 +8,11 @@ use std::marker::PhantomData;
 /// What was found for a type: whether it fits, and what stands for it.
 pub struct Answer<T: ?Sized, F, P> {
     answer: P,
-    of: PhantomData<(fn(*const T), F)>,
+    of: PhantomData<Question<T, F>>,
 }
+
+/// A type of any size, and what it was found to be.
+type Question<T, F> = (fn(*const T), F);
 
 /// The mark of a type that can be cached.
 pub struct Fit;

@@ -18,7 +18,7 @@ async fn near(n: u64) -> u64 {
     n
 }
 
-#[cachier(backend = "file", key = |n| *n, enable_metrics)]
+#[cachier(backend = "file", key = |n| n, enable_metrics)]
 fn by_key(n: u64) -> u64 {
     n
 }

@@ -20,7 +20,7 @@ async fn triple(number: u64) -> u64 {
     number * 3
 }
 
-#[cachier(backend = registered("store"), name = "expected square", operation_timeout = "60s", key = |number| *number)]
+#[cachier(backend = registered("store"), name = "expected square", operation_timeout = "60s", key = |number| number)]
 fn square(number: u64) -> u64 {
     number * number
 }
