@@ -111,7 +111,7 @@ impl Lookup for Shop {
         ids.len() * times
     }
 
-    #[cachier(backend = "file", key = |self, id| self.tenant + *id)]
+    #[cachier(backend = "file", key = |self, id| self.tenant + id)]
     async fn fetch(&self, id: u64) -> Result<String, String> {
         let found = self.lookup(id).ok_or_else(|| "unknown".to_owned())?;
         tokio::task::yield_now().await;
@@ -205,7 +205,7 @@ impl Convert<Vec<u16>> for Shop {
 
 #[cachier::methods]
 impl Convert<u8> for u32 {
-    #[cachier(backend = "memory", enable_metrics, key = |self, from| (*self, *from))]
+    #[cachier(backend = "memory", enable_metrics, key = |self, from| (*self, from))]
     fn convert(&self, from: u8) -> String {
         format!("{self} {from}")
     }
@@ -335,7 +335,7 @@ mod foreign {
 
     #[cachier::methods(pub(super) trait DurationCaches)]
     impl Greet for Duration {
-        #[cachier(backend = "memory", key = |self, times| (*self, *times))]
+        #[cachier(backend = "memory", key = |self, times| (*self, times))]
         fn greet(&self, times: usize) -> String {
             format!("{self:?}").repeat(times)
         }
@@ -348,7 +348,7 @@ mod foreign {
 
     #[cachier::methods]
     impl Greet for &str {
-        #[cachier(backend = "memory", key = |self, times| (self.to_string(), *times))]
+        #[cachier(backend = "memory", key = |self, times| (self.to_string(), times))]
         fn greet(&self, times: usize) -> String {
             self.repeat(times)
         }
@@ -538,7 +538,7 @@ trait Number {
 
 #[cachier::methods]
 impl Number for Id {
-    #[cachier(backend = "memory", key = |self, plus| (self.0, *plus))]
+    #[cachier(backend = "memory", key = |self, plus| (self.0, plus))]
     fn number(self, plus: u64) -> u64 {
         self.0 + plus
     }
