@@ -19,13 +19,14 @@ pub(super) struct Place {
 }
 
 impl Place {
-    /// All of these tokens.
+    /// All of these tokens. Both ends are resolved as the path of the runtime crate is, without which the compiler points at
+    /// the first one only.
     pub(super) fn over(tokens: impl ToTokens) -> Self {
         let mut spans = tokens
             .into_token_stream()
             .into_iter()
-            .map(|token| token.span().resolved_at(Span::mixed_site()));
-        let first = spans.next().unwrap_or_else(Span::mixed_site);
+            .map(|token| token.span().resolved_at(Span::call_site()));
+        let first = spans.next().unwrap_or_else(Span::call_site);
         Self {
             first,
             last: spans.last().unwrap_or(first),

@@ -292,20 +292,20 @@ macro_rules! stored_as {
 }
 
 impl<S: StoredAs<Stored>, Stored> StoredAs<Stored> for Unkept<S> {
-    type Agreed = Self;
+    type Agreed = Unkept<S::Agreed>;
 
-    fn agreed(self) -> Self {
-        self
+    fn agreed(self) -> Unkept<S::Agreed> {
+        Unkept(self.0.agreed())
     }
 }
 
 /// An answer that is checked elsewhere.
 #[diagnostic::do_not_recommend]
 impl<T: ?Sized, F, S: StoredAs<Stored>, Stored> StoredAs<Stored> for Answer<T, F, S> {
-    type Agreed = Self;
+    type Agreed = Answer<T, F, S::Agreed>;
 
-    fn agreed(self) -> Self {
-        self
+    fn agreed(self) -> Answer<T, F, S::Agreed> {
+        self.map(StoredAs::agreed)
     }
 }
 
