@@ -48,9 +48,9 @@ use crate::workers::unblock;
 ///
 ///     fn load(&self, key: &Key) -> Result<Option<Loaded>, Error> {
 ///         let bytes = self.entries().get(key).cloned();
-///         Ok(bytes.map(|bytes| Loaded {
-///             version: EntryVersion::of_content(&bytes),
-///             bytes,
+///         Ok(bytes.map(|bytes| {
+///             let version = EntryVersion::of_content(&bytes);
+///             Loaded::new(bytes, version)
 ///         }))
 ///     }
 ///

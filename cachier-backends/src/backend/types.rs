@@ -11,7 +11,7 @@ use super::{EntryVersion, Lease};
 ///
 /// fn loaded(bytes: Vec<u8>) -> Loaded {
 ///     let version = EntryVersion::of_content(&bytes);
-///     Loaded { bytes, version }
+///     Loaded::new(bytes, version)
 /// }
 ///
 /// assert_eq!(loaded(b"entry".to_vec()), loaded(b"entry".to_vec()));
@@ -83,7 +83,7 @@ pub enum StoreReply {
 /// ```
 /// use cachier_backends::Usage;
 ///
-/// let usage = Usage { entries: Some(3), bytes: None };
+/// let usage = Usage::new(Some(3), None);
 /// assert_eq!(usage.bytes.unwrap_or_default(), 0, "not known");
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
