@@ -43,12 +43,28 @@ pub(crate) fn release_later(backend: &Arc<dyn Backend>, lease: Lease, after: Dur
         if !after.is_zero() {
             Timer::system().sleep(after).await;
         }
-        let release = catch_panic(async { backend.release(lease).await });
         // After a period it has ended by itself.
+        let release = release_at_last(backend, lease);
         Timer::system().timeout(Some(period), release).await;
     };
     executor().spawn(released).detach();
 }
+
+/// Releases a lease, for which others may be waiting, over one connection after the other: some may be lost.
+async fn release_at_last(backend: Arc<dyn Backend>, lease: Lease) {
+    let timer = Timer::system();
+    loop {
+        let release = catch_panic(async { backend.release(lease.share()).await });
+        match timer.timeout(Some(RELEASE_TIMEOUT), release).await {
+            Some(Some(Ok(())) | None) => return,
+            Some(Some(Err(_))) => timer.sleep(RELEASE_TIMEOUT).await,
+            None => {}
+        }
+    }
+}
+
+/// After how long a release is sent again.
+const RELEASE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Runs a future that never blocks on the heartbeat thread, until the task is dropped.
 #[cfg(feature = "tokio")]

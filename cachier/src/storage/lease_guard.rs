@@ -113,6 +113,9 @@ impl Drop for LeaseGuard {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
+    use std::future::pending;
+    use std::sync::atomic::AtomicU64;
+    use std::sync::atomic::Ordering::SeqCst;
     use std::sync::mpsc::{Receiver, Sender, channel};
 
     use cachier_backends::{
@@ -122,7 +125,11 @@ mod tests {
     use super::*;
 
     /// Reports releases, by the periods of the leases.
-    struct Releases(Sender<Duration>);
+    struct Releases {
+        sender: Sender<Duration>,
+        /// How many are never answered.
+        hanging: AtomicU64,
+    }
 
     impl Backend for Releases {
         fn kind(&self) -> &str {
@@ -150,26 +157,49 @@ mod tests {
         }
 
         fn release(&self, lease: Lease) -> BoxFuture<'_, ()> {
-            self.0.send(lease.period().unwrap()).unwrap();
-            Box::pin(async { Ok(()) })
+            self.sender.send(lease.period().unwrap()).unwrap();
+            let fewer = |hanging: u64| hanging.checked_sub(1);
+            let hangs = self.hanging.fetch_update(SeqCst, SeqCst, fewer).is_ok();
+            Box::pin(async move {
+                match hangs {
+                    true => pending().await,
+                    false => Ok(()),
+                }
+            })
         }
     }
 
-    fn releases() -> (Arc<dyn Backend>, Receiver<Duration>) {
+    fn releases(hanging: u64) -> (Arc<dyn Backend>, Receiver<Duration>) {
         let (sender, released) = channel();
-        (Arc::new(Releases(sender)), released)
+        let hanging = AtomicU64::new(hanging);
+        (Arc::new(Releases { sender, hanging }), released)
+    }
+
+    /// The guard of a lease with a period of so many seconds.
+    fn guard(backend: &Arc<dyn Backend>, seconds: u64) -> LeaseGuard {
+        let scope = Arc::new(Scope::new("default", "guard"));
+        let key = Key::new(scope, Version::Number(1), KeyHash::from_bytes([7; 32]));
+        let period = Duration::from_secs(seconds);
+        let lease = Lease::new(key, None, ()).expiring_after(period);
+        LeaseGuard::own(lease, backend, Instant::now())
+    }
+
+    /// On another connection, perhaps: the first may be lost.
+    #[test]
+    fn a_release_without_an_answer_is_sent_again() {
+        let (backend, released) = releases(2);
+        drop(guard(&backend, 60));
+        let next = || released.recv_timeout(Duration::from_secs(30));
+        let period = Ok(Duration::from_secs(60));
+        assert_eq!([next(), next(), next()], [period; 3]);
+        drop(backend);
+        assert!(released.recv().is_err(), "an answer is the end");
     }
 
     #[test]
     fn unused_leases_are_released_on_drop() {
-        let (backend, released) = releases();
-        let guard = |seconds| {
-            let scope = Arc::new(Scope::new("default", "guard"));
-            let key = Key::new(scope, Version::Number(1), KeyHash::from_bytes([7; 32]));
-            let period = Duration::from_secs(seconds);
-            let lease = Lease::new(key, None, ()).expiring_after(period);
-            LeaseGuard::own(lease, &backend, Instant::now())
-        };
+        let (backend, released) = releases(0);
+        let guard = |seconds| guard(&backend, seconds);
         let shared = guard(59).own_lease().unwrap();
         assert_eq!(
             released.recv_timeout(Duration::from_secs(30)),
