@@ -48,11 +48,12 @@ mod statements;
 mod subscribe;
 mod table;
 
-use self::error::{unusable, unusable_url};
 use crate::backend::{Instance, backend_by_instance, instance};
 #[cfg(feature = "sqlite")]
 use crate::default_folder::DefaultFolder;
-use crate::error::{Error, ErrorKind, Operation};
+use crate::error::Error;
+#[cfg(feature = "sqlite")]
+use crate::error::{ErrorKind, Operation};
 #[cfg(feature = "sqlite")]
 use crate::home;
 use crate::network::{Clients, WaitReporter};
@@ -61,6 +62,7 @@ use crate::private_folder::PrivateFolder;
 use client::Client;
 use connections::Source;
 use database::{Address, Database};
+use error::{unusable, unusable_url};
 use operations::{Sql, TABLE};
 
 /// Keeps each entry in a row of a table. Nothing is opened before the first operation.
@@ -85,8 +87,8 @@ impl SqlBackend {
     /// is created, accessible to the user alone. A leading `~/` is the home folder of the user.
     ///
     /// # Errors
-    /// [`ErrorKind::Protocol`] for a URL that does not parse, that names SQLite's memory, or whose database belongs to a
-    /// feature that is off; [`ErrorKind::NotRegistered`] for a leading `~` that stands for no home folder.
+    /// [`ErrorKind::Protocol`](crate::ErrorKind::Protocol) for a URL that does not parse, that names SQLite's memory, or whose database belongs to a
+    /// feature that is off; [`ErrorKind::NotRegistered`](crate::ErrorKind::NotRegistered) for a leading `~` that stands for no home folder.
     pub fn from_url(url: &str) -> Result<Self, Error> {
         let address = address(url)?;
         Ok(Sql::opening(address).into())
@@ -248,7 +250,7 @@ impl SqlBackend {
     /// Keeps entries in another table, next to one with the suffix `_schema`.
     ///
     /// # Errors
-    /// [`ErrorKind::Protocol`] unless the name consists of at most 48 lower-case ASCII letters, digits and underscores,
+    /// [`ErrorKind::Protocol`](crate::ErrorKind::Protocol) unless the name consists of at most 48 lower-case ASCII letters, digits and underscores,
     /// and does not begin with a digit.
     pub fn table(self, name: &str) -> Result<Self, Error> {
         if !statements::is_table_name(name) {
