@@ -75,10 +75,15 @@ impl Local {
             Writers::One => with_timed(self.block, slot, |timed| {
                 timed.record(hit, weight, Writers::One);
             }),
-            Writers::Many => {
-                let timed = self.block.owner().shared_timed();
-                timed.record(hit, weight, Writers::Many);
-            }
+            Writers::Many => record_shared(self.block, hit, weight),
         }
     }
+}
+
+/// Of a thread that has ended. Separate, so that others keep no registers for it.
+#[cold]
+#[inline(never)]
+fn record_shared(block: &'static Block, hit: TimedHit, weight: u64) {
+    let timed = block.owner().shared_timed();
+    timed.record(hit, weight, Writers::Many);
 }

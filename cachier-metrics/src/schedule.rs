@@ -45,10 +45,16 @@ impl Schedule {
     }
 
     /// Takes the timed call, which ended `now`, and draws the next one.
+    #[inline]
     pub(crate) fn advance(&self, now: u64) -> Sampled {
-        if matches!(self.strata, Strata::Single) {
-            return Sampled::ONE;
+        match self.strata {
+            Strata::Single => Sampled::ONE,
+            _ => self.draw_next(now),
         }
+    }
+
+    #[inline(never)]
+    fn draw_next(&self, now: u64) -> Sampled {
         let gap = now.saturating_sub(self.last.load(Relaxed));
         let (length, end) = (self.length.load(Relaxed), self.end.load(Relaxed));
         let draw = next_draw(self.draw.load(Relaxed));
