@@ -132,3 +132,72 @@ impl Registry {
         self.switches.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use cachier_backends::{BoxFuture, Usage};
+    use cachier_metrics::CacheMetrics;
+
+    use super::*;
+    use crate::call::CallMode;
+    use crate::handle::AnnotatedFunction;
+    use crate::identity::{FunctionSpec, Package};
+    use crate::options::Options;
+
+    /// A function that is never called, by its number.
+    struct Uncalled(#[expect(dead_code, reason = "one of its own for each address")] u8);
+
+    impl AnnotatedFunction for Uncalled {
+        fn register(&'static self) {}
+
+        fn metrics(&'static self, _: &'static str) -> Option<&'static CacheMetrics> {
+            None
+        }
+
+        fn clear_unregistered(
+            &'static self,
+            _: &'static str,
+            _: CallMode,
+        ) -> BoxFuture<'static, Option<u64>> {
+            Box::pin(async { Ok(None) })
+        }
+
+        fn clear_leases_unregistered(
+            &'static self,
+            _: &'static str,
+            _: CallMode,
+        ) -> BoxFuture<'static, ()> {
+            Box::pin(async { Ok(()) })
+        }
+
+        fn usage_unregistered(
+            &'static self,
+            _: &'static str,
+            _: CallMode,
+        ) -> BoxFuture<'static, Usage> {
+            Box::pin(async { Ok(Usage::default()) })
+        }
+    }
+
+    fn spec(instantiation: &'static str) -> FunctionSpec {
+        FunctionSpec {
+            identity: instantiation.to_owned(),
+            path: instantiation.to_owned(),
+            package: Package::built_in("app", 1),
+            options: Options::new(),
+        }
+    }
+
+    #[test]
+    fn a_function_that_is_expected_again_takes_no_more_room() {
+        static ONE: Uncalled = Uncalled(1);
+        static OTHER: Uncalled = Uncalled(2);
+        let registry = Registry::new(Switches::default());
+        for _ in 0..3 {
+            for (function, instantiation) in [(&ONE, "u8"), (&ONE, "u16"), (&OTHER, "u8")] {
+                registry.expect(Handle::new(function, spec, instantiation));
+            }
+        }
+        assert_eq!((registry.expected().len(), registry.places().len()), (3, 3));
+    }
+}
