@@ -8,6 +8,7 @@ mod arguments;
 mod attributes;
 mod free;
 mod generic;
+mod impls_of_foreign_types;
 mod methods;
 mod options;
 mod own_keys;
