@@ -35,6 +35,15 @@ pub(crate) struct BackendHandle {
 
 const NEVER: u64 = u64::MAX;
 
+/// An operation in flight, until it has ended or is dropped.
+pub(crate) struct InFlight<'a>(&'a BackendHandle, &'a SendTime);
+
+impl Drop for InFlight<'_> {
+    fn drop(&mut self) {
+        self.0.give_up(self.1);
+    }
+}
+
 impl BackendHandle {
     pub(crate) fn new(backend: Arc<dyn Backend>) -> Arc<Self> {
         let waits = Arc::new(Durations::new());
@@ -107,8 +116,13 @@ impl BackendHandle {
         }
     }
 
+    /// Counts an operation as in flight until what this returns is dropped.
+    pub(crate) fn in_flight<'a>(&'a self, sent: &'a SendTime) -> InFlight<'a> {
+        InFlight(self, sent)
+    }
+
     /// Lets another operation be the probe if this one was and ended without a result.
-    pub(crate) fn give_up(&self, sent: &SendTime) {
+    fn give_up(&self, sent: &SendTime) {
         if let Some(probe) = sent.probe()
             && self.breaker().probe() == Some(probe)
         {

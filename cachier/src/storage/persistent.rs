@@ -18,7 +18,6 @@ use super::encoded::{Encoded, Read, age, moment, read, since_epoch};
 use super::lease_guard::LeaseGuard;
 use super::target::Target;
 use super::{Claim, Found, Loaded, Notification, Store, StoreOutcome, Vacated};
-use crate::backend_handle::BackendHandle;
 use crate::background::remove_unused_folders;
 use crate::call::CallMode;
 use crate::flight::Recheck;
@@ -139,7 +138,7 @@ impl Persistent {
     ) -> Result<R, Error> {
         let context = session.function().context;
         let (target, sent) = self.acquire(session, operation).await?;
-        let _on_its_way = InFlight(&target.handle, &sent);
+        let _on_its_way = target.handle.in_flight(&sent);
         // Pinned here: a future passed by value would take its room twice at each step.
         let work = pin!(work(&target));
         let result = session
@@ -476,7 +475,7 @@ impl Store for Persistent {
     /// Does not count for a closed breaker: it may need rights that calls do without, and more time than they have.
     async fn usage(&self, session: &Session<'_>) -> Result<Usage, Error> {
         let (target, sent) = self.acquire(session, Operation::Load).await?;
-        let _on_its_way = InFlight(&target.handle, &sent);
+        let _on_its_way = target.handle.in_flight(&sent);
         let is_probe = target.handle.is_open();
         let usage = target
             .with_retry(async |target: &Target| target.handle.backend.usage(&target.scope).await);
@@ -489,14 +488,5 @@ impl Store for Persistent {
             target.handle.record(&usage, &sent, &context.clock, limits);
         }
         usage
-    }
-}
-
-/// An operation in flight, until it has ended or is dropped.
-struct InFlight<'a>(&'a BackendHandle, &'a SendTime);
-
-impl Drop for InFlight<'_> {
-    fn drop(&mut self) {
-        self.0.give_up(self.1);
     }
 }
