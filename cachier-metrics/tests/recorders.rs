@@ -331,3 +331,18 @@ fn listed_functions_are_found_and_others_are_not() {
     };
     assert_eq!((found(listed), found(unlisted)), (true, false));
 }
+
+#[test]
+fn an_automatic_rate_tells_the_share_so_far() {
+    let metrics = CacheMetrics::create(MetricsOptions {
+        listed: false,
+        ..MetricsOptions::new("automatic", "memory")
+    });
+    assert_eq!(metrics.sampling_rate(), 1.0);
+    for sampled in [ONE, None, None, ONE] {
+        metrics
+            .start_call(sampled, None)
+            .finish(Outcome::Miss, None, None);
+    }
+    assert_eq!(metrics.sampling_rate(), 0.5);
+}

@@ -87,8 +87,8 @@ impl SqlBackend {
     /// is created, accessible to the user alone. A leading `~/` is the home folder of the user.
     ///
     /// # Errors
-    /// [`ErrorKind::Protocol`](crate::ErrorKind::Protocol) for a URL that does not parse, that names SQLite's memory, or whose database belongs to a
-    /// feature that is off; [`ErrorKind::NotRegistered`](crate::ErrorKind::NotRegistered) for a leading `~` that stands for no home folder.
+    /// [`ErrorKind::Protocol`] for a URL that does not parse, that names SQLite's memory, or whose database belongs to a
+    /// feature that is off; [`ErrorKind::NotRegistered`] for a leading `~` that stands for no home folder.
     pub fn from_url(url: &str) -> Result<Self, Error> {
         let address = address(url)?;
         Ok(Sql::opening(address).into())
@@ -250,7 +250,7 @@ impl SqlBackend {
     /// Keeps entries in another table, next to one with the suffix `_schema`.
     ///
     /// # Errors
-    /// [`ErrorKind::Protocol`](crate::ErrorKind::Protocol) unless the name consists of at most 48 lower-case ASCII letters, digits and underscores,
+    /// [`ErrorKind::Protocol`] unless the name consists of at most 48 lower-case ASCII letters, digits and underscores,
     /// and does not begin with a digit.
     pub fn table(self, name: &str) -> Result<Self, Error> {
         if !statements::is_table_name(name) {
