@@ -109,7 +109,10 @@ impl Listening {
         // An automatic reconnect may be interrupted, and then be repeated unnoticed.
         listener.eager_reconnect(false);
         self.pooler.probe(&mut listener).await?;
-        listener.listen(&self.shared.statements.table).await?;
+        // A pooler would lend the listening session to others, who do not expect notifications.
+        if !self.pooler.is_there() {
+            listener.listen(&self.shared.statements.table).await?;
+        }
         Ok(listener)
     }
 
