@@ -92,12 +92,13 @@ impl CaseError {
 /// Precedes an error's number of repetitions.
 const COUNT_MARK: &str = " ×";
 
-/// The comparable parts of formatted errors. Compilers differ in where an error ends, not in where it begins.
+/// The comparable parts of formatted errors. Compilers differ in where an error ends, not in where it begins; so where one
+/// has an error for two ends, another may have it once.
 pub(crate) fn only(errors: &str, compared: By) -> String {
     if compared == By::Compiler {
         return errors.to_owned();
     }
-    let mut kept = true;
+    let (mut kept, mut before) = (true, None);
     let mut text = String::new();
     for line in errors.lines() {
         let Some((place, said)) = line.split_once(' ').filter(|(place, _)| !place.is_empty())
@@ -105,10 +106,11 @@ pub(crate) fn only(errors: &str, compared: By) -> String {
             text.extend([line, "\n"].into_iter().filter(|_| kept));
             continue;
         };
-        kept = !said.starts_with("compiler:");
+        let (begins, _) = place.split_once('-').unwrap_or((place, ""));
+        let (said, _) = said.rsplit_once(COUNT_MARK).unwrap_or((said, ""));
+        kept = !said.starts_with("compiler:") && before != Some((begins, said));
+        before = Some((begins, said));
         if kept {
-            let (begins, _) = place.split_once('-').unwrap_or((place, ""));
-            let (said, _) = said.rsplit_once(COUNT_MARK).unwrap_or((said, ""));
             text.extend([begins, " ", said, "\n"]);
         }
     }
@@ -117,7 +119,8 @@ pub(crate) fn only(errors: &str, compared: By) -> String {
 
 #[test]
 fn other_compilers_own_errors_are_not_compared() {
-    let errors = "1:2-3:4 cachier: no [E1] ×2\n    label: a-b\n1:2-3:4 compiler: none\n    note: so\n5:6-7:8 cachier: yes\n";
+    let errors = "1:2-3:4 cachier: no [E1] ×2\n    label: a-b\n1:2-3:9 cachier: no [E1]\n    label: a-b\n\
+        1:2-3:4 compiler: none\n    note: so\n5:6-7:8 cachier: yes\n";
     let compared = "1:2 cachier: no [E1]\n    label: a-b\n5:6 cachier: yes\n";
     assert_eq!(only(errors, By::Cachier), compared);
     assert_eq!(only(errors, By::Compiler), errors);
