@@ -170,12 +170,12 @@ impl Error {
 
     /// Marks an error that is due to the caller's situation: the store may serve others.
     #[must_use]
-    pub fn of_the_caller(mut self) -> Self {
+    pub fn caused_by_caller(mut self) -> Self {
         Arc::make_mut(&mut self.inner).is_of_the_caller = true;
         self
     }
 
-    /// Whether the store may serve other callers: see [`of_the_caller`](Self::of_the_caller).
+    /// Whether the store may serve other callers: see [`caused_by_caller`](Self::caused_by_caller).
     #[must_use]
     pub fn is_of_the_caller(&self) -> bool {
         self.inner.is_of_the_caller

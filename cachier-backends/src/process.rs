@@ -185,19 +185,19 @@ pub fn get_or_init<T>(cell: &OnceLock<T>, make: impl FnOnce() -> T) -> &T {
 /// not have, so it is told.
 ///
 /// ```
-/// use cachier_backends::process::Prepared;
+/// use cachier_backends::process::ProcessOnce;
 ///
-/// static TABLES: Prepared = Prepared::new();
+/// static TABLES: ProcessOnce = ProcessOnce::new();
 /// assert!(TABLES.get(|| { /* has the library make its tables */ }));
 /// ```
 #[derive(Debug)]
-pub struct Prepared {
+pub struct ProcessOnce {
     /// The number of the process that began; 0 if none did.
     begun: AtomicU64,
     is_done: AtomicBool,
 }
 
-impl Prepared {
+impl ProcessOnce {
     /// Not prepared yet.
     #[must_use]
     pub const fn new() -> Self {
@@ -227,7 +227,7 @@ impl Prepared {
     }
 }
 
-impl Default for Prepared {
+impl Default for ProcessOnce {
     fn default() -> Self {
         Self::new()
     }
@@ -317,7 +317,7 @@ mod tests {
 
     #[test]
     fn a_child_waits_for_nothing_begun_before() {
-        let prepared = Prepared::new();
+        let prepared = ProcessOnce::new();
         let parent = Process::current();
         let (child, grandchild) = (forked(parent, 1), forked(forked(parent, 1), 2));
         let in_child = || panic!("it waits for the parent's thread");

@@ -175,8 +175,8 @@ mod tests {
 
     #[test]
     fn observers_within_observers_see_their_own_operations() {
-        const WHILE: Duration = Duration::from_secs(1);
-        let (inner, outer) = observe(|| observe(|| WAITED.set(WHILE)).1);
-        assert_eq!((inner, outer), (WHILE, Duration::ZERO));
+        const WAIT: Duration = Duration::from_secs(1);
+        let (inner, outer) = observe(|| observe(|| WAITED.set(WAIT)).1);
+        assert_eq!((inner, outer), (WAIT, Duration::ZERO));
     }
 }

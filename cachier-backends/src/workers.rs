@@ -153,7 +153,7 @@ const MAX_BLOCKING_THREADS: usize = 500;
 pub(crate) async fn unblock<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     static BLOCKING: PerProcess<Workers> =
         PerProcess::new(|_| Workers::new("cachier-blocking", MAX_BLOCKING_THREADS));
-    let done = Arc::new(Mutex::new(Completion {
+    let done = Arc::new(Mutex::new(JobResult {
         result: None,
         waiter: None,
     }));
@@ -190,7 +190,7 @@ pub(crate) async fn unblock<T: Send + 'static>(work: impl FnOnce() -> T + Send +
 }
 
 /// The result of work on a thread, and who waits for it.
-struct Completion<T> {
+struct JobResult<T> {
     result: Option<thread::Result<T>>,
     waiter: Option<Waker>,
 }

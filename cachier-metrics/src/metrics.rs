@@ -163,7 +163,7 @@ impl CacheMetrics {
     }
 
     /// Counts a lookup that found a stale entry.
-    pub fn stale_met(&self, used: StaleUse) {
+    pub fn stale_found(&self, used: StaleUse) {
         self.shared.stale_hits.add(used, 1);
     }
 

@@ -240,8 +240,8 @@ fn any_observation_counts_as_activity() {
 #[test]
 fn rare_events_are_counted_each() {
     let (metrics, _) = metrics(0.1);
-    metrics.stale_met(StaleUse::Served);
-    metrics.stale_met(StaleUse::NotServed);
+    metrics.stale_found(StaleUse::Served);
+    metrics.stale_found(StaleUse::NotServed);
     metrics.refresh_suppressed();
     metrics.wait_timeout();
     metrics.rejected(1000);

@@ -137,7 +137,7 @@ proptest! {
 fn windows_hold_for_every_metric() {
     let (metrics, clock) = metrics();
     let act = || {
-        metrics.stale_met(StaleUse::Served);
+        metrics.stale_found(StaleUse::Served);
         metrics.wait_timeout();
         metrics.rejected(10);
         metrics.removed(RemovalCause::Cleared, 1);

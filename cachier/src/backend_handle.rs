@@ -159,10 +159,10 @@ impl BackendHandle {
     ) -> Result<Option<Permit<'a>>, Error> {
         match queue::waiting(permit.acquired()).await {
             Ok(()) => {
-                sent.wait_until(caller.clock.now());
+                sent.set_moment(caller.clock.now());
                 Ok(Some(permit))
             }
-            Err(Rejected) if caller.is_of_companion => {
+            Err(Rejected) if caller.from_companion => {
                 drop(permit);
                 let as_probe = self.probe(operation, caller.timer).await?;
                 sent.copy_from(&as_probe);
@@ -327,7 +327,7 @@ mod tests {
         assert_eq!(of(timeout), Some(Verdict::Unanswered));
         let io = error(ErrorKind::Io, Operation::Load);
         assert_eq!(of(io.clone()), Some(Verdict::Fails));
-        assert_eq!(of(io.of_the_caller()), None);
+        assert_eq!(of(io.caused_by_caller()), None);
         let corrupt = error(ErrorKind::Corrupt, Operation::Load);
         assert_eq!(of(corrupt), Some(Verdict::Works));
         let denied = |operation| of(error(ErrorKind::Denied, operation));

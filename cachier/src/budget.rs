@@ -98,17 +98,17 @@ impl Budget {
         let (began, left) = (self.timer.now(), self.left.load(Ordering::Relaxed));
         let queue_time = QueueTime::default();
         let mut work = pin!(queue_time.observed(work));
-        let in_line = || {
+        let queued = || {
             let moved = answered().map_or(0, |answered| answered.saturating_sub(began));
             queue_time.waited().min(moved)
         };
         let done = loop {
-            let before = in_line();
+            let before = queued();
             let deadline = began.saturating_add(left).saturating_add(before);
             if let Some(output) = self.timer.timeout_at(deadline, work.as_mut()).await {
                 break Ok(output);
             }
-            if in_line() > before {
+            if queued() > before {
                 continue;
             }
             // It has just been polled: if it is still queued, its time in the queue grows with the next poll.
@@ -120,7 +120,7 @@ impl Budget {
             }
         };
         let took = self.timer.now().saturating_sub(began);
-        self.spend(took.saturating_sub(in_line()));
+        self.spend(took.saturating_sub(queued()));
         done
     }
 

@@ -140,7 +140,7 @@ impl<T: Value> Variable<T> {
     fn unusable(&self) -> Error {
         let message = format!("the environment variable {} cannot be used", self.name);
         Error::new(ErrorKind::NotRegistered, Operation::Load, message)
-            .with_hint(format!("set it to {}, or unset it", T::MEANT))
+            .with_hint(format!("set it to {}, or unset it", T::EXPECTED))
     }
 }
 
@@ -157,7 +157,7 @@ impl<T: Value> Parsed for Variable<T> {
 /// A kind of value.
 pub(crate) trait Value: Sized {
     /// What a person may write.
-    const MEANT: &'static str;
+    const EXPECTED: &'static str;
     const EMPTY: Empty = Empty::Unset;
 
     /// `None` if it cannot be parsed. Never called with an empty value.
@@ -189,7 +189,7 @@ impl Flag {
 }
 
 impl Value for Flag {
-    const MEANT: &'static str = "`1` or `0`";
+    const EXPECTED: &'static str = "`1` or `0`";
 
     fn parse(value: &OsStr) -> Option<Self> {
         Self::of(value.to_str()?)
@@ -197,7 +197,7 @@ impl Value for Flag {
 }
 
 impl Value for NonZeroUsize {
-    const MEANT: &'static str = "a positive number";
+    const EXPECTED: &'static str = "a positive number";
 
     fn parse(value: &OsStr) -> Option<Self> {
         value.to_str()?.trim().parse().ok()
@@ -209,7 +209,7 @@ impl Value for NonZeroUsize {
 pub(crate) struct Name(String);
 
 impl Value for Name {
-    const MEANT: &'static str = "a name in Unicode";
+    const EXPECTED: &'static str = "a name in Unicode";
 
     fn parse(value: &OsStr) -> Option<Self> {
         Some(Self(value.to_str()?.to_owned()))
@@ -228,7 +228,7 @@ impl Deref for Name {
 pub(crate) struct Address(String);
 
 impl Value for Address {
-    const MEANT: &'static str = "a URL, as `scheme:rest`";
+    const EXPECTED: &'static str = "a URL, as `scheme:rest`";
 
     fn parse(value: &OsStr) -> Option<Self> {
         let address = value.to_str()?.trim();
@@ -248,7 +248,7 @@ impl Deref for Address {
 }
 
 impl Value for PathBuf {
-    const MEANT: &'static str = "a path; one that begins with `~/` is for users with a home";
+    const EXPECTED: &'static str = "a path; one that begins with `~/` is for users with a home";
 
     fn parse(value: &OsStr) -> Option<Self> {
         home::expand(value.as_ref()).ok()
@@ -266,7 +266,7 @@ pub(crate) enum CacheMode {
 }
 
 impl Value for CacheMode {
-    const MEANT: &'static str = "`0770`, which shares the folder with its group, or `0700`";
+    const EXPECTED: &'static str = "`0770`, which shares the folder with its group, or `0700`";
 
     fn parse(value: &OsStr) -> Option<Self> {
         /// cachier sets it by itself.
@@ -281,7 +281,7 @@ impl Value for CacheMode {
 }
 
 impl Value for KeySecret {
-    const MEANT: &'static str = "the secret, which is not empty";
+    const EXPECTED: &'static str = "the secret, which is not empty";
     const EMPTY: Empty = Empty::Unusable;
 
     /// Any bytes.
@@ -291,7 +291,8 @@ impl Value for KeySecret {
 }
 
 impl Value for Switches {
-    const MEANT: &'static str = "`1`, `0`, or patterns of function names with commas between them";
+    const EXPECTED: &'static str =
+        "`1`, `0`, or patterns of function names with commas between them";
 
     fn parse(value: &OsStr) -> Option<Self> {
         let mut switches = Self::default();

@@ -16,7 +16,7 @@ pub(crate) struct Caller<'a> {
     pub(crate) mode: CallMode,
     pub(crate) priority: Priority,
     pub(crate) operation_timeout: Duration,
-    pub(crate) is_of_companion: bool,
+    pub(crate) from_companion: bool,
 }
 
 /// When an operation was sent, and whether as the probe of a breaker.
@@ -43,13 +43,13 @@ impl SendTime {
     }
 
     /// Records that it is sent only now.
-    pub(crate) fn wait_until(&self, moment: u64) {
+    pub(crate) fn set_moment(&self, moment: u64) {
         self.moment.store(moment, Ordering::Relaxed);
     }
 
     /// Takes the moment and the probe of another operation.
     pub(crate) fn copy_from(&self, other: &Self) {
-        self.wait_until(other.moment());
+        self.set_moment(other.moment());
         let probe = other.probe.load(Ordering::Relaxed);
         self.probe.store(probe, Ordering::Relaxed);
     }

@@ -41,7 +41,7 @@ pub struct Session<'a> {
     /// What every wait draws on.
     pub(crate) budget: Budget,
     /// Whether its operations probe an open breaker.
-    pub(crate) is_of_companion: bool,
+    pub(crate) from_companion: bool,
     /// Whether an operation of it has had a permit.
     has_begun: AtomicBool,
 }
@@ -70,7 +70,7 @@ impl<'a> Session<'a> {
     /// A session for an operation of the companion.
     pub(crate) fn for_companion(function: &'a Function, mode: CallMode) -> Self {
         Self {
-            is_of_companion: true,
+            from_companion: true,
             ..Self::unmeasured(function, mode)
         }
     }
@@ -78,7 +78,7 @@ impl<'a> Session<'a> {
     /// The same for one key, without a value unless it is [extended](Self::extend_for_value) for one.
     pub(crate) fn for_one_key(function: &'a Function, mode: CallMode) -> Self {
         Self {
-            is_of_companion: true,
+            from_companion: true,
             ..Self::in_background(function, mode)
         }
     }
@@ -157,7 +157,7 @@ impl<'a> Session<'a> {
             started,
             first_error: OnceLock::new(),
             saw_expired: AtomicBool::new(false),
-            is_of_companion: false,
+            from_companion: false,
             has_begun: AtomicBool::new(false),
         }
     }
@@ -269,13 +269,13 @@ impl<'a> Session<'a> {
             mode: self.mode,
             priority: self.priority(),
             operation_timeout: self.policy.operation_timeout,
-            is_of_companion: self.is_of_companion,
+            from_companion: self.from_companion,
         }
     }
 
     /// The priority of its operations in the queue.
     fn priority(&self) -> Priority {
-        match self.is_of_companion || self.has_begun.load(Ordering::Relaxed) {
+        match self.from_companion || self.has_begun.load(Ordering::Relaxed) {
             true => Priority::Continuing,
             false => Priority::New,
         }
@@ -335,7 +335,7 @@ impl<'a> Session<'a> {
     pub(crate) fn explain_unconfirmed(&self, error: Error) -> Error {
         use ErrorKind::{BreakerOpen, Connect, Io, Protocol, Timeout};
         match error.kind() {
-            Timeout | Connect | BreakerOpen | Io | Protocol if self.is_of_companion => error.with_hint(
+            Timeout | Connect | BreakerOpen | Io | Protocol if self.from_companion => error.with_hint(
                 "the store was not reached, or has not confirmed it: what it holds may be served again; \
                  gone are the copies in the memory of this process",
             ),
@@ -435,7 +435,7 @@ impl OperationTimeout {
         match self {
             Self::NoAnswer => error("the backend did not answer in time"),
             Self::NoPermit => {
-                error("the backend did not answer those in time who came first").of_the_caller()
+                error("the backend did not answer those in time who came first").caused_by_caller()
             }
         }
         .with_hint("the limit is `operation_timeout`")

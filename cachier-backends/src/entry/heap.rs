@@ -23,9 +23,10 @@ use crate::error::{Error, ErrorKind, Operation};
 pub fn heap<V: Serialize>(value: &V) -> Result<u64, Error> {
     let taken = Lossless::unread(value)
         .serialize(Sizer)
-        .map_err(|Refused(reason)| {
+        .map_err(|NotMeasurable(reason)| {
             let message = "the value cannot be serialized, so its size is not known";
-            Error::new(ErrorKind::Codec, Operation::Store, message).with_source(Refused(reason))
+            Error::new(ErrorKind::Codec, Operation::Store, message)
+                .with_source(NotMeasurable(reason))
         })?;
     // What exceeds the value's own size is boxed.
     let known = taken.inline.saturating_sub(taken.guessed);
@@ -43,7 +44,7 @@ pub(crate) const HEADER: u64 = 24;
 
 /// What a value takes inline, as the compiler lays it out, and in the heap.
 #[derive(Clone, Copy)]
-struct Taken {
+struct HeapSize {
     inline: u64,
     align: u64,
     /// Whether an `Option` of it takes no more than it does, since it leaves some bits unused.
@@ -54,7 +55,7 @@ struct Taken {
 }
 
 #[derive(Debug)]
-struct Refused(String);
+struct NotMeasurable(String);
 
 struct Sizer;
 
@@ -62,9 +63,9 @@ struct Sizer;
 struct Parts {
     holder: Holder,
     /// Of parts beside each other.
-    sum: Taken,
+    sum: HeapSize,
     /// Of a list's items, or a map's keys and values: the largest one, as all of a type have one size.
-    kinds: [Taken; 2],
+    kinds: [HeapSize; 2],
     count: u64,
 }
 
@@ -79,7 +80,7 @@ enum Holder {
     Variant,
 }
 
-impl Default for Taken {
+impl Default for HeapSize {
     /// Nothing.
     fn default() -> Self {
         Self {
@@ -92,7 +93,7 @@ impl Default for Taken {
     }
 }
 
-impl Taken {
+impl HeapSize {
     /// A number, aligned to its size.
     fn number(size: usize) -> Self {
         let size = size as u64;
@@ -168,13 +169,13 @@ impl Parts {
     fn of(holder: Holder) -> Self {
         Self {
             holder,
-            sum: Taken::default(),
-            kinds: [Taken::default(); 2],
+            sum: HeapSize::default(),
+            kinds: [HeapSize::default(); 2],
             count: 0,
         }
     }
 
-    fn add<T: Serialize + ?Sized>(&mut self, part: &T) -> Result<(), Refused> {
+    fn add<T: Serialize + ?Sized>(&mut self, part: &T) -> Result<(), NotMeasurable> {
         let taken = part.serialize(Sizer)?;
         match self.holder {
             Holder::List => self.kinds[0].add(taken),
@@ -186,11 +187,11 @@ impl Parts {
         Ok(())
     }
 
-    fn taken(self) -> Taken {
+    fn taken(self) -> HeapSize {
         let [one, other] = self.kinds;
         let item = one.beside(other).padded();
         let held = |bytes| {
-            let mut taken = Taken::behind_header(bytes);
+            let mut taken = HeapSize::behind_header(bytes);
             taken.heap += item.heap;
             taken
         };
@@ -206,15 +207,15 @@ impl Parts {
 
 macro_rules! inline {
     ($($method:ident: $type:ty),* $(,)?) => {$(
-        fn $method(self, _: $type) -> Result<Taken, Refused> {
-            Ok(Taken::number(size_of::<$type>()))
+        fn $method(self, _: $type) -> Result<HeapSize, NotMeasurable> {
+            Ok(HeapSize::number(size_of::<$type>()))
         }
     )*};
 }
 
 impl Serializer for Sizer {
-    type Ok = Taken;
-    type Error = Refused;
+    type Ok = HeapSize;
+    type Error = NotMeasurable;
     type SerializeSeq = Parts;
     type SerializeTuple = Parts;
     type SerializeTupleStruct = Parts;
@@ -229,41 +230,41 @@ impl Serializer for Sizer {
         serialize_f32: f32, serialize_f64: f64,
     }
 
-    fn serialize_bool(self, _: bool) -> Result<Taken, Refused> {
-        Ok(Taken::number(size_of::<bool>()).with_niche())
+    fn serialize_bool(self, _: bool) -> Result<HeapSize, NotMeasurable> {
+        Ok(HeapSize::number(size_of::<bool>()).with_niche())
     }
 
-    fn serialize_char(self, _: char) -> Result<Taken, Refused> {
-        Ok(Taken::number(size_of::<char>()).with_niche())
+    fn serialize_char(self, _: char) -> Result<HeapSize, NotMeasurable> {
+        Ok(HeapSize::number(size_of::<char>()).with_niche())
     }
 
-    fn serialize_str(self, value: &str) -> Result<Taken, Refused> {
-        Ok(Taken::behind_header(value.len() as u64))
+    fn serialize_str(self, value: &str) -> Result<HeapSize, NotMeasurable> {
+        Ok(HeapSize::behind_header(value.len() as u64))
     }
 
-    fn serialize_bytes(self, value: &[u8]) -> Result<Taken, Refused> {
-        Ok(Taken::behind_header(value.len() as u64))
+    fn serialize_bytes(self, value: &[u8]) -> Result<HeapSize, NotMeasurable> {
+        Ok(HeapSize::behind_header(value.len() as u64))
     }
 
-    fn serialize_none(self) -> Result<Taken, Refused> {
-        let guess = Taken::number(size_of::<u64>()).tagged();
-        Ok(Taken {
+    fn serialize_none(self) -> Result<HeapSize, NotMeasurable> {
+        let guess = HeapSize::number(size_of::<u64>()).tagged();
+        Ok(HeapSize {
             align: 1,
             guessed: guess.inline,
             ..guess
         })
     }
 
-    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<Taken, Refused> {
-        value.serialize(self).map(Taken::tagged)
+    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<HeapSize, NotMeasurable> {
+        value.serialize(self).map(HeapSize::tagged)
     }
 
-    fn serialize_unit(self) -> Result<Taken, Refused> {
-        Ok(Taken::default())
+    fn serialize_unit(self) -> Result<HeapSize, NotMeasurable> {
+        Ok(HeapSize::default())
     }
 
-    fn serialize_unit_struct(self, _: &'static str) -> Result<Taken, Refused> {
-        Ok(Taken::default())
+    fn serialize_unit_struct(self, _: &'static str) -> Result<HeapSize, NotMeasurable> {
+        Ok(HeapSize::default())
     }
 
     fn serialize_unit_variant(
@@ -271,15 +272,15 @@ impl Serializer for Sizer {
         _: &'static str,
         _: u32,
         _: &'static str,
-    ) -> Result<Taken, Refused> {
-        Ok(Taken::number(1).with_niche())
+    ) -> Result<HeapSize, NotMeasurable> {
+        Ok(HeapSize::number(1).with_niche())
     }
 
     fn serialize_newtype_struct<T: Serialize + ?Sized>(
         self,
         _: &'static str,
         value: &T,
-    ) -> Result<Taken, Refused> {
+    ) -> Result<HeapSize, NotMeasurable> {
         value.serialize(self)
     }
 
@@ -289,19 +290,19 @@ impl Serializer for Sizer {
         _: u32,
         _: &'static str,
         value: &T,
-    ) -> Result<Taken, Refused> {
-        value.serialize(self).map(Taken::tagged)
+    ) -> Result<HeapSize, NotMeasurable> {
+        value.serialize(self).map(HeapSize::tagged)
     }
 
-    fn serialize_seq(self, _: Option<usize>) -> Result<Parts, Refused> {
+    fn serialize_seq(self, _: Option<usize>) -> Result<Parts, NotMeasurable> {
         Ok(Parts::of(Holder::List))
     }
 
-    fn serialize_tuple(self, _: usize) -> Result<Parts, Refused> {
+    fn serialize_tuple(self, _: usize) -> Result<Parts, NotMeasurable> {
         Ok(Parts::of(Holder::InPlace))
     }
 
-    fn serialize_tuple_struct(self, _: &'static str, _: usize) -> Result<Parts, Refused> {
+    fn serialize_tuple_struct(self, _: &'static str, _: usize) -> Result<Parts, NotMeasurable> {
         Ok(Parts::of(Holder::InPlace))
     }
 
@@ -311,15 +312,15 @@ impl Serializer for Sizer {
         _: u32,
         _: &'static str,
         _: usize,
-    ) -> Result<Parts, Refused> {
+    ) -> Result<Parts, NotMeasurable> {
         Ok(Parts::of(Holder::Variant))
     }
 
-    fn serialize_map(self, _: Option<usize>) -> Result<Parts, Refused> {
+    fn serialize_map(self, _: Option<usize>) -> Result<Parts, NotMeasurable> {
         Ok(Parts::of(Holder::Map))
     }
 
-    fn serialize_struct(self, _: &'static str, _: usize) -> Result<Parts, Refused> {
+    fn serialize_struct(self, _: &'static str, _: usize) -> Result<Parts, NotMeasurable> {
         Ok(Parts::of(Holder::InPlace))
     }
 
@@ -329,11 +330,11 @@ impl Serializer for Sizer {
         _: u32,
         _: &'static str,
         _: usize,
-    ) -> Result<Parts, Refused> {
+    ) -> Result<Parts, NotMeasurable> {
         Ok(Parts::of(Holder::Variant))
     }
 
-    fn collect_str<T: Display + ?Sized>(self, value: &T) -> Result<Taken, Refused> {
+    fn collect_str<T: Display + ?Sized>(self, value: &T) -> Result<HeapSize, NotMeasurable> {
         self.serialize_str(&value.to_string())
     }
 }
@@ -341,14 +342,14 @@ impl Serializer for Sizer {
 macro_rules! compound {
     ($($trait:ident: $method:ident),* $(,)?) => {$(
         impl ser::$trait for Parts {
-            type Ok = Taken;
-            type Error = Refused;
+            type Ok = HeapSize;
+            type Error = NotMeasurable;
 
-            fn $method<T: Serialize + ?Sized>(&mut self, part: &T) -> Result<(), Refused> {
+            fn $method<T: Serialize + ?Sized>(&mut self, part: &T) -> Result<(), NotMeasurable> {
                 self.add(part)
             }
 
-            fn end(self) -> Result<Taken, Refused> {
+            fn end(self) -> Result<HeapSize, NotMeasurable> {
                 Ok(self.taken())
             }
         }
@@ -363,18 +364,18 @@ compound! {
 macro_rules! named {
     ($($trait:ident),*) => {$(
         impl ser::$trait for Parts {
-            type Ok = Taken;
-            type Error = Refused;
+            type Ok = HeapSize;
+            type Error = NotMeasurable;
 
             fn serialize_field<T: Serialize + ?Sized>(
                 &mut self,
                 _: &'static str,
                 part: &T,
-            ) -> Result<(), Refused> {
+            ) -> Result<(), NotMeasurable> {
                 self.add(part)
             }
 
-            fn end(self) -> Result<Taken, Refused> {
+            fn end(self) -> Result<HeapSize, NotMeasurable> {
                 Ok(self.taken())
             }
         }
@@ -384,31 +385,31 @@ macro_rules! named {
 named! { SerializeStruct, SerializeStructVariant }
 
 impl ser::SerializeMap for Parts {
-    type Ok = Taken;
-    type Error = Refused;
+    type Ok = HeapSize;
+    type Error = NotMeasurable;
 
-    fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), Refused> {
+    fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), NotMeasurable> {
         self.add(key)
     }
 
-    fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Refused> {
+    fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), NotMeasurable> {
         self.add(value)
     }
 
-    fn end(self) -> Result<Taken, Refused> {
+    fn end(self) -> Result<HeapSize, NotMeasurable> {
         Ok(self.taken())
     }
 }
 
-impl Display for Refused {
+impl Display for NotMeasurable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
 }
 
-impl std::error::Error for Refused {}
+impl std::error::Error for NotMeasurable {}
 
-impl ser::Error for Refused {
+impl ser::Error for NotMeasurable {
     fn custom<T: Display>(message: T) -> Self {
         Self(message.to_string())
     }

@@ -227,14 +227,14 @@ mod tests {
     use crate::{BlockingBackend, LeaseReply};
 
     /// Half of the time that an operation without a deadline would wait for the ledger.
-    const MOMENT: Duration = Duration::from_millis(250);
+    const MAX_QUICK: Duration = Duration::from_millis(250);
 
     /// Whether something takes less than that in at least one attempt: the machine may be busy.
     fn is_quick(mut run: impl FnMut()) -> bool {
         (0..5).any(|_| {
             let began = Instant::now();
             run();
-            began.elapsed() < MOMENT
+            began.elapsed() < MAX_QUICK
         })
     }
 
@@ -312,7 +312,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let backend = FileBackend::new(dir.path());
         assert!(is_quick(|| {
-            let LeaseReply::Granted(lease) = backend.lease(&key(), None, MOMENT).unwrap() else {
+            let LeaseReply::Granted(lease) = backend.lease(&key(), None, MAX_QUICK).unwrap() else {
                 panic!("nobody else wants it");
             };
             let _ledger = Ledger::lock(&KeyPaths::new(dir.path(), &key()).scope).unwrap();

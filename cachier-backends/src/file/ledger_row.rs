@@ -65,9 +65,9 @@ pub(super) fn row_offset(shard: Shard) -> usize {
 
 /// Detects rows that were never written, not forged ones.
 fn check([entries, bytes, counted]: [u64; 3]) -> u64 {
-    const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
-    let mixed = (entries ^ ODD).wrapping_mul(ODD) ^ bytes;
-    (mixed.wrapping_mul(ODD) ^ counted).wrapping_mul(ODD) ^ 1
+    const GOLDEN_RATIO: u64 = 0x9e37_79b9_7f4a_7c15;
+    let mixed = (entries ^ GOLDEN_RATIO).wrapping_mul(GOLDEN_RATIO) ^ bytes;
+    (mixed.wrapping_mul(GOLDEN_RATIO) ^ counted).wrapping_mul(GOLDEN_RATIO) ^ 1
 }
 
 impl Totals {

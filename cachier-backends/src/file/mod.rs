@@ -337,7 +337,7 @@ fn failed(operation: Operation, message: &'static str, path: &Path, source: io::
     let path = obstacle.as_deref().unwrap_or(path);
     if LockTimedOut::is(&source) {
         // The store works.
-        let error = Error::io(operation, message, source).of_the_caller();
+        let error = Error::io(operation, message, source).caused_by_caller();
         let hint = "too many write to the folder at the same time, here or in other processes";
         return error.at(path.display().to_string()).with_hint(hint);
     }

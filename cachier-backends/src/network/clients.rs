@@ -211,7 +211,7 @@ impl<C: Clone + Send + Sync + 'static> Inner<C> {
         let started = Instant::now();
         let Some(guard) = self.blocking.acquire(allowance)? else {
             // Other callers of this process use all runtimes.
-            return Err(timed_out(operation).of_the_caller());
+            return Err(timed_out(operation).caused_by_caller());
         };
         // Boxed: a runtime moves the future it blocks on.
         let working = Box::pin(async {

@@ -106,5 +106,5 @@ fn deadlock(operation: Operation) -> Error {
     .with_hint(
         "hand the client over in a multi-thread runtime, call a function that is async, or let cachier connect by itself",
     )
-    .of_the_caller()
+    .caused_by_caller()
 }

@@ -70,7 +70,7 @@ impl Failure {
         match (hint, self.answer) {
             (Some(hint), _) => error.with_hint(hint),
             // The store works, however often requests conflict.
-            (None, Answer::Conflict) => error.of_the_caller(),
+            (None, Answer::Conflict) => error.caused_by_caller(),
             (None, _) => error,
         }
     }

@@ -19,17 +19,17 @@ use aws_smithy_http_client::tls::Provider;
 use aws_smithy_http_client::{Builder, Connector};
 
 use crate::error::{Error, ErrorKind, Operation};
-use crate::process::Prepared;
+use crate::process::ProcessOnce;
 
 /// Initializes what every client needs.
 pub(super) fn prepare() -> Result<(), Error> {
-    static CLIENTS: Prepared = Prepared::new();
+    static CLIENTS: ProcessOnce = ProcessOnce::new();
     usable(CLIENTS.get(|| rehearse(NeverSent)))
 }
 
 /// Reads the root certificates, which takes long.
 pub(super) fn prepare_tls(provider: Provider) -> Result<(), Error> {
-    static CERTIFICATES: Prepared = Prepared::new();
+    static CERTIFICATES: ProcessOnce = ProcessOnce::new();
     usable(CERTIFICATES.get(|| drop(Connector::builder().tls_provider(provider).build())))
 }
 

@@ -52,7 +52,7 @@ impl<T: Store> CallDriver<T> {
     /// Claims the key over any current owner, which began too early.
     pub(super) async fn take_over(&mut self) {
         self.core.flights.forget(&self.key);
-        self.supplant();
+        self.replace_leader();
         match self.core.store.take_over(&self.session, &self.key).await {
             Ok(lease) => self.hold_lease(lease),
             Err(_) => self.go_without_store(),
@@ -84,7 +84,7 @@ impl<T: Store> CallDriver<T> {
             match core.store.claim(&self.session, &self.key, seen).await {
                 Ok(Claim::Granted(lease)) => {
                     if self.leader.is_none() {
-                        self.supplant();
+                        self.replace_leader();
                     }
                     self.hold_lease(lease);
                 }
@@ -104,9 +104,12 @@ impl<T: Store> CallDriver<T> {
     }
 
     /// Leads the key's flight in place of its current leader.
-    fn supplant(&mut self) {
+    fn replace_leader(&mut self) {
         let _drops = T::defer_drops();
-        let leader = self.core.flights.supplant(&self.key, ComputationId::next());
+        let leader = self
+            .core
+            .flights
+            .replace_leader(&self.key, ComputationId::next());
         self.leader = Some(leader);
     }
 

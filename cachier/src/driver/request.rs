@@ -43,7 +43,7 @@ impl Request {
     }
 
     /// The largest age of a value that the call may be served at once, if it has not looked for one yet.
-    pub(crate) fn max_age_at_hand(&self, function: &Function) -> Option<Option<Duration>> {
+    pub(crate) fn immediate_max_age(&self, function: &Function) -> Option<Option<Duration>> {
         match self {
             Self::Call(options, CallStart::Undecided) if options.intent == Intent::Use => {
                 (!self.bypasses(function)).then_some(options.max_age)

@@ -177,7 +177,7 @@ impl<T: Store> CallDriver<T> {
         if let Some(metrics) = self.core.function.metrics
             && self.saw_stale
         {
-            metrics.stale_met(match outcome {
+            metrics.stale_found(match outcome {
                 Outcome::Stale => StaleUse::Served,
                 _ => StaleUse::NotServed,
             });

@@ -98,7 +98,7 @@ impl<K: Eq + Hash + Clone, V> Flights<K, V> {
     }
 
     /// Leads a flight in place of the running one, which ends outside the table.
-    pub(crate) fn supplant(&self, key: &K, computation: ComputationId) -> Leader<'_, K, V> {
+    pub(crate) fn replace_leader(&self, key: &K, computation: ComputationId) -> Leader<'_, K, V> {
         let (in_table, own) = (key.clone(), key.clone());
         let flight = Arc::new(Flight::new(computation));
         let former = self

@@ -139,7 +139,7 @@ fn a_lost_lease_withdraws_its_flight_alone() {
     flights.withdraw(&1, first.computation());
     assert!(first.is_superseded());
     let second = lead(&flights).unwrap();
-    let third = flights.supplant(&1, ComputationId::next());
+    let third = flights.replace_leader(&1, ComputationId::next());
     assert!(second.is_superseded() && !third.is_superseded());
     drop((first, second));
     assert!(!third.is_superseded(), "others ended outside the table");

@@ -175,7 +175,7 @@ impl<S: StoreKind> Site<S> {
         let function = &instance.core.function;
         let (request, stored) = operation.into_parts();
         let mut value = stored.map(|stored| spec.return_type.wrap_stored(stored));
-        let ready = request.max_age_at_hand(function).and_then(|max_age| {
+        let ready = request.immediate_max_age(function).and_then(|max_age| {
             let hit = arguments.detailed_hit(instance);
             let ready = ready_at_hand(
                 function,

@@ -140,7 +140,7 @@ fn gauges<T: Store>(core: &'static Core<T>, near_entries: Option<u64>) -> Gauges
     if let Some(usage) = core.store.usage_at_hand() {
         gauges.memory = holding(usage);
         gauges.memory_capacity_bytes = options.capacity_bytes;
-    } else if let Some(name) = core.store.shared_as(&core.function) {
+    } else if let Some(name) = core.store.shared_name(&core.function) {
         let shared = Shared::new(holding(cached_usage(core)), options.capacity_bytes);
         gauges.shared.insert(name, shared);
     }

@@ -212,7 +212,7 @@ pub trait Store: Send + Sync + Sized + 'static {
         None
     }
     /// The name of the function's values among the processes that share them.
-    fn shared_as(&self, function: &Function) -> Option<String> {
+    fn shared_name(&self, function: &Function) -> Option<String> {
         let _ = function;
         None
     }

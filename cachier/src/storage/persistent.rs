@@ -172,7 +172,7 @@ impl Persistent {
             let (function, budget) = (session.function(), &session.budget);
             let context = function.context;
             let target = self.target(function)?;
-            let sent = match session.is_of_companion {
+            let sent = match session.from_companion {
                 // Boxed to keep the future of calls small.
                 true => {
                     let probe = target
@@ -462,7 +462,7 @@ impl Store for Persistent {
         Ok(removed.await?.unwrap_or(0))
     }
 
-    fn shared_as(&self, function: &Function) -> Option<String> {
+    fn shared_name(&self, function: &Function) -> Option<String> {
         let target = self.target(function).ok()?;
         let (store, scope) = (target.handle.backend.store_name(), &target.scope);
         Some(format!(

@@ -175,7 +175,7 @@ impl Caller {
 
     fn take_over(&mut self) {
         self.process.forget();
-        self.supplant();
+        self.replace_leader();
         let valid_at = Instant::now();
         self.lease = Some(Lease {
             owner: self.process.request(Shared::take_over),
@@ -185,10 +185,10 @@ impl Caller {
         self.claim_state = ClaimState::Own;
     }
 
-    fn supplant(&mut self) {
+    fn replace_leader(&mut self) {
         self.process.has_forgotten.store(true, Ordering::Relaxed);
         let flights = &self.process.flights;
-        self.leader = Some(flights.supplant(&KEY, ComputationId::next()));
+        self.leader = Some(flights.replace_leader(&KEY, ComputationId::next()));
     }
 
     /// The result of the flight that it has joined, if it may take that.
@@ -212,7 +212,7 @@ impl Caller {
             return true;
         }
         match self.ask_for_lease() {
-            Claim::Granted(_) => self.supplant(),
+            Claim::Granted(_) => self.replace_leader(),
             Claim::Held(_) => {}
             Claim::Changed => {
                 self.claim_state = ClaimState::Unclaimed;
