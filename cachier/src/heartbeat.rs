@@ -52,18 +52,21 @@ pub(crate) fn release_later(backend: &Arc<dyn Backend>, lease: Lease, after: Dur
 
 /// Releases a lease, for which others may be waiting, over one connection after the other: some may be lost.
 async fn release_at_last(backend: Arc<dyn Backend>, lease: Lease) {
-    let timer = Timer::system();
+    let (timer, mut pause) = (Timer::system(), RELEASE_TIMEOUT);
     loop {
         let release = catch_panic(async { backend.release(lease.share()).await });
         match timer.timeout(Some(RELEASE_TIMEOUT), release).await {
             Some(Some(Ok(())) | None) => return,
-            Some(Some(Err(_))) => timer.sleep(RELEASE_TIMEOUT).await,
+            Some(Some(Err(_))) => {
+                timer.sleep(pause).await;
+                pause *= 2;
+            }
             None => {}
         }
     }
 }
 
-/// After how long a release is sent again.
+/// After how long a release is sent again; after an error longer each time.
 const RELEASE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Runs a future that never blocks on the heartbeat thread, until the task is dropped.

@@ -58,6 +58,8 @@ impl<T: Store> CallDriver<T> {
                 // The failure has been counted; the caller has its value.
                 false => publish(core, &session, &key, &found, lease, local_claim).await,
             };
+            // Loads in between may have kept the old value.
+            core.store.forget_near(&key);
             after_store(core, &session, &key, stored, replaced).await;
             if let Some(leader) = leader {
                 let result = FlightResult::Value(found);

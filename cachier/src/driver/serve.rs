@@ -27,7 +27,7 @@ impl<T: Store> CallDriver<T> {
             return None;
         }
         if freshness == Freshness::Fresh {
-            slot.stored(stamp);
+            slot.loaded(stamp);
         }
         let outcome = match freshness {
             Freshness::Stale => Outcome::Stale,

@@ -19,6 +19,8 @@ pub trait Slot<V> {
     fn encode(&self, stamp: Stamp, size: WantSize) -> Result<Found<V>, Error>;
     /// Checks that the computed result survives the round trip through its encoded form.
     fn round_trips(&self, found: &Found<V>) -> Result<(), Finding>;
+    /// The result was loaded, fresh, under this stamp.
+    fn loaded(&mut self, stamp: Stamp);
     /// The computed result was stored under this stamp.
     fn stored(&mut self, stamp: Stamp);
     /// The computed error, where waiters can share it.

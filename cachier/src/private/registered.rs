@@ -98,15 +98,24 @@ async fn clear<T: Store>(
     let session = Session::for_companion(&core.function, mode);
     core.flights.forget_all();
     near.forget_all();
+    // Even if the store was not cleared, or nobody waits for its answer: fetches in between may have kept old values.
+    let forgetting = ForgetNearOnDrop(near);
     let cleared = core.store.clear(&session).await;
     core.function.usage_cache.invalidate();
-    // Even if the store was not cleared: fetches that began before have ended by now, or find the tier changed.
-    near.forget_all();
+    drop(forgetting);
     let cleared = cleared?;
     if let (Some(metrics), Some(entries)) = (core.function.metrics, cleared) {
         metrics.removed(RemovalCause::Cleared, entries);
     }
     Ok(cleared)
+}
+
+struct ForgetNearOnDrop<'a>(&'a dyn NearTier);
+
+impl Drop for ForgetNearOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.forget_all();
+    }
 }
 
 async fn clear_leases<T: Store>(core: &Core<T>, mode: CallMode) -> Result<(), Error> {

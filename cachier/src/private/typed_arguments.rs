@@ -266,20 +266,31 @@ where
         CborCodec.encode(value, stamp, size, measure)
     }
 
-    fn stored(&self, value: &V, stamp: Stamp) {
-        let clock = &self.function.context.clock;
-        let age = since_epoch(clock.wall()).saturating_sub(stamp.created);
-        let computed = clock.now().saturating_sub(age);
-        let stamp = Stamp {
-            created: computed,
-            ..stamp
-        };
-        let value = value.clone();
+    fn loaded(&self, value: &V, stamp: Stamp) {
+        let (value, stamp) = (value.clone(), self.monotonic(stamp));
         self.near
-            .insert(self.function, self.epoch, &self.key, value, stamp);
+            .insert_loaded(self.function, self.epoch, &self.key, value, stamp);
+    }
+
+    fn stored(&self, value: &V, stamp: Stamp) {
+        let (value, stamp) = (value.clone(), self.monotonic(stamp));
+        self.near
+            .insert_stored(self.function, self.epoch, &self.key, value, stamp);
     }
 
     fn invalidated(&self) {
         self.near.changed(&Change::Entry(self.key.hash));
+    }
+}
+
+impl<K, V> NearCodec<K, V> {
+    /// The stamp of an entry, in nanoseconds of the monotonic clock.
+    fn monotonic(&self, stamp: Stamp) -> Stamp {
+        let clock = &self.function.context.clock;
+        let age = since_epoch(clock.wall()).saturating_sub(stamp.created);
+        Stamp {
+            created: clock.now().saturating_sub(age),
+            ..stamp
+        }
     }
 }

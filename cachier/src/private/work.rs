@@ -171,6 +171,12 @@ impl<S: ReturnType, F: ValueCodec<S::Value>> Slot<F::Encoded> for ResultSlot<S, 
         }
     }
 
+    fn loaded(&mut self, stamp: Stamp) {
+        if let Some(value) = &self.value {
+            self.codec().loaded(value, stamp);
+        }
+    }
+
     fn stored(&mut self, stamp: Stamp) {
         if let Some(value) = &self.value {
             self.codec().stored(value, stamp);

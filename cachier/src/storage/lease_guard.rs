@@ -87,12 +87,15 @@ impl LeaseGuard {
         }
     }
 
-    /// Hands over an own lease to a request that ends it.
-    pub(super) fn into_own_lease(mut self) -> Option<Lease> {
-        match mem::replace(&mut self.state, LeaseState::Spent) {
-            LeaseState::Own(lease) => Some(lease),
-            LeaseState::Shared(_) | LeaseState::Spent => None,
-        }
+    /// Shares an own lease with a request that ends it, and stops its renewal. Without an answer the guard stays armed.
+    pub(super) fn share_to_end(&mut self) -> Option<Lease> {
+        self.heartbeat = None;
+        self.own_lease()
+    }
+
+    /// Drops the guard of a lease that has ended.
+    pub(super) fn disarm(mut self) {
+        self.state = LeaseState::Spent;
     }
 }
 
@@ -209,7 +212,7 @@ mod tests {
         drop(guard(60));
         let mut stored = guard(61);
         assert!(stored.share_for_store().is_some());
-        assert!(stored.into_own_lease().is_some());
+        stored.disarm();
         let mut in_vain = guard(62);
         assert!(in_vain.share_for_store().is_some());
         drop(in_vain);

@@ -184,6 +184,11 @@ pub trait Store: Send + Sync + Sized + 'static {
         || false
     }
 
+    /// Forgets the near copy of a value, which has changed in the shared store.
+    fn forget_near(&self, key: &Self::Key) {
+        let _ = key;
+    }
+
     /// A guard to hold while inserting, so that no value is dropped under the lock.
     fn defer_drops() -> impl Sized {}
 

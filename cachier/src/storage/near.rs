@@ -118,14 +118,51 @@ where
         NearEpoch(self.log().changes)
     }
 
-    /// Inserts a value fetched or computed since `epoch`, unless its entry has changed meanwhile. The stamp is in
-    /// nanoseconds of the monotonic clock.
-    ///
-    /// Under the lock of the log, so that nobody is served a value before it is known to be current, and no change misses it.
-    pub(crate) fn insert(
+    /// Inserts a value loaded since `epoch`, unless its entry has changed meanwhile. The stamp is in nanoseconds of the
+    /// monotonic clock.
+    pub(crate) fn insert_loaded(
         &self,
         function: &Function,
         epoch: NearEpoch,
+        key: &NearKey<K>,
+        value: V,
+        stamp: Stamp,
+    ) {
+        let _drops = DeferDrops::new();
+        let log = self.log();
+        if !log.concerns_since(epoch, key.hash) {
+            self.insert(log, function, key, value, stamp);
+        }
+    }
+
+    /// Inserts a value stored since `epoch`, in place of what was loaded until now. If others have changed the entry
+    /// meanwhile, nobody knows which value the store holds, and no copy stays.
+    pub(crate) fn insert_stored(
+        &self,
+        function: &Function,
+        epoch: NearEpoch,
+        key: &NearKey<K>,
+        value: V,
+        stamp: Stamp,
+    ) {
+        let _drops = DeferDrops::new();
+        let mut log = self.log();
+        let is_uncertain = log.concerns_since(epoch, key.hash);
+        // Loads under way may return the previous value.
+        log.note(Change::Entry(key.hash));
+        if is_uncertain {
+            log.keys.remove(&key.hash);
+            self.store.remove(&key.key);
+        } else {
+            self.insert(log, function, key, value, stamp);
+        }
+    }
+
+    /// Under the lock of the log, so that nobody is served a value before it is known to be current, and no change misses it.
+    fn insert(
+        &self,
+        mut log: MutexGuard<'_, ChangeLog<K>>,
+        function: &Function,
         key: &NearKey<K>,
         value: V,
         stamp: Stamp,
@@ -137,14 +174,8 @@ where
             compute_nanos: stamp.compute_nanos,
             bytes: None,
         };
-        let (in_store, in_log) = (key.key.clone(), key.key.clone());
-        let _drops = DeferDrops::new();
-        let mut log = self.log();
-        if log.concerns_since(epoch, key.hash) {
-            return;
-        }
-        let inserted = self.store.insert(in_store, entry);
-        log.keys.insert(key.hash, in_log);
+        let inserted = self.store.insert(key.key.clone(), entry);
+        log.keys.insert(key.hash, key.key.clone());
         if log.keys.len() > self.prune_above {
             log.keys.retain(|_, key| self.store.since(key).is_some());
         }
@@ -193,12 +224,16 @@ where
     }
 }
 
-/// Recent changes, so that a value fetched before a change of its entry is not kept after it.
+/// Recent changes, so that a value fetched before a change of its entry is not inserted after it.
 struct ChangeLog<K> {
     /// The number of changes so far.
     changes: u64,
-    /// The last of them.
-    recent: VecDeque<Change>,
+    /// The number of the last change of all entries, or of one that is no longer remembered.
+    all_changed: u64,
+    /// The number of each entry's last change, if it is recent.
+    changed: HashMap<KeyHash, u64>,
+    /// Recent changes of single entries, in order.
+    recent: VecDeque<(u64, KeyHash)>,
     /// Keys of the entries, and of some that have gone, by the backend's hash.
     keys: HashMap<KeyHash, K>,
     /// Whether the tier is older than this log.
@@ -209,6 +244,8 @@ impl<K> Default for ChangeLog<K> {
     fn default() -> Self {
         Self {
             changes: 0,
+            all_changed: 0,
+            changed: HashMap::new(),
             recent: VecDeque::new(),
             keys: HashMap::new(),
             has_missed: false,
@@ -217,22 +254,33 @@ impl<K> Default for ChangeLog<K> {
 }
 
 impl<K> ChangeLog<K> {
-    /// How many changes are remembered one by one.
-    const MAX_RECENT: usize = 256;
+    /// How many changes of single entries are remembered. Fetches that span more insert nothing.
+    const MAX_RECENT: usize = 4096;
 
     fn note(&mut self, change: Change) {
         self.changes += 1;
-        if self.recent.len() == Self::MAX_RECENT {
-            self.recent.pop_front();
+        let Change::Entry(hash) = change else {
+            self.all_changed = self.changes;
+            self.changed.clear();
+            self.recent.clear();
+            return;
+        };
+        if self.recent.len() == Self::MAX_RECENT
+            && let Some((number, oldest)) = self.recent.pop_front()
+        {
+            self.all_changed = number;
+            if self.changed.get(&oldest) == Some(&number) {
+                self.changed.remove(&oldest);
+            }
         }
-        self.recent.push_back(change);
+        self.recent.push_back((self.changes, hash));
+        self.changed.insert(hash, self.changes);
     }
 
     /// Whether the entry of this hash may have changed since then.
     fn concerns_since(&self, NearEpoch(epoch): NearEpoch, hash: KeyHash) -> bool {
-        let since = usize::try_from(self.changes - epoch).unwrap_or(usize::MAX);
-        let mut latest = self.recent.iter().rev().take(since);
-        since > self.recent.len() || latest.any(|change| change.concerns(hash))
+        let changed = self.changed.get(&hash).copied().unwrap_or(0);
+        self.all_changed.max(changed) > epoch
     }
 }
 
@@ -288,9 +336,10 @@ mod tests {
 
     #[test]
     fn too_many_changes_concern_every_entry() {
-        let log = after((0..1000).map(|_| Change::Entry(hash(1))));
-        assert!(log.concerns_since(NearEpoch(1000 - 257), hash(2)));
-        assert!(!log.concerns_since(NearEpoch(1000 - 256), hash(2)));
+        let log = after((0..5000).map(|_| Change::Entry(hash(1))));
+        assert!(log.concerns_since(NearEpoch(5000 - 4097), hash(2)));
+        assert!(!log.concerns_since(NearEpoch(5000 - 4096), hash(2)));
+        assert!(log.concerns_since(NearEpoch(5000 - 1), hash(1)));
     }
 
     /// A key that looks at the tier whenever it is hashed, as other threads may at any time.
@@ -341,7 +390,7 @@ mod tests {
                 expires: None,
                 confirmed: 0,
             };
-            near.insert(&function, epoch, &key, 1, stamp);
+            near.insert_loaded(&function, epoch, &key, 1, stamp);
         };
         let epoch = near.epoch();
         near.changed(&Change::Entry(hash(1)));

@@ -1,6 +1,7 @@
 //! Values in a persistent backend, as encoded entries.
 
 use std::future::poll_fn;
+use std::mem;
 use std::pin::pin;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::{Duration, Instant};
@@ -89,11 +90,11 @@ impl Persistent {
         Ok(target)
     }
 
-    /// Forgets the near copy of an entry that is about to change: the caller may never learn whether it does.
-    fn clear_near(&self, key: &KeyHash) {
-        if let Some(near) = self.watcher.get() {
-            near(&Change::Entry(*key));
-        }
+    /// Forgets the near copy of an entry that is about to change: the caller may never learn whether it does. Loads until the
+    /// change may make another copy, which goes when the guard is dropped.
+    fn changing(&self, key: KeyHash) -> Changing<'_> {
+        self.forget_near(&key);
+        Changing { store: self, key }
     }
 
     /// Passes changes on to running computations and to the near tier.
@@ -190,6 +191,18 @@ impl Persistent {
     }
 }
 
+/// An entry that is changing.
+struct Changing<'a> {
+    store: &'a Persistent,
+    key: KeyHash,
+}
+
+impl Drop for Changing<'_> {
+    fn drop(&mut self) {
+        self.store.forget_near(&self.key);
+    }
+}
+
 impl Store for Persistent {
     type Key = KeyHash;
     type Value = Encoded;
@@ -273,7 +286,7 @@ impl Store for Persistent {
 
     async fn take_over(&self, session: &Session<'_>, key: &KeyHash) -> Result<LeaseGuard, Error> {
         let period = session.policy.lease_period;
-        self.clear_near(key);
+        self.forget_near(key);
         let taken = self.operate(session, Operation::Lease, async |target| {
             let requested_at = Instant::now();
             let key = target.key(*key);
@@ -323,11 +336,12 @@ impl Store for Persistent {
     async fn vacate(
         &self,
         session: &Session<'_>,
-        guard: LeaseGuard,
+        mut guard: LeaseGuard,
     ) -> Result<Vacated<LeaseGuard>, Error> {
-        let Some(lease) = guard.into_own_lease() else {
+        let Some(lease) = guard.share_to_end() else {
             return Ok(Vacated::Superseded);
         };
+        let _changing = self.changing(lease.key().hash());
         let vacated = self.operate(session, Operation::Remove, async |target| {
             let requested_at = Instant::now();
             Ok(match target.handle.backend.vacate(lease).await? {
@@ -338,7 +352,9 @@ impl Store for Persistent {
                 backends::Vacated::Superseded => Vacated::Superseded,
             })
         });
-        vacated.await
+        let vacated = vacated.await?;
+        guard.disarm();
+        Ok(vacated)
     }
 
     async fn changed(
@@ -365,15 +381,17 @@ impl Store for Persistent {
         }
     }
 
-    async fn release(&self, session: &Session<'_>, guard: LeaseGuard) {
-        let Some(lease) = guard.into_own_lease() else {
+    async fn release(&self, session: &Session<'_>, mut guard: LeaseGuard) {
+        let Some(lease) = guard.share_to_end() else {
             return;
         };
         let released = self.operate(session, Operation::Lease, async |target| {
             target.handle.backend.release(lease).await
         });
-        // The failure has been counted, and the lease ends by itself.
-        let _ = released.await;
+        // A failure has been counted, and the guard releases the lease in the background.
+        if released.await.is_ok() {
+            guard.disarm();
+        }
     }
 
     async fn store(
@@ -386,6 +404,10 @@ impl Store for Persistent {
         let stamp = found.stamp;
         let lease = guard.as_mut().and_then(LeaseGuard::share_for_store);
         let lease = lease.as_ref();
+        let given_up = Changing {
+            store: self,
+            key: *key,
+        };
         let reply = self.operate_with_retry(session, Operation::Store, async move |target| {
             let key = target.key(*key);
             let entry = found.value.entry(&key);
@@ -395,9 +417,12 @@ impl Store for Persistent {
             request.capacity_bytes = session.function().options.capacity_bytes;
             target.handle.backend.store(&key, request).await
         });
-        let reply = reply.await?;
+        let reply = reply.await;
+        // Who gets the answer informs the near tier.
+        mem::forget(given_up);
+        let reply = reply?;
         // Any answer has ended the lease.
-        drop(guard.map(LeaseGuard::into_own_lease));
+        guard.map(LeaseGuard::disarm);
         match reply {
             StoreReply::Stored { evicted } => {
                 if let Some(metrics) = session.function().metrics {
@@ -426,7 +451,7 @@ impl Store for Persistent {
     }
 
     async fn remove(&self, session: &Session<'_>, key: &KeyHash) -> Result<bool, Error> {
-        self.clear_near(key);
+        let _changing = self.changing(*key);
         let removed = self.operate_with_retry(session, Operation::Remove, async move |target| {
             target.handle.backend.remove(&target.key(*key)).await
         });
@@ -460,6 +485,12 @@ impl Store for Persistent {
             target.handle.backend.cleanup(&target.scope, cutoff).await
         });
         Ok(removed.await?.unwrap_or(0))
+    }
+
+    fn forget_near(&self, key: &KeyHash) {
+        if let Some(near) = self.watcher.get() {
+            near(&Change::Entry(*key));
+        }
     }
 
     fn shared_name(&self, function: &Function) -> Option<String> {

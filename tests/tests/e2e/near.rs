@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use cachier::testing::Clock;
@@ -232,6 +232,74 @@ fn cancelled_changes_leave_nothing_near() {
             map.set(Fault::Hangs);
             assert!(block_on(poll_once(operation())).is_none());
             map.set(Fault::None);
+            assert_eq!(tier(), Some(Tier::Backend));
+        }
+    });
+}
+
+/// Whoever loads while an overwriting call stores gets the old value, and must not keep it.
+#[test]
+fn an_overwritten_value_is_not_served_near() {
+    with_map(|map| {
+        for is_async in [false, true] {
+            let value = || match is_async {
+                false => newest(2),
+                true => block_on(newest_async(2)),
+            };
+            value();
+            let newer = NEWEST.fetch_add(1, Ordering::SeqCst) + 1;
+            map.before_storing(match is_async {
+                false => || _ = newest(2),
+                true => || _ = block_on(newest_async(2)),
+            });
+            let overwrite = CallOptions::new().overwrite_cache();
+            match is_async {
+                false => newest::call_with(overwrite, 2),
+                true => block_on(newest_async::call_with(overwrite, 2)),
+            };
+            assert_eq!(value(), newer);
+        }
+    });
+}
+
+#[test]
+fn a_large_overwritten_value_is_not_served_near() {
+    static LETTER: AtomicU8 = AtomicU8::new(b'a');
+
+    #[cachier(backend = registered("map"), near_cache = 10, near_stale_after = "1d")]
+    fn large(_key: u8) -> String {
+        let letter = char::from(LETTER.load(Ordering::SeqCst));
+        letter.to_string().repeat(2 << 20)
+    }
+
+    with_map(|map| {
+        large(1);
+        cachier::flush();
+        LETTER.store(b'b', Ordering::SeqCst);
+        map.before_storing(|| _ = large(1));
+        large::call_with(CallOptions::new().overwrite_cache(), 1);
+        cachier::flush();
+        assert!(large(1).starts_with('b'));
+    });
+}
+
+/// A change whose answer nobody waits for may happen all the same, after others have loaded the old value.
+#[test]
+fn what_is_loaded_during_a_cancelled_change_is_forgotten() {
+    with_map(|map| {
+        let tier = || block_on(newest_async::call_detailed(CallOptions::new(), 3)).tier;
+        let operations: [fn() -> BoxedFuture; 2] = [
+            || Box::pin(async { drop(newest_async::invalidate(3).await) }),
+            || Box::pin(async { drop(newest_async::clear_cache().await) }),
+        ];
+        for operation in operations {
+            block_on(newest_async(3));
+            map.set(Fault::Hangs);
+            let mut change = operation();
+            assert!(block_on(poll_once(change.as_mut())).is_none());
+            map.set(Fault::None);
+            assert_eq!(tier(), Some(Tier::Backend));
+            drop(change);
             assert_eq!(tier(), Some(Tier::Backend));
         }
     });
