@@ -12,6 +12,8 @@ use std::process::id;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, OnceLock, TryLockError};
 
+use once_cell::race::OnceBox;
+
 /// The identity of a process, distinct from its ancestors and children.
 ///
 /// Finding the current one takes a system call, made once per operation.
@@ -73,13 +75,14 @@ impl Process {
 pub struct PerProcess<T, F = fn(Option<&T>) -> T> {
     make: F,
     /// An append-only list, read without a lock: the values of a lineage, oldest first.
-    first: OnceLock<Box<Node<T>>>,
+    first: OnceBox<Node<T>>,
 }
 
+/// The cells of nodes have no lock that a child could inherit locked. That of the value is used by its process alone.
 struct Node<T> {
     process: Process,
     value: OnceLock<T>,
-    next: OnceLock<Box<Node<T>>>,
+    next: OnceBox<Node<T>>,
 }
 
 impl<T, F: Fn(Option<&T>) -> T> PerProcess<T, F> {
@@ -88,7 +91,7 @@ impl<T, F: Fn(Option<&T>) -> T> PerProcess<T, F> {
     pub const fn new(make: F) -> Self {
         Self {
             make,
-            first: OnceLock::new(),
+            first: OnceBox::new(),
         }
     }
 
@@ -98,11 +101,11 @@ impl<T, F: Fn(Option<&T>) -> T> PerProcess<T, F> {
         let here = Node {
             process: Process::current(),
             value: OnceLock::from(value),
-            next: OnceLock::new(),
+            next: OnceBox::new(),
         };
         Self {
             make,
-            first: OnceLock::from(Box::new(here)),
+            first: OnceBox::with_value(Box::new(here)),
         }
     }
 
@@ -110,7 +113,7 @@ impl<T, F: Fn(Option<&T>) -> T> PerProcess<T, F> {
     pub fn of(&self, process: Process) -> &T {
         let (mut place, mut before) = (&self.first, None);
         loop {
-            let here = get_or_init(place, || Box::new(Node::new(process)));
+            let here = place.get_or_init(|| Box::new(Node::new(process)));
             if here.process == process {
                 return here.value.get_or_init(|| (self.make)(before));
             }
@@ -134,19 +137,15 @@ impl<T> Node<T> {
         Self {
             process,
             value: OnceLock::new(),
-            next: OnceLock::new(),
+            next: OnceBox::new(),
         }
     }
 }
 
-impl<T, F> Drop for PerProcess<T, F> {
+impl<T> Drop for Node<T> {
     fn drop(&mut self) {
-        let mut next = self.first.take();
-        while let Some(mut one) = next {
-            next = one.next.take();
-            if !one.process.is_current() {
-                forget(one.value.take());
-            }
+        if !self.process.is_current() {
+            forget(self.value.take());
         }
     }
 }
@@ -154,28 +153,6 @@ impl<T, F> Drop for PerProcess<T, F> {
 impl<T, F> fmt::Debug for PerProcess<T, F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PerProcess").finish_non_exhaustive()
-    }
-}
-
-/// The value of the cell, initialised by `make` if need be. Runs `make` before locking the cell, which is then locked
-/// for a few instructions only.
-///
-/// A child forked while another thread has it locked waits forever. Of several values made concurrently, one is kept.
-///
-/// ```
-/// use std::sync::OnceLock;
-/// use cachier_backends::process::get_or_init;
-///
-/// static GREETING: OnceLock<String> = OnceLock::new();
-/// assert_eq!(get_or_init(&GREETING, || "hello".to_owned()), "hello");
-/// ```
-pub fn get_or_init<T>(cell: &OnceLock<T>, make: impl FnOnce() -> T) -> &T {
-    match cell.get() {
-        Some(made) => made,
-        None => {
-            let made = make();
-            cell.get_or_init(|| made)
-        }
     }
 }
 
@@ -266,14 +243,6 @@ mod tests {
         Process {
             number: id << 32 | u64::from(from.number as u32 + 1),
         }
-    }
-
-    #[test]
-    fn making_a_value_does_not_lock_its_cell() {
-        let cell = OnceLock::new();
-        let meanwhile = || *cell.get_or_init(|| 1) + 1;
-        assert_eq!(*get_or_init(&cell, meanwhile), 1);
-        assert_eq!(*get_or_init(&cell, meanwhile), 1);
     }
 
     #[test]

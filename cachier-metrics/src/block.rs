@@ -4,17 +4,18 @@
 //! function's free list with its counts, and the next thread continues in it. Readers sum all blocks.
 
 use std::hash::{BuildHasher, RandomState};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use crate::counter::{Counter, Writers};
 use crate::histogram::{Histogram, LiveHistogram, SECONDS, Totals};
 use crate::labels::{NearResult, Outcome};
-use crate::per_process::{PerProcess, copied, get_or_init};
+use crate::per_process::{PerProcess, copied};
 use crate::sampling::{SamplingRate, Strata, mixed};
 use crate::schedule::Schedule;
 use crate::snapshot::Snapshot;
 use crate::sync::{Mutex, MutexGuard, lock};
 use crate::timed_hits::TimedHits;
+use once_cell::race::{OnceBox, OnceRef};
 
 /// The counts of one thread.
 #[repr(C, align(128))]
@@ -33,8 +34,8 @@ pub(crate) struct Blocks {
     rate: SamplingRate,
     lists: PerProcess<Mutex<Lists>>,
     /// For threads whose thread-locals are already destroyed.
-    shared: OnceLock<&'static Block>,
-    shared_timed: OnceLock<Arc<TimedHits>>,
+    shared: OnceRef<'static, Block>,
+    shared_timed: OnceBox<Arc<TimedHits>>,
 }
 
 #[derive(Clone, Default)]
@@ -51,8 +52,8 @@ impl Blocks {
         Self {
             rate,
             lists: PerProcess::new(),
-            shared: OnceLock::new(),
-            shared_timed: OnceLock::new(),
+            shared: OnceRef::new(),
+            shared_timed: OnceBox::new(),
         }
     }
 
@@ -84,11 +85,12 @@ impl Blocks {
 
     /// The block that any number of threads may write, atomically.
     pub(crate) fn shared(&'static self) -> &'static Block {
-        get_or_init::<&Block>(&self.shared, || self.create(Writers::Many))
+        self.shared.get_or_init(|| self.create(Writers::Many))
     }
 
     pub(crate) fn shared_timed(&'static self) -> &'static TimedHits {
-        get_or_init::<Arc<_>>(&self.shared_timed, || self.start_timing())
+        self.shared_timed
+            .get_or_init(|| Box::new(self.start_timing()))
     }
 
     /// Increases with every change.

@@ -173,6 +173,7 @@ impl ClockSync {
 
 mod system {
     use std::sync::OnceLock;
+    use std::sync::atomic::{AtomicU32, Ordering};
 
     use super::ClockSync;
 
@@ -191,6 +192,9 @@ mod system {
             SYNC.adjust(counter.nanos(), os::now());
             return;
         }
+        if !is_calibrated_here() {
+            return;
+        }
         let counter = Counter::calibrated();
         SYNC.begin(counter.nanos(), os::now());
         // Published last, so that nobody reads it unsynchronised.
@@ -203,6 +207,15 @@ mod system {
             Some(counter) => SYNC.time_of_counter(counter.nanos()),
             None => os::now(),
         }
+    }
+
+    /// Whether this process began the calibration, or begins it now. A child of `fork` would wait for ever for that of its
+    /// parent's thread, and does without the counter.
+    fn is_calibrated_here() -> bool {
+        static CALIBRATING: AtomicU32 = AtomicU32::new(0);
+        let here = std::process::id();
+        let begun = CALIBRATING.compare_exchange(0, here, Ordering::AcqRel, Ordering::Acquire);
+        begun.is_ok() || begun == Err(here)
     }
 
     impl Counter {

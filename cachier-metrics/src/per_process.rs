@@ -8,6 +8,8 @@ use std::process::id;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{OnceLock, TryLockError};
 
+use once_cell::race::OnceBox;
+
 use crate::sync::Mutex;
 
 /// The identity of a process, distinct from its ancestors and children.
@@ -39,20 +41,21 @@ impl Process {
 #[derive(Debug, Default)]
 pub(crate) struct PerProcess<T> {
     /// An append-only list, read without a lock: the values of a lineage, oldest first.
-    first: OnceLock<Box<Node<T>>>,
+    first: OnceBox<Node<T>>,
 }
 
+/// The cells of nodes have no lock that a child could inherit locked. That of the value is used by its process alone.
 #[derive(Debug)]
 struct Node<T> {
     process: Process,
     value: OnceLock<T>,
-    next: OnceLock<Box<Node<T>>>,
+    next: OnceBox<Node<T>>,
 }
 
 impl<T> PerProcess<T> {
     pub(crate) const fn new() -> Self {
         Self {
-            first: OnceLock::new(),
+            first: OnceBox::new(),
         }
     }
 
@@ -64,11 +67,11 @@ impl<T> PerProcess<T> {
     fn of(&self, process: Process, make: impl FnOnce(Option<&T>) -> T) -> &T {
         let (mut place, mut before) = (&self.first, None);
         loop {
-            let here = get_or_init(place, || {
+            let here = place.get_or_init(|| {
                 Box::new(Node {
                     process,
                     value: OnceLock::new(),
-                    next: OnceLock::new(),
+                    next: OnceBox::new(),
                 })
             });
             if here.process == process {
@@ -80,27 +83,10 @@ impl<T> PerProcess<T> {
     }
 }
 
-/// The value of the cell, initialised by `make` if need be. Runs `make` before locking the cell, which is then locked
-/// for a few instructions only. A child forked while another thread has it locked waits forever. Of several values made
-/// concurrently, one is kept.
-pub(crate) fn get_or_init<T>(cell: &OnceLock<T>, make: impl FnOnce() -> T) -> &T {
-    match cell.get() {
-        Some(made) => made,
-        None => {
-            let made = make();
-            cell.get_or_init(|| made)
-        }
-    }
-}
-
-impl<T> Drop for PerProcess<T> {
+impl<T> Drop for Node<T> {
     fn drop(&mut self) {
-        let mut next = self.first.take();
-        while let Some(mut one) = next {
-            next = one.next.take();
-            if one.process != Process::current() {
-                forget(one.value.take());
-            }
+        if self.process != Process::current() {
+            forget(self.value.take());
         }
     }
 }
@@ -128,14 +114,6 @@ mod tests {
         Process {
             number: process.number + 1,
         }
-    }
-
-    #[test]
-    fn making_a_value_does_not_lock_its_cell() {
-        let cell = OnceLock::new();
-        let meanwhile = || *cell.get_or_init(|| 1) + 1;
-        assert_eq!(*get_or_init(&cell, meanwhile), 1);
-        assert_eq!(*get_or_init(&cell, meanwhile), 1);
     }
 
     #[test]

@@ -1,9 +1,7 @@
 //! The running computations, and their starts.
 
-use std::sync::OnceLock;
-
 use crate::counter::{Slot, UpDownCounter};
-use crate::per_process::get_or_init;
+use once_cell::race::OnceBox;
 
 /// The starts of running computations: a lock-free list of fixed pages, as long as the most that ever ran at once.
 #[derive(Default)]
@@ -15,7 +13,7 @@ pub(crate) struct RunningComputations {
 #[derive(Default)]
 struct Page {
     starts: [Slot; 32],
-    next: OnceLock<Box<Page>>,
+    next: OnceBox<Page>,
 }
 
 impl RunningComputations {
@@ -27,7 +25,7 @@ impl RunningComputations {
             if let Some(slot) = page.starts.iter().find(|slot| slot.take(now)) {
                 return slot;
             }
-            page = get_or_init(&page.next, Box::default).as_ref();
+            page = page.next.get_or_init(Box::default);
         }
     }
 
@@ -49,9 +47,7 @@ impl RunningComputations {
 
     /// When each of them started.
     pub(crate) fn starts(&self) -> impl Iterator<Item = u64> {
-        let pages = std::iter::successors(Some(&self.first), |page| {
-            page.next.get().map(|next| &**next)
-        });
+        let pages = std::iter::successors(Some(&self.first), |page| page.next.get());
         pages.flat_map(|page| &page.starts).filter_map(Slot::get)
     }
 }

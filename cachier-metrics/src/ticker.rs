@@ -1,17 +1,17 @@
 //! The ticker thread of a process.
 
-use std::sync::OnceLock;
 use std::thread;
 use std::time::Duration;
 
 use crate::clock::synchronize;
 use crate::per_process::PerProcess;
+use once_cell::race::OnceBox;
 
-static TICK: OnceLock<fn()> = OnceLock::new();
+static TICK: OnceBox<fn()> = OnceBox::new();
 
 /// Starts the ticker with what it does each second; the same for a whole program.
 pub(crate) fn start_with(tick: fn()) {
-    TICK.get_or_init(|| tick);
+    TICK.get_or_init(|| Box::new(tick));
     start();
 }
 

@@ -5,14 +5,14 @@
 use std::cell::Cell;
 use std::mem;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 #[cfg(any(feature = "tokio", feature = "testing"))]
 use std::{
     future::{Future, poll_fn},
     pin::pin,
 };
 
-use cachier_backends::process::{PerProcess, copied, get_or_init};
+use cachier_backends::process::{PerProcess, copied};
 use cachier_metrics::{Clock, StoreSource};
 
 use crate::backends::Backends;
@@ -23,6 +23,7 @@ use crate::pending::PendingWork;
 use crate::registry::Registry;
 use crate::switches::Switches;
 use crate::timer::Timer;
+use once_cell::race::OnceBox;
 
 /// The state that cached functions share.
 pub(crate) struct Context {
@@ -76,22 +77,22 @@ pub(crate) fn isolated() -> Option<&'static Context> {
 }
 
 fn main() -> &'static Context {
-    static MAIN: OnceLock<Context> = OnceLock::new();
-    static STORES: OnceLock<StoreSource> = OnceLock::new();
-    get_or_init(&MAIN, || {
-        get_or_init(&STORES, || {
-            StoreSource::listed(|| {
+    static MAIN: OnceBox<Context> = OnceBox::new();
+    static STORES: OnceBox<StoreSource> = OnceBox::new();
+    MAIN.get_or_init(|| {
+        STORES.get_or_init(|| {
+            Box::new(StoreSource::listed(|| {
                 MAIN.get()
                     .map_or_else(Vec::new, |main| main.backends.figures())
-            })
+            }))
         });
-        Context::new(
+        Box::new(Context::new(
             ContextId::MAIN,
             Clock::system(),
             Timer::system(),
             GlobalParams::new(),
             environment::switches(),
-        )
+        ))
     })
 }
 

@@ -8,12 +8,11 @@ use std::ffi::{OsStr, OsString};
 use std::num::NonZeroUsize;
 use std::ops::Deref;
 use std::path::PathBuf;
-use std::sync::OnceLock;
 
-use cachier_backends::process::get_or_init;
 use cachier_backends::{Error, ErrorKind, KeySecret, Operation, home};
 
 use crate::switches::Switches;
+use once_cell::race::OnceBox;
 
 /// The persistent backend of functions that name none.
 pub(crate) static BACKEND: Variable<Name> = Variable::new("CACHIER_BACKEND");
@@ -94,7 +93,7 @@ fn usable<T: Value>(variable: &'static Variable<T>) -> Option<&'static T> {
 /// A variable, parsed on first use.
 pub(crate) struct Variable<T> {
     pub(crate) name: &'static str,
-    parsed: OnceLock<Result<Option<T>, Error>>,
+    parsed: OnceBox<Result<Option<T>, Error>>,
 }
 
 /// A variable of any kind.
@@ -107,7 +106,7 @@ impl<T: Value> Variable<T> {
     const fn new(name: &'static str) -> Self {
         Self {
             name,
-            parsed: OnceLock::new(),
+            parsed: OnceBox::new(),
         }
     }
 
@@ -116,7 +115,9 @@ impl<T: Value> Variable<T> {
     /// # Errors
     /// When it is set to what it cannot mean.
     pub(crate) fn get(&self) -> Result<Option<&T>, Error> {
-        let parsed = get_or_init(&self.parsed, || self.parse(env::var_os(self.name)));
+        let parsed = self
+            .parsed
+            .get_or_init(|| Box::new(self.parse(env::var_os(self.name))));
         parsed.as_ref().map(Option::as_ref).map_err(Error::clone)
     }
 

@@ -1,11 +1,11 @@
 //! The type-independent state of an annotated function: identity, options, policy, metrics.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockWriteGuard, TryLockError};
+use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard, TryLockError};
 use std::thread;
 use std::time::Duration;
 
-use cachier_backends::process::{PerProcess, Process, get_or_init};
+use cachier_backends::process::{PerProcess, Process};
 use cachier_backends::{Error, ErrorKind, Operation, Version};
 use cachier_metrics::CacheMetrics;
 
@@ -18,6 +18,7 @@ use crate::timer::nanos;
 use crate::trace;
 use crate::usage_cache::UsageCache;
 use crate::verification::{Finding, Verification};
+use once_cell::race::OnceBox;
 
 /// One annotated function in one context.
 pub struct Function {
@@ -38,7 +39,7 @@ pub struct Function {
     policy: RwLock<Arc<Policy>>,
     /// The process that made it.
     process: Process,
-    out_of_service: OnceLock<Error>,
+    out_of_service: OnceBox<Error>,
     cleaned_up: AtomicU64,
     /// The last known usage of its store.
     pub(crate) usage_cache: PerProcess<UsageCache>,
@@ -70,7 +71,7 @@ impl Function {
             context,
             metrics,
             gate: AtomicBool::new(true),
-            out_of_service: OnceLock::new(),
+            out_of_service: OnceBox::new(),
             cleaned_up: AtomicU64::new(NEVER),
             usage_cache: PerProcess::new(|_| UsageCache::default()),
             #[cfg(feature = "tokio")]
@@ -228,8 +229,9 @@ impl Function {
     }
 
     fn take_out_of_service(&self, message: String, hint: &'static str) -> &Error {
-        let error = get_or_init(&self.out_of_service, || {
-            Error::new(ErrorKind::Identity, Operation::Load, message).with_hint(hint)
+        let error = self.out_of_service.get_or_init(|| {
+            let error = Error::new(ErrorKind::Identity, Operation::Load, message);
+            Box::new(error.with_hint(hint))
         });
         self.set_enabled(false);
         error

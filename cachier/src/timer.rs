@@ -7,12 +7,13 @@ use std::collections::BTreeMap;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Condvar, Mutex, MutexGuard, Once, OnceLock, PoisonError, TryLockError};
+use std::sync::{Condvar, Mutex, MutexGuard, Once, PoisonError, TryLockError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use cachier_backends::process::{PerProcess, Process, get_or_init};
+use cachier_backends::process::{PerProcess, Process};
 use cachier_metrics::Clock;
+use once_cell::race::OnceBox;
 
 /// The sleepers of one clock.
 ///
@@ -65,8 +66,8 @@ struct Sleepers {
 impl Timer {
     /// The timer of the system's clock, for the program, and for what isolated tests share with other processes.
     pub(crate) fn system() -> &'static Self {
-        static TIMER: OnceLock<Timer> = OnceLock::new();
-        get_or_init(&TIMER, || Self::new(Clock::system(), TimerKind::Thread))
+        static TIMER: OnceBox<Timer> = OnceBox::new();
+        TIMER.get_or_init(|| Box::new(Self::new(Clock::system(), TimerKind::Thread)))
     }
 
     pub(crate) fn new(clock: Clock, kind: TimerKind) -> Self {

@@ -1,6 +1,5 @@
 //! Scripts that run on the server atomically.
 
-use std::sync::OnceLock;
 use std::time::{Duration, SystemTime};
 
 use redis::{Arg, Cmd, ToRedisArgs, Value};
@@ -8,12 +7,12 @@ use redis::{Arg, Cmd, ToRedisArgs, Value};
 use super::link::{Failure, Link};
 use super::names::Shard;
 use crate::error::{Error, ErrorKind, Operation};
-use crate::process::get_or_init;
+use once_cell::race::OnceBox;
 
 /// A script, cached by the server under its hash.
 pub(super) struct Script {
     code: &'static str,
-    hash: OnceLock<String>,
+    hash: OnceBox<String>,
 }
 
 /// A request to run a script.
@@ -47,14 +46,13 @@ scripts! {
 
 impl Script {
     const fn new(code: &'static str) -> Self {
-        let hash = OnceLock::new();
+        let hash = OnceBox::new();
         Self { code, hash }
     }
 
     fn hash(&self) -> &String {
-        get_or_init(&self.hash, || {
-            redis::Script::new(self.code).get_hash().to_owned()
-        })
+        let hash = || redis::Script::new(self.code).get_hash().to_owned();
+        self.hash.get_or_init(|| Box::new(hash()))
     }
 
     /// A request to run this on a shard, about the entry of `member`, or about all if that is empty.

@@ -1,11 +1,9 @@
 //! Histograms being recorded.
 
-use std::sync::OnceLock;
-
 use super::counts::{Bucket, Histogram};
 use super::scale::{SLOTS, Scale};
 use crate::counter::{Counter, Extremes, Sum, Writers};
-use crate::per_process::get_or_init;
+use once_cell::race::OnceBox;
 
 /// A histogram in atomic cells, 6 KB. Recording neither locks nor allocates.
 #[derive(Debug)]
@@ -70,19 +68,21 @@ impl LiveHistogram {
 #[derive(Debug)]
 pub(crate) struct LazyHistogram {
     scale: &'static Scale,
-    live: OnceLock<Box<LiveHistogram>>,
+    live: OnceBox<LiveHistogram>,
 }
 
 impl LazyHistogram {
     pub(crate) const fn new(scale: &'static Scale) -> Self {
         Self {
             scale,
-            live: OnceLock::new(),
+            live: OnceBox::new(),
         }
     }
 
     pub(crate) fn record(&self, value: u64, weight: u64) {
-        let live = get_or_init(&self.live, || Box::new(LiveHistogram::new(self.scale)));
+        let live = self
+            .live
+            .get_or_init(|| Box::new(LiveHistogram::new(self.scale)));
         live.record(value, weight, Writers::Many);
     }
 

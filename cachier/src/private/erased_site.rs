@@ -1,9 +1,9 @@
 //! The place of a generic function or a method: a site for each of its instantiations.
 
 use std::any::{Any, TypeId};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
-use cachier_backends::process::{PerProcess, get_or_init};
+use cachier_backends::process::PerProcess;
 use cachier_metrics::CacheMetrics;
 
 use super::arguments::Arguments;
@@ -15,12 +15,13 @@ use crate::context;
 use crate::handle::Handle;
 use crate::identity::{self, FunctionSpec};
 use crate::registered::RegisteredFunction;
+use once_cell::race::OnceBox;
 
 /// The static of a generic function or a method, whose types differ from call to call.
 pub struct ErasedSite {
     make_spec: fn(&'static str) -> FunctionSpec,
     /// The sites by marker: a list that only grows, read without a lock.
-    known: OnceLock<Box<KnownSite>>,
+    known: OnceBox<KnownSite>,
     /// Held while the list grows. Per process: a forked child does not wait for the parent's thread.
     growing: PerProcess<Mutex<()>>,
     instantiations: Instantiations,
@@ -32,7 +33,7 @@ struct KnownSite {
     id: TypeId,
     marker: &'static str,
     site: &'static (dyn Any + Send + Sync),
-    next: OnceLock<Box<KnownSite>>,
+    next: OnceBox<KnownSite>,
 }
 
 impl ErasedSite {
@@ -40,7 +41,7 @@ impl ErasedSite {
     pub const fn new(make_spec: fn(&'static str) -> FunctionSpec) -> Self {
         Self {
             make_spec,
-            known: OnceLock::new(),
+            known: OnceBox::new(),
             growing: PerProcess::new(|_| Mutex::new(())),
             instantiations: Instantiations::new(),
         }
@@ -75,7 +76,7 @@ impl ErasedSite {
     ) -> &'static Site<S> {
         let marker = typeid::of::<M>();
         let mut known = self.known.get();
-        while let Some(KnownSite { id, site, next, .. }) = known.map(Box::as_ref) {
+        while let Some(KnownSite { id, site, next, .. }) = known {
             if *id == marker
                 && let Some(site) = site.downcast_ref()
             {
@@ -108,12 +109,12 @@ impl ErasedSite {
             let site = Site::instantiation(self.make_spec, marker, &self.instantiations);
             Box::leak(Box::new(site))
         });
-        get_or_init(end, || {
+        end.get_or_init(|| {
             Box::new(KnownSite {
                 id,
                 marker,
                 site,
-                next: OnceLock::new(),
+                next: OnceBox::new(),
             })
         });
         site

@@ -422,7 +422,9 @@ impl Store for Persistent {
         mem::forget(given_up);
         let reply = reply?;
         // Any answer has ended the lease.
-        guard.map(LeaseGuard::disarm);
+        if let Some(guard) = guard {
+            guard.disarm();
+        }
         match reply {
             StoreReply::Stored { evicted } => {
                 if let Some(metrics) = session.function().metrics {
