@@ -174,6 +174,9 @@ pub struct ProcessOnce {
     is_done: AtomicBool,
 }
 
+/// What tokio makes with the first runtime of a process.
+pub static FIRST_RUNTIME: ProcessOnce = ProcessOnce::new();
+
 impl ProcessOnce {
     /// Not prepared yet.
     #[must_use]

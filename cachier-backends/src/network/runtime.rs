@@ -8,7 +8,7 @@ use tokio::task::JoinHandle;
 
 use crate::blocking::{self, Mode};
 use crate::error::{Error, ErrorKind, Operation};
-use crate::process::{PerProcess, Process};
+use crate::process::{FIRST_RUNTIME, PerProcess, Process};
 
 /// Where an operation runs, decided when it is first polled.
 pub(super) enum Placement {
@@ -38,12 +38,22 @@ pub(super) fn background() -> Result<&'static Handle, Error> {
     static BACKGROUND: PerProcess<Result<Runtime, Error>> = PerProcess::new(|_| {
         let mut builder = Builder::new_multi_thread();
         builder.worker_threads(1).thread_name("cachier-io");
-        builder.enable_all().build().map_err(not_started)
+        build(builder)
     });
     match &*BACKGROUND {
         Ok(runtime) => Ok(runtime.handle()),
         Err(error) => Err(error.clone()),
     }
+}
+
+fn build(mut builder: Builder) -> Result<Runtime, Error> {
+    if !FIRST_RUNTIME.get(|| drop(Builder::new_current_thread().enable_all().build())) {
+        let message = "a thread of the process that this one was forked from was just starting its first tokio runtime: what \
+            tokio keeps for a whole process is locked here for ever";
+        let hint = "fork before the first call, or after";
+        return Err(Error::new(ErrorKind::Io, Operation::Load, message).with_hint(hint));
+    }
+    builder.enable_all().build().map_err(not_started)
 }
 
 /// Spawns a task that belongs to no caller.
@@ -108,8 +118,7 @@ pub(super) struct CurrentThreadRuntime(Option<Runtime>);
 
 impl CurrentThreadRuntime {
     pub(super) fn start() -> Result<Self, Error> {
-        let mut builder = Builder::new_current_thread();
-        let runtime = builder.enable_all().build().map_err(not_started)?;
+        let runtime = build(Builder::new_current_thread())?;
         Ok(Self(Some(runtime)))
     }
 }

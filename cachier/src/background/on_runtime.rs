@@ -18,7 +18,7 @@ use std::time::Duration;
 use std::{mem, thread};
 
 use async_executor::Task;
-use cachier_backends::process::PerProcess;
+use cachier_backends::process::{FIRST_RUNTIME, PerProcess};
 use futures_lite::future::or;
 use tokio::runtime::{Builder, Handle, Runtime};
 
@@ -213,6 +213,9 @@ fn run_on_own(function: &'static Function, work: impl Future<Output = ()> + Send
 /// Started when it is first needed. Backends do their I/O on another one, as functions may block this one.
 fn own_runtime() -> Option<&'static Runtime> {
     static OWN: PerProcess<Option<Runtime>> = PerProcess::new(|_| {
+        if !FIRST_RUNTIME.get(|| drop(Builder::new_current_thread().enable_all().build())) {
+            return None;
+        }
         let cores = thread::available_parallelism().map_or(1, NonZero::get);
         let mut builder = Builder::new_multi_thread();
         builder.worker_threads(cores.min(environment::max_workers()));

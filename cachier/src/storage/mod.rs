@@ -9,6 +9,7 @@ mod lease_guard;
 pub(crate) mod memory;
 #[cfg(feature = "memory")]
 pub(crate) mod near;
+mod near_watcher;
 pub(crate) mod persistent;
 mod target;
 

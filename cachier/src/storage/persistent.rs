@@ -1,7 +1,6 @@
 //! Values in a persistent backend, as encoded entries.
 
 use std::future::poll_fn;
-use std::mem;
 use std::pin::pin;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::{Duration, Instant};
@@ -9,7 +8,7 @@ use std::time::{Duration, Instant};
 use cachier_backends as backends;
 use cachier_backends::process::PerProcess;
 use cachier_backends::{
-    Capability, Change, EntryVersion, Error, KeyHash, Lease, LeaseReply, Operation, Renewal, Scope,
+    Capability, EntryVersion, Error, KeyHash, Lease, LeaseReply, Operation, Renewal, Scope,
     StoreReply, StoreRequest, Usage, Watcher, blocking,
 };
 use cachier_metrics::RemovalCause;
@@ -17,6 +16,7 @@ use cachier_metrics::RemovalCause;
 use super::active_leases::ActiveLeases;
 use super::encoded::{Encoded, Read, age, moment, read, since_epoch};
 use super::lease_guard::LeaseGuard;
+use super::near_watcher::NearWatcher;
 use super::target::Target;
 use super::{Claim, Found, Loaded, Notification, Store, StoreOutcome, Vacated};
 use crate::background::remove_unused_folders;
@@ -31,8 +31,7 @@ use crate::session::Session;
 pub struct Persistent {
     /// One for each process, because it watches for changes.
     target: PerProcess<CachedTarget>,
-    /// Called with the changes of other processes.
-    watcher: OnceLock<Arc<Watcher>>,
+    near: NearWatcher,
     active_leases: PerProcess<Arc<ActiveLeases>>,
 }
 
@@ -46,7 +45,7 @@ impl Persistent {
     pub(crate) fn open() -> Self {
         Self {
             target: PerProcess::new(|_| RwLock::new(None)),
-            watcher: OnceLock::new(),
+            near: NearWatcher::default(),
             active_leases: PerProcess::new(|_| Arc::default()),
         }
     }
@@ -54,8 +53,7 @@ impl Persistent {
     /// Calls `watcher` with the changes of other processes, where the backend notifies.
     #[cfg(feature = "memory")]
     pub(crate) fn watch(&self, watcher: Arc<Watcher>) {
-        // Set once for each function, before its first call.
-        let _ = self.watcher.set(watcher);
+        self.near.set(watcher);
     }
 
     fn target(&self, function: &Function) -> Result<Arc<Target>, Error> {
@@ -82,7 +80,7 @@ impl Persistent {
             version: function.version(),
             watch: OnceLock::new(),
         });
-        if self.watcher.get().is_some() {
+        if self.near.get().is_some() {
             target.watch(self.change_listener());
         }
         *current.write().unwrap_or_else(PoisonError::into_inner) =
@@ -90,16 +88,9 @@ impl Persistent {
         Ok(target)
     }
 
-    /// Forgets the near copy of an entry that is about to change: the caller may never learn whether it does. Loads until the
-    /// change may make another copy, which goes when the guard is dropped.
-    fn changing(&self, key: KeyHash) -> Changing<'_> {
-        self.forget_near(&key);
-        Changing { store: self, key }
-    }
-
     /// Passes changes on to running computations and to the near tier.
     fn change_listener(&self) -> Arc<Watcher> {
-        let (active_leases, near) = (Arc::clone(&self.active_leases), self.watcher.get().cloned());
+        let (active_leases, near) = (Arc::clone(&self.active_leases), self.near.get().cloned());
         Arc::new(move |change| {
             active_leases.check(change);
             if let Some(near) = &near {
@@ -188,18 +179,6 @@ impl Persistent {
         acquire
             .await
             .inspect_err(|error| session.record_failure(error))
-    }
-}
-
-/// An entry that is changing.
-struct Changing<'a> {
-    store: &'a Persistent,
-    key: KeyHash,
-}
-
-impl Drop for Changing<'_> {
-    fn drop(&mut self) {
-        self.store.forget_near(&self.key);
     }
 }
 
@@ -341,7 +320,7 @@ impl Store for Persistent {
         let Some(lease) = guard.share_to_end() else {
             return Ok(Vacated::Superseded);
         };
-        let _changing = self.changing(lease.key().hash());
+        let _changing = self.near.changing(lease.key().hash());
         let vacated = self.operate(session, Operation::Remove, async |target| {
             let requested_at = Instant::now();
             Ok(match target.handle.backend.vacate(lease).await? {
@@ -404,10 +383,7 @@ impl Store for Persistent {
         let stamp = found.stamp;
         let lease = guard.as_mut().and_then(LeaseGuard::share_for_store);
         let lease = lease.as_ref();
-        let given_up = Changing {
-            store: self,
-            key: *key,
-        };
+        let given_up = self.near.will_change(*key);
         let reply = self.operate_with_retry(session, Operation::Store, async move |target| {
             let key = target.key(*key);
             let entry = found.value.entry(&key);
@@ -419,7 +395,7 @@ impl Store for Persistent {
         });
         let reply = reply.await;
         // Who gets the answer informs the near tier.
-        mem::forget(given_up);
+        given_up.disarm();
         let reply = reply?;
         // Any answer has ended the lease.
         if let Some(guard) = guard {
@@ -453,7 +429,7 @@ impl Store for Persistent {
     }
 
     async fn remove(&self, session: &Session<'_>, key: &KeyHash) -> Result<bool, Error> {
-        let _changing = self.changing(*key);
+        let _changing = self.near.changing(*key);
         let removed = self.operate_with_retry(session, Operation::Remove, async move |target| {
             target.handle.backend.remove(&target.key(*key)).await
         });
@@ -490,9 +466,7 @@ impl Store for Persistent {
     }
 
     fn forget_near(&self, key: &KeyHash) {
-        if let Some(near) = self.watcher.get() {
-            near(&Change::Entry(*key));
-        }
+        self.near.forget(key);
     }
 
     fn shared_name(&self, function: &Function) -> Option<String> {

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use cachier::{Backend, BoxFuture, Key, Lease, Loaded, StoreReply, StoreRequest};
+use cachier_backends::process::{PerProcess, copied};
 use cachier_tests::gate::Gate;
 use cachier_tests::layer::Layer;
 
@@ -17,15 +18,25 @@ pub(super) struct Spied {
 }
 
 /// What a test learns of its backend, and does to it.
-#[derive(Default)]
 pub(super) struct Spy {
-    pub(super) last_key: Mutex<Option<Key>>,
+    pub(super) last_key: PerProcess<Mutex<Option<Key>>>,
     /// Whether others invalidate the next entry during its store.
     pub(super) forgotten: AtomicBool,
     /// Where the next store waits.
     pub(super) gate: Mutex<Option<Arc<Gate>>>,
     /// Whether others drop the marks of running computations during it.
     pub(super) unmarked: AtomicBool,
+}
+
+impl Default for Spy {
+    fn default() -> Self {
+        Self {
+            last_key: PerProcess::new(copied),
+            forgotten: AtomicBool::default(),
+            gate: Mutex::default(),
+            unmarked: AtomicBool::default(),
+        }
+    }
 }
 
 impl Spied {
