@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::{Subject, entry, key_of, moment, succeeded};
+use super::Subject;
+use super::support::{entry, key_of, moment, succeeded};
 use crate::backend::{StoreReply, StoreRequest};
 use crate::key::{Key, KeyHash, Scope, Version};
 

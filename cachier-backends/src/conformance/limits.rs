@@ -1,6 +1,7 @@
 //! Capacity, cleaning up, and usage.
 
-use super::{Subject, entry, moment, succeeded};
+use super::Subject;
+use super::support::{entry, moment, succeeded};
 use crate::backend::{Capability, LeaseReply, Renewal, StoreReply, StoreRequest, Usage};
 
 pub(super) async fn the_oldest_go_when_it_is_full(subject: &Subject) {
