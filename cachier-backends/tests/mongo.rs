@@ -4,7 +4,7 @@
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime};
 
-use cachier_backends::conformance::{Property, Subject};
+use cachier_backends::conformance::Subject;
 use cachier_backends::mongo::MongoBackend;
 use cachier_backends::{
     Backend, ErrorKind, Key, KeyHash, LeaseReply, Operation, Renewal, Scope, StoreReply,
@@ -15,12 +15,11 @@ use cachier_servers::{StoreServer, free_port, mongo};
 use futures_lite::future::block_on;
 use mongodb::bson::{DateTime, Document, doc};
 use mongodb::{Client, Collection};
-use tokio::runtime::Builder;
 
 mod first_format;
 mod program_client;
 mod server_support;
-use server_support::{lease, runtime, shared, until};
+use server_support::{conformance, everywhere, lease, runtime, shared, until};
 
 /// A lease period longer than any test.
 const PERIOD: Duration = Duration::from_secs(60);
@@ -44,38 +43,26 @@ fn here<T>(run: impl FnOnce() -> T) -> T {
     blocking::inline(Duration::from_secs(60), run)
 }
 
-fn in_a_task(property: Property) {
+conformance!(in_a_task, |property| {
     let Some(url) = url() else { return };
     let subject = Subject::new(|| Arc::new(backend(url)));
     runtime().block_on(property(&subject));
-}
+});
 
-mod in_a_task {
-    cachier_backends::conformance_tests!(super::in_a_task);
-}
-
-fn with_a_collection_of_the_program(property: Property) {
+conformance!(with_a_collection_of_the_program, |property| {
     let Some(url) = url() else { return };
     runtime().block_on(async {
         let entries = bare(url).await;
         let connect = || MongoBackend::with_collection(entries.clone());
         property(&Subject::new(|| Arc::new(connect()))).await;
     });
-}
+});
 
-mod with_a_collection_of_the_program {
-    cachier_backends::conformance_tests!(super::with_a_collection_of_the_program);
-}
-
-fn on_a_thread(property: Property) {
+conformance!(on_a_thread, |property| {
     let Some(url) = url() else { return };
     let subject = Subject::new(|| Arc::new(backend(url)));
     here(|| block_on(property(&subject)));
-}
-
-mod on_a_thread {
-    cachier_backends::conformance_tests!(super::on_a_thread);
-}
+});
 
 #[test]
 fn a_hit_is_one_request_a_miss_three() {
@@ -109,40 +96,6 @@ fn a_hit_is_one_request_a_miss_three() {
     });
     let pool = backend.figures().pool.unwrap();
     assert!(pool.idle + pool.busy >= 1, "{pool:?}");
-}
-
-#[test]
-fn an_owner_whose_lease_is_over_stores_nothing() {
-    let Some(url) = url() else { return };
-    let (backend, key) = (backend(url), key("late", 1));
-    here(|| {
-        block_on(async {
-            let period = Duration::from_millis(50);
-            let LeaseReply::Granted(late) = backend.lease(&key, None, period).await.unwrap() else {
-                panic!("it is free");
-            };
-            let started = Instant::now();
-            let next = loop {
-                assert!(started.elapsed() < Duration::from_secs(30), "it never ends");
-                let next = backend
-                    .lease(&key, None, Duration::from_secs(9))
-                    .await
-                    .unwrap();
-                if let LeaseReply::Granted(lease) = next {
-                    break lease;
-                }
-            };
-            let store = async |bytes, lease| {
-                let request = StoreRequest::new(bytes, SystemTime::now()).under(lease);
-                backend.store(&key, request).await.unwrap()
-            };
-            assert_eq!(store(b"late", late).await, StoreReply::Superseded);
-            assert_eq!(
-                store(b"next", next).await,
-                StoreReply::Stored { evicted: 0 }
-            );
-        });
-    });
 }
 
 #[test]
@@ -189,13 +142,7 @@ fn service_resumes_when_the_server_does() {
 #[test]
 fn one_backend_serves_all_runtimes_and_executors() {
     let Some(url) = url() else { return };
-    let (backend, key) = (backend(url), key("runtimes", 1));
-    for _ in 0..3 {
-        let runtime = Builder::new_current_thread().enable_all().build().unwrap();
-        assert_eq!(runtime.block_on(backend.load(&key)).unwrap(), None);
-    }
-    assert_eq!(block_on(backend.load(&key)).unwrap(), None);
-    assert_eq!(here(|| block_on(backend.load(&key))).unwrap(), None);
+    everywhere(&backend(url));
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::Duration;
 
-use cachier_backends::conformance::{Property, Subject};
+use cachier_backends::conformance::Subject;
 use cachier_backends::sql::SqlBackend;
 use cachier_backends::{
     Backend, Change, ErrorKind, Key, KeyHash, LeaseReply, StoreReply, StoreRequest, Version,
@@ -19,7 +19,7 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 mod program_client;
 mod server_support;
 mod sql_support;
-use server_support::shared;
+use server_support::{conformance, shared};
 use sql_support::{created, key, runtime, scope};
 
 /// A server, a pooler with default settings, and one that ignores the startup parameter it would reject.
@@ -52,25 +52,17 @@ fn backend(url: &str, table: &str) -> SqlBackend {
     SqlBackend::from_url(url).unwrap().table(table).unwrap()
 }
 
-fn in_a_task(property: Property) {
+conformance!(in_a_task, |property| {
     let Some([_, lenient]) = urls() else { return };
     let subject = Subject::new(|| Arc::new(SqlBackend::from_url(&lenient).unwrap()));
     runtime().block_on(property(&subject));
-}
+});
 
-mod in_a_task {
-    cachier_backends::conformance_tests!(super::in_a_task);
-}
-
-fn on_a_thread(property: Property) {
+conformance!(on_a_thread, |property| {
     let Some([strict, _]) = urls() else { return };
     let subject = Subject::new(|| Arc::new(SqlBackend::from_url(&strict).unwrap()));
     blocking::inline(Duration::from_secs(60), || block_on(property(&subject)));
-}
-
-mod on_a_thread {
-    cachier_backends::conformance_tests!(super::on_a_thread);
-}
+});
 
 const CALLS: usize = 1_000;
 

@@ -6,15 +6,15 @@
 use std::collections::{HashMap, HashSet};
 use std::env;
 use std::fs::{self, OpenOptions};
-use std::io::{BufRead, BufReader, Write, stdin};
+use std::io::Write;
 use std::path::Path;
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use cachier_backends::canonical::Unordered;
-use cachier_backends::{BlockingBackend, KeyHash, LeaseReply, StoreReply, entry};
-use rustix::process::{Pid, Signal, kill_process};
+use cachier_backends::{BlockingBackend, KeyHash, LeaseReply, StoreReply};
+use cachier_servers::process::{self, Process, hear, say};
+use rustix::process::Signal;
 use support::files::{self, Files, PERIOD, moment};
 use support::random::Random;
 use tempfile::tempdir;
@@ -30,8 +30,8 @@ fn of_eight_processes_one_computes() {
     for round in 0..5 {
         let dir = dir.path().join(round.to_string());
         fs::create_dir_all(dir.join("present")).unwrap();
-        let callers: Vec<_> = (0..CALLERS).map(|_| Process::start("call", &dir)).collect();
-        for mut caller in callers {
+        let callers: Vec<_> = (0..CALLERS).map(|_| start("call", &dir)).collect();
+        for caller in callers {
             assert_eq!(caller.line(), "value");
             caller.finish();
         }
@@ -48,14 +48,13 @@ fn a_killed_owner_frees_its_lease_at_once() {
     let files = Files::at(&dir.path().join("cache"));
     let key = files.key(1);
     files.store(&key, b"stale");
-    let mut owner = Process::start("own", dir.path());
+    let owner = start("own", dir.path());
     assert_eq!(owner.line(), "granted");
     assert!(matches!(files.lease(&key), LeaseReply::Held(_)));
 
     owner.kill();
     assert_eq!(files.load(&key), Some(files::entry(b"stale")));
-    let stored = files.store_under(files.granted(&key), b"fresh");
-    assert_eq!(stored, StoreReply::Stored { evicted: 0 });
+    files.stored_under(files.granted(&key), b"fresh");
     assert_eq!(files.all_but_ledgers(), [files.path(&key)]);
 }
 
@@ -64,7 +63,7 @@ fn a_stopped_owner_keeps_its_lease() {
     let dir = tempdir().unwrap();
     let files = Files::at(&dir.path().join("cache"));
     let key = files.key(1);
-    let mut owner = Process::start("own", dir.path());
+    let mut owner = start("own", dir.path());
     assert_eq!(owner.line(), "granted");
     owner.signal(Signal::STOP);
     for _ in 0..100 {
@@ -83,7 +82,7 @@ fn a_resumed_owner_overwrites_nothing_newer() {
     let files = Files::at(&dir.path().join("cache"));
     let key = files.key(1);
     for how in ["remove", "clear", "clear_leases", "store"] {
-        let mut owner = Process::start("own", dir.path());
+        let mut owner = start("own", dir.path());
         assert_eq!(owner.line(), "granted");
         owner.signal(Signal::STOP);
         match how {
@@ -93,8 +92,7 @@ fn a_resumed_owner_overwrites_nothing_newer() {
             _ => assert_eq!(files.store(&key, b"new"), StoreReply::Stored { evicted: 0 }),
         }
         if how != "store" {
-            let stored = files.store_under(files.granted(&key), b"newer");
-            assert_eq!(stored, StoreReply::Stored { evicted: 0 });
+            files.stored_under(files.granted(&key), b"newer");
         }
         let newer = files.load(&key);
         assert!(newer.is_some());
@@ -113,17 +111,15 @@ fn a_kill_at_any_moment_breaks_nothing() {
     let files = Files::at(&dir.path().join("cache"));
     let mut random = Random(7);
     for _ in 0..25 {
-        let mut busy = Process::start("busy", dir.path());
+        let busy = start("busy", dir.path());
         assert_eq!(busy.line(), "begun");
         pause(random.next() % 5000);
         busy.kill();
         for number in 0..KEYS {
             let key = files.key(number);
             if let Some(bytes) = files.load(&key) {
-                let entry = entry::decode(&files::key_of_entries(), &bytes)
-                    .unwrap()
-                    .unwrap();
-                assert_eq!(entry.value, vec![number; LENGTH]);
+                let value = files::value_of(&bytes);
+                assert_eq!(value, vec![number; LENGTH]);
             }
             files.backend.release(files.granted(&key)).unwrap();
         }
@@ -147,7 +143,7 @@ fn usage_is_exact_after_writers_were_killed() {
     let mut random = Random(11);
     let usage = || files.backend.usage(&files.scope).unwrap().entries;
     for _ in 0..40 {
-        let mut writer = Process::start("write", dir.path());
+        let writer = start("write", dir.path());
         assert_eq!(writer.line(), "begun");
         usage();
         pause(random.next() % 5000);
@@ -164,7 +160,7 @@ fn a_stop_at_any_moment_blocks_nobody() {
     let files = Files::at(&dir.path().join("cache"));
     let mut random = Random(13);
     for round in 0..12 {
-        let mut writer = Process::start("busy", dir.path());
+        let writer = start("busy", dir.path());
         assert_eq!(writer.line(), "begun");
         pause(random.next() % 5000);
         writer.signal(Signal::STOP);
@@ -198,16 +194,13 @@ fn a_resumed_writer_restores_nothing_old() {
     let key = files.key(1);
     let mut random = Random(17);
     fs::write(dir.path().join("input"), 0_u32.to_le_bytes()).unwrap();
-    let mut computers = [(); 2].map(|()| Process::start("compute", dir.path()));
+    let mut computers = [(); 2].map(|()| start("compute", dir.path()));
     for computer in &mut computers {
         assert_eq!(computer.line(), "begun");
     }
     let is_current = |input: u32, when: &str| {
         if let Some(bytes) = files.load(&key) {
-            let value = entry::decode(&files::key_of_entries(), &bytes)
-                .unwrap()
-                .unwrap()
-                .value;
+            let value = files::value_of(&bytes);
             let found = u32::from_le_bytes(value.try_into().unwrap());
             assert!(found >= input, "{found} after {input}, {when}");
         }
@@ -240,7 +233,7 @@ fn equal_arguments_give_equal_keys_in_every_process() {
     let dir = tempdir().unwrap();
     let hashes: HashSet<String> = (0..4)
         .map(|_| {
-            let mut process = Process::start("hash", dir.path());
+            let process = start("hash", dir.path());
             let hash = process.line();
             process.finish();
             hash
@@ -254,81 +247,16 @@ const KEYS: u8 = 4;
 const LENGTH: usize = 20_000;
 
 /// A process of this program with one of the parts below.
-struct Process {
-    child: Child,
-    input: Option<ChildStdin>,
-    output: BufReader<ChildStdout>,
-}
-
-impl Process {
-    fn start(part: &str, dir: &Path) -> Self {
-        let mut child = Command::new(env::current_exe().unwrap())
-            .args(["--exact", "part", "--nocapture"])
-            .env("CACHIER_TEST_PART", part)
-            .env("CACHIER_TEST_DIR", dir)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        Self {
-            input: child.stdin.take(),
-            output: BufReader::new(child.stdout.take().unwrap()),
-            child,
-        }
-    }
-
-    /// The part's next line, skipping the test harness's.
-    fn line(&mut self) -> String {
-        loop {
-            let mut line = String::new();
-            assert_ne!(self.output.read_line(&mut line).unwrap(), 0, "it ended");
-            if let Some((_, said)) = line.split_once(OUTPUT_PREFIX) {
-                return said.trim_end().to_owned();
-            }
-        }
-    }
-
-    fn tell(&mut self, line: &str) {
-        let input = self.input.as_mut().unwrap();
-        writeln!(input, "{line}").unwrap();
-    }
-
-    fn signal(&self, signal: Signal) {
-        kill_process(Pid::from_child(&self.child), signal).unwrap();
-    }
-
-    fn kill(mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-    }
-
-    fn finish(mut self) {
-        drop(self.input.take());
-        assert!(self.child.wait().unwrap().success());
-    }
-}
-
-/// A part does not outlive a failed test.
-impl Drop for Process {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-const OUTPUT_PREFIX: &str = "part says: ";
-
-#[allow(clippy::print_stdout)]
-fn say(line: &str) {
-    println!("{OUTPUT_PREFIX}{line}");
+fn start(part: &str, dir: &Path) -> Process {
+    Process::start("part", part, |command| {
+        command.env("CACHIER_TEST_DIR", dir);
+    })
 }
 
 /// Not a test: the parts of other processes.
 #[test]
 fn part() {
-    let Ok(part) = env::var("CACHIER_TEST_PART") else {
-        return;
-    };
+    let Some(part) = process::part() else { return };
     let dir = env::var_os("CACHIER_TEST_DIR").unwrap();
     let dir = Path::new(&dir);
     let files = Files::at(&dir.join("cache"));
@@ -338,7 +266,7 @@ fn part() {
         "busy" => busy(&files),
         "write" => write(&files),
         "compute" => compute(&files, &dir.join("input")),
-        "hash" => say(&hash_of_arguments()),
+        "hash" => say(hash_of_arguments()),
         part => panic!("no part {part}"),
     }
 }
@@ -349,10 +277,8 @@ fn call(files: &Files, dir: &Path) {
     let key = files.key(1);
     loop {
         if let Some(bytes) = files.load(&key) {
-            let entry = entry::decode(&files::key_of_entries(), &bytes)
-                .unwrap()
-                .unwrap();
-            return say(&String::from_utf8_lossy(entry.value));
+            let value = files::value_of(&bytes);
+            return say(String::from_utf8_lossy(&value));
         }
         match files.backend.lease(&key, None, PERIOD).unwrap() {
             LeaseReply::Granted(lease) => {
@@ -366,8 +292,7 @@ fn call(files: &Files, dir: &Path) {
                     .open(computed)
                     .unwrap();
                 log.write_all(b"computed\n").unwrap();
-                let stored = files.store_under(lease, b"value");
-                assert_eq!(stored, StoreReply::Stored { evicted: 0 });
+                files.stored_under(lease, b"value");
             }
             LeaseReply::Held(_) => thread::yield_now(),
             LeaseReply::Changed => {}
@@ -379,10 +304,8 @@ fn call(files: &Files, dir: &Path) {
 fn own(files: &Files) {
     let lease = files.granted(&files.key(1));
     say("granted");
-    let mut line = String::new();
-    stdin().read_line(&mut line).unwrap();
-    assert_eq!(line, "store\n");
-    say(&format!("{:?}", files.store_under(lease, b"of the owner")));
+    assert_eq!(hear(), "store");
+    say(format!("{:?}", files.store_under(lease, b"of the owner")));
 }
 
 /// Does everything, until killed.

@@ -160,3 +160,30 @@ pub fn runtime() -> &'static Runtime {
         builder.enable_all().build().expect("a runtime")
     })
 }
+
+/// A runtime without threads of its own.
+///
+/// # Panics
+/// When the system refuses it.
+#[must_use]
+pub fn one_thread() -> Runtime {
+    let mut builder = Builder::new_current_thread();
+    builder.enable_all().build().expect("a runtime")
+}
+
+/// A runtime with two workers, of one test.
+///
+/// # Panics
+/// When the system refuses it.
+#[must_use]
+pub fn two_threads() -> Runtime {
+    let mut builder = Builder::new_multi_thread();
+    let builder = builder.worker_threads(2).enable_all();
+    builder.build().expect("a runtime")
+}
+
+/// `cachier::flush()` on its own thread; fails the test if it hangs.
+#[track_caller]
+pub fn flush() {
+    let _ = Callers::new().on_threads(1, cachier::flush).values();
+}

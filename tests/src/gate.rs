@@ -103,6 +103,28 @@ impl Counter {
     }
 }
 
+/// Succeeds in the first run only.
+///
+/// # Errors
+/// In every other run: `down`.
+pub fn once(runs: &Counter) -> Result<u64, String> {
+    match runs.next() {
+        1 => Ok(1),
+        _ => Err("down".to_owned()),
+    }
+}
+
+/// Fails in the second run only; in others, returns their number.
+///
+/// # Errors
+/// In the second run: `down`.
+pub fn but_once(runs: &Counter) -> Result<u64, String> {
+    match runs.next() {
+        2 => Err("down".to_owned()),
+        run => Ok(run),
+    }
+}
+
 /// Panics without output, on purpose.
 pub fn panic_silently() -> ! {
     std::panic::resume_unwind(Box::new("on purpose"))

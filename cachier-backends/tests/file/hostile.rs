@@ -58,6 +58,10 @@ const OBSTACLES: &[Thing] = &[
         put: |path, elsewhere| fs::hard_link(foreign(elsewhere), path).unwrap(),
     },
     Thing {
+        name: "a link to an endless device",
+        put: |path, _| symlink("/dev/zero", path).unwrap(),
+    },
+    Thing {
         name: "a folder",
         put: |path, _| {
             fs::create_dir(path).unwrap();
@@ -187,8 +191,7 @@ fn anything_at_a_leases_path_is_replaced() {
     with_each(lease, |files| {
         let lease = files.granted(&files.key(1));
         assert!(matches!(files.lease(&files.key(1)), LeaseReply::Held(_)));
-        let stored = files.store_under(lease, b"new");
-        assert_eq!(stored, StoreReply::Stored { evicted: 0 });
+        files.stored_under(lease, b"new");
         assert!(!self::lease(files).exists());
         Ok(())
     });
@@ -223,8 +226,7 @@ fn anything_at_an_entrys_path_is_replaced() {
         let LeaseReply::Granted(lease) = lease else {
             panic!("{lease:?}");
         };
-        let stored = files.store_under(lease, b"new");
-        assert_eq!(stored, StoreReply::Stored { evicted: 0 });
+        files.stored_under(lease, b"new");
         assert_eq!(files.load(&files.key(1)), Some(files::entry(b"new")));
         Ok(())
     });
@@ -251,39 +253,33 @@ fn a_hard_linked_entry_is_not_read() {
 
 #[test]
 fn a_large_sparse_file_is_not_read() {
-    let dir = tempdir().unwrap();
-    let files = Files::at(dir.path());
+    let files = Files::new();
     let large = 511 << 20;
     let loaded = |what: &str| {
         let bytes = files.load(&files.key(1)).unwrap();
         assert!(bytes.len() < 1 << 20, "{what}: {} were read", bytes.len());
         assert!(entry::decode(&files.key(1), &bytes).is_err(), "{what}");
     };
-    files.store(&files.key(1), b"value");
     let path = entry_of_one(&files);
-    fs::write(&path, b"").unwrap();
-    fs::File::options()
-        .write(true)
-        .open(&path)
-        .unwrap()
-        .set_len(large)
-        .unwrap();
-    loaded("zeros");
-    fs::remove_file(&path).unwrap();
+    let enlarge = |length| {
+        let file = fs::File::options().write(true).open(&path);
+        file.unwrap().set_len(length).unwrap();
+    };
     files.store(&files.key(1), b"value");
-    fs::File::options()
-        .write(true)
-        .open(&path)
-        .unwrap()
-        .set_len(large)
-        .unwrap();
+    for length in [large, 1 << 40] {
+        fs::write(&path, b"").unwrap();
+        enlarge(length);
+        loaded("zeros");
+        files.stored_under(files.granted(&files.key(1)), b"value");
+        assert_eq!(files.load(&files.key(1)), Some(files::entry(b"value")));
+    }
+    enlarge(large);
     loaded("what begins as an entry");
 }
 
 #[test]
 fn a_large_entry_is_read() {
-    let dir = tempdir().unwrap();
-    let files = Files::at(dir.path());
+    let files = Files::new();
     let value = vec![0; 3 << 20];
     files.store(&files.key(1), &value);
     assert_eq!(files.load(&files.key(1)), Some(files::entry(&value)));

@@ -4,15 +4,13 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread;
 
-use cachier_backends::{BlockingBackend, LeaseReply, StoreReply, entry};
-use tempfile::tempdir;
+use cachier_backends::{BlockingBackend, LeaseReply, StoreReply};
 
 use crate::support::files::{self, Files, PERIOD};
 
 #[test]
 fn nothing_is_left_of_leases_that_ended() {
-    let dir = tempdir().unwrap();
-    let files = Files::at(dir.path());
+    let files = Files::new();
     let key = files.key(1);
     files.store_under(files.granted(&key), b"one");
     files.backend.release(files.granted(&key)).unwrap();
@@ -31,22 +29,19 @@ fn nothing_is_left_of_leases_that_ended() {
 
 #[test]
 fn ending_a_lease_spares_the_next() {
-    let dir = tempdir().unwrap();
-    let files = Files::at(dir.path());
+    let files = Files::new();
     let key = files.key(1);
     let first = files.granted(&key);
     files.backend.remove(&key).unwrap();
     let second = files.granted(&key);
     files.backend.release(first).unwrap();
     assert!(matches!(files.lease(&key), LeaseReply::Held(_)));
-    let stored = files.store_under(second, b"value");
-    assert_eq!(stored, StoreReply::Stored { evicted: 0 });
+    files.stored_under(second, b"value");
 }
 
 #[test]
 fn two_never_own_one_lease() {
-    let dir = tempdir().unwrap();
-    let files = Files::at(dir.path());
+    let files = Files::new();
     let key = files.key(1);
     let owned = AtomicBool::new(false);
     thread::scope(|scope| {
@@ -71,8 +66,7 @@ fn two_never_own_one_lease() {
 fn no_lease_is_granted_on_a_removed_entry() {
     // Everyone computes the next number from the stored one. Only the owner of the lease can store, so no number is
     // computed twice.
-    let dir = tempdir().unwrap();
-    let files = Files::at(dir.path());
+    let files = Files::new();
     let key = files.key(1);
     files.store(&key, &0u32.to_le_bytes());
     thread::scope(|scope| {
@@ -87,8 +81,7 @@ fn no_lease_is_granted_on_a_removed_entry() {
                     let seen = Some(&loaded.version);
                     let reply = files.backend.lease(&key, seen, PERIOD).unwrap();
                     if let LeaseReply::Granted(lease) = reply {
-                        let stored = files.store_under(lease, &(number + 1).to_le_bytes());
-                        assert_eq!(stored, StoreReply::Stored { evicted: 0 }, "at {number}");
+                        files.stored_under(lease, &(number + 1).to_le_bytes());
                     }
                 }
             });
@@ -100,8 +93,7 @@ fn no_lease_is_granted_on_a_removed_entry() {
 fn a_clear_beats_every_computation_that_was_running() {
     // Each thread computes from a growing input, and clears the cache after changing it: nothing computed from an older
     // input may be found from then on.
-    let dir = tempdir().unwrap();
-    let files = Files::at(dir.path());
+    let files = Files::new();
     let key = files.key(1);
     let input = AtomicU32::new(0);
     thread::scope(|scope| {
@@ -135,9 +127,6 @@ fn a_clear_beats_every_computation_that_was_running() {
 }
 
 fn number_in(stored: &[u8]) -> u32 {
-    let value = entry::decode(&files::key_of_entries(), stored)
-        .unwrap()
-        .unwrap()
-        .value;
+    let value = files::value_of(stored);
     u32::from_le_bytes(value.try_into().unwrap())
 }

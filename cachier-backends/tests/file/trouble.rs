@@ -5,7 +5,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use cachier_backends::{
-    BlockingBackend, ErrorKind, LeaseReply, Operation, StoreReply, StoreRequest, blocking, entry,
+    BlockingBackend, ErrorKind, Operation, StoreReply, StoreRequest, blocking, entry,
 };
 use tempfile::tempdir;
 
@@ -13,8 +13,7 @@ use crate::support::files::{self, Files, PERIOD, moment};
 
 #[test]
 fn readers_see_whole_entries_while_writers_replace_them() {
-    let dir = tempdir().unwrap();
-    let files = Files::at(dir.path());
+    let files = Files::new();
     let key = files.key(1);
     files.store(&key, &[0; 10_000]);
     thread::scope(|scope| {
@@ -25,10 +24,7 @@ fn readers_see_whole_entries_while_writers_replace_them() {
         });
         while !writer.is_finished() {
             let bytes = files.load(&key).unwrap();
-            let value = entry::decode(&files::key_of_entries(), &bytes)
-                .unwrap()
-                .unwrap()
-                .value;
+            let value = files::value_of(&bytes);
             assert!(value.len() == 10_000 && value.iter().all(|byte| *byte == value[0]));
         }
     });
@@ -36,8 +32,7 @@ fn readers_see_whole_entries_while_writers_replace_them() {
 
 #[test]
 fn torn_and_foreign_files_are_loaded_and_replaced() {
-    let dir = tempdir().unwrap();
-    let files = Files::at(dir.path());
+    let files = Files::new();
     let key = files.key(1);
     files.store(&key, b"value");
     let whole = fs::read(files.path(&key)).unwrap();
@@ -56,48 +51,9 @@ fn torn_and_foreign_files_are_loaded_and_replaced() {
     }
 }
 
-#[cfg(unix)]
-#[test]
-fn anything_but_a_file_is_replaced() {
-    let dir = tempdir().unwrap();
-    let files = Files::at(dir.path());
-    let key = files.key(1);
-    let path = files.path(&key);
-    fs::create_dir_all(path.parent().unwrap()).unwrap();
-    let is_replaced = |what: &str| {
-        let found = files.backend.load(&key).unwrap().unwrap();
-        let error = entry::decode(&files::key_of_entries(), &found.bytes).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Corrupt, "{what}");
-        let lease = files.backend.lease(&key, Some(&found.version), PERIOD);
-        let LeaseReply::Granted(lease) = lease.unwrap() else {
-            panic!("no lease on {what}");
-        };
-        let entry = files::entry(b"value");
-        let request = StoreRequest::new(&entry, moment(0)).under(lease);
-        let stored = files.backend.store(&key, request).unwrap();
-        assert_eq!(stored, StoreReply::Stored { evicted: 0 }, "{what}");
-        assert_eq!(files.load(&key), Some(entry), "{what}");
-        fs::remove_file(&path).unwrap();
-    };
-
-    fs::create_dir(&path).unwrap();
-    fs::write(path.join("inside"), "something").unwrap();
-    is_replaced("a folder");
-
-    rustix::fs::mkfifoat(rustix::fs::CWD, &path, rustix::fs::Mode::RUSR).unwrap();
-    is_replaced("a pipe");
-
-    std::os::unix::fs::symlink("/dev/zero", &path).unwrap();
-    is_replaced("a link");
-
-    fs::File::create(&path).unwrap().set_len(1 << 40).unwrap();
-    is_replaced("a file of a terabyte");
-}
-
 #[test]
 fn folders_in_place_of_files_are_removed() {
-    let dir = tempdir().unwrap();
-    let files = Files::at(dir.path());
+    let files = Files::new();
     let path = |number: u64| files.path(&files.crowded_key(number));
     let put_folders = || {
         for number in 0..4 {
@@ -124,8 +80,7 @@ fn folders_in_place_of_files_are_removed() {
 
 #[test]
 fn failed_eviction_does_not_fail_the_store() {
-    let dir = tempdir().unwrap();
-    let files = Files::at(dir.path());
+    let files = Files::new();
     let key = files.crowded_key(1);
     // Another version's shard, which cannot be counted.
     let other = files.backend.scope_dir(&files.scope).unwrap().join("2");
@@ -166,8 +121,7 @@ fn operations_fail_if_the_folder_cannot_exist() {
 #[test]
 fn a_read_only_folder_is_denied() {
     use std::os::unix::fs::PermissionsExt;
-    let dir = tempdir().unwrap();
-    let files = Files::at(dir.path());
+    let files = Files::new();
     files.store(&files.key(1), b"value");
     let read_only = fs::Permissions::from_mode(0o500);
     let shard = files.path(&files.key(1)).parent().unwrap().to_owned();
@@ -201,8 +155,7 @@ fn held_ledger(files: &Files) -> fs::File {
 
 #[test]
 fn a_stuck_lock_is_taken_away() {
-    let dir = tempdir().unwrap();
-    let files = Files::at(dir.path());
+    let files = Files::new();
     files.store(&files.key(1), b"value");
     let _held = held_ledger(&files);
     // A hit needs no lock.
@@ -217,8 +170,7 @@ fn a_stuck_lock_is_taken_away() {
 
 #[test]
 fn a_lock_timeout_is_not_the_stores_fault() {
-    let dir = tempdir().unwrap();
-    let files = Files::at(dir.path());
+    let files = Files::new();
     files.store(&files.key(1), b"value");
     // Its holder was active just now. In at least one attempt, as the machine may be busy.
     let error = (0..5).find_map(|_| {
@@ -234,8 +186,7 @@ fn a_lock_timeout_is_not_the_stores_fault() {
 
 #[test]
 fn a_removal_waits_within_its_allowance() {
-    let dir = tempdir().unwrap();
-    let files = Files::at(dir.path());
+    let files = Files::new();
     files.store(&files.key(1), b"value");
     let held = held_ledger(&files);
     thread::scope(|scope| {
@@ -254,8 +205,7 @@ fn a_removal_waits_within_its_allowance() {
 #[test]
 fn a_crowd_of_threads_has_its_turns() {
     const THREADS: u64 = 400;
-    let dir = tempdir().unwrap();
-    let files = Files::at(dir.path());
+    let files = Files::new();
     let all_are_there = std::sync::Barrier::new(THREADS as usize);
     thread::scope(|scope| {
         for number in 0..THREADS {

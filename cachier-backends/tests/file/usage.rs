@@ -3,15 +3,14 @@
 use std::fs;
 use std::thread;
 
-use cachier_backends::{BlockingBackend, StoreReply, StoreRequest, Usage};
+use cachier_backends::{BlockingBackend, StoreRequest, Usage};
 use tempfile::tempdir;
 
 use crate::support::files::{self, Files, moment};
 
 #[test]
 fn usage_stays_exact_without_scanning() {
-    let dir = tempdir().unwrap();
-    let files = Files::at(dir.path());
+    let files = Files::new();
     let usage = || files.backend.usage(&files.scope).unwrap();
     files.store(&files.key(0), b"value");
     // From here on the totals are known, and only updated.
@@ -45,8 +44,7 @@ fn usage_stays_exact_without_scanning() {
 
 #[test]
 fn a_broken_ledger_is_counted_anew() {
-    let dir = tempdir().unwrap();
-    let files = Files::at(dir.path());
+    let files = Files::new();
     files.store(&files.key(1), b"one");
     files.store(&files.key(2), b"two");
     let ledger = files.all()[0].clone();
@@ -95,8 +93,7 @@ fn the_capacity_holds_over_several_writers_and_versions() {
 
 #[test]
 fn an_entry_being_recomputed_is_not_evicted() {
-    let dir = tempdir().unwrap();
-    let files = Files::at(dir.path());
+    let files = Files::new();
     let stored = files::entry(&[0; 1000]);
     let store = |number: u8| {
         let mut request = StoreRequest::new(&stored, moment(number.into()));
@@ -109,14 +106,12 @@ fn an_entry_being_recomputed_is_not_evicted() {
         store(number);
     }
     assert_eq!(files.load(&files.key(0)), Some(stored.clone()));
-    let stored_again = files.store_under(lease, b"new");
-    assert_eq!(stored_again, StoreReply::Stored { evicted: 0 });
+    files.stored_under(lease, b"new");
 }
 
 #[test]
 fn cleanup_removes_only_abandoned_files() {
-    let dir = tempdir().unwrap();
-    let files = Files::at(dir.path());
+    let files = Files::new();
     let (kept, left, held) = (files.key(1), files.key(2), files.key(3));
     files.store(&kept, b"value");
     drop(files.granted(&left));
@@ -147,14 +142,12 @@ fn cleanup_removes_only_abandoned_files() {
         assert!(path.exists(), "{}", path.display());
     }
     assert_eq!(files.load(&kept), Some(files::entry(b"value")));
-    let stored = files.store_under(lease, b"value");
-    assert_eq!(stored, StoreReply::Stored { evicted: 0 });
+    files.stored_under(lease, b"value");
 }
 
 #[test]
 fn clear_leaves_no_folders_of_old_versions() {
-    let dir = tempdir().unwrap();
-    let files = Files::at(dir.path());
+    let files = Files::new();
     for number in 0..20 {
         files.store(&files.key(number), b"value");
     }

@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cachier_backends::blocking;
-use cachier_backends::conformance::{Property, Subject};
+use cachier_backends::conformance::Subject;
 use cachier_backends::redis::RedisBackend;
 use futures_lite::future::block_on;
 
+use crate::server_support::conformance;
 use crate::support;
 
 fn subject(url: &str) -> Subject {
@@ -17,82 +18,54 @@ fn subject(url: &str) -> Subject {
 /// The rights named in the backend's errors.
 const RIGHTS: &str = "~cachier:* &cachier:* +@read +@write +@scripting +@pubsub +@connection +time";
 
-fn with_as_few_rights_as_it_needs(property: Property) {
+conformance!(with_as_few_rights_as_it_needs, |property| {
     let Some(url) = support::url() else { return };
     let user = ["ACL", "SETUSER", "modest", "on", ">pw", "resetchannels"];
     let rights: Vec<_> = RIGHTS.split(' ').collect();
     support::command(url, &[&user[..], &rights].concat());
     let url = url.replace("://", "://modest:pw@");
     support::runtime().block_on(property(&subject(&url)));
-}
+});
 
-mod with_as_few_rights_as_it_needs {
-    cachier_backends::conformance_tests!(super::with_as_few_rights_as_it_needs);
-}
-
-fn in_a_runtime(property: Property) {
+conformance!(in_a_runtime, |property| {
     let Some(url) = support::url() else { return };
     support::runtime().block_on(property(&subject(url)));
-}
+});
 
-mod in_a_runtime {
-    cachier_backends::conformance_tests!(super::in_a_runtime);
-}
-
-fn on_a_thread(property: Property) {
+conformance!(on_a_thread, |property| {
     let Some(url) = support::url() else { return };
     let subject = subject(url);
     blocking::inline(Duration::from_secs(60), || block_on(property(&subject)));
-}
+});
 
-mod on_a_thread {
-    cachier_backends::conformance_tests!(super::on_a_thread);
-}
-
-fn on_another_executor(property: Property) {
+conformance!(on_another_executor, |property| {
     let Some(url) = support::url() else { return };
     block_on(property(&subject(url)));
-}
+});
 
-mod on_another_executor {
-    cachier_backends::conformance_tests!(super::on_another_executor);
-}
-
-fn on_valkey(property: Property) {
+conformance!(on_valkey, |property| {
     let Some(url) = support::valkey_url() else {
         return;
     };
     support::runtime().block_on(property(&subject(url)));
-}
+});
 
-mod on_valkey {
-    cachier_backends::conformance_tests!(super::on_valkey);
-}
-
-fn on_a_cluster(property: Property) {
+conformance!(on_a_cluster, |property| {
     let Some(url) = support::cluster_url() else {
         return;
     };
     support::runtime().block_on(property(&subject(&url)));
-}
+});
 
-mod on_a_cluster {
-    cachier_backends::conformance_tests!(super::on_a_cluster);
-}
-
-fn on_a_cluster_with_as_few_rights_as_it_needs(property: Property) {
+conformance!(on_a_cluster_with_as_few_rights_as_it_needs, |property| {
     let rights = format!("{RIGHTS} +cluster|slots");
     let Some(url) = support::guarded_cluster_url(rights) else {
         return;
     };
     support::runtime().block_on(property(&subject(&url)));
-}
+});
 
-mod on_a_cluster_with_as_few_rights_as_it_needs {
-    cachier_backends::conformance_tests!(super::on_a_cluster_with_as_few_rights_as_it_needs);
-}
-
-fn with_a_connection_of_the_program(property: Property) {
+conformance!(with_a_connection_of_the_program, |property| {
     let Some(url) = support::url() else { return };
     let client = redis::Client::open(url).unwrap();
     let runtime = support::runtime();
@@ -100,8 +73,4 @@ fn with_a_connection_of_the_program(property: Property) {
     let connect = || RedisBackend::with_connection_manager(manager.clone());
     let subject = Subject::new(|| Arc::new(connect()));
     runtime.block_on(property(&subject));
-}
-
-mod with_a_connection_of_the_program {
-    cachier_backends::conformance_tests!(super::with_a_connection_of_the_program);
-}
+});

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use cachier_backends::{Backend, Key, LeaseReply, Renewal, StoreReply, StoreRequest, Version};
+use cachier_backends::{Backend, Key, LeaseReply, StoreReply, StoreRequest, Version};
 
 use crate::first_format;
 use crate::support::{
@@ -135,35 +135,6 @@ fn garbage_is_replaced_by_the_next_store() {
         let request = StoreRequest::new(&stored, created()).under(lease);
         backend.store(&key, request).await.unwrap();
         assert_eq!(load(&backend, &key).await, Some(stored));
-    });
-}
-
-#[test]
-fn an_owner_whose_lease_has_ended_changes_nothing() {
-    let Some(url) = url() else { return };
-    let (backend, other, key) = (backend(url), backend(url), key(&scope("late"), 1));
-    runtime().block_on(async {
-        let late = lease(&backend, &key, Duration::from_millis(50)).await;
-        let free = async || match other.lease(&key, None, Duration::from_secs(9)).await {
-            Ok(LeaseReply::Granted(lease)) => Some(lease),
-            _ => None,
-        };
-        let mut next = None;
-        until("the lease ends", async || {
-            next = free().await;
-            next.is_some()
-        })
-        .await;
-        let next = next.unwrap();
-        assert_eq!(backend.renew(&late).await.unwrap(), Renewal::Lost);
-        let (newer, outdated) = (entry(b"newer"), entry(b"outdated"));
-        let request = StoreRequest::new(&newer, created()).under(next);
-        let reply = other.store(&key, request).await.unwrap();
-        assert_eq!(reply, StoreReply::Stored { evicted: 0 });
-        let request = StoreRequest::new(&outdated, created()).under(late);
-        let reply = backend.store(&key, request).await.unwrap();
-        assert_eq!(reply, StoreReply::Superseded);
-        assert_eq!(load(&backend, &key).await, Some(newer));
     });
 }
 

@@ -242,7 +242,10 @@ fn a_connection_that_was_closed_is_replaced() {
 #[test]
 fn one_backend_serves_all_runtimes_and_executors() {
     let Some(url) = url() else { return };
-    everywhere(&backend(url));
+    let backend = backend(url);
+    everywhere(&backend);
+    let is_idle = || backend.figures().pool.is_some_and(|pool| pool.busy == 0);
+    runtime().block_on(until("all connections are idle", async || is_idle()));
 }
 
 #[test]

@@ -44,50 +44,6 @@ fn leases_expire_by_the_servers_clock() {
 }
 
 #[test]
-fn a_former_owner_stores_and_releases_nothing() {
-    let Some(place) = place() else { return };
-    let (backend, key) = (backend(place), key(&scope("late"), 1));
-    runtime().block_on(async {
-        let late = lease(&backend, &key, Duration::from_millis(50)).await;
-        let started = Instant::now();
-        let next = loop {
-            assert!(started.elapsed() < PERIOD / 2, "it never ends");
-            if let LeaseReply::Granted(lease) = ask(&backend, &key, PERIOD).await {
-                break lease;
-            }
-        };
-        backend.release(late.share()).await.unwrap();
-        let reply = ask(&backend, &key, PERIOD).await;
-        assert!(matches!(reply, LeaseReply::Held(_)), "{reply:?}");
-        let reply = store_under(&backend, &key, b"late", late).await;
-        assert_eq!(reply, StoreReply::Superseded);
-        let reply = store_under(&backend, &key, b"next", next).await;
-        assert_eq!(reply, StoreReply::Stored { evicted: 0 });
-        assert_eq!(load(&backend, &key).await, Some(entry(b"next")));
-    });
-}
-
-#[test]
-fn of_many_requests_one_gets_the_lease() {
-    let Some(place) = place() else { return };
-    let scope = scope("race");
-    runtime().block_on(async {
-        for number in 0..20 {
-            let key = key(&scope, number);
-            let asked = (0..16).map(|_| {
-                let (backend, key) = (backend(place), key.clone());
-                tokio::spawn(async move { ask(&backend, &key, PERIOD).await })
-            });
-            let mut granted = 0;
-            for reply in asked.collect::<Vec<_>>() {
-                granted += u32::from(matches!(reply.await.unwrap(), LeaseReply::Granted(_)));
-            }
-            assert_eq!(granted, 1);
-        }
-    });
-}
-
-#[test]
 fn a_lease_survives_a_lost_renewal_answer() {
     let Some(place) = place() else { return };
     let (proxy, behind) = behind_a_proxy(place);

@@ -18,6 +18,24 @@ use rustix::process::Signal;
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::timeout;
 
+/// Defines a module of this name with the conformance tests, each run by a closure.
+macro_rules! conformance {
+    ($module:ident, $run:expr) => {
+        mod $module {
+            use super::*;
+
+            fn run(property: cachier_backends::conformance::Property) {
+                let run: fn(cachier_backends::conformance::Property) = $run;
+                run(property);
+            }
+
+            cachier_backends::conformance_tests!(run);
+        }
+    };
+}
+#[allow(unused_imports, reason = "each test uses a part")]
+pub(crate) use conformance;
+
 /// A lease period longer than any test.
 const LEASE_PERIOD: Duration = Duration::from_secs(60);
 
@@ -199,8 +217,6 @@ pub fn everywhere(backend: &dyn Backend) {
     });
     runtime().block_on(async {
         blocking::inline(LEASE_PERIOD, || block_on(work(8)));
-        let is_idle = || backend.figures().pool.is_none_or(|pool| pool.busy == 0);
-        until("all connections are idle", async || is_idle()).await;
         assert_eq!(backend.usage(&scope).await.unwrap().entries, Some(9));
     });
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use cachier_backends::conformance::{Property, Subject};
+use cachier_backends::conformance::Subject;
 use cachier_backends::sql::SqlBackend;
 use cachier_backends::{
     Backend, ErrorKind, Lease, LeaseReply, Operation, Renewal, StoreReply, StoreRequest, blocking,
@@ -12,6 +12,7 @@ use cachier_backends::{
 use futures_lite::future::block_on;
 use sqlx::AssertSqlSafe;
 
+use crate::server_support::conformance;
 use crate::sql_support::{Database, created, key, runtime, scope};
 use crate::{
     GARBAGE, OLD_SCHEMA, Pool, blob, database, first_format, of_pool, program_client, rows,
@@ -52,24 +53,16 @@ async fn try_execute(url: &str, statements: String) -> Result<(), sqlx::Error> {
     done.map(drop)
 }
 
-fn in_a_task(property: Property) {
+conformance!(in_a_task, |property| {
     let Some(database) = database() else { return };
     runtime().block_on(property(&database.subject()));
-}
+});
 
-mod in_a_task {
-    cachier_backends::conformance_tests!(super::in_a_task);
-}
-
-fn on_a_thread(property: Property) {
+conformance!(on_a_thread, |property| {
     let Some(database) = database() else { return };
     let subject = database.subject();
     blocking::inline(Duration::from_secs(60), || block_on(property(&subject)));
-}
-
-mod on_a_thread {
-    cachier_backends::conformance_tests!(super::on_a_thread);
-}
+});
 
 #[test]
 fn a_pool_of_the_program_serves() {

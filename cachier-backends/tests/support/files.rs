@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use cachier_backends::entry::{Header, encode};
+use cachier_backends::entry::{Header, decode, encode};
 use cachier_backends::file::FileBackend;
 use cachier_backends::{
     BlockingBackend, EntryVersion, Key, KeyHash, Lease, LeaseReply, Scope, StoreReply,
     StoreRequest, Version,
 };
+use tempfile::{TempDir, tempdir};
 
 /// A lease period, which files ignore.
 pub const PERIOD: Duration = Duration::from_secs(1);
@@ -18,13 +19,26 @@ pub const PERIOD: Duration = Duration::from_secs(1);
 pub struct Files {
     pub backend: FileBackend,
     pub scope: Arc<Scope>,
+    /// Removed with this.
+    folder: Option<TempDir>,
 }
 
 impl Files {
+    /// In a folder of their own.
+    pub fn new() -> Self {
+        let folder = tempdir().unwrap();
+        let files = Self::at(folder.path());
+        Self {
+            folder: Some(folder),
+            ..files
+        }
+    }
+
     pub fn at(dir: &Path) -> Self {
         Self {
             backend: FileBackend::new(dir),
             scope: Arc::new(Scope::new("default", "weather::forecast")),
+            folder: None,
         }
     }
 
@@ -57,6 +71,13 @@ impl Files {
         let (key, entry) = (lease.key().clone(), entry(value));
         let request = StoreRequest::new(&entry, moment(0)).under(lease);
         self.backend.store(&key, request).unwrap()
+    }
+
+    /// The same, which must succeed.
+    #[track_caller]
+    pub fn stored_under(&self, lease: Lease, value: &[u8]) {
+        let reply = self.store_under(lease, value);
+        assert_eq!(reply, StoreReply::Stored { evicted: 0 });
     }
 
     pub fn load(&self, key: &Key) -> Option<Vec<u8>> {
@@ -108,6 +129,13 @@ impl Files {
 /// An entry with this value. Its key is always [`key_of_entries`], as the backend does not look at it.
 pub fn entry(value: &[u8]) -> Vec<u8> {
     encode(&key_of_entries(), &Header::new(moment(0)), value)
+}
+
+/// The value in the bytes of an [`entry`].
+#[track_caller]
+pub fn value_of(entry: &[u8]) -> Vec<u8> {
+    let entry = decode(&key_of_entries(), entry).unwrap();
+    entry.unwrap().value.to_vec()
 }
 
 /// The key of [`entry`].

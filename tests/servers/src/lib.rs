@@ -23,9 +23,11 @@ pub mod mariadb;
 pub mod mongo;
 pub mod pgbouncer;
 pub mod postgres;
+pub mod process;
 pub mod proxy;
 pub mod redis;
 pub mod s3;
+pub mod wait;
 
 pub use folder::folder;
 
