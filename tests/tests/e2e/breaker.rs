@@ -7,15 +7,13 @@ use cachier::testing::Clock;
 use cachier::{CallOptions, ErrorKind, Outcome, cachier};
 use cachier_tests::backend::{Fault, MapBackend, with_map};
 use cachier_tests::callers::Callers;
+use cachier_tests::double;
 use cachier_tests::gate::{Counter, Gate};
 use futures_lite::future::{block_on, poll_once};
 
 #[test]
 fn the_breaker_answers_until_a_probe_succeeds() {
-    #[cachier(backend = registered("map"), enable_metrics)]
-    fn double(number: u64) -> u64 {
-        number * 2
-    }
+    double!(backend = registered("map"), enable_metrics);
 
     with_map(|map| {
         map.set(Fault::Fails(ErrorKind::Io));
@@ -44,10 +42,7 @@ fn the_breaker_answers_until_a_probe_succeeds() {
 
 #[test]
 fn companion_and_check_bypass_an_open_breaker() {
-    #[cachier(backend = registered("map"), near_cache = 10)]
-    fn double(number: u64) -> u64 {
-        number * 2
-    }
+    double!(backend = registered("map"), near_cache = 10);
     fn outcome(number: u64) -> Outcome {
         double::call_detailed(CallOptions::new(), number).outcome
     }
@@ -84,10 +79,7 @@ fn companion_and_check_bypass_an_open_breaker() {
 
 #[test]
 fn failed_removals_are_reported_as_still_stored() {
-    #[cachier(backend = registered("map"))]
-    fn double(number: u64) -> u64 {
-        number * 2
-    }
+    double!(backend = registered("map"));
 
     with_map(|map| {
         double(21);
@@ -148,10 +140,7 @@ fn failed_removals_end_their_flights() {
 
 #[test]
 fn calls_recover_within_five_seconds() {
-    #[cachier(backend = registered("map"))]
-    fn double(number: u64) -> u64 {
-        number * 2
-    }
+    double!(backend = registered("map"));
 
     with_map(|map| {
         double(21);
@@ -195,10 +184,7 @@ fn a_hung_probe_is_followed_by_another() {
 
 #[test]
 fn usage_queries_bypass_the_breaker() {
-    #[cachier(backend = registered("map"))]
-    fn double(number: u64) -> u64 {
-        number * 2
-    }
+    double!(backend = registered("map"));
 
     with_map(|map| {
         double(21);

@@ -1,14 +1,17 @@
 //! All operations of companions: on every backend, sync and async, with caching on and off.
 
+use std::convert::identity;
 use std::pin::pin;
 
-use cachier::testing::Clock;
+use cachier::testing::{Clock, IsolatedContext};
 use cachier::{CallOptions, ErrorKind, Outcome, Usage, cachier};
 use cachier_metrics::RemovalCause;
 use cachier_tests::backend::{Fault, with_map};
-use cachier_tests::callers::Callers;
-use cachier_tests::sandbox::{in_folder, in_folder_async};
+use cachier_tests::callers::{Callers, in_context, one_thread};
+use cachier_tests::double;
+use cachier_tests::sandbox::in_folder;
 use futures_lite::future::{block_on, poll_once};
+use tokio::task::yield_now;
 
 /// Without a limit, the size of an entry in memory is unknown; elsewhere it is known.
 fn holds(usage: Usage, entries: u64) {
@@ -16,122 +19,84 @@ fn holds(usage: Usage, entries: u64) {
     assert!(usage.bytes.is_none_or(|bytes| (bytes > 0) == (entries > 0)));
 }
 
-macro_rules! sync_companions {
-    ($($name:ident: ($($argument:tt)*);)*) => {$(
+macro_rules! companions {
+    ($($name:ident: ($($argument:tt)*), {$($function:tt)*}, $finish:ident, {$($pause:tt)*};)*) => {$(
         #[test]
         fn $name() {
             #[cachier($($argument)*, enable_metrics)]
-            fn join(text: &str, times: usize) -> Result<String, u8> {
+            $($function)* join(text: &str, times: usize) -> Result<String, u8> {
+                $($pause)*
                 if times == 0 { Err(7) } else { Ok(text.repeat(times)) }
             }
 
             let use_all = || {
+                let peek = |text: &str, times| $finish(join::peek(text, times)).unwrap();
+                let precache = |text: &str, times, value: &str| {
+                    $finish(join::precache_value(text, times, value.to_owned())).unwrap();
+                };
                 let stored = |text: &str| Some(text.to_owned());
-                assert_eq!(join::peek("ab", 2).unwrap(), None);
-                assert!(!join::invalidate("ab", 2).unwrap());
-                join::precache_value("ab", 2, "given".to_owned()).unwrap();
-                assert_eq!(join::peek("ab", 2).unwrap(), stored("given"));
-                join::precache_value("cd", 1, "other".to_owned()).unwrap();
-                holds(join::usage().unwrap(), 2);
-                assert!(join::invalidate("ab", 2).unwrap());
-                assert_eq!(join::peek("ab", 2).unwrap(), None);
-                assert_eq!(join::peek("cd", 1).unwrap(), stored("other"));
-                join::clear_being_calculated().unwrap();
-                assert_eq!(join::peek("cd", 1).unwrap(), stored("other"));
-                assert_eq!(join::clear_cache().unwrap(), Some(1));
-                holds(join::usage().unwrap(), 0);
+                assert_eq!(peek("ab", 2), None);
+                assert!(!$finish(join::invalidate("ab", 2)).unwrap());
+                precache("ab", 2, "given");
+                assert_eq!(peek("ab", 2), stored("given"));
+                precache("cd", 1, "other");
+                holds($finish(join::usage()).unwrap(), 2);
+                assert!($finish(join::invalidate("ab", 2)).unwrap());
+                assert_eq!(peek("ab", 2), None);
+                assert_eq!(peek("cd", 1), stored("other"));
+                $finish(join::clear_being_calculated()).unwrap();
+                assert_eq!(peek("cd", 1), stored("other"));
+                assert_eq!($finish(join::clear_cache()).unwrap(), Some(1));
+                holds($finish(join::usage()).unwrap(), 0);
             };
 
             in_folder(|_| {
+                let is = |value: &str| Ok::<_, u8>(value.to_owned());
+                let call = |times| $finish(join("ab", times));
+                let give = || $finish(join::precache_value("ab", 2, "given".to_owned())).unwrap();
                 use_all();
                 assert_eq!(join::metrics().stats().calls, 0, "no operation is a call");
-                assert_eq!(join("ab", 2).as_deref(), Ok("abab"));
-                let call = join::call_detailed(CallOptions::new(), "ab", 2);
-                assert_eq!((call.value.as_deref(), call.outcome), (Ok("abab"), Outcome::Hit));
-                join::precache_value("ab", 2, "given".to_owned()).unwrap();
-                assert_eq!(join("ab", 2).as_deref(), Ok("given"));
+                assert_eq!(call(2), is("abab"));
+                let found = $finish(join::call_detailed(CallOptions::new(), "ab", 2));
+                assert_eq!((found.value, found.outcome), (is("abab"), Outcome::Hit));
+                give();
+                assert_eq!(call(2), is("given"));
                 let fresh = CallOptions::new().overwrite_cache();
-                assert_eq!(join::call_with(fresh, "ab", 2).as_deref(), Ok("abab"));
-                assert_eq!(join("ab", 0), Err(7));
+                assert_eq!($finish(join::call_with(fresh, "ab", 2)), is("abab"));
+                assert_eq!(call(0), Err(7));
                 let removals = join::metrics().snapshot().removals;
                 assert_eq!(removals[RemovalCause::Invalidated], 1);
                 assert_eq!(removals[RemovalCause::Cleared], 1);
 
-                join::clear_cache().unwrap();
+                $finish(join::clear_cache()).unwrap();
                 cachier::disable_caching();
                 use_all();
-                join::precache_value("ab", 2, "given".to_owned()).unwrap();
-                assert_eq!(join("ab", 2).as_deref(), Ok("abab"));
+                give();
+                assert_eq!(call(2), is("abab"));
                 cachier::enable_caching();
-                assert_eq!(join("ab", 2).as_deref(), Ok("given"));
+                assert_eq!(call(2), is("given"));
             });
         }
     )*};
 }
 
-sync_companions! {
-    of_a_function_on_memory: (backend = "memory");
-    of_a_function_on_memory_bounded_in_bytes: (backend = "memory", capacity_bytes = "10KB");
-    of_a_function_on_file: (backend = "file");
-    of_a_function_on_file_bounded_in_bytes: (backend = "file", capacity_bytes = "10KB");
-    of_a_function_on_near: (backend = "file", near_cache = 10);
-    of_a_function_on_near_bounded_in_bytes: (backend = "file", near_cache = 10, capacity_bytes = "10KB");
+/// The output of a task, on a runtime of its own.
+fn in_task<F: Future>(task: F) -> F::Output {
+    one_thread().block_on(in_context(IsolatedContext::current(), task))
 }
 
-macro_rules! async_companions {
-    ($($name:ident: ($($argument:tt)*);)*) => {$(
-        #[tokio::test]
-        async fn $name() {
-            #[cachier($($argument)*, enable_metrics)]
-            async fn join(text: &str, times: usize) -> Option<String> {
-                tokio::task::yield_now().await;
-                (times > 0).then(|| text.repeat(times))
-            }
-
-            let use_all = async || {
-                let stored = |text: &str| Some(text.to_owned());
-                assert_eq!(join::peek("ab", 2).await.unwrap(), None);
-                assert!(!join::invalidate("ab", 2).await.unwrap());
-                join::precache_value("ab", 2, "given".to_owned()).await.unwrap();
-                assert_eq!(join::peek("ab", 2).await.unwrap(), stored("given"));
-                join::precache_value("cd", 1, "other".to_owned()).await.unwrap();
-                holds(join::usage().await.unwrap(), 2);
-                assert!(join::invalidate("ab", 2).await.unwrap());
-                assert_eq!(join::peek("cd", 1).await.unwrap(), stored("other"));
-                join::clear_being_calculated().await.unwrap();
-                assert_eq!(join::clear_cache().await.unwrap(), Some(1));
-                holds(join::usage().await.unwrap(), 0);
-            };
-
-            in_folder_async(async |_| {
-                use_all().await;
-                assert_eq!(join::metrics().stats().calls, 0, "no operation is a call");
-                assert_eq!(join("ab", 2).await.as_deref(), Some("abab"));
-                let call = join::call_detailed(CallOptions::new(), "ab", 2).await;
-                assert_eq!((call.value.as_deref(), call.outcome), (Some("abab"), Outcome::Hit));
-                join::precache_value("ab", 2, "given".to_owned()).await.unwrap();
-                assert_eq!(join("ab", 2).await.as_deref(), Some("given"));
-                let fresh = CallOptions::new().overwrite_cache();
-                assert_eq!(join::call_with(fresh, "ab", 2).await.as_deref(), Some("abab"));
-
-                join::clear_cache().await.unwrap();
-                cachier::disable_caching();
-                use_all().await;
-                join::precache_value("ab", 2, "given".to_owned()).await.unwrap();
-                assert_eq!(join("ab", 2).await.as_deref(), Some("abab"));
-                cachier::enable_caching();
-                assert_eq!(join("ab", 2).await.as_deref(), Some("given"));
-            })
-            .await;
-        }
-    )*};
-}
-
-async_companions! {
-    of_an_async_function_on_memory: (backend = "memory");
-    of_an_async_function_on_memory_bounded_in_bytes: (backend = "memory", capacity_bytes = "10KB");
-    of_an_async_function_on_file: (backend = "file");
-    of_an_async_function_on_near: (backend = "file", near_cache = 10);
+companions! {
+    of_a_function_on_memory: (backend = "memory"), {fn}, identity, {};
+    of_a_function_on_memory_bounded_in_bytes: (backend = "memory", capacity_bytes = "10KB"), {fn}, identity, {};
+    of_a_function_on_file: (backend = "file"), {fn}, identity, {};
+    of_a_function_on_file_bounded_in_bytes: (backend = "file", capacity_bytes = "10KB"), {fn}, identity, {};
+    of_a_function_on_near: (backend = "file", near_cache = 10), {fn}, identity, {};
+    of_a_function_on_near_bounded_in_bytes: (backend = "file", near_cache = 10, capacity_bytes = "10KB"), {fn}, identity, {};
+    of_an_async_function_on_memory: (backend = "memory"), {async fn}, in_task, {yield_now().await;};
+    of_an_async_function_on_memory_bounded_in_bytes:
+        (backend = "memory", capacity_bytes = "10KB"), {async fn}, in_task, {yield_now().await;};
+    of_an_async_function_on_file: (backend = "file"), {async fn}, in_task, {yield_now().await;};
+    of_an_async_function_on_near: (backend = "file", near_cache = 10), {async fn}, in_task, {yield_now().await;};
 }
 
 macro_rules! too_large_values {
@@ -164,10 +129,7 @@ too_large_values! {
 
 #[test]
 fn a_precached_value_counts_towards_the_size() {
-    #[cachier(backend = "memory", enable_metrics)]
-    fn double(number: u64) -> u64 {
-        number * 2
-    }
+    double!(backend = "memory", enable_metrics);
 
     in_folder(|_| {
         double(1);
@@ -180,20 +142,14 @@ fn a_precached_value_counts_towards_the_size() {
 
 #[test]
 fn the_folder_of_a_function_is_known() {
-    #[cachier(backend = "file")]
-    fn double(number: u64) -> u64 {
-        number * 2
-    }
+    double!(backend = "file");
 
     in_folder(|folder| assert_eq!(double::cache_dir(), folder));
 }
 
 #[test]
 fn a_call_explains_itself_in_one_line() {
-    #[cachier(backend = "memory")]
-    fn double(number: u64) -> u64 {
-        number * 2
-    }
+    double!(backend = "memory");
 
     in_folder(|_| {
         let explain = || double::call_detailed(CallOptions::new(), 1).to_string();

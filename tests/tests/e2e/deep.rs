@@ -3,8 +3,8 @@
 use cachier::metrics::{ErrorLabel, Operation};
 use cachier::testing::{isolated, isolated_async};
 use cachier::{Call, CallOptions, ErrorKind, Outcome, cachier, global_params, set_global_params};
+use cachier_tests::callers::one_thread;
 use cachier_tests::list::{DEEP, List, MAX_LEVELS, on_thread};
-use tokio::runtime::Builder;
 
 const STACK: usize = 2 * 1024 * 1024;
 
@@ -59,8 +59,7 @@ macro_rules! bounded {
             #[test]
             fn deep_async_results_are_returned_and_not_kept() {
                 on_thread(STACK, || {
-                    let runtime = Builder::new_current_thread().enable_all().build().unwrap();
-                    runtime.block_on(isolated_async(async {
+                    one_thread().block_on(isolated_async(async {
                         for _ in 0..2 {
                             let call = numbers_later::call_detailed(CallOptions::new(), DEEP).await;
                             assert_eq!(too_deep(call), (DEEP, Outcome::Miss));

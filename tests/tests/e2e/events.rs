@@ -1,22 +1,24 @@
 //! Events for `tracing`.
 
-use std::fmt::{Debug, Write};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use cachier::testing::{Clock, isolated};
 use cachier::{CallOptions, ErrorKind, cachier};
 use cachier_tests::backend::{Fault, MapBackend};
-use tracing::field::{Field, Visit};
-use tracing::span::{Attributes, Id, Record};
-use tracing::{Dispatch, Event, Level, Metadata};
+use cachier_tests::callers::one_thread;
+use cachier_tests::double;
+use cachier_tests::listener::Listener;
+use tracing::{Dispatch, Level, Metadata};
 
 #[test]
 fn each_call_is_explained() {
-    #[cachier(backend = "memory", name = "explained", stale_after = "1h", next_time)]
-    fn double(number: u64) -> u64 {
-        number * 2
-    }
+    double!(
+        backend = "memory",
+        name = "explained",
+        stale_after = "1h",
+        next_time
+    );
 
     isolated(|| {
         let events = listening(|| {
@@ -43,10 +45,7 @@ fn each_call_is_explained() {
 
 #[test]
 fn a_failing_backend_is_reported_once_per_interval() {
-    #[cachier(backend = registered("map"), name = "failing")]
-    fn double(number: u64) -> u64 {
-        number * 2
-    }
+    double!(backend = registered("map"), name = "failing");
 
     let warnings = |calls: u64| {
         let events = listening(|| (0..calls).for_each(|number| _ = double(number)));
@@ -123,23 +122,7 @@ fn a_failed_background_recomputation_is_reported() {
         }
     }
 
-    isolated(|| {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .build()
-            .unwrap();
-        let events = listening(|| {
-            runtime.block_on(async {
-                fails_later(true).await.unwrap();
-                Clock::advance(Duration::from_secs(7200));
-                assert_eq!(fails_later(true).await, Ok(1));
-                cachier::flush_async().await;
-            });
-        });
-        let is_warning = |(level, text): &&(Level, String)| {
-            *level == Level::WARN && text.contains("the old value stays")
-        };
-        assert_eq!(events.iter().filter(is_warning).count(), 1, "{events:?}");
-    });
+    reports_a_failed_refresh(async || fails_later(true).await.unwrap());
 }
 
 #[test]
@@ -156,15 +139,17 @@ fn a_panicked_background_recomputation_is_reported() {
         1
     }
 
+    reports_a_failed_refresh(async || panics_later(true).await);
+}
+
+/// Calls twice, so that a recomputation fails in between.
+fn reports_a_failed_refresh(call: impl AsyncFn() -> u64) {
     isolated(|| {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .build()
-            .unwrap();
         let events = listening(|| {
-            runtime.block_on(async {
-                panics_later(true).await;
+            one_thread().block_on(async {
+                call().await;
                 Clock::advance(Duration::from_secs(7200));
-                assert_eq!(panics_later(true).await, 1);
+                assert_eq!(call().await, 1);
                 cachier::flush_async().await;
             });
         });
@@ -180,46 +165,19 @@ fn listening(run: impl FnOnce()) -> Vec<(Level, String)> {
     // With a single subscriber, tracing asks only the first thread whether it is interested, and caches the answer for
     // all.
     static ANOTHER: OnceLock<Dispatch> = OnceLock::new();
-    ANOTHER.get_or_init(|| Dispatch::new(Log::default()));
-    let log = Log::default();
-    tracing::subscriber::with_default(log.clone(), run);
-    let mut events = log.0.lock().unwrap_or_else(PoisonError::into_inner);
+    let log = || {
+        let events = Arc::new(Mutex::new(Vec::new()));
+        let heard = Arc::clone(&events);
+        let hear = move |metadata: Option<&'static Metadata<'static>>, text| {
+            let level = *metadata.unwrap().level();
+            heard.lock().unwrap().push((level, text));
+        };
+        let listens = |metadata: &Metadata<'_>| metadata.target() == "cachier";
+        (events, Listener::new(listens, hear))
+    };
+    ANOTHER.get_or_init(|| Dispatch::new(log().1));
+    let (events, listener) = log();
+    tracing::subscriber::with_default(listener, run);
+    let mut events = events.lock().unwrap();
     std::mem::take(&mut *events)
-}
-
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<(Level, String)>>>);
-
-impl tracing::Subscriber for Log {
-    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.target() == "cachier"
-    }
-
-    fn new_span(&self, _: &Attributes<'_>) -> Id {
-        Id::from_u64(1)
-    }
-
-    fn record(&self, _: &Id, _: &Record<'_>) {}
-
-    fn record_follows_from(&self, _: &Id, _: &Id) {}
-
-    fn event(&self, event: &Event<'_>) {
-        let mut text = Text::default();
-        event.record(&mut text);
-        let mut events = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        events.push((*event.metadata().level(), text.0));
-    }
-
-    fn enter(&self, _: &Id) {}
-
-    fn exit(&self, _: &Id) {}
-}
-
-#[derive(Default)]
-struct Text(String);
-
-impl Visit for Text {
-    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
-        let _ = write!(self.0, "{field}={value:?} ");
-    }
 }

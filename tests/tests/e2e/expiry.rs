@@ -9,6 +9,7 @@ use cachier::{
 };
 use cachier_backends::entry::{self, Header};
 use cachier_metrics::RemovalCause;
+use cachier_tests::double;
 use cachier_tests::sandbox::in_folder;
 use futures_lite::future::block_on;
 
@@ -58,10 +59,12 @@ expires! {
 
 #[test]
 fn a_fresh_entry_never_expires() {
-    #[cachier(backend = "file", stale_after = "2h", max_stale = "1h", next_time)]
-    fn double(number: u64) -> u64 {
-        number * 2
-    }
+    double!(
+        backend = "file",
+        stale_after = "2h",
+        max_stale = "1h",
+        next_time
+    );
 
     in_folder(|_| {
         double(1);

@@ -7,16 +7,14 @@ use cachier::{CallOptions, Error, ErrorKind, Outcome, cachier};
 use cachier_metrics::{ComputeFailure, ErrorLabel, Operation, Reason};
 use cachier_tests::backend::{Fault, MapBackend, with_map};
 use cachier_tests::callers::Callers;
+use cachier_tests::double;
 use cachier_tests::gate::Counter;
 use cachier_tests::sandbox::in_folder;
 use cachier_tests::wait::until;
 
 #[test]
 fn the_function_runs_without_its_backend() {
-    #[cachier(backend = registered("map"), enable_metrics)]
-    fn double(number: u64) -> u64 {
-        number * 2
-    }
+    double!(backend = registered("map"), enable_metrics);
 
     with_map(|map| {
         map.set(Fault::Fails(ErrorKind::Connect));
@@ -82,10 +80,7 @@ fn the_error_is_returned_on_request() {
 
 #[test]
 fn an_unstorable_value_is_returned() {
-    #[cachier(backend = registered("map"), enable_metrics)]
-    fn double(number: u64) -> u64 {
-        number * 2
-    }
+    double!(backend = registered("map"), enable_metrics);
 
     with_map(|map| {
         map.set(Fault::FailsToStore(ErrorKind::Full));
@@ -99,10 +94,11 @@ fn an_unstorable_value_is_returned() {
 
 #[test]
 fn the_operation_timeout_bounds_a_hanging_backend() {
-    #[cachier(backend = registered("map"), operation_timeout = "2s", enable_metrics)]
-    fn double(number: u64) -> u64 {
-        number * 2
-    }
+    double!(
+        backend = registered("map"),
+        operation_timeout = "2s",
+        enable_metrics
+    );
 
     with_map(|map| {
         map.set(Fault::Hangs);
@@ -119,10 +115,11 @@ fn the_operation_timeout_bounds_a_hanging_backend() {
 
 #[test]
 fn all_operations_of_a_call_share_a_budget() {
-    #[cachier(backend = registered("map"), operation_timeout = "2s", enable_metrics)]
-    fn double(number: u64) -> u64 {
-        number * 2
-    }
+    double!(
+        backend = registered("map"),
+        operation_timeout = "2s",
+        enable_metrics
+    );
 
     with_map(|map| {
         let [slow, rest] = [1500, 500].map(Duration::from_millis);
@@ -138,10 +135,7 @@ fn all_operations_of_a_call_share_a_budget() {
 
 #[test]
 fn garbage_is_counted_and_replaced() {
-    #[cachier(backend = registered("map"), enable_metrics)]
-    fn double(number: u64) -> u64 {
-        number * 2
-    }
+    double!(backend = registered("map"), enable_metrics);
 
     with_map(|map| {
         map.set(Fault::LoadsGarbage);
@@ -158,10 +152,7 @@ fn garbage_is_counted_and_replaced() {
 
 #[test]
 fn only_connection_failures_are_retried() {
-    #[cachier(backend = registered("map"), enable_metrics)]
-    fn double(number: u64) -> u64 {
-        number * 2
-    }
+    double!(backend = registered("map"), enable_metrics);
 
     with_map(|map| {
         let call = || double::call_detailed(CallOptions::new(), 21);
@@ -185,10 +176,7 @@ fn only_connection_failures_are_retried() {
 
 #[test]
 fn a_read_only_store_is_still_read() {
-    #[cachier(backend = registered("map"))]
-    fn double(number: u64) -> u64 {
-        number * 2
-    }
+    double!(backend = registered("map"));
 
     with_map(|map| {
         double(0);
@@ -206,10 +194,7 @@ fn a_read_only_store_is_still_read() {
 
 #[test]
 fn a_missing_backend_can_be_registered_later() {
-    #[cachier(backend = registered("later"), enable_metrics)]
-    fn double(number: u64) -> u64 {
-        number * 2
-    }
+    double!(backend = registered("later"), enable_metrics);
 
     isolated(|| {
         let call = double::call_detailed(CallOptions::new(), 21);
@@ -229,10 +214,7 @@ fn a_missing_backend_can_be_registered_later() {
 
 #[test]
 fn the_companion_reports_what_a_call_would_forgive() {
-    #[cachier(backend = registered("map"))]
-    fn double(number: u64) -> u64 {
-        number * 2
-    }
+    double!(backend = registered("map"));
 
     with_map(|map| {
         map.set(Fault::Fails(ErrorKind::Denied));
@@ -248,10 +230,7 @@ fn the_companion_reports_what_a_call_would_forgive() {
 
 #[test]
 fn a_peek_that_fails_is_not_counted() {
-    #[cachier(backend = registered("map"), enable_metrics)]
-    fn double(number: u64) -> u64 {
-        number * 2
-    }
+    double!(backend = registered("map"), enable_metrics);
 
     with_map(|map| {
         map.set(Fault::Fails(ErrorKind::Denied));
@@ -265,10 +244,7 @@ fn a_peek_that_fails_is_not_counted() {
 
 #[test]
 fn an_overtaken_precached_value_is_reported() {
-    #[cachier(backend = registered("map"))]
-    fn double(number: u64) -> u64 {
-        number * 2
-    }
+    double!(backend = registered("map"));
 
     with_map(|map| {
         map.set(Fault::Refuses);
@@ -350,10 +326,7 @@ fn a_failed_bypass_counts_as_failed_computation() {
 
 #[test]
 fn a_replaced_backend_is_not_checked() {
-    #[cachier(backend = "file")]
-    fn double(number: u64) -> u64 {
-        number * 2
-    }
+    double!(backend = "file");
 
     in_folder(|_| {
         double(21);

@@ -38,7 +38,6 @@ fn plays_a_part() -> bool {
             cachier::set_global_params(cachier::global_params().wait_for_calc_timeout(timeout));
             say(double(21));
         }
-        "invalidate" => say(double::invalidate(21).unwrap()),
         "squares" => {
             let calls = (0..20).map(|number| square::call_detailed(CallOptions::new(), number));
             let right = calls.enumerate().map(|(number, call)| {
@@ -122,22 +121,6 @@ fn what_is_stored_outlives_the_process() {
 }
 
 #[test]
-fn of_eight_processes_one_computes() {
-    if plays_a_part() {
-        return;
-    }
-    let folder = tempfile::tempdir().unwrap();
-    let mut callers = start_callers("of_eight_processes_one_computes", 8, folder.path());
-    callers[0].tell("go on");
-    let mut said: Vec<_> = callers.iter().map(Process::line).collect();
-    assert_eq!(said.remove(0), "42 miss");
-    assert_eq!(said, ["42 coalesced"; 7]);
-    callers.into_iter().for_each(Process::finish);
-    assert_eq!(entries(folder.path()).len(), 1);
-    assert_eq!(left_over(folder.path()), NOTHING);
-}
-
-#[test]
 fn a_killed_owner_is_replaced_at_once() {
     const TEST: &str = "a_killed_owner_is_replaced_at_once";
     if plays_a_part() {
@@ -199,24 +182,5 @@ fn a_stopped_owner_blocks_only_until_the_timeout() {
     assert_eq!(owner.line(), "42");
     owner.finish();
     assert_eq!(fs::read(entry).unwrap(), newer);
-    assert_eq!(left_over(folder.path()), NOTHING);
-}
-
-#[test]
-fn values_invalidated_elsewhere_are_not_stored() {
-    const TEST: &str = "values_invalidated_elsewhere_are_not_stored";
-    if plays_a_part() {
-        return;
-    }
-    let folder = tempfile::tempdir().unwrap();
-    let mut owner = start(TEST, "own", folder.path());
-    assert_eq!(owner.line(), "computing");
-    let other = start(TEST, "invalidate", folder.path());
-    assert_eq!(other.line(), "false");
-    other.finish();
-    owner.tell("go on");
-    assert_eq!(owner.line(), "42");
-    owner.finish();
-    assert_eq!(entries(folder.path()).len(), 0);
     assert_eq!(left_over(folder.path()), NOTHING);
 }

@@ -10,18 +10,16 @@ use cachier::{Call, CallOptions, ErrorKind, Outcome, cachier};
 use cachier_backends::entry::{self, Header};
 use cachier_backends::{Key, KeyHash, Scope, Version};
 use cachier_metrics::{ErrorLabel, Operation};
+use cachier_tests::double;
 use cachier_tests::process::{Process, part, say, skip};
 use cachier_tests::sandbox::{entries, files, in_folder};
 
-#[cachier(
+double!(
     backend = "file",
     enable_metrics,
     name = "file_faults::double",
     version = 1
-)]
-fn double(number: u64) -> u64 {
-    number * 2
-}
+);
 
 /// The key of `double(number)`, stored in this file.
 fn key(number: u64, file: &Path) -> Key {

@@ -5,12 +5,10 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 
 use cachier::{Call, CallOptions, ErrorKind, Outcome, cachier};
+use cachier_tests::double;
 use cachier_tests::sandbox::{files, in_folder, in_folder_async};
 
-#[cachier(backend = "file", enable_metrics)]
-fn double(number: u64) -> u64 {
-    number * 2
-}
+double!(backend = "file", enable_metrics);
 
 #[cachier(backend = "file", enable_metrics)]
 async fn triple(number: u64) -> u64 {

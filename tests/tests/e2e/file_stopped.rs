@@ -6,14 +6,12 @@ use std::time::{Duration, Instant};
 
 use cachier::{CallOptions, Outcome, cachier};
 use cachier_tests::callers::runtime;
+use cachier_tests::double;
 use cachier_tests::process::{Process, part, say};
 use cachier_tests::sandbox::{files, in_folder};
 use rustix::process::Signal;
 
-#[cachier(backend = "file")]
-fn double(number: u64) -> u64 {
-    number * 2
-}
+double!(backend = "file");
 
 #[cachier(backend = "file")]
 async fn triple(number: u64) -> u64 {

@@ -6,9 +6,10 @@ use cachier::testing::{Clock, isolated};
 use cachier::{CallOptions, Outcome, cachier};
 use cachier_metrics::{Reason, RemovalCause, StaleUse};
 use cachier_tests::callers::Callers;
-use cachier_tests::gate::{Counter, Gate, panic_silently};
+use cachier_tests::gate::{Counter, Gate, once, panic_silently};
 use cachier_tests::sandbox::in_folder;
 use cachier_tests::wait::until_waiting;
+use cachier_tests::{count, double};
 
 const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(3600);
@@ -20,12 +21,7 @@ macro_rules! freshness {
 
             #[test]
             fn a_value_is_fresh_up_to_stale_after() {
-                static RUNS: Counter = Counter::new();
-
-                #[cachier($($argument)*, stale_after = "1h", enable_metrics)]
-                fn count(_key: u8) -> u64 {
-                    RUNS.next()
-                }
+                count!(RUNS, $($argument)*, stale_after = "1h", enable_metrics);
 
                 in_folder(|_| {
                     assert_eq!(count(1), 1);
@@ -43,12 +39,7 @@ macro_rules! freshness {
 
             #[test]
             fn a_call_may_ask_for_a_younger_value() {
-                static RUNS: Counter = Counter::new();
-
-                #[cachier($($argument)*, stale_after = "1h", enable_metrics)]
-                fn count(_key: u8) -> u64 {
-                    RUNS.next()
-                }
+                count!(RUNS, $($argument)*, stale_after = "1h", enable_metrics);
 
                 in_folder(|_| {
                     let minute = CallOptions::new().max_age(60 * SECOND);
@@ -69,12 +60,7 @@ macro_rules! freshness {
 
             #[test]
             fn an_age_of_zero_always_recomputes() {
-                static RUNS: Counter = Counter::new();
-
-                #[cachier($($argument)*)]
-                fn count(_key: u8) -> u64 {
-                    RUNS.next()
-                }
+                count!(RUNS, $($argument)*);
 
                 in_folder(|_| {
                     let now = CallOptions::new().max_age(Duration::ZERO);
@@ -90,10 +76,7 @@ macro_rules! freshness {
 
                 #[cachier($($argument)*, stale_after = "1h", stale_on_error = "1h", retry_after = "0s")]
                 fn fails_later(_key: u8) -> Result<u64, String> {
-                    match RUNS.next() {
-                        1 => Ok(1),
-                        _ => Err("down".to_owned()),
-                    }
+                    once(&RUNS)
                 }
 
                 in_folder(|_| {
@@ -115,10 +98,7 @@ macro_rules! freshness {
 
                 #[cachier($($argument)*, stale_after = "1h", stale_on_error = "1h")]
                 fn fails_later(_key: u8) -> Result<u64, String> {
-                    match RUNS.next() {
-                        1 => Ok(1),
-                        _ => Err("down".to_owned()),
-                    }
+                    once(&RUNS)
                 }
 
                 in_folder(|_| {
@@ -163,16 +143,7 @@ macro_rules! freshness {
 
             #[test]
             fn stale_entries_are_removed_once_per_interval() {
-                #[cachier(
-                    $($argument)*,
-                    stale_after = "1h",
-                    cleanup_stale,
-                    cleanup_interval = "1d",
-                    enable_metrics
-                )]
-                fn double(number: u64) -> u64 {
-                    number * 2
-                }
+                double!($($argument)*, stale_after = "1h", cleanup_stale, cleanup_interval = "1d", enable_metrics);
 
                 in_folder(|_| {
                     for number in 0..10 {

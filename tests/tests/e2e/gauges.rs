@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use cachier::testing::Clock;
-use cachier::{ErrorKind, PrometheusExporter, Snapshot, cachier};
+use cachier::{ErrorKind, PrometheusExporter, Snapshot};
 use cachier_tests::backend::{Fault, with_map};
+use cachier_tests::double;
 use cachier_tests::sandbox::{in_another_process, in_folder};
 use cachier_tests::wait::until;
 
@@ -12,10 +13,7 @@ const INTERVAL: Duration = Duration::from_secs(10);
 
 #[test]
 fn reading_metrics_never_waits_for_the_store() {
-    #[cachier(backend = registered("map"), enable_metrics)]
-    fn double(number: u64) -> u64 {
-        number * 2
-    }
+    double!(backend = registered("map"), enable_metrics);
 
     let entries = || double::metrics().stats().entries;
     with_map(|map| {
@@ -57,10 +55,7 @@ fn reading_metrics_never_waits_for_the_store() {
 
 #[test]
 fn the_size_of_a_failing_store_is_unknown() {
-    #[cachier(backend = registered("map"), enable_metrics)]
-    fn double(number: u64) -> u64 {
-        number * 2
-    }
+    double!(backend = registered("map"), enable_metrics);
 
     let entries = || double::metrics().stats().entries;
     with_map(|map| {
@@ -78,10 +73,7 @@ fn the_size_of_a_failing_store_is_unknown() {
 
 #[test]
 fn clearing_forgets_the_known_size() {
-    #[cachier(backend = "file", enable_metrics)]
-    fn double(number: u64) -> u64 {
-        number * 2
-    }
+    double!(backend = "file", enable_metrics);
 
     in_folder(|_| {
         double(1);
@@ -95,15 +87,12 @@ fn clearing_forgets_the_known_size() {
 
 #[test]
 fn merged_snapshots_count_shared_entries_once() {
-    #[cachier(
+    double!(
         backend = "file",
         near_cache = 10,
         capacity_bytes = "1MB",
         enable_metrics
-    )]
-    fn double(number: u64) -> u64 {
-        number * 2
-    }
+    );
 
     in_folder(|_| {
         let process = || {

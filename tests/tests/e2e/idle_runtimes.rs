@@ -4,31 +4,17 @@ use std::time::{Duration, Instant};
 
 use cachier::testing::Clock;
 use cachier::{CallOptions, Outcome, cachier};
-use cachier_tests::callers::Callers;
+use cachier_tests::callers::{Callers, flush, one_thread, two_threads};
+use cachier_tests::count_async;
 use cachier_tests::gate::{Counter, Gate, panic_silently};
 use cachier_tests::sandbox::in_folder;
 use cachier_tests::wait::{WAIT_TIMEOUT, until};
-use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::runtime::{Handle, Runtime};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
 /// Longer than a runtime may be idle.
 const IDLE_TIME: Duration = Duration::from_millis(2500);
-
-fn one_thread() -> Runtime {
-    Builder::new_current_thread().enable_all().build().unwrap()
-}
-
-fn two_threads() -> Runtime {
-    let mut builder = Builder::new_multi_thread();
-    builder.worker_threads(2).enable_all().build().unwrap()
-}
-
-/// `flush()` on its own thread; fails the test if it hangs.
-#[track_caller]
-fn flush() {
-    let _ = Callers::new().on_threads(1, cachier::flush).values();
-}
 
 /// Drives a runtime just until the condition holds.
 fn drive_until(runtime: &Runtime, holds: impl Fn() -> bool) {
@@ -46,6 +32,23 @@ fn end_pause() {
     Clock::advance(Duration::from_millis(500));
 }
 
+/// Declares a function that counts its runs, of which all but the first wait at a gate.
+macro_rules! gated {
+    ($($argument:tt)*) => {
+        static GATE: Gate = Gate::new();
+        static RUNS: Counter = Counter::new();
+
+        #[cachier($($argument)*, stale_after = "1h", next_time)]
+        async fn count(_key: u8) -> u64 {
+            let run = RUNS.next();
+            if run > 1 {
+                GATE.wait_async().await;
+            }
+            run
+        }
+    };
+}
+
 macro_rules! refreshes {
     ($($backend:ident: ($($argument:tt)*);)*) => {$(
         mod $backend {
@@ -53,12 +56,7 @@ macro_rules! refreshes {
 
             #[test]
             fn come_with_one_block_on_for_each_request() {
-                static RUNS: Counter = Counter::new();
-
-                #[cachier($($argument)*, stale_after = "1h", next_time)]
-                async fn count(_key: u8) -> u64 {
-                    RUNS.next()
-                }
+                count_async!(RUNS, $($argument)*, stale_after = "1h", next_time);
 
                 in_folder(|_| {
                     let runtime = one_thread();
@@ -73,12 +71,7 @@ macro_rules! refreshes {
 
             #[test]
             fn come_with_a_new_runtime_for_each_request() {
-                static RUNS: Counter = Counter::new();
-
-                #[cachier($($argument)*, stale_after = "1h", next_time)]
-                async fn count(_key: u8) -> u64 {
-                    RUNS.next()
-                }
+                count_async!(RUNS, $($argument)*, stale_after = "1h", next_time);
 
                 in_folder(|_| {
                     let request = || one_thread().block_on(count(1));
@@ -126,12 +119,7 @@ macro_rules! refreshes {
 
             #[test]
             fn on_an_idle_runtime_block_nobody() {
-                static RUNS: Counter = Counter::new();
-
-                #[cachier($($argument)*, stale_after = "1h", next_time)]
-                async fn count(_key: u8) -> u64 {
-                    RUNS.next()
-                }
+                count_async!(RUNS, $($argument)*, stale_after = "1h", next_time);
 
                 in_folder(|_| {
                     let (idle, other) = (one_thread(), one_thread());
@@ -146,17 +134,7 @@ macro_rules! refreshes {
 
             #[test]
             fn from_an_idle_runtime_go_on_elsewhere() {
-                static GATE: Gate = Gate::new();
-                static RUNS: Counter = Counter::new();
-
-                #[cachier($($argument)*, stale_after = "1h", next_time)]
-                async fn count(_key: u8) -> u64 {
-                    let run = RUNS.next();
-                    if run > 1 {
-                        GATE.wait_async().await;
-                    }
-                    run
-                }
+                gated!($($argument)*);
 
                 in_folder(|_| {
                     let idle = one_thread();
@@ -172,17 +150,7 @@ macro_rules! refreshes {
 
             #[test]
             fn that_go_on_elsewhere_leave_nothing_behind() {
-                static GATE: Gate = Gate::new();
-                static RUNS: Counter = Counter::new();
-
-                #[cachier($($argument)*, stale_after = "1h", next_time)]
-                async fn count(_key: u8) -> u64 {
-                    let run = RUNS.next();
-                    if run > 1 {
-                        GATE.wait_async().await;
-                    }
-                    run
-                }
+                gated!($($argument)*);
 
                 in_folder(|_| {
                     let idle = one_thread();
@@ -230,12 +198,7 @@ macro_rules! refreshes {
 
             #[test]
             fn on_an_idle_runtime_do_not_block_flush() {
-                static RUNS: Counter = Counter::new();
-
-                #[cachier($($argument)*, stale_after = "1h", next_time)]
-                async fn count(_key: u8) -> u64 {
-                    RUNS.next()
-                }
+                count_async!(RUNS, $($argument)*, stale_after = "1h", next_time);
 
                 in_folder(|_| {
                     let (idle, busy) = (one_thread(), two_threads());
@@ -250,17 +213,7 @@ macro_rules! refreshes {
 
             #[test]
             fn on_a_live_runtime_stay_the_only_ones() {
-                static GATE: Gate = Gate::new();
-                static RUNS: Counter = Counter::new();
-
-                #[cachier($($argument)*, stale_after = "1h", next_time)]
-                async fn count(_key: u8) -> u64 {
-                    let run = RUNS.next();
-                    if run > 1 {
-                        GATE.wait_async().await;
-                    }
-                    run
-                }
+                gated!($($argument)*);
 
                 in_folder(|_| {
                     let live = two_threads();
@@ -327,12 +280,7 @@ macro_rules! refreshes {
 
             #[test]
             fn that_flush_blocks_the_runtime_of_end() {
-                static RUNS: Counter = Counter::new();
-
-                #[cachier($($argument)*, stale_after = "1h", next_time)]
-                async fn count(_key: u8) -> u64 {
-                    RUNS.next()
-                }
+                count_async!(RUNS, $($argument)*, stale_after = "1h", next_time);
 
                 in_folder(|_| {
                     let done = Callers::new().on_threads(1, || {

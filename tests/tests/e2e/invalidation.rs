@@ -5,6 +5,7 @@ use std::convert::identity;
 use cachier::{CallOptions, cachier};
 use cachier_tests::backend::with_map;
 use cachier_tests::callers::Callers;
+use cachier_tests::double;
 use cachier_tests::gate::{Counter, Gate};
 use cachier_tests::sandbox::in_folder;
 use smol::block_on;
@@ -111,10 +112,7 @@ invalidations! {
 
 #[test]
 fn other_keys_stay() {
-    #[cachier(backend = "memory")]
-    fn double(number: u64) -> u64 {
-        number * 2
-    }
+    double!(backend = "memory");
 
     in_folder(|_| {
         for number in 0..10 {
@@ -128,10 +126,7 @@ fn other_keys_stay() {
 
 #[test]
 fn values_invalidated_during_unleased_stores_are_removed() {
-    #[cachier(backend = registered("map"))]
-    fn double(number: u64) -> u64 {
-        number * 2
-    }
+    double!(backend = registered("map"));
 
     with_map(|map| {
         map.before_storing(|| assert!(!double::invalidate(21).unwrap()));

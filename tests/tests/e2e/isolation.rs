@@ -6,15 +6,13 @@ use std::time::Duration;
 use cachier::testing::{Clock, IsolatedContext, isolated};
 use cachier::{CallOptions, Outcome, cachier};
 use cachier_tests::callers::Callers;
+use cachier_tests::double;
 use cachier_tests::gate::Counter;
 use cachier_tests::sandbox::in_folder;
 
 const HOUR: Duration = Duration::from_secs(3600);
 
-#[cachier(backend = "memory", stale_after = "1h", enable_metrics)]
-fn double(number: u64) -> u64 {
-    number * 2
-}
+double!(backend = "memory", stale_after = "1h", enable_metrics);
 
 #[test]
 fn concurrent_contexts_share_nothing() {

@@ -12,23 +12,20 @@ use cachier::{
 };
 use cachier_metrics::{NearResult, RemovalCause};
 use cachier_tests::backend::{Fault, MapBackend, with_map};
-use cachier_tests::gate::Counter;
 use cachier_tests::sandbox::{entries, in_folder};
+use cachier_tests::{count, double};
 use futures_lite::future::{block_on, poll_once};
 
 const SECOND: Duration = Duration::from_secs(1);
 
 #[test]
 fn near_copies_expire() {
-    #[cachier(
+    double!(
         backend = "file",
         near_cache = 10,
         near_stale_after = "10s",
         enable_metrics
-    )]
-    fn double(number: u64) -> u64 {
-        number * 2
-    }
+    );
 
     in_folder(|_| {
         let served = || {
@@ -53,17 +50,13 @@ fn near_copies_expire() {
 
 #[test]
 fn a_stale_value_is_not_served_near() {
-    static RUNS: Counter = Counter::new();
-
-    #[cachier(
+    count!(
+        RUNS,
         backend = "file",
         near_cache = 10,
         near_stale_after = "1h",
         stale_after = "10s"
-    )]
-    fn count(_key: u8) -> u64 {
-        RUNS.next()
-    }
+    );
 
     in_folder(|_| {
         count(1);
@@ -74,10 +67,7 @@ fn a_stale_value_is_not_served_near() {
 
 #[test]
 fn it_is_bounded_while_the_backend_is_not() {
-    #[cachier(backend = "file", near_cache = 5, enable_metrics)]
-    fn double(number: u64) -> u64 {
-        number * 2
-    }
+    double!(backend = "file", near_cache = 5, enable_metrics);
 
     in_folder(|_| {
         for number in 0..20 {
@@ -96,12 +86,7 @@ fn it_is_bounded_while_the_backend_is_not() {
 
 #[test]
 fn invalidating_and_clearing_reach_both_tiers() {
-    static RUNS: Counter = Counter::new();
-
-    #[cachier(backend = "file", near_cache = 10)]
-    fn count(_key: u8) -> u64 {
-        RUNS.next()
-    }
+    count!(RUNS, backend = "file", near_cache = 10);
 
     in_folder(|folder| {
         assert_eq!(count(1), 1);
@@ -118,10 +103,7 @@ fn invalidating_and_clearing_reach_both_tiers() {
 
 #[test]
 fn it_serves_entries_lost_by_the_backend() {
-    #[cachier(backend = "file", near_cache = 10)]
-    fn double(number: u64) -> u64 {
-        number * 2
-    }
+    double!(backend = "file", near_cache = 10);
 
     in_folder(|folder| {
         double(21);
@@ -135,12 +117,7 @@ fn it_serves_entries_lost_by_the_backend() {
 
 #[test]
 fn it_is_empty_once_the_entries_go_elsewhere() {
-    static RUNS: Counter = Counter::new();
-
-    #[cachier(backend = "file", near_cache = 10)]
-    fn count(_key: u8) -> u64 {
-        RUNS.next()
-    }
+    count!(RUNS, backend = "file", near_cache = 10);
 
     in_folder(|_| {
         assert_eq!([count(1), count(1)], [1, 1]);
@@ -153,15 +130,12 @@ fn it_is_empty_once_the_entries_go_elsewhere() {
 
 #[test]
 fn its_time_starts_with_the_load() {
-    #[cachier(
+    double!(
         backend = registered("map"),
         near_cache = 10,
         near_stale_after = "10s",
         operation_timeout = "60s"
-    )]
-    fn double(number: u64) -> u64 {
-        number * 2
-    }
+    );
 
     with_map(|map| {
         let tier = || double::call_detailed(CallOptions::new(), 21).tier;
@@ -310,10 +284,7 @@ type BoxedFuture = Pin<Box<dyn Future<Output = ()>>>;
 
 #[test]
 fn near_copies_follow_a_lower_stale_after() {
-    #[cachier(backend = "file", near_cache = 10, near_stale_after = "1d")]
-    fn double(number: u64) -> u64 {
-        number * 2
-    }
+    double!(backend = "file", near_cache = 10, near_stale_after = "1d");
 
     in_folder(|_| {
         double(1);
@@ -334,10 +305,11 @@ fn near_copies_follow_a_lower_stale_after() {
 /// On the system's clocks, of which the coarse one lags behind.
 #[test]
 fn a_short_near_stale_after_costs_no_hits() {
-    #[cachier(backend = registered("near-short"), near_cache = 10, near_stale_after = "900ms")]
-    fn double(number: u64) -> u64 {
-        number * 2
-    }
+    double!(
+        backend = registered("near-short"),
+        near_cache = 10,
+        near_stale_after = "900ms"
+    );
 
     let map = MapBackend::default();
     register_backend("near-short", map.clone()).unwrap();

@@ -9,6 +9,7 @@ use cachier_tests::backend::{Fault, MapBackend, with_map};
 use cachier_tests::callers::Callers;
 use cachier_tests::gate::{Counter, Gate, panic_silently};
 use cachier_tests::sandbox::in_folder;
+use cachier_tests::{count, double};
 
 const HOUR: Duration = Duration::from_secs(3600);
 const CALLERS: usize = 50;
@@ -95,10 +96,7 @@ refreshes! {
 
 #[test]
 fn stale_calls_rarely_ask_for_the_lease() {
-    #[cachier(backend = registered("map"), stale_after = "1h", next_time)]
-    fn double(number: u64) -> u64 {
-        number * 2
-    }
+    double!(backend = registered("map"), stale_after = "1h", next_time);
 
     with_map(|map| {
         double(21);
@@ -119,12 +117,13 @@ fn stale_calls_rarely_ask_for_the_lease() {
 
 #[test]
 fn values_older_than_max_stale_are_not_served() {
-    static RUNS: Counter = Counter::new();
-
-    #[cachier(backend = "memory", stale_after = "1h", next_time, max_stale = "5h")]
-    fn count(_key: u8) -> u64 {
-        RUNS.next()
-    }
+    count!(
+        RUNS,
+        backend = "memory",
+        stale_after = "1h",
+        next_time,
+        max_stale = "5h"
+    );
 
     isolated(|| {
         count(1);
@@ -140,12 +139,7 @@ fn values_older_than_max_stale_are_not_served() {
 
 #[test]
 fn values_older_than_max_age_are_not_served() {
-    static RUNS: Counter = Counter::new();
-
-    #[cachier(backend = "memory", stale_after = "1h", next_time)]
-    fn count(_key: u8) -> u64 {
-        RUNS.next()
-    }
+    count!(RUNS, backend = "memory", stale_after = "1h", next_time);
 
     isolated(|| {
         count(1);

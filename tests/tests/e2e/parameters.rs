@@ -6,6 +6,7 @@ use cachier::testing::Clock;
 use cachier::{CallOptions, GlobalParams, Outcome, Tier, cachier, set_global_params};
 use cachier_tests::gate::Counter;
 use cachier_tests::sandbox::{in_folder, in_folder_async};
+use cachier_tests::{count, count_async, double};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -18,12 +19,7 @@ macro_rules! left_to_the_parameters {
     ($($name:ident: ($($argument:tt)*);)*) => {$(
         #[test]
         fn $name() {
-            static RUNS: Counter = Counter::new();
-
-            #[cachier($($argument)*, stale_after = "1h", next_time = auto)]
-            fn count(_key: u8) -> u64 {
-                RUNS.next()
-            }
+            count!(RUNS, $($argument)*, stale_after = "1h", next_time = auto);
 
             fn stale() -> (u64, Outcome) {
                 Clock::advance(2 * HOUR);
@@ -53,12 +49,12 @@ left_to_the_parameters! {
 
 #[tokio::test]
 async fn next_time_is_left_to_parameters_in_tasks() {
-    static RUNS: Counter = Counter::new();
-
-    #[cachier(backend = "memory", stale_after = "1h", next_time = auto)]
-    async fn count(_key: u8) -> u64 {
-        RUNS.next()
-    }
+    count_async!(
+        RUNS,
+        backend = "memory",
+        stale_after = "1h",
+        next_time = auto
+    );
 
     in_folder_async(async |_| {
         count(1).await;
@@ -135,10 +131,7 @@ fn parameters_have_stale_values_stand_in() {
 
 #[test]
 fn parameters_bound_the_age_of_near_values() {
-    #[cachier(backend = "file", near_cache = 10)]
-    fn double(number: u64) -> u64 {
-        number * 2
-    }
+    double!(backend = "file", near_cache = 10);
 
     in_folder(|_| {
         let tier = || double::call_detailed(CallOptions::new(), 1).tier;

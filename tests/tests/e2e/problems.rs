@@ -10,6 +10,8 @@ use cachier::{
     Backend, BoxFuture, Error, ErrorKind, Key, Loaded, Operation, Scope, StoreReply, StoreRequest,
     cachier,
 };
+use cachier_tests::callers::one_thread;
+use cachier_tests::listener::Listener;
 use cachier_tests::process::{Process, part, say};
 
 #[cachier(backend = "redis")]
@@ -35,8 +37,7 @@ fn in_memory(number: u64) -> u64 {
 const URL: &str = "redis://user:s3cret@127.0.0.1:1/";
 
 fn ask_redis() {
-    let mut runtime = tokio::runtime::Builder::new_current_thread();
-    let runtime = runtime.enable_all().build().unwrap();
+    let runtime = one_thread();
     for number in 0..3 {
         in_redis(&format!("an argument {number}"));
         runtime.block_on(in_redis_too(&format!("an argument {number}")));
@@ -90,7 +91,8 @@ fn a_quiet_program_writes_nothing() {
 fn a_subscriber_takes_the_place_of_the_lines() {
     if part().is_some() {
         // It wants to hear of nothing.
-        tracing::subscriber::set_global_default(Deaf).unwrap();
+        let deaf = Listener::new(|_| false, |_, _| {});
+        tracing::subscriber::set_global_default(deaf).unwrap();
         return ask_redis();
     }
     let lines = lines("a_subscriber_takes_the_place_of_the_lines", "call", |_| {});
@@ -440,27 +442,4 @@ fn no_more_than_twenty_lines_are_written() {
     }
     let lines = lines("no_more_than_twenty_lines_are_written", "call", |_| {});
     assert_eq!(lines.len(), 20, "{lines:?}");
-}
-
-/// A subscriber that is there, and listens to nothing.
-struct Deaf;
-
-impl tracing::Subscriber for Deaf {
-    fn enabled(&self, _: &tracing::Metadata<'_>) -> bool {
-        false
-    }
-
-    fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
-        tracing::span::Id::from_u64(1)
-    }
-
-    fn record(&self, _: &tracing::span::Id, _: &tracing::span::Record<'_>) {}
-
-    fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
-
-    fn event(&self, _: &tracing::Event<'_>) {}
-
-    fn enter(&self, _: &tracing::span::Id) {}
-
-    fn exit(&self, _: &tracing::span::Id) {}
 }

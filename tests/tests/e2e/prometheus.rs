@@ -4,6 +4,7 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 
 use cachier::{PrometheusExporter, cachier};
+use cachier_tests::double;
 use cachier_tests::gate::panic_silently;
 use cachier_tests::sandbox::in_folder;
 
@@ -82,10 +83,7 @@ fn figures_are_served_under_the_catalogues_names() {
 
 #[test]
 fn what_is_served_is_what_is_rendered() {
-    #[cachier(backend = "memory", enable_metrics)]
-    fn double(number: u64) -> u64 {
-        number * 2
-    }
+    double!(backend = "memory", enable_metrics);
 
     in_folder(|_| {
         double(1);

@@ -4,9 +4,13 @@
 //!
 //! - a computation that raises or whose result is too large makes waiters fail: `fates`
 //! - `wait_for_calc_timeout` is ignored in memory: `waiting::whoever_waits_longer_than_the_timeout_computes`
+//! - 50 concurrent callers in tasks start 50 computations: `single_flight`, `a_thousand_tasks`
+//! - two functions of the same name in two classes share entries: `keys`, `functions_of_one_name_in_two_impls`
+//! - storing a given value for an async function does nothing: `companion`, `of_an_async_function_on_file`
 //! - 50 stale calls start 50 recomputations: `next_time`, `one_for_fifty_stale_callers`
 //! - waiters of files wait for ever after a missed event, and a killed owner leaves its mark: `file_backend`
 //! - the two Prometheus paths export different metrics: `prometheus::what_is_served_is_what_is_rendered`
+//! - every call fails once the store was unreachable: `breaker::the_breaker_answers_until_a_probe_succeeds`
 //! - a failed write discards the computed value: `failing_backend`
 
 use std::io::Write;
@@ -14,12 +18,12 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 use cachier::testing::{Clock, isolated};
-use cachier::{CallOptions, ErrorKind, Outcome, PrometheusExporter, cachier};
+use cachier::{CallOptions, Outcome, PrometheusExporter, cachier};
 use cachier_metrics::StaleUse;
-use cachier_tests::backend::{Fault, MapBackend};
 use cachier_tests::callers::Callers;
+use cachier_tests::double;
 use cachier_tests::gate::{Counter, Gate};
-use cachier_tests::sandbox::{in_folder, in_folder_async};
+use cachier_tests::sandbox::in_folder;
 use cachier_tests::wait::until_waiting;
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -88,90 +92,9 @@ stale_values! {
     recomputing_does_not_refresh_hide_or_lose_the_stale_value_near: (backend = "file", near_cache = 10);
 }
 
-#[tokio::test]
-async fn fifty_async_callers_run_the_function_once() {
-    static RUNS: Counter = Counter::new();
-
-    #[cachier(backend = "file")]
-    async fn count(_key: u8) -> u64 {
-        tokio::task::yield_now().await;
-        RUNS.next()
-    }
-
-    in_folder_async(async |_| {
-        let callers = (0..50).map(|_| count(1));
-        assert_eq!(all(callers).await, [1; 50]);
-    })
-    .await;
-}
-
-/// The outputs of all futures, run concurrently.
-async fn all<F: Future<Output = u64>>(futures: impl Iterator<Item = F>) -> Vec<u64> {
-    let mut running: Vec<_> = futures.map(|future| (Box::pin(future), None)).collect();
-    std::future::poll_fn(|cx| {
-        for (future, value) in &mut running {
-            if value.is_none()
-                && let std::task::Poll::Ready(ready) = future.as_mut().poll(cx)
-            {
-                *value = Some(ready);
-            }
-        }
-        match running.iter().all(|(_, value)| value.is_some()) {
-            true => std::task::Poll::Ready(()),
-            false => std::task::Poll::Pending,
-        }
-    })
-    .await;
-    running.into_iter().filter_map(|(_, value)| value).collect()
-}
-
-#[test]
-fn methods_of_different_types_share_no_entries() {
-    #[derive(serde::Serialize)]
-    struct Celsius;
-    #[derive(serde::Serialize)]
-    struct Fahrenheit;
-
-    impl Celsius {
-        #[cachier(backend = "file", skip(self))]
-        fn boiling(&self) -> u32 {
-            100
-        }
-    }
-
-    impl Fahrenheit {
-        #[cachier(backend = "file", skip(self))]
-        fn boiling(&self) -> u32 {
-            212
-        }
-    }
-
-    in_folder(|_| {
-        assert_eq!((Celsius.boiling(), Fahrenheit.boiling()), (100, 212));
-        assert_eq!((Celsius.boiling(), Fahrenheit.boiling()), (100, 212));
-    });
-}
-
-#[tokio::test]
-async fn precaching_works_for_async_functions() {
-    #[cachier(backend = "file")]
-    async fn double(number: u64) -> u64 {
-        number * 2
-    }
-
-    in_folder_async(async |_| {
-        double::precache_value(21, 43).await.unwrap();
-        assert_eq!(double(21).await, 43);
-    })
-    .await;
-}
-
 #[test]
 fn sampling_does_not_change_the_counts() {
-    #[cachier(backend = "memory", enable_metrics, sampling_rate = 0.1)]
-    fn double(number: u64) -> u64 {
-        number * 2
-    }
+    double!(backend = "memory", enable_metrics, sampling_rate = 0.1);
 
     isolated(|| {
         for _ in 0..=10_000 {
@@ -290,10 +213,7 @@ fn functions_of_one_name_add_up_when_exported() {
 
 #[test]
 fn a_slow_client_does_not_block_the_endpoint() {
-    #[cachier(backend = "memory", enable_metrics)]
-    fn double(number: u64) -> u64 {
-        number * 2
-    }
+    double!(backend = "memory", enable_metrics);
 
     isolated(|| {
         let exporter = PrometheusExporter::builder().port(0).build().unwrap();
@@ -304,30 +224,6 @@ fn a_slow_client_does_not_block_the_endpoint() {
         slow.write_all(b"GET /met").unwrap();
         assert!(crate::prometheus::scrape(address).contains("cachier_calls_total"));
         drop(slow);
-    });
-}
-
-#[test]
-fn an_unreachable_store_does_not_poison_functions() {
-    #[cachier(backend = registered("map"))]
-    fn double(number: u64) -> u64 {
-        number * 2
-    }
-
-    isolated(|| {
-        let map = MapBackend::default();
-        map.set(Fault::Fails(ErrorKind::Connect));
-        cachier::register_backend("map", map.clone()).unwrap();
-        for number in 0..20 {
-            assert_eq!(double(number), number * 2);
-        }
-        map.set(Fault::None);
-        Clock::advance(HOUR);
-        double(21);
-        assert_eq!(
-            double::call_detailed(CallOptions::new(), 21).outcome,
-            Outcome::Hit
-        );
     });
 }
 

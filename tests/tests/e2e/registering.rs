@@ -6,15 +6,12 @@ use std::sync::Arc;
 use cachier::testing::isolated;
 use cachier::{
     Backend, BlockingBackend, CallOptions, Error, FileBackend, Key, Loaded, MongoBackend, Outcome,
-    RedisBackend, S3Backend, Scope, SqlBackend, StoreReply, StoreRequest, cachier,
-    register_backend,
+    RedisBackend, S3Backend, Scope, SqlBackend, StoreReply, StoreRequest, register_backend,
 };
 use cachier_tests::backend::MapBackend;
+use cachier_tests::double;
 
-#[cachier(backend = registered("given"))]
-fn double(number: u64) -> u64 {
-    number * 2
-}
+double!(backend = registered("given"));
 
 /// The outcomes of two calls.
 fn outcomes() -> [Outcome; 2] {

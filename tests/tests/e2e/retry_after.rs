@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use cachier::testing::{Clock, isolated};
-use cachier::{CallOptions, ErrorKind, GlobalParams, Outcome, cachier, set_global_params};
+use cachier::{
+    CacheMetrics, Call, CallOptions, ErrorKind, GlobalParams, Outcome, cachier, set_global_params,
+};
 use cachier_metrics::{Reason, StaleUse};
 use cachier_tests::backend::{Fault, with_map};
 use cachier_tests::callers::Callers;
-use cachier_tests::gate::{Counter, panic_silently};
+use cachier_tests::gate::{Counter, but_once, once, panic_silently};
 use cachier_tests::sandbox::{in_another_process, in_folder};
 use cachier_tests::wait::until;
 
@@ -15,20 +17,28 @@ const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(3600);
 const CALLS: usize = 50;
 
-/// Succeeds in the first run only.
-fn once(runs: &Counter) -> Result<u64, String> {
-    match runs.next() {
-        1 => Ok(1),
-        _ => Err("down".to_owned()),
+/// Serves a stale value for three pauses, in each of which one call or refresh fails.
+fn makes_one_attempt_per_pause(
+    runs: &Counter,
+    metrics: &CacheMetrics,
+    reason: Reason,
+    call: impl Fn() -> Call<Result<u64, String>>,
+) {
+    assert_eq!(call().value, Ok(1));
+    Clock::advance(2 * HOUR);
+    for attempts in 1..=3 {
+        for _ in 0..CALLS {
+            let call = call();
+            assert_eq!((call.value, call.outcome), (Ok(1), Outcome::Stale));
+        }
+        assert_eq!(runs.get(), 1 + attempts);
+        Clock::advance(5 * SECOND);
     }
-}
-
-/// Fails in the second run only.
-fn but_once(runs: &Counter) -> Result<u64, String> {
-    match runs.next() {
-        2 => Err("down".to_owned()),
-        run => Ok(run),
-    }
+    let snapshot = metrics.snapshot();
+    let suppressed = metrics.stats().refreshes_suppressed;
+    assert_eq!(suppressed, 3 * (CALLS as u64 - 1));
+    assert_eq!(snapshot.recalculations[reason], 3);
+    assert_eq!(snapshot.stale_hits[StaleUse::Served], 3 * CALLS as u64);
 }
 
 macro_rules! pauses {
@@ -55,21 +65,8 @@ macro_rules! pauses {
                 }
 
                 in_folder(|_| {
-                    assert_eq!(one!(fails(1)), Ok(1));
-                    Clock::advance(2 * HOUR);
-                    for attempts in 1..=3 {
-                        for _ in 0..CALLS {
-                            let call = one!(fails::call_detailed(CallOptions::new(), 1));
-                            assert_eq!((call.value, call.outcome), (Ok(1), Outcome::Stale));
-                        }
-                        assert_eq!(RUNS.get(), 1 + attempts);
-                        Clock::advance(5 * SECOND);
-                    }
-                    let stats = fails::metrics().stats();
-                    assert_eq!(stats.refreshes_suppressed, 3 * (CALLS as u64 - 1));
-                    let snapshot = fails::metrics().snapshot();
-                    assert_eq!(snapshot.recalculations[Reason::Stale], 3);
-                    assert_eq!(snapshot.stale_hits[StaleUse::Served], 3 * CALLS as u64);
+                    let call = || one!(fails::call_detailed(CallOptions::new(), 1));
+                    makes_one_attempt_per_pause(&RUNS, fails::metrics(), Reason::Stale, call);
                 });
             }
 
@@ -83,20 +80,8 @@ macro_rules! pauses {
                 }
 
                 in_folder(|_| {
-                    assert_eq!(one!(fails(1)), Ok(1));
-                    Clock::advance(2 * HOUR);
-                    for attempts in 1..=3 {
-                        for _ in 0..CALLS {
-                            let call = one!(fails::call_detailed(CallOptions::new(), 1));
-                            assert_eq!((call.value, call.outcome), (Ok(1), Outcome::Stale));
-                        }
-                        assert_eq!(RUNS.get(), 1 + attempts);
-                        Clock::advance(5 * SECOND);
-                    }
-                    let stats = fails::metrics().stats();
-                    assert_eq!(stats.refreshes_suppressed, 3 * (CALLS as u64 - 1));
-                    let snapshot = fails::metrics().snapshot();
-                    assert_eq!(snapshot.recalculations[Reason::Refresh], 3);
+                    let call = || one!(fails::call_detailed(CallOptions::new(), 1));
+                    makes_one_attempt_per_pause(&RUNS, fails::metrics(), Reason::Refresh, call);
                 });
             }
 

@@ -4,17 +4,14 @@ use std::time::Duration;
 
 use cachier::testing::{Clock, isolated_async};
 use cachier::{CallOptions, Outcome, cachier};
-use cachier_tests::callers::Callers;
+use cachier_tests::callers::{Callers, one_thread};
 use cachier_tests::gate::{Counter, Gate};
 use cachier_tests::sandbox::{entries, in_folder, in_folder_async};
 use cachier_tests::wait::until_waiting;
-use tokio::runtime::{Builder, Runtime};
+use cachier_tests::{count_async, double};
+use tokio::runtime::Builder;
 
 const HOUR: Duration = Duration::from_secs(3600);
-
-fn one_thread() -> Runtime {
-    Builder::new_current_thread().enable_all().build().unwrap()
-}
 
 macro_rules! everywhere {
     ($($backend:ident: ($($argument:tt)*);)*) => {$(
@@ -84,10 +81,7 @@ macro_rules! everywhere {
 
             #[tokio::test]
             async fn a_sync_function_inside_a_task() {
-                #[cachier($($argument)*)]
-                fn double(number: u64) -> u64 {
-                    number * 2
-                }
+                double!($($argument)*);
 
                 in_folder_async(async |_| {
                     assert_eq!([double(1), double(1)], [2, 2]);
@@ -139,12 +133,7 @@ macro_rules! everywhere {
 
             #[test]
             fn a_refresh_without_runtime_runs_on_a_thread() {
-                static RUNS: Counter = Counter::new();
-
-                #[cachier($($argument)*, stale_after = "1h", next_time)]
-                async fn count(_key: u8) -> u64 {
-                    RUNS.next()
-                }
+                count_async!(RUNS, $($argument)*, stale_after = "1h", next_time);
 
                 in_folder(|_| {
                     smol::block_on(count(1));

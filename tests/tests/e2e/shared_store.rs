@@ -10,6 +10,7 @@ use cachier_tests::callers::Callers;
 use cachier_tests::gate::{Counter, Gate};
 use cachier_tests::sandbox::{in_another_process, in_folder};
 use cachier_tests::wait::until_waiting;
+use cachier_tests::{count, double};
 use serde::Serialize;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -17,10 +18,7 @@ const HOUR: Duration = Duration::from_secs(3600);
 
 #[test]
 fn what_one_stores_the_other_serves() {
-    #[cachier(backend = "file")]
-    fn double(number: u64) -> u64 {
-        number * 2
-    }
+    double!(backend = "file");
 
     in_folder(|_| {
         double(21);
@@ -127,12 +125,7 @@ fn one_refresh_serves_both() {
 
 #[test]
 fn values_from_the_future_soon_become_stale() {
-    static RUNS: Counter = Counter::new();
-
-    #[cachier(backend = "file", stale_after = "1h")]
-    fn count(_key: u8) -> u64 {
-        RUNS.next()
-    }
+    count!(RUNS, backend = "file", stale_after = "1h");
 
     in_folder(|_| {
         in_another_process(|| {
@@ -149,12 +142,12 @@ fn values_from_the_future_soon_become_stale() {
 
 #[test]
 fn near_tiers_notice_invalidations_with_delay() {
-    static RUNS: Counter = Counter::new();
-
-    #[cachier(backend = "file", near_cache = 10, near_stale_after = "10s")]
-    fn count(_key: u8) -> u64 {
-        RUNS.next()
-    }
+    count!(
+        RUNS,
+        backend = "file",
+        near_cache = 10,
+        near_stale_after = "10s"
+    );
 
     in_folder(|_| {
         assert_eq!(count(1), 1);

@@ -24,6 +24,19 @@ fn one_computes(callers: Callers<u64>, gate: &Gate, metrics: &CacheMetrics) {
     assert_eq!(stats.coalesced, CALLERS as u64 - 1);
 }
 
+/// Declares a function whose computations wait at a gate.
+macro_rules! gated {
+    ({$($function:tt)*}, {$($wait:tt)*}, $($argument:tt)*) => {
+        static GATE: Gate = Gate::new();
+
+        #[cachier($($argument)*, enable_metrics)]
+        $($function)* double(number: u64) -> u64 {
+            GATE.$($wait)*;
+            number * 2
+        }
+    };
+}
+
 macro_rules! single_flight {
     ($($backend:ident: ($($argument:tt)*);)*) => {$(
         mod $backend {
@@ -31,13 +44,7 @@ macro_rules! single_flight {
 
             #[test]
             fn a_thousand_threads() {
-                static GATE: Gate = Gate::new();
-
-                #[cachier($($argument)*, enable_metrics)]
-                fn double(number: u64) -> u64 {
-                    GATE.wait();
-                    number * 2
-                }
+                gated!({fn}, {wait()}, $($argument)*);
 
                 in_folder(|_| {
                     let callers = Callers::new().on_threads(CALLERS, || double(21));
@@ -47,13 +54,7 @@ macro_rules! single_flight {
 
             #[test]
             fn threads_and_blocking_tasks() {
-                static GATE: Gate = Gate::new();
-
-                #[cachier($($argument)*, enable_metrics)]
-                fn double(number: u64) -> u64 {
-                    GATE.wait();
-                    number * 2
-                }
+                gated!({fn}, {wait()}, $($argument)*);
 
                 in_folder(|_| {
                     let callers = Callers::new()
@@ -84,13 +85,7 @@ macro_rules! single_flight {
 
             #[test]
             fn a_thousand_tasks() {
-                static GATE: Gate = Gate::new();
-
-                #[cachier($($argument)*, enable_metrics)]
-                async fn double(number: u64) -> u64 {
-                    GATE.wait_async().await;
-                    number * 2
-                }
+                gated!({async fn}, {wait_async().await}, $($argument)*);
 
                 in_folder(|_| {
                     let callers = Callers::new().in_tasks(CALLERS, || double(21));
@@ -100,13 +95,7 @@ macro_rules! single_flight {
 
             #[test]
             fn tasks_and_threads_that_block_on_them() {
-                static GATE: Gate = Gate::new();
-
-                #[cachier($($argument)*, enable_metrics)]
-                async fn double(number: u64) -> u64 {
-                    GATE.wait_async().await;
-                    number * 2
-                }
+                gated!({async fn}, {wait_async().await}, $($argument)*);
 
                 in_folder(|_| {
                     let callers = Callers::new()

@@ -7,6 +7,7 @@ use cachier::{CallOptions, Outcome, cachier};
 use cachier_metrics::RemovalCause;
 use cachier_tests::gate::{Counter, Gate};
 use cachier_tests::sandbox::in_folder;
+use cachier_tests::{count, double};
 
 macro_rules! storing {
     ($($backend:ident: ($($argument:tt)*);)*) => {$(
@@ -59,12 +60,7 @@ macro_rules! storing {
 
             #[test]
             fn only_values_that_the_condition_accepts_are_stored() {
-                static RUNS: Counter = Counter::new();
-
-                #[cachier($($argument)*, cache_if = |value| *value > 2)]
-                fn count(_key: u8) -> u64 {
-                    RUNS.next()
-                }
+                count!(RUNS, $($argument)*, cache_if = |value| *value > 2);
 
                 in_folder(|_| {
                     let values: Vec<_> = (0..4).map(|_| count(1)).collect();
@@ -92,12 +88,7 @@ macro_rules! storing {
 
             #[test]
             fn a_call_may_leave_the_cache_alone() {
-                static RUNS: Counter = Counter::new();
-
-                #[cachier($($argument)*, enable_metrics)]
-                fn count(_key: u8) -> u64 {
-                    RUNS.next()
-                }
+                count!(RUNS, $($argument)*, enable_metrics);
 
                 in_folder(|_| {
                     let skip = || CallOptions::new().skip_cache();
@@ -113,12 +104,7 @@ macro_rules! storing {
 
             #[test]
             fn a_call_may_replace_what_is_stored() {
-                static RUNS: Counter = Counter::new();
-
-                #[cachier($($argument)*)]
-                fn count(_key: u8) -> u64 {
-                    RUNS.next()
-                }
+                count!(RUNS, $($argument)*);
 
                 in_folder(|_| {
                     assert_eq!(count(1), 1);
@@ -180,10 +166,7 @@ overwriting! {
 
 #[test]
 fn a_bounded_function_keeps_its_capacity() {
-    #[cachier(backend = "memory", capacity = 10, enable_metrics)]
-    fn double(number: u64) -> u64 {
-        number * 2
-    }
+    double!(backend = "memory", capacity = 10, enable_metrics);
 
     isolated(|| {
         for number in 0..100 {
@@ -298,10 +281,7 @@ fn capacity_bytes_counts_keys_and_overhead() {
     fn length(text: &str) -> u64 {
         text.len() as u64
     }
-    #[cachier(backend = "memory", capacity_bytes = "64KB")]
-    fn double(number: u64) -> u64 {
-        2 * number
-    }
+    double!(backend = "memory", capacity_bytes = "64KB");
 
     in_folder(|_| {
         for number in 0..10_000 {

@@ -11,6 +11,7 @@ use cachier::{
 use cachier_tests::gate::{Counter, Gate};
 use cachier_tests::process::{Process, part, say};
 use cachier_tests::sandbox::in_folder;
+use cachier_tests::{count, double};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -196,12 +197,7 @@ fn global_params_apply_at_call_time() {
 
 #[test]
 fn namespaces_do_not_meet() {
-    static RUNS: Counter = Counter::new();
-
-    #[cachier(backend = "file")]
-    fn count(_key: u8) -> u64 {
-        RUNS.next()
-    }
+    count!(RUNS, backend = "file");
 
     in_folder(|_| {
         let [staging, production] =
@@ -218,10 +214,7 @@ fn namespaces_do_not_meet() {
 
 #[test]
 fn the_program_chooses_the_default_backend() {
-    #[cachier]
-    fn double(number: u64) -> u64 {
-        number * 2
-    }
+    double!();
 
     in_folder(|folder| {
         let map = cachier_tests::backend::MapBackend::default();
@@ -237,10 +230,7 @@ fn the_program_chooses_the_default_backend() {
 
 #[test]
 fn a_missing_default_backend_is_refused() {
-    #[cachier]
-    fn double(number: u64) -> u64 {
-        number * 2
-    }
+    double!();
 
     in_folder(|_| {
         cachier::set_default_backend("sql").unwrap();

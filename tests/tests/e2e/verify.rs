@@ -2,6 +2,7 @@
 
 use cachier::metrics::{ErrorLabel, Operation, RemovalCause};
 use cachier::{Call, CallOptions, ErrorKind, Outcome, cachier, global_params, set_global_params};
+use cachier_tests::callers::one_thread;
 use cachier_tests::process::{Process, part};
 use cachier_tests::sandbox::{in_another_process, in_folder, in_folder_async};
 use serde::de::DeserializeOwned;
@@ -312,10 +313,7 @@ fn tenants_who_wait_for_one_another_share_nothing() {
         request.tenant.to_owned()
     }
 
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build();
-    runtime.unwrap().block_on(in_folder_async(async |_| {
+    one_thread().block_on(in_folder_async(async |_| {
         let (a, b) = (of("a"), of("b"));
         let (first, second) = tokio::join!(balance(&a), balance(&b));
         assert_eq!([first, second], ["a", "b"]);
@@ -330,10 +328,7 @@ fn waiters_of_unfaithful_values_compute_their_own() {
         Price::Euros(euros)
     }
 
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build();
-    runtime.unwrap().block_on(in_folder_async(async |_| {
+    one_thread().block_on(in_folder_async(async |_| {
         let (first, second) = tokio::join!(price(5), price(5));
         assert_eq!([first, second], [Price::Euros(5); 2]);
         let counted = price::metrics().snapshot().backend_errors;

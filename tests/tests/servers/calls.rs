@@ -8,7 +8,8 @@ use cachier::testing::{Clock, IsolatedContext};
 use cachier::{
     CallOptions, LeaseReply, Outcome, RedisBackend, cachier, global_params, set_global_params,
 };
-use cachier_tests::callers::{Callers, in_context, runtime};
+use cachier_tests::callers::{Callers, flush, in_context, one_thread, runtime};
+use cachier_tests::double;
 use cachier_tests::gate::Gate;
 use cachier_tests::wait::until_waiting;
 use futures_lite::future::block_on;
@@ -20,10 +21,9 @@ use crate::store::Subject;
 macro_rules! on_every_form {
     ($($property:ident)*) => {
         crate::on_every_store! { $($property)* }
-        crate::on_every_store!(@ cluster: Cluster, [$($property)*]);
-        crate::on_every_store!(@ sentinel: Sentinel, [$($property)*]);
-        crate::on_every_store!(@ valkey: Valkey, [$($property)*]);
-        crate::on_every_store!(@ pgbouncer: PgBouncer, [$($property)*]);
+        crate::on_stores!([cluster: Cluster, sentinel: Sentinel, valkey: Valkey, pgbouncer: PgBouncer] {
+            $($property)*
+        });
     };
 }
 
@@ -45,15 +45,17 @@ on_every_form! {
     usage_tells_entries_and_bytes
 }
 
-crate::on_every_store!(@ redis_notifies: Redis, [a_task_blocking_its_own_driver_fails]);
-crate::on_every_store!(@ postgres_notifies: Postgres, [a_task_blocking_its_own_driver_fails]);
-crate::on_every_store!(@ redis_client: Redis, [a_programs_redis_client_serves_every_caller]);
-crate::on_every_store!(@ pooled: PgBouncer, [a_thousand_calls_work_behind_a_pooler]);
+crate::on_stores!([redis_notifies: Redis, postgres_notifies: Postgres] {
+    a_task_blocking_its_own_driver_fails
+});
+crate::on_stores!([redis_client: Redis] { a_programs_redis_client_serves_every_caller });
+crate::on_stores!([pooled: PgBouncer] { a_thousand_calls_work_behind_a_pooler });
 
-#[cachier(backend = registered("store"), stale_after = "1h", enable_metrics)]
-fn double(number: u64) -> u64 {
-    number * 2
-}
+double!(
+    backend = registered("store"),
+    stale_after = "1h",
+    enable_metrics
+);
 
 #[cachier(backend = registered("store"), stale_after = "1h", enable_metrics)]
 async fn triple(number: u64) -> u64 {
@@ -101,17 +103,14 @@ fn a_value_is_computed_once_and_then_found(_: &Subject) {
 }
 
 fn an_async_function_behaves_the_same(_: &Subject) {
-    runtime().block_on(cachier_tests::callers::in_context(
-        cachier::testing::IsolatedContext::current(),
-        async {
-            assert_eq!(outcome_async(1).await, Outcome::Miss);
-            assert_eq!(outcome_async(1).await, Outcome::Hit);
-            assert!(triple::invalidate(1).await.unwrap());
-            assert_eq!(outcome_async(1).await, Outcome::Miss);
-            triple::precache_value(2, 6).await.unwrap();
-            assert_eq!(outcome_async(2).await, Outcome::Hit);
-        },
-    ));
+    runtime().block_on(in_context(IsolatedContext::current(), async {
+        assert_eq!(outcome_async(1).await, Outcome::Miss);
+        assert_eq!(outcome_async(1).await, Outcome::Hit);
+        assert!(triple::invalidate(1).await.unwrap());
+        assert_eq!(outcome_async(1).await, Outcome::Miss);
+        triple::precache_value(2, 6).await.unwrap();
+        assert_eq!(outcome_async(2).await, Outcome::Hit);
+    }));
 }
 
 /// Unlike a connection, a client belongs to no runtime.
@@ -122,15 +121,11 @@ fn a_programs_redis_client_serves_every_caller(subject: &Subject) {
 }
 
 fn every_kind_of_caller_is_served(_: &Subject) {
-    let context = cachier::testing::IsolatedContext::current();
+    let context = IsolatedContext::current();
     let in_context = |future| cachier_tests::callers::in_context(context, future);
     // Several runtimes, one after the other, each with one thread.
     for number in 0..3 {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .unwrap();
-        runtime.block_on(in_context(Box::pin(async move {
+        one_thread().block_on(in_context(Box::pin(async move {
             assert_eq!(outcome_async(number).await, Outcome::Miss);
             assert_eq!(outcome_async(number).await, Outcome::Hit);
             // A sync function inside a task blocks the runtime's only thread.
@@ -158,11 +153,8 @@ fn a_task_blocking_its_own_driver_fails(subject: &Subject) {
         let Ok(LeaseReply::Granted(lease)) = block_on(owner.lease(&key, None, period)) else {
             panic!("it is not granted");
         };
-        let caller = Callers::new().on_threads(1, || {
-            let mut builder = tokio::runtime::Builder::new_current_thread();
-            let runtime = builder.enable_all().build().unwrap();
-            runtime.block_on(async { double(1) })
-        });
+        let blocks = || one_thread().block_on(async { double(1) });
+        let caller = Callers::new().on_threads(1, blocks);
         until_waiting(double::metrics(), 1);
         let started = Instant::now();
         block_on(owner.release(lease)).unwrap();
@@ -201,16 +193,6 @@ async fn cube(number: u64) -> u64 {
 fn cube_outcome(runtime: &Runtime) -> Outcome {
     let call = cube::call_detailed(CallOptions::new(), 4);
     runtime.block_on(call).outcome
-}
-
-/// `flush()` on its own thread; fails the test if it hangs.
-fn flush() {
-    let _ = Callers::new().on_threads(1, cachier::flush).values();
-}
-
-fn one_thread() -> Runtime {
-    let mut builder = tokio::runtime::Builder::new_current_thread();
-    builder.enable_all().build().unwrap()
 }
 
 fn a_refresh_outlasts_the_runtime_of_its_call(_: &Subject) {

@@ -8,16 +8,17 @@ use std::time::{Duration, Instant};
 use cachier::{Call, CallOptions, Outcome, cachier, global_params, set_global_params};
 use cachier_servers::redis::{start_cluster, start_cluster_with_replicas, start_cluster_with_tls};
 use cachier_tests::callers::runtime;
+use cachier_tests::double;
 use cachier_tests::process::{Process, hear, part, say};
 use cachier_tests::wait::until;
 
 use crate::store::{Subject, unique};
 
-crate::on_every_store!(@ redis: Cluster, [
+crate::on_stores!([redis: Cluster] {
     under_tls_nodes_prove_who_they_are
     a_dead_node_costs_only_some_results
     calls_go_on_during_resharding
-]);
+});
 
 const TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -27,10 +28,7 @@ const SLACK: Duration = Duration::from_millis(1900);
 /// Initial entries, enough to be in every shard and so on every node.
 const ENTRIES: u64 = 100;
 
-#[cachier(backend = registered("store"))]
-fn double(number: u64) -> u64 {
-    number * 2
-}
+double!(backend = registered("store"));
 
 #[cachier(backend = registered("store"))]
 async fn triple(number: u64) -> u64 {

@@ -7,27 +7,20 @@ use cachier::{
     CallOptions, Outcome, PrometheusExporter, cachier, global_params, set_global_params,
 };
 use cachier_tests::callers::{in_context, runtime};
+use cachier_tests::double;
 
-use crate::store::{Store, Subject};
+use crate::store::{Store, Subject, is_tried_in_a_process};
 
-crate::on_every_server! {
+crate::on_stores!([redis: Redis, postgres: Postgres, mariadb: MariaDb, mongo: Mongo, s3: S3] {
     a_hit_is_one_request_a_miss_three
-}
-crate::on_every_store!(@ s3: S3, [
-    a_hit_is_one_request_a_miss_three
-]);
+});
 mod figures {
-    use super::the_store_tells_its_figures;
+    use super::*;
 
-    crate::on_every_store! {
-        the_store_tells_its_figures
-    }
+    crate::on_every_store! { if is_tried_in_a_process: the_store_tells_its_figures }
 }
 
-#[cachier(backend = registered("store"), enable_metrics)]
-fn double(number: u64) -> u64 {
-    number * 2
-}
+double!(backend = registered("store"), enable_metrics);
 
 #[cachier(backend = registered("store"))]
 async fn triple(number: u64) -> u64 {
@@ -71,9 +64,6 @@ fn a_hit_is_one_request_a_miss_three(subject: &Subject) {
 }
 
 fn the_store_tells_its_figures(subject: &Subject) {
-    if !subject.is_tried_here() {
-        return;
-    }
     set_global_params(global_params().operation_timeout(Duration::from_secs(20)));
     call(Outcome::Miss, 1);
     call(Outcome::Hit, 1);

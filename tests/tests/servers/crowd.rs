@@ -10,29 +10,19 @@ use cachier_tests::wait::until;
 
 use crate::store::{Store, Subject};
 
-crate::on_every_server! {
+crate::on_every_server! { if is_tried_here:
     crowds_on_a_hung_server_time_out
     crowds_of_tasks_are_served_and_then_hit
     crowds_of_threads_are_served_and_then_hit
     waiters_of_a_queued_call_are_served
 }
-/// For the other stores except moto, a single-threaded Python server that a crowd overwhelms.
-macro_rules! on_other_stores {
-    ($($module:ident: $store:ident)*) => {$(
-        crate::on_every_store!(@ $module: $store, [
-            crowds_of_tasks_are_served_and_then_hit
-            crowds_of_threads_are_served_and_then_hit
-            waiters_of_a_queued_call_are_served
-        ]);
-    )*};
-}
-
-on_other_stores! {
-    file: File
-    sqlite: Sqlite
-    cluster: Cluster
-    s3: S3
-}
+// All other stores but moto, a single-threaded Python server that a crowd overwhelms.
+crate::on_stores!([file: File, sqlite: Sqlite, cluster: Cluster, s3: S3] {
+    if is_tried_here:
+    crowds_of_tasks_are_served_and_then_hit
+    crowds_of_threads_are_served_and_then_hit
+    waiters_of_a_queued_call_are_served
+});
 
 /// Concurrent callers on threads.
 const THREADS: usize = 400;
@@ -88,15 +78,11 @@ fn wave_of_threads(count: usize) -> Vec<Call<u64>> {
 }
 
 fn crowds_of_tasks_are_served_and_then_hit(subject: &Subject) {
-    if is_tried_here(subject) {
-        served_and_then_hit(subject, tasks(subject), wave_of_tasks);
-    }
+    served_and_then_hit(subject, tasks(subject), wave_of_tasks);
 }
 
 fn crowds_of_threads_are_served_and_then_hit(subject: &Subject) {
-    if is_tried_here(subject) {
-        served_and_then_hit(subject, THREADS, wave_of_threads);
-    }
+    served_and_then_hit(subject, THREADS, wave_of_threads);
 }
 
 fn served_and_then_hit(subject: &Subject, count: usize, wave: fn(usize) -> Vec<Call<u64>>) {
@@ -129,9 +115,6 @@ fn told(calls: &[Call<u64>]) -> BTreeMap<String, usize> {
 }
 
 fn waiters_of_a_queued_call_are_served(subject: &Subject) {
-    if !is_tried_here(subject) {
-        return;
-    }
     // Four callers per key: the last arrive long before the first are served.
     let (count, next) = (tasks(subject), numbers());
     let call = || in_task::call_detailed(CallOptions::new(), next() % (count as u64 / 4));
@@ -148,9 +131,6 @@ fn crowds_on_a_hung_server_time_out(subject: &Subject) {
     /// Tolerance beyond the budget, for loaded machines.
     const SLACK: Duration = Duration::from_millis(1900);
     const TASKS: usize = 1_000;
-    if !subject.is_tried_here() {
-        return;
-    }
     let proxy = subject.behind_a_proxy();
     until("it is served", || {
         wave_of_tasks(1)[0].outcome == Outcome::Hit

@@ -4,9 +4,8 @@
 use cachier::metrics::{ErrorLabel, Operation};
 use cachier::testing::IsolatedContext;
 use cachier::{Call, CallOptions, ErrorKind, Outcome, cachier};
-use cachier_tests::callers::in_context;
+use cachier_tests::callers::{in_context, one_thread};
 use cachier_tests::list::{DEEP, List, MAX_LEVELS, on_thread};
-use tokio::runtime::Builder;
 
 use crate::store::Subject;
 
@@ -52,8 +51,7 @@ fn on_small_stack(run: impl FnOnce() + Send) {
 /// Runs tasks on such a thread.
 fn in_task<F: Future<Output = ()>>(task: impl FnOnce() -> F + Send) {
     on_small_stack(|| {
-        let runtime = Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(in_context(IsolatedContext::current(), task()));
+        one_thread().block_on(in_context(IsolatedContext::current(), task()));
     });
 }
 

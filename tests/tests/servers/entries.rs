@@ -3,6 +3,7 @@
 use std::iter::once;
 
 use cachier::{CallOptions, ErrorKind, Outcome, cachier};
+use cachier_tests::double;
 
 use crate::store::Subject;
 
@@ -38,10 +39,7 @@ fn every_size_is_stored_or_refused(_: &Subject) {
     assert_eq!(blanks::metrics().stats().backend_errors, 0);
 }
 
-#[cachier(backend = registered("store"), enable_metrics)]
-fn double(number: u64) -> u64 {
-    number * 2
-}
+double!(backend = registered("store"), enable_metrics);
 
 fn damaged_entries_are_counted_misses(subject: &Subject) {
     assert_eq!(double(1), 2);

@@ -1,6 +1,7 @@
 //! Operations by name before the first call of a process.
 
 use cachier::cachier;
+use cachier_tests::double;
 use cachier_tests::sandbox::in_another_process;
 use futures_lite::future::block_on;
 
@@ -10,10 +11,11 @@ crate::on_every_store! {
     expected_functions_are_found_by_name
 }
 
-#[cachier(backend = registered("store"), name = "expected double", operation_timeout = "60s")]
-fn double(number: u64) -> u64 {
-    number * 2
-}
+double!(
+    backend = registered("store"),
+    name = "expected double",
+    operation_timeout = "60s"
+);
 
 #[cachier(backend = registered("store"), name = "expected triple", operation_timeout = "60s")]
 async fn triple(number: u64) -> u64 {

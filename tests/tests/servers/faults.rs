@@ -14,6 +14,7 @@ use cachier_servers::free_port;
 use cachier_servers::proxy::Proxy;
 use cachier_servers::s3::conflict;
 use cachier_tests::callers::{Callers, runtime};
+use cachier_tests::double;
 use cachier_tests::wait::{WAIT_TIMEOUT, until};
 use rustix::process::Signal;
 use sqlx::{Connection, SqliteConnection};
@@ -22,14 +23,13 @@ use crate::store::{Store, Subject, unique};
 
 /// On every server; for S3, and for moto, another implementation.
 macro_rules! on_every_server_and_s3 {
-    ($($test:ident)*) => {
-        crate::on_every_server! { $($test)* an_unanswered_lease_is_released }
-        crate::on_every_store!(@ s3: S3, [$($test)* storing_that_meets_another_request_is_tried_again]);
-        crate::on_every_store!(@ moto: Moto, [$($test)* storing_that_meets_another_request_is_tried_again]);
+    ($($tests:tt)*) => {
+        crate::on_every_server! { $($tests)* }
+        crate::on_stores!([s3: S3, moto: Moto] {$($tests)*});
     };
 }
 
-on_every_server_and_s3! {
+on_every_server_and_s3! { if is_tried_here:
     calls_compute_or_fail_without_a_server
     a_server_that_goes_away_and_comes_back
     a_hung_server_costs_the_operation_timeout
@@ -41,17 +41,20 @@ on_every_server_and_s3! {
     a_lost_connection_is_replaced_within_the_call
 }
 
-mod overwrites {
-    use super::an_overwrite_without_store_is_unavailable;
+mod here {
+    use super::*;
 
-    crate::on_every_store! {
-        an_overwrite_without_store_is_unavailable
-    }
+    crate::on_every_server! { an_unanswered_lease_is_released }
+    crate::on_stores!([s3: S3, moto: Moto] { storing_that_meets_another_request_is_tried_again });
 }
 
-crate::on_every_store!(@ sqlite: Sqlite, [
-    a_file_that_another_program_holds_or_removes
-]);
+mod overwrites {
+    use super::*;
+
+    crate::on_every_store! { if is_tried_here: an_overwrite_without_store_is_unavailable }
+}
+
+crate::on_stores!([sqlite: Sqlite] { if is_tried_here: a_file_that_another_program_holds_or_removes });
 
 /// Numbers that no other caller uses.
 static OWN_NUMBER: AtomicU64 = AtomicU64::new(1000);
@@ -61,10 +64,7 @@ const TIMEOUT: Duration = Duration::from_secs(2);
 /// Tolerance beyond the budget, for loaded machines: less than a second budget.
 const SLACK: Duration = Duration::from_millis(1900);
 
-#[cachier(backend = registered("store"), enable_metrics)]
-fn double(number: u64) -> u64 {
-    number * 2
-}
+double!(backend = registered("store"), enable_metrics);
 
 #[cachier(backend = registered("store"), enable_metrics)]
 async fn triple(number: u64) -> u64 {
@@ -128,9 +128,6 @@ fn is_tried_here(subject: &Subject) -> bool {
 }
 
 fn calls_compute_or_fail_without_a_server(subject: &Subject) {
-    if !is_tried_here(subject) {
-        return;
-    }
     subject.register_at(&subject.at(free_port()));
     let is_no_connection =
         |error: &Error| matches!(error.kind(), ErrorKind::Connect | ErrorKind::Timeout);
@@ -159,9 +156,6 @@ fn calls_compute_or_fail_without_a_server(subject: &Subject) {
 }
 
 fn an_overwrite_without_store_is_unavailable(subject: &Subject) {
-    if !is_tried_here(subject) {
-        return;
-    }
     let folder = cachier_servers::folder();
     let file = folder.path().join("file");
     std::fs::write(&file, "").unwrap();
@@ -192,9 +186,6 @@ fn an_overwrite_without_store_is_unavailable(subject: &Subject) {
 }
 
 fn a_server_that_goes_away_and_comes_back(subject: &Subject) {
-    if !is_tried_here(subject) {
-        return;
-    }
     let proxy = subject.behind_a_proxy();
     resumes();
     proxy.refuse(true);
@@ -206,9 +197,6 @@ fn a_server_that_goes_away_and_comes_back(subject: &Subject) {
 }
 
 fn a_hung_server_costs_the_operation_timeout(subject: &Subject) {
-    if !is_tried_here(subject) {
-        return;
-    }
     let proxy = subject.behind_a_proxy();
     resumes();
     proxy.hang(true);
@@ -244,9 +232,6 @@ fn a_hung_server_costs_the_operation_timeout(subject: &Subject) {
 }
 
 fn a_server_hung_from_the_start(subject: &Subject) {
-    if !is_tried_here(subject) {
-        return;
-    }
     let proxy = Proxy::to(subject.port());
     proxy.hang(true);
     subject.register_at(&subject.at(proxy.port()));
@@ -300,9 +285,6 @@ fn are_interrupted(proxy: &Proxy, number: u64) {
 }
 
 fn a_server_lost_meanwhile_costs_one_result(subject: &Subject) {
-    if !is_tried_here(subject) {
-        return;
-    }
     // Short leases expire during the computation, too.
     set_global_params(global_params().lease_period(Duration::from_secs(1)));
     for (number, hangs) in [(1, true), (2, false)] {
@@ -319,9 +301,6 @@ fn a_server_lost_meanwhile_costs_one_result(subject: &Subject) {
 }
 
 fn a_file_that_another_program_holds_or_removes(subject: &Subject) {
-    if !is_tried_here(subject) {
-        return;
-    }
     // Other tests use the subject's database.
     let folder = cachier_servers::folder();
     let file = folder.path().join("own.db").display().to_string();
@@ -354,9 +333,6 @@ fn a_file_that_another_program_holds_or_removes(subject: &Subject) {
 }
 
 fn a_server_stopped_killed_and_restarted(subject: &Subject) {
-    if !is_tried_here(subject) {
-        return;
-    }
     let mut server = subject.store.private().expect("its program is there");
     subject.register_at(server.url());
     resumes();
@@ -374,9 +350,6 @@ fn a_server_stopped_killed_and_restarted(subject: &Subject) {
 }
 
 fn a_server_that_answers_slowly(subject: &Subject) {
-    if !is_tried_here(subject) {
-        return;
-    }
     // Three statements, each new to the connection, take two round trips each.
     set_global_params(global_params().operation_timeout(Duration::from_millis(1500)));
     let proxy = Proxy::to(subject.port());
@@ -387,9 +360,6 @@ fn a_server_that_answers_slowly(subject: &Subject) {
 }
 
 fn connections_that_break_at_random(subject: &Subject) {
-    if !is_tried_here(subject) {
-        return;
-    }
     let proxy = subject.behind_a_proxy();
     resumes();
     proxy.break_one_in(37);
@@ -402,9 +372,6 @@ fn connections_that_break_at_random(subject: &Subject) {
 }
 
 fn a_lost_connection_is_replaced_within_the_call(subject: &Subject) {
-    if !is_tried_here(subject) {
-        return;
-    }
     set_global_params(global_params().operation_timeout(Duration::from_secs(5)));
     let proxy = subject.behind_a_proxy();
     resumes();

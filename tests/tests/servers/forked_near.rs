@@ -18,8 +18,7 @@ crate::on_every_store! {
 mod notifying {
     use super::a_child_hears_what_others_invalidate;
 
-    crate::on_every_store!(@ redis: Redis, [a_child_hears_what_others_invalidate]);
-    crate::on_every_store!(@ postgres: Postgres, [a_child_hears_what_others_invalidate]);
+    crate::on_stores!([redis: Redis, postgres: Postgres] { a_child_hears_what_others_invalidate });
 }
 
 /// Which process computed the value that is near.

@@ -13,12 +13,12 @@ use cachier::{
     Call, CallOptions, ErrorKind, Outcome, Renewal, cachier, check, flush, global_params,
     set_global_params,
 };
+use cachier_tests::callers::{one_thread, two_threads as runtime};
 use cachier_tests::forked::Forked;
 use cachier_tests::gate::Counter;
 use cachier_tests::process::{part, say};
 use cachier_tests::wait::{WAIT_TIMEOUT, until};
 use futures_lite::future::block_on;
-use tokio::runtime::{Builder, Runtime};
 
 use crate::store::{Store, Subject, unique};
 
@@ -38,17 +38,14 @@ mod beginning {
     use super::a_child_of_the_first_call_goes_on;
 
     // The drivers of the others make what they keep for a process when they connect.
-    crate::on_every_store!(@ file: File, [a_child_of_the_first_call_goes_on]);
-    crate::on_every_store!(@ redis: Redis, [a_child_of_the_first_call_goes_on]);
+    crate::on_stores!([file: File, redis: Redis] { a_child_of_the_first_call_goes_on });
 }
 mod given {
     use super::a_child_computes_without_the_programs_own_client;
 
-    crate::on_every_store!(@ redis: Redis, [a_child_computes_without_the_programs_own_client]);
-    crate::on_every_store!(@ sqlite: Sqlite, [a_child_computes_without_the_programs_own_client]);
-    crate::on_every_store!(@ postgres: Postgres, [a_child_computes_without_the_programs_own_client]);
-    crate::on_every_store!(@ mariadb: MariaDb, [a_child_computes_without_the_programs_own_client]);
-    crate::on_every_store!(@ mongo: Mongo, [a_child_computes_without_the_programs_own_client]);
+    crate::on_stores!([redis: Redis, sqlite: Sqlite, postgres: Postgres, mariadb: MariaDb, mongo: Mongo] {
+        a_child_computes_without_the_programs_own_client
+    });
 }
 
 /// Hits per process.
@@ -91,11 +88,6 @@ pub(crate) fn apart(subject: &Subject, run: impl FnOnce()) {
         return run();
     }
     subject.start("fork", &unique("forks")).finish();
-}
-
-fn runtime() -> Runtime {
-    let mut builder = Builder::new_multi_thread();
-    builder.worker_threads(2).enable_all().build().unwrap()
 }
 
 fn parent_and_child_have_each_their_own_answers(subject: &Subject) {
@@ -378,7 +370,7 @@ fn a_forking_body_stores_in_the_parent(subject: &Subject) {
 fn a_childs_drops_spare_the_parent(subject: &Subject) {
     apart(subject, || {
         set_global_params(global_params().lease_period(Duration::from_secs(60)));
-        let here = Builder::new_current_thread().enable_all().build().unwrap();
+        let here = one_thread();
         let computing = here.spawn(waiting_async(1));
         here.block_on(async {
             while BEGUN.get() == 0 {

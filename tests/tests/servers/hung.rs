@@ -14,26 +14,18 @@ use sqlx::{Connection, SqliteConnection};
 
 use crate::store::{Store, Subject};
 
-crate::on_every_server! {
+crate::on_stores!([redis: Redis, postgres: Postgres, mariadb: MariaDb, mongo: Mongo, s3: S3] {
+    if is_tried_here:
     a_hung_refresh_blocks_no_call
     lost_companion_operations_leave_calls_their_connections
     lost_refreshes_leave_calls_their_connections
     small_values_are_precached_or_refused_within_seconds
-}
-crate::on_every_store!(@ s3: S3, [
-    a_hung_refresh_blocks_no_call
-    lost_companion_operations_leave_calls_their_connections
-    lost_refreshes_leave_calls_their_connections
-    small_values_are_precached_or_refused_within_seconds
-]);
-crate::on_every_store!(@ moto: Moto, [
+});
+crate::on_stores!([moto: Moto, sqlite: Sqlite] {
+    if is_tried_here:
     a_hung_refresh_blocks_no_call
     small_values_are_precached_or_refused_within_seconds
-]);
-crate::on_every_store!(@ sqlite: Sqlite, [
-    a_hung_refresh_blocks_no_call
-    small_values_are_precached_or_refused_within_seconds
-]);
+});
 
 const TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -139,9 +131,6 @@ fn call(is_async: bool, options: CallOptions) -> Call<u64> {
 }
 
 fn a_hung_refresh_blocks_no_call(subject: &Subject) {
-    if !is_tried_here(subject) {
-        return;
-    }
     for is_async in [false, true] {
         let obstacle: &Mutex<Obstacle> = Box::leak(Box::new(Mutex::new(Obstacle::before(subject))));
         let recent = || CallOptions::new().max_age(Duration::from_nanos(1));
@@ -177,9 +166,6 @@ fn a_hung_refresh_blocks_no_call(subject: &Subject) {
 
 /// More than a pool has connections, each on a lost one.
 fn lost_companion_operations_leave_calls_their_connections(subject: &Subject) {
-    if !is_tried_here(subject) {
-        return;
-    }
     let mut obstacle = Obstacle::before(subject);
     calls();
     obstacle.hang();
@@ -236,9 +222,6 @@ fn lost_refreshes_leave_calls_their_connections(subject: &Subject) {
     const ASYNC: u64 = 24;
     /// Threads for work in the background.
     const WORKERS: u64 = 8;
-    if !is_tried_here(subject) {
-        return;
-    }
     let mut obstacle = Obstacle::before(subject);
     calls();
     (0..SYNC).for_each(|number| _ = held(number));
@@ -265,9 +248,6 @@ fn lost_refreshes_leave_calls_their_connections(subject: &Subject) {
 fn small_values_are_precached_or_refused_within_seconds(subject: &Subject) {
     /// What the companion has for a small value, and what it may take beside on a loaded machine.
     const BOUND: Duration = Duration::from_secs(5 + 2);
-    if !is_tried_here(subject) {
-        return;
-    }
     let mut obstacle = Obstacle::before(subject);
     until("it is served", || {
         precached().iter().all(|(stored, _)| *stored)

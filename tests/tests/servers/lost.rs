@@ -10,18 +10,14 @@ use cachier_servers::proxy::Proxy;
 use cachier_tests::callers::runtime;
 use cachier_tests::wait::until;
 
-use crate::store::Subject;
+use crate::store::{Subject, is_tried_in_a_process};
 
-crate::on_every_server! {
+crate::on_stores!([redis: Redis, postgres: Postgres, mariadb: MariaDb, mongo: Mongo, s3: S3] {
+    if is_tried_in_a_process:
     all_is_well_soon_after_connections_were_lost
     all_is_well_soon_after_answers_were_lost
     all_is_well_soon_after_nothing_came_through
-}
-crate::on_every_store!(@ s3: S3, [
-    all_is_well_soon_after_connections_were_lost
-    all_is_well_soon_after_answers_were_lost
-    all_is_well_soon_after_nothing_came_through
-]);
+});
 
 const TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -58,9 +54,6 @@ fn all_is_well_soon_after_nothing_came_through(subject: &Subject) {
 
 /// Callers that go on during a fault, and their results after it.
 fn all_is_well_after(subject: &Subject, begin: fn(&Proxy), end: fn(&Proxy)) {
-    if !subject.is_tried_here() {
-        return;
-    }
     set_global_params(global_params().operation_timeout(TIMEOUT));
     let proxy = subject.behind_a_proxy();
     let goes_on = Arc::new(AtomicBool::new(true));

@@ -28,38 +28,54 @@ mod store;
 mod teardown;
 mod verify;
 
-/// Defines a module of tests per store; a test is a function of a `Store`.
-macro_rules! on_every_store {
-    ($($test:ident)*) => {
-        $crate::on_every_store!(@ file: File, [$($test)*]);
-        $crate::on_every_store!(@ redis: Redis, [$($test)*]);
-        $crate::on_every_store!(@ sqlite: Sqlite, [$($test)*]);
-        $crate::on_every_store!(@ postgres: Postgres, [$($test)*]);
-        $crate::on_every_store!(@ mariadb: MariaDb, [$($test)*]);
-        $crate::on_every_store!(@ mongo: Mongo, [$($test)*]);
-        $crate::on_every_store!(@ s3: S3, [$($test)*]);
-        $crate::on_every_store!(@ moto: Moto, [$($test)*]);
+/// Defines a module of tests per store; a test is a function of a `Subject`. With `if guard:` before them, only subjects
+/// that the guard lets pass are tried.
+macro_rules! on_stores {
+    ([$($module:ident: $store:ident),*] $tests:tt) => {
+        $($crate::on_stores!(@ $module $store $tests);)*
     };
-    (@ $module:ident: $store:ident, [$($test:ident)*]) => {
+    (@ $module:ident $store:ident {if $guard:ident: $($test:ident)*}) => {
         mod $module {
             $(
                 #[test]
                 fn $test() {
-                    $crate::store::Store::$store.run(concat!(module_path!(), "::", stringify!($test)), super::$test);
+                    let path = concat!(module_path!(), "::", stringify!($test));
+                    $crate::store::Store::$store.run(path, |subject| {
+                        if super::$guard(subject) {
+                            super::$test(subject);
+                        }
+                    });
+                }
+            )*
+        }
+    };
+    (@ $module:ident $store:ident {$($test:ident)*}) => {
+        mod $module {
+            $(
+                #[test]
+                fn $test() {
+                    let path = concat!(module_path!(), "::", stringify!($test));
+                    $crate::store::Store::$store.run(path, super::$test);
                 }
             )*
         }
     };
 }
+use on_stores;
+
+/// The same on every store.
+macro_rules! on_every_store {
+    ($($tests:tt)*) => {
+        $crate::on_every_server! { $($tests)* }
+        $crate::on_stores!([file: File, sqlite: Sqlite, s3: S3, moto: Moto] {$($tests)*});
+    };
+}
 use on_every_store;
 
-/// The same per server.
+/// The same on every server but those for S3.
 macro_rules! on_every_server {
-    ($($test:ident)*) => {
-        $crate::on_every_store!(@ redis: Redis, [$($test)*]);
-        $crate::on_every_store!(@ postgres: Postgres, [$($test)*]);
-        $crate::on_every_store!(@ mariadb: MariaDb, [$($test)*]);
-        $crate::on_every_store!(@ mongo: Mongo, [$($test)*]);
+    ($($tests:tt)*) => {
+        $crate::on_stores!([redis: Redis, postgres: Postgres, mariadb: MariaDb, mongo: Mongo] {$($tests)*});
     };
 }
 use on_every_server;

@@ -3,34 +3,29 @@
 use std::time::{Duration, Instant};
 
 use cachier::testing::Clock;
-use cachier::{CallOptions, Tier, cachier};
+use cachier::{CallOptions, Tier};
+use cachier_tests::double;
 use cachier_tests::sandbox::in_another_process;
 use cachier_tests::wait::until;
 
 use crate::store::Subject;
 
-crate::on_every_store!(@ redis: Redis, [
+crate::on_stores!([redis: Redis, postgres: Postgres] {
     invalidations_reach_other_near_tiers_within_seconds
     new_values_reach_other_near_tiers_quickly
     clears_reach_other_near_tiers_quickly
     what_this_process_stores_stays_near
-]);
-crate::on_every_store!(@ postgres: Postgres, [
-    invalidations_reach_other_near_tiers_within_seconds
-    new_values_reach_other_near_tiers_quickly
-    clears_reach_other_near_tiers_quickly
-    what_this_process_stores_stays_near
-]);
-crate::on_every_store!(@ sqlite: Sqlite, [expired_near_copies_show_others_changes]);
-crate::on_every_store!(@ pgbouncer: PgBouncer, [expired_near_copies_show_others_changes]);
-crate::on_every_store!(@ mariadb: MariaDb, [expired_near_copies_show_others_changes]);
-crate::on_every_store!(@ mongo: Mongo, [expired_near_copies_show_others_changes]);
-crate::on_every_store!(@ s3: S3, [expired_near_copies_show_others_changes]);
+});
+crate::on_stores!([sqlite: Sqlite, pgbouncer: PgBouncer, mariadb: MariaDb, mongo: Mongo, s3: S3] {
+    expired_near_copies_show_others_changes
+});
 
-#[cachier(backend = registered("store"), near_cache = 100, near_stale_after = "1d", enable_metrics)]
-fn double(number: u64) -> u64 {
-    number * 2
-}
+double!(
+    backend = registered("store"),
+    near_cache = 100,
+    near_stale_after = "1d",
+    enable_metrics
+);
 
 /// Where a value comes from; `None` if computed.
 fn tier(number: u64) -> Option<Tier> {

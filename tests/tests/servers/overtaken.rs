@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use cachier::testing::Clock;
 use cachier::{CacheMetrics, CallOptions, cachier};
-use cachier_tests::callers::{Callers, runtime};
+use cachier_tests::callers::Callers;
+use cachier_tests::double;
 use cachier_tests::gate::{Counter, Gate};
 use cachier_tests::wait::{until, until_waiting};
 use futures_lite::future::block_on;
@@ -32,12 +33,7 @@ crate::on_every_store! {
 mod at_once {
     use super::an_invalidation_elsewhere_ends_the_flight_at_once;
 
-    crate::on_every_store!(@ redis: Redis, [
-        an_invalidation_elsewhere_ends_the_flight_at_once
-    ]);
-    crate::on_every_store!(@ postgres: Postgres, [
-        an_invalidation_elsewhere_ends_the_flight_at_once
-    ]);
+    crate::on_stores!([redis: Redis, postgres: Postgres] { an_invalidation_elsewhere_ends_the_flight_at_once });
 }
 
 /// Invalidates as another process.
@@ -66,38 +62,42 @@ fn index(subject: &Subject) -> u8 {
     subject.store as u8
 }
 
-fn overwritten_in_one_and_invalidated_in_another(subject: &Subject) {
-    counting!([operation_timeout = "60s"] 2, wait());
-    let store = index(subject);
-    assert_eq!(count(store), 1);
-    let overwrite = move || count::call_with(CallOptions::new().overwrite_cache(), store);
-    let overwriting = Callers::new().on_threads(1, overwrite);
-    GATES[usize::from(store)].until_arrived(1);
-    invalidate_elsewhere(subject);
-    GATES[usize::from(store)].open();
-    assert_eq!(overwriting.values(), [2]);
-    assert_eq!(count::peek(store).unwrap(), None);
+/// Defines a test of a sync and one of an async function.
+macro_rules! in_both_modes {
+    ($body:ident: $sync:ident $asynchronous:ident) => {
+        fn $sync(subject: &Subject) {
+            $body!(subject, on_threads, [], wait());
+        }
+
+        fn $asynchronous(subject: &Subject) {
+            $body!(subject, in_tasks, [async], wait_async().await);
+        }
+    };
 }
 
-fn overwritten_async_in_one_and_invalidated_in_another(subject: &Subject) {
-    counting!(async [operation_timeout = "60s"] 2, wait_async().await);
-    let store = index(subject);
-    let first = Callers::new().in_tasks(1, move || count(store));
-    assert_eq!(first.values(), [1]);
-    let overwrite = move || count::call_with(CallOptions::new().overwrite_cache(), store);
-    let overwriting = Callers::new().in_tasks(1, overwrite);
-    GATES[usize::from(store)].until_arrived(1);
-    invalidate_elsewhere(subject);
-    GATES[usize::from(store)].open();
-    assert_eq!(overwriting.values(), [2]);
-    let peeked = Callers::new().in_tasks(1, move || count::peek(store));
-    assert_eq!(peeked.values().remove(0).unwrap(), None);
+macro_rules! overwrites_and_invalidates {
+    ($subject:ident, $start:ident, [$($async:ident)?], $($wait:tt)*) => {
+        counting!($($async)? [operation_timeout = "60s"] 2, $($wait)*);
+        let store = index($subject);
+        let first = Callers::new().$start(1, move || count(store));
+        assert_eq!(first.values(), [1]);
+        let overwrite = move || count::call_with(CallOptions::new().overwrite_cache(), store);
+        let overwriting = Callers::new().$start(1, overwrite);
+        GATES[usize::from(store)].until_arrived(1);
+        invalidate_elsewhere($subject);
+        GATES[usize::from(store)].open();
+        assert_eq!(overwriting.values(), [2]);
+        let peeked = Callers::new().$start(1, move || count::peek(store));
+        assert_eq!(peeked.values().remove(0).unwrap(), None);
+    };
 }
 
-#[cachier(backend = registered("store"), operation_timeout = "60s")]
-fn double(number: u64) -> u64 {
-    number * 2
-}
+in_both_modes!(overwrites_and_invalidates:
+    overwritten_in_one_and_invalidated_in_another
+    overwritten_async_in_one_and_invalidated_in_another
+);
+
+double!(backend = registered("store"), operation_timeout = "60s");
 
 fn an_overwrite_that_arrives_late_is_not_stored(subject: &Subject) {
     // Without and with an entry.
@@ -221,43 +221,27 @@ fn until_joined(metrics: &CacheMetrics, runs: &Counter, run: u64) {
     });
 }
 
-fn whoever_joins_after_an_invalidation_elsewhere_computes_anew(subject: &Subject) {
-    counting!([operation_timeout = "60s", enable_metrics] 1, wait());
-    let store = index(subject);
-    let call = || Callers::new().on_threads(1, move || count(store));
-    let first = call();
-    GATES[usize::from(store)].until_arrived(1);
-    invalidate_elsewhere(subject);
-    let second = call();
-    until_joined(count::metrics(), &RUNS[usize::from(store)], 2);
-    GATES[usize::from(store)].open();
-    assert_eq!(first.values(), [1]);
-    assert_eq!(
-        second.values(),
-        [2],
-        "what was computed before is handed on"
-    );
-    assert_eq!(count(store), 2);
+macro_rules! joins_after_an_invalidation {
+    ($subject:ident, $start:ident, [$($async:ident)?], $($wait:tt)*) => {
+        counting!($($async)? [operation_timeout = "60s", enable_metrics] 1, $($wait)*);
+        let store = index($subject);
+        let call = || Callers::new().$start(1, move || count(store));
+        let first = call();
+        GATES[usize::from(store)].until_arrived(1);
+        invalidate_elsewhere($subject);
+        let second = call();
+        until_joined(count::metrics(), &RUNS[usize::from(store)], 2);
+        GATES[usize::from(store)].open();
+        assert_eq!(first.values(), [1]);
+        assert_eq!(second.values(), [2], "what was computed before is handed on");
+        assert_eq!(call().values(), [2]);
+    };
 }
 
-fn async_joiners_recompute_after_remote_invalidation(subject: &Subject) {
-    counting!(async [operation_timeout = "60s", enable_metrics] 1, wait_async().await);
-    let store = index(subject);
-    let call = || Callers::new().in_tasks(1, move || count(store));
-    let first = call();
-    GATES[usize::from(store)].until_arrived(1);
-    invalidate_elsewhere(subject);
-    let second = call();
-    until_joined(count::metrics(), &RUNS[usize::from(store)], 2);
-    GATES[usize::from(store)].open();
-    assert_eq!(first.values(), [1]);
-    assert_eq!(
-        second.values(),
-        [2],
-        "what was computed before is handed on"
-    );
-    let _in_use = runtime();
-}
+in_both_modes!(joins_after_an_invalidation:
+    whoever_joins_after_an_invalidation_elsewhere_computes_anew
+    async_joiners_recompute_after_remote_invalidation
+);
 
 fn refresh_joiners_recompute_after_remote_invalidation(subject: &Subject) {
     counting!([
@@ -388,10 +372,7 @@ fn an_invalidation_elsewhere_ends_the_flight_at_once(subject: &Subject) {
 
 /// It counts as precached, so nothing older may remain, whoever took its lease: they may store nothing.
 fn an_unmarked_precached_value_leaves_nothing_older(subject: &Subject) {
-    #[cachier(backend = registered("store"))]
-    fn double(number: u64) -> u64 {
-        number * 2
-    }
+    double!(backend = registered("store"));
 
     assert_eq!(double(21), 42);
     subject.drop_marks_on_its_way();

@@ -2,14 +2,15 @@
 
 use std::time::{Duration, Instant};
 
-use cachier::{Call, CallOptions, Outcome, cachier};
+use cachier::{Call, CallOptions, Outcome};
 use cachier_servers::proxy::Proxy;
 use cachier_tests::callers::Callers;
+use cachier_tests::double;
 use cachier_tests::wait::until;
 
-use crate::store::Subject;
+use crate::store::{Subject, is_tried_in_a_process};
 
-crate::on_every_server! {
+crate::on_every_server! { if is_tried_in_a_process:
     calls_hit_soon_after_a_long_outage
     invalidations_after_an_outage_succeed
 }
@@ -17,10 +18,7 @@ crate::on_every_server! {
 /// Tolerance beyond the budget, for loaded machines.
 const SLACK: Duration = Duration::from_millis(1900);
 
-#[cachier(backend = registered("store"))]
-fn double(number: u64) -> u64 {
-    number * 2
-}
+double!(backend = registered("store"));
 
 fn call(number: u64) -> Call<u64> {
     double::call_detailed(CallOptions::new(), number)
@@ -52,9 +50,6 @@ fn serve(proxy: &Proxy) {
 fn calls_hit_soon_after_a_long_outage(subject: &Subject) {
     /// Failing probes until the pause between them is as long as it gets.
     const PROBES: u32 = 3;
-    if !subject.is_tried_here() {
-        return;
-    }
     let proxy = served(subject);
     hang(&proxy);
     let mut probes = 0;
@@ -75,9 +70,6 @@ fn calls_hit_soon_after_a_long_outage(subject: &Subject) {
 }
 
 fn invalidations_after_an_outage_succeed(subject: &Subject) {
-    if !subject.is_tried_here() {
-        return;
-    }
     let proxy = served(subject);
     hang(&proxy);
     serve(&proxy);

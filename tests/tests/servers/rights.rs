@@ -1,27 +1,18 @@
 //! A read-only user is served what is stored, and no call of his fails.
 
-use cachier::{CallOptions, ErrorKind, Outcome, cachier};
+use cachier::{CallOptions, ErrorKind, Outcome};
 use cachier_metrics::{ErrorLabel, Operation};
 use cachier_servers::s3::Place;
 use cachier_tests::callers::{Callers, runtime};
+use cachier_tests::double;
 use sqlx::{AssertSqlSafe, Connection, MySqlConnection, PgConnection};
 
 use crate::store::{Store, Subject};
 
-crate::on_every_server! {
-    a_read_only_user_is_served
-}
-crate::on_every_store!(@ s3: S3, [
-    a_read_only_user_is_served
-]);
-crate::on_every_store!(@ sqlite: Sqlite, [
-    a_read_only_user_is_served
-]);
+crate::on_every_server! { a_read_only_user_is_served }
+crate::on_stores!([s3: S3, sqlite: Sqlite] { a_read_only_user_is_served });
 
-#[cachier(backend = registered("store"), enable_metrics)]
-fn double(number: u64) -> u64 {
-    number * 2
-}
+double!(backend = registered("store"), enable_metrics);
 
 fn a_read_only_user_is_served(subject: &Subject) {
     let (own, _server);

@@ -14,9 +14,7 @@ use sqlx::{Connection, SqliteConnection};
 
 use crate::store::Subject;
 
-crate::on_every_store!(@ sqlite: Sqlite, [
-    a_full_disk_costs_only_results
-]);
+crate::on_stores!([sqlite: Sqlite] { a_full_disk_costs_only_results });
 
 /// The length of values: a few pages.
 const LENGTH: usize = 20_000;

@@ -1,24 +1,19 @@
 //! Credentials are never shown: not in errors, logs or metrics.
 
 use std::error::Error as _;
-use std::fmt::{Debug, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use cachier::{Backend, CallOptions, Error, PrometheusExporter, S3Backend, cachier};
 use cachier_servers::free_port;
 use cachier_tests::callers::runtime;
-use tracing::field::{Field, Visit};
-use tracing::span::{Attributes, Id, Record};
-use tracing::{Event, Metadata};
+use cachier_tests::double;
+use cachier_tests::listener::Listener;
 
-use crate::store::{Store, Subject};
+use crate::store::{Store, Subject, is_tried_in_a_process};
 
-crate::on_every_server! {
-    credentials_are_never_shown
-}
-crate::on_every_store!(@ s3: S3, [
-    credentials_are_never_shown
-]);
+crate::on_stores!([redis: Redis, postgres: Postgres, mariadb: MariaDb, mongo: Mongo, s3: S3] {
+    if is_tried_in_a_process: credentials_are_never_shown
+});
 
 /// Part of all secrets.
 const SECRET: &str = "s3cr3t";
@@ -36,10 +31,7 @@ const RAW: [&str; 6] = [
     "6/1?s3cr3t@s3cr3t",
 ];
 
-#[cachier(backend = registered("store"), enable_metrics)]
-fn double(number: u64) -> u64 {
-    number * 2
-}
+double!(backend = registered("store"), enable_metrics);
 
 #[cachier(backend = registered("store"), enable_metrics)]
 async fn triple(number: u64) -> u64 {
@@ -47,11 +39,11 @@ async fn triple(number: u64) -> u64 {
 }
 
 fn credentials_are_never_shown(subject: &Subject) {
-    if !subject.is_tried_here() {
-        return;
-    }
     let shown = Shown::default();
-    tracing::subscriber::set_global_default(Log(shown.clone())).unwrap();
+    let all = shown.clone();
+    // Of all libraries.
+    let log = Listener::new(|_| true, move |_, text| all.add(text));
+    tracing::subscriber::set_global_default(log).unwrap();
     for address in addresses(subject) {
         match connect(subject.store, &address) {
             Ok(backend) => {
@@ -159,48 +151,5 @@ impl Shown {
             self.add(format!("{error} {error:?}"));
             cause = error.source();
         }
-    }
-}
-
-/// Records all events and spans of all libraries.
-struct Log(Shown);
-
-impl tracing::Subscriber for Log {
-    fn enabled(&self, _: &Metadata<'_>) -> bool {
-        true
-    }
-
-    fn new_span(&self, span: &Attributes<'_>) -> Id {
-        let mut line = Line::default();
-        span.record(&mut line);
-        self.0.add(line.0);
-        Id::from_u64(1)
-    }
-
-    fn record(&self, _: &Id, values: &Record<'_>) {
-        let mut line = Line::default();
-        values.record(&mut line);
-        self.0.add(line.0);
-    }
-
-    fn record_follows_from(&self, _: &Id, _: &Id) {}
-
-    fn event(&self, event: &Event<'_>) {
-        let mut line = Line::default();
-        event.record(&mut line);
-        self.0.add(line.0);
-    }
-
-    fn enter(&self, _: &Id) {}
-
-    fn exit(&self, _: &Id) {}
-}
-
-#[derive(Default)]
-struct Line(String);
-
-impl Visit for Line {
-    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
-        let _ = write!(self.0, "{field}={value:?} ");
     }
 }

@@ -368,6 +368,11 @@ impl Subject {
     }
 }
 
+/// As [`Subject::is_tried_here`], for lists of tests.
+pub(crate) fn is_tried_in_a_process(subject: &Subject) -> bool {
+    subject.is_tried_here()
+}
+
 /// A name that no other test uses.
 pub(crate) fn unique(name: &str) -> String {
     use std::hash::{BuildHasher, RandomState};

@@ -3,32 +3,23 @@
 use std::sync::{Arc, Mutex};
 
 use cachier::cachier;
+use cachier_tests::listener::Listener;
 use cachier_tests::sandbox::{in_folder, in_folder_async};
-use tracing::span::{Attributes, Id, Record};
-use tracing::{Event, Metadata, Subscriber};
+use tracing::{Metadata, Subscriber};
 
 /// Remembers the names of all spans.
-#[derive(Clone, Default)]
+#[derive(Default)]
 struct Spans(Arc<Mutex<Vec<&'static str>>>);
 
-impl Subscriber for Spans {
-    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.is_span()
-    }
-
-    fn new_span(&self, span: &Attributes<'_>) -> Id {
-        self.0.lock().unwrap().push(span.metadata().name());
-        Id::from_u64(1)
-    }
-
-    fn record(&self, _: &Id, _: &Record<'_>) {}
-    fn record_follows_from(&self, _: &Id, _: &Id) {}
-    fn event(&self, _: &Event<'_>) {}
-    fn enter(&self, _: &Id) {}
-    fn exit(&self, _: &Id) {}
-}
-
 impl Spans {
+    fn listener(&self) -> impl Subscriber + use<> {
+        let names = Arc::clone(&self.0);
+        let hear = move |metadata: Option<&'static Metadata<'static>>, _| {
+            names.lock().unwrap().push(metadata.unwrap().name());
+        };
+        Listener::new(|metadata| metadata.is_span(), hear)
+    }
+
     fn take(&self) -> Vec<&'static str> {
         std::mem::take(&mut self.0.lock().unwrap())
     }
@@ -66,7 +57,7 @@ impl Service {
 #[tokio::test]
 async fn an_instrumented_function_has_spans_of_computations() {
     let spans = Spans::default();
-    let _guard = tracing::subscriber::set_default(spans.clone());
+    let _guard = tracing::subscriber::set_default(spans.listener());
     in_folder_async(async |_| {
         spans.take();
         for _ in 0..2 {
@@ -104,7 +95,7 @@ fn conditional(id: u64) -> u64 {
 #[test]
 fn conditions_come_before_the_attribute() {
     let spans = Spans::default();
-    tracing::subscriber::with_default(spans.clone(), || {
+    tracing::subscriber::with_default(spans.listener(), || {
         in_folder(|_| {
             spans.take();
             assert_eq!((conditional(1), conditional(1)), (1, 1));
