@@ -153,8 +153,8 @@ impl PrivateFolder {
     fn inspect(&self, operation: Operation) -> Result<(), Error> {
         let at = |error: Error| error.at(self.path.display().to_string());
         // Of a link, the target is checked.
-        let distrust = match (self.path.metadata(), self.access) {
-            (Ok(found), access) => distrust(&found, access),
+        let untrusted = match (self.path.metadata(), self.access) {
+            (Ok(found), access) => untrusted(&found, access),
             (Err(error), access) if error.kind() == io::ErrorKind::NotFound => {
                 return match access {
                     // It will be created for this user alone.
@@ -167,9 +167,9 @@ impl PrivateFolder {
                 return Err(at(Error::io(operation, "cannot look at the folder", error)));
             }
         };
-        if let Some(distrust) = distrust {
-            let error = Error::new(ErrorKind::Denied, operation, distrust.message());
-            return Err(at(error.with_hint(distrust.hint())));
+        if let Some(untrusted) = untrusted {
+            let error = Error::new(ErrorKind::Denied, operation, untrusted.message());
+            return Err(at(error.with_hint(untrusted.hint())));
         }
         // One of a group that somebody removes is to be made anew for the group, so it is looked at each time.
         self.is_trusted
@@ -181,14 +181,14 @@ impl PrivateFolder {
 /// Why a folder is not used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(not(unix), expect(dead_code, reason = "only Unix says whose it is"))]
-enum Distrust {
+enum Untrusted {
     OtherOwner,
     OthersWrite,
     /// It is to be shared with its group, which is not one of this user's, or may not write.
     OtherGroup,
 }
 
-impl Distrust {
+impl Untrusted {
     fn message(self) -> &'static str {
         match self {
             Self::OtherOwner => "the folder belongs to another user, and is not used",
@@ -216,7 +216,7 @@ impl Distrust {
 }
 
 #[cfg(unix)]
-fn distrust(found: &Metadata, access: Access) -> Option<Distrust> {
+fn untrusted(found: &Metadata, access: Access) -> Option<Untrusted> {
     use std::os::unix::fs::MetadataExt;
     let found = Ownership {
         user: found.uid(),
@@ -224,13 +224,13 @@ fn distrust(found: &Metadata, access: Access) -> Option<Distrust> {
         mode: found.mode(),
     };
     match access {
-        Access::User => distrust_of_user(found, this_user()),
-        Access::Group => distrust_of_group(found, this_user(), is_of_this_user),
+        Access::User => untrusted_by_user(found, this_user()),
+        Access::Group => untrusted_by_group(found, this_user(), is_of_this_user),
     }
 }
 
 #[cfg(not(unix))]
-fn distrust(_: &std::fs::Metadata, _: Access) -> Option<Distrust> {
+fn untrusted(_: &std::fs::Metadata, _: Access) -> Option<Untrusted> {
     None
 }
 
@@ -261,11 +261,11 @@ struct Ownership {
 /// A folder of root is as good as an own one, as root can write anywhere; for root itself another user's is not. In a
 /// container with mapped users, owners are given as the container sees them; an unmapped one is nobody.
 #[cfg(unix)]
-fn distrust_of_user(found: Ownership, user: u32) -> Option<Distrust> {
+fn untrusted_by_user(found: Ownership, user: u32) -> Option<Untrusted> {
     if found.user != user && found.user != ROOT {
-        Some(Distrust::OtherOwner)
+        Some(Untrusted::OtherOwner)
     } else if found.mode & WRITABLE != 0 {
-        Some(Distrust::OthersWrite)
+        Some(Untrusted::OthersWrite)
     } else {
         None
     }
@@ -276,18 +276,18 @@ fn distrust_of_user(found: Ownership, user: u32) -> Option<Distrust> {
 /// One that another user owns must be for a group of this user's: else he alone, or a group of his, would choose what is
 /// read here.
 #[cfg(unix)]
-fn distrust_of_group(
+fn untrusted_by_group(
     found: Ownership,
     user: u32,
     is_own_group: impl FnOnce(u32) -> bool,
-) -> Option<Distrust> {
+) -> Option<Untrusted> {
     const WRITABLE_FOR_ALL: u32 = 0o002;
     if found.mode & WRITABLE_FOR_ALL != 0 {
-        return Some(Distrust::OthersWrite);
+        return Some(Untrusted::OthersWrite);
     }
     let is_own = found.user == user || found.user == ROOT;
     let is_shared = || found.mode & WRITABLE_FOR_GROUP != 0 && is_own_group(found.group);
-    (!is_own && !is_shared()).then_some(Distrust::OtherGroup)
+    (!is_own && !is_shared()).then_some(Untrusted::OtherGroup)
 }
 
 #[cfg(unix)]
@@ -311,24 +311,24 @@ mod tests {
         for (owner, mode, user, expected) in [
             (ME, 0o700, ME, None),
             (ME, 0o755, ME, None),
-            (ME, 0o775, ME, Some(Distrust::OthersWrite)),
-            (ME, 0o777, ME, Some(Distrust::OthersWrite)),
-            (ME, 0o702, ME, Some(Distrust::OthersWrite)),
+            (ME, 0o775, ME, Some(Untrusted::OthersWrite)),
+            (ME, 0o777, ME, Some(Untrusted::OthersWrite)),
+            (ME, 0o702, ME, Some(Untrusted::OthersWrite)),
             (ROOT, 0o755, ME, None),
-            (ROOT, 0o1777, ME, Some(Distrust::OthersWrite)),
-            (ME, 0o700, ROOT, Some(Distrust::OtherOwner)),
-            (OTHER, 0o700, ME, Some(Distrust::OtherOwner)),
-            (NOBODY, 0o755, ME, Some(Distrust::OtherOwner)),
+            (ROOT, 0o1777, ME, Some(Untrusted::OthersWrite)),
+            (ME, 0o700, ROOT, Some(Untrusted::OtherOwner)),
+            (OTHER, 0o700, ME, Some(Untrusted::OtherOwner)),
+            (NOBODY, 0o755, ME, Some(Untrusted::OtherOwner)),
             (ROOT, 0o700, ROOT, None),
         ] {
-            let found = distrust_of_user(of(owner, TEAM, mode), user);
+            let found = untrusted_by_user(of(owner, TEAM, mode), user);
             assert_eq!(found, expected, "{owner} {mode:o} {user}");
         }
     }
 
     #[test]
     fn a_shared_folder_is_trusted_within_its_group() {
-        let other_group = Some(Distrust::OtherGroup);
+        let other_group = Some(Untrusted::OtherGroup);
         for (owner, group, mode, user, expected) in [
             (ME, TEAM, 0o2770, ME, None),
             (OTHER, TEAM, 0o2770, ME, None),
@@ -342,12 +342,12 @@ mod tests {
             (NOBODY, NOBODY, 0o770, ME, other_group),
             (OTHER, OTHER, 0o770, ROOT, other_group),
             // For everybody.
-            (ME, TEAM, 0o777, ME, Some(Distrust::OthersWrite)),
-            (ROOT, TEAM, 0o1777, ME, Some(Distrust::OthersWrite)),
-            (OTHER, TEAM, 0o2772, ME, Some(Distrust::OthersWrite)),
+            (ME, TEAM, 0o777, ME, Some(Untrusted::OthersWrite)),
+            (ROOT, TEAM, 0o1777, ME, Some(Untrusted::OthersWrite)),
+            (OTHER, TEAM, 0o2772, ME, Some(Untrusted::OthersWrite)),
         ] {
             let found = of(owner, group, mode);
-            let found = distrust_of_group(found, user, |group| group == TEAM);
+            let found = untrusted_by_group(found, user, |group| group == TEAM);
             assert_eq!(found, expected, "{owner} {group} {mode:o} {user}");
         }
     }

@@ -173,7 +173,7 @@ impl BackendHandle {
     }
 
     /// How long the store had not answered anybody when an operation was sent that was requested at this moment.
-    pub(crate) fn unanswered_for(&self, requested: u64, sent: &SendTime) -> Duration {
+    pub(crate) fn unanswered_time(&self, requested: u64, sent: &SendTime) -> Duration {
         let answered = self.last_answer().unwrap_or(0);
         Duration::from_nanos(sent.moment().saturating_sub(requested.max(answered)))
     }

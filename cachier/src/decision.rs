@@ -129,7 +129,7 @@ pub(crate) fn decide(
                     None => Action::ServeStaleAndRefresh(age),
                 };
             }
-            None if backoff == Some(Backoff::Failed) && may_stand_in(age, rules, max_age) => {
+            None if backoff == Some(Backoff::Failed) && may_serve_stale(age, rules, max_age) => {
                 return Action::ServeStale(age, Backoff::Failed);
             }
             None => Reason::Stale,
@@ -198,7 +198,7 @@ pub(crate) fn accept(
 }
 
 /// Whether a value of this age may be served in place of a failure.
-fn may_stand_in(age: Duration, rules: &Rules, max_age: Option<Duration>) -> bool {
+fn may_serve_stale(age: Duration, rules: &Rules, max_age: Option<Duration>) -> bool {
     accept(age, Source::Failure, rules, max_age).is_some()
 }
 
@@ -286,7 +286,7 @@ pub(crate) fn decide_result(
             Stored::Absent | Stored::Unknown => ResultAction::Share,
         },
         ResultKind::Failed => match stored {
-            Stored::Aged(age) if may_stand_in(age, rules, max_age) => ResultAction::ServeStale,
+            Stored::Aged(age) if may_serve_stale(age, rules, max_age) => ResultAction::ServeStale,
             _ => ResultAction::Share,
         },
     }

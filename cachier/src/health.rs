@@ -247,12 +247,14 @@ async fn probe(context: &'static Context, name: String, handle: &BackendHandle) 
     let policy = policy(context);
     let key = key(&policy);
     let backend = &*handle.backend;
-    let asked = async {
+    let probed = async {
         backend.check().await?;
-        ask_as_a_call(backend, &key, policy.lease_period).await
+        probe_like_a_miss(backend, &key, policy.lease_period).await
     };
-    let asked = context.timer.timeout(Some(policy.operation_timeout), asked);
-    let error = match asked.await {
+    let probed = context
+        .timer
+        .timeout(Some(policy.operation_timeout), probed);
+    let error = match probed.await {
         Some(result) => result
             .inspect(|()| handle.record_answer(context.clock.now()))
             .err(),
@@ -271,7 +273,11 @@ async fn probe(context: &'static Context, name: String, handle: &BackendHandle) 
 }
 
 /// Does what a miss does, except storing.
-async fn ask_as_a_call(backend: &dyn Backend, key: &Key, period: Duration) -> Result<(), Error> {
+async fn probe_like_a_miss(
+    backend: &dyn Backend,
+    key: &Key,
+    period: Duration,
+) -> Result<(), Error> {
     let loaded = backend.load(key).await?;
     let seen = loaded.map(|loaded| loaded.version);
     match backend.lease(key, seen.as_ref(), period).await? {

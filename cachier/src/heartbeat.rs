@@ -44,14 +44,14 @@ pub(crate) fn release_later(backend: &Arc<dyn Backend>, lease: Lease, after: Dur
             Timer::system().sleep(after).await;
         }
         // After a period it has ended by itself.
-        let release = release_at_last(backend, lease);
+        let release = release_with_retries(backend, lease);
         Timer::system().timeout(Some(period), release).await;
     };
     executor().spawn(released).detach();
 }
 
 /// Releases a lease, for which others may be waiting, over one connection after the other: some may be lost.
-async fn release_at_last(backend: Arc<dyn Backend>, lease: Lease) {
+async fn release_with_retries(backend: Arc<dyn Backend>, lease: Lease) {
     let (timer, mut pause) = (Timer::system(), RELEASE_TIMEOUT);
     loop {
         let release = catch_panic(async { backend.release(lease.share()).await });

@@ -276,7 +276,7 @@ mod tests {
     const ACQUIRED: Poll<Result<(), Rejected>> = Poll::Ready(Ok(()));
 
     /// Neither quick nor slow.
-    const MEANWHILE: u64 = 200;
+    const USUAL_TIME: u64 = 200;
 
     /// How many permits are granted when one in flight leaves at this moment.
     fn leave(limiter: &mut State, ticket: u64, now: u64) -> usize {
@@ -296,7 +296,7 @@ mod tests {
         ];
         for (leaves, (priority, next)) in (0..).zip(order) {
             assert_eq!(poll(&mut limiter, priority, next), Poll::Pending);
-            assert_eq!(leave(&mut limiter, leaves, MEANWHILE), 1);
+            assert_eq!(leave(&mut limiter, leaves, USUAL_TIME), 1);
             assert_eq!(poll(&mut limiter, priority, next), ACQUIRED);
         }
         assert!(limiter.waiting.is_empty());
@@ -306,8 +306,8 @@ mod tests {
     fn a_waiter_that_gives_up_leaves_the_queue() {
         let mut limiter = full();
         let [(first, _), (second, _)] = [(); 2].map(|()| limiter.join(Priority::New, 1));
-        assert_eq!(leave(&mut limiter, first, MEANWHILE), 0);
-        assert_eq!(leave(&mut limiter, 0, MEANWHILE), 1);
+        assert_eq!(leave(&mut limiter, first, USUAL_TIME), 0);
+        assert_eq!(leave(&mut limiter, 0, USUAL_TIME), 1);
         assert_eq!(poll(&mut limiter, Priority::New, second), ACQUIRED);
     }
 
@@ -352,7 +352,7 @@ mod tests {
             ACQUIRED,
             "it is under way"
         );
-        assert_eq!(leave(&mut limiter, 0, MEANWHILE), 0);
+        assert_eq!(leave(&mut limiter, 0, USUAL_TIME), 0);
         assert_eq!(limiter.join(Priority::New, 2), (waits + 1, true));
     }
 }

@@ -1,4 +1,4 @@
-//! Problems, told once per cause and process: to a listener, else on standard error unless a subscriber is there.
+//! Problems, reported once per cause and process: to a listener, else on standard error unless a subscriber is there.
 
 use std::collections::HashSet;
 #[cfg(unix)]
@@ -15,7 +15,7 @@ use crate::environment;
 
 /// The most lines that a process writes.
 const MAX_LINES: usize = 20;
-/// Causes beyond these are not told.
+/// Causes beyond these are not reported.
 const MAX_CAUSES: usize = 1_000;
 /// In characters.
 const MAX_LENGTH: usize = 1_000;
@@ -24,7 +24,7 @@ const HASH_DIGITS: usize = 64;
 
 type Listener = Arc<dyn Fn(&str) + Send + Sync>;
 
-static TOLD: PerProcess<Mutex<Told>> = PerProcess::new(|_| Mutex::default());
+static REPORTED: PerProcess<Mutex<Reported>> = PerProcess::new(|_| Mutex::default());
 static LISTENER: PerProcess<Mutex<Option<Listener>>> = PerProcess::new(copied);
 
 /// Passes problems that nobody would see otherwise, such as an unreachable store, to `listener` instead of standard error. A
@@ -47,15 +47,16 @@ pub fn on_problem(listener: impl Fn(&str) + Send + Sync + 'static) {
     drop(before);
 }
 
-/// Tells a problem, unless its cause was told before.
-pub(crate) fn tell(cause: &str, problem: &str) {
+/// Reports a problem, unless its cause was reported before.
+pub(crate) fn report(cause: &str, problem: &str) {
     let listener = locked(&LISTENER).clone();
     if let Some(listener) = listener {
-        if locked(&TOLD).is_first(cause) {
+        if locked(&REPORTED).is_first(cause) {
             // A panic must not reach the call.
             let _ = catch_unwind(AssertUnwindSafe(|| listener(&presentable(problem))));
         }
-    } else if !environment::is_quiet() && !somebody_listens() && locked(&TOLD).may_write(cause) {
+    } else if !environment::is_quiet() && !somebody_listens() && locked(&REPORTED).may_write(cause)
+    {
         write(&format!("cachier: {}\n", presentable(problem)));
     }
 }
@@ -82,14 +83,14 @@ fn write(line: &str) {
     let _ = stderr().write_all(line.as_bytes());
 }
 
-/// What this process has told.
+/// What this process has reported.
 #[derive(Default)]
-struct Told {
+struct Reported {
     causes: HashSet<String>,
     lines: usize,
 }
 
-impl Told {
+impl Reported {
     fn is_first(&mut self, cause: &str) -> bool {
         self.causes.len() < MAX_CAUSES
             && !self.causes.contains(cause)
@@ -131,16 +132,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn causes_are_told_once_and_lines_bounded() {
-        let mut told = Told::default();
-        assert!(told.is_first("a") && !told.is_first("a") && told.is_first("b"));
-        let causes = (0..2 * MAX_CAUSES).filter(|cause| told.is_first(&cause.to_string()));
+    fn causes_are_reported_once_and_lines_bounded() {
+        let mut reported = Reported::default();
+        assert!(reported.is_first("a") && !reported.is_first("a") && reported.is_first("b"));
+        let causes = (0..2 * MAX_CAUSES).filter(|cause| reported.is_first(&cause.to_string()));
         assert_eq!(causes.count(), MAX_CAUSES - 2);
-        let mut told = Told::default();
-        assert!(told.may_write("0") && !told.may_write("0"));
-        let lines = (0..100).filter(|cause| told.may_write(&cause.to_string()));
+        let mut reported = Reported::default();
+        assert!(reported.may_write("0") && !reported.may_write("0"));
+        let lines = (0..100).filter(|cause| reported.may_write(&cause.to_string()));
         assert_eq!(lines.count(), MAX_LINES - 1);
-        assert!(told.is_first("99"));
+        assert!(reported.is_first("99"));
     }
 
     #[test]

@@ -145,9 +145,9 @@ mod tests {
     use crate::options::Options;
 
     /// A function that is never called, by its number.
-    struct Uncalled(#[expect(dead_code, reason = "one of its own for each address")] u8);
+    struct Stub(#[expect(dead_code, reason = "one of its own for each address")] u8);
 
-    impl AnnotatedFunction for Uncalled {
+    impl AnnotatedFunction for Stub {
         fn register(&'static self) {}
 
         fn metrics(&'static self, _: &'static str) -> Option<&'static CacheMetrics> {
@@ -190,8 +190,8 @@ mod tests {
 
     #[test]
     fn a_function_that_is_expected_again_takes_no_more_room() {
-        static ONE: Uncalled = Uncalled(1);
-        static OTHER: Uncalled = Uncalled(2);
+        static ONE: Stub = Stub(1);
+        static OTHER: Stub = Stub(2);
         let registry = Registry::new(Switches::default());
         for _ in 0..3 {
             for (function, instantiation) in [(&ONE, "u8"), (&ONE, "u16"), (&OTHER, "u8")] {

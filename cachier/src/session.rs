@@ -246,7 +246,7 @@ impl<'a> Session<'a> {
             let left = self
                 .budget
                 .left()
-                .saturating_sub(handle.unanswered_for(requested, sent));
+                .saturating_sub(handle.unanswered_time(requested, sent));
             self.on_thread_if_sync(operation, left, work).await
         };
         let done = self

@@ -8,7 +8,7 @@ use cachier_backends::{Error, ErrorKind};
 
 use crate::call::Call;
 use crate::environment;
-use crate::problems::tell;
+use crate::problems::report;
 
 /// A hit on the fast path.
 #[inline]
@@ -78,7 +78,7 @@ pub(crate) fn store_problem(function: &str, store: impl FnOnce() -> Store, error
             }
         }
     };
-    tell(&cause, &problem);
+    report(&cause, &problem);
 }
 
 /// What a failure of a store has in common with others of the same cause, whatever operation and entry it was found with.
@@ -108,7 +108,7 @@ fn os_error(error: &Error) -> Option<i32> {
 /// A problem that only a person can mend.
 pub(crate) fn found(error: &Error) {
     let problem = error.to_string();
-    tell(&problem, &problem);
+    report(&problem, &problem);
 }
 
 /// Tells of unusable environment variables, once.
@@ -129,7 +129,7 @@ pub(crate) fn refresh_failed(function: &str) {
     #[cfg(feature = "tracing")]
     tracing::warn!(target: "cachier", function, "a background recomputation failed; the old value stays");
     let problem = format!("`{function}`: a background recomputation failed; the old value stays");
-    tell(&problem, &problem);
+    report(&problem, &problem);
 }
 
 /// An unbounded cache in memory that has grown large.
@@ -139,7 +139,7 @@ pub(crate) fn memory_is_large(function: &str, entries: u64) {
     tracing::warn!(target: "cachier", function, entries, "a cache without bounds has grown large; set `capacity`");
     let problem =
         format!("`{function}`: a cache without bounds has {entries} entries; set `capacity`");
-    tell(&problem, &problem);
+    report(&problem, &problem);
 }
 
 /// A backend without a configured address.
@@ -157,5 +157,5 @@ pub(crate) fn unused_folders_stay(error: &std::io::Error) {
     #[cfg(feature = "tracing")]
     tracing::warn!(target: "cachier", %error, "cache folders that nobody uses any more could not be removed");
     let problem = format!("cache folders that nobody uses any more could not be removed: {error}");
-    tell("unused folders", &problem);
+    report("unused folders", &problem);
 }

@@ -124,7 +124,7 @@ impl HeapSize {
     }
 
     /// Both beside each other, before padding. Fields are in the order of their alignment, so that none stands between.
-    fn beside(self, other: Self) -> Self {
+    fn plus(self, other: Self) -> Self {
         Self {
             inline: self.inline + other.inline,
             align: self.align.max(other.align),
@@ -160,7 +160,7 @@ impl HeapSize {
     fn tagged(self) -> Self {
         match self.has_niche {
             true => self,
-            false => self.beside(Self::number(1)).padded().with_niche(),
+            false => self.plus(Self::number(1)).padded().with_niche(),
         }
     }
 }
@@ -181,7 +181,7 @@ impl Parts {
             Holder::List => self.kinds[0].add(taken),
             // Keys and values take turns.
             Holder::Map => self.kinds[(self.count % 2) as usize].add(taken),
-            Holder::InPlace | Holder::Variant => self.sum = self.sum.beside(taken),
+            Holder::InPlace | Holder::Variant => self.sum = self.sum.plus(taken),
         }
         self.count += 1;
         Ok(())
@@ -189,7 +189,7 @@ impl Parts {
 
     fn taken(self) -> HeapSize {
         let [one, other] = self.kinds;
-        let item = one.beside(other).padded();
+        let item = one.plus(other).padded();
         let held = |bytes| {
             let mut taken = HeapSize::behind_header(bytes);
             taken.heap += item.heap;

@@ -86,7 +86,7 @@ fn open_regular(options: &mut OpenOptions, path: &Path) -> io::Result<(File, Met
 fn names_no_file(error: &io::Error) -> bool {
     use rustix::io::Errno;
     // Systems report a link by one of the first two, a socket by one of the last three.
-    let said = [
+    let errnos = [
         Errno::LOOP,
         Errno::MLINK,
         Errno::ISDIR,
@@ -94,7 +94,8 @@ fn names_no_file(error: &io::Error) -> bool {
         Errno::NODEV,
         Errno::OPNOTSUPP,
     ];
-    said.iter()
+    errnos
+        .iter()
         .any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
 }
 

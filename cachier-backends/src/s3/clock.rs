@@ -15,8 +15,8 @@ pub(super) struct ServerClock(Arc<Mutex<Option<DateTime>>>);
 impl ServerClock {
     /// The time of the response; this machine's if it had none.
     pub(super) fn now(&self) -> DateTime {
-        let said = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        said.unwrap_or_else(|| DateTime::from(SystemTime::now()))
+        let time = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        time.unwrap_or_else(|| DateTime::from(SystemTime::now()))
     }
 }
 

@@ -24,7 +24,7 @@ use crate::process::ProcessOnce;
 /// Initializes what every client needs.
 pub(super) fn prepare() -> Result<(), Error> {
     static CLIENTS: ProcessOnce = ProcessOnce::new();
-    usable(CLIENTS.get(|| rehearse(NeverSent)))
+    usable(CLIENTS.get(|| warm_up(NeverSent)))
 }
 
 /// Reads the root certificates, which takes long.
@@ -42,7 +42,7 @@ fn usable(is_prepared: bool) -> Result<(), Error> {
 }
 
 /// Runs a request through a client up to the point where it would be sent.
-fn rehearse(stop: impl Intercept + 'static) {
+fn warm_up(stop: impl Intercept + 'static) {
     let config = aws_sdk_s3::Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::from_static("us-east-1"))
@@ -55,7 +55,7 @@ fn rehearse(stop: impl Intercept + 'static) {
         .timeout_config(TimeoutConfig::disabled())
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
     let client = Client::from_conf(config.build());
-    let request = client.head_object().bucket("rehearsal").key("rehearsal");
+    let request = client.head_object().bucket("warm-up").key("warm-up");
     let mut request = pin!(request.customize().interceptor(stop).send());
     let _ = request
         .as_mut()
@@ -68,7 +68,7 @@ struct NeverSent;
 
 impl Intercept for NeverSent {
     fn name(&self) -> &'static str {
-        "cachier: a rehearsal"
+        "cachier: a warm-up"
     }
 
     fn read_before_transmit(
@@ -77,7 +77,7 @@ impl Intercept for NeverSent {
         _: &RuntimeComponents,
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        Err("it is a rehearsal".into())
+        Err("it is a warm-up".into())
     }
 }
 
@@ -110,9 +110,9 @@ mod tests {
     }
 
     #[test]
-    fn a_rehearsal_reaches_the_signed_request_at_once() {
+    fn warming_up_reaches_the_signed_request() {
         let reached = Arc::default();
-        rehearse(Reached(Arc::clone(&reached)));
+        warm_up(Reached(Arc::clone(&reached)));
         assert!(reached.load(Ordering::SeqCst));
     }
 }

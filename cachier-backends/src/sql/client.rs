@@ -24,7 +24,7 @@ pub(super) struct Shared {
 }
 
 /// Has the database give vacant space back when dropped, where it does not do so by itself. Nobody waits.
-pub(super) struct GiveSpaceBack {
+pub(super) struct ReclaimOnDrop {
     #[cfg(feature = "sqlite")]
     pub(super) space: Option<Arc<Space>>,
 }
@@ -71,7 +71,7 @@ impl Shared {
     }
 }
 
-impl Drop for GiveSpaceBack {
+impl Drop for ReclaimOnDrop {
     fn drop(&mut self) {
         #[cfg(feature = "sqlite")]
         if let Some(space) = &self.space {

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use sqlx::SqlStr;
 
 use super::argument::Argument;
-use super::client::{GiveSpaceBack, Requests};
+use super::client::{ReclaimOnDrop, Requests};
 use super::database::{Executed, Pair};
 use super::error::{is_table_missing, is_too_large, may_succeed_again};
 use super::statements::DELETE_BATCH;
@@ -141,7 +141,7 @@ impl Requests {
         arguments.extend(self.notification(key));
         let removed = self.execute(&self.statements().vacate, arguments).await?;
         if removed.rows > 0 {
-            drop(self.give_space_back());
+            drop(self.reclaim_on_drop());
             return Ok(Some(true));
         }
         let (_, there) = self.look(key).await?;
@@ -151,7 +151,9 @@ impl Requests {
     /// The current revision, and the owner of a valid lease.
     pub(super) async fn look(&self, key: &Key) -> Result<Pair, Error> {
         self.ensure_table().await?;
-        let found = self.pair(&self.statements().look, vec![id(key)]).await?;
+        let found = self
+            .pair(&self.statements().lease_state, vec![id(key)])
+            .await?;
         Ok(found.unwrap_or_default())
     }
 
@@ -198,20 +200,20 @@ impl Requests {
         arguments.extend(self.notification(key));
         let removed = self.execute(&self.statements().remove_entry, arguments.clone());
         if removed.await?.rows > 0 {
-            drop(self.give_space_back());
+            drop(self.reclaim_on_drop());
             return Ok(true);
         }
         // A lease, or an entry that its owner has stored just now.
         let removed = self.execute(&self.statements().remove_any, arguments);
         if removed.await?.rows > 0 {
-            drop(self.give_space_back());
+            drop(self.reclaim_on_drop());
         }
         Ok(false)
     }
 
     pub(super) async fn clear(&self, scope: &Scope) -> Result<u64, Error> {
         self.ensure_table().await?;
-        let _vacant = self.give_space_back();
+        let _reclaim = self.reclaim_on_drop();
         // First the leases without an entry: whatever an owner stored before this is removed with the entries.
         let arguments = vec![Argument::of_scope(scope)];
         self.execute(&self.statements().clear_cold, arguments.clone())
@@ -237,7 +239,7 @@ impl Requests {
         created_before: SystemTime,
     ) -> Result<u64, Error> {
         self.ensure_table().await?;
-        let _vacant = self.give_space_back();
+        let _reclaim = self.reclaim_on_drop();
         let scope = Argument::of_scope(scope);
         let cutoff = Argument::Number(Some(micros(created_before)));
         let statements = self.statements();
@@ -269,8 +271,8 @@ impl Requests {
 
     /// Has the database give vacant space back when this is dropped: also after a failure or a cancellation, which may come when
     /// half is removed.
-    fn give_space_back(&self) -> GiveSpaceBack {
-        GiveSpaceBack {
+    fn reclaim_on_drop(&self) -> ReclaimOnDrop {
+        ReclaimOnDrop {
             #[cfg(feature = "sqlite")]
             space: self.shared.space.clone(),
         }

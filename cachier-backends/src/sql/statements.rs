@@ -14,7 +14,7 @@ pub(super) struct Statements {
     pub(super) migrations: Vec<SqlStr>,
     pub(super) request_limit: Option<SqlStr>,
     pub(super) load: SqlStr,
-    pub(super) look: SqlStr,
+    pub(super) lease_state: SqlStr,
     pub(super) store: SqlStr,
     pub(super) store_leased: SqlStr,
     pub(super) lease_cold: SqlStr,
@@ -61,7 +61,7 @@ impl Statements {
                 .collect(),
             request_limit: dialect.request_limit.map(ready),
             load: ready(LOAD),
-            look: ready(LOOK),
+            lease_state: ready(LEASE_STATE),
             store: notifying(&format!("{STORE} {}", dialect.or_replace)),
             store_leased: notifying(STORE_LEASED),
             lease_cold: ready(&format!("{LEASE_COLD} {}", dialect.or_lease)),
@@ -96,7 +96,7 @@ const SCHEMA_VERSION: &str = "SELECT CAST(version AS {integer}), \
      CAST((SELECT COUNT(*) FROM (SELECT 1 FROM {table} LIMIT 0) AS no_rows) AS {integer}) FROM {table}_schema";
 // No condition on `created`, which would be expensive: a lease alone has no revision.
 const LOAD: &str = "SELECT revision, entry FROM {table} WHERE id = ?";
-const LOOK: &str =
+const LEASE_STATE: &str =
     "SELECT revision, CASE WHEN owned_until > {now} THEN owner END FROM {table} WHERE id = ?";
 const STORE: &str = "INSERT INTO {table} (id, scope, entry, revision, created, expires, size) \
      VALUES (?, ?, ?, ?, ?, ?, ?)";

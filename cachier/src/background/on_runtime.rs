@@ -55,7 +55,7 @@ pub(super) fn run(
         scope(function.context, task).await;
     });
     if function.has_lost_runtime.load(Ordering::Relaxed) {
-        return run_on_own(function, work);
+        return run_on_own_thread(function, work);
     }
     let cell = Arc::new(TaskCell(Mutex::new(State::Queued(work))));
     let watch = watch(function, Arc::clone(&cell), runtime.clone());
@@ -110,7 +110,7 @@ impl Future for OnRuntime {
 impl Drop for OnRuntime {
     fn drop(&mut self) {
         match self.cell.replace(State::Gone) {
-            State::Queued(work) => run_on_own(self.function, work),
+            State::Queued(work) => run_on_own_thread(self.function, work),
             State::Started(work, _) => {
                 // Before the key can be recomputed again.
                 self.function
@@ -166,7 +166,7 @@ async fn watch(function: &'static Function, cell: Arc<TaskCell>, runtime: Handle
     let timer = Timer::system();
     timer.sleep(START_TIMEOUT).await;
     if let Some(work) = cell.take(State::queued) {
-        return run_on_own(function, work);
+        return run_on_own_thread(function, work);
     }
     let mut pause = START_TIMEOUT;
     loop {
@@ -175,7 +175,7 @@ async fn watch(function: &'static Function, cell: Arc<TaskCell>, runtime: Handle
         {
             // Otherwise it would stay as long as its runtime does.
             task.wake();
-            return run_on_own(function, resume(function, work, runtime));
+            return run_on_own_thread(function, resume(function, work, runtime));
         }
         timer.sleep(pause).await;
         pause = (2 * pause).min(MAX_CHECK_INTERVAL);
@@ -202,7 +202,7 @@ async fn is_driven(runtime: &Handle, time: Duration) -> bool {
 }
 
 /// Runs the task on cachier's own runtime, else on a thread. Without either it is dropped, which releases the key.
-fn run_on_own(function: &'static Function, work: impl Future<Output = ()> + Send + 'static) {
+fn run_on_own_thread(function: &'static Function, work: impl Future<Output = ()> + Send + 'static) {
     if let Some(own) = own_runtime() {
         own.spawn(work);
     } else {

@@ -45,7 +45,7 @@ impl<T: Store> CallDriver<T> {
                 self.claim_state = ClaimState::Other;
             }
             Ok(Claim::Changed) => self.lookup = LookupState::Needed,
-            Err(_) => self.go_without_store(),
+            Err(_) => self.proceed_without_store(),
         }
     }
 
@@ -55,7 +55,7 @@ impl<T: Store> CallDriver<T> {
         self.replace_leader();
         match self.core.store.take_over(&self.session, &self.key).await {
             Ok(lease) => self.hold_lease(lease),
-            Err(_) => self.go_without_store(),
+            Err(_) => self.proceed_without_store(),
         }
     }
 
@@ -71,7 +71,7 @@ impl<T: Store> CallDriver<T> {
         if self.session.budget.left().is_zero() {
             // Waiting for another's store operation has used up this call's time for the store.
             self.session.timed_out(Operation::Lease);
-            self.go_without_store();
+            self.proceed_without_store();
             return LookupState::Failed;
         }
         for _ in 0..MAX_CLAIM_ATTEMPTS {
@@ -95,7 +95,7 @@ impl<T: Store> CallDriver<T> {
                     return LookupState::Needed;
                 }
                 Err(_) => {
-                    self.go_without_store();
+                    self.proceed_without_store();
                     return LookupState::Failed;
                 }
             }
@@ -215,7 +215,7 @@ impl<T: Store> CallDriver<T> {
                     Phase::Storing => Operation::Store,
                     Phase::Claiming | Phase::Computing => Operation::Load,
                 });
-                self.go_without_store();
+                self.proceed_without_store();
             }
         }
         None
@@ -334,7 +334,7 @@ impl<T: Store> CallDriver<T> {
                     self.claim_state = ClaimState::Unclaimed;
                     return;
                 }
-                Err(_) => return self.go_without_store(),
+                Err(_) => return self.proceed_without_store(),
             }
         }
     }
@@ -353,7 +353,7 @@ impl<T: Store> CallDriver<T> {
     }
 
     /// The store has failed, so the function runs here, whoever else runs it.
-    fn go_without_store(&mut self) {
+    fn proceed_without_store(&mut self) {
         // Another's, if any.
         self.lease = None;
         self.lookup = LookupState::Failed;

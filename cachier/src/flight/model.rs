@@ -26,7 +26,7 @@ struct Cache {
 
 /// Whether a caller without a flight looks again before it leads one.
 #[derive(Clone, Copy)]
-enum SecondLook {
+enum DoubleCheck {
     Done,
     Forgotten,
 }
@@ -41,13 +41,13 @@ impl Cache {
         })
     }
 
-    fn get(&self, second_look: SecondLook) -> u64 {
+    fn get(&self, double_check: DoubleCheck) -> u64 {
         loop {
             if let Some(value) = *lock(&self.stored) {
                 return value;
             }
-            let recheck = || match (second_look, *lock(&self.stored)) {
-                (SecondLook::Done, Some(_)) => Recheck::Stored,
+            let recheck = || match (double_check, *lock(&self.stored)) {
+                (DoubleCheck::Done, Some(_)) => Recheck::Stored,
                 _ => Recheck::Unchanged,
             };
             match self.flights.join(&KEY, ComputationId::next(), recheck) {
@@ -79,12 +79,12 @@ impl Cache {
     }
 }
 
-fn all_get(second_look: SecondLook) {
+fn all_get(double_check: DoubleCheck) {
     let cache = Cache::new();
     let callers: Vec<_> = (0..3)
         .map(|_| {
             let cache = Arc::clone(&cache);
-            thread::spawn(move || cache.get(second_look))
+            thread::spawn(move || cache.get(double_check))
         })
         .collect();
     for caller in callers {
@@ -95,13 +95,13 @@ fn all_get(second_look: SecondLook) {
 
 #[test]
 fn one_computation_serves_all_callers() {
-    shuttle::check_random(|| all_get(SecondLook::Done), SCHEDULES);
+    shuttle::check_random(|| all_get(DoubleCheck::Done), SCHEDULES);
 }
 
 #[test]
 #[should_panic(expected = "assertion")]
 fn without_recheck_two_computations_are_found() {
-    shuttle::check_random(|| all_get(SecondLook::Forgotten), SCHEDULES);
+    shuttle::check_random(|| all_get(DoubleCheck::Forgotten), SCHEDULES);
 }
 
 #[test]
@@ -121,11 +121,11 @@ fn an_abandoned_flight_is_taken_over() {
             };
             let second = {
                 let cache = Arc::clone(&cache);
-                thread::spawn(move || cache.get(SecondLook::Done))
+                thread::spawn(move || cache.get(DoubleCheck::Done))
             };
             first.join().unwrap();
             assert_eq!(second.join().unwrap(), 1);
-            assert_eq!(cache.get(SecondLook::Done), 1);
+            assert_eq!(cache.get(DoubleCheck::Done), 1);
         },
         SCHEDULES,
     );

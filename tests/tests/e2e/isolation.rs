@@ -118,7 +118,7 @@ fn background_work_stays_in_its_context() {
 }
 
 #[test]
-fn a_world_lasts_through_panics() {
+fn a_context_outlasts_panics() {
     isolated(|| {
         double(21);
         let inner = std::panic::catch_unwind(|| {

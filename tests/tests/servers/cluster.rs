@@ -90,7 +90,7 @@ fn under_tls_nodes_prove_who_they_are(subject: &Subject) {
 }
 
 fn a_dead_node_costs_only_some_results(subject: &Subject) {
-    if !subject.is_tried_here() {
+    if !subject.runs_here() {
         return;
     }
     let Some(mut cluster) = start_cluster_with_replicas() else {

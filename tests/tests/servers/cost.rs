@@ -9,7 +9,7 @@ use cachier::{
 use cachier_tests::callers::{in_context, runtime};
 use cachier_tests::double;
 
-use crate::store::{Store, Subject, is_tried_in_a_process};
+use crate::store::{Store, Subject, runs_in_a_process};
 
 crate::on_stores!([redis: Redis, postgres: Postgres, mariadb: MariaDb, mongo: Mongo, s3: S3] {
     a_hit_is_one_request_a_miss_three
@@ -17,7 +17,7 @@ crate::on_stores!([redis: Redis, postgres: Postgres, mariadb: MariaDb, mongo: Mo
 mod figures {
     use super::*;
 
-    crate::on_every_store! { if is_tried_in_a_process: the_store_tells_its_figures }
+    crate::on_every_store! { if runs_in_a_process: the_store_tells_its_figures }
 }
 
 double!(backend = registered("store"), enable_metrics);

@@ -10,7 +10,7 @@ use cachier_tests::wait::until;
 
 use crate::store::{Store, Subject};
 
-crate::on_every_server! { if is_tried_here:
+crate::on_every_server! { if runs_here:
     crowds_on_a_hung_server_time_out
     crowds_of_tasks_are_served_and_then_hit
     crowds_of_threads_are_served_and_then_hit
@@ -18,7 +18,7 @@ crate::on_every_server! { if is_tried_here:
 }
 // All other stores but moto, a single-threaded Python server that a crowd overwhelms.
 crate::on_stores!([file: File, sqlite: Sqlite, cluster: Cluster, s3: S3] {
-    if is_tried_here:
+    if runs_here:
     crowds_of_tasks_are_served_and_then_hit
     crowds_of_threads_are_served_and_then_hit
     waiters_of_a_queued_call_are_served
@@ -51,12 +51,12 @@ fn tasks(subject: &Subject) -> usize {
 }
 
 /// Whether this is the process under test. Optimised builds use the default budget.
-fn is_tried_here(subject: &Subject) -> bool {
+fn runs_here(subject: &Subject) -> bool {
     if cfg!(debug_assertions) || matches!(subject.store, Store::S3 | Store::Mongo) {
         // On a busy machine, debug builds stall for a second at times, as do these servers.
         set_global_params(global_params().operation_timeout(Duration::from_secs(3)));
     }
-    subject.is_tried_here()
+    subject.runs_here()
 }
 
 /// Consecutive numbers from zero.

@@ -29,7 +29,7 @@ macro_rules! on_every_server_and_s3 {
     };
 }
 
-on_every_server_and_s3! { if is_tried_here:
+on_every_server_and_s3! { if runs_here:
     calls_compute_or_fail_without_a_server
     a_server_that_goes_away_and_comes_back
     a_hung_server_costs_the_operation_timeout
@@ -51,10 +51,10 @@ mod here {
 mod overwrites {
     use super::*;
 
-    crate::on_every_store! { if is_tried_here: an_overwrite_without_store_is_unavailable }
+    crate::on_every_store! { if runs_here: an_overwrite_without_store_is_unavailable }
 }
 
-crate::on_stores!([sqlite: Sqlite] { if is_tried_here: a_file_that_another_program_holds_or_removes });
+crate::on_stores!([sqlite: Sqlite] { if runs_here: a_file_that_another_program_holds_or_removes });
 
 /// Numbers that no other caller uses.
 static OWN_NUMBER: AtomicU64 = AtomicU64::new(1000);
@@ -117,8 +117,8 @@ fn resumes() {
 }
 
 /// Whether this is the process under test.
-fn is_tried_here(subject: &Subject) -> bool {
-    if !subject.is_tried_here() {
+fn runs_here(subject: &Subject) -> bool {
+    if !subject.runs_here() {
         return false;
     }
     // Without a breaker, every call uses the store.

@@ -15,14 +15,14 @@ use sqlx::{Connection, SqliteConnection};
 use crate::store::{Store, Subject};
 
 crate::on_stores!([redis: Redis, postgres: Postgres, mariadb: MariaDb, mongo: Mongo, s3: S3] {
-    if is_tried_here:
+    if runs_here:
     a_hung_refresh_blocks_no_call
     lost_companion_operations_leave_calls_their_connections
     lost_refreshes_leave_calls_their_connections
     small_values_are_precached_or_refused_within_seconds
 });
 crate::on_stores!([moto: Moto, sqlite: Sqlite] {
-    if is_tried_here:
+    if runs_here:
     a_hung_refresh_blocks_no_call
     small_values_are_precached_or_refused_within_seconds
 });
@@ -58,8 +58,8 @@ async fn refreshed_async(number: u64) -> u64 {
 }
 
 /// Whether this is the process under test, with a breaker that never opens: every call uses the store.
-fn is_tried_here(subject: &Subject) -> bool {
-    if !subject.is_tried_here() {
+fn runs_here(subject: &Subject) -> bool {
+    if !subject.runs_here() {
         return false;
     }
     let params = global_params().operation_timeout(TIMEOUT);
@@ -176,7 +176,7 @@ fn lost_companion_operations_leave_calls_their_connections(subject: &Subject) {
     drop(companion.values());
 }
 
-/// One of each flavour.
+/// One sync and one async.
 fn calls() -> [Call<u64>; 2] {
     [false, true].map(|is_async| call(is_async, CallOptions::new()))
 }

@@ -10,10 +10,10 @@ use cachier_servers::proxy::Proxy;
 use cachier_tests::callers::runtime;
 use cachier_tests::wait::until;
 
-use crate::store::{Subject, is_tried_in_a_process};
+use crate::store::{Subject, runs_in_a_process};
 
 crate::on_stores!([redis: Redis, postgres: Postgres, mariadb: MariaDb, mongo: Mongo, s3: S3] {
-    if is_tried_in_a_process:
+    if runs_in_a_process:
     all_is_well_soon_after_connections_were_lost
     all_is_well_soon_after_answers_were_lost
     all_is_well_soon_after_nothing_came_through

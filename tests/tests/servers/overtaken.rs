@@ -102,7 +102,7 @@ double!(backend = registered("store"), operation_timeout = "60s");
 fn an_overwrite_that_arrives_late_is_not_stored(subject: &Subject) {
     // Without and with an entry.
     for number in [1, 1] {
-        subject.forget_on_its_way();
+        subject.invalidate_next_store();
         let call = double::call_with(CallOptions::new().overwrite_cache(), number);
         assert_eq!((call, subject.was_forgotten()), (2, true));
         assert_eq!(double::peek(number).unwrap(), None);
@@ -112,7 +112,7 @@ fn an_overwrite_that_arrives_late_is_not_stored(subject: &Subject) {
 
 fn a_late_precached_value_is_not_stored(subject: &Subject) {
     for number in [2, 2] {
-        subject.forget_on_its_way();
+        subject.invalidate_next_store();
         // As if it had been invalidated right after.
         double::precache_value(number, 100).unwrap();
         assert!(subject.was_forgotten());
@@ -123,7 +123,7 @@ fn a_late_precached_value_is_not_stored(subject: &Subject) {
 
 fn a_late_max_age_recomputation_is_not_stored(subject: &Subject) {
     double(3);
-    subject.forget_on_its_way();
+    subject.invalidate_next_store();
     let call = double::call_with(CallOptions::new().max_age(Duration::ZERO), 3);
     assert_eq!((call, subject.was_forgotten()), (6, true));
     assert_eq!(double::peek(3).unwrap(), None);
@@ -137,7 +137,7 @@ fn a_late_value_after_timeout_is_not_stored(subject: &Subject) {
     gate.until_arrived(1);
     let waiter = Callers::new().on_threads(1, move || count(store));
     until_waiting(count::metrics(), 1);
-    subject.forget_on_its_way();
+    subject.invalidate_next_store();
     Clock::advance(Duration::from_secs(6));
     assert_eq!(waiter.values(), [2]);
     assert_eq!(
@@ -161,7 +161,7 @@ fn a_late_reentrant_value_is_not_stored(subject: &Subject) {
     }
 
     let store = index(subject);
-    subject.forget_on_its_way();
+    subject.invalidate_next_store();
     assert_eq!(within_itself(store), 3);
     assert!(subject.was_forgotten());
     assert_eq!(within_itself::peek(store).unwrap(), None);
@@ -191,7 +191,7 @@ fn a_late_unshared_value_is_not_stored(subject: &Subject) {
     GATES[usize::from(store)].until_arrived(1);
     let waiter = Callers::new().on_threads(1, move || fails_once(store).unwrap());
     until_waiting(fails_once::metrics(), 1);
-    subject.forget_on_its_way();
+    subject.invalidate_next_store();
     GATES[usize::from(store)].open();
     assert_eq!((owner.values(), waiter.values()), (vec![true], vec![2]));
     assert!(subject.was_forgotten());
@@ -206,7 +206,7 @@ fn a_late_large_overwrite_is_not_stored(subject: &Subject) {
 
     large(7);
     cachier::flush();
-    subject.forget_on_its_way();
+    subject.invalidate_next_store();
     large::call_with(CallOptions::new().overwrite_cache(), 7);
     cachier::flush();
     assert!(subject.was_forgotten());
@@ -270,7 +270,7 @@ fn store_joiners_recompute_after_remote_invalidation(subject: &Subject) {
     }
 
     let store = index(subject);
-    let gate = subject.hold_on_its_way();
+    let gate = subject.hold_next_store();
     assert!(large(store).starts_with('1'));
     gate.until_arrived(1);
     invalidate_elsewhere(subject);
@@ -375,7 +375,7 @@ fn an_unmarked_precached_value_leaves_nothing_older(subject: &Subject) {
     double!(backend = registered("store"));
 
     assert_eq!(double(21), 42);
-    subject.drop_marks_on_its_way();
+    subject.drop_marks_in_next_store();
     double::precache_value(21, 100).unwrap();
     assert_ne!(double::peek(21).unwrap(), Some(42));
 }

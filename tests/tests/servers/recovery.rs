@@ -8,9 +8,9 @@ use cachier_tests::callers::Callers;
 use cachier_tests::double;
 use cachier_tests::wait::until;
 
-use crate::store::{Subject, is_tried_in_a_process};
+use crate::store::{Subject, runs_in_a_process};
 
-crate::on_every_server! { if is_tried_in_a_process:
+crate::on_every_server! { if runs_in_a_process:
     calls_hit_soon_after_a_long_outage
     invalidations_after_an_outage_succeed
 }

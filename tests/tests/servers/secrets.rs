@@ -9,10 +9,10 @@ use cachier_tests::callers::runtime;
 use cachier_tests::double;
 use cachier_tests::listener::Listener;
 
-use crate::store::{Store, Subject, is_tried_in_a_process};
+use crate::store::{Store, Subject, runs_in_a_process};
 
 crate::on_stores!([redis: Redis, postgres: Postgres, mariadb: MariaDb, mongo: Mongo, s3: S3] {
-    if is_tried_in_a_process: credentials_are_never_shown
+    if runs_in_a_process: credentials_are_never_shown
 });
 
 /// Part of all secrets.

@@ -21,7 +21,7 @@ use cachier_tests::layer::Layered;
 use cachier_tests::process::{Process, part, skip};
 use futures_lite::future::block_on;
 
-use crate::spied::{Spied, Spy};
+use crate::observed::{ObservedBackend, Probe};
 
 /// A kind of store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,7 +47,7 @@ pub(crate) struct Subject {
     pub(crate) address: String,
     /// The test's name, by which processes are started.
     test: &'static str,
-    spy: Arc<Spy>,
+    probe: Arc<Probe>,
 }
 
 impl Store {
@@ -58,7 +58,7 @@ impl Store {
             store: self,
             address,
             test,
-            spy: Arc::default(),
+            probe: Arc::default(),
         };
         if part().is_some() {
             let subject = subject(std::env::var(ADDRESS).unwrap());
@@ -237,12 +237,12 @@ impl Subject {
 
     /// Registers this backend instead.
     pub(crate) fn register_backend(&self, backend: Arc<dyn Backend>) {
-        let spied = Spied {
+        let observed = ObservedBackend {
             backend,
             other: self.bare(),
-            spy: Arc::clone(&self.spy),
+            probe: Arc::clone(&self.probe),
         };
-        register_backend("store", Layered(spied)).unwrap();
+        register_backend("store", Layered(observed)).unwrap();
     }
 
     /// The same kind of store on another server.
@@ -251,13 +251,13 @@ impl Subject {
             store: self.store,
             address: address.into(),
             test: self.test,
-            spy: Arc::default(),
+            probe: Arc::default(),
         }
     }
 
     /// Whether this is the process under test. An isolated test's clock stands still, and its stores are not exported,
     /// so the test starts a process of its own.
-    pub(crate) fn is_tried_here(&self) -> bool {
+    pub(crate) fn runs_here(&self) -> bool {
         if part().is_none() {
             self.start("try it", &unique("tried")).finish();
             return false;
@@ -330,24 +330,28 @@ impl Subject {
     }
 
     /// Invalidates the next entry as another process, during its store.
-    pub(crate) fn forget_on_its_way(&self) {
-        self.spy.forgotten.store(true, Ordering::SeqCst);
+    pub(crate) fn invalidate_next_store(&self) {
+        self.probe.forgotten.store(true, Ordering::SeqCst);
     }
 
     /// Drops the marks of running computations as another process, during the next store.
-    pub(crate) fn drop_marks_on_its_way(&self) {
-        self.spy.unmarked.store(true, Ordering::SeqCst);
+    pub(crate) fn drop_marks_in_next_store(&self) {
+        self.probe.unmarked.store(true, Ordering::SeqCst);
     }
 
     /// Whether others have invalidated the entry.
     pub(crate) fn was_forgotten(&self) -> bool {
-        !self.spy.forgotten.load(Ordering::SeqCst)
+        !self.probe.forgotten.load(Ordering::SeqCst)
     }
 
     /// Blocks the next store that runs on its own thread.
-    pub(crate) fn hold_on_its_way(&self) -> Arc<Gate> {
+    pub(crate) fn hold_next_store(&self) -> Arc<Gate> {
         let gate = Arc::new(Gate::new());
-        let mut next = self.spy.gate.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut next = self
+            .probe
+            .gate
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         *next = Some(Arc::clone(&gate));
         gate
     }
@@ -360,7 +364,7 @@ impl Subject {
     /// The key of the entry last used.
     pub(crate) fn last_key(&self) -> Key {
         let key = self
-            .spy
+            .probe
             .last_key
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
@@ -368,9 +372,9 @@ impl Subject {
     }
 }
 
-/// As [`Subject::is_tried_here`], for lists of tests.
-pub(crate) fn is_tried_in_a_process(subject: &Subject) -> bool {
-    subject.is_tried_here()
+/// As [`Subject::runs_here`], for lists of tests.
+pub(crate) fn runs_in_a_process(subject: &Subject) -> bool {
+    subject.runs_here()
 }
 
 /// A name that no other test uses.

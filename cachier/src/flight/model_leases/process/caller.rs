@@ -127,11 +127,11 @@ impl Caller {
             Claim::Granted(_) => self.claim_state = ClaimState::Own,
             Claim::Held(_) => self.claim_state = ClaimState::WaitedTooLong,
             Claim::Changed => {}
-            Claim::Failed => self.go_without_store(),
+            Claim::Failed => self.proceed_without_store(),
         }
     }
 
-    fn go_without_store(&mut self) {
+    fn proceed_without_store(&mut self) {
         self.lease = None;
         self.lookup = LookupResult::Failed;
         self.claim_state = ClaimState::Own;
@@ -219,7 +219,7 @@ impl Caller {
                 return false;
             }
             Claim::Failed => {
-                self.go_without_store();
+                self.proceed_without_store();
                 return false;
             }
         }

@@ -10,15 +10,15 @@ use cachier_tests::gate::Gate;
 use cachier_tests::layer::Layer;
 
 /// A backend that records the key last used.
-pub(super) struct Spied {
+pub(super) struct ObservedBackend {
     pub(super) backend: Arc<dyn Backend>,
     /// The store, as another process uses it.
     pub(super) other: Arc<dyn Backend>,
-    pub(super) spy: Arc<Spy>,
+    pub(super) probe: Arc<Probe>,
 }
 
 /// What a test learns of its backend, and does to it.
-pub(super) struct Spy {
+pub(super) struct Probe {
     pub(super) last_key: PerProcess<Mutex<Option<Key>>>,
     /// Whether others invalidate the next entry during its store.
     pub(super) forgotten: AtomicBool,
@@ -28,7 +28,7 @@ pub(super) struct Spy {
     pub(super) unmarked: AtomicBool,
 }
 
-impl Default for Spy {
+impl Default for Probe {
     fn default() -> Self {
         Self {
             last_key: PerProcess::new(copied),
@@ -39,14 +39,14 @@ impl Default for Spy {
     }
 }
 
-impl Spied {
+impl ObservedBackend {
     fn record(&self, key: &Key) {
-        let last = &self.spy.last_key;
+        let last = &self.probe.last_key;
         *last.lock().unwrap_or_else(PoisonError::into_inner) = Some(key.clone());
     }
 }
 
-impl Layer for Spied {
+impl Layer for ObservedBackend {
     fn behind(&self) -> &dyn Backend {
         &*self.backend
     }
@@ -57,14 +57,18 @@ impl Layer for Spied {
     }
 
     fn store<'a>(&'a self, key: &'a Key, request: StoreRequest<'a>) -> BoxFuture<'a, StoreReply> {
-        let mut next = self.spy.gate.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut next = self
+            .probe
+            .gate
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         let gate = next.take();
         drop(next);
         if let Some(gate) = gate {
             gate.wait();
         }
-        let forgotten = self.spy.forgotten.swap(false, Ordering::SeqCst);
-        let unmarked = self.spy.unmarked.swap(false, Ordering::SeqCst);
+        let forgotten = self.probe.forgotten.swap(false, Ordering::SeqCst);
+        let unmarked = self.probe.unmarked.swap(false, Ordering::SeqCst);
         if !forgotten && !unmarked {
             return self.backend.store(key, request);
         }
