@@ -120,6 +120,15 @@ impl<'s, S: Sink> Canonical<'s, S> {
     }
 }
 
+/// Numbers are written as those of the widest type.
+macro_rules! widened {
+    ($($($method:ident($number:ty)),* => $widest:ident;)*) => {$($(
+        fn $method(self, value: $number) -> Result<(), SerializeError> {
+            self.$widest(value.into())
+        }
+    )*)*};
+}
+
 impl<'s, S: Sink> ser::Serializer for Canonical<'s, S> {
     type Ok = ();
     type Error = SerializeError;
@@ -140,16 +149,10 @@ impl<'s, S: Sink> ser::Serializer for Canonical<'s, S> {
         Ok(())
     }
 
-    fn serialize_u8(self, value: u8) -> Result<(), SerializeError> {
-        self.natural(value.into())
-    }
-
-    fn serialize_u16(self, value: u16) -> Result<(), SerializeError> {
-        self.natural(value.into())
-    }
-
-    fn serialize_u32(self, value: u32) -> Result<(), SerializeError> {
-        self.natural(value.into())
+    widened! {
+        serialize_u8(u8), serialize_u16(u16), serialize_u32(u32) => serialize_u64;
+        serialize_i8(i8), serialize_i16(i16), serialize_i32(i32) => serialize_i64;
+        serialize_f32(f32) => serialize_f64;
     }
 
     fn serialize_u64(self, value: u64) -> Result<(), SerializeError> {
@@ -165,18 +168,6 @@ impl<'s, S: Sink> ser::Serializer for Canonical<'s, S> {
                 Ok(())
             }
         }
-    }
-
-    fn serialize_i8(self, value: i8) -> Result<(), SerializeError> {
-        self.serialize_i64(value.into())
-    }
-
-    fn serialize_i16(self, value: i16) -> Result<(), SerializeError> {
-        self.serialize_i64(value.into())
-    }
-
-    fn serialize_i32(self, value: i32) -> Result<(), SerializeError> {
-        self.serialize_i64(value.into())
     }
 
     fn serialize_i64(mut self, value: i64) -> Result<(), SerializeError> {
@@ -202,10 +193,6 @@ impl<'s, S: Sink> ser::Serializer for Canonical<'s, S> {
                 Ok(())
             }
         }
-    }
-
-    fn serialize_f32(self, value: f32) -> Result<(), SerializeError> {
-        self.serialize_f64(value.into())
     }
 
     fn serialize_f64(mut self, value: f64) -> Result<(), SerializeError> {

@@ -42,9 +42,6 @@ impl Subject {
 const STORED: StoreReply = StoreReply::Stored { evicted: 0 };
 
 pub(super) async fn one_lease_at_a_time(subject: &Subject) {
-    if !subject.has(Capability::Leases) {
-        return;
-    }
     let key = subject.key(1);
     let _lease = subject.lease(&key, None).await;
     assert!(matches!(
@@ -115,9 +112,6 @@ pub(super) async fn a_store_consumes_its_lease(subject: &Subject) {
 }
 
 pub(super) async fn an_oversized_store_ends_its_lease(subject: &Subject) {
-    if !subject.has(Capability::Leases) {
-        return;
-    }
     let (key, large) = (subject.key(1), entry(&vec![7; 16 << 20]));
     // Without and with an entry.
     for _ in 0..2 {
@@ -132,9 +126,6 @@ pub(super) async fn an_oversized_store_ends_its_lease(subject: &Subject) {
 }
 
 pub(super) async fn a_lease_is_granted_for_what_was_seen(subject: &Subject) {
-    if !subject.has(Capability::Leases) {
-        return;
-    }
     let key = subject.key(1);
     let changed = |reply| matches!(reply, LeaseReply::Changed);
     subject.store(&key, &entry(b"one")).await;
@@ -154,9 +145,6 @@ pub(super) async fn a_lease_is_granted_for_what_was_seen(subject: &Subject) {
 }
 
 pub(super) async fn remove_ends_the_lease(subject: &Subject) {
-    if !subject.has(Capability::Leases) {
-        return;
-    }
     let key = subject.key(1);
     // Without and with an entry.
     for _ in 0..2 {
@@ -173,9 +161,6 @@ pub(super) async fn remove_ends_the_lease(subject: &Subject) {
 }
 
 pub(super) async fn clear_ends_the_leases(subject: &Subject) {
-    if !subject.has(Capability::Leases) {
-        return;
-    }
     let (cold, warm) = (subject.key(1), subject.key(2));
     subject.store(&warm, &entry(b"old")).await;
     let seen = subject.version(&warm).await;
@@ -191,9 +176,6 @@ pub(super) async fn clear_ends_the_leases(subject: &Subject) {
 }
 
 pub(super) async fn clear_leases_ends_the_leases_alone(subject: &Subject) {
-    if !subject.has(Capability::Leases) {
-        return;
-    }
     let key = subject.key(1);
     subject.store(&key, &entry(b"old")).await;
     let seen = subject.version(&key).await;
@@ -208,9 +190,6 @@ pub(super) async fn clear_leases_ends_the_leases_alone(subject: &Subject) {
 }
 
 pub(super) async fn a_newer_entry_is_not_overwritten(subject: &Subject) {
-    if !subject.has(Capability::Leases) {
-        return;
-    }
     let key = subject.key(1);
     let lease = subject.lease(&key, None).await;
     subject.store(&key, &entry(b"newer")).await;
@@ -221,9 +200,6 @@ pub(super) async fn a_newer_entry_is_not_overwritten(subject: &Subject) {
 }
 
 pub(super) async fn others_may_store_under_a_lease(subject: &Subject) {
-    if !subject.has(Capability::Leases) {
-        return;
-    }
     for (key, warm) in [1, 2].map(|number| subject.key(number)).iter().zip(WARM) {
         subject.prepare(key, warm).await;
         let lease = subject.lease_on_current(key).await;
@@ -241,9 +217,6 @@ pub(super) async fn others_may_store_under_a_lease(subject: &Subject) {
 }
 
 pub(super) async fn a_forgotten_value_is_not_stored_by_others(subject: &Subject) {
-    if !subject.has(Capability::Leases) {
-        return;
-    }
     let keys: Vec<_> = (0..6).map(|number| subject.key(number)).collect();
     for (number, key) in keys.iter().enumerate() {
         subject.prepare(key, WARM[number % 2]).await;
@@ -264,9 +237,6 @@ pub(super) async fn a_forgotten_value_is_not_stored_by_others(subject: &Subject)
 }
 
 pub(super) async fn whoever_takes_over_is_the_owner(subject: &Subject) {
-    if !subject.has(Capability::Leases) {
-        return;
-    }
     for (key, warm) in [1, 2].map(|number| subject.key(number)).iter().zip(WARM) {
         subject.prepare(key, warm).await;
         let (seen, there) = (subject.version(key).await, subject.bytes(key).await);
@@ -287,9 +257,6 @@ pub(super) async fn whoever_takes_over_is_the_owner(subject: &Subject) {
 }
 
 pub(super) async fn a_forgotten_value_is_not_stored_after_takeover(subject: &Subject) {
-    if !subject.has(Capability::Leases) {
-        return;
-    }
     for (key, warm) in [1, 2].map(|number| subject.key(number)).iter().zip(WARM) {
         subject.prepare(key, warm).await;
         let taken = succeeded(subject.backend.take_over(key, LONG_PERIOD).await);
@@ -338,9 +305,6 @@ pub(super) async fn a_vacated_entry_keeps_its_lease(subject: &Subject) {
 }
 
 pub(super) async fn nothing_newer_is_vacated(subject: &Subject) {
-    if !subject.has(Capability::Leases) {
-        return;
-    }
     for (key, warm) in [1, 2].map(|number| subject.key(number)).iter().zip(WARM) {
         subject.prepare(key, warm).await;
         let lease = subject.lease_on_current(key).await;
@@ -353,9 +317,6 @@ pub(super) async fn nothing_newer_is_vacated(subject: &Subject) {
 }
 
 pub(super) async fn of_many_requests_one_gets_the_lease(subject: &Subject) {
-    if !subject.has(Capability::Leases) {
-        return;
-    }
     for number in 0..4 {
         let key = subject.key(number);
         let backends = [&subject.backend, &subject.other];
@@ -371,9 +332,6 @@ pub(super) async fn of_many_requests_one_gets_the_lease(subject: &Subject) {
 }
 
 pub(super) async fn a_former_owner_stores_and_releases_nothing(subject: &Subject) {
-    if !subject.has(Capability::Leases) {
-        return;
-    }
     let key = subject.key(1);
     // Without and with an entry.
     for value in [b"one", b"two"] {

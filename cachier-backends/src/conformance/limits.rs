@@ -2,12 +2,9 @@
 
 use super::Subject;
 use super::support::{entry, moment, succeeded};
-use crate::backend::{Capability, LeaseReply, Renewal, StoreReply, StoreRequest, Usage};
+use crate::backend::{LeaseReply, Renewal, StoreReply, StoreRequest, Usage};
 
 pub(super) async fn the_oldest_go_when_it_is_full(subject: &Subject) {
-    if !subject.has(Capability::Capacity) {
-        return;
-    }
     let stored = entry(&[0; 1000]);
     let capacity = 20 * stored.len() as u64;
     let mut evicted = 0;
@@ -32,9 +29,6 @@ pub(super) async fn the_oldest_go_when_it_is_full(subject: &Subject) {
 }
 
 pub(super) async fn what_exceeds_the_capacity_is_refused(subject: &Subject) {
-    if !subject.has(Capability::Capacity) {
-        return;
-    }
     let (small, large) = (subject.key(1), subject.key(2));
     subject.store(&small, &entry(b"small")).await;
     let lease = subject.lease(&large, None).await;
@@ -49,9 +43,6 @@ pub(super) async fn what_exceeds_the_capacity_is_refused(subject: &Subject) {
 }
 
 pub(super) async fn cleanup_removes_the_old_ones(subject: &Subject) {
-    if !subject.has(Capability::Cleanup) {
-        return;
-    }
     let stored = entry(b"one");
     for number in 0..10 {
         let request = StoreRequest::new(&stored, moment(number));
@@ -67,9 +58,6 @@ pub(super) async fn cleanup_removes_the_old_ones(subject: &Subject) {
 }
 
 pub(super) async fn cleanup_ends_no_lease(subject: &Subject) {
-    if !(subject.has(Capability::Cleanup) && subject.has(Capability::Leases)) {
-        return;
-    }
     let (cold, warm, scope) = (subject.key(1), subject.key(2), subject.scope("function"));
     subject.store(&warm, &entry(b"old")).await;
     let seen = subject.version(&warm).await;
@@ -93,9 +81,6 @@ pub(super) async fn cleanup_ends_no_lease(subject: &Subject) {
 }
 
 pub(super) async fn usage_follows_what_happens(subject: &Subject) {
-    if !subject.has(Capability::Usage) {
-        return;
-    }
     let scope = subject.scope("function");
     let usage = || async { succeeded(subject.other.usage(&scope).await) };
     let holds = |entries, bytes| {

@@ -4,6 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 
 use super::{Subject, entries, leases, limits};
+use crate::backend::Capability;
 
 /// A required behaviour of backends.
 ///
@@ -16,7 +17,7 @@ use super::{Subject, entries, leases, limits};
 /// ```
 pub type Property = for<'a> fn(&'a Subject) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
 
-/// Calls a macro with its own arguments and the names of all properties.
+/// Calls a macro with its own arguments and the names of all properties, with what a backend must be capable of.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! for_each_conformance_property {
@@ -32,34 +33,34 @@ macro_rules! for_each_conformance_property {
             entries: remove_says_whether_there_was_an_entry,
             entries: clear_removes_one_function_in_all_versions,
             entries: the_store_is_ready,
-            leases: one_lease_at_a_time,
+            leases: one_lease_at_a_time if Leases,
             leases: leases_on_other_keys_are_free,
             leases: a_released_lease_is_free,
             leases: an_unattended_lease_ends,
             leases: a_renewed_lease_stays,
             leases: a_lease_leaves_the_entry_alone,
             leases: a_store_consumes_its_lease,
-            leases: an_oversized_store_ends_its_lease,
-            leases: a_lease_is_granted_for_what_was_seen,
-            leases: remove_ends_the_lease,
-            leases: clear_ends_the_leases,
-            leases: clear_leases_ends_the_leases_alone,
-            leases: a_newer_entry_is_not_overwritten,
-            leases: others_may_store_under_a_lease,
-            leases: a_forgotten_value_is_not_stored_by_others,
-            leases: whoever_takes_over_is_the_owner,
-            leases: a_forgotten_value_is_not_stored_after_takeover,
+            leases: an_oversized_store_ends_its_lease if Leases,
+            leases: a_lease_is_granted_for_what_was_seen if Leases,
+            leases: remove_ends_the_lease if Leases,
+            leases: clear_ends_the_leases if Leases,
+            leases: clear_leases_ends_the_leases_alone if Leases,
+            leases: a_newer_entry_is_not_overwritten if Leases,
+            leases: others_may_store_under_a_lease if Leases,
+            leases: a_forgotten_value_is_not_stored_by_others if Leases,
+            leases: whoever_takes_over_is_the_owner if Leases,
+            leases: a_forgotten_value_is_not_stored_after_takeover if Leases,
             leases: an_overtaken_lease_can_be_released,
             leases: a_vacated_entry_keeps_its_lease,
-            leases: nothing_newer_is_vacated,
-            leases: of_many_requests_one_gets_the_lease,
-            leases: a_former_owner_stores_and_releases_nothing,
+            leases: nothing_newer_is_vacated if Leases,
+            leases: of_many_requests_one_gets_the_lease if Leases,
+            leases: a_former_owner_stores_and_releases_nothing if Leases,
             leases: whoever_waits_learns_of_the_entry,
-            limits: the_oldest_go_when_it_is_full,
-            limits: what_exceeds_the_capacity_is_refused,
-            limits: cleanup_removes_the_old_ones,
-            limits: cleanup_ends_no_lease,
-            limits: usage_follows_what_happens,
+            limits: the_oldest_go_when_it_is_full if Capacity,
+            limits: what_exceeds_the_capacity_is_refused if Capacity,
+            limits: cleanup_removes_the_old_ones if Cleanup,
+            limits: cleanup_ends_no_lease if Cleanup & Leases,
+            limits: usage_follows_what_happens if Usage,
         }
     };
 }
@@ -75,7 +76,7 @@ macro_rules! conformance_tests {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! conformance_tests_of {
-    (($run:path) $($module:ident: $property:ident,)*) => {$(
+    (($run:path) $($module:ident: $property:ident $(if $($capability:ident)&+)?,)*) => {$(
         #[test]
         fn $property() {
             $run($crate::conformance::property(stringify!($property)));
@@ -84,7 +85,7 @@ macro_rules! conformance_tests_of {
 }
 
 macro_rules! list {
-    (() $($module:ident: $property:ident,)*) => {
+    (() $($module:ident: $property:ident $(if $($capability:ident)&+)?,)*) => {
         /// All properties, with their names.
         ///
         /// ```
@@ -95,7 +96,11 @@ macro_rules! list {
         /// }
         /// ```
         pub const PROPERTIES: &[(&str, Property)] = &[
-            $((stringify!($property), |subject| Box::pin($module::$property(subject))),)*
+            $((stringify!($property), |subject| Box::pin(async move {
+                if true $($(&& subject.has(Capability::$capability))+)? {
+                    $module::$property(subject).await;
+                }
+            })),)*
         ];
     };
 }

@@ -104,6 +104,26 @@ impl Address {
     }
 }
 
+/// The row found by a statement, of two columns of whatever types are expected.
+macro_rules! two_columns {
+    ($database:expr, $statement:expr, $arguments:expr) => {{
+        use sqlx::{Executor, Row};
+        #[cfg(feature = "postgres")]
+        if let Some(source) = $database.behind_pooler() {
+            let inlined = sqlx::raw_sql(inline($statement, $arguments));
+            let row = with_connection!(source, connection => inlined.fetch_optional(connection))?;
+            return row
+                .map(|row| Ok((row.try_get(0)?, row.try_get(1)?)))
+                .transpose();
+        }
+        on_each!($database, source => {
+            let row = with_connection!(source, connection =>
+                connection.fetch_optional(query!($statement, $arguments)))?;
+            row.map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).transpose()
+        })
+    }};
+}
+
 impl Database {
     /// Opens a client. A client for synchronous callers serves one at a time, so nobody waits for its connection.
     pub(super) fn open(address: &Address, scope: ClientScope, waits: &WaitReporter) -> Self {
@@ -180,20 +200,7 @@ impl Database {
         statement: &SqlStr,
         arguments: &[Argument],
     ) -> Result<Option<Pair>, sqlx::Error> {
-        use sqlx::{Executor, Row};
-        #[cfg(feature = "postgres")]
-        if let Some(source) = self.behind_pooler() {
-            let inlined = sqlx::raw_sql(inline(statement, arguments));
-            let row = with_connection!(source, connection => inlined.fetch_optional(connection))?;
-            return row
-                .map(|row| Ok((row.try_get(0)?, row.try_get(1)?)))
-                .transpose();
-        }
-        on_each!(self, source => {
-            let row = with_connection!(source, connection =>
-                connection.fetch_optional(query!(statement, arguments)))?;
-            row.map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).transpose()
-        })
+        two_columns!(self, statement, arguments)
     }
 
     /// The row found by a statement, of two numbers.
@@ -202,20 +209,7 @@ impl Database {
         statement: &SqlStr,
         arguments: &[Argument],
     ) -> Result<Option<(i64, i64)>, sqlx::Error> {
-        use sqlx::{Executor, Row};
-        #[cfg(feature = "postgres")]
-        if let Some(source) = self.behind_pooler() {
-            let inlined = sqlx::raw_sql(inline(statement, arguments));
-            let row = with_connection!(source, connection => inlined.fetch_optional(connection))?;
-            return row
-                .map(|row| Ok((row.try_get(0)?, row.try_get(1)?)))
-                .transpose();
-        }
-        on_each!(self, source => {
-            let row = with_connection!(source, connection =>
-                connection.fetch_optional(query!(statement, arguments)))?;
-            row.map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).transpose()
-        })
+        two_columns!(self, statement, arguments)
     }
 
     /// Executes several statements without arguments, in one request.

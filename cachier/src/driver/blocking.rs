@@ -38,39 +38,32 @@ pub trait DriveBlocking: Store {
     );
 }
 
-impl DriveBlocking for Persistent {
-    fn proceed_blocking(
-        driver: &mut BlockingDriver<Self>,
-        work: &mut dyn Work<Self>,
-    ) -> Option<Cacheable> {
-        driver.proceed(work)
-    }
+macro_rules! drive_blocking {
+    ($($(#[$condition:meta])? $store:ty;)*) => {$(
+        $(#[$condition])?
+        impl DriveBlocking for $store {
+            fn proceed_blocking(
+                driver: &mut BlockingDriver<Self>,
+                work: &mut dyn Work<Self>,
+            ) -> Option<Cacheable> {
+                driver.proceed(work)
+            }
 
-    fn computed_blocking(
-        driver: &mut BlockingDriver<Self>,
-        kind: ResultKind,
-        work: &mut dyn Work<Self>,
-    ) {
-        driver.computed(kind, work);
-    }
+            fn computed_blocking(
+                driver: &mut BlockingDriver<Self>,
+                kind: ResultKind,
+                work: &mut dyn Work<Self>,
+            ) {
+                driver.computed(kind, work);
+            }
+        }
+    )*};
 }
 
-#[cfg(feature = "memory")]
-impl DriveBlocking for ErasedMemory {
-    fn proceed_blocking(
-        driver: &mut BlockingDriver<Self>,
-        work: &mut dyn Work<Self>,
-    ) -> Option<Cacheable> {
-        driver.proceed(work)
-    }
-
-    fn computed_blocking(
-        driver: &mut BlockingDriver<Self>,
-        kind: ResultKind,
-        work: &mut dyn Work<Self>,
-    ) {
-        driver.computed(kind, work);
-    }
+drive_blocking! {
+    Persistent;
+    #[cfg(feature = "memory")]
+    ErasedMemory;
 }
 
 /// Drives a request on the caller's thread.
